@@ -1,0 +1,155 @@
+//! The core expressions that the compiler makes of what a person wrote: names are resolved,
+//! types are checked, and all of it can be stored with a run.
+//! It does not know names or types any more.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::builtins::{self, Builtin};
+use crate::source::{Name, Span};
+pub use crate::syntax::ast::{BinaryOp, UnaryOp};
+use crate::value::Value;
+
+/// A local name of a workflow or pipeline body, numbered within that body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Slot(pub u32);
+
+/// An input or a top-level `let`, by its place in the program's table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct GlobalId(pub u32);
+
+/// An expression with its place, for the errors of its evaluation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Expr {
+    /// Its form.
+    #[serde(rename = "e")]
+    pub kind: ExprKind,
+    /// Where it was written.
+    #[serde(rename = "s")]
+    pub span: Span,
+}
+
+/// The forms of an expression.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum ExprKind {
+    /// A value known when the file was compiled; also a service, environment or infrastructure.
+    Const(Value),
+    /// A parameter, a `let` or a loop variable of this body.
+    Local(Slot),
+    /// An input or a top-level `let`.
+    Global(GlobalId),
+    /// `run.id`, `run.user`, `run.started-at`.
+    Run(RunField),
+    /// `"…${e}…"`. If a part is a secret, so is the whole.
+    Interpolate(Vec<Part>),
+    /// `[a, b.*]`
+    List(Vec<ListItem>),
+    /// `{ a: 1 }`
+    Record(Vec<(Name, Expr)>),
+    /// `e.name`
+    Field(Box<Expr>, Name),
+    /// `e.*`
+    Star(Box<Expr>),
+    /// `e[i]`
+    Index(Box<Expr>, Box<Expr>),
+    /// `-e`, `not e`
+    Unary(UnaryOp, Box<Expr>),
+    /// `a + b`; `and`, `or` and `??` look at the right side only where they must.
+    Binary(BinaryOp, Box<Expr>, Box<Expr>),
+    /// `if c then a else b`
+    If(Box<Expr>, Box<Expr>, Box<Expr>),
+    /// `[body for slot in list if cond]`
+    Comprehension {
+        /// What each element becomes.
+        body: Box<Expr>,
+        /// The variable.
+        slot: Slot,
+        /// The elements.
+        list: Box<Expr>,
+        /// Which elements stay.
+        cond: Option<Box<Expr>>,
+    },
+    /// A built-in function; its arguments in the order of its parameters, optional ones that
+    /// were not given left out at the end.
+    Call(Function, Vec<Expr>),
+}
+
+/// A part of an interpolated string.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Part {
+    /// Text.
+    Text(Name),
+    /// `${e}`
+    Value(Expr),
+}
+
+/// An element of a list literal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ListItem {
+    /// The element; a list where `spread` is set.
+    pub value: Expr,
+    /// Whether its elements stand here in its place (`x.*`).
+    pub spread: bool,
+}
+
+/// A field of `run`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunField {
+    /// The run's id, a string.
+    Id,
+    /// Who started it, a string.
+    User,
+    /// When it started, an RFC 3339 string in UTC.
+    StartedAt,
+}
+
+/// A built-in function, stored by its name.
+#[derive(Clone, Copy)]
+pub struct Function(pub &'static Builtin);
+
+impl std::fmt::Debug for Function {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0.name)
+    }
+}
+
+impl PartialEq for Function {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.name == other.0.name
+    }
+}
+
+impl Serialize for Function {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.name)
+    }
+}
+
+impl<'de> Deserialize<'de> for Function {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = Name::deserialize(deserializer)?;
+        builtins::find(&name)
+            .map(Function)
+            .ok_or_else(|| serde::de::Error::custom(format!("no built-in function `{name}`")))
+    }
+}
+
+impl Expr {
+    /// A constant.
+    pub fn constant(value: Value, span: Span) -> Self {
+        Self {
+            kind: ExprKind::Const(value),
+            span,
+        }
+    }
+
+    /// The value, where it is a constant.
+    pub fn as_const(&self) -> Option<&Value> {
+        match &self.kind {
+            ExprKind::Const(value) => Some(value),
+            _ => None,
+        }
+    }
+}

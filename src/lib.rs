@@ -1,0 +1,10 @@
+//! Lockstep: a small language for deployments, checked, planned and proved before it runs.
+
+pub mod diagnostic;
+pub mod engine;
+pub mod eval;
+pub mod ir;
+pub mod source;
+pub mod syntax;
+pub mod value;
+pub mod world;
