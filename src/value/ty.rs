@@ -113,6 +113,8 @@ impl Type {
             // Text may always become a secret; a secret never becomes text.
             (Self::Secret, Self::String | Self::OneOf(_)) => true,
             (Self::Json, of) => of.is_json(),
+            // What takes any list or any map also takes JSON, and looks at it when it has it.
+            (Self::List(of) | Self::Map(of), Self::Json) => **of == Self::Any,
             (a, b) => a == b,
         }
     }
@@ -126,6 +128,7 @@ impl Type {
             (Self::Optional(a), Self::Optional(b)) => Self::optional(a.common(b)?),
             (Self::Optional(a), b) => Self::optional(a.common(b)?),
             (a, Self::Optional(b)) => Self::optional(a.common(b)?),
+            (Self::Json, of) | (of, Self::Json) if of.is_json() => Self::Json,
             (Self::List(a), Self::List(b)) => Self::list(a.common(b)?),
             (Self::Map(a), Self::Map(b)) => Self::Map(Box::new(a.common(b)?)),
             (Self::Map(of), Self::Record(fields)) | (Self::Record(fields), Self::Map(of)) => {
@@ -163,7 +166,8 @@ impl Type {
             | Self::Float
             | Self::Bool
             | Self::None
-            | Self::Json => true,
+            | Self::Json
+            | Self::Any => true,
             Self::List(of) | Self::Map(of) | Self::Optional(of) => of.is_json(),
             Self::Record(fields) => fields.values().all(Self::is_json),
             _ => false,
@@ -328,6 +332,7 @@ mod tests {
                 "{ a: int?, b: bool? }",
             ),
             (Json, Type::list(map(Int)), "json"),
+            (Json, Type::list(Any), "json"),
             (rec(vec![("a", Type::optional(Float))]), Json, "json"),
         ] {
             assert_eq!(a.common(&b).unwrap().to_string(), common, "{a} and {b}");
@@ -378,6 +383,8 @@ mod tests {
             (String, Secret, false),
             (Json, Type::list(String), true),
             (String, Json, false),
+            (Type::list(Any), Json, true),
+            (Type::list(Int), Json, false),
             (wanted.clone(), Type::record([("a", Int)]), true),
             (wanted.clone(), Type::record([("b", Int)]), false),
             (
