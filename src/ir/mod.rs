@@ -3,6 +3,7 @@
 //! It does not know inputs, cells or the order of anything that runs.
 
 pub mod command;
+pub mod visit;
 
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use crate::source::{Name, Sources, Span};
 pub use crate::syntax::ast::{Order, RollbackScope};
 use crate::value::{EnvironmentId, InfrastructureId, ServiceId, Type};
 pub use command::Command;
+pub use visit::outside_calls;
 
 /// The version of this format. A program of another version is refused, not guessed at.
 pub const VERSION: u32 = 1;
