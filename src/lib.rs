@@ -5,6 +5,7 @@ pub mod engine;
 pub mod eval;
 pub mod ir;
 pub mod plan;
+pub mod runtime;
 pub mod source;
 pub mod syntax;
 pub mod value;
