@@ -4,6 +4,7 @@ pub mod diagnostic;
 pub mod engine;
 pub mod eval;
 pub mod ir;
+pub mod report;
 pub mod source;
 pub mod syntax;
 pub mod value;
