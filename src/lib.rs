@@ -6,6 +6,7 @@ pub mod eval;
 pub mod ir;
 pub mod plan;
 pub mod runtime;
+pub mod report;
 pub mod source;
 pub mod syntax;
 pub mod value;
