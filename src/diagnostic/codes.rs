@@ -24,6 +24,12 @@ impl Code {
             .map_or("", |(_, page)| page)
     }
 
+    /// What it is, in a few words: the title line of its page without the code.
+    pub fn title(self) -> &'static str {
+        let line = self.page().lines().next().unwrap_or_default();
+        line.split_once(": ").map_or(line, |(_, title)| title)
+    }
+
     /// The code with this text, in any case.
     pub fn find(text: &str) -> Option<Self> {
         PAGES
