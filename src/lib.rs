@@ -1,5 +1,7 @@
 //! Lockstep: a small language for deployments, checked, planned and proved before it runs.
 
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod diagnostic;
 pub mod engine;
 pub mod eval;

@@ -24,6 +24,27 @@ impl Code {
             .map_or("", |(_, page)| page)
     }
 
+    /// What it is, in a few words: the title line of its page without the code.
+    pub fn title(self) -> &'static str {
+        let line = self.page().lines().next().unwrap_or_default();
+        line.split_once(": ").map_or(line, |(_, title)| title)
+    }
+
+    /// What its family is about, as a heading.
+    pub fn family(self) -> &'static str {
+        match self.0.as_bytes().get(2) {
+            Some(b'1') => "Syntax",
+            Some(b'2') => "Names and imports",
+            Some(b'3') => "Types",
+            Some(b'4') => "Values",
+            Some(b'5') => "Statements",
+            Some(b'6') => "Commands",
+            Some(b'7') => "Inputs and the command line",
+            Some(b'8') => "Barriers and locks",
+            _ => "Others",
+        }
+    }
+
     /// The code with this text, in any case.
     pub fn find(text: &str) -> Option<Self> {
         PAGES
@@ -117,4 +138,12 @@ codes! {
     VALUE_OVER_SSH = "E0616";
     /// A list interpolated into a word of a command.
     LIST_IN_WORD = "E0617";
+    /// No file is named, and the folder has none.
+    NO_FILE = "E0701";
+    /// No file is named, and the folder has several.
+    SEVERAL_FILES = "E0702";
+    /// A file that is named cannot be read.
+    CANNOT_READ = "E0703";
+    /// A code that does not exist.
+    NO_SUCH_CODE = "E0704";
 }
