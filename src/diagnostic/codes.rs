@@ -146,4 +146,26 @@ codes! {
     CANNOT_READ = "E0703";
     /// A code that does not exist.
     NO_SUCH_CODE = "E0704";
+    /// A value that a declaration should have and does not.
+    NO_VALUE = "E0411";
+    /// A value that depends on itself.
+    DEPENDS_ON_ITSELF = "E0412";
+    /// A group that names an infrastructure twice.
+    REPEATED_IN_GROUP = "E0413";
+    /// A pipeline with more statements than can be planned.
+    PIPELINE_TOO_LARGE = "E0501";
+    /// A pipeline that does not exist, or has to be chosen.
+    NO_PIPELINE = "E0720";
+    /// An input that was given and does not exist.
+    UNKNOWN_INPUT = "E0721";
+    /// An input that was not given.
+    MISSING_INPUT = "E0722";
+    /// A value that does not fit its input.
+    WRONG_INPUT = "E0723";
+    /// A value that an input's `where` does not allow.
+    RULE_BROKEN = "E0724";
+    /// A `--set` that fits nothing.
+    WRONG_SET = "E0725";
+    /// A barrier that nobody else comes to.
+    LONE_BARRIER = "E0801";
 }

@@ -62,7 +62,11 @@ impl Machine {
     }
 
     /// The meetings that the cells of a matrix owe.
-    pub(super) fn meet_cells(&mut self, id: NodeId, matrix: &Matrix) -> Result<OwedByCell, Failure> {
+    pub(super) fn meet_cells(
+        &mut self,
+        id: NodeId,
+        matrix: &Matrix,
+    ) -> Result<OwedByCell, Failure> {
         let mut owed = OwedByCell::new();
         if !self.has_meetings(id) {
             return Ok(owed);
@@ -91,14 +95,27 @@ impl Machine {
         let plan = self.plan.clone();
         let mut owed = Owed::default();
         for (barrier, count) in sum.barriers {
-            let Some(meeting) = meeting(&plan.meetings, &barrier.name) else { continue };
+            let Some(meeting) = meeting(&plan.meetings, &barrier.name) else {
+                continue;
+            };
             if meeting.block == self.look(id).tree {
                 let prefix = position.iter().copied().take(meeting.fixed_axes).collect();
-                let key = InstanceKey { block: id, prefix, barrier };
+                let key = InstanceKey {
+                    block: id,
+                    prefix,
+                    barrier,
+                };
                 self.barriers.entry(key.clone()).or_default().expected += count;
                 owed.0.push((key, count));
             } else if let Some((block, prefix)) = self.block_of(id, meeting) {
-                owed.0.push((InstanceKey { block, prefix, barrier }, count));
+                owed.0.push((
+                    InstanceKey {
+                        block,
+                        prefix,
+                        barrier,
+                    },
+                    count,
+                ));
             }
         }
         owed
@@ -113,9 +130,14 @@ impl Machine {
             if node.tree == meeting.block {
                 match &node.role {
                     Role::Cell(cell) => {
-                        prefix = cell.position.iter().copied().take(meeting.fixed_axes).collect();
+                        prefix = cell
+                            .position
+                            .iter()
+                            .copied()
+                            .take(meeting.fixed_axes)
+                            .collect();
                     }
-                    Role::Root | Role::Body | Role::Strand(_) => return Some((id, prefix)),
+                    Role::Root | Role::Body | Role::Strand => return Some((id, prefix)),
                     _ => {}
                 }
             }
@@ -135,13 +157,20 @@ impl Machine {
             Some(key) => Some(self.display(&self.value_of(id, key)?)),
             None => None,
         };
-        let barrier = BarrierName { name: name.clone(), key };
+        let barrier = BarrierName {
+            name: name.clone(),
+            key,
+        };
         let plan = self.plan.clone();
         let found = meeting(&plan.meetings, name).and_then(|it| self.block_of(id, it));
         let Some((block, prefix)) = found else {
             return Err(self.fault(id, Halt::Unknown));
         };
-        let key = InstanceKey { block, prefix, barrier };
+        let key = InstanceKey {
+            block,
+            prefix,
+            barrier,
+        };
         let instance = self.barriers.entry(key.clone()).or_default();
         if let Some(broken) = instance.broken.clone() {
             return Err(self.broken(id, &key, &broken));
@@ -150,7 +179,10 @@ impl Machine {
         instance.waiting.push(id);
         self.pay(id, &key, -1);
         let instance = self.barriers.entry(key.clone()).or_default();
-        let (arrived, expected) = (instance.arrived, instance.expected - instance.left.min(instance.expected));
+        let (arrived, expected) = (
+            instance.arrived,
+            instance.expected - instance.left.min(instance.expected),
+        );
         self.wait(
             id,
             Waiting::Barrier {
@@ -177,7 +209,9 @@ impl Machine {
     }
 
     fn open_if_complete(&mut self, key: &InstanceKey) {
-        let Some(instance) = self.barriers.get_mut(key) else { return };
+        let Some(instance) = self.barriers.get_mut(key) else {
+            return;
+        };
         if instance.waiting.is_empty() || instance.arrived + instance.left < instance.expected {
             return;
         }
@@ -189,7 +223,9 @@ impl Machine {
 
     /// A strand does not wait at its barrier any more. Whether it did.
     pub(super) fn stop_waiting_at(&mut self, id: NodeId, key: &InstanceKey) -> bool {
-        let Some(instance) = self.barriers.get_mut(key) else { return false };
+        let Some(instance) = self.barriers.get_mut(key) else {
+            return false;
+        };
         let before = instance.waiting.len();
         instance.waiting.retain(|waiting| *waiting != id);
         if instance.waiting.len() == before {
@@ -228,12 +264,15 @@ impl Machine {
     /// The meetings that a failed strand still owes are broken: all who wait there fail.
     pub(super) fn break_owed(&mut self, id: NodeId, owed: &Owed, failure: &Failure) {
         for (key, _) in owed.0.iter().filter(|(_, count)| *count > 0) {
-            let Some(instance) = self.barriers.get_mut(key) else { continue };
+            let Some(instance) = self.barriers.get_mut(key) else {
+                continue;
+            };
             instance.broken.get_or_insert_with(|| failure.clone());
             for waiting in std::mem::take(&mut instance.waiting) {
                 let failure = self.broken(waiting, key, failure);
                 self.node(waiting).work = Work::Nothing;
-                self.queue.push_back(Task::Ended(waiting, End::bad(failure)));
+                self.queue
+                    .push_back(Task::Ended(waiting, End::bad(failure)));
             }
         }
         let _ = id;
@@ -241,7 +280,10 @@ impl Machine {
 
     fn broken(&self, id: NodeId, key: &InstanceKey, cause: &Failure) -> Failure {
         let Failure { node, message, .. } = cause;
-        let said = format!("barrier `{}` was broken: `{node}` failed: {message}", key.barrier);
+        let said = format!(
+            "barrier `{}` was broken: `{node}` failed: {message}",
+            key.barrier
+        );
         self.failure(id, FailureClass::Barrier, said)
     }
 
@@ -256,12 +298,15 @@ impl Machine {
     pub(super) fn break_all_barriers(&mut self) {
         let keys: Vec<InstanceKey> = self.barriers.keys().cloned().collect();
         for key in keys {
-            let Some(instance) = self.barriers.get_mut(&key) else { continue };
+            let Some(instance) = self.barriers.get_mut(&key) else {
+                continue;
+            };
             for waiting in std::mem::take(&mut instance.waiting) {
                 let said = format!("nobody else can come to barrier `{}`", key.barrier);
                 let failure = self.failure(waiting, FailureClass::Barrier, said);
                 self.node(waiting).work = Work::Nothing;
-                self.queue.push_back(Task::Ended(waiting, End::bad(failure)));
+                self.queue
+                    .push_back(Task::Ended(waiting, End::bad(failure)));
             }
         }
     }

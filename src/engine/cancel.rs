@@ -20,7 +20,8 @@ impl Machine {
             }
             let node = self.node(id);
             let stopped_before = node.stopping.is_some();
-            node.stopping.get_or_insert_with(|| Stopping::Cancelled(failure.clone()));
+            node.stopping
+                .get_or_insert_with(|| Stopping::Cancelled(failure.clone()));
             match node.phase {
                 Phase::Body if !stopped_before => self.interrupt(id, failure, &mut stack),
                 Phase::Pause(timer) => self.stop_pausing(id, timer),
@@ -56,8 +57,14 @@ impl Machine {
             return;
         }
         let stmt = self.plan.tree.get(self.look(id).tree).stmt.clone();
-        let limit = stmt.modifiers.timeout.as_ref().map(|limit| self.value_of(id, limit));
-        let limit = limit.and_then(Result::ok).map_or(String::new(), |limit| self.display(&limit));
+        let limit = stmt
+            .modifiers
+            .timeout
+            .as_ref()
+            .map(|limit| self.value_of(id, limit));
+        let limit = limit
+            .and_then(Result::ok)
+            .map_or(String::new(), |limit| self.display(&limit));
         let message = format!("took longer than {limit}");
         let failure = Arc::new(self.failure(id, FailureClass::Timeout, message));
         self.node(id).stopping = Some(Stopping::Timeout(failure));
@@ -87,7 +94,10 @@ impl Machine {
                 }
                 false
             }
-            Work::Timer(timer) | Work::Verify { timer: Some(timer), .. } => {
+            Work::Timer(timer)
+            | Work::Verify {
+                timer: Some(timer), ..
+            } => {
                 let timer = *timer;
                 let waiting = self.pending.contains_key(&timer);
                 self.clear_timer(timer);
@@ -102,7 +112,10 @@ impl Machine {
                 let request = *request;
                 let waiting = self.pending.remove(&request).is_some();
                 if waiting {
-                    self.effects.push(Effect::Release { id: request, names: Vec::new() });
+                    self.effects.push(Effect::Release {
+                        id: request,
+                        names: Vec::new(),
+                    });
                 }
                 waiting
             }
@@ -114,11 +127,14 @@ impl Machine {
                 }
                 waiting
             }
-            Work::HoldWait(_) => self.stop_waiting_for_hold(id),
+            Work::HoldWait => self.stop_waiting_for_hold(id),
         };
         if ended {
             let node = self.look(id).path.clone();
-            let failure = Failure { node, ..(**failure).clone() };
+            let failure = Failure {
+                node,
+                ..(**failure).clone()
+            };
             self.queue.push_back(Task::Ended(id, End::bad(failure)));
         }
         stack.extend(self.look(id).children.iter().copied());

@@ -20,7 +20,11 @@ impl Machine {
         let plan = self.plan.clone();
         let stmt = &plan.tree.get(self.look(id).tree).stmt;
         let modifiers = &stmt.modifiers;
-        let max = modifiers.max.as_ref().map(|max| self.count_of(id, max)).transpose()?;
+        let max = modifiers
+            .max
+            .as_ref()
+            .map(|max| self.count_of(id, max))
+            .transpose()?;
         let waves = match &modifiers.batches {
             Some(batches) => self.waves(id, matrix, batches)?,
             None => Vec::new(),
@@ -37,8 +41,14 @@ impl Machine {
         };
         let owed = self.meet_cells(id, matrix)?;
         let run = self.run.clone();
-        let mut axes = MatrixAxes { walk: Self::walk(&plan, &run), matrix };
-        let gate = Gate { max: max.map(|max| (max as usize).max(1)), waves };
+        let mut axes = MatrixAxes {
+            walk: Self::walk(&plan, &run),
+            matrix,
+        };
+        let gate = Gate {
+            max: max.map(|max| (max as usize).max(1)),
+            waves,
+        };
         let orders = matrix.axes.iter().map(|axis| axis.order).collect();
         let grid = Grid::new(orders, gate, &self.look(id).locals, &mut axes)
             .map_err(|halt| self.fault(id, halt))?;
@@ -70,7 +80,9 @@ impl Machine {
 
     /// The sizes of the waves: integers as they are, percents of all cells, at least one cell.
     fn waves(&self, id: NodeId, matrix: &Matrix, sizes: &Expr) -> Result<Vec<usize>, Failure> {
-        let Value::List(sizes) = self.value_of(id, sizes)? else { return Ok(Vec::new()) };
+        let Value::List(sizes) = self.value_of(id, sizes)? else {
+            return Ok(Vec::new());
+        };
         let total = self.count_cells(id, matrix)?;
         let size = |size: &Value| match size {
             Value::Int(count) => usize::try_from(*count).unwrap_or(1).max(1),
@@ -85,8 +97,13 @@ impl Machine {
         let plan = self.plan.clone();
         let run = self.run.clone();
         let tree = self.look(id).tree;
-        let StmtKind::Matrix(matrix) = &plan.tree.get(tree).stmt.kind else { return };
-        let mut axes = MatrixAxes { walk: Self::walk(&plan, &run), matrix };
+        let StmtKind::Matrix(matrix) = &plan.tree.get(tree).stmt.kind else {
+            return;
+        };
+        let mut axes = MatrixAxes {
+            walk: Self::walk(&plan, &run),
+            matrix,
+        };
         let Work::Grid(mut work) = std::mem::replace(&mut self.node(id).work, Work::Nothing) else {
             return;
         };
@@ -104,7 +121,10 @@ impl Machine {
                 Ok(Next::Done) => return self.cells_done(id, *work, matrix),
                 Err(halt) => {
                     let failure = self.fault(id, halt);
-                    let trouble = Box::new(super::Trouble { failure, rolls_back: None });
+                    let trouble = Box::new(super::Trouble {
+                        failure,
+                        rolls_back: None,
+                    });
                     note_trouble(&mut self.node(id).trouble, trouble);
                     work.lost = true;
                 }
@@ -122,7 +142,14 @@ impl Machine {
         let locals = cell.locals.clone();
         let seq = SeqWork::new(body(spot).clone(), locals.clone());
         let path = (path, Some(NodeKind::Cell));
-        let child = self.add(tree, Some(id), Role::Cell(Box::new(cell)), locals, around, path);
+        let child = self.add(
+            tree,
+            Some(id),
+            Role::Cell(Box::new(cell)),
+            locals,
+            around,
+            path,
+        );
         let child = self.node(child);
         child.work = Work::Seq(seq);
         child.owed = owed;
@@ -155,13 +182,17 @@ impl Machine {
         let plan = self.plan.clone();
         let stmt = &plan.tree.get(self.look(id).tree).stmt;
         let doomed = self.around_children(id).doomed;
-        let Work::Grid(work) = &mut self.node(id).work else { return };
+        let Work::Grid(work) = &mut self.node(id).work else {
+            return;
+        };
         if !undo.is_empty() {
             work.undo.push((cell.position.clone(), undo));
         }
         match end {
             End::Good { yielded, .. } => {
-                if stmt.bind.is_some() && let Some(yielded) = yielded {
+                if stmt.bind.is_some()
+                    && let Some(yielded) = yielded
+                {
                     work.yields.push((cell.position.clone(), yielded));
                 }
                 work.grid.ended(&cell, true);
@@ -197,8 +228,12 @@ impl Machine {
     /// Whether a cell's failure is within what its block tolerates.
     pub(super) fn is_tolerated(&self, id: NodeId) -> bool {
         let node = self.look(id);
-        let Some(parent) = node.parent else { return false };
-        let Work::Grid(work) = &self.look(parent).work else { return false };
+        let Some(parent) = node.parent else {
+            return false;
+        };
+        let Work::Grid(work) = &self.look(parent).work else {
+            return false;
+        };
         matches!(node.role, Role::Cell(_)) && work.failed < work.tolerated
     }
 
@@ -241,7 +276,11 @@ fn nest(orders: &[Order], axis: usize, cells: Vec<(Position, Vec<Undo>)>) -> Opt
         }
     }
     let mut items = own;
-    items.extend(groups.into_iter().filter_map(|(_, group)| nest(orders, axis + 1, group)));
+    items.extend(
+        groups
+            .into_iter()
+            .filter_map(|(_, group)| nest(orders, axis + 1, group)),
+    );
     Some(match orders.get(axis) {
         Some(Order::Parallel) => Undo::Parallel(items),
         _ => Undo::Serial(items),

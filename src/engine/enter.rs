@@ -17,7 +17,9 @@ impl Machine {
         if let Some(Stopping::Cancelled(failure) | Stopping::Timeout(failure)) =
             self.look(id).stopping.clone()
         {
-            return self.queue.push_back(Task::Ended(id, End::bad((*failure).clone())));
+            return self
+                .queue
+                .push_back(Task::Ended(id, End::bad((*failure).clone())));
         }
         let plan = self.plan.clone();
         let node = self.node(id);
@@ -25,8 +27,8 @@ impl Machine {
         let spot = plan.tree.get(node.tree);
         let stmt = spot.stmt.clone();
         match &node.role {
-            Role::Root | Role::Body | Role::Strand(_) => {}
-            Role::Cell(_) | Role::Look | Role::Handler(_) | Role::Always => {
+            Role::Root | Role::Body | Role::Strand => {}
+            Role::Cell(_) | Role::Look | Role::Handler | Role::Always => {
                 self.begin(id, None);
                 return self.step(id);
             }
@@ -45,7 +47,12 @@ impl Machine {
         {
             let (tree, locals, path) = (node.tree, node.locals.clone(), node.path.clone());
             let on = node.around.on.clone();
-            node.undo.push(Undo::Step { tree, locals, path, on });
+            node.undo.push(Undo::Step {
+                tree,
+                locals,
+                path,
+                on,
+            });
         }
         if let Err(failure) = self.begin_statement(id, &stmt) {
             if !self.look(id).status.is_final() && self.look(id).status == Status::Pending {
@@ -83,7 +90,9 @@ impl Machine {
             }
             StmtKind::If { branches, .. } => self.begin_if(id, branches)?,
             StmtKind::Barrier { name, key } => self.arrive(id, name, key.as_ref())?,
-            StmtKind::Lock { resource, limit, .. } => {
+            StmtKind::Lock {
+                resource, limit, ..
+            } => {
                 self.begin_lock(id, resource, limit.as_ref())?;
             }
             StmtKind::Approve { question, by } => self.begin_approve(id, question, by.as_ref())?,
@@ -97,7 +106,11 @@ impl Machine {
                 let until = self.now.saturating_add(self.duration_of(id, during)?);
                 let every = self.duration_of(id, every)?;
                 self.begin(id, None);
-                self.node(id).work = Work::Verify { until, every, timer: None };
+                self.node(id).work = Work::Verify {
+                    until,
+                    every,
+                    timer: None,
+                };
                 self.look_again(id);
             }
             StmtKind::On { target, .. } => {
@@ -136,16 +149,33 @@ impl Machine {
     /// The node waits, and the world is told.
     pub(super) fn wait(&mut self, id: NodeId, waiting: Waiting) {
         let queued = matches!(waiting, Waiting::Lock { .. });
-        self.set(id, if queued { Status::Queued } else { Status::Waiting });
+        self.set(
+            id,
+            if queued {
+                Status::Queued
+            } else {
+                Status::Waiting
+            },
+        );
         let node = self.look(id);
         if let Some(kind) = node.visible {
             let node = node.path.clone();
-            self.tell(Happened::NodeWaiting { node, kind, waiting });
+            self.tell(Happened::NodeWaiting {
+                node,
+                kind,
+                waiting,
+            });
         }
     }
 
     pub(super) fn body_of(&self, id: NodeId, at: usize) -> Seq {
-        self.plan.tree.get(self.look(id).tree).bodies.get(at).cloned().unwrap_or_default()
+        self.plan
+            .tree
+            .get(self.look(id).tree)
+            .bodies
+            .get(at)
+            .cloned()
+            .unwrap_or_default()
     }
 
     pub(super) fn run_body(&mut self, id: NodeId, at: usize) {
@@ -171,7 +201,7 @@ impl Machine {
     pub(super) fn around_children(&self, id: NodeId) -> Around {
         let node = self.look(id);
         let around = node.around.clone();
-        if !matches!(node.role, Role::Root | Role::Body | Role::Strand(_)) {
+        if !matches!(node.role, Role::Root | Role::Body | Role::Strand) {
             return around;
         }
         let spot = self.plan.tree.get(node.tree);
@@ -184,7 +214,8 @@ impl Machine {
             StmtKind::On { target, .. } => self.connection(target, &node.locals).or(around.on),
             _ => around.on,
         };
-        let holds = matches!(spot.stmt.kind, StmtKind::Stage { .. }) || node.role == Role::Root;
+        let holds =
+            matches!(spot.stmt.kind, StmtKind::Stage { .. }) || matches!(node.role, Role::Root);
         Around {
             on,
             holder: if holds { id } else { around.holder },
@@ -198,7 +229,10 @@ impl Machine {
     fn connection(&self, target: &Expr, locals: &Locals) -> Option<Value> {
         let walk = Self::walk(&self.plan, &self.run);
         let place = walk.eval(target, locals).ok()?;
-        let connect = walk.sight(locals).field(&place, &Name::from("connect"), target.span).ok()?;
+        let connect = walk
+            .sight(locals)
+            .field(&place, &Name::from("connect"), target.span)
+            .ok()?;
         let local = connect.as_map()?.get("type")?.as_str() == Some("local");
         (!local).then_some(connect)
     }
@@ -210,16 +244,18 @@ impl Machine {
         let locals = self.look(id).locals.clone();
         let owed = self.meet_strands(id, &children, &locals)?;
         self.begin(id, None);
-        self.node(id).work = Work::Parallel { live: children.len() };
+        self.node(id).work = Work::Parallel {
+            live: children.len(),
+        };
         if children.is_empty() {
             self.queue.push_back(Task::Ended(id, End::good()));
         }
         let around = self.around_children(id);
         let parent = self.look(id).path.clone();
         let mut owed = owed.into_iter();
-        for (at, tree) in children.iter().enumerate() {
+        for tree in children.iter() {
             let path = self.path(&parent, *tree, &locals);
-            let role = Role::Strand(at);
+            let role = Role::Strand;
             let child = self.add(*tree, Some(id), role, locals.clone(), around.clone(), path);
             self.node(child).owed = owed.next().unwrap_or_default();
         }
@@ -258,7 +294,12 @@ impl Machine {
             Some(limit) => self.count_of(id, limit)?.max(1),
             None => 1,
         };
-        self.wait(id, Waiting::Lock { names: vec![name.clone()] });
+        self.wait(
+            id,
+            Waiting::Lock {
+                names: vec![name.clone()],
+            },
+        );
         let request = self.acquire(id, vec![Want { name, limit }]);
         self.node(id).work = Work::LockWait(request);
         Ok(())
@@ -267,7 +308,11 @@ impl Machine {
     pub(super) fn acquire(&mut self, id: NodeId, wants: Vec<Want>) -> EffectId {
         let request = self.effect(id);
         let node = self.look(id).path.clone();
-        self.effects.push(Effect::Acquire { id: request, node, wants });
+        self.effects.push(Effect::Acquire {
+            id: request,
+            node,
+            wants,
+        });
         request
     }
 
@@ -285,11 +330,20 @@ impl Machine {
             },
             None => Vec::new(),
         };
-        self.wait(id, Waiting::Approval { question: text.clone() });
+        self.wait(
+            id,
+            Waiting::Approval {
+                question: text.clone(),
+            },
+        );
         let ask = self.effect(id);
         let node = self.look(id).path.clone();
         let question = Question::Approve { text, by };
-        self.effects.push(Effect::Ask { id: ask, node, question });
+        self.effects.push(Effect::Ask {
+            id: ask,
+            node,
+            question,
+        });
         self.node(id).work = Work::Ask(ask);
         Ok(())
     }
@@ -304,12 +358,7 @@ impl Machine {
         self.node(look).work = Work::Seq(seq);
     }
 
-    fn begin_run(
-        &mut self,
-        id: NodeId,
-        command: &ir::Command,
-        stmt: &Stmt,
-    ) -> Result<(), Failure> {
+    fn begin_run(&mut self, id: NodeId, command: &ir::Command, stmt: &Stmt) -> Result<(), Failure> {
         let node = self.look(id);
         let walk = Self::walk(&self.plan, &self.run);
         let locals = &node.locals;
@@ -328,7 +377,11 @@ impl Machine {
             };
             env.push((name.clone(), value));
         }
-        let dir = command.dir.as_ref().map(|dir| walk.eval(dir, locals)).transpose();
+        let dir = command
+            .dir
+            .as_ref()
+            .map(|dir| walk.eval(dir, locals))
+            .transpose();
         let dir = dir.map_err(fault)?.map(|dir| walk.display(&dir));
         let connect = match &command.on {
             Some(target) => self.connection(target, locals),
@@ -337,11 +390,23 @@ impl Machine {
         let text = command_text(&walk, &command.text, locals);
         let once = stmt.modifiers.once;
         let file = stmt.span.file;
-        let command = Command { invocation, text, env, file, dir, connect, once };
+        let command = Command {
+            invocation,
+            text,
+            env,
+            file,
+            dir,
+            connect,
+            once,
+        };
         let path = node.path.clone();
         self.begin(id, Some(command.text.clone()));
         let effect = self.effect(id);
-        self.effects.push(Effect::Run { id: effect, node: path, command: Box::new(command) });
+        self.effects.push(Effect::Run {
+            id: effect,
+            node: path,
+            command: Box::new(command),
+        });
         self.node(id).work = Work::Effect(effect);
         Ok(())
     }
@@ -354,7 +419,9 @@ impl Machine {
         stmt: &Stmt,
     ) -> Result<(), Failure> {
         let plan = self.plan.clone();
-        let Some(action) = plan.bound.program.actions.get(action as usize) else { return Ok(()) };
+        let Some(action) = plan.bound.program.actions.get(action as usize) else {
+            return Ok(());
+        };
         let mut inside = Locals::default();
         let mut args = Vec::with_capacity(action.params.len());
         for (at, param) in action.params.iter().enumerate() {
@@ -371,7 +438,13 @@ impl Machine {
         let effect = self.effect(id);
         let (node, once) = (self.look(id).path.clone(), stmt.modifiers.once);
         let action = action.name.clone();
-        self.effects.push(Effect::Act { id: effect, node, action, args, once });
+        self.effects.push(Effect::Act {
+            id: effect,
+            node,
+            action,
+            args,
+            once,
+        });
         self.node(id).work = Work::Effect(effect);
         Ok(())
     }
@@ -395,7 +468,7 @@ impl Machine {
         if !holds || self.hold(id, target)? {
             return self.run_deployment(id);
         }
-        self.node(id).work = Work::HoldWait(target);
+        self.node(id).work = Work::HoldWait;
         Ok(())
     }
 
@@ -404,7 +477,11 @@ impl Machine {
         let stmt = self.plan.tree.get(self.look(id).tree).stmt.clone();
         self.arm_timeout(id, &stmt)?;
         self.begin(id, None);
-        let body = self.node(id).deployment.as_mut().and_then(|it| it.body.take());
+        let body = self
+            .node(id)
+            .deployment
+            .as_mut()
+            .and_then(|it| it.body.take());
         if let Some(body) = body {
             self.node(id).work = Work::Seq(body);
             self.step(id);
@@ -413,7 +490,10 @@ impl Machine {
     }
 
     pub(super) fn ledger_line(&self, deployment: &plan::Deployment) -> Deployment {
-        let service = Value::Service { id: deployment.service, at: None };
+        let service = Value::Service {
+            id: deployment.service,
+            at: None,
+        };
         let target = Value::Infrastructure(deployment.target);
         Deployment {
             service: Name::from(self.display(&service)),
@@ -432,7 +512,10 @@ impl Machine {
             None => End::value(outcome.value),
             Some((class, message)) => match &self.look(id).stopping {
                 Some(Stopping::Cancelled(failure) | Stopping::Timeout(failure)) => {
-                    End::bad(Failure { node: self.look(id).path.clone(), ..(**failure).clone() })
+                    End::bad(Failure {
+                        node: self.look(id).path.clone(),
+                        ..(**failure).clone()
+                    })
                 }
                 None => End::bad(self.failure(id, class, message)),
             },
@@ -442,8 +525,13 @@ impl Machine {
 
     /// A command in a deployment says what was and is there by its outputs `before` and `after`.
     fn note_outputs(&mut self, id: NodeId, value: &Value) {
-        let outputs = value.as_map().and_then(|it| it.get("outputs")).and_then(Value::as_map);
-        let Some(outputs) = outputs.filter(|it| !it.is_empty()) else { return };
+        let outputs = value
+            .as_map()
+            .and_then(|it| it.get("outputs"))
+            .and_then(Value::as_map);
+        let Some(outputs) = outputs.filter(|it| !it.is_empty()) else {
+            return;
+        };
         let said = |key| outputs.get(key).and_then(Value::as_str).map(str::to_string);
         let (before, after) = (said("before"), said("after"));
         let mut at = Some(id);
@@ -466,7 +554,11 @@ impl Machine {
         }
         let end = match answer {
             super::Answer::No(reason) => {
-                let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+                let reason = if reason.is_empty() {
+                    String::new()
+                } else {
+                    format!(": {reason}")
+                };
                 let message = format!("the answer was no{reason}");
                 End::bad(self.failure(id, FailureClass::Approval, message))
             }
@@ -517,9 +609,9 @@ fn command_text(walk: &Walk<'_>, parts: &[TextPart], locals: &Locals) -> String 
         .iter()
         .map(|part| match part {
             TextPart::Text(text) => text.to_string(),
-            TextPart::Value(expr) => {
-                walk.eval(expr, locals).map_or(String::from("?"), |value| walk.display(&value))
-            }
+            TextPart::Value(expr) => walk
+                .eval(expr, locals)
+                .map_or(String::from("?"), |value| walk.display(&value)),
         })
         .collect()
 }

@@ -61,12 +61,18 @@ pub struct Outcome {
 impl Outcome {
     /// It ended well.
     pub fn good(value: Value) -> Self {
-        Self { value, failure: None }
+        Self {
+            value,
+            failure: None,
+        }
     }
 
     /// It failed.
     pub fn failed(class: FailureClass, message: impl Into<String>) -> Self {
-        Self { value: Value::None, failure: Some((class, message.into())) }
+        Self {
+            value: Value::None,
+            failure: Some((class, message.into())),
+        }
     }
 }
 

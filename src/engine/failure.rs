@@ -21,12 +21,19 @@ impl Machine {
             self.clear_timer(timer);
         }
         if let Work::Locked(request, _) = self.look(id).work {
-            self.effects.push(Effect::Release { id: request, names: Vec::new() });
+            self.effects.push(Effect::Release {
+                id: request,
+                names: Vec::new(),
+            });
         }
         let node = self.node(id);
         node.work = Work::Nothing;
         match end {
-            End::Good { value, yielded, signal } => {
+            End::Good {
+                value,
+                yielded,
+                signal,
+            } => {
                 if matches!(node.stopping, Some(Stopping::Timeout(_))) {
                     node.stopping = None;
                 }
@@ -44,16 +51,22 @@ impl Machine {
                     node.trouble = Some(trouble);
                     return self.leave(id);
                 }
-                let retry = trouble.rolls_back.is_none().then(|| self.pause_before_retry(id));
+                let retry = trouble
+                    .rolls_back
+                    .is_none()
+                    .then(|| self.pause_before_retry(id));
                 let node = self.node(id);
                 node.trouble = Some(trouble);
                 match retry.flatten() {
                     Some(Ok(after_ms)) => self.pause(id, after_ms),
                     Some(Err(failure)) => {
-                        self.node(id).trouble = Some(Box::new(Trouble { failure, rolls_back: None }));
-                        self.handle(id);
+                        self.node(id).trouble = Some(Box::new(Trouble {
+                            failure,
+                            rolls_back: None,
+                        }));
+                        self.handle_failure(id);
                     }
-                    None => self.handle(id),
+                    None => self.handle_failure(id),
                 }
             }
         }
@@ -62,7 +75,7 @@ impl Machine {
     /// Whether the node is a statement: bodies of cells, handlers and the like have no handlers
     /// of their own.
     fn is_statement(&self, id: NodeId) -> bool {
-        matches!(self.look(id).role, Role::Root | Role::Body | Role::Strand(_))
+        matches!(self.look(id).role, Role::Root | Role::Body | Role::Strand)
     }
 
     // --- Retry ---------------------------------------------------------------------------
@@ -84,9 +97,13 @@ impl Machine {
 
     /// The pause after `done` retries: it doubles from the first duration up to the second.
     fn backoff(&mut self, id: NodeId, retry: &Retry, done: u32) -> Result<i64, Failure> {
-        let Some(every) = &retry.every else { return Ok(0) };
+        let Some(every) = &retry.every else {
+            return Ok(0);
+        };
         let every = self.duration_of(id, every)?;
-        let Some(upto) = &retry.upto else { return Ok(every) };
+        let Some(upto) = &retry.upto else {
+            return Ok(every);
+        };
         let upto = self.duration_of(id, upto)?;
         let doubled = every.saturating_mul(1_i64.checked_shl(done.min(40)).unwrap_or(i64::MAX));
         let longest = doubled.min(upto.max(every));
@@ -96,12 +113,25 @@ impl Machine {
     fn pause(&mut self, id: NodeId, after_ms: i64) {
         let attempt = self.look(id).tries + 1;
         let stmt = self.plan.tree.get(self.look(id).tree).stmt.clone();
-        let times = stmt.modifiers.retry.as_ref().map(|retry| self.count_of(id, &retry.times));
-        let of = times.and_then(Result::ok).map_or(attempt, |times| times.saturating_add(1));
+        let times = stmt
+            .modifiers
+            .retry
+            .as_ref()
+            .map(|retry| self.count_of(id, &retry.times));
+        let of = times
+            .and_then(Result::ok)
+            .map_or(attempt, |times| times.saturating_add(1));
         if self.look(id).status == Status::Pending {
             self.begin(id, None);
         }
-        self.wait(id, Waiting::Retry { attempt, of: of.max(attempt), after_ms });
+        self.wait(
+            id,
+            Waiting::Retry {
+                attempt,
+                of: of.max(attempt),
+                after_ms,
+            },
+        );
         let timer = self.set_timer(id, after_ms);
         self.node(id).phase = Phase::Pause(timer);
     }
@@ -109,7 +139,7 @@ impl Machine {
     // --- Failure handlers ----------------------------------------------------------------
 
     /// The first failure handler that matches runs.
-    pub(super) fn handle(&mut self, id: NodeId) {
+    fn handle_failure(&mut self, id: NodeId) {
         if !self.is_statement(id) || self.aborted {
             return self.handlers_done(id);
         }
@@ -118,14 +148,27 @@ impl Machine {
         let Some(failure) = self.look(id).trouble.as_ref().map(|it| it.failure.clone()) else {
             return self.handlers_done(id);
         };
-        let matching = spot.stmt.handlers.on_failure.iter().enumerate().find(|(_, handler)| {
-            handler.classes.is_empty() || handler.classes.contains(&failure.class)
-        });
-        let Some((at, handler)) = matching else { return self.handlers_done(id) };
-        let Some(seq) = spot.on_failure.get(at).cloned() else { return };
-        let locals = self.look(id).locals.bind(handler.slot, failure_value(&failure));
+        let matching = spot
+            .stmt
+            .handlers
+            .on_failure
+            .iter()
+            .enumerate()
+            .find(|(_, handler)| {
+                handler.classes.is_empty() || handler.classes.contains(&failure.class)
+            });
+        let Some((at, handler)) = matching else {
+            return self.handlers_done(id);
+        };
+        let Some(seq) = spot.on_failure.get(at).cloned() else {
+            return;
+        };
+        let locals = self
+            .look(id)
+            .locals
+            .bind(handler.slot, failure_value(&failure));
         self.node(id).phase = Phase::Handler;
-        self.side_body(id, Role::Handler(at), seq, locals, "on-failure");
+        self.side_body(id, Role::Handler, seq, locals, "on-failure");
     }
 
     /// Starts a body beside the node's own: a handler or `always`.
@@ -133,18 +176,29 @@ impl Machine {
         let around = self.around_children(id);
         let node = self.look(id);
         let path = Name::from(format!("{}/{label}", node.path));
-        let side = self.add(node.tree, Some(id), role, locals.clone(), around, (path, None));
+        let side = self.add(
+            node.tree,
+            Some(id),
+            role,
+            locals.clone(),
+            around,
+            (path, None),
+        );
         self.node(side).work = Work::Seq(SeqWork::new(seq, locals));
     }
 
     pub(super) fn handler_left(&mut self, id: NodeId, end: End) {
         match end {
-            End::Good { signal: Signal::Verdict(verdict), .. } => self.verdict(id, &verdict),
+            End::Good {
+                signal: Signal::Verdict(verdict),
+                ..
+            } => self.verdict(id, &verdict),
             End::Good { .. } => self.handlers_done(id),
             End::Bad(of_handler) => {
                 if let Some(trouble) = &mut self.node(id).trouble {
                     let said = &of_handler.failure.message;
-                    trouble.failure.message += &format!(" (and its failure handler failed: {said})");
+                    trouble.failure.message +=
+                        &format!(" (and its failure handler failed: {said})");
                     trouble.rolls_back = trouble.rolls_back.max(of_handler.rolls_back);
                 }
                 self.handlers_done(id);
@@ -205,20 +259,37 @@ impl Machine {
 
     /// A person chooses what to do about the failure.
     fn ask(&mut self, id: NodeId, limit_ms: Option<i64>) {
-        let Some(trouble) = &self.look(id).trouble else { return self.handlers_done(id) };
-        let text = format!("{} failed: {}", trouble.failure.node, trouble.failure.message);
+        let Some(trouble) = &self.look(id).trouble else {
+            return self.handlers_done(id);
+        };
+        let text = format!(
+            "{} failed: {}",
+            trouble.failure.node, trouble.failure.message
+        );
         let question = self.effect(id);
         let timer = limit_ms.map(|after_ms| self.set_timer(id, after_ms));
         let node = self.look(id).path.clone();
-        self.wait(id, Waiting::Approval { question: text.clone() });
+        self.wait(
+            id,
+            Waiting::Approval {
+                question: text.clone(),
+            },
+        );
         let asked = Question::Failed { text };
-        self.effects.push(Effect::Ask { id: question, node, question: asked });
+        self.effects.push(Effect::Ask {
+            id: question,
+            node,
+            question: asked,
+        });
         self.node(id).phase = Phase::Asking { question, timer };
     }
 
     /// A person has chosen, or nobody has in time.
     pub(super) fn decided(&mut self, id: NodeId, answer: Option<Answer>) {
-        if let Phase::Asking { timer: Some(timer), .. } = self.look(id).phase {
+        if let Phase::Asking {
+            timer: Some(timer), ..
+        } = self.look(id).phase
+        {
             self.clear_timer(timer);
         }
         self.set(id, Status::Running);
@@ -245,7 +316,9 @@ impl Machine {
         let node = self.look(id);
         let class = node.trouble.as_ref().map(|trouble| trouble.failure.class)?;
         let handlers = &self.plan.tree.get(node.tree).stmt.handlers.on_failure;
-        let handler = handlers.iter().find(|it| it.classes.is_empty() || it.classes.contains(&class))?;
+        let handler = handlers
+            .iter()
+            .find(|it| it.classes.is_empty() || it.classes.contains(&class))?;
         match &handler.body.stmts.last()?.kind {
             StmtKind::Verdict(Verdict::Ask { otherwise, .. }) => *otherwise,
             _ => None,
@@ -256,7 +329,10 @@ impl Machine {
 
     /// The node rolls back, if it is to; then its `always` runs.
     pub(super) fn handlers_done(&mut self, id: NodeId) {
-        if matches!(self.look(id).phase, Phase::Body | Phase::Pause(_) | Phase::Asking { .. }) {
+        if matches!(
+            self.look(id).phase,
+            Phase::Body | Phase::Pause(_) | Phase::Asking { .. }
+        ) {
             self.node(id).phase = Phase::Handler;
         }
         if self.is_statement(id) && !self.aborted && self.rolls_back(id) {
@@ -270,7 +346,7 @@ impl Machine {
         let node = self.node(id);
         let stmt = &plan.tree.get(node.tree).stmt;
         let is_stage = matches!(stmt.kind, StmtKind::Stage { .. });
-        let is_root = node.role == Role::Root;
+        let is_root = matches!(node.role, Role::Root);
         let asked = node.trouble.as_mut().is_some_and(|trouble| {
             let here = is_root || (is_stage && trouble.rolls_back == Some(RollbackScope::Stage));
             here && trouble.rolls_back.take().is_some()
@@ -304,7 +380,11 @@ impl Machine {
 
     /// The node ends: the world and its parent are told.
     fn leave(&mut self, id: NodeId) {
-        let failed = self.look(id).trouble.as_ref().map(|trouble| trouble.failure.clone());
+        let failed = self
+            .look(id)
+            .trouble
+            .as_ref()
+            .map(|trouble| trouble.failure.clone());
         let status = self.final_status(id, failed.as_ref());
         if self.look(id).status == Status::Pending && status != Status::Cancelled {
             self.begin(id, None);
@@ -317,13 +397,27 @@ impl Machine {
         let undo = self.undo_for_parent(id, released);
         let value = self.stage_value(id);
         let Some(node) = self.remove(id) else { return };
-        let Some(parent) = node.parent else { return self.finish(node.trouble) };
+        let Some(parent) = node.parent else {
+            return self.finish(node.trouble);
+        };
         let end = match node.trouble {
             Some(trouble) => End::Bad(trouble),
-            None => self.end_for_parent(&node.role, node.tree, value.unwrap_or(node.value), node.yielded, node.signal),
+            None => self.end_for_parent(
+                &node.role,
+                node.tree,
+                value.unwrap_or(node.value),
+                node.yielded,
+                node.signal,
+            ),
         };
         let (tree, role, path) = (node.tree, node.role, node.path);
-        let leaver = Leaver { tree, role, end, undo, path };
+        let leaver = Leaver {
+            tree,
+            role,
+            end,
+            undo,
+            path,
+        };
         self.queue.push_back(Task::Left(parent, Box::new(leaver)));
     }
 
@@ -345,7 +439,13 @@ impl Machine {
         let node = self.look(id);
         let deployment = node.deployment.as_ref().map(|it| it.line.clone());
         let (node, status) = (node.path.clone(), node.status);
-        self.tell(Happened::NodeFinished { node, kind, status, failure, deployment });
+        self.tell(Happened::NodeFinished {
+            node,
+            kind,
+            status,
+            failure,
+            deployment,
+        });
     }
 
     /// What a node's end means to the block around it: workflows take returns, cells and steps
@@ -359,20 +459,38 @@ impl Machine {
         signal: Signal,
     ) -> End {
         if matches!(role, Role::Cell(_)) {
-            return End::Good { value: Value::None, yielded, signal: Signal::None };
+            return End::Good {
+                value: Value::None,
+                yielded,
+                signal: Signal::None,
+            };
         }
-        if !matches!(role, Role::Root | Role::Body | Role::Strand(_)) {
-            return End::Good { value, yielded, signal };
+        if !matches!(role, Role::Root | Role::Body | Role::Strand) {
+            return End::Good {
+                value,
+                yielded,
+                signal,
+            };
         }
         match (&self.plan.tree.get(tree).stmt.kind, signal) {
-            (StmtKind::Call(_) | StmtKind::Deploy { .. }, Signal::Return(value)) => End::value(value),
-            (StmtKind::Call(_), signal) => {
-                End::Good { value: Value::None, yielded: None, signal }
+            (StmtKind::Call(_) | StmtKind::Deploy { .. }, Signal::Return(value)) => {
+                End::value(value)
             }
-            (StmtKind::Step { .. }, signal) => {
-                End::Good { value: yielded.unwrap_or(value), yielded: None, signal }
-            }
-            (_, signal) => End::Good { value, yielded, signal },
+            (StmtKind::Call(_), signal) => End::Good {
+                value: Value::None,
+                yielded: None,
+                signal,
+            },
+            (StmtKind::Step { .. }, signal) => End::Good {
+                value: yielded.unwrap_or(value),
+                yielded: None,
+                signal,
+            },
+            (_, signal) => End::Good {
+                value,
+                yielded,
+                signal,
+            },
         }
     }
 
@@ -387,7 +505,7 @@ impl Machine {
         }
         if let (StmtKind::Parallel(_), true) = (
             &plan.tree.get(node.tree).stmt.kind,
-            matches!(node.role, Role::Root | Role::Body | Role::Strand(_)),
+            matches!(node.role, Role::Root | Role::Body | Role::Strand),
         ) {
             undo = vec![Undo::Parallel(undo)];
         }

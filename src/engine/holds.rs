@@ -24,13 +24,19 @@ impl Machine {
     pub(super) fn hold(&mut self, id: NodeId, target: InfrastructureId) -> Result<bool, Failure> {
         let holder = self.look(id).around.holder;
         if self.look(holder).holds.is_none() {
-            let holds = self.first_hold(holder).map_err(|halt| self.fault(id, halt))?;
+            let holds = self
+                .first_hold(holder)
+                .map_err(|halt| self.fault(id, halt))?;
             self.node(holder).holds = Some(Box::new(holds));
         }
         let covered = |request: &&mut HoldRequest| request.targets.contains(&target);
         let requests = |machine: &mut Self| machine.node(holder).holds.take().unwrap_or_default();
         let mut holds = requests(self);
-        if !holds.requests.iter_mut().any(|mut request| covered(&&mut request)) {
+        if !holds
+            .requests
+            .iter_mut()
+            .any(|mut request| covered(&&mut request))
+        {
             // The walk before the stage could not know of this deployment.
             let request = self.request(holder, vec![target]);
             holds.requests.push(request);
@@ -46,7 +52,10 @@ impl Machine {
         }
         self.node(holder).holds = Some(holds);
         if !granted {
-            let names = names.into_iter().map(|target| self.place_name(target)).collect();
+            let names = names
+                .into_iter()
+                .map(|target| self.place_name(target))
+                .collect();
             self.wait(id, Waiting::Lock { names });
         }
         Ok(granted)
@@ -55,7 +64,12 @@ impl Machine {
     fn request(&mut self, holder: NodeId, targets: Vec<InfrastructureId>) -> HoldRequest {
         let wants = targets.iter().map(|target| self.want(*target)).collect();
         let id = self.acquire(holder, wants);
-        HoldRequest { id, targets, granted: false, waiting: Vec::new() }
+        HoldRequest {
+            id,
+            targets,
+            granted: false,
+            waiting: Vec::new(),
+        }
     }
 
     fn place_name(&self, target: InfrastructureId) -> Name {
@@ -63,7 +77,10 @@ impl Machine {
     }
 
     fn want(&self, target: InfrastructureId) -> Want {
-        Want { name: Name::from(format!("infrastructure {}", self.place_name(target))), limit: 1 }
+        Want {
+            name: Name::from(format!("infrastructure {}", self.place_name(target))),
+            limit: 1,
+        }
     }
 
     /// The locks of all deployments of a stage, asked for together.
@@ -79,14 +96,26 @@ impl Machine {
         let remaining: HashMap<InfrastructureId, u32> = exclusive.iter().copied().collect();
         let targets = exclusive.into_iter().map(|(target, _)| target).collect();
         let requests = vec![self.request(holder, targets)];
-        Ok(Holds { requests, remaining: (!to_the_end).then_some(remaining) })
+        Ok(Holds {
+            requests,
+            remaining: (!to_the_end).then_some(remaining),
+        })
     }
 
     fn sum_of_body(&self, holder: NodeId) -> Result<Sum, crate::eval::Halt> {
         let node = self.look(holder);
-        let is_stage = matches!(self.plan.tree.get(node.tree).stmt.kind, StmtKind::Stage { .. });
-        let walk = Walk { skip_stages: !is_stage, ..Self::walk(&self.plan, &self.run) };
-        walk.sum(crate::plan::body(self.plan.tree.get(node.tree)), &node.locals)
+        let is_stage = matches!(
+            self.plan.tree.get(node.tree).stmt.kind,
+            StmtKind::Stage { .. }
+        );
+        let walk = Walk {
+            skip_stages: !is_stage,
+            ..Self::walk(&self.plan, &self.run)
+        };
+        walk.sum(
+            crate::plan::body(self.plan.tree.get(node.tree)),
+            &node.locals,
+        )
     }
 
     /// Locks were granted.
@@ -107,7 +136,8 @@ impl Machine {
         found.granted = true;
         for waiting in std::mem::take(&mut found.waiting) {
             if let Err(failure) = self.run_deployment(waiting) {
-                self.queue.push_back(Task::Ended(waiting, End::bad(failure)));
+                self.queue
+                    .push_back(Task::Ended(waiting, End::bad(failure)));
             }
         }
     }
@@ -115,7 +145,9 @@ impl Machine {
     /// A deployment does not wait for its lock any more. Whether it did.
     pub(super) fn stop_waiting_for_hold(&mut self, id: NodeId) -> bool {
         let holder = self.look(id).around.holder;
-        let Some(holds) = self.node(holder).holds.as_mut() else { return false };
+        let Some(holds) = self.node(holder).holds.as_mut() else {
+            return false;
+        };
         holds.requests.iter_mut().any(|request| {
             let before = request.waiting.len();
             request.waiting.retain(|waiting| *waiting != id);
@@ -133,11 +165,16 @@ impl Machine {
             self.release_one(holder, target);
             return Vec::new();
         }
-        let Some(holds) = self.node(id).holds.take() else { return Vec::new() };
+        let Some(holds) = self.node(id).holds.take() else {
+            return Vec::new();
+        };
         let mut wants = Vec::new();
         for request in holds.requests {
             self.pending.remove(&request.id);
-            self.effects.push(Effect::Release { id: request.id, names: Vec::new() });
+            self.effects.push(Effect::Release {
+                id: request.id,
+                names: Vec::new(),
+            });
             wants.extend(request.targets.iter().map(|target| self.want(*target)));
         }
         wants
@@ -145,7 +182,9 @@ impl Machine {
 
     fn release_one(&mut self, holder: NodeId, target: InfrastructureId) {
         let name = self.want(target).name;
-        let Some(holds) = self.node(holder).holds.as_mut() else { return };
+        let Some(holds) = self.node(holder).holds.as_mut() else {
+            return;
+        };
         let Some(remaining) = holds.remaining.as_mut().and_then(|it| it.get_mut(&target)) else {
             return;
         };
@@ -153,9 +192,15 @@ impl Machine {
         if *remaining > 0 {
             return;
         }
-        let request = holds.requests.iter().find(|it| it.granted && it.targets.contains(&target));
+        let request = holds
+            .requests
+            .iter()
+            .find(|it| it.granted && it.targets.contains(&target));
         if let Some(id) = request.map(|request| request.id) {
-            self.effects.push(Effect::Release { id, names: vec![name] });
+            self.effects.push(Effect::Release {
+                id,
+                names: vec![name],
+            });
         }
     }
 
@@ -178,8 +223,13 @@ fn may_come_back(tree: &Tree, id: TreeId) -> bool {
         || node.stmt.modifiers.atomic
         || node.may_roll_back
         || matches!(node.stmt.kind, StmtKind::Verdict(Verdict::Retry(_)))
-        || node.bodies.iter().chain(handlers).flat_map(|body| body.iter()).any(|child| {
-            !matches!(tree.get(*child).stmt.kind, StmtKind::Deploy { .. })
-                && may_come_back(tree, *child)
-        })
+        || node
+            .bodies
+            .iter()
+            .chain(handlers)
+            .flat_map(|body| body.iter())
+            .any(|child| {
+                !matches!(tree.get(*child).stmt.kind, StmtKind::Deploy { .. })
+                    && may_come_back(tree, *child)
+            })
 }

@@ -17,7 +17,10 @@ pub struct LockTable<Id> {
 
 impl<Id> Default for LockTable<Id> {
     fn default() -> Self {
-        Self { queue: Vec::new(), held: HashMap::new() }
+        Self {
+            queue: Vec::new(),
+            held: HashMap::new(),
+        }
     }
 }
 
@@ -80,7 +83,13 @@ mod tests {
     use super::*;
 
     fn want(names: &[&str]) -> Vec<Want> {
-        names.iter().map(|name| Want { name: Name::from(*name), limit: 1 }).collect()
+        names
+            .iter()
+            .map(|name| Want {
+                name: Name::from(*name),
+                limit: 1,
+            })
+            .collect()
     }
 
     #[test]
@@ -103,7 +112,13 @@ mod tests {
     fn a_limit_lets_several_in() {
         let mut table = LockTable::default();
         for id in 1..=3 {
-            table.acquire(id, vec![Want { name: Name::from("licence"), limit: 2 }]);
+            table.acquire(
+                id,
+                vec![Want {
+                    name: Name::from("licence"),
+                    limit: 2,
+                }],
+            );
         }
         assert_eq!(table.grant(), [1, 2]);
         table.release(2, &[]);

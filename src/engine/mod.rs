@@ -110,7 +110,9 @@ impl Machine {
         self.now = now;
         self.take(event);
         self.settle();
-        if self.finished.is_none() && self.pending.is_empty() && self.nodes.iter().any(Option::is_some)
+        if self.finished.is_none()
+            && self.pending.is_empty()
+            && self.nodes.iter().any(Option::is_some)
         {
             // Nothing can come in any more: whoever waits, waits for ever.
             self.break_all_barriers();
@@ -134,7 +136,8 @@ impl Machine {
             Event::Start => self.start(),
             Event::Cancel => {
                 self.cancelled = true;
-                let failure = self.failure_at(FailureClass::Cancelled, "the run was cancelled", None);
+                let failure =
+                    self.failure_at(FailureClass::Cancelled, "the run was cancelled", None);
                 self.cancel(NodeId(0), &Arc::new(failure));
             }
             Event::Ended { id, outcome } => {
@@ -164,7 +167,10 @@ impl Machine {
         let plan = self.plan.clone();
         let root = plan.tree.root();
         let name = &plan.bound.pipeline().name;
-        self.tell(Happened::RunStarted { run: self.run.id.clone(), pipeline: name.clone() });
+        self.tell(Happened::RunStarted {
+            run: self.run.id.clone(),
+            pipeline: name.clone(),
+        });
         let around = Around {
             on: None,
             holder: NodeId(0),
@@ -173,7 +179,14 @@ impl Machine {
             doomed: false,
         };
         let kind = Some(NodeKind::Pipeline);
-        self.add(root, None, Role::Root, Locals::default(), around, (name.clone(), kind));
+        self.add(
+            root,
+            None,
+            Role::Root,
+            Locals::default(),
+            around,
+            (name.clone(), kind),
+        );
     }
 
     fn settle(&mut self) {
@@ -256,11 +269,15 @@ impl Machine {
     }
 
     fn node(&mut self, id: NodeId) -> &mut Node {
-        self.nodes[id.0 as usize].as_mut().expect("a node that is referred to is in the table")
+        self.nodes[id.0 as usize]
+            .as_mut()
+            .expect("a node that is referred to is in the table")
     }
 
     fn look(&self, id: NodeId) -> &Node {
-        self.nodes[id.0 as usize].as_ref().expect("a node that is referred to is in the table")
+        self.nodes[id.0 as usize]
+            .as_ref()
+            .expect("a node that is referred to is in the table")
     }
 
     /// The only place where a state changes.
@@ -302,7 +319,12 @@ impl Machine {
     // --- Values --------------------------------------------------------------------------
 
     fn walk<'a>(plan: &'a Plan, run: &'a RunFacts) -> Walk<'a> {
-        Walk { bound: &plan.bound, tree: &plan.tree, run: Some(run), skip_stages: false }
+        Walk {
+            bound: &plan.bound,
+            tree: &plan.tree,
+            run: Some(run),
+            skip_stages: false,
+        }
     }
 
     fn eval(&self, expr: &Expr, locals: &Locals) -> Result<Value, Halt> {
@@ -312,7 +334,8 @@ impl Machine {
     /// The value of an expression of a node; a mistake in it is the node's failure.
     fn value_of(&self, id: NodeId, expr: &Expr) -> Result<Value, Failure> {
         let node = self.look(id);
-        self.eval(expr, &node.locals).map_err(|halt| self.fault(id, halt))
+        self.eval(expr, &node.locals)
+            .map_err(|halt| self.fault(id, halt))
     }
 
     fn duration_of(&self, id: NodeId, expr: &Expr) -> Result<i64, Failure> {
@@ -337,13 +360,16 @@ impl Machine {
     fn fault(&self, id: NodeId, halt: Halt) -> Failure {
         match halt {
             Halt::Fault(diagnostic) => {
-                let mut failure = self.failure(id, FailureClass::Failed, diagnostic.message.clone());
+                let mut failure =
+                    self.failure(id, FailureClass::Failed, diagnostic.message.clone());
                 failure.span = diagnostic.span().or(failure.span);
                 failure
             }
-            Halt::Unknown => {
-                self.failure(id, FailureClass::Internal, "a value was not known when it was needed")
-            }
+            Halt::Unknown => self.failure(
+                id,
+                FailureClass::Internal,
+                "a value was not known when it was needed",
+            ),
         }
     }
 
@@ -360,7 +386,12 @@ impl Machine {
 
     fn failure_at(&self, class: FailureClass, message: &str, span: Option<Span>) -> Failure {
         let node = self.plan.bound.pipeline().name.clone();
-        Failure { class, message: message.to_string(), node, span }
+        Failure {
+            class,
+            message: message.to_string(),
+            node,
+            span,
+        }
     }
 
     /// Chance, from 0 up to but without 1: splitmix64.

@@ -89,20 +89,20 @@ pub struct Around {
 }
 
 /// What a node is for its parent.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug)]
 pub enum Role {
     /// The pipeline.
     Root,
     /// The statement that a body is at.
     Body,
-    /// A child of a `parallel`, by place.
-    Strand(usize),
+    /// A child of a `parallel`.
+    Strand,
     /// A cell.
     Cell(Box<Cell>),
     /// A look of a `verify`.
     Look,
-    /// The body of a failure handler, by place.
-    Handler(usize),
+    /// The body of a failure handler.
+    Handler,
     /// The body of `always`.
     Always,
     /// The whole rollback of a scope.
@@ -160,7 +160,7 @@ pub enum Work {
     /// An answer.
     Ask(EffectId),
     /// A deployment that waits for its stage's locks.
-    HoldWait(InfrastructureId),
+    HoldWait,
     /// A `verify` between two looks (with the timer of the next) or during one.
     Verify {
         /// Until when it has to hold.
@@ -190,7 +190,12 @@ pub struct SeqWork {
 impl SeqWork {
     /// A body that begins.
     pub fn new(seq: Seq, locals: Locals) -> Self {
-        Self { seq, next: 0, locals, last: Value::None }
+        Self {
+            seq,
+            next: 0,
+            locals,
+            last: Value::None,
+        }
     }
 }
 
@@ -355,7 +360,11 @@ pub enum End {
 impl End {
     /// Well, with a value.
     pub fn value(value: Value) -> Self {
-        Self::Good { value, yielded: None, signal: Signal::None }
+        Self::Good {
+            value,
+            yielded: None,
+            signal: Signal::None,
+        }
     }
 
     /// Well, without a value.
@@ -365,6 +374,9 @@ impl End {
 
     /// With a failure.
     pub fn bad(failure: Failure) -> Self {
-        Self::Bad(Box::new(Trouble { failure, rolls_back: None }))
+        Self::Bad(Box::new(Trouble {
+            failure,
+            rolls_back: None,
+        }))
     }
 }

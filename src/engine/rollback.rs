@@ -25,17 +25,31 @@ impl Machine {
             items = vec![Undo::Parallel(items)];
         }
         self.set(id, Status::RollingBack);
-        let failure = self.look(id).trouble.as_ref().map(|trouble| trouble.failure.clone());
+        let failure = self
+            .look(id)
+            .trouble
+            .as_ref()
+            .map(|trouble| trouble.failure.clone());
         self.tell_finished(id, failure);
         let path = self.look(id).path.clone();
-        let work = Work::Undoing(UndoWork { items, ..UndoWork::default() });
+        let work = Work::Undoing(UndoWork {
+            items,
+            ..UndoWork::default()
+        });
         self.add_part(id, tree, Role::Rollback, (path, None), work);
     }
 
     /// The rollback of a scope is through.
     pub(super) fn rollback_left(&mut self, id: NodeId, end: &End) {
         let failed = matches!(end, End::Bad(_));
-        self.set(id, if failed { Status::RollbackFailed } else { Status::RolledBack });
+        self.set(
+            id,
+            if failed {
+                Status::RollbackFailed
+            } else {
+                Status::RolledBack
+            },
+        );
         self.finally(id);
     }
 
@@ -48,7 +62,12 @@ impl Machine {
         work: Work,
     ) -> NodeId {
         let locals = Locals::default();
-        let around = Around { undoing: true, keep_undo: false, doomed: false, ..self.look(parent).around.clone() };
+        let around = Around {
+            undoing: true,
+            keep_undo: false,
+            doomed: false,
+            ..self.look(parent).around.clone()
+        };
         let part = self.add(tree, Some(parent), role, locals, around, path);
         self.node(part).work = work;
         part
@@ -60,7 +79,9 @@ impl Machine {
             self.begin(id, None);
             self.tell_scope(id, Status::RollingBack);
         }
-        let Work::Undoing(work) = &mut self.node(id).work else { return };
+        let Work::Undoing(work) = &mut self.node(id).work else {
+            return;
+        };
         if !work.wants.is_empty() {
             let wants = std::mem::take(&mut work.wants);
             let request = self.acquire(id, wants);
@@ -86,13 +107,30 @@ impl Machine {
     fn undo(&mut self, parent: NodeId, item: Undo) {
         let tree = self.look(parent).tree;
         let path = (self.look(parent).path.clone(), None);
-        let work = |items| UndoWork { items, ..UndoWork::default() };
+        let work = |items| UndoWork {
+            items,
+            ..UndoWork::default()
+        };
         let work = match item {
             Undo::Serial(items) => work(items),
-            Undo::Parallel(items) => UndoWork { parallel: true, ..work(items) },
-            Undo::Scope(scope, items) => UndoWork { scope: Some(scope), ..work(items) },
-            Undo::Held(wants, items) => UndoWork { wants, ..work(items) },
-            Undo::Step { tree, locals, path, on } => {
+            Undo::Parallel(items) => UndoWork {
+                parallel: true,
+                ..work(items)
+            },
+            Undo::Scope(scope, items) => UndoWork {
+                scope: Some(scope),
+                ..work(items)
+            },
+            Undo::Held(wants, items) => UndoWork {
+                wants,
+                ..work(items)
+            },
+            Undo::Step {
+                tree,
+                locals,
+                path,
+                on,
+            } => {
                 return self.undo_step(parent, tree, locals, &path, on);
             }
         };
@@ -118,7 +156,9 @@ impl Machine {
         if matches!(end, End::Bad(_)) {
             self.rollback_failed = true;
         }
-        let Work::Undoing(work) = &mut self.node(id).work else { return };
+        let Work::Undoing(work) = &mut self.node(id).work else {
+            return;
+        };
         work.failed |= matches!(end, End::Bad(_));
         work.live -= 1;
         if work.live == 0 {
@@ -127,11 +167,23 @@ impl Machine {
     }
 
     fn all_undone(&mut self, id: NodeId) {
-        let Work::Undoing(work) = &self.look(id).work else { return };
+        let Work::Undoing(work) = &self.look(id).work else {
+            return;
+        };
         let (failed, locks) = (work.failed, work.locks);
-        self.tell_scope(id, if failed { Status::RollbackFailed } else { Status::RolledBack });
+        self.tell_scope(
+            id,
+            if failed {
+                Status::RollbackFailed
+            } else {
+                Status::RolledBack
+            },
+        );
         if let Some(locks) = locks {
-            self.effects.push(Effect::Release { id: locks, names: Vec::new() });
+            self.effects.push(Effect::Release {
+                id: locks,
+                names: Vec::new(),
+            });
         }
         let end = if failed {
             End::bad(self.failure(id, FailureClass::Failed, "a part of the rollback failed"))
@@ -143,14 +195,27 @@ impl Machine {
 
     /// Tells of the status of a deployment that had ended before it was rolled back.
     fn tell_scope(&mut self, id: NodeId, status: Status) {
-        let Work::Undoing(UndoWork { scope: Some(scope), .. }) = &mut self.node(id).work else {
+        let Work::Undoing(UndoWork {
+            scope: Some(scope), ..
+        }) = &mut self.node(id).work
+        else {
             return;
         };
         let from = std::mem::replace(&mut scope.status, status);
-        let UndoScope { path: node, deployment, .. } = (**scope).clone();
+        let UndoScope {
+            path: node,
+            deployment,
+            ..
+        } = (**scope).clone();
         self.transitions.note(from, status);
         let deployment = Some(deployment);
         let kind = NodeKind::Deploy;
-        self.tell(Happened::NodeFinished { node, kind, status, failure: None, deployment });
+        self.tell(Happened::NodeFinished {
+            node,
+            kind,
+            status,
+            failure: None,
+            deployment,
+        });
     }
 }

@@ -24,7 +24,9 @@ impl Machine {
                 self.node(id).stopping.clone()
             {
                 self.skip_rest(id);
-                return self.queue.push_back(Task::Ended(id, End::bad((*failure).clone())));
+                return self
+                    .queue
+                    .push_back(Task::Ended(id, End::bad((*failure).clone())));
             }
             let Some(seq) = self.seq(id) else { return };
             seq.next += 1;
@@ -52,11 +54,21 @@ impl Machine {
 
     fn seq_ended(&mut self, id: NodeId, value: Value, signal: Signal) {
         let yielded = self.node(id).yielded.take();
-        self.queue.push_back(Task::Ended(id, End::Good { value, yielded, signal }));
+        self.queue.push_back(Task::Ended(
+            id,
+            End::Good {
+                value,
+                yielded,
+                signal,
+            },
+        ));
     }
 
     /// Does a statement that needs no node: the answer is nothing for all others.
-    #[expect(clippy::type_complexity, reason = "three ways to go on, and none of them lasting")]
+    #[expect(
+        clippy::type_complexity,
+        reason = "three ways to go on, and none of them lasting"
+    )]
     fn on_the_spot(
         &mut self,
         id: NodeId,
@@ -81,7 +93,10 @@ impl Machine {
             Err(halt) => {
                 let mut failure = self.fault(id, halt);
                 failure.span = failure.span.or(Some(stmt.span));
-                return Some(Err(Box::new(Trouble { failure, rolls_back: None })));
+                return Some(Err(Box::new(Trouble {
+                    failure,
+                    rolls_back: None,
+                })));
             }
         };
         Some(match &stmt.kind {
@@ -93,7 +108,10 @@ impl Machine {
             StmtKind::Fail(_) => {
                 let mut failure = self.failure(id, FailureClass::Failed, self.display(&value));
                 failure.span = Some(stmt.span);
-                Err(Box::new(Trouble { failure, rolls_back: None }))
+                Err(Box::new(Trouble {
+                    failure,
+                    rolls_back: None,
+                }))
             }
             StmtKind::Log(_) => {
                 self.log(id, spot, &value);
@@ -112,9 +130,19 @@ impl Machine {
         let node = self.named(&self.look(id).path, spot);
         let text = Some(self.display(value));
         let kind = NodeKind::Log;
-        self.tell(Happened::NodeStarted { node: node.clone(), kind, text });
+        self.tell(Happened::NodeStarted {
+            node: node.clone(),
+            kind,
+            text,
+        });
         let status = Status::Succeeded;
-        self.tell(Happened::NodeFinished { node, kind, status, failure: None, deployment: None });
+        self.tell(Happened::NodeFinished {
+            node,
+            kind,
+            status,
+            failure: None,
+            deployment: None,
+        });
     }
 
     /// Starts a statement in a node.
@@ -129,10 +157,10 @@ impl Machine {
         match leaver.role {
             Role::Root => {}
             Role::Body => self.statement_left(id, leaver),
-            Role::Strand(_) => self.strand_left(id, leaver),
+            Role::Strand => self.strand_left(id, leaver),
             Role::Cell(cell) => self.cell_left(id, *cell, leaver.end, leaver.undo, &leaver.path),
             Role::Look => self.look_left(id, leaver.end, leaver.undo),
-            Role::Handler(_) => {
+            Role::Handler => {
                 self.node(id).undo.extend(leaver.undo);
                 self.handler_left(id, leaver.end);
             }
@@ -149,7 +177,11 @@ impl Machine {
                 self.skip_rest(id);
                 self.queue.push_back(Task::Ended(id, End::Bad(trouble)));
             }
-            End::Good { value, yielded, signal } => {
+            End::Good {
+                value,
+                yielded,
+                signal,
+            } => {
                 let bind = self.plan.tree.get(leaver.tree).stmt.bind;
                 if let Some(yielded) = yielded {
                     self.node(id).yielded = Some(yielded);
@@ -169,12 +201,20 @@ impl Machine {
     }
 
     fn strand_left(&mut self, id: NodeId, leaver: Leaver) {
-        let fail_fast = self.plan.tree.get(self.look(id).tree).stmt.modifiers.fail_fast;
+        let fail_fast = self
+            .plan
+            .tree
+            .get(self.look(id).tree)
+            .stmt
+            .modifiers
+            .fail_fast;
         let node = self.node(id);
         if !leaver.undo.is_empty() {
             node.undo.push(Undo::Serial(leaver.undo));
         }
-        let Work::Parallel { live } = &mut node.work else { return };
+        let Work::Parallel { live } = &mut node.work else {
+            return;
+        };
         *live -= 1;
         let done = *live == 0;
         if let End::Bad(trouble) = leaver.end {
@@ -203,7 +243,9 @@ impl Machine {
             return self.queue.push_back(Task::Ended(id, End::Bad(trouble)));
         }
         let now = self.now;
-        let Work::Verify { until, every, .. } = self.look(id).work else { return };
+        let Work::Verify { until, every, .. } = self.look(id).work else {
+            return;
+        };
         if now >= until || self.look(id).stopping.is_some() {
             return self.queue.push_back(Task::Ended(id, End::good()));
         }
@@ -242,7 +284,13 @@ impl Machine {
                 let status = Status::Skipped;
                 self.transitions.note(Status::Pending, status);
                 let node = path.clone();
-                self.tell(Happened::NodeFinished { node, kind, status, failure: None, deployment });
+                self.tell(Happened::NodeFinished {
+                    node,
+                    kind,
+                    status,
+                    failure: None,
+                    deployment,
+                });
             }
             if !spot.has_deploy {
                 continue;
@@ -265,13 +313,22 @@ impl Machine {
                         self.skip_cell(*tree, &values, &path, &locals);
                     }
                 }
-                _ => spot.bodies.iter().for_each(|body| self.skip(body, &path, locals)),
+                _ => spot
+                    .bodies
+                    .iter()
+                    .for_each(|body| self.skip(body, &path, locals)),
             }
         }
     }
 
     /// Tells of a cell that never starts.
-    pub(super) fn skip_cell(&mut self, tree: TreeId, values: &[Value], path: &Name, locals: &Locals) {
+    pub(super) fn skip_cell(
+        &mut self,
+        tree: TreeId,
+        values: &[Value],
+        path: &Name,
+        locals: &Locals,
+    ) {
         if self.skips_to_tell == 0 {
             return;
         }
@@ -282,7 +339,13 @@ impl Machine {
         let (kind, status) = (NodeKind::Cell, Status::Skipped);
         self.transitions.note(Status::Pending, status);
         let told = node.clone();
-        self.tell(Happened::NodeFinished { node: told, kind, status, failure: None, deployment: None });
+        self.tell(Happened::NodeFinished {
+            node: told,
+            kind,
+            status,
+            failure: None,
+            deployment: None,
+        });
         if spot.has_deploy {
             self.skip(crate::plan::body(spot), &node, locals);
         }
@@ -290,7 +353,9 @@ impl Machine {
 
     fn skipped_deployment(&self, tree: TreeId, locals: &Locals) -> Option<Deployment> {
         let walk = Self::walk(&self.plan, &self.run);
-        let StmtKind::Deploy { .. } = self.plan.tree.get(tree).stmt.kind else { return None };
+        let StmtKind::Deploy { .. } = self.plan.tree.get(tree).stmt.kind else {
+            return None;
+        };
         let deployment = walk.deployment(tree, locals).ok()?;
         Some(self.ledger_line(&deployment))
     }
@@ -306,18 +371,29 @@ impl Machine {
     ) -> (Name, Option<NodeKind>) {
         let spot = self.plan.tree.get(tree);
         let walk = Self::walk(&self.plan, &self.run);
-        let shown = |expr| walk.eval(expr, locals).map_or(String::from("?"), |it| walk.display(&it));
+        let shown = |expr| {
+            walk.eval(expr, locals)
+                .map_or(String::from("?"), |it| walk.display(&it))
+        };
         let label = match &spot.stmt.kind {
             StmtKind::Matrix(_) => return (parent.clone(), None),
-            StmtKind::Deploy { service, target, .. } => {
+            StmtKind::Deploy {
+                service, target, ..
+            } => {
                 format!("deploy[{}, {}]", shown(service), shown(target))
             }
-            StmtKind::Barrier { name, key: Some(key) } => format!("barrier[{name}, {}]", shown(key)),
+            StmtKind::Barrier {
+                name,
+                key: Some(key),
+            } => format!("barrier[{name}, {}]", shown(key)),
             StmtKind::Lock { resource, .. } => format!("lock[{}]", shown(resource)),
             _ if spot.label.is_none() => return (parent.clone(), None),
             _ => return (self.named(parent, spot), Some(spot.kind)),
         };
-        (Name::from(format!("{parent}/{label}{}", spot.twin)), Some(spot.kind))
+        (
+            Name::from(format!("{parent}/{label}{}", spot.twin)),
+            Some(spot.kind),
+        )
     }
 
     /// The path of a statement whose name needs no values.
@@ -330,7 +406,11 @@ impl Machine {
     pub(super) fn cell_path(&self, parent: &Name, spot: &Spot, values: &[Value]) -> Name {
         let values: Vec<String> = values.iter().map(|value| self.display(value)).collect();
         let label = spot.label.as_deref().unwrap_or_default();
-        Name::from(format!("{parent}/{label}{}[{}]", spot.twin, values.join(", ")))
+        Name::from(format!(
+            "{parent}/{label}{}[{}]",
+            spot.twin,
+            values.join(", ")
+        ))
     }
 }
 

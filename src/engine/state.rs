@@ -36,7 +36,15 @@ pub fn successors(from: Status) -> &'static [Status] {
         Status::Pending => &[Queued, Waiting, Running, Skipped, Cancelled],
         Queued => &[Running, Cancelled, Failed],
         Waiting => &[Running, Succeeded, Ignored, Failed, Cancelled],
-        Running => &[Queued, Waiting, Succeeded, Ignored, Failed, Cancelled, RollingBack],
+        Running => &[
+            Queued,
+            Waiting,
+            Succeeded,
+            Ignored,
+            Failed,
+            Cancelled,
+            RollingBack,
+        ],
         // A block around it may still take back what it did.
         Succeeded | Ignored | Failed | Cancelled => &[RollingBack],
         RollingBack => &[RolledBack, RollbackFailed],
@@ -51,7 +59,10 @@ pub struct Transitions([u16; ALL.len()]);
 impl Transitions {
     /// Notes one. An illegal one is a mistake of the machine itself.
     pub fn note(&mut self, from: Status, to: Status) {
-        debug_assert!(successors(from).contains(&to), "illegal transition from {from} to {to}");
+        debug_assert!(
+            successors(from).contains(&to),
+            "illegal transition from {from} to {to}"
+        );
         if let Some(row) = self.0.get_mut(from as usize) {
             *row |= 1 << to as u16;
         }
@@ -66,9 +77,15 @@ impl Transitions {
 
     /// The legal transitions that are not among these.
     pub fn missing(&self) -> Vec<(Status, Status)> {
-        let legal = ALL.into_iter().flat_map(|from| successors(from).iter().map(move |to| (from, *to)));
+        let legal = ALL
+            .into_iter()
+            .flat_map(|from| successors(from).iter().map(move |to| (from, *to)));
         legal
-            .filter(|(from, to)| self.0.get(*from as usize).is_none_or(|row| row & (1 << *to as u16) == 0))
+            .filter(|(from, to)| {
+                self.0
+                    .get(*from as usize)
+                    .is_none_or(|row| row & (1 << *to as u16) == 0)
+            })
             .collect()
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use crate::eval::{Expr, GlobalId, Slot};
+use crate::eval::{Expr, Slot};
 use crate::source::{Name, Sources, Span};
 pub use crate::syntax::ast::{Order, RollbackScope};
 use crate::value::{EnvironmentId, InfrastructureId, ServiceId, Type};
@@ -73,7 +73,7 @@ pub enum GlobalSource {
     Input {
         /// The value where none is given.
         default: Option<Expr>,
-        /// What must hold; it names the input as a [`GlobalId`].
+        /// What must hold; it names the input as a [`crate::eval::GlobalId`].
         rule: Option<Expr>,
     },
 }

@@ -8,14 +8,21 @@ use crate::eval::{Expr, ExprKind, Part};
 /// All `env(…)` and `file(…)` calls in the bodies of workflows and pipelines.
 pub fn outside_calls(program: &Program) -> Vec<&Expr> {
     let mut found = Vec::new();
-    let mut visit = |expr| each_part(expr, &mut |part: &Expr| {
-        if matches!(&part.kind, ExprKind::Call(function, _) if ["env", "file"].contains(&function.0.name)) {
-            found.push(part);
-        }
-    });
+    let mut visit = |expr| {
+        each_part(expr, &mut |part: &Expr| {
+            if matches!(&part.kind, ExprKind::Call(function, _) if ["env", "file"].contains(&function.0.name))
+            {
+                found.push(part);
+            }
+        })
+    };
     for workflow in &program.workflows {
         block(&workflow.body, &mut visit);
-        workflow.params.iter().filter_map(|param| param.default.as_ref()).for_each(&mut visit);
+        workflow
+            .params
+            .iter()
+            .filter_map(|param| param.default.as_ref())
+            .for_each(&mut visit);
     }
     for pipeline in &program.pipelines {
         stmt(&pipeline.body, &mut visit);
@@ -35,13 +42,18 @@ pub fn stmt<'a>(stmt: &'a Stmt, visit: &mut dyn FnMut(&'a Expr)) {
     kind(&stmt.kind, visit);
     let modifiers = &stmt.modifiers;
     let retry = modifiers.retry.as_ref();
-    [&modifiers.timeout, &modifiers.max, &modifiers.batches, &modifiers.tolerate]
-        .into_iter()
-        .flatten()
-        .chain(retry.map(|retry| &retry.times))
-        .chain(retry.and_then(|retry| retry.every.as_ref()))
-        .chain(retry.and_then(|retry| retry.upto.as_ref()))
-        .for_each(&mut *visit);
+    [
+        &modifiers.timeout,
+        &modifiers.max,
+        &modifiers.batches,
+        &modifiers.tolerate,
+    ]
+    .into_iter()
+    .flatten()
+    .chain(retry.map(|retry| &retry.times))
+    .chain(retry.and_then(|retry| retry.every.as_ref()))
+    .chain(retry.and_then(|retry| retry.upto.as_ref()))
+    .for_each(&mut *visit);
     let handlers = &stmt.handlers;
     let failures = handlers.on_failure.iter().map(|handler| &handler.body);
     for body in handlers.undo.iter().chain(failures).chain(&handlers.always) {
@@ -54,7 +66,11 @@ fn kind<'a>(kind: &'a StmtKind, visit: &mut dyn FnMut(&'a Expr)) {
         StmtKind::Block(body) | StmtKind::Parallel(body) => block(body, visit),
         StmtKind::Stage { body, .. } | StmtKind::Step { body, .. } => block(body, visit),
         StmtKind::Matrix(grid) => matrix(grid, visit),
-        StmtKind::Deploy { service, target, using } => {
+        StmtKind::Deploy {
+            service,
+            target,
+            using,
+        } => {
             visit(service);
             visit(target);
             using.iter().for_each(|using| workflow(using, visit));
@@ -64,7 +80,10 @@ fn kind<'a>(kind: &'a StmtKind, visit: &mut dyn FnMut(&'a Expr)) {
         }
         StmtKind::Call(using) => workflow(using, visit),
         StmtKind::Action { args, .. } => args.iter().flatten().for_each(visit),
-        StmtKind::If { branches, otherwise } => {
+        StmtKind::If {
+            branches,
+            otherwise,
+        } => {
             for (condition, body) in branches {
                 visit(condition);
                 block(body, visit);
@@ -72,7 +91,11 @@ fn kind<'a>(kind: &'a StmtKind, visit: &mut dyn FnMut(&'a Expr)) {
             otherwise.iter().for_each(|body| block(body, visit));
         }
         StmtKind::Barrier { key, .. } => key.iter().for_each(visit),
-        StmtKind::Lock { resource, limit, body } => {
+        StmtKind::Lock {
+            resource,
+            limit,
+            body,
+        } => {
             visit(resource);
             limit.iter().for_each(&mut *visit);
             block(body, visit);
@@ -81,7 +104,11 @@ fn kind<'a>(kind: &'a StmtKind, visit: &mut dyn FnMut(&'a Expr)) {
             visit(question);
             by.iter().for_each(visit);
         }
-        StmtKind::Verify { during, every, body } => {
+        StmtKind::Verify {
+            during,
+            every,
+            body,
+        } => {
             visit(during);
             visit(every);
             block(body, visit);
@@ -116,19 +143,12 @@ fn workflow<'a>(using: &'a WorkflowUse, visit: &mut dyn FnMut(&'a Expr)) {
 }
 
 fn run<'a>(command: &'a super::Command, visit: &mut dyn FnMut(&'a Expr)) {
-    let mut texts = |parts: &'a [TextPart]| {
-        for part in parts {
-            if let TextPart::Value(expr) = part {
-                visit(expr);
-            }
-        }
-    };
-    texts(&command.text);
+    texts(&command.text, visit);
     match &command.form {
         Form::Direct(words) => {
             for word in words {
                 match word {
-                    Word::One(parts) => texts(parts),
+                    Word::One(parts) => texts(parts, visit),
                     Word::Spread(list) => visit(list),
                 }
             }
@@ -137,7 +157,9 @@ fn run<'a>(command: &'a super::Command, visit: &mut dyn FnMut(&'a Expr)) {
             for part in script {
                 match part {
                     ScriptPart::Text(_) => {}
-                    ScriptPart::Bare(expr) | ScriptPart::Quoted(expr) | ScriptPart::Spread(expr) => {
+                    ScriptPart::Bare(expr)
+                    | ScriptPart::Quoted(expr)
+                    | ScriptPart::Spread(expr) => {
                         visit(expr);
                     }
                 }
@@ -145,7 +167,17 @@ fn run<'a>(command: &'a super::Command, visit: &mut dyn FnMut(&'a Expr)) {
         }
     }
     let fixed = command.dir.iter().chain(&command.on);
-    fixed.chain(command.env.iter().map(|(_, value)| value)).for_each(visit);
+    fixed
+        .chain(command.env.iter().map(|(_, value)| value))
+        .for_each(visit);
+}
+
+fn texts<'a>(parts: &'a [TextPart], visit: &mut dyn FnMut(&'a Expr)) {
+    for part in parts {
+        if let TextPart::Value(expr) = part {
+            visit(expr);
+        }
+    }
 }
 
 /// Hands an expression and all its parts to `visit`.
@@ -161,8 +193,12 @@ pub fn each_part<'a>(expr: &'a Expr, visit: &mut dyn FnMut(&'a Expr)) {
             }
         }
         ExprKind::List(items) => items.iter().for_each(|item| each_part(&item.value, visit)),
-        ExprKind::Record(entries) => entries.iter().for_each(|(_, value)| each_part(value, visit)),
-        ExprKind::Field(of, _) | ExprKind::Star(of) | ExprKind::Unary(_, of) => each_part(of, visit),
+        ExprKind::Record(entries) => entries
+            .iter()
+            .for_each(|(_, value)| each_part(value, visit)),
+        ExprKind::Field(of, _) | ExprKind::Star(of) | ExprKind::Unary(_, of) => {
+            each_part(of, visit)
+        }
         ExprKind::Index(a, b) | ExprKind::Binary(_, a, b) => {
             each_part(a, visit);
             each_part(b, visit);
@@ -172,7 +208,9 @@ pub fn each_part<'a>(expr: &'a Expr, visit: &mut dyn FnMut(&'a Expr)) {
             each_part(b, visit);
             each_part(c, visit);
         }
-        ExprKind::Comprehension { body, list, cond, .. } => {
+        ExprKind::Comprehension {
+            body, list, cond, ..
+        } => {
             each_part(list, visit);
             cond.iter().for_each(|cond| each_part(cond, visit));
             each_part(body, visit);

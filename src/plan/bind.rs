@@ -10,7 +10,7 @@ use crate::diagnostic::{Diagnostic, codes};
 use crate::eval::{GlobalId, Halt};
 use crate::ir::{Global, GlobalSource, Program};
 use crate::source::{FileId, Name, Span};
-use crate::value::{EnvironmentId, InfrastructureId, ServiceId, Type, Value, json, text};
+use crate::value::{EnvironmentId, InfrastructureId, ServiceId, Type, Value, from_json, from_text};
 use crate::world::{Environment, Files};
 
 /// A value as it was given: text of the command line, or data of an input file.
@@ -40,11 +40,19 @@ pub fn bind(
     environment: &dyn Environment,
     files: &dyn Files,
 ) -> Result<Bound, Vec<Diagnostic>> {
-    let mut binder = Binder { program, given: Given::default(), diagnostics: Vec::new() };
+    let mut binder = Binder {
+        program,
+        given: Given::default(),
+        diagnostics: Vec::new(),
+    };
     let pipeline = binder.pipeline(asked.pipeline.as_deref());
     binder.inputs(asked);
     binder.fields(asked);
-    let Binder { given, mut diagnostics, .. } = binder;
+    let Binder {
+        given,
+        mut diagnostics,
+        ..
+    } = binder;
     let facts = match Finder::new(program, given, environment, files).facts() {
         Ok(facts) => facts,
         Err(faults) => {
@@ -55,9 +63,11 @@ pub fn bind(
     check_rules(program, &facts, &mut diagnostics);
     check_groups(program, &facts, &mut diagnostics);
     match pipeline {
-        Some(pipeline) if diagnostics.is_empty() => {
-            Ok(Bound { program: program.clone(), pipeline, facts })
-        }
+        Some(pipeline) if diagnostics.is_empty() => Ok(Bound {
+            program: program.clone(),
+            pipeline,
+            facts,
+        }),
         _ => Err(diagnostics),
     }
 }
@@ -84,12 +94,18 @@ impl Binder<'_> {
                 }
                 let help = did_you_mean(name, names.iter().copied())
                     .unwrap_or_else(|| format!("this file has {}", or_list(&names)));
-                Diagnostic::error(codes::NO_PIPELINE, nowhere(), format!("there is no pipeline `{name}`"))
-                    .help(help)
+                Diagnostic::error(
+                    codes::NO_PIPELINE,
+                    nowhere(),
+                    format!("there is no pipeline `{name}`"),
+                )
+                .help(help)
             }
             (None, [_]) => return Some(0),
-            (None, []) => Diagnostic::error(codes::NO_PIPELINE, nowhere(), "this file has no pipeline")
-                .help("write `pipeline NAME { … }`"),
+            (None, []) => {
+                Diagnostic::error(codes::NO_PIPELINE, nowhere(), "this file has no pipeline")
+                    .help("write `pipeline NAME { … }`")
+            }
             (None, _) => Diagnostic::error(
                 codes::NO_PIPELINE,
                 nowhere(),
@@ -103,18 +119,30 @@ impl Binder<'_> {
 
     /// The inputs of all files, by name.
     fn inputs_of_program(&self) -> impl Iterator<Item = (GlobalId, &Global, bool)> {
-        self.program.globals.iter().enumerate().filter_map(|(at, global)| match &global.source {
-            GlobalSource::Input { default, .. } => {
-                Some((GlobalId(at as u32), global, default.is_some()))
-            }
-            GlobalSource::Let(_) => None,
-        })
+        self.program
+            .globals
+            .iter()
+            .enumerate()
+            .filter_map(|(at, global)| match &global.source {
+                GlobalSource::Input { default, .. } => {
+                    Some((GlobalId(at as u32), global, default.is_some()))
+                }
+                GlobalSource::Let(_) => None,
+            })
     }
 
     fn inputs(&mut self, asked: &Asked) {
         let inputs: Vec<(GlobalId, Name, Type, Span, bool)> = self
             .inputs_of_program()
-            .map(|(id, input, default)| (id, input.name.clone(), input.ty.clone(), input.span, default))
+            .map(|(id, input, default)| {
+                (
+                    id,
+                    input.name.clone(),
+                    input.ty.clone(),
+                    input.span,
+                    default,
+                )
+            })
             .collect();
         for name in asked.inputs.keys() {
             if inputs.iter().all(|(_, input, ..)| **input != **name) {
@@ -124,7 +152,10 @@ impl Binder<'_> {
                         String::from("this file declares no inputs")
                     } else {
                         let names: Vec<&str> = inputs.iter().map(|(_, it, ..)| &**it).collect();
-                        format!("the inputs are {}", or_list(&names).replace(" or ", " and "))
+                        format!(
+                            "the inputs are {}",
+                            or_list(&names).replace(" or ", " and ")
+                        )
                     }
                 });
                 let message = format!("there is no input `{name}`");
@@ -148,9 +179,13 @@ impl Binder<'_> {
                     ),
                 },
                 None if !has_default => self.diagnostics.push(
-                    Diagnostic::error(codes::MISSING_INPUT, span, format!("input `{name}` is missing"))
-                        .here("it has no default, so it must be given")
-                        .help(format!("give it with `-i {name}=…`")),
+                    Diagnostic::error(
+                        codes::MISSING_INPUT,
+                        span,
+                        format!("input `{name}` is missing"),
+                    )
+                    .here("it has no default, so it must be given")
+                    .help(format!("give it with `-i {name}=…`")),
                 ),
                 None => {}
             }
@@ -161,24 +196,29 @@ impl Binder<'_> {
         match ty {
             Type::List(of) if matches!(**of, Type::Infrastructure(_)) => {
                 let names: Vec<String> = match raw {
-                    Raw::Text(text) => text.split(',').map(|name| name.trim().to_string()).collect(),
+                    Raw::Text(text) => text
+                        .split(',')
+                        .map(|name| name.trim().to_string())
+                        .collect(),
                     Raw::Json(serde_json::Value::Array(items)) => items
                         .iter()
                         .map(|item| item.as_str().map(str::to_string))
                         .collect::<Option<_>>()
                         .ok_or("a list of names is wanted")?,
-                    Raw::Json(serde_json::Value::String(text)) => {
-                        text.split(',').map(|name| name.trim().to_string()).collect()
-                    }
+                    Raw::Json(serde_json::Value::String(text)) => text
+                        .split(',')
+                        .map(|name| name.trim().to_string())
+                        .collect(),
                     Raw::Json(_) => return Err(String::from("a list of names is wanted")),
                 };
                 self.places(&names, of)
             }
             Type::List(of) if matches!(**of, Type::Service(_)) => {
                 let names: Vec<String> = match raw {
-                    Raw::Text(text) | Raw::Json(serde_json::Value::String(text)) => {
-                        text.split(',').map(|name| name.trim().to_string()).collect()
-                    }
+                    Raw::Text(text) | Raw::Json(serde_json::Value::String(text)) => text
+                        .split(',')
+                        .map(|name| name.trim().to_string())
+                        .collect(),
                     Raw::Json(serde_json::Value::Array(items)) => items
                         .iter()
                         .filter_map(|item| item.as_str().map(str::to_string))
@@ -204,8 +244,8 @@ impl Binder<'_> {
                 Raw::Json(_) => Err(String::from("a name is wanted")),
             },
             _ => match raw {
-                Raw::Text(given) => text::from_text(given, ty),
-                Raw::Json(data) => json::from_json(data.clone(), ty),
+                Raw::Text(given) => from_text(given, ty),
+                Raw::Json(data) => from_json(data.clone(), ty),
             },
         }
     }
@@ -215,25 +255,41 @@ impl Binder<'_> {
         let program = self.program;
         match ty {
             Type::Service(kind) => {
-                let named = program.services.iter().position(|service| *service.name == *name);
+                let named = program
+                    .services
+                    .iter()
+                    .position(|service| *service.name == *name);
                 let at = named.ok_or_else(|| {
                     let names = program.services.iter().map(|service| &*service.name);
                     not_found("service", name, names)
                 })?;
                 let found = &program.services[at];
-                check_kind(name, found.kind, kind.as_ref().map(|kind| (kind.id, &kind.name)))?;
-                Ok(Value::Service { id: ServiceId(at as u32), at: None })
+                check_kind(
+                    name,
+                    found.kind,
+                    kind.as_ref().map(|kind| (kind.id, &kind.name)),
+                )?;
+                Ok(Value::Service {
+                    id: ServiceId(at as u32),
+                    at: None,
+                })
             }
             Type::Environment => {
                 let named = program.environments.iter().position(|it| *it.name == *name);
                 let at = named.ok_or_else(|| {
-                    not_found("environment", name, program.environments.iter().map(|it| &*it.name))
+                    not_found(
+                        "environment",
+                        name,
+                        program.environments.iter().map(|it| &*it.name),
+                    )
                 })?;
                 Ok(Value::Environment(EnvironmentId(at as u32)))
             }
             _ => match self.places(&[name.to_string()], ty)? {
                 Value::List(found) if found.len() == 1 => Ok(found[0].clone()),
-                _ => Err(format!("`{name}` names several infrastructures, and one is wanted")),
+                _ => Err(format!(
+                    "`{name}` names several infrastructures, and one is wanted"
+                )),
             },
         }
     }
@@ -267,7 +323,10 @@ impl Binder<'_> {
         let all = || (0..program.infrastructures.len() as u32).map(InfrastructureId);
         let get = |id: InfrastructureId| &program.infrastructures[id.0 as usize];
         if let Some(environment) = name.strip_suffix(".*") {
-            let named = program.environments.iter().find(|it| *it.name == *environment);
+            let named = program
+                .environments
+                .iter()
+                .find(|it| *it.name == *environment);
             return named.map(|it| it.infrastructures.clone()).ok_or_else(|| {
                 let names = program.environments.iter().map(|it| &*it.name);
                 not_found("environment", environment, names)
@@ -282,8 +341,14 @@ impl Binder<'_> {
         let by_id: Vec<InfrastructureId> = all()
             .filter(|id| {
                 let infrastructure = get(*id);
-                let short = infrastructure.name.rsplit_once('.').map_or(&*infrastructure.name, |it| it.1);
-                let given = infrastructure.fields.get("id").and_then(|id| id.as_const()?.as_str());
+                let short = infrastructure
+                    .name
+                    .rsplit_once('.')
+                    .map_or(&*infrastructure.name, |it| it.1);
+                let given = infrastructure
+                    .fields
+                    .get("id")
+                    .and_then(|id| id.as_const()?.as_str());
                 given.unwrap_or(short) == name
             })
             .collect();
@@ -293,11 +358,16 @@ impl Binder<'_> {
                 let names = program.infrastructures.iter().map(|it| &*it.name);
                 let names = names.chain(program.groups.iter().map(|it| &*it.name));
                 let near = did_you_mean(name, names).unwrap_or_else(|| self.candidates());
-                Err(format!("there is no infrastructure or group `{name}`; {near}"))
+                Err(format!(
+                    "there is no infrastructure or group `{name}`; {near}"
+                ))
             }
             several => {
                 let names: Vec<&str> = several.iter().map(|id| &*get(*id).name).collect();
-                Err(format!("`{name}` may be {}; write the full name", or_list(&names)))
+                Err(format!(
+                    "`{name}` may be {}; write the full name",
+                    or_list(&names)
+                ))
             }
         }
     }
@@ -305,7 +375,12 @@ impl Binder<'_> {
     fn group(&self, group: &crate::ir::Group) -> Result<Vec<InfrastructureId>, String> {
         let facts = Facts::default();
         let locals = Locals::default();
-        let sight = Sight { program: self.program, facts: &facts, locals: &locals, run: None };
+        let sight = Sight {
+            program: self.program,
+            facts: &facts,
+            locals: &locals,
+            run: None,
+        };
         match sight.eval(&group.value) {
             Ok(Value::List(items)) => Ok(items
                 .iter()
@@ -320,8 +395,13 @@ impl Binder<'_> {
 
     fn candidates(&self) -> String {
         let groups = self.program.groups.iter().map(|group| &*group.name);
-        let names: Vec<&str> =
-            self.program.infrastructures.iter().map(|it| &*it.name).chain(groups).collect();
+        let names: Vec<&str> = self
+            .program
+            .infrastructures
+            .iter()
+            .map(|it| &*it.name)
+            .chain(groups)
+            .collect();
         format!("there are {}", or_list(&names).replace(" or ", " and "))
     }
 
@@ -330,41 +410,73 @@ impl Binder<'_> {
         for (path, text) in &asked.fields {
             if let Err(problem) = self.field(path, text) {
                 let message = format!("`--set {path}` does not fit: {problem}");
-                self.diagnostics.push(Diagnostic::error(codes::WRONG_SET, nowhere(), message));
+                self.diagnostics
+                    .push(Diagnostic::error(codes::WRONG_SET, nowhere(), message));
             }
         }
     }
 
     fn field(&mut self, path: &str, given: &str) -> Result<(), String> {
         let program = self.program;
-        let (owner, field) = path.rsplit_once('.').ok_or("write `--set NAME.FIELD=VALUE`")?;
+        let (owner, field) = path
+            .rsplit_once('.')
+            .ok_or("write `--set NAME.FIELD=VALUE`")?;
         let service = program.services.iter().position(|it| *it.name == *owner);
-        let place = program.infrastructures.iter().position(|it| *it.name == *owner);
-        let environment = program.environments.iter().position(|it| *it.name == *owner);
+        let place = program
+            .infrastructures
+            .iter()
+            .position(|it| *it.name == *owner);
+        let environment = program
+            .environments
+            .iter()
+            .position(|it| *it.name == *owner);
         let (owner, declared) = if let Some(at) = service {
             let kind = program.kinds.get(program.services[at].kind as usize);
-            (Owner::Service(ServiceId(at as u32)), kind.map(|kind| &kind.service))
+            (
+                Owner::Service(ServiceId(at as u32)),
+                kind.map(|kind| &kind.service),
+            )
         } else if let Some(at) = place {
             let kind = program.kinds.get(program.infrastructures[at].kind as usize);
-            (Owner::Infrastructure(InfrastructureId(at as u32)), kind.map(|it| &it.infrastructure))
+            (
+                Owner::Infrastructure(InfrastructureId(at as u32)),
+                kind.map(|it| &it.infrastructure),
+            )
         } else if let Some(at) = environment {
             let id = EnvironmentId(at as u32);
-            let kind = program.infrastructures.iter().find(|it| it.environment == id);
+            let kind = program
+                .infrastructures
+                .iter()
+                .find(|it| it.environment == id);
             let kind = kind.and_then(|it| program.kinds.get(it.kind as usize));
-            (Owner::Environment(id), kind.map(|kind| &kind.infrastructure))
+            (
+                Owner::Environment(id),
+                kind.map(|kind| &kind.infrastructure),
+            )
         } else {
             let services = program.services.iter().map(|it| &*it.name);
             let names = services.chain(program.infrastructures.iter().map(|it| &*it.name));
             let names = names.chain(program.environments.iter().map(|it| &*it.name));
-            return Err(not_found("service, environment or infrastructure", owner, names));
+            return Err(not_found(
+                "service, environment or infrastructure",
+                owner,
+                names,
+            ));
         };
         let ty = match declared.and_then(|fields| fields.get(field)) {
             Some(declared) => declared.ty.clone(),
             None if ["id", "exclusive"].contains(&field) && place.is_some() => {
-                if field == "id" { Type::String } else { Type::Bool }
+                if field == "id" {
+                    Type::String
+                } else {
+                    Type::Bool
+                }
             }
             None => {
-                let names = declared.into_iter().flat_map(|it| it.keys()).map(|it| &**it);
+                let names = declared
+                    .into_iter()
+                    .flat_map(|it| it.keys())
+                    .map(|it| &**it);
                 return Err(not_found("field", field, names));
             }
         };
@@ -377,7 +489,11 @@ impl Binder<'_> {
 fn not_found<'n>(what: &str, name: &str, names: impl Iterator<Item = &'n str> + Clone) -> String {
     let near = did_you_mean(name, names.clone()).unwrap_or_else(|| {
         let names: Vec<&str> = names.collect();
-        if names.is_empty() { String::from("there is none") } else { format!("there are {}", or_list(&names).replace(" or ", " and ")) }
+        if names.is_empty() {
+            String::from("there is none")
+        } else {
+            format!("there are {}", or_list(&names).replace(" or ", " and "))
+        }
     });
     format!("there is no {what} `{name}`; {near}")
 }
@@ -392,9 +508,19 @@ fn check_kind(name: &str, is: u32, wanted: Option<(u32, &Name)>) -> Result<(), S
 /// The `where` rules of all inputs.
 fn check_rules(program: &Program, facts: &Facts, diagnostics: &mut Vec<Diagnostic>) {
     let locals = Locals::default();
-    let sight = Sight { program, facts, locals: &locals, run: None };
+    let sight = Sight {
+        program,
+        facts,
+        locals: &locals,
+        run: None,
+    };
     for (global, value) in program.globals.iter().zip(&facts.globals) {
-        let GlobalSource::Input { rule: Some(rule), .. } = &global.source else { continue };
+        let GlobalSource::Input {
+            rule: Some(rule), ..
+        } = &global.source
+        else {
+            continue;
+        };
         match sight.eval(rule) {
             Ok(Value::Bool(false)) => {
                 let said = program.sources.text(rule.span);
@@ -419,14 +545,25 @@ fn check_rules(program: &Program, facts: &Facts, diagnostics: &mut Vec<Diagnosti
 /// A group names each infrastructure once.
 fn check_groups(program: &Program, facts: &Facts, diagnostics: &mut Vec<Diagnostic>) {
     let locals = Locals::default();
-    let sight = Sight { program, facts, locals: &locals, run: None };
+    let sight = Sight {
+        program,
+        facts,
+        locals: &locals,
+        run: None,
+    };
     for group in &program.groups {
-        let Ok(Value::List(items)) = sight.eval(&group.value) else { continue };
+        let Ok(Value::List(items)) = sight.eval(&group.value) else {
+            continue;
+        };
         for (at, item) in items.iter().enumerate() {
             if items.iter().take(at).any(|other| other == item) {
                 let name = super::display(program, item);
                 let message = format!("group `{}` names `{name}` twice", group.name);
-                diagnostics.push(Diagnostic::error(codes::REPEATED_IN_GROUP, group.span, message));
+                diagnostics.push(Diagnostic::error(
+                    codes::REPEATED_IN_GROUP,
+                    group.span,
+                    message,
+                ));
             }
         }
     }
@@ -434,5 +571,8 @@ fn check_groups(program: &Program, facts: &Facts, diagnostics: &mut Vec<Diagnost
 
 /// The inputs of a pipeline: what can be given, for `lockstep inputs` and for editors.
 pub fn inputs(program: &Program) -> impl Iterator<Item = &Global> {
-    program.globals.iter().filter(|global| matches!(global.source, GlobalSource::Input { .. }))
+    program
+        .globals
+        .iter()
+        .filter(|global| matches!(global.source, GlobalSource::Input { .. }))
 }

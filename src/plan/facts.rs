@@ -80,7 +80,11 @@ impl Scope for Sight<'_> {
     }
 
     fn global(&self, id: GlobalId) -> Result<Value, Halt> {
-        self.facts.globals.get(id.0 as usize).cloned().ok_or(Halt::Unknown)
+        self.facts
+            .globals
+            .get(id.0 as usize)
+            .cloned()
+            .ok_or(Halt::Unknown)
     }
 
     fn field(&self, of: &Value, name: &Name, span: Span) -> Result<Value, Halt> {
@@ -118,7 +122,11 @@ impl Scope for Sight<'_> {
     }
 
     fn file(&self, from: FileId, path: &str) -> Result<Result<Name, String>, Halt> {
-        let found = self.facts.files.iter().find(|(file, name, _)| *file == from && **name == *path);
+        let found = self
+            .facts
+            .files
+            .iter()
+            .find(|(file, name, _)| *file == from && **name == *path);
         found.map(|(.., text)| text.clone()).ok_or(Halt::Unknown)
     }
 }
@@ -134,7 +142,10 @@ impl Facts {
         let fixed = self.fixed.get(&id);
         let there = at.and_then(|at| self.overrides.get(at.0 as usize)?.get(&id));
         let own = self.services.get(id.0 as usize);
-        [fixed, there, own].into_iter().flatten().find(|fields| fields.contains_key(name))
+        [fixed, there, own]
+            .into_iter()
+            .flatten()
+            .find(|fields| fields.contains_key(name))
     }
 }
 
@@ -145,7 +156,9 @@ fn built_in_field(program: &Program, of: &Value, name: &str) -> Option<Value> {
             let service = program.services.get(id.0 as usize)?;
             match name {
                 "name" => Some(Value::String(service.name.clone())),
-                "kind" => Some(Value::String(program.kinds.get(service.kind as usize)?.name.clone())),
+                "kind" => Some(Value::String(
+                    program.kinds.get(service.kind as usize)?.name.clone(),
+                )),
                 _ => None,
             }
         }
@@ -166,9 +179,13 @@ fn built_in_field(program: &Program, of: &Value, name: &str) -> Option<Value> {
                 "name" => Some(Value::String(infrastructure.name.clone())),
                 "id" => Some(Value::String(infrastructure.name.clone())),
                 "environment" => Some(Value::Environment(infrastructure.environment)),
-                "kind" => {
-                    Some(Value::String(program.kinds.get(infrastructure.kind as usize)?.name.clone()))
-                }
+                "kind" => Some(Value::String(
+                    program
+                        .kinds
+                        .get(infrastructure.kind as usize)?
+                        .name
+                        .clone(),
+                )),
                 "connect" => Some(Value::map([("type", Value::string("local"))])),
                 "exclusive" => Some(Value::Bool(true)),
                 _ => None,
@@ -183,7 +200,11 @@ fn infrastructures_of(program: &Program, of: EnvironmentId) -> Vec<Value> {
         .environments
         .get(of.0 as usize)
         .map(|environment| {
-            environment.infrastructures.iter().map(|id| Value::Infrastructure(*id)).collect()
+            environment
+                .infrastructures
+                .iter()
+                .map(|id| Value::Infrastructure(*id))
+                .collect()
         })
         .unwrap_or_default()
 }
@@ -193,19 +214,24 @@ pub fn display(program: &Program, value: &Value) -> String {
     let name = match value {
         Value::Service { id, .. } => program.services.get(id.0 as usize).map(|it| &it.name),
         Value::Environment(id) => program.environments.get(id.0 as usize).map(|it| &it.name),
-        Value::Infrastructure(id) => {
-            program.infrastructures.get(id.0 as usize).map(|it| &it.name)
-        }
+        Value::Infrastructure(id) => program
+            .infrastructures
+            .get(id.0 as usize)
+            .map(|it| &it.name),
         Value::Secret(_) => return String::from("***"),
-        _ => return crate::value::text::display(value),
+        _ => return crate::value::text::display(value, &|part| display(program, part)),
     };
     name.map_or_else(String::new, ToString::to_string)
 }
 
 fn no_field(program: &Program, of: &Value, name: &str, span: Span) -> Diagnostic {
     let owner = display(program, of);
-    Diagnostic::error(codes::NO_VALUE, span, format!("`{owner}` has no value for `{name}`"))
-        .help(format!("give `{name}` where `{owner}` is declared"))
+    Diagnostic::error(
+        codes::NO_VALUE,
+        span,
+        format!("`{owner}` has no value for `{name}`"),
+    )
+    .help(format!("give `{name}` where `{owner}` is declared"))
 }
 
 /// Evaluates everything that is declared, each thing once and in whatever order it is needed.
@@ -232,11 +258,14 @@ pub struct Given {
 
 /// Whose field it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "the names say it")]
 pub enum Owner {
+    /// A service's, wherever it goes.
     Service(ServiceId),
+    /// An environment's.
     Environment(EnvironmentId),
+    /// An infrastructure's.
     Infrastructure(InfrastructureId),
+    /// A service's at one infrastructure.
     Override(InfrastructureId, ServiceId),
 }
 
@@ -279,31 +308,46 @@ impl<'a> Finder<'a> {
         for (at, service) in program.services.iter().enumerate() {
             let id = ServiceId(at as u32);
             let kind = program.kinds.get(service.kind as usize);
-            let names = service.fields.keys().chain(kind.iter().flat_map(|kind| kind.service.keys()));
+            let names = service
+                .fields
+                .keys()
+                .chain(kind.iter().flat_map(|kind| kind.service.keys()));
             facts.services.push(self.collect(Owner::Service(id), names));
-            let fixed = self.given.fields.iter().filter(|((owner, _), _)| {
-                matches!(owner, Owner::Service(fixed) if *fixed == id)
-            });
-            let fixed: Fields =
-                fixed.map(|((_, name), value)| (name.clone(), value.clone())).collect();
+            let fixed =
+                self.given.fields.iter().filter(
+                    |((owner, _), _)| matches!(owner, Owner::Service(fixed) if *fixed == id),
+                );
+            let fixed: Fields = fixed
+                .map(|((_, name), value)| (name.clone(), value.clone()))
+                .collect();
             if !fixed.is_empty() {
                 facts.fixed.insert(id, fixed);
             }
         }
         for (at, environment) in program.environments.iter().enumerate() {
             let owner = Owner::Environment(EnvironmentId(at as u32));
-            facts.environments.push(self.collect(owner, environment.fields.keys()));
+            facts
+                .environments
+                .push(self.collect(owner, environment.fields.keys()));
         }
         for (at, infrastructure) in program.infrastructures.iter().enumerate() {
             let id = InfrastructureId(at as u32);
-            let environment = program.environments.get(infrastructure.environment.0 as usize);
+            let environment = program
+                .environments
+                .get(infrastructure.environment.0 as usize);
             let kind = program.kinds.get(infrastructure.kind as usize);
             let names = infrastructure
                 .fields
                 .keys()
-                .chain(environment.iter().flat_map(|environment| environment.fields.keys()))
+                .chain(
+                    environment
+                        .iter()
+                        .flat_map(|environment| environment.fields.keys()),
+                )
                 .chain(kind.iter().flat_map(|kind| kind.infrastructure.keys()));
-            facts.infrastructures.push(self.collect(Owner::Infrastructure(id), names));
+            facts
+                .infrastructures
+                .push(self.collect(Owner::Infrastructure(id), names));
             facts.overrides.push(self.overrides(id));
         }
         self.read_outside();
@@ -312,7 +356,11 @@ impl<'a> Finder<'a> {
             return Err(faults);
         }
         let read = self.read.into_inner();
-        Ok(Facts { env: read.env, files: read.files, ..facts })
+        Ok(Facts {
+            env: read.env,
+            files: read.files,
+            ..facts
+        })
     }
 
     fn collect<'n>(&self, owner: Owner, names: impl Iterator<Item = &'n Name>) -> Fields {
@@ -349,8 +397,13 @@ impl<'a> Finder<'a> {
         let Some(infrastructure) = program.infrastructures.get(id.0 as usize) else {
             return [&[], &[]];
         };
-        let environment = program.environments.get(infrastructure.environment.0 as usize);
-        [&infrastructure.overrides, environment.map_or(&[], |it| it.overrides.as_slice())]
+        let environment = program
+            .environments
+            .get(infrastructure.environment.0 as usize);
+        [
+            &infrastructure.overrides,
+            environment.map_or(&[], |it| it.overrides.as_slice()),
+        ]
     }
 
     /// The expression that gives a field, in the order in which declarations beat each other.
@@ -361,12 +414,17 @@ impl<'a> Finder<'a> {
             Owner::Service(id) => {
                 let service = program.services.get(id.0 as usize)?;
                 let kind = program.kinds.get(service.kind as usize)?;
-                service.fields.get(name).or_else(|| kind.service.get(name).and_then(default))
+                service
+                    .fields
+                    .get(name)
+                    .or_else(|| kind.service.get(name).and_then(default))
             }
             Owner::Environment(id) => program.environments.get(id.0 as usize)?.fields.get(name),
             Owner::Infrastructure(id) => {
                 let infrastructure = program.infrastructures.get(id.0 as usize)?;
-                let environment = program.environments.get(infrastructure.environment.0 as usize)?;
+                let environment = program
+                    .environments
+                    .get(infrastructure.environment.0 as usize)?;
                 let kind = program.kinds.get(infrastructure.kind as usize)?;
                 let given = infrastructure.fields.get(name);
                 given
@@ -399,8 +457,12 @@ impl<'a> Finder<'a> {
             }
             State::Untouched => {}
         }
-        let Some(expr) = self.field_expr(owner, name) else { return Some(Value::None) };
-        self.fields.borrow_mut().insert(key.clone(), State::Underway);
+        let Some(expr) = self.field_expr(owner, name) else {
+            return Some(Value::None);
+        };
+        self.fields
+            .borrow_mut()
+            .insert(key.clone(), State::Underway);
         let value = self.value(expr);
         let state = value.clone().map_or(State::Lost, State::Known);
         self.fields.borrow_mut().insert(key, state);
@@ -422,9 +484,14 @@ impl<'a> Finder<'a> {
         self.set_global(id, State::Underway);
         let value = match (&global.source, self.given.inputs.get(&id)) {
             (_, Some(given)) => Some(given.clone()),
-            (GlobalSource::Let(expr) | GlobalSource::Input { default: Some(expr), .. }, None) => {
-                self.value(expr)
-            }
+            (
+                GlobalSource::Let(expr)
+                | GlobalSource::Input {
+                    default: Some(expr),
+                    ..
+                },
+                None,
+            ) => self.value(expr),
             // A missing input has been reported where inputs are bound.
             (GlobalSource::Input { default: None, .. }, None) => None,
         };
@@ -463,7 +530,11 @@ impl<'a> Finder<'a> {
 }
 
 fn depends_on_itself(span: Span, name: &str) -> Diagnostic {
-    Diagnostic::error(codes::DEPENDS_ON_ITSELF, span, format!("the value of `{name}` depends on itself"))
+    Diagnostic::error(
+        codes::DEPENDS_ON_ITSELF,
+        span,
+        format!("the value of `{name}` depends on itself"),
+    )
 }
 
 impl Scope for Finder<'_> {
@@ -514,11 +585,18 @@ impl Scope for Finder<'_> {
 
     fn file(&self, from: FileId, path: &str) -> Result<Result<Name, String>, Halt> {
         let mut read = self.read.borrow_mut();
-        let known = read.files.iter().find(|(file, name, _)| *file == from && **name == *path);
+        let known = read
+            .files
+            .iter()
+            .find(|(file, name, _)| *file == from && **name == *path);
         if let Some((.., text)) = known {
             return Ok(text.clone());
         }
-        let importer = self.program.sources.get(from).map_or("", |source| &source.name);
+        let importer = self
+            .program
+            .sources
+            .get(from)
+            .map_or("", |source| &source.name);
         let text = self.outside.1.read(&beside(importer, path)).map(Name::from);
         read.files.push((from, Name::from(path), text.clone()));
         Ok(text)

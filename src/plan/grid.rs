@@ -10,8 +10,8 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
 
-use crate::ir::Order;
 use super::Locals;
+use crate::ir::Order;
 use crate::value::Value;
 
 /// Where a cell is among its siblings: its index on each axis.
@@ -160,7 +160,11 @@ impl Grid {
     pub fn next<A: Axes>(&mut self, axes: &mut A) -> Result<Next, A::Error> {
         loop {
             let Some(Reverse((_, key))) = self.ready.peek() else {
-                return Ok(if self.levels.is_empty() { Next::Done } else { Next::Wait });
+                return Ok(if self.levels.is_empty() {
+                    Next::Done
+                } else {
+                    Next::Wait
+                });
             };
             let key = *key;
             if !self.has_room() {
@@ -264,7 +268,12 @@ impl Grid {
             self.reopen(key);
             return Ok(None);
         }
-        let cell = Cell { position, values: chosen, locals, level: key };
+        let cell = Cell {
+            position,
+            values: chosen,
+            locals,
+            level: key,
+        };
         if self.stopped || self.is_broken(&cell) {
             self.reopen(key);
             return Ok(Some(Next::Skip(cell)));
@@ -290,7 +299,9 @@ impl Grid {
 
     /// A serial level may open its next element; a level without any is finished.
     fn reopen(&mut self, key: usize) {
-        let Some(level) = self.levels.get(&key) else { return };
+        let Some(level) = self.levels.get(&key) else {
+            return;
+        };
         let serial = self.orders.get(level.axis) == Some(&Order::Serial);
         if serial && (level.next as usize) < level.len() {
             let mut position = level.prefix.clone();
@@ -326,7 +337,9 @@ impl Grid {
         let mut at = Some(cell.level);
         while let Some(key) = at {
             let chain = self.chain(key, cell);
-            let Some(level) = self.levels.get_mut(&key) else { return };
+            let Some(level) = self.levels.get_mut(&key) else {
+                return;
+            };
             at = level.parent;
             if self.orders.get(level.axis) != Some(&Order::Serial) {
                 continue;
@@ -345,11 +358,16 @@ impl Grid {
     fn is_broken(&self, cell: &Cell) -> bool {
         let mut at = Some(cell.level);
         while let Some(key) = at {
-            let Some(level) = self.levels.get(&key) else { return false };
+            let Some(level) = self.levels.get(&key) else {
+                return false;
+            };
             match &level.broken {
                 Broken::All => return true,
                 Broken::Chains(chains) => {
-                    if self.chain(key, cell).is_none_or(|chain| chains.contains(&chain)) {
+                    if self
+                        .chain(key, cell)
+                        .is_none_or(|chain| chains.contains(&chain))
+                    {
                         return true;
                     }
                 }
@@ -443,14 +461,24 @@ mod tests {
             let values: Vec<i64> = cell
                 .values
                 .iter()
-                .map(|value| if let Value::Int(number) = value { *number } else { -1 })
+                .map(|value| {
+                    if let Value::Int(number) = value {
+                        *number
+                    } else {
+                        -1
+                    }
+                })
                 .collect();
             grid.ended(&cell, !fails.contains(&&*values));
         }
     }
 
     fn numbers(sizes: &[i64]) -> Numbers {
-        Numbers { sizes: sizes.to_vec(), distinct: false, extra: Vec::new() }
+        Numbers {
+            sizes: sizes.to_vec(),
+            distinct: false,
+            extra: Vec::new(),
+        }
     }
 
     const S: Order = Order::Serial;
@@ -459,27 +487,51 @@ mod tests {
     #[test]
     fn the_first_axis_is_the_outermost_loop() {
         let free = Gate::default;
-        assert_eq!(play(&[S, S], free(), numbers(&[2, 2]), &[]), "00\n01\n10\n11\n");
-        assert_eq!(play(&[S, P], free(), numbers(&[2, 2]), &[]), "00 01\n10 11\n");
-        assert_eq!(play(&[P, S], free(), numbers(&[2, 2]), &[]), "00 10\n01\n11\n");
-        assert_eq!(play(&[P, P], free(), numbers(&[2, 2]), &[]), "00 01 10 11\n");
+        assert_eq!(
+            play(&[S, S], free(), numbers(&[2, 2]), &[]),
+            "00\n01\n10\n11\n"
+        );
+        assert_eq!(
+            play(&[S, P], free(), numbers(&[2, 2]), &[]),
+            "00 01\n10 11\n"
+        );
+        assert_eq!(
+            play(&[P, S], free(), numbers(&[2, 2]), &[]),
+            "00 10\n01\n11\n"
+        );
+        assert_eq!(
+            play(&[P, P], free(), numbers(&[2, 2]), &[]),
+            "00 01 10 11\n"
+        );
     }
 
     #[test]
     fn a_wave_waits_for_all_of_the_wave_before() {
         // Cell 00 ends first; 10 must still wait for 01.
-        assert_eq!(play(&[S, P], Gate::default(), numbers(&[2, 3]), &[]), "00 01 02\n10 11 12\n");
+        assert_eq!(
+            play(&[S, P], Gate::default(), numbers(&[2, 3]), &[]),
+            "00 01 02\n10 11 12\n"
+        );
     }
 
     #[test]
     fn max_counts_cells_of_the_whole_block_in_source_order() {
-        let gate = Gate { max: Some(2), waves: Vec::new() };
-        assert_eq!(play(&[P, S], gate, numbers(&[3, 2]), &[]), "00 10\n01\n11\n20\n21\n");
+        let gate = Gate {
+            max: Some(2),
+            waves: Vec::new(),
+        };
+        assert_eq!(
+            play(&[P, S], gate, numbers(&[3, 2]), &[]),
+            "00 10\n01\n11\n20\n21\n"
+        );
     }
 
     #[test]
     fn batches_are_waves_and_the_last_size_repeats() {
-        let gate = Gate { max: None, waves: vec![1, 3] };
+        let gate = Gate {
+            max: None,
+            waves: vec![1, 3],
+        };
         assert_eq!(play(&[P], gate, numbers(&[8]), &[]), "0\n1 2 3\n4 5 6\n7\n");
     }
 
@@ -497,9 +549,18 @@ mod tests {
     #[test]
     fn a_failed_cell_ends_its_chain_only() {
         let gate = Gate::default;
-        assert_eq!(play(&[P, S], gate(), numbers(&[2, 3]), &[&[0, 0]]), "00 10\n-01 -02\n11\n12\n");
-        assert_eq!(play(&[S, P], gate(), numbers(&[2, 2]), &[&[0, 0]]), "00 01\n-10 -11\n");
-        assert_eq!(play(&[S, S], gate(), numbers(&[2, 2]), &[&[0, 0]]), "00\n-01 -10 -11\n");
+        assert_eq!(
+            play(&[P, S], gate(), numbers(&[2, 3]), &[&[0, 0]]),
+            "00 10\n-01 -02\n11\n12\n"
+        );
+        assert_eq!(
+            play(&[S, P], gate(), numbers(&[2, 2]), &[&[0, 0]]),
+            "00 01\n-10 -11\n"
+        );
+        assert_eq!(
+            play(&[S, S], gate(), numbers(&[2, 2]), &[&[0, 0]]),
+            "00\n-01 -10 -11\n"
+        );
     }
 
     #[test]

@@ -30,7 +30,11 @@ impl Locals {
     }
 
     fn with(&self, slot: Slot, value: Option<Value>) -> Self {
-        Self(Some(Arc::new(Binding { slot, value, rest: self.clone() })))
+        Self(Some(Arc::new(Binding {
+            slot,
+            value,
+            rest: self.clone(),
+        })))
     }
 
     /// The value of a name, if it is bound and known.

@@ -40,30 +40,47 @@ pub fn meetings(walk: &Walk<'_>) -> Result<Vec<Meeting>, Vec<Diagnostic>> {
         let spots: Vec<TreeId> = spots.into_iter().collect();
         match around(tree, &spots) {
             Some((block, fixed_axes)) => {
-                meetings.push(Meeting { name, block, fixed_axes, spots });
+                meetings.push(Meeting {
+                    name,
+                    block,
+                    fixed_axes,
+                    spots,
+                });
             }
             None => diagnostics.extend(alone(tree, &name, &spots)),
         }
     }
-    if diagnostics.is_empty() { Ok(meetings) } else { Err(diagnostics) }
+    if diagnostics.is_empty() {
+        Ok(meetings)
+    } else {
+        Err(diagnostics)
+    }
 }
 
 /// The innermost block with parallel strands that contains all spots.
 fn around(tree: &Tree, spots: &[TreeId]) -> Option<(TreeId, usize)> {
     let (first, rest) = spots.split_first()?;
     let common = tree.outwards(*first).skip(1).filter(|block| {
-        rest.iter().all(|spot| tree.outwards(*spot).skip(1).any(|outer| outer == *block))
+        rest.iter()
+            .all(|spot| tree.outwards(*spot).skip(1).any(|outer| outer == *block))
     });
-    common.into_iter().find_map(|block| match &tree.get(block).stmt.kind {
-        StmtKind::Parallel(_) => Some((block, 0)),
-        StmtKind::Matrix(matrix) => fixed_axes(matrix).map(|fixed| (block, fixed)),
-        _ => None,
-    })
+    common
+        .into_iter()
+        .find_map(|block| match &tree.get(block).stmt.kind {
+            StmtKind::Parallel(_) => Some((block, 0)),
+            StmtKind::Matrix(matrix) => fixed_axes(matrix).map(|fixed| (block, fixed)),
+            _ => None,
+        })
 }
 
 /// How many axes stand outside the innermost run of parallel axes; nothing where all are serial.
 fn fixed_axes(matrix: &Matrix) -> Option<usize> {
-    let parallel = |at: usize| matrix.axes.get(at).is_some_and(|axis| axis.order == Order::Parallel);
+    let parallel = |at: usize| {
+        matrix
+            .axes
+            .get(at)
+            .is_some_and(|axis| axis.order == Order::Parallel)
+    };
     let last = (0..matrix.axes.len()).rev().find(|at| parallel(*at))?;
     let outside = (0..last).rev().take_while(|at| parallel(*at)).count();
     Some(last - outside)

@@ -56,13 +56,22 @@ impl Plan {
         let pipeline = bound.pipeline();
         let tree = Tree::build(&bound.program, &pipeline.body, &pipeline.name)
             .map_err(|diagnostic| vec![diagnostic])?;
-        let mut plan = Self { bound, tree, meetings: Vec::new() };
+        let mut plan = Self {
+            bound,
+            tree,
+            meetings: Vec::new(),
+        };
         plan.meetings = meet::meetings(&plan.walk())?;
         Ok(plan)
     }
 
     /// A walk over it before it runs.
     pub fn walk(&self) -> Walk<'_> {
-        Walk { bound: &self.bound, tree: &self.tree, run: None, skip_stages: false }
+        Walk {
+            bound: &self.bound,
+            tree: &self.tree,
+            run: None,
+            skip_stages: false,
+        }
     }
 }

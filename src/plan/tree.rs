@@ -89,7 +89,11 @@ pub struct Tree {
 impl Tree {
     /// The skeleton of the pipeline with this body.
     pub fn build(program: &Program, body: &Arc<Stmt>, name: &Name) -> Result<Self, Diagnostic> {
-        let mut builder = Builder { program, tree: Self::default(), too_large: false };
+        let mut builder = Builder {
+            program,
+            tree: Self::default(),
+            too_large: false,
+        };
         let root = builder.node(body, None, &mut Labels::default());
         if builder.too_large {
             return Err(too_large(body));
@@ -115,7 +119,10 @@ impl Tree {
 
     /// All nodes with their numbers; what is in a node comes after it.
     pub fn iter(&self) -> impl Iterator<Item = (TreeId, &Node)> {
-        self.nodes.iter().enumerate().map(|(at, node)| (TreeId(at as u32), node))
+        self.nodes
+            .iter()
+            .enumerate()
+            .map(|(at, node)| (TreeId(at as u32), node))
     }
 
     /// The node and all that it is in, outwards.
@@ -145,12 +152,13 @@ impl Tree {
     fn mark_rollback(&mut self, verdict: TreeId, scope: RollbackScope) {
         let target = match scope {
             // The handler's own statement: the nearest one around that has handlers.
-            RollbackScope::Block => self.outwards(verdict).skip(1).find(|id| {
-                !self.get(*id).on_failure.is_empty()
-            }),
-            RollbackScope::Stage => self.outwards(verdict).find(|id| {
-                matches!(self.get(*id).stmt.kind, StmtKind::Stage { .. })
-            }),
+            RollbackScope::Block => self
+                .outwards(verdict)
+                .skip(1)
+                .find(|id| !self.get(*id).on_failure.is_empty()),
+            RollbackScope::Stage => self
+                .outwards(verdict)
+                .find(|id| matches!(self.get(*id).stmt.kind, StmtKind::Stage { .. })),
             RollbackScope::Pipeline => Some(self.root()),
         };
         let target = target.unwrap_or(self.root());
@@ -170,9 +178,15 @@ fn verdict_scopes(kind: &StmtKind) -> &'static [RollbackScope] {
 }
 
 fn too_large(body: &Stmt) -> Diagnostic {
-    Diagnostic::error(codes::TOO_LARGE, body.span, "this pipeline is too large to plan")
-        .here(format!("more than {MOST_NODES} statements when every workflow call is followed"))
-        .help("call the workflow in a loop instead of once for each case")
+    Diagnostic::error(
+        codes::PIPELINE_TOO_LARGE,
+        body.span,
+        "this pipeline is too large to plan",
+    )
+    .here(format!(
+        "more than {MOST_NODES} statements when every workflow call is followed"
+    ))
+    .help("call the workflow in a loop instead of once for each case")
 }
 
 /// The labels that the children of one visible node have had so far.
@@ -186,7 +200,11 @@ struct Builder<'a> {
 
 impl Builder<'_> {
     fn seq(&mut self, block: &Block, parent: TreeId, labels: &mut Labels) -> Seq {
-        block.stmts.iter().map(|stmt| self.node(stmt, Some(parent), labels)).collect()
+        block
+            .stmts
+            .iter()
+            .map(|stmt| self.node(stmt, Some(parent), labels))
+            .collect()
     }
 
     fn node(&mut self, stmt: &Arc<Stmt>, parent: Option<TreeId>, around: &mut Labels) -> TreeId {
@@ -200,7 +218,11 @@ impl Builder<'_> {
             let said = self.said(stmt, label);
             let times = around.entry(said).or_insert(0);
             *times += 1;
-            if *times > 1 { Name::from(format!("#{times}")) } else { Name::default() }
+            if *times > 1 {
+                Name::from(format!("#{times}"))
+            } else {
+                Name::default()
+            }
         });
         let visible = label.is_some();
         self.tree.nodes.push(Node {
@@ -222,15 +244,28 @@ impl Builder<'_> {
         let labels = if visible { &mut own } else { around };
         let (bodies, workflows) = self.bodies(stmt, id, labels);
         let handlers = &stmt.handlers;
-        let undo = handlers.undo.as_ref().map(|body| self.seq(body, id, &mut Labels::default()));
+        let undo = handlers
+            .undo
+            .as_ref()
+            .map(|body| self.seq(body, id, &mut Labels::default()));
         let on_failure = handlers
             .on_failure
             .iter()
             .map(|handler| self.seq(&handler.body, id, &mut Labels::default()))
             .collect();
-        let always = handlers.always.as_ref().map(|body| self.seq(body, id, &mut Labels::default()));
+        let always = handlers
+            .always
+            .as_ref()
+            .map(|body| self.seq(body, id, &mut Labels::default()));
         let node = &mut self.tree.nodes[id.0 as usize];
-        *node = Node { bodies, workflows, undo, on_failure, always, ..node.clone() };
+        *node = Node {
+            bodies,
+            workflows,
+            undo,
+            on_failure,
+            always,
+            ..node.clone()
+        };
         id
     }
 
@@ -250,7 +285,10 @@ impl Builder<'_> {
             | StmtKind::Verify { body, .. }
             | StmtKind::On { body, .. } => vec![self.seq(body, id, labels)],
             StmtKind::Matrix(matrix) => vec![self.seq(&matrix.body, id, &mut Labels::default())],
-            StmtKind::If { branches, otherwise } => branches
+            StmtKind::If {
+                branches,
+                otherwise,
+            } => branches
                 .iter()
                 .map(|(_, body)| body)
                 .chain(otherwise)
@@ -292,9 +330,10 @@ impl Builder<'_> {
                 let action = self.program.actions.get(*action as usize);
                 (action.map(|it| it.name.clone()), NodeKind::Action)
             }
-            StmtKind::Barrier { name, .. } => {
-                (Some(Name::from(format!("barrier[{name}]"))), NodeKind::Barrier)
-            }
+            StmtKind::Barrier { name, .. } => (
+                Some(Name::from(format!("barrier[{name}]"))),
+                NodeKind::Barrier,
+            ),
             StmtKind::Lock { .. } => fixed("lock", NodeKind::Lock),
             StmtKind::Approve { .. } => fixed("approve", NodeKind::Approve),
             StmtKind::Wait(_) => fixed("wait", NodeKind::Wait),
@@ -315,7 +354,9 @@ impl Builder<'_> {
 
 /// The workflows that a `deploy` may use: its own, its service's, or those of all services.
 fn deploy_workflows(program: &Program, stmt: &Stmt) -> Vec<WorkflowId> {
-    let StmtKind::Deploy { service, using, .. } = &stmt.kind else { return Vec::new() };
+    let StmtKind::Deploy { service, using, .. } = &stmt.kind else {
+        return Vec::new();
+    };
     if let Some(using) = using {
         return vec![using.workflow];
     }

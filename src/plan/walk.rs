@@ -6,9 +6,9 @@ use indexmap::{IndexMap, IndexSet};
 
 use super::Bound;
 use super::facts::{RunFacts, Sight};
+use super::grid::{Axes, Position};
 use super::locals::Locals;
 use super::tree::{Node, Seq, Tree, TreeId};
-use super::grid::{Axes, Position};
 use crate::eval::{Expr, Halt};
 use crate::ir::{Matrix, StmtKind, Workflow, WorkflowUse};
 use crate::source::Name;
@@ -129,7 +129,12 @@ impl<'a> Walk<'a> {
         'a: 'l,
     {
         let Bound { program, facts, .. } = self.bound;
-        Sight { program, facts, locals, run: self.run }
+        Sight {
+            program,
+            facts,
+            locals,
+            run: self.run,
+        }
     }
 
     /// The value of an expression here.
@@ -162,7 +167,10 @@ impl<'a> Walk<'a> {
         };
         for handler in node.on_failure.iter().chain(&node.always) {
             let within = self.sum(handler, locals)?;
-            sum.or(Sum { barriers: IndexMap::new(), ..within });
+            sum.or(Sum {
+                barriers: IndexMap::new(),
+                ..within
+            });
         }
         if let Some(slot) = node.stmt.bind {
             *locals = match &node.stmt.kind {
@@ -185,13 +193,24 @@ impl<'a> Walk<'a> {
                 let key = match key {
                     Some(key) => match self.eval(key, locals) {
                         Ok(value) => Some(self.display(&value)),
-                        Err(Halt::Unknown) => return Ok(Sum { unsure: true, ..Sum::default() }),
+                        Err(Halt::Unknown) => {
+                            return Ok(Sum {
+                                unsure: true,
+                                ..Sum::default()
+                            });
+                        }
                         Err(fault) => return Err(fault),
                     },
                     None => None,
                 };
                 let mut sum = Sum::default();
-                sum.barriers.insert(BarrierName { name: name.clone(), key }, 1);
+                sum.barriers.insert(
+                    BarrierName {
+                        name: name.clone(),
+                        key,
+                    },
+                    1,
+                );
                 sum.spots.insert(name.clone(), IndexSet::from([id]));
                 Ok(sum)
             }
@@ -203,10 +222,16 @@ impl<'a> Walk<'a> {
                     sum.add(self.sum(&deployment.body, &deployment.locals)?);
                     Ok(sum)
                 }
-                Err(Halt::Unknown) => Ok(Sum { unsure: true, ..Sum::default() }),
+                Err(Halt::Unknown) => Ok(Sum {
+                    unsure: true,
+                    ..Sum::default()
+                }),
                 Err(fault) => Err(fault),
             },
-            StmtKind::If { branches, otherwise } => {
+            StmtKind::If {
+                branches,
+                otherwise,
+            } => {
                 let conditions = branches.iter().map(|(condition, _)| condition);
                 self.sum_branches(node, conditions, otherwise.is_some(), locals)
             }
@@ -255,7 +280,10 @@ impl<'a> Walk<'a> {
             }
         }
         let last = node.bodies.get(count);
-        add(&mut sum, last.map_or(Ok(Sum::default()), |body| self.sum(body, locals))?);
+        add(
+            &mut sum,
+            last.map_or(Ok(Sum::default()), |body| self.sum(body, locals))?,
+        );
         Ok(sum.unwrap_or_default())
     }
 
@@ -268,7 +296,10 @@ impl<'a> Walk<'a> {
         match result {
             Ok(()) => Ok(sum),
             // The axis is only known while running.
-            Err(Halt::Unknown) => Ok(Sum { unsure: true, ..sum }),
+            Err(Halt::Unknown) => Ok(Sum {
+                unsure: true,
+                ..sum
+            }),
             Err(fault) => Err(fault),
         }
     }
@@ -280,18 +311,29 @@ impl<'a> Walk<'a> {
         locals: &Locals,
         found: &mut dyn FnMut(FoundCell<'_>) -> Result<(), Halt>,
     ) -> Result<(), Halt> {
-        let mut axes = MatrixAxes { walk: *self, matrix };
+        let mut axes = MatrixAxes {
+            walk: *self,
+            matrix,
+        };
         let mut position = Position::new();
         let mut values = Vec::new();
         axes.each(locals, &mut position, &mut values, found)?;
-        let first = matrix.axes.first().map_or(Ok(Vec::new()), |_| axes.values(0, locals))?.len();
+        let first = matrix
+            .axes
+            .first()
+            .map_or(Ok(Vec::new()), |_| axes.values(0, locals))?
+            .len();
         for (at, extra) in axes.included(locals)?.iter().enumerate() {
             let mut locals = locals.clone();
             for (axis, value) in extra.iter().enumerate() {
                 locals = axes.bind(axis, value, &locals);
             }
             let position = vec![(first + at) as u32];
-            found(FoundCell { position: &position, values: extra, locals: &locals })?;
+            found(FoundCell {
+                position: &position,
+                values: extra,
+                locals: &locals,
+            })?;
         }
         Ok(())
     }
@@ -299,7 +341,12 @@ impl<'a> Walk<'a> {
     /// The service, target and workflow of a deployment, and what its body sees.
     pub fn deployment(&self, id: TreeId, locals: &Locals) -> Result<Deployment, Halt> {
         let node = self.tree.get(id);
-        let StmtKind::Deploy { service, target, using } = &node.stmt.kind else {
+        let StmtKind::Deploy {
+            service,
+            target,
+            using,
+        } = &node.stmt.kind
+        else {
             return Err(Halt::Unknown);
         };
         let program = &self.bound.program;
@@ -320,16 +367,30 @@ impl<'a> Walk<'a> {
         let workflow = self.workflow(using);
         let mut inside = Locals::default();
         if let Some(workflow) = workflow {
-            let first = [Value::Service { id: service, at: Some(target) }, Value::Infrastructure(target)];
+            let first = [
+                Value::Service {
+                    id: service,
+                    at: Some(target),
+                },
+                Value::Infrastructure(target),
+            ];
             for (param, value) in workflow.params.iter().zip(first) {
                 inside = inside.bind(param.slot, value);
             }
         }
         let inside = self.arguments(using, workflow, &around, inside, 2)?;
         let bodies = &node.workflows;
-        let body = bodies.iter().find(|(id, _)| *id == using.workflow).map(|(_, body)| body);
+        let body = bodies
+            .iter()
+            .find(|(id, _)| *id == using.workflow)
+            .map(|(_, body)| body);
         let body = body.cloned().unwrap_or_default();
-        Ok(Deployment { service, target, body, locals: inside })
+        Ok(Deployment {
+            service,
+            target,
+            body,
+            locals: inside,
+        })
     }
 
     fn workflow(&self, using: &WorkflowUse) -> Option<&'a Workflow> {
@@ -345,7 +406,12 @@ impl<'a> Walk<'a> {
         mut inside: Locals,
         from: usize,
     ) -> Result<Locals, Halt> {
-        for (at, param) in workflow.into_iter().flat_map(|it| &it.params).enumerate().skip(from) {
+        for (at, param) in workflow
+            .into_iter()
+            .flat_map(|it| &it.params)
+            .enumerate()
+            .skip(from)
+        {
             let value = match using.args.get(at).and_then(Option::as_ref) {
                 Some(arg) => self.eval(arg, around),
                 None => match &param.default {
@@ -370,7 +436,10 @@ impl<'a> Walk<'a> {
 
 /// The value of a stage after it: what it deploys and where to.
 pub fn stage_value(sum: &Sum) -> Value {
-    let services = sum.services.iter().map(|id| Value::Service { id: *id, at: None });
+    let services = sum
+        .services
+        .iter()
+        .map(|id| Value::Service { id: *id, at: None });
     let infrastructures = sum.targets.keys().map(|id| Value::Infrastructure(*id));
     Value::map([
         ("services", Value::list(services)),
@@ -403,7 +472,11 @@ impl MatrixAxes<'_> {
         let axis = position.len();
         if axis == self.matrix.axes.len() {
             return if self.keep(locals)? {
-                found(FoundCell { position, values, locals })
+                found(FoundCell {
+                    position,
+                    values,
+                    locals,
+                })
             } else {
                 Ok(())
             };
@@ -424,7 +497,9 @@ impl Axes for MatrixAxes<'_> {
     type Error = Halt;
 
     fn values(&mut self, axis: usize, locals: &Locals) -> Result<Vec<Value>, Halt> {
-        let Some(axis) = self.matrix.axes.get(axis) else { return Ok(Vec::new()) };
+        let Some(axis) = self.matrix.axes.get(axis) else {
+            return Ok(Vec::new());
+        };
         match self.walk.eval(&axis.list, locals)? {
             Value::List(values) => Ok(values.to_vec()),
             _ => Ok(Vec::new()),
@@ -446,7 +521,11 @@ impl Axes for MatrixAxes<'_> {
     }
 
     fn included(&mut self, locals: &Locals) -> Result<Vec<Vec<Value>>, Halt> {
-        let values = |cell: &Vec<Expr>| cell.iter().map(|value| self.walk.eval(value, locals)).collect();
+        let values = |cell: &Vec<Expr>| {
+            cell.iter()
+                .map(|value| self.walk.eval(value, locals))
+                .collect()
+        };
         self.matrix.include.iter().map(values).collect()
     }
 }
