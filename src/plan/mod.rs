@@ -7,6 +7,7 @@ mod facts;
 pub mod grid;
 mod locals;
 mod meet;
+pub mod outline;
 mod tree;
 mod walk;
 
@@ -18,6 +19,7 @@ pub use bind::{Asked, Raw, bind, inputs};
 pub use facts::{Facts, Fields, RunFacts, Sight, beside, display};
 pub use locals::Locals;
 pub use meet::Meeting;
+pub use outline::Outline;
 pub use tree::{Node, NodeKind, Seq, Tree, TreeId};
 pub use walk::{BarrierName, Deployment, FoundCell, MatrixAxes, Sum, Walk, body, stage_value};
 
