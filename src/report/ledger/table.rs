@@ -13,6 +13,8 @@ use super::Ledger;
 const ALL: usize = 60;
 /// So many cells are told together at least; fewer are told one by one.
 const FEW: usize = 3;
+/// So many that failed are shown one by one.
+const FAILED: usize = 200;
 /// A column is never cut below this.
 const NARROW: usize = 8;
 
@@ -30,13 +32,19 @@ struct Cells {
 }
 
 pub(super) fn lines(ledger: &Ledger<'_>, summary: &Summary) -> Vec<Line> {
-    let mut cells = if summary.rows().len() > ALL {
+    let (mut cells, more) = if summary.rows().len() > ALL {
         folded(ledger, summary)
     } else {
-        summary.rows().map(|row| single(ledger, row)).collect()
+        (summary.rows().map(|row| single(ledger, row)).collect(), 0)
     };
     tell_apart(summary, &mut cells);
     let mut lines = layout(ledger, &mut cells);
+    if more > 0 {
+        lines.push(Line::of(
+            Tone::Bad,
+            format!("  and {more} more that failed"),
+        ));
+    }
     for stage in summary.skipped_stages() {
         let mut line = Line::of(Tone::Dim, format!("{} ", ledger.style.mark(Mark::Skip)));
         line.add(
@@ -120,12 +128,12 @@ enum Axis {
 }
 
 /// What needs no look is told in one line for each infrastructure, or for each service where
-/// these are fewer, or in one line where both are many. What needs a look stands at the end.
-fn folded(ledger: &Ledger<'_>, summary: &Summary) -> Vec<Cells> {
+/// these are fewer, or in one line where both are many. What needs a look stands at the end; the
+/// number tells how many of these there are beyond what can be read.
+fn folded(ledger: &Ledger<'_>, summary: &Summary) -> (Vec<Cells>, usize) {
     let (quiet, rest): (Vec<&Row>, Vec<&Row>) = summary.rows().partition(|row| match row.status {
-        Status::Succeeded | Status::Skipped | Status::Pending => true,
-        Status::RolledBack | Status::Cancelled => !row.failed,
-        _ => false,
+        Status::Failed | Status::RollbackFailed | Status::RollingBack | Status::Ignored => false,
+        _ => !row.failed,
     });
     let by_target = groups(&quiet, |row| &row.target);
     let by_service = groups(&quiet, |row| &row.service);
@@ -144,8 +152,10 @@ fn folded(ledger: &Ledger<'_>, summary: &Summary) -> Vec<Cells> {
             cells.push(together(ledger, rows, axis));
         }
     }
-    cells.extend(rest.into_iter().map(|row| single(ledger, row)));
-    cells
+    let more = rest.len().saturating_sub(FAILED);
+    let shown = rest.into_iter().take(FAILED);
+    cells.extend(shown.map(|row| single(ledger, row)));
+    (cells, more)
 }
 
 /// The rows by name and status, in the order of their first.
