@@ -91,7 +91,10 @@ impl Ledger<'_> {
         line.add(tone, how);
         let mut counts = Counts::default();
         for row in summary.rows() {
-            counts.add(row.status);
+            counts.add(match row.status {
+                Status::Pending => Status::Skipped,
+                status => status,
+            });
         }
         let mut ends = words::ends(&counts);
         let unfinished = counts.total() - counts.ended();

@@ -86,6 +86,7 @@ impl<W: Write> Live<W> {
             height: usize::from(height),
         };
         let lines = frame::frame(&self.board, &self.tally, self.style, size, now);
+        self.narrator.fit(size.width);
         self.show(&lines, size.width)?;
         self.drawn_at = Some(now);
         Ok(())

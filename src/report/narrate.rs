@@ -13,6 +13,8 @@ use super::{moment, path, text, words};
 
 /// How wide the column of names is at least and at most.
 const COLUMN: std::ops::RangeInclusive<usize> = 32..=44;
+/// So many columns stand before them.
+const BEFORE_NAMES: usize = 11;
 /// A command that took this long is worth a line when it ends, in milliseconds.
 const LONG: i64 = 10_000;
 /// Up to so many strands at a barrier, each arrival is told.
@@ -28,9 +30,11 @@ pub(super) enum Weight {
 }
 
 /// A node that has started or waits.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Open {
     since: Option<i64>,
+    /// A command's text.
+    what: String,
     waiting: Option<Waiting>,
 }
 
@@ -39,11 +43,14 @@ struct Open {
 pub(super) struct Narrator {
     style: Style,
     column: usize,
+    /// The column of names is never wider than this.
+    room: usize,
     began: Option<i64>,
     now: Option<i64>,
     open: HashMap<Name, Open>,
     told: HashSet<Name>,
-    barriers: HashMap<String, usize>,
+    /// The barriers at which someone waits.
+    barriers: HashSet<String>,
     lines: Vec<(Weight, Line)>,
 }
 
@@ -53,13 +60,25 @@ impl Narrator {
         Self {
             style,
             column: *COLUMN.start(),
+            room: *COLUMN.end(),
             began: None,
             now: None,
             open: HashMap::new(),
             told: HashSet::new(),
-            barriers: HashMap::new(),
+            barriers: HashSet::new(),
             lines: Vec::new(),
         }
+    }
+
+    /// How many nodes and failures are kept.
+    #[cfg(test)]
+    pub(super) fn remembered(&self) -> usize {
+        self.open.len() + self.barriers.len() + self.told.len()
+    }
+
+    /// Tells how many columns there are; on a narrow screen names take half of them.
+    pub(super) fn fit(&mut self, width: usize) {
+        self.room = width.saturating_sub(BEFORE_NAMES) / 2;
     }
 
     /// What the event is worth saying, in order. The tally has taken the event already.
@@ -95,11 +114,13 @@ impl Narrator {
                 failure,
                 deployment,
             } => {
+                let (took, what) = self.close(node, *kind, *status);
                 let end = End {
                     node,
                     status: *status,
                     failure: failure.as_ref(),
-                    took: self.close(node, *kind, *status),
+                    took,
+                    what,
                 };
                 match kind {
                     NodeKind::Deploy => self.deployed(&end, deployment.as_ref()),
@@ -119,13 +140,9 @@ impl Narrator {
             kind,
             Pipeline | Serial | Parallel | Cell | Log | Lock | Barrier
         ) {
-            let since = self.now;
-            let open = self.open.entry(node.clone()).or_insert(Open {
-                since,
-                waiting: None,
-            });
+            let open = self.open.entry(node.clone()).or_default();
             open.waiting = None;
-            open.since = since;
+            open.since = self.now;
         }
         match kind {
             NodeKind::Stage => {
@@ -140,8 +157,10 @@ impl Narrator {
                 let what = text::first_line(what.unwrap_or(""), self.style.ellipsis());
                 let sign = if kind == NodeKind::Run { "$ " } else { "" };
                 if !what.is_empty() {
-                    let words = Line::of(Tone::Dim, format!("{sign}{what}"));
+                    let what = format!("{sign}{what}");
+                    let words = Line::of(Tone::Dim, what.as_str());
                     self.say(Weight::Detail, Mark::None, node, Tone::Dim, words);
+                    self.open.entry(node.clone()).or_default().what = what;
                 }
             }
             NodeKind::Undo => {
@@ -165,14 +184,10 @@ impl Narrator {
     }
 
     fn waits(&mut self, node: &Name, waiting: &Waiting) {
-        let now = self.now;
-        let open = self.open.entry(node.clone()).or_insert(Open {
-            since: now,
-            waiting: None,
-        });
+        let open = self.open.entry(node.clone()).or_default();
         open.waiting = Some(waiting.clone());
         if !matches!(waiting, Waiting::Retry { .. }) {
-            open.since = now;
+            open.since = self.now;
         }
         let (weight, mark) = match waiting {
             Waiting::Approval { .. } => (Weight::Lasting, Mark::Ask),
@@ -185,7 +200,7 @@ impl Narrator {
             expected,
         } = waiting
         {
-            self.barriers.insert(name.clone(), *expected);
+            self.barriers.insert(name.clone());
             // Hundreds of arrivals say no more than every tenth part of them.
             let step = (expected / 10).max(1);
             if *expected > FEW_STRANDS && *arrived != 1 && arrived % step != 0 {
@@ -196,30 +211,26 @@ impl Narrator {
         self.say(weight, mark, node, Tone::Plain, words);
     }
 
-    /// Forgets a node that has ended, and says how long it took.
-    fn close(&mut self, node: &Name, kind: NodeKind, status: Status) -> Option<i64> {
+    /// Forgets a node that has ended, and says how long it took and what it was.
+    fn close(&mut self, node: &Name, kind: NodeKind, status: Status) -> (Option<i64>, String) {
+        let open = self.open.remove(node).unwrap_or_default();
         if !status.is_final() {
             let since = self.now;
-            let open = Open {
+            let rolling = Open {
                 since,
-                waiting: None,
+                ..Open::default()
             };
-            let before = self.open.insert(node.clone(), open);
-            return Some(self.now? - before?.since?);
+            self.open.insert(node.clone(), rolling);
         }
-        let open = self.open.remove(node)?;
-        if let (NodeKind::Barrier, Some(Waiting::Barrier { name, .. })) = (kind, &open.waiting) {
-            let opened = self.barriers.remove(name);
-            if let (Some(expected), Status::Succeeded) = (opened, status) {
-                let name = text::clean(name).into_owned();
-                let words = Line::of(
-                    Tone::Dim,
-                    format!("barrier {name} opens: all {expected} are there"),
-                );
-                self.say(Weight::Detail, Mark::Good, node, Tone::Plain, words);
-            }
+        if let (NodeKind::Barrier, Some(Waiting::Barrier { name, .. })) = (kind, &open.waiting)
+            && self.barriers.remove(name)
+            && status == Status::Succeeded
+        {
+            let words = Line::of(Tone::Dim, format!("barrier {} opens", text::clean(name)));
+            self.say(Weight::Detail, Mark::Good, node, Tone::Plain, words);
         }
-        Some(self.now? - open.since?)
+        let took = self.now.zip(open.since).map(|(now, since)| now - since);
+        (took, open.what)
     }
 
     fn deployed(&mut self, end: &End<'_>, deployment: Option<&Deployment>) {
@@ -293,12 +304,12 @@ impl Narrator {
             (NodeKind::Run | NodeKind::Action, Status::Succeeded)
                 if end.took.is_some_and(|took| took >= LONG) =>
             {
-                "done"
+                &end.what
             }
             (NodeKind::Verify, Status::Succeeded) => "verified",
             (NodeKind::Approve, Status::Succeeded) => "approved",
             (NodeKind::Undo, Status::Succeeded | Status::RolledBack) => "taken back",
-            (NodeKind::Run | NodeKind::Action | NodeKind::Step, Status::Cancelled) => "cancelled",
+            (NodeKind::Step, Status::Cancelled) => "cancelled",
             _ => "",
         };
         if !good.is_empty() {
@@ -395,7 +406,8 @@ impl Narrator {
         let start = line.width();
         line.add(tone, label);
         if !words.is_empty() {
-            line.pad(start + self.column).add(Tone::Plain, "  ");
+            line.pad(start + self.column.min(self.room))
+                .add(Tone::Plain, "  ");
         }
         line.append(words);
         self.lines.push((weight, line));
@@ -408,6 +420,7 @@ struct End<'a> {
     status: Status,
     failure: Option<&'a Failure>,
     took: Option<i64>,
+    what: String,
 }
 
 fn rolled_back(before: Option<&str>) -> String {

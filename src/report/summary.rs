@@ -140,6 +140,12 @@ impl Summary {
         &self.skipped_stages
     }
 
+    /// How many commands and failures are kept.
+    #[cfg(test)]
+    pub(super) fn remembered(&self) -> usize {
+        self.running.len() + self.stopped.len() + self.troubles.len() + self.tails_kept
+    }
+
     /// Takes the next event.
     pub fn take(&mut self, event: &RunEvent) {
         self.events += 1;

@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 
 use crate::engine::notice::Status;
 use crate::report::style::{Line, Mark, Tone};
-use crate::report::{Row, Summary, path, text, words};
+use crate::report::{Row, Style, Summary, path, text, words};
 
 use super::Ledger;
 
@@ -13,6 +13,10 @@ use super::Ledger;
 const ALL: usize = 60;
 /// So many cells are told together at least; fewer are told one by one.
 const FEW: usize = 3;
+/// So many that failed are shown one by one.
+const FAILED: usize = 200;
+/// A version longer than this is not repeated.
+const LONG: usize = 16;
 /// A column is never cut below this.
 const NARROW: usize = 8;
 
@@ -30,13 +34,19 @@ struct Cells {
 }
 
 pub(super) fn lines(ledger: &Ledger<'_>, summary: &Summary) -> Vec<Line> {
-    let mut cells = if summary.rows().len() > ALL {
+    let (mut cells, more) = if summary.rows().len() > ALL {
         folded(ledger, summary)
     } else {
-        summary.rows().map(|row| single(ledger, row)).collect()
+        (summary.rows().map(|row| single(ledger, row)).collect(), 0)
     };
     tell_apart(summary, &mut cells);
-    let mut lines = layout(ledger, &mut cells);
+    let mut lines = layout(ledger, &cells);
+    if more > 0 {
+        lines.push(Line::of(
+            Tone::Bad,
+            format!("  and {more} more that failed"),
+        ));
+    }
     for stage in summary.skipped_stages() {
         let mut line = Line::of(Tone::Dim, format!("{} ", ledger.style.mark(Mark::Skip)));
         line.add(
@@ -92,7 +102,10 @@ fn mark(status: Status) -> Mark {
 /// How it ended, in plain words.
 fn word(row: &Row) -> String {
     match (row.status, row.before.as_deref()) {
-        (Status::RolledBack, Some(before)) => format!("rolled back to {}", text::clean(before)),
+        // A long version is told once in the line; that is enough.
+        (Status::RolledBack, Some(before)) if text::width(before) <= LONG => {
+            format!("rolled back to {}", text::clean(before))
+        }
         (status, _) => plain_word(status).to_owned(),
     }
 }
@@ -120,12 +133,12 @@ enum Axis {
 }
 
 /// What needs no look is told in one line for each infrastructure, or for each service where
-/// these are fewer, or in one line where both are many. What needs a look stands at the end.
-fn folded(ledger: &Ledger<'_>, summary: &Summary) -> Vec<Cells> {
+/// these are fewer, or in one line where both are many. What needs a look stands at the end; the
+/// number tells how many of these there are beyond what can be read.
+fn folded(ledger: &Ledger<'_>, summary: &Summary) -> (Vec<Cells>, usize) {
     let (quiet, rest): (Vec<&Row>, Vec<&Row>) = summary.rows().partition(|row| match row.status {
-        Status::Succeeded | Status::Skipped | Status::Pending => true,
-        Status::RolledBack | Status::Cancelled => !row.failed,
-        _ => false,
+        Status::Failed | Status::RollbackFailed | Status::RollingBack | Status::Ignored => false,
+        _ => !row.failed,
     });
     let by_target = groups(&quiet, |row| &row.target);
     let by_service = groups(&quiet, |row| &row.service);
@@ -144,8 +157,10 @@ fn folded(ledger: &Ledger<'_>, summary: &Summary) -> Vec<Cells> {
             cells.push(together(ledger, rows, axis));
         }
     }
-    cells.extend(rest.into_iter().map(|row| single(ledger, row)));
-    cells
+    let more = rest.len().saturating_sub(FAILED);
+    let shown = rest.into_iter().take(FAILED);
+    cells.extend(shown.map(|row| single(ledger, row)));
+    (cells, more)
 }
 
 /// The rows by name and status, in the order of their first.
@@ -215,76 +230,94 @@ fn tell_apart(summary: &Summary, cells: &mut [Cells]) {
     }
 }
 
-fn layout(ledger: &Ledger<'_>, cells: &mut [Cells]) -> Vec<Line> {
-    let style = ledger.style;
-    let widest = |what: fn(&Cells) -> &str, cells: &[Cells]| {
-        cells
-            .iter()
-            .map(|cell| text::width(what(cell)))
-            .max()
-            .unwrap_or(0)
-    };
-    let mut wide = [
-        widest(|cell| &cell.service, cells),
-        widest(|cell| &cell.target, cells),
-        widest(|cell| &cell.before, cells),
-        widest(|cell| &cell.after, cells),
-    ];
-    let word = widest(|cell| &cell.word, cells);
-    let took = widest(|cell| &cell.took, cells);
-    let arrow = text::width(style.arrow());
-    if let Some(room) = ledger.width {
-        // Mark, gaps of two columns, the arrow with its blanks, a column kept free at the end.
-        let fixed = 2 + 2 + 2 + 2 + arrow + 2 + word + 2 + took + 1;
-        shrink(&mut wide, room.saturating_sub(fixed));
-    }
-    let [service, target, before, after] = wide;
-    let versions = match (before, after) {
-        (0, 0) => text::width(style.dash()),
-        _ => before + 1 + arrow + 1 + after,
-    };
-    let cut = |text: &str, room: usize| text::cut(text, room, style.ellipsis()).into_owned();
-    let mut lines = Vec::new();
-    for cell in cells {
-        let quiet = |tone| if cell.quiet { Tone::Dim } else { tone };
-        let mut line = Line::of(cell.mark.tone(), style.mark(cell.mark));
-        line.add(Tone::Plain, " ");
-        let mut column = 2;
-        let mut put = |line: &mut Line, tone, text: String, wide: usize| {
-            line.add(tone, text);
-            column += wide;
-            line.pad(column);
-            column += 2;
-            line.pad(column);
+/// How wide the columns are.
+struct Columns {
+    service: usize,
+    target: usize,
+    before: usize,
+    after: usize,
+    versions: usize,
+    word: usize,
+    took: usize,
+}
+
+impl Columns {
+    fn new(ledger: &Ledger<'_>, cells: &[Cells]) -> Self {
+        let widest = |what: fn(&Cells) -> &str| {
+            let widths = cells.iter().map(|cell| text::width(what(cell)));
+            widths.max().unwrap_or(0)
         };
-        put(
-            &mut line,
-            quiet(Tone::Plain),
-            cut(&cell.service, service),
-            service,
-        );
-        put(
-            &mut line,
-            quiet(Tone::Plain),
-            cut(&cell.target, target),
-            target,
-        );
-        let mut change = Line::new();
-        if cell.before.is_empty() && cell.after.is_empty() {
-            change.add(Tone::Dim, style.dash());
-        } else {
-            change.add(Tone::Dim, cut(&cell.before, before)).pad(before);
-            change.add(Tone::Dim, format!(" {} ", style.arrow()));
-            change.add(Tone::Plain, cut(&cell.after, after));
+        let mut wide = [
+            widest(|cell| &cell.service),
+            widest(|cell| &cell.target),
+            widest(|cell| &cell.before),
+            widest(|cell| &cell.after),
+        ];
+        let word = widest(|cell| &cell.word);
+        let took = widest(|cell| &cell.took);
+        let arrow = text::width(ledger.style.arrow()) + 2;
+        if let Some(room) = ledger.width {
+            // The mark, four gaps, the arrow, and a column kept free at the end.
+            let fixed = 2 + 4 * 2 + arrow + word + took + 1;
+            shrink(&mut wide, room.saturating_sub(fixed));
         }
-        line.append(change);
-        put(&mut line, Tone::Plain, String::new(), versions);
-        put(&mut line, quiet(cell.mark.tone()), cell.word.clone(), word);
-        let blanks = took - text::width(&cell.took);
-        line.add(Tone::Dim, format!("{}{}", " ".repeat(blanks), cell.took));
-        lines.push(line);
+        let [service, target, before, after] = wide;
+        let versions = match (before, after) {
+            (0, 0) => text::width(ledger.style.dash()),
+            _ => before + arrow + after,
+        };
+        Self {
+            service,
+            target,
+            before,
+            after,
+            versions,
+            word,
+            took,
+        }
     }
-    lines
+}
+
+fn layout(ledger: &Ledger<'_>, cells: &[Cells]) -> Vec<Line> {
+    let columns = Columns::new(ledger, cells);
+    cells
+        .iter()
+        .map(|cell| line(ledger.style, cell, &columns))
+        .collect()
+}
+
+fn line(style: Style, cell: &Cells, columns: &Columns) -> Line {
+    let cut = |text: &str, room: usize| text::cut(text, room, style.ellipsis()).into_owned();
+    let quiet = |tone| if cell.quiet { Tone::Dim } else { tone };
+    let mut change = Line::new();
+    if cell.before.is_empty() && cell.after.is_empty() {
+        change.add(Tone::Dim, style.dash());
+    } else {
+        change
+            .add(Tone::Dim, cut(&cell.before, columns.before))
+            .pad(columns.before)
+            .add(Tone::Dim, format!(" {} ", style.arrow()))
+            .add(Tone::Plain, cut(&cell.after, columns.after));
+    }
+    let plain = |text: &str, room| Line::of(quiet(Tone::Plain), cut(text, room));
+    let parts = [
+        (plain(&cell.service, columns.service), columns.service),
+        (plain(&cell.target, columns.target), columns.target),
+        (change, columns.versions),
+        (
+            Line::of(quiet(cell.mark.tone()), cell.word.as_str()),
+            columns.word,
+        ),
+    ];
+    let mut line = Line::of(cell.mark.tone(), style.mark(cell.mark));
+    let mut column = 2;
+    for (part, wide) in parts {
+        line.pad(column).append(part);
+        column += wide + 2;
+    }
+    let took = format!("{:>wide$}", cell.took, wide = columns.took);
+    line.pad(column).add(Tone::Dim, took);
+    line
 }
 
 /// Takes columns from the widest until all fit, as far as that goes.

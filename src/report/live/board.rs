@@ -336,6 +336,9 @@ impl Board {
         let failed = &mut self.stages[at].failed;
         if let Some(known) = failed.iter_mut().find(|known| known.node == *node) {
             known.status = status;
+            if let (Status::RollbackFailed, Some(failure)) = (status, failure) {
+                known.message = reason(failure, self.style);
+            }
             return;
         }
         let Some(failure) = failure else { return };
@@ -359,11 +362,10 @@ impl Board {
             stage.failed_more += 1;
             return;
         }
-        let message = text::first_line(&failure.message, self.style.ellipsis());
         stage.failed.push(Failed {
             node: node.clone(),
             status,
-            message: format!("{}: {message}", failure.class.as_str()),
+            message: reason(failure, self.style),
             origin: failure.node.clone(),
         });
     }
@@ -534,4 +536,9 @@ impl Unit {
         });
         busy.or_else(|| self.parts.values().next_back())
     }
+}
+
+fn reason(failure: &Failure, style: Style) -> String {
+    let message = text::first_line(&failure.message, style.ellipsis());
+    format!("{}: {message}", failure.class.as_str())
 }

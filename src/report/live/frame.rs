@@ -496,7 +496,7 @@ fn layout(entries: &[Entry], style: Style, width: usize) -> Vec<Line> {
             .unwrap_or(0)
     };
     // Columns move in steps, so that they seldom move.
-    let column = |wide: usize| wide.next_multiple_of(4).min(room * 9 / 20);
+    let column = |wide: usize| wide.next_multiple_of(4).min(room * 11 / 20);
     let head = widest(Column::Head).min(room);
     let (stages, units) = (column(widest(Column::Stage)), column(widest(Column::Unit)));
     let lines = entries.iter().map(|entry| {
