@@ -92,4 +92,24 @@ codes! {
     CANNOT_READ = "E0703";
     /// A code that does not exist.
     NO_SUCH_CODE = "E0704";
+    /// A result that does not fit into 64 bits.
+    OVERFLOW = "E0401";
+    /// A division or remainder by zero.
+    DIVISION_BY_ZERO = "E0402";
+    /// A result larger than any float.
+    NOT_FINITE = "E0403";
+    /// An element that a list does not have.
+    INDEX = "E0404";
+    /// A key that a map or JSON does not have.
+    KEY = "E0405";
+    /// A built-in function whose arguments have no result.
+    CALL = "E0406";
+    /// A value or an evaluation beyond the limits.
+    TOO_LARGE = "E0407";
+    /// A variable that the caller's environment does not have.
+    ENV = "E0408";
+    /// A file that cannot be read at planning time.
+    FILE = "E0409";
+    /// A value of a kind that its place cannot use.
+    UNFIT = "E0410";
 }

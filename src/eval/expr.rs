@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::builtins::{self, Builtin};
 use crate::source::{Name, Span};
 pub use crate::syntax::ast::{BinaryOp, UnaryOp};
-use crate::value::Value;
+use crate::value::{Type, Value};
 
 /// A local name of a workflow or pipeline body, numbered within that body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -47,11 +47,13 @@ pub enum ExprKind {
     List(Vec<ListItem>),
     /// `{ a: 1 }`
     Record(Vec<(Name, Expr)>),
-    /// `e.name`
+    /// `e.name`: a field of a service, environment, infrastructure or record. A record may lack
+    /// a field that is optional in its type, so a missing one is `none`. Where `e` is a map or
+    /// JSON, `.name` is an [`ExprKind::Index`]; [`Expr::member`] makes the right one.
     Field(Box<Expr>, Name),
-    /// `e.*`
+    /// `e.*`: the infrastructures of an environment; a list is itself.
     Star(Box<Expr>),
-    /// `e[i]`
+    /// `e[i]`: an element or a map's value, which must exist; `none` where `e` is `none`.
     Index(Box<Expr>, Box<Expr>),
     /// `-e`, `not e`
     Unary(UnaryOp, Box<Expr>),
@@ -143,6 +145,22 @@ impl Expr {
             kind: ExprKind::Const(value),
             span,
         }
+    }
+
+    /// `of.name`, where `of` has type `ty`: a key of a map or of JSON must exist, a field of a
+    /// record that is missing is `none`.
+    pub fn member(of: Expr, ty: &Type, name: Name, span: Span) -> Self {
+        let of_map = match ty {
+            Type::Optional(ty) => matches!(**ty, Type::Map(_) | Type::Json),
+            ty => matches!(ty, Type::Map(_) | Type::Json),
+        };
+        let kind = if of_map {
+            let key = Self::constant(Value::String(name), span);
+            ExprKind::Index(Box::new(of), Box::new(key))
+        } else {
+            ExprKind::Field(Box::new(of), name)
+        };
+        Self { kind, span }
     }
 
     /// The value, where it is a constant.

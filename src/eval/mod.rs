@@ -3,14 +3,26 @@
 //! [`Scope`], and so do names.
 
 pub mod builtins;
+mod evaluate;
 mod expr;
+mod faults;
+mod limits;
+pub mod operators;
+mod overlay;
+#[cfg(test)]
+mod reading;
+#[cfg(test)]
+mod tests;
 
 use crate::diagnostic::Diagnostic;
 use crate::source::{FileId, Name, Span};
 use crate::value::{EnvironmentId, Value};
+pub use evaluate::eval;
 pub use expr::{
     BinaryOp, Expr, ExprKind, Function, GlobalId, ListItem, Part, RunField, Slot, UnaryOp,
 };
+pub use limits::Excess;
+pub use overlay::{NothingKnown, Overlay};
 
 /// Why an expression has no value now.
 #[derive(Debug, Clone)]
@@ -38,6 +50,10 @@ pub trait Scope {
     fn field(&self, of: &Value, name: &Name, span: Span) -> Result<Value, Halt>;
     /// The infrastructures of an environment, in source order.
     fn infrastructures(&self, of: EnvironmentId) -> Vec<Value>;
+    /// The same, where they may be unknown: the evaluator asks here.
+    fn star(&self, of: EnvironmentId) -> Result<Vec<Value>, Halt> {
+        Ok(self.infrastructures(of))
+    }
     /// A service, environment or infrastructure as a person would name it.
     fn display(&self, value: &Value) -> String;
     /// A fact about the run.

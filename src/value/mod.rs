@@ -1,6 +1,10 @@
 //! The values that expressions have, before and while a pipeline runs.
 //! It does not know how expressions are written or evaluated, nor what a secret's text is.
 
+mod input;
+mod json;
+mod order;
+pub mod text;
 mod ty;
 
 use std::sync::Arc;
@@ -9,6 +13,10 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::source::Name;
+pub use input::from_text;
+pub(crate) use input::reason as json_reason;
+pub use json::{MAX_DEPTH, from_json, to_json};
+pub use order::{Key, compare};
 pub use ty::{KindRef, Type};
 
 /// A service of the program, by its place in the program's table.
@@ -108,6 +116,35 @@ impl Value {
         }
     }
 
+    /// Whether it is a secret, or a list or map with one inside.
+    pub fn has_secret(&self) -> bool {
+        match self {
+            Self::Secret(_) => true,
+            Self::List(items) => items.iter().any(Self::has_secret),
+            Self::Map(entries) => entries.values().any(Self::has_secret),
+            _ => false,
+        }
+    }
+
+    /// What it is, in words: `an int`, `a list`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Bool(_) => "a bool",
+            Self::Int(_) => "an int",
+            Self::Float(_) => "a float",
+            Self::String(_) => "a text",
+            Self::Duration(_) => "a duration",
+            Self::Percent(_) => "a percent",
+            Self::List(_) => "a list",
+            Self::Map(_) => "a map",
+            Self::Secret(_) => "a secret",
+            Self::Service { .. } => "a service",
+            Self::Environment(_) => "an environment",
+            Self::Infrastructure(_) => "an infrastructure",
+        }
+    }
+
     /// The entries, if it is a map or record.
     pub fn as_map(&self) -> Option<&IndexMap<Name, Self>> {
         match self {
@@ -126,7 +163,9 @@ impl PartialEq for Value {
             (Self::Bool(a), Self::Bool(b)) => a == b,
             (Self::Int(a), Self::Int(b)) => a == b,
             (Self::Float(a), Self::Float(b)) => a == b,
-            (Self::Int(a), Self::Float(b)) | (Self::Float(b), Self::Int(a)) => *a as f64 == *b,
+            (Self::Int(a), Self::Float(b)) | (Self::Float(b), Self::Int(a)) => {
+                order::int_with_float(*a, *b) == Some(std::cmp::Ordering::Equal)
+            }
             (Self::String(a), Self::String(b)) => a == b,
             (Self::Duration(a), Self::Duration(b)) => a == b,
             (Self::Percent(a), Self::Percent(b)) => a == b,

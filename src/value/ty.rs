@@ -112,7 +112,80 @@ impl Type {
             (Self::Infrastructure(None), Self::Infrastructure(_)) => true,
             // Text may always become a secret; a secret never becomes text.
             (Self::Secret, Self::String | Self::OneOf(_)) => true,
+            (Self::Json, of) => of.is_json(),
+            // What takes any list or any map also takes JSON, and looks at it when it has it.
+            (Self::List(of) | Self::Map(of), Self::Json) => **of == Self::Any,
             (a, b) => a == b,
+        }
+    }
+
+    /// The type of what may be either: of `if … then a else b`, of the elements of a list.
+    /// `None` where no type holds both; there is no conversion of an int to a float.
+    pub fn common(&self, other: &Type) -> Option<Type> {
+        Some(match (self, other) {
+            (Self::Any, of) | (of, Self::Any) => of.clone(),
+            (Self::None, of) | (of, Self::None) => Self::optional(of.clone()),
+            (Self::Optional(a), Self::Optional(b)) => Self::optional(a.common(b)?),
+            (Self::Optional(a), b) => Self::optional(a.common(b)?),
+            (a, Self::Optional(b)) => Self::optional(a.common(b)?),
+            (Self::Json, of) | (of, Self::Json) if of.is_json() => Self::Json,
+            (Self::List(a), Self::List(b)) => Self::list(a.common(b)?),
+            (Self::Map(a), Self::Map(b)) => Self::Map(Box::new(a.common(b)?)),
+            (Self::Map(of), Self::Record(fields)) | (Self::Record(fields), Self::Map(of)) => {
+                let of = Self::common_of(fields.values().chain([&**of]))?;
+                Self::Map(Box::new(of))
+            }
+            (Self::Record(a), Self::Record(b)) => common_record(a, b)?,
+            (Self::OneOf(a), Self::OneOf(b)) => {
+                let new = b.iter().filter(|text| !a.contains(text));
+                Self::OneOf(a.iter().chain(new).cloned().collect())
+            }
+            (Self::Service(_), Self::Service(_)) if self != other => Self::Service(None),
+            (Self::Infrastructure(_), Self::Infrastructure(_)) if self != other => {
+                Self::Infrastructure(None)
+            }
+            (a, b) if a.accepts(b) => a.clone(),
+            (a, b) if b.accepts(a) => b.clone(),
+            _ => return None,
+        })
+    }
+
+    /// The common type of several; [`Type::Any`] where there is none at all.
+    pub fn common_of<'a>(types: impl IntoIterator<Item = &'a Type>) -> Option<Type> {
+        types
+            .into_iter()
+            .try_fold(Self::Any, |common, ty| common.common(ty))
+    }
+
+    /// Whether values of this type are JSON as they stand.
+    fn is_json(&self) -> bool {
+        match self {
+            Self::String
+            | Self::OneOf(_)
+            | Self::Int
+            | Self::Float
+            | Self::Bool
+            | Self::None
+            | Self::Json
+            | Self::Any => true,
+            Self::List(of) | Self::Map(of) | Self::Optional(of) => of.is_json(),
+            Self::Record(fields) => fields.values().all(Self::is_json),
+            _ => false,
+        }
+    }
+
+    /// Whether values of this type can be written as JSON: nothing in them is a secret or a
+    /// thing of the program.
+    pub fn is_data(&self) -> bool {
+        match self {
+            Self::Secret
+            | Self::Service(_)
+            | Self::Environment
+            | Self::Infrastructure(_)
+            | Self::Nothing => false,
+            Self::List(of) | Self::Map(of) | Self::Optional(of) => of.is_data(),
+            Self::Record(fields) => fields.values().all(Self::is_data),
+            _ => true,
         }
     }
 
@@ -172,6 +245,24 @@ impl std::fmt::Display for Type {
     }
 }
 
+/// A field that only one of them has may be missing.
+fn common_record(a: &IndexMap<Name, Type>, b: &IndexMap<Name, Type>) -> Option<Type> {
+    let mut fields = IndexMap::with_capacity(a.len());
+    for (name, ty) in a {
+        let common = match b.get(name) {
+            Some(other) => ty.common(other)?,
+            None => Type::optional(ty.clone()),
+        };
+        fields.insert(name.clone(), common);
+    }
+    for (name, ty) in b {
+        if !a.contains_key(name) {
+            fields.insert(name.clone(), Type::optional(ty.clone()));
+        }
+    }
+    Some(Type::Record(fields))
+}
+
 fn of_kind(
     f: &mut std::fmt::Formatter<'_>,
     word: &str,
@@ -180,5 +271,130 @@ fn of_kind(
     match kind {
         Some(kind) => write!(f, "{word}<{}>", kind.name),
         None => f.write_str(word),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one_of(texts: &[&str]) -> Type {
+        Type::OneOf(texts.iter().map(|text| Name::from(*text)).collect())
+    }
+
+    fn map(of: Type) -> Type {
+        Type::Map(Box::new(of))
+    }
+
+    fn kind(id: u32) -> Option<KindRef> {
+        Some(KindRef {
+            id,
+            name: "k".into(),
+        })
+    }
+
+    #[test]
+    fn the_type_of_what_may_be_either() {
+        use Type::{Any, Bool, Float, Int, Json, None, Secret, String};
+        let rec = Type::record::<&str>;
+        for (a, b, common) in [
+            (Int, Int, "int"),
+            (Int, Any, "int"),
+            (Any, Any, "anything"),
+            (None, None, "none"),
+            (None, Int, "int?"),
+            (None, Type::optional(Int), "int?"),
+            (Type::optional(Int), Int, "int?"),
+            (Type::optional(Int), Type::optional(Any), "int?"),
+            (Type::list(Any), Type::list(Int), "[int]"),
+            (Type::list(Int), Type::list(None), "[int?]"),
+            (
+                one_of(&["a", "b"]),
+                one_of(&["b", "c"]),
+                "\"a\" | \"b\" | \"c\"",
+            ),
+            (one_of(&["a"]), String, "string"),
+            (Secret, String, "secret"),
+            (one_of(&["a"]), Secret, "secret"),
+            (Type::Service(kind(1)), Type::Service(kind(1)), "service<k>"),
+            (Type::Service(kind(1)), Type::Service(kind(2)), "service"),
+            (
+                Type::Infrastructure(kind(1)),
+                Type::Infrastructure(Option::None),
+                "infrastructure",
+            ),
+            (map(Int), map(None), "{string: int?}"),
+            (map(Int), rec(vec![("a", None)]), "{string: int?}"),
+            (map(Any), rec(vec![]), "{string: anything}"),
+            (
+                rec(vec![("a", Int)]),
+                rec(vec![("a", None), ("b", Bool)]),
+                "{ a: int?, b: bool? }",
+            ),
+            (Json, Type::list(map(Int)), "json"),
+            (Json, Type::list(Any), "json"),
+            (rec(vec![("a", Type::optional(Float))]), Json, "json"),
+        ] {
+            assert_eq!(a.common(&b).unwrap().to_string(), common, "{a} and {b}");
+            let back = b.common(&a).unwrap();
+            assert!(
+                back.accepts(&a) && back.accepts(&b),
+                "{back} from {b} and {a}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_has_no_common_type() {
+        use Type::{Bool, Duration, Float, Int, Json, Percent, Secret, String};
+        for (a, b) in [
+            (Int, Float),
+            (Int, String),
+            (Bool, String),
+            (Secret, Int),
+            (Int, Percent),
+            (Json, Duration),
+            (Json, Secret),
+            (Type::list(Int), Type::list(String)),
+            (Type::list(Int), map(Int)),
+            (map(Int), Type::record([("a", String)])),
+            (Type::record([("a", Int)]), Type::record([("a", String)])),
+            (Type::optional(Int), String),
+            (Type::Environment, Type::Service(None)),
+        ] {
+            assert_eq!(a.common(&b), None, "{a} and {b}");
+            assert_eq!(b.common(&a), None, "{b} and {a}");
+        }
+    }
+
+    #[test]
+    fn what_may_stand_where() {
+        use Type::{Any, Float, Int, Json, Secret, String};
+        let wanted = Type::record([("a", Int), ("b", Type::optional(Int))]);
+        for (want, have, accepted) in [
+            (Float, Int, false),
+            (Type::list(Int), Type::list(Any), true),
+            (Type::optional(Int), Int, true),
+            (Int, Type::optional(Int), false),
+            (String, one_of(&["a"]), true),
+            (one_of(&["a"]), String, false),
+            (one_of(&["a"]), one_of(&["a", "b"]), false),
+            (Secret, String, true),
+            (String, Secret, false),
+            (Json, Type::list(String), true),
+            (String, Json, false),
+            (Type::list(Any), Json, true),
+            (Type::list(Int), Json, false),
+            (wanted.clone(), Type::record([("a", Int)]), true),
+            (wanted.clone(), Type::record([("b", Int)]), false),
+            (
+                wanted.clone(),
+                Type::record([("a", Int), ("c", Int)]),
+                false,
+            ),
+            (map(Int), wanted, false),
+        ] {
+            assert_eq!(want.accepts(&have), accepted, "{want} for {have}");
+        }
     }
 }

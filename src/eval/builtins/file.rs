@@ -1,0 +1,15 @@
+//! `file`.
+
+use super::args::{gives_string, no_more, required, string};
+use super::{Body, Builtin};
+
+pub(super) static FUNCTION: Builtin = Builtin {
+    name: "file",
+    doc: "The text of a file, read when the run is planned and recorded in the plan. The path \
+          is relative to the folder of the file that names it.",
+    params: &[required("path", string)],
+    check: no_more,
+    result: gives_string,
+    examples: &[("trim(file(\"VERSION\"))", "\"1.4.2\"")],
+    call: Body::File,
+};
