@@ -6,6 +6,7 @@ pub mod diagnostic;
 pub mod engine;
 pub mod eval;
 pub mod ir;
+pub mod runtime;
 pub mod source;
 pub mod syntax;
 pub mod value;

@@ -112,4 +112,38 @@ codes! {
     FILE = "E0409";
     /// A value of a kind that its place cannot use.
     UNFIT = "E0410";
+    /// A command without words.
+    COMMAND_EMPTY = "E0601";
+    /// Quotes, brackets or a keyword in a command without their other half.
+    COMMAND_UNCLOSED = "E0602";
+    /// A command that nests too deeply.
+    COMMAND_TOO_DEEP = "E0603";
+    /// A command with a character that no command can hold.
+    COMMAND_NUL = "E0604";
+    /// An interpolation inside single quotes of a command.
+    VALUE_IN_SINGLE_QUOTES = "E0605";
+    /// An interpolation inside `$'…'` of a command.
+    VALUE_IN_ESCAPED_QUOTES = "E0606";
+    /// An interpolation inside backticks of a command.
+    VALUE_IN_BACKTICKS = "E0607";
+    /// An interpolation in a here-document whose mark is quoted.
+    VALUE_IN_QUOTED_HEREDOC = "E0608";
+    /// An interpolation in a pattern in a here-document.
+    VALUE_IN_HEREDOC_PATTERN = "E0609";
+    /// An interpolation as the name of a command.
+    VALUE_AS_COMMAND = "E0610";
+    /// An interpolation where a shell calculates.
+    VALUE_IN_ARITHMETIC = "E0611";
+    /// An interpolation as the mark of a here-document.
+    VALUE_AS_MARK = "E0612";
+    /// An interpolation as the name of a shell variable.
+    VALUE_AS_VARIABLE = "E0613";
+    /// An interpolation directly behind a `$` or a backslash.
+    VALUE_AFTER_MARK = "E0614";
+    /// An interpolation in text that a command executes as code.
+    VALUE_AS_CODE = "E0615";
+    /// An interpolation in the command that `ssh` hands to a shell.
+    VALUE_OVER_SSH = "E0616";
+    /// A list interpolated into a word of a command.
+    LIST_IN_WORD = "E0617";
 }

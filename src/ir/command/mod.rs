@@ -2,10 +2,19 @@
 //! directly, or a script in which every interpolated value is a variable.
 //! It does not know values; the runtime fills them in.
 
+mod analyse;
+mod invoke;
+mod refuse;
+mod shell;
+#[cfg(test)]
+mod tests;
+
 use serde::{Deserialize, Serialize};
 
 use crate::eval::Expr;
 use crate::source::Name;
+pub use analyse::{Piece, analyse};
+pub use invoke::{Invocation, invoke};
 
 /// A command.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,0 +1,462 @@
+//! Commands: simple ones with their assignments and redirections, and compound ones.
+//! It does not know what the programs do that they name ([`super::check`] knows a few).
+
+use super::word::{Mode, Word, is_name};
+use super::{Open, Scanner, Stop, Unit};
+use crate::ir::command::refuse;
+
+/// Words that open or close a compound command where a command's name is expected.
+const CLOSING: [&str; 8] = ["then", "else", "elif", "fi", "do", "done", "esac", "}"];
+
+impl Scanner<'_> {
+    /// Reads one command, or the keyword that ends a compound command around this place.
+    pub(super) fn command(&mut self) -> Result<Option<&'static str>, Stop> {
+        loop {
+            self.blanks();
+            if self.peek() == Some(Unit::Char('(')) {
+                self.subshell()?;
+                return Ok(None);
+            }
+            if !self.starts_word() {
+                return self.simple(None).map(|()| None);
+            }
+            let word = self.word(Mode::Normal)?;
+            let Some(keyword) = word.bare() else {
+                return self.simple(Some(word)).map(|()| None);
+            };
+            if let Some(closing) = CLOSING.iter().find(|closing| **closing == keyword) {
+                self.plain = false;
+                return Ok(Some(closing));
+            }
+            match keyword {
+                // They stand before a command; its name comes next.
+                "!" | "coproc" => self.plain = false,
+                "time" => {
+                    self.plain = false;
+                    self.blanks();
+                    if self.next_is("-p ") {
+                        self.at += 2;
+                    }
+                }
+                "function" => {
+                    self.plain = false;
+                    self.function_name()?;
+                    return Ok(None);
+                }
+                _ => {
+                    if self.compound(keyword, word.start)? {
+                        self.plain = false;
+                        self.commands += 1;
+                        self.redirections()?;
+                        return Ok(None);
+                    }
+                    return self.simple(Some(word)).map(|()| None);
+                }
+            }
+        }
+    }
+
+    fn starts_word(&mut self) -> bool {
+        match self.peek() {
+            Some(Unit::Char('<' | '>')) => self.raw(1) == Some(Unit::Char('(')),
+            Some(Unit::Char('\n' | ';' | '&' | '|' | ')')) | None => false,
+            Some(_) => true,
+        }
+    }
+
+    /// Reads what follows the keyword of a compound command, if it is one.
+    fn compound(&mut self, keyword: &str, start: usize) -> Result<bool, Stop> {
+        let open = |word, close| Open {
+            at: start,
+            word,
+            close,
+        };
+        match keyword {
+            "{" => {
+                self.list(&["}"], Some(open("{", "}")))?;
+            }
+            "if" => self.conditional(open("if", "fi"))?,
+            "while" | "until" => {
+                let open = open(if keyword == "while" { "while" } else { "until" }, "done");
+                self.list(&["do"], Some(open))?;
+                self.list(&["done"], Some(open))?;
+            }
+            "for" | "select" => {
+                self.each(open(
+                    if keyword == "for" { "for" } else { "select" },
+                    "done",
+                ))?;
+            }
+            "case" => self.case(open("case", "esac"))?,
+            "[[" => self.condition(open("[[", "]]"))?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn conditional(&mut self, open: Open) -> Result<(), Stop> {
+        self.list(&["then"], Some(open))?;
+        loop {
+            match self.list(&["elif", "else", "fi"], Some(open))? {
+                "fi" => return Ok(()),
+                "elif" => self.list(&["then"], Some(open))?,
+                _ => return self.list(&["fi"], Some(open)).map(|_| ()),
+            };
+        }
+    }
+
+    /// Reads `( … )`, or `(( … ))`, which is arithmetic to some shells.
+    fn subshell(&mut self) -> Result<(), Stop> {
+        let open = self.open("(", ")");
+        let doubled = self.next_is("((");
+        self.plain = false;
+        if doubled && self.bash {
+            let open = self.open("((", "))");
+            self.at += 2;
+            self.arithmetic(open)?;
+        } else {
+            let first = self.seen.len();
+            self.bump();
+            self.list(&[")"], Some(open))?;
+            if doubled {
+                self.refuse_since(first, refuse::in_arithmetic);
+            }
+        }
+        self.commands += 1;
+        self.redirections()
+    }
+
+    /// Reads `x in …; do … done`.
+    fn each(&mut self, open: Open) -> Result<(), Stop> {
+        self.blanks();
+        if self.next_is("((") {
+            let open = self.open("((", "))");
+            self.at += 2;
+            self.arithmetic(open)?;
+        } else {
+            let variable = self.word(Mode::Normal)?;
+            self.refuse_word(&variable, refuse::as_variable);
+            self.gap()?;
+            if self.next_is("in") && !self.name_goes_on(2) {
+                self.at += 2;
+                self.words_of_list()?;
+            }
+        }
+        loop {
+            self.gap()?;
+            if !self.eat(';') {
+                break;
+            }
+        }
+        let start = self.at;
+        if !self.starts_word() {
+            return match self.peek() {
+                None => Err(self.unclosed(open)),
+                Some(_) => Err(self.unexpected(start, "this")),
+            };
+        }
+        let word = self.word(Mode::Normal)?;
+        match word.bare() {
+            Some("do") => self.list(&["done"], Some(open)).map(|_| ()),
+            Some("{") => {
+                let open = Open { close: "}", ..open };
+                self.list(&["}"], Some(open)).map(|_| ())
+            }
+            _ => Err(self.unexpected(start, word.bare().unwrap_or("this"))),
+        }
+    }
+
+    fn name_goes_on(&self, ahead: usize) -> bool {
+        !matches!(
+            self.raw(ahead),
+            None | Some(Unit::Char(' ' | '\t' | '\n' | ';'))
+        )
+    }
+
+    /// Reads the words of a `for` up to the end of its line.
+    fn words_of_list(&mut self) -> Result<(), Stop> {
+        loop {
+            self.blanks();
+            if self.peek() == Some(Unit::Char('#')) {
+                self.comment();
+            }
+            let start = self.at;
+            if !self.starts_word() {
+                return Ok(());
+            }
+            let word = self.word(Mode::Normal)?;
+            self.settle(&word, true);
+            if self.at == start {
+                return Err(self.unexpected(start, "("));
+            }
+        }
+    }
+
+    fn case(&mut self, open: Open) -> Result<(), Stop> {
+        self.blanks();
+        let subject = self.word(Mode::Normal)?;
+        self.settle(&subject, false);
+        self.gap()?;
+        let start = self.at;
+        match self.peek() {
+            None => return Err(self.unclosed(open)),
+            Some(_) if self.next_is("in") => self.at += 2,
+            Some(_) => return Err(self.unexpected(start, "this")),
+        }
+        loop {
+            self.gap()?;
+            if self.patterns(open)? || self.list(&[";;", "esac"], Some(open))? == "esac" {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Reads the patterns of a branch with the bracket behind them; true for `esac`.
+    fn patterns(&mut self, open: Open) -> Result<bool, Stop> {
+        let bracket = self.eat('(');
+        loop {
+            self.blanks();
+            let start = self.at;
+            let pattern = self.word(Mode::Normal)?;
+            self.settle(&pattern, false);
+            if !bracket && pattern.bare() == Some("esac") {
+                return Ok(true);
+            }
+            self.blanks();
+            match self.peek() {
+                None => return Err(self.unclosed(open)),
+                Some(Unit::Char('|')) => self.bump(),
+                Some(Unit::Char(')')) => {
+                    self.bump();
+                    return Ok(false);
+                }
+                Some(_) => return Err(self.unexpected(start, "this")),
+            }
+        }
+    }
+
+    /// Reads what `[[` opens. Operands of its number comparisons are arithmetic.
+    fn condition(&mut self, open: Open) -> Result<(), Stop> {
+        const NUMBERS: [&str; 6] = ["-eq", "-ne", "-lt", "-le", "-gt", "-ge"];
+        let mut before: Option<Word> = None;
+        let mut operator = String::new();
+        let mut mode = Mode::Condition;
+        loop {
+            self.gap()?;
+            let start = self.at;
+            if self.peek().is_none() {
+                return Err(self.unclosed(open));
+            }
+            let word = self.word(mode)?;
+            mode = Mode::Condition;
+            if self.at == start {
+                // An operator's character.
+                self.bump();
+                operator.clear();
+                continue;
+            }
+            self.settle(&word, false);
+            let text = word.bare().unwrap_or_default();
+            if text == "]]" {
+                return Ok(());
+            }
+            if NUMBERS.contains(&operator.as_str()) {
+                self.refuse_word(&word, refuse::in_arithmetic);
+            } else if matches!(operator.as_str(), "-v" | "-R") {
+                self.refuse_word(&word, refuse::as_variable);
+            }
+            if NUMBERS.contains(&text)
+                && let Some(operand) = &before
+            {
+                self.refuse_word(operand, refuse::in_arithmetic);
+            }
+            if text == "=~" {
+                self.blanks();
+                mode = Mode::Regex;
+            }
+            operator = String::from(text);
+            before = Some(word);
+        }
+    }
+
+    fn function_name(&mut self) -> Result<(), Stop> {
+        self.blanks();
+        let name = self.word(Mode::Normal)?;
+        self.refuse_word(&name, refuse::as_command);
+        self.blanks();
+        if self.eat('(') {
+            self.blanks();
+            self.eat(')');
+        }
+        Ok(())
+    }
+
+    /// Reads a simple command, of which `first` has been read already.
+    fn simple(&mut self, first: Option<Word>) -> Result<(), Stop> {
+        let mut words: Vec<Word> = Vec::new();
+        let mut next = first;
+        loop {
+            let word = match next.take() {
+                Some(word) => word,
+                None => {
+                    self.blanks();
+                    match self.peek() {
+                        Some(Unit::Char('#')) => {
+                            self.comment();
+                            break;
+                        }
+                        Some(Unit::Char('&'))
+                            if self.bash && self.raw(1) == Some(Unit::Char('>')) =>
+                        {
+                            self.bump();
+                            self.redirection()?;
+                            continue;
+                        }
+                        Some(Unit::Char('<' | '>')) if !self.starts_word() => {
+                            self.redirection()?;
+                            continue;
+                        }
+                        Some(Unit::Char('(')) => {
+                            if self.function(&words)? {
+                                return Ok(());
+                            }
+                            return Err(self.unexpected(self.at, "("));
+                        }
+                        _ if self.starts_word() => self.word(Mode::Normal)?,
+                        _ => break,
+                    }
+                }
+            };
+            if self.is_descriptor(&word) {
+                self.redirection()?;
+            } else if word.is_assignment() && words.is_empty() {
+                self.plain = false;
+                self.assignment(&word)?;
+            } else {
+                let array = word.awaits_array();
+                if words.is_empty() {
+                    self.refuse_word(&word, refuse::as_command);
+                }
+                self.settle(&word, true);
+                words.push(word);
+                if array && self.peek() == Some(Unit::Char('(')) {
+                    self.array()?;
+                }
+            }
+        }
+        self.check(&words);
+        self.commands += 1;
+        if self.commands == 1 {
+            self.words = words;
+        }
+        Ok(())
+    }
+
+    /// Whether a word is the number of a redirection: `2>`.
+    fn is_descriptor(&mut self, word: &Word) -> bool {
+        word.bare()
+            .is_some_and(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
+            && matches!(self.peek(), Some(Unit::Char('<' | '>')))
+    }
+
+    fn assignment(&mut self, word: &Word) -> Result<(), Stop> {
+        self.settle(word, false);
+        if word.awaits_array() && self.peek() == Some(Unit::Char('(')) {
+            self.array()?;
+        }
+        Ok(())
+    }
+
+    /// Reads the words of `NAME=( … )`.
+    fn array(&mut self) -> Result<(), Stop> {
+        let open = self.open("(", ")");
+        self.plain = false;
+        self.bump();
+        loop {
+            self.gap()?;
+            let start = self.at;
+            match self.peek() {
+                None => return Err(self.unclosed(open)),
+                Some(Unit::Char(')')) => {
+                    self.bump();
+                    return Ok(());
+                }
+                Some(_) => {}
+            }
+            let word = self.word(Mode::Normal)?;
+            if self.at == start {
+                return Err(self.unexpected(start, "this"));
+            }
+            let head = word.head();
+            if head.starts_with('[') && !head.contains("]=") {
+                self.refuse_word(&word, refuse::in_arithmetic);
+            }
+            self.settle(&word, true);
+        }
+    }
+
+    /// Reads `()` behind a name. The function's body is the next command.
+    fn function(&mut self, words: &[Word]) -> Result<bool, Stop> {
+        let [name] = words else { return Ok(false) };
+        if name.text().is_none() {
+            return Ok(false);
+        }
+        self.plain = false;
+        self.bump();
+        self.blanks();
+        Ok(self.eat(')'))
+    }
+
+    fn redirections(&mut self) -> Result<(), Stop> {
+        loop {
+            self.blanks();
+            let digits = (0..)
+                .take_while(|ahead| {
+                    matches!(self.raw(*ahead), Some(Unit::Char(char)) if char.is_ascii_digit())
+                })
+                .count();
+            if !matches!(self.raw(digits), Some(Unit::Char('<' | '>'))) {
+                return Ok(());
+            }
+            self.at += digits;
+            self.redirection()?;
+        }
+    }
+
+    /// Reads an operator such as `>` or `<<` and its target.
+    fn redirection(&mut self) -> Result<(), Stop> {
+        self.plain = false;
+        if self.next_is("<<<") {
+            self.at += 3;
+        } else if self.next_is("<<") {
+            self.at += 2;
+            let strip = self.eat('-');
+            return self.heredoc_mark(strip);
+        } else {
+            self.bump();
+            if matches!(self.peek(), Some(Unit::Char('>' | '&' | '|'))) {
+                self.bump();
+            }
+        }
+        self.blanks();
+        if !self.starts_word() {
+            let at = self.at.saturating_sub(1);
+            return Err(self.unexpected(at, "this redirection"));
+        }
+        let start = self.at;
+        let target = self.word(Mode::Normal)?;
+        if self.at == start {
+            return Err(self.unexpected(start, "("));
+        }
+        self.settle(&target, false);
+        Ok(())
+    }
+}
+
+/// Whether a word in front of a program's name belongs to the program before it: an option, an
+/// assignment, a number.
+pub(super) fn is_prefix(text: &str) -> bool {
+    text.starts_with('-')
+        || text.starts_with(|first: char| first.is_ascii_digit())
+        || text.split_once('=').is_some_and(|(name, _)| is_name(name))
+}

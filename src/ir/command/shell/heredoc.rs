@@ -1,0 +1,138 @@
+//! Here-documents: their marks and their bodies.
+//! It does not know the commands that they belong to.
+
+use super::word::{Mode, Part, Quote, Word};
+use super::{Place, Scanner, Stop, Unit};
+use crate::ir::command::refuse;
+
+/// A here-document whose body begins after the next line end.
+#[derive(Debug)]
+pub(super) struct Heredoc {
+    /// The line that ends it.
+    pub(super) mark: String,
+    /// Whether the mark was quoted: nothing is expanded in the body.
+    quoted: bool,
+    /// Whether tabs at the start of its lines are taken away (`<<-`).
+    strip: bool,
+    /// Where its mark stands.
+    pub(super) at: usize,
+}
+
+impl Scanner<'_> {
+    /// Reads the mark behind `<<` or `<<-`.
+    pub(super) fn heredoc_mark(&mut self, strip: bool) -> Result<(), Stop> {
+        self.blanks();
+        let at = self.at;
+        let word = self.word(Mode::Normal)?;
+        let mut values = false;
+        for (piece, _) in self.seen.split_off(word.first) {
+            self.refuse(piece, refuse::as_mark);
+            values = true;
+        }
+        if values {
+            return Err(Stop);
+        }
+        let quoted = (word.parts.iter()).any(|part| matches!(part, Part::Text(_, true)));
+        let mark = word.text().unwrap_or_else(|| self.written(at));
+        self.pending.push(Heredoc {
+            mark,
+            quoted,
+            strip,
+            at,
+        });
+        Ok(())
+    }
+
+    /// The characters since `start`: a mark is never expanded.
+    fn written(&self, start: usize) -> String {
+        (self.units.get(start..self.at).unwrap_or_default().iter())
+            .filter_map(|(unit, _, _)| match unit {
+                Unit::Char(char) => Some(*char),
+                Unit::Value(_) => None,
+            })
+            .collect()
+    }
+
+    /// Reads a body with the line that ends it.
+    pub(super) fn heredoc(&mut self, doc: &Heredoc) -> Result<(), Stop> {
+        while !self.ends_here(doc) {
+            if self.raw(0).is_none() {
+                let span = self.span(doc.at);
+                self.problems
+                    .push(refuse::unclosed_heredoc(span, &doc.mark));
+                return Err(Stop);
+            }
+            if doc.quoted {
+                self.verbatim_line();
+            } else {
+                self.expanded_line()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the line that ends the document, if this is it.
+    fn ends_here(&mut self, doc: &Heredoc) -> bool {
+        let mut ahead = 0;
+        while doc.strip && self.raw(ahead) == Some(Unit::Char('\t')) {
+            ahead += 1;
+        }
+        for char in doc.mark.chars() {
+            if self.raw(ahead) != Some(Unit::Char(char)) {
+                return false;
+            }
+            ahead += 1;
+        }
+        match self.raw(ahead) {
+            // An empty mark is only found on an empty line, not at the end of the text.
+            None if ahead == 0 => false,
+            None => {
+                self.at += ahead;
+                true
+            }
+            Some(Unit::Char('\n')) => {
+                self.at += ahead + 1;
+                true
+            }
+            Some(_) => false,
+        }
+    }
+
+    fn verbatim_line(&mut self) {
+        while let Some(unit) = self.raw(0) {
+            self.at += 1;
+            match unit {
+                Unit::Char('\n') => return,
+                Unit::Char(_) => {}
+                Unit::Value(piece) => {
+                    self.see(piece);
+                    self.refuse(piece, refuse::in_quoted_heredoc);
+                }
+            }
+        }
+    }
+
+    fn expanded_line(&mut self) -> Result<(), Stop> {
+        let mut scratch = Word::default();
+        while let Some(unit) = self.peek() {
+            match unit {
+                Unit::Char('\n') => {
+                    self.bump();
+                    return Ok(());
+                }
+                Unit::Char('\\') => self.escape_in_double(&mut scratch),
+                Unit::Char('$') => {
+                    self.dollar(Quote::Heredoc)?;
+                }
+                Unit::Char('`') => self.backticks()?,
+                Unit::Char(_) => self.bump(),
+                Unit::Value(piece) => {
+                    self.bump();
+                    self.see(piece);
+                    self.place(piece, Place::Quoted);
+                }
+            }
+        }
+        Ok(())
+    }
+}
