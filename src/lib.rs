@@ -7,6 +7,7 @@ pub mod engine;
 pub mod eval;
 pub mod ir;
 pub mod runtime;
+pub mod report;
 pub mod source;
 pub mod syntax;
 pub mod value;
