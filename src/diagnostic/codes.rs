@@ -84,6 +84,14 @@ codes! {
     /// Something that is no statement, declaration or expression of the language.
     SYNTAX = "E0101";
 
+    /// No file is named, and the folder has none.
+    NO_FILE = "E0701";
+    /// No file is named, and the folder has several.
+    SEVERAL_FILES = "E0702";
+    /// A file that is named cannot be read.
+    CANNOT_READ = "E0703";
+    /// A code that does not exist.
+    NO_SUCH_CODE = "E0704";
     /// A result that does not fit into 64 bits.
     OVERFLOW = "E0401";
     /// A division or remainder by zero.
