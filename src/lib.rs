@@ -1,9 +1,15 @@
 //! Lockstep: a small language for deployments, checked, planned and proved before it runs.
 
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod diagnostic;
 pub mod engine;
 pub mod eval;
 pub mod ir;
+pub mod plan;
+pub mod report;
+pub mod runtime;
+pub mod simulate;
 pub mod source;
 pub mod syntax;
 pub mod value;

@@ -1,2 +1,5 @@
-//! The program.
-fn main() {}
+//! The program: arguments in, an exit code out.
+
+fn main() -> std::process::ExitCode {
+    lockstep::cli::main()
+}

@@ -1,3 +1,8 @@
-//! The integration tests.
-#[test]
-fn t() {}
+//! The integration tests: one binary, so that they are linked once.
+//! Behaviour is tested through the real program; `tidy` keeps the house in order.
+
+mod cli;
+mod codes;
+mod docs;
+mod support;
+mod tidy;

@@ -24,6 +24,27 @@ impl Code {
             .map_or("", |(_, page)| page)
     }
 
+    /// What it is, in a few words: the title line of its page without the code.
+    pub fn title(self) -> &'static str {
+        let line = self.page().lines().next().unwrap_or_default();
+        line.split_once(": ").map_or(line, |(_, title)| title)
+    }
+
+    /// What its family is about, as a heading.
+    pub fn family(self) -> &'static str {
+        match self.0.as_bytes().get(2) {
+            Some(b'1') => "Syntax",
+            Some(b'2') => "Names and imports",
+            Some(b'3') => "Types",
+            Some(b'4') => "Values",
+            Some(b'5') => "Statements",
+            Some(b'6') => "Commands",
+            Some(b'7') => "Inputs and the command line",
+            Some(b'8') => "Barriers and locks",
+            _ => "Others",
+        }
+    }
+
     /// The code with this text, in any case.
     pub fn find(text: &str) -> Option<Self> {
         PAGES
@@ -83,6 +104,15 @@ codes! {
     FILE = "E0409";
     /// A value of a kind that its place cannot use.
     UNFIT = "E0410";
+    /// A value that a declaration should have and does not.
+    NO_VALUE = "E0411";
+    /// A value that depends on itself.
+    DEPENDS_ON_ITSELF = "E0412";
+    /// A group that names an infrastructure twice.
+    REPEATED_IN_GROUP = "E0413";
+
+    /// A pipeline with more statements than can be planned.
+    PIPELINE_TOO_LARGE = "E0501";
 
     /// A command without words.
     COMMAND_EMPTY = "E0601";
@@ -118,4 +148,28 @@ codes! {
     VALUE_OVER_SSH = "E0616";
     /// A list interpolated into a word of a command.
     LIST_IN_WORD = "E0617";
+
+    /// No file is named, and the folder has none.
+    NO_FILE = "E0701";
+    /// No file is named, and the folder has several.
+    SEVERAL_FILES = "E0702";
+    /// A file that is named cannot be read.
+    CANNOT_READ = "E0703";
+    /// A code that does not exist.
+    NO_SUCH_CODE = "E0704";
+    /// A pipeline that does not exist, or has to be chosen.
+    NO_PIPELINE = "E0720";
+    /// An input that was given and does not exist.
+    UNKNOWN_INPUT = "E0721";
+    /// An input that was not given.
+    MISSING_INPUT = "E0722";
+    /// A value that does not fit its input.
+    WRONG_INPUT = "E0723";
+    /// A value that an input's `where` does not allow.
+    RULE_BROKEN = "E0724";
+    /// A `--set` that fits nothing.
+    WRONG_SET = "E0725";
+
+    /// A barrier that nobody else comes to.
+    LONE_BARRIER = "E0801";
 }

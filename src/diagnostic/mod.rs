@@ -7,14 +7,20 @@
 //! the user's own text in backticks.
 
 pub mod codes;
+mod github;
+mod json;
 #[cfg(feature = "cli")]
 pub mod render;
+mod sarif;
 pub mod suggest;
 
 use serde::Serialize;
 
 use crate::source::Span;
 pub use codes::Code;
+pub use github::github;
+pub use json::json;
+pub use sarif::sarif;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -170,3 +176,6 @@ impl Diagnostics {
         self.0
     }
 }
+
+#[cfg(test)]
+mod tests;

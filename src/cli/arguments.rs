@@ -1,0 +1,86 @@
+//! What can be written after `lockstep`, and the help that describes it.
+//! It does not know what any of it does.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::terminal::Color;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  succeeded
+  1  failed, and what had to be rolled back was
+  2  wrong usage, or the file has errors: nothing ran
+  3  a rollback failed
+  4  cancelled
+  5  stopped and resumable";
+
+/// Checks, plans and runs deployments.
+#[derive(Debug, Parser)]
+#[command(
+    name = "lockstep",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = true,
+    after_help = EXIT_CODES
+)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Command,
+
+    /// When to use colours.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(super) color: Color,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Look for mistakes in a file, without running anything.
+    Check(Check),
+    /// Explain an error code, or list all of them.
+    Explain(Explain),
+}
+
+/// The file that a command works on.
+#[derive(Debug, Args)]
+pub(super) struct FileArgument {
+    /// The file; may be left out where the folder has one `.deploy` file.
+    #[arg(value_name = "FILE")]
+    pub(super) file: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    #[command(flatten)]
+    pub(super) file: FileArgument,
+
+    /// How to write the mistakes down.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    Text,
+    Json,
+    Sarif,
+    Github,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Explain {
+    /// The code, such as E0101.
+    #[arg(value_name = "CODE")]
+    pub(super) code: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_fit_together() {
+        Arguments::command().debug_assert();
+    }
+}

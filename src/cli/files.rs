@@ -1,0 +1,156 @@
+//! The file system and the environment of the caller, as the compiler and the planner see them,
+//! and the choice of the file to work on. It does not know what stands in a file.
+
+use std::io::Read;
+use std::path::Path;
+
+use crate::diagnostic::codes::{CANNOT_READ, NO_FILE, SEVERAL_FILES};
+use crate::diagnostic::suggest::{closest, or_list};
+use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::world;
+
+/// No source is larger: places are kept as 32-bit offsets.
+const LARGEST: u64 = 1 << 30;
+
+/// Files on disk; a path means what it means to the caller's shell.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Disk;
+
+impl world::Files for Disk {
+    fn read(&self, path: &str) -> Result<String, String> {
+        let file = std::fs::File::open(path).map_err(|error| sentence(&error))?;
+        let kind = file.metadata().map_err(|error| sentence(&error))?;
+        if kind.is_dir() {
+            return Err(String::from("is a folder"));
+        }
+        let mut bytes = Vec::new();
+        file.take(LARGEST + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|error| sentence(&error))?;
+        if bytes.len() as u64 > LARGEST {
+            return Err(String::from("is larger than 1 GiB"));
+        }
+        String::from_utf8(bytes).map_err(|error| {
+            let at = error.utf8_error().valid_up_to() + 1;
+            format!("is not UTF-8 (byte {at})")
+        })
+    }
+}
+
+/// The variables of the caller's environment.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Variables;
+
+impl world::Environment for Variables {
+    fn var(&self, name: &str) -> Option<String> {
+        // The system would take these for the end of a name.
+        if name.is_empty() || name.contains(['=', '\0']) {
+            return None;
+        }
+        std::env::var(name).ok()
+    }
+}
+
+/// What went wrong with a file, as a person would say it.
+fn sentence(error: &std::io::Error) -> String {
+    use std::io::ErrorKind;
+    match error.kind() {
+        ErrorKind::NotFound => String::from("no such file"),
+        ErrorKind::NotADirectory => String::from("no such file"),
+        ErrorKind::IsADirectory => String::from("is a folder"),
+        ErrorKind::PermissionDenied => String::from("may not be read"),
+        ErrorKind::InvalidInput => String::from("is not a path"),
+        _ => {
+            let text = error.to_string();
+            let text = text.split(" (os error").next().unwrap_or_default();
+            text.to_lowercase()
+        }
+    }
+}
+
+/// The file to work on: the one that is named, else the only one of the current folder.
+pub fn choose(named: Option<&str>) -> Result<String, Diagnostic> {
+    if let Some(path) = named {
+        return Ok(path.to_string());
+    }
+    let found = deploy_files(Path::new("."));
+    match found.as_slice() {
+        [only] => Ok(only.clone()),
+        [] => Err(
+            mistake(NO_FILE, "there is no `.deploy` file in this folder")
+                .help("name a file, or go to its folder"),
+        ),
+        several => {
+            let message = format!("there are {} `.deploy` files in this folder", several.len());
+            let shown: Vec<&str> = several.iter().take(20).map(String::as_str).collect();
+            let more = match several.len() - shown.len() {
+                0 => String::new(),
+                more => format!(" (and {more} more)"),
+            };
+            let help = format!("name one of them: {}{more}", or_list(&shown));
+            Err(mistake(SEVERAL_FILES, message).help(help))
+        }
+    }
+}
+
+/// The mistake of naming a file that cannot be read; `why` is what [`Disk`] said.
+pub fn cannot_read(path: &str, why: &str) -> Diagnostic {
+    let wrong = mistake(CANNOT_READ, format!("cannot read `{path}`: {why}"));
+    let path = Path::new(path);
+    if why == "is a folder" {
+        let inside = deploy_files(path);
+        let inside: Vec<String> = inside
+            .iter()
+            .map(|name| path.join(name).display().to_string())
+            .collect();
+        return match inside.is_empty() {
+            true => wrong,
+            false => wrong.help(format!("name a file in it: {}", or_list(&inside))),
+        };
+    }
+    if why != "no such file" {
+        return wrong;
+    }
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    let there = deploy_files(folder.unwrap_or(Path::new(".")));
+    let name = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
+    let near = closest(name, there.iter().map(String::as_str));
+    let near: Vec<String> = near
+        .into_iter()
+        .map(|name| path.with_file_name(name).display().to_string())
+        .collect();
+    match near.is_empty() {
+        true => wrong,
+        false => wrong.help(format!("did you mean {}?", or_list(&near))),
+    }
+}
+
+/// The names of the `.deploy` files of a folder, sorted.
+fn deploy_files(folder: &Path) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    let mut names: Vec<String> = entries
+        .filter_map(Result::ok)
+        .filter(|entry| entry.path().is_file())
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|name| name.ends_with(".deploy") && !name.starts_with('.'))
+        .collect();
+    names.sort();
+    names
+}
+
+/// A mistake in the use of the program, which has no place in a source.
+pub(super) fn mistake(code: Code, message: impl Into<String>) -> Diagnostic {
+    Diagnostic {
+        code,
+        severity: Severity::Error,
+        message: message.into(),
+        labels: Vec::new(),
+        help: None,
+        fixes: Vec::new(),
+    }
+}

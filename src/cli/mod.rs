@@ -1,0 +1,56 @@
+//! The command line: one file for each subcommand, and what they share.
+//! It is the only room that prints. It does not know how anything that it asks for is done.
+
+mod arguments;
+mod check;
+mod exit;
+mod explain;
+pub mod files;
+pub mod inputs;
+mod output;
+mod page;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::{Arguments, Command};
+pub use exit::Exit;
+use output::Output;
+use terminal::Color;
+
+/// Does what the program's arguments say.
+pub fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    let mut output = Output::new(Color::scan(&arguments));
+    let exit = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => run(arguments.command, &mut output),
+        Err(error) => usage(&error, &mut output),
+    };
+    output.finish(exit).into()
+}
+
+fn run(command: Command, output: &mut Output) -> Exit {
+    match command {
+        Command::Check(check) => check::run(&check, output),
+        Command::Explain(explain) => explain::run(&explain, output),
+    }
+}
+
+/// Help and version are asked for and go to standard output; anything else is a mistake.
+fn usage(error: &clap::Error, output: &mut Output) -> Exit {
+    let text = |color: bool| match color {
+        true => error.render().ansi().to_string(),
+        false => error.render().to_string(),
+    };
+    if error.use_stderr() {
+        let text = text(output.stderr_style().color);
+        output.complain(&text);
+        Exit::Refused
+    } else {
+        let text = text(output.stdout_style().color);
+        output.print(&text);
+        Exit::Succeeded
+    }
+}

@@ -1,0 +1,141 @@
+//! Diagnostics as JSON for tools. Fields are only ever added, never renamed or taken away.
+//! It does not know other formats; [`Place`] is what they all say about where something is.
+
+use serde::Serialize;
+
+use super::{Diagnostic, Severity};
+use crate::source::{Sources, Span};
+
+/// The version of the form, which changes when a field changes its meaning.
+const VERSION: u32 = 1;
+
+/// A line and a column, both from 1; the column counts characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Position {
+    /// The line.
+    pub line: usize,
+    /// The column.
+    pub column: usize,
+}
+
+/// Where something is, in the terms of tools.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// The file, as a person would write it.
+    pub file: String,
+    /// The line of its first character, from 1.
+    pub line: usize,
+    /// The column of its first character, from 1.
+    pub column: usize,
+    /// One past its last character.
+    pub end: Position,
+    /// The same as byte offsets in the file: the first byte, and one past the last.
+    pub bytes: [u32; 2],
+}
+
+impl Place {
+    /// The place of a span; `None` where its file is not there.
+    pub fn of(span: Span, sources: &Sources) -> Option<Self> {
+        let source = sources.get(span.file)?;
+        let (line, column) = source.line_column(span.start);
+        let (end_line, end_column) = source.line_column(span.end.max(span.start));
+        Some(Self {
+            file: source.name.to_string(),
+            line,
+            column,
+            end: Position {
+                line: end_line,
+                column: end_column,
+            },
+            bytes: [span.start, span.end.max(span.start)],
+        })
+    }
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    version: u32,
+    errors: usize,
+    warnings: usize,
+    diagnostics: Vec<Entry<'a>>,
+}
+
+#[derive(Serialize)]
+struct Entry<'a> {
+    code: &'static str,
+    severity: Severity,
+    message: &'a str,
+    #[serde(flatten)]
+    place: Option<Place>,
+    labels: Vec<Text<'a>>,
+    help: Option<&'a str>,
+    fixes: Vec<Change<'a>>,
+}
+
+#[derive(Serialize)]
+struct Text<'a> {
+    #[serde(flatten)]
+    place: Place,
+    text: &'a str,
+}
+
+#[derive(Serialize)]
+struct Change<'a> {
+    title: &'a str,
+    edits: Vec<Text<'a>>,
+}
+
+/// All diagnostics as one JSON object, on several lines.
+pub fn json(diagnostics: &[Diagnostic], sources: &Sources) -> String {
+    let errors = diagnostics
+        .iter()
+        .filter(|diagnostic| diagnostic.severity == Severity::Error)
+        .count();
+    let report = Report {
+        version: VERSION,
+        errors,
+        warnings: diagnostics.len() - errors,
+        diagnostics: diagnostics
+            .iter()
+            .map(|diagnostic| entry(diagnostic, sources))
+            .collect(),
+    };
+    pretty(&report)
+}
+
+fn entry<'a>(diagnostic: &'a Diagnostic, sources: &Sources) -> Entry<'a> {
+    let text =
+        |span: Span, text: &'a str| Place::of(span, sources).map(|place| Text { place, text });
+    Entry {
+        code: diagnostic.code.as_str(),
+        severity: diagnostic.severity,
+        message: &diagnostic.message,
+        place: diagnostic.span().and_then(|span| Place::of(span, sources)),
+        labels: diagnostic
+            .labels
+            .iter()
+            .filter_map(|label| text(label.span, &label.text))
+            .collect(),
+        help: diagnostic.help.as_deref(),
+        fixes: diagnostic
+            .fixes
+            .iter()
+            .map(|fix| Change {
+                title: &fix.title,
+                edits: fix
+                    .edits
+                    .iter()
+                    .filter_map(|(span, with)| text(*span, with))
+                    .collect(),
+            })
+            .collect(),
+    }
+}
+
+/// Any of our own structures as indented JSON with a final line end.
+pub(super) fn pretty(value: &impl Serialize) -> String {
+    // Our structures have neither maps with other keys than texts nor failing serializers.
+    let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
+    text.push('\n');
+    text
+}

@@ -1,0 +1,53 @@
+//! The run as plain lines, for logs and for places that are no terminal.
+//! It does not know how a line comes about ([`narrate`](super::narrate) does).
+
+use std::io::{self, Write};
+
+use crate::engine::notice::RunEvent;
+
+use super::narrate::Narrator;
+use super::tally::Tally;
+use super::{Report, Style};
+
+/// Writes a line whenever something starts, ends, waits or is said.
+#[derive(Debug)]
+pub struct Plain<W> {
+    out: W,
+    style: Style,
+    narrator: Narrator,
+    tally: Tally,
+    text: String,
+}
+
+impl<W: Write> Plain<W> {
+    /// Writes to `out`.
+    pub fn new(out: W, style: Style) -> Self {
+        Self {
+            out,
+            style,
+            narrator: Narrator::new(style),
+            tally: Tally::default(),
+            text: String::new(),
+        }
+    }
+}
+
+impl<W: Write> Report for Plain<W> {
+    fn event(&mut self, event: &RunEvent) -> io::Result<()> {
+        self.tally.event(event);
+        self.text.clear();
+        for (_, line) in self.narrator.tell(event, &self.tally) {
+            self.text.push_str(&line.paint(self.style));
+            self.text.push('\n');
+        }
+        if self.text.is_empty() {
+            return Ok(());
+        }
+        self.out.write_all(self.text.as_bytes())?;
+        self.out.flush()
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}

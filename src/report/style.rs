@@ -1,0 +1,259 @@
+//! How reports look: tones, marks, and lines made of toned pieces.
+//! It does not know what a line says.
+
+use super::text;
+
+/// What the place that is written to can show.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Style {
+    /// Whether it shows colours (`NO_COLOR` is the caller's business).
+    pub color: bool,
+    /// Whether it shows more than ASCII.
+    pub unicode: bool,
+}
+
+impl Style {
+    /// Everything, without colours.
+    pub const PLAIN: Self = Self {
+        color: false,
+        unicode: true,
+    };
+
+    /// `→`
+    pub fn arrow(self) -> &'static str {
+        self.pick("→", "->")
+    }
+
+    /// `·`
+    pub fn dot(self) -> &'static str {
+        self.pick("·", "-")
+    }
+
+    /// `—`
+    pub fn dash(self) -> &'static str {
+        self.pick("—", "-")
+    }
+
+    /// `│`
+    pub fn bar(self) -> &'static str {
+        self.pick("│", "|")
+    }
+
+    /// `…`
+    pub fn ellipsis(self) -> &'static str {
+        self.pick("…", "...")
+    }
+
+    /// The sign for a mark.
+    pub fn mark(self, mark: Mark) -> &'static str {
+        match mark {
+            Mark::None => " ",
+            Mark::Good => self.pick("✓", "+"),
+            Mark::Bad => self.pick("✗", "x"),
+            Mark::Back => self.pick("↶", "<"),
+            Mark::Run => self.pick("▸", ">"),
+            Mark::Wait => self.pick("◦", "."),
+            Mark::Again => self.pick("↻", "~"),
+            Mark::Skip => self.pick("·", "-"),
+            Mark::Warn => "!",
+            Mark::Ask => "?",
+        }
+    }
+
+    fn pick(self, sign: &'static str, ascii: &'static str) -> &'static str {
+        if self.unicode { sign } else { ascii }
+    }
+}
+
+/// A sign before a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the signs say it")]
+pub enum Mark {
+    None,
+    Good,
+    Bad,
+    Back,
+    Run,
+    Wait,
+    Again,
+    Skip,
+    Warn,
+    Ask,
+}
+
+impl Mark {
+    /// The tone it has.
+    pub fn tone(self) -> Tone {
+        match self {
+            Self::Good => Tone::Good,
+            Self::Bad => Tone::Bad,
+            Self::Back | Self::Again | Self::Warn | Self::Ask => Tone::Warn,
+            Self::Run => Tone::Note,
+            Self::None | Self::Wait | Self::Skip => Tone::Dim,
+        }
+    }
+}
+
+/// The tone of a piece of text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    /// As it is.
+    Plain,
+    /// Stressed.
+    Bold,
+    /// In the background.
+    Dim,
+    /// Well: green.
+    Good,
+    /// Not well: red.
+    Bad,
+    /// To be looked at: yellow.
+    Warn,
+    /// Going on: cyan.
+    Note,
+}
+
+impl Tone {
+    fn code(self) -> &'static str {
+        match self {
+            Self::Plain => "",
+            Self::Bold => "1",
+            Self::Dim => "2",
+            Self::Good => "32",
+            Self::Bad => "31",
+            Self::Warn => "33",
+            Self::Note => "36",
+        }
+    }
+}
+
+/// A line of toned pieces.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Line {
+    pieces: Vec<(Tone, String)>,
+}
+
+impl Line {
+    /// An empty line.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A line of one piece.
+    pub fn of(tone: Tone, text: impl Into<String>) -> Self {
+        let mut line = Self::new();
+        line.add(tone, text);
+        line
+    }
+
+    /// Adds a piece.
+    pub fn add(&mut self, tone: Tone, text: impl Into<String>) -> &mut Self {
+        let text = text.into();
+        if !text.is_empty() {
+            self.pieces.push((tone, text));
+        }
+        self
+    }
+
+    /// Adds a line's pieces.
+    pub fn append(&mut self, line: Line) -> &mut Self {
+        self.pieces.extend(line.pieces);
+        self
+    }
+
+    /// Adds blanks up to a column.
+    pub fn pad(&mut self, column: usize) -> &mut Self {
+        let blanks = column.saturating_sub(self.width());
+        self.add(Tone::Plain, " ".repeat(blanks))
+    }
+
+    /// How many columns it takes.
+    pub fn width(&self) -> usize {
+        self.pieces.iter().map(|(_, text)| text::width(text)).sum()
+    }
+
+    /// Whether nothing is in it.
+    pub fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
+    /// Cuts it to `room` columns.
+    pub fn fit(&mut self, room: usize, style: Style) -> &mut Self {
+        if self.width() <= room {
+            return self;
+        }
+        let mut used = 0;
+        for at in 0..self.pieces.len() {
+            let last = at + 1 == self.pieces.len();
+            let piece = &mut self.pieces[at].1;
+            let wide = text::width(piece);
+            // The piece that is followed by something must leave room for the ellipsis.
+            if used + wide + usize::from(!last) * text::width(style.ellipsis()) <= room {
+                used += wide;
+                continue;
+            }
+            // A blank that never fits makes sure that the ellipsis is written.
+            let cut = format!("{piece}{}", " ".repeat(room + 1));
+            *piece = text::cut(&cut, room - used, style.ellipsis()).into_owned();
+            self.pieces.truncate(at + 1);
+            break;
+        }
+        self
+    }
+
+    /// The line as it is written, without blanks at its end.
+    pub fn paint(&self, style: Style) -> String {
+        let mut out = String::new();
+        for (tone, text) in &self.pieces {
+            if style.color && *tone != Tone::Plain && !text.trim().is_empty() {
+                out.push_str(&format!("\u{1b}[{}m{text}\u{1b}[0m", tone.code()));
+            } else {
+                out.push_str(text);
+            }
+        }
+        out.truncate(out.trim_end_matches(' ').len());
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line() -> Line {
+        let mut line = Line::new();
+        line.add(Tone::Good, "✓")
+            .add(Tone::Plain, " checkout")
+            .add(Tone::Dim, " deployed");
+        line
+    }
+
+    fn fitted(room: usize) -> String {
+        line().fit(room, Style::PLAIN).paint(Style::PLAIN)
+    }
+
+    #[test]
+    fn a_line_is_cut_to_its_room_and_says_so() {
+        assert_eq!(fitted(19), "✓ checkout deployed");
+        assert_eq!(fitted(18), "✓ checkout deploy…");
+        assert_eq!(fitted(11), "✓ checkout…");
+        assert_eq!(fitted(10), "✓ checkou…");
+        assert_eq!(fitted(1), "…");
+        assert_eq!(fitted(0), "");
+        for room in 0..20 {
+            assert!(line().fit(room, Style::PLAIN).width() <= room, "at {room}");
+        }
+    }
+
+    #[test]
+    fn colours_are_only_written_where_they_are_wanted() {
+        let color = Style {
+            color: true,
+            ..Style::PLAIN
+        };
+        assert_eq!(
+            line().paint(color),
+            "\u{1b}[32m✓\u{1b}[0m checkout\u{1b}[2m deployed\u{1b}[0m"
+        );
+    }
+}

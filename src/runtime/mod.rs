@@ -1,0 +1,5 @@
+//! The real world behind a run: processes, connections, secrets.
+//! It does not know how programs are written or checked.
+
+pub mod redact;
+pub mod secrets;

@@ -1,0 +1,433 @@
+//! Replaces the texts of secrets by `***` in whatever leaves the program, also where a secret is
+//! split over two reads, and in the forms that programs often give it: base64, percent-encoded,
+//! as JSON, as a shell would quote it.
+//! It does not know where the secrets come from, nor what the text is.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+
+/// What stands in place of a secret.
+const MASK: &[u8] = b"***";
+
+/// Only secrets of at least this many bytes are looked for in other forms, and line by line.
+const LONG: usize = 4;
+
+/// Masks secrets in a stream of bytes.
+///
+/// What may still become a secret is held back until more has come: at most the part that looks
+/// like the beginning of one, so that a line without secrets is never late.
+pub struct Redactor {
+    table: Arc<Table>,
+    state: u32,
+    /// Bytes that have not been released.
+    held: VecDeque<u8>,
+    /// How many bytes have been released or dropped.
+    released: u64,
+    /// Ranges of bytes that belong to secrets, in order, apart from each other.
+    covered: VecDeque<(u64, u64)>,
+    /// Whether the last byte released was masked: the next one continues the same mask.
+    masking: bool,
+}
+
+impl std::fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Redactor(…)")
+    }
+}
+
+impl Redactor {
+    /// A redactor for these secrets. Empty ones mask nothing.
+    pub fn new<S: AsRef<str>>(secrets: &[S]) -> Self {
+        let mut patterns = BTreeSet::new();
+        for secret in secrets {
+            forms(secret.as_ref(), &mut patterns);
+        }
+        Self::with(Arc::new(Table::new(&patterns)))
+    }
+
+    fn with(table: Arc<Table>) -> Self {
+        Self {
+            table,
+            state: ROOT,
+            held: VecDeque::new(),
+            released: 0,
+            covered: VecDeque::new(),
+            masking: false,
+        }
+    }
+
+    /// Another one for the same secrets, at the start of its stream.
+    pub fn fresh(&self) -> Self {
+        Self::with(Arc::clone(&self.table))
+    }
+
+    /// Takes bytes and returns those that are certain, masked.
+    pub fn feed(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(bytes.len());
+        self.feed_into(bytes, &mut out);
+        out
+    }
+
+    /// Takes bytes and adds those that are certain, masked, to `out`.
+    pub fn feed_into(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            if self.state == ROOT && self.held.is_empty() {
+                // The usual case: nothing here begins a secret.
+                let plain = self.table.plain_prefix(rest);
+                if plain > 0 {
+                    out.extend_from_slice(&rest[..plain]);
+                    self.released += plain as u64;
+                    self.masking = false;
+                    rest = &rest[plain..];
+                    continue;
+                }
+            }
+            self.step(rest[0], out);
+            rest = &rest[1..];
+        }
+    }
+
+    /// Ends the stream and returns what was held back, masked.
+    pub fn finish(&mut self) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.release(self.held.len(), &mut out);
+        self.state = ROOT;
+        self.masking = false;
+        out
+    }
+
+    /// Masks a whole text.
+    pub fn mask(&self, text: &str) -> String {
+        let mut redactor = self.fresh();
+        let mut bytes = redactor.feed(text.as_bytes());
+        bytes.append(&mut redactor.finish());
+        // Secrets are whole characters, so that what is left is UTF-8 as well.
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    fn step(&mut self, byte: u8, out: &mut Vec<u8>) {
+        self.held.push_back(byte);
+        self.state = self.table.next(self.state, byte);
+        let node = &self.table.nodes[self.state as usize];
+        let end = self.released + self.held.len() as u64;
+        if node.longest > 0 {
+            let mut start = end - u64::from(node.longest);
+            while let Some(last) = self.covered.back().copied()
+                && last.1 >= start
+            {
+                start = start.min(last.0);
+                self.covered.pop_back();
+            }
+            self.covered.push_back((start, end));
+        }
+        // Nothing that is still to come can begin before the longest beginning seen now.
+        let certain = self.held.len() - node.depth as usize;
+        self.release(certain, out);
+    }
+
+    fn release(&mut self, count: usize, out: &mut Vec<u8>) {
+        for byte in self.held.drain(..count) {
+            while let Some((_, end)) = self.covered.front()
+                && *end <= self.released
+            {
+                self.covered.pop_front();
+            }
+            let masked =
+                matches!(self.covered.front(), Some((start, _)) if *start <= self.released);
+            if !masked {
+                out.push(byte);
+            } else if !self.masking {
+                out.extend_from_slice(MASK);
+            }
+            self.masking = masked;
+            self.released += 1;
+        }
+    }
+}
+
+const ROOT: u32 = 0;
+
+/// An Aho-Corasick automaton: it finds all patterns at once, and knows at every byte how much of
+/// the end of the text may be the beginning of a pattern.
+struct Table {
+    nodes: Vec<Node>,
+    /// Which bytes begin a pattern.
+    first: [bool; 256],
+}
+
+#[derive(Default)]
+struct Node {
+    next: BTreeMap<u8, u32>,
+    /// The node of the longest beginning of a pattern that ends this one.
+    fail: u32,
+    /// How many bytes lead here.
+    depth: u32,
+    /// The length of the longest pattern that ends here; 0 where none does.
+    longest: u32,
+}
+
+impl Table {
+    fn new(patterns: &BTreeSet<Vec<u8>>) -> Self {
+        let mut table = Self {
+            nodes: vec![Node::default()],
+            first: [false; 256],
+        };
+        for pattern in patterns {
+            table.insert(pattern);
+        }
+        table.link();
+        table
+    }
+
+    fn insert(&mut self, pattern: &[u8]) {
+        let mut at = ROOT;
+        for (depth, byte) in (1..).zip(pattern) {
+            let fresh = self.nodes.len() as u32;
+            let next = *self.nodes[at as usize].next.entry(*byte).or_insert(fresh);
+            if next == fresh {
+                self.nodes.push(Node {
+                    depth,
+                    ..Node::default()
+                });
+            }
+            at = next;
+        }
+        if let Some(first) = pattern.first() {
+            self.first[usize::from(*first)] = true;
+            self.nodes[at as usize].longest = pattern.len() as u32;
+        }
+    }
+
+    /// Sets the fail links, in breadth.
+    fn link(&mut self) {
+        let mut queue: VecDeque<u32> = self.nodes[0].next.values().copied().collect();
+        while let Some(at) = queue.pop_front() {
+            let next: Vec<(u8, u32)> = (self.nodes[at as usize].next.iter())
+                .map(|(byte, node)| (*byte, *node))
+                .collect();
+            let fail = self.nodes[at as usize].fail;
+            for (byte, node) in next {
+                let to = self.next(fail, byte);
+                let longest = self.nodes[to as usize].longest;
+                let node_ref = &mut self.nodes[node as usize];
+                node_ref.fail = to;
+                node_ref.longest = node_ref.longest.max(longest);
+                queue.push_back(node);
+            }
+        }
+    }
+
+    fn next(&self, mut at: u32, byte: u8) -> u32 {
+        loop {
+            let node = &self.nodes[at as usize];
+            if let Some(next) = node.next.get(&byte) {
+                return *next;
+            }
+            if at == ROOT {
+                return ROOT;
+            }
+            at = node.fail;
+        }
+    }
+
+    /// How many bytes at the start begin no pattern.
+    fn plain_prefix(&self, bytes: &[u8]) -> usize {
+        bytes
+            .iter()
+            .position(|byte| self.first[usize::from(*byte)])
+            .unwrap_or(bytes.len())
+    }
+}
+
+/// Adds a secret and the forms that programs give it.
+fn forms(secret: &str, to: &mut BTreeSet<Vec<u8>>) {
+    if secret.is_empty() {
+        return;
+    }
+    to.insert(secret.as_bytes().to_vec());
+    if secret.len() < LONG {
+        return;
+    }
+    for line in secret.lines().filter(|line| line.len() >= LONG) {
+        to.insert(line.as_bytes().to_vec());
+    }
+    base64_forms(secret.as_bytes(), to);
+    for kept in ["-_.~", "-_.~!'()*", "-_.~/"] {
+        for (lower, plus) in [(false, false), (true, false), (false, true)] {
+            to.insert(percent(secret, kept, lower, plus).into_bytes());
+        }
+    }
+    let json = serde_json::Value::from(secret).to_string();
+    to.insert(json.as_bytes()[1..json.len() - 1].to_vec());
+    to.insert(secret.replace('\'', "'\\''").into_bytes());
+}
+
+/// Adds the base64 forms, also those as part of something longer: then the secret may begin at
+/// each of three places of a group, and only the letters that are all its own are certain.
+fn base64_forms(secret: &[u8], to: &mut BTreeSet<Vec<u8>>) {
+    for before in 0..3 {
+        let mut bytes = vec![0; before];
+        bytes.extend_from_slice(secret);
+        let first = (before * 8).div_ceil(6);
+        let last = bytes.len() * 8 / 6;
+        for engine in [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD] {
+            let text = engine.encode(&bytes);
+            // A few letters alone would be found where no secret is.
+            if before == 0 {
+                to.insert(text.as_bytes().to_vec());
+            }
+            if let Some(own) = text.as_bytes().get(first..last)
+                && own.len() >= if before == 0 { 5 } else { 8 }
+            {
+                to.insert(own.to_vec());
+            }
+        }
+    }
+}
+
+/// A text percent-encoded, but for letters, digits and the characters of `kept`.
+fn percent(text: &str, kept: &str, lower: bool, plus: bool) -> String {
+    let mut out = String::new();
+    for byte in text.bytes() {
+        let char = char::from(byte);
+        if char.is_ascii_alphanumeric() || (char.is_ascii() && kept.contains(char)) {
+            out.push(char);
+        } else if plus && byte == b' ' {
+            out.push('+');
+        } else if lower {
+            out.push_str(&format!("%{byte:02x}"));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn stream(redactor: &Redactor, pieces: &[&[u8]]) -> Vec<u8> {
+        let mut redactor = redactor.fresh();
+        let mut out = Vec::new();
+        for piece in pieces {
+            out.append(&mut redactor.feed(piece));
+        }
+        out.append(&mut redactor.finish());
+        out
+    }
+
+    #[test]
+    fn masks_at_every_split() {
+        let redactor = Redactor::new(&["hunter2", "hunter2-more", "two\nlines of it", "", "r2-m"]);
+        for (text, masked) in [
+            ("a hunter2 b", "a *** b"),
+            ("hunterhunter2", "hunter***"),
+            ("hunter2hunter2", "***"),
+            ("hunter2-more and hunter2-mor", "*** and ***or"),
+            ("hunter2-m", "***"),
+            ("x two\nlines of it y", "x *** y"),
+            ("x two", "x two"),
+            ("lines of it", "***"),
+            ("hunter", "hunter"),
+            ("", ""),
+        ] {
+            assert_eq!(redactor.mask(text), masked, "{text}");
+            let bytes = text.as_bytes();
+            for first in 0..=bytes.len() {
+                for second in first..=bytes.len() {
+                    let pieces = [&bytes[..first], &bytes[first..second], &bytes[second..]];
+                    assert_eq!(
+                        String::from_utf8(stream(&redactor, &pieces)).unwrap(),
+                        masked,
+                        "{text} at {first}, {second}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn masks_the_forms_that_programs_give_it() {
+        let secret = "p@ss w\"rd/it's+ü";
+        let redactor = Redactor::new(&[secret]);
+        let standard = base64::engine::general_purpose::STANDARD;
+        for before in ["", "a", "ab", "abc"] {
+            for behind in ["", "x", "xy"] {
+                let encoded = standard.encode(format!("{before}{secret}{behind}"));
+                let masked = redactor.mask(&encoded);
+                assert!(masked.contains("***"), "{encoded} gives {masked}");
+                assert!(masked.len() < 15, "{encoded} gives {masked}");
+            }
+        }
+        for form in [
+            "p%40ss%20w%22rd%2Fit%27s%2B%C3%BC",
+            "p%40ss%20w%22rd%2fit%27s%2b%c3%bc",
+            "p%40ss+w%22rd%2Fit%27s%2B%C3%BC",
+            "p%40ss%20w%22rd%2Fit's%2B%C3%BC",
+            "p@ss w\\\"rd/it's+ü",
+            "p@ss w\"rd/it'\\''s+ü",
+        ] {
+            assert_eq!(redactor.mask(&format!("<{form}>")), "<***>");
+        }
+    }
+
+    #[test]
+    fn short_secrets_are_masked_as_they_are_only() {
+        let redactor = Redactor::new(&["abc"]);
+        assert_eq!(redactor.mask("xabcx YWJj"), "x***x YWJj");
+        assert_eq!(Redactor::new(&["\n\n"]).mask("a\nb\n\nc"), "a\nb***c");
+        assert_eq!(Redactor::new::<&str>(&[]).mask("abc"), "abc");
+        assert_eq!(Redactor::new(&[""]).mask("abc"), "abc");
+    }
+
+    #[test]
+    fn a_line_without_a_secret_is_not_held_back() {
+        let mut redactor = Redactor::new(&["token-0123456789"]);
+        assert_eq!(redactor.feed(b"hello\n"), b"hello\n");
+        assert_eq!(redactor.feed(b"tok"), b"");
+        assert_eq!(redactor.feed(b"yo\n"), b"tokyo\n");
+    }
+
+    /// What every redactor must do, found the slow way.
+    fn by_hand(text: &str, secrets: &[String]) -> String {
+        let mut covered = vec![false; text.len()];
+        for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
+            for at in 0..text.len() {
+                if text.as_bytes()[at..].starts_with(secret.as_bytes()) {
+                    covered[at..at + secret.len()].fill(true);
+                }
+            }
+        }
+        let mut out = String::new();
+        for (at, char) in text.char_indices() {
+            match (covered[at], at > 0 && covered[at - 1]) {
+                (false, _) => out.push(char),
+                (true, false) => out.push_str("***"),
+                (true, true) => {}
+            }
+        }
+        out
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_a_search_by_hand(
+            text in "[abc]{0,40}",
+            secrets in prop::collection::vec("[abc]{0,3}", 0..4),
+            cut in 0usize..40,
+        ) {
+            let redactor = Redactor::new(&secrets);
+            let wanted = by_hand(&text, &secrets);
+            prop_assert_eq!(redactor.mask(&text), wanted.clone());
+            let cut = cut.min(text.len());
+            let (a, b) = text.as_bytes().split_at(cut);
+            prop_assert_eq!(String::from_utf8(stream(&redactor, &[a, b])).unwrap(), wanted);
+        }
+    }
+}

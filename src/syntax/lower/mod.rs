@@ -1,0 +1,276 @@
+//! Pairs to tree: one function for each rule of the grammar.
+//! It does not know how broken text was mended before it was read; it only translates places.
+
+mod broken;
+mod declaration;
+mod expression;
+mod number;
+mod statement;
+mod string;
+mod types;
+
+pub(in crate::syntax) use number::NumberProblem;
+
+use crate::diagnostic::Diagnostic;
+use crate::source::{FileId, Name, Span};
+use crate::syntax::ast::*;
+use crate::syntax::errors;
+use crate::syntax::grammar::{Pair, Parts, Rule};
+use crate::syntax::recover::Places;
+use crate::syntax::trivia;
+
+/// What lowering carries from piece to piece of a file.
+pub(super) struct Lower<'t> {
+    file: FileId,
+    /// The whole text as the grammar reads it.
+    text: &'t str,
+    /// Where the comments of `text` are.
+    comments: &'t [(usize, usize)],
+    /// From places in `text` to places in the source.
+    places: &'t Places,
+    /// Where the piece begins that is being lowered.
+    base: usize,
+    names: Names,
+    /// How deep the expression is that was lowered last.
+    height: usize,
+    /// Where the words before the last `retry` end.
+    before_retry: Span,
+    /// What is wrong.
+    pub(super) diagnostics: Vec<Diagnostic>,
+}
+
+impl<'t> Lower<'t> {
+    pub(super) fn new(
+        file: FileId,
+        text: &'t str,
+        comments: &'t [(usize, usize)],
+        places: &'t Places,
+    ) -> Self {
+        Self {
+            file,
+            text,
+            comments,
+            places,
+            base: 0,
+            names: Names::default(),
+            height: 0,
+            before_retry: Span::start_of(file),
+            diagnostics: Vec::new(),
+        }
+    }
+
+    /// The declarations of a piece that begins at `base`.
+    pub(super) fn file(&mut self, base: usize, parts: Parts<'t>, items: &mut Vec<Item>) {
+        self.base = base;
+        for pair in parts {
+            if pair.as_rule() != Rule::EOI {
+                self.item(pair, items);
+            }
+        }
+    }
+
+    /// A single expression.
+    pub(super) fn lone_expression(&mut self, mut parts: Parts<'t>) -> Expr {
+        let expr = self.expr_of(&mut parts, "a value");
+        self.junk_of(&mut parts);
+        expr
+    }
+
+    fn report(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// The place of `start..end` of the current piece.
+    fn place(&self, start: usize, end: usize) -> Span {
+        let (start, end) = (self.base + start, self.base + end);
+        Span::new(self.file, self.places.at(start), self.places.at(end))
+    }
+
+    /// The place of a pair, without the white space and comments at its end.
+    fn span(&self, pair: &Pair<'t>) -> Span {
+        let span = pair.as_span();
+        let (start, end) = (span.start(), span.end());
+        self.place(start, self.trim(end).max(start))
+    }
+
+    /// Goes back from `end` over white space and comments.
+    fn trim(&self, end: usize) -> usize {
+        let mut end = self.base + end;
+        loop {
+            let before = self.text.get(..end).unwrap_or("").trim_ascii_end().len();
+            if before == end && end != self.text.len() {
+                return end.saturating_sub(self.base);
+            }
+            match self.comment_ending_at(before) {
+                Some(start) => end = start,
+                None => return before.saturating_sub(self.base),
+            }
+        }
+    }
+
+    fn comment_ending_at(&self, end: usize) -> Option<usize> {
+        let place = self.comments.partition_point(|comment| comment.1 < end);
+        let (start, stop) = *self.comments.get(place)?;
+        // White space at the end of a comment belongs to it.
+        (start < end && end <= stop).then_some(start)
+    }
+
+    /// The empty place after the last word before `at`.
+    fn after_last_word(&self, at: usize) -> Span {
+        let end = self.trim(at);
+        self.place(end, end)
+    }
+
+    fn doc(&self, pair: &Pair<'t>) -> Option<Name> {
+        if self.comments.is_empty() {
+            return None;
+        }
+        let start = self.base + pair.as_span().start();
+        trivia::doc_above(self.text, self.comments, start).map(Name::from)
+    }
+
+    fn ident(&mut self, pair: &Pair<'t>) -> Ident {
+        let text = pair.as_str();
+        let span = self.span_exact(pair);
+        if matches!(text, "true" | "false" | "none") {
+            self.report(errors::reserved(span, text));
+        }
+        Ident {
+            name: self.names.get(text),
+            span,
+        }
+    }
+
+    /// The place of a pair that ends at its last token.
+    fn span_exact(&self, pair: &Pair<'t>) -> Span {
+        let span = pair.as_span();
+        self.place(span.start(), span.end())
+    }
+
+    /// The name that must stand next; `what` says of what.
+    fn name_of(&mut self, parts: &mut Parts<'t>, what: &str) -> Ident {
+        match parts.peek() {
+            Some(Rule::ident) => match parts.next() {
+                Some(pair) => self.ident(&pair),
+                None => self.no_name(),
+            },
+            Some(Rule::bad_name) => match parts.next() {
+                Some(pair) => self.quoted_name(pair, what),
+                None => self.no_name(),
+            },
+            Some(Rule::missing) => {
+                if let Some(pair) = parts.next() {
+                    self.missing(&pair, what);
+                    return self.empty_name(&pair);
+                }
+                self.no_name()
+            }
+            _ => self.no_name(),
+        }
+    }
+
+    fn quoted_name(&mut self, pair: Pair<'t>, what: &str) -> Ident {
+        let span = self.span_exact(&pair);
+        let text = pair.as_str().trim_matches('"');
+        self.report(errors::quoted_name(span, what, text));
+        Ident {
+            name: self.names.get(text),
+            span,
+        }
+    }
+
+    fn no_name(&mut self) -> Ident {
+        Ident {
+            name: self.names.get(""),
+            span: self.place(0, 0),
+        }
+    }
+
+    fn empty_name(&mut self, pair: &Pair<'t>) -> Ident {
+        Ident {
+            name: self.names.get(""),
+            span: self.after_last_word(pair.as_span().start()),
+        }
+    }
+
+    /// Says that `what` is missing where `pair` is.
+    fn missing(&mut self, pair: &Pair<'t>, what: &str) {
+        let at = pair.as_span().start();
+        let place = self.after_last_word(at);
+        let rest = self.text.get(self.base + at..).unwrap_or("");
+        let next = errors::first_word(rest);
+        let next_at = self.place(at, at + next.len());
+        self.report(errors::missing(place, what, next, next_at));
+    }
+
+    /// `name` or `namespace.name`.
+    fn path_of(&mut self, parts: &mut Parts<'t>, what: &str) -> Path {
+        let Some(pair) = parts.accept(Rule::path) else {
+            let name = self.name_of(parts, what);
+            return Path {
+                namespace: None,
+                name,
+            };
+        };
+        let mut inner = Parts::of(pair);
+        let first = self.name_of(&mut inner, what);
+        if inner.peek() == Some(Rule::ident) {
+            let name = self.name_of(&mut inner, what);
+            return Path {
+                namespace: Some(first),
+                name,
+            };
+        }
+        Path {
+            namespace: None,
+            name: first,
+        }
+    }
+
+    /// Reports text before a closing bracket that does not belong there.
+    fn junk_of(&mut self, parts: &mut Parts<'t>) {
+        if let Some(pair) = parts.accept(Rule::junk) {
+            self.junk(pair);
+        }
+    }
+
+    fn junk(&mut self, pair: Pair<'t>) {
+        let span = self.span(&pair);
+        let text = pair.as_str();
+        self.report(errors::junk(span, text));
+    }
+
+    /// Reports a missing comma before the piece that follows.
+    fn no_comma(&mut self, pair: &Pair<'t>) {
+        let place = self.after_last_word(pair.as_span().start());
+        self.report(errors::no_comma(place));
+    }
+}
+
+/// Names that were seen lately, so that the same name is stored once.
+struct Names(Vec<Option<Name>>);
+
+impl Default for Names {
+    fn default() -> Self {
+        Self(vec![None; Self::SIZE])
+    }
+}
+
+impl Names {
+    const SIZE: usize = 1 << 10;
+
+    fn get(&mut self, text: &str) -> Name {
+        let mut hash = text.len() as u32;
+        for byte in text.bytes() {
+            hash = hash.wrapping_mul(31).wrapping_add(u32::from(byte));
+        }
+        let place = (hash ^ (hash >> 10)) as usize % Self::SIZE;
+        let Some(slot) = self.0.get_mut(place) else {
+            return Name::from(text);
+        };
+        match slot {
+            Some(name) if &**name == text => name.clone(),
+            _ => slot.insert(Name::from(text)).clone(),
+        }
+    }
+}

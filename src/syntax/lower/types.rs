@@ -1,0 +1,119 @@
+//! Types as written. It does not know which types exist.
+
+use super::Lower;
+use crate::syntax::ast::{Ident, TypeExpr, TypeKind};
+use crate::syntax::errors;
+use crate::syntax::grammar::{Pair, Parts, Rule};
+
+impl<'t> Lower<'t> {
+    /// The type that must stand next.
+    pub(super) fn type_of(&mut self, parts: &mut Parts<'t>) -> TypeExpr {
+        match parts.next() {
+            Some(pair) if pair.as_rule() == Rule::r#type => self.type_expr(pair),
+            Some(pair) => {
+                self.missing(&pair, "a type");
+                TypeExpr {
+                    kind: TypeKind::Error,
+                    span: self.after_last_word(pair.as_span().start()),
+                }
+            }
+            None => TypeExpr {
+                kind: TypeKind::Error,
+                span: self.place(0, 0),
+            },
+        }
+    }
+
+    /// The type after `:`, if there is one.
+    pub(super) fn of_type(&mut self, parts: &mut Parts<'t>) -> Option<TypeExpr> {
+        let pair = parts.accept(Rule::of_type)?;
+        Some(self.type_of(&mut Parts::of(pair)))
+    }
+
+    fn type_expr(&mut self, pair: Pair<'t>) -> TypeExpr {
+        let span = self.span(&pair);
+        let mut parts = Parts::of(pair);
+        let Some(inner) = parts.next() else {
+            return TypeExpr {
+                kind: TypeKind::Error,
+                span,
+            };
+        };
+        let base = self.span(&inner);
+        let kind = self.type_kind(inner);
+        if parts.peek() == Some(Rule::optional) {
+            let inner = Box::new(TypeExpr { kind, span: base });
+            return TypeExpr {
+                kind: TypeKind::Optional(inner),
+                span,
+            };
+        }
+        TypeExpr { kind, span }
+    }
+
+    fn type_kind(&mut self, pair: Pair<'t>) -> TypeKind {
+        match pair.as_rule() {
+            Rule::type_name => {
+                let mut parts = Parts::of(pair);
+                let name = self.name_of(&mut parts, "a type");
+                if parts.peek().is_some() {
+                    let kind = self.path_of(&mut parts, "a kind");
+                    return TypeKind::Of(name, kind);
+                }
+                TypeKind::Name(name)
+            }
+            Rule::one_of => {
+                TypeKind::OneOf(Parts::of(pair).map(|pair| self.string(pair)).collect())
+            }
+            Rule::type_list => {
+                let mut parts = Parts::of(pair);
+                let element = self.type_of(&mut parts);
+                self.junk_of(&mut parts);
+                TypeKind::List(Box::new(element))
+            }
+            Rule::type_braces => self.type_braces(pair),
+            _ => TypeKind::Error,
+        }
+    }
+
+    /// `{string: T}` is a map, everything else in braces is a record.
+    fn type_braces(&mut self, pair: Pair<'t>) -> TypeKind {
+        let mut entries: Vec<(Ident, TypeExpr)> = Vec::new();
+        for pair in Parts::of(pair) {
+            match pair.as_rule() {
+                Rule::type_entry => {
+                    let mut parts = Parts::of(pair);
+                    let name = self.name_of(&mut parts, "a name");
+                    self.bad_sep(&mut parts, ":", &name.name);
+                    let ty = self.type_of(&mut parts);
+                    entries.push((name, ty));
+                }
+                Rule::no_comma => self.no_comma(&pair),
+                _ => self.junk(pair),
+            }
+        }
+        if matches!(entries.as_slice(), [(name, _)] if &*name.name == "string") {
+            if let Some((name, ty)) = entries.pop() {
+                let key = TypeExpr {
+                    span: name.span,
+                    kind: TypeKind::Name(name),
+                };
+                return TypeKind::Map(Box::new(key), Box::new(ty));
+            }
+        }
+        TypeKind::Record(entries)
+    }
+
+    /// Reports the wrong sign between `name` and what follows, if it is wrong.
+    pub(super) fn bad_sep(&mut self, parts: &mut Parts<'t>, right: &str, name: &str) {
+        if let Some(pair) = parts
+            .accept(Rule::bad_sep)
+            .or_else(|| parts.accept(Rule::bad_eq))
+        {
+            let span = self.span_exact(&pair);
+            if pair.as_str() != right {
+                self.report(errors::wrong_sign(span, pair.as_str(), right, name));
+            }
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The program from outside: what it says and how it ends. One file for each subcommand.
+
+mod check;
+mod explain;
+mod usage;

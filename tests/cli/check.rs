@@ -1,0 +1,91 @@
+//! `lockstep check`.
+
+use crate::support::Test;
+
+const FINE: &str = "pipeline release {\n  log \"hello\"\n}\n";
+
+#[test]
+fn a_folder_without_a_file_is_refused() {
+    Test::new()
+        .folder("folder.deploy")
+        .file(".hidden.deploy", FINE)
+        .file("notes.txt", "")
+        .args(["check"])
+        .stderr(
+            "error[E0701]: there is no `.deploy` file in this folder\n  \
+             help: name a file, or go to its folder\n",
+        )
+        .exits(2);
+}
+
+#[test]
+fn a_folder_with_several_files_is_refused() {
+    Test::new()
+        .file("b.deploy", FINE)
+        .file("a.deploy", FINE)
+        .args(["check"])
+        .stderr(
+            "error[E0702]: there are 2 `.deploy` files in this folder\n  \
+             help: name one of them: `a.deploy` or `b.deploy`\n",
+        )
+        .exits(2);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_refused() {
+    let said = |path: &str| {
+        let said = Test::new()
+            .file("shop/release.deploy", FINE)
+            .file("latin.deploy", b"log \"\xe9\"")
+            .folder("empty")
+            .args(["check", path])
+            .said();
+        assert_eq!((said.stdout.as_str(), said.code), ("", 2));
+        said.stderr
+    };
+    assert_eq!(
+        said("gone.deploy"),
+        "error[E0703]: cannot read `gone.deploy`: no such file\n"
+    );
+    assert_eq!(
+        said("shop/relaese.deploy"),
+        "error[E0703]: cannot read `shop/relaese.deploy`: no such file\n  \
+         help: did you mean `shop/release.deploy`?\n"
+    );
+    assert_eq!(
+        said("empty"),
+        "error[E0703]: cannot read `empty`: is a folder\n"
+    );
+    assert_eq!(
+        said("shop"),
+        "error[E0703]: cannot read `shop`: is a folder\n  \
+         help: name a file in it: `shop/release.deploy`\n"
+    );
+    assert_eq!(
+        said("latin.deploy"),
+        "error[E0703]: cannot read `latin.deploy`: is not UTF-8 (byte 6)\n"
+    );
+    assert_eq!(
+        said("latin.deploy/x"),
+        "error[E0703]: cannot read `latin.deploy/x`: no such file\n"
+    );
+}
+
+#[test]
+fn tools_are_told_in_their_format() {
+    let said = |format: &str| {
+        let said = Test::new()
+            .args(["check", "gone.deploy", "--format", format])
+            .said();
+        assert_eq!((said.stderr.as_str(), said.code), ("", 2));
+        said.stdout
+    };
+    let json: serde_json::Value = serde_json::from_str(&said("json")).expect("JSON");
+    assert_eq!(json["diagnostics"][0]["code"], "E0703");
+    let sarif: serde_json::Value = serde_json::from_str(&said("sarif")).expect("JSON");
+    assert_eq!(sarif["runs"][0]["results"][0]["ruleId"], "E0703");
+    assert_eq!(
+        said("github"),
+        "::error title=E0703::cannot read `gone.deploy`: no such file\n"
+    );
+}

@@ -1,0 +1,8 @@
+//! What the integration tests share. It does not know what they test.
+
+pub mod markdown;
+pub mod program;
+pub mod redact;
+pub mod session;
+
+pub use program::Test;
