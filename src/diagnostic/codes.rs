@@ -86,14 +86,6 @@ codes! {
     /// Something that is no statement, declaration or expression of the language.
     SYNTAX = "E0101";
 
-    /// No file is named, and the folder has none.
-    NO_FILE = "E0701";
-    /// No file is named, and the folder has several.
-    SEVERAL_FILES = "E0702";
-    /// A file that is named cannot be read.
-    CANNOT_READ = "E0703";
-    /// A code that does not exist.
-    NO_SUCH_CODE = "E0704";
     /// A result that does not fit into 64 bits.
     OVERFLOW = "E0401";
     /// A division or remainder by zero.
@@ -114,6 +106,16 @@ codes! {
     FILE = "E0409";
     /// A value of a kind that its place cannot use.
     UNFIT = "E0410";
+    /// A value that a declaration should have and does not.
+    NO_VALUE = "E0411";
+    /// A value that depends on itself.
+    DEPENDS_ON_ITSELF = "E0412";
+    /// A group that names an infrastructure twice.
+    REPEATED_IN_GROUP = "E0413";
+
+    /// A pipeline with more statements than can be planned.
+    PIPELINE_TOO_LARGE = "E0501";
+
     /// A command without words.
     COMMAND_EMPTY = "E0601";
     /// Quotes, brackets or a keyword in a command without their other half.
@@ -148,4 +150,28 @@ codes! {
     VALUE_OVER_SSH = "E0616";
     /// A list interpolated into a word of a command.
     LIST_IN_WORD = "E0617";
+
+    /// No file is named, and the folder has none.
+    NO_FILE = "E0701";
+    /// No file is named, and the folder has several.
+    SEVERAL_FILES = "E0702";
+    /// A file that is named cannot be read.
+    CANNOT_READ = "E0703";
+    /// A code that does not exist.
+    NO_SUCH_CODE = "E0704";
+    /// A pipeline that does not exist, or has to be chosen.
+    NO_PIPELINE = "E0720";
+    /// An input that was given and does not exist.
+    UNKNOWN_INPUT = "E0721";
+    /// An input that was not given.
+    MISSING_INPUT = "E0722";
+    /// A value that does not fit its input.
+    WRONG_INPUT = "E0723";
+    /// A value that an input's `where` does not allow.
+    RULE_BROKEN = "E0724";
+    /// A `--set` that fits nothing.
+    WRONG_SET = "E0725";
+
+    /// A barrier that nobody else comes to.
+    LONE_BARRIER = "E0801";
 }

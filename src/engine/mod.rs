@@ -1,2 +1,419 @@
-//! The machine.
+//! The machine: it is told what happened and answers what is to be done.
+//!
+//! [`Machine::handle`] takes the time and an [`Event`] and returns [`Effect`]s. It has no clock,
+//! no files, no threads and no chance but a seeded generator in its state, so the same events
+//! give the same effects: that is what makes runs durable, testable and explorable.
+//!
+//! Each statement that is reached becomes a node. A node lives through its phases (body, pauses
+//! between tries, failure handler, rollback, `always`) and then hands its end to its parent.
+
+mod barrier;
+mod cancel;
+mod cells;
+mod enter;
+mod event;
+mod failure;
+mod holds;
+pub mod lock;
+mod node;
 pub mod notice;
+mod rollback;
+mod sequence;
+pub mod state;
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use crate::eval::{Expr, Halt};
+use crate::ir::FailureClass;
+use crate::plan::{Locals, Plan, RunFacts, TreeId, Walk};
+use crate::source::{Name, Span};
+use crate::value::Value;
+use barrier::Barriers;
+pub use event::{Answer, Command, Effect, EffectId, Event, Outcome, Question, Want};
+use node::{Around, End, Node, NodeId, Phase, Role, Signal, Trouble, Work};
+use notice::{Failure, Happened, NodeKind, Status};
+use state::Transitions;
+
+/// The pure state machine of one run.
+pub struct Machine {
+    plan: Arc<Plan>,
+    run: RunFacts,
+    nodes: Vec<Option<Node>>,
+    free: Vec<NodeId>,
+    queue: VecDeque<Task>,
+    effects: Vec<Effect>,
+    now: i64,
+    chance: u64,
+    next_effect: u64,
+    /// Which node an effect's answer goes to.
+    pending: HashMap<EffectId, NodeId>,
+    barriers: Barriers,
+    transitions: Transitions,
+    /// How many more skipped nodes are told one by one.
+    skips_to_tell: usize,
+    cancelled: bool,
+    aborted: bool,
+    rollback_failed: bool,
+    finished: Option<Status>,
+}
+
+/// What is to be done next, inside the machine.
+enum Task {
+    /// Start the body of a node.
+    Enter(NodeId),
+    /// A node's body ended.
+    Ended(NodeId, End),
+    /// A node's failure handlers are through; it rolls back or goes on failing.
+    Handled(NodeId),
+    /// A node has ended altogether and been taken out; its parent goes on.
+    Left(NodeId, Box<Leaver>),
+}
+
+/// What a parent is told of a node that has ended altogether.
+struct Leaver {
+    tree: TreeId,
+    role: Role,
+    end: End,
+    undo: Vec<node::Undo>,
+    path: Name,
+}
+
+impl Machine {
+    /// A machine for one run of a plan. The seed decides the jitter of retries.
+    pub fn new(plan: Arc<Plan>, run: RunFacts, seed: u64) -> Self {
+        Self {
+            plan,
+            run,
+            nodes: Vec::new(),
+            free: Vec::new(),
+            queue: VecDeque::new(),
+            effects: Vec::new(),
+            now: 0,
+            chance: seed,
+            next_effect: 0,
+            pending: HashMap::new(),
+            barriers: Barriers::default(),
+            transitions: Transitions::default(),
+            skips_to_tell: 10_000,
+            cancelled: false,
+            aborted: false,
+            rollback_failed: false,
+            finished: None,
+        }
+    }
+
+    /// Takes one event in, at `now` milliseconds, and returns everything that follows from it, in
+    /// order. An event for an effect that does not matter any more changes nothing.
+    #[must_use]
+    pub fn handle(&mut self, now: i64, event: Event) -> Vec<Effect> {
+        self.now = now;
+        self.take(event);
+        self.settle();
+        if self.finished.is_none()
+            && self.pending.is_empty()
+            && self.nodes.iter().any(Option::is_some)
+        {
+            // Nothing can come in any more: whoever waits, waits for ever.
+            self.break_all_barriers();
+            self.settle();
+        }
+        std::mem::take(&mut self.effects)
+    }
+
+    /// How the run ended, once it has.
+    pub fn finished(&self) -> Option<Status> {
+        self.finished
+    }
+
+    /// Which transitions between states have happened.
+    pub fn transitions(&self) -> Transitions {
+        self.transitions
+    }
+
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Start => self.start(),
+            Event::Cancel => {
+                self.cancelled = true;
+                let failure =
+                    self.failure_at(FailureClass::Cancelled, "the run was cancelled", None);
+                self.cancel(NodeId(0), &Arc::new(failure));
+            }
+            Event::Ended { id, outcome } => {
+                if let Some(node) = self.pending.remove(&id) {
+                    self.effect_ended(node, outcome);
+                }
+            }
+            Event::Fired { id } => {
+                if let Some(node) = self.pending.remove(&id) {
+                    self.timer_fired(node, id);
+                }
+            }
+            Event::Acquired { id } => {
+                if let Some(node) = self.pending.remove(&id) {
+                    self.acquired(node, id);
+                }
+            }
+            Event::Answered { id, answer } => {
+                if let Some(node) = self.pending.remove(&id) {
+                    self.answered(node, answer);
+                }
+            }
+        }
+    }
+
+    fn start(&mut self) {
+        let plan = self.plan.clone();
+        let root = plan.tree.root();
+        let name = &plan.bound.pipeline().name;
+        self.tell(Happened::RunStarted {
+            run: self.run.id.clone(),
+            pipeline: name.clone(),
+        });
+        let around = Around {
+            on: None,
+            holder: NodeId(0),
+            undoing: false,
+            keep_undo: false,
+            doomed: false,
+        };
+        let kind = Some(NodeKind::Pipeline);
+        self.add(
+            root,
+            None,
+            Role::Root,
+            Locals::default(),
+            around,
+            (name.clone(), kind),
+        );
+    }
+
+    fn settle(&mut self) {
+        while let Some(task) = self.queue.pop_front() {
+            match task {
+                Task::Enter(node) => self.enter(node),
+                Task::Ended(node, end) => self.body_ended(node, end),
+                Task::Handled(node) => self.handlers_done(node),
+                Task::Left(parent, leaver) => self.child_left(parent, *leaver),
+            }
+        }
+    }
+
+    // --- Nodes ---------------------------------------------------------------------------
+
+    /// Adds a node; its body starts when the queue comes to it.
+    fn add(
+        &mut self,
+        tree: TreeId,
+        parent: Option<NodeId>,
+        role: Role,
+        locals: Locals,
+        around: Around,
+        (path, visible): (Name, Option<NodeKind>),
+    ) -> NodeId {
+        let id = self.free.pop().unwrap_or_else(|| {
+            self.nodes.push(None);
+            NodeId(self.nodes.len() as u32 - 1)
+        });
+        let mut place = 0;
+        if let Some(parent) = parent {
+            let siblings = &mut self.node(parent).children;
+            place = siblings.len();
+            siblings.push(id);
+        }
+        self.nodes[id.0 as usize] = Some(Node {
+            tree,
+            parent,
+            role,
+            children: Vec::new(),
+            place,
+            locals,
+            around,
+            path,
+            visible,
+            status: Status::Pending,
+            phase: Phase::Body,
+            work: Work::Nothing,
+            tries: 0,
+            handler_tries: 0,
+            stopping: None,
+            trouble: None,
+            value: Value::None,
+            yielded: None,
+            signal: Signal::None,
+            ignored: false,
+            roll_back: false,
+            undo: Vec::new(),
+            timeout: None,
+            owed: barrier::Owed::default(),
+            deployment: None,
+            holds: None,
+        });
+        self.queue.push_back(Task::Enter(id));
+        id
+    }
+
+    /// Takes a node out of the table.
+    fn remove(&mut self, id: NodeId) -> Option<Node> {
+        let node = self.nodes.get_mut(id.0 as usize)?.take()?;
+        if let Some(parent) = node.parent {
+            let siblings = &mut self.node(parent).children;
+            siblings.swap_remove(node.place);
+            if let Some(moved) = siblings.get(node.place).copied() {
+                self.node(moved).place = node.place;
+            }
+        }
+        self.free.push(id);
+        Some(node)
+    }
+
+    fn node(&mut self, id: NodeId) -> &mut Node {
+        self.nodes[id.0 as usize]
+            .as_mut()
+            .expect("a node that is referred to is in the table")
+    }
+
+    fn look(&self, id: NodeId) -> &Node {
+        self.nodes[id.0 as usize]
+            .as_ref()
+            .expect("a node that is referred to is in the table")
+    }
+
+    /// The only place where a state changes.
+    fn set(&mut self, id: NodeId, status: Status) {
+        let node = self.node(id);
+        let from = std::mem::replace(&mut node.status, status);
+        if from != status {
+            self.transitions.note(from, status);
+        }
+    }
+
+    // --- Effects -------------------------------------------------------------------------
+
+    fn tell(&mut self, happened: Happened) {
+        self.effects.push(Effect::Tell(happened));
+    }
+
+    /// A new effect whose answer goes to `node`.
+    fn effect(&mut self, node: NodeId) -> EffectId {
+        self.next_effect += 1;
+        let id = EffectId(self.next_effect);
+        self.pending.insert(id, node);
+        id
+    }
+
+    fn set_timer(&mut self, node: NodeId, after_ms: i64) -> EffectId {
+        let id = self.effect(node);
+        let at = self.now.saturating_add(after_ms.max(0));
+        self.effects.push(Effect::SetTimer { id, at });
+        id
+    }
+
+    fn clear_timer(&mut self, id: EffectId) {
+        if self.pending.remove(&id).is_some() {
+            self.effects.push(Effect::ClearTimer { id });
+        }
+    }
+
+    // --- Values --------------------------------------------------------------------------
+
+    fn walk<'a>(plan: &'a Plan, run: &'a RunFacts) -> Walk<'a> {
+        Walk {
+            bound: &plan.bound,
+            tree: &plan.tree,
+            run: Some(run),
+            skip_stages: false,
+        }
+    }
+
+    fn eval(&self, expr: &Expr, locals: &Locals) -> Result<Value, Halt> {
+        Self::walk(&self.plan, &self.run).eval(expr, locals)
+    }
+
+    /// The value of an expression of a node; a mistake in it is the node's failure.
+    fn value_of(&self, id: NodeId, expr: &Expr) -> Result<Value, Failure> {
+        let node = self.look(id);
+        self.eval(expr, &node.locals)
+            .map_err(|halt| self.fault(id, halt))
+    }
+
+    fn duration_of(&self, id: NodeId, expr: &Expr) -> Result<i64, Failure> {
+        Ok(match self.value_of(id, expr)? {
+            Value::Duration(ms) => ms,
+            _ => 0,
+        })
+    }
+
+    fn count_of(&self, id: NodeId, expr: &Expr) -> Result<u32, Failure> {
+        Ok(match self.value_of(id, expr)? {
+            Value::Int(number) => u32::try_from(number.max(0)).unwrap_or(u32::MAX),
+            _ => 0,
+        })
+    }
+
+    fn display(&self, value: &Value) -> String {
+        Self::walk(&self.plan, &self.run).display(value)
+    }
+
+    /// The failure that a mistake in an expression is.
+    fn fault(&self, id: NodeId, halt: Halt) -> Failure {
+        match halt {
+            Halt::Fault(diagnostic) => {
+                let mut failure =
+                    self.failure(id, FailureClass::Failed, diagnostic.message.clone());
+                failure.span = diagnostic.span().or(failure.span);
+                failure
+            }
+            Halt::Unknown => self.failure(
+                id,
+                FailureClass::Internal,
+                "a value was not known when it was needed",
+            ),
+        }
+    }
+
+    /// A failure of this node.
+    fn failure(&self, id: NodeId, class: FailureClass, message: impl Into<String>) -> Failure {
+        let node = self.look(id);
+        Failure {
+            class,
+            message: message.into(),
+            node: node.path.clone(),
+            span: Some(self.plan.tree.get(node.tree).stmt.span),
+        }
+    }
+
+    fn failure_at(&self, class: FailureClass, message: &str, span: Option<Span>) -> Failure {
+        let node = self.plan.bound.pipeline().name.clone();
+        Failure {
+            class,
+            message: message.to_string(),
+            node,
+            span,
+        }
+    }
+
+    /// Chance, from 0 up to but without 1: splitmix64.
+    fn chance(&mut self) -> f64 {
+        self.chance = self.chance.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.chance;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^= mixed >> 31;
+        (mixed >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    /// The run has ended.
+    fn finish(&mut self, trouble: Option<Box<Trouble>>) {
+        let failure = trouble.map(|trouble| trouble.failure);
+        let status = match &failure {
+            _ if self.rollback_failed => Status::RollbackFailed,
+            Some(_) if self.cancelled => Status::Cancelled,
+            Some(_) => Status::Failed,
+            None => Status::Succeeded,
+        };
+        self.finished = Some(status);
+        self.tell(Happened::RunFinished { status, failure });
+    }
+}

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ir::FailureClass;
+pub use crate::plan::NodeKind;
 use crate::source::{Name, Span};
 
 /// The state of a node, in the words of the language.
@@ -84,31 +85,6 @@ pub struct Failure {
     pub node: Name,
     /// Where that node stands in the source.
     pub span: Option<Span>,
-}
-
-/// What a node is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[expect(missing_docs, reason = "the words of the language")]
-pub enum NodeKind {
-    Pipeline,
-    Stage,
-    Serial,
-    Parallel,
-    /// A cell of a loop or matrix.
-    Cell,
-    Deploy,
-    Step,
-    Run,
-    Workflow,
-    Action,
-    Barrier,
-    Lock,
-    Approve,
-    Wait,
-    Verify,
-    Log,
-    Undo,
 }
 
 /// What a waiting node waits for.

@@ -228,31 +228,44 @@ impl Evaluator {
     fn binary(&self, expr: &Expr, scope: &dyn Scope) -> Evaluated {
         let mut chain = Vec::new();
         let mut first = expr;
-        while let ExprKind::Binary(op, left, right) = &first.kind {
-            chain.push((first.span, *op, left, right));
+        while let ExprKind::Binary(_, left, _) = &first.kind {
+            if !matches!(left.kind, ExprKind::Binary(..)) {
+                break;
+            }
+            chain.push(first);
             first = left;
         }
-        let mut value = self.eval(first, scope);
-        while let Some((span, op, left, right)) = chain.pop() {
-            self.meter.step(1).map_err(at(span))?;
-            value = match (op, value) {
-                (_, Err(Halt::Fault(fault))) => return Err(Halt::Fault(fault)),
-                (BinaryOp::Else, Ok(Value::None)) => self.eval(right, scope),
-                (BinaryOp::Else, decided) => decided,
-                (BinaryOp::And, Ok(Value::Bool(true))) | (BinaryOp::Or, Ok(Value::Bool(false))) => {
-                    self.condition(right, scope).map(Value::Bool)
-                }
-                (BinaryOp::And | BinaryOp::Or, Ok(Value::Bool(decided))) => {
-                    Ok(Value::Bool(decided))
-                }
-                (BinaryOp::And | BinaryOp::Or, Ok(other)) => {
-                    return Err(faults::unfit(left.span, "a bool", &other));
-                }
-                (BinaryOp::And | BinaryOp::Or, Err(Halt::Unknown)) => Err(Halt::Unknown),
-                (op, known) => self.operate(op, span, (left, known.ok()), right, scope),
-            };
+        let mut value = self.combine(first, None, scope);
+        while let Some(expr) = chain.pop() {
+            value = self.combine(expr, Some(value), scope);
         }
         value
+    }
+
+    /// One operator, whose left side may have been evaluated already.
+    fn combine(&self, expr: &Expr, left_value: Option<Evaluated>, scope: &dyn Scope) -> Evaluated {
+        let ExprKind::Binary(op, left, right) = &expr.kind else {
+            return self.eval(expr, scope);
+        };
+        self.meter.step(1).map_err(at(expr.span))?;
+        let known = match left_value.unwrap_or_else(|| self.eval(left, scope)) {
+            Ok(value) => Some(value),
+            Err(Halt::Unknown) => None,
+            Err(fault) => return Err(fault),
+        };
+        match (op, known) {
+            (BinaryOp::Else | BinaryOp::And | BinaryOp::Or, None) => Err(Halt::Unknown),
+            (BinaryOp::Else, Some(Value::None)) => self.eval(right, scope),
+            (BinaryOp::Else, Some(value)) => Ok(value),
+            (BinaryOp::And, Some(Value::Bool(true))) | (BinaryOp::Or, Some(Value::Bool(false))) => {
+                self.condition(right, scope).map(Value::Bool)
+            }
+            (BinaryOp::And | BinaryOp::Or, Some(Value::Bool(decided))) => Ok(Value::Bool(decided)),
+            (BinaryOp::And | BinaryOp::Or, Some(other)) => {
+                Err(faults::unfit(left.span, "a bool", &other))
+            }
+            (op, known) => self.operate(*op, expr.span, (left, known), right, scope),
+        }
     }
 
     /// An operator that needs both sides; the left one is `None` where it is unknown.

@@ -265,8 +265,8 @@ fn calculate(op: BinaryOp, left: &Value, right: &Value) -> Result<Value, Operato
         (Duration(a), _, Duration(b)) => whole(op, *a, *b).map(Duration),
         (Duration(a), Mul | Div, Int(b)) => whole(op, *a, *b).map(Duration),
         (Int(a), Mul, Duration(b)) => whole(op, *a, *b).map(Duration),
-        (Duration(a), Mul | Div, Float(b)) => round(float(op, *a as f64, *b)?),
-        (Float(a), Mul, Duration(b)) => round(float(op, *a, *b as f64)?),
+        (Duration(a), Mul | Div, Float(b)) => round(raw(op, *a as f64, *b)?),
+        (Float(a), Mul, Duration(b)) => round(raw(op, *a, *b as f64)?),
         (Duration(a), Mul, Percent(b)) | (Percent(b), Mul, Duration(a)) => {
             round(share(*a as f64, *b))
         }
@@ -301,7 +301,11 @@ fn whole(op: BinaryOp, a: i64, b: i64) -> Result<i64, OperatorError> {
 }
 
 fn float(op: BinaryOp, a: f64, b: f64) -> Result<f64, OperatorError> {
-    finite(match op {
+    finite(raw(op, a, b)?)
+}
+
+fn raw(op: BinaryOp, a: f64, b: f64) -> Result<f64, OperatorError> {
+    Ok(match op {
         BinaryOp::Add => a + b,
         BinaryOp::Sub => a - b,
         BinaryOp::Mul => a * b,
@@ -319,7 +323,7 @@ fn finite(value: f64) -> Result<f64, OperatorError> {
     }
 }
 
-/// Milliseconds to the nearest whole one.
+/// Milliseconds to the nearest whole one; infinitely many are an overflow.
 fn round(ms: f64) -> Result<Value, OperatorError> {
     let ms = ms.round();
     // Both bounds are exact as floats; the upper one is the first that does not fit.

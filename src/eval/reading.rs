@@ -86,7 +86,9 @@ impl<'s> Reader<'s> {
     }
 
     fn make(&self, start: usize, kind: ExprKind) -> Expr {
-        let span = Span::new(FileId(0), start, self.at);
+        // What comes next was looked for behind blanks.
+        let end = self.source[..self.at].trim_end().len();
+        let span = Span::new(FileId(0), start, end);
         Expr { kind, span }
     }
 

@@ -3,17 +3,19 @@
 //! It does not know inputs, cells or the order of anything that runs.
 
 pub mod command;
+pub mod visit;
 
 use std::sync::Arc;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use crate::eval::{Expr, GlobalId, Slot};
+use crate::eval::{Expr, Slot};
 use crate::source::{Name, Sources, Span};
 pub use crate::syntax::ast::{Order, RollbackScope};
 use crate::value::{EnvironmentId, InfrastructureId, ServiceId, Type};
 pub use command::Command;
+pub use visit::outside_calls;
 
 /// The version of this format. A program of another version is refused, not guessed at.
 pub const VERSION: u32 = 1;
@@ -71,7 +73,7 @@ pub enum GlobalSource {
     Input {
         /// The value where none is given.
         default: Option<Expr>,
-        /// What must hold; it names the input as a [`GlobalId`].
+        /// What must hold; it names the input as a [`crate::eval::GlobalId`].
         rule: Option<Expr>,
     },
 }

@@ -511,7 +511,9 @@ pub enum StmtKind {
 }
 
 /// What a `rollback` in a handler rolls back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum RollbackScope {
     /// The block with the handler.

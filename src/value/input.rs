@@ -7,7 +7,8 @@ use crate::diagnostic::suggest::{did_you_mean, or_list};
 use crate::source::Name;
 
 /// The value of type `ty` that the text stands for. A list is separated by commas or a JSON
-/// array; maps and records are JSON. The error is a sentence without a full stop.
+/// array; maps and records are JSON; `none` is none where the type is optional and cannot take
+/// the text itself. The error is a sentence without a full stop.
 pub fn from_text(text: &str, ty: &Type) -> Result<Value, String> {
     if let Some(reason) = not_from_text(ty) {
         return Err(reason.into());
@@ -98,7 +99,7 @@ fn from_json_text(text: &str, ty: &Type) -> Result<Value, String> {
     match serde_json::from_str(text) {
         Ok(json) => json::from_json(json, ty),
         Err(error) => Err(format!(
-            "{} is wanted as JSON, but it breaks off at column {}: {}",
+            "{} is wanted as JSON, which this is not (column {}: {})",
             wanted(ty),
             error.column(),
             reason(&error)
@@ -222,7 +223,7 @@ mod tests {
             (
                 "[1",
                 ints(),
-                "a list is wanted as JSON, but it breaks off at column 2: EOF while parsing a list",
+                "a list is wanted as JSON, which this is not (column 2: EOF while parsing a list)",
             ),
             (
                 "a",
@@ -232,7 +233,7 @@ mod tests {
             (
                 "a=1",
                 Type::Map(Box::new(Type::Int)),
-                "a map is wanted as JSON, but it breaks off at column 1: expected value",
+                "a map is wanted as JSON, which this is not (column 1: expected value)",
             ),
             (
                 "x",

@@ -12,7 +12,7 @@ pub(super) static FUNCTION: Builtin = Builtin {
     params: &[required("list", list_of_any)],
     check: wants_ordered,
     result: element,
-    examples: &[("max([2, 3, 1.5])", "3"), ("max([\"a\", \"b\"])", "\"b\"")],
+    examples: &[("max([2, 3, 1])", "3"), ("max([\"a\", \"b\"])", "\"b\"")],
     call: Body::Pure(call),
 };
 

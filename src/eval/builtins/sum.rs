@@ -15,7 +15,7 @@ pub(super) static FUNCTION: Builtin = Builtin {
     result,
     examples: &[
         ("sum([1, 2, 3])", "6"),
-        ("sum([1, 0.5])", "1.5"),
+        ("sum([0.5, 1.5])", "2.0"),
         ("sum([])", "0"),
         ("sum([1m, 30s], 0s)", "90s"),
         ("sum([1, 2], 10)", "13"),

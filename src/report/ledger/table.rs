@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 
 use crate::engine::notice::Status;
 use crate::report::style::{Line, Mark, Tone};
-use crate::report::{Row, Summary, path, text, words};
+use crate::report::{Row, Style, Summary, path, text, words};
 
 use super::Ledger;
 
@@ -15,6 +15,8 @@ const ALL: usize = 60;
 const FEW: usize = 3;
 /// So many that failed are shown one by one.
 const FAILED: usize = 200;
+/// A version longer than this is not repeated.
+const LONG: usize = 16;
 /// A column is never cut below this.
 const NARROW: usize = 8;
 
@@ -38,7 +40,7 @@ pub(super) fn lines(ledger: &Ledger<'_>, summary: &Summary) -> Vec<Line> {
         (summary.rows().map(|row| single(ledger, row)).collect(), 0)
     };
     tell_apart(summary, &mut cells);
-    let mut lines = layout(ledger, &mut cells);
+    let mut lines = layout(ledger, &cells);
     if more > 0 {
         lines.push(Line::of(
             Tone::Bad,
@@ -100,7 +102,10 @@ fn mark(status: Status) -> Mark {
 /// How it ended, in plain words.
 fn word(row: &Row) -> String {
     match (row.status, row.before.as_deref()) {
-        (Status::RolledBack, Some(before)) => format!("rolled back to {}", text::clean(before)),
+        // A long version is told once in the line; that is enough.
+        (Status::RolledBack, Some(before)) if text::width(before) <= LONG => {
+            format!("rolled back to {}", text::clean(before))
+        }
         (status, _) => plain_word(status).to_owned(),
     }
 }
@@ -225,76 +230,94 @@ fn tell_apart(summary: &Summary, cells: &mut [Cells]) {
     }
 }
 
-fn layout(ledger: &Ledger<'_>, cells: &mut [Cells]) -> Vec<Line> {
-    let style = ledger.style;
-    let widest = |what: fn(&Cells) -> &str, cells: &[Cells]| {
-        cells
-            .iter()
-            .map(|cell| text::width(what(cell)))
-            .max()
-            .unwrap_or(0)
-    };
-    let mut wide = [
-        widest(|cell| &cell.service, cells),
-        widest(|cell| &cell.target, cells),
-        widest(|cell| &cell.before, cells),
-        widest(|cell| &cell.after, cells),
-    ];
-    let word = widest(|cell| &cell.word, cells);
-    let took = widest(|cell| &cell.took, cells);
-    let arrow = text::width(style.arrow());
-    if let Some(room) = ledger.width {
-        // Mark, gaps of two columns, the arrow with its blanks, a column kept free at the end.
-        let fixed = 2 + 2 + 2 + 2 + arrow + 2 + word + 2 + took + 1;
-        shrink(&mut wide, room.saturating_sub(fixed));
-    }
-    let [service, target, before, after] = wide;
-    let versions = match (before, after) {
-        (0, 0) => text::width(style.dash()),
-        _ => before + 1 + arrow + 1 + after,
-    };
-    let cut = |text: &str, room: usize| text::cut(text, room, style.ellipsis()).into_owned();
-    let mut lines = Vec::new();
-    for cell in cells {
-        let quiet = |tone| if cell.quiet { Tone::Dim } else { tone };
-        let mut line = Line::of(cell.mark.tone(), style.mark(cell.mark));
-        line.add(Tone::Plain, " ");
-        let mut column = 2;
-        let mut put = |line: &mut Line, tone, text: String, wide: usize| {
-            line.add(tone, text);
-            column += wide;
-            line.pad(column);
-            column += 2;
-            line.pad(column);
+/// How wide the columns are.
+struct Columns {
+    service: usize,
+    target: usize,
+    before: usize,
+    after: usize,
+    versions: usize,
+    word: usize,
+    took: usize,
+}
+
+impl Columns {
+    fn new(ledger: &Ledger<'_>, cells: &[Cells]) -> Self {
+        let widest = |what: fn(&Cells) -> &str| {
+            let widths = cells.iter().map(|cell| text::width(what(cell)));
+            widths.max().unwrap_or(0)
         };
-        put(
-            &mut line,
-            quiet(Tone::Plain),
-            cut(&cell.service, service),
-            service,
-        );
-        put(
-            &mut line,
-            quiet(Tone::Plain),
-            cut(&cell.target, target),
-            target,
-        );
-        let mut change = Line::new();
-        if cell.before.is_empty() && cell.after.is_empty() {
-            change.add(Tone::Dim, style.dash());
-        } else {
-            change.add(Tone::Dim, cut(&cell.before, before)).pad(before);
-            change.add(Tone::Dim, format!(" {} ", style.arrow()));
-            change.add(Tone::Plain, cut(&cell.after, after));
+        let mut wide = [
+            widest(|cell| &cell.service),
+            widest(|cell| &cell.target),
+            widest(|cell| &cell.before),
+            widest(|cell| &cell.after),
+        ];
+        let word = widest(|cell| &cell.word);
+        let took = widest(|cell| &cell.took);
+        let arrow = text::width(ledger.style.arrow()) + 2;
+        if let Some(room) = ledger.width {
+            // The mark, four gaps, the arrow, and a column kept free at the end.
+            let fixed = 2 + 4 * 2 + arrow + word + took + 1;
+            shrink(&mut wide, room.saturating_sub(fixed));
         }
-        line.append(change);
-        put(&mut line, Tone::Plain, String::new(), versions);
-        put(&mut line, quiet(cell.mark.tone()), cell.word.clone(), word);
-        let blanks = took - text::width(&cell.took);
-        line.add(Tone::Dim, format!("{}{}", " ".repeat(blanks), cell.took));
-        lines.push(line);
+        let [service, target, before, after] = wide;
+        let versions = match (before, after) {
+            (0, 0) => text::width(ledger.style.dash()),
+            _ => before + arrow + after,
+        };
+        Self {
+            service,
+            target,
+            before,
+            after,
+            versions,
+            word,
+            took,
+        }
     }
-    lines
+}
+
+fn layout(ledger: &Ledger<'_>, cells: &[Cells]) -> Vec<Line> {
+    let columns = Columns::new(ledger, cells);
+    cells
+        .iter()
+        .map(|cell| line(ledger.style, cell, &columns))
+        .collect()
+}
+
+fn line(style: Style, cell: &Cells, columns: &Columns) -> Line {
+    let cut = |text: &str, room: usize| text::cut(text, room, style.ellipsis()).into_owned();
+    let quiet = |tone| if cell.quiet { Tone::Dim } else { tone };
+    let mut change = Line::new();
+    if cell.before.is_empty() && cell.after.is_empty() {
+        change.add(Tone::Dim, style.dash());
+    } else {
+        change
+            .add(Tone::Dim, cut(&cell.before, columns.before))
+            .pad(columns.before)
+            .add(Tone::Dim, format!(" {} ", style.arrow()))
+            .add(Tone::Plain, cut(&cell.after, columns.after));
+    }
+    let plain = |text: &str, room| Line::of(quiet(Tone::Plain), cut(text, room));
+    let parts = [
+        (plain(&cell.service, columns.service), columns.service),
+        (plain(&cell.target, columns.target), columns.target),
+        (change, columns.versions),
+        (
+            Line::of(quiet(cell.mark.tone()), cell.word.as_str()),
+            columns.word,
+        ),
+    ];
+    let mut line = Line::of(cell.mark.tone(), style.mark(cell.mark));
+    let mut column = 2;
+    for (part, wide) in parts {
+        line.pad(column).append(part);
+        column += wide + 2;
+    }
+    let took = format!("{:>wide$}", cell.took, wide = columns.took);
+    line.pad(column).add(Tone::Dim, took);
+    line
 }
 
 /// Takes columns from the widest until all fit, as far as that goes.

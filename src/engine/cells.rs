@@ -1,0 +1,291 @@
+//! The cells of a loop or matrix as nodes. It does not know which cell comes next; the grid does.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::node::{End, GridWork, NodeId, Role, SeqWork, Undo, Work};
+use super::notice::{Failure, NodeKind};
+use super::sequence::note_trouble;
+use super::{Machine, Task};
+use crate::eval::Expr;
+use crate::ir::{FailureClass, Matrix, Order, StmtKind};
+use crate::plan::grid::{Cell, Gate, Grid, Next, Position};
+use crate::plan::{MatrixAxes, body};
+use crate::source::Name;
+use crate::value::Value;
+
+impl Machine {
+    /// Begins a loop or matrix.
+    pub(super) fn begin_cells(&mut self, id: NodeId, matrix: &Matrix) -> Result<(), Failure> {
+        let plan = self.plan.clone();
+        let stmt = &plan.tree.get(self.look(id).tree).stmt;
+        let modifiers = &stmt.modifiers;
+        let max = modifiers
+            .max
+            .as_ref()
+            .map(|max| self.count_of(id, max))
+            .transpose()?;
+        let waves = match &modifiers.batches {
+            Some(batches) => self.waves(id, matrix, batches)?,
+            None => Vec::new(),
+        };
+        let tolerated = match &modifiers.tolerate {
+            Some(tolerate) => match self.value_of(id, tolerate)? {
+                Value::Percent(percent) => {
+                    (self.count_cells(id, matrix)? as f64 * percent / 100.0).floor() as usize
+                }
+                Value::Int(count) => usize::try_from(count).unwrap_or(0),
+                _ => 0,
+            },
+            None => 0,
+        };
+        let owed = self.meet_cells(id, matrix)?;
+        let run = self.run.clone();
+        let mut axes = MatrixAxes {
+            walk: Self::walk(&plan, &run),
+            matrix,
+        };
+        let gate = Gate {
+            max: max.map(|max| (max as usize).max(1)),
+            waves,
+        };
+        let orders = matrix.axes.iter().map(|axis| axis.order).collect();
+        let grid = Grid::new(orders, gate, &self.look(id).locals, &mut axes)
+            .map_err(|halt| self.fault(id, halt))?;
+        self.begin(id, None);
+        let work = GridWork {
+            grid,
+            yields: Vec::new(),
+            undo: Vec::new(),
+            failed: 0,
+            tolerated,
+            skipped: 0,
+            lost: false,
+            owed,
+        };
+        self.node(id).work = Work::Grid(Box::new(work));
+        self.pump(id);
+        Ok(())
+    }
+
+    fn count_cells(&self, id: NodeId, matrix: &Matrix) -> Result<usize, Failure> {
+        let mut count = 0;
+        let walk = Self::walk(&self.plan, &self.run);
+        let counted = walk.each_cell(matrix, &self.look(id).locals, &mut |_| {
+            count += 1;
+            Ok(())
+        });
+        counted.map_err(|halt| self.fault(id, halt)).map(|()| count)
+    }
+
+    /// The sizes of the waves: integers as they are, percents of all cells, at least one cell.
+    fn waves(&self, id: NodeId, matrix: &Matrix, sizes: &Expr) -> Result<Vec<usize>, Failure> {
+        let Value::List(sizes) = self.value_of(id, sizes)? else {
+            return Ok(Vec::new());
+        };
+        let total = self.count_cells(id, matrix)?;
+        let size = |size: &Value| match size {
+            Value::Int(count) => usize::try_from(*count).unwrap_or(1).max(1),
+            Value::Percent(percent) => ((total as f64 * percent / 100.0).ceil() as usize).max(1),
+            _ => 1,
+        };
+        Ok(sizes.iter().map(size).collect())
+    }
+
+    /// Starts every cell that may start.
+    pub(super) fn pump(&mut self, id: NodeId) {
+        let plan = self.plan.clone();
+        let run = self.run.clone();
+        let tree = self.look(id).tree;
+        let StmtKind::Matrix(matrix) = &plan.tree.get(tree).stmt.kind else {
+            return;
+        };
+        let mut axes = MatrixAxes {
+            walk: Self::walk(&plan, &run),
+            matrix,
+        };
+        let Work::Grid(mut work) = std::mem::replace(&mut self.node(id).work, Work::Nothing) else {
+            return;
+        };
+        loop {
+            if work.lost {
+                if work.grid.running() == 0 {
+                    return self.cells_done(id, *work, matrix);
+                }
+                break;
+            }
+            match work.grid.next(&mut axes) {
+                Ok(Next::Start(cell)) => self.start_cell(id, cell, &mut work),
+                Ok(Next::Skip(cell)) => self.cell_skipped(id, &cell, &mut work),
+                Ok(Next::Wait) => break,
+                Ok(Next::Done) => return self.cells_done(id, *work, matrix),
+                Err(halt) => {
+                    let failure = self.fault(id, halt);
+                    let trouble = Box::new(super::Trouble {
+                        failure,
+                        rolls_back: None,
+                    });
+                    note_trouble(&mut self.node(id).trouble, trouble);
+                    work.lost = true;
+                }
+            }
+        }
+        self.node(id).work = Work::Grid(work);
+    }
+
+    fn start_cell(&mut self, id: NodeId, cell: Cell, work: &mut GridWork) {
+        let plan = self.plan.clone();
+        let (tree, around) = (self.look(id).tree, self.around_children(id));
+        let spot = plan.tree.get(tree);
+        let path = self.cell_path(&self.look(id).path, spot, &cell.values);
+        let owed = work.owed.remove(&cell.position).unwrap_or_default();
+        let locals = cell.locals.clone();
+        let seq = SeqWork::new(body(spot).clone(), locals.clone());
+        let path = (path, Some(NodeKind::Cell));
+        let child = self.add(
+            tree,
+            Some(id),
+            Role::Cell(Box::new(cell)),
+            locals,
+            around,
+            path,
+        );
+        let child = self.node(child);
+        child.work = Work::Seq(seq);
+        child.owed = owed;
+    }
+
+    fn cell_skipped(&mut self, id: NodeId, cell: &Cell, work: &mut GridWork) {
+        work.skipped += 1;
+        let node = self.look(id);
+        let (tree, path, undoing) = (node.tree, node.path.clone(), node.around.undoing);
+        let failure = node.trouble.as_ref().map(|trouble| trouble.failure.clone());
+        if !undoing {
+            self.skip_cell(tree, &cell.values, &path, &cell.locals);
+        }
+        if let Some(owed) = work.owed.remove(&cell.position) {
+            let failure = failure
+                .unwrap_or_else(|| self.failure(id, FailureClass::Cancelled, "it was stopped"));
+            self.break_owed(id, &owed, &failure);
+        }
+    }
+
+    /// A cell has ended altogether.
+    pub(super) fn cell_left(
+        &mut self,
+        id: NodeId,
+        cell: Cell,
+        end: End,
+        undo: Vec<Undo>,
+        path: &Name,
+    ) {
+        let plan = self.plan.clone();
+        let stmt = &plan.tree.get(self.look(id).tree).stmt;
+        let doomed = self.around_children(id).doomed;
+        let Work::Grid(work) = &mut self.node(id).work else {
+            return;
+        };
+        if !undo.is_empty() {
+            work.undo.push((cell.position.clone(), undo));
+        }
+        match end {
+            End::Good { yielded, .. } => {
+                if stmt.bind.is_some()
+                    && let Some(yielded) = yielded
+                {
+                    work.yields.push((cell.position.clone(), yielded));
+                }
+                work.grid.ended(&cell, true);
+            }
+            End::Bad(trouble) => {
+                work.failed += 1;
+                let tolerated = work.failed <= work.tolerated;
+                let first = work.failed == work.tolerated + 1;
+                work.grid.ended(&cell, tolerated);
+                if !tolerated {
+                    if doomed || stmt.modifiers.fail_fast || stmt.modifiers.batches.is_some() {
+                        work.grid.stop();
+                    }
+                    note_trouble(&mut self.node(id).trouble, trouble);
+                    if first && stmt.modifiers.fail_fast {
+                        self.fail_fast(id, path);
+                    }
+                }
+            }
+        }
+        self.pump(id);
+    }
+
+    /// The siblings of a failed child are stopped.
+    pub(super) fn fail_fast(&mut self, id: NodeId, failed: &Name) {
+        let message = format!("stopped because `{failed}` failed");
+        let failure = Arc::new(self.failure(id, FailureClass::Cancelled, message));
+        for child in self.look(id).children.clone() {
+            self.cancel(child, &failure);
+        }
+    }
+
+    /// Whether a cell's failure is within what its block tolerates.
+    pub(super) fn is_tolerated(&self, id: NodeId) -> bool {
+        let node = self.look(id);
+        let Some(parent) = node.parent else {
+            return false;
+        };
+        let Work::Grid(work) = &self.look(parent).work else {
+            return false;
+        };
+        matches!(node.role, Role::Cell(_)) && work.failed < work.tolerated
+    }
+
+    fn cells_done(&mut self, id: NodeId, mut work: GridWork, matrix: &Matrix) {
+        let orders: Vec<Order> = matrix.axes.iter().map(|axis| axis.order).collect();
+        work.undo.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let undo = nest(&orders, 0, work.undo);
+        let node = self.node(id);
+        node.undo.extend(undo);
+        if let Some(trouble) = node.trouble.take() {
+            return self.queue.push_back(Task::Ended(id, End::Bad(trouble)));
+        }
+        use super::node::Stopping::{Cancelled, Timeout};
+        if let (Some(Cancelled(failure) | Timeout(failure)), true) =
+            (&node.stopping, work.skipped > 0)
+        {
+            let end = End::bad((**failure).clone());
+            return self.queue.push_back(Task::Ended(id, end));
+        }
+        work.yields.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let value = Value::list(work.yields.into_iter().map(|(_, value)| value));
+        self.queue.push_back(Task::Ended(id, End::value(value)));
+    }
+}
+
+/// The undo of cells, nested as their axes are: serial axes in reverse, parallel ones at once.
+fn nest(orders: &[Order], axis: usize, cells: Vec<(Position, Vec<Undo>)>) -> Option<Undo> {
+    if cells.is_empty() {
+        return None;
+    }
+    let mut groups: Vec<(u32, Vec<(Position, Vec<Undo>)>)> = Vec::new();
+    let mut own = Vec::new();
+    for (position, undo) in cells {
+        match position.get(axis).copied() {
+            None => own.extend(undo),
+            Some(index) => match groups.last_mut() {
+                Some((last, group)) if *last == index => group.push((position, undo)),
+                _ => groups.push((index, vec![(position, undo)])),
+            },
+        }
+    }
+    let mut items = own;
+    items.extend(
+        groups
+            .into_iter()
+            .filter_map(|(_, group)| nest(orders, axis + 1, group)),
+    );
+    Some(match orders.get(axis) {
+        Some(Order::Parallel) => Undo::Parallel(items),
+        _ => Undo::Serial(items),
+    })
+}
+
+/// The barriers that cells pass, by cell.
+pub(super) type OwedByCell = HashMap<Position, super::barrier::Owed>;

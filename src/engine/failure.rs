@@ -1,0 +1,535 @@
+//! What happens when a body has ended: retry, `on failure`, rollback, `always`, and then the
+//! parent is told. It does not know how a rollback is carried out.
+
+use super::event::{Effect, Question};
+use super::node::{End, NodeId, Phase, Role, SeqWork, Signal, Stopping, Trouble, Undo, Work};
+use super::notice::{Failure, Happened, NodeKind, Status, Waiting};
+use super::{Answer, Leaver, Machine, Task};
+use crate::ir::{AskElse, FailureClass, Retry, RollbackScope, StmtKind, Verdict};
+use crate::plan::{Locals, Seq};
+use crate::source::Name;
+use crate::value::Value;
+
+/// A pause between tries is shorter than written by up to this part, so that strands that failed
+/// together do not try again together.
+const JITTER: f64 = 0.25;
+
+impl Machine {
+    /// A node's body has ended.
+    pub(super) fn body_ended(&mut self, id: NodeId, end: End) {
+        if let Some(timer) = self.node(id).timeout.take() {
+            self.clear_timer(timer);
+        }
+        if let Work::Locked(request, _) = self.look(id).work {
+            self.effects.push(Effect::Release {
+                id: request,
+                names: Vec::new(),
+            });
+        }
+        let node = self.node(id);
+        node.work = Work::Nothing;
+        match end {
+            End::Good {
+                value,
+                yielded,
+                signal,
+            } => {
+                if matches!(node.stopping, Some(Stopping::Timeout(_))) {
+                    node.stopping = None;
+                }
+                (node.value, node.yielded, node.signal) = (value, yielded, signal);
+                node.trouble = None;
+                self.finally(id);
+            }
+            End::Bad(mut trouble) => {
+                if let Some(Stopping::Timeout(failure)) = &node.stopping {
+                    trouble.failure = (**failure).clone();
+                    node.stopping = None;
+                }
+                let never_began = matches!(node.status, Status::Pending | Status::Queued);
+                if node.stopping.is_some() && never_began {
+                    node.trouble = Some(trouble);
+                    return self.leave(id);
+                }
+                let retry = trouble
+                    .rolls_back
+                    .is_none()
+                    .then(|| self.pause_before_retry(id));
+                let node = self.node(id);
+                node.trouble = Some(trouble);
+                match retry.flatten() {
+                    Some(Ok(after_ms)) => self.pause(id, after_ms),
+                    Some(Err(failure)) => {
+                        self.node(id).trouble = Some(Box::new(Trouble {
+                            failure,
+                            rolls_back: None,
+                        }));
+                        self.handle_failure(id);
+                    }
+                    None => self.handle_failure(id),
+                }
+            }
+        }
+    }
+
+    /// Whether the node is a statement: bodies of cells, handlers and the like have no handlers
+    /// of their own.
+    fn is_statement(&self, id: NodeId) -> bool {
+        matches!(self.look(id).role, Role::Root | Role::Body | Role::Strand)
+    }
+
+    // --- Retry ---------------------------------------------------------------------------
+
+    /// How long to wait before the next try, in milliseconds; nothing where there is none.
+    fn pause_before_retry(&mut self, id: NodeId) -> Option<Result<i64, Failure>> {
+        if !self.is_statement(id) || self.look(id).stopping.is_some() || self.aborted {
+            return None;
+        }
+        let stmt = self.plan.tree.get(self.look(id).tree).stmt.clone();
+        let retry = stmt.modifiers.retry.as_ref()?;
+        let times = match self.count_of(id, &retry.times) {
+            Ok(times) => times,
+            Err(failure) => return Some(Err(failure)),
+        };
+        let done = self.look(id).tries - 1 - self.look(id).handler_tries;
+        (done < times).then(|| self.backoff(id, retry, done))
+    }
+
+    /// The pause after `done` retries: it doubles from the first duration up to the second.
+    fn backoff(&mut self, id: NodeId, retry: &Retry, done: u32) -> Result<i64, Failure> {
+        let Some(every) = &retry.every else {
+            return Ok(0);
+        };
+        let every = self.duration_of(id, every)?;
+        let Some(upto) = &retry.upto else {
+            return Ok(every);
+        };
+        let upto = self.duration_of(id, upto)?;
+        let doubled = every.saturating_mul(1_i64.checked_shl(done.min(40)).unwrap_or(i64::MAX));
+        let longest = doubled.min(upto.max(every));
+        Ok((longest as f64 * (1.0 - JITTER * self.chance())) as i64)
+    }
+
+    fn pause(&mut self, id: NodeId, after_ms: i64) {
+        let attempt = self.look(id).tries + 1;
+        let stmt = self.plan.tree.get(self.look(id).tree).stmt.clone();
+        let times = stmt
+            .modifiers
+            .retry
+            .as_ref()
+            .map(|retry| self.count_of(id, &retry.times));
+        let of = times
+            .and_then(Result::ok)
+            .map_or(attempt, |times| times.saturating_add(1));
+        if self.look(id).status == Status::Pending {
+            self.begin(id, None);
+        }
+        self.wait(
+            id,
+            Waiting::Retry {
+                attempt,
+                of: of.max(attempt),
+                after_ms,
+            },
+        );
+        let timer = self.set_timer(id, after_ms);
+        self.node(id).phase = Phase::Pause(timer);
+    }
+
+    // --- Failure handlers ----------------------------------------------------------------
+
+    /// The first failure handler that matches runs.
+    fn handle_failure(&mut self, id: NodeId) {
+        if !self.is_statement(id) || self.aborted {
+            return self.handlers_done(id);
+        }
+        let plan = self.plan.clone();
+        let spot = plan.tree.get(self.look(id).tree);
+        let Some(failure) = self.look(id).trouble.as_ref().map(|it| it.failure.clone()) else {
+            return self.handlers_done(id);
+        };
+        let matching = spot
+            .stmt
+            .handlers
+            .on_failure
+            .iter()
+            .enumerate()
+            .find(|(_, handler)| {
+                handler.classes.is_empty() || handler.classes.contains(&failure.class)
+            });
+        let Some((at, handler)) = matching else {
+            return self.handlers_done(id);
+        };
+        let Some(seq) = spot.on_failure.get(at).cloned() else {
+            return;
+        };
+        let locals = self
+            .look(id)
+            .locals
+            .bind(handler.slot, failure_value(&failure));
+        self.node(id).phase = Phase::Handler;
+        self.side_body(id, Role::Handler, seq, locals, "on-failure");
+    }
+
+    /// Starts a body beside the node's own: a handler or `always`.
+    fn side_body(&mut self, id: NodeId, role: Role, seq: Seq, locals: Locals, label: &str) {
+        let around = self.around_children(id);
+        let node = self.look(id);
+        let path = Name::from(format!("{}/{label}", node.path));
+        let side = self.add(
+            node.tree,
+            Some(id),
+            role,
+            locals.clone(),
+            around,
+            (path, None),
+        );
+        self.node(side).work = Work::Seq(SeqWork::new(seq, locals));
+    }
+
+    pub(super) fn handler_left(&mut self, id: NodeId, end: End) {
+        match end {
+            End::Good {
+                signal: Signal::Verdict(verdict),
+                ..
+            } => self.verdict(id, &verdict),
+            End::Good { .. } => self.handlers_done(id),
+            End::Bad(of_handler) => {
+                if let Some(trouble) = &mut self.node(id).trouble {
+                    let said = &of_handler.failure.message;
+                    trouble.failure.message +=
+                        &format!(" (and its failure handler failed: {said})");
+                    trouble.rolls_back = trouble.rolls_back.max(of_handler.rolls_back);
+                }
+                self.handlers_done(id);
+            }
+        }
+    }
+
+    fn verdict(&mut self, id: NodeId, verdict: &Verdict) {
+        match verdict {
+            Verdict::Ignore => self.ignore(id),
+            Verdict::Rollback(RollbackScope::Block) => {
+                self.node(id).roll_back = true;
+                self.handlers_done(id);
+            }
+            Verdict::Rollback(scope) => {
+                if let Some(trouble) = &mut self.node(id).trouble {
+                    trouble.rolls_back = trouble.rolls_back.max(Some(*scope));
+                }
+                self.handlers_done(id);
+            }
+            Verdict::Abort => self.abort(id),
+            Verdict::Retry(times) => match self.count_of(id, times) {
+                Ok(times) if self.look(id).handler_tries < times => self.try_again(id),
+                _ => self.handlers_done(id),
+            },
+            Verdict::Ask { timeout, .. } => {
+                let limit = timeout.as_ref().map(|limit| self.duration_of(id, limit));
+                self.ask(id, limit.and_then(Result::ok));
+            }
+        }
+    }
+
+    fn ignore(&mut self, id: NodeId) {
+        let node = self.node(id);
+        node.ignored = true;
+        node.trouble = None;
+        (node.value, node.yielded, node.signal) = (Value::None, None, Signal::None);
+        self.finally(id);
+    }
+
+    fn try_again(&mut self, id: NodeId) {
+        if self.look(id).stopping.is_some() {
+            return self.handlers_done(id);
+        }
+        let node = self.node(id);
+        node.handler_tries += 1;
+        node.phase = Phase::Body;
+        self.pause(id, 0);
+    }
+
+    fn abort(&mut self, id: NodeId) {
+        self.aborted = true;
+        let message = "the run was aborted by a failure handler";
+        let failure = self.failure(id, FailureClass::Cancelled, message);
+        self.cancel(NodeId(0), &std::sync::Arc::new(failure));
+        self.handlers_done(id);
+    }
+
+    /// A person chooses what to do about the failure.
+    fn ask(&mut self, id: NodeId, limit_ms: Option<i64>) {
+        let Some(trouble) = &self.look(id).trouble else {
+            return self.handlers_done(id);
+        };
+        let text = format!(
+            "{} failed: {}",
+            trouble.failure.node, trouble.failure.message
+        );
+        let question = self.effect(id);
+        let timer = limit_ms.map(|after_ms| self.set_timer(id, after_ms));
+        let node = self.look(id).path.clone();
+        self.wait(
+            id,
+            Waiting::Approval {
+                question: text.clone(),
+            },
+        );
+        let asked = Question::Failed { text };
+        self.effects.push(Effect::Ask {
+            id: question,
+            node,
+            question: asked,
+        });
+        self.node(id).phase = Phase::Asking { question, timer };
+    }
+
+    /// A person has chosen, or nobody has in time.
+    pub(super) fn decided(&mut self, id: NodeId, answer: Option<Answer>) {
+        if let Phase::Asking {
+            timer: Some(timer), ..
+        } = self.look(id).phase
+        {
+            self.clear_timer(timer);
+        }
+        self.set(id, Status::Running);
+        let answer = answer.or_else(|| {
+            self.ask_otherwise(id).map(|otherwise| match otherwise {
+                AskElse::Ignore => Answer::Ignore,
+                AskElse::Rollback => Answer::Rollback,
+                AskElse::Abort => Answer::Abort,
+            })
+        });
+        match answer {
+            Some(Answer::Retry | Answer::Yes) => self.try_again(id),
+            Some(Answer::Ignore) => self.ignore(id),
+            Some(Answer::Rollback) => {
+                self.node(id).roll_back = true;
+                self.handlers_done(id);
+            }
+            Some(Answer::Abort) => self.abort(id),
+            Some(Answer::No(_)) | None => self.handlers_done(id),
+        }
+    }
+
+    fn ask_otherwise(&self, id: NodeId) -> Option<AskElse> {
+        let node = self.look(id);
+        let class = node.trouble.as_ref().map(|trouble| trouble.failure.class)?;
+        let handlers = &self.plan.tree.get(node.tree).stmt.handlers.on_failure;
+        let handler = handlers
+            .iter()
+            .find(|it| it.classes.is_empty() || it.classes.contains(&class))?;
+        match &handler.body.stmts.last()?.kind {
+            StmtKind::Verdict(Verdict::Ask { otherwise, .. }) => *otherwise,
+            _ => None,
+        }
+    }
+
+    // --- After the handlers --------------------------------------------------------------
+
+    /// The node rolls back, if it is to; then its `always` runs.
+    pub(super) fn handlers_done(&mut self, id: NodeId) {
+        if matches!(
+            self.look(id).phase,
+            Phase::Body | Phase::Pause(_) | Phase::Asking { .. }
+        ) {
+            self.node(id).phase = Phase::Handler;
+        }
+        if self.is_statement(id) && !self.aborted && self.rolls_back(id) {
+            return self.roll_back(id);
+        }
+        self.finally(id);
+    }
+
+    fn rolls_back(&mut self, id: NodeId) -> bool {
+        let plan = self.plan.clone();
+        let node = self.node(id);
+        let stmt = &plan.tree.get(node.tree).stmt;
+        let is_stage = matches!(stmt.kind, StmtKind::Stage { .. });
+        let is_root = matches!(node.role, Role::Root);
+        let asked = node.trouble.as_mut().is_some_and(|trouble| {
+            let here = is_root || (is_stage && trouble.rolls_back == Some(RollbackScope::Stage));
+            here && trouble.rolls_back.take().is_some()
+        });
+        let is_scope = matches!(stmt.kind, StmtKind::Deploy { .. }) || stmt.modifiers.atomic;
+        asked || node.roll_back || is_scope
+    }
+
+    /// The node's `always` runs; then it ends.
+    pub(super) fn finally(&mut self, id: NodeId) {
+        let plan = self.plan.clone();
+        let always = &plan.tree.get(self.look(id).tree).always;
+        match always {
+            Some(body) if self.is_statement(id) && !self.aborted => {
+                self.node(id).phase = Phase::Always;
+                let locals = self.look(id).locals.clone();
+                self.side_body(id, Role::Always, body.clone(), locals, "always");
+            }
+            _ => self.leave(id),
+        }
+    }
+
+    pub(super) fn always_left(&mut self, id: NodeId, end: End) {
+        if let End::Bad(trouble) = end
+            && self.look(id).trouble.is_none()
+        {
+            self.node(id).trouble = Some(trouble);
+        }
+        self.leave(id);
+    }
+
+    /// The node ends: the world and its parent are told.
+    fn leave(&mut self, id: NodeId) {
+        let failed = self
+            .look(id)
+            .trouble
+            .as_ref()
+            .map(|trouble| trouble.failure.clone());
+        let status = self.final_status(id, failed.as_ref());
+        if self.look(id).status == Status::Pending && status != Status::Cancelled {
+            self.begin(id, None);
+        }
+        self.set(id, status);
+        self.settle_owed(id, failed.as_ref());
+        self.forget_meetings(id);
+        self.tell_finished(id, failed);
+        let released = self.release_holds(id);
+        let undo = self.undo_for_parent(id, released);
+        let value = self.stage_value(id);
+        let Some(node) = self.remove(id) else { return };
+        let Some(parent) = node.parent else {
+            return self.finish(node.trouble);
+        };
+        let end = match node.trouble {
+            Some(trouble) => End::Bad(trouble),
+            None => self.end_for_parent(
+                &node.role,
+                node.tree,
+                value.unwrap_or(node.value),
+                node.yielded,
+                node.signal,
+            ),
+        };
+        let (tree, role, path) = (node.tree, node.role, node.path);
+        let leaver = Leaver {
+            tree,
+            role,
+            end,
+            undo,
+            path,
+        };
+        self.queue.push_back(Task::Left(parent, Box::new(leaver)));
+    }
+
+    fn final_status(&mut self, id: NodeId, failed: Option<&Failure>) -> Status {
+        let node = self.look(id);
+        match (node.status, failed) {
+            (ended @ (Status::RolledBack | Status::RollbackFailed), _) => ended,
+            (_, Some(_)) if self.is_tolerated(id) => Status::Ignored,
+            (_, Some(failure)) if failure.class == FailureClass::Cancelled => Status::Cancelled,
+            (_, Some(_)) => Status::Failed,
+            (_, None) if node.ignored => Status::Ignored,
+            (_, None) => Status::Succeeded,
+        }
+    }
+
+    /// Tells how a node ended.
+    pub(super) fn tell_finished(&mut self, id: NodeId, failure: Option<Failure>) {
+        let Some(kind) = self.kind(id) else { return };
+        let node = self.look(id);
+        let deployment = node.deployment.as_ref().map(|it| it.line.clone());
+        let (node, status) = (node.path.clone(), node.status);
+        self.tell(Happened::NodeFinished {
+            node,
+            kind,
+            status,
+            failure,
+            deployment,
+        });
+    }
+
+    /// What a node's end means to the block around it: workflows take returns, cells and steps
+    /// take yields.
+    fn end_for_parent(
+        &self,
+        role: &Role,
+        tree: crate::plan::TreeId,
+        value: Value,
+        yielded: Option<Value>,
+        signal: Signal,
+    ) -> End {
+        if matches!(role, Role::Cell(_)) {
+            return End::Good {
+                value: Value::None,
+                yielded,
+                signal: Signal::None,
+            };
+        }
+        if !matches!(role, Role::Root | Role::Body | Role::Strand) {
+            return End::Good {
+                value,
+                yielded,
+                signal,
+            };
+        }
+        match (&self.plan.tree.get(tree).stmt.kind, signal) {
+            (StmtKind::Call(_) | StmtKind::Deploy { .. }, Signal::Return(value)) => {
+                End::value(value)
+            }
+            (StmtKind::Call(_), signal) => End::Good {
+                value: Value::None,
+                yielded: None,
+                signal,
+            },
+            (StmtKind::Step { .. }, signal) => End::Good {
+                value: yielded.unwrap_or(value),
+                yielded: None,
+                signal,
+            },
+            (_, signal) => End::Good {
+                value,
+                yielded,
+                signal,
+            },
+        }
+    }
+
+    /// How the block around a node takes back what the node did, if it may have to.
+    fn undo_for_parent(&mut self, id: NodeId, released: Vec<super::Want>) -> Vec<Undo> {
+        let keep = self.look(id).around.keep_undo;
+        let plan = self.plan.clone();
+        let node = self.node(id);
+        let mut undo = std::mem::take(&mut node.undo);
+        if !keep || undo.is_empty() {
+            return Vec::new();
+        }
+        if let (StmtKind::Parallel(_), true) = (
+            &plan.tree.get(node.tree).stmt.kind,
+            matches!(node.role, Role::Root | Role::Body | Role::Strand),
+        ) {
+            undo = vec![Undo::Parallel(undo)];
+        }
+        if let Some(deployment) = &node.deployment
+            && node.visible == Some(NodeKind::Deploy)
+        {
+            let scope = super::node::UndoScope {
+                path: node.path.clone(),
+                deployment: deployment.line.clone(),
+                status: node.status,
+            };
+            undo = vec![Undo::Scope(Box::new(scope), undo)];
+        }
+        if !released.is_empty() {
+            undo = vec![Undo::Held(released, undo)];
+        }
+        undo
+    }
+}
+
+fn failure_value(failure: &Failure) -> Value {
+    Value::map([
+        ("class", Value::string(failure.class.as_str())),
+        ("message", Value::string(failure.message.as_str())),
+        ("node", Value::String(failure.node.clone())),
+    ])
+}
