@@ -175,7 +175,6 @@ codes! {
 
     /// A pipeline with more statements than can be planned.
     PIPELINE_TOO_LARGE = "E0501";
-
     /// A deployment inside another.
     DEPLOY_INSIDE = "E0502";
     /// A workflow that calls itself.
