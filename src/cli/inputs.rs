@@ -6,17 +6,9 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
 use super::files::Disk;
+use crate::plan::Raw;
 use crate::source::Name;
 use crate::world::Files;
-
-/// A value as the caller gave it, before it is fitted to a type.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Raw {
-    /// Text from the command line.
-    Text(String),
-    /// A value from a file.
-    Json(Value),
-}
 
 /// What the caller gave, each name in the order of its first mention.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -271,6 +271,8 @@ codes! {
     RULE_BROKEN = "E0724";
     /// A `--set` that fits nothing.
     WRONG_SET = "E0725";
+    /// A secret that could not be read when the run started.
+    SECRET_UNREADABLE = "E0726";
 
     /// A barrier that nobody else comes to.
     LONE_BARRIER = "E0801";
