@@ -4,10 +4,14 @@
 use super::{Modules, Sort, std as library};
 use crate::diagnostic::{Diagnostic, codes, suggest};
 use crate::source::{FileId, Span};
-use crate::syntax::ast::Ident;
+use crate::syntax::ast::{Ident, ItemKind};
 
 pub fn unreadable_root(at: Span, path: &str, why: &str) -> Diagnostic {
-    Diagnostic::error(codes::IMPORT_FILE, at, format!("cannot read `{path}`: {why}"))
+    Diagnostic::error(
+        codes::IMPORT_FILE,
+        at,
+        format!("cannot read `{path}`: {why}"),
+    )
 }
 
 pub fn unreadable_import(at: Span, written: &str, target: &str, why: &str) -> Diagnostic {
@@ -29,17 +33,17 @@ pub fn unreadable_import(at: Span, written: &str, target: &str, why: &str) -> Di
             paths.iter().map(String::as_str),
         ));
         return match near.first() {
-            Some(first) => error.fix(
-                format!("change to `{first}`"),
-                at,
-                format!("\"{first}\""),
-            ),
+            Some(first) => error.fix(format!("change to `{first}`"), at, format!("\"{first}\"")),
             None => error,
         };
     }
-    Diagnostic::error(codes::IMPORT_FILE, at, format!("cannot read `{target}`: {why}"))
-        .here("imported here")
-        .help("a path is relative to the folder of the file that imports it")
+    Diagnostic::error(
+        codes::IMPORT_FILE,
+        at,
+        format!("cannot read `{target}`: {why}"),
+    )
+    .here("imported here")
+    .help("a path is relative to the folder of the file that imports it")
 }
 
 pub fn path_not_plain(at: Span) -> Diagnostic {
@@ -122,12 +126,28 @@ pub fn not_exported<'a>(
         name.span,
         format!("`{file}` declares no `{}`", name.name),
     );
-    if let Some(binding) = modules.find(from, &name.name).filter(|found| found.imported) {
+    if let Some(imported) = imported_name(modules, from, name) {
         return error
-            .label(binding.span, "it is only imported there")
+            .label(imported, "it is only imported there")
             .help("import it from the file that declares it");
     }
     with_suggestion(error, name, candidates)
+}
+
+/// Where a file imports a name itself.
+fn imported_name(modules: &Modules, file: FileId, name: &Ident) -> Option<Span> {
+    modules.module(file).ast.items.iter().find_map(|item| {
+        let ItemKind::From { names, .. } = &item.kind else {
+            return None;
+        };
+        let bound = names
+            .iter()
+            .map(|entry| entry.alias.as_ref().unwrap_or(&entry.name));
+        bound
+            .filter(|bound| bound.name == name.name)
+            .map(|bound| bound.span)
+            .next()
+    })
 }
 
 /// A name that stands for nothing.

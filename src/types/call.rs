@@ -38,22 +38,19 @@ impl Checker<'_> {
             Form::Name(name) => self.callee_name(file, name),
             Form::Field(of, name) => match &of.kind {
                 Form::Name(space) => self.callee_member(file, space, name, callee.span),
-                _ => {
-                    self.report(errors::not_callable(callee.span));
-                    Callee::Lost
-                }
+                _ => Callee::Lost,
             },
-            Form::Error => Callee::Lost,
-            _ => {
-                self.report(errors::not_callable(callee.span));
-                Callee::Lost
-            }
+            // Whatever else stands before the parentheses has been reported by the parser.
+            _ => Callee::Lost,
         }
     }
 
     fn callee_name(&mut self, file: FileId, name: &ast::Ident) -> Callee {
         let builtin = builtins::find(&name.name);
-        let target = self.modules.find(file, &name.name).map(|found| found.target);
+        let target = self
+            .modules
+            .find(file, &name.name)
+            .map(|found| found.target);
         if let Some(Target::Decl(decl)) = target
             && let Some(effect) = effect(decl)
         {
@@ -76,9 +73,7 @@ impl Checker<'_> {
             }
             return Callee::Lost;
         }
-        let mut near = self
-            .modules
-            .names_of(file, &[Sort::Workflow, Sort::Action]);
+        let mut near = self.modules.names_of(file, &[Sort::Workflow, Sort::Action]);
         near.extend(builtins::ALL.iter().map(|builtin| builtin.name.to_owned()));
         self.report(errors::unknown_callee(name, &near));
         Callee::Lost
@@ -116,7 +111,9 @@ impl Checker<'_> {
 
     fn http(&mut self, name: &ast::Ident) -> Callee {
         let full = format!("http.{}", name.name);
-        let place = BUILTIN_ACTIONS.iter().position(|action| action.name == full);
+        let place = BUILTIN_ACTIONS
+            .iter()
+            .position(|action| action.name == full);
         match place {
             Some(place) => {
                 let first = self.tables.actions.len();

@@ -46,7 +46,7 @@ impl Checker<'_> {
             Form::Percent(value) => constant(Value::Percent(*value), Type::Percent),
             Form::Duration(value) => constant(Value::Duration(*value), Type::Duration),
             Form::String(text) => self.string(locals, text, want),
-            Form::Name(name) => self.name(locals, name),
+            Form::Name(name) => self.name(locals, name, want),
             Form::List(items) => self.list(locals, items, span, want),
             Form::Record(entries) => self.record(locals, entries, span, want),
             Form::Field(of, name) => self.field(locals, of, name, span),
@@ -77,7 +77,7 @@ impl Checker<'_> {
     }
 
     /// A name that stands for a value.
-    fn name(&mut self, locals: &mut Locals, name: &ast::Ident) -> Typed {
+    fn name(&mut self, locals: &mut Locals, name: &ast::Ident, want: Option<&Type>) -> Typed {
         let mut stage: Option<Local> = None;
         for local in locals.all(&name.name) {
             let hides = match local.kind {
@@ -100,34 +100,49 @@ impl Checker<'_> {
             }
             None => match stage {
                 Some(local) => of_local(&local, name.span),
-                None => self.unknown_name(locals, name),
+                None => self.unknown_name(locals, name, want),
             },
         }
     }
 
-    fn unknown_name(&mut self, locals: &Locals, name: &ast::Ident) -> Typed {
+    fn unknown_name(&mut self, locals: &Locals, name: &ast::Ident, want: Option<&Type>) -> Typed {
         let lost = locals.is_lost(&name.name) || self.modules.is_lost(locals.file, &name.name);
         if !lost {
             let error = match &*name.name {
                 "run" => errors::run_alone(name.span),
                 "failure" => errors::failure_outside(name.span),
                 _ => {
-                    let values = [
-                        Sort::Input,
-                        Sort::Let,
-                        Sort::Group,
-                        Sort::Secret,
-                        Sort::Service,
-                        Sort::Environment,
-                    ];
-                    let mut near = self.modules.names_of(locals.file, &values);
-                    near.extend(locals.names().map(String::from));
+                    let near = self.names_that_fit(locals, want.unwrap_or(&Type::Any));
                     errors::unknown_name(self, locals.file, name, &near)
                 }
             };
             self.report(error);
         }
         Typed::lost(name.span)
+    }
+
+    /// The names that stand for a value of the wanted type, as far as types are known.
+    fn names_that_fit(&self, locals: &Locals, want: &Type) -> Vec<String> {
+        let mut near: Vec<String> = locals
+            .visible()
+            .filter(|local| want.accepts(&local.ty))
+            .map(|local| local.name.to_string())
+            .collect();
+        let mut add = |sorts: &[Sort], fits: &dyn Fn(u32) -> bool| {
+            near.extend(self.modules.names_that(locals.file, &|decl| {
+                sorts.contains(&decl.sort) && fits(decl.index)
+            }));
+        };
+        add(&[Sort::Input, Sort::Let, Sort::Group], &|id| {
+            want.accepts(&self.known_type_of_global(id))
+        });
+        add(&[Sort::Secret], &|_| want.accepts(&Type::Secret));
+        add(&[Sort::Service], &|id| {
+            let kind = self.tables.services[id as usize].kind;
+            want.accepts(&self.tables.service_of(kind))
+        });
+        add(&[Sort::Environment], &|_| want.accepts(&Type::Environment));
+        near
     }
 
     /// The value that a name of a file stands for.
@@ -157,22 +172,22 @@ impl Checker<'_> {
                 constant(Value::Secret(parts.into()), Type::Secret)
             }
             Sort::Service => {
-                let ty = self.tables.service_of(self.tables.services[index as usize].kind);
+                let ty = self
+                    .tables
+                    .service_of(self.tables.services[index as usize].kind);
                 let id = ServiceId(index);
                 constant(Value::Service { id, at: None }, ty)
             }
-            Sort::Environment => constant(
-                Value::Environment(EnvironmentId(index)),
-                Type::Environment,
-            ),
+            Sort::Environment => {
+                constant(Value::Environment(EnvironmentId(index)), Type::Environment)
+            }
             Sort::Kind | Sort::Workflow | Sort::Action | Sort::Pipeline => {
                 let declared = self.modules.decls.site(decl).name.span;
                 let error = errors::not_a_value(name, sort.with_article(), declared);
                 let error = match sort {
-                    Sort::Workflow | Sort::Action => error.help(format!(
-                        "it is called by a statement: `{}(…)`",
-                        name.name
-                    )),
+                    Sort::Workflow | Sort::Action => {
+                        error.help(format!("it is called by a statement: `{}(…)`", name.name))
+                    }
                     _ => error,
                 };
                 self.report(error);
@@ -268,9 +283,8 @@ impl Checker<'_> {
         let mark = locals.mark();
         let late = self.is_late(locals, &list);
         let slot = locals.add(&var.name, var.span, of, late);
-        let cond = cond.map(|cond| {
-            Box::new(self.check(locals, cond, &Type::Bool, "the condition", None))
-        });
+        let cond =
+            cond.map(|cond| Box::new(self.check(locals, cond, &Type::Bool, "the condition", None)));
         let element = match want {
             Some(Type::List(of)) => Some(&**of),
             _ => None,
@@ -327,10 +341,12 @@ pub fn walk<'e>(expr: &'e Expr, see: &mut dyn FnMut(&'e Expr)) {
         see(expr);
         match &expr.kind {
             ExprKind::Const(_) | ExprKind::Local(_) | ExprKind::Global(_) | ExprKind::Run(_) => {}
-            ExprKind::Interpolate(parts) => open.extend(parts.iter().filter_map(|part| match part {
-                Part::Value(value) => Some(value),
-                Part::Text(_) => None,
-            })),
+            ExprKind::Interpolate(parts) => {
+                open.extend(parts.iter().filter_map(|part| match part {
+                    Part::Value(value) => Some(value),
+                    Part::Text(_) => None,
+                }))
+            }
             ExprKind::List(items) => open.extend(items.iter().map(|item| &item.value)),
             ExprKind::Record(entries) => open.extend(entries.iter().map(|(_, value)| value)),
             ExprKind::Field(of, _) | ExprKind::Star(of) | ExprKind::Unary(_, of) => open.push(of),

@@ -75,7 +75,10 @@ pub fn no_workflow(at: Span, kind: &Ident) -> Diagnostic {
     Diagnostic::error(
         codes::NO_WORKFLOW,
         at,
-        format!("nothing says how services of kind `{}` are deployed", kind.name),
+        format!(
+            "nothing says how services of kind `{}` are deployed",
+            kind.name
+        ),
     )
     .label(kind.span, "the kind has no `deploy using`")
     .help("name a workflow: `deploy … to … using WORKFLOW`")
@@ -122,7 +125,11 @@ pub fn stage_misplaced(at: Span, place: Place, in_workflow: bool) -> Option<Diag
         )
     };
     if let Some(step) = place.step {
-        return Some(error("a step").label(step, "the step").help("use `serial { … }`"));
+        return Some(
+            error("a step")
+                .label(step, "the step")
+                .help("use `serial { … }`"),
+        );
     }
     if let Some(stage) = place.stage {
         return Some(
@@ -441,7 +448,9 @@ pub fn nested_deployment(at: Span, way: &[(&str, Span)]) -> Diagnostic {
             },
         );
     }
-    error.help("a deployment is one service on one infrastructure: deploy the other one from the pipeline")
+    error.help(
+        "a deployment is one service on one infrastructure: deploy the other one from the pipeline",
+    )
 }
 
 /// A test without `start`.
@@ -462,6 +471,16 @@ pub fn computed_pattern(at: Span) -> Diagnostic {
     Diagnostic::error(codes::COMPUTED, at, "this text cannot be computed")
         .here("has an interpolation")
         .help("write the text out")
+}
+
+/// A group that names an infrastructure twice.
+pub fn twice_in_group(at: Span, group: &Name, item: &str) -> Diagnostic {
+    Diagnostic::error(
+        codes::REPEATED_IN_GROUP,
+        at,
+        format!("group `{group}` names `{item}` twice"),
+    )
+    .help("name each infrastructure once; `.*` names all of an environment")
 }
 
 /// A default that breaks the rule of its input.

@@ -29,6 +29,7 @@ enum Key {
 /// The scope of constants.
 pub(super) struct Facts<'p> {
     program: &'p Program,
+    circles: bool,
     /// `None` while a value is being found.
     known: RefCell<HashMap<Key, Option<Result<Value, Halt>>>>,
     locals: RefCell<HashMap<Slot, Value>>,
@@ -40,9 +41,11 @@ pub(super) struct Facts<'p> {
 }
 
 impl<'p> Facts<'p> {
-    pub fn new(program: &'p Program) -> Self {
+    /// `circles` is whether definitions that need themselves have been reported already.
+    pub fn new(program: &'p Program, circles: bool) -> Self {
         Self {
             program,
+            circles,
             known: RefCell::default(),
             locals: RefCell::default(),
             supposed: None,
@@ -71,6 +74,7 @@ impl<'p> Facts<'p> {
     fn defined(&self, key: Key, expr: &Expr, at: Span) -> Result<Value, Halt> {
         match self.known.borrow().get(&key) {
             Some(Some(found)) => return found.clone(),
+            Some(None) if self.circles => return Err(Halt::Unknown),
             Some(None) => return Err(circle(at).into()),
             None => {}
         }
@@ -104,7 +108,13 @@ impl<'p> Facts<'p> {
         found
     }
 
-    fn service(&self, id: ServiceId, at: Option<InfrastructureId>, name: &Name, span: Span) -> Found {
+    fn service(
+        &self,
+        id: ServiceId,
+        at: Option<InfrastructureId>,
+        name: &Name,
+        span: Span,
+    ) -> Found {
         let service = self.program.services.get(id.0 as usize)?;
         let kind = self.program.kinds.get(service.kind as usize)?;
         match &**name {
@@ -130,7 +140,10 @@ impl<'p> Facts<'p> {
 
     fn infrastructure(&self, id: InfrastructureId, name: &Name, span: Span) -> Found {
         let place = self.program.infrastructures.get(id.0 as usize)?;
-        let environment = self.program.environments.get(place.environment.0 as usize)?;
+        let environment = self
+            .program
+            .environments
+            .get(place.environment.0 as usize)?;
         match &**name {
             "name" => return Some(Ok(Value::String(place.name.clone()))),
             "environment" => return Some(Ok(Value::Environment(place.environment))),
@@ -195,7 +208,11 @@ fn circle(at: Span) -> Diagnostic {
 
 impl Scope for Facts<'_> {
     fn local(&self, slot: Slot) -> Result<Value, Halt> {
-        self.locals.borrow().get(&slot).cloned().ok_or(Halt::Unknown)
+        self.locals
+            .borrow()
+            .get(&slot)
+            .cloned()
+            .ok_or(Halt::Unknown)
     }
 
     fn global(&self, id: GlobalId) -> Result<Value, Halt> {
@@ -231,7 +248,9 @@ impl Scope for Facts<'_> {
 
     fn display(&self, value: &Value) -> String {
         let name = match value {
-            Value::Service { id, .. } => self.program.services.get(id.0 as usize).map(|of| &of.name),
+            Value::Service { id, .. } => {
+                self.program.services.get(id.0 as usize).map(|of| &of.name)
+            }
             Value::Environment(id) => self
                 .program
                 .environments

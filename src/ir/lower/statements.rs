@@ -169,11 +169,7 @@ impl Lower<'_> {
                     body: self.block(body, place, block),
                 }
             }
-            Form::Ignore
-            | Form::Rollback(_)
-            | Form::Abort
-            | Form::Retry(_)
-            | Form::Ask { .. } => {
+            Form::Ignore | Form::Rollback(_) | Form::Abort | Form::Retry(_) | Form::Ask { .. } => {
                 // The last statement of a failure handler does not come here.
                 self.check
                     .report(errors::verdict_misplaced(stmt.head, place.handler));
@@ -216,13 +212,16 @@ impl Lower<'_> {
             rollback_stage: Some(stmt.head),
             ..place
         };
+        let around = body.deployed.take();
         let kind = StmtKind::Stage {
             name: name.name.clone(),
             body: self.block(body, inside, block),
         };
+        let (service, target) = std::mem::replace(&mut body.deployed, around)
+            .unwrap_or((Type::Service(None), Type::Infrastructure(None)));
         let ty = Type::record([
-            ("services", Type::list(Type::Service(None))),
-            ("infrastructures", Type::list(Type::Infrastructure(None))),
+            ("services", Type::list(service)),
+            ("infrastructures", Type::list(target)),
         ]);
         let slot = body.locals.slot(false);
         body.locals
@@ -286,7 +285,7 @@ impl Lower<'_> {
                 slot
             }
         };
-        body.last_values.insert(slot);
+        body.last_values.insert(slot, span);
         let value = crate::eval::Expr {
             kind: crate::eval::ExprKind::Local(slot),
             span,
@@ -296,7 +295,9 @@ impl Lower<'_> {
 
     /// A key is shown to people, so it must be something that can be shown.
     fn barrier_key(&mut self, body: &mut Body, key: &ast::Expr) -> crate::eval::Expr {
-        let typed = self.check.plain(&mut body.locals, key, "the key of a barrier");
+        let typed = self
+            .check
+            .plain(&mut body.locals, key, "the key of a barrier");
         let fits = typed.ty.interpolates()
             || matches!(
                 typed.ty,
@@ -336,7 +337,8 @@ impl Lower<'_> {
             }
             (Some(value), Type::Nothing) => {
                 let typed = self.check.expr(&mut body.locals, value, None);
-                self.check.report(errors::return_something(value.span, &typed.ty));
+                self.check
+                    .report(errors::return_something(value.span, &typed.ty));
                 None
             }
             (Some(value), want) => {

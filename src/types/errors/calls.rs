@@ -71,7 +71,11 @@ pub fn too_many(what: &str, at: Span, params: &[Parameter]) -> Diagnostic {
 /// Arguments that are missing.
 pub fn missing_arguments(what: &str, at: Span, missing: &[&Parameter]) -> Diagnostic {
     let names: Vec<&str> = missing.iter().map(|param| param.name.as_str()).collect();
-    let word = if names.len() == 1 { "argument" } else { "arguments" };
+    let word = if names.len() == 1 {
+        "argument"
+    } else {
+        "arguments"
+    };
     let mut error = Diagnostic::error(
         codes::ARGUMENTS,
         at,
@@ -92,12 +96,6 @@ pub fn misfit(at: Span, what: &str, wanted: &str, ty: &Type) -> Diagnostic {
         at,
         format!("{what} takes {wanted} here, but this is `{ty}`"),
     )
-}
-
-/// Parentheses behind something that is no name.
-pub fn not_callable(at: Span) -> Diagnostic {
-    Diagnostic::error(codes::ACCESS, at, "this cannot be called")
-        .help("only functions, workflows and actions are called, by their names")
 }
 
 /// A call of something that does not exist.
