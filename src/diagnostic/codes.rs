@@ -55,7 +55,9 @@ impl Code {
 
     /// All codes, in order.
     pub fn all() -> impl Iterator<Item = Self> {
-        PAGES.iter().map(|(code, _)| *code)
+        let mut codes: Vec<Self> = PAGES.iter().map(|(code, _)| *code).collect();
+        codes.sort();
+        codes.into_iter()
     }
 }
 
@@ -173,7 +175,6 @@ codes! {
 
     /// A pipeline with more statements than can be planned.
     PIPELINE_TOO_LARGE = "E0501";
-
     /// A deployment inside another.
     DEPLOY_INSIDE = "E0502";
     /// A workflow that calls itself.
