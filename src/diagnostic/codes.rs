@@ -99,7 +99,7 @@ codes! {
     /// A name that the other file does not declare.
     NOT_EXPORTED = "E0206";
     /// A name that the language needs itself.
-    RESERVED = "E0207";
+    TAKEN = "E0207";
     /// Inputs of one name in two files.
     INPUT_TWICE = "E0208";
     /// A definition that needs itself.
@@ -140,7 +140,7 @@ codes! {
     /// A workflow that cannot deploy.
     DEPLOY_WORKFLOW = "E0316";
     /// Expressions too deep in one another.
-    TOO_DEEP = "E0317";
+    DEEP_EXPRESSION = "E0317";
     /// A text that must be written out.
     COMPUTED = "E0318";
     /// A default that breaks its own rule.
@@ -323,5 +323,5 @@ codes! {
     /// A clause that stands twice.
     TWICE = "E0124";
     /// A call that is not written like one.
-    CALL = "E0125";
+    CALLEE = "E0125";
 }
