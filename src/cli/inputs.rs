@@ -6,26 +6,8 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
 use super::files::Disk;
-use crate::source::Name;
+use crate::plan::{Asked, Raw};
 use crate::world::Files;
-
-/// A value as the caller gave it, before it is fitted to a type.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Raw {
-    /// Text from the command line.
-    Text(String),
-    /// A value from a file.
-    Json(Value),
-}
-
-/// What the caller gave, each name in the order of its first mention.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Given {
-    /// Values for inputs. The command line stands above files, a later file above an earlier one.
-    pub inputs: IndexMap<Name, Raw>,
-    /// Values for fields, by path: `checkout.replicas`, `prod.eu.context`.
-    pub set: IndexMap<Name, String>,
-}
 
 /// The arguments of every command that takes inputs.
 #[derive(Debug, Clone, Default, Args)]
@@ -44,16 +26,20 @@ pub struct InputArguments {
 }
 
 impl InputArguments {
-    /// All values together. The error is one sentence for each mistake.
-    pub fn read(&self) -> Result<Given, Vec<String>> {
-        let mut given = Given::default();
+    /// What is asked of a program: all values together. The command line stands above files, a
+    /// later file above an earlier one. The error is one sentence for each mistake.
+    pub fn read(&self, pipeline: Option<&str>) -> Result<Asked, Vec<String>> {
+        let mut asked = Asked {
+            pipeline: pipeline.map(String::from),
+            ..Asked::default()
+        };
         let mut mistakes = Vec::new();
         for path in &self.files {
             match Disk.read(path).and_then(|text| parse(path, &text)) {
-                Ok(values) => given.inputs.extend(
+                Ok(values) => asked.inputs.extend(
                     values
                         .into_iter()
-                        .map(|(name, value)| (Name::from(name), Raw::Json(value))),
+                        .map(|(name, value)| (name, Raw::Json(value))),
                 ),
                 Err(why) => mistakes.push(format!("cannot read inputs from `{path}`: {why}")),
             }
@@ -66,13 +52,13 @@ impl InputArguments {
         }
         for (name, text) in &self.inputs {
             let raw = Raw::Text(text.clone());
-            given.inputs.insert(Name::from(name.as_str()), raw);
+            asked.inputs.insert(name.clone(), raw);
         }
         for (path, text) in &self.set {
-            given.set.insert(Name::from(path.as_str()), text.clone());
+            asked.fields.insert(path.clone(), text.clone());
         }
         match mistakes.is_empty() {
-            true => Ok(given),
+            true => Ok(asked),
             false => Err(mistakes),
         }
     }
@@ -368,16 +354,14 @@ mod tests {
             ],
             set: vec![(String::from("a.b"), String::from("9"))],
         };
-        let given = arguments.read().expect("no mistakes");
-        let inputs: Vec<(&str, &Raw)> = given
-            .inputs
-            .iter()
-            .map(|(name, raw)| (name.as_ref(), raw))
-            .collect();
-        let text = Raw::Text(String::from("v3"));
-        let number = Raw::Json(json!(2));
-        assert_eq!(inputs, [("tag", &text), ("n", &number)]);
-        assert_eq!(given.set.get("a.b").map(String::as_str), Some("9"));
+        let asked = arguments.read(Some("release")).expect("no mistakes");
+        let inputs = Vec::from_iter(asked.inputs);
+        let tag = (String::from("tag"), Raw::Text(String::from("v3")));
+        let number = (String::from("n"), Raw::Json(json!(2)));
+        assert_eq!(inputs, [tag, number]);
+        let field = (String::from("a.b"), String::from("9"));
+        assert_eq!(Vec::from_iter(asked.fields), [field]);
+        assert_eq!(asked.pipeline.as_deref(), Some("release"));
     }
 
     #[test]
@@ -389,8 +373,8 @@ mod tests {
             set: twice("a.b"),
         };
         assert_eq!(
-            arguments.read(),
-            Err(vec![
+            arguments.read(None).err(),
+            Some(vec![
                 String::from("cannot read inputs from `/nowhere/a.json`: no such file"),
                 String::from("`-i tag=…` is given more than once"),
                 String::from("`--set a.b=…` is given more than once"),
