@@ -5,10 +5,11 @@ use super::arguments::{Check, Format};
 use super::exit::Exit;
 use super::files::{self, Disk};
 use super::output::Output;
+use crate::compile::{Compilation, compile};
 use crate::diagnostic::render::{Style, clean, render};
-use crate::diagnostic::{Diagnostic, Severity, github, json, sarif};
+use crate::diagnostic::{Diagnostic, github, json, sarif};
+use crate::ir::Program;
 use crate::source::Sources;
-use crate::syntax::{self, ast};
 use crate::world::Files;
 
 pub(super) fn run(arguments: &Check, output: &mut Output) -> Exit {
@@ -20,28 +21,41 @@ pub(super) fn run(arguments: &Check, output: &mut Output) -> Exit {
         Ok(text) => text,
         Err(why) => return refuse(files::cannot_read(&path, &why), arguments.format, output),
     };
-    let mut sources = Sources::default();
-    let file = sources.add(path.as_str(), text.as_str());
-    let parse = syntax::parse(file, &text);
-    let text = write(
-        &parse.diagnostics,
-        &sources,
-        arguments.format,
-        output.stdout_style(),
-    );
-    output.print(&text);
-    let wrong = |diagnostic: &Diagnostic| diagnostic.severity == Severity::Error;
-    if parse.diagnostics.iter().any(wrong) {
-        return Exit::Refused;
+    let files = Opened {
+        path: &path,
+        text: &text,
+    };
+    let Compilation {
+        sources,
+        program,
+        diagnostics,
+    } = compile(&files, &path);
+    let style = output.stdout_style();
+    output.print(&write(&diagnostics, &sources, arguments.format, style));
+    match program {
+        Some(program) => {
+            if diagnostics.is_empty() && arguments.format == Format::Text {
+                output.print(&format!("{} is fine: {}\n", clean(&path), counts(&program)));
+            }
+            Exit::Succeeded
+        }
+        None => Exit::Refused,
     }
-    if parse.diagnostics.is_empty() && arguments.format == Format::Text {
-        output.print(&format!(
-            "{} is fine: {}\n",
-            clean(&path),
-            counts(&parse.file)
-        ));
+}
+
+/// Files on disk, but for the one that has been read already.
+struct Opened<'a> {
+    path: &'a str,
+    text: &'a str,
+}
+
+impl Files for Opened<'_> {
+    fn read(&self, path: &str) -> Result<String, String> {
+        match path == self.path {
+            true => Ok(self.text.to_string()),
+            false => Disk.read(path),
+        }
     }
-    Exit::Succeeded
 }
 
 /// A mistake that leaves nothing to check. Tools get it in their format, people as an error.
@@ -70,21 +84,12 @@ fn write(diagnostics: &[Diagnostic], sources: &Sources, format: Format, style: S
     }
 }
 
-/// `1 pipeline, 3 services, 4 infrastructures`: what the file declares.
-fn counts(file: &ast::File) -> String {
-    let (mut pipelines, mut services, mut infrastructures) = (0, 0, 0);
-    for item in &file.items {
-        match &item.kind {
-            ast::ItemKind::Pipeline { .. } => pipelines += 1,
-            ast::ItemKind::Service { .. } => services += 1,
-            ast::ItemKind::Environment(place) => infrastructures += place.infrastructures.len(),
-            _ => {}
-        }
-    }
+/// `1 pipeline, 3 services, 4 infrastructures`: what the program declares.
+fn counts(program: &Program) -> String {
     let counted = [
-        (pipelines, "pipeline"),
-        (services, "service"),
-        (infrastructures, "infrastructure"),
+        (program.pipelines.len(), "pipeline"),
+        (program.services.len(), "service"),
+        (program.infrastructures.len(), "infrastructure"),
     ];
     let counted = counted.map(|(count, word)| {
         let end = if count == 1 { "" } else { "s" };
