@@ -3,58 +3,38 @@
 
 use super::arguments::{Check, Format};
 use super::exit::Exit;
-use super::files::{self, Disk};
+use super::files;
 use super::output::Output;
 use crate::compile::{Compilation, compile};
 use crate::diagnostic::render::{Style, clean, render};
 use crate::diagnostic::{Diagnostic, github, json, sarif};
 use crate::ir::Program;
 use crate::source::Sources;
-use crate::world::Files;
 
 pub(super) fn run(arguments: &Check, output: &mut Output) -> Exit {
-    let path = match files::choose(arguments.file.file.as_deref()) {
-        Ok(path) => path,
+    let opened = match files::open(arguments.file.file.as_deref()) {
+        Ok(opened) => opened,
         Err(mistake) => return refuse(mistake, arguments.format, output),
-    };
-    let text = match Disk.read(&path) {
-        Ok(text) => text,
-        Err(why) => return refuse(files::cannot_read(&path, &why), arguments.format, output),
-    };
-    let files = Opened {
-        path: &path,
-        text: &text,
     };
     let Compilation {
         sources,
         program,
         diagnostics,
-    } = compile(&files, &path);
+    } = compile(&opened, &opened.path);
     let style = output.stdout_style();
     output.print(&write(&diagnostics, &sources, arguments.format, style));
     match program {
         Some(program) => {
             if diagnostics.is_empty() && arguments.format == Format::Text {
-                output.print(&format!("{} is fine: {}\n", clean(&path), counts(&program)));
+                output.print(&format!(
+                    "{} is fine: {}\n",
+                    clean(&opened.path),
+                    counts(&program)
+                ));
             }
             Exit::Succeeded
         }
         None => Exit::Refused,
-    }
-}
-
-/// Files on disk, but for the one that has been read already.
-struct Opened<'a> {
-    path: &'a str,
-    text: &'a str,
-}
-
-impl Files for Opened<'_> {
-    fn read(&self, path: &str) -> Result<String, String> {
-        match path == self.path {
-            true => Ok(self.text.to_string()),
-            false => Disk.read(path),
-        }
     }
 }
 

@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
 use super::files::Disk;
+use crate::diagnostic::{Diagnostic, codes};
 use crate::plan::{Asked, Raw};
 use crate::world::Files;
 
@@ -27,8 +28,8 @@ pub struct InputArguments {
 
 impl InputArguments {
     /// What is asked of a program: all values together. The command line stands above files, a
-    /// later file above an earlier one. The error is one sentence for each mistake.
-    pub fn read(&self, pipeline: Option<&str>) -> Result<Asked, Vec<String>> {
+    /// later file above an earlier one. All mistakes come together.
+    pub fn read(&self, pipeline: Option<&str>) -> Result<Asked, Vec<Diagnostic>> {
         let mut asked = Asked {
             pipeline: pipeline.map(String::from),
             ..Asked::default()
@@ -41,14 +42,17 @@ impl InputArguments {
                         .into_iter()
                         .map(|(name, value)| (name, Raw::Json(value))),
                 ),
-                Err(why) => mistakes.push(format!("cannot read inputs from `{path}`: {why}")),
+                Err(why) => {
+                    let message = format!("cannot read inputs from `{path}`: {why}");
+                    mistakes.push(Diagnostic::without_place(codes::INPUTS_FILE, message));
+                }
             }
         }
         for name in repeated(&self.inputs) {
-            mistakes.push(format!("`-i {name}=…` is given more than once"));
+            mistakes.push(twice(format!("`-i {name}=…` is given more than once")));
         }
         for name in repeated(&self.set) {
-            mistakes.push(format!("`--set {name}=…` is given more than once"));
+            mistakes.push(twice(format!("`--set {name}=…` is given more than once")));
         }
         for (name, text) in &self.inputs {
             let raw = Raw::Text(text.clone());
@@ -62,6 +66,11 @@ impl InputArguments {
             false => Err(mistakes),
         }
     }
+}
+
+/// The mistake of giving two values where one can hold.
+fn twice(message: String) -> Diagnostic {
+    Diagnostic::without_place(codes::GIVEN_TWICE, message).help("leave out all but one")
 }
 
 /// `name=value`; the value is everything after the first `=`.
@@ -372,13 +381,15 @@ mod tests {
             files: vec![String::from("/nowhere/a.json")],
             set: twice("a.b"),
         };
+        let mistakes = arguments.read(None).expect_err("three mistakes");
+        let messages: Vec<&str> = mistakes.iter().map(|it| it.message.as_str()).collect();
         assert_eq!(
-            arguments.read(None).err(),
-            Some(vec![
-                String::from("cannot read inputs from `/nowhere/a.json`: no such file"),
-                String::from("`-i tag=…` is given more than once"),
-                String::from("`--set a.b=…` is given more than once"),
-            ])
+            messages,
+            [
+                "cannot read inputs from `/nowhere/a.json`: no such file",
+                "`-i tag=…` is given more than once",
+                "`--set a.b=…` is given more than once",
+            ]
         );
     }
 }
