@@ -34,3 +34,6 @@ pub fn compile(files: &dyn Files, path: &str) -> Compilation {
         diagnostics,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -140,17 +140,23 @@ impl Modules {
     /// The names of a file that stand for declarations of these sorts, also those that must be
     /// written with a namespace.
     pub fn names_of(&self, file: FileId, sorts: &[Sort]) -> Vec<String> {
+        self.names_that(file, &|decl| sorts.contains(&decl.sort))
+    }
+
+    /// The names of a file that stand for declarations that fit, also those that must be written
+    /// with a namespace.
+    pub fn names_that(&self, file: FileId, fits: &dyn Fn(Decl) -> bool) -> Vec<String> {
         let mut found = Vec::new();
         for (name, binding) in &self.module(file).names {
             match binding.target {
-                Target::Decl(decl) if sorts.contains(&decl.sort) => found.push(name.to_string()),
+                Target::Decl(decl) if fits(decl) => found.push(name.to_string()),
                 Target::Namespace(space) => {
                     let members = self.module(space).names.iter();
                     found.extend(
                         members
                             .filter(|(_, member)| !member.imported)
                             .filter(|(_, member)| {
-                                matches!(member.target, Target::Decl(decl) if sorts.contains(&decl.sort))
+                                matches!(member.target, Target::Decl(decl) if fits(decl))
                             })
                             .map(|(member, _)| format!("{name}.{member}")),
                     );

@@ -70,7 +70,10 @@ fn convert(checker: &Checker<'_>, error: Diagnostic, typed: &Typed, want: &Type)
             .help("its name is a text")
             .fix("take its name", span, format!("{text}.name")),
         (Type::String, have) if have.interpolates() => {
-            let inside = format!("\"${{{text}}}\"");
+            let inside = match typed.expr.as_const() {
+                Some(Value::Int(_) | Value::Float(_) | Value::Bool(_)) => format!("\"{text}\""),
+                _ => format!("\"${{{text}}}\""),
+            };
             error
                 .help(format!("make it a text: `{inside}`"))
                 .fix("put it into a text", span, inside)
@@ -84,7 +87,7 @@ fn convert(checker: &Checker<'_>, error: Diagnostic, typed: &Typed, want: &Type)
                 Some(Value::String(inner)) if looks_like(want, inner) => error
                     .help("write it without quotes")
                     .fix("remove the quotes", span, &**inner),
-                _ if *want == Type::Int || *want == Type::Float => {
+                None if *want == Type::Int || *want == Type::Float => {
                     error.help(format!("convert it: `{want}({text})`"))
                 }
                 _ => error,
@@ -138,6 +141,7 @@ fn looks_like(want: &Type, text: &str) -> bool {
 fn a(ty: &Type) -> String {
     match ty {
         Type::Any => String::from("a value"),
+        Type::List(of) if **of == Type::Any => String::from("a list"),
         ty => format!("`{ty}`"),
     }
 }

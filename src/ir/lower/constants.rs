@@ -3,11 +3,11 @@
 
 use std::collections::HashSet;
 
-use crate::diagnostic::Diagnostics;
-use crate::eval::{Expr, ExprKind, GlobalId, Halt, eval};
+use crate::diagnostic::{Diagnostics, codes};
+use crate::eval::{Expr, ExprKind, GlobalId, Halt, Scope, eval};
 use crate::ir::{Block, GlobalSource, Override, Program, Stmt, StmtKind, WorkflowUse};
 use crate::types::walk;
-use crate::value::{Type, Value, text};
+use crate::value::{Key, Type, Value, text};
 
 use super::facts::Facts;
 use super::{errors, visit};
@@ -58,10 +58,12 @@ impl Range {
 
 /// Reports the faults of all constants.
 pub(super) fn check(program: &Program, bounded: &[Bounded], diagnostics: &mut Diagnostics) {
-    let facts = Facts::new(program);
+    let circles = diagnostics.has(codes::CIRCLE);
+    let facts = Facts::new(program, circles);
     let mut constants = Constants { facts, diagnostics };
     constants.globals(program);
     constants.declarations(program);
+    constants.groups(program);
     for workflow in &program.workflows {
         for param in &workflow.params {
             constants.all(param.default.iter());
@@ -150,6 +152,23 @@ impl Constants<'_, '_> {
         for infrastructure in &program.infrastructures {
             self.all(infrastructure.fields.values());
             self.overrides(&infrastructure.overrides);
+        }
+    }
+
+    /// A group names each infrastructure once.
+    fn groups(&mut self, program: &Program) {
+        for group in &program.groups {
+            let Ok(Value::List(items)) = eval(&group.value, &self.facts) else {
+                continue;
+            };
+            let mut seen = HashSet::new();
+            for item in items.iter() {
+                if !seen.insert(Key(item)) {
+                    let name = self.facts.display(item);
+                    let error = errors::twice_in_group(group.value.span, &group.name, &name);
+                    self.diagnostics.push(error);
+                }
+            }
         }
     }
 

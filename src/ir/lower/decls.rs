@@ -337,6 +337,7 @@ impl Lower<'_> {
     /// All pipelines are checked; those that the first file declares or imports can be run.
     pub(super) fn pipelines(&mut self) -> Vec<Pipeline> {
         let modules = self.check.modules;
+        self.calls.settle();
         let mut all: Vec<Pipeline> = Vec::new();
         for site in &modules.decls.pipelines {
             let item = modules.item(site);

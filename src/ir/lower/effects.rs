@@ -209,6 +209,9 @@ impl Lower<'_> {
                     .check
                     .arguments(&mut body.locals, &what, &params, args, span);
                 self.calls.call(body.workflow, id, callee);
+                if self.calls.deploys(id) {
+                    body.deploys(&Type::Service(None), &Type::Infrastructure(None));
+                }
                 let call = WorkflowUse {
                     workflow: WorkflowId(id),
                     args: bound.exprs(),

@@ -473,6 +473,16 @@ pub fn computed_pattern(at: Span) -> Diagnostic {
         .help("write the text out")
 }
 
+/// A group that names an infrastructure twice.
+pub fn twice_in_group(at: Span, group: &Name, item: &str) -> Diagnostic {
+    Diagnostic::error(
+        codes::REPEATED_IN_GROUP,
+        at,
+        format!("group `{group}` names `{item}` twice"),
+    )
+    .help("name each infrastructure once; `.*` names all of an environment")
+}
+
 /// A default that breaks the rule of its input.
 pub fn default_breaks_rule(default: Span, rule: Span, name: &Name) -> Diagnostic {
     Diagnostic::error(

@@ -29,6 +29,7 @@ enum Key {
 /// The scope of constants.
 pub(super) struct Facts<'p> {
     program: &'p Program,
+    circles: bool,
     /// `None` while a value is being found.
     known: RefCell<HashMap<Key, Option<Result<Value, Halt>>>>,
     locals: RefCell<HashMap<Slot, Value>>,
@@ -40,9 +41,11 @@ pub(super) struct Facts<'p> {
 }
 
 impl<'p> Facts<'p> {
-    pub fn new(program: &'p Program) -> Self {
+    /// `circles` is whether definitions that need themselves have been reported already.
+    pub fn new(program: &'p Program, circles: bool) -> Self {
         Self {
             program,
+            circles,
             known: RefCell::default(),
             locals: RefCell::default(),
             supposed: None,
@@ -71,6 +74,7 @@ impl<'p> Facts<'p> {
     fn defined(&self, key: Key, expr: &Expr, at: Span) -> Result<Value, Halt> {
         match self.known.borrow().get(&key) {
             Some(Some(found)) => return found.clone(),
+            Some(None) if self.circles => return Err(Halt::Unknown),
             Some(None) => return Err(circle(at).into()),
             None => {}
         }
