@@ -339,7 +339,7 @@ pub(super) fn chained(span: Span, first: Span) -> Diagnostic {
 /// A call of something that is no name.
 pub(super) fn callee(span: Span) -> Diagnostic {
     error(
-        codes::CALL,
+        codes::CALLEE,
         span,
         "only a name or `namespace.name` can be called",
     )
@@ -348,7 +348,7 @@ pub(super) fn callee(span: Span) -> Diagnostic {
 /// `f(1: 2)`
 pub(super) fn argument_name(span: Span) -> Diagnostic {
     error(
-        codes::CALL,
+        codes::CALLEE,
         span,
         "before `:` stands the name of a parameter",
     )
