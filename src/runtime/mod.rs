@@ -1,5 +1,7 @@
 //! The real world behind a run: processes, connections, secrets.
 //! It does not know how programs are written or checked.
 
+pub mod connection;
+pub mod process;
 pub mod redact;
 pub mod secrets;
