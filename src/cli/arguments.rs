@@ -3,6 +3,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::inputs::InputArguments;
 use super::terminal::Color;
 
 const EXIT_CODES: &str = "\
@@ -36,6 +37,8 @@ pub(super) struct Arguments {
 pub(super) enum Command {
     /// Look for mistakes in a file, without running anything.
     Check(Check),
+    /// Run a pipeline.
+    Run(Run),
     /// Explain an error code, or list all of them.
     Explain(Explain),
 }
@@ -46,6 +49,46 @@ pub(super) struct FileArgument {
     /// The file; may be left out where the folder has one `.deploy` file.
     #[arg(value_name = "FILE")]
     pub(super) file: Option<String>,
+}
+
+/// What a command that binds inputs works on.
+#[derive(Debug, Args)]
+pub(super) struct Target {
+    #[command(flatten)]
+    pub(super) file: FileArgument,
+
+    /// The pipeline; may be left out where the file has only one.
+    #[arg(value_name = "PIPELINE")]
+    pub(super) pipeline: Option<String>,
+
+    #[command(flatten)]
+    pub(super) inputs: InputArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    #[command(flatten)]
+    pub(super) target: Target,
+
+    /// How to show the run; `auto` is `live` on a terminal and `plain` elsewhere.
+    #[arg(long, value_name = "FORMAT", default_value = "auto")]
+    pub(super) format: RunFormat,
+
+    /// Say yes to every approval.
+    #[arg(long)]
+    pub(super) yes: bool,
+
+    /// Run at most this many commands at once.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) max: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum RunFormat {
+    Auto,
+    Live,
+    Plain,
+    Json,
 }
 
 #[derive(Debug, Args)]

@@ -9,6 +9,8 @@ pub mod files;
 pub mod inputs;
 mod output;
 mod page;
+mod prepare;
+mod run;
 mod terminal;
 
 use std::process::ExitCode;
@@ -35,6 +37,7 @@ fn run(command: Command, output: &mut Output) -> Exit {
     match command {
         Command::Check(check) => check::run(&check, output),
         Command::Explain(explain) => explain::run(&explain, output),
+        Command::Run(run) => run::run(&run, output),
     }
 }
 

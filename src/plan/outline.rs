@@ -92,6 +92,14 @@ impl Outline {
     }
 }
 
+impl Outline {
+    /// The stages outside loops, with how many deployments each has.
+    pub fn stages(&self) -> impl Iterator<Item = (&str, u64)> {
+        let stages = self.items.iter().filter(|item| item.kind == "stage");
+        stages.map(|item| (item.label.as_str(), item.deployments))
+    }
+}
+
 struct Maker<'a> {
     walk: Walk<'a>,
     plan: &'a Plan,

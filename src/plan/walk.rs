@@ -9,6 +9,7 @@ use super::facts::{RunFacts, Sight};
 use super::grid::{Axes, Position};
 use super::locals::Locals;
 use super::tree::{Node, Seq, Tree, TreeId};
+use crate::diagnostic::{Diagnostic, codes};
 use crate::eval::{Expr, Halt};
 use crate::ir::{Matrix, StmtKind, Workflow, WorkflowUse};
 use crate::source::Name;
@@ -363,6 +364,7 @@ impl<'a> Walk<'a> {
             Some(using) => (Some(using), locals.clone()),
             None => (own.or_else(|| kind?.deploy.as_ref()), Locals::default()),
         };
+        self.check_kinds(node, service, target)?;
         let using = using.ok_or(Halt::Unknown)?;
         let workflow = self.workflow(using);
         let mut inside = Locals::default();
@@ -391,6 +393,42 @@ impl<'a> Walk<'a> {
             body,
             locals: inside,
         })
+    }
+
+    /// A service and an infrastructure of one kind: where the types could not say, this does.
+    fn check_kinds(
+        &self,
+        node: &Node,
+        service: ServiceId,
+        target: InfrastructureId,
+    ) -> Result<(), Halt> {
+        let program = &self.bound.program;
+        let of = program.services.get(service.0 as usize).map(|it| it.kind);
+        let to = program
+            .infrastructures
+            .get(target.0 as usize)
+            .map(|it| it.kind);
+        if of == to {
+            return Ok(());
+        }
+        let kind = |id: Option<u32>| {
+            id.and_then(|id| program.kinds.get(id as usize))
+                .map_or("?", |kind| &*kind.name)
+        };
+        let service = self.display(&Value::Service {
+            id: service,
+            at: None,
+        });
+        let target = self.display(&Value::Infrastructure(target));
+        let message = format!(
+            "`{service}` is of kind `{}`, but `{target}` is of kind `{}`",
+            kind(of),
+            kind(to),
+        );
+        let diagnostic = Diagnostic::error(codes::KINDS, node.stmt.span, message)
+            .here("deployed here")
+            .help("a service can only be deployed to infrastructures of its own kind");
+        Err(diagnostic.into())
     }
 
     fn workflow(&self, using: &WorkflowUse) -> Option<&'a Workflow> {

@@ -83,7 +83,7 @@ pub fn duplicate(second: &Ident, first: Span) -> Diagnostic {
 /// A name that the language itself needs.
 pub fn reserved(name: &Ident, why: &str) -> Diagnostic {
     Diagnostic::error(
-        codes::RESERVED,
+        codes::TAKEN,
         name.span,
         format!("`{}` cannot be declared: {why}", name.name),
     )

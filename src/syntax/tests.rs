@@ -15,3 +15,14 @@ fn valid_files_give_no_diagnostics() {
         assert_eq!(parsed.diagnostics, []);
     }
 }
+
+#[test]
+fn sizes() {
+    println!(
+        "expr {} stmt {} item {} string {}",
+        size_of::<ast::Expr>(),
+        size_of::<ast::Stmt>(),
+        size_of::<ast::Item>(),
+        size_of::<ast::StringLit>()
+    );
+}

@@ -121,7 +121,9 @@ impl Lower<'_> {
                     0 => matches!(param.ty, Type::Service(_) | Type::Any),
                     _ => matches!(param.ty, Type::Infrastructure(_) | Type::Any),
                 };
-                thing && param.ty.accepts(have)
+                // What is of any kind here is checked when the plan knows it.
+                let any = matches!(have, Type::Service(None) | Type::Infrastructure(None));
+                thing && (any || param.ty.accepts(have))
             });
             if !fits {
                 let param = params.get(place);

@@ -1,30 +1,33 @@
 //! Declarations and tests. It does not know which names exist.
 
 use super::Lower;
+use super::broken::{Around, Before};
 use crate::source::Span;
 use crate::syntax::ast::*;
 use crate::syntax::errors;
 use crate::syntax::grammar::{Pair, Parts, Rule};
 
 impl<'t> Lower<'t> {
-    /// A declaration. What is found in a wrong place goes to `items` too.
-    pub(super) fn item(&mut self, pair: Pair<'t>, items: &mut Vec<Item>) {
+    /// A declaration, behind what stands `before` it. Returns what to remember of it.
+    pub(super) fn item(&mut self, pair: Pair<'t>, items: &mut Vec<Item>, before: Before) -> Before {
+        let trouble = self.trouble();
         let doc = self.doc(&pair);
         let span = self.span(&pair);
-        let kind = self.item_kind(pair, span);
+        let (start, end) = (pair.as_span().start(), pair.as_span().end());
+        let (kind, after) = match pair.as_rule() {
+            Rule::error_item => {
+                let after = self.error_line(pair, Around::File, before);
+                (ItemKind::Error, Some(after))
+            }
+            Rule::stray_stmt => (ItemKind::Error, Some(self.stray_stmt(pair, before))),
+            _ => (self.item_kind(pair, span), None),
+        };
         items.push(Item { doc, kind, span });
+        after.unwrap_or_else(|| self.before(start, end, trouble))
     }
 
     fn item_kind(&mut self, pair: Pair<'t>, span: Span) -> ItemKind {
         let form = pair.as_rule();
-        if form == Rule::error_item {
-            self.error_line(pair, span);
-            return ItemKind::Error;
-        }
-        if form == Rule::stray_stmt {
-            self.stray_stmt(pair, span);
-            return ItemKind::Error;
-        }
         let mut parts = Parts::of(pair);
         let parts = &mut parts;
         match form {
@@ -70,7 +73,11 @@ impl<'t> Lower<'t> {
             return ItemKind::Error;
         };
         if parts.peek().is_none() {
-            self.report(errors::incomplete(span, "this import", "as NAME"));
+            let end = Span {
+                start: span.end,
+                ..span
+            };
+            self.report(errors::missing_part(end, "`as` and a name"));
             return ItemKind::Error;
         }
         let alias = self.name_of(parts, "a name for the import");
@@ -91,7 +98,11 @@ impl<'t> Lower<'t> {
             return ItemKind::Error;
         };
         if parts.peek().is_none() {
-            self.report(errors::incomplete(span, "this import", "import NAME"));
+            let end = Span {
+                start: span.end,
+                ..span
+            };
+            self.report(errors::missing_part(end, "`import` and a name"));
         }
         let mut names = Vec::new();
         for pair in parts.by_ref() {
@@ -151,24 +162,24 @@ impl<'t> Lower<'t> {
         if let Some(value) = self.default(parts, name) {
             return value;
         }
-        if !name.name.is_empty() {
-            self.report(errors::no_value(span, &name.name));
-        }
-        self.no_expr(Span {
+        let end = Span {
             start: span.end,
             ..span
-        })
+        };
+        if !name.name.is_empty() {
+            self.report(errors::no_value(end, &name.name));
+        }
+        self.no_expr(end)
     }
 
     fn service(&mut self, parts: &mut Parts<'t>) -> ItemKind {
+        let trouble = self.trouble();
         let name = self.name_of(parts, "the service's name");
         let kind = self.of_kind(parts, &name, "a service");
         let using = parts.accept(Rule::using).map(|pair| self.using(pair));
-        self.bad_heads(parts);
-        let fields = match self.body_of(parts, Rule::fields, "the service", "its fields") {
-            Some(pair) => self.fields(pair),
-            None => Vec::new(),
-        };
+        self.bad_heads(parts, trouble);
+        let body = self.body_of(parts, Rule::fields, "the service", "its fields");
+        let fields = self.fields(body);
         ItemKind::Service {
             name,
             kind,
@@ -229,21 +240,39 @@ impl<'t> Lower<'t> {
         None
     }
 
-    pub(super) fn bad_heads(&mut self, parts: &mut Parts<'t>) {
+    /// Words between a head and its body; `trouble` there was before the head.
+    pub(super) fn bad_heads(&mut self, parts: &mut Parts<'t>, trouble: usize) {
         while let Some(pair) = parts.accept(Rule::bad_head) {
-            self.bad_head(pair, &[]);
+            let quiet = self.trouble() > trouble;
+            self.bad_head(pair, "", &["using"], quiet);
         }
     }
 
-    fn fields(&mut self, pair: Pair<'t>) -> Vec<Field> {
-        let mut fields = Vec::new();
-        for pair in Parts::of(pair) {
-            if pair.as_rule() == Rule::field {
-                fields.push(self.field(pair));
+    /// Walks over the lines of a body of fields: `line` takes what it knows.
+    fn lines(
+        &mut self,
+        body: Option<Pair<'t>>,
+        around: Around,
+        mut line: impl FnMut(&mut Self, Pair<'t>),
+    ) {
+        let mut before = Before::default();
+        for pair in body.into_iter().flat_map(Parts::of) {
+            let trouble = self.trouble();
+            let (start, end) = (pair.as_span().start(), pair.as_span().end());
+            before = if pair.as_rule() == Rule::error_field {
+                self.error_line(pair, around, before)
             } else {
-                self.error_field(pair);
-            }
+                line(self, pair);
+                self.before(start, end, trouble)
+            };
         }
+    }
+
+    fn fields(&mut self, body: Option<Pair<'t>>) -> Vec<Field> {
+        let mut fields = Vec::new();
+        self.lines(body, Around::Service, |lower, pair| {
+            fields.push(lower.field(pair));
+        });
         fields
     }
 
@@ -257,47 +286,39 @@ impl<'t> Lower<'t> {
     }
 
     fn environment(&mut self, parts: &mut Parts<'t>) -> Environment {
+        let trouble = self.trouble();
         let mut environment = Environment {
             name: self.name_of(parts, "the environment's name"),
             fields: Vec::new(),
             overrides: Vec::new(),
             infrastructures: Vec::new(),
         };
-        self.bad_heads(parts);
+        self.bad_heads(parts, trouble);
         let body = self.body_of(
             parts,
             Rule::environment_body,
             "the environment",
             "its fields and infrastructures",
         );
-        for pair in body.into_iter().flat_map(Parts::of) {
+        self.lines(body, Around::Environment, |lower, pair| {
             match pair.as_rule() {
-                Rule::field => {
-                    let field = self.field(pair);
-                    environment.fields.push(field);
-                }
-                Rule::r#override => {
-                    let over = self.override_of(pair);
-                    environment.overrides.push(over);
-                }
-                Rule::infrastructure => {
-                    let infrastructure = self.infrastructure(pair);
-                    environment.infrastructures.push(infrastructure);
-                }
-                _ => self.error_field(pair),
+                Rule::field => environment.fields.push(lower.field(pair)),
+                Rule::r#override => environment.overrides.push(lower.override_of(pair)),
+                _ => environment.infrastructures.push(lower.infrastructure(pair)),
             }
-        }
+        });
         environment
     }
 
     fn infrastructure(&mut self, pair: Pair<'t>) -> Infrastructure {
+        let trouble = self.trouble();
         let doc = self.doc(&pair);
         let span = self.span(&pair);
         let mut parts = Parts::of(pair);
         let parts = &mut parts;
         let name = self.name_of(parts, "the infrastructure's name");
         let kind = self.of_kind(parts, &name, "an infrastructure");
-        self.bad_heads(parts);
+        self.bad_heads(parts, trouble);
         let mut fields = Vec::new();
         let mut overrides = Vec::new();
         let body = self.body_of(
@@ -306,13 +327,12 @@ impl<'t> Lower<'t> {
             "the infrastructure",
             "its fields",
         );
-        for pair in body.into_iter().flat_map(Parts::of) {
+        self.lines(body, Around::Infrastructure, |lower, pair| {
             match pair.as_rule() {
-                Rule::field => fields.push(self.field(pair)),
-                Rule::r#override => overrides.push(self.override_of(pair)),
-                _ => self.error_field(pair),
+                Rule::field => fields.push(lower.field(pair)),
+                _ => overrides.push(lower.override_of(pair)),
             }
-        }
+        });
         Infrastructure {
             doc,
             name,
@@ -324,14 +344,13 @@ impl<'t> Lower<'t> {
     }
 
     fn override_of(&mut self, pair: Pair<'t>) -> Override {
+        let trouble = self.trouble();
         let span = self.span(&pair);
         let mut parts = Parts::of(pair);
         let service = self.path_of(&mut parts, "a service after `override`");
-        self.bad_heads(&mut parts);
-        let fields = match self.body_of(&mut parts, Rule::fields, "the override", "its fields") {
-            Some(pair) => self.fields(pair),
-            None => Vec::new(),
-        };
+        self.bad_heads(&mut parts, trouble);
+        let body = self.body_of(&mut parts, Rule::fields, "the override", "its fields");
+        let fields = self.fields(body);
         Override {
             service,
             fields,
@@ -340,62 +359,45 @@ impl<'t> Lower<'t> {
     }
 
     fn kind(&mut self, parts: &mut Parts<'t>) -> Kind {
+        let trouble = self.trouble();
         let mut kind = Kind {
             name: self.name_of(parts, "the kind's name"),
             service: Vec::new(),
             infrastructure: Vec::new(),
             deploy: None,
         };
-        self.bad_heads(parts);
+        self.bad_heads(parts, trouble);
         let body = self.body_of(parts, Rule::kind_body, "the kind", "its parts");
-        for pair in body.into_iter().flat_map(Parts::of) {
-            match pair.as_rule() {
-                Rule::kind_service => {
-                    let fields = self.field_decls(pair);
-                    kind.service.extend(fields);
-                }
-                Rule::kind_infrastructure => {
-                    let fields = self.field_decls(pair);
-                    kind.infrastructure.extend(fields);
-                }
-                Rule::kind_deploy => {
-                    let mut inner = Parts::of(pair);
-                    match inner.next() {
-                        Some(using) if using.as_rule() == Rule::using => {
-                            kind.deploy = Some(self.using(using));
-                        }
-                        Some(missing) => self.missing(&missing, "`using` and a workflow"),
-                        None => {}
+        self.lines(body, Around::Kind, |lower, pair| match pair.as_rule() {
+            Rule::kind_service => kind.service.extend(lower.field_decls(pair)),
+            Rule::kind_infrastructure => kind.infrastructure.extend(lower.field_decls(pair)),
+            _ => {
+                let mut inner = Parts::of(pair);
+                match inner.next() {
+                    Some(using) if using.as_rule() == Rule::using => {
+                        kind.deploy = Some(lower.using(using));
                     }
+                    Some(missing) => lower.missing(&missing, "`using` and a workflow"),
+                    None => {}
                 }
-                _ => self.error_field(pair),
             }
-        }
+        });
         kind
     }
 
     fn field_decls(&mut self, pair: Pair<'t>) -> Vec<FieldDecl> {
         let mut parts = Parts::of(pair);
         let mut fields = Vec::new();
-        let body = self.body_of(
-            &mut parts,
-            Rule::field_decls,
-            "this part",
-            "field declarations",
-        );
-        for pair in body.into_iter().flat_map(Parts::of) {
-            if pair.as_rule() != Rule::field_decl {
-                self.error_field(pair);
-                continue;
-            }
-            let param = self.param(pair, "a field");
+        let body = self.body_of(&mut parts, Rule::field_decls, "this part", "its fields");
+        self.lines(body, Around::KindPart, |lower, pair| {
+            let param = lower.param(pair, "a field");
             fields.push(FieldDecl {
                 doc: param.doc,
                 name: param.name,
                 ty: param.ty,
                 default: param.default,
             });
-        }
+        });
         fields
     }
 
@@ -443,8 +445,9 @@ impl<'t> Lower<'t> {
     }
 
     fn workflow(&mut self, parts: &mut Parts<'t>, span: Span) -> ItemKind {
+        let trouble = self.trouble();
         let (name, params, result) = self.signature(parts, "the workflow");
-        self.bad_heads(parts);
+        self.bad_heads(parts, trouble);
         let body = self.block_of(parts, "the workflow", span);
         ItemKind::Workflow {
             name,
@@ -455,8 +458,9 @@ impl<'t> Lower<'t> {
     }
 
     fn pipeline(&mut self, parts: &mut Parts<'t>, span: Span) -> ItemKind {
+        let trouble = self.trouble();
         let name = self.name_of(parts, "the pipeline's name");
-        let tail = self.tail_of(parts, "the pipeline");
+        let tail = self.tail_of(parts, "the pipeline", trouble);
         let body = tail.body.unwrap_or_else(|| self.no_block(span));
         ItemKind::Pipeline {
             name,
@@ -467,6 +471,7 @@ impl<'t> Lower<'t> {
     }
 
     fn test(&mut self, parts: &mut Parts<'t>, span: Span) -> ItemKind {
+        let trouble = self.trouble();
         let name = match parts.next() {
             Some(pair) if pair.as_rule() == Rule::string => self.string(pair),
             other => {
@@ -483,7 +488,7 @@ impl<'t> Lower<'t> {
                 }
             }
         };
-        self.bad_heads(parts);
+        self.bad_heads(parts, trouble);
         let mut body = Vec::new();
         let mut body_span = Span {
             start: span.end,
@@ -491,7 +496,12 @@ impl<'t> Lower<'t> {
         };
         if let Some(pair) = self.body_of(parts, Rule::test_body, "the test", "its statements") {
             body_span = self.span_exact(&pair);
-            body = Parts::of(pair).map(|pair| self.test_stmt(pair)).collect();
+            let mut before = Before::default();
+            for pair in Parts::of(pair) {
+                let (stmt, after) = self.test_stmt(pair, before);
+                body.push(stmt);
+                before = after;
+            }
         }
         ItemKind::Test {
             name,
@@ -500,18 +510,22 @@ impl<'t> Lower<'t> {
         }
     }
 
-    fn test_stmt(&mut self, pair: Pair<'t>) -> TestStmt {
+    fn test_stmt(&mut self, pair: Pair<'t>, before: Before) -> (TestStmt, Before) {
+        let trouble = self.trouble();
         let span = self.span(&pair);
+        let (start, end) = (pair.as_span().start(), pair.as_span().end());
+        if pair.as_rule() == Rule::error_test {
+            let after = self.error_line(pair, Around::Test, before);
+            let kind = TestKind::Error;
+            return (TestStmt { kind, span }, after);
+        }
         let kind = self.test_kind(pair, span).unwrap_or(TestKind::Error);
-        TestStmt { kind, span }
+        let after = self.before(start, end, trouble);
+        (TestStmt { kind, span }, after)
     }
 
     fn test_kind(&mut self, pair: Pair<'t>, span: Span) -> Option<TestKind> {
         let form = pair.as_rule();
-        if form == Rule::error_test {
-            self.error_line(pair, span);
-            return None;
-        }
         let mut parts = Parts::of(pair);
         let parts = &mut parts;
         match form {

@@ -15,9 +15,11 @@ use crate::diagnostic::Diagnostic;
 use crate::source::{FileId, Name, Span};
 use crate::syntax::ast::*;
 use crate::syntax::errors;
-use crate::syntax::grammar::{Pair, Parts, Rule};
-use crate::syntax::recover::Places;
+use crate::syntax::grammar::{Grammar, Pair, Parser, Parts, Rule};
+use crate::syntax::recover::{Places, Repair};
 use crate::syntax::trivia;
+use crate::syntax::words::{self, first_word};
+use broken::Before;
 
 /// What lowering carries from piece to piece of a file.
 pub(super) struct Lower<'t> {
@@ -35,8 +37,16 @@ pub(super) struct Lower<'t> {
     height: usize,
     /// Where the words before the last `retry` end.
     before_retry: Span,
+    /// How many expressions and if-branches are being lowered inside each other.
+    depth: usize,
+    /// Whether the depth of the current expression has been reported.
+    too_deep: bool,
+    /// Declarations that stood in a block.
+    hoisted: Vec<Item>,
     /// What is wrong.
     pub(super) diagnostics: Vec<Diagnostic>,
+    /// What is wrong and can be mended.
+    pub(super) repairs: Vec<Repair>,
 }
 
 impl<'t> Lower<'t> {
@@ -55,22 +65,64 @@ impl<'t> Lower<'t> {
             names: Names::default(),
             height: 0,
             before_retry: Span::start_of(file),
+            depth: 0,
+            too_deep: false,
+            hoisted: Vec::new(),
             diagnostics: Vec::new(),
+            repairs: Vec::new(),
         }
     }
 
-    /// The declarations of a piece that begins at `base`.
-    pub(super) fn file(&mut self, base: usize, parts: Parts<'t>, items: &mut Vec<Item>) {
-        self.base = base;
-        for pair in parts {
+    /// Reads the whole text as a file, piece by piece.
+    pub(super) fn items(&mut self, cuts: &[usize]) -> Vec<Item> {
+        let mut items = Vec::new();
+        let ends = cuts.iter().skip(1).copied().chain([self.text.len()]);
+        for (from, to) in cuts.iter().copied().zip(ends) {
+            let piece = self.text.get(from..to).unwrap_or("");
+            self.base = from;
+            match Grammar::parse(Rule::file, piece) {
+                Ok(mut pairs) => {
+                    let pair = pairs.next();
+                    self.piece(pair.map(Parts::of), &mut items);
+                }
+                Err(_) => items.push(self.unreadable(piece)),
+            }
+        }
+        items
+    }
+
+    fn piece(&mut self, parts: Option<Parts<'t>>, items: &mut Vec<Item>) {
+        let mut before = Before::default();
+        for pair in parts.into_iter().flatten() {
             if pair.as_rule() != Rule::EOI {
-                self.item(pair, items);
+                before = self.item(pair, items, before);
+                items.append(&mut self.hoisted);
             }
         }
     }
 
-    /// A single expression.
-    pub(super) fn lone_expression(&mut self, mut parts: Parts<'t>) -> Expr {
+    /// A piece that the grammar gave up.
+    fn unreadable(&mut self, piece: &str) -> Item {
+        let blanks = piece.len() - piece.trim_start().len();
+        let span = self.place(blanks, piece.trim_end().len().max(blanks));
+        self.report(errors::unreadable(span));
+        Item {
+            doc: None,
+            kind: ItemKind::Error,
+            span,
+        }
+    }
+
+    /// Reads the whole text as one expression.
+    pub(super) fn expression(&mut self) -> Expr {
+        let Ok(mut pairs) = Grammar::parse(Rule::expression, self.text) else {
+            let span = self.place(0, self.text.len());
+            self.report(errors::unreadable(span));
+            return self.no_expr(span);
+        };
+        let Some(mut parts) = pairs.next().map(Parts::of) else {
+            return self.no_expr(self.place(0, 0));
+        };
         let expr = self.expr_of(&mut parts, "a value");
         self.junk_of(&mut parts);
         expr
@@ -149,23 +201,17 @@ impl<'t> Lower<'t> {
 
     /// The name that must stand next; `what` says of what.
     fn name_of(&mut self, parts: &mut Parts<'t>, what: &str) -> Ident {
-        match parts.peek() {
-            Some(Rule::ident) => match parts.next() {
-                Some(pair) => self.ident(&pair),
-                None => self.no_name(),
-            },
-            Some(Rule::bad_name) => match parts.next() {
-                Some(pair) => self.quoted_name(pair, what),
-                None => self.no_name(),
-            },
-            Some(Rule::missing) => {
-                if let Some(pair) = parts.next() {
-                    self.missing(&pair, what);
-                    return self.empty_name(&pair);
-                }
-                self.no_name()
+        let Some(pair) = parts.next() else {
+            return self.no_name(self.place(0, 0));
+        };
+        match pair.as_rule() {
+            Rule::ident => self.ident(&pair),
+            Rule::bad_name => self.quoted_name(pair, what),
+            _ => {
+                let at = pair.as_span().start();
+                self.missing_name(at, what);
+                self.no_name(self.after_last_word(at))
             }
-            _ => self.no_name(),
         }
     }
 
@@ -179,28 +225,30 @@ impl<'t> Lower<'t> {
         }
     }
 
-    fn no_name(&mut self) -> Ident {
+    fn no_name(&mut self, span: Span) -> Ident {
         Ident {
             name: self.names.get(""),
-            span: self.place(0, 0),
+            span,
         }
     }
 
-    fn empty_name(&mut self, pair: &Pair<'t>) -> Ident {
-        Ident {
-            name: self.names.get(""),
-            span: self.after_last_word(pair.as_span().start()),
+    /// A name is missing at `at`; perhaps a reserved word stands there.
+    fn missing_name(&mut self, at: usize, what: &str) {
+        let rest = self.text.get(self.base + at..).unwrap_or("");
+        let word = first_word(rest);
+        if words::RESERVED.contains(&word) {
+            let span = self.place(at, at + word.len());
+            self.repair(span, format!("{word}_"), errors::reserved(span, word));
+            return;
         }
+        let place = self.after_last_word(at);
+        self.report(errors::missing_part(place, what));
     }
 
     /// Says that `what` is missing where `pair` is.
     fn missing(&mut self, pair: &Pair<'t>, what: &str) {
-        let at = pair.as_span().start();
-        let place = self.after_last_word(at);
-        let rest = self.text.get(self.base + at..).unwrap_or("");
-        let next = errors::first_word(rest);
-        let next_at = self.place(at, at + next.len());
-        self.report(errors::missing(place, what, next, next_at));
+        let place = self.after_last_word(pair.as_span().start());
+        self.report(errors::missing_part(place, what));
     }
 
     /// `name` or `namespace.name`.
@@ -235,9 +283,15 @@ impl<'t> Lower<'t> {
     }
 
     fn junk(&mut self, pair: Pair<'t>) {
-        let span = self.span(&pair);
         let text = pair.as_str();
-        self.report(errors::junk(span, text));
+        let start = pair.as_span().start();
+        let word = first_word(text);
+        let span = self.place(start, start + word.len());
+        self.report(if word == "?" {
+            errors::ternary(span)
+        } else {
+            errors::unexpected(span, word)
+        });
     }
 
     /// Reports a missing comma before the piece that follows.

@@ -2,19 +2,47 @@
 //! It does not know which modifier fits which statement.
 
 use super::Lower;
+use super::broken::{Around, Before};
 use crate::source::Span;
 use crate::syntax::ast::*;
 use crate::syntax::errors;
 use crate::syntax::grammar::{Pair, Parts, Rule};
+use crate::syntax::words;
 
 /// What follows the head of a statement.
-#[derive(Default)]
 pub(super) struct Tail {
+    /// The statement's first word.
+    keyword: &'static str,
+    /// How much was wrong before the statement.
+    trouble: usize,
     pub(super) modifiers: Vec<Modifier>,
     pub(super) body: Option<Block>,
     pub(super) handlers: Vec<Handler>,
     /// Where the first of them begins, in the current piece.
     start: Option<usize>,
+}
+
+impl Tail {
+    pub(super) fn new(keyword: &'static str, trouble: usize) -> Self {
+        Self {
+            keyword,
+            trouble,
+            modifiers: Vec::new(),
+            body: None,
+            handlers: Vec::new(),
+            start: None,
+        }
+    }
+
+    /// The words besides modifiers that may stand in the head.
+    fn known(&self) -> &'static [&'static str] {
+        match self.keyword {
+            "matrix" => &["where", "include", "serial", "parallel"],
+            "lock" => &["limit"],
+            "verify" => &["every"],
+            _ => &[],
+        }
+    }
 }
 
 impl<'t> Lower<'t> {
@@ -48,13 +76,19 @@ impl<'t> Lower<'t> {
     /// `{ statements }`
     pub(super) fn block(&mut self, pair: Pair<'t>) -> Block {
         let span = self.span_exact(&pair);
-        let stmts = Parts::of(pair).map(|pair| self.stmt(pair)).collect();
+        let mut stmts = Vec::new();
+        let mut before = Before::default();
+        for pair in Parts::of(pair) {
+            let (stmt, after) = self.stmt(pair, before);
+            stmts.push(stmt);
+            before = after;
+        }
         Block { stmts, span }
     }
 
     /// The rest of a statement: modifiers, body, handlers.
-    pub(super) fn tail_of(&mut self, parts: &mut Parts<'t>, what: &str) -> Tail {
-        let mut tail = Tail::default();
+    pub(super) fn tail_of(&mut self, parts: &mut Parts<'t>, what: &str, trouble: usize) -> Tail {
+        let mut tail = Tail::new("", trouble);
         for pair in parts.by_ref() {
             self.tail_part(pair, what, &mut tail);
         }
@@ -69,7 +103,8 @@ impl<'t> Lower<'t> {
             Rule::missing_body => self.no_body(&pair, what),
             Rule::bad_head => {
                 let span = self.span(&pair);
-                self.bad_head(pair, &[]);
+                let quiet = self.trouble() > tail.trouble;
+                self.bad_head(pair, tail.keyword, tail.known(), quiet);
                 tail.modifiers.push(Modifier {
                     kind: ModifierKind::Error,
                     span,
@@ -137,7 +172,8 @@ impl<'t> Lower<'t> {
                     Some(pair) => self.classes(pair),
                     None => Vec::new(),
                 };
-                self.bad_heads(&mut parts);
+                let trouble = self.trouble();
+                self.bad_heads(&mut parts, trouble);
                 let mut body = self.block(parts.next()?);
                 retry_at_the_end(&mut body, self.before_retry);
                 HandlerKind::OnFailure { classes, body }
@@ -158,23 +194,25 @@ impl<'t> Lower<'t> {
         classes
     }
 
-    /// A statement.
-    pub(super) fn stmt(&mut self, pair: Pair<'t>) -> Stmt {
+    /// A statement, behind what stands `before` it. Returns what to remember of it.
+    pub(super) fn stmt(&mut self, pair: Pair<'t>, before: Before) -> (Stmt, Before) {
+        let trouble = self.trouble();
         let span = self.span(&pair);
-        let start = pair.as_span().start();
+        let (start, end) = (pair.as_span().start(), pair.as_span().end());
         let form = pair.as_rule();
         let doc = match form {
             Rule::stage | Rule::step => self.doc(&pair),
             _ => None,
         };
-        let mut tail = Tail::default();
+        let mut tail = Tail::new(keyword(form), trouble);
+        let mut after = None;
         let kind = match form {
             Rule::error_stmt => {
-                self.error_line(pair, span);
+                after = Some(self.error_line(pair, Around::Block, before));
                 StmtKind::Error
             }
             Rule::stray_item => {
-                self.stray_item(pair, span);
+                self.stray_item(pair);
                 StmtKind::Error
             }
             _ => self.stmt_kind(form, Parts::of(pair), span, &mut tail),
@@ -183,14 +221,16 @@ impl<'t> Lower<'t> {
             Some(end) => self.place(start, self.trim(end).max(start)),
             None => span,
         };
-        Stmt {
+        let stmt = Stmt {
             doc,
             kind,
             modifiers: tail.modifiers,
             handlers: tail.handlers,
             head,
             span,
-        }
+        };
+        let after = after.unwrap_or_else(|| self.before(start, end, trouble));
+        (stmt, after)
     }
 
     fn stmt_kind(
@@ -223,6 +263,7 @@ impl<'t> Lower<'t> {
             }
             Rule::on_stmt => {
                 let target = self.expr_of(parts, "an infrastructure after `on`");
+                self.check_on(&target);
                 let body = self.body(parts, "`on`", span, tail);
                 StmtKind::On { target, body }
             }
@@ -347,11 +388,7 @@ impl<'t> Lower<'t> {
         };
         match pair.as_rule() {
             Rule::string => self.string(pair),
-            Rule::bad_command => {
-                let span = self.span(&pair);
-                self.report(errors::command(span, pair.as_str().trim_ascii_end()));
-                empty_string(span)
-            }
+            Rule::bad_command => empty_string(self.bare_command(&pair)),
             _ => {
                 self.missing(&pair, "a command in quotes");
                 empty_string(self.after_last_word(pair.as_span().start()))
@@ -360,18 +397,18 @@ impl<'t> Lower<'t> {
     }
 
     fn deploy(&mut self, parts: &mut Parts<'t>, tail: &mut Tail) -> StmtKind {
-        let service = self.expr_of(parts, "a service");
+        let Some(service) = parts.next() else {
+            return StmtKind::Error;
+        };
+        let end = self.trim(service.as_span().end());
+        let service = self.expr_or_missing(service, "a service");
         let target = match parts.accept(Rule::deploy_to) {
             Some(pair) => self.expr_of(&mut Parts::of(pair), "an infrastructure after `to`"),
             None => {
-                let end = Span {
-                    start: service.span.end,
-                    ..service.span
-                };
                 if service.kind != ExprKind::Error {
-                    self.report(errors::no_target(service.span));
+                    self.no_target(&service, end);
                 }
-                self.no_expr(end)
+                self.no_expr(self.place(end, end))
             }
         };
         let mut using = None;
@@ -388,6 +425,19 @@ impl<'t> Lower<'t> {
             service,
             target,
             using,
+        }
+    }
+
+    /// `on failure { … }` where no statement stands before it, or misspelt.
+    fn check_on(&mut self, target: &Expr) {
+        let ExprKind::Name(name) = &target.kind else {
+            return;
+        };
+        if &*name.name == "failure" {
+            self.report(errors::stray_handler(target.span, "on failure"));
+        } else if words::meant(&name.name, &["failure"]).is_some() {
+            let diagnostic = errors::misspelt(target.span, &name.name, "failure", "infrastructure");
+            self.repair(target.span, "failure", diagnostic);
         }
     }
 
@@ -427,19 +477,23 @@ impl<'t> Lower<'t> {
             let mut inner = Parts::of(pair);
             self.bad_sep(&mut inner, "=", &name.name);
             match inner.next() {
-                Some(effect) => LetValue::Effect(Box::new(self.stmt(effect))),
+                Some(effect) => {
+                    let (effect, _) = self.stmt(effect, Before::default());
+                    LetValue::Effect(Box::new(effect))
+                }
                 None => LetValue::Expr(self.no_expr(span)),
             }
         } else if let Some(value) = self.default(parts, &name) {
             LetValue::Expr(value)
         } else {
+            let end = Span {
+                start: name.span.end,
+                ..name.span
+            };
             if !name.name.is_empty() {
-                self.report(errors::no_value(span, &name.name));
+                self.report(errors::no_value(end, &name.name));
             }
-            LetValue::Expr(self.no_expr(Span {
-                start: span.end,
-                ..span
-            }))
+            LetValue::Expr(self.no_expr(end))
         };
         for pair in parts.by_ref() {
             self.tail_part(pair, "`let`", tail);
@@ -448,18 +502,19 @@ impl<'t> Lower<'t> {
     }
 
     fn if_stmt(&mut self, parts: &mut Parts<'t>, span: Span, tail: &mut Tail) -> StmtKind {
-        let mut branches = vec![self.branch(parts, span)];
+        let mut branches = vec![self.branch(parts, span, tail.trouble)];
         let mut otherwise = None;
         for pair in parts.by_ref() {
             let span = self.span(&pair);
+            let trouble = self.trouble();
             match pair.as_rule() {
                 Rule::else_if => {
-                    let branch = self.branch(&mut Parts::of(pair), span);
+                    let branch = self.branch(&mut Parts::of(pair), span, trouble);
                     branches.push(branch);
                 }
                 Rule::otherwise => {
                     let mut inner = Parts::of(pair);
-                    self.bad_heads(&mut inner);
+                    self.bad_heads(&mut inner, trouble);
                     otherwise = Some(self.block_of(&mut inner, "`else`", span));
                 }
                 _ => self.tail_part(pair, "`if`", tail),
@@ -471,9 +526,9 @@ impl<'t> Lower<'t> {
         }
     }
 
-    fn branch(&mut self, parts: &mut Parts<'t>, span: Span) -> (Expr, Block) {
+    fn branch(&mut self, parts: &mut Parts<'t>, span: Span, trouble: usize) -> (Expr, Block) {
         let cond = self.expr_of(parts, "a condition after `if`");
-        self.bad_heads(parts);
+        self.bad_heads(parts, trouble);
         let body = self.block_of(parts, "`if`", span);
         (cond, body)
     }
@@ -532,8 +587,13 @@ impl<'t> Lower<'t> {
                 _ => self.tail_part(pair, "`matrix`", tail),
             }
         }
-        if axes.is_empty() {
-            self.report(errors::no_axis(span));
+        if axes.is_empty() && self.trouble() == tail.trouble {
+            let end = span.start + "matrix".len() as u32;
+            self.report(errors::no_axis(Span {
+                start: end,
+                end,
+                ..span
+            }));
         }
         StmtKind::Matrix {
             axes,
@@ -577,14 +637,15 @@ impl<'t> Lower<'t> {
                 _ => self.tail_part(pair, "`verify`", tail),
             }
         }
-        if during.is_none() || every.is_none() {
-            self.report(errors::verify(span, during.is_none(), every.is_none()));
-        }
         let keyword = Span {
             end: span.start + "verify".len() as u32,
             start: span.start + "verify".len() as u32,
             ..span
         };
+        if (during.is_none() || every.is_none()) && self.trouble() == tail.trouble {
+            let diagnostic = errors::verify(keyword, during.is_none(), every.is_none());
+            self.report(diagnostic);
+        }
         StmtKind::Verify {
             during: during.unwrap_or_else(|| self.no_expr(keyword)),
             every: every.unwrap_or_else(|| self.no_expr(keyword)),
@@ -618,6 +679,18 @@ impl<'t> Lower<'t> {
             )
         });
         StmtKind::Ask { timeout, otherwise }
+    }
+}
+
+/// The first word of a statement with a head that is looked at for misspelt words.
+fn keyword(form: Rule) -> &'static str {
+    match form {
+        Rule::serial => "serial",
+        Rule::parallel => "parallel",
+        Rule::matrix => "matrix",
+        Rule::lock => "lock",
+        Rule::verify => "verify",
+        _ => "",
     }
 }
 
