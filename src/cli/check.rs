@@ -3,45 +3,39 @@
 
 use super::arguments::{Check, Format};
 use super::exit::Exit;
-use super::files::{self, Disk};
+use super::files;
 use super::output::Output;
+use crate::compile::{Compilation, compile};
 use crate::diagnostic::render::{Style, clean, render};
-use crate::diagnostic::{Diagnostic, Severity, github, json, sarif};
+use crate::diagnostic::{Diagnostic, github, json, sarif};
+use crate::ir::Program;
 use crate::source::Sources;
-use crate::syntax::{self, ast};
-use crate::world::Files;
 
 pub(super) fn run(arguments: &Check, output: &mut Output) -> Exit {
-    let path = match files::choose(arguments.file.file.as_deref()) {
-        Ok(path) => path,
+    let opened = match files::open(arguments.file.file.as_deref()) {
+        Ok(opened) => opened,
         Err(mistake) => return refuse(mistake, arguments.format, output),
     };
-    let text = match Disk.read(&path) {
-        Ok(text) => text,
-        Err(why) => return refuse(files::cannot_read(&path, &why), arguments.format, output),
-    };
-    let mut sources = Sources::default();
-    let file = sources.add(path.as_str(), text.as_str());
-    let parse = syntax::parse(file, &text);
-    let text = write(
-        &parse.diagnostics,
-        &sources,
-        arguments.format,
-        output.stdout_style(),
-    );
-    output.print(&text);
-    let wrong = |diagnostic: &Diagnostic| diagnostic.severity == Severity::Error;
-    if parse.diagnostics.iter().any(wrong) {
-        return Exit::Refused;
+    let Compilation {
+        sources,
+        program,
+        diagnostics,
+    } = compile(&opened, &opened.path);
+    let style = output.stdout_style();
+    output.print(&write(&diagnostics, &sources, arguments.format, style));
+    match program {
+        Some(program) => {
+            if diagnostics.is_empty() && arguments.format == Format::Text {
+                output.print(&format!(
+                    "{} is fine: {}\n",
+                    clean(&opened.path),
+                    counts(&program)
+                ));
+            }
+            Exit::Succeeded
+        }
+        None => Exit::Refused,
     }
-    if parse.diagnostics.is_empty() && arguments.format == Format::Text {
-        output.print(&format!(
-            "{} is fine: {}\n",
-            clean(&path),
-            counts(&parse.file)
-        ));
-    }
-    Exit::Succeeded
 }
 
 /// A mistake that leaves nothing to check. Tools get it in their format, people as an error.
@@ -70,21 +64,12 @@ fn write(diagnostics: &[Diagnostic], sources: &Sources, format: Format, style: S
     }
 }
 
-/// `1 pipeline, 3 services, 4 infrastructures`: what the file declares.
-fn counts(file: &ast::File) -> String {
-    let (mut pipelines, mut services, mut infrastructures) = (0, 0, 0);
-    for item in &file.items {
-        match &item.kind {
-            ast::ItemKind::Pipeline { .. } => pipelines += 1,
-            ast::ItemKind::Service { .. } => services += 1,
-            ast::ItemKind::Environment(place) => infrastructures += place.infrastructures.len(),
-            _ => {}
-        }
-    }
+/// `1 pipeline, 3 services, 4 infrastructures`: what the program declares.
+fn counts(program: &Program) -> String {
     let counted = [
-        (pipelines, "pipeline"),
-        (services, "service"),
-        (infrastructures, "infrastructure"),
+        (program.pipelines.len(), "pipeline"),
+        (program.services.len(), "service"),
+        (program.infrastructures.len(), "infrastructure"),
     ];
     let counted = counted.map(|(count, word)| {
         let end = if count == 1 { "" } else { "s" };

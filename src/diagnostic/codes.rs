@@ -85,6 +85,54 @@ macro_rules! codes {
 codes! {
     /// Something that is no statement, declaration or expression of the language.
     SYNTAX = "E0101";
+    /// A bracket that is never closed.
+    UNCLOSED = "E0102";
+    /// A closing bracket without an opening one.
+    CLOSES_NOTHING = "E0103";
+    /// A string that is never closed.
+    OPEN_STRING = "E0104";
+    /// An escape sequence that does not exist.
+    ESCAPE = "E0105";
+    /// A line of a `"""` string that is indented too little.
+    MARGIN = "E0106";
+    /// Digits that are no number, percent or duration.
+    NUMBER = "E0107";
+    /// A string in the quotes of another language.
+    QUOTES = "E0108";
+    /// A comment of another language.
+    FOREIGN_COMMENT = "E0109";
+    /// A semicolon.
+    SEMICOLON = "E0110";
+    /// An operator of another language.
+    FOREIGN_OPERATOR = "E0111";
+    /// A chain of comparisons.
+    CHAINED = "E0112";
+    /// `=`, `:` and `==` mixed up.
+    WRONG_SIGN = "E0113";
+    /// A missing comma.
+    NO_COMMA = "E0114";
+    /// A missing value.
+    MISSING_VALUE = "E0115";
+    /// A declaration or statement of which a part is missing.
+    INCOMPLETE = "E0116";
+    /// A reserved word where a name must stand.
+    RESERVED = "E0117";
+    /// A statement outside of a body.
+    STRAY_STATEMENT = "E0118";
+    /// A declaration inside of a body.
+    STRAY_DECLARATION = "E0119";
+    /// Text that is nested too deeply.
+    TOO_DEEP = "E0120";
+    /// A loop or branch of another language.
+    FOREIGN_CONTROL = "E0121";
+    /// A character without a meaning.
+    CHARACTER = "E0122";
+    /// A handler, modifier or `else` that belongs to nothing.
+    MISPLACED = "E0123";
+    /// A clause that stands twice.
+    TWICE = "E0124";
+    /// A call that is not written like one.
+    CALLEE = "E0125";
 
     /// A name that stands for nothing.
     UNKNOWN = "E0201";
@@ -257,6 +305,10 @@ codes! {
     CANNOT_READ = "E0703";
     /// A code that does not exist.
     NO_SUCH_CODE = "E0704";
+    /// A file of inputs that cannot be read or understood.
+    INPUTS_FILE = "E0705";
+    /// An input or field that is given twice on the command line.
+    GIVEN_TWICE = "E0706";
     /// A pipeline that does not exist, or has to be chosen.
     NO_PIPELINE = "E0720";
     /// An input that was given and does not exist.
@@ -274,52 +326,4 @@ codes! {
 
     /// A barrier that nobody else comes to.
     LONE_BARRIER = "E0801";
-    /// A bracket that is never closed.
-    UNCLOSED = "E0102";
-    /// A closing bracket without an opening one.
-    CLOSES_NOTHING = "E0103";
-    /// A string that is never closed.
-    OPEN_STRING = "E0104";
-    /// An escape sequence that does not exist.
-    ESCAPE = "E0105";
-    /// A line of a `"""` string that is indented too little.
-    MARGIN = "E0106";
-    /// Digits that are no number, percent or duration.
-    NUMBER = "E0107";
-    /// A string in the quotes of another language.
-    QUOTES = "E0108";
-    /// A comment of another language.
-    FOREIGN_COMMENT = "E0109";
-    /// A semicolon.
-    SEMICOLON = "E0110";
-    /// An operator of another language.
-    FOREIGN_OPERATOR = "E0111";
-    /// A chain of comparisons.
-    CHAINED = "E0112";
-    /// `=`, `:` and `==` mixed up.
-    WRONG_SIGN = "E0113";
-    /// A missing comma.
-    NO_COMMA = "E0114";
-    /// A missing value.
-    MISSING_VALUE = "E0115";
-    /// A declaration or statement of which a part is missing.
-    INCOMPLETE = "E0116";
-    /// A reserved word where a name must stand.
-    RESERVED = "E0117";
-    /// A statement outside of a body.
-    STRAY_STATEMENT = "E0118";
-    /// A declaration inside of a body.
-    STRAY_DECLARATION = "E0119";
-    /// Text that is nested too deeply.
-    TOO_DEEP = "E0120";
-    /// A loop or branch of another language.
-    FOREIGN_CONTROL = "E0121";
-    /// A character without a meaning.
-    CHARACTER = "E0122";
-    /// A handler, modifier or `else` that belongs to nothing.
-    MISPLACED = "E0123";
-    /// A clause that stands twice.
-    TWICE = "E0124";
-    /// A call that is not written like one.
-    CALLEE = "E0125";
 }

@@ -28,9 +28,9 @@ pub struct Asked {
     /// The pipeline; may be left out where there is only one.
     pub pipeline: Option<String>,
     /// The inputs.
-    pub inputs: IndexMap<Name, Raw>,
+    pub inputs: IndexMap<String, Raw>,
     /// Fields to fix: `checkout.replicas`, `prod.eu.context`.
-    pub fields: IndexMap<Name, String>,
+    pub fields: IndexMap<String, String>,
 }
 
 /// Binds a program to what is asked of it.

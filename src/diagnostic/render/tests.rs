@@ -73,6 +73,19 @@ fn places_in_several_files() {
 }
 
 #[test]
+fn the_primary_place_comes_first() {
+    let mut sources = Sources::default();
+    let lines = "let a = 1\n\n\n\nlet b = 2\nlet c = 3\n\n\n\nlet d = 4\n";
+    let file = sources.add("shop.deploy", lines);
+    let wrong = Diagnostic::error(SYNTAX, spot(&sources, file, "d"), "wrong")
+        .here("here")
+        .label(spot(&sources, file, "c"), "near each other")
+        .label(spot(&sources, file, "b"), "near each other")
+        .label(spot(&sources, file, "a"), "far away");
+    insta::assert_snapshot!(plain(&[wrong], &sources));
+}
+
+#[test]
 fn ascii_and_colours() {
     let mut sources = Sources::default();
     let shop = sources.add("shop.deploy", "\npipeline release {\n  stage prod {\n");
@@ -173,11 +186,7 @@ fn at_most_fifty_of_a_file() {
 
 #[test]
 fn without_a_place() {
-    let wrong = Diagnostic {
-        labels: Vec::new(),
-        ..Diagnostic::error(SYNTAX, Span::start_of(FileId(0)), "there is no file")
-    }
-    .help("name one");
+    let wrong = Diagnostic::without_place(SYNTAX, "there is no file").help("name one");
     insta::assert_snapshot!(plain(&[wrong], &Sources::default()));
 }
 

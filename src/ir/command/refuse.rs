@@ -171,7 +171,10 @@ pub(super) fn in_arithmetic(span: Span) -> Diagnostic {
         "a shell may execute a value that it calculates with",
     )
     .here("part of arithmetic")
-    .help("calculate in the interpolation: `${a + 1}` in place of `$((${a} + 1))`, or compare with `[ … ]`")
+    .help(
+        "calculate in the interpolation: `${a + 1}` in place of `$((${a} + 1))`, or compare \
+         with `[ … ]`",
+    )
 }
 
 /// `<<${x}`
@@ -208,7 +211,8 @@ pub(super) fn after_mark(span: Span, mark: &str) -> Diagnostic {
         .help(if mark == "$" {
             "write `'$'${…}` for the character `$` and the value"
         } else {
-            "values need no quoting: leave the backslash out, or write `'\\\\'${…}` for the character itself"
+            "values need no quoting: leave the backslash out, or write `'\\\\'${…}` for the \
+             character itself"
         })
 }
 
@@ -249,7 +253,10 @@ pub(super) fn over_ssh(span: Span) -> Diagnostic {
         "`ssh` has this value read as code by the shell over there",
     )
     .here("would be read as code")
-    .help("give the infrastructure `connect = ssh(…)` and write `run \"…\" on …`, where values stay data")
+    .help(
+        "give the infrastructure `connect = ssh(…)` and write `run \"…\" on …`, where values \
+         stay data",
+    )
 }
 
 /// `"… ${list}"`
