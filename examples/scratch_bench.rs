@@ -2,8 +2,8 @@ use lockstep::source::FileId;
 fn main() {
     let unit = format!(
         "{}\n{}",
-        include_str!("../src/syntax/samples/first.deploy"),
-        include_str!("../src/syntax/samples/everything.deploy")
+        include_str!("../src/syntax/tests/samples/first.deploy"),
+        include_str!("../src/syntax/tests/samples/everything.deploy")
     );
     let target: usize = std::env::args()
         .nth(1)
