@@ -57,7 +57,10 @@ pub(super) fn prepare(
             program: words.next().ok_or("the command is empty")?,
             arguments: words.collect(),
             env,
-            dir: folder.join(spawn.dir.as_deref().unwrap_or_default()),
+            dir: match &spawn.dir {
+                Some(dir) => folder.join(dir),
+                None => folder.to_path_buf(),
+            },
             input: None,
             token: None,
         });
