@@ -162,12 +162,8 @@ pub fn no_value(at: Span) -> Diagnostic {
 
 /// Expressions that stand too deep in one another.
 pub fn too_deep(at: Span) -> Diagnostic {
-    Diagnostic::error(
-        codes::DEEP_EXPRESSION,
-        at,
-        "too much stands in one another here",
-    )
-    .help("name a part of it with `let`")
+    Diagnostic::error(codes::TOO_DEEP, at, "too much stands in one another here")
+        .help("name a part of it with `let`")
 }
 
 /// Elements of different types.
