@@ -4,5 +4,6 @@
 mod cli;
 mod codes;
 mod docs;
+mod examples;
 mod support;
 mod tidy;

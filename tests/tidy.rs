@@ -106,7 +106,7 @@ fn files_of_test_modules_are_known() {
         file("src/b.rs", ""),
         file(
             "src/a/mod.rs",
-            "// #[cfg(test)]\nmod c;\n#[cfg(test)]\nmod d;\n",
+            "// #[cfg(test)]\nmod c;\n#[cfg(test)]\npub(crate) mod d;\n",
         ),
         file("src/a/c.rs", "#[cfg(test)]\nmod tests {\n mod x;\n}"),
         file("src/a/d/deep.rs", ""),
