@@ -55,7 +55,9 @@ impl Code {
 
     /// All codes, in order.
     pub fn all() -> impl Iterator<Item = Self> {
-        PAGES.iter().map(|(code, _)| *code)
+        let mut codes: Vec<Self> = PAGES.iter().map(|(code, _)| *code).collect();
+        codes.sort();
+        codes.into_iter()
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the integration tests share. It does not know what they test.
 
+pub mod compiler;
 pub mod markdown;
 pub mod program;
 pub mod redact;

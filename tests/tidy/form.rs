@@ -15,7 +15,7 @@ const EMPTY_NAMES: &[&str] = &["utils", "util", "common", "helpers", "helper", "
 const MARKS: &[&str] = &["FIXME", "TODO", "XXX"];
 
 /// What is wrong with the form of one file.
-fn complaints(File { path, text }: &File) -> Vec<String> {
+fn complaints(File { path, text, .. }: &File) -> Vec<String> {
     let mut found = Vec::new();
     let name = path.rsplit('/').next().unwrap_or(path);
     let stem = name.split('.').next().unwrap_or(name);
@@ -76,12 +76,14 @@ fn a_bad_form_is_found() {
         let file = File {
             path: path.into(),
             text: text.into(),
+            is_test: false,
         };
         assert_eq!(complaints(&file).len(), 1, "{path}: {text}");
     }
     let file = File {
         path: "src/a.rs".into(),
         text: "//! A todo, fixme.\n".into(),
+        is_test: false,
     };
     assert_eq!(complaints(&file), [""; 0]);
 }
@@ -99,13 +101,8 @@ fn every_page_has_its_code_and_every_code_its_page() {
 }
 
 #[test]
-fn codes_are_in_order_and_each_stands_once() {
+fn no_code_stands_twice() {
     let codes: Vec<Code> = Code::all().collect();
-    let sorted: Vec<Code> = codes
-        .iter()
-        .copied()
-        .collect::<BTreeSet<_>>()
-        .into_iter()
-        .collect();
-    assert_eq!(codes, sorted);
+    let once: BTreeSet<Code> = codes.iter().copied().collect();
+    assert_eq!(codes, Vec::from_iter(once));
 }
