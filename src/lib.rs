@@ -10,8 +10,6 @@ pub mod plan;
 pub mod report;
 pub mod runtime;
 pub mod simulate;
-pub mod report;
-pub mod runtime;
 pub mod source;
 pub mod syntax;
 pub mod value;
