@@ -2,6 +2,7 @@
 
 #[cfg(feature = "cli")]
 pub mod cli;
+pub mod compile;
 pub mod diagnostic;
 pub mod engine;
 pub mod eval;
@@ -10,7 +11,9 @@ pub mod plan;
 pub mod report;
 pub mod runtime;
 pub mod simulate;
+pub mod resolve;
 pub mod source;
 pub mod syntax;
+pub mod types;
 pub mod value;
 pub mod world;

@@ -86,6 +86,66 @@ codes! {
     /// Something that is no statement, declaration or expression of the language.
     SYNTAX = "E0101";
 
+    /// A name that stands for nothing.
+    UNKNOWN = "E0201";
+    /// A name that stands for something else than is wanted.
+    WRONG_SORT = "E0202";
+    /// Something that is named twice.
+    DUPLICATE = "E0203";
+    /// A file that cannot be read.
+    IMPORT_FILE = "E0204";
+    /// Files that import each other.
+    IMPORT_CYCLE = "E0205";
+    /// A name that the other file does not declare.
+    NOT_EXPORTED = "E0206";
+    /// A name that the language needs itself.
+    RESERVED = "E0207";
+    /// Inputs of one name in two files.
+    INPUT_TWICE = "E0208";
+    /// A definition that needs itself.
+    CIRCLE = "E0209";
+    /// `run.id` or `failure` where they are not known.
+    OUT_OF_PLACE = "E0210";
+
+    /// A value of the wrong type.
+    MISMATCH = "E0301";
+    /// An operator between values that it is not made for.
+    OPERANDS = "E0302";
+    /// A field that does not exist.
+    NO_FIELD = "E0303";
+    /// A value that may be `none`.
+    MAY_BE_NONE = "E0304";
+    /// A secret where none may stand.
+    SECRET = "E0305";
+    /// Arguments that do not fit the parameters.
+    ARGUMENTS = "E0306";
+    /// A field that must be given.
+    MISSING_FIELD = "E0307";
+    /// A value that cannot be put into a text.
+    INTERPOLATION = "E0308";
+    /// Values of different types side by side.
+    MIXED = "E0309";
+    /// An access that the value does not allow.
+    ACCESS = "E0310";
+    /// A type that is not one.
+    TYPE = "E0311";
+    /// A service and an infrastructure of different kinds.
+    KINDS = "E0312";
+    /// Something without a result, used as a value.
+    GIVES_NOTHING = "E0313";
+    /// A secret that comes from nowhere.
+    SECRET_SOURCE = "E0314";
+    /// Something that is read when the run is planned, of a value that is not known then.
+    PLANNING_ONLY = "E0315";
+    /// A workflow that cannot deploy.
+    DEPLOY_WORKFLOW = "E0316";
+    /// Expressions too deep in one another.
+    TOO_DEEP = "E0317";
+    /// A text that must be written out.
+    COMPUTED = "E0318";
+    /// A default that breaks its own rule.
+    RULE = "E0319";
+
     /// A result that does not fit into 64 bits.
     OVERFLOW = "E0401";
     /// A division or remainder by zero.
@@ -115,6 +175,47 @@ codes! {
 
     /// A pipeline with more statements than can be planned.
     PIPELINE_TOO_LARGE = "E0501";
+
+    /// A deployment inside another.
+    DEPLOY_INSIDE = "E0502";
+    /// A workflow that calls itself.
+    RECURSION = "E0503";
+    /// A `return` where there is nothing to return from.
+    RETURN = "E0504";
+    /// A workflow that may end without a result.
+    NO_RETURN = "E0505";
+    /// A `yield` where nothing takes it.
+    YIELD = "E0506";
+    /// A loop whose value is named but that yields none.
+    NO_YIELD = "E0507";
+    /// A verdict that is not the last statement of a failure handler.
+    VERDICT = "E0508";
+    /// A `rollback stage` outside a stage.
+    ROLLBACK_STAGE = "E0509";
+    /// A modifier or handler on a statement that cannot have it.
+    MODIFIER = "E0510";
+    /// A modifier or handler that stands twice.
+    MODIFIER_TWICE = "E0511";
+    /// A class of failures that does not exist.
+    CLASS = "E0512";
+    /// A shell that does not exist.
+    SHELL = "E0513";
+    /// A call of a function as a statement.
+    USELESS_CALL = "E0514";
+    /// An effect inside an expression.
+    EFFECT_INSIDE = "E0515";
+    /// An added cell that does not name the axes.
+    INCLUDE = "E0516";
+    /// A deployment without a workflow.
+    NO_WORKFLOW = "E0517";
+    /// A modifier's value that is out of range.
+    RANGE = "E0518";
+    /// A test that cannot be run.
+    TEST = "E0519";
+    /// A variable that a command cannot be given.
+    VARIABLE = "E0520";
+    /// A stage where none may stand.
+    STAGE = "E0521";
 
     /// A command without words.
     COMMAND_EMPTY = "E0601";

@@ -3,6 +3,8 @@
 //! It does not know inputs, cells or the order of anything that runs.
 
 pub mod command;
+pub mod lower;
+mod testing;
 pub mod visit;
 
 use std::sync::Arc;
@@ -15,6 +17,7 @@ use crate::source::{Name, Sources, Span};
 pub use crate::syntax::ast::{Order, RollbackScope};
 use crate::value::{EnvironmentId, InfrastructureId, ServiceId, Type};
 pub use command::Command;
+pub use testing::{Given, Test, TestKind, TestStmt};
 pub use visit::outside_calls;
 
 /// The version of this format. A program of another version is refused, not guessed at.
@@ -47,6 +50,9 @@ pub struct Program {
     pub actions: Vec<Action>,
     /// What can be run: those of the file that was asked for.
     pub pipelines: Vec<Pipeline>,
+    /// The tests of the file that was asked for.
+    #[serde(default)]
+    pub tests: Vec<Test>,
 }
 
 /// An input or a top-level `let`.

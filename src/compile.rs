@@ -1,0 +1,36 @@
+//! From a path to a checked program: the front end as one function.
+//! It does not know where files are, nor how diagnostics are shown.
+
+use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
+use crate::ir::{self, lower};
+use crate::resolve;
+use crate::source::Sources;
+use crate::world::Files;
+
+/// What compiling gives.
+#[derive(Debug)]
+pub struct Compilation {
+    /// The texts of the file and all it imports.
+    pub sources: Sources,
+    /// The program, if no error was found.
+    pub program: Option<ir::Program>,
+    /// All errors and warnings, in source order, those of the first file first.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Checks the file at `path` and everything that it imports. All mistakes are found at once.
+pub fn compile(files: &dyn Files, path: &str) -> Compilation {
+    let mut diagnostics = Diagnostics::default();
+    let modules = resolve::resolve(files, path, &mut diagnostics);
+    let (program, found) = lower::lower(&modules);
+    diagnostics.extend(found.into_sorted());
+    let diagnostics = diagnostics.into_sorted();
+    let good = diagnostics
+        .iter()
+        .all(|diagnostic| diagnostic.severity != Severity::Error);
+    Compilation {
+        sources: modules.sources,
+        program: good.then_some(program),
+        diagnostics,
+    }
+}

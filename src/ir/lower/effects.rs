@@ -1,0 +1,398 @@
+//! Lowers commands, calls and `let`. It does not know how a command's text is read.
+
+use crate::eval::Expr;
+use crate::ir::command::{Command, Form as CommandForm, Piece, TextPart, analyse};
+use crate::ir::{StmtKind, WorkflowId, WorkflowUse};
+use crate::source::{Name, Span};
+use crate::syntax::ast::{self, ExprKind, LetValue, StmtKind as Form, StringPart};
+use crate::types::{
+    BUILTIN_ACTIONS, Callee, Effect, Parameter, Signature, Typed, errors as type_errors,
+    holds_secret,
+};
+use crate::value::Type;
+
+use super::blocks::Lowered;
+use super::body::{Body, Place};
+use super::modifiers::Fits;
+use super::statements::with;
+use super::{Lower, errors};
+
+/// What a command gives.
+pub(super) fn run_type() -> Type {
+    Type::record([
+        ("stdout", Type::String),
+        ("stderr", Type::String),
+        ("code", Type::Int),
+        ("outputs", Type::Map(Box::new(Type::String))),
+    ])
+}
+
+impl Lower<'_> {
+    /// `let x = …`
+    pub(super) fn let_stmt(
+        &mut self,
+        body: &mut Body,
+        place: Place,
+        stmt: &ast::Stmt,
+        (name, ty, value): (&ast::Ident, &Option<ast::TypeExpr>, &LetValue),
+    ) -> Lowered {
+        let file = body.locals.file;
+        let wanted = ty.as_ref().map(|ty| (self.check.read_type(file, ty), ty.span));
+        let (mut lowered, effect) = match value {
+            LetValue::Effect(inner) => self.let_effect(body, place, inner),
+            LetValue::Expr(expr) => self.let_expr(body, place, stmt, expr, wanted.as_ref()),
+        };
+        let span = value_span(value);
+        let mut ty = lowered.ty.clone();
+        if effect {
+            if ty == Type::Nothing {
+                self.check.report(type_errors::no_value(span));
+                ty = Type::Any;
+            }
+            if let Some((want, declared)) = &wanted {
+                let typed = Typed {
+                    ty,
+                    ..Typed::lost(span)
+                };
+                let what = format!("`{}`", name.name);
+                self.check.fit(typed, want, &what, Some(*declared));
+                ty = want.clone();
+            }
+            lowered.ty = ty.clone();
+        } else if let Some((want, _)) = wanted {
+            ty = want;
+        }
+        let late = effect
+            || lowered.stmt.as_ref().is_some_and(|stmt| match &stmt.kind {
+                StmtKind::Let(value) => self.check.is_late(&body.locals, value),
+                _ => true,
+            });
+        let slot = body.locals.add(&name.name, name.span, ty, late);
+        if let Some(stmt) = &mut lowered.stmt {
+            stmt.bind = Some(slot);
+        }
+        if !effect {
+            lowered.ty = Type::Nothing;
+        }
+        lowered
+    }
+
+    /// `let x = run …`, `let x = parallel … { … }`
+    fn let_effect(
+        &mut self,
+        body: &mut Body,
+        place: Place,
+        inner: &ast::Stmt,
+    ) -> (Lowered, bool) {
+        if let Form::Loop { .. } | Form::Matrix { .. } = &inner.kind {
+            let (stmt, yielded) = self.matrix(body, place, inner);
+            let ty = match yielded {
+                Some(ty) => Type::list(ty),
+                None => {
+                    if !self.check.modules.is_broken(inner.span) {
+                        self.check.report(errors::no_yield(inner.head));
+                    }
+                    Type::Any
+                }
+            };
+            let stmt = Some(stmt);
+            return (Lowered { stmt, ty }, true);
+        }
+        (self.stmt(body, place, inner), true)
+    }
+
+    fn let_expr(
+        &mut self,
+        body: &mut Body,
+        place: Place,
+        stmt: &ast::Stmt,
+        expr: &ast::Expr,
+        wanted: Option<&(Type, Span)>,
+    ) -> (Lowered, bool) {
+        if let ExprKind::Call(callee, args) = &expr.kind {
+            match self.check.callee(body.locals.file, callee) {
+                Callee::Builtin(_) => {}
+                Callee::Effect(effect) => {
+                    let call = (callee.span, args.as_slice(), expr.span);
+                    return (self.effect(body, place, stmt, effect, call), true);
+                }
+                Callee::Lost => {
+                    self.check.arguments_alone(&mut body.locals, args);
+                    self.trimmings(body, place, stmt, Fits::Workflow);
+                    let stmt = None;
+                    let ty = Type::Any;
+                    return (Lowered { stmt, ty }, true);
+                }
+            }
+        }
+        let (modifiers, handlers) = self.trimmings(body, place, stmt, Fits::Let);
+        let typed = match wanted {
+            Some((want, declared)) => {
+                let what = match &stmt.kind {
+                    Form::Let { name, .. } => format!("`{}`", name.name),
+                    _ => String::from("the value"),
+                };
+                let locals = &mut body.locals;
+                let expr = self.check.check(locals, expr, want, &what, Some(*declared));
+                Typed {
+                    expr,
+                    ty: want.clone(),
+                }
+            }
+            None => {
+                let typed = self.check.expr(&mut body.locals, expr, None);
+                if typed.ty == Type::Nothing {
+                    self.check.report(type_errors::no_value(expr.span));
+                    Typed::lost(expr.span)
+                } else {
+                    typed
+                }
+            }
+        };
+        let kind = StmtKind::Let(typed.expr);
+        (with(stmt, kind, modifiers, handlers, typed.ty), false)
+    }
+
+    /// `NAME(args)` as a statement.
+    pub(super) fn call_stmt(
+        &mut self,
+        body: &mut Body,
+        place: Place,
+        stmt: &ast::Stmt,
+        call: &ast::Expr,
+    ) -> Lowered {
+        let lost = Lowered {
+            stmt: None,
+            ty: Type::Any,
+        };
+        let (callee, args) = match &call.kind {
+            ExprKind::Call(callee, args) => (callee, args),
+            ExprKind::Paren(inner) => return self.call_stmt(body, place, stmt, inner),
+            _ => {
+                self.check.expr(&mut body.locals, call, None);
+                return lost;
+            }
+        };
+        match self.check.callee(body.locals.file, callee) {
+            Callee::Effect(effect) => {
+                let call = (callee.span, args.as_slice(), call.span);
+                self.effect(body, place, stmt, effect, call)
+            }
+            Callee::Builtin(builtin) => {
+                self.check.report(errors::useless_call(call.span, builtin.name));
+                self.check.expr(&mut body.locals, call, None);
+                self.trimmings(body, place, stmt, Fits::Workflow);
+                lost
+            }
+            Callee::Lost => {
+                self.check.arguments_alone(&mut body.locals, args);
+                self.trimmings(body, place, stmt, Fits::Workflow);
+                lost
+            }
+        }
+    }
+
+    fn effect(
+        &mut self,
+        body: &mut Body,
+        place: Place,
+        stmt: &ast::Stmt,
+        effect: Effect,
+        (callee, args, span): (Span, &[ast::Arg], Span),
+    ) -> Lowered {
+        let what = format!("`{}`", self.check.modules.sources.text(callee));
+        match effect {
+            Effect::Workflow(id) => {
+                let (modifiers, handlers) = self.trimmings(body, place, stmt, Fits::Workflow);
+                let signature = &self.check.tables.workflows[id as usize];
+                let result = signature.result.clone();
+                let params = parameters(signature);
+                let bound = self
+                    .check
+                    .arguments(&mut body.locals, &what, &params, args, span);
+                self.calls.call(body.workflow, id, callee);
+                let call = WorkflowUse {
+                    workflow: WorkflowId(id),
+                    args: bound.exprs(),
+                    span: callee,
+                };
+                with(stmt, StmtKind::Call(call), modifiers, handlers, result)
+            }
+            Effect::Action(id) => {
+                let (modifiers, handlers) = self.trimmings(body, place, stmt, Fits::Action);
+                let (params, result) = self.action(id);
+                let bound = self
+                    .check
+                    .arguments(&mut body.locals, &what, &params, args, span);
+                let kind = StmtKind::Action {
+                    action: id,
+                    args: bound.exprs(),
+                };
+                with(stmt, kind, modifiers, handlers, result)
+            }
+        }
+    }
+
+    fn action(&mut self, id: u32) -> (Vec<Parameter>, Type) {
+        if let Some(signature) = self.check.tables.actions.get(id as usize) {
+            return (parameters(signature), signature.result.clone());
+        }
+        self.http = true;
+        let place = id as usize - self.check.tables.actions.len();
+        let Some(action) = BUILTIN_ACTIONS.get(place) else {
+            return (Vec::new(), Type::Any);
+        };
+        let params = (action.params)().into_iter().map(|(name, ty)| Parameter {
+            name: name.into(),
+            optional: matches!(ty, Type::Optional(_)),
+            ty,
+            rest: false,
+            span: None,
+        });
+        (params.collect(), (action.result)())
+    }
+
+    /// `run "…" …`
+    pub(super) fn command(&mut self, body: &mut Body, run: &ast::Run) -> Command {
+        let bash = match &run.using {
+            None => false,
+            Some(shell) => match &*shell.name {
+                "bash" => true,
+                "sh" => false,
+                _ => {
+                    self.check.report(errors::unknown_shell(shell));
+                    false
+                }
+            },
+        };
+        let (pieces, text) = self.pieces(body, &run.command);
+        let form = analyse(&pieces, bash).unwrap_or_else(|errors| {
+            self.check.diagnostics.extend(errors);
+            CommandForm::Direct(Vec::new())
+        });
+        let dir = run
+            .dir
+            .as_ref()
+            .map(|dir| self.value(body, dir, &Type::String, "the working directory"));
+        let env = self.environment_variables(body, &run.env);
+        let on = run.on.as_ref().map(|on| {
+            let want = Type::Infrastructure(None);
+            self.value(body, on, &want, "`on`")
+        });
+        Command {
+            form,
+            text,
+            dir,
+            env,
+            on,
+        }
+    }
+
+    fn pieces(&mut self, body: &mut Body, command: &ast::StringLit) -> (Vec<Piece>, Vec<TextPart>) {
+        let mut pieces = Vec::with_capacity(command.parts.len());
+        let mut shown = Vec::with_capacity(command.parts.len());
+        for part in &command.parts {
+            match part {
+                StringPart::Text { text, span } => {
+                    pieces.push(Piece::Text {
+                        text: text.clone(),
+                        span: *span,
+                    });
+                    shown.push(TextPart::Text(text.clone()));
+                }
+                StringPart::Interpolation { expr, span } => {
+                    let typed = self.check.expr(&mut body.locals, expr, None);
+                    let list = matches!(typed.ty, Type::List(_));
+                    let secret = holds_secret(&typed.ty);
+                    let of = match &typed.ty {
+                        Type::List(of) => of,
+                        other => other,
+                    };
+                    let expr = if of.interpolates() || *of == Type::Secret {
+                        typed.expr
+                    } else {
+                        self.check.report(type_errors::cannot_interpolate(&typed));
+                        crate::types::poison(typed.expr.span)
+                    };
+                    shown.push(TextPart::Value(expr.clone()));
+                    pieces.push(Piece::Value {
+                        expr,
+                        span: *span,
+                        list,
+                        secret,
+                    });
+                }
+            }
+        }
+        if pieces.is_empty() {
+            pieces.push(Piece::Text {
+                text: "".into(),
+                span: command.span,
+            });
+        }
+        (pieces, shown)
+    }
+
+    fn environment_variables(
+        &mut self,
+        body: &mut Body,
+        env: &[(ast::RecordKey, ast::Expr)],
+    ) -> Vec<(Name, Expr)> {
+        let mut found: Vec<(Name, Expr)> = Vec::new();
+        let mut places: Vec<Span> = Vec::new();
+        for (key, value) in env {
+            let Some((name, span, _)) = self.check.key(key) else {
+                continue;
+            };
+            if let Some(at) = found.iter().position(|(other, _)| *other == name) {
+                let error = type_errors::key_twice(&name, span, places[at]);
+                self.check.report(error);
+            } else if !is_variable(&name) {
+                self.check.report(errors::variable_name(&name, span));
+            } else if name.starts_with("LOCKSTEP_") {
+                self.check.report(errors::own_variable(&name, span));
+            }
+            let typed = self.check.expr(&mut body.locals, value, None);
+            let expr = if typed.ty.interpolates() || typed.ty == Type::Secret {
+                typed.expr
+            } else {
+                self.check.report(type_errors::cannot_interpolate(&typed));
+                crate::types::poison(typed.expr.span)
+            };
+            found.push((name, expr));
+            places.push(span);
+        }
+        found
+    }
+}
+
+/// Whether a text can name a variable of a command's environment.
+fn is_variable(name: &str) -> bool {
+    let mut chars = name.chars();
+    chars
+        .next()
+        .is_some_and(|first| first.is_ascii_alphabetic() || first == '_')
+        && chars.all(|other| other.is_ascii_alphanumeric() || other == '_')
+}
+
+/// The parameters of a workflow or an action.
+pub(super) fn parameters(signature: &Signature<'_>) -> Vec<Parameter> {
+    signature
+        .params
+        .iter()
+        .map(|(ty, param)| Parameter {
+            name: param.name.name.to_string(),
+            ty: ty.clone(),
+            optional: param.default.is_some() || matches!(ty, Type::Optional(_)),
+            rest: false,
+            span: Some(param.name.span),
+        })
+        .collect()
+}
+
+fn value_span(value: &LetValue) -> Span {
+    match value {
+        LetValue::Expr(expr) => expr.span,
+        LetValue::Effect(stmt) => stmt.head,
+    }
+}

@@ -1,0 +1,85 @@
+//! Takes away the values of steps and stages that nothing names, so that a run need not keep
+//! them. It does not know what the values are.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use crate::eval::{Expr, ExprKind, Slot};
+use crate::ir::{Block, Stmt, StmtKind};
+use crate::types::walk;
+
+use super::body::Body;
+use super::visit;
+
+/// Prunes a workflow's body.
+pub(super) fn block(block: &mut Block, body: &Body) {
+    let mut used = HashSet::new();
+    for stmt in &block.stmts {
+        collect(stmt, &mut used);
+    }
+    prune_block(block, body, &used);
+}
+
+/// Prunes a pipeline's body.
+pub(super) fn stmt(stmt: &mut Stmt, body: &Body) {
+    let mut used = HashSet::new();
+    collect(stmt, &mut used);
+    prune_stmt(stmt, body, &used);
+}
+
+/// The slots that expressions read; the `yield` that gives a step the value of its last
+/// statement is no reading.
+fn collect(stmt: &Stmt, used: &mut HashSet<Slot>) {
+    visit::expressions(stmt, &mut |expr: &Expr, of: &Stmt| {
+        let own = matches!((&of.kind, &expr.kind), (StmtKind::Yield(_), ExprKind::Local(_)))
+            && of.span == expr.span;
+        if !own {
+            walk(expr, &mut |inner| {
+                if let ExprKind::Local(slot) = inner.kind {
+                    used.insert(slot);
+                }
+            });
+        }
+    });
+}
+
+fn prune_block(block: &mut Block, body: &Body, used: &HashSet<Slot>) {
+    for stmt in &mut block.stmts {
+        if let Some(stmt) = Arc::get_mut(stmt) {
+            prune_stmt(stmt, body, used);
+        }
+    }
+}
+
+fn prune_stmt(stmt: &mut Stmt, body: &Body, used: &HashSet<Slot>) {
+    let unused = stmt.bind.is_some_and(|slot| !used.contains(&slot));
+    match &mut stmt.kind {
+        StmtKind::Stage { .. } if unused => stmt.bind = None,
+        StmtKind::Step { body: inner, .. } if unused => {
+            stmt.bind = None;
+            drop_last_value(inner, body, used);
+        }
+        _ => {}
+    }
+    visit::blocks_mut(stmt, &mut |block| prune_block(block, body, used));
+}
+
+/// Removes the `yield` of the last statement's value.
+fn drop_last_value(block: &mut Block, body: &Body, used: &HashSet<Slot>) {
+    let slot = match block.stmts.last().map(|stmt| &stmt.kind) {
+        Some(StmtKind::Yield(Expr {
+            kind: ExprKind::Local(slot),
+            ..
+        })) if body.last_values.contains(slot) => *slot,
+        _ => return,
+    };
+    block.stmts.pop();
+    let last = block.stmts.last_mut().and_then(Arc::get_mut);
+    if let Some(last) = last
+        && last.bind == Some(slot)
+        && !used.contains(&slot)
+        && !matches!(last.kind, StmtKind::Let(_))
+    {
+        last.bind = None;
+    }
+}

@@ -1,0 +1,56 @@
+//! Joins the path of an import to the folder of the file that imports it, by text alone.
+//! It does not know which files exist.
+
+/// The path of `import`, as seen from the file `importer`.
+pub fn join(importer: &str, import: &str) -> String {
+    if import.starts_with('/') || is_std(import) {
+        return normal(import);
+    }
+    match importer.rfind('/') {
+        Some(at) => normal(&format!("{}/{import}", &importer[..at])),
+        None => normal(import),
+    }
+}
+
+/// Whether a path names a file of the shipped library.
+pub fn is_std(path: &str) -> bool {
+    path.starts_with("std/")
+}
+
+/// The path without `.`, empty parts, and `..` after a folder.
+pub fn normal(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|last| *last != "..") => {
+                parts.pop();
+            }
+            ".." if path.starts_with('/') => {}
+            other => parts.push(other),
+        }
+    }
+    let joined = parts.join("/");
+    if path.starts_with('/') {
+        format!("/{joined}")
+    } else {
+        joined
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_relative_to_the_importing_file() {
+        assert_eq!(join("main.deploy", "./hooks.deploy"), "hooks.deploy");
+        assert_eq!(join("a/b/main.deploy", "../x.deploy"), "a/x.deploy");
+        assert_eq!(join("main.deploy", "../../x.deploy"), "../../x.deploy");
+        assert_eq!(join("../a/main.deploy", "../x.deploy"), "../x.deploy");
+        assert_eq!(join("/srv/main.deploy", "../../../x"), "/x");
+        assert_eq!(join("a/main.deploy", "/etc/x"), "/etc/x");
+        assert_eq!(join("a/main.deploy", "std/health"), "std/health");
+        assert_eq!(join("std/kubernetes", "./health"), "std/health");
+    }
+}

@@ -1,0 +1,419 @@
+//! What stands behind a point or between brackets: fields, `.*` and `[…]`.
+//! It does not know what the fields' values are.
+
+use crate::eval::{Expr, ExprKind, RunField};
+use crate::resolve::{Found, Target};
+use crate::source::{Name, Span};
+use crate::syntax::ast::{self, ExprKind as Form};
+use crate::value::{InfrastructureId, Type, Value};
+
+use super::expr::of_local;
+use super::locals::{LocalKind, Locals};
+use super::{Checker, Typed, errors};
+
+impl Checker<'_> {
+    /// `e.name`
+    pub(super) fn field(
+        &mut self,
+        locals: &mut Locals,
+        of: &ast::Expr,
+        name: &ast::Ident,
+        span: Span,
+    ) -> Typed {
+        if let Form::Name(base) = &of.kind {
+            if let Some(typed) = self.field_of_name(locals, base, name, span) {
+                return typed;
+            }
+        }
+        let of = self.expr(locals, of, None);
+        self.field_of(of, name, span)
+    }
+
+    /// A field of something that is no value by itself: a namespace, a stage, `run`.
+    fn field_of_name(
+        &mut self,
+        locals: &mut Locals,
+        base: &ast::Ident,
+        name: &ast::Ident,
+        span: Span,
+    ) -> Option<Typed> {
+        for local in locals.all(&base.name) {
+            let own = match (local.kind, &local.ty) {
+                (LocalKind::Value, _) => return None,
+                (_, Type::Record(fields)) => fields.contains_key(&name.name),
+                (LocalKind::Step, ty) => *ty != Type::Nothing,
+                (LocalKind::Stage, _) => false,
+            };
+            if own {
+                let of = of_local(local, base.span);
+                return Some(self.field_of(of, name, span));
+            }
+        }
+        match self.modules.find(locals.file, &base.name) {
+            Some(binding) => match binding.target {
+                Target::Namespace(space) => Some(match self.modules.member(space, name) {
+                    Ok(Found { target, span }) => self.found(Found { target, span }, name),
+                    Err(error) => {
+                        self.report_opt(error);
+                        Typed::lost(span)
+                    }
+                }),
+                _ => None,
+            },
+            None if &*base.name == "run" && locals.find("run").is_none() => {
+                Some(self.run_field(locals, name, span))
+            }
+            None => None,
+        }
+    }
+
+    /// `run.id`, `run.user`, `run.started-at`
+    fn run_field(&mut self, locals: &Locals, name: &ast::Ident, span: Span) -> Typed {
+        let field = match &*name.name {
+            "id" => RunField::Id,
+            "user" => RunField::User,
+            "started-at" => RunField::StartedAt,
+            _ => {
+                let known = ["id", "user", "started-at"];
+                self.report(errors::no_field(name, "`run`", known.into_iter()));
+                return Typed::lost(span);
+            }
+        };
+        if !locals.in_run {
+            self.report(errors::run_outside(span));
+            return Typed::lost(span);
+        }
+        Typed::new(ExprKind::Run(field), span, Type::String)
+    }
+
+    /// A field of a value.
+    fn field_of(&mut self, of: Typed, name: &ast::Ident, span: Span) -> Typed {
+        let found = match (&of.ty, of.expr.as_const()) {
+            (Type::Any, _) => return Typed::lost(span),
+            (Type::Json, _) => Some(Type::Json),
+            (Type::Record(fields), _) => match fields.get(&name.name) {
+                Some(ty) => Some(ty.clone()),
+                None => {
+                    let known: Vec<&str> = fields.keys().map(|name| &**name).collect();
+                    let what = format!("`{}`", of.ty);
+                    self.report(errors::no_field(name, &what, known.into_iter()));
+                    None
+                }
+            },
+            (Type::Service(kind), _) => {
+                let kind = kind.as_ref().map(|kind| kind.id);
+                self.service_field(kind, name)
+            }
+            (Type::Infrastructure(_), Some(Value::Infrastructure(id))) => {
+                self.infrastructure_field(id.0, name)
+            }
+            (Type::Infrastructure(kind), _) => {
+                let kind = kind.as_ref().map(|kind| kind.id);
+                self.any_infrastructure_field(kind, name)
+            }
+            (Type::Environment, Some(Value::Environment(id))) => {
+                let places = &self.tables.environments[id.0 as usize].infrastructures;
+                if let Some(place) = places.get(&name.name) {
+                    let ty = self
+                        .tables
+                        .infrastructure_of(self.tables.infrastructures[*place as usize].kind);
+                    let value = Value::Infrastructure(InfrastructureId(*place));
+                    return Typed::new(ExprKind::Const(value), span, ty);
+                }
+                self.environment_field(id.0, name)
+            }
+            (Type::Environment, _) => self.any_environment_field(name),
+            _ => {
+                self.report(errors::no_fields(&of, name));
+                None
+            }
+        };
+        match found {
+            Some(ty) => {
+                let kind = ExprKind::Field(Box::new(of.expr), name.name.clone());
+                Typed::new(kind, span, ty)
+            }
+            None => Typed::lost(span),
+        }
+    }
+
+    fn service_field(&mut self, kind: Option<u32>, name: &ast::Ident) -> Option<Type> {
+        if matches!(&*name.name, "name" | "kind") {
+            return Some(Type::String);
+        }
+        let Some(kind) = kind else {
+            self.report(errors::field_of_any_kind(name, "service", "`.name` and `.kind`"));
+            return None;
+        };
+        let decl = &self.tables.kinds[kind as usize];
+        if let Some(field) = decl.service.get(&name.name) {
+            return Some(field.ty.clone());
+        }
+        let known: Vec<&str> = decl.service.keys().map(|name| &**name).collect();
+        let what = format!("a service of kind `{}`", decl.decl.name.name);
+        let known = known.into_iter().chain(["name", "kind"]);
+        let error = errors::no_field(name, &what, known).label(decl.decl.name.span, "the kind");
+        self.report(error);
+        None
+    }
+
+    /// The fields that every infrastructure has, whatever its kind.
+    fn own_field(name: &Name) -> Option<Type> {
+        match &**name {
+            "name" | "id" => Some(Type::String),
+            "environment" => Some(Type::Environment),
+            "connect" => Some(Type::Connection),
+            "exclusive" => Some(Type::Bool),
+            _ => None,
+        }
+    }
+
+    /// A field of one certain infrastructure: of its kind, or inherited from its environment.
+    fn infrastructure_field(&mut self, id: u32, name: &ast::Ident) -> Option<Type> {
+        let place = &self.tables.infrastructures[id as usize];
+        let environment = place.environment;
+        let kind = place.kind;
+        if let Some(ty) = Self::own_field(&name.name) {
+            return Some(ty);
+        }
+        if let Some(kind) = kind
+            && let Some(field) = self.tables.kinds[kind as usize].infrastructure.get(&name.name)
+        {
+            return Some(field.ty.clone());
+        }
+        if self.tables.environments[environment as usize]
+            .fields
+            .contains_key(&name.name)
+        {
+            return Some(self.type_of_environment_field(environment, &name.name, name.span));
+        }
+        // Where the kind is unknown, that has been reported.
+        let kind = kind?;
+        let mut known = self.fields_of_kind(kind);
+        let inherited = &self.tables.environments[environment as usize].fields;
+        known.extend(inherited.keys().map(|name| name.to_string()));
+        let what = format!("`{}`", self.tables.infrastructures[id as usize].name);
+        self.report(errors::no_field(name, &what, known.iter().map(String::as_str)));
+        None
+    }
+
+    /// A field of some infrastructure: of its kind, or one that all environments have.
+    fn any_infrastructure_field(&mut self, kind: Option<u32>, name: &ast::Ident) -> Option<Type> {
+        if let Some(ty) = Self::own_field(&name.name) {
+            return Some(ty);
+        }
+        if let Some(kind) = kind
+            && let Some(field) = self.tables.kinds[kind as usize].infrastructure.get(&name.name)
+        {
+            return Some(field.ty.clone());
+        }
+        match self.field_of_all_environments(name) {
+            AllHave::Yes(ty) => return Some(ty),
+            AllHave::Not(missing) => {
+                self.report(errors::not_in_all(name, &missing));
+                return None;
+            }
+            AllHave::None => {}
+        }
+        let Some(kind) = kind else {
+            let own = "`.name`, `.id`, `.environment`, `.connect` and `.exclusive`";
+            self.report(errors::field_of_any_kind(name, "infrastructure", own));
+            return None;
+        };
+        let known = self.fields_of_kind(kind);
+        let decl = &self.tables.kinds[kind as usize].decl.name;
+        let (what, at) = (format!("an infrastructure of kind `{}`", decl.name), decl.span);
+        let error = errors::no_field(name, &what, known.iter().map(String::as_str));
+        self.report(error.label(at, "the kind"));
+        None
+    }
+
+    fn fields_of_kind(&self, kind: u32) -> Vec<String> {
+        let fields = self.tables.kinds[kind as usize].infrastructure.keys();
+        fields
+            .map(|name| name.to_string())
+            .chain(["name", "environment"].map(String::from))
+            .collect()
+    }
+
+    /// A field of one certain environment.
+    fn environment_field(&mut self, id: u32, name: &ast::Ident) -> Option<Type> {
+        if &*name.name == "name" {
+            return Some(Type::String);
+        }
+        let decl = &self.tables.environments[id as usize];
+        if decl.fields.contains_key(&name.name) {
+            return Some(self.type_of_environment_field(id, &name.name, name.span));
+        }
+        let known: Vec<String> = decl
+            .infrastructures
+            .keys()
+            .chain(decl.fields.keys())
+            .map(|name| name.to_string())
+            .collect();
+        let error = errors::no_place(name, decl.decl, &known);
+        self.report(error);
+        None
+    }
+
+    fn any_environment_field(&mut self, name: &ast::Ident) -> Option<Type> {
+        if &*name.name == "name" {
+            return Some(Type::String);
+        }
+        match self.field_of_all_environments(name) {
+            AllHave::Yes(ty) => Some(ty),
+            AllHave::Not(missing) => {
+                self.report(errors::not_in_all(name, &missing));
+                None
+            }
+            AllHave::None => {
+                let known = self.tables.environments.iter();
+                let mut known: Vec<String> = known
+                    .flat_map(|environment| environment.fields.keys())
+                    .map(|name| name.to_string())
+                    .collect();
+                known.push("name".into());
+                let known = known.iter().map(String::as_str);
+                self.report(errors::no_field(name, "an environment", known));
+                None
+            }
+        }
+    }
+
+    /// A field that an unknown environment has only if all of them have it, with one type.
+    fn field_of_all_environments(&mut self, name: &ast::Ident) -> AllHave {
+        let mut missing = Vec::new();
+        let mut having = Vec::new();
+        for (id, environment) in self.tables.environments.iter().enumerate() {
+            if environment.fields.contains_key(&name.name) {
+                having.push(id as u32);
+            } else {
+                missing.push(environment.decl.name.name.to_string());
+            }
+        }
+        if having.is_empty() {
+            return AllHave::None;
+        }
+        if !missing.is_empty() {
+            return AllHave::Not(missing);
+        }
+        let mut common = Type::Any;
+        for id in having {
+            let ty = self.type_of_environment_field(id, &name.name, name.span);
+            match super::unify(&common, &ty) {
+                Some(ty) => common = ty,
+                None => {
+                    let of = &self.tables.environments[id as usize].decl.name.name;
+                    return AllHave::Not(vec![of.to_string()]);
+                }
+            }
+        }
+        AllHave::Yes(common)
+    }
+
+    /// `e.*` as a value of its own.
+    pub(super) fn star(&mut self, locals: &mut Locals, of: &ast::Expr, span: Span) -> Typed {
+        let of = self.expr(locals, of, None);
+        self.star_of(of, span, false)
+    }
+
+    /// `e.*` as an element of a list: also the elements of another list.
+    pub(super) fn spread(&mut self, locals: &mut Locals, of: &ast::Expr, span: Span) -> Typed {
+        let of = self.expr(locals, of, None);
+        self.star_of(of, span, true)
+    }
+
+    fn star_of(&mut self, of: Typed, span: Span, in_list: bool) -> Typed {
+        let ty = match (&of.ty, of.expr.as_const()) {
+            (Type::Any, _) => return Typed::lost(span),
+            (Type::Environment, Some(Value::Environment(id))) => self.tables.star_of(id.0),
+            (Type::Environment, _) => self.tables.any_infrastructure(),
+            (Type::List(_), _) if in_list => return of,
+            _ => {
+                self.report(errors::no_star(&of));
+                return Typed::lost(span);
+            }
+        };
+        Typed::new(ExprKind::Star(Box::new(of.expr)), span, Type::list(ty))
+    }
+
+    /// `e[i]`
+    pub(super) fn index(
+        &mut self,
+        locals: &mut Locals,
+        of: &ast::Expr,
+        index: &ast::Expr,
+        span: Span,
+    ) -> Typed {
+        let of = self.expr(locals, of, None);
+        let (ty, index): (Type, Expr) = match &of.ty {
+            Type::List(element) => {
+                let index = self.check(locals, index, &Type::Int, "the index", None);
+                ((**element).clone(), index)
+            }
+            Type::Map(value) => {
+                let index = self.check(locals, index, &Type::String, "the key", None);
+                ((**value).clone(), index)
+            }
+            Type::Record(fields) => {
+                let fields = fields.clone();
+                let index = self.check(locals, index, &Type::String, "the name", None);
+                let Some(Value::String(text)) = index.as_const() else {
+                    if !super::is_poison(&index) {
+                        self.report(errors::computed_field(index.span, &of.ty));
+                    }
+                    return Typed::lost(span);
+                };
+                let name = ast::Ident {
+                    name: text.clone(),
+                    span: index.span,
+                };
+                match fields.get(&name.name) {
+                    Some(ty) => {
+                        let field = ExprKind::Field(Box::new(of.expr), name.name);
+                        return Typed::new(field, span, ty.clone());
+                    }
+                    None => {
+                        let what = format!("`{}`", of.ty);
+                        let known = fields.keys().map(|name| &**name);
+                        self.report(errors::no_field(&name, &what, known));
+                        return Typed::lost(span);
+                    }
+                }
+            }
+            Type::Json => {
+                let index = self.expr(locals, index, None);
+                match index.ty {
+                    Type::Int | Type::String | Type::OneOf(_) | Type::Any => {
+                        (Type::Json, index.expr)
+                    }
+                    _ => {
+                        let index = self.fit(index, &Type::String, "the key", None);
+                        (Type::Json, index)
+                    }
+                }
+            }
+            Type::Any => {
+                self.expr(locals, index, None);
+                return Typed::lost(span);
+            }
+            _ => {
+                self.report(errors::no_index(&of));
+                self.expr(locals, index, None);
+                return Typed::lost(span);
+            }
+        };
+        let kind = ExprKind::Index(Box::new(of.expr), Box::new(index));
+        Typed::new(kind, span, ty)
+    }
+}
+
+/// Whether all environments have a field.
+enum AllHave {
+    /// All have it, with this type.
+    Yes(Type),
+    /// Some have it; these have not, or with another type.
+    Not(Vec<String>),
+    /// No environment has it.
+    None,
+}

@@ -1,0 +1,63 @@
+//! The fields that a declaration gives, against those that its kind declares.
+//! It does not know which declaration it is.
+
+use indexmap::IndexMap;
+
+use crate::eval::Expr;
+use crate::source::{FileId, Name, Span};
+use crate::syntax::ast;
+use crate::value::Type;
+
+use super::locals::Locals;
+use super::{Checker, Declared, errors};
+
+/// Fields with their values, checked.
+pub type Given = IndexMap<Name, Expr>;
+
+impl Checker<'_> {
+    /// Checks fields against their declarations; without declarations (the kind is unknown) only
+    /// the values are looked at. `what` names the thing that has them.
+    pub fn given(
+        &mut self,
+        file: FileId,
+        fields: &[ast::Field],
+        declared: Option<&[(Name, Type, Option<Span>)]>,
+        what: &str,
+    ) -> Given {
+        let mut given = Given::new();
+        let mut first: IndexMap<&Name, Span> = IndexMap::new();
+        for field in fields {
+            let name = &field.name;
+            let mut locals = Locals::new(file);
+            if let Some(other) = first.get(&name.name) {
+                self.report(errors::field_twice(name, *other));
+                self.expr(&mut locals, &field.value, None);
+                continue;
+            }
+            first.insert(&name.name, name.span);
+            let Some(declared) = declared else {
+                self.expr(&mut locals, &field.value, None);
+                continue;
+            };
+            let Some((_, ty, span)) = declared.iter().find(|(other, ..)| *other == name.name)
+            else {
+                let known = declared.iter().map(|(name, ..)| &**name);
+                self.report(errors::unknown_field(name, what, known));
+                self.expr(&mut locals, &field.value, None);
+                continue;
+            };
+            let place = format!("field `{}`", name.name);
+            let value = self.check(&mut locals, &field.value, ty, &place, *span);
+            given.insert(name.name.clone(), value);
+        }
+        given
+    }
+}
+
+/// Names, types and places of declared fields.
+pub fn outline(declared: &Declared<'_>) -> Vec<(Name, Type, Option<Span>)> {
+    declared
+        .iter()
+        .map(|(name, field)| (name.clone(), field.ty.clone(), field.span))
+        .collect()
+}
