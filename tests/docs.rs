@@ -5,7 +5,9 @@
 //! said, with `…` for what differs.
 
 use std::path::Path;
+use std::sync::LazyLock;
 
+use regex::Regex;
 use tempfile::TempDir;
 
 use crate::support::compiler::{Files, compile, read};
@@ -25,7 +27,7 @@ fn complaints(path: &str, page: &str) -> Vec<String> {
         copy(&examples, &folder.path().join("examples"));
     }
     let mut known = Files::new();
-    let mut found = Vec::new();
+    let mut found = broken_links(path, page);
     for block in &blocks {
         let wrong = match block.tags.first().map(String::as_str) {
             Some("deploy") => source(block, &mut known, folder.path()),
@@ -37,6 +39,17 @@ fn complaints(path: &str, page: &str) -> Vec<String> {
         }
     }
     found
+}
+
+/// Links to files of the repository that are not there.
+fn broken_links(path: &str, page: &str) -> Vec<String> {
+    static LINK: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"\]\(([^)#:\s]+)(#[^)]*)?\)").expect("a pattern"));
+    let page_file = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    LINK.captures_iter(page)
+        .filter(|link| !page_file.with_file_name(&link[1]).exists())
+        .map(|link| format!("{path}: there is no `{}`", &link[1]))
+        .collect()
 }
 
 fn source(block: &Block, known: &mut Files, folder: &Path) -> Result<(), String> {
@@ -112,7 +125,8 @@ fn what_the_pages_show_is_true() {
 fn a_bad_block_is_found() {
     let good = "```deploy\npipeline a {\n}\n```\n```deploy,wrong\npipelin a {}\n```\n\
                 ```deploy,fragment\nlog \"a\"\n```\n```sh\n$ lockstep --version\nlockstep …\n```\n\
-                ```text\npipelin\n```\n```sh\ncargo build\n```\n";
+                ```text\npipelin\n```\n```sh\ncargo build\n```\n\
+                [a](README.md) [b](https://c.d) [e](#f)\n";
     assert_eq!(complaints("good.md", good), [""; 0]);
     for bad in [
         "```deploy\npipelin a {}\n```\n",
@@ -122,6 +136,7 @@ fn a_bad_block_is_found() {
         "```deploy\npipeline a {\n}\n",
         "```sh\n$ lockstep --version\nlockstep 0.0.0\n```\n",
         "```sh\n$ lockstep --version\n```\n",
+        "see [this](nowhere.md#there)\n",
     ] {
         assert_eq!(complaints("bad.md", bad).len(), 1, "{bad}");
     }

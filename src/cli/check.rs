@@ -3,24 +3,39 @@
 
 use super::arguments::{Check, Format};
 use super::exit::Exit;
-use super::files::{self, Disk};
+use super::files;
 use super::output::Output;
-use crate::diagnostic::render::{Style, render};
+use crate::compile::{Compilation, compile};
+use crate::diagnostic::render::{Style, clean, render};
 use crate::diagnostic::{Diagnostic, github, json, sarif};
+use crate::ir::Program;
 use crate::source::Sources;
-use crate::world::Files;
 
 pub(super) fn run(arguments: &Check, output: &mut Output) -> Exit {
-    let path = match files::choose(arguments.file.file.as_deref()) {
-        Ok(path) => path,
+    let opened = match files::open(arguments.file.file.as_deref()) {
+        Ok(opened) => opened,
         Err(mistake) => return refuse(mistake, arguments.format, output),
     };
-    let text = match Disk.read(&path) {
-        Ok(text) => text,
-        Err(why) => return refuse(files::cannot_read(&path, &why), arguments.format, output),
-    };
-    let _ = text;
-    Exit::Succeeded
+    let Compilation {
+        sources,
+        program,
+        diagnostics,
+    } = compile(&opened, &opened.path);
+    let style = output.stdout_style();
+    output.print(&write(&diagnostics, &sources, arguments.format, style));
+    match program {
+        Some(program) => {
+            if diagnostics.is_empty() && arguments.format == Format::Text {
+                output.print(&format!(
+                    "{} is fine: {}\n",
+                    clean(&opened.path),
+                    counts(&program)
+                ));
+            }
+            Exit::Succeeded
+        }
+        None => Exit::Refused,
+    }
 }
 
 /// A mistake that leaves nothing to check. Tools get it in their format, people as an error.
@@ -47,4 +62,18 @@ fn write(diagnostics: &[Diagnostic], sources: &Sources, format: Format, style: S
         Format::Sarif => sarif(diagnostics, sources),
         Format::Github => github(diagnostics, sources),
     }
+}
+
+/// `1 pipeline, 3 services, 4 infrastructures`: what the program declares.
+fn counts(program: &Program) -> String {
+    let counted = [
+        (program.pipelines.len(), "pipeline"),
+        (program.services.len(), "service"),
+        (program.infrastructures.len(), "infrastructure"),
+    ];
+    let counted = counted.map(|(count, word)| {
+        let end = if count == 1 { "" } else { "s" };
+        format!("{count} {word}{end}")
+    });
+    counted.join(", ")
 }

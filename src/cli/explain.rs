@@ -5,12 +5,11 @@ use std::fmt::Write;
 
 use super::arguments::Explain;
 use super::exit::Exit;
-use super::files::mistake;
 use super::output::Output;
 use super::page;
-use crate::diagnostic::Code;
 use crate::diagnostic::codes::NO_SUCH_CODE;
 use crate::diagnostic::render::{Ink, Style};
+use crate::diagnostic::{Code, Diagnostic};
 
 pub(super) fn run(arguments: &Explain, output: &mut Output) -> Exit {
     let style = output.stdout_style();
@@ -24,7 +23,7 @@ pub(super) fn run(arguments: &Explain, output: &mut Output) -> Exit {
             Exit::Succeeded
         }
         None => output.refuse(
-            &mistake(NO_SUCH_CODE, format!("there is no code `{word}`"))
+            &Diagnostic::without_place(NO_SUCH_CODE, format!("there is no code `{word}`"))
                 .help("`lockstep explain` lists all codes"),
         ),
     }

@@ -4,10 +4,10 @@
 use std::io::Read;
 use std::path::Path;
 
+use crate::diagnostic::Diagnostic;
 use crate::diagnostic::codes::{CANNOT_READ, NO_FILE, SEVERAL_FILES};
 use crate::diagnostic::suggest::{closest, or_list};
-use crate::diagnostic::{Code, Diagnostic, Severity};
-use crate::world;
+use crate::world::{self, Files};
 
 /// No source is larger: places are kept as 32-bit offsets.
 const LARGEST: u64 = 1 << 30;
@@ -34,6 +34,32 @@ impl world::Files for Disk {
             let at = error.utf8_error().valid_up_to() + 1;
             format!("is not UTF-8 (byte {at})")
         })
+    }
+}
+
+/// The file to work on, read already, and all others on disk.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    /// Its path, as a person would write it.
+    pub path: String,
+    text: String,
+}
+
+impl world::Files for Opened {
+    fn read(&self, path: &str) -> Result<String, String> {
+        match path == self.path {
+            true => Ok(self.text.clone()),
+            false => Disk.read(path),
+        }
+    }
+}
+
+/// Opens the file that is named, else the only one of the current folder.
+pub fn open(named: Option<&str>) -> Result<Opened, Diagnostic> {
+    let path = choose(named)?;
+    match Disk.read(&path) {
+        Ok(text) => Ok(Opened { path, text }),
+        Err(why) => Err(cannot_read(&path, &why)),
     }
 }
 
@@ -77,7 +103,7 @@ pub fn choose(named: Option<&str>) -> Result<String, Diagnostic> {
     match found.as_slice() {
         [only] => Ok(only.clone()),
         [] => Err(
-            mistake(NO_FILE, "there is no `.deploy` file in this folder")
+            Diagnostic::without_place(NO_FILE, "there is no `.deploy` file in this folder")
                 .help("name a file, or go to its folder"),
         ),
         several => {
@@ -88,14 +114,14 @@ pub fn choose(named: Option<&str>) -> Result<String, Diagnostic> {
                 more => format!(" (and {more} more)"),
             };
             let help = format!("name one of them: {}{more}", or_list(&shown));
-            Err(mistake(SEVERAL_FILES, message).help(help))
+            Err(Diagnostic::without_place(SEVERAL_FILES, message).help(help))
         }
     }
 }
 
 /// The mistake of naming a file that cannot be read; `why` is what [`Disk`] said.
-pub fn cannot_read(path: &str, why: &str) -> Diagnostic {
-    let wrong = mistake(CANNOT_READ, format!("cannot read `{path}`: {why}"));
+fn cannot_read(path: &str, why: &str) -> Diagnostic {
+    let wrong = Diagnostic::without_place(CANNOT_READ, format!("cannot read `{path}`: {why}"));
     let path = Path::new(path);
     if why == "is a folder" {
         let inside = deploy_files(path);
@@ -141,16 +167,4 @@ fn deploy_files(folder: &Path) -> Vec<String> {
         .collect();
     names.sort();
     names
-}
-
-/// A mistake in the use of the program, which has no place in a source.
-pub(super) fn mistake(code: Code, message: impl Into<String>) -> Diagnostic {
-    Diagnostic {
-        code,
-        severity: Severity::Error,
-        message: message.into(),
-        labels: Vec::new(),
-        help: None,
-        fixes: Vec::new(),
-    }
 }

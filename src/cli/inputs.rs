@@ -6,26 +6,9 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
 use super::files::Disk;
-use crate::source::Name;
+use crate::diagnostic::{Diagnostic, codes};
+use crate::plan::{Asked, Raw};
 use crate::world::Files;
-
-/// A value as the caller gave it, before it is fitted to a type.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Raw {
-    /// Text from the command line.
-    Text(String),
-    /// A value from a file.
-    Json(Value),
-}
-
-/// What the caller gave, each name in the order of its first mention.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Given {
-    /// Values for inputs. The command line stands above files, a later file above an earlier one.
-    pub inputs: IndexMap<Name, Raw>,
-    /// Values for fields, by path: `checkout.replicas`, `prod.eu.context`.
-    pub set: IndexMap<Name, String>,
-}
 
 /// The arguments of every command that takes inputs.
 #[derive(Debug, Clone, Default, Args)]
@@ -44,38 +27,50 @@ pub struct InputArguments {
 }
 
 impl InputArguments {
-    /// All values together. The error is one sentence for each mistake.
-    pub fn read(&self) -> Result<Given, Vec<String>> {
-        let mut given = Given::default();
+    /// What is asked of a program: all values together. The command line stands above files, a
+    /// later file above an earlier one. All mistakes come together.
+    pub fn read(&self, pipeline: Option<&str>) -> Result<Asked, Vec<Diagnostic>> {
+        let mut asked = Asked {
+            pipeline: pipeline.map(String::from),
+            ..Asked::default()
+        };
         let mut mistakes = Vec::new();
         for path in &self.files {
             match Disk.read(path).and_then(|text| parse(path, &text)) {
-                Ok(values) => given.inputs.extend(
+                Ok(values) => asked.inputs.extend(
                     values
                         .into_iter()
-                        .map(|(name, value)| (Name::from(name), Raw::Json(value))),
+                        .map(|(name, value)| (name, Raw::Json(value))),
                 ),
-                Err(why) => mistakes.push(format!("cannot read inputs from `{path}`: {why}")),
+                Err(why) => {
+                    let message = format!("cannot read inputs from `{path}`: {why}");
+                    mistakes.push(Diagnostic::without_place(codes::INPUTS_FILE, message));
+                }
             }
         }
         for name in repeated(&self.inputs) {
-            mistakes.push(format!("`-i {name}=…` is given more than once"));
+            mistakes.push(twice(format!("`-i {name}=…` is given more than once")));
         }
         for name in repeated(&self.set) {
-            mistakes.push(format!("`--set {name}=…` is given more than once"));
+            mistakes.push(twice(format!("`--set {name}=…` is given more than once")));
         }
         for (name, text) in &self.inputs {
             let raw = Raw::Text(text.clone());
-            given.inputs.insert(Name::from(name.as_str()), raw);
+            asked.inputs.insert(name.clone(), raw);
         }
         for (path, text) in &self.set {
-            given.set.insert(Name::from(path.as_str()), text.clone());
+            asked.fields.insert(path.clone(), text.clone());
         }
         match mistakes.is_empty() {
-            true => Ok(given),
+            true => Ok(asked),
             false => Err(mistakes),
         }
     }
+}
+
+/// The mistake of giving two values where one can hold.
+fn twice(message: String) -> Diagnostic {
+    Diagnostic::without_place(codes::GIVEN_TWICE, message).help("leave out all but one")
 }
 
 /// `name=value`; the value is everything after the first `=`.
@@ -368,16 +363,14 @@ mod tests {
             ],
             set: vec![(String::from("a.b"), String::from("9"))],
         };
-        let given = arguments.read().expect("no mistakes");
-        let inputs: Vec<(&str, &Raw)> = given
-            .inputs
-            .iter()
-            .map(|(name, raw)| (name.as_ref(), raw))
-            .collect();
-        let text = Raw::Text(String::from("v3"));
-        let number = Raw::Json(json!(2));
-        assert_eq!(inputs, [("tag", &text), ("n", &number)]);
-        assert_eq!(given.set.get("a.b").map(String::as_str), Some("9"));
+        let asked = arguments.read(Some("release")).expect("no mistakes");
+        let inputs = Vec::from_iter(asked.inputs);
+        let tag = (String::from("tag"), Raw::Text(String::from("v3")));
+        let number = (String::from("n"), Raw::Json(json!(2)));
+        assert_eq!(inputs, [tag, number]);
+        let field = (String::from("a.b"), String::from("9"));
+        assert_eq!(Vec::from_iter(asked.fields), [field]);
+        assert_eq!(asked.pipeline.as_deref(), Some("release"));
     }
 
     #[test]
@@ -388,13 +381,15 @@ mod tests {
             files: vec![String::from("/nowhere/a.json")],
             set: twice("a.b"),
         };
+        let mistakes = arguments.read(None).expect_err("three mistakes");
+        let messages: Vec<&str> = mistakes.iter().map(|it| it.message.as_str()).collect();
         assert_eq!(
-            arguments.read(),
-            Err(vec![
-                String::from("cannot read inputs from `/nowhere/a.json`: no such file"),
-                String::from("`-i tag=…` is given more than once"),
-                String::from("`--set a.b=…` is given more than once"),
-            ])
+            messages,
+            [
+                "cannot read inputs from `/nowhere/a.json`: no such file",
+                "`-i tag=…` is given more than once",
+                "`--set a.b=…` is given more than once",
+            ]
         );
     }
 }

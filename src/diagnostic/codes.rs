@@ -260,6 +260,10 @@ codes! {
     CANNOT_READ = "E0703";
     /// A code that does not exist.
     NO_SUCH_CODE = "E0704";
+    /// A file of inputs that cannot be read or understood.
+    INPUTS_FILE = "E0705";
+    /// An input or field that is given twice on the command line.
+    GIVEN_TWICE = "E0706";
     /// A pipeline that does not exist, or has to be chosen.
     NO_PIPELINE = "E0720";
     /// An input that was given and does not exist.

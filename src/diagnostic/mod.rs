@@ -92,6 +92,18 @@ impl Diagnostic {
         }
     }
 
+    /// An error that has no place in a source, such as a mistake in the use of the program.
+    pub fn without_place(code: Code, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            severity: Severity::Error,
+            message: message.into(),
+            labels: Vec::new(),
+            help: None,
+            fixes: Vec::new(),
+        }
+    }
+
     /// Says something about the primary place.
     pub fn here(mut self, text: impl Into<String>) -> Self {
         if let Some(label) = self.labels.first_mut() {

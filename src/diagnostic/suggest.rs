@@ -81,8 +81,8 @@ mod tests {
         assert_eq!(closest("satge", ["stage", "state"]), ["stage"]);
         assert!(closest("x", ["kubernetes"]).is_empty());
         assert_eq!(
-            did_you_mean("eu", ["ew", "us"]).as_deref(),
-            Some("did you mean `ew` or `us`?")
+            did_you_mean("eu", ["ew", "us", "au"]).as_deref(),
+            Some("did you mean `au` or `ew`?")
         );
     }
 }

@@ -17,10 +17,7 @@ fn samples() -> (Vec<Diagnostic>, Sources) {
     .help("write:\n  `pipeline`")
     .fix("change to `pipeline`", Span::new(shop, 0, 7), "pipeline");
     let lines = Diagnostic::warning(SYNTAX, Span::new(shop, 8, 27), "an odd pipeline");
-    let nowhere = Diagnostic {
-        labels: Vec::new(),
-        ..Diagnostic::error(SYNTAX, Span::start_of(shop), "no file")
-    };
+    let nowhere = Diagnostic::without_place(SYNTAX, "no file");
     (vec![full, lines, nowhere], sources)
 }
 

@@ -7,7 +7,11 @@ use crate::source::{FileId, Span};
 use crate::syntax::ast::Ident;
 
 pub fn unreadable_root(at: Span, path: &str, why: &str) -> Diagnostic {
-    Diagnostic::error(codes::IMPORT_FILE, at, format!("cannot read `{path}`: {why}"))
+    Diagnostic::error(
+        codes::IMPORT_FILE,
+        at,
+        format!("cannot read `{path}`: {why}"),
+    )
 }
 
 pub fn unreadable_import(at: Span, written: &str, target: &str, why: &str) -> Diagnostic {
@@ -29,17 +33,17 @@ pub fn unreadable_import(at: Span, written: &str, target: &str, why: &str) -> Di
             paths.iter().map(String::as_str),
         ));
         return match near.first() {
-            Some(first) => error.fix(
-                format!("change to `{first}`"),
-                at,
-                format!("\"{first}\""),
-            ),
+            Some(first) => error.fix(format!("change to `{first}`"), at, format!("\"{first}\"")),
             None => error,
         };
     }
-    Diagnostic::error(codes::IMPORT_FILE, at, format!("cannot read `{target}`: {why}"))
-        .here("imported here")
-        .help("a path is relative to the folder of the file that imports it")
+    Diagnostic::error(
+        codes::IMPORT_FILE,
+        at,
+        format!("cannot read `{target}`: {why}"),
+    )
+    .here("imported here")
+    .help("a path is relative to the folder of the file that imports it")
 }
 
 pub fn path_not_plain(at: Span) -> Diagnostic {
@@ -122,7 +126,10 @@ pub fn not_exported<'a>(
         name.span,
         format!("`{file}` declares no `{}`", name.name),
     );
-    if let Some(binding) = modules.find(from, &name.name).filter(|found| found.imported) {
+    if let Some(binding) = modules
+        .find(from, &name.name)
+        .filter(|found| found.imported)
+    {
         return error
             .label(binding.span, "it is only imported there")
             .help("import it from the file that declares it");

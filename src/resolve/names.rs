@@ -13,7 +13,11 @@ pub fn bind(modules: &mut Modules, diagnostics: &mut Diagnostics) {
         declare(modules, FileId(file as u32), diagnostics);
     }
     one_input_of_a_name(modules, diagnostics);
-    let exported: Vec<_> = modules.files.iter().map(|file| file.names.clone()).collect();
+    let exported: Vec<_> = modules
+        .files
+        .iter()
+        .map(|file| file.names.clone())
+        .collect();
     for file in 0..modules.files.len() {
         import(modules, &exported, FileId(file as u32), diagnostics);
     }

@@ -142,7 +142,11 @@ impl Checker<'_> {
             return Some(Type::String);
         }
         let Some(kind) = kind else {
-            self.report(errors::field_of_any_kind(name, "service", "`.name` and `.kind`"));
+            self.report(errors::field_of_any_kind(
+                name,
+                "service",
+                "`.name` and `.kind`",
+            ));
             return None;
         };
         let decl = &self.tables.kinds[kind as usize];
@@ -177,7 +181,9 @@ impl Checker<'_> {
             return Some(ty);
         }
         if let Some(kind) = kind
-            && let Some(field) = self.tables.kinds[kind as usize].infrastructure.get(&name.name)
+            && let Some(field) = self.tables.kinds[kind as usize]
+                .infrastructure
+                .get(&name.name)
         {
             return Some(field.ty.clone());
         }
@@ -193,7 +199,11 @@ impl Checker<'_> {
         let inherited = &self.tables.environments[environment as usize].fields;
         known.extend(inherited.keys().map(|name| name.to_string()));
         let what = format!("`{}`", self.tables.infrastructures[id as usize].name);
-        self.report(errors::no_field(name, &what, known.iter().map(String::as_str)));
+        self.report(errors::no_field(
+            name,
+            &what,
+            known.iter().map(String::as_str),
+        ));
         None
     }
 
@@ -203,7 +213,9 @@ impl Checker<'_> {
             return Some(ty);
         }
         if let Some(kind) = kind
-            && let Some(field) = self.tables.kinds[kind as usize].infrastructure.get(&name.name)
+            && let Some(field) = self.tables.kinds[kind as usize]
+                .infrastructure
+                .get(&name.name)
         {
             return Some(field.ty.clone());
         }
@@ -222,7 +234,10 @@ impl Checker<'_> {
         };
         let known = self.fields_of_kind(kind);
         let decl = &self.tables.kinds[kind as usize].decl.name;
-        let (what, at) = (format!("an infrastructure of kind `{}`", decl.name), decl.span);
+        let (what, at) = (
+            format!("an infrastructure of kind `{}`", decl.name),
+            decl.span,
+        );
         let error = errors::no_field(name, &what, known.iter().map(String::as_str));
         self.report(error.label(at, "the kind"));
         None

@@ -53,7 +53,10 @@ impl Checker<'_> {
 
     fn callee_name(&mut self, file: FileId, name: &ast::Ident) -> Callee {
         let builtin = builtins::find(&name.name);
-        let target = self.modules.find(file, &name.name).map(|found| found.target);
+        let target = self
+            .modules
+            .find(file, &name.name)
+            .map(|found| found.target);
         if let Some(Target::Decl(decl)) = target
             && let Some(effect) = effect(decl)
         {
@@ -76,9 +79,7 @@ impl Checker<'_> {
             }
             return Callee::Lost;
         }
-        let mut near = self
-            .modules
-            .names_of(file, &[Sort::Workflow, Sort::Action]);
+        let mut near = self.modules.names_of(file, &[Sort::Workflow, Sort::Action]);
         near.extend(builtins::ALL.iter().map(|builtin| builtin.name.to_owned()));
         self.report(errors::unknown_callee(name, &near));
         Callee::Lost
@@ -116,7 +117,9 @@ impl Checker<'_> {
 
     fn http(&mut self, name: &ast::Ident) -> Callee {
         let full = format!("http.{}", name.name);
-        let place = BUILTIN_ACTIONS.iter().position(|action| action.name == full);
+        let place = BUILTIN_ACTIONS
+            .iter()
+            .position(|action| action.name == full);
         match place {
             Some(place) => {
                 let first = self.tables.actions.len();

@@ -127,9 +127,7 @@ impl<'a> Checker<'a> {
         if want.accepts(&typed.ty) {
             return typed.expr;
         }
-        self.report(errors::mismatch(
-            self, &typed, want, what, declared,
-        ));
+        self.report(errors::mismatch(self, &typed, want, what, declared));
         poison(typed.expr.span)
     }
 

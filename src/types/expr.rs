@@ -157,22 +157,22 @@ impl Checker<'_> {
                 constant(Value::Secret(parts.into()), Type::Secret)
             }
             Sort::Service => {
-                let ty = self.tables.service_of(self.tables.services[index as usize].kind);
+                let ty = self
+                    .tables
+                    .service_of(self.tables.services[index as usize].kind);
                 let id = ServiceId(index);
                 constant(Value::Service { id, at: None }, ty)
             }
-            Sort::Environment => constant(
-                Value::Environment(EnvironmentId(index)),
-                Type::Environment,
-            ),
+            Sort::Environment => {
+                constant(Value::Environment(EnvironmentId(index)), Type::Environment)
+            }
             Sort::Kind | Sort::Workflow | Sort::Action | Sort::Pipeline => {
                 let declared = self.modules.decls.site(decl).name.span;
                 let error = errors::not_a_value(name, sort.with_article(), declared);
                 let error = match sort {
-                    Sort::Workflow | Sort::Action => error.help(format!(
-                        "it is called by a statement: `{}(…)`",
-                        name.name
-                    )),
+                    Sort::Workflow | Sort::Action => {
+                        error.help(format!("it is called by a statement: `{}(…)`", name.name))
+                    }
                     _ => error,
                 };
                 self.report(error);
@@ -268,9 +268,8 @@ impl Checker<'_> {
         let mark = locals.mark();
         let late = self.is_late(locals, &list);
         let slot = locals.add(&var.name, var.span, of, late);
-        let cond = cond.map(|cond| {
-            Box::new(self.check(locals, cond, &Type::Bool, "the condition", None))
-        });
+        let cond =
+            cond.map(|cond| Box::new(self.check(locals, cond, &Type::Bool, "the condition", None)));
         let element = match want {
             Some(Type::List(of)) => Some(&**of),
             _ => None,
@@ -327,10 +326,12 @@ pub fn walk<'e>(expr: &'e Expr, see: &mut dyn FnMut(&'e Expr)) {
         see(expr);
         match &expr.kind {
             ExprKind::Const(_) | ExprKind::Local(_) | ExprKind::Global(_) | ExprKind::Run(_) => {}
-            ExprKind::Interpolate(parts) => open.extend(parts.iter().filter_map(|part| match part {
-                Part::Value(value) => Some(value),
-                Part::Text(_) => None,
-            })),
+            ExprKind::Interpolate(parts) => {
+                open.extend(parts.iter().filter_map(|part| match part {
+                    Part::Value(value) => Some(value),
+                    Part::Text(_) => None,
+                }))
+            }
             ExprKind::List(items) => open.extend(items.iter().map(|item| &item.value)),
             ExprKind::Record(entries) => open.extend(entries.iter().map(|(_, value)| value)),
             ExprKind::Field(of, _) | ExprKind::Star(of) | ExprKind::Unary(_, of) => open.push(of),

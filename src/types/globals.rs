@@ -220,7 +220,10 @@ impl Checker<'_> {
     /// The types with which the kinds of an environment's infrastructures declare a field.
     fn wanted_by_kinds(&self, id: u32, name: &Name) -> Vec<(Type, Option<Span>)> {
         let mut wanted: Vec<(Type, Option<Span>)> = Vec::new();
-        for place in self.tables.environments[id as usize].infrastructures.values() {
+        for place in self.tables.environments[id as usize]
+            .infrastructures
+            .values()
+        {
             let kind = self.tables.infrastructures[*place as usize].kind;
             let field = kind.and_then(|kind| {
                 let fields = &self.tables.kinds[kind as usize].infrastructure;

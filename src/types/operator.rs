@@ -71,14 +71,7 @@ impl Checker<'_> {
         left
     }
 
-    fn operate(
-        &mut self,
-        op: BinaryOp,
-        at: Span,
-        left: Typed,
-        right: Typed,
-        span: Span,
-    ) -> Typed {
+    fn operate(&mut self, op: BinaryOp, at: Span, left: Typed, right: Typed, span: Span) -> Typed {
         if left.ty == Type::Any && super::is_poison(&left.expr)
             || right.ty == Type::Any && super::is_poison(&right.expr)
         {
@@ -90,9 +83,17 @@ impl Checker<'_> {
             };
         }
         let left = floating(left, op, &right.ty);
-        if op == BinaryOp::Else && !matches!(left.ty, Type::Optional(_) | Type::None | Type::Any | Type::Json) {
+        if op == BinaryOp::Else
+            && !matches!(
+                left.ty,
+                Type::Optional(_) | Type::None | Type::Any | Type::Json
+            )
+        {
             self.report(errors::never_none(at, &left));
-            return Typed { expr: left.expr, ..left };
+            return Typed {
+                expr: left.expr,
+                ..left
+            };
         }
         match operators::result(op, &left.ty, &right.ty) {
             Some(ty) if !mixes_numbers(op, &left.ty, &right.ty) => {

@@ -312,7 +312,10 @@ impl<'a> Graph<'_, 'a> {
             .iter()
             .map(|(node, next)| {
                 let at = edges[*node].get(next.saturating_sub(1));
-                (*node, at.map_or(self.nodes[*node].2.span, |(_, span)| *span))
+                (
+                    *node,
+                    at.map_or(self.nodes[*node].2.span, |(_, span)| *span),
+                )
             })
             .collect();
         let first = (0..places.len())

@@ -293,9 +293,9 @@ impl<'a> Outline<'a, '_> {
             for infrastructure in &decl.infrastructures {
                 let id = tables.infrastructures.len() as u32;
                 let name = &infrastructure.name;
-                let first = infrastructures.get(&name.name).map(|first: &u32| {
-                    tables.infrastructures[*first as usize].decl.name.span
-                });
+                let first = infrastructures
+                    .get(&name.name)
+                    .map(|first: &u32| tables.infrastructures[*first as usize].decl.name.span);
                 let first = first.or_else(|| fields.get(&name.name).map(|field| field.name.span));
                 if let Some(first) = first {
                     self.diagnostics.push(resolve::duplicate(name, first));
@@ -343,7 +343,8 @@ impl<'a> Outline<'a, '_> {
                 && let Some((found, at)) = written.as_ref().zip(ty)
                 && super::holds_secret(found)
             {
-                self.diagnostics.push(errors::secret_input(at.span, &name.name));
+                self.diagnostics
+                    .push(errors::secret_input(at.span, &name.name));
                 written = Some(Type::Any);
             }
             globals.push(GlobalDecl {
@@ -401,11 +402,7 @@ impl<'a> Outline<'a, '_> {
         signatures
     }
 
-    fn params(
-        &mut self,
-        file: FileId,
-        params: &'a [ast::Param],
-    ) -> Vec<(Type, &'a ast::Param)> {
+    fn params(&mut self, file: FileId, params: &'a [ast::Param]) -> Vec<(Type, &'a ast::Param)> {
         let mut seen: IndexMap<&str, Span> = IndexMap::new();
         let mut found = Vec::new();
         for param in params {

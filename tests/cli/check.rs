@@ -5,6 +5,66 @@ use crate::support::Test;
 const FINE: &str = "pipeline release {\n  log \"hello\"\n}\n";
 
 #[test]
+fn a_good_file_gets_one_quiet_line() {
+    let shop = "service a: k {\n}\nservice b: k {\n}\nkind k {\n}\n\
+                environment prod {\n  infrastructure eu: k {\n  }\n}\n";
+    Test::new()
+        .file("shop.deploy", format!("{FINE}{shop}"))
+        .args(["check"])
+        .stdout("shop.deploy is fine: 1 pipeline, 2 services, 1 infrastructure\n")
+        .exits(0);
+}
+
+#[test]
+fn mistakes_are_shown_in_their_place() {
+    let test = |format: &str| {
+        Test::new()
+            .file("shop.deploy", format!("pipelin a {{\n}}\n{FINE}"))
+            .args(["check", "--format", format])
+    };
+    let said = test("text").said();
+    assert_eq!((said.stderr.as_str(), said.code), ("", 2));
+    assert!(said.stdout.starts_with("error[E0101]: "), "{}", said.stdout);
+    assert!(said.stdout.contains("[shop.deploy:1:1]"), "{}", said.stdout);
+    assert!(said.stdout.ends_with("\n\n1 error\n"), "{}", said.stdout);
+    let said = test("github").said();
+    assert_eq!((said.stderr.as_str(), said.code), ("", 2));
+    assert!(
+        said.stdout.starts_with("::error file=shop.deploy,line=1,"),
+        "{}",
+        said.stdout
+    );
+    let said = test("json").said();
+    let json: serde_json::Value = serde_json::from_str(&said.stdout).expect("JSON");
+    assert_eq!(json["diagnostics"][0]["line"], 1);
+    assert_eq!(said.code, 2);
+}
+
+#[test]
+fn a_good_file_is_an_empty_list_for_tools() {
+    let said = Test::new()
+        .file("shop.deploy", FINE)
+        .args(["check", "--format", "json"])
+        .said();
+    let json: serde_json::Value = serde_json::from_str(&said.stdout).expect("JSON");
+    assert_eq!((&json["errors"], said.code), (&serde_json::json!(0), 0));
+    Test::new()
+        .file("shop.deploy", FINE)
+        .args(["check", "--format", "github"])
+        .exits(0);
+}
+
+#[test]
+fn an_old_terminal_gets_ascii() {
+    let said = Test::new()
+        .file("shop.deploy", "pipelin a {\n}\n")
+        .env("LC_ALL", "C")
+        .args(["check"])
+        .said();
+    assert!(said.stdout.is_ascii(), "{}", said.stdout);
+}
+
+#[test]
 fn a_folder_without_a_file_is_refused() {
     Test::new()
         .folder("folder.deploy")

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use lockstep::diagnostic::render::{Style, render};
 use lockstep::diagnostic::{Code, Diagnostic, Severity};
 use lockstep::source::Sources;
-use lockstep::syntax;
+use lockstep::{compile, syntax, world};
 
 /// Files by name.
 pub type Files = BTreeMap<String, String>;
@@ -39,25 +39,36 @@ impl Verdict {
 
 /// Compiles the file `main` among these.
 pub fn compile(files: &Files, main: &str) -> Verdict {
-    let mut sources = Sources::default();
-    let text = files.get(main).map_or("", String::as_str);
-    let file = sources.add(main, text);
+    let compilation = compile::compile(&Memory(files), main);
     Verdict {
-        diagnostics: syntax::parse(file, text).diagnostics,
-        sources,
+        diagnostics: compilation.diagnostics,
+        sources: compilation.sources,
+    }
+}
+
+struct Memory<'a>(&'a Files);
+
+impl world::Files for Memory<'_> {
+    fn read(&self, path: &str) -> Result<String, String> {
+        let text = self.0.get(path.strip_prefix("./").unwrap_or(path));
+        text.cloned().ok_or_else(|| String::from("no such file"))
     }
 }
 
 /// Only reads the text, as declarations or else as statements; names need not exist.
 pub fn read(text: &str) -> Verdict {
-    let alone = compile(
-        &Files::from([(String::from("page"), text.to_string())]),
-        "page",
-    );
-    let wrapped = format!("pipeline page {{\n{text}\n}}\n");
-    let inside = compile(&Files::from([(String::from("page"), wrapped)]), "page");
+    let alone = parse(text);
     match alone.has_errors() {
-        true => inside,
+        true => parse(&format!("pipeline page {{\n{text}\n}}\n")),
         false => alone,
+    }
+}
+
+fn parse(text: &str) -> Verdict {
+    let mut sources = Sources::default();
+    let file = sources.add("page", text);
+    Verdict {
+        diagnostics: syntax::parse(file, text).diagnostics,
+        sources,
     }
 }

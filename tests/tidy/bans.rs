@@ -95,15 +95,39 @@ const BANS: &[Ban] = &[
         sample: "fn later() { todo!() }",
         fine: "let todo = 1; // todo!",
     },
-    Ban {
-        paths: &[],
-        texts: &[".unwrap()", ".expect(\"", "panic!", "unreachable!"],
-        allowed: &[],
-        also_tests: false,
-        sample: "let first = list.first().unwrap();",
-        fine: "let first = list.first().unwrap_or(&0); parser.expect(Rule::name);",
-    },
+    PANICS,
 ];
+
+/// What stops the program. Only our own mistakes may, and only where a type cannot rule them out.
+const PANICS: Ban = Ban {
+    paths: &[],
+    texts: &[".unwrap()", ".expect(\"", "panic!", "unreachable!"],
+    allowed: &[],
+    also_tests: false,
+    sample: "let first = list.first().unwrap();",
+    fine: "let first = list.first().unwrap_or(&0); parser.expect(Rule::name);",
+};
+
+/// How many of [`PANICS`] a file has. These numbers only ever go down.
+const KNOWN_PANICS: &[(&str, usize)] = &[
+    // A node of the machine's own table; an id that is not in it is a mistake of ours.
+    ("src/engine/mod.rs", 2),
+];
+
+/// Drops the known panics of a file, and complains where there are fewer than are known.
+fn forgive(path: &str, complaints: Vec<String>, known: &[(&str, usize)]) -> Vec<String> {
+    let known = known.iter().find(|(file, _)| *file == path);
+    let known = known.map_or(0, |(_, count)| *count);
+    let is_panic = |complaint: &String| {
+        let mut texts = PANICS.texts.iter();
+        texts.any(|text| complaint.ends_with(&format!("`{text}` may not stand here")))
+    };
+    match complaints.iter().filter(|wrong| is_panic(wrong)).count() {
+        count if count == known => complaints.into_iter().filter(|it| !is_panic(it)).collect(),
+        count if count < known => vec![format!("{path}: only {count} of {known} known panics")],
+        _ => complaints,
+    }
+}
 
 /// What is wrong in one file.
 fn complaints(ban: &Ban, path: &str, text: &str) -> Vec<String> {
@@ -155,7 +179,8 @@ fn nothing_stands_where_it_may_not() {
     let all = files(&["src"], "rs");
     let found = all.iter().flat_map(|file| {
         let bans = BANS.iter().filter(|ban| ban.also_tests || !file.is_test);
-        bans.flat_map(|ban| complaints(ban, &file.path, &file.text))
+        let found = bans.flat_map(|ban| complaints(ban, &file.path, &file.text));
+        forgive(&file.path, found.collect(), KNOWN_PANICS)
     });
     none(found.collect());
 }
@@ -178,4 +203,16 @@ fn every_ban_finds_its_sample() {
             assert_eq!(complaints(ban, start, ban.sample), [""; 0], "{start}");
         }
     }
+}
+
+#[test]
+fn known_panics_are_counted() {
+    let known = [("src/a.rs", 1)];
+    let count =
+        |path: &str, text: &str| forgive(path, complaints(&PANICS, path, text), &known).len();
+    assert_eq!(count("src/a.rs", "a.unwrap()"), 0);
+    assert_eq!(count("src/a.rs", "a.unwrap(); panic!()"), 2);
+    assert_eq!(count("src/a.rs", "a"), 1);
+    assert_eq!(count("src/b.rs", "a.unwrap()"), 1);
+    assert_eq!(count("src/b.rs", "a"), 0);
 }

@@ -76,6 +76,10 @@ const ROOMS: &[(&str, &[&str])] = &[
             "engine",
         ],
     ),
+    (
+        "simulate",
+        &["source", "value", "eval", "ir", "plan", "engine"],
+    ),
     ("cli", EVERYTHING),
     ("lib", EVERYTHING),
     ("main", EVERYTHING),

@@ -173,11 +173,7 @@ fn at_most_fifty_of_a_file() {
 
 #[test]
 fn without_a_place() {
-    let wrong = Diagnostic {
-        labels: Vec::new(),
-        ..Diagnostic::error(SYNTAX, Span::start_of(FileId(0)), "there is no file")
-    }
-    .help("name one");
+    let wrong = Diagnostic::without_place(SYNTAX, "there is no file").help("name one");
     insta::assert_snapshot!(plain(&[wrong], &Sources::default()));
 }
 

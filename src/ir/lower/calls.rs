@@ -66,11 +66,7 @@ enum Mark {
     Done,
 }
 
-fn recursion<'p>(
-    edges: &Edges,
-    name: &dyn Fn(usize) -> &'p str,
-    diagnostics: &mut Diagnostics,
-) {
+fn recursion<'p>(edges: &Edges, name: &dyn Fn(usize) -> &'p str, diagnostics: &mut Diagnostics) {
     let mut marks = vec![Mark::New; edges.len()];
     for start in 0..edges.len() {
         if marks[start] != Mark::New {

@@ -247,7 +247,10 @@ impl Constants<'_, '_> {
 fn in_order(program: &Program) -> Vec<u32> {
     let needs = |id: u32| -> Vec<u32> {
         let mut found = Vec::new();
-        let source = program.globals.get(id as usize).map(|global| &global.source);
+        let source = program
+            .globals
+            .get(id as usize)
+            .map(|global| &global.source);
         let value = match source {
             Some(GlobalSource::Let(value)) => Some(value),
             Some(GlobalSource::Input { default, .. }) => default.as_ref(),

@@ -37,7 +37,9 @@ impl Lower<'_> {
         (name, ty, value): (&ast::Ident, &Option<ast::TypeExpr>, &LetValue),
     ) -> Lowered {
         let file = body.locals.file;
-        let wanted = ty.as_ref().map(|ty| (self.check.read_type(file, ty), ty.span));
+        let wanted = ty
+            .as_ref()
+            .map(|ty| (self.check.read_type(file, ty), ty.span));
         let (mut lowered, effect) = match value {
             LetValue::Effect(inner) => self.let_effect(body, place, inner),
             LetValue::Expr(expr) => self.let_expr(body, place, stmt, expr, wanted.as_ref()),
@@ -78,12 +80,7 @@ impl Lower<'_> {
     }
 
     /// `let x = run …`, `let x = parallel … { … }`
-    fn let_effect(
-        &mut self,
-        body: &mut Body,
-        place: Place,
-        inner: &ast::Stmt,
-    ) -> (Lowered, bool) {
+    fn let_effect(&mut self, body: &mut Body, place: Place, inner: &ast::Stmt) -> (Lowered, bool) {
         if let Form::Loop { .. } | Form::Matrix { .. } = &inner.kind {
             let (stmt, yielded) = self.matrix(body, place, inner);
             let ty = match yielded {
@@ -179,7 +176,8 @@ impl Lower<'_> {
                 self.effect(body, place, stmt, effect, call)
             }
             Callee::Builtin(builtin) => {
-                self.check.report(errors::useless_call(call.span, builtin.name));
+                self.check
+                    .report(errors::useless_call(call.span, builtin.name));
                 self.check.expr(&mut body.locals, call, None);
                 self.trimmings(body, place, stmt, Fits::Workflow);
                 lost

@@ -75,7 +75,10 @@ pub fn no_workflow(at: Span, kind: &Ident) -> Diagnostic {
     Diagnostic::error(
         codes::NO_WORKFLOW,
         at,
-        format!("nothing says how services of kind `{}` are deployed", kind.name),
+        format!(
+            "nothing says how services of kind `{}` are deployed",
+            kind.name
+        ),
     )
     .label(kind.span, "the kind has no `deploy using`")
     .help("name a workflow: `deploy … to … using WORKFLOW`")
@@ -122,7 +125,11 @@ pub fn stage_misplaced(at: Span, place: Place, in_workflow: bool) -> Option<Diag
         )
     };
     if let Some(step) = place.step {
-        return Some(error("a step").label(step, "the step").help("use `serial { … }`"));
+        return Some(
+            error("a step")
+                .label(step, "the step")
+                .help("use `serial { … }`"),
+        );
     }
     if let Some(stage) = place.stage {
         return Some(
@@ -441,7 +448,9 @@ pub fn nested_deployment(at: Span, way: &[(&str, Span)]) -> Diagnostic {
             },
         );
     }
-    error.help("a deployment is one service on one infrastructure: deploy the other one from the pipeline")
+    error.help(
+        "a deployment is one service on one infrastructure: deploy the other one from the pipeline",
+    )
 }
 
 /// A test without `start`.

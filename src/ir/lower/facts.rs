@@ -104,7 +104,13 @@ impl<'p> Facts<'p> {
         found
     }
 
-    fn service(&self, id: ServiceId, at: Option<InfrastructureId>, name: &Name, span: Span) -> Found {
+    fn service(
+        &self,
+        id: ServiceId,
+        at: Option<InfrastructureId>,
+        name: &Name,
+        span: Span,
+    ) -> Found {
         let service = self.program.services.get(id.0 as usize)?;
         let kind = self.program.kinds.get(service.kind as usize)?;
         match &**name {
@@ -130,7 +136,10 @@ impl<'p> Facts<'p> {
 
     fn infrastructure(&self, id: InfrastructureId, name: &Name, span: Span) -> Found {
         let place = self.program.infrastructures.get(id.0 as usize)?;
-        let environment = self.program.environments.get(place.environment.0 as usize)?;
+        let environment = self
+            .program
+            .environments
+            .get(place.environment.0 as usize)?;
         match &**name {
             "name" => return Some(Ok(Value::String(place.name.clone()))),
             "environment" => return Some(Ok(Value::Environment(place.environment))),
@@ -195,7 +204,11 @@ fn circle(at: Span) -> Diagnostic {
 
 impl Scope for Facts<'_> {
     fn local(&self, slot: Slot) -> Result<Value, Halt> {
-        self.locals.borrow().get(&slot).cloned().ok_or(Halt::Unknown)
+        self.locals
+            .borrow()
+            .get(&slot)
+            .cloned()
+            .ok_or(Halt::Unknown)
     }
 
     fn global(&self, id: GlobalId) -> Result<Value, Halt> {
@@ -231,7 +244,9 @@ impl Scope for Facts<'_> {
 
     fn display(&self, value: &Value) -> String {
         let name = match value {
-            Value::Service { id, .. } => self.program.services.get(id.0 as usize).map(|of| &of.name),
+            Value::Service { id, .. } => {
+                self.program.services.get(id.0 as usize).map(|of| &of.name)
+            }
             Value::Environment(id) => self
                 .program
                 .environments

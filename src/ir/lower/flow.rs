@@ -33,9 +33,10 @@ fn always(block: &Block, wanted: Wanted) -> bool {
 fn surely(stmt: &Stmt, wanted: Wanted) -> bool {
     // A handler may end a failed block well, before it has come to its value.
     let ignored = stmt.handlers.iter().any(|handler| match &handler.kind {
-        HandlerKind::OnFailure { body, .. } => body.stmts.last().is_some_and(|last| {
-            matches!(last.kind, Form::Ignore | Form::Ask { .. })
-        }),
+        HandlerKind::OnFailure { body, .. } => body
+            .stmts
+            .last()
+            .is_some_and(|last| matches!(last.kind, Form::Ignore | Form::Ask { .. })),
         _ => false,
     });
     if ignored {
@@ -49,9 +50,7 @@ fn surely(stmt: &Stmt, wanted: Wanted) -> bool {
         Form::If {
             branches,
             otherwise: Some(otherwise),
-        } => {
-            branches.iter().all(|(_, block)| always(block, wanted)) && always(otherwise, wanted)
-        }
+        } => branches.iter().all(|(_, block)| always(block, wanted)) && always(otherwise, wanted),
         Form::Serial { body }
         | Form::Stage { body, .. }
         | Form::Lock { body, .. }

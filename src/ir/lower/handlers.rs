@@ -29,10 +29,7 @@ impl Lower<'_> {
             let (word, fit) = match &handler.kind {
                 HandlerKind::Undo(_) => (
                     "undo",
-                    matches!(
-                        fits,
-                        Fits::Step | Fits::Run | Fits::Workflow | Fits::Action
-                    ),
+                    matches!(fits, Fits::Step | Fits::Run | Fits::Workflow | Fits::Action),
                 ),
                 HandlerKind::OnFailure { .. } => ("on failure", fits.can_fail()),
                 HandlerKind::Always(_) => ("always", fits.can_fail()),
@@ -45,7 +42,9 @@ impl Lower<'_> {
             } else if !fit {
                 let places = match word {
                     "undo" => "steps, commands and calls",
-                    _ => "whatever can fail: blocks, deployments, steps, commands, calls, barriers and approvals",
+                    _ => {
+                        "whatever can fail: blocks, deployments, steps, commands, calls, barriers and approvals"
+                    }
                 };
                 self.check
                     .report(errors::modifier(word, handler.span, fits, places));
@@ -83,10 +82,7 @@ impl Lower<'_> {
         classes: &[ast::Ident],
         block: &ast::Block,
     ) -> FailureHandler {
-        let classes = classes
-            .iter()
-            .filter_map(|word| self.class(word))
-            .collect();
+        let classes = classes.iter().filter_map(|word| self.class(word)).collect();
         let mark = body.locals.mark();
         let failure = Type::record([
             ("class", Type::String),

@@ -42,9 +42,7 @@ impl Lower<'_> {
         let mark = body.locals.mark();
         let lined = self.axes(body, axes);
         let filter = filter.map(|filter| self.value(body, filter, &Type::Bool, "`where`"));
-        let parallel = lined
-            .iter()
-            .any(|line| line.axis.order == Order::Parallel);
+        let parallel = lined.iter().any(|line| line.axis.order == Order::Parallel);
         let inside = Place {
             parallel: if parallel {
                 Some(stmt.head)
@@ -80,9 +78,7 @@ impl Lower<'_> {
         let mut lined: Vec<Lined> = Vec::new();
         let mut names: Vec<(&Name, Span)> = Vec::new();
         for axis in axes {
-            let (list, of) = self
-                .check
-                .elements(&mut body.locals, &axis.list, "an axis");
+            let (list, of) = self.check.elements(&mut body.locals, &axis.list, "an axis");
             let (list, of) = if holds_secret(&of) {
                 let error = type_errors::secret_here(axis.list.span, "the values of an axis");
                 self.check.report(error);

@@ -135,16 +135,44 @@ use Fits::{
 const TIMEOUT: Row = Row {
     word: "timeout",
     on: &[
-        Pipeline, Stage, Serial, Parallel, SerialLoop, ParallelLoop, Matrix, Deploy, Step, Run,
-        Workflow, Action, Barrier, Lock, Approve, Verify, On,
+        Pipeline,
+        Stage,
+        Serial,
+        Parallel,
+        SerialLoop,
+        ParallelLoop,
+        Matrix,
+        Deploy,
+        Step,
+        Run,
+        Workflow,
+        Action,
+        Barrier,
+        Lock,
+        Approve,
+        Verify,
+        On,
     ],
     places: "blocks, deployments, steps, commands, calls, barriers and approvals",
 };
 const RETRY: Row = Row {
     word: "retry",
     on: &[
-        Pipeline, Stage, Serial, Parallel, SerialLoop, ParallelLoop, Matrix, Deploy, Step, Run,
-        Workflow, Action, Lock, Verify, On,
+        Pipeline,
+        Stage,
+        Serial,
+        Parallel,
+        SerialLoop,
+        ParallelLoop,
+        Matrix,
+        Deploy,
+        Step,
+        Run,
+        Workflow,
+        Action,
+        Lock,
+        Verify,
+        On,
     ],
     places: "blocks, deployments, steps, commands and calls",
 };
@@ -171,7 +199,13 @@ const FAIL_FAST: Row = Row {
 const ATOMIC: Row = Row {
     word: "atomic",
     on: &[
-        Pipeline, Stage, Serial, Parallel, SerialLoop, ParallelLoop, Matrix,
+        Pipeline,
+        Stage,
+        Serial,
+        Parallel,
+        SerialLoop,
+        ParallelLoop,
+        Matrix,
     ],
     places: "pipelines, stages, `serial` and `parallel` blocks and loops, and matrices",
 };
@@ -289,9 +323,7 @@ impl Lower<'_> {
             _ => {
                 let typed = self.check.expr(&mut body.locals, batches, None);
                 match &typed.ty {
-                    Type::List(of)
-                        if matches!(**of, Type::Int | Type::Percent | Type::Any) =>
-                    {
+                    Type::List(of) if matches!(**of, Type::Int | Type::Percent | Type::Any) => {
                         typed.expr
                     }
                     Type::Any => typed.expr,

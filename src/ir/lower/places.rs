@@ -22,7 +22,9 @@ impl Lower<'_> {
             let infrastructure = self.infrastructure(id);
             let of = infrastructure.environment.0 as usize;
             if let Some(environment) = program.environments.get_mut(of) {
-                environment.infrastructures.push(InfrastructureId(id as u32));
+                environment
+                    .infrastructures
+                    .push(InfrastructureId(id as u32));
             }
             program.infrastructures.push(infrastructure);
         }

@@ -31,8 +31,10 @@ pub(super) fn stmt(stmt: &mut Stmt, body: &Body) {
 /// statement is no reading.
 fn collect(stmt: &Stmt, used: &mut HashSet<Slot>) {
     visit::expressions(stmt, &mut |expr: &Expr, of: &Stmt| {
-        let own = matches!((&of.kind, &expr.kind), (StmtKind::Yield(_), ExprKind::Local(_)))
-            && of.span == expr.span;
+        let own = matches!(
+            (&of.kind, &expr.kind),
+            (StmtKind::Yield(_), ExprKind::Local(_))
+        ) && of.span == expr.span;
         if !own {
             walk(expr, &mut |inner| {
                 if let ExprKind::Local(slot) = inner.kind {

@@ -169,11 +169,7 @@ impl Lower<'_> {
                     body: self.block(body, place, block),
                 }
             }
-            Form::Ignore
-            | Form::Rollback(_)
-            | Form::Abort
-            | Form::Retry(_)
-            | Form::Ask { .. } => {
+            Form::Ignore | Form::Rollback(_) | Form::Abort | Form::Retry(_) | Form::Ask { .. } => {
                 // The last statement of a failure handler does not come here.
                 self.check
                     .report(errors::verdict_misplaced(stmt.head, place.handler));
@@ -296,7 +292,9 @@ impl Lower<'_> {
 
     /// A key is shown to people, so it must be something that can be shown.
     fn barrier_key(&mut self, body: &mut Body, key: &ast::Expr) -> crate::eval::Expr {
-        let typed = self.check.plain(&mut body.locals, key, "the key of a barrier");
+        let typed = self
+            .check
+            .plain(&mut body.locals, key, "the key of a barrier");
         let fits = typed.ty.interpolates()
             || matches!(
                 typed.ty,
@@ -336,7 +334,8 @@ impl Lower<'_> {
             }
             (Some(value), Type::Nothing) => {
                 let typed = self.check.expr(&mut body.locals, value, None);
-                self.check.report(errors::return_something(value.span, &typed.ty));
+                self.check
+                    .report(errors::return_something(value.span, &typed.ty));
                 None
             }
             (Some(value), want) => {

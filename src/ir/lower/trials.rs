@@ -98,9 +98,7 @@ impl Lower<'_> {
                 let decl = &self.check.tables.globals[input as usize];
                 let want = decl.written.clone().unwrap_or(Type::Any);
                 let (declared, what) = (decl.written_span, format!("input `{}`", name.name));
-                let value = self
-                    .check
-                    .check(&mut locals, value, &want, &what, declared);
+                let value = self.check.check(&mut locals, value, &want, &what, declared);
                 TestKind::GivenInput {
                     input: GlobalId(input),
                     value,
@@ -135,8 +133,7 @@ impl Lower<'_> {
                 let path = self.trial_path(file, path);
                 if !STATUSES.contains(&&*status.name) {
                     let known = STATUSES.into_iter();
-                    let error =
-                        type_errors::unknown_word(codes::TEST, status, "status", known);
+                    let error = type_errors::unknown_word(codes::TEST, status, "status", known);
                     self.check.report(error);
                     return None;
                 }

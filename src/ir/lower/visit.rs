@@ -31,7 +31,9 @@ pub(super) fn blocks_mut(stmt: &mut Stmt, see: &mut dyn FnMut(&mut Block)) {
         always,
     } = &mut stmt.handlers;
     undo.iter_mut().for_each(&mut *see);
-    on_failure.iter_mut().for_each(|handler| see(&mut handler.body));
+    on_failure
+        .iter_mut()
+        .for_each(|handler| see(&mut handler.body));
     always.iter_mut().for_each(see);
 }
 

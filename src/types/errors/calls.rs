@@ -71,7 +71,11 @@ pub fn too_many(what: &str, at: Span, params: &[Parameter]) -> Diagnostic {
 /// Arguments that are missing.
 pub fn missing_arguments(what: &str, at: Span, missing: &[&Parameter]) -> Diagnostic {
     let names: Vec<&str> = missing.iter().map(|param| param.name.as_str()).collect();
-    let word = if names.len() == 1 { "argument" } else { "arguments" };
+    let word = if names.len() == 1 {
+        "argument"
+    } else {
+        "arguments"
+    };
     let mut error = Diagnostic::error(
         codes::ARGUMENTS,
         at,

@@ -78,7 +78,10 @@ pub fn no_fields(of: &Typed, name: &Ident) -> Diagnostic {
             format!("a map has no field `{}`", name.name),
         )
         .label(of.expr.span, format!("this is `{}`", of.ty))
-        .help(format!("its entries are read by key: `[\"{}\"]`", name.name)),
+        .help(format!(
+            "its entries are read by key: `[\"{}\"]`",
+            name.name
+        )),
         _ => Diagnostic::error(
             codes::NO_FIELD,
             name.span,
@@ -121,7 +124,10 @@ pub fn no_place(name: &Ident, environment: &ast::Environment, known: &[String]) 
     let error = Diagnostic::error(
         codes::NO_FIELD,
         name.span,
-        format!("`{}` has no infrastructure or field `{}`", of.name, name.name),
+        format!(
+            "`{}` has no infrastructure or field `{}`",
+            of.name, name.name
+        ),
     )
     .label(of.span, "the environment");
     let error = match known.len() {
@@ -182,10 +188,7 @@ pub fn computed_key(at: Span) -> Diagnostic {
 }
 
 /// An entry that the record does not have.
-pub fn unknown_entry<'a>(
-    name: &Ident,
-    known: impl Iterator<Item = &'a str> + Clone,
-) -> Diagnostic {
+pub fn unknown_entry<'a>(name: &Ident, known: impl Iterator<Item = &'a str> + Clone) -> Diagnostic {
     no_field(name, "the record that is wanted here", known)
 }
 
@@ -196,7 +199,11 @@ pub fn missing_entries(at: Span, missing: &[Name]) -> Diagnostic {
         at,
         format!(
             "the record lacks {} {}",
-            if missing.len() == 1 { "field" } else { "fields" },
+            if missing.len() == 1 {
+                "field"
+            } else {
+                "fields"
+            },
             and_list(missing)
         ),
     )

@@ -134,9 +134,11 @@ pub fn unknown_type(name: &Ident, known: &[&str]) -> Diagnostic {
         _ => None,
     };
     match other {
-        Some(other) => error
-            .help(format!("did you mean `{other}`?"))
-            .fix(format!("change to `{other}`"), name.span, other),
+        Some(other) => error.help(format!("did you mean `{other}`?")).fix(
+            format!("change to `{other}`"),
+            name.span,
+            other,
+        ),
         None => resolve::with_suggestion(error, name, known.iter().copied()),
     }
 }
