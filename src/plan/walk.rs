@@ -61,7 +61,7 @@ impl Sum {
     }
 
     /// Adds what is done instead: of two branches, the one that does more of each thing.
-    fn or(&mut self, other: Self) {
+    pub fn or(&mut self, other: Self) {
         for (target, count) in other.targets {
             let own = self.targets.entry(target).or_default();
             *own = count.max(*own);
@@ -196,6 +196,10 @@ impl<'a> Walk<'a> {
         };
         for handler in node.on_failure.iter().chain(&node.always) {
             let within = self.sum(handler, locals)?;
+            if within.targets.is_empty() && !within.unsure {
+                // It deploys nothing, so nothing is unsure because of it.
+                continue;
+            }
             sum.or(Sum {
                 barriers: IndexMap::new(),
                 ..within
