@@ -127,14 +127,14 @@ impl<'t> Lower<'t> {
                 _ => self.junk(pair),
             }
         }
-        if matches!(entries.as_slice(), [(name, _)] if &*name.name == "string") {
-            if let Some((name, ty)) = entries.pop() {
-                let key = TypeExpr {
-                    span: name.span,
-                    kind: TypeKind::Name(name),
-                };
-                return TypeKind::Map(Box::new(key), Box::new(ty));
-            }
+        if matches!(entries.as_slice(), [(name, _)] if &*name.name == "string")
+            && let Some((name, ty)) = entries.pop()
+        {
+            let key = TypeExpr {
+                span: name.span,
+                kind: TypeKind::Name(name),
+            };
+            return TypeKind::Map(Box::new(key), Box::new(ty));
         }
         TypeKind::Record(entries)
     }

@@ -483,13 +483,12 @@ impl Lexer<'_, '_> {
         if c.is_alphanumeric() {
             return end;
         }
-        if matches!(
+        let quote = matches!(
             c,
             '\u{201c}' | '\u{201e}' | '\u{201d}' | '\u{2018}' | '\u{201a}' | '\u{2019}' | '\u{ab}'
-        ) {
-            if let Some(end) = self.foreign_quotes(at, c) {
-                return end;
-            }
+        );
+        if quote && let Some(end) = self.foreign_quotes(at, c) {
+            return end;
         }
         let right = match c {
             '\u{2010}'..='\u{2015}' | '\u{2212}' => "-",
