@@ -34,7 +34,12 @@ pub(super) fn run(arguments: &Run, output: &mut Output) -> Exit {
         .enable_all()
         .build();
     match runtime {
-        Ok(runtime) => runtime.block_on(run_prepared(arguments, prepared, output)),
+        Ok(runtime) => {
+            let exit = runtime.block_on(run_prepared(arguments, prepared, output));
+            // A request that was stopped may still wait for its answer.
+            runtime.shutdown_background();
+            exit
+        }
         Err(error) => {
             output.complain(&format!("error: the run could not be started: {error}\n"));
             Exit::Refused

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::connection::Connection;
+use super::http;
 use super::process::{Ended, Spawn, Spawner, Stop};
 use super::secrets::Vault;
 use crate::engine::lock::LockTable;
@@ -246,6 +247,9 @@ impl Driver<'_> {
                 ..
             } => {
                 let done = Finisher(id, self.sender.clone());
+                if http::is_built_in(&action) {
+                    return self.request(action, args, done);
+                }
                 self.host.act(&node, &action, args, done);
             }
             Effect::Stop { id } => self.stop(id, events),
@@ -355,6 +359,23 @@ impl Driver<'_> {
             let _ = sender.send(Message::Event(Event::Ended { id, outcome }));
         };
         self.commands.spawn(task);
+    }
+
+    /// Makes a request on a thread of its own. One that is stopped is not waited for.
+    fn request(&mut self, action: Name, args: Vec<Value>, done: Finisher) {
+        let (stop, mut stopped) = watch::channel(None);
+        let (id, vault) = (done.0, self.vault.clone());
+        self.stops.insert(id, stop);
+        self.commands.spawn(async move {
+            let asked = tokio::task::spawn_blocking(move || http::request(&action, &args, &vault));
+            let outcome = tokio::select! {
+                answered = asked => answered.unwrap_or_else(|_| {
+                    Outcome::failed(FailureClass::Internal, "the request broke off")
+                }),
+                _ = stopped.changed() => Outcome::failed(FailureClass::Cancelled, "it was stopped"),
+            };
+            done.finish(outcome);
+        });
     }
 
     /// Kills every command and waits until they are gone.

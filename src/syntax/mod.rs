@@ -28,6 +28,9 @@ pub use trivia::Comment;
 /// How often a text is mended and read again.
 const ROUNDS: usize = 6;
 
+/// How many mistakes are reported; further ones are mostly their consequences.
+const MISTAKES: usize = 500;
+
 /// A file as it was understood.
 #[derive(Debug, Clone)]
 pub struct Parse {
@@ -50,14 +53,20 @@ pub fn parse(file: FileId, text: &str) -> Parse {
             span: Span::new(file, 0, text.len()),
         },
         comments: read.comments,
-        diagnostics: read.diagnostics.into_sorted(),
+        diagnostics: sorted(read.diagnostics),
     }
 }
 
 /// Reads a single expression, as on the command line.
 pub fn parse_expression(file: FileId, text: &str) -> (ast::Expr, Vec<Diagnostic>) {
     let read = read(file, text, 0, |lower, _| lower.expression());
-    (read.tree, read.diagnostics.into_sorted())
+    (read.tree, sorted(read.diagnostics))
+}
+
+fn sorted(diagnostics: Diagnostics) -> Vec<Diagnostic> {
+    let mut sorted = diagnostics.into_sorted();
+    sorted.truncate(MISTAKES);
+    sorted
 }
 
 /// What was understood of a text.

@@ -2,7 +2,7 @@
 //! repair, with which the text is read again; everything else becomes one precise message.
 //! It does not know how to go on reading; the grammar has already done that.
 
-use super::Lower;
+use super::{ENOUGH, Lower};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 use crate::syntax::ast::{Expr, ExprKind, Item};
@@ -78,6 +78,9 @@ impl<'t> Lower<'t> {
 
     /// Replaces `span` by `text` before the text is read again.
     pub(super) fn repair(&mut self, span: Span, text: impl Into<String>, diagnostic: Diagnostic) {
+        if self.repairs.len() >= ENOUGH {
+            return;
+        }
         self.repairs.push(Repair {
             edit: Edit {
                 start: span.start as usize,
@@ -102,7 +105,8 @@ impl<'t> Lower<'t> {
             || (same_line && self.forgotten_value(before, start))
             || (!(same_line && before.trouble)
                 && self.misspelt_line(text, start, around, same_line));
-        if !mended {
+        let reported = text.starts_with('\u{1}');
+        if !mended && !reported {
             let follows = before.broken || (same_line && before.trouble);
             if !follows {
                 let all = self.span(&pair);
@@ -196,15 +200,16 @@ impl<'t> Lower<'t> {
     pub(super) fn hole_before(&mut self, at: usize) {
         let place = self.after_last_word(at);
         let last = self.text_of(0, at).trim_end();
-        let what = if last.ends_with('=') {
-            String::from("a value after `=`")
+        let word = words::last_word(last);
+        let diagnostic = if last.ends_with('=') {
+            errors::missing_value(place, "a value after `=`")
+        } else if words::BEFORE_NAMES.contains(&word) {
+            errors::missing_part(place, &format!("a name after `{word}`"))
+        } else if word.is_empty() {
+            errors::missing_value(place, "a value")
         } else {
-            match words::last_word(last) {
-                "" => String::from("a value"),
-                word => format!("a value after `{word}`"),
-            }
+            errors::missing_value(place, &format!("a value after `{word}`"))
         };
-        let diagnostic = errors::missing_value(place, &what);
         let before = self.place(at, at);
         self.repair(before, "\u{1} ", diagnostic);
     }
@@ -299,11 +304,23 @@ impl<'t> Lower<'t> {
 
     fn unknown_line(&mut self, text: &str, all: Span, span: Span, around: Around, same_line: bool) {
         let word = first_word(text);
+        if word == "?" {
+            self.report(errors::ternary(span));
+            return;
+        }
         if same_line {
             self.report(errors::unexpected(span, word));
             return;
         }
         let name = words::is_name(word);
+        if name
+            && text
+                .get(word.len()..)
+                .is_some_and(|rest| rest.starts_with('.'))
+        {
+            self.report(errors::callee(all));
+            return;
+        }
         let diagnostic = match around {
             Around::File if matches!(word, "infrastructure" | "override") => {
                 errors::outside_environment(span, word)
@@ -411,7 +428,9 @@ impl<'t> Lower<'t> {
         let word = first_word(pair.as_str());
         let span = self.place(start, start + word.len());
         let called = words::STATEMENTS.contains(&word);
-        if !before.broken {
+        let rest = pair.as_str().get(word.len()..).unwrap_or("");
+        let handler = word == "on" && first_word(rest.trim_start()) == "failure";
+        if !before.broken && !handler {
             let shown = if called {
                 String::from(word)
             } else {

@@ -21,6 +21,9 @@ use crate::syntax::trivia;
 use crate::syntax::words::{self, first_word};
 use broken::Before;
 
+/// How many mistakes are noted down.
+const ENOUGH: usize = 2_000;
+
 /// What lowering carries from piece to piece of a file.
 pub(super) struct Lower<'t> {
     file: FileId,
@@ -129,7 +132,9 @@ impl<'t> Lower<'t> {
     }
 
     fn report(&mut self, diagnostic: Diagnostic) {
-        self.diagnostics.push(diagnostic);
+        if self.diagnostics.len() < ENOUGH {
+            self.diagnostics.push(diagnostic);
+        }
     }
 
     /// The place of `start..end` of the current piece.
@@ -209,7 +214,9 @@ impl<'t> Lower<'t> {
             Rule::bad_name => self.quoted_name(pair, what),
             _ => {
                 let at = pair.as_span().start();
-                self.missing_name(at, what);
+                if pair.as_str().is_empty() {
+                    self.missing_name(at, what);
+                }
                 self.no_name(self.after_last_word(at))
             }
         }
@@ -247,6 +254,10 @@ impl<'t> Lower<'t> {
 
     /// Says that `what` is missing where `pair` is.
     fn missing(&mut self, pair: &Pair<'t>, what: &str) {
+        if !pair.as_str().is_empty() {
+            // The hole that recovery left has been reported.
+            return;
+        }
         let place = self.after_last_word(pair.as_span().start());
         self.report(errors::missing_part(place, what));
     }
