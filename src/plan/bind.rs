@@ -9,7 +9,7 @@ use crate::diagnostic::suggest::{did_you_mean, or_list};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::eval::{GlobalId, Halt};
 use crate::ir::{Global, GlobalSource, Program};
-use crate::source::{FileId, Name, Span};
+use crate::source::{Name, Span};
 use crate::value::{EnvironmentId, InfrastructureId, ServiceId, Type, Value, from_json, from_text};
 use crate::world::{Environment, Files};
 
@@ -78,11 +78,6 @@ struct Binder<'a> {
     diagnostics: Vec<Diagnostic>,
 }
 
-/// The place to point at when the mistake is not in a file but in what was asked.
-fn nowhere() -> Span {
-    Span::start_of(FileId(0))
-}
-
 impl Binder<'_> {
     fn pipeline(&mut self, asked: Option<&str>) -> Option<u32> {
         let pipelines = &self.program.pipelines;
@@ -94,21 +89,19 @@ impl Binder<'_> {
                 }
                 let help = did_you_mean(name, names.iter().copied())
                     .unwrap_or_else(|| format!("this file has {}", or_list(&names)));
-                Diagnostic::error(
+                Diagnostic::without_place(
                     codes::NO_PIPELINE,
-                    nowhere(),
                     format!("there is no pipeline `{name}`"),
                 )
                 .help(help)
             }
             (None, [_]) => return Some(0),
             (None, []) => {
-                Diagnostic::error(codes::NO_PIPELINE, nowhere(), "this file has no pipeline")
+                Diagnostic::without_place(codes::NO_PIPELINE, "this file has no pipeline")
                     .help("write `pipeline NAME { … }`")
             }
-            (None, _) => Diagnostic::error(
+            (None, _) => Diagnostic::without_place(
                 codes::NO_PIPELINE,
-                nowhere(),
                 "this file has several pipelines, and none was named",
             )
             .help(format!("name {} after the file", or_list(&names))),
@@ -159,7 +152,7 @@ impl Binder<'_> {
                     }
                 });
                 let message = format!("there is no input `{name}`");
-                let diagnostic = Diagnostic::error(codes::UNKNOWN_INPUT, nowhere(), message);
+                let diagnostic = Diagnostic::without_place(codes::UNKNOWN_INPUT, message);
                 self.diagnostics.push(diagnostic.help(help));
             }
         }
@@ -411,7 +404,7 @@ impl Binder<'_> {
             if let Err(problem) = self.field(path, text) {
                 let message = format!("`--set {path}` does not fit: {problem}");
                 self.diagnostics
-                    .push(Diagnostic::error(codes::WRONG_SET, nowhere(), message));
+                    .push(Diagnostic::without_place(codes::WRONG_SET, message));
             }
         }
     }
