@@ -4,6 +4,7 @@
 
 mod bind;
 mod facts;
+pub mod flow;
 pub mod grid;
 mod locals;
 mod meet;

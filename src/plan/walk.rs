@@ -148,6 +148,34 @@ impl<'a> Walk<'a> {
         super::facts::display(&self.bound.program, value)
     }
 
+    /// What a statement is called in a path, with the values that its name needs; empty where it
+    /// has no place of its own there.
+    pub fn label(&self, id: TreeId, locals: &Locals) -> String {
+        let node = self.tree.get(id);
+        let shown = |expr| {
+            self.eval(expr, locals)
+                .map_or(String::from("?"), |it| self.display(&it))
+        };
+        let label = match &node.stmt.kind {
+            StmtKind::Matrix(_) => return String::new(),
+            StmtKind::Deploy {
+                service, target, ..
+            } => {
+                format!("deploy[{}, {}]", shown(service), shown(target))
+            }
+            StmtKind::Barrier {
+                name,
+                key: Some(key),
+            } => format!("barrier[{name}, {}]", shown(key)),
+            StmtKind::Lock { resource, .. } => format!("lock[{}]", shown(resource)),
+            _ => match &node.label {
+                Some(label) => label.to_string(),
+                None => return String::new(),
+            },
+        };
+        format!("{label}{}", node.twin)
+    }
+
     /// What the statements of a body do together.
     pub fn sum(&self, body: &Seq, locals: &Locals) -> Result<Sum, Halt> {
         let mut sum = Sum::default();
