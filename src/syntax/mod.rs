@@ -86,7 +86,7 @@ fn read<T>(
     let scan = scan::scan(body);
     if scan.clean {
         let places = Places::unchanged(offset);
-        let mut lower = Lower::new(file, body, &scan.comments, &places);
+        let mut lower = Lower::new(file, body, &scan.comments, &places, &[]);
         let tree = with(&mut lower, &scan);
         if lower.trouble() == 0 {
             return Read {
@@ -97,11 +97,12 @@ fn read<T>(
         }
     }
     let mut mender = Mender::new(file, body, offset);
+    let marks = mender.marks();
     let mut rounds = 0;
     loop {
         let (mended, places) = mender.mended();
         let scan = scan::scan(&mended);
-        let mut lower = Lower::new(file, &mended, &scan.comments, &places);
+        let mut lower = Lower::new(file, &mended, &scan.comments, &places, &marks);
         let tree = with(&mut lower, &scan);
         let found = std::mem::take(&mut lower.diagnostics);
         let repairs = std::mem::take(&mut lower.repairs);

@@ -116,10 +116,10 @@ impl<'t> Lower<'t> {
             if pair.as_rule() == Rule::bad_op {
                 self.bad_op(&pair);
             }
-            if strength == COMPARISON {
-                if let Some(first) = compared.replace(at) {
-                    self.report(errors::chained(at, first));
-                }
+            if strength == COMPARISON
+                && let Some(first) = compared.replace(at)
+            {
+                self.report(errors::chained(at, first));
             }
             let right = self.climb(parts, strength + 1);
             height = height.max(self.height);

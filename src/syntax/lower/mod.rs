@@ -33,6 +33,8 @@ pub(super) struct Lower<'t> {
     comments: &'t [(usize, usize)],
     /// From places in `text` to places in the source.
     places: &'t Places,
+    /// Where strange characters were taken out of the source, in order.
+    marks: &'t [u32],
     /// Where the piece begins that is being lowered.
     base: usize,
     names: Names,
@@ -58,12 +60,14 @@ impl<'t> Lower<'t> {
         text: &'t str,
         comments: &'t [(usize, usize)],
         places: &'t Places,
+        marks: &'t [u32],
     ) -> Self {
         Self {
             file,
             text,
             comments,
             places,
+            marks,
             base: 0,
             names: Names::default(),
             height: 0,

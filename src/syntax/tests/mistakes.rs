@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use super::{read, show};
+use super::{codes, read, show};
+use crate::diagnostic::Code;
 use crate::source::Source;
 
 /// The texts, separated by lines of dashes.
@@ -68,4 +69,29 @@ fn fixes_mend_what_they_promise() {
             }
         }
     }
+}
+
+/// The blocks of a page that begin with a line of three backticks and `deploy`.
+fn blocks(page: &str) -> Vec<&str> {
+    page.split("```deploy\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .collect()
+}
+
+#[test]
+fn each_page_of_a_syntax_code_shows_its_mistake() {
+    let mut pages = 0;
+    for code in Code::all().filter(|code| code.as_str().starts_with("E01")) {
+        let blocks = blocks(code.page());
+        let [wrong, right] = blocks.as_slice() else {
+            panic!("{code} has not two examples");
+        };
+        let mut found = codes(wrong);
+        found.dedup();
+        assert_eq!(found, [code.as_str()], "{wrong}");
+        assert_eq!(codes(right), [] as [&str; 0], "{right}");
+        pages += 1;
+    }
+    assert_eq!(pages, 25);
 }

@@ -71,7 +71,7 @@ fn cut() -> impl Strategy<Value = String> {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(96),
+        cases: 64,
         failure_persistence: None,
         ..ProptestConfig::default()
     })]

@@ -471,7 +471,7 @@ fn head(stmt: &Stmt) -> (String, Option<&Block>) {
                 "matrix {}",
                 axes.iter().map(axis).collect::<Vec<_>>().join("; ")
             );
-            for filter in filter {
+            if let Some(filter) = filter {
                 let _ = write!(text, " where {}", expr(filter));
             }
             for include in include {
