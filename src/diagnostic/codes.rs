@@ -96,4 +96,6 @@ codes! {
     VALUE_OVER_SSH = "E0616";
     /// A list interpolated into a word of a command.
     LIST_IN_WORD = "E0617";
+    /// An interpolation in a replacement that the shell splits.
+    VALUE_IN_SPLIT_REPLACEMENT = "E0618";
 }
