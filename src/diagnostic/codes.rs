@@ -338,4 +338,6 @@ codes! {
     LOCKS_CROSS = "E0806";
     /// A pipeline with too many orders of locks to look at.
     NOT_PROVED = "E0807";
+    /// An interpolation in a replacement that the shell splits.
+    VALUE_IN_SPLIT_REPLACEMENT = "E0618";
 }
