@@ -4,5 +4,6 @@
 mod cli;
 mod codes;
 mod docs;
+mod run;
 mod support;
 mod tidy;
