@@ -80,7 +80,10 @@ fn the_shop_is_deployed_upgraded_and_kept() {
     let third = shop(&test, &["-i", "version=v3-bad"]);
     assert_eq!((third.stderr.as_str(), third.code), ("", 1));
     assert_eq!(production(&test), ["releases/v2"]);
-    insta::assert_snapshot!("shop_third", without_times(ledger(&third.stdout)));
+    // Which of the three fails first is open.
+    let mut parts: Vec<&str> = ledger(&third.stdout).split("\n\n").collect();
+    parts[..3].sort();
+    insta::assert_snapshot!("shop_third", without_times(&parts.join("\n\n")));
     for place in ["eu", "us"] {
         for service in ["catalog", "cart", "web"] {
             let releases = test.path(&format!("site/prod/{place}/{service}/releases"));

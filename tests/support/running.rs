@@ -142,3 +142,14 @@ pub fn text_of(path: &Path) -> String {
     });
     text
 }
+
+/// Whether a process runs; one that has ended and only waits to be reaped does not.
+pub fn is_alive(id: &str) -> bool {
+    match std::fs::read_to_string(format!("/proc/{id}/stat")) {
+        Ok(stat) => !stat
+            .rsplit_once(") ")
+            .is_some_and(|(_, rest)| rest.starts_with('Z')),
+        Err(_) if Path::new("/proc/self").exists() => false,
+        Err(_) => signal(id, "0"),
+    }
+}
