@@ -1,6 +1,8 @@
 //! What can be written after `lockstep`, and the help that describes it.
 //! It does not know what any of it does.
 
+use std::path::Path;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::inputs::InputArguments;
@@ -37,8 +39,12 @@ pub(super) struct Arguments {
 pub(super) enum Command {
     /// Look for mistakes in a file, without running anything.
     Check(Check),
+    /// Show what a pipeline would do, in which order, without doing it.
+    Plan(Plan),
     /// Run a pipeline.
     Run(Run),
+    /// List the inputs of a file.
+    Inputs(Inputs),
     /// Explain an error code, or list all of them.
     Explain(Explain),
 }
@@ -51,7 +57,25 @@ pub(super) struct FileArgument {
     pub(super) file: Option<String>,
 }
 
-/// What a command that binds inputs works on.
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    #[command(flatten)]
+    pub(super) file: FileArgument,
+
+    /// How to write the mistakes down.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    Text,
+    Json,
+    Sarif,
+    Github,
+}
+
+/// A pipeline and what it is to be run with.
 #[derive(Debug, Args)]
 pub(super) struct Target {
     #[command(flatten)]
@@ -63,6 +87,42 @@ pub(super) struct Target {
 
     #[command(flatten)]
     pub(super) inputs: InputArguments,
+}
+
+impl Target {
+    /// The file and the pipeline that are named. A single word that is no file names a pipeline
+    /// of the folder's only file.
+    pub(super) fn names(&self) -> (Option<&str>, Option<&str>) {
+        let (first, second) = (self.file.file.as_deref(), self.pipeline.as_deref());
+        match (first, second) {
+            (Some(word), None) if is_name(word) && !Path::new(word).exists() => (None, Some(word)),
+            names => names,
+        }
+    }
+}
+
+/// Whether a word looks like a name of the language rather than a path.
+fn is_name(word: &str) -> bool {
+    let fits = |char: char| char.is_alphanumeric() || matches!(char, '_' | '-');
+    !word.is_empty() && word.chars().all(fits)
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Plan {
+    #[command(flatten)]
+    pub(super) target: Target,
+
+    /// How to write the plan down.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(super) format: PlanFormat,
+
+    /// Show what happens inside deployments and steps, too.
+    #[arg(long)]
+    pub(super) full: bool,
+
+    /// List at most so many cells of each loop or matrix; the others are counted.
+    #[arg(long, value_name = "N", default_value_t = 60)]
+    pub(super) cells: usize,
 }
 
 #[derive(Debug, Args)]
@@ -91,22 +151,28 @@ pub(super) enum RunFormat {
     Json,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum PlanFormat {
+    Text,
+    Json,
+    Mermaid,
+    Dot,
+}
+
 #[derive(Debug, Args)]
-pub(super) struct Check {
+pub(super) struct Inputs {
     #[command(flatten)]
     pub(super) file: FileArgument,
 
-    /// How to write the mistakes down.
+    /// How to write the inputs down.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub(super) format: Format,
+    pub(super) format: InputsFormat,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
+pub(super) enum InputsFormat {
     Text,
     Json,
-    Sarif,
-    Github,
 }
 
 #[derive(Debug, Args)]

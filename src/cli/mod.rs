@@ -7,9 +7,12 @@ mod exit;
 mod explain;
 pub mod files;
 pub mod inputs;
+mod inputs_list;
 mod output;
 mod page;
+mod plan;
 mod prepare;
+mod prompt;
 mod run;
 mod terminal;
 
@@ -36,8 +39,10 @@ pub fn main() -> ExitCode {
 fn run(command: Command, output: &mut Output) -> Exit {
     match command {
         Command::Check(check) => check::run(&check, output),
-        Command::Explain(explain) => explain::run(&explain, output),
+        Command::Plan(plan) => plan::run(&plan, output),
         Command::Run(run) => run::run(&run, output),
+        Command::Inputs(inputs) => inputs_list::run(&inputs, output),
+        Command::Explain(explain) => explain::run(&explain, output),
     }
 }
 

@@ -187,8 +187,6 @@ codes! {
     PLANNING_ONLY = "E0315";
     /// A workflow that cannot deploy.
     DEPLOY_WORKFLOW = "E0316";
-    /// Expressions too deep in one another.
-    DEEP_EXPRESSION = "E0317";
     /// A text that must be written out.
     COMPUTED = "E0318";
     /// A default that breaks its own rule.

@@ -9,9 +9,9 @@ use super::facts::{Facts, Finder, Given, Owner};
 use super::{Bound, Locals, Sight};
 use crate::diagnostic::suggest::{did_you_mean, or_list};
 use crate::diagnostic::{Diagnostic, codes};
-use crate::eval::{GlobalId, Halt};
+use crate::eval::{self, GlobalId, Halt, Scope};
 use crate::ir::{Global, GlobalSource, Program};
-use crate::source::{FileId, Name, Span};
+use crate::source::{Name, Span};
 use crate::value::{EnvironmentId, InfrastructureId, ServiceId, Type, Value, from_json, from_text};
 use crate::world::{Environment, Files};
 
@@ -55,14 +55,17 @@ pub fn bind(
         mut diagnostics,
         ..
     } = binder;
-    let facts = match Finder::new(program, given, environment, files).facts() {
+    let finder = Finder::new(program, given, environment, files);
+    for (at, global) in program.globals.iter().enumerate() {
+        diagnostics.extend(broken_rule(program, &finder, GlobalId(at as u32), global));
+    }
+    let facts = match finder.facts() {
         Ok(facts) => facts,
         Err(faults) => {
             diagnostics.extend(faults);
             return Err(diagnostics);
         }
     };
-    check_rules(program, &facts, &mut diagnostics);
     check_groups(program, &facts, &mut diagnostics);
     match pipeline {
         Some(pipeline) if diagnostics.is_empty() => Ok(Bound {
@@ -80,11 +83,6 @@ struct Binder<'a> {
     diagnostics: Vec<Diagnostic>,
 }
 
-/// The place to point at when the mistake is not in a file but in what was asked.
-fn nowhere() -> Span {
-    Span::start_of(FileId(0))
-}
-
 impl Binder<'_> {
     fn pipeline(&mut self, asked: Option<&str>) -> Option<u32> {
         let pipelines = &self.program.pipelines;
@@ -96,21 +94,19 @@ impl Binder<'_> {
                 }
                 let help = did_you_mean(name, names.iter().copied())
                     .unwrap_or_else(|| format!("this file has {}", or_list(&names)));
-                Diagnostic::error(
+                Diagnostic::without_place(
                     codes::NO_PIPELINE,
-                    nowhere(),
                     format!("there is no pipeline `{name}`"),
                 )
                 .help(help)
             }
             (None, [_]) => return Some(0),
             (None, []) => {
-                Diagnostic::error(codes::NO_PIPELINE, nowhere(), "this file has no pipeline")
+                Diagnostic::without_place(codes::NO_PIPELINE, "this file has no pipeline")
                     .help("write `pipeline NAME { … }`")
             }
-            (None, _) => Diagnostic::error(
+            (None, _) => Diagnostic::without_place(
                 codes::NO_PIPELINE,
-                nowhere(),
                 "this file has several pipelines, and none was named",
             )
             .help(format!("name {} after the file", or_list(&names))),
@@ -161,7 +157,7 @@ impl Binder<'_> {
                     }
                 });
                 let message = format!("there is no input `{name}`");
-                let diagnostic = Diagnostic::error(codes::UNKNOWN_INPUT, nowhere(), message);
+                let diagnostic = Diagnostic::without_place(codes::UNKNOWN_INPUT, message);
                 self.diagnostics.push(diagnostic.help(help));
             }
         }
@@ -433,7 +429,7 @@ impl Binder<'_> {
             if let Err(problem) = self.field(path, text) {
                 let message = format!("`--set {path}` does not fit: {problem}");
                 self.diagnostics
-                    .push(Diagnostic::error(codes::WRONG_SET, nowhere(), message));
+                    .push(Diagnostic::without_place(codes::WRONG_SET, message));
             }
         }
     }
@@ -527,40 +523,33 @@ fn check_kind(name: &str, is: u32, wanted: Option<(u32, &Name)>) -> Result<(), S
     }
 }
 
-/// The `where` rules of all inputs.
-fn check_rules(program: &Program, facts: &Facts, diagnostics: &mut Vec<Diagnostic>) {
-    let locals = Locals::default();
-    let sight = Sight {
-        program,
-        facts,
-        locals: &locals,
-        run: None,
+/// What is wrong with an input's value by the rule after its `where`. An input without a value
+/// has been reported already.
+fn broken_rule(
+    program: &Program,
+    finder: &Finder<'_>,
+    id: GlobalId,
+    input: &Global,
+) -> Option<Diagnostic> {
+    let GlobalSource::Input {
+        rule: Some(rule), ..
+    } = &input.source
+    else {
+        return None;
     };
-    for (global, value) in program.globals.iter().zip(&facts.globals) {
-        let GlobalSource::Input {
-            rule: Some(rule), ..
-        } = &global.source
-        else {
-            continue;
-        };
-        match sight.eval(rule) {
-            Ok(Value::Bool(false)) => {
-                let said = program.sources.text(rule.span);
-                let value = super::display(program, value);
-                let name = &global.name;
-                diagnostics.push(
-                    Diagnostic::error(
-                        codes::RULE_BROKEN,
-                        rule.span,
-                        format!("`{value}` is not allowed for input `{name}`"),
-                    )
-                    .here("this rule must hold")
-                    .help(format!("give a value for which `{said}` is true")),
-                );
-            }
-            Ok(_) | Err(Halt::Unknown) => {}
-            Err(Halt::Fault(fault)) => diagnostics.push(*fault),
+    let value = Scope::global(finder, id).ok()?;
+    match eval::eval(rule, finder) {
+        Ok(Value::Bool(false)) => {
+            let said = program.sources.text(rule.span);
+            let (value, name) = (super::display(program, &value), &input.name);
+            let message = format!("`{value}` is not allowed for input `{name}`");
+            let diagnostic = Diagnostic::error(codes::RULE_BROKEN, rule.span, message)
+                .here("this rule must hold")
+                .help(format!("give a value for which `{said}` is true"));
+            Some(diagnostic)
         }
+        Ok(_) | Err(Halt::Unknown) => None,
+        Err(Halt::Fault(fault)) => Some(*fault),
     }
 }
 
@@ -597,4 +586,45 @@ pub fn inputs(program: &Program) -> impl Iterator<Item = &Global> {
         .globals
         .iter()
         .filter(|global| matches!(global.source, GlobalSource::Input { .. }))
+}
+
+/// The inputs that have no default and are not given.
+pub fn missing<'p>(
+    program: &'p Program,
+    asked: &Asked,
+) -> impl Iterator<Item = &'p Global> + use<'p> {
+    let given: Vec<String> = asked.inputs.keys().cloned().collect();
+    inputs(program).filter(move |input| {
+        let needed = matches!(&input.source, GlobalSource::Input { default: None, .. });
+        needed && !given.iter().any(|name| **name == *input.name)
+    })
+}
+
+/// Whether a value would do for an input; if not, why, as a sentence without a full stop. A rule
+/// that also looks at inputs without a value is left for [`bind`].
+pub fn try_input(
+    program: &Program,
+    name: &str,
+    raw: &Raw,
+    environment: &dyn Environment,
+    files: &dyn Files,
+) -> Result<(), String> {
+    let mut binder = Binder {
+        program,
+        given: Given::default(),
+        diagnostics: Vec::new(),
+    };
+    let found = binder
+        .inputs_of_program()
+        .find(|(_, input, _)| *input.name == *name);
+    let Some((id, input, _)) = found else {
+        return Err(format!("there is no input `{name}`"));
+    };
+    let value = binder.convert(raw, &input.ty)?;
+    binder.given.inputs.insert(id, value);
+    let finder = Finder::new(program, binder.given, environment, files);
+    match broken_rule(program, &finder, id, &program.globals[id.0 as usize]) {
+        Some(wrong) => Err(wrong.message),
+        None => Ok(()),
+    }
 }

@@ -4,6 +4,7 @@
 
 mod bind;
 mod facts;
+pub mod flow;
 pub mod grid;
 mod locals;
 mod meet;
@@ -15,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::Diagnostic;
 use crate::ir::{Pipeline, Program};
-pub use bind::{Asked, Raw, bind, inputs};
+pub use bind::{Asked, Raw, bind, inputs, missing, try_input};
 pub use facts::{Facts, Fields, RunFacts, Sight, beside, display};
 pub use locals::Locals;
 pub use meet::Meeting;

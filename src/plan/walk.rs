@@ -61,7 +61,7 @@ impl Sum {
     }
 
     /// Adds what is done instead: of two branches, the one that does more of each thing.
-    fn or(&mut self, other: Self) {
+    pub fn or(&mut self, other: Self) {
         for (target, count) in other.targets {
             let own = self.targets.entry(target).or_default();
             *own = count.max(*own);
@@ -148,6 +148,34 @@ impl<'a> Walk<'a> {
         super::facts::display(&self.bound.program, value)
     }
 
+    /// What a statement is called in a path, with the values that its name needs; empty where it
+    /// has no place of its own there.
+    pub fn label(&self, id: TreeId, locals: &Locals) -> String {
+        let node = self.tree.get(id);
+        let shown = |expr| {
+            self.eval(expr, locals)
+                .map_or(String::from("?"), |it| self.display(&it))
+        };
+        let label = match &node.stmt.kind {
+            StmtKind::Matrix(_) => return String::new(),
+            StmtKind::Deploy {
+                service, target, ..
+            } => {
+                format!("deploy[{}, {}]", shown(service), shown(target))
+            }
+            StmtKind::Barrier {
+                name,
+                key: Some(key),
+            } => format!("barrier[{name}, {}]", shown(key)),
+            StmtKind::Lock { resource, .. } => format!("lock[{}]", shown(resource)),
+            _ => match &node.label {
+                Some(label) => label.to_string(),
+                None => return String::new(),
+            },
+        };
+        format!("{label}{}", node.twin)
+    }
+
     /// What the statements of a body do together.
     pub fn sum(&self, body: &Seq, locals: &Locals) -> Result<Sum, Halt> {
         let mut sum = Sum::default();
@@ -168,6 +196,10 @@ impl<'a> Walk<'a> {
         };
         for handler in node.on_failure.iter().chain(&node.always) {
             let within = self.sum(handler, locals)?;
+            if within.targets.is_empty() && !within.unsure {
+                // It deploys nothing, so nothing is unsure because of it.
+                continue;
+            }
             sum.or(Sum {
                 barriers: IndexMap::new(),
                 ..within

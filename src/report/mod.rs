@@ -5,6 +5,7 @@ pub mod json;
 pub mod ledger;
 pub mod live;
 mod narrate;
+pub mod outline;
 pub mod path;
 pub mod plain;
 #[cfg(test)]

@@ -44,6 +44,16 @@ impl Style {
         self.pick("…", "...")
     }
 
+    /// `∥`
+    pub fn beside(self) -> &'static str {
+        self.pick("∥", "=")
+    }
+
+    /// `×`
+    pub fn times(self) -> &'static str {
+        self.pick("×", "x")
+    }
+
     /// The sign for a mark.
     pub fn mark(self, mark: Mark) -> &'static str {
         match mark {

@@ -95,11 +95,14 @@ pub(super) fn unreadable(span: Span) -> Diagnostic {
     .help("split it into smaller declarations")
 }
 
-/// A string without its closing quote; `place` is where it is missing.
-pub(super) fn open_string(span: Span, place: Span) -> Diagnostic {
-    error(codes::OPEN_STRING, span, "this string is never closed")
-        .help("add a `\"`; a text over several lines stands between `\"\"\"`")
-        .fix("add `\"`", place, "\"")
+/// A string without its closing quote; `place` is where it is missing, if that is certain.
+pub(super) fn open_string(span: Span, place: Option<Span>) -> Diagnostic {
+    let diagnostic = error(codes::OPEN_STRING, span, "this string is never closed")
+        .help("add a `\"`; a text over several lines stands between `\"\"\"`");
+    match place {
+        Some(place) => diagnostic.fix("add `\"`", place, "\""),
+        None => diagnostic,
+    }
 }
 
 /// A `"""` without an end.
@@ -135,10 +138,14 @@ pub(super) fn margin(span: Span) -> Diagnostic {
 
 /// `'text'`, `` `text` ``, `“text”`
 pub(super) fn quotes(span: Span, quote: char, right: &str) -> Diagnostic {
+    let found = match quote {
+        '`' => String::from("backticks"),
+        _ => format!("`{quote}`"),
+    };
     error(
         codes::QUOTES,
         span,
-        format!("a string stands between `\"`, not between `{quote}`"),
+        format!("a string stands between `\"`, not between {found}"),
     )
     .fix("use `\"`", span, right)
 }

@@ -43,6 +43,11 @@ impl<'t> Parts<'t> {
         self.next.as_ref().map(Pair::as_rule)
     }
 
+    /// Where the next piece begins.
+    pub(super) fn peek_start(&self) -> Option<usize> {
+        self.next.as_ref().map(|pair| pair.as_span().start())
+    }
+
     /// The text of the next piece.
     pub(super) fn peek_text(&self) -> Option<&'t str> {
         self.next.as_ref().map(Pair::as_str)

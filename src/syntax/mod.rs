@@ -28,6 +28,9 @@ pub use trivia::Comment;
 /// How often a text is mended and read again.
 const ROUNDS: usize = 6;
 
+/// How many mistakes are reported; further ones are mostly their consequences.
+const MISTAKES: usize = 500;
+
 /// A file as it was understood.
 #[derive(Debug, Clone)]
 pub struct Parse {
@@ -50,14 +53,20 @@ pub fn parse(file: FileId, text: &str) -> Parse {
             span: Span::new(file, 0, text.len()),
         },
         comments: read.comments,
-        diagnostics: read.diagnostics.into_sorted(),
+        diagnostics: sorted(read.diagnostics),
     }
 }
 
 /// Reads a single expression, as on the command line.
 pub fn parse_expression(file: FileId, text: &str) -> (ast::Expr, Vec<Diagnostic>) {
     let read = read(file, text, 0, |lower, _| lower.expression());
-    (read.tree, read.diagnostics.into_sorted())
+    (read.tree, sorted(read.diagnostics))
+}
+
+fn sorted(diagnostics: Diagnostics) -> Vec<Diagnostic> {
+    let mut sorted = diagnostics.into_sorted();
+    sorted.truncate(MISTAKES);
+    sorted
 }
 
 /// What was understood of a text.
@@ -77,7 +86,7 @@ fn read<T>(
     let scan = scan::scan(body);
     if scan.clean {
         let places = Places::unchanged(offset);
-        let mut lower = Lower::new(file, body, &scan.comments, &places);
+        let mut lower = Lower::new(file, body, &scan.comments, &places, &[]);
         let tree = with(&mut lower, &scan);
         if lower.trouble() == 0 {
             return Read {
@@ -88,11 +97,12 @@ fn read<T>(
         }
     }
     let mut mender = Mender::new(file, body, offset);
+    let marks = mender.marks();
     let mut rounds = 0;
     loop {
         let (mended, places) = mender.mended();
         let scan = scan::scan(&mended);
-        let mut lower = Lower::new(file, &mended, &scan.comments, &places);
+        let mut lower = Lower::new(file, &mended, &scan.comments, &places, &marks);
         let tree = with(&mut lower, &scan);
         let found = std::mem::take(&mut lower.diagnostics);
         let repairs = std::mem::take(&mut lower.repairs);

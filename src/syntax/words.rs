@@ -48,6 +48,31 @@ pub const CLAUSES: [&str; 9] = [
 /// The words that begin a statement of a test.
 pub const TESTS: [&str; 3] = ["given", "start", "expect"];
 
+/// The words that are followed by a name.
+pub(super) const BEFORE_NAMES: [&str; 21] = [
+    "using",
+    "import",
+    "as",
+    "barrier",
+    "stage",
+    "step",
+    "pipeline",
+    "service",
+    "environment",
+    "infrastructure",
+    "override",
+    "group",
+    "kind",
+    "workflow",
+    "action",
+    "secret",
+    "input",
+    "let",
+    "start",
+    "serial",
+    "parallel",
+];
+
 /// Words of other languages, with ours.
 const FOREIGN: [(&str, &str); 40] = [
     ("print", "log"),

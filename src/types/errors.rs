@@ -74,13 +74,17 @@ fn convert(checker: &Checker<'_>, error: Diagnostic, typed: &Typed, want: &Type)
                 Some(Value::Int(_) | Value::Float(_) | Value::Bool(_)) => format!("\"{text}\""),
                 _ => format!("\"${{{text}}}\""),
             };
-            error
-                .help(format!("make it a text: `{inside}`"))
-                .fix("put it into a text", span, inside)
+            error.help(format!("make it a text: `{inside}`")).fix(
+                "put it into a text",
+                span,
+                inside,
+            )
         }
-        (Type::Float, Type::Int) => error
-            .help(format!("convert it: `float({text})`"))
-            .fix("convert it", span, format!("float({text})")),
+        (Type::Float, Type::Int) => error.help(format!("convert it: `float({text})`")).fix(
+            "convert it",
+            span,
+            format!("float({text})"),
+        ),
         (Type::Int, Type::Float | Type::Json) => error.help(format!("convert it: `int({text})`")),
         (Type::Int | Type::Float | Type::Bool | Type::Duration | Type::Percent, Type::String) => {
             match typed.expr.as_const() {
@@ -99,7 +103,8 @@ fn convert(checker: &Checker<'_>, error: Diagnostic, typed: &Typed, want: &Type)
         }
         (Type::String, Type::Json) => error.help(format!("convert it: `string({text})`")),
         (Type::Infrastructure(_), Type::Environment) => error.help(
-            "name one of its infrastructures, or go through all of them: `parallel i in ENVIRONMENT.* { … }`",
+            "name one of its infrastructures, or go through all of them: \
+             `parallel i in ENVIRONMENT.* { … }`",
         ),
         (Type::List(of), Type::Environment) if matches!(**of, Type::Infrastructure(_)) => error
             .help("`.*` is the list of its infrastructures")
@@ -150,7 +155,10 @@ fn a(ty: &Type) -> String {
 pub fn secret_here(at: Span, what: &str) -> Diagnostic {
     Diagnostic::error(codes::SECRET, at, format!("{what} cannot be a secret"))
         .here("this is a secret")
-        .help("a secret may stand only in the text of `run`, in `env { … }`, and where a parameter has type `secret`")
+        .help(
+            "a secret may stand only in the text of `run`, in `env { … }`, and where a parameter \
+             has type `secret`",
+        )
 }
 
 /// A call or block without a result used as a value.
@@ -162,12 +170,8 @@ pub fn no_value(at: Span) -> Diagnostic {
 
 /// Expressions that stand too deep in one another.
 pub fn too_deep(at: Span) -> Diagnostic {
-    Diagnostic::error(
-        codes::DEEP_EXPRESSION,
-        at,
-        "too much stands in one another here",
-    )
-    .help("name a part of it with `let`")
+    Diagnostic::error(codes::TOO_DEEP, at, "too much stands in one another here")
+        .help("name a part of it with `let`")
 }
 
 /// Elements of different types.

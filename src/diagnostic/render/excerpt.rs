@@ -118,6 +118,9 @@ impl SourceCode for Excerpt<'_> {
 /// The place as it can be drawn: within the text, on whole characters, not too long, and never
 /// on nothing. `None` where the text is blank.
 pub(super) fn fit(text: &str, place: Range<usize>) -> Option<Range<usize>> {
+    if text.trim().is_empty() {
+        return None;
+    }
     let start = floor(text, place.start);
     let end = floor(text, place.end).max(start);
     let shown = text.get(start..end)?;

@@ -134,6 +134,15 @@ fn at_the_end_of_the_text() {
         Diagnostic::error(SYNTAX, Span::new(file, end, end), "the file ends too early").here("here")
     });
     insta::assert_snapshot!(plain(&ends, &sources));
+    // A text without a word has no place that can be drawn, not even beside another one.
+    let spaces = sources.add("spaces.deploy", " ");
+    let wrong = Diagnostic::error(SYNTAX, Span::new(spaces, 1, 1), "wrong")
+        .label(Span::new(spaces, 0, 0), "first");
+    let drawn = plain(&[wrong], &sources);
+    assert!(
+        drawn.starts_with("error[E0101]: wrong\n  at spaces.deploy\n"),
+        "{drawn}"
+    );
 }
 
 #[test]

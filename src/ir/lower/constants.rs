@@ -6,7 +6,6 @@ use std::collections::HashSet;
 use crate::diagnostic::{Diagnostics, codes};
 use crate::eval::{Expr, ExprKind, GlobalId, Halt, Scope, eval};
 use crate::ir::{Block, GlobalSource, Override, Program, Stmt, StmtKind, WorkflowUse};
-use crate::types::walk;
 use crate::value::{Key, Type, Value, text};
 
 use super::facts::Facts;
@@ -86,6 +85,7 @@ struct Constants<'p, 'd> {
 impl Constants<'_, '_> {
     /// The value, where it is known; a fault is reported.
     fn value(&mut self, expr: &Expr) -> Option<Value> {
+        self.facts.prepare(expr);
         match eval(expr, &self.facts) {
             Ok(value) => Some(value),
             Err(Halt::Unknown) => None,
@@ -102,12 +102,9 @@ impl Constants<'_, '_> {
         }
     }
 
-    /// Definitions that others need come first, so that no chain of them is followed deep.
     fn globals(&mut self, program: &Program) {
-        for id in in_order(program) {
-            let Some(global) = program.globals.get(id as usize) else {
-                continue;
-            };
+        for (id, global) in program.globals.iter().enumerate() {
+            let id = id as u32;
             match &global.source {
                 GlobalSource::Let(value) => {
                     let at = value.span;
@@ -260,50 +257,6 @@ impl Constants<'_, '_> {
             }
         }
     }
-}
-
-/// The inputs and `let`s, each after those that it names.
-fn in_order(program: &Program) -> Vec<u32> {
-    let needs = |id: u32| -> Vec<u32> {
-        let mut found = Vec::new();
-        let source = program
-            .globals
-            .get(id as usize)
-            .map(|global| &global.source);
-        let value = match source {
-            Some(GlobalSource::Let(value)) => Some(value),
-            Some(GlobalSource::Input { default, .. }) => default.as_ref(),
-            None => None,
-        };
-        if let Some(value) = value {
-            walk(value, &mut |expr| {
-                if let ExprKind::Global(id) = expr.kind {
-                    found.push(id.0);
-                }
-            });
-        }
-        found
-    };
-    let mut seen: HashSet<u32> = HashSet::new();
-    let mut sorted = Vec::new();
-    for start in 0..program.globals.len() as u32 {
-        if !seen.insert(start) {
-            continue;
-        }
-        let mut stack = vec![(start, needs(start))];
-        while let Some((here, open)) = stack.last_mut() {
-            let here = *here;
-            match open.pop() {
-                Some(next) if seen.insert(next) => stack.push((next, needs(next))),
-                Some(_) => {}
-                None => {
-                    sorted.push(here);
-                    stack.pop();
-                }
-            }
-        }
-    }
-    sorted
 }
 
 /// The value that an optional field has where nothing is given.

@@ -112,7 +112,10 @@ pub fn cannot_deploy(
         }) => error.label(*span, format!("this is `{ty}`, but {thing} is `{have}`")),
         _ => error.label(name.span, format!("it has no {which} parameter")),
     };
-    error.help("a workflow that deploys begins `NAME(service: service<KIND>, target: infrastructure<KIND>, …)`")
+    error.help(
+        "a workflow that deploys begins `NAME(service: service<KIND>, target: \
+         infrastructure<KIND>, …)`",
+    )
 }
 
 /// A stage where none may stand.
@@ -318,7 +321,10 @@ pub fn unknown_shell(shell: &Ident) -> Diagnostic {
         format!("commands cannot run in `{}`", shell.name),
     )
     .here("neither `sh` nor `bash`");
-    error.help("leave `using` out for `sh`, write `using bash`, or start the other program in the text: `run \"python3 …\"`")
+    error.help(
+        "leave `using` out for `sh`, write `using bash`, or start the other program in the text: \
+         `run \"python3 …\"`",
+    )
 }
 
 /// A name that no variable can have.

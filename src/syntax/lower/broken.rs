@@ -2,7 +2,7 @@
 //! repair, with which the text is read again; everything else becomes one precise message.
 //! It does not know how to go on reading; the grammar has already done that.
 
-use super::Lower;
+use super::{ENOUGH, Lower};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 use crate::syntax::ast::{Expr, ExprKind, Item};
@@ -50,6 +50,9 @@ impl Around {
     }
 }
 
+/// How many broken lines directly below each other are reported; a longer text is one mistake.
+const LINES: usize = 3;
+
 /// What stands before a broken line in the same body.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Before {
@@ -57,8 +60,8 @@ pub(super) struct Before {
     range: Option<(usize, usize)>,
     /// Whether something was wrong with it.
     trouble: bool,
-    /// Whether it was itself a broken line that nobody could mend.
-    broken: bool,
+    /// How many broken lines that nobody could mend stand directly above.
+    broken: usize,
 }
 
 impl<'t> Lower<'t> {
@@ -67,17 +70,31 @@ impl<'t> Lower<'t> {
         self.diagnostics.len() + self.repairs.len()
     }
 
+    /// A mark to which [`Self::forget`] goes back.
+    pub(super) fn mark(&self) -> (usize, usize) {
+        (self.diagnostics.len(), self.repairs.len())
+    }
+
+    /// Takes back what was found wrong since the mark.
+    pub(super) fn forget(&mut self, mark: (usize, usize)) {
+        self.diagnostics.truncate(mark.0);
+        self.repairs.truncate(mark.1);
+    }
+
     /// What to remember of the piece `start..end`, before which there were `trouble` mistakes.
     pub(super) fn before(&self, start: usize, end: usize, trouble: usize) -> Before {
         Before {
             range: Some((start, self.trim(end).max(start))),
             trouble: self.trouble() > trouble,
-            broken: false,
+            broken: 0,
         }
     }
 
     /// Replaces `span` by `text` before the text is read again.
     pub(super) fn repair(&mut self, span: Span, text: impl Into<String>, diagnostic: Diagnostic) {
+        if self.repairs.len() >= ENOUGH {
+            return;
+        }
         self.repairs.push(Repair {
             edit: Edit {
                 start: span.start as usize,
@@ -102,8 +119,9 @@ impl<'t> Lower<'t> {
             || (same_line && self.forgotten_value(before, start))
             || (!(same_line && before.trouble)
                 && self.misspelt_line(text, start, around, same_line));
-        if !mended {
-            let follows = before.broken || (same_line && before.trouble);
+        let reported = text.starts_with('\u{1}') || self.marked_before(start);
+        if !mended && !reported {
+            let follows = before.broken >= LINES || (same_line && before.trouble);
             if !follows {
                 let all = self.span(&pair);
                 self.unknown_line(text, all, span, around, same_line);
@@ -111,7 +129,7 @@ impl<'t> Lower<'t> {
         }
         self.inner_blocks(pair);
         Before {
-            broken: !mended,
+            broken: if mended { 0 } else { before.broken + 1 },
             ..self.before(start, end, trouble)
         }
     }
@@ -120,6 +138,15 @@ impl<'t> Lower<'t> {
         self.text
             .get(self.base + start..self.base + end)
             .unwrap_or("")
+    }
+
+    /// Whether a strange character was taken out of the line before `start`.
+    fn marked_before(&self, start: usize) -> bool {
+        let above = self.text_of(0, start);
+        let line = above.rfind('\n').map_or(0, |at| at + 1);
+        let (from, to) = (self.place(line, line).start, self.place(start, start).start);
+        let place = self.marks.partition_point(|mark| *mark < from);
+        self.marks.get(place).is_some_and(|mark| *mark <= to)
     }
 
     /// Finds the mistakes in the blocks of broken text.
@@ -196,15 +223,19 @@ impl<'t> Lower<'t> {
     pub(super) fn hole_before(&mut self, at: usize) {
         let place = self.after_last_word(at);
         let last = self.text_of(0, at).trim_end();
-        let what = if last.ends_with('=') {
-            String::from("a value after `=`")
+        let word = words::last_word(last);
+        let diagnostic = if last.ends_with('=') {
+            errors::missing_value(place, "a value after `=`")
+        } else if words::BEFORE_NAMES.contains(&word) {
+            errors::missing_part(place, &format!("a name after `{word}`"))
+        } else if last.ends_with('.') {
+            errors::missing_part(place, "a name after `.`")
+        } else if word.is_empty() {
+            let sign = last.chars().next_back().map_or(String::new(), String::from);
+            errors::missing_value(place, &format!("a value after `{sign}`"))
         } else {
-            match words::last_word(last) {
-                "" => String::from("a value"),
-                word => format!("a value after `{word}`"),
-            }
+            errors::missing_value(place, &format!("a value after `{word}`"))
         };
-        let diagnostic = errors::missing_value(place, &what);
         let before = self.place(at, at);
         self.repair(before, "\u{1} ", diagnostic);
     }
@@ -255,27 +286,28 @@ impl<'t> Lower<'t> {
 
     /// A misspelt modifier, clause or handler behind a statement.
     fn misspelt_tail(&mut self, span: Span, word: &str, next: &str, around: Around) -> bool {
-        if around != Around::Block || next.starts_with(['(', '.', '=']) {
+        if next.starts_with(['(', '.', '=']) {
             return false;
         }
-        let mut known: Vec<&str> = words::MODIFIERS.to_vec();
-        known.extend([
-            "using",
-            "limit",
-            "undo",
-            "always",
-            "else",
-            "every",
-            "on failure",
-        ]);
+        let mut known: Vec<&str> = around.words().to_vec();
+        let mut what = around.what();
+        if around == Around::Block {
+            known = words::MODIFIERS.to_vec();
+            known.extend([
+                "using",
+                "limit",
+                "undo",
+                "always",
+                "else",
+                "every",
+                "on failure",
+            ]);
+            what = "modifier or handler";
+        }
         let Some(right) = words::meant(word, &known) else {
             return false;
         };
-        self.repair(
-            span,
-            right,
-            errors::misspelt(span, word, right, "modifier or handler"),
-        );
+        self.repair(span, right, errors::misspelt(span, word, right, what));
         true
     }
 
@@ -299,11 +331,23 @@ impl<'t> Lower<'t> {
 
     fn unknown_line(&mut self, text: &str, all: Span, span: Span, around: Around, same_line: bool) {
         let word = first_word(text);
+        if word == "?" {
+            self.report(errors::ternary(span));
+            return;
+        }
         if same_line {
             self.report(errors::unexpected(span, word));
             return;
         }
         let name = words::is_name(word);
+        if name
+            && text
+                .get(word.len()..)
+                .is_some_and(|rest| rest.starts_with('.'))
+        {
+            self.report(errors::callee(all));
+            return;
+        }
         let diagnostic = match around {
             Around::File if matches!(word, "infrastructure" | "override") => {
                 errors::outside_environment(span, word)
@@ -373,6 +417,9 @@ impl<'t> Lower<'t> {
             let help = "a loop is written `serial x in LIST { … }`";
             let diagnostic = errors::foreign_control(span, word, "", help);
             self.repair(gone, "", diagnostic);
+        } else if word == "in" && loops {
+            let place = self.after_last_word(start);
+            self.report(errors::missing_part(place, "a variable before `in`"));
         } else if matches!(word, "then" | "do") {
             let help = "the body stands in `{ … }` directly behind the head";
             let diagnostic = errors::foreign_control(span, word, "", help);
@@ -411,7 +458,9 @@ impl<'t> Lower<'t> {
         let word = first_word(pair.as_str());
         let span = self.place(start, start + word.len());
         let called = words::STATEMENTS.contains(&word);
-        if !before.broken {
+        let rest = pair.as_str().get(word.len()..).unwrap_or("");
+        let handler = word == "on" && first_word(rest.trim_start()) == "failure";
+        if before.broken == 0 && !handler {
             let shown = if called {
                 String::from(word)
             } else {
@@ -423,7 +472,7 @@ impl<'t> Lower<'t> {
             self.stmt(inner, Before::default());
         }
         Before {
-            broken: true,
+            broken: before.broken + 1,
             ..self.before(start, end, trouble)
         }
     }
@@ -447,12 +496,19 @@ impl<'t> Lower<'t> {
             self.repair(op, "to", errors::wrong_to(op, "in"));
             return;
         }
+        let before = self.text_of(0, at);
+        let line = before.rfind('\n').map_or(0, |at| at + 1);
+        if let Some(arrow) = before.get(line..).and_then(|line| line.find("->")) {
+            let span = self.place(line + arrow, line + arrow + 2);
+            self.repair(span, "to", errors::wrong_to(span, "->"));
+            return;
+        }
         let rest = self.text.get(self.base + at..).unwrap_or("");
         let line = rest.trim_start_matches([' ', '\t']);
         let start = at + (rest.len() - line.len());
         let word = first_word(line);
         let wrong = ["on", "onto", "into", "at", "too", "ot", "tp", "t"];
-        let sign = ["->", "=>"].into_iter().find(|sign| line.starts_with(sign));
+        let sign = ["=>"].into_iter().find(|sign| line.starts_with(sign));
         let found = sign.or_else(|| wrong.into_iter().find(|wrong| *wrong == word));
         if let Some(found) = found {
             let span = self.place(start, start + found.len());

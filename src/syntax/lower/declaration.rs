@@ -60,8 +60,8 @@ impl<'t> Lower<'t> {
             }
             Rule::let_item => {
                 let name = self.name_of(parts, "the name of the value");
-                let ty = self.of_type(parts);
-                let value = self.value_part(parts, span, &name);
+                let (ty, value) = self.typed_value(parts, &name);
+                let value = value.unwrap_or_else(|| self.no_value_part(span, &name));
                 ItemKind::Let { name, ty, value }
             }
             _ => ItemKind::Error,
@@ -159,9 +159,13 @@ impl<'t> Lower<'t> {
 
     /// The value after `=`, which must be there.
     fn value_part(&mut self, parts: &mut Parts<'t>, span: Span, name: &Ident) -> Expr {
-        if let Some(value) = self.default(parts, name) {
-            return value;
+        match self.default(parts, name) {
+            Some(value) => value,
+            None => self.no_value_part(span, name),
         }
+    }
+
+    pub(super) fn no_value_part(&mut self, span: Span, name: &Ident) -> Expr {
         let end = Span {
             start: span.end,
             ..span

@@ -55,7 +55,9 @@ impl<'t> Lower<'t> {
     /// A value that must stand where `pair` is.
     fn no_value(&mut self, pair: &Pair<'t>, what: &str) -> Expr {
         let place = self.after_last_word(pair.as_span().start());
-        self.report(errors::missing_value(place, what));
+        if pair.as_str().is_empty() {
+            self.report(errors::missing_value(place, what));
+        }
         self.no_expr(place)
     }
 
@@ -114,10 +116,10 @@ impl<'t> Lower<'t> {
             if pair.as_rule() == Rule::bad_op {
                 self.bad_op(&pair);
             }
-            if strength == COMPARISON {
-                if let Some(first) = compared.replace(at) {
-                    self.report(errors::chained(at, first));
-                }
+            if strength == COMPARISON
+                && let Some(first) = compared.replace(at)
+            {
+                self.report(errors::chained(at, first));
             }
             let right = self.climb(parts, strength + 1);
             height = height.max(self.height);
@@ -307,7 +309,9 @@ impl<'t> Lower<'t> {
             }
             Some(star) if star.as_rule() == Rule::star => ExprKind::Star(Box::new(of)),
             Some(missing) => {
-                self.missing_name(missing.as_span().start(), "a name after `.`");
+                if missing.as_str().is_empty() {
+                    self.missing_name(missing.as_span().start(), "a name after `.`");
+                }
                 ExprKind::Error
             }
             None => ExprKind::Error,

@@ -21,6 +21,9 @@ use crate::syntax::trivia;
 use crate::syntax::words::{self, first_word};
 use broken::Before;
 
+/// How many mistakes are noted down.
+const ENOUGH: usize = 2_000;
+
 /// What lowering carries from piece to piece of a file.
 pub(super) struct Lower<'t> {
     file: FileId,
@@ -30,6 +33,8 @@ pub(super) struct Lower<'t> {
     comments: &'t [(usize, usize)],
     /// From places in `text` to places in the source.
     places: &'t Places,
+    /// Where strange characters were taken out of the source, in order.
+    marks: &'t [u32],
     /// Where the piece begins that is being lowered.
     base: usize,
     names: Names,
@@ -55,12 +60,14 @@ impl<'t> Lower<'t> {
         text: &'t str,
         comments: &'t [(usize, usize)],
         places: &'t Places,
+        marks: &'t [u32],
     ) -> Self {
         Self {
             file,
             text,
             comments,
             places,
+            marks,
             base: 0,
             names: Names::default(),
             height: 0,
@@ -129,7 +136,9 @@ impl<'t> Lower<'t> {
     }
 
     fn report(&mut self, diagnostic: Diagnostic) {
-        self.diagnostics.push(diagnostic);
+        if self.diagnostics.len() < ENOUGH {
+            self.diagnostics.push(diagnostic);
+        }
     }
 
     /// The place of `start..end` of the current piece.
@@ -209,7 +218,9 @@ impl<'t> Lower<'t> {
             Rule::bad_name => self.quoted_name(pair, what),
             _ => {
                 let at = pair.as_span().start();
-                self.missing_name(at, what);
+                if pair.as_str().is_empty() {
+                    self.missing_name(at, what);
+                }
                 self.no_name(self.after_last_word(at))
             }
         }
@@ -247,6 +258,10 @@ impl<'t> Lower<'t> {
 
     /// Says that `what` is missing where `pair` is.
     fn missing(&mut self, pair: &Pair<'t>, what: &str) {
+        if !pair.as_str().is_empty() {
+            // The hole that recovery left has been reported.
+            return;
+        }
         let place = self.after_last_word(pair.as_span().start());
         self.report(errors::missing_part(place, what));
     }

@@ -133,13 +133,13 @@ impl<'t> Lower<'t> {
         let kind = match form {
             Rule::timeout => ModifierKind::Timeout(self.expr_of(parts, "a duration")),
             Rule::retry => {
-                let times = self.expr_of(parts, "how many more tries");
+                let times = self.expr_of(parts, "a number of tries");
                 let (every, upto) = self.every_range(parts);
                 ModifierKind::Retry { times, every, upto }
             }
-            Rule::max => ModifierKind::Max(self.expr_of(parts, "how many at once")),
+            Rule::max => ModifierKind::Max(self.expr_of(parts, "a number")),
             Rule::batches => ModifierKind::Batches(self.expr_of(parts, "a list of sizes")),
-            Rule::tolerate => ModifierKind::Tolerate(self.expr_of(parts, "how many failures")),
+            Rule::tolerate => ModifierKind::Tolerate(self.expr_of(parts, "a number of failures")),
             Rule::fail_fast => ModifierKind::FailFast,
             Rule::atomic => ModifierKind::Atomic,
             Rule::once => ModifierKind::Once,
@@ -268,7 +268,7 @@ impl<'t> Lower<'t> {
                 StmtKind::On { target, body }
             }
             Rule::lock => {
-                let resource = self.expr_of(parts, "what to lock");
+                let resource = self.expr_of(parts, "a resource to lock");
                 let limit = parts
                     .accept(Rule::limit)
                     .map(|pair| self.expr_of(&mut Parts::of(pair), "a number after `limit`"));
@@ -293,7 +293,7 @@ impl<'t> Lower<'t> {
             }
             Rule::approve => self.approve(parts, tail),
             Rule::wait => StmtKind::Wait(self.expr_of(parts, "a duration")),
-            Rule::log => StmtKind::Log(self.expr_of(parts, "what to say")),
+            Rule::log => StmtKind::Log(self.expr_of(parts, "a text")),
             Rule::fail => StmtKind::Fail(self.expr_of(parts, "a message")),
             Rule::yield_stmt => StmtKind::Yield(self.expr_of(parts, "a value")),
             Rule::return_stmt => {
@@ -308,7 +308,7 @@ impl<'t> Lower<'t> {
                 Some(_) => RollbackScope::Pipeline,
             }),
             Rule::retry_stmt => {
-                let times = self.expr_of(parts, "how many more tries");
+                let times = self.expr_of(parts, "a number of tries");
                 if let Some(pair) = parts.accept(Rule::every_range) {
                     let span = self.span(&pair);
                     self.report(errors::retry_every(span));
@@ -472,28 +472,24 @@ impl<'t> Lower<'t> {
 
     fn let_stmt(&mut self, parts: &mut Parts<'t>, span: Span, tail: &mut Tail) -> StmtKind {
         let name = self.name_of(parts, "the name of the value");
-        let ty = self.of_type(parts);
-        let value = if let Some(pair) = parts.accept(Rule::let_effect) {
-            let mut inner = Parts::of(pair);
-            self.bad_sep(&mut inner, "=", &name.name);
-            match inner.next() {
-                Some(effect) => {
-                    let (effect, _) = self.stmt(effect, Before::default());
-                    LetValue::Effect(Box::new(effect))
+        let (ty, value) = self.typed_value(parts, &name);
+        let value = match (value, parts.accept(Rule::let_effect)) {
+            (Some(value), _) => LetValue::Expr(value),
+            (None, Some(pair)) => {
+                let mut inner = Parts::of(pair);
+                self.bad_sep(&mut inner, "=", &name.name);
+                match inner.next() {
+                    Some(effect) => {
+                        let (effect, _) = self.stmt(effect, Before::default());
+                        LetValue::Effect(Box::new(effect))
+                    }
+                    None => LetValue::Expr(self.no_expr(span)),
                 }
-                None => LetValue::Expr(self.no_expr(span)),
             }
-        } else if let Some(value) = self.default(parts, &name) {
-            LetValue::Expr(value)
-        } else {
-            let end = Span {
-                start: name.span.end,
-                ..name.span
-            };
-            if !name.name.is_empty() {
-                self.report(errors::no_value(end, &name.name));
+            (None, None) => {
+                let end = ty.as_ref().map_or(name.span, |ty| ty.span);
+                LetValue::Expr(self.no_value_part(end, &name))
             }
-            LetValue::Expr(self.no_expr(end))
         };
         for pair in parts.by_ref() {
             self.tail_part(pair, "`let`", tail);

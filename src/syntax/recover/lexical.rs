@@ -2,6 +2,7 @@
 //! It does not know the grammar; it hands on where the brackets are.
 
 use super::Mender;
+use crate::source::Span;
 use crate::syntax::{errors, words};
 
 /// A bracket, or the first word of a line.
@@ -254,7 +255,8 @@ impl Lexer<'_, '_> {
         let close = self.before_closers(start, end);
         self.mender
             .edit(close, close, self.closing_quotes(start, close, "\""));
-        self.report_open_string(start, close);
+        let place = self.mender.span(close, close);
+        self.report_open_string(start, close, Some(place));
         close
     }
 
@@ -266,9 +268,8 @@ impl Lexer<'_, '_> {
         format!("{escape}{quotes}")
     }
 
-    fn report_open_string(&mut self, start: usize, end: usize) {
+    fn report_open_string(&mut self, start: usize, end: usize, place: Option<Span>) {
         let span = self.mender.span(start, end);
-        let place = self.mender.span(end, end);
         self.mender
             .diagnostics
             .push(errors::open_string(span, place));
@@ -317,7 +318,7 @@ impl Lexer<'_, '_> {
         self.tokens.truncate(tokens);
         self.mender.forget(content);
         self.mender.edit(content, end, "\u{1}}\"");
-        self.report_open_string(start, end);
+        self.report_open_string(start, end, None);
     }
 
     /// A `"""` without an end. In an interpolation of another it is the end of that one; else it
@@ -389,7 +390,8 @@ impl Lexer<'_, '_> {
             escaped = escaped.replace("${", "\\${");
         }
         // An interpolation that is not closed would swallow the quotes.
-        let broken = escaped.contains("${");
+        let count = |sign| content.matches(sign).count();
+        let broken = escaped.contains("${") && (count('{') != count('}') || content.contains('"'));
         let right = format!("\"{escaped}\"");
         let span = self.mender.span(at, end);
         self.mender
@@ -481,13 +483,12 @@ impl Lexer<'_, '_> {
         if c.is_alphanumeric() {
             return end;
         }
-        if matches!(
+        let quote = matches!(
             c,
             '\u{201c}' | '\u{201e}' | '\u{201d}' | '\u{2018}' | '\u{201a}' | '\u{2019}' | '\u{ab}'
-        ) {
-            if let Some(end) = self.foreign_quotes(at, c) {
-                return end;
-            }
+        );
+        if quote && let Some(end) = self.foreign_quotes(at, c) {
+            return end;
         }
         let right = match c {
             '\u{2010}'..='\u{2015}' | '\u{2212}' => "-",

@@ -6,7 +6,7 @@
 mod brackets;
 mod lexical;
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, codes};
 use crate::source::{FileId, Span};
 pub(super) use brackets::Gap;
 
@@ -68,6 +68,19 @@ impl<'t> Mender<'t> {
             end,
             text: text.into(),
         });
+    }
+
+    /// Where strange characters were taken out, in order.
+    pub(super) fn marks(&self) -> Vec<u32> {
+        let strange = self
+            .diagnostics
+            .iter()
+            .filter(|found| found.code == codes::CHARACTER);
+        let mut marks: Vec<u32> = strange
+            .filter_map(|found| Some(found.span()?.start))
+            .collect();
+        marks.sort_unstable();
+        marks
     }
 
     /// Drops what was found wrong from `start` on.

@@ -1,0 +1,382 @@
+//! Makes an outline: walks the plan once, counting everything and listing what is to be shown.
+//! It does not know how each kind of statement looks.
+
+use std::collections::HashMap;
+
+use super::item::Item;
+use super::measure::{Hold, Measure, both};
+use super::{Meet, Turn, words};
+use crate::eval::{Expr, ExprKind};
+use crate::ir::{StmtKind, Verdict};
+use crate::plan::grid::Position;
+use crate::plan::tree::{Node, Seq, Tree, TreeId};
+use crate::plan::walk::body;
+use crate::plan::{BarrierName, Locals, Plan, Walk, stage_value};
+use crate::source::Name;
+use crate::value::{InfrastructureId, Value};
+
+/// Cells that are listed in one outline, all loops and matrices together.
+const MOST_LISTED: usize = 2_000;
+/// Pairs of stages that take turns.
+const MOST_TURNS: usize = 100;
+
+/// What was found of a part of the plan. Without a place to list it at, there are no items.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    pub(super) measure: Measure,
+    pub(super) items: Vec<Item>,
+}
+
+/// Where listed items stand: the path of the node around them. Nothing where all is only counted.
+pub(super) type At<'p> = Option<&'p str>;
+
+/// The meetings of one activation of a block: by the axes that are fixed, and by barrier.
+pub(super) struct Frame {
+    pub(super) block: TreeId,
+    pub(super) position: Position,
+    pub(super) meets: HashMap<(Position, BarrierName), Met>,
+}
+
+impl Frame {
+    /// For a block in which nobody has been found yet.
+    pub(super) fn new(block: TreeId) -> Self {
+        Self {
+            block,
+            position: Position::new(),
+            meets: HashMap::new(),
+        }
+    }
+}
+
+/// A meeting.
+#[derive(Debug, Default)]
+pub(super) struct Met {
+    pub(super) strands: u64,
+    pub(super) who: Vec<String>,
+    /// Its place among the outline's meetings, once it has one.
+    pub(super) index: Option<usize>,
+}
+
+/// All of the plan.
+pub(super) struct Whole {
+    pub(super) root: Item,
+    pub(super) meetings: Vec<Meet>,
+    pub(super) turns: Vec<Turn>,
+}
+
+pub(super) struct Maker<'a> {
+    pub(super) walk: Walk<'a>,
+    pub(super) plan: &'a Plan,
+    /// Cells listed of one loop or matrix.
+    pub(super) limit: usize,
+    /// Cells that may still be listed.
+    pub(super) left: usize,
+    pub(super) frames: Vec<Frame>,
+    pub(super) meetings: Vec<Meet>,
+    pub(super) turns: Vec<Turn>,
+    /// Whether a node is the same in every cell.
+    constant: Vec<bool>,
+    /// The measures of bodies that are the same in every cell, by their first statement.
+    known: HashMap<TreeId, Measure>,
+}
+
+impl<'a> Maker<'a> {
+    pub(super) fn new(plan: &'a Plan, limit: usize) -> Self {
+        Self {
+            walk: plan.walk(),
+            plan,
+            limit,
+            left: MOST_LISTED,
+            frames: Vec::new(),
+            meetings: Vec::new(),
+            turns: Vec::new(),
+            constant: constant(&plan.tree),
+            known: HashMap::new(),
+        }
+    }
+
+    pub(super) fn whole(mut self) -> Whole {
+        let tree = &self.plan.tree;
+        let node = tree.get(tree.root());
+        let locals = Locals::default();
+        let path = self.plan.bound.pipeline().name.clone();
+        let mut seen = self.seq(body(node), &mut locals.clone(), Some(&path));
+        self.modify(node, &locals, &mut seen.measure);
+        let mut root = Item {
+            items: seen.items,
+            locks: self.locks(seen.measure.loose.iter().copied()),
+            notes: words::modifiers(&self.walk, node, &locals),
+            ..Item::default()
+        };
+        root.measured(&seen.measure);
+        Whole {
+            root,
+            meetings: self.meetings,
+            turns: self.turns,
+        }
+    }
+
+    /// The statements of a body, one after the other.
+    pub(super) fn seq(&mut self, seq: &Seq, locals: &mut Locals, at: At<'_>) -> Seen {
+        let constant = |id: &TreeId| self.constant[id.0 as usize];
+        let first = seq.first().filter(|_| at.is_none());
+        let first = first.filter(|_| seq.iter().all(constant));
+        if let Some(measure) = first.and_then(|first| self.known.get(first)) {
+            return Seen {
+                measure: measure.clone(),
+                items: Vec::new(),
+            };
+        }
+        let mut all = Seen::default();
+        for id in seq.iter() {
+            let seen = self.node(*id, locals, at);
+            all.measure.then(seen.measure);
+            all.items.extend(seen.items);
+        }
+        if let Some(first) = first {
+            self.known.insert(*first, all.measure.clone());
+        }
+        all
+    }
+
+    /// One statement; what it binds is bound in `locals`, as far as it is known.
+    pub(super) fn node(&mut self, id: TreeId, locals: &mut Locals, at: At<'_>) -> Seen {
+        let plan = self.plan;
+        let node = plan.tree.get(id);
+        let mut seen = self.statement(id, node, locals, at);
+        self.modify(node, locals, &mut seen.measure);
+        if let [item] = seen.items.as_mut_slice() {
+            item.measured(&seen.measure);
+        }
+        if let Some(slot) = node.stmt.bind {
+            let value = match &node.stmt.kind {
+                StmtKind::Let(value) => self.walk.eval(value, locals).ok(),
+                StmtKind::Stage { .. } if !seen.measure.sum.unsure => {
+                    Some(stage_value(&seen.measure.sum))
+                }
+                _ => None,
+            };
+            *locals = match value {
+                Some(value) => locals.bind(slot, value),
+                None => locals.bind_unknown(slot),
+            };
+        }
+        seen
+    }
+
+    /// What modifiers and handlers change.
+    fn modify(&mut self, node: &Node, locals: &Locals, measure: &mut Measure) {
+        let modifiers = &node.stmt.modifiers;
+        if let Some(limit) = modifiers
+            .timeout
+            .as_ref()
+            .and_then(|it| self.time(it, locals))
+        {
+            measure.longest = Some(measure.longest.map_or(limit, |longest| longest.min(limit)));
+        }
+        if let Some(retry) = &modifiers.retry {
+            let times = self.count(&retry.times, locals);
+            let every = retry
+                .every
+                .as_ref()
+                .map_or(Some(0), |it| self.time(it, locals));
+            let upto = match &retry.upto {
+                Some(upto) => self.time(upto, locals).map(Some),
+                None => Some(None),
+            };
+            measure.longest = match (measure.longest, times, every, upto) {
+                (Some(once), Some(times), Some(every), Some(upto)) => {
+                    let tries = once.saturating_mul(times.saturating_add(1));
+                    Some(tries.saturating_add(pauses(times, every, upto)))
+                }
+                _ => None,
+            };
+        }
+        for (handler, body) in node.stmt.handlers.on_failure.iter().zip(&node.on_failure) {
+            let within = self.seq(body, &mut locals.bind_unknown(handler.slot), None);
+            let last = handler.body.stmts.last().map(|stmt| &stmt.kind);
+            measure.longest = match last {
+                Some(StmtKind::Verdict(Verdict::Retry(_) | Verdict::Ask { .. })) => None,
+                Some(StmtKind::Verdict(Verdict::Ignore)) => {
+                    both(measure.longest, within.measure.longest, u64::saturating_add)
+                }
+                // Then it does not go on.
+                _ => measure.longest,
+            };
+            handled(measure, within.measure);
+        }
+        if let Some(always) = &node.always {
+            let within = self.seq(always, &mut locals.clone(), None);
+            measure.longest = both(measure.longest, within.measure.longest, u64::saturating_add);
+            handled(measure, within.measure);
+        }
+    }
+
+    /// The infrastructures among these whose deployments hold a lock.
+    pub(super) fn locks(&self, places: impl Iterator<Item = InfrastructureId>) -> Vec<String> {
+        places
+            .filter(|place| self.is_exclusive(*place))
+            .map(|place| self.walk.display(&Value::Infrastructure(place)))
+            .collect()
+    }
+
+    pub(super) fn is_exclusive(&self, place: InfrastructureId) -> bool {
+        let fields = self.plan.bound.facts.infrastructures.get(place.0 as usize);
+        fields.and_then(|fields| fields.get("exclusive")) != Some(&Value::Bool(false))
+    }
+
+    /// Stages of two strands that lock the same infrastructures take turns. Whether any do.
+    pub(super) fn take_turns(&mut self, some: &[Hold], others: &[Hold]) -> bool {
+        let mut found = false;
+        for one in some {
+            for other in others {
+                let shared: Vec<_> = one.places.intersection(&other.places).copied().collect();
+                if shared.is_empty() {
+                    continue;
+                }
+                found = true;
+                let listed = !one.path.is_empty() && !other.path.is_empty();
+                if listed && self.turns.len() < MOST_TURNS {
+                    self.turns.push(Turn {
+                        stages: [one.path.clone(), other.path.clone()],
+                        locks: self.locks(shared.into_iter()),
+                    });
+                }
+            }
+        }
+        found
+    }
+
+    /// The path of a node, as the run will name it.
+    pub(super) fn path(&self, at: &str, id: TreeId, locals: &Locals) -> String {
+        let node = self.plan.tree.get(id);
+        let text = |expr: &Expr| {
+            let value = self.walk.eval(expr, locals);
+            value.map_or(String::from("?"), |value| self.walk.display(&value))
+        };
+        let label = match &node.stmt.kind {
+            StmtKind::Matrix(_) => return at.to_string(),
+            StmtKind::Deploy {
+                service, target, ..
+            } => format!("deploy[{}, {}]", text(service), text(target)),
+            StmtKind::Barrier {
+                name,
+                key: Some(key),
+            } => format!("barrier[{name}, {}]", text(key)),
+            StmtKind::Lock { resource, .. } => format!("lock[{}]", text(resource)),
+            _ => match &node.label {
+                Some(label) => label.to_string(),
+                None => return at.to_string(),
+            },
+        };
+        format!("{at}/{label}{}", node.twin)
+    }
+
+    /// The path of a cell.
+    pub(super) fn cell_path(&self, at: &str, node: &Node, values: &[Value]) -> String {
+        let values: Vec<String> = values.iter().map(|it| self.walk.display(it)).collect();
+        let label = node.label.as_deref().unwrap_or_default();
+        format!("{at}/{label}{}[{}]", node.twin, values.join(", "))
+    }
+
+    /// A duration in milliseconds, if it is known.
+    pub(super) fn time(&self, expr: &Expr, locals: &Locals) -> Option<u64> {
+        match self.walk.eval(expr, locals) {
+            Ok(Value::Duration(time)) => u64::try_from(time).ok(),
+            _ => None,
+        }
+    }
+
+    /// A number that is not negative, if it is known.
+    pub(super) fn count(&self, expr: &Expr, locals: &Locals) -> Option<u64> {
+        match self.walk.eval(expr, locals) {
+            Ok(Value::Int(count)) => u64::try_from(count).ok(),
+            _ => None,
+        }
+    }
+
+    /// The block in which the strands of a barrier meet.
+    pub(super) fn block_of(&self, barrier: &Name) -> Option<(TreeId, usize)> {
+        let meeting = self.plan.meetings.iter().find(|it| it.name == *barrier)?;
+        Some((meeting.block, meeting.fixed_axes))
+    }
+
+    /// Whether strands meet in a block.
+    pub(super) fn is_meeting_place(&self, id: TreeId) -> bool {
+        self.plan.meetings.iter().any(|it| it.block == id)
+    }
+}
+
+/// What a handler does may be done as well.
+fn handled(measure: &mut Measure, within: Measure) {
+    if !within.sum.targets.is_empty() || within.sum.unsure {
+        let mut sum = within.sum;
+        sum.barriers.clear();
+        measure.sum.or(sum);
+        measure.loose.extend(within.loose);
+    }
+}
+
+/// The pauses between tries: each is twice as long as the one before, up to the longest.
+fn pauses(times: u64, every: u64, upto: Option<u64>) -> u64 {
+    let Some(upto) = upto else {
+        return every.saturating_mul(times);
+    };
+    let longest = upto.max(every);
+    let mut all: u64 = 0;
+    let mut pause = every;
+    for done in 0..times {
+        if pause >= longest {
+            return all.saturating_add(longest.saturating_mul(times - done));
+        }
+        if pause == 0 {
+            return 0;
+        }
+        all = all.saturating_add(pause);
+        pause = pause.saturating_mul(2);
+    }
+    all
+}
+
+/// Which nodes are the same wherever they stand: nothing that is counted depends on values.
+fn constant(tree: &Tree) -> Vec<bool> {
+    let mut constant: Vec<bool> = tree.iter().map(|(_, node)| is_constant(node)).collect();
+    // What is in a node comes after it.
+    for at in (0..constant.len()).rev() {
+        let node = tree.get(TreeId(at as u32));
+        if !constant[at]
+            && let Some(parent) = node.parent
+        {
+            constant[parent.0 as usize] = false;
+        }
+    }
+    constant
+}
+
+fn is_constant(node: &Node) -> bool {
+    let modifiers = &node.stmt.modifiers;
+    let retry = modifiers.retry.iter();
+    let retry = retry.flat_map(|it| [Some(&it.times), it.every.as_ref(), it.upto.as_ref()]);
+    let mut values: Vec<&Expr> = retry.flatten().chain(&modifiers.timeout).collect();
+    let simple = match &node.stmt.kind {
+        StmtKind::Matrix(_)
+        | StmtKind::If { .. }
+        | StmtKind::Deploy { .. }
+        | StmtKind::Barrier { .. }
+        | StmtKind::Lock { .. }
+        | StmtKind::Stage { .. } => false,
+        StmtKind::Wait(time) => {
+            values.push(time);
+            true
+        }
+        StmtKind::Verify { during, .. } => {
+            values.push(during);
+            true
+        }
+        _ => true,
+    };
+    simple
+        && values
+            .iter()
+            .all(|it| matches!(it.kind, ExprKind::Const(_)))
+}

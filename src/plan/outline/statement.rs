@@ -1,0 +1,499 @@
+//! What an outline says of each kind of statement, and how it is counted.
+//! It does not know loops and matrices.
+
+use indexmap::IndexSet;
+
+use super::item::{Deploy, Item, ItemKind};
+use super::load::{Load, Lock};
+use super::maker::{At, Frame, Maker, Met, Seen};
+use super::measure::{Count, Hold, Measure};
+use super::{Meet, words};
+use crate::eval::{Expr, Halt};
+use crate::ir::{Order, StmtKind};
+use crate::plan::tree::{Node, Seq, TreeId};
+use crate::plan::walk::body;
+use crate::plan::{BarrierName, Locals, Sum};
+use crate::value::{InfrastructureId, Value};
+
+/// Strands of a meeting that are named.
+const NAMED: usize = 6;
+
+impl<'a> Maker<'a> {
+    pub(super) fn statement(
+        &mut self,
+        id: TreeId,
+        node: &'a Node,
+        locals: &Locals,
+        at: At<'_>,
+    ) -> Seen {
+        match &node.stmt.kind {
+            StmtKind::Stage { name, .. } => self.stage(id, name, locals, at),
+            StmtKind::Block(_) => self.block(id, ItemKind::Serial, "", locals, at),
+            StmtKind::Step { name, .. } => self.block(id, ItemKind::Step, name, locals, at),
+            StmtKind::Parallel(_) => self.parallel(id, node, locals, at),
+            StmtKind::Matrix(matrix) => self.matrix(id, node, matrix, locals, at),
+            StmtKind::Deploy { .. } => self.deploy(id, node, locals, at),
+            StmtKind::If {
+                branches,
+                otherwise,
+            } => {
+                let conditions: Vec<&Expr> = branches.iter().map(|(it, _)| it).collect();
+                self.branches(node, &conditions, otherwise.is_some(), locals, at)
+            }
+            StmtKind::Call(using) => {
+                let path = at.map(|at| self.path(at, id, locals));
+                let mut inside = self.walk.call(using, locals).unwrap_or_default();
+                let seen = self.seq(body(node), &mut inside, path.as_deref());
+                let label = node.label.as_deref().unwrap_or_default();
+                self.wrap(id, ItemKind::Workflow, label, locals, at, seen)
+            }
+            StmtKind::Lock {
+                resource, limit, ..
+            } => self.lock(id, resource, limit.as_ref(), locals, at),
+            StmtKind::Verify { during, every, .. } => {
+                let said = |expr| words::text(&self.walk, expr, locals);
+                let label = at.map(|_| format!("for {} every {}", said(during), said(every)));
+                let label = label.unwrap_or_default();
+                let mut seen = self.block(id, ItemKind::Verify, &label, locals, at);
+                let during = self.time(during, locals);
+                let looks = seen.measure.longest;
+                seen.measure.longest = super::measure::both(during, looks, u64::saturating_add);
+                seen
+            }
+            StmtKind::On { target, .. } => {
+                let label = at.map(|_| words::text(&self.walk, target, locals));
+                let label = label.unwrap_or_default();
+                self.block(id, ItemKind::On, &label, locals, at)
+            }
+            StmtKind::Barrier { name, key } => {
+                let walked = self.walk.sum_node(id, &mut locals.clone());
+                let sum = walked.unwrap_or(Sum {
+                    unsure: true,
+                    ..Sum::default()
+                });
+                let measure = Measure {
+                    sum,
+                    ..Measure::default()
+                };
+                let barrier = at.map(|_| BarrierName {
+                    name: name.clone(),
+                    key: key.as_ref().map(|it| words::text(&self.walk, it, locals)),
+                });
+                let label = barrier.as_ref().map(ToString::to_string);
+                let mut seen = self.leaf(id, ItemKind::Barrier, label, measure, locals, at);
+                if let (Some(item), Some(barrier)) = (seen.items.first_mut(), barrier) {
+                    item.meeting = self.meeting(barrier);
+                }
+                seen
+            }
+            _ => self.effect(id, node, locals, at),
+        }
+    }
+
+    /// Statements without a body.
+    fn effect(&mut self, id: TreeId, node: &Node, locals: &Locals, at: At<'_>) -> Seen {
+        let said = |expr: &Expr| at.map(|_| words::text(&self.walk, expr, locals));
+        let quoted = |expr: &Expr| said(expr).map(|text| format!("\"{text}\""));
+        let instant = Measure::default();
+        let unbounded = Measure {
+            longest: None,
+            ..Measure::default()
+        };
+        let command = Measure {
+            commands: Load::of(1),
+            others: Load::of(1),
+            ..unbounded.clone()
+        };
+        let (kind, label, measure) = match &node.stmt.kind {
+            StmtKind::Run(run) => {
+                let label = at.map(|_| words::parts(&self.walk, &run.text, locals));
+                (ItemKind::Run, label, command)
+            }
+            StmtKind::Action { .. } => {
+                let label = at.and(node.label.as_ref()).map(ToString::to_string);
+                (ItemKind::Action, label, command)
+            }
+            StmtKind::Approve { question, by } => {
+                let mut seen = self.leaf(
+                    id,
+                    ItemKind::Approve,
+                    quoted(question),
+                    unbounded,
+                    locals,
+                    at,
+                );
+                if let (Some(item), Some(by)) = (seen.items.first_mut(), by) {
+                    let by = words::text(&self.walk, by, locals);
+                    item.notes.insert(0, format!("by {by}"));
+                }
+                return seen;
+            }
+            StmtKind::Wait(time) => {
+                let measure = Measure {
+                    longest: self.time(time, locals),
+                    ..Measure::default()
+                };
+                (ItemKind::Wait, said(time), measure)
+            }
+            StmtKind::Log(text) => (ItemKind::Log, quoted(text), instant),
+            StmtKind::Fail(text) => (ItemKind::Fail, quoted(text), instant),
+            // They do nothing that could be seen from outside.
+            _ => return Seen::default(),
+        };
+        self.leaf(id, kind, label, measure, locals, at)
+    }
+
+    fn leaf(
+        &self,
+        id: TreeId,
+        kind: ItemKind,
+        label: Option<String>,
+        measure: Measure,
+        locals: &Locals,
+        at: At<'_>,
+    ) -> Seen {
+        let seen = Seen {
+            measure,
+            items: Vec::new(),
+        };
+        let mut seen = self.wrap(id, kind, &label.unwrap_or_default(), locals, at, seen);
+        for item in &mut seen.items {
+            item.order = None;
+        }
+        seen
+    }
+
+    /// A node with the one body that it has.
+    fn block(
+        &mut self,
+        id: TreeId,
+        kind: ItemKind,
+        label: &str,
+        locals: &Locals,
+        at: At<'_>,
+    ) -> Seen {
+        let path = at.map(|at| self.path(at, id, locals));
+        let body = body(self.plan.tree.get(id));
+        let seen = self.seq(body, &mut locals.clone(), path.as_deref());
+        self.wrap(id, kind, label, locals, at, seen)
+    }
+
+    /// The item of a node, with what was found in it.
+    fn wrap(
+        &self,
+        id: TreeId,
+        kind: ItemKind,
+        label: &str,
+        locals: &Locals,
+        at: At<'_>,
+        inside: Seen,
+    ) -> Seen {
+        let Some(at) = at else { return inside };
+        let node = self.plan.tree.get(id);
+        let item = Item {
+            kind,
+            label: label.to_string(),
+            path: node.label.as_ref().map(|_| self.path(at, id, locals)),
+            order: Some(Order::Serial),
+            notes: words::modifiers(&self.walk, node, locals),
+            items: inside.items,
+            ..Item::default()
+        };
+        Seen {
+            measure: inside.measure,
+            items: vec![item],
+        }
+    }
+
+    fn stage(&mut self, id: TreeId, name: &str, locals: &Locals, at: At<'_>) -> Seen {
+        let mut seen = self.block(id, ItemKind::Stage, name, locals, at);
+        let measure = &mut seen.measure;
+        let targets = measure.sum.targets.keys().copied();
+        let places: IndexSet<InfrastructureId> =
+            targets.filter(|place| self.is_exclusive(*place)).collect();
+        measure.loose.clear();
+        if places.is_empty() {
+            return seen;
+        }
+        if !measure.sum.unsure && places.len() == measure.sum.targets.len() {
+            // Its deployments never run beside those of a stage with the same locks.
+            let mut sorted: Vec<_> = places.iter().copied().collect();
+            sorted.sort_unstable();
+            let lock = Lock::Places(sorted);
+            measure.deploys.hold(lock.clone(), 1, 0);
+            let others = measure.others.most().unwrap_or(u64::MAX);
+            measure.commands.hold(lock, 1, others);
+        }
+        let path = at.map_or(String::new(), |at| self.path(at, id, locals));
+        measure.stages = vec![Hold {
+            path,
+            places: places.clone(),
+        }];
+        if let Some(item) = seen.items.first_mut() {
+            item.locks = self.locks(places.into_iter());
+        }
+        seen
+    }
+
+    fn lock(
+        &mut self,
+        id: TreeId,
+        resource: &Expr,
+        limit: Option<&Expr>,
+        locals: &Locals,
+        at: At<'_>,
+    ) -> Seen {
+        let name = words::text(&self.walk, resource, locals);
+        let known = self.walk.eval(resource, locals).is_ok();
+        let mut seen = self.block(id, ItemKind::Lock, &name, locals, at);
+        let places = limit.map_or(Some(1), |limit| self.count(limit, locals));
+        if let (true, Some(places)) = (known, places) {
+            let measure = &mut seen.measure;
+            let lock = Lock::Named(name);
+            let loads = [&mut measure.commands, &mut measure.others];
+            for load in loads.into_iter().chain([&mut measure.deploys]) {
+                load.hold(lock.clone(), places.max(1), 0);
+            }
+        }
+        if let (Some(item), Some(limit)) = (seen.items.first_mut(), limit) {
+            let limit = words::text(&self.walk, limit, locals);
+            item.notes.insert(0, format!("limit {limit}"));
+        }
+        seen
+    }
+
+    fn parallel(&mut self, id: TreeId, node: &Node, locals: &Locals, at: At<'_>) -> Seen {
+        let path = at.map(|at| self.path(at, id, locals));
+        let meets = at.is_some() && self.is_meeting_place(id);
+        if meets {
+            let frame = self.strands(id, body(node), locals);
+            self.frames.push(frame);
+        }
+        let mut all = Seen::default();
+        let mut times: Option<u64> = Some(0);
+        let mut turns = false;
+        for child in body(node).iter() {
+            let seen = self.node(*child, &mut locals.clone(), path.as_deref());
+            turns |= self.take_turns(&all.measure.stages, &seen.measure.stages);
+            let time = seen.measure.longest;
+            times = super::measure::both(times, time, u64::saturating_add);
+            all.measure.beside(seen.measure);
+            all.items.extend(seen.items);
+        }
+        if turns || node.has_barrier || all.measure.commands.has_named_lock() {
+            all.measure.longest = times;
+        }
+        if meets {
+            self.frames.pop();
+        }
+        let mut seen = self.wrap(id, ItemKind::Parallel, "", locals, at, all);
+        if let Some(item) = seen.items.first_mut() {
+            item.order = Some(Order::Parallel);
+        }
+        seen
+    }
+
+    /// Who meets whom in a `parallel`.
+    fn strands(&self, id: TreeId, children: &Seq, locals: &Locals) -> Frame {
+        let mut frame = Frame::new(id);
+        for child in children.iter() {
+            let Ok(sum) = self.walk.sum_node(*child, &mut locals.clone()) else {
+                continue;
+            };
+            let name = self.strand(*child, locals);
+            self.enter(&mut frame, sum, &[], || name.clone());
+        }
+        frame
+    }
+
+    /// Enters the barriers that a strand of a block passes.
+    pub(super) fn enter(
+        &self,
+        frame: &mut Frame,
+        sum: Sum,
+        position: &[u32],
+        name: impl Fn() -> String,
+    ) {
+        for (barrier, count) in sum.barriers {
+            let Some((block, fixed)) = self.block_of(&barrier.name) else {
+                continue;
+            };
+            if block != frame.block {
+                continue;
+            }
+            let prefix = position.iter().copied().take(fixed).collect();
+            let met: &mut Met = frame.meets.entry((prefix, barrier)).or_default();
+            met.strands += u64::from(count);
+            if met.who.len() < NAMED {
+                met.who.push(name());
+            }
+        }
+    }
+
+    /// What a child of a `parallel` is called.
+    fn strand(&self, id: TreeId, locals: &Locals) -> String {
+        let node = self.plan.tree.get(id);
+        match &node.stmt.kind {
+            StmtKind::Deploy {
+                service, target, ..
+            } => {
+                let said = |expr| words::text(&self.walk, expr, locals);
+                format!("deploy {} to {}", said(service), said(target))
+            }
+            _ => {
+                let label = node.label.as_deref().unwrap_or("if");
+                format!("{label}{}", node.twin)
+            }
+        }
+    }
+
+    /// The place of a barrier's meeting among those of the outline.
+    fn meeting(&mut self, barrier: BarrierName) -> Option<usize> {
+        let (block, fixed) = self.block_of(&barrier.name)?;
+        let frame = self.frames.iter_mut().rev().find(|it| it.block == block)?;
+        let prefix = frame.position.iter().copied().take(fixed).collect();
+        let name = barrier.to_string();
+        let met = frame.meets.get_mut(&(prefix, barrier))?;
+        let meetings = &mut self.meetings;
+        let index = met.index.get_or_insert_with(|| {
+            meetings.push(Meet {
+                barrier: name,
+                strands: met.strands,
+                who: met.who.clone(),
+            });
+            meetings.len() - 1
+        });
+        Some(*index)
+    }
+
+    /// The branch that is taken, or all of them where only the run knows.
+    fn branches(
+        &mut self,
+        node: &Node,
+        conditions: &[&Expr],
+        otherwise: bool,
+        locals: &Locals,
+        at: At<'_>,
+    ) -> Seen {
+        let body = |number: usize| node.bodies.get(number).cloned().unwrap_or_default();
+        let mut possible: Option<Seen> = None;
+        for (number, condition) in conditions.iter().enumerate() {
+            let value = self.walk.eval(condition, locals);
+            if matches!(value, Ok(Value::Bool(false))) {
+                continue;
+            }
+            let seen = self.seq(&body(number), &mut locals.clone(), at);
+            if value.is_ok() {
+                return either(possible, String::from("else"), seen, at);
+            }
+            let said = self.plan.bound.program.sources.text(condition.span);
+            possible = Some(match possible {
+                None => branch(said.to_string(), seen, at),
+                some => either(some, format!("else if {said}"), seen, at),
+            });
+        }
+        let last = match otherwise {
+            true => self.seq(&body(conditions.len()), &mut locals.clone(), at),
+            false => Seen::default(),
+        };
+        either(possible, String::from("else"), last, at)
+    }
+
+    fn deploy(&mut self, id: TreeId, node: &Node, locals: &Locals, at: At<'_>) -> Seen {
+        let path = at.map(|at| self.path(at, id, locals));
+        let found = self.walk.deployment(id, locals);
+        let mut seen = match &found {
+            Ok(found) => {
+                let mut seen = self.seq(&found.body, &mut found.locals.clone(), path.as_deref());
+                let sum = &mut seen.measure.sum;
+                *sum.targets.entry(found.target).or_default() += 1;
+                sum.services.insert(found.service);
+                if self.is_exclusive(found.target) {
+                    seen.measure.loose.insert(found.target);
+                }
+                seen
+            }
+            Err(_) => self.unknown_deployment(node),
+        };
+        let measure = &mut seen.measure;
+        measure.deployments = Count::exactly(1);
+        measure.deploys = Load::of(1);
+        measure.others = Load::default();
+        if at.is_none() {
+            return seen;
+        }
+        let StmtKind::Deploy {
+            service, target, ..
+        } = &node.stmt.kind
+        else {
+            return seen;
+        };
+        let service = words::text(&self.walk, service, locals);
+        let target = words::text(&self.walk, target, locals);
+        let label = format!("{service} to {target}");
+        let mut seen = self.wrap(id, ItemKind::Deploy, &label, locals, at, seen);
+        for item in &mut seen.items {
+            let mut using = None;
+            match &found {
+                Ok(found) => {
+                    let used = node.workflows.iter().find(|(_, body)| *body == found.body);
+                    let workflows = &self.plan.bound.program.workflows;
+                    let used = used.and_then(|(id, _)| workflows.get(id.0 as usize));
+                    using = used.map(|used| used.name.to_string());
+                }
+                Err(Halt::Unknown) => item.notes.push(String::from("known while running")),
+                Err(Halt::Fault(fault)) => item.notes.push(fault.message.clone()),
+            }
+            item.deploy = Some(Deploy {
+                service: service.clone(),
+                target: target.clone(),
+                using,
+            });
+        }
+        seen
+    }
+
+    /// A deployment of which only the run knows the service or the target.
+    fn unknown_deployment(&mut self, node: &Node) -> Seen {
+        let mut all = Seen::default();
+        for (_, body) in &node.workflows {
+            let seen = self.seq(body, &mut Locals::default(), None);
+            all.measure.or(seen.measure);
+        }
+        all.measure.sum = Sum {
+            unsure: true,
+            ..Sum::default()
+        };
+        all
+    }
+}
+
+/// A branch, and those before it that may be taken instead.
+fn either(before: Option<Seen>, label: String, seen: Seen, at: At<'_>) -> Seen {
+    let Some(mut before) = before else {
+        return seen;
+    };
+    let seen = branch(label, seen, at);
+    before.items.extend(seen.items);
+    before.measure.or(seen.measure);
+    before
+}
+
+/// A branch that may be taken.
+fn branch(label: String, seen: Seen, at: At<'_>) -> Seen {
+    if at.is_none() || seen.items.is_empty() {
+        return seen;
+    }
+    let mut item = Item {
+        kind: ItemKind::If,
+        label,
+        order: Some(Order::Serial),
+        items: seen.items,
+        ..Item::default()
+    };
+    item.measured(&seen.measure);
+    Seen {
+        measure: seen.measure,
+        items: vec![item],
+    }
+}

@@ -1,0 +1,1 @@
+//! A plan as a graph. It does not know how graphs are written.

@@ -1,0 +1,193 @@
+//! A plan for people: a header, the tree, and below it what belongs to several of its lines.
+//! It does not know what is left out; the view does.
+
+mod head;
+mod layout;
+mod tail;
+
+use crate::ir::Order;
+use crate::plan::outline::{ItemKind, Outline};
+
+use super::view::{Detail, Node, view};
+use crate::report::style::{Line, Style, Tone};
+use crate::report::{text, words};
+use layout::{Row, lay_out};
+
+/// Infrastructures that one line names.
+const MOST_LOCKS: usize = 4;
+
+/// How a plan is written down.
+#[derive(Debug, Clone, Copy)]
+pub struct Text {
+    /// What the place that is written to can show.
+    pub style: Style,
+    /// How many columns it has.
+    pub width: usize,
+    /// Whether deployments and steps are shown with all that is in them.
+    pub full: bool,
+}
+
+/// The plan as text.
+pub fn text(outline: &Outline, how: Text) -> String {
+    let detail = Detail {
+        style: how.style,
+        full: how.full,
+    };
+    let nodes = view(outline, detail);
+    let mut lines = head::head(outline, how);
+    lines.push(Line::new());
+    if nodes.is_empty() {
+        lines.push(Line::of(Tone::Dim, "nothing to do"));
+    }
+    let mut tree = Tree {
+        outline,
+        style: how.style,
+        rows: Vec::new(),
+    };
+    tree.parts(&nodes, Order::Serial, 0, &Line::new());
+    lines.extend(lay_out(&tree.rows, how));
+    lines.extend(tail::tail(outline, &nodes, how));
+    let mut out = String::new();
+    for mut line in lines {
+        line.fit(how.width, how.style);
+        out.push_str(&line.paint(how.style));
+        out.push('\n');
+    }
+    out
+}
+
+/// The lines of the tree, before they are laid out.
+struct Tree<'o> {
+    outline: &'o Outline,
+    style: Style,
+    rows: Vec<Row>,
+}
+
+impl Tree<'_> {
+    /// The parts of something, marked by how they follow each other.
+    fn parts(&mut self, nodes: &[Node<'_>], order: Order, unlisted: u64, before: &Line) {
+        let many = nodes.len() > 1 || unlisted > 0;
+        let widest = match (many, order) {
+            (true, Order::Serial) => nodes.len().to_string().len(),
+            _ => 1,
+        };
+        let mut number = 0;
+        for (at, node) in nodes.iter().enumerate() {
+            let is_else = node.kind == ItemKind::If && node.label.starts_with("else");
+            number += usize::from(!is_else);
+            let (tone, mark) = match order {
+                _ if !many => (Tone::Dim, self.style.dot().to_owned()),
+                Order::Serial if is_else => (Tone::Dim, String::new()),
+                Order::Serial => (Tone::Dim, number.to_string()),
+                Order::Parallel => (Tone::Note, self.style.beside().to_owned()),
+            };
+            let mut line = before.clone();
+            let blanks = widest.saturating_sub(text::width(&mark));
+            line.add(Tone::Plain, " ".repeat(blanks));
+            line.add(tone, mark).add(Tone::Plain, " ");
+            let last = at + 1 == nodes.len() && unlisted == 0;
+            let mut inside = before.clone();
+            inside.add(Tone::Plain, " ".repeat(widest - 1));
+            let guide = if last { " " } else { self.style.bar() };
+            inside.add(Tone::Dim, guide).add(Tone::Plain, " ");
+            line.append(self.label(node));
+            self.rows.push(Row {
+                line,
+                notes: self.notes(node),
+                below: inside.clone(),
+            });
+            self.parts(&node.parts, node.order, node.unlisted, &inside);
+        }
+        if unlisted > 0 {
+            let mut line = before.clone();
+            line.add(Tone::Plain, " ".repeat(widest - 1));
+            let more = words::many(usize::try_from(unlisted).unwrap_or(usize::MAX), "more cell");
+            line.add(Tone::Dim, format!("{} {more}", self.style.ellipsis()));
+            self.rows.push(Row {
+                line,
+                ..Row::default()
+            });
+        }
+    }
+
+    fn label(&self, node: &Node<'_>) -> Line {
+        let mut line = Line::new();
+        if let Some(group) = &node.group {
+            line.add(Tone::Plain, format!("{group}: "));
+        }
+        let label = node.label.as_str();
+        let word = node.kind.as_str();
+        let both = format!("{word} {label}");
+        match node.kind {
+            ItemKind::Stage => line.add(Tone::Bold, both),
+            ItemKind::Axis | ItemKind::Cell => line.add(Tone::Plain, label),
+            ItemKind::If if label.starts_with("else") => line.add(Tone::Plain, label),
+            ItemKind::Approve => line.add(Tone::Warn, both),
+            ItemKind::Run | ItemKind::Log | ItemKind::Fail => {
+                let first = text::first_line(label, self.style.ellipsis());
+                line.add(Tone::Plain, format!("{word} {first}"))
+            }
+            ItemKind::Wave => {
+                let cells = usize::try_from(node.cells.unwrap_or(0)).unwrap_or(usize::MAX);
+                line.add(
+                    Tone::Plain,
+                    format!("wave of {}", words::many(cells, "cell")),
+                )
+            }
+            ItemKind::Barrier => {
+                line.add(Tone::Note, both);
+                let meeting = node.meetings.first();
+                match meeting.and_then(|at| self.outline.meetings.get(*at)) {
+                    Some(met) => {
+                        let dash = self.style.dash();
+                        let said = format!(" {dash} {} strands meet", met.strands);
+                        line.add(Tone::Dim, said)
+                    }
+                    None => &mut line,
+                }
+            }
+            ItemKind::Deploy => {
+                line.add(Tone::Plain, both);
+                match node.deploy.and_then(|deploy| deploy.using.as_ref()) {
+                    Some(using) => line.add(Tone::Dim, format!(" using {}", text::clean(using))),
+                    None => &mut line,
+                }
+            }
+            _ => line.add(Tone::Plain, both.trim_end()),
+        };
+        line
+    }
+
+    fn notes(&self, node: &Node<'_>) -> Vec<String> {
+        let mut notes = Vec::new();
+        if let Some(cells) = node.cells
+            && !matches!(node.kind, ItemKind::Axis | ItemKind::Wave | ItemKind::Cell)
+        {
+            let cells = usize::try_from(cells).unwrap_or(usize::MAX);
+            notes.push(words::many(cells, "cell"));
+        }
+        // What deployments do stands below the tree, once for all that do the same.
+        if node.kind != ItemKind::Deploy && !node.fold.is_empty() {
+            notes.push(node.fold.clone());
+        }
+        notes.extend(node.notes.iter().cloned());
+        if !node.locks.is_empty() {
+            notes.push(format!("locks {}", names(node.locks)));
+        }
+        notes
+    }
+}
+
+/// `prod.eu, prod.us and 4 more`
+fn names(all: &[String]) -> String {
+    let shown: Vec<_> = all
+        .iter()
+        .take(MOST_LOCKS)
+        .map(|it| text::clean(it))
+        .collect();
+    match all.len() - shown.len() {
+        0 => shown.join(", "),
+        1 => format!("{}, {}", shown.join(", "), text::clean(&all[MOST_LOCKS])),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}

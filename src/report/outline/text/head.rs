@@ -1,0 +1,93 @@
+//! The first lines of a plan: how much there is, and what it is run with.
+//! It does not know the tree below.
+
+use crate::plan::outline::{Count, Outline};
+
+use super::{Text, names};
+use crate::report::style::{Line, Tone};
+use crate::report::{text, words};
+
+/// Inputs that are shown.
+const MOST_INPUTS: usize = 20;
+
+pub(super) fn head(outline: &Outline, how: Text) -> Vec<Line> {
+    let mut first = Line::of(Tone::Bold, text::clean(&outline.pipeline));
+    first.add(Tone::Plain, format!(": {}", amounts(outline)));
+    let mut lines = vec![first];
+    if let Some(doc) = outline.doc.as_ref().and_then(|doc| doc.lines().next()) {
+        lines.push(Line::of(Tone::Dim, text::clean(doc)));
+    }
+    let mut notes: Vec<String> = outline.notes.clone();
+    if !outline.locks.is_empty() {
+        notes.push(format!("locks {}", names(&outline.locks)));
+    }
+    if !notes.is_empty() {
+        let dot = format!(" {} ", how.style.dot());
+        lines.push(Line::of(Tone::Dim, text::clean(&notes.join(&dot))));
+    }
+    if outline.inputs.is_empty() {
+        return lines;
+    }
+    lines.push(Line::new());
+    let shown = outline.inputs.iter().take(MOST_INPUTS);
+    let widest = shown.clone().map(|input| text::width(&input.name)).max();
+    for input in shown {
+        let mut line = Line::of(Tone::Plain, format!("  {}", text::clean(&input.name)));
+        line.pad(widest.unwrap_or(0) + 4);
+        let value = text::first_line(&input.value, how.style.ellipsis());
+        let value = match value.is_empty() {
+            true => String::from("\"\""),
+            false => value,
+        };
+        lines.push(line.add(Tone::Note, value).clone());
+    }
+    let more = outline.inputs.len().saturating_sub(MOST_INPUTS);
+    if more > 0 {
+        let more = words::many(more, "more input");
+        lines.push(Line::of(
+            Tone::Dim,
+            format!("  {} {more}", how.style.ellipsis()),
+        ));
+    }
+    lines
+}
+
+/// `5 deployments, up to 2 at once, at most 3h 5m`
+fn amounts(outline: &Outline) -> String {
+    let width = outline.width;
+    let nothing = outline.deployments == Count::exactly(0);
+    let mut parts = vec![deployments(outline.deployments)];
+    let many = |most: Option<u64>, word: &str| match most {
+        Some(0) => None,
+        Some(most) => Some(format!("up to {most}{word} at once")),
+        None => Some(format!("an unknown number{word} at once",)),
+    };
+    match (nothing, width.deployments == width.commands) {
+        (true, _) => parts.extend(many(width.commands, " commands").or(None)),
+        (false, true) => parts.extend(many(width.deployments, "")),
+        (false, false) => {
+            parts.extend(many(width.deployments, ""));
+            parts.extend(many(width.commands, " commands"));
+        }
+    }
+    if let Some(longest) = outline.longest_ms.filter(|longest| *longest > 0) {
+        let longest = i64::try_from(longest).unwrap_or(i64::MAX);
+        parts.push(format!("at most {}", words::span(longest)));
+    }
+    parts.join(", ")
+}
+
+fn deployments(count: Count) -> String {
+    let many = |count: u64| {
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        words::many(count, "deployment")
+    };
+    match (count.least, count.most) {
+        (0, Some(0)) => String::from("no deployments"),
+        (least, Some(most)) if least == most => many(most),
+        (0, Some(most)) => format!("up to {}", many(most)),
+        (least, Some(most)) => format!("{least} to {}", many(most)),
+        (0, None) => String::from("deployments that only the run knows"),
+        (least, None) => format!("{} or more", many(least)),
+    }
+}
