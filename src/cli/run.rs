@@ -51,7 +51,18 @@ async fn run_prepared(arguments: &Run, prepared: Prepared, output: &mut Output) 
     let Prepared { plan, path } = prepared;
     let plan = Arc::new(plan);
     let run = facts();
-    let vault = match read_secrets(&plan, &run, &path).await {
+    let (control, mut controls) = tokio::sync::mpsc::unbounded_channel();
+    let signals = tokio::spawn(listen(control));
+    let read = tokio::select! {
+        read = read_secrets(&plan, &run, &path) => read,
+        // The command of a secret may ask somebody, or hang. Nothing has run that would have to
+        // be taken back.
+        Some(_) = controls.recv() => {
+            output.complain("cancelled while the secrets were read: nothing ran\n");
+            return Exit::Cancelled;
+        }
+    };
+    let vault = match read {
         Ok(vault) => Arc::new(vault),
         Err(diagnostics) => {
             let style = output.stderr_style();
@@ -90,8 +101,6 @@ async fn run_prepared(arguments: &Run, prepared: Prepared, output: &mut Output) 
         RunFormat::Auto => Box::new(Plain::new(std::io::stdout(), style)),
     };
     let mut host = Terminal::new(shown, arguments.yes);
-    let (control, controls) = tokio::sync::mpsc::unbounded_channel();
-    let signals = tokio::spawn(listen(control));
     let ended = driver::drive(plan.clone(), vault, spawner, settings, &mut host, controls).await;
     signals.abort();
     let (summary, broken) = host.finish();
