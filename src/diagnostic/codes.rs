@@ -296,6 +296,8 @@ codes! {
     VALUE_OVER_SSH = "E0616";
     /// A list interpolated into a word of a command.
     LIST_IN_WORD = "E0617";
+    /// An interpolation in a replacement that the shell splits.
+    VALUE_IN_SPLIT_REPLACEMENT = "E0618";
 
     /// No file is named, and the folder has none.
     NO_FILE = "E0701";
