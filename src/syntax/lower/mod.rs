@@ -95,6 +95,7 @@ impl<'t> Lower<'t> {
                 Err(_) => items.push(self.unreadable(piece)),
             }
         }
+        items.shrink_to_fit();
         items
     }
 
@@ -314,6 +315,14 @@ impl<'t> Lower<'t> {
         let place = self.after_last_word(pair.as_span().start());
         self.report(errors::no_comma(place));
     }
+}
+
+/// Pushes onto a list that is mostly short: no room is kept for elements that never come.
+fn add<T>(list: &mut Vec<T>, element: T) {
+    if list.len() < 4 {
+        list.reserve_exact(1);
+    }
+    list.push(element);
 }
 
 /// Names that were seen lately, so that the same name is stored once.
