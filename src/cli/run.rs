@@ -91,7 +91,7 @@ async fn run_prepared(arguments: &Run, prepared: Prepared, output: &mut Output) 
     };
     let mut host = Terminal::new(shown, arguments.yes);
     let (control, controls) = tokio::sync::mpsc::unbounded_channel();
-    let signals = tokio::spawn(listen(control));
+    let signals = listen(control);
     let ended = driver::drive(plan.clone(), vault, spawner, settings, &mut host, controls).await;
     signals.abort();
     let (summary, broken) = host.finish();
@@ -229,8 +229,9 @@ async fn read_secrets(plan: &Plan, run: &RunFacts, path: &str) -> Result<Vault, 
     })
 }
 
-/// The first signal cancels the run, the second stops it at once.
-async fn listen(control: tokio::sync::mpsc::UnboundedSender<Control>) {
+/// The first signal cancels the run, the second stops it at once. The signals are taken over
+/// here and now: a command that starts afterwards can never be left alone by one.
+fn listen(control: tokio::sync::mpsc::UnboundedSender<Control>) -> tokio::task::JoinHandle<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let streams = [
         SignalKind::interrupt(),
@@ -241,16 +242,18 @@ async fn listen(control: tokio::sync::mpsc::UnboundedSender<Control>) {
         .into_iter()
         .filter_map(|kind| signal(kind).ok())
         .collect();
-    let [interrupt, terminate, hangup] = streams.as_mut_slice() else {
-        return;
-    };
-    for asked in [Control::Cancel, Control::Kill] {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hangup.recv() => {}
+    tokio::spawn(async move {
+        let [interrupt, terminate, hangup] = streams.as_mut_slice() else {
+            return;
+        };
+        for asked in [Control::Cancel, Control::Kill] {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+                _ = hangup.recv() => {}
+            }
+            // The run may just have ended.
+            let _ = control.send(asked);
         }
-        // The run may just have ended.
-        let _ = control.send(asked);
-    }
+    })
 }
