@@ -5,5 +5,6 @@ mod cli;
 mod codes;
 mod docs;
 mod examples;
+mod run;
 mod support;
 mod tidy;
