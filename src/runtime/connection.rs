@@ -104,8 +104,9 @@ impl Connection {
         }
     }
 
-    /// The client's program and arguments, so that it has `sh` run `text` over there.
-    pub(super) fn client(&self, text: &str, scratch: &Path) -> (String, Vec<String>) {
+    /// The client's program and arguments, so that it has `sh` run `text` over there. `ssh` is the
+    /// program for that connection.
+    pub(super) fn client(&self, text: &str, ssh: &str, scratch: &Path) -> (String, Vec<String>) {
         let mut arguments: Vec<String> = Vec::new();
         let mut add = |words: &[&str]| arguments.extend(words.iter().copied().map(String::from));
         match self {
@@ -126,7 +127,7 @@ impl Connection {
                 let control = scratch.join("ssh-%C").display().to_string();
                 // The path of a socket is short, with 40 letters for `%C` and 17 more while it
                 // is being made. Without it each command has a connection of its own.
-                if control.len() + 40 + 17 < 104 {
+                if control.len() - "%C".len() + 40 + 17 < 104 {
                     add(&["-o", "ControlMaster=auto", "-o", "ControlPersist=60"]);
                     add(&[
                         "-o",
@@ -143,7 +144,7 @@ impl Connection {
                     add(&["-i", identity]);
                 }
                 add(&["--", host, &format!("sh -c {}", quoted(text))]);
-                ("ssh".into(), arguments)
+                (ssh.into(), arguments)
             }
             Self::Container { name, engine } => {
                 add(&["exec", "-i", "--", name, "sh", "-c", text]);
@@ -270,27 +271,40 @@ lockstep_group=
 if command -v setsid >/dev/null 2>&1; then lockstep_group=setsid; fi
 $lockstep_group "#;
 
-/// Runs it, ends it when asked or when the connection is lost, and reports.
+/// Runs it, ends it when asked or when the connection is lost, and reports. Who is left of a group
+/// that was asked to end has 10 seconds more, as on this machine.
 const BEHIND: &str = r#"3<&- &
 lockstep_child=$!
+lockstep_stop=$LOCKSTEP_OUTPUT-stop
 lockstep_kill() {
   kill -s "$1" -- "-$lockstep_child" || kill -s "$1" "$lockstep_child"
 }
 {
   while IFS= read -r lockstep_line; do
     case $lockstep_line in
-      term) lockstep_kill TERM ;;
-      kill) lockstep_kill KILL ;;
+      term) : >>"$lockstep_stop"; lockstep_kill TERM ;;
+      kill) echo kill >>"$lockstep_stop"; lockstep_kill KILL ;;
     esac
   done
+  : >>"$lockstep_stop"
   lockstep_kill TERM
   sleep 10
+  echo kill >>"$lockstep_stop"
   lockstep_kill KILL
 } <&3 >/dev/null 2>&1 &
 lockstep_watch=$!
 exec 3<&-
 wait "$lockstep_child"
 lockstep_status=$?
+if [ -f "$lockstep_stop" ]; then
+  lockstep_count=0
+  while kill -s 0 -- "-$lockstep_child" && [ ! -s "$lockstep_stop" ] && [ "$lockstep_count" -lt 100 ]; do
+    sleep 0.1 || sleep 1
+    lockstep_count=$((lockstep_count + 1))
+  done
+  kill -s KILL -- "-$lockstep_child"
+  rm -f "$lockstep_stop"
+fi 2>/dev/null
 kill "$lockstep_watch" 2>/dev/null
 printf '%s code %s\n' "$lockstep_token" "$lockstep_status"
 if [ -f "$LOCKSTEP_OUTPUT" ]; then cat "$LOCKSTEP_OUTPUT"; rm -f "$LOCKSTEP_OUTPUT"; fi

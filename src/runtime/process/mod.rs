@@ -114,6 +114,7 @@ pub struct Spawner {
     scratch: PathBuf,
     grace: Duration,
     groups: Option<Box<dyn Groups>>,
+    ssh: String,
     next: AtomicU64,
 }
 
@@ -129,6 +130,7 @@ impl Spawner {
             scratch: private_folder(parent)?,
             grace: GRACE,
             groups: None,
+            ssh: String::from("ssh"),
             next: AtomicU64::new(0),
         })
     }
@@ -137,6 +139,13 @@ impl Spawner {
     #[must_use]
     pub fn with_grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
+        self
+    }
+
+    /// Sets the program that makes `ssh` connections; it takes the arguments of OpenSSH.
+    #[must_use]
+    pub fn with_ssh(mut self, program: impl Into<String>) -> Self {
+        self.ssh = program.into();
         self
     }
 
@@ -159,7 +168,7 @@ impl Spawner {
         stop: watch::Receiver<Option<Stop>>,
     ) -> Ended {
         let output = self.output_file();
-        let command = match prepare::prepare(&spawn, vault, &output, &self.scratch) {
+        let command = match prepare::prepare(&spawn, vault, &output, self) {
             Ok(command) => command,
             Err(message) => return not_run(vault.mask(&message)),
         };
@@ -236,9 +245,11 @@ fn private_folder(parent: &Path) -> std::io::Result<PathBuf> {
     use std::os::unix::fs::DirBuilderExt as _;
     let mut attempt = 0;
     loop {
-        let folder = parent.join(format!("lockstep-{}", super::connection::random()));
+        // The name is short, as the path of a connection's socket must be.
+        let name = super::connection::random();
+        let folder = parent.join(format!("lockstep-{}", &name[..8]));
         match std::fs::DirBuilder::new().mode(0o700).create(&folder) {
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && attempt < 10 => {
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && attempt < 100 => {
                 attempt += 1;
             }
             made => return made.map(|()| folder),

@@ -1,7 +1,7 @@
 //! Declarations and tests. It does not know which names exist.
 
-use super::Lower;
 use super::broken::{Around, Before};
+use super::{Lower, add};
 use crate::source::Span;
 use crate::syntax::ast::*;
 use crate::syntax::errors;
@@ -275,7 +275,7 @@ impl<'t> Lower<'t> {
     fn fields(&mut self, body: Option<Pair<'t>>) -> Vec<Field> {
         let mut fields = Vec::new();
         self.lines(body, Around::Service, |lower, pair| {
-            fields.push(lower.field(pair));
+            add(&mut fields, lower.field(pair));
         });
         fields
     }
@@ -306,9 +306,9 @@ impl<'t> Lower<'t> {
         );
         self.lines(body, Around::Environment, |lower, pair| {
             match pair.as_rule() {
-                Rule::field => environment.fields.push(lower.field(pair)),
-                Rule::r#override => environment.overrides.push(lower.override_of(pair)),
-                _ => environment.infrastructures.push(lower.infrastructure(pair)),
+                Rule::field => add(&mut environment.fields, lower.field(pair)),
+                Rule::r#override => add(&mut environment.overrides, lower.override_of(pair)),
+                _ => add(&mut environment.infrastructures, lower.infrastructure(pair)),
             }
         });
         environment
@@ -333,8 +333,8 @@ impl<'t> Lower<'t> {
         );
         self.lines(body, Around::Infrastructure, |lower, pair| {
             match pair.as_rule() {
-                Rule::field => fields.push(lower.field(pair)),
-                _ => overrides.push(lower.override_of(pair)),
+                Rule::field => add(&mut fields, lower.field(pair)),
+                _ => add(&mut overrides, lower.override_of(pair)),
             }
         });
         Infrastructure {
@@ -431,7 +431,7 @@ impl<'t> Lower<'t> {
             Some(pair) if pair.as_rule() == Rule::params => {
                 for pair in Parts::of(pair) {
                     match pair.as_rule() {
-                        Rule::param => params.push(self.param(pair, "a parameter")),
+                        Rule::param => add(&mut params, self.param(pair, "a parameter")),
                         Rule::no_comma => self.no_comma(&pair),
                         _ => self.junk(pair),
                     }

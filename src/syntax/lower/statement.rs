@@ -1,8 +1,8 @@
 //! Statements, their modifiers and their handlers.
 //! It does not know which modifier fits which statement.
 
-use super::Lower;
 use super::broken::{Around, Before};
+use super::{Lower, add};
 use crate::source::Span;
 use crate::syntax::ast::*;
 use crate::syntax::errors;
@@ -76,9 +76,10 @@ impl<'t> Lower<'t> {
     /// `{ statements }`
     pub(super) fn block(&mut self, pair: Pair<'t>) -> Block {
         let span = self.span_exact(&pair);
-        let mut stmts = Vec::new();
+        let parts = Parts::of(pair);
+        let mut stmts = Vec::with_capacity(parts.len());
         let mut before = Before::default();
-        for pair in Parts::of(pair) {
+        for pair in parts {
             let (stmt, after) = self.stmt(pair, before);
             stmts.push(stmt);
             before = after;
@@ -105,19 +106,17 @@ impl<'t> Lower<'t> {
                 let span = self.span(&pair);
                 let quiet = self.trouble() > tail.trouble;
                 self.bad_head(pair, tail.keyword, tail.known(), quiet);
-                tail.modifiers.push(Modifier {
-                    kind: ModifierKind::Error,
-                    span,
-                });
+                let kind = ModifierKind::Error;
+                add(&mut tail.modifiers, Modifier { kind, span });
             }
             Rule::undo | Rule::always | Rule::on_failure => {
                 if let Some(handler) = self.handler(pair) {
-                    tail.handlers.push(handler);
+                    add(&mut tail.handlers, handler);
                 }
             }
             _ => {
                 let modifier = self.modifier(pair);
-                tail.modifiers.push(modifier);
+                add(&mut tail.modifiers, modifier);
             }
         }
     }
@@ -506,7 +505,7 @@ impl<'t> Lower<'t> {
             match pair.as_rule() {
                 Rule::else_if => {
                     let branch = self.branch(&mut Parts::of(pair), span, trouble);
-                    branches.push(branch);
+                    add(&mut branches, branch);
                 }
                 Rule::otherwise => {
                     let mut inner = Parts::of(pair);
@@ -571,14 +570,14 @@ impl<'t> Lower<'t> {
         for pair in parts.by_ref() {
             let span = self.span(&pair);
             match pair.as_rule() {
-                Rule::axis => axes.push(self.axis(pair, span)),
+                Rule::axis => add(&mut axes, self.axis(pair, span)),
                 Rule::filter => {
                     let cond = self.expr_of(&mut Parts::of(pair), "a condition after `where`");
                     self.once(filter.replace(cond).is_some(), span, "where");
                 }
                 Rule::include => {
                     let cells = self.expr_of(&mut Parts::of(pair), "a record after `include`");
-                    include.push(cells);
+                    add(&mut include, cells);
                 }
                 _ => self.tail_part(pair, "`matrix`", tail),
             }

@@ -113,9 +113,12 @@ fn assert_refused_by_shells(text: &str, problems: &[crate::diagnostic::Diagnosti
     // Shells take a here-document that nothing ends, and what follows a parameter that no shell
     // can expand is read in many ways.
     let odd = regex::Regex::new(r"\$\{\w*[^\w:=?+#%}-]").unwrap();
-    let Some(problem) = unclosed
-        .filter(|problem| !problem.message.contains("here-document") && !odd.is_match(text))
-    else {
+    let Some(problem) = unclosed.filter(|problem| {
+        !problem.message.contains("here-document")
+            && !odd.is_match(text)
+            // `dash` takes an operator for a pattern.
+            && !text.contains("(<")
+    }) else {
         return;
     };
     let accepted = (std::process::Command::new("sh").args(["-n", "-c", text]))
