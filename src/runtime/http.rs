@@ -229,7 +229,8 @@ mod tests {
     #[test]
     fn secrets_go_out_and_never_come_back() {
         let (url, served) = serve(
-            "HTTP/1.1 200 OK\r\nContent-Length: 32\r\nConnection: close\r\n\r\n{\"token\": \"s3cret-token\", \"n\":1}",
+            "HTTP/1.1 200 OK\r\nContent-Length: 32\r\nConnection: close\r\n\r\n\
+             {\"token\": \"s3cret-token\", \"n\":1}",
         );
         let secret = Value::Secret(std::sync::Arc::new(vec![crate::value::SecretPart::Secret(
             0,
