@@ -51,7 +51,7 @@ async fn run_plan(arguments: &Run, plan: Plan, output: &mut Output) -> Exit {
     let plan = Arc::new(plan);
     let run = facts();
     let (control, mut controls) = tokio::sync::mpsc::unbounded_channel();
-    let signals = tokio::spawn(listen(control));
+    let signals = listen(control);
     let read = tokio::select! {
         read = read_secrets(&plan, &run) => read,
         // The command of a secret may ask somebody, or hang. Nothing has run that would have to
@@ -238,8 +238,9 @@ async fn read_secrets(plan: &Plan, run: &RunFacts) -> Result<Vault, Vec<Diagnost
     })
 }
 
-/// The first signal cancels the run, the second stops it at once.
-async fn listen(control: tokio::sync::mpsc::UnboundedSender<Control>) {
+/// The first signal cancels the run, the second stops it at once. The signals are taken over
+/// here and now: a command that starts afterwards can never be left alone by one.
+fn listen(control: tokio::sync::mpsc::UnboundedSender<Control>) -> tokio::task::JoinHandle<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let streams = [
         SignalKind::interrupt(),
@@ -250,16 +251,18 @@ async fn listen(control: tokio::sync::mpsc::UnboundedSender<Control>) {
         .into_iter()
         .filter_map(|kind| signal(kind).ok())
         .collect();
-    let [interrupt, terminate, hangup] = streams.as_mut_slice() else {
-        return;
-    };
-    for asked in [Control::Cancel, Control::Kill] {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hangup.recv() => {}
+    tokio::spawn(async move {
+        let [interrupt, terminate, hangup] = streams.as_mut_slice() else {
+            return;
+        };
+        for asked in [Control::Cancel, Control::Kill] {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+                _ = hangup.recv() => {}
+            }
+            // The run may just have ended.
+            let _ = control.send(asked);
         }
-        // The run may just have ended.
-        let _ = control.send(asked);
-    }
+    })
 }
