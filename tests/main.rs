@@ -4,5 +4,6 @@
 mod cli;
 mod codes;
 mod docs;
+mod machine;
 mod support;
 mod tidy;
