@@ -56,7 +56,11 @@ const STUBBORN: &str = "trap 'echo asked $1' TERM\n\
 
 fn until_both(running: &mut Running, word: &str) {
     let first = running.line(&format!("{word} "));
-    let other = if first.contains(&format!("{word} a")) { "b" } else { "a" };
+    let other = if first.contains(&format!("{word} a")) {
+        "b"
+    } else {
+        "a"
+    };
     running.line(&format!("{word} {other}"));
 }
 
@@ -155,10 +159,9 @@ fn a_rollback_goes_on_when_the_run_is_cancelled() {
 /// While secrets are read nothing runs yet: one signal is enough.
 #[test]
 fn a_secret_that_does_not_come_can_be_interrupted() {
-    let test = super::file(
-        "secret s = command(\"sh\", \"ask.sh\")\npipeline p { run \"touch ran\" }\n",
-    )
-    .file("ask.sh", "echo $$ > asking\nsleep 300\n");
+    let test =
+        super::file("secret s = command(\"sh\", \"ask.sh\")\npipeline p { run \"touch ran\" }\n")
+            .file("ask.sh", "echo $$ > asking\nsleep 300\n");
     let running = Running::start(test.command());
     let id = text_of(&test.path("asking"));
     running.signal("INT");
@@ -166,4 +169,23 @@ fn a_secret_that_does_not_come_can_be_interrupted() {
     assert_eq!((said.stdout.as_str(), said.code), ("", 4));
     assert!(!is_alive(id.trim()), "the command is left");
     assert!(!test.path("ran").exists());
+}
+
+/// `nohup` is obeyed: the run goes on when its terminal is lost.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_run_that_is_to_outlive_its_terminal_does() {
+    let test = super::file(
+        "pipeline p { run \"echo ready; until [ -e go ]; do sleep 0.02; done; echo done >> log\" }",
+    );
+    let program = crate::support::program::program();
+    let mut command = crate::support::program::command("sh", &test.path(""));
+    let line = format!("trap '' HUP; exec '{}' run main.deploy", program.display());
+    command.args(["-c", &line]);
+    let mut running = Running::start(command);
+    running.line("ready");
+    running.signal("HUP");
+    std::fs::write(test.path("go"), "").expect("the file is written");
+    assert_eq!(running.end().code, 0);
+    assert_eq!(log(&test), ["done"]);
 }

@@ -6,7 +6,9 @@ use crate::support::running::{is_alive, text_of};
 
 /// The texts of the `log` statements.
 fn logged(told: &Told) -> Vec<&str> {
-    let logs = told.of_kind("node-started").filter(|it| it["kind"] == "log");
+    let logs = told
+        .of_kind("node-started")
+        .filter(|it| it["kind"] == "log");
     logs.map(|it| text(&it["text"])).collect()
 }
 

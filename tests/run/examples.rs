@@ -7,7 +7,9 @@ use crate::support::Test;
 
 /// An example in a fresh folder: its files, without what runs have left there.
 fn example(name: &str) -> Test {
-    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name);
+    let from = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("examples")
+        .join(name);
     copy(Test::new(), &from, "").args(["run"])
 }
 

@@ -45,28 +45,19 @@ fn a_failure_when_services_are_parallel() {
 #[test]
 fn a_failure_when_infrastructures_are_parallel() {
     let axes = "parallel i in first.* serial s in [a, b]";
-    ends(
-        axes,
-        ["rolled-back", "skipped", "succeeded", "succeeded"],
-    );
+    ends(axes, ["rolled-back", "skipped", "succeeded", "succeeded"]);
 }
 
 #[test]
 fn a_failure_when_infrastructures_are_parallel_in_waves() {
     let axes = "serial s in [a, b] parallel i in first.*";
-    ends(
-        axes,
-        ["rolled-back", "skipped", "succeeded", "succeeded"],
-    );
+    ends(axes, ["rolled-back", "skipped", "succeeded", "succeeded"]);
 }
 
 #[test]
 fn a_failure_when_all_is_parallel() {
     let axes = "parallel i in first.* parallel s in [a, b]";
-    ends(
-        axes,
-        ["rolled-back", "succeeded", "succeeded", "succeeded"],
-    );
+    ends(axes, ["rolled-back", "succeeded", "succeeded", "succeeded"]);
 }
 
 /// b is in the middle of its work when a fails and rolls back, and ends well long after that.
@@ -118,7 +109,10 @@ fn atomic_takes_back_what_had_succeeded_in_reverse() {
     assert_eq!(deployments["a@first.two"], "rolled-back");
     assert_eq!(deployments["b@first.two"], "skipped");
     let log = log(&test);
-    let undone: Vec<&str> = log.iter().filter_map(|it| it.strip_prefix("undo ")).collect();
+    let undone: Vec<&str> = log
+        .iter()
+        .filter_map(|it| it.strip_prefix("undo "))
+        .collect();
     assert_eq!(undone, ["a@first.two", "b@first.one", "a@first.one"]);
 }
 
@@ -165,8 +159,14 @@ fn a_frontend_waits_for_its_backend_and_the_backend_for_it() {
         let mut waits = told.of_kind("node-waiting");
         let frontend = "p/parallel/deploy[b, first.two]/barrier[BE]";
         let waiting = &waits.find(|it| it["node"] == frontend).expect("it waits")["waiting"];
-        assert_eq!((&waiting["for"], &waiting["name"]), (&"barrier".into(), &"BE".into()));
-        assert_eq!((&waiting["arrived"], &waiting["expected"]), (&1.into(), &2.into()));
+        assert_eq!(
+            (&waiting["for"], &waiting["name"]),
+            (&"barrier".into(), &"BE".into())
+        );
+        assert_eq!(
+            (&waiting["arrived"], &waiting["expected"]),
+            (&1.into(), &2.into())
+        );
     }
 }
 
@@ -226,7 +226,11 @@ fn a_failure_says_what_where_and_why() {
     assert_eq!(told.failure("p"), ("failed", "2 of 3 are down"));
     let said = file(text).said();
     assert!(said.stdout.contains("2 of 3 are down"), "{}", said.stdout);
-    assert!(said.stdout.contains("at main.deploy:3:5"), "{}", said.stdout);
+    assert!(
+        said.stdout.contains("at main.deploy:3:5"),
+        "{}",
+        said.stdout
+    );
 }
 
 #[test]

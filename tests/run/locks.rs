@@ -59,7 +59,9 @@ fn stages_that_need_the_same_two_never_hold_one_each() {
            stage y { serial { deploy b to first.two deploy b to first.one } }
          } }",
     );
-    let test = test.file("slow/a@first.one", "").file("slow/b@first.two", "");
+    let test = test
+        .file("slow/a@first.one", "")
+        .file("slow/b@first.two", "");
     let told = Told::by(&test);
     assert_eq!(told.code, 0);
     let log = log(&test);
@@ -91,10 +93,7 @@ fn a_named_lock_has_its_places() {
            }
          }",
     )
-    .file(
-        "work.sh",
-        "echo start >> log\nsleep 0.1\necho end >> log\n",
-    );
+    .file("work.sh", "echo start >> log\nsleep 0.1\necho end >> log\n");
     assert_eq!(Told::by(&test).code, 0);
     let mut running = 0;
     let mut most = 0;

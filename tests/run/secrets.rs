@@ -29,7 +29,10 @@ fn all_that_is_said(test: &Test) -> String {
         let mut command = test.command();
         command.args(["--format", format]);
         let said = run(command);
-        all.push_str(&format!("{}{}exit {}\n", said.stdout, said.stderr, said.code));
+        all.push_str(&format!(
+            "{}{}exit {}\n",
+            said.stdout, said.stderr, said.code
+        ));
     }
     all
 }
@@ -134,11 +137,7 @@ fn failures_and_outputs_and_the_ledger_hold_none() {
     let said = all_that_is_said(&test);
     nothing_leaks(&said);
     assert_eq!(said.matches("exit 1\n").count(), 3, "{said}");
-    for part in [
-        "*** and ***",
-        "`no such thing ***`",
-        "*** → v2-***",
-    ] {
+    for part in ["*** and ***", "`no such thing ***`", "*** → v2-***"] {
         assert!(said.contains(part), "no `{part}` in {said}");
     }
 }

@@ -86,7 +86,12 @@ fn a_list_in_a_file() {
 fn refuses(targets: &str, parts: &[&str]) {
     let test = given(&[targets]);
     let said = test.said();
-    assert_eq!((said.stdout.as_str(), said.code), ("", 2), "{}", said.stderr);
+    assert_eq!(
+        (said.stdout.as_str(), said.code),
+        ("", 2),
+        "{}",
+        said.stderr
+    );
     for part in parts {
         assert!(said.stderr.contains(part), "no `{part}` in {}", said.stderr);
     }
@@ -109,8 +114,12 @@ fn wrong_entries_are_refused() {
 /// Several mistakes in one list, and those of other inputs, come together.
 #[test]
 fn all_mistakes_come_together() {
-    let test = file(&format!("input tag: string\n{PROGRAM}"))
-        .args(["-i", "targets=prod.uk,prod.eu,prod.eu", "-i", "tga=v1"]);
+    let test = file(&format!("input tag: string\n{PROGRAM}")).args([
+        "-i",
+        "targets=prod.uk,prod.eu,prod.eu",
+        "-i",
+        "tga=v1",
+    ]);
     let said = test.said();
     assert_eq!((said.stdout.as_str(), said.code), ("", 2));
     for part in ["`prod.uk`", "twice", "`tag`", "`tga`"] {
