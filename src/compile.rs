@@ -36,4 +36,6 @@ pub fn compile(files: &dyn Files, path: &str) -> Compilation {
 }
 
 #[cfg(test)]
+mod dump;
+#[cfg(test)]
 mod tests;

@@ -10,11 +10,11 @@ use crate::report::Style;
 use crate::report::outline::{self, Text};
 
 pub(super) fn run(arguments: &Plan, output: &mut Output) -> Exit {
-    let prepared = match prepare::prepare(&arguments.target, output) {
-        Ok(prepared) => prepared,
+    let plan = match prepare::prepare(&arguments.target, output) {
+        Ok(plan) => plan,
         Err(exit) => return exit,
     };
-    let outline = Outline::with(&prepared.plan, arguments.cells);
+    let outline = Outline::with(&plan, arguments.cells);
     let style = output.stdout_style();
     let text = match arguments.format {
         PlanFormat::Text => outline::text(

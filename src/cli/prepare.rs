@@ -13,14 +13,8 @@ use crate::ir::Program;
 use crate::plan::{self, Asked, Plan};
 use crate::source::Sources;
 
-/// A plan, and the file it was made from.
-pub(super) struct Prepared {
-    pub(super) plan: Plan,
-    pub(super) path: String,
-}
-
 /// The plan that the arguments ask for. All mistakes are shown together.
-pub(super) fn prepare(target: &Target, output: &mut Output) -> Result<Prepared, Exit> {
+pub(super) fn prepare(target: &Target, output: &mut Output) -> Result<Plan, Exit> {
     let (file, pipeline) = target.names();
     let (opened, program) = check(file, output)?;
     let mut asked = target.inputs.read(pipeline).map_err(|mistakes| {
@@ -36,10 +30,7 @@ pub(super) fn prepare(target: &Target, output: &mut Output) -> Result<Prepared, 
         bound = plan::bind(&program, &asked, &Variables, &opened);
     }
     match bound.and_then(Plan::new) {
-        Ok(plan) => Ok(Prepared {
-            plan,
-            path: opened.path,
-        }),
+        Ok(plan) => Ok(plan),
         Err(mistakes) => Err(show(&mistakes, &program.sources, output)),
     }
 }

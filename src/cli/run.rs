@@ -12,7 +12,7 @@ use super::arguments::{Run, RunFormat};
 use super::exit::Exit;
 use super::files::Variables;
 use super::output::Output;
-use super::prepare::{self, Prepared};
+use super::prepare;
 use crate::diagnostic::render::render;
 use crate::diagnostic::{Diagnostic, codes};
 use crate::engine::notice::Status;
@@ -26,8 +26,8 @@ use crate::source::Name;
 use host::Terminal;
 
 pub(super) fn run(arguments: &Run, output: &mut Output) -> Exit {
-    let prepared = match prepare::prepare(&arguments.target, output) {
-        Ok(prepared) => prepared,
+    let plan = match prepare::prepare(&arguments.target, output) {
+        Ok(plan) => plan,
         Err(exit) => return exit,
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -35,7 +35,7 @@ pub(super) fn run(arguments: &Run, output: &mut Output) -> Exit {
         .build();
     match runtime {
         Ok(runtime) => {
-            let exit = runtime.block_on(run_prepared(arguments, prepared, output));
+            let exit = runtime.block_on(run_plan(arguments, plan, output));
             // A request that was stopped may still wait for its answer.
             runtime.shutdown_background();
             exit
@@ -47,14 +47,13 @@ pub(super) fn run(arguments: &Run, output: &mut Output) -> Exit {
     }
 }
 
-async fn run_prepared(arguments: &Run, prepared: Prepared, output: &mut Output) -> Exit {
-    let Prepared { plan, path } = prepared;
+async fn run_plan(arguments: &Run, plan: Plan, output: &mut Output) -> Exit {
     let plan = Arc::new(plan);
     let run = facts();
     let (control, mut controls) = tokio::sync::mpsc::unbounded_channel();
     let signals = listen(control);
     let read = tokio::select! {
-        read = read_secrets(&plan, &run, &path) => read,
+        read = read_secrets(&plan, &run) => read,
         // The command of a secret may ask somebody, or hang. Nothing has run that would have to
         // be taken back.
         Some(_) = controls.recv() => {
@@ -85,7 +84,7 @@ async fn run_prepared(arguments: &Run, prepared: Prepared, output: &mut Output) 
         run,
         seed: seed(),
         max: arguments.max.map_or_else(most_commands, |max| max as usize),
-        folder: folders(&plan, &path),
+        folder: folders(&plan),
     };
     let style = output.stdout_style();
     let style = Style {
@@ -182,7 +181,7 @@ fn most_commands() -> usize {
 }
 
 /// The folder of each source file, made absolute once.
-fn folders(plan: &Plan, path: &str) -> Box<dyn Fn(crate::source::FileId) -> PathBuf> {
+fn folders(plan: &Plan) -> Box<dyn Fn(crate::source::FileId) -> PathBuf> {
     let here = std::env::current_dir().unwrap_or_default();
     let folder = |name: &str| {
         let folder = Path::new(name)
@@ -191,7 +190,8 @@ fn folders(plan: &Plan, path: &str) -> Box<dyn Fn(crate::source::FileId) -> Path
             .unwrap_or_default();
         here.join(folder)
     };
-    let root = folder(path);
+    let first = plan.bound.program.sources.iter().next();
+    let root = folder(first.map_or("", |(_, source)| &source.name));
     let folders: Vec<PathBuf> = plan
         .bound
         .program
@@ -214,7 +214,7 @@ fn folders(plan: &Plan, path: &str) -> Box<dyn Fn(crate::source::FileId) -> Path
     })
 }
 
-async fn read_secrets(plan: &Plan, run: &RunFacts, path: &str) -> Result<Vault, Vec<Diagnostic>> {
+async fn read_secrets(plan: &Plan, run: &RunFacts) -> Result<Vault, Vec<Diagnostic>> {
     let locals = Locals::default();
     let bound = &plan.bound;
     let sight = Sight {
@@ -224,7 +224,7 @@ async fn read_secrets(plan: &Plan, run: &RunFacts, path: &str) -> Result<Vault, 
         run: Some(run),
     };
     let mut value = |expr: &crate::eval::Expr| -> Result<_, Halt> { sight.eval(expr) };
-    let folder = folders(plan, path);
+    let folder = folders(plan);
     let read = Vault::read(&bound.program.secrets, &mut value, &*folder, &Variables).await;
     read.map_err(|unreadable| {
         let diagnostic = |secret: crate::runtime::secrets::Unreadable| {

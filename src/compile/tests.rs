@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use proptest::prelude::*;
 
-use super::{Compilation, compile};
+use super::{Compilation, compile, dump};
 use crate::diagnostic::Diagnostic;
 use crate::source::{Sources, Span};
 use crate::world::Files;
@@ -133,6 +133,25 @@ fn a_file_with_mistakes_gives_one_message_for_each() {
         .map(|diagnostic| diagnostic.code.to_string())
         .collect();
     assert_eq!(codes.len(), 8, "{codes:?}");
+}
+
+#[test]
+fn what_the_corpus_is_lowered_to() {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_snapshot_path("../../tests/corpus/lower/snapshots");
+    settings.set_omit_expression(true);
+    settings.bind(|| {
+        insta::glob!("../../tests/corpus/lower", "*.deploy", |path| {
+            let text = std::fs::read_to_string(path).expect("a file of the corpus");
+            let compilation = compiled(&text);
+            let lowered = match &compilation.program {
+                Some(program) => dump::program(program),
+                None => report(&compilation),
+            };
+            insta::assert_snapshot!(lowered);
+        });
+    });
 }
 
 /// Texts that are nearly programs: what people have on the screen while they type.

@@ -296,6 +296,8 @@ codes! {
     VALUE_OVER_SSH = "E0616";
     /// A list interpolated into a word of a command.
     LIST_IN_WORD = "E0617";
+    /// An interpolation in a replacement that the shell splits.
+    VALUE_IN_SPLIT_REPLACEMENT = "E0618";
 
     /// No file is named, and the folder has none.
     NO_FILE = "E0701";
@@ -326,4 +328,16 @@ codes! {
 
     /// A barrier that nobody else comes to.
     LONE_BARRIER = "E0801";
+    /// A strand that would have to pass one barrier twice.
+    BARRIER_TWICE = "E0802";
+    /// Barriers that wait for each other.
+    BARRIERS_CROSS = "E0803";
+    /// A block that lets too few strands in for all of them to meet.
+    TOO_NARROW = "E0804";
+    /// A barrier under a lock that another participant needs first.
+    BARRIER_UNDER_LOCK = "E0805";
+    /// Locks that are taken in opposite orders.
+    LOCKS_CROSS = "E0806";
+    /// A pipeline with too many orders of locks to look at.
+    NOT_PROVED = "E0807";
 }

@@ -6,6 +6,7 @@ mod fold;
 mod graph;
 mod mermaid;
 mod text;
+mod title;
 mod view;
 
 use crate::plan::outline::Outline;

@@ -13,6 +13,7 @@ pub(super) struct Grammar;
 pub(super) type Pair<'t> = pest::iterators::Pair<'t, Rule>;
 
 /// The pieces of a pair in order, without the comments between them.
+#[derive(Debug)]
 pub(super) struct Parts<'t> {
     pairs: pest::iterators::Pairs<'t, Rule>,
     next: Option<Pair<'t>>,

@@ -152,6 +152,17 @@ pub(super) fn in_heredoc_pattern(span: Span) -> Diagnostic {
     .help("give the result a name before: `short=\"\\${name#${…}}\"`, and use `$short` here")
 }
 
+/// `${v/a/${x}}` outside double quotes.
+pub(super) fn in_split_replacement(span: Span) -> Diagnostic {
+    Diagnostic::error(
+        codes::VALUE_IN_SPLIT_REPLACEMENT,
+        span,
+        "the shell would split the text that this value is put into",
+    )
+    .here("part of a replacement outside double quotes")
+    .help("put the expansion in double quotes: `\\\"\\${name/old/${…}}\\\"`")
+}
+
 /// `${x} …`
 pub(super) fn as_command(span: Span) -> Diagnostic {
     Diagnostic::error(

@@ -276,8 +276,8 @@ fn values_in_scripts_are_quoted_as_their_place_needs() {
             "[[ B‹0› == B‹1› && -n B‹2› || ( a =~ ^(b|B‹3›)$ ) ]]; c B‹4›",
         ),
         (
-            "echo ${a//‹x›/‹y›} \"${a/‹z›/b}\" ${a^^‹w›}",
-            "echo ${a//B‹0›/B‹1›} \"${a/B‹2›/b}\" ${a^^B‹3›}",
+            "echo \"${a//‹x›/‹y›}\" \"${a/‹z›/b}\" ${a^^‹w›}",
+            "echo \"${a//B‹0›/B‹1›}\" \"${a/B‹2›/b}\" ${a^^B‹3›}",
         ),
         ("echo $'a\\'b' ‹x›", "echo $'a\\'b' B‹0›"),
         (
@@ -321,6 +321,7 @@ fn a_value_that_could_not_be_data_is_refused() {
         ("cat <<\\E\n‹x›\nE\n", VALUE_IN_QUOTED_HEREDOC),
         ("cat <<E\n${a#‹x›}\nE", VALUE_IN_HEREDOC_PATTERN),
         ("cat <<E\n${a#\"‹x›\"}\nE", VALUE_IN_HEREDOC_PATTERN),
+        ("echo ${a/b/‹x›}", VALUE_IN_SPLIT_REPLACEMENT),
         ("‹x› a", VALUE_AS_COMMAND),
         ("‹x*›", VALUE_AS_COMMAND),
         ("a‹x› b", VALUE_AS_COMMAND),

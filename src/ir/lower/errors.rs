@@ -113,8 +113,8 @@ pub fn cannot_deploy(
         _ => error.label(name.span, format!("it has no {which} parameter")),
     };
     error.help(
-        "a workflow that deploys begins `NAME(service: service<KIND>, target: \
-         infrastructure<KIND>, …)`",
+        "a workflow that deploys begins `NAME(service: service<KIND>, \
+         target: infrastructure<KIND>, …)`",
     )
 }
 
@@ -322,8 +322,8 @@ pub fn unknown_shell(shell: &Ident) -> Diagnostic {
     )
     .here("neither `sh` nor `bash`");
     error.help(
-        "leave `using` out for `sh`, write `using bash`, or start the other program in the text: \
-         `run \"python3 …\"`",
+        "leave `using` out for `sh`, write `using bash`, or start the other program in the \
+         text: `run \"python3 …\"`",
     )
 }
 
@@ -455,7 +455,8 @@ pub fn nested_deployment(at: Span, way: &[(&str, Span)]) -> Diagnostic {
         );
     }
     error.help(
-        "a deployment is one service on one infrastructure: deploy the other one from the pipeline",
+        "a deployment is one service on one infrastructure: deploy the other one from \
+         the pipeline",
     )
 }
 

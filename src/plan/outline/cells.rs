@@ -19,7 +19,6 @@ const FEWEST: usize = 3;
 
 /// A loop or matrix that is being looked at.
 pub(super) struct Cells<'m, 'a> {
-    pub(super) id: TreeId,
     pub(super) node: &'m Node,
     pub(super) axes: MatrixAxes<'a>,
     pub(super) locals: &'m Locals,
@@ -60,7 +59,6 @@ impl<'a> Maker<'a> {
             matrix,
         };
         let mut cells = Cells {
-            id,
             node,
             axes,
             locals,

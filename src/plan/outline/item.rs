@@ -90,7 +90,8 @@ pub struct Item {
     /// How many of its cells are not in its items.
     #[serde(skip_serializing_if = "is_zero")]
     pub unlisted: u64,
-    /// How many deployments are in it.
+    /// How many deployments are in it; left out where there are none.
+    #[serde(skip_serializing_if = "Count::is_none")]
     pub deployments: Count,
     /// The most that can run at once in it.
     pub width: Width,

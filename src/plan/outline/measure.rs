@@ -36,6 +36,11 @@ impl Count {
         }
     }
 
+    /// Whether there is nothing in any case.
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+
     fn and(self, other: Self) -> Self {
         let most = self.most.zip(other.most);
         Self {

@@ -60,7 +60,15 @@ fn name(item: &Item, style: Style) -> Option<String> {
         ItemKind::If => format!("[{}]", non_empty(inside(Order::Serial))?),
         ItemKind::Matrix => format!("each {}", item.label),
         ItemKind::Serial | ItemKind::Parallel if !item.label.is_empty() => {
-            format!("each {}", item.label)
+            // All cells do about the same.
+            let cell = item.items.first();
+            let inside = cell.map_or(String::new(), |cell| {
+                fold(&cell.items, Order::Serial, style)
+            });
+            match inside.is_empty() {
+                true => format!("each {}", item.label),
+                false => format!("each {} ({inside})", item.label),
+            }
         }
         ItemKind::Parallel => format!("({})", non_empty(inside(Order::Parallel))?),
         ItemKind::Lock => format!("lock {} ({})", item.label, inside(Order::Serial)),

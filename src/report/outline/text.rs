@@ -8,13 +8,11 @@ mod tail;
 use crate::ir::Order;
 use crate::plan::outline::{ItemKind, Outline};
 
+use super::title::{notes, title};
 use super::view::{Detail, Node, view};
 use crate::report::style::{Line, Style, Tone};
 use crate::report::{text, words};
 use layout::{Row, lay_out};
-
-/// Infrastructures that one line names.
-const MOST_LOCKS: usize = 4;
 
 /// How a plan is written down.
 #[derive(Debug, Clone, Copy)]
@@ -90,10 +88,10 @@ impl Tree<'_> {
             inside.add(Tone::Plain, " ".repeat(widest - 1));
             let guide = if last { " " } else { self.style.bar() };
             inside.add(Tone::Dim, guide).add(Tone::Plain, " ");
-            line.append(self.label(node));
+            line.append(title(node, self.outline, self.style));
             self.rows.push(Row {
                 line,
-                notes: self.notes(node),
+                notes: notes(node),
                 below: inside.clone(),
             });
             self.parts(&node.parts, node.order, node.unlisted, &inside);
@@ -108,86 +106,5 @@ impl Tree<'_> {
                 ..Row::default()
             });
         }
-    }
-
-    fn label(&self, node: &Node<'_>) -> Line {
-        let mut line = Line::new();
-        if let Some(group) = &node.group {
-            line.add(Tone::Plain, format!("{group}: "));
-        }
-        let label = node.label.as_str();
-        let word = node.kind.as_str();
-        let both = format!("{word} {label}");
-        match node.kind {
-            ItemKind::Stage => line.add(Tone::Bold, both),
-            ItemKind::Axis | ItemKind::Cell => line.add(Tone::Plain, label),
-            ItemKind::If if label.starts_with("else") => line.add(Tone::Plain, label),
-            ItemKind::Approve => line.add(Tone::Warn, both),
-            ItemKind::Run | ItemKind::Log | ItemKind::Fail => {
-                let first = text::first_line(label, self.style.ellipsis());
-                line.add(Tone::Plain, format!("{word} {first}"))
-            }
-            ItemKind::Wave => {
-                let cells = usize::try_from(node.cells.unwrap_or(0)).unwrap_or(usize::MAX);
-                line.add(
-                    Tone::Plain,
-                    format!("wave of {}", words::many(cells, "cell")),
-                )
-            }
-            ItemKind::Barrier => {
-                line.add(Tone::Note, both);
-                let meeting = node.meetings.first();
-                match meeting.and_then(|at| self.outline.meetings.get(*at)) {
-                    Some(met) => {
-                        let dash = self.style.dash();
-                        let said = format!(" {dash} {} strands meet", met.strands);
-                        line.add(Tone::Dim, said)
-                    }
-                    None => &mut line,
-                }
-            }
-            ItemKind::Deploy => {
-                line.add(Tone::Plain, both);
-                match node.deploy.and_then(|deploy| deploy.using.as_ref()) {
-                    Some(using) => line.add(Tone::Dim, format!(" using {}", text::clean(using))),
-                    None => &mut line,
-                }
-            }
-            _ => line.add(Tone::Plain, both.trim_end()),
-        };
-        line
-    }
-
-    fn notes(&self, node: &Node<'_>) -> Vec<String> {
-        let mut notes = Vec::new();
-        if let Some(cells) = node.cells
-            && !matches!(node.kind, ItemKind::Axis | ItemKind::Wave | ItemKind::Cell)
-        {
-            let cells = usize::try_from(cells).unwrap_or(usize::MAX);
-            notes.push(words::many(cells, "cell"));
-        }
-        // What deployments do stands below the tree, once for all that do the same.
-        if node.kind != ItemKind::Deploy && !node.fold.is_empty() {
-            notes.push(node.fold.clone());
-        }
-        notes.extend(node.notes.iter().cloned());
-        if !node.locks.is_empty() {
-            notes.push(format!("locks {}", names(node.locks)));
-        }
-        notes
-    }
-}
-
-/// `prod.eu, prod.us and 4 more`
-fn names(all: &[String]) -> String {
-    let shown: Vec<_> = all
-        .iter()
-        .take(MOST_LOCKS)
-        .map(|it| text::clean(it))
-        .collect();
-    match all.len() - shown.len() {
-        0 => shown.join(", "),
-        1 => format!("{}, {}", shown.join(", "), text::clean(&all[MOST_LOCKS])),
-        more => format!("{} and {more} more", shown.join(", ")),
     }
 }

@@ -7,7 +7,7 @@ use crate::plan::outline::{Deploy, Item, ItemKind};
 
 use super::fold::fold;
 use crate::report::style::Style;
-use crate::report::text::clean;
+use crate::report::text::{clean, first_line};
 
 /// A part of the plan as it is drawn.
 #[derive(Debug, Clone)]
@@ -15,6 +15,8 @@ pub(super) struct Node<'o> {
     pub(super) kind: ItemKind,
     /// What it is called, without the word for its kind.
     pub(super) label: String,
+    /// The path of its node, if it has one.
+    pub(super) path: Option<&'o str>,
     /// The cell or group that it is the only part of.
     pub(super) group: Option<String>,
     pub(super) deploy: Option<&'o Deploy>,
@@ -79,7 +81,8 @@ fn node(item: &Item, detail: Detail) -> Node<'_> {
     let order = item.order.unwrap_or(Order::Serial);
     let mut node = Node {
         kind: item.kind,
-        label: clean(&item.label).into_owned(),
+        label: first_line(&item.label, detail.style.ellipsis()),
+        path: item.path.as_deref(),
         group: None,
         deploy: item.deploy.as_ref(),
         order,

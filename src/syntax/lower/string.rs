@@ -38,8 +38,8 @@ impl<'t> Lower<'t> {
     /// A string literal.
     pub(super) fn string(&mut self, pair: Pair<'t>) -> StringLit {
         let span = self.span_exact(&pair);
-        let mut inner = Parts::of(pair);
-        let multiline = inner.accept(Rule::long_mark).is_some();
+        let multiline = pair.as_str().starts_with("\"\"\"");
+        let inner = Parts::of(pair);
         let parts = if multiline {
             self.long_string(inner)
         } else {

@@ -3,7 +3,8 @@
 
 use crate::plan::outline::{Count, Outline};
 
-use super::{Text, names};
+use super::super::title::names;
+use super::Text;
 use crate::report::style::{Line, Tone};
 use crate::report::{text, words};
 
@@ -55,20 +56,27 @@ pub(super) fn head(outline: &Outline, how: Text) -> Vec<Line> {
 /// `5 deployments, up to 2 at once, at most 3h 5m`
 fn amounts(outline: &Outline) -> String {
     let width = outline.width;
-    let nothing = outline.deployments == Count::exactly(0);
     let mut parts = vec![deployments(outline.deployments)];
-    let many = |most: Option<u64>, word: &str| match most {
+    let at_once = |most: Option<u64>, word: &str| match most {
         Some(0) => None,
-        Some(most) => Some(format!("up to {most}{word} at once")),
-        None => Some(format!("an unknown number{word} at once",)),
-    };
-    match (nothing, width.deployments == width.commands) {
-        (true, _) => parts.extend(many(width.commands, " commands").or(None)),
-        (false, true) => parts.extend(many(width.deployments, "")),
-        (false, false) => {
-            parts.extend(many(width.deployments, ""));
-            parts.extend(many(width.commands, " commands"));
+        Some(most) => {
+            let most = usize::try_from(most).unwrap_or(usize::MAX);
+            let counted = match word {
+                "" => most.to_string(),
+                word => words::many(most, word),
+            };
+            Some(format!("up to {counted} at once"))
         }
+        None => Some(match word {
+            "" => String::from("only the run knows how many at once"),
+            word => format!("only the run knows how many {word}s at once"),
+        }),
+    };
+    if outline.deployments != Count::exactly(0) {
+        parts.extend(at_once(width.deployments, ""));
+    }
+    if width.commands != width.deployments {
+        parts.extend(at_once(width.commands, "command"));
     }
     if let Some(longest) = outline.longest_ms.filter(|longest| *longest > 0) {
         let longest = i64::try_from(longest).unwrap_or(i64::MAX);

@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 use crate::ir::Order;
 use crate::plan::outline::{ItemKind, Outline};
 
+use super::super::title::names;
 use super::super::view::Node;
 use super::Text;
 use crate::report::style::{Line, Style, Tone};
@@ -51,15 +52,19 @@ fn section(lines: &mut Vec<Line>, title: &str, rows: Vec<(String, String)>, how:
         if line.width() + 2 > column {
             lines.push(std::mem::take(&mut line));
         }
+        let mut part = String::new();
         for word in said.split(' ') {
-            let current = line.width();
-            if current > column && current + 1 + text::width(word) > how.width {
+            let wide = column + text::width(&part) + 1 + text::width(word);
+            if !part.is_empty() && wide > how.width {
+                line.pad(column).add(Tone::Dim, std::mem::take(&mut part));
                 lines.push(std::mem::take(&mut line));
             }
-            line.pad(column);
-            let blank = if line.width() > column { " " } else { "" };
-            line.add(Tone::Dim, format!("{blank}{word}"));
+            if !part.is_empty() {
+                part.push(' ');
+            }
+            part.push_str(word);
         }
+        line.pad(column).add(Tone::Dim, part);
         lines.push(line);
     }
     if more > 0 {
@@ -91,7 +96,7 @@ fn turns(outline: &Outline) -> Vec<(String, String)> {
     };
     let row = |turn: &crate::plan::outline::Turn| {
         let [first, second] = &turn.stages;
-        let locks = super::names(&turn.locks);
+        let locks = names(&turn.locks);
         let said = format!("both lock {locks}: whichever comes second waits for the other");
         (format!("{}, {}", last(first), last(second)), said)
     };

@@ -288,10 +288,13 @@ const BASH: &[Place] = &[
         &[".‹x›.\n"],
     ),
     (
-        "a=-‹x›-; ./show \"${a/-‹x›-/Q}\" ${a/\"-‹x›\"/Q}",
+        "a=-‹x›-; ./show \"${a/-‹x›-/Q}\" \"${a/\"-‹x›\"/Q}\"",
         &["Q", "Q-"],
     ),
-    ("a=b; ./show \"${a/b/‹x›}\" ${a/b/-‹x›}", &["‹x›", "-‹x›"]),
+    (
+        "a=b; ./show \"${a/b/‹x›}\" \"${a/b/-\"‹x›\"}\"",
+        &["‹x›", "-‹x›"],
+    ),
     (
         "IFS= read -r -d '' a < <(printf '%s\\0' ‹x›); ./show \"$a\"",
         &["‹x›"],
@@ -395,7 +398,7 @@ fn with_function(template: &str) -> String {
 }
 
 /// Runs a place with a few values through programs, and with all (in `bash`, where starting the
-/// processes of substitutions takes longer, with half of them) through a function.
+/// processes of substitutions takes longer, with some) through a function.
 async fn check_script(bench: &Bench, place: &Place, values: &[String], bash: bool) {
     let few: Vec<String> = values.iter().step_by(9).cloned().collect();
     // The first of them would need no shell but for this.
@@ -403,7 +406,7 @@ async fn check_script(bench: &Bench, place: &Place, values: &[String], bash: boo
     check(bench, &(template, place.1), &few, bash, false).await;
     if !template.contains("sh -c") {
         let template: &'static str = String::leak(with_function(place.0));
-        let all: Vec<String> = (values.iter().step_by(if bash { 2 } else { 1 }))
+        let all: Vec<String> = (values.iter().step_by(if bash { 4 } else { 1 }))
             .cloned()
             .collect();
         check(bench, &(template, place.1), &all, bash, false).await;

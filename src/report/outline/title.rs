@@ -1,0 +1,90 @@
+//! What the parts of a drawn plan are called, and the remarks about them.
+//! It does not know where they are drawn.
+
+use crate::plan::outline::{ItemKind, Outline};
+
+use super::view::Node;
+use crate::report::style::{Line, Style, Tone};
+use crate::report::{text, words};
+
+/// Infrastructures that one line names.
+const MOST_LOCKS: usize = 4;
+
+/// What a part is called.
+pub(super) fn title(node: &Node<'_>, outline: &Outline, style: Style) -> Line {
+    let mut line = Line::new();
+    if let Some(group) = &node.group {
+        line.add(Tone::Plain, format!("{group}: "));
+    }
+    let label = node.label.as_str();
+    let word = node.kind.as_str();
+    let both = format!("{word} {label}");
+    match node.kind {
+        ItemKind::Stage => line.add(Tone::Bold, both),
+        ItemKind::Axis | ItemKind::Cell => line.add(Tone::Plain, label),
+        ItemKind::If if label.starts_with("else") => line.add(Tone::Plain, label),
+        ItemKind::Approve => line.add(Tone::Warn, both),
+        ItemKind::Wave => {
+            let cells = usize::try_from(node.cells.unwrap_or(0)).unwrap_or(usize::MAX);
+            line.add(
+                Tone::Plain,
+                format!("wave of {}", words::many(cells, "cell")),
+            )
+        }
+        ItemKind::Barrier => {
+            line.add(Tone::Note, both);
+            let meeting = node.meetings.first();
+            match meeting.and_then(|at| outline.meetings.get(*at)) {
+                Some(met) => {
+                    let dash = style.dash();
+                    let said = format!(" {dash} {} strands meet", met.strands);
+                    line.add(Tone::Dim, said)
+                }
+                None => &mut line,
+            }
+        }
+        ItemKind::Deploy => {
+            line.add(Tone::Plain, both);
+            match node.deploy.and_then(|deploy| deploy.using.as_ref()) {
+                Some(using) => line.add(Tone::Dim, format!(" using {}", text::clean(using))),
+                None => &mut line,
+            }
+        }
+        _ => line.add(Tone::Plain, both.trim_end()),
+    };
+    line
+}
+
+/// Remarks about a part.
+pub(super) fn notes(node: &Node<'_>) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let Some(cells) = node.cells
+        && !matches!(node.kind, ItemKind::Axis | ItemKind::Wave | ItemKind::Cell)
+    {
+        let cells = usize::try_from(cells).unwrap_or(usize::MAX);
+        notes.push(words::many(cells, "cell"));
+    }
+    // What deployments do stands below the tree, once for all that do the same.
+    if node.kind != ItemKind::Deploy && !node.fold.is_empty() {
+        notes.push(node.fold.clone());
+    }
+    notes.extend(node.notes.iter().cloned());
+    if !node.locks.is_empty() {
+        notes.push(format!("locks {}", names(node.locks)));
+    }
+    notes
+}
+
+/// `prod.eu, prod.us and 4 more`
+pub(super) fn names(all: &[String]) -> String {
+    let shown: Vec<_> = all
+        .iter()
+        .take(MOST_LOCKS)
+        .map(|it| text::clean(it))
+        .collect();
+    match all.len() - shown.len() {
+        0 => shown.join(", "),
+        1 => format!("{}, {}", shown.join(", "), text::clean(&all[MOST_LOCKS])),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
