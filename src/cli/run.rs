@@ -238,31 +238,40 @@ async fn read_secrets(plan: &Plan, run: &RunFacts) -> Result<Vault, Vec<Diagnost
     })
 }
 
-/// The first signal cancels the run, the second stops it at once. The signals are taken over
-/// here and now: a command that starts afterwards can never be left alone by one.
+/// The first signal cancels the run, the second stops it at once. From here on none of them ends
+/// this program by itself.
 fn listen(control: tokio::sync::mpsc::UnboundedSender<Control>) -> tokio::task::JoinHandle<()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let streams = [
-        SignalKind::interrupt(),
-        SignalKind::terminate(),
-        SignalKind::hangup(),
-    ];
-    let mut streams: Vec<_> = streams
+    let mut kinds = vec![SignalKind::interrupt(), SignalKind::terminate()];
+    if !ignores_hangups() {
+        kinds.push(SignalKind::hangup());
+    }
+    let mut streams: Vec<_> = kinds
         .into_iter()
         .filter_map(|kind| signal(kind).ok())
         .collect();
     tokio::spawn(async move {
-        let [interrupt, terminate, hangup] = streams.as_mut_slice() else {
-            return;
-        };
         for asked in [Control::Cancel, Control::Kill] {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-                _ = hangup.recv() => {}
-            }
+            let next = std::future::poll_fn(|context| {
+                let came = |stream: &mut tokio::signal::unix::Signal| stream.poll_recv(context);
+                match streams.iter_mut().map(came).any(|came| came.is_ready()) {
+                    true => std::task::Poll::Ready(()),
+                    false => std::task::Poll::Pending,
+                }
+            });
+            next.await;
             // The run may just have ended.
             let _ = control.send(asked);
         }
     })
+}
+
+/// Whether whoever started this program wants it to outlive its terminal, as `nohup` does. Only
+/// Linux tells.
+fn ignores_hangups() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = (status.lines())
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask & 1 != 0)
 }

@@ -317,14 +317,18 @@ impl Machine {
         {
             self.clear_timer(timer);
         }
+        self.node(id).phase = Phase::Handler;
         self.set(id, Status::Running);
-        let answer = answer.or_else(|| {
-            self.ask_otherwise(id).map(|otherwise| match otherwise {
-                AskElse::Ignore => Answer::Ignore,
-                AskElse::Rollback => Answer::Rollback,
-                AskElse::Abort => Answer::Abort,
-            })
-        });
+        // Where nobody can be asked, nobody chooses.
+        let answer = answer
+            .filter(|it| !matches!(it, Answer::No(_)))
+            .or_else(|| {
+                self.ask_otherwise(id).map(|otherwise| match otherwise {
+                    AskElse::Ignore => Answer::Ignore,
+                    AskElse::Rollback => Answer::Rollback,
+                    AskElse::Abort => Answer::Abort,
+                })
+            });
         match answer {
             Some(Answer::Retry | Answer::Yes) => self.try_again(id),
             Some(Answer::Ignore) => self.ignore(id),
