@@ -123,13 +123,17 @@ impl Machine {
                 self.begin(id, Some(self.display(&text)));
                 self.queue.push_back(Task::Ended(id, End::good()));
             }
-            // The sequence does these on the spot.
+            // A sequence does these on the spot; as a strand each is a sequence of its own.
             StmtKind::Let(_)
             | StmtKind::Fail(_)
             | StmtKind::Return(_)
             | StmtKind::Yield(_)
-            | StmtKind::Verdict(_)
-            | StmtKind::Deploy { .. } => {}
+            | StmtKind::Verdict(_) => {
+                self.begin(id, None);
+                let (tree, locals) = (self.look(id).tree, self.look(id).locals.clone());
+                self.run_seq(id, Seq::from([tree]), locals);
+            }
+            StmtKind::Deploy { .. } => {}
         }
         Ok(())
     }

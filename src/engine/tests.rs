@@ -77,3 +77,13 @@ fn the_frontend_pulls_its_backend_down() {
     println!("{}", story(&trace));
     assert_eq!(trace.status, Some(Status::Failed));
 }
+
+#[test]
+fn a_strand_may_be_a_single_word() {
+    let text = "pipeline a {\n  parallel {\n    fail \"x\"\n    let y = 1\n    log \"z\"\n  }\n}\n";
+    let trace = play(text, |_| Course::good(10));
+    assert_eq!(trace.status, Some(Status::Failed), "{}", story(&trace));
+    let told = story(&trace);
+    assert!(told.contains("run failed"), "{told}");
+    assert!(told.contains("a/parallel/log succeeded"), "{told}");
+}
