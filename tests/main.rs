@@ -6,5 +6,6 @@ mod codes;
 mod docs;
 mod examples;
 mod run;
+mod machine;
 mod support;
 mod tidy;

@@ -194,17 +194,7 @@ impl<'a> Walk<'a> {
         } else {
             Sum::default()
         };
-        for handler in node.on_failure.iter().chain(&node.always) {
-            let within = self.sum(handler, locals)?;
-            if within.targets.is_empty() && !within.unsure {
-                // It deploys nothing, so nothing is unsure because of it.
-                continue;
-            }
-            sum.or(Sum {
-                barriers: IndexMap::new(),
-                ..within
-            });
-        }
+        self.add_handlers(node, locals, &mut sum)?;
         if let Some(slot) = node.stmt.bind {
             *locals = match &node.stmt.kind {
                 StmtKind::Let(value) => match self.eval(value, locals) {
@@ -217,6 +207,25 @@ impl<'a> Walk<'a> {
             };
         }
         Ok(sum)
+    }
+
+    /// Adds what the handlers of a statement may do. Nobody counts with them at a barrier, and
+    /// whether they deploy is not known.
+    pub fn add_handlers(&self, node: &Node, locals: &Locals, sum: &mut Sum) -> Result<(), Halt> {
+        if !node.has_barrier && !node.has_deploy {
+            return Ok(());
+        }
+        for handler in node.on_failure.iter().chain(&node.always) {
+            let within = self.sum(handler, locals)?;
+            if within != Sum::default() {
+                sum.add(Sum {
+                    barriers: IndexMap::new(),
+                    unsure: true,
+                    ..within
+                });
+            }
+        }
+        Ok(())
     }
 
     fn sum_body(&self, id: TreeId, node: &Node, locals: &Locals) -> Result<Sum, Halt> {

@@ -44,6 +44,11 @@ impl<'t> Parts<'t> {
         self.next.as_ref().map(Pair::as_rule)
     }
 
+    /// How many pieces are left, or a few more.
+    pub(super) fn len(&self) -> usize {
+        self.pairs.len() + usize::from(self.next.is_some())
+    }
+
     /// Where the next piece begins.
     pub(super) fn peek_start(&self) -> Option<usize> {
         self.next.as_ref().map(|pair| pair.as_span().start())

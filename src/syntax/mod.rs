@@ -46,10 +46,14 @@ pub struct Parse {
 pub fn parse(file: FileId, text: &str) -> Parse {
     let body = text.strip_prefix('\u{feff}').unwrap_or(text);
     let offset = text.len() - body.len();
-    let read = read(file, body, offset, |lower, scan| lower.items(&scan.cuts));
+    let read = read(file, body, offset, |lower, scan, known| {
+        lower.pieces(&scan.cuts, body, known.unwrap_or_default())
+    });
+    let mut items = Vec::with_capacity(read.tree.iter().map(|piece| piece.items.len()).sum());
+    items.extend(read.tree.into_iter().flat_map(|piece| piece.items));
     Parse {
         file: ast::File {
-            items: read.tree,
+            items,
             span: Span::new(file, 0, text.len()),
         },
         comments: read.comments,
@@ -59,7 +63,7 @@ pub fn parse(file: FileId, text: &str) -> Parse {
 
 /// Reads a single expression, as on the command line.
 pub fn parse_expression(file: FileId, text: &str) -> (ast::Expr, Vec<Diagnostic>) {
-    let read = read(file, text, 0, |lower, _| lower.expression());
+    let read = read(file, text, 0, |lower, _, _| lower.expression());
     (read.tree, sorted(read.diagnostics))
 }
 
@@ -76,18 +80,20 @@ struct Read<T> {
     diagnostics: Diagnostics,
 }
 
-/// Reads `body`, which begins at `offset` of its file, and mends it as often as needed.
+/// Reads `body`, which begins at `offset` of its file, and mends it as often as needed. `with` is
+/// handed the tree of the time before.
 fn read<T>(
     file: FileId,
     body: &str,
     offset: usize,
-    with: impl Fn(&mut Lower<'_>, &Scan) -> T,
+    with: impl Fn(&mut Lower<'_>, &Scan, Option<T>) -> T,
 ) -> Read<T> {
+    let mut known = None;
     let scan = scan::scan(body);
     if scan.clean {
         let places = Places::unchanged(offset);
         let mut lower = Lower::new(file, body, &scan.comments, &places, &[]);
-        let tree = with(&mut lower, &scan);
+        let tree = with(&mut lower, &scan, None);
         if lower.trouble() == 0 {
             return Read {
                 tree,
@@ -95,6 +101,7 @@ fn read<T>(
                 diagnostics: Diagnostics::default(),
             };
         }
+        known = Some(tree);
     }
     let mut mender = Mender::new(file, body, offset);
     let marks = mender.marks();
@@ -103,11 +110,12 @@ fn read<T>(
         let (mended, places) = mender.mended();
         let scan = scan::scan(&mended);
         let mut lower = Lower::new(file, &mended, &scan.comments, &places, &marks);
-        let tree = with(&mut lower, &scan);
+        let tree = with(&mut lower, &scan, known.take());
         let found = std::mem::take(&mut lower.diagnostics);
         let repairs = std::mem::take(&mut lower.repairs);
         if rounds < ROUNDS && mender.take(&repairs) {
             rounds += 1;
+            known = Some(tree);
             continue;
         }
         let mut diagnostics = Diagnostics::default();

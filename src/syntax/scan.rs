@@ -6,7 +6,7 @@
 pub(super) const MAX_NESTING: usize = 128;
 
 /// A piece is cut off at the first good place after this many bytes.
-const PIECE: usize = 1 << 15;
+const PIECE: usize = 1 << 12;
 
 /// What the scan found.
 #[derive(Debug, Default)]

@@ -6,6 +6,7 @@ mod random;
 mod show;
 mod spans;
 mod valid;
+mod words;
 
 use super::*;
 

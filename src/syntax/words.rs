@@ -73,6 +73,23 @@ pub(super) const BEFORE_NAMES: [&str; 21] = [
     "parallel",
 ];
 
+/// The words that stand inside of declarations and statements only.
+pub const INNER: [&str; 13] = [
+    "as",
+    "infrastructure",
+    "override",
+    "every",
+    "failure",
+    "fast",
+    "before",
+    "returns",
+    "fails",
+    "refused",
+    "undo",
+    "always",
+    "then",
+];
+
 /// Words of other languages, with ours.
 const FOREIGN: [(&str, &str); 40] = [
     ("print", "log"),

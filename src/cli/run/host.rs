@@ -5,7 +5,7 @@ use std::io;
 
 use super::ask::{Asker, Pending};
 use crate::engine::notice::RunEvent;
-use crate::engine::{Answer, Question};
+use crate::engine::{Answer, EffectId, Question};
 use crate::report::{Report, Summary};
 use crate::runtime::driver::{Answerer, Host};
 use crate::source::Name;
@@ -67,6 +67,7 @@ impl Host for Terminal {
     }
 
     fn tick(&mut self) {
+        self.asker.look();
         self.proceed();
         if self.broken.is_none() {
             let drawn = self.shown.tick(jiff::Timestamp::now());
@@ -92,5 +93,9 @@ impl Host for Terminal {
             question: question.clone(),
             answer,
         });
+    }
+
+    fn withdraw(&mut self, question: EffectId) {
+        self.asker.withdraw(question);
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::connection::{Connection, Script, random};
 use super::super::secrets::Vault;
-use super::Spawn;
+use super::{Spawn, Spawner};
 use crate::ir::command::Invocation;
 
 /// A command as the system takes it.
@@ -29,7 +29,7 @@ pub(super) fn prepare(
     spawn: &Spawn,
     vault: &Vault,
     output: &Path,
-    scratch: &Path,
+    spawner: &Spawner,
 ) -> Result<Prepared, String> {
     let (words, mut env) = words(&spawn.invocation, vault)?;
     for (name, value) in &spawn.env {
@@ -72,7 +72,10 @@ pub(super) fn prepare(
         env: &env,
         dir: spawn.dir.as_deref(),
     };
-    let (program, arguments) = spawn.connection.client(&script.bootstrap(), scratch);
+    let (program, arguments) =
+        spawn
+            .connection
+            .client(&script.bootstrap(), &spawner.ssh, &spawner.scratch);
     Ok(Prepared {
         program,
         arguments,
@@ -83,11 +86,11 @@ pub(super) fn prepare(
     })
 }
 
+/// Names and texts of variables.
+type Variables = Vec<(String, String)>;
+
 /// The words to execute and the variables that they need.
-fn words(
-    invocation: &Invocation,
-    vault: &Vault,
-) -> Result<(Vec<String>, Vec<(String, String)>), String> {
+fn words(invocation: &Invocation, vault: &Vault) -> Result<(Vec<String>, Variables), String> {
     match invocation {
         Invocation::Direct(words) => Ok((words.clone(), Vec::new())),
         Invocation::Shell {

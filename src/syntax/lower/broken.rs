@@ -171,7 +171,8 @@ impl<'t> Lower<'t> {
                 self.repair(span, "else if", diagnostic);
             }
             "for" | "foreach" => {
-                let help = "write `serial x in LIST { … }` for one after the other, or `parallel x in LIST { … }` for all at once";
+                let help = "write `serial x in LIST { … }` for one after the other, or \
+                            `parallel x in LIST { … }` for all at once";
                 let diagnostic = errors::foreign_control(span, word, "serial", help);
                 let var = first_word(rest);
                 let list = rest.get(var.len()..).unwrap_or("").trim_start();
@@ -380,7 +381,8 @@ impl<'t> Lower<'t> {
                 word,
                 around.what(),
                 String::from(
-                    "a kind has `service { … }`, `infrastructure { … }` and `deploy using WORKFLOW`",
+                    "a kind has `service { … }`, `infrastructure { … }` and \
+                     `deploy using WORKFLOW`",
                 ),
             ),
             Around::KindPart => errors::unknown(

@@ -328,9 +328,10 @@ impl<'t> Lower<'t> {
 
     /// The arguments of a call; afterwards `height` is that of the highest.
     pub(super) fn args(&mut self, pair: Pair<'t>) -> Vec<Arg> {
-        let mut args = Vec::new();
+        let parts = Parts::of(pair);
+        let mut args = Vec::with_capacity(parts.len());
         let mut height = 0;
-        for pair in Parts::of(pair) {
+        for pair in parts {
             match pair.as_rule() {
                 Rule::arg => {
                     let arg = self.arg(pair);
@@ -394,9 +395,9 @@ impl<'t> Lower<'t> {
     }
 
     fn list(&mut self, pair: Pair<'t>, span: Span) -> Expr {
-        let mut items = Vec::new();
-        let mut height = 0;
         let mut parts = Parts::of(pair);
+        let mut items = Vec::with_capacity(parts.len());
+        let mut height = 0;
         while let Some(pair) = parts.next() {
             match pair.as_rule() {
                 Rule::expr => {
@@ -446,9 +447,10 @@ impl<'t> Lower<'t> {
 
     /// The entries of a record, and how deep they are.
     pub(super) fn record(&mut self, pair: Pair<'t>) -> (Vec<(RecordKey, Expr)>, usize) {
-        let mut entries = Vec::new();
+        let parts = Parts::of(pair);
+        let mut entries = Vec::with_capacity(parts.len());
         let mut height = 0;
-        for pair in Parts::of(pair) {
+        for pair in parts {
             match pair.as_rule() {
                 Rule::entry => {
                     entries.extend(self.entry(pair));

@@ -4,12 +4,19 @@
 mod broken;
 mod declaration;
 mod expression;
+mod infrastructure;
+mod loops;
 mod number;
+mod run;
 mod statement;
 mod string;
+mod tail;
+mod test;
 mod types;
 
 pub(in crate::syntax) use number::NumberProblem;
+
+use std::collections::HashMap;
 
 use crate::diagnostic::Diagnostic;
 use crate::source::{FileId, Name, Span};
@@ -23,6 +30,16 @@ use broken::Before;
 
 /// How many mistakes are noted down.
 const ENOUGH: usize = 2_000;
+
+/// The declarations of a part of a file that was read on its own.
+pub(super) struct Piece {
+    /// Where it is in the source.
+    range: (usize, usize),
+    /// Whether it is as it stands in the source, and nothing is wrong with it.
+    clean: bool,
+    /// The declarations.
+    pub(super) items: Vec<Item>,
+}
 
 /// What lowering carries from piece to piece of a file.
 pub(super) struct Lower<'t> {
@@ -80,32 +97,48 @@ impl<'t> Lower<'t> {
         }
     }
 
-    /// Reads the whole text as a file, piece by piece.
-    pub(super) fn items(&mut self, cuts: &[usize]) -> Vec<Item> {
-        let mut items = Vec::new();
+    /// Reads the whole text as a file, piece by piece. A piece that was read before without
+    /// finding anything wrong, and has not changed since, is taken over.
+    pub(super) fn pieces(&mut self, cuts: &[usize], source: &str, known: Vec<Piece>) -> Vec<Piece> {
+        let mut known: HashMap<(usize, usize), Vec<Item>> = known
+            .into_iter()
+            .filter(|piece| piece.clean)
+            .map(|piece| (piece.range, piece.items))
+            .collect();
         let ends = cuts.iter().skip(1).copied().chain([self.text.len()]);
+        let mut pieces = Vec::with_capacity(cuts.len());
         for (from, to) in cuts.iter().copied().zip(ends) {
-            let piece = self.text.get(from..to).unwrap_or("");
-            self.base = from;
-            match Grammar::parse(Rule::file, piece) {
-                Ok(mut pairs) => {
-                    let pair = pairs.next();
-                    self.piece(pair.map(Parts::of), &mut items);
-                }
-                Err(_) => items.push(self.unreadable(piece)),
-            }
+            let text = self.text.get(from..to).unwrap_or("");
+            let range = self.places.source_range(from, to);
+            let same = source.get(range.0..range.1) == Some(text);
+            let taken = if same { known.remove(&range) } else { None };
+            let trouble = self.trouble();
+            let items = taken.unwrap_or_else(|| self.piece(from, text));
+            pieces.push(Piece {
+                range,
+                clean: same && self.trouble() == trouble,
+                items,
+            });
         }
-        items
+        pieces
     }
 
-    fn piece(&mut self, parts: Option<Parts<'t>>, items: &mut Vec<Item>) {
-        let mut before = Before::default();
-        for pair in parts.into_iter().flatten() {
-            if pair.as_rule() != Rule::EOI {
-                before = self.item(pair, items, before);
-                items.append(&mut self.hoisted);
+    fn piece(&mut self, from: usize, text: &'t str) -> Vec<Item> {
+        self.base = from;
+        let mut items = Vec::new();
+        match Grammar::parse(Rule::file, text) {
+            Ok(mut pairs) => {
+                let mut before = Before::default();
+                for pair in pairs.next().map(Parts::of).into_iter().flatten() {
+                    if pair.as_rule() != Rule::EOI {
+                        before = self.item(pair, &mut items, before);
+                        items.append(&mut self.hoisted);
+                    }
+                }
             }
+            Err(_) => items.push(self.unreadable(text)),
         }
+        items
     }
 
     /// A piece that the grammar gave up.
@@ -314,6 +347,14 @@ impl<'t> Lower<'t> {
         let place = self.after_last_word(pair.as_span().start());
         self.report(errors::no_comma(place));
     }
+}
+
+/// Pushes onto a list that is mostly short: no room is kept for elements that never come.
+fn add<T>(list: &mut Vec<T>, element: T) {
+    if list.len() < 4 {
+        list.reserve_exact(1);
+    }
+    list.push(element);
 }
 
 /// Names that were seen lately, so that the same name is stored once.

@@ -185,16 +185,25 @@ impl Places {
 
     /// The place in the file.
     pub(super) fn at(&self, place: usize) -> usize {
+        self.source(place) + self.start
+    }
+
+    /// The place in the source, after its byte order mark.
+    fn source(&self, place: usize) -> usize {
         if self.changes.is_empty() {
-            return place + self.start;
+            return place;
         }
         let after = self.changes.partition_point(|change| change.start <= place);
-        let source = match after.checked_sub(1).and_then(|at| self.changes.get(at)) {
+        match after.checked_sub(1).and_then(|at| self.changes.get(at)) {
             None => place,
             Some(change) if place >= change.end => change.source_end + (place - change.end),
             Some(change) if place == change.start => change.source_start,
             Some(change) => change.source_end,
-        };
-        source + self.start
+        }
+    }
+
+    /// A range of the mended text in the source.
+    pub(super) fn source_range(&self, from: usize, to: usize) -> (usize, usize) {
+        (self.source(from), self.source(to))
     }
 }

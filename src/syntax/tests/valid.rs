@@ -392,6 +392,27 @@ fn a_large_file_is_cut_into_pieces_that_fit() {
 }
 
 #[test]
+fn a_mistake_in_a_large_file_leaves_the_other_pieces() {
+    let one = tree(EVERYTHING);
+    let many = EVERYTHING.repeat(10);
+    let text = format!("{many}pipelin x {{\n  log 1\n}}\n{many}service y = z {{}}\n{many}");
+    let parse = read(&text);
+    let all = one.repeat(10);
+    let expected = format!("{all}pipeline x\n  log 1\n{all}service y: z\n{all}");
+    assert_eq!(show::file(&parse.file), expected);
+    let found: Vec<&str> = parse
+        .diagnostics
+        .iter()
+        .map(|found| &text[found.labels[0].span.range()])
+        .collect();
+    assert_eq!(found, ["pipelin", "="]);
+    // A place behind both mended words leads back to the source.
+    let last = parse.file.items.last().map(|item| &text[item.span.range()]);
+    let clean = read(EVERYTHING).file.items.last().map(|item| item.span);
+    assert_eq!(last, clean.map(|span| &EVERYTHING[span.range()]));
+}
+
+#[test]
 fn a_single_expression_is_read() {
     let (value, diagnostics) = parse_expression(FileId(3), "  [1, \"a\"] # c");
     assert_eq!(diagnostics, []);
