@@ -34,3 +34,8 @@ pub fn compile(files: &dyn Files, path: &str) -> Compilation {
         diagnostics,
     }
 }
+
+#[cfg(test)]
+mod dump;
+#[cfg(test)]
+mod tests;

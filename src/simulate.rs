@@ -222,7 +222,9 @@ impl World<'_> {
             }
             Effect::Acquire { id, wants, .. } => {
                 self.locks.acquire(id, wants);
-                self.grant();
+                if !self.grant().contains(&id) {
+                    self.plan_event(self.now, id, Event::Queued { id });
+                }
             }
             Effect::Release { id, names } => {
                 self.locks.release(id, &names);
@@ -251,10 +253,13 @@ impl World<'_> {
         self.plan_event(self.now + course.takes_ms, id, event);
     }
 
-    fn grant(&mut self) {
-        for id in self.locks.grant() {
-            self.plan_event(self.now, id, Event::Acquired { id });
+    fn grant(&mut self) -> Vec<EffectId> {
+        let granted = self.locks.grant();
+        for id in &granted {
+            self.forget(*id);
+            self.plan_event(self.now, *id, Event::Acquired { id: *id });
         }
+        granted
     }
 }
 

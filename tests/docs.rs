@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 use crate::support::compiler::{Files, compile, read};
 use crate::support::markdown::{Block, blocks};
+use crate::support::program::copy;
 use crate::support::session::{calls, matches, perform};
 use crate::tidy::files;
 
@@ -87,18 +88,6 @@ fn session(block: &Block, folder: &Path) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("the folder is made");
-    for entry in std::fs::read_dir(from).into_iter().flatten() {
-        let entry = entry.expect("an entry");
-        let (from, to) = (entry.path(), to.join(entry.file_name()));
-        match from.is_dir() {
-            true => copy(&from, &to),
-            false => drop(std::fs::copy(from, to).expect("the file is copied")),
-        }
-    }
 }
 
 #[test]

@@ -4,5 +4,7 @@
 mod cli;
 mod codes;
 mod docs;
+mod examples;
+mod run;
 mod support;
 mod tidy;

@@ -52,10 +52,12 @@ fn mark_tests(files: &mut [File]) {
         let home = home.trim_end_matches("/lib").trim_end_matches("/main");
         for (at, mark) in code.match_indices("#[cfg(test)]") {
             let next = code[at + mark.len()..].trim_start();
-            let name = next
-                .strip_prefix("mod ")
-                .and_then(|rest| rest.split_once(';'));
-            if let Some((name, _)) = name.filter(|(name, _)| !name.contains('{')) {
+            let Some((declared, _)) = next.split_once(';') else {
+                continue;
+            };
+            if let Some((before, name)) = declared.rsplit_once("mod ")
+                && !before.contains('{')
+            {
                 modules.push(format!("{home}/{name}"));
             }
         }
@@ -106,7 +108,7 @@ fn files_of_test_modules_are_known() {
         file("src/b.rs", ""),
         file(
             "src/a/mod.rs",
-            "// #[cfg(test)]\nmod c;\n#[cfg(test)]\nmod d;\n",
+            "// #[cfg(test)]\nmod c;\n#[cfg(test)]\npub(crate) mod d;\n",
         ),
         file("src/a/c.rs", "#[cfg(test)]\nmod tests {\n mod x;\n}"),
         file("src/a/d/deep.rs", ""),

@@ -41,6 +41,8 @@ pub(super) enum Command {
     Check(Check),
     /// Show what a pipeline would do, in which order, without doing it.
     Plan(Plan),
+    /// Run a pipeline.
+    Run(Run),
     /// List the inputs of a file.
     Inputs(Inputs),
     /// Explain an error code, or list all of them.
@@ -121,6 +123,32 @@ pub(super) struct Plan {
     /// List at most so many cells of each loop or matrix; the others are counted.
     #[arg(long, value_name = "N", default_value_t = 60)]
     pub(super) cells: usize,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    #[command(flatten)]
+    pub(super) target: Target,
+
+    /// How to show the run; `auto` is `live` on a terminal and `plain` elsewhere.
+    #[arg(long, value_name = "FORMAT", default_value = "auto")]
+    pub(super) format: RunFormat,
+
+    /// Say yes to every approval.
+    #[arg(long)]
+    pub(super) yes: bool,
+
+    /// Run at most this many commands at once.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) max: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum RunFormat {
+    Auto,
+    Live,
+    Plain,
+    Json,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

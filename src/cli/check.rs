@@ -3,12 +3,13 @@
 
 use super::arguments::{Check, Format};
 use super::exit::Exit;
-use super::files;
+use super::files::{self, Variables};
 use super::output::Output;
 use crate::compile::{Compilation, compile};
 use crate::diagnostic::render::{Style, clean, render};
-use crate::diagnostic::{Diagnostic, github, json, sarif};
+use crate::diagnostic::{Diagnostic, Severity, github, json, sarif};
 use crate::ir::Program;
+use crate::plan;
 use crate::source::Sources;
 
 pub(super) fn run(arguments: &Check, output: &mut Output) -> Exit {
@@ -19,11 +20,15 @@ pub(super) fn run(arguments: &Check, output: &mut Output) -> Exit {
     let Compilation {
         sources,
         program,
-        diagnostics,
+        mut diagnostics,
     } = compile(&opened, &opened.path);
+    if let Some(program) = &program {
+        diagnostics.extend(plan::check(program, &Variables, &opened));
+    }
+    let wrong = diagnostics.iter().any(|it| it.severity == Severity::Error);
     let style = output.stdout_style();
     output.print(&write(&diagnostics, &sources, arguments.format, style));
-    match program {
+    match program.filter(|_| !wrong) {
         Some(program) => {
             if diagnostics.is_empty() && arguments.format == Format::Text {
                 output.print(&format!(

@@ -13,6 +13,7 @@ mod page;
 mod plan;
 mod prepare;
 mod prompt;
+mod run;
 mod terminal;
 
 use std::process::ExitCode;
@@ -39,6 +40,7 @@ fn run(command: Command, output: &mut Output) -> Exit {
     match command {
         Command::Check(check) => check::run(&check, output),
         Command::Plan(plan) => plan::run(&plan, output),
+        Command::Run(run) => run::run(&run, output),
         Command::Inputs(inputs) => inputs_list::run(&inputs, output),
         Command::Explain(explain) => explain::run(&explain, output),
     }

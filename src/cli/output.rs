@@ -47,10 +47,7 @@ impl Output {
             .write_all(text.as_bytes())
             .and_then(|()| stdout.flush());
         if let Err(error) = written {
-            self.closed = true;
-            if error.kind() != ErrorKind::BrokenPipe {
-                self.broken = Some(error);
-            }
+            self.lost(error);
         }
     }
 
@@ -72,6 +69,14 @@ impl Output {
             .map_or(text.as_str(), |(text, _)| text);
         self.complain(&format!("{text}\n"));
         Exit::Refused
+    }
+
+    /// Standard output could not be written.
+    pub(super) fn lost(&mut self, error: std::io::Error) {
+        self.closed = true;
+        if error.kind() != ErrorKind::BrokenPipe {
+            self.broken = Some(error);
+        }
     }
 
     /// The end of the program: output that was lost makes a success a failure.

@@ -85,6 +85,54 @@ macro_rules! codes {
 codes! {
     /// Something that is no statement, declaration or expression of the language.
     SYNTAX = "E0101";
+    /// A bracket that is never closed.
+    UNCLOSED = "E0102";
+    /// A closing bracket without an opening one.
+    CLOSES_NOTHING = "E0103";
+    /// A string that is never closed.
+    OPEN_STRING = "E0104";
+    /// An escape sequence that does not exist.
+    ESCAPE = "E0105";
+    /// A line of a `"""` string that is indented too little.
+    MARGIN = "E0106";
+    /// Digits that are no number, percent or duration.
+    NUMBER = "E0107";
+    /// A string in the quotes of another language.
+    QUOTES = "E0108";
+    /// A comment of another language.
+    FOREIGN_COMMENT = "E0109";
+    /// A semicolon.
+    SEMICOLON = "E0110";
+    /// An operator of another language.
+    FOREIGN_OPERATOR = "E0111";
+    /// A chain of comparisons.
+    CHAINED = "E0112";
+    /// `=`, `:` and `==` mixed up.
+    WRONG_SIGN = "E0113";
+    /// A missing comma.
+    NO_COMMA = "E0114";
+    /// A missing value.
+    MISSING_VALUE = "E0115";
+    /// A declaration or statement of which a part is missing.
+    INCOMPLETE = "E0116";
+    /// A reserved word where a name must stand.
+    RESERVED = "E0117";
+    /// A statement outside of a body.
+    STRAY_STATEMENT = "E0118";
+    /// A declaration inside of a body.
+    STRAY_DECLARATION = "E0119";
+    /// Text that is nested too deeply.
+    TOO_DEEP = "E0120";
+    /// A loop or branch of another language.
+    FOREIGN_CONTROL = "E0121";
+    /// A character without a meaning.
+    CHARACTER = "E0122";
+    /// A handler, modifier or `else` that belongs to nothing.
+    MISPLACED = "E0123";
+    /// A clause that stands twice.
+    TWICE = "E0124";
+    /// A call that is not written like one.
+    CALLEE = "E0125";
 
     /// A name that stands for nothing.
     UNKNOWN = "E0201";
@@ -99,7 +147,7 @@ codes! {
     /// A name that the other file does not declare.
     NOT_EXPORTED = "E0206";
     /// A name that the language needs itself.
-    RESERVED = "E0207";
+    TAKEN = "E0207";
     /// Inputs of one name in two files.
     INPUT_TWICE = "E0208";
     /// A definition that needs itself.
@@ -139,8 +187,6 @@ codes! {
     PLANNING_ONLY = "E0315";
     /// A workflow that cannot deploy.
     DEPLOY_WORKFLOW = "E0316";
-    /// Expressions too deep in one another.
-    TOO_DEEP = "E0317";
     /// A text that must be written out.
     COMPUTED = "E0318";
     /// A default that breaks its own rule.
@@ -175,7 +221,6 @@ codes! {
 
     /// A pipeline with more statements than can be planned.
     PIPELINE_TOO_LARGE = "E0501";
-
     /// A deployment inside another.
     DEPLOY_INSIDE = "E0502";
     /// A workflow that calls itself.
@@ -251,6 +296,8 @@ codes! {
     VALUE_OVER_SSH = "E0616";
     /// A list interpolated into a word of a command.
     LIST_IN_WORD = "E0617";
+    /// An interpolation in a replacement that the shell splits.
+    VALUE_IN_SPLIT_REPLACEMENT = "E0618";
 
     /// No file is named, and the folder has none.
     NO_FILE = "E0701";
@@ -276,7 +323,21 @@ codes! {
     RULE_BROKEN = "E0724";
     /// A `--set` that fits nothing.
     WRONG_SET = "E0725";
+    /// A secret that could not be read when the run started.
+    SECRET_UNREADABLE = "E0726";
 
     /// A barrier that nobody else comes to.
     LONE_BARRIER = "E0801";
+    /// A strand that would have to pass one barrier twice.
+    BARRIER_TWICE = "E0802";
+    /// Barriers that wait for each other.
+    BARRIERS_CROSS = "E0803";
+    /// A block that lets too few strands in for all of them to meet.
+    TOO_NARROW = "E0804";
+    /// A barrier under a lock that another participant needs first.
+    BARRIER_UNDER_LOCK = "E0805";
+    /// Locks that are taken in opposite orders.
+    LOCKS_CROSS = "E0806";
+    /// A pipeline with too many orders of locks to look at.
+    NOT_PROVED = "E0807";
 }

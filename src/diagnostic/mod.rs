@@ -170,6 +170,11 @@ impl Diagnostics {
             .any(|diagnostic| diagnostic.severity == Severity::Error)
     }
 
+    /// Whether there is one with this code.
+    pub fn has(&self, code: Code) -> bool {
+        self.0.iter().any(|diagnostic| diagnostic.code == code)
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.0.len()

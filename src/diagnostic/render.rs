@@ -138,13 +138,29 @@ fn snippet(
     if spans.is_empty() {
         return format!("  at {}\n", clean(excerpt.name()));
     }
-    // The handler takes the colours in the order of the places.
+    // The handler wants them in the order of their places, and takes the colours so.
     spans.sort_by_key(LabeledSpan::offset);
-    let inks = spans
-        .iter()
-        .map(|span| (span.primary(), severity))
-        .collect();
-    report(&Report::of_snippet(excerpt, spans), style, inks)
+    let mut groups: Vec<Vec<LabeledSpan>> = Vec::new();
+    for span in spans {
+        match groups.last_mut() {
+            Some(group) if is_near(excerpt, group, &span) => group.push(span),
+            _ => groups.push(vec![span]),
+        }
+    }
+    // The primary place comes first, wherever it stands.
+    groups.sort_by_key(|group| !group.iter().any(LabeledSpan::primary));
+    groups.into_iter().fold(String::new(), |out, spans| {
+        let inks = spans.iter().map(|span| (span.primary(), severity));
+        let inks = inks.collect();
+        out + &report(&Report::of_snippet(excerpt, spans), style, inks)
+    })
+}
+
+/// Whether a place is drawn together with the ones before it.
+fn is_near(excerpt: &Excerpt<'_>, group: &[LabeledSpan], next: &LabeledSpan) -> bool {
+    let ends = group.iter().map(|span| span.offset() + span.len());
+    let last = excerpt.line(ends.max().unwrap_or_default());
+    excerpt.line(next.offset()) <= last + 3
 }
 
 /// What the handler draws, without its first line, which would hold a message.

@@ -178,21 +178,26 @@ impl Machine {
         instance.arrived += 1;
         instance.waiting.push(id);
         self.pay(id, &key, -1);
-        let instance = self.barriers.entry(key.clone()).or_default();
-        let (arrived, expected) = (
-            instance.arrived,
-            instance.expected - instance.left.min(instance.expected),
-        );
+        self.node(id).work = Work::Barrier(key.clone());
+        let Some(instance) = self.barriers.get(&key) else {
+            return Ok(());
+        };
+        let arrived = instance.arrived as usize;
+        let expected = instance.expected.saturating_sub(instance.left) as usize;
+        if arrived >= expected {
+            self.begin(id, None);
+            self.open_if_complete(&key);
+            return Ok(());
+        }
+        let name = key.barrier.to_string();
         self.wait(
             id,
             Waiting::Barrier {
-                name: key.barrier.to_string(),
-                arrived: arrived as usize,
-                expected: expected.max(arrived) as usize,
+                name,
+                arrived,
+                expected,
             },
         );
-        self.node(id).work = Work::Barrier(key.clone());
-        self.open_if_complete(&key);
         Ok(())
     }
 
@@ -240,7 +245,7 @@ impl Machine {
     pub(super) fn settle_owed(&mut self, id: NodeId, failed: Option<&Failure>) {
         let owed = std::mem::take(&mut self.node(id).owed);
         match failed {
-            Some(failure) => self.break_owed(id, &owed, failure),
+            Some(failure) => self.break_owed(&owed, failure),
             None => {
                 for (key, count) in owed.0.iter().filter(|(_, count)| *count > 0) {
                     if let Some(instance) = self.barriers.get_mut(key) {
@@ -262,7 +267,7 @@ impl Machine {
     }
 
     /// The meetings that a failed strand still owes are broken: all who wait there fail.
-    pub(super) fn break_owed(&mut self, id: NodeId, owed: &Owed, failure: &Failure) {
+    pub(super) fn break_owed(&mut self, owed: &Owed, failure: &Failure) {
         for (key, _) in owed.0.iter().filter(|(_, count)| *count > 0) {
             let Some(instance) = self.barriers.get_mut(key) else {
                 continue;
@@ -275,7 +280,6 @@ impl Machine {
                     .push_back(Task::Ended(waiting, End::bad(failure)));
             }
         }
-        let _ = id;
     }
 
     fn broken(&self, id: NodeId, key: &InstanceKey, cause: &Failure) -> Failure {

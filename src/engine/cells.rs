@@ -166,7 +166,7 @@ impl Machine {
         if let Some(owed) = work.owed.remove(&cell.position) {
             let failure = failure
                 .unwrap_or_else(|| self.failure(id, FailureClass::Cancelled, "it was stopped"));
-            self.break_owed(id, &owed, &failure);
+            self.break_owed(&owed, &failure);
         }
     }
 

@@ -294,12 +294,6 @@ impl Machine {
             Some(limit) => self.count_of(id, limit)?.max(1),
             None => 1,
         };
-        self.wait(
-            id,
-            Waiting::Lock {
-                names: vec![name.clone()],
-            },
-        );
         let request = self.acquire(id, vec![Want { name, limit }]);
         self.node(id).work = Work::LockWait(request);
         Ok(())

@@ -32,6 +32,11 @@ pub enum Event {
         /// Which.
         id: EffectId,
     },
+    /// The locks of one [`Effect::Acquire`] are held by others, or wanted by who came before.
+    Queued {
+        /// Which.
+        id: EffectId,
+    },
     /// All locks of one [`Effect::Acquire`] are held.
     Acquired {
         /// Which.
@@ -181,7 +186,8 @@ pub enum Effect {
         /// Which.
         id: EffectId,
     },
-    /// Take all these locks together, first come first served; answered by [`Event::Acquired`].
+    /// Take all these locks together, first come first served; answered by [`Event::Acquired`],
+    /// and before that by [`Event::Queued`] where that takes time.
     Acquire {
         /// Its id.
         id: EffectId,

@@ -42,23 +42,59 @@ impl Machine {
             holds.requests.push(request);
         }
         let mut granted = false;
-        let mut names = Vec::new();
+        let mut queued = false;
         if let Some(request) = holds.requests.iter_mut().find(covered) {
-            granted = request.granted;
+            (granted, queued) = (request.granted, request.queued);
             if !granted {
                 request.waiting.push(id);
-                names = request.targets.clone();
             }
         }
         self.node(holder).holds = Some(holds);
-        if !granted {
-            let names = names
-                .into_iter()
-                .map(|target| self.place_name(target))
-                .collect();
-            self.wait(id, Waiting::Lock { names });
+        if queued {
+            self.wait_for_hold(id);
         }
         Ok(granted)
+    }
+
+    fn wait_for_hold(&mut self, id: NodeId) {
+        let holder = self.look(id).around.holder;
+        let holds = self.look(holder).holds.as_ref();
+        let request = holds.and_then(|it| it.requests.iter().find(|it| it.waiting.contains(&id)));
+        let targets = request
+            .map(|request| request.targets.clone())
+            .unwrap_or_default();
+        let names = targets
+            .into_iter()
+            .map(|target| self.place_name(target))
+            .collect();
+        self.wait(id, Waiting::Lock { names });
+    }
+
+    /// Locks that were asked for are not free.
+    pub(super) fn queued(&mut self, id: NodeId, request: EffectId) {
+        if let Work::LockWait(wanted) = &self.look(id).work
+            && *wanted == request
+        {
+            let names = vec![self.lock_name(id)];
+            return self.wait(id, Waiting::Lock { names });
+        }
+        let holds = self.node(id).holds.as_mut();
+        let found = holds.and_then(|it| it.requests.iter_mut().find(|it| it.id == request));
+        let Some(found) = found else { return };
+        found.queued = true;
+        for waiting in found.waiting.clone() {
+            self.wait_for_hold(waiting);
+        }
+    }
+
+    /// The name of the resource that a `lock` waits for.
+    fn lock_name(&self, id: NodeId) -> Name {
+        let node = self.look(id);
+        let StmtKind::Lock { resource, .. } = &self.plan.tree.get(node.tree).stmt.kind else {
+            return Name::default();
+        };
+        let value = self.eval(resource, &node.locals);
+        Name::from(value.map_or(String::new(), |value| self.display(&value)))
     }
 
     fn request(&mut self, holder: NodeId, targets: Vec<InfrastructureId>) -> HoldRequest {
@@ -68,6 +104,7 @@ impl Machine {
             id,
             targets,
             granted: false,
+            queued: false,
             waiting: Vec::new(),
         }
     }

@@ -72,6 +72,11 @@ impl<Id: Copy + Eq + Hash> LockTable<Id> {
         granted
     }
 
+    /// Whether a request has not been granted yet.
+    pub fn is_waiting(&self, id: Id) -> bool {
+        self.queue.iter().any(|(waiting, _)| *waiting == id)
+    }
+
     /// Who holds a lock now.
     pub fn holders(&self, name: &str) -> &[Id] {
         self.held.get(name).map_or(&[], Vec::as_slice)

@@ -20,6 +20,8 @@ pub mod notice;
 mod rollback;
 mod sequence;
 pub mod state;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -148,6 +150,11 @@ impl Machine {
             Event::Fired { id } => {
                 if let Some(node) = self.pending.remove(&id) {
                     self.timer_fired(node, id);
+                }
+            }
+            Event::Queued { id } => {
+                if let Some(node) = self.pending.get(&id).copied() {
+                    self.queued(node, id);
                 }
             }
             Event::Acquired { id } => {

@@ -306,6 +306,8 @@ pub struct HoldRequest {
     pub targets: Vec<InfrastructureId>,
     /// Whether they are held.
     pub granted: bool,
+    /// Whether others hold them, as far as is known.
+    pub queued: bool,
     /// The deployments that wait for it.
     pub waiting: Vec<NodeId>,
 }

@@ -93,9 +93,16 @@ pub(super) fn unary(
 }
 
 fn overflow(span: Span) -> Diagnostic {
-    Diagnostic::error(codes::OVERFLOW, span, "the result does not fit into 64 bits")
-        .here("computed here")
-        .help("integers reach from -9223372036854775808 to 9223372036854775807; durations are as many milliseconds; use a `float` where the exact number does not matter")
+    Diagnostic::error(
+        codes::OVERFLOW,
+        span,
+        "the result does not fit into 64 bits",
+    )
+    .here("computed here")
+    .help(
+        "integers reach from -9223372036854775808 to 9223372036854775807; durations are as \
+             many milliseconds; use a `float` where the exact number does not matter",
+    )
 }
 
 fn not_finite(span: Span) -> Diagnostic {

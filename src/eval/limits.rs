@@ -15,9 +15,9 @@ const MAX_STEPS: u64 = 100_000_000;
 /// What became too much.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Excess {
-    /// More than [`MAX_ELEMENTS`].
+    /// More than `MAX_ELEMENTS`.
     Elements,
-    /// More than [`MAX_BYTES`].
+    /// More than `MAX_BYTES`.
     Bytes,
     /// More than [`MAX_DEPTH`] lists and maps in one another.
     Depth,
@@ -42,9 +42,9 @@ impl std::fmt::Display for Excess {
 /// The limits of one evaluation.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
-    /// See [`MAX_ELEMENTS`].
+    /// See `MAX_ELEMENTS`.
     pub elements: usize,
-    /// See [`MAX_BYTES`].
+    /// See `MAX_BYTES`.
     pub bytes: usize,
     /// See [`MAX_STEPS`].
     pub steps: u64,

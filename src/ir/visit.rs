@@ -10,8 +10,8 @@ pub fn outside_calls(program: &Program) -> Vec<&Expr> {
     let mut found = Vec::new();
     let mut visit = |expr| {
         each_part(expr, &mut |part: &Expr| {
-            if matches!(&part.kind, ExprKind::Call(function, _) if ["env", "file"].contains(&function.0.name))
-            {
+            let looks_outside = |name: &str| name == "env" || name == "file";
+            if matches!(&part.kind, ExprKind::Call(function, _) if looks_outside(function.0.name)) {
                 found.push(part);
             }
         })

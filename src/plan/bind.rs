@@ -1,6 +1,8 @@
 //! Binds a pipeline's inputs and the fields fixed for one run, and reports all that is missing or
 //! wrong at once. It does not know where the given values were written.
 
+use std::collections::HashSet;
+
 use indexmap::IndexMap;
 
 use super::facts::{Facts, Finder, Given, Owner};
@@ -290,28 +292,47 @@ impl Binder<'_> {
         }
     }
 
-    /// Infrastructures by name, id, group or `prod.*`.
+    /// Infrastructures by name, id, group or `prod.*`. The error names all wrong entries.
     fn places(&self, names: &[String], ty: &Type) -> Result<Value, String> {
         let mut found: Vec<InfrastructureId> = Vec::new();
+        let mut wrong: Vec<String> = Vec::new();
         for name in names {
-            if name.is_empty() {
-                return Err(format!("an entry is empty; {}", self.candidates()));
-            }
-            for id in self.place(name)? {
-                let Some(infrastructure) = self.program.infrastructures.get(id.0 as usize) else {
-                    continue;
-                };
-                if let Type::Infrastructure(kind) = ty {
-                    let kind = kind.as_ref().map(|kind| (kind.id, &kind.name));
-                    check_kind(&infrastructure.name, infrastructure.kind, kind)?;
+            let entry = match name.is_empty() {
+                true => Err(format!("an entry is empty; {}", self.candidates())),
+                false => self.place(name),
+            };
+            let ids = entry.unwrap_or_else(|message| {
+                wrong.push(message);
+                Vec::new()
+            });
+            for id in ids {
+                match self.fits(id, ty) {
+                    Err(message) => wrong.push(message),
+                    Ok(name) if found.contains(&id) => {
+                        wrong.push(format!("`{name}` is named twice"));
+                    }
+                    Ok(_) => found.push(id),
                 }
-                if found.contains(&id) {
-                    return Err(format!("`{}` is named twice", infrastructure.name));
-                }
-                found.push(id);
             }
         }
-        Ok(Value::list(found.into_iter().map(Value::Infrastructure)))
+        let mut told = HashSet::new();
+        wrong.retain(|message| told.insert(message.clone()));
+        match wrong.is_empty() {
+            true => Ok(Value::list(found.into_iter().map(Value::Infrastructure))),
+            false => Err(wrong.join("; ")),
+        }
+    }
+
+    /// The name of an infrastructure of the wanted kind.
+    fn fits(&self, id: InfrastructureId, ty: &Type) -> Result<&str, String> {
+        let Some(infrastructure) = self.program.infrastructures.get(id.0 as usize) else {
+            return Ok("");
+        };
+        if let Type::Infrastructure(kind) = ty {
+            let kind = kind.as_ref().map(|kind| (kind.id, &kind.name));
+            check_kind(&infrastructure.name, infrastructure.kind, kind)?;
+        }
+        Ok(&infrastructure.name)
     }
 
     fn place(&self, name: &str) -> Result<Vec<InfrastructureId>, String> {
@@ -345,7 +366,8 @@ impl Binder<'_> {
                     .fields
                     .get("id")
                     .and_then(|id| id.as_const()?.as_str());
-                given.unwrap_or(short) == name
+                // One with an id of its own is still called by its short name, too.
+                given == Some(name) || short == name
             })
             .collect();
         match by_id.as_slice() {

@@ -132,6 +132,12 @@ impl Scope for Sight<'_> {
 }
 
 impl Facts {
+    /// Whether deployments to an infrastructure hold a lock.
+    pub fn is_exclusive(&self, target: InfrastructureId) -> bool {
+        let fields = self.infrastructures.get(target.0 as usize);
+        fields.and_then(|fields| fields.get("exclusive")) != Some(&Value::Bool(false))
+    }
+
     /// The field set of a service in which `name` has its value, given where it is deployed to.
     fn service_field(
         &self,

@@ -394,6 +394,17 @@ impl Grid {
     }
 }
 
+/// The sizes of the waves that `batches` gives: integers as they are, percents of all cells, at
+/// least one cell each.
+pub fn waves(sizes: &[Value], cells: usize) -> Vec<usize> {
+    let size = |size: &Value| match size {
+        Value::Int(count) => usize::try_from(*count).unwrap_or(1).max(1),
+        Value::Percent(percent) => ((cells as f64 * percent / 100.0).ceil() as usize).max(1),
+        _ => 1,
+    };
+    sizes.iter().map(size).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,18 +3,22 @@
 //! It does not know the clock, nor how anything is carried out.
 
 mod bind;
+pub mod explore;
 mod facts;
+pub mod flow;
 pub mod grid;
 mod locals;
 mod meet;
 pub mod outline;
+pub mod proof;
 mod tree;
 mod walk;
 
 use serde::{Deserialize, Serialize};
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, codes};
 use crate::ir::{Pipeline, Program};
+use crate::world::{Environment, Files};
 pub use bind::{Asked, Raw, bind, inputs, missing, try_input};
 pub use facts::{Facts, Fields, RunFacts, Sight, beside, display};
 pub use locals::Locals;
@@ -64,6 +68,7 @@ impl Plan {
             meetings: Vec::new(),
         };
         plan.meetings = meet::meetings(&plan.walk())?;
+        proof::prove(&plan)?;
         Ok(plan)
     }
 
@@ -76,4 +81,34 @@ impl Plan {
             skip_stages: false,
         }
     }
+}
+
+/// Plans every pipeline of a program that needs no inputs, and returns what is wrong with them:
+/// what `check` can say beyond types. What depends on the caller's environment or on files that
+/// are read while planning is left to the run.
+pub fn check(
+    program: &Program,
+    environment: &dyn Environment,
+    files: &dyn Files,
+) -> Vec<Diagnostic> {
+    let outside = [codes::ENV, codes::FILE];
+    let mut found: Vec<Diagnostic> = Vec::new();
+    for pipeline in &program.pipelines {
+        let asked = Asked {
+            pipeline: Some(pipeline.name.to_string()),
+            ..Asked::default()
+        };
+        if missing(program, &asked).next().is_some() {
+            continue;
+        }
+        let Err(mistakes) = bind(program, &asked, environment, files).and_then(Plan::new) else {
+            continue;
+        };
+        for mistake in mistakes {
+            if !outside.contains(&mistake.code) && !found.contains(&mistake) {
+                found.push(mistake);
+            }
+        }
+    }
+    found
 }

@@ -14,7 +14,7 @@ use crate::source::Name;
 use crate::value::Value;
 
 /// A node of the skeleton.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct TreeId(pub u32);
 
 /// What a node is.
@@ -76,6 +76,8 @@ pub struct Node {
     pub has_barrier: bool,
     /// Whether a deployment is in it, itself included.
     pub has_deploy: bool,
+    /// Whether a `lock` is in it, itself included.
+    pub has_lock: bool,
     /// Whether a handler in it may roll the whole of this node back.
     pub may_roll_back: bool,
 }
@@ -130,18 +132,41 @@ impl Tree {
         std::iter::successors(Some(from), |id| self.get(*id).parent)
     }
 
+    /// Whether deployments in a node may run a second time or be rolled back from outside them,
+    /// so that their locks are held to the node's end.
+    pub fn may_come_back(&self, id: TreeId) -> bool {
+        let node = self.get(id);
+        let handlers = node.on_failure.iter().chain(&node.always);
+        node.stmt.modifiers.retry.is_some()
+            || node.stmt.modifiers.atomic
+            || node.may_roll_back
+            || matches!(node.stmt.kind, StmtKind::Verdict(Verdict::Retry(_)))
+            || node
+                .bodies
+                .iter()
+                .chain(handlers)
+                .flat_map(|body| body.iter())
+                .any(|child| {
+                    !matches!(self.get(*child).stmt.kind, StmtKind::Deploy { .. })
+                        && self.may_come_back(*child)
+                })
+    }
+
     /// Carries what is inside a node outwards to it; nodes come after what they are in.
     fn mark(&mut self) {
         for at in (0..self.nodes.len()).rev() {
             let node = &mut self.nodes[at];
             node.has_barrier |= matches!(node.stmt.kind, StmtKind::Barrier { .. });
             node.has_deploy |= matches!(node.stmt.kind, StmtKind::Deploy { .. });
+            node.has_lock |= matches!(node.stmt.kind, StmtKind::Lock { .. });
             let (has_barrier, has_deploy) = (node.has_barrier, node.has_deploy);
+            let has_lock = node.has_lock;
             let scopes = verdict_scopes(&node.stmt.kind);
             if let Some(parent) = node.parent {
                 let parent = &mut self.nodes[parent.0 as usize];
                 parent.has_barrier |= has_barrier;
                 parent.has_deploy |= has_deploy;
+                parent.has_lock |= has_lock;
             }
             for scope in scopes {
                 self.mark_rollback(TreeId(at as u32), *scope);
@@ -238,6 +263,7 @@ impl Builder<'_> {
             always: None,
             has_barrier: false,
             has_deploy: false,
+            has_lock: false,
             may_roll_back: false,
         });
         let mut own = Labels::default();

@@ -9,6 +9,7 @@ use super::facts::{RunFacts, Sight};
 use super::grid::{Axes, Position};
 use super::locals::Locals;
 use super::tree::{Node, Seq, Tree, TreeId};
+use crate::diagnostic::{Diagnostic, codes};
 use crate::eval::{Expr, Halt};
 use crate::ir::{Matrix, StmtKind, Workflow, WorkflowUse};
 use crate::source::Name;
@@ -145,6 +146,34 @@ impl<'a> Walk<'a> {
     /// A value as a person would name it.
     pub fn display(&self, value: &Value) -> String {
         super::facts::display(&self.bound.program, value)
+    }
+
+    /// What a statement is called in a path, with the values that its name needs; empty where it
+    /// has no place of its own there.
+    pub fn label(&self, id: TreeId, locals: &Locals) -> String {
+        let node = self.tree.get(id);
+        let shown = |expr| {
+            self.eval(expr, locals)
+                .map_or(String::from("?"), |it| self.display(&it))
+        };
+        let label = match &node.stmt.kind {
+            StmtKind::Matrix(_) => return String::new(),
+            StmtKind::Deploy {
+                service, target, ..
+            } => {
+                format!("deploy[{}, {}]", shown(service), shown(target))
+            }
+            StmtKind::Barrier {
+                name,
+                key: Some(key),
+            } => format!("barrier[{name}, {}]", shown(key)),
+            StmtKind::Lock { resource, .. } => format!("lock[{}]", shown(resource)),
+            _ => match &node.label {
+                Some(label) => label.to_string(),
+                None => return String::new(),
+            },
+        };
+        format!("{label}{}", node.twin)
     }
 
     /// What the statements of a body do together.
@@ -386,6 +415,7 @@ impl<'a> Walk<'a> {
             Some(using) => (Some(using), locals.clone()),
             None => (own.or_else(|| kind?.deploy.as_ref()), Locals::default()),
         };
+        self.check_kinds(node, service, target)?;
         let using = using.ok_or(Halt::Unknown)?;
         let workflow = self.workflow(using);
         let mut inside = Locals::default();
@@ -414,6 +444,42 @@ impl<'a> Walk<'a> {
             body,
             locals: inside,
         })
+    }
+
+    /// A service and an infrastructure of one kind: where the types could not say, this does.
+    fn check_kinds(
+        &self,
+        node: &Node,
+        service: ServiceId,
+        target: InfrastructureId,
+    ) -> Result<(), Halt> {
+        let program = &self.bound.program;
+        let of = program.services.get(service.0 as usize).map(|it| it.kind);
+        let to = program
+            .infrastructures
+            .get(target.0 as usize)
+            .map(|it| it.kind);
+        if of == to {
+            return Ok(());
+        }
+        let kind = |id: Option<u32>| {
+            id.and_then(|id| program.kinds.get(id as usize))
+                .map_or("?", |kind| &*kind.name)
+        };
+        let service = self.display(&Value::Service {
+            id: service,
+            at: None,
+        });
+        let target = self.display(&Value::Infrastructure(target));
+        let message = format!(
+            "`{service}` is of kind `{}`, but `{target}` is of kind `{}`",
+            kind(of),
+            kind(to),
+        );
+        let diagnostic = Diagnostic::error(codes::KINDS, node.stmt.span, message)
+            .here("deployed here")
+            .help("a service can only be deployed to infrastructures of its own kind");
+        Err(diagnostic.into())
     }
 
     fn workflow(&self, using: &WorkflowUse) -> Option<&'a Workflow> {

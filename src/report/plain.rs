@@ -1,5 +1,5 @@
 //! The run as plain lines, for logs and for places that are no terminal.
-//! It does not know how a line comes about ([`narrate`](super::narrate) does).
+//! It does not know how a line comes about (`narrate` does).
 
 use std::io::{self, Write};
 

@@ -4,7 +4,7 @@
 use super::{Modules, Sort, std as library};
 use crate::diagnostic::{Diagnostic, codes, suggest};
 use crate::source::{FileId, Span};
-use crate::syntax::ast::Ident;
+use crate::syntax::ast::{Ident, ItemKind};
 
 pub fn unreadable_root(at: Span, path: &str, why: &str) -> Diagnostic {
     Diagnostic::error(
@@ -83,7 +83,7 @@ pub fn duplicate(second: &Ident, first: Span) -> Diagnostic {
 /// A name that the language itself needs.
 pub fn reserved(name: &Ident, why: &str) -> Diagnostic {
     Diagnostic::error(
-        codes::RESERVED,
+        codes::TAKEN,
         name.span,
         format!("`{}` cannot be declared: {why}", name.name),
     )
@@ -126,15 +126,28 @@ pub fn not_exported<'a>(
         name.span,
         format!("`{file}` declares no `{}`", name.name),
     );
-    if let Some(binding) = modules
-        .find(from, &name.name)
-        .filter(|found| found.imported)
-    {
+    if let Some(imported) = imported_name(modules, from, name) {
         return error
-            .label(binding.span, "it is only imported there")
+            .label(imported, "it is only imported there")
             .help("import it from the file that declares it");
     }
     with_suggestion(error, name, candidates)
+}
+
+/// Where a file imports a name itself.
+fn imported_name(modules: &Modules, file: FileId, name: &Ident) -> Option<Span> {
+    modules.module(file).ast.items.iter().find_map(|item| {
+        let ItemKind::From { names, .. } = &item.kind else {
+            return None;
+        };
+        let bound = names
+            .iter()
+            .map(|entry| entry.alias.as_ref().unwrap_or(&entry.name));
+        bound
+            .filter(|bound| bound.name == name.name)
+            .map(|bound| bound.span)
+            .next()
+    })
 }
 
 /// A name that stands for nothing.

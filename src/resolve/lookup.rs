@@ -25,9 +25,10 @@ impl Modules {
         self.module(file).names.get(name)
     }
 
-    /// Whether an unknown name may be one whose declaration could not be read.
+    /// Whether an unknown name may be one whose declaration could not be read, or is itself what
+    /// the parser put in place of a missing one.
     pub fn is_lost(&self, file: FileId, name: &str) -> bool {
-        self.module(file).lost.contains(name)
+        name.is_empty() || self.module(file).lost.contains(name)
     }
 
     /// The member of a namespace.
@@ -140,17 +141,23 @@ impl Modules {
     /// The names of a file that stand for declarations of these sorts, also those that must be
     /// written with a namespace.
     pub fn names_of(&self, file: FileId, sorts: &[Sort]) -> Vec<String> {
+        self.names_that(file, &|decl| sorts.contains(&decl.sort))
+    }
+
+    /// The names of a file that stand for declarations that fit, also those that must be written
+    /// with a namespace.
+    pub fn names_that(&self, file: FileId, fits: &dyn Fn(Decl) -> bool) -> Vec<String> {
         let mut found = Vec::new();
         for (name, binding) in &self.module(file).names {
             match binding.target {
-                Target::Decl(decl) if sorts.contains(&decl.sort) => found.push(name.to_string()),
+                Target::Decl(decl) if fits(decl) => found.push(name.to_string()),
                 Target::Namespace(space) => {
                     let members = self.module(space).names.iter();
                     found.extend(
                         members
                             .filter(|(_, member)| !member.imported)
                             .filter(|(_, member)| {
-                                matches!(member.target, Target::Decl(decl) if sorts.contains(&decl.sort))
+                                matches!(member.target, Target::Decl(decl) if fits(decl))
                             })
                             .map(|(member, _)| format!("{name}.{member}")),
                     );

@@ -1,5 +1,9 @@
-//! The real world behind a run: processes, connections, secrets.
+//! The real world behind a run: the driver, processes, connections, secrets.
 //! It does not know how programs are written or checked.
 
+pub mod connection;
+pub mod driver;
+pub mod http;
+pub mod process;
 pub mod redact;
 pub mod secrets;

@@ -180,18 +180,24 @@ async fn source_text(
 }
 
 async fn command_text(program: &str, rest: &[Name], folder: &Path) -> Result<String, String> {
-    let output = tokio::process::Command::new(program)
+    let child = tokio::process::Command::new(program)
         .args(rest.iter().map(|argument| &**argument))
         .current_dir(folder)
         .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .process_group(0)
         .kill_on_drop(true)
-        .output()
-        .await
+        .spawn()
         .map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => format!("the program `{program}` was not found"),
             _ => format!("the program `{program}` could not be started: {error}"),
         })?;
+    let mut group = Group(child.id().and_then(|id| i32::try_from(id).ok()));
+    let output = child.wait_with_output().await;
+    group.0 = None;
+    let output =
+        output.map_err(|error| format!("what `{program}` wrote cannot be read: {error}"))?;
     if !output.status.success() {
         let mut message = format!("the command `{program}` failed ({})", output.status);
         let stderr = String::from_utf8_lossy(&output.stderr);
@@ -204,6 +210,18 @@ async fn command_text(program: &str, rest: &[Name], folder: &Path) -> Result<Str
     let text = String::from_utf8(output.stdout)
         .map_err(|_| format!("what the command `{program}` wrote is not UTF-8 text"))?;
     Ok(without_line_end(text))
+}
+
+/// The process group of a command that has not ended. It is killed when nobody waits any more.
+struct Group(Option<i32>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(id) = self.0.and_then(rustix::process::Pid::from_raw) {
+            // It fails only where nobody is left.
+            let _ = rustix::process::kill_process_group(id, rustix::process::Signal::KILL);
+        }
+    }
 }
 
 /// A text less one final line end.

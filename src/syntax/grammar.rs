@@ -13,6 +13,7 @@ pub(super) struct Grammar;
 pub(super) type Pair<'t> = pest::iterators::Pair<'t, Rule>;
 
 /// The pieces of a pair in order, without the comments between them.
+#[derive(Debug)]
 pub(super) struct Parts<'t> {
     pairs: pest::iterators::Pairs<'t, Rule>,
     next: Option<Pair<'t>>,
@@ -41,6 +42,16 @@ impl<'t> Parts<'t> {
     /// The rule of the next piece.
     pub(super) fn peek(&self) -> Option<Rule> {
         self.next.as_ref().map(Pair::as_rule)
+    }
+
+    /// How many pieces are left, or a few more.
+    pub(super) fn len(&self) -> usize {
+        self.pairs.len() + usize::from(self.next.is_some())
+    }
+
+    /// Where the next piece begins.
+    pub(super) fn peek_start(&self) -> Option<usize> {
+        self.next.as_ref().map(|pair| pair.as_span().start())
     }
 
     /// The text of the next piece.

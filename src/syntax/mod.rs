@@ -1,6 +1,10 @@
 //! Text to tree. Parsing never fails: what cannot be read becomes an `Error` node with a
 //! diagnostic, and everything around it is understood.
 //! It does not know names, types or values.
+//!
+//! A file without mistakes is scanned once, cut into pieces and read by the grammar. Where
+//! something is wrong, the text is mended first (see `recover`) and read again, until lowering
+//! has nothing left that it knows how to mend.
 
 pub mod ast;
 mod errors;
@@ -9,19 +13,26 @@ mod lower;
 mod recover;
 mod scan;
 mod trivia;
-
-use crate::diagnostic::{Diagnostic, Diagnostics, codes};
-use crate::source::{FileId, Span};
-use grammar::{Grammar, Parser, Parts, Rule};
-use lower::Lower;
-use recover::Places;
-pub use trivia::Comment;
+pub mod words;
 
 #[cfg(test)]
 mod tests;
 
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::source::{FileId, Span};
+use lower::Lower;
+use recover::{Mender, Places};
+use scan::Scan;
+pub use trivia::Comment;
+
+/// How often a text is mended and read again.
+const ROUNDS: usize = 6;
+
+/// How many mistakes are reported; further ones are mostly their consequences.
+const MISTAKES: usize = 500;
+
 /// A file as it was understood.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Parse {
     /// The tree; broken text is in it as `Error` nodes.
     pub file: ast::File,
@@ -34,82 +45,97 @@ pub struct Parse {
 /// Reads a file. It never fails: there is always a tree.
 pub fn parse(file: FileId, text: &str) -> Parse {
     let body = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let places = Places {
-        start: text.len() - body.len(),
-    };
-    let scan = scan::scan(body);
-    let mut diagnostics = Diagnostics::default();
-    let mut items = Vec::new();
-    let mut lower = Lower::new(file, body, &scan.comments, &places);
-    if scan.too_deep.is_some() || !scan.problems.is_empty() {
-        diagnostics.push(Diagnostic::error(
-            codes::SYNTAX,
-            Span::new(file, 0, text.len()),
-            "brackets or strings are not closed",
-        ));
-    } else {
-        let mut cuts = scan.cuts.iter().copied().peekable();
-        while let Some(from) = cuts.next() {
-            let to = cuts.peek().copied().unwrap_or(body.len());
-            let piece = body.get(from..to).unwrap_or("");
-            match Grammar::parse(Rule::file, piece) {
-                Ok(mut pairs) => {
-                    if let Some(pair) = pairs.next() {
-                        lower.file(from, Parts::of(pair), &mut items);
-                    }
-                }
-                Err(error) => diagnostics.push(Diagnostic::error(
-                    codes::SYNTAX,
-                    Span::new(file, 0, text.len()),
-                    format!("{error}"),
-                )),
-            }
-        }
-    }
-    let comments = scan
-        .comments
-        .iter()
-        .map(|(from, to)| Comment {
-            span: Span::new(file, places.at(*from), places.at(*to)),
-            doc: trivia::is_doc(body.get(*from..*to).unwrap_or("")),
-        })
-        .collect();
-    diagnostics.extend(std::mem::take(&mut lower.diagnostics));
+    let offset = text.len() - body.len();
+    let read = read(file, body, offset, |lower, scan, known| {
+        lower.pieces(&scan.cuts, body, known.unwrap_or_default())
+    });
+    let mut items = Vec::with_capacity(read.tree.iter().map(|piece| piece.items.len()).sum());
+    items.extend(read.tree.into_iter().flat_map(|piece| piece.items));
     Parse {
         file: ast::File {
             items,
             span: Span::new(file, 0, text.len()),
         },
-        comments,
-        diagnostics: diagnostics.into_sorted(),
+        comments: read.comments,
+        diagnostics: sorted(read.diagnostics),
     }
 }
 
 /// Reads a single expression, as on the command line.
 pub fn parse_expression(file: FileId, text: &str) -> (ast::Expr, Vec<Diagnostic>) {
-    let places = Places::default();
-    let scan = scan::scan(text);
-    let mut lower = Lower::new(file, text, &scan.comments, &places);
-    let span = Span::new(file, 0, text.len());
-    let mut expr = ast::Expr {
-        kind: ast::ExprKind::Error,
-        span,
-    };
-    let mut diagnostics = Diagnostics::default();
-    if scan.problems.is_empty() && scan.too_deep.is_none() {
-        if let Some(pair) = Grammar::parse(Rule::expression, text)
-            .ok()
-            .and_then(|mut pairs| pairs.next())
-        {
-            expr = lower.lone_expression(Parts::of(pair));
+    let read = read(file, text, 0, |lower, _, _| lower.expression());
+    (read.tree, sorted(read.diagnostics))
+}
+
+fn sorted(diagnostics: Diagnostics) -> Vec<Diagnostic> {
+    let mut sorted = diagnostics.into_sorted();
+    sorted.truncate(MISTAKES);
+    sorted
+}
+
+/// What was understood of a text.
+struct Read<T> {
+    tree: T,
+    comments: Vec<Comment>,
+    diagnostics: Diagnostics,
+}
+
+/// Reads `body`, which begins at `offset` of its file, and mends it as often as needed. `with` is
+/// handed the tree of the time before.
+fn read<T>(
+    file: FileId,
+    body: &str,
+    offset: usize,
+    with: impl Fn(&mut Lower<'_>, &Scan, Option<T>) -> T,
+) -> Read<T> {
+    let mut known = None;
+    let scan = scan::scan(body);
+    if scan.clean {
+        let places = Places::unchanged(offset);
+        let mut lower = Lower::new(file, body, &scan.comments, &places, &[]);
+        let tree = with(&mut lower, &scan, None);
+        if lower.trouble() == 0 {
+            return Read {
+                tree,
+                comments: comments(file, body, &scan, &places),
+                diagnostics: Diagnostics::default(),
+            };
         }
-    } else {
-        diagnostics.push(Diagnostic::error(
-            codes::SYNTAX,
-            span,
-            "brackets or strings are not closed",
-        ));
+        known = Some(tree);
     }
-    diagnostics.extend(std::mem::take(&mut lower.diagnostics));
-    (expr, diagnostics.into_sorted())
+    let mut mender = Mender::new(file, body, offset);
+    let marks = mender.marks();
+    let mut rounds = 0;
+    loop {
+        let (mended, places) = mender.mended();
+        let scan = scan::scan(&mended);
+        let mut lower = Lower::new(file, &mended, &scan.comments, &places, &marks);
+        let tree = with(&mut lower, &scan, known.take());
+        let found = std::mem::take(&mut lower.diagnostics);
+        let repairs = std::mem::take(&mut lower.repairs);
+        if rounds < ROUNDS && mender.take(&repairs) {
+            rounds += 1;
+            known = Some(tree);
+            continue;
+        }
+        let mut diagnostics = Diagnostics::default();
+        diagnostics.extend(mender.diagnostics);
+        diagnostics.extend(found);
+        diagnostics.extend(repairs.into_iter().map(|repair| repair.diagnostic));
+        return Read {
+            tree,
+            comments: comments(file, &mended, &scan, &places),
+            diagnostics,
+        };
+    }
+}
+
+fn comments(file: FileId, text: &str, scan: &Scan, places: &Places) -> Vec<Comment> {
+    scan.comments
+        .iter()
+        .map(|(from, to)| Comment {
+            span: Span::new(file, places.at(*from), places.at(*to)),
+            doc: trivia::is_doc(text.get(*from..*to).unwrap_or("")),
+        })
+        .collect()
 }

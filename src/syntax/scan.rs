@@ -6,7 +6,7 @@
 pub(super) const MAX_NESTING: usize = 128;
 
 /// A piece is cut off at the first good place after this many bytes.
-const PIECE: usize = 1 << 15;
+const PIECE: usize = 1 << 12;
 
 /// What the scan found.
 #[derive(Debug, Default)]
@@ -15,21 +15,9 @@ pub(super) struct Scan {
     pub(super) comments: Vec<(usize, usize)>,
     /// Where pieces begin that can be read on their own; the first is the start of the text.
     pub(super) cuts: Vec<usize>,
-    /// The first bracket that is nested too deeply.
-    pub(super) too_deep: Option<usize>,
-    /// What is wrong, in order.
-    pub(super) problems: Vec<Problem>,
-}
-
-/// Something that the grammar must not see.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Problem {
-    /// A string that is not closed on its line: its opening quote and the end of its text.
-    OpenString(usize, usize),
-    /// A `"""` that is never closed.
-    OpenLongString(usize),
-    /// Brackets that do not fit each other.
-    Brackets,
+    /// Whether all brackets and strings are closed, not too deeply nested, and no strange
+    /// character stands outside of strings and comments.
+    pub(super) clean: bool,
 }
 
 /// An open bracket.
@@ -37,13 +25,12 @@ pub(super) enum Problem {
 struct Open {
     /// Its closing byte.
     close: u8,
-    /// Where it stands; for an interpolation, where its string began.
-    at: usize,
     /// What kind of string goes on after it, if it is an interpolation.
     string: Option<bool>,
 }
 
 struct Scanner<'t> {
+    text: &'t str,
     bytes: &'t [u8],
     found: Scan,
     open: Vec<Open>,
@@ -54,73 +41,61 @@ struct Scanner<'t> {
 /// Looks over `text`.
 pub(super) fn scan(text: &str) -> Scan {
     let mut scanner = Scanner {
+        text,
         bytes: text.as_bytes(),
         found: Scan::default(),
         open: Vec::new(),
         lines: 0,
     };
     scanner.found.cuts.push(0);
-    scanner.all();
+    scanner.found.clean = scanner.all();
     scanner.found
 }
 
 impl Scanner<'_> {
-    fn all(&mut self) {
+    /// Looks at everything; stops at the first thing that is wrong.
+    fn all(&mut self) -> bool {
         let mut at = 0;
         while let Some(byte) = self.bytes.get(at) {
-            at = match byte {
+            let next = match byte {
                 b'"' => self.quote(at),
-                b'#' => self.comment(at),
-                b'(' => self.bracket(b')', at),
-                b'[' => self.bracket(b']', at),
-                b'{' => self.bracket(b'}', at),
+                b'#' => Some(self.comment(at)),
+                b'(' => self.open(b')', at, None),
+                b'[' => self.open(b']', at, None),
+                b'{' => self.open(b'}', at, None),
                 b')' | b']' | b'}' => self.close(*byte, at),
-                b'\n' if self.lines > 0 => self.line_end(at),
-                _ => at + 1,
+                b'\n' if self.lines > 0 => None,
+                0..=8 | 11..=12 | 14..=31 | 127 => None,
+                128.. => self.wide(at),
+                _ => Some(at + 1),
             };
-            if self.found.too_deep.is_some() {
-                return;
+            match next {
+                Some(next) => at = next,
+                None => return false,
             }
         }
-        if let Some(open) = self.open.last() {
-            let problem = match open.string {
-                Some(true) => Problem::OpenLongString(open.at),
-                Some(false) => Problem::OpenString(open.at, self.bytes.len()),
-                None => Problem::Brackets,
-            };
-            self.found.problems.push(problem);
-        }
+        self.open.is_empty()
     }
 
-    fn push(&mut self, close: u8, at: usize, string: Option<bool>) {
+    fn open(&mut self, close: u8, at: usize, string: Option<bool>) -> Option<usize> {
         if self.open.len() >= MAX_NESTING {
-            self.found.too_deep = Some(at);
+            return None;
         }
         self.lines += usize::from(string == Some(false));
-        self.open.push(Open { close, at, string });
+        self.open.push(Open { close, string });
+        Some(at + 1)
     }
 
-    fn bracket(&mut self, close: u8, at: usize) -> usize {
-        self.push(close, at, None);
-        at + 1
-    }
-
-    fn close(&mut self, byte: u8, at: usize) -> usize {
-        match self.open.last() {
-            Some(open) if open.close == byte => {
-                let open = *open;
-                self.open.pop();
-                if let Some(long) = open.string {
-                    self.lines -= usize::from(!long);
-                    return self.string(open.at, at + 1, long);
-                }
-                if self.open.is_empty() {
-                    self.cut(at + 1);
-                }
-            }
-            _ => self.found.problems.push(Problem::Brackets),
+    fn close(&mut self, byte: u8, at: usize) -> Option<usize> {
+        let open = self.open.pop().filter(|open| open.close == byte)?;
+        if let Some(long) = open.string {
+            self.lines -= usize::from(!long);
+            return self.string(at + 1, long);
         }
-        at + 1
+        if self.open.is_empty() {
+            self.cut(at + 1);
+        }
+        Some(at + 1)
     }
 
     fn comment(&mut self, at: usize) -> usize {
@@ -128,7 +103,7 @@ impl Scanner<'_> {
             .iter()
             .position(|byte| *byte == b'\n')
             .map_or(self.bytes.len(), |length| at + length);
-        let trimmed = if end > at && self.bytes[end - 1] == b'\r' {
+        let trimmed = if self.bytes[end - 1] == b'\r' {
             end - 1
         } else {
             end
@@ -137,47 +112,32 @@ impl Scanner<'_> {
         end
     }
 
-    fn quote(&mut self, at: usize) -> usize {
+    fn quote(&mut self, at: usize) -> Option<usize> {
         let long = self.bytes[at..].starts_with(b"\"\"\"");
-        self.string(at, at + if long { 3 } else { 1 }, long)
+        self.string(at + if long { 3 } else { 1 }, long)
     }
 
-    /// Reads on in a string that began at `start`, to its end or its next interpolation.
-    fn string(&mut self, start: usize, mut at: usize, long: bool) -> usize {
+    /// Reads on in a string, to its end or its next interpolation.
+    fn string(&mut self, mut at: usize, long: bool) -> Option<usize> {
         while let Some(byte) = self.bytes.get(at) {
             match byte {
-                b'"' if !long => return at + 1,
-                b'"' if self.bytes[at..].starts_with(b"\"\"\"") => return at + 3,
-                b'\n' if !long => break,
-                b'\\' if long || !matches!(self.bytes.get(at + 1), Some(b'\n' | b'\r') | None) => {
-                    at += 2
-                }
+                b'"' if !long => return Some(at + 1),
+                b'"' if self.bytes[at..].starts_with(b"\"\"\"") => return Some(at + 3),
+                b'\n' if !long => return None,
+                b'\\' if long || self.bytes.get(at + 1) != Some(&b'\n') => at += 2,
                 b'$' if self.bytes.get(at + 1) == Some(&b'{') => {
-                    self.push(b'}', start, Some(long));
-                    return at + 2;
+                    return self.open(b'}', at + 1, Some(long));
                 }
                 _ => at += 1,
             }
         }
-        let at = at.min(self.bytes.len());
-        self.found.problems.push(if long {
-            Problem::OpenLongString(start)
-        } else {
-            Problem::OpenString(start, at)
-        });
-        at
+        None
     }
 
-    /// A line end in an interpolation: the string around it is never closed.
-    fn line_end(&mut self, at: usize) -> usize {
-        let Some(place) = self.open.iter().position(|open| open.string == Some(false)) else {
-            return at + 1;
-        };
-        let start = self.open[place].at;
-        self.open.truncate(place);
-        self.lines = 0;
-        self.found.problems.push(Problem::OpenString(start, at));
-        at + 1
+    /// A character beyond ASCII: a letter or digit may stand in a name.
+    fn wide(&mut self, at: usize) -> Option<usize> {
+        let c = self.text.get(at..)?.chars().next()?;
+        c.is_alphanumeric().then_some(at + c.len_utf8())
     }
 
     /// Notes that the text may be cut at `at`, after a closing bracket at the top level, if a

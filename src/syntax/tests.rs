@@ -1,17 +1,32 @@
 //! The tests of the parser.
 
+mod limits;
+mod mistakes;
+mod random;
+mod show;
+mod spans;
+mod valid;
+mod words;
+
 use super::*;
 
-const FIRST: &str = include_str!("samples/first.deploy");
-const EVERYTHING: &str = include_str!("samples/everything.deploy");
+/// The first example of the language reference.
+const FIRST: &str = include_str!("tests/samples/first.deploy");
+/// Every construct once.
+const EVERYTHING: &str = include_str!("tests/samples/everything.deploy");
 
-#[test]
-fn valid_files_give_no_diagnostics() {
-    for text in [FIRST, EVERYTHING] {
-        let parsed = parse(FileId(0), text);
-        if std::env::var("SHOW").is_ok() {
-            println!("{:#?}", parsed.file);
-        }
-        assert_eq!(parsed.diagnostics, []);
-    }
+fn read(text: &str) -> Parse {
+    let parse = parse(FileId(0), text);
+    spans::check(text, &parse);
+    parse
+}
+
+/// The codes of what is wrong with a text, in order.
+fn codes(text: &str) -> Vec<&'static str> {
+    let parse = read(text);
+    parse
+        .diagnostics
+        .iter()
+        .map(|diagnostic| diagnostic.code.as_str())
+        .collect()
 }

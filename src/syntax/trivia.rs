@@ -20,8 +20,13 @@ pub(super) fn is_doc(text: &str) -> bool {
 /// The documentation that ends directly above `start`: the texts of the `##` lines, joined.
 /// `comments` are all comments of `text`, in order.
 pub(super) fn doc_above(text: &str, comments: &[(usize, usize)], start: usize) -> Option<String> {
-    let mut place = comments.partition_point(|comment| comment.1 <= start);
     let mut below = start;
+    // Most declarations have no comment above them: the look back ends at the first word.
+    let before = text.get(..start)?.trim_ascii_end().len();
+    let mut place = comments.partition_point(|comment| comment.0 < before);
+    if comments.get(place.wrapping_sub(1))?.1 < before {
+        return None;
+    }
     let mut lines: Vec<&str> = Vec::new();
     while place > 0 {
         place -= 1;

@@ -20,10 +20,10 @@ impl Checker<'_> {
         name: &ast::Ident,
         span: Span,
     ) -> Typed {
-        if let Form::Name(base) = &of.kind {
-            if let Some(typed) = self.field_of_name(locals, base, name, span) {
-                return typed;
-            }
+        if let Form::Name(base) = &of.kind
+            && let Some(typed) = self.field_of_name(locals, base, name, span)
+        {
+            return typed;
         }
         let of = self.expr(locals, of, None);
         self.field_of(of, name, span)

@@ -38,16 +38,10 @@ impl Checker<'_> {
             Form::Name(name) => self.callee_name(file, name),
             Form::Field(of, name) => match &of.kind {
                 Form::Name(space) => self.callee_member(file, space, name, callee.span),
-                _ => {
-                    self.report(errors::not_callable(callee.span));
-                    Callee::Lost
-                }
+                _ => Callee::Lost,
             },
-            Form::Error => Callee::Lost,
-            _ => {
-                self.report(errors::not_callable(callee.span));
-                Callee::Lost
-            }
+            // Whatever else stands before the parentheses has been reported by the parser.
+            _ => Callee::Lost,
         }
     }
 

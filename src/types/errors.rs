@@ -70,21 +70,28 @@ fn convert(checker: &Checker<'_>, error: Diagnostic, typed: &Typed, want: &Type)
             .help("its name is a text")
             .fix("take its name", span, format!("{text}.name")),
         (Type::String, have) if have.interpolates() => {
-            let inside = format!("\"${{{text}}}\"");
-            error
-                .help(format!("make it a text: `{inside}`"))
-                .fix("put it into a text", span, inside)
+            let inside = match typed.expr.as_const() {
+                Some(Value::Int(_) | Value::Float(_) | Value::Bool(_)) => format!("\"{text}\""),
+                _ => format!("\"${{{text}}}\""),
+            };
+            error.help(format!("make it a text: `{inside}`")).fix(
+                "put it into a text",
+                span,
+                inside,
+            )
         }
-        (Type::Float, Type::Int) => error
-            .help(format!("convert it: `float({text})`"))
-            .fix("convert it", span, format!("float({text})")),
+        (Type::Float, Type::Int) => error.help(format!("convert it: `float({text})`")).fix(
+            "convert it",
+            span,
+            format!("float({text})"),
+        ),
         (Type::Int, Type::Float | Type::Json) => error.help(format!("convert it: `int({text})`")),
         (Type::Int | Type::Float | Type::Bool | Type::Duration | Type::Percent, Type::String) => {
             match typed.expr.as_const() {
                 Some(Value::String(inner)) if looks_like(want, inner) => error
                     .help("write it without quotes")
                     .fix("remove the quotes", span, &**inner),
-                _ if *want == Type::Int || *want == Type::Float => {
+                None if *want == Type::Int || *want == Type::Float => {
                     error.help(format!("convert it: `{want}({text})`"))
                 }
                 _ => error,
@@ -96,7 +103,8 @@ fn convert(checker: &Checker<'_>, error: Diagnostic, typed: &Typed, want: &Type)
         }
         (Type::String, Type::Json) => error.help(format!("convert it: `string({text})`")),
         (Type::Infrastructure(_), Type::Environment) => error.help(
-            "name one of its infrastructures, or go through all of them: `parallel i in ENVIRONMENT.* { … }`",
+            "name one of its infrastructures, or go through all of them: \
+             `parallel i in ENVIRONMENT.* { … }`",
         ),
         (Type::List(of), Type::Environment) if matches!(**of, Type::Infrastructure(_)) => error
             .help("`.*` is the list of its infrastructures")
@@ -138,6 +146,7 @@ fn looks_like(want: &Type, text: &str) -> bool {
 fn a(ty: &Type) -> String {
     match ty {
         Type::Any => String::from("a value"),
+        Type::List(of) if **of == Type::Any => String::from("a list"),
         ty => format!("`{ty}`"),
     }
 }
@@ -146,7 +155,10 @@ fn a(ty: &Type) -> String {
 pub fn secret_here(at: Span, what: &str) -> Diagnostic {
     Diagnostic::error(codes::SECRET, at, format!("{what} cannot be a secret"))
         .here("this is a secret")
-        .help("a secret may stand only in the text of `run`, in `env { … }`, and where a parameter has type `secret`")
+        .help(
+            "a secret may stand only in the text of `run`, in `env { … }`, and where a parameter \
+             has type `secret`",
+        )
 }
 
 /// A call or block without a result used as a value.

@@ -46,7 +46,7 @@ impl Checker<'_> {
             Form::Percent(value) => constant(Value::Percent(*value), Type::Percent),
             Form::Duration(value) => constant(Value::Duration(*value), Type::Duration),
             Form::String(text) => self.string(locals, text, want),
-            Form::Name(name) => self.name(locals, name),
+            Form::Name(name) => self.name(locals, name, want),
             Form::List(items) => self.list(locals, items, span, want),
             Form::Record(entries) => self.record(locals, entries, span, want),
             Form::Field(of, name) => self.field(locals, of, name, span),
@@ -77,7 +77,7 @@ impl Checker<'_> {
     }
 
     /// A name that stands for a value.
-    fn name(&mut self, locals: &mut Locals, name: &ast::Ident) -> Typed {
+    fn name(&mut self, locals: &mut Locals, name: &ast::Ident, want: Option<&Type>) -> Typed {
         let mut stage: Option<Local> = None;
         for local in locals.all(&name.name) {
             let hides = match local.kind {
@@ -100,34 +100,49 @@ impl Checker<'_> {
             }
             None => match stage {
                 Some(local) => of_local(&local, name.span),
-                None => self.unknown_name(locals, name),
+                None => self.unknown_name(locals, name, want),
             },
         }
     }
 
-    fn unknown_name(&mut self, locals: &Locals, name: &ast::Ident) -> Typed {
+    fn unknown_name(&mut self, locals: &Locals, name: &ast::Ident, want: Option<&Type>) -> Typed {
         let lost = locals.is_lost(&name.name) || self.modules.is_lost(locals.file, &name.name);
         if !lost {
             let error = match &*name.name {
                 "run" => errors::run_alone(name.span),
                 "failure" => errors::failure_outside(name.span),
                 _ => {
-                    let values = [
-                        Sort::Input,
-                        Sort::Let,
-                        Sort::Group,
-                        Sort::Secret,
-                        Sort::Service,
-                        Sort::Environment,
-                    ];
-                    let mut near = self.modules.names_of(locals.file, &values);
-                    near.extend(locals.names().map(String::from));
+                    let near = self.names_that_fit(locals, want.unwrap_or(&Type::Any));
                     errors::unknown_name(self, locals.file, name, &near)
                 }
             };
             self.report(error);
         }
         Typed::lost(name.span)
+    }
+
+    /// The names that stand for a value of the wanted type, as far as types are known.
+    fn names_that_fit(&self, locals: &Locals, want: &Type) -> Vec<String> {
+        let mut near: Vec<String> = locals
+            .visible()
+            .filter(|local| want.accepts(&local.ty))
+            .map(|local| local.name.to_string())
+            .collect();
+        let mut add = |sorts: &[Sort], fits: &dyn Fn(u32) -> bool| {
+            near.extend(self.modules.names_that(locals.file, &|decl| {
+                sorts.contains(&decl.sort) && fits(decl.index)
+            }));
+        };
+        add(&[Sort::Input, Sort::Let, Sort::Group], &|id| {
+            want.accepts(&self.known_type_of_global(id))
+        });
+        add(&[Sort::Secret], &|_| want.accepts(&Type::Secret));
+        add(&[Sort::Service], &|id| {
+            let kind = self.tables.services[id as usize].kind;
+            want.accepts(&self.tables.service_of(kind))
+        });
+        add(&[Sort::Environment], &|_| want.accepts(&Type::Environment));
+        near
     }
 
     /// The value that a name of a file stands for.

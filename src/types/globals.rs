@@ -1,7 +1,6 @@
 //! The types and values of inputs, `let`s, groups and fields of environments, each found once.
 //! It does not know who uses them.
 
-use crate::eval::{Expr, ExprKind, Function, builtins};
 use crate::resolve::Sort;
 use crate::source::{FileId, Name, Span};
 use crate::value::Type;
@@ -67,6 +66,18 @@ impl Checker<'_> {
         }
     }
 
+    /// The type of an input, a `let` or a group, if it has been found already.
+    pub(super) fn known_type_of_global(&self, id: u32) -> Type {
+        match (
+            &self.tables.globals[id as usize].written,
+            &self.globals[id as usize],
+        ) {
+            (Some(ty), _) => ty.clone(),
+            (None, Known::Done(typed)) => typed.ty.clone(),
+            (None, _) => Type::Any,
+        }
+    }
+
     /// The value of a `let` or group, or the default of an input, with its type.
     pub fn global(&mut self, id: u32) -> Typed {
         if let Known::Done(typed) = &self.globals[id as usize] {
@@ -117,7 +128,7 @@ impl Checker<'_> {
         typed
     }
 
-    /// A group is a list of infrastructures without duplicates.
+    /// A group is a list of infrastructures.
     fn group(
         &mut self,
         locals: &mut Locals,
@@ -133,13 +144,6 @@ impl Checker<'_> {
                 Type::List(of)
             }
             _ => want,
-        };
-        let expr = match builtins::find("distinct") {
-            Some(distinct) => Expr {
-                span: expr.span,
-                kind: ExprKind::Call(Function(distinct), vec![expr]),
-            },
-            None => expr,
         };
         Typed { expr, ty }
     }

@@ -138,9 +138,9 @@ impl Locals {
         self.all(name).next()
     }
 
-    /// All names that can be seen.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.stack.iter().map(|local| &*local.name)
+    /// All that can be seen.
+    pub fn visible(&self) -> impl Iterator<Item = &Local> {
+        self.stack.iter()
     }
 
     /// Whether a value is only known while the pipeline runs.

@@ -312,7 +312,8 @@ mod tests {
 
         #[test]
         fn any_text_is_read_without_panic(text: String) {
-            let _ = (parse_duration(&text), parse_float(&text), parse_int(&text), parse_percent(&text));
+            let _ = (parse_duration(&text), parse_float(&text));
+            let _ = (parse_int(&text), parse_percent(&text));
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use lockstep::diagnostic::render::{Style, render};
 use lockstep::diagnostic::{Code, Diagnostic, Severity};
 use lockstep::source::Sources;
-use lockstep::{compile, syntax, world};
+use lockstep::{compile, plan, syntax, world};
 
 /// Files by name.
 pub type Files = BTreeMap<String, String>;
@@ -37,16 +37,29 @@ impl Verdict {
     }
 }
 
-/// Compiles the file `main` among these.
+/// Compiles the file `main` among these, and plans its pipelines as `check` does.
 pub fn compile(files: &Files, main: &str) -> Verdict {
     let compilation = compile::compile(&Memory(files), main);
+    let mut diagnostics = compilation.diagnostics;
+    if let Some(program) = &compilation.program {
+        diagnostics.extend(plan::check(program, &Nothing, &Memory(files)));
+    }
     Verdict {
-        diagnostics: compilation.diagnostics,
+        diagnostics,
         sources: compilation.sources,
     }
 }
 
 struct Memory<'a>(&'a Files);
+
+/// An environment without variables.
+struct Nothing;
+
+impl world::Environment for Nothing {
+    fn var(&self, _: &str) -> Option<String> {
+        None
+    }
+}
 
 impl world::Files for Memory<'_> {
     fn read(&self, path: &str) -> Result<String, String> {

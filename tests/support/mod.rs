@@ -4,6 +4,7 @@ pub mod compiler;
 pub mod markdown;
 pub mod program;
 pub mod redact;
+pub mod running;
 pub mod session;
 
 pub use program::Test;

@@ -33,6 +33,19 @@ pub fn command(path: impl AsRef<std::ffi::OsStr>, folder: &Path) -> Command {
     command
 }
 
+/// Copies a folder and all that is in it.
+pub fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("the folder is made");
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        match from.is_dir() {
+            true => copy(&from, &to),
+            false => drop(std::fs::copy(from, to).expect("the file is copied")),
+        }
+    }
+}
+
 /// What a process said, and how it ended.
 #[derive(Debug)]
 pub struct Said {

@@ -43,6 +43,12 @@ impl<'a> Excerpt<'a> {
         &self.text
     }
 
+    /// The line of a byte, from 1.
+    pub(super) fn line(&self, at: usize) -> usize {
+        let at = u32::try_from(at).unwrap_or(u32::MAX);
+        self.source.line_column(at).0
+    }
+
     /// The bytes to show for a place, and how many lines before the place are among them.
     fn window(&self, place: Range<usize>, before: usize, after: usize) -> (Range<usize>, usize) {
         let text = self.text.as_ref();
@@ -112,6 +118,9 @@ impl SourceCode for Excerpt<'_> {
 /// The place as it can be drawn: within the text, on whole characters, not too long, and never
 /// on nothing. `None` where the text is blank.
 pub(super) fn fit(text: &str, place: Range<usize>) -> Option<Range<usize>> {
+    if text.trim().is_empty() {
+        return None;
+    }
     let start = floor(text, place.start);
     let end = floor(text, place.end).max(start);
     let shown = text.get(start..end)?;

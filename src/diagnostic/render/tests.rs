@@ -73,6 +73,19 @@ fn places_in_several_files() {
 }
 
 #[test]
+fn the_primary_place_comes_first() {
+    let mut sources = Sources::default();
+    let lines = "let a = 1\n\n\n\nlet b = 2\nlet c = 3\n\n\n\nlet d = 4\n";
+    let file = sources.add("shop.deploy", lines);
+    let wrong = Diagnostic::error(SYNTAX, spot(&sources, file, "d"), "wrong")
+        .here("here")
+        .label(spot(&sources, file, "c"), "near each other")
+        .label(spot(&sources, file, "b"), "near each other")
+        .label(spot(&sources, file, "a"), "far away");
+    insta::assert_snapshot!(plain(&[wrong], &sources));
+}
+
+#[test]
 fn ascii_and_colours() {
     let mut sources = Sources::default();
     let shop = sources.add("shop.deploy", "\npipeline release {\n  stage prod {\n");
@@ -121,6 +134,15 @@ fn at_the_end_of_the_text() {
         Diagnostic::error(SYNTAX, Span::new(file, end, end), "the file ends too early").here("here")
     });
     insta::assert_snapshot!(plain(&ends, &sources));
+    // A text without a word has no place that can be drawn, not even beside another one.
+    let spaces = sources.add("spaces.deploy", " ");
+    let wrong = Diagnostic::error(SYNTAX, Span::new(spaces, 1, 1), "wrong")
+        .label(Span::new(spaces, 0, 0), "first");
+    let drawn = plain(&[wrong], &sources);
+    assert!(
+        drawn.starts_with("error[E0101]: wrong\n  at spaces.deploy\n"),
+        "{drawn}"
+    );
 }
 
 #[test]

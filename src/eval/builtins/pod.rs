@@ -21,7 +21,8 @@ pub(super) static FUNCTION: Builtin = Builtin {
     result: |_| Type::Connection,
     examples: &[(
         "pod(\"prod-eu\", \"shop\", \"web-0\", \"app\")",
-        "{ type: \"pod\", context: \"prod-eu\", namespace: \"shop\", pod: \"web-0\", container: \"app\" }",
+        "{ type: \"pod\", context: \"prod-eu\", namespace: \"shop\", pod: \"web-0\", \
+         container: \"app\" }",
     )],
     call: Body::Pure(|args| connection("pod", PARAMS, args)),
 };

@@ -159,7 +159,8 @@ fn what_they_refuse() {
         ),
         (
             "matches(\"a\", \"(?=a)\")",
-            "this is no regular expression: look-around, including look-ahead and look-behind, is not supported",
+            "this is no regular expression: look-around, including look-ahead and look-behind, \
+             is not supported",
         ),
         (
             "format(\"{}\")",

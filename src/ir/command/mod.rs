@@ -7,7 +7,7 @@ mod invoke;
 mod refuse;
 mod shell;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use serde::{Deserialize, Serialize};
 

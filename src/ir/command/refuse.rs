@@ -41,7 +41,7 @@ pub(super) fn unclosed_heredoc(span: Span, mark: &str) -> Diagnostic {
 
 /// Something closes what is not open.
 pub(super) fn unexpected(span: Span, word: &str) -> Diagnostic {
-    let message = if word.starts_with("this") {
+    let message = if word.starts_with("this") || word == "(" {
         String::from("the shell cannot read this command")
     } else {
         format!("`{word}` closes nothing in this command")
@@ -152,6 +152,17 @@ pub(super) fn in_heredoc_pattern(span: Span) -> Diagnostic {
     .help("give the result a name before: `short=\"\\${name#${…}}\"`, and use `$short` here")
 }
 
+/// `${v/a/${x}}` outside double quotes.
+pub(super) fn in_split_replacement(span: Span) -> Diagnostic {
+    Diagnostic::error(
+        codes::VALUE_IN_SPLIT_REPLACEMENT,
+        span,
+        "the shell would split the text that this value is put into",
+    )
+    .here("part of a replacement outside double quotes")
+    .help("put the expansion in double quotes: `\\\"\\${name/old/${…}}\\\"`")
+}
+
 /// `${x} …`
 pub(super) fn as_command(span: Span) -> Diagnostic {
     Diagnostic::error(
@@ -171,7 +182,10 @@ pub(super) fn in_arithmetic(span: Span) -> Diagnostic {
         "a shell may execute a value that it calculates with",
     )
     .here("part of arithmetic")
-    .help("calculate in the interpolation: `${a + 1}` in place of `$((${a} + 1))`, or compare with `[ … ]`")
+    .help(
+        "calculate in the interpolation: `${a + 1}` in place of `$((${a} + 1))`, or compare \
+         with `[ … ]`",
+    )
 }
 
 /// `<<${x}`
@@ -208,7 +222,8 @@ pub(super) fn after_mark(span: Span, mark: &str) -> Diagnostic {
         .help(if mark == "$" {
             "write `'$'${…}` for the character `$` and the value"
         } else {
-            "values need no quoting: leave the backslash out, or write `'\\\\'${…}` for the character itself"
+            "values need no quoting: leave the backslash out, or write `'\\\\'${…}` for the \
+             character itself"
         })
 }
 
@@ -249,7 +264,10 @@ pub(super) fn over_ssh(span: Span) -> Diagnostic {
         "`ssh` has this value read as code by the shell over there",
     )
     .here("would be read as code")
-    .help("give the infrastructure `connect = ssh(…)` and write `run \"…\" on …`, where values stay data")
+    .help(
+        "give the infrastructure `connect = ssh(…)` and write `run \"…\" on …`, where values \
+         stay data",
+    )
 }
 
 /// `"… ${list}"`

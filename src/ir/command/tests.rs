@@ -1,6 +1,8 @@
 //! Tests of the word analysis as text; `runtime::process` tests it against real shells.
 //! A command is written with `‹x›` for a value, `‹x*›` for a list and `‹x!›` for a secret.
 
+use proptest::strategy::Strategy as _;
+
 use super::*;
 use crate::diagnostic::{Code, codes};
 use crate::eval::ExprKind;
@@ -276,8 +278,8 @@ fn values_in_scripts_are_quoted_as_their_place_needs() {
             "[[ B‹0› == B‹1› && -n B‹2› || ( a =~ ^(b|B‹3›)$ ) ]]; c B‹4›",
         ),
         (
-            "echo ${a//‹x›/‹y›} \"${a/‹z›/b}\" ${a^^‹w›}",
-            "echo ${a//B‹0›/B‹1›} \"${a/B‹2›/b}\" ${a^^B‹3›}",
+            "echo \"${a//‹x›/‹y›}\" \"${a/‹z›/b}\" ${a^^‹w›}",
+            "echo \"${a//B‹0›/B‹1›}\" \"${a/B‹2›/b}\" ${a^^B‹3›}",
         ),
         ("echo $'a\\'b' ‹x›", "echo $'a\\'b' B‹0›"),
         (
@@ -321,6 +323,7 @@ fn a_value_that_could_not_be_data_is_refused() {
         ("cat <<\\E\n‹x›\nE\n", VALUE_IN_QUOTED_HEREDOC),
         ("cat <<E\n${a#‹x›}\nE", VALUE_IN_HEREDOC_PATTERN),
         ("cat <<E\n${a#\"‹x›\"}\nE", VALUE_IN_HEREDOC_PATTERN),
+        ("echo ${a/b/‹x›}", VALUE_IN_SPLIT_REPLACEMENT),
         ("‹x› a", VALUE_AS_COMMAND),
         ("‹x*›", VALUE_AS_COMMAND),
         ("a‹x› b", VALUE_AS_COMMAND),
@@ -542,4 +545,53 @@ fn a_secret_never_becomes_an_argument() {
         variables[1].1,
         Value::Secret(vec![text, SecretPart::Secret(3), nothing].into())
     );
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_is_too_odd(
+        parts in proptest::collection::vec(
+            proptest::prop_oneof![
+                "[ -~\n\t]{0,6}",
+                "[^‹›\\p{C}]{0,3}",
+                proptest::sample::select(vec![
+                    "‹x›", "‹x*›", "‹x!›", "$(", "${", "$((", "))", "<<E\n", "\nE\n", "case ", " in ",
+                    "esac", ";;", "[[ ", " ]]", "for ", "do ", "done", "if ", "then ", "fi", "{ ", "}",
+                    "a=(", "$[", "]", "`", "'", "\"", "\\", "$'", "eval ", "sh -c ", "ssh h ",
+                ]).prop_map(String::from),
+            ],
+            0..24,
+        ),
+        bash: bool,
+    ) {
+        let text: String = parts.concat();
+        let pieces = pieces(&text);
+        let values = pieces.iter().filter(|piece| matches!(piece, Piece::Value { .. })).count();
+        match analyse(&pieces, bash) {
+            Err(problems) => assert!(!problems.is_empty()),
+            Ok(Form::Direct(words)) => {
+                assert!(!words.is_empty());
+                let secret = |piece: &Piece| matches!(piece, Piece::Value { secret: true, .. });
+                assert!(!bash && !pieces.iter().any(secret), "{text:?}");
+            }
+            Ok(Form::Shell { script, .. }) => {
+                // What is not a value is handed on as it stands.
+                let written: String = (script.iter())
+                    .filter_map(|part| match part {
+                        ScriptPart::Text(text) => Some(&**text),
+                        _ => None,
+                    })
+                    .collect();
+                let given: String = (pieces.iter())
+                    .filter_map(|piece| match piece {
+                        Piece::Text { text, .. } => Some(&**text),
+                        Piece::Value { .. } => None,
+                    })
+                    .collect();
+                assert_eq!(written, given);
+                let places = script.iter().filter(|part| !matches!(part, ScriptPart::Text(_)));
+                assert!(places.count() <= values);
+            }
+        }
+    }
 }

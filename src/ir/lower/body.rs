@@ -1,11 +1,11 @@
 //! What a statement must know about where it stands.
 //! It does not know what statements do.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use crate::eval::Slot;
 use crate::source::Span;
-use crate::types::Locals;
+use crate::types::{Locals, unify};
 use crate::value::Type;
 
 /// A pipeline's or workflow's body while it is lowered.
@@ -19,8 +19,10 @@ pub(super) struct Body {
     /// What the loops and steps around yield; the last one takes what is yielded next. `None`
     /// keeps those around it from taking anything.
     pub yields: Vec<Option<Yields>>,
-    /// Slots that were made for the values of steps' last statements.
-    pub last_values: HashSet<Slot>,
+    /// The common types of what the stage around deploys, and of where to.
+    pub deployed: Option<(Type, Type)>,
+    /// The values of steps' last statements, and the place of the `yield` that was made for each.
+    pub last_values: HashMap<Slot, Span>,
 }
 
 /// What a body ends with.
@@ -46,8 +48,23 @@ impl Body {
             ends,
             workflow: None,
             yields: Vec::new(),
-            last_values: HashSet::new(),
+            deployed: None,
+            last_values: HashMap::new(),
         }
+    }
+}
+
+impl Body {
+    /// Adds to what the stage around deploys.
+    pub fn deploys(&mut self, service: &Type, target: &Type) {
+        let of = match &self.deployed {
+            None => (service.clone(), target.clone()),
+            Some((services, targets)) => (
+                unify(services, service).unwrap_or(Type::Service(None)),
+                unify(targets, target).unwrap_or(Type::Infrastructure(None)),
+            ),
+        };
+        self.deployed = Some(of);
     }
 }
 

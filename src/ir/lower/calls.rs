@@ -2,7 +2,7 @@
 //! stands inside another.
 //! It does not know what else is in a workflow.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::diagnostic::Diagnostics;
 use crate::ir::Program;
@@ -19,6 +19,8 @@ pub(super) struct Calls {
     deployments: Vec<(u32, Span)>,
     /// Workflows that carry out deployments, and where they are named.
     used: Vec<(u32, Span)>,
+    /// Workflows that deploy something, also through others.
+    deploying: HashSet<u32>,
 }
 
 impl Calls {
@@ -30,6 +32,26 @@ impl Calls {
     /// There is a deployment; those in pipelines are of no matter here.
     pub fn deployment(&mut self, within: Option<u32>, at: Span) {
         self.deployments.extend(within.map(|within| (within, at)));
+    }
+
+    /// Finds which workflows deploy something, also through others. To be asked once all
+    /// workflows are lowered.
+    pub fn settle(&mut self) {
+        let mut callers: HashMap<u32, Vec<u32>> = HashMap::new();
+        for (from, to, _) in &self.calls {
+            callers.entry(*to).or_default().push(*from);
+        }
+        let mut open: Vec<u32> = self.deployments.iter().map(|(within, _)| *within).collect();
+        while let Some(here) = open.pop() {
+            if self.deploying.insert(here) {
+                open.extend(callers.get(&here).into_iter().flatten());
+            }
+        }
+    }
+
+    /// Whether a workflow, or one that it calls, deploys something.
+    pub fn deploys(&self, workflow: u32) -> bool {
+        self.deploying.contains(&workflow)
     }
 
     /// A workflow carries out deployments.

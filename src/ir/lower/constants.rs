@@ -3,11 +3,10 @@
 
 use std::collections::HashSet;
 
-use crate::diagnostic::Diagnostics;
-use crate::eval::{Expr, ExprKind, GlobalId, Halt, eval};
+use crate::diagnostic::{Diagnostics, codes};
+use crate::eval::{Expr, ExprKind, GlobalId, Halt, Scope, eval};
 use crate::ir::{Block, GlobalSource, Override, Program, Stmt, StmtKind, WorkflowUse};
-use crate::types::walk;
-use crate::value::{Type, Value, text};
+use crate::value::{Key, Type, Value, text};
 
 use super::facts::Facts;
 use super::{errors, visit};
@@ -58,10 +57,12 @@ impl Range {
 
 /// Reports the faults of all constants.
 pub(super) fn check(program: &Program, bounded: &[Bounded], diagnostics: &mut Diagnostics) {
-    let facts = Facts::new(program);
+    let circles = diagnostics.has(codes::CIRCLE);
+    let facts = Facts::new(program, circles);
     let mut constants = Constants { facts, diagnostics };
     constants.globals(program);
     constants.declarations(program);
+    constants.groups(program);
     for workflow in &program.workflows {
         for param in &workflow.params {
             constants.all(param.default.iter());
@@ -84,6 +85,7 @@ struct Constants<'p, 'd> {
 impl Constants<'_, '_> {
     /// The value, where it is known; a fault is reported.
     fn value(&mut self, expr: &Expr) -> Option<Value> {
+        self.facts.prepare(expr);
         match eval(expr, &self.facts) {
             Ok(value) => Some(value),
             Err(Halt::Unknown) => None,
@@ -100,12 +102,9 @@ impl Constants<'_, '_> {
         }
     }
 
-    /// Definitions that others need come first, so that no chain of them is followed deep.
     fn globals(&mut self, program: &Program) {
-        for id in in_order(program) {
-            let Some(global) = program.globals.get(id as usize) else {
-                continue;
-            };
+        for (id, global) in program.globals.iter().enumerate() {
+            let id = id as u32;
             match &global.source {
                 GlobalSource::Let(value) => {
                     let at = value.span;
@@ -150,6 +149,23 @@ impl Constants<'_, '_> {
         for infrastructure in &program.infrastructures {
             self.all(infrastructure.fields.values());
             self.overrides(&infrastructure.overrides);
+        }
+    }
+
+    /// A group names each infrastructure once.
+    fn groups(&mut self, program: &Program) {
+        for group in &program.groups {
+            let Ok(Value::List(items)) = eval(&group.value, &self.facts) else {
+                continue;
+            };
+            let mut seen = HashSet::new();
+            for item in items.iter() {
+                if !seen.insert(Key(item)) {
+                    let name = self.facts.display(item);
+                    let error = errors::twice_in_group(group.value.span, &group.name, &name);
+                    self.diagnostics.push(error);
+                }
+            }
         }
     }
 
@@ -241,50 +257,6 @@ impl Constants<'_, '_> {
             }
         }
     }
-}
-
-/// The inputs and `let`s, each after those that it names.
-fn in_order(program: &Program) -> Vec<u32> {
-    let needs = |id: u32| -> Vec<u32> {
-        let mut found = Vec::new();
-        let source = program
-            .globals
-            .get(id as usize)
-            .map(|global| &global.source);
-        let value = match source {
-            Some(GlobalSource::Let(value)) => Some(value),
-            Some(GlobalSource::Input { default, .. }) => default.as_ref(),
-            None => None,
-        };
-        if let Some(value) = value {
-            walk(value, &mut |expr| {
-                if let ExprKind::Global(id) = expr.kind {
-                    found.push(id.0);
-                }
-            });
-        }
-        found
-    };
-    let mut seen: HashSet<u32> = HashSet::new();
-    let mut sorted = Vec::new();
-    for start in 0..program.globals.len() as u32 {
-        if !seen.insert(start) {
-            continue;
-        }
-        let mut stack = vec![(start, needs(start))];
-        while let Some((here, open)) = stack.last_mut() {
-            let here = *here;
-            match open.pop() {
-                Some(next) if seen.insert(next) => stack.push((next, needs(next))),
-                Some(_) => {}
-                None => {
-                    sorted.push(here);
-                    stack.pop();
-                }
-            }
-        }
-    }
-    sorted
 }
 
 /// The value that an optional field has where nothing is given.

@@ -23,6 +23,8 @@ impl Lower<'_> {
         let (service, of) = self.thing(body, service, &Type::Service(None), "what is deployed");
         let want = Type::Infrastructure(None);
         let (target, to) = self.thing(body, target, &want, "where it is deployed to");
+        let (of, to) = narrowed(of, to);
+        body.deploys(&of, &to);
         if let (Type::Service(Some(of_kind)), Type::Infrastructure(Some(to_kind))) = (&of, &to)
             && of_kind != to_kind
         {
@@ -119,7 +121,9 @@ impl Lower<'_> {
                     0 => matches!(param.ty, Type::Service(_) | Type::Any),
                     _ => matches!(param.ty, Type::Infrastructure(_) | Type::Any),
                 };
-                thing && param.ty.accepts(have)
+                // What is of any kind here is checked when the plan knows it.
+                let any = matches!(have, Type::Service(None) | Type::Infrastructure(None));
+                thing && (any || param.ty.accepts(have))
             });
             if !fits {
                 let param = params.get(place);
@@ -141,5 +145,21 @@ impl Lower<'_> {
             args,
             span,
         })
+    }
+}
+
+/// A service goes to infrastructures of its own kind, so the kind of one is that of the other;
+/// where only one is known, planning makes sure of it.
+fn narrowed(of: Type, to: Type) -> (Type, Type) {
+    match (of, to) {
+        (Type::Service(Some(kind)), Type::Infrastructure(None)) => (
+            Type::Service(Some(kind.clone())),
+            Type::Infrastructure(Some(kind)),
+        ),
+        (Type::Service(None), Type::Infrastructure(Some(kind))) => (
+            Type::Service(Some(kind.clone())),
+            Type::Infrastructure(Some(kind)),
+        ),
+        both => both,
     }
 }

@@ -209,6 +209,9 @@ impl Lower<'_> {
                     .check
                     .arguments(&mut body.locals, &what, &params, args, span);
                 self.calls.call(body.workflow, id, callee);
+                if self.calls.deploys(id) {
+                    body.deploys(&Type::Service(None), &Type::Infrastructure(None));
+                }
                 let call = WorkflowUse {
                     workflow: WorkflowId(id),
                     args: bound.exprs(),
@@ -252,22 +255,24 @@ impl Lower<'_> {
 
     /// `run "…" …`
     pub(super) fn command(&mut self, body: &mut Body, run: &ast::Run) -> Command {
-        let bash = match &run.using {
-            None => false,
-            Some(shell) => match &*shell.name {
-                "bash" => true,
-                "sh" => false,
-                _ => {
-                    self.check.report(errors::unknown_shell(shell));
-                    false
-                }
-            },
+        let bash = match run.using.as_ref().map(|shell| &*shell.name) {
+            None | Some("sh") => Some(false),
+            Some("bash") => Some(true),
+            Some(_) => None,
         };
+        if let (None, Some(shell)) = (bash, &run.using) {
+            // The text is probably written for the other program.
+            self.check.report(errors::unknown_shell(shell));
+        }
         let (pieces, text) = self.pieces(body, &run.command);
-        let form = analyse(&pieces, bash).unwrap_or_else(|errors| {
-            self.check.diagnostics.extend(errors);
-            CommandForm::Direct(Vec::new())
-        });
+        let form = bash.map(|bash| analyse(&pieces, bash));
+        let form = match form.unwrap_or_else(|| Err(Vec::new())) {
+            Ok(form) => form,
+            Err(errors) => {
+                self.check.diagnostics.extend(errors);
+                CommandForm::Direct(Vec::new())
+            }
+        };
         let dir = run
             .dir
             .as_ref()

@@ -112,7 +112,10 @@ pub fn cannot_deploy(
         }) => error.label(*span, format!("this is `{ty}`, but {thing} is `{have}`")),
         _ => error.label(name.span, format!("it has no {which} parameter")),
     };
-    error.help("a workflow that deploys begins `NAME(service: service<KIND>, target: infrastructure<KIND>, …)`")
+    error.help(
+        "a workflow that deploys begins `NAME(service: service<KIND>, \
+         target: infrastructure<KIND>, …)`",
+    )
 }
 
 /// A stage where none may stand.
@@ -318,7 +321,10 @@ pub fn unknown_shell(shell: &Ident) -> Diagnostic {
         format!("commands cannot run in `{}`", shell.name),
     )
     .here("neither `sh` nor `bash`");
-    error.help("leave `using` out for `sh`, write `using bash`, or start the other program in the text: `run \"python3 …\"`")
+    error.help(
+        "leave `using` out for `sh`, write `using bash`, or start the other program in the \
+         text: `run \"python3 …\"`",
+    )
 }
 
 /// A name that no variable can have.
@@ -449,7 +455,8 @@ pub fn nested_deployment(at: Span, way: &[(&str, Span)]) -> Diagnostic {
         );
     }
     error.help(
-        "a deployment is one service on one infrastructure: deploy the other one from the pipeline",
+        "a deployment is one service on one infrastructure: deploy the other one from \
+         the pipeline",
     )
 }
 
@@ -471,6 +478,16 @@ pub fn computed_pattern(at: Span) -> Diagnostic {
     Diagnostic::error(codes::COMPUTED, at, "this text cannot be computed")
         .here("has an interpolation")
         .help("write the text out")
+}
+
+/// A group that names an infrastructure twice.
+pub fn twice_in_group(at: Span, group: &Name, item: &str) -> Diagnostic {
+    Diagnostic::error(
+        codes::REPEATED_IN_GROUP,
+        at,
+        format!("group `{group}` names `{item}` twice"),
+    )
+    .help("name each infrastructure once; `.*` names all of an environment")
 }
 
 /// A default that breaks the rule of its input.

@@ -3,13 +3,14 @@
 //! It does not know inputs, variables, files and the run.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::diagnostic::{Diagnostic, codes};
 use crate::eval::builtins::{self, Body};
-use crate::eval::{Expr, GlobalId, Halt, RunField, Scope, Slot, eval};
+use crate::eval::{Expr, ExprKind, GlobalId, Halt, RunField, Scope, Slot, eval};
 use crate::ir::{GlobalSource, KindField, Program};
 use crate::source::{FileId, Name, Span};
+use crate::types::walk;
 use crate::value::{EnvironmentId, InfrastructureId, ServiceId, Value};
 
 use super::constants::none_if_optional;
@@ -29,6 +30,7 @@ enum Key {
 /// The scope of constants.
 pub(super) struct Facts<'p> {
     program: &'p Program,
+    circles: bool,
     /// `None` while a value is being found.
     known: RefCell<HashMap<Key, Option<Result<Value, Halt>>>>,
     locals: RefCell<HashMap<Slot, Value>>,
@@ -40,9 +42,11 @@ pub(super) struct Facts<'p> {
 }
 
 impl<'p> Facts<'p> {
-    pub fn new(program: &'p Program) -> Self {
+    /// `circles` is whether definitions that need themselves have been reported already.
+    pub fn new(program: &'p Program, circles: bool) -> Self {
         Self {
             program,
+            circles,
             known: RefCell::default(),
             locals: RefCell::default(),
             supposed: None,
@@ -71,6 +75,7 @@ impl<'p> Facts<'p> {
     fn defined(&self, key: Key, expr: &Expr, at: Span) -> Result<Value, Halt> {
         match self.known.borrow().get(&key) {
             Some(Some(found)) => return found.clone(),
+            Some(None) if self.circles => return Err(Halt::Unknown),
             Some(None) => return Err(circle(at).into()),
             None => {}
         }
@@ -104,18 +109,71 @@ impl<'p> Facts<'p> {
         found
     }
 
+    /// Finds the values of what an expression names, and of what those name, with a stack of its
+    /// own: however long a chain of definitions is, none is followed by recursion. What cannot be
+    /// seen before, such as a field of a service that a loop chooses, is found by the evaluator.
+    pub fn prepare(&self, expr: &Expr) {
+        let mut open: Vec<(Key, &Expr)> = Vec::new();
+        let mut entered: HashSet<Key> = HashSet::new();
+        self.needs(expr, &mut open);
+        while let Some((key, expr)) = open.last().cloned() {
+            if self.known.borrow().contains_key(&key) {
+                open.pop();
+            } else if entered.insert(key.clone()) {
+                self.needs(expr, &mut open);
+            } else {
+                open.pop();
+                // What is wrong with it is said where it is looked at itself.
+                let _ = self.defined(key, expr, expr.span);
+            }
+        }
+    }
+
+    /// The definitions that an expression names and whose values are not known yet.
+    fn needs(&self, expr: &Expr, found: &mut Vec<(Key, &'p Expr)>) {
+        let known = self.known.borrow();
+        walk(expr, &mut |part| {
+            let definition = match &part.kind {
+                ExprKind::Global(id) => self.global_definition(*id),
+                ExprKind::Field(of, name) => match of.as_const().map(|of| self.find(of, name)) {
+                    Some(Find::Defined(key, expr)) => Some((key, expr)),
+                    _ => None,
+                },
+                _ => None,
+            };
+            found.extend(definition.filter(|(key, _)| !known.contains_key(key)));
+        });
+    }
+
+    fn global_definition(&self, id: GlobalId) -> Option<(Key, &'p Expr)> {
+        match &self.program.globals.get(id.0 as usize)?.source {
+            GlobalSource::Let(value) => Some((Key::Global(id.0), value)),
+            GlobalSource::Input { .. } => None,
+        }
+    }
+
+    /// Where the value of a field comes from.
+    fn find(&self, of: &Value, name: &Name) -> Find<'p> {
+        let found = match of {
+            Value::Service { id, at } => self.service(*id, *at, name),
+            Value::Infrastructure(id) => self.infrastructure(*id, name),
+            Value::Environment(id) => self.environment(*id, name),
+            _ => None,
+        };
+        found.unwrap_or(Find::Nothing)
+    }
+
     fn service(
         &self,
         id: ServiceId,
         at: Option<InfrastructureId>,
         name: &Name,
-        span: Span,
-    ) -> Found {
+    ) -> Option<Find<'p>> {
         let service = self.program.services.get(id.0 as usize)?;
         let kind = self.program.kinds.get(service.kind as usize)?;
         match &**name {
-            "name" => return Some(Ok(Value::String(service.name.clone()))),
-            "kind" => return Some(Ok(Value::String(kind.name.clone()))),
+            "name" => return Some(Find::Value(Value::String(service.name.clone()))),
+            "kind" => return Some(Find::Value(Value::String(kind.name.clone()))),
             _ => {}
         }
         let place = at.and_then(|at| self.program.infrastructures.get(at.0 as usize));
@@ -131,18 +189,18 @@ impl<'p> Facts<'p> {
         });
         let key = Key::Service(id.0, at.map(|at| at.0), name.clone());
         let given = overridden.or_else(|| service.fields.get(name));
-        self.given_or_default(key, given, kind.service.get(name), span)
+        Some(given_or_default(key, given, kind.service.get(name)))
     }
 
-    fn infrastructure(&self, id: InfrastructureId, name: &Name, span: Span) -> Found {
+    fn infrastructure(&self, id: InfrastructureId, name: &Name) -> Option<Find<'p>> {
         let place = self.program.infrastructures.get(id.0 as usize)?;
         let environment = self
             .program
             .environments
             .get(place.environment.0 as usize)?;
         match &**name {
-            "name" => return Some(Ok(Value::String(place.name.clone()))),
-            "environment" => return Some(Ok(Value::Environment(place.environment))),
+            "name" => return Some(Find::Value(Value::String(place.name.clone()))),
+            "environment" => return Some(Find::Value(Value::Environment(place.environment))),
             _ => {}
         }
         let key = Key::Infrastructure(id.0, name.clone());
@@ -152,47 +210,53 @@ impl<'p> Facts<'p> {
             .or_else(|| environment.fields.get(name));
         let kind = self.program.kinds.get(place.kind as usize);
         let declared = kind.and_then(|kind| kind.infrastructure.get(name));
-        match (given, declared, &**name) {
-            (None, None, "id") => Some(Ok(Value::String(place.name.clone()))),
-            (None, None, "exclusive") => Some(Ok(Value::Bool(true))),
-            (None, None, "connect") => Some(local()),
-            _ => self.given_or_default(key, given, declared, span),
-        }
+        Some(match (given, declared, &**name) {
+            (None, None, "id") => Find::Value(Value::String(place.name.clone())),
+            (None, None, "exclusive") => Find::Value(Value::Bool(true)),
+            (None, None, "connect") => local().map_or(Find::Nothing, Find::Value),
+            _ => given_or_default(key, given, declared),
+        })
     }
 
-    fn environment(&self, id: EnvironmentId, name: &Name, span: Span) -> Found {
+    fn environment(&self, id: EnvironmentId, name: &Name) -> Option<Find<'p>> {
         let environment = self.program.environments.get(id.0 as usize)?;
         if &**name == "name" {
-            return Some(Ok(Value::String(environment.name.clone())));
+            return Some(Find::Value(Value::String(environment.name.clone())));
         }
         let key = Key::Environment(id.0, name.clone());
-        self.given_or_default(key, environment.fields.get(name), None, span)
-    }
-
-    fn given_or_default(
-        &self,
-        key: Key,
-        given: Option<&Expr>,
-        declared: Option<&KindField>,
-        span: Span,
-    ) -> Found {
-        let default = || declared.and_then(|field| field.default.as_ref());
-        if let Some(expr) = given.or_else(default) {
-            return Some(self.defined(key, expr, span));
-        }
-        declared
-            .and_then(|field| none_if_optional(&field.ty))
-            .map(Ok)
+        Some(given_or_default(key, environment.fields.get(name), None))
     }
 }
 
-/// A field's value; `None` where there is no such field, which has been reported.
-type Found = Option<Result<Value, Halt>>;
+/// Where a value comes from.
+enum Find<'p> {
+    /// It is known.
+    Value(Value),
+    /// From this definition.
+    Defined(Key, &'p Expr),
+    /// From nowhere, which has been reported.
+    Nothing,
+}
 
-fn local() -> Result<Value, Halt> {
+fn given_or_default<'p>(
+    key: Key,
+    given: Option<&'p Expr>,
+    declared: Option<&'p KindField>,
+) -> Find<'p> {
+    let default = || declared.and_then(|field| field.default.as_ref());
+    match given.or_else(default) {
+        Some(expr) => Find::Defined(key, expr),
+        None => declared
+            .and_then(|field| none_if_optional(&field.ty))
+            .map_or(Find::Nothing, Find::Value),
+    }
+}
+
+/// The connection that an infrastructure has where none is given.
+fn local() -> Option<Value> {
     match builtins::find("local").map(|local| &local.call) {
-        Some(Body::Pure(call)) => call(&[]).map_err(|_| Halt::Unknown),
-        _ => Err(Halt::Unknown),
+        Some(Body::Pure(call)) => call(&[]).ok(),
+        _ => None,
     }
 }
 
@@ -217,23 +281,18 @@ impl Scope for Facts<'_> {
         {
             return Ok(value.clone());
         }
-        match self.program.globals.get(id.0 as usize) {
-            Some(global) => match &global.source {
-                GlobalSource::Let(value) => self.defined(Key::Global(id.0), value, global.span),
-                GlobalSource::Input { .. } => Err(Halt::Unknown),
-            },
+        match self.global_definition(id) {
+            Some((key, value)) => self.defined(key, value, value.span),
             None => Err(Halt::Unknown),
         }
     }
 
     fn field(&self, of: &Value, name: &Name, span: Span) -> Result<Value, Halt> {
-        let found = match of {
-            Value::Service { id, at } => self.service(*id, *at, name, span),
-            Value::Infrastructure(id) => self.infrastructure(*id, name, span),
-            Value::Environment(id) => self.environment(*id, name, span),
-            _ => None,
-        };
-        found.unwrap_or(Err(Halt::Unknown))
+        match self.find(of, name) {
+            Find::Value(value) => Ok(value),
+            Find::Defined(key, expr) => self.defined(key, expr, span),
+            Find::Nothing => Err(Halt::Unknown),
+        }
     }
 
     fn infrastructures(&self, of: EnvironmentId) -> Vec<Value> {

@@ -43,7 +43,8 @@ impl Lower<'_> {
                 let places = match word {
                     "undo" => "steps, commands and calls",
                     _ => {
-                        "whatever can fail: blocks, deployments, steps, commands, calls, barriers and approvals"
+                        "whatever can fail: blocks, deployments, steps, commands, calls, \
+                         barriers and approvals"
                     }
                 };
                 self.check

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::eval::{Expr, ExprKind, Slot};
-use crate::ir::{Block, Stmt, StmtKind};
+use crate::ir::{self, Block, Stmt, StmtKind};
 use crate::types::walk;
 
 use super::body::Body;
@@ -15,7 +15,7 @@ use super::visit;
 pub(super) fn block(block: &mut Block, body: &Body) {
     let mut used = HashSet::new();
     for stmt in &block.stmts {
-        collect(stmt, &mut used);
+        collect(stmt, body, &mut used);
     }
     prune_block(block, body, &used);
 }
@@ -23,18 +23,18 @@ pub(super) fn block(block: &mut Block, body: &Body) {
 /// Prunes a pipeline's body.
 pub(super) fn stmt(stmt: &mut Stmt, body: &Body) {
     let mut used = HashSet::new();
-    collect(stmt, &mut used);
+    collect(stmt, body, &mut used);
     prune_stmt(stmt, body, &used);
 }
 
 /// The slots that expressions read; the `yield` that gives a step the value of its last
 /// statement is no reading.
-fn collect(stmt: &Stmt, used: &mut HashSet<Slot>) {
-    visit::expressions(stmt, &mut |expr: &Expr, of: &Stmt| {
-        let own = matches!(
-            (&of.kind, &expr.kind),
-            (StmtKind::Yield(_), ExprKind::Local(_))
-        ) && of.span == expr.span;
+fn collect(stmt: &Stmt, body: &Body, used: &mut HashSet<Slot>) {
+    ir::visit::stmt(stmt, &mut |expr: &Expr| {
+        let own = match expr.kind {
+            ExprKind::Local(slot) => body.last_values.get(&slot) == Some(&expr.span),
+            _ => false,
+        };
         if !own {
             walk(expr, &mut |inner| {
                 if let ExprKind::Local(slot) = inner.kind {
@@ -72,7 +72,7 @@ fn drop_last_value(block: &mut Block, body: &Body, used: &HashSet<Slot>) {
         Some(StmtKind::Yield(Expr {
             kind: ExprKind::Local(slot),
             ..
-        })) if body.last_values.contains(slot) => *slot,
+        })) if body.last_values.contains_key(slot) => *slot,
         _ => return,
     };
     block.stmts.pop();

@@ -212,13 +212,16 @@ impl Lower<'_> {
             rollback_stage: Some(stmt.head),
             ..place
         };
+        let around = body.deployed.take();
         let kind = StmtKind::Stage {
             name: name.name.clone(),
             body: self.block(body, inside, block),
         };
+        let (service, target) = std::mem::replace(&mut body.deployed, around)
+            .unwrap_or((Type::Service(None), Type::Infrastructure(None)));
         let ty = Type::record([
-            ("services", Type::list(Type::Service(None))),
-            ("infrastructures", Type::list(Type::Infrastructure(None))),
+            ("services", Type::list(service)),
+            ("infrastructures", Type::list(target)),
         ]);
         let slot = body.locals.slot(false);
         body.locals
@@ -282,7 +285,7 @@ impl Lower<'_> {
                 slot
             }
         };
-        body.last_values.insert(slot);
+        body.last_values.insert(slot, span);
         let value = crate::eval::Expr {
             kind: crate::eval::ExprKind::Local(slot),
             span,

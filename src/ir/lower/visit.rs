@@ -37,27 +37,6 @@ pub(super) fn blocks_mut(stmt: &mut Stmt, see: &mut dyn FnMut(&mut Block)) {
     always.iter_mut().for_each(see);
 }
 
-/// Calls `see` for every expression in a statement and in all inside it, with the statement
-/// that has it.
-pub(super) fn expressions(stmt: &Stmt, see: &mut dyn FnMut(&Expr, &Stmt)) {
-    let mut open: Vec<&Stmt> = vec![stmt];
-    while let Some(stmt) = open.pop() {
-        own(stmt, &mut |expr| see(expr, stmt));
-        children(stmt, &mut |block| {
-            open.extend(block.stmts.iter().map(|stmt| &**stmt));
-        });
-    }
-}
-
-/// Calls `see` for the blocks directly inside a statement, and for those of its handlers.
-pub(super) fn children<'s>(stmt: &'s Stmt, see: &mut dyn FnMut(&'s Block)) {
-    inner(stmt, see);
-    stmt.handlers.undo.iter().for_each(&mut *see);
-    let handlers = stmt.handlers.on_failure.iter();
-    handlers.for_each(|handler| see(&handler.body));
-    stmt.handlers.always.iter().for_each(see);
-}
-
 /// Calls `see` for the blocks directly inside a statement, without handlers.
 pub(super) fn inner<'s>(stmt: &'s Stmt, see: &mut dyn FnMut(&'s Block)) {
     match &stmt.kind {

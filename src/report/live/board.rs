@@ -1,5 +1,6 @@
-//! What is going on in a run right now: its stages, the units of work in them, what each waits for.
-//! It does not know how much of it fits on a screen; it keeps only what has not ended, and failures.
+//! What is going on in a run right now: its stages, the units of work in them, what each waits
+//! for. It does not know how much of it fits on a screen; it keeps only what has not ended, and
+//! failures.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

@@ -78,7 +78,8 @@ impl View<'_> {
         };
         let all: Vec<(&Name, &Stage)> = stages.collect();
         let (done, shown): (Vec<_>, Vec<_>) = all.iter().copied().partition(|(_, stage)| {
-            matches!(stage.ended, Some((status, _)) if status.is_good() || status == Status::Skipped)
+            let done = |status: Status| status.is_good() || status == Status::Skipped;
+            matches!(stage.ended, Some((status, _)) if done(status))
         });
         let mut entries = vec![self.head(pipeline, root, all.len())];
         entries.extend(self.ended_well(&done, rows));

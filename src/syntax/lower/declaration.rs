@@ -1,30 +1,33 @@
-//! Declarations and tests. It does not know which names exist.
+//! Declarations. It does not know which names exist.
 
-use super::Lower;
+use super::broken::{Around, Before};
+use super::{Lower, add};
 use crate::source::Span;
 use crate::syntax::ast::*;
 use crate::syntax::errors;
 use crate::syntax::grammar::{Pair, Parts, Rule};
 
 impl<'t> Lower<'t> {
-    /// A declaration. What is found in a wrong place goes to `items` too.
-    pub(super) fn item(&mut self, pair: Pair<'t>, items: &mut Vec<Item>) {
+    /// A declaration, behind what stands `before` it. Returns what to remember of it.
+    pub(super) fn item(&mut self, pair: Pair<'t>, items: &mut Vec<Item>, before: Before) -> Before {
+        let trouble = self.trouble();
         let doc = self.doc(&pair);
         let span = self.span(&pair);
-        let kind = self.item_kind(pair, span);
+        let (start, end) = (pair.as_span().start(), pair.as_span().end());
+        let (kind, after) = match pair.as_rule() {
+            Rule::error_item => {
+                let after = self.error_line(pair, Around::File, before);
+                (ItemKind::Error, Some(after))
+            }
+            Rule::stray_stmt => (ItemKind::Error, Some(self.stray_stmt(pair, before))),
+            _ => (self.item_kind(pair, span), None),
+        };
         items.push(Item { doc, kind, span });
+        after.unwrap_or_else(|| self.before(start, end, trouble))
     }
 
     fn item_kind(&mut self, pair: Pair<'t>, span: Span) -> ItemKind {
         let form = pair.as_rule();
-        if form == Rule::error_item {
-            self.error_line(pair, span);
-            return ItemKind::Error;
-        }
-        if form == Rule::stray_stmt {
-            self.stray_stmt(pair, span);
-            return ItemKind::Error;
-        }
         let mut parts = Parts::of(pair);
         let parts = &mut parts;
         match form {
@@ -57,8 +60,8 @@ impl<'t> Lower<'t> {
             }
             Rule::let_item => {
                 let name = self.name_of(parts, "the name of the value");
-                let ty = self.of_type(parts);
-                let value = self.value_part(parts, span, &name);
+                let (ty, value) = self.typed_value(parts, &name);
+                let value = value.unwrap_or_else(|| self.no_value_part(span, &name));
                 ItemKind::Let { name, ty, value }
             }
             _ => ItemKind::Error,
@@ -70,7 +73,11 @@ impl<'t> Lower<'t> {
             return ItemKind::Error;
         };
         if parts.peek().is_none() {
-            self.report(errors::incomplete(span, "this import", "as NAME"));
+            let end = Span {
+                start: span.end,
+                ..span
+            };
+            self.report(errors::missing_part(end, "`as` and a name"));
             return ItemKind::Error;
         }
         let alias = self.name_of(parts, "a name for the import");
@@ -91,7 +98,11 @@ impl<'t> Lower<'t> {
             return ItemKind::Error;
         };
         if parts.peek().is_none() {
-            self.report(errors::incomplete(span, "this import", "import NAME"));
+            let end = Span {
+                start: span.end,
+                ..span
+            };
+            self.report(errors::missing_part(end, "`import` and a name"));
         }
         let mut names = Vec::new();
         for pair in parts.by_ref() {
@@ -147,259 +158,33 @@ impl<'t> Lower<'t> {
     }
 
     /// The value after `=`, which must be there.
-    fn value_part(&mut self, parts: &mut Parts<'t>, span: Span, name: &Ident) -> Expr {
-        if let Some(value) = self.default(parts, name) {
-            return value;
+    pub(super) fn value_part(&mut self, parts: &mut Parts<'t>, span: Span, name: &Ident) -> Expr {
+        match self.default(parts, name) {
+            Some(value) => value,
+            None => self.no_value_part(span, name),
         }
-        if !name.name.is_empty() {
-            self.report(errors::no_value(span, &name.name));
-        }
-        self.no_expr(Span {
+    }
+
+    pub(super) fn no_value_part(&mut self, span: Span, name: &Ident) -> Expr {
+        let end = Span {
             start: span.end,
             ..span
-        })
-    }
-
-    fn service(&mut self, parts: &mut Parts<'t>) -> ItemKind {
-        let name = self.name_of(parts, "the service's name");
-        let kind = self.of_kind(parts, &name, "a service");
-        let using = parts.accept(Rule::using).map(|pair| self.using(pair));
-        self.bad_heads(parts);
-        let fields = match self.body_of(parts, Rule::fields, "the service", "its fields") {
-            Some(pair) => self.fields(pair),
-            None => Vec::new(),
         };
-        ItemKind::Service {
-            name,
-            kind,
-            using,
-            fields,
+        if !name.name.is_empty() {
+            self.report(errors::no_value(end, &name.name));
         }
+        self.no_expr(end)
     }
 
-    fn of_kind(&mut self, parts: &mut Parts<'t>, name: &Ident, what: &str) -> Path {
-        let Some(pair) = parts.accept(Rule::of_kind) else {
-            if !name.name.is_empty() {
-                self.report(errors::no_kind(name.span, what, &name.name));
-            }
-            let span = Span {
-                start: name.span.end,
-                ..name.span
-            };
-            let name = Ident {
-                name: self.names.get(""),
-                span,
-            };
-            return Path {
-                namespace: None,
-                name,
-            };
-        };
-        let mut inner = Parts::of(pair);
-        self.bad_sep(&mut inner, ":", &name.name);
-        self.path_of(&mut inner, "a kind after `:`")
-    }
-
-    /// `using W(args)`
-    pub(super) fn using(&mut self, pair: Pair<'t>) -> Use {
-        let span = self.span(&pair);
-        let mut parts = Parts::of(pair);
-        let path = self.path_of(&mut parts, "a workflow after `using`");
-        let args = match parts.accept(Rule::args) {
-            Some(pair) => self.args(pair),
-            None => Vec::new(),
-        };
-        Use { path, args, span }
-    }
-
-    /// The body in braces that must stand next.
-    fn body_of(
-        &mut self,
-        parts: &mut Parts<'t>,
-        wanted: Rule,
-        what: &str,
-        of: &str,
-    ) -> Option<Pair<'t>> {
-        let pair = parts.next()?;
-        if pair.as_rule() == wanted {
-            return Some(pair);
-        }
-        let place = self.after_last_word(pair.as_span().start());
-        self.report(errors::no_body(place, what, of));
-        None
-    }
-
-    pub(super) fn bad_heads(&mut self, parts: &mut Parts<'t>) {
+    /// Words between a head and its body; `trouble` there was before the head.
+    pub(super) fn bad_heads(&mut self, parts: &mut Parts<'t>, trouble: usize) {
         while let Some(pair) = parts.accept(Rule::bad_head) {
-            self.bad_head(pair, &[]);
+            let quiet = self.trouble() > trouble;
+            self.bad_head(pair, "", &["using"], quiet);
         }
     }
 
-    fn fields(&mut self, pair: Pair<'t>) -> Vec<Field> {
-        let mut fields = Vec::new();
-        for pair in Parts::of(pair) {
-            if pair.as_rule() == Rule::field {
-                fields.push(self.field(pair));
-            } else {
-                self.error_field(pair);
-            }
-        }
-        fields
-    }
-
-    fn field(&mut self, pair: Pair<'t>) -> Field {
-        let doc = self.doc(&pair);
-        let mut parts = Parts::of(pair);
-        let name = self.name_of(&mut parts, "a field's name");
-        self.bad_sep(&mut parts, "=", &name.name);
-        let value = self.expr_of(&mut parts, "a value after `=`");
-        Field { doc, name, value }
-    }
-
-    fn environment(&mut self, parts: &mut Parts<'t>) -> Environment {
-        let mut environment = Environment {
-            name: self.name_of(parts, "the environment's name"),
-            fields: Vec::new(),
-            overrides: Vec::new(),
-            infrastructures: Vec::new(),
-        };
-        self.bad_heads(parts);
-        let body = self.body_of(
-            parts,
-            Rule::environment_body,
-            "the environment",
-            "its fields and infrastructures",
-        );
-        for pair in body.into_iter().flat_map(Parts::of) {
-            match pair.as_rule() {
-                Rule::field => {
-                    let field = self.field(pair);
-                    environment.fields.push(field);
-                }
-                Rule::r#override => {
-                    let over = self.override_of(pair);
-                    environment.overrides.push(over);
-                }
-                Rule::infrastructure => {
-                    let infrastructure = self.infrastructure(pair);
-                    environment.infrastructures.push(infrastructure);
-                }
-                _ => self.error_field(pair),
-            }
-        }
-        environment
-    }
-
-    fn infrastructure(&mut self, pair: Pair<'t>) -> Infrastructure {
-        let doc = self.doc(&pair);
-        let span = self.span(&pair);
-        let mut parts = Parts::of(pair);
-        let parts = &mut parts;
-        let name = self.name_of(parts, "the infrastructure's name");
-        let kind = self.of_kind(parts, &name, "an infrastructure");
-        self.bad_heads(parts);
-        let mut fields = Vec::new();
-        let mut overrides = Vec::new();
-        let body = self.body_of(
-            parts,
-            Rule::infrastructure_body,
-            "the infrastructure",
-            "its fields",
-        );
-        for pair in body.into_iter().flat_map(Parts::of) {
-            match pair.as_rule() {
-                Rule::field => fields.push(self.field(pair)),
-                Rule::r#override => overrides.push(self.override_of(pair)),
-                _ => self.error_field(pair),
-            }
-        }
-        Infrastructure {
-            doc,
-            name,
-            kind,
-            fields,
-            overrides,
-            span,
-        }
-    }
-
-    fn override_of(&mut self, pair: Pair<'t>) -> Override {
-        let span = self.span(&pair);
-        let mut parts = Parts::of(pair);
-        let service = self.path_of(&mut parts, "a service after `override`");
-        self.bad_heads(&mut parts);
-        let fields = match self.body_of(&mut parts, Rule::fields, "the override", "its fields") {
-            Some(pair) => self.fields(pair),
-            None => Vec::new(),
-        };
-        Override {
-            service,
-            fields,
-            span,
-        }
-    }
-
-    fn kind(&mut self, parts: &mut Parts<'t>) -> Kind {
-        let mut kind = Kind {
-            name: self.name_of(parts, "the kind's name"),
-            service: Vec::new(),
-            infrastructure: Vec::new(),
-            deploy: None,
-        };
-        self.bad_heads(parts);
-        let body = self.body_of(parts, Rule::kind_body, "the kind", "its parts");
-        for pair in body.into_iter().flat_map(Parts::of) {
-            match pair.as_rule() {
-                Rule::kind_service => {
-                    let fields = self.field_decls(pair);
-                    kind.service.extend(fields);
-                }
-                Rule::kind_infrastructure => {
-                    let fields = self.field_decls(pair);
-                    kind.infrastructure.extend(fields);
-                }
-                Rule::kind_deploy => {
-                    let mut inner = Parts::of(pair);
-                    match inner.next() {
-                        Some(using) if using.as_rule() == Rule::using => {
-                            kind.deploy = Some(self.using(using));
-                        }
-                        Some(missing) => self.missing(&missing, "`using` and a workflow"),
-                        None => {}
-                    }
-                }
-                _ => self.error_field(pair),
-            }
-        }
-        kind
-    }
-
-    fn field_decls(&mut self, pair: Pair<'t>) -> Vec<FieldDecl> {
-        let mut parts = Parts::of(pair);
-        let mut fields = Vec::new();
-        let body = self.body_of(
-            &mut parts,
-            Rule::field_decls,
-            "this part",
-            "field declarations",
-        );
-        for pair in body.into_iter().flat_map(Parts::of) {
-            if pair.as_rule() != Rule::field_decl {
-                self.error_field(pair);
-                continue;
-            }
-            let param = self.param(pair, "a field");
-            fields.push(FieldDecl {
-                doc: param.doc,
-                name: param.name,
-                ty: param.ty,
-                default: param.default,
-            });
-        }
-        fields
-    }
-
-    fn param(&mut self, pair: Pair<'t>, what: &str) -> Param {
+    pub(super) fn param(&mut self, pair: Pair<'t>, what: &str) -> Param {
         let doc = self.doc(&pair);
         let mut parts = Parts::of(pair);
         let name = self.name_of(&mut parts, "a name");
@@ -425,7 +210,7 @@ impl<'t> Lower<'t> {
             Some(pair) if pair.as_rule() == Rule::params => {
                 for pair in Parts::of(pair) {
                     match pair.as_rule() {
-                        Rule::param => params.push(self.param(pair, "a parameter")),
+                        Rule::param => add(&mut params, self.param(pair, "a parameter")),
                         Rule::no_comma => self.no_comma(&pair),
                         _ => self.junk(pair),
                     }
@@ -443,8 +228,9 @@ impl<'t> Lower<'t> {
     }
 
     fn workflow(&mut self, parts: &mut Parts<'t>, span: Span) -> ItemKind {
+        let trouble = self.trouble();
         let (name, params, result) = self.signature(parts, "the workflow");
-        self.bad_heads(parts);
+        self.bad_heads(parts, trouble);
         let body = self.block_of(parts, "the workflow", span);
         ItemKind::Workflow {
             name,
@@ -455,139 +241,15 @@ impl<'t> Lower<'t> {
     }
 
     fn pipeline(&mut self, parts: &mut Parts<'t>, span: Span) -> ItemKind {
+        let trouble = self.trouble();
         let name = self.name_of(parts, "the pipeline's name");
-        let tail = self.tail_of(parts, "the pipeline");
+        let tail = self.tail_of(parts, "the pipeline", trouble);
         let body = tail.body.unwrap_or_else(|| self.no_block(span));
         ItemKind::Pipeline {
             name,
             modifiers: tail.modifiers,
             body,
             handlers: tail.handlers,
-        }
-    }
-
-    fn test(&mut self, parts: &mut Parts<'t>, span: Span) -> ItemKind {
-        let name = match parts.next() {
-            Some(pair) if pair.as_rule() == Rule::string => self.string(pair),
-            other => {
-                if let Some(missing) = other {
-                    self.missing(&missing, "a description in quotes");
-                }
-                StringLit {
-                    parts: Vec::new(),
-                    multiline: false,
-                    span: Span {
-                        end: span.start,
-                        ..span
-                    },
-                }
-            }
-        };
-        self.bad_heads(parts);
-        let mut body = Vec::new();
-        let mut body_span = Span {
-            start: span.end,
-            ..span
-        };
-        if let Some(pair) = self.body_of(parts, Rule::test_body, "the test", "its statements") {
-            body_span = self.span_exact(&pair);
-            body = Parts::of(pair).map(|pair| self.test_stmt(pair)).collect();
-        }
-        ItemKind::Test {
-            name,
-            body,
-            body_span,
-        }
-    }
-
-    fn test_stmt(&mut self, pair: Pair<'t>) -> TestStmt {
-        let span = self.span(&pair);
-        let kind = self.test_kind(pair, span).unwrap_or(TestKind::Error);
-        TestStmt { kind, span }
-    }
-
-    fn test_kind(&mut self, pair: Pair<'t>, span: Span) -> Option<TestKind> {
-        let form = pair.as_rule();
-        if form == Rule::error_test {
-            self.error_line(pair, span);
-            return None;
-        }
-        let mut parts = Parts::of(pair);
-        let parts = &mut parts;
-        match form {
-            Rule::given_input => {
-                let name = self.name_of(parts, "an input, `run` or a node");
-                let value = self.value_part(parts, span, &name);
-                Some(TestKind::GivenInput { name, value })
-            }
-            Rule::given_run => {
-                let pattern = self.string(parts.next()?);
-                let then = self.given(parts)?;
-                Some(TestKind::GivenRun { pattern, then })
-            }
-            Rule::given_node => {
-                let path = self.string(parts.next()?);
-                let then = self.given(parts)?;
-                Some(TestKind::GivenNode { path, then })
-            }
-            Rule::start => {
-                let pipeline = self.name_of(parts, "a pipeline after `start`");
-                Some(TestKind::Start { pipeline })
-            }
-            Rule::expect => {
-                let first = self.test_path(parts, "a node after `expect`")?;
-                let next = parts.next()?;
-                match next.as_rule() {
-                    Rule::before => {
-                        let second =
-                            self.test_path(&mut Parts::of(next), "a node after `before`")?;
-                        Some(TestKind::ExpectOrder { first, second })
-                    }
-                    Rule::ident => {
-                        let status = self.ident(&next);
-                        Some(TestKind::ExpectStatus {
-                            path: first,
-                            status,
-                        })
-                    }
-                    _ => {
-                        self.missing(&next, "a status, or `before` and a node");
-                        None
-                    }
-                }
-            }
-            _ => None,
-        }
-    }
-
-    fn test_path(&mut self, parts: &mut Parts<'t>, what: &str) -> Option<TestPath> {
-        let pair = parts.next()?;
-        match pair.as_rule() {
-            Rule::string => Some(TestPath::Pattern(self.string(pair))),
-            Rule::ident => Some(TestPath::Name(self.ident(&pair))),
-            _ => {
-                self.missing(&pair, what);
-                None
-            }
-        }
-    }
-
-    fn given(&mut self, parts: &mut Parts<'t>) -> Option<Given> {
-        let pair = parts.next()?;
-        match pair.as_rule() {
-            Rule::returns => {
-                let value = self.expr_of(&mut Parts::of(pair), "a value after `returns`");
-                Some(Given::Returns(value))
-            }
-            Rule::fails => {
-                let class = Parts::of(pair).next().map(|pair| self.ident(&pair));
-                Some(Given::Fails(class))
-            }
-            Rule::refused => Some(Given::Refused),
-            _ => {
-                self.missing(&pair, "`returns`, `fails` or `refused`");
-                None
-            }
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::source::Span;
 use crate::syntax::ast::*;
 use crate::syntax::errors;
 use crate::syntax::grammar::{Pair, Parts, Rule};
+use crate::syntax::words;
 
 /// How deep an expression may be. Chains count too: `a + b + c` is two deep.
 const MAX_HEIGHT: usize = 256;
@@ -47,11 +48,17 @@ impl<'t> Lower<'t> {
     pub(super) fn expr_or_missing(&mut self, pair: Pair<'t>, what: &str) -> Expr {
         match pair.as_rule() {
             Rule::expr | Rule::value => self.expr(pair),
-            _ => {
-                self.missing(&pair, what);
-                self.no_expr(self.after_last_word(pair.as_span().start()))
-            }
+            _ => self.no_value(&pair, what),
         }
+    }
+
+    /// A value that must stand where `pair` is.
+    fn no_value(&mut self, pair: &Pair<'t>, what: &str) -> Expr {
+        let place = self.after_last_word(pair.as_span().start());
+        if pair.as_str().is_empty() {
+            self.report(errors::missing_value(place, what));
+        }
+        self.no_expr(place)
     }
 
     pub(super) fn no_expr(&mut self, span: Span) -> Expr {
@@ -64,12 +71,14 @@ impl<'t> Lower<'t> {
 
     /// A list of operands and operators.
     pub(super) fn expr(&mut self, pair: Pair<'t>) -> Expr {
-        let mut parts = Parts::of(pair);
-        let mut expr = self.climb(&mut parts, 0);
-        // Operators are always consumed; anything left would be a mistake of the grammar.
-        while parts.next().is_some() {
-            expr.kind = ExprKind::Error;
+        if self.depth >= MAX_HEIGHT {
+            let span = self.span(&pair);
+            return self.node(ExprKind::Error, span, MAX_HEIGHT);
         }
+        self.too_deep &= self.depth > 0;
+        self.depth += 1;
+        let expr = self.climb(&mut Parts::of(pair), 0);
+        self.depth -= 1;
         expr
     }
 
@@ -79,13 +88,20 @@ impl<'t> Lower<'t> {
             self.height = height + 1;
             return Expr { kind, span };
         }
-        self.report(errors::too_deep_expression(span));
+        if !self.too_deep {
+            self.too_deep = true;
+            self.report(errors::too_deep_expression(span));
+        }
         self.no_expr(span)
     }
 
-    /// Operators that bind at least as tightly as `min`, by precedence climbing.
+    /// An operand and the operators behind it that bind at least as tightly as `min`.
     fn climb(&mut self, parts: &mut Parts<'t>, min: u8) -> Expr {
-        let mut left = self.operand(parts);
+        let left = self.operand(parts);
+        self.climb_from(left, parts, min)
+    }
+
+    fn climb_from(&mut self, mut left: Expr, parts: &mut Parts<'t>, min: u8) -> Expr {
         let mut height = self.height;
         let mut compared: Option<Span> = None;
         while let Some(Rule::op | Rule::bad_op) = parts.peek() {
@@ -98,29 +114,27 @@ impl<'t> Lower<'t> {
             let Some(pair) = parts.next() else { break };
             let at = self.span_exact(&pair);
             if pair.as_rule() == Rule::bad_op {
-                self.report(errors::assignment(at));
+                self.bad_op(&pair);
             }
-            if strength == COMPARISON {
-                if let Some(first) = compared.replace(at) {
-                    self.report(errors::chained(at, first));
-                }
+            if strength == COMPARISON
+                && let Some(first) = compared.replace(at)
+            {
+                self.report(errors::chained(at, first));
             }
             let right = self.climb(parts, strength + 1);
             height = height.max(self.height);
             let span = left.span.to(right.span);
-            left = self.node(
-                ExprKind::Binary(op, at, Box::new(left), Box::new(right)),
-                span,
-                height,
-            );
+            let kind = ExprKind::Binary(op, at, Box::new(left), Box::new(right));
+            left = self.node(kind, span, height);
             height = self.height;
         }
         left
     }
 
-    /// Prefixes, an atom, and what follows it.
+    /// Prefixes, an atom, and what follows it. `not` reaches over comparisons.
     fn operand(&mut self, parts: &mut Parts<'t>) -> Expr {
         let mut prefixes: Vec<(UnaryOp, Span)> = Vec::new();
+        let mut reach = 0;
         while let Some(pair) = parts.accept(Rule::prefix) {
             let op = if pair.as_str() == "-" {
                 UnaryOp::Neg
@@ -129,20 +143,31 @@ impl<'t> Lower<'t> {
             };
             prefixes.push((op, self.span_exact(&pair)));
             if op == UnaryOp::Not {
-                // `not` reaches over comparisons; a prefix before it stays outside.
-                let inner = self.climb(parts, NOT + 1);
-                return self.prefixed(inner, prefixes);
+                reach = prefixes.len();
             }
         }
-        if let Some((UnaryOp::Neg, at)) = prefixes.last().copied() {
-            if let Some(least) = self.least_integer(parts, at) {
-                prefixes.pop();
-                let least = self.tails(least, parts);
-                return self.prefixed(least, prefixes);
-            }
+        let tight = prefixes.split_off(reach);
+        let inner = self.negated(parts, tight);
+        if prefixes.is_empty() {
+            return inner;
         }
-        let inner = self.atom(parts);
+        let inner = self.climb_from(inner, parts, NOT + 1);
         self.prefixed(inner, prefixes)
+    }
+
+    /// An atom behind minus signs.
+    fn negated(&mut self, parts: &mut Parts<'t>, mut signs: Vec<(UnaryOp, Span)>) -> Expr {
+        let least = signs
+            .last()
+            .and_then(|(_, minus)| self.least_integer(parts, *minus));
+        let inner = match least {
+            Some(least) => {
+                signs.pop();
+                self.tails(least, parts)
+            }
+            None => self.atom(parts),
+        };
+        self.prefixed(inner, signs)
     }
 
     fn prefixed(&mut self, mut inner: Expr, prefixes: Vec<(UnaryOp, Span)>) -> Expr {
@@ -198,14 +223,21 @@ impl<'t> Lower<'t> {
                 self.node(ExprKind::Paren(Box::new(expr)), span, height)
             }
             Rule::if_expr => self.if_expr(pair),
-            Rule::missing => {
-                self.missing(&pair, "a value");
-                self.no_expr(self.after_last_word(pair.as_span().start()))
-            }
+            Rule::missing => self.no_operand(&pair),
             // The hole that recovery left has been reported.
             _ => self.no_expr(self.after_last_word(pair.as_span().start())),
         };
         self.tails(inner, parts)
+    }
+
+    /// An operator without anything behind it.
+    fn no_operand(&mut self, pair: &Pair<'t>) -> Expr {
+        let before = self.text_of(0, pair.as_span().start()).trim_end();
+        let word = match words::last_word(before) {
+            "" | "-" => before.get(before.len().saturating_sub(1)..).unwrap_or(""),
+            word => word,
+        };
+        self.no_value(pair, &format!("a value after `{word}`"))
     }
 
     fn name_expr(&mut self, pair: &Pair<'t>, span: Span) -> Expr {
@@ -277,7 +309,9 @@ impl<'t> Lower<'t> {
             }
             Some(star) if star.as_rule() == Rule::star => ExprKind::Star(Box::new(of)),
             Some(missing) => {
-                self.missing(&missing, "a name after `.`");
+                if missing.as_str().is_empty() {
+                    self.missing_name(missing.as_span().start(), "a name after `.`");
+                }
                 ExprKind::Error
             }
             None => ExprKind::Error,
@@ -294,9 +328,10 @@ impl<'t> Lower<'t> {
 
     /// The arguments of a call; afterwards `height` is that of the highest.
     pub(super) fn args(&mut self, pair: Pair<'t>) -> Vec<Arg> {
-        let mut args = Vec::new();
+        let parts = Parts::of(pair);
+        let mut args = Vec::with_capacity(parts.len());
         let mut height = 0;
-        for pair in Parts::of(pair) {
+        for pair in parts {
             match pair.as_rule() {
                 Rule::arg => {
                     let arg = self.arg(pair);
@@ -360,9 +395,9 @@ impl<'t> Lower<'t> {
     }
 
     fn list(&mut self, pair: Pair<'t>, span: Span) -> Expr {
-        let mut items = Vec::new();
-        let mut height = 0;
         let mut parts = Parts::of(pair);
+        let mut items = Vec::with_capacity(parts.len());
+        let mut height = 0;
         while let Some(pair) = parts.next() {
             match pair.as_rule() {
                 Rule::expr => {
@@ -412,9 +447,10 @@ impl<'t> Lower<'t> {
 
     /// The entries of a record, and how deep they are.
     pub(super) fn record(&mut self, pair: Pair<'t>) -> (Vec<(RecordKey, Expr)>, usize) {
-        let mut entries = Vec::new();
+        let parts = Parts::of(pair);
+        let mut entries = Vec::with_capacity(parts.len());
         let mut height = 0;
-        for pair in Parts::of(pair) {
+        for pair in parts {
             match pair.as_rule() {
                 Rule::entry => {
                     entries.extend(self.entry(pair));
@@ -443,13 +479,14 @@ impl<'t> Lower<'t> {
 
     fn if_expr(&mut self, pair: Pair<'t>) -> Expr {
         let span = self.span(&pair);
+        let start = pair.as_span().start();
         let mut parts = Parts::of(pair);
         let cond = self.expr_of(&mut parts, "a condition");
         let mut height = self.height;
         let then = match parts.accept(Rule::then_part) {
             Some(pair) => self.expr_of(&mut Parts::of(pair), "a value after `then`"),
             None => {
-                self.report(errors::if_without(cond.span, "then"));
+                self.no_then(start, self.end_of(cond.span));
                 self.no_expr(self.end_of(cond.span))
             }
         };
@@ -458,7 +495,7 @@ impl<'t> Lower<'t> {
             Some(pair) => self.expr_of(&mut Parts::of(pair), "a value after `else`"),
             None => {
                 if then.kind != ExprKind::Error {
-                    self.report(errors::if_without(then.span, "else"));
+                    self.report(errors::if_without(self.end_of(then.span), "else"));
                 }
                 self.no_expr(self.end_of(then.span))
             }
@@ -466,6 +503,16 @@ impl<'t> Lower<'t> {
         height = height.max(self.height);
         let kind = ExprKind::If(Box::new(cond), Box::new(then), Box::new(otherwise));
         self.node(kind, span, height)
+    }
+
+    /// An `if` without `then`: perhaps a statement, before which a value was forgotten.
+    fn no_then(&mut self, start: usize, place: Span) {
+        let above = self.text_of(0, start).trim_end_matches([' ', '\t']);
+        if above.ends_with('\n') && above.trim_end().ends_with('=') {
+            self.hole_before(start);
+        } else {
+            self.report(errors::if_without(place, "then"));
+        }
     }
 
     fn end_of(&self, span: Span) -> Span {

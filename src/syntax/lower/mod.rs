@@ -4,20 +4,42 @@
 mod broken;
 mod declaration;
 mod expression;
+mod infrastructure;
+mod loops;
 mod number;
+mod run;
 mod statement;
 mod string;
+mod tail;
+mod test;
 mod types;
 
 pub(in crate::syntax) use number::NumberProblem;
+
+use std::collections::HashMap;
 
 use crate::diagnostic::Diagnostic;
 use crate::source::{FileId, Name, Span};
 use crate::syntax::ast::*;
 use crate::syntax::errors;
-use crate::syntax::grammar::{Pair, Parts, Rule};
-use crate::syntax::recover::Places;
+use crate::syntax::grammar::{Grammar, Pair, Parser, Parts, Rule};
+use crate::syntax::recover::{Places, Repair};
 use crate::syntax::trivia;
+use crate::syntax::words::{self, first_word};
+use broken::Before;
+
+/// How many mistakes are noted down.
+const ENOUGH: usize = 2_000;
+
+/// The declarations of a part of a file that was read on its own.
+pub(super) struct Piece {
+    /// Where it is in the source.
+    range: (usize, usize),
+    /// Whether it is as it stands in the source, and nothing is wrong with it.
+    clean: bool,
+    /// The declarations.
+    pub(super) items: Vec<Item>,
+}
 
 /// What lowering carries from piece to piece of a file.
 pub(super) struct Lower<'t> {
@@ -28,6 +50,8 @@ pub(super) struct Lower<'t> {
     comments: &'t [(usize, usize)],
     /// From places in `text` to places in the source.
     places: &'t Places,
+    /// Where strange characters were taken out of the source, in order.
+    marks: &'t [u32],
     /// Where the piece begins that is being lowered.
     base: usize,
     names: Names,
@@ -35,8 +59,16 @@ pub(super) struct Lower<'t> {
     height: usize,
     /// Where the words before the last `retry` end.
     before_retry: Span,
+    /// How many expressions and if-branches are being lowered inside each other.
+    depth: usize,
+    /// Whether the depth of the current expression has been reported.
+    too_deep: bool,
+    /// Declarations that stood in a block.
+    hoisted: Vec<Item>,
     /// What is wrong.
     pub(super) diagnostics: Vec<Diagnostic>,
+    /// What is wrong and can be mended.
+    pub(super) repairs: Vec<Repair>,
 }
 
 impl<'t> Lower<'t> {
@@ -45,39 +77,101 @@ impl<'t> Lower<'t> {
         text: &'t str,
         comments: &'t [(usize, usize)],
         places: &'t Places,
+        marks: &'t [u32],
     ) -> Self {
         Self {
             file,
             text,
             comments,
             places,
+            marks,
             base: 0,
             names: Names::default(),
             height: 0,
             before_retry: Span::start_of(file),
+            depth: 0,
+            too_deep: false,
+            hoisted: Vec::new(),
             diagnostics: Vec::new(),
+            repairs: Vec::new(),
         }
     }
 
-    /// The declarations of a piece that begins at `base`.
-    pub(super) fn file(&mut self, base: usize, parts: Parts<'t>, items: &mut Vec<Item>) {
-        self.base = base;
-        for pair in parts {
-            if pair.as_rule() != Rule::EOI {
-                self.item(pair, items);
+    /// Reads the whole text as a file, piece by piece. A piece that was read before without
+    /// finding anything wrong, and has not changed since, is taken over.
+    pub(super) fn pieces(&mut self, cuts: &[usize], source: &str, known: Vec<Piece>) -> Vec<Piece> {
+        let mut known: HashMap<(usize, usize), Vec<Item>> = known
+            .into_iter()
+            .filter(|piece| piece.clean)
+            .map(|piece| (piece.range, piece.items))
+            .collect();
+        let ends = cuts.iter().skip(1).copied().chain([self.text.len()]);
+        let mut pieces = Vec::with_capacity(cuts.len());
+        for (from, to) in cuts.iter().copied().zip(ends) {
+            let text = self.text.get(from..to).unwrap_or("");
+            let range = self.places.source_range(from, to);
+            let same = source.get(range.0..range.1) == Some(text);
+            let taken = if same { known.remove(&range) } else { None };
+            let trouble = self.trouble();
+            let items = taken.unwrap_or_else(|| self.piece(from, text));
+            pieces.push(Piece {
+                range,
+                clean: same && self.trouble() == trouble,
+                items,
+            });
+        }
+        pieces
+    }
+
+    fn piece(&mut self, from: usize, text: &'t str) -> Vec<Item> {
+        self.base = from;
+        let mut items = Vec::new();
+        match Grammar::parse(Rule::file, text) {
+            Ok(mut pairs) => {
+                let mut before = Before::default();
+                for pair in pairs.next().map(Parts::of).into_iter().flatten() {
+                    if pair.as_rule() != Rule::EOI {
+                        before = self.item(pair, &mut items, before);
+                        items.append(&mut self.hoisted);
+                    }
+                }
             }
+            Err(_) => items.push(self.unreadable(text)),
+        }
+        items
+    }
+
+    /// A piece that the grammar gave up.
+    fn unreadable(&mut self, piece: &str) -> Item {
+        let blanks = piece.len() - piece.trim_start().len();
+        let span = self.place(blanks, piece.trim_end().len().max(blanks));
+        self.report(errors::unreadable(span));
+        Item {
+            doc: None,
+            kind: ItemKind::Error,
+            span,
         }
     }
 
-    /// A single expression.
-    pub(super) fn lone_expression(&mut self, mut parts: Parts<'t>) -> Expr {
+    /// Reads the whole text as one expression.
+    pub(super) fn expression(&mut self) -> Expr {
+        let Ok(mut pairs) = Grammar::parse(Rule::expression, self.text) else {
+            let span = self.place(0, self.text.len());
+            self.report(errors::unreadable(span));
+            return self.no_expr(span);
+        };
+        let Some(mut parts) = pairs.next().map(Parts::of) else {
+            return self.no_expr(self.place(0, 0));
+        };
         let expr = self.expr_of(&mut parts, "a value");
         self.junk_of(&mut parts);
         expr
     }
 
     fn report(&mut self, diagnostic: Diagnostic) {
-        self.diagnostics.push(diagnostic);
+        if self.diagnostics.len() < ENOUGH {
+            self.diagnostics.push(diagnostic);
+        }
     }
 
     /// The place of `start..end` of the current piece.
@@ -149,23 +243,19 @@ impl<'t> Lower<'t> {
 
     /// The name that must stand next; `what` says of what.
     fn name_of(&mut self, parts: &mut Parts<'t>, what: &str) -> Ident {
-        match parts.peek() {
-            Some(Rule::ident) => match parts.next() {
-                Some(pair) => self.ident(&pair),
-                None => self.no_name(),
-            },
-            Some(Rule::bad_name) => match parts.next() {
-                Some(pair) => self.quoted_name(pair, what),
-                None => self.no_name(),
-            },
-            Some(Rule::missing) => {
-                if let Some(pair) = parts.next() {
-                    self.missing(&pair, what);
-                    return self.empty_name(&pair);
+        let Some(pair) = parts.next() else {
+            return self.no_name(self.place(0, 0));
+        };
+        match pair.as_rule() {
+            Rule::ident => self.ident(&pair),
+            Rule::bad_name => self.quoted_name(pair, what),
+            _ => {
+                let at = pair.as_span().start();
+                if pair.as_str().is_empty() {
+                    self.missing_name(at, what);
                 }
-                self.no_name()
+                self.no_name(self.after_last_word(at))
             }
-            _ => self.no_name(),
         }
     }
 
@@ -179,28 +269,34 @@ impl<'t> Lower<'t> {
         }
     }
 
-    fn no_name(&mut self) -> Ident {
+    fn no_name(&mut self, span: Span) -> Ident {
         Ident {
             name: self.names.get(""),
-            span: self.place(0, 0),
+            span,
         }
     }
 
-    fn empty_name(&mut self, pair: &Pair<'t>) -> Ident {
-        Ident {
-            name: self.names.get(""),
-            span: self.after_last_word(pair.as_span().start()),
+    /// A name is missing at `at`; perhaps a reserved word stands there.
+    fn missing_name(&mut self, at: usize, what: &str) {
+        let rest = self.text.get(self.base + at..).unwrap_or("");
+        let word = first_word(rest);
+        if words::RESERVED.contains(&word) {
+            let span = self.place(at, at + word.len());
+            self.repair(span, format!("{word}_"), errors::reserved(span, word));
+            return;
         }
+        let place = self.after_last_word(at);
+        self.report(errors::missing_part(place, what));
     }
 
     /// Says that `what` is missing where `pair` is.
     fn missing(&mut self, pair: &Pair<'t>, what: &str) {
-        let at = pair.as_span().start();
-        let place = self.after_last_word(at);
-        let rest = self.text.get(self.base + at..).unwrap_or("");
-        let next = errors::first_word(rest);
-        let next_at = self.place(at, at + next.len());
-        self.report(errors::missing(place, what, next, next_at));
+        if !pair.as_str().is_empty() {
+            // The hole that recovery left has been reported.
+            return;
+        }
+        let place = self.after_last_word(pair.as_span().start());
+        self.report(errors::missing_part(place, what));
     }
 
     /// `name` or `namespace.name`.
@@ -235,9 +331,15 @@ impl<'t> Lower<'t> {
     }
 
     fn junk(&mut self, pair: Pair<'t>) {
-        let span = self.span(&pair);
         let text = pair.as_str();
-        self.report(errors::junk(span, text));
+        let start = pair.as_span().start();
+        let word = first_word(text);
+        let span = self.place(start, start + word.len());
+        self.report(if word == "?" {
+            errors::ternary(span)
+        } else {
+            errors::unexpected(span, word)
+        });
     }
 
     /// Reports a missing comma before the piece that follows.
@@ -245,6 +347,14 @@ impl<'t> Lower<'t> {
         let place = self.after_last_word(pair.as_span().start());
         self.report(errors::no_comma(place));
     }
+}
+
+/// Pushes onto a list that is mostly short: no room is kept for elements that never come.
+fn add<T>(list: &mut Vec<T>, element: T) {
+    if list.len() < 4 {
+        list.reserve_exact(1);
+    }
+    list.push(element);
 }
 
 /// Names that were seen lately, so that the same name is stored once.

@@ -1,21 +1,14 @@
-//! Statements, their modifiers and their handlers.
+//! Statements.
 //! It does not know which modifier fits which statement.
 
-use super::Lower;
+use super::broken::{Around, Before};
+use super::tail::{Tail, keyword};
+use super::{Lower, add};
 use crate::source::Span;
 use crate::syntax::ast::*;
 use crate::syntax::errors;
 use crate::syntax::grammar::{Pair, Parts, Rule};
-
-/// What follows the head of a statement.
-#[derive(Default)]
-pub(super) struct Tail {
-    pub(super) modifiers: Vec<Modifier>,
-    pub(super) body: Option<Block>,
-    pub(super) handlers: Vec<Handler>,
-    /// Where the first of them begins, in the current piece.
-    start: Option<usize>,
-}
+use crate::syntax::words;
 
 impl<'t> Lower<'t> {
     /// The block that must stand next.
@@ -30,7 +23,7 @@ impl<'t> Lower<'t> {
         }
     }
 
-    fn no_body(&mut self, pair: &Pair<'t>, what: &str) {
+    pub(super) fn no_body(&mut self, pair: &Pair<'t>, what: &str) {
         let place = self.after_last_word(pair.as_span().start());
         self.report(errors::no_body(place, what, "its statements"));
     }
@@ -48,133 +41,36 @@ impl<'t> Lower<'t> {
     /// `{ statements }`
     pub(super) fn block(&mut self, pair: Pair<'t>) -> Block {
         let span = self.span_exact(&pair);
-        let stmts = Parts::of(pair).map(|pair| self.stmt(pair)).collect();
+        let parts = Parts::of(pair);
+        let mut stmts = Vec::with_capacity(parts.len());
+        let mut before = Before::default();
+        for pair in parts {
+            let (stmt, after) = self.stmt(pair, before);
+            stmts.push(stmt);
+            before = after;
+        }
         Block { stmts, span }
     }
 
-    /// The rest of a statement: modifiers, body, handlers.
-    pub(super) fn tail_of(&mut self, parts: &mut Parts<'t>, what: &str) -> Tail {
-        let mut tail = Tail::default();
-        for pair in parts.by_ref() {
-            self.tail_part(pair, what, &mut tail);
-        }
-        tail
-    }
-
-    /// A modifier, body or handler. `what` names the statement.
-    fn tail_part(&mut self, pair: Pair<'t>, what: &str, tail: &mut Tail) {
-        tail.start.get_or_insert(pair.as_span().start());
-        match pair.as_rule() {
-            Rule::block => tail.body = Some(self.block(pair)),
-            Rule::missing_body => self.no_body(&pair, what),
-            Rule::bad_head => {
-                let span = self.span(&pair);
-                self.bad_head(pair, &[]);
-                tail.modifiers.push(Modifier {
-                    kind: ModifierKind::Error,
-                    span,
-                });
-            }
-            Rule::undo | Rule::always | Rule::on_failure => {
-                if let Some(handler) = self.handler(pair) {
-                    tail.handlers.push(handler);
-                }
-            }
-            _ => {
-                let modifier = self.modifier(pair);
-                tail.modifiers.push(modifier);
-            }
-        }
-    }
-
-    fn modifier(&mut self, pair: Pair<'t>) -> Modifier {
+    /// A statement, behind what stands `before` it. Returns what to remember of it.
+    pub(super) fn stmt(&mut self, pair: Pair<'t>, before: Before) -> (Stmt, Before) {
+        let trouble = self.trouble();
         let span = self.span(&pair);
-        let form = pair.as_rule();
-        if form == Rule::retry {
-            self.before_retry = self.after_last_word(pair.as_span().start());
-        }
-        let mut parts = Parts::of(pair);
-        let parts = &mut parts;
-        let kind = match form {
-            Rule::timeout => ModifierKind::Timeout(self.expr_of(parts, "a duration")),
-            Rule::retry => {
-                let times = self.expr_of(parts, "how many more tries");
-                let (every, upto) = self.every_range(parts);
-                ModifierKind::Retry { times, every, upto }
-            }
-            Rule::max => ModifierKind::Max(self.expr_of(parts, "how many at once")),
-            Rule::batches => ModifierKind::Batches(self.expr_of(parts, "a list of sizes")),
-            Rule::tolerate => ModifierKind::Tolerate(self.expr_of(parts, "how many failures")),
-            Rule::fail_fast => ModifierKind::FailFast,
-            Rule::atomic => ModifierKind::Atomic,
-            Rule::once => ModifierKind::Once,
-            _ => ModifierKind::Error,
-        };
-        Modifier { kind, span }
-    }
-
-    fn every_range(&mut self, parts: &mut Parts<'t>) -> (Option<Expr>, Option<Expr>) {
-        let Some(pair) = parts.accept(Rule::every_range) else {
-            return (None, None);
-        };
-        let mut inner = Parts::of(pair);
-        let every = self.expr_of(&mut inner, "a duration after `every`");
-        let upto = inner
-            .accept(Rule::upto)
-            .map(|pair| self.expr_of(&mut Parts::of(pair), "a duration after `..`"));
-        (Some(every), upto)
-    }
-
-    fn handler(&mut self, pair: Pair<'t>) -> Option<Handler> {
-        let span = self.span(&pair);
-        let form = pair.as_rule();
-        let mut parts = Parts::of(pair);
-        let kind = match form {
-            Rule::undo => HandlerKind::Undo(self.block(parts.next()?)),
-            Rule::always => HandlerKind::Always(self.block(parts.next()?)),
-            _ => {
-                let classes = match parts.accept(Rule::classes) {
-                    Some(pair) => self.classes(pair),
-                    None => Vec::new(),
-                };
-                self.bad_heads(&mut parts);
-                let mut body = self.block(parts.next()?);
-                retry_at_the_end(&mut body, self.before_retry);
-                HandlerKind::OnFailure { classes, body }
-            }
-        };
-        Some(Handler { kind, span })
-    }
-
-    fn classes(&mut self, pair: Pair<'t>) -> Vec<Ident> {
-        let mut classes = Vec::new();
-        for pair in Parts::of(pair) {
-            match pair.as_rule() {
-                Rule::ident => classes.push(self.ident(&pair)),
-                Rule::no_comma => self.no_comma(&pair),
-                _ => self.junk(pair),
-            }
-        }
-        classes
-    }
-
-    /// A statement.
-    pub(super) fn stmt(&mut self, pair: Pair<'t>) -> Stmt {
-        let span = self.span(&pair);
-        let start = pair.as_span().start();
+        let (start, end) = (pair.as_span().start(), pair.as_span().end());
         let form = pair.as_rule();
         let doc = match form {
             Rule::stage | Rule::step => self.doc(&pair),
             _ => None,
         };
-        let mut tail = Tail::default();
+        let mut tail = Tail::new(keyword(form), trouble);
+        let mut after = None;
         let kind = match form {
             Rule::error_stmt => {
-                self.error_line(pair, span);
+                after = Some(self.error_line(pair, Around::Block, before));
                 StmtKind::Error
             }
             Rule::stray_item => {
-                self.stray_item(pair, span);
+                self.stray_item(pair);
                 StmtKind::Error
             }
             _ => self.stmt_kind(form, Parts::of(pair), span, &mut tail),
@@ -183,14 +79,16 @@ impl<'t> Lower<'t> {
             Some(end) => self.place(start, self.trim(end).max(start)),
             None => span,
         };
-        Stmt {
+        let stmt = Stmt {
             doc,
             kind,
             modifiers: tail.modifiers,
             handlers: tail.handlers,
             head,
             span,
-        }
+        };
+        let after = after.unwrap_or_else(|| self.before(start, end, trouble));
+        (stmt, after)
     }
 
     fn stmt_kind(
@@ -223,11 +121,12 @@ impl<'t> Lower<'t> {
             }
             Rule::on_stmt => {
                 let target = self.expr_of(parts, "an infrastructure after `on`");
+                self.check_on(&target);
                 let body = self.body(parts, "`on`", span, tail);
                 StmtKind::On { target, body }
             }
             Rule::lock => {
-                let resource = self.expr_of(parts, "what to lock");
+                let resource = self.expr_of(parts, "a resource to lock");
                 let limit = parts
                     .accept(Rule::limit)
                     .map(|pair| self.expr_of(&mut Parts::of(pair), "a number after `limit`"));
@@ -252,7 +151,7 @@ impl<'t> Lower<'t> {
             }
             Rule::approve => self.approve(parts, tail),
             Rule::wait => StmtKind::Wait(self.expr_of(parts, "a duration")),
-            Rule::log => StmtKind::Log(self.expr_of(parts, "what to say")),
+            Rule::log => StmtKind::Log(self.expr_of(parts, "a text")),
             Rule::fail => StmtKind::Fail(self.expr_of(parts, "a message")),
             Rule::yield_stmt => StmtKind::Yield(self.expr_of(parts, "a value")),
             Rule::return_stmt => {
@@ -267,7 +166,7 @@ impl<'t> Lower<'t> {
                 Some(_) => RollbackScope::Pipeline,
             }),
             Rule::retry_stmt => {
-                let times = self.expr_of(parts, "how many more tries");
+                let times = self.expr_of(parts, "a number of tries");
                 if let Some(pair) = parts.accept(Rule::every_range) {
                     let span = self.span(&pair);
                     self.report(errors::retry_every(span));
@@ -283,95 +182,19 @@ impl<'t> Lower<'t> {
         kind
     }
 
-    /// Modifiers, the body and the handlers.
-    fn body(&mut self, parts: &mut Parts<'t>, what: &str, all: Span, tail: &mut Tail) -> Block {
-        for pair in parts.by_ref() {
-            self.tail_part(pair, what, tail);
-        }
-        tail.body.take().unwrap_or_else(|| self.no_block(all))
-    }
-
-    pub(super) fn run(&mut self, parts: &mut Parts<'t>, tail: &mut Tail) -> Run {
-        let mut run = Run {
-            command: self.command(parts),
-            using: None,
-            dir: None,
-            env: Vec::new(),
-            on: None,
-        };
-        for pair in parts.by_ref() {
-            let span = self.span(&pair);
-            match pair.as_rule() {
-                Rule::run_using => {
-                    let shell = self.name_of(&mut Parts::of(pair), "a shell after `using`");
-                    self.once(run.using.replace(shell).is_some(), span, "using");
-                }
-                Rule::run_in => {
-                    let dir = self.expr_of(&mut Parts::of(pair), "a directory after `in`");
-                    self.once(run.dir.replace(dir).is_some(), span, "in");
-                }
-                Rule::run_on => {
-                    let on = self.expr_of(&mut Parts::of(pair), "an infrastructure after `on`");
-                    self.once(run.on.replace(on).is_some(), span, "on");
-                }
-                Rule::run_env => {
-                    let mut inner = Parts::of(pair);
-                    match inner.next() {
-                        Some(record) if record.as_rule() == Rule::record => {
-                            let (entries, _) = self.record(record);
-                            self.once(!run.env.is_empty(), span, "env");
-                            run.env.extend(entries);
-                        }
-                        Some(missing) => self.missing(&missing, "`{` and variables after `env`"),
-                        None => {}
-                    }
-                }
-                _ => {
-                    self.tail_part(pair, "`run`", tail);
-                }
-            }
-        }
-        run
-    }
-
-    /// Reports a clause that stands twice.
-    fn once(&mut self, twice: bool, span: Span, word: &str) {
-        if twice {
-            self.report(errors::twice(span, word));
-        }
-    }
-
-    fn command(&mut self, parts: &mut Parts<'t>) -> StringLit {
-        let Some(pair) = parts.next() else {
-            return empty_string(self.place(0, 0));
-        };
-        match pair.as_rule() {
-            Rule::string => self.string(pair),
-            Rule::bad_command => {
-                let span = self.span(&pair);
-                self.report(errors::command(span, pair.as_str().trim_ascii_end()));
-                empty_string(span)
-            }
-            _ => {
-                self.missing(&pair, "a command in quotes");
-                empty_string(self.after_last_word(pair.as_span().start()))
-            }
-        }
-    }
-
     fn deploy(&mut self, parts: &mut Parts<'t>, tail: &mut Tail) -> StmtKind {
-        let service = self.expr_of(parts, "a service");
+        let Some(service) = parts.next() else {
+            return StmtKind::Error;
+        };
+        let end = self.trim(service.as_span().end());
+        let service = self.expr_or_missing(service, "a service");
         let target = match parts.accept(Rule::deploy_to) {
             Some(pair) => self.expr_of(&mut Parts::of(pair), "an infrastructure after `to`"),
             None => {
-                let end = Span {
-                    start: service.span.end,
-                    ..service.span
-                };
                 if service.kind != ExprKind::Error {
-                    self.report(errors::no_target(service.span));
+                    self.no_target(&service, end);
                 }
-                self.no_expr(end)
+                self.no_expr(self.place(end, end))
             }
         };
         let mut using = None;
@@ -388,6 +211,19 @@ impl<'t> Lower<'t> {
             service,
             target,
             using,
+        }
+    }
+
+    /// `on failure { … }` where no statement stands before it, or misspelt.
+    fn check_on(&mut self, target: &Expr) {
+        let ExprKind::Name(name) = &target.kind else {
+            return;
+        };
+        if &*name.name == "failure" {
+            self.report(errors::stray_handler(target.span, "on failure"));
+        } else if words::meant(&name.name, &["failure"]).is_some() {
+            let diagnostic = errors::misspelt(target.span, &name.name, "failure", "infrastructure");
+            self.repair(target.span, "failure", diagnostic);
         }
     }
 
@@ -422,24 +258,24 @@ impl<'t> Lower<'t> {
 
     fn let_stmt(&mut self, parts: &mut Parts<'t>, span: Span, tail: &mut Tail) -> StmtKind {
         let name = self.name_of(parts, "the name of the value");
-        let ty = self.of_type(parts);
-        let value = if let Some(pair) = parts.accept(Rule::let_effect) {
-            let mut inner = Parts::of(pair);
-            self.bad_sep(&mut inner, "=", &name.name);
-            match inner.next() {
-                Some(effect) => LetValue::Effect(Box::new(self.stmt(effect))),
-                None => LetValue::Expr(self.no_expr(span)),
+        let (ty, value) = self.typed_value(parts, &name);
+        let value = match (value, parts.accept(Rule::let_effect)) {
+            (Some(value), _) => LetValue::Expr(value),
+            (None, Some(pair)) => {
+                let mut inner = Parts::of(pair);
+                self.bad_sep(&mut inner, "=", &name.name);
+                match inner.next() {
+                    Some(effect) => {
+                        let (effect, _) = self.stmt(effect, Before::default());
+                        LetValue::Effect(Box::new(effect))
+                    }
+                    None => LetValue::Expr(self.no_expr(span)),
+                }
             }
-        } else if let Some(value) = self.default(parts, &name) {
-            LetValue::Expr(value)
-        } else {
-            if !name.name.is_empty() {
-                self.report(errors::no_value(span, &name.name));
+            (None, None) => {
+                let end = ty.as_ref().map_or(name.span, |ty| ty.span);
+                LetValue::Expr(self.no_value_part(end, &name))
             }
-            LetValue::Expr(self.no_expr(Span {
-                start: span.end,
-                ..span
-            }))
         };
         for pair in parts.by_ref() {
             self.tail_part(pair, "`let`", tail);
@@ -448,18 +284,19 @@ impl<'t> Lower<'t> {
     }
 
     fn if_stmt(&mut self, parts: &mut Parts<'t>, span: Span, tail: &mut Tail) -> StmtKind {
-        let mut branches = vec![self.branch(parts, span)];
+        let mut branches = vec![self.branch(parts, span, tail.trouble)];
         let mut otherwise = None;
         for pair in parts.by_ref() {
             let span = self.span(&pair);
+            let trouble = self.trouble();
             match pair.as_rule() {
                 Rule::else_if => {
-                    let branch = self.branch(&mut Parts::of(pair), span);
-                    branches.push(branch);
+                    let branch = self.branch(&mut Parts::of(pair), span, trouble);
+                    add(&mut branches, branch);
                 }
                 Rule::otherwise => {
                     let mut inner = Parts::of(pair);
-                    self.bad_heads(&mut inner);
+                    self.bad_heads(&mut inner, trouble);
                     otherwise = Some(self.block_of(&mut inner, "`else`", span));
                 }
                 _ => self.tail_part(pair, "`if`", tail),
@@ -471,96 +308,11 @@ impl<'t> Lower<'t> {
         }
     }
 
-    fn branch(&mut self, parts: &mut Parts<'t>, span: Span) -> (Expr, Block) {
+    fn branch(&mut self, parts: &mut Parts<'t>, span: Span, trouble: usize) -> (Expr, Block) {
         let cond = self.expr_of(parts, "a condition after `if`");
-        self.bad_heads(parts);
+        self.bad_heads(parts, trouble);
         let body = self.block_of(parts, "`if`", span);
         (cond, body)
-    }
-
-    fn serial_or_parallel(
-        &mut self,
-        parts: &mut Parts<'t>,
-        order: Order,
-        span: Span,
-        tail: &mut Tail,
-    ) -> StmtKind {
-        let (word, what) = match order {
-            Order::Serial => ("serial", "`serial`"),
-            Order::Parallel => ("parallel", "`parallel`"),
-        };
-        let axis = parts.accept(Rule::over).map(|pair| {
-            let keyword = Span {
-                end: span.start + word.len() as u32,
-                ..span
-            };
-            let end = self.span(&pair);
-            let mut inner = Parts::of(pair);
-            let var = self.name_of(&mut inner, "a variable");
-            let list = self.expr_of(&mut inner, "a list after `in`");
-            Axis {
-                order: Some((order, keyword)),
-                var,
-                list,
-                span: keyword.to(end),
-            }
-        });
-        let body = self.body(parts, what, span, tail);
-        match (axis, order) {
-            (Some(axis), _) => StmtKind::Loop { axis, body },
-            (None, Order::Serial) => StmtKind::Serial { body },
-            (None, Order::Parallel) => StmtKind::Parallel { body },
-        }
-    }
-
-    fn matrix(&mut self, parts: &mut Parts<'t>, span: Span, tail: &mut Tail) -> StmtKind {
-        let mut axes = Vec::new();
-        let mut filter = None;
-        let mut include = Vec::new();
-        for pair in parts.by_ref() {
-            let span = self.span(&pair);
-            match pair.as_rule() {
-                Rule::axis => axes.push(self.axis(pair, span)),
-                Rule::filter => {
-                    let cond = self.expr_of(&mut Parts::of(pair), "a condition after `where`");
-                    self.once(filter.replace(cond).is_some(), span, "where");
-                }
-                Rule::include => {
-                    let cells = self.expr_of(&mut Parts::of(pair), "a record after `include`");
-                    include.push(cells);
-                }
-                _ => self.tail_part(pair, "`matrix`", tail),
-            }
-        }
-        if axes.is_empty() {
-            self.report(errors::no_axis(span));
-        }
-        StmtKind::Matrix {
-            axes,
-            filter,
-            include,
-            body: tail.body.take().unwrap_or_else(|| self.no_block(span)),
-        }
-    }
-
-    fn axis(&mut self, pair: Pair<'t>, span: Span) -> Axis {
-        let mut parts = Parts::of(pair);
-        let order = parts.accept(Rule::order).map(|pair| {
-            let order = if pair.as_str() == "serial" {
-                Order::Serial
-            } else {
-                Order::Parallel
-            };
-            (order, self.span_exact(&pair))
-        });
-        let var = self.name_of(&mut parts, "a variable");
-        let list = self.expr_of(&mut parts, "a list after `in`");
-        Axis {
-            order,
-            var,
-            list,
-            span,
-        }
     }
 
     fn verify(&mut self, parts: &mut Parts<'t>, span: Span, tail: &mut Tail) -> StmtKind {
@@ -577,14 +329,15 @@ impl<'t> Lower<'t> {
                 _ => self.tail_part(pair, "`verify`", tail),
             }
         }
-        if during.is_none() || every.is_none() {
-            self.report(errors::verify(span, during.is_none(), every.is_none()));
-        }
         let keyword = Span {
             end: span.start + "verify".len() as u32,
             start: span.start + "verify".len() as u32,
             ..span
         };
+        if (during.is_none() || every.is_none()) && self.trouble() == tail.trouble {
+            let diagnostic = errors::verify(keyword, during.is_none(), every.is_none());
+            self.report(diagnostic);
+        }
         StmtKind::Verify {
             during: during.unwrap_or_else(|| self.no_expr(keyword)),
             every: every.unwrap_or_else(|| self.no_expr(keyword)),
@@ -619,51 +372,4 @@ impl<'t> Lower<'t> {
         });
         StmtKind::Ask { timeout, otherwise }
     }
-}
-
-fn empty_string(span: Span) -> StringLit {
-    StringLit {
-        parts: Vec::new(),
-        multiline: false,
-        span,
-    }
-}
-
-/// At the very end of an `on failure` body, `retry N` is the statement that retries what failed,
-/// although the grammar takes it for a modifier of the statement before it. `before` is the place
-/// where the words before it end.
-fn retry_at_the_end(body: &mut Block, before: Span) {
-    let Some(last) = body.stmts.last_mut() else {
-        return;
-    };
-    let takes_retry = matches!(
-        last.kind,
-        StmtKind::Run(_)
-            | StmtKind::Deploy { .. }
-            | StmtKind::Call(_)
-            | StmtKind::Barrier { .. }
-            | StmtKind::Approve { .. }
-    );
-    let end = last.span.end;
-    if !takes_retry || !last.handlers.is_empty() {
-        return;
-    }
-    let Some(modifier) = last.modifiers.pop_if(|modifier| {
-        modifier.span.end == end && matches!(modifier.kind, ModifierKind::Retry { every: None, .. })
-    }) else {
-        return;
-    };
-    let ModifierKind::Retry { times, .. } = modifier.kind else {
-        return;
-    };
-    last.span.end = before.end;
-    let span = modifier.span;
-    body.stmts.push(Stmt {
-        doc: None,
-        kind: StmtKind::Retry(times),
-        modifiers: Vec::new(),
-        handlers: Vec::new(),
-        head: span,
-        span,
-    });
 }

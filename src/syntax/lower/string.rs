@@ -1,7 +1,7 @@
 //! String literals: escapes, interpolations, and the indentation of `"""`.
 //! It does not know what a string is for.
 
-use super::Lower;
+use super::{Lower, add};
 use crate::source::{Name, Span};
 use crate::syntax::ast::{StringLit, StringPart};
 use crate::syntax::errors;
@@ -26,10 +26,8 @@ impl Text {
     fn flush(&mut self, parts: &mut Vec<StringPart>) {
         let text = std::mem::take(&mut self.text);
         if let (Some(span), false) = (self.span.take(), text.is_empty()) {
-            parts.push(StringPart::Text {
-                text: Name::from(text),
-                span,
-            });
+            let text = Name::from(text);
+            add(parts, StringPart::Text { text, span });
         }
     }
 }
@@ -38,8 +36,8 @@ impl<'t> Lower<'t> {
     /// A string literal.
     pub(super) fn string(&mut self, pair: Pair<'t>) -> StringLit {
         let span = self.span_exact(&pair);
-        let mut inner = Parts::of(pair);
-        let multiline = inner.accept(Rule::long_mark).is_some();
+        let multiline = pair.as_str().starts_with("\"\"\"");
+        let inner = Parts::of(pair);
         let parts = if multiline {
             self.long_string(inner)
         } else {
@@ -62,7 +60,7 @@ impl<'t> Lower<'t> {
                 Rule::escape => self.escape(&pair, span, &mut text),
                 _ => {
                     text.flush(&mut parts);
-                    parts.push(self.interpolation(pair, span));
+                    add(&mut parts, self.interpolation(pair, span));
                 }
             }
         }
@@ -126,7 +124,7 @@ impl<'t> Lower<'t> {
                 self.escape(pair, span, &mut text);
             } else {
                 text.flush(&mut parts);
-                parts.push(self.interpolation(pair.clone(), span));
+                add(&mut parts, self.interpolation(pair.clone(), span));
             }
         }
         text.flush(&mut parts);

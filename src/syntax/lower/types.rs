@@ -1,7 +1,8 @@
 //! Types as written. It does not know which types exist.
 
 use super::Lower;
-use crate::syntax::ast::{Ident, TypeExpr, TypeKind};
+use crate::source::Span;
+use crate::syntax::ast::{Expr, Ident, TypeExpr, TypeKind};
 use crate::syntax::errors;
 use crate::syntax::grammar::{Pair, Parts, Rule};
 
@@ -28,6 +29,40 @@ impl<'t> Lower<'t> {
     pub(super) fn of_type(&mut self, parts: &mut Parts<'t>) -> Option<TypeExpr> {
         let pair = parts.accept(Rule::of_type)?;
         Some(self.type_of(&mut Parts::of(pair)))
+    }
+
+    /// The type and the value of a `let`. Where only a type is written, and none that could be
+    /// one, the value probably stands behind the wrong sign.
+    pub(super) fn typed_value(
+        &mut self,
+        parts: &mut Parts<'t>,
+        name: &Ident,
+    ) -> (Option<TypeExpr>, Option<Expr>) {
+        let colon = match parts.peek_start() {
+            Some(start) if parts.peek() == Some(Rule::of_type) => self.place(start, start + 1),
+            _ => return (None, self.default(parts, name)),
+        };
+        let trouble = self.mark();
+        let ty = self.of_type(parts);
+        let value = self.default(parts, name);
+        let plain = matches!(
+            ty,
+            Some(TypeExpr {
+                kind: TypeKind::Name(_) | TypeKind::Of(..) | TypeKind::Optional(_),
+                ..
+            })
+        );
+        let effect = parts.peek() == Some(Rule::let_effect);
+        if value.is_none() && !plain && !effect && !name.name.is_empty() {
+            self.forget(trouble);
+            self.repair(colon, "=", errors::wrong_sign(colon, ":", "=", &name.name));
+            let end = Span {
+                start: colon.end,
+                ..colon
+            };
+            return (ty, Some(self.no_expr(end)));
+        }
+        (ty, value)
     }
 
     fn type_expr(&mut self, pair: Pair<'t>) -> TypeExpr {
@@ -92,14 +127,14 @@ impl<'t> Lower<'t> {
                 _ => self.junk(pair),
             }
         }
-        if matches!(entries.as_slice(), [(name, _)] if &*name.name == "string") {
-            if let Some((name, ty)) = entries.pop() {
-                let key = TypeExpr {
-                    span: name.span,
-                    kind: TypeKind::Name(name),
-                };
-                return TypeKind::Map(Box::new(key), Box::new(ty));
-            }
+        if matches!(entries.as_slice(), [(name, _)] if &*name.name == "string")
+            && let Some((name, ty)) = entries.pop()
+        {
+            let key = TypeExpr {
+                span: name.span,
+                kind: TypeKind::Name(name),
+            };
+            return TypeKind::Map(Box::new(key), Box::new(ty));
         }
         TypeKind::Record(entries)
     }

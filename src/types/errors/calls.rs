@@ -98,12 +98,6 @@ pub fn misfit(at: Span, what: &str, wanted: &str, ty: &Type) -> Diagnostic {
     )
 }
 
-/// Parentheses behind something that is no name.
-pub fn not_callable(at: Span) -> Diagnostic {
-    Diagnostic::error(codes::ACCESS, at, "this cannot be called")
-        .help("only functions, workflows and actions are called, by their names")
-}
-
 /// A call of something that does not exist.
 pub fn unknown_callee(name: &Ident, near: &[String]) -> Diagnostic {
     let error = Diagnostic::error(

@@ -215,14 +215,14 @@ impl Scanner<'_> {
     fn patterns(&mut self, open: Open) -> Result<bool, Stop> {
         let bracket = self.eat('(');
         loop {
-            self.blanks();
+            self.gap()?;
             let start = self.at;
             let pattern = self.word(Mode::Normal)?;
             self.settle(&pattern, false);
             if !bracket && pattern.bare() == Some("esac") {
                 return Ok(true);
             }
-            self.blanks();
+            self.gap()?;
             match self.peek() {
                 None => return Err(self.unclosed(open)),
                 Some(Unit::Char('|')) => self.bump(),

@@ -27,9 +27,13 @@ impl Scanner<'_> {
             }
             '(' => self.substitution()?,
             '{' => self.parameter(start, quote)?,
-            '[' => {
+            '[' if self.bash => {
                 self.bump();
                 self.arithmetic(at(start, "$[", "]"))?;
+            }
+            '[' => {
+                self.perhaps_arithmetic();
+                return Ok(false);
             }
             '\'' if quote == Quote::None && self.bash => self.escaped_quotes()?,
             '_' | 'a'..='z' | 'A'..='Z' => self.name(),
@@ -37,6 +41,24 @@ impl Scanner<'_> {
             _ => return Ok(false),
         }
         Ok(true)
+    }
+
+    /// Refuses the values in `$[…]`, which is text to some shells and arithmetic to others.
+    fn perhaps_arithmetic(&mut self) {
+        // Nobody writes an index that is longer, and looking far at every `$[` would take long.
+        const FAR: usize = 1000;
+        let mut values = Vec::new();
+        for ahead in 0..FAR {
+            match self.raw(ahead) {
+                Some(Unit::Value(piece)) => values.push(piece),
+                Some(Unit::Char(']')) => break,
+                Some(Unit::Char('\n')) | None => return,
+                Some(Unit::Char(_)) => {}
+            }
+        }
+        for piece in values {
+            self.refuse(piece, refuse::in_arithmetic);
+        }
     }
 
     /// Reads a name.
@@ -136,7 +158,8 @@ impl Scanner<'_> {
                     self.single(&mut scratch)?;
                     continue;
                 }
-                '"' => {
+                // Only `bash` knows quotes in arithmetic.
+                '"' if self.bash => {
                     self.double(&mut scratch, Quote::Double)?;
                     continue;
                 }
@@ -187,12 +210,16 @@ impl Scanner<'_> {
             self.bump();
             self.arithmetic(open)?;
         }
-        match self.peek_char() {
+        let operator = self.peek_char();
+        match operator {
             Some('#' | '%' | '/' | '^' | ',') => {
                 self.replacement(open, quote, true)?;
                 if quote == Quote::Heredoc {
                     // Shells differ in whether quotes make a pattern literal here.
                     self.refuse_since(first, refuse::in_heredoc_pattern);
+                } else if quote == Quote::None && operator == Some('/') {
+                    // What is put in place becomes part of a text that the shell splits.
+                    self.refuse_since(first, refuse::in_split_replacement);
                 }
                 Ok(())
             }

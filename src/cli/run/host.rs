@@ -1,0 +1,96 @@
+//! What a run is to the command line: events are shown and kept for the ledger, questions go to
+//! the person at the terminal. It does not know how either is done.
+
+use std::io;
+
+use super::ask::{Asker, Pending};
+use crate::engine::notice::RunEvent;
+use crate::engine::{Answer, Question};
+use crate::report::{Report, Summary};
+use crate::runtime::driver::{Answerer, Host};
+use crate::source::Name;
+
+/// The terminal, or what stands in for one.
+pub(super) struct Terminal {
+    shown: Box<dyn Report>,
+    summary: Summary,
+    asker: Asker,
+    yes: bool,
+    paused: bool,
+    broken: Option<io::Error>,
+}
+
+impl Terminal {
+    pub(super) fn new(shown: Box<dyn Report>, yes: bool) -> Self {
+        Self {
+            shown,
+            summary: Summary::new(),
+            asker: Asker::default(),
+            yes,
+            paused: false,
+            broken: None,
+        }
+    }
+
+    /// What was kept for the ledger, and why output was lost, if it was.
+    pub(super) fn finish(mut self) -> (Summary, Option<io::Error>) {
+        self.proceed();
+        let finished = self.shown.finish();
+        self.note(finished);
+        (self.summary, self.broken)
+    }
+
+    /// A report that cannot be written does not stop a deployment.
+    fn note(&mut self, written: io::Result<()>) {
+        if let Err(error) = written {
+            self.broken.get_or_insert(error);
+        }
+    }
+
+    fn proceed(&mut self) {
+        if self.paused && self.asker.is_idle() {
+            self.paused = false;
+            let drawn = self.shown.proceed();
+            self.note(drawn);
+        }
+    }
+}
+
+impl Host for Terminal {
+    fn observe(&mut self, event: &RunEvent) {
+        self.proceed();
+        self.summary.take(event);
+        if self.broken.is_none() {
+            let written = self.shown.event(event);
+            self.note(written);
+        }
+    }
+
+    fn tick(&mut self) {
+        self.proceed();
+        if self.broken.is_none() {
+            let drawn = self.shown.tick(jiff::Timestamp::now());
+            self.note(drawn);
+        }
+    }
+
+    fn ask(&mut self, node: &Name, question: &Question, answer: Answerer) {
+        if self.yes && matches!(question, Question::Approve { .. }) {
+            return answer.answer(Answer::Yes);
+        }
+        if !Asker::is_possible() {
+            let reason = "nobody can be asked here; run it on a terminal, or with --yes";
+            return answer.answer(Answer::No(reason.to_string()));
+        }
+        if !self.paused {
+            self.paused = true;
+            let cleared = self.shown.pause();
+            self.note(cleared);
+        }
+        self.asker.ask(Pending {
+            node: node.clone(),
+            question: question.clone(),
+            answer,
+        });
+    }
+}

@@ -1,0 +1,154 @@
+//! Why a command could not be started, or how it ended, in plain words.
+//! It does not know how commands are run.
+
+use std::io::{Error, ErrorKind};
+use std::path::Path;
+
+use super::Prepared;
+
+/// The longest single argument or variable that Linux takes, with its final zero.
+const LONGEST_TEXT: usize = 128 * 1024;
+
+/// Why a program did not start.
+pub(super) fn not_started(command: &Prepared, error: &Error) -> String {
+    let program = &command.program;
+    if !command.dir.is_dir() {
+        return match command.dir.exists() {
+            true => format!("its folder `{}` is a file", command.dir.display()),
+            false => format!("its folder `{}` does not exist", command.dir.display()),
+        };
+    }
+    match error.kind() {
+        ErrorKind::NotFound if program.contains('/') => {
+            if command.dir.join(program).exists() {
+                format!("`{program}` names an interpreter in its first line that does not exist")
+            } else {
+                format!("`{program}` does not exist in `{}`", command.dir.display())
+            }
+        }
+        ErrorKind::NotFound => {
+            let beside = command.dir.join(program).is_file();
+            let hint = if beside {
+                format!(": write `./{program}` for the file in its folder")
+            } else {
+                String::from(": install it, or name it with its path")
+            };
+            format!("`{program}` was not found on the PATH{hint}")
+        }
+        ErrorKind::PermissionDenied if program.contains('/') => {
+            if command.dir.join(program).is_dir() {
+                format!("`{program}` is a folder")
+            } else {
+                format!("`{program}` is not executable: `chmod +x` makes it so")
+            }
+        }
+        ErrorKind::PermissionDenied => format!("`{program}` is not executable"),
+        ErrorKind::ArgumentListTooLong => too_long(command),
+        _ => format!("`{program}` could not be started: {error}"),
+    }
+}
+
+fn too_long(command: &Prepared) -> String {
+    let program = &command.program;
+    let texts = (command.arguments.iter().map(String::len))
+        .chain((command.env.iter()).map(|(name, text)| name.len() + 1 + text.len()));
+    match texts.max() {
+        Some(longest) if longest >= LONGEST_TEXT => format!(
+            "a text of {longest} bytes is too long to be handed to `{program}` (the system takes \
+             {} at most): write it to a file",
+            LONGEST_TEXT - 1
+        ),
+        _ => format!(
+            "all arguments and variables together are too long to be handed to `{program}`: write \
+             some to a file"
+        ),
+    }
+}
+
+/// Why a command cannot be handed to the system at all: a text with a NUL, a bad variable.
+pub(super) fn unusable(command: &Prepared) -> Option<String> {
+    let nul = |text: &str| text.contains('\0');
+    if nul(&command.program) || command.arguments.iter().any(|text| nul(text)) {
+        return Some(String::from(
+            "an argument holds the character `\\u{0}`, which no argument can",
+        ));
+    }
+    if command.program.is_empty() {
+        return Some(String::from("the name of the program is empty"));
+    }
+    command.env.iter().find_map(|(name, text)| {
+        if name.is_empty() || name.contains('=') || nul(name) {
+            Some(format!("`{name}` cannot name a variable"))
+        } else if nul(text) {
+            Some(format!(
+                "the variable `{name}` holds the character `\\u{{0}}`, which no variable can"
+            ))
+        } else {
+            None
+        }
+    })
+}
+
+/// What an exit code says; a shell has a few of its own.
+pub(crate) fn exit_message(code: i32, shell: bool) -> String {
+    match code {
+        127 if shell => String::from("exit code 127: a command in it was not found"),
+        126 if shell => String::from("exit code 126: a command in it is not executable"),
+        129..=192 => match signal_name(code - 128) {
+            Some(name) => format!("exit code {code}, as after {name}"),
+            None => format!("exit code {code}"),
+        },
+        _ => format!("exit code {code}"),
+    }
+}
+
+/// What ended a command that a signal ended.
+pub(super) fn signal_message(signal: i32, core: bool) -> String {
+    let name = signal_name(signal).map_or_else(|| format!("signal {signal}"), String::from);
+    let dumped = if core { ", core dumped" } else { "" };
+    format!("killed by {name}{dumped}")
+}
+
+fn signal_name(signal: i32) -> Option<&'static str> {
+    // The numbers that all Linux architectures share, and macOS where it agrees.
+    Some(match signal {
+        1 => "SIGHUP",
+        2 => "SIGINT",
+        3 => "SIGQUIT",
+        4 => "SIGILL",
+        5 => "SIGTRAP",
+        6 => "SIGABRT",
+        8 => "SIGFPE",
+        9 => "SIGKILL",
+        11 => "SIGSEGV",
+        13 => "SIGPIPE",
+        14 => "SIGALRM",
+        15 => "SIGTERM",
+        7 if cfg!(target_os = "linux") => "SIGBUS",
+        10 if cfg!(target_os = "linux") => "SIGUSR1",
+        12 if cfg!(target_os = "linux") => "SIGUSR2",
+        24 => "SIGXCPU",
+        25 => "SIGXFSZ",
+        31 => "SIGSYS",
+        _ => return None,
+    })
+}
+
+/// Whether a path names something that the system found but cannot execute by itself: a script
+/// without a first line that names its interpreter.
+pub(super) fn is_bare_script(error: &Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::NOEXEC.raw_os_error())
+}
+
+/// Whether a program is just being written by somebody, for instance by a fork that has not yet
+/// closed what its parent had open.
+pub(super) fn is_busy(error: &Error) -> bool {
+    error.kind() == ErrorKind::ExecutableFileBusy
+}
+
+/// Where a program named without a path lies.
+pub(super) fn on_path(program: &str, path: &str) -> Option<std::path::PathBuf> {
+    std::env::split_paths(path)
+        .map(|folder| Path::new(&folder).join(program))
+        .find(|file| file.is_file())
+}

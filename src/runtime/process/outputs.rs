@@ -1,0 +1,114 @@
+//! Reads what a command wrote to the file named by `$LOCKSTEP_OUTPUT`: `key=value` lines, and
+//! `key<<EOF … EOF` for values of several lines.
+//! It does not know the command, nor what the values are for.
+
+use indexmap::IndexMap;
+
+/// How much a command may write there.
+pub(super) const LIMIT: u64 = 1 << 20;
+
+/// Reads the text of an output file. The error is a message.
+pub(super) fn parse(text: &str) -> Result<IndexMap<String, String>, String> {
+    let mut outputs = IndexMap::new();
+    let mut lines = (1..).zip(text.lines());
+    while let Some((number, line)) = lines.next() {
+        if line.trim().is_empty() {
+            continue;
+        }
+        let equals = line.find('=').unwrap_or(line.len());
+        let (key, value) = match line.find("<<") {
+            Some(at) if at < equals => {
+                let mark = line[at + 2..].trim();
+                if mark.is_empty() {
+                    return Err(format!(
+                        "line {number} of its outputs has no mark behind `<<`"
+                    ));
+                }
+                let mut value: Vec<&str> = Vec::new();
+                loop {
+                    match lines.next() {
+                        None => {
+                            return Err(format!(
+                                "the output begun in line {number} has no line `{mark}` that ends it"
+                            ));
+                        }
+                        Some((_, line)) if line == mark => break,
+                        Some((_, line)) => value.push(line),
+                    }
+                }
+                (&line[..at], value.join("\n"))
+            }
+            _ if equals < line.len() => (&line[..equals], String::from(&line[equals + 1..])),
+            _ => {
+                return Err(format!(
+                    "line {number} of its outputs is not `key=value`: `{line}`"
+                ));
+            }
+        };
+        if !is_key(key) {
+            return Err(format!(
+                "line {number} of its outputs has no valid key: `{key}` \
+                 (letters, digits, `_`, `-` and `.`)"
+            ));
+        }
+        outputs.insert(String::from(key), value);
+    }
+    Ok(outputs)
+}
+
+fn is_key(key: &str) -> bool {
+    !key.is_empty()
+        && key
+            .chars()
+            .all(|char| char.is_alphanumeric() || matches!(char, '_' | '-' | '.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_lines_and_documents() {
+        let text = "a=1\n\nb=x=y<<z\nc-d.e=\nlong<<EOF\none\n\n two=2\nEOF\nempty<<-\n-\r\na=2";
+        let outputs = parse(text).unwrap();
+        let all: Vec<(&str, &str)> = (outputs.iter())
+            .map(|(key, value)| (key.as_str(), value.as_str()))
+            .collect();
+        assert_eq!(
+            all,
+            [
+                ("a", "2"),
+                ("b", "x=y<<z"),
+                ("c-d.e", ""),
+                ("long", "one\n\n two=2"),
+                ("empty", "")
+            ]
+        );
+        assert!(parse("").unwrap().is_empty());
+    }
+
+    #[test]
+    fn says_which_line_is_wrong() {
+        for (text, message) in [
+            (
+                "a=1\nhello",
+                "line 2 of its outputs is not `key=value`: `hello`",
+            ),
+            (
+                "a b=1",
+                "line 1 of its outputs has no valid key: `a b` (letters, digits, `_`, `-` and `.`)",
+            ),
+            (
+                "=1",
+                "line 1 of its outputs has no valid key: `` (letters, digits, `_`, `-` and `.`)",
+            ),
+            ("a<<\n", "line 1 of its outputs has no mark behind `<<`"),
+            (
+                "\na<<E\nb\n E",
+                "the output begun in line 2 has no line `E` that ends it",
+            ),
+        ] {
+            assert_eq!(parse(text).unwrap_err(), message);
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! `lockstep run`: what it says at the end, and the exit code of every end.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use crate::support::Test;
+
+const SHOP: &str = r#"
+input tag: string
+input copies: int
+
+pipeline fine {
+  log "ships ${tag}"
+}
+
+pipeline fails {
+  run "exit 3"
+  log "never said"
+}
+
+pipeline keeps-something atomic {
+  step first {
+    run "true"
+  } undo {
+    run "exit 4"
+  }
+  fail "not today"
+}
+
+pipeline slow {
+  run "sleep 30"
+} always {
+  log "cleans up"
+}
+
+pipeline asks {
+  approve "ship ${tag}?"
+  log "ships ${tag}"
+}
+"#;
+
+/// A run of a pipeline of the shop with its inputs.
+fn shop(pipeline: &str) -> Test {
+    Test::new().file("shop.deploy", SHOP).args([
+        "run",
+        "shop.deploy",
+        pipeline,
+        "-i",
+        "tag=v1",
+        "-i",
+        "copies=3",
+    ])
+}
+
+#[test]
+fn a_run_that_ends_well() {
+    let said = shop("fine").said();
+    assert_eq!((said.stderr.as_str(), said.code), ("", 0));
+    assert!(said.stdout.contains("ships v1\n"), "{}", said.stdout);
+    assert!(
+        said.stdout.contains("\n✓ run [RUN] succeeded in "),
+        "{}",
+        said.stdout
+    );
+}
+
+#[test]
+fn a_run_that_fails() {
+    let said = shop("fails").said();
+    assert_eq!((said.stderr.as_str(), said.code), ("", 1));
+    assert!(!said.stdout.contains("never said"), "{}", said.stdout);
+    assert!(
+        said.stdout.contains("at shop.deploy:10:3\n"),
+        "{}",
+        said.stdout
+    );
+    assert!(
+        said.stdout.contains("\n✗ run [RUN] failed in "),
+        "{}",
+        said.stdout
+    );
+}
+
+#[test]
+fn a_rollback_that_fails() {
+    let said = shop("keeps-something").said();
+    assert_eq!((said.stderr.as_str(), said.code), ("", 3));
+    assert!(
+        said.stdout.trim_end().ends_with("and a rollback failed"),
+        "{}",
+        said.stdout
+    );
+}
+
+#[test]
+fn a_run_that_is_cancelled_cleans_up() {
+    let test = shop("slow");
+    let mut child = test
+        .command()
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    let mut next = || lines.next().map(|line| line.expect("text"));
+    while let Some(line) = next() {
+        if line.ends_with("$ sleep 30") {
+            break;
+        }
+    }
+    let killed = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .expect("kill runs");
+    assert!(killed.success());
+    let rest: Vec<String> = std::iter::from_fn(next).collect();
+    assert!(
+        rest.iter().any(|line| line.ends_with("cleans up")),
+        "{rest:?}"
+    );
+    assert_eq!(child.wait().expect("an end").code(), Some(4));
+}
+
+#[test]
+fn a_question_needs_a_person_or_a_yes() {
+    let said = shop("asks").said();
+    assert_eq!(said.code, 1);
+    assert!(said.stdout.contains("approval: "), "{}", said.stdout);
+    assert!(!said.stdout.contains("ships v1"), "{}", said.stdout);
+    let said = shop("asks").args(["--yes"]).said();
+    assert_eq!(said.code, 0);
+    assert!(said.stdout.contains("ships v1\n"), "{}", said.stdout);
+}
+
+#[test]
+fn events_are_one_json_object_a_line() {
+    let said = shop("fails").args(["--format", "json"]).said();
+    assert_eq!((said.stderr.as_str(), said.code), ("", 1));
+    let events: Vec<serde_json::Value> = said
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    for (at, event) in events.iter().enumerate() {
+        assert_eq!(event["seq"], at + 1);
+        assert_eq!(event["at"], "[TIME]");
+    }
+    let first = events.first().expect("events");
+    let last = events.last().expect("events");
+    assert_eq!(
+        (&first["event"], &first["pipeline"]),
+        (&"run-started".into(), &"fails".into())
+    );
+    assert_eq!(
+        (&last["event"], &last["status"]),
+        (&"run-finished".into(), &"failed".into())
+    );
+    assert_eq!(last["failure"]["class"], "exit");
+}
+
+#[test]
+fn everything_that_is_wrong_with_the_inputs_is_said_before_anything_runs() {
+    let said = Test::new()
+        .file("shop.deploy", SHOP)
+        .args([
+            "run",
+            "shop.deploy",
+            "fine",
+            "-i",
+            "copies=many",
+            "-i",
+            "tga=v1",
+        ])
+        .said();
+    assert_eq!((said.stdout.as_str(), said.code), ("", 2));
+    for code in ["E0721", "E0722", "E0723"] {
+        assert_eq!(
+            said.stderr.matches(code).count(),
+            1,
+            "{code}\n{}",
+            said.stderr
+        );
+    }
+}
+
+#[test]
+fn a_file_with_errors_does_not_run() {
+    let said = Test::new()
+        .file("shop.deploy", "pipeline a {\n  log nothing\n}\n")
+        .args(["run"])
+        .said();
+    assert_eq!((said.stdout.as_str(), said.code), ("", 2));
+    assert!(said.stderr.starts_with("error[E0201]: "), "{}", said.stderr);
+}

@@ -1,0 +1,104 @@
+//! `lockstep run` with real processes: what runs when, what is taken back, and what is said.
+//! Nothing here measures time: processes that must overlap wait for each other's files.
+
+mod cancel;
+mod commands;
+mod events;
+mod examples;
+mod failures;
+mod latches;
+mod locks;
+mod orders;
+mod questions;
+mod secrets;
+mod targets;
+mod terminal;
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::support::Test;
+
+/// Runs `lockstep run` on one file.
+pub fn file(text: &str) -> Test {
+    Test::new()
+        .file("main.deploy", text)
+        .args(["run", "main.deploy"])
+}
+
+/// What a run told, and its exit code.
+pub struct Told {
+    pub events: Vec<Value>,
+    pub code: i32,
+}
+
+impl Told {
+    /// Runs with `--format json`; nothing may be complained about.
+    #[track_caller]
+    pub fn by(test: &Test) -> Self {
+        let mut command = test.command();
+        command.args(["--format", "json"]);
+        let said = crate::support::program::run(command);
+        assert_eq!(said.stderr, "");
+        Self::of(&said.stdout, said.code)
+    }
+
+    /// Reads what a run with `--format json` wrote.
+    #[track_caller]
+    pub fn of(stdout: &str, code: i32) -> Self {
+        let event = |line| serde_json::from_str(line).expect("each line is JSON");
+        Self {
+            events: stdout.lines().map(event).collect(),
+            code,
+        }
+    }
+
+    /// The events of one kind.
+    pub fn of_kind<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Value> {
+        self.events.iter().filter(move |it| it["event"] == kind)
+    }
+
+    /// How the nodes ended, by path.
+    pub fn statuses(&self) -> BTreeMap<&str, &str> {
+        let ended = self.of_kind("node-finished");
+        ended
+            .map(|it| (text(&it["node"]), text(&it["status"])))
+            .collect()
+    }
+
+    /// How the deployments ended: `a@prod.eu` and the status.
+    pub fn deployments(&self) -> BTreeMap<String, &str> {
+        let ended = self.of_kind("node-finished");
+        ended
+            .filter(|it| it["kind"] == "deploy")
+            .map(|it| {
+                let line = &it["deployment"];
+                let name = format!("{}@{}", text(&line["service"]), text(&line["target"]));
+                (name, text(&it["status"]))
+            })
+            .collect()
+    }
+
+    /// The failure of a node, as class and message.
+    #[track_caller]
+    pub fn failure(&self, node: &str) -> (&str, &str) {
+        let ended = self.of_kind("node-finished");
+        let failed = ended.filter(|it| it["node"] == node && it["failure"].is_object());
+        let Some(failed) = failed.last() else {
+            panic!("`{node}` did not fail, but {:#?}", self.statuses());
+        };
+        let failure = &failed["failure"];
+        (text(&failure["class"]), text(&failure["message"]))
+    }
+
+    /// The lines that commands wrote.
+    pub fn output(&self) -> Vec<&str> {
+        let output = self.of_kind("node-output");
+        output.map(|it| text(&it["text"])).collect()
+    }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().expect("a text")
+}

@@ -1,0 +1,172 @@
+//! Signals: the first one cancels the run, the second one stops it at once.
+
+use super::Told;
+use super::latches::log;
+use crate::support::Test;
+use crate::support::program::Said;
+use crate::support::running::{Running, is_alive, text_of};
+
+const PROGRAM: &str = r#"
+service a: app {}
+service b: app {}
+kind app { deploy using put }
+environment prod { infrastructure eu: app {} }
+
+workflow put(s: service<app>, i: infrastructure<app>) {
+  step place {
+    run "sh place.sh ${s.name}"
+  } undo {
+    run "echo undo ${s.name} >> log"
+  }
+  run "echo never ${s.name} >> log"
+}
+
+pipeline p {
+  stage before {
+    step first { run "echo first >> log" } undo { run "echo not taken back >> log" }
+  }
+  stage s {
+    parallel { deploy a to prod.eu deploy b to prod.eu }
+  } always {
+    run "echo always >> log"
+  }
+  run "echo never >> log"
+} always {
+  run "echo at last >> log"
+}
+"#;
+
+/// Both deployments run this; it says when it is ready.
+fn program(place: &str) -> Test {
+    super::file(PROGRAM)
+        .file("place.sh", place)
+        .args(["--format", "json"])
+}
+
+/// Ends by itself when it is asked to.
+const POLITE: &str = "trap 'echo stopped >> log; exit 1' TERM\n\
+                      sleep 300 & echo $! > $1.pid\n\
+                      echo ready $1\nwait\n";
+
+/// Does not.
+const STUBBORN: &str = "trap 'echo asked $1' TERM\n\
+                        sh -c 'trap \"\" TERM; echo $$ > '$1'.pid; while :; do sleep 1; done' &\n\
+                        until [ -s $1.pid ]; do sleep 0.02; done\n\
+                        echo ready $1\nwhile :; do wait; done\n";
+
+fn until_both(running: &mut Running, word: &str) {
+    let first = running.line(&format!("{word} "));
+    let other = if first.contains(&format!("{word} a")) {
+        "b"
+    } else {
+        "a"
+    };
+    running.line(&format!("{word} {other}"));
+}
+
+fn cancelled(signal: &str) -> (Test, Said) {
+    let test = program(POLITE);
+    let mut running = Running::start(test.command());
+    until_both(&mut running, "ready");
+    running.signal(signal);
+    (test, running.end())
+}
+
+#[track_caller]
+fn is_cancelled(test: &Test, said: &Said) {
+    let told = Told::of(&said.stdout, said.code);
+    assert_eq!(told.code, 4);
+    let log = log(test);
+    let mut first = log[..log.len() - 2].to_vec();
+    first.sort();
+    let wanted = ["first", "stopped", "stopped", "undo a", "undo b"];
+    assert_eq!(first, wanted, "{log:?}");
+    assert_eq!(log[log.len() - 2..], ["always", "at last"]);
+    let deployments = told.deployments();
+    assert!(deployments.values().all(|it| *it == "rolled-back"));
+    let statuses = told.statuses();
+    assert_eq!(statuses["p"], "cancelled");
+    assert_eq!(statuses["p/s"], "cancelled");
+    assert_eq!(statuses["p/before"], "succeeded");
+    let last = told.events.last().expect("events");
+    assert_eq!(
+        (&last["event"], &last["status"]),
+        (&"run-finished".into(), &"cancelled".into())
+    );
+    assert_eq!(last["failure"]["class"], "cancelled");
+    for service in ["a", "b"] {
+        let id = text_of(&test.path(&format!("{service}.pid")));
+        assert!(!is_alive(id.trim()), "{service} is left");
+    }
+}
+
+#[test]
+fn one_interrupt_stops_rolls_back_and_cleans_up() {
+    let (test, said) = cancelled("INT");
+    assert_eq!(said.stderr, "");
+    is_cancelled(&test, &said);
+}
+
+#[test]
+fn termination_and_a_lost_terminal_are_the_same() {
+    for signal in ["TERM", "HUP"] {
+        let (test, said) = cancelled(signal);
+        is_cancelled(&test, &said);
+    }
+}
+
+#[test]
+fn two_interrupts_end_everything_at_once() {
+    let test = program(STUBBORN);
+    let mut running = Running::start(test.command());
+    until_both(&mut running, "ready");
+    running.signal("INT");
+    until_both(&mut running, "asked");
+    running.signal("INT");
+    let said = running.end();
+    assert_eq!(said.code, 4);
+    assert_eq!(log(&test), ["first"], "nothing is taken back");
+    for service in ["a", "b"] {
+        let id = text_of(&test.path(&format!("{service}.pid")));
+        assert!(!is_alive(id.trim()), "{service} is left");
+    }
+    let told = Told::of(&said.stdout, said.code);
+    assert!(told.of_kind("run-finished").next().is_none());
+}
+
+/// A rollback that is under way is not stopped by the first signal, only by the second.
+#[test]
+fn a_rollback_goes_on_when_the_run_is_cancelled() {
+    let test = super::file(
+        "pipeline p atomic {
+           step s { run \"true\" } undo {
+             run \"echo undoing; until [ -e go ]; do sleep 0.02; done; echo undone >> log\"
+           }
+           fail \"no\"
+         }",
+    )
+    .args(["--format", "json"]);
+    let mut running = Running::start(test.command());
+    running.line("\"text\":\"undoing\"");
+    running.signal("INT");
+    std::fs::write(test.path("go"), "").expect("the file is written");
+    let said = running.end();
+    assert_eq!(log(&test), ["undone"]);
+    let told = Told::of(&said.stdout, said.code);
+    assert_eq!(told.statuses()["p"], "rolled-back");
+}
+
+/// While secrets are read nothing runs yet: one signal is enough.
+#[test]
+fn a_secret_that_does_not_come_can_be_interrupted() {
+    let test =
+        super::file("secret s = command(\"sh\", \"ask.sh\")\npipeline p { run \"touch ran\" }\n")
+            .file("ask.sh", "echo $$ > asking\nsleep 300\n");
+    let running = Running::start(test.command());
+    let id = text_of(&test.path("asking"));
+    running.signal("INT");
+    let said = running.end();
+    assert_eq!((said.stdout.as_str(), said.code), ("", 4));
+    assert!(!is_alive(id.trim()), "the command is left");
+    assert!(!test.path("ran").exists());
+}

@@ -1,0 +1,196 @@
+//! The examples, run from copies as their comments say.
+
+use std::path::Path;
+
+use super::Told;
+use crate::support::Test;
+
+/// An example in a fresh folder: its files, without what runs have left there.
+fn example(name: &str) -> Test {
+    let from = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("examples")
+        .join(name);
+    copy(Test::new(), &from, "").args(["run"])
+}
+
+fn copy(mut test: Test, from: &Path, below: &str) -> Test {
+    let entries = std::fs::read_dir(from).expect("the example is there");
+    for entry in entries {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().expect("a name").to_string_lossy();
+        let to = format!("{below}{name}");
+        test = match path.is_dir() {
+            _ if name == "site" || name.starts_with('.') || name.ends_with(".log") => test,
+            true => copy(test, &path, &format!("{to}/")),
+            false => test.file(&to, std::fs::read(&path).expect("a file")),
+        };
+    }
+    test
+}
+
+/// The shop with these arguments.
+fn shop(test: &Test, args: &[&str]) -> crate::support::program::Said {
+    let mut command = test.command();
+    command.args(args);
+    let said = crate::support::program::run(command);
+    crate::support::program::Said {
+        stdout: crate::support::redact::redact(&said.stdout, &test.path("")),
+        ..said
+    }
+}
+
+/// Where the links of production point to.
+fn production(test: &Test) -> Vec<String> {
+    let mut links = Vec::new();
+    for place in ["eu", "us"] {
+        for service in ["catalog", "cart", "web"] {
+            let link = test.path(&format!("site/prod/{place}/{service}/current"));
+            let to = std::fs::read_link(&link).expect("a link");
+            links.push(to.display().to_string());
+            assert!(link.join("index.txt").is_file());
+        }
+    }
+    links.dedup();
+    links
+}
+
+/// What is said below the lines of the run: failures, ledger, last line.
+fn ledger(said: &str) -> &str {
+    let (_, ledger) = said.split_once("\n\n").expect("an empty line");
+    ledger
+}
+
+/// Durations differ from run to run.
+fn without_times(text: &str) -> String {
+    let times = regex::Regex::new(r"\b\d+\.\ds\b").expect("a pattern");
+    times.replace_all(text, "[T]").into_owned()
+}
+
+#[test]
+fn the_shop_is_deployed_upgraded_and_kept() {
+    let test = example("shop");
+    let first = shop(&test, &[]);
+    assert_eq!((first.stderr.as_str(), first.code), ("", 0));
+    assert_eq!(production(&test), ["releases/v1"]);
+    insta::assert_snapshot!("shop_first", without_times(ledger(&first.stdout)));
+
+    let second = shop(&test, &["-i", "version=v2"]);
+    assert_eq!((second.stderr.as_str(), second.code), ("", 0));
+    assert_eq!(production(&test), ["releases/v2"]);
+    insta::assert_snapshot!("shop_second", without_times(ledger(&second.stdout)));
+
+    let third = shop(&test, &["-i", "version=v3-bad"]);
+    assert_eq!((third.stderr.as_str(), third.code), ("", 1));
+    assert_eq!(production(&test), ["releases/v2"]);
+    // Which of the three fails first is open.
+    let mut parts: Vec<&str> = ledger(&third.stdout).split("\n\n").collect();
+    parts[..3].sort();
+    insta::assert_snapshot!("shop_third", without_times(&parts.join("\n\n")));
+    for place in ["eu", "us"] {
+        for service in ["catalog", "cart", "web"] {
+            let releases = test.path(&format!("site/prod/{place}/{service}/releases"));
+            let mut left: Vec<String> = std::fs::read_dir(releases)
+                .expect("a folder")
+                .map(|entry| entry.expect("an entry").file_name().display().to_string())
+                .collect();
+            left.sort();
+            assert_eq!(left, ["v1", "v2"], "{service} on {place}");
+        }
+    }
+}
+
+/// The whole output of a run in which nothing is parallel is always the same.
+#[test]
+fn a_whole_run_reads_well() {
+    let test = example("shop");
+    let shop_file = test.path("shop.deploy");
+    let text = std::fs::read_to_string(&shop_file).expect("the shop");
+    let serial = text.replace("      parallel ", "      serial ");
+    assert_ne!(text, serial);
+    // Cells that follow each other cannot meet at a barrier.
+    let serial = serial.replace("  barrier placed[i.name]\n", "");
+    std::fs::write(&shop_file, serial).expect("the file is written");
+    assert_eq!(shop(&test, &[]).code, 0);
+    let said = shop(&test, &["-i", "version=v2-bad", "-i", "targets=prod.us"]);
+    assert_eq!((said.stderr.as_str(), said.code), ("", 1));
+    let stamps = regex::Regex::new(r"(?m)^   \d:\d\d  ").expect("a pattern");
+    let said = without_times(&said.stdout);
+    insta::assert_snapshot!("shop_serial", stamps.replace_all(&said, "   [AT]  "));
+}
+
+#[test]
+fn the_inputs_of_the_shop_are_checked() {
+    let test = example("shop");
+    let said = shop(&test, &["-i", "version=2", "-i", "targets=prod.eu,prod.uk"]);
+    assert_eq!((said.stdout.as_str(), said.code), ("", 2));
+    assert!(said.stderr.contains("prod.uk"), "{}", said.stderr);
+    assert!(!test.path("site").exists());
+}
+
+/// Each order writes down every deployment once, in its order as far as it has one.
+#[test]
+fn the_six_orders() {
+    let infrastructure = |line: &str| line.split_once(" to ").expect("a line").1.to_string();
+    let service = |line: &str| line.split_once(" to ").expect("a line").0.to_string();
+    for (pipeline, cells, major) in [
+        ("serial-serial", 6, true),
+        ("services-parallel", 6, true),
+        ("infrastructures-parallel", 6, false),
+        ("waves", 6, false),
+        ("all-parallel", 6, false),
+        ("several-environments", 12, true),
+    ] {
+        let test = example("orders").args(["orders.deploy", pipeline]);
+        let told = Told::by(&test);
+        assert_eq!(told.code, 0, "{pipeline}");
+        let log = std::fs::read_to_string(test.path("orders.log")).expect("the log");
+        let lines: Vec<&str> = log.lines().collect();
+        let mut distinct = lines.clone();
+        distinct.sort();
+        distinct.dedup();
+        assert_eq!((lines.len(), distinct.len()), (cells, cells), "{log}");
+        if major {
+            let mut places: Vec<String> = lines.iter().map(|line| infrastructure(line)).collect();
+            places.dedup();
+            let all = ["first.one", "first.two", "second.three", "second.four"];
+            assert_eq!(places, all[..cells / 3], "{pipeline}");
+        }
+        let in_order = |services: Vec<String>| services == ["a", "b", "c"];
+        if pipeline == "serial-serial" || pipeline == "infrastructures-parallel" {
+            for place in ["first.one", "first.two"] {
+                let own = lines.iter().filter(|line| infrastructure(line) == place);
+                assert!(in_order(own.map(|line| service(line)).collect()), "{log}");
+            }
+        }
+        if pipeline == "waves" {
+            let mut services: Vec<String> = lines.iter().map(|line| service(line)).collect();
+            services.dedup();
+            assert!(in_order(services), "{log}");
+        }
+    }
+}
+
+#[test]
+fn the_backend_waits_for_the_frontend() {
+    let test = example("barriers");
+    let told = Told::by(&test);
+    assert_eq!(told.code, 0);
+    for (place, service) in [("be", "backend"), ("fe", "frontend")] {
+        let file = test.path(&format!("site/{place}/installed.txt"));
+        let text = std::fs::read_to_string(file).expect("it is installed");
+        assert_eq!(text, format!("{service}\n"));
+    }
+}
+
+#[test]
+fn the_backend_goes_when_the_frontend_fails() {
+    let test = example("barriers").args(["-i", "frontend-works=false"]);
+    let said = test.said();
+    assert_eq!((said.stderr.as_str(), said.code), ("", 1));
+    for place in ["be", "fe"] {
+        let folder = test.path(&format!("site/{place}"));
+        assert!(folder.is_dir(), "it was there");
+        assert!(!folder.join("installed.txt").exists(), "it was taken back");
+    }
+    insta::assert_snapshot!("barriers_fail", without_times(ledger(&said.stdout)));
+}

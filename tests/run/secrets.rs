@@ -1,0 +1,171 @@
+//! Secrets reach commands through the environment and nothing else: not their arguments, not what
+//! is written, not what is told.
+
+use super::{Told, file};
+use crate::support::Test;
+use crate::support::program::run;
+
+const TOKEN: &str = "tok-4711-value";
+const FILED: &str = "filed-0815-value";
+const MADE: &str = "made-1234-value";
+
+const SECRETS: &str = r#"
+secret token = env("TOKEN")
+secret filed = file("token.txt")
+secret made = command("sh", "made.sh")
+"#;
+
+fn secrets(pipeline: &str) -> Test {
+    file(&format!("{SECRETS}\n{pipeline}"))
+        .file("token.txt", format!("{FILED}\n"))
+        .file("made.sh", format!("echo {MADE}\n"))
+        .env("TOKEN", TOKEN)
+}
+
+/// What a run says in every format, one after the other.
+fn all_that_is_said(test: &Test) -> String {
+    let mut all = String::new();
+    for format in ["plain", "json", "live"] {
+        let mut command = test.command();
+        command.args(["--format", format]);
+        let said = run(command);
+        all.push_str(&format!(
+            "{}{}exit {}\n",
+            said.stdout, said.stderr, said.code
+        ));
+    }
+    all
+}
+
+#[track_caller]
+fn nothing_leaks(said: &str) {
+    for secret in [TOKEN, FILED, MADE] {
+        assert!(!said.contains(secret), "`{secret}` in {said}");
+    }
+}
+
+#[test]
+fn commands_get_the_texts_and_nobody_else_does() {
+    let test = secrets(
+        r#"pipeline p {
+          run "printf '%s %s %s' ${token} ${filed} ${made} > text"
+          run "sh -c 'echo $A > variables'" env { A: "${token}+${made}" }
+          run "echo out ${token}; echo err ${filed} >&2; echo a${made}z"
+        }"#,
+    );
+    let said = all_that_is_said(&test);
+    nothing_leaks(&said);
+    assert_eq!(said.matches("exit 0\n").count(), 3, "{said}");
+    for part in ["out ***", "err ***", "a***z"] {
+        assert!(said.contains(part), "no `{part}` in {said}");
+    }
+    let read = |name| std::fs::read_to_string(test.path(name)).expect("it was written");
+    assert_eq!(read("text"), format!("{TOKEN} {FILED} {MADE}"));
+    assert_eq!(read("variables"), format!("{TOKEN}+{MADE}\n"));
+}
+
+/// Every process that the program itself starts, and the program, looks at its arguments.
+#[test]
+#[cfg(target_os = "linux")]
+fn no_argument_holds_a_secret() {
+    let test = secrets(
+        r#"pipeline p {
+          run "sh arguments.sh" env { A: token }
+          run "cat /proc/$$/cmdline /proc/$PPID/cmdline >> arguments; printf ${token} > used"
+          run "cat /proc/$$/cmdline >> arguments; printf ${filed} >> used" using bash
+        }"#,
+    )
+    .file("arguments.sh", "cat /proc/$$/cmdline >> arguments\n");
+    assert_eq!(Told::by(&test).code, 0);
+    let arguments = std::fs::read(test.path("arguments")).expect("it was written");
+    let arguments = String::from_utf8_lossy(&arguments);
+    nothing_leaks(&arguments);
+    for part in ["arguments.sh", "lockstep\0run", "printf"] {
+        assert!(arguments.contains(part), "no `{part}` in {arguments}");
+    }
+    let used = std::fs::read_to_string(test.path("used")).expect("it was written");
+    assert_eq!(used, format!("{TOKEN}{FILED}"));
+}
+
+/// The two halves come in two reads: the second is written when the first has been taken out of
+/// the pipe, which a process can tell by the room in it.
+#[test]
+fn a_secret_in_two_pieces_is_masked() {
+    let (first, second) = TOKEN.split_at(7);
+    let test = secrets(
+        "pipeline p { parallel {
+           run \"sh halves.sh ${token}\"
+           run \"sh other.sh\"
+         } }",
+    )
+    .file(
+        "halves.sh",
+        "rest=${1#???????}\nprintf 'begin %s' \"${1%\"$rest\"}\"; : > half\n\
+         until [ -e seen ]; do sleep 0.02; done\nprintf '%s end\\n' \"$rest\"\n",
+    )
+    .file(
+        "other.sh",
+        "until [ -e half ]; do sleep 0.02; done\nsleep 0.1\n: > seen\n",
+    );
+    let told = Told::by(&test);
+    assert_eq!(told.code, 0);
+    assert_eq!(told.output(), ["begin *** end"]);
+    let all = all_that_is_said(&test);
+    assert!(!all.contains(first) && !all.contains(second), "{all}");
+}
+
+#[test]
+fn failures_and_outputs_and_the_ledger_hold_none() {
+    let test = secrets(
+        r#"
+        service a: app {}
+        kind app { deploy using put }
+        environment prod { infrastructure eu: app {} }
+        workflow put(s: service<app>, i: infrastructure<app>) {
+          let said = run """
+            echo before=${token} >> "$LOCKSTEP_OUTPUT"
+            echo after=v2-${filed} >> "$LOCKSTEP_OUTPUT"
+            echo key=${made} >> "$LOCKSTEP_OUTPUT"
+            echo ${token}
+            """
+          log "${said.outputs["key"]} and ${said.stdout}"
+          run "echo no such thing ${token} >> \"$LOCKSTEP_OUTPUT\""
+        }
+        pipeline p { deploy a to prod.eu }
+        "#,
+    );
+    let said = all_that_is_said(&test);
+    nothing_leaks(&said);
+    assert_eq!(said.matches("exit 1\n").count(), 3, "{said}");
+    for part in ["*** and ***", "`no such thing ***`", "*** → v2-***"] {
+        assert!(said.contains(part), "no `{part}` in {said}");
+    }
+}
+
+#[test]
+fn all_missing_secrets_are_told_together_and_nothing_runs() {
+    let test = file(
+        r#"
+        secret a = env("NOT_THERE")
+        secret b = file("not-there.txt")
+        secret c = command("not-a-program")
+        secret d = command("sh", "-c", "echo it will not say >&2; exit 4")
+        secret e = env("TOKEN")
+        pipeline p { run "touch ran" }
+        "#,
+    )
+    .env("TOKEN", TOKEN);
+    let said = test.said();
+    assert_eq!((said.stdout.as_str(), said.code), ("", 2));
+    for part in [
+        "secret `a` could not be read: the variable `NOT_THERE` is not set",
+        "secret `b` could not be read: the file `not-there.txt` does not exist",
+        "secret `c` could not be read: the program `not-a-program` was not found",
+        "secret `d` could not be read: the command `sh` failed (exit status: 4): it will not say",
+        "4 errors",
+    ] {
+        assert!(said.stderr.contains(part), "no `{part}` in {}", said.stderr);
+    }
+    assert!(!said.stderr.contains("secret `e`"), "{}", said.stderr);
+    assert!(!test.path("ran").exists());
+}

@@ -1,0 +1,155 @@
+//! The program while it runs: its lines as they come, signals, and its end.
+//! It does not know what the program does.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use super::program::Said;
+
+/// Nothing that is tested takes this long.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// A program that has been started. It is killed when it is dropped.
+pub struct Running {
+    child: Child,
+    lines: mpsc::Receiver<String>,
+    stderr: Option<std::thread::JoinHandle<String>>,
+    said: String,
+    deadline: Instant,
+}
+
+impl Running {
+    /// Starts a command; its output is read as it comes.
+    pub fn start(mut command: Command) -> Self {
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let (sender, lines) = mpsc::channel();
+        let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
+        std::thread::spawn(move || {
+            for line in stdout.lines().map_while(Result::ok) {
+                // Whoever asked for lines may have seen enough.
+                let _ = sender.send(line);
+            }
+        });
+        let mut stderr = child.stderr.take().expect("a pipe");
+        let stderr = std::thread::spawn(move || {
+            let mut text = String::new();
+            stderr.read_to_string(&mut text).expect("text");
+            text
+        });
+        Self {
+            child,
+            lines,
+            stderr: Some(stderr),
+            said: String::new(),
+            deadline: Instant::now() + LONGEST,
+        }
+    }
+
+    /// The process's number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits for a line that contains `part`, and returns it.
+    #[track_caller]
+    pub fn line(&mut self, part: &str) -> String {
+        loop {
+            let left = self.deadline.saturating_duration_since(Instant::now());
+            match self.lines.recv_timeout(left) {
+                Ok(line) => {
+                    self.said.push_str(&line);
+                    self.said.push('\n');
+                    if line.contains(part) {
+                        return line;
+                    }
+                }
+                Err(_) => panic!("no line with `{part}` came, but\n{}", self.said),
+            }
+        }
+    }
+
+    /// Sends a signal, such as `INT`.
+    pub fn signal(&self, name: &str) {
+        signal(&self.id().to_string(), name);
+    }
+
+    /// Waits for its end.
+    pub fn end(mut self) -> Said {
+        use std::os::unix::process::ExitStatusExt;
+        loop {
+            let left = self.deadline.saturating_duration_since(Instant::now());
+            match self.lines.recv_timeout(left) {
+                Ok(line) => {
+                    self.said.push_str(&line);
+                    self.said.push('\n');
+                }
+                Err(mpsc::RecvTimeoutError::Disconnected) => break,
+                Err(mpsc::RecvTimeoutError::Timeout) => panic!("it did not end:\n{}", self.said),
+            }
+        }
+        let status = self.child.wait().expect("an end");
+        let stderr = self.stderr.take().map(|text| text.join().expect("text"));
+        Said {
+            stdout: std::mem::take(&mut self.said),
+            stderr: stderr.unwrap_or_default(),
+            code: (status.code()).unwrap_or_else(|| 128 + status.signal().unwrap_or_default()),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Sends a signal to a process. Whether there is one.
+pub fn signal(id: &str, name: &str) -> bool {
+    let sent = Command::new("kill")
+        .args([&format!("-{name}"), id])
+        .stderr(Stdio::null())
+        .status()
+        .expect("kill runs");
+    sent.success()
+}
+
+/// Waits until something holds, but not for ever.
+#[track_caller]
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + LONGEST;
+    while !holds() {
+        assert!(Instant::now() < deadline, "it never came true that {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Waits for a file with a whole line in it, and returns its text.
+#[track_caller]
+pub fn text_of(path: &Path) -> String {
+    let mut text = String::new();
+    until(&format!("{} is written", path.display()), || {
+        text = std::fs::read_to_string(path).unwrap_or_default();
+        text.ends_with('\n')
+    });
+    text
+}
+
+/// Whether a process runs; one that has ended and only waits to be reaped does not.
+pub fn is_alive(id: &str) -> bool {
+    match std::fs::read_to_string(format!("/proc/{id}/stat")) {
+        Ok(stat) => !stat
+            .rsplit_once(") ")
+            .is_some_and(|(_, rest)| rest.starts_with('Z')),
+        Err(_) if Path::new("/proc/self").exists() => false,
+        Err(_) => signal(id, "0"),
+    }
+}
