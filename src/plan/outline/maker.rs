@@ -299,27 +299,11 @@ impl<'a> Maker<'a> {
 
     /// The path of a node, as the run will name it.
     pub(super) fn path(&self, at: &str, id: TreeId, locals: &Locals) -> String {
-        let node = self.plan.tree.get(id);
-        let text = |expr: &Expr| {
-            let value = self.walk.eval(expr, locals);
-            value.map_or(String::from("?"), |value| self.walk.display(&value))
-        };
-        let label = match &node.stmt.kind {
-            StmtKind::Matrix(_) => return at.to_string(),
-            StmtKind::Deploy {
-                service, target, ..
-            } => format!("deploy[{}, {}]", text(service), text(target)),
-            StmtKind::Barrier {
-                name,
-                key: Some(key),
-            } => format!("barrier[{name}, {}]", text(key)),
-            StmtKind::Lock { resource, .. } => format!("lock[{}]", text(resource)),
-            _ => match &node.label {
-                Some(label) => label.to_string(),
-                None => return at.to_string(),
-            },
-        };
-        format!("{at}/{label}{}", node.twin)
+        let label = self.walk.label(id, locals);
+        match label.is_empty() {
+            true => at.to_string(),
+            false => format!("{at}/{label}"),
+        }
     }
 
     /// The path of a cell.
