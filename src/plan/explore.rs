@@ -12,7 +12,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use super::flow::{Flow, Op, StrandId};
 
 /// States that are looked at before the search gives up.
-const MOST_STATES: usize = 200_000;
+const MOST_STATES: usize = 50_000;
 
 /// What a search found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,7 +89,20 @@ pub fn explore(flow: &Flow) -> Verdict {
 /// The locks that can have a part in a standstill: those that are held while something else is
 /// waited for. All others are only ever held for a while.
 fn relevant(flow: &Flow) -> Vec<bool> {
-    let mut relevant = vec![true; flow.resources.len()];
+    // A lock that nobody has to share is never waited for.
+    let mut wanted = vec![0; flow.resources.len()];
+    flow.requests
+        .iter()
+        .for_each(|(lock, _)| wanted[*lock] += 1);
+    flow.holds
+        .iter()
+        .flat_map(|hold| &hold.locks)
+        .for_each(|(lock, _)| wanted[*lock] += 1);
+    let limits = flow.resources.iter().map(|(_, limit)| *limit);
+    let mut relevant: Vec<bool> = limits
+        .zip(wanted)
+        .map(|(limit, count)| count > limit)
+        .collect();
     loop {
         let mut waits = vec![false; flow.resources.len()];
         for strand in 0..flow.strands.len() {
@@ -549,9 +562,11 @@ impl Search<'_> {
                     state.holds[hold].asked_by = Some(strand);
                     // All of its strands that are here wait together.
                     for other in 0..self.flow.strands.len() {
-                        if state.at[other] != NOT_STARTED
-                            && matches!(self.op(state, other), Some(Op::Enter(it, _)) if *it == hold)
-                        {
+                        let enters = match self.op(state, other) {
+                            Some(Op::Enter(wanted, _)) => *wanted == hold,
+                            _ => false,
+                        };
+                        if enters && state.at[other] != NOT_STARTED {
                             state.holds[hold].waiting.push(other);
                         }
                     }

@@ -196,8 +196,11 @@ impl Teller<'_> {
             lines.push((self.name(*strand).to_string(), did.join(", ")));
         }
         for strand in &hang.kept_out {
-            let line = String::from("has not started: its block lets no more in");
-            lines.push((self.name(*strand).to_string(), line));
+            let line = match self.is_throttled(*strand) {
+                true => "has not started: its block lets no more in",
+                false => "has not started: it comes after another",
+            };
+            lines.push((self.name(*strand).to_string(), line.to_string()));
         }
         let shown = lines.len().min(8);
         let more = lines.len() - shown;
@@ -304,6 +307,14 @@ impl Teller<'_> {
         };
         let help = "let all strands pass the barriers in the same order";
         (codes::BARRIERS_CROSS, message, help.to_string())
+    }
+
+    /// Whether the block of a strand lets only some strands in at once.
+    fn is_throttled(&self, strand: StrandId) -> bool {
+        let fork = self.flow.strands[strand]
+            .parent
+            .map(|(_, fork)| &self.flow.forks[fork]);
+        fork.is_some_and(|fork| fork.max.is_some() || !fork.waves.is_empty())
     }
 
     fn owes(&self, strand: StrandId, meeting: usize) -> bool {

@@ -25,9 +25,10 @@ impl Modules {
         self.module(file).names.get(name)
     }
 
-    /// Whether an unknown name may be one whose declaration could not be read.
+    /// Whether an unknown name may be one whose declaration could not be read, or is itself what
+    /// the parser put in place of a missing one.
     pub fn is_lost(&self, file: FileId, name: &str) -> bool {
-        self.module(file).lost.contains(name)
+        name.is_empty() || self.module(file).lost.contains(name)
     }
 
     /// The member of a namespace.

@@ -16,13 +16,13 @@ pub type Given = IndexMap<Name, Expr>;
 
 impl Checker<'_> {
     /// Checks fields against their declarations; without declarations (the kind is unknown) only
-    /// the values are looked at. `what` names the thing that has them.
+    /// the values are looked at. The last argument is what has them, and its kind.
     pub fn given(
         &mut self,
         file: FileId,
         fields: &[ast::Field],
         declared: Option<&[(Name, Type, Option<Span>)]>,
-        what: &str,
+        (thing, kind): (&str, Option<u32>),
     ) -> Given {
         let mut given = Given::new();
         let mut first: IndexMap<&Name, Span> = IndexMap::new();
@@ -42,7 +42,8 @@ impl Checker<'_> {
             let Some((_, ty, span)) = declared.iter().find(|(other, ..)| *other == name.name)
             else {
                 let known = declared.iter().map(|(name, ..)| &**name);
-                self.report(errors::unknown_field(name, what, known));
+                let kind = kind.map(|kind| &self.tables.kinds[kind as usize].decl.name);
+                self.report(errors::unknown_field(name, thing, known, kind));
                 self.expr(&mut locals, &field.value, None);
                 continue;
             };

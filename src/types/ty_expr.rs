@@ -110,6 +110,9 @@ fn named(
         namespace: None,
         name: name.clone(),
     };
+    if name.name.is_empty() {
+        return Type::Any;
+    }
     if modules.path(file, &path, Sort::Kind).is_ok() {
         diagnostics.push(errors::kind_as_type(name));
     } else {

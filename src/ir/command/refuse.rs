@@ -41,7 +41,7 @@ pub(super) fn unclosed_heredoc(span: Span, mark: &str) -> Diagnostic {
 
 /// Something closes what is not open.
 pub(super) fn unexpected(span: Span, word: &str) -> Diagnostic {
-    let message = if word.starts_with("this") {
+    let message = if word.starts_with("this") || word == "(" {
         String::from("the shell cannot read this command")
     } else {
         format!("`{word}` closes nothing in this command")

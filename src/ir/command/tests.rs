@@ -1,6 +1,8 @@
 //! Tests of the word analysis as text; `runtime::process` tests it against real shells.
 //! A command is written with `‹x›` for a value, `‹x*›` for a list and `‹x!›` for a secret.
 
+use proptest::strategy::Strategy as _;
+
 use super::*;
 use crate::diagnostic::{Code, codes};
 use crate::eval::ExprKind;
@@ -543,4 +545,53 @@ fn a_secret_never_becomes_an_argument() {
         variables[1].1,
         Value::Secret(vec![text, SecretPart::Secret(3), nothing].into())
     );
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_is_too_odd(
+        parts in proptest::collection::vec(
+            proptest::prop_oneof![
+                "[ -~\n\t]{0,6}",
+                "[^‹›\\p{C}]{0,3}",
+                proptest::sample::select(vec![
+                    "‹x›", "‹x*›", "‹x!›", "$(", "${", "$((", "))", "<<E\n", "\nE\n", "case ", " in ",
+                    "esac", ";;", "[[ ", " ]]", "for ", "do ", "done", "if ", "then ", "fi", "{ ", "}",
+                    "a=(", "$[", "]", "`", "'", "\"", "\\", "$'", "eval ", "sh -c ", "ssh h ",
+                ]).prop_map(String::from),
+            ],
+            0..24,
+        ),
+        bash: bool,
+    ) {
+        let text: String = parts.concat();
+        let pieces = pieces(&text);
+        let values = pieces.iter().filter(|piece| matches!(piece, Piece::Value { .. })).count();
+        match analyse(&pieces, bash) {
+            Err(problems) => assert!(!problems.is_empty()),
+            Ok(Form::Direct(words)) => {
+                assert!(!words.is_empty());
+                let secret = |piece: &Piece| matches!(piece, Piece::Value { secret: true, .. });
+                assert!(!bash && !pieces.iter().any(secret), "{text:?}");
+            }
+            Ok(Form::Shell { script, .. }) => {
+                // What is not a value is handed on as it stands.
+                let written: String = (script.iter())
+                    .filter_map(|part| match part {
+                        ScriptPart::Text(text) => Some(&**text),
+                        _ => None,
+                    })
+                    .collect();
+                let given: String = (pieces.iter())
+                    .filter_map(|piece| match piece {
+                        Piece::Text { text, .. } => Some(&**text),
+                        Piece::Value { .. } => None,
+                    })
+                    .collect();
+                assert_eq!(written, given);
+                let places = script.iter().filter(|part| !matches!(part, ScriptPart::Text(_)));
+                assert!(places.count() <= values);
+            }
+        }
+    }
 }

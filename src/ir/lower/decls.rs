@@ -186,15 +186,10 @@ impl Lower<'_> {
             let (file, name, doc, kind) = (decl.file, decl.name, decl.doc.clone(), decl.kind);
             let (given, using) = (decl.fields, decl.using);
             let declared = kind.map(|kind| self.check.tables.kinds[kind as usize].service.clone());
-            let what = match kind {
-                Some(kind) => format!(
-                    "a service of kind `{}`",
-                    self.check.tables.kinds[kind as usize].decl.name.name
-                ),
-                None => String::from("the service"),
-            };
             let known = declared.as_ref().map(outline);
-            let fields = self.check.given(file, given, known.as_deref(), &what);
+            let fields = self
+                .check
+                .given(file, given, known.as_deref(), ("a service", kind));
             if let Some(declared) = &declared {
                 let item = self.check.modules.decls.services[id].clone();
                 let whole = self.check.modules.item(&item).span;

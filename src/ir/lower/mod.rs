@@ -21,6 +21,8 @@ mod statements;
 mod trials;
 mod visit;
 
+use std::collections::HashMap;
+
 use crate::diagnostic::Diagnostics;
 use crate::eval::Expr;
 use crate::ir::{Action, Param, Program, VERSION};
@@ -38,6 +40,7 @@ pub fn lower(modules: &Modules) -> (Program, Diagnostics) {
         calls: Calls::default(),
         bounded: Vec::new(),
         http: false,
+        places: HashMap::new(),
     };
     let program = lower.program();
     let Lower {
@@ -60,6 +63,8 @@ struct Lower<'a> {
     bounded: Vec<Bounded>,
     /// Whether a built-in action is called.
     http: bool,
+    /// The places that pipelines have in the program.
+    places: HashMap<u32, u32>,
 }
 
 impl Lower<'_> {

@@ -8,7 +8,7 @@ use crate::resolve::{Sort, duplicate};
 use crate::source::{FileId, Name, Span};
 use crate::syntax::ast;
 use crate::types::{Declared, FieldType, outline};
-use crate::value::{EnvironmentId, InfrastructureId, ServiceId, Type};
+use crate::value::{EnvironmentId, InfrastructureId, ServiceId};
 
 use super::{Lower, errors};
 
@@ -65,18 +65,11 @@ impl Lower<'_> {
             kind.infrastructure.clone()
         });
         let known = declared.map(|declared| self.with_inherited(declared, of, &inherited));
-        let what = match kind {
-            Some(kind) => format!(
-                "an infrastructure of kind `{}`",
-                self.check.tables.kinds[kind as usize].decl.name.name
-            ),
-            None => String::from("the infrastructure"),
-        };
         let fields = self.check.given(
             file,
             &decl.fields,
             known.as_ref().map(outline).as_deref(),
-            &what,
+            ("an infrastructure", kind),
         );
         if let Some(known) = &known {
             let has = |field: &Name| {
@@ -131,7 +124,8 @@ impl Lower<'_> {
                 Ok(service) => service,
                 Err(error) => {
                     self.check.report_opt(error);
-                    self.check.given(file, &entry.fields, None, "");
+                    self.check
+                        .given(file, &entry.fields, None, ("a service", None));
                     continue;
                 }
             };
@@ -159,13 +153,12 @@ impl Lower<'_> {
             }
             let declared =
                 kind.map(|kind| outline(&self.check.tables.kinds[kind as usize].service));
-            let what = match self.check.tables.service_of(kind) {
-                Type::Service(Some(kind)) => format!("a service of kind `{}`", kind.name),
-                _ => String::from("the service"),
-            };
-            let fields = self
-                .check
-                .given(file, &entry.fields, declared.as_deref(), &what);
+            let fields = self.check.given(
+                file,
+                &entry.fields,
+                declared.as_deref(),
+                ("a service", kind),
+            );
             let service = ServiceId(service);
             found.push((Override { service, fields }, at));
         }

@@ -32,6 +32,8 @@ impl Lower<'_> {
     /// All tests are checked; those of the first file are kept.
     pub(super) fn trials(&mut self) -> Vec<Test> {
         let modules = self.check.modules;
+        let runnable = self.runnable().into_iter().enumerate();
+        self.places = runnable.map(|(at, (_, id))| (id, at as u32)).collect();
         let mut kept = Vec::new();
         for (at, module) in modules.files.iter().enumerate() {
             let file = FileId(at as u32);
@@ -181,11 +183,7 @@ impl Lower<'_> {
             name: name.clone(),
         };
         match self.check.modules.path(file, &path, Sort::Pipeline) {
-            Ok(pipeline) => self
-                .runnable()
-                .iter()
-                .position(|(_, index)| *index == pipeline)
-                .map(|place| place as u32),
+            Ok(pipeline) => self.places.get(&pipeline).copied(),
             Err(error) => {
                 self.check.report_opt(error);
                 None

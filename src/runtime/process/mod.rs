@@ -6,23 +6,21 @@
 mod explain;
 mod outputs;
 mod prepare;
+mod running;
 mod stream;
 #[cfg(test)]
 mod tests;
 
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::process::Stdio;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use indexmap::IndexMap;
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
-use tokio::io::AsyncWriteExt as _;
-use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout};
+use tokio::process::Child;
 use tokio::sync::watch;
-use tokio::time::Instant;
 
-use super::connection::{Connection, Trailer};
+use super::connection::Connection;
 use super::secrets::Vault;
 use crate::engine::notice::Stream;
 use crate::ir::FailureClass;
@@ -31,17 +29,11 @@ use crate::source::Name;
 use crate::value::Value;
 pub(super) use explain::exit_message;
 pub(super) use prepare::Prepared;
-use stream::{Listener, Reading};
+pub(super) use running::Ending;
+use running::Running;
 
 /// How long a command has to end after SIGTERM.
 pub const GRACE: Duration = Duration::from_secs(10);
-
-/// How long the output of a command that has ended is waited for: a process that it left behind
-/// may keep its pipes open for ever.
-const LINGER: Duration = Duration::from_millis(200);
-
-/// How long the other side of a connection has to answer that it has killed a command.
-const ANSWER: Duration = Duration::from_secs(2);
 
 /// A command that is to be run.
 #[derive(Debug, Clone)]
@@ -260,16 +252,20 @@ fn private_folder(parent: &Path) -> std::io::Result<PathBuf> {
 /// Reads and removes an output file. One that was never made holds nothing.
 fn read_outputs(file: &Path) -> Result<String, String> {
     use std::io::Read as _;
+    let what = match std::fs::symlink_metadata(file) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(String::new()),
+        other => other.map_err(|error| format!("its outputs cannot be read: {error}"))?,
+    };
+    if !what.is_file() {
+        // Reading a pipe could wait for ever. The scratch folder goes in the end.
+        return Err(String::from("`$LOCKSTEP_OUTPUT` is not a file any more"));
+    }
     let bytes = std::fs::File::open(file).and_then(|file| {
         let mut bytes = Vec::new();
         file.take(outputs::LIMIT + 1).read_to_end(&mut bytes)?;
         Ok(bytes)
     });
-    let bytes = match bytes {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(String::new()),
-        other => other,
-    };
-    // It may be gone already, or a folder; its scratch folder goes in the end anyway.
+    // It may be gone already.
     let _ = std::fs::remove_file(file);
     match bytes {
         Err(error) => Err(format!("its outputs cannot be read: {error}")),
@@ -297,255 +293,6 @@ async fn start(command: &Prepared) -> std::io::Result<Child> {
             }
             started => return started,
         }
-    }
-}
-
-/// How a local process ended.
-pub(super) struct Ending {
-    /// Its status, or why it could not be had.
-    pub(super) status: Result<ExitStatus, std::io::Error>,
-    /// How it was asked to stop, if it was.
-    pub(super) stopped: Option<Stop>,
-}
-
-/// A command that runs.
-struct Running<'a> {
-    spawner: &'a Spawner,
-    child: Child,
-    group: Group<'a>,
-    out: Reading<ChildStdout>,
-    err: Reading<ChildStderr>,
-    /// What is still to be written to a connection, which is held open behind it.
-    input: Option<ChildStdin>,
-    unwritten: Vec<u8>,
-    stop: watch::Receiver<Option<Stop>>,
-    stopped: Option<Stop>,
-}
-
-impl<'a> Running<'a> {
-    fn new(
-        spawner: &'a Spawner,
-        mut child: Child,
-        command: &Prepared,
-        vault: &Vault,
-        stop: watch::Receiver<Option<Stop>>,
-    ) -> Self {
-        let group = Group::new(child.id(), spawner.groups.as_deref());
-        let trailer = command.token.as_deref().map(Trailer::new);
-        Self {
-            spawner,
-            group,
-            out: Reading::new(child.stdout.take(), Stream::Stdout, vault.redactor())
-                .with_trailer(trailer),
-            err: Reading::new(child.stderr.take(), Stream::Stderr, vault.redactor()),
-            input: child.stdin.take(),
-            unwritten: command.input.clone().unwrap_or_default(),
-            child,
-            stop,
-            stopped: None,
-        }
-    }
-
-    /// Waits until the command has ended, has been reaped, and its output has been read.
-    async fn wait(&mut self, listener: Listener<'_>) -> Ending {
-        let status = match self.until_end(listener).await {
-            Some(status) => status,
-            None => self.end(listener).await,
-        };
-        self.group.reaped();
-        let rest = async {
-            while self.out.is_open() || self.err.is_open() {
-                read(&mut self.out, &mut self.err, listener).await;
-            }
-        };
-        // Whoever still holds the pipes is not the command.
-        let _ = tokio::time::timeout(LINGER, rest).await;
-        Ending {
-            status,
-            stopped: self.stopped,
-        }
-    }
-
-    /// Reads and waits until the command ends, or is asked to stop, or its connection has reported
-    /// its end.
-    async fn until_end(
-        &mut self,
-        listener: Listener<'_>,
-    ) -> Option<Result<ExitStatus, std::io::Error>> {
-        loop {
-            if self.is_reported() {
-                // What a command left behind over there may keep the connection open.
-                self.input = None;
-                return match tokio::time::timeout(LINGER, self.child.wait()).await {
-                    Ok(status) => Some(status),
-                    Err(_) => None,
-                };
-            }
-            tokio::select! {
-                biased;
-                wish = asked(&mut self.stop, None) => {
-                    self.stopped = wish;
-                    return None;
-                }
-                status = self.child.wait() => return Some(status),
-                () = write(&mut self.input, &mut self.unwritten) => {}
-                () = read(&mut self.out, &mut self.err, listener) => {}
-            }
-        }
-    }
-
-    /// Ends the command: politely, then by force. Until its group has been killed its process is
-    /// not reaped, so that the group's number cannot become another's.
-    async fn end(&mut self, listener: Listener<'_>) -> Result<ExitStatus, std::io::Error> {
-        if self.stopped == Some(Stop::Term) {
-            self.terminate(listener).await;
-        }
-        if self.out.trailer().is_some() {
-            self.kill_remote(listener).await;
-        }
-        self.group.signal(Signal::KILL);
-        self.child.wait().await
-    }
-
-    /// Has the other side of a connection kill the command, if it still answers. Without an answer
-    /// the end of the connection does the same, a little later.
-    async fn kill_remote(&mut self, listener: Listener<'_>) {
-        self.unwritten.extend_from_slice(b"kill\n");
-        let deadline = Instant::now() + ANSWER;
-        while !self.is_reported() && self.out.is_open() {
-            tokio::select! {
-                biased;
-                () = tokio::time::sleep_until(deadline) => return,
-                () = write(&mut self.input, &mut self.unwritten) => {}
-                () = read(&mut self.out, &mut self.err, listener) => {}
-            }
-        }
-    }
-
-    fn is_reported(&self) -> bool {
-        self.out.trailer().is_some_and(Trailer::is_complete)
-    }
-
-    async fn terminate(&mut self, listener: Listener<'_>) {
-        let remote = self.out.trailer().is_some();
-        let mut deadline = Instant::now() + self.spawner.grace;
-        if remote {
-            // The other side ends the command in the same time; its report needs a moment.
-            self.unwritten.extend_from_slice(b"term\n");
-            deadline += LINGER;
-        } else {
-            self.group.signal(Signal::TERM);
-        }
-        let mut pause = Duration::from_millis(1);
-        loop {
-            let ended = self.group.has_ended();
-            let silent = !self.out.is_open() && !self.err.is_open();
-            // As long as someone holds the pipes, someone of the group may still be tidying up.
-            if ended && (silent || remote) || self.is_reported() {
-                return;
-            }
-            tokio::select! {
-                biased;
-                wish = asked(&mut self.stop, self.stopped) => {
-                    self.stopped = wish;
-                    if self.stopped == Some(Stop::Kill) {
-                        return;
-                    }
-                }
-                () = tokio::time::sleep_until(deadline) => return,
-                () = write(&mut self.input, &mut self.unwritten) => {}
-                () = read(&mut self.out, &mut self.err, listener) => {}
-                () = tokio::time::sleep(pause) => {
-                    pause = (pause * 2).min(Duration::from_millis(50));
-                }
-            }
-        }
-    }
-}
-
-/// Waits until there is a wish to stop other than the one that is `known`; for ever where nobody
-/// can wish any more.
-async fn asked(stop: &mut watch::Receiver<Option<Stop>>, known: Option<Stop>) -> Option<Stop> {
-    let wish = stop.wait_for(|wish| wish.is_some() && *wish != known);
-    let wish = wish.await.map(|wish| *wish).ok();
-    match wish {
-        Some(wish) => wish,
-        None => std::future::pending().await,
-    }
-}
-
-/// Reads from whichever stream has something; for ever where both have ended.
-async fn read(
-    out: &mut Reading<ChildStdout>,
-    err: &mut Reading<ChildStderr>,
-    listener: Listener<'_>,
-) {
-    std::future::poll_fn(|context| {
-        let out = out.poll(context, listener);
-        let err = err.poll(context, listener);
-        if out.is_ready() { out } else { err }
-    })
-    .await;
-}
-
-/// Writes some of what is to be written; for ever where there is nothing.
-async fn write(input: &mut Option<ChildStdin>, unwritten: &mut Vec<u8>) {
-    let Some(open) = input.as_mut().filter(|_| !unwritten.is_empty()) else {
-        return std::future::pending().await;
-    };
-    match open.write(unwritten).await {
-        Ok(written) => {
-            unwritten.drain(..written);
-        }
-        // The other side is gone: its end tells why.
-        Err(_) => *input = None,
-    }
-}
-
-/// The process group of a command. Whatever happens, it does not outlive the command's future.
-struct Group<'a> {
-    id: Option<Pid>,
-    groups: Option<&'a dyn Groups>,
-}
-
-impl<'a> Group<'a> {
-    fn new(id: Option<u32>, groups: Option<&'a dyn Groups>) -> Self {
-        if let (Some(id), Some(groups)) = (id, groups) {
-            groups.born(id);
-        }
-        let id = id.and_then(|id| i32::try_from(id).ok());
-        Self {
-            id: id.and_then(Pid::from_raw),
-            groups,
-        }
-    }
-
-    fn signal(&self, signal: Signal) {
-        if let Some(id) = self.id {
-            // It fails only where nobody is left.
-            let _ = kill_process_group(id, signal);
-        }
-    }
-
-    /// Whether its first process has ended. It is not reaped.
-    fn has_ended(&self) -> bool {
-        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        self.id
-            .is_none_or(|id| !matches!(waitid(WaitId::Pid(id), options), Ok(None)))
-    }
-
-    /// Its first process has been reaped: its number may become another's.
-    fn reaped(&mut self) {
-        if let (Some(id), Some(groups)) = (self.id.take(), self.groups) {
-            groups.gone(id.as_raw_nonzero().get().unsigned_abs());
-        }
-    }
-}
-
-impl Drop for Group<'_> {
-    fn drop(&mut self) {
-        self.signal(Signal::KILL);
-        self.reaped();
     }
 }
 

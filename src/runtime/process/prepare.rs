@@ -86,11 +86,11 @@ pub(super) fn prepare(
     })
 }
 
+/// Names and texts of variables.
+type Variables = Vec<(String, String)>;
+
 /// The words to execute and the variables that they need.
-fn words(
-    invocation: &Invocation,
-    vault: &Vault,
-) -> Result<(Vec<String>, Vec<(String, String)>), String> {
+fn words(invocation: &Invocation, vault: &Vault) -> Result<(Vec<String>, Variables), String> {
     match invocation {
         Invocation::Direct(words) => Ok((words.clone(), Vec::new())),
         Invocation::Shell {

@@ -4,9 +4,14 @@
 mod broken;
 mod declaration;
 mod expression;
+mod infrastructure;
+mod loops;
 mod number;
+mod run;
 mod statement;
 mod string;
+mod tail;
+mod test;
 mod types;
 
 pub(in crate::syntax) use number::NumberProblem;

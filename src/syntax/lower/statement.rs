@@ -1,49 +1,14 @@
-//! Statements, their modifiers and their handlers.
+//! Statements.
 //! It does not know which modifier fits which statement.
 
 use super::broken::{Around, Before};
+use super::tail::{Tail, keyword};
 use super::{Lower, add};
 use crate::source::Span;
 use crate::syntax::ast::*;
 use crate::syntax::errors;
 use crate::syntax::grammar::{Pair, Parts, Rule};
 use crate::syntax::words;
-
-/// What follows the head of a statement.
-pub(super) struct Tail {
-    /// The statement's first word.
-    keyword: &'static str,
-    /// How much was wrong before the statement.
-    trouble: usize,
-    pub(super) modifiers: Vec<Modifier>,
-    pub(super) body: Option<Block>,
-    pub(super) handlers: Vec<Handler>,
-    /// Where the first of them begins, in the current piece.
-    start: Option<usize>,
-}
-
-impl Tail {
-    pub(super) fn new(keyword: &'static str, trouble: usize) -> Self {
-        Self {
-            keyword,
-            trouble,
-            modifiers: Vec::new(),
-            body: None,
-            handlers: Vec::new(),
-            start: None,
-        }
-    }
-
-    /// The words besides modifiers that may stand in the head.
-    fn known(&self) -> &'static [&'static str] {
-        match self.keyword {
-            "matrix" => &["where", "include", "serial", "parallel"],
-            "lock" => &["limit"],
-            "verify" => &["every"],
-            _ => &[],
-        }
-    }
-}
 
 impl<'t> Lower<'t> {
     /// The block that must stand next.
@@ -58,7 +23,7 @@ impl<'t> Lower<'t> {
         }
     }
 
-    fn no_body(&mut self, pair: &Pair<'t>, what: &str) {
+    pub(super) fn no_body(&mut self, pair: &Pair<'t>, what: &str) {
         let place = self.after_last_word(pair.as_span().start());
         self.report(errors::no_body(place, what, "its statements"));
     }
@@ -85,112 +50,6 @@ impl<'t> Lower<'t> {
             before = after;
         }
         Block { stmts, span }
-    }
-
-    /// The rest of a statement: modifiers, body, handlers.
-    pub(super) fn tail_of(&mut self, parts: &mut Parts<'t>, what: &str, trouble: usize) -> Tail {
-        let mut tail = Tail::new("", trouble);
-        for pair in parts.by_ref() {
-            self.tail_part(pair, what, &mut tail);
-        }
-        tail
-    }
-
-    /// A modifier, body or handler. `what` names the statement.
-    fn tail_part(&mut self, pair: Pair<'t>, what: &str, tail: &mut Tail) {
-        tail.start.get_or_insert(pair.as_span().start());
-        match pair.as_rule() {
-            Rule::block => tail.body = Some(self.block(pair)),
-            Rule::missing_body => self.no_body(&pair, what),
-            Rule::bad_head => {
-                let span = self.span(&pair);
-                let quiet = self.trouble() > tail.trouble;
-                self.bad_head(pair, tail.keyword, tail.known(), quiet);
-                let kind = ModifierKind::Error;
-                add(&mut tail.modifiers, Modifier { kind, span });
-            }
-            Rule::undo | Rule::always | Rule::on_failure => {
-                if let Some(handler) = self.handler(pair) {
-                    add(&mut tail.handlers, handler);
-                }
-            }
-            _ => {
-                let modifier = self.modifier(pair);
-                add(&mut tail.modifiers, modifier);
-            }
-        }
-    }
-
-    fn modifier(&mut self, pair: Pair<'t>) -> Modifier {
-        let span = self.span(&pair);
-        let form = pair.as_rule();
-        if form == Rule::retry {
-            self.before_retry = self.after_last_word(pair.as_span().start());
-        }
-        let mut parts = Parts::of(pair);
-        let parts = &mut parts;
-        let kind = match form {
-            Rule::timeout => ModifierKind::Timeout(self.expr_of(parts, "a duration")),
-            Rule::retry => {
-                let times = self.expr_of(parts, "a number of tries");
-                let (every, upto) = self.every_range(parts);
-                ModifierKind::Retry { times, every, upto }
-            }
-            Rule::max => ModifierKind::Max(self.expr_of(parts, "a number")),
-            Rule::batches => ModifierKind::Batches(self.expr_of(parts, "a list of sizes")),
-            Rule::tolerate => ModifierKind::Tolerate(self.expr_of(parts, "a number of failures")),
-            Rule::fail_fast => ModifierKind::FailFast,
-            Rule::atomic => ModifierKind::Atomic,
-            Rule::once => ModifierKind::Once,
-            _ => ModifierKind::Error,
-        };
-        Modifier { kind, span }
-    }
-
-    fn every_range(&mut self, parts: &mut Parts<'t>) -> (Option<Expr>, Option<Expr>) {
-        let Some(pair) = parts.accept(Rule::every_range) else {
-            return (None, None);
-        };
-        let mut inner = Parts::of(pair);
-        let every = self.expr_of(&mut inner, "a duration after `every`");
-        let upto = inner
-            .accept(Rule::upto)
-            .map(|pair| self.expr_of(&mut Parts::of(pair), "a duration after `..`"));
-        (Some(every), upto)
-    }
-
-    fn handler(&mut self, pair: Pair<'t>) -> Option<Handler> {
-        let span = self.span(&pair);
-        let form = pair.as_rule();
-        let mut parts = Parts::of(pair);
-        let kind = match form {
-            Rule::undo => HandlerKind::Undo(self.block(parts.next()?)),
-            Rule::always => HandlerKind::Always(self.block(parts.next()?)),
-            _ => {
-                let classes = match parts.accept(Rule::classes) {
-                    Some(pair) => self.classes(pair),
-                    None => Vec::new(),
-                };
-                let trouble = self.trouble();
-                self.bad_heads(&mut parts, trouble);
-                let mut body = self.block(parts.next()?);
-                retry_at_the_end(&mut body, self.before_retry);
-                HandlerKind::OnFailure { classes, body }
-            }
-        };
-        Some(Handler { kind, span })
-    }
-
-    fn classes(&mut self, pair: Pair<'t>) -> Vec<Ident> {
-        let mut classes = Vec::new();
-        for pair in Parts::of(pair) {
-            match pair.as_rule() {
-                Rule::ident => classes.push(self.ident(&pair)),
-                Rule::no_comma => self.no_comma(&pair),
-                _ => self.junk(pair),
-            }
-        }
-        classes
     }
 
     /// A statement, behind what stands `before` it. Returns what to remember of it.
@@ -321,78 +180,6 @@ impl<'t> Lower<'t> {
             self.tail_part(pair, "the statement", tail);
         }
         kind
-    }
-
-    /// Modifiers, the body and the handlers.
-    fn body(&mut self, parts: &mut Parts<'t>, what: &str, all: Span, tail: &mut Tail) -> Block {
-        for pair in parts.by_ref() {
-            self.tail_part(pair, what, tail);
-        }
-        tail.body.take().unwrap_or_else(|| self.no_block(all))
-    }
-
-    pub(super) fn run(&mut self, parts: &mut Parts<'t>, tail: &mut Tail) -> Run {
-        let mut run = Run {
-            command: self.command(parts),
-            using: None,
-            dir: None,
-            env: Vec::new(),
-            on: None,
-        };
-        for pair in parts.by_ref() {
-            let span = self.span(&pair);
-            match pair.as_rule() {
-                Rule::run_using => {
-                    let shell = self.name_of(&mut Parts::of(pair), "a shell after `using`");
-                    self.once(run.using.replace(shell).is_some(), span, "using");
-                }
-                Rule::run_in => {
-                    let dir = self.expr_of(&mut Parts::of(pair), "a directory after `in`");
-                    self.once(run.dir.replace(dir).is_some(), span, "in");
-                }
-                Rule::run_on => {
-                    let on = self.expr_of(&mut Parts::of(pair), "an infrastructure after `on`");
-                    self.once(run.on.replace(on).is_some(), span, "on");
-                }
-                Rule::run_env => {
-                    let mut inner = Parts::of(pair);
-                    match inner.next() {
-                        Some(record) if record.as_rule() == Rule::record => {
-                            let (entries, _) = self.record(record);
-                            self.once(!run.env.is_empty(), span, "env");
-                            run.env.extend(entries);
-                        }
-                        Some(missing) => self.missing(&missing, "`{` and variables after `env`"),
-                        None => {}
-                    }
-                }
-                _ => {
-                    self.tail_part(pair, "`run`", tail);
-                }
-            }
-        }
-        run
-    }
-
-    /// Reports a clause that stands twice.
-    fn once(&mut self, twice: bool, span: Span, word: &str) {
-        if twice {
-            self.report(errors::twice(span, word));
-        }
-    }
-
-    fn command(&mut self, parts: &mut Parts<'t>) -> StringLit {
-        let Some(pair) = parts.next() else {
-            return empty_string(self.place(0, 0));
-        };
-        match pair.as_rule() {
-            Rule::string => self.string(pair),
-            Rule::bad_command => empty_string(self.bare_command(&pair)),
-            _ => {
-                self.missing(&pair, "a command in quotes");
-                empty_string(self.after_last_word(pair.as_span().start()))
-            }
-        }
     }
 
     fn deploy(&mut self, parts: &mut Parts<'t>, tail: &mut Tail) -> StmtKind {
@@ -528,96 +315,6 @@ impl<'t> Lower<'t> {
         (cond, body)
     }
 
-    fn serial_or_parallel(
-        &mut self,
-        parts: &mut Parts<'t>,
-        order: Order,
-        span: Span,
-        tail: &mut Tail,
-    ) -> StmtKind {
-        let (word, what) = match order {
-            Order::Serial => ("serial", "`serial`"),
-            Order::Parallel => ("parallel", "`parallel`"),
-        };
-        let axis = parts.accept(Rule::over).map(|pair| {
-            let keyword = Span {
-                end: span.start + word.len() as u32,
-                ..span
-            };
-            let end = self.span(&pair);
-            let mut inner = Parts::of(pair);
-            let var = self.name_of(&mut inner, "a variable");
-            let list = self.expr_of(&mut inner, "a list after `in`");
-            Axis {
-                order: Some((order, keyword)),
-                var,
-                list,
-                span: keyword.to(end),
-            }
-        });
-        let body = self.body(parts, what, span, tail);
-        match (axis, order) {
-            (Some(axis), _) => StmtKind::Loop { axis, body },
-            (None, Order::Serial) => StmtKind::Serial { body },
-            (None, Order::Parallel) => StmtKind::Parallel { body },
-        }
-    }
-
-    fn matrix(&mut self, parts: &mut Parts<'t>, span: Span, tail: &mut Tail) -> StmtKind {
-        let mut axes = Vec::new();
-        let mut filter = None;
-        let mut include = Vec::new();
-        for pair in parts.by_ref() {
-            let span = self.span(&pair);
-            match pair.as_rule() {
-                Rule::axis => add(&mut axes, self.axis(pair, span)),
-                Rule::filter => {
-                    let cond = self.expr_of(&mut Parts::of(pair), "a condition after `where`");
-                    self.once(filter.replace(cond).is_some(), span, "where");
-                }
-                Rule::include => {
-                    let cells = self.expr_of(&mut Parts::of(pair), "a record after `include`");
-                    add(&mut include, cells);
-                }
-                _ => self.tail_part(pair, "`matrix`", tail),
-            }
-        }
-        if axes.is_empty() && self.trouble() == tail.trouble {
-            let end = span.start + "matrix".len() as u32;
-            self.report(errors::no_axis(Span {
-                start: end,
-                end,
-                ..span
-            }));
-        }
-        StmtKind::Matrix {
-            axes,
-            filter,
-            include,
-            body: tail.body.take().unwrap_or_else(|| self.no_block(span)),
-        }
-    }
-
-    fn axis(&mut self, pair: Pair<'t>, span: Span) -> Axis {
-        let mut parts = Parts::of(pair);
-        let order = parts.accept(Rule::order).map(|pair| {
-            let order = if pair.as_str() == "serial" {
-                Order::Serial
-            } else {
-                Order::Parallel
-            };
-            (order, self.span_exact(&pair))
-        });
-        let var = self.name_of(&mut parts, "a variable");
-        let list = self.expr_of(&mut parts, "a list after `in`");
-        Axis {
-            order,
-            var,
-            list,
-            span,
-        }
-    }
-
     fn verify(&mut self, parts: &mut Parts<'t>, span: Span, tail: &mut Tail) -> StmtKind {
         let mut during = None;
         let mut every = None;
@@ -675,63 +372,4 @@ impl<'t> Lower<'t> {
         });
         StmtKind::Ask { timeout, otherwise }
     }
-}
-
-/// The first word of a statement with a head that is looked at for misspelt words.
-fn keyword(form: Rule) -> &'static str {
-    match form {
-        Rule::serial => "serial",
-        Rule::parallel => "parallel",
-        Rule::matrix => "matrix",
-        Rule::lock => "lock",
-        Rule::verify => "verify",
-        _ => "",
-    }
-}
-
-fn empty_string(span: Span) -> StringLit {
-    StringLit {
-        parts: Vec::new(),
-        multiline: false,
-        span,
-    }
-}
-
-/// At the very end of an `on failure` body, `retry N` is the statement that retries what failed,
-/// although the grammar takes it for a modifier of the statement before it. `before` is the place
-/// where the words before it end.
-fn retry_at_the_end(body: &mut Block, before: Span) {
-    let Some(last) = body.stmts.last_mut() else {
-        return;
-    };
-    let takes_retry = matches!(
-        last.kind,
-        StmtKind::Run(_)
-            | StmtKind::Deploy { .. }
-            | StmtKind::Call(_)
-            | StmtKind::Barrier { .. }
-            | StmtKind::Approve { .. }
-    );
-    let end = last.span.end;
-    if !takes_retry || !last.handlers.is_empty() {
-        return;
-    }
-    let Some(modifier) = last.modifiers.pop_if(|modifier| {
-        modifier.span.end == end && matches!(modifier.kind, ModifierKind::Retry { every: None, .. })
-    }) else {
-        return;
-    };
-    let ModifierKind::Retry { times, .. } = modifier.kind else {
-        return;
-    };
-    last.span.end = before.end;
-    let span = modifier.span;
-    body.stmts.push(Stmt {
-        doc: None,
-        kind: StmtKind::Retry(times),
-        modifiers: Vec::new(),
-        handlers: Vec::new(),
-        head: span,
-        span,
-    });
 }

@@ -33,10 +33,17 @@ pub fn key_twice(name: &Name, at: Span, first: Span) -> Diagnostic {
 /// A field that the kind does not declare.
 pub fn unknown_field<'a>(
     name: &Ident,
-    what: &str,
+    thing: &str,
     known: impl Iterator<Item = &'a str> + Clone,
+    kind: Option<&Ident>,
 ) -> Diagnostic {
-    no_field(name, what, known)
+    match kind {
+        Some(kind) => {
+            let what = format!("{thing} of kind `{}`", kind.name);
+            no_field(name, &what, known).label(kind.span, "the kind")
+        }
+        None => no_field(name, thing, known),
+    }
 }
 
 /// A field that something does not have.

@@ -45,8 +45,10 @@ impl Scanner<'_> {
 
     /// Refuses the values in `$[…]`, which is text to some shells and arithmetic to others.
     fn perhaps_arithmetic(&mut self) {
+        // Nobody writes an index that is longer, and looking far at every `$[` would take long.
+        const FAR: usize = 1000;
         let mut values = Vec::new();
-        for ahead in 0.. {
+        for ahead in 0..FAR {
             match self.raw(ahead) {
                 Some(Unit::Value(piece)) => values.push(piece),
                 Some(Unit::Char(']')) => break,

@@ -53,7 +53,9 @@ async fn run(bench: &Bench, invocation: Invocation) -> Option<(String, Option<i3
     match run.ok()?.0 {
         Ended::Exited { stdout, .. } => Some((stdout, Some(0))),
         // Whether a reader is gone before its writer has written is a matter of luck.
-        Ended::Failed { code, .. } if code == Some(141) => None,
+        Ended::Failed {
+            code: Some(141), ..
+        } => None,
         Ended::Failed { stdout, code, .. } => Some((stdout, code)),
     }
 }
@@ -133,7 +135,7 @@ fn assert_refused_by_shells(text: &str, problems: &[crate::diagnostic::Diagnosti
 fn word(dice: &mut Dice, depth: usize, value: &mut bool) -> String {
     let here = std::mem::take(value);
     let x = if here { "‹x›" } else { "k" };
-    let mut inner = |dice: &mut Dice| {
+    let inner = |dice: &mut Dice| {
         let mut value = here;
         command(dice, depth.saturating_sub(1), &mut value)
     };
@@ -164,7 +166,7 @@ fn word(dice: &mut Dice, depth: usize, value: &mut bool) -> String {
 /// A random command in the same way.
 fn command(dice: &mut Dice, depth: usize, value: &mut bool) -> String {
     let form = if depth == 0 { 0 } else { dice.below(14) };
-    let mut deeper = |dice: &mut Dice, value: &mut bool| command(dice, depth - 1, value);
+    let deeper = |dice: &mut Dice, value: &mut bool| command(dice, depth - 1, value);
     match form {
         0..=2 => format!("show {} 'l'", word(dice, depth, value)),
         3 => format!("show k; {}", deeper(dice, value)),

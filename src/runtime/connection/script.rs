@@ -1,0 +1,130 @@
+//! The text that runs a command on the other side of a connection.
+//! It does not know how it gets there, nor how its report is read.
+
+use std::fmt::Write as _;
+
+use super::quoted;
+
+/// What is run on the other side.
+pub(crate) struct Script<'a> {
+    /// What the report begins with.
+    pub(crate) token: &'a str,
+    /// The words to execute.
+    pub(crate) words: &'a [String],
+    /// Variables for them.
+    pub(crate) env: &'a [(String, String)],
+    /// The folder, relative to where the connection ends.
+    pub(crate) dir: Option<&'a str>,
+}
+
+impl Script<'_> {
+    /// The text on the other side's command line: it reads the input up to a mark and executes
+    /// it. It has no single quotes and is one line, whatever shell hands it on.
+    pub(crate) fn bootstrap(&self) -> String {
+        format!(
+            "n=$(printf \"\\\\nx\"); n=${{n%x}}; p=; while IFS= read -r l; do \
+             if [ \"$l\" = {}-run ]; then eval \"$p\"; exit; fi; p=\"$p$l$n\"; done; exit 1",
+            self.token
+        )
+    }
+
+    /// The text of the input. The error is a message.
+    pub(crate) fn input(&self) -> Result<String, String> {
+        let mut text = String::new();
+        // Writing to a string cannot fail.
+        let mut line = |args: std::fmt::Arguments<'_>| {
+            let _ = text.write_fmt(args);
+        };
+        line(format_args!("lockstep_token={}\n", self.token));
+        for (name, value) in self.env {
+            if !is_name(name) {
+                return Err(format!("`{name}` cannot name a variable over a connection"));
+            }
+            if value.contains('\0') {
+                return Err(format!(
+                    "the variable `{name}` holds the character `\\u{{0}}`, which no variable can"
+                ));
+            }
+            line(format_args!("export {name}={}\n", quoted(value)));
+        }
+        line(format_args!("printf '%s start\\n' \"$lockstep_token\"\n"));
+        if let Some(dir) = self.dir {
+            line(format_args!("lockstep_dir={}\n", quoted(dir)));
+            text.push_str(ENTER);
+        }
+        text.push_str(BEFORE);
+        for word in self.words {
+            if word.contains('\0') {
+                return Err(String::from(
+                    "an argument holds the character `\\u{0}`, which no argument can",
+                ));
+            }
+            text.push_str(&quoted(word));
+            text.push(' ');
+        }
+        text.push_str(BEHIND);
+        let _ = writeln!(text, "{}-run", self.token);
+        Ok(text)
+    }
+}
+
+/// Goes to the folder, or reports that it cannot.
+const ENTER: &str = r#"case $lockstep_dir in -*) lockstep_dir=./$lockstep_dir ;; esac
+cd "$lockstep_dir" || { printf '%s dir 0\n%s end\n' "$lockstep_token" "$lockstep_token"; exit 1; }
+"#;
+
+/// Puts the input aside, as only this text may read it, and begins a process group where there is
+/// a program for it.
+const BEFORE: &str = r#"LOCKSTEP_OUTPUT=$(mktemp 2>/dev/null) || LOCKSTEP_OUTPUT=/tmp/lockstep-output-$$
+export LOCKSTEP_OUTPUT
+exec 3<&0 </dev/null
+lockstep_group=
+if command -v setsid >/dev/null 2>&1; then lockstep_group=setsid; fi
+$lockstep_group "#;
+
+/// Runs it, ends it when asked or when the connection is lost, and reports. Who is left of a group
+/// that was asked to end has 10 seconds more, as on this machine.
+const BEHIND: &str = r#"3<&- &
+lockstep_child=$!
+lockstep_stop=$LOCKSTEP_OUTPUT-stop
+lockstep_kill() {
+  kill -s "$1" -- "-$lockstep_child" || kill -s "$1" "$lockstep_child"
+}
+{
+  while IFS= read -r lockstep_line; do
+    case $lockstep_line in
+      term) : >>"$lockstep_stop"; lockstep_kill TERM ;;
+      kill) echo kill >>"$lockstep_stop"; lockstep_kill KILL ;;
+    esac
+  done
+  : >>"$lockstep_stop"
+  lockstep_kill TERM
+  sleep 10
+  echo kill >>"$lockstep_stop"
+  lockstep_kill KILL
+} <&3 >/dev/null 2>&1 &
+lockstep_watch=$!
+exec 3<&-
+wait "$lockstep_child"
+lockstep_status=$?
+if [ -f "$lockstep_stop" ]; then
+  lockstep_count=0
+  while kill -s 0 -- "-$lockstep_child" && [ ! -s "$lockstep_stop" ] && [ "$lockstep_count" -lt 100 ]; do
+    sleep 0.1 || sleep 1
+    lockstep_count=$((lockstep_count + 1))
+  done
+  kill -s KILL -- "-$lockstep_child"
+  rm -f "$lockstep_stop"
+fi 2>/dev/null
+kill "$lockstep_watch" 2>/dev/null
+printf '%s code %s\n' "$lockstep_token" "$lockstep_status"
+if [ -f "$LOCKSTEP_OUTPUT" ]; then cat "$LOCKSTEP_OUTPUT"; rm -f "$LOCKSTEP_OUTPUT"; fi
+printf '%s end\n' "$lockstep_token"
+"#;
+
+fn is_name(text: &str) -> bool {
+    text.starts_with(|first: char| first == '_' || first.is_ascii_alphabetic())
+        && text
+            .chars()
+            .all(|char| char == '_' || char.is_ascii_alphanumeric())
+}
