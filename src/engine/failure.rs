@@ -124,12 +124,15 @@ impl Machine {
         if self.look(id).status == Status::Pending {
             self.begin(id, None);
         }
+        let trouble = self.look(id).trouble.as_ref();
+        let failure = trouble.map(|it| Box::new(it.failure.clone()));
         self.wait(
             id,
             Waiting::Retry {
                 attempt,
                 of: of.max(attempt),
                 after_ms,
+                failure,
             },
         );
         let timer = self.set_timer(id, after_ms);
