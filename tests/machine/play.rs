@@ -59,7 +59,7 @@ pub fn try_plan(text: &str, inputs: &[(String, String)]) -> Result<Arc<Plan>, St
         ..Asked::default()
     };
     let bound = bind(&program, &asked, &Nothing, &One(""));
-    let plan = bound.and_then(Plan::new);
+    let plan = bound.and_then(Plan::unproved);
     plan.map(Arc::new)
         .map_err(|all| all.iter().map(said).collect::<Vec<_>>().join("\n"))
 }
