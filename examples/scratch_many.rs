@@ -1,28 +1,31 @@
 use lockstep::source::FileId;
 fn main() {
-    for line in [
-        "depoly a to b\n",
-        "let x =\n",
-        "x = 5;\n",
-        "foo bar\n",
-        "log \"open\n",
-        "log 'a' && b\n",
-        "}\n",
-        "serial {\n",
-        "log \"${\n",
-        "log \"\"\"${\n",
-        "for x in y {\n",
-        "a ? b : c\n",
-        "// x\n",
-        "f(a b c\n",
+    let unit = format!(
+        "{}\n{}",
+        include_str!("../src/syntax/tests/samples/first.deploy"),
+        include_str!("../src/syntax/tests/samples/everything.deploy")
+    );
+    let mut text = String::new();
+    while text.len() < 200_000 {
+        text.push_str(&unit);
+        text.push('\n');
+    }
+    for (what, bad) in [
+        ("clean", ""),
+        ("typo", "pipelin x { log 1 }\n"),
+        ("open", "pipeline x {\n log \"abc\n}\n"),
+        ("brace", "pipeline x {\n  stage a {\n   log 1\n}\n"),
+        (
+            "hole",
+            "pipeline x {\n  let y =\n  log 1\n  depoly x to y\n}\n",
+        ),
     ] {
-        let text = format!("pipeline p {{\n{}\n}}", line.repeat(2000));
-        let t = std::time::Instant::now();
-        let p = lockstep::syntax::parse(FileId(0), &text);
-        println!("{:?} {} {:?}", line, p.diagnostics.len(), t.elapsed());
-        let t = std::time::Instant::now();
-        let text = line.repeat(2000);
-        let p = lockstep::syntax::parse(FileId(0), &text);
-        println!("   top {} {:?}", p.diagnostics.len(), t.elapsed());
+        let at = text[..100_000].rfind("\npipeline other").unwrap() + 1;
+        let t2 = format!("{}{bad}{}", &text[..at], &text[at..]);
+        for _ in 0..3 {
+            let t = std::time::Instant::now();
+            let p = lockstep::syntax::parse(FileId(0), &t2);
+            println!("{what} {} {:?}", p.diagnostics.len(), t.elapsed());
+        }
     }
 }
