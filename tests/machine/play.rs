@@ -283,6 +283,7 @@ fn waits(waiting: &Waiting) -> String {
             attempt,
             of,
             after_ms,
+            ..
         } => format!("waits {after_ms} ms for try {attempt} of {of}"),
         Waiting::Time { after_ms } => format!("waits {after_ms} ms"),
         Waiting::Approval { question } => format!("asks: {question}"),
