@@ -1,16 +1,20 @@
 //! A world without processes, disks or waiting: runs the machine in virtual time, with every
 //! effect ending as a script says. It does not know what is tested with it.
 
-use std::collections::BTreeMap;
+mod trace;
+
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::engine::lock::LockTable;
-use crate::engine::notice::{Happened, Status};
-use crate::engine::state::Transitions;
+use crate::engine::notice::Happened;
+use crate::engine::pattern::Pattern;
 use crate::engine::{Answer, Effect, EffectId, Event, Machine, Outcome, Question};
+use crate::ir::FailureClass;
 use crate::plan::{Plan, RunFacts};
 use crate::source::Name;
 use crate::value::Value;
+pub use trace::{Handled, Trace};
 
 /// What a script is told of a command or action that starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,30 +30,53 @@ pub struct Started {
 /// How a command or action goes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Course {
-    /// How long it takes, in virtual milliseconds.
+    /// How long it takes, in virtual milliseconds; after what it waits for, if it does.
     pub takes_ms: i64,
     /// How it ends.
     pub outcome: Outcome,
+    /// What has to happen before it can end.
+    pub latch: Option<Latch>,
+    /// How long it goes on after it was told to stop.
+    pub stops_ms: i64,
+}
+
+/// What has to happen before a command or action can end: a proof that others run beside it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Latch {
+    /// For each of these patterns a node that it stands for has started a command or action.
+    Started(Vec<Pattern>),
+    /// This many that wait at the latch of this name run at once.
+    Together(Name, usize),
 }
 
 impl Course {
     /// It takes this long and ends well, without output.
     pub fn good(takes_ms: i64) -> Self {
-        Self {
-            takes_ms,
-            outcome: Outcome::good(command_value("", 0, [])),
-        }
+        Self::new(takes_ms, Outcome::good(command_value("", 0, [])))
     }
 
     /// It takes this long and exits with a code that is not zero.
     pub fn exit(takes_ms: i64, code: i64) -> Self {
-        let failure = Some((crate::ir::FailureClass::Exit, format!("exit code {code}")));
+        let failure = Some((FailureClass::Exit, format!("exit code {code}")));
+        let value = command_value("", code, []);
+        Self::new(takes_ms, Outcome { value, failure })
+    }
+
+    /// It takes this long and ends so.
+    pub fn new(takes_ms: i64, outcome: Outcome) -> Self {
         Self {
             takes_ms,
-            outcome: Outcome {
-                value: command_value("", code, []),
-                failure,
-            },
+            outcome,
+            latch: None,
+            stops_ms: 0,
+        }
+    }
+
+    /// The same, but it cannot end before this has happened.
+    pub fn held(self, latch: Latch) -> Self {
+        Self {
+            latch: Some(latch),
+            ..self
         }
     }
 }
@@ -81,6 +108,16 @@ pub trait Script {
     fn cancel_at(&self) -> Option<i64> {
         None
     }
+
+    /// Hears what is told; whether it is to be kept in the trace.
+    fn hear(&mut self, _at: i64, _happened: &Happened) -> bool {
+        true
+    }
+
+    /// Whether every event and its effects are to be kept in the trace.
+    fn records(&self) -> bool {
+        false
+    }
 }
 
 /// Scripts may be plain functions.
@@ -90,43 +127,31 @@ impl<F: FnMut(&Started) -> Course> Script for F {
     }
 }
 
-/// What happened in a simulated run.
-#[derive(Debug, Clone)]
-pub struct Trace {
-    /// What was told, and when, in virtual milliseconds.
-    pub told: Vec<(i64, Happened)>,
-    /// How it ended; nothing if it came to a stop before its end.
-    pub status: Option<Status>,
-    /// Which transitions happened.
-    pub transitions: Transitions,
-    /// The most commands and actions that ran at once.
-    pub width: usize,
-}
-
-/// Runs a plan in a scripted world. `seed` decides the jitter of retries and, among things that
-/// end at the same time, which is heard of first.
-pub fn simulate(plan: &Arc<Plan>, seed: u64, script: &mut dyn Script) -> Trace {
-    let run = RunFacts {
+/// What a simulated run knows of itself.
+pub fn run_facts() -> RunFacts {
+    RunFacts {
         id: "run".into(),
         user: "test".into(),
         started_at: "2026-01-01T00:00:00Z".into(),
-    };
+    }
+}
+
+/// Runs a plan in a scripted world. `seed` decides the jitter of retries and, among things that
+/// end at the same time, which is heard of first; 0 keeps them in the order they were begun.
+pub fn simulate(plan: &Arc<Plan>, seed: u64, script: &mut dyn Script) -> Trace {
     let mut world = World {
-        machine: Machine::new(plan.clone(), run, seed),
+        machine: Machine::new(plan.clone(), run_facts(), seed),
+        records: script.records(),
         script,
         now: 0,
         chance: seed,
         agenda: BTreeMap::new(),
-        due: BTreeMap::new(),
+        due: HashMap::new(),
+        held: BTreeMap::new(),
         locks: LockTable::default(),
-        started: BTreeMap::new(),
-        running: 0,
-        trace: Trace {
-            told: Vec::new(),
-            status: None,
-            transitions: Transitions::default(),
-            width: 0,
-        },
+        started: HashMap::new(),
+        running: HashMap::new(),
+        trace: Trace::default(),
     };
     if let Some(at) = world.script.cancel_at() {
         world.plan_event(at, EffectId(0), Event::Cancel);
@@ -139,12 +164,22 @@ pub fn simulate(plan: &Arc<Plan>, seed: u64, script: &mut dyn Script) -> Trace {
         world.now = world.now.max(key.0);
         world.due.remove(&id);
         if matches!(event, Event::Ended { .. }) {
-            world.running -= 1;
+            world.running.remove(&id);
         }
         world.happen(event);
     }
-    world.trace.transitions = world.machine.transitions();
-    world.trace
+    let World {
+        machine,
+        locks,
+        mut trace,
+        running,
+        now,
+        ..
+    } = world;
+    trace.transitions = machine.transitions();
+    trace.left_over = machine.under_way() + running.len() + usize::from(!locks.is_empty());
+    trace.ended_at = now;
+    trace
 }
 
 /// When, in which order among things of the same time, and what.
@@ -153,21 +188,25 @@ type Agenda = BTreeMap<(i64, u64, EffectId), (EffectId, Event)>;
 struct World<'s> {
     machine: Machine,
     script: &'s mut dyn Script,
+    records: bool,
     now: i64,
     chance: u64,
     agenda: Agenda,
     /// Where an effect stands in the agenda.
-    due: BTreeMap<EffectId, (i64, u64, EffectId)>,
+    due: HashMap<EffectId, (i64, u64, EffectId)>,
+    /// What cannot end yet.
+    held: BTreeMap<EffectId, (Latch, i64, Outcome)>,
     locks: LockTable<EffectId>,
-    started: BTreeMap<Name, u32>,
-    running: usize,
+    /// How often a node has started something.
+    started: HashMap<Name, u32>,
+    /// What runs, and how long it takes to stop it.
+    running: HashMap<EffectId, i64>,
     trace: Trace,
 }
 
 impl World<'_> {
     fn plan_event(&mut self, at: i64, id: EffectId, event: Event) {
-        // Seed 0 keeps things of the same time in the order they were begun.
-        let order = if self.trace_seeded() {
+        let order = if self.is_seeded() {
             self.next_chance()
         } else {
             0
@@ -177,7 +216,7 @@ impl World<'_> {
         self.agenda.insert(key, (id, event));
     }
 
-    fn trace_seeded(&self) -> bool {
+    fn is_seeded(&self) -> bool {
         self.chance != 0
     }
 
@@ -195,13 +234,20 @@ impl World<'_> {
     }
 
     fn happen(&mut self, event: Event) {
+        let recorded = self.records.then(|| event.clone());
         let effects = self.machine.handle(self.now, event);
+        if let Some(event) = recorded {
+            self.trace.handled.push(Handled {
+                at: self.now,
+                event,
+                effects: effects.clone(),
+            });
+        }
         for effect in effects {
             self.carry_out(effect);
         }
-        if self.machine.finished().is_some() {
-            self.trace.status = self.machine.finished();
-        }
+        self.open_latches();
+        self.trace.status = self.machine.finished();
     }
 
     fn carry_out(&mut self, effect: Effect) {
@@ -211,9 +257,10 @@ impl World<'_> {
                 id, node, action, ..
             } => self.begin(id, node, action.to_string()),
             Effect::Stop { id } => {
-                if self.forget(id).is_some() {
-                    let outcome = Outcome::failed(crate::ir::FailureClass::Cancelled, "stopped");
-                    self.plan_event(self.now, id, Event::Ended { id, outcome });
+                if self.forget(id).is_some() || self.held.remove(&id).is_some() {
+                    let after = self.running.get(&id).copied().unwrap_or(0);
+                    let outcome = Outcome::failed(FailureClass::Cancelled, "stopped");
+                    self.plan_event(self.now + after, id, Event::Ended { id, outcome });
                 }
             }
             Effect::SetTimer { id, at } => self.plan_event(at, id, Event::Fired { id }),
@@ -227,6 +274,10 @@ impl World<'_> {
                 }
             }
             Effect::Release { id, names } => {
+                if names.is_empty() {
+                    // It may have been granted without the machine having heard of it.
+                    self.forget(id);
+                }
                 self.locks.release(id, &names);
                 self.grant();
             }
@@ -235,7 +286,11 @@ impl World<'_> {
                     self.plan_event(self.now + after, id, Event::Answered { id, answer });
                 }
             }
-            Effect::Tell(happened) => self.trace.told.push((self.now, happened)),
+            Effect::Tell(happened) => {
+                if self.script.hear(self.now, &happened) {
+                    self.trace.told.push((self.now, happened));
+                }
+            }
         }
     }
 
@@ -244,13 +299,42 @@ impl World<'_> {
         let before = *times;
         *times += 1;
         let course = self.script.course(&Started { node, text, before });
-        self.running += 1;
-        self.trace.width = self.trace.width.max(self.running);
-        let event = Event::Ended {
-            id,
-            outcome: course.outcome,
+        self.running.insert(id, course.stops_ms);
+        self.trace.width = self.trace.width.max(self.running.len());
+        let (takes_ms, outcome) = (course.takes_ms, course.outcome);
+        match course.latch {
+            Some(latch) => {
+                self.held.insert(id, (latch, takes_ms, outcome));
+            }
+            None => self.plan_event(self.now + takes_ms, id, Event::Ended { id, outcome }),
+        }
+    }
+
+    /// Lets those end that have waited for others, once the others are there.
+    fn open_latches(&mut self) {
+        if self.held.is_empty() {
+            return;
+        }
+        let opens = |latch: &Latch| match latch {
+            Latch::Started(patterns) => patterns
+                .iter()
+                .all(|pattern| self.started.keys().any(|node| pattern.matches(node))),
+            Latch::Together(name, count) => {
+                let same = |it: &&(Latch, i64, Outcome)| matches!(&it.0, Latch::Together(other, _) if other == name);
+                self.held.values().filter(same).count() >= *count
+            }
         };
-        self.plan_event(self.now + course.takes_ms, id, event);
+        let open: Vec<EffectId> = self
+            .held
+            .iter()
+            .filter(|(_, (latch, ..))| opens(latch))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in open {
+            if let Some((_, takes_ms, outcome)) = self.held.remove(&id) {
+                self.plan_event(self.now + takes_ms, id, Event::Ended { id, outcome });
+            }
+        }
     }
 
     fn grant(&mut self) -> Vec<EffectId> {
@@ -260,18 +344,5 @@ impl World<'_> {
             self.plan_event(self.now, *id, Event::Acquired { id: *id });
         }
         granted
-    }
-}
-
-impl Trace {
-    /// The last status that was told of a node.
-    pub fn status_of(&self, path: &str) -> Option<Status> {
-        self.told
-            .iter()
-            .rev()
-            .find_map(|(_, happened)| match happened {
-                Happened::NodeFinished { node, status, .. } if **node == *path => Some(*status),
-                _ => None,
-            })
     }
 }

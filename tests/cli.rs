@@ -2,5 +2,6 @@
 
 mod check;
 mod explain;
+mod plan;
 mod run;
 mod usage;

@@ -5,6 +5,7 @@ mod cli;
 mod codes;
 mod docs;
 mod examples;
+mod machine;
 mod run;
 mod support;
 mod tidy;

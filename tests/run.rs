@@ -48,10 +48,9 @@ impl Told {
     #[track_caller]
     pub fn of(stdout: &str, code: i32) -> Self {
         let event = |line| serde_json::from_str(line).expect("each line is JSON");
-        Self {
-            events: stdout.lines().map(event).collect(),
-            code,
-        }
+        let events: Vec<Value> = stdout.lines().map(event).collect();
+        events::are_well_formed(&events);
+        Self { events, code }
     }
 
     /// The events of one kind.

@@ -51,7 +51,7 @@ async fn run_plan(arguments: &Run, plan: Plan, output: &mut Output) -> Exit {
     let plan = Arc::new(plan);
     let run = facts();
     let (control, mut controls) = tokio::sync::mpsc::unbounded_channel();
-    let signals = tokio::spawn(listen(control));
+    let signals = listen(control);
     let read = tokio::select! {
         read = read_secrets(&plan, &run) => read,
         // The command of a secret may ask somebody, or hang. Nothing has run that would have to
@@ -99,7 +99,7 @@ async fn run_plan(arguments: &Run, plan: Plan, output: &mut Output) -> Exit {
         RunFormat::Auto if std::io::stdout().is_terminal() => Box::new(live(&plan, style)),
         RunFormat::Auto => Box::new(Plain::new(std::io::stdout(), style)),
     };
-    let mut host = Terminal::new(shown, arguments.yes);
+    let mut host = Terminal::new(shown, arguments.yes, format == RunFormat::Json);
     let ended = driver::drive(plan.clone(), vault, spawner, settings, &mut host, controls).await;
     signals.abort();
     let (summary, broken) = host.finish();
@@ -238,28 +238,40 @@ async fn read_secrets(plan: &Plan, run: &RunFacts) -> Result<Vault, Vec<Diagnost
     })
 }
 
-/// The first signal cancels the run, the second stops it at once.
-async fn listen(control: tokio::sync::mpsc::UnboundedSender<Control>) {
+/// The first signal cancels the run, the second stops it at once. From here on none of them ends
+/// this program by itself.
+fn listen(control: tokio::sync::mpsc::UnboundedSender<Control>) -> tokio::task::JoinHandle<()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let streams = [
-        SignalKind::interrupt(),
-        SignalKind::terminate(),
-        SignalKind::hangup(),
-    ];
-    let mut streams: Vec<_> = streams
+    let mut kinds = vec![SignalKind::interrupt(), SignalKind::terminate()];
+    if !ignores_hangups() {
+        kinds.push(SignalKind::hangup());
+    }
+    let mut streams: Vec<_> = kinds
         .into_iter()
         .filter_map(|kind| signal(kind).ok())
         .collect();
-    let [interrupt, terminate, hangup] = streams.as_mut_slice() else {
-        return;
-    };
-    for asked in [Control::Cancel, Control::Kill] {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hangup.recv() => {}
+    tokio::spawn(async move {
+        for asked in [Control::Cancel, Control::Kill] {
+            let next = std::future::poll_fn(|context| {
+                let came = |stream: &mut tokio::signal::unix::Signal| stream.poll_recv(context);
+                match streams.iter_mut().map(came).any(|came| came.is_ready()) {
+                    true => std::task::Poll::Ready(()),
+                    false => std::task::Poll::Pending,
+                }
+            });
+            next.await;
+            // The run may just have ended.
+            let _ = control.send(asked);
         }
-        // The run may just have ended.
-        let _ = control.send(asked);
-    }
+    })
+}
+
+/// Whether whoever started this program wants it to outlive its terminal, as `nohup` does. Only
+/// Linux tells.
+fn ignores_hangups() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = (status.lines())
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask & 1 != 0)
 }

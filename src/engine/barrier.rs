@@ -8,37 +8,105 @@
 use std::collections::HashMap;
 
 use super::cells::OwedByCell;
-use super::node::{End, NodeId, Role, Work};
+use super::node::{End, NodeId, Phase, Role, Work};
 use super::notice::{Failure, Waiting};
 use super::{Machine, Task};
-use crate::eval::{Expr, Halt};
+use crate::eval::Expr;
 use crate::ir::{FailureClass, Matrix};
 use crate::plan::grid::Position;
 use crate::plan::{BarrierName, Locals, Meeting, Seq, Sum, body};
+use crate::source::Name;
 
-/// A meeting: one barrier in one activation of its block.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct InstanceKey {
-    block: NodeId,
-    prefix: Position,
-    barrier: BarrierName,
-}
+/// A meeting, by its place in the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MeetingId(u32);
 
 /// The meetings that a strand still owes arrivals, and how many.
 #[derive(Debug, Clone, Default)]
-pub struct Owed(Vec<(InstanceKey, u32)>);
+pub struct Owed(Vec<(MeetingId, u32)>);
+
+/// The meetings of one block: which cells meet (by their common position) and at what.
+type OfBlock = HashMap<(Position, BarrierName), MeetingId>;
 
 /// All meetings under way.
-pub type Barriers = HashMap<InstanceKey, Instance>;
+#[derive(Debug, Default)]
+pub struct Barriers {
+    table: Vec<Instance>,
+    free: Vec<MeetingId>,
+    of: HashMap<NodeId, OfBlock>,
+}
 
 /// A meeting under way.
 #[derive(Debug, Default)]
-pub struct Instance {
+struct Instance {
+    name: String,
+    block: NodeId,
     expected: u32,
     arrived: u32,
     left: u32,
     waiting: Vec<NodeId>,
     broken: Option<Failure>,
+}
+
+impl Instance {
+    fn is_complete(&self) -> bool {
+        self.arrived + self.left >= self.expected
+    }
+}
+
+impl Barriers {
+    /// How many blocks have meetings.
+    pub fn len(&self) -> usize {
+        self.of.len()
+    }
+
+    /// Who waits, and at which barrier; all but those at one meeting.
+    pub fn waits(&self, except: MeetingId) -> impl Iterator<Item = (NodeId, &str)> {
+        let meetings = self.table.iter().enumerate();
+        meetings
+            .filter(move |(at, _)| *at != except.0 as usize)
+            .flat_map(|(_, it)| it.waiting.iter().map(|node| (*node, it.name.as_str())))
+    }
+
+    fn get(&mut self, id: MeetingId) -> Option<&mut Instance> {
+        self.table.get_mut(id.0 as usize)
+    }
+
+    fn find(&self, block: NodeId, prefix: &Position, barrier: &BarrierName) -> Option<MeetingId> {
+        let meetings = self.of.get(&block)?;
+        meetings.get(&(prefix.clone(), barrier.clone())).copied()
+    }
+
+    fn find_or_add(&mut self, block: NodeId, prefix: Position, barrier: BarrierName) -> MeetingId {
+        let Self { table, free, of } = self;
+        let name = barrier.to_string();
+        let found = of.entry(block).or_default().entry((prefix, barrier));
+        *found.or_insert_with(|| {
+            let id = free.pop().unwrap_or_else(|| {
+                table.push(Instance::default());
+                MeetingId(table.len() as u32 - 1)
+            });
+            if let Some(instance) = table.get_mut(id.0 as usize) {
+                (instance.name, instance.block) = (name, block);
+            }
+            id
+        })
+    }
+
+    fn forget(&mut self, block: NodeId) {
+        let mut gone: Vec<MeetingId> = match self.of.remove(&block) {
+            Some(meetings) => meetings.into_values().collect(),
+            None => return,
+        };
+        // The numbers of the next ones must not depend on the order of a hash table.
+        gone.sort_by_key(|id| id.0);
+        for id in gone {
+            if let Some(instance) = self.get(id) {
+                *instance = Instance::default();
+            }
+            self.free.push(id);
+        }
+    }
 }
 
 impl Machine {
@@ -90,7 +158,8 @@ impl Machine {
         self.plan.tree.get(node.tree).has_barrier && !node.around.undoing
     }
 
-    /// Enters a strand's arrivals in the meetings that belong to this block.
+    /// Enters a strand's arrivals in the meetings that belong to this block, and hands those of
+    /// blocks further out down to it.
     fn owe(&mut self, id: NodeId, sum: Sum, position: &[u32]) -> Owed {
         let plan = self.plan.clone();
         let mut owed = Owed::default();
@@ -100,22 +169,15 @@ impl Machine {
             };
             if meeting.block == self.look(id).tree {
                 let prefix = position.iter().copied().take(meeting.fixed_axes).collect();
-                let key = InstanceKey {
-                    block: id,
-                    prefix,
-                    barrier,
-                };
-                self.barriers.entry(key.clone()).or_default().expected += count;
-                owed.0.push((key, count));
-            } else if let Some((block, prefix)) = self.block_of(id, meeting) {
-                owed.0.push((
-                    InstanceKey {
-                        block,
-                        prefix,
-                        barrier,
-                    },
-                    count,
-                ));
+                let found = self.barriers.find_or_add(id, prefix, barrier);
+                if let Some(instance) = self.barriers.get(found) {
+                    instance.expected += count;
+                }
+                owed.0.push((found, count));
+            } else if let Some((block, prefix)) = self.block_of(id, meeting)
+                && let Some(found) = self.barriers.find(block, &prefix, &barrier)
+            {
+                owed.0.push((found, count));
             }
         }
         owed
@@ -130,14 +192,10 @@ impl Machine {
             if node.tree == meeting.block {
                 match &node.role {
                     Role::Cell(cell) => {
-                        prefix = cell
-                            .position
-                            .iter()
-                            .copied()
-                            .take(meeting.fixed_axes)
-                            .collect();
+                        let axes = cell.position.iter().copied();
+                        prefix = axes.take(meeting.fixed_axes).collect();
                     }
-                    Role::Root | Role::Body | Role::Strand => return Some((id, prefix)),
+                    _ if node.is_statement() => return Some((id, prefix)),
                     _ => {}
                 }
             }
@@ -150,74 +208,84 @@ impl Machine {
     pub(super) fn arrive(
         &mut self,
         id: NodeId,
-        name: &crate::source::Name,
+        name: &Name,
         key: Option<&Expr>,
     ) -> Result<(), Failure> {
         let key = match key {
             Some(key) => Some(self.display(&self.value_of(id, key)?)),
             None => None,
         };
-        let barrier = BarrierName {
-            name: name.clone(),
-            key,
-        };
+        let name = name.clone();
+        let barrier = BarrierName { name, key };
         let plan = self.plan.clone();
-        let found = meeting(&plan.meetings, name).and_then(|it| self.block_of(id, it));
-        let Some((block, prefix)) = found else {
-            return Err(self.fault(id, Halt::Unknown));
+        let found = meeting(&plan.meetings, &barrier.name).and_then(|it| self.block_of(id, it));
+        let found = found.and_then(|(block, prefix)| self.barriers.find(block, &prefix, &barrier));
+        let Some((found, instance)) = found.and_then(|id| Some((id, self.barriers.get(id)?)))
+        else {
+            return Err(self.not_expected(id, &barrier));
         };
-        let key = InstanceKey {
-            block,
-            prefix,
-            barrier,
-        };
-        let instance = self.barriers.entry(key.clone()).or_default();
         if let Some(broken) = instance.broken.clone() {
-            return Err(self.broken(id, &key, &broken));
+            return Err(self.broken(id, &barrier.to_string(), &broken));
         }
+        if !self.pay(Some(id), found, -1) {
+            return Err(self.not_expected(id, &barrier));
+        }
+        self.node(id).work = Work::Barrier(found);
+        let Some(instance) = self.barriers.get(found) else {
+            return Ok(());
+        };
         instance.arrived += 1;
         instance.waiting.push(id);
-        self.pay(id, &key, -1);
-        self.node(id).work = Work::Barrier(key.clone());
-        let Some(instance) = self.barriers.get(&key) else {
-            return Ok(());
-        };
-        let arrived = instance.arrived as usize;
-        let expected = instance.expected.saturating_sub(instance.left) as usize;
-        if arrived >= expected {
+        let (arrived, left) = (instance.arrived, instance.left);
+        let expected = instance.expected.saturating_sub(left) as usize;
+        if instance.is_complete() {
             self.begin(id, None);
-            self.open_if_complete(&key);
+            self.open_if_complete(found);
             return Ok(());
         }
-        let name = key.barrier.to_string();
-        self.wait(
-            id,
-            Waiting::Barrier {
-                name,
-                arrived,
-                expected,
-            },
-        );
+        let (name, arrived) = (barrier.to_string(), arrived as usize);
+        let waiting = Waiting::Barrier {
+            name,
+            arrived,
+            expected,
+        };
+        self.wait(id, waiting);
         Ok(())
     }
 
-    /// Changes what the strands around a node owe a meeting.
-    fn pay(&mut self, from: NodeId, key: &InstanceKey, change: i32) {
-        let mut at = Some(from);
-        while let Some(id) = at.filter(|id| *id != key.block) {
+    /// Nobody counted with this arrival when the block of the meeting began.
+    fn not_expected(&self, id: NodeId, barrier: &BarrierName) -> Failure {
+        let said = format!(
+            "nobody waits for this strand at barrier `{barrier}`: \
+             that it would come was not known when its block began"
+        );
+        self.failure(id, FailureClass::Barrier, said)
+    }
+
+    /// Changes what the strands around a node owe a meeting. Whether any of them was to come.
+    fn pay(&mut self, from: Option<NodeId>, meeting: MeetingId, change: i32) -> bool {
+        let Some(block) = self.barriers.get(meeting).map(|it| it.block) else {
+            return false;
+        };
+        let mut at = from;
+        let mut found = false;
+        while let Some(id) = at.filter(|id| *id != block) {
             let node = self.node(id);
-            if let Some((_, count)) = node.owed.0.iter_mut().find(|(owed, _)| owed == key) {
+            let owed = node.owed.0.iter_mut();
+            if let Some((_, count)) = owed.into_iter().find(|(owed, _)| *owed == meeting) {
                 *count = count.saturating_add_signed(change);
+                found = true;
             }
             at = node.parent;
         }
+        found
     }
 
-    fn open_if_complete(&mut self, key: &InstanceKey) {
-        let Some(instance) = self.barriers.get_mut(key) else {
+    fn open_if_complete(&mut self, meeting: MeetingId) {
+        let Some(instance) = self.barriers.get(meeting) else {
             return;
         };
-        if instance.waiting.is_empty() || instance.arrived + instance.left < instance.expected {
+        if !instance.is_complete() {
             return;
         }
         for waiting in std::mem::take(&mut instance.waiting) {
@@ -227,8 +295,8 @@ impl Machine {
     }
 
     /// A strand does not wait at its barrier any more. Whether it did.
-    pub(super) fn stop_waiting_at(&mut self, id: NodeId, key: &InstanceKey) -> bool {
-        let Some(instance) = self.barriers.get_mut(key) else {
+    pub(super) fn stop_waiting_at(&mut self, id: NodeId, meeting: MeetingId) -> bool {
+        let Some(instance) = self.barriers.get(meeting) else {
             return false;
         };
         let before = instance.waiting.len();
@@ -237,82 +305,126 @@ impl Machine {
             return false;
         }
         instance.arrived -= 1;
-        self.pay(id, key, 1);
+        self.pay(Some(id), meeting, 1);
         true
     }
 
     /// A strand has ended: the meetings that it still owes are left, or broken if it failed.
     pub(super) fn settle_owed(&mut self, id: NodeId, failed: Option<&Failure>) {
         let owed = std::mem::take(&mut self.node(id).owed);
+        if owed.0.is_empty() {
+            return;
+        }
         match failed {
             Some(failure) => self.break_owed(&owed, failure),
             None => {
-                for (key, count) in owed.0.iter().filter(|(_, count)| *count > 0) {
-                    if let Some(instance) = self.barriers.get_mut(key) {
-                        instance.left += count;
-                    }
-                    let parent = self.look(id).parent;
-                    self.pay_for(parent, key, *count);
-                    self.open_if_complete(key);
+                if let Some(parent) = self.look(id).parent {
+                    self.leave_owed(parent, owed);
                 }
             }
         }
     }
 
-    /// What a strand owed is not owed by the strands around it any more either.
-    fn pay_for(&mut self, parent: Option<NodeId>, key: &InstanceKey, count: u32) {
-        if let Some(parent) = parent.filter(|parent| *parent != key.block) {
-            self.pay(parent, key, -(count as i32));
+    /// Nobody comes to the meetings that a strand owes: it ended well, or never began. What it
+    /// owed, `parent` and the strands around that do not owe any more either.
+    pub(super) fn leave_owed(&mut self, parent: NodeId, owed: Owed) {
+        for (meeting, count) in owed.0.into_iter().filter(|(_, count)| *count > 0) {
+            if let Some(instance) = self.barriers.get(meeting) {
+                instance.left += count;
+            }
+            self.pay(Some(parent), meeting, -(count as i32));
+            self.open_if_complete(meeting);
+        }
+    }
+
+    /// The failure of a statement is final, and so is that of all it ends: their meetings are
+    /// broken now, before what they did is rolled back, which may take long or need what the
+    /// others hold.
+    pub(super) fn break_meetings(&mut self, id: NodeId) {
+        if self.barriers.of.is_empty() {
+            return;
+        }
+        let Some(failure) = self.look(id).trouble.as_ref().map(|it| it.failure.clone()) else {
+            return;
+        };
+        let mut at = id;
+        loop {
+            if !self.would_tolerate(at) {
+                let owed = self.look(at).owed.clone();
+                self.break_owed(&owed, &failure);
+            }
+            let node = self.look(at);
+            let (Role::Body, Some(parent)) = (&node.role, node.parent) else {
+                return;
+            };
+            let above = self.look(parent);
+            let stmt = &self.plan.tree.get(above.tree).stmt;
+            let recovers = stmt.modifiers.retry.is_some() || !stmt.handlers.on_failure.is_empty();
+            if above.phase != Phase::Body
+                || (recovers && above.is_statement() && !above.is_cancelled())
+            {
+                return;
+            }
+            at = parent;
         }
     }
 
     /// The meetings that a failed strand still owes are broken: all who wait there fail.
     pub(super) fn break_owed(&mut self, owed: &Owed, failure: &Failure) {
-        for (key, _) in owed.0.iter().filter(|(_, count)| *count > 0) {
-            let Some(instance) = self.barriers.get_mut(key) else {
+        for (meeting, _) in owed.0.iter().filter(|(_, count)| *count > 0) {
+            let Some(instance) = self.barriers.get(*meeting) else {
                 continue;
             };
             instance.broken.get_or_insert_with(|| failure.clone());
+            let name = instance.name.clone();
             for waiting in std::mem::take(&mut instance.waiting) {
-                let failure = self.broken(waiting, key, failure);
+                let failure = self.broken(waiting, &name, failure);
                 self.node(waiting).work = Work::Nothing;
-                self.queue
-                    .push_back(Task::Ended(waiting, End::bad(failure)));
+                let end = End::bad(failure);
+                self.queue.push_back(Task::Ended(waiting, end));
             }
         }
     }
 
-    fn broken(&self, id: NodeId, key: &InstanceKey, cause: &Failure) -> Failure {
+    fn broken(&self, id: NodeId, barrier: &str, cause: &Failure) -> Failure {
         let Failure { node, message, .. } = cause;
-        let said = format!(
-            "barrier `{}` was broken: `{node}` failed: {message}",
-            key.barrier
-        );
+        let said = format!("barrier `{barrier}` was broken: `{node}` failed: {message}");
         self.failure(id, FailureClass::Barrier, said)
     }
 
-    /// The meetings of a block that has ended, or begins again, are over.
+    /// The meetings of a block whose body has ended are over.
     pub(super) fn forget_meetings(&mut self, id: NodeId) {
-        if self.plan.tree.get(self.look(id).tree).has_barrier {
-            self.barriers.retain(|key, _| key.block != id);
+        if !self.barriers.of.is_empty() {
+            self.barriers.forget(id);
         }
     }
 
-    /// Nothing can come in any more, and some still wait: they fail.
-    pub(super) fn break_all_barriers(&mut self) {
-        let keys: Vec<InstanceKey> = self.barriers.keys().cloned().collect();
-        for key in keys {
-            let Some(instance) = self.barriers.get_mut(&key) else {
-                continue;
+    /// All who wait at a barrier fail, as nobody else can come. Whether anybody did.
+    pub(super) fn give_up_barriers(&mut self) -> bool {
+        let mut ends = Vec::new();
+        for (at, instance) in self.barriers.table.iter().enumerate() {
+            let others = match instance.waiting.is_empty() {
+                true => continue,
+                false => self.what_others_wait_for(MeetingId(at as u32)),
             };
-            for waiting in std::mem::take(&mut instance.waiting) {
-                let said = format!("nobody else can come to barrier `{}`", key.barrier);
-                let failure = self.failure(waiting, FailureClass::Barrier, said);
-                self.node(waiting).work = Work::Nothing;
-                self.queue
-                    .push_back(Task::Ended(waiting, End::bad(failure)));
+            let said = format!(
+                "nobody else can come to barrier `{}`{others}",
+                instance.name
+            );
+            for waiting in &instance.waiting {
+                let failure = self.failure(*waiting, FailureClass::Barrier, said.as_str());
+                ends.push((*waiting, End::bad(failure)));
             }
         }
+        let any = !ends.is_empty();
+        for instance in &mut self.barriers.table {
+            instance.waiting.clear();
+        }
+        for (node, end) in ends {
+            self.node(node).work = Work::Nothing;
+            self.queue.push_back(Task::Ended(node, end));
+        }
+        any
     }
 }
 

@@ -15,20 +15,20 @@ impl Machine {
     pub(super) fn cancel(&mut self, id: NodeId, failure: &Arc<Failure>) {
         let mut stack = vec![id];
         while let Some(id) = stack.pop() {
-            if self.nodes.get(id.0 as usize).is_none_or(Option::is_none) {
+            if !self.is_there(id) {
                 continue;
             }
             let node = self.node(id);
             let stopped_before = node.stopping.is_some();
-            node.stopping
-                .get_or_insert_with(|| Stopping::Cancelled(failure.clone()));
+            if !node.is_cancelled() {
+                // Also what has run out of time and is being stopped: it must not try again.
+                node.stopping = Some(Stopping::Cancelled(failure.clone()));
+            }
             match node.phase {
                 Phase::Body if !stopped_before => self.interrupt(id, failure, &mut stack),
                 Phase::Pause(timer) => self.stop_pausing(id, timer),
                 Phase::Asking { question, timer } => {
-                    if self.pending.remove(&question).is_some() {
-                        self.effects.push(Effect::Unask { id: question });
-                    }
+                    self.unask(question);
                     if let Some(timer) = timer {
                         self.clear_timer(timer);
                     }
@@ -81,8 +81,12 @@ impl Machine {
     /// Stops what a node's body is doing; the nodes in it are left to the caller.
     fn interrupt(&mut self, id: NodeId, failure: &Arc<Failure>, stack: &mut Vec<NodeId>) {
         let ended = match &mut self.node(id).work {
-            Work::Nothing | Work::Seq(_) | Work::Locked(..) | Work::Parallel { .. } => false,
+            Work::Nothing | Work::Seq(_) | Work::Locked(..) => false,
             Work::Undoing(_) => return,
+            Work::Parallel(work) => {
+                work.stopped = true;
+                false
+            }
             Work::Grid(work) => {
                 work.grid.stop();
                 false
@@ -104,27 +108,22 @@ impl Machine {
                 waiting
             }
             Work::Verify { timer: None, .. } => false,
-            Work::Barrier(key) => {
-                let key = key.clone();
-                self.stop_waiting_at(id, &key)
+            Work::Barrier(meeting) => {
+                let meeting = *meeting;
+                self.stop_waiting_at(id, meeting)
             }
             Work::LockWait(request) => {
                 let request = *request;
-                let waiting = self.pending.remove(&request).is_some();
+                let waiting = self.pending.contains_key(&request);
                 if waiting {
-                    self.effects.push(Effect::Release {
-                        id: request,
-                        names: Vec::new(),
-                    });
+                    self.release(request, Vec::new());
                 }
                 waiting
             }
             Work::Ask(question) => {
                 let question = *question;
-                let waiting = self.pending.remove(&question).is_some();
-                if waiting {
-                    self.effects.push(Effect::Unask { id: question });
-                }
+                let waiting = self.pending.contains_key(&question);
+                self.unask(question);
                 waiting
             }
             Work::HoldWait => self.stop_waiting_for_hold(id),
@@ -137,6 +136,7 @@ impl Machine {
             };
             self.queue.push_back(Task::Ended(id, End::bad(failure)));
         }
+        self.skip_strands(id);
         stack.extend(self.look(id).children.iter().copied());
     }
 }

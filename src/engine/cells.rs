@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::node::{End, GridWork, NodeId, Role, SeqWork, Undo, Work};
+use super::node::{End, GridWork, NodeId, Role, SeqWork, Signal, Undo, Work};
 use super::notice::{Failure, NodeKind};
 use super::sequence::note_trouble;
-use super::{Machine, Task};
+use super::{Leaver, Machine, Task};
 use crate::eval::Expr;
 use crate::ir::{FailureClass, Matrix, Order, StmtKind};
 use crate::plan::grid::{Cell, Gate, Grid, Next, Position};
@@ -53,12 +53,17 @@ impl Machine {
         let grid = Grid::new(orders, gate, &self.look(id).locals, &mut axes)
             .map_err(|halt| self.fault(id, halt))?;
         self.begin(id, None);
+        let around = self.around_children(id);
         let work = GridWork {
             grid,
+            stops: around.doomed || modifiers.fail_fast || modifiers.batches.is_some(),
+            fail_fast: modifiers.fail_fast,
+            around,
             yields: Vec::new(),
             undo: Vec::new(),
             failed: 0,
             tolerated,
+            returned: None,
             skipped: 0,
             lost: false,
             owed,
@@ -125,6 +130,9 @@ impl Machine {
                         failure,
                         rolls_back: None,
                     });
+                    for owed in std::mem::take(&mut work.owed).into_values() {
+                        self.break_owed(&owed, &trouble.failure);
+                    }
                     note_trouble(&mut self.node(id).trouble, trouble);
                     work.lost = true;
                 }
@@ -135,7 +143,7 @@ impl Machine {
 
     fn start_cell(&mut self, id: NodeId, cell: Cell, work: &mut GridWork) {
         let plan = self.plan.clone();
-        let (tree, around) = (self.look(id).tree, self.around_children(id));
+        let (tree, around) = (self.look(id).tree, work.around.clone());
         let spot = plan.tree.get(tree);
         let path = self.cell_path(&self.look(id).path, spot, &cell.values);
         let owed = work.owed.remove(&cell.position).unwrap_or_default();
@@ -162,8 +170,16 @@ impl Machine {
         let failure = node.trouble.as_ref().map(|trouble| trouble.failure.clone());
         if !undoing {
             self.skip_cell(tree, &cell.values, &path, &cell.locals);
+            let spot = self.plan.tree.get(tree);
+            if spot.has_deploy {
+                let body = body(spot).clone();
+                self.deploys_not(id, &body, &cell.locals);
+            }
         }
         if let Some(owed) = work.owed.remove(&cell.position) {
+            if work.returned.is_some() {
+                return self.leave_owed(id, owed);
+            }
             let failure = failure
                 .unwrap_or_else(|| self.failure(id, FailureClass::Cancelled, "it was stopped"));
             self.break_owed(&owed, &failure);
@@ -171,45 +187,40 @@ impl Machine {
     }
 
     /// A cell has ended altogether.
-    pub(super) fn cell_left(
-        &mut self,
-        id: NodeId,
-        cell: Cell,
-        end: End,
-        undo: Vec<Undo>,
-        path: &Name,
-    ) {
-        let plan = self.plan.clone();
-        let stmt = &plan.tree.get(self.look(id).tree).stmt;
-        let doomed = self.around_children(id).doomed;
+    pub(super) fn cell_left(&mut self, id: NodeId, cell: Cell, leaver: Leaver) {
+        let keeps = self.plan.tree.get(self.look(id).tree).stmt.bind.is_some();
         let Work::Grid(work) = &mut self.node(id).work else {
             return;
         };
-        if !undo.is_empty() {
-            work.undo.push((cell.position.clone(), undo));
+        if !leaver.undo.is_empty() {
+            work.undo.push((cell.position.clone(), leaver.undo));
         }
-        match end {
-            End::Good { yielded, .. } => {
-                if stmt.bind.is_some()
-                    && let Some(yielded) = yielded
-                {
+        match leaver.end {
+            End::Good {
+                yielded, signal, ..
+            } => {
+                if let Some(yielded) = yielded.filter(|_| keeps) {
                     work.yields.push((cell.position.clone(), yielded));
+                }
+                if let Signal::Return(value) = signal {
+                    // Only loops that are serial have cells that return.
+                    work.returned = Some(value);
+                    work.grid.stop();
                 }
                 work.grid.ended(&cell, true);
             }
+            End::Bad(_) if leaver.tolerated => work.grid.ended(&cell, true),
             End::Bad(trouble) => {
-                work.failed += 1;
-                let tolerated = work.failed <= work.tolerated;
-                let first = work.failed == work.tolerated + 1;
-                work.grid.ended(&cell, tolerated);
-                if !tolerated {
-                    if doomed || stmt.modifiers.fail_fast || stmt.modifiers.batches.is_some() {
-                        work.grid.stop();
-                    }
-                    note_trouble(&mut self.node(id).trouble, trouble);
-                    if first && stmt.modifiers.fail_fast {
-                        self.fail_fast(id, path);
-                    }
+                work.grid.ended(&cell, false);
+                if work.stops {
+                    work.grid.stop();
+                }
+                let fail_fast = work.fail_fast;
+                let node = self.node(id);
+                let first = node.trouble.is_none();
+                note_trouble(&mut node.trouble, trouble);
+                if first && fail_fast {
+                    self.fail_fast(id, &leaver.path);
                 }
             }
         }
@@ -225,16 +236,30 @@ impl Machine {
         }
     }
 
-    /// Whether a cell's failure is within what its block tolerates.
-    pub(super) fn is_tolerated(&self, id: NodeId) -> bool {
+    /// Notes the failure of a cell, and whether it is within what its block tolerates. What is
+    /// stopped from outside is not tolerated: the block is to end, not to succeed.
+    pub(super) fn tolerates(&mut self, id: NodeId) -> bool {
+        let node = self.look(id);
+        let (Role::Cell(_), Some(parent)) = (&node.role, node.parent) else {
+            return false;
+        };
+        let cancelled = node.is_cancelled();
+        let Work::Grid(work) = &mut self.node(parent).work else {
+            return false;
+        };
+        work.failed += 1;
+        work.failed <= work.tolerated && !cancelled
+    }
+
+    /// Whether a cell that fails now would be tolerated.
+    pub(super) fn would_tolerate(&self, id: NodeId) -> bool {
         let node = self.look(id);
         let Some(parent) = node.parent else {
             return false;
         };
-        let Work::Grid(work) = &self.look(parent).work else {
-            return false;
-        };
-        matches!(node.role, Role::Cell(_)) && work.failed < work.tolerated
+        matches!(&self.look(parent).work, Work::Grid(work) if work.failed < work.tolerated)
+            && matches!(node.role, Role::Cell(_))
+            && !node.is_cancelled()
     }
 
     fn cells_done(&mut self, id: NodeId, mut work: GridWork, matrix: &Matrix) {
@@ -246,36 +271,43 @@ impl Machine {
         if let Some(trouble) = node.trouble.take() {
             return self.queue.push_back(Task::Ended(id, End::Bad(trouble)));
         }
-        use super::node::Stopping::{Cancelled, Timeout};
-        if let (Some(Cancelled(failure) | Timeout(failure)), true) =
-            (&node.stopping, work.skipped > 0)
-        {
+        if let Some(failure) = node.stop_failure().filter(|_| work.skipped > 0) {
             let end = End::bad((**failure).clone());
             return self.queue.push_back(Task::Ended(id, end));
         }
         work.yields.sort_by(|(a, _), (b, _)| a.cmp(b));
-        let value = Value::list(work.yields.into_iter().map(|(_, value)| value));
-        self.queue.push_back(Task::Ended(id, End::value(value)));
+        let end = match work.returned {
+            Some(value) => End::Good {
+                value: Value::None,
+                yielded: None,
+                signal: Signal::Return(value),
+            },
+            None => End::value(Value::list(work.yields.into_iter().map(|(_, value)| value))),
+        };
+        self.queue.push_back(Task::Ended(id, end));
     }
 }
 
+/// How to take back what one cell did.
+type CellUndo = (Position, Vec<Undo>);
+
 /// The undo of cells, nested as their axes are: serial axes in reverse, parallel ones at once.
-fn nest(orders: &[Order], axis: usize, cells: Vec<(Position, Vec<Undo>)>) -> Option<Undo> {
+fn nest(orders: &[Order], axis: usize, cells: Vec<CellUndo>) -> Option<Undo> {
     if cells.is_empty() {
         return None;
     }
-    let mut groups: Vec<(u32, Vec<(Position, Vec<Undo>)>)> = Vec::new();
-    let mut own = Vec::new();
+    let mut groups: Vec<(u32, Vec<CellUndo>)> = Vec::new();
+    let mut items = Vec::new();
     for (position, undo) in cells {
         match position.get(axis).copied() {
-            None => own.extend(undo),
+            // A cell's own undo; an added cell ends on the first axis.
+            None => items.push(Undo::Serial(undo)),
             Some(index) => match groups.last_mut() {
                 Some((last, group)) if *last == index => group.push((position, undo)),
                 _ => groups.push((index, vec![(position, undo)])),
             },
         }
     }
-    let mut items = own;
     items.extend(
         groups
             .into_iter()

@@ -1,7 +1,9 @@
 //! How each kind of statement begins. It does not know what happens after it has ended.
 
 use super::event::{Command, Effect, EffectId, Question, Want};
-use super::node::{Around, DeploymentState, End, NodeId, Role, SeqWork, Stopping, Undo, Work};
+use super::node::{
+    Around, DeploymentState, End, NodeId, Role, SeqWork, Signal, Undo, UndoWork, Work,
+};
 use super::notice::{Deployment, Failure, Happened, NodeKind, Status, Waiting};
 use super::{Machine, Task};
 use crate::eval::{Expr, Scope};
@@ -14,12 +16,9 @@ use crate::value::Value;
 impl Machine {
     /// Begins a try of a node's body.
     pub(super) fn enter(&mut self, id: NodeId) {
-        if let Some(Stopping::Cancelled(failure) | Stopping::Timeout(failure)) =
-            self.look(id).stopping.clone()
-        {
-            return self
-                .queue
-                .push_back(Task::Ended(id, End::bad((*failure).clone())));
+        if let Some(failure) = self.look(id).stop_failure().cloned() {
+            let end = End::bad((*failure).clone());
+            return self.queue.push_back(Task::Ended(id, end));
         }
         let plan = self.plan.clone();
         let node = self.node(id);
@@ -27,7 +26,7 @@ impl Machine {
         let spot = plan.tree.get(node.tree);
         let stmt = spot.stmt.clone();
         match &node.role {
-            Role::Root | Role::Body | Role::Strand => {}
+            Role::Root | Role::Body | Role::Strand(_) => {}
             Role::Cell(_) | Role::Look | Role::Handler | Role::Always => {
                 self.begin(id, None);
                 return self.step(id);
@@ -55,7 +54,7 @@ impl Machine {
             });
         }
         if let Err(failure) = self.begin_statement(id, &stmt) {
-            if !self.look(id).status.is_final() && self.look(id).status == Status::Pending {
+            if self.look(id).status == Status::Pending {
                 self.begin(id, None);
             }
             self.queue.push_back(Task::Ended(id, End::bad(failure)));
@@ -123,15 +122,30 @@ impl Machine {
                 self.begin(id, Some(self.display(&text)));
                 self.queue.push_back(Task::Ended(id, End::good()));
             }
-            // The sequence does these on the spot.
+            // These have a node of their own only where others run beside them.
             StmtKind::Let(_)
             | StmtKind::Fail(_)
             | StmtKind::Return(_)
             | StmtKind::Yield(_)
             | StmtKind::Verdict(_)
-            | StmtKind::Deploy { .. } => {}
+            | StmtKind::Deploy { .. } => {
+                self.begin(id, None);
+                self.at_once(id);
+            }
         }
         Ok(())
+    }
+
+    /// A statement that is done on the spot, as a child of a `parallel`.
+    fn at_once(&mut self, id: NodeId) {
+        let plan = self.plan.clone();
+        let node = self.look(id);
+        let (spot, locals) = (plan.tree.get(node.tree), node.locals.clone());
+        match self.on_the_spot(id, spot, &locals) {
+            Some(Err(trouble)) => self.queue.push_back(Task::Ended(id, End::Bad(trouble))),
+            Some(Ok(Some(signal))) => self.seq_ended(id, Value::None, signal),
+            Some(Ok(None)) | None => self.seq_ended(id, Value::None, Signal::None),
+        }
     }
 
     // --- Helpers -------------------------------------------------------------------------
@@ -201,7 +215,7 @@ impl Machine {
     pub(super) fn around_children(&self, id: NodeId) -> Around {
         let node = self.look(id);
         let around = node.around.clone();
-        if !matches!(node.role, Role::Root | Role::Body | Role::Strand) {
+        if !node.is_statement() {
             return around;
         }
         let spot = self.plan.tree.get(node.tree);
@@ -239,29 +253,6 @@ impl Machine {
 
     // --- Statements ----------------------------------------------------------------------
 
-    fn begin_parallel(&mut self, id: NodeId) -> Result<(), Failure> {
-        let children = self.body_of(id, 0);
-        let locals = self.look(id).locals.clone();
-        let owed = self.meet_strands(id, &children, &locals)?;
-        self.begin(id, None);
-        self.node(id).work = Work::Parallel {
-            live: children.len(),
-        };
-        if children.is_empty() {
-            self.queue.push_back(Task::Ended(id, End::good()));
-        }
-        let around = self.around_children(id);
-        let parent = self.look(id).path.clone();
-        let mut owed = owed.into_iter();
-        for tree in children.iter() {
-            let path = self.path(&parent, *tree, &locals);
-            let role = Role::Strand;
-            let child = self.add(*tree, Some(id), role, locals.clone(), around.clone(), path);
-            self.node(child).owed = owed.next().unwrap_or_default();
-        }
-        Ok(())
-    }
-
     fn begin_if(&mut self, id: NodeId, branches: &[(Expr, ir::Block)]) -> Result<(), Failure> {
         let mut taken = branches.len();
         for (at, (condition, _)) in branches.iter().enumerate() {
@@ -297,17 +288,6 @@ impl Machine {
         let request = self.acquire(id, vec![Want { name, limit }]);
         self.node(id).work = Work::LockWait(request);
         Ok(())
-    }
-
-    pub(super) fn acquire(&mut self, id: NodeId, wants: Vec<Want>) -> EffectId {
-        let request = self.effect(id);
-        let node = self.look(id).path.clone();
-        self.effects.push(Effect::Acquire {
-            id: request,
-            node,
-            wants,
-        });
-        request
     }
 
     fn begin_approve(
@@ -449,8 +429,13 @@ impl Machine {
         let node = self.look(id);
         let found = Self::walk(&self.plan, &self.run).deployment(node.tree, &node.locals);
         let found = found.map_err(|halt| self.fault(id, halt))?;
-        let line = self.ledger_line(&found);
+        let mut line = self.ledger_line(&found);
         let target = found.target;
+        if let Some(tried) = self.node(id).deployment.take() {
+            // What the first try found there is what counts.
+            (line.before, line.after) = (tried.line.before, tried.line.after);
+        }
+        self.note_deployed(id, found.service, target);
         let state = DeploymentState {
             line,
             target,
@@ -502,42 +487,42 @@ impl Machine {
     /// A command or action ended.
     pub(super) fn effect_ended(&mut self, id: NodeId, outcome: super::Outcome) {
         self.note_outputs(id, &outcome.value);
-        let end = match outcome.failure {
-            None => End::value(outcome.value),
-            Some((class, message)) => match &self.look(id).stopping {
-                Some(Stopping::Cancelled(failure) | Stopping::Timeout(failure)) => {
-                    End::bad(Failure {
-                        node: self.look(id).path.clone(),
-                        ..(**failure).clone()
-                    })
-                }
-                None => End::bad(self.failure(id, class, message)),
-            },
+        let Some((class, message)) = outcome.failure else {
+            let end = End::value(outcome.value);
+            return self.queue.push_back(Task::Ended(id, end));
         };
-        self.queue.push_back(Task::Ended(id, end));
+        let node = self.node(id);
+        node.value = outcome.value;
+        let failure = match node.stop_failure() {
+            Some(failure) => Failure {
+                node: node.path.clone(),
+                ..(**failure).clone()
+            },
+            None => self.failure(id, class, message),
+        };
+        self.queue.push_back(Task::Ended(id, End::bad(failure)));
     }
 
     /// A command in a deployment says what was and is there by its outputs `before` and `after`.
     fn note_outputs(&mut self, id: NodeId, value: &Value) {
-        let outputs = value
-            .as_map()
-            .and_then(|it| it.get("outputs"))
-            .and_then(Value::as_map);
-        let Some(outputs) = outputs.filter(|it| !it.is_empty()) else {
+        let outputs = value.as_map().and_then(|it| it.get("outputs"));
+        let Some(outputs) = outputs.filter(|it| it.as_map().is_some_and(|it| !it.is_empty()))
+        else {
             return;
         };
-        let said = |key| outputs.get(key).and_then(Value::as_str).map(str::to_string);
-        let (before, after) = (said("before"), said("after"));
         let mut at = Some(id);
-        while let Some(node) = at {
-            if let Some(deployment) = &mut self.node(node).deployment {
-                let line = &mut deployment.line;
-                // What was there before the first try is what counts.
-                line.before = line.before.take().or(before);
-                line.after = after.or(line.after.take());
-                return;
+        while let Some(id) = at {
+            let node = self.node(id);
+            if let Some(deployment) = &mut node.deployment {
+                return deployment.line.note(outputs);
             }
-            at = self.look(node).parent;
+            if let Work::Undoing(UndoWork {
+                scope: Some(scope), ..
+            }) = &mut node.work
+            {
+                return scope.deployment.note(outputs);
+            }
+            at = node.parent;
         }
     }
 
@@ -547,16 +532,12 @@ impl Machine {
             return self.decided(id, Some(answer));
         }
         let end = match answer {
-            super::Answer::No(reason) => {
-                let reason = if reason.is_empty() {
-                    String::new()
-                } else {
-                    format!(": {reason}")
-                };
-                let message = format!("the answer was no{reason}");
+            super::Answer::Yes => End::good(),
+            super::Answer::No(reason) if !reason.is_empty() => {
+                let message = format!("the answer was no: {reason}");
                 End::bad(self.failure(id, FailureClass::Approval, message))
             }
-            _ => End::good(),
+            _ => End::bad(self.failure(id, FailureClass::Approval, "the answer was no")),
         };
         self.queue.push_back(Task::Ended(id, end));
     }
@@ -566,13 +547,12 @@ impl Machine {
         use super::node::Phase;
         match self.look(id).phase {
             Phase::Pause(pause) if pause == timer => {
+                self.set(id, Status::Running);
                 self.node(id).phase = Phase::Body;
                 self.queue.push_back(Task::Enter(id));
             }
             Phase::Asking { question, .. } => {
-                if self.pending.remove(&question).is_some() {
-                    self.effects.push(Effect::Unask { id: question });
-                }
+                self.unask(question);
                 self.decided(id, None);
             }
             _ if self.look(id).timeout == Some(timer) => {

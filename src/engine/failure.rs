@@ -1,6 +1,8 @@
 //! What happens when a body has ended: retry, `on failure`, rollback, `always`, and then the
 //! parent is told. It does not know how a rollback is carried out.
 
+use std::sync::Arc;
+
 use super::event::{Effect, Question};
 use super::node::{End, NodeId, Phase, Role, SeqWork, Signal, Stopping, Trouble, Undo, Work};
 use super::notice::{Failure, Happened, NodeKind, Status, Waiting};
@@ -21,68 +23,77 @@ impl Machine {
             self.clear_timer(timer);
         }
         if let Work::Locked(request, _) = self.look(id).work {
-            self.effects.push(Effect::Release {
-                id: request,
-                names: Vec::new(),
-            });
+            self.release(request, Vec::new());
         }
+        self.forget_meetings(id);
         let node = self.node(id);
         node.work = Work::Nothing;
+        let never_began = match node.status {
+            Status::Pending => true,
+            Status::Queued => node.tries == 1,
+            _ => false,
+        };
+        if matches!(node.status, Status::Waiting | Status::Queued) && !never_began {
+            self.set(id, Status::Running);
+        }
+        let node = self.node(id);
+        let timeout = match &node.stopping {
+            Some(Stopping::Timeout(failure)) => Some(failure.clone()),
+            _ => None,
+        };
+        if timeout.is_some() {
+            node.stopping = None;
+        }
         match end {
             End::Good {
                 value,
                 yielded,
                 signal,
             } => {
-                if matches!(node.stopping, Some(Stopping::Timeout(_))) {
-                    node.stopping = None;
-                }
                 (node.value, node.yielded, node.signal) = (value, yielded, signal);
                 node.trouble = None;
                 self.finally(id);
             }
             End::Bad(mut trouble) => {
-                if let Some(Stopping::Timeout(failure)) = &node.stopping {
-                    trouble.failure = (**failure).clone();
-                    node.stopping = None;
+                if let Some(failure) = timeout {
+                    trouble.failure = (*failure).clone();
                 }
-                let never_began = matches!(node.status, Status::Pending | Status::Queued);
-                if node.stopping.is_some() && never_began {
-                    node.trouble = Some(trouble);
-                    return self.leave(id);
-                }
-                let retry = trouble
-                    .rolls_back
-                    .is_none()
-                    .then(|| self.pause_before_retry(id));
-                let node = self.node(id);
+                let leaves = node.stopping.is_some() && never_began;
+                let decided = trouble.rolls_back.is_some();
                 node.trouble = Some(trouble);
-                match retry.flatten() {
-                    Some(Ok(after_ms)) => self.pause(id, after_ms),
-                    Some(Err(failure)) => {
-                        self.node(id).trouble = Some(Box::new(Trouble {
-                            failure,
-                            rolls_back: None,
-                        }));
-                        self.handle_failure(id);
-                    }
-                    None => self.handle_failure(id),
+                match leaves {
+                    true => self.leave(id),
+                    false => self.body_failed(id, decided),
                 }
             }
         }
     }
 
-    /// Whether the node is a statement: bodies of cells, handlers and the like have no handlers
-    /// of their own.
-    fn is_statement(&self, id: NodeId) -> bool {
-        matches!(self.look(id).role, Role::Root | Role::Body | Role::Strand)
+    /// A node's body has failed: it is tried again, or its failure is handled.
+    fn body_failed(&mut self, id: NodeId, decided: bool) {
+        let retry = match decided {
+            true => None,
+            false => self.pause_before_retry(id),
+        };
+        match retry {
+            Some(Ok(after_ms)) => return self.pause(id, after_ms),
+            Some(Err(failure)) => {
+                self.node(id).trouble = Some(Box::new(Trouble {
+                    failure,
+                    rolls_back: None,
+                }));
+            }
+            None => {}
+        }
+        self.handle_failure(id);
     }
 
     // --- Retry ---------------------------------------------------------------------------
 
     /// How long to wait before the next try, in milliseconds; nothing where there is none.
     fn pause_before_retry(&mut self, id: NodeId) -> Option<Result<i64, Failure>> {
-        if !self.is_statement(id) || self.look(id).stopping.is_some() || self.aborted {
+        let node = self.look(id);
+        if !node.is_statement() || node.stopping.is_some() || self.aborted {
             return None;
         }
         let stmt = self.plan.tree.get(self.look(id).tree).stmt.clone();
@@ -121,15 +132,16 @@ impl Machine {
         let of = times
             .and_then(Result::ok)
             .map_or(attempt, |times| times.saturating_add(1));
-        if self.look(id).status == Status::Pending {
-            self.begin(id, None);
-        }
+        self.begin_unless_begun(id);
+        let trouble = self.look(id).trouble.as_ref();
+        let failure = trouble.map(|it| Box::new(it.failure.clone()));
         self.wait(
             id,
             Waiting::Retry {
                 attempt,
                 of: of.max(attempt),
                 after_ms,
+                failure,
             },
         );
         let timer = self.set_timer(id, after_ms);
@@ -140,7 +152,7 @@ impl Machine {
 
     /// The first failure handler that matches runs.
     fn handle_failure(&mut self, id: NodeId) {
-        if !self.is_statement(id) || self.aborted {
+        if !self.look(id).is_statement() || self.aborted {
             return self.handlers_done(id);
         }
         let plan = self.plan.clone();
@@ -160,9 +172,8 @@ impl Machine {
         let Some((at, handler)) = matching else {
             return self.handlers_done(id);
         };
-        let Some(seq) = spot.on_failure.get(at).cloned() else {
-            return;
-        };
+        self.begin_unless_begun(id);
+        let seq = spot.on_failure.get(at).cloned().unwrap_or_default();
         let locals = self
             .look(id)
             .locals
@@ -190,19 +201,32 @@ impl Machine {
     pub(super) fn handler_left(&mut self, id: NodeId, end: End) {
         match end {
             End::Good {
-                signal: Signal::Verdict(verdict),
-                ..
-            } => self.verdict(id, &verdict),
-            End::Good { .. } => self.handlers_done(id),
-            End::Bad(of_handler) => {
-                if let Some(trouble) = &mut self.node(id).trouble {
-                    let said = &of_handler.failure.message;
-                    trouble.failure.message +=
-                        &format!(" (and its failure handler failed: {said})");
-                    trouble.rolls_back = trouble.rolls_back.max(of_handler.rolls_back);
+                yielded, signal, ..
+            } => {
+                let node = self.node(id);
+                node.yielded = yielded;
+                // What is stopped from outside ends, whatever its handler would like better.
+                let recovers = !node.is_cancelled();
+                match signal {
+                    Signal::Verdict(verdict) if recovers || ends(&verdict) => {
+                        self.verdict(id, &verdict);
+                    }
+                    _ => self.handlers_done(id),
                 }
+            }
+            End::Bad(of_handler) => {
+                self.add_to_trouble(id, "its failure handler", &of_handler);
                 self.handlers_done(id);
             }
+        }
+    }
+
+    /// Something else failed while a failure was dealt with.
+    fn add_to_trouble(&mut self, id: NodeId, what: &str, other: &Trouble) {
+        if let Some(trouble) = &mut self.node(id).trouble {
+            let said = &other.failure.message;
+            trouble.failure.message += &format!(" (and {what} failed: {said})");
+            trouble.rolls_back = trouble.rolls_back.max(other.rolls_back);
         }
     }
 
@@ -232,17 +256,21 @@ impl Machine {
     }
 
     fn ignore(&mut self, id: NodeId) {
+        let plan = self.plan.clone();
         let node = self.node(id);
         node.ignored = true;
         node.trouble = None;
-        (node.value, node.yielded, node.signal) = (Value::None, None, Signal::None);
+        node.signal = Signal::None;
+        // A command that failed has a result too.
+        if !matches!(plan.tree.get(node.tree).stmt.kind, StmtKind::Run(_)) {
+            node.value = Value::None;
+        } else if node.value == Value::None {
+            node.value = no_result();
+        }
         self.finally(id);
     }
 
     fn try_again(&mut self, id: NodeId) {
-        if self.look(id).stopping.is_some() {
-            return self.handlers_done(id);
-        }
         let node = self.node(id);
         node.handler_tries += 1;
         node.phase = Phase::Body;
@@ -253,7 +281,7 @@ impl Machine {
         self.aborted = true;
         let message = "the run was aborted by a failure handler";
         let failure = self.failure(id, FailureClass::Cancelled, message);
-        self.cancel(NodeId(0), &std::sync::Arc::new(failure));
+        self.cancel(NodeId(0), &Arc::new(failure));
         self.handlers_done(id);
     }
 
@@ -292,14 +320,18 @@ impl Machine {
         {
             self.clear_timer(timer);
         }
+        self.node(id).phase = Phase::Handler;
         self.set(id, Status::Running);
-        let answer = answer.or_else(|| {
-            self.ask_otherwise(id).map(|otherwise| match otherwise {
-                AskElse::Ignore => Answer::Ignore,
-                AskElse::Rollback => Answer::Rollback,
-                AskElse::Abort => Answer::Abort,
-            })
-        });
+        // Where nobody can be asked, nobody chooses.
+        let answer = answer
+            .filter(|it| !matches!(it, Answer::No(_)))
+            .or_else(|| {
+                self.ask_otherwise(id).map(|otherwise| match otherwise {
+                    AskElse::Ignore => Answer::Ignore,
+                    AskElse::Rollback => Answer::Rollback,
+                    AskElse::Abort => Answer::Abort,
+                })
+            });
         match answer {
             Some(Answer::Retry | Answer::Yes) => self.try_again(id),
             Some(Answer::Ignore) => self.ignore(id),
@@ -329,13 +361,9 @@ impl Machine {
 
     /// The node rolls back, if it is to; then its `always` runs.
     pub(super) fn handlers_done(&mut self, id: NodeId) {
-        if matches!(
-            self.look(id).phase,
-            Phase::Body | Phase::Pause(_) | Phase::Asking { .. }
-        ) {
-            self.node(id).phase = Phase::Handler;
-        }
-        if self.is_statement(id) && !self.aborted && self.rolls_back(id) {
+        self.node(id).phase = Phase::Handler;
+        self.break_meetings(id);
+        if self.look(id).is_statement() && !self.aborted && self.rolls_back(id) {
             return self.roll_back(id);
         }
         self.finally(id);
@@ -360,7 +388,8 @@ impl Machine {
         let plan = self.plan.clone();
         let always = &plan.tree.get(self.look(id).tree).always;
         match always {
-            Some(body) if self.is_statement(id) && !self.aborted => {
+            Some(body) if self.look(id).is_statement() && !self.aborted => {
+                self.begin_unless_begun(id);
                 self.node(id).phase = Phase::Always;
                 let locals = self.look(id).locals.clone();
                 self.side_body(id, Role::Always, body.clone(), locals, "always");
@@ -370,28 +399,32 @@ impl Machine {
     }
 
     pub(super) fn always_left(&mut self, id: NodeId, end: End) {
-        if let End::Bad(trouble) = end
-            && self.look(id).trouble.is_none()
-        {
-            self.node(id).trouble = Some(trouble);
+        match end {
+            End::Good {
+                yielded: Some(yielded),
+                ..
+            } => self.node(id).yielded = Some(yielded),
+            End::Bad(of_always) if self.look(id).trouble.is_some() => {
+                self.add_to_trouble(id, "its `always`", &of_always);
+            }
+            End::Bad(of_always) => self.node(id).trouble = Some(of_always),
+            End::Good { .. } => {}
         }
         self.leave(id);
     }
 
     /// The node ends: the world and its parent are told.
     fn leave(&mut self, id: NodeId) {
-        let failed = self
-            .look(id)
-            .trouble
-            .as_ref()
-            .map(|trouble| trouble.failure.clone());
-        let status = self.final_status(id, failed.as_ref());
-        if self.look(id).status == Status::Pending && status != Status::Cancelled {
-            self.begin(id, None);
+        let trouble = &self.look(id).trouble;
+        let failed = trouble.as_ref().map(|trouble| trouble.failure.clone());
+        let tolerated = failed.is_some() && self.tolerates(id);
+        let status = self.final_status(id, failed.as_ref(), tolerated);
+        if status != Status::Cancelled {
+            self.begin_unless_begun(id);
         }
         self.set(id, status);
-        self.settle_owed(id, failed.as_ref());
-        self.forget_meetings(id);
+        self.settle_owed(id, failed.as_ref().filter(|_| !tolerated));
+        self.note_result(id);
         self.tell_finished(id, failed);
         let released = self.release_holds(id);
         let undo = self.undo_for_parent(id, released);
@@ -410,26 +443,40 @@ impl Machine {
                 node.signal,
             ),
         };
-        let (tree, role, path) = (node.tree, node.role, node.path);
         let leaver = Leaver {
-            tree,
-            role,
+            tree: node.tree,
+            role: node.role,
             end,
+            tolerated,
             undo,
-            path,
+            path: node.path,
         };
         self.queue.push_back(Task::Left(parent, Box::new(leaver)));
     }
 
-    fn final_status(&mut self, id: NodeId, failed: Option<&Failure>) -> Status {
+    fn begin_unless_begun(&mut self, id: NodeId) {
+        if matches!(self.look(id).status, Status::Pending | Status::Queued) {
+            self.begin(id, None);
+        }
+    }
+
+    fn final_status(&self, id: NodeId, failed: Option<&Failure>, tolerated: bool) -> Status {
         let node = self.look(id);
         match (node.status, failed) {
             (ended @ (Status::RolledBack | Status::RollbackFailed), _) => ended,
-            (_, Some(_)) if self.is_tolerated(id) => Status::Ignored,
+            (_, Some(_)) if tolerated => Status::Ignored,
             (_, Some(failure)) if failure.class == FailureClass::Cancelled => Status::Cancelled,
             (_, Some(_)) => Status::Failed,
             (_, None) if node.ignored => Status::Ignored,
             (_, None) => Status::Succeeded,
+        }
+    }
+
+    /// A deployment's workflow may say what was and is there by what it returns.
+    fn note_result(&mut self, id: NodeId) {
+        let node = self.node(id);
+        if let (Some(deployment), Signal::Return(value)) = (&mut node.deployment, &node.signal) {
+            deployment.line.note(value);
         }
     }
 
@@ -458,14 +505,7 @@ impl Machine {
         yielded: Option<Value>,
         signal: Signal,
     ) -> End {
-        if matches!(role, Role::Cell(_)) {
-            return End::Good {
-                value: Value::None,
-                yielded,
-                signal: Signal::None,
-            };
-        }
-        if !matches!(role, Role::Root | Role::Body | Role::Strand) {
+        if !matches!(role, Role::Root | Role::Body | Role::Strand(_)) {
             return End::Good {
                 value,
                 yielded,
@@ -497,25 +537,22 @@ impl Machine {
     /// How the block around a node takes back what the node did, if it may have to.
     fn undo_for_parent(&mut self, id: NodeId, released: Vec<super::Want>) -> Vec<Undo> {
         let keep = self.look(id).around.keep_undo;
-        let plan = self.plan.clone();
         let node = self.node(id);
         let mut undo = std::mem::take(&mut node.undo);
         if !keep || undo.is_empty() {
             return Vec::new();
         }
-        if let (StmtKind::Parallel(_), true) = (
-            &plan.tree.get(node.tree).stmt.kind,
-            matches!(node.role, Role::Root | Role::Body | Role::Strand),
-        ) {
-            undo = vec![Undo::Parallel(undo)];
-        }
+        let status = node.status;
+        // What `always` did after a deployment had rolled back has no line in the ledger.
+        let may_change = !matches!(status, Status::RolledBack | Status::RollbackFailed);
         if let Some(deployment) = &node.deployment
             && node.visible == Some(NodeKind::Deploy)
+            && may_change
         {
             let scope = super::node::UndoScope {
                 path: node.path.clone(),
                 deployment: deployment.line.clone(),
-                status: node.status,
+                status,
             };
             undo = vec![Undo::Scope(Box::new(scope), undo)];
         }
@@ -524,6 +561,22 @@ impl Machine {
         }
         undo
     }
+}
+
+/// Whether a verdict can be had for what is stopped from outside.
+fn ends(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Rollback(_) | Verdict::Abort)
+}
+
+/// The result of a command that has none, as it never ran.
+fn no_result() -> Value {
+    let nothing = || Value::string("");
+    Value::map([
+        ("stdout", nothing()),
+        ("stderr", nothing()),
+        ("code", Value::Int(-1)),
+        ("outputs", Value::map::<Name>([])),
+    ])
 }
 
 fn failure_value(failure: &Failure) -> Value {

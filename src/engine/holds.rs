@@ -4,14 +4,17 @@
 
 use std::collections::HashMap;
 
-use super::event::{Effect, EffectId, Want};
-use super::node::{HoldRequest, Holds, NodeId, SeqWork, Work};
+use indexmap::IndexSet;
+
+use super::event::{EffectId, Want};
+use super::node::{HoldRequest, Holds, Node, NodeId, SeqWork, Work};
 use super::notice::{Failure, Waiting};
 use super::{End, Machine, Task};
+use crate::eval::Halt;
 use crate::ir::{StmtKind, Verdict};
-use crate::plan::{Sum, Tree, TreeId, Walk, stage_value};
+use crate::plan::{Locals, Sum, Tree, TreeId, Walk, body, stage_value};
 use crate::source::Name;
-use crate::value::{InfrastructureId, Value};
+use crate::value::{InfrastructureId, ServiceId, Value};
 
 impl Machine {
     /// Whether deployments to an infrastructure hold a lock.
@@ -23,37 +26,54 @@ impl Machine {
     /// Whether the holder of a deployment has the lock; if not, the deployment is told later.
     pub(super) fn hold(&mut self, id: NodeId, target: InfrastructureId) -> Result<bool, Failure> {
         let holder = self.look(id).around.holder;
-        if self.look(holder).holds.is_none() {
-            let holds = self
-                .first_hold(holder)
+        let mut holds = self.node(holder).holds.take().unwrap_or_default();
+        if !holds.asked {
+            holds.asked = true;
+            self.ask_for_all(holder, &mut holds)
                 .map_err(|halt| self.fault(id, halt))?;
-            self.node(holder).holds = Some(Box::new(holds));
         }
-        let covered = |request: &&mut HoldRequest| request.targets.contains(&target);
-        let requests = |machine: &mut Self| machine.node(holder).holds.take().unwrap_or_default();
-        let mut holds = requests(self);
-        if !holds
-            .requests
-            .iter_mut()
-            .any(|mut request| covered(&&mut request))
-        {
-            // The walk before the stage could not know of this deployment.
-            let request = self.request(holder, vec![target]);
-            holds.requests.push(request);
-        }
-        let mut granted = false;
-        let mut queued = false;
-        if let Some(request) = holds.requests.iter_mut().find(covered) {
-            (granted, queued) = (request.granted, request.queued);
-            if !granted {
-                request.waiting.push(id);
+        let covers = |request: &HoldRequest| request.targets.contains(&target);
+        let at = match holds.requests.iter().position(covers) {
+            Some(at) => at,
+            None => {
+                // It could not be known before that this deployment would come, or that one more
+                // would come after the last: a failure handler's, for example.
+                let request = self.request(holder, IndexSet::from([target]), &mut holds);
+                holds.requests.push(request);
+                holds.requests.len() - 1
             }
+        };
+        let request = &mut holds.requests[at];
+        let (granted, queued) = (request.granted, request.queued);
+        if !granted {
+            request.waiting.push(id);
         }
         self.node(holder).holds = Some(holds);
-        if queued {
+        if queued && !granted {
             self.wait_for_hold(id);
         }
         Ok(granted)
+    }
+
+    /// Notes what a stage deploys, for those who ask it afterwards.
+    pub(super) fn note_deployed(
+        &mut self,
+        id: NodeId,
+        service: ServiceId,
+        target: InfrastructureId,
+    ) {
+        let holder = self.look(id).around.holder;
+        let asked = self
+            .plan
+            .tree
+            .get(self.look(holder).tree)
+            .stmt
+            .bind
+            .is_some();
+        if asked && !self.look(id).around.undoing {
+            let holds = self.node(holder).holds.get_or_insert_default();
+            holds.deployed.insert((service, target));
+        }
     }
 
     fn wait_for_hold(&mut self, id: NodeId) {
@@ -97,8 +117,14 @@ impl Machine {
         Name::from(value.map_or(String::new(), |value| self.display(&value)))
     }
 
-    fn request(&mut self, holder: NodeId, targets: Vec<InfrastructureId>) -> HoldRequest {
+    fn request(
+        &mut self,
+        holder: NodeId,
+        targets: IndexSet<InfrastructureId>,
+        holds: &mut Holds,
+    ) -> HoldRequest {
         let wants = targets.iter().map(|target| self.want(*target)).collect();
+        holds.used.extend(targets.iter().copied());
         let id = self.acquire(holder, wants);
         HoldRequest {
             id,
@@ -120,9 +146,9 @@ impl Machine {
         }
     }
 
-    /// The locks of all deployments of a stage, asked for together.
-    fn first_hold(&mut self, holder: NodeId) -> Result<Holds, crate::eval::Halt> {
-        let sum = self.sum_of_body(holder)?;
+    /// Asks for the locks of all deployments of a stage, together.
+    fn ask_for_all(&mut self, holder: NodeId, holds: &mut Holds) -> Result<(), Halt> {
+        let sum = self.sum_ahead(holder)?;
         let exclusive: Vec<(InfrastructureId, u32)> = sum
             .targets
             .iter()
@@ -130,29 +156,39 @@ impl Machine {
             .filter(|(target, _)| self.is_exclusive(*target))
             .collect();
         let to_the_end = sum.unsure || may_come_back(&self.plan.tree, self.look(holder).tree);
-        let remaining: HashMap<InfrastructureId, u32> = exclusive.iter().copied().collect();
-        let targets = exclusive.into_iter().map(|(target, _)| target).collect();
-        let requests = vec![self.request(holder, targets)];
-        Ok(Holds {
-            requests,
-            remaining: (!to_the_end).then_some(remaining),
-        })
+        holds.remaining = (!to_the_end).then(|| exclusive.iter().copied().collect());
+        let targets: IndexSet<_> = exclusive.into_iter().map(|(target, _)| target).collect();
+        if !targets.is_empty() {
+            let request = self.request(holder, targets, holds);
+            holds.requests.push(request);
+        }
+        Ok(())
     }
 
-    fn sum_of_body(&self, holder: NodeId) -> Result<Sum, crate::eval::Halt> {
+    /// What a stage will do from the statement on that it is at: what was done before has given
+    /// values to what follows.
+    fn sum_ahead(&self, holder: NodeId) -> Result<Sum, Halt> {
         let node = self.look(holder);
-        let is_stage = matches!(
-            self.plan.tree.get(node.tree).stmt.kind,
-            StmtKind::Stage { .. }
-        );
-        let walk = Walk {
-            skip_stages: !is_stage,
-            ..Self::walk(&self.plan, &self.run)
+        let spot = self.plan.tree.get(node.tree);
+        let walk = self.walk_of(holder);
+        let mut sum = match &node.work {
+            Work::Seq(seq) => {
+                let rest = seq.seq.get(seq.next.saturating_sub(1)..);
+                walk.sum(&rest.unwrap_or_default().into(), &seq.locals)?
+            }
+            _ => walk.sum(body(spot), &node.locals)?,
         };
-        walk.sum(
-            crate::plan::body(self.plan.tree.get(node.tree)),
-            &node.locals,
-        )
+        walk.add_handlers(spot, &node.locals, &mut sum)?;
+        Ok(sum)
+    }
+
+    /// A walk over a holder: stages in a pipeline hold locks of their own.
+    fn walk_of(&self, holder: NodeId) -> Walk<'_> {
+        let stmt = &self.plan.tree.get(self.look(holder).tree).stmt;
+        Walk {
+            skip_stages: !matches!(stmt.kind, StmtKind::Stage { .. }),
+            ..Self::walk(&self.plan, &self.run)
+        }
     }
 
     /// Locks were granted.
@@ -171,12 +207,26 @@ impl Machine {
         let found = holds.and_then(|it| it.requests.iter_mut().find(|it| it.id == request));
         let Some(found) = found else { return };
         found.granted = true;
+        let targets = found.targets.clone();
         for waiting in std::mem::take(&mut found.waiting) {
             if let Err(failure) = self.run_deployment(waiting) {
                 self.queue
                     .push_back(Task::Ended(waiting, End::bad(failure)));
             }
         }
+        // Those who wanted some of them may have given up meanwhile.
+        for target in targets {
+            self.release_if_done(id, target);
+        }
+    }
+
+    /// The deployments that wait for a request of their stage, which is forgotten.
+    pub(super) fn forget_hold_request(&mut self, holder: NodeId, id: EffectId) -> Vec<NodeId> {
+        let Some(holds) = self.node(holder).holds.as_mut() else {
+            return Vec::new();
+        };
+        let gone = holds.requests.extract_if(.., |request| request.id == id);
+        gone.flat_map(|request| request.waiting).collect()
     }
 
     /// A deployment does not wait for its lock any more. Whether it did.
@@ -199,54 +249,88 @@ impl Machine {
             && deployment.holds
         {
             let (target, holder) = (deployment.target, node.around.holder);
-            self.release_one(holder, target);
+            self.one_deployment_less(holder, target);
             return Vec::new();
         }
-        let Some(holds) = self.node(id).holds.take() else {
+        let Some(holds) = &mut self.node(id).holds else {
             return Vec::new();
         };
-        let mut wants = Vec::new();
-        for request in holds.requests {
-            self.pending.remove(&request.id);
-            self.effects.push(Effect::Release {
-                id: request.id,
-                names: Vec::new(),
-            });
-            wants.extend(request.targets.iter().map(|target| self.want(*target)));
+        let (requests, used) = (std::mem::take(&mut holds.requests), holds.used.clone());
+        for request in requests {
+            // Not those that have been given back one by one.
+            if !request.granted || !request.targets.is_empty() {
+                self.release(request.id, Vec::new());
+            }
         }
-        wants
+        used.into_iter().map(|target| self.want(target)).collect()
     }
 
-    fn release_one(&mut self, holder: NodeId, target: InfrastructureId) {
+    /// One of the deployments to an infrastructure that were to come has ended.
+    fn one_deployment_less(&mut self, holder: NodeId, target: InfrastructureId) {
+        let Some(holds) = self.node(holder).holds.as_mut() else {
+            return;
+        };
+        if let Some(remaining) = holds.remaining.as_mut().and_then(|it| it.get_mut(&target)) {
+            *remaining = remaining.saturating_sub(1);
+            self.release_if_done(holder, target);
+        }
+    }
+
+    /// Statements in a node will not be reached: what they would deploy is not waited for.
+    pub(super) fn deploys_not(&mut self, id: NodeId, spots: &[TreeId], locals: &Locals) {
+        let holder = self.around_children(id).holder;
+        let counts = |it: &Node| it.holds.as_ref().is_some_and(|it| it.remaining.is_some());
+        let deploys = |tree: &TreeId| self.plan.tree.get(*tree).has_deploy;
+        if !counts(self.look(holder)) || !spots.iter().any(deploys) {
+            return;
+        }
+        let Ok(sum) = self.walk_of(holder).sum(&spots.into(), locals) else {
+            return;
+        };
+        for (target, count) in sum.targets {
+            for _ in 0..count {
+                self.one_deployment_less(holder, target);
+            }
+        }
+    }
+
+    fn release_if_done(&mut self, holder: NodeId, target: InfrastructureId) {
         let name = self.want(target).name;
         let Some(holds) = self.node(holder).holds.as_mut() else {
             return;
         };
-        let Some(remaining) = holds.remaining.as_mut().and_then(|it| it.get_mut(&target)) else {
-            return;
-        };
-        *remaining = remaining.saturating_sub(1);
-        if *remaining > 0 {
+        let done = |it: &HashMap<_, u32>| it.get(&target) == Some(&0);
+        if !holds.remaining.as_ref().is_some_and(done) {
             return;
         }
-        let request = holds
-            .requests
-            .iter()
-            .find(|it| it.granted && it.targets.contains(&target));
-        if let Some(id) = request.map(|request| request.id) {
-            self.effects.push(Effect::Release {
-                id,
-                names: vec![name],
-            });
+        let mut requests = holds.requests.iter_mut();
+        let found = requests.find(|it| it.granted && it.targets.contains(&target));
+        if let Some(request) = found {
+            request.targets.swap_remove(&target);
+            let id = request.id;
+            self.release(id, vec![name]);
         }
     }
 
     /// The value of a stage after it.
     pub(super) fn stage_value(&self, id: NodeId) -> Option<Value> {
         let node = self.look(id);
-        let stmt = &self.plan.tree.get(node.tree).stmt;
-        let is_stage = matches!(stmt.kind, StmtKind::Stage { .. }) && stmt.bind.is_some();
-        let sum = is_stage.then(|| self.sum_of_body(id))?.ok()?;
+        let spot = self.plan.tree.get(node.tree);
+        if !matches!(spot.stmt.kind, StmtKind::Stage { .. }) || spot.stmt.bind.is_none() {
+            return None;
+        }
+        let mut sum = self.walk_of(id).sum(body(spot), &node.locals).ok()?;
+        if sum.unsure {
+            // Then what it did deploy counts, in the order of the program.
+            let deployed = node.holds.as_ref().map(|holds| &holds.deployed);
+            let deployed = deployed.into_iter().flatten();
+            let mut services: Vec<_> = deployed.clone().map(|(service, _)| *service).collect();
+            let mut targets: Vec<_> = deployed.map(|(_, target)| (*target, 1)).collect();
+            services.sort_unstable();
+            targets.sort_unstable();
+            sum.services = services.into_iter().collect();
+            sum.targets = targets.into_iter().collect();
+        }
         Some(stage_value(&sum))
     }
 }

@@ -17,11 +17,12 @@ mod holds;
 pub mod lock;
 mod node;
 pub mod notice;
+pub mod pattern;
 mod rollback;
 mod sequence;
+mod stall;
 pub mod state;
-#[cfg(test)]
-mod tests;
+mod strands;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -29,12 +30,13 @@ use std::sync::Arc;
 use crate::eval::{Expr, Halt};
 use crate::ir::FailureClass;
 use crate::plan::{Locals, Plan, RunFacts, TreeId, Walk};
-use crate::source::{Name, Span};
+use crate::source::Name;
 use crate::value::Value;
 use barrier::Barriers;
 pub use event::{Answer, Command, Effect, EffectId, Event, Outcome, Question, Want};
-use node::{Around, End, Node, NodeId, Phase, Role, Signal, Trouble, Work};
+use node::{Around, End, Node, NodeId, Role, Trouble};
 use notice::{Failure, Happened, NodeKind, Status};
+use stall::OwnLocks;
 use state::Transitions;
 
 /// The pure state machine of one run.
@@ -43,6 +45,9 @@ pub struct Machine {
     run: RunFacts,
     nodes: Vec<Option<Node>>,
     free: Vec<NodeId>,
+    /// Stands in for a node that is not in the table, which a mistake of the machine itself could
+    /// ask for: a run must not come down with it.
+    nowhere: Node,
     queue: VecDeque<Task>,
     effects: Vec<Effect>,
     now: i64,
@@ -51,6 +56,8 @@ pub struct Machine {
     /// Which node an effect's answer goes to.
     pending: HashMap<EffectId, NodeId>,
     barriers: Barriers,
+    /// The locks that this run holds and waits for.
+    locks: OwnLocks,
     transitions: Transitions,
     /// How many more skipped nodes are told one by one.
     skips_to_tell: usize,
@@ -77,6 +84,8 @@ struct Leaver {
     tree: TreeId,
     role: Role,
     end: End,
+    /// Whether its failure counts as ignored.
+    tolerated: bool,
     undo: Vec<node::Undo>,
     path: Name,
 }
@@ -89,6 +98,7 @@ impl Machine {
             run,
             nodes: Vec::new(),
             free: Vec::new(),
+            nowhere: Node::new(TreeId(0), None, Role::Root, Around::nothing()),
             queue: VecDeque::new(),
             effects: Vec::new(),
             now: 0,
@@ -96,6 +106,7 @@ impl Machine {
             next_effect: 0,
             pending: HashMap::new(),
             barriers: Barriers::default(),
+            locks: OwnLocks::default(),
             transitions: Transitions::default(),
             skips_to_tell: 10_000,
             cancelled: false,
@@ -112,12 +123,9 @@ impl Machine {
         self.now = now;
         self.take(event);
         self.settle();
-        if self.finished.is_none()
-            && self.pending.is_empty()
-            && self.nodes.iter().any(Option::is_some)
-        {
-            // Nothing can come in any more: whoever waits, waits for ever.
-            self.break_all_barriers();
+        // Nothing can come in any more: whoever waits, waits for ever.
+        while self.is_stuck() {
+            self.unstick();
             self.settle();
         }
         std::mem::take(&mut self.effects)
@@ -133,13 +141,21 @@ impl Machine {
         self.transitions
     }
 
+    /// How much the machine still remembers of what is under way: nodes, effects without an
+    /// answer, meetings and locks. None of it once the run has ended.
+    pub fn under_way(&self) -> usize {
+        self.nodes.iter().flatten().count()
+            + self.pending.len()
+            + self.barriers.len()
+            + self.locks.len()
+    }
+
     fn take(&mut self, event: Event) {
         match event {
             Event::Start => self.start(),
             Event::Cancel => {
                 self.cancelled = true;
-                let failure =
-                    self.failure_at(FailureClass::Cancelled, "the run was cancelled", None);
+                let failure = self.failure_of_run(FailureClass::Cancelled, "the run was cancelled");
                 self.cancel(NodeId(0), &Arc::new(failure));
             }
             Event::Ended { id, outcome } => {
@@ -159,6 +175,7 @@ impl Machine {
             }
             Event::Acquired { id } => {
                 if let Some(node) = self.pending.remove(&id) {
+                    self.locks.granted(id);
                     self.acquired(node, id);
                 }
             }
@@ -178,22 +195,9 @@ impl Machine {
             run: self.run.id.clone(),
             pipeline: name.clone(),
         });
-        let around = Around {
-            on: None,
-            holder: NodeId(0),
-            undoing: false,
-            keep_undo: false,
-            doomed: false,
-        };
-        let kind = Some(NodeKind::Pipeline);
-        self.add(
-            root,
-            None,
-            Role::Root,
-            Locals::default(),
-            around,
-            (name.clone(), kind),
-        );
+        let path = (name.clone(), Some(NodeKind::Pipeline));
+        let around = Around::nothing();
+        self.add(root, None, Role::Root, Locals::default(), around, path);
     }
 
     fn settle(&mut self) {
@@ -229,34 +233,16 @@ impl Machine {
             place = siblings.len();
             siblings.push(id);
         }
-        self.nodes[id.0 as usize] = Some(Node {
-            tree,
-            parent,
-            role,
-            children: Vec::new(),
+        let node = Node {
             place,
             locals,
-            around,
             path,
             visible,
-            status: Status::Pending,
-            phase: Phase::Body,
-            work: Work::Nothing,
-            tries: 0,
-            handler_tries: 0,
-            stopping: None,
-            trouble: None,
-            value: Value::None,
-            yielded: None,
-            signal: Signal::None,
-            ignored: false,
-            roll_back: false,
-            undo: Vec::new(),
-            timeout: None,
-            owed: barrier::Owed::default(),
-            deployment: None,
-            holds: None,
-        });
+            ..Node::new(tree, parent, role, around)
+        };
+        if let Some(empty) = self.nodes.get_mut(id.0 as usize) {
+            *empty = Some(node);
+        }
         self.queue.push_back(Task::Enter(id));
         id
     }
@@ -276,15 +262,28 @@ impl Machine {
     }
 
     fn node(&mut self, id: NodeId) -> &mut Node {
-        self.nodes[id.0 as usize]
-            .as_mut()
-            .expect("a node that is referred to is in the table")
+        match self.nodes.get_mut(id.0 as usize) {
+            Some(Some(node)) => node,
+            _ => {
+                debug_assert!(false, "a node that is referred to is in the table");
+                &mut self.nowhere
+            }
+        }
     }
 
     fn look(&self, id: NodeId) -> &Node {
-        self.nodes[id.0 as usize]
-            .as_ref()
-            .expect("a node that is referred to is in the table")
+        match self.nodes.get(id.0 as usize) {
+            Some(Some(node)) => node,
+            _ => {
+                debug_assert!(false, "a node that is looked at is in the table");
+                &self.nowhere
+            }
+        }
+    }
+
+    /// Whether there is such a node.
+    fn is_there(&self, id: NodeId) -> bool {
+        matches!(self.nodes.get(id.0 as usize), Some(Some(_)))
     }
 
     /// The only place where a state changes.
@@ -320,6 +319,28 @@ impl Machine {
     fn clear_timer(&mut self, id: EffectId) {
         if self.pending.remove(&id).is_some() {
             self.effects.push(Effect::ClearTimer { id });
+        }
+    }
+
+    /// Asks for locks, all together.
+    fn acquire(&mut self, node: NodeId, wants: Vec<Want>) -> EffectId {
+        let id = self.effect(node);
+        self.locks.asked(id, &wants);
+        let node = self.look(node).path.clone();
+        self.effects.push(Effect::Acquire { id, node, wants });
+        id
+    }
+
+    /// Gives some, or all, locks of a request back, or takes the request back.
+    fn release(&mut self, id: EffectId, names: Vec<Name>) {
+        self.pending.remove(&id);
+        self.locks.released(id, &names);
+        self.effects.push(Effect::Release { id, names });
+    }
+
+    fn unask(&mut self, id: EffectId) {
+        if self.pending.remove(&id).is_some() {
+            self.effects.push(Effect::Unask { id });
         }
     }
 
@@ -391,13 +412,13 @@ impl Machine {
         }
     }
 
-    fn failure_at(&self, class: FailureClass, message: &str, span: Option<Span>) -> Failure {
-        let node = self.plan.bound.pipeline().name.clone();
+    /// A failure of the run as a whole.
+    fn failure_of_run(&self, class: FailureClass, message: &str) -> Failure {
         Failure {
             class,
             message: message.to_string(),
-            node,
-            span,
+            node: self.plan.bound.pipeline().name.clone(),
+            span: None,
         }
     }
 

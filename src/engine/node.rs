@@ -1,19 +1,21 @@
 //! What the machine remembers of a node while it is active. It does not know how a node moves.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::barrier::{InstanceKey, Owed};
+use indexmap::IndexSet;
+
+use super::barrier::{MeetingId, Owed};
 use super::event::{EffectId, Want};
 use super::notice::{Deployment, Failure, NodeKind, Status};
 use crate::ir::{RollbackScope, Verdict};
 use crate::plan::grid::{Cell, Grid, Position};
 use crate::plan::{Locals, Seq, TreeId};
 use crate::source::Name;
-use crate::value::{InfrastructureId, Value};
+use crate::value::{InfrastructureId, ServiceId, Value};
 
 /// An active node, by its place in the machine's table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct NodeId(pub u32);
 
 /// An active node.
@@ -73,6 +75,71 @@ pub struct Node {
     pub holds: Option<Box<Holds>>,
 }
 
+impl Around {
+    /// What is around the pipeline.
+    pub fn nothing() -> Self {
+        Self {
+            on: None,
+            holder: NodeId(0),
+            undoing: false,
+            keep_undo: false,
+            doomed: false,
+        }
+    }
+}
+
+impl Node {
+    /// A node that has not begun.
+    pub fn new(tree: TreeId, parent: Option<NodeId>, role: Role, around: Around) -> Self {
+        Self {
+            tree,
+            parent,
+            role,
+            children: Vec::new(),
+            place: 0,
+            locals: Locals::default(),
+            around,
+            path: Name::default(),
+            visible: None,
+            status: Status::Pending,
+            phase: Phase::Body,
+            work: Work::Nothing,
+            tries: 0,
+            handler_tries: 0,
+            stopping: None,
+            trouble: None,
+            value: Value::None,
+            yielded: None,
+            signal: Signal::None,
+            ignored: false,
+            roll_back: false,
+            undo: Vec::new(),
+            timeout: None,
+            owed: Owed::default(),
+            deployment: None,
+            holds: None,
+        }
+    }
+
+    /// Whether it is a statement: bodies of cells, handlers and the like have no modifiers and
+    /// handlers of their own.
+    pub fn is_statement(&self) -> bool {
+        matches!(self.role, Role::Root | Role::Body | Role::Strand(_))
+    }
+
+    /// Why it has to stop, if it has to.
+    pub fn stop_failure(&self) -> Option<&Arc<Failure>> {
+        match self.stopping.as_ref()? {
+            Stopping::Cancelled(failure) | Stopping::Timeout(failure) => Some(failure),
+        }
+    }
+
+    /// Whether it is stopped from outside, so that it cannot recover.
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self.stopping, Some(Stopping::Cancelled(_)))
+    }
+}
+
 /// What a node inherits.
 #[derive(Debug, Clone)]
 pub struct Around {
@@ -95,8 +162,8 @@ pub enum Role {
     Root,
     /// The statement that a body is at.
     Body,
-    /// A child of a `parallel`.
-    Strand,
+    /// A child of a `parallel`, by its place.
+    Strand(usize),
     /// A cell.
     Cell(Box<Cell>),
     /// A look of a `verify`.
@@ -141,10 +208,7 @@ pub enum Work {
     /// Statements one after the other.
     Seq(SeqWork),
     /// Children at once.
-    Parallel {
-        /// How many have not ended.
-        live: usize,
-    },
+    Parallel(Box<StrandsWork>),
     /// Cells.
     Grid(Box<GridWork>),
     /// A command or action.
@@ -152,7 +216,7 @@ pub enum Work {
     /// Time.
     Timer(EffectId),
     /// Others at a barrier.
-    Barrier(InstanceKey),
+    Barrier(MeetingId),
     /// A `lock` that is waited for.
     LockWait(EffectId),
     /// A `lock` that is held around a body.
@@ -199,11 +263,38 @@ impl SeqWork {
     }
 }
 
+/// The children of a `parallel` and what they have brought, each at its place.
+#[derive(Debug, Default)]
+pub struct StrandsWork {
+    /// The children.
+    pub children: Seq,
+    /// The next one to start.
+    pub next: usize,
+    /// How many may run at once.
+    pub max: Option<usize>,
+    /// How many run.
+    pub live: usize,
+    /// Whether no more may start.
+    pub stopped: bool,
+    /// Whether some never will.
+    pub skipped: bool,
+    /// Whether the first failure stops the others.
+    pub fail_fast: bool,
+    /// What the children yielded.
+    pub yielded: Vec<Option<Value>>,
+    /// How to take back what the children did.
+    pub undo: Vec<Vec<Undo>>,
+    /// The barriers that each child that has not started will pass.
+    pub owed: Vec<Owed>,
+}
+
 /// A matrix and what its cells have brought.
 #[derive(Debug)]
 pub struct GridWork {
     /// The cells to come.
     pub grid: Grid,
+    /// What its cells inherit.
+    pub around: Around,
     /// What the cells yielded.
     pub yields: Vec<(Position, Value)>,
     /// How to take back what the cells did.
@@ -212,6 +303,12 @@ pub struct GridWork {
     pub failed: usize,
     /// How many of those are tolerated.
     pub tolerated: usize,
+    /// Whether a failure that is not tolerated keeps further cells from starting.
+    pub stops: bool,
+    /// Whether the first failure that is not tolerated stops the other cells.
+    pub fail_fast: bool,
+    /// What a cell returned from the workflow around it, if one did.
+    pub returned: Option<Value>,
     /// How many cells never started.
     pub skipped: usize,
     /// Whether an axis could not be evaluated, so that no more cells can be found.
@@ -270,7 +367,7 @@ pub struct UndoScope {
     pub path: Name,
     /// What it was and is.
     pub deployment: Deployment,
-    /// How it ended.
+    /// Its status.
     pub status: Status,
 }
 
@@ -287,11 +384,27 @@ pub struct DeploymentState {
     pub holds: bool,
 }
 
+impl Deployment {
+    /// Notes what was and is there, as a record or the outputs of a command say it.
+    pub fn note(&mut self, said: &Value) {
+        let text = |key| said.as_map()?.get(key)?.as_str().map(str::to_string);
+        // What was there before the first try is what counts.
+        self.before = self.before.take().or_else(|| text("before"));
+        self.after = text("after").or(self.after.take());
+    }
+}
+
 /// The infrastructure locks of a stage (or of the pipeline, for deployments outside stages).
 #[derive(Debug, Default)]
 pub struct Holds {
+    /// Whether the locks of everything that is known have been asked for.
+    pub asked: bool,
     /// The requests, with what each of them covers.
     pub requests: Vec<HoldRequest>,
+    /// Everything that has ever been asked for: a rollback needs it again.
+    pub used: IndexSet<InfrastructureId>,
+    /// What has been deployed, and where to, if anybody may ask.
+    pub deployed: HashSet<(ServiceId, InfrastructureId)>,
     /// How many deployments to each infrastructure are still to come; nothing where that is not
     /// known, or where they may come back: then locks are held to the end.
     pub remaining: Option<HashMap<InfrastructureId, u32>>,
@@ -302,8 +415,8 @@ pub struct Holds {
 pub struct HoldRequest {
     /// The effect.
     pub id: EffectId,
-    /// What it covers.
-    pub targets: Vec<InfrastructureId>,
+    /// What it covers and has not been given back.
+    pub targets: IndexSet<InfrastructureId>,
     /// Whether they are held.
     pub granted: bool,
     /// Whether others hold them, as far as is known.
@@ -312,7 +425,7 @@ pub struct HoldRequest {
     pub waiting: Vec<NodeId>,
 }
 
-/// Why a body is being stopped.
+/// Why a body is being stopped. What stops it from outside beats its own time limit.
 #[derive(Debug, Clone)]
 pub enum Stopping {
     /// From outside: the run is cancelled, a sibling failed fast, a block around it ran out of

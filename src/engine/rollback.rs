@@ -2,11 +2,10 @@
 //! at once. A part that fails is reported and the others still run.
 //! It does not know why a scope rolls back.
 
-use super::event::Effect;
 use super::node::{Around, End, NodeId, Phase, Role, SeqWork, Undo, UndoScope, UndoWork, Work};
 use super::notice::{Happened, NodeKind, Status};
 use super::{Machine, Task};
-use crate::ir::{FailureClass, StmtKind};
+use crate::ir::FailureClass;
 use crate::plan::{Locals, TreeId};
 use crate::source::Name;
 use crate::value::Value;
@@ -15,15 +14,12 @@ impl Machine {
     /// Takes back what a scope did. A scope that did nothing that can be taken back just fails.
     pub(super) fn roll_back(&mut self, id: NodeId) {
         let node = self.node(id);
-        let mut items = std::mem::take(&mut node.undo);
+        let items = std::mem::take(&mut node.undo);
         if items.is_empty() {
             return self.finally(id);
         }
         node.phase = Phase::RollingBack;
         let tree = node.tree;
-        if matches!(self.plan.tree.get(tree).stmt.kind, StmtKind::Parallel(_)) {
-            items = vec![Undo::Parallel(items)];
-        }
         self.set(id, Status::RollingBack);
         let failure = self
             .look(id)
@@ -180,10 +176,7 @@ impl Machine {
             },
         );
         if let Some(locks) = locks {
-            self.effects.push(Effect::Release {
-                id: locks,
-                names: Vec::new(),
-            });
+            self.release(locks, Vec::new());
         }
         let end = if failed {
             End::bad(self.failure(id, FailureClass::Failed, "a part of the rollback failed"))

@@ -1,7 +1,7 @@
 //! Bodies: statements one after the other, and children side by side.
 //! It does not know what the statements do.
 
-use super::node::{End, NodeId, Phase, Role, SeqWork, Signal, Stopping, Trouble, Undo, Work};
+use super::node::{End, NodeId, Phase, Role, SeqWork, Signal, Trouble, Undo, Work};
 use super::notice::{Deployment, Happened, NodeKind, Status};
 use super::{Leaver, Machine, Task};
 use crate::ir::{FailureClass, StmtKind};
@@ -20,13 +20,10 @@ impl Machine {
                 let value = std::mem::replace(&mut seq.last, Value::None);
                 return self.seq_ended(id, value, Signal::None);
             };
-            if let Some(Stopping::Cancelled(failure) | Stopping::Timeout(failure)) =
-                self.node(id).stopping.clone()
-            {
+            if let Some(failure) = self.look(id).stop_failure().cloned() {
                 self.skip_rest(id);
-                return self
-                    .queue
-                    .push_back(Task::Ended(id, End::bad((*failure).clone())));
+                let end = End::bad((*failure).clone());
+                return self.queue.push_back(Task::Ended(id, end));
             }
             let Some(seq) = self.seq(id) else { return };
             seq.next += 1;
@@ -52,7 +49,7 @@ impl Machine {
         }
     }
 
-    fn seq_ended(&mut self, id: NodeId, value: Value, signal: Signal) {
+    pub(super) fn seq_ended(&mut self, id: NodeId, value: Value, signal: Signal) {
         let yielded = self.node(id).yielded.take();
         self.queue.push_back(Task::Ended(
             id,
@@ -65,11 +62,7 @@ impl Machine {
     }
 
     /// Does a statement that needs no node: the answer is nothing for all others.
-    #[expect(
-        clippy::type_complexity,
-        reason = "three ways to go on, and none of them lasting"
-    )]
-    fn on_the_spot(
+    pub(super) fn on_the_spot(
         &mut self,
         id: NodeId,
         spot: &Spot,
@@ -153,18 +146,21 @@ impl Machine {
     }
 
     /// A node in it has ended altogether.
-    pub(super) fn child_left(&mut self, id: NodeId, leaver: Leaver) {
-        match leaver.role {
+    pub(super) fn child_left(&mut self, id: NodeId, mut leaver: Leaver) {
+        match std::mem::replace(&mut leaver.role, Role::Root) {
             Role::Root => {}
             Role::Body => self.statement_left(id, leaver),
-            Role::Strand => self.strand_left(id, leaver),
-            Role::Cell(cell) => self.cell_left(id, *cell, leaver.end, leaver.undo, &leaver.path),
+            Role::Strand(place) => self.strand_left(id, place, leaver),
+            Role::Cell(cell) => self.cell_left(id, *cell, leaver),
             Role::Look => self.look_left(id, leaver.end, leaver.undo),
             Role::Handler => {
                 self.node(id).undo.extend(leaver.undo);
                 self.handler_left(id, leaver.end);
             }
-            Role::Always => self.always_left(id, leaver.end),
+            Role::Always => {
+                self.node(id).undo.extend(leaver.undo);
+                self.always_left(id, leaver.end);
+            }
             Role::Rollback => self.rollback_left(id, &leaver.end),
             Role::UndoPart => self.undo_part_left(id, &leaver.end),
         }
@@ -200,54 +196,36 @@ impl Machine {
         }
     }
 
-    fn strand_left(&mut self, id: NodeId, leaver: Leaver) {
-        let fail_fast = self
-            .plan
-            .tree
-            .get(self.look(id).tree)
-            .stmt
-            .modifiers
-            .fail_fast;
-        let node = self.node(id);
-        if !leaver.undo.is_empty() {
-            node.undo.push(Undo::Serial(leaver.undo));
-        }
-        let Work::Parallel { live } = &mut node.work else {
-            return;
-        };
-        *live -= 1;
-        let done = *live == 0;
-        if let End::Bad(trouble) = leaver.end {
-            let first = node.trouble.is_none();
-            note_trouble(&mut node.trouble, trouble);
-            if first && fail_fast {
-                self.fail_fast(id, &leaver.path);
-            }
-        }
-        if done {
-            let end = match self.node(id).trouble.take() {
-                Some(trouble) => End::Bad(trouble),
-                None => End::good(),
-            };
-            self.queue.push_back(Task::Ended(id, end));
-        }
-    }
-
     fn look_left(&mut self, id: NodeId, end: End, undo: Vec<Undo>) {
         self.node(id).undo.extend(undo);
-        if let End::Bad(mut trouble) = end {
-            if trouble.failure.class != FailureClass::Cancelled {
-                trouble.failure.class = FailureClass::Verification;
-                trouble.failure.message = format!("did not hold: {}", trouble.failure.message);
+        let signal = match end {
+            End::Bad(mut trouble) => {
+                if trouble.failure.class != FailureClass::Cancelled {
+                    trouble.failure.class = FailureClass::Verification;
+                    trouble.failure.message = format!("did not hold: {}", trouble.failure.message);
+                }
+                return self.queue.push_back(Task::Ended(id, End::Bad(trouble)));
             }
-            return self.queue.push_back(Task::Ended(id, End::Bad(trouble)));
-        }
+            End::Good {
+                yielded, signal, ..
+            } => {
+                let node = self.node(id);
+                node.yielded = yielded.or(node.yielded.take());
+                signal
+            }
+        };
         let now = self.now;
         let Work::Verify { until, every, .. } = self.look(id).work else {
             return;
         };
-        if now >= until || self.look(id).stopping.is_some() {
-            return self.queue.push_back(Task::Ended(id, End::good()));
+        let returns = !matches!(signal, Signal::None);
+        if now >= until || returns {
+            return self.seq_ended(id, Value::None, signal);
+        }
+        // It held so far, but not for as long as it should.
+        if let Some(failure) = self.look(id).stop_failure().cloned() {
+            let end = End::bad((*failure).clone());
+            return self.queue.push_back(Task::Ended(id, end));
         }
         let next = self.set_timer(id, every.min(until - now).max(1));
         if let Work::Verify { timer, .. } = &mut self.node(id).work {
@@ -266,6 +244,7 @@ impl Machine {
         let path = self.look(id).path.clone();
         if self.look(id).phase == Phase::Body && !self.look(id).around.undoing {
             self.skip(&rest, &path, &locals);
+            self.deploys_not(id, &rest, &locals);
         }
     }
 
@@ -414,14 +393,18 @@ impl Machine {
     }
 }
 
-/// Keeps the first failure, and the furthest rollback that any of them asks for.
+/// Keeps the first failure that is no mere consequence of another, and the furthest rollback that
+/// any of them asks for.
 pub(super) fn note_trouble(kept: &mut Option<Box<Trouble>>, trouble: Box<Trouble>) {
+    let weight = |trouble: &Trouble| match trouble.failure.class {
+        FailureClass::Cancelled => 0,
+        FailureClass::Barrier => 1,
+        _ => 2,
+    };
     match kept {
         Some(kept) => {
-            let further = trouble.rolls_back.max(kept.rolls_back);
-            kept.rolls_back = further;
-            // A real failure says more than a sibling that was stopped because of it.
-            if kept.failure.class == FailureClass::Cancelled {
+            kept.rolls_back = trouble.rolls_back.max(kept.rolls_back);
+            if weight(&trouble) > weight(kept) {
                 kept.failure = trouble.failure;
             }
         }

@@ -1,12 +1,17 @@
 //! The states of a node and the transitions between them. It does not know why a node changes.
 //!
 //! ```text
-//! pending ─┬─> queued ──┬─> running ─┬─> succeeded ─┐
-//!          ├─> waiting ─┘   ^   │    ├─> ignored ───┤
-//!          ├────────────────┘   v    ├─> failed ────┼─> rolling-back ─┬─> rolled-back
-//!          ├─> skipped       waiting ├─> cancelled ─┘                 └─> rollback-failed
-//!          └─> cancelled             └─> rolling-back
+//! pending ─┬─> running ─┬─> succeeded ─┐
+//!          │   ^    │   ├─> ignored ───┤
+//!          │   │    v   ├─> failed ────┼─> rolling-back ─┬─> rolled-back
+//!          ├─> waiting  ├─> cancelled ─┘         ^       └─> rollback-failed
+//!          ├─> queued   └────────────────────────┘
+//!          ├─> skipped
+//!          └─> cancelled
 //! ```
+//!
+//! What waits or is queued runs again before it ends, so that every end but two is one of a node
+//! that ran: what never began may be skipped or cancelled.
 
 use super::notice::Status;
 
@@ -29,13 +34,13 @@ pub const ALL: [Status; 12] = [
 /// The statuses that may follow one.
 pub fn successors(from: Status) -> &'static [Status] {
     use Status::{
-        Cancelled, Failed, Ignored, Queued, RollbackFailed, RolledBack, RollingBack, Running,
-        Skipped, Succeeded, Waiting,
+        Cancelled, Failed, Ignored, Pending, Queued, RollbackFailed, RolledBack, RollingBack,
+        Running, Skipped, Succeeded, Waiting,
     };
     match from {
-        Status::Pending => &[Queued, Waiting, Running, Skipped, Cancelled],
-        Queued => &[Running, Cancelled, Failed],
-        Waiting => &[Running, Succeeded, Ignored, Failed, Cancelled],
+        Pending => &[Queued, Waiting, Running, Skipped, Cancelled],
+        Queued => &[Running, Cancelled],
+        Waiting => &[Running],
         Running => &[
             Queued,
             Waiting,

@@ -207,17 +207,7 @@ impl<'a> Walk<'a> {
         if has_handlers || (is_stage && node.stmt.bind.is_some()) {
             let mut own = Sum::default();
             self.add_body(id, node, locals, &mut own)?;
-            for handler in node.on_failure.iter().chain(&node.always) {
-                let within = self.sum(handler, locals)?;
-                if within.targets.is_empty() && !within.unsure {
-                    // It deploys nothing, so nothing is unsure because of it.
-                    continue;
-                }
-                own.or(Sum {
-                    barriers: IndexMap::new(),
-                    ..within
-                });
-            }
+            self.add_handlers(node, locals, &mut own)?;
             if let Some(slot) = node.stmt.bind.filter(|_| is_stage && !own.unsure) {
                 *locals = locals.bind(slot, stage_value(&own));
                 sum.add(own);
@@ -236,6 +226,25 @@ impl<'a> Walk<'a> {
                 },
                 _ => locals.bind_unknown(slot),
             };
+        }
+        Ok(())
+    }
+
+    /// Adds what the handlers of a statement may do. Nobody counts with them at a barrier, and
+    /// whether they deploy is not known.
+    pub fn add_handlers(&self, node: &Node, locals: &Locals, sum: &mut Sum) -> Result<(), Halt> {
+        if !node.has_barrier && !node.has_deploy {
+            return Ok(());
+        }
+        for handler in node.on_failure.iter().chain(&node.always) {
+            let within = self.sum(handler, locals)?;
+            if within != Sum::default() {
+                sum.add(Sum {
+                    barriers: IndexMap::new(),
+                    unsure: true,
+                    ..within
+                });
+            }
         }
         Ok(())
     }

@@ -54,6 +54,14 @@ pub trait Host {
     /// A question. The answer may come at any time, or never.
     fn ask(&mut self, node: &Name, question: &Question, answer: Answerer);
 
+    /// The run is being cancelled, which may take a while.
+    fn cancelling(&mut self) {}
+
+    /// A question that was asked does not matter any more.
+    fn withdraw(&mut self, question: EffectId) {
+        let _ = question;
+    }
+
     /// Calls an action; its end is told through `done`.
     fn act(&mut self, node: &Name, action: &Name, args: Vec<Value>, done: Finisher) {
         let _ = (node, args);
@@ -68,6 +76,11 @@ pub trait Host {
 pub struct Answerer(EffectId, mpsc::UnboundedSender<Message>);
 
 impl Answerer {
+    /// The question's id.
+    pub fn question(&self) -> EffectId {
+        self.0
+    }
+
     /// Answers. An answer that comes too late changes nothing.
     pub fn answer(self, answer: Answer) {
         // The run may be over.
@@ -141,7 +154,10 @@ pub async fn drive(
         tokio::select! {
             biased;
             asked = control.recv(), if controlled => match asked {
-                Some(Control::Cancel) => driver.happen(Event::Cancel),
+                Some(Control::Cancel) => {
+                    driver.host.cancelling();
+                    driver.happen(Event::Cancel);
+                }
                 Some(Control::Kill) => {
                     driver.kill().await;
                     return None;
@@ -277,7 +293,7 @@ impl Driver<'_> {
                 let answer = Answerer(id, self.sender.clone());
                 self.host.ask(&node, &question, answer);
             }
-            Effect::Unask { .. } => {}
+            Effect::Unask { id } => self.host.withdraw(id),
         }
     }
 

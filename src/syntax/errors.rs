@@ -71,8 +71,10 @@ pub(super) fn wrong_closer(span: Span, found: &str, right: &str) -> Diagnostic {
 
 /// Brackets inside brackets inside brackets.
 pub(super) fn too_deep(span: Span, limit: usize) -> Diagnostic {
-    error(codes::TOO_DEEP, span, "this is nested too deeply")
-        .help(format!("at most {limit} brackets may stand inside each other; move a part into a `let` or a workflow"))
+    error(codes::TOO_DEEP, span, "this is nested too deeply").help(format!(
+        "at most {limit} brackets may stand inside each other; move a part into a `let` or a \
+             workflow"
+    ))
 }
 
 /// An expression that is too deep.
@@ -122,7 +124,10 @@ pub(super) fn escape(span: Span, written: &str) -> Diagnostic {
         return diagnostic.help("a character is written by its hexadecimal number: `\\u{1F680}`");
     }
     diagnostic
-        .help("write `\\\\` for a backslash; the escapes are `\\n`, `\\r`, `\\t`, `\\\"`, `\\\\`, `\\$` and `\\u{…}`")
+        .help(
+            "write `\\\\` for a backslash; the escapes are `\\n`, `\\r`, `\\t`, `\\\"`, `\\\\`, \
+             `\\$` and `\\u{…}`",
+        )
         .fix("write the backslash as it is", span, format!("\\{written}"))
 }
 
@@ -133,7 +138,10 @@ pub(super) fn margin(span: Span) -> Diagnostic {
         span,
         "this line is indented less than the closing `\"\"\"`",
     )
-    .help("the indentation of the closing `\"\"\"` is removed from every line: indent this line as far, or the closing `\"\"\"` less")
+    .help(
+        "the indentation of the closing `\"\"\"` is removed from every line: indent this line as \
+         far, or the closing `\"\"\"` less",
+    )
 }
 
 /// `'text'`, `` `text` ``, `“text”`
@@ -245,7 +253,10 @@ pub(super) fn character(span: Span, found: char, right: &str) -> Diagnostic {
 }
 
 fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202f}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    matches!(
+        c,
+        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202f}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+    )
 }
 
 /// `elif`, `for x in y {`, `then {`
@@ -270,7 +281,10 @@ pub(super) fn endless(span: Span, found: &str) -> Diagnostic {
         span,
         format!("there is no `{found}`: every program ends"),
     )
-    .help("go over a list with `serial x in LIST { … }`, try again with `retry N`, or watch with `verify for D every D { … }`")
+    .help(
+        "go over a list with `serial x in LIST { … }`, try again with `retry N`, or watch with \
+         `verify for D every D { … }`",
+    )
 }
 
 // ----- Expressions -----
@@ -470,17 +484,16 @@ pub(super) fn twice(span: Span, word: &str) -> Diagnostic {
     error(codes::TWICE, span, format!("`{word}` stands here twice")).help("remove one of them")
 }
 
-/// `run command`
-pub(super) fn command(span: Span, text: &str) -> Diagnostic {
+/// `run command`; `quoted` is the command as it should stand.
+pub(super) fn command(span: Span, quoted: Option<&str>) -> Diagnostic {
     let diagnostic = error(
         codes::INCOMPLETE,
         span,
         "the command of `run` stands in quotes",
     );
-    if text.contains(['"', '\\', '$']) {
-        diagnostic
-    } else {
-        diagnostic.fix("put it into quotes", span, format!("\"{text}\""))
+    match quoted {
+        Some(quoted) => diagnostic.fix("put it into quotes", span, quoted),
+        None => diagnostic.help("write `run \"…\"`, with values as `${…}`"),
     }
 }
 

@@ -170,3 +170,34 @@ fn a_secret_that_does_not_come_can_be_interrupted() {
     assert!(!is_alive(id.trim()), "the command is left");
     assert!(!test.path("ran").exists());
 }
+
+#[test]
+fn a_person_is_told_that_it_is_being_cancelled() {
+    let test = super::file("pipeline p { run \"echo ready; sleep 300\" }");
+    let mut running = Running::start(test.command());
+    running.line("ready");
+    running.signal("INT");
+    let said = running.end();
+    assert_eq!(said.code, 4);
+    assert!(said.stderr.starts_with("cancelling: "), "{}", said.stderr);
+    assert!(said.stdout.contains("cancelled after"), "{}", said.stdout);
+}
+
+/// `nohup` is obeyed: the run goes on when its terminal is lost.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_run_that_is_to_outlive_its_terminal_does() {
+    let test = super::file(
+        "pipeline p { run \"echo ready; until [ -e go ]; do sleep 0.02; done; echo done >> log\" }",
+    );
+    let program = crate::support::program::program();
+    let mut command = crate::support::program::command("sh", &test.path(""));
+    let line = format!("trap '' HUP; exec '{}' run main.deploy", program.display());
+    command.args(["-c", &line]);
+    let mut running = Running::start(command);
+    running.line("ready");
+    running.signal("HUP");
+    std::fs::write(test.path("go"), "").expect("the file is written");
+    assert_eq!(running.end().code, 0);
+    assert_eq!(log(&test), ["done"]);
+}

@@ -6,5 +6,6 @@ pub mod program;
 pub mod redact;
 pub mod running;
 pub mod session;
+pub mod terminal;
 
 pub use program::Test;

@@ -19,7 +19,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("compile", "source diagnostic world syntax resolve types ir"),
     ("plan", "source diagnostic world value eval ir"),
     ("engine", "source diagnostic value eval ir plan"),
-    ("report", "source ir engine::notice"),
+    ("report", "source ir plan::outline engine::notice"),
     (
         "runtime",
         "source diagnostic world value eval ir plan engine",

@@ -1,12 +1,11 @@
 //! Asks the person at the terminal, one question after the other, while the run goes on.
 //! It does not know what the answers lead to.
 
-use std::io::{BufRead, IsTerminal, Write};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::collections::VecDeque;
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::sync::mpsc::{self, TryRecvError};
 
-use crate::engine::{Answer, Question};
+use crate::engine::{Answer, EffectId, Question};
 use crate::runtime::driver::Answerer;
 use crate::source::Name;
 
@@ -17,11 +16,13 @@ pub(super) struct Pending {
     pub(super) answer: Answerer,
 }
 
-/// Asks from a thread of its own, because reading a terminal waits.
+/// Asks the questions in the order in which they came.
 #[derive(Default)]
 pub(super) struct Asker {
-    open: Arc<AtomicUsize>,
-    questions: Option<mpsc::Sender<Pending>>,
+    /// The first of them is being asked.
+    open: VecDeque<Pending>,
+    /// What is typed, line by line. A thread of its own reads it, because reading a terminal waits.
+    lines: Option<mpsc::Receiver<String>>,
 }
 
 impl Asker {
@@ -32,55 +33,118 @@ impl Asker {
 
     /// Whether nothing is being asked.
     pub(super) fn is_idle(&self) -> bool {
-        self.open.load(Ordering::SeqCst) == 0
+        self.open.is_empty()
     }
 
     pub(super) fn ask(&mut self, pending: Pending) {
-        self.open.fetch_add(1, Ordering::SeqCst);
-        let questions = self.questions.get_or_insert_with(|| {
-            let (sender, receiver) = mpsc::channel::<Pending>();
-            let open = self.open.clone();
-            std::thread::spawn(move || {
-                for pending in receiver {
-                    let answer = put(&pending.node, &pending.question);
-                    open.fetch_sub(1, Ordering::SeqCst);
+        self.lines.get_or_insert_with(read_lines);
+        self.open.push_back(pending);
+        if self.open.len() == 1 {
+            self.put();
+        }
+    }
+
+    /// A question does not matter any more.
+    pub(super) fn withdraw(&mut self, question: EffectId) {
+        let found = (self.open.iter()).position(|it| it.answer.question() == question);
+        let Some(at) = found else { return };
+        self.open.remove(at);
+        if at == 0 {
+            say("\n  this need not be answered any more\n");
+            self.put();
+        }
+    }
+
+    /// Takes in what has been typed. The end of input is a no.
+    pub(super) fn look(&mut self) {
+        while let (Some(lines), false) = (&self.lines, self.open.is_empty()) {
+            match lines.try_recv() {
+                Ok(line) => self.take(&line),
+                Err(TryRecvError::Empty) => return,
+                Err(TryRecvError::Disconnected) => {
+                    for pending in self.open.drain(..) {
+                        let no = Answer::No(String::from("no answer was given"));
+                        pending.answer.answer(no);
+                    }
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, line: &str) {
+        let Some(Pending { question, .. }) = self.open.front() else {
+            return;
+        };
+        match understand(question, &line.trim().to_lowercase()) {
+            Some(answer) => {
+                if let Some(pending) = self.open.pop_front() {
                     pending.answer.answer(answer);
                 }
-            });
-            sender
-        });
-        // The thread lives as long as its sender.
-        let _ = questions.send(pending);
+                self.put();
+            }
+            None => say(&format!("  {}? ", choices(question))),
+        }
+    }
+
+    /// Puts the question that is next. What was typed before answers nothing: nobody had read the
+    /// question then.
+    fn put(&mut self) {
+        let Some(Pending { node, question, .. }) = self.open.front() else {
+            return;
+        };
+        let typed = rustix::termios::QueueSelector::IFlush;
+        // Where it cannot be done there is no terminal.
+        let _ = rustix::termios::tcflush(std::io::stdin(), typed);
+        while self.lines.as_ref().is_some_and(|it| it.try_recv().is_ok()) {}
+        let text = match question {
+            Question::Approve { text, by } if by.is_empty() => text.clone(),
+            Question::Approve { text, by } => format!("{text} (for {})", by.join(", ")),
+            Question::Failed { text } => text.clone(),
+        };
+        let mut words = format!("\n{}\n", clean(node));
+        for line in text.lines() {
+            words.push_str(&format!("  {}\n", clean(line)));
+        }
+        say(&format!("{words}  {}? ", choices(question)));
     }
 }
 
-/// Puts a question until it is answered. The end of input is a no.
-fn put(node: &Name, question: &Question) -> Answer {
-    let (text, choices) = match question {
-        Question::Approve { text, by } => {
-            let by = if by.is_empty() {
-                String::new()
-            } else {
-                format!(" (for {})", by.join(", "))
+/// Reads what is typed, until nobody wants it any more.
+fn read_lines() -> mpsc::Receiver<String> {
+    let (sender, lines) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lines() {
+            let line = match line {
+                // What is no text answers nothing.
+                Err(error) if error.kind() == ErrorKind::InvalidData => String::new(),
+                Err(_) => return,
+                Ok(line) => line,
             };
-            (format!("{text}{by}"), "yes or no")
+            if sender.send(line).is_err() {
+                return;
+            }
         }
-        Question::Failed { text } => (text.clone(), "retry, ignore, rollback or abort"),
-    };
-    loop {
-        let mut stderr = std::io::stderr().lock();
-        // Without a terminal to write to there is none to read from either.
-        let _ = write!(stderr, "\n{node}\n  {text}\n  {choices}? ").and_then(|()| stderr.flush());
-        drop(stderr);
-        let mut line = String::new();
-        let read = std::io::stdin().lock().read_line(&mut line);
-        if !matches!(read, Ok(1..)) {
-            return Answer::No(String::from("no answer was given"));
-        }
-        let said = line.trim().to_lowercase();
-        if let Some(answer) = understand(question, &said) {
-            return answer;
-        }
+    });
+    lines
+}
+
+/// A line of others, without anything that a terminal would obey.
+fn clean(line: &str) -> String {
+    line.chars().filter(|char| !char.is_control()).collect()
+}
+
+/// Without a terminal to write to there is none to read from either.
+fn say(text: &str) {
+    let mut stderr = std::io::stderr().lock();
+    let _ = stderr
+        .write_all(text.as_bytes())
+        .and_then(|()| stderr.flush());
+}
+
+fn choices(question: &Question) -> &'static str {
+    match question {
+        Question::Approve { .. } => "yes or no",
+        Question::Failed { .. } => "retry, ignore, rollback or abort",
     }
 }
 

@@ -29,7 +29,8 @@ pub(super) fn parse(text: &str) -> Result<IndexMap<String, String>, String> {
                     match lines.next() {
                         None => {
                             return Err(format!(
-                                "the output begun in line {number} has no line `{mark}` that ends it"
+                                "the output begun in line {number} has no line `{mark}` that \
+                                 ends it"
                             ));
                         }
                         Some((_, line)) if line == mark => break,

@@ -171,7 +171,8 @@ impl<'t> Lower<'t> {
                 self.repair(span, "else if", diagnostic);
             }
             "for" | "foreach" => {
-                let help = "write `serial x in LIST { … }` for one after the other, or `parallel x in LIST { … }` for all at once";
+                let help = "write `serial x in LIST { … }` for one after the other, or \
+                            `parallel x in LIST { … }` for all at once";
                 let diagnostic = errors::foreign_control(span, word, "serial", help);
                 let var = first_word(rest);
                 let list = rest.get(var.len()..).unwrap_or("").trim_start();
@@ -380,7 +381,8 @@ impl<'t> Lower<'t> {
                 word,
                 around.what(),
                 String::from(
-                    "a kind has `service { … }`, `infrastructure { … }` and `deploy using WORKFLOW`",
+                    "a kind has `service { … }`, `infrastructure { … }` and \
+                     `deploy using WORKFLOW`",
                 ),
             ),
             Around::KindPart => errors::unknown(
@@ -519,20 +521,10 @@ impl<'t> Lower<'t> {
         self.report(errors::no_target(place));
     }
 
-    /// `run command …`: the rest of the line is put into quotes.
+    /// `run command`, where `command` is no string.
     pub(super) fn bare_command(&mut self, pair: &Pair<'t>) -> Span {
-        let start = pair.as_span().start();
-        let rest = self.text.get(self.base + start..).unwrap_or("");
-        let line = rest.lines().next().unwrap_or("");
-        let text = line.trim_end();
-        let span = self.place(start, start + text.len());
-        let diagnostic = errors::command(span, text);
-        if diagnostic.fixes.is_empty() || text.contains(['{', '}', '#']) {
-            let span = self.span(pair);
-            self.report(errors::command(span, pair.as_str().trim_end()));
-            return span;
-        }
-        self.repair(span, format!("\"{text}\""), diagnostic);
+        let span = self.span(pair);
+        self.report(errors::command(span, None));
         span
     }
 

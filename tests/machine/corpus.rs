@@ -1,0 +1,45 @@
+//! The programs of `tests/corpus/run`: each directs its world by its first comment lines, and has
+//! its story beside it. Together they see every transition that the states allow.
+
+use lockstep::engine::state::Transitions;
+
+use super::direct::Direction;
+use super::play::{Play, plan};
+
+/// With how much other luck each program is played too.
+const SEEDS: u64 = 12;
+
+#[test]
+fn stories() {
+    let mut transitions = Transitions::default();
+    insta::glob!("../corpus/run", "*.deploy", |path| {
+        let text = std::fs::read_to_string(path).expect("a file");
+        let direction = Direction::read(&text);
+        let plan = plan(&text, &direction.inputs);
+        let play = Play::of(&text, &plan, &direction);
+        let directions: Vec<&str> = text.lines().take_while(|it| it.starts_with('#')).collect();
+        let width = play.trace.width;
+        let story = format!(
+            "{}\n\n{}at most {width} at once\n",
+            directions.join("\n"),
+            play.story()
+        );
+        insta::with_settings!({
+            snapshot_path => "../corpus/run",
+            prepend_module_to_snapshot => false,
+            omit_expression => true,
+        }, {
+            insta::assert_snapshot!("story", story);
+        });
+        // With other luck it comes to an end too.
+        for seed in 1..=SEEDS {
+            Play::of(&text, &plan, &direction.clone().seeded(seed));
+        }
+        transitions.add(play.trace.transitions);
+    });
+    assert_eq!(
+        transitions.missing(),
+        [],
+        "no program sees these transitions"
+    );
+}

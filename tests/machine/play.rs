@@ -1,0 +1,291 @@
+//! Compiles a program, plays it in a simulated world, and answers questions about what happened.
+//! It does not know which world; `direct` does.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use lockstep::compile::compile;
+use lockstep::engine::notice::{Happened, Status, Waiting};
+use lockstep::engine::pattern::Pattern;
+use lockstep::engine::{Effect, Machine};
+use lockstep::plan::{Asked, Plan, Raw, bind};
+use lockstep::simulate::{Trace, run_facts, simulate};
+use lockstep::world::{Environment, Files};
+
+use super::direct::Direction;
+
+/// One file, and no other.
+struct One<'a>(&'a str);
+
+impl Files for One<'_> {
+    fn read(&self, path: &str) -> Result<String, String> {
+        match path {
+            "case.deploy" => Ok(self.0.to_string()),
+            _ => Err("no such file".into()),
+        }
+    }
+}
+
+struct Nothing;
+
+impl Environment for Nothing {
+    fn var(&self, _: &str) -> Option<String> {
+        None
+    }
+}
+
+/// The plan of a program that is good.
+#[track_caller]
+pub fn plan(text: &str, inputs: &[(String, String)]) -> Arc<Plan> {
+    match try_plan(text, inputs) {
+        Ok(plan) => plan,
+        Err(said) => panic!("{said}\n{text}"),
+    }
+}
+
+/// The plan of a program, or what is wrong with it.
+pub fn try_plan(text: &str, inputs: &[(String, String)]) -> Result<Arc<Plan>, String> {
+    let compiled = compile(&One(text), "case.deploy");
+    let said = |it: &lockstep::diagnostic::Diagnostic| format!("{}: {}", it.code, it.message);
+    let Some(program) = compiled.program else {
+        let said: Vec<String> = compiled.diagnostics.iter().map(said).collect();
+        return Err(said.join("\n"));
+    };
+    let inputs = inputs.iter().cloned();
+    let asked = Asked {
+        inputs: inputs
+            .map(|(name, value)| (name, Raw::Text(value)))
+            .collect(),
+        ..Asked::default()
+    };
+    let bound = bind(&program, &asked, &Nothing, &One(""));
+    let plan = bound.and_then(Plan::unproved);
+    plan.map(Arc::new)
+        .map_err(|all| all.iter().map(said).collect::<Vec<_>>().join("\n"))
+}
+
+/// A run that is over.
+pub struct Play {
+    pub trace: Trace,
+    pub text: String,
+}
+
+impl Play {
+    /// Plays a program as it is directed. It must come to its end with nothing left over, and a
+    /// fresh machine that is told the same must do the same.
+    #[track_caller]
+    pub fn new(text: &str, direction: &Direction) -> Self {
+        let plan = plan(text, &direction.inputs);
+        Self::of(text, &plan, direction)
+    }
+
+    /// Plays a plan.
+    #[track_caller]
+    pub fn of(text: &str, plan: &Arc<Plan>, direction: &Direction) -> Self {
+        let mut direction = direction.clone();
+        let trace = simulate(plan, direction.seed, &mut direction);
+        let play = Self {
+            trace,
+            text: text.to_string(),
+        };
+        assert!(
+            play.trace.status.is_some(),
+            "it never ends:\n{}\n{}",
+            play.story(),
+            play.text
+        );
+        let left = play.trace.left_over;
+        assert_eq!(left, 0, "left over:\n{}\n{}", play.story(), play.text);
+        play.replay(plan, direction.seed);
+        play
+    }
+
+    fn replay(&self, plan: &Arc<Plan>, seed: u64) {
+        let mut machine = Machine::new(plan.clone(), run_facts(), seed);
+        for handled in &self.trace.handled {
+            let effects = machine.handle(handled.at, handled.event.clone());
+            assert_eq!(effects, handled.effects, "another machine does otherwise");
+        }
+        assert_eq!(machine.finished(), self.trace.status);
+    }
+
+    /// Every event as a line: time, node, what.
+    pub fn story(&self) -> String {
+        let mut story = String::new();
+        for (at, happened) in &self.trace.told {
+            if let Some((node, what)) = line(happened) {
+                writeln!(story, "{at:>6} {node} {what}").expect("text takes text");
+            }
+        }
+        story
+    }
+
+    /// The status of the run.
+    pub fn ended(&self) -> &'static str {
+        self.trace.status.map_or("never", Status::as_str)
+    }
+
+    /// The last status told of the one node that a pattern stands for.
+    #[track_caller]
+    pub fn status(&self, pattern: &str) -> &'static str {
+        let nodes = self.trace.nodes(&Pattern::new(pattern));
+        let [node] = nodes.as_slice() else {
+            panic!("{pattern} stands for {nodes:?}\n{}", self.story());
+        };
+        self.trace.status_of(node).map_or("none", Status::as_str)
+    }
+
+    /// All nodes of a pattern with their last statuses, as lines.
+    pub fn statuses(&self, pattern: &str) -> Vec<String> {
+        let nodes = self.trace.nodes(&Pattern::new(pattern));
+        let status = |node: &str| self.trace.status_of(node).map_or("none", Status::as_str);
+        nodes
+            .iter()
+            .map(|node| format!("{node} {}", status(node)))
+            .collect()
+    }
+
+    /// How often nodes of a pattern started.
+    pub fn starts(&self, pattern: &str) -> usize {
+        self.trace.starts(&Pattern::new(pattern))
+    }
+
+    /// Why the one node of a pattern failed.
+    #[track_caller]
+    pub fn failure(&self, pattern: &str) -> String {
+        let pattern = Pattern::new(pattern);
+        let failures = self.trace.told.iter().rev().filter_map(|(_, it)| match it {
+            Happened::NodeFinished {
+                node,
+                failure: Some(failure),
+                ..
+            } if pattern.matches(node) => Some(failure),
+            _ => None,
+        });
+        let failure = failures.into_iter().next();
+        let failure = failure.unwrap_or_else(|| panic!("no failure:\n{}", self.story()));
+        format!("{}: {}", failure.class.as_str(), failure.message)
+    }
+
+    /// The texts of the commands that were started, in order.
+    pub fn commands(&self) -> Vec<&str> {
+        let effects = self.trace.handled.iter().flat_map(|it| &it.effects);
+        effects
+            .filter_map(|effect| match effect {
+                Effect::Run { command, .. } => Some(command.text.as_str()),
+                Effect::Act { action, .. } => Some(action),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// What was logged, in order.
+    pub fn logged(&self) -> Vec<&str> {
+        let told = self.trace.told.iter();
+        told.filter_map(|(_, it)| match it {
+            Happened::NodeStarted {
+                kind: lockstep::engine::notice::NodeKind::Log,
+                text,
+                ..
+            } => text.as_deref(),
+            _ => None,
+        })
+        .collect()
+    }
+
+    /// When a node of a pattern first started, in virtual milliseconds.
+    #[track_caller]
+    pub fn started_at(&self, pattern: &str) -> i64 {
+        let pattern = Pattern::new(pattern);
+        let mut told = self.trace.told.iter();
+        let found = told.find_map(|(at, it)| match it {
+            Happened::NodeStarted { node, .. } if pattern.matches(node) => Some(*at),
+            _ => None,
+        });
+        found.unwrap_or_else(|| panic!("it never started:\n{}", self.story()))
+    }
+
+    #[track_caller]
+    pub fn assert_before(&self, first: &str, then: &str) {
+        let good = self.trace.before(&Pattern::new(first), &Pattern::new(then));
+        assert!(good, "{first} is not before {then}:\n{}", self.story());
+    }
+
+    #[track_caller]
+    pub fn assert_overlap(&self, one: &str, other: &str) {
+        let good = self.trace.overlap(&Pattern::new(one), &Pattern::new(other));
+        assert!(good, "{one} and {other} do not overlap:\n{}", self.story());
+    }
+
+    #[track_caller]
+    pub fn assert_never_started(&self, pattern: &str) {
+        assert_eq!(
+            self.starts(pattern),
+            0,
+            "{pattern} started:\n{}",
+            self.story()
+        );
+    }
+
+    #[track_caller]
+    pub fn assert_status(&self, pattern: &str, status: &str) {
+        assert_eq!(self.status(pattern), status, "{pattern}:\n{}", self.story());
+    }
+
+    #[track_caller]
+    pub fn assert_ended(&self, status: &str) {
+        assert_eq!(self.ended(), status, "{}", self.story());
+    }
+}
+
+fn line(happened: &Happened) -> Option<(&str, String)> {
+    Some(match happened {
+        Happened::RunStarted { pipeline, .. } => (pipeline, String::from("is run")),
+        Happened::NodeStarted { node, text, .. } => match text {
+            Some(text) => (node, format!("starts: {text}")),
+            None => (node, String::from("starts")),
+        },
+        Happened::NodeWaiting { node, waiting, .. } => (node, waits(waiting)),
+        Happened::NodeOutput { .. } => return None,
+        Happened::NodeFinished {
+            node,
+            status,
+            failure,
+            deployment,
+            ..
+        } => {
+            let mut what = status.to_string();
+            if let Some(failure) = failure {
+                what += &format!(": {}: {}", failure.class.as_str(), failure.message);
+            }
+            let version = |it: &Option<String>| it.clone().unwrap_or_default();
+            if let Some(it) = deployment.as_ref().filter(|it| it.after.is_some()) {
+                what += &format!(" [{} -> {}]", version(&it.before), version(&it.after));
+            }
+            (node, what)
+        }
+        Happened::RunFinished { status, failure } => match failure {
+            Some(failure) => ("run", format!("{status}: {}", failure.message)),
+            None => ("run", status.to_string()),
+        },
+    })
+}
+
+fn waits(waiting: &Waiting) -> String {
+    match waiting {
+        Waiting::Barrier {
+            name,
+            arrived,
+            expected,
+        } => format!("waits at {name}, {arrived} of {expected}"),
+        Waiting::Lock { names } => format!("waits for {}", names.join(", ")),
+        Waiting::Retry {
+            attempt,
+            of,
+            after_ms,
+            ..
+        } => format!("waits {after_ms} ms for try {attempt} of {of}"),
+        Waiting::Time { after_ms } => format!("waits {after_ms} ms"),
+        Waiting::Approval { question } => format!("asks: {question}"),
+    }
+}
