@@ -5,7 +5,7 @@ mod cli;
 mod codes;
 mod docs;
 mod examples;
-mod run;
 mod machine;
+mod run;
 mod support;
 mod tidy;

@@ -99,7 +99,7 @@ async fn run_plan(arguments: &Run, plan: Plan, output: &mut Output) -> Exit {
         RunFormat::Auto if std::io::stdout().is_terminal() => Box::new(live(&plan, style)),
         RunFormat::Auto => Box::new(Plain::new(std::io::stdout(), style)),
     };
-    let mut host = Terminal::new(shown, arguments.yes);
+    let mut host = Terminal::new(shown, arguments.yes, format == RunFormat::Json);
     let ended = driver::drive(plan.clone(), vault, spawner, settings, &mut host, controls).await;
     signals.abort();
     let (summary, broken) = host.finish();

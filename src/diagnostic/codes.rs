@@ -212,8 +212,6 @@ codes! {
     FILE = "E0409";
     /// A value of a kind that its place cannot use.
     UNFIT = "E0410";
-    /// A value that a declaration should have and does not.
-    NO_VALUE = "E0411";
     /// A value that depends on itself.
     DEPENDS_ON_ITSELF = "E0412";
     /// A group that names an infrastructure twice.

@@ -288,12 +288,15 @@ impl Machine {
     }
 }
 
+/// How to take back what one cell did.
+type CellUndo = (Position, Vec<Undo>);
+
 /// The undo of cells, nested as their axes are: serial axes in reverse, parallel ones at once.
-fn nest(orders: &[Order], axis: usize, cells: Vec<(Position, Vec<Undo>)>) -> Option<Undo> {
+fn nest(orders: &[Order], axis: usize, cells: Vec<CellUndo>) -> Option<Undo> {
     if cells.is_empty() {
         return None;
     }
-    let mut groups: Vec<(u32, Vec<(Position, Vec<Undo>)>)> = Vec::new();
+    let mut groups: Vec<(u32, Vec<CellUndo>)> = Vec::new();
     let mut items = Vec::new();
     for (position, undo) in cells {
         match position.get(axis).copied() {

@@ -133,12 +133,15 @@ impl Machine {
             .and_then(Result::ok)
             .map_or(attempt, |times| times.saturating_add(1));
         self.begin_unless_begun(id);
+        let trouble = self.look(id).trouble.as_ref();
+        let failure = trouble.map(|it| Box::new(it.failure.clone()));
         self.wait(
             id,
             Waiting::Retry {
                 attempt,
                 of: of.max(attempt),
                 after_ms,
+                failure,
             },
         );
         let timer = self.set_timer(id, after_ms);

@@ -113,6 +113,9 @@ pub enum Waiting {
         of: u32,
         /// How long until then, in milliseconds.
         after_ms: i64,
+        /// Why the try before failed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failure: Option<Box<Failure>>,
     },
     /// Time.
     Time {

@@ -62,10 +62,6 @@ impl Machine {
     }
 
     /// Does a statement that needs no node: the answer is nothing for all others.
-    #[expect(
-        clippy::type_complexity,
-        reason = "three ways to go on, and none of them lasting"
-    )]
     pub(super) fn on_the_spot(
         &mut self,
         id: NodeId,

@@ -233,7 +233,7 @@ pub fn display(program: &Program, value: &Value) -> String {
 fn no_field(program: &Program, of: &Value, name: &str, span: Span) -> Diagnostic {
     let owner = display(program, of);
     Diagnostic::error(
-        codes::NO_VALUE,
+        codes::NO_FIELD,
         span,
         format!("`{owner}` has no value for `{name}`"),
     )

@@ -57,8 +57,15 @@ impl Bound {
 }
 
 impl Plan {
-    /// The plan that follows from a program and its facts.
+    /// The plan that follows from a program and its facts, proved to end.
     pub fn new(bound: Bound) -> Result<Self, Vec<Diagnostic>> {
+        let plan = Self::unproved(bound)?;
+        proof::prove(&plan)?;
+        Ok(plan)
+    }
+
+    /// The plan without the proof that it ends: for what compares the two.
+    pub fn unproved(bound: Bound) -> Result<Self, Vec<Diagnostic>> {
         let pipeline = bound.pipeline();
         let tree = Tree::build(&bound.program, &pipeline.body, &pipeline.name)
             .map_err(|diagnostic| vec![diagnostic])?;
@@ -68,7 +75,6 @@ impl Plan {
             meetings: Vec::new(),
         };
         plan.meetings = meet::meetings(&plan.walk())?;
-        proof::prove(&plan)?;
         Ok(plan)
     }
 

@@ -222,14 +222,14 @@ impl Teller<'_> {
     }
 
     fn way(&self, strand: StrandId, to: usize) -> usize {
-        let choices = self.flow.strands[strand]
+        let mut choices = self.flow.strands[strand]
             .ops
             .iter()
             .filter_map(|op| match op {
                 Op::Choose(ways) => ways.iter().position(|way| *way == to),
                 _ => None,
             });
-        choices.last().map_or(1, |place| place + 1)
+        choices.next_back().map_or(1, |place| place + 1)
     }
 
     fn wait(&self, strand: StrandId, at: usize) -> String {

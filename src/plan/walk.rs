@@ -179,22 +179,44 @@ impl<'a> Walk<'a> {
     /// What the statements of a body do together.
     pub fn sum(&self, body: &Seq, locals: &Locals) -> Result<Sum, Halt> {
         let mut sum = Sum::default();
-        let mut locals = locals.clone();
-        for id in body.iter() {
-            sum.add(self.sum_node(*id, &mut locals)?);
-        }
+        self.add(body, locals, &mut sum)?;
         Ok(sum)
     }
 
     /// What one statement does; it binds its value in `locals`, as far as that is known.
     pub fn sum_node(&self, id: TreeId, locals: &mut Locals) -> Result<Sum, Halt> {
+        let mut sum = Sum::default();
+        self.add_node(id, locals, &mut sum)?;
+        Ok(sum)
+    }
+
+    /// Adds what the statements of a body do; there may be a million cells on the way, so nothing
+    /// is put together first that can be added at once.
+    fn add(&self, body: &Seq, locals: &Locals, sum: &mut Sum) -> Result<(), Halt> {
+        let mut locals = locals.clone();
+        for id in body.iter() {
+            self.add_node(*id, &mut locals, sum)?;
+        }
+        Ok(())
+    }
+
+    fn add_node(&self, id: TreeId, locals: &mut Locals, sum: &mut Sum) -> Result<(), Halt> {
         let node = self.tree.get(id);
-        let mut sum = if node.has_barrier || node.has_deploy {
-            self.sum_body(id, node, locals)?
+        let has_handlers = !node.on_failure.is_empty() || node.always.is_some();
+        let is_stage = matches!(node.stmt.kind, StmtKind::Stage { .. });
+        if has_handlers || (is_stage && node.stmt.bind.is_some()) {
+            let mut own = Sum::default();
+            self.add_body(id, node, locals, &mut own)?;
+            self.add_handlers(node, locals, &mut own)?;
+            if let Some(slot) = node.stmt.bind.filter(|_| is_stage && !own.unsure) {
+                *locals = locals.bind(slot, stage_value(&own));
+                sum.add(own);
+                return Ok(());
+            }
+            sum.add(own);
         } else {
-            Sum::default()
-        };
-        self.add_handlers(node, locals, &mut sum)?;
+            self.add_body(id, node, locals, sum)?;
+        }
         if let Some(slot) = node.stmt.bind {
             *locals = match &node.stmt.kind {
                 StmtKind::Let(value) => match self.eval(value, locals) {
@@ -202,11 +224,10 @@ impl<'a> Walk<'a> {
                     Err(Halt::Unknown) => locals.bind_unknown(slot),
                     Err(fault) => return Err(fault),
                 },
-                StmtKind::Stage { .. } if !sum.unsure => locals.bind(slot, stage_value(&sum)),
                 _ => locals.bind_unknown(slot),
             };
         }
-        Ok(sum)
+        Ok(())
     }
 
     /// Adds what the handlers of a statement may do. Nobody counts with them at a barrier, and
@@ -228,46 +249,51 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn sum_body(&self, id: TreeId, node: &Node, locals: &Locals) -> Result<Sum, Halt> {
+    fn add_body(
+        &self,
+        id: TreeId,
+        node: &Node,
+        locals: &Locals,
+        sum: &mut Sum,
+    ) -> Result<(), Halt> {
+        if !node.has_barrier && !node.has_deploy {
+            return Ok(());
+        }
         match &node.stmt.kind {
-            StmtKind::Stage { .. } if self.skip_stages => Ok(Sum::default()),
+            StmtKind::Stage { .. } if self.skip_stages => Ok(()),
             StmtKind::Barrier { name, key } => {
                 let key = match key {
                     Some(key) => match self.eval(key, locals) {
                         Ok(value) => Some(self.display(&value)),
                         Err(Halt::Unknown) => {
-                            return Ok(Sum {
-                                unsure: true,
-                                ..Sum::default()
-                            });
+                            sum.unsure = true;
+                            return Ok(());
                         }
                         Err(fault) => return Err(fault),
                     },
                     None => None,
                 };
-                let mut sum = Sum::default();
-                sum.barriers.insert(
-                    BarrierName {
-                        name: name.clone(),
-                        key,
-                    },
-                    1,
-                );
-                sum.spots.insert(name.clone(), IndexSet::from([id]));
-                Ok(sum)
+                let barrier = BarrierName {
+                    name: name.clone(),
+                    key,
+                };
+                *sum.barriers.entry(barrier).or_default() += 1;
+                match sum.spots.get_mut(name) {
+                    Some(spots) => drop(spots.insert(id)),
+                    None => drop(sum.spots.insert(name.clone(), IndexSet::from([id]))),
+                }
+                Ok(())
             }
             StmtKind::Deploy { .. } => match self.deployment(id, locals) {
                 Ok(deployment) => {
-                    let mut sum = Sum::default();
-                    sum.targets.insert(deployment.target, 1);
+                    *sum.targets.entry(deployment.target).or_default() += 1;
                     sum.services.insert(deployment.service);
-                    sum.add(self.sum(&deployment.body, &deployment.locals)?);
-                    Ok(sum)
+                    self.add(&deployment.body, &deployment.locals, sum)
                 }
-                Err(Halt::Unknown) => Ok(Sum {
-                    unsure: true,
-                    ..Sum::default()
-                }),
+                Err(Halt::Unknown) => {
+                    sum.unsure = true;
+                    Ok(())
+                }
                 Err(fault) => Err(fault),
             },
             StmtKind::If {
@@ -275,75 +301,68 @@ impl<'a> Walk<'a> {
                 otherwise,
             } => {
                 let conditions = branches.iter().map(|(condition, _)| condition);
-                self.sum_branches(node, conditions, otherwise.is_some(), locals)
+                self.add_branches(node, conditions, otherwise.is_some(), locals, sum)
             }
-            StmtKind::Matrix(matrix) => self.sum_cells(node, matrix, locals),
+            StmtKind::Matrix(matrix) => {
+                let cells = self.each_cell(matrix, locals, &mut |cell| {
+                    self.add(body(node), cell.locals, sum)
+                });
+                match cells {
+                    // The axis is only known while running.
+                    Err(Halt::Unknown) => {
+                        sum.unsure = true;
+                        Ok(())
+                    }
+                    cells => cells,
+                }
+            }
             StmtKind::Call(using) => {
                 let workflow = self.workflow(using);
                 let locals = self.arguments(using, workflow, locals, Locals::default(), 0)?;
-                self.sum(body(node), &locals)
+                self.add(body(node), &locals, sum)
             }
-            _ => {
-                let mut sum = Sum::default();
-                for body in &node.bodies {
-                    sum.add(self.sum(body, locals)?);
-                }
-                Ok(sum)
-            }
+            _ => node
+                .bodies
+                .iter()
+                .try_for_each(|body| self.add(body, locals, sum)),
         }
     }
 
-    fn sum_branches<'e>(
+    fn add_branches<'e>(
         &self,
         node: &Node,
         conditions: impl Iterator<Item = &'e Expr>,
         otherwise: bool,
         locals: &Locals,
-    ) -> Result<Sum, Halt> {
-        let mut sum: Option<Sum> = None;
-        let add = |sum: &mut Option<Sum>, more: Sum| match sum {
-            Some(sum) => sum.or(more),
-            None => *sum = Some(more),
-        };
+        sum: &mut Sum,
+    ) -> Result<(), Halt> {
+        let mut possible: Option<Sum> = None;
         let count = node.bodies.len() - usize::from(otherwise);
+        let mut last = node.bodies.get(count);
         for (condition, body) in conditions.zip(node.bodies.iter().take(count)) {
             match self.eval(condition, locals) {
                 Ok(Value::Bool(false)) => {}
                 Ok(_) => {
-                    add(&mut sum, self.sum(body, locals)?);
-                    return Ok(sum.unwrap_or_default());
+                    last = Some(body);
+                    break;
                 }
                 Err(Halt::Unknown) => {
                     let mut branch = self.sum(body, locals)?;
                     branch.unsure = true;
-                    add(&mut sum, branch);
+                    match &mut possible {
+                        Some(possible) => possible.or(branch),
+                        None => possible = Some(branch),
+                    }
                 }
                 Err(fault) => return Err(fault),
             }
         }
-        let last = node.bodies.get(count);
-        add(
-            &mut sum,
-            last.map_or(Ok(Sum::default()), |body| self.sum(body, locals))?,
-        );
-        Ok(sum.unwrap_or_default())
-    }
-
-    fn sum_cells(&self, node: &Node, matrix: &Matrix, locals: &Locals) -> Result<Sum, Halt> {
-        let mut sum = Sum::default();
-        let result = self.each_cell(matrix, locals, &mut |cell| {
-            sum.add(self.sum(body(node), cell.locals)?);
-            Ok(())
-        });
-        match result {
-            Ok(()) => Ok(sum),
-            // The axis is only known while running.
-            Err(Halt::Unknown) => Ok(Sum {
-                unsure: true,
-                ..sum
-            }),
-            Err(fault) => Err(fault),
-        }
+        let Some(mut possible) = possible else {
+            return last.map_or(Ok(()), |body| self.add(body, locals, sum));
+        };
+        possible.or(last.map_or(Ok(Sum::default()), |body| self.sum(body, locals))?);
+        sum.add(possible);
+        Ok(())
     }
 
     /// Hands every cell of a matrix to `found`, in cell order.

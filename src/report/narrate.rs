@@ -154,7 +154,7 @@ impl Narrator {
                 self.say(Weight::Detail, Mark::Run, node, Tone::Plain, words);
             }
             NodeKind::Run | NodeKind::Action | NodeKind::Verify => {
-                let what = text::first_line(what.unwrap_or(""), self.style.ellipsis());
+                let what = text::joined(what.unwrap_or(""), self.style);
                 let sign = if kind == NodeKind::Run { "$ " } else { "" };
                 if !what.is_empty() {
                     let what = format!("{sign}{what}");
@@ -207,7 +207,16 @@ impl Narrator {
                 return;
             }
         }
-        let words = Line::of(mark.tone(), words::waiting(waiting, None));
+        let mut words = Line::new();
+        if let Waiting::Retry {
+            failure: Some(failure),
+            ..
+        } = waiting
+        {
+            let why = text::first_line(&failure.message, self.style.ellipsis());
+            words.add(Tone::Plain, format!("{}{why}; ", words::class(failure)));
+        }
+        words.add(mark.tone(), words::waiting(waiting, None));
         self.say(weight, mark, node, Tone::Plain, words);
     }
 
@@ -341,7 +350,7 @@ impl Narrator {
             FailureClass::Barrier => Weight::Detail,
             _ => Weight::Lasting,
         };
-        let head = Line::of(mark.tone(), format!("{}: ", failure.class.as_str()));
+        let head = Line::of(mark.tone(), words::class(failure));
         self.say_lines(
             weight,
             mark,

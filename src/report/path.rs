@@ -90,10 +90,14 @@ const NAMELESS: [&str; 6] = ["run", "log", "barrier", "approve", "wait", "lock"]
 /// A name for people: `checkout → prod.eu · verify`, or the path without its pipeline.
 ///
 /// Stage and cell are left out where a deployment says it all; what else a cell is named by stays.
-/// A statement without a name is called like what it stands in.
+/// A statement without a name is called like what it stands in; those that run side by side keep
+/// their numbers.
 pub fn label(path: &str, arrow: &str, dot: &str) -> String {
     let mut all: Vec<&str> = segments(path).collect();
-    if all.len() > 1 && all.last().is_some_and(|last| NAMELESS.contains(last)) {
+    if let [.., above, last] = all.as_slice()
+        && NAMELESS.contains(&Segment::new(last).name.split('#').next().unwrap_or(last))
+        && above.split('#').next() != Some("parallel")
+    {
         all.pop();
     }
     let parts: Vec<Segment<'_>> = all.iter().map(|segment| Segment::new(segment)).collect();
@@ -245,7 +249,13 @@ mod tests {
             "checkout → prod.eu [blue]"
         );
         assert_eq!(label("release/prod/smoke/run"), "prod/smoke");
-        assert_eq!(label("release/prod/smoke/run#2"), "prod/smoke/run#2");
+        assert_eq!(label("release/prod/smoke/run#2"), "prod/smoke");
+        assert_eq!(label("release/prod/barrier[wave, eu]"), "prod");
+        assert_eq!(
+            label("release/prod/parallel[eu]/run#2"),
+            "prod/parallel[eu]"
+        );
+        assert_eq!(label("release/prod/parallel/run#2"), "prod/parallel/run#2");
         assert_eq!(label("release/approve"), "release");
         assert_eq!(label("release"), "release");
     }

@@ -283,6 +283,7 @@ pub(super) fn failing(span: Option<Span>) -> Script {
                         attempt,
                         of: 2,
                         after_ms: 3_000,
+                        failure: None,
                     },
                 )
                 .pass(3_000);
@@ -563,6 +564,7 @@ pub(super) fn many() -> Script {
                     attempt: 2,
                     of: 4,
                     after_ms: 60_000,
+                    failure: None,
                 },
             );
         } else if at < 145 {

@@ -44,6 +44,11 @@ impl Style {
         self.pick("…", "...")
     }
 
+    /// `⏎`
+    pub fn line_end(self) -> &'static str {
+        self.pick("⏎", "\\n")
+    }
+
     /// `∥`
     pub fn beside(self) -> &'static str {
         self.pick("∥", "=")

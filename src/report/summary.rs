@@ -45,15 +45,28 @@ pub struct Row {
     since: Option<i64>,
 }
 
-/// The end of a command's output.
+/// A command, and the end of its output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tail {
-    /// The command.
+    /// The command's path.
     pub node: Name,
+    /// Its text.
+    pub command: String,
     /// The last lines.
     pub lines: VecDeque<String>,
     /// How many lines came before them.
     pub earlier: usize,
+}
+
+impl Tail {
+    fn of(node: &Name, command: &str) -> Self {
+        Self {
+            node: node.clone(),
+            command: command.to_owned(),
+            lines: VecDeque::new(),
+            earlier: 0,
+        }
+    }
 }
 
 /// A failure that nothing has mended.
@@ -61,7 +74,7 @@ pub struct Tail {
 pub struct Trouble {
     /// What happened.
     pub failure: Failure,
-    /// The end of the output of the command that failed or was stopped.
+    /// The command that failed or was stopped, with the end of its output.
     pub tail: Option<Tail>,
     /// Whether it was counted as well.
     pub ignored: bool,
@@ -158,7 +171,13 @@ impl Summary {
                 self.status = None;
                 self.failure = None;
             }
-            Happened::NodeStarted { node, kind, .. } => self.started(node, *kind),
+            Happened::NodeStarted { node, kind, text } => {
+                self.started(node, *kind);
+                if *kind == NodeKind::Run {
+                    let text = text.as_deref().unwrap_or_default();
+                    self.running.insert(node.clone(), Tail::of(node, text));
+                }
+            }
             Happened::NodeWaiting { node, kind, .. } => {
                 if *kind == NodeKind::Deploy {
                     self.row(node, None);
@@ -206,11 +225,12 @@ impl Summary {
     }
 
     fn output(&mut self, node: &Name, text: &str) {
-        let tail = self.running.entry(node.clone()).or_insert_with(|| Tail {
-            node: node.clone(),
-            lines: VecDeque::new(),
-            earlier: 0,
-        });
+        if !self.running.contains_key(node) {
+            self.running.insert(node.clone(), Tail::of(node, ""));
+        }
+        let Some(tail) = self.running.get_mut(node) else {
+            return;
+        };
         if tail.lines.len() == TAIL_LINES {
             tail.lines.pop_front();
             tail.earlier += 1;

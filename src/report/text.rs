@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use super::style::Style;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// How many columns the text takes.
@@ -54,6 +55,23 @@ pub(super) fn first_line(text: &str, ellipsis: &str) -> String {
         first.push_str(ellipsis);
     }
     first
+}
+
+/// How much of a text of several lines is shown on one.
+const JOINED: usize = 80;
+
+/// The lines of a text on one line; of a text that has several, only the beginning.
+pub(super) fn joined(text: &str, style: Style) -> String {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let lines: Vec<Cow<'_, str>> = lines.map(clean).collect();
+    match lines.as_slice() {
+        [] => String::new(),
+        [one] => one.to_string(),
+        several => {
+            let end = format!(" {} ", style.line_end());
+            cut(&several.join(&end), JOINED, style.ellipsis()).into_owned()
+        }
+    }
 }
 
 /// As much of the text as fits into `room` columns, with the ellipsis where something is left out.
@@ -145,5 +163,16 @@ mod tests {
         assert_eq!(first_line("\n  set -e\n  make\n", "…"), "set -e …");
         assert_eq!(first_line("make", "…"), "make");
         assert_eq!(first_line("", "…"), "");
+    }
+
+    #[test]
+    fn several_lines_are_joined() {
+        let joined = |text: &str| joined(text, Style::PLAIN);
+        assert_eq!(joined("\n  set -e\n\n  make\n"), "set -e ⏎ make");
+        assert_eq!(joined("make"), "make");
+        assert_eq!(joined(""), "");
+        assert_eq!(joined(&"x".repeat(200)), "x".repeat(200));
+        let long = joined(&"0123456789\n".repeat(20));
+        assert!(long.ends_with('…') && width(&long) <= JOINED, "{long}");
     }
 }

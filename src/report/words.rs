@@ -1,7 +1,7 @@
 //! Plain words for durations, versions, counts and what a node waits for.
 //! It does not know where they are shown.
 
-use crate::engine::notice::{Status, Waiting};
+use crate::engine::notice::{Failure, Status, Waiting};
 use crate::source::Name;
 
 use super::style::{Line, Mark, Style, Tone};
@@ -90,6 +90,7 @@ pub(super) fn waiting(waiting: &Waiting, since: Option<i64>) -> String {
             attempt,
             of,
             after_ms,
+            ..
         } => match left(*after_ms) {
             left if left < SECOND && since.is_some() => format!("retry {attempt} of {of} now"),
             left if since.is_some() => format!("retry {attempt} of {of} in {}", ticking(left)),
@@ -132,6 +133,16 @@ pub(super) fn change(before: Option<&str>, after: Option<&str>, style: Style) ->
     match (before, after) {
         (None, None) => String::new(),
         _ => format!("{} {} {}", side(before), style.arrow(), side(after)),
+    }
+}
+
+/// The word that stands before a failure's message, `timeout: `; none where the message begins
+/// with it anyway, as `exit code 3` does.
+pub(super) fn class(failure: &Failure) -> String {
+    let class = failure.class.as_str();
+    match failure.message.strip_prefix(class) {
+        Some(rest) if rest.starts_with(' ') => String::new(),
+        _ => format!("{class}: "),
     }
 }
 
@@ -248,6 +259,7 @@ mod tests {
             attempt: 2,
             of: 4,
             after_ms: 3_000,
+            failure: None,
         };
         assert_eq!(waiting(&retry, None), "retry 2 of 4 in 3s");
         assert_eq!(waiting(&retry, Some(1_000)), "retry 2 of 4 in 2s");

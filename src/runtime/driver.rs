@@ -54,6 +54,9 @@ pub trait Host {
     /// A question. The answer may come at any time, or never.
     fn ask(&mut self, node: &Name, question: &Question, answer: Answerer);
 
+    /// The run is being cancelled, which may take a while.
+    fn cancelling(&mut self) {}
+
     /// A question that was asked does not matter any more.
     fn withdraw(&mut self, question: EffectId) {
         let _ = question;
@@ -151,7 +154,10 @@ pub async fn drive(
         tokio::select! {
             biased;
             asked = control.recv(), if controlled => match asked {
-                Some(Control::Cancel) => driver.happen(Event::Cancel),
+                Some(Control::Cancel) => {
+                    driver.host.cancelling();
+                    driver.happen(Event::Cancel);
+                }
                 Some(Control::Kill) => {
                     driver.kill().await;
                     return None;

@@ -484,17 +484,16 @@ pub(super) fn twice(span: Span, word: &str) -> Diagnostic {
     error(codes::TWICE, span, format!("`{word}` stands here twice")).help("remove one of them")
 }
 
-/// `run command`
-pub(super) fn command(span: Span, text: &str) -> Diagnostic {
+/// `run command`; `quoted` is the command as it should stand.
+pub(super) fn command(span: Span, quoted: Option<&str>) -> Diagnostic {
     let diagnostic = error(
         codes::INCOMPLETE,
         span,
         "the command of `run` stands in quotes",
     );
-    if text.contains(['"', '\\', '$']) {
-        diagnostic
-    } else {
-        diagnostic.fix("put it into quotes", span, format!("\"{text}\""))
+    match quoted {
+        Some(quoted) => diagnostic.fix("put it into quotes", span, quoted),
+        None => diagnostic.help("write `run \"…\"`, with values as `${…}`"),
     }
 }
 

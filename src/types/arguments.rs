@@ -112,18 +112,29 @@ impl Checker<'_> {
             self.report(errors::too_many(what, at, params));
             bound.good = false;
         }
+        // An argument with a wrong name is probably meant for what is missing.
+        bound.good = bound.good && self.complete(what, params, &places, span);
+        bound
+    }
+
+    /// Whether all arguments are given that must be; if not, that is reported.
+    fn complete(
+        &mut self,
+        what: &str,
+        params: &[Parameter],
+        places: &[Option<Span>],
+        span: Span,
+    ) -> bool {
         let missing: Vec<&Parameter> = params
             .iter()
-            .zip(&places)
+            .zip(places)
             .filter(|(param, given)| !param.optional && given.is_none())
             .map(|(param, _)| param)
             .collect();
-        // An argument with a wrong name is probably meant for what is missing.
-        if !missing.is_empty() && bound.good {
+        if !missing.is_empty() {
             self.report(errors::missing_arguments(what, span, &missing));
-            bound.good = false;
         }
-        bound
+        missing.is_empty()
     }
 
     fn argument(

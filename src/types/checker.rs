@@ -12,7 +12,7 @@ use crate::value::Type;
 
 use super::globals::Known;
 use super::locals::Locals;
-use super::{Tables, errors, table, ty_expr};
+use super::{Tables, errors, outline, ty_expr};
 
 /// A core expression with its type.
 #[derive(Debug, Clone)]
@@ -75,7 +75,7 @@ impl<'a> Checker<'a> {
     /// and fields of environments.
     pub fn new(modules: &'a Modules) -> Self {
         let mut diagnostics = Diagnostics::default();
-        let tables = table::tables(modules, &mut diagnostics);
+        let tables = outline::tables(modules, &mut diagnostics);
         let globals = tables.globals.iter().map(|_| Known::New).collect();
         let mut checker = Self {
             modules,

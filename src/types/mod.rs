@@ -13,8 +13,10 @@ mod globals;
 mod http;
 mod literal;
 mod locals;
+mod members;
 mod operator;
 mod order;
+mod outline;
 mod table;
 mod ty_expr;
 

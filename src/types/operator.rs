@@ -53,6 +53,7 @@ impl Checker<'_> {
         }
         let first = chain.last().map(|(op, ..)| *op);
         let mut left = self.expr(locals, leftmost, wanted_by(first, want));
+        let mut before: Option<BinaryOp> = None;
         while let Some((op, at, right, span)) = chain.pop() {
             let hint = match (op, &left.ty) {
                 (_, Type::OneOf(_)) if is_text_literal(right) && is_equality(op) => {
@@ -66,7 +67,16 @@ impl Checker<'_> {
                 _ => None,
             };
             let right = self.expr(locals, right, hint.as_ref());
-            left = self.operate(op, at, left, right, span);
+            if is_comparison(op) && before.is_some_and(is_comparison) {
+                // The parser has said that comparisons do not chain.
+                left = Typed {
+                    ty: Type::Bool,
+                    ..Typed::lost(span)
+                };
+            } else {
+                left = self.operate(op, at, left, right, span);
+            }
+            before = Some(op);
         }
         left
     }
@@ -103,15 +113,8 @@ impl Checker<'_> {
             _ => {
                 self.report(errors::operands(op, at, &left, &right));
                 let ty = match op {
-                    BinaryOp::Or
-                    | BinaryOp::And
-                    | BinaryOp::Eq
-                    | BinaryOp::Ne
-                    | BinaryOp::Lt
-                    | BinaryOp::Le
-                    | BinaryOp::Gt
-                    | BinaryOp::Ge
-                    | BinaryOp::In => Type::Bool,
+                    BinaryOp::Or | BinaryOp::And => Type::Bool,
+                    op if is_comparison(op) => Type::Bool,
                     _ => Type::Any,
                 };
                 Typed {
@@ -141,6 +144,11 @@ fn is_text_literal(expr: &ast::Expr) -> bool {
         Form::Paren(inner) => is_text_literal(inner),
         _ => false,
     }
+}
+
+fn is_comparison(op: BinaryOp) -> bool {
+    use BinaryOp::{Eq, Ge, Gt, In, Le, Lt, Ne};
+    matches!(op, Eq | Ne | Lt | Le | Gt | Ge | In)
 }
 
 fn is_equality(op: BinaryOp) -> bool {

@@ -20,27 +20,7 @@ pub fn read(
     match &ty.kind {
         TypeKind::Error => Type::Any,
         TypeKind::Name(name) => named(modules, file, name, diagnostics),
-        TypeKind::Of(word, path) => {
-            let kind = match modules.path(file, path, Sort::Kind) {
-                Ok(id) => {
-                    let name = modules.decls.kinds[id as usize].name.name.clone();
-                    Some(KindRef { id, name })
-                }
-                Err(error) => {
-                    diagnostics.extend(error.map(|error| *error));
-                    None
-                }
-            };
-            match (&*word.name, kind) {
-                ("service" | "infrastructure", None) => Type::Any,
-                ("service", kind) => Type::Service(kind),
-                ("infrastructure", kind) => Type::Infrastructure(kind),
-                _ => {
-                    diagnostics.push(errors::type_takes_no_kind(word));
-                    Type::Any
-                }
-            }
-        }
+        TypeKind::Of(word, path) => of_kind(modules, file, word, path, diagnostics),
         TypeKind::List(of) => Type::list(read(modules, file, of, diagnostics)),
         TypeKind::Map(key, of) => {
             let value = read(modules, file, of, diagnostics);
@@ -79,6 +59,35 @@ pub fn read(
                 }
             }
             Type::OneOf(words)
+        }
+    }
+}
+
+/// `service<K>`, `infrastructure<K>`
+fn of_kind(
+    modules: &Modules,
+    file: FileId,
+    word: &ast::Ident,
+    path: &ast::Path,
+    diagnostics: &mut Diagnostics,
+) -> Type {
+    let kind = match modules.path(file, path, Sort::Kind) {
+        Ok(id) => {
+            let name = modules.decls.kinds[id as usize].name.name.clone();
+            Some(KindRef { id, name })
+        }
+        Err(error) => {
+            diagnostics.extend(error.map(|error| *error));
+            None
+        }
+    };
+    match (&*word.name, kind) {
+        ("service" | "infrastructure", None) => Type::Any,
+        ("service", kind) => Type::Service(kind),
+        ("infrastructure", kind) => Type::Infrastructure(kind),
+        _ => {
+            diagnostics.push(errors::type_takes_no_kind(word));
+            Type::Any
         }
     }
 }

@@ -59,7 +59,7 @@ pub fn try_plan(text: &str, inputs: &[(String, String)]) -> Result<Arc<Plan>, St
         ..Asked::default()
     };
     let bound = bind(&program, &asked, &Nothing, &One(""));
-    let plan = bound.and_then(Plan::new);
+    let plan = bound.and_then(Plan::unproved);
     plan.map(Arc::new)
         .map_err(|all| all.iter().map(said).collect::<Vec<_>>().join("\n"))
 }
@@ -283,6 +283,7 @@ fn waits(waiting: &Waiting) -> String {
             attempt,
             of,
             after_ms,
+            ..
         } => format!("waits {after_ms} ms for try {attempt} of {of}"),
         Waiting::Time { after_ms } => format!("waits {after_ms} ms"),
         Waiting::Approval { question } => format!("asks: {question}"),

@@ -171,6 +171,18 @@ fn a_secret_that_does_not_come_can_be_interrupted() {
     assert!(!test.path("ran").exists());
 }
 
+#[test]
+fn a_person_is_told_that_it_is_being_cancelled() {
+    let test = super::file("pipeline p { run \"echo ready; sleep 300\" }");
+    let mut running = Running::start(test.command());
+    running.line("ready");
+    running.signal("INT");
+    let said = running.end();
+    assert_eq!(said.code, 4);
+    assert!(said.stderr.starts_with("cancelling: "), "{}", said.stderr);
+    assert!(said.stdout.contains("cancelled after"), "{}", said.stdout);
+}
+
 /// `nohup` is obeyed: the run goes on when its terminal is lost.
 #[test]
 #[cfg(target_os = "linux")]

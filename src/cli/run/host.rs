@@ -1,7 +1,7 @@
 //! What a run is to the command line: events are shown and kept for the ledger, questions go to
 //! the person at the terminal. It does not know how either is done.
 
-use std::io;
+use std::io::{self, Write};
 
 use super::ask::{Asker, Pending};
 use crate::engine::notice::RunEvent;
@@ -10,23 +10,30 @@ use crate::report::{Report, Summary};
 use crate::runtime::driver::{Answerer, Host};
 use crate::source::Name;
 
+const CANCELLING: &str = "\
+cancelling: what runs is stopped, and deployments under way are rolled back; once more stops at once
+";
+
 /// The terminal, or what stands in for one.
 pub(super) struct Terminal {
     shown: Box<dyn Report>,
     summary: Summary,
     asker: Asker,
     yes: bool,
+    /// Whether nothing is said but events.
+    quiet: bool,
     paused: bool,
     broken: Option<io::Error>,
 }
 
 impl Terminal {
-    pub(super) fn new(shown: Box<dyn Report>, yes: bool) -> Self {
+    pub(super) fn new(shown: Box<dyn Report>, yes: bool, quiet: bool) -> Self {
         Self {
             shown,
             summary: Summary::new(),
             asker: Asker::default(),
             yes,
+            quiet,
             paused: false,
             broken: None,
         }
@@ -93,6 +100,20 @@ impl Host for Terminal {
             question: question.clone(),
             answer,
         });
+    }
+
+    fn cancelling(&mut self) {
+        if self.quiet {
+            return;
+        }
+        let cleared = self.shown.pause();
+        self.note(cleared);
+        // Whoever cancelled may have closed the terminal, too.
+        let _ = io::stderr().write_all(CANCELLING.as_bytes());
+        if !self.paused {
+            let drawn = self.shown.proceed();
+            self.note(drawn);
+        }
     }
 
     fn withdraw(&mut self, question: EffectId) {

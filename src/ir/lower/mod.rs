@@ -5,6 +5,7 @@
 mod blocks;
 mod body;
 mod calls;
+mod commands;
 mod constants;
 mod decls;
 mod deploy;
@@ -17,8 +18,10 @@ mod matrix;
 mod modifiers;
 mod places;
 mod prune;
+mod secrets;
 mod statements;
 mod trials;
+mod units;
 mod visit;
 
 use std::collections::HashMap;

@@ -5,15 +5,13 @@
 use crate::ir::{Handlers, Modifiers, Stmt, StmtKind};
 use crate::resolve::words;
 use crate::syntax::ast::{self, StmtKind as Form};
-use crate::types::LocalKind;
 use crate::value::Type;
 
-use super::blocks::{Lowered, wrap};
+use super::blocks::Lowered;
 use super::body::{Body, Ends, Place};
 use super::constants::Range;
-use super::decls::plain;
 use super::modifiers::Fits;
-use super::{Lower, errors, flow};
+use super::{Lower, errors};
 
 impl Lower<'_> {
     /// Lowers a statement, with its modifiers and handlers.
@@ -33,7 +31,7 @@ impl Lower<'_> {
                 let (modifiers, handlers) = self.trimmings(body, place, stmt, Fits::Run);
                 let command = self.command(body, run);
                 let kind = StmtKind::Run(Box::new(command));
-                with(stmt, kind, modifiers, handlers, super::effects::run_type())
+                with(stmt, kind, modifiers, handlers, super::commands::run_type())
             }
             Form::Stage { name, body: block } => self.stage(body, place, stmt, name, block),
             Form::Step { name, body: block } => self.step(body, place, stmt, name, block),
@@ -79,6 +77,53 @@ impl Lower<'_> {
     /// The forms that introduce no name and have no value.
     fn simple(&mut self, body: &mut Body, place: Place, stmt: &ast::Stmt) -> Option<StmtKind> {
         Some(match &stmt.kind {
+            Form::Deploy {
+                service,
+                target,
+                using,
+            } => self.deploy(body, stmt, (service, target, using.as_ref())),
+            Form::Barrier { name, key } => StmtKind::Barrier {
+                name: name.name.clone(),
+                key: key.as_ref().map(|key| self.barrier_key(body, key)),
+            },
+            Form::Approve { question, by } => StmtKind::Approve {
+                question: self.value(body, question, &Type::String, "the question"),
+                by: by.as_ref().map(|by| {
+                    let want = Type::list(Type::String);
+                    self.value(body, by, &want, "the list after `by`")
+                }),
+            },
+            Form::Wait(time) => {
+                let time = self.value(body, time, &Type::Duration, "`wait`");
+                self.bound(&time, Range::NotNegative, "`wait`");
+                StmtKind::Wait(time)
+            }
+            Form::Log(text) => StmtKind::Log(self.value(body, text, &Type::String, "`log`")),
+            Form::Fail(text) => StmtKind::Fail(self.value(body, text, &Type::String, "`fail`")),
+            Form::Return(value) => self.return_stmt(body, place, stmt, value.as_ref()),
+            Form::Yield(value) => return self.yield_stmt(body, stmt, value),
+            Form::Ignore | Form::Rollback(_) | Form::Abort | Form::Retry(_) | Form::Ask { .. } => {
+                self.stray_verdict(body, place, stmt);
+                return None;
+            }
+            _ => return self.block_stmt(body, place, stmt),
+        })
+    }
+
+    /// A verdict that is not the last statement of a failure handler; those do not come here.
+    fn stray_verdict(&mut self, body: &mut Body, place: Place, stmt: &ast::Stmt) {
+        self.check
+            .report(errors::verdict_misplaced(stmt.head, place.handler));
+        let place = Place {
+            rollback_stage: Some(stmt.head),
+            ..place
+        };
+        self.verdict(body, place, stmt);
+    }
+
+    /// The forms that are made of blocks.
+    fn block_stmt(&mut self, body: &mut Body, place: Place, stmt: &ast::Stmt) -> Option<StmtKind> {
+        Some(match &stmt.kind {
             Form::Serial { body: block } => StmtKind::Block(self.block(body, place, block)),
             Form::Parallel { body: block } => {
                 let place = Place {
@@ -87,33 +132,20 @@ impl Lower<'_> {
                 };
                 StmtKind::Parallel(self.at_once(body, place, block))
             }
-            Form::Deploy {
-                service,
-                target,
-                using,
-            } => self.deploy(body, stmt, (service, target, using.as_ref())),
             Form::If {
                 branches,
                 otherwise,
-            } => {
-                let branches = branches
+            } => StmtKind::If {
+                branches: branches
                     .iter()
                     .map(|(cond, block)| {
                         let cond = self.value(body, cond, &Type::Bool, "the condition");
                         (cond, self.block(body, place, block))
                     })
-                    .collect();
-                let otherwise = otherwise
+                    .collect(),
+                otherwise: otherwise
                     .as_ref()
-                    .map(|block| self.block(body, place, block));
-                StmtKind::If {
-                    branches,
-                    otherwise,
-                }
-            }
-            Form::Barrier { name, key } => StmtKind::Barrier {
-                name: name.name.clone(),
-                key: key.as_ref().map(|key| self.barrier_key(body, key)),
+                    .map(|block| self.block(body, place, block)),
             },
             Form::Lock {
                 resource,
@@ -128,18 +160,6 @@ impl Lower<'_> {
                 }),
                 body: self.block(body, place, block),
             },
-            Form::Approve { question, by } => StmtKind::Approve {
-                question: self.value(body, question, &Type::String, "the question"),
-                by: by.as_ref().map(|by| {
-                    let want = Type::list(Type::String);
-                    self.value(body, by, &want, "the list after `by`")
-                }),
-            },
-            Form::Wait(time) => {
-                let time = self.value(body, time, &Type::Duration, "`wait`");
-                self.bound(&time, Range::NotNegative, "`wait`");
-                StmtKind::Wait(time)
-            }
             Form::Verify {
                 during,
                 every,
@@ -155,31 +175,13 @@ impl Lower<'_> {
                     body: self.block(body, place, block),
                 }
             }
-            Form::Log(text) => StmtKind::Log(self.value(body, text, &Type::String, "`log`")),
-            Form::Fail(text) => StmtKind::Fail(self.value(body, text, &Type::String, "`fail`")),
-            Form::Return(value) => self.return_stmt(body, place, stmt, value.as_ref()),
-            Form::Yield(value) => return self.yield_stmt(body, stmt, value),
             Form::On {
                 target,
                 body: block,
-            } => {
-                let want = Type::Infrastructure(None);
-                StmtKind::On {
-                    target: self.value(body, target, &want, "`on`"),
-                    body: self.block(body, place, block),
-                }
-            }
-            Form::Ignore | Form::Rollback(_) | Form::Abort | Form::Retry(_) | Form::Ask { .. } => {
-                // The last statement of a failure handler does not come here.
-                self.check
-                    .report(errors::verdict_misplaced(stmt.head, place.handler));
-                let place = Place {
-                    rollback_stage: Some(stmt.head),
-                    ..place
-                };
-                self.verdict(body, place, stmt);
-                return None;
-            }
+            } => StmtKind::On {
+                target: self.value(body, target, &Type::Infrastructure(None), "`on`"),
+                body: self.block(body, place, block),
+            },
             _ => return None,
         })
     }
@@ -193,104 +195,6 @@ impl Lower<'_> {
         what: &str,
     ) -> crate::eval::Expr {
         self.check.check(&mut body.locals, expr, want, what, None)
-    }
-
-    fn stage(
-        &mut self,
-        body: &mut Body,
-        place: Place,
-        stmt: &ast::Stmt,
-        name: &ast::Ident,
-        block: &ast::Block,
-    ) -> Lowered {
-        if let Some(error) = errors::stage_misplaced(stmt.head, place, body.workflow.is_some()) {
-            self.check.report(error);
-        }
-        let (modifiers, handlers) = self.trimmings(body, place, stmt, Fits::Stage);
-        let inside = Place {
-            stage: Some(stmt.head),
-            rollback_stage: Some(stmt.head),
-            ..place
-        };
-        let around = body.deployed.take();
-        let kind = StmtKind::Stage {
-            name: name.name.clone(),
-            body: self.block(body, inside, block),
-        };
-        let (service, target) = std::mem::replace(&mut body.deployed, around)
-            .unwrap_or((Type::Service(None), Type::Infrastructure(None)));
-        let ty = Type::record([
-            ("services", Type::list(service)),
-            ("infrastructures", Type::list(target)),
-        ]);
-        let slot = body.locals.slot(false);
-        body.locals
-            .name(&name.name, name.span, ty, slot, LocalKind::Stage);
-        let mut lowered = with(stmt, kind, modifiers, handlers, Type::Nothing);
-        if let Some(stmt) = &mut lowered.stmt {
-            stmt.bind = Some(slot);
-        }
-        lowered
-    }
-
-    /// A step's value is what it yields, else the value of its last statement.
-    fn step(
-        &mut self,
-        body: &mut Body,
-        place: Place,
-        stmt: &ast::Stmt,
-        name: &ast::Ident,
-        block: &ast::Block,
-    ) -> Lowered {
-        let (modifiers, handlers) = self.trimmings(body, place, stmt, Fits::Step);
-        let inside = Place {
-            step: Some(stmt.head),
-            ..place
-        };
-        let (mut stmts, last, yielded) = self.yielding(body, inside, block);
-        let ty = match yielded {
-            Some(ty) if flow::always_yields(block) => ty,
-            Some(ty) => Type::optional(ty),
-            None if last != Type::Nothing => {
-                self.yield_last(body, &mut stmts);
-                last
-            }
-            None => Type::Nothing,
-        };
-        let kind = StmtKind::Step {
-            name: name.name.clone(),
-            body: wrap(stmts),
-        };
-        let slot = body.locals.slot(true);
-        body.locals
-            .name(&name.name, name.span, ty, slot, LocalKind::Step);
-        let mut lowered = with(stmt, kind, modifiers, handlers, Type::Nothing);
-        if let Some(stmt) = &mut lowered.stmt {
-            stmt.bind = Some(slot);
-        }
-        lowered
-    }
-
-    /// Yields the value of the last statement.
-    fn yield_last(&mut self, body: &mut Body, stmts: &mut Vec<Stmt>) {
-        let Some(last) = stmts.last_mut() else {
-            return;
-        };
-        let span = last.span;
-        let slot = match last.bind {
-            Some(slot) => slot,
-            None => {
-                let slot = body.locals.slot(true);
-                last.bind = Some(slot);
-                slot
-            }
-        };
-        body.last_values.insert(slot, span);
-        let value = crate::eval::Expr {
-            kind: crate::eval::ExprKind::Local(slot),
-            span,
-        };
-        stmts.push(plain(StmtKind::Yield(value), span));
     }
 
     /// A key is shown to people, so it must be something that can be shown.

@@ -83,31 +83,9 @@ impl Lower<'_> {
     fn trial_stmt(&mut self, file: FileId, stmt: &ast::TestStmt) -> Option<TestKind> {
         Some(match &stmt.kind {
             Form::Error => return None,
-            Form::GivenInput { name, value } => {
-                let path = ast::Path {
-                    namespace: None,
-                    name: name.clone(),
-                };
-                let mut locals = Locals::new(file);
-                let input = match self.check.modules.path(file, &path, Sort::Input) {
-                    Ok(input) => input,
-                    Err(error) => {
-                        self.check.report_opt(error);
-                        self.check.expr(&mut locals, value, None);
-                        return None;
-                    }
-                };
-                let decl = &self.check.tables.globals[input as usize];
-                let want = decl.written.clone().unwrap_or(Type::Any);
-                let (declared, what) = (decl.written_span, format!("input `{}`", name.name));
-                let value = self.check.check(&mut locals, value, &want, &what, declared);
-                TestKind::GivenInput {
-                    input: GlobalId(input),
-                    value,
-                }
-            }
+            Form::GivenInput { name, value } => return self.given_input(file, name, value),
             Form::GivenRun { pattern, then } => {
-                let fields = match super::effects::run_type() {
+                let fields = match super::commands::run_type() {
                     Type::Record(fields) => fields,
                     _ => Default::default(),
                 };
@@ -152,6 +130,35 @@ impl Lower<'_> {
                     second: second?,
                 }
             }
+        })
+    }
+
+    fn given_input(
+        &mut self,
+        file: FileId,
+        name: &ast::Ident,
+        value: &ast::Expr,
+    ) -> Option<TestKind> {
+        let path = ast::Path {
+            namespace: None,
+            name: name.clone(),
+        };
+        let mut locals = Locals::new(file);
+        let input = match self.check.modules.path(file, &path, Sort::Input) {
+            Ok(input) => input,
+            Err(error) => {
+                self.check.report_opt(error);
+                self.check.expr(&mut locals, value, None);
+                return None;
+            }
+        };
+        let decl = &self.check.tables.globals[input as usize];
+        let want = decl.written.clone().unwrap_or(Type::Any);
+        let (declared, what) = (decl.written_span, format!("input `{}`", name.name));
+        let value = self.check.check(&mut locals, value, &want, &what, declared);
+        Some(TestKind::GivenInput {
+            input: GlobalId(input),
+            value,
         })
     }
 

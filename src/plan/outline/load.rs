@@ -1,8 +1,6 @@
 //! How much of something can go on at once, also counting what locks keep apart.
 //! It does not know what goes on.
 
-use indexmap::IndexMap;
-
 use crate::value::InfrastructureId;
 
 /// So large that it stands for "as many as there will be".
@@ -24,7 +22,8 @@ pub(super) enum Lock {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Load {
     all: u64,
-    locks: IndexMap<Lock, Under>,
+    /// Few, so they are looked up one by one.
+    locks: Vec<(Lock, Under)>,
 }
 
 /// What a load is while nobody holds a lock, and how much more each holder adds.
@@ -62,7 +61,7 @@ impl Load {
     pub(super) fn of(all: u64) -> Self {
         Self {
             all,
-            locks: IndexMap::new(),
+            locks: Vec::new(),
         }
     }
 
@@ -86,7 +85,7 @@ impl Load {
     pub(super) fn beside(&mut self, other: &Self) {
         self.merge(other, Under::beside);
         self.all = self.all.saturating_add(other.all);
-        for under in self.locks.values() {
+        for (_, under) in &self.locks {
             let held = under.gain.saturating_mul(under.limit);
             self.all = self.all.min(under.outside.saturating_add(held));
         }
@@ -100,7 +99,8 @@ impl Load {
                 gain: self.all.saturating_sub(outside),
                 limit,
             };
-            self.locks.insert(lock, under);
+            self.locks.retain(|(other, _)| *other != lock);
+            self.locks.push((lock, under));
         }
     }
 
@@ -111,7 +111,8 @@ impl Load {
 
     /// Whether a `lock` is in it.
     pub(super) fn has_named_lock(&self) -> bool {
-        self.locks.keys().any(|lock| matches!(lock, Lock::Named(_)))
+        let mut locks = self.locks.iter();
+        locks.any(|(lock, _)| matches!(lock, Lock::Named(_)))
     }
 
     fn merge(&mut self, other: &Self, join: fn(Under, Under) -> Under) {
@@ -120,14 +121,17 @@ impl Load {
             gain: 0,
             limit,
         };
+        let before = self.locks.len();
         for (lock, under) in &mut self.locks {
-            let more = other.locks.get(lock).copied();
-            *under = join(*under, more.unwrap_or(free(other.all, under.limit)));
+            let more = other.locks.iter().find(|(same, _)| same == lock);
+            let more = more.map_or(free(other.all, under.limit), |(_, more)| *more);
+            *under = join(*under, more);
         }
         for (lock, under) in &other.locks {
-            if !self.locks.contains_key(lock) && self.locks.len() < MOST_LOCKS {
+            let known = self.locks.iter().take(before).any(|(same, _)| same == lock);
+            if !known && self.locks.len() < MOST_LOCKS {
                 let joined = join(free(self.all, under.limit), *under);
-                self.locks.insert(lock.clone(), joined);
+                self.locks.push((lock.clone(), joined));
             }
         }
     }

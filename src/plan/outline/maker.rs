@@ -3,6 +3,8 @@
 
 use std::collections::HashMap;
 
+use indexmap::IndexSet;
+
 use super::item::Item;
 use super::measure::{Hold, Measure, both};
 use super::{Meet, Turn, words};
@@ -11,12 +13,14 @@ use crate::ir::{StmtKind, Verdict};
 use crate::plan::grid::Position;
 use crate::plan::tree::{Node, Seq, Tree, TreeId};
 use crate::plan::walk::body;
-use crate::plan::{BarrierName, Locals, Plan, Walk, stage_value};
+use crate::plan::{BarrierName, Locals, Plan, Sum, Walk, stage_value};
 use crate::source::Name;
 use crate::value::{InfrastructureId, Value};
 
 /// Cells that are listed in one outline, all loops and matrices together.
 const MOST_LISTED: usize = 2_000;
+/// Strands of a meeting that are named.
+const NAMED: usize = 6;
 /// Pairs of stages that take turns.
 const MOST_TURNS: usize = 100;
 
@@ -31,10 +35,24 @@ pub(super) struct Seen {
 pub(super) type At<'p> = Option<&'p str>;
 
 /// The meetings of one activation of a block: by the axes that are fixed, and by barrier.
+#[derive(Debug)]
 pub(super) struct Frame {
     pub(super) block: TreeId,
+    /// The cell that is being looked at.
     pub(super) position: Position,
+    /// What the strand that is being looked at is called.
+    pub(super) strand: Strand,
+    /// Whether strands are being counted, which is done before anything is listed.
+    pub(super) counting: bool,
     pub(super) meets: HashMap<(Position, BarrierName), Met>,
+}
+
+/// What a strand is called.
+#[derive(Debug)]
+pub(super) enum Strand {
+    Named(String),
+    /// A cell.
+    Values(Vec<Value>),
 }
 
 impl Frame {
@@ -43,6 +61,8 @@ impl Frame {
         Self {
             block,
             position: Position::new(),
+            strand: Strand::Named(String::new()),
+            counting: true,
             meets: HashMap::new(),
         }
     }
@@ -53,6 +73,8 @@ impl Frame {
 pub(super) struct Met {
     pub(super) strands: u64,
     pub(super) who: Vec<String>,
+    /// The values of the axes that are fixed for it.
+    pub(super) within: Vec<String>,
     /// Its place among the outline's meetings, once it has one.
     pub(super) index: Option<usize>,
 }
@@ -71,7 +93,14 @@ pub(super) struct Maker<'a> {
     pub(super) limit: usize,
     /// Cells that may still be listed.
     pub(super) left: usize,
+    /// What has been found of deployments in the part that is being looked at. Barriers are in
+    /// the frames.
+    pub(super) sum: Sum,
+    /// The infrastructures that are deployed to outside of stages.
+    pub(super) loose: IndexSet<InfrastructureId>,
     pub(super) frames: Vec<Frame>,
+    /// How many barriers are to be passed over: those of handlers, and of branches.
+    pub(super) muted: u32,
     pub(super) meetings: Vec<Meet>,
     pub(super) turns: Vec<Turn>,
     /// Whether a node is the same in every cell.
@@ -87,7 +116,10 @@ impl<'a> Maker<'a> {
             plan,
             limit,
             left: MOST_LISTED,
+            sum: Sum::default(),
+            loose: IndexSet::new(),
             frames: Vec::new(),
+            muted: 0,
             meetings: Vec::new(),
             turns: Vec::new(),
             constant: constant(&plan.tree),
@@ -104,7 +136,7 @@ impl<'a> Maker<'a> {
         self.modify(node, &locals, &mut seen.measure);
         let mut root = Item {
             items: seen.items,
-            locks: self.locks(seen.measure.loose.iter().copied()),
+            locks: self.locks(self.loose.iter().copied()),
             notes: words::modifiers(&self.walk, node, &locals),
             ..Item::default()
         };
@@ -143,17 +175,24 @@ impl<'a> Maker<'a> {
     pub(super) fn node(&mut self, id: TreeId, locals: &mut Locals, at: At<'_>) -> Seen {
         let plan = self.plan;
         let node = plan.tree.get(id);
+        // A stage's value is what it deploys, its handlers included.
+        let is_stage = matches!(node.stmt.kind, StmtKind::Stage { .. });
+        let around = is_stage.then(|| std::mem::take(&mut self.sum));
         let mut seen = self.statement(id, node, locals, at);
         self.modify(node, locals, &mut seen.measure);
+        let mut stage = None;
+        if let Some(around) = around {
+            let sum = std::mem::replace(&mut self.sum, around);
+            stage = (!sum.unsure).then(|| stage_value(&sum));
+            self.sum.add(sum);
+        }
         if let [item] = seen.items.as_mut_slice() {
             item.measured(&seen.measure);
         }
         if let Some(slot) = node.stmt.bind {
             let value = match &node.stmt.kind {
                 StmtKind::Let(value) => self.walk.eval(value, locals).ok(),
-                StmtKind::Stage { .. } if !seen.measure.sum.unsure => {
-                    Some(stage_value(&seen.measure.sum))
-                }
+                StmtKind::Stage { .. } => stage,
                 _ => None,
             };
             *locals = match value {
@@ -193,23 +232,34 @@ impl<'a> Maker<'a> {
             };
         }
         for (handler, body) in node.stmt.handlers.on_failure.iter().zip(&node.on_failure) {
-            let within = self.seq(body, &mut locals.bind_unknown(handler.slot), None);
+            let longest = self.handler(body, &mut locals.bind_unknown(handler.slot));
             let last = handler.body.stmts.last().map(|stmt| &stmt.kind);
             measure.longest = match last {
                 Some(StmtKind::Verdict(Verdict::Retry(_) | Verdict::Ask { .. })) => None,
                 Some(StmtKind::Verdict(Verdict::Ignore)) => {
-                    both(measure.longest, within.measure.longest, u64::saturating_add)
+                    both(measure.longest, longest, u64::saturating_add)
                 }
                 // Then it does not go on.
                 _ => measure.longest,
             };
-            handled(measure, within.measure);
         }
         if let Some(always) = &node.always {
-            let within = self.seq(always, &mut locals.clone(), None);
-            measure.longest = both(measure.longest, within.measure.longest, u64::saturating_add);
-            handled(measure, within.measure);
+            let longest = self.handler(always, &mut locals.clone());
+            measure.longest = both(measure.longest, longest, u64::saturating_add);
         }
+    }
+
+    /// What a handler does may be done as well; how long it takes.
+    fn handler(&mut self, body: &Seq, locals: &mut Locals) -> Option<u64> {
+        let around = std::mem::take(&mut self.sum);
+        self.muted += 1;
+        let seen = self.seq(body, locals, None);
+        self.muted -= 1;
+        let within = std::mem::replace(&mut self.sum, around);
+        if !within.targets.is_empty() || within.unsure {
+            self.sum.or(within);
+        }
+        seen.measure.longest
     }
 
     /// The infrastructures among these whose deployments hold a lock.
@@ -249,27 +299,11 @@ impl<'a> Maker<'a> {
 
     /// The path of a node, as the run will name it.
     pub(super) fn path(&self, at: &str, id: TreeId, locals: &Locals) -> String {
-        let node = self.plan.tree.get(id);
-        let text = |expr: &Expr| {
-            let value = self.walk.eval(expr, locals);
-            value.map_or(String::from("?"), |value| self.walk.display(&value))
-        };
-        let label = match &node.stmt.kind {
-            StmtKind::Matrix(_) => return at.to_string(),
-            StmtKind::Deploy {
-                service, target, ..
-            } => format!("deploy[{}, {}]", text(service), text(target)),
-            StmtKind::Barrier {
-                name,
-                key: Some(key),
-            } => format!("barrier[{name}, {}]", text(key)),
-            StmtKind::Lock { resource, .. } => format!("lock[{}]", text(resource)),
-            _ => match &node.label {
-                Some(label) => label.to_string(),
-                None => return at.to_string(),
-            },
-        };
-        format!("{at}/{label}{}", node.twin)
+        let label = self.walk.label(id, locals);
+        match label.is_empty() {
+            true => at.to_string(),
+            false => format!("{at}/{label}"),
+        }
     }
 
     /// The path of a cell.
@@ -295,25 +329,46 @@ impl<'a> Maker<'a> {
         }
     }
 
-    /// The block in which the strands of a barrier meet.
-    pub(super) fn block_of(&self, barrier: &Name) -> Option<(TreeId, usize)> {
+    /// The frame in which the strands of a barrier meet, and how many axes are fixed for it.
+    pub(super) fn frame_of(&mut self, barrier: &Name) -> Option<(&mut Frame, usize)> {
         let meeting = self.plan.meetings.iter().find(|it| it.name == *barrier)?;
-        Some((meeting.block, meeting.fixed_axes))
+        let frames = self.frames.iter_mut().rev();
+        let frame = frames.into_iter().find(|it| it.block == meeting.block)?;
+        Some((frame, meeting.fixed_axes))
+    }
+
+    /// A strand passes a barrier so many times.
+    pub(super) fn pass(&mut self, barrier: BarrierName, times: u32) {
+        let walk = self.walk;
+        let muted = self.muted > 0;
+        let Some((frame, fixed)) = self.frame_of(&barrier.name) else {
+            return;
+        };
+        if muted || !frame.counting {
+            return;
+        }
+        let prefix: Position = frame.position.iter().copied().take(fixed).collect();
+        let met = frame.meets.entry((prefix, barrier)).or_default();
+        met.strands += u64::from(times);
+        if met.who.len() >= NAMED {
+            return;
+        }
+        let name = match &frame.strand {
+            Strand::Named(name) => name.clone(),
+            Strand::Values(values) => {
+                let shown: Vec<String> = values.iter().map(|it| walk.display(it)).collect();
+                met.within = shown.iter().take(fixed).cloned().collect();
+                shown.get(fixed..).unwrap_or_default().join("/")
+            }
+        };
+        if !met.who.contains(&name) {
+            met.who.push(name);
+        }
     }
 
     /// Whether strands meet in a block.
     pub(super) fn is_meeting_place(&self, id: TreeId) -> bool {
         self.plan.meetings.iter().any(|it| it.block == id)
-    }
-}
-
-/// What a handler does may be done as well.
-fn handled(measure: &mut Measure, within: Measure) {
-    if !within.sum.targets.is_empty() || within.sum.unsure {
-        let mut sum = within.sum;
-        sum.barriers.clear();
-        measure.sum.or(sum);
-        measure.loose.extend(within.loose);
     }
 }
 

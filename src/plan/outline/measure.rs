@@ -1,12 +1,11 @@
-//! What is counted of a part of the plan: deployments, loads, time, locks.
-//! It does not know statements.
+//! What is counted of a part of the plan: deployments, loads, time. There is one for each cell on
+//! the way, so it is small. It does not know statements.
 
 use indexmap::IndexSet;
 use serde::Serialize;
 
 use super::Width;
 use super::load::Load;
-use crate::plan::Sum;
 use crate::value::InfrastructureId;
 
 /// More stages than this are not compared with each other.
@@ -68,8 +67,6 @@ pub(super) struct Hold {
 /// What is counted of a part of the plan.
 #[derive(Debug, Clone)]
 pub(super) struct Measure {
-    /// What it deploys and which barriers it passes.
-    pub(super) sum: Sum,
     pub(super) deployments: Count,
     /// Deployments at once.
     pub(super) deploys: Load,
@@ -79,8 +76,6 @@ pub(super) struct Measure {
     pub(super) others: Load,
     /// How long it can take at most, in milliseconds.
     pub(super) longest: Option<u64>,
-    /// What it deploys to outside of a stage.
-    pub(super) loose: IndexSet<InfrastructureId>,
     /// The stages in it that lock something.
     pub(super) stages: Vec<Hold>,
 }
@@ -88,13 +83,11 @@ pub(super) struct Measure {
 impl Default for Measure {
     fn default() -> Self {
         Self {
-            sum: Sum::default(),
             deployments: Count::default(),
             deploys: Load::default(),
             commands: Load::default(),
             others: Load::default(),
             longest: Some(0),
-            loose: IndexSet::new(),
             stages: Vec::new(),
         }
     }
@@ -127,15 +120,11 @@ impl Measure {
         self.commands.then(&other.commands);
         self.others.then(&other.others);
         self.deployments = self.deployments.or(other.deployments);
-        self.sum.or(other.sum);
-        self.loose.extend(other.loose);
         self.stages.extend(other.stages);
     }
 
     fn add(&mut self, other: Self) {
         self.deployments = self.deployments.and(other.deployments);
-        self.sum.add(other.sum);
-        self.loose.extend(other.loose);
         if self.stages.len() < MOST_STAGES {
             self.stages.extend(other.stages);
         }

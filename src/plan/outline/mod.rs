@@ -3,6 +3,7 @@
 
 mod cells;
 mod item;
+mod list;
 mod load;
 mod maker;
 mod measure;
@@ -80,6 +81,9 @@ pub struct Width {
 pub struct Meet {
     /// The barrier, with its key if it has one.
     pub barrier: String,
+    /// The values of the axes that are fixed for it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub within: String,
     /// How many strands meet.
     pub strands: u64,
     /// The first of them.

@@ -1,22 +1,19 @@
 //! What an outline says of each kind of statement, and how it is counted.
 //! It does not know loops and matrices.
 
-use indexmap::IndexSet;
-
 use super::item::{Deploy, Item, ItemKind};
 use super::load::{Load, Lock};
-use super::maker::{At, Frame, Maker, Met, Seen};
+use super::maker::{At, Frame, Maker, Seen, Strand};
 use super::measure::{Count, Hold, Measure};
 use super::{Meet, words};
 use crate::eval::{Expr, Halt};
 use crate::ir::{Order, StmtKind};
+use crate::plan::grid::Position;
 use crate::plan::tree::{Node, Seq, TreeId};
 use crate::plan::walk::body;
 use crate::plan::{BarrierName, Locals, Sum};
-use crate::value::{InfrastructureId, Value};
-
-/// Strands of a meeting that are named.
-const NAMED: usize = 6;
+use crate::source::Name;
+use crate::value::Value;
 
 impl<'a> Maker<'a> {
     pub(super) fn statement(
@@ -38,7 +35,7 @@ impl<'a> Maker<'a> {
                 otherwise,
             } => {
                 let conditions: Vec<&Expr> = branches.iter().map(|(it, _)| it).collect();
-                self.branches(node, &conditions, otherwise.is_some(), locals, at)
+                self.branches(id, &conditions, otherwise.is_some(), locals, at)
             }
             StmtKind::Call(using) => {
                 let path = at.map(|at| self.path(at, id, locals));
@@ -66,25 +63,18 @@ impl<'a> Maker<'a> {
                 self.block(id, ItemKind::On, &label, locals, at)
             }
             StmtKind::Barrier { name, key } => {
-                let walked = self.walk.sum_node(id, &mut locals.clone());
-                let sum = walked.unwrap_or(Sum {
-                    unsure: true,
-                    ..Sum::default()
-                });
-                let measure = Measure {
-                    sum,
-                    ..Measure::default()
+                let key = match key {
+                    Some(key) => match self.walk.eval(key, locals) {
+                        Ok(value) => Some(Some(self.walk.display(&value))),
+                        Err(_) => None,
+                    },
+                    None => Some(None),
                 };
-                let barrier = at.map(|_| BarrierName {
+                let known = key.map(|key| BarrierName {
                     name: name.clone(),
-                    key: key.as_ref().map(|it| words::text(&self.walk, it, locals)),
+                    key,
                 });
-                let label = barrier.as_ref().map(ToString::to_string);
-                let mut seen = self.leaf(id, ItemKind::Barrier, label, measure, locals, at);
-                if let (Some(item), Some(barrier)) = (seen.items.first_mut(), barrier) {
-                    item.meeting = self.meeting(barrier);
-                }
-                seen
+                self.barrier(id, name, known, locals, at)
             }
             _ => self.effect(id, node, locals, at),
         }
@@ -205,17 +195,63 @@ impl<'a> Maker<'a> {
         }
     }
 
+    fn barrier(
+        &mut self,
+        id: TreeId,
+        name: &Name,
+        known: Option<BarrierName>,
+        locals: &Locals,
+        at: At<'_>,
+    ) -> Seen {
+        let Some(barrier) = known else {
+            self.sum.unsure = true;
+            let label = at.map(|_| name.to_string());
+            let mut seen = self.leaf(id, ItemKind::Barrier, label, Measure::default(), locals, at);
+            for item in &mut seen.items {
+                item.notes
+                    .push(String::from("its key is known while running"));
+            }
+            return seen;
+        };
+        let label = at.map(|_| barrier.to_string());
+        let mut seen = self.leaf(id, ItemKind::Barrier, label, Measure::default(), locals, at);
+        match seen.items.first_mut() {
+            Some(item) => item.meeting = self.meeting(barrier),
+            None => self.pass(barrier, 1),
+        }
+        seen
+    }
+
+    /// The place of a barrier's meeting among those of the outline.
+    fn meeting(&mut self, barrier: BarrierName) -> Option<usize> {
+        let next = self.meetings.len();
+        let name = barrier.to_string();
+        let (frame, fixed) = self.frame_of(&barrier.name)?;
+        let prefix: Position = frame.position.iter().copied().take(fixed).collect();
+        let met = frame.meets.get_mut(&(prefix, barrier))?;
+        if let Some(index) = met.index {
+            return Some(index);
+        }
+        met.index = Some(next);
+        let meet = Meet {
+            barrier: name,
+            within: met.within.join(", "),
+            strands: met.strands,
+            who: met.who.clone(),
+        };
+        self.meetings.push(meet);
+        Some(next)
+    }
+
     fn stage(&mut self, id: TreeId, name: &str, locals: &Locals, at: At<'_>) -> Seen {
+        let loose = std::mem::take(&mut self.loose);
         let mut seen = self.block(id, ItemKind::Stage, name, locals, at);
+        let places = std::mem::replace(&mut self.loose, loose);
         let measure = &mut seen.measure;
-        let targets = measure.sum.targets.keys().copied();
-        let places: IndexSet<InfrastructureId> =
-            targets.filter(|place| self.is_exclusive(*place)).collect();
-        measure.loose.clear();
         if places.is_empty() {
             return seen;
         }
-        if !measure.sum.unsure && places.len() == measure.sum.targets.len() {
+        if !self.sum.unsure && places.len() == self.sum.targets.len() {
             // Its deployments never run beside those of a stage with the same locks.
             let mut sorted: Vec<_> = places.iter().copied().collect();
             sorted.sort_unstable();
@@ -224,14 +260,15 @@ impl<'a> Maker<'a> {
             let others = measure.others.most().unwrap_or(u64::MAX);
             measure.commands.hold(lock, 1, others);
         }
-        let path = at.map_or(String::new(), |at| self.path(at, id, locals));
-        measure.stages = vec![Hold {
-            path,
-            places: places.clone(),
-        }];
-        if let Some(item) = seen.items.first_mut() {
-            item.locks = self.locks(places.into_iter());
+        if let (Some(item), Some(at)) = (seen.items.first_mut(), at) {
+            item.locks = self.locks(places.iter().copied());
+            item.path = Some(self.path(at, id, locals));
         }
+        let path = seen.items.first().and_then(|item| item.path.clone());
+        seen.measure.stages = vec![Hold {
+            path: path.unwrap_or_default(),
+            places,
+        }];
         seen
     }
 
@@ -294,40 +331,22 @@ impl<'a> Maker<'a> {
     }
 
     /// Who meets whom in a `parallel`.
-    fn strands(&self, id: TreeId, children: &Seq, locals: &Locals) -> Frame {
-        let mut frame = Frame::new(id);
+    fn strands(&mut self, id: TreeId, children: &Seq, locals: &Locals) -> Frame {
+        self.frames.push(Frame::new(id));
+        let muted = std::mem::take(&mut self.muted);
+        let around = std::mem::take(&mut self.sum);
         for child in children.iter() {
-            let Ok(sum) = self.walk.sum_node(*child, &mut locals.clone()) else {
-                continue;
-            };
             let name = self.strand(*child, locals);
-            self.enter(&mut frame, sum, &[], || name.clone());
+            if let Some(frame) = self.frames.last_mut() {
+                frame.strand = Strand::Named(name);
+            }
+            self.node(*child, &mut locals.clone(), None);
         }
+        self.sum = around;
+        self.muted = muted;
+        let mut frame = self.frames.pop().unwrap_or(Frame::new(id));
+        frame.counting = false;
         frame
-    }
-
-    /// Enters the barriers that a strand of a block passes.
-    pub(super) fn enter(
-        &self,
-        frame: &mut Frame,
-        sum: Sum,
-        position: &[u32],
-        name: impl Fn() -> String,
-    ) {
-        for (barrier, count) in sum.barriers {
-            let Some((block, fixed)) = self.block_of(&barrier.name) else {
-                continue;
-            };
-            if block != frame.block {
-                continue;
-            }
-            let prefix = position.iter().copied().take(fixed).collect();
-            let met: &mut Met = frame.meets.entry((prefix, barrier)).or_default();
-            met.strands += u64::from(count);
-            if met.who.len() < NAMED {
-                met.who.push(name());
-            }
-        }
     }
 
     /// What a child of a `parallel` is called.
@@ -347,56 +366,88 @@ impl<'a> Maker<'a> {
         }
     }
 
-    /// The place of a barrier's meeting among those of the outline.
-    fn meeting(&mut self, barrier: BarrierName) -> Option<usize> {
-        let (block, fixed) = self.block_of(&barrier.name)?;
-        let frame = self.frames.iter_mut().rev().find(|it| it.block == block)?;
-        let prefix = frame.position.iter().copied().take(fixed).collect();
-        let name = barrier.to_string();
-        let met = frame.meets.get_mut(&(prefix, barrier))?;
-        let meetings = &mut self.meetings;
-        let index = met.index.get_or_insert_with(|| {
-            meetings.push(Meet {
-                barrier: name,
-                strands: met.strands,
-                who: met.who.clone(),
-            });
-            meetings.len() - 1
-        });
-        Some(*index)
-    }
-
     /// The branch that is taken, or all of them where only the run knows.
     fn branches(
         &mut self,
-        node: &Node,
+        id: TreeId,
         conditions: &[&Expr],
         otherwise: bool,
         locals: &Locals,
         at: At<'_>,
     ) -> Seen {
-        let body = |number: usize| node.bodies.get(number).cloned().unwrap_or_default();
-        let mut possible: Option<Seen> = None;
+        let plan = self.plan;
+        let bodies = &plan.tree.get(id).bodies;
+        let body = |number: usize| bodies.get(number).cloned().unwrap_or_default();
+        let mut choice = Vec::new();
         for (number, condition) in conditions.iter().enumerate() {
-            let value = self.walk.eval(condition, locals);
-            if matches!(value, Ok(Value::Bool(false))) {
-                continue;
+            match self.walk.eval(condition, locals) {
+                Ok(Value::Bool(false)) => {}
+                Ok(_) => {
+                    choice.push((String::from("else"), body(number)));
+                    break;
+                }
+                Err(_) => {
+                    let said = plan.bound.program.sources.text(condition.span);
+                    let word = if choice.is_empty() { "" } else { "else if " };
+                    choice.push((format!("{word}{said}"), body(number)));
+                    if number + 1 == conditions.len() {
+                        let last = if otherwise {
+                            body(number + 1)
+                        } else {
+                            Seq::default()
+                        };
+                        choice.push((String::from("else"), last));
+                    }
+                    continue;
+                }
             }
-            let seen = self.seq(&body(number), &mut locals.clone(), at);
-            if value.is_ok() {
-                return either(possible, String::from("else"), seen, at);
+            if number + 1 == conditions.len() && otherwise {
+                choice.push((String::from("else"), body(number + 1)));
             }
-            let said = self.plan.bound.program.sources.text(condition.span);
-            possible = Some(match possible {
-                None => branch(said.to_string(), seen, at),
-                some => either(some, format!("else if {said}"), seen, at),
+        }
+        if choice.len() < 2 {
+            let only = choice.pop().map(|(_, body)| body).unwrap_or_default();
+            return self.seq(&only, &mut locals.clone(), at);
+        }
+        self.choice(id, choice, locals, at)
+    }
+
+    /// Branches of which only the run knows which is taken.
+    fn choice(
+        &mut self,
+        id: TreeId,
+        choice: Vec<(String, Seq)>,
+        locals: &Locals,
+        at: At<'_>,
+    ) -> Seen {
+        let around = std::mem::take(&mut self.sum);
+        self.muted += 1;
+        let mut all: Option<(Seen, Sum)> = None;
+        for (label, body) in choice {
+            let seen = self.seq(&body, &mut locals.clone(), at);
+            let seen = branch(label, seen, at);
+            let sum = std::mem::take(&mut self.sum);
+            all = Some(match all {
+                None => (seen, sum),
+                Some((mut before, mut before_sum)) => {
+                    before.items.extend(seen.items);
+                    before.measure.or(seen.measure);
+                    before_sum.or(sum);
+                    (before, before_sum)
+                }
             });
         }
-        let last = match otherwise {
-            true => self.seq(&body(conditions.len()), &mut locals.clone(), at),
-            false => Seen::default(),
-        };
-        either(possible, String::from("else"), last, at)
+        self.muted -= 1;
+        let (seen, sum) = all.unwrap_or_default();
+        self.sum = around;
+        self.sum.add(sum);
+        if at.is_none() && self.plan.tree.get(id).has_barrier {
+            let walked = self.walk.sum_node(id, &mut locals.clone());
+            for (barrier, times) in walked.unwrap_or_default().barriers {
+                self.pass(barrier, times);
+            }
+        }
+        seen
     }
 
     fn deploy(&mut self, id: TreeId, node: &Node, locals: &Locals, at: At<'_>) -> Seen {
@@ -404,14 +455,12 @@ impl<'a> Maker<'a> {
         let found = self.walk.deployment(id, locals);
         let mut seen = match &found {
             Ok(found) => {
-                let mut seen = self.seq(&found.body, &mut found.locals.clone(), path.as_deref());
-                let sum = &mut seen.measure.sum;
-                *sum.targets.entry(found.target).or_default() += 1;
-                sum.services.insert(found.service);
+                *self.sum.targets.entry(found.target).or_default() += 1;
+                self.sum.services.insert(found.service);
                 if self.is_exclusive(found.target) {
-                    seen.measure.loose.insert(found.target);
+                    self.loose.insert(found.target);
                 }
-                seen
+                self.seq(&found.body, &mut found.locals.clone(), path.as_deref())
             }
             Err(_) => self.unknown_deployment(node),
         };
@@ -460,23 +509,9 @@ impl<'a> Maker<'a> {
             let seen = self.seq(body, &mut Locals::default(), None);
             all.measure.or(seen.measure);
         }
-        all.measure.sum = Sum {
-            unsure: true,
-            ..Sum::default()
-        };
+        self.sum.unsure = true;
         all
     }
-}
-
-/// A branch, and those before it that may be taken instead.
-fn either(before: Option<Seen>, label: String, seen: Seen, at: At<'_>) -> Seen {
-    let Some(mut before) = before else {
-        return seen;
-    };
-    let seen = branch(label, seen, at);
-    before.items.extend(seen.items);
-    before.measure.or(seen.measure);
-    before
 }
 
 /// A branch that may be taken.

@@ -24,8 +24,7 @@ impl<'a> Maker<'a> {
         let Ok(Value::List(sizes)) = self.walk.eval(sizes, cells.locals) else {
             return None;
         };
-        let axes = cells.axes.matrix.axes.len();
-        if (0..axes).any(|axis| cells.order(axis) == Order::Serial) {
+        if !cells.all(Order::Parallel) {
             return None;
         }
         let size = |size: &Value| match size {
@@ -70,16 +69,16 @@ impl<'a> Maker<'a> {
             .collect();
         let mut number = 0;
         let mut inside = 0;
-        let (node, locals) = (cells.node, cells.locals.clone());
-        let mut each = |maker: &mut Self, locals: &Locals, place: &Place| {
+        let locals = cells.locals;
+        let mut each = |maker: &mut Self, cells: &Cells<'_, 'a>, locals: &Locals, place: &Place| {
             if let Some((item, measure)) = list.get_mut(number) {
                 if inside < share {
-                    let cell = maker.list_cell(node, locals, place, at);
+                    let cell = maker.list_cell(cells, locals, place, at);
                     let label = maker.joined(&place.values);
                     item.items.push(Item { label, ..cell });
                     item.unlisted -= 1;
                 }
-                let seen = maker.seq(body(node), &mut locals.clone(), None);
+                let seen = maker.seq(body(cells.node), &mut locals.clone(), None);
                 measure.beside(seen.measure);
             }
             inside += 1;
@@ -88,7 +87,7 @@ impl<'a> Maker<'a> {
                 inside = 0;
             }
         };
-        self.every(cells, 0, &locals, &mut Place::default(), &mut each)?;
+        self.every(cells, 0, locals, &mut Place::default(), &mut each)?;
         let done = |(mut item, measure): (Item, Measure)| {
             item.measured(&measure);
             item

@@ -16,6 +16,9 @@ const IN_A_LINE: usize = 30;
 /// So many of those that fail for one reason are named.
 const NAMED: usize = 4;
 
+/// So many lines of a command are shown.
+const COMMAND_LINES: usize = 10;
+
 /// Failures that are one: a single one, or all that failed at one barrier for one reason.
 struct Group<'a> {
     first: &'a Trouble,
@@ -81,7 +84,7 @@ fn in_full(ledger: &Ledger<'_>, group: &Group<'_>, lines: &mut Vec<Line>) {
     for (at, message) in text::lines(&failure.message).into_iter().enumerate() {
         let mut line = Line::of(Tone::Plain, "  ");
         if at == 0 {
-            line.add(Tone::Bad, format!("{}: ", failure.class.as_str()));
+            line.add(Tone::Bad, words::class(failure));
         }
         line.add(Tone::Plain, message);
         lines.push(line);
@@ -124,19 +127,31 @@ fn also(ledger: &Ledger<'_>, others: &[&Trouble]) -> String {
     )
 }
 
+/// The command that failed or was stopped, and the end of what it wrote.
 fn output(ledger: &Ledger<'_>, tail: &Tail, node: &str, lines: &mut Vec<Line>) {
-    let bar = format!("  {} ", ledger.style.bar());
+    let style = ledger.style;
+    let mut dim = |text: String| lines.push(Line::of(Tone::Dim, text));
+    if &*tail.node != node {
+        dim(format!("  in {}", text::clean(&tail.node)));
+    }
+    for (at, line) in tail.command.lines().take(COMMAND_LINES).enumerate() {
+        let sign = if at == 0 { "$ " } else { "  " };
+        dim(format!("  {sign}{}", text::clean(line)));
+    }
+    let more = tail.command.lines().count().saturating_sub(COMMAND_LINES);
+    if more > 0 {
+        let more = words::many(more, "more line");
+        dim(format!("    {} {more}", style.ellipsis()));
+    }
+    let bar = format!("  {} ", style.bar());
     let mut said = |tone, what: &str| {
         let mut line = Line::of(Tone::Bad, bar.as_str());
         line.add(tone, text::clean(what));
         lines.push(line);
     };
-    if &*tail.node != node {
-        said(Tone::Dim, &format!("output of {}", tail.node));
-    }
     if tail.earlier > 0 {
         let earlier = words::many(tail.earlier, "earlier line");
-        said(Tone::Dim, &format!("{} {earlier}", ledger.style.ellipsis()));
+        said(Tone::Dim, &format!("{} {earlier}", style.ellipsis()));
     }
     for line in &tail.lines {
         said(Tone::Plain, line);
@@ -164,10 +179,7 @@ fn short<'a>(
         line.add(Tone::Plain, ledger.label(&failure.node));
         let ignored = if trouble.ignored { " ignored: " } else { " " };
         line.add(Tone::Dim, format!(" {ignored}"));
-        line.add(
-            Tone::Plain,
-            format!("{}: {message}", failure.class.as_str()),
-        );
+        line.add(Tone::Plain, format!("{}{message}", words::class(failure)));
         lines.push(line);
     }
     if count > IN_A_LINE {

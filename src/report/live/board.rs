@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use indexmap::IndexMap;
 
 use crate::engine::notice::{Failure, Happened, NodeKind, RunEvent, Status, Waiting};
-use crate::report::{Style, moment, path, text};
+use crate::report::{Style, moment, path, text, words};
 use crate::source::Name;
 
 /// So many failures of a stage are kept to be shown.
@@ -541,5 +541,5 @@ impl Unit {
 
 fn reason(failure: &Failure, style: Style) -> String {
     let message = text::first_line(&failure.message, style.ellipsis());
-    format!("{}: {message}", failure.class.as_str())
+    format!("{}{message}", words::class(failure))
 }

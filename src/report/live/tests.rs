@@ -89,6 +89,7 @@ fn every_kind_of_waiting_is_told() {
                 attempt: 2,
                 of: 4,
                 after_ms: 3_000,
+                failure: None,
             },
         )
         .wait(

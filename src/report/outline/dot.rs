@@ -81,7 +81,10 @@ fn link(out: &mut String, link: &Link, parts: &HashMap<usize, &Part>) {
     let (one, other) = link.ends;
     if let (Some(one), Some(other)) = (parts.get(&one), parts.get(&other)) {
         let (ends, mut look) = ends(one, other);
-        look.push(format!("label={}", quoted(&[link.said.clone()])));
+        look.push(format!(
+            "label={}",
+            quoted(std::slice::from_ref(&link.said))
+        ));
         for fixed in ["style=dashed", "dir=none", "constraint=false"] {
             look.push(fixed.to_owned());
         }

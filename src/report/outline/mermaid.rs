@@ -16,7 +16,7 @@ pub fn mermaid(outline: &Outline, full: bool) -> String {
     inside(&mut out, &graph.root, 1);
     for link in &graph.links {
         let (one, other) = link.ends;
-        let said = quoted(&[link.said.clone()]);
+        let said = quoted(std::slice::from_ref(&link.said));
         let _ = writeln!(out, "  n{one} -.-|{said}| n{other}");
     }
     out

@@ -521,20 +521,10 @@ impl<'t> Lower<'t> {
         self.report(errors::no_target(place));
     }
 
-    /// `run command …`: the rest of the line is put into quotes.
+    /// `run command`, where `command` is no string.
     pub(super) fn bare_command(&mut self, pair: &Pair<'t>) -> Span {
-        let start = pair.as_span().start();
-        let rest = self.text.get(self.base + start..).unwrap_or("");
-        let line = rest.lines().next().unwrap_or("");
-        let text = line.trim_end();
-        let span = self.place(start, start + text.len());
-        let diagnostic = errors::command(span, text);
-        if diagnostic.fixes.is_empty() || text.contains(['{', '}', '#']) {
-            let span = self.span(pair);
-            self.report(errors::command(span, pair.as_str().trim_end()));
-            return span;
-        }
-        self.repair(span, format!("\"{text}\""), diagnostic);
+        let span = self.span(pair);
+        self.report(errors::command(span, None));
         span
     }
 

@@ -116,15 +116,21 @@ impl<'t> Lower<'t> {
             if pair.as_rule() == Rule::bad_op {
                 self.bad_op(&pair);
             }
+            let mut chained = false;
             if strength == COMPARISON
                 && let Some(first) = compared.replace(at)
             {
                 self.report(errors::chained(at, first));
+                chained = true;
             }
             let right = self.climb(parts, strength + 1);
             height = height.max(self.height);
             let span = left.span.to(right.span);
-            let kind = ExprKind::Binary(op, at, Box::new(left), Box::new(right));
+            // What a chain means is open, so nothing more is said about its types.
+            let kind = match chained {
+                true => ExprKind::Error,
+                false => ExprKind::Binary(op, at, Box::new(left), Box::new(right)),
+            };
             left = self.node(kind, span, height);
             height = self.height;
         }

@@ -117,11 +117,52 @@ impl Lexer<'_, '_> {
                             self.token(TokenKind::Word, at, true);
                         }
                     }
-                    self.after = self.token_at(at, byte, first);
+                    self.after = self
+                        .bare_command(at, first)
+                        .unwrap_or_else(|| self.token_at(at, byte, first));
                     self.after
                 }
             };
         }
+    }
+
+    /// `run echo hi`: the rest of the line is put into quotes, before its signs are taken for
+    /// those of another language.
+    fn bare_command(&mut self, at: usize, first: bool) -> Option<usize> {
+        let begins = first || matches!(self.bytes.get(..self.after)?.last()?, b'{' | b'}');
+        if !begins || !self.interpolations.is_empty() || !self.bytes[at..].starts_with(b"run ") {
+            return None;
+        }
+        let line = self.source.get(at..self.line_end(at))?;
+        let command = line.get(4..)?.trim_start();
+        let start = at + line.len() - command.len();
+        let sign = command.trim_start_matches(['-', '_']).chars().next()?;
+        let word = words::first_word(command);
+        let other = command.get(word.len()..)?.trim_start();
+        if !(sign.is_alphanumeric() || "./~$".contains(sign))
+            || words::CLAUSES.contains(&word)
+            || other.starts_with(['=', ':'])
+        {
+            return None;
+        }
+        let comment = line
+            .find(" #")
+            .map_or(line.len(), |length| length.max(start - at));
+        let end = self.before_closers(start.saturating_sub(1), at + comment);
+        let text = self.source.get(start..end)?.trim_end();
+        let end = start + text.len();
+        let quoted = format!(
+            "\"{}\"",
+            text.replace('\\', "\\\\")
+                .replace('"', "\\\"")
+                .replace("${", "\\${")
+        );
+        let span = self.mender.span(start, end);
+        self.mender
+            .diagnostics
+            .push(errors::command(span, Some(&quoted)));
+        self.mender.edit(start, end, quoted);
+        Some(end)
     }
 
     fn newline(&mut self, at: usize) -> usize {

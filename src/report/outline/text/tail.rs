@@ -84,7 +84,11 @@ fn barriers(outline: &Outline, _: Style) -> Vec<(String, String)> {
             who.push(format!("{more} more").into());
         }
         let said = format!("{} strands meet: {}", met.strands, who.join(", "));
-        (text::clean(&met.barrier).into_owned(), said)
+        let mut name = text::clean(&met.barrier).into_owned();
+        if !met.within.is_empty() {
+            name = format!("{name} in {}", text::clean(&met.within));
+        }
+        (name, said)
     };
     meetings.map(row).collect()
 }
