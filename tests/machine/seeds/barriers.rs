@@ -61,7 +61,7 @@ fn s22_a_failing_frontend_rolls_its_waiting_backend_back_and_says_why() {
         why.starts_with("barrier: barrier `FE` was broken: "),
         "{why}"
     );
-    let frontend = "deploy[S2, E1.I2]/install/run` failed: exit code 1";
+    let frontend = "deploy[S2, E1.I2]/install/install/run` failed: exit code 1";
     assert!(why.ends_with(frontend), "{why}");
     // The frontend is told by its own failure, not by the barrier.
     assert_eq!(play.failure(FE), "exit: exit code 1");
