@@ -1,8 +1,15 @@
 //! Everything that the documentation shows is compiled or run. A block of `deploy` compiles; one
 //! of `deploy,wrong` has errors; one of `deploy,fragment` is declarations or statements that can
-//! be read. A first line `# file: NAME.deploy` names a file, which the page's later files can
-//! import and its sessions (blocks of `sh` with `$ lockstep …`) can use. Sessions show what is
-//! said, with `…` for what differs.
+//! be read; one of `deploy,body` is statements that compile in a pipeline behind the declarations
+//! of the page's `# file: declarations.deploy`. A first line `# file: NAME.deploy` names a file,
+//! which the page's later files can import and its sessions (blocks of `sh` with `$ lockstep …`)
+//! can use. Sessions show what is said, with `…` for what differs; the ids of runs and how long
+//! something took may be any.
+
+mod commands;
+mod functions;
+mod generated;
+mod library;
 
 use std::path::Path;
 use std::sync::LazyLock;
@@ -10,11 +17,17 @@ use std::sync::LazyLock;
 use regex::Regex;
 use tempfile::TempDir;
 
-use crate::support::compiler::{Files, compile, read};
+use crate::support::compiler::{Files, Verdict, compile, read};
 use crate::support::markdown::{Block, blocks};
 use crate::support::program::copy;
+use crate::support::redact::redact;
 use crate::support::session::{calls, matches, perform};
 use crate::tidy::files;
+
+/// The widest line of a page.
+const WIDEST: usize = 110;
+/// What stands behind the declarations of a page for blocks of `deploy,body`.
+const DECLARATIONS: &str = "declarations.deploy";
 
 /// What is wrong with a page.
 fn complaints(path: &str, page: &str) -> Vec<String> {
@@ -26,9 +39,13 @@ fn complaints(path: &str, page: &str) -> Vec<String> {
     if page.contains("examples/") {
         let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
         copy(&examples, &folder.path().join("examples"));
+        remove_leftovers(&folder.path().join("examples"));
     }
     let mut known = Files::new();
     let mut found = broken_links(path, page);
+    if path == "README.md" || path.starts_with("docs/") {
+        found.extend(wide_lines(path, page));
+    }
     for block in &blocks {
         let wrong = match block.tags.first().map(String::as_str) {
             Some("deploy") => source(block, &mut known, folder.path()),
@@ -42,15 +59,65 @@ fn complaints(path: &str, page: &str) -> Vec<String> {
     found
 }
 
-/// Links to files of the repository that are not there.
+/// Removes what runs of the examples have left in them.
+fn remove_leftovers(folder: &Path) {
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        match path.is_dir() {
+            true if name == "site" || name == ".lockstep" => {
+                std::fs::remove_dir_all(&path).expect("it is removed");
+            }
+            true => remove_leftovers(&path),
+            false if name.ends_with(".log") => std::fs::remove_file(&path).expect("it is removed"),
+            false => {}
+        }
+    }
+}
+
+fn wide_lines(path: &str, page: &str) -> Vec<String> {
+    let wide = |(at, line): (usize, &str)| {
+        let width = line.chars().count();
+        (width > WIDEST).then(|| format!("{path}:{}: {width} columns wide", at + 1))
+    };
+    page.lines().enumerate().filter_map(wide).collect()
+}
+
+/// Links to files of the repository, or to headings in them, that are not there.
 fn broken_links(path: &str, page: &str) -> Vec<String> {
     static LINK: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r"\]\(([^)#:\s]+)(#[^)]*)?\)").expect("a pattern"));
+        LazyLock::new(|| Regex::new(r"\]\(([^)#:\s]*)(?:#([^)]*))?\)").expect("a pattern"));
     let page_file = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
-    LINK.captures_iter(page)
-        .filter(|link| !page_file.with_file_name(&link[1]).exists())
-        .map(|link| format!("{path}: there is no `{}`", &link[1]))
-        .collect()
+    let broken = |link: regex::Captures<'_>| {
+        let target = match &link[1] {
+            "" => path.to_string(),
+            other => other.to_string(),
+        };
+        let text = match &link[1] {
+            "" => Some(page.to_string()),
+            other => std::fs::read_to_string(page_file.with_file_name(other)).ok(),
+        };
+        let there = page_file.with_file_name(&target).exists() || link[1].is_empty();
+        if !there {
+            return Some(format!("{path}: there is no `{target}`"));
+        }
+        let wanted = link.get(2)?.as_str();
+        let known = text.is_some_and(|text| headings(&text).any(|it| it == wanted));
+        (!known).then(|| format!("{path}: `{target}` has no heading `#{wanted}`"))
+    };
+    LINK.captures_iter(page).filter_map(broken).collect()
+}
+
+/// The anchors of a page's headings, as code hosts make them.
+fn headings(page: &str) -> impl Iterator<Item = String> {
+    let mut code = false;
+    page.lines().filter_map(move |line| {
+        code ^= line.trim_start().starts_with("```");
+        let title = line.strip_prefix('#').filter(|_| !code)?;
+        let title = title.trim_start_matches('#').trim().to_lowercase();
+        let kept = |char: &char| char.is_alphanumeric() || matches!(char, ' ' | '-' | '_');
+        Some(title.chars().filter(kept).collect::<String>().replace(' ', "-"))
+    })
 }
 
 fn source(block: &Block, known: &mut Files, folder: &Path) -> Result<(), String> {
@@ -63,14 +130,31 @@ fn source(block: &Block, known: &mut Files, folder: &Path) -> Result<(), String>
     }
     let verdict = match block.tags.get(1).map(String::as_str) {
         Some("fragment") => read(&block.text),
+        Some("body") => body(block, known),
         _ => compile(known, name),
     };
     match (block.tags.get(1).map(String::as_str), verdict.has_errors()) {
-        (None | Some("fragment"), false) | (Some("wrong"), true) => Ok(()),
-        (None | Some("fragment"), true) => Err(format!("it has errors:\n{}", verdict.shown())),
+        (None | Some("fragment" | "body"), false) | (Some("wrong"), true) => Ok(()),
+        (None | Some("fragment" | "body"), true) => Err(format!("it has errors:\n{}", verdict.shown())),
         (Some("wrong"), false) => Err(String::from("it has no errors")),
         (Some(other), _) => Err(format!("`{other}` is not known after `deploy`")),
     }
+}
+
+/// Compiles statements in a pipeline behind the page's declarations.
+fn body(block: &Block, known: &Files) -> Verdict {
+    let declarations = known.get(DECLARATIONS).map_or("", String::as_str);
+    let text = format!("{declarations}\npipeline page {{\n{}}}\n", block.text);
+    compile(&Files::from([("page.deploy".to_string(), text)]), "page.deploy")
+}
+
+/// What is the same in every run: ids of runs and how long something took have one form.
+fn steady(text: &str, folder: &Path) -> String {
+    static CLOCK: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"(?m)^   \d:\d\d  ").expect("a pattern"));
+    static TOOK: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\b\d\.\ds\b").expect("a pattern"));
+    let text = CLOCK.replace_all(text, "   0:00  ");
+    redact(&TOOK.replace_all(&text, "0.0s"), folder)
 }
 
 fn session(block: &Block, folder: &Path) -> Result<(), String> {
@@ -83,7 +167,7 @@ fn session(block: &Block, folder: &Path) -> Result<(), String> {
     }
     for call in calls(&block.text)? {
         let (said, _) = perform(&call.command, folder);
-        if !matches(&call.shown, &said) {
+        if !matches(&steady(&call.shown, folder), &steady(&said, folder)) {
             return Err(format!("`{}` says\n{said}", call.command));
         }
     }
@@ -112,10 +196,11 @@ fn what_the_pages_show_is_true() {
 
 #[test]
 fn a_bad_block_is_found() {
-    let good = "```deploy\npipeline a {\n}\n```\n```deploy,wrong\npipelin a {}\n```\n\
+    let good = "# A-b c!\n```deploy\n# file: declarations.deploy\nlet x = 1\n```\n\
+                ```deploy,body\nlog \"${x}\"\n```\n```deploy\npipeline a {\n}\n```\n```deploy,wrong\npipelin a {}\n```\n\
                 ```deploy,fragment\nlog \"a\"\n```\n```sh\n$ lockstep --version\nlockstep …\n```\n\
                 ```text\npipelin\n```\n```sh\ncargo build\n```\n\
-                [a](README.md) [b](https://c.d) [e](#f)\n";
+                [a](README.md#build) [b](https://c.d) [e](#a-b-c)\n";
     assert_eq!(complaints("good.md", good), [""; 0]);
     for bad in [
         "```deploy\npipelin a {}\n```\n",
@@ -126,7 +211,11 @@ fn a_bad_block_is_found() {
         "```sh\n$ lockstep --version\nlockstep 0.0.0\n```\n",
         "```sh\n$ lockstep --version\n```\n",
         "see [this](nowhere.md#there)\n",
+        "see [this](README.md#nowhere)\n",
+        "see [this](#nowhere)\n",
+        "```deploy,body\nlog \"${x}\"\n```\n",
     ] {
         assert_eq!(complaints("bad.md", bad).len(), 1, "{bad}");
     }
+    assert_eq!(complaints("docs/bad.md", &"x".repeat(WIDEST + 1)).len(), 1);
 }

@@ -1,0 +1,135 @@
+//! `docs/library.md` is made from the library's sources and their documentation.
+//! It does not know what they do.
+
+use std::fmt::Write;
+
+use lockstep::source::{Name, Sources, Span};
+use lockstep::syntax::ast::{FieldDecl, ItemKind, Kind, Param};
+use lockstep::syntax::parse;
+
+use super::functions::folded;
+use super::generated;
+use crate::tidy::files;
+
+/// One file of the library.
+struct Library {
+    text: String,
+}
+
+impl Library {
+    fn at(&self, span: Span) -> &str {
+        &self.text[span.start as usize..span.end as usize]
+    }
+
+    /// The comment that the file opens with, as Markdown: what is indented is a block.
+    fn opening(&self) -> String {
+        let lines = self.text.lines().map_while(|line| line.strip_prefix('#'));
+        let mut text = String::new();
+        let mut block = false;
+        for line in lines {
+            let indented = line.starts_with("   ");
+            if indented != block {
+                text.push_str(if indented { "```text\n" } else { "```\n" });
+                block = indented;
+            }
+            text.push_str(if indented { &line[3..] } else { line.trim() });
+            text.push('\n');
+        }
+        text
+    }
+
+    fn kind(&self, kind: &Kind, doc: Option<&Name>) -> String {
+        let mut text = format!("### kind {}\n\n{}\n", kind.name.name, said(doc));
+        for (what, fields) in [
+            ("A service has", &kind.service),
+            ("An infrastructure has", &kind.infrastructure),
+        ] {
+            if !fields.is_empty() {
+                // Writing into a string does not fail.
+                let _ = write!(text, "\n{what}\n\n");
+                fields
+                    .iter()
+                    .for_each(|field| text.push_str(&self.field(field)));
+            }
+        }
+        if let Some(deploy) = &kind.deploy {
+            let workflow = &deploy.path.name.name;
+            let _ = write!(text, "\nIt is deployed by [{0}](#workflow-{0}).\n", workflow);
+        }
+        text
+    }
+
+    fn field(&self, field: &FieldDecl) -> String {
+        let default = match &field.default {
+            Some(default) => format!(", `{}` where none is given", self.at(default.span).trim()),
+            None => String::new(),
+        };
+        let ty = self.at(field.ty.span);
+        let line = format!(
+            "- `{}: {ty}`{default}. {}",
+            field.name.name,
+            said(field.doc.as_ref())
+        );
+        format!("{}\n", folded(&line).replace('\n', "\n  "))
+    }
+
+    fn workflow(
+        &self,
+        name: &str,
+        params: &[Param],
+        head: Span,
+        doc: Option<&Name>,
+    ) -> String {
+        let head = self.at(head);
+        let head = head.split_once(" {").map_or(head, |(head, _)| head);
+        let mut text = format!(
+            "### workflow {name}\n\n```text\n{head}\n```\n\n{}\n",
+            said(doc)
+        );
+        for param in params.iter().filter(|param| param.doc.is_some()) {
+            let _ = write!(text, "\n- `{}`: {}\n", param.name.name, said(param.doc.as_ref()));
+        }
+        text
+    }
+}
+
+/// A documentation on one line, or folded.
+fn said(doc: Option<&Name>) -> String {
+    folded(doc.map_or("", |doc| doc))
+}
+
+fn part(name: &str, text: &str) -> String {
+    let mut sources = Sources::default();
+    let parsed = parse(sources.add(name, text), text);
+    assert!(parsed.diagnostics.is_empty(), "{name} has mistakes");
+    let library = Library {
+        text: text.to_string(),
+    };
+    let mut part = format!("\n{}", library.opening());
+    for item in &parsed.file.items {
+        let (name, section) = match &item.kind {
+            ItemKind::Kind(kind) => {
+                let section = library.kind(kind, item.doc.as_ref());
+                (&kind.name.name, section)
+            }
+            ItemKind::Workflow { name, params, .. } => {
+                let section = library.workflow(&name.name, params, item.span, item.doc.as_ref());
+                (&name.name, section)
+            }
+            _ => continue,
+        };
+        assert!(item.doc.is_some(), "`{name}` of the library is not described");
+        part.push('\n');
+        part.push_str(&section);
+    }
+    part.push('\n');
+    part
+}
+
+#[test]
+fn the_page_of_the_library_is_fresh() {
+    for file in files(&["stdlib"], "deploy") {
+        let name = file.path.trim_end_matches(".deploy").replace("stdlib/", "std/");
+        generated::check("docs/library.md", &name, &part(&name, &file.text));
+    }
+}
