@@ -320,8 +320,11 @@ impl World<'_> {
                 .iter()
                 .all(|pattern| self.started.keys().any(|node| pattern.matches(node))),
             Latch::Together(name, count) => {
-                let same = |it: &&(Latch, i64, Outcome)| matches!(&it.0, Latch::Together(other, _) if other == name);
-                self.held.values().filter(same).count() >= *count
+                let same = |held: &Latch| match held {
+                    Latch::Together(other, _) => other == name,
+                    Latch::Started(_) => false,
+                };
+                self.held.values().filter(|(held, ..)| same(held)).count() >= *count
             }
         };
         let open: Vec<EffectId> = self

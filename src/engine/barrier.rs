@@ -290,7 +290,7 @@ impl Machine {
         }
         for waiting in std::mem::take(&mut instance.waiting) {
             self.node(waiting).work = Work::Nothing;
-            self.queue.push_back(Task::Ended(waiting, End::good()));
+            self.queue.push(Task::Ended(waiting, End::good()));
         }
     }
 
@@ -381,7 +381,7 @@ impl Machine {
                 let failure = self.broken(waiting, &name, failure);
                 self.node(waiting).work = Work::Nothing;
                 let end = End::bad(failure);
-                self.queue.push_back(Task::Ended(waiting, end));
+                self.queue.push(Task::Ended(waiting, end));
             }
         }
     }
@@ -402,6 +402,7 @@ impl Machine {
     /// All who wait at a barrier fail, as nobody else can come. Whether anybody did.
     pub(super) fn give_up_barriers(&mut self) -> bool {
         let mut ends = Vec::new();
+        let mut broken = Vec::new();
         for (at, instance) in self.barriers.table.iter().enumerate() {
             let others = match instance.waiting.is_empty() {
                 true => continue,
@@ -413,16 +414,20 @@ impl Machine {
             );
             for waiting in &instance.waiting {
                 let failure = self.failure(*waiting, FailureClass::Barrier, said.as_str());
+                broken.push((at, failure.clone()));
                 ends.push((*waiting, End::bad(failure)));
             }
         }
         let any = !ends.is_empty();
-        for instance in &mut self.barriers.table {
-            instance.waiting.clear();
+        for (at, failure) in broken {
+            if let Some(instance) = self.barriers.table.get_mut(at) {
+                instance.waiting.clear();
+                instance.broken.get_or_insert(failure);
+            }
         }
         for (node, end) in ends {
             self.node(node).work = Work::Nothing;
-            self.queue.push_back(Task::Ended(node, end));
+            self.queue.push(Task::Ended(node, end));
         }
         any
     }

@@ -34,7 +34,7 @@ impl Machine {
                     }
                     self.set(id, Status::Running);
                     self.node(id).phase = Phase::Handler;
-                    self.queue.push_back(Task::Handled(id));
+                    self.queue.push(Task::Handled(id));
                 }
                 Phase::Body | Phase::Handler | Phase::RollingBack | Phase::Always => {}
             }
@@ -47,7 +47,7 @@ impl Machine {
         let node = self.node(id);
         node.phase = Phase::Body;
         if let Some(trouble) = node.trouble.take() {
-            self.queue.push_back(Task::Ended(id, End::Bad(trouble)));
+            self.queue.push(Task::Ended(id, End::Bad(trouble)));
         }
     }
 
@@ -68,12 +68,12 @@ impl Machine {
         let message = format!("took longer than {limit}");
         let failure = Arc::new(self.failure(id, FailureClass::Timeout, message));
         self.node(id).stopping = Some(Stopping::Timeout(failure));
-        let path = self.look(id).path.clone();
+        let path = self.name_of(id);
         let message = format!("stopped because `{path}` took longer than {limit}");
         let cause = Arc::new(self.failure(id, FailureClass::Cancelled, message));
         let mut stack = Vec::new();
         self.interrupt(id, &cause, &mut stack);
-        for child in stack {
+        for child in stack.into_iter().rev() {
             self.cancel(child, &cause);
         }
     }
@@ -134,9 +134,10 @@ impl Machine {
                 node,
                 ..(**failure).clone()
             };
-            self.queue.push_back(Task::Ended(id, End::bad(failure)));
+            self.queue.push(Task::Ended(id, End::bad(failure)));
         }
         self.skip_strands(id);
-        stack.extend(self.look(id).children.iter().copied());
+        // The first child is the first to come off the stack.
+        stack.extend(self.look(id).children.iter().rev().copied());
     }
 }

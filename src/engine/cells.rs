@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::node::{End, GridWork, NodeId, Role, SeqWork, Signal, Undo, Work};
+use super::node::{End, GridWork, NodeId, Role, SeqWork, Signal, Trouble, Undo, Work};
 use super::notice::{Failure, NodeKind};
 use super::sequence::note_trouble;
 use super::{Leaver, Machine, Task};
@@ -126,10 +126,7 @@ impl Machine {
                 Ok(Next::Done) => return self.cells_done(id, *work, matrix),
                 Err(halt) => {
                     let failure = self.fault(id, halt);
-                    let trouble = Box::new(super::Trouble {
-                        failure,
-                        rolls_back: None,
-                    });
+                    let trouble = Trouble::new(failure);
                     for owed in std::mem::take(&mut work.owed).into_values() {
                         self.break_owed(&owed, &trouble.failure);
                     }
@@ -269,11 +266,11 @@ impl Machine {
         let node = self.node(id);
         node.undo.extend(undo);
         if let Some(trouble) = node.trouble.take() {
-            return self.queue.push_back(Task::Ended(id, End::Bad(trouble)));
+            return self.queue.push(Task::Ended(id, End::Bad(trouble)));
         }
         if let Some(failure) = node.stop_failure().filter(|_| work.skipped > 0) {
             let end = End::bad((**failure).clone());
-            return self.queue.push_back(Task::Ended(id, end));
+            return self.queue.push(Task::Ended(id, end));
         }
         work.yields.sort_by(|(a, _), (b, _)| a.cmp(b));
         let end = match work.returned {
@@ -284,7 +281,7 @@ impl Machine {
             },
             None => End::value(Value::list(work.yields.into_iter().map(|(_, value)| value))),
         };
-        self.queue.push_back(Task::Ended(id, end));
+        self.queue.push(Task::Ended(id, end));
     }
 }
 

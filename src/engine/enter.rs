@@ -18,11 +18,12 @@ impl Machine {
     pub(super) fn enter(&mut self, id: NodeId) {
         if let Some(failure) = self.look(id).stop_failure().cloned() {
             let end = End::bad((*failure).clone());
-            return self.queue.push_back(Task::Ended(id, end));
+            return self.queue.push(Task::Ended(id, end));
         }
         let plan = self.plan.clone();
         let node = self.node(id);
         node.tries += 1;
+        node.trouble = None;
         let spot = plan.tree.get(node.tree);
         let stmt = spot.stmt.clone();
         match &node.role {
@@ -57,7 +58,7 @@ impl Machine {
             if self.look(id).status == Status::Pending {
                 self.begin(id, None);
             }
-            self.queue.push_back(Task::Ended(id, End::bad(failure)));
+            self.queue.push(Task::Ended(id, End::bad(failure)));
         }
     }
 
@@ -67,7 +68,7 @@ impl Machine {
             StmtKind::Deploy { .. } => return self.begin_deploy(id),
             StmtKind::Barrier { .. } | StmtKind::Approve { .. } | StmtKind::Wait(_) if undoing => {
                 self.begin(id, None);
-                self.queue.push_back(Task::Ended(id, End::good()));
+                self.queue.push(Task::Ended(id, End::good()));
                 return Ok(());
             }
             _ => self.arm_timeout(id, stmt)?,
@@ -120,7 +121,7 @@ impl Machine {
             StmtKind::Log(text) => {
                 let text = self.value_of(id, text)?;
                 self.begin(id, Some(self.display(&text)));
-                self.queue.push_back(Task::Ended(id, End::good()));
+                self.queue.push(Task::Ended(id, End::good()));
             }
             // These have a node of their own only where others run beside them.
             StmtKind::Let(_)
@@ -142,7 +143,7 @@ impl Machine {
         let node = self.look(id);
         let (spot, locals) = (plan.tree.get(node.tree), node.locals.clone());
         match self.on_the_spot(id, spot, &locals) {
-            Some(Err(trouble)) => self.queue.push_back(Task::Ended(id, End::Bad(trouble))),
+            Some(Err(trouble)) => self.queue.push(Task::Ended(id, End::Bad(trouble))),
             Some(Ok(Some(signal))) => self.seq_ended(id, Value::None, signal),
             Some(Ok(None)) | None => self.seq_ended(id, Value::None, Signal::None),
         }
@@ -489,7 +490,7 @@ impl Machine {
         self.note_outputs(id, &outcome.value);
         let Some((class, message)) = outcome.failure else {
             let end = End::value(outcome.value);
-            return self.queue.push_back(Task::Ended(id, end));
+            return self.queue.push(Task::Ended(id, end));
         };
         let node = self.node(id);
         node.value = outcome.value;
@@ -500,7 +501,7 @@ impl Machine {
             },
             None => self.failure(id, class, message),
         };
-        self.queue.push_back(Task::Ended(id, End::bad(failure)));
+        self.queue.push(Task::Ended(id, End::bad(failure)));
     }
 
     /// A command in a deployment says what was and is there by its outputs `before` and `after`.
@@ -539,7 +540,7 @@ impl Machine {
             }
             _ => End::bad(self.failure(id, FailureClass::Approval, "the answer was no")),
         };
-        self.queue.push_back(Task::Ended(id, end));
+        self.queue.push(Task::Ended(id, end));
     }
 
     /// A timer's time has come.
@@ -549,7 +550,7 @@ impl Machine {
             Phase::Pause(pause) if pause == timer => {
                 self.set(id, Status::Running);
                 self.node(id).phase = Phase::Body;
-                self.queue.push_back(Task::Enter(id));
+                self.queue.push(Task::Enter(id));
             }
             Phase::Asking { question, .. } => {
                 self.unask(question);
@@ -565,7 +566,7 @@ impl Machine {
                     self.set(id, Status::Running);
                     self.look_again(id);
                 }
-                Work::Timer(_) => self.queue.push_back(Task::Ended(id, End::good())),
+                Work::Timer(_) => self.queue.push(Task::Ended(id, End::good())),
                 _ => {}
             },
         }

@@ -78,10 +78,7 @@ impl Machine {
         match retry {
             Some(Ok(after_ms)) => return self.pause(id, after_ms),
             Some(Err(failure)) => {
-                self.node(id).trouble = Some(Box::new(Trouble {
-                    failure,
-                    rolls_back: None,
-                }));
+                self.node(id).trouble = Some(Trouble::new(failure));
             }
             None => {}
         }
@@ -227,6 +224,7 @@ impl Machine {
             let said = &other.failure.message;
             trouble.failure.message += &format!(" (and {what} failed: {said})");
             trouble.rolls_back = trouble.rolls_back.max(other.rolls_back);
+            trouble.unrestored |= other.unrestored;
         }
     }
 
@@ -451,12 +449,15 @@ impl Machine {
             undo,
             path: node.path,
         };
-        self.queue.push_back(Task::Left(parent, Box::new(leaver)));
+        self.queue.push(Task::Left(parent, Box::new(leaver)));
     }
 
     fn begin_unless_begun(&mut self, id: NodeId) {
-        if matches!(self.look(id).status, Status::Pending | Status::Queued) {
-            self.begin(id, None);
+        match self.look(id).status {
+            Status::Pending => self.begin(id, None),
+            // It has been told of already.
+            Status::Queued => self.set(id, Status::Running),
+            _ => {}
         }
     }
 

@@ -210,8 +210,7 @@ impl Machine {
         let targets = found.targets.clone();
         for waiting in std::mem::take(&mut found.waiting) {
             if let Err(failure) = self.run_deployment(waiting) {
-                self.queue
-                    .push_back(Task::Ended(waiting, End::bad(failure)));
+                self.queue.push(Task::Ended(waiting, End::bad(failure)));
             }
         }
         // Those who wanted some of them may have given up meanwhile.

@@ -18,13 +18,14 @@ pub mod lock;
 mod node;
 pub mod notice;
 pub mod pattern;
+mod repeats;
 mod rollback;
 mod sequence;
 mod stall;
 pub mod state;
 mod strands;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::eval::{Expr, Halt};
@@ -48,7 +49,8 @@ pub struct Machine {
     /// Stands in for a node that is not in the table, which a mistake of the machine itself could
     /// ask for: a run must not come down with it.
     nowhere: Node,
-    queue: VecDeque<Task>,
+    /// What follows from the task at hand.
+    queue: Vec<Task>,
     effects: Vec<Effect>,
     now: i64,
     chance: u64,
@@ -99,7 +101,7 @@ impl Machine {
             nodes: Vec::new(),
             free: Vec::new(),
             nowhere: Node::new(TreeId(0), None, Role::Root, Around::nothing()),
-            queue: VecDeque::new(),
+            queue: Vec::new(),
             effects: Vec::new(),
             now: 0,
             chance: seed,
@@ -201,7 +203,13 @@ impl Machine {
     }
 
     fn settle(&mut self) {
-        while let Some(task) = self.queue.pop_front() {
+        // What follows from a task comes before what was to be done after it, so that strands
+        // that could all go on do so in the order in which they are written, whatever they are
+        // in, and one after the other goes as far as it can.
+        let mut stack = Vec::new();
+        loop {
+            stack.extend(self.queue.drain(..).rev());
+            let Some(task) = stack.pop() else { return };
             match task {
                 Task::Enter(node) => self.enter(node),
                 Task::Ended(node, end) => self.body_ended(node, end),
@@ -243,7 +251,7 @@ impl Machine {
         if let Some(empty) = self.nodes.get_mut(id.0 as usize) {
             *empty = Some(node);
         }
-        self.queue.push_back(Task::Enter(id));
+        self.queue.push(Task::Enter(id));
         id
     }
 
@@ -440,6 +448,13 @@ impl Machine {
             Some(_) if self.cancelled => Status::Cancelled,
             Some(_) => Status::Failed,
             None => Status::Succeeded,
+        };
+        let failure = match status {
+            Status::Cancelled => {
+                let said = "the run was cancelled";
+                Some(self.failure_of_run(FailureClass::Cancelled, said))
+            }
+            _ => failure,
         };
         self.finished = Some(status);
         self.tell(Happened::RunFinished { status, failure });

@@ -442,6 +442,19 @@ pub struct Trouble {
     pub failure: Failure,
     /// How far outwards everything is to be rolled back, where a handler said so.
     pub rolls_back: Option<RollbackScope>,
+    /// Whether something that should have been taken back was not.
+    pub unrestored: bool,
+}
+
+impl Trouble {
+    /// A failure that nobody has decided about.
+    pub fn new(failure: Failure) -> Box<Self> {
+        Box::new(Self {
+            failure,
+            rolls_back: None,
+            unrestored: false,
+        })
+    }
 }
 
 /// What a body asks of the blocks around it when it ends well.
@@ -489,9 +502,6 @@ impl End {
 
     /// With a failure.
     pub fn bad(failure: Failure) -> Self {
-        Self::Bad(Box::new(Trouble {
-            failure,
-            rolls_back: None,
-        }))
+        Self::Bad(Trouble::new(failure))
     }
 }

@@ -3,7 +3,8 @@
 //! It does not know why a scope rolls back.
 
 use super::node::{Around, End, NodeId, Phase, Role, SeqWork, Undo, UndoScope, UndoWork, Work};
-use super::notice::{Happened, NodeKind, Status};
+use super::notice::{Failure, Happened, NodeKind, Status};
+use super::repeats::without_repeats;
 use super::{Machine, Task};
 use crate::ir::FailureClass;
 use crate::plan::{Locals, TreeId};
@@ -13,11 +14,12 @@ use crate::value::Value;
 impl Machine {
     /// Takes back what a scope did. A scope that did nothing that can be taken back just fails.
     pub(super) fn roll_back(&mut self, id: NodeId) {
-        let node = self.node(id);
-        let items = std::mem::take(&mut node.undo);
+        let items = std::mem::take(&mut self.node(id).undo);
         if items.is_empty() {
             return self.finally(id);
         }
+        let items = without_repeats(&self.plan, items);
+        let node = self.node(id);
         node.phase = Phase::RollingBack;
         let tree = node.tree;
         self.set(id, Status::RollingBack);
@@ -37,7 +39,12 @@ impl Machine {
 
     /// The rollback of a scope is through.
     pub(super) fn rollback_left(&mut self, id: NodeId, end: &End) {
-        let failed = matches!(end, End::Bad(_));
+        let mut failed = matches!(end, End::Bad(_));
+        if let Some(trouble) = &mut self.node(id).trouble {
+            // What a scope inside it could not take back, it has not taken back either.
+            failed |= trouble.unrestored;
+            trouble.unrestored = failed;
+        }
         self.set(
             id,
             if failed {
@@ -183,7 +190,7 @@ impl Machine {
         } else {
             End::good()
         };
-        self.queue.push_back(Task::Ended(id, end));
+        self.queue.push(Task::Ended(id, end));
     }
 
     /// Tells of the status of a deployment that had ended before it was rolled back.
@@ -195,11 +202,13 @@ impl Machine {
             return;
         };
         let from = std::mem::replace(&mut scope.status, status);
+        let scope = scope.clone();
+        let failure = self.why_rolling_back(id);
         let UndoScope {
             path: node,
             deployment,
             ..
-        } = (**scope).clone();
+        } = *scope;
         self.transitions.note(from, status);
         let deployment = Some(deployment);
         let kind = NodeKind::Deploy;
@@ -207,8 +216,21 @@ impl Machine {
             node,
             kind,
             status,
-            failure: None,
+            failure,
             deployment,
         });
+    }
+
+    /// The failure that a part of a rollback follows from.
+    fn why_rolling_back(&self, id: NodeId) -> Option<Failure> {
+        let mut at = self.look(id).parent;
+        while let Some(id) = at {
+            let node = self.look(id);
+            if node.phase == Phase::RollingBack {
+                return node.trouble.as_ref().map(|it| it.failure.clone());
+            }
+            at = node.parent;
+        }
+        None
     }
 }

@@ -23,7 +23,7 @@ impl Machine {
             if let Some(failure) = self.look(id).stop_failure().cloned() {
                 self.skip_rest(id);
                 let end = End::bad((*failure).clone());
-                return self.queue.push_back(Task::Ended(id, end));
+                return self.queue.push(Task::Ended(id, end));
             }
             let Some(seq) = self.seq(id) else { return };
             seq.next += 1;
@@ -34,7 +34,7 @@ impl Machine {
                 Some(Ok(Some(signal))) => return self.seq_ended(id, Value::None, signal),
                 Some(Err(trouble)) => {
                     self.skip_rest(id);
-                    return self.queue.push_back(Task::Ended(id, End::Bad(trouble)));
+                    return self.queue.push(Task::Ended(id, End::Bad(trouble)));
                 }
                 None => return self.start_child(id, next, Role::Body, locals),
             }
@@ -51,7 +51,7 @@ impl Machine {
 
     pub(super) fn seq_ended(&mut self, id: NodeId, value: Value, signal: Signal) {
         let yielded = self.node(id).yielded.take();
-        self.queue.push_back(Task::Ended(
+        self.queue.push(Task::Ended(
             id,
             End::Good {
                 value,
@@ -86,10 +86,7 @@ impl Machine {
             Err(halt) => {
                 let mut failure = self.fault(id, halt);
                 failure.span = failure.span.or(Some(stmt.span));
-                return Some(Err(Box::new(Trouble {
-                    failure,
-                    rolls_back: None,
-                })));
+                return Some(Err(Trouble::new(failure)));
             }
         };
         Some(match &stmt.kind {
@@ -101,10 +98,7 @@ impl Machine {
             StmtKind::Fail(_) => {
                 let mut failure = self.failure(id, FailureClass::Failed, self.display(&value));
                 failure.span = Some(stmt.span);
-                Err(Box::new(Trouble {
-                    failure,
-                    rolls_back: None,
-                }))
+                Err(Trouble::new(failure))
             }
             StmtKind::Log(_) => {
                 self.log(id, spot, &value);
@@ -171,7 +165,7 @@ impl Machine {
         match leaver.end {
             End::Bad(trouble) => {
                 self.skip_rest(id);
-                self.queue.push_back(Task::Ended(id, End::Bad(trouble)));
+                self.queue.push(Task::Ended(id, End::Bad(trouble)));
             }
             End::Good {
                 value,
@@ -204,7 +198,7 @@ impl Machine {
                     trouble.failure.class = FailureClass::Verification;
                     trouble.failure.message = format!("did not hold: {}", trouble.failure.message);
                 }
-                return self.queue.push_back(Task::Ended(id, End::Bad(trouble)));
+                return self.queue.push(Task::Ended(id, End::Bad(trouble)));
             }
             End::Good {
                 yielded, signal, ..
@@ -225,7 +219,7 @@ impl Machine {
         // It held so far, but not for as long as it should.
         if let Some(failure) = self.look(id).stop_failure().cloned() {
             let end = End::bad((*failure).clone());
-            return self.queue.push_back(Task::Ended(id, end));
+            return self.queue.push(Task::Ended(id, end));
         }
         let next = self.set_timer(id, every.min(until - now).max(1));
         if let Work::Verify { timer, .. } = &mut self.node(id).work {
@@ -375,6 +369,16 @@ impl Machine {
         )
     }
 
+    /// A node for messages: its path, also where reports do not name it.
+    pub(super) fn name_of(&self, id: NodeId) -> Name {
+        let node = self.look(id);
+        let spot = self.plan.tree.get(node.tree);
+        match (node.visible, &spot.label) {
+            (None, Some(_)) if node.is_statement() => self.named(&node.path, spot),
+            _ => node.path.clone(),
+        }
+    }
+
     /// The path of a statement whose name needs no values.
     fn named(&self, parent: &Name, spot: &Spot) -> Name {
         let label = spot.label.as_deref().unwrap_or_default();
@@ -404,6 +408,7 @@ pub(super) fn note_trouble(kept: &mut Option<Box<Trouble>>, trouble: Box<Trouble
     match kept {
         Some(kept) => {
             kept.rolls_back = trouble.rolls_back.max(kept.rolls_back);
+            kept.unrestored |= trouble.unrestored;
             if weight(&trouble) > weight(kept) {
                 kept.failure = trouble.failure;
             }

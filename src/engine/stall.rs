@@ -102,10 +102,7 @@ impl Machine {
             for request in self.locks.held.keys().copied().collect::<Vec<_>>() {
                 self.release(request, Vec::new());
             }
-            return self.finish(Some(Box::new(Trouble {
-                failure,
-                rolls_back: None,
-            })));
+            return self.finish(Some(Trouble::new(failure)));
         };
         self.locks.asked(request, &wants);
         let names: Vec<String> = wants
@@ -126,7 +123,7 @@ impl Machine {
         };
         for node in waiting {
             let failure = self.failure(node, FailureClass::Failed, said.as_str());
-            self.queue.push_back(Task::Ended(node, End::bad(failure)));
+            self.queue.push(Task::Ended(node, End::bad(failure)));
         }
     }
 

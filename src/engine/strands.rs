@@ -123,7 +123,7 @@ impl Machine {
                 signal: super::node::Signal::None,
             },
         };
-        self.queue.push_back(Task::Ended(id, end));
+        self.queue.push(Task::Ended(id, end));
     }
 
     /// Once the block is stopped: tells of the children that never start, and breaks the barriers

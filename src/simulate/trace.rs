@@ -69,7 +69,10 @@ impl Trace {
 
     /// How often nodes that a pattern stands for started.
     pub fn starts(&self, pattern: &Pattern) -> usize {
-        let starts = |happened: &Happened| matches!(happened, Happened::NodeStarted { node, .. } if pattern.matches(node));
+        let starts = |happened: &Happened| match happened {
+            Happened::NodeStarted { node, .. } => pattern.matches(node),
+            _ => false,
+        };
         self.told.iter().filter(|(_, it)| starts(it)).count()
     }
 

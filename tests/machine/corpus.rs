@@ -4,13 +4,27 @@
 use lockstep::engine::state::Transitions;
 
 use super::direct::Direction;
-use super::play::{Play, plan};
+use super::play::{Play, plan, try_plan};
 
 /// With how much other luck each program is played too.
 const SEEDS: u64 = 12;
 
+/// Programs that do not compile.
+fn broken() -> Vec<String> {
+    let mut broken = Vec::new();
+    insta::glob!("../corpus/run", "*.deploy", |path| {
+        let text = std::fs::read_to_string(path).expect("a file");
+        let inputs = Direction::read(&text).inputs;
+        if let Err(said) = try_plan(&text, &inputs) {
+            broken.push(format!("{}: {said}", path.display()));
+        }
+    });
+    broken
+}
+
 #[test]
 fn stories() {
+    assert_eq!(broken(), [""; 0]);
     let mut transitions = Transitions::default();
     insta::glob!("../corpus/run", "*.deploy", |path| {
         let text = std::fs::read_to_string(path).expect("a file");

@@ -6,7 +6,7 @@
 //! # stops PATTERN 100ms            how long it goes on after it was told to stop
 //! # fails PATTERN [times 2] [exit 3 | class timeout]
 //! # prints PATTERN text            its standard output
-//! # outputs PATTERN key=value      one of its outputs
+//! # outputs PATTERN key=value [from 2]      one of its outputs, from that start on
 //! # answers PATTERN no | yes | retry | ignore | rollback | abort [after 10s]
 //! # silent PATTERN                 nobody answers
 //! # holds PATTERN until PATTERN    it cannot end before the other has started
@@ -43,7 +43,7 @@ enum Rule {
         code: i64,
     },
     Prints(String),
-    Outputs(String, String),
+    Outputs(String, String, u32),
     Answers(Option<(i64, Answer)>),
     Holds(Pattern),
     Together(usize),
@@ -72,9 +72,14 @@ impl Direction {
             ("stops", [pattern, time]) => self.rule(pattern, Rule::Stops(ms(time)?)),
             ("fails", [pattern, how @ ..]) => self.rule(pattern, fails(how)?),
             ("prints", [pattern, text @ ..]) => self.rule(pattern, Rule::Prints(text.join(" "))),
-            ("outputs", [pattern, output]) => {
+            ("outputs", [pattern, output, from @ ..]) => {
                 let (key, value) = output.split_once('=')?;
-                self.rule(pattern, Rule::Outputs(key.into(), value.into()));
+                let before = match from {
+                    [] => 0,
+                    ["from", number] => number.parse::<u32>().ok()?.checked_sub(1)?,
+                    _ => return None,
+                };
+                self.rule(pattern, Rule::Outputs(key.into(), value.into(), before));
             }
             ("answers", [pattern, answer]) => {
                 self.rule(pattern, Rule::Answers(Some((0, word(answer)?))));
@@ -160,7 +165,7 @@ impl Direction {
         for rule in self.of(&started.node) {
             match rule {
                 Rule::Prints(text) => stdout.clone_from(text),
-                Rule::Outputs(key, value) => {
+                Rule::Outputs(key, value, from) if started.before >= *from => {
                     outputs.push((key.as_str(), Value::string(value.as_str())));
                 }
                 Rule::Fails { times, class, code } if started.before < *times => {

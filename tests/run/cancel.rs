@@ -4,7 +4,7 @@ use super::Told;
 use super::latches::log;
 use crate::support::Test;
 use crate::support::program::Said;
-use crate::support::running::{Running, is_alive, text_of};
+use crate::support::running::{Running, is_gone, text_of};
 
 const PROGRAM: &str = r#"
 service a: app {}
@@ -96,7 +96,7 @@ fn is_cancelled(test: &Test, said: &Said) {
     assert_eq!(last["failure"]["class"], "cancelled");
     for service in ["a", "b"] {
         let id = text_of(&test.path(&format!("{service}.pid")));
-        assert!(!is_alive(id.trim()), "{service} is left");
+        assert!(is_gone(id.trim()), "{service} is left");
     }
 }
 
@@ -128,7 +128,7 @@ fn two_interrupts_end_everything_at_once() {
     assert_eq!(log(&test), ["first"], "nothing is taken back");
     for service in ["a", "b"] {
         let id = text_of(&test.path(&format!("{service}.pid")));
-        assert!(!is_alive(id.trim()), "{service} is left");
+        assert!(is_gone(id.trim()), "{service} is left");
     }
     let told = Told::of(&said.stdout, said.code);
     assert!(told.of_kind("run-finished").next().is_none());
@@ -167,7 +167,7 @@ fn a_secret_that_does_not_come_can_be_interrupted() {
     running.signal("INT");
     let said = running.end();
     assert_eq!((said.stdout.as_str(), said.code), ("", 4));
-    assert!(!is_alive(id.trim()), "the command is left");
+    assert!(is_gone(id.trim()), "the command is left");
     assert!(!test.path("ran").exists());
 }
 

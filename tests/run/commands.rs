@@ -2,7 +2,7 @@
 
 use super::{Told, file, text};
 use crate::support::Test;
-use crate::support::running::{is_alive, text_of};
+use crate::support::running::{is_alive, is_gone, text_of};
 
 /// The texts of the `log` statements.
 fn logged(told: &Told) -> Vec<&str> {
@@ -242,7 +242,7 @@ fn a_timeout_ends_the_whole_group() {
     assert_eq!(told.failure("p/run").0, "timeout");
     for name in ["inner", "outer"] {
         let id = text_of(&test.path(name));
-        assert!(!is_alive(id.trim()), "{name} is left");
+        assert!(is_gone(id.trim()), "{name} is left");
     }
 }
 

@@ -143,6 +143,15 @@ pub fn text_of(path: &Path) -> String {
     text
 }
 
+/// Whether a process ends before long: one that was killed is not gone at once.
+pub fn is_gone(id: &str) -> bool {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while is_alive(id) && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    !is_alive(id)
+}
+
 /// Whether a process runs; one that has ended and only waits to be reaped does not.
 pub fn is_alive(id: &str) -> bool {
     match std::fs::read_to_string(format!("/proc/{id}/stat")) {

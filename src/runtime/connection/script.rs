@@ -75,7 +75,8 @@ cd "$lockstep_dir" || { printf '%s dir 0\n%s end\n' "$lockstep_token" "$lockstep
 
 /// Puts the input aside, as only this text may read it, and begins a process group where there is
 /// a program for it.
-const BEFORE: &str = r#"LOCKSTEP_OUTPUT=$(mktemp 2>/dev/null) || LOCKSTEP_OUTPUT=/tmp/lockstep-output-$$
+const BEFORE: &str = r#"LOCKSTEP_OUTPUT=$(mktemp 2>/dev/null) ||
+  LOCKSTEP_OUTPUT=/tmp/lockstep-output-$$
 export LOCKSTEP_OUTPUT
 exec 3<&0 </dev/null
 lockstep_group=
@@ -109,7 +110,8 @@ wait "$lockstep_child"
 lockstep_status=$?
 if [ -f "$lockstep_stop" ]; then
   lockstep_count=0
-  while kill -s 0 -- "-$lockstep_child" && [ ! -s "$lockstep_stop" ] && [ "$lockstep_count" -lt 100 ]; do
+  while kill -s 0 -- "-$lockstep_child" && [ ! -s "$lockstep_stop" ] &&
+    [ "$lockstep_count" -lt 100 ]; do
     sleep 0.1 || sleep 1
     lockstep_count=$((lockstep_count + 1))
   done
