@@ -169,11 +169,9 @@ fn steady(text: &str, folder: &Path) -> String {
 }
 
 fn session(block: &Block, folder: &Path) -> Result<(), String> {
-    if !block
-        .text
-        .lines()
-        .any(|line| line.starts_with("$ lockstep"))
-    {
+    static OURS: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"(?m)^\$ (.* )?lockstep\b").expect("a pattern"));
+    if !OURS.is_match(&block.text) {
         return Ok(());
     }
     for call in calls(&block.text)? {
@@ -221,6 +219,7 @@ fn a_bad_block_is_found() {
         "```deploy\npipeline a {\n}\n",
         "```sh\n$ lockstep --version\nlockstep 0.0.0\n```\n",
         "```sh\n$ lockstep --version\n```\n",
+        "```sh\n$ A=b lockstep --version\n```\n",
         "see [this](nowhere.md#there)\n",
         "see [this](README.md#nowhere)\n",
         "see [this](#nowhere)\n",
