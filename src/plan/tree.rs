@@ -48,6 +48,10 @@ pub type Seq = Arc<[TreeId]>;
 /// More nodes than this are refused: workflows that call each other twice on every level.
 const MOST_NODES: usize = 500_000;
 
+/// Statements deeper inside each other than this are refused: everything that walks a plan goes
+/// as deep as it is, and no stack is endless.
+const DEEPEST: u32 = 200;
+
 /// A statement at one spot of the pipeline.
 #[derive(Debug, Clone)]
 pub struct Node {
@@ -95,10 +99,11 @@ impl Tree {
             program,
             tree: Self::default(),
             too_large: false,
+            depth: 0,
         };
         let root = builder.node(body, None, &mut Labels::default());
         if builder.too_large {
-            return Err(too_large(body));
+            return Err(too_large(body, builder.depth));
         }
         let mut tree = builder.tree;
         if let Some(node) = tree.nodes.get_mut(root.0 as usize) {
@@ -202,16 +207,22 @@ fn verdict_scopes(kind: &StmtKind) -> &'static [RollbackScope] {
     }
 }
 
-fn too_large(body: &Stmt) -> Diagnostic {
-    Diagnostic::error(
-        codes::PIPELINE_TOO_LARGE,
-        body.span,
-        "this pipeline is too large to plan",
-    )
-    .here(format!(
-        "more than {MOST_NODES} statements when every workflow call is followed"
-    ))
-    .help("call the workflow in a loop instead of once for each case")
+fn too_large(body: &Stmt, depth: u32) -> Diagnostic {
+    let message = "this pipeline is too large to plan";
+    let diagnostic = Diagnostic::error(codes::PIPELINE_TOO_LARGE, body.span, message);
+    if depth > DEEPEST {
+        return diagnostic
+            .here(format!(
+                "more than {DEEPEST} statements inside each other when every workflow call is \
+                 followed"
+            ))
+            .help("call workflows one after the other instead of each from the one before");
+    }
+    diagnostic
+        .here(format!(
+            "more than {MOST_NODES} statements when every workflow call is followed"
+        ))
+        .help("call the workflow in a loop instead of once for each case")
 }
 
 /// The labels that the children of one visible node have had so far.
@@ -221,6 +232,8 @@ struct Builder<'a> {
     program: &'a Program,
     tree: Tree,
     too_large: bool,
+    /// How many statements are around the next one.
+    depth: u32,
 }
 
 impl Builder<'_> {
@@ -234,10 +247,11 @@ impl Builder<'_> {
 
     fn node(&mut self, stmt: &Arc<Stmt>, parent: Option<TreeId>, around: &mut Labels) -> TreeId {
         let id = TreeId(self.tree.nodes.len() as u32);
-        if self.tree.nodes.len() >= MOST_NODES {
-            self.too_large = true;
+        self.too_large |= self.tree.nodes.len() >= MOST_NODES || self.depth > DEEPEST;
+        if self.too_large {
             return TreeId(0);
         }
+        self.depth += 1;
         let (label, kind) = self.label(stmt);
         let twin = label.as_ref().map_or_else(Name::default, |label| {
             let said = self.said(stmt, label);
@@ -292,6 +306,9 @@ impl Builder<'_> {
             always,
             ..node.clone()
         };
+        if !self.too_large {
+            self.depth -= 1;
+        }
         id
     }
 

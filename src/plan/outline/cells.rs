@@ -75,6 +75,10 @@ impl<'a> Maker<'a> {
             (Ok(mut measure), at) => {
                 self.narrow(&cells, &mut measure);
                 if let Some(at) = at {
+                    if self.waves(&cells).is_some() {
+                        // The waves come one after the other, whatever the axes say.
+                        item.order = Some(Order::Serial);
+                    }
                     item.cells = Some(cells.count);
                     item.items = self.list(&mut cells, at);
                     item.unlisted = cells.count.saturating_sub(listed(&item.items));

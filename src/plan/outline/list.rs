@@ -4,6 +4,7 @@
 use super::cells::{Cells, Place, listed};
 use super::item::{Item, ItemKind};
 use super::maker::Maker;
+use super::words;
 use crate::eval::Halt;
 use crate::ir::Order;
 use crate::plan::Locals;
@@ -13,6 +14,9 @@ use crate::value::Value;
 
 /// Where an axis has too many cells, each of its elements still shows so many.
 const FEWEST: usize = 3;
+
+/// The lines before and after them count like cells.
+const AROUND: usize = 2;
 
 impl<'a> Maker<'a> {
     /// The listed cells of a loop or matrix that has been counted.
@@ -35,7 +39,7 @@ impl<'a> Maker<'a> {
         let left = room.saturating_sub(used);
         for place in cells.included()?.into_iter().take(left) {
             let mut item = self.list_cell(cells, &cells.bind(&place.values), &place, at);
-            item.label = self.joined(&place.values);
+            item.label = self.joined(cells, &place.values);
             item.notes.push(String::from("included"));
             items.push(item);
         }
@@ -53,9 +57,12 @@ impl<'a> Maker<'a> {
     ) -> Result<Vec<Item>, Halt> {
         let last = axis + 1 >= cells.axes.matrix.axes.len();
         let values = cells.axes.values(axis, locals)?;
-        let share = match cells.count <= room as u64 {
-            true => room,
-            false => (room / values.len().max(1)).max(FEWEST),
+        let too_many = cells.count > room as u64;
+        let share = match too_many {
+            false => room,
+            true => (room / values.len().max(1))
+                .saturating_sub(AROUND)
+                .max(FEWEST),
         };
         let mut items = Vec::new();
         for (index, value) in values.into_iter().enumerate() {
@@ -63,7 +70,7 @@ impl<'a> Maker<'a> {
                 break;
             }
             let inner = cells.axes.bind(axis, &value, locals);
-            let label = self.walk.display(&value);
+            let label = words::named(&self.walk, cells.axes.matrix.axes.get(axis), &value);
             place.position.push(index as u32);
             place.values.push(value);
             let item = if !last {
@@ -76,7 +83,8 @@ impl<'a> Maker<'a> {
             place.position.pop();
             place.values.pop();
             if let Some(item) = item {
-                room = room.saturating_sub(shown(&item));
+                let lines = if last || !too_many { 0 } else { AROUND };
+                room = room.saturating_sub(shown(&item) + lines);
                 items.push(Item { label, ..item });
             }
         }
@@ -173,8 +181,11 @@ impl<'a> Maker<'a> {
         Ok(())
     }
 
-    pub(super) fn joined(&self, values: &[Value]) -> String {
-        let values = values.iter().map(|value| self.walk.display(value));
+    /// The values of a cell.
+    pub(super) fn joined(&self, cells: &Cells<'_, 'a>, values: &[Value]) -> String {
+        let values = values.iter().enumerate();
+        let axes = &cells.axes.matrix.axes;
+        let values = values.map(|(at, value)| words::named(&self.walk, axes.get(at), value));
         values.collect::<Vec<_>>().join(", ")
     }
 }

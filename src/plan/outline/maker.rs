@@ -356,7 +356,14 @@ impl<'a> Maker<'a> {
         let name = match &frame.strand {
             Strand::Named(name) => name.clone(),
             Strand::Values(values) => {
-                let shown: Vec<String> = values.iter().map(|it| walk.display(it)).collect();
+                let axes = match &walk.tree.get(frame.block).stmt.kind {
+                    StmtKind::Matrix(matrix) => matrix.axes.as_slice(),
+                    _ => &[],
+                };
+                let values = values.iter().enumerate();
+                let shown: Vec<String> = values
+                    .map(|(at, value)| words::named(&walk, axes.get(at), value))
+                    .collect();
                 met.within = shown.iter().take(fixed).cloned().collect();
                 shown.get(fixed..).unwrap_or_default().join("/")
             }

@@ -83,7 +83,11 @@ impl<'a> Maker<'a> {
     /// Statements without a body.
     fn effect(&mut self, id: TreeId, node: &Node, locals: &Locals, at: At<'_>) -> Seen {
         let said = |expr: &Expr| at.map(|_| words::text(&self.walk, expr, locals));
-        let quoted = |expr: &Expr| said(expr).map(|text| format!("\"{text}\""));
+        let quoted = |expr: &Expr| match self.walk.eval(expr, locals) {
+            Ok(_) => said(expr).map(|text| format!("\"{text}\"")),
+            // As it was written, it is quoted already.
+            Err(_) => said(expr),
+        };
         let instant = Measure::default();
         let unbounded = Measure {
             longest: None,

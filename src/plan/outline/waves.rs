@@ -74,7 +74,7 @@ impl<'a> Maker<'a> {
             if let Some((item, measure)) = list.get_mut(number) {
                 if inside < share {
                     let cell = maker.list_cell(cells, locals, place, at);
-                    let label = maker.joined(&place.values);
+                    let label = maker.joined(cells, &place.values);
                     item.items.push(Item { label, ..cell });
                     item.unlisted -= 1;
                 }

@@ -3,7 +3,7 @@
 
 use crate::eval::Expr;
 use crate::ir::command::TextPart;
-use crate::ir::{FailureHandler, Program};
+use crate::ir::{Axis, FailureHandler, Program};
 use crate::plan::tree::Node;
 use crate::plan::{Locals, Walk};
 use crate::value::Value;
@@ -24,6 +24,22 @@ pub(super) fn text(walk: &Walk<'_>, expr: &Expr, locals: &Locals) -> String {
     match walk.eval(expr, locals) {
         Ok(value) => shown(&walk.bound.program, &value),
         Err(_) => walk.bound.program.sources.text(expr.span).to_string(),
+    }
+}
+
+/// A value of an axis. One that is no name says little without the axis' name.
+pub(super) fn named(walk: &Walk<'_>, axis: Option<&Axis>, value: &Value) -> String {
+    let shown = walk.display(value);
+    match (value, axis) {
+        (
+            Value::Int(_)
+            | Value::Float(_)
+            | Value::Bool(_)
+            | Value::Percent(_)
+            | Value::Duration(_),
+            Some(axis),
+        ) => format!("{} {shown}", axis.name),
+        _ => shown,
     }
 }
 

@@ -82,11 +82,15 @@ fn non_empty(text: String) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// A command by its name.
+/// A command by its name; a script by that of its first command that does something.
 fn first_word(command: &str, style: Style) -> String {
-    let mut words = command.split_whitespace();
+    let lines = command.lines().map(str::trim);
+    let mut lines = lines.filter(|line| {
+        !line.is_empty() && !line.starts_with('#') && *line != "set" && !line.starts_with("set ")
+    });
+    let mut words = lines.next().unwrap_or("run").split_whitespace();
     let first = words.next().unwrap_or("run");
-    match words.next() {
+    match words.next().or(lines.next()) {
         Some(_) => format!("{first} {}", style.ellipsis()),
         None => first.to_owned(),
     }

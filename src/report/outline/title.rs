@@ -68,10 +68,10 @@ pub(super) fn notes(node: &Node<'_>) -> Vec<String> {
     if node.kind != ItemKind::Deploy && !node.fold.is_empty() {
         notes.push(node.fold.clone());
     }
-    notes.extend(node.notes.iter().cloned());
     if !node.locks.is_empty() {
         notes.push(format!("locks {}", names(node.locks)));
     }
+    notes.extend(node.notes.iter().cloned());
     notes
 }
 
