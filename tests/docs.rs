@@ -116,7 +116,13 @@ fn headings(page: &str) -> impl Iterator<Item = String> {
         let title = line.strip_prefix('#').filter(|_| !code)?;
         let title = title.trim_start_matches('#').trim().to_lowercase();
         let kept = |char: &char| char.is_alphanumeric() || matches!(char, ' ' | '-' | '_');
-        Some(title.chars().filter(kept).collect::<String>().replace(' ', "-"))
+        Some(
+            title
+                .chars()
+                .filter(kept)
+                .collect::<String>()
+                .replace(' ', "-"),
+        )
     })
 }
 
@@ -135,7 +141,9 @@ fn source(block: &Block, known: &mut Files, folder: &Path) -> Result<(), String>
     };
     match (block.tags.get(1).map(String::as_str), verdict.has_errors()) {
         (None | Some("fragment" | "body"), false) | (Some("wrong"), true) => Ok(()),
-        (None | Some("fragment" | "body"), true) => Err(format!("it has errors:\n{}", verdict.shown())),
+        (None | Some("fragment" | "body"), true) => {
+            Err(format!("it has errors:\n{}", verdict.shown()))
+        }
         (Some("wrong"), false) => Err(String::from("it has no errors")),
         (Some(other), _) => Err(format!("`{other}` is not known after `deploy`")),
     }
@@ -145,7 +153,10 @@ fn source(block: &Block, known: &mut Files, folder: &Path) -> Result<(), String>
 fn body(block: &Block, known: &Files) -> Verdict {
     let declarations = known.get(DECLARATIONS).map_or("", String::as_str);
     let text = format!("{declarations}\npipeline page {{\n{}}}\n", block.text);
-    compile(&Files::from([("page.deploy".to_string(), text)]), "page.deploy")
+    compile(
+        &Files::from([("page.deploy".to_string(), text)]),
+        "page.deploy",
+    )
 }
 
 /// What is the same in every run: ids of runs and how long something took have one form.
