@@ -32,6 +32,8 @@ pub(super) fn run(arguments: &Run, output: &mut Output) -> Exit {
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
+        // A turn may tell thousands of lines; signals must not wait for the usual sixty.
+        .event_interval(8)
         .build();
     match runtime {
         Ok(runtime) => {

@@ -2,6 +2,7 @@
 //! It does not know how it was started, nor what its end means.
 
 use std::process::ExitStatus;
+use std::task::Poll;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
@@ -22,6 +23,9 @@ const ANSWER: Duration = Duration::from_secs(2);
 /// How long the output of a command that has ended is waited for: a process that it left behind
 /// may keep its pipes open for ever.
 const LINGER: Duration = Duration::from_millis(200);
+
+/// After so much output at once, in bytes, others get a turn.
+const MUCH: usize = 16 * 1024;
 
 /// How a local process ended.
 pub(crate) struct Ending {
@@ -200,12 +204,18 @@ async fn read(
     err: &mut Reading<ChildStderr>,
     listener: Listener<'_>,
 ) {
-    std::future::poll_fn(|context| {
+    let taken = std::future::poll_fn(|context| {
         let out = out.poll(context, listener);
         let err = err.poll(context, listener);
-        if out.is_ready() { out } else { err }
-    })
-    .await;
+        match (out, err) {
+            (Poll::Ready(out), Poll::Ready(err)) => Poll::Ready(out + err),
+            (ready @ Poll::Ready(_), _) | (_, ready) => ready,
+        }
+    });
+    if taken.await >= MUCH {
+        // There may be more at once, for ever; whoever takes the lines must get a turn.
+        tokio::task::yield_now().await;
+    }
 }
 
 /// Writes some of what is to be written; for ever where there is nothing.

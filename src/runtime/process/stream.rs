@@ -66,8 +66,12 @@ impl<R: AsyncRead + Unpin> Reading<R> {
         self.trailer.as_ref()
     }
 
-    /// Reads once, if there is something; never ready at the end of the stream.
-    pub(super) fn poll(&mut self, context: &mut Context<'_>, listener: Listener<'_>) -> Poll<()> {
+    /// Reads once, if there is something, and says how much; never ready at the end of the stream.
+    pub(super) fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+        listener: Listener<'_>,
+    ) -> Poll<usize> {
         let Some(reader) = &mut self.reader else {
             return Poll::Pending;
         };
@@ -75,14 +79,17 @@ impl<R: AsyncRead + Unpin> Reading<R> {
         let mut space = [const { MaybeUninit::<u8>::uninit() }; PIECE];
         let mut buffer = ReadBuf::uninit(&mut space);
         match Pin::new(reader).poll_read(context, &mut buffer) {
-            Poll::Pending => return Poll::Pending,
+            Poll::Pending => Poll::Pending,
             Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
                 self.take(buffer.filled(), listener);
+                Poll::Ready(buffer.filled().len())
             }
             // An error here means that the other side is gone, as an end does.
-            Poll::Ready(_) => self.reader = None,
+            Poll::Ready(_) => {
+                self.reader = None;
+                Poll::Ready(0)
+            }
         }
-        Poll::Ready(())
     }
 
     fn take(&mut self, bytes: &[u8], listener: Listener<'_>) {
