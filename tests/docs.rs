@@ -209,7 +209,7 @@ fn a_bad_block_is_found() {
                 ```deploy,body\nlog \"${x}\"\n```\n```deploy\npipeline a {\n}\n```\n```deploy,wrong\npipelin a {}\n```\n\
                 ```deploy,fragment\nlog \"a\"\n```\n```sh\n$ lockstep --version\nlockstep …\n```\n\
                 ```text\npipelin\n```\n```sh\ncargo build\n```\n\
-                [a](README.md#build) [b](https://c.d) [e](#a-b-c)\n";
+                [a](README.md#install) [b](https://c.d) [e](#a-b-c)\n";
     assert_eq!(complaints("good.md", good), [""; 0]);
     for bad in [
         "```deploy\npipelin a {}\n```\n",
