@@ -371,6 +371,9 @@ impl Teller<'_> {
         let message =
             format!("`{word}` lets in too few strands for barrier `{barrier}`: only {now}");
         let help = match self.smallest_width(fork) {
+            Some(width) if word == "batches" => {
+                format!("the smallest that works is `batches [{width}]`")
+            }
             Some(width) => format!("the smallest that works is `{word} {width}`"),
             None => format!("more places do not help: leave out `{word}`, or change the order"),
         };
