@@ -36,6 +36,9 @@ pub enum ItemKind {
     On,
     Log,
     Fail,
+    Undo,
+    OnFailure,
+    Always,
 }
 
 impl ItemKind {
@@ -63,6 +66,9 @@ impl ItemKind {
             Self::On => "on",
             Self::Log => "log",
             Self::Fail => "fail",
+            Self::Undo => "undo",
+            Self::OnFailure => "on failure",
+            Self::Always => "always",
         }
     }
 }
@@ -110,6 +116,9 @@ pub struct Item {
     /// What is in it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub items: Vec<Item>,
+    /// What is done when it is undone, when it fails, and when it ends.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub handlers: Vec<Item>,
 }
 
 impl Item {

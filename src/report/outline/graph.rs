@@ -97,15 +97,13 @@ impl Maker<'_> {
         order: Order,
         unlisted: u64,
     ) -> (Vec<Part>, Vec<(usize, usize)>) {
+        let handler = nodes.iter().position(Node::is_handler);
+        let nodes = &nodes[..handler.unwrap_or(nodes.len())];
         let mut parts: Vec<Part> = Vec::new();
         let mut at = 0;
         while at < nodes.len() {
-            let is_else =
-                |node: &Node<'_>| node.kind == ItemKind::If && node.label.starts_with("else");
-            let others = nodes[at + 1..]
-                .iter()
-                .take_while(|node| is_else(node))
-                .count();
+            let others = nodes[at + 1..].iter();
+            let others = others.take_while(|node| node.is_else()).count();
             if others == 0 || order == Order::Parallel {
                 let part = self.part(&nodes[at]);
                 parts.push(part);

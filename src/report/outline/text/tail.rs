@@ -157,7 +157,8 @@ struct Signs {
 
 impl Signs {
     fn look(&mut self, nodes: &[Node<'_>], order: Order, unlisted: u64) {
-        if nodes.len() > 1 || unlisted > 0 {
+        let count = nodes.iter().filter(|node| !node.is_handler()).count();
+        if count > 1 || unlisted > 0 {
             match order {
                 Order::Serial => self.serial = true,
                 Order::Parallel => self.parallel = true,
