@@ -116,7 +116,13 @@ fn headings(page: &str) -> impl Iterator<Item = String> {
         let title = line.strip_prefix('#').filter(|_| !code)?;
         let title = title.trim_start_matches('#').trim().to_lowercase();
         let kept = |char: &char| char.is_alphanumeric() || matches!(char, ' ' | '-' | '_');
-        Some(title.chars().filter(kept).collect::<String>().replace(' ', "-"))
+        Some(
+            title
+                .chars()
+                .filter(kept)
+                .collect::<String>()
+                .replace(' ', "-"),
+        )
     })
 }
 
@@ -135,7 +141,9 @@ fn source(block: &Block, known: &mut Files, folder: &Path) -> Result<(), String>
     };
     match (block.tags.get(1).map(String::as_str), verdict.has_errors()) {
         (None | Some("fragment" | "body"), false) | (Some("wrong"), true) => Ok(()),
-        (None | Some("fragment" | "body"), true) => Err(format!("it has errors:\n{}", verdict.shown())),
+        (None | Some("fragment" | "body"), true) => {
+            Err(format!("it has errors:\n{}", verdict.shown()))
+        }
         (Some("wrong"), false) => Err(String::from("it has no errors")),
         (Some(other), _) => Err(format!("`{other}` is not known after `deploy`")),
     }
@@ -145,7 +153,10 @@ fn source(block: &Block, known: &mut Files, folder: &Path) -> Result<(), String>
 fn body(block: &Block, known: &Files) -> Verdict {
     let declarations = known.get(DECLARATIONS).map_or("", String::as_str);
     let text = format!("{declarations}\npipeline page {{\n{}}}\n", block.text);
-    compile(&Files::from([("page.deploy".to_string(), text)]), "page.deploy")
+    compile(
+        &Files::from([("page.deploy".to_string(), text)]),
+        "page.deploy",
+    )
 }
 
 /// What is the same in every run: ids of runs and how long something took have one form.
@@ -158,11 +169,9 @@ fn steady(text: &str, folder: &Path) -> String {
 }
 
 fn session(block: &Block, folder: &Path) -> Result<(), String> {
-    if !block
-        .text
-        .lines()
-        .any(|line| line.starts_with("$ lockstep"))
-    {
+    static OURS: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"(?m)^\$ (.* )?lockstep\b").expect("a pattern"));
+    if !OURS.is_match(&block.text) {
         return Ok(());
     }
     for call in calls(&block.text)? {
@@ -200,7 +209,7 @@ fn a_bad_block_is_found() {
                 ```deploy,body\nlog \"${x}\"\n```\n```deploy\npipeline a {\n}\n```\n```deploy,wrong\npipelin a {}\n```\n\
                 ```deploy,fragment\nlog \"a\"\n```\n```sh\n$ lockstep --version\nlockstep …\n```\n\
                 ```text\npipelin\n```\n```sh\ncargo build\n```\n\
-                [a](README.md#build) [b](https://c.d) [e](#a-b-c)\n";
+                [a](README.md#install) [b](https://c.d) [e](#a-b-c)\n";
     assert_eq!(complaints("good.md", good), [""; 0]);
     for bad in [
         "```deploy\npipelin a {}\n```\n",
@@ -210,6 +219,7 @@ fn a_bad_block_is_found() {
         "```deploy\npipeline a {\n}\n",
         "```sh\n$ lockstep --version\nlockstep 0.0.0\n```\n",
         "```sh\n$ lockstep --version\n```\n",
+        "```sh\n$ A=b lockstep --version\n```\n",
         "see [this](nowhere.md#there)\n",
         "see [this](README.md#nowhere)\n",
         "see [this](#nowhere)\n",

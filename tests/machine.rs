@@ -4,4 +4,5 @@
 mod corpus;
 mod direct;
 mod play;
+mod referee;
 mod seeds;

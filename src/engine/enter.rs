@@ -7,9 +7,9 @@ use super::node::{
 use super::notice::{Deployment, Failure, Happened, NodeKind, Status, Waiting};
 use super::{Machine, Task};
 use crate::eval::{Expr, Scope};
-use crate::ir::command::{self, TextPart};
+use crate::ir::command;
 use crate::ir::{self, FailureClass, Stmt, StmtKind};
-use crate::plan::{self, Locals, Seq, Walk};
+use crate::plan::{self, Locals, Seq};
 use crate::source::Name;
 use crate::value::Value;
 
@@ -362,7 +362,11 @@ impl Machine {
             Some(target) => self.connection(target, locals),
             None => node.around.on.clone(),
         };
-        let text = command_text(&walk, &command.text, locals);
+        let text = command::shown(
+            &command.text,
+            &mut |expr| walk.eval(expr, locals).ok(),
+            &|value| walk.display(value),
+        );
         let once = stmt.modifiers.once;
         let file = stmt.span.file;
         let command = Command {
@@ -576,17 +580,4 @@ impl Machine {
     pub(super) fn kind(&self, id: NodeId) -> Option<NodeKind> {
         self.look(id).visible
     }
-}
-
-/// A command's text for people: what was written, with values in place; secrets are masked.
-fn command_text(walk: &Walk<'_>, parts: &[TextPart], locals: &Locals) -> String {
-    parts
-        .iter()
-        .map(|part| match part {
-            TextPart::Text(text) => text.to_string(),
-            TextPart::Value(expr) => walk
-                .eval(expr, locals)
-                .map_or(String::from("?"), |value| walk.display(&value)),
-        })
-        .collect()
 }

@@ -7,11 +7,14 @@ use crate::engine::notice::RunEvent;
 
 use super::Report;
 
-/// Writes each event as one line of JSON as soon as it happens.
+/// So much is held back at most, in bytes.
+const HELD: usize = 1 << 16;
+
+/// Writes each event as one line of JSON.
 #[derive(Debug)]
 pub struct Json<W> {
     out: W,
-    line: Vec<u8>,
+    lines: Vec<u8>,
 }
 
 impl<W: Write> Json<W> {
@@ -19,21 +22,31 @@ impl<W: Write> Json<W> {
     pub fn new(out: W) -> Self {
         Self {
             out,
-            line: Vec::new(),
+            lines: Vec::new(),
         }
     }
 }
 
 impl<W: Write> Report for Json<W> {
     fn event(&mut self, event: &RunEvent) -> io::Result<()> {
-        self.line.clear();
-        serde_json::to_writer(&mut self.line, event)?;
-        self.line.push(b'\n');
-        self.out.write_all(&self.line)?;
-        self.out.flush()
+        serde_json::to_writer(&mut self.lines, event)?;
+        self.lines.push(b'\n');
+        match self.lines.len() < HELD {
+            true => Ok(()),
+            false => self.flush(),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.lines.is_empty() {
+            return Ok(());
+        }
+        let written = self.out.write_all(&self.lines);
+        self.lines.clear();
+        written.and_then(|()| self.out.flush())
     }
 
     fn finish(&mut self) -> io::Result<()> {
-        self.out.flush()
+        self.flush()
     }
 }

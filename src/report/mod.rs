@@ -36,6 +36,11 @@ pub trait Report {
     /// Takes the next event.
     fn event(&mut self, event: &RunEvent) -> io::Result<()>;
 
+    /// Writes what has been held back, because nothing happens for the moment.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Says what is still to be said; no event follows.
     fn finish(&mut self) -> io::Result<()>;
 

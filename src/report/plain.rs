@@ -9,6 +9,9 @@ use super::narrate::Narrator;
 use super::tally::Tally;
 use super::{Report, Style};
 
+/// So much is held back at most, in bytes.
+const HELD: usize = 1 << 16;
+
 /// Writes a line whenever something starts, ends, waits or is said.
 #[derive(Debug)]
 pub struct Plain<W> {
@@ -35,19 +38,26 @@ impl<W: Write> Plain<W> {
 impl<W: Write> Report for Plain<W> {
     fn event(&mut self, event: &RunEvent) -> io::Result<()> {
         self.tally.event(event);
-        self.text.clear();
         for (_, line) in self.narrator.tell(event, &self.tally) {
             self.text.push_str(&line.paint(self.style));
             self.text.push('\n');
         }
+        match self.text.len() < HELD {
+            true => Ok(()),
+            false => self.flush(),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
         if self.text.is_empty() {
             return Ok(());
         }
-        self.out.write_all(self.text.as_bytes())?;
-        self.out.flush()
+        let written = self.out.write_all(self.text.as_bytes());
+        self.text.clear();
+        written.and_then(|()| self.out.flush())
     }
 
     fn finish(&mut self) -> io::Result<()> {
-        self.out.flush()
+        self.flush()
     }
 }

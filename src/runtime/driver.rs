@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -47,6 +48,9 @@ pub enum Control {
 pub trait Host {
     /// Something happened.
     fn observe(&mut self, event: &RunEvent);
+
+    /// Nothing happens for the moment: what has been held back can be said now.
+    fn idle(&mut self) {}
 
     /// Some time has passed; called about ten times a second while the run goes on.
     fn tick(&mut self) {}
@@ -107,12 +111,14 @@ impl Finisher {
 /// What tasks tell the driver.
 enum Message {
     Event(Event),
-    Output {
-        node: Name,
-        stream: Stream,
-        text: String,
-    },
+    Output { node: Name, lines: Lines },
 }
+
+/// What a command has written, line by line.
+type Lines = Vec<(Stream, String)>;
+
+/// So many messages are taken before other things get their turn.
+const TURN: usize = 256;
 
 /// Runs a plan to its end and returns how it ended; nothing where it was stopped at once.
 pub async fn drive(
@@ -139,13 +145,24 @@ pub async fn drive(
         commands: JoinSet::new(),
         stops: HashMap::new(),
         queue: VecDeque::new(),
+        backlog: Arc::default(),
         seq: 0,
     };
     driver.happen(Event::Start);
     let mut ticks = tokio::time::interval(Duration::from_millis(100));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     let mut controlled = true;
-    while driver.machine.finished().is_none() {
+    loop {
+        for _ in 0..TURN {
+            match messages.try_recv() {
+                Ok(message) => driver.take(message),
+                Err(_) => break,
+            }
+        }
+        if driver.machine.finished().is_some() {
+            break;
+        }
+        driver.host.idle();
         let next = driver
             .timers
             .keys()
@@ -198,6 +215,7 @@ struct Driver<'h> {
     stops: HashMap<EffectId, watch::Sender<Option<Stop>>>,
     /// Commands that wait for a place.
     queue: VecDeque<(EffectId, Name, Box<Command>)>,
+    backlog: Arc<Backlog>,
     seq: u64,
 }
 
@@ -220,8 +238,12 @@ impl Driver<'_> {
                 self.happen(event);
                 self.start_queued();
             }
-            Message::Output { node, stream, text } => {
-                self.tell(Happened::NodeOutput { node, stream, text });
+            Message::Output { node, lines } => {
+                self.backlog.done(lines.len());
+                for (stream, text) in lines {
+                    let node = node.clone();
+                    self.tell(Happened::NodeOutput { node, stream, text });
+                }
             }
         }
     }
@@ -345,6 +367,7 @@ impl Driver<'_> {
             self.spawner.clone(),
             self.sender.clone(),
         );
+        let backlog = self.backlog.clone();
         let connection = command
             .connect
             .as_ref()
@@ -363,12 +386,19 @@ impl Driver<'_> {
                         run,
                         connection,
                     };
+                    let lines = Mutex::new(Lines::new());
                     let listener = |stream, line: &str| {
-                        let (node, text) = (node.clone(), line.to_string());
-                        // The run may be over.
-                        let _ = sender.send(Message::Output { node, stream, text });
+                        if let Ok(mut lines) = lines.lock() {
+                            lines.push((stream, line.to_string()));
+                        }
                     };
-                    outcome(spawner.run(spawn, &vault, listener, stopped).await)
+                    let ended = spawner.run(spawn, &vault, listener, stopped);
+                    let tell = |lines| {
+                        let node = node.clone();
+                        // The run may be over.
+                        let _ = sender.send(Message::Output { node, lines });
+                    };
+                    outcome(backlog.hold(ended, &lines, tell).await)
                 }
                 Err(message) => Outcome::failed(FailureClass::Connection, message),
             };
@@ -397,10 +427,89 @@ impl Driver<'_> {
     /// Kills every command and waits until they are gone.
     async fn kill(&mut self) {
         self.queue.clear();
+        self.backlog.open();
         for stop in self.stops.values() {
             stop.send_replace(Some(Stop::Kill));
         }
         while self.commands.join_next().await.is_some() {}
+    }
+}
+
+/// The lines that commands have written and the driver has not told yet. While there are many, no
+/// command is read: what writes faster than it can be told has to wait, as at any pipe.
+#[derive(Default)]
+struct Backlog(Mutex<Untold>);
+
+#[derive(Default)]
+struct Untold {
+    lines: usize,
+    /// The commands that wait.
+    held: Vec<Waker>,
+    /// Whether nobody waits any more.
+    open: bool,
+}
+
+impl Backlog {
+    const MOST: usize = 10_000;
+
+    /// Waits for a command, and hands on what it writes, all lines of one look at it together.
+    async fn hold<T>(
+        &self,
+        command: impl Future<Output = T>,
+        lines: &Mutex<Lines>,
+        tell: impl Fn(Lines),
+    ) -> T {
+        let mut command = std::pin::pin!(command);
+        std::future::poll_fn(|context| {
+            if self.is_full(context) {
+                return Poll::Pending;
+            }
+            let ended = command.as_mut().poll(context);
+            let written = lines.lock().map(|mut lines| std::mem::take(&mut *lines));
+            if let Ok(written) = written
+                && !written.is_empty()
+            {
+                self.add(written.len());
+                tell(written);
+            }
+            ended
+        })
+        .await
+    }
+
+    fn is_full(&self, context: &Context<'_>) -> bool {
+        let Ok(mut backlog) = self.0.lock() else {
+            return false;
+        };
+        let full = backlog.lines >= Self::MOST && !backlog.open;
+        if full {
+            backlog.held.push(context.waker().clone());
+        }
+        full
+    }
+
+    fn add(&self, count: usize) {
+        if let Ok(mut backlog) = self.0.lock() {
+            backlog.lines += count;
+        }
+    }
+
+    fn done(&self, count: usize) {
+        let Ok(mut backlog) = self.0.lock() else {
+            return;
+        };
+        backlog.lines = backlog.lines.saturating_sub(count);
+        if backlog.lines < Self::MOST {
+            backlog.held.drain(..).for_each(Waker::wake);
+        }
+    }
+
+    /// Nobody tells anything any more, and nobody waits for it.
+    fn open(&self) {
+        if let Ok(mut backlog) = self.0.lock() {
+            backlog.open = true;
+            backlog.held.drain(..).for_each(Waker::wake);
+        }
     }
 }
 

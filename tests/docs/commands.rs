@@ -61,16 +61,24 @@ fn every_option_is_described() {
         let own = options(&help);
         assert!(own.contains(&"--help"), "{own:?}");
         // These two every command has; they are described once.
-        let own = own.into_iter().filter(|it| !["--help", "--color"].contains(it));
+        let own = own
+            .into_iter()
+            .filter(|it| !["--help", "--color"].contains(it));
         missing.extend(
             own.filter(|option| !part.contains(&format!("`{option}")))
                 .map(|option| format!("`{option}` of `{command}`")),
         );
     }
-    assert!(missing.is_empty(), "docs/commands.md lacks {}", missing.join(", "));
-    let (_, codes) = help(&[]).split_once("Exit codes:\n").map_or_else(Default::default, |it| {
-        (String::from(it.0), String::from(it.1))
-    });
+    assert!(
+        missing.is_empty(),
+        "docs/commands.md lacks {}",
+        missing.join(", ")
+    );
+    let (_, codes) = help(&[])
+        .split_once("Exit codes:\n")
+        .map_or_else(Default::default, |it| {
+            (String::from(it.0), String::from(it.1))
+        });
     for line in codes.lines() {
         let code = line.trim().split("  ").next().unwrap_or_default();
         assert!(page.contains(&format!("\n| {code} |")), "exit code {code}");

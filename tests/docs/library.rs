@@ -54,7 +54,11 @@ impl Library {
         }
         if let Some(deploy) = &kind.deploy {
             let workflow = &deploy.path.name.name;
-            let _ = write!(text, "\nIt is deployed by [{0}](#workflow-{0}).\n", workflow);
+            let _ = write!(
+                text,
+                "\nIt is deployed by [{0}](#workflow-{0}).\n",
+                workflow
+            );
         }
         text
     }
@@ -73,13 +77,7 @@ impl Library {
         format!("{}\n", folded(&line).replace('\n', "\n  "))
     }
 
-    fn workflow(
-        &self,
-        name: &str,
-        params: &[Param],
-        head: Span,
-        doc: Option<&Name>,
-    ) -> String {
+    fn workflow(&self, name: &str, params: &[Param], head: Span, doc: Option<&Name>) -> String {
         let head = self.at(head);
         let head = head.split_once(" {").map_or(head, |(head, _)| head);
         let mut text = format!(
@@ -87,7 +85,12 @@ impl Library {
             said(doc)
         );
         for param in params.iter().filter(|param| param.doc.is_some()) {
-            let _ = write!(text, "\n- `{}`: {}\n", param.name.name, said(param.doc.as_ref()));
+            let _ = write!(
+                text,
+                "\n- `{}`: {}\n",
+                param.name.name,
+                said(param.doc.as_ref())
+            );
         }
         text
     }
@@ -118,7 +121,10 @@ fn part(name: &str, text: &str) -> String {
             }
             _ => continue,
         };
-        assert!(item.doc.is_some(), "`{name}` of the library is not described");
+        assert!(
+            item.doc.is_some(),
+            "`{name}` of the library is not described"
+        );
         part.push('\n');
         part.push_str(&section);
     }
@@ -129,7 +135,10 @@ fn part(name: &str, text: &str) -> String {
 #[test]
 fn the_page_of_the_library_is_fresh() {
     for file in files(&["stdlib"], "deploy") {
-        let name = file.path.trim_end_matches(".deploy").replace("stdlib/", "std/");
+        let name = file
+            .path
+            .trim_end_matches(".deploy")
+            .replace("stdlib/", "std/");
         generated::check("docs/library.md", &name, &part(&name, &file.text));
     }
 }

@@ -121,22 +121,9 @@ impl Direction {
         self
     }
 
-    /// Commands of these nodes exit with 1, the first few times.
-    pub fn fails_times(mut self, pattern: &str, times: u32) -> Self {
-        let (class, code) = (FailureClass::Exit, 1);
-        self.rule(pattern, Rule::Fails { times, class, code });
-        self
-    }
-
     /// Commands of these nodes end only once this many of them run at once.
     pub fn together(mut self, pattern: &str, count: usize) -> Self {
         self.rule(pattern, Rule::Together(count));
-        self
-    }
-
-    /// What a question is answered with, and after how many milliseconds.
-    pub fn answers(mut self, pattern: &str, after_ms: i64, answer: Answer) -> Self {
-        self.rule(pattern, Rule::Answers(Some((after_ms, answer))));
         self
     }
 

@@ -193,18 +193,6 @@ impl Play {
         .collect()
     }
 
-    /// When a node of a pattern first started, in virtual milliseconds.
-    #[track_caller]
-    pub fn started_at(&self, pattern: &str) -> i64 {
-        let pattern = Pattern::new(pattern);
-        let mut told = self.trace.told.iter();
-        let found = told.find_map(|(at, it)| match it {
-            Happened::NodeStarted { node, .. } if pattern.matches(node) => Some(*at),
-            _ => None,
-        });
-        found.unwrap_or_else(|| panic!("it never started:\n{}", self.story()))
-    }
-
     #[track_caller]
     pub fn assert_before(&self, first: &str, then: &str) {
         let good = self.trace.before(&Pattern::new(first), &Pattern::new(then));

@@ -183,6 +183,28 @@ fn a_person_is_told_that_it_is_being_cancelled() {
     assert!(said.stdout.contains("cancelled after"), "{}", said.stdout);
 }
 
+/// However fast a command writes, it can be stopped, politely or at once.
+#[test]
+fn a_command_that_writes_without_end_can_be_stopped() {
+    let test = super::file("pipeline p { parallel { run \"yes\" run \"yes no\" } }");
+    let mut polite = Running::start(test.command());
+    polite.line("│ y");
+    polite.signal("INT");
+    assert_eq!(polite.end().code, 4);
+    let test = super::file(
+        "pipeline p { parallel {
+           run \"trap 'touch asked' TERM; while :; do yes | head -n 100000; done\"
+           run \"yes\"
+         } }",
+    );
+    let mut rude = Running::start(test.command());
+    rude.line("│ y");
+    rude.signal("INT");
+    crate::support::running::until("it is asked", || test.path("asked").exists());
+    rude.signal("INT");
+    assert_eq!(rude.end().code, 4);
+}
+
 /// `nohup` is obeyed: the run goes on when its terminal is lost.
 #[test]
 #[cfg(target_os = "linux")]

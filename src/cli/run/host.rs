@@ -73,6 +73,13 @@ impl Host for Terminal {
         }
     }
 
+    fn idle(&mut self) {
+        if self.broken.is_none() {
+            let written = self.shown.flush();
+            self.note(written);
+        }
+    }
+
     fn tick(&mut self) {
         self.asker.look();
         self.proceed();

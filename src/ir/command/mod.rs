@@ -6,6 +6,7 @@ mod analyse;
 mod invoke;
 mod refuse;
 mod shell;
+mod shown;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -15,6 +16,7 @@ use crate::eval::Expr;
 use crate::source::Name;
 pub use analyse::{Piece, analyse};
 pub use invoke::{Invocation, invoke};
+pub use shown::shown;
 
 /// A command.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -24,7 +24,7 @@ fn cells(services: &[&str], targets: &[&str]) -> Vec<String> {
             .map(move |service| (service.to_string(), target.to_string()));
         of.collect::<Vec<_>>()
     };
-    let all = targets.iter().flat_map(|target| of(target));
+    let all = targets.iter().flat_map(of);
     all.map(|(service, target)| format!("{service}@{target}"))
         .collect()
 }

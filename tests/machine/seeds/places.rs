@@ -96,8 +96,7 @@ fn s30_s32_several_infrastructures_as_one_value_by_names_or_ids_and_they_start_t
 /// A13, A16: what is wrong with such a value, and what is missing, is said before anything runs.
 #[test]
 fn a13_a16_empty_unknown_repeated_and_missing_entries_are_refused() {
-    let said =
-        |inputs: &[(String, String)]| try_plan(&with_input(), inputs).err().expect("refused");
+    let said = |inputs: &[(String, String)]| try_plan(&with_input(), inputs).expect_err("refused");
     for (list, wanted) in [
         ("k8s1,,k8s2", "empty"),
         ("k8s1,k8s3", "k8s3"),
@@ -138,7 +137,7 @@ fn s40_only_services_of_the_deployment_type_may_be_chosen() {
                  workflow install-other(s: service<other>, i: infrastructure<other>) {}\n\
                  service odd: other {}\n";
     let direct = format!("{WORLD}{other}pipeline p {{ deploy odd to E1.I1 }}");
-    let said = try_plan(&direct, &[]).err().expect("refused");
+    let said = try_plan(&direct, &[]).expect_err("refused");
     assert!(said.contains("E0312"), "{said}");
 }
 
@@ -156,7 +155,7 @@ kind app { service { tag: string } deploy using install }
 workflow install(s: service<app>, i: infrastructure<app>) { run "install ${s.name} ${s.tag}" }
 pipeline release { stage prod { serial s in [S1, S2] { deploy s to E1.I1 } } }
 "#;
-    let said = try_plan(text, &[]).err().expect("refused");
+    let said = try_plan(text, &[]).expect_err("refused");
     assert!(said.contains("tag"), "{said}");
     let play = play(text, &Direction::default().input("tag", "v7"));
     assert_eq!(play.commands(), ["install S1 v7", "install S2 fixed"]);
