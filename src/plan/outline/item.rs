@@ -80,8 +80,8 @@ pub struct Item {
     pub kind: ItemKind,
     /// What it is called: a name, the values of axes, a command's text, a question.
     pub label: String,
-    /// The path of its node, as events and `--if-fails` name it. Parts of a matrix that are no
-    /// cells have none.
+    /// The path of its node, as events and `--if-fails` name it; with a `*` where only the run
+    /// knows a cell. Parts of a matrix that are no cells have none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
     /// What is deployed where, if it is a deployment.

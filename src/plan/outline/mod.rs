@@ -23,7 +23,7 @@ pub use measure::Count;
 pub const VERSION: u32 = 1;
 
 /// A plan before the run. As JSON it is the stable form of `lockstep plan --format json`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Outline {
     /// [`VERSION`].
     pub version: u32,
