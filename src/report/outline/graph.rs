@@ -9,6 +9,7 @@ use crate::plan::outline::{ItemKind, Outline};
 use super::title::{names, notes, title};
 use super::view::{Detail, Node, view};
 use crate::report::style::Style;
+use crate::report::text::clean;
 
 /// A part of a graph.
 #[derive(Debug)]
@@ -70,7 +71,12 @@ pub(super) fn graph(outline: &Outline, full: bool) -> Graph {
         stages: HashMap::new(),
     };
     let (parts, arrows) = maker.parts(&nodes, Order::Serial, 0);
-    let root = Part::group(0, vec![outline.pipeline.clone()], parts, arrows);
+    let root = Part::group(
+        0,
+        vec![clean(&outline.pipeline).into_owned()],
+        parts,
+        arrows,
+    );
     let links = maker.links();
     Graph { root, links }
 }
@@ -168,7 +174,7 @@ impl Maker<'_> {
             for two in who.windows(2) {
                 links.push(Link {
                     ends: (two[0], two[1]),
-                    said: format!("barrier {}", meeting.barrier),
+                    said: format!("barrier {}", clean(&meeting.barrier)),
                 });
             }
         }
