@@ -124,6 +124,8 @@ fn an_event_is_one_flat_line_of_json() {
     for event in &script.events {
         json.event(event).expect("a vector takes everything");
     }
+    json.finish().expect("a vector takes everything");
+    drop(json);
     let text = String::from_utf8(out).expect("text");
     let back: Vec<RunEvent> = text
         .lines()
