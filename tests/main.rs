@@ -6,6 +6,7 @@ mod codes;
 mod docs;
 mod examples;
 mod machine;
+mod plans;
 mod run;
 mod support;
 mod tidy;

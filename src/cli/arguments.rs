@@ -153,9 +153,13 @@ pub(super) enum RunFormat {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum PlanFormat {
+    /// For people.
     Text,
+    /// For tools; the form is stable.
     Json,
+    /// A flowchart in the language of Mermaid.
     Mermaid,
+    /// A graph in the language of Graphviz.
     Dot,
 }
 
@@ -171,7 +175,9 @@ pub(super) struct Inputs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum InputsFormat {
+    /// For people.
     Text,
+    /// For tools; the form is stable.
     Json,
 }
 

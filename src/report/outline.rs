@@ -5,6 +5,8 @@ mod dot;
 mod fold;
 mod graph;
 mod mermaid;
+#[cfg(test)]
+mod tests;
 mod text;
 mod title;
 mod view;

@@ -212,13 +212,23 @@ impl<'a> Maker<'a> {
         }
         let names: Vec<&str> = matrix.axes.iter().map(|axis| &*axis.name).collect();
         let path = at.map(|at| {
+            // A pattern for the paths of all cells.
             let label = cells.node.label.as_deref().unwrap_or_default();
-            format!("{at}/{label}{}[{}]", cells.node.twin, names.join(", "))
+            format!("{at}/{label}{}[*]", cells.node.twin)
         });
         self.muted += 1;
         let seen = self.seq(body(cells.node), &mut locals, path.as_deref());
         self.muted -= 1;
         self.sum.unsure = true;
+        let mut item = Item {
+            kind: ItemKind::Cell,
+            label: names.join(", "),
+            path,
+            order: Some(Order::Serial),
+            items: seen.items,
+            ..Item::default()
+        };
+        item.measured(&seen.measure);
         let mut measure = seen.measure;
         let max = cells.node.stmt.modifiers.max.as_ref();
         let max = max.and_then(|max| self.count(max, cells.locals));
@@ -237,14 +247,6 @@ impl<'a> Maker<'a> {
             least: 0,
             most: measure.deployments.most.filter(|most| *most == 0),
         };
-        let mut item = Item {
-            kind: ItemKind::Cell,
-            label: names.join(", "),
-            order: Some(Order::Serial),
-            items: seen.items,
-            ..Item::default()
-        };
-        item.measured(&measure);
         let items = at.map(|_| item).into_iter().collect();
         (measure, items)
     }

@@ -36,6 +36,9 @@ pub enum ItemKind {
     On,
     Log,
     Fail,
+    Undo,
+    OnFailure,
+    Always,
 }
 
 impl ItemKind {
@@ -63,6 +66,9 @@ impl ItemKind {
             Self::On => "on",
             Self::Log => "log",
             Self::Fail => "fail",
+            Self::Undo => "undo",
+            Self::OnFailure => "on failure",
+            Self::Always => "always",
         }
     }
 }
@@ -74,8 +80,8 @@ pub struct Item {
     pub kind: ItemKind,
     /// What it is called: a name, the values of axes, a command's text, a question.
     pub label: String,
-    /// The path of its node, as events and `--if-fails` name it. Parts of a matrix that are no
-    /// cells have none.
+    /// The path of its node, as events and `--if-fails` name it; with a `*` where only the run
+    /// knows a cell. Parts of a matrix that are no cells have none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
     /// What is deployed where, if it is a deployment.
@@ -110,6 +116,9 @@ pub struct Item {
     /// What is in it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub items: Vec<Item>,
+    /// What is done when it is undone, when it fails, and when it ends.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub handlers: Vec<Item>,
 }
 
 impl Item {

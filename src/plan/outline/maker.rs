@@ -5,11 +5,11 @@ use std::collections::HashMap;
 
 use indexmap::IndexSet;
 
-use super::item::Item;
+use super::item::{Item, ItemKind};
 use super::measure::{Hold, Measure, both};
 use super::{Meet, Turn, words};
 use crate::eval::{Expr, ExprKind};
-use crate::ir::{StmtKind, Verdict};
+use crate::ir::{Order, StmtKind, Verdict};
 use crate::plan::grid::Position;
 use crate::plan::tree::{Node, Seq, Tree, TreeId};
 use crate::plan::walk::body;
@@ -133,8 +133,9 @@ impl<'a> Maker<'a> {
         let locals = Locals::default();
         let path = self.plan.bound.pipeline().name.clone();
         let mut seen = self.seq(body(node), &mut locals.clone(), Some(&path));
-        self.modify(node, &locals, &mut seen.measure);
+        let handlers = self.modify(node, &locals, &mut seen.measure, Some(&path));
         let mut root = Item {
+            handlers,
             items: seen.items,
             locks: self.locks(self.loose.iter().copied()),
             notes: words::modifiers(&self.walk, node, &locals),
@@ -179,7 +180,8 @@ impl<'a> Maker<'a> {
         let is_stage = matches!(node.stmt.kind, StmtKind::Stage { .. });
         let around = is_stage.then(|| std::mem::take(&mut self.sum));
         let mut seen = self.statement(id, node, locals, at);
-        self.modify(node, locals, &mut seen.measure);
+        let path = at.map(|at| self.path(at, id, locals));
+        let handlers = self.modify(node, locals, &mut seen.measure, path.as_deref());
         let mut stage = None;
         if let Some(around) = around {
             let sum = std::mem::replace(&mut self.sum, around);
@@ -188,6 +190,7 @@ impl<'a> Maker<'a> {
         }
         if let [item] = seen.items.as_mut_slice() {
             item.measured(&seen.measure);
+            item.handlers.extend(handlers);
         }
         if let Some(slot) = node.stmt.bind {
             let value = match &node.stmt.kind {
@@ -203,8 +206,14 @@ impl<'a> Maker<'a> {
         seen
     }
 
-    /// What modifiers and handlers change.
-    fn modify(&mut self, node: &Node, locals: &Locals, measure: &mut Measure) {
+    /// What modifiers and handlers change; the handlers, where they are to be listed.
+    fn modify(
+        &mut self,
+        node: &Node,
+        locals: &Locals,
+        measure: &mut Measure,
+        at: At<'_>,
+    ) -> Vec<Item> {
         let modifiers = &node.stmt.modifiers;
         if let Some(limit) = modifiers
             .timeout
@@ -231,35 +240,51 @@ impl<'a> Maker<'a> {
                 _ => None,
             };
         }
-        for (handler, body) in node.stmt.handlers.on_failure.iter().zip(&node.on_failure) {
-            let longest = self.handler(body, &mut locals.bind_unknown(handler.slot));
-            let last = handler.body.stmts.last().map(|stmt| &stmt.kind);
+        let mut handlers = Vec::new();
+        let parts = [&node.undo].into_iter().flatten();
+        for undo in parts.filter(|_| at.is_some()) {
+            // It is only shown: what has been counted is what happens without it.
+            let sum = std::mem::take(&mut self.sum);
+            let seen = self.handler(undo, &mut locals.clone(), at, "undo");
+            self.sum = sum;
+            handlers.extend(handler(ItemKind::Undo, "", seen, at));
+        }
+        for (told, body) in node.stmt.handlers.on_failure.iter().zip(&node.on_failure) {
+            let inside = &mut locals.bind_unknown(told.slot);
+            let seen = self.handler(body, inside, at, "on-failure");
+            let last = told.body.stmts.last().map(|stmt| &stmt.kind);
             measure.longest = match last {
                 Some(StmtKind::Verdict(Verdict::Retry(_) | Verdict::Ask { .. })) => None,
                 Some(StmtKind::Verdict(Verdict::Ignore)) => {
+                    let longest = seen.measure.longest;
                     both(measure.longest, longest, u64::saturating_add)
                 }
                 // Then it does not go on.
                 _ => measure.longest,
             };
+            let classes = words::classes(told);
+            handlers.extend(handler(ItemKind::OnFailure, &classes, seen, at));
         }
         if let Some(always) = &node.always {
-            let longest = self.handler(always, &mut locals.clone());
-            measure.longest = both(measure.longest, longest, u64::saturating_add);
+            let seen = self.handler(always, &mut locals.clone(), at, "always");
+            measure.then(seen.measure.clone());
+            handlers.extend(handler(ItemKind::Always, "", seen, at));
         }
+        handlers
     }
 
-    /// What a handler does may be done as well; how long it takes.
-    fn handler(&mut self, body: &Seq, locals: &mut Locals) -> Option<u64> {
+    /// What a handler does may be done as well.
+    fn handler(&mut self, body: &Seq, locals: &mut Locals, at: At<'_>, label: &str) -> Seen {
         let around = std::mem::take(&mut self.sum);
+        let path = at.map(|at| format!("{at}/{label}"));
         self.muted += 1;
-        let seen = self.seq(body, locals, None);
+        let seen = self.seq(body, locals, path.as_deref());
         self.muted -= 1;
         let within = std::mem::replace(&mut self.sum, around);
         if !within.targets.is_empty() || within.unsure {
             self.sum.or(within);
         }
-        seen.measure.longest
+        seen
     }
 
     /// The infrastructures among these whose deployments hold a lock.
@@ -377,6 +402,19 @@ impl<'a> Maker<'a> {
     pub(super) fn is_meeting_place(&self, id: TreeId) -> bool {
         self.plan.meetings.iter().any(|it| it.block == id)
     }
+}
+
+/// The item of a handler.
+fn handler(kind: ItemKind, label: &str, seen: Seen, at: At<'_>) -> Option<Item> {
+    let mut item = Item {
+        kind,
+        label: label.to_string(),
+        order: Some(Order::Serial),
+        items: seen.items,
+        ..Item::default()
+    };
+    item.measured(&seen.measure);
+    at.map(|_| item)
 }
 
 /// The pauses between tries: each is twice as long as the one before, up to the longest.

@@ -23,7 +23,7 @@ pub use measure::Count;
 pub const VERSION: u32 = 1;
 
 /// A plan before the run. As JSON it is the stable form of `lockstep plan --format json`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Outline {
     /// [`VERSION`].
     pub version: u32,
@@ -50,6 +50,9 @@ pub struct Outline {
     pub notes: Vec<String>,
     /// What happens, one item after the other.
     pub items: Vec<Item>,
+    /// What is done when it fails, and when it ends.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub handlers: Vec<Item>,
     /// The meetings at barriers that are in listed items.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub meetings: Vec<Meet>,
@@ -130,6 +133,7 @@ impl Outline {
             locks: whole.root.locks,
             notes: whole.root.notes,
             items: whole.root.items,
+            handlers: whole.root.handlers,
             meetings: whole.meetings,
             turns: whole.turns,
         }

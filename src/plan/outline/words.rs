@@ -97,9 +97,14 @@ pub(super) fn modifiers(walk: &Walk<'_>, node: &Node, locals: &Locals) -> Vec<St
 
 /// `on failure(timeout, verification)`
 fn on_failure(handler: &FailureHandler) -> String {
-    if handler.classes.is_empty() {
-        return String::from("on failure");
+    match handler.classes.is_empty() {
+        true => String::from("on failure"),
+        false => format!("on failure({})", classes(handler)),
     }
+}
+
+/// The classes of failures that a handler takes; empty where it takes all.
+pub(super) fn classes(handler: &FailureHandler) -> String {
     let classes: Vec<&str> = handler.classes.iter().map(|it| it.as_str()).collect();
-    format!("on failure({})", classes.join(", "))
+    classes.join(", ")
 }

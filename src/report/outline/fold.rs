@@ -43,7 +43,7 @@ pub(super) fn fold(items: &[Item], order: Order, style: Style) -> String {
 fn name(item: &Item, style: Style) -> Option<String> {
     let inside = |order| fold(&item.items, order, style);
     Some(match item.kind {
-        ItemKind::Log => return None,
+        ItemKind::Log | ItemKind::Undo | ItemKind::OnFailure | ItemKind::Always => return None,
         ItemKind::Step | ItemKind::Stage | ItemKind::Workflow | ItemKind::Action => {
             item.label.clone()
         }

@@ -9,6 +9,7 @@ use crate::plan::outline::{ItemKind, Outline};
 use super::title::{names, notes, title};
 use super::view::{Detail, Node, view};
 use crate::report::style::Style;
+use crate::report::text::clean;
 
 /// A part of a graph.
 #[derive(Debug)]
@@ -70,7 +71,12 @@ pub(super) fn graph(outline: &Outline, full: bool) -> Graph {
         stages: HashMap::new(),
     };
     let (parts, arrows) = maker.parts(&nodes, Order::Serial, 0);
-    let root = Part::group(0, vec![outline.pipeline.clone()], parts, arrows);
+    let root = Part::group(
+        0,
+        vec![clean(&outline.pipeline).into_owned()],
+        parts,
+        arrows,
+    );
     let links = maker.links();
     Graph { root, links }
 }
@@ -97,15 +103,13 @@ impl Maker<'_> {
         order: Order,
         unlisted: u64,
     ) -> (Vec<Part>, Vec<(usize, usize)>) {
+        let handler = nodes.iter().position(Node::is_handler);
+        let nodes = &nodes[..handler.unwrap_or(nodes.len())];
         let mut parts: Vec<Part> = Vec::new();
         let mut at = 0;
         while at < nodes.len() {
-            let is_else =
-                |node: &Node<'_>| node.kind == ItemKind::If && node.label.starts_with("else");
-            let others = nodes[at + 1..]
-                .iter()
-                .take_while(|node| is_else(node))
-                .count();
+            let others = nodes[at + 1..].iter();
+            let others = others.take_while(|node| node.is_else()).count();
             if others == 0 || order == Order::Parallel {
                 let part = self.part(&nodes[at]);
                 parts.push(part);
@@ -170,7 +174,7 @@ impl Maker<'_> {
             for two in who.windows(2) {
                 links.push(Link {
                     ends: (two[0], two[1]),
-                    said: format!("barrier {}", meeting.barrier),
+                    said: format!("barrier {}", clean(&meeting.barrier)),
                 });
             }
         }

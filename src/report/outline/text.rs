@@ -6,7 +6,7 @@ mod layout;
 mod tail;
 
 use crate::ir::Order;
-use crate::plan::outline::{ItemKind, Outline};
+use crate::plan::outline::Outline;
 
 use super::title::{notes, title};
 use super::view::{Detail, Node, view};
@@ -64,18 +64,19 @@ struct Tree<'o> {
 impl Tree<'_> {
     /// The parts of something, marked by how they follow each other.
     fn parts(&mut self, nodes: &[Node<'_>], order: Order, unlisted: u64, before: &Line) {
-        let many = nodes.len() > 1 || unlisted > 0;
+        let marked = |node: &Node<'_>| !node.is_handler() && !node.is_else();
+        let count = nodes.iter().filter(|node| marked(node)).count();
+        let many = count > 1 || unlisted > 0;
         let widest = match (many, order) {
-            (true, Order::Serial) => nodes.len().to_string().len(),
+            (true, Order::Serial) => count.to_string().len(),
             _ => 1,
         };
         let mut number = 0;
         for (at, node) in nodes.iter().enumerate() {
-            let is_else = node.kind == ItemKind::If && node.label.starts_with("else");
-            number += usize::from(!is_else);
+            number += usize::from(marked(node));
             let (tone, mark) = match order {
+                _ if !marked(node) => (Tone::Dim, String::new()),
                 _ if !many => (Tone::Dim, self.style.dot().to_owned()),
-                Order::Serial if is_else => (Tone::Dim, String::new()),
                 Order::Serial => (Tone::Dim, number.to_string()),
                 Order::Parallel => (Tone::Note, self.style.beside().to_owned()),
             };

@@ -24,6 +24,8 @@ pub(super) fn title(node: &Node<'_>, outline: &Outline, style: Style) -> Line {
         ItemKind::Axis | ItemKind::Cell => line.add(Tone::Plain, label),
         ItemKind::If if label.starts_with("else") => line.add(Tone::Plain, label),
         ItemKind::Approve => line.add(Tone::Warn, both),
+        ItemKind::OnFailure if !label.is_empty() => line.add(Tone::Dim, format!("{word}({label})")),
+        ItemKind::Undo | ItemKind::OnFailure | ItemKind::Always => line.add(Tone::Dim, word),
         ItemKind::Wave => {
             let cells = usize::try_from(node.cells.unwrap_or(0)).unwrap_or(usize::MAX);
             line.add(

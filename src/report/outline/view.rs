@@ -44,7 +44,11 @@ pub(super) struct Detail {
 
 /// All parts of a plan.
 pub(super) fn view(outline: &Outline, detail: Detail) -> Vec<Node<'_>> {
-    parts(&outline.items, Order::Serial, detail)
+    let mut nodes = parts(&outline.items, Order::Serial, detail);
+    if detail.full {
+        nodes.extend(outline.handlers.iter().map(|it| node(it, detail)));
+    }
+    nodes
 }
 
 fn parts(items: &[Item], order: Order, detail: Detail) -> Vec<Node<'_>> {
@@ -100,10 +104,27 @@ fn node(item: &Item, detail: Detail) -> Node<'_> {
     } else {
         node.parts = parts(&item.items, order, detail);
     }
+    if detail.full {
+        let handlers = item.handlers.iter();
+        node.parts.extend(handlers.map(|it| self::node(it, detail)));
+    }
     node
 }
 
 impl Node<'_> {
+    /// Whether it stands beside the others: a handler.
+    pub(super) fn is_handler(&self) -> bool {
+        matches!(
+            self.kind,
+            ItemKind::Undo | ItemKind::OnFailure | ItemKind::Always
+        )
+    }
+
+    /// Whether it is another branch of the `if` before it.
+    pub(super) fn is_else(&self) -> bool {
+        self.kind == ItemKind::If && self.label.starts_with("else")
+    }
+
     /// It was the only part of a group with this label. A deployment says by itself where it is.
     fn within(&mut self, label: &str) {
         match self.kind {

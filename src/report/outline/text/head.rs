@@ -12,9 +12,18 @@ use crate::report::{text, words};
 const MOST_INPUTS: usize = 20;
 
 pub(super) fn head(outline: &Outline, how: Text) -> Vec<Line> {
-    let mut first = Line::of(Tone::Bold, text::clean(&outline.pipeline));
-    first.add(Tone::Plain, format!(": {}", amounts(outline)));
-    let mut lines = vec![first];
+    let mut lines = vec![Line::of(Tone::Bold, text::clean(&outline.pipeline))];
+    let mut separate = ": ";
+    for amount in amounts(outline) {
+        let last = lines.len() - 1;
+        let line = lines[last].add(Tone::Plain, separate.trim_end());
+        separate = ", ";
+        if line.width() + 2 + text::width(&amount) <= how.width {
+            line.add(Tone::Plain, format!(" {amount}"));
+        } else {
+            lines.push(Line::of(Tone::Plain, format!("  {amount}")));
+        }
+    }
     if let Some(doc) = outline.doc.as_ref().and_then(|doc| doc.lines().next()) {
         lines.push(Line::of(Tone::Dim, text::clean(doc)));
     }
@@ -53,8 +62,8 @@ pub(super) fn head(outline: &Outline, how: Text) -> Vec<Line> {
     lines
 }
 
-/// `5 deployments, up to 2 at once, at most 3h 5m`
-fn amounts(outline: &Outline) -> String {
+/// `5 deployments`, `up to 2 at once`, `at most 3h 5m`
+fn amounts(outline: &Outline) -> Vec<String> {
     let width = outline.width;
     let mut parts = vec![deployments(outline.deployments)];
     let at_once = |most: Option<u64>, word: &str| match most {
@@ -82,7 +91,7 @@ fn amounts(outline: &Outline) -> String {
         let longest = i64::try_from(longest).unwrap_or(i64::MAX);
         parts.push(format!("at most {}", words::span(longest)));
     }
-    parts.join(", ")
+    parts
 }
 
 fn deployments(count: Count) -> String {

@@ -54,23 +54,47 @@ fn one(row: &Row, column: usize, how: Text) -> Vec<Line> {
             column = column.min(row.below.width() + 2 * GAP);
         }
     }
-    let mut first = true;
-    for note in &row.notes {
+    for (at, note) in row.notes.iter().enumerate() {
         let current = lines.last_mut().map_or(0, |line| line.width());
-        let separate = if first { "" } else { dot.as_str() };
-        let fits = current.max(column) + width(separate) + width(note) <= how.width;
-        if !first && !fits {
+        let room = how.width.saturating_sub(current.max(column));
+        // A remark starts on a line of its own where that leaves it in one piece.
+        let alone = width(note) <= how.width.saturating_sub(column);
+        let separate = at > 0 && (!alone || width(&dot) + width(note) <= room);
+        if at > 0 && !separate {
             lines.push(row.below.clone());
         }
-        let Some(line) = lines.last_mut() else {
-            return lines;
-        };
-        line.pad(column);
-        if !first && fits {
-            line.add(Tone::Dim, separate);
+        if separate && let Some(line) = lines.last_mut() {
+            line.add(Tone::Dim, dot.as_str());
         }
-        line.add(Tone::Dim, note.as_str());
-        first = false;
+        words(&mut lines, note, column, row, how.width);
     }
     lines
+}
+
+/// Adds words, on further lines where there is no room for them.
+fn words(lines: &mut Vec<Line>, text: &str, column: usize, row: &Row, most: usize) {
+    let mut piece = String::new();
+    let mut used = lines.last_mut().map_or(0, |line| line.width()).max(column);
+    for word in text.split(' ') {
+        let blank = usize::from(!piece.is_empty());
+        let full = used + blank + width(word) > most;
+        if full && (used > column || !piece.is_empty()) {
+            put(lines, &mut piece, column);
+            lines.push(row.below.clone());
+            used = column;
+        }
+        if !piece.is_empty() {
+            piece.push(' ');
+            used += 1;
+        }
+        piece.push_str(word);
+        used += width(word);
+    }
+    put(lines, &mut piece, column);
+}
+
+fn put(lines: &mut [Line], piece: &mut String, column: usize) {
+    if let Some(line) = lines.last_mut() {
+        line.pad(column).add(Tone::Dim, std::mem::take(piece));
+    }
 }

@@ -23,16 +23,18 @@ pub(super) fn tail(outline: &Outline, nodes: &[Node<'_>], how: Text) -> Vec<Line
     let mut signs = Signs::default();
     signs.look(nodes, Order::Serial, 0);
     let style = how.style;
+    let beside = format!("{}: side by side.", style.beside());
     let said = match (signs.serial, signs.parallel) {
-        (true, true) => format!(
-            "Numbers: one after the other. {}: side by side.",
-            style.beside()
-        ),
-        (false, true) => format!("{}: side by side.", style.beside()),
+        (true, true) => vec![String::from("Numbers: one after the other."), beside],
+        (false, true) => vec![beside],
         _ => return lines,
     };
     lines.push(Line::new());
-    lines.push(Line::of(Tone::Dim, said));
+    let together = said.join(" ");
+    match text::width(&together) <= how.width {
+        true => lines.push(Line::of(Tone::Dim, together)),
+        false => lines.extend(said.into_iter().map(|it| Line::of(Tone::Dim, it))),
+    }
     lines
 }
 
@@ -157,7 +159,8 @@ struct Signs {
 
 impl Signs {
     fn look(&mut self, nodes: &[Node<'_>], order: Order, unlisted: u64) {
-        if nodes.len() > 1 || unlisted > 0 {
+        let count = nodes.iter().filter(|node| !node.is_handler()).count();
+        if count > 1 || unlisted > 0 {
             match order {
                 Order::Serial => self.serial = true,
                 Order::Parallel => self.parallel = true,
