@@ -3,5 +3,8 @@
 
 mod corpus;
 mod direct;
+mod generate;
+mod oracle;
 mod play;
+mod properties;
 mod seeds;
