@@ -3,6 +3,9 @@
 
 mod corpus;
 mod direct;
+mod generate;
+mod oracle;
 mod play;
+mod properties;
 mod referee;
 mod seeds;

@@ -83,18 +83,31 @@ impl Machine {
         counted.map_err(|halt| self.fault(id, halt)).map(|()| count)
     }
 
-    /// The sizes of the waves: integers as they are, percents of all cells, at least one cell.
-    fn waves(&self, id: NodeId, matrix: &Matrix, sizes: &Expr) -> Result<Vec<usize>, Failure> {
+    /// Where the waves begin, all but the first. Their sizes are integers as they are and percents
+    /// of all cells, at least one cell; the last size repeats.
+    fn waves(&self, id: NodeId, matrix: &Matrix, sizes: &Expr) -> Result<Vec<Position>, Failure> {
         let Value::List(sizes) = self.value_of(id, sizes)? else {
             return Ok(Vec::new());
         };
         let total = self.count_cells(id, matrix)?;
-        let size = |size: &Value| match size {
+        let mut sizes = sizes.iter().map(|size| match size {
             Value::Int(count) => usize::try_from(*count).unwrap_or(1).max(1),
             Value::Percent(percent) => ((total as f64 * percent / 100.0).ceil() as usize).max(1),
             _ => 1,
-        };
-        Ok(sizes.iter().map(size).collect())
+        });
+        let mut size = sizes.next().unwrap_or(total);
+        let (mut waves, mut inside) = (Vec::new(), 0);
+        let walk = Self::walk(&self.plan, &self.run);
+        let walked = walk.each_cell(matrix, &self.look(id).locals, &mut |cell| {
+            if inside == size {
+                waves.push(cell.position.clone());
+                size = sizes.next().unwrap_or(size);
+                inside = 0;
+            }
+            inside += 1;
+            Ok(())
+        });
+        walked.map_err(|halt| self.fault(id, halt)).map(|()| waves)
     }
 
     /// Starts every cell that may start.

@@ -47,7 +47,8 @@ impl Machine {
         {
             let (tree, locals, path) = (node.tree, node.locals.clone(), node.path.clone());
             let on = node.around.on.clone();
-            node.undo.push(Undo::Step {
+            self.undone.started(&path);
+            self.node(id).undo.push(Undo::Step {
                 tree,
                 locals,
                 path,

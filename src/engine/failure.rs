@@ -182,10 +182,9 @@ impl Machine {
     /// Starts a body beside the node's own: a handler or `always`.
     fn side_body(&mut self, id: NodeId, role: Role, seq: Seq, locals: Locals, label: &str) {
         let around = self.around_children(id);
-        let node = self.look(id);
-        let path = Name::from(format!("{}/{label}", node.path));
+        let path = Name::from(format!("{}/{label}", self.name_of(id)));
         let side = self.add(
-            node.tree,
+            self.look(id).tree,
             Some(id),
             role,
             locals.clone(),

@@ -37,6 +37,7 @@ use barrier::Barriers;
 pub use event::{Answer, Command, Effect, EffectId, Event, Outcome, Question, Want};
 use node::{Around, End, Node, NodeId, Role, Trouble};
 use notice::{Failure, Happened, NodeKind, Status};
+use repeats::Undone;
 use stall::OwnLocks;
 use state::Transitions;
 
@@ -60,6 +61,7 @@ pub struct Machine {
     barriers: Barriers,
     /// The locks that this run holds and waits for.
     locks: OwnLocks,
+    undone: Undone,
     transitions: Transitions,
     /// How many more skipped nodes are told one by one.
     skips_to_tell: usize,
@@ -109,6 +111,7 @@ impl Machine {
             pending: HashMap::new(),
             barriers: Barriers::default(),
             locks: OwnLocks::default(),
+            undone: Undone::default(),
             transitions: Transitions::default(),
             skips_to_tell: 10_000,
             cancelled: false,

@@ -13,25 +13,53 @@ use crate::plan::{Locals, Plan, TreeId};
 use crate::source::Name;
 use crate::value::Value;
 
-/// What is to be undone, in the order in which it was done, without repeats.
-pub fn without_repeats(plan: &Plan, items: Vec<Undo>) -> Vec<Undo> {
-    let mut sieve = Sieve {
-        plan,
-        reads: HashMap::new(),
-        seen: HashMap::new(),
-    };
-    sieve.all(items)
-}
-
-/// What a step's `undo` saw.
+/// What the `undo` of a step saw: the values it names, and the connection of its commands.
 type Seen = (Vec<Option<Value>>, Option<Value>);
+
+/// Which steps have been undone since they last started.
+#[derive(Debug, Default)]
+pub struct Undone(HashMap<Name, Vec<Seen>>);
+
+impl Undone {
+    /// A step starts: there is something to take back again.
+    pub fn started(&mut self, path: &Name) {
+        if !self.0.is_empty() {
+            self.0.remove(path);
+        }
+    }
+
+    /// A step is being undone.
+    pub fn undone(
+        &mut self,
+        plan: &Plan,
+        tree: TreeId,
+        locals: &Locals,
+        path: &Name,
+        on: &Option<Value>,
+    ) {
+        let saw = (values(&reads_of(plan, tree), locals), on.clone());
+        self.0.entry(path.clone()).or_default().push(saw);
+    }
+
+    /// What is still to be undone, in the order in which it was done, without repeats.
+    pub fn left(&self, plan: &Plan, items: Vec<Undo>) -> Vec<Undo> {
+        let mut sieve = Sieve {
+            plan,
+            undone: self,
+            reads: HashMap::new(),
+            seen: HashMap::new(),
+        };
+        sieve.all(items)
+    }
+}
 
 struct Sieve<'p> {
     plan: &'p Plan,
+    undone: &'p Undone,
     /// The names that the `undo` of a step reads.
     reads: HashMap<TreeId, Vec<Slot>>,
     /// What each step saw.
-    seen: HashMap<(TreeId, Name), Vec<Seen>>,
+    seen: HashMap<Name, Vec<Seen>>,
 }
 
 impl Sieve<'_> {
@@ -48,9 +76,12 @@ impl Sieve<'_> {
                 path,
                 on,
             } => {
-                let saw = (self.values(tree, &locals), on.clone());
-                let seen = self.seen.entry((tree, path.clone())).or_default();
-                if seen.contains(&saw) {
+                let reads = self.reads.entry(tree);
+                let reads = reads.or_insert_with(|| reads_of(self.plan, tree));
+                let saw = (values(reads, &locals), on.clone());
+                let before = self.undone.0.get(&path);
+                let seen = self.seen.entry(path.clone()).or_default();
+                if seen.contains(&saw) || before.is_some_and(|before| before.contains(&saw)) {
                     return None;
                 }
                 seen.push(saw);
@@ -67,23 +98,26 @@ impl Sieve<'_> {
             Undo::Held(wants, items) => Undo::Held(wants, some(self.all(items))?),
         })
     }
+}
 
-    fn values(&mut self, tree: TreeId, locals: &Locals) -> Vec<Option<Value>> {
-        let reads = self.reads.entry(tree).or_insert_with(|| {
-            let mut slots = Vec::new();
-            let stmt = &self.plan.tree.get(tree).stmt;
-            if let Some(undo) = &stmt.handlers.undo {
-                visit::block(undo, &mut |expr| {
-                    visit::each_part(expr, &mut |part| {
-                        if let ExprKind::Local(slot) = part.kind {
-                            slots.push(slot);
-                        }
-                    });
-                });
-            }
-            slots
+/// The names that the `undo` of a step reads.
+fn reads_of(plan: &Plan, tree: TreeId) -> Vec<Slot> {
+    let mut slots = Vec::new();
+    if let Some(undo) = &plan.tree.get(tree).stmt.handlers.undo {
+        visit::block(undo, &mut |expr| {
+            visit::each_part(expr, &mut |part| {
+                if let ExprKind::Local(slot) = part.kind {
+                    slots.push(slot);
+                }
+            });
         });
-        let value = |slot: &Slot| locals.get(*slot).cloned();
-        reads.iter().map(value).collect()
     }
+    slots
+}
+
+fn values(reads: &[Slot], locals: &Locals) -> Vec<Option<Value>> {
+    reads
+        .iter()
+        .map(|slot| locals.get(*slot).cloned())
+        .collect()
 }

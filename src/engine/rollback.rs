@@ -4,7 +4,6 @@
 
 use super::node::{Around, End, NodeId, Phase, Role, SeqWork, Undo, UndoScope, UndoWork, Work};
 use super::notice::{Failure, Happened, NodeKind, Status};
-use super::repeats::without_repeats;
 use super::{Machine, Task};
 use crate::ir::FailureClass;
 use crate::plan::{Locals, TreeId};
@@ -15,10 +14,10 @@ impl Machine {
     /// Takes back what a scope did. A scope that did nothing that can be taken back just fails.
     pub(super) fn roll_back(&mut self, id: NodeId) {
         let items = std::mem::take(&mut self.node(id).undo);
+        let items = self.undone.left(&self.plan, items);
         if items.is_empty() {
             return self.finally(id);
         }
-        let items = without_repeats(&self.plan, items);
         let node = self.node(id);
         node.phase = Phase::RollingBack;
         let tree = node.tree;
@@ -145,9 +144,10 @@ impl Machine {
         parent: NodeId,
         tree: TreeId,
         locals: Locals,
-        path: &str,
+        path: &Name,
         on: Option<Value>,
     ) {
+        self.undone.undone(&self.plan, tree, &locals, path, &on);
         let seq = self.plan.tree.get(tree).undo.clone().unwrap_or_default();
         let path = (Name::from(format!("{path}/undo")), Some(NodeKind::Undo));
         let work = Work::Seq(SeqWork::new(seq, locals));

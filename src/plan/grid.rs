@@ -8,7 +8,7 @@
 //! in a heap in source order, so `max` always lets in the first cell that is ready.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::collections::{BinaryHeap, HashMap};
 
 use super::Locals;
 use crate::ir::Order;
@@ -61,8 +61,9 @@ pub enum Next {
 pub struct Gate {
     /// How many at once.
     pub max: Option<usize>,
-    /// The sizes of the waves; the last one repeats. Empty: no waves.
-    pub waves: Vec<usize>,
+    /// Where each wave but the first begins, in source order: every cell before is complete before
+    /// this one starts. Empty: no waves.
+    pub waves: Vec<Position>,
 }
 
 /// The cells of one loop or matrix.
@@ -75,7 +76,6 @@ pub struct Grid {
     ready: BinaryHeap<Reverse<(Position, usize)>>,
     running: usize,
     wave: usize,
-    admitted: usize,
     stopped: bool,
 }
 
@@ -93,15 +93,15 @@ struct Level {
     broken: Broken,
 }
 
-/// What a failure has put an end to on a serial level.
+/// What failures have put an end to on a serial level: the elements after these. Those that run
+/// beside the failed cell, or wait for room in the same wave, go on.
 #[derive(Debug, Default, Clone, PartialEq)]
-enum Broken {
-    #[default]
-    Nothing,
+struct Broken {
+    /// All chains after this element.
+    all: Option<u32>,
     /// Only the chains of these infrastructures: the level is outside a parallel axis of
     /// infrastructures, and infrastructures do not pull each other down.
-    Chains(HashSet<String>),
-    All,
+    chains: HashMap<String, u32>,
 }
 
 impl Level {
@@ -126,7 +126,6 @@ impl Grid {
             ready: BinaryHeap::new(),
             running: 0,
             wave: 0,
-            admitted: 0,
             stopped: false,
         };
         let values = axes.values(0, locals)?;
@@ -141,7 +140,7 @@ impl Grid {
             included,
             next: 0,
             live: 0,
-            broken: Broken::Nothing,
+            broken: Broken::default(),
         });
         Ok(grid)
     }
@@ -159,7 +158,7 @@ impl Grid {
     /// What comes next. Call it again until it says [`Next::Wait`] or [`Next::Done`].
     pub fn next<A: Axes>(&mut self, axes: &mut A) -> Result<Next, A::Error> {
         loop {
-            let Some(Reverse((_, key))) = self.ready.peek() else {
+            let Some(Reverse((position, key))) = self.ready.peek() else {
                 return Ok(if self.levels.is_empty() {
                     Next::Done
                 } else {
@@ -167,8 +166,16 @@ impl Grid {
                 });
             };
             let key = *key;
-            if !self.has_room() {
-                return Ok(Next::Wait);
+            if !self.stopped {
+                let waves = self.gate.waves.get(self.wave..).unwrap_or_default();
+                let later = waves.iter().take_while(|first| position >= first).count();
+                if later > 0 && self.running > 0 {
+                    return Ok(Next::Wait);
+                }
+                self.wave += later;
+                if self.gate.max.is_some_and(|max| self.running >= max) {
+                    return Ok(Next::Wait);
+                }
             }
             if let Some(next) = self.open(key, axes)? {
                 return Ok(next);
@@ -183,23 +190,6 @@ impl Grid {
             self.break_chains(cell);
         }
         self.child_ended(cell.level);
-    }
-
-    /// Whether `max` and the wave let one more cell in. A skipped cell needs no room.
-    fn has_room(&mut self) -> bool {
-        if self.stopped {
-            return true;
-        }
-        if let Some(size) = self.gate.waves.get(self.wave).or(self.gate.waves.last())
-            && self.admitted >= *size
-        {
-            if self.running > 0 {
-                return false;
-            }
-            self.wave += 1;
-            self.admitted = 0;
-        }
-        self.gate.max.is_none_or(|max| self.running < max)
     }
 
     fn add_level(&mut self, level: Level) {
@@ -260,7 +250,7 @@ impl Grid {
                 included: Vec::new(),
                 next: 0,
                 live: 0,
-                broken: Broken::Nothing,
+                broken: Broken::default(),
             });
             return Ok(None);
         }
@@ -280,7 +270,6 @@ impl Grid {
         }
         self.child_started(key);
         self.running += 1;
-        self.admitted += 1;
         Ok(Some(Next::Start(cell)))
     }
 
@@ -344,14 +333,13 @@ impl Grid {
             if self.orders.get(level.axis) != Some(&Order::Serial) {
                 continue;
             }
-            match (&mut level.broken, chain) {
-                (Broken::All, _) => {}
-                (Broken::Chains(chains), Some(chain)) => {
-                    chains.insert(chain);
-                }
-                (broken, Some(chain)) => *broken = Broken::Chains(HashSet::from([chain])),
-                (broken, None) => *broken = Broken::All,
-            }
+            let Some(index) = cell.position.get(level.axis).copied() else {
+                continue;
+            };
+            let _first = match chain {
+                Some(chain) => *level.broken.chains.entry(chain).or_insert(index),
+                None => *level.broken.all.get_or_insert(index),
+            };
         }
     }
 
@@ -361,17 +349,18 @@ impl Grid {
             let Some(level) = self.levels.get(&key) else {
                 return false;
             };
-            match &level.broken {
-                Broken::All => return true,
-                Broken::Chains(chains) => {
-                    if self
-                        .chain(key, cell)
-                        .is_none_or(|chain| chains.contains(&chain))
-                    {
-                        return true;
-                    }
+            let after = |broken: &u32| cell.position.get(level.axis) > Some(broken);
+            if level.broken.all.as_ref().is_some_and(after) {
+                return true;
+            }
+            if !level.broken.chains.is_empty() {
+                let chain = self.chain(key, cell);
+                let broken = chain.map_or(level.broken.chains.values().min(), |chain| {
+                    level.broken.chains.get(&chain)
+                });
+                if broken.is_some_and(after) {
+                    return true;
                 }
-                Broken::Nothing => {}
             }
             at = level.parent;
         }
@@ -538,12 +527,21 @@ mod tests {
     }
 
     #[test]
-    fn batches_are_waves_and_the_last_size_repeats() {
+    fn waves_are_complete_one_after_the_other() {
         let gate = Gate {
             max: None,
-            waves: vec![1, 3],
+            waves: vec![vec![1], vec![4], vec![7]],
         };
         assert_eq!(play(&[P], gate, numbers(&[8]), &[]), "0\n1 2 3\n4 5 6\n7\n");
+        // A wave is what stands together, whatever could start.
+        let gate = Gate {
+            max: None,
+            waves: vec![vec![0, 1], vec![1, 0]],
+        };
+        assert_eq!(
+            play(&[P, S], gate, numbers(&[2, 3]), &[]),
+            "00\n01\n02\n10\n11\n12\n"
+        );
     }
 
     #[test]
@@ -571,6 +569,15 @@ mod tests {
         assert_eq!(
             play(&[S, S], gate(), numbers(&[2, 2]), &[&[0, 0]]),
             "00\n-01 -10 -11\n"
+        );
+        // Who waits for room in the same wave is no later cell of the chain.
+        let one = Gate {
+            max: Some(1),
+            waves: Vec::new(),
+        };
+        assert_eq!(
+            play(&[S, P], one, numbers(&[2, 2]), &[&[0, 0]]),
+            "00\n01\n-10 -11\n"
         );
     }
 

@@ -382,6 +382,7 @@ impl Builder<'_> {
             StmtKind::Wait(_) => fixed("wait", NodeKind::Wait),
             StmtKind::Verify { .. } => fixed("verify", NodeKind::Verify),
             StmtKind::Log(_) => fixed("log", NodeKind::Log),
+            StmtKind::On { .. } => fixed("on", NodeKind::Serial),
             _ => (None, NodeKind::Serial),
         }
     }

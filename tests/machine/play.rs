@@ -100,7 +100,8 @@ impl Play {
         play
     }
 
-    fn replay(&self, plan: &Arc<Plan>, seed: u64) {
+    #[track_caller]
+    pub fn replay(&self, plan: &Arc<Plan>, seed: u64) {
         let mut machine = Machine::new(plan.clone(), run_facts(), seed);
         for handled in &self.trace.handled {
             let effects = machine.handle(handled.at, handled.event.clone());

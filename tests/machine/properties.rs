@@ -1,0 +1,250 @@
+//! What holds for every program and every luck: runs end and leave nothing behind, order and
+//! width are kept, what is rolled back is undone once and backwards, and the same events give the
+//! same effects. The programs are random, and go through the real compiler.
+
+use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use lockstep::engine::notice::{Happened, Status};
+use lockstep::engine::{Answer, Outcome, Question};
+use lockstep::ir::FailureClass;
+use lockstep::simulate::{Course, Script, Started, simulate};
+use lockstep::source::Name;
+use proptest::prelude::*;
+
+use super::generate::{Flavour, Kind, Modifiers, Node, Program, Verdict, program};
+use super::oracle::{
+    Luck, Map, Record, Reference, check_locks, check_order, check_skipped, check_undo, check_width,
+};
+use super::play::{Play, try_plan};
+
+/// A world of luck.
+struct World {
+    luck: Luck,
+    cancel_at: Option<i64>,
+    asked: HashSet<Name>,
+    heard: usize,
+}
+
+impl Script for World {
+    fn course(&mut self, started: &Started) -> Course {
+        let said = match self.luck.says_yes(&started.text) {
+            true => "yes",
+            false => "no",
+        };
+        let value = lockstep::simulate::command_value(said, 0, []);
+        let failure = self.luck.fails_now(started);
+        let failure = failure.then(|| (FailureClass::Exit, String::from("bad luck")));
+        let salt = u64::from(started.before) + 3;
+        let takes_ms = self.luck.number(&started.text, salt) % 30;
+        let stops_ms = self.luck.number(&started.text, salt + 50) % 4;
+        Course {
+            stops_ms: stops_ms as i64,
+            ..Course::new(takes_ms as i64, Outcome { value, failure })
+        }
+    }
+
+    fn answer(&mut self, node: &Name, _: &Question) -> Option<(i64, Answer)> {
+        let answers = [
+            Answer::Ignore,
+            Answer::Rollback,
+            Answer::Abort,
+            Answer::Retry,
+        ];
+        let which = self.luck.number(node, 4);
+        let answer = answers.into_iter().nth((which % 7) as usize)?;
+        // Who asks again and again is not told to try again for ever.
+        let again = !self.asked.insert(node.clone());
+        Some((3, if again { Answer::Ignore } else { answer }))
+    }
+
+    fn cancel_at(&self) -> Option<i64> {
+        self.cancel_at
+    }
+
+    fn hear(&mut self, at: i64, _: &Happened) -> bool {
+        self.heard += 1;
+        assert!(self.heard < 100_000, "it goes on and on, until {at}");
+        true
+    }
+
+    fn records(&self) -> bool {
+        true
+    }
+}
+
+/// Whether anything in a statement is so.
+fn has(node: &Node, is_so: &dyn Fn(&Node) -> bool) -> bool {
+    let handler = node.on_failure.iter().flat_map(|(body, _)| body);
+    let inside = node
+        .body
+        .iter()
+        .chain(handler)
+        .chain(node.always.iter().flatten());
+    is_so(node) || inside.into_iter().any(|child| has(child, is_so))
+}
+
+fn tries_again(node: &Node) -> bool {
+    let asks = |verdict: &Verdict| matches!(verdict, Verdict::Retry(_) | Verdict::Ask);
+    node.modifiers.retry > 0 || node.on_failure.as_ref().is_some_and(|(_, it)| asks(it))
+}
+
+/// Plays a program once; everything that must hold is asserted.
+fn check(program: &Program, luck: Luck, cancel_at: Option<i64>) -> Result<(), TestCaseError> {
+    let plan = match try_plan(&program.text, &[]) {
+        Ok(plan) => plan,
+        // A barrier may stand where nobody else comes to it.
+        Err(said) if said.contains("E0801") => return Ok(()),
+        Err(said) => panic!("{said}\n{}", program.text),
+    };
+    let mut world = World {
+        luck,
+        cancel_at,
+        asked: HashSet::new(),
+        heard: 0,
+    };
+    let trace = simulate(&plan, luck.seed, &mut world);
+    let play = Play {
+        trace,
+        text: program.text.clone(),
+    };
+    let asserted = catch_unwind(AssertUnwindSafe(|| {
+        assert!(play.trace.status.is_some(), "it never ends");
+        assert_eq!(play.trace.left_over, 0, "something is left over");
+        play.replay(&plan, luck.seed);
+        hold(program, &play, luck, cancel_at.is_some());
+    }));
+    asserted.map_err(|why| {
+        let said = why.downcast_ref::<String>().cloned();
+        let said = said.or_else(|| why.downcast_ref::<&str>().map(ToString::to_string));
+        let said = said.unwrap_or_default();
+        let story = play.story();
+        let text = &program.text;
+        TestCaseError::fail(format!("{said}\n{luck:?} {cancel_at:?}\n{text}\n{story}"))
+    })
+}
+
+fn hold(program: &Program, play: &Play, luck: Luck, cancelled: bool) {
+    let root = &program.root;
+    let map = Map::of(root);
+    let record = Record::of(&play.trace);
+    let again = has(root, &tries_again) || has(root, &|node| node.kind == Kind::Verify);
+    check_order(&map, &record, again);
+    check_width(&map, &record, again);
+    check_locks(&record);
+    let hidden = |node: &Node| {
+        let rolls_back = node.modifiers.atomic
+            || node
+                .on_failure
+                .as_ref()
+                .is_some_and(|(_, it)| matches!(it, Verdict::Rollback | Verdict::Ask));
+        rolls_back && matches!(node.kind, Kind::Grid(_))
+    };
+    check_undo(&map, &record, has(root, &hidden));
+    if !again {
+        check_skipped(&record);
+    }
+    let status = play.trace.status;
+    if cancelled {
+        return;
+    }
+    assert_ne!(status, Some(Status::Cancelled));
+    let lucky = |node: &Node| {
+        let Modifiers {
+            batches,
+            tolerate,
+            fail_fast,
+            atomic,
+            timeout,
+            ..
+        } = &node.modifiers;
+        let verdict = node.on_failure.as_ref().map(|(_, verdict)| *verdict);
+        // A deployment starts no new cell after a failure in it.
+        let in_doubt = matches!(node.kind, Kind::Deploy(_))
+            && has(node, &|it| {
+                matches!(it.kind, Kind::Grid(_)) || it.modifiers.max.is_some()
+            });
+        *batches
+            || *tolerate > 0
+            || *fail_fast
+            || *atomic
+            || timeout.is_some()
+            || in_doubt
+            || matches!(verdict, Some(Verdict::Abort | Verdict::Ask))
+            || matches!(node.kind, Kind::Barrier(_))
+    };
+    if luck.flaky || has(root, &lucky) {
+        return;
+    }
+    let (reference, good) = Reference::of(root, luck);
+    let ran = record.ran.iter().filter(|ran| ran.word != 'u');
+    let ran = ran.map(|ran| (ran.id, ran.seen.clone())).collect();
+    assert_eq!(reference.runs, ran, "what ran is not what should have");
+    if status != Some(Status::RollbackFailed) {
+        let good_end = status == Some(Status::Succeeded);
+        assert_eq!(good_end, good, "it ended {status:?}");
+    }
+}
+
+fn luck() -> impl Strategy<Value = Luck> {
+    (1..u64::MAX, 0..6_u64, any::<bool>()).prop_map(|(seed, failing, flaky)| Luck {
+        seed,
+        failing: failing * failing * 2,
+        flaky,
+    })
+}
+
+fn bytes() -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(any::<u8>(), 0..160)
+}
+
+/// `HUNT=100` plays a hundred times as many.
+fn config(cases: u32) -> ProptestConfig {
+    let more = std::env::var("HUNT")
+        .ok()
+        .and_then(|more| more.parse().ok());
+    ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(cases * more.unwrap_or(1))
+    }
+}
+
+proptest! {
+    #![proptest_config(config(500))]
+
+    /// What runs does not depend on luck but for what fails: an independent reading of the
+    /// program finds the same commands and the same end.
+    #[test]
+    fn plain_programs_run_as_they_are_written(bytes in bytes(), luck in luck()) {
+        let flavour = Flavour { lucky: false, timeouts: false, barriers: false };
+        check(&program(&bytes, flavour), luck, None)?;
+    }
+
+    #[test]
+    fn programs_with_everything_keep_order_width_and_undo(bytes in bytes(), luck in luck()) {
+        let flavour = Flavour { lucky: true, timeouts: false, barriers: false };
+        check(&program(&bytes, flavour), luck, None)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(config(250))]
+
+    #[test]
+    fn programs_that_run_out_of_time_or_are_cancelled_end_cleanly(
+        bytes in bytes(), luck in luck(), at in 0..200_i64
+    ) {
+        let flavour = Flavour { lucky: true, timeouts: true, barriers: false };
+        let program = program(&bytes, flavour);
+        check(&program, luck, None)?;
+        check(&program, luck, Some(at))?;
+    }
+
+    #[test]
+    fn programs_with_barriers_end(bytes in bytes(), luck in luck(), at in 0..200_i64) {
+        let flavour = Flavour { lucky: true, timeouts: true, barriers: true };
+        let program = program(&bytes, flavour);
+        check(&program, luck, None)?;
+        check(&program, luck, Some(at))?;
+    }
+}
