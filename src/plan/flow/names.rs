@@ -19,7 +19,11 @@ impl Maker<'_> {
         let own = self.walk.label(id, locals);
         let nameless = matches!(
             node.stmt.kind,
-            StmtKind::Block(_) | StmtKind::On { .. } | StmtKind::If { .. } | StmtKind::Matrix(_)
+            StmtKind::Block(_)
+                | StmtKind::On { .. }
+                | StmtKind::If { .. }
+                | StmtKind::Matrix(_)
+                | StmtKind::Lock { .. }
         ) || own.is_empty();
         if !nameless {
             return self.described(id, locals);
@@ -67,8 +71,7 @@ impl Maker<'_> {
                 | StmtKind::Call(_)
                 | StmtKind::Action { .. }
                 | StmtKind::Stage { .. }
-                | StmtKind::Run(_)
-                | StmtKind::Lock { .. } => return Some(self.described(*child, &inside)),
+                | StmtKind::Run(_) => return Some(self.described(*child, &inside)),
                 StmtKind::Log(text) => {
                     if let Ok(text) = self.walk.eval(text, &inside) {
                         return Some(format!("log \"{}\"", self.walk.display(&text)));
@@ -120,7 +123,7 @@ impl Maker<'_> {
         for (name, same) in by_name.iter().filter(|(_, same)| same.len() > 1) {
             for (at, strand) in same.iter().enumerate() {
                 self.flow.strands[*strand].name = match ORDINALS.get(at) {
-                    Some(word) => format!("the {word} {name}"),
+                    Some(word) => format!("{word} {name}"),
                     None => format!("{name} (number {})", at + 1),
                 };
             }
