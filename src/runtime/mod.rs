@@ -4,6 +4,8 @@
 pub mod connection;
 pub mod driver;
 pub mod http;
+pub mod journal;
 pub mod process;
 pub mod redact;
 pub mod secrets;
+pub mod store;
