@@ -14,6 +14,7 @@ mod plan;
 mod prepare;
 mod prompt;
 mod resume;
+mod retry;
 mod run;
 mod state;
 mod terminal;
@@ -44,6 +45,7 @@ fn run(command: Command, output: &mut Output) -> Exit {
         Command::Plan(plan) => plan::run(&plan, output),
         Command::Run(run) => run::run(&run, output),
         Command::Resume(resume) => resume::run(&resume, output),
+        Command::Retry(retry) => retry::run(&retry, output),
         Command::Inputs(inputs) => inputs_list::run(&inputs, output),
         Command::Explain(explain) => explain::run(&explain, output),
     }

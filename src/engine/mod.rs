@@ -14,6 +14,7 @@ mod enter;
 mod event;
 mod failure;
 mod holds;
+mod kept;
 pub mod lock;
 mod node;
 pub mod notice;
@@ -36,6 +37,7 @@ use crate::source::Name;
 use crate::value::Value;
 use barrier::Barriers;
 pub use event::{Answer, Command, Effect, EffectId, Event, Outcome, Question, Want};
+pub use kept::{Done, Kept};
 use node::{Around, End, Node, NodeId, Role, Trouble};
 use notice::{Failure, Happened, NodeKind, Status};
 pub use outstanding::{ActionCall, LockRequest, Outstanding};
@@ -71,6 +73,11 @@ pub struct Machine {
     aborted: bool,
     rollback_failed: bool,
     finished: Option<Status>,
+    /// What the run before has done.
+    kept: Kept,
+    /// Whether it is noted what this one does, and what that was.
+    notes: bool,
+    done: Vec<(Name, Done)>,
 }
 
 /// What is to be done next, inside the machine.
@@ -93,6 +100,7 @@ struct Leaver {
     /// Whether its failure counts as ignored.
     tolerated: bool,
     undo: Vec<node::Undo>,
+    done: Vec<(Name, Done)>,
     path: Name,
 }
 
@@ -120,6 +128,9 @@ impl Machine {
             aborted: false,
             rollback_failed: false,
             finished: None,
+            kept: Kept::default(),
+            notes: false,
+            done: Vec::new(),
         }
     }
 
