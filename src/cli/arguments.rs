@@ -123,6 +123,42 @@ pub(super) struct Plan {
     /// List at most so many cells of each loop or matrix; the others are counted.
     #[arg(long, value_name = "N", default_value_t = 60)]
     pub(super) cells: usize,
+
+    /// Show what follows if this fails: the path of a deployment or step, also with `*` and `**`.
+    #[arg(long, value_name = "PATH", conflicts_with = "blast")]
+    pub(super) if_fails: Option<String>,
+
+    /// Show what follows from the failure of each deployment, as a table.
+    #[arg(long)]
+    pub(super) blast: bool,
+
+    /// The class of the failure that is assumed.
+    #[arg(long, value_name = "CLASS", default_value = "exit")]
+    pub(super) class: FailureKind,
+
+    /// What is chosen where a failure handler asks a person.
+    #[arg(long, value_name = "CHOICE", default_value = "rollback")]
+    pub(super) choose: Choice,
+}
+
+/// How something can fail in `plan --if-fails`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum FailureKind {
+    Exit,
+    Signal,
+    Timeout,
+    Connection,
+    Authentication,
+    Failed,
+}
+
+/// What a person can choose after a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Choice {
+    Retry,
+    Ignore,
+    Rollback,
+    Abort,
 }
 
 #[derive(Debug, Args)]

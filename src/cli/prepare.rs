@@ -71,7 +71,7 @@ fn fill(program: &Program, asked: &mut Asked, opened: &Opened, output: &mut Outp
     }
 }
 
-fn show(diagnostics: &[Diagnostic], sources: &Sources, output: &mut Output) -> Exit {
+pub(super) fn show(diagnostics: &[Diagnostic], sources: &Sources, output: &mut Output) -> Exit {
     if let [only] = diagnostics
         && only.labels.is_empty()
     {

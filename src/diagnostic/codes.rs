@@ -323,6 +323,10 @@ codes! {
     WRONG_SET = "E0725";
     /// A secret that could not be read when the run started.
     SECRET_UNREADABLE = "E0726";
+    /// What a failure leads to cannot be told.
+    CANNOT_FORESEE = "E0730";
+    /// A form of output that this cannot be written in.
+    NO_SUCH_FORM = "E0731";
 
     /// A barrier that nobody else comes to.
     LONE_BARRIER = "E0801";
