@@ -342,4 +342,6 @@ codes! {
     LOCKS_CROSS = "E0806";
     /// A pipeline with too many orders of locks to look at.
     NOT_PROVED = "E0807";
+    /// A time limit that cannot be met.
+    HOPELESS_LIMIT = "E0820";
 }

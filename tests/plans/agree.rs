@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use lockstep::engine::notice::{Happened, NodeKind};
+use lockstep::engine::notice::{Happened, NodeKind, Status};
 use lockstep::ir::Order;
 use lockstep::plan::outline::{Item, ItemKind, Outline};
 use lockstep::plan::{Asked, Plan, Raw, bind};
@@ -128,6 +128,11 @@ fn check(name: &str, plan: &Arc<Plan>, seed: u64) {
     assert!(
         u64::try_from(took).unwrap_or(0) <= longest,
         "{name}: took {took}, planned {longest}"
+    );
+    let shortest = outline.shortest_ms;
+    assert!(
+        trace.status != Some(Status::Succeeded) || u64::try_from(took).unwrap_or(0) >= shortest,
+        "{name}: took {took}, planned at least {shortest}"
     );
     let done = deployments(&trace);
     let planned = outline.deployments;
