@@ -86,7 +86,7 @@ mod tests {
     use super::*;
     use crate::source::FileId;
 
-    fn least(at: u32, ms: u64) -> Least {
+    fn least(at: usize, ms: u64) -> Least {
         Least::of(Span::new(FileId(0), at, at + 1), ms)
     }
 
