@@ -25,6 +25,10 @@ const ROOMS: &[(&str, &str)] = &[
         "source diagnostic world value eval ir plan engine",
     ),
     ("simulate", "source value eval ir plan engine"),
+    (
+        "trial",
+        "source diagnostic world value eval ir plan engine simulate",
+    ),
     ("cli", "*"),
     ("lib", "*"),
     ("main", "*"),
