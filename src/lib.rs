@@ -15,6 +15,7 @@ pub mod runtime;
 pub mod simulate;
 pub mod source;
 pub mod syntax;
+pub mod trial;
 pub mod types;
 pub mod value;
 pub mod world;

@@ -43,6 +43,8 @@ pub(super) enum Command {
     Plan(Plan),
     /// Run a pipeline.
     Run(Run),
+    /// Run the tests of files, in virtual time and without executing anything.
+    Test(Test),
     /// List the inputs of a file.
     Inputs(Inputs),
     /// Explain an error code, or list all of them.
@@ -197,6 +199,40 @@ pub(super) enum PlanFormat {
     Mermaid,
     /// A graph in the language of Graphviz.
     Dot,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Test {
+    /// The files, or folders with files; without any, the `.deploy` files of this folder.
+    #[arg(value_name = "FILE")]
+    pub(super) files: Vec<String>,
+
+    /// Run only tests with this text in their name.
+    #[arg(long, value_name = "TEXT")]
+    pub(super) filter: Option<String>,
+
+    /// The seed of the first schedule; seed 0 is the order of the source.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(super) seed: u64,
+
+    /// Run each test under so many schedules, where it has so many; else 100, and fewer where
+    /// the pipeline is large.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) schedules: Option<u32>,
+
+    /// How to write the results down.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(super) format: TestFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum TestFormat {
+    /// For people.
+    Text,
+    /// For tools; the form is stable.
+    Json,
+    /// For CI systems.
+    Junit,
 }
 
 #[derive(Debug, Args)]

@@ -15,6 +15,7 @@ mod prepare;
 mod prompt;
 mod run;
 mod terminal;
+mod test;
 
 use std::process::ExitCode;
 
@@ -41,6 +42,7 @@ fn run(command: Command, output: &mut Output) -> Exit {
         Command::Check(check) => check::run(&check, output),
         Command::Plan(plan) => plan::run(&plan, output),
         Command::Run(run) => run::run(&run, output),
+        Command::Test(test) => test::run(&test, output),
         Command::Inputs(inputs) => inputs_list::run(&inputs, output),
         Command::Explain(explain) => explain::run(&explain, output),
     }

@@ -327,6 +327,18 @@ codes! {
     CANNOT_FORESEE = "E0730";
     /// A form of output that this cannot be written in.
     NO_SUCH_FORM = "E0731";
+    /// An `expect` of a test that does not hold.
+    EXPECT_BROKEN = "E0740";
+    /// An `expect` of a test that stands for nothing.
+    EXPECT_NOTHING = "E0741";
+    /// A `given` of a test that changes nothing.
+    GIVEN_UNUSED = "E0742";
+    /// A `given` of a test whose value does not fit what it stands for.
+    GIVEN_VALUE = "E0743";
+    /// A test whose run does not end.
+    TEST_NEVER_ENDS = "E0744";
+    /// There is no test to run.
+    NO_TEST = "E0745";
 
     /// A barrier that nobody else comes to.
     LONE_BARRIER = "E0801";

@@ -26,6 +26,10 @@ const ROOMS: &[(&str, &str)] = &[
     ),
     ("simulate", "source value eval ir plan engine"),
     ("foresee", "source ir plan engine simulate"),
+    (
+        "trial",
+        "source diagnostic world value eval ir plan engine simulate",
+    ),
     ("cli", "*"),
     ("lib", "*"),
     ("main", "*"),
