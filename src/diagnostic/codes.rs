@@ -324,9 +324,9 @@ codes! {
     /// A secret that could not be read when the run started.
     SECRET_UNREADABLE = "E0726";
     /// What a failure leads to cannot be told.
-    CANNOT_FORESEE = "E0730";
+    CANNOT_FORESEE = "E0727";
     /// A form of output that this cannot be written in.
-    NO_SUCH_FORM = "E0731";
+    NO_SUCH_FORM = "E0728";
     /// An `expect` of a test that does not hold.
     EXPECT_BROKEN = "E0740";
     /// An `expect` of a test that stands for nothing.
