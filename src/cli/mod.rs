@@ -13,7 +13,9 @@ mod page;
 mod plan;
 mod prepare;
 mod prompt;
+mod resume;
 mod run;
+mod state;
 mod terminal;
 mod test;
 
@@ -43,6 +45,7 @@ fn run(command: Command, output: &mut Output) -> Exit {
         Command::Plan(plan) => plan::run(&plan, output),
         Command::Run(run) => run::run(&run, output),
         Command::Test(test) => test::run(&test, output),
+        Command::Resume(resume) => resume::run(&resume, output),
         Command::Inputs(inputs) => inputs_list::run(&inputs, output),
         Command::Explain(explain) => explain::run(&explain, output),
     }

@@ -339,6 +339,12 @@ codes! {
     TEST_NEVER_ENDS = "E0744";
     /// There is no test to run.
     NO_TEST = "E0745";
+    /// A run that does not exist, or has to be chosen.
+    NO_RUN = "E0730";
+    /// A state directory that cannot be used.
+    STATE_UNUSABLE = "E0731";
+    /// A run that cannot be continued.
+    NOT_CONTINUED = "E0732";
 
     /// A barrier that nobody else comes to.
     LONE_BARRIER = "E0801";
