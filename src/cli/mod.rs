@@ -8,6 +8,8 @@ mod explain;
 pub mod files;
 pub mod inputs;
 mod inputs_list;
+#[cfg(feature = "lsp")]
+mod lsp;
 mod output;
 mod page;
 mod plan;
@@ -43,6 +45,8 @@ fn run(command: Command, output: &mut Output) -> Exit {
         Command::Run(run) => run::run(&run, output),
         Command::Inputs(inputs) => inputs_list::run(&inputs, output),
         Command::Explain(explain) => explain::run(&explain, output),
+        #[cfg(feature = "lsp")]
+        Command::Lsp(_) => lsp::run(),
     }
 }
 
