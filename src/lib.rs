@@ -7,7 +7,10 @@ pub mod diagnostic;
 pub mod engine;
 pub mod eval;
 pub mod foresee;
+pub mod ide;
 pub mod ir;
+#[cfg(feature = "lsp")]
+pub mod lsp;
 pub mod plan;
 pub mod report;
 pub mod resolve;

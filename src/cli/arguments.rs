@@ -52,6 +52,9 @@ pub(super) enum Command {
     Inputs(Inputs),
     /// Explain an error code, or list all of them.
     Explain(Explain),
+    /// Serve an editor on standard input and output (the language server protocol).
+    #[cfg(feature = "lsp")]
+    Lsp(Lsp),
 }
 
 /// The file that a command works on.
@@ -290,6 +293,14 @@ pub(super) struct Explain {
     /// The code, such as E0101.
     #[arg(value_name = "CODE")]
     pub(super) code: Option<String>,
+}
+
+#[cfg(feature = "lsp")]
+#[derive(Debug, Args)]
+pub(super) struct Lsp {
+    /// Accepted because editors pass it; there is no other way to talk.
+    #[arg(long)]
+    pub(super) stdio: bool,
 }
 
 #[cfg(test)]

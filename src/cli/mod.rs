@@ -8,6 +8,8 @@ mod explain;
 pub mod files;
 pub mod inputs;
 mod inputs_list;
+#[cfg(feature = "lsp")]
+mod lsp;
 mod output;
 mod page;
 mod plan;
@@ -48,6 +50,8 @@ fn run(command: Command, output: &mut Output) -> Exit {
         Command::Resume(resume) => resume::run(&resume, output),
         Command::Inputs(inputs) => inputs_list::run(&inputs, output),
         Command::Explain(explain) => explain::run(&explain, output),
+        #[cfg(feature = "lsp")]
+        Command::Lsp(_) => lsp::run(),
     }
 }
 
