@@ -13,6 +13,7 @@ mod cells;
 mod enter;
 mod event;
 mod failure;
+mod fingerprint;
 mod holds;
 mod kept;
 pub mod lock;
@@ -45,7 +46,8 @@ use repeats::Undone;
 use stall::OwnLocks;
 use state::Transitions;
 
-/// The pure state machine of one run.
+/// The pure state machine of one run. A clone of it goes its own way from where it was made.
+#[derive(Clone)]
 pub struct Machine {
     plan: Arc<Plan>,
     run: RunFacts,
@@ -78,9 +80,12 @@ pub struct Machine {
     /// Whether it is noted what this one does, and what that was.
     notes: bool,
     done: Vec<(Name, Done)>,
+    /// How often strands that waited for each other had to be let go.
+    standstills: u32,
 }
 
 /// What is to be done next, inside the machine.
+#[derive(Clone)]
 enum Task {
     /// Start the body of a node.
     Enter(NodeId),
@@ -93,6 +98,7 @@ enum Task {
 }
 
 /// What a parent is told of a node that has ended altogether.
+#[derive(Clone)]
 struct Leaver {
     tree: TreeId,
     role: Role,
@@ -131,6 +137,7 @@ impl Machine {
             kept: Kept::default(),
             notes: false,
             done: Vec::new(),
+            standstills: 0,
         }
     }
 
@@ -143,6 +150,7 @@ impl Machine {
         self.settle();
         // Nothing can come in any more: whoever waits, waits for ever.
         while self.is_stuck() {
+            self.standstills += 1;
             self.unstick();
             self.settle();
         }
@@ -152,6 +160,11 @@ impl Machine {
     /// How the run ended, once it has.
     pub fn finished(&self) -> Option<Status> {
         self.finished
+    }
+
+    /// How often the run came to a standstill, and those who waited for each other were let fail.
+    pub fn standstills(&self) -> u32 {
+        self.standstills
     }
 
     /// Which transitions between states have happened.
