@@ -20,6 +20,7 @@ use crate::eval::Halt;
 use crate::plan::{Locals, Plan, RunFacts, Sight};
 use crate::report::{Json, Ledger, Live, Plain, Report, Style};
 use crate::runtime::driver::{self, Control, Settings};
+use crate::runtime::guardian::Guardian;
 use crate::runtime::process::Spawner;
 use crate::runtime::secrets::Vault;
 use crate::source::Name;
@@ -72,7 +73,10 @@ async fn run_plan(arguments: &Run, plan: Plan, output: &mut Output) -> Exit {
         }
     };
     let spawner = match Spawner::new(&std::env::temp_dir()) {
-        Ok(spawner) => Arc::new(spawner),
+        Ok(spawner) => {
+            let guardian = Guardian::of_this_program().removing(spawner.scratch());
+            Arc::new(spawner.watched_by(Box::new(guardian)))
+        }
         Err(error) => {
             let folder = std::env::temp_dir();
             let folder = folder.display();
