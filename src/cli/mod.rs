@@ -31,9 +31,14 @@ pub use exit::Exit;
 use output::Output;
 use terminal::Color;
 
+use crate::runtime::guardian;
+
 /// Does what the program's arguments say.
 pub fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().collect();
+    if let Some(exit) = guardian::take_over(&arguments) {
+        return exit;
+    }
     let mut output = Output::new(Color::scan(&arguments));
     let exit = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => run(arguments.command, &mut output),

@@ -3,6 +3,7 @@
 
 pub mod connection;
 pub mod driver;
+pub mod guardian;
 pub mod http;
 pub mod journal;
 pub mod locks;

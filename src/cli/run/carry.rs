@@ -20,6 +20,7 @@ use crate::eval::Halt;
 use crate::plan::{Locals, Plan, RunFacts, Sight};
 use crate::report::{Json, Ledger, Live, Plain, Report, Style, Summary};
 use crate::runtime::driver::{self, Ending, Keeping, Past, Settings};
+use crate::runtime::guardian::Guardian;
 use crate::runtime::locks::OwnLocks;
 use crate::runtime::logs::Logs;
 use crate::runtime::process::Spawner;
@@ -129,7 +130,10 @@ async fn carry(
         }
     };
     let spawner = match Spawner::new(&std::env::temp_dir()) {
-        Ok(spawner) => Arc::new(spawner),
+        Ok(spawner) => {
+            let guardian = Guardian::of_this_program().removing(spawner.scratch());
+            Arc::new(spawner.watched_by(Box::new(guardian)))
+        }
         Err(error) => {
             let folder = std::env::temp_dir();
             let folder = folder.display();
