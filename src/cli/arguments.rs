@@ -48,6 +48,8 @@ pub(super) enum Command {
     Test(Test),
     /// Go on with a run that was stopped before its end.
     Resume(Resume),
+    /// Run again what failed or never started, as a new run.
+    Retry(Retry),
     /// List the inputs of a file.
     Inputs(Inputs),
     /// Explain an error code, or list all of them.
@@ -205,6 +207,28 @@ pub(super) struct Resume {
     pub(super) format: RunFormat,
 
     /// Say yes to every approval.
+    #[arg(long)]
+    pub(super) yes: bool,
+
+    /// Run at most this many commands at once; without it, as many as before.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) max: Option<u32>,
+
+    #[command(flatten)]
+    pub(super) state: StateArgument,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Retry {
+    /// The run: its id or the beginning of it. Without it, the last one.
+    #[arg(value_name = "RUN")]
+    pub(super) run: Option<String>,
+
+    /// How to show the run; `auto` is `live` on a terminal and `plain` elsewhere.
+    #[arg(long, value_name = "FORMAT", default_value = "auto")]
+    pub(super) format: RunFormat,
+
+    /// Begin without asking, and say yes to every approval.
     #[arg(long)]
     pub(super) yes: bool,
 

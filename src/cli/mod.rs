@@ -16,6 +16,7 @@ mod plan;
 mod prepare;
 mod prompt;
 mod resume;
+mod retry;
 mod run;
 mod state;
 mod terminal;
@@ -48,6 +49,7 @@ fn run(command: Command, output: &mut Output) -> Exit {
         Command::Run(run) => run::run(&run, output),
         Command::Test(test) => test::run(&test, output),
         Command::Resume(resume) => resume::run(&resume, output),
+        Command::Retry(retry) => retry::run(&retry, output),
         Command::Inputs(inputs) => inputs_list::run(&inputs, output),
         Command::Explain(explain) => explain::run(&explain, output),
         #[cfg(feature = "lsp")]

@@ -9,6 +9,7 @@ pub mod locks;
 pub mod logs;
 pub mod process;
 pub mod redact;
+pub mod replay;
 pub mod secrets;
 pub mod store;
 mod writer;

@@ -71,6 +71,7 @@ impl Kept {
         Ok(Keeping {
             journal: Some(Box::new(RunJournal::new(store.again()?, run.number))),
             past,
+            kept: run.kept.clone(),
             locks: Box::new(OwnLocks::default()),
             logs: Some(Logs::new(store.logs(&run.id))),
         })
