@@ -7,6 +7,7 @@ pub mod diagnostic;
 pub mod engine;
 pub mod eval;
 pub mod ir;
+pub mod lint;
 pub mod plan;
 pub mod report;
 pub mod resolve;

@@ -8,12 +8,14 @@ mod explain;
 pub mod files;
 pub mod inputs;
 mod inputs_list;
+mod lint;
 mod output;
 mod page;
 mod plan;
 mod prepare;
 mod prompt;
 mod run;
+pub mod settings;
 mod terminal;
 
 use std::process::ExitCode;
@@ -39,6 +41,7 @@ pub fn main() -> ExitCode {
 fn run(command: Command, output: &mut Output) -> Exit {
     match command {
         Command::Check(check) => check::run(&check, output),
+        Command::Lint(lint) => lint::run(&lint, output),
         Command::Plan(plan) => plan::run(&plan, output),
         Command::Run(run) => run::run(&run, output),
         Command::Inputs(inputs) => inputs_list::run(&inputs, output),

@@ -63,6 +63,7 @@ impl Loader<'_> {
         self.modules.files.push(Module {
             lost: lost_words(&self.modules.sources, &parse.file),
             ast: parse.file,
+            comments: parse.comments,
             broken,
             imports: Vec::new(),
             names: IndexMap::new(),

@@ -15,7 +15,7 @@ use indexmap::IndexMap;
 
 use crate::diagnostic::Diagnostics;
 use crate::source::{FileId, Name, Sources, Span};
-use crate::syntax::ast;
+use crate::syntax::{Comment, ast};
 use crate::world::Files;
 
 pub use errors::{duplicate, reserved, with_suggestion};
@@ -38,6 +38,8 @@ pub struct Modules {
 pub struct Module {
     /// Its tree.
     pub ast: ast::File,
+    /// Its comments, in order.
+    pub comments: Vec<Comment>,
     /// The files that it imports, with the place of each path; `None` where that failed.
     pub imports: Vec<Import>,
     /// What its names stand for, in source order.
