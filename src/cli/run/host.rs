@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 
 use super::ask::{Asker, Pending};
-use crate::engine::notice::RunEvent;
+use crate::engine::notice::{Happened, RunEvent};
 use crate::engine::{Answer, EffectId, Question};
 use crate::report::{Report, Summary};
 use crate::runtime::driver::{Answerer, Host};
@@ -84,7 +84,9 @@ impl Host for Terminal {
 
     fn remember(&mut self, event: &RunEvent) {
         self.summary.take(event);
-        if self.remembers {
+        // Lines say at least which run it is that goes on.
+        let names_it = !self.quiet && matches!(event.what, Happened::RunStarted { .. });
+        if self.remembers || names_it {
             let drawn = self.shown.event(event);
             self.note(drawn);
         }
