@@ -5,6 +5,8 @@ pub mod connection;
 pub mod driver;
 pub mod guardian;
 pub mod http;
+pub mod journal;
 pub mod process;
 pub mod redact;
 pub mod secrets;
+pub mod store;
