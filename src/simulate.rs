@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::engine::lock::LockTable;
-use crate::engine::notice::Happened;
+use crate::engine::notice::{Happened, Queue};
 use crate::engine::pattern::Pattern;
 use crate::engine::{Answer, Effect, EffectId, Event, Machine, Outcome, Question};
 use crate::ir::FailureClass;
@@ -270,7 +270,8 @@ impl World<'_> {
             Effect::Acquire { id, wants, .. } => {
                 self.locks.acquire(id, wants);
                 if !self.grant().contains(&id) {
-                    self.plan_event(self.now, id, Event::Queued { id });
+                    let queue = Queue::default();
+                    self.plan_event(self.now, id, Event::Queued { id, queue });
                 }
             }
             Effect::Release { id, names } => {

@@ -16,7 +16,7 @@ use super::http;
 use super::process::{Ended, Spawn, Spawner, Stop};
 use super::secrets::Vault;
 use crate::engine::lock::LockTable;
-use crate::engine::notice::{Happened, RunEvent, Status, Stream};
+use crate::engine::notice::{Happened, Queue, RunEvent, Status, Stream};
 use crate::engine::{Answer, Command, Effect, EffectId, Event, Machine, Outcome, Question};
 use crate::ir::FailureClass;
 use crate::plan::{Plan, RunFacts};
@@ -304,7 +304,8 @@ impl Driver<'_> {
                 self.locks.acquire(id, wants);
                 self.grant(events);
                 if self.locks.is_waiting(id) {
-                    events.push_back(Event::Queued { id });
+                    let queue = Queue::default();
+                    events.push_back(Event::Queued { id, queue });
                 }
             }
             Effect::Release { id, names } => {
