@@ -52,22 +52,44 @@ impl Store {
         node: &str,
         wants: &[Want],
     ) -> Result<(), StoreError> {
+        self.ask_for_locks_in_a_row(&[(holder, node.to_string(), wants.to_vec())])
+    }
+
+    /// Asks for the locks of several requests; nobody comes between them. What has been asked for
+    /// before is not asked for again.
+    ///
+    /// # Errors
+    ///
+    /// Where that cannot be written.
+    pub fn ask_for_locks_in_a_row(
+        &self,
+        requests: &[(LockHolder, String, Vec<Want>)],
+    ) -> Result<(), StoreError> {
         let change = self.write()?;
+        for (holder, node, wants) in requests {
+            self.ask_for(*holder, node, wants)
+                .map_err(|error| self.error(&error))?;
+        }
+        self.commit(change)
+    }
+
+    fn ask_for(&self, holder: LockHolder, node: &str, wants: &[Want]) -> rusqlite::Result<()> {
         let insert = "INSERT OR IGNORE INTO lock_requests (run, effect, node, asked_at) \
             VALUES (?, ?, ?, ?)";
         let effect = holder.effect.0.cast_signed();
-        let new = change.execute(insert, params![holder.run.0, effect, node, now()]);
-        if new.map_err(|error| self.error(&error))? == 1 {
-            let ticket = change.last_insert_rowid();
+        let new = self
+            .db
+            .execute(insert, params![holder.run.0, effect, node, now()])?;
+        if new == 1 {
+            let ticket = self.db.last_insert_rowid();
             for want in wants {
                 let insert = "INSERT OR IGNORE INTO lock_wants (name, ticket, places) \
                     VALUES (?, ?, ?)";
-                change
-                    .execute(insert, params![&*want.name, ticket, want.limit])
-                    .map_err(|error| self.error(&error))?;
+                self.db
+                    .execute(insert, params![&*want.name, ticket, want.limit])?;
             }
         }
-        self.commit(change)
+        Ok(())
     }
 
     /// Gives some locks back, all of them where `names` is empty; or takes the request back.

@@ -28,7 +28,7 @@ pub use journal::{Entry, RunJournal, Told};
 pub use locks::{LockChange, LockHolder, LockRow, grantable};
 pub use owner::{Owner, is_alive};
 pub use questions::Asked;
-pub use requests::{Asking, Request};
+pub use requests::{Answering, Asking, Heard, Request};
 pub use runs::{Kept, NewRun, Run, RunNumber, RunStatus};
 
 /// The version of the tables. A directory of a later version is refused.
