@@ -6,6 +6,7 @@ use std::path::Path;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::inputs::InputArguments;
+use super::state::StateArgument;
 use super::terminal::Color;
 
 const EXIT_CODES: &str = "\
@@ -43,6 +44,8 @@ pub(super) enum Command {
     Plan(Plan),
     /// Run a pipeline.
     Run(Run),
+    /// Go on with a run that was stopped before its end.
+    Resume(Resume),
     /// List the inputs of a file.
     Inputs(Inputs),
     /// Explain an error code, or list all of them.
@@ -141,6 +144,35 @@ pub(super) struct Run {
     /// Run at most this many commands at once.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) max: Option<u32>,
+
+    #[command(flatten)]
+    pub(super) state: StateArgument,
+
+    /// Keep nothing on disk, to measure what that costs.
+    #[arg(long, hide = true)]
+    pub(super) no_journal: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Resume {
+    /// The run: its id or the beginning of it. Without it, the last one that was stopped.
+    #[arg(value_name = "RUN")]
+    pub(super) run: Option<String>,
+
+    /// How to show the run; `auto` is `live` on a terminal and `plain` elsewhere.
+    #[arg(long, value_name = "FORMAT", default_value = "auto")]
+    pub(super) format: RunFormat,
+
+    /// Say yes to every approval.
+    #[arg(long)]
+    pub(super) yes: bool,
+
+    /// Run at most this many commands at once; without it, as many as before.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) max: Option<u32>,
+
+    #[command(flatten)]
+    pub(super) state: StateArgument,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

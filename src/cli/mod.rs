@@ -13,7 +13,9 @@ mod page;
 mod plan;
 mod prepare;
 mod prompt;
+mod resume;
 mod run;
+mod state;
 mod terminal;
 
 use std::process::ExitCode;
@@ -46,6 +48,7 @@ fn run(command: Command, output: &mut Output) -> Exit {
         Command::Check(check) => check::run(&check, output),
         Command::Plan(plan) => plan::run(&plan, output),
         Command::Run(run) => run::run(&run, output),
+        Command::Resume(resume) => resume::run(&resume, output),
         Command::Inputs(inputs) => inputs_list::run(&inputs, output),
         Command::Explain(explain) => explain::run(&explain, output),
     }

@@ -323,6 +323,12 @@ codes! {
     WRONG_SET = "E0725";
     /// A secret that could not be read when the run started.
     SECRET_UNREADABLE = "E0726";
+    /// A run that does not exist, or has to be chosen.
+    NO_RUN = "E0730";
+    /// A state directory that cannot be used.
+    STATE_UNUSABLE = "E0731";
+    /// A run that cannot be continued.
+    NOT_CONTINUED = "E0732";
 
     /// A barrier that nobody else comes to.
     LONE_BARRIER = "E0801";

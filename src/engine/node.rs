@@ -84,6 +84,7 @@ impl Around {
             undoing: false,
             keep_undo: false,
             doomed: false,
+            once: false,
         }
     }
 }
@@ -153,6 +154,8 @@ pub struct Around {
     pub keep_undo: bool,
     /// Whether a failure in it will take everything back, so that no new cell should start.
     pub doomed: bool,
+    /// Whether it is in a step that must not run twice after a crash.
+    pub once: bool,
 }
 
 /// What a node is for its parent.

@@ -41,4 +41,14 @@ pub trait Journal: Send {
     ///
     /// Where they cannot be kept: the run stops.
     fn write(&mut self, records: &[Record]) -> Result<(), StoreError>;
+    /// Notes how far the machine's clock has come while nothing happened, so that a run that is
+    /// continued does not wait for it again.
+    ///
+    /// # Errors
+    ///
+    /// As [`Journal::write`].
+    fn note_clock(&mut self, clock: i64) -> Result<(), StoreError> {
+        let _ = clock;
+        Ok(())
+    }
 }

@@ -5,11 +5,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
+use super::locks::Locks;
 use super::store::{
     LockChange, LockHolder, LockRow, Owner, RunNumber, Store, StoreError, grantable, now,
 };
 use crate::engine::notice::{Holder, Queue};
-use crate::engine::{EffectId, Want};
+use crate::engine::{EffectId, LockRequest, Want};
 use crate::source::Name;
 
 /// For how long a process must have been gone before its locks go to others: when it was killed,
@@ -60,109 +61,11 @@ impl SharedLocks {
         })
     }
 
-    /// A run is continued: it holds exactly `held` and waits for exactly `waiting`. Whether it
-    /// still holds all of what it held; otherwise it waits its turn for that once more, for all of
-    /// it together, and what was lost is among what is granted later.
-    pub fn take_up(
-        &mut self,
-        held: &[(EffectId, Name, Vec<Want>)],
-        waiting: &[(EffectId, Name, Vec<Want>)],
-    ) -> Result<bool, StoreError> {
-        let rows = self.store.locks()?;
-        let own: Vec<&LockRow> = rows
-            .iter()
-            .filter(|row| row.holder.run == self.run)
-            .collect();
-        let has = |id: EffectId, want: &Want| {
-            own.iter().any(|row| {
-                row.holder.effect == id && row.want.name == want.name && row.granted_at.is_some()
-            })
-        };
-        let kept = held
-            .iter()
-            .all(|(id, _, wants)| wants.iter().all(|want| has(*id, want)));
-        for row in &own {
-            let id = row.holder.effect;
-            let wanted = |list: &[(EffectId, Name, Vec<Want>)]| {
-                (list.iter()).any(|(other, _, wants)| {
-                    *other == id && wants.iter().any(|want| want.name == row.want.name)
-                })
-            };
-            if !(wanted(held) && kept || wanted(waiting)) {
-                let names = [row.want.name.clone()];
-                self.store.release_locks(row.holder, &names)?;
-            }
-        }
-        if !kept {
-            let all: Vec<_> = (held.iter())
-                .map(|(id, node, wants)| (self.holder(*id), node.to_string(), wants.clone()))
-                .collect();
-            self.store.ask_for_locks_in_a_row(&all)?;
-            self.lost = held.iter().map(|(id, ..)| *id).collect();
-            self.waiting.extend(self.lost.iter().map(|id| (*id, None)));
-        }
-        for (id, node, wants) in waiting {
-            (self.store).ask_for_locks(self.holder(*id), node, wants)?;
-            self.waiting.insert(*id, None);
-        }
-        self.seen = None;
-        Ok(kept)
-    }
-
     fn holder(&self, effect: EffectId) -> LockHolder {
         LockHolder {
             run: self.run,
             effect,
         }
-    }
-
-    /// Asks for locks, all together and first come first served.
-    pub fn acquire(&mut self, id: EffectId, node: &Name, wants: &[Want]) -> Result<(), StoreError> {
-        self.seen = None;
-        self.waiting.insert(id, None);
-        self.store.ask_for_locks(self.holder(id), node, wants)
-    }
-
-    /// Gives some (all, where `names` is empty) locks of a request back, or takes it back.
-    pub fn release(&mut self, id: EffectId, names: &[Name]) -> Result<(), StoreError> {
-        self.seen = None;
-        if names.is_empty() {
-            self.waiting.remove(&id);
-            self.lost.retain(|lost| *lost != id);
-        }
-        self.store.release_locks(self.holder(id), names)
-    }
-
-    /// The requests that have been granted since this was asked last. Where nothing has changed
-    /// it takes some microseconds, and nothing at all where nothing waits.
-    pub fn granted(&mut self) -> Result<Vec<EffectId>, StoreError> {
-        if self.waiting.is_empty() {
-            return Ok(Vec::new());
-        }
-        let changes = self.store.changes()?;
-        if self.seen == Some(changes) && self.looked.elapsed() < LOOK {
-            return Ok(Vec::new());
-        }
-        self.looked = Instant::now();
-        let rows = self.store.locks()?;
-        let mut granted = Vec::new();
-        if !self.decide(&rows).is_empty() {
-            let mut gone = std::mem::take(&mut self.gone);
-            let (run, joint) = (self.run, self.lost.clone());
-            let change = self
-                .store
-                .change_locks(|rows| decide(rows, run, &joint, &mut gone));
-            self.gone = gone;
-            granted = change?.granted.into_iter().map(|it| it.effect).collect();
-        }
-        // Only after this may what others do be missed.
-        self.seen = Some(changes);
-        for id in &granted {
-            self.waiting.remove(id);
-            self.lost.retain(|lost| lost != id);
-        }
-        self.note_news(&rows);
-        Ok(granted)
     }
 
     fn decide(&mut self, rows: &[LockRow]) -> LockChange {
@@ -183,10 +86,98 @@ impl SharedLocks {
             }
         }
     }
+}
 
-    /// Who is before the requests that wait, where that has changed since this was asked last. It
-    /// is known after [`SharedLocks::granted`].
-    pub fn moved(&mut self) -> Vec<(EffectId, Queue)> {
+impl Locks for SharedLocks {
+    fn restore(
+        &mut self,
+        requests: &[(EffectId, LockRequest)],
+    ) -> Result<Vec<EffectId>, StoreError> {
+        self.seen = None;
+        let rows = self.store.locks()?;
+        let own: Vec<&LockRow> = rows
+            .iter()
+            .filter(|row| row.holder.run == self.run)
+            .collect();
+        let has = |id: EffectId, want: &Want| {
+            let mut held = own.iter().filter(|row| row.granted_at.is_some());
+            held.any(|row| row.holder.effect == id && row.want.name == want.name)
+        };
+        let held: Vec<&(EffectId, LockRequest)> =
+            requests.iter().filter(|(_, it)| it.granted).collect();
+        let kept = held
+            .iter()
+            .all(|(id, request)| request.wants.iter().all(|want| has(*id, want)));
+        for row in &own {
+            let id = row.holder.effect;
+            let is_wanted = requests.iter().any(|(other, request)| {
+                *other == id
+                    && (kept || !request.granted)
+                    && request.wants.iter().any(|want| want.name == row.want.name)
+            });
+            if !is_wanted {
+                (self.store).release_locks(row.holder, std::slice::from_ref(&row.want.name))?;
+            }
+        }
+        if !kept {
+            let all: Vec<_> = (held.iter())
+                .map(|(id, it)| (self.holder(*id), it.node.to_string(), it.wants.clone()))
+                .collect();
+            self.store.ask_for_locks_in_a_row(&all)?;
+            self.lost = held.iter().map(|(id, _)| *id).collect();
+        }
+        for (id, request) in requests.iter().filter(|(_, it)| !it.granted) {
+            (self.store).ask_for_locks(self.holder(*id), &request.node, &request.wants)?;
+            self.waiting.insert(*id, None);
+        }
+        self.waiting.extend(self.lost.iter().map(|id| (*id, None)));
+        Ok(self.lost.clone())
+    }
+
+    fn acquire(&mut self, id: EffectId, node: &Name, wants: Vec<Want>) -> Result<(), StoreError> {
+        self.seen = None;
+        self.waiting.insert(id, None);
+        self.store.ask_for_locks(self.holder(id), node, &wants)
+    }
+
+    fn release(&mut self, id: EffectId, names: &[Name]) -> Result<(), StoreError> {
+        self.seen = None;
+        if names.is_empty() {
+            self.waiting.remove(&id);
+            self.lost.retain(|lost| *lost != id);
+        }
+        self.store.release_locks(self.holder(id), names)
+    }
+
+    /// Where nothing has changed this takes some microseconds, and nothing where nothing waits.
+    fn granted(&mut self) -> Result<Vec<EffectId>, StoreError> {
+        if self.waiting.is_empty() {
+            return Ok(Vec::new());
+        }
+        let changes = self.store.changes()?;
+        if self.seen == Some(changes) && self.looked.elapsed() < LOOK {
+            return Ok(Vec::new());
+        }
+        self.looked = Instant::now();
+        let rows = self.store.locks()?;
+        let mut granted = Vec::new();
+        if !self.decide(&rows).is_empty() {
+            let (run, joint) = (self.run, &self.lost);
+            let gone = &mut self.gone;
+            let change = (self.store).change_locks(|rows| decide(rows, run, joint, gone))?;
+            granted = change.granted.into_iter().map(|it| it.effect).collect();
+        }
+        // What others do after the look is seen at the next one.
+        self.seen = Some(changes);
+        for id in &granted {
+            self.waiting.remove(id);
+            self.lost.retain(|lost| lost != id);
+        }
+        self.note_news(&rows);
+        Ok(granted)
+    }
+
+    fn moved(&mut self) -> Vec<(EffectId, Queue)> {
         std::mem::take(&mut self.news)
     }
 }

@@ -50,6 +50,15 @@ impl StoreError {
         }
     }
 
+    /// The same of a run that is named, where it is about what was asked for.
+    #[must_use]
+    pub fn of_run(mut self, run: &str) -> Self {
+        if self.trouble == Trouble::Refused {
+            self.message = format!("run {run} cannot be continued: {}", self.message);
+        }
+        self
+    }
+
     pub(crate) fn file(path: &Path, error: &std::io::Error) -> Self {
         use std::io::ErrorKind;
         let trouble = match error.kind() {

@@ -6,20 +6,7 @@ use serde::Serialize;
 
 use super::{RunNumber, Store, StoreError};
 use crate::engine::notice::{Happened, RunEvent, Status};
-use crate::runtime::journal::{Journal, Record, Recorded};
-
-/// A record of a run's journal, as it is read again.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Entry {
-    /// Its number in the run, from 1.
-    pub seq: u64,
-    /// When it was taken in, in milliseconds since 1970.
-    pub at: i64,
-    /// The machine's clock then, in milliseconds.
-    pub clock: i64,
-    /// What happened.
-    pub what: Recorded,
-}
+use crate::runtime::journal::{Journal, Record};
 
 /// What a run has told, as `run --format json` would write it, but without the output of
 /// commands, which stands in their logs.
@@ -52,6 +39,10 @@ impl Journal for RunJournal {
             }
         }
         store.commit(change)
+    }
+
+    fn note_clock(&mut self, clock: i64) -> Result<(), StoreError> {
+        self.store.note_clock(self.run, clock)
     }
 }
 
@@ -89,27 +80,31 @@ impl Store {
     /// # Errors
     ///
     /// Where it cannot be read, or a record is missing or changed.
-    pub fn entries(&self, run: RunNumber) -> Result<Vec<Entry>, StoreError> {
-        let select = "SELECT key, at, clock, event FROM journal WHERE key BETWEEN ? AND ? \
-            ORDER BY key";
+    pub fn records(&self, run: RunNumber) -> Result<Vec<Record>, StoreError> {
+        let select = "SELECT key, at, clock, event, told FROM journal \
+            WHERE key BETWEEN ? AND ? ORDER BY key";
         let rows = self.rows(select, run, 0, |row| {
-            let event: String = row.get(3)?;
-            Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?, event))
+            let texts: (String, Option<String>) = (row.get(3)?, row.get(4)?);
+            Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?, texts))
         })?;
-        let mut entries = Vec::with_capacity(rows.len());
-        for (place, (key, at, clock, event)) in rows.into_iter().enumerate() {
+        let mut records = Vec::with_capacity(rows.len());
+        for (place, (key, at, clock, (event, told))) in rows.into_iter().enumerate() {
             let seq = place as u64 + 1;
             if key != self::key(run, seq) {
                 return Err(StoreError::damaged(self.folder()));
             }
-            entries.push(Entry {
+            records.push(Record {
                 seq,
                 at,
                 clock,
                 what: self.json(&event)?,
+                told: match told {
+                    Some(told) => self.json(&told)?,
+                    None => Vec::new(),
+                },
             });
         }
-        Ok(entries)
+        Ok(records)
     }
 
     /// What a run has told, from the record with this number on (1 for all).

@@ -24,7 +24,7 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 pub use approvals::Approval;
 pub use error::{StoreError, Trouble};
-pub use journal::{Entry, RunJournal, Told};
+pub use journal::{RunJournal, Told};
 pub use locks::{LockChange, LockHolder, LockRow, grantable};
 pub use owner::{Owner, is_alive};
 pub use questions::Asked;

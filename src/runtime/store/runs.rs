@@ -98,6 +98,8 @@ pub struct Run {
     pub owner: Option<Owner>,
     /// The machine's clock when it was last heard of, in milliseconds.
     pub clock: i64,
+    /// The version of this program that began it.
+    pub made_by: String,
     program: i64,
     place: u32,
 }
@@ -114,7 +116,7 @@ impl Run {
 }
 
 const COLUMNS: &str = "number, id, pipeline, plan_hash, inputs, file, folder, user, seed, most, \
-    parent, kept, status, started_at, finished_at, owner, owner_start, clock, program, place";
+    parent, kept, status, started_at, finished_at, owner, owner_start, clock, program, place, made_by";
 
 impl Store {
     /// Writes down a run that begins now and is driven by this process.
@@ -137,8 +139,9 @@ impl Store {
         let change = self.write()?;
         let program = self.keep_program(&program)?;
         let insert = "INSERT INTO runs (id, pipeline, place, program, facts, plan_hash, inputs, \
-            file, folder, user, seed, most, parent, kept, status, started_at, owner, owner_start) \
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running', ?, ?, ?)";
+            file, folder, user, made_by, seed, most, parent, kept, status, started_at, owner, \
+            owner_start) \
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running', ?, ?, ?)";
         change
             .execute(
                 insert,
@@ -153,6 +156,7 @@ impl Store {
                     new.file,
                     new.folder,
                     &*new.facts.user,
+                    env!("CARGO_PKG_VERSION"),
                     new.seed.cast_signed(),
                     new.most,
                     parent,
@@ -336,5 +340,6 @@ fn row(row: &Row<'_>) -> rusqlite::Result<Result<Run, String>> {
         clock: row.get(17)?,
         program: row.get(18)?,
         place: row.get(19)?,
+        made_by: text(20)?,
     }))
 }

@@ -24,6 +24,8 @@ CREATE TABLE runs (
   file        TEXT NOT NULL,
   folder      TEXT NOT NULL,
   user        TEXT NOT NULL,
+  -- The version of this program that began it.
+  made_by     TEXT NOT NULL,
   seed        INTEGER NOT NULL,
   -- The most commands at once, where that was asked for.
   most        INTEGER,
