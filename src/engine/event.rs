@@ -57,6 +57,14 @@ pub enum Event {
     Cancel,
 }
 
+impl Event {
+    /// Locks are not free; who is before the request is not known.
+    pub fn queued(id: EffectId) -> Self {
+        let queue = Queue::default();
+        Self::Queued { id, queue }
+    }
+}
+
 /// How a command or action ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {

@@ -11,6 +11,7 @@ pub mod locks;
 pub mod logs;
 pub mod process;
 pub mod redact;
+pub mod replay;
 pub mod secrets;
 pub mod shared_locks;
 pub mod store;

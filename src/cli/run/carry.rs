@@ -73,6 +73,7 @@ impl Kept {
         Ok(Keeping {
             journal: Some(Box::new(RunJournal::new(store.again()?, run.number))),
             past,
+            kept: run.kept.clone(),
             locks: Box::new(SharedLocks::new(store, run.number)?),
             logs: Some(Logs::new(store.logs(&run.id))),
             desk: Some(Desk::new(store, run.number, &*run.plan_hash)?),

@@ -7,7 +7,6 @@ use tokio::sync::{mpsc, watch};
 
 use super::keep::Held;
 use super::{Control, Driver, Finisher, Lines, Message, Running, Stop};
-use crate::engine::notice::Queue;
 use crate::engine::{ActionCall, Command, Effect, EffectId, Event, Outcome};
 use crate::ir::FailureClass;
 use crate::runtime::connection::Connection;
@@ -60,8 +59,7 @@ impl Driver<'_> {
                 let said =
                     |event: &Event| matches!(event, Event::Queued { id: it, .. } if *it == id);
                 if !self.take_granted().contains(&id) && !self.inbox.iter().any(said) {
-                    let queue = Queue::default();
-                    self.inbox.push_back(Event::Queued { id, queue });
+                    self.inbox.push_back(Event::queued(id));
                 }
             }
             Effect::Release { id, names } => {

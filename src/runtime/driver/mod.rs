@@ -24,7 +24,7 @@ use super::secrets::Vault;
 use super::store::StoreError;
 use super::writer::Writer;
 use crate::engine::notice::{Happened, Queue, RunEvent, Status, Stream};
-use crate::engine::{Answer, Command, EffectId, Event, Machine, Outcome, Question};
+use crate::engine::{Answer, Command, EffectId, Event, Kept, Machine, Outcome, Question};
 use crate::ir::FailureClass;
 use crate::plan::{Plan, RunFacts};
 use crate::source::{FileId, Name};
@@ -51,6 +51,8 @@ pub struct Keeping {
     pub journal: Option<Box<dyn Journal>>,
     /// What it has written down before, where it is continued.
     pub past: Past,
+    /// What the run that it retries has done.
+    pub kept: Kept,
     /// Its locks.
     pub locks: Box<dyn Locks>,
     /// Where the output of its commands goes.
@@ -64,6 +66,7 @@ impl Default for Keeping {
         Self {
             journal: None,
             past: Past::default(),
+            kept: Kept::default(),
             locks: Box::new(OwnLocks::default()),
             logs: None,
             desk: None,

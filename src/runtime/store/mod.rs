@@ -29,7 +29,7 @@ pub use locks::{LockChange, LockHolder, LockRow, grantable};
 pub use owner::{Owner, is_alive};
 pub use questions::Asked;
 pub use requests::{Answering, Asking, Heard, Request};
-pub use runs::{Kept, NewRun, Run, RunNumber, RunStatus};
+pub use runs::{NewRun, Run, RunNumber, RunStatus};
 
 /// The version of the tables. A directory of a later version is refused.
 const VERSION: i64 = 1;
