@@ -11,6 +11,7 @@ pub mod ide;
 pub mod ir;
 #[cfg(feature = "lsp")]
 pub mod lsp;
+pub mod lint;
 pub mod plan;
 pub mod report;
 pub mod resolve;

@@ -40,6 +40,8 @@ pub(super) struct Arguments {
 pub(super) enum Command {
     /// Look for mistakes in a file, without running anything.
     Check(Check),
+    /// Give advice about files, and mend what can safely be mended.
+    Lint(Lint),
     /// Show what a pipeline would do, in which order, without doing it.
     Plan(Plan),
     /// Run a pipeline.
@@ -75,6 +77,32 @@ pub(super) struct Check {
     /// How to write the mistakes down.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Lint {
+    /// Files, or folders with `.deploy` files; without any, those of this folder.
+    #[arg(value_name = "FILE")]
+    pub(super) paths: Vec<String>,
+
+    /// How to write the findings down.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(super) format: Format,
+
+    /// Apply the safe fixes.
+    #[arg(long)]
+    pub(super) fix: bool,
+
+    /// Fail if there are warnings.
+    #[arg(long)]
+    pub(super) deny_warnings: bool,
+
+    /// List all rules with their levels.
+    #[arg(long)]
+    pub(super) rules: bool,
+
+    #[command(flatten)]
+    pub(super) inputs: InputArguments,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

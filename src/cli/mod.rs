@@ -10,6 +10,7 @@ pub mod inputs;
 mod inputs_list;
 #[cfg(feature = "lsp")]
 mod lsp;
+mod lint;
 mod output;
 mod page;
 mod plan;
@@ -19,6 +20,7 @@ mod resume;
 mod retry;
 mod run;
 mod state;
+pub mod settings;
 mod terminal;
 mod test;
 
@@ -50,6 +52,7 @@ pub fn main() -> ExitCode {
 fn run(command: Command, output: &mut Output) -> Exit {
     match command {
         Command::Check(check) => check::run(&check, output),
+        Command::Lint(lint) => lint::run(&lint, output),
         Command::Plan(plan) => plan::run(&plan, output),
         Command::Run(run) => run::run(&run, output),
         Command::Test(test) => test::run(&test, output),
