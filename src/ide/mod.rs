@@ -3,11 +3,15 @@
 //! It does not know JSON-RPC, UTF-16, nor which editor asks.
 
 mod checked;
+pub mod complete;
 pub mod definition;
 pub mod hover;
+mod lex;
 mod library;
 mod memory;
 pub mod node;
+mod scope;
+pub mod signature;
 mod symbol;
 mod values;
 
