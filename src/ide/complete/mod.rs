@@ -11,7 +11,7 @@ mod words;
 pub use item::{Completion, CompletionKind, Completions};
 
 use super::checked::{Checked, ROOT};
-use super::lex::{Sort, Token, tokens};
+use super::lex::{Sort as TokenSort, Token, tokens};
 use super::node::{Node, around};
 use crate::source::Span;
 use crate::syntax::ast::ItemKind;
@@ -30,8 +30,12 @@ pub fn complete(
     let (Some(before), Some(after)) = (text.get(..offset), text.get(offset..)) else {
         return Completions::default();
     };
-    let marked = format!("{before}{MARK}{after}");
-    let all = tokens(&marked);
+    let mut marked = format!("{before}{MARK}{after}");
+    let mut all = tokens(&marked);
+    if let Some(closing) = place::unclosed(&marked, &all, offset) {
+        marked.insert_str(offset + MARK.len(), closing);
+        all = tokens(&marked);
+    }
     let Some(at) = all
         .iter()
         .position(|token| token.start <= offset && offset < token.end)
@@ -39,7 +43,7 @@ pub fn complete(
         return Completions::default();
     };
     let token = all[at];
-    if token.sort == Sort::Comment || token.sort == Sort::Number {
+    if matches!(token.sort, TokenSort::Comment | TokenSort::Number) {
         return Completions::default();
     }
     let watched = u32::try_from(offset).unwrap_or(u32::MAX);
@@ -65,29 +69,42 @@ pub fn complete(
         around = Around::new(&mended, &mended_tokens, at.unwrap_or(0));
     }
     let offset_now = u32::try_from(offset + shift).unwrap_or(u32::MAX);
+    let token = Token {
+        end: token.end.min(offset + MARK.len() + name_length(after)),
+        ..token
+    };
     let items = match token.sort {
-        Sort::Text => in_string(&checked, offset_now),
-        Sort::Word => of(&checked, &around, offset_now),
+        TokenSort::Text => in_string(&checked, offset_now),
+        TokenSort::Word => of(&checked, &around, offset_now),
         _ => Vec::new(),
     };
     Completions {
-        replace: Some(replaced(&token, offset, items.first())),
+        replace: Some(replaced(&token, &marked, offset)),
         items,
     }
 }
 
+/// How much of a text belongs to the word or string that it goes on with.
+fn name_length(after: &str) -> usize {
+    let end = after.find(['"', '\n', '\r']).unwrap_or(after.len());
+    end + usize::from(after.get(end..).is_some_and(|rest| rest.starts_with('"')))
+}
+
 /// The text that is replaced, in places of the text without the mark.
-fn replaced(token: &Token, offset: usize, first: Option<&Completion>) -> Span {
-    let (start, end) = match (token.sort, first) {
-        (Sort::Word, _) => (token.start, token.end - MARK.len()),
+fn replaced(token: &Token, marked: &str, offset: usize) -> Span {
+    let (start, end) = match token.sort {
+        TokenSort::Word => (token.start, token.end - MARK.len()),
         // In a string all that stands in it.
-        (_, Some(_)) => (
-            token.start + 1,
-            (token.end - 1).saturating_sub(MARK.len()).max(offset),
-        ),
-        _ => (offset, offset),
+        _ => {
+            let quotes = |text: &str| text.len() - text.trim_matches('"').len();
+            let text = token.text(marked);
+            let (before, after) = text.split_at((offset - token.start).min(text.len()));
+            let after = after.strip_prefix(MARK).unwrap_or(after);
+            let start = token.start + quotes(before).min(before.len());
+            (start, offset + after.len() - quotes(after))
+        }
     };
-    Span::new(ROOT, start, end.max(start))
+    Span::new(ROOT, start, end.max(offset))
 }
 
 /// What could stand in a string: the path of an import, or one of the texts that are allowed.

@@ -10,7 +10,7 @@ use crate::ide::lex::{Sort as TokenSort, Token};
 use crate::ide::node::{Node, around};
 use crate::ide::scope;
 use crate::ir::FailureClass;
-use crate::resolve::Sort;
+use crate::resolve::{Sort, Target};
 use crate::source::FileId;
 use crate::syntax::ast::{Expr, ExprKind, Ident, ItemKind, RecordKey, StmtKind};
 use crate::value::Type;
@@ -111,14 +111,55 @@ impl<'t> Around<'t> {
 pub fn is_expression(checked: &Checked, offset: u32) -> bool {
     let tree = checked.tree(ROOT);
     let nodes = tree.map(|tree| around(tree, offset)).unwrap_or_default();
-    nodes.iter().any(|node| match node {
+    nodes.iter().enumerate().any(|(at, node)| match node {
         Node::Expr(expr) => match &expr.kind {
-            ExprKind::Field(of, name) => holds(name, offset) && of.span.end <= offset,
+            ExprKind::Field(of, name) => {
+                let callee = matches!(nodes.get(at.saturating_sub(2)), Some(Node::Stmt(_)));
+                let space = match &of.kind {
+                    ExprKind::Name(space) => checked.modules().find(ROOT, &space.name),
+                    _ => None,
+                };
+                let space = matches!(
+                    space.map(|binding| binding.target),
+                    Some(Target::Namespace(_))
+                );
+                holds(name, offset) && of.span.end <= offset && (!callee || space)
+            }
             _ => false,
         },
         Node::Path(path) => path.namespace.is_some(),
         _ => false,
     })
+}
+
+/// What closes the string or the interpolation at a place, if nothing does on its line.
+pub fn unclosed(text: &str, tokens: &[Token], offset: usize) -> Option<&'static str> {
+    let rest = text.get(offset..)?;
+    let line = rest.get(..rest.find(['\n', '\r']).unwrap_or(rest.len()))?;
+    let at = tokens
+        .iter()
+        .position(|it| it.start <= offset && offset < it.end)?;
+    let token = tokens.get(at)?;
+    let whole = token.text(text);
+    if token.sort == TokenSort::Text {
+        let closed = whole.ends_with('"') && whole.len() > 1 || whole.starts_with("\"\"\"");
+        let goes_on = tokens
+            .get(at + 1)
+            .is_some_and(|next| next.text(text) == "${");
+        return (whole.starts_with('"') && !closed && !goes_on).then_some("\"");
+    }
+    let mut open: Vec<&str> = Vec::new();
+    for token in tokens.iter().take(at) {
+        match token.text(text) {
+            word @ ("(" | "[" | "{" | "${") => open.push(word),
+            ")" | "]" | "}" => drop(open.pop()),
+            _ => {}
+        }
+    }
+    if !open.contains(&"${") || line.contains('}') {
+        return None;
+    }
+    Some(if line.contains('"') { "}" } else { "}\"" })
 }
 
 /// Where the chain `a.b(c)[d].` before a token begins.
@@ -270,6 +311,9 @@ fn of_expr(checked: &Checked, before: &[Node<'_>], expr: &Expr, offset: u32) -> 
                 && matches!(stmt.kind, StmtKind::Call(_))
             {
                 return None;
+            }
+            if let Some(Node::Axis(_)) = before.iter().rev().nth(1) {
+                return Some(Want::Value(Some(Type::list(Type::Any)), Vec::new()));
             }
             let more = arguments(checked, before, offset);
             Want::Value(wanted(checked, offset).cloned(), more)

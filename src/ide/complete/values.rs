@@ -44,7 +44,7 @@ pub fn values(checked: &Checked, offset: u32, want: Option<&Type>) -> Vec<Comple
         }
     };
     locals(checked, offset, &mut add);
-    globals(checked, &mut add);
+    globals(checked, want, &mut add);
     if let Some(Type::OneOf(words)) = want {
         let words = words.iter().map(|word| format!("\"{word}\""));
         found.extend(words.map(|word| Completion::new(word, CompletionKind::Word).rank(0)));
@@ -81,7 +81,17 @@ fn locals(checked: &Checked, offset: u32, add: &mut dyn FnMut(Completion, Option
     }
 }
 
-fn globals(checked: &Checked, add: &mut dyn FnMut(Completion, Option<&Type>, bool)) {
+fn globals(
+    checked: &Checked,
+    want: Option<&Type>,
+    add: &mut dyn FnMut(Completion, Option<&Type>, bool),
+) {
+    let listed = matches!(want, Some(Type::List(_)));
+    let of_places = match want {
+        Some(Type::List(of)) => matches!(**of, Type::Infrastructure(_) | Type::Any),
+        Some(want) => matches!(want, Type::Infrastructure(_)),
+        None => true,
+    };
     let Some(module) = checked.modules().files.first() else {
         return;
     };
@@ -111,7 +121,18 @@ fn globals(checked: &Checked, add: &mut dyn FnMut(Completion, Option<&Type>, boo
             item = item.detail(ty.to_string());
         }
         // Behind an environment stand infrastructures.
-        add(item, ty.as_ref(), decl.sort == Sort::Environment);
+        let places = decl.sort == Sort::Environment && of_places;
+        add(item, ty.as_ref(), places);
+        if places && listed {
+            let all = Completion::new(format!("{name}.*"), CompletionKind::Infrastructure);
+            let all = all.detail("[infrastructure]");
+            let ty = Type::list(Type::Infrastructure(None));
+            add(
+                all.doc(Some("All its infrastructures.")).rank(1),
+                Some(&ty),
+                true,
+            );
+        }
     }
     for place in &program.infrastructures {
         let kind = program.kinds.get(place.kind as usize);
