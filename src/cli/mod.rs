@@ -10,13 +10,19 @@ pub mod inputs;
 mod inputs_list;
 #[cfg(feature = "lsp")]
 mod lsp;
+mod lint;
 mod output;
 mod page;
 mod plan;
 mod prepare;
 mod prompt;
+mod resume;
+mod retry;
 mod run;
+mod state;
+pub mod settings;
 mod terminal;
+mod test;
 
 use std::process::ExitCode;
 
@@ -41,8 +47,12 @@ pub fn main() -> ExitCode {
 fn run(command: Command, output: &mut Output) -> Exit {
     match command {
         Command::Check(check) => check::run(&check, output),
+        Command::Lint(lint) => lint::run(&lint, output),
         Command::Plan(plan) => plan::run(&plan, output),
         Command::Run(run) => run::run(&run, output),
+        Command::Test(test) => test::run(&test, output),
+        Command::Resume(resume) => resume::run(&resume, output),
+        Command::Retry(retry) => retry::run(&retry, output),
         Command::Inputs(inputs) => inputs_list::run(&inputs, output),
         Command::Explain(explain) => explain::run(&explain, output),
         #[cfg(feature = "lsp")]
