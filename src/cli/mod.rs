@@ -9,14 +9,20 @@ pub mod files;
 pub mod inputs;
 mod inputs_list;
 mod lint;
+#[cfg(feature = "lsp")]
+mod lsp;
 mod output;
 mod page;
 mod plan;
 mod prepare;
 mod prompt;
+mod resume;
+mod retry;
 mod run;
 pub mod settings;
+mod state;
 mod terminal;
+mod test;
 
 use std::process::ExitCode;
 
@@ -44,8 +50,13 @@ fn run(command: Command, output: &mut Output) -> Exit {
         Command::Lint(lint) => lint::run(&lint, output),
         Command::Plan(plan) => plan::run(&plan, output),
         Command::Run(run) => run::run(&run, output),
+        Command::Test(test) => test::run(&test, output),
+        Command::Resume(resume) => resume::run(&resume, output),
+        Command::Retry(retry) => retry::run(&retry, output),
         Command::Inputs(inputs) => inputs_list::run(&inputs, output),
         Command::Explain(explain) => explain::run(&explain, output),
+        #[cfg(feature = "lsp")]
+        Command::Lsp(_) => lsp::run(),
     }
 }
 

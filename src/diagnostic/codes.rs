@@ -344,6 +344,28 @@ codes! {
     SETTINGS = "E0760";
     /// A file that cannot be written.
     CANNOT_WRITE = "E0761";
+    /// What a failure leads to cannot be told.
+    CANNOT_FORESEE = "E0727";
+    /// A form of output that this cannot be written in.
+    NO_SUCH_FORM = "E0728";
+    /// An `expect` of a test that does not hold.
+    EXPECT_BROKEN = "E0740";
+    /// An `expect` of a test that stands for nothing.
+    EXPECT_NOTHING = "E0741";
+    /// A `given` of a test that changes nothing.
+    GIVEN_UNUSED = "E0742";
+    /// A `given` of a test whose value does not fit what it stands for.
+    GIVEN_VALUE = "E0743";
+    /// A test whose run does not end.
+    TEST_NEVER_ENDS = "E0744";
+    /// There is no test to run.
+    NO_TEST = "E0745";
+    /// A run that does not exist, or has to be chosen.
+    NO_RUN = "E0730";
+    /// A state directory that cannot be used.
+    STATE_UNUSABLE = "E0731";
+    /// A run that cannot be continued.
+    NOT_CONTINUED = "E0732";
 
     /// A barrier that nobody else comes to.
     LONE_BARRIER = "E0801";
@@ -439,4 +461,6 @@ codes! {
     ALLOW_UNKNOWN = "L0902";
     /// A suppression that suppresses nothing.
     ALLOW_NOTHING = "L0903";
+    /// A time limit that cannot be met.
+    HOPELESS_LIMIT = "E0820";
 }

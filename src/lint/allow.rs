@@ -140,14 +140,14 @@ fn read(
     said: &mut Vec<Diagnostic>,
 ) -> (Vec<usize>, Vec<Allow>) {
     let (Some(source), Some(module)) = (
-        context.compilation.sources.get(file),
+        context.modules().sources.get(file),
         context.modules().files.get(file.0 as usize),
     ) else {
         return (Vec::new(), Vec::new());
     };
     let starts = line_starts(&source.text);
     let mut allows = Vec::new();
-    for comment in &module.comments {
+    for comment in module.comments.iter() {
         let text = context.text(comment.span);
         let after = text.trim_start_matches('#').trim_start();
         let Some(rest) = after.strip_prefix(MARK) else {

@@ -23,12 +23,17 @@ const ROOMS: &[(&str, &str)] = &[
         "source diagnostic world value syntax eval resolve types ir compile plan",
     ),
     ("engine", "source diagnostic value eval ir plan"),
-    ("report", "source ir plan::outline engine::notice"),
+    ("report", "source ir plan::outline engine::notice foresee"),
     (
         "runtime",
         "source diagnostic world value eval ir plan engine",
     ),
     ("simulate", "source value eval ir plan engine"),
+    ("foresee", "source ir plan engine simulate"),
+    (
+        "trial",
+        "source diagnostic world value eval ir plan engine simulate",
+    ),
     ("cli", "*"),
     ("lib", "*"),
     ("main", "*"),
