@@ -6,6 +6,7 @@ pub mod compile;
 pub mod diagnostic;
 pub mod engine;
 pub mod eval;
+pub mod format;
 pub mod ir;
 pub mod plan;
 pub mod report;
