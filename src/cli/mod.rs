@@ -8,13 +8,18 @@ mod explain;
 pub mod files;
 pub mod inputs;
 mod inputs_list;
+#[cfg(feature = "lsp")]
+mod lsp;
 mod output;
 mod page;
 mod plan;
 mod prepare;
 mod prompt;
+mod resume;
 mod run;
+mod state;
 mod terminal;
+mod test;
 
 use std::process::ExitCode;
 
@@ -41,8 +46,12 @@ fn run(command: Command, output: &mut Output) -> Exit {
         Command::Check(check) => check::run(&check, output),
         Command::Plan(plan) => plan::run(&plan, output),
         Command::Run(run) => run::run(&run, output),
+        Command::Test(test) => test::run(&test, output),
+        Command::Resume(resume) => resume::run(&resume, output),
         Command::Inputs(inputs) => inputs_list::run(&inputs, output),
         Command::Explain(explain) => explain::run(&explain, output),
+        #[cfg(feature = "lsp")]
+        Command::Lsp(_) => lsp::run(),
     }
 }
 

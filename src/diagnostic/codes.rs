@@ -323,6 +323,28 @@ codes! {
     WRONG_SET = "E0725";
     /// A secret that could not be read when the run started.
     SECRET_UNREADABLE = "E0726";
+    /// What a failure leads to cannot be told.
+    CANNOT_FORESEE = "E0727";
+    /// A form of output that this cannot be written in.
+    NO_SUCH_FORM = "E0728";
+    /// An `expect` of a test that does not hold.
+    EXPECT_BROKEN = "E0740";
+    /// An `expect` of a test that stands for nothing.
+    EXPECT_NOTHING = "E0741";
+    /// A `given` of a test that changes nothing.
+    GIVEN_UNUSED = "E0742";
+    /// A `given` of a test whose value does not fit what it stands for.
+    GIVEN_VALUE = "E0743";
+    /// A test whose run does not end.
+    TEST_NEVER_ENDS = "E0744";
+    /// There is no test to run.
+    NO_TEST = "E0745";
+    /// A run that does not exist, or has to be chosen.
+    NO_RUN = "E0730";
+    /// A state directory that cannot be used.
+    STATE_UNUSABLE = "E0731";
+    /// A run that cannot be continued.
+    NOT_CONTINUED = "E0732";
 
     /// A barrier that nobody else comes to.
     LONE_BARRIER = "E0801";
@@ -338,4 +360,6 @@ codes! {
     LOCKS_CROSS = "E0806";
     /// A pipeline with too many orders of locks to look at.
     NOT_PROVED = "E0807";
+    /// A time limit that cannot be met.
+    HOPELESS_LIMIT = "E0820";
 }

@@ -6,6 +6,7 @@
 //! ends well without paying leaves the meeting, one that fails breaks it.
 
 use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
 
 use super::cells::OwedByCell;
 use super::node::{End, NodeId, Phase, Role, Work};
@@ -29,7 +30,7 @@ pub struct Owed(Vec<(MeetingId, u32)>);
 type OfBlock = HashMap<(Position, BarrierName), MeetingId>;
 
 /// All meetings under way.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Barriers {
     table: Vec<Instance>,
     free: Vec<MeetingId>,
@@ -37,7 +38,7 @@ pub struct Barriers {
 }
 
 /// A meeting under way.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Instance {
     name: String,
     block: NodeId,
@@ -66,6 +67,39 @@ impl Barriers {
         meetings
             .filter(move |(at, _)| *at != except.0 as usize)
             .flat_map(|(_, it)| it.waiting.iter().map(|node| (*node, it.name.as_str())))
+    }
+
+    /// All meetings as a fingerprint needs them, whatever their numbers.
+    pub fn hash_into(&self, places: &HashMap<NodeId, usize>, hasher: &mut impl Hasher) {
+        let mut blocks: Vec<_> = self.of.iter().collect();
+        blocks.sort_by_key(|(block, _)| places.get(block));
+        for (block, meetings) in blocks {
+            places.get(block).hash(hasher);
+            let mut meetings: Vec<_> = meetings.iter().collect();
+            meetings.sort_by_key(|(key, _)| *key);
+            for (key, id) in meetings {
+                let Some(it) = self.table.get(id.0 as usize) else {
+                    continue;
+                };
+                let waiting: Vec<_> = it.waiting.iter().map(|node| places.get(node)).collect();
+                (key, it.expected, it.arrived, it.left).hash(hasher);
+                (waiting, it.broken.is_some()).hash(hasher);
+            }
+        }
+    }
+
+    /// What a strand owes, likewise.
+    pub fn hash_owed(
+        &self,
+        owed: &Owed,
+        places: &HashMap<NodeId, usize>,
+        hasher: &mut impl Hasher,
+    ) {
+        for (id, count) in &owed.0 {
+            if let Some(it) = self.table.get(id.0 as usize) {
+                (&it.name, places.get(&it.block), count).hash(hasher);
+            }
+        }
     }
 
     fn get(&mut self, id: MeetingId) -> Option<&mut Instance> {

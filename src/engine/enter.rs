@@ -238,6 +238,7 @@ impl Machine {
             undoing: around.undoing,
             keep_undo: around.keep_undo || is_scope || spot.may_roll_back,
             doomed: is_scope || (around.doomed && !recovers),
+            once: (around.once || modifiers.once) && !around.undoing,
         }
     }
 
@@ -368,7 +369,7 @@ impl Machine {
             &mut |expr| walk.eval(expr, locals).ok(),
             &|value| walk.display(value),
         );
-        let once = stmt.modifiers.once;
+        let once = stmt.modifiers.once || node.around.once;
         let file = stmt.span.file;
         let command = Command {
             invocation,
@@ -416,7 +417,9 @@ impl Machine {
         }
         self.begin(id, None);
         let effect = self.effect(id);
-        let (node, once) = (self.look(id).path.clone(), stmt.modifiers.once);
+        let node = self.look(id);
+        let once = stmt.modifiers.once || node.around.once;
+        let node = node.path.clone();
         let action = action.name.clone();
         self.effects.push(Effect::Act {
             id: effect,

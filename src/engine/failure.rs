@@ -93,6 +93,11 @@ impl Machine {
         if !node.is_statement() || node.stopping.is_some() || self.aborted {
             return None;
         }
+        let failed = self.look(id).trouble.as_ref();
+        if failed.is_some_and(|it| it.failure.class == FailureClass::Interrupted) {
+            // Nobody knows what it did; whether it may be done again is not for a number to say.
+            return None;
+        }
         let stmt = self.plan.tree.get(self.look(id).tree).stmt.clone();
         let retry = stmt.modifiers.retry.as_ref()?;
         let times = match self.count_of(id, &retry.times) {

@@ -19,7 +19,7 @@ use crate::value::{InfrastructureId, ServiceId, Value};
 pub struct NodeId(pub u32);
 
 /// An active node.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Node {
     /// Its spot in the plan.
     pub tree: TreeId,
@@ -84,6 +84,7 @@ impl Around {
             undoing: false,
             keep_undo: false,
             doomed: false,
+            once: false,
         }
     }
 }
@@ -153,10 +154,12 @@ pub struct Around {
     pub keep_undo: bool,
     /// Whether a failure in it will take everything back, so that no new cell should start.
     pub doomed: bool,
+    /// Whether it is in a step that must not run twice after a crash.
+    pub once: bool,
 }
 
 /// What a node is for its parent.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Role {
     /// The pipeline.
     Root,
@@ -201,7 +204,7 @@ pub enum Phase {
 }
 
 /// What a node's body is doing.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Work {
     /// Nothing yet.
     Nothing,
@@ -264,7 +267,7 @@ impl SeqWork {
 }
 
 /// The children of a `parallel` and what they have brought, each at its place.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct StrandsWork {
     /// The children.
     pub children: Seq,
@@ -289,7 +292,7 @@ pub struct StrandsWork {
 }
 
 /// A matrix and what its cells have brought.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct GridWork {
     /// The cells to come.
     pub grid: Grid,
@@ -318,7 +321,7 @@ pub struct GridWork {
 }
 
 /// A rollback under way.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct UndoWork {
     /// What is still to be undone, the last first.
     pub items: Vec<Undo>,
@@ -372,7 +375,7 @@ pub struct UndoScope {
 }
 
 /// The ledger's line of a deployment that runs.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct DeploymentState {
     /// The line.
     pub line: Deployment,
@@ -395,7 +398,7 @@ impl Deployment {
 }
 
 /// The infrastructure locks of a stage (or of the pipeline, for deployments outside stages).
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Holds {
     /// Whether the locks of everything that is known have been asked for.
     pub asked: bool,
@@ -411,7 +414,7 @@ pub struct Holds {
 }
 
 /// Locks that were asked for together.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct HoldRequest {
     /// The effect.
     pub id: EffectId,
@@ -470,7 +473,7 @@ pub enum Signal {
 }
 
 /// How a body ended.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum End {
     /// Well.
     Good {

@@ -4,6 +4,11 @@
 pub mod connection;
 pub mod driver;
 pub mod http;
+pub mod journal;
+pub mod locks;
+pub mod logs;
 pub mod process;
 pub mod redact;
 pub mod secrets;
+pub mod store;
+mod writer;

@@ -20,12 +20,17 @@ const ROOMS: &[(&str, &str)] = &[
     ("compile", "source diagnostic world syntax resolve types ir"),
     ("plan", "source diagnostic world value eval ir"),
     ("engine", "source diagnostic value eval ir plan"),
-    ("report", "source ir plan::outline engine::notice"),
+    ("report", "source ir plan::outline engine::notice foresee"),
     (
         "runtime",
         "source diagnostic world value eval ir plan engine",
     ),
     ("simulate", "source value eval ir plan engine"),
+    ("foresee", "source ir plan engine simulate"),
+    (
+        "trial",
+        "source diagnostic world value eval ir plan engine simulate",
+    ),
     ("cli", "*"),
     ("lib", "*"),
     ("main", "*"),
