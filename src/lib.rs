@@ -6,8 +6,8 @@ pub mod compile;
 pub mod diagnostic;
 pub mod engine;
 pub mod eval;
-pub mod format;
 pub mod foresee;
+pub mod format;
 pub mod ide;
 pub mod ir;
 #[cfg(feature = "lsp")]

@@ -6,6 +6,7 @@ mod check;
 mod exit;
 mod explain;
 pub mod files;
+mod fmt;
 pub mod inputs;
 mod inputs_list;
 #[cfg(feature = "lsp")]
@@ -49,6 +50,7 @@ fn run(command: Command, output: &mut Output) -> Exit {
         Command::Test(test) => test::run(&test, output),
         Command::Resume(resume) => resume::run(&resume, output),
         Command::Inputs(inputs) => inputs_list::run(&inputs, output),
+        Command::Fmt(fmt) => fmt::run(&fmt, output),
         Command::Explain(explain) => explain::run(&explain, output),
         #[cfg(feature = "lsp")]
         Command::Lsp(_) => lsp::run(),

@@ -345,6 +345,10 @@ codes! {
     STATE_UNUSABLE = "E0731";
     /// A run that cannot be continued.
     NOT_CONTINUED = "E0732";
+    /// A file that cannot be written.
+    CANNOT_WRITE = "E0750";
+    /// A file that the formatter would spoil.
+    MISFORMATTED = "E0751";
 
     /// A barrier that nobody else comes to.
     LONE_BARRIER = "E0801";

@@ -42,6 +42,8 @@ pub struct Formatted {
     pub kept: Vec<Span>,
     /// The strings of the source whose lines may have been moved.
     pub moved: Vec<Span>,
+    /// Whether the source has mistakes.
+    pub broken: bool,
 }
 
 /// The formatter made a mistake; what it would have written is not what was read.
@@ -72,6 +74,7 @@ pub fn format(parse: &Parse, text: &str) -> Formatted {
         text: printer.out,
         kept: printer.kept,
         moved: printer.long,
+        broken: !parse.diagnostics.is_empty(),
     }
 }
 
@@ -102,8 +105,12 @@ pub fn range(text: &str, range: Range<usize>) -> Result<Vec<Edit>, Mistake> {
     Ok(edits::within(text, &formatted, range))
 }
 
-/// Formats a text and compares the result with it.
-fn checked(text: &str) -> Result<Formatted, Mistake> {
+/// Formats a text as [`format_text`] does, and says what was left as it stands.
+///
+/// # Errors
+///
+/// As [`format_text`].
+pub fn checked(text: &str) -> Result<Formatted, Mistake> {
     let before = parse(FileId(0), text);
     let formatted = format(&before, text);
     if formatted.text == text {
@@ -125,6 +132,7 @@ fn unchanged(text: &str, whole: Span) -> Formatted {
         text: text.to_string(),
         kept: vec![whole],
         moved: Vec::new(),
+        broken: true,
     }
 }
 
