@@ -6,6 +6,7 @@ mod check;
 mod exit;
 mod explain;
 pub mod files;
+mod fmt;
 pub mod inputs;
 mod inputs_list;
 #[cfg(feature = "lsp")]
@@ -59,6 +60,7 @@ fn run(command: Command, output: &mut Output) -> Exit {
         Command::Resume(resume) => resume::run(&resume, output),
         Command::Retry(retry) => retry::run(&retry, output),
         Command::Inputs(inputs) => inputs_list::run(&inputs, output),
+        Command::Fmt(fmt) => fmt::run(&fmt, output),
         Command::Explain(explain) => explain::run(&explain, output),
         #[cfg(feature = "lsp")]
         Command::Lsp(_) => lsp::run(),
