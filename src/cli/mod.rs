@@ -9,19 +9,20 @@ pub mod files;
 mod fmt;
 pub mod inputs;
 mod inputs_list;
+mod lint;
 #[cfg(feature = "lsp")]
 mod lsp;
-mod lint;
 mod output;
 mod page;
 mod plan;
 mod prepare;
 mod prompt;
+mod replace;
 mod resume;
 mod retry;
 mod run;
-mod state;
 pub mod settings;
+mod state;
 mod terminal;
 mod test;
 
