@@ -6,6 +6,7 @@ mod check;
 mod exit;
 mod explain;
 pub mod files;
+mod fmt;
 pub mod inputs;
 mod inputs_list;
 mod lint;
@@ -16,6 +17,7 @@ mod page;
 mod plan;
 mod prepare;
 mod prompt;
+mod replace;
 mod resume;
 mod retry;
 mod run;
@@ -59,6 +61,7 @@ fn run(command: Command, output: &mut Output) -> Exit {
         Command::Resume(resume) => resume::run(&resume, output),
         Command::Retry(retry) => retry::run(&retry, output),
         Command::Inputs(inputs) => inputs_list::run(&inputs, output),
+        Command::Fmt(fmt) => fmt::run(&fmt, output),
         Command::Explain(explain) => explain::run(&explain, output),
         #[cfg(feature = "lsp")]
         Command::Lsp(_) => lsp::run(),

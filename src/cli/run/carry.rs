@@ -19,12 +19,13 @@ use crate::engine::notice::Status;
 use crate::eval::Halt;
 use crate::plan::{Locals, Plan, RunFacts, Sight};
 use crate::report::{Json, Ledger, Live, Plain, Report, Style, Summary};
+use crate::runtime::desk::Desk;
 use crate::runtime::driver::{self, Ending, Keeping, Past, Settings};
 use crate::runtime::guardian::Guardian;
-use crate::runtime::locks::OwnLocks;
 use crate::runtime::logs::Logs;
 use crate::runtime::process::Spawner;
 use crate::runtime::secrets::Vault;
+use crate::runtime::shared_locks::SharedLocks;
 use crate::runtime::store::{Run, RunJournal, Store, StoreError};
 use crate::source::Name;
 
@@ -73,8 +74,9 @@ impl Kept {
             journal: Some(Box::new(RunJournal::new(store.again()?, run.number))),
             past,
             kept: run.kept.clone(),
-            locks: Box::new(OwnLocks::default()),
+            locks: Box::new(SharedLocks::new(store, run.number)?),
             logs: Some(Logs::new(store.logs(&run.id))),
+            desk: Some(Desk::new(store, run.number, &*run.plan_hash)?),
         })
     }
 }
