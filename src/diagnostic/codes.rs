@@ -362,6 +362,10 @@ codes! {
     STATE_UNUSABLE = "E0731";
     /// A run that cannot be continued.
     NOT_CONTINUED = "E0732";
+    /// A run that no process drives is asked for something.
+    NOT_DRIVEN = "E0733";
+    /// An answer that cannot be given.
+    NOT_ANSWERED = "E0734";
     /// Settings that cannot be read or understood.
     SETTINGS = "E0760";
     /// A file that cannot be written.
