@@ -29,6 +29,8 @@ pub mod settings;
 mod show;
 mod state;
 mod table;
+pub mod settings;
+mod state;
 mod terminal;
 mod test;
 

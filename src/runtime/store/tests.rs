@@ -27,7 +27,7 @@ fn bound() -> Bound {
     crate::plan::bind(&program, &crate::plan::Asked::default(), &Nothing, &Nothing).unwrap()
 }
 
-fn begin(store: &Store, id: &str) -> Run {
+pub(super) fn begin(store: &Store, id: &str) -> Run {
     let bound = bound();
     let new = NewRun {
         bound: &bound,
@@ -49,7 +49,7 @@ fn begin(store: &Store, id: &str) -> Run {
     run
 }
 
-fn record(seq: u64, event: Event, told: Vec<Happened>) -> Record {
+pub(super) fn record(seq: u64, event: Event, told: Vec<Happened>) -> Record {
     Record {
         seq,
         at: 1000 + seq.cast_signed(),
