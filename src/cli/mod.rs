@@ -14,6 +14,10 @@ mod inputs_list;
 mod lint;
 mod locks;
 mod logs;
+mod fmt;
+pub mod inputs;
+mod inputs_list;
+mod lint;
 #[cfg(feature = "lsp")]
 mod lsp;
 mod output;
@@ -21,6 +25,7 @@ mod page;
 mod plan;
 mod prepare;
 mod prompt;
+mod replace;
 mod resume;
 mod retry;
 mod run;
@@ -29,6 +34,7 @@ pub mod settings;
 mod show;
 mod state;
 mod table;
+pub mod settings;
 pub mod settings;
 mod state;
 mod terminal;
@@ -75,6 +81,7 @@ fn run(command: Command, output: &mut Output) -> Exit {
         Command::Logs(logs) => logs::run(&logs, output),
         Command::Locks(locks) => locks::run(&locks, output),
         Command::Inputs(inputs) => inputs_list::run(&inputs, output),
+        Command::Fmt(fmt) => fmt::run(&fmt, output),
         Command::Explain(explain) => explain::run(&explain, output),
         #[cfg(feature = "lsp")]
         Command::Lsp(_) => lsp::run(),

@@ -277,6 +277,9 @@ impl Machine {
                 self.skip(body, &path, &locals);
             }
         }
+        if !self.look(id).around.undoing {
+            self.leave_behind(id, Some(self.body_of(id, taken)));
+        }
         self.run_body(id, taken);
         Ok(())
     }
