@@ -274,7 +274,10 @@ fn choose(
             format!("`{path}` asks nothing"),
             Some(format!("run {} asks at {before}", run.id)),
         ),
-        (0, _) => refuse(format!("run {} asks nothing", run.id), None),
+        (0, _) => match store.approvals(run.number)?.pop() {
+            Some(last) => Ok(Err(answered(&last.node, &last.who, &last.answer))),
+            None => refuse(format!("run {} asks nothing", run.id), None),
+        },
         _ => refuse(
             format!("run {} asks several things", run.id),
             Some(format!("name one of {}", nodes(&all))),
@@ -321,14 +324,18 @@ fn fits(
 }
 
 fn too_late(asked: &Asked, first: Option<(String, Answer)>) -> Diagnostic {
-    let message = match first {
-        Some((who, answer)) => format!(
-            "`{}` has been answered already: {}, by {who}",
-            asked.node,
-            said(&answer)
+    match first {
+        Some((who, answer)) => answered(&asked.node, &who, &answer),
+        None => Diagnostic::without_place(
+            codes::NOT_ANSWERED,
+            format!("`{}` does not matter any more", asked.node),
         ),
-        None => format!("`{}` does not matter any more", asked.node),
-    };
+    }
+}
+
+fn answered(node: &str, who: &str, answer: &Answer) -> Diagnostic {
+    let answer = said(answer);
+    let message = format!("`{node}` has been answered already: {answer}, by {who}");
     Diagnostic::without_place(codes::NOT_ANSWERED, message)
 }
 

@@ -8,16 +8,13 @@ mod check;
 mod exit;
 mod explain;
 pub mod files;
+mod fmt;
 mod groups;
 pub mod inputs;
 mod inputs_list;
 mod lint;
 mod locks;
 mod logs;
-mod fmt;
-pub mod inputs;
-mod inputs_list;
-mod lint;
 #[cfg(feature = "lsp")]
 mod lsp;
 mod output;
@@ -34,9 +31,6 @@ pub mod settings;
 mod show;
 mod state;
 mod table;
-pub mod settings;
-pub mod settings;
-mod state;
 mod terminal;
 mod test;
 

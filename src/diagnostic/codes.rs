@@ -350,6 +350,10 @@ codes! {
     STATE_UNUSABLE = "E0731";
     /// A run that cannot be continued.
     NOT_CONTINUED = "E0732";
+    /// A run that no process drives is asked for something.
+    NOT_DRIVEN = "E0733";
+    /// An answer that cannot be given.
+    NOT_ANSWERED = "E0734";
     /// An `expect` of a test that does not hold.
     EXPECT_BROKEN = "E0740";
     /// An `expect` of a test that stands for nothing.
@@ -362,16 +366,6 @@ codes! {
     TEST_NEVER_ENDS = "E0744";
     /// There is no test to run.
     NO_TEST = "E0745";
-    /// A run that does not exist, or has to be chosen.
-    NO_RUN = "E0730";
-    /// A state directory that cannot be used.
-    STATE_UNUSABLE = "E0731";
-    /// A run that cannot be continued.
-    NOT_CONTINUED = "E0732";
-    /// A run that no process drives is asked for something.
-    NOT_DRIVEN = "E0733";
-    /// An answer that cannot be given.
-    NOT_ANSWERED = "E0734";
     /// A file that cannot be written.
     CANNOT_WRITE = "E0750";
     /// A file that the formatter would spoil.
