@@ -350,6 +350,10 @@ codes! {
     STATE_UNUSABLE = "E0731";
     /// A run that cannot be continued.
     NOT_CONTINUED = "E0732";
+    /// A run that no process drives is asked for something.
+    NOT_DRIVEN = "E0733";
+    /// An answer that cannot be given.
+    NOT_ANSWERED = "E0734";
     /// An `expect` of a test that does not hold.
     EXPECT_BROKEN = "E0740";
     /// An `expect` of a test that stands for nothing.

@@ -4,9 +4,12 @@
 use std::io::{self, Write};
 
 use super::ask::{Asker, Pending};
-use crate::engine::notice::{Happened, RunEvent};
+use crate::cli::approve::said;
+use crate::diagnostic::render::clean;
+use crate::engine::notice::{Happened, Queue, RunEvent, Waiting};
 use crate::engine::{Answer, EffectId, Question};
-use crate::report::{Report, Summary};
+use crate::report::{Report, Summary, words};
+use crate::runtime::desk::Person;
 use crate::runtime::driver::{Answerer, Host};
 use crate::source::Name;
 
@@ -20,6 +23,10 @@ pub(super) struct Terminal {
     summary: Summary,
     asker: Asker,
     yes: bool,
+    /// The user of this process.
+    user: String,
+    /// How others answer, where they can: `lockstep approve r-7f3a`.
+    elsewhere: Option<String>,
     /// Whether nothing is said but events.
     quiet: bool,
     paused: bool,
@@ -35,6 +42,8 @@ impl Terminal {
             summary: Summary::new(),
             asker: Asker::default(),
             yes,
+            user: super::carry::user(),
+            elsewhere: None,
             quiet,
             paused: false,
             remembers: false,
@@ -46,6 +55,24 @@ impl Terminal {
     pub(super) fn remembering(mut self, remembers: bool) -> Self {
         self.remembers = remembers;
         self
+    }
+
+    /// Sets how others answer what is asked.
+    pub(super) fn answered_by(mut self, command: Option<String>) -> Self {
+        self.elsewhere = command;
+        self
+    }
+
+    /// Says something besides the report.
+    fn say(&mut self, words: &str) {
+        let cleared = self.shown.pause();
+        self.note(cleared);
+        // Whoever is to read it may have closed the terminal.
+        let _ = io::stderr().write_all(words.as_bytes());
+        if !self.paused {
+            let drawn = self.shown.proceed();
+            self.note(drawn);
+        }
     }
 
     /// What was kept for the ledger, and why output was lost, if it was.
@@ -110,7 +137,21 @@ impl Host for Terminal {
 
     fn ask(&mut self, node: &Name, question: &Question, answer: Answerer) {
         if self.yes && matches!(question, Question::Approve { .. }) {
-            return answer.answer(Answer::Yes);
+            let person = Person {
+                name: Some(self.user.clone()),
+                comment: Some(String::from("--yes")),
+            };
+            return answer.answer_as(person, Answer::Yes);
+        }
+        if let (false, Some(command)) = (Asker::is_possible(), &self.elsewhere) {
+            let how = match question {
+                Question::Approve { .. } => "--yes",
+                Question::Failed { .. } => "--choose retry",
+            };
+            if !self.quiet {
+                self.say(&format!("answer with: {command} {how}\n"));
+            }
+            return;
         }
         if !Asker::is_possible() {
             let reason = "nobody can be asked here; run it on a terminal, or with --yes";
@@ -132,14 +173,33 @@ impl Host for Terminal {
         if self.quiet {
             return;
         }
-        let cleared = self.shown.pause();
-        self.note(cleared);
-        // Whoever cancelled may have closed the terminal, too.
-        let _ = io::stderr().write_all(CANCELLING.as_bytes());
-        if !self.paused {
-            let drawn = self.shown.proceed();
-            self.note(drawn);
+        self.say(CANCELLING);
+    }
+
+    fn waits_again(&mut self, queue: &Queue) {
+        if !self.quiet {
+            let mut names: Vec<Name> = queue.holders.iter().map(|it| it.lock.clone()).collect();
+            names.dedup();
+            let queue = queue.clone();
+            let waiting = words::waiting(&Waiting::Lock { names, queue }, None);
+            self.say(&format!("before it goes on, the run {}\n", clean(&waiting)));
         }
+    }
+
+    fn heeds(&mut self, person: &Person, answer: Option<&Answer>) {
+        if self.quiet {
+            return;
+        }
+        let who = person.name.as_deref().unwrap_or("somebody");
+        let comment = match &person.comment {
+            Some(comment) => format!(": {comment}"),
+            None => String::new(),
+        };
+        let did = match answer {
+            Some(answer) => format!("answered {}", said(answer)),
+            None => String::from("cancels the run"),
+        };
+        self.say(&format!("{}\n", clean(&format!("{who} {did}{comment}"))));
     }
 
     fn withdraw(&mut self, question: EffectId) {

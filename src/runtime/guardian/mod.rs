@@ -37,11 +37,15 @@ const RUNNER: &str = "LOCKSTEP_RUNNER";
 /// Waits until the guardians of a runner that was killed have ended what it left behind, so that
 /// none of it runs beside what is run again. It does not wait for ever.
 pub fn wait_for(runner: u32) {
-    let wanted = format!("{RUNNER}={runner}");
     let begun = std::time::Instant::now();
-    while begun.elapsed() < LONGEST_WAIT && processes::has_variable(&wanted) {
+    while begun.elapsed() < LONGEST_WAIT && is_at_work(runner) {
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
+}
+
+/// Whether a runner, that may have been killed, has a guardian.
+pub fn is_at_work(runner: u32) -> bool {
+    processes::has_variable(&format!("{RUNNER}={runner}"))
 }
 
 /// A guardian itself gives up after ten seconds.
