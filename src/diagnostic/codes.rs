@@ -340,10 +340,6 @@ codes! {
     WRONG_SET = "E0725";
     /// A secret that could not be read when the run started.
     SECRET_UNREADABLE = "E0726";
-    /// Settings that cannot be read or understood.
-    SETTINGS = "E0760";
-    /// A file that cannot be written.
-    CANNOT_WRITE = "E0761";
     /// What a failure leads to cannot be told.
     CANNOT_FORESEE = "E0727";
     /// A form of output that this cannot be written in.
@@ -366,6 +362,14 @@ codes! {
     STATE_UNUSABLE = "E0731";
     /// A run that cannot be continued.
     NOT_CONTINUED = "E0732";
+    /// Settings that cannot be read or understood.
+    SETTINGS = "E0760";
+    /// A file that cannot be written.
+    CANNOT_WRITE = "E0761";
+    /// A file that cannot be written.
+    CANNOT_WRITE = "E0750";
+    /// A file that the formatter would spoil.
+    MISFORMATTED = "E0751";
 
     /// A barrier that nobody else comes to.
     LONE_BARRIER = "E0801";
@@ -381,6 +385,8 @@ codes! {
     LOCKS_CROSS = "E0806";
     /// A pipeline with too many orders of locks to look at.
     NOT_PROVED = "E0807";
+    /// A time limit that cannot be met.
+    HOPELESS_LIMIT = "E0820";
 
     /// Something that is imported and never used.
     UNUSED_IMPORT = "L0101";
@@ -461,6 +467,4 @@ codes! {
     ALLOW_UNKNOWN = "L0902";
     /// A suppression that suppresses nothing.
     ALLOW_NOTHING = "L0903";
-    /// A time limit that cannot be met.
-    HOPELESS_LIMIT = "E0820";
 }
