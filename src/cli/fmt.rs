@@ -2,8 +2,8 @@
 //! It does not know the style.
 
 mod diff;
-mod find;
-mod replace;
+pub(super) mod find;
+pub(super) mod replace;
 
 use std::io::Read;
 use std::num::NonZero;

@@ -9,9 +9,9 @@ pub mod files;
 mod fmt;
 pub mod inputs;
 mod inputs_list;
+mod lint;
 #[cfg(feature = "lsp")]
 mod lsp;
-mod lint;
 mod output;
 mod page;
 mod plan;
@@ -20,8 +20,8 @@ mod prompt;
 mod resume;
 mod retry;
 mod run;
-mod state;
 pub mod settings;
+mod state;
 mod terminal;
 mod test;
 

@@ -365,8 +365,6 @@ codes! {
     /// Settings that cannot be read or understood.
     SETTINGS = "E0760";
     /// A file that cannot be written.
-    CANNOT_WRITE = "E0761";
-    /// A file that cannot be written.
     CANNOT_WRITE = "E0750";
     /// A file that the formatter would spoil.
     MISFORMATTED = "E0751";

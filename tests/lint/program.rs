@@ -70,7 +70,10 @@ fn several_files_and_folders_are_looked_at_together() {
             .map(|it| it["file"].as_str().unwrap_or_default().to_string());
         files.collect::<Vec<String>>()
     };
-    assert_eq!(test(&["lint", "--format", "json"]), ["a.deploy"]);
+    assert_eq!(
+        test(&["lint", "--format", "json"]),
+        ["a.deploy", "sub/b.deploy"]
+    );
     assert_eq!(test(&["lint", "sub", "--format", "json"]), ["sub/b.deploy"]);
     assert_eq!(
         test(&[
@@ -249,7 +252,7 @@ fn a_file_that_may_not_be_written_stays() {
     assert_eq!(said.code, 2);
     assert!(
         said.stderr
-            .starts_with("error[E0761]: cannot write `ship.deploy`"),
+            .starts_with("error[E0750]: cannot write `ship.deploy`"),
         "{}",
         said.stderr
     );
