@@ -101,7 +101,7 @@ pub(super) struct Check {
 
 #[derive(Debug, Args)]
 pub(super) struct Lint {
-    /// Files, or folders with `.deploy` files; without any, those of this folder.
+    /// Files, and folders to look for `.deploy` files in; without any, this folder.
     #[arg(value_name = "FILE")]
     pub(super) paths: Vec<String>,
 

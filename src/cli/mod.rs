@@ -8,6 +8,7 @@ mod check;
 mod exit;
 mod explain;
 pub mod files;
+mod find;
 mod fmt;
 mod groups;
 pub mod inputs;
