@@ -469,4 +469,8 @@ codes! {
     ALLOW_UNKNOWN = "L0902";
     /// A suppression that suppresses nothing.
     ALLOW_NOTHING = "L0903";
+    /// A barrier whose time limit is over before the others can be there.
+    BARRIER_TOO_LATE = "E0808";
+    /// A stage that needs an infrastructure which the pipeline around it holds.
+    HELD_AROUND = "E0809";
 }
