@@ -22,12 +22,13 @@ const ROOMS: &[(&str, &str)] = &[
     ("report", "source ir plan::outline engine::notice"),
     (
         "runtime",
-        "source diagnostic world value eval ir plan engine",
+        "source diagnostic world value eval ir plan engine audit",
     ),
+    ("audit", "source value eval ir plan engine"),
     ("simulate", "source value eval ir plan engine"),
     (
         "trial",
-        "source diagnostic world value eval ir plan engine simulate",
+        "source diagnostic world value eval ir plan engine simulate audit",
     ),
     ("cli", "*"),
     ("lib", "*"),
