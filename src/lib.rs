@@ -7,7 +7,13 @@ pub mod compile;
 pub mod diagnostic;
 pub mod engine;
 pub mod eval;
+pub mod foresee;
+pub mod format;
+pub mod ide;
 pub mod ir;
+#[cfg(feature = "lsp")]
+pub mod lsp;
+pub mod lint;
 pub mod plan;
 pub mod report;
 pub mod resolve;

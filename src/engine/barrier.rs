@@ -6,6 +6,7 @@
 //! ends well without paying leaves the meeting, one that fails breaks it.
 
 use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
 
 use super::cells::OwedByCell;
 use super::node::{End, NodeId, Phase, Role, Work};
@@ -29,7 +30,7 @@ pub struct Owed(Vec<(MeetingId, u32)>);
 type OfBlock = HashMap<(Position, BarrierName), MeetingId>;
 
 /// All meetings under way.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Barriers {
     table: Vec<Instance>,
     free: Vec<MeetingId>,
@@ -37,7 +38,7 @@ pub struct Barriers {
 }
 
 /// A meeting under way.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Instance {
     name: String,
     block: NodeId,
@@ -66,6 +67,39 @@ impl Barriers {
         meetings
             .filter(move |(at, _)| *at != except.0 as usize)
             .flat_map(|(_, it)| it.waiting.iter().map(|node| (*node, it.name.as_str())))
+    }
+
+    /// All meetings as a fingerprint needs them, whatever their numbers.
+    pub fn hash_into(&self, places: &HashMap<NodeId, usize>, hasher: &mut impl Hasher) {
+        let mut blocks: Vec<_> = self.of.iter().collect();
+        blocks.sort_by_key(|(block, _)| places.get(block));
+        for (block, meetings) in blocks {
+            places.get(block).hash(hasher);
+            let mut meetings: Vec<_> = meetings.iter().collect();
+            meetings.sort_by_key(|(key, _)| *key);
+            for (key, id) in meetings {
+                let Some(it) = self.table.get(id.0 as usize) else {
+                    continue;
+                };
+                let waiting: Vec<_> = it.waiting.iter().map(|node| places.get(node)).collect();
+                (key, it.expected, it.arrived, it.left).hash(hasher);
+                (waiting, it.broken.is_some()).hash(hasher);
+            }
+        }
+    }
+
+    /// What a strand owes, likewise.
+    pub fn hash_owed(
+        &self,
+        owed: &Owed,
+        places: &HashMap<NodeId, usize>,
+        hasher: &mut impl Hasher,
+    ) {
+        for (id, count) in &owed.0 {
+            if let Some(it) = self.table.get(id.0 as usize) {
+                (&it.name, places.get(&it.block), count).hash(hasher);
+            }
+        }
     }
 
     fn get(&mut self, id: MeetingId) -> Option<&mut Instance> {
@@ -335,6 +369,52 @@ impl Machine {
             self.pay(Some(parent), meeting, -(count as i32));
             self.open_if_complete(meeting);
         }
+    }
+
+    /// Where a strand goes is known now (a branch is taken, a failure ignored, a workflow left
+    /// early): the meetings that it was to pass on another way it leaves here, so that nobody
+    /// waits for it until its end. `own` is what the statement at hand still does.
+    pub(super) fn leave_behind(&mut self, id: NodeId, own: Option<Seq>) {
+        let node = self.look(id);
+        if self.barriers.of.is_empty() || !self.plan.tree.get(node.tree).has_barrier {
+            return;
+        }
+        let walk = Self::walk(&self.plan, &self.run);
+        let mut ahead = match own {
+            Some(seq) => walk.sum(&seq, &node.locals),
+            None => Ok(Sum::default()),
+        };
+        let mut owner = id;
+        while matches!(self.look(owner).role, Role::Body) {
+            let Some(parent) = self.look(owner).parent else {
+                return;
+            };
+            if let (Work::Seq(seq) | Work::Locked(_, seq), Ok(sum)) =
+                (&self.look(parent).work, &mut ahead)
+            {
+                let rest: Seq = seq.seq.get(seq.next..).unwrap_or_default().into();
+                match walk.sum(&rest, &seq.locals) {
+                    Ok(more) => sum.add(more),
+                    Err(halt) => ahead = Err(halt),
+                }
+            }
+            owner = parent;
+        }
+        // What cannot be evaluated fails where it is reached.
+        let (Role::Strand(_) | Role::Cell(_), Ok(ahead)) = (&self.look(owner).role, ahead) else {
+            return;
+        };
+        let mut behind = self.look(owner).owed.clone();
+        for (barrier, count) in ahead.barriers {
+            let found = meeting(&self.plan.meetings, &barrier.name)
+                .and_then(|meeting| self.block_of(owner, meeting))
+                .and_then(|(block, prefix)| self.barriers.find(block, &prefix, &barrier));
+            let own = behind.0.iter_mut().find(|(it, _)| Some(*it) == found);
+            if let Some((_, owed)) = own {
+                *owed = owed.saturating_sub(count);
+            }
+        }
+        self.leave_owed(owner, behind);
     }
 
     /// The failure of a statement is final, and so is that of all it ends: their meetings are

@@ -13,10 +13,13 @@ mod cells;
 mod enter;
 mod event;
 mod failure;
+mod fingerprint;
 mod holds;
+mod kept;
 pub mod lock;
 mod node;
 pub mod notice;
+mod outstanding;
 pub mod pattern;
 mod repeats;
 mod rollback;
@@ -35,13 +38,16 @@ use crate::source::Name;
 use crate::value::Value;
 use barrier::Barriers;
 pub use event::{Answer, Command, Effect, EffectId, Event, Outcome, Question, Want};
+pub use kept::{Done, Kept};
 use node::{Around, End, Node, NodeId, Role, Trouble};
 use notice::{Failure, Happened, NodeKind, Status};
+pub use outstanding::{ActionCall, LockRequest, Outstanding};
 use repeats::Undone;
 use stall::OwnLocks;
 use state::Transitions;
 
-/// The pure state machine of one run.
+/// The pure state machine of one run. A clone of it goes its own way from where it was made.
+#[derive(Clone)]
 pub struct Machine {
     plan: Arc<Plan>,
     run: RunFacts,
@@ -69,9 +75,17 @@ pub struct Machine {
     aborted: bool,
     rollback_failed: bool,
     finished: Option<Status>,
+    /// What the run before has done.
+    kept: Kept,
+    /// Whether it is noted what this one does, and what that was.
+    notes: bool,
+    done: Vec<(Name, Done)>,
+    /// How often strands that waited for each other had to be let go.
+    standstills: u32,
 }
 
 /// What is to be done next, inside the machine.
+#[derive(Clone)]
 enum Task {
     /// Start the body of a node.
     Enter(NodeId),
@@ -84,6 +98,7 @@ enum Task {
 }
 
 /// What a parent is told of a node that has ended altogether.
+#[derive(Clone)]
 struct Leaver {
     tree: TreeId,
     role: Role,
@@ -91,6 +106,7 @@ struct Leaver {
     /// Whether its failure counts as ignored.
     tolerated: bool,
     undo: Vec<node::Undo>,
+    done: Vec<(Name, Done)>,
     path: Name,
 }
 
@@ -118,6 +134,10 @@ impl Machine {
             aborted: false,
             rollback_failed: false,
             finished: None,
+            kept: Kept::default(),
+            notes: false,
+            done: Vec::new(),
+            standstills: 0,
         }
     }
 
@@ -130,6 +150,7 @@ impl Machine {
         self.settle();
         // Nothing can come in any more: whoever waits, waits for ever.
         while self.is_stuck() {
+            self.standstills += 1;
             self.unstick();
             self.settle();
         }
@@ -139,6 +160,11 @@ impl Machine {
     /// How the run ended, once it has.
     pub fn finished(&self) -> Option<Status> {
         self.finished
+    }
+
+    /// How often the run came to a standstill, and those who waited for each other were let fail.
+    pub fn standstills(&self) -> u32 {
+        self.standstills
     }
 
     /// Which transitions between states have happened.
@@ -173,9 +199,9 @@ impl Machine {
                     self.timer_fired(node, id);
                 }
             }
-            Event::Queued { id } => {
+            Event::Queued { id, queue } => {
                 if let Some(node) = self.pending.get(&id).copied() {
-                    self.queued(node, id);
+                    self.queued(node, id, queue);
                 }
             }
             Event::Acquired { id } => {

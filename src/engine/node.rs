@@ -7,7 +7,8 @@ use indexmap::IndexSet;
 
 use super::barrier::{MeetingId, Owed};
 use super::event::{EffectId, Want};
-use super::notice::{Deployment, Failure, NodeKind, Status};
+use super::kept::Done;
+use super::notice::{Deployment, Failure, NodeKind, Queue, Status};
 use crate::ir::{RollbackScope, Verdict};
 use crate::plan::grid::{Cell, Grid, Position};
 use crate::plan::{Locals, Seq, TreeId};
@@ -19,7 +20,7 @@ use crate::value::{InfrastructureId, ServiceId, Value};
 pub struct NodeId(pub u32);
 
 /// An active node.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Node {
     /// Its spot in the plan.
     pub tree: TreeId,
@@ -65,6 +66,8 @@ pub struct Node {
     pub roll_back: bool,
     /// What has to be done to take back what it did, in the order in which it was done.
     pub undo: Vec<Undo>,
+    /// What has been done in it, where that is noted.
+    pub done: Vec<(Name, Done)>,
     /// Its time limit, while it runs.
     pub timeout: Option<EffectId>,
     /// The barriers that it still has to pass.
@@ -84,6 +87,7 @@ impl Around {
             undoing: false,
             keep_undo: false,
             doomed: false,
+            once: false,
         }
     }
 }
@@ -114,6 +118,7 @@ impl Node {
             ignored: false,
             roll_back: false,
             undo: Vec::new(),
+            done: Vec::new(),
             timeout: None,
             owed: Owed::default(),
             deployment: None,
@@ -153,10 +158,12 @@ pub struct Around {
     pub keep_undo: bool,
     /// Whether a failure in it will take everything back, so that no new cell should start.
     pub doomed: bool,
+    /// Whether it is in a step that must not run twice after a crash.
+    pub once: bool,
 }
 
 /// What a node is for its parent.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Role {
     /// The pipeline.
     Root,
@@ -201,7 +208,7 @@ pub enum Phase {
 }
 
 /// What a node's body is doing.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Work {
     /// Nothing yet.
     Nothing,
@@ -264,7 +271,7 @@ impl SeqWork {
 }
 
 /// The children of a `parallel` and what they have brought, each at its place.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct StrandsWork {
     /// The children.
     pub children: Seq,
@@ -289,7 +296,7 @@ pub struct StrandsWork {
 }
 
 /// A matrix and what its cells have brought.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct GridWork {
     /// The cells to come.
     pub grid: Grid,
@@ -318,7 +325,7 @@ pub struct GridWork {
 }
 
 /// A rollback under way.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct UndoWork {
     /// What is still to be undone, the last first.
     pub items: Vec<Undo>,
@@ -372,7 +379,7 @@ pub struct UndoScope {
 }
 
 /// The ledger's line of a deployment that runs.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct DeploymentState {
     /// The line.
     pub line: Deployment,
@@ -395,7 +402,7 @@ impl Deployment {
 }
 
 /// The infrastructure locks of a stage (or of the pipeline, for deployments outside stages).
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Holds {
     /// Whether the locks of everything that is known have been asked for.
     pub asked: bool,
@@ -411,7 +418,7 @@ pub struct Holds {
 }
 
 /// Locks that were asked for together.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct HoldRequest {
     /// The effect.
     pub id: EffectId,
@@ -419,8 +426,8 @@ pub struct HoldRequest {
     pub targets: IndexSet<InfrastructureId>,
     /// Whether they are held.
     pub granted: bool,
-    /// Whether others hold them, as far as is known.
-    pub queued: bool,
+    /// Who is before it, where it has to wait.
+    pub queued: Option<Queue>,
     /// The deployments that wait for it.
     pub waiting: Vec<NodeId>,
 }
@@ -470,7 +477,7 @@ pub enum Signal {
 }
 
 /// How a body ended.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum End {
     /// Well.
     Good {

@@ -17,7 +17,7 @@ use crate::value::Value;
 type Seen = (Vec<Option<Value>>, Option<Value>);
 
 /// Which steps have been undone since they last started.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Undone(HashMap<Name, Vec<Seen>>);
 
 impl Undone {

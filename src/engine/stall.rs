@@ -12,7 +12,7 @@ use crate::ir::FailureClass;
 use crate::source::Name;
 
 /// The locks that a run holds and waits for, by request.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct OwnLocks {
     waiting: BTreeMap<EffectId, Vec<Want>>,
     held: BTreeMap<EffectId, Vec<Want>>,
@@ -55,6 +55,13 @@ impl OwnLocks {
                 }
             }
         }
+    }
+
+    /// The requests that wait, in the order they came.
+    pub fn waiting(&self) -> impl Iterator<Item = (EffectId, &[Want])> {
+        self.waiting
+            .iter()
+            .map(|(id, wants)| (*id, wants.as_slice()))
     }
 
     /// How many requests are waiting or held.

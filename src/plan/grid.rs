@@ -8,7 +8,8 @@
 //! in a heap in source order, so `max` always lets in the first cell that is ready.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::hash::{Hash, Hasher};
 
 use super::Locals;
 use crate::ir::Order;
@@ -67,7 +68,7 @@ pub struct Gate {
 }
 
 /// The cells of one loop or matrix.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Grid {
     orders: Vec<Order>,
     gate: Gate,
@@ -79,7 +80,7 @@ pub struct Grid {
     stopped: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Level {
     axis: usize,
     parent: Option<usize>,
@@ -380,6 +381,20 @@ impl Grid {
             })
             .collect();
         (!places.is_empty()).then(|| places.join(","))
+    }
+}
+
+/// Two grids of one block are the same if they will do the same, whatever their levels' numbers.
+impl Hash for Grid {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        let mut levels: Vec<_> = self.levels.values().collect();
+        levels.sort_by(|a, b| a.prefix.cmp(&b.prefix));
+        for level in levels {
+            let chains: BTreeMap<_, _> = level.broken.chains.iter().collect();
+            (&level.prefix, level.next, level.live).hash(hasher);
+            (level.broken.all, chains).hash(hasher);
+        }
+        (self.running, self.wave, self.stopped).hash(hasher);
     }
 }
 

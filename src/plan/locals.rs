@@ -37,6 +37,12 @@ impl Locals {
         })))
     }
 
+    /// All bindings, the latest first; one of a name that was bound again comes after it.
+    pub fn iter(&self) -> impl Iterator<Item = (Slot, Option<&Value>)> {
+        let bindings = std::iter::successors(self.0.as_deref(), |at| at.rest.0.as_deref());
+        bindings.map(|binding| (binding.slot, binding.value.as_ref()))
+    }
+
     /// The value of a name, if it is bound and known.
     pub fn get(&self, slot: Slot) -> Option<&Value> {
         let mut at = self;

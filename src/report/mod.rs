@@ -1,6 +1,7 @@
 //! Consumers of run events: plain lines, a live tree, JSON lines and the ledger at the end.
 //! They do not know the machine nor any process; they are handed events and something to write to.
 
+pub mod foresight;
 pub mod json;
 pub mod ledger;
 pub mod live;

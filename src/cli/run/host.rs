@@ -23,6 +23,8 @@ pub(super) struct Terminal {
     /// Whether nothing is said but events.
     quiet: bool,
     paused: bool,
+    /// Whether what was told before the run was continued is shown.
+    remembers: bool,
     broken: Option<io::Error>,
 }
 
@@ -35,8 +37,15 @@ impl Terminal {
             yes,
             quiet,
             paused: false,
+            remembers: false,
             broken: None,
         }
+    }
+
+    /// Whether it shows what was told before the run was continued, too.
+    pub(super) fn remembering(mut self, remembers: bool) -> Self {
+        self.remembers = remembers;
+        self
     }
 
     /// What was kept for the ledger, and why output was lost, if it was.
@@ -70,6 +79,14 @@ impl Host for Terminal {
         if self.broken.is_none() {
             let written = self.shown.event(event);
             self.note(written);
+        }
+    }
+
+    fn remember(&mut self, event: &RunEvent) {
+        self.summary.take(event);
+        if self.remembers {
+            let drawn = self.shown.event(event);
+            self.note(drawn);
         }
     }
 

@@ -1,0 +1,215 @@
+//! Where questions are answered: the checked files, kept as long as nothing of them changes.
+//! It does not know messages, only documents and places in them.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use gen_lsp_types::{Location, Position, Range, Uri};
+
+use super::Outside;
+use super::convert::{Encoding, Lines};
+use super::files::{Overlay, Read, name_of, path_of};
+use super::library::Library;
+use super::session::{Document, Snapshot};
+use super::uri;
+use crate::ide::{Checked, Memory, ROOT};
+use crate::resolve;
+use crate::source::{FileId, Span};
+
+/// A root that was checked.
+pub(super) struct Root {
+    /// The document that was checked.
+    pub(super) document: Arc<Document>,
+    /// What was found.
+    pub(super) checked: Checked,
+    read: Vec<Read>,
+    disk: u64,
+}
+
+/// The state behind the answers.
+pub(super) struct Desk {
+    /// The outside.
+    pub(super) outside: Arc<Outside>,
+    /// The library on disk.
+    pub(super) library: Library,
+    roots: HashMap<String, Root>,
+    memories: HashMap<String, Memory>,
+    looks: HashMap<String, Memory>,
+}
+
+impl Desk {
+    /// A desk on which nothing lies yet.
+    pub(super) fn new(outside: Arc<Outside>) -> Self {
+        Self {
+            library: Library::new(outside.cache.clone()),
+            outside,
+            roots: HashMap::new(),
+            memories: HashMap::new(),
+            looks: HashMap::new(),
+        }
+    }
+
+    /// Forgets documents that are not open any more.
+    pub(super) fn forget(&mut self, snapshot: &Snapshot) {
+        let is_open = |uri: &String| snapshot.documents.contains_key(uri);
+        self.roots.retain(|uri, _| is_open(uri));
+        self.memories.retain(|uri, _| is_open(uri));
+        self.looks.retain(|uri, _| is_open(uri));
+    }
+
+    /// Whether what is known of a document is still so.
+    fn is_current(&self, snapshot: &Snapshot, document: &Arc<Document>) -> bool {
+        let Some(root) = self.roots.get(&document.uri) else {
+            return false;
+        };
+        Arc::ptr_eq(&root.document, document)
+            && root.disk == snapshot.disk
+            && root
+                .read
+                .iter()
+                .all(|(path, open)| match (open, snapshot.of_path(path)) {
+                    (Some(then), Some(now)) => Arc::ptr_eq(then, now),
+                    (None, None) => true,
+                    _ => false,
+                })
+    }
+
+    /// A document, checked; `true` if that had to be done now.
+    pub(super) fn root(&mut self, snapshot: &Snapshot, document: &Arc<Document>) -> (&Root, bool) {
+        let fresh = !self.is_current(snapshot, document);
+        if fresh {
+            let memory = self.memories.entry(document.uri.clone()).or_default();
+            let (checked, read) = check(
+                snapshot,
+                &self.outside,
+                document,
+                &self.library,
+                memory,
+                None,
+            );
+            let root = Root {
+                document: document.clone(),
+                checked,
+                read,
+                disk: snapshot.disk,
+            };
+            self.roots.insert(document.uri.clone(), root);
+        }
+        (&self.roots[&document.uri], fresh)
+    }
+
+    /// Checks a text in place of a document, watching one place of it. Nothing of it is kept but
+    /// the trees of files that have not changed.
+    pub(super) fn look(
+        &mut self,
+        snapshot: &Snapshot,
+        document: &Document,
+        text: &str,
+        watched: u32,
+    ) -> Checked {
+        let marked = Document {
+            uri: document.uri.clone(),
+            path: document.path.clone(),
+            version: document.version,
+            text: text.into(),
+            lines: Lines::of(""),
+        };
+        let memory = self.looks.entry(document.uri.clone()).or_default();
+        let watched = Some(watched);
+        check(
+            snapshot,
+            &self.outside,
+            &marked,
+            &self.library,
+            memory,
+            watched,
+        )
+        .0
+    }
+
+    /// The document and its outcome, for a place in it.
+    pub(super) fn at(
+        &mut self,
+        snapshot: &Snapshot,
+        uri: &Uri,
+        place: Position,
+    ) -> Option<(&Root, u32)> {
+        let document = snapshot.documents.get(&uri.0)?;
+        let (root, _) = self.root(snapshot, document);
+        let offset = document
+            .lines
+            .offset(&document.text, place, snapshot.client.encoding);
+        Some((root, u32::try_from(offset).unwrap_or(u32::MAX)))
+    }
+}
+
+/// Checks a document with all that it imports.
+pub(super) fn check(
+    snapshot: &Snapshot,
+    outside: &Outside,
+    document: &Document,
+    library: &Library,
+    memory: &Memory,
+    watched: Option<u32>,
+) -> (Checked, Vec<Read>) {
+    let own = document.path.as_deref().and_then(|path| library.name(path));
+    let name = own.unwrap_or_else(|| name_of(document));
+    let files = Overlay::new(snapshot, &*outside.files, document, &name);
+    let reader = |file: FileId, text: &str| memory.read(file, text);
+    let watched = watched.map(|offset| (ROOT, offset));
+    let checked = Checked::new(&files, &name, &reader, watched);
+    (checked, files.into_read())
+}
+
+impl Root {
+    /// The address of a file of this root.
+    pub(super) fn uri(&self, snapshot: &Snapshot, library: &Library, file: FileId) -> Option<Uri> {
+        if file == ROOT {
+            return Some(Uri(self.document.uri.clone()));
+        }
+        let name = &self.checked.source(file)?.name;
+        let path = if resolve::is_std(name) {
+            library.file(name)?
+        } else {
+            path_of(&self.document, name)?
+        };
+        Some(address(snapshot, &path))
+    }
+
+    /// The range of a span in its file.
+    pub(super) fn range(&self, encoding: Encoding, span: Span) -> Range {
+        if span.file == ROOT {
+            return self
+                .document
+                .lines
+                .span(&self.document.text, span, encoding);
+        }
+        let text = self
+            .checked
+            .source(span.file)
+            .map_or("", |source| &source.text);
+        Lines::of(text).span(text, span, encoding)
+    }
+
+    /// The place of a span, also in other files.
+    pub(super) fn location(
+        &self,
+        snapshot: &Snapshot,
+        library: &Library,
+        span: Span,
+    ) -> Option<Location> {
+        Some(Location {
+            uri: self.uri(snapshot, library, span.file)?,
+            range: self.range(snapshot.client.encoding, span),
+        })
+    }
+}
+
+/// The address of a file, as the client writes it if the file is open.
+pub(super) fn address(snapshot: &Snapshot, path: &Path) -> Uri {
+    match snapshot.of_path(path) {
+        Some(document) => Uri(document.uri.clone()),
+        None => Uri(uri::uri(path)),
+    }
+}
