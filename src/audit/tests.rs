@@ -1,0 +1,1 @@
+//! Audits of traces that were tampered with.
