@@ -5,6 +5,7 @@ mod cli;
 mod codes;
 mod docs;
 mod examples;
+mod format;
 mod machine;
 mod plans;
 mod run;
