@@ -12,6 +12,8 @@ use crate::world::Files;
 pub struct Compilation {
     /// The texts of the file and all it imports.
     pub sources: Sources,
+    /// The trees of all files, the one that was asked for first, with the meaning of their names.
+    pub modules: Modules,
     /// The program, if no error was found.
     pub program: Option<ir::Program>,
     /// All errors and warnings, in source order, those of the first file first.
@@ -29,7 +31,8 @@ pub fn compile(files: &dyn Files, path: &str) -> Compilation {
         .iter()
         .all(|diagnostic| diagnostic.severity != Severity::Error);
     Compilation {
-        sources: modules.sources,
+        sources: modules.sources.clone(),
+        modules,
         program: good.then_some(program),
         diagnostics,
     }

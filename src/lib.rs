@@ -10,6 +10,7 @@ pub mod foresee;
 pub mod format;
 pub mod ide;
 pub mod ir;
+pub mod lint;
 #[cfg(feature = "lsp")]
 pub mod lsp;
 pub mod plan;

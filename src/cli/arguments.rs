@@ -40,6 +40,8 @@ pub(super) struct Arguments {
 pub(super) enum Command {
     /// Look for mistakes in a file, without running anything.
     Check(Check),
+    /// Give advice about files, and mend what can safely be mended.
+    Lint(Lint),
     /// Show what a pipeline would do, in which order, without doing it.
     Plan(Plan),
     /// Run a pipeline.
@@ -48,6 +50,8 @@ pub(super) enum Command {
     Test(Test),
     /// Go on with a run that was stopped before its end.
     Resume(Resume),
+    /// Run again what failed or never started, as a new run.
+    Retry(Retry),
     /// List the inputs of a file.
     Inputs(Inputs),
     /// Bring files into the one style of the language.
@@ -75,6 +79,32 @@ pub(super) struct Check {
     /// How to write the mistakes down.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Lint {
+    /// Files, or folders with `.deploy` files; without any, those of this folder.
+    #[arg(value_name = "FILE")]
+    pub(super) paths: Vec<String>,
+
+    /// How to write the findings down.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(super) format: Format,
+
+    /// Apply the safe fixes.
+    #[arg(long)]
+    pub(super) fix: bool,
+
+    /// Fail if there are warnings.
+    #[arg(long)]
+    pub(super) deny_warnings: bool,
+
+    /// List all rules with their levels.
+    #[arg(long)]
+    pub(super) rules: bool,
+
+    #[command(flatten)]
+    pub(super) inputs: InputArguments,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -207,6 +237,28 @@ pub(super) struct Resume {
     pub(super) format: RunFormat,
 
     /// Say yes to every approval.
+    #[arg(long)]
+    pub(super) yes: bool,
+
+    /// Run at most this many commands at once; without it, as many as before.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) max: Option<u32>,
+
+    #[command(flatten)]
+    pub(super) state: StateArgument,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Retry {
+    /// The run: its id or the beginning of it. Without it, the last one.
+    #[arg(value_name = "RUN")]
+    pub(super) run: Option<String>,
+
+    /// How to show the run; `auto` is `live` on a terminal and `plain` elsewhere.
+    #[arg(long, value_name = "FORMAT", default_value = "auto")]
+    pub(super) format: RunFormat,
+
+    /// Begin without asking, and say yes to every approval.
     #[arg(long)]
     pub(super) yes: bool,
 

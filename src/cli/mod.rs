@@ -9,6 +9,7 @@ pub mod files;
 mod fmt;
 pub mod inputs;
 mod inputs_list;
+mod lint;
 #[cfg(feature = "lsp")]
 mod lsp;
 mod output;
@@ -16,8 +17,11 @@ mod page;
 mod plan;
 mod prepare;
 mod prompt;
+mod replace;
 mod resume;
+mod retry;
 mod run;
+pub mod settings;
 mod state;
 mod terminal;
 mod test;
@@ -31,9 +35,14 @@ pub use exit::Exit;
 use output::Output;
 use terminal::Color;
 
+use crate::runtime::guardian;
+
 /// Does what the program's arguments say.
 pub fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().collect();
+    if let Some(exit) = guardian::take_over(&arguments) {
+        return exit;
+    }
     let mut output = Output::new(Color::scan(&arguments));
     let exit = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => run(arguments.command, &mut output),
@@ -45,10 +54,12 @@ pub fn main() -> ExitCode {
 fn run(command: Command, output: &mut Output) -> Exit {
     match command {
         Command::Check(check) => check::run(&check, output),
+        Command::Lint(lint) => lint::run(&lint, output),
         Command::Plan(plan) => plan::run(&plan, output),
         Command::Run(run) => run::run(&run, output),
         Command::Test(test) => test::run(&test, output),
         Command::Resume(resume) => resume::run(&resume, output),
+        Command::Retry(retry) => retry::run(&retry, output),
         Command::Inputs(inputs) => inputs_list::run(&inputs, output),
         Command::Fmt(fmt) => fmt::run(&fmt, output),
         Command::Explain(explain) => explain::run(&explain, output),

@@ -51,6 +51,7 @@ pub(super) fn check(
         sources,
         program,
         diagnostics,
+        ..
     } = compile(&opened, &opened.path);
     if !diagnostics.is_empty() {
         show(&diagnostics, &sources, output);

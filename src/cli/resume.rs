@@ -56,7 +56,7 @@ fn claim(store: &Store, run: &Run) -> Result<Run, StoreError> {
 }
 
 /// The plan that the run has kept, and what has happened to it.
-fn plan(store: &Store, run: &Run) -> Result<(Arc<Plan>, Past), StoreError> {
+pub(super) fn plan(store: &Store, run: &Run) -> Result<(Arc<Plan>, Past), StoreError> {
     let bound = store.bound(run)?;
     let plan = Plan::unproved(bound)
         .map_err(|_| StoreError::refused("its plan does not fit this version of the program"))?;

@@ -15,7 +15,7 @@ use super::{prepare, state};
 use crate::ir::GlobalSource;
 use crate::plan::{Plan, RunFacts, display};
 use crate::runtime::driver::Past;
-use crate::runtime::store::{NewRun, RunNumber, Store};
+use crate::runtime::store::{self, NewRun, RunNumber, Store, StoreError};
 use crate::source::Name;
 use crate::value::{Value, to_json};
 use carry::{Job, Kept};
@@ -60,8 +60,8 @@ pub(super) fn begin(
     facts: RunFacts,
     seed: u64,
     most: Option<u32>,
-    parent: Option<(RunNumber, crate::runtime::store::Kept)>,
-) -> Result<crate::runtime::store::Run, crate::runtime::store::StoreError> {
+    parent: Option<(RunNumber, crate::engine::Kept)>,
+) -> Result<store::Run, StoreError> {
     let folder = std::env::current_dir().unwrap_or_default();
     store.begin(&NewRun {
         bound: &plan.bound,

@@ -24,6 +24,7 @@ impl Machine {
         let node = self.node(id);
         node.tries += 1;
         node.trouble = None;
+        node.done.clear();
         let spot = plan.tree.get(node.tree);
         let stmt = spot.stmt.clone();
         match &node.role {
@@ -40,6 +41,10 @@ impl Machine {
                 return self.undo_next(id);
             }
         }
+        if self.is_kept(id) {
+            return;
+        }
+        let node = self.look(id);
         if node.tries == 1
             && spot.undo.is_some()
             && (node.around.keep_undo || spot.may_roll_back)
@@ -164,15 +169,14 @@ impl Machine {
 
     /// The node waits, and the world is told.
     pub(super) fn wait(&mut self, id: NodeId, waiting: Waiting) {
-        let queued = matches!(waiting, Waiting::Lock { .. });
-        self.set(
-            id,
-            if queued {
-                Status::Queued
-            } else {
-                Status::Waiting
-            },
-        );
+        let status = match waiting {
+            Waiting::Lock { .. } => Status::Queued,
+            _ => Status::Waiting,
+        };
+        // Who waits for a lock may hear more than once of who is before it.
+        if status != Status::Queued || self.look(id).status != status {
+            self.set(id, status);
+        }
         let node = self.look(id);
         if let Some(kind) = node.visible {
             let node = node.path.clone();
@@ -272,6 +276,9 @@ impl Machine {
             if at != taken && !self.look(id).around.undoing {
                 self.skip(body, &path, &locals);
             }
+        }
+        if !self.look(id).around.undoing {
+            self.leave_behind(id, Some(self.body_of(id, taken)));
         }
         self.run_body(id, taken);
         Ok(())
@@ -458,6 +465,23 @@ impl Machine {
         }
         self.node(id).work = Work::HoldWait;
         Ok(())
+    }
+
+    /// A deployment was made by the run before.
+    pub(super) fn note_kept_deployment(&mut self, id: NodeId, done: &super::Done) {
+        let node = self.look(id);
+        let found = Self::walk(&self.plan, &self.run).deployment(node.tree, &node.locals);
+        let (Ok(found), Some(line)) = (found, &done.line) else {
+            return;
+        };
+        self.note_deployed(id, found.service, found.target);
+        let state = DeploymentState {
+            line: line.clone(),
+            target: found.target,
+            body: None,
+            holds: self.is_exclusive(found.target),
+        };
+        self.node(id).deployment = Some(Box::new(state));
     }
 
     /// The deployment has its lock: its workflow starts.

@@ -52,6 +52,9 @@ impl Machine {
             } => {
                 (node.value, node.yielded, node.signal) = (value, yielded, signal);
                 node.trouble = None;
+                if matches!(self.look(id).signal, Signal::Return(_)) && self.takes_returns(id) {
+                    self.leave_behind(id, None);
+                }
                 self.finally(id);
             }
             End::Bad(mut trouble) => {
@@ -67,6 +70,13 @@ impl Machine {
                 }
             }
         }
+    }
+
+    /// Whether a `return` in a node ends there.
+    fn takes_returns(&self, id: NodeId) -> bool {
+        let node = self.look(id);
+        let kind = &self.plan.tree.get(node.tree).stmt.kind;
+        node.is_statement() && matches!(kind, StmtKind::Call(_) | StmtKind::Deploy { .. })
     }
 
     /// A node's body has failed: it is tried again, or its failure is handled.
@@ -259,6 +269,7 @@ impl Machine {
 
     fn ignore(&mut self, id: NodeId) {
         let plan = self.plan.clone();
+        self.leave_behind(id, None);
         let node = self.node(id);
         node.ignored = true;
         node.trouble = None;
@@ -366,6 +377,7 @@ impl Machine {
         self.node(id).phase = Phase::Handler;
         self.break_meetings(id);
         if self.look(id).is_statement() && !self.aborted && self.rolls_back(id) {
+            self.node(id).done.clear();
             return self.roll_back(id);
         }
         self.finally(id);
@@ -416,7 +428,7 @@ impl Machine {
     }
 
     /// The node ends: the world and its parent are told.
-    fn leave(&mut self, id: NodeId) {
+    pub(super) fn leave(&mut self, id: NodeId) {
         let trouble = &self.look(id).trouble;
         let failed = trouble.as_ref().map(|trouble| trouble.failure.clone());
         let tolerated = failed.is_some() && self.tolerates(id);
@@ -431,8 +443,10 @@ impl Machine {
         let released = self.release_holds(id);
         let undo = self.undo_for_parent(id, released);
         let value = self.stage_value(id);
+        let done = self.done_by(id);
         let Some(node) = self.remove(id) else { return };
         let Some(parent) = node.parent else {
+            self.done = done;
             return self.finish(node.trouble);
         };
         let end = match node.trouble {
@@ -451,6 +465,7 @@ impl Machine {
             end,
             tolerated,
             undo,
+            done,
             path: node.path,
         };
         self.queue.push(Task::Left(parent, Box::new(leaver)));

@@ -3,6 +3,7 @@
 //! It does not know how files are kept open.
 
 use std::cell::OnceCell;
+use std::collections::HashMap;
 
 use super::symbol::{Symbol, SymbolKind, symbols};
 use crate::compile::{Analysis, analyse};
@@ -22,6 +23,8 @@ pub const ROOT: FileId = FileId(0);
 pub struct Checked {
     analysis: Analysis,
     symbols: OnceCell<Vec<Vec<Symbol>>>,
+    /// The places of symbols in their lists, by the places of their names.
+    declared: OnceCell<HashMap<Span, usize>>,
 }
 
 /// A name at a place.
@@ -44,6 +47,7 @@ impl Checked {
         Self {
             analysis: analyse(files, path, reader, watched),
             symbols: OnceCell::new(),
+            declared: OnceCell::new(),
         }
     }
 
@@ -104,7 +108,15 @@ impl Checked {
 
     /// The symbol whose name stands at a place.
     pub fn declared(&self, at: Span) -> Option<&Symbol> {
-        self.symbols(at.file).iter().find(|symbol| symbol.at == at)
+        let declared = self.declared.get_or_init(|| {
+            let files = 0..self.modules().files.len();
+            let lists = files.map(|file| self.symbols(FileId(file as u32)).iter().enumerate());
+            lists
+                .flatten()
+                .map(|(place, symbol)| (symbol.at, place))
+                .collect()
+        });
+        self.symbols(at.file).get(*declared.get(&at)?)
     }
 
     /// The name at a place of a file, if it is known what it stands for.

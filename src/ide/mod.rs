@@ -2,12 +2,21 @@
 //! file for each question.
 //! It does not know JSON-RPC, UTF-16, nor which editor asks.
 
+pub mod calls;
 mod checked;
+pub mod coloring;
+pub mod complete;
 pub mod definition;
 pub mod hover;
+pub mod lenses;
+mod lex;
 mod library;
 mod memory;
 pub mod node;
+pub mod outline;
+pub mod references;
+mod scope;
+pub mod signature;
 mod symbol;
 mod values;
 

@@ -14,6 +14,7 @@ pub(super) fn result(client: &Client) -> Value {
             "triggerCharacters": [".", "\"", "/", "<"],
             "resolveProvider": false,
         },
+        "signatureHelpProvider": { "triggerCharacters": ["(", ","] },
         "definitionProvider": true,
     });
     if client.pulls

@@ -35,6 +35,7 @@ pub(super) struct Desk {
     pub(super) library: Library,
     roots: HashMap<String, Root>,
     memories: HashMap<String, Memory>,
+    looks: HashMap<String, Memory>,
 }
 
 impl Desk {
@@ -45,15 +46,16 @@ impl Desk {
             outside,
             roots: HashMap::new(),
             memories: HashMap::new(),
+            looks: HashMap::new(),
         }
     }
 
     /// Forgets documents that are not open any more.
     pub(super) fn forget(&mut self, snapshot: &Snapshot) {
-        self.roots
-            .retain(|uri, _| snapshot.documents.contains_key(uri));
-        self.memories
-            .retain(|uri, _| snapshot.documents.contains_key(uri));
+        let is_open = |uri: &String| snapshot.documents.contains_key(uri);
+        self.roots.retain(|uri, _| is_open(uri));
+        self.memories.retain(|uri, _| is_open(uri));
+        self.looks.retain(|uri, _| is_open(uri));
     }
 
     /// Whether what is known of a document is still so.
@@ -95,6 +97,35 @@ impl Desk {
             self.roots.insert(document.uri.clone(), root);
         }
         (&self.roots[&document.uri], fresh)
+    }
+
+    /// Checks a text in place of a document, watching one place of it. Nothing of it is kept but
+    /// the trees of files that have not changed.
+    pub(super) fn look(
+        &mut self,
+        snapshot: &Snapshot,
+        document: &Document,
+        text: &str,
+        watched: u32,
+    ) -> Checked {
+        let marked = Document {
+            uri: document.uri.clone(),
+            path: document.path.clone(),
+            version: document.version,
+            text: text.into(),
+            lines: Lines::of(""),
+        };
+        let memory = self.looks.entry(document.uri.clone()).or_default();
+        let watched = Some(watched);
+        check(
+            snapshot,
+            &self.outside,
+            &marked,
+            &self.library,
+            memory,
+            watched,
+        )
+        .0
     }
 
     /// The document and its outcome, for a place in it.

@@ -48,6 +48,13 @@ impl Uses {
         }
     }
 
+    /// Whether the watched place is in or directly behind `at`.
+    pub fn is_near(&self, at: Span) -> bool {
+        self.watched.is_some_and(|(file, offset)| {
+            at.file == file && at.start <= offset && offset <= at.end.saturating_add(1)
+        })
+    }
+
     /// The expression at `at` should have this type.
     pub fn wanted(&self, at: Span, ty: &Type) {
         if let (Some(noted), Some((file, offset))) = (&self.noted, self.watched)

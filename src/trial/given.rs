@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn what_is_in_a_failing_node_fails_but_not_what_deals_with_it() {
         let rule = Rule {
-            span: Span::default(),
+            span: Span::new(crate::source::FileId(0), 0, 0),
             what: What::Node(Pattern::new("**/verify")),
             then: Then::Fails(None),
         };

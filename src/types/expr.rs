@@ -40,6 +40,7 @@ impl Checker<'_> {
             Form::Field(..) | Form::Star(_) | Form::Index(..) | Form::Call(..) => {
                 uses.ty(expr.span, &typed.ty);
             }
+            _ if uses.is_near(expr.span) => uses.ty(expr.span, &typed.ty),
             _ => {}
         }
         if let Some(want) = want {

@@ -19,6 +19,10 @@ const ROOMS: &[(&str, &str)] = &[
     ("ir", "source diagnostic value syntax eval resolve types"),
     ("compile", "source diagnostic world syntax resolve types ir"),
     ("plan", "source diagnostic world value eval ir"),
+    (
+        "lint",
+        "source diagnostic world value syntax eval resolve types ir compile plan",
+    ),
     ("engine", "source diagnostic value eval ir plan"),
     ("report", "source ir plan::outline engine::notice foresee"),
     (

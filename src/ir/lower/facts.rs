@@ -28,7 +28,7 @@ enum Key {
 }
 
 /// The scope of constants.
-pub(super) struct Facts<'p> {
+pub struct Facts<'p> {
     program: &'p Program,
     circles: bool,
     /// `None` while a value is being found.

@@ -41,6 +41,7 @@ pub(super) fn answer(
     asked
         .on::<lsp::HoverRequest>(words::hover)
         .on::<lsp::CompletionRequest>(completion::completion)
+        .on::<lsp::SignatureHelpRequest>(completion::signature)
         .on::<lsp::DefinitionRequest>(navigation::definition)
         .on::<lsp::DocumentDiagnosticRequest>(diagnostics::pull);
     asked.answer.unwrap_or_else(|| {

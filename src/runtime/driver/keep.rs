@@ -16,6 +16,7 @@ use crate::ir::FailureClass;
 use crate::plan::Plan;
 use crate::runtime::journal::{Record, Recorded};
 use crate::runtime::process::Spawner;
+use crate::runtime::replay::{replay, told};
 use crate::runtime::secrets::Vault;
 use crate::runtime::store::StoreError;
 use crate::runtime::writer::Writer;
@@ -42,6 +43,7 @@ impl<'h> Driver<'h> {
         sender: mpsc::UnboundedSender<Message>,
     ) -> Result<Self, StoreError> {
         let machine = Machine::new(plan, settings.run.clone(), settings.seed);
+        let machine = machine.keeping(keeping.kept);
         let mut driver = Self {
             machine,
             vault,
@@ -66,6 +68,10 @@ impl<'h> Driver<'h> {
             held: VecDeque::new(),
             begun_once: HashSet::new(),
             logs: keeping.logs,
+            desk: keeping.desk,
+            questions: HashMap::new(),
+            lost: HashSet::new(),
+            cancelled: false,
             broken: None,
             seq: 0,
         };
@@ -98,6 +104,8 @@ impl<'h> Driver<'h> {
 
     /// Begins with what is left to be done of a run that is continued.
     pub(super) fn go_on(&mut self) {
+        // The machine's clock stood still while its locks were waited for.
+        self.begun = Instant::now();
         for held in std::mem::take(&mut self.held) {
             self.let_out(held);
         }
@@ -202,53 +210,31 @@ impl<'h> Driver<'h> {
 
     /// Takes a journal in, and does what is left to be done.
     fn take_up(&mut self, past: Past) -> Result<(), StoreError> {
-        let mut left = Outstanding::default();
-        for record in past.records {
-            self.recorded = record.seq;
-            self.offset = self.offset.max(record.clock);
-            let event = match record.what {
-                Recorded::Begun(id) => {
-                    self.begun_once.insert(id);
-                    continue;
-                }
-                Recorded::Event(event) => event,
-            };
-            let known = left.happened(&event);
-            let mut effects = self.machine.handle(record.clock, event);
-            let told = told(&mut effects);
-            for effect in effects {
-                // Nothing is left to be told.
-                let _ = left.asked(effect);
-            }
-            if !known || told != record.told {
-                return Err(StoreError::refused(format!(
-                    "what it wrote down does not fit this version of the program (record {})",
-                    record.seq
-                )));
-            }
-            for what in told {
-                self.seq += 1;
-                let at = crate::runtime::store::time(record.at);
-                let seq = self.seq;
-                self.host.remember(&RunEvent { seq, at, what });
-            }
-        }
-        self.written = self.recorded;
+        let (host, seq) = (&mut self.host, &mut self.seq);
+        let replayed = replay(&mut self.machine, past.records, |at, what| {
+            *seq += 1;
+            host.remember(&RunEvent {
+                seq: *seq,
+                at: crate::runtime::store::time(at),
+                what,
+            });
+        })?;
+        self.offset = self.offset.max(replayed.clock);
+        self.begun_once = replayed.begun;
+        (self.recorded, self.written) = (replayed.seq, replayed.seq);
         self.begun = Instant::now();
-        self.do_what_is_left(left)
+        self.do_what_is_left(replayed.left)
     }
 
     fn do_what_is_left(&mut self, left: Outstanding) -> Result<(), StoreError> {
         let requests: Vec<_> = left.locks.into_iter().collect();
-        self.locks.restore(&requests)?;
-        let granted = self.locks.granted()?;
+        self.lost = self.locks.restore(&requests)?.into_iter().collect();
+        let granted = self.take_granted();
         for (id, request) in &requests {
             if !request.granted && !request.queued && !granted.contains(id) {
-                self.inbox.push_back(Event::Queued { id: *id });
+                self.inbox.push_back(Event::queued(*id));
             }
         }
-        let acquired = |id| Event::Acquired { id };
-        self.inbox.extend(granted.into_iter().map(acquired));
         for (id, at) in left.timers {
             self.set_timer(id, at);
         }
@@ -284,14 +270,4 @@ impl<'h> Driver<'h> {
         }
         None
     }
-}
-
-/// What is to be told, taken out of effects.
-fn told(effects: &mut Vec<Effect>) -> Vec<Happened> {
-    let tells = effects.extract_if(.., |effect| matches!(effect, Effect::Tell(_)));
-    let happened = |effect| match effect {
-        Effect::Tell(happened) => Some(happened),
-        _ => None,
-    };
-    tells.filter_map(happened).collect()
 }

@@ -1,22 +1,18 @@
 //! The runs of a state directory: what each was asked to do, how it stands, and who drives it.
 //! It does not know what happened in them.
 
-use indexmap::IndexMap;
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::programs::hash;
 use super::{Owner, Store, StoreError, now};
+use crate::engine::Kept;
 use crate::engine::notice::Status;
 use crate::plan::{Bound, Facts, RunFacts};
 use crate::source::Name;
-use crate::value::Value;
 
 /// Names a run inside one state directory: from 1, in the order they began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RunNumber(pub i64);
-
-/// What has been done already and is not done again: the paths of nodes, and their values.
-pub type Kept = IndexMap<Name, Value>;
 
 /// A run that is about to begin.
 #[derive(Debug, Clone)]

@@ -1,0 +1,72 @@
+//! `hidden-pipe-failure`: a command inside a pipe whose failure `sh` does not see.
+//! It does not know whether the command does fail.
+
+use super::super::context::{Context, FILE};
+use super::super::rule::Rule;
+use super::super::shell::{self, Pipeline, cannot_fail};
+use super::super::{effects, walk};
+use crate::diagnostic::{Diagnostic, codes};
+use crate::ir::{Command, Stmt, StmtKind};
+use crate::source::Span;
+use crate::syntax::ast;
+
+pub(super) const RULE: Rule = Rule::new(codes::HIDDEN_PIPE_FAILURE, "hidden-pipe-failure", check);
+
+fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
+    let Some(program) = context.program else {
+        return;
+    };
+    walk::bodies(program, FILE, &mut |stmt| {
+        effects::each(stmt, &mut |stmt| {
+            if let StmtKind::Run(command) = &stmt.kind {
+                found.extend(in_command(context, stmt, command));
+            }
+        });
+    });
+}
+
+fn in_command(context: &Context<'_>, stmt: &Stmt, command: &Command) -> Option<Diagnostic> {
+    if !shell::is_sh(command) {
+        return None;
+    }
+    let name = shell::pipelines(command).iter().find_map(hidden)?;
+    let span = stmt.span;
+    let message = format!("if `{name}` fails inside the pipe, nobody notices");
+    let finding = Diagnostic::warning(codes::HIDDEN_PIPE_FAILURE, span, message)
+        .here("`sh` looks at the last command of a pipe only")
+        .help("write `using bash`, which stops when any part of a pipe fails");
+    match context.written(stmt).map(|stmt| &stmt.kind) {
+        Some(ast::StmtKind::Run(ast::Run {
+            command,
+            using: None,
+            ..
+        })) => {
+            let end = Span {
+                start: command.span.end,
+                ..command.span
+            };
+            Some(finding.fix("run it with bash", end, " using bash"))
+        }
+        _ => Some(finding),
+    }
+}
+
+/// The first command of a pipe that may fail unseen.
+fn hidden(pipeline: &Pipeline) -> Option<String> {
+    let (last, others) = pipeline.parts.split_last()?;
+    // These fail themselves when nothing comes through the pipe.
+    let notices = match last.name() {
+        Some("grep" | "egrep" | "fgrep") => !last.words.iter().any(|it| it == "-v" || it == "-c"),
+        Some("jq") => last.words.iter().any(|word| word == "-e"),
+        _ => false,
+    };
+    let may_fail = others
+        .iter()
+        .find(|part| !part.guarded && !part.name().is_some_and(cannot_fail))?;
+    (!notices).then(|| {
+        may_fail
+            .name()
+            .unwrap_or("the part in brackets")
+            .to_string()
+    })
+}
