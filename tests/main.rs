@@ -7,6 +7,7 @@ mod docs;
 mod editors;
 mod examples;
 mod lint;
+mod format;
 mod machine;
 mod plans;
 mod run;
