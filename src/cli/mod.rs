@@ -8,9 +8,9 @@ mod explain;
 pub mod files;
 pub mod inputs;
 mod inputs_list;
+mod lint;
 #[cfg(feature = "lsp")]
 mod lsp;
-mod lint;
 mod output;
 mod page;
 mod plan;
@@ -19,8 +19,8 @@ mod prompt;
 mod resume;
 mod retry;
 mod run;
-mod state;
 pub mod settings;
+mod state;
 mod terminal;
 mod test;
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use gen_lsp_types::{Location, Position, Range, Uri};
+use gen_lsp_types::{Location, Position, Range, SemanticToken, SemanticTokens, Uri};
 
 use super::Outside;
 use super::convert::{Encoding, Lines};
@@ -32,21 +32,26 @@ pub(super) struct Desk {
     /// The outside.
     pub(super) outside: Arc<Outside>,
     /// The library on disk.
-    pub(super) library: Library,
+    pub(super) library: Arc<Library>,
     roots: HashMap<String, Root>,
     memories: HashMap<String, Memory>,
     looks: HashMap<String, Memory>,
+    /// The tokens that the client has of each document, with their number.
+    tokens: HashMap<String, (u64, Vec<SemanticToken>)>,
+    numbered: u64,
 }
 
 impl Desk {
     /// A desk on which nothing lies yet.
     pub(super) fn new(outside: Arc<Outside>) -> Self {
         Self {
-            library: Library::new(outside.cache.clone()),
+            library: Arc::new(Library::new(outside.cache.clone())),
             outside,
             roots: HashMap::new(),
             memories: HashMap::new(),
             looks: HashMap::new(),
+            tokens: HashMap::new(),
+            numbered: 0,
         }
     }
 
@@ -56,6 +61,7 @@ impl Desk {
         self.roots.retain(|uri, _| is_open(uri));
         self.memories.retain(|uri, _| is_open(uri));
         self.looks.retain(|uri, _| is_open(uri));
+        self.tokens.retain(|uri, _| is_open(uri));
     }
 
     /// Whether what is known of a document is still so.
@@ -97,6 +103,54 @@ impl Desk {
             self.roots.insert(document.uri.clone(), root);
         }
         (&self.roots[&document.uri], fresh)
+    }
+
+    /// Keeps the tokens of a document, so that the next ones can be told as a change of them.
+    pub(super) fn remember_tokens(
+        &mut self,
+        document: &Document,
+        data: Vec<SemanticToken>,
+    ) -> SemanticTokens {
+        self.numbered += 1;
+        let kept = (self.numbered, data.clone());
+        self.tokens.insert(document.uri.clone(), kept);
+        SemanticTokens {
+            result_id: Some(self.numbered.to_string()),
+            data,
+        }
+    }
+
+    /// The tokens that were handed out under this number.
+    pub(super) fn tokens(&self, document: &Document, id: &str) -> Option<Vec<SemanticToken>> {
+        let (number, data) = self.tokens.get(&document.uri)?;
+        (number.to_string() == id).then(|| data.clone())
+    }
+
+    /// Looks at a document, open or not; one that is not open is not kept.
+    pub(super) fn with<T>(
+        &mut self,
+        snapshot: &Snapshot,
+        document: &Arc<Document>,
+        look: impl FnOnce(&Root) -> T,
+    ) -> T {
+        if snapshot.documents.contains_key(&document.uri) {
+            return look(self.root(snapshot, document).0);
+        }
+        let memory = Memory::default();
+        let (checked, read) = check(
+            snapshot,
+            &self.outside,
+            document,
+            &self.library,
+            &memory,
+            None,
+        );
+        look(&Root {
+            document: document.clone(),
+            checked,
+            read,
+            disk: snapshot.disk,
+        })
     }
 
     /// Checks a text in place of a document, watching one place of it. Nothing of it is kept but

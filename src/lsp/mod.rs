@@ -17,6 +17,7 @@ mod session;
 mod transport;
 mod uri;
 mod worker;
+mod workspace;
 
 use std::io::{BufRead, Write};
 use std::path::PathBuf;

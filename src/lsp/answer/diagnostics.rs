@@ -20,7 +20,7 @@ pub(in crate::lsp) fn all(
     snapshot: &Arc<Snapshot>,
     past: &dyn Fn() -> bool,
 ) -> Option<HashMap<String, Value>> {
-    let library = Library::new(desk.outside.cache.clone());
+    let library = desk.library.clone();
     let mut found: HashMap<String, Vec<lsp::Diagnostic>> = HashMap::new();
     for document in snapshot.documents.values() {
         let (root, _) = desk.root(snapshot, document);
@@ -66,7 +66,7 @@ pub(super) fn pull(
     params: lsp::DocumentDiagnosticParams,
 ) -> Result<lsp::DocumentDiagnosticReport, Refusal> {
     let uri = params.text_document.uri;
-    let library = Library::new(desk.outside.cache.clone());
+    let library = desk.library.clone();
     let items = match snapshot.documents.get(&uri.0) {
         Some(document) => {
             let (root, _) = desk.root(snapshot, document);
