@@ -7,6 +7,7 @@ pub mod diagnostic;
 pub mod engine;
 pub mod eval;
 pub mod foresee;
+pub mod format;
 pub mod ide;
 pub mod ir;
 pub mod lint;

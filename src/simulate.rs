@@ -339,11 +339,11 @@ impl World<'_> {
             }
             Effect::Acquire { id, node, wants } => {
                 if !self.script.grants(&node) {
-                    return self.plan_event_of(self.now, id, Event::Queued { id }, Some(&node));
+                    return self.plan_event_of(self.now, id, Event::queued(id), Some(&node));
                 }
                 self.locks.acquire(id, wants);
                 if !self.grant().contains(&id) {
-                    self.plan_event_of(self.now, id, Event::Queued { id }, Some(&node));
+                    self.plan_event_of(self.now, id, Event::queued(id), Some(&node));
                     self.nodes.insert(id, node);
                 }
             }

@@ -3,6 +3,7 @@
 
 mod corpus;
 mod direct;
+mod explorer;
 mod generate;
 mod oracle;
 mod play;

@@ -4,6 +4,7 @@
 mod cli;
 mod codes;
 mod docs;
+mod editors;
 mod examples;
 mod machine;
 mod plans;

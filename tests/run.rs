@@ -9,6 +9,9 @@ mod failures;
 mod latches;
 mod locks;
 mod orders;
+// Only Linux tells of its processes.
+#[cfg(target_os = "linux")]
+mod orphans;
 mod questions;
 mod secrets;
 mod targets;

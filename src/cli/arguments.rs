@@ -54,6 +54,8 @@ pub(super) enum Command {
     Retry(Retry),
     /// List the inputs of a file.
     Inputs(Inputs),
+    /// Bring files into the one style of the language.
+    Fmt(Fmt),
     /// Explain an error code, or list all of them.
     Explain(Explain),
     /// Serve an editor on standard input and output (the language server protocol).
@@ -338,6 +340,21 @@ pub(super) enum InputsFormat {
     Text,
     /// For tools; the form is stable.
     Json,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Fmt {
+    /// Files, and folders to look for `.deploy` files in; `-` is standard input.
+    #[arg(value_name = "PATHS")]
+    pub(super) paths: Vec<String>,
+
+    /// Write nothing; list the files that are not formatted, and exit with 1 if there are any.
+    #[arg(long)]
+    pub(super) check: bool,
+
+    /// Write nothing; show what would change, and exit with 1 if anything would.
+    #[arg(long)]
+    pub(super) diff: bool,
 }
 
 #[derive(Debug, Args)]

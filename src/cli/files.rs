@@ -30,10 +30,7 @@ impl world::Files for Disk {
         if bytes.len() as u64 > LARGEST {
             return Err(String::from("is larger than 1 GiB"));
         }
-        String::from_utf8(bytes).map_err(|error| {
-            let at = error.utf8_error().valid_up_to() + 1;
-            format!("is not UTF-8 (byte {at})")
-        })
+        String::from_utf8(bytes).map_err(|error| not_utf8(error.utf8_error()))
     }
 }
 
@@ -129,8 +126,13 @@ impl world::Environment for Variables {
     }
 }
 
+/// Says that bytes are not UTF-8, and where.
+pub(super) fn not_utf8(error: std::str::Utf8Error) -> String {
+    format!("is not UTF-8 (byte {})", error.valid_up_to() + 1)
+}
+
 /// What went wrong with a file, as a person would say it.
-fn sentence(error: &std::io::Error) -> String {
+pub(super) fn sentence(error: &std::io::Error) -> String {
     use std::io::ErrorKind;
     match error.kind() {
         ErrorKind::NotFound => String::from("no such file"),
@@ -169,7 +171,7 @@ pub fn choose(named: Option<&str>) -> Result<String, Diagnostic> {
 }
 
 /// The mistake of naming a file that cannot be read; `why` is what [`Disk`] said.
-fn cannot_read(path: &str, why: &str) -> Diagnostic {
+pub(super) fn cannot_read(path: &str, why: &str) -> Diagnostic {
     let wrong = Diagnostic::without_place(CANNOT_READ, format!("cannot read `{path}`: {why}"));
     let path = Path::new(path);
     if why == "is a folder" {

@@ -6,6 +6,7 @@ mod check;
 mod exit;
 mod explain;
 pub mod files;
+mod fmt;
 pub mod inputs;
 mod inputs_list;
 mod lint;
@@ -33,9 +34,14 @@ pub use exit::Exit;
 use output::Output;
 use terminal::Color;
 
+use crate::runtime::guardian;
+
 /// Does what the program's arguments say.
 pub fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().collect();
+    if let Some(exit) = guardian::take_over(&arguments) {
+        return exit;
+    }
     let mut output = Output::new(Color::scan(&arguments));
     let exit = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => run(arguments.command, &mut output),
@@ -54,6 +60,7 @@ fn run(command: Command, output: &mut Output) -> Exit {
         Command::Resume(resume) => resume::run(&resume, output),
         Command::Retry(retry) => retry::run(&retry, output),
         Command::Inputs(inputs) => inputs_list::run(&inputs, output),
+        Command::Fmt(fmt) => fmt::run(&fmt, output),
         Command::Explain(explain) => explain::run(&explain, output),
         #[cfg(feature = "lsp")]
         Command::Lsp(_) => lsp::run(),

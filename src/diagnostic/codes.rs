@@ -366,6 +366,10 @@ codes! {
     SETTINGS = "E0760";
     /// A file that cannot be written.
     CANNOT_WRITE = "E0761";
+    /// A file that cannot be written.
+    CANNOT_WRITE = "E0750";
+    /// A file that the formatter would spoil.
+    MISFORMATTED = "E0751";
 
     /// A barrier that nobody else comes to.
     LONE_BARRIER = "E0801";

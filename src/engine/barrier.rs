@@ -371,6 +371,52 @@ impl Machine {
         }
     }
 
+    /// Where a strand goes is known now (a branch is taken, a failure ignored, a workflow left
+    /// early): the meetings that it was to pass on another way it leaves here, so that nobody
+    /// waits for it until its end. `own` is what the statement at hand still does.
+    pub(super) fn leave_behind(&mut self, id: NodeId, own: Option<Seq>) {
+        let node = self.look(id);
+        if self.barriers.of.is_empty() || !self.plan.tree.get(node.tree).has_barrier {
+            return;
+        }
+        let walk = Self::walk(&self.plan, &self.run);
+        let mut ahead = match own {
+            Some(seq) => walk.sum(&seq, &node.locals),
+            None => Ok(Sum::default()),
+        };
+        let mut owner = id;
+        while matches!(self.look(owner).role, Role::Body) {
+            let Some(parent) = self.look(owner).parent else {
+                return;
+            };
+            if let (Work::Seq(seq) | Work::Locked(_, seq), Ok(sum)) =
+                (&self.look(parent).work, &mut ahead)
+            {
+                let rest: Seq = seq.seq.get(seq.next..).unwrap_or_default().into();
+                match walk.sum(&rest, &seq.locals) {
+                    Ok(more) => sum.add(more),
+                    Err(halt) => ahead = Err(halt),
+                }
+            }
+            owner = parent;
+        }
+        // What cannot be evaluated fails where it is reached.
+        let (Role::Strand(_) | Role::Cell(_), Ok(ahead)) = (&self.look(owner).role, ahead) else {
+            return;
+        };
+        let mut behind = self.look(owner).owed.clone();
+        for (barrier, count) in ahead.barriers {
+            let found = meeting(&self.plan.meetings, &barrier.name)
+                .and_then(|meeting| self.block_of(owner, meeting))
+                .and_then(|(block, prefix)| self.barriers.find(block, &prefix, &barrier));
+            let own = behind.0.iter_mut().find(|(it, _)| Some(*it) == found);
+            if let Some((_, owed)) = own {
+                *owed = owed.saturating_sub(count);
+            }
+        }
+        self.leave_owed(owner, behind);
+    }
+
     /// The failure of a statement is final, and so is that of all it ends: their meetings are
     /// broken now, before what they did is rolled back, which may take long or need what the
     /// others hold.

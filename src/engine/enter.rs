@@ -169,15 +169,14 @@ impl Machine {
 
     /// The node waits, and the world is told.
     pub(super) fn wait(&mut self, id: NodeId, waiting: Waiting) {
-        let queued = matches!(waiting, Waiting::Lock { .. });
-        self.set(
-            id,
-            if queued {
-                Status::Queued
-            } else {
-                Status::Waiting
-            },
-        );
+        let status = match waiting {
+            Waiting::Lock { .. } => Status::Queued,
+            _ => Status::Waiting,
+        };
+        // Who waits for a lock may hear more than once of who is before it.
+        if status != Status::Queued || self.look(id).status != status {
+            self.set(id, status);
+        }
         let node = self.look(id);
         if let Some(kind) = node.visible {
             let node = node.path.clone();
@@ -277,6 +276,9 @@ impl Machine {
             if at != taken && !self.look(id).around.undoing {
                 self.skip(body, &path, &locals);
             }
+        }
+        if !self.look(id).around.undoing {
+            self.leave_behind(id, Some(self.body_of(id, taken)));
         }
         self.run_body(id, taken);
         Ok(())

@@ -52,6 +52,9 @@ impl Machine {
             } => {
                 (node.value, node.yielded, node.signal) = (value, yielded, signal);
                 node.trouble = None;
+                if matches!(self.look(id).signal, Signal::Return(_)) && self.takes_returns(id) {
+                    self.leave_behind(id, None);
+                }
                 self.finally(id);
             }
             End::Bad(mut trouble) => {
@@ -67,6 +70,13 @@ impl Machine {
                 }
             }
         }
+    }
+
+    /// Whether a `return` in a node ends there.
+    fn takes_returns(&self, id: NodeId) -> bool {
+        let node = self.look(id);
+        let kind = &self.plan.tree.get(node.tree).stmt.kind;
+        node.is_statement() && matches!(kind, StmtKind::Call(_) | StmtKind::Deploy { .. })
     }
 
     /// A node's body has failed: it is tried again, or its failure is handled.
@@ -259,6 +269,7 @@ impl Machine {
 
     fn ignore(&mut self, id: NodeId) {
         let plan = self.plan.clone();
+        self.leave_behind(id, None);
         let node = self.node(id);
         node.ignored = true;
         node.trouble = None;

@@ -199,9 +199,9 @@ impl Machine {
                     self.timer_fired(node, id);
                 }
             }
-            Event::Queued { id } => {
+            Event::Queued { id, queue } => {
                 if let Some(node) = self.pending.get(&id).copied() {
-                    self.queued(node, id);
+                    self.queued(node, id, queue);
                 }
             }
             Event::Acquired { id } => {

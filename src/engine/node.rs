@@ -8,7 +8,7 @@ use indexmap::IndexSet;
 use super::barrier::{MeetingId, Owed};
 use super::event::{EffectId, Want};
 use super::kept::Done;
-use super::notice::{Deployment, Failure, NodeKind, Status};
+use super::notice::{Deployment, Failure, NodeKind, Queue, Status};
 use crate::ir::{RollbackScope, Verdict};
 use crate::plan::grid::{Cell, Grid, Position};
 use crate::plan::{Locals, Seq, TreeId};
@@ -426,8 +426,8 @@ pub struct HoldRequest {
     pub targets: IndexSet<InfrastructureId>,
     /// Whether they are held.
     pub granted: bool,
-    /// Whether others hold them, as far as is known.
-    pub queued: bool,
+    /// Who is before it, where it has to wait.
+    pub queued: Option<Queue>,
     /// The deployments that wait for it.
     pub waiting: Vec<NodeId>,
 }

@@ -83,7 +83,7 @@ impl Outstanding {
             }
             Event::Fired { id } => self.timers.remove(id).is_some(),
             Event::Answered { id, .. } => self.questions.remove(id).is_some(),
-            Event::Queued { id } => match self.locks.get_mut(id) {
+            Event::Queued { id, .. } => match self.locks.get_mut(id) {
                 Some(request) => {
                     request.queued = true;
                     true

@@ -140,7 +140,7 @@ fn read(
     said: &mut Vec<Diagnostic>,
 ) -> (Vec<usize>, Vec<Allow>) {
     let (Some(source), Some(module)) = (
-        context.compilation.sources.get(file),
+        context.modules().sources.get(file),
         context.modules().files.get(file.0 as usize),
     ) else {
         return (Vec::new(), Vec::new());

@@ -3,13 +3,13 @@
 
 use std::collections::HashMap;
 
+use super::Checked;
 use super::effects::Effects;
 use super::rule::Needs;
-use crate::compile::Compilation;
 use crate::diagnostic::Severity;
 use crate::eval::Scope;
 use crate::ir::lower::Constants;
-use crate::ir::{Program, Stmt as Checked};
+use crate::ir::{self, Program};
 use crate::plan::{Locals, Plan};
 use crate::resolve::{Module, Modules};
 use crate::source::{FileId, Source, Span};
@@ -22,8 +22,8 @@ pub const FILE: FileId = FileId(0);
 
 /// All that a rule may look at.
 pub struct Context<'a> {
-    /// The compilation.
-    pub compilation: &'a Compilation,
+    /// What the compiler made of the file.
+    checked: Checked<'a>,
     /// The program, if it has no errors.
     pub program: Option<&'a Program>,
     /// The plans of its pipelines, as far as inputs allow.
@@ -36,16 +36,16 @@ pub struct Context<'a> {
 
 impl<'a> Context<'a> {
     /// What there is to look at.
-    pub fn new(compilation: &'a Compilation, plans: &'a [&'a Plan]) -> Self {
+    pub fn new(checked: Checked<'a>, plans: &'a [&'a Plan]) -> Self {
         let mut written = HashMap::new();
-        for module in &compilation.modules.files {
+        for module in &checked.modules.files {
             tree::each_stmt_of(&module.ast, &mut |stmt| {
                 written.insert(stmt.head, stmt);
             });
         }
-        let program = compilation.program.as_ref();
+        let program = checked.program;
         Self {
-            compilation,
+            checked,
             program,
             plans,
             effects: Effects::of(program),
@@ -64,7 +64,7 @@ impl<'a> Context<'a> {
 
     /// Whether text could not be read, so that the tree may lack names and statements.
     fn is_broken(&self) -> bool {
-        let mut errors = self.compilation.diagnostics.iter();
+        let mut errors = self.checked.diagnostics.iter();
         errors.any(|it| {
             it.severity == Severity::Error
                 && it.code.as_str().starts_with("E01")
@@ -74,12 +74,12 @@ impl<'a> Context<'a> {
 
     /// All files.
     pub fn modules(&self) -> &'a Modules {
-        &self.compilation.modules
+        self.checked.modules
     }
 
     /// The file that was asked for.
     pub fn module(&self) -> Option<&'a Module> {
-        self.compilation.modules.files.first()
+        self.checked.modules.files.first()
     }
 
     /// The declarations of the file that was asked for.
@@ -89,12 +89,12 @@ impl<'a> Context<'a> {
 
     /// The text of the file that was asked for.
     pub fn source(&self) -> Option<&'a Source> {
-        self.compilation.sources.get(FILE)
+        self.checked.modules.sources.get(FILE)
     }
 
     /// The text under a span.
     pub fn text(&self, span: Span) -> &'a str {
-        self.compilation.sources.text(span)
+        self.checked.modules.sources.text(span)
     }
 
     /// Hands the constants of the program to `see`: what holds for every run.
@@ -115,7 +115,7 @@ impl<'a> Context<'a> {
 
     /// Whether a span is in the library that is part of the program.
     pub fn is_library(&self, span: Span) -> bool {
-        let source = self.compilation.sources.get(span.file);
+        let source = self.checked.modules.sources.get(span.file);
         source.is_some_and(|source| source.name.starts_with("std/"))
     }
 
@@ -129,7 +129,7 @@ impl<'a> Context<'a> {
     }
 
     /// The statement as it was written, by its lowered form.
-    pub fn written(&self, stmt: &Checked) -> Option<&'a Stmt> {
+    pub fn written(&self, stmt: &ir::Stmt) -> Option<&'a Stmt> {
         self.written.get(&stmt.span).copied()
     }
 

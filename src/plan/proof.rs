@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::explore::{Hang, Step, Verdict, explore};
-use super::flow::{Flow, Op, StrandId};
+use super::flow::{Flow, Op, Request, StrandId};
 use super::tree::TreeId;
 use super::walk::BarrierName;
 use super::{Plan, tree::Tree};
@@ -144,7 +144,7 @@ impl Teller<'_> {
                 ))
             }
             Op::Acquire(request) => {
-                let (lock, tree) = self.flow.requests[*request];
+                let Request { lock, tree, .. } = self.flow.requests[*request];
                 let lock = self.lock(lock);
                 Some((
                     tree,
@@ -164,7 +164,7 @@ impl Teller<'_> {
     }
 
     fn lock(&self, lock: usize) -> String {
-        let name = &self.flow.resources[lock].0;
+        let name = &self.flow.resources[lock];
         match name.strip_prefix("infrastructure ") {
             Some(place) => format!("the lock of {place}"),
             None => format!("lock \"{name}\""),
@@ -238,7 +238,7 @@ impl Teller<'_> {
                 format!("waits at barrier {}", self.flow.meetings[*meeting].barrier)
             }
             Some(Op::Acquire(request)) => {
-                format!("waits for {}", self.lock(self.flow.requests[*request].0))
+                format!("waits for {}", self.lock(self.flow.requests[*request].lock))
             }
             Some(Op::Enter(hold, _)) => {
                 let locks = &self.flow.holds[*hold].locks;
@@ -389,7 +389,7 @@ impl Teller<'_> {
             if shape.max.is_some() {
                 shape.max = Some(width);
             } else {
-                shape.waves = vec![width];
+                shape.set_waves(vec![width]);
             }
             explore(&flow) == Verdict::Ends
         };

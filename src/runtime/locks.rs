@@ -3,18 +3,23 @@
 
 use super::store::StoreError;
 use crate::engine::lock::LockTable;
+use crate::engine::notice::Queue;
 use crate::engine::{EffectId, LockRequest, Want};
 use crate::source::Name;
 
 /// Takes and gives back the locks of one run. A host may supply its own.
 pub trait Locks {
     /// A run is continued: it holds and waits for exactly these. What it held beside them was
-    /// given back just before it stopped.
+    /// given back just before it stopped. What has been lost meanwhile comes back: it is waited
+    /// for, all of it together, and is among what is granted later.
     ///
     /// # Errors
     ///
     /// Where they cannot be kept: the run stops. So for the others.
-    fn restore(&mut self, requests: &[(EffectId, LockRequest)]) -> Result<(), StoreError>;
+    fn restore(
+        &mut self,
+        requests: &[(EffectId, LockRequest)],
+    ) -> Result<Vec<EffectId>, StoreError>;
 
     /// Asks for locks, all together and first come first served.
     ///
@@ -37,6 +42,12 @@ pub trait Locks {
     ///
     /// As [`Locks::restore`].
     fn granted(&mut self) -> Result<Vec<EffectId>, StoreError>;
+
+    /// Who is before the requests that wait, where that is known and has changed since this was
+    /// asked last. It is asked after [`Locks::granted`].
+    fn moved(&mut self) -> Vec<(EffectId, Queue)> {
+        Vec::new()
+    }
 }
 
 /// Locks that hold within one run only.
@@ -44,7 +55,10 @@ pub trait Locks {
 pub struct OwnLocks(LockTable<EffectId>);
 
 impl Locks for OwnLocks {
-    fn restore(&mut self, requests: &[(EffectId, LockRequest)]) -> Result<(), StoreError> {
+    fn restore(
+        &mut self,
+        requests: &[(EffectId, LockRequest)],
+    ) -> Result<Vec<EffectId>, StoreError> {
         for held in [true, false] {
             for (id, request) in requests {
                 if request.granted == held {
@@ -56,7 +70,7 @@ impl Locks for OwnLocks {
                 let _ = self.0.grant();
             }
         }
-        Ok(())
+        Ok(Vec::new())
     }
 
     fn acquire(&mut self, id: EffectId, _: &Name, wants: Vec<Want>) -> Result<(), StoreError> {

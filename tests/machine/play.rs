@@ -267,7 +267,7 @@ fn waits(waiting: &Waiting) -> String {
             arrived,
             expected,
         } => format!("waits at {name}, {arrived} of {expected}"),
-        Waiting::Lock { names } => format!("waits for {}", names.join(", ")),
+        Waiting::Lock { names, .. } => format!("waits for {}", names.join(", ")),
         Waiting::Retry {
             attempt,
             of,

@@ -12,6 +12,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("diagnostic", "source"),
     ("value", "source diagnostic::suggest"),
     ("syntax", "source diagnostic"),
+    ("format", "source syntax"),
     ("eval", "source diagnostic value syntax::ast"),
     ("resolve", "source diagnostic world value syntax eval"),
     ("types", "source diagnostic value syntax eval resolve"),

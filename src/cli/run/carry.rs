@@ -19,11 +19,13 @@ use crate::engine::notice::Status;
 use crate::eval::Halt;
 use crate::plan::{Locals, Plan, RunFacts, Sight};
 use crate::report::{Json, Ledger, Live, Plain, Report, Style, Summary};
+use crate::runtime::desk::Desk;
 use crate::runtime::driver::{self, Ending, Keeping, Past, Settings};
-use crate::runtime::locks::OwnLocks;
+use crate::runtime::guardian::Guardian;
 use crate::runtime::logs::Logs;
 use crate::runtime::process::Spawner;
 use crate::runtime::secrets::Vault;
+use crate::runtime::shared_locks::SharedLocks;
 use crate::runtime::store::{Run, RunJournal, Store, StoreError};
 use crate::source::Name;
 
@@ -72,8 +74,9 @@ impl Kept {
             journal: Some(Box::new(RunJournal::new(store.again()?, run.number))),
             past,
             kept: run.kept.clone(),
-            locks: Box::new(OwnLocks::default()),
+            locks: Box::new(SharedLocks::new(store, run.number)?),
             logs: Some(Logs::new(store.logs(&run.id))),
+            desk: Some(Desk::new(store, run.number, &*run.plan_hash)?),
         })
     }
 }
@@ -129,7 +132,10 @@ async fn carry(
         }
     };
     let spawner = match Spawner::new(&std::env::temp_dir()) {
-        Ok(spawner) => Arc::new(spawner),
+        Ok(spawner) => {
+            let guardian = Guardian::of_this_program().removing(spawner.scratch());
+            Arc::new(spawner.watched_by(Box::new(guardian)))
+        }
         Err(error) => {
             let folder = std::env::temp_dir();
             let folder = folder.display();

@@ -143,7 +143,7 @@ fn waits(waiting: &Waiting) -> String {
         } => {
             format!("waits at barrier {name}, {arrived} of {expected}")
         }
-        Waiting::Lock { names } => format!("waits for the lock of {}", names.join(", ")),
+        Waiting::Lock { names, .. } => format!("waits for the lock of {}", names.join(", ")),
         Waiting::Retry { attempt, of, .. } => format!("waits for try {attempt} of {of}"),
         Waiting::Time { .. } => String::from("waits"),
         Waiting::Approval { question } => format!("asks: {question}"),

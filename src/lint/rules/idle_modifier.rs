@@ -93,7 +93,7 @@ fn finding(context: &Context<'_>, span: Span, word: &str, why: &str) -> Diagnost
     let message = format!("`{word}` makes no difference here");
     // The blanks before it go with it, but not a line of its own with a comment.
     let before = context
-        .compilation
+        .modules()
         .sources
         .get(span.file)
         .and_then(|source| source.text.get(..span.start as usize))

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use tokio::sync::{mpsc, watch};
 
 use super::keep::Held;
-use super::{Answerer, Control, Driver, Finisher, Lines, Message, Running, Stop};
+use super::{Control, Driver, Finisher, Lines, Message, Running, Stop};
 use crate::engine::{ActionCall, Command, Effect, EffectId, Event, Outcome};
 use crate::ir::FailureClass;
 use crate::runtime::connection::Connection;
@@ -56,8 +56,10 @@ impl Driver<'_> {
             Effect::Acquire { id, node, wants } => {
                 let asked = self.locks.acquire(id, &node, wants);
                 self.note(asked);
-                if !self.take_granted().contains(&id) {
-                    self.inbox.push_back(Event::Queued { id });
+                let said =
+                    |event: &Event| matches!(event, Event::Queued { id: it, .. } if *it == id);
+                if !self.take_granted().contains(&id) && !self.inbox.iter().any(said) {
+                    self.inbox.push_back(Event::queued(id));
                 }
             }
             Effect::Release { id, names } => {
@@ -66,10 +68,9 @@ impl Driver<'_> {
                 self.take_granted();
             }
             Effect::Ask { id, node, question } => {
-                let answer = Answerer(id, self.sender.clone());
-                self.host.ask(&node, &question, answer);
+                self.ask(id, node, question);
             }
-            Effect::Unask { id } => self.host.withdraw(id),
+            Effect::Unask { id } => self.unask(id),
         }
     }
 
@@ -87,8 +88,18 @@ impl Driver<'_> {
                 Vec::new()
             }
         };
-        let acquired = |id: &EffectId| Event::Acquired { id: *id };
-        self.inbox.extend(granted.iter().map(acquired));
+        for id in &granted {
+            // What has come back was known to be held.
+            if !self.lost.remove(id) {
+                self.inbox.push_back(Event::Acquired { id: *id });
+            }
+        }
+        for (id, queue) in self.locks.moved() {
+            match self.lost.contains(&id) {
+                true => self.host.waits_again(&queue),
+                false => self.inbox.push_back(Event::Queued { id, queue }),
+            }
+        }
         granted
     }
 

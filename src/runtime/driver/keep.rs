@@ -68,6 +68,10 @@ impl<'h> Driver<'h> {
             held: VecDeque::new(),
             begun_once: HashSet::new(),
             logs: keeping.logs,
+            desk: keeping.desk,
+            questions: HashMap::new(),
+            lost: HashSet::new(),
+            cancelled: false,
             broken: None,
             seq: 0,
         };
@@ -100,6 +104,8 @@ impl<'h> Driver<'h> {
 
     /// Begins with what is left to be done of a run that is continued.
     pub(super) fn go_on(&mut self) {
+        // The machine's clock stood still while its locks were waited for.
+        self.begun = Instant::now();
         for held in std::mem::take(&mut self.held) {
             self.let_out(held);
         }
@@ -222,15 +228,13 @@ impl<'h> Driver<'h> {
 
     fn do_what_is_left(&mut self, left: Outstanding) -> Result<(), StoreError> {
         let requests: Vec<_> = left.locks.into_iter().collect();
-        self.locks.restore(&requests)?;
-        let granted = self.locks.granted()?;
+        self.lost = self.locks.restore(&requests)?.into_iter().collect();
+        let granted = self.take_granted();
         for (id, request) in &requests {
             if !request.granted && !request.queued && !granted.contains(id) {
-                self.inbox.push_back(Event::Queued { id: *id });
+                self.inbox.push_back(Event::queued(*id));
             }
         }
-        let acquired = |id| Event::Acquired { id };
-        self.inbox.extend(granted.into_iter().map(acquired));
         for (id, at) in left.timers {
             self.set_timer(id, at);
         }

@@ -4,6 +4,7 @@
 mod backlog;
 mod carry;
 mod keep;
+mod people;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::desk::{Desk, Person};
 use super::journal::{Journal, Record};
 use super::locks::{Locks, OwnLocks};
 use super::logs::Logs;
@@ -21,7 +23,7 @@ use super::process::{Spawner, Stop};
 use super::secrets::Vault;
 use super::store::StoreError;
 use super::writer::Writer;
-use crate::engine::notice::{Happened, RunEvent, Status, Stream};
+use crate::engine::notice::{Happened, Queue, RunEvent, Status, Stream};
 use crate::engine::{Answer, Command, EffectId, Event, Kept, Machine, Outcome, Question};
 use crate::ir::FailureClass;
 use crate::plan::{Plan, RunFacts};
@@ -55,6 +57,8 @@ pub struct Keeping {
     pub locks: Box<dyn Locks>,
     /// Where the output of its commands goes.
     pub logs: Option<Logs>,
+    /// Where its questions lie open, and others ask something of it.
+    pub desk: Option<Desk>,
 }
 
 impl Default for Keeping {
@@ -65,6 +69,7 @@ impl Default for Keeping {
             kept: Kept::default(),
             locks: Box::new(OwnLocks::default()),
             logs: None,
+            desk: None,
         }
     }
 }
@@ -121,6 +126,18 @@ pub trait Host {
     /// The run is being cancelled, which may take a while.
     fn cancelling(&mut self) {}
 
+    /// A run that is continued waits to get its locks back; others hold them. It may come again
+    /// when that has changed.
+    fn waits_again(&mut self, queue: &Queue) {
+        let _ = queue;
+    }
+
+    /// Another process asked for something, and the run heeds it: `answer` is what was answered,
+    /// or nothing where the run was asked to cancel.
+    fn heeds(&mut self, person: &Person, answer: Option<&Answer>) {
+        let _ = (person, answer);
+    }
+
     /// A question that was asked does not matter any more.
     fn withdraw(&mut self, question: EffectId) {
         let _ = question;
@@ -147,10 +164,13 @@ impl Answerer {
 
     /// Answers. An answer that comes too late changes nothing.
     pub fn answer(self, answer: Answer) {
+        self.answer_as(Person::default(), answer);
+    }
+
+    /// Answers, and says who does.
+    pub fn answer_as(self, person: Person, answer: Answer) {
         // The run may be over.
-        let _ = self
-            .1
-            .send(Message::Event(Event::Answered { id: self.0, answer }));
+        let _ = self.1.send(Message::Answered(self.0, answer, person));
     }
 }
 
@@ -171,6 +191,7 @@ impl Finisher {
 /// What tasks tell the driver.
 enum Message {
     Event(Event),
+    Answered(EffectId, Answer, Person),
     Output {
         node: Name,
         lines: Lines,
@@ -206,6 +227,12 @@ pub async fn drive(
     let mut ticks = tokio::time::interval(Duration::from_millis(100));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     let mut controlled = true;
+    if !driver.get_locks_back(&mut control, &mut ticks).await {
+        return match driver.broken.take() {
+            Some(error) => Ending::Broken(error),
+            None => Ending::Stopped,
+        };
+    }
     driver.go_on();
     loop {
         for _ in 0..TURN {
@@ -226,10 +253,7 @@ pub async fn drive(
         tokio::select! {
             biased;
             asked = control.recv(), if controlled => match asked {
-                Some(Control::Cancel) => {
-                    driver.host.cancelling();
-                    driver.happen(Event::Cancel);
-                }
+                Some(Control::Cancel) => driver.cancel(),
                 Some(Control::Kill) => {
                     driver.stop_all(Stop::Kill, &mut control).await;
                     driver.note_ends(&mut messages);
@@ -293,6 +317,12 @@ struct Driver<'h> {
     /// Commands and actions that must not be started twice, and may have been.
     begun_once: HashSet<EffectId>,
     logs: Option<Logs>,
+    desk: Option<Desk>,
+    /// The questions that wait for an answer.
+    questions: HashMap<EffectId, (Name, Question)>,
+    /// Locks that were held before the run was continued, and are held by others.
+    lost: HashSet<EffectId>,
+    cancelled: bool,
     /// Why the run cannot go on.
     broken: Option<StoreError>,
     seq: u64,
@@ -344,6 +374,9 @@ impl Driver<'_> {
                     self.tell(Happened::NodeOutput { node, stream, text }, at);
                 }
             }
+            Message::Answered(id, answer, person) => {
+                self.answer(id, answer, &person);
+            }
             Message::Written(Ok(records)) => self.release(records),
             Message::Written(Err(error)) => self.note(Err(error)),
         }
@@ -365,6 +398,7 @@ impl Driver<'_> {
     fn tick(&mut self) {
         self.host.tick();
         self.take_granted();
+        self.look_at_desk();
         if let Some(logs) = &mut self.logs {
             let flushed = logs.flush();
             self.note(flushed);

@@ -25,10 +25,10 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 pub use approvals::Approval;
 pub use error::{StoreError, Trouble};
 pub use journal::{RunJournal, Told};
-pub use locks::{LockHolder, LockRow};
+pub use locks::{LockChange, LockHolder, LockRow, grantable};
 pub use owner::{Owner, is_alive};
 pub use questions::Asked;
-pub use requests::{Asking, Request};
+pub use requests::{Answering, Asking, Heard, Request};
 pub use runs::{NewRun, Run, RunNumber, RunStatus};
 
 /// The version of the tables. A directory of a later version is refused.

@@ -3,7 +3,7 @@
 
 use rusqlite::{Row, params};
 
-use super::{RunNumber, Store, StoreError, now};
+use super::{Approval, Asked, RunNumber, Store, StoreError, now};
 use crate::engine::{Answer, EffectId};
 
 /// What is asked of a run.
@@ -107,14 +107,95 @@ impl Store {
             .collect()
     }
 
-    /// A request has been taken in.
+    /// A request has been taken in; `refused` says why it is not heeded.
     ///
     /// # Errors
     ///
     /// Where that cannot be written.
-    pub fn take_in(&self, request: i64) -> Result<(), StoreError> {
-        let update = "UPDATE requests SET taken_at = ? WHERE number = ?";
-        let done = self.db.execute(update, params![now(), request]);
+    pub fn take_in(&self, request: i64, refused: Option<&str>) -> Result<(), StoreError> {
+        let update = "UPDATE requests SET taken_at = ?, refused = ? WHERE number = ?";
+        let done = self.db.execute(update, params![now(), refused, request]);
         done.map(|_| ()).map_err(|error| self.error(&error))
     }
+
+    /// What has become of a request.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be read.
+    pub fn heard(&self, request: i64) -> Result<Heard, StoreError> {
+        let select = "SELECT taken_at, refused FROM requests WHERE number = ?";
+        let read = self.db.query_row(select, [request], |row| {
+            Ok((
+                row.get::<_, Option<i64>>(0)?,
+                row.get::<_, Option<String>>(1)?,
+            ))
+        });
+        match read {
+            Ok((None, _)) => Ok(Heard::NotYet),
+            Ok((Some(_), None)) => Ok(Heard::Heeded),
+            Ok((Some(_), Some(why))) => Ok(Heard::Refused(why)),
+            Err(error) => Err(self.error(&error)),
+        }
+    }
+
+    /// Answers a question of a run, unless somebody else was first; then that answer comes back.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be read or written.
+    pub fn answer(
+        &self,
+        asked: &Asked,
+        answer: &Answer,
+        who: &str,
+        comment: Option<&str>,
+    ) -> Result<Answering, StoreError> {
+        // Two answers at once are one after the other here.
+        let change = self.write()?;
+        let given = self.approvals(asked.run)?;
+        let of_it = |it: &&Approval| it.effect == asked.effect;
+        if let Some(first) = given.iter().rfind(of_it) {
+            return Ok(Answering::TooLate(Some((
+                first.who.clone(),
+                first.answer.clone(),
+            ))));
+        }
+        let open = self.requests(asked.run)?;
+        for request in open {
+            if let Asking::Answer(effect, first) = request.asking
+                && effect == asked.effect
+            {
+                return Ok(Answering::TooLate(Some((request.who, first))));
+            }
+        }
+        let mut still = self.questions(asked.run)?.into_iter();
+        if !still.any(|it| it.effect == asked.effect) {
+            return Ok(Answering::TooLate(None));
+        }
+        let asking = Asking::Answer(asked.effect, answer.clone());
+        let number = self.request(asked.run, &asking, who, comment)?;
+        self.commit(change)?;
+        Ok(Answering::Given(number))
+    }
+}
+
+/// What has become of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Heard {
+    /// The run has not taken it in.
+    NotYet,
+    /// The run does what was asked.
+    Heeded,
+    /// The run does not, and says why.
+    Refused(String),
+}
+
+/// What has become of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answering {
+    /// It was the first; the run is told by this request.
+    Given(i64),
+    /// Somebody else had answered (who, and what), or the question does not matter any more.
+    TooLate(Option<(String, Answer)>),
 }

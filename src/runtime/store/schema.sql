@@ -102,8 +102,9 @@ CREATE TABLE requests (
   who      TEXT NOT NULL,
   comment  TEXT,
   asked_at INTEGER NOT NULL,
-  -- When the run took it in.
-  taken_at INTEGER
+  -- When the run took it in, and why it does not heed it, where it does not.
+  taken_at INTEGER,
+  refused  TEXT
 );
 CREATE INDEX open_requests ON requests (run) WHERE taken_at IS NULL;
 

@@ -212,7 +212,9 @@ fn locks_questions_requests_and_approvals_are_kept() {
     let number = store.request(run, &asking, "bob", Some("sorry")).unwrap();
     store.request(run, &Asking::Cancel, "bob", None).unwrap();
     assert_eq!(store.requests(run).unwrap()[0].asking, asking);
-    store.take_in(number).unwrap();
+    assert_eq!(store.heard(number).unwrap(), Heard::NotYet);
+    store.take_in(number, Some("no")).unwrap();
+    assert_eq!(store.heard(number).unwrap(), Heard::Refused("no".into()));
     assert_eq!(store.requests(run).unwrap()[0].asking, Asking::Cancel);
 
     let approval = Approval {

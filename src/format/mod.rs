@@ -1,0 +1,168 @@
+//! The formatter: a tree with its comments becomes text again, in the one style of the language.
+//! It does not know names, types or files.
+//!
+//! The text is not made from the tree. The printer copies the source token by token, and the tree
+//! only says where lines may be broken; what the tree does not explain is left as it stands. Each
+//! result is read again and compared before anyone sees it.
+
+mod bare;
+mod body;
+mod check;
+mod declaration;
+mod edits;
+mod expression;
+mod line;
+mod long;
+mod place;
+mod printer;
+mod statement;
+mod test;
+mod types;
+
+#[cfg(test)]
+mod tests;
+
+use std::ops::Range;
+
+use crate::source::{FileId, Span};
+use crate::syntax::ast::File;
+use crate::syntax::{Parse, parse};
+pub use edits::{Edit, edits};
+use printer::{Printer, Start};
+
+/// How many mistakes a file may have before it is left alone.
+const MISTAKES: usize = 400;
+
+/// A formatted text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Formatted {
+    /// The text.
+    pub text: String,
+    /// The parts of the source that were left as they stand, because something is wrong with them.
+    pub kept: Vec<Span>,
+    /// The strings of the source whose lines may have been moved.
+    pub moved: Vec<Span>,
+    /// Whether the source has mistakes.
+    pub broken: bool,
+}
+
+/// The formatter made a mistake; what it would have written is not what was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    /// What is not the same, in a few words.
+    pub what: &'static str,
+}
+
+impl std::fmt::Display for Mistake {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the formatted text would have {}", self.what)
+    }
+}
+
+impl std::error::Error for Mistake {}
+
+/// Formats a text that has been read as `parse`, without comparing the result with it.
+pub fn format(parse: &Parse, text: &str) -> Formatted {
+    if parse.diagnostics.len() > MISTAKES {
+        return unchanged(text, parse.file.span);
+    }
+    let mut printer = Printer::new(text);
+    let mark = text.len() - text.trim_start_matches('\u{feff}').len();
+    printer.begin(mark);
+    print(&mut printer, &parse.file, &wrong(parse));
+    Formatted {
+        text: printer.out,
+        kept: printer.kept,
+        moved: printer.long,
+        broken: !parse.diagnostics.is_empty(),
+    }
+}
+
+/// Formats a text and makes sure that it means the same afterwards, has the same comments, and
+/// stays as it is when it is formatted once more. A text with mistakes is formatted around them,
+/// or left as it stands.
+///
+/// # Errors
+///
+/// When the formatter itself is wrong; the text must then be left alone.
+///
+/// ```
+/// let text = "service  web:app{image=\"web:7\"}\n";
+/// assert_eq!(lockstep::format::format_text(text).unwrap(), "service web: app { image = \"web:7\" }\n");
+/// ```
+pub fn format_text(text: &str) -> Result<String, Mistake> {
+    checked(text).map(|formatted| formatted.text)
+}
+
+/// Formats the lines of a text that `range` touches, as changes of it. Strings that the range
+/// touches are changed as a whole.
+///
+/// # Errors
+///
+/// As [`format_text`].
+pub fn range(text: &str, range: Range<usize>) -> Result<Vec<Edit>, Mistake> {
+    let formatted = checked(text)?;
+    Ok(edits::within(text, &formatted, range))
+}
+
+/// Formats a text as [`format_text`] does, and says what was left as it stands.
+///
+/// # Errors
+///
+/// As [`format_text`].
+pub fn checked(text: &str) -> Result<Formatted, Mistake> {
+    let before = parse(FileId(0), text);
+    let formatted = format(&before, text);
+    if formatted.text == text {
+        return Ok(formatted);
+    }
+    let broken = (!before.diagnostics.is_empty()).then_some(before.file.span);
+    // Around mistakes, lines have a meaning for what can be understood.
+    match check::check(before, text, &formatted.text) {
+        Ok(()) => Ok(formatted),
+        Err(mistake) => match broken {
+            Some(whole) => Ok(unchanged(text, whole)),
+            None => Err(mistake),
+        },
+    }
+}
+
+fn unchanged(text: &str, whole: Span) -> Formatted {
+    Formatted {
+        text: text.to_string(),
+        kept: vec![whole],
+        moved: Vec::new(),
+        broken: true,
+    }
+}
+
+/// Where something is wrong.
+fn wrong(parse: &Parse) -> Vec<Span> {
+    let mut spans: Vec<Span> = Vec::new();
+    for diagnostic in &parse.diagnostics {
+        spans.extend(diagnostic.labels.iter().map(|label| label.span));
+        let edits = diagnostic.fixes.iter().flat_map(|fix| &fix.edits);
+        spans.extend(edits.map(|(span, _)| *span));
+    }
+    spans
+}
+
+fn print(printer: &mut Printer<'_>, file: &File, wrong: &[Span]) {
+    let mut start = Start::First;
+    for item in &file.items {
+        let (from, to) = (item.span.start as usize, item.span.end as usize);
+        // A declaration in a block stands in the tree a second time.
+        if from < printer.end() || from >= to {
+            continue;
+        }
+        let touched = |span: &&Span| span.start <= item.span.end && span.end >= item.span.start;
+        printer.mistakes = wrong.iter().filter(touched).copied().collect();
+        if printer.keep_until(from, start) {
+            start = Start::Next;
+        }
+        printer.member((from, to), start, |printer| printer.item(item));
+        start = Start::Next;
+    }
+    printer.keep_until(printer.text.len(), start);
+    printer.finish();
+}

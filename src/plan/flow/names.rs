@@ -1,0 +1,125 @@
+//! What a person calls a strand: a deployment by what goes where, a cell by its values, anything
+//! else by the first thing in it that has a name. It does not know what strands do.
+
+use super::StrandId;
+use super::make::Maker;
+use crate::eval::Expr;
+use crate::ir::{StmtKind, command};
+use crate::plan::Locals;
+use crate::plan::tree::{Node, TreeId};
+use crate::plan::walk::body;
+use crate::value::Value;
+
+impl Maker<'_> {
+    /// A child of a `parallel`.
+    pub(super) fn strand_name(&self, id: TreeId, locals: &Locals) -> String {
+        let node = self.plan.tree.get(id);
+        let own = self.walk.label(id, locals);
+        let nameless = matches!(
+            node.stmt.kind,
+            StmtKind::Block(_) | StmtKind::On { .. } | StmtKind::If { .. } | StmtKind::Matrix(_)
+        ) || own.is_empty();
+        if !nameless {
+            return self.described(id, locals);
+        }
+        match self.first_named(id, locals) {
+            Some(inside) => inside,
+            None if own.is_empty() => String::from("strand"),
+            None => own,
+        }
+    }
+
+    /// A statement by its own name, without numbers.
+    fn described(&self, id: TreeId, locals: &Locals) -> String {
+        let node = self.plan.tree.get(id);
+        match &node.stmt.kind {
+            StmtKind::Run(command) => {
+                let mut value = |expr: &Expr| self.walk.eval(expr, locals).ok();
+                let display = |value: &Value| self.walk.display(value);
+                format!(
+                    "run \"{}\"",
+                    command::shown(&command.text, &mut value, &display)
+                )
+            }
+            StmtKind::Lock { resource, .. } => match self.walk.eval(resource, locals) {
+                Ok(name) => format!("lock \"{}\"", self.walk.display(&name)),
+                Err(_) => String::from("lock"),
+            },
+            _ => {
+                let label = self.walk.label(id, locals);
+                let twin = &*node.twin;
+                label.strip_suffix(twin).unwrap_or(&label).to_string()
+            }
+        }
+    }
+
+    /// The first thing inside that says more than its keyword.
+    fn first_named(&self, id: TreeId, locals: &Locals) -> Option<String> {
+        let node = self.plan.tree.get(id);
+        let mut inside = locals.clone();
+        for child in node.bodies.iter().flat_map(|it| it.iter()) {
+            let stmt = &self.plan.tree.get(*child).stmt;
+            match &stmt.kind {
+                StmtKind::Deploy { .. }
+                | StmtKind::Step { .. }
+                | StmtKind::Call(_)
+                | StmtKind::Action { .. }
+                | StmtKind::Stage { .. }
+                | StmtKind::Run(_)
+                | StmtKind::Lock { .. } => return Some(self.described(*child, &inside)),
+                StmtKind::Log(text) => {
+                    if let Ok(text) = self.walk.eval(text, &inside) {
+                        return Some(format!("log \"{}\"", self.walk.display(&text)));
+                    }
+                }
+                _ => {
+                    if let Some(found) = self.first_named(*child, &inside) {
+                        return Some(found);
+                    }
+                }
+            }
+            if stmt.bind.is_some() {
+                // Only names depend on it here.
+                let _ = self.walk.sum_node(*child, &mut inside);
+            }
+        }
+        None
+    }
+
+    /// A cell that is a single deployment is called like it.
+    pub(super) fn cell_name(&self, node: &Node, values: &[Value], locals: &Locals) -> String {
+        let deployments = body(node)
+            .iter()
+            .filter(|it| matches!(self.plan.tree.get(**it).stmt.kind, StmtKind::Deploy { .. }));
+        if let [only] = deployments.collect::<Vec<_>>().as_slice() {
+            return self.walk.label(**only, locals);
+        }
+        let values: Vec<String> = values
+            .iter()
+            .map(|value| self.walk.display(value))
+            .collect();
+        let values = values.join(", ");
+        match node.label.as_deref() {
+            Some(label) => format!("{label}[{values}]"),
+            None => values,
+        }
+    }
+
+    /// Strands beside each other that would be called the same are told apart.
+    pub(super) fn tell_apart(&mut self, strands: &[StrandId]) {
+        const ORDINALS: [&str; 8] = [
+            "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth",
+        ];
+        let mut seen: std::collections::HashMap<String, usize> = Default::default();
+        for strand in strands {
+            let name = &mut self.flow.strands[*strand].name;
+            let times = seen.entry(name.clone()).or_default();
+            *times += 1;
+            match ORDINALS.get(times.wrapping_sub(2)) {
+                _ if *times == 1 => {}
+                Some(word) => *name = format!("the {word} {name}"),
+                None => *name = format!("{name} (number {times})"),
+            }
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! Holds the grammars for editors (`editors/`) against the language: the same words and signs, and
+//! an error in a text exactly where the program reports one.
+
+mod trees;

@@ -1,0 +1,199 @@
+//! Every run of a plan, event by event: whatever is under way may be the next to end, well or
+//! not, whatever lock is free may be granted next. Machines that stand at the same place are
+//! looked at once. It does not know what is proved about the plan; it knows the machine alone.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use lockstep::engine::lock::LockTable;
+use lockstep::engine::{Answer, Effect, EffectId, Event, Machine, Outcome};
+use lockstep::ir::FailureClass;
+use lockstep::plan::Plan;
+use lockstep::simulate::{command_value, run_facts};
+use lockstep::source::Name;
+
+/// What was found.
+#[derive(Debug)]
+pub enum Found {
+    /// Every run ends by itself.
+    Ends,
+    /// This one does not: what happened, in order.
+    Hangs(Vec<String>),
+    /// There are more places than may be looked at.
+    TooMany,
+}
+
+/// A machine and the world around it.
+#[derive(Clone)]
+struct World {
+    machine: Machine,
+    locks: LockTable<EffectId>,
+    /// Commands under way.
+    running: Vec<Running>,
+    /// Timers and questions.
+    waiting: Vec<(EffectId, bool)>,
+    /// Locks that are granted, which the machine has not heard of.
+    granted: Vec<EffectId>,
+}
+
+#[derive(Clone)]
+struct Running {
+    id: EffectId,
+    node: Name,
+    /// Whether it is asked something, so that it may answer `yes` or `no`.
+    asked: bool,
+    /// Whether it was told to stop: then it can only fail.
+    stopped: bool,
+}
+
+/// Looks at every run; with `failures`, also at those in which commands fail.
+pub fn explore(plan: &Arc<Plan>, failures: bool, most: usize) -> Found {
+    let mut seen = HashSet::new();
+    let mut first = World {
+        machine: Machine::new(plan.clone(), run_facts(), 1),
+        locks: LockTable::default(),
+        running: Vec::new(),
+        waiting: Vec::new(),
+        granted: Vec::new(),
+    };
+    first.happen(Event::Start);
+    // The worlds to look at, each with where its story ends; a story is a list of links.
+    let mut story: Vec<(usize, String)> = vec![(0, String::new())];
+    let mut stack = vec![(first, 0)];
+    while let Some((world, told)) = stack.pop() {
+        if world.machine.standstills() > 0 {
+            let links = std::iter::successors(Some(told), |at| Some(story[*at].0));
+            let mut lines: Vec<String> = links
+                .take_while(|at| *at > 0)
+                .map(|at| story[at].1.clone())
+                .collect();
+            lines.reverse();
+            return Found::Hangs(lines);
+        }
+        if world.machine.finished().is_some() {
+            assert_eq!(world.machine.under_way(), 0, "something is left over");
+            continue;
+        }
+        let choices = world.choices(failures);
+        assert!(
+            !choices.is_empty(),
+            "a standstill that the machine does not see"
+        );
+        for (said, event) in choices {
+            let mut next = world.clone();
+            next.happen(event);
+            if !seen.insert(next.machine.fingerprint()) {
+                continue;
+            }
+            if seen.len() > most {
+                return Found::TooMany;
+            }
+            story.push((told, said));
+            stack.push((next, story.len() - 1));
+        }
+    }
+    Found::Ends
+}
+
+impl World {
+    fn choices(&self, failures: bool) -> Vec<(String, Event)> {
+        let mut choices = Vec::new();
+        for Running {
+            id,
+            node,
+            asked,
+            stopped,
+        } in &self.running
+        {
+            let id = *id;
+            let answers: &[&str] = match (asked, stopped) {
+                (_, true) => &[],
+                (true, false) => &["yes", "no"],
+                (false, false) => &[""],
+            };
+            for answer in answers {
+                let outcome = Outcome::good(command_value(answer, 0, []));
+                let said = format!("{node} ends {answer}");
+                choices.push((said, Event::Ended { id, outcome }));
+            }
+            if failures || *stopped {
+                let outcome = Outcome::failed(FailureClass::Exit, "exit code 1");
+                choices.push((format!("{node} fails"), Event::Ended { id, outcome }));
+            }
+        }
+        for (id, question) in &self.waiting {
+            let id = *id;
+            choices.push(match question {
+                true => {
+                    let answer = Answer::Yes;
+                    (
+                        format!("{id:?} is answered"),
+                        Event::Answered { id, answer },
+                    )
+                }
+                false => (format!("{id:?} fires"), Event::Fired { id }),
+            });
+        }
+        for id in &self.granted {
+            choices.push((format!("{id:?} is granted"), Event::Acquired { id: *id }));
+        }
+        choices
+    }
+
+    fn happen(&mut self, event: Event) {
+        match &event {
+            Event::Ended { id, .. } => self.running.retain(|it| it.id != *id),
+            Event::Fired { id } | Event::Answered { id, .. } => self.forget(*id),
+            Event::Acquired { id } => self.granted.retain(|it| it != id),
+            _ => {}
+        }
+        for effect in self.machine.handle(0, event) {
+            self.carry_out(effect);
+        }
+    }
+
+    fn forget(&mut self, id: EffectId) {
+        self.waiting.retain(|(it, _)| *it != id);
+    }
+
+    fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::Run { id, node, command } => {
+                let asked = command.text.contains("/bin/ask");
+                self.running.push(Running {
+                    id,
+                    node,
+                    asked,
+                    stopped: false,
+                });
+            }
+            Effect::Act { id, node, .. } => {
+                self.running.push(Running {
+                    id,
+                    node,
+                    asked: false,
+                    stopped: false,
+                });
+            }
+            Effect::Stop { id } => {
+                let running = self.running.iter_mut().filter(|it| it.id == id);
+                running.for_each(|it| it.stopped = true);
+            }
+            Effect::SetTimer { id, .. } => self.waiting.push((id, false)),
+            Effect::Ask { id, .. } => self.waiting.push((id, true)),
+            Effect::ClearTimer { id } | Effect::Unask { id } => self.forget(id),
+            Effect::Acquire { id, wants, .. } => {
+                self.locks.acquire(id, wants);
+                self.granted.extend(self.locks.grant());
+            }
+            Effect::Release { id, names } => {
+                if names.is_empty() {
+                    self.granted.retain(|it| *it != id);
+                }
+                self.locks.release(id, &names);
+                self.granted.extend(self.locks.grant());
+            }
+            Effect::Tell(_) => {}
+        }
+    }
+}
