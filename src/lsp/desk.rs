@@ -11,11 +11,16 @@ use super::Outside;
 use super::convert::{Encoding, Lines};
 use super::files::{Overlay, Read, name_of, path_of};
 use super::library::Library;
+use super::moved::Moved;
 use super::session::{Document, Snapshot};
 use super::uri;
+use crate::diagnostic::Diagnostic;
 use crate::ide::{Checked, Memory, ROOT};
 use crate::resolve;
 use crate::source::{FileId, Span};
+
+/// A root with all that is wrong with it.
+pub(super) type Findings<'d> = (&'d Root, Vec<Diagnostic>);
 
 /// A root that was checked.
 pub(super) struct Root {
@@ -35,6 +40,8 @@ pub(super) struct Desk {
     pub(super) library: Arc<Library>,
     roots: HashMap<String, Root>,
     memories: HashMap<String, Memory>,
+    /// What took longer to find in each document, and in which version of it.
+    proved: HashMap<String, (Arc<Document>, Vec<Diagnostic>)>,
     looks: HashMap<String, Memory>,
     /// The tokens that the client has of each document, with their number.
     tokens: HashMap<String, (u64, Vec<SemanticToken>)>,
@@ -49,6 +56,7 @@ impl Desk {
             outside,
             roots: HashMap::new(),
             memories: HashMap::new(),
+            proved: HashMap::new(),
             looks: HashMap::new(),
             tokens: HashMap::new(),
             numbered: 0,
@@ -61,6 +69,7 @@ impl Desk {
         self.roots.retain(|uri, _| is_open(uri));
         self.memories.retain(|uri, _| is_open(uri));
         self.looks.retain(|uri, _| is_open(uri));
+        self.proved.retain(|uri, _| is_open(uri));
         self.tokens.retain(|uri, _| is_open(uri));
     }
 
@@ -103,6 +112,30 @@ impl Desk {
             self.roots.insert(document.uri.clone(), root);
         }
         (&self.roots[&document.uri], fresh)
+    }
+
+    /// Keeps what took longer to find in a document.
+    pub(super) fn prove(&mut self, document: &Arc<Document>, found: Vec<Diagnostic>) {
+        let kept = (document.clone(), found);
+        self.proved.insert(document.uri.clone(), kept);
+    }
+
+    /// All that is wrong with a document: what the compiler says now, and what took longer to
+    /// find. While that is looked for again, what was found before is still told.
+    pub(super) fn findings(
+        &mut self,
+        snapshot: &Snapshot,
+        document: &Arc<Document>,
+    ) -> Findings<'_> {
+        self.root(snapshot, document);
+        let root = &self.roots[&document.uri];
+        let mut found = root.checked.diagnostics().to_vec();
+        if let Some((then, slow)) = self.proved.get(&document.uri) {
+            let moved = Moved::between(&then.text, &document.text);
+            let kept = slow.iter().filter_map(|it| moved.diagnostic(it));
+            found.extend(kept.filter(|it| !found.contains(it)).collect::<Vec<_>>());
+        }
+        (root, found)
     }
 
     /// Keeps the tokens of a document, so that the next ones can be told as a change of them.

@@ -1,11 +1,14 @@
 //! The answers to requests: one file for each group of questions.
 //! It does not know the order in which they are asked.
 
+mod actions;
 mod calls;
 pub(super) mod coloring;
 mod completion;
 pub(super) mod diagnostics;
 mod edits;
+mod formatting;
+mod hints;
 mod navigation;
 mod outline;
 mod symbols;
@@ -48,6 +51,11 @@ pub(super) fn answer(
         .on::<lsp::CompletionRequest>(completion::completion)
         .on::<lsp::SignatureHelpRequest>(completion::signature)
         .on::<lsp::DefinitionRequest>(navigation::definition)
+        .on::<lsp::CodeActionRequest>(actions::code)
+        .on::<lsp::InlayHintRequest>(hints::inlay)
+        .on::<lsp::CodeLensRequest>(hints::code)
+        .on::<lsp::DocumentFormattingRequest>(formatting::whole)
+        .on::<lsp::DocumentRangeFormattingRequest>(formatting::range)
         .on::<lsp::ReferencesRequest>(navigation::references)
         .on::<lsp::DocumentHighlightRequest>(navigation::highlight)
         .on::<lsp::PrepareRenameRequest>(navigation::prepare_rename)
