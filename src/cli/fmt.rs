@@ -3,7 +3,6 @@
 
 mod diff;
 mod find;
-mod replace;
 
 use std::io::Read;
 use std::num::NonZero;
@@ -14,6 +13,7 @@ use super::arguments::Fmt;
 use super::exit::Exit;
 use super::files::{self, Disk};
 use super::output::Output;
+use super::replace;
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::codes::{CANNOT_READ, CANNOT_WRITE, MISFORMATTED};
 use crate::diagnostic::render::{Ink, clean};

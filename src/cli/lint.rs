@@ -2,16 +2,16 @@
 //! It does not know the rules.
 
 mod merge;
-mod replace;
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::arguments::{Format, Lint};
 use super::check::write;
 use super::exit::Exit;
 use super::files::{self, Opened, Variables};
 use super::output::Output;
+use super::replace;
 use super::settings::{self, Settings};
 use crate::compile::{Compilation, compile};
 use crate::diagnostic::render::{Ink, Style, clean, render};
@@ -144,7 +144,7 @@ impl<'a> Session<'a> {
         if mended.text == opened.text() {
             return Ok(None);
         }
-        match replace::replace(Path::new(&opened.path), &mended.text) {
+        match replace::replace(&opened.path, &mended.text) {
             Ok(()) => Ok(Some((mended.text, mended.done))),
             Err(why) => {
                 let message = format!("cannot write `{}`: {why}", opened.path);

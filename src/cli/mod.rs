@@ -17,6 +17,7 @@ mod page;
 mod plan;
 mod prepare;
 mod prompt;
+mod replace;
 mod resume;
 mod retry;
 mod run;

@@ -344,6 +344,12 @@ codes! {
     CANNOT_FORESEE = "E0727";
     /// A form of output that this cannot be written in.
     NO_SUCH_FORM = "E0728";
+    /// A run that does not exist, or has to be chosen.
+    NO_RUN = "E0730";
+    /// A state directory that cannot be used.
+    STATE_UNUSABLE = "E0731";
+    /// A run that cannot be continued.
+    NOT_CONTINUED = "E0732";
     /// An `expect` of a test that does not hold.
     EXPECT_BROKEN = "E0740";
     /// An `expect` of a test that stands for nothing.
@@ -356,20 +362,12 @@ codes! {
     TEST_NEVER_ENDS = "E0744";
     /// There is no test to run.
     NO_TEST = "E0745";
-    /// A run that does not exist, or has to be chosen.
-    NO_RUN = "E0730";
-    /// A state directory that cannot be used.
-    STATE_UNUSABLE = "E0731";
-    /// A run that cannot be continued.
-    NOT_CONTINUED = "E0732";
-    /// Settings that cannot be read or understood.
-    SETTINGS = "E0760";
-    /// A file that cannot be written.
-    CANNOT_WRITE = "E0761";
     /// A file that cannot be written.
     CANNOT_WRITE = "E0750";
     /// A file that the formatter would spoil.
     MISFORMATTED = "E0751";
+    /// Settings that cannot be read or understood.
+    SETTINGS = "E0760";
 
     /// A barrier that nobody else comes to.
     LONE_BARRIER = "E0801";
