@@ -130,7 +130,7 @@ check('a good file has no mistakes, and hover shows the documentation', function
 end)
 
 check('fields are completed', function()
-  open('complete.deploy', (GOOD:gsub('${s.image}', '${s.}')))
+  open('complete.deploy', (GOOD:gsub('run ', 'log "${s.}"\n  run ')))
   go_to('${s.', 4)
   local found = ask('textDocument/completion')
   local labels = {}
