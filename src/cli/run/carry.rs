@@ -26,7 +26,7 @@ use crate::runtime::logs::Logs;
 use crate::runtime::process::Spawner;
 use crate::runtime::secrets::Vault;
 use crate::runtime::shared_locks::SharedLocks;
-use crate::runtime::store::{Run, RunJournal, Store, StoreError};
+use crate::runtime::store::{Run, RunJournal, Store, StoreError, Trouble};
 use crate::source::Name;
 
 /// A run that is to be carried through.
@@ -174,7 +174,9 @@ async fn carry(
     let ended = driver::drive(plan, vault, spawner, settings, keeping, &mut host, controls).await;
     signals.abort();
     let (summary, broken) = host.finish();
-    let began = begun || summary.run().is_some();
+    // Where the journal does not fit, nothing was done.
+    let refused = matches!(&ended, Ending::Broken(error) if error.trouble == Trouble::Refused);
+    let began = !refused && (begun || summary.run().is_some());
     let exit = finish(job, &kept, &ended, began, output);
     if job.format != RunFormat::Json && began {
         ledger(job, &kept, &ended, &summary, output);
@@ -202,7 +204,7 @@ fn finish(job: &Job, kept: &Kept, ended: &Ending, began: bool, output: &mut Outp
             let id = &job.facts.id;
             let message = format!("run {id} cannot go on: {error}");
             let code = match error.trouble {
-                crate::runtime::store::Trouble::Refused => codes::NOT_CONTINUED,
+                Trouble::Refused => codes::NOT_CONTINUED,
                 _ => codes::STATE_UNUSABLE,
             };
             output.refuse(&Diagnostic::without_place(code, message));
