@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use super::ask::{Asker, Pending};
 use crate::cli::approve::said;
 use crate::diagnostic::render::clean;
-use crate::engine::notice::{Queue, RunEvent, Waiting};
+use crate::engine::notice::{Happened, Queue, RunEvent, Waiting};
 use crate::engine::{Answer, EffectId, Question};
 use crate::report::{Report, Summary, words};
 use crate::runtime::desk::Person;
@@ -120,7 +120,9 @@ impl Host for Terminal {
 
     fn remember(&mut self, event: &RunEvent) {
         self.summary.take(event);
-        if self.remembers {
+        // Lines say at least which run it is that goes on.
+        let names_it = !self.quiet && matches!(event.what, Happened::RunStarted { .. });
+        if self.remembers || names_it {
             let drawn = self.shown.event(event);
             self.note(drawn);
         }
