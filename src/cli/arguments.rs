@@ -232,6 +232,10 @@ pub(super) struct Run {
     #[arg(long)]
     pub(super) yes: bool,
 
+    /// Ask nobody: approvals are refused, and failures go on with what their `else` says.
+    #[arg(long)]
+    pub(super) no_input: bool,
+
     /// Run at most this many commands at once.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) max: Option<u32>,
@@ -258,6 +262,10 @@ pub(super) struct Resume {
     #[arg(long)]
     pub(super) yes: bool,
 
+    /// Ask nobody: approvals are refused, and failures go on with what their `else` says.
+    #[arg(long)]
+    pub(super) no_input: bool,
+
     /// Run at most this many commands at once; without it, as many as before.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) max: Option<u32>,
@@ -279,6 +287,10 @@ pub(super) struct Retry {
     /// Begin without asking, and say yes to every approval.
     #[arg(long)]
     pub(super) yes: bool,
+
+    /// Ask nobody: approvals are refused, and failures go on with what their `else` says.
+    #[arg(long)]
+    pub(super) no_input: bool,
 
     /// Run at most this many commands at once; without it, as many as before.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]

@@ -197,7 +197,7 @@ fn finish(mut line: Line, past: &Past, column: usize, going_on: bool) -> Line {
     } else if let Some(waiting) = &past.waiting {
         word = words::waiting(waiting, past.took_ms);
     }
-    line.add(mark.tone(), format!("{word:<9}"));
+    line.add(mark.tone(), format!("{word:<11}"));
     if let Some(took) = past.took_ms.filter(|_| past.waiting.is_none()) {
         line.add(Tone::Dim, format!("  {}", words::took(took)));
     }

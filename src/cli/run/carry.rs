@@ -40,6 +40,8 @@ pub(in crate::cli) struct Job {
     pub(in crate::cli) home: PathBuf,
     pub(in crate::cli) format: RunFormat,
     pub(in crate::cli) yes: bool,
+    /// Whether nobody is asked anything.
+    pub(in crate::cli) no_input: bool,
 }
 
 /// Where a run is kept, and what has happened to it.
@@ -169,7 +171,8 @@ async fn carry(
     };
     let mut host = Terminal::new(report(job, output), job.yes, job.format == RunFormat::Json)
         .remembering(shows_all(job.format))
-        .answered_by(kept.answered_by());
+        .answered_by(kept.answered_by())
+        .asking_nobody(job.no_input);
     let plan = job.plan.clone();
     let ended = driver::drive(plan, vault, spawner, settings, keeping, &mut host, controls).await;
     signals.abort();
