@@ -11,9 +11,9 @@ pub mod foresee;
 pub mod format;
 pub mod ide;
 pub mod ir;
+pub mod lint;
 #[cfg(feature = "lsp")]
 pub mod lsp;
-pub mod lint;
 pub mod plan;
 pub mod report;
 pub mod resolve;

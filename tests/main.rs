@@ -11,3 +11,4 @@ mod plans;
 mod run;
 mod support;
 mod tidy;
+mod trials;

@@ -9,9 +9,9 @@ pub mod files;
 mod fmt;
 pub mod inputs;
 mod inputs_list;
+mod lint;
 #[cfg(feature = "lsp")]
 mod lsp;
-mod lint;
 mod output;
 mod page;
 mod plan;
@@ -20,10 +20,11 @@ mod prompt;
 mod resume;
 mod retry;
 mod run;
-mod state;
 pub mod settings;
+mod state;
 mod terminal;
 mod test;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -56,6 +57,7 @@ fn run(command: Command, output: &mut Output) -> Exit {
         Command::Lint(lint) => lint::run(&lint, output),
         Command::Plan(plan) => plan::run(&plan, output),
         Command::Run(run) => run::run(&run, output),
+        Command::Verify(verify) => verify::run(&verify, output),
         Command::Test(test) => test::run(&test, output),
         Command::Resume(resume) => resume::run(&resume, output),
         Command::Retry(retry) => retry::run(&retry, output),

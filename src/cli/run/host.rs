@@ -4,6 +4,7 @@
 use std::io::{self, Write};
 
 use super::ask::{Asker, Pending};
+use crate::audit::Violation;
 use crate::engine::notice::RunEvent;
 use crate::engine::{Answer, EffectId, Question};
 use crate::report::{Report, Summary};
@@ -26,6 +27,8 @@ pub(super) struct Terminal {
     /// Whether what was told before the run was continued is shown.
     remembers: bool,
     broken: Option<io::Error>,
+    /// In what the run has not kept to its plan, if it has not.
+    stray: Option<Violation>,
 }
 
 impl Terminal {
@@ -39,6 +42,7 @@ impl Terminal {
             paused: false,
             remembers: false,
             broken: None,
+            stray: None,
         }
     }
 
@@ -46,6 +50,11 @@ impl Terminal {
     pub(super) fn remembering(mut self, remembers: bool) -> Self {
         self.remembers = remembers;
         self
+    }
+
+    /// In what the run has not kept to its plan, if it has not.
+    pub(super) fn stray(&self) -> Option<Violation> {
+        self.stray.clone()
     }
 
     /// What was kept for the ledger, and why output was lost, if it was.
@@ -138,6 +147,10 @@ impl Host for Terminal {
             let drawn = self.shown.proceed();
             self.note(drawn);
         }
+    }
+
+    fn strays(&mut self, violation: &Violation) {
+        self.stray.get_or_insert_with(|| violation.clone());
     }
 
     fn withdraw(&mut self, question: EffectId) {
