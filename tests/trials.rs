@@ -44,7 +44,7 @@ fn corpus() {
 fn examples_and_library_pass_their_tests() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut test = command(program(), root);
-    test.args(["test", "examples", "stdlib"]);
+    test.args(["test", "examples", "tests/library"]);
     let said = run(test);
     assert_eq!(said.code, 0, "{}{}", said.stdout, said.stderr);
     for example in ["shop", "orders", "barriers"] {

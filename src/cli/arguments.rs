@@ -5,7 +5,13 @@ use std::path::Path;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::approve::Approve;
+use super::cancel::Cancel;
 use super::inputs::InputArguments;
+use super::locks::Locks;
+use super::logs::Logs;
+use super::runs::Runs;
+use super::show::Show;
 use super::state::StateArgument;
 use super::terminal::Color;
 
@@ -54,6 +60,18 @@ pub(super) enum Command {
     Retry(Retry),
     /// Check again that a run has kept to its plan.
     Verify(Verify),
+    /// Ask a run that goes on to cancel: what it did not finish is rolled back.
+    Cancel(Cancel),
+    /// Answer what a run asks, or list what is asked.
+    Approve(Approve),
+    /// List the runs.
+    Runs(Runs),
+    /// Show how a run stands: what ran, what is deployed, and what can be done next.
+    Show(Show),
+    /// Show what the commands of a run wrote.
+    Logs(Logs),
+    /// Show who holds which lock, and who waits.
+    Locks(Locks),
     /// List the inputs of a file.
     Inputs(Inputs),
     /// Bring files into the one style of the language.
@@ -85,7 +103,7 @@ pub(super) struct Check {
 
 #[derive(Debug, Args)]
 pub(super) struct Lint {
-    /// Files, or folders with `.deploy` files; without any, those of this folder.
+    /// Files, and folders to look for `.deploy` files in; without any, this folder.
     #[arg(value_name = "FILE")]
     pub(super) paths: Vec<String>,
 

@@ -2,16 +2,17 @@
 //! It does not know the rules.
 
 mod merge;
-mod replace;
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::arguments::{Format, Lint};
 use super::check::write;
 use super::exit::Exit;
 use super::files::{self, Opened, Variables};
+use super::find;
 use super::output::Output;
+use super::replace;
 use super::settings::{self, Settings};
 use crate::compile::{Compilation, compile};
 use crate::diagnostic::render::{Ink, Style, clean, render};
@@ -57,10 +58,8 @@ impl<'a> Session<'a> {
             Exit::Refused
         };
         let nothing = Sources::default();
-        let paths = files::choose_all(&arguments.paths);
-        let paths = paths.map_err(|mistake| refuse(&[mistake], &nothing, output))?;
+        let (paths, mut mistakes) = find::files(&arguments.paths);
         let mut opened = Vec::new();
-        let mut mistakes = Vec::new();
         for path in &paths {
             match files::open(Some(path)) {
                 Ok(file) => opened.push(file),
@@ -144,12 +143,12 @@ impl<'a> Session<'a> {
         if mended.text == opened.text() {
             return Ok(None);
         }
-        match replace::replace(Path::new(&opened.path), &mended.text) {
+        match replace::replace(&opened.path, &mended.text) {
             Ok(()) => Ok(Some((mended.text, mended.done))),
             Err(why) => {
+                let why = files::sentence(&why);
                 let message = format!("cannot write `{}`: {why}", opened.path);
-                let mistake = Diagnostic::without_place(codes::CANNOT_WRITE, message)
-                    .help("the file is as it was");
+                let mistake = Diagnostic::without_place(codes::CANNOT_WRITE, message);
                 Err(output.refuse(&mistake))
             }
         }

@@ -12,6 +12,7 @@ use super::state;
 use crate::diagnostic::{Diagnostic, codes};
 use crate::plan::Plan;
 use crate::runtime::driver::Past;
+use crate::runtime::guardian;
 use crate::runtime::store::{Run, Store, StoreError, Trouble};
 
 pub(super) fn run(arguments: &Resume, output: &mut Output) -> Exit {
@@ -52,6 +53,12 @@ pub(super) fn run(arguments: &Resume, output: &mut Output) -> Exit {
 /// Takes the run over.
 fn claim(store: &Store, run: &Run) -> Result<Run, StoreError> {
     store.examine()?;
+    if let Some(owner) = &run.owner
+        && !owner.is_alive()
+    {
+        // It was killed; what it left behind is being ended just now.
+        guardian::wait_for(owner.pid);
+    }
     store.claim(run.number)
 }
 

@@ -66,6 +66,13 @@ impl Kept {
         }
     }
 
+    /// How others answer what the run asks.
+    fn answered_by(&self) -> Option<String> {
+        let (store, run) = self.by.as_ref()?;
+        let state = state::words(store.folder());
+        Some(format!("lockstep approve {}{state}", run.id))
+    }
+
     fn keeping(&mut self) -> Result<Keeping, StoreError> {
         let past = std::mem::take(&mut self.past);
         let Some((store, run)) = &self.by else {
@@ -162,7 +169,8 @@ async fn carry(
         folder: folders(&job.plan, &job.home),
     };
     let mut host = Terminal::new(report(job, output), job.yes, job.format == RunFormat::Json)
-        .remembering(shows_all(job.format));
+        .remembering(shows_all(job.format))
+        .answered_by(kept.answered_by());
     let plan = job.plan.clone();
     let ended = driver::drive(plan, vault, spawner, settings, keeping, &mut host, controls).await;
     signals.abort();
@@ -247,6 +255,7 @@ fn ledger(job: &Job, kept: &Kept, ended: &Ending, summary: &Summary, output: &mu
             .then(|| output.stdout_style().width),
         sources: Some(&job.plan.bound.program.sources),
         next: next(job, kept, ended),
+        goes_on: false,
     };
     let mut text = Vec::new();
     // Writing into memory does not fail.

@@ -357,7 +357,8 @@ impl Driver<'_> {
 
     fn take(&mut self, message: Message) {
         match message {
-            Message::Event(event) => {
+            Message::Event(mut event) => {
+                self.mask(&mut event);
                 if let Event::Ended { id, .. } = &event
                     && let Some(Running {
                         node: Some(node), ..
@@ -387,6 +388,21 @@ impl Driver<'_> {
             }
             Message::Written(Ok(records)) => self.release(records),
             Message::Written(Err(error)) => self.note(Err(error)),
+        }
+    }
+
+    /// What an action of the host returns may hold a secret. What commands and requests return
+    /// does not.
+    fn mask(&self, event: &mut Event) {
+        let Event::Ended { id, outcome } = event else {
+            return;
+        };
+        if self.running.contains_key(id) {
+            return;
+        }
+        outcome.value = masked(&outcome.value, &self.vault);
+        if let Some((_, message)) = &mut outcome.failure {
+            *message = self.vault.mask(message);
         }
     }
 
@@ -437,6 +453,19 @@ impl Driver<'_> {
             at: format!("{at:.3}"),
             what,
         });
+    }
+}
+
+/// A value without secrets in its texts.
+fn masked(value: &Value, vault: &Vault) -> Value {
+    match value {
+        Value::String(text) => Value::string(vault.mask(text)),
+        Value::List(items) => Value::list(items.iter().map(|item| masked(item, vault))),
+        Value::Map(fields) => {
+            let field = |(name, value): (&Name, &Value)| (name.clone(), masked(value, vault));
+            Value::map(fields.iter().map(field))
+        }
+        other => other.clone(),
     }
 }
 
