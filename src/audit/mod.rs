@@ -98,7 +98,7 @@ impl Audit {
     pub fn new(plan: Arc<Plan>) -> Self {
         Self {
             nodes: Nodes::new(plan.clone()),
-            meetings: Meetings::default(),
+            meetings: Meetings::new(places::has_hidden_strands(&plan.tree)),
             plan,
             report: Report::default(),
             violations: Vec::new(),
@@ -110,9 +110,28 @@ impl Audit {
         }
     }
 
-    /// The first thing in which the run did not keep to its plan, if there is one.
-    pub fn violation(&self) -> Option<&Violation> {
-        self.violations.first()
+    /// An audit of another run of the same plan; it need not look at the plan again.
+    #[must_use]
+    pub fn another(&self) -> Self {
+        Self {
+            nodes: self.nodes.another(),
+            meetings: self.meetings.another(),
+            plan: self.plan.clone(),
+            report: Report::default(),
+            violations: Vec::new(),
+            last: None,
+            begun: false,
+            places: HashMap::new(),
+            locks: HashMap::new(),
+            rolling: HashSet::new(),
+        }
+    }
+
+    /// Hears the next event. If it is the first that does not keep to the plan: in what.
+    pub fn first_stray(&mut self, happened: &Happened) -> Option<Violation> {
+        let kept_so_far = self.violations.is_empty();
+        self.hear(happened);
+        self.violations.first().filter(|_| kept_so_far).cloned()
     }
 
     /// Everything that was found.
@@ -257,14 +276,14 @@ impl Audit {
         }
         if status == Status::Skipped {
             let skipped = self.nodes.skip(node);
+            self.strand_may_leave(node, kind);
             return self.broken(node, skipped);
         }
         if kind == NodeKind::Barrier {
             let met = self.meetings.passed(node, status);
             self.broken(node, met);
-        } else {
-            self.meetings.something_ended();
         }
+        self.strand_may_leave(node, kind);
         match kind {
             NodeKind::Deploy if status != Status::RollingBack => self.deployment_rests(node),
             NodeKind::Lock if self.nodes.is_plain_lock(node) => self.lock_given_back(node),
@@ -272,6 +291,13 @@ impl Audit {
         }
         let ended = self.nodes.end(node, kind, status);
         self.broken(node, ended);
+    }
+
+    /// A strand that ends without having come to a barrier leaves it.
+    fn strand_may_leave(&mut self, node: &Name, kind: NodeKind) {
+        if kind == NodeKind::Cell || self.nodes.is_strand(node) {
+            self.meetings.a_strand_ended();
+        }
     }
 
     // --- Infrastructures and resources ---------------------------------------------------

@@ -71,6 +71,19 @@ impl Nodes {
         }
     }
 
+    /// No nodes yet, of the same plan.
+    pub(super) fn another(&self) -> Self {
+        Self {
+            plan: self.plan.clone(),
+            places: self.places.clone(),
+            live: HashMap::new(),
+            root: self.root.clone(),
+            ended: None,
+            hidden_scopes: self.hidden_scopes,
+            twins: HashSet::new(),
+        }
+    }
+
     pub(super) fn is_live(&self, node: &str) -> bool {
         self.live.contains_key(node)
     }
@@ -461,6 +474,12 @@ impl Nodes {
         };
         let holder = above(path).find(is_stage).unwrap_or(&self.root);
         Some((Name::from(target), Name::from(holder)))
+    }
+
+    /// Whether a node is a child of a `parallel`.
+    pub(super) fn is_strand(&self, path: &str) -> bool {
+        let parent = above(path).next().and_then(|parent| self.live.get(parent));
+        parent.is_some_and(|parent| parent.kind == NodeKind::Parallel)
     }
 
     /// What a node is in, and what that is, where the node is part of its body.

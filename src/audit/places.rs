@@ -40,7 +40,7 @@ pub(super) struct Link {
 type Inside = HashMap<String, Vec<Arc<Place>>>;
 
 /// All places, found when they are first asked for.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Places {
     inside: HashMap<(TreeId, bool), Arc<Inside>>,
 }
@@ -162,6 +162,15 @@ pub(super) fn may_restart(tree: &Tree, id: TreeId) -> bool {
         open.extend(node.bodies.iter().flat_map(|it| it.iter().copied()));
     }
     node.stmt.modifiers.retry.is_some() || asks
+}
+
+/// Whether a strand of which nothing is told may come to a barrier, or not come.
+pub(super) fn has_hidden_strands(tree: &Tree) -> bool {
+    tree.iter().any(|(_, node)| {
+        let strands = node.bodies.iter().flat_map(|body| body.iter());
+        let hidden = |id: &TreeId| tree.get(*id).label.is_none() && tree.get(*id).has_barrier;
+        matches!(node.stmt.kind, StmtKind::Parallel(_)) && strands.into_iter().any(hidden)
+    })
 }
 
 /// Whether something of which nothing is told may roll back.

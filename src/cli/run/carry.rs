@@ -13,7 +13,8 @@ use super::super::output::Output;
 use super::super::state;
 use super::host::Terminal;
 use super::signals::listen;
-use crate::diagnostic::render::render;
+use crate::audit::Violation;
+use crate::diagnostic::render::{Ink, clean, render};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::engine::notice::Status;
 use crate::eval::Halt;
@@ -176,6 +177,7 @@ async fn carry(
     let plan = job.plan.clone();
     let ended = driver::drive(plan, vault, spawner, settings, keeping, &mut host, controls).await;
     signals.abort();
+    let stray = host.stray();
     let (summary, broken) = host.finish();
     // Where the journal does not fit, nothing was done.
     let refused = matches!(&ended, Ending::Broken(error) if error.trouble == Trouble::Refused);
@@ -187,7 +189,27 @@ async fn carry(
     if let Some(error) = broken {
         output.lost(error);
     }
-    exit
+    match stray {
+        Some(stray) => strayed(&stray, exit, output),
+        None => exit,
+    }
+}
+
+/// Says that the run did not do as it should have, which is a mistake of this program: what it
+/// says of success is not to be believed.
+fn strayed(stray: &Violation, exit: Exit, output: &mut Output) -> Exit {
+    let word = output.stderr_style().paint(Ink::Error, "error");
+    output.complain(&format!(
+        "{word}: this run did not keep to its plan: {} (event {})\n  \
+         This is a mistake in lockstep, not in the file. Look at what was deployed, and please\n  \
+         report it with the file and the events that `--format json` shows.\n",
+        clean(&stray.to_string()),
+        stray.event,
+    ));
+    match exit {
+        Exit::Succeeded => Exit::Failed,
+        exit => exit,
+    }
 }
 
 /// Lets go of a run that has not ended, and says why where that is not plain.
