@@ -351,6 +351,7 @@ fn a_run_that_is_killed_again_and_again_ends_as_if_it_had_not_been() {
                     }
                     let count = round(first + number, most, &undisturbed);
                     kills.fetch_add(count, Ordering::Relaxed);
+                    println!("round {number}: killed {count} times");
                 }
             });
         }
