@@ -58,6 +58,8 @@ pub(super) enum Command {
     Resume(Resume),
     /// Run again what failed or never started, as a new run.
     Retry(Retry),
+    /// Check again that a run has kept to its plan.
+    Verify(Verify),
     /// Ask a run that goes on to cancel: what it did not finish is rolled back.
     Cancel(Cancel),
     /// Answer what a run asks, or list what is asked.
@@ -101,7 +103,7 @@ pub(super) struct Check {
 
 #[derive(Debug, Args)]
 pub(super) struct Lint {
-    /// Files, or folders with `.deploy` files; without any, those of this folder.
+    /// Files, and folders to look for `.deploy` files in; without any, this folder.
     #[arg(value_name = "FILE")]
     pub(super) paths: Vec<String>,
 
@@ -342,6 +344,29 @@ pub(super) struct Test {
     /// How to write the results down.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(super) format: TestFormat,
+}
+
+/// A stored run that is to be checked.
+#[derive(Debug, Args)]
+pub(super) struct Verify {
+    /// The run's id, or the beginning of it; without one, the last run.
+    #[arg(value_name = "RUN")]
+    pub(super) run: Option<String>,
+
+    #[command(flatten)]
+    pub(super) state: StateArgument,
+
+    /// How to write the result down.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(super) format: VerifyFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum VerifyFormat {
+    /// For people.
+    Text,
+    /// For tools; the form is stable.
+    Json,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -2,7 +2,6 @@
 //! It does not know the style.
 
 mod diff;
-mod find;
 
 use std::io::Read;
 use std::num::NonZero;
@@ -12,6 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::arguments::Fmt;
 use super::exit::Exit;
 use super::files::{self, Disk};
+use super::find;
 use super::output::Output;
 use super::replace;
 use crate::diagnostic::Diagnostic;

@@ -8,6 +8,7 @@ mod check;
 mod exit;
 mod explain;
 pub mod files;
+mod find;
 mod fmt;
 mod groups;
 pub mod inputs;
@@ -33,6 +34,7 @@ mod state;
 mod table;
 mod terminal;
 mod test;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -65,6 +67,7 @@ fn run(command: Command, output: &mut Output) -> Exit {
         Command::Lint(lint) => lint::run(&lint, output),
         Command::Plan(plan) => plan::run(&plan, output),
         Command::Run(run) => run::run(&run, output),
+        Command::Verify(verify) => verify::run(&verify, output),
         Command::Test(test) => test::run(&test, output),
         Command::Resume(resume) => resume::run(&resume, output),
         Command::Retry(retry) => retry::run(&retry, output),

@@ -387,6 +387,10 @@ codes! {
     LOCKS_CROSS = "E0806";
     /// A pipeline with too many orders of locks to look at.
     NOT_PROVED = "E0807";
+    /// A barrier whose time limit is over before the others can be there.
+    BARRIER_TOO_LATE = "E0808";
+    /// A stage that needs an infrastructure which the pipeline around it holds.
+    HELD_AROUND = "E0809";
     /// A time limit that cannot be met.
     HOPELESS_LIMIT = "E0820";
 

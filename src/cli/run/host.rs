@@ -4,6 +4,7 @@
 use std::io::{self, Write};
 
 use super::ask::{Asker, Pending};
+use crate::audit::Violation;
 use crate::cli::approve::said;
 use crate::diagnostic::render::clean;
 use crate::engine::notice::{Happened, Queue, RunEvent, Waiting};
@@ -35,6 +36,8 @@ pub(super) struct Terminal {
     /// Whether what was told before the run was continued is shown.
     remembers: bool,
     broken: Option<io::Error>,
+    /// In what the run has not kept to its plan, if it has not.
+    stray: Option<Violation>,
 }
 
 impl Terminal {
@@ -51,6 +54,7 @@ impl Terminal {
             paused: false,
             remembers: false,
             broken: None,
+            stray: None,
         }
     }
 
@@ -58,6 +62,11 @@ impl Terminal {
     pub(super) fn remembering(mut self, remembers: bool) -> Self {
         self.remembers = remembers;
         self
+    }
+
+    /// In what the run has not kept to its plan, if it has not.
+    pub(super) fn stray(&self) -> Option<Violation> {
+        self.stray.clone()
     }
 
     /// Sets how others answer what is asked.
@@ -197,6 +206,10 @@ impl Host for Terminal {
             let waiting = words::waiting(&Waiting::Lock { names, queue }, None);
             self.say(&format!("before it goes on, the run {}\n", clean(&waiting)));
         }
+    }
+
+    fn strays(&mut self, violation: &Violation) {
+        self.stray.get_or_insert_with(|| violation.clone());
     }
 
     fn heeds(&mut self, person: &Person, answer: Option<&Answer>) {

@@ -23,6 +23,7 @@ use super::process::{Spawner, Stop};
 use super::secrets::Vault;
 use super::store::StoreError;
 use super::writer::Writer;
+use crate::audit::{Audit, Violation};
 use crate::engine::notice::{Happened, Queue, RunEvent, Status, Stream};
 use crate::engine::{Answer, Command, EffectId, Event, Kept, Machine, Outcome, Question};
 use crate::ir::FailureClass;
@@ -136,6 +137,11 @@ pub trait Host {
     /// or nothing where the run was asked to cancel.
     fn heeds(&mut self, person: &Person, answer: Option<&Answer>) {
         let _ = (person, answer);
+    }
+
+    /// The run has not kept to its plan, for the first time: a mistake of this program. It goes on.
+    fn strays(&mut self, violation: &Violation) {
+        let _ = violation;
     }
 
     /// A question that was asked does not matter any more.
@@ -326,6 +332,8 @@ struct Driver<'h> {
     /// Why the run cannot go on.
     broken: Option<StoreError>,
     seq: u64,
+    /// Checks that the run keeps to its plan.
+    audit: Audit,
 }
 
 /// A command or request that is under way.
@@ -437,6 +445,9 @@ impl Driver<'_> {
 
     fn tell(&mut self, what: Happened, at: jiff::Timestamp) {
         self.seq += 1;
+        if let Some(stray) = self.audit.first_stray(&what) {
+            self.host.strays(&stray);
+        }
         self.host.observe(&RunEvent {
             seq: self.seq,
             at: format!("{at:.3}"),
