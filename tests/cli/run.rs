@@ -123,7 +123,7 @@ fn a_run_that_is_cancelled_cleans_up() {
 
 #[test]
 fn a_question_needs_a_person_or_a_yes() {
-    let said = shop("asks").said();
+    let said = shop("asks").args(["--no-input"]).said();
     assert_eq!(said.code, 1);
     assert!(said.stdout.contains("approval: "), "{}", said.stdout);
     assert!(!said.stdout.contains("ships v1"), "{}", said.stdout);
