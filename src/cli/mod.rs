@@ -3,6 +3,7 @@
 
 mod arguments;
 mod check;
+mod completions;
 mod exit;
 mod explain;
 pub mod files;
@@ -12,6 +13,7 @@ mod inputs_list;
 mod lint;
 #[cfg(feature = "lsp")]
 mod lsp;
+mod new;
 mod output;
 mod page;
 mod plan;
@@ -62,6 +64,9 @@ fn run(command: Command, output: &mut Output) -> Exit {
         Command::Retry(retry) => retry::run(&retry, output),
         Command::Inputs(inputs) => inputs_list::run(&inputs, output),
         Command::Fmt(fmt) => fmt::run(&fmt, output),
+        Command::New(new) => new::run(&new, output),
+        Command::Completions(shell) => completions::run(&shell, output),
+        Command::Man(man) => completions::man(&man, output),
         Command::Explain(explain) => explain::run(&explain, output),
         #[cfg(feature = "lsp")]
         Command::Lsp(_) => lsp::run(),
