@@ -76,8 +76,15 @@ pub(super) enum Command {
     Inputs(Inputs),
     /// Bring files into the one style of the language.
     Fmt(Fmt),
+    /// Make a folder to begin with, which can be planned, tested and run at once.
+    New(New),
     /// Explain an error code, or list all of them.
     Explain(Explain),
+    /// Write the completion script of a shell to standard output.
+    Completions(Completions),
+    /// Write the manual pages.
+    #[command(hide = true)]
+    Man(Man),
     /// Serve an editor on standard input and output (the language server protocol).
     #[cfg(feature = "lsp")]
     Lsp(Lsp),
@@ -410,6 +417,27 @@ pub(super) struct Fmt {
     /// Write nothing; show what would change, and exit with 1 if anything would.
     #[arg(long)]
     pub(super) diff: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct New {
+    /// The folder; its file gets the same name.
+    #[arg(value_name = "FOLDER", default_value = ".")]
+    pub(super) folder: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Completions {
+    /// The shell.
+    #[arg(value_name = "SHELL")]
+    pub(super) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Man {
+    /// The folder to write them into.
+    #[arg(long, value_name = "FOLDER", default_value = ".")]
+    pub(super) out: String,
 }
 
 #[derive(Debug, Args)]
