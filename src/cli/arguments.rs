@@ -5,7 +5,13 @@ use std::path::Path;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::approve::Approve;
+use super::cancel::Cancel;
 use super::inputs::InputArguments;
+use super::locks::Locks;
+use super::logs::Logs;
+use super::runs::Runs;
+use super::show::Show;
 use super::state::StateArgument;
 use super::terminal::Color;
 
@@ -52,6 +58,20 @@ pub(super) enum Command {
     Resume(Resume),
     /// Run again what failed or never started, as a new run.
     Retry(Retry),
+    /// Check again that a run has kept to its plan.
+    Verify(Verify),
+    /// Ask a run that goes on to cancel: what it did not finish is rolled back.
+    Cancel(Cancel),
+    /// Answer what a run asks, or list what is asked.
+    Approve(Approve),
+    /// List the runs.
+    Runs(Runs),
+    /// Show how a run stands: what ran, what is deployed, and what can be done next.
+    Show(Show),
+    /// Show what the commands of a run wrote.
+    Logs(Logs),
+    /// Show who holds which lock, and who waits.
+    Locks(Locks),
     /// List the inputs of a file.
     Inputs(Inputs),
     /// Bring files into the one style of the language.
@@ -214,6 +234,10 @@ pub(super) struct Run {
     #[arg(long)]
     pub(super) yes: bool,
 
+    /// Ask nobody: approvals are refused, and failures go on with what their `else` says.
+    #[arg(long)]
+    pub(super) no_input: bool,
+
     /// Run at most this many commands at once.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) max: Option<u32>,
@@ -240,6 +264,10 @@ pub(super) struct Resume {
     #[arg(long)]
     pub(super) yes: bool,
 
+    /// Ask nobody: approvals are refused, and failures go on with what their `else` says.
+    #[arg(long)]
+    pub(super) no_input: bool,
+
     /// Run at most this many commands at once; without it, as many as before.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) max: Option<u32>,
@@ -261,6 +289,10 @@ pub(super) struct Retry {
     /// Begin without asking, and say yes to every approval.
     #[arg(long)]
     pub(super) yes: bool,
+
+    /// Ask nobody: approvals are refused, and failures go on with what their `else` says.
+    #[arg(long)]
+    pub(super) no_input: bool,
 
     /// Run at most this many commands at once; without it, as many as before.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
@@ -312,6 +344,29 @@ pub(super) struct Test {
     /// How to write the results down.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(super) format: TestFormat,
+}
+
+/// A stored run that is to be checked.
+#[derive(Debug, Args)]
+pub(super) struct Verify {
+    /// The run's id, or the beginning of it; without one, the last run.
+    #[arg(value_name = "RUN")]
+    pub(super) run: Option<String>,
+
+    #[command(flatten)]
+    pub(super) state: StateArgument,
+
+    /// How to write the result down.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(super) format: VerifyFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum VerifyFormat {
+    /// For people.
+    Text,
+    /// For tools; the form is stable.
+    Json,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

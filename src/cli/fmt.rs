@@ -2,8 +2,6 @@
 //! It does not know the style.
 
 mod diff;
-pub(super) mod find;
-pub(super) mod replace;
 
 use std::io::Read;
 use std::num::NonZero;
@@ -13,7 +11,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::arguments::Fmt;
 use super::exit::Exit;
 use super::files::{self, Disk};
+use super::find;
 use super::output::Output;
+use super::replace;
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::codes::{CANNOT_READ, CANNOT_WRITE, MISFORMATTED};
 use crate::diagnostic::render::{Ink, clean};

@@ -344,6 +344,16 @@ codes! {
     CANNOT_FORESEE = "E0727";
     /// A form of output that this cannot be written in.
     NO_SUCH_FORM = "E0728";
+    /// A run that does not exist, or has to be chosen.
+    NO_RUN = "E0730";
+    /// A state directory that cannot be used.
+    STATE_UNUSABLE = "E0731";
+    /// A run that cannot be continued.
+    NOT_CONTINUED = "E0732";
+    /// A run that no process drives is asked for something.
+    NOT_DRIVEN = "E0733";
+    /// An answer that cannot be given.
+    NOT_ANSWERED = "E0734";
     /// An `expect` of a test that does not hold.
     EXPECT_BROKEN = "E0740";
     /// An `expect` of a test that stands for nothing.
@@ -356,18 +366,12 @@ codes! {
     TEST_NEVER_ENDS = "E0744";
     /// There is no test to run.
     NO_TEST = "E0745";
-    /// A run that does not exist, or has to be chosen.
-    NO_RUN = "E0730";
-    /// A state directory that cannot be used.
-    STATE_UNUSABLE = "E0731";
-    /// A run that cannot be continued.
-    NOT_CONTINUED = "E0732";
-    /// Settings that cannot be read or understood.
-    SETTINGS = "E0760";
     /// A file that cannot be written.
     CANNOT_WRITE = "E0750";
     /// A file that the formatter would spoil.
     MISFORMATTED = "E0751";
+    /// Settings that cannot be read or understood.
+    SETTINGS = "E0760";
 
     /// A barrier that nobody else comes to.
     LONE_BARRIER = "E0801";
@@ -383,6 +387,10 @@ codes! {
     LOCKS_CROSS = "E0806";
     /// A pipeline with too many orders of locks to look at.
     NOT_PROVED = "E0807";
+    /// A barrier whose time limit is over before the others can be there.
+    BARRIER_TOO_LATE = "E0808";
+    /// A stage that needs an infrastructure which the pipeline around it holds.
+    HELD_AROUND = "E0809";
     /// A time limit that cannot be met.
     HOPELESS_LIMIT = "E0820";
 

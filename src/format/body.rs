@@ -3,6 +3,7 @@
 
 use super::line::Piece;
 use super::printer::{Done, Gap, Printer, Start, Stop};
+use super::trivia::Trivia;
 use crate::source::Span;
 use crate::syntax::ast::*;
 
@@ -202,8 +203,8 @@ impl Printer<'_> {
             let Member::Field(field) = member else {
                 return (width, place.max(first + 1));
             };
-            let (from, to) = member.range();
-            if before.is_some_and(|end| has_empty_line(self.text, end, from)) {
+            let (_, to) = member.range();
+            if before.is_some_and(|end| has_empty_line(self.text, end)) {
                 return (width, place);
             }
             width = width.max(super::line::columns(&field.name.name));
@@ -237,11 +238,13 @@ impl Printer<'_> {
     }
 }
 
-/// Whether an empty line stands between two places of a text.
-fn has_empty_line(text: &str, from: usize, to: usize) -> bool {
-    let between = text.get(from..to).unwrap_or("");
-    let mut lines = between.split('\n');
-    lines.next();
-    lines.next_back();
-    lines.any(|line| line.trim_ascii().is_empty())
+/// Whether an empty line will stand between two members, the first of which ends at `from`.
+fn has_empty_line(text: &str, from: usize) -> bool {
+    let mut behind = Trivia::default();
+    behind.begin(from);
+    if behind.read(text) == Some(b',') {
+        behind.pass_comma();
+        behind.read(text);
+    }
+    behind.has_empty_line(text)
 }

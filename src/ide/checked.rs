@@ -56,14 +56,14 @@ impl Checked {
         &self.analysis.modules
     }
 
-    /// The program; it can be planned only if it is complete.
+    /// The program, or as much of it as could be made.
     pub fn program(&self) -> &Program {
         &self.analysis.program
     }
 
-    /// Whether no error was found.
-    pub fn is_complete(&self) -> bool {
-        self.analysis.complete
+    /// What the compiler found.
+    pub fn analysis(&self) -> &Analysis {
+        &self.analysis
     }
 
     /// What is wrong, in all files.

@@ -2,6 +2,7 @@
 //! where it is known, its value.
 //! It does not know how an editor shows that.
 
+use super::cells::cells;
 use super::checked::Checked;
 use super::node::{self, Node};
 use super::symbol::{Symbol, SymbolKind};
@@ -27,6 +28,9 @@ pub struct Hover {
 pub fn hover(checked: &Checked, file: FileId, offset: u32) -> Option<Hover> {
     if let Some(named) = checked.name_at(file, offset) {
         return Some(of_symbol(checked, named.at, named.symbol));
+    }
+    if let Some(hover) = of_loop(checked, file, offset) {
+        return Some(hover);
     }
     let tree = checked.tree(file)?;
     let nodes = node::around(tree, offset);
@@ -56,6 +60,27 @@ pub fn hover(checked: &Checked, file: FileId, offset: u32) -> Option<Hover> {
         }
     }
     None
+}
+
+/// The cells of the loop or matrix whose first word stands at a place.
+fn of_loop(checked: &Checked, file: FileId, offset: u32) -> Option<Hover> {
+    let word = |head: Span| Span {
+        end: head.start + checked.text(head).find(char::is_whitespace).unwrap_or(0) as u32,
+        ..head
+    };
+    let known = cells(checked.program()).into_iter();
+    let mut known = known.filter(|it| it.at.file == file && holds(word(it.at), offset));
+    let found = known.next()?;
+    let mut lines: Vec<String> = found.names.iter().map(|name| format!("- {name}")).collect();
+    let more = found.count - found.names.len() as u64;
+    if more > 0 {
+        lines.push(format!("- and {more} more"));
+    }
+    Some(Hover {
+        at: word(found.at),
+        code: one_line(checked.text(found.at)),
+        text: vec![found.words(), lines.join("\n")],
+    })
 }
 
 fn holds(span: Span, offset: u32) -> bool {

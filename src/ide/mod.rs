@@ -2,11 +2,14 @@
 //! file for each question.
 //! It does not know JSON-RPC, UTF-16, nor which editor asks.
 
+pub mod actions;
 pub mod calls;
+pub mod cells;
 mod checked;
 pub mod coloring;
 pub mod complete;
 pub mod definition;
+pub mod hints;
 pub mod hover;
 pub mod lenses;
 mod lex;

@@ -2,10 +2,15 @@
 
 use serde_json::{Value, json};
 
+use super::answer::coloring;
 use super::client::Client;
 
 /// The answer to `initialize`.
 pub(super) fn result(client: &Client) -> Value {
+    let rename = match client.prepares {
+        true => json!({ "prepareProvider": true }),
+        false => json!(true),
+    };
     let mut capabilities = json!({
         "positionEncoding": client.encoding.kind(),
         "textDocumentSync": { "openClose": true, "change": 2, "save": { "includeText": false } },
@@ -16,6 +21,25 @@ pub(super) fn result(client: &Client) -> Value {
         },
         "signatureHelpProvider": { "triggerCharacters": ["(", ","] },
         "definitionProvider": true,
+        "referencesProvider": true,
+        "documentHighlightProvider": true,
+        "renameProvider": rename,
+        "documentSymbolProvider": true,
+        "workspaceSymbolProvider": true,
+        "semanticTokensProvider": {
+            "legend": { "tokenTypes": coloring::TYPES, "tokenModifiers": coloring::MODIFIERS },
+            "full": { "delta": true },
+            "range": true,
+        },
+        "codeActionProvider": { "codeActionKinds": ["quickfix", "refactor.extract"] },
+        "codeLensProvider": { "resolveProvider": false },
+        "inlayHintProvider": true,
+        "documentFormattingProvider": true,
+        "documentRangeFormattingProvider": true,
+        "foldingRangeProvider": true,
+        "selectionRangeProvider": true,
+        "documentLinkProvider": { "resolveProvider": false },
+        "callHierarchyProvider": true,
     });
     if client.pulls
         && let Some(fields) = capabilities.as_object_mut()

@@ -34,14 +34,8 @@ pub(super) struct Client {
     pub(super) code_actions: bool,
     /// It shows further places of a diagnostic.
     pub(super) related: bool,
-    /// It shows where a code is explained.
-    pub(super) code_description: bool,
     /// It asks for diagnostics itself.
     pub(super) pulls: bool,
-    /// It can be told to ask for diagnostics again.
-    pub(super) refresh_diagnostics: bool,
-    /// It can be told to ask for hints again.
-    pub(super) refresh_hints: bool,
     /// It can be asked to tell of files that change.
     pub(super) watches: bool,
     /// It says where a rename would begin even if it is only asked whether there is one.
@@ -86,10 +80,9 @@ impl Client {
             code_actions: can("textDocument/codeAction/codeActionLiteralSupport").is_some(),
             related: yes("textDocument/publishDiagnostics/relatedInformation")
                 || yes("textDocument/diagnostic/relatedInformation"),
-            code_description: yes("textDocument/publishDiagnostics/codeDescriptionSupport"),
-            pulls: can("textDocument/diagnostic").is_some(),
-            refresh_diagnostics: yes("workspace/diagnostics/refreshSupport"),
-            refresh_hints: yes("workspace/inlayHint/refreshSupport"),
+            // Findings that take longer come later: the client must be able to ask again.
+            pulls: can("textDocument/diagnostic").is_some()
+                && yes("workspace/diagnostics/refreshSupport"),
             watches: yes("workspace/didChangeWatchedFiles/dynamicRegistration"),
             prepares: yes("textDocument/rename/prepareSupport"),
             folds_lines: yes("textDocument/foldingRange/lineFoldingOnly"),

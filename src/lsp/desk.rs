@@ -5,17 +5,22 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use gen_lsp_types::{Location, Position, Range, Uri};
+use gen_lsp_types::{Location, Position, Range, SemanticToken, SemanticTokens, Uri};
 
 use super::Outside;
 use super::convert::{Encoding, Lines};
 use super::files::{Overlay, Read, name_of, path_of};
 use super::library::Library;
+use super::moved::Moved;
 use super::session::{Document, Snapshot};
 use super::uri;
+use crate::diagnostic::Diagnostic;
 use crate::ide::{Checked, Memory, ROOT};
 use crate::resolve;
 use crate::source::{FileId, Span};
+
+/// A root with all that is wrong with it.
+pub(super) type Findings<'d> = (&'d Root, Vec<Diagnostic>);
 
 /// A root that was checked.
 pub(super) struct Root {
@@ -32,21 +37,29 @@ pub(super) struct Desk {
     /// The outside.
     pub(super) outside: Arc<Outside>,
     /// The library on disk.
-    pub(super) library: Library,
+    pub(super) library: Arc<Library>,
     roots: HashMap<String, Root>,
     memories: HashMap<String, Memory>,
+    /// What took longer to find in each document, and in which version of it.
+    proved: HashMap<String, (Arc<Document>, Vec<Diagnostic>)>,
     looks: HashMap<String, Memory>,
+    /// The tokens that the client has of each document, with their number.
+    tokens: HashMap<String, (u64, Vec<SemanticToken>)>,
+    numbered: u64,
 }
 
 impl Desk {
     /// A desk on which nothing lies yet.
     pub(super) fn new(outside: Arc<Outside>) -> Self {
         Self {
-            library: Library::new(outside.cache.clone()),
+            library: Arc::new(Library::new(outside.cache.clone())),
             outside,
             roots: HashMap::new(),
             memories: HashMap::new(),
+            proved: HashMap::new(),
             looks: HashMap::new(),
+            tokens: HashMap::new(),
+            numbered: 0,
         }
     }
 
@@ -56,6 +69,8 @@ impl Desk {
         self.roots.retain(|uri, _| is_open(uri));
         self.memories.retain(|uri, _| is_open(uri));
         self.looks.retain(|uri, _| is_open(uri));
+        self.proved.retain(|uri, _| is_open(uri));
+        self.tokens.retain(|uri, _| is_open(uri));
     }
 
     /// Whether what is known of a document is still so.
@@ -97,6 +112,78 @@ impl Desk {
             self.roots.insert(document.uri.clone(), root);
         }
         (&self.roots[&document.uri], fresh)
+    }
+
+    /// Keeps what took longer to find in a document.
+    pub(super) fn prove(&mut self, document: &Arc<Document>, found: Vec<Diagnostic>) {
+        let kept = (document.clone(), found);
+        self.proved.insert(document.uri.clone(), kept);
+    }
+
+    /// All that is wrong with a document: what the compiler says now, and what took longer to
+    /// find. While that is looked for again, what was found before is still told.
+    pub(super) fn findings(
+        &mut self,
+        snapshot: &Snapshot,
+        document: &Arc<Document>,
+    ) -> Findings<'_> {
+        self.root(snapshot, document);
+        let root = &self.roots[&document.uri];
+        let mut found = root.checked.diagnostics().to_vec();
+        if let Some((then, slow)) = self.proved.get(&document.uri) {
+            let moved = Moved::between(&then.text, &document.text);
+            let kept = slow.iter().filter_map(|it| moved.diagnostic(it));
+            found.extend(kept.filter(|it| !found.contains(it)).collect::<Vec<_>>());
+        }
+        (root, found)
+    }
+
+    /// Keeps the tokens of a document, so that the next ones can be told as a change of them.
+    pub(super) fn remember_tokens(
+        &mut self,
+        document: &Document,
+        data: Vec<SemanticToken>,
+    ) -> SemanticTokens {
+        self.numbered += 1;
+        let kept = (self.numbered, data.clone());
+        self.tokens.insert(document.uri.clone(), kept);
+        SemanticTokens {
+            result_id: Some(self.numbered.to_string()),
+            data,
+        }
+    }
+
+    /// The tokens that were handed out under this number.
+    pub(super) fn tokens(&self, document: &Document, id: &str) -> Option<Vec<SemanticToken>> {
+        let (number, data) = self.tokens.get(&document.uri)?;
+        (number.to_string() == id).then(|| data.clone())
+    }
+
+    /// Looks at a document, open or not; one that is not open is not kept.
+    pub(super) fn with<T>(
+        &mut self,
+        snapshot: &Snapshot,
+        document: &Arc<Document>,
+        look: impl FnOnce(&Root) -> T,
+    ) -> T {
+        if snapshot.documents.contains_key(&document.uri) {
+            return look(self.root(snapshot, document).0);
+        }
+        let memory = Memory::default();
+        let (checked, read) = check(
+            snapshot,
+            &self.outside,
+            document,
+            &self.library,
+            &memory,
+            None,
+        );
+        look(&Root {
+            document: document.clone(),
+            checked,
+            read,
+            disk: snapshot.disk,
+        })
     }
 
     /// Checks a text in place of a document, watching one place of it. Nothing of it is kept but

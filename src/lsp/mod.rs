@@ -12,16 +12,20 @@ mod convert;
 mod desk;
 mod files;
 mod library;
+mod moved;
+mod prover;
 mod server;
 mod session;
 mod transport;
 mod uri;
 mod worker;
+mod workspace;
 
 use std::io::{BufRead, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::lint;
 use crate::world::{Environment, Files};
 
 /// What the server may look at beside what the editor tells it.
@@ -33,6 +37,8 @@ pub struct Outside {
     /// The folder where this user keeps what can be made again. The shipped library is written
     /// there, so that an editor can open it.
     pub cache: Option<PathBuf>,
+    /// The levels of the rules of lint for a file.
+    pub levels: Box<dyn Fn(&Path) -> lint::Config + Send + Sync>,
 }
 
 /// Serves an editor until it says `exit` or goes away. Whether it said `shutdown` first, as the

@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::client::Client;
+use super::prover::prove;
 use super::session::{Document, Snapshot};
 use super::transport::{self, Incoming};
 use super::worker::{Job, Stopped, Worker};
@@ -61,6 +62,19 @@ pub(super) fn run(
 fn serve(incoming: &Receiver<Incoming>, replies: Sender<Value>, outside: Arc<Outside>) -> bool {
     let (jobs, queue) = channel();
     let stopped = Stopped::default();
+    let (snapshots, changes) = channel();
+    let results = jobs.clone();
+    let prover = {
+        let outside = outside.clone();
+        move || prove(outside, &changes, &results)
+    };
+    if thread::Builder::new()
+        .stack_size(STACK)
+        .spawn(prover)
+        .is_err()
+    {
+        return false;
+    }
     let mut worker = Worker::new(outside, replies.clone(), stopped.clone());
     let worker = thread::Builder::new()
         .stack_size(STACK)
@@ -73,6 +87,7 @@ fn serve(incoming: &Receiver<Incoming>, replies: Sender<Value>, outside: Arc<Out
         state: State::New,
         replies,
         jobs,
+        snapshots,
         stopped,
         asked: 0,
     };
@@ -83,6 +98,8 @@ fn serve(incoming: &Receiver<Incoming>, replies: Sender<Value>, outside: Arc<Out
             break;
         }
     }
+    // What was asked before is still answered; the prover is left behind.
+    let _ = server.jobs.send(Job::Stop);
     drop(server);
     let _ = worker.join();
     good
@@ -101,6 +118,7 @@ struct Server {
     state: State,
     replies: Sender<Value>,
     jobs: Sender<Job>,
+    snapshots: Sender<Arc<Snapshot>>,
     stopped: Stopped,
     /// How many requests were sent to the client.
     asked: i32,
@@ -215,6 +233,7 @@ impl Server {
         change(session);
         self.stopped.passed(session.moment);
         let _ = self.jobs.send(Job::Check(self.session.clone()));
+        let _ = self.snapshots.send(self.session.clone());
     }
 
     fn open(&mut self, params: DidOpenTextDocumentParams) {

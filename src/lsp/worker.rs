@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::Outside;
 use super::answer::{self, diagnostics};
 use super::desk::Desk;
+use super::prover::Proved;
 use super::server::reply;
 use super::session::Snapshot;
 
@@ -30,8 +31,17 @@ pub(super) enum Job {
         /// As of when.
         snapshot: Arc<Snapshot>,
     },
+    /// Nobody asks any more.
+    Stop,
     /// Something changed.
     Check(Arc<Snapshot>),
+    /// What takes longer was looked at.
+    Proved {
+        /// What was found.
+        found: Vec<Proved>,
+        /// As of when.
+        snapshot: Arc<Snapshot>,
+    },
 }
 
 /// What need not be done any more; the main loop tells, the worker looks.
@@ -72,6 +82,8 @@ pub(super) struct Worker {
     desk: Desk,
     replies: Sender<Value>,
     stopped: Stopped,
+    /// How often the client was asked something.
+    asked: u32,
     /// The diagnostics that the client shows, by address.
     shown: HashMap<String, Value>,
 }
@@ -83,6 +95,7 @@ impl Worker {
             desk: Desk::new(outside),
             replies,
             stopped,
+            asked: 0,
             shown: HashMap::new(),
         }
     }
@@ -107,6 +120,8 @@ impl Worker {
                     snapshot,
                 } => self.answer(id, &method, params, &snapshot),
                 Job::Check(snapshot) => self.check(&snapshot),
+                Job::Stop => return,
+                Job::Proved { found, snapshot } => self.proved(found, &snapshot),
             }
         }
     }
@@ -132,6 +147,24 @@ impl Worker {
             }
         };
         let _ = self.replies.send(reply(&response));
+    }
+
+    /// Takes over what took longer, and tells the client.
+    fn proved(&mut self, found: Vec<Proved>, snapshot: &Arc<Snapshot>) {
+        for proved in found {
+            self.desk.prove(&proved.document, proved.diagnostics);
+        }
+        if snapshot.client.pulls {
+            self.ask("workspace/diagnostic/refresh");
+        }
+        self.check(snapshot);
+    }
+
+    /// Asks the client to ask again.
+    fn ask(&mut self, method: &str) {
+        self.asked += 1;
+        let id = format!("lockstep-worker-{}", self.asked);
+        let _ = self.replies.send(json!({ "id": id, "method": method }));
     }
 
     /// Checks what changed and tells the client, unless it has changed again.
@@ -160,18 +193,12 @@ impl Worker {
 
     /// Tells the client what is wrong where, as far as that is news.
     fn show(&mut self, found: HashMap<String, Value>) {
-        let gone: Vec<String> = self.shown.keys().cloned().collect();
-        let gone = gone.into_iter().filter(|uri| !found.contains_key(uri));
-        let empty = gone.map(|uri| {
-            let params = json!({ "uri": uri, "diagnostics": [] });
-            (uri, params)
-        });
+        let gone = self.shown.keys().filter(|uri| !found.contains_key(*uri));
+        let empty = gone.map(|uri| (uri.clone(), json!({ "uri": uri, "diagnostics": [] })));
         let mut news: Vec<(String, Value)> = found.clone().into_iter().chain(empty).collect();
+        news.retain(|(uri, params)| self.shown.get(uri) != Some(params));
         news.sort_by(|a, b| a.0.cmp(&b.0));
-        for (uri, params) in news {
-            if self.shown.get(&uri) == Some(&params) {
-                continue;
-            }
+        for (_, params) in news {
             let _ = self.replies.send(json!({
                 "method": "textDocument/publishDiagnostics",
                 "params": params,

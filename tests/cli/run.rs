@@ -86,7 +86,8 @@ fn a_rollback_that_fails() {
     let said = shop("keeps-something").said();
     assert_eq!((said.stderr.as_str(), said.code), ("", 3));
     assert!(
-        said.stdout.trim_end().ends_with("and a rollback failed"),
+        said.stdout
+            .ends_with("and a rollback failed\n  lockstep retry [RUN]\n"),
         "{}",
         said.stdout
     );

@@ -20,12 +20,12 @@ pub(in crate::lsp) fn all(
     snapshot: &Arc<Snapshot>,
     past: &dyn Fn() -> bool,
 ) -> Option<HashMap<String, Value>> {
-    let library = Library::new(desk.outside.cache.clone());
+    let library = desk.library.clone();
     let mut found: HashMap<String, Vec<lsp::Diagnostic>> = HashMap::new();
     for document in snapshot.documents.values() {
-        let (root, _) = desk.root(snapshot, document);
+        let (root, findings) = desk.findings(snapshot, document);
         found.entry(document.uri.clone()).or_default();
-        for (uri, diagnostic) in of_root(root, snapshot, &library) {
+        for (uri, diagnostic) in of_root(root, &findings, snapshot, &library) {
             let all = found.entry(uri).or_default();
             if !all.contains(&diagnostic) {
                 all.push(diagnostic);
@@ -46,9 +46,14 @@ pub(in crate::lsp) fn all(
 }
 
 /// What is wrong with a root, with the address of the file where it is.
-fn of_root(root: &Root, snapshot: &Snapshot, library: &Library) -> Vec<(String, lsp::Diagnostic)> {
+fn of_root(
+    root: &Root,
+    findings: &[Diagnostic],
+    snapshot: &Snapshot,
+    library: &Library,
+) -> Vec<(String, lsp::Diagnostic)> {
     let mut found = Vec::new();
-    for diagnostic in root.checked.diagnostics() {
+    for diagnostic in findings {
         let Some(span) = diagnostic.span() else {
             continue;
         };
@@ -66,11 +71,11 @@ pub(super) fn pull(
     params: lsp::DocumentDiagnosticParams,
 ) -> Result<lsp::DocumentDiagnosticReport, Refusal> {
     let uri = params.text_document.uri;
-    let library = Library::new(desk.outside.cache.clone());
+    let library = desk.library.clone();
     let items = match snapshot.documents.get(&uri.0) {
         Some(document) => {
-            let (root, _) = desk.root(snapshot, document);
-            let all = of_root(root, snapshot, &library).into_iter();
+            let (root, findings) = desk.findings(snapshot, document);
+            let all = of_root(root, &findings, snapshot, &library).into_iter();
             all.filter(|(of, _)| *of == uri.0)
                 .map(|(_, it)| it)
                 .collect()

@@ -1,9 +1,17 @@
 //! The answers to requests: one file for each group of questions.
 //! It does not know the order in which they are asked.
 
+mod actions;
+mod calls;
+pub(super) mod coloring;
 mod completion;
 pub(super) mod diagnostics;
+mod edits;
+mod formatting;
+mod hints;
 mod navigation;
+mod outline;
+mod symbols;
 mod words;
 
 use std::sync::Arc;
@@ -43,6 +51,26 @@ pub(super) fn answer(
         .on::<lsp::CompletionRequest>(completion::completion)
         .on::<lsp::SignatureHelpRequest>(completion::signature)
         .on::<lsp::DefinitionRequest>(navigation::definition)
+        .on::<lsp::CodeActionRequest>(actions::code)
+        .on::<lsp::InlayHintRequest>(hints::inlay)
+        .on::<lsp::CodeLensRequest>(hints::code)
+        .on::<lsp::DocumentFormattingRequest>(formatting::whole)
+        .on::<lsp::DocumentRangeFormattingRequest>(formatting::range)
+        .on::<lsp::ReferencesRequest>(navigation::references)
+        .on::<lsp::DocumentHighlightRequest>(navigation::highlight)
+        .on::<lsp::PrepareRenameRequest>(navigation::prepare_rename)
+        .on::<lsp::RenameRequest>(navigation::rename)
+        .on::<lsp::DocumentSymbolRequest>(symbols::of_document)
+        .on::<lsp::WorkspaceSymbolRequest>(symbols::of_workspace)
+        .on::<lsp::SemanticTokensRequest>(coloring::full)
+        .on::<lsp::SemanticTokensRangeRequest>(coloring::range)
+        .on::<lsp::SemanticTokensDeltaRequest>(coloring::delta)
+        .on::<lsp::FoldingRangeRequest>(outline::folds)
+        .on::<lsp::SelectionRangeRequest>(outline::selections)
+        .on::<lsp::DocumentLinkRequest>(outline::links)
+        .on::<lsp::CallHierarchyPrepareRequest>(calls::prepare)
+        .on::<lsp::CallHierarchyIncomingCallsRequest>(calls::incoming)
+        .on::<lsp::CallHierarchyOutgoingCallsRequest>(calls::outgoing)
         .on::<lsp::DocumentDiagnosticRequest>(diagnostics::pull);
     asked.answer.unwrap_or_else(|| {
         let why = format!("the server does not know `{method}`");

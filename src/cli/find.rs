@@ -5,7 +5,7 @@ use std::path::Path;
 
 use ignore::WalkBuilder;
 
-use super::super::files;
+use super::files;
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::codes::NO_FILE;
 
