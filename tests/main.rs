@@ -6,6 +6,7 @@ mod codes;
 mod docs;
 mod editors;
 mod examples;
+mod lsp;
 mod machine;
 mod plans;
 mod run;
