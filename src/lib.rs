@@ -1,5 +1,6 @@
 //! Lockstep: a small language for deployments, checked, planned and proved before it runs.
 
+pub mod audit;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod compile;

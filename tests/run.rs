@@ -3,9 +3,12 @@
 
 mod cancel;
 mod commands;
+mod durable;
 mod events;
 mod examples;
 mod failures;
+#[cfg(target_os = "linux")]
+mod kills;
 mod latches;
 mod locks;
 mod orders;

@@ -188,6 +188,8 @@ module.exports = grammar({
     $.comment,
     $.doc_comment,
     $._call_name,
+    $._least,
+    $._nothing,
     $._fail_fast,
     $._on_failure,
     // Never part of a tree: what is wrong inside of a string, and the sign that a parser which
@@ -214,8 +216,6 @@ module.exports = grammar({
     [$._any_name, $._serial_effect],
     [$._any_name, $._parallel_effect],
     [$._any_name, $._matrix_effect],
-    // `return log`, and `return` before `log "x"`.
-    [$.return_statement],
     // `run "x" on eu`, and `run "x"` before `on eu { … }`; likewise `retry`.
     [$.run_statement],
     ...Object.keys(runTails()).map((name) => [$[name]]),
@@ -290,7 +290,14 @@ module.exports = grammar({
         alias($._closed_arithmetic, $.binary_expression),
       ),
     _closed_negation: ($) =>
-      prec(PREC.negate, seq(field('operator', '-'), field('operand', $._closed))),
+      prec(
+        PREC.negate,
+        seq(
+          field('operator', '-'),
+          // The least integer: its digits alone are too large.
+          field('operand', choice($._closed, alias($._least, $.integer))),
+        ),
+      ),
     _closed_arithmetic: ($) => arithmetic($._closed, $._closed),
 
     if_expression: ($) =>
@@ -336,7 +343,7 @@ module.exports = grammar({
       seq(
         field('value', choice(alias($._member, $.field_expression), $._compound)),
         '.',
-        field('field', reserved('field', $._name)),
+        $._field_name,
       ),
     star_expression: ($) => seq(field('value', $._atom), '.', '*'),
     index_expression: ($) =>
@@ -347,7 +354,12 @@ module.exports = grammar({
         $.arguments,
       ),
     _member: ($) =>
-      seq(field('value', $._any_name), '.', field('field', reserved('field', $._name))),
+      seq(field('value', $._any_name), '.', $._field_name),
+    _field_name: ($) =>
+      field(
+        'field',
+        choice(reserved('field', $.identifier), alias($._call_name, $.identifier)),
+      ),
     arguments: ($) => seq('(', optional(commas(choice($._expression, $.argument))), ')'),
     argument: ($) => seq(field('name', $._any_name), ':', field('value', $._expression)),
     list: ($) => seq('[', optional(commas($._expression)), ']'),
@@ -551,9 +563,23 @@ module.exports = grammar({
     serial_statement: ($) => seq('serial', optional($._over), $._body),
     parallel_statement: ($) => seq('parallel', optional($._over), $._body),
     _over: ($) =>
-      seq(field('variable', choice($._name, $._modifier_name)), 'in', field('list', $._expression)),
+      seq(
+        field('variable', choice($._any_name, $._modifier_name)),
+        'in',
+        field('list', $._expression),
+      ),
     _modifier_name: ($) =>
-      named($, 'timeout', 'retry', 'max', 'batches', 'tolerate', 'atomic', 'once'),
+      named(
+        $,
+        'timeout',
+        'max',
+        'batches',
+        'tolerate',
+        'atomic',
+        'once',
+        'undo',
+        'always',
+      ),
 
     matrix_statement: ($) =>
       prec.right(
@@ -592,9 +618,9 @@ module.exports = grammar({
           field(
             'variable',
             choice(
-              $._name,
+              $._any_name,
               $._modifier_name,
-              named($, 'serial', 'parallel', 'where', 'include'),
+              named($, 'where', 'include'),
             ),
           ),
         ),
@@ -761,9 +787,26 @@ module.exports = grammar({
     every: ($) => seq('every', field('time', $._expression_without_in)),
     log_statement: ($) => plain($, 'log', 'text'),
     fail_statement: ($) => plain($, 'fail', 'message'),
-    return_statement: ($) => seq('return', optional(field('value', $._expression))),
+    // Whether a value follows is seen by the words behind `return`.
+    return_statement: ($) =>
+      seq('return', choice($._nothing, field('value', $._expression))),
     yield_statement: ($) => seq('yield', field('value', $._expression)),
-    on_statement: ($) => seq('on', field('target', $._expression), $._body),
+    // `failure` alone is no infrastructure: such a handler has nothing that it could handle.
+    on_statement: ($) =>
+      seq(
+        'on',
+        field(
+          'target',
+          choice(
+            $._expression,
+            alias($._of_failure, $.field_expression),
+            alias($._call_of_failure, $.call_expression),
+          ),
+        ),
+        $._body,
+      ),
+    _call_of_failure: ($) => seq(field('function', named($, 'failure')), $.arguments),
+    _of_failure: ($) => seq(field('value', named($, 'failure')), '.', $._field_name),
 
     // The ends of a handler.
     ignore_statement: (_) => 'ignore',

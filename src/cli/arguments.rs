@@ -5,7 +5,13 @@ use std::path::Path;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::approve::Approve;
+use super::cancel::Cancel;
 use super::inputs::InputArguments;
+use super::locks::Locks;
+use super::logs::Logs;
+use super::runs::Runs;
+use super::show::Show;
 use super::state::StateArgument;
 use super::terminal::Color;
 
@@ -52,12 +58,33 @@ pub(super) enum Command {
     Resume(Resume),
     /// Run again what failed or never started, as a new run.
     Retry(Retry),
+    /// Check again that a run has kept to its plan.
+    Verify(Verify),
+    /// Ask a run that goes on to cancel: what it did not finish is rolled back.
+    Cancel(Cancel),
+    /// Answer what a run asks, or list what is asked.
+    Approve(Approve),
+    /// List the runs.
+    Runs(Runs),
+    /// Show how a run stands: what ran, what is deployed, and what can be done next.
+    Show(Show),
+    /// Show what the commands of a run wrote.
+    Logs(Logs),
+    /// Show who holds which lock, and who waits.
+    Locks(Locks),
     /// List the inputs of a file.
     Inputs(Inputs),
     /// Bring files into the one style of the language.
     Fmt(Fmt),
+    /// Make a folder to begin with, which can be planned, tested and run at once.
+    New(New),
     /// Explain an error code, or list all of them.
     Explain(Explain),
+    /// Write the completion script of a shell to standard output.
+    Completions(Completions),
+    /// Write the manual pages.
+    #[command(hide = true)]
+    Man(Man),
     /// Serve an editor on standard input and output (the language server protocol).
     #[cfg(feature = "lsp")]
     Lsp(Lsp),
@@ -83,7 +110,7 @@ pub(super) struct Check {
 
 #[derive(Debug, Args)]
 pub(super) struct Lint {
-    /// Files, or folders with `.deploy` files; without any, those of this folder.
+    /// Files, and folders to look for `.deploy` files in; without any, this folder.
     #[arg(value_name = "FILE")]
     pub(super) paths: Vec<String>,
 
@@ -214,6 +241,10 @@ pub(super) struct Run {
     #[arg(long)]
     pub(super) yes: bool,
 
+    /// Ask nobody: approvals are refused, and failures go on with what their `else` says.
+    #[arg(long)]
+    pub(super) no_input: bool,
+
     /// Run at most this many commands at once.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) max: Option<u32>,
@@ -240,6 +271,10 @@ pub(super) struct Resume {
     #[arg(long)]
     pub(super) yes: bool,
 
+    /// Ask nobody: approvals are refused, and failures go on with what their `else` says.
+    #[arg(long)]
+    pub(super) no_input: bool,
+
     /// Run at most this many commands at once; without it, as many as before.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) max: Option<u32>,
@@ -261,6 +296,10 @@ pub(super) struct Retry {
     /// Begin without asking, and say yes to every approval.
     #[arg(long)]
     pub(super) yes: bool,
+
+    /// Ask nobody: approvals are refused, and failures go on with what their `else` says.
+    #[arg(long)]
+    pub(super) no_input: bool,
 
     /// Run at most this many commands at once; without it, as many as before.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
@@ -314,6 +353,29 @@ pub(super) struct Test {
     pub(super) format: TestFormat,
 }
 
+/// A stored run that is to be checked.
+#[derive(Debug, Args)]
+pub(super) struct Verify {
+    /// The run's id, or the beginning of it; without one, the last run.
+    #[arg(value_name = "RUN")]
+    pub(super) run: Option<String>,
+
+    #[command(flatten)]
+    pub(super) state: StateArgument,
+
+    /// How to write the result down.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(super) format: VerifyFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum VerifyFormat {
+    /// For people.
+    Text,
+    /// For tools; the form is stable.
+    Json,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum TestFormat {
     /// For people.
@@ -355,6 +417,27 @@ pub(super) struct Fmt {
     /// Write nothing; show what would change, and exit with 1 if anything would.
     #[arg(long)]
     pub(super) diff: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct New {
+    /// The folder; its file gets the same name.
+    #[arg(value_name = "FOLDER", default_value = ".")]
+    pub(super) folder: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Completions {
+    /// The shell.
+    #[arg(value_name = "SHELL")]
+    pub(super) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Man {
+    /// The folder to write them into.
+    #[arg(long, value_name = "FOLDER", default_value = ".")]
+    pub(super) out: String,
 }
 
 #[derive(Debug, Args)]

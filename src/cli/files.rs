@@ -73,45 +73,6 @@ impl Opened {
     }
 }
 
-/// The files to work on where there may be several: those that are named, and those of the
-/// folders that are; without any, those of the current folder.
-pub fn choose_all(named: &[String]) -> Result<Vec<String>, Diagnostic> {
-    let here = [String::from(".")];
-    let mut paths: Vec<String> = Vec::new();
-    for name in if named.is_empty() { &here } else { named } {
-        let folder = Path::new(name);
-        let found = match folder.is_dir() {
-            false => vec![name.clone()],
-            true => {
-                let inside = deploy_files(folder);
-                if inside.is_empty() {
-                    return Err(no_file(name));
-                }
-                let path = |inside: &String| match named.is_empty() {
-                    true => inside.clone(),
-                    false => folder.join(inside).display().to_string(),
-                };
-                inside.iter().map(path).collect()
-            }
-        };
-        for path in found {
-            if !paths.contains(&path) {
-                paths.push(path);
-            }
-        }
-    }
-    Ok(paths)
-}
-
-/// The mistake of working on a folder without sources.
-fn no_file(folder: &str) -> Diagnostic {
-    let message = match folder {
-        "." => String::from("there is no `.deploy` file in this folder"),
-        other => format!("there is no `.deploy` file in `{other}`"),
-    };
-    Diagnostic::without_place(NO_FILE, message).help("name a file, or go to its folder")
-}
-
 /// The variables of the caller's environment.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Variables;
@@ -156,7 +117,10 @@ pub fn choose(named: Option<&str>) -> Result<String, Diagnostic> {
     let found = deploy_files(Path::new("."));
     match found.as_slice() {
         [only] => Ok(only.clone()),
-        [] => Err(no_file(".")),
+        [] => Err(
+            Diagnostic::without_place(NO_FILE, "there is no `.deploy` file in this folder")
+                .help("name a file, or go to its folder"),
+        ),
         several => {
             let message = format!("there are {} `.deploy` files in this folder", several.len());
             let shown: Vec<&str> = several.iter().take(20).map(String::as_str).collect();
@@ -206,7 +170,7 @@ pub(super) fn cannot_read(path: &str, why: &str) -> Diagnostic {
 }
 
 /// The names of the `.deploy` files of a folder, sorted.
-fn deploy_files(folder: &Path) -> Vec<String> {
+pub(super) fn deploy_files(folder: &Path) -> Vec<String> {
     let Ok(entries) = std::fs::read_dir(folder) else {
         return Vec::new();
     };

@@ -10,6 +10,7 @@ use super::arguments::{Format, Lint};
 use super::check::write;
 use super::exit::Exit;
 use super::files::{self, Opened, Variables};
+use super::find;
 use super::output::Output;
 use super::replace;
 use super::settings::{self, Settings};
@@ -57,10 +58,8 @@ impl<'a> Session<'a> {
             Exit::Refused
         };
         let nothing = Sources::default();
-        let paths = files::choose_all(&arguments.paths);
-        let paths = paths.map_err(|mistake| refuse(&[mistake], &nothing, output))?;
+        let (paths, mut mistakes) = find::files(&arguments.paths);
         let mut opened = Vec::new();
-        let mut mistakes = Vec::new();
         for path in &paths {
             match files::open(Some(path)) {
                 Ok(file) => opened.push(file),
@@ -147,9 +146,9 @@ impl<'a> Session<'a> {
         match replace::replace(&opened.path, &mended.text) {
             Ok(()) => Ok(Some((mended.text, mended.done))),
             Err(why) => {
+                let why = files::sentence(&why);
                 let message = format!("cannot write `{}`: {why}", opened.path);
-                let mistake = Diagnostic::without_place(codes::CANNOT_WRITE, message)
-                    .help("the file is as it was");
+                let mistake = Diagnostic::without_place(codes::CANNOT_WRITE, message);
                 Err(output.refuse(&mistake))
             }
         }

@@ -8,7 +8,7 @@ use std::path::Path;
 
 /// Puts `text` in place of what is in the file; a link leads to the file that is replaced, and the
 /// file keeps its rights.
-pub(super) fn replace(path: &str, text: &str) -> Result<()> {
+pub(in crate::cli) fn replace(path: &str, text: &str) -> Result<()> {
     let path = fs::canonicalize(path)?;
     let rights = fs::metadata(&path)?.permissions();
     if rights.readonly() {

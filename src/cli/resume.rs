@@ -12,6 +12,7 @@ use super::state;
 use crate::diagnostic::{Diagnostic, codes};
 use crate::plan::Plan;
 use crate::runtime::driver::Past;
+use crate::runtime::guardian;
 use crate::runtime::store::{Run, Store, StoreError, Trouble};
 
 pub(super) fn run(arguments: &Resume, output: &mut Output) -> Exit {
@@ -45,6 +46,7 @@ pub(super) fn run(arguments: &Resume, output: &mut Output) -> Exit {
         home: PathBuf::from(&run.folder),
         format: arguments.format,
         yes: arguments.yes,
+        no_input: arguments.no_input,
     };
     carry::run(&job, || Ok(Kept::by(store, run, past)), output)
 }
@@ -52,6 +54,12 @@ pub(super) fn run(arguments: &Resume, output: &mut Output) -> Exit {
 /// Takes the run over.
 fn claim(store: &Store, run: &Run) -> Result<Run, StoreError> {
     store.examine()?;
+    if let Some(owner) = &run.owner
+        && !owner.is_alive()
+    {
+        // It was killed; what it left behind is being ended just now.
+        guardian::wait_for(owner.pid);
+    }
     store.claim(run.number)
 }
 

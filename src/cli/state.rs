@@ -13,6 +13,31 @@ use crate::runtime::store::{Run, RunStatus, Store, StoreError};
 /// The state directory's name, where none is given.
 const FOLDER: &str = ".lockstep";
 
+/// How something is listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum ListFormat {
+    /// For people.
+    Text,
+    /// For tools; the form is stable.
+    Json,
+}
+
+/// Writes something as JSON.
+pub(super) fn print_json(what: &impl serde::Serialize, output: &mut Output) {
+    // Texts and numbers can always be written.
+    let text = serde_json::to_string_pretty(what).unwrap_or_default();
+    output.print(&format!("{text}\n"));
+}
+
+/// What standard output can show.
+pub(super) fn look(output: &Output) -> crate::report::Style {
+    let style = output.stdout_style();
+    crate::report::Style {
+        color: style.color,
+        unicode: style.unicode,
+    }
+}
+
 /// Where runs are kept.
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct StateArgument {
@@ -33,6 +58,11 @@ impl StateArgument {
     /// The state directory, where no file is named.
     pub(super) fn folder(&self) -> PathBuf {
         self.state.clone().unwrap_or_else(|| PathBuf::from(FOLDER))
+    }
+
+    /// The words `--state DIR`, where they are needed to find it again.
+    pub(super) fn words(&self) -> String {
+        words(&self.folder())
     }
 
     /// Opens it; that there is none is a mistake.

@@ -350,6 +350,10 @@ codes! {
     STATE_UNUSABLE = "E0731";
     /// A run that cannot be continued.
     NOT_CONTINUED = "E0732";
+    /// A run that no process drives is asked for something.
+    NOT_DRIVEN = "E0733";
+    /// An answer that cannot be given.
+    NOT_ANSWERED = "E0734";
     /// An `expect` of a test that does not hold.
     EXPECT_BROKEN = "E0740";
     /// An `expect` of a test that stands for nothing.
@@ -364,8 +368,8 @@ codes! {
     NO_TEST = "E0745";
     /// A file that cannot be written.
     CANNOT_WRITE = "E0750";
-    /// A file that the formatter would spoil.
-    MISFORMATTED = "E0751";
+    /// A file that a new folder would overwrite.
+    ALREADY_THERE = "E0751";
     /// Settings that cannot be read or understood.
     SETTINGS = "E0760";
 
@@ -383,6 +387,10 @@ codes! {
     LOCKS_CROSS = "E0806";
     /// A pipeline with too many orders of locks to look at.
     NOT_PROVED = "E0807";
+    /// A barrier whose time limit is over before the others can be there.
+    BARRIER_TOO_LATE = "E0808";
+    /// A stage that needs an infrastructure which the pipeline around it holds.
+    HELD_AROUND = "E0809";
     /// A time limit that cannot be met.
     HOPELESS_LIMIT = "E0820";
 

@@ -3,6 +3,7 @@
 
 use super::line::Piece;
 use super::printer::{Done, Gap, Printer, Start, Stop};
+use super::trivia::Trivia;
 use crate::source::Span;
 use crate::syntax::ast::*;
 
@@ -133,13 +134,12 @@ impl Printer<'_> {
         let closing = (end as usize).checked_sub(1).ok_or(Stop)?;
         if self.inline {
             self.members_on_line(members)?;
-        } else if members.is_empty() && !self.has_notes() && self.next_start() == closing {
-        } else {
+        } else if !members.is_empty() || self.has_notes() || self.next_start() != closing {
             self.flush();
             self.depth += 1;
-            self.members(members, closing);
+            let empty = !self.members(members, closing);
             self.depth -= 1;
-            self.start_line(Start::Last);
+            self.start_line(if empty { Start::Only } else { Start::Last });
         }
         if self.next_start() != closing {
             return Err(Stop);
@@ -165,8 +165,9 @@ impl Printer<'_> {
         Ok(())
     }
 
-    /// The members of a body, one a line, up to its brace at `closing`.
-    fn members(&mut self, members: &[Member<'_>], closing: usize) {
+    /// The members of a body, one a line, up to its brace at `closing`. Returns whether there was
+    /// anything.
+    fn members(&mut self, members: &[Member<'_>], closing: usize) -> bool {
         let mut start = Start::First;
         // How wide the names of the fields are that stand below each other, and up to which
         // member that holds.
@@ -190,7 +191,7 @@ impl Printer<'_> {
             });
             start = Start::Next;
         }
-        self.keep_until(closing, start);
+        self.keep_until(closing, start) || start == Start::Next
     }
 
     /// The widest name among the fields that stand directly below `members[first]`, and the first
@@ -202,8 +203,8 @@ impl Printer<'_> {
             let Member::Field(field) = member else {
                 return (width, place.max(first + 1));
             };
-            let (from, to) = member.range();
-            if before.is_some_and(|end| has_empty_line(self.text, end, from)) {
+            let (_, to) = member.range();
+            if before.is_some_and(|end| has_empty_line(self.text, end)) {
                 return (width, place);
             }
             width = width.max(super::line::columns(&field.name.name));
@@ -237,11 +238,13 @@ impl Printer<'_> {
     }
 }
 
-/// Whether an empty line stands between two places of a text.
-fn has_empty_line(text: &str, from: usize, to: usize) -> bool {
-    let between = text.get(from..to).unwrap_or("");
-    let mut lines = between.split('\n');
-    lines.next();
-    lines.next_back();
-    lines.any(|line| line.trim_ascii().is_empty())
+/// Whether an empty line will stand between two members, the first of which ends at `from`.
+fn has_empty_line(text: &str, from: usize) -> bool {
+    let mut behind = Trivia::default();
+    behind.begin(from);
+    if behind.read(text) == Some(b',') {
+        behind.pass_comma();
+        behind.read(text);
+    }
+    behind.has_empty_line(text)
 }

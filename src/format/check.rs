@@ -2,20 +2,26 @@
 //! as it is when it is formatted once more. It does not know how the text was made.
 
 use super::bare::Bare;
-use super::{Mistake, edits, format};
+use super::{Around, Mistake, edits, format_around};
 use crate::source::FileId;
 use crate::syntax::{Comment, Parse, parse};
 
-/// Compares the text `new` with what it was made of. The tree of `before` loses its places.
-pub(super) fn check(mut before: Parse, old: &str, new: &str) -> Result<(), Mistake> {
+/// Compares the text `new` with what it was made of.
+pub(super) fn check(before: &Parse, old: &str, new: &str, around: Around) -> Result<(), Mistake> {
     let wrong = |what| Err(Mistake { what });
     if edits(old, new).is_none() {
         return wrong("other words");
     }
-    let mut after = parse(FileId(0), new);
-    if format(&after, new).text != new {
+    let after = parse(FileId(0), new);
+    if format_around(&after, new, around).text != new {
         return wrong("another form when formatted once more");
     }
+    same(before, old, &after, new)
+}
+
+/// Whether two texts mean the same: their trees, comments and mistakes.
+pub(super) fn same(before: &Parse, old: &str, after: &Parse, new: &str) -> Result<(), Mistake> {
+    let wrong = |what| Err(Mistake { what });
     if !same_comments(&before.comments, old, &after.comments, new) {
         return wrong("other comments");
     }
@@ -24,12 +30,15 @@ pub(super) fn check(mut before: Parse, old: &str, new: &str) -> Result<(), Mista
         told.map(|it| (it.code.as_str(), it.message.clone()))
             .collect()
     };
-    if told(&before) != told(&after) {
+    if told(before) != told(after) {
         return wrong("other mistakes");
     }
-    before.file.strip();
-    after.file.strip();
-    if before.file != after.file {
+    let bare = |parse: &Parse| {
+        let mut file = parse.file.clone();
+        file.strip();
+        file
+    };
+    if bare(before) != bare(after) {
         return wrong("another meaning");
     }
     Ok(())

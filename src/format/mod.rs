@@ -17,21 +17,22 @@ mod place;
 mod printer;
 mod statement;
 mod test;
+mod trivia;
 mod types;
-
-#[cfg(test)]
-mod tests;
 
 use std::ops::Range;
 
 use crate::source::{FileId, Span};
 use crate::syntax::ast::File;
 use crate::syntax::{Parse, parse};
-pub use edits::{Edit, edits};
-use printer::{Printer, Start};
+pub use edits::{Edit, apply, edits};
+use printer::{Printer, Start, Stop};
 
 /// How many mistakes a file may have before it is left alone.
 const MISTAKES: usize = 400;
+
+/// How often a text with mistakes is formatted until it stays as it is.
+const ROUNDS: usize = 4;
 
 /// A formatted text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,15 +62,28 @@ impl std::fmt::Display for Mistake {
 
 impl std::error::Error for Mistake {}
 
+/// What is left as it stands where something is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Around {
+    /// The statement, the field or the head.
+    Statement,
+    /// The whole declaration.
+    Declaration,
+}
+
 /// Formats a text that has been read as `parse`, without comparing the result with it.
 pub fn format(parse: &Parse, text: &str) -> Formatted {
+    format_around(parse, text, Around::Statement)
+}
+
+fn format_around(parse: &Parse, text: &str, around: Around) -> Formatted {
     if parse.diagnostics.len() > MISTAKES {
         return unchanged(text, parse.file.span);
     }
     let mut printer = Printer::new(text);
     let mark = text.len() - text.trim_start_matches('\u{feff}').len();
     printer.begin(mark);
-    print(&mut printer, &parse.file, &wrong(parse));
+    print(&mut printer, &parse.file, &wrong(parse), around);
     Formatted {
         text: printer.out,
         kept: printer.kept,
@@ -87,22 +101,35 @@ pub fn format(parse: &Parse, text: &str) -> Formatted {
 /// When the formatter itself is wrong; the text must then be left alone.
 ///
 /// ```
-/// let text = "service  web:app{image=\"web:7\"}\n";
-/// assert_eq!(lockstep::format::format_text(text).unwrap(), "service web: app { image = \"web:7\" }\n");
+/// let text = lockstep::format::format_text("service  web:app{image=\"web:7\"}\n");
+/// assert_eq!(text.unwrap(), "service web: app { image = \"web:7\" }\n");
 /// ```
 pub fn format_text(text: &str) -> Result<String, Mistake> {
     checked(text).map(|formatted| formatted.text)
 }
 
 /// Formats the lines of a text that `range` touches, as changes of it. Strings that the range
-/// touches are changed as a whole.
+/// touches are changed as a whole. There are none where the lines cannot be changed without
+/// others.
 ///
 /// # Errors
 ///
 /// As [`format_text`].
+///
+/// ```
+/// let text = "let  a = 1\nlet  b = 2\n";
+/// let edits = lockstep::format::range(text, 0..3).unwrap();
+/// assert_eq!(lockstep::format::apply(text, &edits), "let a = 1\nlet  b = 2\n");
+/// ```
 pub fn range(text: &str, range: Range<usize>) -> Result<Vec<Edit>, Mistake> {
     let formatted = checked(text)?;
-    Ok(edits::within(text, &formatted, range))
+    let edits = edits::within(text, &formatted, range);
+    let before = parse(FileId(0), text);
+    let new = apply(text, &edits);
+    match check::same(&before, text, &parse(FileId(0), &new), &new) {
+        Ok(()) => Ok(edits),
+        Err(_) => Ok(Vec::new()),
+    }
 }
 
 /// Formats a text as [`format_text`] does, and says what was left as it stands.
@@ -112,19 +139,35 @@ pub fn range(text: &str, range: Range<usize>) -> Result<Vec<Edit>, Mistake> {
 /// As [`format_text`].
 pub fn checked(text: &str) -> Result<Formatted, Mistake> {
     let before = parse(FileId(0), text);
-    let formatted = format(&before, text);
-    if formatted.text == text {
+    if before.diagnostics.is_empty() {
+        let formatted = format(&before, text);
+        if formatted.text != text {
+            check::check(&before, text, &formatted.text, Around::Statement)?;
+        }
         return Ok(formatted);
     }
-    let broken = (!before.diagnostics.is_empty()).then_some(before.file.span);
-    // Around mistakes, lines have a meaning for what can be understood.
-    match check::check(before, text, &formatted.text) {
-        Ok(()) => Ok(formatted),
-        Err(mistake) => match broken {
-            Some(whole) => Ok(unchanged(text, whole)),
-            None => Err(mistake),
-        },
+    let mut formatted = around_mistakes(&before, text);
+    for _ in 0..ROUNDS {
+        let again = parse(FileId(0), &formatted.text);
+        let next = around_mistakes(&again, &formatted.text).text;
+        if next == formatted.text {
+            return Ok(formatted);
+        }
+        formatted.text = next;
     }
+    Ok(unchanged(text, before.file.span))
+}
+
+/// Formats a text with mistakes. Lines have a meaning for what can be understood of it: where the
+/// parts of a declaration cannot be moved, all of it stays as it is.
+fn around_mistakes(parse: &Parse, text: &str) -> Formatted {
+    for around in [Around::Statement, Around::Declaration] {
+        let formatted = format_around(parse, text, around);
+        if formatted.text == text || check::check(parse, text, &formatted.text, around).is_ok() {
+            return formatted;
+        }
+    }
+    unchanged(text, parse.file.span)
 }
 
 fn unchanged(text: &str, whole: Span) -> Formatted {
@@ -147,7 +190,7 @@ fn wrong(parse: &Parse) -> Vec<Span> {
     spans
 }
 
-fn print(printer: &mut Printer<'_>, file: &File, wrong: &[Span]) {
+fn print(printer: &mut Printer<'_>, file: &File, wrong: &[Span], around: Around) {
     let mut start = Start::First;
     for item in &file.items {
         let (from, to) = (item.span.start as usize, item.span.end as usize);
@@ -160,7 +203,11 @@ fn print(printer: &mut Printer<'_>, file: &File, wrong: &[Span]) {
         if printer.keep_until(from, start) {
             start = Start::Next;
         }
-        printer.member((from, to), start, |printer| printer.item(item));
+        let whole = around == Around::Declaration && !printer.mistakes.is_empty();
+        printer.member((from, to), start, |printer| match whole {
+            true => Err(Stop),
+            false => printer.item(item),
+        });
         start = Start::Next;
     }
     printer.keep_until(printer.text.len(), start);

@@ -3,6 +3,7 @@
 //! files beside it walk the tree and say which token comes next.
 
 use super::line::{Line, Piece, STEP, blanks};
+use super::trivia::Trivia;
 use crate::source::Span;
 use crate::syntax::ast::{Ident, Path};
 
@@ -31,25 +32,6 @@ pub(super) enum Gap {
     Soft,
 }
 
-/// A comment that has not been printed yet.
-#[derive(Debug, Clone, Copy)]
-struct Note {
-    start: usize,
-    end: usize,
-    /// How many line ends stand before it, behind the token or comment before it.
-    breaks: usize,
-    /// Whether a comma that is moved before it stood behind it.
-    loose: bool,
-}
-
-impl Note {
-    /// Whether it would become documentation of what follows it, without being it now.
-    fn turns_into_doc(&self, text: &str) -> bool {
-        let own = text.get(self.start..self.end).unwrap_or("");
-        (self.breaks == 0 || self.loose) && own.starts_with("##") && !own.starts_with("###")
-    }
-}
-
 /// Where a line begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Start {
@@ -59,6 +41,8 @@ pub(super) enum Start {
     Next,
     /// At the end of a body: the closing bracket.
     Last,
+    /// At the end of a body without members.
+    Only,
     /// At the end of the file: nothing follows.
     End,
 }
@@ -72,16 +56,12 @@ pub(super) struct Printer<'t> {
     line: Line,
     /// How many blocks are open.
     pub(super) depth: usize,
-    /// Up to where the source has been read.
-    at: usize,
+    /// What stands behind the last token.
+    behind: Trivia,
     /// The end of the last token.
     end: usize,
     /// The end of the last token that was no comma between members.
     last_word: usize,
-    /// The comments behind the last token.
-    notes: Vec<Note>,
-    /// How many line ends stand behind the last token or comment.
-    breaks: usize,
     /// What goes before the next token.
     gap: Gap,
     /// Whether the last token opened a list: no empty line follows it.
@@ -103,11 +83,9 @@ impl<'t> Printer<'t> {
             out: String::with_capacity(text.len() + text.len() / 8),
             line: Line::default(),
             depth: 0,
-            at: 0,
+            behind: Trivia::default(),
             end: 0,
             last_word: 0,
-            notes: Vec::new(),
-            breaks: 0,
             gap: Gap::None,
             opened: false,
             inline: false,
@@ -119,10 +97,10 @@ impl<'t> Printer<'t> {
 
     /// Begins behind `at`, the end of a byte order mark.
     pub(super) fn begin(&mut self, at: usize) {
-        self.at = at;
+        self.behind.begin(at);
         self.end = at;
         // A comment at the very start stands on a line of its own.
-        self.breaks = 1;
+        self.behind.breaks = 1;
     }
 
     /// Ends the text: prints the last comments, and one line end.
@@ -135,41 +113,15 @@ impl<'t> Printer<'t> {
         self.out.insert_str(0, self.text.get(..mark).unwrap_or(""));
     }
 
-    /// Reads blanks and comments up to the next token. Returns its first byte.
+    /// Reads on to the next token. Returns its first byte.
     pub(super) fn peek(&mut self) -> Option<u8> {
-        let bytes = self.text.as_bytes();
-        loop {
-            match bytes.get(self.at)? {
-                b'\n' => {
-                    self.breaks += 1;
-                    self.at += 1;
-                }
-                9..=32 => self.at += 1,
-                b'#' => self.read_comment(bytes),
-                byte => return Some(*byte),
-            }
-        }
-    }
-
-    fn read_comment(&mut self, bytes: &[u8]) {
-        let rest = bytes.get(self.at..).unwrap_or(&[]);
-        let length = rest.iter().position(|byte| *byte == b'\n');
-        let length = length.unwrap_or(rest.len());
-        let written = rest.get(..length).unwrap_or(&[]).trim_ascii_end().len();
-        self.notes.push(Note {
-            start: self.at,
-            end: self.at + written,
-            breaks: self.breaks,
-            loose: false,
-        });
-        self.breaks = 0;
-        self.at += length;
+        self.behind.read(self.text)
     }
 
     /// Where the next token begins.
     pub(super) fn next_start(&mut self) -> usize {
         self.peek();
-        self.at
+        self.behind.at
     }
 
     /// The end of the last token.
@@ -181,14 +133,18 @@ impl<'t> Printer<'t> {
     pub(super) fn sees(&mut self, sign: &str) -> bool {
         self.peek();
         self.text
-            .get(self.at..)
+            .get(self.behind.at..)
             .is_some_and(|rest| rest.starts_with(sign))
     }
 
     /// Whether a line break stands before the next token, or before the first comment before it.
     pub(super) fn on_new_line(&mut self) -> bool {
         self.peek();
-        self.notes.first().map_or(self.breaks, |note| note.breaks) > 0
+        self.behind
+            .notes
+            .first()
+            .map_or(self.behind.breaks, |note| note.breaks)
+            > 0
     }
 
     /// Says what goes before the next token.
@@ -221,7 +177,7 @@ impl<'t> Printer<'t> {
     /// Prints what goes before the next token, unless comments go there too.
     fn settle_gap(&mut self) {
         self.peek();
-        if self.notes.is_empty() {
+        if self.behind.notes.is_empty() {
             self.push_gap();
             self.gap = Gap::None;
         }
@@ -233,7 +189,7 @@ impl<'t> Printer<'t> {
             Gap::Space | Gap::Join => Piece::Blanks(1),
             Gap::Line => Piece::Line { blank: false },
             Gap::Element => Piece::Line {
-                blank: self.breaks > 1,
+                blank: self.behind.breaks > 1,
             },
             Gap::Soft => Piece::Soft,
         };
@@ -244,8 +200,8 @@ impl<'t> Printer<'t> {
     fn push_notes(&mut self) {
         let deeper = matches!(self.gap, Gap::None | Gap::Space);
         let mut detach = false;
-        for place in 0..self.notes.len() {
-            let Some(note) = self.notes.get(place).copied() else {
+        for place in 0..self.behind.notes.len() {
+            let Some(note) = self.behind.notes.get(place).copied() else {
                 return;
             };
             if place == 0 && note.breaks == 0 && !self.line.is_empty() {
@@ -259,8 +215,8 @@ impl<'t> Printer<'t> {
             self.push(Piece::Text(note.start, note.end));
             detach = note.turns_into_doc(self.text);
         }
-        self.notes.clear();
-        let blank = self.breaks > 1 || detach;
+        self.behind.notes.clear();
+        let blank = self.behind.breaks > 1 || detach;
         self.push(Piece::Break { blank, deeper });
     }
 
@@ -269,8 +225,8 @@ impl<'t> Printer<'t> {
     pub(super) fn notes_before_closing(&mut self) {
         self.peek();
         self.gap = Gap::Line;
-        for place in 0..self.notes.len() {
-            let Some(note) = self.notes.get(place).copied() else {
+        for place in 0..self.behind.notes.len() {
+            let Some(note) = self.behind.notes.get(place).copied() else {
                 return;
             };
             if place == 0 && note.breaks == 0 {
@@ -282,26 +238,25 @@ impl<'t> Printer<'t> {
             self.push(Piece::Break { blank, deeper });
             self.push(Piece::Text(note.start, note.end));
         }
-        self.notes.clear();
+        self.behind.notes.clear();
     }
 
     /// Prints the token `start..end`, which must come next.
     fn token(&mut self, start: usize, end: usize) -> Done {
         self.peek();
-        if self.at != start || start >= end || self.is_wrong(start, end) {
+        if self.behind.at != start || start >= end || self.is_wrong(start, end) {
             return Err(Stop);
         }
-        if self.notes.is_empty() {
+        if self.behind.notes.is_empty() {
             self.push_gap();
         } else {
             self.push_notes();
         }
         self.gap = Gap::None;
         self.opened = false;
-        self.at = end;
+        self.behind.begin(end);
         self.end = end;
         self.last_word = end;
-        self.breaks = 0;
         Ok(())
     }
 
@@ -338,7 +293,7 @@ impl<'t> Printer<'t> {
         if !self.sees(sign) {
             return Err(Stop);
         }
-        self.token(self.at, self.at + sign.len())?;
+        self.token(self.behind.at, self.behind.at + sign.len())?;
         self.push(Piece::Sign(sign));
         Ok(())
     }
@@ -373,15 +328,11 @@ impl<'t> Printer<'t> {
     /// Reads a comma, if one comes next, without printing it. Comments before it will be printed
     /// behind whatever is printed in its place.
     pub(super) fn skip_comma(&mut self) -> bool {
-        if self.peek() != Some(b',') || self.is_wrong(self.at, self.at + 1) {
+        if self.peek() != Some(b',') || self.is_wrong(self.behind.at, self.behind.at + 1) {
             return false;
         }
-        for note in &mut self.notes {
-            note.loose = true;
-        }
-        self.at += 1;
-        self.end = self.at;
-        self.breaks = 0;
+        self.behind.pass_comma();
+        self.end = self.behind.at;
         true
     }
 
@@ -390,14 +341,15 @@ impl<'t> Printer<'t> {
     pub(super) fn start_line(&mut self, start: Start) {
         self.flush();
         self.peek();
-        let notes = std::mem::take(&mut self.notes);
-        let inside = self.depth + usize::from(start == Start::Last);
+        let notes = std::mem::take(&mut self.behind.notes);
+        let closes = matches!(start, Start::Last | Start::Only);
+        let inside = self.depth + usize::from(closes);
         let mut detach = false;
         for (place, note) in notes.iter().enumerate() {
             if place == 0 && note.breaks == 0 && !self.out.is_empty() {
                 self.out.push_str("  ");
             } else {
-                let first = start == Start::First && place == 0;
+                let first = matches!(start, Start::First | Start::Only) && place == 0;
                 self.new_line((note.breaks > 1 && !first) || detach, inside);
                 detach = note.turns_into_doc(self.text);
             }
@@ -406,12 +358,10 @@ impl<'t> Printer<'t> {
         }
         if start != Start::End {
             let first = start == Start::First && notes.is_empty();
-            let blank = (self.breaks > 1 && !first && start != Start::Last) || detach;
+            let blank = !closes && ((self.behind.breaks > 1 && !first) || detach);
             self.new_line(blank, self.depth);
         }
-        self.notes = notes;
-        self.notes.clear();
-        self.breaks = 0;
+        self.behind.begin(self.behind.at);
         self.gap = Gap::None;
         self.opened = false;
     }
@@ -426,7 +376,7 @@ impl<'t> Printer<'t> {
     /// Whether comments stand before the next token.
     pub(super) fn has_notes(&mut self) -> bool {
         self.peek();
-        !self.notes.is_empty()
+        !self.behind.notes.is_empty()
     }
 
     /// Writes what has been put together of the current line.
@@ -439,7 +389,7 @@ impl<'t> Printer<'t> {
         if self.inline {
             return false;
         }
-        let (at, end, long) = (self.at, self.end, self.long.len());
+        let (at, end, long) = (self.behind.at, self.end, self.long.len());
         self.inline = true;
         let printed = print(self).is_ok() && self.line.fits(self.depth * STEP);
         self.inline = false;
@@ -451,11 +401,9 @@ impl<'t> Printer<'t> {
 
     fn go_back(&mut self, at: usize, end: usize, long: usize) {
         self.line.clear();
-        self.at = at;
+        self.behind.begin(at);
         self.end = end;
         self.long.truncate(long);
-        self.notes.clear();
-        self.breaks = 0;
         self.gap = Gap::None;
         self.opened = false;
     }
@@ -469,7 +417,7 @@ impl<'t> Printer<'t> {
         print: impl FnOnce(&mut Self) -> Done,
     ) {
         self.start_line(start);
-        let (at, end, depth) = (self.at, self.end, self.depth);
+        let (at, end, depth) = (self.behind.at, self.end, self.depth);
         let (written, kept, long) = (self.out.len(), self.kept.len(), self.long.len());
         let printed = at == from && print(self).is_ok();
         if printed && self.last_word == to {
@@ -488,9 +436,8 @@ impl<'t> Printer<'t> {
         self.out.push_str(self.text.get(from..to).unwrap_or(""));
         self.kept
             .push(Span::new(crate::source::FileId(0), from, to));
-        self.at = to;
+        self.behind.begin(to);
         self.end = to;
-        self.breaks = 0;
     }
 
     /// Prints what stands between the last token and `to` as it stands, if there is anything.

@@ -57,16 +57,17 @@ impl<'s> Known<'s> {
         }
     }
 
-    /// Hands every combination of the axes to `see`, with the axes' variables known meanwhile and
-    /// without looking at `where`. `None` where not all can be known, or they are too many.
+    /// Hands every combination of the axes to `see`, by the places of its values in their lists,
+    /// with the axes' variables known meanwhile and without looking at `where`. `None` where not
+    /// all can be known, or they are too many.
     pub fn combinations(
         &self,
         matrix: &Matrix,
-        see: &mut dyn FnMut(&[Value]) -> ControlFlow<()>,
+        see: &mut dyn FnMut(&[usize]) -> ControlFlow<()>,
     ) -> Option<()> {
         let mut left = MOST;
-        let mut values = Vec::new();
-        let found = self.axis(&matrix.axes, &mut values, &mut left, see);
+        let mut places = Vec::new();
+        let found = self.axis(&matrix.axes, &mut places, &mut left, see);
         for axis in &matrix.axes {
             self.know(axis.slot, None);
         }
@@ -76,22 +77,22 @@ impl<'s> Known<'s> {
     fn axis(
         &self,
         axes: &[Axis],
-        values: &mut Vec<Value>,
+        places: &mut Vec<usize>,
         left: &mut usize,
-        see: &mut dyn FnMut(&[Value]) -> ControlFlow<()>,
+        see: &mut dyn FnMut(&[usize]) -> ControlFlow<()>,
     ) -> Option<ControlFlow<()>> {
         let Some((axis, inner)) = axes.split_first() else {
             *left = left.checked_sub(1)?;
-            return Some(see(values));
+            return Some(see(places));
         };
         let Value::List(list) = self.value(&axis.list)? else {
             return None;
         };
-        for value in list.iter() {
+        for (at, value) in list.iter().enumerate() {
             self.know(axis.slot, Some(value.clone()));
-            values.push(value.clone());
-            let flow = self.axis(inner, values, left, see)?;
-            values.pop();
+            places.push(at);
+            let flow = self.axis(inner, places, left, see)?;
+            places.pop();
             if flow.is_break() {
                 return Some(flow);
             }
@@ -122,29 +123,32 @@ impl<'s> Known<'s> {
         }
     }
 
-    /// The most cells of a loop or matrix that may run at once, without a limit.
-    pub fn at_once(&self, matrix: &Matrix) -> Option<usize> {
-        let serial: Vec<bool> = (matrix.axes.iter())
-            .map(|axis| axis.order == Order::Serial)
-            .collect();
-        let mut counts: Vec<(Vec<Value>, usize)> = Vec::new();
+    /// The most cells of a loop or matrix that may run at once without a limit; counting ends at
+    /// `enough`.
+    pub fn at_once(&self, matrix: &Matrix, enough: usize) -> Option<usize> {
+        let serial = |axis: &Axis| axis.order == Order::Serial;
+        let serial: Vec<bool> = matrix.axes.iter().map(serial).collect();
+        let mut counts: HashMap<Vec<usize>, usize> = HashMap::new();
+        let mut most = 0;
         let mut unknown = false;
-        self.combinations(matrix, &mut |values| {
-            let key = values.iter().zip(&serial).filter(|(_, serial)| **serial);
-            let key: Vec<Value> = key.map(|(value, _)| value.clone()).collect();
-            match (self.keeps(matrix), counts.last_mut()) {
-                (None, _) => unknown = true,
-                (Some(false), _) => {}
-                (Some(true), Some((last, count))) if *last == key => *count += 1,
-                (Some(true), _) => match counts.iter_mut().find(|(other, _)| *other == key) {
-                    Some((_, count)) => *count += 1,
-                    None => counts.push((key, 1)),
-                },
+        self.combinations(matrix, &mut |places| {
+            match self.keeps(matrix) {
+                Some(true) => {
+                    let places = places.iter().zip(&serial).filter(|(_, serial)| **serial);
+                    let key: Vec<usize> = places.map(|(place, _)| *place).collect();
+                    let count = counts.entry(key).or_default();
+                    *count += 1;
+                    most = most.max(*count);
+                }
+                Some(false) => {}
+                None => unknown = true,
             }
-            ControlFlow::Continue(())
+            match unknown || most >= enough {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
         })?;
-        let most = counts.into_iter().map(|(_, count)| count).max();
-        (!unknown).then_some(most.unwrap_or(0))
+        (!unknown).then_some(most)
     }
 }
 

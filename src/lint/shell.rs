@@ -91,11 +91,7 @@ const SOMETIMES: &[(&str, &[&str])] = &[
 pub fn network(command: &Command) -> Option<String> {
     let talks = |simple: &Simple| {
         let name = simple.name()?;
-        let first = simple
-            .words
-            .iter()
-            .skip(1)
-            .find(|word| !word.starts_with('-'));
+        let first = subcommand(simple);
         let sometimes = SOMETIMES.iter().find(|(program, _)| *program == name);
         let talks = NETWORK.contains(&name)
             || sometimes.is_some_and(|(_, words)| {
@@ -107,6 +103,22 @@ pub fn network(command: &Command) -> Option<String> {
         .iter()
         .flat_map(|pipeline| &pipeline.parts)
         .find_map(talks)
+}
+
+/// The first word of a command's arguments that is no option, such as `push`.
+fn subcommand(simple: &Simple) -> Option<&String> {
+    let mut words = simple.words.iter().skip(1);
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            // These take a value of their own.
+            "-c" | "-C" | "-n" | "--namespace" | "--context" => {
+                words.next();
+            }
+            option if option.starts_with('-') => {}
+            _ => return Some(word),
+        }
+    }
+    None
 }
 
 /// Programs that change nothing.
@@ -187,8 +199,7 @@ pub fn only_looks(command: &Command) -> bool {
         let Some(name) = simple.name() else {
             return simple.compound && !simple.redirected;
         };
-        let mut words = simple.words.iter().skip(1);
-        let first = words.find(|word| !word.starts_with('-'));
+        let first = subcommand(simple);
         let with = LOOKS_WITH.iter().find(|(program, _)| *program == name);
         let asks = name == "curl" && !simple.words.iter().any(|word| sends(word));
         let looks = LOOKS.contains(&name)

@@ -3,27 +3,31 @@
 //!
 //! A run is a sequence of events: something that took time has ended, well or not; a lock has
 //! been granted. What follows from an event follows at once, in the order in which the machine
-//! does it. Three searches answer, each only where the one before it cannot:
+//! does it. Four ways lead to an answer, each only taken where the one before it gives none:
 //!
-//! 1. Where no lock can be in short supply, the order of events makes no difference: who can go
+//! 1. Where all that is waited for can be put in an order, nothing can wait for ever.
+//! 2. Where no lock can be in short supply, the order of events makes no difference: who can go
 //!    on may as well go on at once, and a failure only lets go of others. One run is enough; it
 //!    branches where only the run knows which way a strand goes.
-//! 2. Where the order in which locks are asked for matters, everything else goes on at once and
+//! 3. Where the order in which locks are asked for matters, everything else goes on at once and
 //!    locks are asked for in every order. That is every run and a few that cannot be: what ends
 //!    here always ends.
-//! 3. What does not, is tried event by event, as the machine would see them.
+//! 4. What does not, is tried event by event, as the machine would see them.
 //!
 //! The last two look first at runs in which nothing fails, then at those in which anything may: a
 //! failure lets go of locks early, and so can bring about an order that was impossible before.
 
 mod contention;
+mod hang;
 mod locks;
+mod order;
 mod state;
 mod steps;
 
 use std::collections::{HashSet, VecDeque};
 
-use super::flow::{Flow, StrandId};
+use super::flow::Flow;
+pub use hang::{Hang, Stuck, Why};
 use state::State;
 pub use state::Step;
 use steps::Search;
@@ -42,22 +46,12 @@ pub enum Verdict {
     Unknown,
 }
 
-/// A standstill.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hang {
-    /// The choices that led there, in order.
-    pub steps: Vec<Step>,
-    /// The strands that wait for ever, with the place of what they wait at.
-    pub waiting: Vec<(StrandId, usize)>,
-    /// The strands that never start, because their block lets no more in.
-    pub kept_out: Vec<StrandId>,
-    /// Who holds which lock: resource and strand.
-    pub held: Vec<(usize, StrandId)>,
-}
-
 /// Looks for a standstill; a shortest one is found first.
 pub fn explore(flow: &Flow) -> Verdict {
     let shortage = contention::shortage(flow);
+    if order::is_ordered(flow, &shortage) {
+        return Verdict::Ends;
+    }
     let tangled = flow.forks.iter().any(|fork| fork.tangled);
     let relevant = contention::relevant(flow, &shortage);
     if !relevant.contains(&true) && !tangled {

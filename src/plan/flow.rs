@@ -34,6 +34,8 @@ pub struct Flow {
     pub holds: Vec<Hold>,
     /// Where strands split.
     pub forks: Vec<Fork>,
+    /// The time limits of barriers.
+    pub limits: Vec<Limit>,
 }
 
 /// A line of control and the places where it may wait.
@@ -62,13 +64,15 @@ pub struct Guard {
     pub to: usize,
     /// Where it goes on.
     pub pad: usize,
+    /// The place after what is done about the failure.
+    pub end: usize,
 }
 
 /// A place where a strand may wait, or lets others go on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Op {
-    /// Something that takes time; with a spot, it may fail.
-    Pause(Option<TreeId>),
+    /// Something that takes time.
+    Pause(Pause),
     /// Arrives at a meeting and waits for the others.
     Arrive(usize, TreeId),
     /// Takes the lock of a request.
@@ -84,7 +88,7 @@ pub enum Op {
     /// Splits, and waits for all parts.
     Fork(usize),
     /// Goes on at one of these places; which one, only the run knows.
-    Choose(Vec<usize>),
+    Choose(Vec<usize>, TreeId),
     /// Goes on there.
     Jump(usize),
     /// Leaves the meetings that are not ahead from here on.
@@ -93,6 +97,30 @@ pub enum Op {
     Break,
     /// It fails here.
     Fail,
+}
+
+/// Something that takes time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pause {
+    /// What it is.
+    pub spot: TreeId,
+    /// Whether it may fail.
+    pub fails: bool,
+    /// How many milliseconds it takes at best.
+    pub least_ms: i64,
+}
+
+/// How long a strand waits at a barrier at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    /// The strand.
+    pub strand: StrandId,
+    /// The barrier's statement.
+    pub tree: TreeId,
+    /// The meeting.
+    pub meeting: usize,
+    /// How many milliseconds.
+    pub ms: i64,
 }
 
 /// What may still come on the way that a strand has taken.
@@ -188,6 +216,20 @@ impl Fork {
     /// Whether it lets only some strands in at once.
     pub fn is_throttled(&self) -> bool {
         self.max.is_some() || !self.waves.is_empty()
+    }
+
+    /// Whether one of two strands has always ended before the other starts.
+    pub fn are_apart(&self, one: StrandId, other: StrandId) -> bool {
+        let place = |strand: StrandId| self.children.binary_search(&strand).unwrap_or_default();
+        let (one, other) = (place(one), place(other));
+        let in_chain = match (self.chains.get(one), self.chains.get(other)) {
+            (Some((a, _)), Some((b, _))) => {
+                let axis = a.iter().zip(b).position(|(a, b)| a != b);
+                axis.is_some_and(|axis| self.serial.get(axis) == Some(&true))
+            }
+            _ => false,
+        };
+        in_chain || self.max == Some(1) || self.wave.get(one) != self.wave.get(other)
     }
 
     /// Gives every strand its wave.

@@ -2,6 +2,7 @@
 //! They do not know the machine nor any process; they are handed events and something to write to.
 
 pub mod foresight;
+pub mod history;
 pub mod json;
 pub mod ledger;
 pub mod live;
@@ -17,7 +18,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 mod text;
-mod words;
+pub mod words;
 
 use std::io;
 
@@ -25,6 +26,7 @@ use jiff::Timestamp;
 
 use crate::engine::notice::RunEvent;
 
+pub use history::History;
 pub use json::Json;
 pub use ledger::Ledger;
 pub use live::Live;

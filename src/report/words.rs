@@ -16,7 +16,7 @@ const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
 /// How long something took: `0.8s`, `12s`, `1m 02s`.
-pub(super) fn took(ms: i64) -> String {
+pub fn took(ms: i64) -> String {
     let ms = ms.max(0);
     if ms < 10 * SECOND {
         let tenths = ms / 100;
@@ -26,7 +26,7 @@ pub(super) fn took(ms: i64) -> String {
 }
 
 /// How long something has been going on, in whole seconds: `8s`, `1m 02s`, `2h 05m`.
-pub(super) fn ticking(ms: i64) -> String {
+pub fn ticking(ms: i64) -> String {
     let ms = ms.max(0);
     if ms < MINUTE {
         format!("{}s", ms / SECOND)
@@ -40,7 +40,7 @@ pub(super) fn ticking(ms: i64) -> String {
 }
 
 /// A given duration: `250ms`, `3s`, `1m 30s`, `1h`.
-pub(super) fn span(ms: i64) -> String {
+pub fn span(ms: i64) -> String {
     let ms = ms.max(0);
     if ms < SECOND {
         return format!("{ms}ms");
@@ -73,7 +73,7 @@ pub(super) fn stamp(ms: i64) -> String {
 }
 
 /// What a node waits for. `since` is how long it has been waiting, where that is to be counted.
-pub(super) fn waiting(waiting: &Waiting, since: Option<i64>) -> String {
+pub fn waiting(waiting: &Waiting, since: Option<i64>) -> String {
     let left = |after: i64| since.map_or(after, |since| after - since).max(0);
     match waiting {
         Waiting::Barrier {
@@ -171,7 +171,7 @@ pub(super) fn class(failure: &Failure) -> String {
 }
 
 /// The mark that goes with a status.
-pub(super) fn mark(status: Status) -> Mark {
+pub fn mark(status: Status) -> Mark {
     match status {
         Status::Succeeded => Mark::Good,
         Status::Ignored => Mark::Warn,

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
+use super::guardian;
 use super::locks::Locks;
 use super::store::{
     LockChange, LockHolder, LockRow, Owner, RunNumber, Store, StoreError, grantable, now,
@@ -13,9 +14,9 @@ use crate::engine::notice::{Holder, Queue};
 use crate::engine::{EffectId, LockRequest, Want};
 use crate::source::Name;
 
-/// For how long a process must have been gone before its locks go to others: when it was killed,
-/// its commands outlive it by up to a second.
-const GONE_FOR: Duration = Duration::from_secs(2);
+/// For how long a process must have been gone before its locks go to others. What it left behind
+/// must be gone, too: its guardian sees to that.
+const GONE_FOR: Duration = Duration::from_millis(300);
 
 /// How often it is looked whether the others are still there, when nothing else happens.
 const LOOK: Duration = Duration::from_millis(500);
@@ -220,7 +221,7 @@ fn decide(
                 if was != owner {
                     (*was, *since) = (owner.clone(), Instant::now());
                 }
-                since.elapsed() >= GONE_FOR
+                since.elapsed() >= GONE_FOR && !guardian::is_at_work(owner.pid)
             }
         };
         if is_gone {

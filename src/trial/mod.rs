@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
+use crate::audit::Violation;
 use crate::diagnostic::{Diagnostic, codes};
 use crate::engine::notice::{Happened, RunEvent};
 use crate::eval::Halt;
@@ -65,12 +66,14 @@ pub struct Verdict {
     pub all: bool,
     /// What is wrong; nothing if the test passes.
     pub findings: Vec<Finding>,
+    /// In what a run has not kept to its plan: a mistake of this program.
+    pub stray: Option<Violation>,
 }
 
 impl Verdict {
     /// Whether nothing is wrong.
     pub fn passes(&self) -> bool {
-        self.findings.is_empty()
+        self.findings.is_empty() && self.stray.is_none()
     }
 }
 
@@ -110,6 +113,7 @@ pub fn run(
         schedules: 0,
         all: false,
         findings: Vec::new(),
+        stray: None,
     };
     match Trial::new(program, test, environment, files) {
         Ok(mut trial) => trial.explore(limits, &mut verdict),
@@ -192,6 +196,7 @@ impl Trial {
         }
         verdict.schedules = ways.counted();
         verdict.all = ways.is_complete();
+        verdict.stray = self.world.stray.take();
         self.conclude(verdict);
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use indexmap::IndexSet;
 
+use crate::audit::{Audit, Violation};
 use crate::engine::notice::{Happened, Status};
 use crate::engine::pattern::Pattern;
 use crate::engine::{Answer, Question};
@@ -56,11 +57,16 @@ pub(super) struct World {
     pub(super) events: u64,
     /// The questions that nobody answered in the present run.
     pub(super) unanswered: Vec<Name>,
+    audit: Audit,
+    /// In what a run has not kept to its plan, if one has not.
+    pub(super) stray: Option<Violation>,
 }
 
 impl World {
     pub(super) fn new(plan: Arc<Plan>, rules: Vec<Rule>, patterns: Vec<Pattern>) -> Self {
         Self {
+            audit: Audit::new(plan.clone()),
+            stray: None,
             plan,
             uses: vec![Use::default(); rules.len()],
             rules,
@@ -79,6 +85,7 @@ impl World {
     /// A run begins, under this schedule.
     pub(super) fn begin(&mut self, way: &Way) {
         self.nodes.begin();
+        self.audit = self.audit.another();
         (self.status, self.events) = (None, 0);
         self.unanswered.clear();
         self.chooses = false;
@@ -233,6 +240,9 @@ impl Script for World {
     }
 
     fn hear(&mut self, _: i64, happened: &Happened) -> bool {
+        if let Some(stray) = self.audit.first_stray(happened) {
+            self.stray.get_or_insert(stray);
+        }
         if let Some(node) = node_of(happened) {
             let id = self.nodes.id(node, &self.rules);
             self.nodes.hear(id, happened);

@@ -57,19 +57,13 @@ pub fn explore(plan: &Arc<Plan>, failures: bool, most: usize) -> Found {
         granted: Vec::new(),
     };
     first.happen(Event::Start);
+    if first.machine.standstills() > 0 {
+        return Found::Hangs(vec![String::from("it starts")]);
+    }
     // The worlds to look at, each with where its story ends; a story is a list of links.
     let mut story: Vec<(usize, String)> = vec![(0, String::new())];
     let mut stack = vec![(first, 0)];
     while let Some((world, told)) = stack.pop() {
-        if world.machine.standstills() > 0 {
-            let links = std::iter::successors(Some(told), |at| Some(story[*at].0));
-            let mut lines: Vec<String> = links
-                .take_while(|at| *at > 0)
-                .map(|at| story[at].1.clone())
-                .collect();
-            lines.reverse();
-            return Found::Hangs(lines);
-        }
         if world.machine.finished().is_some() {
             assert_eq!(world.machine.under_way(), 0, "something is left over");
             continue;
@@ -82,6 +76,15 @@ pub fn explore(plan: &Arc<Plan>, failures: bool, most: usize) -> Found {
         for (said, event) in choices {
             let mut next = world.clone();
             next.happen(event);
+            if next.machine.standstills() > 0 {
+                // After it those who waited were let go; where that leads makes no difference.
+                let links = std::iter::successors(Some(told), |at| Some(story[*at].0));
+                let lines = links.take_while(|at| *at > 0).map(|at| story[at].1.clone());
+                let mut lines: Vec<String> = lines.collect();
+                lines.reverse();
+                lines.push(said);
+                return Found::Hangs(lines);
+            }
             if !seen.insert(next.machine.fingerprint()) {
                 continue;
             }

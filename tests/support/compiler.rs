@@ -26,6 +26,11 @@ impl Verdict {
         codes
     }
 
+    /// The texts that they point into.
+    pub fn sources(&self) -> &Sources {
+        &self.sources
+    }
+
     /// Whether one of them is an error.
     pub fn has_errors(&self) -> bool {
         let mut all = self.diagnostics.iter();

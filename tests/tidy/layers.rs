@@ -35,13 +35,14 @@ const ROOMS: &[(&str, &str)] = &[
     ("report", "source ir plan::outline engine::notice foresee"),
     (
         "runtime",
-        "source diagnostic world value eval ir plan engine",
+        "source diagnostic world value eval ir plan engine audit",
     ),
+    ("audit", "source value eval ir plan engine"),
     ("simulate", "source value eval ir plan engine"),
     ("foresee", "source ir plan engine simulate"),
     (
         "trial",
-        "source diagnostic world value eval ir plan engine simulate",
+        "source diagnostic world value eval ir plan engine simulate audit",
     ),
     ("cli", "*"),
     ("lib", "*"),

@@ -21,6 +21,8 @@ enum Token {
   COMMENT,
   DOC_COMMENT,
   CALL_NAME,
+  LEAST,
+  NOTHING,
   FAIL_FAST,
   ON_FAILURE,
   UNEXPECTED,
@@ -159,7 +161,7 @@ static bool is_duration(const char *text, unsigned length) {
   return true;
 }
 
-static bool number(TSLexer *lexer) {
+static bool number(TSLexer *lexer, const bool *valid) {
   char text[MAX_NUMBER];
   unsigned length = 0;
   bool has_point = false;
@@ -192,9 +194,10 @@ static bool number(TSLexer *lexer) {
   if (!underscores_fit(text, length)) return false;
   if (has_percent) return found(lexer, PERCENT);
   if (has_point) return found(lexer, FLOAT);
-  // The largest is that of `-9223372036854775808`.
-  if (!value_of(text, length, (uint64_t)INT64_MAX + 1, &value)) return false;
-  return found(lexer, INTEGER);
+  if (value_of(text, length, INT64_MAX, &value)) return found(lexer, INTEGER);
+  // Only behind a `-`.
+  if (!valid[LEAST] || !value_of(text, length, (uint64_t)INT64_MAX + 1, &value)) return false;
+  return found(lexer, LEAST);
 }
 
 // ----- Words -----
@@ -236,10 +239,26 @@ static bool keyword_ends(TSLexer *lexer, bool *is_name) {
   return true;
 }
 
+// Whether a `return` has no value: whether this word begins the next statement.
+static bool begins_statement(TSLexer *lexer, const char *word) {
+  static const char *const NEVER[] = {
+    "abort", "atomic", "batches", "fast", "ignore", "max", "once", "timeout", "tolerate",
+  };
+  for (unsigned at = 0; at < sizeof NEVER / sizeof *NEVER; at++) {
+    if (strcmp(word, NEVER[at]) == 0) return false;
+  }
+  while (is_blank(lexer->lookahead)) advance(lexer);
+  int32_t next = lexer->lookahead;
+  return is_word(next) || next == '"' || next == '{' || next == '[' || next == '(';
+}
+
 static bool word(TSLexer *lexer, const bool *valid) {
   char text[MAX_WORD + 1];
-  read_word(lexer, text);
   lexer->mark_end(lexer);
+  read_word(lexer, text);
+  bool is_open = valid[NOTHING] && !valid[RECOVERING];
+  // If there is no value behind a `return`, the token is empty and ends before the word.
+  if (!is_open || lexer->lookahead == '(' || lexer->lookahead == '.') lexer->mark_end(lexer);
   bool known = false;
   for (unsigned at = 0; at < sizeof WORDS / sizeof *WORDS && !known; at++) {
     known = strcmp(text, WORDS[at]) == 0;
@@ -248,7 +267,13 @@ static bool word(TSLexer *lexer, const bool *valid) {
   int32_t next = lexer->lookahead;
   if (!known || !keyword_ends(lexer, &is_name)) return false;
   if (is_name) return found(lexer, CALL_NAME);
+  if (is_open) return begins_statement(lexer, text) && found(lexer, NOTHING);
   if (!is_space(next) && next != '#') return false;
+  if (strcmp(text, "undo") == 0 || strcmp(text, "always") == 0) {
+    // Without a body it is no handler.
+    skip_trivia(lexer);
+    return (lexer->lookahead == '(' || lexer->lookahead == '.') && found(lexer, CALL_NAME);
+  }
   if (strcmp(text, "fail") == 0 && valid[FAIL_FAST]) {
     skip_trivia(lexer);
     read_word(lexer, text);
@@ -531,12 +556,16 @@ bool tree_sitter_deploy_external_scanner_scan(void *payload, TSLexer *lexer, con
   }
   if (lexer->lookahead == '#') return comment(lexer);
   if (lexer->lookahead == '"') return string_start(scanner, lexer);
-  if (is_digit(lexer->lookahead)) return number(lexer);
+  if (is_digit(lexer->lookahead)) return number(lexer, valid);
   if (string && lexer->lookahead == '}' && valid[INTERPOLATION_END]) {
     advance(lexer);
     lexer->mark_end(lexer);
     string->in_interpolation = false;
     return found(lexer, INTERPOLATION_END);
+  }
+  if (lexer->lookahead == '}' && valid[NOTHING] && !valid[RECOVERING]) {
+    lexer->mark_end(lexer);
+    return found(lexer, NOTHING);
   }
   if (lexer->lookahead >= 'a' && lexer->lookahead <= 'z') return word(lexer, valid);
   return false;

@@ -13,7 +13,8 @@ use super::super::output::Output;
 use super::super::state;
 use super::host::Terminal;
 use super::signals::listen;
-use crate::diagnostic::render::render;
+use crate::audit::Violation;
+use crate::diagnostic::render::{Ink, clean, render};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::engine::notice::Status;
 use crate::eval::Halt;
@@ -26,7 +27,7 @@ use crate::runtime::logs::Logs;
 use crate::runtime::process::Spawner;
 use crate::runtime::secrets::Vault;
 use crate::runtime::shared_locks::SharedLocks;
-use crate::runtime::store::{Run, RunJournal, Store, StoreError};
+use crate::runtime::store::{Run, RunJournal, Store, StoreError, Trouble};
 use crate::source::Name;
 
 /// A run that is to be carried through.
@@ -40,6 +41,8 @@ pub(in crate::cli) struct Job {
     pub(in crate::cli) home: PathBuf,
     pub(in crate::cli) format: RunFormat,
     pub(in crate::cli) yes: bool,
+    /// Whether nobody is asked anything.
+    pub(in crate::cli) no_input: bool,
 }
 
 /// Where a run is kept, and what has happened to it.
@@ -63,6 +66,13 @@ impl Kept {
             by: Some((store, run)),
             past,
         }
+    }
+
+    /// How others answer what the run asks.
+    fn answered_by(&self) -> Option<String> {
+        let (store, run) = self.by.as_ref()?;
+        let state = state::words(store.folder());
+        Some(format!("lockstep approve {}{state}", run.id))
     }
 
     fn keeping(&mut self) -> Result<Keeping, StoreError> {
@@ -161,12 +171,17 @@ async fn carry(
         folder: folders(&job.plan, &job.home),
     };
     let mut host = Terminal::new(report(job, output), job.yes, job.format == RunFormat::Json)
-        .remembering(shows_all(job.format));
+        .remembering(shows_all(job.format))
+        .answered_by(kept.answered_by())
+        .asking_nobody(job.no_input);
     let plan = job.plan.clone();
     let ended = driver::drive(plan, vault, spawner, settings, keeping, &mut host, controls).await;
     signals.abort();
+    let stray = host.stray();
     let (summary, broken) = host.finish();
-    let began = begun || summary.run().is_some();
+    // Where the journal does not fit, nothing was done.
+    let refused = matches!(&ended, Ending::Broken(error) if error.trouble == Trouble::Refused);
+    let began = !refused && (begun || summary.run().is_some());
     let exit = finish(job, &kept, &ended, began, output);
     if job.format != RunFormat::Json && began {
         ledger(job, &kept, &ended, &summary, output);
@@ -174,7 +189,27 @@ async fn carry(
     if let Some(error) = broken {
         output.lost(error);
     }
-    exit
+    match stray {
+        Some(stray) => strayed(&stray, exit, output),
+        None => exit,
+    }
+}
+
+/// Says that the run did not do as it should have, which is a mistake of this program: what it
+/// says of success is not to be believed.
+fn strayed(stray: &Violation, exit: Exit, output: &mut Output) -> Exit {
+    let word = output.stderr_style().paint(Ink::Error, "error");
+    output.complain(&format!(
+        "{word}: this run did not keep to its plan: {} (event {})\n  \
+         This is a mistake in lockstep, not in the file. Look at what was deployed, and please\n  \
+         report it with the file and the events that `--format json` shows.\n",
+        clean(&stray.to_string()),
+        stray.event,
+    ));
+    match exit {
+        Exit::Succeeded => Exit::Failed,
+        exit => exit,
+    }
 }
 
 /// Lets go of a run that has not ended, and says why where that is not plain.
@@ -194,7 +229,7 @@ fn finish(job: &Job, kept: &Kept, ended: &Ending, began: bool, output: &mut Outp
             let id = &job.facts.id;
             let message = format!("run {id} cannot go on: {error}");
             let code = match error.trouble {
-                crate::runtime::store::Trouble::Refused => codes::NOT_CONTINUED,
+                Trouble::Refused => codes::NOT_CONTINUED,
                 _ => codes::STATE_UNUSABLE,
             };
             output.refuse(&Diagnostic::without_place(code, message));
@@ -225,6 +260,7 @@ fn ledger(job: &Job, kept: &Kept, ended: &Ending, summary: &Summary, output: &mu
             .then(|| output.stdout_style().width),
         sources: Some(&job.plan.bound.program.sources),
         next: next(job, kept, ended),
+        goes_on: false,
     };
     let mut text = Vec::new();
     // Writing into memory does not fail.

@@ -29,17 +29,30 @@ pub(super) fn one(done: &Done<'_>, arguments: &Test, style: Style) -> String {
     let name = clean(&verdict.name);
     let gap = COLUMN.saturating_sub(name.chars().count() + 3).max(2);
     let said = style.paint(Ink::Dim, &schedules(verdict));
-    let mut text = format!(
-        "{} {name}{}{said}\n",
-        style.paint(ink, mark),
-        " ".repeat(gap)
-    );
+    let gap = if said.is_empty() { 0 } else { gap };
+    let mark = style.paint(ink, mark);
+    let mut text = format!("{mark} {name}{}{said}\n", " ".repeat(gap));
+    let mut told: Option<&Schedule> = None;
     for finding in &verdict.findings {
         text.push('\n');
-        text.push_str(&whole(finding, done, style));
-        if let Some(schedule) = &finding.schedule {
+        text.push_str(&diagnostic(finding, done, style));
+        let same = |last: &Schedule, next: &Schedule| {
+            (last.seed, &last.events) == (next.seed, &next.events)
+        };
+        if let Some(schedule) = &finding.schedule
+            && !told.is_some_and(|last| same(last, schedule))
+        {
+            text.push_str(&story::story(schedule, verdict, style));
             text.push_str(&again(schedule, done, arguments, style));
+            told = Some(schedule);
         }
+    }
+    if let Some(stray) = &verdict.stray {
+        let word = style.paint(Ink::Error, "error");
+        let said = clean(&stray.to_string());
+        text += &format!("\n{word}: a run did not keep to its plan: {said}\n");
+        text +=
+            "  This is a mistake in lockstep, not in the file: please report it with the file.\n";
     }
     if !verdict.passes() {
         text.push('\n');

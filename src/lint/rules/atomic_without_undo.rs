@@ -15,8 +15,11 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     };
     walk::bodies(program, FILE, &mut |stmt| {
         effects::each(stmt, &mut |stmt| {
+            if !stmt.modifiers.atomic {
+                return;
+            }
             let sum = context.effects.body(stmt);
-            if !stmt.modifiers.atomic || sum.undo || !sum.acts {
+            if sum.undo || !sum.acts {
                 return;
             }
             let is_atomic = |kind: &ModifierKind| matches!(kind, ModifierKind::Atomic);

@@ -30,12 +30,20 @@ fn in_command(context: &Context<'_>, stmt: &Stmt, command: &Command) -> Option<D
         return None;
     }
     let name = shell::pipelines(command).iter().find_map(hidden)?;
-    let span = stmt.span;
-    let message = format!("if `{name}` fails inside the pipe, nobody notices");
+    let written = context.written(stmt).map(|stmt| &stmt.kind);
+    let literal = match written {
+        Some(ast::StmtKind::Run(run)) => run.command.span,
+        _ => stmt.span,
+    };
+    let span = line(context, literal, &name).unwrap_or(stmt.span);
+    let message = match name.is_empty() {
+        true => String::from("if the part in brackets fails inside the pipe, nobody notices"),
+        false => format!("if `{name}` fails inside the pipe, nobody notices"),
+    };
     let finding = Diagnostic::warning(codes::HIDDEN_PIPE_FAILURE, span, message)
         .here("`sh` looks at the last command of a pipe only")
         .help("write `using bash`, which stops when any part of a pipe fails");
-    match context.written(stmt).map(|stmt| &stmt.kind) {
+    match written {
         Some(ast::StmtKind::Run(ast::Run {
             command,
             using: None,
@@ -51,6 +59,24 @@ fn in_command(context: &Context<'_>, stmt: &Stmt, command: &Command) -> Option<D
     }
 }
 
+/// The line of a long command on which a program and a pipe stand.
+fn line(context: &Context<'_>, literal: Span, name: &str) -> Option<Span> {
+    let text = context.text(literal);
+    let mut at = literal.start as usize;
+    for line in text.split_inclusive('\n') {
+        let trimmed = line.trim();
+        let piped = trimmed
+            .find(name)
+            .is_some_and(|from| trimmed[from..].contains('|'));
+        if piped && text.contains('\n') {
+            let start = at + (line.len() - line.trim_start().len());
+            return Some(Span::new(literal.file, start, start + trimmed.len()));
+        }
+        at += line.len();
+    }
+    None
+}
+
 /// The first command of a pipe that may fail unseen.
 fn hidden(pipeline: &Pipeline) -> Option<String> {
     let (last, others) = pipeline.parts.split_last()?;
@@ -63,10 +89,5 @@ fn hidden(pipeline: &Pipeline) -> Option<String> {
     let may_fail = others
         .iter()
         .find(|part| !part.guarded && !part.name().is_some_and(cannot_fail))?;
-    (!notices).then(|| {
-        may_fail
-            .name()
-            .unwrap_or("the part in brackets")
-            .to_string()
-    })
+    (!notices).then(|| may_fail.name().unwrap_or_default().to_string())
 }

@@ -24,7 +24,9 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     };
     walk::bodies(program, FILE, &mut |stmt| {
         effects::each(stmt, &mut |stmt| {
-            if let Some(written) = context.written(stmt) {
+            if let Some(written) = context.written(stmt)
+                && !stmt.handlers.on_failure.is_empty()
+            {
                 look(&written.handlers, stmt);
             }
         });

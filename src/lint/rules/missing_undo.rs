@@ -75,10 +75,10 @@ impl Look<'_> {
                 }
             }
             StmtKind::Parallel(body) => {
-                for (at, stmt) in body.stmts.iter().enumerate() {
-                    let mut others = body.stmts.iter().enumerate();
-                    let beside =
-                        others.any(|(other, it)| other != at && self.effects.stmt(it).fails);
+                let fails = self.fails(body);
+                let all = fails.iter().filter(|fails| **fails).count();
+                for (stmt, own) in body.stmts.iter().zip(fails) {
+                    let beside = all > usize::from(own);
                     self.stmt(stmt, after || beside);
                 }
             }
@@ -94,15 +94,18 @@ impl Look<'_> {
     }
 
     fn block(&mut self, block: &Block, after: bool) {
-        for (at, stmt) in block.stmts.iter().enumerate() {
-            let later = || {
-                block.stmts[at + 1..]
-                    .iter()
-                    .any(|it| self.effects.stmt(it).fails)
-            };
-            let after = after || later();
+        let mut after = after;
+        let fails = self.fails(block);
+        for (stmt, fails) in block.stmts.iter().zip(fails).rev() {
             self.stmt(stmt, after);
+            after |= fails;
         }
+    }
+
+    /// For each statement of a block whether something in it can fail.
+    fn fails(&self, block: &Block) -> Vec<bool> {
+        let fails = block.stmts.iter().map(|stmt| self.effects.stmt(stmt).fails);
+        fails.collect()
     }
 
     fn workflow(&mut self, id: WorkflowId, after: bool) {

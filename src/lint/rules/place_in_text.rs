@@ -133,6 +133,9 @@ impl Look<'_> {
                 "compare with `{text}` itself: a rename or a slip is an error then, and not a \
                  comparison that never holds"
             ),
+            "lock" | "key" => {
+                format!("write `{text}.name` without quotes: a rename or a slip is an error then")
+            }
             _ => format!("write `${{{text}.name}}`: a rename or a slip is an error then"),
         };
         let message = format!("{sort} `{text}` is named in a text");

@@ -1,4 +1,4 @@
-//! `repeated-name`: a step or stage whose name one around it, or before it, has already.
+//! `repeated-name`: a step or stage whose name another one in the same step or stage has.
 //! It does not know paths: reports tell such nodes apart by a number alone.
 
 use std::collections::HashMap;
@@ -35,13 +35,16 @@ fn in_block<'a>(block: &'a Block, seen: &mut Seen<'a>, found: &mut Vec<Diagnosti
             own.push(&name.name);
         }
         let is_if = matches!(stmt.kind, StmtKind::If { .. });
+        let is_named = matches!(stmt.kind, StmtKind::Step { .. } | StmtKind::Stage { .. });
         let before = seen.clone();
         for stmt in [Some(stmt), tree::effect(stmt)].into_iter().flatten() {
             for (_, block) in tree::blocks(stmt) {
-                match is_if {
+                match (is_named, is_if) {
+                    // Its name tells what is in it from all else.
+                    (true, _) => in_block(block, &mut HashMap::new(), found),
                     // Only one of the branches is taken.
-                    true => in_block(block, &mut before.clone(), found),
-                    false => in_block(block, seen, found),
+                    (_, true) => in_block(block, &mut before.clone(), found),
+                    _ => in_block(block, seen, found),
                 }
             }
         }

@@ -11,6 +11,8 @@ pub(super) const RULE: Rule = Rule::new(codes::UNBOUNDED_PARALLEL, "unbounded-pa
 
 /// More cells than this at once should be meant.
 const MANY: usize = 50;
+/// More are not counted.
+const ENOUGH: usize = 1000;
 
 fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     let Some(program) = context.program else {
@@ -24,17 +26,24 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
             if stmt.modifiers.max.is_some() || stmt.modifiers.batches.is_some() {
                 return;
             }
-            let at_once = known.at_once(matrix).filter(|cells| *cells > MANY);
+            let at_once = known.at_once(matrix, ENOUGH).filter(|cells| *cells > MANY);
             let Some(cells) = at_once else { return };
             let known_already = |it: &Diagnostic| {
                 it.code == codes::UNBOUNDED_PARALLEL && it.span() == Some(stmt.span)
             };
             if !found.iter().any(known_already) {
-                let message = format!("{cells} cells run at once");
+                let count = match cells >= ENOUGH {
+                    true => format!("{ENOUGH} or more"),
+                    false => cells.to_string(),
+                };
+                let message = format!("{count} cells run at once");
                 found.push(
                     Diagnostic::warning(codes::UNBOUNDED_PARALLEL, stmt.span, message)
                         .here("nothing limits them")
-                        .help("write `max N`, or `batches […]` for waves; if all are to run at once, `max` says so"),
+                        .help(
+                            "write `max N`, or `batches […]` for waves; if all are to run at once, \
+                             `max` says so",
+                        ),
                 );
             }
         });

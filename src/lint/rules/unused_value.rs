@@ -42,8 +42,9 @@ fn in_block(context: &Context<'_>, block: &Block, found: &mut Vec<Diagnostic>) {
 
 fn unused(context: &Context<'_>, stmt: &Stmt, name: &Ident, value: &LetValue) -> Diagnostic {
     let message = format!("`{}` is never read", name.name);
-    let finding =
-        Diagnostic::warning(codes::UNUSED_VALUE, name.span, message).here("nothing reads it");
+    let finding = Diagnostic::warning(codes::UNUSED_VALUE, name.span, message)
+        .here("nothing reads it")
+        .help(format!("use it, or leave `let {} =` out", name.name));
     let keep = |from: Span| Span {
         end: from.start,
         ..stmt.span

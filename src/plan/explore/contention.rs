@@ -4,24 +4,104 @@
 use crate::plan::TreeId;
 use crate::plan::flow::{Flow, Op, StrandId};
 
-/// The locks that more want than can have them. A lock that nobody has to share is never waited
-/// for.
+/// More who want one lock than this are not compared with each other.
+const MOST_COMPARED: usize = 2_000;
+
+/// Where a lock is wanted: the strand, and from where to where in it.
+#[derive(Debug, Clone, Copy)]
+struct Wanted {
+    strand: StrandId,
+    from: usize,
+    to: usize,
+}
+
+/// The locks that more may want at once than can have them. A lock that nobody has to share is
+/// never waited for.
 pub fn shortage(flow: &Flow) -> Vec<bool> {
-    let mut wanted = vec![0_u32; flow.resources.len()];
-    let mut limit = vec![u32::MAX; flow.resources.len()];
-    for request in &flow.requests {
-        wanted[request.lock] += 1;
-        limit[request.lock] = request.limit.min(limit[request.lock]);
+    let (wanted, limits) = all_wanted(flow);
+    let is_short = |(wanted, limit): (&Vec<Wanted>, u32)| {
+        let beside = |one: &Wanted| {
+            let others = wanted.iter().filter(|other| overlap(flow, *one, **other));
+            // It is among them itself.
+            others.take(limit as usize + 1).count() > limit as usize
+        };
+        let many = wanted.len() > limit as usize;
+        many && (wanted.len() > MOST_COMPARED || wanted.iter().any(beside))
+    };
+    wanted.iter().zip(limits).map(is_short).collect()
+}
+
+/// Where each lock is wanted, and how many may have it.
+fn all_wanted(flow: &Flow) -> (Vec<Vec<Wanted>>, Vec<u32>) {
+    let mut wanted: Vec<Vec<Wanted>> = vec![Vec::new(); flow.resources.len()];
+    let mut limits = vec![u32::MAX; flow.resources.len()];
+    for (strand, it) in flow.strands.iter().enumerate() {
+        for (at, op) in it.ops.iter().enumerate() {
+            match op {
+                Op::Acquire(request) => {
+                    let end = it.ops.iter().rposition(|op| *op == Op::Release(*request));
+                    let to = end.unwrap_or(it.ops.len());
+                    let request = &flow.requests[*request];
+                    limits[request.lock] = request.limit.min(limits[request.lock]);
+                    let from = at;
+                    wanted[request.lock].push(Wanted { strand, from, to });
+                }
+                Op::Drop(hold) => {
+                    let first = it.ops.iter().position(|op| enters(flow, op, *hold));
+                    let Some(from) = first else { continue };
+                    for (lock, _) in &flow.holds[*hold].locks {
+                        limits[*lock] = 1;
+                        let to = at;
+                        wanted[*lock].push(Wanted { strand, from, to });
+                    }
+                }
+                _ => {}
+            }
+        }
     }
-    for (lock, _) in flow.holds.iter().flat_map(|hold| &hold.locks) {
-        wanted[*lock] += 1;
-        limit[*lock] = 1;
+    (wanted, limits)
+}
+
+/// Whether an operation, or something inside it, needs the locks of a stage.
+pub fn enters(flow: &Flow, op: &Op, hold: usize) -> bool {
+    let inside = |child: &StrandId| {
+        let mut ops = flow.strands[*child].ops.iter();
+        ops.any(|op| enters(flow, op, hold))
+    };
+    match op {
+        Op::Enter(own, _) => *own == hold,
+        Op::Fork(fork) => flow.forks[*fork].children.iter().any(inside),
+        _ => false,
     }
-    wanted
-        .into_iter()
-        .zip(limit)
-        .map(|(wanted, limit)| wanted > limit)
-        .collect()
+}
+
+/// Whether two may want a lock at the same time.
+fn overlap(flow: &Flow, one: Wanted, other: Wanted) -> bool {
+    let (mut one, mut other) = (one, other);
+    loop {
+        if one.strand == other.strand {
+            return one.from <= other.to && other.from <= one.to;
+        }
+        // What is in a strand has a higher number: the higher one is seen from what it is in.
+        let (low, high) = match one.strand < other.strand {
+            true => (one, other),
+            false => (other, one),
+        };
+        let Some((parent, fork)) = flow.strands[high.strand].parent else {
+            return true;
+        };
+        if flow.strands[low.strand].parent == Some((parent, fork)) {
+            return !flow.forks[fork].are_apart(low.strand, high.strand);
+        }
+        let split = |op: &Op| *op == Op::Fork(fork);
+        let at = flow.strands[parent].ops.iter().position(split).unwrap_or(0);
+        one = low;
+        other = Wanted {
+            strand: parent,
+            from: at,
+            to: at,
+        };
+    }
 }
 
 /// The locks that can have a part in a standstill: those that are held while something else is

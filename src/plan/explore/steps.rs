@@ -2,7 +2,6 @@
 //! comes before what was to be done after it, and each strand goes as far as it can.
 //! It does not know which events are worth trying.
 
-use super::Hang;
 use super::state::{ENDED, Holder, NOT_STARTED, State, Step, Task, fresh_fork};
 use crate::plan::flow::{Flow, Op, StrandId};
 
@@ -75,7 +74,7 @@ impl<'a> Search<'a> {
         if let Some(Task::Go(strand)) = state.tasks.last() {
             let at = state.at[*strand] as usize;
             return match self.op(state, *strand) {
-                Some(Op::Choose(ways)) => {
+                Some(Op::Choose(ways, _)) => {
                     ways.iter().map(|way| Step::Goes(*strand, *way)).collect()
                 }
                 _ => vec![Step::Ends(*strand, at), Step::Fails(*strand, at)],
@@ -85,9 +84,9 @@ impl<'a> Search<'a> {
         for strand in (0..self.flow.strands.len()).filter(|strand| state.runs(*strand)) {
             let at = state.at[strand] as usize;
             match self.op(state, strand) {
-                Some(Op::Pause(fails)) if self.exact => {
+                Some(Op::Pause(pause)) if self.exact => {
                     choices.push(Step::Ends(strand, at));
-                    if self.failures && fails.is_some() {
+                    if self.failures && pause.fails {
                         choices.push(Step::Fails(strand, at));
                     }
                 }
@@ -205,9 +204,9 @@ impl<'a> Search<'a> {
             };
             match op {
                 Op::Pause(_) if self.exact => return true,
-                Op::Pause(Some(_)) if self.failures => return false,
-                Op::Choose(ways) if ways.len() != 1 => return false,
-                Op::Choose(ways) => {
+                Op::Pause(pause) if self.failures && pause.fails => return false,
+                Op::Choose(ways, _) if ways.len() != 1 => return false,
+                Op::Choose(ways, _) => {
                     state.at[strand] = ways[0] as u32;
                     continue;
                 }
@@ -268,7 +267,7 @@ impl<'a> Search<'a> {
     // --- Barriers ------------------------------------------------------------------------
 
     /// The place of what a strand owes a meeting in `State::owes`.
-    fn debt(&self, strand: StrandId, meeting: usize) -> Option<usize> {
+    pub(super) fn debt(&self, strand: StrandId, meeting: usize) -> Option<usize> {
         let own = &self.flow.strands[strand].owes;
         let at = own
             .binary_search_by_key(&meeting, |(other, _)| *other)
@@ -297,7 +296,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    fn parent(&self, strand: StrandId) -> Option<StrandId> {
+    pub(super) fn parent(&self, strand: StrandId) -> Option<StrandId> {
         self.flow.strands[strand].parent.map(|(parent, _)| parent)
     }
 
@@ -606,47 +605,5 @@ impl<'a> Search<'a> {
             }
         }
         self.fill(state, fork, out);
-    }
-
-    // --- Standstills ---------------------------------------------------------------------
-
-    /// Who waits for what when nobody can go on.
-    pub fn hang(&self, state: &State, steps: Vec<Step>) -> Hang {
-        let waits = |strand: &StrandId| {
-            matches!(
-                self.op(state, *strand),
-                Some(Op::Arrive(..) | Op::Acquire(_) | Op::Enter(..))
-            )
-        };
-        let strands = 0..self.flow.strands.len();
-        let waiting = strands.clone().filter(|it| state.runs(*it)).filter(waits);
-        let waiting = waiting
-            .map(|strand| (strand, state.at[strand] as usize))
-            .collect();
-        let kept_out = strands
-            .filter(|strand| state.at[*strand] == NOT_STARTED)
-            .filter(|strand| {
-                let parent = self.flow.strands[*strand].parent;
-                parent.is_some_and(|(parent, fork)| {
-                    state.runs(parent) && self.op(state, parent) == Some(&Op::Fork(fork))
-                })
-            })
-            .collect();
-        let mut held = Vec::new();
-        for (lock, holders) in state.held.iter().enumerate() {
-            for holder in holders {
-                let strand = match holder {
-                    Holder::Request(strand, _) => Some(*strand),
-                    Holder::Hold(hold) => state.holds[*hold].asked_by,
-                };
-                held.extend(strand.map(|strand| (lock, strand)));
-            }
-        }
-        Hang {
-            steps,
-            waiting,
-            kept_out,
-            held,
-        }
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::make::{Maker, Part, Passes};
-use super::{Fork, Op, Strand, StrandId};
+use super::{Fork, Op, Pause, Strand, StrandId};
 use crate::eval::Halt;
 use crate::ir::{Matrix, Order};
 use crate::plan::grid::{self, Position};
@@ -98,7 +98,7 @@ impl Maker<'_> {
         match walked {
             Ok(()) => {}
             Err(Halt::Unknown) => {
-                part.ops.push(Op::Pause(Some(id)));
+                part.ops.push(Op::Pause(Pause::risky(id)));
                 return Ok(());
             }
             Err(fault) => return Err(fault),

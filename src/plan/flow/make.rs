@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Ahead, Appointment, Flow, Fork, Guard, Hold, Op, Request, Strand, StrandId};
+use super::{
+    Ahead, Appointment, Flow, Fork, Guard, Hold, Limit, Op, Pause, Request, Strand, StrandId,
+};
 use crate::eval::{Expr, Halt};
 use crate::ir::{FailureHandler, StmtKind, Verdict};
 use crate::plan::grid::Position;
@@ -182,13 +184,15 @@ impl Maker<'_> {
             from: start,
             to: end,
             pad,
+            end: pad,
         });
-        part.ops.push(Op::Choose(Vec::new()));
+        let own = part.guards.len() - 1;
+        part.ops.push(Op::Choose(Vec::new(), id));
         let mut ways = Vec::new();
         let mut finals = Vec::new();
         if node.stmt.modifiers.retry.is_some() {
             ways.push(part.ops.len());
-            part.ops.push(Op::Pause(None));
+            part.ops.push(Op::Pause(Pause::certain(id)));
             part.ops.push(Op::Jump(start));
         }
         let mut certain = false;
@@ -199,7 +203,7 @@ impl Maker<'_> {
             let inside = locals.bind_unknown(handler.slot);
             self.beside(strand, node.on_failure.get(at), &inside, part)?;
             let to = part.ops.len();
-            part.ops.push(Op::Choose(Vec::new()));
+            part.ops.push(Op::Choose(Vec::new(), id));
             let mut outcomes = Vec::new();
             for outcome in outcomes_of(handler) {
                 outcomes.push(part.ops.len());
@@ -211,7 +215,7 @@ impl Maker<'_> {
                         part.ops.push(Op::Jump(0));
                     }
                     After::Again => {
-                        part.ops.push(Op::Pause(None));
+                        part.ops.push(Op::Pause(Pause::certain(id)));
                         part.ops.push(Op::Jump(start));
                     }
                     After::Failed => {
@@ -220,9 +224,14 @@ impl Maker<'_> {
                     }
                 }
             }
-            part.ops[to] = Op::Choose(outcomes);
+            part.ops[to] = Op::Choose(outcomes, id);
             let pad = part.ops.len();
-            part.guards.push(Guard { from, to, pad });
+            part.guards.push(Guard {
+                from,
+                to,
+                pad,
+                end: pad,
+            });
             finals.push(part.ops.len());
             part.ops.push(Op::Jump(0));
         }
@@ -239,8 +248,9 @@ impl Maker<'_> {
         }
         self.beside(strand, node.always.as_ref(), locals, part)?;
         part.ops.push(Op::Fail);
-        part.ops[pad] = Op::Choose(ways);
+        part.ops[pad] = Op::Choose(ways, id);
         let end = part.ops.len();
+        part.guards.iter_mut().skip(own).for_each(|it| it.end = end);
         done.iter().for_each(|at| part.ops[*at] = Op::Jump(end));
         Ok(())
     }
@@ -270,7 +280,9 @@ impl Maker<'_> {
         let plan = self.plan;
         let node = plan.tree.get(id);
         match &node.stmt.kind {
-            StmtKind::Barrier { name, key } => self.barrier(id, name, key.as_ref(), locals, part),
+            StmtKind::Barrier { name, key } => {
+                self.barrier(strand, id, name, key.as_ref(), locals, part)
+            }
             StmtKind::Lock {
                 resource, limit, ..
             } => {
@@ -306,7 +318,10 @@ impl Maker<'_> {
             StmtKind::Matrix(matrix) => self.cells(strand, id, node, matrix, locals, part),
             StmtKind::Verify { .. } => {
                 self.seq(strand, body(node), &mut locals.clone(), part)?;
-                part.ops.push(Op::Pause(Some(id)));
+                part.ops.push(Op::Pause(Pause {
+                    least_ms: self.least_ms(id, locals),
+                    ..Pause::risky(id)
+                }));
                 Ok(())
             }
             _ if node.bodies.is_empty() => self.passing(strand, id, locals, part),
@@ -346,6 +361,7 @@ impl Maker<'_> {
 
     fn barrier(
         &mut self,
+        strand: StrandId,
         id: TreeId,
         name: &Name,
         key: Option<&Expr>,
@@ -387,6 +403,16 @@ impl Maker<'_> {
             flow.meetings.len() - 1
         });
         part.ops.push(Op::Arrive(at, id));
+        let limit = &self.plan.tree.get(id).stmt.modifiers.timeout;
+        let limit = limit.as_ref().map(|limit| self.walk.eval(limit, locals));
+        if let Some(Ok(Value::Duration(ms))) = limit {
+            self.flow.limits.push(Limit {
+                strand,
+                tree: id,
+                meeting: at,
+                ms,
+            });
+        }
         *part.passes.meetings.entry(at).or_default() += 1;
         Ok(())
     }
@@ -468,7 +494,7 @@ impl Maker<'_> {
         let mut found = match self.walk.deployment(id, locals) {
             Ok(found) => found,
             Err(Halt::Unknown) => {
-                part.ops.push(Op::Pause(Some(id)));
+                part.ops.push(Op::Pause(Pause::risky(id)));
                 return Ok(());
             }
             Err(fault) => return Err(fault),
@@ -516,7 +542,7 @@ impl Maker<'_> {
             return self.seq(strand, only, &mut locals.clone(), part);
         }
         let choice = part.ops.len();
-        part.ops.push(Op::Choose(Vec::new()));
+        part.ops.push(Op::Choose(Vec::new(), id));
         let mut starts = Vec::new();
         let mut jumps = Vec::new();
         let before = std::mem::take(&mut part.passes);
@@ -533,7 +559,7 @@ impl Maker<'_> {
         part.passes.add(most);
         let end = part.ops.len();
         jumps.iter().for_each(|at| part.ops[*at] = Op::Jump(end));
-        part.ops[choice] = Op::Choose(starts);
+        part.ops[choice] = Op::Choose(starts, id);
         Ok(())
     }
 
@@ -647,7 +673,7 @@ fn say_what_is_ahead(flow: &Flow, ops: &mut [Op]) {
                 }
             }
             Op::Jump(to) if *to > at => here = ahead.get(*to).cloned().unwrap_or_default(),
-            Op::Choose(ways) => {
+            Op::Choose(ways, _) => {
                 here = Ahead::default();
                 for way in ways.iter().filter_map(|way| ahead.get(*way)) {
                     most(&mut here.meetings, &way.meetings);

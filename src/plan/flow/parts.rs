@@ -2,12 +2,13 @@
 //! may hold their stage's locks, whatever is in them. It does not look into their cells.
 
 use super::make::{Maker, Part};
-use super::{Op, StrandId};
+use super::{Op, Pause, StrandId};
 use crate::eval::{Expr, Halt};
 use crate::ir::{StmtKind, Verdict};
 use crate::plan::Locals;
 use crate::plan::tree::{Seq, TreeId};
 use crate::plan::walk::body;
+use crate::value::Value;
 
 /// Whether something happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,15 +38,19 @@ impl Maker<'_> {
                 part.ops.push(Op::Fail);
                 return Ok(());
             }
-            // Its locks are those of its infrastructures.
-            StmtKind::Stage { .. } if node.has_deploy => {
+            // A stage takes the locks of its infrastructures.
+            _ if node.has_deploy && self.has_stage(id) => {
                 return self.node(strand, id, locals, part);
             }
             _ if self.ends_early(id) => return self.node(strand, id, locals, part),
             _ => {}
         }
         let takes = self.takes_time(id, locals);
-        let fails = self.can_fail(id);
+        let time = Pause {
+            spot: id,
+            fails: self.can_fail(id),
+            least_ms: self.least_ms(id, locals),
+        };
         if node.has_deploy {
             let sum = self.walk.sum_node(id, &mut locals.clone())?;
             let hold = self.holder();
@@ -55,15 +60,23 @@ impl Maker<'_> {
             if !targets.is_empty() {
                 part.ops.push(Op::Enter(hold, id));
             }
-            pause(takes, fails.then_some(id), part);
+            pause(takes, time, part);
             for (target, count) in targets {
                 let lock = self.lock_of(target);
                 self.exit(hold, lock, count, part);
             }
             return Ok(());
         }
-        pause(takes, fails.then_some(id), part);
+        pause(takes, time, part);
         Ok(())
+    }
+
+    /// Whether a statement is a stage or has one in it.
+    fn has_stage(&self, id: TreeId) -> bool {
+        let node = self.plan.tree.get(id);
+        let bodies = node.bodies.iter().flat_map(|body| body.iter());
+        matches!(node.stmt.kind, StmtKind::Stage { .. })
+            || bodies.into_iter().any(|child| self.has_stage(*child))
     }
 
     /// Whether a `return` or `fail` stands in a statement, in the same strand and workflow.
@@ -138,6 +151,72 @@ impl Maker<'_> {
         takes
     }
 
+    /// How many milliseconds a statement takes at best: commands take none.
+    pub(super) fn least_ms(&self, id: TreeId, locals: &Locals) -> i64 {
+        let node = self.plan.tree.get(id);
+        let known = |expr: &Expr| match self.walk.eval(expr, locals) {
+            Ok(Value::Duration(ms)) => ms.max(0),
+            _ => 0,
+        };
+        match &node.stmt.kind {
+            StmtKind::Wait(duration) => known(duration),
+            StmtKind::Verify { during, .. } => known(during),
+            StmtKind::Parallel(_) => {
+                let children = body(node).iter().map(|it| self.least_ms(*it, locals));
+                children.max().unwrap_or(0)
+            }
+            StmtKind::Matrix(matrix) if self.has_cells(matrix, locals) == Some(true) => {
+                let mut inside = locals.clone();
+                for axis in &matrix.axes {
+                    inside = inside.bind_unknown(axis.slot);
+                }
+                self.seq_least_ms(body(node), &inside)
+            }
+            StmtKind::Matrix(_) => 0,
+            StmtKind::If {
+                branches,
+                otherwise,
+            } => {
+                let conditions: Vec<&Expr> = branches.iter().map(|(it, _)| it).collect();
+                let possible = self.possible(node, &conditions, otherwise.is_some(), locals);
+                let possible = possible.unwrap_or_default();
+                let least = possible.iter().map(|it| self.seq_least_ms(it, locals));
+                least.min().unwrap_or(0)
+            }
+            StmtKind::Deploy { .. } => match self.walk.deployment(id, locals) {
+                Ok(found) => self.seq_least_ms(&found.body, &found.locals),
+                Err(_) => 0,
+            },
+            StmtKind::Call(using) => match self.walk.call(using, locals) {
+                Ok(inside) => self.seq_least_ms(body(node), &inside),
+                Err(_) => 0,
+            },
+            _ => self.seq_least_ms(body(node), locals),
+        }
+    }
+
+    fn seq_least_ms(&self, seq: &Seq, locals: &Locals) -> i64 {
+        let mut locals = locals.clone();
+        let mut least: i64 = 0;
+        for id in seq.iter() {
+            let stmt = &self.plan.tree.get(*id).stmt;
+            if matches!(stmt.kind, StmtKind::Return(_)) || self.ends_early(*id) {
+                break;
+            }
+            least = least.saturating_add(self.least_ms(*id, &locals));
+            if let Some(slot) = stmt.bind {
+                locals = match &stmt.kind {
+                    StmtKind::Let(value) => match self.walk.eval(value, &locals) {
+                        Ok(value) => locals.bind(slot, value),
+                        Err(_) => locals.bind_unknown(slot),
+                    },
+                    _ => locals.bind_unknown(slot),
+                };
+            }
+        }
+        least
+    }
+
     /// Whether a statement may fail for reasons of its own.
     fn can_fail(&self, id: TreeId) -> bool {
         let node = self.plan.tree.get(id);
@@ -188,14 +267,14 @@ impl Maker<'_> {
         locals: &Locals,
         part: &mut Part,
     ) -> Result<(), Halt> {
-        pause(Maybe::Perhaps, Some(id), part);
+        pause(Maybe::Perhaps, Pause::risky(id), part);
         let mut locking = Vec::new();
         self.locking_undos(id, &mut locking);
         for undo in locking.into_iter().rev() {
             let choice = part.ops.len();
-            part.ops.push(Op::Choose(Vec::new()));
+            part.ops.push(Op::Choose(Vec::new(), id));
             self.beside(strand, Some(&undo), locals, part)?;
-            part.ops[choice] = Op::Choose(vec![choice + 1, part.ops.len()]);
+            part.ops[choice] = Op::Choose(vec![choice + 1, part.ops.len()], id);
         }
         Ok(())
     }
@@ -216,14 +295,33 @@ impl Maker<'_> {
 }
 
 /// Something that takes time, or that perhaps does.
-fn pause(takes: Maybe, fails: Option<TreeId>, part: &mut Part) {
+fn pause(takes: Maybe, pause: Pause, part: &mut Part) {
     let at = part.ops.len();
     match takes {
-        Maybe::No if fails.is_none() => {}
-        Maybe::Yes => part.ops.push(Op::Pause(fails)),
+        Maybe::No if !pause.fails => {}
+        Maybe::Yes => part.ops.push(Op::Pause(pause)),
         Maybe::No | Maybe::Perhaps => {
-            part.ops.push(Op::Choose(vec![at + 1, at + 2]));
-            part.ops.push(Op::Pause(fails));
+            part.ops.push(Op::Choose(vec![at + 1, at + 2], pause.spot));
+            part.ops.push(Op::Pause(pause));
+        }
+    }
+}
+
+impl Pause {
+    /// Something that may fail.
+    pub(super) fn risky(spot: TreeId) -> Self {
+        Self {
+            spot,
+            fails: true,
+            least_ms: 0,
+        }
+    }
+
+    /// Something that ends well.
+    pub(super) fn certain(spot: TreeId) -> Self {
+        Self {
+            fails: false,
+            ..Self::risky(spot)
         }
     }
 }

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::{Driver, Host, Keeping, Message, Past, Settings, time};
+use crate::audit::Audit;
 use crate::engine::notice::{Happened, RunEvent};
 use crate::engine::{ActionCall, Command, Effect, EffectId, Event, Machine, Outcome, Outstanding};
 use crate::ir::FailureClass;
@@ -42,6 +43,7 @@ impl<'h> Driver<'h> {
         host: &'h mut dyn Host,
         sender: mpsc::UnboundedSender<Message>,
     ) -> Result<Self, StoreError> {
+        let audit = Audit::new(plan.clone());
         let machine = Machine::new(plan, settings.run.clone(), settings.seed);
         let machine = machine.keeping(keeping.kept);
         let mut driver = Self {
@@ -74,6 +76,7 @@ impl<'h> Driver<'h> {
             cancelled: false,
             broken: None,
             seq: 0,
+            audit,
         };
         if keeping.past.records.is_empty() {
             driver.inbox.push_back(Event::Start);
@@ -210,9 +213,12 @@ impl<'h> Driver<'h> {
 
     /// Takes a journal in, and does what is left to be done.
     fn take_up(&mut self, past: Past) -> Result<(), StoreError> {
-        let (host, seq) = (&mut self.host, &mut self.seq);
+        let (host, seq, audit) = (&mut self.host, &mut self.seq, &mut self.audit);
         let replayed = replay(&mut self.machine, past.records, |at, what| {
             *seq += 1;
+            if let Some(stray) = audit.first_stray(&what) {
+                host.strays(&stray);
+            }
             host.remember(&RunEvent {
                 seq: *seq,
                 at: crate::runtime::store::time(at),

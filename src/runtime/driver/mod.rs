@@ -23,6 +23,7 @@ use super::process::{Spawner, Stop};
 use super::secrets::Vault;
 use super::store::StoreError;
 use super::writer::Writer;
+use crate::audit::{Audit, Violation};
 use crate::engine::notice::{Happened, Queue, RunEvent, Status, Stream};
 use crate::engine::{Answer, Command, EffectId, Event, Kept, Machine, Outcome, Question};
 use crate::ir::FailureClass;
@@ -136,6 +137,11 @@ pub trait Host {
     /// or nothing where the run was asked to cancel.
     fn heeds(&mut self, person: &Person, answer: Option<&Answer>) {
         let _ = (person, answer);
+    }
+
+    /// The run has not kept to its plan, for the first time: a mistake of this program. It goes on.
+    fn strays(&mut self, violation: &Violation) {
+        let _ = violation;
     }
 
     /// A question that was asked does not matter any more.
@@ -326,6 +332,8 @@ struct Driver<'h> {
     /// Why the run cannot go on.
     broken: Option<StoreError>,
     seq: u64,
+    /// Checks that the run keeps to its plan.
+    audit: Audit,
 }
 
 /// A command or request that is under way.
@@ -349,7 +357,8 @@ impl Driver<'_> {
 
     fn take(&mut self, message: Message) {
         match message {
-            Message::Event(event) => {
+            Message::Event(mut event) => {
+                self.mask(&mut event);
                 if let Event::Ended { id, .. } = &event
                     && let Some(Running {
                         node: Some(node), ..
@@ -379,6 +388,21 @@ impl Driver<'_> {
             }
             Message::Written(Ok(records)) => self.release(records),
             Message::Written(Err(error)) => self.note(Err(error)),
+        }
+    }
+
+    /// What an action of the host returns may hold a secret. What commands and requests return
+    /// does not.
+    fn mask(&self, event: &mut Event) {
+        let Event::Ended { id, outcome } = event else {
+            return;
+        };
+        if self.running.contains_key(id) {
+            return;
+        }
+        outcome.value = masked(&outcome.value, &self.vault);
+        if let Some((_, message)) = &mut outcome.failure {
+            *message = self.vault.mask(message);
         }
     }
 
@@ -421,11 +445,27 @@ impl Driver<'_> {
 
     fn tell(&mut self, what: Happened, at: jiff::Timestamp) {
         self.seq += 1;
+        if let Some(stray) = self.audit.first_stray(&what) {
+            self.host.strays(&stray);
+        }
         self.host.observe(&RunEvent {
             seq: self.seq,
             at: format!("{at:.3}"),
             what,
         });
+    }
+}
+
+/// A value without secrets in its texts.
+fn masked(value: &Value, vault: &Vault) -> Value {
+    match value {
+        Value::String(text) => Value::string(vault.mask(text)),
+        Value::List(items) => Value::list(items.iter().map(|item| masked(item, vault))),
+        Value::Map(fields) => {
+            let field = |(name, value): (&Name, &Value)| (name.clone(), masked(value, vault));
+            Value::map(fields.iter().map(field))
+        }
+        other => other.clone(),
     }
 }
 

@@ -31,6 +31,26 @@ pub const ARGUMENT: &str = "__guard";
 /// Lockstep runs under Lockstep, the outer ones stand before it, with `/` between.
 pub const VARIABLE: &str = "LOCKSTEP_GUARD";
 
+/// Tells a guardian's runner, for who goes on with a run when its runner has been killed.
+const RUNNER: &str = "LOCKSTEP_RUNNER";
+
+/// Waits until the guardians of a runner that was killed have ended what it left behind, so that
+/// none of it runs beside what is run again. It does not wait for ever.
+pub fn wait_for(runner: u32) {
+    let begun = std::time::Instant::now();
+    while begun.elapsed() < LONGEST_WAIT && is_at_work(runner) {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
+
+/// Whether a runner, that may have been killed, has a guardian.
+pub fn is_at_work(runner: u32) -> bool {
+    processes::has_variable(&format!("{RUNNER}={runner}"))
+}
+
+/// A guardian itself gives up after ten seconds.
+const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(12);
+
 /// A guardian of a runner's commands. Its process is started before the first of them, and ends
 /// with this value, or with the program.
 pub struct Guardian {
@@ -113,6 +133,7 @@ impl Guardian {
             .arg(ARGUMENT)
             .arg(&self.token)
             .args(&self.folder)
+            .env(RUNNER, std::process::id().to_string())
             // It must not hold anything of the runner's open: no terminal, no pipe, no folder.
             .current_dir("/")
             .stdin(end)

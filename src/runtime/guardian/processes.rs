@@ -26,6 +26,16 @@ pub(super) fn are_told() -> bool {
     std::path::Path::new("/proc/self/stat").exists()
 }
 
+/// Whether there is a process whose environment has this variable with this text: `NAME=text`.
+pub(super) fn has_variable(wanted: &str) -> bool {
+    list().into_iter().any(|id| {
+        let environment = std::fs::read(format!("/proc/{id}/environ")).unwrap_or_default();
+        environment
+            .split(|byte| *byte == 0)
+            .any(|variable| variable == wanted.as_bytes())
+    })
+}
+
 /// The processes that belong to the commands of a table, and those that did so at an earlier look.
 /// `token` is what their variable holds; `since` is when the runner began to guard.
 pub(super) fn belonging(

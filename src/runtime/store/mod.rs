@@ -16,6 +16,8 @@ mod requests;
 mod runs;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod torn;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -7,30 +7,39 @@ use crate::plan::{Bound, RunFacts};
 use crate::runtime::journal::{Journal as _, Record, Recorded};
 
 fn bound() -> Bound {
-    struct Nothing;
-    impl crate::world::Files for Nothing {
+    bound_of("pipeline p { run \"true\" }\n")
+}
+
+fn bound_of(text: &str) -> Bound {
+    struct Nothing<'a>(&'a str);
+    impl crate::world::Files for Nothing<'_> {
         fn read(&self, path: &str) -> Result<String, String> {
             match path {
-                "a.deploy" => Ok(String::from("pipeline p { run \"true\" }\n")),
+                "a.deploy" => Ok(String::from(self.0)),
                 _ => Err(String::from("no such file")),
             }
         }
     }
-    impl crate::world::Environment for Nothing {
+    impl crate::world::Environment for Nothing<'_> {
         fn var(&self, _: &str) -> Option<String> {
             None
         }
     }
-    let program = crate::compile::compile(&Nothing, "a.deploy")
+    let world = Nothing(text);
+    let compiled = crate::compile::compile(&world, "a.deploy");
+    let program = compiled
         .program
-        .unwrap();
-    crate::plan::bind(&program, &crate::plan::Asked::default(), &Nothing, &Nothing).unwrap()
+        .unwrap_or_else(|| panic!("{:?}", compiled.diagnostics));
+    crate::plan::bind(&program, &crate::plan::Asked::default(), &world, &world).unwrap()
 }
 
-fn begin(store: &Store, id: &str) -> Run {
-    let bound = bound();
+pub(super) fn begin(store: &Store, id: &str) -> Run {
+    begin_bound(store, id, &bound())
+}
+
+fn begin_bound(store: &Store, id: &str, bound: &Bound) -> Run {
     let new = NewRun {
-        bound: &bound,
+        bound,
         facts: RunFacts {
             id: id.into(),
             user: "ada".into(),
@@ -45,11 +54,11 @@ fn begin(store: &Store, id: &str) -> Run {
     };
     let run = store.begin(&new).unwrap();
     assert_eq!(run.facts(), new.facts);
-    assert_eq!(store.bound(&run).unwrap(), bound);
+    assert_eq!(store.bound(&run).unwrap(), *bound);
     run
 }
 
-fn record(seq: u64, event: Event, told: Vec<Happened>) -> Record {
+pub(super) fn record(seq: u64, event: Event, told: Vec<Happened>) -> Record {
     Record {
         seq,
         at: 1000 + seq.cast_signed(),
@@ -231,4 +240,23 @@ fn locks_questions_requests_and_approvals_are_kept() {
     .now();
     store.keep_approval(&approval).unwrap();
     assert_eq!(store.approvals(run).unwrap(), [approval]);
+}
+
+/// As deep as a program can be nested.
+#[test]
+fn a_deep_program_is_read_as_it_was_written() {
+    let nested = |open: &str, close: &str| format!("{}n{}", open.repeat(60), close.repeat(60));
+    let text = format!(
+        "pipeline p {{ let n = 1 let a = {} let b = {} let c = {} let d = {} {} log \"${{n}}\" {} }}",
+        nested("(1 + ", ")"),
+        nested("-(", ")"),
+        nested("[", "]"),
+        nested("(if n == 1 then ", " else 2)"),
+        "serial { if n == 1 { ".repeat(20),
+        "} } ".repeat(20),
+    );
+    let bound = bound_of(&text);
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    begin_bound(&store, "r-1", &bound);
 }

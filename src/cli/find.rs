@@ -1,17 +1,17 @@
-//! The files that are formatted. It does not know what stands in them.
+//! The files that `fmt` and `lint` work on. It does not know what stands in them.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use ignore::WalkBuilder;
 
-use super::super::files;
+use super::files;
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::codes::NO_FILE;
 
 /// The files that are named and those in folders that are named, else those in this folder and
 /// the folders in it; and what is wrong with the names.
-pub(super) fn files(named: &[String]) -> (Vec<String>, Vec<Diagnostic>) {
+pub(in crate::cli) fn files(named: &[String]) -> (Vec<String>, Vec<Diagnostic>) {
     let mut paths = BTreeSet::new();
     let mut mistakes = Vec::new();
     let here = [String::from(".")];
