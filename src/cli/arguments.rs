@@ -76,8 +76,15 @@ pub(super) enum Command {
     Inputs(Inputs),
     /// Bring files into the one style of the language.
     Fmt(Fmt),
+    /// Make a folder to begin with, which can be planned, tested and run at once.
+    New(New),
     /// Explain an error code, or list all of them.
     Explain(Explain),
+    /// Write the completion script of a shell to standard output.
+    Completions(Completions),
+    /// Write the manual pages.
+    #[command(hide = true)]
+    Man(Man),
     /// Serve an editor on standard input and output (the language server protocol).
     #[cfg(feature = "lsp")]
     Lsp(Lsp),
@@ -234,6 +241,10 @@ pub(super) struct Run {
     #[arg(long)]
     pub(super) yes: bool,
 
+    /// Ask nobody: approvals are refused, and failures go on with what their `else` says.
+    #[arg(long)]
+    pub(super) no_input: bool,
+
     /// Run at most this many commands at once.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) max: Option<u32>,
@@ -260,6 +271,10 @@ pub(super) struct Resume {
     #[arg(long)]
     pub(super) yes: bool,
 
+    /// Ask nobody: approvals are refused, and failures go on with what their `else` says.
+    #[arg(long)]
+    pub(super) no_input: bool,
+
     /// Run at most this many commands at once; without it, as many as before.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) max: Option<u32>,
@@ -281,6 +296,10 @@ pub(super) struct Retry {
     /// Begin without asking, and say yes to every approval.
     #[arg(long)]
     pub(super) yes: bool,
+
+    /// Ask nobody: approvals are refused, and failures go on with what their `else` says.
+    #[arg(long)]
+    pub(super) no_input: bool,
 
     /// Run at most this many commands at once; without it, as many as before.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
@@ -398,6 +417,27 @@ pub(super) struct Fmt {
     /// Write nothing; show what would change, and exit with 1 if anything would.
     #[arg(long)]
     pub(super) diff: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct New {
+    /// The folder; its file gets the same name.
+    #[arg(value_name = "FOLDER", default_value = ".")]
+    pub(super) folder: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Completions {
+    /// The shell.
+    #[arg(value_name = "SHELL")]
+    pub(super) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Man {
+    /// The folder to write them into.
+    #[arg(long, value_name = "FOLDER", default_value = ".")]
+    pub(super) out: String,
 }
 
 #[derive(Debug, Args)]

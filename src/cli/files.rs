@@ -170,7 +170,7 @@ pub(super) fn cannot_read(path: &str, why: &str) -> Diagnostic {
 }
 
 /// The names of the `.deploy` files of a folder, sorted.
-fn deploy_files(folder: &Path) -> Vec<String> {
+pub(super) fn deploy_files(folder: &Path) -> Vec<String> {
     let Ok(entries) = std::fs::read_dir(folder) else {
         return Vec::new();
     };

@@ -15,9 +15,9 @@ use super::find;
 use super::output::Output;
 use super::replace;
 use crate::diagnostic::Diagnostic;
-use crate::diagnostic::codes::{CANNOT_READ, CANNOT_WRITE, MISFORMATTED};
+use crate::diagnostic::codes::{CANNOT_READ, CANNOT_WRITE};
 use crate::diagnostic::render::{Ink, clean};
-use crate::format::{self, Formatted};
+use crate::format::{self, Formatted, Mistake};
 use crate::source::Source;
 use crate::world::Files;
 
@@ -30,7 +30,15 @@ struct Outcome {
     /// The text of before, where it can be read.
     old: String,
     /// The formatted text, or why there is none.
-    new: Result<Formatted, Diagnostic>,
+    new: Result<Formatted, Trouble>,
+}
+
+/// Why a file is not formatted.
+enum Trouble {
+    /// It cannot be read or written.
+    Outside(Diagnostic),
+    /// The formatter would spoil it.
+    Inside(Mistake),
 }
 
 impl Outcome {
@@ -113,13 +121,19 @@ fn file(path: &str, writes: bool) -> Outcome {
     };
     let old = match Disk.read(path) {
         Ok(text) => text,
-        Err(why) => return outcome(String::new(), Err(files::cannot_read(path, &why))),
+        Err(why) => {
+            return outcome(
+                String::new(),
+                Err(Trouble::Outside(files::cannot_read(path, &why))),
+            );
+        }
     };
-    let new = formatted(path, &old).and_then(|new| {
+    let new = format::checked(&old).map_err(Trouble::Inside);
+    let new = new.and_then(|new| {
         if writes && new.text != old {
             replace::replace(path, &new.text).map_err(|why| {
                 let message = format!("cannot write `{path}`: {}", files::sentence(&why));
-                Diagnostic::without_place(CANNOT_WRITE, message)
+                Trouble::Outside(Diagnostic::without_place(CANNOT_WRITE, message))
             })?;
         }
         Ok(new)
@@ -127,23 +141,14 @@ fn file(path: &str, writes: bool) -> Outcome {
     outcome(old, new)
 }
 
-fn formatted(path: &str, text: &str) -> Result<Formatted, Diagnostic> {
-    format::checked(text).map_err(|mistake| {
-        let message = format!("cannot format `{path}`: {mistake}");
-        Diagnostic::without_place(MISFORMATTED, message)
-            .help("this is a mistake of Lockstep, please report it; the file is as it was")
-    })
-}
-
 /// Says what came of a file.
 fn tell(outcome: &Outcome, arguments: &Fmt, counts: &mut Counts, output: &mut Output) {
     counts.all += 1;
     let new = match &outcome.new {
         Ok(new) => new,
-        Err(mistake) => {
+        Err(trouble) => {
             counts.wrong = true;
-            output.refuse(mistake);
-            return;
+            return refuse(&outcome.path, trouble, output);
         }
     };
     if outcome.changed() {
@@ -158,6 +163,21 @@ fn tell(outcome: &Outcome, arguments: &Fmt, counts: &mut Counts, output: &mut Ou
     if new.broken {
         counts.wrong = true;
         left(outcome, new, output);
+    }
+}
+
+/// Says why a file is not formatted.
+fn refuse(path: &str, trouble: &Trouble, output: &mut Output) {
+    match trouble {
+        Trouble::Outside(mistake) => drop(output.refuse(mistake)),
+        Trouble::Inside(mistake) => {
+            let word = output.stderr_style().paint(Ink::Error, "error");
+            let path = clean(path);
+            output.complain(&format!(
+                "{word}: {path} is not formatted: {mistake}\n  \
+                 help: this is a mistake of Lockstep, please report it with the file\n"
+            ));
+        }
     }
 }
 
@@ -218,7 +238,7 @@ fn stdin(arguments: &Fmt, output: &mut Output) -> Exit {
     };
     let outcome = Outcome {
         path: STDIN.to_string(),
-        new: formatted(STDIN, &old),
+        new: format::checked(&old).map_err(Trouble::Inside),
         old,
     };
     let writes = !arguments.check && !arguments.diff;

@@ -5,6 +5,7 @@ mod approve;
 mod arguments;
 mod cancel;
 mod check;
+mod completions;
 mod exit;
 mod explain;
 pub mod files;
@@ -18,6 +19,7 @@ mod locks;
 mod logs;
 #[cfg(feature = "lsp")]
 mod lsp;
+mod new;
 mod output;
 mod page;
 mod plan;
@@ -79,6 +81,9 @@ fn run(command: Command, output: &mut Output) -> Exit {
         Command::Locks(locks) => locks::run(&locks, output),
         Command::Inputs(inputs) => inputs_list::run(&inputs, output),
         Command::Fmt(fmt) => fmt::run(&fmt, output),
+        Command::New(new) => new::run(&new, output),
+        Command::Completions(shell) => completions::run(&shell, output),
+        Command::Man(man) => completions::man(&man, output),
         Command::Explain(explain) => explain::run(&explain, output),
         #[cfg(feature = "lsp")]
         Command::Lsp(_) => lsp::run(),

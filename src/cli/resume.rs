@@ -46,6 +46,7 @@ pub(super) fn run(arguments: &Resume, output: &mut Output) -> Exit {
         home: PathBuf::from(&run.folder),
         format: arguments.format,
         yes: arguments.yes,
+        no_input: arguments.no_input,
     };
     carry::run(&job, || Ok(Kept::by(store, run, past)), output)
 }

@@ -63,6 +63,7 @@ pub(super) fn run(arguments: &Retry, output: &mut Output) -> Exit {
         home: run.folder.clone().into(),
         format: arguments.format,
         yes: arguments.yes,
+        no_input: arguments.no_input,
     };
     let begin = || {
         let parent = Some((run.number, done));

@@ -42,6 +42,7 @@ pub(super) fn run(arguments: &Run, output: &mut Output) -> Exit {
         home: std::env::current_dir().unwrap_or_default(),
         format: arguments.format,
         yes: arguments.yes,
+        no_input: arguments.no_input,
     };
     let begin = || match store {
         None => Ok(Kept::nothing()),

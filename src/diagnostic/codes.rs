@@ -368,8 +368,8 @@ codes! {
     NO_TEST = "E0745";
     /// A file that cannot be written.
     CANNOT_WRITE = "E0750";
-    /// A file that the formatter would spoil.
-    MISFORMATTED = "E0751";
+    /// A file that a new folder would overwrite.
+    ALREADY_THERE = "E0751";
     /// Settings that cannot be read or understood.
     SETTINGS = "E0760";
 

@@ -92,6 +92,9 @@ impl Machine {
             remaining.sort();
             let used: Vec<_> = holds.used.iter().map(|it| it.0).collect();
             (holds.asked, used, hashable(&remaining)).hash(hasher);
+            let gone = holds.gone.iter();
+            let gone = gone.map(|((at, target), count)| (at, target.0, count));
+            gone.collect::<std::collections::BTreeSet<_>>().hash(hasher);
         }
         hash_work(&node.work, hasher);
     }

@@ -150,11 +150,13 @@ impl Machine {
     /// Asks for the locks of all deployments of a stage, together.
     fn ask_for_all(&mut self, holder: NodeId, holds: &mut Holds) -> Result<(), Halt> {
         let sum = self.sum_ahead(holder)?;
+        let at = self.statement_of(holder);
+        let gone = |target| holds.gone.get(&(at, target)).copied().unwrap_or(0);
         let exclusive: Vec<(InfrastructureId, u32)> = sum
             .targets
             .iter()
-            .map(|(target, count)| (*target, *count))
-            .filter(|(target, _)| self.is_exclusive(*target))
+            .map(|(target, count)| (*target, count.saturating_sub(gone(*target))))
+            .filter(|(target, count)| *count > 0 && self.is_exclusive(*target))
             .collect();
         let to_the_end = sum.unsure || may_come_back(&self.plan.tree, self.look(holder).tree);
         holds.remaining = (!to_the_end).then(|| exclusive.iter().copied().collect());
@@ -164,6 +166,14 @@ impl Machine {
             holds.requests.push(request);
         }
         Ok(())
+    }
+
+    /// The statement of its body that a holder is at.
+    fn statement_of(&self, holder: NodeId) -> usize {
+        match &self.look(holder).work {
+            Work::Seq(seq) => seq.next,
+            _ => 0,
+        }
     }
 
     /// What a stage will do from the statement on that it is at: what was done before has given
@@ -279,15 +289,24 @@ impl Machine {
     /// Statements in a node will not be reached: what they would deploy is not waited for.
     pub(super) fn deploys_not(&mut self, id: NodeId, spots: &[TreeId], locals: &Locals) {
         let holder = self.around_children(id).holder;
-        let counts = |it: &Node| it.holds.as_ref().is_some_and(|it| it.remaining.is_some());
+        let asked = |it: &Node| it.holds.as_ref().is_some_and(|it| it.asked);
+        let counts = |it: &Node| it.holds.as_ref().is_none_or(|it| it.remaining.is_some());
+        let (asked, counts) = (asked(self.look(holder)), counts(self.look(holder)));
         let deploys = |tree: &TreeId| self.plan.tree.get(*tree).has_deploy;
-        if !counts(self.look(holder)) || !spots.iter().any(deploys) {
+        let settled = if asked { !counts } else { id == holder };
+        if settled || !spots.iter().any(deploys) {
             return;
         }
         let Ok(sum) = self.walk_of(holder).sum(&spots.into(), locals) else {
             return;
         };
+        let at = self.statement_of(holder);
         for (target, count) in sum.targets {
+            if !asked {
+                let holds = self.node(holder).holds.get_or_insert_default();
+                *holds.gone.entry((at, target)).or_default() += count;
+                continue;
+            }
             for _ in 0..count {
                 self.one_deployment_less(holder, target);
             }

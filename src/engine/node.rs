@@ -412,6 +412,9 @@ pub struct Holds {
     pub used: IndexSet<InfrastructureId>,
     /// What has been deployed, and where to, if anybody may ask.
     pub deployed: HashSet<(ServiceId, InfrastructureId)>,
+    /// How many deployments will never come, noted before their locks were asked for: by the
+    /// statement of the holder's body that they stand in, and where to.
+    pub gone: HashMap<(usize, InfrastructureId), u32>,
     /// How many deployments to each infrastructure are still to come; nothing where that is not
     /// known, or where they may come back: then locks are held to the end.
     pub remaining: Option<HashMap<InfrastructureId, u32>>,

@@ -3,9 +3,10 @@
 //! ended with a message instead of hanging.
 //! It does not know who else holds locks: it only speaks up where the run itself is to blame.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 
 use super::event::{EffectId, Want};
+use super::lock::LockTable;
 use super::node::{End, NodeId, Trouble, Work};
 use super::{Machine, Task};
 use crate::ir::FailureClass;
@@ -16,44 +17,37 @@ use crate::source::Name;
 pub struct OwnLocks {
     waiting: BTreeMap<EffectId, Vec<Want>>,
     held: BTreeMap<EffectId, Vec<Want>>,
-    holders: HashMap<Name, u32>,
+    /// Who would have which lock if nobody else wanted any. The run hears of it only later, and
+    /// later still where others are in the way.
+    own: LockTable<EffectId>,
 }
 
 impl OwnLocks {
     /// These locks were asked for.
     pub fn asked(&mut self, id: EffectId, wants: &[Want]) {
         self.waiting.insert(id, wants.to_vec());
+        self.own.acquire(id, wants.to_vec());
+        self.own.grant();
     }
 
     /// They are held.
     pub fn granted(&mut self, id: EffectId) {
         if let Some(wants) = self.waiting.remove(&id) {
-            for want in &wants {
-                *self.holders.entry(want.name.clone()).or_default() += 1;
-            }
             self.held.insert(id, wants);
         }
     }
 
     /// Some, or all where `names` is empty, are not held or wanted any more.
     pub fn released(&mut self, id: EffectId, names: &[Name]) {
+        self.own.release(id, names);
+        self.own.grant();
         self.waiting.remove(&id);
         let Some(wants) = self.held.get_mut(&id) else {
             return;
         };
-        let gone: Vec<Want> = wants
-            .extract_if(.., |want| names.is_empty() || names.contains(&want.name))
-            .collect();
+        wants.retain(|want| !names.is_empty() && !names.contains(&want.name));
         if wants.is_empty() {
             self.held.remove(&id);
-        }
-        for want in gone {
-            if let Some(count) = self.holders.get_mut(&want.name) {
-                *count -= 1;
-                if *count == 0 {
-                    self.holders.remove(&want.name);
-                }
-            }
         }
     }
 
@@ -72,17 +66,7 @@ impl OwnLocks {
     /// Whether every request waits for a lock that this run holds itself, or for one that waits
     /// so. With no request that is so too.
     fn are_all_blocked(&self) -> bool {
-        let mut blocked: HashSet<&Name> = HashSet::new();
-        self.waiting.values().all(|wants| {
-            let waits = wants.iter().any(|want| {
-                let holders = self.holders.get(&want.name).copied().unwrap_or(0);
-                holders >= want.limit || blocked.contains(&want.name)
-            });
-            if waits {
-                blocked.extend(wants.iter().map(|want| &want.name));
-            }
-            waits
-        })
+        self.waiting.keys().all(|id| self.own.is_waiting(*id))
     }
 }
 
@@ -101,7 +85,8 @@ impl Machine {
         if self.give_up_barriers() {
             return;
         }
-        let Some((request, wants)) = self.locks.waiting.pop_last() else {
+        let last = self.locks.waiting.last_key_value();
+        let Some((request, wants)) = last.map(|(id, wants)| (*id, wants.clone())) else {
             // Nobody waits, yet nothing goes on: a mistake of the machine itself.
             let said = "the run came to a stop before its end";
             let failure = self.failure_of_run(FailureClass::Internal, said);
@@ -111,7 +96,6 @@ impl Machine {
             }
             return self.finish(Some(Trouble::new(failure)));
         };
-        self.locks.asked(request, &wants);
         let names: Vec<String> = wants
             .iter()
             .map(|want| format!("`{}`", want.name))

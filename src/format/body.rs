@@ -134,13 +134,12 @@ impl Printer<'_> {
         let closing = (end as usize).checked_sub(1).ok_or(Stop)?;
         if self.inline {
             self.members_on_line(members)?;
-        } else if members.is_empty() && !self.has_notes() && self.next_start() == closing {
-        } else {
+        } else if !members.is_empty() || self.has_notes() || self.next_start() != closing {
             self.flush();
             self.depth += 1;
-            self.members(members, closing);
+            let empty = !self.members(members, closing);
             self.depth -= 1;
-            self.start_line(Start::Last);
+            self.start_line(if empty { Start::Only } else { Start::Last });
         }
         if self.next_start() != closing {
             return Err(Stop);
@@ -166,8 +165,9 @@ impl Printer<'_> {
         Ok(())
     }
 
-    /// The members of a body, one a line, up to its brace at `closing`.
-    fn members(&mut self, members: &[Member<'_>], closing: usize) {
+    /// The members of a body, one a line, up to its brace at `closing`. Returns whether there was
+    /// anything.
+    fn members(&mut self, members: &[Member<'_>], closing: usize) -> bool {
         let mut start = Start::First;
         // How wide the names of the fields are that stand below each other, and up to which
         // member that holds.
@@ -191,7 +191,7 @@ impl Printer<'_> {
             });
             start = Start::Next;
         }
-        self.keep_until(closing, start);
+        self.keep_until(closing, start) || start == Start::Next
     }
 
     /// The widest name among the fields that stand directly below `members[first]`, and the first

@@ -12,10 +12,16 @@ pub(super) fn check(before: &Parse, old: &str, new: &str, around: Around) -> Res
     if edits(old, new).is_none() {
         return wrong("other words");
     }
-    let mut after = parse(FileId(0), new);
+    let after = parse(FileId(0), new);
     if format_around(&after, new, around).text != new {
         return wrong("another form when formatted once more");
     }
+    same(before, old, &after, new)
+}
+
+/// Whether two texts mean the same: their trees, comments and mistakes.
+pub(super) fn same(before: &Parse, old: &str, after: &Parse, new: &str) -> Result<(), Mistake> {
+    let wrong = |what| Err(Mistake { what });
     if !same_comments(&before.comments, old, &after.comments, new) {
         return wrong("other comments");
     }
@@ -24,13 +30,15 @@ pub(super) fn check(before: &Parse, old: &str, new: &str, around: Around) -> Res
         told.map(|it| (it.code.as_str(), it.message.clone()))
             .collect()
     };
-    if told(before) != told(&after) {
+    if told(before) != told(after) {
         return wrong("other mistakes");
     }
-    let mut file = before.file.clone();
-    file.strip();
-    after.file.strip();
-    if file != after.file {
+    let bare = |parse: &Parse| {
+        let mut file = parse.file.clone();
+        file.strip();
+        file
+    };
+    if bare(before) != bare(after) {
         return wrong("another meaning");
     }
     Ok(())

@@ -51,6 +51,19 @@ pub fn edits(old: &str, new: &str) -> Option<Vec<Edit>> {
     }
 }
 
+/// Makes changes, which must be in order and apart from each other.
+pub fn apply(text: &str, edits: &[Edit]) -> String {
+    let mut new = String::with_capacity(text.len());
+    let mut at = 0;
+    for edit in edits {
+        new.push_str(text.get(at..edit.range.start).unwrap_or(""));
+        new.push_str(&edit.text);
+        at = edit.range.end;
+    }
+    new.push_str(text.get(at..).unwrap_or(""));
+    new
+}
+
 /// The changes within the lines that `range` touches.
 pub(super) fn within(text: &str, formatted: &Formatted, range: Range<usize>) -> Vec<Edit> {
     let bytes = text.as_bytes();
@@ -69,6 +82,10 @@ pub(super) fn within(text: &str, formatted: &Formatted, range: Range<usize>) -> 
         }
     }
     let all = edits(text, &formatted.text).unwrap_or_default();
-    let touches = |edit: &Edit| edit.range.start < to && edit.range.end > from;
+    let last = bytes.len();
+    let touches = |edit: &Edit| {
+        let begins = edit.range.start < to || to == last;
+        begins && (edit.range.end > from || from == 0)
+    };
     all.into_iter().filter(touches).collect()
 }

@@ -20,15 +20,12 @@ mod test;
 mod trivia;
 mod types;
 
-#[cfg(test)]
-mod tests;
-
 use std::ops::Range;
 
 use crate::source::{FileId, Span};
 use crate::syntax::ast::File;
 use crate::syntax::{Parse, parse};
-pub use edits::{Edit, edits};
+pub use edits::{Edit, apply, edits};
 use printer::{Printer, Start, Stop};
 
 /// How many mistakes a file may have before it is left alone.
@@ -104,22 +101,35 @@ fn format_around(parse: &Parse, text: &str, around: Around) -> Formatted {
 /// When the formatter itself is wrong; the text must then be left alone.
 ///
 /// ```
-/// let text = "service  web:app{image=\"web:7\"}\n";
-/// assert_eq!(lockstep::format::format_text(text).unwrap(), "service web: app { image = \"web:7\" }\n");
+/// let text = lockstep::format::format_text("service  web:app{image=\"web:7\"}\n");
+/// assert_eq!(text.unwrap(), "service web: app { image = \"web:7\" }\n");
 /// ```
 pub fn format_text(text: &str) -> Result<String, Mistake> {
     checked(text).map(|formatted| formatted.text)
 }
 
 /// Formats the lines of a text that `range` touches, as changes of it. Strings that the range
-/// touches are changed as a whole.
+/// touches are changed as a whole. There are none where the lines cannot be changed without
+/// others.
 ///
 /// # Errors
 ///
 /// As [`format_text`].
+///
+/// ```
+/// let text = "let  a = 1\nlet  b = 2\n";
+/// let edits = lockstep::format::range(text, 0..3).unwrap();
+/// assert_eq!(lockstep::format::apply(text, &edits), "let a = 1\nlet  b = 2\n");
+/// ```
 pub fn range(text: &str, range: Range<usize>) -> Result<Vec<Edit>, Mistake> {
     let formatted = checked(text)?;
-    Ok(edits::within(text, &formatted, range))
+    let edits = edits::within(text, &formatted, range);
+    let before = parse(FileId(0), text);
+    let new = apply(text, &edits);
+    match check::same(&before, text, &parse(FileId(0), &new), &new) {
+        Ok(()) => Ok(edits),
+        Err(_) => Ok(Vec::new()),
+    }
 }
 
 /// Formats a text as [`format_text`] does, and says what was left as it stands.

@@ -41,6 +41,8 @@ pub(super) enum Start {
     Next,
     /// At the end of a body: the closing bracket.
     Last,
+    /// At the end of a body without members.
+    Only,
     /// At the end of the file: nothing follows.
     End,
 }
@@ -340,13 +342,14 @@ impl<'t> Printer<'t> {
         self.flush();
         self.peek();
         let notes = std::mem::take(&mut self.behind.notes);
-        let inside = self.depth + usize::from(start == Start::Last);
+        let closes = matches!(start, Start::Last | Start::Only);
+        let inside = self.depth + usize::from(closes);
         let mut detach = false;
         for (place, note) in notes.iter().enumerate() {
             if place == 0 && note.breaks == 0 && !self.out.is_empty() {
                 self.out.push_str("  ");
             } else {
-                let first = start == Start::First && place == 0;
+                let first = matches!(start, Start::First | Start::Only) && place == 0;
                 self.new_line((note.breaks > 1 && !first) || detach, inside);
                 detach = note.turns_into_doc(self.text);
             }
@@ -355,7 +358,7 @@ impl<'t> Printer<'t> {
         }
         if start != Start::End {
             let first = start == Start::First && notes.is_empty();
-            let blank = start != Start::Last && ((self.behind.breaks > 1 && !first) || detach);
+            let blank = !closes && ((self.behind.breaks > 1 && !first) || detach);
             self.new_line(blank, self.depth);
         }
         self.behind.begin(self.behind.at);

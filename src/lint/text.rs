@@ -65,7 +65,7 @@ mod tests {
     use crate::source::FileId;
 
     fn without(text: &str, what: &str) -> String {
-        let at = text.find(what).expect("it is there");
+        let at = text.rfind(what).expect("it is there");
         let span = whole(text, Span::new(FileId(0), at, at + what.len()));
         let mut text = text.to_string();
         text.replace_range(span.range(), "");

@@ -4,7 +4,7 @@
 use indexmap::IndexMap;
 use serde::Serialize;
 
-use super::style::{Line, Tone};
+use super::style::{Line, Mark, Tone};
 use super::{Style, moment, path, text, words};
 use crate::engine::notice::{Failure, Happened, NodeKind, RunEvent, Status, Waiting};
 use crate::source::Name;
@@ -42,6 +42,16 @@ pub struct Past {
     pub failure: Option<Failure>,
     #[serde(skip)]
     since: Option<i64>,
+}
+
+impl Past {
+    /// What nobody works on any more is to be looked at.
+    fn mark(&self, going_on: bool) -> Mark {
+        match going_on || self.status.is_final() {
+            true => words::mark(self.status),
+            false => Mark::Warn,
+        }
+    }
 }
 
 impl History {
@@ -128,7 +138,7 @@ impl History {
             .filter(|(node, past)| full || self.is_shown(node, past))
             .collect();
         let rows: Vec<(Line, &Past)> = (shown.iter().take(MOST))
-            .map(|(node, past)| (self.name(node, past, style, full), *past))
+            .map(|(node, past)| (self.name(node, past, style, full, going_on), *past))
             .collect();
         let widths = rows.iter().map(|(name, _)| name.width().min(WIDE));
         let column = widths.max().unwrap_or(0) + 2;
@@ -156,12 +166,12 @@ impl History {
         }
     }
 
-    fn name(&self, node: &str, past: &Past, style: Style, full: bool) -> Line {
+    fn name(&self, node: &str, past: &Past, style: Style, full: bool, going_on: bool) -> Line {
         let above = path::ancestors(node).filter(|above| {
             let known = self.nodes.get(*above);
             known.is_some_and(|past| full || self.is_shown(above, past))
         });
-        let mark = words::mark(past.status);
+        let mark = past.mark(going_on);
         let mut line = Line::of(Tone::Plain, "  ".repeat(above.count()));
         line.add(mark.tone(), style.mark(mark));
         let last = path::segments(node).last().unwrap_or(node);
@@ -189,7 +199,7 @@ impl History {
 /// The end of a line: how it ended, and how long it took.
 fn finish(mut line: Line, past: &Past, column: usize, going_on: bool) -> Line {
     line.pad(column);
-    let mark = words::mark(past.status);
+    let mark = past.mark(going_on);
     let mut word = past.status.as_str().to_owned();
     if !going_on && !past.status.is_final() {
         // Nobody works on it.
@@ -197,7 +207,7 @@ fn finish(mut line: Line, past: &Past, column: usize, going_on: bool) -> Line {
     } else if let Some(waiting) = &past.waiting {
         word = words::waiting(waiting, past.took_ms);
     }
-    line.add(mark.tone(), format!("{word:<9}"));
+    line.add(mark.tone(), format!("{word:<11}"));
     if let Some(took) = past.took_ms.filter(|_| past.waiting.is_none()) {
         line.add(Tone::Dim, format!("  {}", words::took(took)));
     }

@@ -49,7 +49,7 @@ fn words<'t>(node: Node<'t>, found: &mut Vec<Node<'t>>) {
         found.push(node);
     }
     for at in 0..node.child_count() {
-        words(node.child(at as u32).expect("a child"), found);
+        words(node.child(at).expect("a child"), found);
     }
 }
 
@@ -103,7 +103,7 @@ fn commands_are_shell_without_their_interpolations() {
         let content = matched.captures()[0].node;
         let mut from = content.start_byte();
         for at in 0..content.child_count() {
-            let child = content.child(at as u32).expect("a child");
+            let child = content.child(at).expect("a child");
             pieces.push(&text[from..child.start_byte()]);
             from = child.end_byte();
         }

@@ -1,7 +1,8 @@
 //! Files with mistakes: sound files that were damaged at random.
 //! It does not know what a mistake is.
 
-use super::generate::{Chance, file};
+use super::generate::file;
+use super::tokens::Chance;
 
 /// A file with some of its bytes taken out, put in, doubled or swapped.
 pub fn damaged(seed: u64) -> String {

@@ -1,39 +1,7 @@
 //! Random files without mistakes, with white space and comments at every place where they may
 //! stand. It does not know how files are formatted.
 
-/// A source of chance that is the same everywhere.
-pub struct Chance(u64);
-
-impl Chance {
-    pub fn new(seed: u64) -> Self {
-        let mut chance = Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-        chance.below(2);
-        chance.below(2);
-        chance
-    }
-
-    /// A number below `limit`.
-    pub fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        ((self.0 >> 33) as usize) % limit.max(1)
-    }
-
-    fn one_in(&mut self, count: usize) -> bool {
-        self.below(count) == 0
-    }
-
-    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        from[self.below(from.len())]
-    }
-}
-
-/// A token, and whether white space must stand before it.
-struct Token {
-    text: String,
-    apart: bool,
-}
+use super::tokens::{Chance, Token, text};
 
 /// Writes a file token by token.
 struct Generator {
@@ -744,53 +712,6 @@ impl Generator {
         }
         self.put("}");
     }
-
-    /// All tokens with something between them.
-    fn text(mut self) -> String {
-        let mut out = String::new();
-        let tokens = std::mem::take(&mut self.tokens);
-        let mut before: Option<&Token> = None;
-        // How wild the file is.
-        let calm = self.chance.pick(&[4, 20, 100]);
-        for token in &tokens {
-            if let Some(before) = before {
-                self.gap(before, token, calm, &mut out);
-            }
-            out.push_str(&token.text);
-            before = Some(token);
-        }
-        let end = self
-            .chance
-            .pick(&["\n", "", "\n\n\n", " # the end", "\n# the end\n"]);
-        out.push_str(end);
-        out
-    }
-
-    fn gap(&mut self, before: &Token, token: &Token, calm: usize, out: &mut String) {
-        let bracket = |text: &str, of: &str| text.len() == 1 && of.contains(text);
-        let may_touch = bracket(&token.text, "()[]{},:") || bracket(&before.text, "([{,");
-        if may_touch && !token.apart && self.chance.one_in(2) {
-            return;
-        }
-        if !self.chance.one_in(calm) {
-            return out.push_str(if self.chance.one_in(6) { "\n" } else { " " });
-        }
-        for _ in 0..=self.chance.below(2) {
-            let number = self.chance.below(100);
-            match self.chance.below(11) {
-                0 => out.push_str("\n\n\n"),
-                1 => out.push_str("\t\t"),
-                2 | 3 => out.push_str(&format!(" # comment {number}, \"{{\n")),
-                4 | 5 => out.push_str(&format!("\n   # comment {number}  \n")),
-                6 => out.push_str(&format!("\n## doc {number}\n")),
-                7 => out.push_str(&format!(" ## doc {number}\r\n")),
-                8 => out.push_str("\n#\n"),
-                9 => out.push_str("\r\n\r\n"),
-                _ => out.push_str("  \n   "),
-            }
-        }
-        out.push(' ');
-    }
 }
 
 /// A file without mistakes.
@@ -804,7 +725,7 @@ pub fn file(seed: u64) -> String {
         generator.item();
     }
     let start = generator.chance.below(8);
-    let text = generator.text();
+    let text = text(&generator.tokens, &mut generator.chance);
     match start {
         0 => format!("\u{feff}{text}"),
         1 => format!("\n\n  # a comment at the start\n{text}"),

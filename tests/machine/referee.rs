@@ -104,7 +104,7 @@ fn pipeline(seed: u64) -> String {
         locks: dice.chance(2),
         stages: dice.chance(4),
         asks: dice.chance(4),
-        handles: dice.chance(6),
+        handles: dice.chance(4),
         busy: dice.chance(2),
         tidy: !dice.chance(4),
         next: 0,
@@ -268,11 +268,17 @@ impl Growth {
     }
 
     fn handled(&mut self, inside: Place) {
-        self.write("serial {");
+        let heads = ["serial", "serial", "serial atomic", "serial retry 1"];
+        let head = self.dice.one(&heads);
+        self.write(&format!("{head} {{"));
         self.statements(inside);
-        match self.dice.below(3) {
-            0 => self.write("} on failure { ignore }"),
-            1 if self.locks => self.write("} on failure { lock \"x\" { run \"/bin/mend\" } }"),
+        let lock = self.dice.one(&["x", "y"]);
+        let lock = format!("lock \"{lock}\" {{ run \"/bin/mend\" }}");
+        match self.dice.below(6) {
+            0 | 1 => self.write("} on failure { ignore }"),
+            2 if self.locks => self.write(&format!("}} on failure {{ {lock} }}")),
+            3 if self.locks => self.write(&format!("}} on failure {{ {lock} ignore }}")),
+            4 if self.locks => self.write(&format!("}} always {{ {lock} }}")),
             _ => self.write("} always { run \"/bin/tidy\" }"),
         }
     }
@@ -280,32 +286,38 @@ impl Growth {
     fn grid(&mut self, inside: Place) {
         let depth = inside.depth;
         let (outer, inner) = if depth > 0 { ("m", "n") } else { ("o", "p") };
-        let throttle = match self.dice.below(6) {
+        let mut throttle = match self.dice.below(6) {
             0 => " max 1",
             1 => " max 2",
             2 => " batches [1, 2]",
             _ => "",
         };
         let order = self.dice.one(&["serial", "parallel", "parallel"]);
-        let deploys = false;
+        let tolerate = match self.handles && self.dice.chance(3) {
+            true => " tolerate 1",
+            false => "",
+        };
         if self.dice.chance(4) {
             let second = self.dice.one(&["serial", "parallel"]);
-            let throttle = if order == "serial" && second == "serial" {
-                ""
-            } else {
-                throttle
-            };
+            if order == "serial" && second == "serial" {
+                throttle = "";
+            }
+            let pair = "[\"1\", \"2\"]";
             self.write(&format!(
-                "matrix {order} {outer} in [\"1\", \"2\"] {second} {inner} in [\"1\", \"2\"]{throttle} {{"
+                "matrix {order} {outer} in {pair} {second} {inner} in {pair}{throttle}{tolerate} {{"
             ));
         } else {
-            let throttle = if order == "serial" { "" } else { throttle };
+            if order == "serial" {
+                throttle = "";
+            }
             let values = self.dice.one(&["[\"1\", \"2\"]", "[\"1\", \"2\", \"3\"]"]);
-            self.write(&format!("{order} {outer} in {values}{throttle} {{"));
+            self.write(&format!(
+                "{order} {outer} in {values}{throttle}{tolerate} {{"
+            ));
         }
         self.statements(Place {
             variable: outer,
-            deploys,
+            deploys: false,
             ..inside
         });
         self.write("}");

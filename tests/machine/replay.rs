@@ -234,18 +234,19 @@ fn check(number: u64, places: usize) {
                 goes_on(replayed.clone(), now, Chance(chance.next()));
             }
         }
-        let Some(Handled { at, event, effects }) = handled.get(place) else {
+        let (Some(lived_through), Some(written)) = (handled.get(place), events.get(place)) else {
             break;
         };
+        let Handled { at, event, effects } = lived_through;
         now = *at;
         // What the simulated world does not know to be settled is no answer to anything.
         if !lived.left.clone().happened(event) {
             let _ = lived.machine.handle(*at, event.clone());
-            let _ = replayed.machine.handle(*at, events[place].clone());
+            let _ = replayed.machine.handle(*at, written.clone());
             continue;
         }
         assert_eq!(&lived.takes(*at, event.clone()), effects);
-        assert_eq!(&replayed.takes(*at, events[place].clone()), effects);
+        assert_eq!(&replayed.takes(*at, written.clone()), effects);
     }
 }
 

@@ -26,6 +26,12 @@ fn guardians(of: u32) -> Vec<String> {
     found.map(String::from).collect()
 }
 
+/// The one guardian of a runner, which may just be starting.
+fn guardian(of: u32) -> String {
+    until("there is a guardian", || guardians(of).len() == 1);
+    guardians(of).remove(0)
+}
+
 const FAMILY: &str = r#"
 pipeline p {
   step before { run "nohup sh stay.sh daemon >/dev/null 2>&1 & until [ -s daemon.pid ]; do sleep 0.01; done" }
@@ -52,7 +58,7 @@ fn a_killed_runner_leaves_no_command_behind() {
     let all = names.map(|name| number(&test, name));
     let daemon = number(&test, "daemon");
     until("there is a guardian", || guardians(running.id()).len() == 1);
-    let guardian = guardians(running.id()).remove(0);
+    let guardian = guardian(running.id());
     running.signal("KILL");
     for (name, id) in names.iter().zip(&all) {
         assert!(is_gone(id), "{name} is left");
@@ -117,7 +123,7 @@ fn the_guardian_outlives_signals_and_holds_nothing_open() {
         .args(["--format", "json"]);
     let running = Running::start(test.command());
     let id = number(&test, "it");
-    let guardian = guardians(running.id()).remove(0);
+    let guardian = guardian(running.id());
     let open = |descriptor: &str| {
         let path = format!("/proc/{guardian}/fd/{descriptor}");
         std::fs::read_link(Path::new(&path)).unwrap_or_default()
@@ -143,7 +149,7 @@ fn nothing_is_left_in_the_folder_for_temporary_files() {
         let test = test.env("TMPDIR", folder.to_str().expect("text"));
         let running = Running::start(test.command());
         let id = number(&test, "it");
-        let guardian = guardians(running.id()).remove(0);
+        let guardian = guardian(running.id());
         let left = || std::fs::read_dir(&folder).expect("a folder").count();
         assert_eq!(left(), 1);
         running.signal(if kill { "KILL" } else { "TERM" });

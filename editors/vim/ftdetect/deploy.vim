@@ -1,1 +1,1 @@
-autocmd BufRead,BufNewFile *.deploy setfiletype deploy
+autocmd BufRead,BufNewFile *.deploy set filetype=deploy

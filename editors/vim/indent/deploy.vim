@@ -14,6 +14,8 @@ if exists('*DeployIndent')
   finish
 endif
 
+let s:in_head = '^\s*\%(serial\|parallel\|where\|include\|max\|batches\|tolerate\|atomic\|fail\)\>'
+
 " Whether a place is inside of a string or a comment.
 function! s:is_text(line, column) abort
   for id in synstack(a:line, a:column)
@@ -47,6 +49,11 @@ function! DeployIndent(line) abort
   if s:is_text(a:line, 1) && getline(a:line - 1) !~# '^\s*#'
     return -1
   endif
+  let text = getline(a:line)
+  " A clause on a line of its own continues a statement: it stays where it is.
+  if text =~# '^\s*\%(retry\|timeout\|using\|env\|every\|by\|to\|tolerate\|batches\)\s'
+    return -1
+  endif
   let before = prevnonblank(a:line - 1)
   if before == 0
     return 0
@@ -55,7 +62,15 @@ function! DeployIndent(line) abort
   if s:opened(before) > 0
     let indent += shiftwidth()
   endif
-  if getline(a:line) =~# '^\s*[])}]'
+  " The head of a matrix may take several lines; its body is as far in as its first word.
+  let head = before
+  while head > 0 && text =~# '^\s*{' && getline(head) =~# s:in_head
+    let head -= 1
+  endwhile
+  if getline(head) =~# '^\s*matrix\s*$'
+    return indent(head) + (text =~# '^\s*{' ? 0 : shiftwidth())
+  endif
+  if text =~# '^\s*[])}]'
     let indent -= shiftwidth()
   endif
   return max([indent, 0])

@@ -27,7 +27,7 @@ use crate::runtime::logs::Logs;
 use crate::runtime::process::Spawner;
 use crate::runtime::secrets::Vault;
 use crate::runtime::shared_locks::SharedLocks;
-use crate::runtime::store::{Run, RunJournal, Store, StoreError};
+use crate::runtime::store::{Run, RunJournal, Store, StoreError, Trouble};
 use crate::source::Name;
 
 /// A run that is to be carried through.
@@ -41,6 +41,8 @@ pub(in crate::cli) struct Job {
     pub(in crate::cli) home: PathBuf,
     pub(in crate::cli) format: RunFormat,
     pub(in crate::cli) yes: bool,
+    /// Whether nobody is asked anything.
+    pub(in crate::cli) no_input: bool,
 }
 
 /// Where a run is kept, and what has happened to it.
@@ -170,13 +172,16 @@ async fn carry(
     };
     let mut host = Terminal::new(report(job, output), job.yes, job.format == RunFormat::Json)
         .remembering(shows_all(job.format))
-        .answered_by(kept.answered_by());
+        .answered_by(kept.answered_by())
+        .asking_nobody(job.no_input);
     let plan = job.plan.clone();
     let ended = driver::drive(plan, vault, spawner, settings, keeping, &mut host, controls).await;
     signals.abort();
     let stray = host.stray();
     let (summary, broken) = host.finish();
-    let began = begun || summary.run().is_some();
+    // Where the journal does not fit, nothing was done.
+    let refused = matches!(&ended, Ending::Broken(error) if error.trouble == Trouble::Refused);
+    let began = !refused && (begun || summary.run().is_some());
     let exit = finish(job, &kept, &ended, began, output);
     if job.format != RunFormat::Json && began {
         ledger(job, &kept, &ended, &summary, output);
@@ -224,7 +229,7 @@ fn finish(job: &Job, kept: &Kept, ended: &Ending, began: bool, output: &mut Outp
             let id = &job.facts.id;
             let message = format!("run {id} cannot go on: {error}");
             let code = match error.trouble {
-                crate::runtime::store::Trouble::Refused => codes::NOT_CONTINUED,
+                Trouble::Refused => codes::NOT_CONTINUED,
                 _ => codes::STATE_UNUSABLE,
             };
             output.refuse(&Diagnostic::without_place(code, message));

@@ -28,6 +28,8 @@ pub(super) struct Terminal {
     user: String,
     /// How others answer, where they can: `lockstep approve r-7f3a`.
     elsewhere: Option<String>,
+    /// Whether nobody is asked.
+    mute: bool,
     /// Whether nothing is said but events.
     quiet: bool,
     paused: bool,
@@ -47,6 +49,7 @@ impl Terminal {
             yes,
             user: super::carry::user(),
             elsewhere: None,
+            mute: false,
             quiet,
             paused: false,
             remembers: false,
@@ -69,6 +72,12 @@ impl Terminal {
     /// Sets how others answer what is asked.
     pub(super) fn answered_by(mut self, command: Option<String>) -> Self {
         self.elsewhere = command;
+        self
+    }
+
+    /// Sets whether nobody is asked anything.
+    pub(super) fn asking_nobody(mut self, mute: bool) -> Self {
+        self.mute = mute;
         self
     }
 
@@ -151,6 +160,10 @@ impl Host for Terminal {
                 comment: Some(String::from("--yes")),
             };
             return answer.answer_as(person, Answer::Yes);
+        }
+        if self.mute {
+            let reason = "nobody is asked with --no-input";
+            return answer.answer(Answer::No(reason.to_string()));
         }
         if let (false, Some(command)) = (Asker::is_possible(), &self.elsewhere) {
             let how = match question {

@@ -12,7 +12,7 @@ use crate::runtime::driver::Control;
 /// terminal: it can be resumed. From here on none of them ends this program by itself.
 pub(super) fn listen(control: UnboundedSender<Control>) -> tokio::task::JoinHandle<()> {
     let stream = |kind| signal(kind).ok();
-    let mut asks = vec![
+    let mut asks = [
         stream(SignalKind::interrupt()),
         stream(SignalKind::terminate()),
     ];

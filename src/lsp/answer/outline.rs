@@ -63,7 +63,7 @@ pub(super) fn selections(
                 parent: around.take().map(Box::new),
             });
         }
-        found.push(around.unwrap_or_else(|| lsp::SelectionRange {
+        found.push(around.unwrap_or(lsp::SelectionRange {
             range: lsp::Range {
                 start: place,
                 end: place,

@@ -4,7 +4,6 @@
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::Read as _;
-use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -27,7 +26,7 @@ const LONGEST: Duration = Duration::from_secs(10);
 pub(super) fn watch(token: &str, folder: Option<&Path>) {
     let since = table::now();
     let signals = ignore_signals();
-    let table = std::io::stdout().as_fd().try_clone_to_owned();
+    let table = rustix::stdio::stdout().try_clone_to_owned();
     // Nothing is ever written to the pipe: reading it ends when nobody can any more.
     let _ = std::io::stdin().read_to_end(&mut Vec::new());
     let entries = table.map_or_else(|_| Vec::new(), |table| table::read(&File::from(table)));

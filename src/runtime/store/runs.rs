@@ -112,7 +112,8 @@ impl Run {
 }
 
 const COLUMNS: &str = "number, id, pipeline, plan_hash, inputs, file, folder, user, seed, most, \
-    parent, kept, status, started_at, finished_at, owner, owner_start, clock, program, place, made_by";
+    parent, kept, status, started_at, finished_at, owner, owner_start, clock, program, place, \
+    made_by";
 
 impl Store {
     /// Writes down a run that begins now and is driven by this process.
