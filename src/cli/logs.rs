@@ -117,14 +117,14 @@ impl Logged<'_> {
             self.named = self.nodes.len() > 1;
         }
         let mut wrote = self.read(true, output)?;
-        while arguments.follow {
-            let goes_on = self.store.run(self.run.number)?.status == RunStatus::Running;
+        let mut goes_on = arguments.follow;
+        while goes_on {
+            goes_on = self.store.run(self.run.number)?.status == RunStatus::Running;
             self.look()?;
             wrote |= self.read(!goes_on, output)?;
-            if !goes_on {
-                break;
+            if goes_on {
+                std::thread::sleep(PAUSE);
             }
-            std::thread::sleep(PAUSE);
         }
         if wrote || self.format == ListFormat::Json {
             return Ok(Exit::Succeeded);

@@ -551,8 +551,9 @@ async fn dropping_it_kills_the_group() {
 
 #[tokio::test]
 async fn commands_are_announced() {
+    type Seen = Vec<(&'static str, u64, u32)>;
     #[derive(Default)]
-    struct Log(Arc<Mutex<Vec<(&'static str, u64, u32)>>>);
+    struct Log(Arc<Mutex<Seen>>);
     impl Groups for Log {
         fn starting(&self, lasting: bool) -> Guarded {
             self.0
