@@ -3,8 +3,8 @@
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::ir::{self, lower};
-use crate::resolve;
-use crate::source::Sources;
+use crate::resolve::{self, Modules, Noted, Reader, Uses};
+use crate::source::{FileId, Sources};
 use crate::world::Files;
 
 /// What compiling gives.
@@ -12,6 +12,8 @@ use crate::world::Files;
 pub struct Compilation {
     /// The texts of the file and all it imports.
     pub sources: Sources,
+    /// The trees of all files, the one that was asked for first, with the meaning of their names.
+    pub modules: Modules,
     /// The program, if no error was found.
     pub program: Option<ir::Program>,
     /// All errors and warnings, in source order, those of the first file first.
@@ -29,9 +31,47 @@ pub fn compile(files: &dyn Files, path: &str) -> Compilation {
         .iter()
         .all(|diagnostic| diagnostic.severity != Severity::Error);
     Compilation {
-        sources: modules.sources,
+        sources: modules.sources.clone(),
+        modules,
         program: good.then_some(program),
         diagnostics,
+    }
+}
+
+/// What checking a file for an editor gives.
+#[derive(Debug)]
+pub struct Analysis {
+    /// The files and their names.
+    pub modules: Modules,
+    /// The program; it can be planned only if it is complete.
+    pub program: ir::Program,
+    /// Whether no error was found.
+    pub complete: bool,
+    /// All errors and warnings, in source order.
+    pub diagnostics: Vec<Diagnostic>,
+    /// What every name stands for.
+    pub noted: Noted,
+}
+
+/// Checks the file at `path` and everything that it imports, and notes what its names stand for.
+/// Also the types are noted that are wanted at the watched place.
+pub fn analyse(
+    files: &dyn Files,
+    path: &str,
+    reader: Reader<'_>,
+    watched: Option<(FileId, u32)>,
+) -> Analysis {
+    let mut diagnostics = Diagnostics::default();
+    let uses = Uses::taken(watched);
+    let mut modules = resolve::resolve_with(files, path, reader, uses, &mut diagnostics);
+    let (program, found) = lower::lower(&modules);
+    diagnostics.extend(found.into_sorted());
+    Analysis {
+        noted: modules.uses.take(),
+        modules,
+        program,
+        complete: !diagnostics.has_errors(),
+        diagnostics: diagnostics.into_sorted(),
     }
 }
 

@@ -99,6 +99,38 @@ pub trait Script {
     /// How a command or action goes.
     fn course(&mut self, started: &Started) -> Course;
 
+    /// How a call of an action of the host goes.
+    fn action(&mut self, started: &Started, _args: &[Value]) -> Course {
+        self.course(started)
+    }
+
+    /// Which of so many things that happen at the same time is heard of first, where
+    /// [`Script::chooses`]; they stand in the order in which they were begun.
+    fn choose(&mut self, _of: usize) -> usize {
+        0
+    }
+
+    /// Whether [`Script::choose`] decides on every step, and not the seed.
+    fn chooses(&self) -> bool {
+        false
+    }
+
+    /// How soon the end of an effect is heard of, among things that happen at the same time: the
+    /// lowest first. Nothing leaves it to the seed. Timers have no node.
+    fn rank(&mut self, _node: Option<&Name>) -> Option<u64> {
+        None
+    }
+
+    /// Whether the world gives these locks out at all.
+    fn grants(&mut self, _node: &Name) -> bool {
+        true
+    }
+
+    /// Whether the run is to go on; asked before every event.
+    fn goes_on(&mut self) -> bool {
+        true
+    }
+
     /// What a person answers, and after how many milliseconds; nothing if nobody does.
     fn answer(&mut self, _node: &Name, _question: &Question) -> Option<(i64, Answer)> {
         Some((0, Answer::Yes))
@@ -147,6 +179,7 @@ pub fn simulate(plan: &Arc<Plan>, seed: u64, script: &mut dyn Script) -> Trace {
         chance: seed,
         agenda: BTreeMap::new(),
         due: HashMap::new(),
+        nodes: HashMap::new(),
         held: BTreeMap::new(),
         locks: LockTable::default(),
         started: HashMap::new(),
@@ -157,8 +190,8 @@ pub fn simulate(plan: &Arc<Plan>, seed: u64, script: &mut dyn Script) -> Trace {
         world.plan_event(at, EffectId(0), Event::Cancel);
     }
     world.happen(Event::Start);
-    while world.trace.status.is_none() {
-        let Some((key, (id, event))) = world.agenda.pop_first() else {
+    while world.trace.status.is_none() && world.script.goes_on() {
+        let Some((key, (id, event))) = world.next_event() else {
             break;
         };
         world.now = world.now.max(key.0);
@@ -182,8 +215,11 @@ pub fn simulate(plan: &Arc<Plan>, seed: u64, script: &mut dyn Script) -> Trace {
     trace
 }
 
-/// When, in which order among things of the same time, and what.
-type Agenda = BTreeMap<(i64, u64, EffectId), (EffectId, Event)>;
+/// When, and in which order among things of the same time.
+type Key = (i64, u64, EffectId);
+
+/// What comes when.
+type Agenda = BTreeMap<Key, (EffectId, Event)>;
 
 struct World<'s> {
     machine: Machine,
@@ -193,7 +229,9 @@ struct World<'s> {
     chance: u64,
     agenda: Agenda,
     /// Where an effect stands in the agenda.
-    due: HashMap<EffectId, (i64, u64, EffectId)>,
+    due: HashMap<EffectId, Key>,
+    /// Which node asked for locks.
+    nodes: HashMap<EffectId, Name>,
     /// What cannot end yet.
     held: BTreeMap<EffectId, (Latch, i64, Outcome)>,
     locks: LockTable<EffectId>,
@@ -205,11 +243,31 @@ struct World<'s> {
 }
 
 impl World<'_> {
+    /// The event that is heard of next, with its place in the agenda.
+    fn next_event(&mut self) -> Option<(Key, (EffectId, Event))> {
+        if !self.script.chooses() {
+            return self.agenda.pop_first();
+        }
+        let at = self.agenda.first_key_value()?.0.0;
+        let until = (at, u64::MAX, EffectId(u64::MAX));
+        let of = self.agenda.range(..=until).count();
+        let chosen = match of {
+            1 => 0,
+            _ => self.script.choose(of).min(of - 1),
+        };
+        let key = *self.agenda.range(..=until).nth(chosen)?.0;
+        Some((key, self.agenda.remove(&key)?))
+    }
+
     fn plan_event(&mut self, at: i64, id: EffectId, event: Event) {
-        let order = if self.is_seeded() {
-            self.next_chance()
-        } else {
-            0
+        self.plan_event_of(at, id, event, None);
+    }
+
+    fn plan_event_of(&mut self, at: i64, id: EffectId, event: Event, node: Option<&Name>) {
+        let order = match self.script.rank(node) {
+            Some(rank) => rank,
+            None if self.is_seeded() => self.next_chance(),
+            None => 0,
         };
         let key = (at, order, id);
         self.due.insert(id, key);
@@ -252,10 +310,22 @@ impl World<'_> {
 
     fn carry_out(&mut self, effect: Effect) {
         match effect {
-            Effect::Run { id, node, command } => self.begin(id, node, command.text.clone()),
+            Effect::Run { id, node, command } => {
+                let started = self.started(node, command.text.clone());
+                let course = self.script.course(&started);
+                self.begin(id, &started.node, course);
+            }
             Effect::Act {
-                id, node, action, ..
-            } => self.begin(id, node, action.to_string()),
+                id,
+                node,
+                action,
+                args,
+                ..
+            } => {
+                let started = self.started(node, action.to_string());
+                let course = self.script.action(&started, &args);
+                self.begin(id, &started.node, course);
+            }
             Effect::Stop { id } => {
                 if self.forget(id).is_some() || self.held.remove(&id).is_some() {
                     let after = self.running.get(&id).copied().unwrap_or(0);
@@ -267,13 +337,18 @@ impl World<'_> {
             Effect::ClearTimer { id } | Effect::Unask { id } => {
                 self.forget(id);
             }
-            Effect::Acquire { id, wants, .. } => {
+            Effect::Acquire { id, node, wants } => {
+                if !self.script.grants(&node) {
+                    return self.plan_event_of(self.now, id, Event::queued(id), Some(&node));
+                }
                 self.locks.acquire(id, wants);
                 if !self.grant().contains(&id) {
-                    self.plan_event(self.now, id, Event::Queued { id });
+                    self.plan_event_of(self.now, id, Event::queued(id), Some(&node));
+                    self.nodes.insert(id, node);
                 }
             }
             Effect::Release { id, names } => {
+                self.nodes.remove(&id);
                 if names.is_empty() {
                     // It may have been granted without the machine having heard of it.
                     self.forget(id);
@@ -283,7 +358,8 @@ impl World<'_> {
             }
             Effect::Ask { id, node, question } => {
                 if let Some((after, answer)) = self.script.answer(&node, &question) {
-                    self.plan_event(self.now + after, id, Event::Answered { id, answer });
+                    let event = Event::Answered { id, answer };
+                    self.plan_event_of(self.now + after, id, event, Some(&node));
                 }
             }
             Effect::Tell(happened) => {
@@ -294,11 +370,14 @@ impl World<'_> {
         }
     }
 
-    fn begin(&mut self, id: EffectId, node: Name, text: String) {
+    fn started(&mut self, node: Name, text: String) -> Started {
         let times = self.started.entry(node.clone()).or_default();
         let before = *times;
         *times += 1;
-        let course = self.script.course(&Started { node, text, before });
+        Started { node, text, before }
+    }
+
+    fn begin(&mut self, id: EffectId, node: &Name, course: Course) {
         self.running.insert(id, course.stops_ms);
         self.trace.width = self.trace.width.max(self.running.len());
         let (takes_ms, outcome) = (course.takes_ms, course.outcome);
@@ -306,7 +385,10 @@ impl World<'_> {
             Some(latch) => {
                 self.held.insert(id, (latch, takes_ms, outcome));
             }
-            None => self.plan_event(self.now + takes_ms, id, Event::Ended { id, outcome }),
+            None => {
+                let event = Event::Ended { id, outcome };
+                self.plan_event_of(self.now + takes_ms, id, event, Some(node));
+            }
         }
     }
 
@@ -344,7 +426,9 @@ impl World<'_> {
         let granted = self.locks.grant();
         for id in &granted {
             self.forget(*id);
-            self.plan_event(self.now, *id, Event::Acquired { id: *id });
+            let node = self.nodes.remove(id);
+            let event = Event::Acquired { id: *id };
+            self.plan_event_of(self.now, *id, event, node.as_ref());
         }
         granted
     }

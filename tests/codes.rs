@@ -1,6 +1,7 @@
 //! Every code has a page whose wrong example gives that code and no other, and whose right
 //! example gives none. An example is one file, or several that begin with `# file: NAME`; where
-//! a shell session follows, the program is run instead of the compiler.
+//! a shell session follows, the program is run instead of the compiler. Codes of `lint` are found by
+//! linting.
 
 use std::path::Path;
 use std::sync::LazyLock;
@@ -9,7 +10,7 @@ use lockstep::diagnostic::Code;
 use regex::Regex;
 use tempfile::TempDir;
 
-use crate::support::compiler::{Files, compile};
+use crate::support::compiler::{Files, compile, lint};
 use crate::support::markdown::{Block, blocks};
 use crate::support::session::{calls, perform};
 
@@ -61,6 +62,7 @@ fn parse(code: &str, text: &str) -> Result<Page, String> {
 
 /// The codes that an example gives, and all that was said.
 fn codes(
+    code: &str,
     example: &[Block],
     files: &mut Files,
     folder: &Path,
@@ -76,7 +78,12 @@ fn codes(
     }
     let sessions: Vec<&Block> = example.iter().filter(|block| block.is("sh")).collect();
     if sessions.is_empty() {
-        let verdict = compile(files, &main.ok_or("there is no file to compile")?);
+        let main = main.ok_or("there is no file to compile")?;
+        // The examples of a rule of `lint` are free of all other advice, too.
+        let verdict = match code.starts_with('L') {
+            true => lint(files, &main, code),
+            false => compile(files, &main),
+        };
         let codes = verdict.codes().into_iter().map(|code| code.to_string());
         return Ok((codes.collect(), verdict.shown()));
     }
@@ -106,11 +113,11 @@ fn complaint(code: &str, text: &str) -> Result<(), String> {
     let page = parse(code, text)?;
     let folder = TempDir::new().map_err(|error| error.to_string())?;
     let mut files = Files::new();
-    let (found, said) = codes(&page.wrong, &mut files, folder.path())?;
+    let (found, said) = codes(code, &page.wrong, &mut files, folder.path())?;
     if found != [code] {
         return Err(format!("the wrong example gives {found:?}:\n{said}"));
     }
-    let (found, said) = codes(&page.right, &mut files, folder.path())?;
+    let (found, said) = codes(code, &page.right, &mut files, folder.path())?;
     match found.is_empty() && !said.contains("\nerror: ") {
         true => Ok(()),
         false => Err(format!("the right example gives {found:?}:\n{said}")),

@@ -9,4 +9,5 @@ mod oracle;
 mod play;
 mod properties;
 mod referee;
+mod replay;
 mod seeds;

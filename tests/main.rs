@@ -4,9 +4,15 @@
 mod cli;
 mod codes;
 mod docs;
+mod editors;
 mod examples;
+mod lsp;
+mod format;
+mod lint;
 mod machine;
 mod plans;
 mod run;
 mod support;
 mod tidy;
+mod together;
+mod trials;

@@ -3,12 +3,18 @@
 
 mod cancel;
 mod commands;
+mod durable;
 mod events;
 mod examples;
 mod failures;
+#[cfg(target_os = "linux")]
+mod kills;
 mod latches;
 mod locks;
 mod orders;
+// Only Linux tells of its processes.
+#[cfg(target_os = "linux")]
+mod orphans;
 mod questions;
 mod secrets;
 mod targets;

@@ -21,6 +21,7 @@ pub(super) fn run(arguments: &Check, output: &mut Output) -> Exit {
         sources,
         program,
         mut diagnostics,
+        ..
     } = compile(&opened, &opened.path);
     if let Some(program) = &program {
         diagnostics.extend(plan::check(program, &Variables, &opened));
@@ -60,7 +61,12 @@ fn refuse(mistake: Diagnostic, format: Format, output: &mut Output) -> Exit {
     }
 }
 
-fn write(diagnostics: &[Diagnostic], sources: &Sources, format: Format, style: Style) -> String {
+pub(super) fn write(
+    diagnostics: &[Diagnostic],
+    sources: &Sources,
+    format: Format,
+    style: Style,
+) -> String {
     match format {
         Format::Text => render(diagnostics, sources, style),
         Format::Json => json(diagnostics, sources),

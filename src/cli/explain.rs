@@ -10,6 +10,7 @@ use super::page;
 use crate::diagnostic::codes::NO_SUCH_CODE;
 use crate::diagnostic::render::{Ink, Style};
 use crate::diagnostic::{Code, Diagnostic};
+use crate::lint;
 
 pub(super) fn run(arguments: &Explain, output: &mut Output) -> Exit {
     let style = output.stdout_style();
@@ -29,8 +30,15 @@ pub(super) fn run(arguments: &Explain, output: &mut Output) -> Exit {
     }
 }
 
-/// The code that a person means: `E0101`, `e101` and `101` are the same.
+/// The code that a person means: `E0101`, `e101` and `101` are the same. A rule of `lint` may be
+/// named, too.
 fn find(word: &str) -> Option<Code> {
+    if let Some(rule) = lint::find(word) {
+        return Some(rule.code);
+    }
+    if let Some(digits) = word.strip_prefix(['L', 'l']) {
+        return Code::find(&format!("L{digits:0>4}"));
+    }
     let digits = word.strip_prefix(['E', 'e']).unwrap_or(word);
     Code::find(&format!("E{digits:0>4}"))
 }
@@ -65,7 +73,10 @@ mod tests {
         for word in ["E0101", "e0101", "E101", "101", "0101"] {
             assert_eq!(find(word).map(Code::as_str), Some("E0101"), "{word}");
         }
-        for word in ["", "E", "E01011", "x101", "0", "99999999"] {
+        for word in ["L0101", "l101", "L101", "unused-import"] {
+            assert_eq!(find(word).map(Code::as_str), Some("L0101"), "{word}");
+        }
+        for word in ["", "E", "L", "L9999", "E01011", "x101", "0", "99999999"] {
             assert_eq!(find(word), None, "{word}");
         }
     }

@@ -30,10 +30,7 @@ impl world::Files for Disk {
         if bytes.len() as u64 > LARGEST {
             return Err(String::from("is larger than 1 GiB"));
         }
-        String::from_utf8(bytes).map_err(|error| {
-            let at = error.utf8_error().valid_up_to() + 1;
-            format!("is not UTF-8 (byte {at})")
-        })
+        String::from_utf8(bytes).map_err(|error| not_utf8(error.utf8_error()))
     }
 }
 
@@ -63,6 +60,19 @@ pub fn open(named: Option<&str>) -> Result<Opened, Diagnostic> {
     }
 }
 
+impl Opened {
+    /// Its text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The same file with another text.
+    pub fn with_text(&self, text: String) -> Self {
+        let path = self.path.clone();
+        Self { path, text }
+    }
+}
+
 /// The variables of the caller's environment.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Variables;
@@ -77,8 +87,13 @@ impl world::Environment for Variables {
     }
 }
 
+/// Says that bytes are not UTF-8, and where.
+pub(super) fn not_utf8(error: std::str::Utf8Error) -> String {
+    format!("is not UTF-8 (byte {})", error.valid_up_to() + 1)
+}
+
 /// What went wrong with a file, as a person would say it.
-fn sentence(error: &std::io::Error) -> String {
+pub(super) fn sentence(error: &std::io::Error) -> String {
     use std::io::ErrorKind;
     match error.kind() {
         ErrorKind::NotFound => String::from("no such file"),
@@ -120,7 +135,7 @@ pub fn choose(named: Option<&str>) -> Result<String, Diagnostic> {
 }
 
 /// The mistake of naming a file that cannot be read; `why` is what [`Disk`] said.
-fn cannot_read(path: &str, why: &str) -> Diagnostic {
+pub(super) fn cannot_read(path: &str, why: &str) -> Diagnostic {
     let wrong = Diagnostic::without_place(CANNOT_READ, format!("cannot read `{path}`: {why}"));
     let path = Path::new(path);
     if why == "is a folder" {
@@ -155,7 +170,7 @@ fn cannot_read(path: &str, why: &str) -> Diagnostic {
 }
 
 /// The names of the `.deploy` files of a folder, sorted.
-fn deploy_files(folder: &Path) -> Vec<String> {
+pub(super) fn deploy_files(folder: &Path) -> Vec<String> {
     let Ok(entries) = std::fs::read_dir(folder) else {
         return Vec::new();
     };

@@ -30,7 +30,13 @@ pub(super) fn prepare(target: &Target, output: &mut Output) -> Result<Plan, Exit
         bound = plan::bind(&program, &asked, &Variables, &opened);
     }
     match bound.and_then(Plan::new) {
-        Ok(plan) => Ok(plan),
+        Ok(plan) => {
+            let warnings = plan::hopeless(&plan);
+            if !warnings.is_empty() {
+                show(&warnings, &program.sources, output);
+            }
+            Ok(plan)
+        }
         Err(mistakes) => Err(show(&mistakes, &program.sources, output)),
     }
 }
@@ -45,6 +51,7 @@ pub(super) fn check(
         sources,
         program,
         diagnostics,
+        ..
     } = compile(&opened, &opened.path);
     if !diagnostics.is_empty() {
         show(&diagnostics, &sources, output);
@@ -71,7 +78,7 @@ fn fill(program: &Program, asked: &mut Asked, opened: &Opened, output: &mut Outp
     }
 }
 
-fn show(diagnostics: &[Diagnostic], sources: &Sources, output: &mut Output) -> Exit {
+pub(super) fn show(diagnostics: &[Diagnostic], sources: &Sources, output: &mut Output) -> Exit {
     if let [only] = diagnostics
         && only.labels.is_empty()
     {

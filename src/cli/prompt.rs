@@ -46,6 +46,25 @@ pub(super) fn ask(
     }
 }
 
+/// Whether the person says yes. The end of the input is a no.
+pub(super) fn confirm(text: &str, output: &mut Output) -> bool {
+    loop {
+        output.complain(&format!("{text} (yes or no) "));
+        let mut line = String::new();
+        // A terminal that cannot be read from is one that has gone away.
+        let read = std::io::stdin().lock().read_line(&mut line).unwrap_or(0);
+        match line.trim().to_lowercase().as_str() {
+            "y" | "yes" => return true,
+            "n" | "no" => return false,
+            _ if read == 0 => {
+                output.complain("\n");
+                return false;
+            }
+            _ => {}
+        }
+    }
+}
+
 /// What is asked for: the input's name, type, documentation and rule.
 fn question(sources: &Sources, input: &Global, output: &Output) -> String {
     let style = output.stderr_style();

@@ -2,7 +2,9 @@
 //! something else. It does not know when a diagnostic is raised.
 //!
 //! Families: 1xx syntax, 2xx names and imports, 3xx types, 4xx values, 5xx statements,
-//! 6xx commands, 7xx inputs and the command line, 8xx barriers and locks.
+//! 6xx commands, 7xx inputs and the command line, 8xx barriers and locks. Codes that begin with
+//! `L` are rules of `lint`: L01 names, L02 statements, L03 failure and rollback, L04 commands and
+//! secrets, L05 what runs at once and how long, L09 suppressions.
 
 use serde::{Serialize, Serializer};
 
@@ -14,6 +16,11 @@ impl Code {
     /// The code as text.
     pub fn as_str(self) -> &'static str {
         self.0
+    }
+
+    /// Whether it is a rule of `lint`: advice, not an error of the language.
+    pub fn is_lint(self) -> bool {
+        self.0.starts_with('L')
     }
 
     /// The page that explains it: Markdown with a wrong and a right example.
@@ -32,6 +39,16 @@ impl Code {
 
     /// What its family is about, as a heading.
     pub fn family(self) -> &'static str {
+        if self.is_lint() {
+            return match self.0.as_bytes().get(2) {
+                Some(b'1') => "Lint: names",
+                Some(b'2') => "Lint: statements",
+                Some(b'3') => "Lint: failure and rollback",
+                Some(b'4') => "Lint: commands and secrets",
+                Some(b'5') => "Lint: at once, and how long",
+                _ => "Lint: suppressions",
+            };
+        }
         match self.0.as_bytes().get(2) {
             Some(b'1') => "Syntax",
             Some(b'2') => "Names and imports",
@@ -323,6 +340,38 @@ codes! {
     WRONG_SET = "E0725";
     /// A secret that could not be read when the run started.
     SECRET_UNREADABLE = "E0726";
+    /// What a failure leads to cannot be told.
+    CANNOT_FORESEE = "E0727";
+    /// A form of output that this cannot be written in.
+    NO_SUCH_FORM = "E0728";
+    /// A run that does not exist, or has to be chosen.
+    NO_RUN = "E0730";
+    /// A state directory that cannot be used.
+    STATE_UNUSABLE = "E0731";
+    /// A run that cannot be continued.
+    NOT_CONTINUED = "E0732";
+    /// A run that no process drives is asked for something.
+    NOT_DRIVEN = "E0733";
+    /// An answer that cannot be given.
+    NOT_ANSWERED = "E0734";
+    /// An `expect` of a test that does not hold.
+    EXPECT_BROKEN = "E0740";
+    /// An `expect` of a test that stands for nothing.
+    EXPECT_NOTHING = "E0741";
+    /// A `given` of a test that changes nothing.
+    GIVEN_UNUSED = "E0742";
+    /// A `given` of a test whose value does not fit what it stands for.
+    GIVEN_VALUE = "E0743";
+    /// A test whose run does not end.
+    TEST_NEVER_ENDS = "E0744";
+    /// There is no test to run.
+    NO_TEST = "E0745";
+    /// A file that cannot be written.
+    CANNOT_WRITE = "E0750";
+    /// A file that a new folder would overwrite.
+    ALREADY_THERE = "E0751";
+    /// Settings that cannot be read or understood.
+    SETTINGS = "E0760";
 
     /// A barrier that nobody else comes to.
     LONE_BARRIER = "E0801";
@@ -342,4 +391,86 @@ codes! {
     BARRIER_TOO_LATE = "E0808";
     /// A stage that needs an infrastructure which the pipeline around it holds.
     HELD_AROUND = "E0809";
+    /// A time limit that cannot be met.
+    HOPELESS_LIMIT = "E0820";
+
+    /// Something that is imported and never used.
+    UNUSED_IMPORT = "L0101";
+    /// A declaration that no pipeline gets to.
+    UNUSED_DECLARATION = "L0102";
+    /// An input that nothing looks at.
+    UNUSED_INPUT = "L0103";
+    /// A `let` in a body that nobody reads.
+    UNUSED_VALUE = "L0104";
+    /// A parameter that its workflow does not look at.
+    UNUSED_PARAMETER = "L0105";
+    /// A name that hides another.
+    SHADOWED_NAME = "L0106";
+    /// An environment or infrastructure that is named in a text.
+    PLACE_IN_TEXT = "L0107";
+    /// An input without documentation.
+    UNDOCUMENTED_INPUT = "L0108";
+
+    /// A statement that is never reached.
+    UNREACHABLE = "L0201";
+    /// A condition that is always the same.
+    CONSTANT_CONDITION = "L0202";
+    /// A block that does nothing.
+    EMPTY_BLOCK = "L0203";
+    /// A step whose name another one has.
+    REPEATED_NAME = "L0204";
+    /// A `verify` that cannot fail.
+    IDLE_VERIFY = "L0205";
+    /// A `where` that leaves no cell.
+    NO_CELLS = "L0206";
+    /// A `where` that leaves all cells.
+    ALWAYS_TRUE_WHERE = "L0207";
+    /// An element that stands twice in an axis.
+    REPEATED_ELEMENT = "L0208";
+    /// A modifier that changes nothing.
+    IDLE_MODIFIER = "L0209";
+
+    /// A step in an atomic block that cannot be taken back.
+    MISSING_UNDO = "L0301";
+    /// An atomic block in which nothing can be taken back.
+    ATOMIC_WITHOUT_UNDO = "L0302";
+    /// A retry over the network without a pause.
+    RETRY_WITHOUT_PAUSE = "L0303";
+    /// A retry of what must happen once.
+    RETRY_OF_ONCE = "L0304";
+    /// A failure that is ignored without a reason.
+    UNEXPLAINED_IGNORE = "L0305";
+    /// A handler for failures that cannot occur.
+    IMPOSSIBLE_CLASS = "L0306";
+    /// A handler behind one that takes everything.
+    UNREACHABLE_HANDLER = "L0307";
+    /// A tolerance for all cells.
+    TOLERATES_ALL = "L0308";
+
+    /// A failure inside a pipe that nobody notices.
+    HIDDEN_PIPE_FAILURE = "L0401";
+    /// A secret that a command writes to its output.
+    SECRET_SHOWN = "L0402";
+
+    /// An approval while infrastructures are locked.
+    APPROVAL_UNDER_LOCK = "L0501";
+    /// Very many cells at once.
+    UNBOUNDED_PARALLEL = "L0502";
+    /// A time limit that is longer than the one around it.
+    TIMEOUT_TOO_LONG = "L0503";
+    /// Parallel stages that deploy several services to the same infrastructure.
+    STAGES_TAKE_TURNS = "L0504";
+    /// A parallel block that does one thing at a time.
+    ONE_AT_A_TIME = "L0505";
+    /// An approval that may wait for ever.
+    APPROVAL_WITHOUT_TIMEOUT = "L0506";
+    /// A barrier that may wait for ever.
+    BARRIER_WITHOUT_TIMEOUT = "L0507";
+
+    /// A suppression without a reason.
+    ALLOW_WITHOUT_REASON = "L0901";
+    /// A suppression that names no rule.
+    ALLOW_UNKNOWN = "L0902";
+    /// A suppression that suppresses nothing.
+    ALLOW_NOTHING = "L0903";
 }

@@ -24,6 +24,7 @@ impl Machine {
         let node = self.node(id);
         node.tries += 1;
         node.trouble = None;
+        node.done.clear();
         let spot = plan.tree.get(node.tree);
         let stmt = spot.stmt.clone();
         match &node.role {
@@ -40,6 +41,10 @@ impl Machine {
                 return self.undo_next(id);
             }
         }
+        if self.is_kept(id) {
+            return;
+        }
+        let node = self.look(id);
         if node.tries == 1
             && spot.undo.is_some()
             && (node.around.keep_undo || spot.may_roll_back)
@@ -164,15 +169,14 @@ impl Machine {
 
     /// The node waits, and the world is told.
     pub(super) fn wait(&mut self, id: NodeId, waiting: Waiting) {
-        let queued = matches!(waiting, Waiting::Lock { .. });
-        self.set(
-            id,
-            if queued {
-                Status::Queued
-            } else {
-                Status::Waiting
-            },
-        );
+        let status = match waiting {
+            Waiting::Lock { .. } => Status::Queued,
+            _ => Status::Waiting,
+        };
+        // Who waits for a lock may hear more than once of who is before it.
+        if status != Status::Queued || self.look(id).status != status {
+            self.set(id, status);
+        }
         let node = self.look(id);
         if let Some(kind) = node.visible {
             let node = node.path.clone();
@@ -238,6 +242,7 @@ impl Machine {
             undoing: around.undoing,
             keep_undo: around.keep_undo || is_scope || spot.may_roll_back,
             doomed: is_scope || (around.doomed && !recovers),
+            once: (around.once || modifiers.once) && !around.undoing,
         }
     }
 
@@ -371,7 +376,7 @@ impl Machine {
             &mut |expr| walk.eval(expr, locals).ok(),
             &|value| walk.display(value),
         );
-        let once = stmt.modifiers.once;
+        let once = stmt.modifiers.once || node.around.once;
         let file = stmt.span.file;
         let command = Command {
             invocation,
@@ -419,7 +424,9 @@ impl Machine {
         }
         self.begin(id, None);
         let effect = self.effect(id);
-        let (node, once) = (self.look(id).path.clone(), stmt.modifiers.once);
+        let node = self.look(id);
+        let once = stmt.modifiers.once || node.around.once;
+        let node = node.path.clone();
         let action = action.name.clone();
         self.effects.push(Effect::Act {
             id: effect,
@@ -458,6 +465,23 @@ impl Machine {
         }
         self.node(id).work = Work::HoldWait;
         Ok(())
+    }
+
+    /// A deployment was made by the run before.
+    pub(super) fn note_kept_deployment(&mut self, id: NodeId, done: &super::Done) {
+        let node = self.look(id);
+        let found = Self::walk(&self.plan, &self.run).deployment(node.tree, &node.locals);
+        let (Ok(found), Some(line)) = (found, &done.line) else {
+            return;
+        };
+        self.note_deployed(id, found.service, found.target);
+        let state = DeploymentState {
+            line: line.clone(),
+            target: found.target,
+            body: None,
+            holds: self.is_exclusive(found.target),
+        };
+        self.node(id).deployment = Some(Box::new(state));
     }
 
     /// The deployment has its lock: its workflow starts.

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::notice::Happened;
+use super::notice::{Happened, Queue};
 use crate::ir::FailureClass;
 use crate::ir::command::Invocation;
 use crate::source::{FileId, Name};
@@ -32,10 +32,14 @@ pub enum Event {
         /// Which.
         id: EffectId,
     },
-    /// The locks of one [`Effect::Acquire`] are held by others, or wanted by who came before.
+    /// The locks of one [`Effect::Acquire`] are held by others, or wanted by who came before. It
+    /// may come again when that has changed.
     Queued {
         /// Which.
         id: EffectId,
+        /// Who is before it.
+        #[serde(default)]
+        queue: Queue,
     },
     /// All locks of one [`Effect::Acquire`] are held.
     Acquired {
@@ -51,6 +55,14 @@ pub enum Event {
     },
     /// The run is to be cancelled.
     Cancel,
+}
+
+impl Event {
+    /// Locks are not free; who is before the request is not known.
+    pub fn queued(id: EffectId) -> Self {
+        let queue = Queue::default();
+        Self::Queued { id, queue }
+    }
 }
 
 /// How a command or action ended.

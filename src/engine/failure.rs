@@ -103,6 +103,11 @@ impl Machine {
         if !node.is_statement() || node.stopping.is_some() || self.aborted {
             return None;
         }
+        let failed = self.look(id).trouble.as_ref();
+        if failed.is_some_and(|it| it.failure.class == FailureClass::Interrupted) {
+            // Nobody knows what it did; whether it may be done again is not for a number to say.
+            return None;
+        }
         let stmt = self.plan.tree.get(self.look(id).tree).stmt.clone();
         let retry = stmt.modifiers.retry.as_ref()?;
         let times = match self.count_of(id, &retry.times) {
@@ -372,6 +377,7 @@ impl Machine {
         self.node(id).phase = Phase::Handler;
         self.break_meetings(id);
         if self.look(id).is_statement() && !self.aborted && self.rolls_back(id) {
+            self.node(id).done.clear();
             return self.roll_back(id);
         }
         self.finally(id);
@@ -422,7 +428,7 @@ impl Machine {
     }
 
     /// The node ends: the world and its parent are told.
-    fn leave(&mut self, id: NodeId) {
+    pub(super) fn leave(&mut self, id: NodeId) {
         let trouble = &self.look(id).trouble;
         let failed = trouble.as_ref().map(|trouble| trouble.failure.clone());
         let tolerated = failed.is_some() && self.tolerates(id);
@@ -437,8 +443,10 @@ impl Machine {
         let released = self.release_holds(id);
         let undo = self.undo_for_parent(id, released);
         let value = self.stage_value(id);
+        let done = self.done_by(id);
         let Some(node) = self.remove(id) else { return };
         let Some(parent) = node.parent else {
+            self.done = done;
             return self.finish(node.trouble);
         };
         let end = match node.trouble {
@@ -457,6 +465,7 @@ impl Machine {
             end,
             tolerated,
             undo,
+            done,
             path: node.path,
         };
         self.queue.push(Task::Left(parent, Box::new(leaver)));

@@ -8,7 +8,7 @@ use indexmap::IndexSet;
 
 use super::event::{EffectId, Want};
 use super::node::{HoldRequest, Holds, Node, NodeId, SeqWork, Work};
-use super::notice::{Failure, Waiting};
+use super::notice::{Failure, Queue, Waiting};
 use super::{End, Machine, Task};
 use crate::eval::Halt;
 use crate::ir::{StmtKind, Verdict};
@@ -44,7 +44,7 @@ impl Machine {
             }
         };
         let request = &mut holds.requests[at];
-        let (granted, queued) = (request.granted, request.queued);
+        let (granted, queued) = (request.granted, request.queued.is_some());
         if !granted {
             request.waiting.push(id);
         }
@@ -80,28 +80,29 @@ impl Machine {
         let holder = self.look(id).around.holder;
         let holds = self.look(holder).holds.as_ref();
         let request = holds.and_then(|it| it.requests.iter().find(|it| it.waiting.contains(&id)));
-        let targets = request
-            .map(|request| request.targets.clone())
+        let (targets, queue) = request
+            .map(|request| (request.targets.clone(), request.queued.clone()))
             .unwrap_or_default();
         let names = targets
             .into_iter()
             .map(|target| self.place_name(target))
             .collect();
-        self.wait(id, Waiting::Lock { names });
+        let queue = queue.unwrap_or_default();
+        self.wait(id, Waiting::Lock { names, queue });
     }
 
     /// Locks that were asked for are not free.
-    pub(super) fn queued(&mut self, id: NodeId, request: EffectId) {
+    pub(super) fn queued(&mut self, id: NodeId, request: EffectId, queue: Queue) {
         if let Work::LockWait(wanted) = &self.look(id).work
             && *wanted == request
         {
             let names = vec![self.lock_name(id)];
-            return self.wait(id, Waiting::Lock { names });
+            return self.wait(id, Waiting::Lock { names, queue });
         }
         let holds = self.node(id).holds.as_mut();
         let found = holds.and_then(|it| it.requests.iter_mut().find(|it| it.id == request));
         let Some(found) = found else { return };
-        found.queued = true;
+        found.queued = Some(queue);
         for waiting in found.waiting.clone() {
             self.wait_for_hold(waiting);
         }
@@ -130,7 +131,7 @@ impl Machine {
             id,
             targets,
             granted: false,
-            queued: false,
+            queued: None,
             waiting: Vec::new(),
         }
     }

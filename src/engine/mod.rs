@@ -15,9 +15,11 @@ mod event;
 mod failure;
 mod fingerprint;
 mod holds;
+mod kept;
 pub mod lock;
 mod node;
 pub mod notice;
+mod outstanding;
 pub mod pattern;
 mod repeats;
 mod rollback;
@@ -36,8 +38,10 @@ use crate::source::Name;
 use crate::value::Value;
 use barrier::Barriers;
 pub use event::{Answer, Command, Effect, EffectId, Event, Outcome, Question, Want};
+pub use kept::{Done, Kept};
 use node::{Around, End, Node, NodeId, Role, Trouble};
 use notice::{Failure, Happened, NodeKind, Status};
+pub use outstanding::{ActionCall, LockRequest, Outstanding};
 use repeats::Undone;
 use stall::OwnLocks;
 use state::Transitions;
@@ -71,6 +75,11 @@ pub struct Machine {
     aborted: bool,
     rollback_failed: bool,
     finished: Option<Status>,
+    /// What the run before has done.
+    kept: Kept,
+    /// Whether it is noted what this one does, and what that was.
+    notes: bool,
+    done: Vec<(Name, Done)>,
     /// How often strands that waited for each other had to be let go.
     standstills: u32,
 }
@@ -97,6 +106,7 @@ struct Leaver {
     /// Whether its failure counts as ignored.
     tolerated: bool,
     undo: Vec<node::Undo>,
+    done: Vec<(Name, Done)>,
     path: Name,
 }
 
@@ -124,6 +134,9 @@ impl Machine {
             aborted: false,
             rollback_failed: false,
             finished: None,
+            kept: Kept::default(),
+            notes: false,
+            done: Vec::new(),
             standstills: 0,
         }
     }
@@ -186,9 +199,9 @@ impl Machine {
                     self.timer_fired(node, id);
                 }
             }
-            Event::Queued { id } => {
+            Event::Queued { id, queue } => {
                 if let Some(node) = self.pending.get(&id).copied() {
-                    self.queued(node, id);
+                    self.queued(node, id, queue);
                 }
             }
             Event::Acquired { id } => {

@@ -7,7 +7,8 @@ use indexmap::IndexSet;
 
 use super::barrier::{MeetingId, Owed};
 use super::event::{EffectId, Want};
-use super::notice::{Deployment, Failure, NodeKind, Status};
+use super::kept::Done;
+use super::notice::{Deployment, Failure, NodeKind, Queue, Status};
 use crate::ir::{RollbackScope, Verdict};
 use crate::plan::grid::{Cell, Grid, Position};
 use crate::plan::{Locals, Seq, TreeId};
@@ -65,6 +66,8 @@ pub struct Node {
     pub roll_back: bool,
     /// What has to be done to take back what it did, in the order in which it was done.
     pub undo: Vec<Undo>,
+    /// What has been done in it, where that is noted.
+    pub done: Vec<(Name, Done)>,
     /// Its time limit, while it runs.
     pub timeout: Option<EffectId>,
     /// The barriers that it still has to pass.
@@ -84,6 +87,7 @@ impl Around {
             undoing: false,
             keep_undo: false,
             doomed: false,
+            once: false,
         }
     }
 }
@@ -114,6 +118,7 @@ impl Node {
             ignored: false,
             roll_back: false,
             undo: Vec::new(),
+            done: Vec::new(),
             timeout: None,
             owed: Owed::default(),
             deployment: None,
@@ -153,6 +158,8 @@ pub struct Around {
     pub keep_undo: bool,
     /// Whether a failure in it will take everything back, so that no new cell should start.
     pub doomed: bool,
+    /// Whether it is in a step that must not run twice after a crash.
+    pub once: bool,
 }
 
 /// What a node is for its parent.
@@ -422,8 +429,8 @@ pub struct HoldRequest {
     pub targets: IndexSet<InfrastructureId>,
     /// Whether they are held.
     pub granted: bool,
-    /// Whether others hold them, as far as is known.
-    pub queued: bool,
+    /// Who is before it, where it has to wait.
+    pub queued: Option<Queue>,
     /// The deployments that wait for it.
     pub waiting: Vec<NodeId>,
 }

@@ -104,6 +104,9 @@ pub enum Waiting {
     Lock {
         /// Their names.
         names: Vec<Name>,
+        /// Who is before it.
+        #[serde(flatten)]
+        queue: Queue,
     },
     /// The next try.
     Retry {
@@ -127,6 +130,35 @@ pub enum Waiting {
         /// The question.
         question: String,
     },
+}
+
+/// Who is before a node that waits for locks, as far as that is known.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Queue {
+    /// Who holds the locks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holders: Vec<Holder>,
+    /// How many others wait for one of them and came before.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub ahead: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
+/// Who holds a lock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// The lock's name.
+    pub lock: Name,
+    /// The holder's run.
+    pub run: Name,
+    /// The node of that run which took it.
+    pub node: Name,
+    /// For how long it has held it, in milliseconds.
+    pub held_ms: i64,
 }
 
 /// Which stream of a command a line came from.

@@ -68,6 +68,7 @@ impl Machine {
             undoing: true,
             keep_undo: false,
             doomed: false,
+            once: false,
             ..self.look(parent).around.clone()
         };
         let part = self.add(tree, Some(parent), role, locals, around, path);

@@ -141,6 +141,7 @@ impl Machine {
 
     /// A node in it has ended altogether.
     pub(super) fn child_left(&mut self, id: NodeId, mut leaver: Leaver) {
+        self.take_done(id, &mut leaver);
         match std::mem::replace(&mut leaver.role, Role::Root) {
             Role::Root => {}
             Role::Body => self.statement_left(id, leaver),

@@ -9,7 +9,7 @@ use super::facts::{Facts, Finder, Given, Owner};
 use super::{Bound, Locals, Sight};
 use crate::diagnostic::suggest::{did_you_mean, or_list};
 use crate::diagnostic::{Diagnostic, codes};
-use crate::eval::{self, GlobalId, Halt, Scope};
+use crate::eval::{self, Expr, GlobalId, Halt, Scope};
 use crate::ir::{Global, GlobalSource, Program};
 use crate::source::{Name, Span};
 use crate::value::{EnvironmentId, InfrastructureId, ServiceId, Type, Value, from_json, from_text};
@@ -33,6 +33,8 @@ pub struct Asked {
     pub inputs: IndexMap<String, Raw>,
     /// Fields to fix: `checkout.replicas`, `prod.eu.context`.
     pub fields: IndexMap<String, String>,
+    /// Inputs that are given as expressions of the program, by a test. They have been checked.
+    pub written: IndexMap<GlobalId, Expr>,
 }
 
 /// Binds a program to what is asked of it.
@@ -176,6 +178,10 @@ impl Binder<'_> {
                         .here(format!("it is declared as `{ty}` here")),
                     ),
                 },
+                None if asked.written.contains_key(&id) => {
+                    let value = asked.written.get(&id).cloned();
+                    self.given.written.extend(value.map(|value| (id, value)));
+                }
                 None if !has_default => self.diagnostics.push(
                     Diagnostic::error(
                         codes::MISSING_INPUT,

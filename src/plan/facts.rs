@@ -258,6 +258,8 @@ pub struct Finder<'a> {
 pub struct Given {
     /// Inputs.
     pub inputs: IndexMap<GlobalId, Value>,
+    /// Inputs as expressions of the program.
+    pub written: IndexMap<GlobalId, Expr>,
     /// Fields.
     pub fields: IndexMap<(Owner, Name), Value>,
 }
@@ -488,8 +490,12 @@ impl<'a> Finder<'a> {
             State::Untouched => {}
         }
         self.set_global(id, State::Underway);
-        let value = match (&global.source, self.given.inputs.get(&id)) {
-            (_, Some(given)) => Some(given.clone()),
+        let given = self.given.inputs.get(&id).cloned();
+        let written = self.given.written.get(&id);
+        let given = given.or_else(|| written.and_then(|written| self.value(written)));
+        let value = match (&global.source, given) {
+            (_, Some(given)) => Some(given),
+            _ if written.is_some() => None,
             (
                 GlobalSource::Let(expr)
                 | GlobalSource::Input {

@@ -7,6 +7,7 @@ pub mod explore;
 mod facts;
 pub mod flow;
 pub mod grid;
+mod hurry;
 mod locals;
 mod meet;
 pub mod outline;
@@ -21,6 +22,7 @@ use crate::ir::{Pipeline, Program};
 use crate::world::{Environment, Files};
 pub use bind::{Asked, Raw, bind, inputs, missing, try_input};
 pub use facts::{Facts, Fields, RunFacts, Sight, beside, display};
+pub use hurry::hopeless;
 pub use locals::Locals;
 pub use meet::Meeting;
 pub use outline::Outline;
@@ -107,10 +109,9 @@ pub fn check(
         if missing(program, &asked).next().is_some() {
             continue;
         }
-        let Err(mistakes) = bind(program, &asked, environment, files).and_then(Plan::new) else {
-            continue;
-        };
-        for mistake in mistakes {
+        let planned = bind(program, &asked, environment, files).and_then(Plan::new);
+        let told = planned.map_or_else(|mistakes| mistakes, |plan| hopeless(&plan));
+        for mistake in told {
             if !outside.contains(&mistake.code) && !found.contains(&mistake) {
                 found.push(mistake);
             }

@@ -25,6 +25,8 @@ pub struct Ledger<'a> {
     pub sources: Option<&'a Sources>,
     /// What can be done now, a command a line: `lockstep resume r-7f3a`.
     pub next: Vec<String>,
+    /// Whether somebody still drives the run.
+    pub goes_on: bool,
 }
 
 impl Ledger<'_> {
@@ -77,6 +79,7 @@ impl Ledger<'_> {
                 format!("failed{}, and a rollback failed", within("in")),
             ),
             Some(_) => (Mark::Bad, Tone::Bad, format!("failed{}", within("in"))),
+            None if self.goes_on => (Mark::Run, Tone::Note, String::from("goes on")),
             None => (
                 Mark::Warn,
                 Tone::Warn,

@@ -1,6 +1,8 @@
 //! Consumers of run events: plain lines, a live tree, JSON lines and the ledger at the end.
 //! They do not know the machine nor any process; they are handed events and something to write to.
 
+pub mod foresight;
+pub mod history;
 pub mod json;
 pub mod ledger;
 pub mod live;
@@ -16,7 +18,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 mod text;
-mod words;
+pub mod words;
 
 use std::io;
 
@@ -24,6 +26,7 @@ use jiff::Timestamp;
 
 use crate::engine::notice::RunEvent;
 
+pub use history::History;
 pub use json::Json;
 pub use ledger::Ledger;
 pub use live::Live;

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 
 use crate::engine::notice::{
-    Deployment, Failure, Happened, NodeKind, RunEvent, Status, Stream, Waiting,
+    Deployment, Failure, Happened, NodeKind, Queue, RunEvent, Status, Stream, Waiting,
 };
 use crate::ir::FailureClass;
 use crate::source::{Name, Span};
@@ -238,6 +238,7 @@ pub(super) fn failing(span: Option<Span>) -> Script {
             NodeKind::Deploy,
             Waiting::Lock {
                 names: names(&["prod.us"]),
+                queue: Queue::default(),
             },
         )
         .pass(2_000)
@@ -573,6 +574,7 @@ pub(super) fn many() -> Script {
                 NodeKind::Deploy,
                 Waiting::Lock {
                     names: names(&["prod.eu3"]),
+                    queue: Queue::default(),
                 },
             );
         } else if at < 400 {

@@ -1,7 +1,9 @@
 //! Plain words for durations, versions, counts and what a node waits for.
 //! It does not know where they are shown.
 
-use crate::engine::notice::{Failure, Status, Waiting};
+use std::collections::BTreeSet;
+
+use crate::engine::notice::{Failure, Holder, Queue, Status, Waiting};
 use crate::source::Name;
 
 use super::style::{Line, Mark, Style, Tone};
@@ -14,7 +16,7 @@ const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
 /// How long something took: `0.8s`, `12s`, `1m 02s`.
-pub(super) fn took(ms: i64) -> String {
+pub fn took(ms: i64) -> String {
     let ms = ms.max(0);
     if ms < 10 * SECOND {
         let tenths = ms / 100;
@@ -24,7 +26,7 @@ pub(super) fn took(ms: i64) -> String {
 }
 
 /// How long something has been going on, in whole seconds: `8s`, `1m 02s`, `2h 05m`.
-pub(super) fn ticking(ms: i64) -> String {
+pub fn ticking(ms: i64) -> String {
     let ms = ms.max(0);
     if ms < MINUTE {
         format!("{}s", ms / SECOND)
@@ -38,7 +40,7 @@ pub(super) fn ticking(ms: i64) -> String {
 }
 
 /// A given duration: `250ms`, `3s`, `1m 30s`, `1h`.
-pub(super) fn span(ms: i64) -> String {
+pub fn span(ms: i64) -> String {
     let ms = ms.max(0);
     if ms < SECOND {
         return format!("{ms}ms");
@@ -71,7 +73,7 @@ pub(super) fn stamp(ms: i64) -> String {
 }
 
 /// What a node waits for. `since` is how long it has been waiting, where that is to be counted.
-pub(super) fn waiting(waiting: &Waiting, since: Option<i64>) -> String {
+pub fn waiting(waiting: &Waiting, since: Option<i64>) -> String {
     let left = |after: i64| since.map_or(after, |since| after - since).max(0);
     match waiting {
         Waiting::Barrier {
@@ -82,10 +84,11 @@ pub(super) fn waiting(waiting: &Waiting, since: Option<i64>) -> String {
             "waits for barrier {}: {arrived} of {expected} arrived",
             clean(name)
         ),
-        Waiting::Lock { names } if names.len() == 1 => {
-            format!("waits for the lock of {}", list(names))
+        Waiting::Lock { names, queue } => {
+            let many = if names.len() == 1 { "" } else { "s" };
+            let held = held(queue, since.unwrap_or(0));
+            format!("waits for the lock{many} of {}{held}", list(names))
         }
-        Waiting::Lock { names } => format!("waits for the locks of {}", list(names)),
         Waiting::Retry {
             attempt,
             of,
@@ -102,6 +105,27 @@ pub(super) fn waiting(waiting: &Waiting, since: Option<i64>) -> String {
         Waiting::Time { after_ms } => format!("waits {}", span(*after_ms)),
         Waiting::Approval { question } => format!("waits for approval: {}", clean(question)),
     }
+}
+
+/// Who is before it: `, held by r-7f3a (ship/prod) for 3m 02s, 2 before it`. It was so `since`.
+fn held(queue: &Queue, since: i64) -> String {
+    let mut text = String::new();
+    if let Some(Holder {
+        run, node, held_ms, ..
+    }) = queue.holders.first()
+    {
+        let (run, node) = (clean(run), clean(node));
+        let time = ticking(held_ms + since);
+        text.push_str(&format!(", held by {run} ({node}) for {time}"));
+        let runs: BTreeSet<&Name> = queue.holders.iter().map(|it| &it.run).collect();
+        if runs.len() > 1 {
+            text.push_str(&format!(" and {} more", runs.len() - 1));
+        }
+    }
+    if queue.ahead > 0 {
+        text.push_str(&format!(", {} before it", queue.ahead));
+    }
+    text
 }
 
 /// `prod.eu, prod.us and 4 more`
@@ -147,7 +171,7 @@ pub(super) fn class(failure: &Failure) -> String {
 }
 
 /// The mark that goes with a status.
-pub(super) fn mark(status: Status) -> Mark {
+pub fn mark(status: Status) -> Mark {
     match status {
         Status::Succeeded => Mark::Good,
         Status::Ignored => Mark::Warn,
@@ -246,10 +270,36 @@ mod tests {
     fn waiting_is_told_in_words() {
         let lock = |names: &[&str]| Waiting::Lock {
             names: names.iter().map(|name| Name::from(*name)).collect(),
+            queue: Queue::default(),
         };
         assert_eq!(
             waiting(&lock(&["prod.eu"]), None),
             "waits for the lock of prod.eu"
+        );
+        let holder = |run: &str| Holder {
+            lock: "prod.eu".into(),
+            run: run.into(),
+            node: "ship/prod".into(),
+            held_ms: 61_000,
+        };
+        let held = |runs: &[&str], ahead, since| {
+            let names = vec![Name::from("prod.eu")];
+            let holders = runs.iter().map(|run| holder(run)).collect();
+            let queue = Queue { holders, ahead };
+            waiting(&Waiting::Lock { names, queue }, since)
+        };
+        assert_eq!(
+            held(&["r-1", "r-1"], 0, None),
+            "waits for the lock of prod.eu, held by r-1 (ship/prod) for 1m 01s"
+        );
+        assert_eq!(
+            held(&["r-1", "r-2"], 2, Some(9_000)),
+            "waits for the lock of prod.eu, held by r-1 (ship/prod) for 1m 10s and 1 more, \
+             2 before it"
+        );
+        assert_eq!(
+            held(&[], 1, None),
+            "waits for the lock of prod.eu, 1 before it"
         );
         assert_eq!(
             waiting(&lock(&["a", "b", "c", "d"]), None),

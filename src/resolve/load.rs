@@ -5,16 +5,22 @@ use std::collections::{HashMap, HashSet};
 
 use indexmap::IndexMap;
 
-use super::{Import, Module, Modules, errors, path, std as library};
+use super::{Import, Module, Modules, Reader, errors, path, std as library};
 use crate::diagnostic::Diagnostics;
 use crate::source::{FileId, Name, Sources, Span};
-use crate::syntax::{self, ast};
+use crate::syntax::ast;
 use crate::world::Files;
 
 /// Loads the file at `root` and everything that it imports.
-pub fn load(files: &dyn Files, root: &str, diagnostics: &mut Diagnostics) -> Modules {
+pub fn load(
+    files: &dyn Files,
+    root: &str,
+    reader: Reader<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Modules {
     let mut loader = Loader {
         files,
+        reader,
         diagnostics,
         modules: Modules::default(),
         known: HashMap::new(),
@@ -30,6 +36,7 @@ pub fn load(files: &dyn Files, root: &str, diagnostics: &mut Diagnostics) -> Mod
 
 struct Loader<'a> {
     files: &'a dyn Files,
+    reader: Reader<'a>,
     diagnostics: &'a mut Diagnostics,
     modules: Modules,
     /// The files by normal path; `Err` is why one cannot be read.
@@ -56,13 +63,14 @@ impl Loader<'_> {
             .sources
             .get(file)
             .map_or_else(|| "".into(), |source| source.text.clone());
-        let parse = syntax::parse(file, &text);
+        let parse = (self.reader)(file, &text);
         let broken = parse.diagnostics.iter().filter_map(|found| found.span());
         let broken = broken.collect();
-        self.diagnostics.extend(parse.diagnostics);
+        self.diagnostics.extend(parse.diagnostics.iter().cloned());
         self.modules.files.push(Module {
-            lost: lost_words(&self.modules.sources, &parse.file),
-            ast: parse.file,
+            lost: lost_words(&self.modules.sources, &parse.ast),
+            ast: parse.ast,
+            comments: parse.comments,
             broken,
             imports: Vec::new(),
             names: IndexMap::new(),

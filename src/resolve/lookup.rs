@@ -25,6 +25,14 @@ impl Modules {
         self.module(file).names.get(name)
     }
 
+    /// Where the name stands that declares what a name of a file stands for.
+    pub fn declared_at(&self, binding: &Binding) -> Span {
+        match binding.target {
+            Target::Decl(decl) => self.decls.site(decl).name.span,
+            Target::Namespace(_) | Target::Lost => binding.span,
+        }
+    }
+
     /// Whether an unknown name may be one whose declaration could not be read, or is itself what
     /// the parser put in place of a missing one.
     pub fn is_lost(&self, file: FileId, name: &str) -> bool {
@@ -34,10 +42,13 @@ impl Modules {
     /// The member of a namespace.
     pub fn member(&self, space: FileId, name: &Ident) -> Lookup<Found> {
         match self.find(space, &name.name) {
-            Some(binding) if !binding.imported => Ok(Found {
-                target: binding.target,
-                span: binding.span,
-            }),
+            Some(binding) if !binding.imported => {
+                self.uses.name(name.span, binding.span);
+                Ok(Found {
+                    target: binding.target,
+                    span: binding.span,
+                })
+            }
             Some(Binding {
                 target: Target::Lost,
                 ..
@@ -65,10 +76,13 @@ impl Modules {
     pub fn path_of(&self, file: FileId, path: &Path, wanted: &[Sort]) -> Lookup<Decl> {
         let found = match &path.namespace {
             None => match self.find(file, &path.name.name) {
-                Some(binding) => Found {
-                    target: binding.target,
-                    span: binding.span,
-                },
+                Some(binding) => {
+                    self.uses.name(path.name.span, self.declared_at(binding));
+                    Found {
+                        target: binding.target,
+                        span: binding.span,
+                    }
+                }
                 None if self.is_lost(file, &path.name.name) => return Err(None),
                 None => {
                     let near = self.names_of(file, wanted);
@@ -107,8 +121,12 @@ impl Modules {
         match self.find(file, &name.name) {
             Some(Binding {
                 target: Target::Namespace(space),
+                span,
                 ..
-            }) => Ok(*space),
+            }) => {
+                self.uses.name(name.span, *span);
+                Ok(*space)
+            }
             Some(Binding {
                 target: Target::Lost,
                 ..

@@ -8,19 +8,24 @@ mod lookup;
 mod names;
 mod path;
 mod std;
+mod uses;
 
 use ::std::collections::HashSet;
+use ::std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use crate::diagnostic::Diagnostics;
+use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::source::{FileId, Name, Sources, Span};
-use crate::syntax::ast;
+use crate::syntax::{self, Comment, ast};
 use crate::world::Files;
 
+pub use self::std::{find as library_file, paths as library_paths};
 pub use errors::{duplicate, reserved, with_suggestion};
 pub use load::words;
 pub use lookup::{Found, Lookup};
+pub use path::{is_std, join};
+pub use uses::{Noted, Uses};
 
 /// All files of a program, with the meaning of their names.
 #[derive(Debug, Default)]
@@ -31,13 +36,17 @@ pub struct Modules {
     pub files: Vec<Module>,
     /// All declarations by sort.
     pub decls: Decls,
+    /// What every name turned out to stand for, if that is noted.
+    pub uses: Uses,
 }
 
 /// One file with its names.
 #[derive(Debug)]
 pub struct Module {
     /// Its tree.
-    pub ast: ast::File,
+    pub ast: Arc<ast::File>,
+    /// Its comments, in order.
+    pub comments: Arc<[Comment]>,
     /// The files that it imports, with the place of each path; `None` where that failed.
     pub imports: Vec<Import>,
     /// What its names stand for, in source order.
@@ -238,7 +247,45 @@ impl Modules {
 /// Loads the file at `path` and all it imports. Mistakes go to `diagnostics`; there is always at
 /// least one module, which is empty where the file cannot be read.
 pub fn resolve(files: &dyn Files, path: &str, diagnostics: &mut Diagnostics) -> Modules {
-    let mut modules = load::load(files, path, diagnostics);
+    let parse = |file, text: &str| Parsed::from(syntax::parse(file, text));
+    resolve_with(files, path, &parse, Uses::default(), diagnostics)
+}
+
+/// A file as it was understood, to be kept and handed out again.
+#[derive(Debug, Clone)]
+pub struct Parsed {
+    /// The tree.
+    pub ast: Arc<ast::File>,
+    /// The comments, in order.
+    pub comments: Arc<[Comment]>,
+    /// What is wrong, in source order.
+    pub diagnostics: Arc<[Diagnostic]>,
+}
+
+impl From<syntax::Parse> for Parsed {
+    fn from(parse: syntax::Parse) -> Self {
+        Self {
+            ast: Arc::new(parse.file),
+            comments: parse.comments.into(),
+            diagnostics: parse.diagnostics.into(),
+        }
+    }
+}
+
+/// Reads the text of a file into a tree, perhaps by remembering it.
+pub type Reader<'a> = &'a dyn Fn(FileId, &str) -> Parsed;
+
+/// Like [`resolve`], for editors: with a reader that may remember files that have not changed,
+/// and with notes of what every name stands for.
+pub fn resolve_with(
+    files: &dyn Files,
+    path: &str,
+    reader: Reader<'_>,
+    uses: Uses,
+    diagnostics: &mut Diagnostics,
+) -> Modules {
+    let mut modules = load::load(files, path, reader, diagnostics);
+    modules.uses = uses;
     cycles::check(&modules, diagnostics);
     names::bind(&mut modules, diagnostics);
     modules

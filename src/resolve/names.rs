@@ -107,6 +107,7 @@ fn import(modules: &mut Modules, exported: &[Names], file: FileId, diagnostics: 
             }
             ItemKind::From { names, .. } => {
                 for wanted in names {
+                    let alias = wanted.alias.as_ref();
                     let target = match import.file {
                         Some(from) => exported_name(modules, exported, from, &wanted.name)
                             .unwrap_or_else(|error| {
@@ -115,7 +116,14 @@ fn import(modules: &mut Modules, exported: &[Names], file: FileId, diagnostics: 
                             }),
                         None => Target::Lost,
                     };
-                    found.push(bound(wanted.alias.as_ref().unwrap_or(&wanted.name), target));
+                    if let Target::Decl(decl) = target {
+                        let declared = modules.decls.site(decl).name.span;
+                        modules.uses.name(wanted.name.span, declared);
+                        if let Some(alias) = alias {
+                            modules.uses.name(alias.span, declared);
+                        }
+                    }
+                    found.push(bound(alias.unwrap_or(&wanted.name), target));
                 }
             }
             _ => {}

@@ -2,8 +2,17 @@
 //! It does not know how programs are written or checked.
 
 pub mod connection;
+pub mod desk;
 pub mod driver;
+pub mod guardian;
 pub mod http;
+pub mod journal;
+pub mod locks;
+pub mod logs;
 pub mod process;
 pub mod redact;
+pub mod replay;
 pub mod secrets;
+pub mod shared_locks;
+pub mod store;
+mod writer;

@@ -202,6 +202,8 @@ pub struct Kind {
     pub infrastructure: Vec<FieldDecl>,
     /// The workflow that deploys by default.
     pub deploy: Option<Use>,
+    /// Where its parts stand, with their first words, in the order written.
+    pub parts: Vec<Span>,
 }
 
 /// `field: T = default`

@@ -2,8 +2,8 @@
 //! It does not know what the fields' values are.
 
 use crate::eval::{Expr, ExprKind, RunField};
-use crate::resolve::{Found, Target};
-use crate::source::Span;
+use crate::resolve::{Found, Lookup, Target};
+use crate::source::{FileId, Span};
 use crate::syntax::ast::{self, ExprKind as Form};
 use crate::value::{InfrastructureId, Type, Value};
 
@@ -45,19 +45,22 @@ impl Checker<'_> {
                 (LocalKind::Stage, _) => false,
             };
             if own {
+                self.modules.uses.name(base.span, local.span);
                 let of = of_local(local, base.span);
                 return Some(self.field_of(of, name, span));
             }
         }
         match self.modules.find(locals.file, &base.name) {
             Some(binding) => match binding.target {
-                Target::Namespace(space) => Some(match self.modules.member(space, name) {
-                    Ok(Found { target, span }) => self.found(Found { target, span }, name),
-                    Err(error) => {
-                        self.report_opt(error);
-                        Typed::lost(span)
-                    }
-                }),
+                Target::Namespace(space) => {
+                    Some(match self.space(base, binding.span, space, name) {
+                        Ok(Found { target, span }) => self.found(Found { target, span }, name),
+                        Err(error) => {
+                            self.report_opt(error);
+                            Typed::lost(span)
+                        }
+                    })
+                }
                 _ => None,
             },
             None if &*base.name == "run" && locals.find("run").is_none() => {
@@ -65,6 +68,18 @@ impl Checker<'_> {
             }
             None => None,
         }
+    }
+
+    /// The member of a namespace.
+    fn space(
+        &self,
+        base: &ast::Ident,
+        declared: Span,
+        space: FileId,
+        name: &ast::Ident,
+    ) -> Lookup<Found> {
+        self.modules.uses.name(base.span, declared);
+        self.modules.member(space, name)
     }
 
     /// `run.id`, `run.user`, `run.started-at`
@@ -114,6 +129,8 @@ impl Checker<'_> {
             (Type::Environment, Some(Value::Environment(id))) => {
                 let places = &self.tables.environments[id.0 as usize].infrastructures;
                 if let Some(place) = places.get(&name.name) {
+                    let declared = self.tables.infrastructures[*place as usize].decl.name.span;
+                    self.modules.uses.name(name.span, declared);
                     let ty = self
                         .tables
                         .infrastructure_of(self.tables.infrastructures[*place as usize].kind);

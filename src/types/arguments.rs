@@ -94,6 +94,9 @@ impl Checker<'_> {
                 continue;
             };
             let param = &params[place];
+            if let (Some(name), Some(declared)) = (&arg.name, param.span) {
+                self.modules.uses.name(name.span, declared);
+            }
             let typed = self.argument(locals, what, param, &arg.value);
             if param.rest && arg.name.is_none() {
                 bound.rest.push(typed);

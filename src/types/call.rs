@@ -54,6 +54,8 @@ impl Checker<'_> {
         if let Some(Target::Decl(decl)) = target
             && let Some(effect) = effect(decl)
         {
+            let declared = self.modules.decls.site(decl).name.span;
+            self.modules.uses.name(name.span, declared);
             return Callee::Effect(effect);
         }
         if let Some(builtin) = builtin {

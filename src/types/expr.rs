@@ -29,7 +29,23 @@ impl Checker<'_> {
         locals.depth += 1;
         let typed = self.form(locals, expr, want);
         locals.depth -= 1;
+        self.note(expr, &typed, want);
         typed
+    }
+
+    /// Notes the types that an editor may ask for; those of names and plain values are known.
+    fn note(&self, expr: &ast::Expr, typed: &Typed, want: Option<&Type>) {
+        let uses = &self.modules.uses;
+        match &expr.kind {
+            Form::Field(..) | Form::Star(_) | Form::Index(..) | Form::Call(..) => {
+                uses.ty(expr.span, &typed.ty);
+            }
+            _ if uses.is_near(expr.span) => uses.ty(expr.span, &typed.ty),
+            _ => {}
+        }
+        if let Some(want) = want {
+            uses.wanted(expr.span, want);
+        }
     }
 
     fn form(&mut self, locals: &mut Locals, expr: &ast::Expr, want: Option<&Type>) -> Typed {
@@ -86,12 +102,15 @@ impl Checker<'_> {
                 LocalKind::Stage => false,
             };
             if hides {
+                self.modules.uses.name(name.span, local.span);
                 return of_local(local, name.span);
             }
             stage.get_or_insert_with(|| local.clone());
         }
         match self.modules.find(locals.file, &name.name) {
             Some(binding) => {
+                let declared = self.modules.declared_at(binding);
+                self.modules.uses.name(name.span, declared);
                 let found = Found {
                     target: binding.target,
                     span: binding.span,
@@ -99,7 +118,10 @@ impl Checker<'_> {
                 self.found(found, name)
             }
             None => match stage {
-                Some(local) => of_local(&local, name.span),
+                Some(local) => {
+                    self.modules.uses.name(name.span, local.span);
+                    of_local(&local, name.span)
+                }
                 None => self.unknown_name(locals, name, want),
             },
         }
@@ -282,6 +304,7 @@ impl Checker<'_> {
         let (list, of) = self.elements(locals, list, "`for … in`");
         let mark = locals.mark();
         let late = self.is_late(locals, &list);
+        self.modules.uses.ty(var.span, &of);
         let slot = locals.add(&var.name, var.span, of, late);
         let cond =
             cond.map(|cond| Box::new(self.check(locals, cond, &Type::Bool, "the condition", None)));

@@ -47,6 +47,9 @@ impl Checker<'_> {
                 self.expr(&mut locals, &field.value, None);
                 continue;
             };
+            if let Some(declared) = span {
+                self.modules.uses.name(name.span, *declared);
+            }
             let place = format!("field `{}`", name.name);
             let value = self.check(&mut locals, &field.value, ty, &place, *span);
             given.insert(name.name.clone(), value);

@@ -178,6 +178,7 @@ impl Checker<'_> {
             return Typed::lost(field.name.span);
         }
         let wanted = self.wanted_by_kinds(id, name);
+        self.note_inherited(id, &field.name);
         self.nesting += 1;
         self.environment_fields.insert(key.clone(), Known::Open);
         let mut locals = Locals::new(file);
@@ -222,7 +223,7 @@ impl Checker<'_> {
     }
 
     /// The types with which the kinds of an environment's infrastructures declare a field.
-    fn wanted_by_kinds(&self, id: u32, name: &Name) -> Vec<(Type, Option<Span>)> {
+    pub(super) fn wanted_by_kinds(&self, id: u32, name: &Name) -> Vec<(Type, Option<Span>)> {
         let mut wanted: Vec<(Type, Option<Span>)> = Vec::new();
         for place in self.tables.environments[id as usize]
             .infrastructures

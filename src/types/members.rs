@@ -1,7 +1,7 @@
 //! The fields of services, infrastructures and environments: of their kind, inherited, and those
 //! that all of them have. It does not know what the fields' values are.
 
-use crate::source::Name;
+use crate::source::{Name, Span};
 use crate::syntax::ast;
 use crate::value::Type;
 
@@ -22,6 +22,7 @@ impl Checker<'_> {
         };
         let decl = &self.tables.kinds[kind as usize];
         if let Some(field) = decl.service.get(&name.name) {
+            self.note_field(name, field.span);
             return Some(field.ty.clone());
         }
         let known: Vec<&str> = decl.service.keys().map(|name| &**name).collect();
@@ -30,6 +31,22 @@ impl Checker<'_> {
         let error = errors::no_field(name, &what, known).label(decl.decl.name.span, "the kind");
         self.report(error);
         None
+    }
+
+    fn note_field(&self, name: &ast::Ident, declared: Option<Span>) {
+        if let Some(declared) = declared {
+            self.modules.uses.name(name.span, declared);
+        }
+    }
+
+    /// A field of an environment is that of the kinds of its infrastructures, if they have it.
+    pub(super) fn note_inherited(&self, environment: u32, name: &ast::Ident) {
+        let wanted = self.wanted_by_kinds(environment, &name.name);
+        let of_kind = wanted.first().and_then(|(_, span)| *span);
+        let field = self.tables.environments[environment as usize]
+            .fields
+            .get(&name.name);
+        self.note_field(name, of_kind.or(field.map(|field| field.name.span)));
     }
 
     /// The fields that every infrastructure has, whatever its kind.
@@ -56,12 +73,14 @@ impl Checker<'_> {
                 .infrastructure
                 .get(&name.name)
         {
+            self.note_field(name, field.span);
             return Some(field.ty.clone());
         }
         if self.tables.environments[environment as usize]
             .fields
             .contains_key(&name.name)
         {
+            self.note_inherited(environment, name);
             return Some(self.type_of_environment_field(environment, &name.name, name.span));
         }
         // Where the kind is unknown, that has been reported.
@@ -92,6 +111,7 @@ impl Checker<'_> {
                 .infrastructure
                 .get(&name.name)
         {
+            self.note_field(name, field.span);
             return Some(field.ty.clone());
         }
         match self.field_of_all_environments(name) {
@@ -133,6 +153,7 @@ impl Checker<'_> {
         }
         let decl = &self.tables.environments[id as usize];
         if decl.fields.contains_key(&name.name) {
+            self.note_inherited(id, name);
             return Some(self.type_of_environment_field(id, &name.name, name.span));
         }
         let known: Vec<String> = decl
@@ -189,6 +210,7 @@ impl Checker<'_> {
         }
         let mut common = Type::Any;
         for id in having {
+            self.note_inherited(id, name);
             let ty = self.type_of_environment_field(id, &name.name, name.span);
             match super::unify(&common, &ty) {
                 Some(ty) => common = ty,

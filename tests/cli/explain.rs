@@ -18,7 +18,7 @@ fn without_a_code_all_are_listed() {
     let lines: Vec<&str> = list
         .stdout
         .lines()
-        .filter(|line| line.starts_with("  E"))
+        .filter(|line| line.starts_with("  E") || line.starts_with("  L"))
         .collect();
     let codes: Vec<String> = Code::all()
         .map(|code| format!("  {code}  {}", code.title()))

@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use lockstep::audit::Audit;
 use lockstep::compile::compile;
 use lockstep::engine::notice::{Happened, Status, Waiting};
 use lockstep::engine::pattern::Pattern;
@@ -97,7 +98,21 @@ impl Play {
         let left = play.trace.left_over;
         assert_eq!(left, 0, "left over:\n{}\n{}", play.story(), play.text);
         play.replay(plan, direction.seed);
+        play.audit(plan);
         play
+    }
+
+    /// What was told keeps to the plan.
+    #[track_caller]
+    pub fn audit(&self, plan: &Arc<Plan>) {
+        let mut audit = Audit::new(plan.clone());
+        for (_, happened) in &self.trace.told {
+            audit.hear(happened);
+        }
+        if let Err(violations) = audit.result() {
+            let said: Vec<String> = violations.iter().map(ToString::to_string).collect();
+            panic!("{}\n{}\n{}", said.join("\n"), self.story(), self.text);
+        }
     }
 
     #[track_caller]
@@ -267,7 +282,7 @@ fn waits(waiting: &Waiting) -> String {
             arrived,
             expected,
         } => format!("waits at {name}, {arrived} of {expected}"),
-        Waiting::Lock { names } => format!("waits for {}", names.join(", ")),
+        Waiting::Lock { names, .. } => format!("waits for {}", names.join(", ")),
         Waiting::Retry {
             attempt,
             of,

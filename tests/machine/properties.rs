@@ -112,6 +112,7 @@ fn check(program: &Program, luck: Luck, cancel_at: Option<i64>) -> Result<(), Te
         assert!(play.trace.status.is_some(), "it never ends");
         assert_eq!(play.trace.left_over, 0, "something is left over");
         play.replay(&plan, luck.seed);
+        play.audit(&plan);
         hold(program, &play, luck, cancel_at.is_some());
     }));
     asserted.map_err(|why| {

@@ -108,11 +108,16 @@ fn one_interrupt_stops_rolls_back_and_cleans_up() {
 }
 
 #[test]
-fn termination_and_a_lost_terminal_are_the_same() {
-    for signal in ["TERM", "HUP"] {
-        let (test, said) = cancelled(signal);
-        is_cancelled(&test, &said);
-    }
+fn termination_is_the_same() {
+    let (test, said) = cancelled("TERM");
+    is_cancelled(&test, &said);
+}
+
+/// Nobody is there any more who wanted it taken back.
+#[test]
+fn a_run_that_loses_its_terminal_is_stopped_and_can_be_resumed() {
+    let (test, said) = cancelled("HUP");
+    assert_eq!((said.code, log(&test)), (5, vec![String::from("first")]));
 }
 
 #[test]
@@ -124,7 +129,7 @@ fn two_interrupts_end_everything_at_once() {
     until_both(&mut running, "asked");
     running.signal("INT");
     let said = running.end();
-    assert_eq!(said.code, 4);
+    assert_eq!(said.code, 5);
     assert_eq!(log(&test), ["first"], "nothing is taken back");
     for service in ["a", "b"] {
         let id = text_of(&test.path(&format!("{service}.pid")));
@@ -202,7 +207,7 @@ fn a_command_that_writes_without_end_can_be_stopped() {
     rude.signal("INT");
     crate::support::running::until("it is asked", || test.path("asked").exists());
     rude.signal("INT");
-    assert_eq!(rude.end().code, 4);
+    assert_eq!(rude.end().code, 5);
 }
 
 /// `nohup` is obeyed: the run goes on when its terminal is lost.

@@ -193,7 +193,8 @@ fn plain_and_json_agree() {
             };
             assert!(row.contains(word), "{cell} is {status}: {row}");
         }
-        let end = plain.stdout.lines().last().expect("a last line");
+        let mut end = plain.stdout.lines().rev();
+        let end = end.find(|line| line.contains(" run r-")).expect("an end");
         let word = match told.code {
             0 => "succeeded",
             _ => "failed",

@@ -1,4 +1,5 @@
-//! Questions to a person: on a terminal they are asked one after the other; elsewhere nobody is.
+//! Questions to a person: on a terminal they are asked one after the other. How other processes
+//! answer is tested in `together`.
 
 use super::latches::log;
 use super::{Told, file, text};
@@ -20,15 +21,15 @@ fn on_a_terminal(text: &str) -> (Test, Terminal) {
 }
 
 #[test]
-fn without_a_terminal_the_answer_is_no() {
-    let test = file(APPROVE);
+fn where_nobody_is_asked_the_answer_is_no() {
+    let test = file(APPROVE).args(["--no-input"]);
     let told = Told::by(&test);
     assert_eq!(told.code, 1);
     assert_eq!(
         told.failure("p/approve"),
         (
             "approval",
-            "the answer was no: nobody can be asked here; run it on a terminal, or with --yes"
+            "the answer was no: nobody is asked with --no-input"
         )
     );
     let waiting = told.of_kind("node-waiting").next().expect("it waits");
@@ -172,7 +173,8 @@ fn a_choice_that_nobody_makes() {
     ] {
         let test = file(&format!(
             "pipeline p {{ run \"false\" on failure {{ {otherwise} }} run \"echo after >> log\" }}"
-        ));
+        ))
+        .args(["--no-input"]);
         assert_eq!(Told::by(&test).code, code, "{otherwise}");
         assert_eq!(log(&test), wanted, "{otherwise}");
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use lockstep::diagnostic::render::{Style, render};
 use lockstep::diagnostic::{Code, Diagnostic, Severity};
+use lockstep::lint::{self, Config, Level};
 use lockstep::source::Sources;
 use lockstep::{compile, plan, syntax, world};
 
@@ -25,6 +26,11 @@ impl Verdict {
         codes
     }
 
+    /// The texts that they point into.
+    pub fn sources(&self) -> &Sources {
+        &self.sources
+    }
+
     /// Whether one of them is an error.
     pub fn has_errors(&self) -> bool {
         let mut all = self.diagnostics.iter();
@@ -44,6 +50,38 @@ pub fn compile(files: &Files, main: &str) -> Verdict {
     if let Some(program) = &compilation.program {
         diagnostics.extend(plan::check(program, &Nothing, &Memory(files)));
     }
+    Verdict {
+        diagnostics,
+        sources: compilation.sources,
+    }
+}
+
+/// Compiles the file `main` among these, and adds what `lint` says; the rule with this code or
+/// name is applied also where it is off by itself.
+pub fn lint(files: &Files, main: &str, rule: &str) -> Verdict {
+    let mut config = Config::default();
+    config.set(rule, Level::Warn).expect("a rule");
+    lint_with(files, main, &config)
+}
+
+/// Compiles the file `main` among these, and adds what `lint` says at these levels.
+pub fn lint_with(files: &Files, main: &str, config: &Config) -> Verdict {
+    let compilation = compile::compile(&Memory(files), main);
+    let mut diagnostics = compilation.diagnostics.clone();
+    let mut plans = Vec::new();
+    if let Some(program) = &compilation.program {
+        diagnostics.extend(plan::check(program, &Nothing, &Memory(files)));
+        for pipeline in &program.pipelines {
+            let asked = plan::Asked {
+                pipeline: Some(pipeline.name.to_string()),
+                ..plan::Asked::default()
+            };
+            let bound = plan::bind(program, &asked, &Nothing, &Memory(files));
+            plans.extend(bound.and_then(plan::Plan::new));
+        }
+    }
+    let plans: Vec<&plan::Plan> = plans.iter().collect();
+    diagnostics.extend(lint::lint_with(&compilation, &plans, config));
     Verdict {
         diagnostics,
         sources: compilation.sources,

@@ -6,6 +6,7 @@ use std::io::{ErrorKind, IsTerminal, Write};
 use std::sync::mpsc::{self, TryRecvError};
 
 use crate::engine::{Answer, EffectId, Question};
+use crate::runtime::desk::Person;
 use crate::runtime::driver::Answerer;
 use crate::source::Name;
 
@@ -78,7 +79,11 @@ impl Asker {
         match understand(question, &line.trim().to_lowercase()) {
             Some(answer) => {
                 if let Some(pending) = self.open.pop_front() {
-                    pending.answer.answer(answer);
+                    let person = Person {
+                        name: Some(super::carry::user()),
+                        comment: None,
+                    };
+                    pending.answer.answer_as(person, answer);
                 }
                 self.put();
             }

@@ -4,9 +4,13 @@
 use std::io::{self, Write};
 
 use super::ask::{Asker, Pending};
-use crate::engine::notice::RunEvent;
+use crate::audit::Violation;
+use crate::cli::approve::said;
+use crate::diagnostic::render::clean;
+use crate::engine::notice::{Happened, Queue, RunEvent, Waiting};
 use crate::engine::{Answer, EffectId, Question};
-use crate::report::{Report, Summary};
+use crate::report::{Report, Summary, words};
+use crate::runtime::desk::Person;
 use crate::runtime::driver::{Answerer, Host};
 use crate::source::Name;
 
@@ -20,10 +24,20 @@ pub(super) struct Terminal {
     summary: Summary,
     asker: Asker,
     yes: bool,
+    /// The user of this process.
+    user: String,
+    /// How others answer, where they can: `lockstep approve r-7f3a`.
+    elsewhere: Option<String>,
+    /// Whether nobody is asked.
+    mute: bool,
     /// Whether nothing is said but events.
     quiet: bool,
     paused: bool,
+    /// Whether what was told before the run was continued is shown.
+    remembers: bool,
     broken: Option<io::Error>,
+    /// In what the run has not kept to its plan, if it has not.
+    stray: Option<Violation>,
 }
 
 impl Terminal {
@@ -33,9 +47,49 @@ impl Terminal {
             summary: Summary::new(),
             asker: Asker::default(),
             yes,
+            user: super::carry::user(),
+            elsewhere: None,
+            mute: false,
             quiet,
             paused: false,
+            remembers: false,
             broken: None,
+            stray: None,
+        }
+    }
+
+    /// Whether it shows what was told before the run was continued, too.
+    pub(super) fn remembering(mut self, remembers: bool) -> Self {
+        self.remembers = remembers;
+        self
+    }
+
+    /// In what the run has not kept to its plan, if it has not.
+    pub(super) fn stray(&self) -> Option<Violation> {
+        self.stray.clone()
+    }
+
+    /// Sets how others answer what is asked.
+    pub(super) fn answered_by(mut self, command: Option<String>) -> Self {
+        self.elsewhere = command;
+        self
+    }
+
+    /// Sets whether nobody is asked anything.
+    pub(super) fn asking_nobody(mut self, mute: bool) -> Self {
+        self.mute = mute;
+        self
+    }
+
+    /// Says something besides the report.
+    fn say(&mut self, words: &str) {
+        let cleared = self.shown.pause();
+        self.note(cleared);
+        // Whoever is to read it may have closed the terminal.
+        let _ = io::stderr().write_all(words.as_bytes());
+        if !self.paused {
+            let drawn = self.shown.proceed();
+            self.note(drawn);
         }
     }
 
@@ -73,6 +127,16 @@ impl Host for Terminal {
         }
     }
 
+    fn remember(&mut self, event: &RunEvent) {
+        self.summary.take(event);
+        // Lines say at least which run it is that goes on.
+        let names_it = !self.quiet && matches!(event.what, Happened::RunStarted { .. });
+        if self.remembers || names_it {
+            let drawn = self.shown.event(event);
+            self.note(drawn);
+        }
+    }
+
     fn idle(&mut self) {
         if self.broken.is_none() {
             let written = self.shown.flush();
@@ -91,7 +155,25 @@ impl Host for Terminal {
 
     fn ask(&mut self, node: &Name, question: &Question, answer: Answerer) {
         if self.yes && matches!(question, Question::Approve { .. }) {
-            return answer.answer(Answer::Yes);
+            let person = Person {
+                name: Some(self.user.clone()),
+                comment: Some(String::from("--yes")),
+            };
+            return answer.answer_as(person, Answer::Yes);
+        }
+        if self.mute {
+            let reason = "nobody is asked with --no-input";
+            return answer.answer(Answer::No(reason.to_string()));
+        }
+        if let (false, Some(command)) = (Asker::is_possible(), &self.elsewhere) {
+            let how = match question {
+                Question::Approve { .. } => "--yes",
+                Question::Failed { .. } => "--choose retry",
+            };
+            if !self.quiet {
+                self.say(&format!("answer with: {command} {how}\n"));
+            }
+            return;
         }
         if !Asker::is_possible() {
             let reason = "nobody can be asked here; run it on a terminal, or with --yes";
@@ -113,14 +195,37 @@ impl Host for Terminal {
         if self.quiet {
             return;
         }
-        let cleared = self.shown.pause();
-        self.note(cleared);
-        // Whoever cancelled may have closed the terminal, too.
-        let _ = io::stderr().write_all(CANCELLING.as_bytes());
-        if !self.paused {
-            let drawn = self.shown.proceed();
-            self.note(drawn);
+        self.say(CANCELLING);
+    }
+
+    fn waits_again(&mut self, queue: &Queue) {
+        if !self.quiet {
+            let mut names: Vec<Name> = queue.holders.iter().map(|it| it.lock.clone()).collect();
+            names.dedup();
+            let queue = queue.clone();
+            let waiting = words::waiting(&Waiting::Lock { names, queue }, None);
+            self.say(&format!("before it goes on, the run {}\n", clean(&waiting)));
         }
+    }
+
+    fn strays(&mut self, violation: &Violation) {
+        self.stray.get_or_insert_with(|| violation.clone());
+    }
+
+    fn heeds(&mut self, person: &Person, answer: Option<&Answer>) {
+        if self.quiet {
+            return;
+        }
+        let who = person.name.as_deref().unwrap_or("somebody");
+        let comment = match &person.comment {
+            Some(comment) => format!(": {comment}"),
+            None => String::new(),
+        };
+        let did = match answer {
+            Some(answer) => format!("answered {}", said(answer)),
+            None => String::from("cancels the run"),
+        };
+        self.say(&format!("{}\n", clean(&format!("{who} {did}{comment}"))));
     }
 
     fn withdraw(&mut self, question: EffectId) {

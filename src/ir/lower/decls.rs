@@ -258,6 +258,7 @@ impl Lower<'_> {
                 }
                 None => none_by_default(&ty, param.name.span),
             };
+            self.check.modules.uses.ty(param.name.span, &ty);
             let slot = locals.add(&param.name.name, param.name.span, ty.clone(), false);
             found.push(Param {
                 name: param.name.name.clone(),

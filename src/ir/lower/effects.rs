@@ -56,6 +56,7 @@ impl Lower<'_> {
                 StmtKind::Let(value) => self.check.is_late(&body.locals, value),
                 _ => true,
             });
+        self.check.modules.uses.ty(name.span, &ty);
         let slot = body.locals.add(&name.name, name.span, ty, late);
         if let Some(stmt) = &mut lowered.stmt {
             stmt.bind = Some(slot);

@@ -28,13 +28,15 @@ enum Key {
 }
 
 /// The scope of constants.
-pub(super) struct Facts<'p> {
+pub struct Facts<'p> {
     program: &'p Program,
     circles: bool,
     /// `None` while a value is being found.
     known: RefCell<HashMap<Key, Option<Result<Value, Halt>>>>,
     locals: RefCell<HashMap<Slot, Value>>,
     supposed: Option<(GlobalId, Value)>,
+    /// The defaults of inputs, if they count.
+    defaults: HashMap<GlobalId, Value>,
     depth: Cell<u32>,
     /// Values that count as unknown because the way to them was too long from here.
     cut: RefCell<Vec<Key>>,
@@ -50,6 +52,7 @@ impl<'p> Facts<'p> {
             known: RefCell::default(),
             locals: RefCell::default(),
             supposed: None,
+            defaults: HashMap::new(),
             depth: Cell::new(0),
             cut: RefCell::default(),
             was_cut: Cell::new(false),
@@ -59,6 +62,32 @@ impl<'p> Facts<'p> {
     /// Supposes that an input has a value.
     pub fn suppose(&mut self, input: Option<(GlobalId, Value)>) {
         self.supposed = input;
+    }
+
+    /// Supposes that every input that has a default has that value.
+    pub fn suppose_defaults(&mut self) {
+        // A default may need others: a few rounds find those that follow from each other.
+        for _ in 0..4 {
+            let before = self.defaults.len();
+            for (id, global) in self.program.globals.iter().enumerate() {
+                let id = GlobalId(u32::try_from(id).unwrap_or(u32::MAX));
+                if let GlobalSource::Input {
+                    default: Some(default),
+                    ..
+                } = &global.source
+                    && !self.defaults.contains_key(&id)
+                {
+                    self.prepare(default);
+                    if let Ok(value) = eval(default, self) {
+                        self.defaults.insert(id, value);
+                    }
+                }
+            }
+            self.known.get_mut().clear();
+            if self.defaults.len() == before {
+                return;
+            }
+        }
     }
 
     /// Gives a local its value.
@@ -283,7 +312,7 @@ impl Scope for Facts<'_> {
         }
         match self.global_definition(id) {
             Some((key, value)) => self.defined(key, value, value.span),
-            None => Err(Halt::Unknown),
+            None => self.defaults.get(&id).cloned().ok_or(Halt::Unknown),
         }
     }
 

@@ -16,6 +16,8 @@ use super::{Lower, errors};
 /// An axis with the type of its variable.
 struct Lined {
     axis: Axis,
+    /// Where the variable stands.
+    declared: Span,
     ty: Type,
 }
 
@@ -93,9 +95,11 @@ impl Lower<'_> {
             }
             names.push((&axis.var.name, axis.var.span));
             let late = self.check.is_late(&body.locals, &list);
+            self.check.modules.uses.ty(axis.var.span, &of);
             let slot: Slot = body
                 .locals
                 .add(&axis.var.name, axis.var.span, of.clone(), late);
+            let declared = axis.var.span;
             let order = axis.order.map_or(Order::Parallel, |(order, _)| order);
             let axis = Axis {
                 order,
@@ -103,7 +107,11 @@ impl Lower<'_> {
                 slot,
                 list,
             };
-            lined.push(Lined { axis, ty: of });
+            lined.push(Lined {
+                axis,
+                declared,
+                ty: of,
+            });
         }
         lined
     }
@@ -142,6 +150,9 @@ impl Lower<'_> {
                 good = false;
                 continue;
             };
+            if let Some(axis) = axes.get(place) {
+                self.check.modules.uses.name(span, axis.declared);
+            }
             if cell[place].is_some() {
                 self.check
                     .report(type_errors::key_twice(&name, span, entry.span));

@@ -33,6 +33,8 @@ use crate::resolve::Modules;
 use crate::types::{BUILTIN_ACTIONS, Checker};
 use crate::value::Type;
 
+pub use self::facts::Facts as Constants;
+
 use self::calls::Calls;
 use self::constants::{Bounded, Range};
 

@@ -43,6 +43,7 @@ impl Lower<'_> {
             ("infrastructures", Type::list(target)),
         ]);
         let slot = body.locals.slot(false);
+        self.check.modules.uses.ty(name.span, &ty);
         body.locals
             .name(&name.name, name.span, ty, slot, LocalKind::Stage);
         let mut lowered = with(stmt, kind, modifiers, handlers, Type::Nothing);
@@ -81,6 +82,7 @@ impl Lower<'_> {
             body: wrap(stmts),
         };
         let slot = body.locals.slot(true);
+        self.check.modules.uses.ty(name.span, &ty);
         body.locals
             .name(&name.name, name.span, ty, slot, LocalKind::Step);
         let mut lowered = with(stmt, kind, modifiers, handlers, Type::Nothing);

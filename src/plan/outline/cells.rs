@@ -2,6 +2,7 @@
 //! It does not know what is in a cell, nor how cells are listed.
 
 use super::item::{Item, ItemKind};
+use super::least::Least;
 use super::load::Load;
 use super::maker::{At, Frame, Maker, Seen, Strand};
 use super::measure::{Count, Measure, both};
@@ -26,6 +27,8 @@ pub(super) struct Cells<'m, 'a> {
     widest: Measure,
     /// What the cells take when one starts after the other.
     total: Option<u64>,
+    /// What the cells take at least, all together.
+    least: u64,
     /// The longest cell.
     longest: Option<u64>,
     /// Whether cells may have to wait for each other.
@@ -57,6 +60,7 @@ impl<'a> Maker<'a> {
             count: 0,
             widest: Measure::default(),
             total: Some(0),
+            least: 0,
             longest: Some(0),
             contended: node.has_barrier,
         };
@@ -163,6 +167,7 @@ impl<'a> Maker<'a> {
         cells.widest.deploys.then(&measure.deploys);
         cells.widest.commands.then(&measure.commands);
         cells.widest.others.then(&measure.others);
+        cells.least = cells.least.saturating_add(measure.shortest.ms);
         cells.total = both(cells.total, measure.longest, u64::saturating_add);
         cells.longest = both(cells.longest, measure.longest, u64::max);
         cells.contended |= measure.commands.has_named_lock();
@@ -189,6 +194,10 @@ impl<'a> Maker<'a> {
             measure.deploys.cap(parts, &cells.widest.deploys);
             measure.commands.cap(parts, &cells.widest.commands);
             measure.others.cap(parts, &cells.widest.others);
+        }
+        if let Some(parts) = max {
+            let span = cells.node.stmt.span;
+            measure.shortest.raise(span, cells.least.div_ceil(parts));
         }
         if cells.contended {
             measure.longest = cells.total;
@@ -243,6 +252,7 @@ impl<'a> Maker<'a> {
         measure.commands = times(&measure.commands);
         measure.others = times(&measure.others);
         measure.longest = None;
+        measure.shortest = Least::default();
         measure.deployments = Count {
             least: 0,
             most: measure.deployments.most.filter(|most| *most == 0),

@@ -104,6 +104,9 @@ pub struct Item {
     /// The longest that it can take, in milliseconds, where time limits bound it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub longest_ms: Option<u64>,
+    /// What passes in any case, in milliseconds.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub shortest_ms: u64,
     /// The infrastructures that it locks.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub locks: Vec<String>,
@@ -127,6 +130,7 @@ impl Item {
         self.deployments = measure.deployments;
         self.width = measure.width();
         self.longest_ms = measure.longest;
+        self.shortest_ms = measure.shortest.ms;
     }
 }
 
@@ -143,6 +147,6 @@ pub struct Deploy {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
-fn is_zero(count: &u64) -> bool {
+pub(super) fn is_zero(count: &u64) -> bool {
     *count == 0
 }

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use indexmap::IndexSet;
 
 use super::item::{Item, ItemKind};
+use super::least::Least;
 use super::measure::{Hold, Measure, both};
 use super::{Meet, Turn, words};
 use crate::eval::{Expr, ExprKind};
@@ -14,7 +15,7 @@ use crate::plan::grid::Position;
 use crate::plan::tree::{Node, Seq, Tree, TreeId};
 use crate::plan::walk::body;
 use crate::plan::{BarrierName, Locals, Plan, Sum, Walk, stage_value};
-use crate::source::Name;
+use crate::source::{Name, Span};
 use crate::value::{InfrastructureId, Value};
 
 /// Cells that are listed in one outline, all loops and matrices together.
@@ -80,13 +81,14 @@ pub(super) struct Met {
 }
 
 /// All of the plan.
-pub(super) struct Whole {
+pub(in crate::plan) struct Whole {
     pub(super) root: Item,
     pub(super) meetings: Vec<Meet>,
     pub(super) turns: Vec<Turn>,
+    pub(in crate::plan) hopeless: Vec<Hopeless>,
 }
 
-pub(super) struct Maker<'a> {
+pub(in crate::plan) struct Maker<'a> {
     pub(super) walk: Walk<'a>,
     pub(super) plan: &'a Plan,
     /// Cells listed of one loop or matrix.
@@ -107,10 +109,22 @@ pub(super) struct Maker<'a> {
     constant: Vec<bool>,
     /// The measures of bodies that are the same in every cell, by their first statement.
     known: HashMap<TreeId, Measure>,
+    /// Whether a node may end the body that it is in.
+    leaves: Vec<bool>,
+    /// Time limits that cannot be met.
+    pub(super) hopeless: Vec<Hopeless>,
+}
+
+/// A time limit that cannot be met.
+#[derive(Debug)]
+pub(in crate::plan) struct Hopeless {
+    pub(in crate::plan) limit: Span,
+    pub(in crate::plan) limit_ms: u64,
+    pub(in crate::plan) least: Least,
 }
 
 impl<'a> Maker<'a> {
-    pub(super) fn new(plan: &'a Plan, limit: usize) -> Self {
+    pub(in crate::plan) fn new(plan: &'a Plan, limit: usize) -> Self {
         Self {
             walk: plan.walk(),
             plan,
@@ -124,10 +138,12 @@ impl<'a> Maker<'a> {
             turns: Vec::new(),
             constant: constant(&plan.tree),
             known: HashMap::new(),
+            leaves: leaves(&plan.tree),
+            hopeless: Vec::new(),
         }
     }
 
-    pub(super) fn whole(mut self) -> Whole {
+    pub(in crate::plan) fn whole(mut self) -> Whole {
         let tree = &self.plan.tree;
         let node = tree.get(tree.root());
         let locals = Locals::default();
@@ -146,6 +162,7 @@ impl<'a> Maker<'a> {
             root,
             meetings: self.meetings,
             turns: self.turns,
+            hopeless: self.hopeless,
         }
     }
 
@@ -161,8 +178,14 @@ impl<'a> Maker<'a> {
             };
         }
         let mut all = Seen::default();
+        let mut over = false;
         for id in seq.iter() {
-            let seen = self.node(*id, locals, at);
+            let mut seen = self.node(*id, locals, at);
+            if over {
+                // It may already have ended.
+                seen.measure.shortest = Least::default();
+            }
+            over |= self.leaves[id.0 as usize];
             all.measure.then(seen.measure);
             all.items.extend(seen.items);
         }
@@ -215,11 +238,10 @@ impl<'a> Maker<'a> {
         at: At<'_>,
     ) -> Vec<Item> {
         let modifiers = &node.stmt.modifiers;
-        if let Some(limit) = modifiers
-            .timeout
-            .as_ref()
-            .and_then(|it| self.time(it, locals))
+        let timeout = modifiers.timeout.as_ref();
+        if let Some((limit, span)) = timeout.and_then(|it| Some((self.time(it, locals)?, it.span)))
         {
+            self.hurry(span, limit, &mut measure.shortest);
             measure.longest = Some(measure.longest.map_or(limit, |longest| longest.min(limit)));
         }
         if let Some(retry) = &modifiers.retry {
@@ -240,6 +262,9 @@ impl<'a> Maker<'a> {
                 _ => None,
             };
         }
+        if modifiers.tolerate.is_some() {
+            measure.shortest = Least::default();
+        }
         let mut handlers = Vec::new();
         let parts = [&node.undo].into_iter().flatten();
         for undo in parts.filter(|_| at.is_some()) {
@@ -253,6 +278,13 @@ impl<'a> Maker<'a> {
             let inside = &mut locals.bind_unknown(told.slot);
             let seen = self.handler(body, inside, at, "on-failure");
             let last = told.body.stmts.last().map(|stmt| &stmt.kind);
+            if matches!(
+                last,
+                Some(StmtKind::Verdict(Verdict::Ignore | Verdict::Ask { .. }))
+            ) {
+                // It may fail at once and count as succeeded.
+                measure.shortest = Least::default();
+            }
             measure.longest = match last {
                 Some(StmtKind::Verdict(Verdict::Retry(_) | Verdict::Ask { .. })) => None,
                 Some(StmtKind::Verdict(Verdict::Ignore)) => {
@@ -271,6 +303,18 @@ impl<'a> Maker<'a> {
             handlers.extend(handler(ItemKind::Always, "", seen, at));
         }
         handlers
+    }
+
+    /// A time limit stands above what takes some time in any case.
+    fn hurry(&mut self, limit: Span, limit_ms: u64, least: &mut Least) {
+        if limit_ms < least.ms && self.hopeless.iter().all(|it| it.limit != limit) {
+            self.hopeless.push(Hopeless {
+                limit,
+                limit_ms,
+                least: least.clone(),
+            });
+        }
+        least.cap(limit, limit_ms);
     }
 
     /// What a handler does may be done as well.
@@ -451,6 +495,22 @@ fn constant(tree: &Tree) -> Vec<bool> {
         }
     }
     constant
+}
+
+/// Which nodes may end the body that they are in before its end: they fail or return, or something
+/// in them does.
+fn leaves(tree: &Tree) -> Vec<bool> {
+    let ends = |node: &Node| matches!(node.stmt.kind, StmtKind::Fail(_) | StmtKind::Return(_));
+    let mut leaves: Vec<bool> = tree.iter().map(|(_, node)| ends(node)).collect();
+    // What is in a node comes after it.
+    for at in (0..leaves.len()).rev() {
+        if leaves[at]
+            && let Some(parent) = tree.get(TreeId(at as u32)).parent
+        {
+            leaves[parent.0 as usize] = true;
+        }
+    }
+    leaves
 }
 
 fn is_constant(node: &Node) -> bool {

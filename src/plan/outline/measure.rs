@@ -5,6 +5,7 @@ use indexmap::IndexSet;
 use serde::Serialize;
 
 use super::Width;
+use super::least::Least;
 use super::load::Load;
 use crate::value::InfrastructureId;
 
@@ -76,6 +77,8 @@ pub(super) struct Measure {
     pub(super) others: Load,
     /// How long it can take at most, in milliseconds.
     pub(super) longest: Option<u64>,
+    /// How long it takes at least.
+    pub(super) shortest: Least,
     /// The stages in it that lock something.
     pub(super) stages: Vec<Hold>,
 }
@@ -88,6 +91,7 @@ impl Default for Measure {
             commands: Load::default(),
             others: Load::default(),
             longest: Some(0),
+            shortest: Least::default(),
             stages: Vec::new(),
         }
     }
@@ -97,6 +101,7 @@ impl Measure {
     /// Something that is done after it.
     pub(super) fn then(&mut self, other: Self) {
         self.longest = both(self.longest, other.longest, u64::saturating_add);
+        self.shortest.then(other.shortest.clone());
         self.deploys.then(&other.deploys);
         self.commands.then(&other.commands);
         self.others.then(&other.others);
@@ -107,6 +112,7 @@ impl Measure {
     /// at for the time that they take.
     pub(super) fn beside(&mut self, other: Self) {
         self.longest = both(self.longest, other.longest, u64::max);
+        self.shortest.beside(other.shortest.clone());
         self.deploys.beside(&other.deploys);
         self.commands.beside(&other.commands);
         self.others.beside(&other.others);
@@ -116,6 +122,7 @@ impl Measure {
     /// Something that is done instead.
     pub(super) fn or(&mut self, other: Self) {
         self.longest = both(self.longest, other.longest, u64::max);
+        self.shortest.or(other.shortest.clone());
         self.deploys.then(&other.deploys);
         self.commands.then(&other.commands);
         self.others.then(&other.others);

@@ -3,6 +3,7 @@
 
 mod cells;
 mod item;
+pub(in crate::plan) mod least;
 mod list;
 mod load;
 mod maker;
@@ -15,8 +16,9 @@ use serde::Serialize;
 
 use super::Plan;
 use crate::ir::GlobalSource;
+use item::is_zero;
 pub use item::{Deploy, Item, ItemKind};
-use maker::Maker;
+pub(in crate::plan) use maker::{Hopeless, Maker};
 pub use measure::Count;
 
 /// The version of this form. Within a version fields are added, never changed or taken away.
@@ -42,6 +44,9 @@ pub struct Outline {
     /// and waiting for other runs, come on top.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub longest_ms: Option<u64>,
+    /// What passes in any case, in milliseconds: what waits and verifications are written to take.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub shortest_ms: u64,
     /// The infrastructures that it locks as a whole, for deployments outside its stages.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub locks: Vec<String>,
@@ -130,6 +135,7 @@ impl Outline {
             deployments: whole.root.deployments,
             width: whole.root.width,
             longest_ms: whole.root.longest_ms,
+            shortest_ms: whole.root.shortest_ms,
             locks: whole.root.locks,
             notes: whole.root.notes,
             items: whole.root.items,

@@ -2,6 +2,7 @@
 //! It does not know loops and matrices.
 
 use super::item::{Deploy, Item, ItemKind};
+use super::least::Least;
 use super::load::{Load, Lock};
 use super::maker::{At, Frame, Maker, Seen, Strand};
 use super::measure::{Count, Hold, Measure};
@@ -52,7 +53,9 @@ impl<'a> Maker<'a> {
                 let label = at.map(|_| format!("for {} every {}", said(during), said(every)));
                 let label = label.unwrap_or_default();
                 let mut seen = self.block(id, ItemKind::Verify, &label, locals, at);
+                let span = during.span;
                 let during = self.time(during, locals);
+                seen.measure.shortest.raise(span, during.unwrap_or(0));
                 let looks = seen.measure.longest;
                 seen.measure.longest = super::measure::both(during, looks, u64::saturating_add);
                 seen
@@ -125,6 +128,7 @@ impl<'a> Maker<'a> {
             StmtKind::Wait(time) => {
                 let measure = Measure {
                     longest: self.time(time, locals),
+                    shortest: Least::of(time.span, self.time(time, locals).unwrap_or(0)),
                     ..Measure::default()
                 };
                 (ItemKind::Wait, said(time), measure)

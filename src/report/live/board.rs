@@ -110,7 +110,7 @@ impl Reason {
     fn of(waiting: &Waiting) -> Self {
         match waiting {
             Waiting::Approval { question } => Self::Approval(question.clone()),
-            Waiting::Lock { names } => Self::Lock(names.clone()),
+            Waiting::Lock { names, .. } => Self::Lock(names.clone()),
             Waiting::Barrier { name, .. } => Self::Barrier(name.clone()),
             Waiting::Retry { .. } => Self::Retry,
             Waiting::Time { .. } => Self::Time,

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use crate::engine::notice::{NodeKind, Status, Waiting};
+use crate::engine::notice::{NodeKind, Queue, Status, Waiting};
 use crate::report::script::{self, Script};
 use crate::report::tally::Tally;
 use crate::report::{Live, Report, Style};
@@ -67,6 +67,7 @@ fn every_kind_of_waiting_is_told() {
             NodeKind::Stage,
             Waiting::Lock {
                 names: script::names(&["prod.eu", "prod.us"]),
+                queue: Queue::default(),
             },
         )
         .start("release/us", NodeKind::Stage)

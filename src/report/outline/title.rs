@@ -57,6 +57,18 @@ pub(super) fn title(node: &Node<'_>, outline: &Outline, style: Style) -> Line {
     line
 }
 
+/// `at most 2h`, `at least 5m` or `5m to 2h`
+pub(super) fn times(shortest: u64, longest: Option<u64>) -> Option<String> {
+    let text = |ms: u64| words::span(i64::try_from(ms).unwrap_or(i64::MAX));
+    match (shortest, longest) {
+        (0, None | Some(0)) => None,
+        (0, Some(longest)) => Some(format!("at most {}", text(longest))),
+        (shortest, None) => Some(format!("at least {}", text(shortest))),
+        (shortest, Some(longest)) if shortest >= longest => Some(text(longest)),
+        (shortest, Some(longest)) => Some(format!("{} to {}", text(shortest), text(longest))),
+    }
+}
+
 /// Remarks about a part.
 pub(super) fn notes(node: &Node<'_>) -> Vec<String> {
     let mut notes = Vec::new();

@@ -6,6 +6,7 @@ use crate::plan::outline::Outline;
 use crate::plan::outline::{Deploy, Item, ItemKind};
 
 use super::fold::fold;
+use super::title::times;
 use crate::report::style::Style;
 use crate::report::text::{clean, first_line};
 
@@ -98,6 +99,13 @@ fn node(item: &Item, detail: Detail) -> Node<'_> {
         parts: Vec::new(),
         unlisted: item.unlisted,
     };
+    let limited = item.notes.iter().any(|note| note.starts_with("timeout "));
+    // A limit of its own says the same.
+    if item.kind == ItemKind::Stage
+        && (!limited || (item.shortest_ms > 0 && item.longest_ms != Some(item.shortest_ms)))
+    {
+        node.notes.extend(times(item.shortest_ms, item.longest_ms));
+    }
     if !detail.full && is_folded(item) {
         node.fold = clean(&fold(&item.items, order, detail.style)).into_owned();
         meetings(&item.items, &mut node.meetings);

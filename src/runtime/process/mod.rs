@@ -93,12 +93,36 @@ pub enum Ended {
     },
 }
 
-/// Who is told which process groups live: a guardian that ends them when this program dies.
+/// Who is told which commands are under way: a guardian that ends them when this program dies.
 pub trait Groups: Send + Sync {
-    /// A group began; its number is that of its first process.
-    fn born(&self, group: u32);
-    /// The group's first process has ended and will be forgotten.
-    fn gone(&self, group: u32);
+    /// A command is about to be started. One that is `lasting` may leave a process behind that
+    /// serves other commands, and that must not outlive this program either.
+    fn starting(&self, lasting: bool) -> Guarded;
+    /// Its process has been started; the number of its group is that of its first process.
+    fn born(&self, number: u64, group: u32);
+    /// Its process has ended and been reaped, or was never started.
+    fn gone(&self, number: u64);
+}
+
+/// How a guardian knows a command.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Guarded {
+    /// Its number.
+    pub number: u64,
+    /// A variable that its processes are to be given: name and text.
+    pub variable: Option<(String, String)>,
+}
+
+/// A command in the care of a guardian, until this is dropped.
+pub(super) struct Care<'a> {
+    groups: &'a dyn Groups,
+    number: u64,
+}
+
+impl Drop for Care<'_> {
+    fn drop(&mut self) {
+        self.groups.gone(self.number);
+    }
 }
 
 /// Starts commands. It owns a private folder for their output files and connections.
@@ -141,7 +165,12 @@ impl Spawner {
         self
     }
 
-    /// Sets who is told which process groups live.
+    /// The private folder for the output files and connections of commands.
+    pub fn scratch(&self) -> &Path {
+        &self.scratch
+    }
+
+    /// Sets who is told which commands are under way.
     #[must_use]
     pub fn watched_by(mut self, groups: Box<dyn Groups>) -> Self {
         self.groups = Some(groups);
@@ -160,18 +189,19 @@ impl Spawner {
         stop: watch::Receiver<Option<Stop>>,
     ) -> Ended {
         let output = self.output_file();
-        let command = match prepare::prepare(&spawn, vault, &output, self) {
+        let mut command = match prepare::prepare(&spawn, vault, &output, self) {
             Ok(command) => command,
             Err(message) => return not_run(vault.mask(&message)),
         };
         if let Some(message) = explain::unusable(&command) {
             return not_run(vault.mask(&message));
         }
+        let care = self.care(&mut command);
         let child = match start(&command).await {
             Ok(child) => child,
             Err(error) => return not_run(vault.mask(&explain::not_started(&command, &error))),
         };
-        let mut running = Running::new(self, child, &command, vault, stop);
+        let mut running = Running::new(self, child, care, &command, vault, stop);
         let ending = running.wait(&mut listener).await;
         let trailer = running.out.trailer().cloned();
         let stderr = running.err.finish(&mut listener);
@@ -204,6 +234,18 @@ impl Spawner {
                 code,
             },
         }
+    }
+
+    /// Puts a command that is about to be started into the care of the guardian, if there is one.
+    fn care(&self, command: &mut Prepared) -> Option<Care<'_>> {
+        let groups = self.groups.as_deref()?;
+        // A client may leave a shared connection behind.
+        let guarded = groups.starting(command.input.is_some());
+        command.env.extend(guarded.variable);
+        Some(Care {
+            groups,
+            number: guarded.number,
+        })
     }
 
     fn output_file(&self) -> PathBuf {

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::super::connection::Trailer;
 use super::super::secrets::Vault;
 use super::stream::{Listener, Reading};
-use super::{Groups, Prepared, Spawner, Stop};
+use super::{Care, Prepared, Spawner, Stop};
 use crate::engine::notice::Stream;
 
 /// How long the other side of a connection has to answer that it has killed a command.
@@ -53,11 +53,12 @@ impl<'a> Running<'a> {
     pub(super) fn new(
         spawner: &'a Spawner,
         mut child: Child,
+        care: Option<Care<'a>>,
         command: &Prepared,
         vault: &Vault,
         stop: watch::Receiver<Option<Stop>>,
     ) -> Self {
-        let group = Group::new(child.id(), spawner.groups.as_deref());
+        let group = Group::new(child.id(), care);
         let trailer = command.token.as_deref().map(Trailer::new);
         Self {
             spawner,
@@ -235,18 +236,18 @@ async fn write(input: &mut Option<ChildStdin>, unwritten: &mut Vec<u8>) {
 /// The process group of a command. Whatever happens, it does not outlive the command's future.
 struct Group<'a> {
     id: Option<Pid>,
-    groups: Option<&'a dyn Groups>,
+    care: Option<Care<'a>>,
 }
 
 impl<'a> Group<'a> {
-    fn new(id: Option<u32>, groups: Option<&'a dyn Groups>) -> Self {
-        if let (Some(id), Some(groups)) = (id, groups) {
-            groups.born(id);
+    fn new(id: Option<u32>, care: Option<Care<'a>>) -> Self {
+        if let (Some(id), Some(care)) = (id, &care) {
+            care.groups.born(care.number, id);
         }
         let id = id.and_then(|id| i32::try_from(id).ok());
         Self {
             id: id.and_then(Pid::from_raw),
-            groups,
+            care,
         }
     }
 
@@ -266,9 +267,8 @@ impl<'a> Group<'a> {
 
     /// Its first process has been reaped: its number may become another's.
     fn reaped(&mut self) {
-        if let (Some(id), Some(groups)) = (self.id.take(), self.groups) {
-            groups.gone(id.as_raw_nonzero().get().unsigned_abs());
-        }
+        self.id = None;
+        self.care = None;
     }
 }
 

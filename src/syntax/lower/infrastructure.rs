@@ -194,20 +194,24 @@ impl<'t> Lower<'t> {
             service: Vec::new(),
             infrastructure: Vec::new(),
             deploy: None,
+            parts: Vec::new(),
         };
         self.bad_heads(parts, trouble);
         let body = self.body_of(parts, Rule::kind_body, "the kind", "its parts");
-        self.lines(body, Around::Kind, |lower, pair| match pair.as_rule() {
-            Rule::kind_service => kind.service.extend(lower.field_decls(pair)),
-            Rule::kind_infrastructure => kind.infrastructure.extend(lower.field_decls(pair)),
-            _ => {
-                let mut inner = Parts::of(pair);
-                match inner.next() {
-                    Some(using) if using.as_rule() == Rule::using => {
-                        kind.deploy = Some(lower.using(using));
+        self.lines(body, Around::Kind, |lower, pair| {
+            kind.parts.push(lower.span(&pair));
+            match pair.as_rule() {
+                Rule::kind_service => kind.service.extend(lower.field_decls(pair)),
+                Rule::kind_infrastructure => kind.infrastructure.extend(lower.field_decls(pair)),
+                _ => {
+                    let mut inner = Parts::of(pair);
+                    match inner.next() {
+                        Some(using) if using.as_rule() == Rule::using => {
+                            kind.deploy = Some(lower.using(using));
+                        }
+                        Some(missing) => lower.missing(&missing, "`using` and a workflow"),
+                        None => {}
                     }
-                    Some(missing) => lower.missing(&missing, "`using` and a workflow"),
-                    None => {}
                 }
             }
         });

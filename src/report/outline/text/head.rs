@@ -3,7 +3,7 @@
 
 use crate::plan::outline::{Count, Outline};
 
-use super::super::title::names;
+use super::super::title::{names, times};
 use super::Text;
 use crate::report::style::{Line, Tone};
 use crate::report::{text, words};
@@ -87,10 +87,7 @@ fn amounts(outline: &Outline) -> Vec<String> {
     if width.commands != width.deployments {
         parts.extend(at_once(width.commands, "command"));
     }
-    if let Some(longest) = outline.longest_ms.filter(|longest| *longest > 0) {
-        let longest = i64::try_from(longest).unwrap_or(i64::MAX);
-        parts.push(format!("at most {}", words::span(longest)));
-    }
+    parts.extend(times(outline.shortest_ms, outline.longest_ms));
     parts
 }
 

@@ -550,15 +550,26 @@ async fn dropping_it_kills_the_group() {
 }
 
 #[tokio::test]
-async fn groups_are_announced() {
+async fn commands_are_announced() {
+    type Seen = Vec<(&'static str, u64, u32)>;
     #[derive(Default)]
-    struct Log(Arc<Mutex<Vec<(&'static str, u32)>>>);
+    struct Log(Arc<Mutex<Seen>>);
     impl Groups for Log {
-        fn born(&self, group: u32) {
-            self.0.lock().unwrap().push(("born", group));
+        fn starting(&self, lasting: bool) -> Guarded {
+            self.0
+                .lock()
+                .unwrap()
+                .push(("starting", 7, u32::from(lasting)));
+            Guarded {
+                number: 7,
+                variable: Some((String::from("CARE"), String::from("seven"))),
+            }
         }
-        fn gone(&self, group: u32) {
-            self.0.lock().unwrap().push(("gone", group));
+        fn born(&self, number: u64, group: u32) {
+            self.0.lock().unwrap().push(("born", number, group));
+        }
+        fn gone(&self, number: u64) {
+            self.0.lock().unwrap().push(("gone", number, 0));
         }
     }
     let log = Log::default();
@@ -570,9 +581,20 @@ async fn groups_are_announced() {
             .watched_by(Box::new(log)),
         ..bench
     };
-    let ended = bench.direct(&["sh", "-c", "echo $$"]).await;
-    let pid: u32 = stdout(&ended).parse().unwrap();
-    assert_eq!(*seen.lock().unwrap(), [("born", pid), ("gone", pid)]);
+    let ended = bench.direct(&["sh", "-c", "echo $$ $CARE"]).await;
+    let (pid, care) = stdout(&ended).split_once(' ').unwrap();
+    assert_eq!(care, "seven");
+    let born = ("born", 7, pid.parse().unwrap());
+    let (starting, gone) = (("starting", 7, 0), ("gone", 7, 0));
+    assert_eq!(*seen.lock().unwrap(), [starting, born, gone]);
+    seen.lock().unwrap().clear();
+    // One that could not be started is forgotten, too.
+    bench.direct(&["/"]).await;
+    bench.direct(&["no-such-program-here"]).await;
+    let seen = seen.lock().unwrap();
+    assert!(seen.iter().all(|it| it.0 != "born"), "{seen:?}");
+    let count = |what| seen.iter().filter(|it| it.0 == what).count();
+    assert_eq!(count("starting"), count("gone"));
 }
 
 #[tokio::test]

@@ -1,0 +1,16 @@
+[
+  (block)
+  (fields)
+  (environment_body)
+  (infrastructure_body)
+  (kind_body)
+  (field_declarations)
+  (test_body)
+  (parameters)
+  (arguments)
+  (list)
+  (comprehension)
+  (record)
+  (record_type)
+  (string)
+] @fold

@@ -1,0 +1,132 @@
+; Later patterns win over earlier ones.
+
+(identifier) @variable
+(comment) @comment
+(doc_comment) @comment.documentation
+
+; ----- Literals -----
+
+(string) @string
+(escape_sequence) @string.escape
+(interpolation
+  "${" @punctuation.special
+  "}" @punctuation.special)
+(integer) @number
+(float) @number.float
+(percent) @number
+(duration) @number
+(true) @boolean
+(false) @boolean
+(none) @constant.builtin
+
+; ----- Types -----
+
+(named_type name: (identifier) @type)
+((named_type name: (identifier) @type.builtin)
+  (#any-of? @type.builtin
+    "string" "int" "float" "bool" "duration" "percent" "secret" "service" "environment"
+    "infrastructure"))
+(named_type of: (path name: (identifier) @type))
+(one_of_type "|" @operator)
+(optional_type "?" @operator)
+(type_entry name: (identifier) @property)
+
+; ----- Expressions -----
+
+(field_expression field: (identifier) @property)
+(star_expression "*" @character.special)
+(entry key: (identifier) @property)
+(entry key: (string) @property)
+(argument name: (identifier) @variable.parameter)
+(call_expression function: (identifier) @function.call)
+(call_expression function: (field_expression field: (identifier) @function.call))
+((call_expression function: (identifier) @function.builtin)
+  (#any-of? @function.builtin
+    "length" "lower" "upper" "trim" "split" "join" "replace" "contains" "starts-with" "ends-with"
+    "matches" "format" "keys" "values" "merge" "flatten" "distinct" "sort" "reverse" "range" "min"
+    "max" "sum" "string" "int" "float" "json" "from-json" "base64" "from-base64" "sha256"
+    "basename" "dirname" "env" "file"))
+
+[
+  "+" "-" "*" "/" "%" "==" "!=" "<" "<=" ">" ">=" "??" "=" "->" ".."
+] @operator
+(named_type ["<" ">"] @punctuation.bracket)
+
+[ "and" "or" "not" "in" ] @keyword.operator
+(comprehension [ "for" "in" "if" ] @keyword)
+(if_expression [ "if" "then" "else" ] @keyword.conditional)
+
+[ "{" "}" "[" "]" "(" ")" ] @punctuation.bracket
+[ "," ":" "." ] @punctuation.delimiter
+
+; ----- Declarations -----
+
+[ "import" "from" "as" ] @keyword.import
+[ "input" "secret" "let" "group" ] @keyword
+[ "service" "environment" "infrastructure" "override" "kind" ] @keyword.type
+[ "workflow" "action" "pipeline" "test" ] @keyword.function
+[ "where" "using" ] @keyword
+
+(import alias: (identifier) @module)
+(import_name name: (identifier) @variable)
+(path namespace: (identifier) @module)
+(input name: (identifier) @constant)
+(secret name: (identifier) @constant)
+(let_declaration name: (identifier) @constant)
+(service name: (identifier) @type.definition)
+(service kind: (path name: (identifier) @type))
+(environment name: (identifier) @type.definition)
+(infrastructure name: (identifier) @type.definition)
+(infrastructure kind: (path name: (identifier) @type))
+(override service: (path name: (identifier) @variable))
+(group name: (identifier) @type.definition)
+(kind name: (identifier) @type.definition)
+(using workflow: (path name: (identifier) @function))
+(workflow name: (identifier) @function)
+(action name: (identifier) @function)
+(pipeline name: (identifier) @function)
+(test name: (string) @string.special)
+(field name: (identifier) @property)
+(field_declaration name: (identifier) @property)
+(parameter name: (identifier) @variable.parameter)
+
+; ----- Statements -----
+
+[
+  "stage" "step" "deploy" "to" "run" "env" "barrier" "lock" "limit" "approve" "by" "wait" "verify"
+  "every" "log" "yield" "on" "include"
+] @keyword
+[ "serial" "parallel" "matrix" ] @keyword.repeat
+(during "for" @keyword)
+"return" @keyword.return
+"fail" @keyword.exception
+(if_statement "if" @keyword.conditional)
+(else_if [ "else" "if" ] @keyword.conditional)
+(else "else" @keyword.conditional)
+[ "ask" "retry" "rollback" ] @keyword.exception
+(ask_statement "else" @keyword.exception)
+(rollback_statement scope: _ @keyword.exception)
+[ (ignore_statement) (abort_statement) ] @keyword.exception
+
+[ "timeout" "max" "batches" "tolerate" "fail fast" ] @keyword.modifier
+(retry [ "retry" "every" ".." ] @keyword.modifier)
+[ (atomic) (once) ] @keyword.modifier
+
+[ "undo" "always" "on failure" ] @keyword.exception
+(classes (identifier) @constant)
+
+(stage_statement name: (identifier) @label)
+(step_statement name: (identifier) @label)
+(barrier_statement name: (identifier) @label)
+(call_statement function: (identifier) @function.call)
+(call_statement function: (field_expression value: (identifier) @module))
+(call_statement function: (field_expression field: (identifier) @function.call))
+(run_using shell: (identifier) @constant)
+
+; ----- Tests -----
+
+[ "given" "start" "expect" "before" "returns" "fails" (refused) ] @keyword
+(given_input name: (identifier) @constant)
+(start pipeline: (identifier) @function)
+(expect_status status: (identifier) @constant)
+(fails class: (identifier) @constant)

@@ -1,0 +1,1 @@
+autocmd BufRead,BufNewFile *.deploy set filetype=deploy

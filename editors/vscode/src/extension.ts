@@ -1,0 +1,96 @@
+// The extension: starts the language server, and puts the commands in their places.
+
+import * as vscode from 'vscode';
+import { LanguageClient } from 'vscode-languageclient/node';
+import { inputs } from './inputs';
+import { PlanView } from './plan';
+import { find } from './program';
+import { target } from './target';
+import { Tests } from './tests';
+
+let client: LanguageClient | undefined;
+
+async function start(output: vscode.OutputChannel): Promise<void> {
+  await client?.stop();
+  client = undefined;
+  const command = await find();
+  if (command === undefined) {
+    return;
+  }
+  output.appendLine(`Starting ${command} lsp`);
+  const started = new LanguageClient(
+    'lockstep',
+    'Lockstep',
+    { command, args: ['lsp'] },
+    { documentSelector: [{ language: 'deploy' }], outputChannel: output },
+  );
+  client = started;
+  try {
+    await started.start();
+  } catch (error) {
+    // The client has said so; colours, snippets and commands work without a server.
+    output.appendLine(String(error));
+  }
+}
+
+/** Runs a pipeline in a terminal, which stays open with the ledger of the run. */
+async function runPipeline(uri: unknown, name: unknown, memory: vscode.Memento): Promise<void> {
+  const chosen = await target(uri, name);
+  const program = chosen && (await find());
+  const args = program && (await inputs(program, chosen, memory));
+  if (!chosen || !program || !args) {
+    return;
+  }
+  const pipeline = chosen.name === undefined ? [] : [chosen.name];
+  const execution = new vscode.ProcessExecution(
+    program,
+    ['run', ...args, '--', chosen.file, ...pipeline],
+    { cwd: chosen.folder },
+  );
+  const task = new vscode.Task(
+    { type: 'process' },
+    vscode.workspace.getWorkspaceFolder(chosen.uri) ?? vscode.TaskScope.Workspace,
+    `run ${chosen.name ?? chosen.file}`,
+    'Lockstep',
+    execution,
+  );
+  task.presentationOptions = { reveal: vscode.TaskRevealKind.Always, clear: true };
+  await vscode.tasks.executeTask(task);
+}
+
+export async function activate(context: vscode.ExtensionContext): Promise<void> {
+  const output = vscode.window.createOutputChannel('Lockstep');
+  const memory = context.workspaceState;
+  const plan = new PlanView(memory);
+  const tests = new Tests();
+  const on = (name: string, action: (...args: unknown[]) => unknown): vscode.Disposable =>
+    vscode.commands.registerCommand(name, action);
+  context.subscriptions.push(
+    output,
+    plan,
+    tests,
+    on('lockstep.run', (uri, name) => runPipeline(uri, name, memory)),
+    on('lockstep.plan', async (uri, name) => {
+      const chosen = await target(uri, name);
+      return chosen && plan.show(chosen);
+    }),
+    on('lockstep.test', async (uri, name) => {
+      const chosen = await target(uri, name ?? '');
+      const only = typeof name === 'string' ? name : undefined;
+      return chosen && tests.runFile(chosen.uri, only);
+    }),
+    on('lockstep.restart', () => start(output)),
+    on('lockstep.output', () => output.show()),
+    vscode.workspace.onDidChangeConfiguration((change) => {
+      if (change.affectsConfiguration('lockstep.path')) {
+        void start(output);
+      }
+    }),
+    vscode.workspace.onDidGrantWorkspaceTrust(() => void start(output)),
+  );
+  await start(output);
+}
+
+export async function deactivate(): Promise<void> {
+  await client?.stop();
+}

@@ -1,0 +1,246 @@
+//! Trees without places, so that two trees of different texts can be compared.
+//! It does not know what the trees mean.
+
+use crate::source::{Name, Span};
+use crate::syntax::ast::*;
+
+/// Something that can lose its places.
+pub(super) trait Bare {
+    /// Sets all places to the start of the file.
+    fn strip(&mut self);
+}
+
+impl Bare for Span {
+    fn strip(&mut self) {
+        *self = Span::start_of(self.file);
+    }
+}
+
+impl<T: Bare> Bare for Option<T> {
+    fn strip(&mut self) {
+        if let Some(inner) = self {
+            inner.strip();
+        }
+    }
+}
+
+impl<T: Bare> Bare for Vec<T> {
+    fn strip(&mut self) {
+        for element in self {
+            element.strip();
+        }
+    }
+}
+
+impl<T: Bare> Bare for Box<T> {
+    fn strip(&mut self) {
+        (**self).strip();
+    }
+}
+
+impl<A: Bare, B: Bare> Bare for (A, B) {
+    fn strip(&mut self) {
+        self.0.strip();
+        self.1.strip();
+    }
+}
+
+/// What has no place.
+macro_rules! nowhere {
+    ($($type:ty),*) => {
+        $(impl Bare for $type {
+            fn strip(&mut self) {}
+        })*
+    };
+}
+
+/// A struct with all its fields: one that is forgotten does not compile.
+macro_rules! fields {
+    ($($type:ident { $($field:ident),* })*) => {
+        $(impl Bare for $type {
+            fn strip(&mut self) {
+                let $type { $($field),* } = self;
+                $($field.strip();)*
+            }
+        })*
+    };
+}
+
+/// An enum with all its variants; a number names a field of a tuple.
+macro_rules! variants {
+    ($($type:ident { $($variant:ident $({ $($field:tt: $name:ident),* })?,)* })*) => {
+        $(impl Bare for $type {
+            fn strip(&mut self) {
+                match self {
+                    $($type::$variant { $($($field: $name),*)? } => {
+                        $($($name.strip();)*)?
+                    })*
+                }
+            }
+        })*
+    };
+}
+
+nowhere!(
+    Name,
+    bool,
+    i64,
+    f64,
+    UnaryOp,
+    BinaryOp,
+    Order,
+    RollbackScope
+);
+
+fields! {
+    File { items, span }
+    Ident { name, span }
+    Item { doc, kind, span }
+    ImportName { name, alias }
+    Use { path, args, span }
+    Path { namespace, name }
+    Field { doc, name, value }
+    Environment { name, fields, overrides, infrastructures }
+    Override { service, fields, span }
+    Infrastructure { doc, name, kind, fields, overrides, span }
+    Kind { name, service, infrastructure, deploy, parts }
+    FieldDecl { doc, name, ty, default }
+    Param { doc, name, ty, default }
+    TypeExpr { kind, span }
+    Expr { kind, span }
+    Arg { name, value }
+    StringLit { parts, multiline, span }
+    Block { stmts, span }
+    Stmt { doc, kind, modifiers, handlers, head, span }
+    Axis { order, var, list, span }
+    Run { command, using, dir, env, on }
+    Modifier { kind, span }
+    Handler { kind, span }
+    TestStmt { kind, span }
+}
+
+variants! {
+    ItemKind {
+        Import { path: path, alias: alias },
+        From { path: path, names: names },
+        Input { name: name, ty: ty, default: default, rule: rule },
+        Secret { name: name, source: source },
+        Let { name: name, ty: ty, value: value },
+        Service { name: name, kind: kind, using: using, fields: fields },
+        Environment { 0: environment },
+        Group { name: name, value: value },
+        Kind { 0: kind },
+        Workflow { name: name, params: params, result: result, body: body },
+        Action { name: name, params: params, result: result },
+        Pipeline { name: name, modifiers: modifiers, body: body, handlers: handlers },
+        Test { name: name, body: body, body_span: body_span },
+        Error,
+    }
+    TypeKind {
+        Name { 0: name },
+        Of { 0: name, 1: kind },
+        List { 0: element },
+        Map { 0: key, 1: value },
+        Record { 0: fields },
+        Optional { 0: inner },
+        OneOf { 0: texts },
+        Error,
+    }
+    ExprKind {
+        None,
+        Bool { 0: value },
+        Int { 0: value },
+        Float { 0: value },
+        Percent { 0: value },
+        Duration { 0: value },
+        String { 0: literal },
+        Name { 0: name },
+        List { 0: items },
+        Record { 0: entries },
+        Field { 0: inner, 1: name },
+        Star { 0: inner },
+        Index { 0: inner, 1: index },
+        Unary { 0: op, 1: inner },
+        Binary { 0: op, 1: span, 2: left, 3: right },
+        If { 0: condition, 1: yes, 2: no },
+        Comprehension { body: body, var: var, list: list, cond: cond },
+        Call { 0: callee, 1: args },
+        Paren { 0: inner },
+        Error,
+    }
+    RecordKey {
+        Name { 0: name },
+        String { 0: literal },
+    }
+    StringPart {
+        Text { text: text, span: span },
+        Interpolation { expr: expr, span: span },
+    }
+    StmtKind {
+        Stage { name: name, body: body },
+        Serial { body: body },
+        Parallel { body: body },
+        Loop { axis: axis, body: body },
+        Matrix { axes: axes, filter: filter, include: include, body: body },
+        Deploy { service: service, target: target, using: using },
+        Step { name: name, body: body },
+        Run { 0: run },
+        Call { 0: call },
+        Let { name: name, ty: ty, value: value },
+        If { branches: branches, otherwise: otherwise },
+        Barrier { name: name, key: key },
+        Lock { resource: resource, limit: limit, body: body },
+        Approve { question: question, by: by },
+        Wait { 0: expr },
+        Verify { during: during, every: every, body: body },
+        Log { 0: expr },
+        Fail { 0: expr },
+        Return { 0: expr },
+        Yield { 0: expr },
+        On { target: target, body: body },
+        Ignore,
+        Rollback { 0: scope },
+        Abort,
+        Retry { 0: expr },
+        Ask { timeout: timeout, otherwise: otherwise },
+        Error,
+    }
+    LetValue {
+        Expr { 0: expr },
+        Effect { 0: stmt },
+    }
+    ModifierKind {
+        Timeout { 0: limit },
+        Retry { times: times, every: every, upto: upto },
+        Max { 0: count },
+        Batches { 0: sizes },
+        Tolerate { 0: count },
+        FailFast,
+        Atomic,
+        Once,
+        Error,
+    }
+    HandlerKind {
+        Undo { 0: body },
+        OnFailure { classes: classes, body: body },
+        Always { 0: body },
+    }
+    TestKind {
+        GivenInput { name: name, value: value },
+        GivenRun { pattern: pattern, then: then },
+        GivenNode { path: path, then: then },
+        Start { pipeline: pipeline },
+        ExpectStatus { path: path, status: status },
+        ExpectOrder { first: first, second: second },
+        Error,
+    }
+    Given {
+        Returns { 0: value },
+        Fails { 0: class },
+        Refused,
+    }
+    TestPath {
+        Pattern { 0: pattern },
+        Name { 0: name },
+    }
+}

@@ -1,0 +1,284 @@
+//! One logical line: pieces of text with the places where it may be broken, fitted to the width.
+//! It does not know the language.
+
+use unicode_width::UnicodeWidthStr;
+
+use super::long;
+
+/// The columns that a line may fill.
+pub(super) const WIDTH: usize = 100;
+
+/// How far each level is indented.
+pub(super) const STEP: usize = 2;
+
+/// A piece of a logical line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Piece {
+    /// A range of the source, on one line.
+    Text(usize, usize),
+    /// A range of the source with line breaks, which is copied.
+    Raw(usize, usize),
+    /// A string over several lines that is indented like its surroundings.
+    Long(usize, usize),
+    /// Fixed text.
+    Sign(&'static str),
+    /// So many blanks.
+    Blanks(usize),
+    /// A line break where the group around is broken, else a blank.
+    Line {
+        /// Whether an empty line goes before it.
+        blank: bool,
+    },
+    /// A line break where the group around is broken, else nothing.
+    Soft,
+    /// A line break in any case; it breaks all groups around.
+    Break {
+        /// Whether an empty line goes before it.
+        blank: bool,
+        /// Whether the next line is indented by one more level.
+        deeper: bool,
+    },
+    /// A comment behind the text of its line.
+    Note(usize, usize),
+    /// A comma where the group around is broken.
+    Comma,
+    /// A group begins, which is broken as a whole or not at all.
+    Open {
+        /// Whether it is broken even if it fits.
+        broken: bool,
+    },
+    /// A group ends.
+    Close,
+    /// Lines are indented by one more level.
+    In,
+    /// Lines are indented by one level less.
+    Out,
+}
+
+/// A logical line that is being put together.
+#[derive(Debug, Default)]
+pub(super) struct Line {
+    pieces: Vec<Piece>,
+    /// The groups that are open, as places in `pieces`.
+    open: Vec<usize>,
+    /// How many of the open groups, from the outermost, are known to be broken.
+    broken: usize,
+    /// How wide the line is as long as nothing is broken.
+    width: usize,
+    /// Whether it needs more than one line of text.
+    several: bool,
+}
+
+/// How many columns a text fills.
+pub(super) fn columns(text: &str) -> usize {
+    if text.is_ascii() {
+        text.len()
+    } else {
+        text.width()
+    }
+}
+
+impl Line {
+    /// Adds a piece.
+    pub(super) fn push(&mut self, piece: Piece, text: &str) {
+        match piece {
+            Piece::Text(from, to) => self.width += columns(text.get(from..to).unwrap_or("")),
+            Piece::Sign(sign) => self.width += sign.len(),
+            Piece::Blanks(count) => self.width += count,
+            Piece::Line { .. } => self.width += 1,
+            Piece::Raw(..) | Piece::Long(..) => self.several = true,
+            Piece::Break { .. } | Piece::Note(..) => self.force(),
+            Piece::Open { broken } => {
+                self.open.push(self.pieces.len());
+                if broken {
+                    self.pieces.push(piece);
+                    return self.force();
+                }
+            }
+            Piece::Close => {
+                self.open.pop();
+                self.broken = self.broken.min(self.open.len());
+            }
+            Piece::Soft | Piece::Comma | Piece::In | Piece::Out => {}
+        }
+        self.pieces.push(piece);
+    }
+
+    /// Breaks all open groups.
+    fn force(&mut self) {
+        self.several = true;
+        for place in self.open.iter().skip(self.broken) {
+            if let Some(piece) = self.pieces.get_mut(*place) {
+                *piece = Piece::Open { broken: true };
+            }
+        }
+        self.broken = self.open.len();
+    }
+
+    /// Whether nothing has been added.
+    pub(super) fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
+    /// Whether the line fits behind `indent` columns without a break.
+    pub(super) fn fits(&self, indent: usize) -> bool {
+        !self.several && indent + self.width <= WIDTH
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
+        self.pieces.clear();
+        self.open.clear();
+        self.broken = 0;
+        self.width = 0;
+        self.several = false;
+    }
+
+    /// Writes the line behind its indentation of `indent` columns and forgets it.
+    pub(super) fn write(&mut self, text: &str, indent: usize, out: &mut String) {
+        if self.fits(indent) {
+            self.write_flat(text, out);
+        } else {
+            Writer {
+                pieces: &self.pieces,
+                text,
+                out,
+                base: indent,
+                level: 0,
+                line: indent,
+                column: indent,
+                broken: Vec::new(),
+            }
+            .all();
+        }
+        self.clear();
+    }
+
+    fn write_flat(&self, text: &str, out: &mut String) {
+        for piece in &self.pieces {
+            match *piece {
+                Piece::Text(from, to) => out.push_str(text.get(from..to).unwrap_or("")),
+                Piece::Sign(sign) => out.push_str(sign),
+                Piece::Blanks(count) => blanks(out, count),
+                Piece::Line { .. } => out.push(' '),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Adds so many blanks.
+pub(super) fn blanks(out: &mut String, count: usize) {
+    out.extend(std::iter::repeat_n(' ', count));
+}
+
+/// Writes a line that does not fit as it is.
+struct Writer<'l> {
+    pieces: &'l [Piece],
+    text: &'l str,
+    out: &'l mut String,
+    /// The indentation of the logical line.
+    base: usize,
+    /// How many levels deeper the next line is.
+    level: usize,
+    /// The indentation of the current line.
+    line: usize,
+    /// How many columns of the current line are filled.
+    column: usize,
+    /// For each open group, whether it is broken.
+    broken: Vec<bool>,
+}
+
+impl Writer<'_> {
+    fn all(&mut self) {
+        for place in 0..self.pieces.len() {
+            let Some(piece) = self.pieces.get(place) else {
+                return;
+            };
+            self.piece(*piece, place);
+        }
+    }
+
+    fn piece(&mut self, piece: Piece, place: usize) {
+        let broken = self.broken.last().copied().unwrap_or(false);
+        match piece {
+            Piece::Text(from, to) => self.put(self.text.get(from..to).unwrap_or("")),
+            Piece::Sign(sign) => self.put(sign),
+            Piece::Blanks(count) => {
+                blanks(self.out, count);
+                self.column += count;
+            }
+            Piece::Line { blank } if broken => self.next_line(blank, self.level),
+            Piece::Line { .. } => self.put(" "),
+            Piece::Soft if broken => self.next_line(false, self.level),
+            Piece::Comma if broken => self.put(","),
+            Piece::Soft | Piece::Comma => {}
+            Piece::Break { blank, deeper } => {
+                self.next_line(blank, self.level + usize::from(deeper));
+            }
+            Piece::Note(from, to) => {
+                self.put("  ");
+                self.put(self.text.get(from..to).unwrap_or(""));
+            }
+            Piece::Open { broken } => {
+                let around = self.broken.last().copied().unwrap_or(true);
+                let breaks = broken || (around && !self.fits(place + 1));
+                self.broken.push(breaks);
+            }
+            Piece::Close => {
+                self.broken.pop();
+            }
+            Piece::In => self.level += 1,
+            Piece::Out => self.level = self.level.saturating_sub(1),
+            Piece::Raw(from, to) => {
+                let raw = self.text.get(from..to).unwrap_or("");
+                let last = long::copy(raw, self.out);
+                self.column = columns(last);
+            }
+            Piece::Long(from, to) => {
+                let raw = self.text.get(from..to).unwrap_or("");
+                let indent = self.line + STEP;
+                long::indent(raw, indent, self.out);
+                self.column = indent + long::QUOTES.len();
+            }
+        }
+    }
+
+    fn put(&mut self, text: &str) {
+        self.out.push_str(text);
+        self.column += columns(text);
+    }
+
+    fn next_line(&mut self, blank: bool, level: usize) {
+        self.out.push_str(if blank { "\n\n" } else { "\n" });
+        self.line = self.base + level * STEP;
+        self.column = self.line;
+        blanks(self.out, self.line);
+    }
+
+    /// Whether what stands from `place` to the end of its group, and behind it up to the next
+    /// place where the line can be broken, fits unbroken into the current line.
+    fn fits(&self, place: usize) -> bool {
+        let mut column = self.column;
+        // How many groups are open within the group.
+        let mut depth = 1;
+        for piece in self.pieces.iter().skip(place) {
+            match *piece {
+                Piece::Text(from, to) => column += columns(self.text.get(from..to).unwrap_or("")),
+                Piece::Sign(sign) => column += sign.len(),
+                Piece::Blanks(count) => column += count,
+                Piece::Line { .. } | Piece::Soft if depth <= 0 => return true,
+                Piece::Line { .. } => column += 1,
+                Piece::Break { .. } | Piece::Note(..) => return true,
+                Piece::Raw(..) | Piece::Long(..) => return column + long::QUOTES.len() <= WIDTH,
+                Piece::Open { .. } if depth > 0 => depth += 1,
+                Piece::Close if depth > 0 => depth -= 1,
+                _ => {}
+            }
+            if column > WIDTH {
+                return false;
+            }
+        }
+        true
+    }
+}

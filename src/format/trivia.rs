@@ -1,0 +1,89 @@
+//! What stands between two tokens: comments and line ends. It does not know the tokens.
+
+/// A comment.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Note {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    /// How many line ends stand before it, behind the token or comment before it.
+    pub(super) breaks: usize,
+    /// Whether a comma that is moved before it stood behind it.
+    loose: bool,
+}
+
+impl Note {
+    /// Whether it would become documentation of what follows it, without being it now.
+    pub(super) fn turns_into_doc(&self, text: &str) -> bool {
+        let own = text.get(self.start..self.end).unwrap_or("");
+        (self.breaks == 0 || self.loose) && own.starts_with("##") && !own.starts_with("###")
+    }
+}
+
+/// What stands behind a token, as far as it has been read.
+#[derive(Debug, Default)]
+pub(super) struct Trivia {
+    /// Up to where the text has been read.
+    pub(super) at: usize,
+    /// The comments.
+    pub(super) notes: Vec<Note>,
+    /// How many line ends stand behind the token or the last comment.
+    pub(super) breaks: usize,
+}
+
+impl Trivia {
+    /// Begins behind a token that ends at `at`.
+    pub(super) fn begin(&mut self, at: usize) {
+        self.at = at;
+        self.notes.clear();
+        self.breaks = 0;
+    }
+
+    /// Reads on to the next token. Returns its first byte.
+    pub(super) fn read(&mut self, text: &str) -> Option<u8> {
+        let bytes = text.as_bytes();
+        loop {
+            match bytes.get(self.at)? {
+                b'\n' => {
+                    self.breaks += 1;
+                    self.at += 1;
+                }
+                b' ' | b'\t' | b'\r' => self.at += 1,
+                b'#' => self.comment(bytes),
+                byte => return Some(*byte),
+            }
+        }
+    }
+
+    fn comment(&mut self, bytes: &[u8]) {
+        let rest = bytes.get(self.at..).unwrap_or(&[]);
+        let length = rest.iter().position(|byte| *byte == b'\n');
+        let length = length.unwrap_or(rest.len());
+        let written = rest.get(..length).unwrap_or(&[]).trim_ascii_end().len();
+        self.notes.push(Note {
+            start: self.at,
+            end: self.at + written,
+            breaks: self.breaks,
+            loose: false,
+        });
+        self.breaks = 0;
+        self.at += length;
+    }
+
+    /// Passes over a comma. What stood before it will be printed behind it.
+    pub(super) fn pass_comma(&mut self) {
+        for note in &mut self.notes {
+            note.loose = true;
+        }
+        self.at += 1;
+        self.breaks = 0;
+    }
+
+    /// Whether there will be an empty line when all of it is printed between two lines.
+    pub(super) fn has_empty_line(&self, text: &str) -> bool {
+        let in_note = |(place, note): (usize, &Note)| {
+            let behind = place == 0 && note.breaks == 0;
+            note.breaks > 1 || (!behind && note.turns_into_doc(text))
+        };
+        self.breaks > 1 || self.notes.iter().enumerate().any(in_note)
+    }
+}

@@ -1,0 +1,28 @@
+//! What an editor asks about a file, answered in plain data: byte offsets, texts and lists; one
+//! file for each question.
+//! It does not know JSON-RPC, UTF-16, nor which editor asks.
+
+pub mod actions;
+pub mod calls;
+pub mod cells;
+mod checked;
+pub mod coloring;
+pub mod complete;
+pub mod definition;
+pub mod hints;
+pub mod hover;
+pub mod lenses;
+mod lex;
+mod library;
+mod memory;
+pub mod node;
+pub mod outline;
+pub mod references;
+mod scope;
+pub mod signature;
+mod symbol;
+mod values;
+
+pub use checked::{Checked, Named, ROOT};
+pub use memory::Memory;
+pub use symbol::{Symbol, SymbolKind, symbols};

@@ -1,0 +1,83 @@
+//! The rules, one file each, and the table that they are found in.
+//! It does not know how their findings are shown.
+
+mod allow_nothing;
+mod allow_unknown;
+mod allow_without_reason;
+mod always_true_where;
+mod approval_under_lock;
+mod approval_without_timeout;
+mod atomic_without_undo;
+mod barrier_without_timeout;
+mod constant_condition;
+mod empty_block;
+mod hidden_pipe_failure;
+mod idle_modifier;
+mod idle_verify;
+mod impossible_class;
+mod missing_undo;
+mod no_cells;
+mod one_at_a_time;
+mod place_in_text;
+mod repeated_element;
+mod repeated_name;
+mod retry_of_once;
+mod retry_without_pause;
+mod secret_shown;
+mod shadowed_name;
+mod stages_take_turns;
+mod timeout_too_long;
+mod tolerates_all;
+mod unbounded_parallel;
+mod undocumented_input;
+mod unexplained_ignore;
+mod unreachable;
+mod unreachable_handler;
+mod unused_declaration;
+mod unused_import;
+mod unused_input;
+mod unused_parameter;
+mod unused_value;
+
+use super::rule::Rule;
+
+/// All rules, by code.
+pub const ALL: &[Rule] = &[
+    unused_import::RULE,
+    unused_declaration::RULE,
+    unused_input::RULE,
+    unused_value::RULE,
+    unused_parameter::RULE,
+    shadowed_name::RULE,
+    place_in_text::RULE,
+    undocumented_input::RULE,
+    unreachable::RULE,
+    constant_condition::RULE,
+    empty_block::RULE,
+    repeated_name::RULE,
+    idle_verify::RULE,
+    no_cells::RULE,
+    always_true_where::RULE,
+    repeated_element::RULE,
+    idle_modifier::RULE,
+    missing_undo::RULE,
+    atomic_without_undo::RULE,
+    retry_without_pause::RULE,
+    retry_of_once::RULE,
+    unexplained_ignore::RULE,
+    impossible_class::RULE,
+    unreachable_handler::RULE,
+    tolerates_all::RULE,
+    hidden_pipe_failure::RULE,
+    secret_shown::RULE,
+    approval_under_lock::RULE,
+    unbounded_parallel::RULE,
+    timeout_too_long::RULE,
+    stages_take_turns::RULE,
+    one_at_a_time::RULE,
+    approval_without_timeout::RULE,
+    barrier_without_timeout::RULE,
+    allow_without_reason::RULE,
+    allow_unknown::RULE,
+    allow_nothing::RULE,
+];

@@ -1,0 +1,138 @@
+//! What is wrong, told to the client or asked for by it.
+//! It does not know what can be wrong.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use gen_lsp_types as lsp;
+use serde_json::{Value, json};
+
+use super::Refusal;
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::lsp::desk::{Desk, Root};
+use crate::lsp::library::Library;
+use crate::lsp::session::Snapshot;
+
+/// What is wrong in all open documents and in what they import, by address: the parameters of
+/// `publishDiagnostics`. `None` if it is `past` the time.
+pub(in crate::lsp) fn all(
+    desk: &mut Desk,
+    snapshot: &Arc<Snapshot>,
+    past: &dyn Fn() -> bool,
+) -> Option<HashMap<String, Value>> {
+    let library = desk.library.clone();
+    let mut found: HashMap<String, Vec<lsp::Diagnostic>> = HashMap::new();
+    for document in snapshot.documents.values() {
+        let (root, findings) = desk.findings(snapshot, document);
+        found.entry(document.uri.clone()).or_default();
+        for (uri, diagnostic) in of_root(root, &findings, snapshot, &library) {
+            let all = found.entry(uri).or_default();
+            if !all.contains(&diagnostic) {
+                all.push(diagnostic);
+            }
+        }
+        if past() {
+            return None;
+        }
+    }
+    let found = found.into_iter().map(|(uri, diagnostics)| {
+        let mut params = json!({ "uri": uri, "diagnostics": diagnostics });
+        if let Some(document) = snapshot.documents.get(&uri) {
+            params["version"] = json!(document.version);
+        }
+        (uri, params)
+    });
+    Some(found.collect())
+}
+
+/// What is wrong with a root, with the address of the file where it is.
+fn of_root(
+    root: &Root,
+    findings: &[Diagnostic],
+    snapshot: &Snapshot,
+    library: &Library,
+) -> Vec<(String, lsp::Diagnostic)> {
+    let mut found = Vec::new();
+    for diagnostic in findings {
+        let Some(span) = diagnostic.span() else {
+            continue;
+        };
+        if let Some(uri) = root.uri(snapshot, library, span.file) {
+            found.push((uri.0, convert(root, snapshot, library, diagnostic)));
+        }
+    }
+    found
+}
+
+/// `textDocument/diagnostic`
+pub(super) fn pull(
+    desk: &mut Desk,
+    snapshot: &Arc<Snapshot>,
+    params: lsp::DocumentDiagnosticParams,
+) -> Result<lsp::DocumentDiagnosticReport, Refusal> {
+    let uri = params.text_document.uri;
+    let library = desk.library.clone();
+    let items = match snapshot.documents.get(&uri.0) {
+        Some(document) => {
+            let (root, findings) = desk.findings(snapshot, document);
+            let all = of_root(root, &findings, snapshot, &library).into_iter();
+            all.filter(|(of, _)| *of == uri.0)
+                .map(|(_, it)| it)
+                .collect()
+        }
+        None => Vec::new(),
+    };
+    let report = lsp::RelatedFullDocumentDiagnosticReport {
+        full_document_diagnostic_report: lsp::FullDocumentDiagnosticReport {
+            result_id: None,
+            items,
+        },
+        related_documents: None,
+    };
+    Ok(report.into())
+}
+
+/// A diagnostic as the client shows it.
+pub(super) fn convert(
+    root: &Root,
+    snapshot: &Snapshot,
+    library: &Library,
+    diagnostic: &Diagnostic,
+) -> lsp::Diagnostic {
+    let client = &snapshot.client;
+    let mut labels = diagnostic.labels.iter();
+    let first = labels.next();
+    let mut message = diagnostic.message.clone();
+    if let Some(label) = first.filter(|label| !label.text.is_empty()) {
+        message.push_str(&format!(": {}", label.text));
+    }
+    if let Some(help) = &diagnostic.help {
+        message.push_str(&format!("\n{help}"));
+    }
+    let further = labels.filter_map(|label| {
+        Some(lsp::DiagnosticRelatedInformation {
+            location: root.location(snapshot, library, label.span)?,
+            message: match label.text.is_empty() {
+                true => String::from("here"),
+                false => label.text.clone(),
+            },
+        })
+    });
+    let related: Vec<_> = further.filter(|_| client.related).collect();
+    lsp::Diagnostic {
+        range: first.map_or_else(Default::default, |label| {
+            root.range(client.encoding, label.span)
+        }),
+        severity: Some(match diagnostic.severity {
+            Severity::Error => lsp::DiagnosticSeverity::Error,
+            Severity::Warning => lsp::DiagnosticSeverity::Warning,
+        }),
+        code: Some(lsp::Code::String(diagnostic.code.as_str().to_owned())),
+        source: Some(String::from("lockstep")),
+        message: lsp::Message::String(message),
+        related_information: (!related.is_empty()).then_some(related),
+        code_description: None,
+        tags: None,
+        data: None,
+    }
+}

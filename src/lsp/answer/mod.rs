@@ -1,0 +1,108 @@
+//! The answers to requests: one file for each group of questions.
+//! It does not know the order in which they are asked.
+
+mod actions;
+mod calls;
+pub(super) mod coloring;
+mod completion;
+pub(super) mod diagnostics;
+mod edits;
+mod formatting;
+mod hints;
+mod navigation;
+mod outline;
+mod symbols;
+mod words;
+
+use std::sync::Arc;
+
+use gen_lsp_types as lsp;
+use lsp_server::ErrorCode;
+use serde_json::Value;
+
+use super::desk::Desk;
+use super::session::Snapshot;
+
+/// Why a question has no answer.
+pub(super) type Refusal = (ErrorCode, String);
+
+type Handler<R> = fn(
+    &mut Desk,
+    &Arc<Snapshot>,
+    <R as lsp::Request>::Params,
+) -> Result<<R as lsp::Request>::Result, Refusal>;
+
+/// Answers a request.
+pub(super) fn answer(
+    desk: &mut Desk,
+    snapshot: &Arc<Snapshot>,
+    method: &str,
+    params: Value,
+) -> Result<Value, Refusal> {
+    let mut asked = Asked {
+        desk,
+        snapshot,
+        method,
+        params: Some(params),
+        answer: None,
+    };
+    asked
+        .on::<lsp::HoverRequest>(words::hover)
+        .on::<lsp::CompletionRequest>(completion::completion)
+        .on::<lsp::SignatureHelpRequest>(completion::signature)
+        .on::<lsp::DefinitionRequest>(navigation::definition)
+        .on::<lsp::CodeActionRequest>(actions::code)
+        .on::<lsp::InlayHintRequest>(hints::inlay)
+        .on::<lsp::CodeLensRequest>(hints::code)
+        .on::<lsp::DocumentFormattingRequest>(formatting::whole)
+        .on::<lsp::DocumentRangeFormattingRequest>(formatting::range)
+        .on::<lsp::ReferencesRequest>(navigation::references)
+        .on::<lsp::DocumentHighlightRequest>(navigation::highlight)
+        .on::<lsp::PrepareRenameRequest>(navigation::prepare_rename)
+        .on::<lsp::RenameRequest>(navigation::rename)
+        .on::<lsp::DocumentSymbolRequest>(symbols::of_document)
+        .on::<lsp::WorkspaceSymbolRequest>(symbols::of_workspace)
+        .on::<lsp::SemanticTokensRequest>(coloring::full)
+        .on::<lsp::SemanticTokensRangeRequest>(coloring::range)
+        .on::<lsp::SemanticTokensDeltaRequest>(coloring::delta)
+        .on::<lsp::FoldingRangeRequest>(outline::folds)
+        .on::<lsp::SelectionRangeRequest>(outline::selections)
+        .on::<lsp::DocumentLinkRequest>(outline::links)
+        .on::<lsp::CallHierarchyPrepareRequest>(calls::prepare)
+        .on::<lsp::CallHierarchyIncomingCallsRequest>(calls::incoming)
+        .on::<lsp::CallHierarchyOutgoingCallsRequest>(calls::outgoing)
+        .on::<lsp::DocumentDiagnosticRequest>(diagnostics::pull);
+    asked.answer.unwrap_or_else(|| {
+        let why = format!("the server does not know `{method}`");
+        Err((ErrorCode::MethodNotFound, why))
+    })
+}
+
+/// A request on its way to whoever can answer it.
+struct Asked<'a> {
+    desk: &'a mut Desk,
+    snapshot: &'a Arc<Snapshot>,
+    method: &'a str,
+    params: Option<Value>,
+    answer: Option<Result<Value, Refusal>>,
+}
+
+impl Asked<'_> {
+    /// Answers if this is what is asked.
+    fn on<R: lsp::Request>(&mut self, handler: Handler<R>) -> &mut Self {
+        if self.method != R::METHOD.as_str() || self.answer.is_some() {
+            return self;
+        }
+        let params = self.params.take().unwrap_or_default();
+        let params = serde_json::from_value(params).map_err(|error| {
+            let why = format!("wrong parameters for `{}`: {error}", self.method);
+            (ErrorCode::InvalidParams, why)
+        });
+        let result = params.and_then(|params| handler(self.desk, self.snapshot, params));
+        self.answer = Some(result.and_then(|result| {
+            serde_json::to_value(result)
+                .map_err(|error| (ErrorCode::InternalError, error.to_string()))
+        }));
+        self
+    }
+}

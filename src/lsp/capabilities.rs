@@ -1,0 +1,54 @@
+//! What the server says that it can do. It does not know how.
+
+use serde_json::{Value, json};
+
+use super::answer::coloring;
+use super::client::Client;
+
+/// The answer to `initialize`.
+pub(super) fn result(client: &Client) -> Value {
+    let rename = match client.prepares {
+        true => json!({ "prepareProvider": true }),
+        false => json!(true),
+    };
+    let mut capabilities = json!({
+        "positionEncoding": client.encoding.kind(),
+        "textDocumentSync": { "openClose": true, "change": 2, "save": { "includeText": false } },
+        "hoverProvider": true,
+        "completionProvider": {
+            "triggerCharacters": [".", "\"", "/", "<"],
+            "resolveProvider": false,
+        },
+        "signatureHelpProvider": { "triggerCharacters": ["(", ","] },
+        "definitionProvider": true,
+        "referencesProvider": true,
+        "documentHighlightProvider": true,
+        "renameProvider": rename,
+        "documentSymbolProvider": true,
+        "workspaceSymbolProvider": true,
+        "semanticTokensProvider": {
+            "legend": { "tokenTypes": coloring::TYPES, "tokenModifiers": coloring::MODIFIERS },
+            "full": { "delta": true },
+            "range": true,
+        },
+        "codeActionProvider": { "codeActionKinds": ["quickfix", "refactor.extract"] },
+        "codeLensProvider": { "resolveProvider": false },
+        "inlayHintProvider": true,
+        "documentFormattingProvider": true,
+        "documentRangeFormattingProvider": true,
+        "foldingRangeProvider": true,
+        "selectionRangeProvider": true,
+        "documentLinkProvider": { "resolveProvider": false },
+        "callHierarchyProvider": true,
+    });
+    if client.pulls
+        && let Some(fields) = capabilities.as_object_mut()
+    {
+        let provider = json!({ "interFileDependencies": true, "workspaceDiagnostics": false });
+        fields.insert("diagnosticProvider".into(), provider);
+    }
+    json!({
+        "capabilities": capabilities,
+        "serverInfo": { "name": "lockstep", "version": env!("CARGO_PKG_VERSION") },
+    })
+}

@@ -1,0 +1,80 @@
+//! What takes longer: the proof that pipelines end, and lint. It is looked at once nothing has
+//! changed for a moment, beside the worker, so that nobody waits for it.
+//! It does not know how findings are shown.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::Duration;
+
+use super::Outside;
+use super::desk::Desk;
+use super::files::{Overlay, name_of};
+use super::session::{Document, Snapshot};
+use super::worker::Job;
+use crate::diagnostic::Diagnostic;
+use crate::{lint, plan};
+
+/// Nothing is begun before nothing has changed for so long.
+const PAUSE: Duration = Duration::from_millis(40);
+
+/// What was found in a document.
+pub(super) struct Proved {
+    /// The document.
+    pub(super) document: Arc<Document>,
+    /// What is wrong beyond what the compiler says.
+    pub(super) diagnostics: Vec<Diagnostic>,
+}
+
+/// Looks at each snapshot that nothing follows at once, until no more come.
+pub(super) fn prove(outside: Arc<Outside>, queue: &Receiver<Arc<Snapshot>>, results: &Sender<Job>) {
+    let mut desk = Desk::new(outside);
+    while let Ok(mut snapshot) = queue.recv() {
+        loop {
+            match queue.recv_timeout(PAUSE) {
+                Ok(later) => snapshot = later,
+                Err(RecvTimeoutError::Timeout) => break,
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+        desk.forget(&snapshot);
+        let mut found = Vec::new();
+        for document in snapshot.documents.values() {
+            let looked = catch_unwind(AssertUnwindSafe(|| look(&mut desk, &snapshot, document)));
+            let diagnostics = looked.unwrap_or_else(|_| {
+                desk = Desk::new(desk.outside.clone());
+                Vec::new()
+            });
+            found.push(Proved {
+                document: document.clone(),
+                diagnostics,
+            });
+        }
+        if results.send(Job::Proved { found, snapshot }).is_err() {
+            return;
+        }
+    }
+}
+
+/// What is wrong with a document beyond what the compiler says.
+fn look(desk: &mut Desk, snapshot: &Snapshot, document: &Arc<Document>) -> Vec<Diagnostic> {
+    let outside = desk.outside.clone();
+    let name = name_of(document);
+    let files = Overlay::new(snapshot, &*outside.files, document, &name);
+    let levels = match &document.path {
+        Some(path) => (outside.levels)(path),
+        None => lint::Config::default(),
+    };
+    let (root, _) = desk.root(snapshot, document);
+    let analysis = root.checked.analysis();
+    let mut found = Vec::new();
+    if analysis.complete {
+        found.extend(plan::check(
+            &analysis.program,
+            &*outside.environment,
+            &files,
+        ));
+    }
+    found.extend(lint::lint(analysis, None, &levels));
+    found
+}

@@ -1,0 +1,305 @@
+//! The main loop: takes messages in order, changes the session, and hands questions to the
+//! worker. It does not know what the answers are.
+
+use std::io::{BufRead, Write};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+
+use gen_lsp_types::{
+    DidChangeTextDocumentParams, DidChangeWorkspaceFoldersParams, DidCloseTextDocumentParams,
+    DidOpenTextDocumentParams,
+};
+use lsp_server::{ErrorCode, Message, Notification, Request, RequestId, Response};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::client::Client;
+use super::prover::prove;
+use super::session::{Document, Snapshot};
+use super::transport::{self, Incoming};
+use super::worker::{Job, Stopped, Worker};
+use super::{Outside, capabilities, uri};
+
+/// How much stack the worker has, in bytes. Trees are not deeper than this allows for.
+const STACK: usize = 64 << 20;
+
+/// Serves until the client says `exit` or goes away; whether it said `shutdown` before.
+pub(super) fn run(
+    mut input: Box<dyn BufRead + Send>,
+    mut output: Box<dyn Write + Send>,
+    outside: Arc<Outside>,
+) -> bool {
+    let (messages, incoming) = channel();
+    let reader = move || {
+        while let Ok(Some(message)) = transport::read(&mut input) {
+            if messages.send(message).is_err() {
+                return;
+            }
+        }
+    };
+    let (replies, outgoing) = channel::<Value>();
+    let writer = move || {
+        for reply in outgoing {
+            if transport::write(&mut *output, &reply).is_err() {
+                return;
+            }
+        }
+    };
+    // The reader is left behind: it may wait for input for ever.
+    if thread::Builder::new().spawn(reader).is_err() {
+        return false;
+    }
+    let Ok(writer) = thread::Builder::new().spawn(writer) else {
+        return false;
+    };
+    let good = serve(&incoming, replies, outside);
+    // Whatever has been answered is still written.
+    let _ = writer.join();
+    good
+}
+
+fn serve(incoming: &Receiver<Incoming>, replies: Sender<Value>, outside: Arc<Outside>) -> bool {
+    let (jobs, queue) = channel();
+    let stopped = Stopped::default();
+    let (snapshots, changes) = channel();
+    let results = jobs.clone();
+    let prover = {
+        let outside = outside.clone();
+        move || prove(outside, &changes, &results)
+    };
+    if thread::Builder::new()
+        .stack_size(STACK)
+        .spawn(prover)
+        .is_err()
+    {
+        return false;
+    }
+    let mut worker = Worker::new(outside, replies.clone(), stopped.clone());
+    let worker = thread::Builder::new()
+        .stack_size(STACK)
+        .spawn(move || worker.work(&queue));
+    let Ok(worker) = worker else {
+        return false;
+    };
+    let mut server = Server {
+        session: Arc::default(),
+        state: State::New,
+        replies,
+        jobs,
+        snapshots,
+        stopped,
+        asked: 0,
+    };
+    let mut good = false;
+    while let Ok(message) = incoming.recv() {
+        if let Some(end) = server.take(message) {
+            good = end;
+            break;
+        }
+    }
+    // What was asked before is still answered; the prover is left behind.
+    let _ = server.jobs.send(Job::Stop);
+    drop(server);
+    let _ = worker.join();
+    good
+}
+
+/// Where the conversation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    New,
+    Running,
+    ShutDown,
+}
+
+struct Server {
+    session: Arc<Snapshot>,
+    state: State,
+    replies: Sender<Value>,
+    jobs: Sender<Job>,
+    snapshots: Sender<Arc<Snapshot>>,
+    stopped: Stopped,
+    /// How many requests were sent to the client.
+    asked: i32,
+}
+
+impl Server {
+    /// Takes a message; `Some` when it was the last one, with whether all went as it should.
+    fn take(&mut self, message: Incoming) -> Option<bool> {
+        match message {
+            Incoming::Malformed(refusal) => self.send(refusal),
+            Incoming::Message(Message::Request(request)) => self.request(request),
+            Incoming::Message(Message::Notification(notification)) => {
+                if notification.method == "exit" {
+                    return Some(self.state == State::ShutDown);
+                }
+                self.notification(notification);
+            }
+            // Nothing that is asked of the client needs its answer.
+            Incoming::Message(Message::Response(_)) => {}
+        }
+        None
+    }
+
+    fn send(&self, message: Value) {
+        let _ = self.replies.send(message);
+    }
+
+    fn answer(&self, response: &Response) {
+        self.send(reply(response));
+    }
+
+    fn refuse(&self, id: RequestId, code: ErrorCode, why: &str) {
+        self.answer(&Response::new_err(id, code as i32, why.to_owned()));
+    }
+
+    fn request(&mut self, request: Request) {
+        let Request { id, method, params } = request;
+        match (self.state, method.as_str()) {
+            (State::New, "initialize") => self.initialize(id, &params),
+            (State::New, _) => {
+                let why = "the server has not been initialized";
+                self.refuse(id, ErrorCode::ServerNotInitialized, why);
+            }
+            (_, "initialize") => {
+                let why = "the server has been initialized already";
+                self.refuse(id, ErrorCode::InvalidRequest, why);
+            }
+            (State::ShutDown, _) => {
+                let why = "the server is shutting down";
+                self.refuse(id, ErrorCode::InvalidRequest, why);
+            }
+            (State::Running, "shutdown") => {
+                self.state = State::ShutDown;
+                self.answer(&Response::new_ok(id, Value::Null));
+            }
+            (State::Running, _) => {
+                let _ = self.jobs.send(Job::Answer {
+                    id,
+                    method,
+                    params,
+                    snapshot: self.session.clone(),
+                });
+            }
+        }
+    }
+
+    fn initialize(&mut self, id: RequestId, params: &Value) {
+        let client = Client::new(params);
+        let result = capabilities::result(&client);
+        Arc::make_mut(&mut self.session).client = Arc::new(client);
+        self.state = State::Running;
+        self.answer(&Response::new_ok(id, result));
+    }
+
+    fn notification(&mut self, notification: Notification) {
+        let Notification { method, params } = notification;
+        if self.state != State::Running {
+            return;
+        }
+        match method.as_str() {
+            "initialized" => self.watch(),
+            "textDocument/didOpen" => self.with(params, Self::open),
+            "textDocument/didChange" => self.with(params, Self::change),
+            "textDocument/didClose" => self.with(params, Self::close),
+            "textDocument/didSave" | "workspace/didChangeWatchedFiles" => {
+                self.update(|session| session.disk += 1);
+            }
+            "workspace/didChangeWorkspaceFolders" => self.with(params, Self::folders),
+            "$/cancelRequest" => {
+                let id = params.get("id").cloned().unwrap_or_default();
+                if let Ok(id) = serde_json::from_value::<RequestId>(id) {
+                    self.stopped.stop(id);
+                }
+            }
+            // What begins with `$/` may be ignored, and of others nothing is expected.
+            _ => {}
+        }
+    }
+
+    /// Hands on parameters that can be understood; a notification has no answer, so others are
+    /// passed over.
+    fn with<T: DeserializeOwned>(&mut self, params: Value, take: impl Fn(&mut Self, T)) {
+        if let Ok(params) = serde_json::from_value(params) {
+            take(self, params);
+        }
+    }
+
+    /// Changes the session and has its documents checked.
+    fn update(&mut self, change: impl FnOnce(&mut Snapshot)) {
+        let session = Arc::make_mut(&mut self.session);
+        session.moment += 1;
+        change(session);
+        self.stopped.passed(session.moment);
+        let _ = self.jobs.send(Job::Check(self.session.clone()));
+        let _ = self.snapshots.send(self.session.clone());
+    }
+
+    fn open(&mut self, params: DidOpenTextDocumentParams) {
+        let new = params.text_document;
+        let document = Document::new(&new.uri.0, new.version, &new.text);
+        self.update(|session| {
+            session.documents.insert(new.uri.0, Arc::new(document));
+        });
+    }
+
+    fn change(&mut self, params: DidChangeTextDocumentParams) {
+        let version = params.text_document.version;
+        let uri = params.text_document.text_document_identifier.uri.0;
+        let encoding = self.session.client.encoding;
+        let Some(document) = self.session.documents.get(&uri) else {
+            return;
+        };
+        let document = document.changed(version, params.content_changes, encoding);
+        self.update(|session| {
+            session.documents.insert(uri, Arc::new(document));
+        });
+    }
+
+    fn close(&mut self, params: DidCloseTextDocumentParams) {
+        self.update(|session| {
+            session.documents.remove(&params.text_document.uri.0);
+        });
+    }
+
+    fn folders(&mut self, params: DidChangeWorkspaceFoldersParams) {
+        self.update(|session| {
+            let client = Arc::make_mut(&mut session.client);
+            let path = |folder: &gen_lsp_types::WorkspaceFolder| uri::path(&folder.uri.0);
+            for gone in params.event.removed.iter().filter_map(path) {
+                client.folders.retain(|folder| *folder != gone);
+            }
+            let added = params.event.added.iter().filter_map(path);
+            client.folders.extend(added);
+        });
+    }
+
+    /// Asks to be told when files of the language change on disk.
+    fn watch(&mut self) {
+        if !self.session.client.watches {
+            return;
+        }
+        self.asked += 1;
+        self.send(json!({
+            "id": format!("lockstep-{}", self.asked),
+            "method": "client/registerCapability",
+            "params": { "registrations": [{
+                "id": "files",
+                "method": "workspace/didChangeWatchedFiles",
+                "registerOptions": { "watchers": [
+                    { "globPattern": "**/*.deploy" },
+                    { "globPattern": "**/lockstep.toml" },
+                ] },
+            }] },
+        }));
+    }
+}
+
+/// A response as the protocol wants it: with a result, also where that is nothing.
+pub(super) fn reply(response: &Response) -> Value {
+    match &response.error {
+        Some(error) => json!({ "id": response.id, "error": error }),
+        None => json!({ "id": response.id, "result": response.result }),
+    }
+}

@@ -1,0 +1,95 @@
+//! The documents that are open in the editor, changed in the order in which it tells of changes;
+//! whoever answers a question gets a snapshot that never changes.
+//! It does not know what stands in them.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use gen_lsp_types::{Position, TextDocumentContentChangeEvent};
+
+use super::client::Client;
+use super::convert::{Encoding, Lines};
+use super::uri;
+
+/// An open document, as of one version.
+#[derive(Debug)]
+pub(super) struct Document {
+    /// Its address, as the client writes it.
+    pub(super) uri: String,
+    /// Its file, if it is one.
+    pub(super) path: Option<PathBuf>,
+    /// The client's version.
+    pub(super) version: i32,
+    /// Its text.
+    pub(super) text: Arc<str>,
+    /// Its lines.
+    pub(super) lines: Lines,
+}
+
+impl Document {
+    /// A document with this text.
+    pub(super) fn new(address: &str, version: i32, text: &str) -> Self {
+        Self {
+            uri: address.to_owned(),
+            path: uri::path(address),
+            version,
+            text: text.into(),
+            lines: Lines::of(text),
+        }
+    }
+
+    /// The document after changes, each of which begins where the one before it ended.
+    pub(super) fn changed(
+        &self,
+        version: i32,
+        changes: Vec<TextDocumentContentChangeEvent>,
+        encoding: Encoding,
+    ) -> Self {
+        let mut text = self.text.to_string();
+        let mut lines = None;
+        for change in changes {
+            match change {
+                TextDocumentContentChangeEvent::TextDocumentContentChangePartial(change) => {
+                    let known = lines.as_ref().unwrap_or(&self.lines);
+                    let at = |place: Position| known.offset(&text, place, encoding);
+                    let (start, end) = (at(change.range.start), at(change.range.end));
+                    text.replace_range(start..end.max(start), &change.text);
+                }
+                TextDocumentContentChangeEvent::TextDocumentContentChangeWholeDocument(change) => {
+                    text = change.text;
+                }
+            }
+            lines = Some(Lines::of(&text));
+        }
+        let lines = lines.unwrap_or_else(|| self.lines.clone());
+        Self {
+            uri: self.uri.clone(),
+            path: self.path.clone(),
+            version,
+            text: text.into(),
+            lines,
+        }
+    }
+}
+
+/// All that the client has told, as of one moment.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Snapshot {
+    /// Which moment; later ones have larger numbers.
+    pub(super) moment: u64,
+    /// How often files changed on disk.
+    pub(super) disk: u64,
+    /// The client.
+    pub(super) client: Arc<Client>,
+    /// The open documents by address.
+    pub(super) documents: HashMap<String, Arc<Document>>,
+}
+
+impl Snapshot {
+    /// The open document of a file.
+    pub(super) fn of_path(&self, path: &std::path::Path) -> Option<&Arc<Document>> {
+        let mut documents = self.documents.values();
+        documents.find(|document| document.path.as_deref() == Some(path))
+    }
+}

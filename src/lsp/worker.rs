@@ -1,0 +1,209 @@
+//! The worker: answers questions one after the other, and says what is wrong with documents
+//! when nothing else is asked.
+//! It does not know how documents change.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use lsp_server::{ErrorCode, RequestId, Response};
+use serde_json::{Value, json};
+
+use super::Outside;
+use super::answer::{self, diagnostics};
+use super::desk::Desk;
+use super::prover::Proved;
+use super::server::reply;
+use super::session::Snapshot;
+
+/// Something to do.
+pub(super) enum Job {
+    /// A question.
+    Answer {
+        /// Its id.
+        id: RequestId,
+        /// What is asked.
+        method: String,
+        /// About what.
+        params: Value,
+        /// As of when.
+        snapshot: Arc<Snapshot>,
+    },
+    /// Nobody asks any more.
+    Stop,
+    /// Something changed.
+    Check(Arc<Snapshot>),
+    /// What takes longer was looked at.
+    Proved {
+        /// What was found.
+        found: Vec<Proved>,
+        /// As of when.
+        snapshot: Arc<Snapshot>,
+    },
+}
+
+/// What need not be done any more; the main loop tells, the worker looks.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Stopped {
+    requests: Arc<Mutex<HashSet<RequestId>>>,
+    moment: Arc<AtomicU64>,
+}
+
+impl Stopped {
+    /// The client does not want an answer any more.
+    pub(super) fn stop(&self, id: RequestId) {
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        // Ids of requests that were answered long ago are not kept for ever.
+        if requests.len() > 10_000 {
+            requests.clear();
+        }
+        requests.insert(id);
+    }
+
+    /// A later moment has come.
+    pub(super) fn passed(&self, moment: u64) {
+        self.moment.store(moment, Ordering::Release);
+    }
+
+    fn is_stopped(&self, id: &RequestId) -> bool {
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        requests.remove(id)
+    }
+
+    fn is_past(&self, snapshot: &Snapshot) -> bool {
+        self.moment.load(Ordering::Acquire) > snapshot.moment
+    }
+}
+
+/// Answers questions.
+pub(super) struct Worker {
+    desk: Desk,
+    replies: Sender<Value>,
+    stopped: Stopped,
+    /// How often the client was asked something.
+    asked: u32,
+    /// The diagnostics that the client shows, by address.
+    shown: HashMap<String, Value>,
+}
+
+impl Worker {
+    /// A worker that sends its answers to `replies`.
+    pub(super) fn new(outside: Arc<Outside>, replies: Sender<Value>, stopped: Stopped) -> Self {
+        Self {
+            desk: Desk::new(outside),
+            replies,
+            stopped,
+            asked: 0,
+            shown: HashMap::new(),
+        }
+    }
+
+    /// Works until nobody can ask any more.
+    pub(super) fn work(&mut self, queue: &Receiver<Job>) {
+        let mut waiting: VecDeque<Job> = VecDeque::new();
+        loop {
+            waiting.extend(queue.try_iter());
+            let job = match waiting.pop_front() {
+                Some(job) => job,
+                None => match queue.recv() {
+                    Ok(job) => job,
+                    Err(_) => return,
+                },
+            };
+            match job {
+                Job::Answer {
+                    id,
+                    method,
+                    params,
+                    snapshot,
+                } => self.answer(id, &method, params, &snapshot),
+                Job::Check(snapshot) => self.check(&snapshot),
+                Job::Stop => return,
+                Job::Proved { found, snapshot } => self.proved(found, &snapshot),
+            }
+        }
+    }
+
+    fn answer(&mut self, id: RequestId, method: &str, params: Value, snapshot: &Arc<Snapshot>) {
+        let response = if self.stopped.is_stopped(&id) {
+            let why = String::from("the request was cancelled");
+            Response::new_err(id, ErrorCode::RequestCanceled as i32, why)
+        } else {
+            let desk = &mut self.desk;
+            let answered = catch_unwind(AssertUnwindSafe(|| {
+                answer::answer(desk, snapshot, method, params)
+            }));
+            match answered {
+                Ok(Ok(result)) => Response::new_ok(id, result),
+                Ok(Err((code, why))) => Response::new_err(id, code as i32, why),
+                Err(_) => {
+                    // Nothing that was half done is kept.
+                    self.desk = Desk::new(self.desk.outside.clone());
+                    let why = format!("a mistake in the server while answering `{method}`");
+                    Response::new_err(id, ErrorCode::InternalError as i32, why)
+                }
+            }
+        };
+        let _ = self.replies.send(reply(&response));
+    }
+
+    /// Takes over what took longer, and tells the client.
+    fn proved(&mut self, found: Vec<Proved>, snapshot: &Arc<Snapshot>) {
+        for proved in found {
+            self.desk.prove(&proved.document, proved.diagnostics);
+        }
+        if snapshot.client.pulls {
+            self.ask("workspace/diagnostic/refresh");
+        }
+        self.check(snapshot);
+    }
+
+    /// Asks the client to ask again.
+    fn ask(&mut self, method: &str) {
+        self.asked += 1;
+        let id = format!("lockstep-worker-{}", self.asked);
+        let _ = self.replies.send(json!({ "id": id, "method": method }));
+    }
+
+    /// Checks what changed and tells the client, unless it has changed again.
+    fn check(&mut self, snapshot: &Arc<Snapshot>) {
+        if self.stopped.is_past(snapshot) {
+            return;
+        }
+        self.desk.forget(snapshot);
+        if snapshot.client.pulls {
+            return;
+        }
+        let desk = &mut self.desk;
+        let stopped = &self.stopped;
+        let found = catch_unwind(AssertUnwindSafe(|| {
+            diagnostics::all(desk, snapshot, &|| stopped.is_past(snapshot))
+        }));
+        let Ok(found) = found else {
+            self.desk = Desk::new(self.desk.outside.clone());
+            return;
+        };
+        let Some(found) = found else {
+            return;
+        };
+        self.show(found);
+    }
+
+    /// Tells the client what is wrong where, as far as that is news.
+    fn show(&mut self, found: HashMap<String, Value>) {
+        let gone = self.shown.keys().filter(|uri| !found.contains_key(*uri));
+        let empty = gone.map(|uri| (uri.clone(), json!({ "uri": uri, "diagnostics": [] })));
+        let mut news: Vec<(String, Value)> = found.clone().into_iter().chain(empty).collect();
+        news.retain(|(uri, params)| self.shown.get(uri) != Some(params));
+        news.sort_by(|a, b| a.0.cmp(&b.0));
+        for (_, params) in news {
+            let _ = self.replies.send(json!({
+                "method": "textDocument/publishDiagnostics",
+                "params": params,
+            }));
+        }
+        self.shown = found;
+    }
+}

@@ -1,0 +1,85 @@
+//! What commands have written and the driver has not told yet.
+//! It does not know what the lines say.
+
+use std::sync::Mutex;
+use std::task::{Context, Poll, Waker};
+
+use super::Lines;
+
+/// The lines that commands have written and the driver has not told yet. While there are many, no
+/// command is read: what writes faster than it can be told has to wait, as at any pipe.
+#[derive(Default)]
+pub(super) struct Backlog(Mutex<Untold>);
+
+#[derive(Default)]
+struct Untold {
+    lines: usize,
+    /// The commands that wait.
+    held: Vec<Waker>,
+    /// Whether nobody waits any more.
+    open: bool,
+}
+
+impl Backlog {
+    const MOST: usize = 10_000;
+
+    /// Waits for a command, and hands on what it writes, all lines of one look at it together.
+    pub(super) async fn hold<T>(
+        &self,
+        command: impl Future<Output = T>,
+        lines: &Mutex<Lines>,
+        tell: impl Fn(Lines),
+    ) -> T {
+        let mut command = std::pin::pin!(command);
+        std::future::poll_fn(|context| {
+            if self.is_full(context) {
+                return Poll::Pending;
+            }
+            let ended = command.as_mut().poll(context);
+            let written = lines.lock().map(|mut lines| std::mem::take(&mut *lines));
+            if let Ok(written) = written
+                && !written.is_empty()
+            {
+                self.add(written.len());
+                tell(written);
+            }
+            ended
+        })
+        .await
+    }
+
+    fn is_full(&self, context: &Context<'_>) -> bool {
+        let Ok(mut backlog) = self.0.lock() else {
+            return false;
+        };
+        let full = backlog.lines >= Self::MOST && !backlog.open;
+        if full {
+            backlog.held.push(context.waker().clone());
+        }
+        full
+    }
+
+    fn add(&self, count: usize) {
+        if let Ok(mut backlog) = self.0.lock() {
+            backlog.lines += count;
+        }
+    }
+
+    pub(super) fn done(&self, count: usize) {
+        let Ok(mut backlog) = self.0.lock() else {
+            return;
+        };
+        backlog.lines = backlog.lines.saturating_sub(count);
+        if backlog.lines < Self::MOST {
+            backlog.held.drain(..).for_each(Waker::wake);
+        }
+    }
+
+    /// Nobody tells anything any more, and nobody waits for it.
+    pub(super) fn open(&self) {
+        if let Ok(mut backlog) = self.0.lock() {
+            backlog.open = true;
+            backlog.held.drain(..).for_each(Waker::wake);
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! The guardian: a small process beside the runner that ends the runner's commands when the
+//! runner dies, also when it is killed.
+//!
+//! The runner writes each command into a table (see [`table`]) before it starts it, and gives it
+//! a variable of its own, [`VARIABLE`], which its children inherit. The guardian waits at the end
+//! of a pipe that only the runner holds. When the pipe closes, it reads the table and ends every
+//! process that belongs to a command in it: by its variable, by its group, or by descent.
+//!
+//! There is no gap: a command stands in the table before its process exists, and a process that
+//! the runner has forked but that is not yet the command holds the pipe open until it is.
+//!
+//! It does not know what commands do, nor how a run goes on afterwards.
+
+mod processes;
+mod table;
+mod watch;
+
+use std::ffi::OsString;
+use std::io::{self, PipeWriter};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::Mutex;
+
+use super::process::{Groups, Guarded};
+use table::Table;
+
+/// The first argument of a program that is to be a guardian.
+pub const ARGUMENT: &str = "__guard";
+
+/// Tells the processes of a command: a token of the runner and the command's number. Where
+/// Lockstep runs under Lockstep, the outer ones stand before it, with `/` between.
+pub const VARIABLE: &str = "LOCKSTEP_GUARD";
+
+/// Tells a guardian's runner, for who goes on with a run when its runner has been killed.
+const RUNNER: &str = "LOCKSTEP_RUNNER";
+
+/// Waits until the guardians of a runner that was killed have ended what it left behind, so that
+/// none of it runs beside what is run again. It does not wait for ever.
+pub fn wait_for(runner: u32) {
+    let begun = std::time::Instant::now();
+    while begun.elapsed() < LONGEST_WAIT && is_at_work(runner) {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
+
+/// Whether a runner, that may have been killed, has a guardian.
+pub fn is_at_work(runner: u32) -> bool {
+    processes::has_variable(&format!("{RUNNER}={runner}"))
+}
+
+/// A guardian itself gives up after ten seconds.
+const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(12);
+
+/// A guardian of a runner's commands. Its process is started before the first of them, and ends
+/// with this value, or with the program.
+pub struct Guardian {
+    program: PathBuf,
+    arguments: Vec<OsString>,
+    folder: Option<PathBuf>,
+    /// What the variable of each command begins with.
+    token: String,
+    inherited: Option<String>,
+    started: Mutex<Started>,
+}
+
+/// The process, once there is one.
+enum Started {
+    NotYet,
+    Yes {
+        table: Table,
+        child: Child,
+        pipe: PipeWriter,
+    },
+    /// It cannot be started here: commands run without it.
+    Never,
+}
+
+impl Guardian {
+    /// A guardian that is this very program, which must call [`take_over`] before anything else.
+    pub fn of_this_program() -> Self {
+        // On Linux this name holds even where the file has been replaced meanwhile.
+        let own = Path::new("/proc/self/exe");
+        let program = match own.exists() {
+            true => own.to_path_buf(),
+            false => std::env::current_exe().unwrap_or_default(),
+        };
+        Self::new(program, [])
+    }
+
+    /// A guardian that is another program, called with these arguments first; such as
+    /// `Guardian::new("/usr/bin/lockstep", [])`.
+    pub fn new(program: impl Into<PathBuf>, arguments: impl IntoIterator<Item = OsString>) -> Self {
+        Self {
+            program: program.into(),
+            arguments: arguments.into_iter().collect(),
+            folder: None,
+            token: super::connection::random(),
+            inherited: std::env::var(VARIABLE).ok(),
+            started: Mutex::new(Started::NotYet),
+        }
+    }
+
+    /// Has it remove a folder, too, when the runner dies: the spawner's scratch folder.
+    #[must_use]
+    pub fn removing(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.folder = Some(folder.into());
+        self
+    }
+
+    /// Does something with the table; the process is started where it is not there yet.
+    fn with_table<T>(&self, act: impl FnOnce(&mut Table) -> T) -> Option<T> {
+        let mut started = self.started.lock().ok()?;
+        if let Started::NotYet = *started {
+            *started = self.start().unwrap_or(Started::Never);
+        }
+        match &mut *started {
+            Started::Yes { table, .. } => Some(act(table)),
+            Started::NotYet | Started::Never => None,
+        }
+    }
+
+    fn start(&self) -> io::Result<Started> {
+        use std::os::unix::process::CommandExt as _;
+        let table = Table::new(&std::env::temp_dir())?;
+        let (end, pipe) = io::pipe()?;
+        let mut command = Command::new(&self.program);
+        if self.arguments.is_empty() {
+            // What `ps` shows.
+            command.arg0("lockstep-guardian");
+        }
+        let child = command
+            .args(&self.arguments)
+            .arg(ARGUMENT)
+            .arg(&self.token)
+            .args(&self.folder)
+            .env(RUNNER, std::process::id().to_string())
+            // It must not hold anything of the runner's open: no terminal, no pipe, no folder.
+            .current_dir("/")
+            .stdin(end)
+            .stdout(table.file()?)
+            .stderr(Stdio::null())
+            // Ctrl-C is for the runner.
+            .process_group(0)
+            .spawn()?;
+        Ok(Started::Yes { table, child, pipe })
+    }
+
+    fn variable(&self, number: u64) -> (String, String) {
+        let own = format!("{}.{number}", self.token);
+        let text = match &self.inherited {
+            Some(outer) => format!("{outer}/{own}"),
+            None => own,
+        };
+        (String::from(VARIABLE), text)
+    }
+}
+
+impl Groups for Guardian {
+    fn starting(&self, lasting: bool) -> Guarded {
+        let number = self.with_table(Table::add).unwrap_or_default();
+        Guarded {
+            number,
+            variable: Some(self.variable(if lasting { 0 } else { number })),
+        }
+    }
+
+    fn born(&self, number: u64, group: u32) {
+        self.with_table(|table| table.set_group(number, group));
+    }
+
+    fn gone(&self, number: u64) {
+        self.with_table(|table| table.remove(number));
+    }
+}
+
+impl Drop for Guardian {
+    fn drop(&mut self) {
+        let Ok(started) = self.started.get_mut() else {
+            return;
+        };
+        if let Started::Yes {
+            table,
+            mut child,
+            pipe,
+        } = std::mem::replace(started, Started::Never)
+        {
+            if table.is_empty() {
+                // There is nothing to guard; it need not look for itself.
+                let _ = child.kill();
+            }
+            drop(pipe);
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Where this process has been started as a guardian, is one until its runner ends. The arguments
+/// are those of the process, with its name first.
+pub fn take_over(arguments: &[OsString]) -> Option<ExitCode> {
+    let [_, first, token, rest @ ..] = arguments else {
+        return None;
+    };
+    if first.to_str() != Some(ARGUMENT) {
+        return None;
+    }
+    watch::watch(token.to_str()?, rest.first().map(Path::new));
+    Some(ExitCode::SUCCESS)
+}

@@ -1,0 +1,196 @@
+//! The table of commands under way: a file without a name that the runner writes and the guardian
+//! reads once the runner is dead. Writing into it wakes nobody, so that it costs next to nothing.
+//! It does not know what is done with the processes in it.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+/// A command under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// Its number, from 1.
+    pub(super) number: u64,
+    /// Its process group; 0 as long as that is not known.
+    pub(super) group: u64,
+    /// When its process was about to be started, in nanoseconds since the machine was booted.
+    pub(super) from: u64,
+    /// When its process had been started, on the same clock.
+    pub(super) until: u64,
+}
+
+const SIZE: usize = 32;
+
+/// The runner's side of the table.
+pub(super) struct Table {
+    file: File,
+    entries: Vec<Option<Entry>>,
+    free: Vec<usize>,
+    count: u64,
+}
+
+impl Table {
+    /// A table in a file without a name.
+    pub(super) fn new(parent: &Path) -> io::Result<Self> {
+        let name = format!("lockstep-table-{}", super::super::connection::random());
+        let path = parent.join(name);
+        let file = File::options()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)?;
+        std::fs::remove_file(&path)?;
+        Ok(Self {
+            file,
+            entries: Vec::new(),
+            free: Vec::new(),
+            count: 0,
+        })
+    }
+
+    /// The file, for the guardian.
+    pub(super) fn file(&self) -> io::Result<File> {
+        self.file.try_clone()
+    }
+
+    /// Notes that a command is about to be started, and returns its number.
+    pub(super) fn add(&mut self) -> u64 {
+        self.count += 1;
+        let now = now();
+        let entry = Entry {
+            number: self.count,
+            group: 0,
+            from: now,
+            until: now,
+        };
+        let at = self.free.pop().unwrap_or(self.entries.len());
+        if at == self.entries.len() {
+            self.entries.push(None);
+        }
+        self.set(at, Some(entry));
+        self.count
+    }
+
+    /// Notes the process group of a command that has been started.
+    pub(super) fn set_group(&mut self, number: u64, group: u32) {
+        if let Some((at, mut entry)) = self.find(number) {
+            entry.group = u64::from(group);
+            entry.until = now();
+            self.set(at, Some(entry));
+        }
+    }
+
+    /// Forgets a command that has ended: what it leaves behind may live on.
+    pub(super) fn remove(&mut self, number: u64) {
+        if let Some((at, _)) = self.find(number) {
+            self.set(at, None);
+            self.free.push(at);
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.iter().all(Option::is_none)
+    }
+
+    /// There are no more entries than commands at once: it takes no time to look through them.
+    fn find(&self, number: u64) -> Option<(usize, Entry)> {
+        let mut all = self.entries.iter().enumerate();
+        all.find_map(|(at, entry)| Some((at, (*entry)?)).filter(|(_, it)| it.number == number))
+    }
+
+    fn set(&mut self, at: usize, entry: Option<Entry>) {
+        if let Some(place) = self.entries.get_mut(at) {
+            *place = entry;
+        }
+        let bytes = entry.map_or([0; SIZE], to_bytes);
+        // Where the disk is full the command runs unguarded, which is better than not at all.
+        let _ = self.file.write_all_at(&bytes, (at * SIZE) as u64);
+    }
+}
+
+/// Reads what stands in a table's file.
+pub(super) fn read(file: &File) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    let mut bytes = [0; SIZE];
+    while file
+        .read_exact_at(&mut bytes, ((entries.len()) * SIZE) as u64)
+        .is_ok()
+    {
+        entries.push(from_bytes(&bytes));
+    }
+    entries.retain(|entry| entry.number != 0);
+    entries
+}
+
+fn to_bytes(entry: Entry) -> [u8; SIZE] {
+    let mut bytes = [0; SIZE];
+    let fields = [entry.number, entry.group, entry.from, entry.until];
+    for (place, field) in bytes.chunks_exact_mut(8).zip(fields) {
+        place.copy_from_slice(&field.to_le_bytes());
+    }
+    bytes
+}
+
+fn from_bytes(bytes: &[u8; SIZE]) -> Entry {
+    let mut fields = bytes.chunks_exact(8).map(|part| {
+        let mut field = [0; 8];
+        field.copy_from_slice(part);
+        u64::from_le_bytes(field)
+    });
+    let mut next = || fields.next().unwrap_or_default();
+    Entry {
+        number: next(),
+        group: next(),
+        from: next(),
+        until: next(),
+    }
+}
+
+/// The clock by which Linux tells when a process began, in nanoseconds; elsewhere there is none.
+pub(super) fn now() -> u64 {
+    #[cfg(target_os = "linux")]
+    {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let seconds = u64::try_from(now.tv_sec).unwrap_or_default();
+        seconds * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap_or_default()
+    }
+    #[cfg(not(target_os = "linux"))]
+    0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut table = Table::new(folder.path()).unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        let numbers: Vec<u64> = (0..3).map(|_| table.add()).collect();
+        table.set_group(numbers[1], 77);
+        table.remove(numbers[0]);
+        let read_now = |table: &Table| {
+            let entries = read(&table.file().unwrap());
+            let mut shown: Vec<(u64, u64)> =
+                entries.iter().map(|it| (it.number, it.group)).collect();
+            shown.sort_unstable();
+            shown
+        };
+        assert_eq!(read_now(&table), [(2, 77), (3, 0)]);
+        // Places are used again, numbers are not.
+        assert_eq!(table.add(), 4);
+        assert_eq!(table.entries.len(), 3);
+        for number in 2..=4 {
+            assert!(!table.is_empty());
+            table.remove(number);
+        }
+        assert!(table.is_empty() && read_now(&table).is_empty());
+        // What is not in the table changes nothing.
+        table.set_group(9, 9);
+        table.remove(9);
+        assert!(read_now(&table).is_empty());
+    }
+}

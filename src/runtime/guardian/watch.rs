@@ -1,0 +1,106 @@
+//! What the guardian's process does: waits for the runner's end, then ends what it left behind.
+//! It does not know who the runner was.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use super::processes::{self, Process};
+use super::table::{self, Entry};
+
+/// How long a command has, after SIGTERM, to end by itself: within a second all must be gone.
+const POLITE: Duration = Duration::from_millis(600);
+
+/// For so long nothing must be found before it is over: a process that has just become a command
+/// shows its variables a moment later.
+const QUIET: Duration = Duration::from_millis(100);
+
+/// After so long a process that does not die is left to the system: its disk may be gone.
+const LONGEST: Duration = Duration::from_secs(10);
+
+/// Watches over the runner at the other end of standard input; the table is at standard output.
+pub(super) fn watch(token: &str, folder: Option<&Path>) {
+    let since = table::now();
+    let signals = ignore_signals();
+    let table = rustix::stdio::stdout().try_clone_to_owned();
+    // Nothing is ever written to the pipe: reading it ends when nobody can any more.
+    let _ = std::io::stdin().read_to_end(&mut Vec::new());
+    let entries = table.map_or_else(|_| Vec::new(), |table| table::read(&File::from(table)));
+    // This process may have begun a moment after the first command.
+    let since = entries.iter().map(|it| it.from).fold(since, u64::min);
+    match processes::are_told() {
+        true => end_processes(token, &entries, since),
+        false => end_groups(&entries),
+    }
+    if let Some(folder) = folder {
+        // Nothing depends on it; what is left lies in a folder for temporary files.
+        let _ = std::fs::remove_dir_all(folder);
+    }
+    drop(signals);
+}
+
+/// Whoever asks everything of this name to end means the runner. What is returned must be kept.
+fn ignore_signals() -> Option<impl Sized> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()
+        .ok()?;
+    let inside = runtime.enter();
+    let kinds = [
+        SignalKind::interrupt(),
+        SignalKind::terminate(),
+        SignalKind::hangup(),
+        SignalKind::quit(),
+    ];
+    let signals = kinds.map(signal);
+    drop(inside);
+    Some((signals, runtime))
+}
+
+/// Ends all processes of the commands, politely, then by force.
+fn end_processes(token: &str, entries: &[Entry], since: u64) {
+    let begun = Instant::now();
+    let mut known: HashSet<Process> = HashSet::new();
+    let mut quiet_since = begun;
+    loop {
+        let found = processes::belonging(token, entries, since, &known);
+        let force = begun.elapsed() >= POLITE;
+        for process in &found {
+            if known.insert(*process) && !force {
+                processes::signal(*process, Signal::TERM);
+            }
+            if force {
+                processes::signal(*process, Signal::KILL);
+            }
+        }
+        if !found.is_empty() {
+            quiet_since = Instant::now();
+        }
+        if quiet_since.elapsed() >= QUIET || begun.elapsed() >= LONGEST {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Where processes are not told, groups are all that is known. Their numbers cannot be verified.
+fn end_groups(entries: &[Entry]) {
+    let groups: Vec<Pid> = (entries.iter())
+        .filter_map(|entry| Pid::from_raw(i32::try_from(entry.group).ok()?))
+        .collect();
+    let send = |signal| {
+        let sent = groups
+            .iter()
+            .map(|group| kill_process_group(*group, signal));
+        sent.filter(Result::is_ok).count() > 0
+    };
+    if send(Signal::TERM) {
+        std::thread::sleep(POLITE);
+        send(Signal::KILL);
+    }
+}

@@ -1,0 +1,262 @@
+//! A state directory by itself: what is written is read again, by another process too.
+
+use super::*;
+use crate::engine::notice::{Happened, Status};
+use crate::engine::{Answer, EffectId, Event, Question, Want};
+use crate::plan::{Bound, RunFacts};
+use crate::runtime::journal::{Journal as _, Record, Recorded};
+
+fn bound() -> Bound {
+    bound_of("pipeline p { run \"true\" }\n")
+}
+
+fn bound_of(text: &str) -> Bound {
+    struct Nothing<'a>(&'a str);
+    impl crate::world::Files for Nothing<'_> {
+        fn read(&self, path: &str) -> Result<String, String> {
+            match path {
+                "a.deploy" => Ok(String::from(self.0)),
+                _ => Err(String::from("no such file")),
+            }
+        }
+    }
+    impl crate::world::Environment for Nothing<'_> {
+        fn var(&self, _: &str) -> Option<String> {
+            None
+        }
+    }
+    let world = Nothing(text);
+    let compiled = crate::compile::compile(&world, "a.deploy");
+    let program = compiled
+        .program
+        .unwrap_or_else(|| panic!("{:?}", compiled.diagnostics));
+    crate::plan::bind(&program, &crate::plan::Asked::default(), &world, &world).unwrap()
+}
+
+pub(super) fn begin(store: &Store, id: &str) -> Run {
+    begin_bound(store, id, &bound())
+}
+
+fn begin_bound(store: &Store, id: &str, bound: &Bound) -> Run {
+    let new = NewRun {
+        bound,
+        facts: RunFacts {
+            id: id.into(),
+            user: "ada".into(),
+            started_at: "2026-01-02T03:04:05.678Z".into(),
+        },
+        inputs: serde_json::json!({ "tag": "v1" }),
+        file: "a.deploy",
+        folder: "/here",
+        seed: u64::MAX,
+        most: Some(3),
+        parent: None,
+    };
+    let run = store.begin(&new).unwrap();
+    assert_eq!(run.facts(), new.facts);
+    assert_eq!(store.bound(&run).unwrap(), *bound);
+    run
+}
+
+pub(super) fn record(seq: u64, event: Event, told: Vec<Happened>) -> Record {
+    Record {
+        seq,
+        at: 1000 + seq.cast_signed(),
+        clock: seq.cast_signed(),
+        what: Recorded::Event(event),
+        told,
+    }
+}
+
+#[test]
+fn runs_are_found_by_the_beginning_of_their_ids() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(Store::open_existing(folder.path()).unwrap().is_none());
+    let store = Store::open(folder.path()).unwrap();
+    begin(&store, "r-aa1");
+    begin(&store, "r-aa2");
+    begin(&store, "r-b_%");
+    let other = Store::open_existing(folder.path()).unwrap().unwrap();
+    let ids = |prefix| {
+        let runs = other.runs(prefix).unwrap();
+        runs.into_iter()
+            .map(|run| run.id.to_string())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(ids("r-aa"), ["r-aa2", "r-aa1"]);
+    assert_eq!(ids("r-b_"), ["r-b_%"]);
+    assert_eq!(ids("r-_"), [""; 0]);
+    assert_eq!(ids("").len(), 3);
+    let run = other.runs("r-b").unwrap().remove(0);
+    assert_eq!((run.seed, run.most, &*run.user), (u64::MAX, Some(3), "ada"));
+    assert_eq!(run.inputs, serde_json::json!({ "tag": "v1" }));
+    let programs: i64 = (store.db)
+        .query_row("SELECT count(*) FROM programs", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(programs, 1, "the same program is kept once");
+}
+
+#[test]
+fn a_run_that_is_driven_is_not_claimed() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let run = begin(&store, "r-1");
+    assert_eq!(run.status, RunStatus::Running);
+    let error = store.claim(run.number).unwrap_err();
+    let wanted = format!("run r-1 is being run by process {}", std::process::id());
+    assert_eq!(error.message, wanted);
+    // A process that is no more.
+    (store.db)
+        .execute("UPDATE runs SET owner_start = 'another boot:1'", [])
+        .unwrap();
+    if std::path::Path::new("/proc").exists() {
+        assert_eq!(store.run(run.number).unwrap().status, RunStatus::Stopped);
+        store.claim(run.number).unwrap();
+        store.claim(run.number).unwrap_err();
+    }
+    store.let_go(run.number).unwrap();
+    assert_eq!(store.run(run.number).unwrap().status, RunStatus::Stopped);
+    let told = vec![Happened::RunFinished {
+        status: Status::RollbackFailed,
+        failure: None,
+    }];
+    let mut journal = RunJournal::new(store.again().unwrap(), run.number);
+    journal.write(&[record(1, Event::Start, told)]).unwrap();
+    let error = store.claim(run.number).unwrap_err();
+    assert_eq!(error.message, "run r-1 has ended: rollback-failed");
+}
+
+#[test]
+fn a_journal_is_read_as_it_was_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let (one, two) = (begin(&store, "r-1"), begin(&store, "r-2"));
+    let told = |run: &Run| {
+        vec![Happened::RunStarted {
+            run: run.id.clone(),
+            pipeline: run.pipeline.clone(),
+        }]
+    };
+    let mut records = Vec::new();
+    for run in [&one, &two] {
+        let mut journal = RunJournal::new(store.again().unwrap(), run.number);
+        records = vec![
+            record(1, Event::Start, told(run)),
+            record(2, Event::Fired { id: EffectId(7) }, Vec::new()),
+            record(3, Event::Cancel, Vec::new()),
+        ];
+        records[1].what = Recorded::Begun(EffectId(7));
+        journal.write(&records[..1]).unwrap();
+        journal.write(&records[1..]).unwrap();
+    }
+    let read = store.records(two.number).unwrap();
+    records[0].told = told(&two);
+    assert_eq!(read, records);
+    assert_eq!(store.last_seq(one.number).unwrap(), 3);
+    let events = store.told(one.number, 1).unwrap();
+    assert_eq!(events.len(), 1);
+    assert_eq!(
+        (events[0].seq, events[0].at.as_str()),
+        (1, "1970-01-01T00:00:01.001Z")
+    );
+    assert_eq!(events[0].what, told(&one)[0]);
+    (store.db)
+        .execute("DELETE FROM journal WHERE seq = 2", [])
+        .unwrap();
+    assert_eq!(
+        store.records(two.number).unwrap_err().trouble,
+        Trouble::Damaged
+    );
+}
+
+#[test]
+fn a_later_version_and_what_is_no_database_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    store.db.pragma_update(None, "user_version", 99).unwrap();
+    let trouble = |folder: &Path| Store::open(folder).unwrap_err().trouble;
+    assert_eq!(trouble(folder.path()), Trouble::Later);
+    let other = tempfile::tempdir().unwrap();
+    std::fs::write(other.path().join("state.db"), "x".repeat(8192)).unwrap();
+    assert_eq!(trouble(other.path()), Trouble::Damaged);
+}
+
+#[test]
+fn locks_questions_requests_and_approvals_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let run = begin(&store, "r-1").number;
+    let effect = EffectId(4);
+    let holder = LockHolder { run, effect };
+    let want = |name: &str| Want {
+        name: name.into(),
+        limit: 2,
+    };
+    store
+        .ask_for_locks(holder, "p/stage", &[want("a"), want("b")])
+        .unwrap();
+    store
+        .ask_for_locks(holder, "p/stage", &[want("c")])
+        .unwrap();
+    let names = || {
+        let locks = store.locks().unwrap();
+        locks
+            .into_iter()
+            .map(|lock| lock.want.name.to_string())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(names(), ["a", "b"]);
+    store.release_locks(holder, &["a".into()]).unwrap();
+    assert_eq!(names(), ["b"]);
+    store.release_locks(holder, &[]).unwrap();
+    assert_eq!(names(), [""; 0]);
+
+    let question = Question::Failed { text: "why".into() };
+    store.ask(run, effect, "p/ask", &question).unwrap();
+    assert_eq!(store.questions(run).unwrap()[0].question, question);
+    store.unask(run, effect).unwrap();
+    assert!(store.questions(run).unwrap().is_empty());
+
+    let asking = Asking::Answer(effect, Answer::No("because".into()));
+    let number = store.request(run, &asking, "bob", Some("sorry")).unwrap();
+    store.request(run, &Asking::Cancel, "bob", None).unwrap();
+    assert_eq!(store.requests(run).unwrap()[0].asking, asking);
+    assert_eq!(store.heard(number).unwrap(), Heard::NotYet);
+    store.take_in(number, Some("no")).unwrap();
+    assert_eq!(store.heard(number).unwrap(), Heard::Refused("no".into()));
+    assert_eq!(store.requests(run).unwrap()[0].asking, Asking::Cancel);
+
+    let approval = Approval {
+        run,
+        effect,
+        node: "p/approve".into(),
+        question: "really?".into(),
+        answer: Answer::Yes,
+        who: "bob".into(),
+        comment: None,
+        plan_hash: "00".into(),
+        answered_at: 0,
+    }
+    .now();
+    store.keep_approval(&approval).unwrap();
+    assert_eq!(store.approvals(run).unwrap(), [approval]);
+}
+
+/// As deep as a program can be nested.
+#[test]
+fn a_deep_program_is_read_as_it_was_written() {
+    let nested = |open: &str, close: &str| format!("{}n{}", open.repeat(60), close.repeat(60));
+    let text = format!(
+        "pipeline p {{ let n = 1 let a = {} let b = {} let c = {} let d = {} {} log \"${{n}}\" {} }}",
+        nested("(1 + ", ")"),
+        nested("-(", ")"),
+        nested("[", "]"),
+        nested("(if n == 1 then ", " else 2)"),
+        "serial { if n == 1 { ".repeat(20),
+        "} } ".repeat(20),
+    );
+    let bound = bound_of(&text);
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    begin_bound(&store, "r-1", &bound);
+}

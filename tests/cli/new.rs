@@ -1,0 +1,79 @@
+//! `lockstep new`.
+
+use std::fs;
+use std::path::Path;
+
+use crate::support::Test;
+use crate::support::program::{command, program, run};
+
+/// What another call says in a folder of the test.
+fn calls(test: &Test, folder: &str, args: &[&str]) -> (String, i32) {
+    let mut command = command(program(), &test.path(folder));
+    command.args(args);
+    let said = run(command);
+    (said.stdout + &said.stderr, said.code)
+}
+
+#[test]
+fn a_new_folder_is_ready() {
+    let test = Test::new().args(["new", "shop"]);
+    let said = test.said();
+    assert_eq!(
+        said.stdout,
+        "made shop/shop.deploy\nmade shop/web/index.txt\nmade shop/.gitignore\n\n  cd shop\n  \
+         lockstep plan   shows what would happen\n  \
+         lockstep test   plays it through without doing anything\n  \
+         lockstep run    does it\n"
+    );
+    assert_eq!((said.stderr.as_str(), said.code), ("", 0));
+    for args in [
+        &["check"][..],
+        &["lint", "--deny-warnings"],
+        &["fmt", "--check"],
+        &["plan"],
+        &["test"],
+        &["run"],
+        &["run", "-i", "version=v2"],
+    ] {
+        let (said, code) = calls(&test, "shop", args);
+        assert_eq!(code, 0, "{args:?} says\n{said}");
+    }
+    let page = test.path("shop/site/prod/two/web/current/index.txt");
+    assert_eq!(
+        fs::read_to_string(page).expect("it is deployed"),
+        "Hello from Lockstep.\n"
+    );
+    let (said, _) = calls(&test, "shop", &["test"]);
+    assert!(said.contains("1 passed"), "{said}");
+}
+
+#[test]
+fn without_a_name_it_is_this_folder() {
+    let test = Test::new()
+        .folder("corner")
+        .file("corner/.gitignore", "x\n");
+    let (said, code) = calls(&test, "corner", &["new"]);
+    assert_eq!(code, 0, "{said}");
+    assert!(test.path("corner/corner.deploy").exists(), "{said}");
+    let ignored = fs::read_to_string(test.path("corner/.gitignore")).expect("a file");
+    assert_eq!(ignored, "x\n");
+}
+
+#[test]
+fn nothing_is_overwritten() {
+    for there in ["shop/other.deploy", "shop/web/index.txt", "shop"] {
+        let test = Test::new().file(there, "mine\n").args(["new", "shop"]);
+        let said = test.said();
+        assert_eq!((said.stdout.as_str(), said.code), ("", 2), "{there}");
+        let code = if Path::new(there).parent() == Some(Path::new("")) {
+            "error[E0750]: "
+        } else {
+            "error[E0751]: "
+        };
+        assert!(said.stderr.starts_with(code), "{}", said.stderr);
+        assert_eq!(
+            fs::read_to_string(test.path(there)).expect("a file"),
+            "mine\n"
+        );
+    }
+}

@@ -1,0 +1,163 @@
+//! The tree-sitter grammar reads what the program reads: a text has an error in the one exactly if
+//! it has one in the other. It does not compare the trees.
+
+use lockstep::source::FileId;
+use lockstep::syntax;
+use tree_sitter::Parser;
+
+use crate::tidy::{files, none};
+
+/// A parser of the committed grammar.
+pub fn parser() -> Parser {
+    let mut parser = Parser::new();
+    parser
+        .set_language(&tree_sitter_deploy::LANGUAGE.into())
+        .expect("a grammar that this library can use");
+    parser
+}
+
+/// How the two disagree about a text, if they do.
+fn disagreement(parser: &mut Parser, text: &str) -> Option<String> {
+    let tree = parser.parse(text, None).expect("a tree");
+    let mistakes = syntax::parse(FileId(0), text).diagnostics;
+    match (tree.root_node().has_error(), mistakes.first()) {
+        (true, None) => Some(String::from("an error for tree-sitter alone")),
+        (false, Some(mistake)) => Some(format!(
+            "an error for the program alone: {} {}",
+            mistake.code, mistake.message
+        )),
+        _ => None,
+    }
+}
+
+#[test]
+fn files_have_errors_in_the_tree_where_the_program_reports_some() {
+    let mut parser = parser();
+    let all = files(&["examples", "stdlib", "src", "tests"], "deploy");
+    let complaints = all.iter().filter_map(|file| {
+        let disagreement = disagreement(&mut parser, &file.text)?;
+        Some(format!("{}: {disagreement}", file.path))
+    });
+    none(complaints.collect());
+}
+/// The words and signs of a text: where each begins and ends.
+fn tokens(text: &str) -> Vec<(usize, usize)> {
+    let mut tokens: Vec<(usize, usize)> = Vec::new();
+    let mut in_word = false;
+    for (at, c) in text.char_indices() {
+        let is_word = c.is_alphanumeric() || c == '_';
+        match tokens.last_mut() {
+            Some(last) if is_word && in_word => last.1 = at + c.len_utf8(),
+            _ if !c.is_whitespace() => tokens.push((at, at + c.len_utf8())),
+            _ => {}
+        }
+        in_word = is_word;
+    }
+    tokens
+}
+
+/// The declarations of a text, each on its own.
+fn declarations(text: &str) -> Vec<&str> {
+    let mut starts: Vec<usize> = text
+        .match_indices('\n')
+        .map(|(at, _)| at + 1)
+        .filter(|at| text[*at..].starts_with(|c: char| c.is_ascii_lowercase()))
+        .collect();
+    starts.insert(0, 0);
+    starts.push(text.len());
+    starts
+        .windows(2)
+        .map(|pair| &text[pair[0]..pair[1]])
+        .collect()
+}
+
+/// What is put behind one of many words of a text, in turn.
+const INSERTED: [&str; 24] = [
+    "x",
+    "\"s\"",
+    "1.5",
+    "{",
+    "}",
+    "(",
+    "]",
+    ",",
+    ".",
+    "=",
+    ":",
+    "in",
+    "if",
+    "on",
+    "run",
+    "retry 3 every 1s..5s",
+    "atomic",
+    "on failure {}",
+    "to",
+    "not",
+    "${",
+    "\n",
+    "max(1)",
+    "→",
+];
+
+/// Texts that differ from `text` in one place.
+fn changed(text: &str, turn: &mut usize) -> Vec<String> {
+    let tokens = tokens(text);
+    let mut changed = Vec::new();
+    // A long text is changed in fewer places: it is read again each time.
+    let stride = 1 + text.len() / 400;
+    for (number, (from, to)) in tokens.iter().enumerate().step_by(stride) {
+        let (before, word, behind) = (&text[..*from], &text[*from..*to], &text[*to..]);
+        changed.push(format!("{before}{behind}"));
+        if let Some((start, end)) = tokens.get(number + 1) {
+            let (gap, next, rest) = (&text[*to..*start], &text[*start..*end], &text[*end..]);
+            changed.push(format!("{before}{next}{gap}{word}{rest}"));
+        }
+        let inserted = INSERTED[*turn % INSERTED.len()];
+        *turn += 1;
+        changed.push(format!("{before}{word} {inserted} {behind}"));
+    }
+    changed
+}
+
+#[test]
+fn changed_texts_have_errors_in_the_tree_where_the_program_reports_some() {
+    let mut parser = parser();
+    let mut complaints = Vec::new();
+    let mut turn = 0;
+    for file in files(&["src/syntax/tests/samples"], "deploy") {
+        for text in declarations(&file.text) {
+            if !syntax::parse(FileId(0), text).diagnostics.is_empty() {
+                continue;
+            }
+            for changed in changed(text, &mut turn) {
+                let found = disagreement(&mut parser, &changed);
+                complaints.extend(found.map(|found| format!("{found}:\n{changed}")));
+            }
+        }
+    }
+    none(complaints);
+}
+
+/// Where the two differ, and why that stays so.
+#[test]
+fn the_differences_are_these() {
+    let mut parser = parser();
+    let deep = format!("let a = {}1{}", "(".repeat(200), ")".repeat(200));
+    let large = format!("let a = {}.5", "9".repeat(350));
+    for (text, code) in [
+        // How deep brackets may stand is a limit of the program, not of the syntax.
+        (deep.as_str(), "E0120"),
+        // So is how large a number with a decimal point may be.
+        (large.as_str(), "E0107"),
+        // What may be a misspelt `failure` is a guess.
+        ("pipeline p { on failur { log \"x\" } }", "E0101"),
+    ] {
+        let found = disagreement(&mut parser, text).unwrap_or_default();
+        let wanted = format!("an error for the program alone: {code}");
+        assert!(found.starts_with(&wanted), "{found}\n{text}");
+    }
+    // A call of something that is named `failure`, which never is an infrastructure.
+    let call = "pipeline p { step s {} on failure(x) fail fast {} }";
+    let found = disagreement(&mut parser, call).unwrap_or_default();
+    assert_eq!(found, "an error for tree-sitter alone");
+}

@@ -1,0 +1,735 @@
+//! Random files without mistakes, with white space and comments at every place where they may
+//! stand. It does not know how files are formatted.
+
+use super::tokens::{Chance, Token, text};
+
+/// Writes a file token by token.
+struct Generator {
+    chance: Chance,
+    tokens: Vec<Token>,
+    /// What would be a keyword comes next: a bracket must keep away from it.
+    keyword: bool,
+}
+
+const NAMES: &[&str] = &[
+    "a",
+    "web",
+    "prod-eu",
+    "x1",
+    "_q",
+    "größe",
+    "long-name-of-something",
+    "target",
+    "i",
+];
+
+impl Generator {
+    fn put(&mut self, text: impl Into<String>) {
+        let apart = std::mem::replace(&mut self.keyword, false);
+        let text = text.into();
+        self.tokens.push(Token { text, apart });
+    }
+
+    fn words(&mut self, words: &str) {
+        for word in words.split(' ') {
+            self.put(word);
+        }
+    }
+
+    /// A keyword, which would be a name directly before a bracket.
+    fn word(&mut self, word: &str) {
+        self.put(word);
+        self.keyword = true;
+    }
+
+    fn name(&mut self) {
+        let name = self.chance.pick(NAMES);
+        self.put(name);
+    }
+
+    fn path(&mut self) {
+        self.name();
+        if self.chance.one_in(4) {
+            self.put(".");
+            self.name();
+        }
+    }
+
+    /// Elements with commas between them, and sometimes behind the last.
+    fn list(&mut self, open: &str, close: &str, count: usize, mut each: impl FnMut(&mut Self)) {
+        self.put(open);
+        for place in 0..count {
+            each(self);
+            if place + 1 < count || self.chance.one_in(4) {
+                self.put(",");
+            }
+        }
+        self.put(close);
+    }
+
+    fn string(&mut self) {
+        let text = match self.chance.below(9) {
+            0 => String::from("\"\""),
+            1 => String::from("\"${a.b} and ${ f(x,  \"y\") }\""),
+            2 => String::from("\"# no comment, { [ (\""),
+            3 => String::from("\"\\\"quoted\\\" \\u{1F680} ${\"${a}\"}\""),
+            4 => String::from("\"a text that is so long that hardly anything has room beside it\""),
+            5 => self.long_string(),
+            6 => String::from("\"\"\"on one line\"\"\""),
+            _ => format!("\"text {}\"", self.chance.below(100)),
+        };
+        self.put(text);
+    }
+
+    fn long_string(&mut self) -> String {
+        let margin = self.chance.pick(&["", "  ", "      ", "\t"]);
+        let end = self.chance.pick(&["\n", "\n", "\r\n"]);
+        let lines = [
+            "first ${a}",
+            "  deeper # no comment",
+            "",
+            "   ",
+            "trailing  ",
+            "${x} \"quoted\" \"\"",
+        ];
+        let mut text = String::from("\"\"\"");
+        text.push_str(end);
+        for _ in 0..self.chance.below(5) {
+            let line = self.chance.pick(&lines);
+            if !line.trim().is_empty() || self.chance.one_in(2) {
+                text.push_str(margin);
+            }
+            text.push_str(line);
+            text.push_str(end);
+        }
+        if self.chance.one_in(8) {
+            text.push_str(margin);
+            text.push_str("${a +\n b}");
+            text.push_str(end);
+        }
+        match self.chance.one_in(8) {
+            // The quotes stand behind text: nothing is removed from the lines.
+            true => text.push_str("the end"),
+            false => text.push_str(margin),
+        }
+        text.push_str("\"\"\"");
+        text
+    }
+
+    fn atom(&mut self, depth: usize) {
+        if depth == 0 {
+            return match self.chance.below(3) {
+                0 => self.name(),
+                1 => self.string(),
+                _ => {
+                    let number = self
+                        .chance
+                        .pick(&["1", "1_000", "2.5", "10%", "1h30m", "250ms"]);
+                    self.put(number);
+                }
+            };
+        }
+        let deeper = depth - 1;
+        match self.chance.below(12) {
+            0 => self.exprs("[", "]", deeper),
+            1 => self.record(deeper),
+            2 => {
+                self.put("(");
+                self.expr(deeper);
+                self.put(")");
+            }
+            3 => self.call(deeper),
+            4 => {
+                self.name();
+                self.put(".");
+                let field = self.chance.pick(&["name", "stage", "*", "timeout"]);
+                self.put(field);
+            }
+            5 => {
+                self.name();
+                self.put("[");
+                self.expr(deeper);
+                self.put("]");
+            }
+            6 => {
+                self.put("[");
+                self.expr(deeper);
+                self.put("for");
+                self.name();
+                self.put("in");
+                self.expr(deeper);
+                if self.chance.one_in(2) {
+                    self.put("if");
+                    self.expr(deeper);
+                }
+                self.put("]");
+            }
+            7 => {
+                let word = self.chance.pick(&["true", "false", "none"]);
+                self.put(word);
+            }
+            _ => self.atom(0),
+        }
+    }
+
+    fn exprs(&mut self, open: &str, close: &str, depth: usize) {
+        let count = self.chance.below(5);
+        self.list(open, close, count, |all| all.expr(depth));
+    }
+
+    fn record(&mut self, depth: usize) {
+        let count = self.chance.below(4);
+        self.list("{", "}", count, |all| {
+            match all.chance.below(3) {
+                0 => all.put("\"two words\""),
+                1 => all.put("timeout"),
+                _ => all.name(),
+            }
+            all.put(":");
+            all.expr(depth);
+        });
+    }
+
+    fn call(&mut self, depth: usize) {
+        self.path();
+        let count = self.chance.below(4);
+        self.list("(", ")", count, |all| {
+            if all.chance.one_in(3) {
+                all.name();
+                all.put(":");
+            }
+            all.expr(depth);
+        });
+    }
+
+    fn expr(&mut self, depth: usize) {
+        if depth > 0 && self.chance.one_in(8) {
+            self.put("if");
+            self.expr(depth - 1);
+            self.put("then");
+            self.expr(depth - 1);
+            self.put("else");
+            return self.expr(depth - 1);
+        }
+        if depth > 0 && self.chance.one_in(10) {
+            self.atom(depth - 1);
+            let op = self.chance.pick(&["==", "!=", "<", "<=", ">", ">=", "in"]);
+            self.put(op);
+            return self.atom(depth - 1);
+        }
+        self.value(depth);
+    }
+
+    /// An expression without comparisons.
+    fn value(&mut self, depth: usize) {
+        if self.chance.one_in(10) {
+            let sign = self.chance.pick(&["-", "not"]);
+            self.put(sign);
+        }
+        self.atom(depth);
+        if depth > 0 && self.chance.one_in(4) {
+            for _ in 0..=self.chance.below(5) {
+                let op = self
+                    .chance
+                    .pick(&["+", "-", "*", "/", "%", "and", "or", "??"]);
+                self.put(op);
+                self.atom(depth - 1);
+            }
+        }
+    }
+
+    fn ty(&mut self, depth: usize) {
+        match self.chance.below(if depth == 0 { 2 } else { 7 }) {
+            0 => {
+                self.words("service <");
+                self.path();
+                self.put(">");
+            }
+            2 => {
+                self.put("[");
+                self.ty(depth - 1);
+                self.put("]");
+            }
+            3 => {
+                self.words("{ string :");
+                self.ty(depth - 1);
+                self.put("}");
+            }
+            4 => {
+                let count = 1 + self.chance.below(4);
+                self.list("{", "}", count, |all| {
+                    all.name();
+                    all.put(":");
+                    all.ty(depth - 1);
+                });
+            }
+            5 => {
+                self.put("\"one\"");
+                for _ in 0..self.chance.below(9) {
+                    self.words("| \"another-text\"");
+                }
+            }
+            _ => self.put("int"),
+        }
+        if self.chance.one_in(5) {
+            self.put("?");
+        }
+    }
+
+    fn modifiers(&mut self) {
+        for _ in 0..self.chance.below(4) {
+            match self.chance.below(8) {
+                0 => self.word_and_value("timeout"),
+                1 => {
+                    self.word_and_value("retry");
+                    if self.chance.one_in(2) {
+                        self.word_and_value("every");
+                        if self.chance.one_in(2) {
+                            self.word_and_value("..");
+                        }
+                    }
+                }
+                2 => self.word_and_value("max"),
+                3 => self.word_and_value("batches"),
+                4 => self.word_and_value("tolerate"),
+                5 => self.words("fail fast"),
+                6 => self.put("atomic"),
+                _ => self.put("once"),
+            }
+        }
+        self.keyword = true;
+    }
+
+    fn word_and_value(&mut self, word: &str) {
+        self.word(word);
+        self.value(1);
+    }
+
+    fn word_and_expr(&mut self, word: &str) {
+        self.word(word);
+        self.expr(2);
+    }
+
+    fn handlers(&mut self, depth: usize) {
+        for _ in 0..self.chance.below(5).saturating_sub(2) {
+            match self.chance.below(3) {
+                0 => self.put("undo"),
+                1 => self.put("always"),
+                _ => {
+                    self.words("on failure");
+                    if self.chance.one_in(2) {
+                        let count = self.chance.below(4);
+                        self.list("(", ")", count, |all| all.put("timeout"));
+                    }
+                }
+            }
+            self.block(depth);
+        }
+    }
+
+    fn block(&mut self, depth: usize) {
+        self.put("{");
+        if depth > 0 {
+            let most = self.chance.pick(&[2, 2, 5]);
+            for _ in 0..self.chance.below(most) {
+                self.stmt(depth - 1);
+            }
+        }
+        if self.chance.one_in(12) {
+            let end = self
+                .chance
+                .pick(&["ignore", "abort", "rollback stage", "return"]);
+            self.words(end);
+        }
+        self.put("}");
+    }
+
+    /// Modifiers, a block and handlers.
+    fn rest(&mut self, depth: usize) {
+        self.modifiers();
+        self.block(depth);
+        self.handlers(depth);
+    }
+
+    fn axis(&mut self) {
+        if self.chance.one_in(2) {
+            let order = self.chance.pick(&["serial", "parallel"]);
+            self.put(order);
+        }
+        self.name();
+        self.put("in");
+        self.value(1);
+    }
+
+    fn stmt(&mut self, depth: usize) {
+        match self.chance.below(22) {
+            0 => {
+                self.word("stage");
+                self.name();
+                self.rest(depth);
+            }
+            1 => {
+                self.word("step");
+                self.name();
+                self.rest(depth);
+            }
+            2 => {
+                let word = self.chance.pick(&["serial", "parallel"]);
+                self.word(word);
+                if self.chance.one_in(2) {
+                    self.name();
+                    self.put("in");
+                    self.expr(1);
+                }
+                self.rest(depth);
+            }
+            3 => self.matrix(depth),
+            4 => {
+                self.word_and_expr("deploy");
+                self.word_and_expr("to");
+                if self.chance.one_in(2) {
+                    self.using();
+                }
+                self.modifiers();
+                self.handlers(depth);
+            }
+            5 | 6 => self.run(depth),
+            7 => {
+                self.call(2);
+                self.modifiers();
+                self.handlers(depth);
+            }
+            8 => {
+                self.word("let");
+                self.name();
+                if self.chance.one_in(4) {
+                    self.put(":");
+                    self.ty(1);
+                }
+                self.put("=");
+                match self.chance.below(3) {
+                    0 => self.run(depth),
+                    1 => self.matrix(depth),
+                    _ => self.expr(2),
+                }
+            }
+            9 | 10 => {
+                self.word_and_expr("if");
+                self.block(depth);
+                for _ in 0..self.chance.below(2) {
+                    self.words("else if");
+                    self.expr(1);
+                    self.block(depth);
+                }
+                if self.chance.one_in(2) {
+                    self.put("else");
+                    self.block(depth);
+                }
+                self.handlers(depth);
+            }
+            11 => {
+                self.word("barrier");
+                self.name();
+                if self.chance.one_in(2) {
+                    self.put("[");
+                    self.expr(1);
+                    self.put("]");
+                }
+                self.modifiers();
+            }
+            12 => {
+                self.word_and_expr("lock");
+                if self.chance.one_in(2) {
+                    self.word_and_value("limit");
+                }
+                self.rest(depth);
+            }
+            13 => {
+                self.word_and_expr("approve");
+                if self.chance.one_in(2) {
+                    self.word_and_expr("by");
+                }
+                self.modifiers();
+            }
+            14 => self.word_and_expr("wait"),
+            15 => {
+                self.word("verify");
+                self.word_and_value("for");
+                self.word_and_value("every");
+                self.rest(depth);
+            }
+            16 => self.word_and_expr("fail"),
+            17 => self.word_and_expr("yield"),
+            18 => {
+                self.word("on");
+                self.name();
+                self.rest(depth);
+            }
+            19 => {
+                self.word("ask");
+                if self.chance.one_in(2) {
+                    self.word_and_value("timeout");
+                }
+                self.words("else ignore");
+            }
+            _ => self.word_and_expr("log"),
+        }
+    }
+
+    fn using(&mut self) {
+        self.word("using");
+        self.path();
+        if self.chance.one_in(2) {
+            let count = self.chance.below(3);
+            self.list("(", ")", count, |all| all.expr(2));
+        }
+    }
+
+    fn run(&mut self, depth: usize) {
+        self.word("run");
+        self.string();
+        for part in 0..4 {
+            if !self.chance.one_in(4) {
+                continue;
+            }
+            match part {
+                0 => self.words("using bash"),
+                1 => self.word_and_value("in"),
+                2 => {
+                    self.words("env { KEY :");
+                    self.expr(1);
+                    self.put("}");
+                }
+                _ => self.words("on prod . eu"),
+            }
+        }
+        self.modifiers();
+        self.handlers(depth);
+    }
+
+    fn matrix(&mut self, depth: usize) {
+        self.word("matrix");
+        for _ in 0..=self.chance.below(3) {
+            self.axis();
+        }
+        if self.chance.one_in(2) {
+            self.word_and_expr("where");
+        }
+        for _ in 0..self.chance.below(2) {
+            self.word("include");
+            self.record(1);
+        }
+        self.rest(depth);
+    }
+
+    fn fields(&mut self) {
+        self.put("{");
+        for _ in 0..self.chance.below(5) {
+            self.name();
+            self.put("=");
+            self.expr(2);
+            if self.chance.one_in(3) {
+                self.put(",");
+            }
+        }
+        self.put("}");
+    }
+
+    fn decls(&mut self, open: &str, close: &str, commas: bool) {
+        self.put(open);
+        let count = self.chance.below(4);
+        for place in 0..count {
+            self.name();
+            self.put(":");
+            self.ty(2);
+            if self.chance.one_in(3) {
+                self.put("=");
+                self.expr(1);
+            }
+            if (commas && place + 1 < count) || self.chance.one_in(4) {
+                self.put(",");
+            }
+        }
+        self.put(close);
+    }
+
+    fn overrides(&mut self) {
+        for _ in 0..self.chance.below(3) {
+            self.word("override");
+            self.path();
+            self.fields();
+        }
+    }
+
+    fn item(&mut self) {
+        match self.chance.below(16) {
+            0 => {
+                self.words("import \"./hooks.deploy\" as");
+                self.name();
+            }
+            1 => {
+                self.words("from \"std/release\" import");
+                self.name();
+                for _ in 0..self.chance.below(9) {
+                    self.put(",");
+                    self.name();
+                    if self.chance.one_in(3) {
+                        self.put("as");
+                        self.name();
+                    }
+                }
+            }
+            2 => {
+                self.put("input");
+                self.name();
+                self.put(":");
+                self.ty(2);
+                if self.chance.one_in(2) {
+                    self.put("=");
+                    self.expr(2);
+                }
+                if self.chance.one_in(2) {
+                    self.word_and_expr("where");
+                }
+            }
+            3 => {
+                self.put("secret");
+                self.name();
+                self.put("=");
+                self.call(1);
+            }
+            4 => {
+                self.put("let");
+                self.name();
+                self.put("=");
+                self.expr(3);
+            }
+            5 | 6 => {
+                self.put("service");
+                self.name();
+                self.put(":");
+                self.path();
+                if self.chance.one_in(3) {
+                    self.using();
+                }
+                self.fields();
+            }
+            7 => self.environment(),
+            8 => {
+                self.put("group");
+                self.name();
+                self.put("=");
+                self.exprs("[", "]", 1);
+            }
+            9 => {
+                self.put("kind");
+                self.name();
+                self.put("{");
+                if self.chance.one_in(2) {
+                    self.put("service");
+                    self.decls("{", "}", false);
+                }
+                if self.chance.one_in(2) {
+                    self.put("infrastructure");
+                    self.decls("{", "}", false);
+                }
+                if self.chance.one_in(2) {
+                    self.put("deploy");
+                    self.using();
+                }
+                self.put("}");
+            }
+            10 => {
+                self.put("workflow");
+                self.name();
+                self.decls("(", ")", true);
+                if self.chance.one_in(3) {
+                    self.put("->");
+                    self.ty(2);
+                }
+                self.block(3);
+            }
+            11 => {
+                self.put("action");
+                self.name();
+                self.decls("(", ")", true);
+            }
+            12 => self.test(),
+            _ => {
+                self.put("pipeline");
+                self.name();
+                self.rest(3);
+            }
+        }
+    }
+
+    fn environment(&mut self) {
+        self.put("environment");
+        self.name();
+        self.put("{");
+        for _ in 0..self.chance.below(2) {
+            self.name();
+            self.put("=");
+            self.expr(1);
+        }
+        self.overrides();
+        for _ in 0..self.chance.below(3) {
+            self.put("infrastructure");
+            self.name();
+            self.put(":");
+            self.path();
+            match self.chance.one_in(3) {
+                true => {
+                    self.put("{");
+                    self.overrides();
+                    self.put("}");
+                }
+                false => self.fields(),
+            }
+        }
+        self.put("}");
+    }
+
+    fn test(&mut self) {
+        self.words("test \"it\" {");
+        for _ in 0..self.chance.below(6) {
+            match self.chance.below(6) {
+                0 => {
+                    self.put("given");
+                    self.name();
+                    self.put("=");
+                    self.expr(2);
+                }
+                1 => {
+                    self.words("given run \"a*\" returns");
+                    self.record(1);
+                }
+                2 => self.words("given \"**\" fails timeout"),
+                3 => self.words("given \"**\" refused"),
+                4 => self.words("expect \"a\" before release"),
+                _ => self.words("start release expect release failed"),
+            }
+        }
+        self.put("}");
+    }
+}
+
+/// A file without mistakes.
+pub fn file(seed: u64) -> String {
+    let mut generator = Generator {
+        chance: Chance::new(seed),
+        tokens: Vec::new(),
+        keyword: false,
+    };
+    for _ in 0..=generator.chance.below(4) {
+        generator.item();
+    }
+    let start = generator.chance.below(8);
+    let text = text(&generator.tokens, &mut generator.chance);
+    match start {
+        0 => format!("\u{feff}{text}"),
+        1 => format!("\n\n  # a comment at the start\n{text}"),
+        2 => format!("## a comment at the start\n{text}"),
+        _ => text,
+    }
+}

@@ -1,0 +1,78 @@
+//! What is shipped and shown gives no reason for advice: the examples, the library, and the
+//! programs of the documentation that are whole.
+
+use std::path::Path;
+
+use lockstep::lint::Config;
+
+use crate::support::compiler::{Files, lint_with};
+use crate::support::markdown::blocks;
+use crate::tidy::files;
+
+/// Blocks of the documentation show one thing each, so what they leave out is no mistake there.
+const BLOCKS: &[&str] = &[
+    "unused-declaration",
+    "unused-input",
+    "unused-value",
+    "unused-parameter",
+];
+
+fn complaints(name: &str, text: &str, known: &Files, config: &Config) -> Option<String> {
+    let mut all = known.clone();
+    all.insert(name.to_string(), text.to_string());
+    let verdict = lint_with(&all, name, config);
+    let any = !verdict.diagnostics.is_empty();
+    any.then(|| format!("{name}:\n{}", verdict.shown()))
+}
+
+#[test]
+fn examples_and_the_library_are_fine() {
+    let mut wrong = Vec::new();
+    for file in files(&["examples", "stdlib"], "deploy") {
+        let name = Path::new(&file.path).file_name().expect("a name");
+        let name = name.to_string_lossy();
+        wrong.extend(complaints(
+            &name,
+            &file.text,
+            &Files::new(),
+            &Config::default(),
+        ));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn programs_of_the_documentation_are_fine() {
+    let mut config = Config::default();
+    for rule in BLOCKS {
+        config
+            .set(rule, lockstep::lint::Level::Off)
+            .expect("a rule");
+    }
+    let mut pages = files(&["."], "md");
+    pages.retain(|page| page.path == "README.md" || page.path.starts_with("docs/"));
+    // This one shows what is found, and its sessions are compared.
+    pages.retain(|page| page.path != "docs/lint.md");
+    let mut wrong = Vec::new();
+    let mut looked = 0;
+    for page in &pages {
+        let mut known = Files::new();
+        for block in blocks(&page.text).expect("good blocks") {
+            if block.tags != ["deploy"] {
+                continue;
+            }
+            let name = block.file().unwrap_or("page.deploy").to_string();
+            looked += 1;
+            let found = complaints(&name, &block.text, &known, &config);
+            wrong.extend(found.map(|found| format!("{}:{}\n{found}", page.path, block.line)));
+            known.insert(name, block.text.clone());
+        }
+    }
+    assert!(looked > 20, "only {looked} blocks were looked at");
+    assert!(
+        wrong.is_empty(),
+        "{} blocks:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+}

@@ -1,0 +1,163 @@
+//! What `--fix` makes of files: before and after, and what it never does.
+
+use std::collections::BTreeMap;
+
+use lockstep::lint::{self, Config, Mended};
+use lockstep::world;
+
+use crate::tidy::files;
+
+struct Memory(BTreeMap<String, String>);
+
+impl world::Files for Memory {
+    fn read(&self, path: &str) -> Result<String, String> {
+        let text = self.0.get(path.strip_prefix("./").unwrap_or(path));
+        text.cloned().ok_or_else(|| String::from("no such file"))
+    }
+}
+
+fn mend(others: &[(&str, &str)], text: &str) -> Mended {
+    let others = others
+        .iter()
+        .map(|(name, text)| (name.to_string(), text.to_string()));
+    let mut files: BTreeMap<String, String> = others.collect();
+    files.insert(String::from("a.deploy"), text.to_string());
+    lint::mend(&Memory(files), "a.deploy", text, &Config::default())
+}
+
+#[track_caller]
+fn becomes(before: &str, after: &str) {
+    let mended = mend(&[], before);
+    assert_eq!(mended.refused, None);
+    assert_eq!(mended.text, after);
+}
+
+#[test]
+fn imports_are_taken_out() {
+    becomes(
+        "from \"std/health\" import http-ok, port-open, file-there as there\n\n\
+         pipeline a {\n  port-open(\"localhost\", 80)\n}\n",
+        "from \"std/health\" import port-open\n\n\
+         pipeline a {\n  port-open(\"localhost\", 80)\n}\n",
+    );
+    becomes(
+        "# About the file.\n\nimport \"std/health\" as health\nfrom \"std/release\" import place\n\n\
+         pipeline a {\n  log \"a\"\n}\n",
+        "# About the file.\n\npipeline a {\n  log \"a\"\n}\n",
+    );
+}
+
+#[test]
+fn values_are_taken_out_and_their_effects_stay() {
+    becomes(
+        "action page(text: string) -> bool\n\npipeline a {\n  let x = run \"x\" timeout 1s\n  \
+         let y = page(\"y\")\n  let z = 1\n  log \"a\"\n}\n",
+        "action page(text: string) -> bool\n\npipeline a {\n  run \"x\" timeout 1s\n  \
+         page(\"y\")\n  log \"a\"\n}\n",
+    );
+}
+
+#[test]
+fn what_is_only_used_by_what_goes_goes_too() {
+    becomes(
+        "from \"std/health\" import http-ok\n\n## One.\nlet one = 1\n\nlet two = one + 1\n\n\
+         workflow look() {\n  let three = two\n  run \"look\"\n}\n\n\
+         pipeline a {\n  let x = 1\n  let y = x + 1\n  let z = y\n  look()\n}\n",
+        "workflow look() {\n  run \"look\"\n}\n\npipeline a {\n  look()\n}\n",
+    );
+}
+
+#[test]
+fn an_import_that_brings_inputs_stays() {
+    let other = "input tag: string = \"v1\"\nworkflow look() { run \"look ${tag}\" }\n";
+    let text = "import \"./other.deploy\" as other\n\npipeline a {\n  let x = 1\n  log \"a\"\n}\n";
+    let mended = mend(&[("other.deploy", other)], text);
+    // Without the import a caller could not give the input any more; all else is done.
+    assert_eq!(
+        mended.text,
+        "import \"./other.deploy\" as other\n\npipeline a {\n  log \"a\"\n}\n"
+    );
+    assert_eq!(
+        mended.refused.as_deref(),
+        Some("the program would not be the same")
+    );
+}
+
+#[test]
+fn suppressions_of_nothing_go_and_others_hold() {
+    becomes(
+        "pipeline a {\n  # lockstep: allow(unused-value) for nothing\n  log \"a\"\n  \
+         # lockstep: allow(unused-value) kept for the log\n  let x = run \"x\"\n}\n",
+        "pipeline a {\n  log \"a\"\n  \
+         # lockstep: allow(unused-value) kept for the log\n  let x = run \"x\"\n}\n",
+    );
+}
+
+#[test]
+fn rules_that_are_off_mend_nothing() {
+    let text = "pipeline a {\n  let x = 1\n  log \"a\"\n}\n";
+    let mut config = Config::default();
+    config
+        .set("unused-value", lint::Level::Off)
+        .expect("a rule");
+    let files = Memory(BTreeMap::from([("a.deploy".to_string(), text.to_string())]));
+    assert_eq!(lint::mend(&files, "a.deploy", text, &config).text, text);
+}
+
+/// Over everything that there is: fixes come to an end, a second call does nothing, and no file
+/// that compiles stops doing so.
+#[test]
+fn fixes_are_stable() {
+    let mut looked = 0;
+    for file in files(
+        &[
+            "tests/corpus",
+            "examples",
+            "stdlib",
+            "src/syntax/tests/samples",
+        ],
+        "deploy",
+    ) {
+        let mended = mend(&[], &file.text);
+        let again = mend(&[], &mended.text);
+        assert_eq!(again.text, mended.text, "{}", file.path);
+        assert_eq!(again.done, [""; 0], "{}", file.path);
+        let errors = |text: &str| {
+            let verdict = crate::support::compiler::compile(
+                &BTreeMap::from([("a.deploy".to_string(), text.to_string())]),
+                "a.deploy",
+            );
+            verdict.has_errors()
+        };
+        looked += usize::from(!mended.done.is_empty());
+        assert!(errors(&file.text) || !errors(&mended.text), "{}", file.path);
+    }
+    assert!(looked > 10, "only {looked} files were mended");
+}
+
+/// Nothing that a person is in the middle of typing stops `lint`.
+#[test]
+fn any_beginning_of_a_file_can_be_looked_at() {
+    let config = Config::default();
+    for file in files(
+        &["tests/corpus/lint", "src/syntax/tests/samples", "examples"],
+        "deploy",
+    ) {
+        let text = &file.text;
+        for end in (0..text.len())
+            .step_by(61)
+            .filter(|at| text.is_char_boundary(*at))
+        {
+            let files = Memory(BTreeMap::from([("a".to_string(), text[..end].to_string())]));
+            let compilation = lockstep::compile::compile(&files, "a");
+            for finding in lint::lint(&compilation, None, &config) {
+                let span = finding.span().expect("a place");
+                assert!(
+                    text[..end].get(span.range()).is_some(),
+                    "{} {end}",
+                    file.path
+                );
+            }
+        }
+    }
+}

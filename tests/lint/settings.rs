@@ -1,0 +1,60 @@
+//! `lockstep.toml`: where it is looked for, and what is wrong with it.
+
+use crate::support::program::Test;
+
+const IGNORES: &str = "pipeline ship {\n  run \"ship.sh\" on failure { ignore }\n}\n";
+
+#[test]
+fn the_nearest_settings_above_a_file_hold() {
+    let test = |args: &[&str]| {
+        let test = Test::new()
+            .file("lockstep.toml", "[lint]\nunexplained-ignore = \"error\"\n")
+            .file("deep/er/a.deploy", IGNORES)
+            .file("other/lockstep.toml", "")
+            .file("other/b.deploy", IGNORES);
+        test.args(args.iter().copied()).said()
+    };
+    let above = test(&["lint", "deep/er/a.deploy"]);
+    assert_eq!(above.code, 1);
+    assert!(above.stdout.starts_with("error[L0305]"), "{}", above.stdout);
+    let nearer = test(&["lint", "other/b.deploy"]);
+    assert_eq!(nearer.code, 0);
+    assert!(
+        nearer.stdout.starts_with("warning[L0305]"),
+        "{}",
+        nearer.stdout
+    );
+    let both = test(&["lint", "deep/er/a.deploy", "other/b.deploy"]);
+    assert_eq!(both.code, 1);
+    assert!(
+        both.stdout.ends_with("\n1 error, 1 warning\n"),
+        "{}",
+        both.stdout
+    );
+}
+
+#[test]
+fn mistakes_in_the_settings_stop_everything() {
+    let settings = "[lint]\nunused-imports = \"warn\"\nunused-value = \"wrn\"\n\n[lnit]\n";
+    let test = Test::new()
+        .file("ship.deploy", IGNORES)
+        .file("lockstep.toml", settings);
+    let said = test.args(["lint"]).said();
+    assert_eq!((said.code, said.stdout.as_str()), (2, ""));
+    insta::assert_snapshot!(said.stderr);
+}
+
+#[test]
+fn tools_get_mistakes_in_the_settings_in_their_format() {
+    let test = Test::new()
+        .file("ship.deploy", IGNORES)
+        .file("lockstep.toml", "[lint\n");
+    let said = test.args(["lint", "--format", "github"]).said();
+    assert_eq!((said.code, said.stderr.as_str()), (2, ""));
+    assert!(
+        said.stdout
+            .starts_with("::error file=lockstep.toml,line=1,"),
+        "{}",
+        said.stdout
+    );
+}

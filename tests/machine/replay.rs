@@ -1,0 +1,260 @@
+//! A machine that is told a journal again stands where the machine stood that wrote it, at every
+//! place of the journal; and whatever happens from there on, it comes to its end. Plans and
+//! events go through the text in which they are stored.
+
+use std::sync::Arc;
+
+use lockstep::engine::notice::Happened;
+use lockstep::engine::{Answer, Effect, EffectId, Event, Machine, Outcome, Outstanding, Question};
+use lockstep::ir::FailureClass;
+use lockstep::plan::{Bound, Plan};
+use lockstep::runtime::journal::Recorded;
+use lockstep::runtime::locks::{Locks, OwnLocks};
+use lockstep::simulate::{Course, Handled, Script, Started, command_value, run_facts, simulate};
+use lockstep::source::Name;
+
+use super::generate::{Flavour, program};
+use super::play::try_plan;
+
+/// Splitmix64.
+#[derive(Clone)]
+struct Chance(u64);
+
+impl Chance {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, count: usize) -> usize {
+        (self.next() % count.max(1) as u64) as usize
+    }
+
+    fn outcome(&mut self) -> Outcome {
+        let said = ["yes", "no"][self.below(2)];
+        let failure = self.below(5) == 0;
+        Outcome {
+            value: command_value(said, i64::from(failure), []),
+            failure: failure.then(|| (FailureClass::Exit, String::from("bad luck"))),
+        }
+    }
+
+    fn answer(&mut self) -> Answer {
+        let answers = [
+            Answer::Ignore,
+            Answer::Rollback,
+            Answer::Abort,
+            Answer::Retry,
+        ];
+        let at = self.below(answers.len());
+        answers[at].clone()
+    }
+}
+
+struct World {
+    chance: Chance,
+    cancel_at: Option<i64>,
+}
+
+impl Script for World {
+    fn course(&mut self, _: &Started) -> Course {
+        let takes_ms = self.chance.below(30) as i64;
+        let stops_ms = self.chance.below(4) as i64;
+        Course {
+            stops_ms,
+            ..Course::new(takes_ms, self.chance.outcome())
+        }
+    }
+
+    fn answer(&mut self, _: &Name, _: &Question) -> Option<(i64, Answer)> {
+        Some((3, self.chance.answer()))
+    }
+
+    fn cancel_at(&self) -> Option<i64> {
+        self.cancel_at
+    }
+
+    fn hear(&mut self, _: i64, _: &Happened) -> bool {
+        false
+    }
+
+    fn records(&self) -> bool {
+        true
+    }
+}
+
+/// What is stored is read again as it was.
+#[track_caller]
+fn stored(plan: &Plan) -> Arc<Plan> {
+    let text = serde_json::to_string(&plan.bound).expect("text");
+    let bound: Bound = serde_json::from_str(&text).expect("a plan");
+    assert_eq!(bound, plan.bound);
+    Arc::new(Plan::unproved(bound).expect("a plan"))
+}
+
+#[track_caller]
+fn journaled(event: &Event) -> Event {
+    let text = serde_json::to_string(&Recorded::Event(event.clone())).expect("text");
+    match serde_json::from_str(&text).expect("an event") {
+        Recorded::Event(read) => {
+            assert_eq!(read, *event);
+            read
+        }
+        Recorded::Begun(_) => panic!("{text}"),
+    }
+}
+
+/// A machine, and what it has asked for.
+#[derive(Clone)]
+struct Stand {
+    machine: Machine,
+    left: Outstanding,
+}
+
+impl Stand {
+    fn new(plan: &Arc<Plan>, seed: u64) -> Self {
+        Self {
+            machine: Machine::new(plan.clone(), run_facts(), seed),
+            left: Outstanding::default(),
+        }
+    }
+
+    #[track_caller]
+    fn takes(&mut self, at: i64, event: Event) -> Vec<Effect> {
+        assert!(self.left.happened(&event), "{event:?} answers nothing");
+        let effects = self.machine.handle(at, event);
+        for effect in effects.clone() {
+            let _ = self.left.asked(effect);
+        }
+        effects
+    }
+}
+
+/// A run that is continued from `stand`, in a world of another luck, comes to its end.
+fn goes_on(mut stand: Stand, mut now: i64, mut chance: Chance) {
+    let mut locks = OwnLocks::default();
+    let requests: Vec<_> = (stand.left.locks.clone()).into_iter().collect();
+    locks.restore(&requests).expect("locks");
+    let mut acquired: Vec<EffectId> = locks.granted().expect("locks");
+    for _ in 0..100_000 {
+        if stand.machine.finished().is_some() {
+            assert_eq!(stand.machine.under_way(), 0);
+            assert_eq!(stand.left, Outstanding::default());
+            return;
+        }
+        let event = match acquired.pop() {
+            Some(id) => Event::Acquired { id },
+            None => {
+                let timer = stand.left.timers.iter().min_by_key(|(_, at)| **at);
+                let timer = timer.map(|(id, at)| (*id, *at));
+                let left = &stand.left;
+                let mut ids: Vec<EffectId> = left.commands.keys().copied().collect();
+                ids.extend(left.actions.keys().chain(left.questions.keys()));
+                ids.extend(timer.map(|(id, _)| id));
+                assert!(
+                    !ids.is_empty(),
+                    "nothing is left to be done, but it has not ended"
+                );
+                let id = ids[chance.below(ids.len())];
+                if let Some((_, at)) = timer.filter(|(timer, _)| *timer == id) {
+                    now = now.max(at);
+                    Event::Fired { id }
+                } else if left.questions.contains_key(&id) {
+                    let answer = chance.answer();
+                    Event::Answered { id, answer }
+                } else if left.stopped.contains(&id) {
+                    let outcome = Outcome::failed(FailureClass::Cancelled, "stopped");
+                    Event::Ended { id, outcome }
+                } else {
+                    let outcome = chance.outcome();
+                    Event::Ended { id, outcome }
+                }
+            }
+        };
+        for effect in stand.takes(now, event) {
+            match effect {
+                Effect::Acquire { id, node, wants } => {
+                    locks.acquire(id, &node, wants).expect("locks");
+                }
+                Effect::Release { id, names } => {
+                    locks.release(id, &names).expect("locks");
+                    if names.is_empty() {
+                        acquired.retain(|other| *other != id);
+                    }
+                }
+                _ => continue,
+            }
+            acquired.extend(locks.granted().expect("locks"));
+        }
+    }
+    panic!("it goes on and on");
+}
+
+fn check(number: u64, places: usize) {
+    let mut chance = Chance(number);
+    let length = 20 + chance.below(120);
+    let bytes: Vec<u8> = (0..length).map(|_| chance.next() as u8).collect();
+    let flavour = Flavour {
+        lucky: chance.below(2) == 0,
+        timeouts: chance.below(2) == 0,
+        barriers: chance.below(2) == 0,
+    };
+    let program = program(&bytes, flavour);
+    // A barrier may stand where nobody else comes to it.
+    let Ok(plan) = try_plan(&program.text, &[]) else {
+        return;
+    };
+    let seed = chance.next();
+    let cancel_at = (chance.below(4) == 0).then(|| chance.below(60) as i64);
+    let mut world = World {
+        chance: chance.clone(),
+        cancel_at,
+    };
+    let handled = simulate(&plan, seed, &mut world).handled;
+    let again = stored(&plan);
+    let events: Vec<Event> = handled.iter().map(|it| journaled(&it.event)).collect();
+    // Some places, or all of them.
+    let mut wanted: Vec<usize> = (0..=handled.len()).collect();
+    while wanted.len() > places {
+        wanted.remove(chance.below(wanted.len()));
+    }
+    let mut lived = Stand::new(&plan, seed);
+    let mut replayed = Stand::new(&again, seed);
+    let mut now = 0;
+    for place in 0..=handled.len() {
+        if wanted.contains(&place) {
+            let told = format!("program {number}, place {place}\n{}", program.text);
+            let same = lived.machine.fingerprint() == replayed.machine.fingerprint();
+            assert!(same, "it stands elsewhere: {told}");
+            assert_eq!(lived.left, replayed.left, "{told}");
+            if place > 0 {
+                goes_on(replayed.clone(), now, Chance(chance.next()));
+            }
+        }
+        let (Some(lived_through), Some(written)) = (handled.get(place), events.get(place)) else {
+            break;
+        };
+        let Handled { at, event, effects } = lived_through;
+        now = *at;
+        // What the simulated world does not know to be settled is no answer to anything.
+        if !lived.left.clone().happened(event) {
+            let _ = lived.machine.handle(*at, event.clone());
+            let _ = replayed.machine.handle(*at, written.clone());
+            continue;
+        }
+        assert_eq!(&lived.takes(*at, event.clone()), effects);
+        assert_eq!(&replayed.takes(*at, written.clone()), effects);
+    }
+}
+
+#[test]
+fn a_journal_leads_to_the_same_place_from_which_every_run_ends() {
+    let wanted = std::env::var("LOCKSTEP_REPLAYS").ok();
+    let count: u64 = wanted.map_or(300, |text| text.parse().expect("a number"));
+    for number in 0..count {
+        check(number, if count > 1000 { 8 } else { 25 });
+    }
+}

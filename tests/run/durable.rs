@@ -1,0 +1,312 @@
+//! Runs outlive the program that runs them: they are resumed by the plan that they have kept, and
+//! what failed can be retried. Nothing that is kept holds a secret.
+
+use std::path::Path;
+
+use super::latches::log;
+use crate::support::Test;
+use crate::support::program::{Said, run};
+use crate::support::running::{Running, text_of};
+
+/// What the program says with these arguments instead of the test's own.
+fn says(test: &Test, words: &[&str]) -> Said {
+    let mut command =
+        crate::support::program::command(crate::support::program::program(), &test.path(""));
+    command.args(words);
+    run(command)
+}
+
+const STEPS: &str = r#"
+input tag: string
+pipeline p {
+  step one { run "sh -c 'echo one $0 >> log; echo out' ${tag}" }
+  parallel {
+    run "sh wait.sh"
+    step other { run "echo other >> log" }
+  }
+  let said = run "echo three"
+  step last { run "sh -c 'echo last $0 >> log' ${said.stdout}" }
+}
+"#;
+
+const WAIT: &str = "echo $$ > pid.new; mv pid.new pid; until [ -e go ]; do sleep 0.02; done\n\
+                    echo waited >> log\n";
+
+/// A run that was killed while it waited.
+fn killed() -> Test {
+    let test = super::file(STEPS)
+        .file("wait.sh", WAIT)
+        .args(["--format", "json", "-i", "tag=v1"]);
+    let mut running = Running::start(test.command());
+    // What has been told is written down.
+    while !running.line("node-finished").contains("other") {}
+    text_of(&test.path("pid"));
+    running.signal("KILL");
+    running.end();
+    test
+}
+
+#[test]
+fn a_run_goes_on_by_its_own_plan_when_its_source_has_changed() {
+    let test = killed();
+    std::fs::write(test.path("main.deploy"), "pipeline other {}").expect("a file");
+    std::fs::write(test.path("go"), "").expect("a file");
+    let said = says(&test, &["resume", "--format", "json"]);
+    assert_eq!((said.stderr.as_str(), said.code), ("", 0));
+    assert_eq!(log(&test), ["one v1", "other", "waited", "last three"]);
+    let again = says(&test, &["resume"]);
+    assert_eq!(again.code, 2);
+    assert!(again.stderr.contains("E0730"), "{}", again.stderr);
+    assert!(
+        again
+            .stderr
+            .contains("there is no run that was stopped before its end")
+    );
+}
+
+#[test]
+fn a_run_goes_on_when_its_source_is_gone_and_from_another_folder() {
+    let test = killed();
+    std::fs::remove_file(test.path("main.deploy")).expect("it is there");
+    std::fs::write(test.path("go"), "").expect("a file");
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let mut command =
+        crate::support::program::command(crate::support::program::program(), elsewhere.path());
+    let state = test.path(".lockstep").display().to_string();
+    command.args(["resume", "r-", "--state", &state]);
+    let said = run(command);
+    assert_eq!(
+        (said.stderr.as_str(), said.code),
+        ("", 0),
+        "{}",
+        said.stdout
+    );
+    assert_eq!(log(&test), ["one v1", "other", "waited", "last three"]);
+}
+
+#[test]
+fn a_run_that_is_being_run_is_left_alone() {
+    let test = super::file(STEPS)
+        .file("wait.sh", WAIT)
+        .args(["--format", "json", "-i", "tag=v1"]);
+    let running = Running::start(test.command());
+    text_of(&test.path("pid"));
+    for words in [["resume", "r-"], ["retry", "r-"]] {
+        let said = says(&test, &words);
+        assert_eq!(said.code, 2);
+        assert!(said.stderr.contains("E0732"), "{}", said.stderr);
+    }
+    std::fs::write(test.path("go"), "").expect("a file");
+    assert_eq!(running.end().code, 0);
+}
+
+#[test]
+fn what_may_run_only_once_is_not_run_again() {
+    let test = super::file(
+        r#"pipeline p {
+          step careful once { run "sh wait.sh" }
+          run "echo never >> log"
+        } on failure(interrupted) { run "echo mended >> log" }"#,
+    )
+    .file("wait.sh", WAIT)
+    .args(["--format", "json"]);
+    let running = Running::start(test.command());
+    text_of(&test.path("pid"));
+    running.signal("KILL");
+    running.end();
+    std::fs::write(test.path("go"), "").expect("a file");
+    let said = says(&test, &["resume"]);
+    assert_eq!(said.code, 1);
+    assert_eq!(log(&test), ["mended"]);
+    assert!(
+        said.stdout.contains("interrupted: it was running"),
+        "{}",
+        said.stdout
+    );
+    assert!(said.stdout.contains("lockstep retry r-"), "{}", said.stdout);
+}
+
+#[test]
+fn a_wait_goes_on_where_it_was() {
+    let test = super::file(
+        r#"pipeline p {
+          parallel { wait 3s run "sh wait.sh" }
+          run "echo end >> log"
+        }"#,
+    )
+    .file("wait.sh", WAIT)
+    .args(["--format", "json"]);
+    let running = Running::start(test.command());
+    text_of(&test.path("pid"));
+    running.signal("HUP");
+    assert_eq!(running.end().code, 5);
+    std::fs::write(test.path("go"), "").expect("a file");
+    assert_eq!(says(&test, &["resume"]).code, 0);
+    assert_eq!(log(&test), ["waited", "end"]);
+}
+
+const FAILS: &str = r#"
+kind app { deploy using put }
+service a: app {}
+service b: app {}
+environment e { infrastructure i: app {} infrastructure j: app {} }
+workflow put(s: service<app>, t: infrastructure<app>) -> { before: string, after: string } {
+  run "echo put ${s.name} ${t.name} >> log"
+  run "sh check.sh ${s.name} ${t.name}"
+  return { before: "0", after: "1" }
+}
+pipeline p {
+  let first = run "echo first >> log; echo value"
+  stage s { matrix serial t in e.* parallel s in [a, b] { deploy s to t } }
+  step last { run "echo last ${first.stdout} >> log" }
+} always { run "echo always >> log" }
+"#;
+
+#[test]
+fn a_retry_runs_what_failed_or_never_started() {
+    let test = super::file(FAILS).file("check.sh", "[ \"$1 $2\" != \"b e.i\" ] || [ -e good ]\n");
+    let said = says(&test, &["run", "main.deploy"]);
+    assert_eq!(said.code, 1, "{}{}", said.stdout, said.stderr);
+    assert!(
+        said.stdout
+            .trim_end()
+            .lines()
+            .last()
+            .expect("a line")
+            .contains("lockstep retry r-")
+    );
+    let mut before = log(&test);
+    before.sort();
+    assert_eq!(before, ["always", "first", "put a e.i", "put b e.i"]);
+    std::fs::remove_file(test.path("log")).expect("it is there");
+    let refused = says(&test, &["retry"]);
+    assert_eq!(refused.code, 2);
+    assert!(refused.stderr.contains("--yes"), "{}", refused.stderr);
+    let shown = &refused.stdout;
+    assert!(
+        shown.contains("b  →  e.i") && !shown.contains("a  →  e.i"),
+        "{shown}"
+    );
+    std::fs::write(test.path("good"), "").expect("a file");
+    let said = says(&test, &["retry", "--yes"]);
+    assert_eq!(said.code, 0, "{}{}", said.stdout, said.stderr);
+    let log = log(&test);
+    assert_eq!(log[0], "put b e.i");
+    assert_eq!(log[3..], ["last value", "always"]);
+    assert_eq!(log.len(), 5, "{log:?}");
+    let nothing = says(&test, &["retry", "--yes"]);
+    assert_eq!(nothing.code, 2);
+    assert!(
+        nothing.stderr.contains("nothing to retry"),
+        "{}",
+        nothing.stderr
+    );
+}
+
+/// The bytes of all files in a folder.
+fn all_bytes(folder: &Path) -> Vec<u8> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        match path.is_dir() {
+            true => all.extend(all_bytes(&path)),
+            false => all.extend(std::fs::read(&path).expect("a file")),
+        }
+    }
+    all
+}
+
+#[test]
+fn nothing_that_is_kept_holds_a_secret() {
+    use base64::Engine as _;
+    let secrets = [
+        "tok/4711+value=&x",
+        "filed 0815 \"value\"",
+        "made-1234-value",
+    ];
+    let test = super::file(
+        r#"
+secret token = env("TOKEN")
+secret filed = file("token.txt")
+secret made = command("sh", "made.sh")
+pipeline p {
+  let said = run "printf '%s\n' ${token} ${filed}; printf %s ${made} | base64; echo a${token}b >&2"
+  run "echo ${said.stdout}${said.stderr}"
+  run "echo \"key=${token}\" >> $LOCKSTEP_OUTPUT; echo ${made} | sed 's/-/%2D/g'"
+  log "said ${said.stdout}"
+  step fails { run "echo ${filed}; sh -c 'echo $A >&2; exit 3'" env { A: "${token}+${made}" } }
+}
+"#,
+    )
+    .file("token.txt", format!("{}\n", secrets[1]))
+    .file("made.sh", format!("echo {}\n", secrets[2]))
+    .env("TOKEN", secrets[0]);
+    let said = run(test.command());
+    assert_eq!(said.code, 1, "{}{}", said.stdout, said.stderr);
+    let kept = String::from_utf8_lossy(&all_bytes(&test.path(".lockstep"))).into_owned();
+    assert!(kept.contains("***"), "something was masked");
+    let percent = |text: &str| -> String {
+        let byte = |byte: u8| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' => char::from(byte).to_string(),
+            _ => format!("%{byte:02X}"),
+        };
+        text.bytes().map(byte).collect()
+    };
+    for secret in secrets {
+        let base64 = base64::engine::general_purpose::STANDARD.encode(secret);
+        let json = serde_json::to_string(secret).expect("text");
+        let json = json.trim_matches('"').to_string();
+        // The last letters depend on what follows.
+        let base64 = base64.trim_end_matches('=');
+        let base64 = base64[..base64.len() - 2].to_string();
+        for form in [secret.to_string(), base64, percent(secret), json] {
+            assert!(!kept.contains(&form), "`{form}` is kept");
+        }
+    }
+}
+
+#[test]
+fn a_state_directory_that_cannot_be_written_stops_the_run_before_it_begins() {
+    let test = super::file("pipeline p { run \"echo ran >> log\" }").file("taken", "");
+    let said = says(&test, &["run", "main.deploy", "--state", "taken"]);
+    assert_eq!(said.code, 2);
+    assert!(said.stderr.contains("E0731"), "{}", said.stderr);
+    assert!(!test.path("log").exists());
+}
+
+/// The limit on the size of files stands in for a full disk.
+#[test]
+fn a_full_disk_stops_a_run_which_can_be_resumed() {
+    let test = super::file(
+        r#"pipeline p {
+          serial n in range(0, 40) {
+            run "sh -c 'echo $0 >> log; head -c 20000 /dev/zero | tr \"\\0\" x' ${n}"
+          }
+        }"#,
+    );
+    let program = crate::support::program::program();
+    let mut command = crate::support::program::command("bash", &test.path(""));
+    let line = format!(
+        "trap '' XFSZ; ulimit -f 400; exec '{}' run main.deploy",
+        program.display()
+    );
+    command.args(["-c", &line]);
+    let said = run(command);
+    assert_eq!(said.code, 5, "{}", said.stderr);
+    assert!(said.stderr.contains("E0731"), "{}", said.stderr);
+    assert!(
+        said.stdout.contains("lockstep resume r-"),
+        "{}",
+        said.stdout
+    );
+    let done = log(&test).len();
+    assert!((1..40).contains(&done), "{done}");
+    let said = says(&test, &["resume", "--format", "json"]);
+    assert_eq!((said.code, said.stderr.as_str()), (0, ""));
+    let mut numbers = log(&test);
+    // At most what was under way has run a second time.
+    assert!(numbers.len() <= 41, "{numbers:?}");
+    numbers.dedup();
+    let wanted: Vec<String> = (0..40).map(|n| n.to_string()).collect();
+    assert_eq!(numbers, wanted);
+}

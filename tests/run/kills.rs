@@ -1,0 +1,362 @@
+//! The program is killed at random moments and resumed, again and again, until the run ends. What
+//! had ended is not run again, what may run only once does, order and width hold as if nothing had
+//! happened, and in the end all is as it would have been.
+//!
+//! `LOCKSTEP_KILLS` is the number of rounds, `LOCKSTEP_KILLS_SEED` decides the moments.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use lockstep::engine::notice::Status;
+use lockstep::engine::{EffectId, Event, Machine, Outstanding};
+use lockstep::plan::Plan;
+use lockstep::runtime::journal::Recorded;
+use lockstep::runtime::store::{Run, RunStatus, Store};
+
+use crate::support::Test;
+use crate::support::program::program as lockstep;
+
+/// More than two hundred steps. `do NAME` says when it starts and ends, and leaves a mark.
+const PIPELINE: &str = r#"
+kind app { deploy using put }
+service a: app {}
+service b: app {}
+environment e { infrastructure i: app {} infrastructure j: app {} }
+
+workflow put(s: service<app>, t: infrastructure<app>) {
+  step put { run "sh do dep-${s.name}-${t.name}" } undo { run "sh undo dep-${s.name}-${t.name}" }
+  step look { run "sh do looked-${s.name}-${t.name}" }
+}
+
+pipeline p {
+  step first { run "sh do first" }
+  stage wide {
+    matrix parallel x in range(0, 8) serial y in range(0, 8) max 3 {
+      step m { run "sh do m-${x}-${y}" } undo { run "sh undo m-${x}-${y}" }
+    }
+  }
+  step second { run "sh do second" }
+  stage locked {
+    parallel n in range(0, 12) { lock "db" { run "sh do l-${n}" } }
+  }
+  stage deployed { matrix parallel t in e.* parallel s in [a, b] { deploy s to t } }
+  stage flaky { parallel n in range(0, 6) { run "sh flaky f-${n}" timeout 1m retry 5 every 1ms } }
+  stage careful {
+    matrix parallel x in range(0, 3) serial y in range(0, 6) {
+      run "sh do o-${x}-${y}" once on failure(interrupted) { run "sh do mended-${x}-${y}" ignore }
+    }
+  }
+  stage met {
+    parallel {
+      serial { run "sh do b-0" barrier half run "sh do c-0" barrier full run "sh do d-0" }
+      serial { run "sh do b-1" barrier half run "sh do c-1" barrier full run "sh do d-1" }
+      serial { run "sh do b-2" barrier half run "sh do c-2" barrier full run "sh do d-2" }
+    }
+  }
+  stage doomed {
+    serial {
+      serial atomic {
+        matrix parallel x in range(0, 4) serial y in range(0, 8) {
+          step d { run "sh do t-${x}-${y}" } undo { run "sh undo t-${x}-${y}" }
+        }
+        fail "as planned"
+      }
+    } on failure { ignore }
+  }
+  serial n in range(0, 40) { step s { run "sh do s-${n}" } }
+  step last { run "sh do last" }
+}
+"#;
+
+const DO: &str = "echo \"start $1\" >> log; echo \"end $1\" >> log; : > state/$1\n";
+const UNDO: &str = "echo \"start undo-$1\" >> log; rm -f state/$1; echo \"end undo-$1\" >> log\n";
+/// Fails twice.
+const FLAKY: &str = "echo x >> tries-$1; [ $(wc -l < tries-$1) -gt 2 ] || exit 1; exec sh do $1\n";
+
+fn world() -> Test {
+    Test::new()
+        .file("main.deploy", PIPELINE)
+        .file("do", DO)
+        .file("undo", UNDO)
+        .file("flaky", FLAKY)
+        .folder("state")
+}
+
+/// Splitmix64.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, count: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (mixed ^ (mixed >> 31)) % count
+    }
+}
+
+/// The marks of all that is done and not taken back; what was mended counts as done.
+fn state(test: &Test) -> BTreeSet<String> {
+    let files = std::fs::read_dir(test.path("state")).expect("the folder");
+    files
+        .map(|file| {
+            file.expect("a file")
+                .file_name()
+                .into_string()
+                .expect("text")
+        })
+        .filter(|name| !name.starts_with("o-") && !name.starts_with("mended-"))
+        .collect()
+}
+
+fn lines(test: &Test) -> Vec<String> {
+    let log = std::fs::read_to_string(test.path("log")).unwrap_or_default();
+    log.lines().map(String::from).collect()
+}
+
+fn the_run(test: &Test) -> Option<(Store, Run)> {
+    let store = Store::open_existing(&test.path(".lockstep")).expect("a state directory")?;
+    let run = store.runs("").expect("runs").into_iter().next()?;
+    Some((store, run))
+}
+
+/// The commands that the journal knows to have ended well, by their texts.
+fn finished(test: &Test) -> Vec<String> {
+    let Some((store, run)) = the_run(test) else {
+        return Vec::new();
+    };
+    let plan = Plan::unproved(store.bound(&run).expect("a plan")).expect("a plan");
+    let mut machine = Machine::new(plan.into(), run.facts(), run.seed);
+    let mut left = Outstanding::default();
+    let mut texts: BTreeMap<EffectId, String> = BTreeMap::new();
+    let mut ended = Vec::new();
+    for record in store.records(run.number).expect("a journal") {
+        let Recorded::Event(event) = record.what else {
+            continue;
+        };
+        if let Event::Ended { id, outcome } = &event
+            && outcome.failure.is_none()
+        {
+            ended.push(texts[id].clone());
+        }
+        let _ = left.happened(&event);
+        for effect in machine.handle(record.clock, event) {
+            let _ = left.asked(effect);
+        }
+        for (id, (_, command)) in &left.commands {
+            texts.entry(*id).or_insert_with(|| command.text.clone());
+        }
+    }
+    ended
+}
+
+/// Whether a process works in the test's folder.
+fn anybody_in(folder: &Path) -> bool {
+    let processes = std::fs::read_dir("/proc").expect("processes");
+    processes.flatten().any(|process| {
+        std::fs::read_link(process.path().join("cwd")).is_ok_and(|cwd| cwd == *folder)
+    })
+}
+
+fn command(test: &Test, words: &[&str]) -> Command {
+    let mut command = crate::support::program::command(lockstep(), &test.path(""));
+    command
+        .args(words)
+        .args(["--format", "json"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// Plays one round and returns how often the program was killed.
+fn round(seed: u64, most: usize, undisturbed: &BTreeSet<String>) -> usize {
+    let mut chance = Chance(seed);
+    let test = world();
+    let folder = test.path("").canonicalize().expect("a folder");
+    let mut kills = 0;
+    // The starts of commands when they were known to have ended well.
+    let mut known: BTreeMap<String, usize> = BTreeMap::new();
+    loop {
+        let words: &[&str] = match the_run(&test) {
+            Some(_) => &["resume"],
+            None => &["run", "main.deploy"],
+        };
+        let mut child = command(&test, words).spawn().expect("the program starts");
+        // Mostly in the middle, often in the very beginning.
+        let patience = match chance.below(4) {
+            0 => chance.below(40),
+            _ => chance.below(600),
+        };
+        if kills < most {
+            std::thread::sleep(Duration::from_millis(patience));
+            let _ = child.kill();
+        }
+        let said = child.wait_with_output().expect("an end");
+        if let Some(code) = said.status.code() {
+            let stderr = String::from_utf8_lossy(&said.stderr);
+            assert_eq!((code, &*stderr), (0, ""), "seed {seed}");
+            break;
+        }
+        kills += 1;
+        let ended = finished(&test);
+        let lines = lines(&test);
+        for text in ended {
+            let name = text.split(' ').next_back().unwrap_or_default().to_string();
+            let undo = if text.starts_with("sh undo") {
+                "undo-"
+            } else {
+                ""
+            };
+            let start = format!("start {undo}{name}");
+            let count = lines.iter().filter(|line| **line == start).count();
+            known.entry(start).or_insert(count);
+        }
+        if chance.below(3) > 0 {
+            // Whoever resumes later finds nobody; else the next runner has to wait for that.
+            crate::support::running::until("nobody is left", || !anybody_in(&folder));
+        }
+        let mut log = std::fs::File::options();
+        let log = log.append(true).create(true).open(test.path("log"));
+        use std::io::Write as _;
+        writeln!(log.expect("the log"), "killed").expect("the log");
+        let has_ended = |(_, run): &(Store, Run)| matches!(run.status, RunStatus::Ended(_));
+        if the_run(&test).as_ref().is_some_and(has_ended) {
+            // It was killed when there was nothing left to do.
+            break;
+        }
+    }
+    let log = lines(&test);
+    for (start, count) in &known {
+        let now = log.iter().filter(|line| *line == start).count();
+        assert_eq!(now, *count, "seed {seed}: `{start}` had ended");
+    }
+    in_order(&log, seed);
+    let (store, run) = the_run(&test).expect("a run");
+    assert_eq!(
+        run.status,
+        RunStatus::Ended(Status::Succeeded),
+        "seed {seed}"
+    );
+    assert!(
+        store.locks().expect("locks").is_empty(),
+        "seed {seed}: a lock is held"
+    );
+    assert_eq!(&state(&test), undisturbed, "seed {seed}");
+    crate::support::running::until("nobody is left", || !anybody_in(&folder));
+    kills
+}
+
+/// Order and width of everything that is in the log.
+fn in_order(log: &[String], seed: u64) {
+    let has = |name: &str, prefix: &str| match prefix.ends_with('-') {
+        true => name.starts_with(prefix),
+        false => name == prefix,
+    };
+    let places = |prefix: &str| -> Vec<usize> {
+        let said = |line: &String| {
+            let name = line.split(' ').nth(1).unwrap_or_default();
+            has(name, prefix)
+        };
+        (0..log.len()).filter(|at| said(&log[*at])).collect()
+    };
+    let before = |first: &str, second: &str| {
+        let (first_places, second_places) = (places(first), places(second));
+        let (last, next) = (first_places.last(), second_places.first());
+        assert!(
+            last.is_some() && next.is_some() && last < next,
+            "seed {seed}: `{first}` before `{second}`: {last:?} {next:?}\n{}",
+            log.join("\n")
+        );
+    };
+    let stages = [
+        "first", "m-", "second", "l-", "dep-", "f-", "o-", "b-", "c-", "d-", "t-", "undo-t-", "s-",
+        "last",
+    ];
+    for pair in stages.windows(2) {
+        before(pair[0], pair[1]);
+    }
+    for x in 0..8 {
+        for y in 0..7 {
+            before(&format!("m-{x}-{y}"), &format!("m-{x}-{}", y + 1));
+        }
+    }
+    for x in 0..4 {
+        for y in 0..7 {
+            before(&format!("t-{x}-{y}"), &format!("t-{x}-{}", y + 1));
+            before(&format!("undo-t-{x}-{}", y + 1), &format!("undo-t-{x}-{y}"));
+        }
+    }
+    for n in 0..39 {
+        before(&format!("s-{n}"), &format!("s-{}", n + 1));
+    }
+    for x in 0..3 {
+        for y in 0..6 {
+            let start = format!("start o-{x}-{y}");
+            let count = log.iter().filter(|line| **line == start).count();
+            let mended = places(&format!("mended-{x}-{y}")).len();
+            assert!(count <= 1, "seed {seed}: `{start}` {count} times");
+            assert!(count == 1 || mended > 0, "seed {seed}: `{start}` never");
+        }
+    }
+    let mut running: BTreeSet<&str> = BTreeSet::new();
+    for line in log {
+        match line.split_once(' ') {
+            Some(("start", name)) => {
+                running.insert(name);
+            }
+            Some((_, name)) => {
+                running.remove(name);
+            }
+            None => running.clear(),
+        }
+        for (prefix, most) in [("m-", 3), ("l-", 1), ("dep-a-", 2), ("o-", 3), ("s-", 1)] {
+            let count = running.iter().filter(|name| has(name, prefix)).count();
+            assert!(count <= most, "seed {seed}: {count} of `{prefix}` at once");
+        }
+    }
+}
+
+#[test]
+fn a_run_that_is_killed_again_and_again_ends_as_if_it_had_not_been() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
+    let rounds: u64 = number("LOCKSTEP_KILLS").unwrap_or(25);
+    let first: u64 = number("LOCKSTEP_KILLS_SEED").unwrap_or(1);
+    let calm = world();
+    let said = command(&calm, &["run", "main.deploy"])
+        .output()
+        .expect("an end");
+    assert_eq!(said.status.code(), Some(0));
+    let undisturbed = state(&calm);
+    assert!(
+        lines(&calm)
+            .iter()
+            .filter(|it| it.starts_with("start "))
+            .count()
+            > 200
+    );
+    in_order(&lines(&calm), 0);
+    let most = if rounds > 25 { 15 } else { 5 };
+    let (next, kills) = (AtomicU64::new(0), AtomicUsize::new(0));
+    // Most of the time is spent with waiting.
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= rounds {
+                        return;
+                    }
+                    let count = round(first + number, most, &undisturbed);
+                    kills.fetch_add(count, Ordering::Relaxed);
+                    println!("round {number}: killed {count} times");
+                }
+            });
+        }
+    });
+    let kills = kills.into_inner();
+    println!("{rounds} rounds, {kills} kills");
+    assert!(kills as u64 > rounds);
+}

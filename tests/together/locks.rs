@@ -1,0 +1,262 @@
+//! Locks across processes: never two holders, first come first served, and none is lost.
+
+use std::path::Path;
+use std::sync::Mutex;
+
+use rusqlite::Connection;
+
+use super::{json, other, says, shown};
+use crate::support::Test;
+use crate::support::program::run;
+use crate::support::running::{Running, text_of, until};
+
+/// A deployment that notices whether it is alone.
+const PROGRAM: &str = r#"
+input targets: [infrastructure] = prod.*
+kind app { deploy using put }
+service web: app {}
+environment prod {
+  infrastructure a: app {}
+  infrastructure b: app {}
+  infrastructure c: app {}
+  infrastructure d: app {}
+}
+workflow put(s: service<app>, i: infrastructure<app>) {
+  run "mkdir held-${i.name}; rmdir held-${i.name}; echo ${i.name} >> done"
+}
+pipeline p {
+  stage s { serial target in targets { deploy web to target } }
+}
+"#;
+
+/// Has the database itself look at each lock that is granted.
+const WATCH: &str = "
+CREATE TABLE wrong (what TEXT, ticket INTEGER, other INTEGER);
+CREATE TRIGGER watch AFTER UPDATE OF granted_at ON lock_requests BEGIN
+  INSERT INTO wrong SELECT 'overtakes', NEW.ticket, earlier.ticket
+    FROM lock_requests AS earlier
+    JOIN lock_wants AS theirs ON theirs.ticket = earlier.ticket
+    JOIN lock_wants AS own ON own.ticket = NEW.ticket AND own.name = theirs.name
+    WHERE earlier.ticket < NEW.ticket AND earlier.granted_at IS NULL;
+  INSERT INTO wrong SELECT 'shares', NEW.ticket, holder.ticket
+    FROM lock_requests AS holder
+    JOIN lock_wants AS theirs ON theirs.ticket = holder.ticket
+    JOIN lock_wants AS own ON own.ticket = NEW.ticket AND own.name = theirs.name
+    WHERE holder.ticket != NEW.ticket AND holder.granted_at IS NOT NULL;
+  INSERT INTO wrong VALUES ('granted', NEW.ticket, 0);
+END;
+";
+
+fn database(test: &Test) -> Connection {
+    Connection::open(test.path(".lockstep/state.db")).expect("a database")
+}
+
+/// How often something was noted.
+fn noted(test: &Test, what: &str) -> i64 {
+    let count = "SELECT count(*) FROM wrong WHERE what = ?";
+    let read = database(test).query_row(count, [what], |row| row.get(0));
+    read.expect("a count")
+}
+
+/// With `LOCKSTEP_LOCKS=8x50` as many processes with as many runs each.
+fn size() -> (usize, usize) {
+    let given = std::env::var("LOCKSTEP_LOCKS").ok();
+    let given = given.as_deref().and_then(|text| text.split_once('x'));
+    given.map_or((4, 4), |(processes, runs)| {
+        (
+            processes.parse().expect("a count"),
+            runs.parse().expect("a count"),
+        )
+    })
+}
+
+#[test]
+fn many_processes_take_turns() {
+    let (processes, runs) = size();
+    let test = super::super::run::file(PROGRAM);
+    assert_eq!(
+        says(&test, &["run", "main.deploy", "-i", "targets=prod.a"]).code,
+        0
+    );
+    database(&test).execute_batch(WATCH).expect("a trigger");
+    let places = ["prod.a", "prod.b", "prod.c", "prod.d"];
+    let deployments = Mutex::new(1);
+    std::thread::scope(|scope| {
+        for process in 0..processes {
+            let (test, deployments) = (&test, &deployments);
+            scope.spawn(move || {
+                for number in 0..runs {
+                    // One to four places, beginning at another one each time.
+                    let count = 1 + (process + number * 3) % 4;
+                    let first = process * 5 + number * 7;
+                    let targets: Vec<&str> =
+                        (0..count).map(|at| places[(first + at * 3) % 4]).collect();
+                    let targets = format!("targets={}", targets.join(","));
+                    let mut command = other(test, &["run", "main.deploy", "-i", &targets]);
+                    command.args(["--format", "plain"]);
+                    let said = run(command);
+                    assert_eq!(said.code, 0, "{}{}", said.stdout, said.stderr);
+                    *deployments.lock().expect("a count") += count;
+                }
+            });
+        }
+    });
+    assert_eq!(noted(&test, "overtakes"), 0);
+    assert_eq!(noted(&test, "shares"), 0);
+    assert_eq!(noted(&test, "granted"), (processes * runs) as i64);
+    let done = std::fs::read_to_string(test.path("done")).expect("a file");
+    assert_eq!(done.lines().count(), *deployments.lock().expect("a count"));
+    assert_eq!(
+        says(&test, &["locks"]).stdout,
+        "no lock is held, and nobody waits for one\n"
+    );
+}
+
+/// Deploys one place; it goes on when there is a file `go`.
+const HOLDING: &str = r#"
+input go: string
+kind app { deploy using put }
+service web: app {}
+environment prod { infrastructure eu: app {} infrastructure us: app {} }
+workflow put(s: service<app>, i: infrastructure<app>) {
+  run "sh hold.sh ${i.name} ${go}"
+}
+pipeline p { stage s { deploy web to prod.eu } }
+pipeline q { stage s { deploy web to prod.us deploy web to prod.eu } }
+"#;
+
+const HOLD: &str = "echo $2 >> log\necho $$ > $2.pid\nuntil [ -e $2 ]; do sleep 0.02; done\n";
+
+fn holding() -> Test {
+    super::super::run::file(HOLDING).file("hold.sh", HOLD)
+}
+
+fn begin(test: &Test, pipeline: &str, go: &str) -> Running {
+    let go = format!("go={go}");
+    Running::start(other(
+        test,
+        &[
+            "run",
+            "main.deploy",
+            pipeline,
+            "-i",
+            &go,
+            "--format",
+            "plain",
+        ],
+    ))
+}
+
+fn queue_is(test: &Test, lock: &str, count: usize) -> bool {
+    let locks = json(test, &["locks"]);
+    let mut locks = locks.as_array().expect("a list").iter();
+    locks.any(|it| it["lock"] == lock && it["queue"].as_array().is_some_and(|q| q.len() == count))
+}
+
+fn mark(path: &Path) {
+    std::fs::write(path, "").expect("a file");
+}
+
+#[test]
+fn who_waits_says_for_whom_and_anybody_can_see_it() {
+    let test = holding();
+    let first = begin(&test, "p", "one");
+    text_of(&test.path("one.pid"));
+    let mut second = begin(&test, "q", "two");
+    until("the second waits", || queue_is(&test, "prod.eu", 1));
+    let line = second.line("waits for the locks");
+    let third = begin(&test, "p", "three");
+    until("the third waits", || queue_is(&test, "prod.eu", 2));
+    let locks = says(&test, &["locks"]).stdout;
+    for (go, began) in [("one", 1), ("two", 2), ("three", 4)] {
+        text_of(&test.path(&format!("{go}.pid")));
+        let log = text_of(&test.path("log"));
+        assert_eq!(log.lines().count(), began, "{go} has its turn");
+        mark(&test.path(go));
+    }
+    for running in [first, second, third] {
+        assert_eq!(running.end().code, 0);
+    }
+    // The second deploys two places, one after the other.
+    let log = text_of(&test.path("log"));
+    assert_eq!(log, "one\ntwo\ntwo\nthree\n");
+    let line = line
+        .trim_start()
+        .split_once(' ')
+        .map_or("", |(_, rest)| rest);
+    insta::assert_snapshot!(shown(&test, &format!("{line}\n\n{locks}")));
+}
+
+#[test]
+fn the_locks_of_who_was_killed_go_to_the_next() {
+    let test = holding();
+    let first = begin(&test, "p", "one");
+    let command = text_of(&test.path("one.pid"));
+    let second = begin(&test, "p", "two");
+    until("the second waits", || queue_is(&test, "prod.eu", 1));
+    first.signal("KILL");
+    text_of(&test.path("two.pid"));
+    // The command of the one that was killed is gone before the next begins.
+    assert!(!crate::support::running::is_alive(command.trim()));
+    mark(&test.path("two"));
+    assert_eq!(second.end().code, 0);
+    assert_eq!(
+        says(&test, &["locks"]).stdout,
+        "no lock is held, and nobody waits for one\n"
+    );
+}
+
+#[test]
+fn who_is_cancelled_leaves_the_queue() {
+    let test = holding();
+    let first = begin(&test, "p", "one");
+    text_of(&test.path("one.pid"));
+    let second = begin(&test, "q", "two");
+    until("the second waits", || queue_is(&test, "prod.us", 1));
+    let third = begin(&test, "p", "three");
+    until("the third waits", || queue_is(&test, "prod.eu", 2));
+    second.signal("INT");
+    assert_eq!(second.end().code, 4);
+    assert!(queue_is(&test, "prod.eu", 1));
+    mark(&test.path("one"));
+    mark(&test.path("three"));
+    assert_eq!((first.end().code, third.end().code), (0, 0));
+}
+
+#[test]
+fn a_resumed_run_gets_its_locks_back_or_waits_for_them() {
+    for taken in [false, true] {
+        let test = holding();
+        let first = begin(&test, "p", "one");
+        text_of(&test.path("one.pid"));
+        first.signal("KILL");
+        drop(first);
+        let meanwhile = taken.then(|| {
+            let second = begin(&test, "p", "two");
+            text_of(&test.path("two.pid"));
+            second
+        });
+        let resumed = Running::start(other(&test, &["resume", "--format", "plain"]));
+        mark(&test.path("one"));
+        if let Some(second) = meanwhile {
+            until("the resumed run waits", || queue_is(&test, "prod.eu", 1));
+            // It has not begun: `one` would be there twice.
+            assert_eq!(text_of(&test.path("log")), "one\ntwo\n");
+            mark(&test.path("two"));
+            assert_eq!(second.end().code, 0);
+        }
+        let said = resumed.end();
+        assert_eq!(said.code, 0, "{}{}", said.stdout, said.stderr);
+        let waits = "before it goes on, the run waits for the lock of prod.eu, held by r-";
+        assert_eq!(said.stderr.contains(waits), taken, "{}", said.stderr);
+        let log = text_of(&test.path("log"));
+        assert_eq!(
+            log,
+            if taken {
+                "one\ntwo\none\n"
+            } else {
+                "one\none\n"
+            }
+        );
+    }
+}

@@ -1,0 +1,188 @@
+//! What can be seen of runs from outside, and how they are cancelled.
+
+use super::{json, other, says, shown};
+use crate::support::Test;
+use crate::support::running::{Running, text_of, until};
+
+const PROGRAM: &str = r#"
+input tag: string = "v2"
+kind app { deploy using put }
+service web: app {}
+service api: app {}
+environment prod { infrastructure eu: app {} infrastructure us: app {} }
+workflow put(s: service<app>, i: infrastructure<app>) -> { before: string, after: string } {
+  step place { run "sh place.sh ${s.name}" } undo { run "echo undo ${s.name}" }
+  return { before: "v1", after: tag }
+}
+pipeline ship {
+  stage first { deploy web to prod.eu }
+  stage second { deploy api to prod.us }
+  stage third { deploy web to prod.us }
+}
+"#;
+
+fn test(place: &str) -> Test {
+    super::super::run::file(PROGRAM).file("place.sh", place)
+}
+
+const WAIT_FOR_API: &str = "echo placing $1\nif [ $1 = api ]; then\n  echo $$ > api.pid\n  \
+                            echo it hangs >&2\n  while [ ! -e go ]; do sleep 0.02; done\nfi\n\
+                            echo placed $1\n";
+
+fn run() -> [&'static str; 4] {
+    ["run", "main.deploy", "--format", "plain"]
+}
+
+#[test]
+fn where_nothing_was_run_that_is_said() {
+    let test = test("");
+    let said = |args: &[&str]| says(&test, args);
+    insta::assert_snapshot!(
+        [["runs"].as_slice(), &["locks"], &["approve"]]
+            .map(|args| said(args).stdout)
+            .concat()
+    );
+    for args in [
+        ["show"].as_slice(),
+        &["logs"],
+        &["cancel"],
+        &["approve", "--yes"],
+    ] {
+        let said = said(args);
+        assert_eq!(said.code, 2);
+        assert!(
+            said.stderr
+                .contains("there is no state directory `.lockstep`"),
+            "{said:?}"
+        );
+    }
+    // Looking makes nothing.
+    assert!(!test.path(".lockstep").exists());
+}
+
+#[test]
+fn a_run_that_failed_is_shown() {
+    let test = test("echo placing $1\nif [ $1 = api ]; then echo no room >&2; exit 3; fi\n");
+    assert_eq!(says(&test, &run()).code, 1);
+    let all: Vec<String> = [
+        ["runs"].as_slice(),
+        &["show"],
+        &["show", "--full"],
+        &["logs"],
+        &["logs", "r-", "**/deploy[api, *]"],
+    ]
+    .into_iter()
+    .map(|args| {
+        let said = says(&test, args);
+        assert_eq!((said.code, said.stderr.as_str()), (0, ""), "{args:?}");
+        format!("$ lockstep {}\n{}", args.join(" "), said.stdout)
+    })
+    .collect();
+    insta::assert_snapshot!(shown(&test, &all.join("\n")));
+    let shown = json(&test, &["show"]);
+    assert_eq!(shown["status"], "failed");
+    assert_eq!(shown["inputs"]["tag"], "v2");
+    let deployments = shown["deployments"].as_array().expect("a list");
+    let statuses: Vec<&str> = deployments
+        .iter()
+        .map(|it| it["status"].as_str().expect("a word"))
+        .collect();
+    assert_eq!(statuses, ["succeeded", "rolled-back", "skipped"]);
+}
+
+#[test]
+fn a_run_is_shown_while_it_goes_on_and_after_it_was_killed() {
+    let test = test(WAIT_FOR_API);
+    let running = Running::start(other(&test, &run()));
+    text_of(&test.path("api.pid"));
+    until("its log is there", || {
+        says(&test, &["logs"]).stdout.contains("it hangs")
+    });
+    let goes_on = says(&test, &["show"]).stdout;
+    running.signal("KILL");
+    running.end();
+    let killed = says(&test, &["show"]).stdout;
+    let runs = says(&test, &["runs"]).stdout;
+    insta::assert_snapshot!(shown(&test, &format!("{goes_on}\n{killed}\n{runs}")));
+    let refused = says(&test, &["cancel", "r-"]);
+    assert_eq!(refused.code, 2);
+    assert!(
+        refused.stderr.contains("no process drives it"),
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn logs_are_followed_to_the_end() {
+    let test = test(WAIT_FOR_API);
+    let running = Running::start(other(&test, &run()));
+    text_of(&test.path("api.pid"));
+    let mut all = Running::start(other(&test, &["logs", "-f"]));
+    let mut one = Running::start(other(&test, &["logs", "r-", "ship/first", "-f"]));
+    all.line("it hangs");
+    one.line("placed web");
+    std::fs::write(test.path("go"), "").expect("a file");
+    let (all, one) = (all.end(), one.end());
+    assert_eq!(running.end().code, 0);
+    let count = |text: &str, part: &str| text.matches(part).count();
+    assert_eq!(
+        (
+            count(&all.stdout, "placing web"),
+            count(&all.stdout, "placed web")
+        ),
+        (2, 2)
+    );
+    assert_eq!(
+        (
+            count(&all.stdout, "it hangs"),
+            count(&all.stdout, "placed api")
+        ),
+        (1, 1)
+    );
+    assert_eq!(
+        (count(&one.stdout, "placing web"), count(&one.stdout, "api")),
+        (1, 0)
+    );
+    assert_eq!((all.code, one.code), (0, 0));
+}
+
+#[test]
+fn another_process_cancels() {
+    let test = test(WAIT_FOR_API);
+    let running = Running::start(other(&test, &run()));
+    text_of(&test.path("api.pid"));
+    let said = says(
+        &test,
+        &["cancel", "--as", "grace", "--comment", "wrong version"],
+    );
+    assert_eq!((said.code, said.stderr.as_str()), (0, ""));
+    let ended = running.end();
+    assert_eq!(ended.code, 4);
+    let again = says(&test, &["cancel", "r-"]);
+    assert_eq!(again.code, 2);
+    let all = format!("{}\n{}\n{}", said.stdout, ended.stderr, again.stderr);
+    insta::assert_snapshot!(shown(&test, &all));
+    let shown = json(&test, &["show"]);
+    assert_eq!(shown["deployments"][1]["status"], "rolled-back");
+}
+
+#[test]
+fn a_run_must_be_named_clearly() {
+    let test = test("");
+    for _ in 0..2 {
+        assert_eq!(says(&test, &run()).code, 0);
+    }
+    for command in ["show", "logs", "cancel"] {
+        let said = says(&test, &[command, "r-"]);
+        assert_eq!(said.code, 2, "{command}");
+        assert!(
+            said.stderr.contains("several runs begin with `r-`"),
+            "{said:?}"
+        );
+        let said = says(&test, &[command, "r-none"]);
+        assert!(said.stderr.contains("there is no run `r-none`"), "{said:?}");
+    }
+    // Without a name it is the last one.
+    let last = json(&test, &["runs"])[0]["run"].clone();
+    assert_eq!(json(&test, &["show"])["run"], last);
+}
