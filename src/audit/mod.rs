@@ -436,6 +436,10 @@ fn is_leaf(kind: NodeKind) -> bool {
 
 /// Whether a path lies in a handler or in a rollback, where order is not checked.
 fn is_aside(path: &str) -> bool {
+    let may_be = ["/undo", "/on-failure", "/always"];
+    if !may_be.iter().any(|word| path.contains(word)) {
+        return false;
+    }
     segments(path).into_iter().any(|segment| {
         let word = segment.split('#').next().unwrap_or_default();
         matches!(word, "undo" | "on-failure" | "always")
