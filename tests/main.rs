@@ -6,6 +6,7 @@ mod codes;
 mod docs;
 mod editors;
 mod examples;
+mod lsp;
 mod format;
 mod lint;
 mod machine;

@@ -476,12 +476,6 @@ impl Nodes {
         Some((Name::from(target), Name::from(holder)))
     }
 
-    /// Whether a node is a child of a `parallel`.
-    pub(super) fn is_strand(&self, path: &str) -> bool {
-        let parent = above(path).next().and_then(|parent| self.live.get(parent));
-        parent.is_some_and(|parent| parent.kind == NodeKind::Parallel)
-    }
-
     /// What a node is in, and what that is, where the node is part of its body.
     pub(super) fn parent_of_body(&self, path: &Name) -> Option<(Name, NodeKind)> {
         let node = self.live.get(path)?;

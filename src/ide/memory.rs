@@ -1,30 +1,52 @@
 //! The trees of the files of one root, kept from one check to the next: a file that has not
-//! changed is not read again.
+//! changed is not read again, and of one that has changed only the pieces around the change.
 //! It does not know names or types.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::resolve::Parsed;
 use crate::source::FileId;
-use crate::syntax;
+use crate::syntax::{self, Known};
 
 /// Trees by file, each with the text that it was made of.
 #[derive(Debug, Default)]
 pub struct Memory {
-    files: RefCell<HashMap<FileId, (String, Parsed)>>,
+    files: RefCell<HashMap<FileId, Kept>>,
+}
+
+/// A tree, and what its text was.
+#[derive(Debug)]
+struct Kept {
+    text: String,
+    parsed: Parsed,
+    known: Known,
 }
 
 impl Memory {
     /// The tree of a text.
     pub fn read(&self, file: FileId, text: &str) -> Parsed {
-        if let Some((known, parsed)) = self.files.borrow().get(&file)
-            && known == text
-        {
-            return parsed.clone();
-        }
-        let parsed = Parsed::from(syntax::parse(file, text));
-        let kept = (text.to_owned(), parsed.clone());
+        let before = self.files.borrow_mut().remove(&file);
+        let before = match before {
+            Some(kept) if kept.text == text => {
+                let parsed = kept.parsed.clone();
+                self.files.borrow_mut().insert(file, kept);
+                return parsed;
+            }
+            // What nobody else holds can be changed.
+            Some(kept) => Arc::try_unwrap(kept.parsed.ast)
+                .ok()
+                .map(|tree| (kept.known, tree)),
+            None => None,
+        };
+        let (parse, known) = syntax::parse_again(file, text, before);
+        let parsed = Parsed::from(parse);
+        let kept = Kept {
+            text: text.to_owned(),
+            parsed: parsed.clone(),
+            known,
+        };
         self.files.borrow_mut().insert(file, kept);
         parsed
     }

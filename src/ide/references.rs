@@ -92,7 +92,8 @@ pub fn valid(name: &str) -> Result<(), String> {
         && !name.contains("--");
     if !good {
         return Err(format!(
-            "`{name}` is not a name: a letter or `_`, then letters, digits, `_`, and `-` between them"
+            "`{name}` is not a name: a letter or `_`, then letters, digits, `_`, \
+             and `-` between them"
         ));
     }
     if words::RESERVED.contains(&name) {

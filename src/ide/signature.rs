@@ -2,13 +2,13 @@
 //! It does not know how an editor shows them.
 
 use super::checked::Checked;
-use super::lex::tokens;
-use super::node::{Node, around};
+use super::lex::{Sort, Token, tokens};
+use super::node::Node;
 use super::symbol::Symbol;
 use crate::eval::builtins::{self, Builtin};
-use crate::resolve::{Decl, Sort};
+use crate::resolve::{Decl, Sort as Declared};
 use crate::source::{FileId, Span};
-use crate::syntax::ast::{Arg, Expr, ExprKind, ItemKind, Param, Path, TypeKind};
+use crate::syntax::ast::{Expr, ExprKind, Ident, ItemKind, Param, Path, TypeKind};
 use crate::types::BUILTIN_ACTIONS;
 use crate::value::Type;
 
@@ -40,78 +40,107 @@ pub struct Parameter {
     pub rest: bool,
 }
 
-/// The signature of the call around a place.
+/// The signature of the call around a place. The words before the place tell which it is, so
+/// that it is found before its end is written.
 pub fn signature(checked: &Checked, file: FileId, offset: u32) -> Option<Signature> {
-    let tree = checked.tree(file)?;
-    let nodes = around(tree, offset);
-    let (mut found, args, inside) = nodes.iter().rev().find_map(|node| match node {
-        Node::Expr(Expr {
-            kind: ExprKind::Call(callee, args),
-            span,
-        }) => {
-            let inside = between(checked, callee.span, *span, offset)?;
-            Some((of(checked, callee)?, args, inside))
-        }
-        Node::Use(using) => {
-            let inside = between(checked, using.path.span(), using.span, offset)?;
-            Some((of_path(checked, &using.path, true)?, &using.args, inside))
-        }
-        _ => None,
-    })?;
-    found.active = active(checked, &found.params, args, inside, offset);
-    Some(found)
-}
-
-/// The text between the parentheses of a call up to its end, if a place is in there.
-fn between(checked: &Checked, callee: Span, whole: Span, offset: u32) -> Option<Span> {
-    let rest = Span {
-        start: callee.end,
-        ..whole
-    };
-    let text = checked.text(rest);
-    let open = text.find('(')?;
-    let start = callee.end + u32::try_from(open).ok()? + 1;
-    let closed = text.ends_with(')');
-    (start <= offset && (offset < whole.end || !closed)).then_some(Span { start, ..whole })
-}
-
-/// Which parameter is given at a place.
-fn active(
-    checked: &Checked,
-    params: &[Parameter],
-    args: &[Arg],
-    inside: Span,
-    offset: u32,
-) -> Option<usize> {
-    let before = Span {
-        end: offset,
-        ..inside
-    };
-    let text = checked.text(before);
-    let mut depth = 0usize;
-    let mut place = 0usize;
-    for token in tokens(text) {
+    let source = checked.source(file)?;
+    let text = source.text.get(..offset as usize)?;
+    let all = tokens(text);
+    let mut open: Vec<usize> = Vec::new();
+    for (at, token) in all.iter().enumerate() {
         match token.text(text) {
-            "(" | "[" | "{" | "${" => depth += 1,
-            ")" | "]" | "}" => depth = depth.saturating_sub(1),
-            "," if depth == 0 => place += 1,
+            "(" | "[" | "{" | "${" if token.sort == Sort::Sign => open.push(at),
+            ")" | "]" | "}" if token.sort == Sort::Sign => drop(open.pop()),
             _ => {}
         }
     }
-    if let Some(arg) = args.get(place)
-        && let Some(name) = &arg.name
-    {
-        return params.iter().position(|param| *param.name == *name.name);
+    // The innermost bracket that is a call's; lists and records may stand in its arguments.
+    let (bracket, mut found) = open.iter().rev().find_map(|at| {
+        let callee = callee(text, file, all.get(..*at)?, all.get(*at)?)?;
+        Some((*at, of_callee(checked, &callee)?))
+    })?;
+    found.active = active(text, &found.params, all.get(bracket + 1..)?);
+    Some(found)
+}
+
+/// What stands before the parenthesis of a call.
+struct Callee {
+    path: Path,
+    /// Whether it stands after `using`.
+    using: bool,
+}
+
+fn callee(text: &str, file: FileId, before: &[Token], bracket: &Token) -> Option<Callee> {
+    let (name, before) = before.split_last()?;
+    let close = name.end == bracket.start;
+    if bracket.text(text) != "(" || name.sort != Sort::Word || !close {
+        return None;
     }
-    let given = args
+    let ident = |token: &Token| Ident {
+        name: token.text(text).into(),
+        span: Span::new(file, token.start, token.end),
+    };
+    let (namespace, before) = match before {
+        [before @ .., space, point] if point.text(text) == "." && space.sort == Sort::Word => {
+            (Some(ident(space)), before)
+        }
+        _ => (None, before),
+    };
+    Some(Callee {
+        path: Path {
+            namespace,
+            name: ident(name),
+        },
+        using: before
+            .last()
+            .is_some_and(|token| token.text(text) == "using"),
+    })
+}
+
+/// Which parameter is given after these tokens.
+fn active(text: &str, params: &[Parameter], inside: &[Token]) -> Option<usize> {
+    let mut depth = 0usize;
+    let mut arguments: Vec<Vec<&Token>> = vec![Vec::new()];
+    for token in inside {
+        match token.text(text) {
+            "(" | "[" | "{" | "${" => depth += 1,
+            ")" | "]" | "}" => depth = depth.saturating_sub(1),
+            "," if depth == 0 => {
+                arguments.push(Vec::new());
+                continue;
+            }
+            _ => {}
+        }
+        if let Some(last) = arguments.last_mut() {
+            last.push(token);
+        }
+    }
+    let name = |argument: &Vec<&Token>| match argument.as_slice() {
+        [name, colon, ..] if colon.text(text) == ":" => Some(name.text(text).to_owned()),
+        _ => None,
+    };
+    if let Some(name) = arguments.last().and_then(name) {
+        return params.iter().position(|param| param.name == name);
+    }
+    let earlier = arguments.len().saturating_sub(1);
+    let given = arguments
         .iter()
-        .take(place)
-        .filter(|arg| arg.name.is_none())
+        .take(earlier)
+        .filter(|it| name(it).is_none())
         .count();
-    let given = given.max(place.min(params.len())).min(place);
     match params.last() {
         Some(last) if last.rest && given >= params.len() => Some(params.len() - 1),
         _ => (given < params.len()).then_some(given),
+    }
+}
+
+fn of_callee(checked: &Checked, Callee { path, using }: &Callee) -> Option<Signature> {
+    if let Some(found) = of_path(checked, path, *using) {
+        return Some(found);
+    }
+    match &path.namespace {
+        None => builtins::find(&path.name.name).map(of_builtin),
+        Some(space) => of_action(&format!("{}.{}", space.name, path.name.name)),
     }
 }
 
@@ -144,7 +173,7 @@ pub fn of(checked: &Checked, callee: &Expr) -> Option<Signature> {
 /// The signature of a workflow or an action; after `using` the service and the infrastructure
 /// are not among its parameters.
 pub fn of_path(checked: &Checked, path: &Path, using: bool) -> Option<Signature> {
-    let wanted = [Sort::Workflow, Sort::Action];
+    let wanted = [Declared::Workflow, Declared::Action];
     let decl = checked
         .modules()
         .path_of(path.name.span.file, path, &wanted)

@@ -9,6 +9,9 @@ use serde_json::Value;
 use super::convert::Encoding;
 use super::uri;
 
+/// Where it says what it can do with signatures.
+const SIGNATURE: &str = "textDocument/signatureHelp/signatureInformation";
+
 /// What a client can do, and where it works.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Client {
@@ -67,12 +70,10 @@ impl Client {
             completion_markdown: markdown(
                 "textDocument/completion/completionItem/documentationFormat",
             ),
-            signature_markdown: markdown(
-                "textDocument/signatureHelp/signatureInformation/documentationFormat",
-            ),
-            label_offsets: yes(
-                "textDocument/signatureHelp/signatureInformation/parameterInformation/labelOffsetSupport",
-            ),
+            signature_markdown: markdown(&format!("{SIGNATURE}/documentationFormat")),
+            label_offsets: yes(&format!(
+                "{SIGNATURE}/parameterInformation/labelOffsetSupport"
+            )),
             snippets: yes("textDocument/completion/completionItem/snippetSupport"),
             definition_links: yes("textDocument/definition/linkSupport"),
             symbol_tree: yes("textDocument/documentSymbol/hierarchicalDocumentSymbolSupport"),

@@ -94,6 +94,8 @@ impl Desk {
     pub(super) fn root(&mut self, snapshot: &Snapshot, document: &Arc<Document>) -> (&Root, bool) {
         let fresh = !self.is_current(snapshot, document);
         if fresh {
+            // Its trees go on in the memory if nobody else holds them.
+            self.roots.remove(&document.uri);
             let memory = self.memories.entry(document.uri.clone()).or_default();
             let (checked, read) = check(
                 snapshot,

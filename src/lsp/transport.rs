@@ -70,9 +70,15 @@ fn message(body: &[u8]) -> Incoming {
         }
     };
     let id = value.get("id").cloned().unwrap_or(Value::Null);
+    // Whatever has an id would be read as a response.
+    let method = value.get("method");
+    let good = match method {
+        Some(method) => method.is_string(),
+        None => value.get("result").is_some() || value.get("error").is_some(),
+    };
     match serde_json::from_value(value) {
-        Ok(message) => Incoming::Message(message),
-        Err(_) => {
+        Ok(message) if good => Incoming::Message(message),
+        _ => {
             let why = "this is neither a request nor a notification nor a response";
             Incoming::Malformed(refusal(&id, ErrorCode::InvalidRequest, why))
         }

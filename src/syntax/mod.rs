@@ -6,12 +6,14 @@
 //! something is wrong, the text is mended first (see `recover`) and read again, until lowering
 //! has nothing left that it knows how to mend.
 
+mod again;
 pub mod ast;
 mod errors;
 mod grammar;
 mod lower;
 mod recover;
 mod scan;
+mod shift;
 mod trivia;
 pub mod words;
 
@@ -20,7 +22,8 @@ mod tests;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::source::{FileId, Span};
-use lower::Lower;
+pub use again::{Known, parse_again};
+use lower::{Lower, Piece};
 use recover::{Mender, Places};
 use scan::Scan;
 pub use trivia::Comment;
@@ -46,24 +49,31 @@ pub struct Parse {
 pub fn parse(file: FileId, text: &str) -> Parse {
     let body = text.strip_prefix('\u{feff}').unwrap_or(text);
     let offset = text.len() - body.len();
-    let read = read(file, body, offset, |lower, scan, known| {
-        lower.pieces(&scan.cuts, body, known.unwrap_or_default())
-    });
-    let mut items = Vec::with_capacity(read.tree.iter().map(|piece| piece.items.len()).sum());
-    items.extend(read.tree.into_iter().flat_map(|piece| piece.items));
+    let read = read_file(file, body, offset, Vec::new());
     Parse {
-        file: ast::File {
-            items,
-            span: Span::new(file, 0, text.len()),
-        },
+        file: whole(read.tree, Span::new(file, 0, text.len())),
         comments: read.comments,
         diagnostics: sorted(read.diagnostics),
     }
 }
 
+/// Reads a file, whose pieces may be known.
+fn read_file(file: FileId, body: &str, offset: usize, known: Vec<Piece>) -> Read<Vec<Piece>> {
+    read(file, body, offset, Some(known), |lower, scan, known| {
+        lower.pieces(&scan.cuts, body, known.unwrap_or_default())
+    })
+}
+
+/// A file of pieces.
+fn whole(pieces: Vec<Piece>, span: Span) -> ast::File {
+    let mut items = Vec::with_capacity(pieces.iter().map(|piece| piece.items.len()).sum());
+    items.extend(pieces.into_iter().flat_map(|piece| piece.items));
+    ast::File { items, span }
+}
+
 /// Reads a single expression, as on the command line.
 pub fn parse_expression(file: FileId, text: &str) -> (ast::Expr, Vec<Diagnostic>) {
-    let read = read(file, text, 0, |lower, _, _| lower.expression());
+    let read = read(file, text, 0, None, |lower, _, _| lower.expression());
     (read.tree, sorted(read.diagnostics))
 }
 
@@ -86,14 +96,15 @@ fn read<T>(
     file: FileId,
     body: &str,
     offset: usize,
+    known: Option<T>,
     with: impl Fn(&mut Lower<'_>, &Scan, Option<T>) -> T,
 ) -> Read<T> {
-    let mut known = None;
+    let mut known = known;
     let scan = scan::scan(body);
     if scan.clean {
         let places = Places::unchanged(offset);
         let mut lower = Lower::new(file, body, &scan.comments, &places, &[]);
-        let tree = with(&mut lower, &scan, None);
+        let tree = with(&mut lower, &scan, known.take());
         if lower.trouble() == 0 {
             return Read {
                 tree,

@@ -23,6 +23,14 @@ const ROOMS: &[(&str, &str)] = &[
         "lint",
         "source diagnostic world value syntax eval resolve types ir compile plan",
     ),
+    (
+        "ide",
+        "source diagnostic world value syntax eval resolve types ir compile plan",
+    ),
+    (
+        "lsp",
+        "source diagnostic world syntax resolve plan format lint ide",
+    ),
     ("engine", "source diagnostic value eval ir plan"),
     ("report", "source ir plan::outline engine::notice foresee"),
     (

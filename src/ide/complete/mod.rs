@@ -12,9 +12,7 @@ pub use item::{Completion, CompletionKind, Completions};
 
 use super::checked::{Checked, ROOT};
 use super::lex::{Sort as TokenSort, Token, tokens};
-use super::node::{Node, around};
 use crate::source::Span;
-use crate::syntax::ast::ItemKind;
 use crate::value::Type;
 use place::{Around, Want};
 
@@ -74,6 +72,7 @@ pub fn complete(
         ..token
     };
     let items = match token.sort {
+        TokenSort::Text if around.is_import() => values::paths(),
         TokenSort::Text => in_string(&checked, offset_now),
         TokenSort::Word => of(&checked, &around, offset_now),
         _ => Vec::new(),
@@ -107,24 +106,8 @@ fn replaced(token: &Token, marked: &str, offset: usize) -> Span {
     Span::new(ROOT, start, end.max(offset))
 }
 
-/// What could stand in a string: the path of an import, or one of the texts that are allowed.
+/// What could stand in a string: one of the texts that are allowed.
 fn in_string(checked: &Checked, offset: u32) -> Vec<Completion> {
-    let Some(tree) = checked.tree(ROOT) else {
-        return Vec::new();
-    };
-    let nodes = around(tree, offset);
-    let import = nodes.iter().any(|node| match node {
-        Node::Item(item) => match &item.kind {
-            ItemKind::Import { path, .. } | ItemKind::From { path, .. } => {
-                path.span.start <= offset && offset <= path.span.end
-            }
-            _ => false,
-        },
-        _ => false,
-    });
-    if import {
-        return values::paths();
-    }
     match place::wanted(checked, offset) {
         Some(Type::OneOf(words)) => words
             .iter()

@@ -67,6 +67,15 @@ impl<'t> Around<'t> {
             .map_or("", |token| token.text(self.text))
     }
 
+    /// Whether an import's path stands here.
+    pub fn is_import(&self) -> bool {
+        let begins = self
+            .at
+            .checked_sub(1)
+            .is_some_and(|at| self.begins_line(at));
+        begins && matches!(self.before(), "import" | "from")
+    }
+
     /// The word before the place.
     fn before(&self) -> &'t str {
         self.at.checked_sub(1).map_or("", |at| self.word(at))
@@ -535,6 +544,7 @@ fn by_words(checked: &Checked, words: &Around<'_>, nodes: &[Node<'_>], offset: u
         _ => {}
     }
     let follow = match line {
+        "expect" | "given" => return test_word(words),
         "pipeline" => modifiers("pipeline"),
         "serial" | "parallel" if in_matrix(nodes) => modifiers("matrix"),
         "where" | "include" => modifiers("matrix"),

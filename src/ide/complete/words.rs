@@ -68,7 +68,8 @@ pub const DECLARATIONS: &[Entry] = &[
     (
         "test",
         "A test of a pipeline, run in virtual time.",
-        "test \"${1:what must hold}\" {\n  start ${2:pipeline}\n  expect ${2:pipeline} ${3:succeeded}\n}",
+        "test \"${1:what must hold}\" {\n  start ${2:pipeline}\n\
+         \x20 expect ${2:pipeline} ${3:succeeded}\n}",
     ),
 ];
 
@@ -84,7 +85,8 @@ pub const STATEMENTS: &[Entry] = &[
     (
         "matrix",
         "The body once for each combination; the first axis is the outermost.",
-        "matrix\n  serial ${1:target} in ${2:targets}\n  parallel ${3:service} in ${4:services}\n{\n  $0\n}",
+        "matrix\n  serial ${1:target} in ${2:targets}\n\
+         \x20 parallel ${3:service} in ${4:services}\n{\n  $0\n}",
     ),
     (
         "deploy",

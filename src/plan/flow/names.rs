@@ -1,6 +1,8 @@
 //! What a person calls a strand: a deployment by what goes where, a cell by its values, anything
 //! else by the first thing in it that has a name. It does not know what strands do.
 
+use std::collections::HashMap;
+
 use super::StrandId;
 use super::make::Maker;
 use crate::eval::Expr;
@@ -25,7 +27,7 @@ impl Maker<'_> {
         match self.first_named(id, locals) {
             Some(inside) => inside,
             None if own.is_empty() => String::from("strand"),
-            None => own,
+            None => self.described(id, locals),
         }
     }
 
@@ -107,18 +109,20 @@ impl Maker<'_> {
 
     /// Strands beside each other that would be called the same are told apart.
     pub(super) fn tell_apart(&mut self, strands: &[StrandId]) {
-        const ORDINALS: [&str; 8] = [
-            "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth",
+        const ORDINALS: [&str; 9] = [
+            "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth",
         ];
-        let mut seen: std::collections::HashMap<String, usize> = Default::default();
+        let mut by_name: HashMap<String, Vec<StrandId>> = HashMap::new();
         for strand in strands {
-            let name = &mut self.flow.strands[*strand].name;
-            let times = seen.entry(name.clone()).or_default();
-            *times += 1;
-            match ORDINALS.get(times.wrapping_sub(2)) {
-                _ if *times == 1 => {}
-                Some(word) => *name = format!("the {word} {name}"),
-                None => *name = format!("{name} (number {times})"),
+            let name = self.flow.strands[*strand].name.clone();
+            by_name.entry(name).or_default().push(*strand);
+        }
+        for (name, same) in by_name.iter().filter(|(_, same)| same.len() > 1) {
+            for (at, strand) in same.iter().enumerate() {
+                self.flow.strands[*strand].name = match ORDINALS.get(at) {
+                    Some(word) => format!("the {word} {name}"),
+                    None => format!("{name} (number {})", at + 1),
+                };
             }
         }
     }

@@ -34,9 +34,9 @@ const ENOUGH: usize = 2_000;
 /// The declarations of a part of a file that was read on its own.
 pub(super) struct Piece {
     /// Where it is in the source.
-    range: (usize, usize),
+    pub(super) range: (usize, usize),
     /// Whether it is as it stands in the source, and nothing is wrong with it.
-    clean: bool,
+    pub(super) clean: bool,
     /// The declarations.
     pub(super) items: Vec<Item>,
 }

@@ -1,0 +1,6 @@
+//! The language server, asked over standard input and output like an editor does.
+
+mod corpus;
+mod protocol;
+mod shown;
+mod typing;

@@ -1,0 +1,275 @@
+//! What the server answers to the files of `tests/corpus/lsp`.
+//!
+//! The first line of a file says what is asked: `# ask: hover definition`. A `▮` marks the place
+//! of the cursor, `«` and `»` a selection; several are asked about in turn. `# file: NAME` begins
+//! another file beside the first. Each is asked by a client that can do nothing special and by
+//! one that can do everything; where both get the same it is written down once.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::shown::shown;
+use crate::support::editor::{Editor, address};
+
+/// What a client that can do everything says.
+pub fn everything() -> Value {
+    let markdown = json!(["markdown", "plaintext"]);
+    json!({
+        "general": { "positionEncodings": ["utf-8", "utf-16", "utf-32"] },
+        "workspace": {
+            "workspaceEdit": { "documentChanges": true },
+            "didChangeWatchedFiles": { "dynamicRegistration": true },
+            "diagnostics": { "refreshSupport": true },
+        },
+        "textDocument": {
+            "diagnostic": { "relatedInformation": true },
+            "hover": { "contentFormat": markdown },
+            "completion": {
+                "completionItem": { "snippetSupport": true, "documentationFormat": markdown },
+            },
+            "signatureHelp": { "signatureInformation": {
+                "documentationFormat": markdown,
+                "parameterInformation": { "labelOffsetSupport": true },
+            } },
+            "definition": { "linkSupport": true },
+            "documentSymbol": { "hierarchicalDocumentSymbolSupport": true },
+            "codeAction": { "codeActionLiteralSupport": {
+                "codeActionKind": { "valueSet": ["quickfix", "refactor"] },
+            } },
+            "rename": { "prepareSupport": true },
+            "foldingRange": { "lineFoldingOnly": true },
+        },
+    })
+}
+
+/// A marked text: what stands in it, the cursors and the selections as bytes.
+struct Marked {
+    text: String,
+    cursors: Vec<usize>,
+    selections: Vec<(usize, usize)>,
+}
+
+fn marked(source: &str) -> Marked {
+    let mut found = Marked {
+        text: String::new(),
+        cursors: Vec::new(),
+        selections: Vec::new(),
+    };
+    let mut open = 0;
+    for c in source.chars() {
+        let at = found.text.len();
+        match c {
+            '▮' => found.cursors.push(at),
+            '«' => open = at,
+            '»' => found.selections.push((open, at)),
+            c => found.text.push(c),
+        }
+    }
+    found
+}
+
+/// The place of a byte in UTF-16, or in bytes.
+pub fn place(text: &str, offset: usize, bytes: bool) -> Value {
+    let before = &text[..offset];
+    let start = before.rfind('\n').map_or(0, |at| at + 1);
+    let line = before.matches('\n').count();
+    let character = match bytes {
+        true => offset - start,
+        false => before[start..].encode_utf16().count(),
+    };
+    json!({ "line": line, "character": character })
+}
+
+/// The parts of a corpus file: name and text.
+fn parts(source: &str) -> Vec<(String, String)> {
+    let mut found = vec![(String::from("main.deploy"), String::new())];
+    for line in source.split_inclusive('\n') {
+        match line.strip_prefix("# file: ") {
+            Some(name) => found.push((name.trim().to_owned(), String::new())),
+            None => {
+                if let Some((_, text)) = found.last_mut() {
+                    text.push_str(line);
+                }
+            }
+        }
+    }
+    found
+}
+
+/// Asks a server one thing about each mark.
+fn answers(source: &str, question: &str, capabilities: &Value) -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path().canonicalize().expect("a path");
+    let mut main = None;
+    for (name, text) in parts(source) {
+        let text = marked(&text);
+        std::fs::write(folder.join(&name), &text.text).expect("a file is written");
+        main.get_or_insert(text);
+    }
+    let main = main.expect("a main file");
+    let mut editor = Editor::new(&folder, capabilities);
+    let bytes = editor.server["capabilities"]["positionEncoding"] == "utf-8";
+    let uri = address(&folder.join("main.deploy"));
+    editor.open(&uri, &main.text);
+    let legend = editor.server["capabilities"]["semanticTokensProvider"]["legend"].clone();
+    let mut said = String::new();
+    for params in questions(question, &main, &uri, bytes) {
+        let answer = asked(&mut editor, question, params);
+        let answer = answer.get("error").or(answer.get("result")).cloned();
+        said.push_str(&show(
+            question,
+            &answer.unwrap_or_default(),
+            &folder,
+            &legend,
+        ));
+    }
+    said
+}
+
+fn show(question: &str, answer: &Value, folder: &Path, legend: &Value) -> String {
+    if question != "completion" {
+        return shown(answer, folder, legend);
+    }
+    let items = answer.as_array().cloned().unwrap_or_default();
+    let lines = items.iter().take(14).map(|item| {
+        let edit = &item["textEdit"];
+        let range = shown(&edit["range"], folder, legend);
+        let detail = item["detail"].as_str().unwrap_or("");
+        let label = item["label"].as_str().unwrap_or("");
+        let new = edit["newText"].as_str().unwrap_or("").replace('\n', "⏎");
+        let line = format!("{} {label}  {detail}  {} {new}", item["kind"], range.trim());
+        format!("{}\n", line.trim_end())
+    });
+    let mut text: String = lines.collect();
+    if items.len() > 14 {
+        text.push_str(&format!("and {} more\n", items.len() - 14));
+    }
+    if items.is_empty() {
+        text.push_str("nothing\n");
+    }
+    text
+}
+
+fn questions(question: &str, main: &Marked, uri: &str, bytes: bool) -> Vec<Value> {
+    let at = |offset: usize| place(&main.text, offset, bytes);
+    let document = json!({ "uri": uri });
+    let end = main.text.len();
+    let mut ranges: Vec<(usize, usize)> = main.cursors.iter().map(|at| (*at, *at)).collect();
+    ranges.extend(&main.selections);
+    if ranges.is_empty() {
+        ranges.push((0, end));
+    }
+    let ranges = ranges
+        .iter()
+        .map(|(from, to)| json!({ "start": at(*from), "end": at(*to) }));
+    let (name, rest) = question.split_once('=').unwrap_or((question, ""));
+    let context = match name {
+        "references" => json!({ "includeDeclaration": true }),
+        "completion" => json!({ "triggerKind": 1 }),
+        _ => json!({ "triggerKind": 1, "isRetrigger": false }),
+    };
+    match name {
+        "codeAction" => ranges
+            .map(|range| {
+                json!({
+                    "textDocument": document, "range": range, "context": { "diagnostics": [] },
+                })
+            })
+            .collect(),
+        "inlayHint" | "rangeFormatting" | "semanticTokens/range" => ranges
+            .map(|range| {
+                json!({
+                    "textDocument": document,
+                    "range": range,
+                    "options": { "tabSize": 2, "insertSpaces": true },
+                })
+            })
+            .collect(),
+        "selectionRange" => {
+            let places: Vec<Value> = main.cursors.iter().map(|it| at(*it)).collect();
+            vec![json!({ "textDocument": document, "positions": places })]
+        }
+        "workspace/symbol" => vec![json!({ "query": rest })],
+        "formatting" => vec![json!({
+            "textDocument": document, "options": { "tabSize": 2, "insertSpaces": true },
+        })],
+        "diagnostics"
+        | "documentSymbol"
+        | "foldingRange"
+        | "documentLink"
+        | "codeLens"
+        | "semanticTokens/full" => vec![json!({ "textDocument": document })],
+        _ => main
+            .cursors
+            .iter()
+            .map(|it| {
+                json!({
+                    "textDocument": document,
+                    "position": at(*it),
+                    "newName": rest,
+                    "context": context,
+                })
+            })
+            .collect(),
+    }
+}
+
+fn asked(editor: &mut Editor, question: &str, params: Value) -> Value {
+    let (name, _) = question.split_once('=').unwrap_or((question, ""));
+    match name {
+        "workspace/symbol" => editor.ask(name, params),
+        "diagnostics" => diagnostics(editor, params),
+        "incomingCalls" | "outgoingCalls" => {
+            let items = editor.ask("textDocument/prepareCallHierarchy", params);
+            let item = items["result"][0].clone();
+            editor.ask(&format!("callHierarchy/{name}"), json!({ "item": item }))
+        }
+        _ => editor.ask(&format!("textDocument/{name}"), params),
+    }
+}
+
+/// What is wrong once all has been looked at: pulled, or waited for.
+fn diagnostics(editor: &mut Editor, params: Value) -> Value {
+    if !editor.server["capabilities"]["diagnosticProvider"].is_null() {
+        editor.wait(|message| message["method"] == "workspace/diagnostic/refresh");
+        let mut answer = editor.ask("textDocument/diagnostic", params);
+        answer["result"] = answer["result"]["items"].take();
+        return answer;
+    }
+    let told = |message: &Value| message["method"] == "textDocument/publishDiagnostics";
+    let mut last = editor.wait(told);
+    // What takes longer to find is told once more, if there is any.
+    if let Some(later) = editor.soon(told) {
+        last = later;
+    }
+    json!({ "result": last["params"]["diagnostics"] })
+}
+
+#[test]
+fn answers_are_as_written_down() {
+    insta::glob!("../corpus/lsp", "*.deploy", |path| {
+        let source = std::fs::read_to_string(path).expect("a corpus file");
+        let source = source.replace("\\r\n", "\r\n");
+        let (first, rest) = source.split_once('\n').expect("a first line");
+        let asks = first.strip_prefix("# ask: ").expect("what is asked");
+        let mut said = String::new();
+        for question in asks.trim().split(' ') {
+            let little = answers(rest, question, &json!({}));
+            let much = answers(rest, question, &everything());
+            said.push_str(&format!("── {question} ──\n{little}"));
+            if little != much {
+                said.push_str(&format!(
+                    "── {question}, to a client that can do more ──\n{much}"
+                ));
+            }
+        }
+        insta::with_settings!({
+            snapshot_path => "../corpus/lsp/snapshots",
+            prepend_module_to_snapshot => false,
+            omit_expression => true,
+        }, {
+            insta::assert_snapshot!("lsp", said);
+        });
+    });
+}
