@@ -1,7 +1,7 @@
 //! The guardian: a small process beside the runner that ends the runner's commands when the
 //! runner dies, also when it is killed.
 //!
-//! The runner writes each command into a table (see [`table`]) before it starts it, and gives it
+//! The runner writes each command into a table (`table`) before it starts it, and gives it
 //! a variable of its own, [`VARIABLE`], which its children inherit. The guardian waits at the end
 //! of a pipe that only the runner holds. When the pipe closes, it reads the table and ends every
 //! process that belongs to a command in it: by its variable, by its group, or by descent.
