@@ -3,15 +3,17 @@
 # turn. Prints wall and processor time of each round, and the medians of the ratios.
 #
 #   benches/journal.sh [ROUNDS] [COMMANDS]
+#
+# LOCKSTEP is the program, FOLDER where it works: on /dev/shm nothing waits for a disk.
 set -euo pipefail
 program=${LOCKSTEP:-$(dirname "$0")/../target/release/lockstep}
 program=$(realpath "$program")
 rounds=${1:-5}
 commands=${2:-10000}
-folder=$(mktemp -d)
+folder=$(mktemp -d -p "${FOLDER:-/tmp}")
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
-echo "pipeline p { parallel n in range(0, $commands) { run \"true\" } }" > bench.deploy
+echo "pipeline p { parallel n in range(0, $commands) { run \"/bin/true\" } }" > bench.deploy
 
 # Wall, then user and system time, in seconds.
 measure() {

@@ -12,7 +12,7 @@ pub(super) struct Meetings {
     open: HashMap<String, Meeting>,
     /// Which meeting a node waits at.
     of: HashMap<Name, String>,
-    /// How many strands have ended.
+    /// How often somebody may have left.
     ends: u64,
     /// Whether strands may leave without being told of.
     hidden: bool,
@@ -23,7 +23,7 @@ struct Meeting {
     waiting: u32,
     /// How many were to come, when the last one arrived.
     expected: usize,
-    /// How many strands had ended when the last one arrived.
+    /// How often somebody had, when the last one arrived.
     ends: u64,
     /// Whether it has opened, and those who waited go on.
     passing: bool,
@@ -43,8 +43,8 @@ impl Meetings {
         Self::new(self.hidden)
     }
 
-    /// A strand has ended: it may have left.
-    pub(super) fn a_strand_ended(&mut self) {
+    /// Something in which there may be a barrier has ended, or will never begin.
+    pub(super) fn somebody_may_have_left(&mut self) {
         self.ends += 1;
     }
 
@@ -76,7 +76,6 @@ impl Meetings {
     /// The last strand arrives, and the barrier opens.
     pub(super) fn opened(
         &mut self,
-        node: &Name,
         key: impl FnOnce() -> Option<String>,
         waited: bool,
     ) -> Result<(), String> {
@@ -94,7 +93,6 @@ impl Meetings {
         meeting.passing = true;
         let came = meeting.waiting as usize + 1;
         let (expected, unchanged) = (meeting.expected, meeting.ends == self.ends && !self.hidden);
-        let _ = node;
         match unchanged && came < expected {
             true => Err(format!(
                 "opened a barrier to which {came} of {expected} had come"

@@ -177,10 +177,8 @@ impl Audit {
             Happened::NodeFinished {
                 node, kind, status, ..
             } => self.finished(node, *kind, *status),
-            Happened::NodeOutput { node, .. } => {
-                // What a command wrote may come after it was told to have ended.
-                let _ = node;
-            }
+            // What a command wrote may be told after its end.
+            Happened::NodeOutput { .. } => {}
         }
         self.violations.len() == before
     }
@@ -233,7 +231,7 @@ impl Audit {
         match kind {
             NodeKind::Barrier => {
                 let nodes = &self.nodes;
-                let met = self.meetings.opened(node, || nodes.meeting(node), was_live);
+                let met = self.meetings.opened(|| nodes.meeting(node), was_live);
                 self.broken(node, met);
             }
             NodeKind::Undo => self.undoes(node),
@@ -276,14 +274,16 @@ impl Audit {
         }
         if status == Status::Skipped {
             let skipped = self.nodes.skip(node);
-            self.strand_may_leave(node, kind);
+            self.meetings.somebody_may_have_left();
             return self.broken(node, skipped);
         }
         if kind == NodeKind::Barrier {
             let met = self.meetings.passed(node, status);
             self.broken(node, met);
         }
-        self.strand_may_leave(node, kind);
+        if !is_leaf(kind) {
+            self.meetings.somebody_may_have_left();
+        }
         match kind {
             NodeKind::Deploy if status != Status::RollingBack => self.deployment_rests(node),
             NodeKind::Lock if self.nodes.is_plain_lock(node) => self.lock_given_back(node),
@@ -291,13 +291,6 @@ impl Audit {
         }
         let ended = self.nodes.end(node, kind, status);
         self.broken(node, ended);
-    }
-
-    /// A strand that ends without having come to a barrier leaves it.
-    fn strand_may_leave(&mut self, node: &Name, kind: NodeKind) {
-        if kind == NodeKind::Cell || self.nodes.is_strand(node) {
-            self.meetings.a_strand_ended();
-        }
     }
 
     // --- Infrastructures and resources ---------------------------------------------------
@@ -435,8 +428,18 @@ fn of(happened: &Happened) -> Option<&Name> {
     }
 }
 
+/// Whether nothing can be in a node, so that its end keeps nobody from a barrier.
+fn is_leaf(kind: NodeKind) -> bool {
+    use NodeKind::{Action, Approve, Barrier, Log, Run, Wait};
+    matches!(kind, Action | Approve | Barrier | Log | Run | Wait)
+}
+
 /// Whether a path lies in a handler or in a rollback, where order is not checked.
 fn is_aside(path: &str) -> bool {
+    let may_be = ["/undo", "/on-failure", "/always"];
+    if !may_be.iter().any(|word| path.contains(word)) {
+        return false;
+    }
     segments(path).into_iter().any(|segment| {
         let word = segment.split('#').next().unwrap_or_default();
         matches!(word, "undo" | "on-failure" | "always")

@@ -147,7 +147,9 @@ impl Nodes {
             true => above(path).find(|it| self.live.contains_key(*it)),
             false => above(path).next(),
         };
-        let parent: Option<Name> = parent.map(Name::from);
+        let known = parent.and_then(|parent| self.live.get_key_value(parent));
+        let known = known.map(|(parent, _)| parent.clone());
+        let parent: Option<Name> = known.or_else(|| parent.map(Name::from));
         let mut wrong = Ok(());
         let mut place = None;
         let mut cell = None;
@@ -235,7 +237,7 @@ impl Nodes {
         around: &Arc<Place>,
         path: &Name,
     ) -> Result<Option<Arc<Place>>, String> {
-        let segment = segments(path).pop().unwrap_or_default();
+        let segment = last(path);
         let tree = &self.plan.tree;
         let mut found = self.places.find(tree, around.tree, around.is_cell, segment);
         if found.is_empty() {
@@ -299,7 +301,7 @@ impl Nodes {
                 node.cells.insert(place.tree, (cells, index));
             }
         }
-        let segment = segments(path).pop().unwrap_or_default();
+        let segment = last(path);
         let Some(node) = self.live.get_mut(parent) else {
             return (None, Ok(()));
         };
@@ -336,7 +338,7 @@ impl Nodes {
             return Locals::default();
         };
         let outside = self.locals_at(&parent, &place);
-        let segment = segments(path).pop().unwrap_or_default();
+        let segment = last(path);
         let cells = self
             .live
             .get(&parent)
@@ -460,7 +462,7 @@ impl Nodes {
         if segments(path).contains(&"undo") {
             return None;
         }
-        let segment = segments(path).pop()?;
+        let segment = last(path);
         let target = segment.rsplit_once(", ")?.1.split(']').next()?;
         let places = &self.plan.bound.program.infrastructures;
         let at = places.iter().position(|it| *it.name == *target)?;
@@ -474,12 +476,6 @@ impl Nodes {
         };
         let holder = above(path).find(is_stage).unwrap_or(&self.root);
         Some((Name::from(target), Name::from(holder)))
-    }
-
-    /// Whether a node is a child of a `parallel`.
-    pub(super) fn is_strand(&self, path: &str) -> bool {
-        let parent = above(path).next().and_then(|parent| self.live.get(parent));
-        parent.is_some_and(|parent| parent.kind == NodeKind::Parallel)
     }
 
     /// What a node is in, and what that is, where the node is part of its body.
@@ -519,7 +515,7 @@ impl Nodes {
         let StmtKind::Lock { limit, .. } = &plan.tree.get(place.tree).stmt.kind else {
             return None;
         };
-        let segment = segments(path).pop()?;
+        let segment = last(path);
         let name = segment
             .strip_prefix("lock[")?
             .rsplit_once(']')?
@@ -542,7 +538,7 @@ impl Nodes {
             return None;
         };
         let meeting = self.plan.meetings.iter().find(|it| it.name == *name)?;
-        let label = segments(path).pop()?.split('#').next()?;
+        let label = last(path).split('#').next()?;
         let around = above(path).find(|path| {
             let node = self.live.get(*path).and_then(|node| node.place.as_ref());
             node.is_some_and(|place| place.tree == meeting.block)
@@ -582,10 +578,52 @@ fn entries(
 
 /// The paths around a path, the nearest first.
 fn above(path: &str) -> impl Iterator<Item = &str> {
-    let mut end = path.len();
-    let lengths: Vec<usize> = segments(path).iter().map(|segment| segment.len()).collect();
-    lengths.into_iter().rev().map_while(move |length| {
-        end = end.checked_sub(length + 1)?;
-        path.get(..end)
-    })
+    std::iter::successors(parent(path), |path| parent(path))
+}
+
+/// The path around a path. A `/` in brackets splits nothing.
+fn parent(path: &str) -> Option<&str> {
+    if path.contains('"') {
+        // Brackets in quotes are no brackets, which shows only from the front.
+        let last = segments(path).pop()?;
+        return path.get(..path.len().checked_sub(last.len() + 1)?);
+    }
+    let mut depth = 0_usize;
+    for (at, byte) in path.bytes().enumerate().rev() {
+        match byte {
+            b']' => depth += 1,
+            b'[' => depth = depth.saturating_sub(1),
+            b'/' if depth == 0 => return path.get(..at),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// The last part of a path.
+fn last(path: &str) -> &str {
+    match parent(path) {
+        Some(parent) => path.get(parent.len() + 1..).unwrap_or_default(),
+        None => path,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_taken_apart_from_the_end() {
+        for path in [
+            "p",
+            "p/a",
+            "p/m[a/b, c]/x",
+            "p/lock[\"a]/\"]/run#2",
+            "p/m[x]#2/d[a, b]",
+        ] {
+            let mut all = segments(path);
+            assert_eq!(last(path), all.pop().expect("a segment"));
+            assert_eq!(parent(path).unwrap_or_default(), all.join("/"));
+        }
+    }
 }

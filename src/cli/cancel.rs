@@ -15,6 +15,10 @@ use crate::runtime::store::{Asking, Heard, Run, RunStatus, Store, StoreError};
 /// How often it is looked whether a request has been taken in.
 const PAUSE: Duration = Duration::from_millis(20);
 
+/// So often it is looked once more after the end of a run: what was asked may have ended it, which
+/// is written down before the request is.
+const LATE: u32 = 50;
+
 #[derive(Debug, Args)]
 pub(super) struct Cancel {
     /// The run: its id or the beginning of it. Without it, the last one that runs.
@@ -76,18 +80,18 @@ pub(super) fn run(arguments: &Cancel, output: &mut Output) -> Exit {
 /// Waits until the run has taken a request in. Where nobody drives it any more, the request is
 /// taken back.
 pub(super) fn wait(store: &Store, run: &Run, request: i64) -> Result<Heard, StoreError> {
+    let mut late = 0;
     loop {
         match store.heard(request)? {
             Heard::NotYet => {}
             heard => return Ok(heard),
         }
         if store.run(run.number)?.status != RunStatus::Running {
-            // It may have been the last thing that the run did.
-            let heard = store.heard(request)?;
-            if heard == Heard::NotYet {
-                store.take_in(request, Some("nobody drives it"))?;
-            }
-            return Ok(heard);
+            late += 1;
+        }
+        if late > LATE {
+            store.take_in(request, Some("nobody drives it"))?;
+            return Ok(Heard::NotYet);
         }
         std::thread::sleep(PAUSE);
     }

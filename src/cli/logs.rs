@@ -117,12 +117,11 @@ impl Logged<'_> {
             self.named = self.nodes.len() > 1;
         }
         let mut wrote = self.read(true, output)?;
-        let mut follows = arguments.follow;
-        while follows {
-            let goes_on = self.store.run(self.run.number)?.status == RunStatus::Running;
+        let mut goes_on = arguments.follow;
+        while goes_on {
+            goes_on = self.store.run(self.run.number)?.status == RunStatus::Running;
             self.look()?;
             wrote |= self.read(!goes_on, output)?;
-            follows = goes_on;
             if goes_on {
                 std::thread::sleep(PAUSE);
             }

@@ -73,7 +73,8 @@ fn text(run: &Run, found: &Result<Report, Vec<Violation>>, output: &mut Output) 
                 let said = clean(&violation.to_string());
                 text += &format!("  event {:>4}  {said}\n", violation.event);
             }
-            text += "\nEither its journal was changed, or this is a mistake in lockstep: please report it.\n";
+            text += "\nEither its journal was changed, or this is a mistake in lockstep: please \
+                     report it.\n";
         }
     }
     output.print(&text);

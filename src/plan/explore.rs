@@ -29,7 +29,7 @@ use std::collections::{HashSet, VecDeque};
 use super::flow::Flow;
 pub use hang::{Hang, Stuck, Why};
 use state::State;
-pub use state::Step;
+pub use state::{Holder, Step};
 use steps::Search;
 
 /// States that a search looks at before it gives up.

@@ -33,6 +33,8 @@ pub struct SharedLocks {
     waiting: BTreeMap<EffectId, Option<Queue>>,
     /// What was held before the run was continued, and was lost meanwhile.
     lost: Vec<EffectId>,
+    /// What had been granted when the run was killed, before it could take note of it.
+    early: Vec<EffectId>,
     /// The state of the database that has been looked at.
     seen: Option<i64>,
     looked: Instant,
@@ -55,6 +57,7 @@ impl SharedLocks {
             run,
             waiting: BTreeMap::new(),
             lost: Vec::new(),
+            early: Vec::new(),
             seen: None,
             looked: Instant::now(),
             gone: HashMap::new(),
@@ -128,6 +131,14 @@ impl Locks for SharedLocks {
             self.lost = held.iter().map(|(id, _)| *id).collect();
         }
         for (id, request) in requests.iter().filter(|(_, it)| !it.granted) {
+            if request.wants.iter().all(|want| has(*id, want)) {
+                if kept {
+                    self.early.push(*id);
+                    continue;
+                }
+                // It would be held while what was lost is waited for.
+                self.store.release_locks(self.holder(*id), &[])?;
+            }
             (self.store).ask_for_locks(self.holder(*id), &request.node, &request.wants)?;
             self.waiting.insert(*id, None);
         }
@@ -145,6 +156,7 @@ impl Locks for SharedLocks {
         self.seen = None;
         if names.is_empty() {
             self.waiting.remove(&id);
+            self.early.retain(|early| *early != id);
             self.lost.retain(|lost| *lost != id);
         }
         self.store.release_locks(self.holder(id), names)
@@ -152,21 +164,21 @@ impl Locks for SharedLocks {
 
     /// Where nothing has changed this takes some microseconds, and nothing where nothing waits.
     fn granted(&mut self) -> Result<Vec<EffectId>, StoreError> {
+        let mut granted = std::mem::take(&mut self.early);
         if self.waiting.is_empty() {
-            return Ok(Vec::new());
+            return Ok(granted);
         }
         let changes = self.store.changes()?;
         if self.seen == Some(changes) && self.looked.elapsed() < LOOK {
-            return Ok(Vec::new());
+            return Ok(granted);
         }
         self.looked = Instant::now();
         let rows = self.store.locks()?;
-        let mut granted = Vec::new();
         if !self.decide(&rows).is_empty() {
             let (run, joint) = (self.run, &self.lost);
             let gone = &mut self.gone;
             let change = (self.store).change_locks(|rows| decide(rows, run, joint, gone))?;
-            granted = change.granted.into_iter().map(|it| it.effect).collect();
+            granted.extend(change.granted.into_iter().map(|it| it.effect));
         }
         // What others do after the look is seen at the next one.
         self.seen = Some(changes);

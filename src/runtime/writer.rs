@@ -1,15 +1,20 @@
 //! Writes a journal on a thread of its own: what has come while one group of records was written
-//! is the next group.
+//! is the next group. While much goes on anyway, a group waits a moment for more records.
 //! It does not know what waits for the records.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use super::journal::{Journal, Record};
 use super::store::StoreError;
 
 /// More records than this are not written at once.
 const MOST: usize = 1000;
+
+/// How long a group waits for more records where nobody needs it at once: a disk takes ten times
+/// as long for ten groups as for one.
+const MOMENT: Duration = Duration::from_millis(1);
 
 /// Takes records; dropping it waits until all of them are written.
 pub(super) struct Writer {
@@ -18,7 +23,8 @@ pub(super) struct Writer {
 }
 
 enum Note {
-    Record(Box<Record>),
+    /// A record, and whether much goes on beside it.
+    Record(Box<Record>, bool),
     Clock(i64),
 }
 
@@ -39,9 +45,9 @@ impl Writer {
         })
     }
 
-    /// Takes a record.
-    pub(super) fn write(&self, record: Record) {
-        self.send(Note::Record(Box::new(record)));
+    /// Takes a record. `busy` says that much goes on which does not wait for it.
+    pub(super) fn write(&self, record: Record, busy: bool) {
+        self.send(Note::Record(Box::new(record), busy));
     }
 
     /// Notes how far the machine's clock has come.
@@ -75,15 +81,29 @@ fn write(
     while let Ok(note) = notes.recv() {
         let mut records = Vec::new();
         let mut clock = None;
+        let mut busy = false;
         let mut take = |note, records: &mut Vec<Record>| match note {
-            Note::Record(record) => records.push(*record),
-            Note::Clock(at) => clock = Some(at),
+            Note::Record(record, beside) => {
+                records.push(*record);
+                busy = beside;
+                busy
+            }
+            Note::Clock(at) => {
+                clock = Some(at);
+                busy
+            }
         };
-        take(note, &mut records);
-        while records.len() < MOST
-            && let Ok(note) = notes.try_recv()
-        {
-            take(note, &mut records);
+        let mut wait = take(note, &mut records);
+        let until = Instant::now() + MOMENT;
+        while records.len() < MOST {
+            let left = match wait {
+                true => until.saturating_duration_since(Instant::now()),
+                false => Duration::ZERO,
+            };
+            match notes.recv_timeout(left) {
+                Ok(note) => wait = take(note, &mut records),
+                Err(_) => break,
+            }
         }
         let mut written = Ok(());
         if !records.is_empty() {
@@ -138,13 +158,16 @@ mod tests {
         })
         .unwrap();
         for seq in 1..=9 {
-            writer.write(Record {
-                seq,
-                at: 0,
-                clock: 0,
-                what: Recorded::Event(Event::Cancel),
-                told: Vec::new(),
-            });
+            writer.write(
+                Record {
+                    seq,
+                    at: 0,
+                    clock: 0,
+                    what: Recorded::Event(Event::Cancel),
+                    told: Vec::new(),
+                },
+                seq % 2 == 0,
+            );
         }
         drop(writer);
         let (written, told) = (written.lock().unwrap(), told.lock().unwrap());

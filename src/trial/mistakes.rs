@@ -44,7 +44,8 @@ pub(super) fn never_ends(world: &World, pipeline: Span) -> Diagnostic {
     diagnostic("the run waits for ever for an answer")
         .here(asked)
         .help(format!(
-            "answer it: `given \"{node}\" returns \"retry\"`, or \"ignore\", \"rollback\", \"abort\""
+            "answer it: `given \"{node}\" returns \"retry\"`, or \"ignore\", \"rollback\", \
+             \"abort\""
         ))
 }
 

@@ -125,6 +125,10 @@ fn graphviz_draws_every_plan() {
     outlines(|name, outline| {
         for full in [false, true] {
             let complaints = draw(&dot(outline, full));
+            // That an arrow between two frames has two heads is beyond some versions of it.
+            let complaints: String = (complaints.lines())
+                .filter(|line| !line.ends_with("spline size > 1 not supported"))
+                .collect();
             assert_eq!(complaints, "", "{name}");
         }
     });

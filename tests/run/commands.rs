@@ -291,7 +291,10 @@ fn many_commands_leave_nothing_behind() {
     let output = told.output();
     let (before, after) = output.split_at(2);
     assert_eq!(before, after);
-    assert_eq!(after[1], "1", "only the command that looks");
+    assert_eq!(
+        after[1], "2",
+        "only the command that looks, and the guardian"
+    );
 }
 
 /// No more run at once than `--max` says, and those that wait are started in their order.

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use lockstep::engine::notice::Status;
+use lockstep::engine::notice::{Happened, Status};
 use lockstep::engine::{EffectId, Event, Machine, Outstanding};
 use lockstep::plan::Plan;
 use lockstep::runtime::journal::Recorded;
@@ -197,7 +197,15 @@ fn round(seed: u64, most: usize, undisturbed: &BTreeSet<String>) -> usize {
         let said = child.wait_with_output().expect("an end");
         if let Some(code) = said.status.code() {
             let stderr = String::from_utf8_lossy(&said.stderr);
-            assert_eq!((code, &*stderr), (0, ""), "seed {seed}");
+            let told = the_run(&test).map(|(store, run)| store.told(run.number, 1));
+            let told = told.and_then(Result::ok).unwrap_or_default();
+            let bad = told.iter().filter(|it| match &it.what {
+                Happened::NodeFinished { failure, .. } => failure.is_some(),
+                Happened::RunFinished { .. } => true,
+                _ => false,
+            });
+            let bad: Vec<_> = bad.map(|it| &it.what).collect();
+            assert_eq!((code, &*stderr), (0, ""), "seed {seed}: {bad:#?}");
             break;
         }
         kills += 1;

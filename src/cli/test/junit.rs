@@ -47,7 +47,8 @@ fn write_case(text: &mut String, one: &Done<'_>, file: &str) {
     let line = source.map_or(0, |source| source.line_column(verdict.span.start).0);
     let _ = write!(
         text,
-        "    <testcase name=\"{}\" classname=\"{file}\" file=\"{file}\" line=\"{line}\" time=\"{}\"",
+        "    <testcase name=\"{}\" classname=\"{file}\" file=\"{file}\" line=\"{line}\" \
+         time=\"{}\"",
         escape(&verdict.name),
         seconds(one.took_ms),
     );

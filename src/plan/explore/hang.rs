@@ -31,8 +31,8 @@ pub struct Stuck {
     pub at: usize,
     /// What it waits for.
     pub why: Why,
-    /// The locks that it holds, with the request where it is a `lock` statement.
-    pub holds: Vec<(usize, Option<usize>)>,
+    /// The locks that it holds, itself or as a part of a stage.
+    pub holds: Vec<(usize, Holder)>,
     /// The meetings that it has still to come to.
     pub owes: Vec<usize>,
 }
@@ -76,11 +76,11 @@ impl Search<'_> {
         for (lock, holders) in state.held.iter().enumerate() {
             for holder in holders {
                 match holder {
-                    Holder::Request(own, request) if *own == strand => {
-                        holds.push((lock, Some(*request)));
+                    Holder::Request(own, _) if *own == strand => {
+                        holds.push((lock, *holder));
                     }
                     Holder::Hold(hold) if self.is_inside(state, *hold, strand) => {
-                        holds.push((lock, None));
+                        holds.push((lock, *holder));
                     }
                     _ => {}
                 }

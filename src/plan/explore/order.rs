@@ -43,6 +43,16 @@ struct Edge {
     asks: Option<Owner>,
 }
 
+/// Someone who may hold a lock.
+struct Held {
+    owner: Owner,
+    class: usize,
+    /// The last place before it has the lock.
+    before: usize,
+    /// What it waits for before it gives the lock back.
+    waits: Vec<Wait>,
+}
+
 /// What waits for what, by numbers: the places of strands ("it gets there, or never will"), then
 /// meetings, locks, and what is inside splits.
 struct Graph<'a> {
@@ -55,8 +65,8 @@ struct Graph<'a> {
     locks: usize,
     insides: usize,
     edges: Vec<Edge>,
-    /// What the holders of locks wait for before they give them back.
-    held: Vec<(Owner, usize, Vec<Wait>)>,
+    /// Those who may hold locks.
+    held: Vec<Held>,
     next: usize,
 }
 
@@ -245,7 +255,7 @@ impl<'a> Graph<'a> {
     /// What has to happen before a lock is given back.
     fn locks(&mut self) {
         let flow = self.flow;
-        for strand in &flow.strands {
+        for (number, strand) in flow.strands.iter().enumerate() {
             for (at, op) in strand.ops.iter().enumerate() {
                 let Op::Acquire(request) = op else { continue };
                 let Some(class) = self.class[flow.requests[*request].lock] else {
@@ -258,17 +268,22 @@ impl<'a> Graph<'a> {
                 let end = end.unwrap_or(strand.ops.len());
                 let inside = strand.ops.get(at + 1..end).unwrap_or_default();
                 let waits = inside.iter().filter_map(|op| self.resource(op)).collect();
-                self.held.push((Owner::Request(*request), class, waits));
+                self.held.push(Held {
+                    owner: Owner::Request(*request),
+                    class,
+                    before: self.places[number] + at,
+                    waits,
+                });
             }
             for (at, op) in strand.ops.iter().enumerate() {
                 if let Op::Drop(hold) = op {
-                    self.hold(*hold, strand.ops.get(..at).unwrap_or_default());
+                    self.hold(*hold, number, strand.ops.get(..at).unwrap_or_default());
                 }
             }
         }
     }
 
-    fn hold(&mut self, hold: usize, ops: &[Op]) {
+    fn hold(&mut self, hold: usize, strand: StrandId, ops: &[Op]) {
         let flow = self.flow;
         let classes = flow.holds[hold]
             .locks
@@ -281,7 +296,12 @@ impl<'a> Graph<'a> {
         let mut waits = Vec::new();
         let inside = ops.get(first.unwrap_or(ops.len())..).unwrap_or_default();
         self.waits_inside(inside, hold, &mut waits);
-        self.held.push((Owner::Hold(hold), class, waits));
+        self.held.push(Held {
+            owner: Owner::Hold(hold),
+            class,
+            before: self.places[strand] + first.unwrap_or(0),
+            waits,
+        });
     }
 
     /// What is waited for while a stage holds its locks; not for those.
@@ -325,41 +345,30 @@ impl<'a> Graph<'a> {
     fn locks_come_back(&self) -> bool {
         let sooner = self.table(|edge| edge.later);
         let mut by_class: HashMap<usize, Vec<usize>> = HashMap::new();
-        for (at, (_, class, _)) in self.held.iter().enumerate() {
-            by_class.entry(self.locks + class).or_default().push(at);
+        for (at, held) in self.held.iter().enumerate() {
+            by_class
+                .entry(self.locks + held.class)
+                .or_default()
+                .push(at);
         }
-        let mut steps = 0;
-        let mut seen = vec![0_u32; self.next];
-        for (round, (owner, class, waits)) in self.held.iter().enumerate() {
-            let round = round as u32 + 1;
-            let own = self.locks + class;
-            let mut open: Vec<usize> = Vec::new();
-            let mut reach = |open: &mut Vec<usize>, (at, asks): Wait| {
-                if at == own {
-                    return asks != Some(*owner);
-                }
-                if std::mem::replace(&mut seen[at], round) != round {
-                    open.push(at);
-                }
-                false
-            };
-            if waits.iter().any(|wait| reach(&mut open, *wait)) {
-                return false;
+        let mut walk = Walk {
+            graph: self,
+            sooner,
+            by_class,
+            seen: vec![0; self.next],
+            round: 0,
+            steps: 0,
+        };
+        self.held.iter().all(|held| {
+            walk.round += 1;
+            if walk.comes_back(held) {
+                return true;
             }
-            while let Some(at) = open.pop() {
-                let edges = sooner.of(at).iter().map(|edge| &self.edges[*edge as usize]);
-                let direct = edges.map(|edge| (edge.sooner as usize, edge.asks));
-                let others = by_class.get(&at).into_iter().flatten();
-                let held = others.flat_map(|other| self.held[*other].2.iter().copied());
-                for wait in direct.chain(held) {
-                    steps += 1;
-                    if steps > MOST_STEPS || reach(&mut open, wait) {
-                        return false;
-                    }
-                }
-            }
-        }
-        true
+            // What had to happen before it could have the lock has happened.
+            walk.round += 1;
+            walk.mark_what_was_before(held);
+            walk.comes_back(held)
+        })
     }
 
     /// The edges of each number, by one of their ends.
@@ -379,6 +388,61 @@ impl<'a> Graph<'a> {
             *slot += 1;
         }
         Table { starts, edges }
+    }
+}
+
+/// A walk from what is held to what that waits for.
+struct Walk<'a> {
+    graph: &'a Graph<'a>,
+    sooner: Table,
+    /// Who may hold the locks of each class, by the number of that.
+    by_class: HashMap<usize, Vec<usize>>,
+    /// In which round each number was last come to.
+    seen: Vec<u32>,
+    round: u32,
+    steps: usize,
+}
+
+impl Walk<'_> {
+    /// Whether what a holder waits for does not wait for its lock.
+    fn comes_back(&mut self, held: &Held) -> bool {
+        let graph = self.graph;
+        let own = graph.locks + held.class;
+        let mut open = Vec::new();
+        let mut next: Vec<Wait> = held.waits.clone();
+        loop {
+            for (at, asks) in next.drain(..) {
+                self.steps += 1;
+                let again = at == own && asks != Some(held.owner);
+                if again || self.steps > MOST_STEPS {
+                    return false;
+                }
+                if at != own && std::mem::replace(&mut self.seen[at], self.round) != self.round {
+                    open.push(at);
+                }
+            }
+            let Some(at) = open.pop() else { return true };
+            let edges = self.sooner.of(at).iter();
+            let edges = edges.map(|edge| &graph.edges[*edge as usize]);
+            next.extend(edges.map(|edge| (edge.sooner as usize, edge.asks)));
+            let others = self.by_class.get(&at).into_iter().flatten();
+            next.extend(others.flat_map(|other| graph.held[*other].waits.iter().copied()));
+        }
+    }
+
+    /// Marks the places and meetings that were there before a lock was had.
+    fn mark_what_was_before(&mut self, held: &Held) {
+        let graph = self.graph;
+        let mut open = vec![held.before];
+        while let Some(at) = open.pop() {
+            self.steps += 1;
+            let is_lock = (graph.locks..graph.insides).contains(&at);
+            if is_lock || std::mem::replace(&mut self.seen[at], self.round) == self.round {
+                continue;
+            }
+            let edges = self.sooner.of(at).iter();
+            open.extend(edges.map(|edge| graph.edges[*edge as usize].sooner as usize));
+        }
     }
 }
 

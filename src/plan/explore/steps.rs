@@ -2,7 +2,7 @@
 //! comes before what was to be done after it, and each strand goes as far as it can.
 //! It does not know which events are worth trying.
 
-use super::state::{ENDED, Holder, NOT_STARTED, State, Step, Task, fresh_fork};
+use super::state::{ENDED, ForkState, Holder, NOT_STARTED, State, Step, Task, fresh_fork};
 use crate::plan::flow::{Flow, Op, StrandId};
 
 /// How strands are followed.
@@ -18,6 +18,8 @@ pub struct Search<'a> {
     debts: Vec<(usize, usize)>,
     /// The place where each request is made.
     asked_at: Vec<usize>,
+    /// The meetings of each split.
+    met_in: Vec<Vec<usize>>,
     /// The stages that end in each strand, and where.
     ends: Vec<Vec<(usize, usize)>>,
 }
@@ -48,8 +50,12 @@ impl<'a> Search<'a> {
             exact,
             failures,
             asked_at: vec![0; flow.requests.len()],
+            met_in: vec![Vec::new(); flow.forks.len()],
             ends: vec![Vec::new(); flow.strands.len()],
         };
+        for (at, meeting) in flow.meetings.iter().enumerate() {
+            search.met_in[meeting.fork].push(at);
+        }
         for (strand, it) in flow.strands.iter().enumerate() {
             for (at, op) in it.ops.iter().enumerate() {
                 match op {
@@ -305,6 +311,8 @@ impl<'a> Search<'a> {
         if state.arrived[meeting] + state.left[meeting] < expected {
             return;
         }
+        // Who comes once more, in another try, makes no difference.
+        state.arrived[meeting] = expected.saturating_sub(state.left[meeting]);
         for strand in std::mem::take(&mut state.waiting[meeting]) {
             state.at[strand] += 1;
             out.push(Task::Go(strand));
@@ -457,12 +465,6 @@ impl<'a> Search<'a> {
                 state.deploys[deploys + place] = *count;
             }
         }
-        for (at, meeting) in flow.meetings.iter().enumerate() {
-            if meeting.fork == fork {
-                (state.arrived[at], state.left[at]) = (0, 0);
-                state.broken[at] = false;
-            }
-        }
     }
 
     /// Starts every strand of a block that may start, in source order; ends the block where all
@@ -510,7 +512,16 @@ impl<'a> Search<'a> {
         }
         if now.done as usize == shape.children.len() {
             let parent = shape.parent;
-            if state.forks[fork].bad {
+            let bad = now.bad;
+            *now = ForkState {
+                done: now.done,
+                ..ForkState::default()
+            };
+            for meeting in &self.met_in[fork] {
+                (state.arrived[*meeting], state.left[*meeting]) = (0, 0);
+                state.broken[*meeting] = false;
+            }
+            if bad {
                 out.push(Task::Fail(parent));
             } else {
                 state.at[parent] += 1;
@@ -551,6 +562,7 @@ impl<'a> Search<'a> {
         state.at[child] = ENDED;
         self.break_owed(state, child, out);
         self.deploys_not(state, child, &Default::default());
+        self.forget(state, child);
         self.count_off(state, fork, place);
     }
 
@@ -583,7 +595,15 @@ impl<'a> Search<'a> {
             self.break_owed(state, strand, out);
             self.deploys_not(state, strand, &Default::default());
         }
+        self.forget(state, strand);
         out.push(Task::Left(strand, good || tolerated));
+    }
+
+    /// What a strand that has ended did not come to makes no difference any more.
+    fn forget(&self, state: &mut State, strand: StrandId) {
+        let owes = self.debts[strand].0;
+        let own = self.flow.strands[strand].owes.len();
+        state.owes[owes..owes + own].fill(0);
     }
 
     /// The block of a strand that has ended goes on.

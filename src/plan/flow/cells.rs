@@ -22,8 +22,6 @@ impl Maker<'_> {
         locals: &Locals,
         part: &mut Part,
     ) -> Result<(), Halt> {
-        let activation = self.next_block;
-        self.next_block += 1;
         let at = self.flow.forks.len();
         self.flow.forks.push(Fork::default());
         let mut fork = Fork {
@@ -34,7 +32,7 @@ impl Maker<'_> {
         };
         let mut passes = Passes::default();
         for child in body(node).iter() {
-            self.blocks.push((id, activation, Position::new()));
+            self.blocks.push((id, at, Position::new()));
             let name = self.strand_name(*child, locals);
             let seq: Seq = [*child].into();
             let made = self.strand(strand, at, name, &seq, locals, &mut passes);
@@ -48,7 +46,7 @@ impl Maker<'_> {
             groups: vec![Vec::new(); fork.children.len()],
             ..fork
         };
-        self.join(at, fork, activation, &mut passes);
+        self.join(at, fork, &mut passes);
         part.passes.add(passes);
         part.ops.push(Op::Fork(at));
         Ok(())
@@ -87,8 +85,6 @@ impl Maker<'_> {
         locals: &Locals,
         part: &mut Part,
     ) -> Result<(), Halt> {
-        let activation = self.next_block;
-        self.next_block += 1;
         let mut found = Vec::new();
         let walked = self.walk.each_cell(matrix, locals, &mut |cell| {
             let (position, values) = (cell.position.clone(), cell.values.to_vec());
@@ -117,7 +113,7 @@ impl Maker<'_> {
         }
         let mut passes = Passes::default();
         for (position, values, inner) in &found {
-            self.blocks.push((id, activation, position.clone()));
+            self.blocks.push((id, at, position.clone()));
             let name = self.cell_name(node, values, inner);
             let made = self.strand(strand, at, name, body(node), inner, &mut passes);
             self.blocks.pop();
@@ -134,7 +130,7 @@ impl Maker<'_> {
         };
         self.throttle(node, locals, &mut fork)?;
         fork.tangled = fork.max.is_some() && is_tangled(matrix);
-        self.join(at, fork, activation, &mut passes);
+        self.join(at, fork, &mut passes);
         part.passes.add(passes);
         part.ops.push(Op::Fork(at));
         Ok(())

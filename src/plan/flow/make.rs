@@ -30,7 +30,6 @@ pub fn flow(plan: &Plan) -> Result<Flow, Halt> {
         by_name: HashMap::new(),
         doomed: false,
         recovers: false,
-        next_block: 0,
     };
     let root = plan.tree.root();
     maker.flow.strands.push(Strand {
@@ -88,7 +87,7 @@ pub(super) struct Maker<'a> {
     pub walk: Walk<'a>,
     pub plan: &'a Plan,
     pub flow: Flow,
-    /// The parallel blocks around, with their activation and the cell that is being made.
+    /// The parallel blocks around, with their split and the cell that is being made.
     pub blocks: Vec<(TreeId, usize, Position)>,
     holders: Vec<usize>,
     pub appointments: HashMap<(usize, Position, BarrierName), usize>,
@@ -102,7 +101,6 @@ pub(super) struct Maker<'a> {
     pub doomed: bool,
     /// Whether something around may recover from a failure, within the strand.
     recovers: bool,
-    pub next_block: usize,
 }
 
 impl Maker<'_> {
@@ -388,17 +386,17 @@ impl Maker<'_> {
             .iter()
             .rev()
             .find(|(tree, ..)| *tree == meeting.block);
-        let Some((_, activation, position)) = block else {
+        let Some((_, fork, position)) = block else {
             return Ok(());
         };
         let prefix: Position = position.iter().copied().take(meeting.fixed_axes).collect();
         let flow = &mut self.flow;
-        let key = (*activation, prefix, barrier.clone());
+        let (fork, key) = (*fork, (*fork, prefix, barrier.clone()));
         let at = *self.appointments.entry(key).or_insert_with(|| {
             flow.meetings.push(Appointment {
                 barrier,
                 expected: 0,
-                fork: 0,
+                fork,
             });
             flow.meetings.len() - 1
         });
@@ -619,15 +617,15 @@ impl Maker<'_> {
     }
 
     /// The strands of a block are made: its own meetings know how many arrivals they wait for.
-    pub(super) fn join(&mut self, at: usize, fork: Fork, activation: usize, passes: &mut Passes) {
+    pub(super) fn join(&mut self, at: usize, fork: Fork, passes: &mut Passes) {
         self.flow.forks[at] = fork;
-        for ((block, ..), meeting) in &self.appointments {
-            if *block == activation
-                && let Some(count) = passes.meetings.remove(meeting)
-            {
-                let appointment = &mut self.flow.meetings[*meeting];
-                (appointment.expected, appointment.fork) = (count, at);
-            }
+        let own = passes.meetings.extract_if(|meeting, _| {
+            let appointment = self.flow.meetings.get(*meeting);
+            appointment.is_some_and(|it| it.fork == at)
+        });
+        let own: Vec<(usize, u32)> = own.collect();
+        for (meeting, count) in own {
+            self.flow.meetings[meeting].expected = count;
         }
     }
 }

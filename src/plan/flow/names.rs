@@ -1,6 +1,8 @@
 //! What a person calls a strand: a deployment by what goes where, a cell by its values, anything
 //! else by the first thing in it that has a name. It does not know what strands do.
 
+use std::collections::HashMap;
+
 use super::StrandId;
 use super::make::Maker;
 use crate::eval::Expr;
@@ -17,7 +19,11 @@ impl Maker<'_> {
         let own = self.walk.label(id, locals);
         let nameless = matches!(
             node.stmt.kind,
-            StmtKind::Block(_) | StmtKind::On { .. } | StmtKind::If { .. } | StmtKind::Matrix(_)
+            StmtKind::Block(_)
+                | StmtKind::On { .. }
+                | StmtKind::If { .. }
+                | StmtKind::Matrix(_)
+                | StmtKind::Lock { .. }
         ) || own.is_empty();
         if !nameless {
             return self.described(id, locals);
@@ -25,7 +31,7 @@ impl Maker<'_> {
         match self.first_named(id, locals) {
             Some(inside) => inside,
             None if own.is_empty() => String::from("strand"),
-            None => own,
+            None => self.described(id, locals),
         }
     }
 
@@ -65,8 +71,7 @@ impl Maker<'_> {
                 | StmtKind::Call(_)
                 | StmtKind::Action { .. }
                 | StmtKind::Stage { .. }
-                | StmtKind::Run(_)
-                | StmtKind::Lock { .. } => return Some(self.described(*child, &inside)),
+                | StmtKind::Run(_) => return Some(self.described(*child, &inside)),
                 StmtKind::Log(text) => {
                     if let Ok(text) = self.walk.eval(text, &inside) {
                         return Some(format!("log \"{}\"", self.walk.display(&text)));
@@ -107,18 +112,20 @@ impl Maker<'_> {
 
     /// Strands beside each other that would be called the same are told apart.
     pub(super) fn tell_apart(&mut self, strands: &[StrandId]) {
-        const ORDINALS: [&str; 8] = [
-            "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth",
+        const ORDINALS: [&str; 9] = [
+            "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth",
         ];
-        let mut seen: std::collections::HashMap<String, usize> = Default::default();
+        let mut by_name: HashMap<String, Vec<StrandId>> = HashMap::new();
         for strand in strands {
-            let name = &mut self.flow.strands[*strand].name;
-            let times = seen.entry(name.clone()).or_default();
-            *times += 1;
-            match ORDINALS.get(times.wrapping_sub(2)) {
-                _ if *times == 1 => {}
-                Some(word) => *name = format!("the {word} {name}"),
-                None => *name = format!("{name} (number {times})"),
+            let name = self.flow.strands[*strand].name.clone();
+            by_name.entry(name).or_default().push(*strand);
+        }
+        for (name, same) in by_name.iter().filter(|(_, same)| same.len() > 1) {
+            for (at, strand) in same.iter().enumerate() {
+                self.flow.strands[*strand].name = match ORDINALS.get(at) {
+                    Some(word) => format!("{word} {name}"),
+                    None => format!("{name} (number {})", at + 1),
+                };
             }
         }
     }

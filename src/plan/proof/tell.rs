@@ -4,7 +4,7 @@
 use super::{Teller, and_list};
 use crate::diagnostic::Diagnostic;
 use crate::ir::StmtKind;
-use crate::plan::explore::{Hang, Step, Stuck, Why};
+use crate::plan::explore::{Hang, Holder, Step, Stuck, Why};
 use crate::plan::flow::{Op, StrandId};
 use crate::plan::tree::TreeId;
 use crate::source::Span;
@@ -85,7 +85,7 @@ impl Teller<'_> {
             .skip(hang.circle.len().saturating_sub(1));
         for (stuck, waiting) in hang.circle.iter().zip(before) {
             let name = self.name(stuck.strand);
-            for (lock, request) in &stuck.holds {
+            for (lock, holder) in &stuck.holds {
                 let wanted = match waiting.why {
                     Why::Lock(other) => self.flow.requests[other].lock == *lock,
                     Why::Stage(hold) => {
@@ -93,12 +93,26 @@ impl Teller<'_> {
                     }
                     _ => false,
                 };
-                if let (Some(request), true) = (request, wanted) {
-                    let tree = self.flow.requests[*request].tree;
-                    add(
-                        tree,
-                        format!("`{name}` holds {} from here", self.lock(*lock)),
-                    );
+                if !wanted {
+                    continue;
+                }
+                match holder {
+                    Holder::Request(_, request) => {
+                        let tree = self.flow.requests[*request].tree;
+                        add(
+                            tree,
+                            format!("`{name}` holds {} from here", self.lock(*lock)),
+                        );
+                    }
+                    Holder::Hold(hold) => {
+                        if let Some(tree) = self.first_deployment(*hold) {
+                            let holder = self.holder(*hold);
+                            add(
+                                tree,
+                                format!("{holder} holds {} from here", self.lock(*lock)),
+                            );
+                        }
+                    }
                 }
             }
             if let Why::Meeting(meeting) = waiting.why
@@ -128,6 +142,15 @@ impl Teller<'_> {
         }
         places.truncate(MOST_PLACES);
         places
+    }
+
+    /// Where a stage takes its locks.
+    fn first_deployment(&self, hold: usize) -> Option<TreeId> {
+        let mut ops = self.flow.strands.iter().flat_map(|strand| &strand.ops);
+        ops.find_map(|op| match op {
+            Op::Enter(own, tree) if *own == hold => Some(*tree),
+            _ => None,
+        })
     }
 
     fn op(&self, stuck: &Stuck) -> Option<&Op> {

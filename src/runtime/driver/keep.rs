@@ -23,6 +23,9 @@ use crate::runtime::store::StoreError;
 use crate::runtime::writer::Writer;
 use crate::source::Name;
 
+/// While so many commands run, a record may wait a moment for others: the machine has enough to do.
+const BUSY: usize = 4;
+
 /// What waits for a record to be written.
 pub(super) enum Held {
     /// What follows from an event.
@@ -143,13 +146,14 @@ impl<'h> Driver<'h> {
         let Some(writer) = &self.writer else { return };
         self.recorded += 1;
         self.noted = Instant::now();
-        writer.write(Record {
+        let record = Record {
             seq: self.recorded,
             at: time().as_millisecond(),
             clock,
             what,
             told,
-        });
+        };
+        writer.write(record, self.running.len() >= BUSY);
         self.held.push_back(held);
     }
 

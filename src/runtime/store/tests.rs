@@ -245,7 +245,11 @@ fn locks_questions_requests_and_approvals_are_kept() {
 /// As deep as a program can be nested.
 #[test]
 fn a_deep_program_is_read_as_it_was_written() {
-    let nested = |open: &str, close: &str| format!("{}n{}", open.repeat(60), close.repeat(60));
+    // Values may be nested less deeply than what makes them.
+    let nested = |open: &str, close: &str| {
+        let deep = if open == "[" { 45 } else { 60 };
+        format!("{}n{}", open.repeat(deep), close.repeat(deep))
+    };
     let text = format!(
         "pipeline p {{ let n = 1 let a = {} let b = {} let c = {} let d = {} {} log \"${{n}}\" {} }}",
         nested("(1 + ", ")"),
@@ -259,4 +263,38 @@ fn a_deep_program_is_read_as_it_was_written() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();
     begin_bound(&store, "r-1", &bound);
+}
+
+/// A runner may be killed after a lock was granted and before that is in its journal.
+#[test]
+fn a_lock_that_was_granted_unheard_is_heard_of_when_the_run_is_continued() {
+    use crate::engine::LockRequest;
+    use crate::runtime::locks::Locks as _;
+    use crate::runtime::shared_locks::SharedLocks;
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let run = begin(&store, "r-1").number;
+    let wants = vec![Want {
+        name: "db".into(),
+        limit: 1,
+    }];
+    let mut locks = SharedLocks::new(&store, run).unwrap();
+    for id in [4, 5] {
+        let node = "p/lock[db]".into();
+        locks.acquire(EffectId(id), &node, wants.clone()).unwrap();
+    }
+    assert_eq!(locks.granted().unwrap(), [EffectId(4)]);
+    let request = LockRequest {
+        node: "p/lock[db]".into(),
+        wants,
+        queued: true,
+        granted: false,
+    };
+    let requests = [4, 5].map(|id| (EffectId(id), request.clone()));
+    let mut locks = SharedLocks::new(&store, run).unwrap();
+    assert_eq!(locks.restore(&requests).unwrap(), []);
+    assert_eq!(locks.granted().unwrap(), [EffectId(4)]);
+    assert_eq!(locks.granted().unwrap(), []);
+    locks.release(EffectId(4), &[]).unwrap();
+    assert_eq!(locks.granted().unwrap(), [EffectId(5)]);
 }

@@ -551,9 +551,9 @@ async fn dropping_it_kills_the_group() {
 
 #[tokio::test]
 async fn commands_are_announced() {
-    type Announced = (&'static str, u64, u32);
+    type Seen = Vec<(&'static str, u64, u32)>;
     #[derive(Default)]
-    struct Log(Arc<Mutex<Vec<Announced>>>);
+    struct Log(Arc<Mutex<Seen>>);
     impl Groups for Log {
         fn starting(&self, lasting: bool) -> Guarded {
             self.0
