@@ -1,6 +1,8 @@
 //! From a path to a checked program: the front end as one function.
 //! It does not know where files are, nor how diagnostics are shown.
 
+use std::collections::HashSet;
+
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::ir::{self, lower};
 use crate::resolve::{self, Modules, Noted, Reader, Uses};
@@ -51,26 +53,33 @@ pub struct Analysis {
     pub diagnostics: Vec<Diagnostic>,
     /// What every name stands for.
     pub noted: Noted,
+    /// The workflows that deploy something, also through others.
+    pub deploying: HashSet<u32>,
+}
+
+/// Where an editor looks.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Look<'l> {
+    /// Only bodies around this place are of interest; others count as empty.
+    pub focus: Option<lower::Focus<'l>>,
+    /// The types that are wanted around this place are of interest.
+    pub watched: Option<(FileId, u32)>,
 }
 
 /// Checks the file at `path` and everything that it imports, and notes what its names stand for.
-/// Also the types are noted that are wanted at the watched place.
-pub fn analyse(
-    files: &dyn Files,
-    path: &str,
-    reader: Reader<'_>,
-    watched: Option<(FileId, u32)>,
-) -> Analysis {
+/// What is of no interest is left out.
+pub fn analyse(files: &dyn Files, path: &str, reader: Reader<'_>, look: Look<'_>) -> Analysis {
     let mut diagnostics = Diagnostics::default();
-    let uses = Uses::taken(watched);
+    let uses = Uses::taken(look.watched);
     let mut modules = resolve::resolve_with(files, path, reader, uses, &mut diagnostics);
-    let (program, found) = lower::lower(&modules);
-    diagnostics.extend(found.into_sorted());
+    let lowered = lower::lower_part(&modules, look.focus);
+    diagnostics.extend(lowered.diagnostics.into_sorted());
     Analysis {
         noted: modules.uses.take(),
         modules,
-        program,
-        complete: !diagnostics.has_errors(),
+        program: lowered.program,
+        deploying: lowered.deploying,
+        complete: look.focus.is_none() && !diagnostics.has_errors(),
         diagnostics: diagnostics.into_sorted(),
     }
 }

@@ -6,7 +6,7 @@ use std::cell::OnceCell;
 use std::collections::HashMap;
 
 use super::symbol::{Symbol, SymbolKind, symbols};
-use crate::compile::{Analysis, analyse};
+use crate::compile::{Analysis, Look, analyse};
 use crate::diagnostic::Diagnostic;
 use crate::ir::Program;
 use crate::resolve::{Modules, Reader};
@@ -37,15 +37,10 @@ pub struct Named<'c> {
 }
 
 impl Checked {
-    /// Checks the file at `path`. For completion the place that is `watched` is looked at closely.
-    pub fn new(
-        files: &dyn Files,
-        path: &str,
-        reader: Reader<'_>,
-        watched: Option<(FileId, u32)>,
-    ) -> Self {
+    /// Checks the file at `path`, as far as it is of interest.
+    pub fn new(files: &dyn Files, path: &str, reader: Reader<'_>, look: Look<'_>) -> Self {
         Self {
-            analysis: analyse(files, path, reader, watched),
+            analysis: analyse(files, path, reader, look),
             symbols: OnceCell::new(),
             declared: OnceCell::new(),
         }

@@ -1,7 +1,7 @@
 //! Where questions are answered: the checked files, kept as long as nothing of them changes.
 //! It does not know messages, only documents and places in them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,11 +11,13 @@ use super::Outside;
 use super::convert::{Encoding, Lines};
 use super::files::{Overlay, Read, name_of, path_of};
 use super::library::Library;
-use super::moved::Moved;
 use super::session::{Document, Snapshot};
 use super::uri;
+use crate::compile::Look;
 use crate::diagnostic::Diagnostic;
-use crate::ide::{Checked, Memory, ROOT};
+use crate::ide::glance::Baseline;
+use crate::ide::{Checked, Memory, Moved, ROOT};
+use crate::ir::lower::Focus;
 use crate::resolve;
 use crate::source::{FileId, Span};
 
@@ -28,8 +30,27 @@ pub(super) struct Root {
     pub(super) document: Arc<Document>,
     /// What was found.
     pub(super) checked: Checked,
+    seen: Seen,
+}
+
+/// What was read of other files.
+#[derive(Clone)]
+struct Seen {
     read: Vec<Read>,
     disk: u64,
+}
+
+impl Seen {
+    /// Whether it would be read the same now.
+    fn is_current(&self, snapshot: &Snapshot) -> bool {
+        let mut read = self.read.iter();
+        self.disk == snapshot.disk
+            && read.all(|(path, open)| match (open, snapshot.of_path(path)) {
+                (Some(then), Some(now)) => Arc::ptr_eq(then, now),
+                (None, None) => true,
+                _ => false,
+            })
+    }
 }
 
 /// The state behind the answers.
@@ -43,6 +64,8 @@ pub(super) struct Desk {
     /// What took longer to find in each document, and in which version of it.
     proved: HashMap<String, (Arc<Document>, Vec<Diagnostic>)>,
     looks: HashMap<String, Memory>,
+    /// What is kept of the last whole check of each document.
+    baselines: HashMap<String, (Arc<Document>, Seen, Baseline)>,
     /// The tokens that the client has of each document, with their number.
     tokens: HashMap<String, (u64, Vec<SemanticToken>)>,
     numbered: u64,
@@ -58,6 +81,7 @@ impl Desk {
             memories: HashMap::new(),
             proved: HashMap::new(),
             looks: HashMap::new(),
+            baselines: HashMap::new(),
             tokens: HashMap::new(),
             numbered: 0,
         }
@@ -69,25 +93,17 @@ impl Desk {
         self.roots.retain(|uri, _| is_open(uri));
         self.memories.retain(|uri, _| is_open(uri));
         self.looks.retain(|uri, _| is_open(uri));
+        self.baselines.retain(|uri, _| is_open(uri));
         self.proved.retain(|uri, _| is_open(uri));
         self.tokens.retain(|uri, _| is_open(uri));
     }
 
     /// Whether what is known of a document is still so.
-    fn is_current(&self, snapshot: &Snapshot, document: &Arc<Document>) -> bool {
+    pub(super) fn is_current(&self, snapshot: &Snapshot, document: &Arc<Document>) -> bool {
         let Some(root) = self.roots.get(&document.uri) else {
             return false;
         };
-        Arc::ptr_eq(&root.document, document)
-            && root.disk == snapshot.disk
-            && root
-                .read
-                .iter()
-                .all(|(path, open)| match (open, snapshot.of_path(path)) {
-                    (Some(then), Some(now)) => Arc::ptr_eq(then, now),
-                    (None, None) => true,
-                    _ => false,
-                })
+        Arc::ptr_eq(&root.document, document) && root.seen.is_current(snapshot)
     }
 
     /// A document, checked; `true` if that had to be done now.
@@ -97,23 +113,67 @@ impl Desk {
             // Its trees go on in the memory if nobody else holds them.
             self.roots.remove(&document.uri);
             let memory = self.memories.entry(document.uri.clone()).or_default();
-            let (checked, read) = check(
-                snapshot,
-                &self.outside,
-                document,
-                &self.library,
-                memory,
-                None,
-            );
+            let place = (snapshot, &*self.outside, &*self.library);
+            let (checked, seen) = check(place, document, memory, Look::default());
+            let baseline = Baseline::of(&checked);
+            let known = (document.clone(), seen.clone(), baseline);
+            self.baselines.insert(document.uri.clone(), known);
             let root = Root {
                 document: document.clone(),
                 checked,
-                read,
-                disk: snapshot.disk,
+                seen,
             };
             self.roots.insert(document.uri.clone(), root);
         }
         (&self.roots[&document.uri], fresh)
+    }
+
+    /// What is wrong with a document after a change inside of a single body, found by looking at
+    /// that body alone; nothing where that cannot tell.
+    pub(super) fn glance(
+        &mut self,
+        snapshot: &Snapshot,
+        document: &Arc<Document>,
+    ) -> Option<(Root, Vec<Diagnostic>)> {
+        if self.is_current(snapshot, document) {
+            return None;
+        }
+        let (then, seen, baseline) = self.baselines.get(&document.uri)?;
+        if !seen.is_current(snapshot) {
+            return None;
+        }
+        self.roots.remove(&document.uri);
+        let moved = Moved::between(&then.text, &document.text);
+        let memory = self.memories.entry(document.uri.clone()).or_default();
+        let body = baseline.body(&moved, &memory.read(ROOT, &document.text))?;
+        let look = Look {
+            focus: Some(Focus {
+                at: (ROOT, body.offset),
+                deploying: baseline.deploying(),
+            }),
+            watched: None,
+        };
+        let place = (snapshot, &*self.outside, &*self.library);
+        let (checked, seen) = check(place, document, memory, look);
+        let found = baseline.diagnostics(&moved, body, &checked);
+        let root = Root {
+            document: document.clone(),
+            checked,
+            seen,
+        };
+        let found = self.with_proved(document, found);
+        Some((root, found))
+    }
+
+    /// Adds what took longer to find, as far as the text around it is still there.
+    fn with_proved(&self, document: &Document, mut found: Vec<Diagnostic>) -> Vec<Diagnostic> {
+        if let Some((then, slow)) = self.proved.get(&document.uri) {
+            let moved = Moved::between(&then.text, &document.text);
+            let kept = slow.iter().filter_map(|it| moved.diagnostic(it));
+            let kept: Vec<Diagnostic> = kept.filter(|it| !found.contains(it)).collect();
+            found.extend(kept);
+        }
+        found
     }
 
     /// Keeps what took longer to find in a document.
@@ -131,12 +191,7 @@ impl Desk {
     ) -> Findings<'_> {
         self.root(snapshot, document);
         let root = &self.roots[&document.uri];
-        let mut found = root.checked.diagnostics().to_vec();
-        if let Some((then, slow)) = self.proved.get(&document.uri) {
-            let moved = Moved::between(&then.text, &document.text);
-            let kept = slow.iter().filter_map(|it| moved.diagnostic(it));
-            found.extend(kept.filter(|it| !found.contains(it)).collect::<Vec<_>>());
-        }
+        let found = self.with_proved(document, root.checked.diagnostics().to_vec());
         (root, found)
     }
 
@@ -172,19 +227,12 @@ impl Desk {
             return look(self.root(snapshot, document).0);
         }
         let memory = Memory::default();
-        let (checked, read) = check(
-            snapshot,
-            &self.outside,
-            document,
-            &self.library,
-            &memory,
-            None,
-        );
+        let place = (snapshot, &*self.outside, &*self.library);
+        let (checked, seen) = check(place, document, &memory, Look::default());
         look(&Root {
             document: document.clone(),
             checked,
-            read,
-            disk: snapshot.disk,
+            seen,
         })
     }
 
@@ -205,16 +253,16 @@ impl Desk {
             lines: Lines::of(""),
         };
         let memory = self.looks.entry(document.uri.clone()).or_default();
-        let watched = Some(watched);
-        check(
-            snapshot,
-            &self.outside,
-            &marked,
-            &self.library,
-            memory,
-            watched,
-        )
-        .0
+        let nothing = HashSet::new();
+        let known = self.baselines.get(&document.uri);
+        let deploying = known.map_or(&nothing, |(.., baseline)| baseline.deploying());
+        let at = (ROOT, watched);
+        let look = Look {
+            focus: Some(Focus { at, deploying }),
+            watched: Some(at),
+        };
+        let place = (snapshot, &*self.outside, &*self.library);
+        check(place, &marked, memory, look).0
     }
 
     /// The document and its outcome, for a place in it.
@@ -234,21 +282,22 @@ impl Desk {
 }
 
 /// Checks a document with all that it imports.
-pub(super) fn check(
-    snapshot: &Snapshot,
-    outside: &Outside,
+fn check(
+    (snapshot, outside, library): (&Snapshot, &Outside, &Library),
     document: &Document,
-    library: &Library,
     memory: &Memory,
-    watched: Option<u32>,
-) -> (Checked, Vec<Read>) {
+    look: Look<'_>,
+) -> (Checked, Seen) {
     let own = document.path.as_deref().and_then(|path| library.name(path));
     let name = own.unwrap_or_else(|| name_of(document));
     let files = Overlay::new(snapshot, &*outside.files, document, &name);
     let reader = |file: FileId, text: &str| memory.read(file, text);
-    let watched = watched.map(|offset| (ROOT, offset));
-    let checked = Checked::new(&files, &name, &reader, watched);
-    (checked, files.into_read())
+    let checked = Checked::new(&files, &name, &reader, look);
+    let seen = Seen {
+        read: files.into_read(),
+        disk: snapshot.disk,
+    };
+    (checked, seen)
 }
 
 impl Root {
@@ -300,5 +349,78 @@ pub(super) fn address(snapshot: &Snapshot, path: &Path) -> Uri {
     match snapshot.of_path(path) {
         Some(document) => Uri(document.uri.clone()),
         None => Uri(uri::uri(path)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lint;
+    use crate::world;
+
+    struct Nothing;
+
+    impl world::Files for Nothing {
+        fn read(&self, _: &str) -> Result<String, String> {
+            Err(String::from("no such file"))
+        }
+    }
+
+    impl world::Environment for Nothing {
+        fn var(&self, _: &str) -> Option<String> {
+            None
+        }
+    }
+
+    fn outside() -> Arc<Outside> {
+        Arc::new(Outside {
+            files: Box::new(Nothing),
+            environment: Box::new(Nothing),
+            cache: None,
+            levels: Box::new(|_| lint::Config::default()),
+        })
+    }
+
+    fn opened(text: &str) -> (Snapshot, Arc<Document>) {
+        let document = Arc::new(Document::new("file:///a/b.deploy", 1, text));
+        let mut snapshot = Snapshot::default();
+        snapshot
+            .documents
+            .insert(document.uri.clone(), document.clone());
+        (snapshot, document)
+    }
+
+    /// Types texts into bodies and compares what a look at the body says with a whole check.
+    #[test]
+    fn a_glance_says_what_a_whole_check_says() {
+        let whole = include_str!("../../examples/shop/shop.deploy");
+        let mut glances = 0;
+        for (place, typed) in [
+            ("pipeline ", "{ log unknown }"),
+            ("stage ", "\n  log \"a ${versio} b\"\n  wait 1s"),
+            ("stage ", "parallel t in nothing { deploy web to t }\n"),
+            ("deploy ", "x.y.z("),
+            ("workflow ", "return 1"),
+        ] {
+            let Some(at) = whole.find(place) else {
+                continue;
+            };
+            let inside = at + whole[at..].find('{').map_or(0, |open| open + 1);
+            let mut desk = Desk::new(outside());
+            let (snapshot, document) = opened(whole);
+            desk.findings(&snapshot, &document);
+            for end in 1..=typed.len() {
+                let text = format!("{}{}{}", &whole[..inside], &typed[..end], &whole[inside..]);
+                let (snapshot, document) = opened(&text);
+                let glance = desk.glance(&snapshot, &document).map(|(_, found)| found);
+                let mut fresh = Desk::new(outside());
+                let (_, full) = fresh.findings(&snapshot, &document);
+                if let Some(glance) = glance {
+                    assert_eq!(glance, full, "{text}");
+                    glances += 1;
+                }
+            }
+        }
+        assert!(glances > 40, "{glances}");
     }
 }

@@ -12,7 +12,6 @@ mod convert;
 mod desk;
 mod files;
 mod library;
-mod moved;
 mod prover;
 mod server;
 mod session;

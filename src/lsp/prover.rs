@@ -16,7 +16,7 @@ use crate::diagnostic::Diagnostic;
 use crate::{lint, plan};
 
 /// Nothing is begun before nothing has changed for so long.
-const PAUSE: Duration = Duration::from_millis(40);
+const PAUSE: Duration = Duration::from_millis(150);
 
 /// What was found in a document.
 pub(super) struct Proved {

@@ -35,6 +35,8 @@ pub(super) enum Job {
     Stop,
     /// Something changed.
     Check(Arc<Snapshot>),
+    /// All that the last change could have touched is to be looked at.
+    Whole(Arc<Snapshot>),
     /// What takes longer was looked at.
     Proved {
         /// What was found.
@@ -119,7 +121,12 @@ impl Worker {
                     params,
                     snapshot,
                 } => self.answer(id, &method, params, &snapshot),
-                Job::Check(snapshot) => self.check(&snapshot),
+                Job::Check(snapshot) => {
+                    self.quick(&snapshot);
+                    // Whoever waits for an answer comes first.
+                    waiting.push_back(Job::Whole(snapshot));
+                }
+                Job::Whole(snapshot) => self.check(&snapshot),
                 Job::Stop => return,
                 Job::Proved { found, snapshot } => self.proved(found, &snapshot),
             }
@@ -167,6 +174,23 @@ impl Worker {
         let _ = self.replies.send(json!({ "id": id, "method": method }));
     }
 
+    /// Tells the client at once what can be told at once.
+    fn quick(&mut self, snapshot: &Arc<Snapshot>) {
+        if self.stopped.is_past(snapshot) || snapshot.client.pulls {
+            return;
+        }
+        let desk = &mut self.desk;
+        let found = catch_unwind(AssertUnwindSafe(|| diagnostics::quick(desk, snapshot)));
+        match found {
+            Ok(Some((uri, params))) => {
+                self.publish(&params);
+                self.shown.insert(uri, params);
+            }
+            Ok(None) => {}
+            Err(_) => self.desk = Desk::new(self.desk.outside.clone()),
+        }
+    }
+
     /// Checks what changed and tells the client, unless it has changed again.
     fn check(&mut self, snapshot: &Arc<Snapshot>) {
         if self.stopped.is_past(snapshot) {
@@ -191,6 +215,13 @@ impl Worker {
         self.show(found);
     }
 
+    fn publish(&self, params: &Value) {
+        let _ = self.replies.send(json!({
+            "method": "textDocument/publishDiagnostics",
+            "params": params,
+        }));
+    }
+
     /// Tells the client what is wrong where, as far as that is news.
     fn show(&mut self, found: HashMap<String, Value>) {
         let gone = self.shown.keys().filter(|uri| !found.contains_key(*uri));
@@ -199,10 +230,7 @@ impl Worker {
         news.retain(|(uri, params)| self.shown.get(uri) != Some(params));
         news.sort_by(|a, b| a.0.cmp(&b.0));
         for (_, params) in news {
-            let _ = self.replies.send(json!({
-                "method": "textDocument/publishDiagnostics",
-                "params": params,
-            }));
+            self.publish(&params);
         }
         self.shown = found;
     }

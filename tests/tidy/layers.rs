@@ -29,7 +29,7 @@ const ROOMS: &[(&str, &str)] = &[
     ),
     (
         "lsp",
-        "source diagnostic world syntax resolve plan format lint ide",
+        "source diagnostic world syntax resolve ir compile plan format lint ide",
     ),
     ("engine", "source diagnostic value eval ir plan"),
     ("report", "source ir plan::outline engine::notice foresee"),

@@ -34,6 +34,16 @@ impl Calls {
         self.deployments.extend(within.map(|within| (within, at)));
     }
 
+    /// Supposes that these workflows deploy something.
+    pub fn suppose(&mut self, deploying: &HashSet<u32>) {
+        self.deploying.extend(deploying);
+    }
+
+    /// The workflows that deploy something, also through others.
+    pub fn into_deploying(self) -> HashSet<u32> {
+        self.deploying
+    }
+
     /// Finds which workflows deploy something, also through others. To be asked once all
     /// workflows are lowered.
     pub fn settle(&mut self) {

@@ -192,6 +192,7 @@ impl Lower<'_> {
     }
 
     pub(super) fn workflows(&mut self) -> Vec<Workflow> {
+        let sites = &self.check.modules.decls.workflows;
         let mut workflows = Vec::new();
         for id in 0..self.check.tables.workflows.len() {
             let decl = &self.check.tables.workflows[id];
@@ -200,6 +201,17 @@ impl Lower<'_> {
             let Some(block) = decl.body else {
                 continue;
             };
+            if !self.is_in_focus(self.check.modules.item(&sites[id]).span) {
+                workflows.push(Workflow {
+                    name: name.name.clone(),
+                    doc,
+                    span: name.span,
+                    params: Vec::new(),
+                    result,
+                    body: nothing(),
+                });
+                continue;
+            }
             let mut locals = Locals::new(file);
             locals.in_run = true;
             let params = self.params(&mut locals, id, false);
@@ -287,6 +299,14 @@ impl Lower<'_> {
             else {
                 continue;
             };
+            if !self.is_in_focus(item.span) {
+                all.push(Pipeline {
+                    name: name.name.clone(),
+                    doc: item.doc.clone(),
+                    body: Arc::new(plain(StmtKind::Block(nothing()), name.span)),
+                });
+                continue;
+            }
             let mut locals = Locals::new(site.file);
             locals.in_run = true;
             let mut body = Body::new(locals, Ends::Pipeline);

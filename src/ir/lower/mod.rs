@@ -24,12 +24,13 @@ mod trials;
 mod units;
 mod visit;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::diagnostic::Diagnostics;
 use crate::eval::Expr;
 use crate::ir::{Action, Param, Program, VERSION};
 use crate::resolve::Modules;
+use crate::source::{FileId, Span};
 use crate::types::{BUILTIN_ACTIONS, Checker};
 use crate::value::Type;
 
@@ -40,9 +41,41 @@ use self::constants::{Bounded, Range};
 
 /// Checks all declarations and makes the program. It is complete only if no error was found.
 pub fn lower(modules: &Modules) -> (Program, Diagnostics) {
+    let lowered = lower_part(modules, None);
+    (lowered.program, lowered.diagnostics)
+}
+
+/// The place that an editor looks at, and what is known from looking at everything.
+#[derive(Debug, Clone, Copy)]
+pub struct Focus<'f> {
+    /// The file and the byte.
+    pub at: (FileId, u32),
+    /// The workflows that deploy something, also through others.
+    pub deploying: &'f HashSet<u32>,
+}
+
+/// What lowering gives.
+#[derive(Debug)]
+pub struct Lowered {
+    /// The program. Bodies outside of the focus are empty.
+    pub program: Program,
+    /// What is wrong, but not in bodies outside of the focus.
+    pub diagnostics: Diagnostics,
+    /// The workflows that deploy something, also through others.
+    pub deploying: HashSet<u32>,
+}
+
+/// Like [`lower`], for editors: of the bodies of workflows, pipelines and tests only those around
+/// the focus are looked at, if there is one.
+pub fn lower_part(modules: &Modules, focus: Option<Focus<'_>>) -> Lowered {
+    let mut calls = Calls::default();
+    if let Some(focus) = focus {
+        calls.suppose(focus.deploying);
+    }
     let mut lower = Lower {
+        focus: focus.map(|focus| focus.at),
         check: Checker::new(modules),
-        calls: Calls::default(),
+        calls,
         bounded: Vec::new(),
         http: false,
         places: HashMap::new(),
@@ -57,11 +90,17 @@ pub fn lower(modules: &Modules) -> (Program, Diagnostics) {
     let mut diagnostics = check.diagnostics;
     calls::check(&program, &calls, &mut diagnostics);
     constants::check(&program, &bounded, &mut diagnostics);
-    (program, diagnostics)
+    Lowered {
+        program,
+        diagnostics,
+        deploying: calls.into_deploying(),
+    }
 }
 
 /// The state of lowering.
 struct Lower<'a> {
+    /// Where an editor looks, if only bodies around that place are of interest.
+    focus: Option<(FileId, u32)>,
     check: Checker<'a>,
     calls: Calls,
     /// Values that must be in a range, to be looked at where they are known.
@@ -94,6 +133,13 @@ impl Lower<'_> {
             program.actions.extend(builtin_actions());
         }
         program
+    }
+
+    /// Whether the body of a declaration is of interest.
+    fn is_in_focus(&self, item: Span) -> bool {
+        self.focus.is_none_or(|(file, offset)| {
+            item.file == file && item.start <= offset && offset <= item.end
+        })
     }
 
     /// Remembers that a value must be in a range.

@@ -41,6 +41,9 @@ impl Lower<'_> {
                 let ItemKind::Test { name, body, .. } = &item.kind else {
                     continue;
                 };
+                if !self.is_in_focus(item.span) {
+                    continue;
+                }
                 let test = self.trial(file, name, body);
                 if at == 0 {
                     kept.push(test);

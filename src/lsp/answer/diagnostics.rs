@@ -45,6 +45,29 @@ pub(in crate::lsp) fn all(
     Some(found.collect())
 }
 
+/// What is wrong in the one document that changed, where a look at the changed body can tell.
+pub(in crate::lsp) fn quick(desk: &mut Desk, snapshot: &Arc<Snapshot>) -> Option<(String, Value)> {
+    let library = desk.library.clone();
+    let mut changed = snapshot
+        .documents
+        .values()
+        .filter(|it| !desk.is_current(snapshot, it));
+    let (document, None) = (changed.next()?.clone(), changed.next()) else {
+        return None;
+    };
+    let (root, findings) = desk.glance(snapshot, &document)?;
+    let all = of_root(&root, &findings, snapshot, &library).into_iter();
+    let own = all
+        .filter(|(uri, _)| *uri == document.uri)
+        .map(|(_, it)| it);
+    let params = json!({
+        "uri": document.uri,
+        "diagnostics": own.collect::<Vec<_>>(),
+        "version": document.version,
+    });
+    Some((document.uri.clone(), params))
+}
+
 /// What is wrong with a root, with the address of the file where it is.
 fn of_root(
     root: &Root,

@@ -1,13 +1,13 @@
 //! Where places of a text are after a change of it.
 //! It does not know what stands there.
 
+use super::checked::ROOT;
 use crate::diagnostic::Diagnostic;
-use crate::ide::ROOT;
 use crate::source::Span;
 
 /// A change of a text: the bytes that are the same before and after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Moved {
+pub struct Moved {
     /// How many bytes at the beginning are the same.
     before: u32,
     /// Where the bytes that are the same again begin, in the old text.
@@ -18,7 +18,7 @@ pub(super) struct Moved {
 
 impl Moved {
     /// The change between two texts, as if it were a single one.
-    pub(super) fn between(old: &str, new: &str) -> Self {
+    pub fn between(old: &str, new: &str) -> Self {
         let (old, new) = (old.as_bytes(), new.as_bytes());
         let before = old.iter().zip(new).take_while(|(a, b)| a == b).count();
         let rest = old.len().min(new.len()) - before;
@@ -32,8 +32,22 @@ impl Moved {
         }
     }
 
+    /// Whether the change is inside of a span of the old text, without touching its ends.
+    pub fn is_inside(&self, span: Span) -> bool {
+        span.start < self.before && self.after < span.end
+    }
+
+    /// Where a span is now that holds the change.
+    pub fn stretched(&self, span: Span) -> Span {
+        let end = i64::from(span.end) + self.by;
+        Span {
+            end: u32::try_from(end).unwrap_or(span.start),
+            ..span
+        }
+    }
+
     /// Where a span is now; nothing if the change touches it.
-    pub(super) fn span(&self, span: Span) -> Option<Span> {
+    pub fn span(&self, span: Span) -> Option<Span> {
         if span.file != ROOT || span.end <= self.before {
             return Some(span);
         }
@@ -49,7 +63,7 @@ impl Moved {
     }
 
     /// A diagnostic at its new place; nothing if the change touches it.
-    pub(super) fn diagnostic(&self, diagnostic: &Diagnostic) -> Option<Diagnostic> {
+    pub fn diagnostic(&self, diagnostic: &Diagnostic) -> Option<Diagnostic> {
         let mut moved = diagnostic.clone();
         let primary = moved.span()?;
         self.span(primary)?;
