@@ -27,6 +27,8 @@ struct Meeting {
     ends: u64,
     /// Whether it has opened, and those who waited go on.
     passing: bool,
+    /// Whether somebody who waited has failed, and so will those who come yet.
+    broken: bool,
 }
 
 impl Meetings {
@@ -73,9 +75,11 @@ impl Meetings {
         }
     }
 
-    /// The last strand arrives, and the barrier opens.
+    /// A strand arrives and does not wait: it is the last one and the barrier opens, or the
+    /// barrier is broken.
     pub(super) fn opened(
         &mut self,
+        node: &Name,
         key: impl FnOnce() -> Option<String>,
         waited: bool,
     ) -> Result<(), String> {
@@ -90,8 +94,13 @@ impl Meetings {
         if meeting.passing {
             return Err("arrived at a barrier that had opened".into());
         }
+        self.of.insert(node.clone(), key);
+        meeting.waiting += 1;
+        if meeting.broken {
+            return Ok(());
+        }
         meeting.passing = true;
-        let came = meeting.waiting as usize + 1;
+        let came = meeting.waiting as usize;
         let (expected, unchanged) = (meeting.expected, meeting.ends == self.ends && !self.hidden);
         match unchanged && came < expected {
             true => Err(format!(
@@ -110,7 +119,7 @@ impl Meetings {
         let Some(meeting) = self.open.get_mut(&key) else {
             return Ok(());
         };
-        let was_passing = meeting.passing;
+        let (was_passing, was_broken) = (meeting.passing, meeting.broken);
         let early = !was_passing
             && status == Status::Succeeded
             && meeting.ends == ends
@@ -119,6 +128,7 @@ impl Meetings {
         let said = (meeting.waiting, meeting.expected);
         meeting.waiting = meeting.waiting.saturating_sub(1);
         meeting.passing |= status == Status::Succeeded;
+        meeting.broken |= status == Status::Failed;
         if meeting.waiting == 0 {
             self.open.remove(&key);
         }
@@ -128,9 +138,10 @@ impl Meetings {
                 "passed a barrier to which {came} of {expected} had come"
             ));
         }
-        match was_passing && status == Status::Failed {
-            true => Err("failed at a barrier that had opened".into()),
-            false => Ok(()),
+        match status {
+            Status::Failed if was_passing => Err("failed at a barrier that had opened".into()),
+            Status::Succeeded if was_broken => Err("passed a barrier that was broken".into()),
+            _ => Ok(()),
         }
     }
 }

@@ -231,7 +231,7 @@ impl Audit {
         match kind {
             NodeKind::Barrier => {
                 let nodes = &self.nodes;
-                let met = self.meetings.opened(|| nodes.meeting(node), was_live);
+                let met = self.meetings.opened(node, || nodes.meeting(node), was_live);
                 self.broken(node, met);
             }
             NodeKind::Undo => self.undoes(node),

@@ -44,7 +44,7 @@ fn play(pipeline: &'static str) -> (Arc<Plan>, Vec<Happened>) {
         .unwrap_or_else(|| panic!("{:?}", compiled.diagnostics));
     let bound = bind(&program, &Asked::default(), &One(text), &One(text));
     let plan = bound
-        .and_then(Plan::new)
+        .and_then(Plan::unproved)
         .unwrap_or_else(|all| panic!("{all:?}"));
     let plan = Arc::new(plan);
     let mut course = |started: &Started| match started.text.contains("bad") {
@@ -272,6 +272,17 @@ fn barriers_are_met_together() {
                 "failed at a barrier that had opened",
             ),
         ],
+    );
+}
+
+#[test]
+fn who_comes_to_a_broken_barrier_does_not_open_it() {
+    check(
+        "pipeline p { parallel x in [1, 2, 3] max 2 tolerate 2 { barrier m } }",
+        &[(
+            Ends("p/parallel[3]/barrier[m] failed", Status::Succeeded),
+            "passed a barrier that was broken",
+        )],
     );
 }
 

@@ -2,6 +2,7 @@
 //! contains every spot at which the barrier is reached.
 //! It does not know whether they ever will meet; that is for the proof.
 
+use crate::diagnostic::suggest::did_you_mean;
 use crate::diagnostic::{Diagnostic, codes};
 use crate::eval::Halt;
 use crate::ir::{Matrix, Order, StmtKind};
@@ -34,6 +35,7 @@ pub fn meetings(walk: &Walk<'_>) -> Result<Vec<Meeting>, Vec<Diagnostic>> {
         Err(Halt::Fault(diagnostic)) => return Err(vec![*diagnostic]),
         Err(Halt::Unknown) => return Ok(Vec::new()),
     };
+    let names: Vec<Name> = sum.spots.keys().cloned().collect();
     let mut meetings = Vec::new();
     let mut diagnostics = Vec::new();
     for (name, spots) in sum.spots {
@@ -47,7 +49,7 @@ pub fn meetings(walk: &Walk<'_>) -> Result<Vec<Meeting>, Vec<Diagnostic>> {
                     spots,
                 });
             }
-            None => diagnostics.extend(alone(tree, &name, &spots)),
+            None => diagnostics.extend(alone(tree, &name, &spots, &names)),
         }
     }
     if diagnostics.is_empty() {
@@ -86,13 +88,15 @@ fn fixed_axes(matrix: &Matrix) -> Option<usize> {
     Some(last - outside)
 }
 
-fn alone(tree: &Tree, name: &Name, spots: &[TreeId]) -> Option<Diagnostic> {
+fn alone(tree: &Tree, name: &Name, spots: &[TreeId], names: &[Name]) -> Option<Diagnostic> {
     let (first, rest) = spots.split_first()?;
     let span = |spot: &TreeId| tree.get(*spot).stmt.span;
+    let others = names.iter().filter(|it| *it != name).map(|it| &**it);
     let message = format!("nobody else comes to barrier `{name}`");
     let mut diagnostic = Diagnostic::error(codes::LONE_BARRIER, span(first), message)
         .here("no parallel block, loop or matrix is around it")
-        .help("a barrier is where parallel strands meet; remove it, or make its block parallel");
+        .help("a barrier is where parallel strands meet; remove it, or make its block parallel")
+        .help_opt(did_you_mean(name, others));
     for spot in rest {
         diagnostic = diagnostic.label(span(spot), "the same barrier again, one after the other");
     }

@@ -97,8 +97,14 @@ fn parts(source: &str) -> Vec<(String, String)> {
     found
 }
 
-/// Asks a server one thing about each mark.
-fn answers(source: &str, question: &str, capabilities: &Value) -> String {
+/// Asks a server one thing about each mark. `wrong` is how many diagnostics there are once all
+/// has been looked at, if that is known; it is known afterwards if they were asked for.
+fn answers(
+    source: &str,
+    question: &str,
+    capabilities: &Value,
+    wrong: &mut Option<usize>,
+) -> String {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path().canonicalize().expect("a path");
     let mut main = None;
@@ -115,7 +121,7 @@ fn answers(source: &str, question: &str, capabilities: &Value) -> String {
     let legend = editor.server["capabilities"]["semanticTokensProvider"]["legend"].clone();
     let mut said = String::new();
     for params in questions(question, &main, &uri, bytes) {
-        let answer = asked(&mut editor, question, params);
+        let answer = asked(&mut editor, question, params, wrong);
         let answer = answer.get("error").or(answer.get("result")).cloned();
         said.push_str(&show(
             question,
@@ -215,11 +221,11 @@ fn questions(question: &str, main: &Marked, uri: &str, bytes: bool) -> Vec<Value
     }
 }
 
-fn asked(editor: &mut Editor, question: &str, params: Value) -> Value {
+fn asked(editor: &mut Editor, question: &str, params: Value, wrong: &mut Option<usize>) -> Value {
     let (name, _) = question.split_once('=').unwrap_or((question, ""));
     match name {
         "workspace/symbol" => editor.ask(name, params),
-        "diagnostics" => diagnostics(editor, params),
+        "diagnostics" => diagnostics(editor, params, wrong),
         "incomingCalls" | "outgoingCalls" => {
             let items = editor.ask("textDocument/prepareCallHierarchy", params);
             let item = items["result"][0].clone();
@@ -229,21 +235,24 @@ fn asked(editor: &mut Editor, question: &str, params: Value) -> Value {
     }
 }
 
-/// What is wrong once all has been looked at: pulled, or waited for.
-fn diagnostics(editor: &mut Editor, params: Value) -> Value {
+/// What is wrong once all has been looked at: pulled when the server says that there is more, or
+/// told until there are as many as those that were pulled.
+fn diagnostics(editor: &mut Editor, params: Value, wrong: &mut Option<usize>) -> Value {
+    let count = |list: &Value| list.as_array().map_or(0, Vec::len);
     if !editor.server["capabilities"]["diagnosticProvider"].is_null() {
         editor.wait(|message| message["method"] == "workspace/diagnostic/refresh");
         let mut answer = editor.ask("textDocument/diagnostic", params);
         answer["result"] = answer["result"]["items"].take();
+        *wrong = Some(count(&answer["result"]));
         return answer;
     }
-    let told = |message: &Value| message["method"] == "textDocument/publishDiagnostics";
-    let mut last = editor.wait(told);
-    // What takes longer to find is told once more, if there is any.
-    if let Some(later) = editor.soon(told) {
-        last = later;
-    }
-    json!({ "result": last["params"]["diagnostics"] })
+    let expected = wrong.expect("a client that can do more was asked before");
+    let told = editor.wait(|message| {
+        message["method"] == "textDocument/publishDiagnostics"
+            && message["params"]["uri"] == params["textDocument"]["uri"]
+            && count(&message["params"]["diagnostics"]) == expected
+    });
+    json!({ "result": told["params"]["diagnostics"] })
 }
 
 #[test]
@@ -255,8 +264,9 @@ fn answers_are_as_written_down() {
         let asks = first.strip_prefix("# ask: ").expect("what is asked");
         let mut said = String::new();
         for question in asks.trim().split(' ') {
-            let little = answers(rest, question, &json!({}));
-            let much = answers(rest, question, &everything());
+            let mut wrong = None;
+            let much = answers(rest, question, &everything(), &mut wrong);
+            let little = answers(rest, question, &json!({}), &mut wrong);
             said.push_str(&format!("── {question} ──\n{little}"));
             if little != much {
                 said.push_str(&format!(

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -112,24 +112,6 @@ impl Editor {
             }
             self.told.push(message);
         }
-    }
-
-    /// The next message that fits, if one comes soon.
-    pub fn soon(&mut self, fits: impl Fn(&Value) -> bool) -> Option<Value> {
-        if let Some(at) = self.told.iter().position(&fits) {
-            return Some(self.told.remove(at));
-        }
-        let end = Instant::now() + Duration::from_millis(700);
-        while let Ok(message) = self
-            .incoming
-            .recv_timeout(end.saturating_duration_since(Instant::now()))
-        {
-            if fits(&message) {
-                return Some(message);
-            }
-            self.told.push(message);
-        }
-        None
     }
 
     /// Opens a document.
