@@ -46,7 +46,7 @@ impl Lower<'_> {
             .dir
             .as_ref()
             .map(|dir| self.value(body, dir, &Type::String, "the working directory"));
-        let env = self.environment_variables(body, &run.env);
+        let env = self.environment_variables(body, run.variables());
         let on = run.on.as_ref().map(|on| {
             let want = Type::Infrastructure(None);
             self.value(body, on, &want, "`on`")
