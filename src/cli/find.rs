@@ -11,7 +11,7 @@ use crate::diagnostic::codes::NO_FILE;
 
 /// The files that are named and those in folders that are named, else those in this folder and
 /// the folders in it; and what is wrong with the names.
-pub(in crate::cli) fn files(named: &[String]) -> (Vec<String>, Vec<Diagnostic>) {
+pub(super) fn files(named: &[String]) -> (Vec<String>, Vec<Diagnostic>) {
     let mut paths = BTreeSet::new();
     let mut mistakes = Vec::new();
     let here = [String::from(".")];
@@ -40,7 +40,7 @@ pub(in crate::cli) fn files(named: &[String]) -> (Vec<String>, Vec<Diagnostic>) 
 }
 
 /// The `.deploy` files in a folder and the folders in it, but those that git ignores.
-fn in_folder(folder: &Path, mistakes: &mut Vec<Diagnostic>) -> Vec<String> {
+pub(super) fn in_folder(folder: &Path, mistakes: &mut Vec<Diagnostic>) -> Vec<String> {
     let walk = WalkBuilder::new(folder).require_git(false).build();
     let mut found = Vec::new();
     for entry in walk {

@@ -3,6 +3,7 @@
 
 mod approve;
 mod arguments;
+mod borrowers;
 mod cancel;
 mod check;
 mod completions;

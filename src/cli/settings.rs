@@ -14,7 +14,7 @@ use crate::source::{FileId, Sources, Span};
 use crate::world::Files;
 
 /// The name of the file.
-const NAME: &str = "lockstep.toml";
+pub(super) const NAME: &str = "lockstep.toml";
 /// The tables that it may have.
 const TABLES: &[&str] = &["lint"];
 
