@@ -33,7 +33,7 @@ impl Borrowers {
                 continue;
             }
             last = Some(folder);
-            for file in find::in_folder(folder, &mut Vec::new()) {
+            for file in find::in_folder(folder, None, &mut Vec::new()) {
                 found.read(Path::new(&file));
             }
         }

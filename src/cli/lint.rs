@@ -11,7 +11,7 @@ use super::borrowers::Borrowers;
 use super::check::write;
 use super::exit::Exit;
 use super::files::{self, Opened, Variables};
-use super::find;
+use super::find::{self, Otherwise};
 use super::output::Output;
 use super::replace;
 use super::settings::{self, Settings};
@@ -59,14 +59,7 @@ impl<'a> Session<'a> {
             Exit::Refused
         };
         let nothing = Sources::default();
-        let (paths, mut mistakes) = find::files(&arguments.paths);
-        let mut opened = Vec::new();
-        for path in &paths {
-            match files::open(Some(path)) {
-                Ok(file) => opened.push(file),
-                Err(mistake) => mistakes.push(mistake),
-            }
-        }
+        let (opened, mut mistakes) = find::open(&arguments.paths, Otherwise::Below);
         let asked = arguments.inputs.read(None).unwrap_or_else(|wrong| {
             mistakes.extend(wrong);
             Asked::default()
@@ -75,8 +68,8 @@ impl<'a> Session<'a> {
             return Err(refuse(&mistakes, &nothing, output));
         }
         let mut known = HashMap::from([(None, Settings::default())]);
-        for path in &paths {
-            let Some(path) = settings::find(path) else {
+        for file in &opened {
+            let Some(path) = settings::find(&file.path) else {
                 continue;
             };
             if known.contains_key(&Some(path.clone())) {
