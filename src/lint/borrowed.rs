@@ -34,7 +34,9 @@ fn members(text: &str, namespace: &str) -> Vec<Name> {
         return Vec::new();
     }
     let places = text.match_indices(namespace);
-    let behind = places.filter_map(|(at, _)| {
+    let is_part = |char: char| char.is_alphanumeric() || matches!(char, '_' | '-');
+    let whole = places.filter(|(at, _)| !text[..*at].ends_with(is_part));
+    let behind = whole.filter_map(|(at, _)| {
         let rest = text.get(at + namespace.len()..)?.trim_start();
         words(rest.strip_prefix('.')?.trim_start()).next()
     });
@@ -47,8 +49,8 @@ mod tests {
 
     #[test]
     fn names_and_members_are_found() {
-        let text = "import \"./a.deploy\" as a\nfrom \"../b.deploy\" import x as y, z\n\
-                    let v = \"${a.one}\"\npipeline p { a . two(a.one) broken a.three";
+        let text = "import \"./a.deploy\" as t\nfrom \"../b.deploy\" import x as y, z\n\
+                    let v = \"${t.one}\"\npipeline p { t . two(t.one) broken t.three at.no";
         let found = borrowed(text);
         let names = |path: &str| found[path].iter().map(|name| &**name).collect::<Vec<_>>();
         assert_eq!(names("./a.deploy"), ["one", "two", "one", "three"]);

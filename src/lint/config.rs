@@ -77,6 +77,11 @@ impl Config {
 
 /// The rules whose names or codes are close to a word, as a sentence.
 pub(super) fn near(word: &str) -> Option<String> {
+    if Code::find(word).is_some() {
+        return Some(String::from(
+            "errors can be neither suppressed nor switched off",
+        ));
+    }
     let rules = rule::rules().iter();
     did_you_mean(word, rules.flat_map(|rule| [rule.name, rule.code.as_str()]))
 }
