@@ -38,7 +38,10 @@ impl Lower<'_> {
         let form = match form.unwrap_or_else(|| Err(Vec::new())) {
             Ok(form) => form,
             Err(errors) => {
-                self.check.diagnostics.extend(errors);
+                // Of a string that has no end, the text is not what was meant.
+                if !self.check.modules.is_broken(run.command.span) {
+                    self.check.diagnostics.extend(errors);
+                }
                 Form::Direct(Vec::new())
             }
         };
