@@ -134,6 +134,7 @@ fields! {
     Stmt { doc, kind, modifiers, handlers, head, span }
     Axis { order, var, list, span }
     Run { command, using, dir, env, on }
+    Variables { entries, span }
     Modifier { kind, span }
     Handler { kind, span }
     TestStmt { kind, span }

@@ -152,7 +152,7 @@ pub fn exprs(stmt: &Stmt) -> Vec<&Expr> {
         StmtKind::Run(run) => {
             found.extend(interpolated(&run.command));
             found.extend(run.dir.iter().chain(&run.on));
-            found.extend(run.env.iter().map(|(_, value)| value));
+            found.extend(run.variables().iter().map(|(_, value)| value));
         }
         StmtKind::Let {
             value: LetValue::Expr(value),

@@ -568,9 +568,25 @@ pub struct Run {
     /// The working directory.
     pub dir: Option<Expr>,
     /// Variables of the command's environment.
-    pub env: Vec<(RecordKey, Expr)>,
+    pub env: Option<Variables>,
     /// The infrastructure to run on.
     pub on: Option<Expr>,
+}
+
+impl Run {
+    /// The variables of the command's environment.
+    pub fn variables(&self) -> &[(RecordKey, Expr)] {
+        self.env.as_ref().map_or(&[], |env| &env.entries)
+    }
+}
+
+/// `{ K: v }` after `env`
+#[derive(Debug, Clone, PartialEq)]
+pub struct Variables {
+    /// The variables, in the order written.
+    pub entries: Vec<(RecordKey, Expr)>,
+    /// From brace to brace.
+    pub span: Span,
 }
 
 /// A modifier before the body.

@@ -52,7 +52,12 @@ fn compact(value: &Value, folder: &Path, legend: &Value) -> Value {
                 let name = name.as_str().unwrap_or_default().to_owned();
                 (name, compact(value, folder, legend))
             });
-            Value::Object(fields.collect())
+            let mut fields: Vec<(String, Value)> = fields.collect();
+            if fields.iter().all(|(name, _)| name.ends_with(".deploy")) {
+                // Files come in no order.
+                fields.sort_by(|(one, _), (other, _)| one.cmp(other));
+            }
+            Value::Object(fields.into_iter().collect())
         }
         other => other.clone(),
     }

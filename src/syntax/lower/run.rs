@@ -3,7 +3,7 @@
 use super::Lower;
 use super::tail::Tail;
 use crate::source::Span;
-use crate::syntax::ast::{Run, StringLit};
+use crate::syntax::ast::{Run, StringLit, Variables};
 use crate::syntax::errors;
 use crate::syntax::grammar::{Parts, Rule};
 
@@ -13,7 +13,7 @@ impl<'t> Lower<'t> {
             command: self.command(parts),
             using: None,
             dir: None,
-            env: Vec::new(),
+            env: None,
             on: None,
         };
         for pair in parts.by_ref() {
@@ -35,9 +35,14 @@ impl<'t> Lower<'t> {
                     let mut inner = Parts::of(pair);
                     match inner.next() {
                         Some(record) if record.rule() == Rule::record => {
+                            let place = self.span_exact(&record);
                             let (entries, _) = self.record(record);
-                            self.once(!run.env.is_empty(), span, "env");
-                            run.env.extend(entries);
+                            self.once(run.env.is_some(), span, "env");
+                            let empty = || Variables {
+                                entries: Vec::new(),
+                                span: place,
+                            };
+                            run.env.get_or_insert_with(empty).entries.extend(entries);
                         }
                         Some(missing) => self.missing(&missing, "`{` and variables after `env`"),
                         None => {}

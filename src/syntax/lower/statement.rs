@@ -127,15 +127,7 @@ impl<'t> Lower<'t> {
             }
             Rule::lock => {
                 let resource = self.expr_of(parts, "a resource to lock");
-                let limit = parts
-                    .accept(Rule::limit)
-                    .map(|pair| self.expr_of(&mut Parts::of(pair), "a number after `limit`"));
-                let body = self.body(parts, "`lock`", span, tail);
-                StmtKind::Lock {
-                    resource,
-                    limit,
-                    body,
-                }
+                self.lock(resource, parts, span, tail)
             }
             _ => self.simple_stmt(form, parts, tail),
         }
@@ -278,9 +270,31 @@ impl<'t> Lower<'t> {
             }
         };
         for pair in parts.by_ref() {
+            if matches!(value, LetValue::Effect(_)) && self.trouble() == tail.trouble {
+                self.behind_effect(&pair);
+            }
             self.tail_part(pair, "`let`", tail);
         }
         StmtKind::Let { name, ty, value }
+    }
+
+    /// A modifier or handler of `let` behind an effect, which has taken all that can be its own.
+    fn behind_effect(&mut self, pair: &Pair<'_>) {
+        let span = self.span(pair);
+        let word = match pair.rule() {
+            Rule::on_failure => "on failure",
+            Rule::fail_fast => "fail fast",
+            _ => words::first_word(pair.text()),
+        };
+        let word_span = Span {
+            end: span.start + word.len() as u32,
+            ..span
+        };
+        let diagnostic = match pair.rule() {
+            Rule::undo | Rule::always | Rule::on_failure => errors::stray_handler(word_span, word),
+            _ => errors::stray_modifier(word_span, word),
+        };
+        self.report(diagnostic);
     }
 
     fn if_stmt(&mut self, parts: &mut Parts<'_>, span: Span, tail: &mut Tail) -> StmtKind {
@@ -315,16 +329,44 @@ impl<'t> Lower<'t> {
         (cond, body)
     }
 
+    fn lock(
+        &mut self,
+        resource: Expr,
+        parts: &mut Parts<'_>,
+        span: Span,
+        tail: &mut Tail,
+    ) -> StmtKind {
+        let mut limit = None;
+        for pair in parts.by_ref() {
+            if pair.rule() == Rule::limit {
+                let clause = self.span(&pair);
+                let places = self.expr_of(&mut Parts::of(pair), "a number after `limit`");
+                self.once(limit.replace(places).is_some(), clause, "limit");
+            } else {
+                self.tail_part(pair, "`lock`", tail);
+            }
+        }
+        StmtKind::Lock {
+            resource,
+            limit,
+            body: tail.body.take().unwrap_or_else(|| self.no_block(span)),
+        }
+    }
+
     fn verify(&mut self, parts: &mut Parts<'_>, span: Span, tail: &mut Tail) -> StmtKind {
         let mut during = None;
         let mut every = None;
         for pair in parts.by_ref() {
             match pair.rule() {
                 Rule::during => {
-                    during = Some(self.expr_of(&mut Parts::of(pair), "a duration after `for`"));
+                    let clause = self.span(&pair);
+                    let time = self.expr_of(&mut Parts::of(pair), "a duration after `for`");
+                    self.once(during.replace(time).is_some(), clause, "for");
                 }
                 Rule::every => {
-                    every = Some(self.expr_of(&mut Parts::of(pair), "a duration after `every`"));
+                    let clause = self.span(&pair);
+                    let time = self.expr_of(&mut Parts::of(pair), "a duration after `every`");
+                    self.once(every.replace(time).is_some(), clause, "every");
                 }
                 _ => self.tail_part(pair, "`verify`", tail),
             }
