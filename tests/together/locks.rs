@@ -294,7 +294,6 @@ fn a_holder_elsewhere_is_believed_while_it_is_heard_of() {
     change("UPDATE runs SET owner = owner + 1");
     mark(&test.path("one"));
     let said = first.end();
-    println!("{}{}", said.stdout, said.stderr);
     assert_eq!(said.code, 5, "{}", said.stderr);
     assert!(
         said.stderr.contains("the run was taken from it"),

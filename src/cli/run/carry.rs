@@ -229,7 +229,7 @@ fn finish(job: &Job, kept: &Kept, ended: &Ending, began: bool, output: &mut Outp
             let id = &job.facts.id;
             let message = format!("run {id} cannot go on: {error}");
             let code = match error.trouble {
-                Trouble::Refused => codes::NOT_CONTINUED,
+                Trouble::Refused | Trouble::Taken => codes::NOT_CONTINUED,
                 _ => codes::STATE_UNUSABLE,
             };
             output.refuse(&Diagnostic::without_place(code, message));

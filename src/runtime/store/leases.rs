@@ -58,9 +58,7 @@ impl Store {
         let lost = lost.and_then(|mut it| it.query_row(values, |_| Ok(())).optional());
         match lost.map_err(|error| self.error(&error))? {
             None => Ok(()),
-            Some(()) => Err(StoreError::refused(
-                "nothing was heard of this process for so long that the run was taken from it",
-            )),
+            Some(()) => Err(StoreError::taken()),
         }
     }
 
