@@ -217,13 +217,13 @@ fn give(arguments: &Approve, answer: &Answer, output: &mut Output) -> Result<Exi
         Ok(store) => store,
         Err(exit) => return Ok(exit),
     };
-    let named = arguments.run.as_deref();
+    let (named, path) = state::run_and_path(&arguments.run, &arguments.path);
     let asks = |run: &Run| open(&store, std::slice::from_ref(run)).is_ok_and(|it| !it.is_empty());
     let run = match state::choose(&store, named, asks, "run that asks something", output) {
         Ok(run) => run,
         Err(exit) => return Ok(exit),
     };
-    let asked = match choose(&store, &run, arguments.path.as_deref())? {
+    let asked = match choose(&store, &run, path)? {
         Ok(asked) => asked,
         Err(refused) => return Ok(output.refuse(&refused)),
     };

@@ -100,8 +100,9 @@ pub(super) fn run(arguments: &Runs, output: &mut Output) -> Exit {
             let mut text = table(&rows, style);
             if count > runs.len() {
                 let more = count - runs.len();
+                let gap = if named.is_empty() { "" } else { " " };
                 text.push_str(&format!(
-                    "{} and {more} more: `lockstep runs -n {count}`\n",
+                    "{} and {more} more: `lockstep runs{gap}{named} -n {count}`\n",
                     style.ellipsis()
                 ));
             }

@@ -29,7 +29,7 @@ const BUSY: usize = 4;
 const MOMENT: Duration = Duration::from_millis(1);
 
 /// So long it may wait while more commands are queued than can run: none of them depends on it.
-const WHILE: Duration = Duration::from_millis(8);
+const WHILE: Duration = Duration::from_millis(20);
 
 /// What waits for a record to be written.
 pub(super) enum Held {
