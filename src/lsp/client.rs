@@ -43,6 +43,8 @@ pub(super) struct Client {
     pub(super) watches: bool,
     /// It says where a rename would begin even if it is only asked whether there is one.
     pub(super) prepares: bool,
+    /// It puts the server's colours over its own.
+    pub(super) augments: bool,
     /// It only folds whole lines.
     pub(super) folds_lines: bool,
     /// The folders that are open in it.
@@ -86,6 +88,7 @@ impl Client {
                 && yes("workspace/diagnostics/refreshSupport"),
             watches: yes("workspace/didChangeWatchedFiles/dynamicRegistration"),
             prepares: yes("textDocument/rename/prepareSupport"),
+            augments: yes("textDocument/semanticTokens/augmentsSyntaxTokens"),
             folds_lines: yes("textDocument/foldingRange/lineFoldingOnly"),
             folders: folders(params),
         }
