@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
 use super::Outside;
-use super::desk::Desk;
+use super::desk::{Desk, Known};
 use super::files::{Overlay, name_of};
 use super::session::{Document, Snapshot};
 use super::worker::Job;
@@ -22,6 +22,8 @@ const PAUSE: Duration = Duration::from_millis(150);
 pub(super) struct Proved {
     /// The document.
     pub(super) document: Arc<Document>,
+    /// What the compiler says.
+    pub(super) known: Option<Known>,
     /// What is wrong beyond what the compiler says.
     pub(super) diagnostics: Vec<Diagnostic>,
 }
@@ -47,6 +49,7 @@ pub(super) fn prove(outside: Arc<Outside>, queue: &Receiver<Arc<Snapshot>>, resu
             });
             found.push(Proved {
                 document: document.clone(),
+                known: desk.known(document),
                 diagnostics,
             });
         }

@@ -51,7 +51,7 @@ pub(super) fn code(
     };
     let found = offered.into_iter().filter(wanted).map(|action| {
         let mended = action.mends.and_then(|place| findings.get(place));
-        let mended = mended.map(|it| vec![convert(root, snapshot, &library, it)]);
+        let mended = mended.map(|it| vec![convert(root.sites(), snapshot, &library, it)]);
         let edits = action.edits.into_iter().filter_map(|(span, text)| {
             let place = root.location(snapshot, &library, span)?;
             let edit = lsp::TextEdit {
