@@ -10,7 +10,7 @@ use super::node::{Node, walk};
 use super::symbol::{Symbol, SymbolKind};
 use crate::eval::builtins;
 use crate::source::{FileId, Span};
-use crate::syntax::ast::{ExprKind, StmtKind, StringLit, StringPart, TypeKind};
+use crate::syntax::ast::{ExprKind, Given, StmtKind, StringLit, StringPart, TestKind, TypeKind};
 
 /// What a word is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,8 +59,9 @@ pub fn colors(checked: &Checked, file: FileId) -> Vec<Colored> {
         {
             commands.extend(pieces(&run.command));
         }
+        // What a part says of its words counts more than what they are by themselves.
         for (at, color) in of_node(node) {
-            names.insert(at.start, plain(at, color));
+            names.entry(at.start).or_insert(plain(at, color));
         }
         true
     });
@@ -159,6 +160,14 @@ fn of_node(node: Node<'_>) -> Vec<(Span, Color)> {
                 .iter()
                 .map(|class| (class.span, Color::Word))
                 .collect(),
+            _ => Vec::new(),
+        },
+        Node::TestStmt(stmt) => match &stmt.kind {
+            TestKind::ExpectStatus { status, .. } => vec![(status.span, Color::Word)],
+            TestKind::GivenRun { then, .. } | TestKind::GivenNode { then, .. } => match then {
+                Given::Fails(Some(class)) => vec![(class.span, Color::Word)],
+                _ => Vec::new(),
+            },
             _ => Vec::new(),
         },
         _ => Vec::new(),

@@ -37,6 +37,8 @@ pub(super) struct Client {
     pub(super) code_actions: bool,
     /// It shows further places of a diagnostic.
     pub(super) related: bool,
+    /// It fades what is of no use.
+    pub(super) tags: bool,
     /// It asks for diagnostics itself.
     pub(super) pulls: bool,
     /// It can be asked to tell of files that change.
@@ -83,6 +85,8 @@ impl Client {
             code_actions: can("textDocument/codeAction/codeActionLiteralSupport").is_some(),
             related: yes("textDocument/publishDiagnostics/relatedInformation")
                 || yes("textDocument/diagnostic/relatedInformation"),
+            tags: can("textDocument/publishDiagnostics/tagSupport").is_some()
+                || can("textDocument/diagnostic/tagSupport").is_some(),
             // Findings that take longer come later: the client must be able to ask again.
             pulls: can("textDocument/diagnostic").is_some()
                 && yes("workspace/diagnostics/refreshSupport"),

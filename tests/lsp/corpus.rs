@@ -4,7 +4,8 @@
 //! of the cursor, `«` and `»` a selection; several are asked about in turn. `# file: NAME` begins
 //! another file beside the first. Each is asked by a client that can do nothing special and by
 //! one that can do everything; where both get the same it is written down once. `completion/each`
-//! asks about each mark in a text in which the lines of the other marks are empty.
+//! asks about each mark in a text in which the lines of the other marks are empty;
+//! `codeAction/settled` asks once all has been looked at.
 
 use std::path::Path;
 
@@ -24,7 +25,7 @@ pub fn everything() -> Value {
             "diagnostics": { "refreshSupport": true },
         },
         "textDocument": {
-            "diagnostic": { "relatedInformation": true },
+            "diagnostic": { "relatedInformation": true, "tagSupport": { "valueSet": [1, 2] } },
             "hover": { "contentFormat": markdown },
             "completion": {
                 "completionItem": { "snippetSupport": true, "documentationFormat": markdown },
@@ -157,6 +158,14 @@ fn answers(
     let uri = address(&folder.join("main.deploy"));
     editor.open(&uri, &main.text);
     let legend = editor.server["capabilities"]["semanticTokensProvider"]["legend"].clone();
+    let question = match question.strip_suffix("/settled") {
+        Some(question) => {
+            let params = json!({ "textDocument": { "uri": uri } });
+            asked(&mut editor, "diagnostics", params, wrong);
+            question
+        }
+        None => question,
+    };
     let mut said = String::new();
     for (turn, params) in questions(question, &main, &uri, bytes)
         .into_iter()
@@ -261,7 +270,8 @@ fn questions(question: &str, main: &Marked, uri: &str, bytes: bool) -> Vec<Value
         | "foldingRange"
         | "documentLink"
         | "codeLens"
-        | "semanticTokens/full" => vec![json!({ "textDocument": document })],
+        | "semanticTokens/full"
+        | "semanticTokens/full/delta" => vec![json!({ "textDocument": document })],
         _ => main
             .cursors
             .iter()
@@ -281,14 +291,34 @@ fn asked(editor: &mut Editor, question: &str, params: Value, wrong: &mut Option<
     let (name, _) = question.split_once('=').unwrap_or((question, ""));
     match name {
         "workspace/symbol" => editor.ask(name, params),
+        "semanticTokens/full/delta" => tokens_after_a_change(editor, params),
         "diagnostics" => diagnostics(editor, params, wrong),
         "incomingCalls" | "outgoingCalls" => {
             let items = editor.ask("textDocument/prepareCallHierarchy", params);
             let item = items["result"][0].clone();
+            if item.is_null() {
+                return items;
+            }
             editor.ask(&format!("callHierarchy/{name}"), json!({ "item": item }))
         }
         _ => editor.ask(&format!("textDocument/{name}"), params),
     }
+}
+
+/// How the tokens change when a word is put in at the beginning.
+fn tokens_after_a_change(editor: &mut Editor, mut params: Value) -> Value {
+    let before = editor.ask("textDocument/semanticTokens/full", params.clone());
+    let begin = json!({ "line": 0, "character": 0 });
+    let change = json!({ "range": { "start": begin, "end": begin }, "text": "let 𝒙 = 1\n" });
+    editor.tell(
+        "textDocument/didChange",
+        json!({
+            "textDocument": { "uri": params["textDocument"]["uri"], "version": 2 },
+            "contentChanges": [change],
+        }),
+    );
+    params["previousResultId"] = before["result"]["resultId"].clone();
+    editor.ask("textDocument/semanticTokens/full/delta", params)
 }
 
 /// What is wrong once all has been looked at: pulled when the server says that there is more, or

@@ -8,7 +8,7 @@ use gen_lsp_types as lsp;
 use serde_json::{Value, json};
 
 use super::Refusal;
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::lsp::desk::{Desk, Sites, Told};
 use crate::lsp::library::Library;
 use crate::lsp::session::Snapshot;
@@ -115,6 +115,18 @@ pub(super) fn pull(
     Ok(report.into())
 }
 
+/// Whether a diagnostic says that something is used by nothing.
+fn is_unused(diagnostic: &Diagnostic) -> bool {
+    [
+        codes::UNUSED_IMPORT,
+        codes::UNUSED_DECLARATION,
+        codes::UNUSED_INPUT,
+        codes::UNUSED_VALUE,
+        codes::UNUSED_PARAMETER,
+    ]
+    .contains(&diagnostic.code)
+}
+
 /// A diagnostic as the client shows it.
 pub(super) fn convert(
     sites: Sites<'_>,
@@ -155,7 +167,9 @@ pub(super) fn convert(
         message: lsp::Message::String(message),
         related_information: (!related.is_empty()).then_some(related),
         code_description: None,
-        tags: None,
+        tags: is_unused(diagnostic)
+            .then(|| vec![lsp::DiagnosticTag::Unnecessary])
+            .filter(|_| client.tags),
         data: None,
     }
 }
