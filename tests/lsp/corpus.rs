@@ -158,19 +158,27 @@ fn answers(
     let uri = address(&folder.join("main.deploy"));
     editor.open(&uri, &main.text);
     let legend = editor.server["capabilities"]["semanticTokensProvider"]["legend"].clone();
+    let mut found = json!([]);
     let question = match question.strip_suffix("/settled") {
         Some(question) => {
             let params = json!({ "textDocument": { "uri": uri } });
-            asked(&mut editor, "diagnostics", params, wrong);
+            found = asked(&mut editor, "diagnostics", params, wrong)["result"].take();
             question
         }
         None => question,
     };
     let mut said = String::new();
-    for (turn, params) in questions(question, &main, &uri, bytes)
+    for (turn, mut params) in questions(question, &main, &uri, bytes)
         .into_iter()
         .enumerate()
     {
+        if question == "codeAction" {
+            // As some editors do, with all that is wrong on the line.
+            let line = params["range"]["start"]["line"].clone();
+            let mut own = found.as_array().cloned().unwrap_or_default();
+            own.retain(|it| it["range"]["start"]["line"] == line);
+            params["context"]["diagnostics"] = Value::Array(own);
+        }
         let answer = asked(&mut editor, question, params, wrong);
         if let ("completion", Some(cursor)) = (question, main.cursors.get(turn)) {
             said.push_str(&format!("{}\n", line_of(&main.text, *cursor)));

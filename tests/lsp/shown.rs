@@ -58,7 +58,12 @@ fn compact(value: &Value, folder: &Path, legend: &Value) -> Value {
                 let name = name.as_str().unwrap_or_default().to_owned();
                 (name, compact(value, folder, legend))
             });
-            Value::Object(fields.collect())
+            let mut fields: Vec<(String, Value)> = fields.collect();
+            // Which file comes first among changes by address means nothing.
+            if fields.iter().any(|(name, _)| name.ends_with(".deploy")) {
+                fields.sort_by(|a, b| a.0.cmp(&b.0));
+            }
+            Value::Object(fields.into_iter().collect())
         }
         other => other.clone(),
     }
