@@ -8,7 +8,7 @@ use crate::syntax::errors;
 use crate::syntax::grammar::{Parts, Rule};
 
 impl<'t> Lower<'t> {
-    pub(super) fn run(&mut self, parts: &mut Parts<'t>, tail: &mut Tail) -> Run {
+    pub(super) fn run(&mut self, parts: &mut Parts<'_>, tail: &mut Tail) -> Run {
         let mut run = Run {
             command: self.command(parts),
             using: None,
@@ -18,7 +18,7 @@ impl<'t> Lower<'t> {
         };
         for pair in parts.by_ref() {
             let span = self.span(&pair);
-            match pair.as_rule() {
+            match pair.rule() {
                 Rule::run_using => {
                     let shell = self.name_of(&mut Parts::of(pair), "a shell after `using`");
                     self.once(run.using.replace(shell).is_some(), span, "using");
@@ -34,7 +34,7 @@ impl<'t> Lower<'t> {
                 Rule::run_env => {
                     let mut inner = Parts::of(pair);
                     match inner.next() {
-                        Some(record) if record.as_rule() == Rule::record => {
+                        Some(record) if record.rule() == Rule::record => {
                             let (entries, _) = self.record(record);
                             self.once(!run.env.is_empty(), span, "env");
                             run.env.extend(entries);
@@ -58,16 +58,16 @@ impl<'t> Lower<'t> {
         }
     }
 
-    fn command(&mut self, parts: &mut Parts<'t>) -> StringLit {
+    fn command(&mut self, parts: &mut Parts<'_>) -> StringLit {
         let Some(pair) = parts.next() else {
             return empty_string(self.place(0, 0));
         };
-        match pair.as_rule() {
+        match pair.rule() {
             Rule::string => self.string(pair),
             Rule::bad_command => empty_string(self.bare_command(&pair)),
             _ => {
                 self.missing(&pair, "a command in quotes");
-                empty_string(self.after_last_word(pair.as_span().start()))
+                empty_string(self.after_last_word(pair.start()))
             }
         }
     }

@@ -12,9 +12,9 @@ use crate::syntax::words;
 
 impl<'t> Lower<'t> {
     /// The block that must stand next.
-    pub(super) fn block_of(&mut self, parts: &mut Parts<'t>, what: &str, all: Span) -> Block {
+    pub(super) fn block_of(&mut self, parts: &mut Parts<'_>, what: &str, all: Span) -> Block {
         match parts.next() {
-            Some(pair) if pair.as_rule() == Rule::block => self.block(pair),
+            Some(pair) if pair.rule() == Rule::block => self.block(pair),
             Some(pair) => {
                 self.no_body(&pair, what);
                 self.no_block(all)
@@ -23,8 +23,8 @@ impl<'t> Lower<'t> {
         }
     }
 
-    pub(super) fn no_body(&mut self, pair: &Pair<'t>, what: &str) {
-        let place = self.after_last_word(pair.as_span().start());
+    pub(super) fn no_body(&mut self, pair: &Pair<'_>, what: &str) {
+        let place = self.after_last_word(pair.start());
         self.report(errors::no_body(place, what, "its statements"));
     }
 
@@ -39,7 +39,7 @@ impl<'t> Lower<'t> {
     }
 
     /// `{ statements }`
-    pub(super) fn block(&mut self, pair: Pair<'t>) -> Block {
+    pub(super) fn block(&mut self, pair: Pair<'_>) -> Block {
         let span = self.span_exact(&pair);
         let parts = Parts::of(pair);
         let mut stmts = Vec::with_capacity(parts.len());
@@ -53,11 +53,11 @@ impl<'t> Lower<'t> {
     }
 
     /// A statement, behind what stands `before` it. Returns what to remember of it.
-    pub(super) fn stmt(&mut self, pair: Pair<'t>, before: Before) -> (Stmt, Before) {
+    pub(super) fn stmt(&mut self, pair: Pair<'_>, before: Before) -> (Stmt, Before) {
         let trouble = self.trouble();
         let span = self.span(&pair);
-        let (start, end) = (pair.as_span().start(), pair.as_span().end());
-        let form = pair.as_rule();
+        let (start, end) = (pair.start(), pair.end());
+        let form = pair.rule();
         let doc = match form {
             Rule::stage | Rule::step => self.doc(&pair),
             _ => None,
@@ -94,7 +94,7 @@ impl<'t> Lower<'t> {
     fn stmt_kind(
         &mut self,
         form: Rule,
-        mut parts: Parts<'t>,
+        mut parts: Parts<'_>,
         span: Span,
         tail: &mut Tail,
     ) -> StmtKind {
@@ -142,7 +142,7 @@ impl<'t> Lower<'t> {
     }
 
     /// The statements without a body.
-    fn simple_stmt(&mut self, form: Rule, parts: &mut Parts<'t>, tail: &mut Tail) -> StmtKind {
+    fn simple_stmt(&mut self, form: Rule, parts: &mut Parts<'_>, tail: &mut Tail) -> StmtKind {
         let kind = match form {
             Rule::barrier => {
                 let name = self.name_of(parts, "the barrier's name");
@@ -162,7 +162,7 @@ impl<'t> Lower<'t> {
             Rule::abort => StmtKind::Abort,
             Rule::rollback => StmtKind::Rollback(match parts.next() {
                 None => RollbackScope::Block,
-                Some(pair) if pair.as_str() == "stage" => RollbackScope::Stage,
+                Some(pair) if pair.text() == "stage" => RollbackScope::Stage,
                 Some(_) => RollbackScope::Pipeline,
             }),
             Rule::retry_stmt => {
@@ -182,11 +182,11 @@ impl<'t> Lower<'t> {
         kind
     }
 
-    fn deploy(&mut self, parts: &mut Parts<'t>, tail: &mut Tail) -> StmtKind {
+    fn deploy(&mut self, parts: &mut Parts<'_>, tail: &mut Tail) -> StmtKind {
         let Some(service) = parts.next() else {
             return StmtKind::Error;
         };
-        let end = self.trim(service.as_span().end());
+        let end = self.trim(service.end());
         let service = self.expr_or_missing(service, "a service");
         let target = match parts.accept(Rule::deploy_to) {
             Some(pair) => self.expr_of(&mut Parts::of(pair), "an infrastructure after `to`"),
@@ -199,7 +199,7 @@ impl<'t> Lower<'t> {
         };
         let mut using = None;
         for pair in parts.by_ref() {
-            if pair.as_rule() == Rule::using {
+            if pair.rule() == Rule::using {
                 let span = self.span(&pair);
                 let found = self.using(pair);
                 self.once(using.replace(found).is_some(), span, "using");
@@ -227,7 +227,7 @@ impl<'t> Lower<'t> {
         }
     }
 
-    fn call(&mut self, parts: &mut Parts<'t>, tail: &mut Tail) -> StmtKind {
+    fn call(&mut self, parts: &mut Parts<'_>, tail: &mut Tail) -> StmtKind {
         let first = self.name_of(parts, "a workflow or action");
         let start = first.span;
         let mut callee = Expr {
@@ -256,7 +256,7 @@ impl<'t> Lower<'t> {
         })
     }
 
-    fn let_stmt(&mut self, parts: &mut Parts<'t>, span: Span, tail: &mut Tail) -> StmtKind {
+    fn let_stmt(&mut self, parts: &mut Parts<'_>, span: Span, tail: &mut Tail) -> StmtKind {
         let name = self.name_of(parts, "the name of the value");
         let (ty, value) = self.typed_value(parts, &name);
         let value = match (value, parts.accept(Rule::let_effect)) {
@@ -283,13 +283,13 @@ impl<'t> Lower<'t> {
         StmtKind::Let { name, ty, value }
     }
 
-    fn if_stmt(&mut self, parts: &mut Parts<'t>, span: Span, tail: &mut Tail) -> StmtKind {
+    fn if_stmt(&mut self, parts: &mut Parts<'_>, span: Span, tail: &mut Tail) -> StmtKind {
         let mut branches = vec![self.branch(parts, span, tail.trouble)];
         let mut otherwise = None;
         for pair in parts.by_ref() {
             let span = self.span(&pair);
             let trouble = self.trouble();
-            match pair.as_rule() {
+            match pair.rule() {
                 Rule::else_if => {
                     let branch = self.branch(&mut Parts::of(pair), span, trouble);
                     add(&mut branches, branch);
@@ -308,18 +308,18 @@ impl<'t> Lower<'t> {
         }
     }
 
-    fn branch(&mut self, parts: &mut Parts<'t>, span: Span, trouble: usize) -> (Expr, Block) {
+    fn branch(&mut self, parts: &mut Parts<'_>, span: Span, trouble: usize) -> (Expr, Block) {
         let cond = self.expr_of(parts, "a condition after `if`");
         self.bad_heads(parts, trouble);
         let body = self.block_of(parts, "`if`", span);
         (cond, body)
     }
 
-    fn verify(&mut self, parts: &mut Parts<'t>, span: Span, tail: &mut Tail) -> StmtKind {
+    fn verify(&mut self, parts: &mut Parts<'_>, span: Span, tail: &mut Tail) -> StmtKind {
         let mut during = None;
         let mut every = None;
         for pair in parts.by_ref() {
-            match pair.as_rule() {
+            match pair.rule() {
                 Rule::during => {
                     during = Some(self.expr_of(&mut Parts::of(pair), "a duration after `for`"));
                 }
@@ -345,11 +345,11 @@ impl<'t> Lower<'t> {
         }
     }
 
-    fn approve(&mut self, parts: &mut Parts<'t>, tail: &mut Tail) -> StmtKind {
+    fn approve(&mut self, parts: &mut Parts<'_>, tail: &mut Tail) -> StmtKind {
         let question = self.expr_of(parts, "a question");
         let mut by = None;
         for pair in parts.by_ref() {
-            if pair.as_rule() == Rule::by {
+            if pair.rule() == Rule::by {
                 let span = self.span(&pair);
                 let groups = self.expr_of(&mut Parts::of(pair), "a list of groups after `by`");
                 self.once(by.replace(groups).is_some(), span, "by");
@@ -360,7 +360,7 @@ impl<'t> Lower<'t> {
         StmtKind::Approve { question, by }
     }
 
-    fn ask(&mut self, parts: &mut Parts<'t>) -> StmtKind {
+    fn ask(&mut self, parts: &mut Parts<'_>) -> StmtKind {
         let timeout = parts
             .accept(Rule::timeout)
             .map(|pair| self.expr_of(&mut Parts::of(pair), "a duration after `timeout`"));
