@@ -3,6 +3,7 @@
 
 mod cancel;
 mod commands;
+mod disks;
 mod durable;
 mod events;
 mod examples;

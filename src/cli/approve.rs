@@ -60,7 +60,7 @@ pub(super) struct Approve {
     #[command(flatten)]
     state: StateArgument,
 
-    /// How to write down what is asked.
+    /// How to write down what is asked, or that it is answered.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: ListFormat,
 }
@@ -84,6 +84,18 @@ struct Open<'a> {
     /// What can be answered.
     answers: &'static [&'static str],
     asked_at: String,
+}
+
+/// An answer that was given. As JSON it is stable: fields may be added, none goes away.
+#[derive(Debug, Serialize)]
+struct Given<'a> {
+    run: &'a str,
+    node: &'a str,
+    answer: &'static str,
+    by: &'a str,
+    comment: Option<&'a str>,
+    /// Whether the run goes on with it; else it is stopped, and will when it is resumed.
+    heeded: bool,
 }
 
 impl Approve {
@@ -205,13 +217,13 @@ fn give(arguments: &Approve, answer: &Answer, output: &mut Output) -> Result<Exi
         Ok(store) => store,
         Err(exit) => return Ok(exit),
     };
-    let named = arguments.run.as_deref();
+    let (named, path) = state::run_and_path(&arguments.run, &arguments.path);
     let asks = |run: &Run| open(&store, std::slice::from_ref(run)).is_ok_and(|it| !it.is_empty());
     let run = match state::choose(&store, named, asks, "run that asks something", output) {
         Ok(run) => run,
         Err(exit) => return Ok(exit),
     };
-    let asked = match choose(&store, &run, arguments.path.as_deref())? {
+    let asked = match choose(&store, &run, path)? {
         Ok(asked) => asked,
         Err(refused) => return Ok(output.refuse(&refused)),
     };
@@ -219,8 +231,21 @@ fn give(arguments: &Approve, answer: &Answer, output: &mut Output) -> Result<Exi
         return Ok(output.refuse(&refused));
     }
     let who = arguments.who();
+    let given = |heeded| Given {
+        run: &run.id,
+        node: &asked.node,
+        answer: said(answer),
+        by: &who,
+        comment: arguments.comment.as_deref(),
+        heeded,
+    };
+    let is_json = arguments.format == ListFormat::Json;
     match store.answer(&asked, answer, &who, arguments.comment.as_deref())? {
         Answering::TooLate(first) => Ok(output.refuse(&too_late(&asked, first))),
+        Answering::Given(_) if run.status != RunStatus::Running && is_json => {
+            state::print_json(&given(false), output);
+            Ok(Exit::Succeeded)
+        }
         Answering::Given(_) if run.status != RunStatus::Running => {
             let words = state::words(store.folder());
             output.print(&format!(
@@ -231,6 +256,10 @@ fn give(arguments: &Approve, answer: &Answer, output: &mut Output) -> Result<Exi
             Ok(Exit::Succeeded)
         }
         Answering::Given(request) => match wait(&store, &run, request)? {
+            Heard::Heeded if is_json => {
+                state::print_json(&given(true), output);
+                Ok(Exit::Succeeded)
+            }
             Heard::Heeded => {
                 let said = said(answer);
                 output.print(&format!("{}: {said}, by {who}\n", asked.node));

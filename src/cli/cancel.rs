@@ -4,11 +4,12 @@
 use std::time::Duration;
 
 use clap::Args;
+use serde::Serialize;
 
 use super::exit::Exit;
 use super::output::Output;
 use super::run::carry;
-use super::state::{self, StateArgument};
+use super::state::{self, ListFormat, StateArgument};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::runtime::store::{Asking, Heard, Run, RunStatus, Store, StoreError};
 
@@ -35,6 +36,19 @@ pub(super) struct Cancel {
 
     #[command(flatten)]
     state: StateArgument,
+
+    /// How to say that it is being cancelled.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: ListFormat,
+}
+
+/// That a run is being cancelled. As JSON it is stable: fields may be added, none goes away.
+#[derive(Debug, Serialize)]
+struct Cancelling<'a> {
+    run: &'a str,
+    status: &'static str,
+    by: &'a str,
+    comment: Option<&'a str>,
 }
 
 pub(super) fn run(arguments: &Cancel, output: &mut Output) -> Exit {
@@ -56,6 +70,16 @@ pub(super) fn run(arguments: &Cancel, output: &mut Output) -> Exit {
     let asked = store.request(run.number, &Asking::Cancel, &who, comment);
     let heard = asked.and_then(|request| wait(&store, &run, request));
     match heard {
+        Ok(Heard::Heeded) if arguments.format == ListFormat::Json => {
+            let cancelling = Cancelling {
+                run: &run.id,
+                status: "cancelling",
+                by: &who,
+                comment,
+            };
+            state::print_json(&cancelling, output);
+            Exit::Succeeded
+        }
         Ok(Heard::Heeded) => {
             output.print(&format!(
                 "run {} is being cancelled: what runs is stopped, and deployments under way are \

@@ -17,6 +17,10 @@ use crate::source::Name;
 
 #[derive(Debug, Args)]
 pub(super) struct Locks {
+    /// Show only the locks that this run holds or waits for: its id or the beginning of it.
+    #[arg(value_name = "RUN")]
+    run: Option<String>,
+
     #[command(flatten)]
     state: StateArgument,
 
@@ -44,8 +48,13 @@ struct Request<'a> {
     since: String,
     /// The process that drives the run; none where nobody does: the lock goes to the next.
     process: Option<u32>,
+    /// The machine of the process, and when it was last heard of; none where it was let go of.
+    host: Option<&'a str>,
+    heard_at: Option<String>,
     #[serde(skip)]
     since_ms: i64,
+    #[serde(skip)]
+    owner: Option<&'a Owner>,
 }
 
 pub(super) fn run(arguments: &Locks, output: &mut Output) -> Exit {
@@ -58,9 +67,18 @@ pub(super) fn run(arguments: &Locks, output: &mut Output) -> Exit {
         Ok(rows) => rows,
         Err(error) => return state::refuse(&error, output),
     };
-    let locks = locks(&rows);
+    let named = arguments.run.as_deref().unwrap_or_default();
+    let mut locks = locks(&rows);
+    locks.retain(|lock| {
+        let mut all = lock.holders.iter().chain(&lock.queue);
+        all.any(|request| request.run.starts_with(named))
+    });
     match arguments.format {
         ListFormat::Json => state::print_json(&locks, output),
+        ListFormat::Text if locks.is_empty() && !named.is_empty() => {
+            let text = format!("no run that begins with `{named}` holds a lock or waits for one\n");
+            output.print(&text);
+        }
         ListFormat::Text if locks.is_empty() => {
             output.print("no lock is held, and nobody waits for one\n");
         }
@@ -87,7 +105,10 @@ fn locks(rows: &[LockRow]) -> Vec<Lock<'_>> {
             process: (row.owner.as_ref())
                 .filter(|owner| Owner::is_alive(owner))
                 .map(|owner| owner.pid),
+            host: row.owner.as_ref().map(|owner| &*owner.host),
+            heard_at: row.owner.as_ref().map(|owner| time(owner.heard_at)),
             since_ms,
+            owner: row.owner.as_ref(),
         };
         match row.granted_at {
             Some(_) => lock.holders.push(request),
@@ -103,10 +124,7 @@ fn lines(lock: &Lock<'_>) -> Vec<Vec<Cell>> {
     let now = now();
     let mut name = Some(lock.lock);
     let mut line = |request: &Request<'_>, tone, how: String| {
-        let gone = match request.process {
-            Some(_) => "",
-            None => "nobody drives it: the next in line gets it",
-        };
+        let (tone_of, whereabouts) = whereabouts(request);
         let name = name.take().unwrap_or_default();
         vec![
             cell(Tone::Bold, name),
@@ -114,7 +132,7 @@ fn lines(lock: &Lock<'_>) -> Vec<Vec<Cell>> {
             cell(Tone::Plain, &ticking(now - request.since_ms)),
             cell(Tone::Plain, request.run),
             cell(Tone::Dim, request.node),
-            cell(Tone::Warn, gone),
+            cell(tone_of, &whereabouts),
         ]
     };
     let mut lines = Vec::new();
@@ -125,4 +143,29 @@ fn lines(lock: &Lock<'_>) -> Vec<Vec<Cell>> {
         lines.push(line(request, Tone::Note, format!("{}. waits for", at + 1)));
     }
     lines
+}
+
+/// What there is to be said of the process behind a request: it is gone, or out of sight.
+fn whereabouts(request: &Request<'_>) -> (Tone, String) {
+    let far = request.owner.filter(|owner| !owner.is_within_sight());
+    let silent = |owner: &Owner| {
+        let ms = i64::try_from(owner.silent_for().as_millis()).unwrap_or(i64::MAX);
+        ticking(ms)
+    };
+    match (request.process, far) {
+        (Some(_), None) => (Tone::Plain, String::new()),
+        (Some(_), Some(owner)) => {
+            let text = format!("{}, heard of {} ago", owner.shown(), silent(owner));
+            (Tone::Dim, text)
+        }
+        (None, Some(owner)) => {
+            let (who, silent) = (owner.shown(), silent(owner));
+            let text = format!("{who} was not heard of for {silent}: the next in line gets it");
+            (Tone::Warn, text)
+        }
+        (None, None) => {
+            let text = "nobody drives it: the next in line gets it";
+            (Tone::Warn, String::from(text))
+        }
+    }
 }

@@ -84,40 +84,45 @@ pub(super) fn run(arguments: &Logs, output: &mut Output) -> Exit {
         Ok(store) => store,
         Err(exit) => return exit,
     };
-    let named = arguments.run.as_deref();
+    let (named, path) = state::run_and_path(&arguments.run, &arguments.path);
     let run = match state::choose(&store, named, |_| true, "run", output) {
         Ok(run) => run,
         Err(exit) => return exit,
     };
-    let both = |path: &String| (Pattern::new(path), Pattern::new(&format!("{path}/**")));
+    let both = |path: &str| (Pattern::new(path), Pattern::new(&format!("{path}/**")));
     let mut logged = Logged {
         folder: store.logs(&run.id),
         store: &store,
         run,
-        only: arguments.path.as_ref().map(both),
+        only: path.map(both),
         nodes: IndexMap::new(),
         next: 1,
         named: true,
         format: arguments.format,
         style: state::look(output),
     };
-    match logged.show(arguments, output) {
+    match logged.show(arguments.follow, path, output) {
         Ok(exit) => exit,
         Err(error) => state::refuse(&error, output),
     }
 }
 
 impl Logged<'_> {
-    fn show(&mut self, arguments: &Logs, output: &mut Output) -> Result<Exit, StoreError> {
+    fn show(
+        &mut self,
+        follow: bool,
+        path: Option<&str>,
+        output: &mut Output,
+    ) -> Result<Exit, StoreError> {
         self.look()?;
-        if !arguments.follow {
+        if !follow {
             self.nodes
                 .retain(|node, _| self.folder.join(file_name(node)).exists());
             // What one command wrote is shown as it wrote it.
             self.named = self.nodes.len() > 1;
         }
         let mut wrote = self.read(true, output)?;
-        let mut goes_on = arguments.follow;
+        let mut goes_on = follow;
         while goes_on {
             goes_on = self.store.run(self.run.number)?.status == RunStatus::Running;
             self.look()?;
@@ -130,7 +135,7 @@ impl Logged<'_> {
             return Ok(Exit::Succeeded);
         }
         let id = &self.run.id;
-        let Some(path) = &arguments.path else {
+        let Some(path) = path else {
             output.print(&format!("the commands of run {id} wrote nothing\n"));
             return Ok(Exit::Succeeded);
         };

@@ -55,6 +55,7 @@ pub(super) fn run(arguments: &Resume, output: &mut Output) -> Exit {
 fn claim(store: &Store, run: &Run) -> Result<Run, StoreError> {
     store.examine()?;
     if let Some(owner) = &run.owner
+        && owner.is_within_sight()
         && !owner.is_alive()
     {
         // It was killed; what it left behind is being ended just now.

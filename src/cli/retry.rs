@@ -82,7 +82,10 @@ fn look_back(store: &Store, run: &Run) -> Result<(Arc<Plan>, Done, Again), Store
             return refused("succeeded: there is nothing to retry");
         }
         RunStatus::Stopped => {
-            return refused(&format!("has not ended: go on with `lockstep resume {id}`"));
+            let state = super::state::words(store.folder());
+            return refused(&format!(
+                "has not ended: go on with `lockstep resume {id}{state}`"
+            ));
         }
         RunStatus::Running => return refused("is still being run"),
         RunStatus::Ended(_) => {}
@@ -136,13 +139,17 @@ fn show(run: &Run, done: &Done, again: &Again, output: &mut Output) {
     let labels: Vec<String> = nodes.iter().map(|node| label(node)).collect();
     let width = labels.iter().map(|label| label.chars().count()).max();
     let mut text = format!(
-        "Run {} {}. What is run again of it, beside what never started:\n",
+        "Run {} {}. What is run again of it, beside steps that never started:\n",
         run.id,
         run.status.as_str().replace('-', " ")
     );
     for (node, label) in nodes.iter().zip(&labels).take(LISTED) {
         let pad = width.unwrap_or(0).saturating_sub(label.chars().count());
-        let status = again.0.get(*node).map_or("", |status| status.as_str());
+        let status = match again.0.get(*node) {
+            None => "",
+            Some(Status::Skipped) => "not started",
+            Some(status) => status.as_str(),
+        };
         let status = style.paint(Ink::Dim, &status.replace('-', " "));
         text.push_str(&format!("  {label}{}  {status}\n", " ".repeat(pad)));
     }

@@ -15,6 +15,10 @@ use crate::runtime::store::{Run, RunStatus, Store, now, time};
 
 #[derive(Debug, Args)]
 pub(super) struct Runs {
+    /// List only those whose ids begin like this.
+    #[arg(value_name = "RUN")]
+    run: Option<String>,
+
     /// List at most so many.
     #[arg(short = 'n', long = "limit", value_name = "N", default_value_t = 20)]
     limit: usize,
@@ -67,8 +71,9 @@ impl<'a> Described<'a> {
 }
 
 pub(super) fn run(arguments: &Runs, output: &mut Output) -> Exit {
+    let named = arguments.run.as_deref().unwrap_or_default();
     let found = match Store::open_existing(&arguments.state.folder()) {
-        Ok(Some(store)) => store.runs(""),
+        Ok(Some(store)) => store.runs(named),
         Ok(None) => Ok(Vec::new()),
         Err(error) => return state::refuse(&error, output),
     };
@@ -83,6 +88,9 @@ pub(super) fn run(arguments: &Runs, output: &mut Output) -> Exit {
             let all: Vec<Described<'_>> = runs.iter().map(Described::of).collect();
             state::print_json(&all, output);
         }
+        ListFormat::Text if count == 0 && !named.is_empty() => {
+            output.print(&format!("no run begins with `{named}`\n"));
+        }
         ListFormat::Text if count == 0 => {
             output.print("nothing has been run here yet: `lockstep run` begins a run\n");
         }
@@ -92,8 +100,9 @@ pub(super) fn run(arguments: &Runs, output: &mut Output) -> Exit {
             let mut text = table(&rows, style);
             if count > runs.len() {
                 let more = count - runs.len();
+                let gap = if named.is_empty() { "" } else { " " };
                 text.push_str(&format!(
-                    "{} and {more} more: `lockstep runs -n {count}`\n",
+                    "{} and {more} more: `lockstep runs{gap}{named} -n {count}`\n",
                     style.ellipsis()
                 ));
             }

@@ -83,6 +83,17 @@ impl StateArgument {
     }
 }
 
+/// The run and the path that are meant: where one word is given and it can only be a path, it is.
+pub(super) fn run_and_path<'a>(
+    run: &'a Option<String>,
+    path: &'a Option<String>,
+) -> (Option<&'a str>, Option<&'a str>) {
+    match (run.as_deref(), path.as_deref()) {
+        (Some(path), None) if path.contains(['/', '*', '[']) => (None, Some(path)),
+        given => given,
+    }
+}
+
 /// The one run whose id begins like this; without one, the last run that fits.
 pub(super) fn choose(
     store: &Store,

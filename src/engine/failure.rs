@@ -196,7 +196,9 @@ impl Machine {
 
     /// Starts a body beside the node's own: a handler or `always`.
     fn side_body(&mut self, id: NodeId, role: Role, seq: Seq, locals: Locals, label: &str) {
-        let around = self.around_children(id);
+        let mut around = self.around_children(id);
+        // What must not run twice is the body: a handler that was interrupted runs again.
+        around.once = self.look(id).around.once;
         let path = Name::from(format!("{}/{label}", self.name_of(id)));
         let side = self.add(
             self.look(id).tree,

@@ -194,7 +194,7 @@ pub fn modifier(modifier: &Modifier) -> Vec<&Expr> {
         | ModifierKind::Batches(value)
         | ModifierKind::Tolerate(value) => vec![value],
         ModifierKind::Retry { times, every, upto } => {
-            let pauses = every.iter().chain(upto);
+            let pauses = every.iter().chain(upto).map(|it| &**it);
             std::iter::once(times).chain(pauses).collect()
         }
         _ => Vec::new(),

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use super::process::{Care, Groups};
 use super::redact::Redactor;
 use crate::eval::{Expr, Halt};
 use crate::ir::{Secret, SecretSource};
@@ -45,7 +46,8 @@ impl Vault {
     }
 
     /// Reads all secrets of a program. `value` evaluates an expression; `folder` is where a
-    /// source file lies, for files and commands named relative to it.
+    /// source file lies, for files and commands named relative to it. Commands are put into the
+    /// care of `groups`, so that they end with this program.
     ///
     /// # Errors
     ///
@@ -55,6 +57,7 @@ impl Vault {
         value: &mut dyn FnMut(&Expr) -> Result<Value, Halt>,
         folder: &dyn Fn(FileId) -> PathBuf,
         environment: &dyn Environment,
+        groups: Option<&dyn Groups>,
     ) -> Result<Self, Vec<Unreadable>> {
         let mut texts = Vec::new();
         let mut failures = Vec::new();
@@ -63,7 +66,7 @@ impl Vault {
             let text = match arguments(&secret.source, value) {
                 Err(message) => Err(message),
                 Ok(arguments) => {
-                    source_text(&secret.source, &arguments, &folder, environment).await
+                    source_text(&secret.source, &arguments, &folder, environment, groups).await
                 }
             };
             let text = text.and_then(|text| match text.contains('\0') {
@@ -153,6 +156,7 @@ async fn source_text(
     arguments: &[Name],
     folder: &Path,
     environment: &dyn Environment,
+    groups: Option<&dyn Groups>,
 ) -> Result<String, String> {
     let [first, rest @ ..] = arguments else {
         return Err(String::from("its command is empty"));
@@ -175,13 +179,23 @@ async fn source_text(
                 .map_err(|_| format!("the file `{first}` is not UTF-8 text"))?;
             Ok(without_line_end(text))
         }
-        SecretSource::Command(_) => command_text(first, rest, folder).await,
+        SecretSource::Command(_) => command_text(first, rest, folder, groups).await,
     }
 }
 
-async fn command_text(program: &str, rest: &[Name], folder: &Path) -> Result<String, String> {
+async fn command_text(
+    program: &str,
+    rest: &[Name],
+    folder: &Path,
+    groups: Option<&dyn Groups>,
+) -> Result<String, String> {
+    let (care, variable) = match groups.map(|groups| Care::of(groups, false)) {
+        Some((care, variable)) => (Some(care), variable),
+        None => (None, None),
+    };
     let child = tokio::process::Command::new(program)
         .args(rest.iter().map(|argument| &**argument))
+        .envs(variable)
         .current_dir(folder)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -193,9 +207,15 @@ async fn command_text(program: &str, rest: &[Name], folder: &Path) -> Result<Str
             std::io::ErrorKind::NotFound => format!("the program `{program}` was not found"),
             _ => format!("the program `{program}` could not be started: {error}"),
         })?;
-    let mut group = Group(child.id().and_then(|id| i32::try_from(id).ok()));
+    if let (Some(care), Some(id)) = (&care, child.id()) {
+        care.born(id);
+    }
+    let mut group = Group {
+        id: child.id().and_then(|id| i32::try_from(id).ok()),
+        _care: care,
+    };
     let output = child.wait_with_output().await;
-    group.0 = None;
+    group.id = None;
     let output =
         output.map_err(|error| format!("what `{program}` wrote cannot be read: {error}"))?;
     if !output.status.success() {
@@ -213,11 +233,14 @@ async fn command_text(program: &str, rest: &[Name], folder: &Path) -> Result<Str
 }
 
 /// The process group of a command that has not ended. It is killed when nobody waits any more.
-struct Group(Option<i32>);
+struct Group<'a> {
+    id: Option<i32>,
+    _care: Option<Care<'a>>,
+}
 
-impl Drop for Group {
+impl Drop for Group<'_> {
     fn drop(&mut self) {
-        if let Some(id) = self.0.and_then(rustix::process::Pid::from_raw) {
+        if let Some(id) = self.id.and_then(rustix::process::Pid::from_raw) {
             // It fails only where nobody is left.
             let _ = rustix::process::kill_process_group(id, rustix::process::Signal::KILL);
         }
@@ -266,7 +289,7 @@ mod tests {
     async fn read(secrets: &[Secret], folder: &Path) -> Result<Vault, Vec<Unreadable>> {
         let mut value = |expr: &Expr| expr.as_const().cloned().ok_or(Halt::Unknown);
         let folder = |_| folder.to_path_buf();
-        Vault::read(secrets, &mut value, &folder, &Variables).await
+        Vault::read(secrets, &mut value, &folder, &Variables, None).await
     }
 
     #[tokio::test]

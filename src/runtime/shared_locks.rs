@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::guardian;
 use super::locks::Locks;
 use super::store::{
-    LockChange, LockHolder, LockRow, Owner, RunNumber, Store, StoreError, grantable, now,
+    LEASE, LockChange, LockHolder, LockRow, Owner, RunNumber, Store, StoreError, grantable, now,
 };
 use crate::engine::notice::{Holder, Queue};
 use crate::engine::{EffectId, LockRequest, Want};
@@ -17,6 +17,10 @@ use crate::source::Name;
 /// For how long a process must have been gone before its locks go to others. What it left behind
 /// must be gone, too: its guardian sees to that.
 const GONE_FOR: Duration = Duration::from_millis(300);
+
+/// For how long a process that is out of sight must be silent before our eyes, too: the clock of
+/// its machine may be wrong.
+const SILENT_FOR: Duration = Duration::from_secs(20);
 
 /// How often it is looked whether the others are still there, when nothing else happens.
 const LOOK: Duration = Duration::from_millis(500);
@@ -73,7 +77,7 @@ impl SharedLocks {
     }
 
     fn decide(&mut self, rows: &[LockRow]) -> LockChange {
-        decide(rows, self.run, &self.lost, &mut self.gone)
+        decide(rows, self.run, &self.lost, &mut self.gone, Instant::now())
     }
 
     fn note_news(&mut self, rows: &[LockRow]) {
@@ -177,7 +181,8 @@ impl Locks for SharedLocks {
         if !self.decide(&rows).is_empty() {
             let (run, joint) = (self.run, &self.lost);
             let gone = &mut self.gone;
-            let change = (self.store).change_locks(|rows| decide(rows, run, joint, gone))?;
+            let change =
+                (self.store).change_locks(|rows| decide(rows, run, joint, gone, Instant::now()))?;
             granted.extend(change.granted.into_iter().map(|it| it.effect));
         }
         // What others do after the look is seen at the next one.
@@ -210,8 +215,9 @@ fn decide(
     run: RunNumber,
     joint: &[EffectId],
     known: &mut HashMap<RunNumber, (Owner, Instant)>,
+    at: Instant,
 ) -> LockChange {
-    let mut lost: Vec<RunNumber> = Vec::new();
+    let mut change = LockChange::default();
     let mut looked: Vec<RunNumber> = Vec::new();
     for row in rows {
         let other = row.holder.run;
@@ -219,30 +225,44 @@ fn decide(
             continue;
         }
         looked.push(other);
-        let is_gone = match &row.owner {
-            // It was stopped in good order: nothing of it is left.
-            None => true,
-            Some(owner) if owner.is_alive() => {
-                known.remove(&other);
-                false
+        // Without a process it was stopped in good order: nothing of it is left.
+        if let Some(owner) = &row.owner {
+            if !is_gone(other, owner, known, at) {
+                continue;
             }
-            Some(owner) => {
-                let (was, since) = known
-                    .entry(other)
-                    .or_insert_with(|| (owner.clone(), Instant::now()));
-                if was != owner {
-                    (*was, *since) = (owner.clone(), Instant::now());
-                }
-                since.elapsed() >= GONE_FOR && !guardian::is_at_work(owner.pid)
+            if !owner.is_within_sight() {
+                change.silent.push(other);
             }
-        };
-        if is_gone {
-            lost.push(other);
         }
+        change.lost.push(other);
     }
-    LockChange {
-        granted: grantable(rows, run, &lost, joint),
-        lost,
+    change.granted = grantable(rows, run, &change.lost, joint);
+    change
+}
+
+/// Whether the process of a run is gone, with all that it started.
+fn is_gone(
+    run: RunNumber,
+    owner: &Owner,
+    known: &mut HashMap<RunNumber, (Owner, Instant)>,
+    at: Instant,
+) -> bool {
+    let (is_alive, is_near) = (owner.is_alive(), owner.is_within_sight());
+    if is_alive && is_near {
+        known.remove(&run);
+        return false;
+    }
+    // Each time that it is heard of, it is another one.
+    let (was, since) = known.entry(run).or_insert_with(|| (owner.clone(), at));
+    if was != owner {
+        (*was, *since) = (owner.clone(), at);
+    }
+    let unchanged = at.saturating_duration_since(*since);
+    match (is_near, is_alive) {
+        (true, _) => unchanged >= GONE_FOR && !guardian::is_at_work(owner.pid),
+        (false, false) => unchanged >= SILENT_FOR,
+        // Its clock may be ahead of ours.
+        (false, true) => unchanged >= LEASE,
     }
 }
 
@@ -277,4 +297,93 @@ fn queue(rows: &[LockRow], holder: LockHolder) -> Queue {
 /// The name of a lock for people: an infrastructure has the name that it is written with.
 pub fn shown(lock: &str) -> &str {
     lock.strip_prefix(INFRASTRUCTURE).unwrap_or(lock)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(run: i64, owner: Option<Owner>) -> LockRow {
+        LockRow {
+            ticket: run,
+            run: "r".into(),
+            owner,
+            holder: LockHolder {
+                run: RunNumber(run),
+                effect: EffectId(1),
+            },
+            node: String::new(),
+            want: Want {
+                name: "db".into(),
+                limit: 1,
+            },
+            asked_at: 0,
+            granted_at: (run == 1).then_some(1),
+        }
+    }
+
+    fn elsewhere(silent_ms: i64) -> Owner {
+        Owner {
+            place: String::from("another boot pid:[1]"),
+            host: String::from("elsewhere"),
+            heard_at: now() - silent_ms,
+            ..Owner::this()
+        }
+    }
+
+    /// What is decided when the holder is looked at again and again: after each of these many
+    /// seconds, as it is then.
+    fn after(looks: &[(u64, Owner)]) -> LockChange {
+        let mut known = HashMap::new();
+        let begun = Instant::now();
+        let mut change = LockChange::default();
+        for (seconds, owner) in looks {
+            let rows = [row(1, Some(owner.clone())), row(2, Some(Owner::this()))];
+            let at = begun + Duration::from_secs(*seconds);
+            change = decide(&rows, RunNumber(2), &[], &mut known, at);
+        }
+        change
+    }
+
+    #[test]
+    fn a_holder_elsewhere_has_its_locks_until_it_was_silent_for_long() {
+        let silent = elsewhere(61_000);
+        let nothing = LockChange::default();
+        assert_eq!(after(&[(0, silent.clone())]), nothing);
+        assert_eq!(after(&[(0, silent.clone()), (19, silent.clone())]), nothing);
+        let lost = after(&[(0, silent.clone()), (21, silent.clone())]);
+        assert_eq!((lost.granted.len(), lost.lost.len()), (1, 1));
+        assert_eq!(lost.silent, [RunNumber(1)]);
+        // It is there, but its clock is behind ours.
+        let again = elsewhere(60_500);
+        let heard = [(0, silent.clone()), (15, again.clone()), (21, again)];
+        assert_eq!(after(&heard), nothing);
+        // It is gone, but its clock was ahead of ours.
+        let ahead = elsewhere(-3_600_000);
+        assert_eq!(after(&[(0, ahead.clone()), (59, ahead.clone())]), nothing);
+        assert_eq!(
+            after(&[(0, ahead.clone()), (61, ahead)]).lost,
+            [RunNumber(1)]
+        );
+    }
+
+    #[test]
+    fn a_holder_within_sight_is_looked_at() {
+        let this = Owner::this();
+        let looks = [(0, this.clone()), (1000, this.clone())];
+        assert_eq!(after(&looks), LockChange::default());
+        if this.start.is_empty() {
+            return;
+        }
+        let dead = Owner {
+            pid: u32::MAX >> 2,
+            heard_at: now(),
+            ..this
+        };
+        let change = after(&[(0, dead.clone()), (1, dead)]);
+        assert_eq!(
+            (change.lost.as_slice(), change.silent.len()),
+            (&[RunNumber(1)][..], 0)
+        );
+    }
 }

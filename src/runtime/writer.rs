@@ -1,8 +1,8 @@
 //! Writes a journal on a thread of its own: what has come while one group of records was written
-//! is the next group. While much goes on anyway, a group waits a moment for more records.
+//! is the next group. Where nobody needs a group at once, it waits a moment for more records.
 //! It does not know what waits for the records.
 
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -12,20 +12,79 @@ use super::store::StoreError;
 /// More records than this are not written at once.
 const MOST: usize = 1000;
 
-/// How long a group waits for more records where nobody needs it at once: a disk takes ten times
-/// as long for ten groups as for one.
-const MOMENT: Duration = Duration::from_millis(1);
-
 /// Takes records; dropping it waits until all of them are written.
 pub(super) struct Writer {
-    sender: Option<Sender<Note>>,
+    desk: Arc<Desk>,
     thread: Option<JoinHandle<()>>,
 }
 
-enum Note {
-    /// A record, and whether much goes on beside it.
-    Record(Box<Record>, bool),
-    Clock(i64),
+/// Where records lie until they are written.
+#[derive(Default)]
+struct Desk {
+    pile: Mutex<Pile>,
+    /// The thread has to look again, and when.
+    sooner: Condvar,
+}
+
+#[derive(Default)]
+struct Pile {
+    records: Vec<Record>,
+    clock: Option<i64>,
+    /// When what lies there is to be written; nothing where nothing does.
+    due: Option<Instant>,
+    /// Nothing more comes, or nothing more can be written.
+    closed: bool,
+}
+
+impl Desk {
+    fn pile(&self) -> MutexGuard<'_, Pile> {
+        // Nothing that is done with it stops half-way.
+        self.pile.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the pile, and sees to it that it is written when this is over. The thread is woken
+    /// only where that is sooner than it knows.
+    fn add(&self, patience: Duration, change: impl FnOnce(&mut Pile)) {
+        let due = Instant::now() + patience;
+        let mut pile = self.pile();
+        if pile.closed {
+            // After an error nothing is taken any more; the driver has been told.
+            return;
+        }
+        change(&mut pile);
+        if pile.due.is_none_or(|before| due < before) {
+            pile.due = Some(due);
+            self.sooner.notify_one();
+        }
+    }
+
+    /// Waits for the next group, and the clock where that is to be noted; nothing at the end.
+    fn next(&self) -> Option<(Vec<Record>, Option<i64>)> {
+        let mut pile = self.pile();
+        loop {
+            let left = match pile.due {
+                None if pile.closed => return None,
+                None => None,
+                Some(_) if pile.closed || pile.records.len() >= MOST => Some(Duration::ZERO),
+                Some(due) => Some(due.saturating_duration_since(Instant::now())),
+            };
+            match left {
+                Some(Duration::ZERO) => break,
+                Some(left) => {
+                    let waited = self.sooner.wait_timeout(pile, left);
+                    pile = waited.unwrap_or_else(PoisonError::into_inner).0;
+                }
+                None => {
+                    let waited = self.sooner.wait(pile);
+                    pile = waited.unwrap_or_else(PoisonError::into_inner);
+                }
+            }
+        }
+        let count = pile.records.len().min(MOST);
+        let records = pile.records.drain(..count).collect();
+        pile.due = (!pile.records.is_empty()).then(Instant::now);
+        Some((records, pile.clock.take()))
+    }
 }
 
 impl Writer {
@@ -35,37 +94,33 @@ impl Writer {
         journal: Box<dyn Journal>,
         tell: impl Fn(Result<Vec<Record>, StoreError>) + Send + 'static,
     ) -> std::io::Result<Self> {
-        let (sender, notes) = channel();
+        let desk = Arc::new(Desk::default());
+        let shared = desk.clone();
         let thread = std::thread::Builder::new()
             .name(String::from("journal"))
-            .spawn(move || write(journal, &notes, &tell))?;
+            .spawn(move || write(journal, &shared, &tell))?;
         Ok(Self {
-            sender: Some(sender),
+            desk,
             thread: Some(thread),
         })
     }
 
-    /// Takes a record. `busy` says that much goes on which does not wait for it.
-    pub(super) fn write(&self, record: Record, busy: bool) {
-        self.send(Note::Record(Box::new(record), busy));
+    /// Takes a record, which may wait that long for others: a disk takes ten times as long for ten
+    /// groups as for one.
+    pub(super) fn write(&self, record: Record, patience: Duration) {
+        self.desk.add(patience, |pile| pile.records.push(record));
     }
 
     /// Notes how far the machine's clock has come.
     pub(super) fn note_clock(&self, clock: i64) {
-        self.send(Note::Clock(clock));
-    }
-
-    fn send(&self, note: Note) {
-        if let Some(sender) = &self.sender {
-            // After an error nobody takes records any more; the driver has been told.
-            let _ = sender.send(note);
-        }
+        (self.desk).add(Duration::ZERO, |pile| pile.clock = Some(clock));
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.sender = None;
+        self.desk.pile().closed = true;
+        self.desk.sooner.notify_one();
         if let Some(thread) = self.thread.take() {
             // It ends by itself, whatever happens in it.
             let _ = thread.join();
@@ -75,36 +130,13 @@ impl Drop for Writer {
 
 fn write(
     mut journal: Box<dyn Journal>,
-    notes: &Receiver<Note>,
+    desk: &Desk,
     tell: &dyn Fn(Result<Vec<Record>, StoreError>),
 ) {
-    while let Ok(note) = notes.recv() {
-        let mut records = Vec::new();
-        let mut clock = None;
-        let mut busy = false;
-        let mut take = |note, records: &mut Vec<Record>| match note {
-            Note::Record(record, beside) => {
-                records.push(*record);
-                busy = beside;
-                busy
-            }
-            Note::Clock(at) => {
-                clock = Some(at);
-                busy
-            }
-        };
-        let mut wait = take(note, &mut records);
-        let until = Instant::now() + MOMENT;
-        while records.len() < MOST {
-            let left = match wait {
-                true => until.saturating_duration_since(Instant::now()),
-                false => Duration::ZERO,
-            };
-            match notes.recv_timeout(left) {
-                Ok(note) => wait = take(note, &mut records),
-                Err(_) => break,
-            }
-        }
+    // The end of each command would wake this thread while the other one starts the next. Where
+    // signals cannot be kept away, it is only slower.
+    let _ = nix::sys::signal::SigSet::all().thread_block();
+    while let Some((records, clock)) = desk.next() {
         let mut written = Ok(());
         if !records.is_empty() {
             written = journal.write(&records);
@@ -115,7 +147,12 @@ fn write(
         match written {
             Ok(()) if records.is_empty() => {}
             Ok(()) => tell(Ok(records)),
-            Err(error) => return tell(Err(error)),
+            Err(error) => {
+                let mut pile = desk.pile();
+                (pile.closed, pile.due) = (true, None);
+                pile.records.clear();
+                return tell(Err(error));
+            }
         }
     }
 }
@@ -166,7 +203,7 @@ mod tests {
                     what: Recorded::Event(Event::Cancel),
                     told: Vec::new(),
                 },
-                seq % 2 == 0,
+                Duration::from_millis(seq % 2),
             );
         }
         drop(writer);

@@ -456,7 +456,7 @@ pub enum StmtKind {
         name: Ident,
         body: Block,
     },
-    Run(Run),
+    Run(Box<Run>),
     /// `NAME(args)`, `ns.NAME(args)` as a statement.
     Call(Expr),
     Let {
@@ -606,8 +606,8 @@ pub enum ModifierKind {
     /// `retry N [every D[..D]]`
     Retry {
         times: Expr,
-        every: Option<Expr>,
-        upto: Option<Expr>,
+        every: Option<Box<Expr>>,
+        upto: Option<Box<Expr>>,
     },
     Max(Expr),
     Batches(Expr),

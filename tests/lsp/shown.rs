@@ -31,7 +31,13 @@ fn compact(value: &Value, folder: &Path, legend: &Value) -> Value {
     if let Some(data) = value.get("data").and_then(Value::as_array)
         && data.iter().all(Value::is_number)
     {
-        return tokens(data, legend);
+        let mut shown = tokens(data, legend);
+        // Of a change it counts where it is, too.
+        if let (Some(gone), Some(list)) = (value.get("deleteCount"), shown.as_array_mut()) {
+            let place = format!("at number {}, in place of {gone}:", value["start"]);
+            list.insert(0, Value::String(place));
+        }
+        return shown;
     }
     match value {
         Value::String(text) => {

@@ -6,9 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lockstep::engine::notice::{Happened, Status};
 use lockstep::engine::{EffectId, Event, Machine, Outstanding};
@@ -153,11 +153,18 @@ fn finished(test: &Test) -> Vec<String> {
     ended
 }
 
-/// Whether a process works in the test's folder.
+/// Whether there is a process that has to do with the test's folder: it works there, or it is a
+/// guardian of one that did, which has the same home.
 fn anybody_in(folder: &Path) -> bool {
     let processes = std::fs::read_dir("/proc").expect("processes");
+    let home = format!("HOME={}", folder.display());
+    let home = home.trim_end_matches('/');
     processes.flatten().any(|process| {
+        let environment = std::fs::read(process.path().join("environ")).unwrap_or_default();
+        let mut variables = environment.split(|byte| *byte == 0);
+        let is_home = |it: &[u8]| it.strip_suffix(b"/").unwrap_or(it) == home.as_bytes();
         std::fs::read_link(process.path().join("cwd")).is_ok_and(|cwd| cwd == *folder)
+            || variables.any(is_home)
     })
 }
 
@@ -171,12 +178,115 @@ fn command(test: &Test, words: &[&str]) -> Command {
     command
 }
 
+/// Waits for the moment at which the program is to be killed, but not longer than it lives.
+fn wait(chance: &mut Chance, test: &Test, child: &mut Child) {
+    let pause = |ms: u64| std::thread::sleep(Duration::from_millis(ms));
+    let patience = Instant::now() + Duration::from_secs(3);
+    let mut until = |holds: &mut dyn FnMut() -> bool, pause: Duration| {
+        while !holds() && Instant::now() < patience && matches!(child.try_wait(), Ok(None)) {
+            std::thread::sleep(pause);
+        }
+    };
+    match chance.below(8) {
+        // In the very beginning, also while the journal is read again.
+        0 | 1 => pause(chance.below(40)),
+        // While something is being written down.
+        2 | 3 => {
+            pause(chance.below(400));
+            let written = || {
+                let file = std::fs::metadata(test.path(".lockstep/state.db-wal"));
+                file.and_then(|it| Ok((it.len(), it.modified()?))).ok()
+            };
+            let before = written();
+            until(&mut || written() != before, Duration::from_micros(50));
+        }
+        // While something is being taken back, where it comes to that.
+        4 => {
+            let undone = || {
+                lines(test)
+                    .iter()
+                    .filter(|it| it.contains(" undo-t-"))
+                    .count()
+            };
+            let before = undone();
+            until(
+                &mut || (1..64).contains(&before) || undone() > before,
+                Duration::from_millis(5),
+            );
+            pause(chance.below(30));
+        }
+        _ => pause(chance.below(600)),
+    }
+}
+
+/// Where the kills of all rounds fell.
+#[derive(Debug, Default)]
+struct Fell {
+    all: AtomicUsize,
+    /// There was no run yet, or nothing had happened in it.
+    before: AtomicUsize,
+    /// The run had been resumed, and nothing had happened since.
+    resuming: AtomicUsize,
+    /// What `doomed` had done was being taken back.
+    undoing: AtomicUsize,
+    /// A group of records had been written in part.
+    committing: AtomicUsize,
+}
+
+impl Fell {
+    fn note(&self, test: &Test, before: &mut Option<u64>) {
+        let count = |it: &AtomicUsize, holds: bool| {
+            it.fetch_add(usize::from(holds), Ordering::Relaxed);
+        };
+        count(&self.all, true);
+        count(
+            &self.committing,
+            is_torn(&test.path(".lockstep/state.db-wal")),
+        );
+        let seq = the_run(test).map(|(store, run)| store.last_seq(run.number).expect("a journal"));
+        count(&self.before, seq.unwrap_or_default() == 0);
+        count(&self.resuming, seq > Some(0) && seq == *before);
+        *before = seq;
+        let log = lines(test);
+        let undone = log
+            .iter()
+            .filter(|it| it.starts_with("end undo-t-"))
+            .count();
+        count(
+            &self.undoing,
+            undone < 32 && log.iter().any(|it| it.starts_with("start undo-t-")),
+        );
+    }
+}
+
+/// Whether the last change in a write-ahead log is there in part only: each of its pages says how
+/// many there are in all, if it is the last one of its change.
+fn is_torn(log: &Path) -> bool {
+    let bytes = std::fs::read(log).unwrap_or_default();
+    let Some((head, frames)) = bytes.split_at_checked(32) else {
+        return false;
+    };
+    let page = u32::from_be_bytes(head[8..12].try_into().expect("four bytes")) as usize;
+    let mut last = [1; 4];
+    for frame in frames.chunks(24 + page) {
+        if frame.get(8..16) != Some(&head[16..24]) {
+            break;
+        }
+        last.copy_from_slice(&frame[4..8]);
+        if frame.len() < 24 + page {
+            return true;
+        }
+    }
+    last == [0; 4]
+}
+
 /// Plays one round and returns how often the program was killed.
-fn round(seed: u64, most: usize, undisturbed: &BTreeSet<String>) -> usize {
+fn round(seed: u64, most: usize, undisturbed: &BTreeSet<String>, fell: &Fell) -> usize {
     let mut chance = Chance(seed);
     let test = world();
     let folder = test.path("").canonicalize().expect("a folder");
     let mut kills = 0;
+    let mut seq = None;
     // The starts of commands when they were known to have ended well.
     let mut known: BTreeMap<String, usize> = BTreeMap::new();
     loop {
@@ -185,13 +295,8 @@ fn round(seed: u64, most: usize, undisturbed: &BTreeSet<String>) -> usize {
             None => &["run", "main.deploy"],
         };
         let mut child = command(&test, words).spawn().expect("the program starts");
-        // Mostly in the middle, often in the very beginning.
-        let patience = match chance.below(4) {
-            0 => chance.below(40),
-            _ => chance.below(600),
-        };
         if kills < most {
-            std::thread::sleep(Duration::from_millis(patience));
+            wait(&mut chance, &test, &mut child);
             let _ = child.kill();
         }
         let said = child.wait_with_output().expect("an end");
@@ -209,6 +314,7 @@ fn round(seed: u64, most: usize, undisturbed: &BTreeSet<String>) -> usize {
             break;
         }
         kills += 1;
+        fell.note(&test, &mut seq);
         let ended = finished(&test);
         let lines = lines(&test);
         for text in ended {
@@ -310,15 +416,23 @@ fn in_order(log: &[String], seed: u64) {
         }
     }
     let mut running: BTreeSet<&str> = BTreeSet::new();
+    let mut begun: BTreeSet<&str> = BTreeSet::new();
     for line in log {
         match line.split_once(' ') {
             Some(("start", name)) => {
                 running.insert(name);
+                assert!(
+                    begun.insert(name),
+                    "seed {seed}: `{name}` twice without a kill"
+                );
             }
             Some((_, name)) => {
                 running.remove(name);
             }
-            None => running.clear(),
+            None => {
+                running.clear();
+                begun.clear();
+            }
         }
         for (prefix, most) in [("m-", 3), ("l-", 1), ("dep-a-", 2), ("o-", 3), ("s-", 1)] {
             let count = running.iter().filter(|name| has(name, prefix)).count();
@@ -347,7 +461,7 @@ fn a_run_that_is_killed_again_and_again_ends_as_if_it_had_not_been() {
     );
     in_order(&lines(&calm), 0);
     let most = if rounds > 25 { 15 } else { 5 };
-    let (next, kills) = (AtomicU64::new(0), AtomicUsize::new(0));
+    let (next, fell) = (AtomicU64::new(0), Fell::default());
     // Most of the time is spent with waiting.
     std::thread::scope(|scope| {
         for _ in 0..8 {
@@ -357,14 +471,16 @@ fn a_run_that_is_killed_again_and_again_ends_as_if_it_had_not_been() {
                     if number >= rounds {
                         return;
                     }
-                    let count = round(first + number, most, &undisturbed);
-                    kills.fetch_add(count, Ordering::Relaxed);
+                    let count = round(first + number, most, &undisturbed, &fell);
                     println!("round {number}: killed {count} times");
                 }
             });
         }
     });
-    let kills = kills.into_inner();
-    println!("{rounds} rounds, {kills} kills");
+    println!("{rounds} rounds: {fell:?}");
+    let kills = fell.all.into_inner();
     assert!(kills as u64 > rounds);
+    for place in [fell.before, fell.resuming, fell.undoing] {
+        assert!(rounds < 25 || place.into_inner() > 0);
+    }
 }

@@ -71,6 +71,27 @@ fn a_killed_runner_leaves_no_command_behind() {
     signal(&daemon, "KILL");
 }
 
+/// Nothing has been written down when secrets are read, and nothing may be left either.
+#[test]
+fn the_command_of_a_secret_ends_with_the_runner() {
+    let test = super::file(
+        r#"
+secret made = command("sh", "-c", "setsid sh stay.sh child & sh stay.sh it")
+pipeline p { run "echo ${made}" }
+"#,
+    )
+    .file("stay.sh", STAY)
+    .args(["--format", "json"]);
+    let running = Running::start(test.command());
+    let ids = ["it", "child"].map(|name| number(&test, name));
+    let guardian = guardian(running.id());
+    running.signal("KILL");
+    for id in ids {
+        assert!(is_gone(&id));
+    }
+    assert!(is_gone(&guardian));
+}
+
 #[test]
 fn a_command_that_has_just_been_started_is_found() {
     // The runner is killed at any moment, also while it starts commands.

@@ -260,3 +260,49 @@ fn a_resumed_run_gets_its_locks_back_or_waits_for_them() {
         );
     }
 }
+
+/// Another machine's processes are not to be seen from here: only that they are heard of.
+#[test]
+fn a_holder_elsewhere_is_believed_while_it_is_heard_of() {
+    let test = holding();
+    let first = begin(&test, "p", "one");
+    let command = text_of(&test.path("one.pid"));
+    let moved = "UPDATE runs SET owner_place = 'another boot pid:[1]', owner_host = 'elsewhere'";
+    let change = |text: &str| {
+        let database = database(&test);
+        let patience = std::time::Duration::from_secs(30);
+        database.busy_timeout(patience).expect("patience");
+        database.execute(text, []).expect("a change");
+    };
+    change(moved);
+    let locks = says(&test, &["locks"]).stdout;
+    let process = format!("process {} on elsewhere, heard of ", first.id());
+    assert!(locks.contains(&process), "{locks}");
+    let refused = says(&test, &["resume", "r-"]);
+    assert_eq!(refused.code, 2);
+    assert!(refused.stderr.contains(&process), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("it counts as gone after 60 s"),
+        "{}",
+        refused.stderr
+    );
+    change("UPDATE runs SET heard_at = heard_at - 3600000");
+    let locks = says(&test, &["locks"]).stdout;
+    let gone = "on elsewhere was not heard of for 1h 00m: the next in line gets it";
+    assert!(locks.contains(gone), "{locks}");
+    // Should it be there after all, and find the run in other hands, it stops.
+    change("UPDATE runs SET owner = owner + 1");
+    mark(&test.path("one"));
+    let said = first.end();
+    assert_eq!(said.code, 5, "{}", said.stderr);
+    assert!(
+        said.stderr.contains("the run was taken from it"),
+        "{}",
+        said.stderr
+    );
+    assert!(crate::support::running::is_gone(command.trim()));
+    let owner = "SELECT owner FROM runs";
+    let left: Option<u32> =
+        (database(&test).query_row(owner, [], |row| row.get(0))).expect("a row");
+    assert!(left.is_some(), "it is left to whoever drives it");
+}

@@ -118,7 +118,8 @@ fn logs_are_followed_to_the_end() {
     let running = Running::start(other(&test, &run()));
     text_of(&test.path("api.pid"));
     let mut all = Running::start(other(&test, &["logs", "-f"]));
-    let mut one = Running::start(other(&test, &["logs", "r-", "ship/first", "-f"]));
+    // One word that can only be a path needs no run before it.
+    let mut one = Running::start(other(&test, &["logs", "ship/first", "-f"]));
     all.line("it hangs");
     one.line("placed web");
     std::fs::write(test.path("go"), "").expect("a file");
@@ -158,12 +159,46 @@ fn another_process_cancels() {
     assert_eq!((said.code, said.stderr.as_str()), (0, ""));
     let ended = running.end();
     assert_eq!(ended.code, 4);
-    let again = says(&test, &["cancel", "r-"]);
-    assert_eq!(again.code, 2);
+    let again = says(&test, &["cancel", "r-", "--format", "json"]);
+    assert_eq!((again.code, again.stdout.as_str()), (2, ""));
     let all = format!("{}\n{}\n{}", said.stdout, ended.stderr, again.stderr);
     insta::assert_snapshot!(shown(&test, &all));
     let shown = json(&test, &["show"]);
     assert_eq!(shown["deployments"][1]["status"], "rolled-back");
+}
+
+/// What tools read: each of these commands has it, and takes the beginning of an id.
+#[test]
+fn tools_follow_a_run_from_its_beginning_to_its_end() {
+    let test = test(WAIT_FOR_API);
+    let running = Running::start(other(&test, &run()));
+    text_of(&test.path("api.pid"));
+    let id = json(&test, &["runs", "r-"])[0]["run"].clone();
+    let id = id.as_str().expect("an id");
+    let prefix = &id[..4];
+    assert_eq!(json(&test, &["runs", "r-none"]), serde_json::json!([]));
+    let locks = json(&test, &["locks", prefix]);
+    assert_eq!(locks[0]["holders"][0]["run"], id);
+    assert_eq!(locks[0]["holders"][0]["process"], running.id());
+    assert_eq!(json(&test, &["locks", "r-none"]), serde_json::json!([]));
+    let cancelled = json(&test, &["cancel", prefix, "--as", "grace"]);
+    let wanted = serde_json::json!({
+        "run": id, "status": "cancelling", "by": "grace", "comment": null
+    });
+    assert_eq!(cancelled, wanted);
+    assert_eq!(running.end().code, 4);
+    assert_eq!(json(&test, &["show", prefix])["status"], "cancelled");
+    std::fs::write(test.path("go"), "").expect("a file");
+    let events = |args: &[&str]| -> Vec<String> {
+        let said = says(&test, &[args, &["--format", "json", "--yes"]].concat());
+        assert_eq!((said.code, said.stderr.as_str()), (0, ""), "{args:?}");
+        let event = |line: &str| -> serde_json::Value { serde_json::from_str(line).expect("JSON") };
+        let event = |line| String::from(event(line)["event"].as_str().expect("a word"));
+        said.stdout.lines().map(event).collect()
+    };
+    let retried = events(&["retry", prefix]);
+    assert_eq!(retried.first().map(String::as_str), Some("run-started"));
+    assert_eq!(retried.last().map(String::as_str), Some("run-finished"));
 }
 
 #[test]
@@ -172,7 +207,7 @@ fn a_run_must_be_named_clearly() {
     for _ in 0..2 {
         assert_eq!(says(&test, &run()).code, 0);
     }
-    for command in ["show", "logs", "cancel"] {
+    for command in ["show", "logs", "cancel", "resume", "retry"] {
         let said = says(&test, &[command, "r-"]);
         assert_eq!(said.code, 2, "{command}");
         assert!(

@@ -24,7 +24,7 @@ use crate::runtime::desk::Desk;
 use crate::runtime::driver::{self, Ending, Keeping, Past, Settings};
 use crate::runtime::guardian::Guardian;
 use crate::runtime::logs::Logs;
-use crate::runtime::process::Spawner;
+use crate::runtime::process::{Groups, Spawner};
 use crate::runtime::secrets::Vault;
 use crate::runtime::shared_locks::SharedLocks;
 use crate::runtime::store::{Run, RunJournal, Store, StoreError, Trouble};
@@ -123,8 +123,22 @@ async fn carry(
 ) -> Exit {
     let (control, mut controls) = tokio::sync::mpsc::unbounded_channel();
     let signals = listen(control);
+    let spawner = match Spawner::new(&std::env::temp_dir()) {
+        Ok(spawner) => {
+            let guardian = Guardian::of_this_program().removing(spawner.scratch());
+            Arc::new(spawner.watched_by(Box::new(guardian)))
+        }
+        Err(error) => {
+            let folder = std::env::temp_dir();
+            let folder = folder.display();
+            output.complain(&format!(
+                "error: no folder can be made in {folder}: {error}\n"
+            ));
+            return Exit::Refused;
+        }
+    };
     let read = tokio::select! {
-        read = read_secrets(job) => read,
+        read = read_secrets(job, spawner.groups()) => read,
         // The command of a secret may ask somebody, or hang. Nothing has run that would have to
         // be taken back.
         Some(_) = controls.recv() => {
@@ -138,20 +152,6 @@ async fn carry(
             let style = output.stderr_style();
             let sources = &job.plan.bound.program.sources;
             output.complain(&render(&diagnostics, sources, style));
-            return Exit::Refused;
-        }
-    };
-    let spawner = match Spawner::new(&std::env::temp_dir()) {
-        Ok(spawner) => {
-            let guardian = Guardian::of_this_program().removing(spawner.scratch());
-            Arc::new(spawner.watched_by(Box::new(guardian)))
-        }
-        Err(error) => {
-            let folder = std::env::temp_dir();
-            let folder = folder.display();
-            output.complain(&format!(
-                "error: no folder can be made in {folder}: {error}\n"
-            ));
             return Exit::Refused;
         }
     };
@@ -229,7 +229,7 @@ fn finish(job: &Job, kept: &Kept, ended: &Ending, began: bool, output: &mut Outp
             let id = &job.facts.id;
             let message = format!("run {id} cannot go on: {error}");
             let code = match error.trouble {
-                Trouble::Refused => codes::NOT_CONTINUED,
+                Trouble::Refused | Trouble::Taken => codes::NOT_CONTINUED,
                 _ => codes::STATE_UNUSABLE,
             };
             output.refuse(&Diagnostic::without_place(code, message));
@@ -375,7 +375,7 @@ fn folders(plan: &Plan, here: &Path) -> Box<dyn Fn(crate::source::FileId) -> Pat
     })
 }
 
-async fn read_secrets(job: &Job) -> Result<Vault, Vec<Diagnostic>> {
+async fn read_secrets(job: &Job, groups: Option<&dyn Groups>) -> Result<Vault, Vec<Diagnostic>> {
     let locals = Locals::default();
     let bound = &job.plan.bound;
     let sight = Sight {
@@ -386,7 +386,8 @@ async fn read_secrets(job: &Job) -> Result<Vault, Vec<Diagnostic>> {
     };
     let mut value = |expr: &crate::eval::Expr| -> Result<_, Halt> { sight.eval(expr) };
     let folder = folders(&job.plan, &job.home);
-    let read = Vault::read(&bound.program.secrets, &mut value, &*folder, &Variables).await;
+    let secrets = &bound.program.secrets;
+    let read = Vault::read(secrets, &mut value, &*folder, &Variables, groups).await;
     read.map_err(|unreadable| {
         let diagnostic = |secret: crate::runtime::secrets::Unreadable| {
             let message = format!(

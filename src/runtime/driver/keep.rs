@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -25,6 +26,10 @@ use crate::source::Name;
 
 /// While so many commands run, a record may wait a moment for others: the machine has enough to do.
 const BUSY: usize = 4;
+const MOMENT: Duration = Duration::from_millis(1);
+
+/// So long it may wait while more commands are queued than can run: none of them depends on it.
+const WHILE: Duration = Duration::from_millis(20);
 
 /// What waits for a record to be written.
 pub(super) enum Held {
@@ -153,8 +158,19 @@ impl<'h> Driver<'h> {
             what,
             told,
         };
-        writer.write(record, self.running.len() >= BUSY);
+        writer.write(record, self.patience());
         self.held.push_back(held);
+    }
+
+    /// How long what has happened may wait before it is written down.
+    fn patience(&self) -> Duration {
+        if self.running.len() < BUSY {
+            Duration::ZERO
+        } else if self.queue.len() < self.settings.max {
+            MOMENT
+        } else {
+            WHILE
+        }
     }
 
     /// These records are in the journal: what was held for them is let out.

@@ -212,7 +212,7 @@ type Lines = Vec<(Stream, String)>;
 /// So many messages are taken before other things get their turn.
 const TURN: usize = 256;
 
-/// When nothing was written down for so long, the clock is.
+/// When nothing was written down for so long, the clock is: others see that the run is driven.
 const CLOCK: Duration = Duration::from_secs(5);
 
 /// Runs a plan to its end, or continues it, until it has ended or is stopped.
@@ -427,13 +427,18 @@ impl Driver<'_> {
             let flushed = logs.flush();
             self.note(flushed);
         }
+        self.say_alive(self.now());
+        self.work();
+    }
+
+    /// Notes the clock where nothing else has been written down for long.
+    fn say_alive(&mut self, clock: i64) {
         if let Some(writer) = &self.writer
             && self.noted.elapsed() >= CLOCK
         {
-            writer.note_clock(self.now());
+            writer.note_clock(clock);
             self.noted = Instant::now();
         }
-        self.work();
     }
 
     /// Something could not be kept: the run stops.

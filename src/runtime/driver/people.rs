@@ -105,6 +105,8 @@ impl Driver<'_> {
                 _ = ticks.tick() => {
                     self.host.tick();
                     self.take_granted();
+                    // The machine's clock stands still.
+                    self.say_alive(self.offset);
                 }
             }
         }

@@ -114,9 +114,26 @@ pub struct Guarded {
 }
 
 /// A command in the care of a guardian, until this is dropped.
-pub(super) struct Care<'a> {
+pub(in crate::runtime) struct Care<'a> {
     groups: &'a dyn Groups,
     number: u64,
+}
+
+impl<'a> Care<'a> {
+    /// Puts a command into the care of a guardian, before it is started. Its processes are to be
+    /// given the variable.
+    pub(in crate::runtime) fn of(
+        groups: &'a dyn Groups,
+        lasting: bool,
+    ) -> (Self, Option<(String, String)>) {
+        let Guarded { number, variable } = groups.starting(lasting);
+        (Self { groups, number }, variable)
+    }
+
+    /// Its process has been started; the number of its group is that of its first process.
+    pub(in crate::runtime) fn born(&self, group: u32) {
+        self.groups.born(self.number, group);
+    }
 }
 
 impl Drop for Care<'_> {
@@ -175,6 +192,11 @@ impl Spawner {
     pub fn watched_by(mut self, groups: Box<dyn Groups>) -> Self {
         self.groups = Some(groups);
         self
+    }
+
+    /// Who is told which commands are under way, for commands that it does not start itself.
+    pub fn groups(&self) -> Option<&dyn Groups> {
+        self.groups.as_deref()
     }
 
     /// Runs a command to its end. `listener` is told of each line, without its end and without
@@ -240,12 +262,9 @@ impl Spawner {
     fn care(&self, command: &mut Prepared) -> Option<Care<'_>> {
         let groups = self.groups.as_deref()?;
         // A client may leave a shared connection behind.
-        let guarded = groups.starting(command.input.is_some());
-        command.env.extend(guarded.variable);
-        Some(Care {
-            groups,
-            number: guarded.number,
-        })
+        let (care, variable) = Care::of(groups, command.input.is_some());
+        command.env.extend(variable);
+        Some(care)
     }
 
     fn output_file(&self) -> PathBuf {

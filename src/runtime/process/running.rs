@@ -242,7 +242,7 @@ struct Group<'a> {
 impl<'a> Group<'a> {
     fn new(id: Option<u32>, care: Option<Care<'a>>) -> Self {
         if let (Some(id), Some(care)) = (id, &care) {
-            care.groups.born(care.number, id);
+            care.born(id);
         }
         let id = id.and_then(|id| i32::try_from(id).ok());
         Self {

@@ -29,6 +29,8 @@ pub enum Trouble {
     Busy,
     /// What is asked for is not in it, or cannot be done now.
     Refused,
+    /// The run was taken from this process, of which nothing had been heard for too long.
+    Taken,
     /// Anything else that the system says.
     Other,
 }
@@ -57,6 +59,15 @@ impl StoreError {
             self.message = format!("run {run} cannot be continued: {}", self.message);
         }
         self
+    }
+
+    pub(super) fn taken() -> Self {
+        Self {
+            trouble: Trouble::Taken,
+            message: String::from(
+                "nothing was heard of this process for so long that the run was taken from it",
+            ),
+        }
     }
 
     pub(crate) fn file(path: &Path, error: &std::io::Error) -> Self {
@@ -103,7 +114,7 @@ impl StoreError {
             Trouble::Busy => {
                 format!("another process does not let go of the state directory `{path}`")
             }
-            Trouble::Refused | Trouble::Other => {
+            Trouble::Refused | Trouble::Taken | Trouble::Other => {
                 let said = said.split(" (os error").next().unwrap_or_default();
                 format!(
                     "the state directory `{path}` cannot be used: {}",

@@ -1,10 +1,12 @@
 //! The journals of runs, and what they told.
 //! It does not know how a run follows from its journal.
 
+use std::time::Instant;
+
 use rusqlite::{Row, params};
 use serde::Serialize;
 
-use super::{RunNumber, Store, StoreError};
+use super::{Owner, RENEWED, RunNumber, Store, StoreError};
 use crate::engine::notice::{Happened, RunEvent, Status};
 use crate::runtime::journal::{Journal, Record};
 
@@ -17,19 +19,34 @@ pub type Told = Vec<RunEvent>;
 pub struct RunJournal {
     store: Store,
     run: RunNumber,
+    /// The process that drives the run: this one.
+    this: Owner,
+    /// When it last said so.
+    renewed: Instant,
 }
 
 impl RunJournal {
     /// The journal of a run that this process drives.
     pub fn new(store: Store, run: RunNumber) -> Self {
-        Self { store, run }
+        Self {
+            store,
+            run,
+            this: Owner::this(),
+            renewed: Instant::now(),
+        }
     }
 }
 
 impl Journal for RunJournal {
     fn write(&mut self, records: &[Record]) -> Result<(), StoreError> {
+        let again = self.renewed.elapsed() >= RENEWED;
         let store = &self.store;
         let change = store.write()?;
+        store.check_driven(self.run, &self.this)?;
+        if again {
+            store.say_alive(self.run)?;
+            self.renewed = Instant::now();
+        }
         for record in records {
             store.append(self.run, record)?;
             for told in &record.told {
@@ -42,7 +59,13 @@ impl Journal for RunJournal {
     }
 
     fn note_clock(&mut self, clock: i64) -> Result<(), StoreError> {
-        self.store.note_clock(self.run, clock)
+        let change = self.store.write()?;
+        self.store.check_driven(self.run, &self.this)?;
+        self.store.note_clock(self.run, clock)?;
+        self.store.say_alive(self.run)?;
+        self.store.commit(change)?;
+        self.renewed = Instant::now();
+        Ok(())
     }
 }
 

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use rusqlite::params;
 
+use super::leases::{OWNER, owner};
 use super::{Owner, RunNumber, Store, StoreError, now};
 use crate::engine::{EffectId, Want};
 use crate::source::Name;
@@ -137,13 +138,13 @@ impl Store {
     ///
     /// Where they cannot be read.
     pub fn locks(&self) -> Result<Vec<LockRow>, StoreError> {
-        let select = "SELECT ticket, run, effect, node, name, places, asked_at, granted_at, \
-            id, owner, owner_start \
+        let select = format!(
+            "SELECT ticket, run, effect, node, name, places, asked_at, granted_at, id, {OWNER} \
             FROM lock_requests JOIN lock_wants USING (ticket) \
-            JOIN runs ON runs.number = lock_requests.run ORDER BY ticket, name";
-        let rows = self.db.prepare_cached(select).and_then(|mut statement| {
+            JOIN runs ON runs.number = lock_requests.run ORDER BY ticket, name"
+        );
+        let rows = self.db.prepare_cached(&select).and_then(|mut statement| {
             let rows = statement.query_map([], |row| {
-                let start = row.get::<_, Option<String>>(10)?.unwrap_or_default();
                 Ok(LockRow {
                     ticket: row.get(0)?,
                     holder: LockHolder {
@@ -158,7 +159,7 @@ impl Store {
                     asked_at: row.get(6)?,
                     granted_at: row.get(7)?,
                     run: row.get::<_, String>(8)?.into(),
-                    owner: (row.get::<_, Option<u32>>(9)?).map(|pid| Owner { pid, start }),
+                    owner: owner(row, 9)?,
                 })
             })?;
             rows.collect::<rusqlite::Result<Vec<_>>>()
@@ -181,6 +182,9 @@ impl Store {
         let done = || -> rusqlite::Result<()> {
             for run in &decided.lost {
                 change.execute("DELETE FROM lock_requests WHERE run = ?", [run.0])?;
+            }
+            for run in &decided.silent {
+                self.take_away(*run)?;
             }
             for holder in &decided.granted {
                 change.execute(
@@ -214,6 +218,9 @@ pub struct LockChange {
     pub granted: Vec<LockHolder>,
     /// Runs that hold and wait for nothing any more.
     pub lost: Vec<RunNumber>,
+    /// Those of them whose processes were not heard of any more. Should they still be there, they
+    /// have to stop.
+    pub silent: Vec<RunNumber>,
 }
 
 impl LockChange {

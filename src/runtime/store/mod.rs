@@ -8,6 +8,7 @@
 mod approvals;
 mod error;
 mod journal;
+mod leases;
 mod locks;
 mod owner;
 mod programs;
@@ -28,16 +29,16 @@ pub use approvals::Approval;
 pub use error::{StoreError, Trouble};
 pub use journal::{RunJournal, Told};
 pub use locks::{LockChange, LockHolder, LockRow, grantable};
-pub use owner::{Owner, is_alive};
+pub use owner::{LEASE, Owner, RENEWED, is_alive};
 pub use questions::Asked;
 pub use requests::{Answering, Asking, Heard, Request};
 pub use runs::{NewRun, Run, RunNumber, RunStatus};
 
 /// The version of the tables. A directory of a later version is refused.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 /// What brings the tables from each version to the next; the first makes them.
-const MIGRATIONS: &[&str] = &[include_str!("schema.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("leases.sql")];
 
 /// How long another process may hold the database before that is an error.
 const PATIENCE: Duration = Duration::from_secs(30);

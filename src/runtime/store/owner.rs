@@ -1,15 +1,34 @@
 //! Which process drives a run, and whether it is still there. A number alone does not tell: the
-//! system gives it to another process later.
+//! system gives it to another process later, and another machine or container numbers its own.
 //! It does not know what the process does.
 
-/// A process: its number, and when it began.
-#[derive(Debug, Clone, PartialEq, Eq)]
+use std::time::Duration;
+
+/// A process: its number, where that number counts, and when it began.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Owner {
     /// Its number.
     pub pid: u32,
     /// The boot of the machine and the time since then; empty where the system does not tell.
     pub start: String,
+    /// Where processes are numbered like that: the boot of the machine and, where a machine has
+    /// several, the space of numbers. Empty where that is not known.
+    pub place: String,
+    /// The machine's name, for people.
+    pub host: String,
+    /// When it was last heard of, in milliseconds since 1970.
+    pub heard_at: i64,
 }
+
+/// For how long a process of another machine or container must not have been heard of before it
+/// counts as gone: from here nobody can look. It is heard of every [`RENEWED`].
+pub const LEASE: Duration = Duration::from_secs(60);
+
+/// How often a process says that it still drives its run.
+pub const RENEWED: Duration = Duration::from_secs(5);
+
+/// The first space of process numbers of a Linux machine: what is outside of all containers.
+const OUTERMOST: &str = "pid:[4026531836]";
 
 impl Owner {
     /// This process.
@@ -18,13 +37,60 @@ impl Owner {
         Self {
             pid,
             start: start(pid).unwrap_or_default(),
+            place: place(),
+            host: host(),
+            heard_at: super::now(),
         }
     }
 
-    /// Whether it is there and is not merely waiting to be reaped.
-    pub fn is_alive(&self) -> bool {
-        is_alive(self.pid, &self.start)
+    /// Whether it can be told from here for certain if it is still there.
+    pub fn is_within_sight(&self) -> bool {
+        let own = place();
+        self.place.is_empty() || self.place == own || self.was_before_a_reboot(&own)
     }
+
+    /// Whether it ran on this very machine, outside of containers, before the last reboot.
+    fn was_before_a_reboot(&self, own: &str) -> bool {
+        self.host == host() && self.place.ends_with(OUTERMOST) && own.ends_with(OUTERMOST)
+    }
+
+    /// Whether it is there and is not merely waiting to be reaped. Of a process that is out of
+    /// sight: whether it was heard of lately.
+    pub fn is_alive(&self) -> bool {
+        match self.is_within_sight() {
+            true => is_alive(self.pid, &self.start),
+            false => self.silent_for() <= LEASE,
+        }
+    }
+
+    /// For how long nothing was heard of it, by the clocks of both machines.
+    pub fn silent_for(&self) -> Duration {
+        let ms = super::now().saturating_sub(self.heard_at).max(0);
+        Duration::from_millis(ms.unsigned_abs())
+    }
+
+    /// The process for people: its number, and its machine where that is another one.
+    pub fn shown(&self) -> String {
+        match self.is_within_sight() {
+            true => format!("process {}", self.pid),
+            false => format!("process {} on {}", self.pid, self.host),
+        }
+    }
+}
+
+/// Where the process numbers that this process sees count.
+fn place() -> String {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let space = std::fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+    match boot.trim() {
+        "" => host(),
+        boot => format!("{boot} {}", space.display()),
+    }
+}
+
+fn host() -> String {
+    let name = rustix::system::uname();
+    name.nodename().to_string_lossy().into_owned()
 }
 
 /// Whether a process with this number that began then is there. Where the system does not tell
@@ -60,6 +126,33 @@ fn start(pid: u32) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_process_elsewhere_is_there_while_it_is_heard_of() {
+        let this = Owner::this();
+        assert!(this.is_within_sight() && this.is_alive());
+        let there = Owner {
+            place: String::from("another boot pid:[1]"),
+            host: String::from("elsewhere"),
+            ..this.clone()
+        };
+        assert!(!there.is_within_sight() && there.is_alive());
+        assert_eq!(there.shown(), format!("process {} on elsewhere", this.pid));
+        let silent = Owner {
+            heard_at: this.heard_at - 61_000,
+            ..there
+        };
+        assert!(!silent.is_alive());
+        // The same machine after a reboot: the process is gone at once.
+        if this.place.ends_with(OUTERMOST) {
+            let before = Owner {
+                place: format!("another boot {OUTERMOST}"),
+                start: String::from("another boot:1"),
+                ..this
+            };
+            assert!(before.is_within_sight() && !before.is_alive());
+        }
+    }
 
     #[test]
     fn a_process_is_known_by_its_start() {

@@ -3,8 +3,9 @@
 
 use rusqlite::{OptionalExtension, Row, params};
 
+use super::leases::{OWNER, owner};
 use super::programs::hash;
-use super::{Owner, Store, StoreError, now};
+use super::{LEASE, Owner, Store, StoreError, now};
 use crate::engine::Kept;
 use crate::engine::notice::Status;
 use crate::plan::{Bound, Facts, RunFacts};
@@ -112,8 +113,12 @@ impl Run {
 }
 
 const COLUMNS: &str = "number, id, pipeline, plan_hash, inputs, file, folder, user, seed, most, \
-    parent, kept, status, started_at, finished_at, owner, owner_start, clock, program, place, \
-    made_by";
+    parent, kept, status, started_at, finished_at, clock, program, place, made_by";
+
+/// What is read of a run; its process comes last.
+fn columns() -> String {
+    format!("{COLUMNS}, {OWNER}")
+}
 
 impl Store {
     /// Writes down a run that begins now and is driven by this process.
@@ -127,7 +132,6 @@ impl Store {
         let facts = serde_json::to_string(&new.bound.facts).map_err(unwritable)?;
         let place = new.bound.pipeline;
         let plan_hash = hash(&[&program, &place.to_string(), &facts]);
-        let owner = Owner::this();
         let (parent, kept) = match &new.parent {
             Some((parent, kept)) => (Some(parent.0), serde_json::to_string(kept).ok()),
             None => (None, None),
@@ -136,9 +140,8 @@ impl Store {
         let change = self.write()?;
         let program = self.keep_program(&program)?;
         let insert = "INSERT INTO runs (id, pipeline, place, program, facts, plan_hash, inputs, \
-            file, folder, user, made_by, seed, most, parent, kept, status, started_at, owner, \
-            owner_start) \
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running', ?, ?, ?)";
+            file, folder, user, made_by, seed, most, parent, kept, status, started_at) \
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running', ?)";
         change
             .execute(
                 insert,
@@ -159,12 +162,11 @@ impl Store {
                     parent,
                     kept,
                     started.map_or_else(now, jiff::Timestamp::as_millisecond),
-                    owner.pid,
-                    owner.start,
                 ],
             )
             .map_err(|error| self.error(&error))?;
         let number = RunNumber(change.last_insert_rowid());
+        (self.give_to(number, &Owner::this())).map_err(|error| self.error(&error))?;
         self.commit(change)?;
         self.run(number)
     }
@@ -175,7 +177,7 @@ impl Store {
     ///
     /// Where there is none.
     pub fn run(&self, number: RunNumber) -> Result<Run, StoreError> {
-        let select = format!("SELECT {COLUMNS} FROM runs WHERE number = ?");
+        let select = format!("SELECT {} FROM runs WHERE number = ?", columns());
         let found = self
             .db
             .prepare_cached(&select)
@@ -194,7 +196,8 @@ impl Store {
     /// Where they cannot be read.
     pub fn runs(&self, prefix: &str) -> Result<Vec<Run>, StoreError> {
         let select = format!(
-            "SELECT {COLUMNS} FROM runs WHERE substr(id, 1, length(?1)) = ?1 ORDER BY number DESC"
+            "SELECT {} FROM runs WHERE substr(id, 1, length(?1)) = ?1 ORDER BY number DESC",
+            columns()
         );
         let found = self.db.prepare_cached(&select).and_then(|mut statement| {
             let rows = statement.query_map([prefix], row)?;
@@ -241,32 +244,37 @@ impl Store {
                 return Err(StoreError::refused(message));
             }
             RunStatus::Running => {
-                let pid = run.owner.map_or(0, |owner| owner.pid);
-                let message = format!("run {} is being run by process {pid}", run.id);
+                let owner = run.owner.unwrap_or_default();
+                let mut message = format!("run {} is being run by {}", run.id, owner.shown());
+                if !owner.is_within_sight() {
+                    let silent = owner.silent_for().as_secs();
+                    message += &format!(
+                        ", heard of {silent} s ago; it counts as gone after {} s",
+                        LEASE.as_secs()
+                    );
+                }
                 return Err(StoreError::refused(message));
             }
             RunStatus::Stopped => {}
         }
-        let owner = Owner::this();
-        change
-            .execute(
-                "UPDATE runs SET owner = ?, owner_start = ? WHERE number = ?",
-                params![owner.pid, owner.start, number.0],
-            )
-            .map_err(|error| self.error(&error))?;
+        (self.give_to(number, &Owner::this())).map_err(|error| self.error(&error))?;
         self.commit(change)?;
         Ok(run)
     }
 
-    /// Lets go of a run that this process has driven.
+    /// Lets go of a run that this process has driven. Where another one does meanwhile, it is
+    /// left to that.
     ///
     /// # Errors
     ///
     /// Where that cannot be written.
     pub fn let_go(&self, number: RunNumber) -> Result<(), StoreError> {
-        let update = "UPDATE runs SET owner = NULL, owner_start = NULL WHERE number = ?";
-        let done = self.db.execute(update, [number.0]);
-        done.map(|_| ()).map_err(|error| self.error(&error))
+        let this = Owner::this();
+        let change = self.write()?;
+        if self.check_driven(number, &this).is_ok() {
+            (self.take_away(number)).map_err(|error| self.error(&error))?;
+        }
+        self.commit(change)
     }
 
     /// Notes the machine's clock of a run, so that it goes on from there after a crash.
@@ -310,13 +318,6 @@ fn row(row: &Row<'_>) -> rusqlite::Result<Result<Run, String>> {
     ) else {
         return Ok(Err(String::from("JSON")));
     };
-    let owner = match row.get::<_, Option<u32>>(15)? {
-        Some(pid) => Some(Owner {
-            pid,
-            start: row.get::<_, Option<String>>(16)?.unwrap_or_default(),
-        }),
-        None => None,
-    };
     Ok(Ok(Run {
         number: RunNumber(row.get(0)?),
         id: text(1)?.into(),
@@ -333,10 +334,10 @@ fn row(row: &Row<'_>) -> rusqlite::Result<Result<Run, String>> {
         status,
         started_at: row.get(13)?,
         finished_at: row.get(14)?,
-        owner,
-        clock: row.get(17)?,
-        program: row.get(18)?,
-        place: row.get(19)?,
-        made_by: text(20)?,
+        clock: row.get(15)?,
+        program: row.get(16)?,
+        place: row.get(17)?,
+        made_by: text(18)?,
+        owner: owner(row, 19)?,
     }))
 }

@@ -116,6 +116,7 @@ fn a_run_that_is_driven_is_not_claimed() {
     }
     store.let_go(run.number).unwrap();
     assert_eq!(store.run(run.number).unwrap().status, RunStatus::Stopped);
+    store.claim(run.number).unwrap();
     let told = vec![Happened::RunFinished {
         status: Status::RollbackFailed,
         failure: None,
@@ -167,6 +168,113 @@ fn a_journal_is_read_as_it_was_written() {
         store.records(two.number).unwrap_err().trouble,
         Trouble::Damaged
     );
+}
+
+/// Makes the process of all runs one of another machine that was last heard of so long ago.
+fn move_away(store: &Store, silent_ms: i64) {
+    let update = "UPDATE runs SET owner_place = 'another boot pid:[1]', owner_host = 'elsewhere', \
+        heard_at = ?";
+    store.db.execute(update, [now() - silent_ms]).unwrap();
+}
+
+#[test]
+fn a_run_that_is_driven_elsewhere_is_claimed_when_nothing_was_heard_for_long() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let run = begin(&store, "r-1");
+    // A number that nobody has here: nothing follows from that.
+    store
+        .db
+        .execute("UPDATE runs SET owner = 1 << 30", [])
+        .unwrap();
+    move_away(&store, 7000);
+    assert_eq!(store.run(run.number).unwrap().status, RunStatus::Running);
+    let error = store.claim(run.number).unwrap_err();
+    let wanted = "run r-1 is being run by process 1073741824 on elsewhere, heard of 7 s ago; it \
+        counts as gone after 60 s";
+    assert_eq!(error.message, wanted);
+    move_away(&store, 61_000);
+    assert_eq!(store.run(run.number).unwrap().status, RunStatus::Stopped);
+    store.claim(run.number).unwrap();
+    assert_eq!(store.run(run.number).unwrap().status, RunStatus::Running);
+}
+
+#[test]
+fn a_process_whose_run_was_taken_writes_nothing_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let run = begin(&store, "r-1").number;
+    let mut journal = RunJournal::new(store.again().unwrap(), run);
+    journal
+        .write(&[record(1, Event::Start, Vec::new())])
+        .unwrap();
+    move_away(&store, 61_000);
+    let heard = |store: &Store| store.run(run).unwrap().owner.unwrap().heard_at;
+    let before = heard(&store);
+    journal.note_clock(7).unwrap();
+    assert!(heard(&store) > before + 60_000);
+    // Another run lets its locks go to others.
+    let silent = LockChange {
+        lost: vec![run],
+        silent: vec![run],
+        ..LockChange::default()
+    };
+    store.change_locks(|_| silent).unwrap();
+    let next = record(2, Event::Cancel, Vec::new());
+    let error = journal.write(std::slice::from_ref(&next)).unwrap_err();
+    assert!(
+        error.message.contains("the run was taken from it"),
+        "{error}"
+    );
+    journal.note_clock(9).unwrap_err();
+    assert_eq!(store.records(run).unwrap().len(), 1);
+    assert_eq!(store.run(run).unwrap().clock, 7);
+    // It does not let go of what another one drives.
+    store.claim(run).unwrap();
+    store
+        .db
+        .execute("UPDATE runs SET owner = owner + 1", [])
+        .unwrap();
+    store.let_go(run).unwrap();
+    assert!(store.run(run).unwrap().owner.is_some());
+}
+
+/// What the first version wrote is brought to the form of this one.
+#[test]
+fn an_earlier_version_is_brought_up_to_date() {
+    let (folder, old) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let store = Store::open(folder.path()).unwrap();
+    let run = begin(&store, "r-1").number;
+    let mut journal = RunJournal::new(store.again().unwrap(), run);
+    journal
+        .write(&[record(1, Event::Start, Vec::new())])
+        .unwrap();
+    let db = Connection::open(old.path().join("state.db")).unwrap();
+    db.execute_batch(MIGRATIONS[0]).unwrap();
+    db.pragma_update(None, "user_version", 1).unwrap();
+    let path = folder.path().join("state.db");
+    db.execute("ATTACH ? AS new", [path.to_str().unwrap()])
+        .unwrap();
+    for table in ["programs", "runs"] {
+        let columns = "SELECT group_concat(name) FROM pragma_table_info(?)";
+        let columns: String = db.query_row(columns, [table], |row| row.get(0)).unwrap();
+        let copy =
+            format!("INSERT INTO main.{table} ({columns}) SELECT {columns} FROM new.{table}");
+        db.execute(&copy, []).unwrap();
+    }
+    let copy = "INSERT INTO main.journal (key, at, clock, event, told) \
+        SELECT key, at, clock, event, told FROM new.journal";
+    db.execute(copy, []).unwrap();
+    drop(db);
+    let old = Store::open(old.path()).unwrap();
+    let found = old.runs("").unwrap().remove(0);
+    assert_eq!((&*found.id, found.status), ("r-1", RunStatus::Running));
+    assert_eq!(old.bound(&found).unwrap(), bound());
+    assert_eq!(old.records(run).unwrap(), store.records(run).unwrap());
+    old.let_go(run).unwrap();
+    old.claim(run).unwrap();
+    let owner = old.run(run).unwrap().owner.unwrap();
+    assert!(owner.is_within_sight() && !owner.place.is_empty());
 }
 
 #[test]

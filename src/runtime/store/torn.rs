@@ -66,6 +66,7 @@ fn a_state_directory_that_is_cut_off_is_never_read_wrongly() {
     let groups = groups();
     let all: Vec<Record> = groups.iter().flatten().cloned().collect();
     let mut ends = vec![0];
+    let mut lengths = Vec::new();
     let states = tempfile::tempdir().unwrap();
     for (at, group) in groups.iter().enumerate() {
         journal.write(group).unwrap();
@@ -77,6 +78,19 @@ fn a_state_directory_that_is_cut_off_is_never_read_wrongly() {
         let kept = states.path().join(at.to_string());
         std::fs::create_dir(&kept).unwrap();
         copy(folder, &kept);
+        lengths.push(std::fs::metadata(folder.join(FILES[1])).unwrap().len());
+    }
+    // Cut off at each commit, and one byte before it.
+    for (at, length) in lengths.iter().enumerate() {
+        for (length, count) in [(*length, ends[at + 1]), (length - 1, ends[at])] {
+            copy(folder, cut);
+            let log = std::fs::File::options()
+                .write(true)
+                .open(cut.join(FILES[1]));
+            log.unwrap().set_len(length).unwrap();
+            let found = read(cut).unwrap().unwrap();
+            assert_eq!(found, all[..count], "cut at {length}, commit {at}");
+        }
     }
     drop(journal);
     drop(store);

@@ -100,7 +100,7 @@ impl<'t> Lower<'t> {
     ) -> StmtKind {
         let parts = &mut parts;
         match form {
-            Rule::run => StmtKind::Run(self.run(parts, tail)),
+            Rule::run => StmtKind::Run(Box::new(self.run(parts, tail))),
             Rule::deploy => self.deploy(parts, tail),
             Rule::call => self.call(parts, tail),
             Rule::let_stmt => self.let_stmt(parts, span, tail),

@@ -1,25 +1,29 @@
 //! String literals: escapes, interpolations, and the indentation of `"""`.
 //! It does not know what a string is for.
 
+use std::borrow::Cow;
+
 use super::{Lower, add};
 use crate::source::{Name, Span};
 use crate::syntax::ast::{StringLit, StringPart};
 use crate::syntax::errors;
 use crate::syntax::grammar::{Pair, Parts, Rule};
 
-/// Text that is being put together from its chunks and escapes.
+/// Text that is being put together from its chunks and escapes. Mostly it is a single chunk, which
+/// need not be copied for that.
 #[derive(Default)]
-struct Text {
-    text: String,
+struct Text<'p> {
+    text: Cow<'p, str>,
     span: Option<Span>,
 }
 
-impl Text {
-    fn push(&mut self, text: &str, span: Span) {
+impl<'p> Text<'p> {
+    fn push(&mut self, text: impl Into<Cow<'p, str>>, span: Span) {
+        let text = text.into();
         if text.is_empty() {
             return;
         }
-        self.text.push_str(text);
+        self.text += text;
         self.span = Some(self.span.map_or(span, |all| all.to(span)));
     }
 
@@ -77,7 +81,7 @@ impl<'t> Lower<'t> {
         StringPart::Interpolation { expr, span }
     }
 
-    fn escape(&mut self, pair: &Pair<'_>, span: Span, text: &mut Text) {
+    fn escape<'p>(&mut self, pair: &Pair<'p>, span: Span, text: &mut Text<'p>) {
         let written = pair.text();
         let meant = match written.as_bytes().get(1) {
             Some(b'n') => Some('\n'),
@@ -90,7 +94,7 @@ impl<'t> Lower<'t> {
             _ => None,
         };
         match meant {
-            Some(meant) => text.push(meant.encode_utf8(&mut [0; 4]), span),
+            Some(meant) => text.push(String::from(meant), span),
             None => {
                 self.report(errors::escape(span, written));
                 text.push(written, span);
@@ -131,12 +135,12 @@ impl<'t> Lower<'t> {
         parts
     }
 
-    fn long_text(
+    fn long_text<'p>(
         &mut self,
-        pair: &Pair<'_>,
+        pair: &Pair<'p>,
         lines: Lines<'_>,
         line_start: &mut bool,
-        text: &mut Text,
+        text: &mut Text<'p>,
     ) {
         let whole = pair.text();
         let mut from = pair.start();

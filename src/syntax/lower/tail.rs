@@ -90,7 +90,11 @@ impl<'t> Lower<'t> {
             Rule::retry => {
                 let times = self.expr_of(parts, "a number of tries");
                 let (every, upto) = self.every_range(parts);
-                ModifierKind::Retry { times, every, upto }
+                ModifierKind::Retry {
+                    times,
+                    every: every.map(Box::new),
+                    upto: upto.map(Box::new),
+                }
             }
             Rule::max => ModifierKind::Max(self.expr_of(parts, "a number")),
             Rule::batches => ModifierKind::Batches(self.expr_of(parts, "a list of sizes")),

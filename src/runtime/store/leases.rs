@@ -1,0 +1,71 @@
+//! That a process still drives its run: it says so every now and then, and finds out when the run
+//! has been taken from it because nothing was heard of it for too long.
+//! It does not know what a process does with its run.
+
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::{Owner, RunNumber, Store, StoreError, now};
+
+/// The columns of a run's process, for [`owner`].
+pub(super) const OWNER: &str = "owner, owner_start, owner_place, owner_host, heard_at";
+
+/// Reads the process of a run from a row; its columns begin at `at`.
+pub(super) fn owner(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Owner>> {
+    let text = |at| {
+        let text: rusqlite::Result<Option<String>> = row.get(at);
+        text.map(Option::unwrap_or_default)
+    };
+    let Some(pid) = row.get::<_, Option<u32>>(at)? else {
+        return Ok(None);
+    };
+    Ok(Some(Owner {
+        pid,
+        start: text(at + 1)?,
+        place: text(at + 2)?,
+        host: text(at + 3)?,
+        heard_at: row.get::<_, Option<i64>>(at + 4)?.unwrap_or_default(),
+    }))
+}
+
+impl Store {
+    /// Makes a process the one that drives a run.
+    pub(super) fn give_to(&self, run: RunNumber, owner: &Owner) -> rusqlite::Result<()> {
+        let update = "UPDATE runs SET owner = ?, owner_start = ?, owner_place = ?, \
+            owner_host = ?, heard_at = ? WHERE number = ?";
+        let Owner {
+            pid, start, place, ..
+        } = owner;
+        let values = params![pid, start, place, owner.host, owner.heard_at, run.0];
+        self.db.execute(update, values).map(|_| ())
+    }
+
+    /// Takes a run from whoever drives it.
+    pub(super) fn take_away(&self, run: RunNumber) -> rusqlite::Result<()> {
+        let update = "UPDATE runs SET owner = NULL, owner_start = NULL WHERE number = ?";
+        self.db.execute(update, [run.0]).map(|_| ())
+    }
+
+    /// Looks whether a run that has not ended is still driven by this process.
+    ///
+    /// # Errors
+    ///
+    /// Where it is not.
+    pub(super) fn check_driven(&self, run: RunNumber, this: &Owner) -> Result<(), StoreError> {
+        let select = "SELECT 1 FROM runs WHERE number = ? AND status = 'running' \
+            AND (owner IS NOT ? OR owner_start IS NOT ?)";
+        let values = params![run.0, this.pid, this.start];
+        let lost = self.db.prepare_cached(select);
+        let lost = lost.and_then(|mut it| it.query_row(values, |_| Ok(())).optional());
+        match lost.map_err(|error| self.error(&error))? {
+            None => Ok(()),
+            Some(()) => Err(StoreError::taken()),
+        }
+    }
+
+    /// Notes that this process still drives a run.
+    pub(super) fn say_alive(&self, run: RunNumber) -> Result<(), StoreError> {
+        let update = "UPDATE runs SET heard_at = ? WHERE number = ?";
+        let done = self.db.execute(update, params![now(), run.0]);
+        done.map(|_| ()).map_err(|error| self.error(&error))
+    }
+}
