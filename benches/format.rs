@@ -2,9 +2,10 @@
 //! time, which other programs on the machine disturb less than the time on the wall:
 //!
 //! ```sh
-//! cargo bench --no-default-features --bench format -- [RUFF FILE.py]
+//! cargo bench --no-default-features --bench format -- [RUFF [FILE.py]]
 //! ```
 //!
+//! Ruff formats code of the same shape as the dense one here, and the file if there is one.
 //! It does not know how the formatter works.
 
 use std::hint::black_box;
@@ -27,11 +28,62 @@ const SOURCES: &[&str] = &[
     include_str!("../examples/orders/orders.deploy"),
 ];
 
-/// A formatted file of about the wanted size.
-fn formatted() -> String {
+/// Code with few comments, the same in both languages as far as they have the same.
+const DENSE: &str = r#"# Service @: build and roll out
+workflow build_@(ctx: service<release>, env: string, replicas: int, dry_run: bool) -> string {
+  let image = "registry.example.com/team/${ctx.name}-@:${version}"
+  let again = { attempts: 3, pause: 250ms, on: ["timeout", "exit"] }
+  run "cargo build --release -p svc-@" in "./svc/@" retry 3 every 250ms timeout 5m
+  if env == "prod" and replicas >= 3 or not dry_run {
+    let out = run "kubectl get pods" timeout 30s
+    fail "not healthy: ${out.stdout} \"quoted\""
+  } else {
+    log "skip build_@ of ${again.attempts}"
+  }
+  serial x in [1, 10, length(image) - 1] {
+    push(x, image)
+  }
+}
+
+"#;
+const DENSE_PYTHON: &str = r#"# Service @: build and roll out
+def build_@(ctx, env, replicas, dry_run):
+    image = "registry.example.com/team/{}-@:{}".format(ctx.name, ctx.sha)
+    retry = {"attempts": 3, "backoff": 250, "on": ["timeout", "exit:137"]}
+    ctx.run("cargo build --release -p svc-@", cwd="./svc/@", retry=retry)
+    if env == "prod" and replicas >= 3 or not dry_run:
+        out = ctx.capture("kubectl get pods", timeout=30)
+        fail('not healthy: {} "quoted"'.format(out.status))
+    else:
+        ctx.log("skip", step="build_@")
+    for x in [1, 10, f(ctx.y[0], -1)]:
+        ctx.push(x, image)
+
+
+"#;
+
+/// So much code that its size is about the wanted one.
+fn dense(unit: &str) -> String {
+    let numbered = (0..).map(|at: u32| unit.replace('@', &at.to_string()));
+    let mut size = 0;
+    let mut all = String::new();
+    for unit in numbered.take_while(|unit| {
+        size += unit.len();
+        size < SIZE
+    }) {
+        all.push_str(&unit);
+    }
+    all
+}
+
+/// The library and the examples, again and again.
+fn commented() -> String {
     let all = SOURCES.concat();
-    let text = all.repeat(SIZE / all.len() + 1);
-    format_text(&text).expect("it can be formatted")
+    all.repeat(SIZE / all.len() + 1)
+}
+
+fn formatted(text: &str) -> String {
+    format_text(text).expect("it can be formatted")
 }
 
 /// The same with every line indented twice as far.
@@ -56,7 +108,7 @@ fn processor_time() -> f64 {
 }
 
 /// Megabytes a second of processor time.
-fn speed(size: usize, work: impl Fn()) -> f64 {
+fn speed(size: usize, work: &dyn Fn()) -> f64 {
     let begun = processor_time();
     for _ in 0..REPEATS {
         work();
@@ -74,42 +126,69 @@ fn ruff(path: &str, source: &str) {
     status.expect("ruff runs");
 }
 
+type Work<'w> = (String, usize, Box<dyn Fn() + 'w>);
+
+/// What is measured of a text.
+fn works<'w>(what: &str, good: &'w str, bad: &'w str, all: &mut Vec<Work<'w>>) {
+    let read = parse(FileId(0), good);
+    let mut add = |how: &str, size: usize, work: Box<dyn Fn() + 'w>| {
+        all.push((format!("{what}, {how}"), size, work));
+    };
+    let size = good.len();
+    add(
+        "reading alone",
+        size,
+        Box::new(|| drop(black_box(parse(FileId(0), good)))),
+    );
+    add(
+        "printing alone",
+        size,
+        Box::new(move || drop(black_box(format(&read, good)))),
+    );
+    add(
+        "formatted already",
+        size,
+        Box::new(|| drop(black_box(format_text(good)))),
+    );
+    add(
+        "changed and proved",
+        bad.len(),
+        Box::new(|| drop(black_box(format_text(bad)))),
+    );
+}
+
 fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let arguments: Vec<&str> = arguments
-        .iter()
-        .map(String::as_str)
-        .filter(|it| *it != "--bench")
+    let arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|it| it != "--bench")
         .collect();
-    let good = formatted();
-    let bad = unformatted(&good);
-    let read = parse(FileId(0), &good);
-    let mut table: Vec<(&str, Vec<f64>)> = vec![
-        ("reading alone", Vec::new()),
-        ("printing alone", Vec::new()),
-        ("a formatted file", Vec::new()),
-        ("an unformatted file, with the proof", Vec::new()),
-        ("ruff format --check", Vec::new()),
-    ];
-    for _ in 0..ROUNDS {
-        let speeds = [
-            speed(good.len(), || drop(black_box(parse(FileId(0), &good)))),
-            speed(good.len(), || drop(black_box(format(&read, &good)))),
-            speed(good.len(), || drop(black_box(format_text(&good)))),
-            speed(bad.len(), || drop(black_box(format_text(&bad)))),
-        ];
-        for (row, speed) in table.iter_mut().zip(speeds) {
-            row.1.push(speed);
-        }
-        if let [path, source] = arguments.as_slice() {
-            let size = std::fs::metadata(source).expect("a file").len() as usize;
-            table[4].1.push(speed(size, || ruff(path, source)));
+    let good = [formatted(&dense(DENSE)), formatted(&commented())];
+    let bad = [unformatted(&good[0]), unformatted(&good[1])];
+    let mut all = Vec::new();
+    works("dense", &good[0], &bad[0], &mut all);
+    works("with comments", &good[1], &bad[1], &mut all);
+    let folder = std::env::temp_dir().join("lockstep-bench-format.py");
+    if let Some(program) = arguments.first() {
+        std::fs::write(&folder, dense(DENSE_PYTHON)).expect("a file is written");
+        let files = [folder.to_str()].into_iter().flatten();
+        for file in files.chain(arguments.get(1).map(String::as_str)) {
+            let size = std::fs::metadata(file).expect("a file").len() as usize;
+            let file = file.to_owned();
+            let name = format!("ruff format --check, {file}");
+            all.push((name, size, Box::new(move || ruff(program, &file))));
         }
     }
-    for (name, mut speeds) in table {
+    let mut speeds = vec![Vec::new(); all.len()];
+    for _ in 0..ROUNDS {
+        for ((_, size, work), speeds) in all.iter().zip(&mut speeds) {
+            speeds.push(speed(*size, work));
+        }
+    }
+    for ((name, ..), mut speeds) in all.iter().zip(speeds) {
         speeds.sort_by(f64::total_cmp);
         if let (Some(middle), Some(best)) = (speeds.get(speeds.len() / 2), speeds.last()) {
-            println!("{name:<40} {middle:>7.1} MB/s   best {best:>7.1}");
+            println!("{name:<50} {middle:>7.1} MB/s   best {best:>7.1}");
         }
     }
+    let _ = std::fs::remove_file(folder);
 }

@@ -23,7 +23,7 @@ struct Server {
 }
 
 impl Server {
-    fn start() -> Self {
+    fn start(capabilities: &Value) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_lockstep"))
             .arg("lsp")
             .stdin(Stdio::piped())
@@ -38,9 +38,25 @@ impl Server {
             output,
             asked: 0,
         };
-        server.ask("initialize", json!({ "capabilities": {} }));
+        server.ask("initialize", json!({ "capabilities": capabilities }));
         server.tell("initialized", json!({}));
         server
+    }
+
+    /// The processor time that its threads have taken so far, without the one that looks at what
+    /// takes longer, for which nobody waits; nothing where Linux is not.
+    fn work(&self) -> Duration {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id()));
+        let tasks = tasks.into_iter().flatten().filter_map(Result::ok);
+        let times = tasks.filter_map(|task| {
+            let name = std::fs::read_to_string(task.path().join("comm")).ok()?;
+            if name.trim() == "prover" {
+                return None;
+            }
+            let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+            text.split(' ').next()?.parse::<u64>().ok()
+        });
+        Duration::from_nanos(times.sum())
     }
 
     fn send(&mut self, message: &Value) {
@@ -139,89 +155,198 @@ fn big(lines: usize) -> String {
     text
 }
 
-fn report(what: &str, mut times: Vec<Duration>) {
-    times.sort_unstable();
-    let at = |share: f64| times[((times.len() - 1) as f64 * share).round() as usize];
-    let ms = |time: Duration| time.as_secs_f64() * 1000.0;
-    println!(
-        "{what:<28} {:>4} times  median {:>6.1} ms  99 % {:>6.1} ms  longest {:>6.1} ms",
-        times.len(),
-        ms(at(0.5)),
-        ms(at(0.99)),
-        ms(at(1.0)),
-    );
+/// How long something took: until the answer was there, and of the server's processors.
+#[derive(Clone, Copy)]
+struct Took {
+    time: Duration,
+    work: Duration,
 }
 
-fn main() {
-    let text = big(5_000);
-    let mut server = Server::start();
-    server.tell(
-        "textDocument/didOpen",
-        json!({ "textDocument": { "uri": URI, "languageId": "deploy", "version": 1, "text": text } }),
-    );
-    server.diagnosed(1);
-    let lines: Vec<&str> = text.lines().collect();
-    let bodies = lines.iter().enumerate();
-    let bodies = bodies.filter(|(_, line)| line.starts_with("  return found"));
-    let bodies: Vec<usize> = bodies.map(|(at, _)| at).collect();
-    let mut version = 1;
-    let mut typed = Vec::new();
-    let mut completed = Vec::new();
-    for round in 0..6 {
-        let mut line = bodies[bodies.len() * (round + 1) / 8];
-        let mut character = 0;
-        let first = line;
-        for c in TYPED.chars() {
-            version += 1;
-            let place = json!({ "line": line, "character": character });
-            let began = Instant::now();
-            server.tell(
-                "textDocument/didChange",
-                json!({
-                    "textDocument": { "uri": URI, "version": version },
-                    "contentChanges": [{
-                        "range": { "start": place, "end": place }, "text": c.to_string(),
-                    }],
-                }),
-            );
-            server.diagnosed(version);
-            typed.push(began.elapsed());
+fn report(what: &str, took: &[Took]) {
+    let line = |name: &str, of: &dyn Fn(&Took) -> Duration| {
+        let mut times: Vec<f64> = took
+            .iter()
+            .map(|it| of(it).as_secs_f64() * 1000.0)
+            .collect();
+        times.sort_unstable_by(f64::total_cmp);
+        let at = |share: f64| times[((times.len() - 1) as f64 * share).round() as usize];
+        println!(
+            "{name:<34} {:>4} times  median {:>6.1} ms  90 % {:>6.1} ms  99 % {:>6.1} ms  \
+             longest {:>6.1} ms",
+            times.len(),
+            at(0.5),
+            at(0.9),
+            at(0.99),
+            at(1.0),
+        );
+    };
+    line(what, &|it| it.time);
+    line("  of that, processor time", &|it| it.work);
+}
+
+/// A place where somebody types, and what is typed there.
+struct Typing<'t> {
+    line: usize,
+    character: usize,
+    text: &'t str,
+    /// Whether completion is asked for, too.
+    completes: bool,
+}
+
+/// A document in a server, while it changes.
+struct Session {
+    server: Server,
+    version: i64,
+    pulls: bool,
+    completed: Vec<Took>,
+}
+
+impl Session {
+    fn open(text: &str, pulls: bool) -> Self {
+        let capabilities = match pulls {
+            true => json!({
+                "textDocument": { "diagnostic": {} },
+                "workspace": { "diagnostics": { "refreshSupport": true } },
+            }),
+            false => json!({}),
+        };
+        let mut server = Server::start(&capabilities);
+        let document = json!({ "uri": URI, "languageId": "deploy", "version": 1, "text": text });
+        server.tell("textDocument/didOpen", json!({ "textDocument": document }));
+        let mut session = Self {
+            server,
+            version: 1,
+            pulls,
+            completed: Vec::new(),
+        };
+        session.diagnosed();
+        session
+    }
+
+    /// Waits until it is told what is wrong now.
+    fn diagnosed(&mut self) {
+        if self.pulls {
+            let document = json!({ "textDocument": { "uri": URI } });
+            self.server.ask("textDocument/diagnostic", document);
+        } else {
+            self.server.diagnosed(self.version);
+        }
+    }
+
+    fn change(&mut self, start: &Value, end: &Value, text: &str) -> Took {
+        self.version += 1;
+        let (began, work) = (Instant::now(), self.server.work());
+        let change = json!({ "range": { "start": start, "end": end }, "text": text });
+        self.server.tell(
+            "textDocument/didChange",
+            json!({
+                "textDocument": { "uri": URI, "version": self.version },
+                "contentChanges": [change],
+            }),
+        );
+        self.diagnosed();
+        Took {
+            time: began.elapsed(),
+            work: self.server.work() - work,
+        }
+    }
+
+    fn complete(&mut self, place: &Value) {
+        let (began, work) = (Instant::now(), self.server.work());
+        let params = json!({ "textDocument": { "uri": URI }, "position": place });
+        self.server.ask("textDocument/completion", params);
+        self.completed.push(Took {
+            time: began.elapsed(),
+            work: self.server.work() - work,
+        });
+    }
+
+    /// Types a text character after character, as a person would, and takes it back.
+    fn type_in(&mut self, typing: &Typing<'_>) -> Vec<Took> {
+        let place = |line: usize, character: usize| json!({ "line": line, "character": character });
+        let (mut line, mut character) = (typing.line, typing.character);
+        let first = place(line, character);
+        let mut took = Vec::new();
+        for (at, c) in typing.text.chars().enumerate() {
+            let here = place(line, character);
+            took.push(self.change(&here, &here, &c.to_string()));
             character += 1;
             if c == '\n' {
                 (line, character) = (line + 1, 0);
             }
-            // A person types more slowly than this.
-            std::thread::sleep(Duration::from_millis(120));
-            if matches!(c, '.' | 'l' | 'r' | 't') {
-                let place = json!({ "line": line, "character": character });
-                let began = Instant::now();
-                server.ask(
-                    "textDocument/completion",
-                    json!({ "textDocument": { "uri": URI }, "position": place }),
-                );
-                completed.push(began.elapsed());
+            // A person types more slowly than this, and sometimes thinks.
+            let pause = if at % 10 == 9 { 400 } else { 120 };
+            std::thread::sleep(Duration::from_millis(pause));
+            if typing.completes && matches!(c, '.' | 'l' | 'r' | 't') {
+                self.complete(&place(line, character));
             }
         }
-        version += 1;
-        server.tell(
-            "textDocument/didChange",
-            json!({
-                "textDocument": { "uri": URI, "version": version },
-                "contentChanges": [{
-                    "range": {
-                        "start": { "line": first, "character": 0 },
-                        "end": { "line": line, "character": character },
-                    },
-                    "text": "",
-                }],
-            }),
-        );
-        server.diagnosed(version);
+        self.change(&first, &place(line, character), "");
+        took
     }
+
+    fn end(mut self) {
+        self.server.ask("shutdown", Value::Null);
+        self.server.tell("exit", Value::Null);
+        let _ = self.server.child.wait();
+    }
+}
+
+/// Some of the lines that begin with a text.
+fn some(lines: &[&str], begin: &str, count: usize) -> Vec<usize> {
+    let all = lines.iter().enumerate();
+    let all = all.filter(|(_, line)| line.starts_with(begin));
+    let all: Vec<usize> = all.map(|(at, _)| at).collect();
+    (0..count)
+        .map(|at| all[all.len() * (at + 1) / (count + 2)])
+        .collect()
+}
+
+fn main() {
+    let text = big(5_000);
+    let lines: Vec<&str> = text.lines().collect();
     println!("a file of {} lines, {} KB", lines.len(), text.len() / 1024);
-    report("diagnostics after a keystroke", typed);
-    report("completion", completed);
-    server.ask("shutdown", Value::Null);
-    server.tell("exit", Value::Null);
-    let _ = server.child.wait();
+    let column = |line: usize, of: &str| lines[line].find(of).map_or(0, |at| at + of.len());
+    for pulls in [false, true] {
+        let mut session = Session::open(&text, pulls);
+        let mut body = Vec::new();
+        for line in some(&lines, "  return found", 6) {
+            body.extend(session.type_in(&Typing {
+                line,
+                character: 0,
+                text: TYPED,
+                completes: true,
+            }));
+        }
+        let mut field = Vec::new();
+        for line in some(&lines, "  source = ", 3) {
+            field.extend(session.type_in(&Typing {
+                line,
+                character: column(line, "\"web"),
+                text: "/new ${version}",
+                completes: false,
+            }));
+        }
+        let mut head = Vec::new();
+        for line in some(&lines, "workflow ", 3) {
+            head.extend(session.type_in(&Typing {
+                line,
+                character: column(line, "= 3"),
+                text: ", more: bool = true",
+                completes: false,
+            }));
+        }
+        println!(
+            "{}",
+            match pulls {
+                true => "an editor that asks for diagnostics",
+                false => "an editor that is sent diagnostics",
+            }
+        );
+        report("diagnostics, typing in a body", &body);
+        report("diagnostics, typing in a field", &field);
+        report("diagnostics, typing in a head", &head);
+        report("completion", &session.completed);
+        session.end();
+    }
 }

@@ -184,6 +184,18 @@ fn session(block: &Block, folder: &Path) -> Result<(), String> {
 }
 
 #[test]
+fn every_page_is_named_in_the_readme() {
+    let readme = std::fs::read_to_string("README.md").expect("a readable page");
+    let pages = files(&["docs"], "md");
+    assert!(pages.len() > 5, "the pages are not found");
+    let hidden = pages
+        .iter()
+        .filter(|it| !readme.contains(&format!("({})", it.path)));
+    let hidden: Vec<&str> = hidden.map(|page| page.path.as_str()).collect();
+    assert!(hidden.is_empty(), "README.md does not lead to {hidden:?}");
+}
+
+#[test]
 fn what_the_pages_show_is_true() {
     let mut pages = files(&["."], "md");
     pages.retain(|page| !page.path.contains('/') || page.path.starts_with("docs/"));

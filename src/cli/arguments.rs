@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::approve::Approve;
 use super::cancel::Cancel;
+use super::complete::Complete;
 use super::inputs::InputArguments;
 use super::locks::Locks;
 use super::logs::Logs;
@@ -82,6 +83,9 @@ pub(super) enum Command {
     Explain(Explain),
     /// Write the completion script of a shell to standard output.
     Completions(Completions),
+    /// Say what could stand at the cursor; the scripts of shells call this.
+    #[command(hide = true)]
+    Complete(Complete),
     /// Write the manual pages.
     #[command(hide = true)]
     Man(Man),

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use clap::CommandFactory;
+use clap_complete::Shell;
 
 use super::arguments::{Arguments, Completions, Man};
 use super::exit::Exit;
@@ -14,10 +15,18 @@ use crate::diagnostic::codes::CANNOT_WRITE;
 
 /// Writes the script of a shell to standard output.
 pub(super) fn run(arguments: &Completions, output: &mut Output) -> Exit {
-    let mut script = Vec::new();
-    let mut command = Arguments::command();
-    clap_complete::generate(arguments.shell, &mut command, "lockstep", &mut script);
-    output.print(&String::from_utf8_lossy(&script));
+    match arguments.shell {
+        Shell::Bash => output.print(include_str!("complete/lockstep.bash")),
+        Shell::Zsh => output.print(include_str!("complete/lockstep.zsh")),
+        Shell::Fish => output.print(include_str!("complete/lockstep.fish")),
+        // These get the words that never change.
+        shell => {
+            let mut script = Vec::new();
+            let mut command = Arguments::command();
+            clap_complete::generate(shell, &mut command, "lockstep", &mut script);
+            output.print(&String::from_utf8_lossy(&script));
+        }
+    }
     Exit::Succeeded
 }
 

@@ -1,17 +1,40 @@
-//! The files that `fmt` and `lint` work on. It does not know what stands in them.
+//! The files that `fmt`, `lint` and `test` work on. It does not know what stands in them.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use ignore::WalkBuilder;
 
-use super::files;
+use super::files::{self, Opened};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::codes::NO_FILE;
 
-/// The files that are named and those in folders that are named, else those in this folder and
-/// the folders in it; and what is wrong with the names.
-pub(in crate::cli) fn files(named: &[String]) -> (Vec<String>, Vec<Diagnostic>) {
+/// Where to look if nothing is named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Otherwise {
+    /// In this folder.
+    Here,
+    /// In this folder and all folders in it.
+    Below,
+}
+
+/// The files that are to be worked on, opened; and what is wrong with them.
+pub(super) fn open(named: &[String], otherwise: Otherwise) -> (Vec<Opened>, Vec<Diagnostic>) {
+    let (paths, mut mistakes) = files(named, otherwise);
+    let mut opened = Vec::new();
+    for path in &paths {
+        match files::open(Some(path)) {
+            Ok(file) => opened.push(file),
+            Err(mistake) => mistakes.push(mistake),
+        }
+    }
+    (opened, mistakes)
+}
+
+/// The files that are named and those below folders that are named, else those of this folder;
+/// and what is wrong with the names.
+pub(super) fn files(named: &[String], otherwise: Otherwise) -> (Vec<String>, Vec<Diagnostic>) {
+    let depth = (named.is_empty() && otherwise == Otherwise::Here).then_some(1);
     let mut paths = BTreeSet::new();
     let mut mistakes = Vec::new();
     let here = [String::from(".")];
@@ -25,23 +48,30 @@ pub(in crate::cli) fn files(named: &[String]) -> (Vec<String>, Vec<Diagnostic>) 
             }
             continue;
         }
-        let inside = in_folder(path, &mut mistakes);
+        let inside = in_folder(path, depth, &mut mistakes);
         if inside.is_empty() {
             let place = match name.as_str() {
                 "." => String::from("this folder"),
                 name => format!("`{name}`"),
             };
             let message = format!("there is no `.deploy` file in {place}");
-            mistakes.push(Diagnostic::without_place(NO_FILE, message));
+            let mistake = Diagnostic::without_place(NO_FILE, message);
+            mistakes.push(mistake.help("name a file, or a folder with one"));
         }
         paths.extend(inside);
     }
     (paths.into_iter().collect(), mistakes)
 }
 
-/// The `.deploy` files in a folder and the folders in it, but those that git ignores.
-fn in_folder(folder: &Path, mistakes: &mut Vec<Diagnostic>) -> Vec<String> {
-    let walk = WalkBuilder::new(folder).require_git(false).build();
+/// The `.deploy` files in a folder and, where no depth is given, in the folders in it, but those
+/// that git ignores.
+pub(super) fn in_folder(
+    folder: &Path,
+    depth: Option<usize>,
+    mistakes: &mut Vec<Diagnostic>,
+) -> Vec<String> {
+    let mut walk = WalkBuilder::new(folder);
+    let walk = walk.require_git(false).max_depth(depth).build();
     let mut found = Vec::new();
     for entry in walk {
         let entry = match entry {

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::arguments::Fmt;
 use super::exit::Exit;
 use super::files::{self, Disk};
-use super::find;
+use super::find::{self, Otherwise};
 use super::output::Output;
 use super::replace;
 use crate::diagnostic::Diagnostic;
@@ -65,7 +65,7 @@ pub(super) fn run(arguments: &Fmt, output: &mut Output) -> Exit {
             )),
         };
     }
-    let (paths, mistakes) = find::files(&arguments.paths);
+    let (paths, mistakes) = find::files(&arguments.paths, Otherwise::Below);
     let mut counts = Counts::default();
     for mistake in &mistakes {
         output.refuse(mistake);

@@ -4,13 +4,14 @@
 mod merge;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::arguments::{Format, Lint};
+use super::borrowers::Borrowers;
 use super::check::write;
 use super::exit::Exit;
 use super::files::{self, Opened, Variables};
-use super::find;
+use super::find::{self, Otherwise};
 use super::output::Output;
 use super::replace;
 use super::settings::{self, Settings};
@@ -58,14 +59,7 @@ impl<'a> Session<'a> {
             Exit::Refused
         };
         let nothing = Sources::default();
-        let (paths, mut mistakes) = find::files(&arguments.paths);
-        let mut opened = Vec::new();
-        for path in &paths {
-            match files::open(Some(path)) {
-                Ok(file) => opened.push(file),
-                Err(mistake) => mistakes.push(mistake),
-            }
-        }
+        let (opened, mut mistakes) = find::open(&arguments.paths, Otherwise::Below);
         let asked = arguments.inputs.read(None).unwrap_or_else(|wrong| {
             mistakes.extend(wrong);
             Asked::default()
@@ -74,8 +68,8 @@ impl<'a> Session<'a> {
             return Err(refuse(&mistakes, &nothing, output));
         }
         let mut known = HashMap::from([(None, Settings::default())]);
-        for path in &paths {
-            let Some(path) = settings::find(path) else {
+        for file in &opened {
+            let Some(path) = settings::find(&file.path) else {
                 continue;
             };
             if known.contains_key(&Some(path.clone())) {
@@ -97,24 +91,15 @@ impl<'a> Session<'a> {
     fn all(self, output: &mut Output) -> Exit {
         let mut merged = Merged::default();
         let mut broken = false;
-        let mut mended = Vec::new();
-        for opened in &self.files {
-            let settings = settings::find(&opened.path);
-            let Some(Settings { lint: config }) = self.settings.get(&settings) else {
-                continue;
-            };
-            let mut current = opened.clone();
-            if self.arguments.fix {
-                match self.mend(opened, config, output) {
-                    Ok(Some((text, done))) => {
-                        current = opened.with_text(text);
-                        mended.push((opened.path.clone(), done));
-                    }
-                    Ok(None) => {}
-                    Err(exit) => return exit,
-                }
-            }
-            let (compilation, found, fine) = self.look(&current, config);
+        let mut files = self.files.clone();
+        let mended = match self.mend_all(&mut files, output) {
+            Ok(mended) => mended,
+            Err(exit) => return exit,
+        };
+        let borrowers = self.borrowers();
+        for opened in &files {
+            let config = self.config(opened, &borrowers);
+            let (compilation, found, fine) = self.look(opened, &config);
             broken |= !fine;
             merged.add(&compilation.sources, found);
         }
@@ -126,6 +111,46 @@ impl<'a> Session<'a> {
             (_, _, true) if self.arguments.deny_warnings => Exit::Failed,
             _ => Exit::Succeeded,
         }
+    }
+
+    fn borrowers(&self) -> Borrowers {
+        Borrowers::of(self.files.iter().map(|file| Path::new(&file.path)))
+    }
+
+    /// What holds for a file.
+    fn config(&self, opened: &Opened, borrowers: &Borrowers) -> lint::Config {
+        let settings = self.settings.get(&settings::find(&opened.path));
+        let config = settings.map(|settings| settings.lint.clone());
+        let used = borrowers.from(Path::new(&opened.path));
+        config.unwrap_or_default().used_elsewhere(used)
+    }
+
+    /// Mends all files if that is asked for. Returns what was done to which.
+    fn mend_all(
+        &self,
+        files: &mut [Opened],
+        output: &mut Output,
+    ) -> Result<Vec<(String, Vec<String>)>, Exit> {
+        let mut mended: Vec<(String, Vec<String>)> = Vec::new();
+        // What is taken out of one file may have been the last use of something in another.
+        let mut changed = self.arguments.fix;
+        while changed {
+            changed = false;
+            let borrowers = self.borrowers();
+            for file in files.iter_mut() {
+                let config = self.config(file, &borrowers);
+                let Some((text, done)) = self.mend(file, &config, output)? else {
+                    continue;
+                };
+                changed |= text.len() < file.text().len();
+                *file = file.with_text(text);
+                match mended.iter_mut().find(|(path, _)| *path == file.path) {
+                    Some((_, before)) => before.extend(done),
+                    None => mended.push((file.path.clone(), done)),
+                }
+            }
+        }
+        Ok(mended)
     }
 
     /// Applies the safe fixes of a file and writes it.

@@ -3,19 +3,26 @@
 
 use std::io::{BufReader, BufWriter};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
+use super::borrowers::Borrowers;
 use super::exit::Exit;
 use super::files::{Disk, Variables};
 use super::settings;
 use crate::lint::Config;
 use crate::lsp::{Outside, serve};
+use crate::source::Name;
 
 pub(super) fn run() -> Exit {
     let outside = Outside {
         files: Box::new(Disk),
         environment: Box::new(Variables),
         cache: cache(),
-        levels: Box::new(levels),
+        levels: Box::new({
+            let recent = Mutex::default();
+            move |path| levels(path).used_elsewhere(used(path, &recent))
+        }),
     };
     let input = BufReader::new(std::io::stdin());
     match serve(input, BufWriter::new(std::io::stdout()), outside) {
@@ -30,6 +37,31 @@ fn levels(path: &Path) -> Config {
     let read = found.and_then(|path| settings::read(&path).ok());
     read.unwrap_or_default().lint
 }
+
+/// What other files take from this one, as it was on disk a short while ago.
+fn used(path: &Path, recent: &Mutex<Option<Recent>>) -> Vec<Name> {
+    let Ok(mut recent) = recent.lock() else {
+        return Vec::new();
+    };
+    let kept = recent.take();
+    let kept = kept.filter(|kept| kept.path == path && kept.at.elapsed() < FRESH);
+    let kept = recent.insert(kept.unwrap_or_else(|| Recent {
+        path: path.to_path_buf(),
+        at: Instant::now(),
+        borrowers: Borrowers::of([path]),
+    }));
+    kept.borrowers.from(path).collect()
+}
+
+/// What was last found on disk.
+struct Recent {
+    path: PathBuf,
+    at: Instant,
+    borrowers: Borrowers,
+}
+
+/// How long what was found on disk is not looked at again.
+const FRESH: Duration = Duration::from_secs(5);
 
 /// The folder where this user keeps what can be made again.
 fn cache() -> Option<PathBuf> {

@@ -3,8 +3,10 @@
 
 mod approve;
 mod arguments;
+mod borrowers;
 mod cancel;
 mod check;
+mod complete;
 mod completions;
 mod exit;
 mod explain;
@@ -83,6 +85,7 @@ fn run(command: Command, output: &mut Output) -> Exit {
         Command::Fmt(fmt) => fmt::run(&fmt, output),
         Command::New(new) => new::run(&new, output),
         Command::Completions(shell) => completions::run(&shell, output),
+        Command::Complete(arguments) => complete::run(&arguments, output),
         Command::Man(man) => completions::man(&man, output),
         Command::Explain(explain) => explain::run(&explain, output),
         #[cfg(feature = "lsp")]

@@ -8,13 +8,13 @@ use toml::de::{DeTable, DeValue};
 
 use super::files::Disk;
 use crate::diagnostic::suggest::did_you_mean;
-use crate::diagnostic::{Diagnostic, codes};
-use crate::lint::{Config, Level};
+use crate::diagnostic::{Code, Diagnostic, codes};
+use crate::lint::{self, Config, Level};
 use crate::source::{FileId, Sources, Span};
 use crate::world::Files;
 
 /// The name of the file.
-const NAME: &str = "lockstep.toml";
+pub(super) const NAME: &str = "lockstep.toml";
 /// The tables that it may have.
 const TABLES: &[&str] = &["lint"];
 
@@ -90,14 +90,26 @@ fn parse(text: &str, file: FileId) -> Result<Settings, Vec<Diagnostic>> {
         let name: &str = key.get_ref();
         match (name, value.get_ref()) {
             ("lint", DeValue::Table(rules)) => {
+                let mut rules: Vec<_> = rules.iter().collect();
+                rules.sort_by_key(|(rule, _)| rule.span().start);
+                let mut seen: Vec<(Code, Span)> = Vec::new();
                 for (rule, level) in rules {
-                    let set = set_level(&mut settings.lint, rule.get_ref(), level.get_ref());
+                    let name: &str = rule.get_ref();
+                    let place = at(rule.span());
+                    match lint::find(name).map(|rule| rule.code) {
+                        Some(code) => match seen.iter().find(|(other, _)| *other == code) {
+                            Some((_, first)) => mistakes.push(twice(name, place, *first)),
+                            None => seen.push((code, place)),
+                        },
+                        None => {}
+                    }
+                    let set = set_level(&mut settings.lint, name, level.get_ref());
                     if let Err((about_rule, message, help)) = set {
-                        let span = match about_rule {
-                            true => rule.span(),
-                            false => level.span(),
+                        let place = match about_rule {
+                            true => place,
+                            false => at(level.span()),
                         };
-                        mistakes.push(mistake(at(span), message).help_opt(help));
+                        mistakes.push(mistake(place, message).help_opt(help));
                     }
                 }
             }
@@ -109,15 +121,23 @@ fn parse(text: &str, file: FileId) -> Result<Settings, Vec<Diagnostic>> {
             _ => {
                 let help = did_you_mean(name, TABLES.iter().copied());
                 let help = help.unwrap_or_else(|| String::from("the tables are: `lint`"));
-                let message = format!("there is no setting `{name}`");
+                let message = format!("there is no setting `{}`", name.escape_debug());
                 mistakes.push(mistake(at(key.span()), message).help(help));
             }
         }
     }
+    mistakes.sort_by_key(Diagnostic::span);
     match mistakes.is_empty() {
         true => Ok(settings),
         false => Err(mistakes),
     }
+}
+
+/// A rule has two levels: one by its name, one by its code.
+fn twice(rule: &str, place: Span, first: Span) -> Diagnostic {
+    mistake(place, format!("`{rule}` has a level already"))
+        .label(first, "here")
+        .help("leave out one of the two")
 }
 
 /// Sets the level of a rule; else whether the rule is what is wrong, what it is, and what to do.
@@ -135,13 +155,23 @@ fn set_level(
         }
     };
     let found = Level::find(word);
-    let found = found.map_err(|help| (false, format!("there is no level `{word}`"), Some(help)))?;
+    let found = found.map_err(|help| {
+        (
+            false,
+            format!("there is no level `{}`", word.escape_debug()),
+            Some(help),
+        )
+    })?;
     config.set(rule, found).map_err(|help| {
         let help = match help.is_empty() {
             true => String::from("`lockstep lint --rules` lists all rules"),
             false => help,
         };
-        (true, format!("there is no rule `{rule}`"), Some(help))
+        (
+            true,
+            format!("there is no rule `{}`", rule.escape_debug()),
+            Some(help),
+        )
     })
 }
 
@@ -176,15 +206,20 @@ mod tests {
         assert_eq!(
             wrong(text),
             [
-                "a level is a text",
                 "there is no rule `unused-imprt`",
                 "there is no level `wran`",
+                "a level is a text",
                 "there is no setting `lints`",
             ]
         );
         assert_eq!(
             wrong("lint = 1"),
             ["`lint` is a table of rules and their levels"]
+        );
+        let text = "[lint]\nunused-value = \"off\"\nl0104 = \"warn\"\nE0201 = \"off\"\n";
+        assert_eq!(
+            wrong(text),
+            ["`l0104` has a level already", "there is no rule `E0201`"]
         );
         assert!(wrong("[lint")[0].starts_with("this is no TOML: "));
     }

@@ -11,7 +11,7 @@ use crate::diagnostic::{Diagnostic, codes};
 use crate::runtime::store::{Run, RunStatus, Store, StoreError};
 
 /// The state directory's name, where none is given.
-const FOLDER: &str = ".lockstep";
+pub(super) const FOLDER: &str = ".lockstep";
 
 /// How something is listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

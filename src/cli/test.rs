@@ -1,7 +1,6 @@
 //! `lockstep test`: runs the tests of files in virtual time and says which hold.
 //! It does not know how a test is run.
 
-mod find;
 mod json;
 mod junit;
 mod story;
@@ -12,6 +11,7 @@ use std::time::Instant;
 use super::arguments::{Test, TestFormat};
 use super::exit::Exit;
 use super::files::{Opened, Variables};
+use super::find::{self, Otherwise};
 use super::output::Output;
 use crate::compile::compile;
 use crate::diagnostic::render::render;
@@ -89,7 +89,13 @@ pub(super) fn run(arguments: &Test, output: &mut Output) -> Exit {
 
 /// Reads and checks all files; the mistakes of all of them are shown.
 fn open(named: &[String], output: &mut Output) -> Result<Vec<Suite>, Exit> {
-    let found = find::files(named).map_err(|mistake| output.refuse(&mistake))?;
+    let (found, mistakes) = find::open(named, Otherwise::Here);
+    if !mistakes.is_empty() {
+        for mistake in &mistakes {
+            output.refuse(mistake);
+        }
+        return Err(Exit::Refused);
+    }
     let mut suites = Vec::new();
     let mut wrong = false;
     for opened in found {

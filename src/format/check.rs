@@ -1,7 +1,7 @@
 //! The proof of each result: read again, it is the same tree with the same comments, and it stays
 //! as it is when it is formatted once more. It does not know how the text was made.
 
-use super::bare::Bare;
+use super::alike::Alike;
 use super::{Around, Mistake, edits, format_around};
 use crate::source::FileId;
 use crate::syntax::{Comment, Parse, parse};
@@ -33,12 +33,7 @@ pub(super) fn same(before: &Parse, old: &str, after: &Parse, new: &str) -> Resul
     if told(before) != told(after) {
         return wrong("other mistakes");
     }
-    let bare = |parse: &Parse| {
-        let mut file = parse.file.clone();
-        file.strip();
-        file
-    };
-    if bare(before) != bare(after) {
+    if !before.file.alike(&after.file) {
         return wrong("another meaning");
     }
     Ok(())

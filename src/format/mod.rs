@@ -5,7 +5,7 @@
 //! only says where lines may be broken; what the tree does not explain is left as it stands. Each
 //! result is read again and compared before anyone sees it.
 
-mod bare;
+mod alike;
 mod body;
 mod check;
 mod declaration;

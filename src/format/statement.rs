@@ -14,7 +14,7 @@ pub(super) enum Clause<'a> {
     Where(&'a Expr),
     Using(&'a Use),
     Shell(&'a Ident),
-    Variables(&'a [(RecordKey, Expr)]),
+    Variables(&'a Variables),
     /// A keyword and an expression.
     Plain(&'static str, &'a Expr),
     Modifier(&'a Modifier),
@@ -29,11 +29,7 @@ impl Clause<'_> {
             Clause::Using(using) => using.span.start,
             Clause::Shell(shell) => shell.span.start,
             Clause::Modifier(modifier) => modifier.span.start,
-            Clause::Variables(entries) => match entries.first() {
-                Some((RecordKey::Name(name), _)) => name.span.start,
-                Some((RecordKey::String(literal), _)) => literal.span.start,
-                None => 0,
-            },
+            Clause::Variables(variables) => variables.span.start,
         }
     }
 }
@@ -269,9 +265,7 @@ impl Printer<'_> {
         clauses.extend(run.using.iter().map(Clause::Shell));
         clauses.extend(run.dir.iter().map(|dir| Clause::Plain("in", dir)));
         clauses.extend(run.on.iter().map(|on| Clause::Plain("on", on)));
-        if !run.env.is_empty() {
-            clauses.push(Clause::Variables(&run.env));
-        }
+        clauses.extend(run.env.iter().map(Clause::Variables));
         Ok(())
     }
 
@@ -312,10 +306,10 @@ impl Printer<'_> {
                 self.gap(Gap::Space);
                 self.ident(shell)
             }
-            Clause::Variables(entries) => {
+            Clause::Variables(variables) => {
                 self.sign("env")?;
                 self.gap(Gap::Space);
-                self.record(entries)
+                self.record(&variables.entries)
             }
             Clause::Plain(word, expr) => self.keyword_and(word, expr),
             Clause::Modifier(modifier) => self.modifier(modifier),

@@ -34,12 +34,14 @@ pub struct Action {
     pub preferred: bool,
 }
 
-/// The actions for a range of a file. `diagnostics` are all that are known of the file, also
-/// those of others than the compiler; `exporters` are the files that names can be taken from.
+/// The actions for a range of a file, and for the diagnostics of it that stand at one of `about`.
+/// `diagnostics` are all that are known of the file, also those of others than the compiler;
+/// `exporters` are the files that names can be taken from.
 pub fn actions(
     checked: &Checked,
     file: FileId,
     range: std::ops::Range<u32>,
+    about: &[std::ops::Range<u32>],
     diagnostics: &[Diagnostic],
     exporters: &dyn Fn() -> Vec<Exporter>,
 ) -> Vec<Action> {
@@ -48,7 +50,9 @@ pub fn actions(
         let Some(span) = diagnostic.span() else {
             continue;
         };
-        if span.file != file || span.start > range.end || span.end < range.start {
+        let touched = span.start <= range.end && range.start <= span.end;
+        let meant_by = about.iter().any(|it| *it == (span.start..span.end));
+        if span.file != file || !(touched || meant_by) {
             continue;
         }
         let mut own = fixes(diagnostic);

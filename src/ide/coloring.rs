@@ -2,7 +2,7 @@
 //! text, names from what they stand for.
 //! It does not know colours.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::checked::Checked;
 use super::lex::{Sort, tokens};
@@ -10,7 +10,7 @@ use super::node::{Node, walk};
 use super::symbol::{Symbol, SymbolKind};
 use crate::eval::builtins;
 use crate::source::{FileId, Span};
-use crate::syntax::ast::{ExprKind, TypeKind};
+use crate::syntax::ast::{ExprKind, Given, StmtKind, StringLit, StringPart, TestKind, TypeKind};
 
 /// What a word is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +18,8 @@ use crate::syntax::ast::{ExprKind, TypeKind};
 pub enum Color {
     Comment,
     String,
+    /// A piece of the text of a command.
+    Command,
     Number,
     Keyword,
     Operator,
@@ -50,9 +52,16 @@ pub fn colors(checked: &Checked, file: FileId) -> Vec<Colored> {
         return Vec::new();
     };
     let mut names: HashMap<u32, Colored> = HashMap::new();
+    let mut commands = HashSet::new();
     walk(tree, &mut |node| {
+        if let Node::Stmt(stmt) = node
+            && let StmtKind::Run(run) = &stmt.kind
+        {
+            commands.extend(pieces(&run.command));
+        }
+        // What a part says of its words counts more than what they are by themselves.
         for (at, color) in of_node(node) {
-            names.insert(at.start, plain(at, color));
+            names.entry(at.start).or_insert(plain(at, color));
         }
         true
     });
@@ -72,6 +81,7 @@ pub fn colors(checked: &Checked, file: FileId) -> Vec<Colored> {
         let at = Span::new(file, token.start, token.end);
         let color = match token.sort {
             Sort::Comment => Color::Comment,
+            Sort::Text if commands.contains(&at.start) => Color::Command,
             Sort::Text => Color::String,
             Sort::Number => Color::Number,
             Sort::Word => {
@@ -90,6 +100,15 @@ pub fn colors(checked: &Checked, file: FileId) -> Vec<Colored> {
         Some(plain(at, color))
     });
     all.collect()
+}
+
+/// Where the pieces of a string begin.
+fn pieces(text: &StringLit) -> impl Iterator<Item = u32> {
+    let further = text.parts.iter().filter_map(|part| match part {
+        StringPart::Interpolation { span, .. } => Some(span.end),
+        StringPart::Text { .. } => None,
+    });
+    further.chain([text.span.start])
 }
 
 fn plain(at: Span, color: Color) -> Colored {
@@ -141,6 +160,14 @@ fn of_node(node: Node<'_>) -> Vec<(Span, Color)> {
                 .iter()
                 .map(|class| (class.span, Color::Word))
                 .collect(),
+            _ => Vec::new(),
+        },
+        Node::TestStmt(stmt) => match &stmt.kind {
+            TestKind::ExpectStatus { status, .. } => vec![(status.span, Color::Word)],
+            TestKind::GivenRun { then, .. } | TestKind::GivenNode { then, .. } => match then {
+                Given::Fails(Some(class)) => vec![(class.span, Color::Word)],
+                _ => Vec::new(),
+            },
             _ => Vec::new(),
         },
         _ => Vec::new(),

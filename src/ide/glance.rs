@@ -56,6 +56,11 @@ impl Baseline {
         }
     }
 
+    /// What was wrong.
+    pub fn found(&self) -> &[Diagnostic] {
+        &self.diagnostics
+    }
+
     /// The workflows that deploy something, also through others.
     pub fn deploying(&self) -> &HashSet<u32> {
         &self.deploying

@@ -386,7 +386,9 @@ fn run_parts<'a>(run: &'a Run, see: &mut dyn FnMut(Node<'a>)) {
     see(Node::Text(&run.command));
     run.using.iter().for_each(|it| see(Node::Ident(it)));
     run.dir.iter().for_each(|it| see(Node::Expr(it)));
-    run.env.iter().for_each(|entry| record_entry(entry, see));
+    run.variables()
+        .iter()
+        .for_each(|entry| record_entry(entry, see));
     run.on.iter().for_each(|it| see(Node::Expr(it)));
 }
 

@@ -1,10 +1,12 @@
-//! How much each rule matters to a project. It does not know where that is written down.
+//! How much each rule matters to a project, and what the project uses of a file.
+//! It does not know where the levels are written down, nor which other files there are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::rule::{self, Rule};
 use crate::diagnostic::Code;
 use crate::diagnostic::suggest::did_you_mean;
+use crate::source::Name;
 
 /// What a finding of a rule counts as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,16 +41,29 @@ impl Level {
     }
 }
 
-/// The levels of all rules: those that are set, else each rule's own.
+/// The levels of all rules: those that are set, else each rule's own. Besides, which declarations
+/// of the file other files use.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Config {
     levels: BTreeMap<Code, Level>,
+    used: BTreeSet<Name>,
 }
 
 impl Config {
     /// What the findings of a rule count as.
     pub fn level(&self, rule: &Rule) -> Level {
         self.levels.get(&rule.code).copied().unwrap_or(rule.level)
+    }
+
+    /// The same for a file of which other files use these declarations.
+    pub fn used_elsewhere(mut self, names: impl IntoIterator<Item = Name>) -> Self {
+        self.used.extend(names);
+        self
+    }
+
+    /// Whether another file is known to use this declaration of the file.
+    pub(super) fn is_used_elsewhere(&self, name: &Name) -> bool {
+        self.used.contains(name)
     }
 
     /// Sets the level of the rule with this code or name. The error is a sentence that says what
@@ -62,6 +77,11 @@ impl Config {
 
 /// The rules whose names or codes are close to a word, as a sentence.
 pub(super) fn near(word: &str) -> Option<String> {
+    if Code::find(word).is_some() {
+        return Some(String::from(
+            "errors can be neither suppressed nor switched off",
+        ));
+    }
     let rules = rule::rules().iter();
     did_you_mean(word, rules.flat_map(|rule| [rule.name, rule.code.as_str()]))
 }

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use super::Checked;
+use super::config::Config;
 use super::effects::Effects;
 use super::rule::Needs;
 use crate::diagnostic::Severity;
@@ -24,6 +25,8 @@ pub const FILE: FileId = FileId(0);
 pub struct Context<'a> {
     /// What the compiler made of the file.
     checked: Checked<'a>,
+    /// What the project says of it.
+    pub config: &'a Config,
     /// The program, if it has no errors.
     pub program: Option<&'a Program>,
     /// The plans of its pipelines, as far as inputs allow.
@@ -36,7 +39,7 @@ pub struct Context<'a> {
 
 impl<'a> Context<'a> {
     /// What there is to look at.
-    pub fn new(checked: Checked<'a>, plans: &'a [&'a Plan]) -> Self {
+    pub fn new(checked: Checked<'a>, plans: &'a [&'a Plan], config: &'a Config) -> Self {
         let mut written = HashMap::new();
         for module in &checked.modules.files {
             tree::each_stmt_of(&module.ast, &mut |stmt| {
@@ -46,6 +49,7 @@ impl<'a> Context<'a> {
         let program = checked.program;
         Self {
             checked,
+            config,
             program,
             plans,
             effects: Effects::of(program),

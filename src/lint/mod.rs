@@ -3,6 +3,7 @@
 //! It does not know files, the terminal, nor how a rule's findings are shown.
 
 mod allow;
+mod borrowed;
 mod config;
 mod context;
 mod effects;
@@ -21,6 +22,7 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::ir::Program;
 use crate::plan::Plan;
 use crate::resolve::Modules;
+pub use borrowed::borrowed;
 pub use config::{Config, Level};
 use context::Context;
 pub use mend::{Mended, mend};
@@ -78,7 +80,7 @@ pub fn lint_with<'a>(
     config: &Config,
 ) -> Vec<Diagnostic> {
     let checked = checked.into();
-    let context = Context::new(checked, plans);
+    let context = Context::new(checked, plans, config);
     let mut found = Vec::new();
     for rule in rules() {
         if config.level(rule) == Level::Off || !context.allows(rule.needs) {

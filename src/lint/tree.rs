@@ -152,7 +152,7 @@ pub fn exprs(stmt: &Stmt) -> Vec<&Expr> {
         StmtKind::Run(run) => {
             found.extend(interpolated(&run.command));
             found.extend(run.dir.iter().chain(&run.on));
-            found.extend(run.env.iter().map(|(_, value)| value));
+            found.extend(run.variables().iter().map(|(_, value)| value));
         }
         StmtKind::Let {
             value: LetValue::Expr(value),
@@ -194,7 +194,7 @@ pub fn modifier(modifier: &Modifier) -> Vec<&Expr> {
         | ModifierKind::Batches(value)
         | ModifierKind::Tolerate(value) => vec![value],
         ModifierKind::Retry { times, every, upto } => {
-            let pauses = every.iter().chain(upto);
+            let pauses = every.iter().chain(upto).map(|it| &**it);
             std::iter::once(times).chain(pauses).collect()
         }
         _ => Vec::new(),

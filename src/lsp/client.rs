@@ -37,12 +37,16 @@ pub(super) struct Client {
     pub(super) code_actions: bool,
     /// It shows further places of a diagnostic.
     pub(super) related: bool,
+    /// It fades what is of no use.
+    pub(super) tags: bool,
     /// It asks for diagnostics itself.
     pub(super) pulls: bool,
     /// It can be asked to tell of files that change.
     pub(super) watches: bool,
     /// It says where a rename would begin even if it is only asked whether there is one.
     pub(super) prepares: bool,
+    /// It puts the server's colours over its own.
+    pub(super) augments: bool,
     /// It only folds whole lines.
     pub(super) folds_lines: bool,
     /// The folders that are open in it.
@@ -81,11 +85,14 @@ impl Client {
             code_actions: can("textDocument/codeAction/codeActionLiteralSupport").is_some(),
             related: yes("textDocument/publishDiagnostics/relatedInformation")
                 || yes("textDocument/diagnostic/relatedInformation"),
+            tags: can("textDocument/publishDiagnostics/tagSupport").is_some()
+                || can("textDocument/diagnostic/tagSupport").is_some(),
             // Findings that take longer come later: the client must be able to ask again.
             pulls: can("textDocument/diagnostic").is_some()
                 && yes("workspace/diagnostics/refreshSupport"),
             watches: yes("workspace/didChangeWatchedFiles/dynamicRegistration"),
             prepares: yes("textDocument/rename/prepareSupport"),
+            augments: yes("textDocument/semanticTokens/augmentsSyntaxTokens"),
             folds_lines: yes("textDocument/foldingRange/lineFoldingOnly"),
             folders: folders(params),
         }

@@ -19,10 +19,37 @@ use crate::ide::glance::Baseline;
 use crate::ide::{Checked, Memory, Moved, ROOT};
 use crate::ir::lower::Focus;
 use crate::resolve;
-use crate::source::{FileId, Span};
+use crate::source::{FileId, Sources, Span};
 
 /// A root with all that is wrong with it.
 pub(super) type Findings<'d> = (&'d Root, Vec<Diagnostic>);
+
+/// What is wrong with a document, with the texts that it speaks of.
+pub(super) struct Told {
+    document: Arc<Document>,
+    sources: Sources,
+    /// What is wrong.
+    pub(super) found: Vec<Diagnostic>,
+}
+
+impl Told {
+    /// Where it is.
+    pub(super) fn sites(&self) -> Sites<'_> {
+        Sites {
+            document: &self.document,
+            sources: &self.sources,
+        }
+    }
+}
+
+/// A whole check of a document, as far as it is kept.
+#[derive(Clone)]
+pub(super) struct Known {
+    document: Arc<Document>,
+    sources: Sources,
+    seen: Seen,
+    baseline: Baseline,
+}
 
 /// A root that was checked.
 pub(super) struct Root {
@@ -65,7 +92,9 @@ pub(super) struct Desk {
     proved: HashMap<String, (Arc<Document>, Vec<Diagnostic>)>,
     looks: HashMap<String, Memory>,
     /// What is kept of the last whole check of each document.
-    baselines: HashMap<String, (Arc<Document>, Seen, Baseline)>,
+    baselines: HashMap<String, Known>,
+    /// What the client has been told when it asked what is wrong with each document.
+    pulled: HashMap<String, (Arc<Document>, Vec<Diagnostic>)>,
     /// The tokens that the client has of each document, with their number.
     tokens: HashMap<String, (u64, Vec<SemanticToken>)>,
     numbered: u64,
@@ -82,6 +111,7 @@ impl Desk {
             proved: HashMap::new(),
             looks: HashMap::new(),
             baselines: HashMap::new(),
+            pulled: HashMap::new(),
             tokens: HashMap::new(),
             numbered: 0,
         }
@@ -95,6 +125,7 @@ impl Desk {
         self.looks.retain(|uri, _| is_open(uri));
         self.baselines.retain(|uri, _| is_open(uri));
         self.proved.retain(|uri, _| is_open(uri));
+        self.pulled.retain(|uri, _| is_open(uri));
         self.tokens.retain(|uri, _| is_open(uri));
     }
 
@@ -115,8 +146,12 @@ impl Desk {
             let memory = self.memories.entry(document.uri.clone()).or_default();
             let place = (snapshot, &*self.outside, &*self.library);
             let (checked, seen) = check(place, document, memory, Look::default());
-            let baseline = Baseline::of(&checked);
-            let known = (document.clone(), seen.clone(), baseline);
+            let known = Known {
+                document: document.clone(),
+                sources: checked.modules().sources.clone(),
+                seen: seen.clone(),
+                baseline: Baseline::of(&checked),
+            };
             self.baselines.insert(document.uri.clone(), known);
             let root = Root {
                 document: document.clone(),
@@ -128,41 +163,92 @@ impl Desk {
         (&self.roots[&document.uri], fresh)
     }
 
+    /// Whether a whole check of a document is kept that is still so.
+    pub(super) fn is_known(&self, snapshot: &Snapshot, document: &Arc<Document>) -> bool {
+        self.baselines.get(&document.uri).is_some_and(|known| {
+            Arc::ptr_eq(&known.document, document) && known.seen.is_current(snapshot)
+        })
+    }
+
+    /// What is kept of the last whole check of a document.
+    pub(super) fn known(&self, document: &Document) -> Option<Known> {
+        self.baselines.get(&document.uri).cloned()
+    }
+
+    /// Takes over a whole check that was done elsewhere, unless it is older than the own one.
+    pub(super) fn adopt(&mut self, known: Known) {
+        let own = self.baselines.get(&known.document.uri);
+        if own.is_none_or(|own| own.document.version <= known.document.version) {
+            self.baselines.insert(known.document.uri.clone(), known);
+        }
+    }
+
     /// What is wrong with a document after a change inside of a single body, found by looking at
     /// that body alone; nothing where that cannot tell.
-    pub(super) fn glance(
-        &mut self,
-        snapshot: &Snapshot,
-        document: &Arc<Document>,
-    ) -> Option<(Root, Vec<Diagnostic>)> {
-        if self.is_current(snapshot, document) {
-            return None;
-        }
-        let (then, seen, baseline) = self.baselines.get(&document.uri)?;
-        if !seen.is_current(snapshot) {
+    pub(super) fn glance(&mut self, snapshot: &Snapshot, document: &Arc<Document>) -> Option<Told> {
+        let known = self.baselines.get(&document.uri)?;
+        if !known.seen.is_current(snapshot) {
             return None;
         }
         self.roots.remove(&document.uri);
-        let moved = Moved::between(&then.text, &document.text);
+        let moved = Moved::between(&known.document.text, &document.text);
         let memory = self.memories.entry(document.uri.clone()).or_default();
-        let body = baseline.body(&moved, &memory.read(ROOT, &document.text))?;
+        let body = known
+            .baseline
+            .body(&moved, &memory.read(ROOT, &document.text))?;
         let look = Look {
             focus: Some(Focus {
                 at: (ROOT, body.offset),
-                deploying: baseline.deploying(),
+                deploying: known.baseline.deploying(),
             }),
             watched: None,
         };
         let place = (snapshot, &*self.outside, &*self.library);
-        let (checked, seen) = check(place, document, memory, look);
-        let found = baseline.diagnostics(&moved, body, &checked);
-        let root = Root {
+        let (checked, _) = check(place, document, memory, look);
+        let found = known.baseline.diagnostics(&moved, body, &checked);
+        Some(Told {
             document: document.clone(),
-            checked,
-            seen,
+            sources: checked.modules().sources.clone(),
+            found: self.with_proved(document, found),
+        })
+    }
+
+    /// All that is wrong with a document, like [`Desk::findings`], from what is kept of a whole
+    /// check if there is one.
+    pub(super) fn told(&mut self, snapshot: &Snapshot, document: &Arc<Document>) -> Told {
+        if !self.is_known(snapshot, document) {
+            self.root(snapshot, document);
+        }
+        let known = &self.baselines[&document.uri];
+        let found = known.baseline.found().to_vec();
+        Told {
+            document: document.clone(),
+            sources: known.sources.clone(),
+            found: self.with_proved(document, found),
+        }
+    }
+
+    /// What is wrong with a document, to a client that asks: at once where a look at one body can
+    /// tell, and kept, so that it need not ask again for nothing.
+    pub(super) fn pull(&mut self, snapshot: &Snapshot, document: &Arc<Document>) -> Told {
+        let known = self.is_known(snapshot, document);
+        let quick = match known {
+            true => None,
+            false => self.glance(snapshot, document),
         };
-        let found = self.with_proved(document, found);
-        Some((root, found))
+        let told = quick.unwrap_or_else(|| self.told(snapshot, document));
+        let kept = (document.clone(), told.found.clone());
+        self.pulled.insert(document.uri.clone(), kept);
+        told
+    }
+
+    /// Whether a client that asks would be told something new.
+    pub(super) fn has_news(&mut self, snapshot: &Snapshot) -> bool {
+        snapshot.documents.values().any(|document| {
+            let told = self.told(snapshot, document);
+            let before = self.pulled.get(&document.uri);
+            before.is_none_or(|(then, found)| !Arc::ptr_eq(then, document) || *found != told.found)
+        })
     }
 
     /// Adds what took longer to find, as far as the text around it is still there.
@@ -255,7 +341,7 @@ impl Desk {
         let memory = self.looks.entry(document.uri.clone()).or_default();
         let nothing = HashSet::new();
         let known = self.baselines.get(&document.uri);
-        let deploying = known.map_or(&nothing, |(.., baseline)| baseline.deploying());
+        let deploying = known.map_or(&nothing, |known| known.baseline.deploying());
         let at = (ROOT, watched);
         let look = Look {
             focus: Some(Focus { at, deploying }),
@@ -300,34 +386,70 @@ fn check(
     (checked, seen)
 }
 
-impl Root {
-    /// The address of a file of this root.
-    pub(super) fn uri(&self, snapshot: &Snapshot, library: &Library, file: FileId) -> Option<Uri> {
+/// A document and the texts that a check of it has read, to tell where something is.
+#[derive(Clone, Copy)]
+pub(super) struct Sites<'a> {
+    document: &'a Document,
+    sources: &'a Sources,
+}
+
+impl Sites<'_> {
+    /// The address of a file.
+    pub(super) fn uri(self, snapshot: &Snapshot, library: &Library, file: FileId) -> Option<Uri> {
         if file == ROOT {
             return Some(Uri(self.document.uri.clone()));
         }
-        let name = &self.checked.source(file)?.name;
+        let name = &self.sources.get(file)?.name;
         let path = if resolve::is_std(name) {
             library.file(name)?
         } else {
-            path_of(&self.document, name)?
+            path_of(self.document, name)?
         };
         Some(address(snapshot, &path))
     }
 
     /// The range of a span in its file.
-    pub(super) fn range(&self, encoding: Encoding, span: Span) -> Range {
+    pub(super) fn range(self, encoding: Encoding, span: Span) -> Range {
+        let document = self.document;
         if span.file == ROOT {
-            return self
-                .document
-                .lines
-                .span(&self.document.text, span, encoding);
+            return document.lines.span(&document.text, span, encoding);
         }
-        let text = self
-            .checked
-            .source(span.file)
-            .map_or("", |source| &source.text);
+        let source = self.sources.get(span.file);
+        let text = source.map_or("", |source| &source.text);
         Lines::of(text).span(text, span, encoding)
+    }
+
+    /// The place of a span, also in other files.
+    pub(super) fn location(
+        self,
+        snapshot: &Snapshot,
+        library: &Library,
+        span: Span,
+    ) -> Option<Location> {
+        Some(Location {
+            uri: self.uri(snapshot, library, span.file)?,
+            range: self.range(snapshot.client.encoding, span),
+        })
+    }
+}
+
+impl Root {
+    /// Where what was found is.
+    pub(super) fn sites(&self) -> Sites<'_> {
+        Sites {
+            document: &self.document,
+            sources: &self.checked.modules().sources,
+        }
+    }
+
+    /// The address of a file of this root.
+    pub(super) fn uri(&self, snapshot: &Snapshot, library: &Library, file: FileId) -> Option<Uri> {
+        self.sites().uri(snapshot, library, file)
+    }
+
+    /// The range of a span in its file.
+    pub(super) fn range(&self, encoding: Encoding, span: Span) -> Range {
+        self.sites().range(encoding, span)
     }
 
     /// The place of a span, also in other files.
@@ -337,10 +459,7 @@ impl Root {
         library: &Library,
         span: Span,
     ) -> Option<Location> {
-        Some(Location {
-            uri: self.uri(snapshot, library, span.file)?,
-            range: self.range(snapshot.client.encoding, span),
-        })
+        self.sites().location(snapshot, library, span)
     }
 }
 
@@ -412,7 +531,7 @@ mod tests {
             for end in 1..=typed.len() {
                 let text = format!("{}{}{}", &whole[..inside], &typed[..end], &whole[inside..]);
                 let (snapshot, document) = opened(&text);
-                let glance = desk.glance(&snapshot, &document).map(|(_, found)| found);
+                let glance = desk.glance(&snapshot, &document).map(|told| told.found);
                 let mut fresh = Desk::new(outside());
                 let (_, full) = fresh.findings(&snapshot, &document);
                 if let Some(glance) = glance {

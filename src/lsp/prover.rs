@@ -8,10 +8,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
 use super::Outside;
-use super::desk::Desk;
+use super::desk::{Desk, Known};
 use super::files::{Overlay, name_of};
 use super::session::{Document, Snapshot};
 use super::worker::Job;
+use crate::compile::Analysis;
 use crate::diagnostic::Diagnostic;
 use crate::{lint, plan};
 
@@ -22,6 +23,8 @@ const PAUSE: Duration = Duration::from_millis(150);
 pub(super) struct Proved {
     /// The document.
     pub(super) document: Arc<Document>,
+    /// What the compiler says.
+    pub(super) known: Option<Known>,
     /// What is wrong beyond what the compiler says.
     pub(super) diagnostics: Vec<Diagnostic>,
 }
@@ -47,6 +50,7 @@ pub(super) fn prove(outside: Arc<Outside>, queue: &Receiver<Arc<Snapshot>>, resu
             });
             found.push(Proved {
                 document: document.clone(),
+                known: desk.known(document),
                 diagnostics,
             });
         }
@@ -75,6 +79,20 @@ fn look(desk: &mut Desk, snapshot: &Snapshot, document: &Arc<Document>) -> Vec<D
             &files,
         ));
     }
-    found.extend(lint::lint(analysis, None, &levels));
+    let advice = lint::lint(analysis, None, &levels).into_iter();
+    found.extend(advice.filter(|it| !is_in_broken(analysis, it)));
     found
+}
+
+/// Whether a finding is about a declaration that cannot be read as a whole: what somebody is still
+/// writing is not advised on.
+fn is_in_broken(analysis: &Analysis, finding: &Diagnostic) -> bool {
+    let Some(span) = finding.span() else {
+        return false;
+    };
+    let modules = &analysis.modules;
+    let module = modules.files.get(span.file.0 as usize);
+    let mut items = module.iter().flat_map(|module| &module.ast.items);
+    let around = items.find(|item| item.span.start <= span.start && span.start < item.span.end);
+    around.is_some_and(|item| modules.is_broken(item.span))
 }

@@ -47,16 +47,21 @@ pub(super) fn run(
         }
     };
     // The reader is left behind: it may wait for input for ever.
-    if thread::Builder::new().spawn(reader).is_err() {
+    if named("reader").spawn(reader).is_err() {
         return false;
     }
-    let Ok(writer) = thread::Builder::new().spawn(writer) else {
+    let Ok(writer) = named("writer").spawn(writer) else {
         return false;
     };
     let good = serve(&incoming, replies, outside);
     // Whatever has been answered is still written.
     let _ = writer.join();
     good
+}
+
+/// A thread that whoever looks at the process can tell from the others.
+fn named(name: &str) -> thread::Builder {
+    thread::Builder::new().name(String::from(name))
 }
 
 fn serve(incoming: &Receiver<Incoming>, replies: Sender<Value>, outside: Arc<Outside>) -> bool {
@@ -68,15 +73,11 @@ fn serve(incoming: &Receiver<Incoming>, replies: Sender<Value>, outside: Arc<Out
         let outside = outside.clone();
         move || prove(outside, &changes, &results)
     };
-    if thread::Builder::new()
-        .stack_size(STACK)
-        .spawn(prover)
-        .is_err()
-    {
+    if named("prover").stack_size(STACK).spawn(prover).is_err() {
         return false;
     }
     let mut worker = Worker::new(outside, replies.clone(), stopped.clone());
-    let worker = thread::Builder::new()
+    let worker = named("worker")
         .stack_size(STACK)
         .spawn(move || worker.work(&queue));
     let Ok(worker) = worker else {

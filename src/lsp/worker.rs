@@ -122,9 +122,11 @@ impl Worker {
                     snapshot,
                 } => self.answer(id, &method, params, &snapshot),
                 Job::Check(snapshot) => {
-                    self.quick(&snapshot);
-                    // Whoever waits for an answer comes first.
-                    waiting.push_back(Job::Whole(snapshot));
+                    // What a look at one body cannot tell is found by the prover in a moment;
+                    // where it can tell nothing, whoever waits for an answer comes first.
+                    if !self.quick(&snapshot) {
+                        waiting.push_back(Job::Whole(snapshot));
+                    }
                 }
                 Job::Whole(snapshot) => self.check(&snapshot),
                 Job::Stop => return,
@@ -160,11 +162,22 @@ impl Worker {
     fn proved(&mut self, found: Vec<Proved>, snapshot: &Arc<Snapshot>) {
         for proved in found {
             self.desk.prove(&proved.document, proved.diagnostics);
+            proved
+                .known
+                .into_iter()
+                .for_each(|known| self.desk.adopt(known));
         }
-        if snapshot.client.pulls {
+        if !snapshot.client.pulls {
+            return self.check(snapshot);
+        }
+        if self.stopped.is_past(snapshot) {
+            return;
+        }
+        let desk = &mut self.desk;
+        let news = catch_unwind(AssertUnwindSafe(|| desk.has_news(snapshot)));
+        if news.unwrap_or(true) {
             self.ask("workspace/diagnostic/refresh");
         }
-        self.check(snapshot);
     }
 
     /// Asks the client to ask again.
@@ -174,10 +187,13 @@ impl Worker {
         let _ = self.replies.send(json!({ "id": id, "method": method }));
     }
 
-    /// Tells the client at once what can be told at once.
-    fn quick(&mut self, snapshot: &Arc<Snapshot>) {
-        if self.stopped.is_past(snapshot) || snapshot.client.pulls {
-            return;
+    /// Tells the client at once what can be told at once. Whether that is all for now.
+    fn quick(&mut self, snapshot: &Arc<Snapshot>) -> bool {
+        if self.stopped.is_past(snapshot) {
+            return true;
+        }
+        if snapshot.client.pulls {
+            return false;
         }
         let desk = &mut self.desk;
         let found = catch_unwind(AssertUnwindSafe(|| diagnostics::quick(desk, snapshot)));
@@ -185,9 +201,13 @@ impl Worker {
             Ok(Some((uri, params))) => {
                 self.publish(&params);
                 self.shown.insert(uri, params);
+                true
             }
-            Ok(None) => {}
-            Err(_) => self.desk = Desk::new(self.desk.outside.clone()),
+            Ok(None) => false,
+            Err(_) => {
+                self.desk = Desk::new(self.desk.outside.clone());
+                false
+            }
         }
     }
 

@@ -48,11 +48,43 @@ fn list(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
         let Ok(kind) = entry.file_type() else {
             continue;
         };
-        let skipped = name.starts_with('.') || matches!(&*name, "node_modules" | "target");
-        if kind.is_dir() && !skipped && depth < DEEPEST {
+        if kind.is_dir() && !is_skipped(&name) && depth < DEEPEST {
             list(&entry.path(), depth + 1, found);
         } else if kind.is_file() && name.ends_with(".deploy") {
             found.push(uri::normal(&entry.path()));
         }
     }
+}
+
+/// Whether nobody keeps files of the language in a folder of this name.
+fn is_skipped(name: &str) -> bool {
+    name.starts_with('.') || matches!(name, "node_modules" | "target")
+}
+
+/// What a document can import from a folder as it would write it: the files in it, and its
+/// folders with a `/` behind them.
+pub(super) fn beside(document: &Document, folder: &str) -> Vec<String> {
+    let own = document.path.as_deref();
+    let Some(from) = own.and_then(Path::parent) else {
+        return Vec::new();
+    };
+    let folder = uri::normal(&from.join(folder));
+    let Ok(entries) = std::fs::read_dir(&folder) else {
+        return Vec::new();
+    };
+    let names = entries
+        .filter_map(Result::ok)
+        .take(MOST)
+        .filter_map(|entry| {
+            let name = entry.file_name().into_string().ok()?;
+            let is_own = own.is_some_and(|own| own == folder.join(&name));
+            // What a link leads to counts.
+            let kind = std::fs::metadata(entry.path()).ok()?;
+            if kind.is_dir() {
+                (!is_skipped(&name)).then(|| format!("{name}/"))
+            } else {
+                (name.ends_with(".deploy") && !is_own).then_some(name)
+            }
+        });
+    names.collect()
 }

@@ -3,6 +3,7 @@
 
 use super::{Binding, Modules, Site, Sort, Target, errors};
 use crate::diagnostic::Diagnostics;
+use crate::diagnostic::suggest::closest;
 use crate::eval::builtins;
 use crate::source::{FileId, Name, Span};
 use crate::syntax::ast::{Ident, ItemKind};
@@ -95,6 +96,7 @@ type Names = indexmap::IndexMap<Name, Binding>;
 
 fn import(modules: &mut Modules, exported: &[Names], file: FileId, diagnostics: &mut Diagnostics) {
     let mut found: Vec<(Name, Binding)> = Vec::new();
+    let mut meant: Vec<Name> = Vec::new();
     let module = modules.module(file);
     for import in &module.imports {
         let Some(item) = module.ast.items.get(import.item) else {
@@ -112,6 +114,10 @@ fn import(modules: &mut Modules, exported: &[Names], file: FileId, diagnostics: 
                         Some(from) => exported_name(modules, exported, from, &wanted.name)
                             .unwrap_or_else(|error| {
                                 diagnostics.extend(error.map(|error| *error));
+                                // Its uses may well be written as they should be.
+                                let names = exported[from.0 as usize].keys().map(|name| &**name);
+                                let close = closest(&wanted.name.name, names).into_iter();
+                                meant.extend(close.map(Name::from));
                                 Target::Lost
                             }),
                         None => Target::Lost,
@@ -129,6 +135,7 @@ fn import(modules: &mut Modules, exported: &[Names], file: FileId, diagnostics: 
             _ => {}
         }
     }
+    modules.files[file.0 as usize].lost.extend(meant);
     let names = &mut modules.files[file.0 as usize].names;
     for (name, binding) in found {
         match names.get(&name) {

@@ -456,7 +456,7 @@ pub enum StmtKind {
         name: Ident,
         body: Block,
     },
-    Run(Run),
+    Run(Box<Run>),
     /// `NAME(args)`, `ns.NAME(args)` as a statement.
     Call(Expr),
     Let {
@@ -568,9 +568,25 @@ pub struct Run {
     /// The working directory.
     pub dir: Option<Expr>,
     /// Variables of the command's environment.
-    pub env: Vec<(RecordKey, Expr)>,
+    pub env: Option<Variables>,
     /// The infrastructure to run on.
     pub on: Option<Expr>,
+}
+
+impl Run {
+    /// The variables of the command's environment.
+    pub fn variables(&self) -> &[(RecordKey, Expr)] {
+        self.env.as_ref().map_or(&[], |env| &env.entries)
+    }
+}
+
+/// `{ K: v }` after `env`
+#[derive(Debug, Clone, PartialEq)]
+pub struct Variables {
+    /// The variables, in the order written.
+    pub entries: Vec<(RecordKey, Expr)>,
+    /// From brace to brace.
+    pub span: Span,
 }
 
 /// A modifier before the body.
@@ -590,8 +606,8 @@ pub enum ModifierKind {
     /// `retry N [every D[..D]]`
     Retry {
         times: Expr,
-        every: Option<Expr>,
-        upto: Option<Expr>,
+        every: Option<Box<Expr>>,
+        upto: Option<Box<Expr>>,
     },
     Max(Expr),
     Batches(Expr),

@@ -96,6 +96,7 @@ records! {
     Stmt { kind, modifiers, handlers, head, span; doc }
     Axis { order, var, list, span }
     Run { command, using, dir, env, on }
+    Variables { entries, span }
     Modifier { kind, span }
     Handler { kind, span }
     TestStmt { kind, span }

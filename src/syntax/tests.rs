@@ -2,6 +2,7 @@
 
 mod limits;
 mod mistakes;
+mod pest;
 mod random;
 mod show;
 mod spans;

@@ -178,6 +178,7 @@ fn a_read_only_file_is_left_alone() {
 fn a_folder_without_files_is_refused() {
     Test::new()
         .args(["fmt"])
-        .stderr("error[E0701]: there is no `.deploy` file in this folder\n")
+        .stderr("error[E0701]: there is no `.deploy` file in this folder\n  help: name a file, or a folder with \
+             one\n")
         .exits(2);
 }

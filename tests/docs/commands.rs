@@ -57,6 +57,9 @@ fn every_option_is_described() {
             missing.push(format!("the command `{command}`"));
             continue;
         }
+        if !page.contains(&format!("[{command}](#lockstep-{command})")) {
+            missing.push(format!("`{command}` in its table of contents"));
+        }
         let help = help(&[&command]);
         let own = options(&help);
         assert!(own.contains(&"--help"), "{own:?}");

@@ -89,6 +89,41 @@ fn several_files_and_folders_are_looked_at_together() {
 }
 
 #[test]
+fn what_other_files_use_is_used() {
+    let library = "secret token = env(\"TOKEN\")\nlet registry = \"r\"\nlet place = \"${registry}/x\"\n\
+                   let idle = 1\nworkflow hello(who: string) { run \"hello\" env { A: who, T: token } }\n\n\
+                   pipeline own { run \"true\" }\n";
+    let test = || {
+        Test::new()
+            .file("lockstep.toml", "")
+            .file("lib/tools.deploy", library)
+            .file(
+                "main.deploy",
+                "import \"./lib/tools.deploy\" as tools\nfrom \"./lib/tools.deploy\" import hello as hi\n\n\
+                 pipeline main { hi(tools.place) }\n",
+            )
+    };
+    for named in [&["lint"][..], &["lint", "lib/tools.deploy"]] {
+        let said = test().args(named.iter().copied()).said();
+        let found = said.stdout.matches("warning[").count();
+        assert_eq!(found, 1, "{}", said.stdout);
+        assert!(said.stdout.contains("`idle` is never used"));
+    }
+    // What goes is what nobody uses, also where the last use goes first.
+    let chain = test().file(
+        "main.deploy",
+        "import \"./lib/tools.deploy\" as tools\n\nlet unread = tools.place\n\n\
+         pipeline main { log \"x\" }\n",
+    );
+    let chain = chain.args(["lint", "--fix"]);
+    let said = chain.said();
+    let read = |path: &str| std::fs::read_to_string(chain.path(path)).expect("the file");
+    let fixed = read("lib/tools.deploy");
+    assert!(!fixed.contains("let "), "{}{fixed}", said.stdout);
+    assert_eq!(read("main.deploy"), "pipeline main { log \"x\" }\n");
+}
+
+#[test]
 fn what_cannot_be_read_is_said() {
     let said = Test::new().args(["lint"]).said();
     assert_eq!(said.code, 2);

@@ -3,7 +3,9 @@
 //! The first line of a file says what is asked: `# ask: hover definition`. A `▮` marks the place
 //! of the cursor, `«` and `»` a selection; several are asked about in turn. `# file: NAME` begins
 //! another file beside the first. Each is asked by a client that can do nothing special and by
-//! one that can do everything; where both get the same it is written down once.
+//! one that can do everything; where both get the same it is written down once. `completion/each`
+//! asks about each mark in a text in which the lines of the other marks are empty;
+//! `codeAction/settled` asks once all has been looked at.
 
 use std::path::Path;
 
@@ -23,7 +25,7 @@ pub fn everything() -> Value {
             "diagnostics": { "refreshSupport": true },
         },
         "textDocument": {
-            "diagnostic": { "relatedInformation": true },
+            "diagnostic": { "relatedInformation": true, "tagSupport": { "valueSet": [1, 2] } },
             "hover": { "contentFormat": markdown },
             "completion": {
                 "completionItem": { "snippetSupport": true, "documentationFormat": markdown },
@@ -39,6 +41,7 @@ pub fn everything() -> Value {
             } },
             "rename": { "prepareSupport": true },
             "foldingRange": { "lineFoldingOnly": true },
+            "semanticTokens": { "augmentsSyntaxTokens": true },
         },
     })
 }
@@ -97,6 +100,33 @@ fn parts(source: &str) -> Vec<(String, String)> {
     found
 }
 
+/// A text for each mark of the first part, in which the lines of the other marks are empty.
+fn each(source: &str) -> Vec<String> {
+    let (main, others) = source.split_at(source.find("# file: ").unwrap_or(source.len()));
+    let cursors = main.matches('▮').count();
+    let alone = |own: usize| {
+        let mut turn = 0;
+        let mut text = String::new();
+        for line in main.split_inclusive('\n') {
+            let mut kept = !line.contains('▮');
+            let mut mended = String::new();
+            for c in line.chars() {
+                if c == '▮' {
+                    kept |= turn == own;
+                    turn += 1;
+                    if turn != own + 1 {
+                        continue;
+                    }
+                }
+                mended.push(c);
+            }
+            text.push_str(if kept { &mended } else { "\n" });
+        }
+        text + others
+    };
+    (0..cursors).map(alone).collect()
+}
+
 /// Asks a server one thing about each mark. `wrong` is how many diagnostics there are once all
 /// has been looked at, if that is known; it is known afterwards if they were asked for.
 fn answers(
@@ -105,12 +135,21 @@ fn answers(
     capabilities: &Value,
     wrong: &mut Option<usize>,
 ) -> String {
+    if let Some(question) = question.strip_suffix("/each") {
+        let texts = each(source);
+        let all = texts
+            .iter()
+            .map(|text| answers(text, question, capabilities, wrong));
+        return all.collect();
+    }
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path().canonicalize().expect("a path");
     let mut main = None;
     for (name, text) in parts(source) {
         let text = marked(&text);
-        std::fs::write(folder.join(&name), &text.text).expect("a file is written");
+        let path = folder.join(&name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder is made");
+        std::fs::write(path, &text.text).expect("a file is written");
         main.get_or_insert(text);
     }
     let main = main.expect("a main file");
@@ -119,9 +158,31 @@ fn answers(
     let uri = address(&folder.join("main.deploy"));
     editor.open(&uri, &main.text);
     let legend = editor.server["capabilities"]["semanticTokensProvider"]["legend"].clone();
+    let mut found = json!([]);
+    let question = match question.strip_suffix("/settled") {
+        Some(question) => {
+            let params = json!({ "textDocument": { "uri": uri } });
+            found = asked(&mut editor, "diagnostics", params, wrong)["result"].take();
+            question
+        }
+        None => question,
+    };
     let mut said = String::new();
-    for params in questions(question, &main, &uri, bytes) {
+    for (turn, mut params) in questions(question, &main, &uri, bytes)
+        .into_iter()
+        .enumerate()
+    {
+        if question == "codeAction" {
+            // As some editors do, with all that is wrong on the line.
+            let line = params["range"]["start"]["line"].clone();
+            let mut own = found.as_array().cloned().unwrap_or_default();
+            own.retain(|it| it["range"]["start"]["line"] == line);
+            params["context"]["diagnostics"] = Value::Array(own);
+        }
         let answer = asked(&mut editor, question, params, wrong);
+        if let ("completion", Some(cursor)) = (question, main.cursors.get(turn)) {
+            said.push_str(&format!("{}\n", line_of(&main.text, *cursor)));
+        }
         let answer = answer.get("error").or(answer.get("result")).cloned();
         said.push_str(&show(
             question,
@@ -131,6 +192,14 @@ fn answers(
         ));
     }
     said
+}
+
+/// The line of a cursor, with its mark.
+fn line_of(text: &str, cursor: usize) -> String {
+    let (before, after) = text.split_at(cursor);
+    let before = before.rsplit('\n').next().unwrap_or_default();
+    let after = after.lines().next().unwrap_or_default();
+    format!("{}▮{after}", before.trim_start())
 }
 
 fn show(question: &str, answer: &Value, folder: &Path, legend: &Value) -> String {
@@ -144,15 +213,19 @@ fn show(question: &str, answer: &Value, folder: &Path, legend: &Value) -> String
         let detail = item["detail"].as_str().unwrap_or("");
         let label = item["label"].as_str().unwrap_or("");
         let new = edit["newText"].as_str().unwrap_or("").replace('\n', "⏎");
-        let line = format!("{} {label}  {detail}  {} {new}", item["kind"], range.trim());
+        let line = format!(
+            "  {} {label}  {detail}  {} {new}",
+            item["kind"],
+            range.trim()
+        );
         format!("{}\n", line.trim_end())
     });
     let mut text: String = lines.collect();
     if items.len() > 14 {
-        text.push_str(&format!("and {} more\n", items.len() - 14));
+        text.push_str(&format!("  and {} more\n", items.len() - 14));
     }
     if items.is_empty() {
-        text.push_str("nothing\n");
+        text.push_str("  nothing\n");
     }
     text
 }
@@ -205,7 +278,8 @@ fn questions(question: &str, main: &Marked, uri: &str, bytes: bool) -> Vec<Value
         | "foldingRange"
         | "documentLink"
         | "codeLens"
-        | "semanticTokens/full" => vec![json!({ "textDocument": document })],
+        | "semanticTokens/full"
+        | "semanticTokens/full/delta" => vec![json!({ "textDocument": document })],
         _ => main
             .cursors
             .iter()
@@ -225,14 +299,34 @@ fn asked(editor: &mut Editor, question: &str, params: Value, wrong: &mut Option<
     let (name, _) = question.split_once('=').unwrap_or((question, ""));
     match name {
         "workspace/symbol" => editor.ask(name, params),
+        "semanticTokens/full/delta" => tokens_after_a_change(editor, params),
         "diagnostics" => diagnostics(editor, params, wrong),
         "incomingCalls" | "outgoingCalls" => {
             let items = editor.ask("textDocument/prepareCallHierarchy", params);
             let item = items["result"][0].clone();
+            if item.is_null() {
+                return items;
+            }
             editor.ask(&format!("callHierarchy/{name}"), json!({ "item": item }))
         }
         _ => editor.ask(&format!("textDocument/{name}"), params),
     }
+}
+
+/// How the tokens change when a word is put in at the beginning.
+fn tokens_after_a_change(editor: &mut Editor, mut params: Value) -> Value {
+    let before = editor.ask("textDocument/semanticTokens/full", params.clone());
+    let begin = json!({ "line": 0, "character": 0 });
+    let change = json!({ "range": { "start": begin, "end": begin }, "text": "let 𝒙 = 1\n" });
+    editor.tell(
+        "textDocument/didChange",
+        json!({
+            "textDocument": { "uri": params["textDocument"]["uri"], "version": 2 },
+            "contentChanges": [change],
+        }),
+    );
+    params["previousResultId"] = before["result"]["resultId"].clone();
+    editor.ask("textDocument/semanticTokens/full/delta", params)
 }
 
 /// What is wrong once all has been looked at: pulled when the server says that there is more, or

@@ -31,7 +31,13 @@ fn compact(value: &Value, folder: &Path, legend: &Value) -> Value {
     if let Some(data) = value.get("data").and_then(Value::as_array)
         && data.iter().all(Value::is_number)
     {
-        return tokens(data, legend);
+        let mut shown = tokens(data, legend);
+        // Of a change it counts where it is, too.
+        if let (Some(gone), Some(list)) = (value.get("deleteCount"), shown.as_array_mut()) {
+            let place = format!("at number {}, in place of {gone}:", value["start"]);
+            list.insert(0, Value::String(place));
+        }
+        return shown;
     }
     match value {
         Value::String(text) => {
@@ -52,7 +58,12 @@ fn compact(value: &Value, folder: &Path, legend: &Value) -> Value {
                 let name = name.as_str().unwrap_or_default().to_owned();
                 (name, compact(value, folder, legend))
             });
-            Value::Object(fields.collect())
+            let mut fields: Vec<(String, Value)> = fields.collect();
+            if fields.iter().all(|(name, _)| name.ends_with(".deploy")) {
+                // Files come in no order.
+                fields.sort_by(|(one, _), (other, _)| one.cmp(other));
+            }
+            Value::Object(fields.into_iter().collect())
         }
         other => other.clone(),
     }

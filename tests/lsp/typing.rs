@@ -38,12 +38,31 @@ const PIECES: [&str; 16] = [
     "ü",
 ];
 
-#[test]
-fn a_thousand_edits_never_lose_the_text() {
+/// What is asked about a document as a whole.
+const QUESTIONS: [&str; 4] = [
+    "documentSymbol",
+    "semanticTokens/full",
+    "foldingRange",
+    "documentLink",
+];
+
+/// A client that counts in this encoding and asks for diagnostics.
+fn client(folder: &std::path::Path, encoding: &str) -> Editor {
+    let able = json!({
+        "general": { "positionEncodings": [encoding] },
+        "textDocument": { "diagnostic": {} },
+        "workspace": { "diagnostics": { "refreshSupport": true } },
+    });
+    let editor = Editor::new(folder, &able);
+    assert_eq!(editor.server["capabilities"]["positionEncoding"], encoding);
+    editor
+}
+
+fn a_thousand_edits(encoding: &str, original: &str) {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut editor = Editor::new(folder.path(), &json!({}));
+    let mut editor = client(folder.path(), encoding);
     let uri = address(&folder.path().join("typed.deploy"));
-    let mut text = String::from(include_str!("../../examples/orders/orders.deploy"));
+    let mut text = String::from(original);
     editor.open(&uri, &text);
     let mut chance = Chance(0x9e37_79b9_7f4a_7c15);
     let mut version = 1;
@@ -66,7 +85,9 @@ fn a_thousand_edits_never_lose_the_text() {
                 }
             }
             let new = PIECES[chance.below(PIECES.len())];
-            let range = json!({ "start": lines(&text, from), "end": lines(&text, to) });
+            let bytes = encoding == "utf-8";
+            let range =
+                json!({ "start": lines(&text, from, bytes), "end": lines(&text, to, bytes) });
             changes.push(json!({ "range": range, "text": new }));
             text.replace_range(from..to, new);
         }
@@ -78,32 +99,57 @@ fn a_thousand_edits_never_lose_the_text() {
             }),
         );
         if round % 10 == 9 {
-            compare(&mut editor, &uri, &text);
+            compare(&mut editor, &uri, &text, encoding);
         }
     }
 }
 
-/// The place of a byte; a line ends with `\n`, `\r\n` or `\r`.
-fn lines(text: &str, offset: usize) -> serde_json::Value {
-    let marked = text[..offset].replace("\r\n", "\n").replace('\r', "\n");
-    place(&marked, marked.len(), false)
+#[test]
+fn a_thousand_edits_never_lose_the_text_in_utf_16() {
+    let text = include_str!("../../examples/orders/orders.deploy");
+    a_thousand_edits("utf-16", text);
 }
 
-/// What the server says about the document is what a fresh reading of the text says.
-fn compare(editor: &mut Editor, uri: &str, text: &str) {
-    let params = json!({ "textDocument": { "uri": uri } });
-    let answer = editor.ask("textDocument/documentSymbol", params);
+#[test]
+fn a_thousand_edits_never_lose_the_text_in_utf_8_with_long_line_ends() {
+    let text = include_str!("../../examples/shop/shop.deploy");
+    a_thousand_edits("utf-8", &text.replace('\n', "\r\n"));
+}
+
+/// The place of a byte; a line ends with `\n`, `\r\n` or `\r`.
+fn lines(text: &str, offset: usize, bytes: bool) -> serde_json::Value {
+    let marked = text[..offset].replace("\r\n", "\n").replace('\r', "\n");
+    place(&marked, marked.len(), bytes)
+}
+
+/// What the server says about the document is what a fresh reading of the text says, and what a
+/// server says that has just been started.
+fn compare(editor: &mut Editor, uri: &str, text: &str, encoding: &str) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut fresh = client(folder.path(), encoding);
+    fresh.open(uri, text);
+    let document = json!({ "textDocument": { "uri": uri } });
+    for question in QUESTIONS {
+        let method = format!("textDocument/{question}");
+        let mut own = editor.ask(&method, document.clone());
+        let mut other = fresh.ask(&method, document.clone());
+        for answer in [&mut own, &mut other] {
+            if let Some(result) = answer["result"].as_object_mut() {
+                result.remove("resultId");
+            }
+        }
+        assert_eq!(own["result"], other["result"], "{question}");
+    }
     let parse = syntax::parse(FileId(0), text);
     let expected: Vec<_> = lockstep::ide::symbols(&parse.file)
         .iter()
         .filter(|symbol| symbol.within.is_none())
         .map(|symbol| {
-            json!([
-                symbol.name.to_string(),
-                lines(text, symbol.at.start as usize)
-            ])
+            let start = lines(text, symbol.at.start as usize, encoding == "utf-8");
+            json!([symbol.name.to_string(), start])
         })
         .collect();
+    let answer = editor.ask("textDocument/documentSymbol", document.clone());
     let found = answer["result"].as_array().cloned().unwrap_or_default();
     let found: Vec<_> = found
         .iter()
@@ -111,11 +157,22 @@ fn compare(editor: &mut Editor, uri: &str, text: &str) {
         .map(|symbol| json!([symbol["name"], symbol["location"]["range"]["start"]]))
         .collect();
     assert_eq!(found, expected);
-    // The last place of the text is where both think it is.
-    let params = json!({
-        "textDocument": { "uri": uri },
-        "range": { "start": lines(text, 0), "end": lines(text, text.len()) },
-    });
-    let tokens = editor.ask("textDocument/semanticTokens/range", params);
-    assert!(tokens["result"]["data"].is_array(), "{tokens}");
+    let last = settled(&mut fresh, &document, |_| true);
+    settled(editor, &document, |found| *found == last);
+}
+
+/// What is wrong once the server says that all has been looked at, and it is as it should be.
+fn settled(
+    editor: &mut Editor,
+    document: &serde_json::Value,
+    fits: impl Fn(&serde_json::Value) -> bool,
+) -> serde_json::Value {
+    loop {
+        editor.wait(|message| message["method"] == "workspace/diagnostic/refresh");
+        let answer = editor.ask("textDocument/diagnostic", document.clone());
+        let found = answer["result"]["items"].clone();
+        if fits(&found) {
+            return found;
+        }
+    }
 }

@@ -9,10 +9,26 @@ import { target } from './target';
 import { Tests } from './tests';
 
 let client: LanguageClient | undefined;
+/** The last start; the next one waits for it. */
+let starting: Promise<void> = Promise.resolve();
 
-async function start(output: vscode.OutputChannel): Promise<void> {
-  await client?.stop();
+async function stop(): Promise<void> {
+  const running = client;
   client = undefined;
+  try {
+    await running?.stop();
+  } catch {
+    // It never ran, or has gone already.
+  }
+}
+
+function start(output: vscode.OutputChannel): Promise<void> {
+  starting = starting.then(() => startNow(output));
+  return starting;
+}
+
+async function startNow(output: vscode.OutputChannel): Promise<void> {
+  await stop();
   const command = await find();
   if (command === undefined) {
     return;
@@ -92,5 +108,6 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
 }
 
 export async function deactivate(): Promise<void> {
-  await client?.stop();
+  await starting;
+  await stop();
 }

@@ -22,6 +22,19 @@ interface Report {
 
 const HEAD = /^[ \t]*test[ \t]+"((?:[^"\\]|\\.)*)"/gm;
 
+const ESCAPES: Record<string, string> = { n: '\n', r: '\r', t: '\t' };
+
+/** What a string stands for, as the language reads it. */
+function written(text: string): string {
+  return text.replace(/\\(?:u\{([0-9a-fA-F]{1,6})\}|(.))/g, (all, code?: string, sign?: string) => {
+    if (code === undefined) {
+      return ESCAPES[sign ?? ''] ?? sign ?? '';
+    }
+    const point = parseInt(code, 16);
+    return point <= 0x10ffff ? String.fromCodePoint(point) : all;
+  });
+}
+
 export class Tests implements vscode.Disposable {
   private readonly controller = vscode.tests.createTestController('lockstep', 'Lockstep');
   private readonly parts: vscode.Disposable[] = [this.controller];
@@ -68,13 +81,24 @@ export class Tests implements vscode.Disposable {
 
   private async readAll(): Promise<void> {
     const found = await vscode.workspace.findFiles('**/*.deploy', '**/{node_modules,target}/**');
+    const known = new Set(found.map(String));
+    this.controller.items.forEach((item) => {
+      if (!known.has(item.id)) {
+        this.controller.items.delete(item.id);
+      }
+    });
     await Promise.all(found.map((uri) => this.read(uri)));
   }
 
   private async read(uri: vscode.Uri): Promise<vscode.TestItem | undefined> {
-    const text = new TextDecoder().decode(await vscode.workspace.fs.readFile(uri));
+    let text = '';
+    try {
+      text = new TextDecoder().decode(await vscode.workspace.fs.readFile(uri));
+    } catch {
+      // It has gone since it was found: it has no tests.
+    }
     const tests = [...text.matchAll(HEAD)].map((head) => {
-      const name = (head[1] ?? '').replace(/\\(["\\$])/g, '$1');
+      const name = written(head[1] ?? '');
       const item = this.controller.createTestItem(name, name, uri);
       const line = text.slice(0, head.index).split('\n').length - 1;
       item.range = new vscode.Range(line, 0, line, head[0].length);

@@ -57,21 +57,26 @@ fn write_case(text: &mut String, one: &Done<'_>, file: &str) {
         return;
     }
     text.push_str(">\n");
-    for finding in &verdict.findings {
-        let word = if is_error(verdict) {
-            "error"
-        } else {
-            "failure"
-        };
-        let diagnostic = &finding.diagnostic;
-        let _ = writeln!(
-            text,
-            "      <{word} type=\"{}\" message=\"{}\">{}</{word}>",
-            diagnostic.code.as_str(),
-            escape(&diagnostic.message),
-            escape(super::text::whole(finding, one, Style::PLAIN).trim_end()),
-        );
-    }
+    let word = match is_error(verdict) {
+        true => "error",
+        false => "failure",
+    };
+    // Whoever reads this may want one element for each test.
+    let first = verdict.findings.first().map(|finding| &finding.diagnostic);
+    let more = match verdict.findings.len() {
+        0 | 1 => String::new(),
+        all => format!(", and {} more", all - 1),
+    };
+    let whole = |finding| super::text::whole(finding, one, Style::PLAIN);
+    let all: Vec<String> = verdict.findings.iter().map(whole).collect();
+    let all: Vec<&str> = all.iter().map(|text| text.trim_end()).collect();
+    let _ = writeln!(
+        text,
+        "      <{word} type=\"{}\" message=\"{}{more}\">{}</{word}>",
+        first.map_or("", |it| it.code.as_str()),
+        first.map_or_else(String::new, |it| escape(&it.message)),
+        escape(&all.join("\n\n")),
+    );
     text.push_str("    </testcase>\n");
 }
 

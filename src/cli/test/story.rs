@@ -82,12 +82,14 @@ fn line(event: &RunEvent, style: Style) -> Option<Line> {
         } => {
             let mut what = ends(*status).to_string();
             if let Some(failure) = failure {
-                match failure.node == *node {
-                    true => what += &format!(": {}", failure.message),
-                    false => {
-                        let name = path::label(&failure.node, arrow(style), dot(style));
-                        what += &format!(" because {name} failed");
-                    }
+                let name = path::label(&failure.node, arrow(style), dot(style));
+                if failure.node == *node {
+                    what += &format!(": {}", failure.message);
+                } else if name != path::label(node, arrow(style), dot(style)) {
+                    what += &format!(" because {name} failed");
+                } else if *status == Status::Failed {
+                    // Its only part goes by the same name, and was just seen to fail.
+                    return None;
                 }
             }
             let ink = match status {

@@ -126,7 +126,7 @@ pub fn members(checked: &Checked, of: &Expr) -> Vec<Completion> {
         let binding = checked.modules().find(ROOT, &name.name);
         let local = checked.names().iter().any(|(at, _)| *at == name.span);
         match binding.map(|binding| binding.target) {
-            Some(Target::Namespace(file)) => return values::exported(checked, file),
+            Some(Target::Namespace(file)) => return values::exported(checked, file, &[]),
             Some(Target::Decl(decl)) if decl.sort == Sort::Environment => {
                 return of_environment(checked, decl.index);
             }

@@ -19,11 +19,13 @@ use place::{Around, Want};
 /// The mark: a name that nobody has.
 const MARK: &str = "zqzMarkzqz";
 
-/// What could stand at `offset` of a text. `check` checks a text, watching one place of it.
+/// What could stand at `offset` of a text. `check` checks a text, watching one place of it;
+/// `beside` names what is in a folder that is seen from the text, folders with a `/` behind them.
 pub fn complete(
     text: &str,
     offset: usize,
     check: &mut dyn FnMut(&str, u32) -> Checked,
+    beside: &dyn Fn(&str) -> Vec<String>,
 ) -> Completions {
     let (Some(before), Some(after)) = (text.get(..offset), text.get(offset..)) else {
         return Completions::default();
@@ -72,7 +74,10 @@ pub fn complete(
         ..token
     };
     let items = match token.sort {
-        TokenSort::Text if around.is_import() => values::paths(),
+        TokenSort::Text if around.is_import() => {
+            let typed = text.get(token.start..offset).unwrap_or("");
+            values::paths(typed.trim_start_matches('"'), beside)
+        }
         TokenSort::Text => in_string(&checked, offset_now),
         TokenSort::Word => of(&checked, &around, offset_now),
         _ => Vec::new(),
@@ -130,7 +135,12 @@ fn of(checked: &Checked, around: &Around<'_>, offset: u32) -> Vec<Completion> {
         Want::Declared(sorts) => values::declared(checked, &sorts),
         Want::Type => values::types(checked),
         Want::Kind => values::declared(checked, &[crate::resolve::Sort::Kind]),
-        Want::Export(file) => values::exported(checked, file),
+        Want::Export(file, sorts) => {
+            let mut found = values::exported(checked, file, sorts);
+            // What is named here is not called.
+            found.iter_mut().for_each(|it| it.snippet = None);
+            found
+        }
         Want::Fields(fields) => fields,
     }
 }

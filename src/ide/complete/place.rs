@@ -12,7 +12,7 @@ use crate::ide::scope;
 use crate::ir::FailureClass;
 use crate::resolve::{Sort, Target};
 use crate::source::FileId;
-use crate::syntax::ast::{Expr, ExprKind, Ident, ItemKind, RecordKey, StmtKind};
+use crate::syntax::ast::{Expr, ExprKind, Ident, ItemKind, LetValue, RecordKey, StmtKind};
 use crate::value::Type;
 
 /// What is wanted.
@@ -31,8 +31,8 @@ pub enum Want {
     Kind,
     /// A type.
     Type,
-    /// A name that this file declares.
-    Export(FileId),
+    /// A name that this file declares, of these sorts; of any sort if there are none.
+    Export(FileId, &'static [Sort]),
     /// The name of a field.
     Fields(Vec<Completion>),
 }
@@ -81,6 +81,25 @@ impl<'t> Around<'t> {
         self.at.checked_sub(1).map_or("", |at| self.word(at))
     }
 
+    /// The word so many places before the place.
+    fn back(&self, by: usize) -> &'t str {
+        self.at.checked_sub(by).map_or("", |at| self.word(at))
+    }
+
+    /// The word before the bracket that is open at the place.
+    fn holder(&self) -> &'t str {
+        let mut depth = 0;
+        for at in (0..self.at).rev() {
+            match self.word(at) {
+                ")" | "]" | "}" => depth += 1,
+                "(" | "[" | "{" | "${" if depth > 0 => depth -= 1,
+                "(" | "[" | "{" | "${" => return at.checked_sub(1).map_or("", |at| self.word(at)),
+                _ => {}
+            }
+        }
+        ""
+    }
+
     /// Whether a token is the first one of its line.
     fn begins_line(&self, at: usize) -> bool {
         let Some(token) = self.tokens.get(at) else {
@@ -123,7 +142,8 @@ pub fn is_expression(checked: &Checked, offset: u32) -> bool {
     nodes.iter().enumerate().any(|(at, node)| match node {
         Node::Expr(expr) => match &expr.kind {
             ExprKind::Field(of, name) => {
-                let callee = matches!(nodes.get(at.saturating_sub(2)), Some(Node::Stmt(_)));
+                let outer = at.checked_sub(2).and_then(|at| nodes.get(at..at + 2));
+                let callee = matches!(outer, Some([Node::Stmt(_), Node::Expr(_)]));
                 let space = match &of.kind {
                     ExprKind::Name(space) => checked.modules().find(ROOT, &space.name),
                     _ => None,
@@ -211,6 +231,9 @@ pub fn want(checked: &Checked, around_it: &Around<'_>, offset: u32) -> Want {
         return Want::Nothing;
     };
     let nodes = around(tree, offset);
+    if let Some(want) = in_record(around_it, &nodes) {
+        return want;
+    }
     if around_it.begins() && !in_brackets(&nodes, offset) {
         return beginning(checked, around_it, &nodes, offset);
     }
@@ -234,6 +257,42 @@ fn in_brackets(nodes: &[Node<'_>], offset: u32) -> bool {
     })
 }
 
+/// The names of the fields of a record whose fields are known from the word before it; a name
+/// without a value makes no record.
+fn in_record(words: &Around<'_>, nodes: &[Node<'_>]) -> Option<Want> {
+    if !matches!(words.before(), "{" | ",") {
+        return None;
+    }
+    let field = |name: &str, ty: &str| {
+        Completion::new(name, CompletionKind::Field)
+            .detail(ty)
+            .insert(format!("{name}: "))
+            .rank(0)
+    };
+    match words.holder() {
+        "returns" => Some(Want::Fields(
+            [
+                ("stdout", "string"),
+                ("stderr", "string"),
+                ("code", "int"),
+                ("outputs", "{string: string}"),
+            ]
+            .map(|(name, ty)| field(name, ty))
+            .to_vec(),
+        )),
+        "include" => nodes.iter().rev().find_map(|node| match node {
+            Node::Stmt(stmt) => match &stmt.kind {
+                StmtKind::Matrix { axes, .. } => Some(Want::Fields(
+                    axes.iter().map(|axis| field(&axis.var.name, "")).collect(),
+                )),
+                _ => None,
+            },
+            _ => None,
+        }),
+        _ => None,
+    }
+}
+
 /// What the tree says about the name at a place.
 fn by_tree(checked: &Checked, words: &Around<'_>, nodes: &[Node<'_>], offset: u32) -> Option<Want> {
     let (last, before) = nodes.split_last()?;
@@ -245,17 +304,22 @@ fn by_tree(checked: &Checked, words: &Around<'_>, nodes: &[Node<'_>], offset: u3
     }
     let parent = before.last()?;
     Some(match parent {
-        Node::Path(path) => match (&path.namespace, before.iter().rev().nth(1)) {
-            (Some(space), _) if !holds(space, offset) => {
-                return Some(match checked.modules().namespace(ROOT, space) {
-                    Ok(file) => Want::Export(file),
-                    Err(_) => Want::Nothing,
-                });
+        Node::Path(path) => {
+            let sorts: &[Sort] = match before.iter().rev().nth(1) {
+                Some(Node::Use(_)) => &[Sort::Workflow],
+                Some(Node::Override(_)) => &[Sort::Service],
+                _ => &[Sort::Kind],
+            };
+            match &path.namespace {
+                Some(space) if !holds(space, offset) => {
+                    match checked.modules().namespace(ROOT, space) {
+                        Ok(file) => Want::Export(file, sorts),
+                        Err(_) => Want::Nothing,
+                    }
+                }
+                _ => Want::Declared(sorts.to_vec()),
             }
-            (_, Some(Node::Use(_))) => Want::Declared(vec![Sort::Workflow]),
-            (_, Some(Node::Override(_))) => Want::Declared(vec![Sort::Service]),
-            _ => Want::Kind,
-        },
+        }
         Node::Type(_) => Want::Type,
         Node::Import(import) if holds(&import.name, offset) => {
             let item = before.iter().find_map(|node| match node {
@@ -266,7 +330,7 @@ fn by_tree(checked: &Checked, words: &Around<'_>, nodes: &[Node<'_>], offset: u3
             let mut imports = module.imports.iter();
             let import = imports.find(|it| item.start <= it.span.start && it.span.end <= item.end);
             match import.and_then(|import| import.file) {
-                Some(file) => Want::Export(file),
+                Some(file) => Want::Export(file, &[]),
                 None => Want::Nothing,
             }
         }
@@ -429,8 +493,10 @@ fn beginning(checked: &Checked, words: &Around<'_>, nodes: &[Node<'_>], offset: 
 
 fn declarations(words: &Around<'_>) -> Vec<Completion> {
     let mut found = keywords(words::DECLARATIONS);
-    if words.before() == "}" {
-        found.extend(keywords(words::HANDLERS));
+    if words.before() == "}" && !words.begins_line(words.at) {
+        let handlers = keywords(words::HANDLERS).into_iter();
+        let handlers = handlers.filter(|it| it.label != "undo");
+        found.extend(handlers.map(|it| it.rank(0)));
     }
     found
 }
@@ -451,30 +517,49 @@ fn statements(
         found.extend(keywords(words::VERDICTS));
     }
     if words.before() != "{" {
-        found.extend(keywords(words::HANDLERS));
-        if words.before() == "}" && !words.begins_line(words.at) {
-            found.push(word("else"));
-        } else if let Some(before) = statement_before(nodes, offset) {
-            found.extend(modifiers(before));
+        let before = statement_before(nodes, offset);
+        let near = words.before() == "}" && !words.begins_line(words.at);
+        let rank = if near { 0 } else { 5 };
+        let undone = before.is_none_or(can_be_undone);
+        let handlers = keywords(words::HANDLERS).into_iter();
+        let handlers = handlers.filter(|it| undone || it.label != "undo");
+        found.extend(handlers.map(|it| it.rank(rank)));
+        match before {
+            Some(StmtKind::If { .. }) if words.before() == "}" => {
+                found.push(word("else").rank(rank));
+            }
+            Some(before) => found.extend(first_word(before).map(modifiers).unwrap_or_default()),
+            None => {}
         }
     }
     found
 }
 
-/// The first word of the statement that ends before a place, in the innermost block.
-fn statement_before(nodes: &[Node<'_>], offset: u32) -> Option<&'static str> {
+/// The statement that ends before a place, in the innermost block.
+fn statement_before<'a>(nodes: &[Node<'a>], offset: u32) -> Option<&'a StmtKind> {
     let block = nodes.iter().rev().find_map(|node| match node {
-        Node::Block(block) => Some(block),
+        Node::Block(block) => Some(*block),
         _ => None,
     })?;
-    let before = block
-        .stmts
-        .iter()
-        .rev()
-        .find(|stmt| stmt.span.end <= offset)?;
-    first_word(&before.kind)
+    let mut before = block.stmts.iter().rev();
+    before
+        .find(|stmt| stmt.span.end <= offset)
+        .map(|stmt| &stmt.kind)
 }
 
+/// Whether a statement can have an `undo`.
+fn can_be_undone(kind: &StmtKind) -> bool {
+    match kind {
+        StmtKind::Let {
+            value: LetValue::Effect(stmt),
+            ..
+        } => can_be_undone(&stmt.kind),
+        StmtKind::Step { .. } | StmtKind::Run(_) | StmtKind::Call(_) => true,
+        _ => false,
+    }
+}
+
+/// The first word of a statement whose modifiers stand behind all else of it.
 fn first_word(kind: &StmtKind) -> Option<&'static str> {
     Some(match kind {
         StmtKind::Deploy { .. } => "deploy",
@@ -482,10 +567,10 @@ fn first_word(kind: &StmtKind) -> Option<&'static str> {
         StmtKind::Call(_) => "call",
         StmtKind::Approve { .. } => "approve",
         StmtKind::Barrier { .. } => "barrier",
-        StmtKind::Let { value, .. } => match value {
-            crate::syntax::ast::LetValue::Effect(stmt) => return first_word(&stmt.kind),
-            crate::syntax::ast::LetValue::Expr(_) => return None,
-        },
+        StmtKind::Let {
+            value: LetValue::Effect(stmt),
+            ..
+        } => return first_word(&stmt.kind),
         _ => return None,
     })
 }
@@ -504,9 +589,22 @@ fn test_word(words: &Around<'_>) -> Want {
     match words.line() {
         "start" => Want::Declared(vec![Sort::Pipeline]),
         "given" if words.before() == "given" => Want::Declared(vec![Sort::Input]),
-        "given" => Want::Words(classes()),
+        "given" if words.before() == "fails" => Want::Words(classes()),
+        "given" => {
+            let refused = if words.back(2) == "given" {
+                words::ENDS
+            } else {
+                &words::ENDS[..2]
+            };
+            Want::Words(keywords(refused))
+        }
         "expect" if words.before() == "expect" => Want::Declared(vec![Sort::Pipeline]),
-        _ => Want::Words(words::STATUSES.iter().map(|status| word(status)).collect()),
+        "expect" if words.before() == "before" => Want::Nothing,
+        _ => {
+            let statuses = words::STATUSES.iter().map(|status| word(status));
+            let before = word("before").snippet("before \"$0\"").rank(6);
+            Want::Words(statuses.chain([before]).collect())
+        }
     }
 }
 
@@ -521,7 +619,7 @@ fn by_words(checked: &Checked, words: &Around<'_>, nodes: &[Node<'_>], offset: u
         "using" => return Want::Declared(vec![Sort::Workflow]),
         "override" => return Want::Declared(vec![Sort::Service]),
         "start" => return Want::Declared(vec![Sort::Pipeline]),
-        "import" => return Want::Nothing,
+        "import" if line == "from" => return Want::Nothing,
         "fail" => {
             let fast = keyword(("fast", "A failure cancels the others.", "fast"));
             return Want::Value(Some(Type::String), vec![fast]);
@@ -529,11 +627,22 @@ fn by_words(checked: &Checked, words: &Around<'_>, nodes: &[Node<'_>], offset: u
         "rollback" => return Want::Words(vec![word("stage"), word("pipeline")]),
         "on failure" | "failure" => return Want::Nothing,
         ":" if matches!(line, "service" | "infrastructure") => return Want::Kind,
-        ":" | "->" if matches!(line, "workflow" | "input" | "action" | "let") => return Want::Type,
+        ":" if matches!(words.back(3), "let" | "input") => return Want::Type,
+        ":" | "->" if matches!(line, "workflow" | "action") => return Want::Type,
+        ":" => return Want::Value(ty, Vec::new()),
+        "from" | "import" if words.begins_line(words.at - 1) => {
+            return Want::Words(values::quoted_paths());
+        }
         "given" | "expect" => return test_word(words),
         "stage" | "step" | "barrier" | "service" | "environment" | "workflow" | "pipeline"
         | "kind" | "group" | "input" | "secret" | "let" | "action" | "infrastructure" | "as" => {
             return Want::Nothing;
+        }
+        "in" if matches!(line, "serial" | "parallel" | "matrix" | "let")
+            && words.back(3) != "run" =>
+        {
+            let list = Type::list(Type::Any);
+            return Want::Value(Some(ty.unwrap_or(list)), Vec::new());
         }
         "=" | "(" | "[" | "," | "+" | "-" | "*" | "/" | "%" | "==" | "!=" | "<" | "<=" | ">"
         | ">=" | "??" | "and" | "or" | "not" | "in" | "if" | "then" | "else" | "log" | "wait"
@@ -544,6 +653,9 @@ fn by_words(checked: &Checked, words: &Around<'_>, nodes: &[Node<'_>], offset: u
         _ => {}
     }
     let follow = match line {
+        "import" if words.back(2) == "import" => vec![word("as").snippet("as ${1:name}")],
+        "from" if words.back(2) == "from" => vec![word("import").snippet("import $0")],
+        "import" | "from" => return Want::Nothing,
         "expect" | "given" => return test_word(words),
         "pipeline" => modifiers("pipeline"),
         "serial" | "parallel" if in_matrix(nodes) => modifiers("matrix"),

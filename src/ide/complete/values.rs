@@ -12,10 +12,28 @@ use crate::resolve::{self, Decl, Sort, Target};
 use crate::source::FileId;
 use crate::value::Type;
 
-/// The paths of the library.
-pub fn paths() -> Vec<Completion> {
-    resolve::library_paths()
+/// The paths that an import can begin or go on with: those of the library, and what is in the
+/// folder that has been typed so far.
+pub fn paths(typed: &str, beside: &dyn Fn(&str) -> Vec<String>) -> Vec<Completion> {
+    let library = resolve::library_paths();
+    let mut found: Vec<Completion> = library
         .map(|path| Completion::new(path, CompletionKind::File).rank(1))
+        .collect();
+    let folder = typed.rfind('/').map_or("./", |at| &typed[..=at]);
+    if !resolve::is_std(folder) {
+        let names = beside(folder).into_iter();
+        found.extend(names.map(|name| {
+            let rank = if name.ends_with('/') { 3 } else { 2 };
+            Completion::new(format!("{folder}{name}"), CompletionKind::File).rank(rank)
+        }));
+    }
+    found
+}
+
+/// The paths of the library as they are written.
+pub fn quoted_paths() -> Vec<Completion> {
+    resolve::library_paths()
+        .map(|path| Completion::new(format!("\"{path}\""), CompletionKind::File).rank(1))
         .collect()
 }
 
@@ -219,9 +237,8 @@ pub fn declared(checked: &Checked, sorts: &[Sort]) -> Vec<Completion> {
                 found.push(of_decl(checked, name, decl).rank(1));
             }
             Target::Namespace(file) => {
-                let members = exported(checked, file).into_iter();
-                let kinds: Vec<CompletionKind> = sorts.iter().map(|sort| shown_as(*sort)).collect();
-                found.extend(members.filter(|it| kinds.contains(&it.kind)).map(|mut it| {
+                let members = exported(checked, file, sorts).into_iter();
+                found.extend(members.map(|mut it| {
                     it.label = format!("{name}.{}", it.label);
                     it.snippet = None;
                     it.insert = None;
@@ -259,14 +276,16 @@ pub fn callable(checked: &Checked) -> Vec<Completion> {
     found
 }
 
-/// What a file declares, as seen from another.
-pub fn exported(checked: &Checked, file: FileId) -> Vec<Completion> {
+/// What a file declares, as seen from another: of these sorts, or of any if there are none.
+pub fn exported(checked: &Checked, file: FileId, sorts: &[Sort]) -> Vec<Completion> {
     let Some(module) = checked.modules().files.get(file.0 as usize) else {
         return Vec::new();
     };
     let own = module.names.iter().filter(|(_, binding)| !binding.imported);
     own.filter_map(|(name, binding)| match binding.target {
-        Target::Decl(decl) => Some(of_decl(checked, name, decl).rank(1)),
+        Target::Decl(decl) if sorts.is_empty() || sorts.contains(&decl.sort) => {
+            Some(of_decl(checked, name, decl).rank(1))
+        }
         _ => None,
     })
     .collect()

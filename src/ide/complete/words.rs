@@ -289,6 +289,17 @@ pub const TESTS: &[Entry] = &[
     ),
 ];
 
+/// How what a test speaks of ends; a command cannot be refused.
+pub const ENDS: &[Entry] = &[
+    ("returns", "It gives this value.", "returns { $0 }"),
+    (
+        "fails",
+        "It fails, perhaps with a class.",
+        "fails ${1:exit}",
+    ),
+    ("refused", "The approval is refused.", "refused"),
+];
+
 /// The words inside of an environment, an infrastructure or a kind.
 pub const INNER: &[(&str, Entry)] = &[
     (

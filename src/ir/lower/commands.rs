@@ -38,7 +38,10 @@ impl Lower<'_> {
         let form = match form.unwrap_or_else(|| Err(Vec::new())) {
             Ok(form) => form,
             Err(errors) => {
-                self.check.diagnostics.extend(errors);
+                // Of a string that has no end, the text is not what was meant.
+                if !self.check.modules.is_broken(run.command.span) {
+                    self.check.diagnostics.extend(errors);
+                }
                 Form::Direct(Vec::new())
             }
         };
@@ -46,7 +49,7 @@ impl Lower<'_> {
             .dir
             .as_ref()
             .map(|dir| self.value(body, dir, &Type::String, "the working directory"));
-        let env = self.environment_variables(body, &run.env);
+        let env = self.environment_variables(body, run.variables());
         let on = run.on.as_ref().map(|on| {
             let want = Type::Infrastructure(None);
             self.value(body, on, &want, "`on`")

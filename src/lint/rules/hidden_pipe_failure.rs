@@ -44,14 +44,11 @@ fn in_command(context: &Context<'_>, stmt: &Stmt, command: &Command) -> Option<D
         .here("`sh` looks at the last command of a pipe only")
         .help("write `using bash`, which stops when any part of a pipe fails");
     match written {
-        Some(ast::StmtKind::Run(ast::Run {
-            command,
-            using: None,
-            ..
-        })) => {
+        Some(ast::StmtKind::Run(run)) if run.using.is_none() => {
+            let command = run.command.span;
             let end = Span {
-                start: command.span.end,
-                ..command.span
+                start: command.end,
+                ..command
             };
             Some(finding.fix("run it with bash", end, " using bash"))
         }

@@ -1,5 +1,5 @@
-//! `unused-declaration`: something that no pipeline or test of the file can reach.
-//! It does not know which files import this one; a file without pipelines is left alone.
+//! `unused-declaration`: something that no pipeline or test of the file can reach, and no other
+//! file uses as far as it is known. A file without pipelines is left alone.
 
 use std::collections::{HashMap, HashSet};
 
@@ -20,7 +20,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     }
     let items = context.items();
     let mentions: Vec<HashSet<&Name>> = items.iter().map(mentioned).collect();
-    let reached = reach(items, &mentions);
+    let reached = reach(context, &mentions);
     for (at, item) in items.iter().enumerate() {
         let Some((sort, name)) = declared(item) else {
             continue;
@@ -37,7 +37,8 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
 }
 
 /// The places of the items that can be reached from what can be started.
-fn reach(items: &[Item], mentions: &[HashSet<&Name>]) -> HashSet<usize> {
+fn reach(context: &Context<'_>, mentions: &[HashSet<&Name>]) -> HashSet<usize> {
+    let items = context.items();
     let mut by_name: HashMap<&Name, usize> = HashMap::new();
     for (at, item) in items.iter().enumerate() {
         by_name.extend(declared(item).map(|(_, name)| (&name.name, at)));
@@ -51,6 +52,11 @@ fn reach(items: &[Item], mentions: &[HashSet<&Name>]) -> HashSet<usize> {
         ItemKind::Service { .. } | ItemKind::Environment(_) | ItemKind::Group { .. } => chosen,
         _ => false,
     };
+    let is_used_elsewhere = |item: &Item| {
+        let declared = declared(item);
+        declared.is_some_and(|(_, name)| context.config.is_used_elsewhere(&name.name))
+    };
+    let is_root = |item: &Item| is_root(item) || is_used_elsewhere(item);
     let roots = items.iter().enumerate().filter(|(_, item)| is_root(item));
     let mut open: Vec<usize> = roots.map(|(at, _)| at).collect();
     let mut reached: HashSet<usize> = HashSet::new();

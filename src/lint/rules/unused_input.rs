@@ -1,5 +1,5 @@
-//! `unused-input`: an input that nothing in the file looks at.
-//! It does not know who gives it; a file without pipelines is left alone.
+//! `unused-input`: an input that nothing in the file looks at, and no other file as far as it is
+//! known. It does not know who gives it; a file without pipelines is left alone.
 
 use std::collections::HashMap;
 
@@ -37,6 +37,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
         // Its own rule does not use it.
         let users = users.get(&name.name).map_or(&[][..], Vec::as_slice);
         let used = users.iter().any(|user| *user != at);
+        let used = used || context.config.is_used_elsewhere(&name.name);
         if !used && !names::is_unnamed(&name.name) {
             let message = format!("input `{}` is never used", name.name);
             found.push(

@@ -35,6 +35,11 @@ pub(super) fn code(
         u32::try_from(offset).unwrap_or(u32::MAX)
     };
     let range = at(params.range.start)..at(params.range.end);
+    // Some editors offer what mends the line, wherever in it the cursor stands.
+    let about = params.context.diagnostics.iter();
+    let about: Vec<_> = about
+        .map(|it| at(it.range.start)..at(it.range.end))
+        .collect();
     let outside = desk.outside.clone();
     let library = desk.library.clone();
     let (root, findings) = desk.findings(snapshot, document);
@@ -44,14 +49,14 @@ pub(super) fn code(
         found.extend(all.filter_map(|other| exporter(document, &other)));
         found
     };
-    let offered = actions(&root.checked, ROOT, range, &findings, &exporters);
+    let offered = actions(&root.checked, ROOT, range, &about, &findings, &exporters);
     let wanted = |action: &Action| match &params.context.only {
         Some(only) => only.iter().any(|kind| includes(kind, action.kind)),
         None => true,
     };
     let found = offered.into_iter().filter(wanted).map(|action| {
         let mended = action.mends.and_then(|place| findings.get(place));
-        let mended = mended.map(|it| vec![convert(root, snapshot, &library, it)]);
+        let mended = mended.map(|it| vec![convert(root.sites(), snapshot, &library, it)]);
         let edits = action.edits.into_iter().filter_map(|(span, text)| {
             let place = root.location(snapshot, &library, span)?;
             let edit = lsp::TextEdit {

@@ -35,7 +35,7 @@ pub(in crate::lsp) const MODIFIERS: [&str; 3] = ["declaration", "readonly", "def
 fn type_of(color: Color) -> &'static str {
     match color {
         Color::Comment => "comment",
-        Color::String => "string",
+        Color::String | Color::Command => "string",
         Color::Number => "number",
         Color::Keyword => "keyword",
         Color::Operator => "operator",
@@ -163,6 +163,9 @@ fn tokens(
     let mut last = lsp::Position::default();
     let all = colors(&root.checked, ROOT).into_iter();
     let within = all.filter(|it| it.at.end > range.start && it.at.start < range.end);
+    // An editor that colours shell by itself would see it painted over.
+    let augments = snapshot.client.augments;
+    let within = within.filter(|it| !(augments && it.color == Color::Command));
     for colored in within {
         let ty = TYPES
             .iter()

@@ -12,6 +12,7 @@ use crate::lsp::client::Client;
 use crate::lsp::convert::Encoding;
 use crate::lsp::desk::Desk;
 use crate::lsp::session::Snapshot;
+use crate::lsp::workspace;
 
 /// `textDocument/completion`
 pub(super) fn completion(
@@ -28,7 +29,8 @@ pub(super) fn completion(
         .lines
         .offset(&document.text, at.position, client.encoding);
     let mut check = |text: &str, watched: u32| desk.look(snapshot, document, text, watched);
-    let found = complete(&document.text, offset, &mut check);
+    let beside = |folder: &str| workspace::beside(document, folder);
+    let found = complete(&document.text, offset, &mut check, &beside);
     let Some(replace) = found.replace else {
         return Ok(None);
     };

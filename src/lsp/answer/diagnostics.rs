@@ -8,8 +8,8 @@ use gen_lsp_types as lsp;
 use serde_json::{Value, json};
 
 use super::Refusal;
-use crate::diagnostic::{Diagnostic, Severity};
-use crate::lsp::desk::{Desk, Root};
+use crate::diagnostic::{Diagnostic, Severity, codes};
+use crate::lsp::desk::{Desk, Sites, Told};
 use crate::lsp::library::Library;
 use crate::lsp::session::Snapshot;
 
@@ -23,9 +23,9 @@ pub(in crate::lsp) fn all(
     let library = desk.library.clone();
     let mut found: HashMap<String, Vec<lsp::Diagnostic>> = HashMap::new();
     for document in snapshot.documents.values() {
-        let (root, findings) = desk.findings(snapshot, document);
+        let told = desk.told(snapshot, document);
         found.entry(document.uri.clone()).or_default();
-        for (uri, diagnostic) in of_root(root, &findings, snapshot, &library) {
+        for (uri, diagnostic) in by_address(&told, snapshot, &library) {
             let all = found.entry(uri).or_default();
             if !all.contains(&diagnostic) {
                 all.push(diagnostic);
@@ -51,40 +51,43 @@ pub(in crate::lsp) fn quick(desk: &mut Desk, snapshot: &Arc<Snapshot>) -> Option
     let mut changed = snapshot
         .documents
         .values()
-        .filter(|it| !desk.is_current(snapshot, it));
+        .filter(|it| !desk.is_known(snapshot, it));
     let (document, None) = (changed.next()?.clone(), changed.next()) else {
         return None;
     };
-    let (root, findings) = desk.glance(snapshot, &document)?;
-    let all = of_root(&root, &findings, snapshot, &library).into_iter();
-    let own = all
-        .filter(|(uri, _)| *uri == document.uri)
-        .map(|(_, it)| it);
+    let told = desk.glance(snapshot, &document)?;
+    let own = own(&told, &document.uri, snapshot, &library);
     let params = json!({
         "uri": document.uri,
-        "diagnostics": own.collect::<Vec<_>>(),
+        "diagnostics": own,
         "version": document.version,
     });
     Some((document.uri.clone(), params))
 }
 
-/// What is wrong with a root, with the address of the file where it is.
-fn of_root(
-    root: &Root,
-    findings: &[Diagnostic],
+/// What is wrong, with the address of the file where it is.
+fn by_address(
+    told: &Told,
     snapshot: &Snapshot,
     library: &Library,
 ) -> Vec<(String, lsp::Diagnostic)> {
     let mut found = Vec::new();
-    for diagnostic in findings {
+    for diagnostic in &told.found {
         let Some(span) = diagnostic.span() else {
             continue;
         };
-        if let Some(uri) = root.uri(snapshot, library, span.file) {
-            found.push((uri.0, convert(root, snapshot, library, diagnostic)));
+        if let Some(uri) = told.sites().uri(snapshot, library, span.file) {
+            let shown = convert(told.sites(), snapshot, library, diagnostic);
+            found.push((uri.0, shown));
         }
     }
     found
+}
+
+/// What is wrong in a document itself.
+fn own(told: &Told, uri: &str, snapshot: &Snapshot, library: &Library) -> Vec<lsp::Diagnostic> {
+    let all = by_address(told, snapshot, library).into_iter();
+    all.filter(|(of, _)| of == uri).map(|(_, it)| it).collect()
 }
 
 /// `textDocument/diagnostic`
@@ -97,11 +100,8 @@ pub(super) fn pull(
     let library = desk.library.clone();
     let items = match snapshot.documents.get(&uri.0) {
         Some(document) => {
-            let (root, findings) = desk.findings(snapshot, document);
-            let all = of_root(root, &findings, snapshot, &library).into_iter();
-            all.filter(|(of, _)| *of == uri.0)
-                .map(|(_, it)| it)
-                .collect()
+            let told = desk.pull(snapshot, document);
+            own(&told, &uri.0, snapshot, &library)
         }
         None => Vec::new(),
     };
@@ -115,9 +115,21 @@ pub(super) fn pull(
     Ok(report.into())
 }
 
+/// Whether a diagnostic says that something is used by nothing.
+fn is_unused(diagnostic: &Diagnostic) -> bool {
+    [
+        codes::UNUSED_IMPORT,
+        codes::UNUSED_DECLARATION,
+        codes::UNUSED_INPUT,
+        codes::UNUSED_VALUE,
+        codes::UNUSED_PARAMETER,
+    ]
+    .contains(&diagnostic.code)
+}
+
 /// A diagnostic as the client shows it.
 pub(super) fn convert(
-    root: &Root,
+    sites: Sites<'_>,
     snapshot: &Snapshot,
     library: &Library,
     diagnostic: &Diagnostic,
@@ -134,7 +146,7 @@ pub(super) fn convert(
     }
     let further = labels.filter_map(|label| {
         Some(lsp::DiagnosticRelatedInformation {
-            location: root.location(snapshot, library, label.span)?,
+            location: sites.location(snapshot, library, label.span)?,
             message: match label.text.is_empty() {
                 true => String::from("here"),
                 false => label.text.clone(),
@@ -144,7 +156,7 @@ pub(super) fn convert(
     let related: Vec<_> = further.filter(|_| client.related).collect();
     lsp::Diagnostic {
         range: first.map_or_else(Default::default, |label| {
-            root.range(client.encoding, label.span)
+            sites.range(client.encoding, label.span)
         }),
         severity: Some(match diagnostic.severity {
             Severity::Error => lsp::DiagnosticSeverity::Error,
@@ -155,7 +167,9 @@ pub(super) fn convert(
         message: lsp::Message::String(message),
         related_information: (!related.is_empty()).then_some(related),
         code_description: None,
-        tags: None,
+        tags: is_unused(diagnostic)
+            .then(|| vec![lsp::DiagnosticTag::Unnecessary])
+            .filter(|_| client.tags),
         data: None,
     }
 }

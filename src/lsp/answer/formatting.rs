@@ -49,12 +49,28 @@ fn edits(
         .map_err(|mistake| (lsp_server::ErrorCode::RequestFailed, mistake.to_string()))?;
     let encoding = snapshot.client.encoding;
     let at = |offset| document.lines.position(&document.text, offset, encoding);
-    let found = found.into_iter().map(|edit| lsp::TextEdit {
-        range: lsp::Range {
-            start: at(edit.range.start),
-            end: at(edit.range.end),
-        },
-        new_text: edit.text,
+    let long = has_long_line_ends(&document.text);
+    let found = found.into_iter().filter_map(|edit| {
+        let new_text = match long {
+            true => edit.text.replace("\r\n", "\n").replace('\n', "\r\n"),
+            false => edit.text,
+        };
+        let news = document.text.get(edit.range.clone()) != Some(&new_text);
+        news.then(|| lsp::TextEdit {
+            range: lsp::Range {
+                start: at(edit.range.start),
+                end: at(edit.range.end),
+            },
+            new_text,
+        })
     });
     Ok(Some(found.collect()))
+}
+
+/// Whether all lines end with `\r\n`. How lines end is for the editor to say, so it stays.
+fn has_long_line_ends(text: &str) -> bool {
+    let mut ends = text
+        .split_inclusive('\n')
+        .filter(|line| line.ends_with('\n'));
+    text.contains('\n') && ends.all(|line| line.ends_with("\r\n"))
 }

@@ -106,9 +106,9 @@ impl<'t> Lower<'t> {
     }
 
     /// A line that is nothing known. Returns what to remember of it.
-    pub(super) fn error_line(&mut self, pair: Pair<'t>, around: Around, before: Before) -> Before {
-        let text = pair.as_str();
-        let (start, end) = (pair.as_span().start(), pair.as_span().end());
+    pub(super) fn error_line(&mut self, pair: Pair<'_>, around: Around, before: Before) -> Before {
+        let text = pair.text();
+        let (start, end) = (pair.start(), pair.end());
         let trouble = self.trouble();
         let word = first_word(text);
         let span = self.place(start, start + word.len());
@@ -150,9 +150,9 @@ impl<'t> Lower<'t> {
     }
 
     /// Finds the mistakes in the blocks of broken text.
-    fn inner_blocks(&mut self, pair: Pair<'t>) {
+    fn inner_blocks(&mut self, pair: Pair<'_>) {
         for pair in Parts::of(pair) {
-            if pair.as_rule() == Rule::block {
+            if pair.rule() == Rule::block {
                 self.block(pair);
             }
         }
@@ -404,9 +404,9 @@ impl<'t> Lower<'t> {
 
     /// Words in the head of a statement that are no modifier. `known` are the other words that
     /// could stand there, `keyword` is the statement's.
-    pub(super) fn bad_head(&mut self, pair: Pair<'t>, keyword: &str, known: &[&str], quiet: bool) {
-        let text = pair.as_str();
-        let start = pair.as_span().start();
+    pub(super) fn bad_head(&mut self, pair: Pair<'_>, keyword: &str, known: &[&str], quiet: bool) {
+        let text = pair.text();
+        let start = pair.start();
         let word = first_word(text);
         let span = self.place(start, start + word.len());
         let rest = text.get(word.len()..).unwrap_or("");
@@ -454,13 +454,13 @@ impl<'t> Lower<'t> {
     }
 
     /// Statements at the top level: the first of several is reported.
-    pub(super) fn stray_stmt(&mut self, pair: Pair<'t>, before: Before) -> Before {
-        let (start, end) = (pair.as_span().start(), pair.as_span().end());
+    pub(super) fn stray_stmt(&mut self, pair: Pair<'_>, before: Before) -> Before {
+        let (start, end) = (pair.start(), pair.end());
         let trouble = self.trouble();
-        let word = first_word(pair.as_str());
+        let word = first_word(pair.text());
         let span = self.place(start, start + word.len());
         let called = words::STATEMENTS.contains(&word);
-        let rest = pair.as_str().get(word.len()..).unwrap_or("");
+        let rest = pair.text().get(word.len()..).unwrap_or("");
         let handler = word == "on" && first_word(rest.trim_start()) == "failure";
         if before.broken == 0 && !handler {
             let shown = if called {
@@ -480,9 +480,9 @@ impl<'t> Lower<'t> {
     }
 
     /// A declaration in a block; it goes to the declarations of the file.
-    pub(super) fn stray_item(&mut self, pair: Pair<'t>) {
-        let start = pair.as_span().start();
-        let word = first_word(pair.as_str());
+    pub(super) fn stray_item(&mut self, pair: Pair<'_>) {
+        let start = pair.start();
+        let word = first_word(pair.text());
         let span = self.place(start, start + word.len());
         self.report(errors::stray_declaration(span, word));
         let mut items: Vec<Item> = Vec::new();
@@ -522,7 +522,7 @@ impl<'t> Lower<'t> {
     }
 
     /// `run command`, where `command` is no string.
-    pub(super) fn bare_command(&mut self, pair: &Pair<'t>) -> Span {
+    pub(super) fn bare_command(&mut self, pair: &Pair<'_>) -> Span {
         let span = self.span(pair);
         self.report(errors::command(span, None));
         span
@@ -530,8 +530,8 @@ impl<'t> Lower<'t> {
 
     /// `=` in an expression: a comparison is meant, or the value before it was forgotten and this
     /// is already the next line.
-    pub(super) fn bad_op(&mut self, pair: &Pair<'t>) {
-        let at = pair.as_span().start();
+    pub(super) fn bad_op(&mut self, pair: &Pair<'_>) {
+        let at = pair.start();
         let above = self.text_of(0, at).trim_end();
         let name = words::last_word(above);
         let head = above.get(..above.len() - name.len()).unwrap_or("");

@@ -9,12 +9,12 @@ use crate::syntax::grammar::{Pair, Parts, Rule};
 
 impl<'t> Lower<'t> {
     /// A declaration, behind what stands `before` it. Returns what to remember of it.
-    pub(super) fn item(&mut self, pair: Pair<'t>, items: &mut Vec<Item>, before: Before) -> Before {
+    pub(super) fn item(&mut self, pair: Pair<'_>, items: &mut Vec<Item>, before: Before) -> Before {
         let trouble = self.trouble();
         let doc = self.doc(&pair);
         let span = self.span(&pair);
-        let (start, end) = (pair.as_span().start(), pair.as_span().end());
-        let (kind, after) = match pair.as_rule() {
+        let (start, end) = (pair.start(), pair.end());
+        let (kind, after) = match pair.rule() {
             Rule::error_item => {
                 let after = self.error_line(pair, Around::File, before);
                 (ItemKind::Error, Some(after))
@@ -26,8 +26,8 @@ impl<'t> Lower<'t> {
         after.unwrap_or_else(|| self.before(start, end, trouble))
     }
 
-    fn item_kind(&mut self, pair: Pair<'t>, span: Span) -> ItemKind {
-        let form = pair.as_rule();
+    fn item_kind(&mut self, pair: Pair<'_>, span: Span) -> ItemKind {
+        let form = pair.rule();
         let mut parts = Parts::of(pair);
         let parts = &mut parts;
         match form {
@@ -68,7 +68,7 @@ impl<'t> Lower<'t> {
         }
     }
 
-    fn import(&mut self, parts: &mut Parts<'t>, span: Span) -> ItemKind {
+    fn import(&mut self, parts: &mut Parts<'_>, span: Span) -> ItemKind {
         let Some(path) = self.import_path(parts) else {
             return ItemKind::Error;
         };
@@ -84,16 +84,16 @@ impl<'t> Lower<'t> {
         ItemKind::Import { path, alias }
     }
 
-    fn import_path(&mut self, parts: &mut Parts<'t>) -> Option<StringLit> {
+    fn import_path(&mut self, parts: &mut Parts<'_>) -> Option<StringLit> {
         let pair = parts.next()?;
-        if pair.as_rule() == Rule::string {
+        if pair.rule() == Rule::string {
             return Some(self.string(pair));
         }
         self.missing(&pair, "the path of a file in quotes");
         None
     }
 
-    fn from(&mut self, parts: &mut Parts<'t>, span: Span) -> ItemKind {
+    fn from(&mut self, parts: &mut Parts<'_>, span: Span) -> ItemKind {
         let Some(path) = self.import_path(parts) else {
             return ItemKind::Error;
         };
@@ -106,7 +106,7 @@ impl<'t> Lower<'t> {
         }
         let mut names = Vec::new();
         for pair in parts.by_ref() {
-            if pair.as_rule() != Rule::import_name {
+            if pair.rule() != Rule::import_name {
                 self.missing(&pair, "the name to import");
                 continue;
             }
@@ -120,7 +120,7 @@ impl<'t> Lower<'t> {
         ItemKind::From { path, names }
     }
 
-    fn input(&mut self, parts: &mut Parts<'t>) -> ItemKind {
+    fn input(&mut self, parts: &mut Parts<'_>) -> ItemKind {
         let name = self.name_of(parts, "the input's name");
         let ty = self.of_type(parts);
         let ty = ty.unwrap_or_else(|| self.no_type(name.span, "an input", &name));
@@ -150,7 +150,7 @@ impl<'t> Lower<'t> {
     }
 
     /// The value after `=`, if there is one.
-    pub(super) fn default(&mut self, parts: &mut Parts<'t>, name: &Ident) -> Option<Expr> {
+    pub(super) fn default(&mut self, parts: &mut Parts<'_>, name: &Ident) -> Option<Expr> {
         let pair = parts.accept(Rule::default)?;
         let mut inner = Parts::of(pair);
         self.bad_sep(&mut inner, "=", &name.name);
@@ -158,7 +158,7 @@ impl<'t> Lower<'t> {
     }
 
     /// The value after `=`, which must be there.
-    pub(super) fn value_part(&mut self, parts: &mut Parts<'t>, span: Span, name: &Ident) -> Expr {
+    pub(super) fn value_part(&mut self, parts: &mut Parts<'_>, span: Span, name: &Ident) -> Expr {
         match self.default(parts, name) {
             Some(value) => value,
             None => self.no_value_part(span, name),
@@ -177,14 +177,14 @@ impl<'t> Lower<'t> {
     }
 
     /// Words between a head and its body; `trouble` there was before the head.
-    pub(super) fn bad_heads(&mut self, parts: &mut Parts<'t>, trouble: usize) {
+    pub(super) fn bad_heads(&mut self, parts: &mut Parts<'_>, trouble: usize) {
         while let Some(pair) = parts.accept(Rule::bad_head) {
             let quiet = self.trouble() > trouble;
             self.bad_head(pair, "", &["using"], quiet);
         }
     }
 
-    pub(super) fn param(&mut self, pair: Pair<'t>, what: &str) -> Param {
+    pub(super) fn param(&mut self, pair: Pair<'_>, what: &str) -> Param {
         let doc = self.doc(&pair);
         let mut parts = Parts::of(pair);
         let name = self.name_of(&mut parts, "a name");
@@ -201,15 +201,15 @@ impl<'t> Lower<'t> {
 
     fn signature(
         &mut self,
-        parts: &mut Parts<'t>,
+        parts: &mut Parts<'_>,
         what: &str,
     ) -> (Ident, Vec<Param>, Option<TypeExpr>) {
         let name = self.name_of(parts, &format!("{what}'s name"));
         let mut params = Vec::new();
         match parts.next() {
-            Some(pair) if pair.as_rule() == Rule::params => {
+            Some(pair) if pair.rule() == Rule::params => {
                 for pair in Parts::of(pair) {
-                    match pair.as_rule() {
+                    match pair.rule() {
                         Rule::param => add(&mut params, self.param(pair, "a parameter")),
                         Rule::no_comma => self.no_comma(&pair),
                         _ => self.junk(pair),
@@ -227,7 +227,7 @@ impl<'t> Lower<'t> {
         (name, params, result)
     }
 
-    fn workflow(&mut self, parts: &mut Parts<'t>, span: Span) -> ItemKind {
+    fn workflow(&mut self, parts: &mut Parts<'_>, span: Span) -> ItemKind {
         let trouble = self.trouble();
         let (name, params, result) = self.signature(parts, "the workflow");
         self.bad_heads(parts, trouble);
@@ -240,7 +240,7 @@ impl<'t> Lower<'t> {
         }
     }
 
-    fn pipeline(&mut self, parts: &mut Parts<'t>, span: Span) -> ItemKind {
+    fn pipeline(&mut self, parts: &mut Parts<'_>, span: Span) -> ItemKind {
         let trouble = self.trouble();
         let name = self.name_of(parts, "the pipeline's name");
         let tail = self.tail_of(parts, "the pipeline", trouble);

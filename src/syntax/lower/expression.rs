@@ -38,24 +38,24 @@ fn operator(text: &str) -> (BinaryOp, u8) {
 
 impl<'t> Lower<'t> {
     /// The expression that must stand next; `what` says what it is.
-    pub(super) fn expr_of(&mut self, parts: &mut Parts<'t>, what: &str) -> Expr {
+    pub(super) fn expr_of(&mut self, parts: &mut Parts<'_>, what: &str) -> Expr {
         match parts.next() {
             Some(pair) => self.expr_or_missing(pair, what),
             None => self.no_expr(self.place(0, 0)),
         }
     }
 
-    pub(super) fn expr_or_missing(&mut self, pair: Pair<'t>, what: &str) -> Expr {
-        match pair.as_rule() {
+    pub(super) fn expr_or_missing(&mut self, pair: Pair<'_>, what: &str) -> Expr {
+        match pair.rule() {
             Rule::expr | Rule::value => self.expr(pair),
             _ => self.no_value(&pair, what),
         }
     }
 
     /// A value that must stand where `pair` is.
-    fn no_value(&mut self, pair: &Pair<'t>, what: &str) -> Expr {
-        let place = self.after_last_word(pair.as_span().start());
-        if pair.as_str().is_empty() {
+    fn no_value(&mut self, pair: &Pair<'_>, what: &str) -> Expr {
+        let place = self.after_last_word(pair.start());
+        if pair.text().is_empty() {
             self.report(errors::missing_value(place, what));
         }
         self.no_expr(place)
@@ -70,7 +70,7 @@ impl<'t> Lower<'t> {
     }
 
     /// A list of operands and operators.
-    pub(super) fn expr(&mut self, pair: Pair<'t>) -> Expr {
+    pub(super) fn expr(&mut self, pair: Pair<'_>) -> Expr {
         if self.depth >= MAX_HEIGHT {
             let span = self.span(&pair);
             return self.node(ExprKind::Error, span, MAX_HEIGHT);
@@ -96,12 +96,12 @@ impl<'t> Lower<'t> {
     }
 
     /// An operand and the operators behind it that bind at least as tightly as `min`.
-    fn climb(&mut self, parts: &mut Parts<'t>, min: u8) -> Expr {
+    fn climb(&mut self, parts: &mut Parts<'_>, min: u8) -> Expr {
         let left = self.operand(parts);
         self.climb_from(left, parts, min)
     }
 
-    fn climb_from(&mut self, mut left: Expr, parts: &mut Parts<'t>, min: u8) -> Expr {
+    fn climb_from(&mut self, mut left: Expr, parts: &mut Parts<'_>, min: u8) -> Expr {
         let mut height = self.height;
         let mut compared: Option<Span> = None;
         while let Some(Rule::op | Rule::bad_op) = parts.peek() {
@@ -113,7 +113,7 @@ impl<'t> Lower<'t> {
             }
             let Some(pair) = parts.next() else { break };
             let at = self.span_exact(&pair);
-            if pair.as_rule() == Rule::bad_op {
+            if pair.rule() == Rule::bad_op {
                 self.bad_op(&pair);
             }
             let mut chained = false;
@@ -138,11 +138,11 @@ impl<'t> Lower<'t> {
     }
 
     /// Prefixes, an atom, and what follows it. `not` reaches over comparisons.
-    fn operand(&mut self, parts: &mut Parts<'t>) -> Expr {
+    fn operand(&mut self, parts: &mut Parts<'_>) -> Expr {
         let mut prefixes: Vec<(UnaryOp, Span)> = Vec::new();
         let mut reach = 0;
         while let Some(pair) = parts.accept(Rule::prefix) {
-            let op = if pair.as_str() == "-" {
+            let op = if pair.text() == "-" {
                 UnaryOp::Neg
             } else {
                 UnaryOp::Not
@@ -162,7 +162,7 @@ impl<'t> Lower<'t> {
     }
 
     /// An atom behind minus signs.
-    fn negated(&mut self, parts: &mut Parts<'t>, mut signs: Vec<(UnaryOp, Span)>) -> Expr {
+    fn negated(&mut self, parts: &mut Parts<'_>, mut signs: Vec<(UnaryOp, Span)>) -> Expr {
         let least = signs
             .last()
             .and_then(|(_, minus)| self.least_integer(parts, *minus));
@@ -186,7 +186,7 @@ impl<'t> Lower<'t> {
     }
 
     /// `-9223372036854775808`: the digits alone would be too large.
-    fn least_integer(&mut self, parts: &mut Parts<'t>, minus: Span) -> Option<Expr> {
+    fn least_integer(&mut self, parts: &mut Parts<'_>, minus: Span) -> Option<Expr> {
         if parts.peek() != Some(Rule::number) {
             return None;
         }
@@ -199,12 +199,12 @@ impl<'t> Lower<'t> {
         Some(self.node(ExprKind::Int(i64::MIN), span, 0))
     }
 
-    fn atom(&mut self, parts: &mut Parts<'t>) -> Expr {
+    fn atom(&mut self, parts: &mut Parts<'_>) -> Expr {
         let Some(pair) = parts.next() else {
             return self.no_expr(self.place(0, 0));
         };
         let span = self.span_exact(&pair);
-        let inner = match pair.as_rule() {
+        let inner = match pair.rule() {
             Rule::ident => self.name_expr(&pair, span),
             Rule::string => {
                 self.height = 0;
@@ -213,7 +213,7 @@ impl<'t> Lower<'t> {
                 self.node(ExprKind::String(literal), span, height)
             }
             Rule::number => {
-                let kind = self.number(pair.as_str(), span);
+                let kind = self.number(pair.text(), span);
                 self.node(kind, span, 0)
             }
             Rule::list => self.list(pair, span),
@@ -231,14 +231,14 @@ impl<'t> Lower<'t> {
             Rule::if_expr => self.if_expr(pair),
             Rule::missing => self.no_operand(&pair),
             // The hole that recovery left has been reported.
-            _ => self.no_expr(self.after_last_word(pair.as_span().start())),
+            _ => self.no_expr(self.after_last_word(pair.start())),
         };
         self.tails(inner, parts)
     }
 
     /// An operator without anything behind it.
-    fn no_operand(&mut self, pair: &Pair<'t>) -> Expr {
-        let before = self.text_of(0, pair.as_span().start()).trim_end();
+    fn no_operand(&mut self, pair: &Pair<'_>) -> Expr {
+        let before = self.text_of(0, pair.start()).trim_end();
         let word = match words::last_word(before) {
             "" | "-" => before.get(before.len().saturating_sub(1)..).unwrap_or(""),
             word => word,
@@ -246,8 +246,8 @@ impl<'t> Lower<'t> {
         self.no_value(pair, &format!("a value after `{word}`"))
     }
 
-    fn name_expr(&mut self, pair: &Pair<'t>, span: Span) -> Expr {
-        let kind = match pair.as_str() {
+    fn name_expr(&mut self, pair: &Pair<'_>, span: Span) -> Expr {
+        let kind = match pair.text() {
             "true" => ExprKind::Bool(true),
             "false" => ExprKind::Bool(false),
             "none" => ExprKind::None,
@@ -257,7 +257,7 @@ impl<'t> Lower<'t> {
     }
 
     /// `.name`, `.*`, `[index]` and `(args)` behind an atom.
-    fn tails(&mut self, mut inner: Expr, parts: &mut Parts<'t>) -> Expr {
+    fn tails(&mut self, mut inner: Expr, parts: &mut Parts<'_>) -> Expr {
         loop {
             let height = self.height;
             match parts.peek() {
@@ -303,20 +303,20 @@ impl<'t> Lower<'t> {
         }
     }
 
-    fn field_of(&mut self, pair: Pair<'t>, of: Expr) -> ExprKind {
+    fn field_of(&mut self, pair: Pair<'_>, of: Expr) -> ExprKind {
         let mut parts = Parts::of(pair);
         match parts.next() {
-            Some(name) if name.as_rule() == Rule::ident => {
+            Some(name) if name.rule() == Rule::ident => {
                 let name = Ident {
-                    name: self.names.get(name.as_str()),
+                    name: self.names.get(name.text()),
                     span: self.span_exact(&name),
                 };
                 ExprKind::Field(Box::new(of), name)
             }
-            Some(star) if star.as_rule() == Rule::star => ExprKind::Star(Box::new(of)),
+            Some(star) if star.rule() == Rule::star => ExprKind::Star(Box::new(of)),
             Some(missing) => {
-                if missing.as_str().is_empty() {
-                    self.missing_name(missing.as_span().start(), "a name after `.`");
+                if missing.text().is_empty() {
+                    self.missing_name(missing.start(), "a name after `.`");
                 }
                 ExprKind::Error
             }
@@ -325,7 +325,7 @@ impl<'t> Lower<'t> {
     }
 
     /// What stands between `[` and `]`.
-    pub(super) fn index(&mut self, pair: Pair<'t>) -> Expr {
+    pub(super) fn index(&mut self, pair: Pair<'_>) -> Expr {
         let mut parts = Parts::of(pair);
         let index = self.expr_of(&mut parts, "an index");
         self.junk_of(&mut parts);
@@ -333,12 +333,12 @@ impl<'t> Lower<'t> {
     }
 
     /// The arguments of a call; afterwards `height` is that of the highest.
-    pub(super) fn args(&mut self, pair: Pair<'t>) -> Vec<Arg> {
+    pub(super) fn args(&mut self, pair: Pair<'_>) -> Vec<Arg> {
         let parts = Parts::of(pair);
         let mut args = Vec::with_capacity(parts.len());
         let mut height = 0;
         for pair in parts {
-            match pair.as_rule() {
+            match pair.rule() {
                 Rule::arg => {
                     let arg = self.arg(pair);
                     height = height.max(self.height);
@@ -353,7 +353,7 @@ impl<'t> Lower<'t> {
     }
 
     /// The grammar reads `name: e` as an expression and a value, and `name = e` as one expression.
-    fn arg(&mut self, pair: Pair<'t>) -> Arg {
+    fn arg(&mut self, pair: Pair<'_>) -> Arg {
         let mut parts = Parts::of(pair);
         let Some(first) = parts.next() else {
             let value = self.no_expr(self.place(0, 0));
@@ -383,7 +383,7 @@ impl<'t> Lower<'t> {
     }
 
     /// `name = e`, where `name: e` is meant.
-    fn assigned_arg(&mut self, pair: &Pair<'t>) -> Option<Arg> {
+    fn assigned_arg(&mut self, pair: &Pair<'_>) -> Option<Arg> {
         let mut parts = Parts::of(pair.clone());
         if parts.peek() != Some(Rule::ident) {
             return None;
@@ -400,12 +400,12 @@ impl<'t> Lower<'t> {
         })
     }
 
-    fn list(&mut self, pair: Pair<'t>, span: Span) -> Expr {
+    fn list(&mut self, pair: Pair<'_>, span: Span) -> Expr {
         let mut parts = Parts::of(pair);
         let mut items = Vec::with_capacity(parts.len());
         let mut height = 0;
         while let Some(pair) = parts.next() {
-            match pair.as_rule() {
+            match pair.rule() {
                 Rule::expr => {
                     items.push(self.expr(pair));
                     height = height.max(self.height);
@@ -425,7 +425,7 @@ impl<'t> Lower<'t> {
 
     fn comprehension(
         &mut self,
-        pair: Pair<'t>,
+        pair: Pair<'_>,
         body: Option<Expr>,
         span: Span,
         height: usize,
@@ -452,12 +452,12 @@ impl<'t> Lower<'t> {
     }
 
     /// The entries of a record, and how deep they are.
-    pub(super) fn record(&mut self, pair: Pair<'t>) -> (Vec<(RecordKey, Expr)>, usize) {
+    pub(super) fn record(&mut self, pair: Pair<'_>) -> (Vec<(RecordKey, Expr)>, usize) {
         let parts = Parts::of(pair);
         let mut entries = Vec::with_capacity(parts.len());
         let mut height = 0;
         for pair in parts {
-            match pair.as_rule() {
+            match pair.rule() {
                 Rule::entry => {
                     entries.extend(self.entry(pair));
                     height = height.max(self.height);
@@ -469,11 +469,11 @@ impl<'t> Lower<'t> {
         (entries, height)
     }
 
-    fn entry(&mut self, pair: Pair<'t>) -> Option<(RecordKey, Expr)> {
+    fn entry(&mut self, pair: Pair<'_>) -> Option<(RecordKey, Expr)> {
         let mut parts = Parts::of(pair);
         let key = parts.next()?;
-        let written = key.as_str();
-        let key = if key.as_rule() == Rule::ident {
+        let written = key.text();
+        let key = if key.rule() == Rule::ident {
             RecordKey::Name(self.ident(&key))
         } else {
             RecordKey::String(self.string(key))
@@ -483,9 +483,9 @@ impl<'t> Lower<'t> {
         Some((key, value))
     }
 
-    fn if_expr(&mut self, pair: Pair<'t>) -> Expr {
+    fn if_expr(&mut self, pair: Pair<'_>) -> Expr {
         let span = self.span(&pair);
-        let start = pair.as_span().start();
+        let start = pair.start();
         let mut parts = Parts::of(pair);
         let cond = self.expr_of(&mut parts, "a condition");
         let mut height = self.height;

@@ -9,7 +9,7 @@ use crate::syntax::errors;
 use crate::syntax::grammar::{Pair, Parts, Rule};
 
 impl<'t> Lower<'t> {
-    pub(super) fn service(&mut self, parts: &mut Parts<'t>) -> ItemKind {
+    pub(super) fn service(&mut self, parts: &mut Parts<'_>) -> ItemKind {
         let trouble = self.trouble();
         let name = self.name_of(parts, "the service's name");
         let kind = self.of_kind(parts, &name, "a service");
@@ -25,7 +25,7 @@ impl<'t> Lower<'t> {
         }
     }
 
-    fn of_kind(&mut self, parts: &mut Parts<'t>, name: &Ident, what: &str) -> Path {
+    fn of_kind(&mut self, parts: &mut Parts<'_>, name: &Ident, what: &str) -> Path {
         let Some(pair) = parts.accept(Rule::of_kind) else {
             if !name.name.is_empty() {
                 self.report(errors::no_kind(name.span, what, &name.name));
@@ -49,7 +49,7 @@ impl<'t> Lower<'t> {
     }
 
     /// `using W(args)`
-    pub(super) fn using(&mut self, pair: Pair<'t>) -> Use {
+    pub(super) fn using(&mut self, pair: Pair<'_>) -> Use {
         let span = self.span(&pair);
         let mut parts = Parts::of(pair);
         let path = self.path_of(&mut parts, "a workflow after `using`");
@@ -61,18 +61,18 @@ impl<'t> Lower<'t> {
     }
 
     /// The body in braces that must stand next.
-    pub(super) fn body_of(
+    pub(super) fn body_of<'p>(
         &mut self,
-        parts: &mut Parts<'t>,
+        parts: &mut Parts<'p>,
         wanted: Rule,
         what: &str,
         of: &str,
-    ) -> Option<Pair<'t>> {
+    ) -> Option<Pair<'p>> {
         let pair = parts.next()?;
-        if pair.as_rule() == wanted {
+        if pair.rule() == wanted {
             return Some(pair);
         }
-        let place = self.after_last_word(pair.as_span().start());
+        let place = self.after_last_word(pair.start());
         self.report(errors::no_body(place, what, of));
         None
     }
@@ -80,15 +80,15 @@ impl<'t> Lower<'t> {
     /// Walks over the lines of a body of fields: `line` takes what it knows.
     fn lines(
         &mut self,
-        body: Option<Pair<'t>>,
+        body: Option<Pair<'_>>,
         around: Around,
-        mut line: impl FnMut(&mut Self, Pair<'t>),
+        mut line: impl FnMut(&mut Self, Pair<'_>),
     ) {
         let mut before = Before::default();
         for pair in body.into_iter().flat_map(Parts::of) {
             let trouble = self.trouble();
-            let (start, end) = (pair.as_span().start(), pair.as_span().end());
-            before = if pair.as_rule() == Rule::error_field {
+            let (start, end) = (pair.start(), pair.end());
+            before = if pair.rule() == Rule::error_field {
                 self.error_line(pair, around, before)
             } else {
                 line(self, pair);
@@ -97,7 +97,7 @@ impl<'t> Lower<'t> {
         }
     }
 
-    fn fields(&mut self, body: Option<Pair<'t>>) -> Vec<Field> {
+    fn fields(&mut self, body: Option<Pair<'_>>) -> Vec<Field> {
         let mut fields = Vec::new();
         self.lines(body, Around::Service, |lower, pair| {
             add(&mut fields, lower.field(pair));
@@ -105,7 +105,7 @@ impl<'t> Lower<'t> {
         fields
     }
 
-    fn field(&mut self, pair: Pair<'t>) -> Field {
+    fn field(&mut self, pair: Pair<'_>) -> Field {
         let doc = self.doc(&pair);
         let mut parts = Parts::of(pair);
         let name = self.name_of(&mut parts, "a field's name");
@@ -114,7 +114,7 @@ impl<'t> Lower<'t> {
         Field { doc, name, value }
     }
 
-    pub(super) fn environment(&mut self, parts: &mut Parts<'t>) -> Environment {
+    pub(super) fn environment(&mut self, parts: &mut Parts<'_>) -> Environment {
         let trouble = self.trouble();
         let mut environment = Environment {
             name: self.name_of(parts, "the environment's name"),
@@ -129,17 +129,15 @@ impl<'t> Lower<'t> {
             "the environment",
             "its fields and infrastructures",
         );
-        self.lines(body, Around::Environment, |lower, pair| {
-            match pair.as_rule() {
-                Rule::field => add(&mut environment.fields, lower.field(pair)),
-                Rule::r#override => add(&mut environment.overrides, lower.override_of(pair)),
-                _ => add(&mut environment.infrastructures, lower.infrastructure(pair)),
-            }
+        self.lines(body, Around::Environment, |lower, pair| match pair.rule() {
+            Rule::field => add(&mut environment.fields, lower.field(pair)),
+            Rule::r#override => add(&mut environment.overrides, lower.override_of(pair)),
+            _ => add(&mut environment.infrastructures, lower.infrastructure(pair)),
         });
         environment
     }
 
-    fn infrastructure(&mut self, pair: Pair<'t>) -> Infrastructure {
+    fn infrastructure(&mut self, pair: Pair<'_>) -> Infrastructure {
         let trouble = self.trouble();
         let doc = self.doc(&pair);
         let span = self.span(&pair);
@@ -157,7 +155,7 @@ impl<'t> Lower<'t> {
             "its fields",
         );
         self.lines(body, Around::Infrastructure, |lower, pair| {
-            match pair.as_rule() {
+            match pair.rule() {
                 Rule::field => add(&mut fields, lower.field(pair)),
                 _ => add(&mut overrides, lower.override_of(pair)),
             }
@@ -172,7 +170,7 @@ impl<'t> Lower<'t> {
         }
     }
 
-    fn override_of(&mut self, pair: Pair<'t>) -> Override {
+    fn override_of(&mut self, pair: Pair<'_>) -> Override {
         let trouble = self.trouble();
         let span = self.span(&pair);
         let mut parts = Parts::of(pair);
@@ -187,7 +185,7 @@ impl<'t> Lower<'t> {
         }
     }
 
-    pub(super) fn kind(&mut self, parts: &mut Parts<'t>) -> Kind {
+    pub(super) fn kind(&mut self, parts: &mut Parts<'_>) -> Kind {
         let trouble = self.trouble();
         let mut kind = Kind {
             name: self.name_of(parts, "the kind's name"),
@@ -200,13 +198,13 @@ impl<'t> Lower<'t> {
         let body = self.body_of(parts, Rule::kind_body, "the kind", "its parts");
         self.lines(body, Around::Kind, |lower, pair| {
             kind.parts.push(lower.span(&pair));
-            match pair.as_rule() {
+            match pair.rule() {
                 Rule::kind_service => kind.service.extend(lower.field_decls(pair)),
                 Rule::kind_infrastructure => kind.infrastructure.extend(lower.field_decls(pair)),
                 _ => {
                     let mut inner = Parts::of(pair);
                     match inner.next() {
-                        Some(using) if using.as_rule() == Rule::using => {
+                        Some(using) if using.rule() == Rule::using => {
                             kind.deploy = Some(lower.using(using));
                         }
                         Some(missing) => lower.missing(&missing, "`using` and a workflow"),
@@ -218,7 +216,7 @@ impl<'t> Lower<'t> {
         kind
     }
 
-    fn field_decls(&mut self, pair: Pair<'t>) -> Vec<FieldDecl> {
+    fn field_decls(&mut self, pair: Pair<'_>) -> Vec<FieldDecl> {
         let mut parts = Parts::of(pair);
         let mut fields = Vec::new();
         let body = self.body_of(&mut parts, Rule::field_decls, "this part", "its fields");

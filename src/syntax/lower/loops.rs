@@ -10,7 +10,7 @@ use crate::syntax::grammar::{Pair, Parts, Rule};
 impl<'t> Lower<'t> {
     pub(super) fn serial_or_parallel(
         &mut self,
-        parts: &mut Parts<'t>,
+        parts: &mut Parts<'_>,
         order: Order,
         span: Span,
         tail: &mut Tail,
@@ -45,7 +45,7 @@ impl<'t> Lower<'t> {
 
     pub(super) fn matrix(
         &mut self,
-        parts: &mut Parts<'t>,
+        parts: &mut Parts<'_>,
         span: Span,
         tail: &mut Tail,
     ) -> StmtKind {
@@ -54,7 +54,7 @@ impl<'t> Lower<'t> {
         let mut include = Vec::new();
         for pair in parts.by_ref() {
             let span = self.span(&pair);
-            match pair.as_rule() {
+            match pair.rule() {
                 Rule::axis => add(&mut axes, self.axis(pair, span)),
                 Rule::filter => {
                     let cond = self.expr_of(&mut Parts::of(pair), "a condition after `where`");
@@ -83,10 +83,10 @@ impl<'t> Lower<'t> {
         }
     }
 
-    fn axis(&mut self, pair: Pair<'t>, span: Span) -> Axis {
+    fn axis(&mut self, pair: Pair<'_>, span: Span) -> Axis {
         let mut parts = Parts::of(pair);
         let order = parts.accept(Rule::order).map(|pair| {
-            let order = if pair.as_str() == "serial" {
+            let order = if pair.text() == "serial" {
                 Order::Serial
             } else {
                 Order::Parallel

@@ -22,7 +22,7 @@ use crate::diagnostic::Diagnostic;
 use crate::source::{FileId, Name, Span};
 use crate::syntax::ast::*;
 use crate::syntax::errors;
-use crate::syntax::grammar::{Grammar, Pair, Parser, Parts, Rule};
+use crate::syntax::grammar::{Pair, Parts, Reading, Rule};
 use crate::syntax::recover::{Places, Repair};
 use crate::syntax::trivia;
 use crate::syntax::words::{self, first_word};
@@ -55,6 +55,8 @@ pub(super) struct Lower<'t> {
     /// Where the piece begins that is being lowered.
     base: usize,
     names: Names,
+    /// What was read of the piece before; its memory is used again.
+    reading: Reading,
     /// How deep the expression is that was lowered last.
     height: usize,
     /// Where the words before the last `retry` end.
@@ -87,6 +89,7 @@ impl<'t> Lower<'t> {
             marks,
             base: 0,
             names: Names::default(),
+            reading: Reading::default(),
             height: 0,
             before_retry: Span::start_of(file),
             depth: 0,
@@ -126,18 +129,18 @@ impl<'t> Lower<'t> {
     fn piece(&mut self, from: usize, text: &'t str) -> Vec<Item> {
         self.base = from;
         let mut items = Vec::new();
-        match Grammar::parse(Rule::file, text) {
-            Ok(mut pairs) => {
-                let mut before = Before::default();
-                for pair in pairs.next().map(Parts::of).into_iter().flatten() {
-                    if pair.as_rule() != Rule::EOI {
-                        before = self.item(pair, &mut items, before);
-                        items.append(&mut self.hoisted);
-                    }
-                }
+        let Some(reading) = std::mem::take(&mut self.reading).file(text) else {
+            items.push(self.unreadable(text));
+            return items;
+        };
+        let mut before = Before::default();
+        for pair in reading.parts(text) {
+            if pair.rule() != Rule::EOI {
+                before = self.item(pair, &mut items, before);
+                items.append(&mut self.hoisted);
             }
-            Err(_) => items.push(self.unreadable(text)),
         }
+        self.reading = reading;
         items
     }
 
@@ -155,14 +158,13 @@ impl<'t> Lower<'t> {
 
     /// Reads the whole text as one expression.
     pub(super) fn expression(&mut self) -> Expr {
-        let Ok(mut pairs) = Grammar::parse(Rule::expression, self.text) else {
-            let span = self.place(0, self.text.len());
+        let text = self.text;
+        let Some(reading) = Reading::default().expression(text) else {
+            let span = self.place(0, text.len());
             self.report(errors::unreadable(span));
             return self.no_expr(span);
         };
-        let Some(mut parts) = pairs.next().map(Parts::of) else {
-            return self.no_expr(self.place(0, 0));
-        };
+        let mut parts = reading.parts(text);
         let expr = self.expr_of(&mut parts, "a value");
         self.junk_of(&mut parts);
         expr
@@ -181,9 +183,8 @@ impl<'t> Lower<'t> {
     }
 
     /// The place of a pair, without the white space and comments at its end.
-    fn span(&self, pair: &Pair<'t>) -> Span {
-        let span = pair.as_span();
-        let (start, end) = (span.start(), span.end());
+    fn span(&self, pair: &Pair<'_>) -> Span {
+        let (start, end) = (pair.start(), pair.end());
         self.place(start, self.trim(end).max(start))
     }
 
@@ -215,16 +216,16 @@ impl<'t> Lower<'t> {
         self.place(end, end)
     }
 
-    fn doc(&self, pair: &Pair<'t>) -> Option<Name> {
+    fn doc(&self, pair: &Pair<'_>) -> Option<Name> {
         if self.comments.is_empty() {
             return None;
         }
-        let start = self.base + pair.as_span().start();
+        let start = self.base + pair.start();
         trivia::doc_above(self.text, self.comments, start).map(Name::from)
     }
 
-    fn ident(&mut self, pair: &Pair<'t>) -> Ident {
-        let text = pair.as_str();
+    fn ident(&mut self, pair: &Pair<'_>) -> Ident {
+        let text = pair.text();
         let span = self.span_exact(pair);
         if matches!(text, "true" | "false" | "none") {
             self.report(errors::reserved(span, text));
@@ -236,22 +237,21 @@ impl<'t> Lower<'t> {
     }
 
     /// The place of a pair that ends at its last token.
-    fn span_exact(&self, pair: &Pair<'t>) -> Span {
-        let span = pair.as_span();
-        self.place(span.start(), span.end())
+    fn span_exact(&self, pair: &Pair<'_>) -> Span {
+        self.place(pair.start(), pair.end())
     }
 
     /// The name that must stand next; `what` says of what.
-    fn name_of(&mut self, parts: &mut Parts<'t>, what: &str) -> Ident {
+    fn name_of(&mut self, parts: &mut Parts<'_>, what: &str) -> Ident {
         let Some(pair) = parts.next() else {
             return self.no_name(self.place(0, 0));
         };
-        match pair.as_rule() {
+        match pair.rule() {
             Rule::ident => self.ident(&pair),
             Rule::bad_name => self.quoted_name(pair, what),
             _ => {
-                let at = pair.as_span().start();
-                if pair.as_str().is_empty() {
+                let at = pair.start();
+                if pair.text().is_empty() {
                     self.missing_name(at, what);
                 }
                 self.no_name(self.after_last_word(at))
@@ -259,9 +259,9 @@ impl<'t> Lower<'t> {
         }
     }
 
-    fn quoted_name(&mut self, pair: Pair<'t>, what: &str) -> Ident {
+    fn quoted_name(&mut self, pair: Pair<'_>, what: &str) -> Ident {
         let span = self.span_exact(&pair);
-        let text = pair.as_str().trim_matches('"');
+        let text = pair.text().trim_matches('"');
         self.report(errors::quoted_name(span, what, text));
         Ident {
             name: self.names.get(text),
@@ -290,17 +290,17 @@ impl<'t> Lower<'t> {
     }
 
     /// Says that `what` is missing where `pair` is.
-    fn missing(&mut self, pair: &Pair<'t>, what: &str) {
-        if !pair.as_str().is_empty() {
+    fn missing(&mut self, pair: &Pair<'_>, what: &str) {
+        if !pair.text().is_empty() {
             // The hole that recovery left has been reported.
             return;
         }
-        let place = self.after_last_word(pair.as_span().start());
+        let place = self.after_last_word(pair.start());
         self.report(errors::missing_part(place, what));
     }
 
     /// `name` or `namespace.name`.
-    fn path_of(&mut self, parts: &mut Parts<'t>, what: &str) -> Path {
+    fn path_of(&mut self, parts: &mut Parts<'_>, what: &str) -> Path {
         let Some(pair) = parts.accept(Rule::path) else {
             let name = self.name_of(parts, what);
             return Path {
@@ -324,15 +324,15 @@ impl<'t> Lower<'t> {
     }
 
     /// Reports text before a closing bracket that does not belong there.
-    fn junk_of(&mut self, parts: &mut Parts<'t>) {
+    fn junk_of(&mut self, parts: &mut Parts<'_>) {
         if let Some(pair) = parts.accept(Rule::junk) {
             self.junk(pair);
         }
     }
 
-    fn junk(&mut self, pair: Pair<'t>) {
-        let text = pair.as_str();
-        let start = pair.as_span().start();
+    fn junk(&mut self, pair: Pair<'_>) {
+        let text = pair.text();
+        let start = pair.start();
         let word = first_word(text);
         let span = self.place(start, start + word.len());
         self.report(if word == "?" {
@@ -343,8 +343,8 @@ impl<'t> Lower<'t> {
     }
 
     /// Reports a missing comma before the piece that follows.
-    fn no_comma(&mut self, pair: &Pair<'t>) {
-        let place = self.after_last_word(pair.as_span().start());
+    fn no_comma(&mut self, pair: &Pair<'_>) {
+        let place = self.after_last_word(pair.start());
         self.report(errors::no_comma(place));
     }
 }

@@ -3,22 +3,22 @@
 use super::Lower;
 use super::tail::Tail;
 use crate::source::Span;
-use crate::syntax::ast::{Run, StringLit};
+use crate::syntax::ast::{Run, StringLit, Variables};
 use crate::syntax::errors;
 use crate::syntax::grammar::{Parts, Rule};
 
 impl<'t> Lower<'t> {
-    pub(super) fn run(&mut self, parts: &mut Parts<'t>, tail: &mut Tail) -> Run {
+    pub(super) fn run(&mut self, parts: &mut Parts<'_>, tail: &mut Tail) -> Run {
         let mut run = Run {
             command: self.command(parts),
             using: None,
             dir: None,
-            env: Vec::new(),
+            env: None,
             on: None,
         };
         for pair in parts.by_ref() {
             let span = self.span(&pair);
-            match pair.as_rule() {
+            match pair.rule() {
                 Rule::run_using => {
                     let shell = self.name_of(&mut Parts::of(pair), "a shell after `using`");
                     self.once(run.using.replace(shell).is_some(), span, "using");
@@ -34,10 +34,15 @@ impl<'t> Lower<'t> {
                 Rule::run_env => {
                     let mut inner = Parts::of(pair);
                     match inner.next() {
-                        Some(record) if record.as_rule() == Rule::record => {
+                        Some(record) if record.rule() == Rule::record => {
+                            let place = self.span_exact(&record);
                             let (entries, _) = self.record(record);
-                            self.once(!run.env.is_empty(), span, "env");
-                            run.env.extend(entries);
+                            self.once(run.env.is_some(), span, "env");
+                            let empty = || Variables {
+                                entries: Vec::new(),
+                                span: place,
+                            };
+                            run.env.get_or_insert_with(empty).entries.extend(entries);
                         }
                         Some(missing) => self.missing(&missing, "`{` and variables after `env`"),
                         None => {}
@@ -58,16 +63,16 @@ impl<'t> Lower<'t> {
         }
     }
 
-    fn command(&mut self, parts: &mut Parts<'t>) -> StringLit {
+    fn command(&mut self, parts: &mut Parts<'_>) -> StringLit {
         let Some(pair) = parts.next() else {
             return empty_string(self.place(0, 0));
         };
-        match pair.as_rule() {
+        match pair.rule() {
             Rule::string => self.string(pair),
             Rule::bad_command => empty_string(self.bare_command(&pair)),
             _ => {
                 self.missing(&pair, "a command in quotes");
-                empty_string(self.after_last_word(pair.as_span().start()))
+                empty_string(self.after_last_word(pair.start()))
             }
         }
     }

@@ -12,9 +12,9 @@ use crate::syntax::words;
 
 impl<'t> Lower<'t> {
     /// The block that must stand next.
-    pub(super) fn block_of(&mut self, parts: &mut Parts<'t>, what: &str, all: Span) -> Block {
+    pub(super) fn block_of(&mut self, parts: &mut Parts<'_>, what: &str, all: Span) -> Block {
         match parts.next() {
-            Some(pair) if pair.as_rule() == Rule::block => self.block(pair),
+            Some(pair) if pair.rule() == Rule::block => self.block(pair),
             Some(pair) => {
                 self.no_body(&pair, what);
                 self.no_block(all)
@@ -23,8 +23,8 @@ impl<'t> Lower<'t> {
         }
     }
 
-    pub(super) fn no_body(&mut self, pair: &Pair<'t>, what: &str) {
-        let place = self.after_last_word(pair.as_span().start());
+    pub(super) fn no_body(&mut self, pair: &Pair<'_>, what: &str) {
+        let place = self.after_last_word(pair.start());
         self.report(errors::no_body(place, what, "its statements"));
     }
 
@@ -39,7 +39,7 @@ impl<'t> Lower<'t> {
     }
 
     /// `{ statements }`
-    pub(super) fn block(&mut self, pair: Pair<'t>) -> Block {
+    pub(super) fn block(&mut self, pair: Pair<'_>) -> Block {
         let span = self.span_exact(&pair);
         let parts = Parts::of(pair);
         let mut stmts = Vec::with_capacity(parts.len());
@@ -53,11 +53,11 @@ impl<'t> Lower<'t> {
     }
 
     /// A statement, behind what stands `before` it. Returns what to remember of it.
-    pub(super) fn stmt(&mut self, pair: Pair<'t>, before: Before) -> (Stmt, Before) {
+    pub(super) fn stmt(&mut self, pair: Pair<'_>, before: Before) -> (Stmt, Before) {
         let trouble = self.trouble();
         let span = self.span(&pair);
-        let (start, end) = (pair.as_span().start(), pair.as_span().end());
-        let form = pair.as_rule();
+        let (start, end) = (pair.start(), pair.end());
+        let form = pair.rule();
         let doc = match form {
             Rule::stage | Rule::step => self.doc(&pair),
             _ => None,
@@ -94,13 +94,13 @@ impl<'t> Lower<'t> {
     fn stmt_kind(
         &mut self,
         form: Rule,
-        mut parts: Parts<'t>,
+        mut parts: Parts<'_>,
         span: Span,
         tail: &mut Tail,
     ) -> StmtKind {
         let parts = &mut parts;
         match form {
-            Rule::run => StmtKind::Run(self.run(parts, tail)),
+            Rule::run => StmtKind::Run(Box::new(self.run(parts, tail))),
             Rule::deploy => self.deploy(parts, tail),
             Rule::call => self.call(parts, tail),
             Rule::let_stmt => self.let_stmt(parts, span, tail),
@@ -127,22 +127,14 @@ impl<'t> Lower<'t> {
             }
             Rule::lock => {
                 let resource = self.expr_of(parts, "a resource to lock");
-                let limit = parts
-                    .accept(Rule::limit)
-                    .map(|pair| self.expr_of(&mut Parts::of(pair), "a number after `limit`"));
-                let body = self.body(parts, "`lock`", span, tail);
-                StmtKind::Lock {
-                    resource,
-                    limit,
-                    body,
-                }
+                self.lock(resource, parts, span, tail)
             }
             _ => self.simple_stmt(form, parts, tail),
         }
     }
 
     /// The statements without a body.
-    fn simple_stmt(&mut self, form: Rule, parts: &mut Parts<'t>, tail: &mut Tail) -> StmtKind {
+    fn simple_stmt(&mut self, form: Rule, parts: &mut Parts<'_>, tail: &mut Tail) -> StmtKind {
         let kind = match form {
             Rule::barrier => {
                 let name = self.name_of(parts, "the barrier's name");
@@ -162,7 +154,7 @@ impl<'t> Lower<'t> {
             Rule::abort => StmtKind::Abort,
             Rule::rollback => StmtKind::Rollback(match parts.next() {
                 None => RollbackScope::Block,
-                Some(pair) if pair.as_str() == "stage" => RollbackScope::Stage,
+                Some(pair) if pair.text() == "stage" => RollbackScope::Stage,
                 Some(_) => RollbackScope::Pipeline,
             }),
             Rule::retry_stmt => {
@@ -182,11 +174,11 @@ impl<'t> Lower<'t> {
         kind
     }
 
-    fn deploy(&mut self, parts: &mut Parts<'t>, tail: &mut Tail) -> StmtKind {
+    fn deploy(&mut self, parts: &mut Parts<'_>, tail: &mut Tail) -> StmtKind {
         let Some(service) = parts.next() else {
             return StmtKind::Error;
         };
-        let end = self.trim(service.as_span().end());
+        let end = self.trim(service.end());
         let service = self.expr_or_missing(service, "a service");
         let target = match parts.accept(Rule::deploy_to) {
             Some(pair) => self.expr_of(&mut Parts::of(pair), "an infrastructure after `to`"),
@@ -199,7 +191,7 @@ impl<'t> Lower<'t> {
         };
         let mut using = None;
         for pair in parts.by_ref() {
-            if pair.as_rule() == Rule::using {
+            if pair.rule() == Rule::using {
                 let span = self.span(&pair);
                 let found = self.using(pair);
                 self.once(using.replace(found).is_some(), span, "using");
@@ -227,7 +219,7 @@ impl<'t> Lower<'t> {
         }
     }
 
-    fn call(&mut self, parts: &mut Parts<'t>, tail: &mut Tail) -> StmtKind {
+    fn call(&mut self, parts: &mut Parts<'_>, tail: &mut Tail) -> StmtKind {
         let first = self.name_of(parts, "a workflow or action");
         let start = first.span;
         let mut callee = Expr {
@@ -256,7 +248,7 @@ impl<'t> Lower<'t> {
         })
     }
 
-    fn let_stmt(&mut self, parts: &mut Parts<'t>, span: Span, tail: &mut Tail) -> StmtKind {
+    fn let_stmt(&mut self, parts: &mut Parts<'_>, span: Span, tail: &mut Tail) -> StmtKind {
         let name = self.name_of(parts, "the name of the value");
         let (ty, value) = self.typed_value(parts, &name);
         let value = match (value, parts.accept(Rule::let_effect)) {
@@ -278,18 +270,40 @@ impl<'t> Lower<'t> {
             }
         };
         for pair in parts.by_ref() {
+            if matches!(value, LetValue::Effect(_)) && self.trouble() == tail.trouble {
+                self.behind_effect(&pair);
+            }
             self.tail_part(pair, "`let`", tail);
         }
         StmtKind::Let { name, ty, value }
     }
 
-    fn if_stmt(&mut self, parts: &mut Parts<'t>, span: Span, tail: &mut Tail) -> StmtKind {
+    /// A modifier or handler of `let` behind an effect, which has taken all that can be its own.
+    fn behind_effect(&mut self, pair: &Pair<'_>) {
+        let span = self.span(pair);
+        let word = match pair.rule() {
+            Rule::on_failure => "on failure",
+            Rule::fail_fast => "fail fast",
+            _ => words::first_word(pair.text()),
+        };
+        let word_span = Span {
+            end: span.start + word.len() as u32,
+            ..span
+        };
+        let diagnostic = match pair.rule() {
+            Rule::undo | Rule::always | Rule::on_failure => errors::stray_handler(word_span, word),
+            _ => errors::stray_modifier(word_span, word),
+        };
+        self.report(diagnostic);
+    }
+
+    fn if_stmt(&mut self, parts: &mut Parts<'_>, span: Span, tail: &mut Tail) -> StmtKind {
         let mut branches = vec![self.branch(parts, span, tail.trouble)];
         let mut otherwise = None;
         for pair in parts.by_ref() {
             let span = self.span(&pair);
             let trouble = self.trouble();
-            match pair.as_rule() {
+            match pair.rule() {
                 Rule::else_if => {
                     let branch = self.branch(&mut Parts::of(pair), span, trouble);
                     add(&mut branches, branch);
@@ -308,23 +322,51 @@ impl<'t> Lower<'t> {
         }
     }
 
-    fn branch(&mut self, parts: &mut Parts<'t>, span: Span, trouble: usize) -> (Expr, Block) {
+    fn branch(&mut self, parts: &mut Parts<'_>, span: Span, trouble: usize) -> (Expr, Block) {
         let cond = self.expr_of(parts, "a condition after `if`");
         self.bad_heads(parts, trouble);
         let body = self.block_of(parts, "`if`", span);
         (cond, body)
     }
 
-    fn verify(&mut self, parts: &mut Parts<'t>, span: Span, tail: &mut Tail) -> StmtKind {
+    fn lock(
+        &mut self,
+        resource: Expr,
+        parts: &mut Parts<'_>,
+        span: Span,
+        tail: &mut Tail,
+    ) -> StmtKind {
+        let mut limit = None;
+        for pair in parts.by_ref() {
+            if pair.rule() == Rule::limit {
+                let clause = self.span(&pair);
+                let places = self.expr_of(&mut Parts::of(pair), "a number after `limit`");
+                self.once(limit.replace(places).is_some(), clause, "limit");
+            } else {
+                self.tail_part(pair, "`lock`", tail);
+            }
+        }
+        StmtKind::Lock {
+            resource,
+            limit,
+            body: tail.body.take().unwrap_or_else(|| self.no_block(span)),
+        }
+    }
+
+    fn verify(&mut self, parts: &mut Parts<'_>, span: Span, tail: &mut Tail) -> StmtKind {
         let mut during = None;
         let mut every = None;
         for pair in parts.by_ref() {
-            match pair.as_rule() {
+            match pair.rule() {
                 Rule::during => {
-                    during = Some(self.expr_of(&mut Parts::of(pair), "a duration after `for`"));
+                    let clause = self.span(&pair);
+                    let time = self.expr_of(&mut Parts::of(pair), "a duration after `for`");
+                    self.once(during.replace(time).is_some(), clause, "for");
                 }
                 Rule::every => {
-                    every = Some(self.expr_of(&mut Parts::of(pair), "a duration after `every`"));
+                    let clause = self.span(&pair);
+                    let time = self.expr_of(&mut Parts::of(pair), "a duration after `every`");
+                    self.once(every.replace(time).is_some(), clause, "every");
                 }
                 _ => self.tail_part(pair, "`verify`", tail),
             }
@@ -345,11 +387,11 @@ impl<'t> Lower<'t> {
         }
     }
 
-    fn approve(&mut self, parts: &mut Parts<'t>, tail: &mut Tail) -> StmtKind {
+    fn approve(&mut self, parts: &mut Parts<'_>, tail: &mut Tail) -> StmtKind {
         let question = self.expr_of(parts, "a question");
         let mut by = None;
         for pair in parts.by_ref() {
-            if pair.as_rule() == Rule::by {
+            if pair.rule() == Rule::by {
                 let span = self.span(&pair);
                 let groups = self.expr_of(&mut Parts::of(pair), "a list of groups after `by`");
                 self.once(by.replace(groups).is_some(), span, "by");
@@ -360,7 +402,7 @@ impl<'t> Lower<'t> {
         StmtKind::Approve { question, by }
     }
 
-    fn ask(&mut self, parts: &mut Parts<'t>) -> StmtKind {
+    fn ask(&mut self, parts: &mut Parts<'_>) -> StmtKind {
         let timeout = parts
             .accept(Rule::timeout)
             .map(|pair| self.expr_of(&mut Parts::of(pair), "a duration after `timeout`"));

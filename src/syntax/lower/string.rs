@@ -1,25 +1,29 @@
 //! String literals: escapes, interpolations, and the indentation of `"""`.
 //! It does not know what a string is for.
 
+use std::borrow::Cow;
+
 use super::{Lower, add};
 use crate::source::{Name, Span};
 use crate::syntax::ast::{StringLit, StringPart};
 use crate::syntax::errors;
 use crate::syntax::grammar::{Pair, Parts, Rule};
 
-/// Text that is being put together from its chunks and escapes.
+/// Text that is being put together from its chunks and escapes. Mostly it is a single chunk, which
+/// need not be copied for that.
 #[derive(Default)]
-struct Text {
-    text: String,
+struct Text<'p> {
+    text: Cow<'p, str>,
     span: Option<Span>,
 }
 
-impl Text {
-    fn push(&mut self, text: &str, span: Span) {
+impl<'p> Text<'p> {
+    fn push(&mut self, text: impl Into<Cow<'p, str>>, span: Span) {
+        let text = text.into();
         if text.is_empty() {
             return;
         }
-        self.text.push_str(text);
+        self.text += text;
         self.span = Some(self.span.map_or(span, |all| all.to(span)));
     }
 
@@ -34,9 +38,9 @@ impl Text {
 
 impl<'t> Lower<'t> {
     /// A string literal.
-    pub(super) fn string(&mut self, pair: Pair<'t>) -> StringLit {
+    pub(super) fn string(&mut self, pair: Pair<'_>) -> StringLit {
         let span = self.span_exact(&pair);
-        let multiline = pair.as_str().starts_with("\"\"\"");
+        let multiline = pair.text().starts_with("\"\"\"");
         let inner = Parts::of(pair);
         let parts = if multiline {
             self.long_string(inner)
@@ -50,13 +54,13 @@ impl<'t> Lower<'t> {
         }
     }
 
-    fn short_string(&mut self, inner: Parts<'t>) -> Vec<StringPart> {
+    fn short_string(&mut self, inner: Parts<'_>) -> Vec<StringPart> {
         let mut parts = Vec::new();
         let mut text = Text::default();
         for pair in inner {
             let span = self.span_exact(&pair);
-            match pair.as_rule() {
-                Rule::text => text.push(pair.as_str(), span),
+            match pair.rule() {
+                Rule::text => text.push(pair.text(), span),
                 Rule::escape => self.escape(&pair, span, &mut text),
                 _ => {
                     text.flush(&mut parts);
@@ -68,7 +72,7 @@ impl<'t> Lower<'t> {
         parts
     }
 
-    fn interpolation(&mut self, pair: Pair<'t>, span: Span) -> StringPart {
+    fn interpolation(&mut self, pair: Pair<'_>, span: Span) -> StringPart {
         let before = self.height;
         let mut inner = Parts::of(pair);
         let expr = self.expr_of(&mut inner, "an expression");
@@ -77,8 +81,8 @@ impl<'t> Lower<'t> {
         StringPart::Interpolation { expr, span }
     }
 
-    fn escape(&mut self, pair: &Pair<'t>, span: Span, text: &mut Text) {
-        let written = pair.as_str();
+    fn escape<'p>(&mut self, pair: &Pair<'p>, span: Span, text: &mut Text<'p>) {
+        let written = pair.text();
         let meant = match written.as_bytes().get(1) {
             Some(b'n') => Some('\n'),
             Some(b'r') => Some('\r'),
@@ -90,7 +94,7 @@ impl<'t> Lower<'t> {
             _ => None,
         };
         match meant {
-            Some(meant) => text.push(meant.encode_utf8(&mut [0; 4]), span),
+            Some(meant) => text.push(String::from(meant), span),
             None => {
                 self.report(errors::escape(span, written));
                 text.push(written, span);
@@ -100,15 +104,15 @@ impl<'t> Lower<'t> {
 
     /// The first line break is dropped, and the indentation of the closing quotes is removed from
     /// every line; a line end is always `\n`.
-    fn long_string(&mut self, inner: Parts<'t>) -> Vec<StringPart> {
-        let pieces: Vec<Pair<'t>> = inner.collect();
+    fn long_string(&mut self, inner: Parts<'_>) -> Vec<StringPart> {
+        let pieces: Vec<Pair<'_>> = inner.collect();
         let indent = closing_indent(&pieces);
         let mut parts = Vec::new();
         let mut text = Text::default();
         let mut line_start = false;
         for (place, pair) in pieces.iter().enumerate() {
             let span = self.span_exact(pair);
-            if pair.as_rule() == Rule::long_text {
+            if pair.rule() == Rule::long_text {
                 let lines = Lines {
                     indent,
                     first: place == 0,
@@ -120,7 +124,7 @@ impl<'t> Lower<'t> {
                 self.report(errors::margin(span));
             }
             line_start = false;
-            if pair.as_rule() == Rule::escape {
+            if pair.rule() == Rule::escape {
                 self.escape(pair, span, &mut text);
             } else {
                 text.flush(&mut parts);
@@ -131,16 +135,16 @@ impl<'t> Lower<'t> {
         parts
     }
 
-    fn long_text(
+    fn long_text<'p>(
         &mut self,
-        pair: &Pair<'t>,
-        lines: Lines<'t>,
+        pair: &Pair<'p>,
+        lines: Lines<'_>,
         line_start: &mut bool,
-        text: &mut Text,
+        text: &mut Text<'p>,
     ) {
-        let whole = pair.as_str();
-        let mut from = pair.as_span().start();
-        let end = pair.as_span().end();
+        let whole = pair.text();
+        let mut from = pair.start();
+        let end = pair.end();
         let drop_first = lines.first && opens_empty(whole);
         for (number, line) in whole.split('\n').enumerate() {
             let to = from + line.len();
@@ -173,7 +177,7 @@ impl<'t> Lower<'t> {
     }
 
     /// How much of the start of `line` is indentation that is removed.
-    fn margin(&mut self, line: &str, from: usize, ended: bool, lines: &Lines<'t>) -> usize {
+    fn margin(&mut self, line: &str, from: usize, ended: bool, lines: &Lines<'_>) -> usize {
         let Some(indent) = lines.indent else {
             return 0;
         };
@@ -208,8 +212,8 @@ fn opens_empty(text: &str) -> bool {
 fn closing_indent<'t>(pieces: &[Pair<'t>]) -> Option<&'t str> {
     let last = pieces
         .last()
-        .filter(|pair| pair.as_rule() == Rule::long_text)?;
-    let (_, tail) = last.as_str().rsplit_once('\n')?;
+        .filter(|pair| pair.rule() == Rule::long_text)?;
+    let (_, tail) = last.text().rsplit_once('\n')?;
     tail.bytes()
         .all(|byte| byte == b' ' || byte == b'\t')
         .then_some(tail)

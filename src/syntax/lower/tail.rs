@@ -44,7 +44,7 @@ impl Tail {
 
 impl<'t> Lower<'t> {
     /// The rest of a statement: modifiers, body, handlers.
-    pub(super) fn tail_of(&mut self, parts: &mut Parts<'t>, what: &str, trouble: usize) -> Tail {
+    pub(super) fn tail_of(&mut self, parts: &mut Parts<'_>, what: &str, trouble: usize) -> Tail {
         let mut tail = Tail::new("", trouble);
         for pair in parts.by_ref() {
             self.tail_part(pair, what, &mut tail);
@@ -53,9 +53,9 @@ impl<'t> Lower<'t> {
     }
 
     /// A modifier, body or handler. `what` names the statement.
-    pub(super) fn tail_part(&mut self, pair: Pair<'t>, what: &str, tail: &mut Tail) {
-        tail.start.get_or_insert(pair.as_span().start());
-        match pair.as_rule() {
+    pub(super) fn tail_part(&mut self, pair: Pair<'_>, what: &str, tail: &mut Tail) {
+        tail.start.get_or_insert(pair.start());
+        match pair.rule() {
             Rule::block => tail.body = Some(self.block(pair)),
             Rule::missing_body => self.no_body(&pair, what),
             Rule::bad_head => {
@@ -77,11 +77,11 @@ impl<'t> Lower<'t> {
         }
     }
 
-    fn modifier(&mut self, pair: Pair<'t>) -> Modifier {
+    fn modifier(&mut self, pair: Pair<'_>) -> Modifier {
         let span = self.span(&pair);
-        let form = pair.as_rule();
+        let form = pair.rule();
         if form == Rule::retry {
-            self.before_retry = self.after_last_word(pair.as_span().start());
+            self.before_retry = self.after_last_word(pair.start());
         }
         let mut parts = Parts::of(pair);
         let parts = &mut parts;
@@ -90,7 +90,11 @@ impl<'t> Lower<'t> {
             Rule::retry => {
                 let times = self.expr_of(parts, "a number of tries");
                 let (every, upto) = self.every_range(parts);
-                ModifierKind::Retry { times, every, upto }
+                ModifierKind::Retry {
+                    times,
+                    every: every.map(Box::new),
+                    upto: upto.map(Box::new),
+                }
             }
             Rule::max => ModifierKind::Max(self.expr_of(parts, "a number")),
             Rule::batches => ModifierKind::Batches(self.expr_of(parts, "a list of sizes")),
@@ -103,7 +107,7 @@ impl<'t> Lower<'t> {
         Modifier { kind, span }
     }
 
-    pub(super) fn every_range(&mut self, parts: &mut Parts<'t>) -> (Option<Expr>, Option<Expr>) {
+    pub(super) fn every_range(&mut self, parts: &mut Parts<'_>) -> (Option<Expr>, Option<Expr>) {
         let Some(pair) = parts.accept(Rule::every_range) else {
             return (None, None);
         };
@@ -115,9 +119,9 @@ impl<'t> Lower<'t> {
         (Some(every), upto)
     }
 
-    fn handler(&mut self, pair: Pair<'t>) -> Option<Handler> {
+    fn handler(&mut self, pair: Pair<'_>) -> Option<Handler> {
         let span = self.span(&pair);
-        let form = pair.as_rule();
+        let form = pair.rule();
         let mut parts = Parts::of(pair);
         let kind = match form {
             Rule::undo => HandlerKind::Undo(self.block(parts.next()?)),
@@ -137,10 +141,10 @@ impl<'t> Lower<'t> {
         Some(Handler { kind, span })
     }
 
-    fn classes(&mut self, pair: Pair<'t>) -> Vec<Ident> {
+    fn classes(&mut self, pair: Pair<'_>) -> Vec<Ident> {
         let mut classes = Vec::new();
         for pair in Parts::of(pair) {
-            match pair.as_rule() {
+            match pair.rule() {
                 Rule::ident => classes.push(self.ident(&pair)),
                 Rule::no_comma => self.no_comma(&pair),
                 _ => self.junk(pair),
@@ -152,7 +156,7 @@ impl<'t> Lower<'t> {
     /// Modifiers, the body and the handlers.
     pub(super) fn body(
         &mut self,
-        parts: &mut Parts<'t>,
+        parts: &mut Parts<'_>,
         what: &str,
         all: Span,
         tail: &mut Tail,

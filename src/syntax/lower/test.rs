@@ -7,10 +7,10 @@ use crate::syntax::ast::*;
 use crate::syntax::grammar::{Pair, Parts, Rule};
 
 impl<'t> Lower<'t> {
-    pub(super) fn test(&mut self, parts: &mut Parts<'t>, span: Span) -> ItemKind {
+    pub(super) fn test(&mut self, parts: &mut Parts<'_>, span: Span) -> ItemKind {
         let trouble = self.trouble();
         let name = match parts.next() {
-            Some(pair) if pair.as_rule() == Rule::string => self.string(pair),
+            Some(pair) if pair.rule() == Rule::string => self.string(pair),
             other => {
                 if let Some(missing) = other {
                     self.missing(&missing, "a description in quotes");
@@ -47,11 +47,11 @@ impl<'t> Lower<'t> {
         }
     }
 
-    fn test_stmt(&mut self, pair: Pair<'t>, before: Before) -> (TestStmt, Before) {
+    fn test_stmt(&mut self, pair: Pair<'_>, before: Before) -> (TestStmt, Before) {
         let trouble = self.trouble();
         let span = self.span(&pair);
-        let (start, end) = (pair.as_span().start(), pair.as_span().end());
-        if pair.as_rule() == Rule::error_test {
+        let (start, end) = (pair.start(), pair.end());
+        if pair.rule() == Rule::error_test {
             let after = self.error_line(pair, Around::Test, before);
             let kind = TestKind::Error;
             return (TestStmt { kind, span }, after);
@@ -61,8 +61,8 @@ impl<'t> Lower<'t> {
         (TestStmt { kind, span }, after)
     }
 
-    fn test_kind(&mut self, pair: Pair<'t>, span: Span) -> Option<TestKind> {
-        let form = pair.as_rule();
+    fn test_kind(&mut self, pair: Pair<'_>, span: Span) -> Option<TestKind> {
+        let form = pair.rule();
         let mut parts = Parts::of(pair);
         let parts = &mut parts;
         match form {
@@ -88,7 +88,7 @@ impl<'t> Lower<'t> {
             Rule::expect => {
                 let first = self.test_path(parts, "a node after `expect`")?;
                 let next = parts.next()?;
-                match next.as_rule() {
+                match next.rule() {
                     Rule::before => {
                         let second =
                             self.test_path(&mut Parts::of(next), "a node after `before`")?;
@@ -111,9 +111,9 @@ impl<'t> Lower<'t> {
         }
     }
 
-    fn test_path(&mut self, parts: &mut Parts<'t>, what: &str) -> Option<TestPath> {
+    fn test_path(&mut self, parts: &mut Parts<'_>, what: &str) -> Option<TestPath> {
         let pair = parts.next()?;
-        match pair.as_rule() {
+        match pair.rule() {
             Rule::string => Some(TestPath::Pattern(self.string(pair))),
             Rule::ident => Some(TestPath::Name(self.ident(&pair))),
             _ => {
@@ -123,9 +123,9 @@ impl<'t> Lower<'t> {
         }
     }
 
-    fn given(&mut self, parts: &mut Parts<'t>) -> Option<Given> {
+    fn given(&mut self, parts: &mut Parts<'_>) -> Option<Given> {
         let pair = parts.next()?;
-        match pair.as_rule() {
+        match pair.rule() {
             Rule::returns => {
                 let value = self.expr_of(&mut Parts::of(pair), "a value after `returns`");
                 Some(Given::Returns(value))

@@ -8,14 +8,14 @@ use crate::syntax::grammar::{Pair, Parts, Rule};
 
 impl<'t> Lower<'t> {
     /// The type that must stand next.
-    pub(super) fn type_of(&mut self, parts: &mut Parts<'t>) -> TypeExpr {
+    pub(super) fn type_of(&mut self, parts: &mut Parts<'_>) -> TypeExpr {
         match parts.next() {
-            Some(pair) if pair.as_rule() == Rule::r#type => self.type_expr(pair),
+            Some(pair) if pair.rule() == Rule::r#type => self.type_expr(pair),
             Some(pair) => {
                 self.missing(&pair, "a type");
                 TypeExpr {
                     kind: TypeKind::Error,
-                    span: self.after_last_word(pair.as_span().start()),
+                    span: self.after_last_word(pair.start()),
                 }
             }
             None => TypeExpr {
@@ -26,7 +26,7 @@ impl<'t> Lower<'t> {
     }
 
     /// The type after `:`, if there is one.
-    pub(super) fn of_type(&mut self, parts: &mut Parts<'t>) -> Option<TypeExpr> {
+    pub(super) fn of_type(&mut self, parts: &mut Parts<'_>) -> Option<TypeExpr> {
         let pair = parts.accept(Rule::of_type)?;
         Some(self.type_of(&mut Parts::of(pair)))
     }
@@ -35,7 +35,7 @@ impl<'t> Lower<'t> {
     /// one, the value probably stands behind the wrong sign.
     pub(super) fn typed_value(
         &mut self,
-        parts: &mut Parts<'t>,
+        parts: &mut Parts<'_>,
         name: &Ident,
     ) -> (Option<TypeExpr>, Option<Expr>) {
         let colon = match parts.peek_start() {
@@ -65,7 +65,7 @@ impl<'t> Lower<'t> {
         (ty, value)
     }
 
-    fn type_expr(&mut self, pair: Pair<'t>) -> TypeExpr {
+    fn type_expr(&mut self, pair: Pair<'_>) -> TypeExpr {
         let span = self.span(&pair);
         let mut parts = Parts::of(pair);
         let Some(inner) = parts.next() else {
@@ -86,8 +86,8 @@ impl<'t> Lower<'t> {
         TypeExpr { kind, span }
     }
 
-    fn type_kind(&mut self, pair: Pair<'t>) -> TypeKind {
-        match pair.as_rule() {
+    fn type_kind(&mut self, pair: Pair<'_>) -> TypeKind {
+        match pair.rule() {
             Rule::type_name => {
                 let mut parts = Parts::of(pair);
                 let name = self.name_of(&mut parts, "a type");
@@ -112,10 +112,10 @@ impl<'t> Lower<'t> {
     }
 
     /// `{string: T}` is a map, everything else in braces is a record.
-    fn type_braces(&mut self, pair: Pair<'t>) -> TypeKind {
+    fn type_braces(&mut self, pair: Pair<'_>) -> TypeKind {
         let mut entries: Vec<(Ident, TypeExpr)> = Vec::new();
         for pair in Parts::of(pair) {
-            match pair.as_rule() {
+            match pair.rule() {
                 Rule::type_entry => {
                     let mut parts = Parts::of(pair);
                     let name = self.name_of(&mut parts, "a name");
@@ -140,14 +140,14 @@ impl<'t> Lower<'t> {
     }
 
     /// Reports the wrong sign between `name` and what follows, if it is wrong.
-    pub(super) fn bad_sep(&mut self, parts: &mut Parts<'t>, right: &str, name: &str) {
+    pub(super) fn bad_sep(&mut self, parts: &mut Parts<'_>, right: &str, name: &str) {
         if let Some(pair) = parts
             .accept(Rule::bad_sep)
             .or_else(|| parts.accept(Rule::bad_eq))
         {
             let span = self.span_exact(&pair);
-            if pair.as_str() != right {
-                self.report(errors::wrong_sign(span, pair.as_str(), right, name));
+            if pair.text() != right {
+                self.report(errors::wrong_sign(span, pair.text(), right, name));
             }
         }
     }

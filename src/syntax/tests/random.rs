@@ -19,7 +19,7 @@ fn quickly(text: &str) {
 }
 
 /// Words and signs of the language and of others, in any order.
-fn soup() -> impl Strategy<Value = String> {
+pub(super) fn soup() -> impl Strategy<Value = String> {
     let words = prop::sample::select(
         "pipeline stage step serial parallel matrix deploy run let if else for in then and or not \
          true false none log fail retry timeout max batches tolerate atomic once undo on failure \
@@ -42,7 +42,7 @@ fn soup() -> impl Strategy<Value = String> {
 }
 
 /// A valid file with some of its bytes changed, taken out, doubled or put in.
-fn damage() -> impl Strategy<Value = String> {
+pub(super) fn damage() -> impl Strategy<Value = String> {
     let bytes = prop::collection::vec((0usize..10_000, 0u8..4, any::<u8>()), 1..12);
     (any::<bool>(), bytes).prop_map(|(first, changes)| {
         let mut text: Vec<u8> = if first { FIRST } else { EVERYTHING }.bytes().collect();
@@ -60,7 +60,7 @@ fn damage() -> impl Strategy<Value = String> {
 }
 
 /// A valid file without a part of it.
-fn cut() -> impl Strategy<Value = String> {
+pub(super) fn cut() -> impl Strategy<Value = String> {
     (0usize..10_000, 0usize..400).prop_map(|(at, length)| {
         let chars: Vec<char> = EVERYTHING.chars().collect();
         let at = at % chars.len();

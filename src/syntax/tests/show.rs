@@ -579,8 +579,8 @@ fn run(run: &Run) -> String {
     if let Some(dir) = &run.dir {
         let _ = write!(text, " in {}", expr(dir));
     }
-    if !run.env.is_empty() {
-        let _ = write!(text, " env {}", record(&run.env));
+    if let Some(env) = &run.env {
+        let _ = write!(text, " env {}", record(&env.entries));
     }
     if let Some(on) = &run.on {
         let _ = write!(text, " on {}", expr(on));

@@ -484,7 +484,8 @@ impl Checker<'_> {
             .iter()
             .chain(&run.on)
             .for_each(|expr| self.expr(expr, all));
-        self.record(&run.env, all);
+        self.record(run.variables(), all);
+        run.env.iter().for_each(|env| self.inside(env.span, all));
     }
 
     fn axis(&mut self, axis: &Axis, outer: Span) {

@@ -1,55 +1,69 @@
-//! Trees without places, so that two trees of different texts can be compared.
+//! Comparing trees of different texts: all of them but where things stand.
 //! It does not know what the trees mean.
 
 use crate::source::{Name, Span};
 use crate::syntax::ast::*;
 
-/// Something that can lose its places.
-pub(super) trait Bare {
-    /// Sets all places to the start of the file.
-    fn strip(&mut self);
+/// Something that may say the same as another, wherever they stand.
+pub(super) trait Alike {
+    /// Whether both say the same.
+    fn alike(&self, other: &Self) -> bool;
 }
 
-impl Bare for Span {
-    fn strip(&mut self) {
-        *self = Span::start_of(self.file);
+impl Alike for Span {
+    fn alike(&self, _: &Self) -> bool {
+        true
     }
 }
 
-impl<T: Bare> Bare for Option<T> {
-    fn strip(&mut self) {
-        if let Some(inner) = self {
-            inner.strip();
+impl<T: Alike> Alike for &T {
+    fn alike(&self, other: &Self) -> bool {
+        (**self).alike(*other)
+    }
+}
+
+impl<T: Alike> Alike for Option<T> {
+    fn alike(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Some(a), Some(b)) => a.alike(b),
+            (None, None) => true,
+            _ => false,
         }
     }
 }
 
-impl<T: Bare> Bare for Vec<T> {
-    fn strip(&mut self) {
-        for element in self {
-            element.strip();
-        }
+impl<T: Alike> Alike for Vec<T> {
+    fn alike(&self, other: &Self) -> bool {
+        self.len() == other.len() && self.iter().zip(other).all(|(a, b)| a.alike(b))
     }
 }
 
-impl<T: Bare> Bare for Box<T> {
-    fn strip(&mut self) {
-        (**self).strip();
+impl<T: Alike> Alike for Box<T> {
+    fn alike(&self, other: &Self) -> bool {
+        (**self).alike(other)
     }
 }
 
-impl<A: Bare, B: Bare> Bare for (A, B) {
-    fn strip(&mut self) {
-        self.0.strip();
-        self.1.strip();
-    }
+/// Tuples of what can be compared.
+macro_rules! tuples {
+    ($(($($type:ident $at:tt),*))*) => {
+        $(impl<$($type: Alike),*> Alike for ($($type,)*) {
+            fn alike(&self, _other: &Self) -> bool {
+                true $(&& self.$at.alike(&_other.$at))*
+            }
+        })*
+    };
 }
 
-/// What has no place.
+tuples!(() (A 0) (A 0, B 1) (A 0, B 1, C 2) (A 0, B 1, C 2, D 3));
+
+/// What has no place in it.
 macro_rules! nowhere {
     ($($type:ty),*) => {
-        $(impl Bare for $type {
-            fn strip(&mut self) {}
+        $(impl Alike for $type {
+            fn alike(&self, other: &Self) -> bool {
+                self == other
+            }
         })*
     };
 }
@@ -57,10 +71,10 @@ macro_rules! nowhere {
 /// A struct with all its fields: one that is forgotten does not compile.
 macro_rules! fields {
     ($($type:ident { $($field:ident),* })*) => {
-        $(impl Bare for $type {
-            fn strip(&mut self) {
+        $(impl Alike for $type {
+            fn alike(&self, other: &Self) -> bool {
                 let $type { $($field),* } = self;
-                $($field.strip();)*
+                true $(&& $field.alike(&other.$field))*
             }
         })*
     };
@@ -69,11 +83,17 @@ macro_rules! fields {
 /// An enum with all its variants; a number names a field of a tuple.
 macro_rules! variants {
     ($($type:ident { $($variant:ident $({ $($field:tt: $name:ident),* })?,)* })*) => {
-        $(impl Bare for $type {
-            fn strip(&mut self) {
+        $(impl Alike for $type {
+            fn alike(&self, other: &Self) -> bool {
                 match self {
                     $($type::$variant { $($($field: $name),*)? } => {
-                        $($($name.strip();)*)?
+                        let one = ($($($name,)*)?);
+                        match other {
+                            $type::$variant { $($($field: $name),*)? } => {
+                                one.alike(&($($($name,)*)?))
+                            }
+                            _ => false,
+                        }
                     })*
                 }
             }
@@ -114,6 +134,7 @@ fields! {
     Stmt { doc, kind, modifiers, handlers, head, span }
     Axis { order, var, list, span }
     Run { command, using, dir, env, on }
+    Variables { entries, span }
     Modifier { kind, span }
     Handler { kind, span }
     TestStmt { kind, span }

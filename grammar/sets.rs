@@ -1,0 +1,232 @@
+//! With which bytes an expression can begin, and which expressions are a single character.
+//! It does not know how a parser is written down.
+
+use std::collections::HashMap;
+
+use pest_meta::ast::RuleType;
+use pest_meta::optimizer::{OptimizedExpr as Expr, OptimizedRule};
+
+/// A set of bytes. What stands behind the end of the text is the byte `END`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Set(pub [u64; 4]);
+
+/// No byte of a text.
+pub const END: u8 = 0xFF;
+/// The bytes with which a character beyond ASCII begins.
+const LEADS: std::ops::RangeInclusive<u8> = 0xC2..=0xF4;
+
+impl Set {
+    pub const NONE: Self = Self([0; 4]);
+    pub const ALL: Self = Self([u64::MAX; 4]);
+
+    pub fn range(bytes: std::ops::RangeInclusive<u8>) -> Self {
+        let mut set = Self::NONE;
+        for byte in bytes {
+            set.0[usize::from(byte) / 64] |= 1 << (byte % 64);
+        }
+        set
+    }
+
+    pub fn one(byte: u8) -> Self {
+        Self::range(byte..=byte)
+    }
+
+    /// Every character.
+    pub fn any() -> Self {
+        Self::range(0..=0x7F).or(Self::range(LEADS))
+    }
+
+    pub fn or(self, other: Self) -> Self {
+        Self(std::array::from_fn(|at| self.0[at] | other.0[at]))
+    }
+
+    pub fn and(self, other: Self) -> Self {
+        Self(std::array::from_fn(|at| self.0[at] & other.0[at]))
+    }
+
+    pub fn not(self) -> Self {
+        Self(self.0.map(|word| !word))
+    }
+
+    pub fn has(self, byte: u8) -> bool {
+        self.0[usize::from(byte) / 64] >> (byte % 64) & 1 == 1
+    }
+
+    /// The bytes of characters beyond ASCII, of which a character class has all or none.
+    pub fn beyond(self) -> Self {
+        self.and(Self::range(LEADS))
+    }
+}
+
+/// With which next bytes an expression may succeed: reading something, and reading nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Start {
+    reading: Set,
+    empty: Set,
+}
+
+impl Start {
+    fn reading(set: Set) -> Self {
+        Self {
+            reading: set,
+            empty: Set::NONE,
+        }
+    }
+
+    fn empty(set: Set) -> Self {
+        Self {
+            reading: Set::NONE,
+            empty: set,
+        }
+    }
+}
+
+/// What is known of all rules.
+pub struct Sets<'g> {
+    /// The rules that leave no piece.
+    silent: HashMap<&'g str, &'g Expr>,
+    starts: HashMap<&'g str, Start>,
+}
+
+impl<'g> Sets<'g> {
+    pub fn new(rules: &'g [OptimizedRule]) -> Self {
+        let mut sets = Self {
+            silent: rules
+                .iter()
+                .filter(|it| it.ty == RuleType::Silent)
+                .map(|it| (it.name.as_str(), &it.expr))
+                .collect(),
+            starts: HashMap::new(),
+        };
+        // From nothing upwards, until nothing is added any more.
+        loop {
+            let mut changed = false;
+            for rule in rules {
+                let start = sets.start(&rule.expr);
+                changed |= sets.starts.insert(&rule.name, start) != Some(start);
+            }
+            if !changed {
+                return sets;
+            }
+        }
+    }
+
+    /// The bytes with which `expr` may succeed.
+    pub fn viable(&self, expr: &Expr) -> Set {
+        let start = self.start(expr);
+        start.reading.or(start.empty)
+    }
+
+    fn start(&self, expr: &Expr) -> Start {
+        match expr {
+            Expr::Str(text) => match text.as_bytes().first() {
+                Some(first) => Start::reading(Set::one(*first)),
+                None => Start::empty(Set::ALL),
+            },
+            Expr::Range(from, to) => Start::reading(range(from, to)),
+            Expr::Ident(name) => match name.as_str() {
+                "SOI" => Start::empty(Set::ALL),
+                "EOI" => Start::empty(Set::one(END)),
+                "ANY" => Start::reading(Set::any()),
+                name => self
+                    .starts
+                    .get(name)
+                    .copied()
+                    .unwrap_or(Start::empty(Set::NONE)),
+            },
+            Expr::PosPred(inner) => Start::empty(self.viable(inner)),
+            Expr::NegPred(inner) => Start::empty(self.surely(inner).not()),
+            Expr::Seq(first, second) => {
+                let (first, second) = (self.start(first), self.start(second));
+                Start {
+                    reading: first.reading.or(first.empty.and(second.reading)),
+                    empty: first.empty.and(second.empty),
+                }
+            }
+            Expr::Choice(first, second) => {
+                let (first, second) = (self.start(first), self.start(second));
+                Start {
+                    reading: first.reading.or(second.reading),
+                    empty: first.empty.or(second.empty),
+                }
+            }
+            Expr::Opt(inner) | Expr::Rep(inner) => Start {
+                reading: self.start(inner).reading,
+                empty: Set::ALL,
+            },
+            Expr::Skip(_) => Start {
+                reading: Set::any(),
+                empty: Set::ALL,
+            },
+            other => panic!("the grammar uses what is not known here: {other}"),
+        }
+    }
+
+    /// The bytes with which `expr` succeeds, whatever follows.
+    fn surely(&self, expr: &Expr) -> Set {
+        match expr {
+            Expr::Choice(first, second) => self.surely(first).or(self.surely(second)),
+            _ => self.class(expr).unwrap_or(Set::NONE),
+        }
+    }
+
+    /// The characters of an expression that reads exactly one.
+    pub fn class(&self, expr: &Expr) -> Option<Set> {
+        match expr {
+            Expr::Str(text) if text.len() == 1 => Some(Set::one(text.as_bytes()[0])),
+            Expr::Range(from, to) => {
+                let (_, last) = ends(from, to);
+                let set = range(from, to);
+                let whole =
+                    last.is_ascii() || last == char::MAX && set.beyond() == Set::range(LEADS);
+                whole.then_some(set)
+            }
+            Expr::Ident(name) if name == "ANY" => Some(Set::any()),
+            Expr::Ident(name) => {
+                let rule = self.silent.get(name.as_str())?;
+                // Rules that call others may call themselves.
+                if calls(rule) { None } else { self.class(rule) }
+            }
+            Expr::Choice(first, second) => Some(self.class(first)?.or(self.class(second)?)),
+            Expr::Seq(first, second) => match &**first {
+                Expr::NegPred(not) => Some(self.class(second)?.and(self.class(not)?.not())),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+fn calls(expr: &Expr) -> bool {
+    match expr {
+        Expr::Ident(_) => true,
+        Expr::Seq(first, second) | Expr::Choice(first, second) => calls(first) || calls(second),
+        Expr::PosPred(inner) | Expr::NegPred(inner) | Expr::Opt(inner) | Expr::Rep(inner) => {
+            calls(inner)
+        }
+        _ => false,
+    }
+}
+
+fn ends(from: &str, to: &str) -> (char, char) {
+    let one = |text: &str| text.chars().next().expect("a character");
+    (one(from), one(to))
+}
+
+/// The bytes with which the characters of a range begin.
+fn range(from: &str, to: &str) -> Set {
+    let (first, last) = ends(from, to);
+    let ascii = match u8::try_from(first) {
+        Ok(first) if first.is_ascii() => {
+            let last = u8::try_from(last).unwrap_or(0x7F).min(0x7F);
+            Set::range(first..=last)
+        }
+        _ => Set::NONE,
+    };
+    if last.is_ascii() {
+        return ascii;
+    }
+    let lead = |c: char| c.encode_utf8(&mut [0; 4]).as_bytes()[0];
+    let first = if first.is_ascii() { '\u{80}' } else { first };
+    ascii.or(Set::range(lead(first)..=lead(last)))
+}
