@@ -80,6 +80,17 @@ impl Seen {
     }
 }
 
+impl Known {
+    fn of(root: &Root) -> Self {
+        Self {
+            document: root.document.clone(),
+            sources: root.checked.modules().sources.clone(),
+            seen: root.seen.clone(),
+            baseline: Baseline::of(&root.checked),
+        }
+    }
+}
+
 /// The state behind the answers.
 pub(super) struct Desk {
     /// The outside.
@@ -146,18 +157,13 @@ impl Desk {
             let memory = self.memories.entry(document.uri.clone()).or_default();
             let place = (snapshot, &*self.outside, &*self.library);
             let (checked, seen) = check(place, document, memory, Look::default());
-            let known = Known {
-                document: document.clone(),
-                sources: checked.modules().sources.clone(),
-                seen: seen.clone(),
-                baseline: Baseline::of(&checked),
-            };
-            self.baselines.insert(document.uri.clone(), known);
             let root = Root {
                 document: document.clone(),
                 checked,
                 seen,
             };
+            self.baselines
+                .insert(document.uri.clone(), Known::of(&root));
             self.roots.insert(document.uri.clone(), root);
         }
         (&self.roots[&document.uri], fresh)
@@ -217,7 +223,9 @@ impl Desk {
     /// check if there is one.
     pub(super) fn told(&mut self, snapshot: &Snapshot, document: &Arc<Document>) -> Told {
         if !self.is_known(snapshot, document) {
-            self.root(snapshot, document);
+            // One that was taken over may be older than the own one.
+            let known = Known::of(self.root(snapshot, document).0);
+            self.baselines.insert(document.uri.clone(), known);
         }
         let known = &self.baselines[&document.uri];
         let found = known.baseline.found().to_vec();
