@@ -80,6 +80,17 @@ impl Seen {
     }
 }
 
+impl Known {
+    fn of(root: &Root) -> Self {
+        Self {
+            document: root.document.clone(),
+            sources: root.checked.modules().sources.clone(),
+            seen: root.seen.clone(),
+            baseline: Baseline::of(&root.checked),
+        }
+    }
+}
+
 /// The state behind the answers.
 pub(super) struct Desk {
     /// The outside.
@@ -146,18 +157,13 @@ impl Desk {
             let memory = self.memories.entry(document.uri.clone()).or_default();
             let place = (snapshot, &*self.outside, &*self.library);
             let (checked, seen) = check(place, document, memory, Look::default());
-            let known = Known {
-                document: document.clone(),
-                sources: checked.modules().sources.clone(),
-                seen: seen.clone(),
-                baseline: Baseline::of(&checked),
-            };
-            self.baselines.insert(document.uri.clone(), known);
             let root = Root {
                 document: document.clone(),
                 checked,
                 seen,
             };
+            self.baselines
+                .insert(document.uri.clone(), Known::of(&root));
             self.roots.insert(document.uri.clone(), root);
         }
         (&self.roots[&document.uri], fresh)
@@ -217,7 +223,9 @@ impl Desk {
     /// check if there is one.
     pub(super) fn told(&mut self, snapshot: &Snapshot, document: &Arc<Document>) -> Told {
         if !self.is_known(snapshot, document) {
-            self.root(snapshot, document);
+            // One that was taken over may be older than the own one.
+            let known = Known::of(self.root(snapshot, document).0);
+            self.baselines.insert(document.uri.clone(), known);
         }
         let known = &self.baselines[&document.uri];
         let found = known.baseline.found().to_vec();
@@ -472,74 +480,4 @@ pub(super) fn address(snapshot: &Snapshot, path: &Path) -> Uri {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::lint;
-    use crate::world;
-
-    struct Nothing;
-
-    impl world::Files for Nothing {
-        fn read(&self, _: &str) -> Result<String, String> {
-            Err(String::from("no such file"))
-        }
-    }
-
-    impl world::Environment for Nothing {
-        fn var(&self, _: &str) -> Option<String> {
-            None
-        }
-    }
-
-    fn outside() -> Arc<Outside> {
-        Arc::new(Outside {
-            files: Box::new(Nothing),
-            environment: Box::new(Nothing),
-            cache: None,
-            levels: Box::new(|_| lint::Config::default()),
-        })
-    }
-
-    fn opened(text: &str) -> (Snapshot, Arc<Document>) {
-        let document = Arc::new(Document::new("file:///a/b.deploy", 1, text));
-        let mut snapshot = Snapshot::default();
-        snapshot
-            .documents
-            .insert(document.uri.clone(), document.clone());
-        (snapshot, document)
-    }
-
-    /// Types texts into bodies and compares what a look at the body says with a whole check.
-    #[test]
-    fn a_glance_says_what_a_whole_check_says() {
-        let whole = include_str!("../../examples/shop/shop.deploy");
-        let mut glances = 0;
-        for (place, typed) in [
-            ("pipeline ", "{ log unknown }"),
-            ("stage ", "\n  log \"a ${versio} b\"\n  wait 1s"),
-            ("stage ", "parallel t in nothing { deploy web to t }\n"),
-            ("deploy ", "x.y.z("),
-            ("workflow ", "return 1"),
-        ] {
-            let Some(at) = whole.find(place) else {
-                continue;
-            };
-            let inside = at + whole[at..].find('{').map_or(0, |open| open + 1);
-            let mut desk = Desk::new(outside());
-            let (snapshot, document) = opened(whole);
-            desk.findings(&snapshot, &document);
-            for end in 1..=typed.len() {
-                let text = format!("{}{}{}", &whole[..inside], &typed[..end], &whole[inside..]);
-                let (snapshot, document) = opened(&text);
-                let glance = desk.glance(&snapshot, &document).map(|told| told.found);
-                let mut fresh = Desk::new(outside());
-                let (_, full) = fresh.findings(&snapshot, &document);
-                if let Some(glance) = glance {
-                    assert_eq!(glance, full, "{text}");
-                    glances += 1;
-                }
-            }
-        }
-        assert!(glances > 40, "{glances}");
-    }
-}
+mod tests;
