@@ -203,6 +203,59 @@ fn a_retry_runs_what_failed_or_never_started() {
     );
 }
 
+/// What another version of the program wrote is carried on as it would have been, or not at all.
+#[test]
+fn a_run_of_another_version_is_refused_with_the_reason() {
+    let test = killed();
+    std::fs::write(test.path("go"), "").expect("a file");
+    let change = |text: &str| {
+        let database = rusqlite::Connection::open(test.path(".lockstep/state.db"));
+        database
+            .expect("a database")
+            .execute_batch(text)
+            .expect("a change");
+    };
+    let wrongs = [
+        (
+            "UPDATE programs SET version = version + 1",
+            "UPDATE programs SET version = version - 1",
+            "E0732",
+            "it was planned by another version of this program",
+        ),
+        (
+            "UPDATE journal SET told = replace(told, 'p/one', 'p/eno') WHERE seq = 2",
+            "UPDATE journal SET told = replace(told, 'p/eno', 'p/one') WHERE seq = 2",
+            "E0732",
+            "what it wrote down does not fit this version of the program (record 2)",
+        ),
+        (
+            "PRAGMA user_version = 99",
+            "PRAGMA user_version = 2",
+            "E0731",
+            "was written by a later version of this program",
+        ),
+    ];
+    for (wrong, right, code, reason) in wrongs {
+        change(wrong);
+        let said = says(&test, &["resume"]);
+        assert_eq!(
+            (said.code, said.stdout.as_str()),
+            (2, ""),
+            "{}",
+            said.stderr
+        );
+        assert!(
+            said.stderr.contains(code) && said.stderr.contains(reason),
+            "{}",
+            said.stderr
+        );
+        change(right);
+    }
+    assert_eq!(log(&test), ["one v1", "other"]);
+    assert_eq!(says(&test, &["resume"]).code, 0);
+    assert_eq!(log(&test), ["one v1", "other", "waited", "last three"]);
+}
+
 /// The bytes of all files in a folder.
 fn all_bytes(folder: &Path) -> Vec<u8> {
     let mut all = Vec::new();

@@ -151,12 +151,49 @@ fn the_guardian_outlives_signals_and_holds_nothing_open() {
     };
     assert_eq!(open("2"), Path::new("/dev/null"));
     assert!(open("1").to_string_lossy().ends_with("(deleted)"));
+    // Every process can be ended before it has said what it does not heed.
+    until("it heeds no signal", || {
+        let status = std::fs::read_to_string(format!("/proc/{guardian}/status"));
+        let status = status.unwrap_or_default();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        let caught = caught.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok());
+        let wanted = [1, 2, 3, 15]
+            .map(|signal| 1 << (signal - 1))
+            .iter()
+            .sum::<u64>();
+        caught.is_some_and(|bits| bits & wanted == wanted)
+    });
     for kind in ["INT", "TERM", "HUP", "QUIT"] {
         signal(&guardian, kind);
     }
     running.signal("KILL");
     assert!(is_gone(&id));
     assert!(is_gone(&guardian));
+}
+
+#[test]
+fn a_guardian_that_was_killed_has_a_successor() {
+    let test = super::file(
+        r#"pipeline p {
+          parallel {
+            run "sh stay.sh one"
+            serial {
+              run "until [ -e go ]; do sleep 0.02; done"
+              run "sh stay.sh two"
+            }
+          }
+        }"#,
+    )
+    .file("stay.sh", STAY)
+    .args(["--format", "json"]);
+    let running = Running::start(test.command());
+    let one = number(&test, "one");
+    let guardian = guardian(running.id());
+    signal(&guardian, "KILL");
+    std::fs::write(test.path("go"), "").expect("a file");
+    let two = number(&test, "two");
+    running.signal("KILL");
+    assert!(is_gone(&one) && is_gone(&two));
 }
 
 #[test]

@@ -234,18 +234,21 @@ impl<'h> Driver<'h> {
 
     /// Takes a journal in, and does what is left to be done.
     fn take_up(&mut self, past: Past) -> Result<(), StoreError> {
-        let (host, seq, audit) = (&mut self.host, &mut self.seq, &mut self.audit);
-        let replayed = replay(&mut self.machine, past.records, |at, what| {
-            *seq += 1;
-            if let Some(stray) = audit.first_stray(&what) {
-                host.strays(&stray);
+        let mut heard = Vec::new();
+        let hear = |at, what| heard.push((at, what));
+        let replayed = replay(&mut self.machine, past.records, hear)?;
+        // Where the journal does not fit, nothing of it is told.
+        for (at, what) in heard {
+            self.seq += 1;
+            if let Some(stray) = self.audit.first_stray(&what) {
+                self.host.strays(&stray);
             }
-            host.remember(&RunEvent {
-                seq: *seq,
+            self.host.remember(&RunEvent {
+                seq: self.seq,
                 at: crate::runtime::store::time(at),
                 what,
             });
-        })?;
+        }
         self.offset = self.offset.max(replayed.clock);
         self.begun_once = replayed.begun;
         (self.recorded, self.written) = (replayed.seq, replayed.seq);

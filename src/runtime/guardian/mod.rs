@@ -107,21 +107,40 @@ impl Guardian {
         self
     }
 
-    /// Does something with the table; the process is started where it is not there yet.
+    /// Sees to it that the process is there: it is started before the first command, and again
+    /// where somebody has killed it.
+    fn see_to_it(&self) {
+        let Ok(mut started) = self.started.lock() else {
+            return;
+        };
+        let is_needed = match &mut *started {
+            Started::Never => false,
+            Started::NotYet => true,
+            Started::Yes { child, .. } => !matches!(child.try_wait(), Ok(None)),
+        };
+        if !is_needed {
+            return;
+        }
+        let table = match std::mem::replace(&mut *started, Started::Never) {
+            Started::Yes { table, .. } => Ok(table),
+            _ => Table::new(&std::env::temp_dir()),
+        };
+        if let Ok(now) = table.and_then(|table| self.start(table)) {
+            *started = now;
+        }
+    }
+
+    /// Does something with the table, where there is one.
     fn with_table<T>(&self, act: impl FnOnce(&mut Table) -> T) -> Option<T> {
         let mut started = self.started.lock().ok()?;
-        if let Started::NotYet = *started {
-            *started = self.start().unwrap_or(Started::Never);
-        }
         match &mut *started {
             Started::Yes { table, .. } => Some(act(table)),
             Started::NotYet | Started::Never => None,
         }
     }
 
-    fn start(&self) -> io::Result<Started> {
+    fn start(&self, table: Table) -> io::Result<Started> {
         use std::os::unix::process::CommandExt as _;
-        let table = Table::new(&std::env::temp_dir())?;
         let (end, pipe) = io::pipe()?;
         let mut command = Command::new(&self.program);
         if self.arguments.is_empty() {
@@ -157,6 +176,7 @@ impl Guardian {
 
 impl Groups for Guardian {
     fn starting(&self, lasting: bool) -> Guarded {
+        self.see_to_it();
         let number = self.with_table(Table::add).unwrap_or_default();
         Guarded {
             number,
