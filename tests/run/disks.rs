@@ -41,7 +41,7 @@ fn a_run_stops_when_its_disk_is_full_and_goes_on_when_there_is_room() {
     let mut names = command("unshare", &test.path(""));
     names.args(["--user", "--map-root-user", "--mount", "sh", "script.sh"]);
     let said = run({
-        names.env("LOCKSTEP", program());
+        names.env("LOCKSTEP", program()).env("USER", "ada");
         names
     });
     if !said.stdout.starts_with("run ") {

@@ -312,8 +312,18 @@ fn live(plan: &Plan, style: Style) -> Live<std::io::Stdout> {
 pub(in crate::cli) fn user() -> String {
     let user = ["USER", "LOGNAME"]
         .iter()
-        .find_map(|name| std::env::var(name).ok());
-    user.unwrap_or_else(|| String::from("unknown"))
+        .find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()));
+    user.unwrap_or_else(|| {
+        // Containers and services have no such variables.
+        let id = rustix::process::geteuid().as_raw().to_string();
+        let known = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+        let name = known.lines().find_map(|line| {
+            let mut fields = line.split(':');
+            let name = fields.next()?;
+            (fields.nth(1)? == id).then(|| name.to_owned())
+        });
+        name.unwrap_or_else(|| format!("uid {id}"))
+    })
 }
 
 /// A number that no other run has; the standard library seeds its hashers from the system.

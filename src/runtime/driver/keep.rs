@@ -84,6 +84,7 @@ impl<'h> Driver<'h> {
             cancelled: false,
             broken: None,
             seq: 0,
+            told_at: jiff::Timestamp::MIN,
             audit,
         };
         if keeping.past.records.is_empty() {

@@ -332,6 +332,8 @@ struct Driver<'h> {
     /// Why the run cannot go on.
     broken: Option<StoreError>,
     seq: u64,
+    /// When the last thing that was told happened.
+    told_at: jiff::Timestamp,
     /// Checks that the run keeps to its plan.
     audit: Audit,
 }
@@ -450,6 +452,10 @@ impl Driver<'_> {
 
     fn tell(&mut self, what: Happened, at: jiff::Timestamp) {
         self.seq += 1;
+        // Output is told at once, other things when they are written down; nobody is to see the
+        // time run backwards for that, nor when the system's clock is set.
+        let at = at.max(self.told_at);
+        self.told_at = at;
         if let Some(stray) = self.audit.first_stray(&what) {
             self.host.strays(&stray);
         }
