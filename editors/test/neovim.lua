@@ -140,6 +140,29 @@ check('fields are completed', function()
   assert(labels.image and labels.name, vim.inspect(labels))
 end)
 
+check('fields are completed inside of a command', function()
+  open('command.deploy', (GOOD:gsub('${i.host}', '${i.}')))
+  go_to('${i.', 4)
+  local found = ask('textDocument/completion')
+  local labels = {}
+  for _, item in ipairs(found.items or found) do
+    labels[item.label] = true
+  end
+  assert(labels.host and not labels.retry, vim.inspect(labels))
+end)
+
+check('a mistake is mended from the beginning of its line', function()
+  open('mend.deploy', (GOOD:gsub('deploy web to', 'deploy webb to')))
+  assert(vim.wait(20000, function()
+    return #vim.diagnostic.get(0, { severity = vim.diagnostic.severity.ERROR }) > 0
+  end, 20), 'no diagnostics')
+  go_to('    deploy webb')
+  vim.lsp.buf.code_action { apply = true }
+  assert(vim.wait(20000, function()
+    return text_of_buffer() == GOOD
+  end, 20), text_of_buffer())
+end)
+
 check('the definition is found', function()
   open('definition.deploy', GOOD)
   go_to('using roll', 6)

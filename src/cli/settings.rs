@@ -96,12 +96,11 @@ fn parse(text: &str, file: FileId) -> Result<Settings, Vec<Diagnostic>> {
                 for (rule, level) in rules {
                     let name: &str = rule.get_ref();
                     let place = at(rule.span());
-                    match lint::find(name).map(|rule| rule.code) {
-                        Some(code) => match seen.iter().find(|(other, _)| *other == code) {
+                    if let Some(code) = lint::find(name).map(|rule| rule.code) {
+                        match seen.iter().find(|(other, _)| *other == code) {
                             Some((_, first)) => mistakes.push(twice(name, place, *first)),
                             None => seen.push((code, place)),
-                        },
-                        None => {}
+                        }
                     }
                     let set = set_level(&mut settings.lint, name, level.get_ref());
                     if let Err((about_rule, message, help)) = set {

@@ -11,8 +11,8 @@ use super::node::{HoldRequest, Holds, Node, NodeId, SeqWork, Work};
 use super::notice::{Failure, Queue, Waiting};
 use super::{End, Machine, Task};
 use crate::eval::Halt;
-use crate::ir::{StmtKind, Verdict};
-use crate::plan::{Locals, Sum, Tree, TreeId, Walk, body, stage_value};
+use crate::ir::StmtKind;
+use crate::plan::{Locals, Sum, TreeId, Walk, body, stage_value};
 use crate::source::Name;
 use crate::value::{InfrastructureId, ServiceId, Value};
 
@@ -158,7 +158,7 @@ impl Machine {
             .map(|(target, count)| (*target, count.saturating_sub(gone(*target))))
             .filter(|(target, count)| *count > 0 && self.is_exclusive(*target))
             .collect();
-        let to_the_end = sum.unsure || may_come_back(&self.plan.tree, self.look(holder).tree);
+        let to_the_end = sum.unsure || self.plan.tree.may_come_back(self.look(holder).tree);
         holds.remaining = (!to_the_end).then(|| exclusive.iter().copied().collect());
         let targets: IndexSet<_> = exclusive.into_iter().map(|(target, _)| target).collect();
         if !targets.is_empty() {
@@ -352,24 +352,4 @@ impl Machine {
         }
         Some(stage_value(&sum))
     }
-}
-
-/// Whether deployments in a node may run a second time or be rolled back from outside them, so
-/// that their locks are held to the node's end.
-fn may_come_back(tree: &Tree, id: TreeId) -> bool {
-    let node = tree.get(id);
-    let handlers = node.on_failure.iter().chain(&node.always);
-    node.stmt.modifiers.retry.is_some()
-        || node.stmt.modifiers.atomic
-        || node.may_roll_back
-        || matches!(node.stmt.kind, StmtKind::Verdict(Verdict::Retry(_)))
-        || node
-            .bodies
-            .iter()
-            .chain(handlers)
-            .flat_map(|body| body.iter())
-            .any(|child| {
-                !matches!(tree.get(*child).stmt.kind, StmtKind::Deploy { .. })
-                    && may_come_back(tree, *child)
-            })
 }

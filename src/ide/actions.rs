@@ -51,7 +51,7 @@ pub fn actions(
             continue;
         };
         let touched = span.start <= range.end && range.start <= span.end;
-        let meant_by = about.iter().any(|it| *it == (span.start..span.end));
+        let meant_by = about.contains(&(span.start..span.end));
         if span.file != file || !(touched || meant_by) {
             continue;
         }

@@ -138,23 +138,37 @@ impl Tree {
     }
 
     /// Whether deployments in a node may run a second time or be rolled back from outside them,
-    /// so that their locks are held to the node's end.
+    /// so that their locks are held to the node's end. Those of a stage in it have locks of their
+    /// own, and what deploys nothing may come back as it likes.
     pub fn may_come_back(&self, id: TreeId) -> bool {
         let node = self.get(id);
+        let comes = |child: &TreeId| {
+            let inner = self.get(*child);
+            let own = !matches!(
+                inner.stmt.kind,
+                StmtKind::Deploy { .. } | StmtKind::Stage { .. }
+            );
+            own && inner.has_deploy && self.may_come_back(*child)
+        };
+        let mut handlers = node.on_failure.iter().chain(&node.always);
+        node.stmt.modifiers.retry.is_some()
+            || node.stmt.modifiers.atomic
+            || node.may_roll_back
+            || handlers.any(|body| body.iter().any(|child| self.sends_back(*child)))
+            || node.bodies.iter().any(|body| body.iter().any(comes))
+    }
+
+    /// Whether something in a handler may try again what the handler is for, or deploys something
+    /// that may come back.
+    fn sends_back(&self, id: TreeId) -> bool {
+        let node = self.get(id);
         let handlers = node.on_failure.iter().chain(&node.always);
+        let mut bodies = node.bodies.iter().chain(handlers);
         node.stmt.modifiers.retry.is_some()
             || node.stmt.modifiers.atomic
             || node.may_roll_back
             || matches!(node.stmt.kind, StmtKind::Verdict(Verdict::Retry(_)))
-            || node
-                .bodies
-                .iter()
-                .chain(handlers)
-                .flat_map(|body| body.iter())
-                .any(|child| {
-                    !matches!(self.get(*child).stmt.kind, StmtKind::Deploy { .. })
-                        && self.may_come_back(*child)
-                })
+            || bodies.any(|body| body.iter().any(|child| self.sends_back(*child)))
     }
 
     /// Carries what is inside a node outwards to it; nodes come after what they are in.

@@ -203,3 +203,48 @@ fn an_import_that_is_open_is_seen_as_it_is_open() {
         editor.wait(|message| told(message) && message["params"]["diagnostics"] == json!([]));
     assert_eq!(found["params"]["version"], 1);
 }
+
+#[test]
+fn what_a_look_at_one_body_cannot_know_is_told_when_all_has_been_looked_at() {
+    let recursion = |told: &Value| {
+        let found = told.as_array().cloned().unwrap_or_default();
+        found.iter().any(|it| it["code"] == "E0503")
+    };
+    let pulls = json!({
+        "textDocument": { "diagnostic": {} },
+        "workspace": { "diagnostics": { "refreshSupport": true } },
+    });
+    for able in [json!({}), pulls.clone()] {
+        let folder = folder();
+        let mut editor = Editor::new(folder.path(), &able);
+        let uri = address(&folder.path().join("a.deploy"));
+        let text = "workflow a() {\n  \n}\nworkflow b() {\n  a()\n}\n";
+        editor.open(&uri, text);
+        let document = json!({ "textDocument": { "uri": uri } });
+        if able == pulls {
+            editor.ask("textDocument/diagnostic", document.clone());
+        } else {
+            editor.wait(|message| message["method"] == "textDocument/publishDiagnostics");
+        }
+        let place = json!({ "line": 1, "character": 2 });
+        editor.tell(
+            "textDocument/didChange",
+            json!({
+                "textDocument": { "uri": uri, "version": 2 },
+                "contentChanges": [{ "range": { "start": place, "end": place }, "text": "b()" }],
+            }),
+        );
+        if able != pulls {
+            editor.wait(|message| recursion(&message["params"]["diagnostics"]));
+            continue;
+        }
+        editor.ask("textDocument/diagnostic", document.clone());
+        loop {
+            editor.wait(|message| message["method"] == "workspace/diagnostic/refresh");
+            let told = editor.ask("textDocument/diagnostic", document.clone());
+            if recursion(&told["result"]["items"]) {
+                break;
+            }
+        }
+    }
+}

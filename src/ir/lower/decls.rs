@@ -194,14 +194,14 @@ impl Lower<'_> {
     pub(super) fn workflows(&mut self) -> Vec<Workflow> {
         let sites = &self.check.modules.decls.workflows;
         let mut workflows = Vec::new();
-        for id in 0..self.check.tables.workflows.len() {
+        for (id, site) in sites.iter().enumerate() {
             let decl = &self.check.tables.workflows[id];
             let (file, name, doc) = (decl.file, decl.name, decl.doc.clone());
             let (result, result_span) = (decl.result.clone(), decl.result_span);
             let Some(block) = decl.body else {
                 continue;
             };
-            if !self.is_in_focus(self.check.modules.item(&sites[id]).span) {
+            if !self.is_in_focus(self.check.modules.item(site).span) {
                 workflows.push(Workflow {
                     name: name.name.clone(),
                     doc,

@@ -41,7 +41,7 @@ impl Reading {
 
     fn read(self, text: &str, rule: fn(&mut Reader<'_>) -> bool) -> Option<Self> {
         let mut reader = Reader::new(text, self.0);
-        (rule(&mut reader) && !reader.too_deep).then(|| Self(reader.pieces))
+        (rule(&mut reader) && !reader.too_deep).then_some(Self(reader.pieces))
     }
 
     /// The pieces directly inside of the whole text.

@@ -384,7 +384,7 @@ impl<'t> Lower<'t> {
 
     /// `name = e`, where `name: e` is meant.
     fn assigned_arg(&mut self, pair: &Pair<'_>) -> Option<Arg> {
-        let mut parts = Parts::of(pair.clone());
+        let mut parts = Parts::of(*pair);
         if parts.peek() != Some(Rule::ident) {
             return None;
         }

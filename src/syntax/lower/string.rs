@@ -128,7 +128,7 @@ impl<'t> Lower<'t> {
                 self.escape(pair, span, &mut text);
             } else {
                 text.flush(&mut parts);
-                add(&mut parts, self.interpolation(pair.clone(), span));
+                add(&mut parts, self.interpolation(*pair, span));
             }
         }
         text.flush(&mut parts);
