@@ -6,7 +6,7 @@ use std::path::Path;
 use super::latches::log;
 use crate::support::Test;
 use crate::support::program::{Said, run};
-use crate::support::running::{Running, text_of};
+use crate::support::running::{Running, is_gone, text_of};
 
 /// What the program says with these arguments instead of the test's own.
 fn says(test: &Test, words: &[&str]) -> Said {
@@ -40,9 +40,11 @@ fn killed() -> Test {
     let mut running = Running::start(test.command());
     // What has been told is written down.
     while !running.line("node-finished").contains("other") {}
-    text_of(&test.path("pid"));
+    let waits = text_of(&test.path("pid"));
     running.signal("KILL");
     running.end();
+    // It has a second to end.
+    assert!(is_gone(waits.trim()));
     test
 }
 
@@ -111,9 +113,11 @@ fn what_may_run_only_once_is_not_run_again() {
     .file("wait.sh", WAIT)
     .args(["--format", "json"]);
     let running = Running::start(test.command());
-    text_of(&test.path("pid"));
+    let waits = text_of(&test.path("pid"));
     running.signal("KILL");
     running.end();
+    // It has a second to end.
+    assert!(is_gone(waits.trim()));
     std::fs::write(test.path("go"), "").expect("a file");
     let said = says(&test, &["resume"]);
     assert_eq!(said.code, 1);

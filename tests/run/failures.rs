@@ -292,7 +292,7 @@ fn fail_fast_stops_the_others() {
            parallel fail fast {
              run \"until [ -e ready ]; do sleep 0.02; done; exit 3\"
              step other {
-               run \"touch ready; trap 'echo stopped >> log; exit 1' TERM; sleep 60 & wait\"
+               run \"trap 'echo stopped >> log; exit 1' TERM; touch ready; sleep 60 & wait\"
              }
            }
          }",

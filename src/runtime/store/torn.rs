@@ -20,6 +20,12 @@ fn copy(from: &Path, to: &Path) {
     let _ = std::fs::remove_file(to.join("state.db-shm"));
 }
 
+/// A folder in memory, where there is one: a disk would be waited for a thousand times.
+fn quick_folder() -> tempfile::TempDir {
+    let memory = tempfile::tempdir_in("/dev/shm");
+    memory.unwrap_or_else(|_| tempfile::tempdir().unwrap())
+}
+
 /// Groups of records of different sizes.
 fn groups() -> Vec<Vec<Record>> {
     let mut seq = 0;
@@ -58,7 +64,7 @@ fn read(folder: &Path) -> Result<Option<Vec<Record>>, String> {
 /// Cuts both files of every state, also after all of it has been moved to the main file.
 #[test]
 fn a_state_directory_that_is_cut_off_is_never_read_wrongly() {
-    let (folder, cut) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (folder, cut) = (quick_folder(), quick_folder());
     let (folder, cut) = (folder.path(), cut.path());
     let store = Store::open(folder).unwrap();
     let run = begin(&store, "r-1").number;
@@ -67,7 +73,7 @@ fn a_state_directory_that_is_cut_off_is_never_read_wrongly() {
     let all: Vec<Record> = groups.iter().flatten().cloned().collect();
     let mut ends = vec![0];
     let mut lengths = Vec::new();
-    let states = tempfile::tempdir().unwrap();
+    let states = quick_folder();
     for (at, group) in groups.iter().enumerate() {
         journal.write(group).unwrap();
         ends.push(ends[at] + group.len());
