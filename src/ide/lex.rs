@@ -39,7 +39,8 @@ pub fn tokens(text: &str) -> Vec<Token> {
     let mut lexer = Lexer {
         text,
         at: 0,
-        found: Vec::new(),
+        // About as many as there will be.
+        found: Vec::with_capacity(text.len() / 4),
         open: Vec::new(),
     };
     while lexer.at < text.len() {

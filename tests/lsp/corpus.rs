@@ -206,7 +206,8 @@ fn show(question: &str, answer: &Value, folder: &Path, legend: &Value) -> String
     if question != "completion" {
         return shown(answer, folder, legend);
     }
-    let items = answer.as_array().cloned().unwrap_or_default();
+    let list = answer.get("items").unwrap_or(answer);
+    let items = list.as_array().cloned().unwrap_or_default();
     let lines = items.iter().take(14).map(|item| {
         let edit = &item["textEdit"];
         let range = shown(&edit["range"], folder, legend);

@@ -96,4 +96,6 @@ pub struct Completions {
     pub replace: Option<Span>,
     /// The completions, in no order.
     pub items: Vec<Completion>,
+    /// Whether those are left out that do not fit what has been typed.
+    pub partial: bool,
 }

@@ -11,6 +11,7 @@ mod words;
 pub use item::{Completion, CompletionKind, Completions};
 
 use super::checked::{Checked, ROOT};
+use super::fits;
 use super::lex::{Sort as TokenSort, Token, tokens};
 use crate::source::Span;
 use crate::value::Type;
@@ -73,7 +74,7 @@ pub fn complete(
         end: token.end.min(offset + MARK.len() + name_length(after)),
         ..token
     };
-    let items = match token.sort {
+    let mut items = match token.sort {
         TokenSort::Text if around.is_import() => {
             let typed = text.get(token.start..offset).unwrap_or("");
             values::paths(typed.trim_start_matches('"'), beside)
@@ -82,8 +83,14 @@ pub fn complete(
         TokenSort::Word => of(&checked, &around, offset_now),
         _ => Vec::new(),
     };
+    let all = items.len();
+    if token.sort == TokenSort::Word {
+        let typed = text.get(token.start..offset).unwrap_or("");
+        items.retain(|item| fits(typed, &item.label));
+    }
     Completions {
         replace: Some(replaced(&token, &marked, offset)),
+        partial: items.len() < all,
         items,
     }
 }

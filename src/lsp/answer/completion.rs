@@ -44,7 +44,15 @@ pub(super) fn completion(
         .into_iter()
         .map(|item| convert(client, item, range))
         .collect();
-    Ok(Some(lsp::CompletionResponse::CompletionItemList(items)))
+    // Where something was left out, the editor asks again when what was typed is taken back.
+    Ok(Some(match found.partial {
+        true => lsp::CompletionResponse::CompletionList(lsp::CompletionList {
+            is_incomplete: true,
+            items,
+            ..lsp::CompletionList::default()
+        }),
+        false => lsp::CompletionResponse::CompletionItemList(items),
+    }))
 }
 
 fn convert(client: &Client, item: Completion, range: lsp::Range) -> lsp::CompletionItem {

@@ -145,14 +145,13 @@ pub(super) fn of_workspace(
     snapshot: &Arc<Snapshot>,
     params: lsp::WorkspaceSymbolParams,
 ) -> Result<Option<lsp::WorkspaceSymbolResponse>, Refusal> {
-    let query = params.query.to_lowercase();
     let mut found = Vec::new();
     for document in workspace::documents(snapshot, &desk.outside) {
         let parse = syntax::parse(ROOT, &document.text);
         let symbols = ide::symbols(&parse.file);
         let lines = Lines::of(&document.text);
         for (_, symbol) in listed(&symbols) {
-            if found.len() >= MOST || !fits(&query, &symbol.name) {
+            if found.len() >= MOST || !ide::fits(&params.query, &symbol.name) {
                 continue;
             }
             let location = lsp::Location {
@@ -168,11 +167,4 @@ pub(super) fn of_workspace(
         }
     }
     Ok(Some(found.into()))
-}
-
-/// Whether the letters of a query stand in a name, in order.
-fn fits(query: &str, name: &str) -> bool {
-    let name = name.to_lowercase();
-    let mut rest = name.chars();
-    query.chars().all(|wanted| rest.any(|c| c == wanted))
 }
