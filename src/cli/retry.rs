@@ -117,7 +117,8 @@ impl Again {
         if !is_unit {
             return;
         }
-        if status.is_good() {
+        // Steps that never started are not listed one by one.
+        if status.is_good() || (kind == NodeKind::Run && status == Status::Skipped) {
             self.0.shift_remove(&node);
         } else {
             self.0.insert(node, status);
@@ -136,7 +137,14 @@ fn show(run: &Run, done: &Done, again: &Again, output: &mut Output) {
     };
     let nodes: Vec<&Name> = again.0.keys().filter(outermost).collect();
     let label = |node: &str| clean(&path::label(node, arrow, dot)).to_string();
-    let labels: Vec<String> = nodes.iter().map(|node| label(node)).collect();
+    let mut labels: Vec<String> = nodes.iter().map(|node| label(node)).collect();
+    let alike = |label: &String| labels.iter().filter(|other| *other == label).count() > 1;
+    let alike: Vec<bool> = labels.iter().map(alike).collect();
+    for ((label, node), alike) in labels.iter_mut().zip(&nodes).zip(alike) {
+        if let (true, Some((_, inside))) = (alike, node.split_once('/')) {
+            *label = clean(inside).to_string();
+        }
+    }
     let width = labels.iter().map(|label| label.chars().count()).max();
     let mut text = format!(
         "Run {} {}. What is run again of it, beside steps that never started:\n",

@@ -83,7 +83,8 @@ impl Ledger<'_> {
             None => (
                 Mark::Warn,
                 Tone::Warn,
-                format!("stopped{} before its end", within("after")),
+                // When it stopped, nobody wrote down.
+                String::from("stopped before its end"),
             ),
         };
         let run = summary
