@@ -15,7 +15,7 @@ use crate::runtime::driver::{Answerer, Host};
 use crate::source::Name;
 
 const CANCELLING: &str = "\
-cancelling: what runs is stopped, and deployments under way are rolled back; once more stops at once
+cancelling: commands stop, deployments roll back; once more to stop at once
 ";
 
 /// The terminal, or what stands in for one.
