@@ -1,7 +1,7 @@
 //! Loops and matrices. It does not know what their lists hold.
 
 use super::tail::Tail;
-use super::{Lower, add};
+use super::{Lower, add, behind, first};
 use crate::source::Span;
 use crate::syntax::ast::*;
 use crate::syntax::errors;
@@ -20,10 +20,7 @@ impl<'t> Lower<'t> {
             Order::Parallel => ("parallel", "`parallel`"),
         };
         let axis = parts.accept(Rule::over).map(|pair| {
-            let keyword = Span {
-                end: span.start + word.len() as u32,
-                ..span
-            };
+            let keyword = first(span, word);
             let end = self.span(&pair);
             let mut inner = Parts::of(pair);
             let var = self.name_of(&mut inner, "a variable");
@@ -68,12 +65,7 @@ impl<'t> Lower<'t> {
             }
         }
         if axes.is_empty() && self.trouble() == tail.trouble {
-            let end = span.start + "matrix".len() as u32;
-            self.report(errors::no_axis(Span {
-                start: end,
-                end,
-                ..span
-            }));
+            self.report(errors::no_axis(behind(span, "matrix")));
         }
         StmtKind::Matrix {
             axes,

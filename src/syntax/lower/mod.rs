@@ -349,6 +349,22 @@ impl<'t> Lower<'t> {
     }
 }
 
+/// The first word of a place. In the source it may be a shorter one, which was mended.
+fn first(span: Span, word: &str) -> Span {
+    let end = span.start.saturating_add(word.len() as u32).min(span.end);
+    Span { end, ..span }
+}
+
+/// The empty place behind the first word of a place.
+fn behind(span: Span, word: &str) -> Span {
+    let end = first(span, word).end;
+    Span {
+        start: end,
+        end,
+        ..span
+    }
+}
+
 /// Pushes onto a list that is mostly short: no room is kept for elements that never come.
 fn add<T>(list: &mut Vec<T>, element: T) {
     if list.len() < 4 {

@@ -42,7 +42,9 @@ impl<'t> Lower<'t> {
                                 entries: Vec::new(),
                                 span: place,
                             };
-                            run.env.get_or_insert_with(empty).entries.extend(entries);
+                            let env = run.env.get_or_insert_with(empty);
+                            env.span = env.span.to(place);
+                            env.entries.extend(entries);
                         }
                         Some(missing) => self.missing(&missing, "`{` and variables after `env`"),
                         None => {}

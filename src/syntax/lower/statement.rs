@@ -3,7 +3,7 @@
 
 use super::broken::{Around, Before};
 use super::tail::{Tail, keyword};
-use super::{Lower, add};
+use super::{Lower, add, behind, first};
 use crate::source::Span;
 use crate::syntax::ast::*;
 use crate::syntax::errors;
@@ -286,10 +286,7 @@ impl<'t> Lower<'t> {
             Rule::fail_fast => "fail fast",
             _ => words::first_word(pair.text()),
         };
-        let word_span = Span {
-            end: span.start + word.len() as u32,
-            ..span
-        };
+        let word_span = first(span, word);
         let diagnostic = match pair.rule() {
             Rule::undo | Rule::always | Rule::on_failure => errors::stray_handler(word_span, word),
             _ => errors::stray_modifier(word_span, word),
@@ -371,11 +368,7 @@ impl<'t> Lower<'t> {
                 _ => self.tail_part(pair, "`verify`", tail),
             }
         }
-        let keyword = Span {
-            end: span.start + "verify".len() as u32,
-            start: span.start + "verify".len() as u32,
-            ..span
-        };
+        let keyword = behind(span, "verify");
         if (during.is_none() || every.is_none()) && self.trouble() == tail.trouble {
             let diagnostic = errors::verify(keyword, during.is_none(), every.is_none());
             self.report(diagnostic);

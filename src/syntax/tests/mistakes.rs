@@ -95,3 +95,9 @@ fn each_page_of_a_syntax_code_shows_its_mistake() {
     }
     assert_eq!(pages, 25);
 }
+
+#[test]
+fn a_misspelt_word_is_no_longer_than_it_is_written() {
+    let short = "pipeline p {\n  lock \"a\" {\n    verif\n    log \"b\"\n  }\n}\n";
+    assert!(!codes(short).is_empty());
+}
