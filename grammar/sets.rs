@@ -182,11 +182,8 @@ impl<'g> Sets<'g> {
                 whole.then_some(set)
             }
             Expr::Ident(name) if name == "ANY" => Some(Set::any()),
-            Expr::Ident(name) => {
-                let rule = self.silent.get(name.as_str())?;
-                // Rules that call others may call themselves.
-                if calls(rule) { None } else { self.class(rule) }
-            }
+            // No rule begins with itself: pest has looked.
+            Expr::Ident(name) => self.class(self.silent.get(name.as_str())?),
             Expr::Choice(first, second) => Some(self.class(first)?.or(self.class(second)?)),
             Expr::Seq(first, second) => match &**first {
                 Expr::NegPred(not) => Some(self.class(second)?.and(self.class(not)?.not())),
@@ -194,17 +191,6 @@ impl<'g> Sets<'g> {
             },
             _ => None,
         }
-    }
-}
-
-fn calls(expr: &Expr) -> bool {
-    match expr {
-        Expr::Ident(_) => true,
-        Expr::Seq(first, second) | Expr::Choice(first, second) => calls(first) || calls(second),
-        Expr::PosPred(inner) | Expr::NegPred(inner) | Expr::Opt(inner) | Expr::Rep(inner) => {
-            calls(inner)
-        }
-        _ => false,
     }
 }
 
