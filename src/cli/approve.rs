@@ -213,16 +213,18 @@ fn row(run: &Run, asked: &Asked) -> Vec<Cell> {
 }
 
 fn give(arguments: &Approve, answer: &Answer, output: &mut Output) -> Result<Exit, StoreError> {
-    let store = match arguments.state.open(output) {
-        Ok(store) => store,
-        Err(exit) => return Ok(exit),
-    };
     let (named, path) = state::run_and_path(&arguments.run, &arguments.path);
-    let asks = |run: &Run| open(&store, std::slice::from_ref(run)).is_ok_and(|it| !it.is_empty());
-    let run = match state::choose(&store, named, asks, "run that asks something", output) {
-        Ok(run) => run,
-        Err(exit) => return Ok(exit),
+    let asks = |store: &Store, run: &Run| {
+        open(store, std::slice::from_ref(run)).is_ok_and(|it| !it.is_empty())
     };
+    let (store, run) =
+        match arguments
+            .state
+            .open_run(named, asks, "run that asks something", output)
+        {
+            Ok(found) => found,
+            Err(exit) => return Ok(exit),
+        };
     let asked = match choose(&store, &run, path)? {
         Ok(asked) => asked,
         Err(refused) => return Ok(output.refuse(&refused)),

@@ -13,7 +13,7 @@ use super::locks::Locks;
 use super::logs::Logs;
 use super::runs::Runs;
 use super::show::Show;
-use super::state::StateArgument;
+use super::state::{ListFormat, StateArgument};
 use super::terminal::Color;
 
 const EXIT_CODES: &str = "\
@@ -369,15 +369,7 @@ pub(super) struct Verify {
 
     /// How to write the result down.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub(super) format: VerifyFormat,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum VerifyFormat {
-    /// For people.
-    Text,
-    /// For tools; the form is stable.
-    Json,
+    pub(super) format: ListFormat,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -52,14 +52,13 @@ struct Cancelling<'a> {
 }
 
 pub(super) fn run(arguments: &Cancel, output: &mut Output) -> Exit {
-    let store = match arguments.state.open(output) {
-        Ok(store) => store,
-        Err(exit) => return exit,
-    };
     let named = arguments.run.as_deref();
-    let runs = |run: &Run| run.status == RunStatus::Running;
-    let run = match state::choose(&store, named, runs, "run that goes on", output) {
-        Ok(run) => run,
+    let runs = |_: &Store, run: &Run| run.status == RunStatus::Running;
+    let (store, run) = match arguments
+        .state
+        .open_run(named, runs, "run that goes on", output)
+    {
+        Ok(found) => found,
         Err(exit) => return exit,
     };
     if let Err(refused) = is_driven(&store, &run) {

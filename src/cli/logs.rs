@@ -80,13 +80,9 @@ struct Logged<'a> {
 }
 
 pub(super) fn run(arguments: &Logs, output: &mut Output) -> Exit {
-    let store = match arguments.state.open(output) {
-        Ok(store) => store,
-        Err(exit) => return exit,
-    };
     let (named, path) = state::run_and_path(&arguments.run, &arguments.path);
-    let run = match state::choose(&store, named, |_| true, "run", output) {
-        Ok(run) => run,
+    let (store, run) = match arguments.state.open_run(named, |_, _| true, "run", output) {
+        Ok(found) => found,
         Err(exit) => return exit,
     };
     let both = |path: &str| (Pattern::new(path), Pattern::new(&format!("{path}/**")));

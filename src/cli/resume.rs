@@ -16,16 +16,16 @@ use crate::runtime::guardian;
 use crate::runtime::store::{Run, Store, StoreError, Trouble};
 
 pub(super) fn run(arguments: &Resume, output: &mut Output) -> Exit {
-    let store = match arguments.state.open(output) {
-        Ok(store) => store,
-        Err(exit) => return exit,
-    };
     let named = arguments.run.as_deref();
     let kind = "run that was stopped before its end";
-    let run = match state::choose(&store, named, state::is_unfinished, kind, output) {
-        Ok(run) => run,
-        Err(exit) => return exit,
-    };
+    let (store, run) =
+        match arguments
+            .state
+            .open_run(named, |_, run| state::is_unfinished(run), kind, output)
+        {
+            Ok(found) => found,
+            Err(exit) => return exit,
+        };
     let run = match claim(&store, &run) {
         Ok(run) => run,
         Err(error) => return not_continued(&error, output),

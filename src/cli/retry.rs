@@ -10,7 +10,7 @@ use super::exit::Exit;
 use super::output::Output;
 use super::run::carry::{self, Job, Kept};
 use super::run::{begin, facts};
-use super::{prompt, resume, state};
+use super::{prompt, resume};
 use crate::diagnostic::render::{Ink, clean};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::engine::notice::{Happened, NodeKind, Status};
@@ -26,13 +26,9 @@ use crate::source::Name;
 const LISTED: usize = 40;
 
 pub(super) fn run(arguments: &Retry, output: &mut Output) -> Exit {
-    let store = match arguments.state.open(output) {
-        Ok(store) => store,
-        Err(exit) => return exit,
-    };
     let named = arguments.run.as_deref();
-    let run = match state::choose(&store, named, |_| true, "run", output) {
-        Ok(run) => run,
+    let (store, run) = match arguments.state.open_run(named, |_, _| true, "run", output) {
+        Ok(found) => found,
         Err(exit) => return exit,
     };
     let (plan, done, again) = match look_back(&store, &run) {

@@ -94,13 +94,9 @@ struct Known {
 }
 
 pub(super) fn run(arguments: &Show, output: &mut Output) -> Exit {
-    let store = match arguments.state.open(output) {
-        Ok(store) => store,
-        Err(exit) => return exit,
-    };
     let named = arguments.run.as_deref();
-    let run = match state::choose(&store, named, |_| true, "run", output) {
-        Ok(run) => run,
+    let (store, run) = match arguments.state.open_run(named, |_, _| true, "run", output) {
+        Ok(found) => found,
         Err(exit) => return exit,
     };
     let known = match read(&store, run) {

@@ -81,6 +81,20 @@ impl StateArgument {
             Err(error) => Err(refuse(&error, output)),
         }
     }
+
+    /// Opens it, and finds the one run whose id begins like `named`; without that, the last run
+    /// that fits. `kind` says what there is none of.
+    pub(super) fn open_run(
+        &self,
+        named: Option<&str>,
+        fits: impl Fn(&Store, &Run) -> bool,
+        kind: &str,
+        output: &mut Output,
+    ) -> Result<(Store, Run), Exit> {
+        let store = self.open(output)?;
+        let run = choose(&store, named, |run| fits(&store, run), kind, output)?;
+        Ok((store, run))
+    }
 }
 
 /// The run and the path that are meant: where one word is given and it can only be a path, it is.
@@ -94,8 +108,7 @@ pub(super) fn run_and_path<'a>(
     }
 }
 
-/// The one run whose id begins like this; without one, the last run that fits.
-pub(super) fn choose(
+fn choose(
     store: &Store,
     named: Option<&str>,
     fits: impl Fn(&Run) -> bool,

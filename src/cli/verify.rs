@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::arguments::{Verify, VerifyFormat};
+use super::arguments::Verify;
 use super::exit::Exit;
 use super::output::Output;
-use super::state;
+use super::state::{self, ListFormat};
 use crate::audit::{self, Report, Violation};
 use crate::diagnostic::render::{Ink, clean};
 use crate::engine::notice::RunEvent;
@@ -19,13 +19,9 @@ use crate::runtime::store::{Run, Store, StoreError};
 const VERSION: u32 = 1;
 
 pub(super) fn run(arguments: &Verify, output: &mut Output) -> Exit {
-    let store = match arguments.state.open(output) {
-        Ok(store) => store,
-        Err(exit) => return exit,
-    };
     let named = arguments.run.as_deref();
-    let run = match state::choose(&store, named, |_| true, "run", output) {
-        Ok(run) => run,
+    let (store, run) = match arguments.state.open_run(named, |_, _| true, "run", output) {
+        Ok(found) => found,
         Err(exit) => return exit,
     };
     let (plan, events) = match read(&store, &run) {
@@ -34,8 +30,8 @@ pub(super) fn run(arguments: &Verify, output: &mut Output) -> Exit {
     };
     let found = audit::check(&plan, &events);
     match arguments.format {
-        VerifyFormat::Text => text(&run, &found, output),
-        VerifyFormat::Json => json(&run, &found, output),
+        ListFormat::Text => text(&run, &found, output),
+        ListFormat::Json => json(&run, &found, output),
     }
     match found {
         Ok(_) => Exit::Succeeded,
@@ -119,7 +115,5 @@ fn json(run: &Run, found: &Result<Report, Vec<Violation>>, output: &mut Output) 
             })
             .collect(),
     };
-    // Numbers and texts always have a form in JSON.
-    let text = serde_json::to_string_pretty(&json).unwrap_or_default();
-    output.print(&format!("{text}\n"));
+    state::print_json(&json, output);
 }
