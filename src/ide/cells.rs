@@ -5,7 +5,7 @@
 use super::values::{constants, shown};
 use crate::eval::eval;
 use crate::ir::lower::Constants;
-use crate::ir::{Block, Handlers, Matrix, Modifiers, Order, Program, Stmt, StmtKind};
+use crate::ir::{Block, Matrix, Modifiers, Order, Program, Stmt, StmtKind};
 use crate::source::Span;
 use crate::value::Value;
 
@@ -74,25 +74,10 @@ impl<'p> Counter<'p, '_> {
 
     fn stmt(&mut self, stmt: &'p Stmt) {
         match &stmt.kind {
-            StmtKind::Block(body)
-            | StmtKind::Parallel(body)
-            | StmtKind::Stage { body, .. }
-            | StmtKind::Step { body, .. }
-            | StmtKind::Lock { body, .. }
-            | StmtKind::Verify { body, .. }
-            | StmtKind::On { body, .. } => self.block(body),
-            StmtKind::If {
-                branches,
-                otherwise,
-            } => {
-                branches.iter().for_each(|(_, body)| self.block(body));
-                otherwise.iter().for_each(|body| self.block(body));
-            }
             StmtKind::Matrix(matrix) => {
                 if let Some(cells) = self.count(matrix, stmt) {
                     self.found.push(cells);
                 }
-                self.block(&matrix.body);
             }
             StmtKind::Let(value) => {
                 self.constants.prepare(value);
@@ -102,14 +87,9 @@ impl<'p> Counter<'p, '_> {
             }
             _ => {}
         }
-        let Handlers {
-            undo,
-            on_failure,
-            always,
-        } = &stmt.handlers;
-        undo.iter().for_each(|body| self.block(body));
-        on_failure.iter().for_each(|it| self.block(&it.body));
-        always.iter().for_each(|body| self.block(body));
+        for block in stmt.blocks() {
+            self.block(block);
+        }
     }
 
     fn count(&mut self, matrix: &'p Matrix, stmt: &Stmt) -> Option<Cells> {

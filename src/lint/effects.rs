@@ -157,7 +157,7 @@ impl<'a> Effects<'a> {
             StmtKind::Verdict(Verdict::Ask { .. }) => failing(Class::Approval),
             _ => Sum::default(),
         };
-        for block in inner(stmt) {
+        for block in stmt.bodies() {
             sum.add(&self.block(block));
         }
         if stmt.modifiers.timeout.is_some() {
@@ -207,42 +207,10 @@ fn failing(class: FailureClass) -> Sum {
     .with(&[class])
 }
 
-/// The blocks directly inside a statement, without handlers.
-pub fn inner(stmt: &Stmt) -> Vec<&Block> {
-    match &stmt.kind {
-        StmtKind::Block(body)
-        | StmtKind::Parallel(body)
-        | StmtKind::Stage { body, .. }
-        | StmtKind::Step { body, .. }
-        | StmtKind::Lock { body, .. }
-        | StmtKind::Verify { body, .. }
-        | StmtKind::On { body, .. } => vec![body],
-        StmtKind::Matrix(matrix) => vec![&matrix.body],
-        StmtKind::If {
-            branches,
-            otherwise,
-        } => {
-            let branches = branches.iter().map(|(_, body)| body);
-            branches.chain(otherwise).collect()
-        }
-        _ => Vec::new(),
-    }
-}
-
-/// All blocks directly inside a statement.
-pub fn blocks(stmt: &Stmt) -> Vec<&Block> {
-    let mut found = inner(stmt);
-    let handlers = &stmt.handlers;
-    found.extend(&handlers.undo);
-    found.extend(handlers.on_failure.iter().map(|handler| &handler.body));
-    found.extend(&handlers.always);
-    found
-}
-
 /// Hands a statement and all inside it to `see`, each before those inside it.
 pub fn each<'a>(stmt: &'a Stmt, see: &mut dyn FnMut(&'a Stmt)) {
     see(stmt);
-    for block in blocks(stmt) {
+    for block in stmt.blocks() {
         for stmt in &block.stmts {
             each(stmt, see);
         }

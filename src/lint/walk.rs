@@ -1,7 +1,6 @@
 //! Goes through the bodies of a program, with what is known of their values.
 //! It does not know what is looked for.
 
-use super::effects;
 use super::known::Known;
 use crate::eval::Scope;
 use crate::ir::{Block, Program, Stmt, StmtKind};
@@ -39,7 +38,7 @@ fn block<'a>(block: &'a Block, known: &Known<'_>, see: &mut dyn FnMut(&'a Stmt, 
 
 fn stmt<'a>(stmt: &'a Stmt, known: &Known<'_>, see: &mut dyn FnMut(&'a Stmt, &Known<'_>)) {
     see(stmt, known);
-    for inner in effects::blocks(stmt) {
+    for inner in stmt.blocks() {
         block(inner, known, see);
     }
     if let (StmtKind::Let(value), Some(slot)) = (&stmt.kind, stmt.bind) {

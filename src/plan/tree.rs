@@ -334,23 +334,7 @@ impl Builder<'_> {
     ) -> (Vec<Seq>, Vec<(WorkflowId, Seq)>) {
         let program = self.program;
         let bodies = match &stmt.kind {
-            StmtKind::Block(body)
-            | StmtKind::Parallel(body)
-            | StmtKind::Stage { body, .. }
-            | StmtKind::Step { body, .. }
-            | StmtKind::Lock { body, .. }
-            | StmtKind::Verify { body, .. }
-            | StmtKind::On { body, .. } => vec![self.seq(body, id, labels)],
             StmtKind::Matrix(matrix) => vec![self.seq(&matrix.body, id, &mut Labels::default())],
-            StmtKind::If {
-                branches,
-                otherwise,
-            } => branches
-                .iter()
-                .map(|(_, body)| body)
-                .chain(otherwise)
-                .map(|body| self.seq(body, id, labels))
-                .collect(),
             StmtKind::Call(using) => {
                 let workflow = program.workflows.get(using.workflow.0 as usize);
                 vec![workflow.map_or_else(Seq::default, |it| self.seq(&it.body, id, labels))]
@@ -363,7 +347,10 @@ impl Builder<'_> {
                 };
                 return (Vec::new(), workflows.into_iter().filter_map(body).collect());
             }
-            _ => Vec::new(),
+            _ => {
+                let bodies = stmt.bodies().into_iter();
+                bodies.map(|body| self.seq(body, id, labels)).collect()
+            }
         };
         (bodies, Vec::new())
     }

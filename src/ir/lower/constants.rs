@@ -239,7 +239,9 @@ impl Constants<'_, '_> {
                 } else {
                     self.all(exprs.into_iter());
                 }
-                visit::inner(stmt, &mut |block| self.block(block));
+                for body in stmt.bodies() {
+                    self.block(body);
+                }
             }
         }
     }

@@ -37,28 +37,6 @@ pub(super) fn blocks_mut(stmt: &mut Stmt, see: &mut dyn FnMut(&mut Block)) {
     always.iter_mut().for_each(see);
 }
 
-/// Calls `see` for the blocks directly inside a statement, without handlers.
-pub(super) fn inner<'s>(stmt: &'s Stmt, see: &mut dyn FnMut(&'s Block)) {
-    match &stmt.kind {
-        StmtKind::Block(body)
-        | StmtKind::Parallel(body)
-        | StmtKind::Stage { body, .. }
-        | StmtKind::Step { body, .. }
-        | StmtKind::Lock { body, .. }
-        | StmtKind::Verify { body, .. }
-        | StmtKind::On { body, .. } => see(body),
-        StmtKind::Matrix(matrix) => see(&matrix.body),
-        StmtKind::If {
-            branches,
-            otherwise,
-        } => {
-            branches.iter().for_each(|(_, block)| see(block));
-            otherwise.iter().for_each(&mut *see);
-        }
-        _ => {}
-    }
-}
-
 /// Calls `see` for the expressions of a statement itself.
 pub(super) fn own<'s>(stmt: &'s Stmt, see: &mut dyn FnMut(&'s Expr)) {
     match &stmt.kind {

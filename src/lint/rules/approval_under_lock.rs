@@ -4,7 +4,6 @@
 use std::collections::HashSet;
 
 use super::super::context::{Context, FILE};
-use super::super::effects;
 use super::super::rule::Rule;
 use crate::diagnostic::{Diagnostic, codes};
 use crate::eval::{Expr, Scope};
@@ -105,7 +104,7 @@ impl Look<'_, '_> {
             }
             StmtKind::Parallel(_) | StmtKind::If { .. } => {
                 let mut after = state;
-                for block in effects::inner(stmt) {
+                for block in stmt.bodies() {
                     match stmt.kind {
                         StmtKind::Parallel(_) => {
                             for stmt in &block.stmts {
@@ -122,7 +121,7 @@ impl Look<'_, '_> {
                 after
             }
             _ => {
-                let blocks = effects::inner(stmt).into_iter();
+                let blocks = stmt.bodies().into_iter();
                 blocks.fold(state, |state, block| self.block(block, state))
             }
         };

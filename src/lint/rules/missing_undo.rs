@@ -87,7 +87,8 @@ impl Look<'_> {
                 let after = after || self.effects.block(&matrix.body).fails;
                 self.block(&matrix.body, after);
             }
-            _ => effects::inner(stmt)
+            _ => stmt
+                .bodies()
                 .into_iter()
                 .for_each(|block| self.block(block, after)),
         }

@@ -4,7 +4,6 @@
 use std::collections::HashSet;
 
 use super::super::context::{Context, FILE};
-use super::super::effects;
 use super::super::rule::Rule;
 use super::super::shell::{self, Pipeline, Simple};
 use crate::diagnostic::{Diagnostic, codes};
@@ -75,9 +74,7 @@ impl Look<'_, '_> {
             }
             _ => {}
         }
-        effects::blocks(stmt)
-            .into_iter()
-            .for_each(|it| self.block(it));
+        stmt.blocks().into_iter().for_each(|it| self.block(it));
     }
 
     fn is_secret(&self, expr: &Expr) -> bool {

@@ -4,7 +4,7 @@
 use super::super::context::{Context, FILE};
 use super::super::known::Known;
 use super::super::rule::Rule;
-use super::super::{effects, tree};
+use super::super::tree;
 use crate::diagnostic::{Diagnostic, codes};
 use crate::eval::Expr;
 use crate::ir::{Block, Stmt, StmtKind};
@@ -83,12 +83,12 @@ impl Look<'_, '_> {
             ),
             _ => {}
         }
-        for block in effects::inner(stmt) {
+        for block in stmt.bodies() {
             self.block(block, limit, known);
         }
         // Handlers begin when the time of their statement is over.
-        let handlers = effects::blocks(stmt).len() - effects::inner(stmt).len();
-        let all = effects::blocks(stmt);
+        let handlers = stmt.blocks().len() - stmt.bodies().len();
+        let all = stmt.blocks();
         for block in all.iter().rev().take(handlers) {
             self.block(block, None, known);
         }
