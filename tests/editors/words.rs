@@ -62,6 +62,7 @@ fn language_signs() -> Set {
         "t",
         "comment",
         "letter",
+        "within",
         "k",
         "kk",
         "ident",
