@@ -11,9 +11,9 @@
 use std::hint::black_box;
 use std::process::{Command, Stdio};
 
-use lockstep::format::{format, format_text};
-use lockstep::source::FileId;
-use lockstep::syntax::parse;
+use lockstep_base::source::FileId;
+use lockstep_format::{format, format_text};
+use lockstep_syntax::parse;
 
 const ROUNDS: usize = 5;
 /// The clock is coarse.

@@ -1,5 +1,5 @@
 //! The program: arguments in, an exit code out.
 
 fn main() -> std::process::ExitCode {
-    lockstep::cli::main()
+    lockstep_cli::main()
 }

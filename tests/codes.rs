@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::sync::LazyLock;
 
-use lockstep::diagnostic::Code;
+use lockstep_base::diagnostic::Code;
 use regex::Regex;
 use tempfile::TempDir;
 

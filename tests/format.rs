@@ -6,9 +6,9 @@ mod damage;
 mod generate;
 mod tokens;
 
-use lockstep::format::{apply, edits, format, format_text, range};
-use lockstep::source::FileId;
-use lockstep::syntax::parse;
+use lockstep_base::source::FileId;
+use lockstep_format::{apply, edits, format, format_text, range};
+use lockstep_syntax::parse;
 
 use damage::damaged;
 use generate::file;

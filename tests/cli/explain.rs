@@ -1,6 +1,6 @@
 //! `lockstep explain`.
 
-use lockstep::diagnostic::Code;
+use lockstep_base::diagnostic::Code;
 
 use crate::support::Test;
 

@@ -3,8 +3,8 @@
 
 use std::fmt::Write;
 
-use lockstep::eval::builtins::{ALL, Builtin};
-use lockstep::value::Type;
+use lockstep_base::value::Type;
+use lockstep_lang::eval::builtins::{ALL, Builtin};
 
 use super::generated;
 

@@ -3,9 +3,9 @@
 
 use std::fmt::Write;
 
-use lockstep::source::{Name, Sources, Span};
-use lockstep::syntax::ast::{FieldDecl, ItemKind, Kind, Param};
-use lockstep::syntax::parse;
+use lockstep_base::source::{Name, Sources, Span};
+use lockstep_syntax::ast::{FieldDecl, ItemKind, Kind, Param};
+use lockstep_syntax::parse;
 
 use super::functions::folded;
 use super::generated;

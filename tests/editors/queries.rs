@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use lockstep::source::FileId;
-use lockstep::syntax;
+use lockstep_base::source::FileId;
+use lockstep_syntax as syntax;
 use tree_sitter::{Language, Node, Query, QueryCursor, StreamingIterator};
 
 use super::trees::parser;

@@ -1,8 +1,8 @@
 //! The tree-sitter grammar reads what the program reads: a text has an error in the one exactly if
 //! it has one in the other. It does not compare the trees.
 
-use lockstep::source::FileId;
-use lockstep::syntax;
+use lockstep_base::source::FileId;
+use lockstep_syntax as syntax;
 use tree_sitter::Parser;
 
 use crate::tidy::{files, none};

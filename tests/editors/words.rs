@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use lockstep::syntax::words;
+use lockstep_syntax::words;
 use pest_meta::ast::Expr;
 use pest_meta::parser::{self, Rule};
 use serde_json::Value;

@@ -3,9 +3,9 @@
 
 use std::path::Path;
 
-use lockstep::format::format_text;
-use lockstep::source::FileId;
-use lockstep::syntax::parse;
+use lockstep_base::source::FileId;
+use lockstep_format::format_text;
+use lockstep_syntax::parse;
 
 use super::keeps_all;
 use crate::support::markdown::{Block, blocks};

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use lockstep::lint::Config;
+use lockstep_lint::Config;
 
 use crate::support::compiler::{Files, lint_with};
 use crate::support::markdown::blocks;
@@ -45,9 +45,7 @@ fn examples_and_the_library_are_fine() {
 fn programs_of_the_documentation_are_fine() {
     let mut config = Config::default();
     for rule in BLOCKS {
-        config
-            .set(rule, lockstep::lint::Level::Off)
-            .expect("a rule");
+        config.set(rule, lockstep_lint::Level::Off).expect("a rule");
     }
     let mut pages = files(&["."], "md");
     pages.retain(|page| page.path == "README.md" || page.path.starts_with("docs/"));

@@ -3,8 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use lockstep::diagnostic::render::{Style, render};
-use lockstep::lint::{self, Rule};
+use lockstep_base::diagnostic::render::{Style, render};
+use lockstep_lint::{self as lint, Rule};
 
 use crate::support::compiler::{Files, Verdict, lint as look};
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use lockstep::lint::{self, Config, Mended};
-use lockstep::world;
+use lockstep_base::world;
+use lockstep_lint::{self as lint, Config, Mended};
 
 use crate::tidy::files;
 
@@ -149,7 +149,7 @@ fn any_beginning_of_a_file_can_be_looked_at() {
             .filter(|at| text.is_char_boundary(*at))
         {
             let files = Memory(BTreeMap::from([("a".to_string(), text[..end].to_string())]));
-            let compilation = lockstep::compile::compile(&files, "a");
+            let compilation = lockstep_lang::compile::compile(&files, "a");
             for finding in lint::lint(&compilation, None, &config) {
                 let span = finding.span().expect("a place");
                 assert!(

@@ -312,7 +312,7 @@ fn the_rules_are_listed_with_their_levels() {
             .lines()
             .filter(|line| line.starts_with("  L0"))
             .count(),
-        lockstep::lint::rules().len()
+        lockstep_lint::rules().len()
     );
 }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use lockstep::diagnostic::Code;
-use lockstep::lint::{self, Level, Rule};
+use lockstep_base::diagnostic::Code;
+use lockstep_lint::{self as lint, Level, Rule};
 
 /// The second line of a rule's page.
 fn remark(rule: &Rule) -> String {

@@ -1,7 +1,7 @@
 //! Typing: whatever is changed in whatever order, the server knows the text.
 
-use lockstep::source::FileId;
-use lockstep::syntax;
+use lockstep_base::source::FileId;
+use lockstep_syntax as syntax;
 use serde_json::json;
 
 use super::corpus::place;
@@ -141,7 +141,7 @@ fn compare(editor: &mut Editor, uri: &str, text: &str, encoding: &str) {
         assert_eq!(own["result"], other["result"], "{question}");
     }
     let parse = syntax::parse(FileId(0), text);
-    let expected: Vec<_> = lockstep::ide::symbols(&parse.file)
+    let expected: Vec<_> = lockstep_ide::symbols(&parse.file)
         .iter()
         .filter(|symbol| symbol.within.is_none())
         .map(|symbol| {

@@ -1,7 +1,7 @@
 //! The programs of `tests/corpus/run`: each directs its world by its first comment lines, and has
 //! its story beside it. Together they see every transition that the states allow.
 
-use lockstep::engine::state::Transitions;
+use lockstep_engine::state::Transitions;
 
 use super::direct::Direction;
 use super::play::{Play, plan, try_plan};

@@ -18,12 +18,12 @@
 //!
 //! Of several lines that fit, the last one counts. It does not know the programs.
 
-use lockstep::engine::pattern::Pattern;
-use lockstep::engine::{Answer, Outcome, Question};
-use lockstep::ir::FailureClass;
-use lockstep::simulate::{Course, Latch, Script, Started};
-use lockstep::source::Name;
-use lockstep::value::Value;
+use lockstep_base::source::Name;
+use lockstep_base::value::Value;
+use lockstep_engine::pattern::Pattern;
+use lockstep_engine::{Answer, Outcome, Question};
+use lockstep_lang::ir::FailureClass;
+use lockstep_verify::simulate::{Course, Latch, Script, Started};
 
 #[derive(Clone, Default)]
 pub struct Direction {

@@ -5,12 +5,12 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use lockstep::engine::lock::LockTable;
-use lockstep::engine::{Answer, Effect, EffectId, Event, Machine, Outcome};
-use lockstep::ir::FailureClass;
-use lockstep::plan::Plan;
-use lockstep::simulate::{command_value, run_facts};
-use lockstep::source::Name;
+use lockstep_base::source::Name;
+use lockstep_engine::lock::LockTable;
+use lockstep_engine::{Answer, Effect, EffectId, Event, Machine, Outcome};
+use lockstep_lang::ir::FailureClass;
+use lockstep_plan::Plan;
+use lockstep_verify::simulate::{command_value, run_facts};
 
 /// What was found.
 #[derive(Debug)]

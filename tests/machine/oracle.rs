@@ -4,9 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use lockstep::engine::notice::{Happened, NodeKind, Status};
-use lockstep::engine::{Effect, Event};
-use lockstep::simulate::{Started, Trace};
+use lockstep_engine::notice::{Happened, NodeKind, Status};
+use lockstep_engine::{Effect, Event};
+use lockstep_verify::simulate::{Started, Trace};
 
 use super::generate::{INCLUDED, Kind, Node, Verdict, variable};
 

@@ -4,14 +4,14 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use lockstep::audit::Audit;
-use lockstep::compile::compile;
-use lockstep::engine::notice::{Happened, Status, Waiting};
-use lockstep::engine::pattern::Pattern;
-use lockstep::engine::{Effect, Machine};
-use lockstep::plan::{Asked, Plan, Raw, bind};
-use lockstep::simulate::{Trace, run_facts, simulate};
-use lockstep::world::{Environment, Files};
+use lockstep_base::world::{Environment, Files};
+use lockstep_engine::notice::{Happened, Status, Waiting};
+use lockstep_engine::pattern::Pattern;
+use lockstep_engine::{Effect, Machine};
+use lockstep_lang::compile::compile;
+use lockstep_plan::{Asked, Plan, Raw, bind};
+use lockstep_verify::audit::Audit;
+use lockstep_verify::simulate::{Trace, run_facts, simulate};
 
 use super::direct::Direction;
 
@@ -47,7 +47,7 @@ pub fn plan(text: &str, inputs: &[(String, String)]) -> Arc<Plan> {
 /// The plan of a program, or what is wrong with it.
 pub fn try_plan(text: &str, inputs: &[(String, String)]) -> Result<Arc<Plan>, String> {
     let compiled = compile(&One(text), "case.deploy");
-    let said = |it: &lockstep::diagnostic::Diagnostic| format!("{}: {}", it.code, it.message);
+    let said = |it: &lockstep_base::diagnostic::Diagnostic| format!("{}: {}", it.code, it.message);
     let Some(program) = compiled.program else {
         let said: Vec<String> = compiled.diagnostics.iter().map(said).collect();
         return Err(said.join("\n"));
@@ -60,7 +60,7 @@ pub fn try_plan(text: &str, inputs: &[(String, String)]) -> Result<Arc<Plan>, St
         ..Asked::default()
     };
     let bound = bind(&program, &asked, &Nothing, &One(""));
-    let plan = bound.and_then(Plan::unproved);
+    let plan = bound.and_then(Plan::new);
     plan.map(Arc::new)
         .map_err(|all| all.iter().map(said).collect::<Vec<_>>().join("\n"))
 }
@@ -200,7 +200,7 @@ impl Play {
         let told = self.trace.told.iter();
         told.filter_map(|(_, it)| match it {
             Happened::NodeStarted {
-                kind: lockstep::engine::notice::NodeKind::Log,
+                kind: lockstep_engine::notice::NodeKind::Log,
                 text,
                 ..
             } => text.as_deref(),

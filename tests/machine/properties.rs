@@ -5,11 +5,11 @@
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use lockstep::engine::notice::{Happened, Status};
-use lockstep::engine::{Answer, Outcome, Question};
-use lockstep::ir::FailureClass;
-use lockstep::simulate::{Course, Script, Started, simulate};
-use lockstep::source::Name;
+use lockstep_base::source::Name;
+use lockstep_engine::notice::{Happened, Status};
+use lockstep_engine::{Answer, Outcome, Question};
+use lockstep_lang::ir::FailureClass;
+use lockstep_verify::simulate::{Course, Script, Started, simulate};
 use proptest::prelude::*;
 
 use super::generate::{Flavour, Kind, Modifiers, Node, Program, Verdict, program};
@@ -32,7 +32,7 @@ impl Script for World {
             true => "yes",
             false => "no",
         };
-        let value = lockstep::simulate::command_value(said, 0, []);
+        let value = lockstep_verify::simulate::command_value(said, 0, []);
         let failure = self.luck.fails_now(started);
         let failure = failure.then(|| (FailureClass::Exit, String::from("bad luck")));
         let salt = u64::from(started.before) + 3;

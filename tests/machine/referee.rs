@@ -4,8 +4,8 @@
 
 use std::fmt::Write as _;
 
-use lockstep::plan::explore::{Verdict, explore};
-use lockstep::plan::flow::Flow;
+use lockstep_verify::explore::{Verdict, explore};
+use lockstep_verify::flow::Flow;
 
 use super::explorer::{self, Found};
 use super::play::try_plan;

@@ -4,14 +4,16 @@
 
 use std::sync::Arc;
 
-use lockstep::engine::notice::Happened;
-use lockstep::engine::{Answer, Effect, EffectId, Event, Machine, Outcome, Outstanding, Question};
-use lockstep::ir::FailureClass;
-use lockstep::plan::{Bound, Plan};
-use lockstep::runtime::journal::Recorded;
-use lockstep::runtime::locks::{Locks, OwnLocks};
-use lockstep::simulate::{Course, Handled, Script, Started, command_value, run_facts, simulate};
-use lockstep::source::Name;
+use lockstep_base::source::Name;
+use lockstep_engine::notice::Happened;
+use lockstep_engine::{Answer, Effect, EffectId, Event, Machine, Outcome, Outstanding, Question};
+use lockstep_lang::ir::FailureClass;
+use lockstep_plan::{Bound, Plan};
+use lockstep_runtime::journal::Recorded;
+use lockstep_runtime::locks::{Locks, OwnLocks};
+use lockstep_verify::simulate::{
+    Course, Handled, Script, Started, command_value, run_facts, simulate,
+};
 
 use super::generate::{Flavour, program};
 use super::play::try_plan;
@@ -92,7 +94,7 @@ fn stored(plan: &Plan) -> Arc<Plan> {
     let text = serde_json::to_string(&plan.bound).expect("text");
     let bound: Bound = serde_json::from_str(&text).expect("a plan");
     assert_eq!(bound, plan.bound);
-    Arc::new(Plan::unproved(bound).expect("a plan"))
+    Arc::new(Plan::new(bound).expect("a plan"))
 }
 
 #[track_caller]

@@ -4,13 +4,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use lockstep::diagnostic::Diagnostic;
-use lockstep::engine::notice::{Happened, NodeKind, Status};
-use lockstep::ir::Order;
-use lockstep::plan::outline::{Item, ItemKind, Outline};
-use lockstep::plan::{Asked, Plan, Raw, bind};
-use lockstep::simulate::{Course, Started, Trace, simulate};
-use lockstep::world::{Environment, Files};
+use lockstep_base::diagnostic::Diagnostic;
+use lockstep_base::world::{Environment, Files};
+use lockstep_engine::notice::{Happened, NodeKind, Status};
+use lockstep_lang::ir::Order;
+use lockstep_outline::{Item, ItemKind, Outline};
+use lockstep_plan::{Asked, Plan, Raw, bind};
+use lockstep_verify::simulate::{Course, Started, Trace, simulate};
 
 /// With how much luck each pipeline is run.
 const SEEDS: u64 = 8;
@@ -36,7 +36,7 @@ const HANGS: &str = "Barriers and locks";
 
 /// The plans of all pipelines of a file that cannot hang.
 pub fn plans(text: &str) -> Vec<Arc<Plan>> {
-    let compiled = lockstep::compile::compile(&One(text), "plan.deploy");
+    let compiled = lockstep_lang::compile::compile(&One(text), "plan.deploy");
     let program = compiled.program.expect("a file without mistakes");
     // Of what can hang there is no plan; the corpus shows what is said of it.
     let hangs = |mistakes: &[Diagnostic]| mistakes.iter().all(|it| it.code.family() == HANGS);
@@ -45,12 +45,12 @@ pub fn plans(text: &str) -> Vec<Arc<Plan>> {
             pipeline: Some(name.to_string()),
             ..Asked::default()
         };
-        for input in lockstep::plan::missing(&program, &asked.clone()) {
+        for input in lockstep_plan::missing(&program, &asked.clone()) {
             let given = Raw::Text(String::from("v1"));
             asked.inputs.insert(input.name.to_string(), given);
         }
         let bound = bind(&program, &asked, &Nothing, &One(""));
-        match bound.and_then(Plan::new) {
+        match bound.and_then(lockstep_verify::proved) {
             Ok(plan) => Some(Arc::new(plan)),
             Err(mistakes) => {
                 assert!(hangs(&mistakes), "{name}: {mistakes:?}");

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use lockstep::plan::outline::Outline;
-use lockstep::report::outline::{dot, mermaid};
+use lockstep_outline::Outline;
+use lockstep_view::outline::{dot, mermaid};
 
 use super::agree::plans;
 

@@ -10,11 +10,11 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use lockstep::engine::notice::{Happened, Status};
-use lockstep::engine::{EffectId, Event, Machine, Outstanding};
-use lockstep::plan::Plan;
-use lockstep::runtime::journal::Recorded;
-use lockstep::runtime::store::{Run, RunStatus, Store};
+use lockstep_engine::notice::{Happened, Status};
+use lockstep_engine::{EffectId, Event, Machine, Outstanding};
+use lockstep_plan::Plan;
+use lockstep_runtime::journal::Recorded;
+use lockstep_store::{Run, RunStatus, Store};
 
 use crate::support::Test;
 use crate::support::program::program as lockstep;
@@ -128,7 +128,7 @@ fn finished(test: &Test) -> Vec<String> {
     let Some((store, run)) = the_run(test) else {
         return Vec::new();
     };
-    let plan = Plan::unproved(store.bound(&run).expect("a plan")).expect("a plan");
+    let plan = Plan::new(store.bound(&run).expect("a plan")).expect("a plan");
     let mut machine = Machine::new(plan.into(), run.facts(), run.seed);
     let mut left = Outstanding::default();
     let mut texts: BTreeMap<EffectId, String> = BTreeMap::new();

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use lockstep::diagnostic::render::{Style, render};
-use lockstep::diagnostic::{Code, Diagnostic, Severity};
-use lockstep::lint::{self, Config, Level};
-use lockstep::source::Sources;
-use lockstep::{compile, plan, syntax, world};
+use lockstep_base::diagnostic::render::{Style, render};
+use lockstep_base::diagnostic::{Code, Diagnostic, Severity};
+use lockstep_base::source::Sources;
+use lockstep_base::world;
+use lockstep_lang::compile;
+use lockstep_lint::{self as lint, Config, Level};
+use {lockstep_plan as plan, lockstep_syntax as syntax};
 
 /// Files by name.
 pub type Files = BTreeMap<String, String>;
@@ -48,7 +50,7 @@ pub fn compile(files: &Files, main: &str) -> Verdict {
     let compilation = compile::compile(&Memory(files), main);
     let mut diagnostics = compilation.diagnostics;
     if let Some(program) = &compilation.program {
-        diagnostics.extend(plan::check(program, &Nothing, &Memory(files)));
+        diagnostics.extend(lockstep_verify::check(program, &Nothing, &Memory(files)));
     }
     Verdict {
         diagnostics,
@@ -70,14 +72,14 @@ pub fn lint_with(files: &Files, main: &str, config: &Config) -> Verdict {
     let mut diagnostics = compilation.diagnostics.clone();
     let mut plans = Vec::new();
     if let Some(program) = &compilation.program {
-        diagnostics.extend(plan::check(program, &Nothing, &Memory(files)));
+        diagnostics.extend(lockstep_verify::check(program, &Nothing, &Memory(files)));
         for pipeline in &program.pipelines {
             let asked = plan::Asked {
                 pipeline: Some(pipeline.name.to_string()),
                 ..plan::Asked::default()
             };
             let bound = plan::bind(program, &asked, &Nothing, &Memory(files));
-            plans.extend(bound.and_then(plan::Plan::new));
+            plans.extend(bound.and_then(lockstep_verify::proved));
         }
     }
     let plans: Vec<&plan::Plan> = plans.iter().collect();

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use lockstep::diagnostic::Code;
+use lockstep_base::diagnostic::Code;
 
 use super::{File, files, none};
 

@@ -1,6 +1,6 @@
 //! Statements 1 to 13: cells, order, width.
 
-use lockstep::plan::Outline;
+use lockstep_outline::Outline;
 
 use super::{Direction, cell, command, play, staged};
 use crate::machine::play::{Play, plan};

@@ -1,0 +1,8 @@
+//! What everything else is built on: texts and spans, diagnostics as data, values and types, and
+//! the outside that compiling needs, as traits.
+//! It knows neither the syntax nor the meaning of the language.
+
+pub mod diagnostic;
+pub mod source;
+pub mod value;
+pub mod world;

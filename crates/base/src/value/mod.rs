@@ -1,0 +1,181 @@
+//! The values that expressions have, before and while a pipeline runs.
+//! It does not know how expressions are written or evaluated, nor what a secret's text is.
+
+mod input;
+mod json;
+mod order;
+pub mod text;
+mod ty;
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use crate::source::Name;
+pub use input::from_text;
+pub use input::reason as json_reason;
+pub use json::{MAX_DEPTH, from_json, to_json};
+pub use order::{Key, compare};
+pub use ty::{KindRef, Type};
+
+/// A service of the program, by its place in the program's table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ServiceId(pub u32);
+
+/// An environment of the program, by its place in the program's table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EnvironmentId(pub u32);
+
+/// An infrastructure of the program, by its place in the program's table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct InfrastructureId(pub u32);
+
+/// A value. Cheap to clone.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Value {
+    /// `none`
+    None,
+    /// `true`, `false`
+    Bool(bool),
+    /// A 64-bit integer.
+    Int(i64),
+    /// A finite number.
+    Float(f64),
+    /// Text.
+    String(Name),
+    /// Milliseconds.
+    Duration(i64),
+    /// `10%` is 10.
+    Percent(f64),
+    /// A list.
+    List(Arc<Vec<Value>>),
+    /// A map or a record.
+    Map(Arc<IndexMap<Name, Value>>),
+    /// A secret: a recipe that only the runtime can turn into text.
+    Secret(Arc<Vec<SecretPart>>),
+    /// A service; `at` is the infrastructure whose overrides apply to its fields.
+    Service {
+        /// Which.
+        id: ServiceId,
+        /// Where it is being deployed to, inside a deployment.
+        at: Option<InfrastructureId>,
+    },
+    /// An environment.
+    Environment(EnvironmentId),
+    /// An infrastructure.
+    Infrastructure(InfrastructureId),
+}
+
+/// A part of a secret's text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SecretPart {
+    /// Text that is no secret.
+    Text(Name),
+    /// The text of a declared secret, by its place in the program's table.
+    Secret(u32),
+}
+
+impl Value {
+    /// A text.
+    pub fn string(text: impl Into<Name>) -> Self {
+        Self::String(text.into())
+    }
+
+    /// A list.
+    pub fn list(items: impl IntoIterator<Item = Self>) -> Self {
+        Self::List(Arc::new(items.into_iter().collect()))
+    }
+
+    /// A map or record.
+    pub fn map<K: Into<Name>>(entries: impl IntoIterator<Item = (K, Self)>) -> Self {
+        Self::Map(Arc::new(
+            entries
+                .into_iter()
+                .map(|(key, value)| (key.into(), value))
+                .collect(),
+        ))
+    }
+
+    /// The text, if it is one.
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The elements, if it is a list.
+    pub fn as_list(&self) -> Option<&[Self]> {
+        match self {
+            Self::List(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// Whether it is a secret, or a list or map with one inside.
+    pub fn has_secret(&self) -> bool {
+        match self {
+            Self::Secret(_) => true,
+            Self::List(items) => items.iter().any(Self::has_secret),
+            Self::Map(entries) => entries.values().any(Self::has_secret),
+            _ => false,
+        }
+    }
+
+    /// What it is, in words: `an int`, `a list`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Bool(_) => "a bool",
+            Self::Int(_) => "an int",
+            Self::Float(_) => "a float",
+            Self::String(_) => "a text",
+            Self::Duration(_) => "a duration",
+            Self::Percent(_) => "a percent",
+            Self::List(_) => "a list",
+            Self::Map(_) => "a map",
+            Self::Secret(_) => "a secret",
+            Self::Service { .. } => "a service",
+            Self::Environment(_) => "an environment",
+            Self::Infrastructure(_) => "an infrastructure",
+        }
+    }
+
+    /// The entries, if it is a map or record.
+    pub fn as_map(&self) -> Option<&IndexMap<Name, Self>> {
+        match self {
+            Self::Map(entries) => Some(entries),
+            _ => None,
+        }
+    }
+}
+
+/// Equality of the language: an integer equals the float of the same size; a service is itself,
+/// wherever it is being deployed to.
+impl PartialEq for Value {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::None, Self::None) => true,
+            (Self::Bool(a), Self::Bool(b)) => a == b,
+            (Self::Int(a), Self::Int(b)) => a == b,
+            (Self::Float(a), Self::Float(b)) => a == b,
+            (Self::Int(a), Self::Float(b)) | (Self::Float(b), Self::Int(a)) => {
+                order::int_with_float(*a, *b) == Some(std::cmp::Ordering::Equal)
+            }
+            (Self::String(a), Self::String(b)) => a == b,
+            (Self::Duration(a), Self::Duration(b)) => a == b,
+            (Self::Percent(a), Self::Percent(b)) => a == b,
+            (Self::List(a), Self::List(b)) => a == b,
+            (Self::Map(a), Self::Map(b)) => a == b,
+            (Self::Secret(a), Self::Secret(b)) => a == b,
+            (Self::Service { id: a, .. }, Self::Service { id: b, .. }) => a == b,
+            (Self::Environment(a), Self::Environment(b)) => a == b,
+            (Self::Infrastructure(a), Self::Infrastructure(b)) => a == b,
+            _ => false,
+        }
+    }
+}

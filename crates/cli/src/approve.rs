@@ -1,0 +1,381 @@
+//! `lockstep approve`: answers a question of a run that another process drives, or lists what is
+//! asked. It does not know what follows from an answer.
+
+use std::path::{Path, PathBuf};
+
+use clap::{ArgGroup, Args, ValueEnum};
+use serde::Serialize;
+
+use super::cancel::wait;
+use super::exit::Exit;
+use super::groups::Groups;
+use super::output::Output;
+use super::run::carry;
+use super::state::{self, ListFormat, StateArgument};
+use super::table::{Cell, cell, table};
+use lockstep_base::diagnostic::{Diagnostic, codes};
+use lockstep_engine::pattern::Pattern;
+use lockstep_engine::{Answer, Question};
+use lockstep_store::{Answering, Asked, Heard, Run, RunStatus, Store, StoreError, now, time};
+use lockstep_view::style::Tone;
+use lockstep_view::words::ticking;
+
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("answer").args(["yes", "no", "choose"])))]
+pub(super) struct Approve {
+    /// The run: its id or the beginning of it. Without it, the last one that asks something.
+    #[arg(value_name = "RUN")]
+    run: Option<String>,
+
+    /// The path of the question's node, also with `*` and `**`. Needed where there are several.
+    #[arg(value_name = "PATH")]
+    path: Option<String>,
+
+    /// Go on.
+    #[arg(long)]
+    yes: bool,
+
+    /// Do not.
+    #[arg(long)]
+    no: bool,
+
+    /// What is to be done about a failure.
+    #[arg(long, value_name = "WHAT")]
+    choose: Option<Choice>,
+
+    /// Who answers; without it, the user of this process.
+    #[arg(long = "as", value_name = "NAME")]
+    who: Option<String>,
+
+    /// What to say with the answer; it is kept with it.
+    #[arg(long, value_name = "TEXT")]
+    comment: Option<String>,
+
+    /// A file that says who is in which group; without it, `groups.toml` of the state directory.
+    #[arg(long, value_name = "FILE")]
+    groups: Option<PathBuf>,
+
+    #[command(flatten)]
+    state: StateArgument,
+
+    /// How to write down what is asked, or that it is answered.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: ListFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Choice {
+    Retry,
+    Ignore,
+    Rollback,
+    Abort,
+}
+
+/// A question that waits. As JSON it is stable: fields may be added, none goes away.
+#[derive(Debug, Serialize)]
+struct Open<'a> {
+    run: &'a str,
+    node: &'a str,
+    question: &'a str,
+    /// Who may answer; empty for everybody.
+    by: &'a [String],
+    /// What can be answered.
+    answers: &'static [&'static str],
+    asked_at: String,
+}
+
+/// An answer that was given. As JSON it is stable: fields may be added, none goes away.
+#[derive(Debug, Serialize)]
+struct Given<'a> {
+    run: &'a str,
+    node: &'a str,
+    answer: &'static str,
+    by: &'a str,
+    comment: Option<&'a str>,
+    /// Whether the run goes on with it; else it is stopped, and will when it is resumed.
+    heeded: bool,
+}
+
+impl Approve {
+    fn who(&self) -> String {
+        self.who.clone().unwrap_or_else(carry::user)
+    }
+
+    /// The answer, as the run is told.
+    fn answer(&self) -> Option<Answer> {
+        let reason = || match &self.comment {
+            Some(comment) => format!("{comment} ({})", self.who()),
+            None => format!("{} said so", self.who()),
+        };
+        Some(match (self.yes, self.no, self.choose) {
+            (true, ..) => Answer::Yes,
+            (_, true, _) => Answer::No(reason()),
+            (.., Some(Choice::Retry)) => Answer::Retry,
+            (.., Some(Choice::Ignore)) => Answer::Ignore,
+            (.., Some(Choice::Rollback)) => Answer::Rollback,
+            (.., Some(Choice::Abort)) => Answer::Abort,
+            _ => return None,
+        })
+    }
+}
+
+pub(super) fn run(arguments: &Approve, output: &mut Output) -> Exit {
+    let done = match arguments.answer() {
+        None => list(arguments, output),
+        Some(answer) => give(arguments, &answer, output),
+    };
+    done.unwrap_or_else(|error| state::refuse(&error, output))
+}
+
+/// The questions of all runs that wait for an answer, or of the one that is named.
+fn open(store: &Store, runs: &[Run]) -> Result<Vec<(Run, Asked)>, StoreError> {
+    let mut found = Vec::new();
+    for run in runs {
+        if !matches!(run.status, RunStatus::Ended(_)) {
+            for asked in store.questions(run.number)? {
+                found.push((run.clone(), asked));
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn list(arguments: &Approve, output: &mut Output) -> Result<Exit, StoreError> {
+    let all = match Store::open_existing(&arguments.state.folder())? {
+        Some(store) => open(
+            &store,
+            &store.runs(arguments.run.as_deref().unwrap_or_default())?,
+        )?,
+        None => Vec::new(),
+    };
+    if arguments.format == ListFormat::Json {
+        let all: Vec<Open<'_>> = all
+            .iter()
+            .map(|(run, asked)| described(run, asked))
+            .collect();
+        state::print_json(&all, output);
+    } else if all.is_empty() {
+        output.print("nothing waits for an answer\n");
+    } else {
+        let rows: Vec<Vec<Cell>> = all.iter().map(|(run, asked)| row(run, asked)).collect();
+        let mut text = table(&rows, state::look(output));
+        let state = arguments.state.words();
+        text.push_str(&format!(
+            "\nanswer with: lockstep approve RUN [PATH] --yes|--no|--choose WHAT{state}\n"
+        ));
+        output.print(&text);
+    }
+    Ok(Exit::Succeeded)
+}
+
+fn described<'a>(run: &'a Run, asked: &'a Asked) -> Open<'a> {
+    let (question, by, answers): (&str, &[String], &'static [&'static str]) = match &asked.question
+    {
+        Question::Approve { text, by } => (text, by, &["yes", "no"]),
+        Question::Failed { text } => (text, &[], &["retry", "ignore", "rollback", "abort"]),
+    };
+    Open {
+        run: &run.id,
+        node: &asked.node,
+        question,
+        by,
+        answers,
+        asked_at: time(asked.asked_at),
+    }
+}
+
+fn row(run: &Run, asked: &Asked) -> Vec<Cell> {
+    let open = described(run, asked);
+    let by = match open.by.is_empty() {
+        true => String::new(),
+        false => format!("for {}", open.by.join(", ")),
+    };
+    let stopped = match run.status {
+        RunStatus::Running => "",
+        _ => "the run is stopped",
+    };
+    let first = open.question.lines().next().unwrap_or_default();
+    vec![
+        (Tone::Warn, String::from("?")),
+        cell(Tone::Bold, open.run),
+        cell(Tone::Plain, open.node),
+        cell(Tone::Plain, first),
+        cell(Tone::Dim, &by),
+        cell(Tone::Dim, &open.answers.join(" or ")),
+        cell(
+            Tone::Dim,
+            &format!("asked {} ago", ticking(now() - asked.asked_at)),
+        ),
+        cell(Tone::Warn, stopped),
+    ]
+}
+
+fn give(arguments: &Approve, answer: &Answer, output: &mut Output) -> Result<Exit, StoreError> {
+    let (named, path) = state::run_and_path(&arguments.run, &arguments.path);
+    let asks = |store: &Store, run: &Run| {
+        open(store, std::slice::from_ref(run)).is_ok_and(|it| !it.is_empty())
+    };
+    let (store, run) =
+        match arguments
+            .state
+            .open_run(named, asks, "run that asks something", output)
+        {
+            Ok(found) => found,
+            Err(exit) => return Ok(exit),
+        };
+    let asked = match choose(&store, &run, path)? {
+        Ok(asked) => asked,
+        Err(refused) => return Ok(output.refuse(&refused)),
+    };
+    if let Err(refused) = fits(arguments, store.folder(), &asked, answer) {
+        return Ok(output.refuse(&refused));
+    }
+    let who = arguments.who();
+    let given = |heeded| Given {
+        run: &run.id,
+        node: &asked.node,
+        answer: said(answer),
+        by: &who,
+        comment: arguments.comment.as_deref(),
+        heeded,
+    };
+    let is_json = arguments.format == ListFormat::Json;
+    match store.answer(&asked, answer, &who, arguments.comment.as_deref())? {
+        Answering::TooLate(first) => Ok(output.refuse(&too_late(&asked, first))),
+        Answering::Given(_) if run.status != RunStatus::Running && is_json => {
+            state::print_json(&given(false), output);
+            Ok(Exit::Succeeded)
+        }
+        Answering::Given(_) if run.status != RunStatus::Running => {
+            let words = state::words(store.folder());
+            output.print(&format!(
+                "noted: run {id} is stopped, and goes on with this answer when it is resumed: \
+                 lockstep resume {id}{words}\n",
+                id = run.id
+            ));
+            Ok(Exit::Succeeded)
+        }
+        Answering::Given(request) => match wait(&store, &run, request)? {
+            Heard::Heeded if is_json => {
+                state::print_json(&given(true), output);
+                Ok(Exit::Succeeded)
+            }
+            Heard::Heeded => {
+                let said = said(answer);
+                output.print(&format!("{}: {said}, by {who}\n", asked.node));
+                Ok(Exit::Succeeded)
+            }
+            Heard::Refused(_) | Heard::NotYet => {
+                let given = store.approvals(run.number)?;
+                let first = given.into_iter().rfind(|it| it.effect == asked.effect);
+                let first = first.map(|first| (first.who, first.answer));
+                Ok(output.refuse(&too_late(&asked, first)))
+            }
+        },
+    }
+}
+
+/// The one question of a run that is meant.
+fn choose(
+    store: &Store,
+    run: &Run,
+    path: Option<&str>,
+) -> Result<Result<Asked, Diagnostic>, StoreError> {
+    let all = open(store, std::slice::from_ref(run))?;
+    let mut all: Vec<Asked> = all.into_iter().map(|(_, asked)| asked).collect();
+    let nodes = |all: &[Asked]| -> String {
+        let nodes: Vec<String> = all.iter().map(|it| format!("`{}`", it.node)).collect();
+        nodes.join(", ")
+    };
+    let refuse = |message: String, help: Option<String>| {
+        Ok(Err(
+            Diagnostic::without_place(codes::NOT_ANSWERED, message).help_opt(help)
+        ))
+    };
+    let before = nodes(&all);
+    if let Some(path) = path {
+        let pattern = Pattern::new(path);
+        all.retain(|asked| pattern.matches(&asked.node));
+    }
+    match (all.len(), path) {
+        (1, _) => Ok(Ok(all.remove(0))),
+        (0, Some(path)) if !before.is_empty() => refuse(
+            format!("`{path}` asks nothing"),
+            Some(format!("run {} asks at {before}", run.id)),
+        ),
+        (0, _) => match store.approvals(run.number)?.pop() {
+            Some(last) => Ok(Err(answered(&last.node, &last.who, &last.answer))),
+            None => refuse(format!("run {} asks nothing", run.id), None),
+        },
+        _ => refuse(
+            format!("run {} asks several things", run.id),
+            Some(format!("name one of {}", nodes(&all))),
+        ),
+    }
+}
+
+/// Whether the answer is one to this question, and by somebody who may give it.
+fn fits(
+    arguments: &Approve,
+    folder: &Path,
+    asked: &Asked,
+    answer: &Answer,
+) -> Result<(), Diagnostic> {
+    let refuse = |message: String| Diagnostic::without_place(codes::NOT_ANSWERED, message);
+    let by = match (&asked.question, answer) {
+        (Question::Approve { by, .. }, Answer::Yes | Answer::No(_)) => by,
+        (Question::Approve { .. }, _) => {
+            let message = format!("`{}` asks for yes or no", asked.node);
+            return Err(refuse(message).help("answer with `--yes` or `--no`"));
+        }
+        (Question::Failed { .. }, Answer::Yes | Answer::No(_)) => {
+            let message = format!("`{}` asks what is to be done about a failure", asked.node);
+            let help = "answer with `--choose retry`, `ignore`, `rollback` or `abort`";
+            return Err(refuse(message).help(help));
+        }
+        (Question::Failed { .. }, _) => return Ok(()),
+    };
+    let groups = Groups::read(arguments.groups.as_deref(), folder)?;
+    let who = arguments.who();
+    if groups.allow(&who, by) {
+        return Ok(());
+    }
+    let message = format!("`{who}` may not answer this: it is for {}", by.join(", "));
+    let help = match &groups.file {
+        Some(file) => format!("`{}` says who is in which group", file.display()),
+        None => format!(
+            "say who is in it in `{}`: `{} = [\"{who}\"]`",
+            folder.join("groups.toml").display(),
+            by.first().map_or("managers", String::as_str)
+        ),
+    };
+    Err(refuse(message).help(help))
+}
+
+fn too_late(asked: &Asked, first: Option<(String, Answer)>) -> Diagnostic {
+    match first {
+        Some((who, answer)) => answered(&asked.node, &who, &answer),
+        None => Diagnostic::without_place(
+            codes::NOT_ANSWERED,
+            format!("`{}` does not matter any more", asked.node),
+        ),
+    }
+}
+
+fn answered(node: &str, who: &str, answer: &Answer) -> Diagnostic {
+    let answer = said(answer);
+    let message = format!("`{node}` has been answered already: {answer}, by {who}");
+    Diagnostic::without_place(codes::NOT_ANSWERED, message)
+}
+
+/// An answer in a word.
+pub(super) fn said(answer: &Answer) -> &'static str {
+    match answer {
+        Answer::Yes => "yes",
+        Answer::No(_) => "no",
+        Answer::Retry => "retry",
+        Answer::Ignore => "ignore",
+        Answer::Rollback => "rollback",
+        Answer::Abort => "abort",
+    }
+}

@@ -1,0 +1,141 @@
+//! `lockstep cancel`: asks a run that another process drives to cancel, and waits until it does.
+//! It does not know what cancelling leads to.
+
+use std::time::Duration;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::exit::Exit;
+use super::output::Output;
+use super::run::carry;
+use super::state::{self, ListFormat, StateArgument};
+use lockstep_base::diagnostic::{Diagnostic, codes};
+use lockstep_runtime::inbox::Asking;
+use lockstep_store::{Heard, Run, RunStatus, Store, StoreError};
+
+/// How often it is looked whether a request has been taken in.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// So often it is looked once more after the end of a run: what was asked may have ended it, which
+/// is written down before the request is.
+const LATE: u32 = 50;
+
+#[derive(Debug, Args)]
+pub(super) struct Cancel {
+    /// The run: its id or the beginning of it. Without it, the last one that runs.
+    #[arg(value_name = "RUN")]
+    run: Option<String>,
+
+    /// Who asks; without it, the user of this process.
+    #[arg(long = "as", value_name = "NAME")]
+    who: Option<String>,
+
+    /// Why.
+    #[arg(long, value_name = "TEXT")]
+    comment: Option<String>,
+
+    #[command(flatten)]
+    state: StateArgument,
+
+    /// How to say that it is being cancelled.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: ListFormat,
+}
+
+/// That a run is being cancelled. As JSON it is stable: fields may be added, none goes away.
+#[derive(Debug, Serialize)]
+struct Cancelling<'a> {
+    run: &'a str,
+    status: &'static str,
+    by: &'a str,
+    comment: Option<&'a str>,
+}
+
+pub(super) fn run(arguments: &Cancel, output: &mut Output) -> Exit {
+    let named = arguments.run.as_deref();
+    let runs = |_: &Store, run: &Run| run.status == RunStatus::Running;
+    let (store, run) = match arguments
+        .state
+        .open_run(named, runs, "run that goes on", output)
+    {
+        Ok(found) => found,
+        Err(exit) => return exit,
+    };
+    if let Err(refused) = is_driven(&store, &run) {
+        return output.refuse(&refused);
+    }
+    let who = arguments.who.clone().unwrap_or_else(carry::user);
+    let comment = arguments.comment.as_deref();
+    let asked = store.request(run.number, &Asking::Cancel, &who, comment);
+    let heard = asked.and_then(|request| wait(&store, &run, request));
+    match heard {
+        Ok(Heard::Heeded) if arguments.format == ListFormat::Json => {
+            let cancelling = Cancelling {
+                run: &run.id,
+                status: "cancelling",
+                by: &who,
+                comment,
+            };
+            state::print_json(&cancelling, output);
+            Exit::Succeeded
+        }
+        Ok(Heard::Heeded) => {
+            output.print(&format!(
+                "run {} is being cancelled: what runs is stopped, and deployments under way are \
+                 rolled back\n",
+                run.id
+            ));
+            Exit::Succeeded
+        }
+        Ok(Heard::Refused(why)) => output.refuse(&Diagnostic::without_place(
+            codes::NOT_DRIVEN,
+            format!("run {}: {why}", run.id),
+        )),
+        Ok(Heard::NotYet) => {
+            let run = store.run(run.number).unwrap_or(run);
+            let refused = is_driven(&store, &run).err();
+            output.refuse(&refused.unwrap_or_else(|| not_driven(&store, &run)))
+        }
+        Err(error) => state::refuse(&error, output),
+    }
+}
+
+/// Waits until the run has taken a request in. Where nobody drives it any more, the request is
+/// taken back.
+pub(super) fn wait(store: &Store, run: &Run, request: i64) -> Result<Heard, StoreError> {
+    let mut late = 0;
+    loop {
+        match store.heard(request)? {
+            Heard::NotYet => {}
+            heard => return Ok(heard),
+        }
+        if store.run(run.number)?.status != RunStatus::Running {
+            late += 1;
+        }
+        if late > LATE {
+            store.take_in(request, Some("nobody drives it"))?;
+            return Ok(Heard::NotYet);
+        }
+        std::thread::sleep(PAUSE);
+    }
+}
+
+/// That a process drives a run, or what is wrong.
+pub(super) fn is_driven(store: &Store, run: &Run) -> Result<(), Diagnostic> {
+    match run.status {
+        RunStatus::Running => Ok(()),
+        RunStatus::Stopped => Err(not_driven(store, run)),
+        RunStatus::Ended(status) => Err(Diagnostic::without_place(
+            codes::NOT_DRIVEN,
+            format!("run {} has ended: {status}", run.id),
+        )),
+    }
+}
+
+fn not_driven(store: &Store, run: &Run) -> Diagnostic {
+    let state = state::words(store.folder());
+    let help = format!("`lockstep resume {}{state}` goes on with it", run.id);
+    let message = format!("run {} was stopped: no process drives it", run.id);
+    Diagnostic::without_place(codes::NOT_DRIVEN, message).help(help)
+}

@@ -1,0 +1,319 @@
+//! The values that an argument could have: files, names of the program, runs.
+//! It does not know where the argument stands.
+
+use std::path::{Path, PathBuf};
+
+use clap::Arg;
+use indexmap::IndexSet;
+
+use super::offer::Offer;
+use super::wanted::Given;
+use crate::files::{self, Opened, Variables};
+use lockstep_base::diagnostic::Code;
+use lockstep_base::value::Type;
+use lockstep_engine::Question;
+use lockstep_engine::notice::Happened;
+use lockstep_lang::compile::{Compilation, compile};
+use lockstep_lang::ir::Program;
+use lockstep_lint as lint;
+use lockstep_plan::{self as plan, Asked, Plan, Raw};
+use lockstep_store::{Run, Store};
+use lockstep_syntax::ast::ItemKind;
+use lockstep_verify::foresee::{self, Ask, Blind};
+use lockstep_view::path;
+
+/// The state directory's name, where none is given.
+const STATE: &str = crate::state::FOLDER;
+
+/// The values of an argument of a command; `current` is what is written of it.
+pub(super) fn values(command: &str, arg: &Arg, current: &str, given: &Given) -> Vec<Offer> {
+    let names = arg.get_value_names().unwrap_or_default();
+    let name = names.first().map_or("", |name| name.as_str());
+    match name {
+        "FILE" | "PATHS" if arg.is_positional() => {
+            let mut offers = paths(current, &["deploy"]);
+            if matches!(command, "plan" | "run") {
+                offers.extend(pipelines(given));
+            }
+            offers
+        }
+        "FILE" if arg.get_id() == "groups" => paths(current, &["toml"]),
+        "FILE" => paths(current, &["json", "yaml", "yml", "toml"]),
+        "DIR" | "FOLDER" => paths(current, &[]),
+        "PIPELINE" => pipelines(given),
+        "NAME=VALUE" => inputs(current, given),
+        "PATH=VALUE" => fields(given),
+        "RUN" => runs(command, given),
+        "PATH" if command == "approve" => questions(given),
+        "PATH" if command == "logs" => at_depth(logged(given), current),
+        "PATH" if command == "plan" => at_depth(planned(given), current),
+        "TEXT" if command == "test" => tests(given),
+        "CODE" => codes(),
+        _ => Vec::new(),
+    }
+}
+
+/// Files with one of these endings, and folders.
+fn paths(current: &str, endings: &[&str]) -> Vec<Offer> {
+    let folder = current.rfind('/').map_or("", |at| &current[..=at]);
+    let read = match folder {
+        "" => std::fs::read_dir("."),
+        folder => std::fs::read_dir(folder),
+    };
+    let hidden = current.len() > folder.len() && current[folder.len()..].starts_with('.');
+    let mut offers = Vec::new();
+    for entry in read.into_iter().flatten().flatten() {
+        let (Ok(name), path) = (entry.file_name().into_string(), entry.path()) else {
+            continue;
+        };
+        let ending = path.extension().and_then(|ending| ending.to_str());
+        if name.starts_with('.') != hidden {
+            continue;
+        }
+        if path.is_dir() {
+            offers.push(Offer::plain(format!("{folder}{name}/")));
+        } else if ending.is_some_and(|ending| endings.contains(&ending)) {
+            offers.push(Offer::plain(format!("{folder}{name}")));
+        }
+    }
+    offers.sort_by(|one, other| one.value.cmp(&other.value));
+    offers
+}
+
+/// The file that is worked on, as far as it can be told, and what the compiler makes of it.
+fn compiled(given: &Given) -> Option<(Opened, Compilation)> {
+    let mut named = ["file", "paths", "files"].into_iter();
+    let named = named.find_map(|name| given.get(name));
+    let named = named.filter(|path| Path::new(path).is_file());
+    let opened = files::open(named).ok()?;
+    let compilation = compile(&opened, &opened.path);
+    Some((opened, compilation))
+}
+
+fn pipelines(given: &Given) -> Vec<Offer> {
+    let Some((_, compilation)) = compiled(given) else {
+        return Vec::new();
+    };
+    let items = compilation.modules.files.first();
+    let items = items.iter().flat_map(|module| &module.ast.items);
+    let pipelines = items.filter_map(|item| match &item.kind {
+        ItemKind::Pipeline { name, .. } => {
+            let doc = item.doc.as_deref().unwrap_or("pipeline");
+            Some(Offer::new(&*name.name, doc))
+        }
+        _ => None,
+    });
+    pipelines.collect()
+}
+
+/// `name=`, and behind it the values that the input's type allows.
+fn inputs(current: &str, given: &Given) -> Vec<Offer> {
+    let Some(program) = program(given) else {
+        return Vec::new();
+    };
+    let Some((name, value)) = current.split_once('=') else {
+        let taken: Vec<&str> = given.all("inputs").collect();
+        let is_free = |name: &str| {
+            let has = |pair: &&str| pair.split_once('=').is_some_and(|(it, _)| it == name);
+            !taken.iter().any(has)
+        };
+        let all = plan::inputs(&program).filter(|input| is_free(&input.name));
+        let offers = all.map(|input| {
+            let what = match &input.doc {
+                Some(doc) => format!("{}: {doc}", input.ty),
+                None => input.ty.to_string(),
+            };
+            Offer::new(format!("{}=", input.name), what)
+        });
+        return offers.collect();
+    };
+    let mut inputs = plan::inputs(&program);
+    let Some(input) = inputs.find(|input| *input.name == *name) else {
+        return Vec::new();
+    };
+    let (list, of) = match bare(&input.ty) {
+        Type::List(of) => (true, bare(of)),
+        of => (false, of),
+    };
+    // In a list, what stands before the last comma stays.
+    let written = match list {
+        true => value.rfind(',').map_or("", |at| &value[..=at]),
+        false => "",
+    };
+    let taken: Vec<&str> = written.split(',').map(str::trim).collect();
+    let offers = of_type(of, list, &program).into_iter();
+    let offers = offers.filter(|offer| !taken.contains(&offer.value.as_str()));
+    offers
+        .map(|offer| offer.behind(&format!("{name}={written}")))
+        .collect()
+}
+
+/// The type without `?`.
+fn bare(ty: &Type) -> &Type {
+    match ty {
+        Type::Optional(of) => bare(of),
+        ty => ty,
+    }
+}
+
+fn of_type(ty: &Type, list: bool, program: &Program) -> Vec<Offer> {
+    match ty {
+        Type::Bool => ["true", "false"].map(Offer::plain).to_vec(),
+        Type::OneOf(texts) => texts.iter().map(|text| Offer::plain(&**text)).collect(),
+        Type::Service(_) => {
+            let services = program.services.iter();
+            services.map(|it| Offer::plain(&*it.name)).collect()
+        }
+        Type::Environment => {
+            let environments = program.environments.iter();
+            environments.map(|it| Offer::plain(&*it.name)).collect()
+        }
+        Type::Infrastructure(_) => {
+            let places = program.infrastructures.iter();
+            let mut offers: Vec<Offer> = places.map(|it| Offer::plain(&*it.name)).collect();
+            if list {
+                let all = program.environments.iter();
+                let all = all.map(|it| Offer::new(format!("{}.*", it.name), "all of them"));
+                let groups = program.groups.iter();
+                offers.extend(all);
+                offers.extend(groups.map(|it| Offer::new(&*it.name, "group")));
+            }
+            offers
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// `service.field=` and `environment.infrastructure.field=`
+fn fields(given: &Given) -> Vec<Offer> {
+    let Some(program) = program(given) else {
+        return Vec::new();
+    };
+    let kind = |place: u32| program.kinds.get(place as usize);
+    let mut offers = Vec::new();
+    for service in &program.services {
+        let fields = kind(service.kind).into_iter().flat_map(|it| &it.service);
+        offers.extend(fields.map(|(name, field)| {
+            Offer::new(format!("{}.{name}=", service.name), field.ty.to_string())
+        }));
+    }
+    for place in &program.infrastructures {
+        let fields = kind(place.kind).into_iter();
+        let fields = fields.flat_map(|it| &it.infrastructure);
+        offers.extend(fields.map(|(name, field)| {
+            Offer::new(format!("{}.{name}=", place.name), field.ty.to_string())
+        }));
+    }
+    offers
+}
+
+fn program(given: &Given) -> Option<Program> {
+    compiled(given)?.1.program
+}
+
+fn store(given: &Given) -> Option<Store> {
+    let folder = given
+        .get("state")
+        .map_or(PathBuf::from(STATE), PathBuf::from);
+    Store::open_existing(&folder).ok()?
+}
+
+/// The runs that a command could be meant for, the last one first.
+fn runs(command: &str, given: &Given) -> Vec<Offer> {
+    let runs = store(given).and_then(|store| store.runs("").ok());
+    let fits = |run: &Run| match command {
+        "resume" => run.status.as_str() == "stopped",
+        "cancel" | "approve" => run.status.as_str() == "running",
+        "retry" => !matches!(run.status.as_str(), "running" | "stopped" | "succeeded"),
+        _ => true,
+    };
+    let runs = runs.into_iter().flatten().filter(fits).take(50);
+    let offer = |run: Run| {
+        let what = format!("{}, {}", run.pipeline, run.status.as_str());
+        Offer::new(&*run.id, what)
+    };
+    runs.map(offer).collect()
+}
+
+/// The run that is named, else the last one.
+fn run(store: &Store, given: &Given) -> Option<Run> {
+    let named = given.get("run").unwrap_or_default();
+    store.runs(named).ok()?.into_iter().next()
+}
+
+/// The paths of open questions.
+fn questions(given: &Given) -> Vec<Offer> {
+    let found = store(given).and_then(|store| {
+        let run = run(&store, given)?;
+        store.questions(run.number).ok()
+    });
+    let offer = |asked: lockstep_store::Asked| {
+        let text = match asked.question {
+            Question::Approve { text, .. } | Question::Failed { text } => text,
+        };
+        Offer::new(asked.node, text)
+    };
+    found.into_iter().flatten().map(offer).collect()
+}
+
+/// The paths that go as deep as what is written, one level after the other.
+fn at_depth(paths: Vec<String>, current: &str) -> Vec<Offer> {
+    let depth = path::segments(current).count();
+    let fits = |it: &String| path::segments(it).count() == depth;
+    paths.into_iter().filter(fits).map(Offer::plain).collect()
+}
+
+/// The paths of nodes that have run.
+fn logged(given: &Given) -> Vec<String> {
+    let told = store(given).and_then(|store| {
+        let run = run(&store, given)?;
+        store.told(run.number, 1).ok()
+    });
+    let mut paths = IndexSet::new();
+    for event in told.into_iter().flatten() {
+        if let Happened::NodeStarted { node, .. } = event.what {
+            paths.insert(node.to_string());
+        }
+    }
+    paths.into_iter().collect()
+}
+
+/// The paths of what could fail in a plan.
+fn planned(given: &Given) -> Vec<String> {
+    let plan = compiled(given).and_then(|(opened, compilation)| {
+        let program = compilation.program?;
+        let named = given.get("file").filter(|word| !Path::new(word).exists());
+        let pipeline = given.get("pipeline").or(named);
+        let mut asked = Asked {
+            pipeline: pipeline.map(String::from),
+            ..Asked::default()
+        };
+        for (name, value) in given.all("inputs").filter_map(|pair| pair.split_once('=')) {
+            asked.inputs.insert(name.into(), Raw::Text(value.into()));
+        }
+        let bound = plan::bind(&program, &asked, &Variables, &opened);
+        bound.and_then(Plan::new).ok()
+    });
+    let nothing = Ask {
+        path: Some(String::from("?")),
+        ..Ask::default()
+    };
+    match plan.map(|plan| foresee::foresee(plan, &nothing)) {
+        Some(Err(Blind::NoSuchPath(paths))) => paths.iter().map(ToString::to_string).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn tests(given: &Given) -> Vec<Offer> {
+    let tests = program(given).map(|program| program.tests);
+    let tests = tests.into_iter().flatten();
+    tests.map(|test| Offer::plain(&*test.name)).collect()
+}
+
+/// Codes, and the names of the rules of lint.
+fn codes() -> Vec<Offer> {
+    let codes = Code::all().map(|code| Offer::new(code.as_str(), code.title()));
+    let rules = lint::rules().iter();
+    let rules = rules.map(|rule| Offer::new(rule.name, rule.code.title()));
+    codes.chain(rules).collect()
+}

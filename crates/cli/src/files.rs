@@ -1,0 +1,185 @@
+//! The file system and the environment of the caller, as the compiler and the planner see them,
+//! and the choice of the file to work on. It does not know what stands in a file.
+
+use std::io::Read;
+use std::path::Path;
+
+use lockstep_base::diagnostic::Diagnostic;
+use lockstep_base::diagnostic::codes::{CANNOT_READ, NO_FILE, SEVERAL_FILES};
+use lockstep_base::diagnostic::suggest::{closest, or_list};
+use lockstep_base::world::{self, Files};
+
+/// No source is larger: places are kept as 32-bit offsets.
+const LARGEST: u64 = 1 << 30;
+
+/// Files on disk; a path means what it means to the caller's shell.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Disk;
+
+impl world::Files for Disk {
+    fn read(&self, path: &str) -> Result<String, String> {
+        let file = std::fs::File::open(path).map_err(|error| sentence(&error))?;
+        let kind = file.metadata().map_err(|error| sentence(&error))?;
+        if kind.is_dir() {
+            return Err(String::from("is a folder"));
+        }
+        let mut bytes = Vec::new();
+        file.take(LARGEST + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|error| sentence(&error))?;
+        if bytes.len() as u64 > LARGEST {
+            return Err(String::from("is larger than 1 GiB"));
+        }
+        String::from_utf8(bytes).map_err(|error| not_utf8(error.utf8_error()))
+    }
+}
+
+/// The file to work on, read already, and all others on disk.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    /// Its path, as a person would write it.
+    pub path: String,
+    text: String,
+}
+
+impl world::Files for Opened {
+    fn read(&self, path: &str) -> Result<String, String> {
+        match path == self.path {
+            true => Ok(self.text.clone()),
+            false => Disk.read(path),
+        }
+    }
+}
+
+/// Opens the file that is named, else the only one of the current folder.
+pub fn open(named: Option<&str>) -> Result<Opened, Diagnostic> {
+    let path = choose(named)?;
+    match Disk.read(&path) {
+        Ok(text) => Ok(Opened { path, text }),
+        Err(why) => Err(cannot_read(&path, &why)),
+    }
+}
+
+impl Opened {
+    /// Its text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The same file with another text.
+    pub fn with_text(&self, text: String) -> Self {
+        let path = self.path.clone();
+        Self { path, text }
+    }
+}
+
+/// The variables of the caller's environment.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Variables;
+
+impl world::Environment for Variables {
+    fn var(&self, name: &str) -> Option<String> {
+        // The system would take these for the end of a name.
+        if name.is_empty() || name.contains(['=', '\0']) {
+            return None;
+        }
+        std::env::var(name).ok()
+    }
+}
+
+/// Says that bytes are not UTF-8, and where.
+pub(super) fn not_utf8(error: std::str::Utf8Error) -> String {
+    format!("is not UTF-8 (byte {})", error.valid_up_to() + 1)
+}
+
+/// What went wrong with a file, as a person would say it.
+pub(super) fn sentence(error: &std::io::Error) -> String {
+    use std::io::ErrorKind;
+    match error.kind() {
+        ErrorKind::NotFound => String::from("no such file"),
+        ErrorKind::NotADirectory => String::from("no such file"),
+        ErrorKind::IsADirectory => String::from("is a folder"),
+        ErrorKind::PermissionDenied => String::from("may not be read"),
+        ErrorKind::InvalidInput => String::from("is not a path"),
+        _ => {
+            let text = error.to_string();
+            let text = text.split(" (os error").next().unwrap_or_default();
+            text.to_lowercase()
+        }
+    }
+}
+
+/// The file to work on: the one that is named, else the only one of the current folder.
+pub fn choose(named: Option<&str>) -> Result<String, Diagnostic> {
+    if let Some(path) = named {
+        return Ok(path.to_string());
+    }
+    let found = deploy_files(Path::new("."));
+    match found.as_slice() {
+        [only] => Ok(only.clone()),
+        [] => Err(
+            Diagnostic::without_place(NO_FILE, "there is no `.deploy` file in this folder")
+                .help("name a file, or go to its folder"),
+        ),
+        several => {
+            let message = format!("there are {} `.deploy` files in this folder", several.len());
+            let shown: Vec<&str> = several.iter().take(20).map(String::as_str).collect();
+            let more = match several.len() - shown.len() {
+                0 => String::new(),
+                more => format!(" (and {more} more)"),
+            };
+            let help = format!("name one of them: {}{more}", or_list(&shown));
+            Err(Diagnostic::without_place(SEVERAL_FILES, message).help(help))
+        }
+    }
+}
+
+/// The mistake of naming a file that cannot be read; `why` is what [`Disk`] said.
+pub(super) fn cannot_read(path: &str, why: &str) -> Diagnostic {
+    let wrong = Diagnostic::without_place(CANNOT_READ, format!("cannot read `{path}`: {why}"));
+    let path = Path::new(path);
+    if why == "is a folder" {
+        let inside = deploy_files(path);
+        let inside: Vec<String> = inside
+            .iter()
+            .map(|name| path.join(name).display().to_string())
+            .collect();
+        return match inside.is_empty() {
+            true => wrong,
+            false => wrong.help(format!("name a file in it: {}", or_list(&inside))),
+        };
+    }
+    if why != "no such file" {
+        return wrong;
+    }
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    let there = deploy_files(folder.unwrap_or(Path::new(".")));
+    let name = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
+    let near = closest(name, there.iter().map(String::as_str));
+    let near: Vec<String> = near
+        .into_iter()
+        .map(|name| path.with_file_name(name).display().to_string())
+        .collect();
+    match near.is_empty() {
+        true => wrong,
+        false => wrong.help(format!("did you mean {}?", or_list(&near))),
+    }
+}
+
+/// The names of the `.deploy` files of a folder, sorted.
+pub(super) fn deploy_files(folder: &Path) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    let mut names: Vec<String> = entries
+        .filter_map(Result::ok)
+        .filter(|entry| entry.path().is_file())
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|name| name.ends_with(".deploy") && !name.starts_with('.'))
+        .collect();
+    names.sort();
+    names
+}

@@ -1,0 +1,95 @@
+//! The files that `fmt`, `lint` and `test` work on. It does not know what stands in them.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use ignore::WalkBuilder;
+
+use super::files::{self, Opened};
+use lockstep_base::diagnostic::Diagnostic;
+use lockstep_base::diagnostic::codes::NO_FILE;
+
+/// Where to look if nothing is named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Otherwise {
+    /// In this folder.
+    Here,
+    /// In this folder and all folders in it.
+    Below,
+}
+
+/// The files that are to be worked on, opened; and what is wrong with them.
+pub(super) fn open(named: &[String], otherwise: Otherwise) -> (Vec<Opened>, Vec<Diagnostic>) {
+    let (paths, mut mistakes) = files(named, otherwise);
+    let mut opened = Vec::new();
+    for path in &paths {
+        match files::open(Some(path)) {
+            Ok(file) => opened.push(file),
+            Err(mistake) => mistakes.push(mistake),
+        }
+    }
+    (opened, mistakes)
+}
+
+/// The files that are named and those below folders that are named, else those of this folder;
+/// and what is wrong with the names.
+pub(super) fn files(named: &[String], otherwise: Otherwise) -> (Vec<String>, Vec<Diagnostic>) {
+    let depth = (named.is_empty() && otherwise == Otherwise::Here).then_some(1);
+    let mut paths = BTreeSet::new();
+    let mut mistakes = Vec::new();
+    let here = [String::from(".")];
+    let named = if named.is_empty() { &here } else { named };
+    for name in named {
+        let path = Path::new(name);
+        if !path.is_dir() {
+            match path.exists() {
+                true => drop(paths.insert(name.clone())),
+                false => mistakes.push(files::cannot_read(name, "no such file")),
+            }
+            continue;
+        }
+        let inside = in_folder(path, depth, &mut mistakes);
+        if inside.is_empty() {
+            let place = match name.as_str() {
+                "." => String::from("this folder"),
+                name => format!("`{name}`"),
+            };
+            let message = format!("there is no `.deploy` file in {place}");
+            let mistake = Diagnostic::without_place(NO_FILE, message);
+            mistakes.push(mistake.help("name a file, or a folder with one"));
+        }
+        paths.extend(inside);
+    }
+    (paths.into_iter().collect(), mistakes)
+}
+
+/// The `.deploy` files in a folder and, where no depth is given, in the folders in it, but those
+/// that git ignores.
+pub(super) fn in_folder(
+    folder: &Path,
+    depth: Option<usize>,
+    mistakes: &mut Vec<Diagnostic>,
+) -> Vec<String> {
+    let mut walk = WalkBuilder::new(folder);
+    let walk = walk.require_git(false).max_depth(depth).build();
+    let mut found = Vec::new();
+    for entry in walk {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(why) => {
+                let message = format!("cannot look into a folder: {why}");
+                let code = lockstep_base::diagnostic::codes::CANNOT_READ;
+                mistakes.push(Diagnostic::without_place(code, message));
+                continue;
+            }
+        };
+        let is_file = entry.file_type().is_some_and(|kind| kind.is_file());
+        let path = entry.into_path();
+        if let (true, Some(path)) = (is_file, path.to_str())
+            && path.ends_with(".deploy")
+        {
+            found.push(path.strip_prefix("./").unwrap_or(path).to_string());
+        }
+    }
+    found
+}

@@ -1,0 +1,53 @@
+//! Who belongs to which group, as a file says: `release-managers = ["ada", "grace"]`.
+//! It does not know what a group may do.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use lockstep_base::diagnostic::{Diagnostic, codes};
+
+/// The file's name in a state directory.
+const FILE: &str = "groups.toml";
+
+/// The members of groups.
+#[derive(Debug, Default)]
+pub(super) struct Groups {
+    members: BTreeMap<String, Vec<String>>,
+    /// Where they were read, if anywhere.
+    pub(super) file: Option<PathBuf>,
+}
+
+impl Groups {
+    /// Reads the file that is named, or `groups.toml` of the state directory, where it is there.
+    pub(super) fn read(named: Option<&Path>, folder: &Path) -> Result<Self, Diagnostic> {
+        let own = folder.join(FILE);
+        let path = match named {
+            Some(path) => path,
+            None if own.exists() => &own,
+            None => return Ok(Self::default()),
+        };
+        let wrong = |why: String| {
+            let message = format!("`{}` cannot be read: {why}", path.display());
+            Diagnostic::without_place(codes::NOT_ANSWERED, message)
+                .help("a line for each group: `release-managers = [\"ada\", \"grace\"]`")
+        };
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            let said = error.to_string().to_lowercase();
+            wrong(said.split(" (os error").next().unwrap_or_default().into())
+        })?;
+        let members = toml::from_str(&text).map_err(|error| wrong(error.message().to_string()))?;
+        Ok(Self {
+            members,
+            file: Some(path.to_path_buf()),
+        })
+    }
+
+    /// Whether somebody is in one of these groups. A group may also be the name of a person.
+    pub(super) fn allow(&self, who: &str, groups: &[String]) -> bool {
+        let is_in = |group: &String| match self.members.get(group) {
+            Some(members) => members.iter().any(|member| member == who),
+            None => group == who,
+        };
+        groups.is_empty() || groups.iter().any(is_in)
+    }
+}

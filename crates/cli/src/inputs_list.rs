@@ -1,0 +1,127 @@
+//! `lockstep inputs`: lists what can be given to a file's pipelines.
+//! It does not know how values are given.
+
+use serde::Serialize;
+
+use super::arguments::{Inputs, InputsFormat};
+use super::exit::Exit;
+use super::output::Output;
+use super::prepare;
+use lockstep_base::diagnostic::render::clean;
+use lockstep_lang::ir::{Global, GlobalSource, Program};
+use lockstep_plan as plan;
+use lockstep_view::Style;
+use lockstep_view::style::{Line, Tone};
+
+/// Blanks between columns.
+const GAP: usize = 2;
+
+/// An input. As JSON it is stable: fields may be added, none goes away.
+#[derive(Debug, Serialize)]
+struct Input {
+    name: String,
+    #[serde(rename = "type")]
+    ty: String,
+    /// Whether it has no default and so must be given.
+    required: bool,
+    /// Its default as it is written.
+    default: Option<String>,
+    /// What must hold, as it is written after `where`.
+    rule: Option<String>,
+    doc: Option<String>,
+}
+
+pub(super) fn run(arguments: &Inputs, output: &mut Output) -> Exit {
+    let (_, program) = match prepare::check(arguments.file.file.as_deref(), output) {
+        Ok(checked) => checked,
+        Err(exit) => return exit,
+    };
+    let inputs: Vec<Input> = plan::inputs(&program)
+        .map(|input| describe(input, &program))
+        .collect();
+    match arguments.format {
+        InputsFormat::Json => {
+            // Plain texts can always be written.
+            let text = serde_json::to_string_pretty(&inputs).unwrap_or_default();
+            output.print(&format!("{text}\n"));
+        }
+        InputsFormat::Text => {
+            let style = output.stdout_style();
+            let look = Style {
+                color: style.color,
+                unicode: style.unicode,
+            };
+            output.print(&table(&inputs, look, style.width));
+        }
+    }
+    Exit::Succeeded
+}
+
+fn describe(input: &Global, program: &Program) -> Input {
+    let (default, rule) = match &input.source {
+        GlobalSource::Input { default, rule } => (default.as_ref(), rule.as_ref()),
+        GlobalSource::Let(_) => (None, None),
+    };
+    let said = |expr: &lockstep_lang::eval::Expr| program.sources.text(expr.span).to_string();
+    Input {
+        name: input.name.to_string(),
+        ty: input.ty.to_string(),
+        required: default.is_none(),
+        default: default.map(said),
+        rule: rule.map(said),
+        doc: input.doc.as_ref().map(ToString::to_string),
+    }
+}
+
+/// A line for each input, with its documentation and its rule below.
+fn table(inputs: &[Input], style: Style, width: usize) -> String {
+    if inputs.is_empty() {
+        return String::from("this file declares no inputs\n");
+    }
+    let widest = |cell: fn(&Input) -> String| {
+        let widths = inputs.iter().map(|it| columns(&cell(it)));
+        widths.max().unwrap_or(0) + GAP
+    };
+    // On a narrow terminal the columns overlap rather than push each other off the screen.
+    let types = widest(|it| one_line(&it.name)).min(width / 3);
+    let defaults = types + widest(|it| one_line(&it.ty)).min(width / 2);
+    let mut lines = Vec::new();
+    for input in inputs {
+        let mut line = Line::of(Tone::Bold, one_line(&input.name));
+        line.pad(types);
+        line.add(Tone::Note, format!("{}  ", one_line(&input.ty)));
+        line.pad(defaults);
+        let tone = match input.required {
+            true => Tone::Warn,
+            false => Tone::Plain,
+        };
+        line.add(tone, default(input));
+        lines.push(line);
+        let rule = input.rule.as_ref().map(|rule| format!("where {rule}"));
+        let doc = input.doc.iter().flat_map(|doc| doc.lines());
+        for text in doc.map(String::from).chain(rule) {
+            let mut line = Line::new();
+            line.pad(types).add(Tone::Dim, one_line(&text));
+            lines.push(line);
+        }
+    }
+    let text = |mut line: Line| format!("{}\n", line.fit(width, style).paint(style));
+    lines.into_iter().map(text).collect()
+}
+
+fn columns(text: &str) -> usize {
+    Line::of(Tone::Plain, text).width()
+}
+
+fn default(input: &Input) -> String {
+    match &input.default {
+        Some(default) => format!("= {}", one_line(default)),
+        None => String::from("must be given"),
+    }
+}
+
+/// Text of the source on one line.
+fn one_line(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    clean(&words.join(" "))
+}

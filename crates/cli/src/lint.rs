@@ -1,0 +1,321 @@
+//! `lockstep lint`: advice about files, and the safe changes that it leads to.
+//! It does not know the rules.
+
+mod merge;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use super::arguments::{Format, Lint};
+use super::borrowers::Borrowers;
+use super::check::write;
+use super::exit::Exit;
+use super::files::{self, Opened, Variables};
+use super::find::{self, Otherwise};
+use super::output::Output;
+use super::replace;
+use super::settings::{self, Settings};
+use lockstep_base::diagnostic::render::{Ink, Style, clean, render};
+use lockstep_base::diagnostic::{Code, Diagnostic, Severity, codes};
+use lockstep_base::source::Sources;
+use lockstep_lang::compile::{Compilation, compile};
+use lockstep_lang::ir::Program;
+use lockstep_lint::{self as lint, Level, Rule};
+use lockstep_plan::{self as plan, Asked, Plan};
+use merge::Merged;
+
+pub(super) fn run(arguments: &Lint, output: &mut Output) -> Exit {
+    if arguments.rules {
+        return list(output);
+    }
+    match Session::begin(arguments, output) {
+        Ok(session) => session.all(output),
+        Err(exit) => exit,
+    }
+}
+
+/// All that one call works on.
+struct Session<'a> {
+    arguments: &'a Lint,
+    files: Vec<Opened>,
+    asked: Asked,
+    settings: HashMap<Option<PathBuf>, Settings>,
+}
+
+impl<'a> Session<'a> {
+    /// Opens all files and reads all settings; mistakes with them end the call.
+    fn begin(arguments: &'a Lint, output: &mut Output) -> Result<Self, Exit> {
+        let refuse = |mistakes: &[Diagnostic], sources: &Sources, output: &mut Output| {
+            match arguments.format {
+                Format::Text => {
+                    let text = render(mistakes, sources, output.stderr_style());
+                    output.complain(&text);
+                }
+                format => {
+                    let text = write(mistakes, sources, format, output.stdout_style());
+                    output.print(&text);
+                }
+            }
+            Exit::Refused
+        };
+        let nothing = Sources::default();
+        let (opened, mut mistakes) = find::open(&arguments.paths, Otherwise::Below);
+        let asked = arguments.inputs.read(None).unwrap_or_else(|wrong| {
+            mistakes.extend(wrong);
+            Asked::default()
+        });
+        if !mistakes.is_empty() {
+            return Err(refuse(&mistakes, &nothing, output));
+        }
+        let mut known = HashMap::from([(None, Settings::default())]);
+        for file in &opened {
+            let Some(path) = settings::find(&file.path) else {
+                continue;
+            };
+            if known.contains_key(&Some(path.clone())) {
+                continue;
+            }
+            let read = settings::read(&path);
+            let read = read.map_err(|wrong| refuse(&wrong.diagnostics, &wrong.sources, output))?;
+            known.insert(Some(path), read);
+        }
+        Ok(Self {
+            arguments,
+            files: opened,
+            asked,
+            settings: known,
+        })
+    }
+
+    /// Mends, looks at and reports all files.
+    fn all(self, output: &mut Output) -> Exit {
+        let mut merged = Merged::default();
+        let mut broken = false;
+        let mut files = self.files.clone();
+        let mended = match self.mend_all(&mut files, output) {
+            Ok(mended) => mended,
+            Err(exit) => return exit,
+        };
+        let borrowers = self.borrowers();
+        for opened in &files {
+            let config = self.config(opened, &borrowers);
+            let (compilation, found, fine) = self.look(opened, &config);
+            broken |= !fine;
+            merged.add(&compilation.sources, found);
+        }
+        self.report(&merged, &mended, output);
+        let has = |severity| merged.diagnostics.iter().any(|it| it.severity == severity);
+        match (broken, has(Severity::Error), has(Severity::Warning)) {
+            (true, ..) => Exit::Refused,
+            (_, true, _) => Exit::Failed,
+            (_, _, true) if self.arguments.deny_warnings => Exit::Failed,
+            _ => Exit::Succeeded,
+        }
+    }
+
+    fn borrowers(&self) -> Borrowers {
+        Borrowers::of(self.files.iter().map(|file| Path::new(&file.path)))
+    }
+
+    /// What holds for a file.
+    fn config(&self, opened: &Opened, borrowers: &Borrowers) -> lint::Config {
+        let settings = self.settings.get(&settings::find(&opened.path));
+        let config = settings.map(|settings| settings.lint.clone());
+        let used = borrowers.from(Path::new(&opened.path));
+        config.unwrap_or_default().used_elsewhere(used)
+    }
+
+    /// Mends all files if that is asked for. Returns what was done to which.
+    fn mend_all(
+        &self,
+        files: &mut [Opened],
+        output: &mut Output,
+    ) -> Result<Vec<(String, Vec<String>)>, Exit> {
+        let mut mended: Vec<(String, Vec<String>)> = Vec::new();
+        // What is taken out of one file may have been the last use of something in another.
+        let mut changed = self.arguments.fix;
+        while changed {
+            changed = false;
+            let borrowers = self.borrowers();
+            for file in files.iter_mut() {
+                let config = self.config(file, &borrowers);
+                let Some((text, done)) = self.mend(file, &config, output)? else {
+                    continue;
+                };
+                changed |= text.len() < file.text().len();
+                *file = file.with_text(text);
+                match mended.iter_mut().find(|(path, _)| *path == file.path) {
+                    Some((_, before)) => before.extend(done),
+                    None => mended.push((file.path.clone(), done)),
+                }
+            }
+        }
+        Ok(mended)
+    }
+
+    /// Applies the safe fixes of a file and writes it.
+    fn mend(
+        &self,
+        opened: &Opened,
+        config: &lint::Config,
+        output: &mut Output,
+    ) -> Result<Option<(String, Vec<String>)>, Exit> {
+        let mended = lint::mend(opened, &opened.path, opened.text(), config);
+        if let Some(why) = &mended.refused {
+            // It is our own mistake, and nothing was changed; the findings stay.
+            output.complain(&format!("{}: not mended: {why}\n", clean(&opened.path)));
+        }
+        if mended.text == opened.text() {
+            return Ok(None);
+        }
+        match replace::replace(&opened.path, &mended.text) {
+            Ok(()) => Ok(Some((mended.text, mended.done))),
+            Err(why) => {
+                let why = files::sentence(&why);
+                let message = format!("cannot write `{}`: {why}", opened.path);
+                let mistake = Diagnostic::without_place(codes::CANNOT_WRITE, message);
+                Err(output.refuse(&mistake))
+            }
+        }
+    }
+
+    /// What the compiler and the rules say about a file, and whether it compiles.
+    fn look(&self, opened: &Opened, config: &lint::Config) -> (Compilation, Vec<Diagnostic>, bool) {
+        let compilation = compile(opened, &opened.path);
+        let mut found = compilation.diagnostics.clone();
+        let mut plans = Vec::new();
+        if let Some(program) = &compilation.program {
+            plans = self.plans(program, opened, &mut found);
+        }
+        let fine = !found.iter().any(|it| it.severity == Severity::Error);
+        let plans: Vec<&Plan> = plans.iter().collect();
+        found.extend(lint::lint_with(&compilation, &plans, config));
+        (compilation, found, fine)
+    }
+
+    /// The plans of all pipelines whose inputs are known. What is wrong with the others is said
+    /// as `check` says it.
+    fn plans(&self, program: &Program, opened: &Opened, found: &mut Vec<Diagnostic>) -> Vec<Plan> {
+        let mut asked = self.asked.clone();
+        if self.files.len() > 1 {
+            // Other files have other inputs.
+            let known = |name: &String| plan::inputs(program).any(|it| *it.name == **name);
+            asked.inputs.retain(|name, _| known(name));
+        }
+        let mut plans = Vec::new();
+        for pipeline in &program.pipelines {
+            asked.pipeline = Some(pipeline.name.to_string());
+            if plan::missing(program, &asked).next().is_some() {
+                continue;
+            }
+            match plan::bind(program, &asked, &Variables, opened).and_then(lockstep_verify::proved)
+            {
+                Ok(plan) => plans.push(plan),
+                Err(mistakes) => {
+                    let outside = [codes::ENV, codes::FILE];
+                    let mistakes = mistakes.into_iter();
+                    for mistake in mistakes.filter(|it| !outside.contains(&it.code)) {
+                        if !found.contains(&mistake) {
+                            found.push(mistake);
+                        }
+                    }
+                }
+            }
+        }
+        plans
+    }
+
+    fn report(&self, merged: &Merged, mended: &[(String, Vec<String>)], output: &mut Output) {
+        let style = output.stdout_style();
+        let text = write(
+            &merged.diagnostics,
+            &merged.sources,
+            self.arguments.format,
+            style,
+        );
+        if self.arguments.format != Format::Text {
+            output.print(&text);
+            return;
+        }
+        for (path, done) in mended {
+            output.print(&changes(path, done, style));
+        }
+        output.print(&text);
+        let safe = merged.diagnostics.iter().filter(|it| is_safe(it)).count();
+        let ending = match (merged.diagnostics.is_empty(), safe) {
+            (true, _) => self.fine(),
+            (false, 0) => return,
+            (false, 1) => String::from("`lockstep lint --fix` mends one of them\n"),
+            (false, safe) => format!("`lockstep lint --fix` mends {safe} of them\n"),
+        };
+        output.print(&ending);
+    }
+
+    fn fine(&self) -> String {
+        match self.files.as_slice() {
+            [only] => format!("{} is fine\n", clean(&only.path)),
+            all => format!("{} files are fine\n", all.len()),
+        }
+    }
+}
+
+/// Whether `--fix` mends a finding.
+fn is_safe(finding: &Diagnostic) -> bool {
+    let rule = lint::find(finding.code.as_str());
+    rule.is_some_and(|rule| rule.safe) && !finding.fixes.is_empty()
+}
+
+/// What was done to a file.
+fn changes(path: &str, done: &[String], style: Style) -> String {
+    let mut out = format!("{}\n", style.paint(Ink::Bold, &clean(path)));
+    for change in done {
+        out.push_str(&format!("  {}\n", clean(change)));
+    }
+    out.push('\n');
+    out
+}
+
+/// All rules with their levels, by family.
+fn list(output: &mut Output) -> Exit {
+    let config = match settings::find("./").map(|path| settings::read(&path)) {
+        None => lint::Config::default(),
+        Some(Ok(settings)) => settings.lint,
+        Some(Err(wrong)) => {
+            let style = output.stderr_style();
+            output.complain(&render(&wrong.diagnostics, &wrong.sources, style));
+            return Exit::Refused;
+        }
+    };
+    let style = output.stdout_style();
+    let widest = lint::rules().iter().map(|rule| rule.name.len()).max();
+    let widest = widest.unwrap_or_default();
+    let mut text = String::new();
+    let mut last = "";
+    for rule in lint::rules() {
+        let family = rule.code.family();
+        if family != last {
+            let blank = if last.is_empty() { "" } else { "\n" };
+            text.push_str(&format!("{blank}{}\n", style.paint(Ink::Bold, family)));
+            last = family;
+        }
+        text.push_str(&row(rule, config.level(rule), widest, style));
+    }
+    output.print(&text);
+    Exit::Succeeded
+}
+
+fn row(rule: &Rule, level: Level, widest: usize, style: Style) -> String {
+    let code: Code = rule.code;
+    let ink = match level {
+        Level::Error => Ink::Error,
+        Level::Warn => Ink::Warning,
+        Level::Off => Ink::Dim,
+    };
+    format!(
+        "  {}  {:widest$}  {}  {}\n",
+        style.paint(Ink::Name, code.as_str()),
+        rule.name,
+        style.paint(ink, &format!("{:5}", level.as_str())),
+        code.title(),
+    )
+}

@@ -1,0 +1,45 @@
+//! Brings what was found in several files together, as if they were one compilation.
+//! It does not know what was found.
+
+use std::collections::HashMap;
+
+use lockstep_base::diagnostic::Diagnostic;
+use lockstep_base::source::{FileId, Name, Sources, Span};
+
+/// The findings of several compilations over one table of texts.
+#[derive(Debug, Default)]
+pub(super) struct Merged {
+    /// All texts, each once.
+    pub(super) sources: Sources,
+    /// All findings, each once.
+    pub(super) diagnostics: Vec<Diagnostic>,
+    known: HashMap<Name, FileId>,
+}
+
+impl Merged {
+    /// Adds the findings of one compilation.
+    pub(super) fn add(&mut self, sources: &Sources, found: Vec<Diagnostic>) {
+        let mut places: HashMap<FileId, FileId> = HashMap::new();
+        for (id, source) in sources.iter() {
+            let own = *self
+                .known
+                .entry(source.name.clone())
+                .or_insert_with(|| self.sources.add(source.name.clone(), source.text.clone()));
+            places.insert(id, own);
+        }
+        let moved = |span: &mut Span| {
+            span.file = places.get(&span.file).copied().unwrap_or(span.file);
+        };
+        for mut finding in found {
+            for label in &mut finding.labels {
+                moved(&mut label.span);
+            }
+            for fix in &mut finding.fixes {
+                fix.edits.iter_mut().for_each(|(span, _)| moved(span));
+            }
+            if !self.diagnostics.contains(&finding) {
+                self.diagnostics.push(finding);
+            }
+        }
+    }
+}

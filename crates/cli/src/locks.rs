@@ -1,0 +1,171 @@
+//! `lockstep locks`: shows who holds which lock of a state directory, and who waits.
+//! It does not know what a lock protects.
+
+use clap::Args;
+use indexmap::IndexMap;
+use serde::Serialize;
+
+use super::exit::Exit;
+use super::output::Output;
+use super::state::{self, ListFormat, StateArgument};
+use super::table::{Cell, cell, table};
+use lockstep_base::source::Name;
+use lockstep_store::shown;
+use lockstep_store::{LockRow, Owner, Store, now, time};
+use lockstep_view::style::Tone;
+use lockstep_view::words::ticking;
+
+#[derive(Debug, Args)]
+pub(super) struct Locks {
+    /// Show only the locks that this run holds or waits for: its id or the beginning of it.
+    #[arg(value_name = "RUN")]
+    run: Option<String>,
+
+    #[command(flatten)]
+    state: StateArgument,
+
+    /// How to write them down.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: ListFormat,
+}
+
+/// A lock. As JSON it is stable: fields may be added, none goes away.
+#[derive(Debug, Default, Serialize)]
+struct Lock<'a> {
+    lock: &'a str,
+    /// How many may hold it at once.
+    places: u32,
+    holders: Vec<Request<'a>>,
+    /// Who waits, the next one first.
+    queue: Vec<Request<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Request<'a> {
+    run: &'a str,
+    node: &'a str,
+    /// Since when it holds it, or waits.
+    since: String,
+    /// The process that drives the run; none where nobody does: the lock goes to the next.
+    process: Option<u32>,
+    /// The machine of the process, and when it was last heard of; none where it was let go of.
+    host: Option<&'a str>,
+    heard_at: Option<String>,
+    #[serde(skip)]
+    since_ms: i64,
+    #[serde(skip)]
+    owner: Option<&'a Owner>,
+}
+
+pub(super) fn run(arguments: &Locks, output: &mut Output) -> Exit {
+    let found = match Store::open_existing(&arguments.state.folder()) {
+        Ok(Some(store)) => store.locks(),
+        Ok(None) => Ok(Vec::new()),
+        Err(error) => return state::refuse(&error, output),
+    };
+    let rows = match found {
+        Ok(rows) => rows,
+        Err(error) => return state::refuse(&error, output),
+    };
+    let named = arguments.run.as_deref().unwrap_or_default();
+    let mut locks = locks(&rows);
+    locks.retain(|lock| {
+        let mut all = lock.holders.iter().chain(&lock.queue);
+        all.any(|request| request.run.starts_with(named))
+    });
+    match arguments.format {
+        ListFormat::Json => state::print_json(&locks, output),
+        ListFormat::Text if locks.is_empty() && !named.is_empty() => {
+            let text = format!("no run that begins with `{named}` holds a lock or waits for one\n");
+            output.print(&text);
+        }
+        ListFormat::Text if locks.is_empty() => {
+            output.print("no lock is held, and nobody waits for one\n");
+        }
+        ListFormat::Text => {
+            let rows: Vec<Vec<Cell>> = locks.iter().flat_map(lines).collect();
+            let text = table(&rows, state::look(output));
+            output.print(&text);
+        }
+    }
+    Exit::Succeeded
+}
+
+fn locks(rows: &[LockRow]) -> Vec<Lock<'_>> {
+    let mut found: IndexMap<&Name, Lock<'_>> = IndexMap::new();
+    for row in rows {
+        let lock = found.entry(&row.want.name).or_default();
+        lock.lock = shown(&row.want.name);
+        lock.places = row.want.limit;
+        let since_ms = row.granted_at.unwrap_or(row.asked_at);
+        let request = Request {
+            run: &row.run,
+            node: &row.node,
+            since: time(since_ms),
+            process: (row.owner.as_ref())
+                .filter(|owner| Owner::is_alive(owner))
+                .map(|owner| owner.pid),
+            host: row.owner.as_ref().map(|owner| &*owner.host),
+            heard_at: row.owner.as_ref().map(|owner| time(owner.heard_at)),
+            since_ms,
+            owner: row.owner.as_ref(),
+        };
+        match row.granted_at {
+            Some(_) => lock.holders.push(request),
+            None => lock.queue.push(request),
+        }
+    }
+    let mut all: Vec<Lock<'_>> = found.into_values().collect();
+    all.sort_by_key(|lock| lock.lock);
+    all
+}
+
+fn lines(lock: &Lock<'_>) -> Vec<Vec<Cell>> {
+    let now = now();
+    let mut name = Some(lock.lock);
+    let mut line = |request: &Request<'_>, tone, how: String| {
+        let (tone_of, whereabouts) = whereabouts(request);
+        let name = name.take().unwrap_or_default();
+        vec![
+            cell(Tone::Bold, name),
+            cell(tone, &how),
+            cell(Tone::Plain, &ticking(now - request.since_ms)),
+            cell(Tone::Plain, request.run),
+            cell(Tone::Dim, request.node),
+            cell(tone_of, &whereabouts),
+        ]
+    };
+    let mut lines = Vec::new();
+    for holder in &lock.holders {
+        lines.push(line(holder, Tone::Good, String::from("held for")));
+    }
+    for (at, request) in lock.queue.iter().enumerate() {
+        lines.push(line(request, Tone::Note, format!("{}. waits for", at + 1)));
+    }
+    lines
+}
+
+/// What there is to be said of the process behind a request: it is gone, or out of sight.
+fn whereabouts(request: &Request<'_>) -> (Tone, String) {
+    let far = request.owner.filter(|owner| !owner.is_within_sight());
+    let silent = |owner: &Owner| {
+        let ms = i64::try_from(owner.silent_for().as_millis()).unwrap_or(i64::MAX);
+        ticking(ms)
+    };
+    match (request.process, far) {
+        (Some(_), None) => (Tone::Plain, String::new()),
+        (Some(_), Some(owner)) => {
+            let text = format!("{}, heard of {} ago", owner.shown(), silent(owner));
+            (Tone::Dim, text)
+        }
+        (None, Some(owner)) => {
+            let (who, silent) = (owner.shown(), silent(owner));
+            let text = format!("{who} was not heard of for {silent}: the next in line gets it");
+            (Tone::Warn, text)
+        }
+        (None, None) => {
+            let text = "nobody drives it: the next in line gets it";
+            (Tone::Warn, String::from(text))
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! `lockstep logs`: shows what the commands of a run wrote, also while it goes on.
+//! It does not know why a command ran.
+
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use indexmap::IndexMap;
+use serde::Serialize;
+
+use super::exit::Exit;
+use super::output::Output;
+use super::state::{self, ListFormat, StateArgument};
+use lockstep_base::diagnostic::render::clean;
+use lockstep_base::diagnostic::{Diagnostic, codes};
+use lockstep_base::source::Name;
+use lockstep_engine::notice::Happened;
+use lockstep_engine::pattern::Pattern;
+use lockstep_runtime::logs::file_name;
+use lockstep_store::{Run, RunStatus, Store, StoreError};
+use lockstep_view::style::{Line, Tone};
+use lockstep_view::{Style, path};
+
+/// How often it is looked for more.
+const PAUSE: Duration = Duration::from_millis(50);
+/// So much is read at once, in bytes.
+const PIECE: u64 = 1 << 20;
+
+#[derive(Debug, Args)]
+pub(super) struct Logs {
+    /// The run: its id or the beginning of it. Without it, the last one.
+    #[arg(value_name = "RUN")]
+    run: Option<String>,
+
+    /// Only what was written at this path and below it, also with `*` and `**`.
+    #[arg(value_name = "PATH")]
+    path: Option<String>,
+
+    /// Go on as long as the run does.
+    #[arg(short, long)]
+    follow: bool,
+
+    #[command(flatten)]
+    state: StateArgument,
+
+    /// How to write it down.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: ListFormat,
+}
+
+/// A line of a log, as JSON.
+#[derive(Debug, Serialize)]
+struct Written<'a> {
+    node: &'a str,
+    text: &'a str,
+}
+
+/// What has been read of a log.
+#[derive(Debug, Default)]
+struct Reading {
+    at: u64,
+    /// A line whose end has not been written yet.
+    rest: Vec<u8>,
+}
+
+struct Logged<'a> {
+    store: &'a Store,
+    run: Run,
+    folder: PathBuf,
+    only: Option<(Pattern, Pattern)>,
+    nodes: IndexMap<Name, Reading>,
+    /// The first record that has not been looked at.
+    next: u64,
+    /// Whether each line says whose it is.
+    named: bool,
+    format: ListFormat,
+    style: Style,
+}
+
+pub(super) fn run(arguments: &Logs, output: &mut Output) -> Exit {
+    let (named, path) = state::run_and_path(&arguments.run, &arguments.path);
+    let (store, run) = match arguments.state.open_run(named, |_, _| true, "run", output) {
+        Ok(found) => found,
+        Err(exit) => return exit,
+    };
+    let both = |path: &str| (Pattern::new(path), Pattern::new(&format!("{path}/**")));
+    let mut logged = Logged {
+        folder: store.logs(&run.id),
+        store: &store,
+        run,
+        only: path.map(both),
+        nodes: IndexMap::new(),
+        next: 1,
+        named: true,
+        format: arguments.format,
+        style: state::look(output),
+    };
+    match logged.show(arguments.follow, path, output) {
+        Ok(exit) => exit,
+        Err(error) => state::refuse(&error, output),
+    }
+}
+
+impl Logged<'_> {
+    fn show(
+        &mut self,
+        follow: bool,
+        path: Option<&str>,
+        output: &mut Output,
+    ) -> Result<Exit, StoreError> {
+        self.look()?;
+        if !follow {
+            self.nodes
+                .retain(|node, _| self.folder.join(file_name(node)).exists());
+            // What one command wrote is shown as it wrote it.
+            self.named = self.nodes.len() > 1;
+        }
+        let mut wrote = self.read(true, output)?;
+        let mut goes_on = follow;
+        while goes_on {
+            goes_on = self.store.run(self.run.number)?.status == RunStatus::Running;
+            self.look()?;
+            wrote |= self.read(!goes_on, output)?;
+            if goes_on {
+                std::thread::sleep(PAUSE);
+            }
+        }
+        if wrote || self.format == ListFormat::Json {
+            return Ok(Exit::Succeeded);
+        }
+        let id = &self.run.id;
+        let Some(path) = path else {
+            output.print(&format!("the commands of run {id} wrote nothing\n"));
+            return Ok(Exit::Succeeded);
+        };
+        if !self.nodes.is_empty() {
+            output.print(&format!("`{path}` of run {id} wrote nothing\n"));
+            return Ok(Exit::Succeeded);
+        }
+        let message = format!("no command of run {id} stands at `{path}`");
+        let help = format!("`lockstep show {id} --full` lists them");
+        let refused = Diagnostic::without_place(codes::NO_RUN, message);
+        Ok(output.refuse(&refused.help(help)))
+    }
+
+    /// Looks for nodes that have begun.
+    fn look(&mut self) -> Result<(), StoreError> {
+        let last = self.store.last_seq(self.run.number)?;
+        if last < self.next {
+            return Ok(());
+        }
+        for event in self.store.told(self.run.number, self.next)? {
+            if let Happened::NodeStarted { node, .. } = event.what
+                && self.is_meant(&node)
+            {
+                self.nodes.entry(node).or_default();
+            }
+        }
+        self.next = last + 1;
+        Ok(())
+    }
+
+    fn is_meant(&self, node: &str) -> bool {
+        let fits = |(at, below): &(Pattern, Pattern)| at.matches(node) || below.matches(node);
+        self.only.as_ref().is_none_or(fits)
+    }
+
+    /// Shows what has been written since the last time; also a line without its end where no
+    /// more comes. Whether there was something.
+    fn read(&mut self, to_the_end: bool, output: &mut Output) -> Result<bool, StoreError> {
+        let mut nodes = std::mem::take(&mut self.nodes);
+        let mut wrote = false;
+        let mut failed = None;
+        for (node, reading) in &mut nodes {
+            let path = self.folder.join(file_name(node));
+            loop {
+                let more = match read_more(&path, reading) {
+                    Ok(more) => more,
+                    Err(error) => {
+                        failed = Some(StoreError::file(&path, &error));
+                        break;
+                    }
+                };
+                let lines = take_lines(&mut reading.rest, to_the_end && !more);
+                wrote |= !lines.is_empty();
+                self.print(node, &lines, output);
+                if !more {
+                    break;
+                }
+            }
+        }
+        self.nodes = nodes;
+        match failed {
+            Some(error) => Err(error),
+            None => Ok(wrote),
+        }
+    }
+
+    fn print(&self, node: &str, lines: &[String], output: &mut Output) {
+        let mut text = String::new();
+        for line in lines {
+            if self.format == ListFormat::Json {
+                let written = Written { node, text: line };
+                // Texts can always be written.
+                text.push_str(&serde_json::to_string(&written).unwrap_or_default());
+            } else if self.named {
+                let label = path::label(node, self.style.arrow(), self.style.dot());
+                let mut shown = Line::of(Tone::Note, clean(&label));
+                shown.add(Tone::Dim, format!(" {} ", self.style.bar()));
+                text.push_str(&shown.paint(self.style));
+                text.push(' ');
+                text.push_str(&clean(line));
+            } else {
+                text.push_str(&clean(line));
+            }
+            text.push('\n');
+        }
+        if !text.is_empty() {
+            output.print(&text);
+        }
+    }
+}
+
+/// Reads a piece of a log. Whether there is more.
+fn read_more(path: &Path, reading: &mut Reading) -> std::io::Result<bool> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    file.seek(SeekFrom::Start(reading.at))?;
+    let count = file.take(PIECE).read_to_end(&mut reading.rest)?;
+    reading.at += count as u64;
+    Ok(count as u64 == PIECE)
+}
+
+/// Takes the whole lines out, and what follows them where no more comes.
+fn take_lines(bytes: &mut Vec<u8>, last: bool) -> Vec<String> {
+    let end = match bytes.iter().rposition(|byte| *byte == b'\n') {
+        _ if last => bytes.len(),
+        Some(at) => at + 1,
+        None => 0,
+    };
+    let taken: Vec<u8> = bytes.drain(..end).collect();
+    let text = String::from_utf8_lossy(&taken);
+    text.lines().map(String::from).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_waits_for_its_end_unless_no_more_comes() {
+        let mut bytes = b"one\ntw".to_vec();
+        assert_eq!(take_lines(&mut bytes, false), ["one"]);
+        assert_eq!(take_lines(&mut bytes, false), [""; 0]);
+        bytes.extend_from_slice(b"o\nthr");
+        assert_eq!(take_lines(&mut bytes, false), ["two"]);
+        assert_eq!(take_lines(&mut bytes, true), ["thr"]);
+        assert!(bytes.is_empty());
+    }
+}

@@ -1,0 +1,96 @@
+//! Standard output and standard error. A reader that has gone away is no mistake; a disk that
+//! is full is. It does not know what is written.
+
+use std::io::{ErrorKind, Write};
+
+use super::exit::Exit;
+use super::terminal::{self, Color};
+use lockstep_base::diagnostic::Diagnostic;
+use lockstep_base::diagnostic::render::{Ink, Style, render};
+use lockstep_base::source::Sources;
+
+/// The two streams of the program.
+pub(super) struct Output {
+    color: Color,
+    /// Nobody reads standard output any more.
+    closed: bool,
+    /// Why standard output could not be written.
+    broken: Option<std::io::Error>,
+}
+
+impl Output {
+    pub(super) fn new(color: Color) -> Self {
+        Self {
+            color,
+            closed: false,
+            broken: None,
+        }
+    }
+
+    /// How text on standard output may look.
+    pub(super) fn stdout_style(&self) -> Style {
+        terminal::style(&std::io::stdout(), self.color)
+    }
+
+    /// How text on standard error may look.
+    pub(super) fn stderr_style(&self) -> Style {
+        terminal::style(&std::io::stderr(), self.color)
+    }
+
+    /// Writes to standard output.
+    pub(super) fn print(&mut self, text: &str) {
+        if self.closed {
+            return;
+        }
+        let mut stdout = std::io::stdout().lock();
+        let written = stdout
+            .write_all(text.as_bytes())
+            .and_then(|()| stdout.flush());
+        if let Err(error) = written {
+            self.lost(error);
+        }
+    }
+
+    /// Writes to standard error. When that fails there is nobody left to tell.
+    pub(super) fn complain(&mut self, text: &str) {
+        let mut stderr = std::io::stderr().lock();
+        let _ = stderr
+            .write_all(text.as_bytes())
+            .and_then(|()| stderr.flush());
+    }
+
+    /// Writes one mistake in the use of the program to standard error.
+    pub(super) fn refuse(&mut self, mistake: &Diagnostic) -> Exit {
+        let style = self.stderr_style();
+        let text = render(std::slice::from_ref(mistake), &Sources::default(), style);
+        // A single mistake need not be counted.
+        let text = text
+            .rsplit_once("\n\n")
+            .map_or(text.as_str(), |(text, _)| text);
+        self.complain(&format!("{text}\n"));
+        Exit::Refused
+    }
+
+    /// Standard output could not be written.
+    pub(super) fn lost(&mut self, error: std::io::Error) {
+        self.closed = true;
+        if error.kind() != ErrorKind::BrokenPipe {
+            self.broken = Some(error);
+        }
+    }
+
+    /// The end of the program: output that was lost makes a success a failure.
+    pub(super) fn finish(mut self, exit: Exit) -> Exit {
+        let Some(error) = self.broken.take() else {
+            return exit;
+        };
+        let word = self.stderr_style().paint(Ink::Error, "error");
+        self.complain(&format!(
+            "{word}: the output could not be written: {error}\n"
+        ));
+        match exit {
+            Exit::Succeeded => Exit::Refused,
+            exit => exit,
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! A small part of Markdown as text for a terminal: headings, paragraphs, lists, code.
+//! It does not know whose page it shows.
+
+use lockstep_base::diagnostic::render::{Ink, Style};
+
+/// Paragraphs are no wider than this.
+const WIDEST: usize = 80;
+
+/// The page for a terminal. Headings are bold, code is indented.
+pub(super) fn show(page: &str, style: Style) -> String {
+    let width = style.width.min(WIDEST);
+    let mut out = String::new();
+    let mut paragraph = String::new();
+    let mut in_code = false;
+    for line in page.lines() {
+        let starts_item = line.trim_start().starts_with("- ");
+        let is_text = !in_code && !line.is_empty() && !line.starts_with(['#', '`']);
+        if is_text && !starts_item {
+            paragraph.push_str(line.trim());
+            paragraph.push(' ');
+            continue;
+        }
+        out.push_str(&wrap(&paragraph, width, style));
+        paragraph.clear();
+        match line {
+            _ if line.starts_with("```") => in_code = !in_code,
+            _ if in_code => out.push_str(format!("    {line}").trim_end()),
+            _ if starts_item => paragraph = format!("{} ", line.trim()),
+            _ if line.starts_with('`') => paragraph = format!("{} ", line.trim()),
+            _ => out.push_str(&style.paint(Ink::Bold, line.trim_start_matches('#').trim())),
+        }
+        if !line.starts_with("```") && paragraph.is_empty() {
+            out.push('\n');
+        }
+    }
+    out.push_str(&wrap(&paragraph, width, style));
+    out
+}
+
+/// The words of a paragraph on lines of at most this width; code words stand out.
+fn wrap(paragraph: &str, width: usize, style: Style) -> String {
+    let mut out = String::new();
+    let mut column = 0;
+    let indent = if paragraph.starts_with("- ") {
+        "  "
+    } else {
+        ""
+    };
+    for word in paragraph.split_whitespace() {
+        let length = word.chars().count();
+        if column > 0 && column + 1 + length > width {
+            out.push('\n');
+            out.push_str(indent);
+            column = indent.len();
+        } else if column > 0 {
+            out.push(' ');
+            column += 1;
+        }
+        out.push_str(word);
+        column += length;
+    }
+    if column > 0 {
+        out.push('\n');
+    }
+    ink_code(&out, style)
+}
+
+/// Paints what stands between backticks, and leaves the backticks where there are no colours.
+fn ink_code(text: &str, style: Style) -> String {
+    if !style.color || !text.matches('`').count().is_multiple_of(2) {
+        return text.to_string();
+    }
+    let parts = text.split('`').enumerate();
+    parts
+        .map(|(at, part)| match at % 2 {
+            0 => part.to_string(),
+            _ => style.paint(Ink::Name, part),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: &str = "# E0000: a title\n\nSome words that are so many that they do not fit on \
+        one line of the narrow\nterminal, with `code` in them.\n\n- one\n- two words that go on \
+        and on until they need another line\n\n```deploy\npipeline a {\n\n  log \"# b\"\n}\n```\n\
+        \nThe end.\n";
+
+    #[test]
+    fn a_page_on_a_terminal() {
+        let narrow = Style {
+            width: 40,
+            ..Style::PLAIN
+        };
+        insta::assert_snapshot!(show(PAGE, narrow));
+        let color = Style {
+            color: true,
+            ..narrow
+        };
+        insta::assert_snapshot!("coloured", show(PAGE, color).replace('\u{1b}', "ESC"));
+    }
+}

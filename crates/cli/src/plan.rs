@@ -1,0 +1,149 @@
+//! `lockstep plan`: shows what a pipeline would do, without doing it.
+//! It does not know how a plan is made, nor how it is drawn.
+
+use super::arguments::{Choice, FailureKind, Plan, PlanFormat};
+use super::exit::Exit;
+use super::output::Output;
+use super::prepare;
+use lockstep_base::diagnostic::{Diagnostic, codes, suggest};
+use lockstep_engine::Answer;
+use lockstep_lang::ir::FailureClass;
+use lockstep_outline::Outline;
+use lockstep_verify::foresee::{Ask, Blind, Foresight, foresee};
+use lockstep_view::Style;
+use lockstep_view::foresight::{self, Look};
+use lockstep_view::outline::{self, Text};
+
+pub(super) fn run(arguments: &Plan, output: &mut Output) -> Exit {
+    let plan = match prepare::prepare(&arguments.target, output) {
+        Ok(plan) => plan,
+        Err(exit) => return exit,
+    };
+    if arguments.blast || arguments.if_fails.is_some() {
+        return look_ahead(arguments, plan, output);
+    }
+    let outline = Outline::with(&plan, arguments.cells);
+    let style = output.stdout_style();
+    let text = match arguments.format {
+        PlanFormat::Text => outline::text(
+            &outline,
+            Text {
+                style: report_style(output),
+                width: style.width,
+                full: arguments.full,
+            },
+        ),
+        PlanFormat::Json => outline::json(&outline),
+        PlanFormat::Mermaid => outline::mermaid(&outline, arguments.full),
+        PlanFormat::Dot => outline::dot(&outline, arguments.full),
+    };
+    output.print(&text);
+    Exit::Succeeded
+}
+
+fn report_style(output: &Output) -> Style {
+    let style = output.stdout_style();
+    Style {
+        color: style.color,
+        unicode: style.unicode,
+    }
+}
+
+/// `--if-fails` and `--blast`.
+fn look_ahead(arguments: &Plan, plan: lockstep_plan::Plan, output: &mut Output) -> Exit {
+    let ask = Ask {
+        path: arguments.if_fails.clone(),
+        class: class(arguments.class),
+        choice: answer(arguments.choose),
+    };
+    let sources = plan.bound.program.sources.clone();
+    let foresight = match foresee(plan, &ask) {
+        Ok(foresight) => foresight,
+        Err(blind) => {
+            let mistake = mistake(&blind, arguments.if_fails.as_deref().unwrap_or_default());
+            return prepare::show(&[mistake], &sources, output);
+        }
+    };
+    let look = Look {
+        style: report_style(output),
+        width: output.stdout_style().width,
+    };
+    let text = match arguments.format {
+        PlanFormat::Json => foresight::json(&foresight),
+        PlanFormat::Text => drawn(arguments, &foresight, look),
+        PlanFormat::Mermaid | PlanFormat::Dot => {
+            let message = "what a failure leads to can be shown as text or json";
+            return output.refuse(&Diagnostic::without_place(codes::NO_SUCH_FORM, message));
+        }
+    };
+    output.print(&text);
+    Exit::Succeeded
+}
+
+fn drawn(arguments: &Plan, foresight: &Foresight, look: Look) -> String {
+    match arguments.blast {
+        true => foresight::table(foresight, look),
+        false => foresight::cases(foresight, look),
+    }
+}
+
+fn mistake(blind: &Blind, path: &str) -> Diagnostic {
+    match blind {
+        Blind::FailsAnyway(failure) => {
+            let message = format!(
+                "what a failure leads to cannot be told: with commands that print nothing, `{}` \
+                 fails anyway: {}",
+                failure.node, failure.message
+            );
+            let mistake = match failure.span {
+                Some(span) => Diagnostic::error(codes::CANNOT_FORESEE, span, message),
+                None => Diagnostic::without_place(codes::CANNOT_FORESEE, message),
+            };
+            mistake
+                .help("write a `test` that says what the commands print, and use `lockstep test`")
+        }
+        Blind::NoSuchPath(paths) => {
+            let message = format!("nothing that can fail has the path `{path}`");
+            let ends = paths.iter().flat_map(|path| endings(path));
+            let near = suggest::did_you_mean(path, ends);
+            let first = paths.iter().take(3).map(ToString::to_string);
+            let help = match first.collect::<Vec<_>>().as_slice() {
+                [] => String::from("this pipeline runs nothing that could fail"),
+                some => format!("paths are such as {}", suggest::or_list(some)),
+            };
+            Diagnostic::without_place(codes::CANNOT_FORESEE, message).help(near.unwrap_or(help))
+        }
+        Blind::NoDeployments => {
+            let message = "this pipeline deploys nothing";
+            Diagnostic::without_place(codes::CANNOT_FORESEE, message)
+                .help("name what is to fail with `--if-fails PATH`")
+        }
+    }
+}
+
+/// A path and its ends: any of them may be written.
+fn endings(path: &str) -> Vec<&str> {
+    let parts = lockstep_view::path::ancestors(path);
+    let starts = parts.map(|above| above.len() + 1).chain([0]);
+    starts.filter_map(|start| path.get(start..)).collect()
+}
+
+fn class(kind: FailureKind) -> FailureClass {
+    match kind {
+        FailureKind::Exit => FailureClass::Exit,
+        FailureKind::Signal => FailureClass::Signal,
+        FailureKind::Timeout => FailureClass::Timeout,
+        FailureKind::Connection => FailureClass::Connection,
+        FailureKind::Authentication => FailureClass::Authentication,
+        FailureKind::Failed => FailureClass::Failed,
+    }
+}
+
+fn answer(choice: Choice) -> Answer {
+    match choice {
+        Choice::Retry => Answer::Retry,
+        Choice::Ignore => Answer::Ignore,
+        Choice::Rollback => Answer::Rollback,
+        Choice::Abort => Answer::Abort,
+    }
+}

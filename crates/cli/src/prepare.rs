@@ -1,0 +1,90 @@
+//! From the arguments of a command to a plan: reads and checks the file, binds what is given and
+//! asks for what is missing. It does not know what the plan is for.
+
+use super::arguments::Target;
+use super::exit::Exit;
+use super::files::{self, Opened, Variables};
+use super::output::Output;
+use super::prompt;
+use lockstep_base::diagnostic::render::render;
+use lockstep_base::diagnostic::{Diagnostic, codes};
+use lockstep_base::source::Sources;
+use lockstep_lang::compile::{Compilation, compile};
+use lockstep_lang::ir::Program;
+use lockstep_plan::{self as plan, Asked, Plan};
+
+/// The plan that the arguments ask for. All mistakes are shown together.
+pub(super) fn prepare(target: &Target, output: &mut Output) -> Result<Plan, Exit> {
+    let (file, pipeline) = target.names();
+    let (opened, program) = check(file, output)?;
+    let mut asked = target.inputs.read(pipeline).map_err(|mistakes| {
+        // They have no place in a source.
+        show(&mistakes, &Sources::default(), output)
+    })?;
+    let mut bound = plan::bind(&program, &asked, &Variables, &opened);
+    if let Err(mistakes) = &bound
+        && mistakes.iter().all(|it| it.code == codes::MISSING_INPUT)
+        && prompt::is_possible()
+    {
+        fill(&program, &mut asked, &opened, output);
+        bound = plan::bind(&program, &asked, &Variables, &opened);
+    }
+    match bound.and_then(lockstep_verify::proved) {
+        Ok(plan) => {
+            let warnings = lockstep_outline::hopeless(&plan);
+            if !warnings.is_empty() {
+                show(&warnings, &program.sources, output);
+            }
+            Ok(plan)
+        }
+        Err(mistakes) => Err(show(&mistakes, &program.sources, output)),
+    }
+}
+
+/// The program of a file without mistakes; its warnings are shown.
+pub(super) fn check(
+    file: Option<&str>,
+    output: &mut Output,
+) -> Result<(Opened, Box<Program>), Exit> {
+    let opened = files::open(file).map_err(|mistake| output.refuse(&mistake))?;
+    let Compilation {
+        sources,
+        program,
+        diagnostics,
+        ..
+    } = compile(&opened, &opened.path);
+    if !diagnostics.is_empty() {
+        show(&diagnostics, &sources, output);
+    }
+    match program {
+        Some(program) => Ok((opened, Box::new(program))),
+        None => Err(Exit::Refused),
+    }
+}
+
+/// Asks for every input that is missing, until its value fits or the person gives up.
+fn fill(program: &Program, asked: &mut Asked, opened: &Opened, output: &mut Output) {
+    for input in plan::missing(program, asked) {
+        let fits = |text: &str| {
+            let raw = plan::Raw::Text(text.to_string());
+            plan::try_input(program, &input.name, &raw, &Variables, opened)
+        };
+        let Some(text) = prompt::ask(&program.sources, input, &fits, output) else {
+            // What is still missing is reported.
+            return;
+        };
+        let name = input.name.to_string();
+        asked.inputs.insert(name, plan::Raw::Text(text));
+    }
+}
+
+pub(super) fn show(diagnostics: &[Diagnostic], sources: &Sources, output: &mut Output) -> Exit {
+    if let [only] = diagnostics
+        && only.labels.is_empty()
+    {
+        return output.refuse(only);
+    }
+    let style = output.stderr_style();
+    output.complain(&render(diagnostics, sources, style));
+    Exit::Refused
+}

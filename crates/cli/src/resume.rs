@@ -1,0 +1,88 @@
+//! `lockstep resume`: goes on with a run that was stopped before its end, by the plan that it has
+//! kept. It does not know how a run is continued.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::arguments::Resume;
+use super::exit::Exit;
+use super::output::Output;
+use super::run::carry::{self, Job, Kept};
+use super::state;
+use lockstep_base::diagnostic::{Diagnostic, codes};
+use lockstep_plan::Plan;
+use lockstep_runtime::driver::Past;
+use lockstep_runtime::guardian;
+use lockstep_store::{Run, Store, StoreError, Trouble};
+
+pub(super) fn run(arguments: &Resume, output: &mut Output) -> Exit {
+    let named = arguments.run.as_deref();
+    let kind = "run that was stopped before its end";
+    let (store, run) =
+        match arguments
+            .state
+            .open_run(named, |_, run| state::is_unfinished(run), kind, output)
+        {
+            Ok(found) => found,
+            Err(exit) => return exit,
+        };
+    let run = match claim(&store, &run) {
+        Ok(run) => run,
+        Err(error) => return not_continued(&error, output),
+    };
+    let (plan, past) = match plan(&store, &run) {
+        Ok(found) => found,
+        Err(error) => {
+            // What cannot be written now is as it was.
+            let _ = store.let_go(run.number);
+            return not_continued(&error.of_run(&run.id), output);
+        }
+    };
+    let job = Job {
+        plan,
+        facts: run.facts(),
+        seed: run.seed,
+        max: arguments.max.or(run.most),
+        home: PathBuf::from(&run.folder),
+        format: arguments.format,
+        yes: arguments.yes,
+        no_input: arguments.no_input,
+    };
+    carry::run(&job, || Ok(Kept::by(store, run, past)), output)
+}
+
+/// Takes the run over.
+fn claim(store: &Store, run: &Run) -> Result<Run, StoreError> {
+    store.examine()?;
+    if let Some(owner) = &run.owner
+        && owner.is_within_sight()
+        && !owner.is_alive()
+    {
+        // It was killed; what it left behind is being ended just now.
+        guardian::wait_for(owner.pid);
+    }
+    store.claim(run.number)
+}
+
+/// The plan that the run has kept, and what has happened to it.
+pub(super) fn plan(store: &Store, run: &Run) -> Result<(Arc<Plan>, Past), StoreError> {
+    let bound = store.bound(run)?;
+    let plan = Plan::new(bound)
+        .map_err(|_| StoreError::refused("its plan does not fit this version of the program"))?;
+    let past = Past {
+        records: store.records(run.number)?,
+        clock: run.clock,
+    };
+    Ok((Arc::new(plan), past))
+}
+
+/// Says why a run is not continued.
+pub(super) fn not_continued(error: &StoreError, output: &mut Output) -> Exit {
+    match error.trouble {
+        Trouble::Refused => {
+            let message = error.message.clone();
+            output.refuse(&Diagnostic::without_place(codes::NOT_CONTINUED, message))
+        }
+        _ => state::refuse(error, output),
+    }
+}

@@ -1,0 +1,172 @@
+//! `lockstep retry`: runs again what failed or never started, as a new run by the same plan.
+//! It does not know how it is told what has been done.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use super::arguments::{Retry, RunFormat};
+use super::exit::Exit;
+use super::output::Output;
+use super::run::carry::{self, Job, Kept};
+use super::run::{begin, facts};
+use super::{prompt, resume};
+use lockstep_base::diagnostic::render::{Ink, clean};
+use lockstep_base::diagnostic::{Diagnostic, codes};
+use lockstep_base::source::Name;
+use lockstep_engine::notice::{Happened, NodeKind, Status};
+use lockstep_engine::{Kept as Done, Machine};
+use lockstep_plan::Plan;
+use lockstep_runtime::driver::Past;
+use lockstep_runtime::replay::replay;
+use lockstep_store::{Run, RunStatus, Store, StoreError};
+use lockstep_view::path;
+
+/// More than so many are counted, not listed.
+const LISTED: usize = 40;
+
+pub(super) fn run(arguments: &Retry, output: &mut Output) -> Exit {
+    let named = arguments.run.as_deref();
+    let (store, run) = match arguments.state.open_run(named, |_, _| true, "run", output) {
+        Ok(found) => found,
+        Err(exit) => return exit,
+    };
+    let (plan, done, again) = match look_back(&store, &run) {
+        Ok(found) => found,
+        Err(error) => return resume::not_continued(&error, output),
+    };
+    if arguments.format != RunFormat::Json {
+        show(&run, &done, &again, output);
+    }
+    if !arguments.yes {
+        if !prompt::is_possible() || arguments.format == RunFormat::Json {
+            let message = "nobody can be asked here whether this is to be run again";
+            let mistake = Diagnostic::without_place(codes::NOT_CONTINUED, message);
+            return output.refuse(&mistake.help("run it with `--yes`, or on a terminal"));
+        }
+        if !prompt::confirm("Run this again?", output) {
+            return Exit::Cancelled;
+        }
+    }
+    let facts = facts(Some(&store));
+    let seed = carry::chance();
+    let most = arguments.max.or(run.most);
+    let job = Job {
+        plan: plan.clone(),
+        facts: facts.clone(),
+        seed,
+        max: most,
+        home: run.folder.clone().into(),
+        format: arguments.format,
+        yes: arguments.yes,
+        no_input: arguments.no_input,
+    };
+    let begin = || {
+        let parent = Some((run.number, done));
+        let new = begin(&store, &plan, facts, seed, most, parent)?;
+        Ok(Kept::by(store, new, Past::default()))
+    };
+    carry::run(&job, begin, output)
+}
+
+/// The plan of a run that has ended badly, what it has done, and what is to be run again.
+fn look_back(store: &Store, run: &Run) -> Result<(Arc<Plan>, Done, Again), StoreError> {
+    let id = &run.id;
+    let refused = |why: &str| Err(StoreError::refused(format!("run {id} {why}")));
+    match run.status {
+        RunStatus::Ended(Status::Succeeded) => {
+            return refused("succeeded: there is nothing to retry");
+        }
+        RunStatus::Stopped => {
+            let state = super::state::words(store.folder());
+            return refused(&format!(
+                "has not ended: go on with `lockstep resume {id}{state}`"
+            ));
+        }
+        RunStatus::Running => return refused("is still being run"),
+        RunStatus::Ended(_) => {}
+    }
+    let of_run = |error: StoreError| error.of_run(id);
+    let (plan, past) = resume::plan(store, run).map_err(of_run)?;
+    let machine = Machine::new(plan.clone(), run.facts(), run.seed);
+    let mut machine = machine.keeping(run.kept.clone()).noting();
+    let mut again = Again::default();
+    replay(&mut machine, past.records, |_, what| again.hear(what)).map_err(of_run)?;
+    let done = machine.done();
+    again.0.retain(|node, _| !done.contains_key(node));
+    Ok((plan, done, again))
+}
+
+/// How the deployments and steps ended that did not end well.
+#[derive(Default)]
+struct Again(IndexMap<Name, Status>);
+
+impl Again {
+    fn hear(&mut self, what: Happened) {
+        let Happened::NodeFinished {
+            node, kind, status, ..
+        } = what
+        else {
+            return;
+        };
+        let is_unit = matches!(kind, NodeKind::Deploy | NodeKind::Step | NodeKind::Run);
+        if !is_unit {
+            return;
+        }
+        // Steps that never started are not listed one by one.
+        if status.is_good() || (kind == NodeKind::Run && status == Status::Skipped) {
+            self.0.shift_remove(&node);
+        } else {
+            self.0.insert(node, status);
+        }
+    }
+}
+
+/// Shows what will be run again, and how much will not.
+fn show(run: &Run, done: &Done, again: &Again, output: &mut Output) {
+    let style = output.stdout_style();
+    let dot = if style.unicode { " · " } else { " - " };
+    let arrow = if style.unicode { " → " } else { " -> " };
+    let outermost = |node: &&Name| {
+        let mut above = path::ancestors(node);
+        !above.any(|above| above != &***node && again.0.contains_key(above))
+    };
+    let nodes: Vec<&Name> = again.0.keys().filter(outermost).collect();
+    let label = |node: &str| clean(&path::label(node, arrow, dot)).to_string();
+    let mut labels: Vec<String> = nodes.iter().map(|node| label(node)).collect();
+    let alike = |label: &String| labels.iter().filter(|other| *other == label).count() > 1;
+    let alike: Vec<bool> = labels.iter().map(alike).collect();
+    for ((label, node), alike) in labels.iter_mut().zip(&nodes).zip(alike) {
+        if let (true, Some((_, inside))) = (alike, node.split_once('/')) {
+            *label = clean(inside).to_string();
+        }
+    }
+    let width = labels.iter().map(|label| label.chars().count()).max();
+    let mut text = format!(
+        "Run {} {}. What is run again of it, beside steps that never started:\n",
+        run.id,
+        run.status.as_str().replace('-', " ")
+    );
+    for (node, label) in nodes.iter().zip(&labels).take(LISTED) {
+        let pad = width.unwrap_or(0).saturating_sub(label.chars().count());
+        let status = match again.0.get(*node) {
+            None => "",
+            Some(Status::Skipped) => "not started",
+            Some(status) => status.as_str(),
+        };
+        let status = style.paint(Ink::Dim, &status.replace('-', " "));
+        text.push_str(&format!("  {label}{}  {status}\n", " ".repeat(pad)));
+    }
+    match nodes.len() {
+        0 => text.push_str("  nothing that has a name\n"),
+        more if more > LISTED => text.push_str(&format!("  and {} more\n", more - LISTED)),
+        _ => {}
+    }
+    let kept = match done.len() {
+        0 => String::from("Nothing was done before that is kept."),
+        1 => String::from("1 thing that was done before is not run again."),
+        more => format!("{more} things that were done before are not run again."),
+    };
+    text.push_str(&format!("{kept}\n\n"));
+    output.print(&text);
+}

@@ -1,0 +1,109 @@
+//! `lockstep run`: begins a run of a pipeline.
+//! It does not know how a run is carried through.
+
+mod ask;
+pub(super) mod carry;
+mod host;
+mod signals;
+
+use std::sync::Arc;
+
+use super::arguments::Run;
+use super::exit::Exit;
+use super::output::Output;
+use super::{prepare, state};
+use carry::{Job, Kept};
+use lockstep_base::source::Name;
+use lockstep_base::value::{Value, to_json};
+use lockstep_lang::ir::GlobalSource;
+use lockstep_plan::{Plan, RunFacts, display};
+use lockstep_runtime::driver::Past;
+use lockstep_store::{NewRun, RunNumber, Store, StoreError};
+
+pub(super) fn run(arguments: &Run, output: &mut Output) -> Exit {
+    let plan = match prepare::prepare(&arguments.target, output) {
+        Ok(plan) => Arc::new(plan),
+        Err(exit) => return exit,
+    };
+    let store = match arguments.no_journal {
+        true => None,
+        false => match Store::open(&arguments.state.beside(&file(&plan))) {
+            Ok(store) => Some(store),
+            Err(error) => return state::refuse(&error, output),
+        },
+    };
+    let facts = facts(store.as_ref());
+    let seed = carry::chance();
+    let job = Job {
+        plan: plan.clone(),
+        facts: facts.clone(),
+        seed,
+        max: arguments.max,
+        home: std::env::current_dir().unwrap_or_default(),
+        format: arguments.format,
+        yes: arguments.yes,
+        no_input: arguments.no_input,
+    };
+    let begin = || match store {
+        None => Ok(Kept::nothing()),
+        Some(store) => {
+            let run = begin(&store, &plan, facts, seed, arguments.max, None)?;
+            Ok(Kept::by(store, run, Past::default()))
+        }
+    };
+    carry::run(&job, begin, output)
+}
+
+/// Writes down a run that begins now.
+pub(super) fn begin(
+    store: &Store,
+    plan: &Plan,
+    facts: RunFacts,
+    seed: u64,
+    most: Option<u32>,
+    parent: Option<(RunNumber, lockstep_engine::Kept)>,
+) -> Result<lockstep_store::Run, StoreError> {
+    let folder = std::env::current_dir().unwrap_or_default();
+    store.begin(&NewRun {
+        bound: &plan.bound,
+        facts,
+        inputs: inputs(plan),
+        file: &file(plan),
+        folder: &folder.to_string_lossy(),
+        seed,
+        most,
+        parent,
+    })
+}
+
+/// The file that the program was made from.
+fn file(plan: &Plan) -> String {
+    let first = plan.bound.program.sources.iter().next();
+    first.map_or_else(String::new, |(_, source)| source.name.to_string())
+}
+
+/// The inputs and their values.
+fn inputs(plan: &Plan) -> serde_json::Value {
+    let globals = plan.bound.program.globals.iter();
+    let shown = |value: &Value| display(&plan.bound.program, value);
+    let given = globals
+        .zip(&plan.bound.facts.globals)
+        .filter(|(global, _)| matches!(global.source, GlobalSource::Input { .. }))
+        .map(|(global, value)| (global.name.to_string(), to_json(value, &shown)));
+    serde_json::Value::Object(given.collect())
+}
+
+/// The facts of a run that begins now; no other run of the state directory has its id.
+pub(super) fn facts(store: Option<&Store>) -> RunFacts {
+    let id = || Name::from(format!("r-{:06x}", carry::chance() & 0xff_ffff));
+    let taken = |id: &str| store.is_some_and(|store| store.runs(id).is_ok_and(|it| !it.is_empty()));
+    let mut new = id();
+    while taken(&new) {
+        new = id();
+    }
+    RunFacts {
+        id: new,
+        user: Name::from(carry::user()),
+        started_at: Name::from(format!("{:.3}", jiff::Timestamp::now())),
+    }
+}

@@ -1,0 +1,166 @@
+//! Asks the person at the terminal, one question after the other, while the run goes on.
+//! It does not know what the answers lead to.
+
+use std::collections::VecDeque;
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::sync::mpsc::{self, TryRecvError};
+
+use lockstep_base::source::Name;
+use lockstep_engine::{Answer, EffectId, Question};
+use lockstep_runtime::driver::Answerer;
+use lockstep_runtime::inbox::Person;
+
+/// A question that has not been answered.
+pub(super) struct Pending {
+    pub(super) node: Name,
+    pub(super) question: Question,
+    pub(super) answer: Answerer,
+}
+
+/// Asks the questions in the order in which they came.
+#[derive(Default)]
+pub(super) struct Asker {
+    /// The first of them is being asked.
+    open: VecDeque<Pending>,
+    /// What is typed, line by line. A thread of its own reads it, because reading a terminal waits.
+    lines: Option<mpsc::Receiver<String>>,
+}
+
+impl Asker {
+    /// Whether there is somebody to ask.
+    pub(super) fn is_possible() -> bool {
+        std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+    }
+
+    /// Whether nothing is being asked.
+    pub(super) fn is_idle(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    pub(super) fn ask(&mut self, pending: Pending) {
+        self.lines.get_or_insert_with(read_lines);
+        self.open.push_back(pending);
+        if self.open.len() == 1 {
+            self.put();
+        }
+    }
+
+    /// A question does not matter any more.
+    pub(super) fn withdraw(&mut self, question: EffectId) {
+        let found = (self.open.iter()).position(|it| it.answer.question() == question);
+        let Some(at) = found else { return };
+        self.open.remove(at);
+        if at == 0 {
+            say("\n  this need not be answered any more\n");
+            self.put();
+        }
+    }
+
+    /// Takes in what has been typed. The end of input is a no.
+    pub(super) fn look(&mut self) {
+        while let (Some(lines), false) = (&self.lines, self.open.is_empty()) {
+            match lines.try_recv() {
+                Ok(line) => self.take(&line),
+                Err(TryRecvError::Empty) => return,
+                Err(TryRecvError::Disconnected) => {
+                    for pending in self.open.drain(..) {
+                        let no = Answer::No(String::from("no answer was given"));
+                        pending.answer.answer(no);
+                    }
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, line: &str) {
+        let Some(Pending { question, .. }) = self.open.front() else {
+            return;
+        };
+        match understand(question, &line.trim().to_lowercase()) {
+            Some(answer) => {
+                if let Some(pending) = self.open.pop_front() {
+                    let person = Person {
+                        name: Some(super::carry::user()),
+                        comment: None,
+                    };
+                    pending.answer.answer_as(person, answer);
+                }
+                self.put();
+            }
+            None => say(&format!("  {}? ", choices(question))),
+        }
+    }
+
+    /// Puts the question that is next. What was typed before answers nothing: nobody had read the
+    /// question then.
+    fn put(&mut self) {
+        let Some(Pending { node, question, .. }) = self.open.front() else {
+            return;
+        };
+        let typed = rustix::termios::QueueSelector::IFlush;
+        // Where it cannot be done there is no terminal.
+        let _ = rustix::termios::tcflush(std::io::stdin(), typed);
+        while self.lines.as_ref().is_some_and(|it| it.try_recv().is_ok()) {}
+        let text = match question {
+            Question::Approve { text, by } if by.is_empty() => text.clone(),
+            Question::Approve { text, by } => format!("{text} (for {})", by.join(", ")),
+            Question::Failed { text } => text.clone(),
+        };
+        let mut words = format!("\n{}\n", clean(node));
+        for line in text.lines() {
+            words.push_str(&format!("  {}\n", clean(line)));
+        }
+        say(&format!("{words}  {}? ", choices(question)));
+    }
+}
+
+/// Reads what is typed, until nobody wants it any more.
+fn read_lines() -> mpsc::Receiver<String> {
+    let (sender, lines) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lines() {
+            let line = match line {
+                // What is no text answers nothing.
+                Err(error) if error.kind() == ErrorKind::InvalidData => String::new(),
+                Err(_) => return,
+                Ok(line) => line,
+            };
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    lines
+}
+
+/// A line of others, without anything that a terminal would obey.
+fn clean(line: &str) -> String {
+    line.chars().filter(|char| !char.is_control()).collect()
+}
+
+/// Without a terminal to write to there is none to read from either.
+fn say(text: &str) {
+    let mut stderr = std::io::stderr().lock();
+    let _ = stderr
+        .write_all(text.as_bytes())
+        .and_then(|()| stderr.flush());
+}
+
+fn choices(question: &Question) -> &'static str {
+    match question {
+        Question::Approve { .. } => "yes or no",
+        Question::Failed { .. } => "retry, ignore, rollback or abort",
+    }
+}
+
+fn understand(question: &Question, said: &str) -> Option<Answer> {
+    match (question, said) {
+        (Question::Approve { .. }, "y" | "yes") => Some(Answer::Yes),
+        (Question::Approve { .. }, "n" | "no") => Some(Answer::No(String::new())),
+        (Question::Failed { .. }, "retry") => Some(Answer::Retry),
+        (Question::Failed { .. }, "ignore") => Some(Answer::Ignore),
+        (Question::Failed { .. }, "rollback") => Some(Answer::Rollback),
+        (Question::Failed { .. }, "abort") => Some(Answer::Abort),
+        _ => None,
+    }
+}

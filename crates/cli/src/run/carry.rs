@@ -1,0 +1,415 @@
+//! Carries a run through, new or continued: reads its secrets, shows what happens, and says at
+//! the end how it went and what can be done now.
+//! It does not know the rules of the language, nor how commands are started.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::super::arguments::RunFormat;
+use super::super::exit::Exit;
+use super::super::files::Variables;
+use super::super::output::Output;
+use super::super::state;
+use super::host::Terminal;
+use super::signals::listen;
+use lockstep_base::diagnostic::render::{Ink, clean, render};
+use lockstep_base::diagnostic::{Diagnostic, codes};
+use lockstep_base::source::Name;
+use lockstep_engine::notice::Status;
+use lockstep_lang::eval::Halt;
+use lockstep_plan::{Locals, Plan, RunFacts, Sight};
+use lockstep_runtime::driver::{self, Ending, Keeping, Past, Settings};
+use lockstep_runtime::guardian::Guardian;
+use lockstep_runtime::logs::Logs;
+use lockstep_runtime::process::{Groups, Spawner};
+use lockstep_runtime::secrets::Vault;
+use lockstep_store::SharedLocks;
+use lockstep_store::StoredInbox;
+use lockstep_store::{Run, RunJournal, Store, StoreError, Trouble};
+use lockstep_verify::audit::Violation;
+use lockstep_view::{Json, Ledger, Live, Plain, Report, Style, Summary};
+
+/// A run that is to be carried through.
+pub(crate) struct Job {
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) facts: RunFacts,
+    pub(crate) seed: u64,
+    /// The most commands at once, where that was asked for.
+    pub(crate) max: Option<u32>,
+    /// The folder in which it was begun: files are named from there.
+    pub(crate) home: PathBuf,
+    pub(crate) format: RunFormat,
+    pub(crate) yes: bool,
+    /// Whether nobody is asked anything.
+    pub(crate) no_input: bool,
+}
+
+/// Where a run is kept, and what has happened to it.
+pub(crate) struct Kept {
+    by: Option<(Store, Run)>,
+    past: Past,
+}
+
+impl Kept {
+    /// It is kept nowhere.
+    pub(crate) fn nothing() -> Self {
+        Self {
+            by: None,
+            past: Past::default(),
+        }
+    }
+
+    /// It is kept in a state directory.
+    pub(crate) fn by(store: Store, run: Run, past: Past) -> Self {
+        Self {
+            by: Some((store, run)),
+            past,
+        }
+    }
+
+    /// How others answer what the run asks.
+    fn answered_by(&self) -> Option<String> {
+        let (store, run) = self.by.as_ref()?;
+        let state = state::words(store.folder());
+        Some(format!("lockstep approve {}{state}", run.id))
+    }
+
+    fn keeping(&mut self) -> Result<Keeping, StoreError> {
+        let past = std::mem::take(&mut self.past);
+        let Some((store, run)) = &self.by else {
+            return Ok(Keeping::default());
+        };
+        Ok(Keeping {
+            journal: Some(Box::new(RunJournal::new(store.again()?, run.number))),
+            past,
+            kept: run.kept.clone(),
+            locks: Box::new(SharedLocks::new(store, run.number)?),
+            logs: Some(Logs::new(store.logs(&run.id))),
+            desk: Some(Box::new(StoredInbox::new(
+                store,
+                run.number,
+                &*run.plan_hash,
+            )?)),
+        })
+    }
+}
+
+/// Carries a run through. `begin` writes it down, once nothing stands in its way any more.
+pub(crate) fn run(
+    job: &Job,
+    begin: impl FnOnce() -> Result<Kept, StoreError>,
+    output: &mut Output,
+) -> Exit {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        // A turn may tell thousands of lines; signals must not wait for the usual sixty.
+        .event_interval(8)
+        .build();
+    match runtime {
+        Ok(runtime) => {
+            let exit = runtime.block_on(carry(job, begin, output));
+            // A request that was stopped may still wait for its answer.
+            runtime.shutdown_background();
+            exit
+        }
+        Err(error) => {
+            output.complain(&format!("error: the run could not be started: {error}\n"));
+            Exit::Refused
+        }
+    }
+}
+
+async fn carry(
+    job: &Job,
+    begin: impl FnOnce() -> Result<Kept, StoreError>,
+    output: &mut Output,
+) -> Exit {
+    let (control, mut controls) = tokio::sync::mpsc::unbounded_channel();
+    let signals = listen(control);
+    let spawner = match Spawner::new(&std::env::temp_dir()) {
+        Ok(spawner) => {
+            let guardian = Guardian::of_this_program().removing(spawner.scratch());
+            Arc::new(spawner.watched_by(Box::new(guardian)))
+        }
+        Err(error) => {
+            let folder = std::env::temp_dir();
+            let folder = folder.display();
+            output.complain(&format!(
+                "error: no folder can be made in {folder}: {error}\n"
+            ));
+            return Exit::Refused;
+        }
+    };
+    let read = tokio::select! {
+        read = read_secrets(job, spawner.groups()) => read,
+        // The command of a secret may ask somebody, or hang. Nothing has run that would have to
+        // be taken back.
+        Some(_) = controls.recv() => {
+            output.complain("cancelled while the secrets were read: nothing ran\n");
+            return Exit::Cancelled;
+        }
+    };
+    let vault = match read {
+        Ok(vault) => Arc::new(vault),
+        Err(diagnostics) => {
+            let style = output.stderr_style();
+            let sources = &job.plan.bound.program.sources;
+            output.complain(&render(&diagnostics, sources, style));
+            return Exit::Refused;
+        }
+    };
+    let mut kept = match begin() {
+        Ok(kept) => kept,
+        Err(error) => return state::refuse(&error, output),
+    };
+    let begun = !kept.past.records.is_empty();
+    let keeping = match kept.keeping() {
+        Ok(keeping) => keeping,
+        Err(error) => return state::refuse(&error, output),
+    };
+    let settings = Settings {
+        run: job.facts.clone(),
+        seed: job.seed,
+        max: job.max.map_or_else(most_commands, |max| max as usize),
+        folder: folders(&job.plan, &job.home),
+    };
+    let mut host = Terminal::new(report(job, output), job.yes, job.format == RunFormat::Json)
+        .remembering(shows_all(job.format))
+        .answered_by(kept.answered_by())
+        .asking_nobody(job.no_input);
+    let plan = job.plan.clone();
+    let ended = driver::drive(plan, vault, spawner, settings, keeping, &mut host, controls).await;
+    signals.abort();
+    let stray = host.stray();
+    let (summary, broken) = host.finish();
+    // Where the journal does not fit, nothing was done.
+    let refused = matches!(&ended, Ending::Broken(error) if error.trouble == Trouble::Refused);
+    let began = !refused && (begun || summary.run().is_some());
+    let exit = finish(job, &kept, &ended, began, output);
+    if job.format != RunFormat::Json && began {
+        ledger(job, &kept, &ended, &summary, output);
+    }
+    if let Some(error) = broken {
+        output.lost(error);
+    }
+    match stray {
+        Some(stray) => strayed(&stray, exit, output),
+        None => exit,
+    }
+}
+
+/// Says that the run did not do as it should have, which is a mistake of this program: what it
+/// says of success is not to be believed.
+fn strayed(stray: &Violation, exit: Exit, output: &mut Output) -> Exit {
+    let word = output.stderr_style().paint(Ink::Error, "error");
+    output.complain(&format!(
+        "{word}: this run did not keep to its plan: {} (event {})\n  \
+         This is a mistake in lockstep, not in the file. Look at what was deployed, and please\n  \
+         report it with the file and the events that `--format json` shows.\n",
+        clean(&stray.to_string()),
+        stray.event,
+    ));
+    match exit {
+        Exit::Succeeded => Exit::Failed,
+        exit => exit,
+    }
+}
+
+/// Lets go of a run that has not ended, and says why where that is not plain.
+fn finish(job: &Job, kept: &Kept, ended: &Ending, began: bool, output: &mut Output) -> Exit {
+    if let (Some((store, run)), Ending::Stopped | Ending::Broken(_)) = (&kept.by, ended) {
+        // Where it cannot be written, the end of this process says the same.
+        let _ = store.let_go(run.number);
+    }
+    match ended {
+        Ending::Ended(Status::Succeeded) => Exit::Succeeded,
+        Ending::Ended(Status::RollbackFailed) => Exit::RollbackFailed,
+        Ending::Ended(Status::Cancelled) => Exit::Cancelled,
+        Ending::Ended(_) => Exit::Failed,
+        Ending::Stopped if kept.by.is_none() => Exit::Cancelled,
+        Ending::Stopped => Exit::Stopped,
+        Ending::Broken(error) => {
+            let id = &job.facts.id;
+            let message = format!("run {id} cannot go on: {error}");
+            let code = match error.trouble {
+                Trouble::Refused | Trouble::Taken => codes::NOT_CONTINUED,
+                _ => codes::STATE_UNUSABLE,
+            };
+            output.refuse(&Diagnostic::without_place(code, message));
+            if began { Exit::Stopped } else { Exit::Refused }
+        }
+    }
+}
+
+/// The command that continues or retries.
+fn next(job: &Job, kept: &Kept, ended: &Ending) -> Vec<String> {
+    let Some((store, _)) = &kept.by else {
+        return Vec::new();
+    };
+    let command = match ended {
+        Ending::Ended(Status::Succeeded) => return Vec::new(),
+        Ending::Ended(_) => "retry",
+        Ending::Stopped | Ending::Broken(_) => "resume",
+    };
+    let state = state::words(store.folder());
+    vec![format!("lockstep {command} {}{state}", job.facts.id)]
+}
+
+fn ledger(job: &Job, kept: &Kept, ended: &Ending, summary: &Summary, output: &mut Output) {
+    let ledger = Ledger {
+        style: style(output),
+        width: std::io::stdout()
+            .is_terminal()
+            .then(|| output.stdout_style().width),
+        sources: Some(&job.plan.bound.program.sources),
+        next: next(job, kept, ended),
+        goes_on: false,
+    };
+    let mut text = Vec::new();
+    // Writing into memory does not fail.
+    let _ = ledger.print(&mut text, summary);
+    output.print(&format!("\n{}", String::from_utf8_lossy(&text)));
+}
+
+fn style(output: &Output) -> Style {
+    let style = output.stdout_style();
+    Style {
+        color: style.color,
+        unicode: style.unicode,
+    }
+}
+
+/// Whether a report draws all that is known, and not only what is new.
+fn shows_all(format: RunFormat) -> bool {
+    match format {
+        RunFormat::Live => true,
+        RunFormat::Auto => std::io::stdout().is_terminal(),
+        RunFormat::Json | RunFormat::Plain => false,
+    }
+}
+
+fn report(job: &Job, output: &Output) -> Box<dyn Report> {
+    let style = style(output);
+    match job.format {
+        RunFormat::Json => Box::new(Json::new(std::io::stdout())),
+        format if shows_all(format) => Box::new(live(&job.plan, style)),
+        _ => Box::new(Plain::new(std::io::stdout(), style)),
+    }
+}
+
+fn live(plan: &Plan, style: Style) -> Live<std::io::Stdout> {
+    let size = || {
+        let size = rustix::termios::tcgetwinsize(std::io::stdout());
+        size.map_or((100, 30), |size| (size.ws_col.max(20), size.ws_row.max(5)))
+    };
+    let mut live = Live::new(std::io::stdout(), style, size);
+    let outline = lockstep_outline::Outline::of(plan);
+    for (stage, deployments) in outline.stages() {
+        let path = Name::from(format!("{}/{stage}", outline.pipeline));
+        live.expect(&path, usize::try_from(deployments).unwrap_or(usize::MAX));
+    }
+    live
+}
+
+/// The person who runs this program.
+pub(crate) fn user() -> String {
+    let user = ["USER", "LOGNAME"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()));
+    user.unwrap_or_else(|| {
+        // Containers and services have no such variables.
+        let id = rustix::process::geteuid().as_raw().to_string();
+        let known = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+        let name = known.lines().find_map(|line| {
+            let mut fields = line.split(':');
+            let name = fields.next()?;
+            (fields.nth(1)? == id).then(|| name.to_owned())
+        });
+        name.unwrap_or_else(|| format!("uid {id}"))
+    })
+}
+
+/// A number that no other run has; the standard library seeds its hashers from the system.
+pub(crate) fn chance() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    std::collections::hash_map::RandomState::new()
+        .build_hasher()
+        .finish()
+}
+
+/// As many commands as this process may have open files for; each needs about six.
+fn most_commands() -> usize {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    // Where it may not be raised, there are just fewer places.
+    let _ = setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: limit.maximum,
+            maximum: limit.maximum,
+        },
+    );
+    let files = getrlimit(Resource::Nofile).current.unwrap_or(1 << 20);
+    usize::try_from(files.saturating_sub(64) / 6)
+        .unwrap_or(usize::MAX)
+        .clamp(16, 4096)
+}
+
+/// The folder of each source file, made absolute once.
+fn folders(plan: &Plan, here: &Path) -> Box<dyn Fn(lockstep_base::source::FileId) -> PathBuf> {
+    let folder = |name: &str| {
+        let folder = Path::new(name)
+            .parent()
+            .map(Path::to_path_buf)
+            .unwrap_or_default();
+        here.join(folder)
+    };
+    let first = plan.bound.program.sources.iter().next();
+    let root = folder(first.map_or("", |(_, source)| &source.name));
+    let folders: Vec<PathBuf> = plan
+        .bound
+        .program
+        .sources
+        .iter()
+        .map(|(_, source)| {
+            // The library has no folder of its own: its commands start where the file is.
+            if source.name.starts_with("std/") {
+                root.clone()
+            } else {
+                folder(&source.name)
+            }
+        })
+        .collect();
+    Box::new(move |file| {
+        folders
+            .get(file.0 as usize)
+            .cloned()
+            .unwrap_or_else(|| root.clone())
+    })
+}
+
+async fn read_secrets(job: &Job, groups: Option<&dyn Groups>) -> Result<Vault, Vec<Diagnostic>> {
+    let locals = Locals::default();
+    let bound = &job.plan.bound;
+    let sight = Sight {
+        program: &bound.program,
+        facts: &bound.facts,
+        locals: &locals,
+        run: Some(&job.facts),
+    };
+    let mut value = |expr: &lockstep_lang::eval::Expr| -> Result<_, Halt> { sight.eval(expr) };
+    let folder = folders(&job.plan, &job.home);
+    let secrets = &bound.program.secrets;
+    let read = Vault::read(secrets, &mut value, &*folder, &Variables, groups).await;
+    read.map_err(|unreadable| {
+        let diagnostic = |secret: lockstep_runtime::secrets::Unreadable| {
+            let message = format!(
+                "secret `{}` could not be read: {}",
+                secret.secret, secret.message
+            );
+            Diagnostic::error(codes::SECRET_UNREADABLE, secret.span, message)
+        };
+        unreadable.into_iter().map(diagnostic).collect()
+    })
+}

@@ -1,0 +1,159 @@
+//! `lockstep runs`: lists the runs of a state directory, the last one first.
+//! It does not know what happened in them.
+
+use clap::Args;
+use serde::Serialize;
+
+use super::exit::Exit;
+use super::output::Output;
+use super::state::{self, ListFormat, StateArgument};
+use super::table::{Cell, cell, table};
+use lockstep_store::{Run, RunStatus, Store, now, time};
+use lockstep_view::Style;
+use lockstep_view::style::{Mark, Tone};
+use lockstep_view::words::{mark, ticking, took};
+
+#[derive(Debug, Args)]
+pub(super) struct Runs {
+    /// List only those whose ids begin like this.
+    #[arg(value_name = "RUN")]
+    run: Option<String>,
+
+    /// List at most so many.
+    #[arg(short = 'n', long = "limit", value_name = "N", default_value_t = 20)]
+    limit: usize,
+
+    #[command(flatten)]
+    state: StateArgument,
+
+    /// How to write them down.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: ListFormat,
+}
+
+/// A run. As JSON it is stable: fields may be added, none goes away.
+#[derive(Debug, Serialize)]
+pub(super) struct Described<'a> {
+    run: &'a str,
+    pipeline: &'a str,
+    /// `running`, `stopped`, or how it ended.
+    pub(super) status: &'static str,
+    started_at: String,
+    finished_at: Option<String>,
+    user: &'a str,
+    file: &'a str,
+    folder: &'a str,
+    inputs: &'a serde_json::Value,
+    plan: &'a str,
+    /// The process that drives it.
+    process: Option<u32>,
+}
+
+impl<'a> Described<'a> {
+    pub(super) fn of(run: &'a Run) -> Self {
+        Self {
+            run: &run.id,
+            pipeline: &run.pipeline,
+            status: run.status.as_str(),
+            started_at: time(run.started_at),
+            finished_at: run.finished_at.map(time),
+            user: &run.user,
+            file: &run.file,
+            folder: &run.folder,
+            inputs: &run.inputs,
+            plan: &run.plan_hash,
+            process: match run.status {
+                RunStatus::Running => run.owner.as_ref().map(|owner| owner.pid),
+                _ => None,
+            },
+        }
+    }
+}
+
+pub(super) fn run(arguments: &Runs, output: &mut Output) -> Exit {
+    let named = arguments.run.as_deref().unwrap_or_default();
+    let found = match Store::open_existing(&arguments.state.folder()) {
+        Ok(Some(store)) => store.runs(named),
+        Ok(None) => Ok(Vec::new()),
+        Err(error) => return state::refuse(&error, output),
+    };
+    let mut runs = match found {
+        Ok(runs) => runs,
+        Err(error) => return state::refuse(&error, output),
+    };
+    let count = runs.len();
+    runs.truncate(arguments.limit);
+    match arguments.format {
+        ListFormat::Json => {
+            let all: Vec<Described<'_>> = runs.iter().map(Described::of).collect();
+            state::print_json(&all, output);
+        }
+        ListFormat::Text if count == 0 && !named.is_empty() => {
+            output.print(&format!("no run begins with `{named}`\n"));
+        }
+        ListFormat::Text if count == 0 => {
+            output.print("nothing has been run here yet: `lockstep run` begins a run\n");
+        }
+        ListFormat::Text => {
+            let style = state::look(output);
+            let rows: Vec<Vec<Cell>> = runs.iter().map(|run| row(run, style)).collect();
+            let mut text = table(&rows, style);
+            if count > runs.len() {
+                let more = count - runs.len();
+                let gap = if named.is_empty() { "" } else { " " };
+                text.push_str(&format!(
+                    "{} and {more} more: `lockstep runs{gap}{named} -n {count}`\n",
+                    style.ellipsis()
+                ));
+            }
+            output.print(&text);
+        }
+    }
+    Exit::Succeeded
+}
+
+fn row(run: &Run, style: Style) -> Vec<Cell> {
+    let (sign, tone) = sign(run.status, style);
+    let now = now();
+    let ended = run.finished_at.unwrap_or(now);
+    let time = match run.status {
+        RunStatus::Ended(_) => format!("took {}", took(ended - run.started_at)),
+        _ => String::new(),
+    };
+    vec![
+        (tone, sign.to_string()),
+        cell(Tone::Bold, &run.id),
+        cell(Tone::Plain, &run.pipeline),
+        cell(tone, run.status.as_str()),
+        cell(
+            Tone::Plain,
+            &format!("{} ago", ticking(now - run.started_at)),
+        ),
+        cell(Tone::Dim, &time),
+        cell(Tone::Dim, &run.user),
+        cell(Tone::Dim, &inputs(run)),
+    ]
+}
+
+/// A sign for how a run stands.
+pub(super) fn sign(status: RunStatus, style: Style) -> (&'static str, Tone) {
+    let mark = match status {
+        RunStatus::Running => Mark::Run,
+        RunStatus::Stopped => Mark::Warn,
+        RunStatus::Ended(status) => mark(status),
+    };
+    (style.mark(mark), mark.tone())
+}
+
+/// `tag=v2, targets=[prod.eu]`
+pub(super) fn inputs(run: &Run) -> String {
+    let Some(inputs) = run.inputs.as_object() else {
+        return String::new();
+    };
+    let shown = |(name, value): (&String, &serde_json::Value)| match value {
+        serde_json::Value::String(text) => format!("{name}={text}"),
+        value => format!("{name}={value}"),
+    };
+    let all: Vec<String> = inputs.iter().map(shown).collect();
+    all.join(", ")
+}

@@ -1,0 +1,291 @@
+//! `lockstep show`: how a run stands: what ran, what was and is deployed, who answered what, and
+//! what can be done next. It does not know how a run is driven.
+
+use clap::Args;
+use serde::Serialize;
+
+use super::approve::said;
+use super::exit::Exit;
+use super::output::Output;
+use super::runs::{Described, inputs, sign};
+use super::state::{self, ListFormat, StateArgument};
+use super::table::{Cell, cell, table};
+use lockstep_base::diagnostic::render::clean;
+use lockstep_engine::notice::{Happened, NodeKind, RunEvent, Status, Stream};
+use lockstep_runtime::logs::read_log;
+use lockstep_store::{Approval, Asked, Run, RunStatus, Store, StoreError, now, time};
+use lockstep_view::history::Past;
+use lockstep_view::style::{Line, Tone};
+use lockstep_view::words::{ticking, took};
+use lockstep_view::{History, Ledger, Summary};
+
+/// So many lines of a failed command's output are shown.
+const TAIL: usize = 20;
+
+#[derive(Debug, Args)]
+pub(super) struct Show {
+    /// The run: its id or the beginning of it. Without it, the last one.
+    #[arg(value_name = "RUN")]
+    run: Option<String>,
+
+    /// Show every node, also what went well inside deployments.
+    #[arg(long)]
+    full: bool,
+
+    #[command(flatten)]
+    state: StateArgument,
+
+    /// How to write it down.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: ListFormat,
+}
+
+/// What is known of a run. As JSON it is stable: fields may be added, none goes away.
+#[derive(Debug, Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    run: Described<'a>,
+    nodes: Vec<Node<'a>>,
+    deployments: Vec<Deployment<'a>>,
+    answers: Vec<Answered<'a>>,
+    /// The paths of nodes that wait for an answer.
+    questions: Vec<&'a str>,
+    /// Commands that can be given now.
+    next: &'a [String],
+}
+
+#[derive(Debug, Serialize)]
+struct Node<'a> {
+    node: &'a str,
+    #[serde(flatten)]
+    past: &'a Past,
+}
+
+#[derive(Debug, Serialize)]
+struct Deployment<'a> {
+    node: &'a str,
+    service: &'a str,
+    target: &'a str,
+    before: Option<&'a str>,
+    after: Option<&'a str>,
+    status: Status,
+    took_ms: Option<i64>,
+}
+
+#[derive(Debug, Serialize)]
+struct Answered<'a> {
+    node: &'a str,
+    question: &'a str,
+    answer: &'static str,
+    who: &'a str,
+    comment: Option<&'a str>,
+    plan: &'a str,
+    at: String,
+}
+
+/// What has been read of a run.
+struct Known {
+    run: Run,
+    history: History,
+    summary: Summary,
+    answers: Vec<Approval>,
+    questions: Vec<Asked>,
+    next: Vec<String>,
+}
+
+pub(super) fn run(arguments: &Show, output: &mut Output) -> Exit {
+    let named = arguments.run.as_deref();
+    let (store, run) = match arguments.state.open_run(named, |_, _| true, "run", output) {
+        Ok(found) => found,
+        Err(exit) => return exit,
+    };
+    let known = match read(&store, run) {
+        Ok(known) => known,
+        Err(error) => return state::refuse(&error, output),
+    };
+    match arguments.format {
+        ListFormat::Json => state::print_json(&shown(&known), output),
+        ListFormat::Text => print(&store, &known, arguments.full, output),
+    }
+    Exit::Succeeded
+}
+
+fn read(store: &Store, run: Run) -> Result<Known, StoreError> {
+    let mut history = History::default();
+    let mut summary = Summary::new();
+    for event in store.told(run.number, 1)? {
+        history.take(&event);
+        // What a failed command wrote stands in its log.
+        if let Happened::NodeFinished {
+            node,
+            kind: NodeKind::Run,
+            status: Status::Failed,
+            ..
+        } = &event.what
+        {
+            let log = read_log(&store.logs(&run.id), node)?.unwrap_or_default();
+            let log = String::from_utf8_lossy(&log);
+            let lines: Vec<&str> = log.lines().collect();
+            for text in lines.iter().skip(lines.len().saturating_sub(TAIL)) {
+                summary.take(&RunEvent {
+                    what: Happened::NodeOutput {
+                        node: node.clone(),
+                        stream: Stream::Stdout,
+                        text: (*text).to_owned(),
+                    },
+                    ..event.clone()
+                });
+            }
+        }
+        summary.take(&event);
+    }
+    if run.status == RunStatus::Running {
+        history.until(now());
+    }
+    let questions = store.questions(run.number)?;
+    Ok(Known {
+        next: next(store, &run, !questions.is_empty()),
+        answers: store.approvals(run.number)?,
+        questions,
+        run,
+        history,
+        summary,
+    })
+}
+
+/// What can be done now.
+fn next(store: &Store, run: &Run, asks: bool) -> Vec<String> {
+    let state = state::words(store.folder());
+    let id = &run.id;
+    match run.status {
+        RunStatus::Running => {
+            let mut all = vec![
+                format!("lockstep logs {id} -f{state}"),
+                format!("lockstep cancel {id}{state}"),
+            ];
+            if asks {
+                all.insert(0, format!("lockstep approve {id} --yes{state}"));
+            }
+            all
+        }
+        RunStatus::Stopped => vec![format!("lockstep resume {id}{state}")],
+        RunStatus::Ended(Status::Succeeded) => Vec::new(),
+        RunStatus::Ended(_) => vec![format!("lockstep retry {id}{state}")],
+    }
+}
+
+fn shown(known: &Known) -> Shown<'_> {
+    let nodes = known.history.nodes();
+    Shown {
+        run: Described::of(&known.run),
+        nodes: nodes.map(|(node, past)| Node { node, past }).collect(),
+        deployments: known
+            .summary
+            .rows()
+            .map(|row| Deployment {
+                node: &row.node,
+                service: &row.service,
+                target: &row.target,
+                before: row.before.as_deref(),
+                after: row.after.as_deref(),
+                status: row.status,
+                took_ms: row.took_ms,
+            })
+            .collect(),
+        answers: known
+            .answers
+            .iter()
+            .map(|it| Answered {
+                node: &it.node,
+                question: &it.question,
+                answer: said(&it.answer),
+                who: &it.who,
+                comment: it.comment.as_deref(),
+                plan: &it.plan_hash,
+                at: time(it.answered_at),
+            })
+            .collect(),
+        questions: known.questions.iter().map(|it| it.node.as_str()).collect(),
+        next: &known.next,
+    }
+}
+
+fn print(store: &Store, known: &Known, full: bool, output: &mut Output) {
+    let style = state::look(output);
+    let goes_on = known.run.status == RunStatus::Running;
+    let mut text = head(&known.run, style);
+    text.push('\n');
+    for line in known.history.lines(style, full, goes_on) {
+        text.push_str(&line.paint(style));
+        text.push('\n');
+    }
+    let people = people(known);
+    if !people.is_empty() {
+        text.push('\n');
+        text.push_str(&table(&people, style));
+    }
+    // A program of another version is still a run: only the places in its source are missing.
+    let bound = store.bound(&known.run).ok();
+    let ledger = Ledger {
+        style,
+        width: None,
+        sources: bound.as_ref().map(|bound| &bound.program.sources),
+        next: known.next.clone(),
+        goes_on,
+    };
+    let mut written = Vec::new();
+    // Writing into memory does not fail.
+    let _ = ledger.print(&mut written, &known.summary);
+    text.push('\n');
+    text.push_str(&String::from_utf8_lossy(&written));
+    output.print(&text);
+}
+
+fn head(run: &Run, style: lockstep_view::Style) -> String {
+    let (mark, tone) = sign(run.status, style);
+    let mut line = Line::of(tone, mark);
+    line.add(Tone::Bold, format!(" {}", clean(&run.id)));
+    line.add(Tone::Plain, format!("  {}  ", clean(&run.pipeline)));
+    line.add(tone, run.status.as_str());
+    let ago = ticking(now() - run.started_at);
+    let mut when = format!("  begun {ago} ago");
+    if let Some(ended) = run.finished_at {
+        when.push_str(&format!(", took {}", took(ended - run.started_at)));
+    }
+    line.add(Tone::Dim, when);
+    let dot = style.dot();
+    let plan: String = run.plan_hash.chars().take(12).collect();
+    let mut below = format!("  {} {dot} by {} {dot} plan {plan}", run.file, run.user);
+    let inputs = inputs(run);
+    if !inputs.is_empty() {
+        below.push_str(&format!(" {dot} {inputs}"));
+    }
+    let below = Line::of(Tone::Dim, clean(&below));
+    format!("{}\n{}\n", line.paint(style), below.paint(style))
+}
+
+/// Who answered what, and what waits for an answer.
+fn people(known: &Known) -> Vec<Vec<Cell>> {
+    let ago = |at: i64| format!("{} ago", ticking(now() - at));
+    let mut rows = Vec::new();
+    for it in &known.answers {
+        let comment = it.comment.as_ref().map(|text| format!("\"{text}\""));
+        rows.push(vec![
+            cell(Tone::Plain, &it.node),
+            cell(Tone::Bold, said(&it.answer)),
+            cell(Tone::Plain, &format!("by {}", it.who)),
+            cell(Tone::Dim, &ago(it.answered_at)),
+            cell(Tone::Plain, &comment.unwrap_or_default()),
+        ]);
+    }
+    for it in &known.questions {
+        rows.push(vec![
+            cell(Tone::Plain, &it.node),
+            cell(Tone::Warn, "asks"),
+            cell(Tone::Plain, ""),
+            cell(Tone::Dim, &ago(it.asked_at)),
+            cell(Tone::Plain, ""),
+        ]);
+    }
+    rows
+}

@@ -1,0 +1,187 @@
+//! The state directory that a command works on, and the run in it that is meant.
+//! It does not know what is done with the run.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::exit::Exit;
+use super::output::Output;
+use lockstep_base::diagnostic::{Diagnostic, codes};
+use lockstep_store::{Run, RunStatus, Store, StoreError};
+
+/// The state directory's name, where none is given.
+pub(super) const FOLDER: &str = ".lockstep";
+
+/// How something is listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum ListFormat {
+    /// For people.
+    Text,
+    /// For tools; the form is stable.
+    Json,
+}
+
+/// Writes something as JSON.
+pub(super) fn print_json(what: &impl serde::Serialize, output: &mut Output) {
+    // Texts and numbers can always be written.
+    let text = serde_json::to_string_pretty(what).unwrap_or_default();
+    output.print(&format!("{text}\n"));
+}
+
+/// What standard output can show.
+pub(super) fn look(output: &Output) -> lockstep_view::Style {
+    let style = output.stdout_style();
+    lockstep_view::Style {
+        color: style.color,
+        unicode: style.unicode,
+    }
+}
+
+/// Where runs are kept.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct StateArgument {
+    /// The state directory; without it, `.lockstep` beside the file, or in this folder.
+    #[arg(long, value_name = "DIR")]
+    pub(super) state: Option<PathBuf>,
+}
+
+impl StateArgument {
+    /// The state directory of a run of this file.
+    pub(super) fn beside(&self, file: &str) -> PathBuf {
+        self.state.clone().unwrap_or_else(|| {
+            let folder = Path::new(file).parent().unwrap_or(Path::new(""));
+            folder.join(FOLDER)
+        })
+    }
+
+    /// The state directory, where no file is named.
+    pub(super) fn folder(&self) -> PathBuf {
+        self.state.clone().unwrap_or_else(|| PathBuf::from(FOLDER))
+    }
+
+    /// The words `--state DIR`, where they are needed to find it again.
+    pub(super) fn words(&self) -> String {
+        words(&self.folder())
+    }
+
+    /// Opens it; that there is none is a mistake.
+    pub(super) fn open(&self, output: &mut Output) -> Result<Store, Exit> {
+        let folder = self.folder();
+        match Store::open_existing(&folder) {
+            Ok(Some(store)) => Ok(store),
+            Ok(None) => {
+                let message = format!("there is no state directory `{}`", folder.display());
+                let help = match self.state {
+                    Some(_) => "nothing has been run with it",
+                    None => "go to the folder of the file that was run, or name it with `--state`",
+                };
+                Err(complain(&message, Some(help), output))
+            }
+            Err(error) => Err(refuse(&error, output)),
+        }
+    }
+
+    /// Opens it, and finds the one run whose id begins like `named`; without that, the last run
+    /// that fits. `kind` says what there is none of.
+    pub(super) fn open_run(
+        &self,
+        named: Option<&str>,
+        fits: impl Fn(&Store, &Run) -> bool,
+        kind: &str,
+        output: &mut Output,
+    ) -> Result<(Store, Run), Exit> {
+        let store = self.open(output)?;
+        let run = choose(&store, named, |run| fits(&store, run), kind, output)?;
+        Ok((store, run))
+    }
+}
+
+/// The run and the path that are meant: where one word is given and it can only be a path, it is.
+pub(super) fn run_and_path<'a>(
+    run: &'a Option<String>,
+    path: &'a Option<String>,
+) -> (Option<&'a str>, Option<&'a str>) {
+    match (run.as_deref(), path.as_deref()) {
+        (Some(path), None) if path.contains(['/', '*', '[']) => (None, Some(path)),
+        given => given,
+    }
+}
+
+fn choose(
+    store: &Store,
+    named: Option<&str>,
+    fits: impl Fn(&Run) -> bool,
+    kind: &str,
+    output: &mut Output,
+) -> Result<Run, Exit> {
+    let prefix = named.unwrap_or_default();
+    let mut found = match store.runs(prefix) {
+        Ok(found) => found,
+        Err(error) => return Err(refuse(&error, output)),
+    };
+    if named.is_none() {
+        return match found.into_iter().find(fits) {
+            Some(run) => Ok(run),
+            None => Err(complain(&format!("there is no {kind}"), None, output)),
+        };
+    }
+    if let Some(exact) = found.iter().position(|run| *run.id == *prefix) {
+        return Ok(found.swap_remove(exact));
+    }
+    match found.len() {
+        1 => Ok(found.swap_remove(0)),
+        0 => {
+            let help = match store.runs("") {
+                Ok(all) if !all.is_empty() => {
+                    let shown: Vec<String> = all.iter().take(5).map(line).collect();
+                    Some(format!("the last runs are {}", shown.join(", ")))
+                }
+                _ => None,
+            };
+            let message = format!("there is no run `{prefix}`");
+            Err(complain(&message, help.as_deref(), output))
+        }
+        _ => {
+            let shown: Vec<String> = found.iter().take(5).map(line).collect();
+            let help = format!("it may be {}", shown.join(", "));
+            let message = format!("several runs begin with `{prefix}`");
+            Err(complain(&message, Some(&help), output))
+        }
+    }
+}
+
+fn line(run: &Run) -> String {
+    format!("{} ({} {})", run.id, run.pipeline, run.status.as_str())
+}
+
+/// Whether a run can be resumed.
+pub(super) fn is_unfinished(run: &Run) -> bool {
+    run.status == RunStatus::Stopped
+}
+
+/// The words `--state DIR`, where they are needed to find this directory again.
+pub(super) fn words(folder: &Path) -> String {
+    if folder == Path::new(FOLDER) {
+        return String::new();
+    }
+    let text = folder.display().to_string();
+    let plain = |char: char| char.is_ascii_alphanumeric() || "/._-+,:@%".contains(char);
+    match text.chars().all(plain) {
+        true => format!(" --state {text}"),
+        false => format!(" --state '{}'", text.replace('\'', "'\\''")),
+    }
+}
+
+/// A state directory cannot be used: nothing ran.
+pub(super) fn refuse(error: &StoreError, output: &mut Output) -> Exit {
+    let mut message = error.message.chars();
+    let first = message.next().map(|char| char.to_lowercase().to_string());
+    let message = first.unwrap_or_default() + message.as_str();
+    output.refuse(&Diagnostic::without_place(codes::STATE_UNUSABLE, message))
+}
+
+fn complain(message: &str, help: Option<&str>, output: &mut Output) -> Exit {
+    let mistake = Diagnostic::without_place(codes::NO_RUN, message);
+    output.refuse(&mistake.help_opt(help.map(String::from)))
+}

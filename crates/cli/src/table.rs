@@ -1,0 +1,45 @@
+//! Aligned columns.
+//! It does not know what stands in them.
+
+use lockstep_base::diagnostic::render::clean;
+use lockstep_view::Style;
+use lockstep_view::style::{Line, Tone};
+
+/// Blanks between columns.
+const GAP: usize = 2;
+
+/// A cell: how it looks, and what it says.
+pub(super) type Cell = (Tone, String);
+
+/// A cell of plain text; nothing in it can steer a terminal.
+pub(super) fn cell(tone: Tone, text: &str) -> Cell {
+    (tone, clean(text))
+}
+
+/// Lines of cells, each column as wide as its widest cell.
+pub(super) fn table(rows: &[Vec<Cell>], style: Style) -> String {
+    let mut widths: Vec<usize> = Vec::new();
+    for row in rows {
+        for (at, (tone, text)) in row.iter().enumerate() {
+            let wide = Line::of(*tone, text.as_str()).width();
+            match widths.get_mut(at) {
+                Some(width) => *width = (*width).max(wide),
+                None => widths.push(wide),
+            }
+        }
+    }
+    let mut out = String::new();
+    for row in rows {
+        let mut line = Line::new();
+        let mut column = 0;
+        for ((tone, text), width) in row.iter().zip(&widths) {
+            line.pad(column);
+            line.add(*tone, text.as_str());
+            // A column in which nothing stands takes no room.
+            column += if *width == 0 { 0 } else { width + GAP };
+        }
+        out.push_str(&line.paint(style));
+        out.push('\n');
+    }
+    out
+}

@@ -1,0 +1,148 @@
+//! `lockstep test`: runs the tests of files in virtual time and says which hold.
+//! It does not know how a test is run.
+
+mod json;
+mod junit;
+mod story;
+mod text;
+
+use std::time::Instant;
+
+use super::arguments::{Test, TestFormat};
+use super::exit::Exit;
+use super::files::{Opened, Variables};
+use super::find::{self, Otherwise};
+use super::output::Output;
+use lockstep_base::diagnostic::render::render;
+use lockstep_base::diagnostic::suggest::did_you_mean;
+use lockstep_base::diagnostic::{Diagnostic, codes};
+use lockstep_lang::compile::compile;
+use lockstep_lang::ir::{self, Program};
+use lockstep_verify::trial::{self, Limits, Verdict};
+
+/// A file with tests.
+struct Suite {
+    opened: Opened,
+    program: Program,
+}
+
+/// What came of one test.
+struct Done<'s> {
+    suite: &'s Suite,
+    verdict: Verdict,
+    took_ms: u128,
+}
+
+pub(super) fn run(arguments: &Test, output: &mut Output) -> Exit {
+    let suites = match open(&arguments.files, output) {
+        Ok(suites) => suites,
+        Err(exit) => return exit,
+    };
+    let wanted = |test: &ir::Test| {
+        let filter = arguments.filter.as_deref().unwrap_or_default();
+        test.name.to_lowercase().contains(&filter.to_lowercase())
+    };
+    if !suites.iter().flat_map(|it| &it.program.tests).any(&wanted) {
+        return output.refuse(&no_test(arguments, &suites));
+    }
+    let limits = Limits {
+        seed: arguments.seed,
+        schedules: arguments.schedules,
+    };
+    let begun = Instant::now();
+    let mut done = Vec::new();
+    let several = suites
+        .iter()
+        .filter(|it| it.program.tests.iter().any(&wanted))
+        .count()
+        > 1;
+    for suite in &suites {
+        let mut named = !several;
+        for test in suite.program.tests.iter().filter(|test| wanted(test)) {
+            let since = Instant::now();
+            let verdict = trial::run(&suite.program, test, limits, &Variables, &suite.opened);
+            let one = Done {
+                suite,
+                verdict,
+                took_ms: since.elapsed().as_millis(),
+            };
+            if arguments.format == TestFormat::Text {
+                if !std::mem::replace(&mut named, true) {
+                    output.print(&text::file(&suite.opened.path, done.is_empty()));
+                }
+                output.print(&text::one(&one, arguments, output.stdout_style()));
+            }
+            done.push(one);
+        }
+    }
+    let took_ms = begun.elapsed().as_millis();
+    output.print(&match arguments.format {
+        TestFormat::Text => text::counts(&done, took_ms, output.stdout_style()),
+        TestFormat::Json => json::json(&done),
+        TestFormat::Junit => junit::junit(&done, took_ms),
+    });
+    match done.iter().all(|one| one.verdict.passes()) {
+        true => Exit::Succeeded,
+        false => Exit::Failed,
+    }
+}
+
+/// Reads and checks all files; the mistakes of all of them are shown.
+fn open(named: &[String], output: &mut Output) -> Result<Vec<Suite>, Exit> {
+    let (found, mistakes) = find::open(named, Otherwise::Here);
+    if !mistakes.is_empty() {
+        for mistake in &mistakes {
+            output.refuse(mistake);
+        }
+        return Err(Exit::Refused);
+    }
+    let mut suites = Vec::new();
+    let mut wrong = false;
+    for opened in found {
+        let compiled = compile(&opened, &opened.path);
+        let Some(program) = compiled.program else {
+            let style = output.stderr_style();
+            output.complain(&render(&compiled.diagnostics, &compiled.sources, style));
+            wrong = true;
+            continue;
+        };
+        suites.push(Suite { opened, program });
+    }
+    match wrong {
+        true => Err(Exit::Refused),
+        false => Ok(suites),
+    }
+}
+
+/// There is nothing to run.
+fn no_test(arguments: &Test, suites: &[Suite]) -> Diagnostic {
+    let names = suites
+        .iter()
+        .flat_map(|it| &it.program.tests)
+        .map(|it| &*it.name);
+    let names: Vec<&str> = names.collect();
+    if let Some(filter) = &arguments.filter
+        && !names.is_empty()
+    {
+        let message = format!("no test has `{filter}` in its name");
+        let near = did_you_mean(filter, names.iter().copied());
+        let near = near.or_else(|| {
+            let shown: Vec<&str> = names.iter().copied().take(5).collect();
+            let more = names.len() - shown.len();
+            let more = if more > 0 {
+                format!(" and {more} more")
+            } else {
+                String::new()
+            };
+            Some(format!("there are “{}”{more}", shown.join("”, “")))
+        });
+        return Diagnostic::without_place(codes::NO_TEST, message).help_opt(near);
+    }
+    let message = match suites {
+        [] => String::from("there is no `.deploy` file here"),
+        [only] => format!("there is no test in `{}`", only.opened.path),
+        several => format!("there is no test in these {} files", several.len()),
+    };
+    let help = "write `test \"what it shows\" { start PIPELINE expect PIPELINE succeeded }`";
+    Diagnostic::without_place(codes::NO_TEST, message).help(help)
+}

@@ -1,0 +1,118 @@
+//! Tests as JSON for tools. Fields are only ever added, never renamed or taken away.
+//! It does not know other formats.
+
+use serde::Serialize;
+
+use super::Done;
+use lockstep_base::source::Span;
+use lockstep_engine::notice::RunEvent;
+use lockstep_verify::trial::Finding;
+
+/// The version of the form, which changes when a field changes its meaning.
+const VERSION: u32 = 1;
+
+#[derive(Serialize)]
+struct Report<'a> {
+    version: u32,
+    passed: usize,
+    failed: usize,
+    tests: Vec<Entry<'a>>,
+}
+
+#[derive(Serialize)]
+struct Entry<'a> {
+    file: &'a str,
+    name: &'a str,
+    line: usize,
+    column: usize,
+    passed: bool,
+    schedules: u32,
+    all: bool,
+    took_ms: u64,
+    findings: Vec<Found<'a>>,
+}
+
+#[derive(Serialize)]
+struct Found<'a> {
+    code: &'static str,
+    message: &'a str,
+    place: Option<Place>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    help: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schedule: Option<Schedule<'a>>,
+}
+
+#[derive(Serialize)]
+struct Place {
+    file: String,
+    line: usize,
+    column: usize,
+}
+
+#[derive(Serialize)]
+struct Schedule<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seed: Option<u64>,
+    failing: u32,
+    events: &'a [RunEvent],
+    left_out: usize,
+}
+
+/// All tests.
+pub(super) fn json(done: &[Done<'_>]) -> String {
+    let tests: Vec<Entry<'_>> = done.iter().map(entry).collect();
+    let failed = tests.iter().filter(|test| !test.passed).count();
+    let report = Report {
+        version: VERSION,
+        passed: tests.len() - failed,
+        failed,
+        tests,
+    };
+    // Numbers and texts always have a form in JSON.
+    let text = serde_json::to_string_pretty(&report).unwrap_or_default();
+    format!("{text}\n")
+}
+
+fn entry<'a>(done: &'a Done<'_>) -> Entry<'a> {
+    let verdict = &done.verdict;
+    let place = place(done, verdict.span);
+    Entry {
+        file: &done.suite.opened.path,
+        name: &verdict.name,
+        line: place.as_ref().map_or(0, |place| place.line),
+        column: place.as_ref().map_or(0, |place| place.column),
+        passed: verdict.passes(),
+        schedules: verdict.schedules,
+        all: verdict.all,
+        took_ms: u64::try_from(done.took_ms).unwrap_or(u64::MAX),
+        findings: verdict.findings.iter().map(|it| found(done, it)).collect(),
+    }
+}
+
+fn found<'a>(done: &Done<'_>, finding: &'a Finding) -> Found<'a> {
+    let diagnostic = &finding.diagnostic;
+    let label = diagnostic.labels.first().map(|label| label.text.as_str());
+    Found {
+        code: diagnostic.code.as_str(),
+        message: &diagnostic.message,
+        place: diagnostic.span().and_then(|span| place(done, span)),
+        label: label.filter(|text| !text.is_empty()),
+        help: diagnostic.help.as_deref(),
+        schedule: finding.schedule.as_ref().map(|schedule| Schedule {
+            seed: schedule.seed,
+            failing: schedule.failing,
+            events: &schedule.events,
+            left_out: schedule.left_out,
+        }),
+    }
+}
+
+fn place(done: &Done<'_>, span: Span) -> Option<Place> {
+    let source = done.suite.program.sources.get(span.file)?;
+    let (line, column) = source.line_column(span.start);
+    let file = source.name.to_string();
+    Some(Place { file, line, column })
+}

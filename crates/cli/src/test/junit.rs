@@ -1,0 +1,114 @@
+//! Tests as JUnit's XML, for CI systems. It does not know other formats.
+
+use std::fmt::Write;
+
+use super::Done;
+use lockstep_base::diagnostic::render::Style;
+use lockstep_verify::trial::Verdict;
+
+/// All tests: a suite for each file.
+pub(super) fn junit(done: &[Done<'_>], took_ms: u128) -> String {
+    let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    let _ = writeln!(
+        text,
+        "<testsuites name=\"lockstep\" tests=\"{}\" failures=\"{}\" errors=\"{}\" time=\"{}\">",
+        done.len(),
+        done.iter().filter(|one| is_failure(&one.verdict)).count(),
+        done.iter().filter(|one| is_error(&one.verdict)).count(),
+        seconds(took_ms),
+    );
+    for suite in done.chunk_by(|one, next| std::ptr::eq(one.suite, next.suite)) {
+        write_suite(&mut text, suite);
+    }
+    text.push_str("</testsuites>\n");
+    text
+}
+
+fn write_suite(text: &mut String, suite: &[Done<'_>]) {
+    let Some(first) = suite.first() else { return };
+    let file = escape(&first.suite.opened.path);
+    let _ = writeln!(
+        text,
+        "  <testsuite name=\"{file}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" time=\"{}\">",
+        suite.len(),
+        suite.iter().filter(|one| is_failure(&one.verdict)).count(),
+        suite.iter().filter(|one| is_error(&one.verdict)).count(),
+        seconds(suite.iter().map(|one| one.took_ms).sum()),
+    );
+    for one in suite {
+        write_case(text, one, &file);
+    }
+    text.push_str("  </testsuite>\n");
+}
+
+fn write_case(text: &mut String, one: &Done<'_>, file: &str) {
+    let verdict = &one.verdict;
+    let source = one.suite.program.sources.get(verdict.span.file);
+    let line = source.map_or(0, |source| source.line_column(verdict.span.start).0);
+    let _ = write!(
+        text,
+        "    <testcase name=\"{}\" classname=\"{file}\" file=\"{file}\" line=\"{line}\" \
+         time=\"{}\"",
+        escape(&verdict.name),
+        seconds(one.took_ms),
+    );
+    if verdict.passes() {
+        text.push_str("/>\n");
+        return;
+    }
+    text.push_str(">\n");
+    let word = match is_error(verdict) {
+        true => "error",
+        false => "failure",
+    };
+    // Whoever reads this may want one element for each test.
+    let first = verdict.findings.first().map(|finding| &finding.diagnostic);
+    let more = match verdict.findings.len() {
+        0 | 1 => String::new(),
+        all => format!(", and {} more", all - 1),
+    };
+    let whole = |finding| super::text::whole(finding, one, Style::PLAIN);
+    let all: Vec<String> = verdict.findings.iter().map(whole).collect();
+    let all: Vec<&str> = all.iter().map(|text| text.trim_end()).collect();
+    let _ = writeln!(
+        text,
+        "      <{word} type=\"{}\" message=\"{}{more}\">{}</{word}>",
+        first.map_or("", |it| it.code.as_str()),
+        first.map_or_else(String::new, |it| escape(&it.message)),
+        escape(&all.join("\n\n")),
+    );
+    text.push_str("    </testcase>\n");
+}
+
+/// Whether a test ran and found something.
+fn is_failure(verdict: &Verdict) -> bool {
+    !verdict.passes() && !is_error(verdict)
+}
+
+/// Whether a test could not even be run.
+fn is_error(verdict: &Verdict) -> bool {
+    !verdict.passes() && verdict.schedules == 0
+}
+
+fn seconds(ms: u128) -> String {
+    format!("{}.{:03}", ms / 1000, ms % 1000)
+}
+
+/// Text between tags or in quotes. What XML cannot hold is replaced.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for char in text.chars() {
+        match char {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\n' | '\t' => escaped.push(char),
+            char if char.is_control() || matches!(char, '\u{FFFE}' | '\u{FFFF}') => {
+                escaped.push(char::REPLACEMENT_CHARACTER);
+            }
+            char => escaped.push(char),
+        }
+    }
+    escaped
+}

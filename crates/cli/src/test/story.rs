@@ -1,0 +1,174 @@
+//! What happened in a schedule, line by line and in plain words.
+//! It does not know which of it matters; it is handed that.
+
+use std::fmt::Write;
+
+use jiff::Timestamp;
+
+use lockstep_base::diagnostic::render::{Ink, Style, clean};
+use lockstep_engine::notice::{Happened, NodeKind, RunEvent, Status, Waiting};
+use lockstep_verify::trial::{Schedule, Verdict};
+use lockstep_view::path;
+
+/// The widest column of names.
+const WIDEST: usize = 44;
+
+/// A line: when, who, what, and how it is to stand out.
+struct Line {
+    at: i64,
+    who: String,
+    what: String,
+    ink: Option<Ink>,
+}
+
+/// What happened in the schedule, with a line above that says how common that is.
+pub(super) fn story(schedule: &Schedule, verdict: &Verdict, style: Style) -> String {
+    let (failing, all) = (schedule.failing, verdict.schedules);
+    let seed = schedule.seed.filter(|_| all > 1 || !verdict.all);
+    let seed = seed.map_or_else(String::new, |seed| format!(" with seed {seed}"));
+    let common = match failing {
+        _ if all == 1 => String::new(),
+        failing if failing == all => format!(", as in all {all} schedules"),
+        failing => format!(", as in {failing} of {all} schedules"),
+    };
+    let mut text = format!("\nwhat happened{seed}{common}:\n");
+    let lines: Vec<Line> = schedule
+        .events
+        .iter()
+        .filter_map(|it| line(it, style))
+        .collect();
+    let timed = lines.iter().any(|line| line.at > 0);
+    let widths = lines.iter().map(|line| line.who.chars().count());
+    let width = widths.max().unwrap_or(0).min(WIDEST);
+    for line in lines {
+        let stamp = match timed {
+            true => style.paint(Ink::Dim, &format!("{:>8}  ", stamp(line.at))),
+            false => String::new(),
+        };
+        let gap = " ".repeat(width.saturating_sub(line.who.chars().count()));
+        let what = match line.ink {
+            Some(ink) => style.paint(ink, &line.what),
+            None => line.what,
+        };
+        let _ = writeln!(text, "  {stamp}{}{gap}  {what}", line.who);
+    }
+    if schedule.left_out > 0 {
+        let _ = writeln!(text, "  and {} more", schedule.left_out);
+    }
+    text
+}
+
+fn line(event: &RunEvent, style: Style) -> Option<Line> {
+    let (node, what, ink) = match &event.what {
+        Happened::NodeStarted { node, kind, text } => {
+            let what = match (text, kind) {
+                (Some(text), NodeKind::Run) => format!("starts `{}`", short(text)),
+                (Some(text), NodeKind::Log) => format!("says {}", short(text)),
+                (_, NodeKind::Barrier) => {
+                    let last = path::segments(node).last().unwrap_or_default();
+                    let key = last.strip_prefix("barrier[").unwrap_or(last);
+                    format!("comes last to barrier {}", key.trim_end_matches(']'))
+                }
+                _ => String::from("starts"),
+            };
+            (node, what, None)
+        }
+        Happened::NodeWaiting { node, waiting, .. } => (node, waits(waiting), Some(Ink::Dim)),
+        Happened::NodeFinished {
+            node,
+            status,
+            failure,
+            ..
+        } => {
+            let mut what = ends(*status).to_string();
+            if let Some(failure) = failure {
+                let name = path::label(&failure.node, arrow(style), dot(style));
+                if failure.node == *node {
+                    what += &format!(": {}", failure.message);
+                } else if name != path::label(node, arrow(style), dot(style)) {
+                    what += &format!(" because {name} failed");
+                } else if *status == Status::Failed {
+                    // Its only part goes by the same name, and was just seen to fail.
+                    return None;
+                }
+            }
+            let ink = match status {
+                Status::Succeeded => Some(Ink::Good),
+                Status::Skipped => Some(Ink::Dim),
+                Status::Failed | Status::RollbackFailed | Status::Cancelled => Some(Ink::Error),
+                _ => Some(Ink::Warning),
+            };
+            (node, what, ink)
+        }
+        _ => return None,
+    };
+    let at: Option<Timestamp> = event.at.parse().ok();
+    Some(Line {
+        at: at.map_or(0, |at| at.as_millisecond() - BEGIN),
+        who: clean(&path::label(node, arrow(style), dot(style))),
+        what: clean(&what).replace('\n', " "),
+        ink,
+    })
+}
+
+/// The beginning of virtual time.
+const BEGIN: i64 = lockstep_verify::trial::BEGIN_MS;
+
+fn arrow(style: Style) -> &'static str {
+    if style.unicode { "→" } else { "->" }
+}
+
+fn dot(style: Style) -> &'static str {
+    if style.unicode { "·" } else { "-" }
+}
+
+fn ends(status: Status) -> &'static str {
+    match status {
+        Status::Succeeded => "ends well",
+        Status::Ignored => "fails, which is ignored",
+        Status::Failed => "fails",
+        Status::Skipped => "is skipped",
+        Status::Cancelled => "is cancelled",
+        Status::RollingBack => "rolls back",
+        Status::RolledBack => "is rolled back",
+        Status::RollbackFailed => "could not be rolled back",
+        Status::Pending | Status::Queued | Status::Waiting | Status::Running => "goes on",
+    }
+}
+
+fn waits(waiting: &Waiting) -> String {
+    match waiting {
+        Waiting::Barrier {
+            name,
+            arrived,
+            expected,
+        } => {
+            format!("waits at barrier {name}, {arrived} of {expected}")
+        }
+        Waiting::Lock { names, .. } => format!("waits for the lock of {}", names.join(", ")),
+        Waiting::Retry { attempt, of, .. } => format!("waits for try {attempt} of {of}"),
+        Waiting::Time { .. } => String::from("waits"),
+        Waiting::Approval { question } => format!("asks: {question}"),
+    }
+}
+
+/// The first line of a text, and not all of a long one.
+fn short(text: &str) -> String {
+    let mut lines = text.trim().lines();
+    let first = lines.next().unwrap_or_default();
+    let kept: String = first.chars().take(48).collect();
+    match kept.len() < first.len() || lines.next().is_some() {
+        true => format!("{kept} …"),
+        false => kept,
+    }
+}
+
+/// A moment of virtual time: `0:07`, `1:02:03`.
+fn stamp(ms: i64) -> String {
+    let seconds = ms.max(0) / 1000;
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    match hours {
+        0 => format!("{minutes}:{seconds:02}"),
+        _ => format!("{hours}:{minutes:02}:{seconds:02}"),
+    }
+}

@@ -1,0 +1,518 @@
+//! Barriers: strands meet, leave or break them.
+//! It does not know whether they can meet at all; that is proved before the run.
+//!
+//! A meeting is one barrier (name and key) in one activation of the block around it. When the
+//! block begins, each strand is told which meetings it owes an arrival and how many; a strand that
+//! ends well without paying leaves the meeting, one that fails breaks it.
+
+use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
+
+use super::cells::OwedByCell;
+use super::node::{End, NodeId, Phase, Role, Work};
+use super::notice::{Failure, Waiting};
+use super::{Machine, Task};
+use lockstep_base::source::Name;
+use lockstep_lang::eval::Expr;
+use lockstep_lang::ir::{FailureClass, Matrix};
+use lockstep_plan::grid::Position;
+use lockstep_plan::{BarrierName, Locals, Meeting, Seq, Sum, body};
+
+/// A meeting, by its place in the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MeetingId(u32);
+
+/// The meetings that a strand still owes arrivals, and how many.
+#[derive(Debug, Clone, Default)]
+pub struct Owed(Vec<(MeetingId, u32)>);
+
+/// The meetings of one block: which cells meet (by their common position) and at what.
+type OfBlock = HashMap<(Position, BarrierName), MeetingId>;
+
+/// All meetings under way.
+#[derive(Debug, Clone, Default)]
+pub struct Barriers {
+    table: Vec<Instance>,
+    free: Vec<MeetingId>,
+    of: HashMap<NodeId, OfBlock>,
+}
+
+/// A meeting under way.
+#[derive(Debug, Clone, Default)]
+struct Instance {
+    name: String,
+    block: NodeId,
+    expected: u32,
+    arrived: u32,
+    left: u32,
+    waiting: Vec<NodeId>,
+    broken: Option<Failure>,
+}
+
+impl Instance {
+    fn is_complete(&self) -> bool {
+        self.arrived + self.left >= self.expected
+    }
+}
+
+impl Barriers {
+    /// How many blocks have meetings.
+    pub fn len(&self) -> usize {
+        self.of.len()
+    }
+
+    /// Who waits, and at which barrier; all but those at one meeting.
+    pub fn waits(&self, except: MeetingId) -> impl Iterator<Item = (NodeId, &str)> {
+        let meetings = self.table.iter().enumerate();
+        meetings
+            .filter(move |(at, _)| *at != except.0 as usize)
+            .flat_map(|(_, it)| it.waiting.iter().map(|node| (*node, it.name.as_str())))
+    }
+
+    /// All meetings as a fingerprint needs them, whatever their numbers.
+    pub fn hash_into(&self, places: &HashMap<NodeId, usize>, hasher: &mut impl Hasher) {
+        let mut blocks: Vec<_> = self.of.iter().collect();
+        blocks.sort_by_key(|(block, _)| places.get(block));
+        for (block, meetings) in blocks {
+            places.get(block).hash(hasher);
+            let mut meetings: Vec<_> = meetings.iter().collect();
+            meetings.sort_by_key(|(key, _)| *key);
+            for (key, id) in meetings {
+                let Some(it) = self.table.get(id.0 as usize) else {
+                    continue;
+                };
+                let waiting: Vec<_> = it.waiting.iter().map(|node| places.get(node)).collect();
+                (key, it.expected, it.arrived, it.left).hash(hasher);
+                (waiting, it.broken.is_some()).hash(hasher);
+            }
+        }
+    }
+
+    /// What a strand owes, likewise.
+    pub fn hash_owed(
+        &self,
+        owed: &Owed,
+        places: &HashMap<NodeId, usize>,
+        hasher: &mut impl Hasher,
+    ) {
+        for (id, count) in &owed.0 {
+            if let Some(it) = self.table.get(id.0 as usize) {
+                (&it.name, places.get(&it.block), count).hash(hasher);
+            }
+        }
+    }
+
+    fn get(&mut self, id: MeetingId) -> Option<&mut Instance> {
+        self.table.get_mut(id.0 as usize)
+    }
+
+    fn find(&self, block: NodeId, prefix: &Position, barrier: &BarrierName) -> Option<MeetingId> {
+        let meetings = self.of.get(&block)?;
+        meetings.get(&(prefix.clone(), barrier.clone())).copied()
+    }
+
+    fn find_or_add(&mut self, block: NodeId, prefix: Position, barrier: BarrierName) -> MeetingId {
+        let Self { table, free, of } = self;
+        let name = barrier.to_string();
+        let found = of.entry(block).or_default().entry((prefix, barrier));
+        *found.or_insert_with(|| {
+            let id = free.pop().unwrap_or_else(|| {
+                table.push(Instance::default());
+                MeetingId(table.len() as u32 - 1)
+            });
+            if let Some(instance) = table.get_mut(id.0 as usize) {
+                (instance.name, instance.block) = (name, block);
+            }
+            id
+        })
+    }
+
+    fn forget(&mut self, block: NodeId) {
+        let mut gone: Vec<MeetingId> = match self.of.remove(&block) {
+            Some(meetings) => meetings.into_values().collect(),
+            None => return,
+        };
+        // The numbers of the next ones must not depend on the order of a hash table.
+        gone.sort_by_key(|id| id.0);
+        for id in gone {
+            if let Some(instance) = self.get(id) {
+                *instance = Instance::default();
+            }
+            self.free.push(id);
+        }
+    }
+}
+
+impl Machine {
+    /// The meetings that the children of a `parallel` owe.
+    pub(super) fn meet_strands(
+        &mut self,
+        id: NodeId,
+        children: &Seq,
+        locals: &Locals,
+    ) -> Result<Vec<Owed>, Failure> {
+        if !self.has_meetings(id) {
+            return Ok(Vec::new());
+        }
+        let mut owed = Vec::with_capacity(children.len());
+        for child in children.iter() {
+            let sum = Self::walk(&self.plan, &self.run).sum_node(*child, &mut locals.clone());
+            let sum = sum.map_err(|halt| self.fault(id, halt))?;
+            owed.push(self.owe(id, sum, &[]));
+        }
+        Ok(owed)
+    }
+
+    /// The meetings that the cells of a matrix owe.
+    pub(super) fn meet_cells(
+        &mut self,
+        id: NodeId,
+        matrix: &Matrix,
+    ) -> Result<OwedByCell, Failure> {
+        let mut owed = OwedByCell::new();
+        if !self.has_meetings(id) {
+            return Ok(owed);
+        }
+        let plan = self.plan.clone();
+        let run = self.run.clone();
+        let walk = Self::walk(&plan, &run);
+        let spot = plan.tree.get(self.look(id).tree);
+        let locals = self.look(id).locals.clone();
+        let walked = walk.each_cell(matrix, &locals, &mut |cell| {
+            let sum = walk.sum(body(spot), cell.locals)?;
+            owed.insert(cell.position.clone(), self.owe(id, sum, cell.position));
+            Ok(())
+        });
+        walked.map_err(|halt| self.fault(id, halt))?;
+        Ok(owed)
+    }
+
+    fn has_meetings(&self, id: NodeId) -> bool {
+        let node = self.look(id);
+        self.plan.tree.get(node.tree).has_barrier && !node.around.undoing
+    }
+
+    /// Enters a strand's arrivals in the meetings that belong to this block, and hands those of
+    /// blocks further out down to it.
+    fn owe(&mut self, id: NodeId, sum: Sum, position: &[u32]) -> Owed {
+        let plan = self.plan.clone();
+        let mut owed = Owed::default();
+        for (barrier, count) in sum.barriers {
+            let Some(meeting) = meeting(&plan.meetings, &barrier.name) else {
+                continue;
+            };
+            if meeting.block == self.look(id).tree {
+                let prefix = position.iter().copied().take(meeting.fixed_axes).collect();
+                let found = self.barriers.find_or_add(id, prefix, barrier);
+                if let Some(instance) = self.barriers.get(found) {
+                    instance.expected += count;
+                }
+                owed.0.push((found, count));
+            } else if let Some((block, prefix)) = self.block_of(id, meeting)
+                && let Some(found) = self.barriers.find(block, &prefix, &barrier)
+            {
+                owed.0.push((found, count));
+            }
+        }
+        owed
+    }
+
+    /// The activation of a meeting's block around a node, and which of its parts the node is in.
+    fn block_of(&self, from: NodeId, meeting: &Meeting) -> Option<(NodeId, Position)> {
+        let mut prefix = Position::new();
+        let mut at = Some(from);
+        while let Some(id) = at {
+            let node = self.look(id);
+            if node.tree == meeting.block {
+                match &node.role {
+                    Role::Cell(cell) => {
+                        let axes = cell.position.iter().copied();
+                        prefix = axes.take(meeting.fixed_axes).collect();
+                    }
+                    _ if node.is_statement() => return Some((id, prefix)),
+                    _ => {}
+                }
+            }
+            at = node.parent;
+        }
+        None
+    }
+
+    /// A strand arrives at a barrier.
+    pub(super) fn arrive(
+        &mut self,
+        id: NodeId,
+        name: &Name,
+        key: Option<&Expr>,
+    ) -> Result<(), Failure> {
+        let key = match key {
+            Some(key) => Some(self.display(&self.value_of(id, key)?)),
+            None => None,
+        };
+        let name = name.clone();
+        let barrier = BarrierName { name, key };
+        let plan = self.plan.clone();
+        let found = meeting(&plan.meetings, &barrier.name).and_then(|it| self.block_of(id, it));
+        let found = found.and_then(|(block, prefix)| self.barriers.find(block, &prefix, &barrier));
+        let Some((found, instance)) = found.and_then(|id| Some((id, self.barriers.get(id)?)))
+        else {
+            return Err(self.not_expected(id, &barrier));
+        };
+        if let Some(broken) = instance.broken.clone() {
+            return Err(self.broken(id, &barrier.to_string(), &broken));
+        }
+        if !self.pay(Some(id), found, -1) {
+            return Err(self.not_expected(id, &barrier));
+        }
+        self.node(id).work = Work::Barrier(found);
+        let Some(instance) = self.barriers.get(found) else {
+            return Ok(());
+        };
+        instance.arrived += 1;
+        instance.waiting.push(id);
+        let (arrived, left) = (instance.arrived, instance.left);
+        let expected = instance.expected.saturating_sub(left) as usize;
+        if instance.is_complete() {
+            self.begin(id, None);
+            self.open_if_complete(found);
+            return Ok(());
+        }
+        let (name, arrived) = (barrier.to_string(), arrived as usize);
+        let waiting = Waiting::Barrier {
+            name,
+            arrived,
+            expected,
+        };
+        self.wait(id, waiting);
+        Ok(())
+    }
+
+    /// Nobody counted with this arrival when the block of the meeting began.
+    fn not_expected(&self, id: NodeId, barrier: &BarrierName) -> Failure {
+        let said = format!(
+            "nobody waits for this strand at barrier `{barrier}`: \
+             that it would come was not known when its block began"
+        );
+        self.failure(id, FailureClass::Barrier, said)
+    }
+
+    /// Changes what the strands around a node owe a meeting. Whether any of them was to come.
+    fn pay(&mut self, from: Option<NodeId>, meeting: MeetingId, change: i32) -> bool {
+        let Some(block) = self.barriers.get(meeting).map(|it| it.block) else {
+            return false;
+        };
+        let mut at = from;
+        let mut found = false;
+        while let Some(id) = at.filter(|id| *id != block) {
+            let node = self.node(id);
+            let owed = node.owed.0.iter_mut();
+            if let Some((_, count)) = owed.into_iter().find(|(owed, _)| *owed == meeting) {
+                *count = count.saturating_add_signed(change);
+                found = true;
+            }
+            at = node.parent;
+        }
+        found
+    }
+
+    fn open_if_complete(&mut self, meeting: MeetingId) {
+        let Some(instance) = self.barriers.get(meeting) else {
+            return;
+        };
+        if !instance.is_complete() {
+            return;
+        }
+        for waiting in std::mem::take(&mut instance.waiting) {
+            self.node(waiting).work = Work::Nothing;
+            self.queue.push(Task::Ended(waiting, End::good()));
+        }
+    }
+
+    /// A strand does not wait at its barrier any more. Whether it did.
+    pub(super) fn stop_waiting_at(&mut self, id: NodeId, meeting: MeetingId) -> bool {
+        let Some(instance) = self.barriers.get(meeting) else {
+            return false;
+        };
+        let before = instance.waiting.len();
+        instance.waiting.retain(|waiting| *waiting != id);
+        if instance.waiting.len() == before {
+            return false;
+        }
+        instance.arrived -= 1;
+        self.pay(Some(id), meeting, 1);
+        true
+    }
+
+    /// A strand has ended: the meetings that it still owes are left, or broken if it failed.
+    pub(super) fn settle_owed(&mut self, id: NodeId, failed: Option<&Failure>) {
+        let owed = std::mem::take(&mut self.node(id).owed);
+        if owed.0.is_empty() {
+            return;
+        }
+        match failed {
+            Some(failure) => self.break_owed(&owed, failure),
+            None => {
+                if let Some(parent) = self.look(id).parent {
+                    self.leave_owed(parent, owed);
+                }
+            }
+        }
+    }
+
+    /// Nobody comes to the meetings that a strand owes: it ended well, or never began. What it
+    /// owed, `parent` and the strands around that do not owe any more either.
+    pub(super) fn leave_owed(&mut self, parent: NodeId, owed: Owed) {
+        for (meeting, count) in owed.0.into_iter().filter(|(_, count)| *count > 0) {
+            if let Some(instance) = self.barriers.get(meeting) {
+                instance.left += count;
+            }
+            self.pay(Some(parent), meeting, -(count as i32));
+            self.open_if_complete(meeting);
+        }
+    }
+
+    /// Where a strand goes is known now (a branch is taken, a failure ignored, a workflow left
+    /// early): the meetings that it was to pass on another way it leaves here, so that nobody
+    /// waits for it until its end. `own` is what the statement at hand still does.
+    pub(super) fn leave_behind(&mut self, id: NodeId, own: Option<Seq>) {
+        let node = self.look(id);
+        if self.barriers.of.is_empty() || !self.plan.tree.get(node.tree).has_barrier {
+            return;
+        }
+        let walk = Self::walk(&self.plan, &self.run);
+        let mut ahead = match own {
+            Some(seq) => walk.sum(&seq, &node.locals),
+            None => Ok(Sum::default()),
+        };
+        let mut owner = id;
+        while matches!(self.look(owner).role, Role::Body) {
+            let Some(parent) = self.look(owner).parent else {
+                return;
+            };
+            if let (Work::Seq(seq) | Work::Locked(_, seq), Ok(sum)) =
+                (&self.look(parent).work, &mut ahead)
+            {
+                let rest: Seq = seq.seq.get(seq.next..).unwrap_or_default().into();
+                match walk.sum(&rest, &seq.locals) {
+                    Ok(more) => sum.add(more),
+                    Err(halt) => ahead = Err(halt),
+                }
+            }
+            owner = parent;
+        }
+        // What cannot be evaluated fails where it is reached.
+        let (Role::Strand(_) | Role::Cell(_), Ok(ahead)) = (&self.look(owner).role, ahead) else {
+            return;
+        };
+        let mut behind = self.look(owner).owed.clone();
+        for (barrier, count) in ahead.barriers {
+            let found = meeting(&self.plan.meetings, &barrier.name)
+                .and_then(|meeting| self.block_of(owner, meeting))
+                .and_then(|(block, prefix)| self.barriers.find(block, &prefix, &barrier));
+            let own = behind.0.iter_mut().find(|(it, _)| Some(*it) == found);
+            if let Some((_, owed)) = own {
+                *owed = owed.saturating_sub(count);
+            }
+        }
+        self.leave_owed(owner, behind);
+    }
+
+    /// The failure of a statement is final, and so is that of all it ends: their meetings are
+    /// broken now, before what they did is rolled back, which may take long or need what the
+    /// others hold.
+    pub(super) fn break_meetings(&mut self, id: NodeId) {
+        if self.barriers.of.is_empty() {
+            return;
+        }
+        let Some(failure) = self.look(id).trouble.as_ref().map(|it| it.failure.clone()) else {
+            return;
+        };
+        let mut at = id;
+        loop {
+            if !self.would_tolerate(at) {
+                let owed = self.look(at).owed.clone();
+                self.break_owed(&owed, &failure);
+            }
+            let node = self.look(at);
+            let (Role::Body, Some(parent)) = (&node.role, node.parent) else {
+                return;
+            };
+            let above = self.look(parent);
+            let stmt = &self.plan.tree.get(above.tree).stmt;
+            let recovers = stmt.modifiers.retry.is_some() || !stmt.handlers.on_failure.is_empty();
+            if above.phase != Phase::Body
+                || (recovers && above.is_statement() && !above.is_cancelled())
+            {
+                return;
+            }
+            at = parent;
+        }
+    }
+
+    /// The meetings that a failed strand still owes are broken: all who wait there fail.
+    pub(super) fn break_owed(&mut self, owed: &Owed, failure: &Failure) {
+        for (meeting, _) in owed.0.iter().filter(|(_, count)| *count > 0) {
+            let Some(instance) = self.barriers.get(*meeting) else {
+                continue;
+            };
+            instance.broken.get_or_insert_with(|| failure.clone());
+            let name = instance.name.clone();
+            for waiting in std::mem::take(&mut instance.waiting) {
+                let failure = self.broken(waiting, &name, failure);
+                self.node(waiting).work = Work::Nothing;
+                let end = End::bad(failure);
+                self.queue.push(Task::Ended(waiting, end));
+            }
+        }
+    }
+
+    fn broken(&self, id: NodeId, barrier: &str, cause: &Failure) -> Failure {
+        let Failure { node, message, .. } = cause;
+        let said = format!("barrier `{barrier}` was broken: `{node}` failed: {message}");
+        self.failure(id, FailureClass::Barrier, said)
+    }
+
+    /// The meetings of a block whose body has ended are over.
+    pub(super) fn forget_meetings(&mut self, id: NodeId) {
+        if !self.barriers.of.is_empty() {
+            self.barriers.forget(id);
+        }
+    }
+
+    /// All who wait at a barrier fail, as nobody else can come. Whether anybody did.
+    pub(super) fn give_up_barriers(&mut self) -> bool {
+        let mut ends = Vec::new();
+        let mut broken = Vec::new();
+        for (at, instance) in self.barriers.table.iter().enumerate() {
+            let others = match instance.waiting.is_empty() {
+                true => continue,
+                false => self.what_others_wait_for(MeetingId(at as u32)),
+            };
+            let said = format!(
+                "nobody else can come to barrier `{}`{others}",
+                instance.name
+            );
+            for waiting in &instance.waiting {
+                let failure = self.failure(*waiting, FailureClass::Barrier, said.as_str());
+                broken.push((at, failure.clone()));
+                ends.push((*waiting, End::bad(failure)));
+            }
+        }
+        let any = !ends.is_empty();
+        for (at, failure) in broken {
+            if let Some(instance) = self.barriers.table.get_mut(at) {
+                instance.waiting.clear();
+                instance.broken.get_or_insert(failure);
+            }
+        }
+        for (node, end) in ends {
+            self.node(node).work = Work::Nothing;
+            self.queue.push(Task::Ended(node, end));
+        }
+        any
+    }
+}
+
+fn meeting<'a>(meetings: &'a [Meeting], name: &str) -> Option<&'a Meeting> {
+    meetings.iter().find(|meeting| *meeting.name == *name)
+}

@@ -1,0 +1,333 @@
+//! The cells of a loop or matrix as nodes. It does not know which cell comes next; the grid does.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::node::{End, GridWork, NodeId, Role, SeqWork, Signal, Trouble, Undo, Work};
+use super::notice::{Failure, NodeKind};
+use super::sequence::note_trouble;
+use super::{Leaver, Machine, Task};
+use lockstep_base::source::Name;
+use lockstep_base::value::Value;
+use lockstep_lang::eval::Expr;
+use lockstep_lang::ir::{FailureClass, Matrix, Order, StmtKind};
+use lockstep_plan::grid::{Cell, Gate, Grid, Next, Position};
+use lockstep_plan::{MatrixAxes, body};
+
+impl Machine {
+    /// Begins a loop or matrix.
+    pub(super) fn begin_cells(&mut self, id: NodeId, matrix: &Matrix) -> Result<(), Failure> {
+        let plan = self.plan.clone();
+        let stmt = &plan.tree.get(self.look(id).tree).stmt;
+        let modifiers = &stmt.modifiers;
+        let max = modifiers
+            .max
+            .as_ref()
+            .map(|max| self.count_of(id, max))
+            .transpose()?;
+        let waves = match &modifiers.batches {
+            Some(batches) => self.waves(id, matrix, batches)?,
+            None => Vec::new(),
+        };
+        let tolerated = match &modifiers.tolerate {
+            Some(tolerate) => match self.value_of(id, tolerate)? {
+                Value::Percent(percent) => {
+                    (self.count_cells(id, matrix)? as f64 * percent / 100.0).floor() as usize
+                }
+                Value::Int(count) => usize::try_from(count).unwrap_or(0),
+                _ => 0,
+            },
+            None => 0,
+        };
+        let owed = self.meet_cells(id, matrix)?;
+        let run = self.run.clone();
+        let mut axes = MatrixAxes {
+            walk: Self::walk(&plan, &run),
+            matrix,
+        };
+        let gate = Gate {
+            max: max.map(|max| (max as usize).max(1)),
+            waves,
+        };
+        let orders = matrix.axes.iter().map(|axis| axis.order).collect();
+        let grid = Grid::new(orders, gate, &self.look(id).locals, &mut axes)
+            .map_err(|halt| self.fault(id, halt))?;
+        self.begin(id, None);
+        let around = self.around_children(id);
+        let work = GridWork {
+            grid,
+            stops: around.doomed || modifiers.fail_fast || modifiers.batches.is_some(),
+            fail_fast: modifiers.fail_fast,
+            around,
+            yields: Vec::new(),
+            undo: Vec::new(),
+            failed: 0,
+            tolerated,
+            returned: None,
+            skipped: 0,
+            lost: false,
+            owed,
+        };
+        self.node(id).work = Work::Grid(Box::new(work));
+        self.pump(id);
+        Ok(())
+    }
+
+    fn count_cells(&self, id: NodeId, matrix: &Matrix) -> Result<usize, Failure> {
+        let mut count = 0;
+        let walk = Self::walk(&self.plan, &self.run);
+        let counted = walk.each_cell(matrix, &self.look(id).locals, &mut |_| {
+            count += 1;
+            Ok(())
+        });
+        counted.map_err(|halt| self.fault(id, halt)).map(|()| count)
+    }
+
+    /// Where the waves begin, all but the first. Their sizes are integers as they are and percents
+    /// of all cells, at least one cell; the last size repeats.
+    fn waves(&self, id: NodeId, matrix: &Matrix, sizes: &Expr) -> Result<Vec<Position>, Failure> {
+        let Value::List(sizes) = self.value_of(id, sizes)? else {
+            return Ok(Vec::new());
+        };
+        let total = self.count_cells(id, matrix)?;
+        let mut sizes = sizes.iter().map(|size| match size {
+            Value::Int(count) => usize::try_from(*count).unwrap_or(1).max(1),
+            Value::Percent(percent) => ((total as f64 * percent / 100.0).ceil() as usize).max(1),
+            _ => 1,
+        });
+        let mut size = sizes.next().unwrap_or(total);
+        let (mut waves, mut inside) = (Vec::new(), 0);
+        let walk = Self::walk(&self.plan, &self.run);
+        let walked = walk.each_cell(matrix, &self.look(id).locals, &mut |cell| {
+            if inside == size {
+                waves.push(cell.position.clone());
+                size = sizes.next().unwrap_or(size);
+                inside = 0;
+            }
+            inside += 1;
+            Ok(())
+        });
+        walked.map_err(|halt| self.fault(id, halt)).map(|()| waves)
+    }
+
+    /// Starts every cell that may start.
+    pub(super) fn pump(&mut self, id: NodeId) {
+        let plan = self.plan.clone();
+        let run = self.run.clone();
+        let tree = self.look(id).tree;
+        let StmtKind::Matrix(matrix) = &plan.tree.get(tree).stmt.kind else {
+            return;
+        };
+        let mut axes = MatrixAxes {
+            walk: Self::walk(&plan, &run),
+            matrix,
+        };
+        let Work::Grid(mut work) = std::mem::replace(&mut self.node(id).work, Work::Nothing) else {
+            return;
+        };
+        loop {
+            if work.lost {
+                if work.grid.running() == 0 {
+                    return self.cells_done(id, *work, matrix);
+                }
+                break;
+            }
+            match work.grid.next(&mut axes) {
+                Ok(Next::Start(cell)) => self.start_cell(id, cell, &mut work),
+                Ok(Next::Skip(cell)) => self.cell_skipped(id, &cell, &mut work),
+                Ok(Next::Wait) => break,
+                Ok(Next::Done) => return self.cells_done(id, *work, matrix),
+                Err(halt) => {
+                    let failure = self.fault(id, halt);
+                    let trouble = Trouble::new(failure);
+                    for owed in std::mem::take(&mut work.owed).into_values() {
+                        self.break_owed(&owed, &trouble.failure);
+                    }
+                    note_trouble(&mut self.node(id).trouble, trouble);
+                    work.lost = true;
+                }
+            }
+        }
+        self.node(id).work = Work::Grid(work);
+    }
+
+    fn start_cell(&mut self, id: NodeId, cell: Cell, work: &mut GridWork) {
+        let plan = self.plan.clone();
+        let (tree, around) = (self.look(id).tree, work.around.clone());
+        let spot = plan.tree.get(tree);
+        let path = self.cell_path(&self.look(id).path, spot, &cell.values);
+        let owed = work.owed.remove(&cell.position).unwrap_or_default();
+        let locals = cell.locals.clone();
+        let seq = SeqWork::new(body(spot).clone(), locals.clone());
+        let path = (path, Some(NodeKind::Cell));
+        let child = self.add(
+            tree,
+            Some(id),
+            Role::Cell(Box::new(cell)),
+            locals,
+            around,
+            path,
+        );
+        let child = self.node(child);
+        child.work = Work::Seq(seq);
+        child.owed = owed;
+    }
+
+    fn cell_skipped(&mut self, id: NodeId, cell: &Cell, work: &mut GridWork) {
+        work.skipped += 1;
+        let node = self.look(id);
+        let (tree, path, undoing) = (node.tree, node.path.clone(), node.around.undoing);
+        let failure = node.trouble.as_ref().map(|trouble| trouble.failure.clone());
+        if !undoing {
+            self.skip_cell(tree, &cell.values, &path, &cell.locals);
+            let spot = self.plan.tree.get(tree);
+            if spot.has_deploy {
+                let body = body(spot).clone();
+                self.deploys_not(id, &body, &cell.locals);
+            }
+        }
+        if let Some(owed) = work.owed.remove(&cell.position) {
+            if work.returned.is_some() {
+                return self.leave_owed(id, owed);
+            }
+            let failure = failure
+                .unwrap_or_else(|| self.failure(id, FailureClass::Cancelled, "it was stopped"));
+            self.break_owed(&owed, &failure);
+        }
+    }
+
+    /// A cell has ended altogether.
+    pub(super) fn cell_left(&mut self, id: NodeId, cell: Cell, leaver: Leaver) {
+        let keeps = self.plan.tree.get(self.look(id).tree).stmt.bind.is_some();
+        let Work::Grid(work) = &mut self.node(id).work else {
+            return;
+        };
+        if !leaver.undo.is_empty() {
+            work.undo.push((cell.position.clone(), leaver.undo));
+        }
+        match leaver.end {
+            End::Good {
+                yielded, signal, ..
+            } => {
+                if let Some(yielded) = yielded.filter(|_| keeps) {
+                    work.yields.push((cell.position.clone(), yielded));
+                }
+                if let Signal::Return(value) = signal {
+                    // Only loops that are serial have cells that return.
+                    work.returned = Some(value);
+                    work.grid.stop();
+                }
+                work.grid.ended(&cell, true);
+            }
+            End::Bad(_) if leaver.tolerated => work.grid.ended(&cell, true),
+            End::Bad(trouble) => {
+                work.grid.ended(&cell, false);
+                if work.stops {
+                    work.grid.stop();
+                }
+                let fail_fast = work.fail_fast;
+                let node = self.node(id);
+                let first = node.trouble.is_none();
+                note_trouble(&mut node.trouble, trouble);
+                if first && fail_fast {
+                    self.fail_fast(id, &leaver.path);
+                }
+            }
+        }
+        self.pump(id);
+    }
+
+    /// The siblings of a failed child are stopped.
+    pub(super) fn fail_fast(&mut self, id: NodeId, failed: &Name) {
+        let message = format!("stopped because `{failed}` failed");
+        let failure = Arc::new(self.failure(id, FailureClass::Cancelled, message));
+        for child in self.look(id).children.clone() {
+            self.cancel(child, &failure);
+        }
+    }
+
+    /// Notes the failure of a cell, and whether it is within what its block tolerates. What is
+    /// stopped from outside is not tolerated: the block is to end, not to succeed.
+    pub(super) fn tolerates(&mut self, id: NodeId) -> bool {
+        let node = self.look(id);
+        let (Role::Cell(_), Some(parent)) = (&node.role, node.parent) else {
+            return false;
+        };
+        let cancelled = node.is_cancelled();
+        let Work::Grid(work) = &mut self.node(parent).work else {
+            return false;
+        };
+        work.failed += 1;
+        work.failed <= work.tolerated && !cancelled
+    }
+
+    /// Whether a cell that fails now would be tolerated.
+    pub(super) fn would_tolerate(&self, id: NodeId) -> bool {
+        let node = self.look(id);
+        let Some(parent) = node.parent else {
+            return false;
+        };
+        matches!(&self.look(parent).work, Work::Grid(work) if work.failed < work.tolerated)
+            && matches!(node.role, Role::Cell(_))
+            && !node.is_cancelled()
+    }
+
+    fn cells_done(&mut self, id: NodeId, mut work: GridWork, matrix: &Matrix) {
+        let orders: Vec<Order> = matrix.axes.iter().map(|axis| axis.order).collect();
+        work.undo.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let undo = nest(&orders, 0, work.undo);
+        let node = self.node(id);
+        node.undo.extend(undo);
+        if let Some(trouble) = node.trouble.take() {
+            return self.queue.push(Task::Ended(id, End::Bad(trouble)));
+        }
+        if let Some(failure) = node.stop_failure().filter(|_| work.skipped > 0) {
+            let end = End::bad((**failure).clone());
+            return self.queue.push(Task::Ended(id, end));
+        }
+        work.yields.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let end = match work.returned {
+            Some(value) => End::Good {
+                value: Value::None,
+                yielded: None,
+                signal: Signal::Return(value),
+            },
+            None => End::value(Value::list(work.yields.into_iter().map(|(_, value)| value))),
+        };
+        self.queue.push(Task::Ended(id, end));
+    }
+}
+
+/// How to take back what one cell did.
+type CellUndo = (Position, Vec<Undo>);
+
+/// The undo of cells, nested as their axes are: serial axes in reverse, parallel ones at once.
+fn nest(orders: &[Order], axis: usize, cells: Vec<CellUndo>) -> Option<Undo> {
+    if cells.is_empty() {
+        return None;
+    }
+    let mut groups: Vec<(u32, Vec<CellUndo>)> = Vec::new();
+    let mut items = Vec::new();
+    for (position, undo) in cells {
+        match position.get(axis).copied() {
+            // A cell's own undo; an added cell ends on the first axis.
+            None => items.push(Undo::Serial(undo)),
+            Some(index) => match groups.last_mut() {
+                Some((last, group)) if *last == index => group.push((position, undo)),
+                _ => groups.push((index, vec![(position, undo)])),
+            },
+        }
+    }
+    items.extend(
+        groups
+            .into_iter()
+            .filter_map(|(_, group)| nest(orders, axis + 1, group)),
+    );
+    Some(match orders.get(axis) {
+        Some(Order::Parallel) => Undo::Parallel(items),
+        _ => Undo::Serial(items),
+    })
+}
+
+/// The barriers that cells pass, by cell.
+pub(super) type OwedByCell = HashMap<Position, super::barrier::Owed>;

@@ -1,0 +1,611 @@
+//! How each kind of statement begins. It does not know what happens after it has ended.
+
+use super::event::{Command, Effect, EffectId, Question, Want};
+use super::node::{
+    Around, DeploymentState, End, NodeId, Role, SeqWork, Signal, Undo, UndoWork, Work,
+};
+use super::notice::{Deployment, Failure, Happened, NodeKind, Status, Waiting};
+use super::{Machine, Task};
+use lockstep_base::source::Name;
+use lockstep_base::value::Value;
+use lockstep_lang::eval::{Expr, Scope};
+use lockstep_lang::ir::command;
+use lockstep_lang::ir::{self, FailureClass, Stmt, StmtKind};
+use lockstep_plan::{self as plan, Locals, Seq};
+
+impl Machine {
+    /// Begins a try of a node's body.
+    pub(super) fn enter(&mut self, id: NodeId) {
+        if let Some(failure) = self.look(id).stop_failure().cloned() {
+            let end = End::bad((*failure).clone());
+            return self.queue.push(Task::Ended(id, end));
+        }
+        let plan = self.plan.clone();
+        let node = self.node(id);
+        node.tries += 1;
+        node.trouble = None;
+        node.done.clear();
+        let spot = plan.tree.get(node.tree);
+        let stmt = spot.stmt.clone();
+        match &node.role {
+            Role::Root | Role::Body | Role::Strand(_) => {}
+            Role::Cell(_) | Role::Look | Role::Handler | Role::Always => {
+                self.begin(id, None);
+                return self.step(id);
+            }
+            Role::Rollback | Role::UndoPart => {
+                if matches!(node.work, Work::Seq(_)) {
+                    self.begin(id, None);
+                    return self.step(id);
+                }
+                return self.undo_next(id);
+            }
+        }
+        if self.is_kept(id) {
+            return;
+        }
+        let node = self.look(id);
+        if node.tries == 1
+            && spot.undo.is_some()
+            && (node.around.keep_undo || spot.may_roll_back)
+            && !node.around.undoing
+        {
+            let (tree, locals, path) = (node.tree, node.locals.clone(), node.path.clone());
+            let on = node.around.on.clone();
+            self.undone.started(&path);
+            self.node(id).undo.push(Undo::Step {
+                tree,
+                locals,
+                path,
+                on,
+            });
+        }
+        if let Err(failure) = self.begin_statement(id, &stmt) {
+            if self.look(id).status == Status::Pending {
+                self.begin(id, None);
+            }
+            self.queue.push(Task::Ended(id, End::bad(failure)));
+        }
+    }
+
+    fn begin_statement(&mut self, id: NodeId, stmt: &Stmt) -> Result<(), Failure> {
+        let undoing = self.look(id).around.undoing;
+        match &stmt.kind {
+            StmtKind::Deploy { .. } => return self.begin_deploy(id),
+            StmtKind::Barrier { .. } | StmtKind::Approve { .. } | StmtKind::Wait(_) if undoing => {
+                self.begin(id, None);
+                self.queue.push(Task::Ended(id, End::good()));
+                return Ok(());
+            }
+            _ => self.arm_timeout(id, stmt)?,
+        }
+        match &stmt.kind {
+            StmtKind::Block(_) | StmtKind::Stage { .. } | StmtKind::Step { .. } => {
+                self.begin(id, None);
+                self.run_body(id, 0);
+            }
+            StmtKind::Parallel(_) => self.begin_parallel(id)?,
+            StmtKind::Matrix(matrix) => self.begin_cells(id, matrix)?,
+            StmtKind::Run(command) => self.begin_run(id, command, stmt)?,
+            StmtKind::Action { action, args } => self.begin_action(id, *action, args, stmt)?,
+            StmtKind::Call(using) => {
+                let locals = Self::walk(&self.plan, &self.run).call(using, &self.look(id).locals);
+                let locals = locals.map_err(|halt| self.fault(id, halt))?;
+                self.begin(id, None);
+                self.run_seq(id, self.body_of(id, 0), locals);
+            }
+            StmtKind::If { branches, .. } => self.begin_if(id, branches)?,
+            StmtKind::Barrier { name, key } => self.arrive(id, name, key.as_ref())?,
+            StmtKind::Lock {
+                resource, limit, ..
+            } => {
+                self.begin_lock(id, resource, limit.as_ref())?;
+            }
+            StmtKind::Approve { question, by } => self.begin_approve(id, question, by.as_ref())?,
+            StmtKind::Wait(duration) => {
+                let after_ms = self.duration_of(id, duration)?;
+                self.wait(id, Waiting::Time { after_ms });
+                let timer = self.set_timer(id, after_ms);
+                self.node(id).work = Work::Timer(timer);
+            }
+            StmtKind::Verify { during, every, .. } => {
+                let until = self.now.saturating_add(self.duration_of(id, during)?);
+                let every = self.duration_of(id, every)?;
+                self.begin(id, None);
+                self.node(id).work = Work::Verify {
+                    until,
+                    every,
+                    timer: None,
+                };
+                self.look_again(id);
+            }
+            StmtKind::On { target, .. } => {
+                self.value_of(id, target)?;
+                self.begin(id, None);
+                self.run_body(id, 0);
+            }
+            StmtKind::Log(text) => {
+                let text = self.value_of(id, text)?;
+                self.begin(id, Some(self.display(&text)));
+                self.queue.push(Task::Ended(id, End::good()));
+            }
+            // These have a node of their own only where others run beside them.
+            StmtKind::Let(_)
+            | StmtKind::Fail(_)
+            | StmtKind::Return(_)
+            | StmtKind::Yield(_)
+            | StmtKind::Verdict(_)
+            | StmtKind::Deploy { .. } => {
+                self.begin(id, None);
+                self.at_once(id);
+            }
+        }
+        Ok(())
+    }
+
+    /// A statement that is done on the spot, as a child of a `parallel`.
+    fn at_once(&mut self, id: NodeId) {
+        let plan = self.plan.clone();
+        let node = self.look(id);
+        let (spot, locals) = (plan.tree.get(node.tree), node.locals.clone());
+        match self.on_the_spot(id, spot, &locals) {
+            Some(Err(trouble)) => self.queue.push(Task::Ended(id, End::Bad(trouble))),
+            Some(Ok(Some(signal))) => self.seq_ended(id, Value::None, signal),
+            Some(Ok(None)) | None => self.seq_ended(id, Value::None, Signal::None),
+        }
+    }
+
+    // --- Helpers -------------------------------------------------------------------------
+
+    /// The node runs, and the world is told.
+    pub(super) fn begin(&mut self, id: NodeId, text: Option<String>) {
+        self.set(id, Status::Running);
+        let node = self.look(id);
+        if let Some(kind) = node.visible {
+            let node = node.path.clone();
+            self.tell(Happened::NodeStarted { node, kind, text });
+        }
+    }
+
+    /// The node waits, and the world is told.
+    pub(super) fn wait(&mut self, id: NodeId, waiting: Waiting) {
+        let status = match waiting {
+            Waiting::Lock { .. } => Status::Queued,
+            _ => Status::Waiting,
+        };
+        // Who waits for a lock may hear more than once of who is before it.
+        if status != Status::Queued || self.look(id).status != status {
+            self.set(id, status);
+        }
+        let node = self.look(id);
+        if let Some(kind) = node.visible {
+            let node = node.path.clone();
+            self.tell(Happened::NodeWaiting {
+                node,
+                kind,
+                waiting,
+            });
+        }
+    }
+
+    pub(super) fn body_of(&self, id: NodeId, at: usize) -> Seq {
+        self.plan
+            .tree
+            .get(self.look(id).tree)
+            .bodies
+            .get(at)
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    pub(super) fn run_body(&mut self, id: NodeId, at: usize) {
+        let locals = self.look(id).locals.clone();
+        self.run_seq(id, self.body_of(id, at), locals);
+    }
+
+    fn run_seq(&mut self, id: NodeId, seq: Seq, locals: Locals) {
+        self.node(id).work = Work::Seq(SeqWork::new(seq, locals));
+        self.step(id);
+    }
+
+    fn arm_timeout(&mut self, id: NodeId, stmt: &Stmt) -> Result<(), Failure> {
+        if let Some(limit) = &stmt.modifiers.timeout {
+            let after_ms = self.duration_of(id, limit)?;
+            let timer = self.set_timer(id, after_ms);
+            self.node(id).timeout = Some(timer);
+        }
+        Ok(())
+    }
+
+    /// What the children of a node inherit.
+    pub(super) fn around_children(&self, id: NodeId) -> Around {
+        let node = self.look(id);
+        let around = node.around.clone();
+        if !node.is_statement() {
+            return around;
+        }
+        let spot = self.plan.tree.get(node.tree);
+        let modifiers = &spot.stmt.modifiers;
+        let is_scope = matches!(spot.stmt.kind, StmtKind::Deploy { .. }) || modifiers.atomic;
+        let recovers = modifiers.retry.is_some()
+            || modifiers.tolerate.is_some()
+            || !spot.stmt.handlers.on_failure.is_empty();
+        let on = match &spot.stmt.kind {
+            StmtKind::On { target, .. } => self.connection(target, &node.locals).or(around.on),
+            _ => around.on,
+        };
+        let holds =
+            matches!(spot.stmt.kind, StmtKind::Stage { .. }) || matches!(node.role, Role::Root);
+        Around {
+            on,
+            holder: if holds { id } else { around.holder },
+            undoing: around.undoing,
+            keep_undo: around.keep_undo || is_scope || spot.may_roll_back,
+            doomed: is_scope || (around.doomed && !recovers),
+            once: (around.once || modifiers.once) && !around.undoing,
+        }
+    }
+
+    /// The connection of an infrastructure, where commands on it do not run here.
+    fn connection(&self, target: &Expr, locals: &Locals) -> Option<Value> {
+        let walk = Self::walk(&self.plan, &self.run);
+        let place = walk.eval(target, locals).ok()?;
+        let connect = walk
+            .sight(locals)
+            .field(&place, &Name::from("connect"), target.span)
+            .ok()?;
+        let local = connect.as_map()?.get("type")?.as_str() == Some("local");
+        (!local).then_some(connect)
+    }
+
+    // --- Statements ----------------------------------------------------------------------
+
+    fn begin_if(&mut self, id: NodeId, branches: &[(Expr, ir::Block)]) -> Result<(), Failure> {
+        let mut taken = branches.len();
+        for (at, (condition, _)) in branches.iter().enumerate() {
+            if self.value_of(id, condition)? == Value::Bool(true) {
+                taken = at;
+                break;
+            }
+        }
+        self.begin(id, None);
+        let node = self.look(id);
+        let (path, locals) = (node.path.clone(), node.locals.clone());
+        let bodies = self.plan.tree.get(node.tree).bodies.clone();
+        for (at, body) in bodies.iter().enumerate() {
+            if at != taken && !self.look(id).around.undoing {
+                self.skip(body, &path, &locals);
+            }
+        }
+        if !self.look(id).around.undoing {
+            self.leave_behind(id, Some(self.body_of(id, taken)));
+        }
+        self.run_body(id, taken);
+        Ok(())
+    }
+
+    fn begin_lock(
+        &mut self,
+        id: NodeId,
+        resource: &Expr,
+        limit: Option<&Expr>,
+    ) -> Result<(), Failure> {
+        let name = Name::from(self.display(&self.value_of(id, resource)?));
+        let limit = match limit {
+            Some(limit) => self.count_of(id, limit)?.max(1),
+            None => 1,
+        };
+        let request = self.acquire(id, vec![Want { name, limit }]);
+        self.node(id).work = Work::LockWait(request);
+        Ok(())
+    }
+
+    fn begin_approve(
+        &mut self,
+        id: NodeId,
+        question: &Expr,
+        by: Option<&Expr>,
+    ) -> Result<(), Failure> {
+        let text = self.display(&self.value_of(id, question)?);
+        let by = match by {
+            Some(by) => match self.value_of(id, by)? {
+                Value::List(groups) => groups.iter().map(|group| self.display(group)).collect(),
+                _ => Vec::new(),
+            },
+            None => Vec::new(),
+        };
+        self.wait(
+            id,
+            Waiting::Approval {
+                question: text.clone(),
+            },
+        );
+        let ask = self.effect(id);
+        let node = self.look(id).path.clone();
+        let question = Question::Approve { text, by };
+        self.effects.push(Effect::Ask {
+            id: ask,
+            node,
+            question,
+        });
+        self.node(id).work = Work::Ask(ask);
+        Ok(())
+    }
+
+    /// Looks whether what is verified still holds.
+    pub(super) fn look_again(&mut self, id: NodeId) {
+        let node = self.look(id);
+        let (tree, locals, path) = (node.tree, node.locals.clone(), node.path.clone());
+        let around = self.around_children(id);
+        let seq = SeqWork::new(self.body_of(id, 0), locals.clone());
+        let look = self.add(tree, Some(id), Role::Look, locals, around, (path, None));
+        self.node(look).work = Work::Seq(seq);
+    }
+
+    fn begin_run(&mut self, id: NodeId, command: &ir::Command, stmt: &Stmt) -> Result<(), Failure> {
+        let node = self.look(id);
+        let walk = Self::walk(&self.plan, &self.run);
+        let locals = &node.locals;
+        let fault = |halt| self.fault(id, halt);
+        let invocation = command::invoke(
+            &command.form,
+            &mut |expr| walk.eval(expr, locals),
+            &|value| walk.display(value),
+        )
+        .map_err(fault)?;
+        let mut env = Vec::with_capacity(command.env.len());
+        for (name, value) in &command.env {
+            let value = match walk.eval(value, locals).map_err(fault)? {
+                secret @ Value::Secret(_) => secret,
+                other => Value::string(walk.display(&other)),
+            };
+            env.push((name.clone(), value));
+        }
+        let dir = command
+            .dir
+            .as_ref()
+            .map(|dir| walk.eval(dir, locals))
+            .transpose();
+        let dir = dir.map_err(fault)?.map(|dir| walk.display(&dir));
+        let connect = match &command.on {
+            Some(target) => self.connection(target, locals),
+            None => node.around.on.clone(),
+        };
+        let text = command::shown(
+            &command.text,
+            &mut |expr| walk.eval(expr, locals).ok(),
+            &|value| walk.display(value),
+        );
+        let once = stmt.modifiers.once || node.around.once;
+        let file = stmt.span.file;
+        let command = Command {
+            invocation,
+            text,
+            env,
+            file,
+            dir,
+            connect,
+            once,
+        };
+        let path = node.path.clone();
+        self.begin(id, Some(command.text.clone()));
+        let effect = self.effect(id);
+        self.effects.push(Effect::Run {
+            id: effect,
+            node: path,
+            command: Box::new(command),
+        });
+        self.node(id).work = Work::Effect(effect);
+        Ok(())
+    }
+
+    fn begin_action(
+        &mut self,
+        id: NodeId,
+        action: u32,
+        given: &[Option<Expr>],
+        stmt: &Stmt,
+    ) -> Result<(), Failure> {
+        let plan = self.plan.clone();
+        let Some(action) = plan.bound.program.actions.get(action as usize) else {
+            return Ok(());
+        };
+        let mut inside = Locals::default();
+        let mut args = Vec::with_capacity(action.params.len());
+        for (at, param) in action.params.iter().enumerate() {
+            let value = match (given.get(at).and_then(Option::as_ref), &param.default) {
+                (Some(arg), _) => self.eval(arg, &self.look(id).locals),
+                (None, Some(default)) => self.eval(default, &inside),
+                (None, None) => Ok(Value::None),
+            };
+            let value = value.map_err(|halt| self.fault(id, halt))?;
+            inside = inside.bind(param.slot, value.clone());
+            args.push(value);
+        }
+        self.begin(id, None);
+        let effect = self.effect(id);
+        let node = self.look(id);
+        let once = stmt.modifiers.once || node.around.once;
+        let node = node.path.clone();
+        let action = action.name.clone();
+        self.effects.push(Effect::Act {
+            id: effect,
+            node,
+            action,
+            args,
+            once,
+        });
+        self.node(id).work = Work::Effect(effect);
+        Ok(())
+    }
+
+    // --- Deployments ---------------------------------------------------------------------
+
+    fn begin_deploy(&mut self, id: NodeId) -> Result<(), Failure> {
+        let node = self.look(id);
+        let found = Self::walk(&self.plan, &self.run).deployment(node.tree, &node.locals);
+        let found = found.map_err(|halt| self.fault(id, halt))?;
+        let mut line = self.ledger_line(&found);
+        let target = found.target;
+        if let Some(tried) = self.node(id).deployment.take() {
+            // What the first try found there is what counts.
+            (line.before, line.after) = (tried.line.before, tried.line.after);
+        }
+        self.note_deployed(id, found.service, target);
+        let state = DeploymentState {
+            line,
+            target,
+            body: Some(SeqWork::new(found.body, found.locals)),
+            holds: !self.look(id).around.undoing && self.is_exclusive(target),
+        };
+        let holds = state.holds;
+        self.node(id).deployment = Some(Box::new(state));
+        if !holds || self.hold(id, target)? {
+            return self.run_deployment(id);
+        }
+        self.node(id).work = Work::HoldWait;
+        Ok(())
+    }
+
+    /// A deployment was made by the run before.
+    pub(super) fn note_kept_deployment(&mut self, id: NodeId, done: &super::Done) {
+        let node = self.look(id);
+        let found = Self::walk(&self.plan, &self.run).deployment(node.tree, &node.locals);
+        let (Ok(found), Some(line)) = (found, &done.line) else {
+            return;
+        };
+        self.note_deployed(id, found.service, found.target);
+        let state = DeploymentState {
+            line: line.clone(),
+            target: found.target,
+            body: None,
+            holds: self.is_exclusive(found.target),
+        };
+        self.node(id).deployment = Some(Box::new(state));
+    }
+
+    /// The deployment has its lock: its workflow starts.
+    pub(super) fn run_deployment(&mut self, id: NodeId) -> Result<(), Failure> {
+        let stmt = self.plan.tree.get(self.look(id).tree).stmt.clone();
+        self.arm_timeout(id, &stmt)?;
+        self.begin(id, None);
+        let body = self
+            .node(id)
+            .deployment
+            .as_mut()
+            .and_then(|it| it.body.take());
+        if let Some(body) = body {
+            self.node(id).work = Work::Seq(body);
+            self.step(id);
+        }
+        Ok(())
+    }
+
+    pub(super) fn ledger_line(&self, deployment: &plan::Deployment) -> Deployment {
+        let service = Value::Service {
+            id: deployment.service,
+            at: None,
+        };
+        let target = Value::Infrastructure(deployment.target);
+        Deployment {
+            service: Name::from(self.display(&service)),
+            target: Name::from(self.display(&target)),
+            before: None,
+            after: None,
+        }
+    }
+
+    // --- Ends of effects -----------------------------------------------------------------
+
+    /// A command or action ended.
+    pub(super) fn effect_ended(&mut self, id: NodeId, outcome: super::Outcome) {
+        self.note_outputs(id, &outcome.value);
+        let Some((class, message)) = outcome.failure else {
+            let end = End::value(outcome.value);
+            return self.queue.push(Task::Ended(id, end));
+        };
+        let node = self.node(id);
+        node.value = outcome.value;
+        let failure = match node.stop_failure() {
+            Some(failure) => Failure {
+                node: node.path.clone(),
+                ..(**failure).clone()
+            },
+            None => self.failure(id, class, message),
+        };
+        self.queue.push(Task::Ended(id, End::bad(failure)));
+    }
+
+    /// A command in a deployment says what was and is there by its outputs `before` and `after`.
+    fn note_outputs(&mut self, id: NodeId, value: &Value) {
+        let outputs = value.as_map().and_then(|it| it.get("outputs"));
+        let Some(outputs) = outputs.filter(|it| it.as_map().is_some_and(|it| !it.is_empty()))
+        else {
+            return;
+        };
+        let mut at = Some(id);
+        while let Some(id) = at {
+            let node = self.node(id);
+            if let Some(deployment) = &mut node.deployment {
+                return deployment.line.note(outputs);
+            }
+            if let Work::Undoing(UndoWork {
+                scope: Some(scope), ..
+            }) = &mut node.work
+            {
+                return scope.deployment.note(outputs);
+            }
+            at = node.parent;
+        }
+    }
+
+    /// A person answered.
+    pub(super) fn answered(&mut self, id: NodeId, answer: super::Answer) {
+        if !matches!(self.look(id).work, Work::Ask(_)) {
+            return self.decided(id, Some(answer));
+        }
+        let end = match answer {
+            super::Answer::Yes => End::good(),
+            super::Answer::No(reason) if !reason.is_empty() => {
+                let message = format!("the answer was no: {reason}");
+                End::bad(self.failure(id, FailureClass::Approval, message))
+            }
+            _ => End::bad(self.failure(id, FailureClass::Approval, "the answer was no")),
+        };
+        self.queue.push(Task::Ended(id, end));
+    }
+
+    /// A timer's time has come.
+    pub(super) fn timer_fired(&mut self, id: NodeId, timer: EffectId) {
+        use super::node::Phase;
+        match self.look(id).phase {
+            Phase::Pause(pause) if pause == timer => {
+                self.set(id, Status::Running);
+                self.node(id).phase = Phase::Body;
+                self.queue.push(Task::Enter(id));
+            }
+            Phase::Asking { question, .. } => {
+                self.unask(question);
+                self.decided(id, None);
+            }
+            _ if self.look(id).timeout == Some(timer) => {
+                self.node(id).timeout = None;
+                self.timed_out(id);
+            }
+            _ => match &mut self.node(id).work {
+                Work::Verify { timer, .. } => {
+                    *timer = None;
+                    self.set(id, Status::Running);
+                    self.look_again(id);
+                }
+                Work::Timer(_) => self.queue.push(Task::Ended(id, End::good())),
+                _ => {}
+            },
+        }
+    }
+
+    /// What reports call a node; nothing where they do not name it.
+    pub(super) fn kind(&self, id: NodeId) -> Option<NodeKind> {
+        self.look(id).visible
+    }
+}

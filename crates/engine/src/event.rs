@@ -1,0 +1,234 @@
+//! What can come into the machine, and what may go out of it. Both are plain data with ids; an
+//! event that answers an effect carries the effect's id.
+//! It does not know who carries effects out.
+
+use serde::{Deserialize, Serialize};
+
+use super::notice::{Happened, Queue};
+use lockstep_base::source::{FileId, Name};
+use lockstep_base::value::Value;
+use lockstep_lang::ir::FailureClass;
+use lockstep_lang::ir::command::Invocation;
+
+/// Names an effect, and the event that answers it. Numbered from 1 in the order of emission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EffectId(pub u64);
+
+/// Everything that can come in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Event {
+    /// The run begins. Comes first and once.
+    Start,
+    /// A command or action ended.
+    Ended {
+        /// Which.
+        id: EffectId,
+        /// How.
+        outcome: Outcome,
+    },
+    /// A timer's time has come.
+    Fired {
+        /// Which.
+        id: EffectId,
+    },
+    /// The locks of one [`Effect::Acquire`] are held by others, or wanted by who came before. It
+    /// may come again when that has changed.
+    Queued {
+        /// Which.
+        id: EffectId,
+        /// Who is before it.
+        #[serde(default)]
+        queue: Queue,
+    },
+    /// All locks of one [`Effect::Acquire`] are held.
+    Acquired {
+        /// Which.
+        id: EffectId,
+    },
+    /// A person, or the host, answered.
+    Answered {
+        /// Which question.
+        id: EffectId,
+        /// What.
+        answer: Answer,
+    },
+    /// The run is to be cancelled.
+    Cancel,
+}
+
+impl Event {
+    /// Locks are not free; who is before the request is not known.
+    pub fn queued(id: EffectId) -> Self {
+        let queue = Queue::default();
+        Self::Queued { id, queue }
+    }
+}
+
+/// How a command or action ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Its result; for a command the record of `stdout`, `stderr`, `code` and `outputs`, also
+    /// where it failed.
+    pub value: Value,
+    /// Why it failed, if it did.
+    pub failure: Option<(FailureClass, String)>,
+}
+
+impl Outcome {
+    /// It ended well.
+    pub fn good(value: Value) -> Self {
+        Self {
+            value,
+            failure: None,
+        }
+    }
+
+    /// It failed.
+    pub fn failed(class: FailureClass, message: impl Into<String>) -> Self {
+        Self {
+            value: Value::None,
+            failure: Some((class, message.into())),
+        }
+    }
+}
+
+/// An answer to a question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// Go on (`approve`).
+    Yes,
+    /// Do not (`approve`), with a reason.
+    No(String),
+    /// Try again (`ask`).
+    Retry,
+    /// Count as succeeded (`ask`).
+    Ignore,
+    /// Roll back (`ask`).
+    Rollback,
+    /// Stop the run (`ask`).
+    Abort,
+}
+
+/// A command, evaluated as far as it can be without knowing secrets.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Command {
+    /// What is executed.
+    pub invocation: Invocation,
+    /// Its text for people.
+    pub text: String,
+    /// Variables of its environment; their values may be secrets.
+    pub env: Vec<(Name, Value)>,
+    /// The file it was written in: its folder is the working directory.
+    pub file: FileId,
+    /// A directory relative to that folder.
+    pub dir: Option<String>,
+    /// The connection it uses, where it does not run here.
+    pub connect: Option<Value>,
+    /// Whether it must not be started a second time after a crash.
+    pub once: bool,
+}
+
+/// A named place to hold, and how many may hold it at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Want {
+    /// The name: `infrastructure prod.eu`, or what the program calls its resource.
+    pub name: Name,
+    /// How many holders there may be.
+    pub limit: u32,
+}
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Question {
+    /// `approve`: yes or no.
+    Approve {
+        /// The question.
+        text: String,
+        /// Who may answer; empty for everybody.
+        by: Vec<String>,
+    },
+    /// `ask` in a failure handler: retry, ignore, rollback or abort.
+    Failed {
+        /// What failed, and why.
+        text: String,
+    },
+}
+
+/// Everything that may go out.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Start this command; it is answered by [`Event::Ended`].
+    Run {
+        /// Its id.
+        id: EffectId,
+        /// The path of its node.
+        node: Name,
+        /// What to start.
+        command: Box<Command>,
+    },
+    /// Call this action of the host; it is answered by [`Event::Ended`].
+    Act {
+        /// Its id.
+        id: EffectId,
+        /// The path of its node.
+        node: Name,
+        /// The action's name.
+        action: Name,
+        /// Its arguments, one for each parameter.
+        args: Vec<Value>,
+        /// Whether it must not be started a second time after a crash.
+        once: bool,
+    },
+    /// End this command or action; it still answers by [`Event::Ended`].
+    Stop {
+        /// Which.
+        id: EffectId,
+    },
+    /// Send [`Event::Fired`] at this time, in milliseconds of the machine's clock.
+    SetTimer {
+        /// Its id.
+        id: EffectId,
+        /// When.
+        at: i64,
+    },
+    /// Forget this timer.
+    ClearTimer {
+        /// Which.
+        id: EffectId,
+    },
+    /// Take all these locks together, first come first served; answered by [`Event::Acquired`],
+    /// and before that by [`Event::Queued`] where that takes time.
+    Acquire {
+        /// Its id.
+        id: EffectId,
+        /// The path of the node that waits.
+        node: Name,
+        /// What is wanted.
+        wants: Vec<Want>,
+    },
+    /// Give these locks back; what has not been acquired yet is not wanted any more.
+    Release {
+        /// The [`Effect::Acquire`] that they were wanted by.
+        id: EffectId,
+        /// Which of its locks; all of them where it is empty.
+        names: Vec<Name>,
+    },
+    /// Ask; answered by [`Event::Answered`].
+    Ask {
+        /// Its id.
+        id: EffectId,
+        /// The path of the node that asks.
+        node: Name,
+        /// What.
+        question: Question,
+    },
+    /// The question does not matter any more.
+    Unask {
+        /// Which.
+        id: EffectId,
+    },
+    /// Tell the world.
+    Tell(Happened),
+}

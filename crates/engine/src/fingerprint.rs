@@ -1,0 +1,181 @@
+//! A number for what a machine will do from here on: what has happened matters only as far as it
+//! still makes a difference. It does not know what the number is compared with.
+
+use std::collections::HashMap;
+use std::collections::hash_map::DefaultHasher;
+use std::fmt::Debug;
+use std::hash::{Hash, Hasher};
+use std::mem::discriminant;
+
+use super::Machine;
+use super::node::{Node, NodeId, Role, SeqWork, Signal, Stopping, Work};
+use lockstep_base::value::Value;
+use lockstep_plan::Locals;
+
+/// Nodes by their places in the tree, as their own numbers depend on what came before.
+type Places = HashMap<NodeId, usize>;
+
+impl Machine {
+    /// The same number for two machines of one plan that stand at the same place, however they
+    /// came there: told the same from here on, they do the same. Times and numbers of effects do
+    /// not count.
+    pub fn fingerprint(&self) -> u64 {
+        let mut order = Vec::new();
+        if self.is_there(NodeId(0)) {
+            self.in_order(NodeId(0), &mut order);
+        }
+        let places: Places = order.iter().enumerate().map(|(at, id)| (*id, at)).collect();
+        let mut hasher = DefaultHasher::new();
+        for id in &order {
+            self.hash_node(self.look(*id), &places, &mut hasher);
+        }
+        self.barriers.hash_into(&places, &mut hasher);
+        for (id, wants) in self.locks.waiting() {
+            let node = self.pending.get(&id).and_then(|node| places.get(node));
+            node.hash(&mut hasher);
+            wants.iter().for_each(|want| want.name.hash(&mut hasher));
+        }
+        (self.cancelled, self.aborted, self.rollback_failed).hash(&mut hasher);
+        self.finished.map(|it| it.as_str()).hash(&mut hasher);
+        hasher.finish()
+    }
+
+    /// A node and all in it, each block's children in the order in which they are written.
+    fn in_order(&self, id: NodeId, order: &mut Vec<NodeId>) {
+        order.push(id);
+        let mut children = self.look(id).children.clone();
+        children.sort_by_cached_key(|child| {
+            let node = self.look(*child);
+            let place = match &node.role {
+                Role::Cell(cell) => cell.position.clone(),
+                Role::Strand(place) => vec![*place as u32],
+                _ => Vec::new(),
+            };
+            (kind(&node.role), place, node.tree, node.path.clone())
+        });
+        for child in children {
+            self.in_order(child, order);
+        }
+    }
+
+    fn hash_node(&self, node: &Node, places: &Places, hasher: &mut DefaultHasher) {
+        let place = |id: &NodeId| places.get(id).copied();
+        (node.tree, kind(&node.role), node.children.len()).hash(hasher);
+        match &node.role {
+            Role::Cell(cell) => cell.position.hash(hasher),
+            Role::Strand(at) => at.hash(hasher),
+            _ => {}
+        }
+        (node.status as u8, node.tries, node.handler_tries).hash(hasher);
+        discriminant(&node.phase).hash(hasher);
+        node.stopping
+            .as_ref()
+            .map(|it| matches!(it, Stopping::Cancelled(_)))
+            .hash(hasher);
+        if let Some(trouble) = &node.trouble {
+            trouble.failure.class.as_str().hash(hasher);
+            (trouble.unrestored, trouble.rolls_back.is_some()).hash(hasher);
+        }
+        (node.ignored, node.roll_back, node.timeout.is_some()).hash(hasher);
+        hash_value(&node.value, hasher);
+        if !matches!(node.signal, Signal::None) || node.yielded.is_some() || !node.undo.is_empty() {
+            hash_shown(&(&node.signal, &node.yielded, &node.undo), hasher);
+        }
+        self.barriers.hash_owed(&node.owed, places, hasher);
+        if let Some(holds) = &node.holds {
+            for request in &holds.requests {
+                let targets: Vec<_> = request.targets.iter().map(|it| it.0).collect();
+                let waiting: Vec<_> = request.waiting.iter().map(place).collect();
+                (targets, request.granted, waiting).hash(hasher);
+            }
+            let mut remaining: Vec<_> = holds.remaining.iter().flatten().collect();
+            remaining.sort();
+            let used: Vec<_> = holds.used.iter().map(|it| it.0).collect();
+            (holds.asked, used, hashable(&remaining)).hash(hasher);
+            let gone = holds.gone.iter();
+            let gone = gone.map(|((at, target), count)| (at, target.0, count));
+            gone.collect::<std::collections::BTreeSet<_>>().hash(hasher);
+        }
+        hash_work(&node.work, hasher);
+    }
+}
+
+/// What a node is for its parent, as a number.
+fn kind(role: &Role) -> u8 {
+    match role {
+        Role::Root => 0,
+        Role::Body => 1,
+        Role::Strand(_) => 2,
+        Role::Cell(_) => 3,
+        Role::Look => 4,
+        Role::Handler => 5,
+        Role::Always => 6,
+        Role::Rollback => 7,
+        Role::UndoPart => 8,
+    }
+}
+
+fn hash_work(work: &Work, hasher: &mut DefaultHasher) {
+    discriminant(work).hash(hasher);
+    match work {
+        Work::Seq(seq) | Work::Locked(_, seq) => hash_seq(seq, hasher),
+        Work::Parallel(work) => {
+            (work.next, work.live, work.stopped, work.skipped).hash(hasher);
+            work.yielded
+                .iter()
+                .flatten()
+                .for_each(|it| hash_shown(it, hasher));
+            hash_shown(&work.undo, hasher);
+        }
+        Work::Grid(work) => {
+            work.grid.hash(hasher);
+            (work.failed, work.skipped > 0, work.lost).hash(hasher);
+            hash_shown(&(&work.yields, &work.undo, &work.returned), hasher);
+        }
+        Work::Verify { timer, .. } => timer.is_some().hash(hasher),
+        Work::Undoing(work) => {
+            (work.parallel, work.live, work.failed, work.locks.is_some()).hash(hasher);
+            hash_shown(&(&work.items, &work.wants), hasher);
+        }
+        Work::Nothing
+        | Work::Effect(_)
+        | Work::Timer(_)
+        | Work::Barrier(_)
+        | Work::LockWait(_)
+        | Work::Ask(_)
+        | Work::HoldWait => {}
+    }
+}
+
+fn hash_seq(seq: &SeqWork, hasher: &mut DefaultHasher) {
+    (seq.next, seq.seq.first().copied()).hash(hasher);
+    hash_value(&seq.last, hasher);
+    hash_locals(&seq.locals, hasher);
+}
+
+fn hash_locals(locals: &Locals, hasher: &mut DefaultHasher) {
+    for (slot, value) in locals.iter() {
+        slot.0.hash(hasher);
+        if let Some(value) = value {
+            hash_value(value, hasher);
+        }
+    }
+}
+
+fn hash_value(value: &Value, hasher: &mut DefaultHasher) {
+    if *value != Value::None {
+        hash_shown(value, hasher);
+    }
+}
+
+/// Hashes what has no order of its own by how it is shown.
+fn hash_shown(shown: &impl Debug, hasher: &mut DefaultHasher) {
+    format!("{shown:?}").hash(hasher);
+}
+
+fn hashable(remaining: &[(&lockstep_base::value::InfrastructureId, &u32)]) -> Vec<(u32, u32)> {
+    remaining
+        .iter()
+        .map(|(id, count)| (id.0, **count))
+        .collect()
+}

@@ -1,0 +1,491 @@
+//! The machine: it is told what happened and answers what is to be done.
+//!
+//! [`Machine::handle`] takes the time and an [`Event`] and returns [`Effect`]s. It has no clock,
+//! no files, no threads and no chance but a seeded generator in its state, so the same events
+//! give the same effects: that is what makes runs durable, testable and explorable.
+//!
+//! Each statement that is reached becomes a node. A node lives through its phases (body, pauses
+//! between tries, failure handler, rollback, `always`) and then hands its end to its parent.
+
+mod barrier;
+mod cancel;
+mod cells;
+mod enter;
+mod event;
+mod failure;
+mod fingerprint;
+mod holds;
+mod kept;
+pub mod lock;
+mod node;
+pub mod notice;
+mod outstanding;
+pub mod pattern;
+mod repeats;
+mod rollback;
+mod sequence;
+mod stall;
+pub mod state;
+mod strands;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use barrier::Barriers;
+pub use event::{Answer, Command, Effect, EffectId, Event, Outcome, Question, Want};
+pub use kept::{Done, Kept};
+use lockstep_base::source::Name;
+use lockstep_base::value::Value;
+use lockstep_lang::eval::{Expr, Halt};
+use lockstep_lang::ir::FailureClass;
+use lockstep_plan::{Locals, Plan, RunFacts, TreeId, Walk};
+use node::{Around, End, Node, NodeId, Role, Trouble};
+use notice::{Failure, Happened, NodeKind, Status};
+pub use outstanding::{ActionCall, LockRequest, Outstanding};
+use repeats::Undone;
+use stall::OwnLocks;
+use state::Transitions;
+
+/// The pure state machine of one run. A clone of it goes its own way from where it was made.
+#[derive(Clone)]
+pub struct Machine {
+    plan: Arc<Plan>,
+    run: RunFacts,
+    nodes: Vec<Option<Node>>,
+    free: Vec<NodeId>,
+    /// Stands in for a node that is not in the table, which a mistake of the machine itself could
+    /// ask for: a run must not come down with it.
+    nowhere: Node,
+    /// What follows from the task at hand.
+    queue: Vec<Task>,
+    effects: Vec<Effect>,
+    now: i64,
+    chance: u64,
+    next_effect: u64,
+    /// Which node an effect's answer goes to.
+    pending: HashMap<EffectId, NodeId>,
+    barriers: Barriers,
+    /// The locks that this run holds and waits for.
+    locks: OwnLocks,
+    undone: Undone,
+    transitions: Transitions,
+    /// How many more skipped nodes are told one by one.
+    skips_to_tell: usize,
+    cancelled: bool,
+    aborted: bool,
+    rollback_failed: bool,
+    finished: Option<Status>,
+    /// What the run before has done.
+    kept: Kept,
+    /// Whether it is noted what this one does, and what that was.
+    notes: bool,
+    done: Vec<(Name, Done)>,
+    /// How often strands that waited for each other had to be let go.
+    standstills: u32,
+}
+
+/// What is to be done next, inside the machine.
+#[derive(Clone)]
+enum Task {
+    /// Start the body of a node.
+    Enter(NodeId),
+    /// A node's body ended.
+    Ended(NodeId, End),
+    /// A node's failure handlers are through; it rolls back or goes on failing.
+    Handled(NodeId),
+    /// A node has ended altogether and been taken out; its parent goes on.
+    Left(NodeId, Box<Leaver>),
+}
+
+/// What a parent is told of a node that has ended altogether.
+#[derive(Clone)]
+struct Leaver {
+    tree: TreeId,
+    role: Role,
+    end: End,
+    /// Whether its failure counts as ignored.
+    tolerated: bool,
+    undo: Vec<node::Undo>,
+    done: Vec<(Name, Done)>,
+    path: Name,
+}
+
+impl Machine {
+    /// A machine for one run of a plan. The seed decides the jitter of retries.
+    pub fn new(plan: Arc<Plan>, run: RunFacts, seed: u64) -> Self {
+        Self {
+            plan,
+            run,
+            nodes: Vec::new(),
+            free: Vec::new(),
+            nowhere: Node::new(TreeId(0), None, Role::Root, Around::nothing()),
+            queue: Vec::new(),
+            effects: Vec::new(),
+            now: 0,
+            chance: seed,
+            next_effect: 0,
+            pending: HashMap::new(),
+            barriers: Barriers::default(),
+            locks: OwnLocks::default(),
+            undone: Undone::default(),
+            transitions: Transitions::default(),
+            skips_to_tell: 10_000,
+            cancelled: false,
+            aborted: false,
+            rollback_failed: false,
+            finished: None,
+            kept: Kept::default(),
+            notes: false,
+            done: Vec::new(),
+            standstills: 0,
+        }
+    }
+
+    /// Takes one event in, at `now` milliseconds, and returns everything that follows from it, in
+    /// order. An event for an effect that does not matter any more changes nothing.
+    #[must_use]
+    pub fn handle(&mut self, now: i64, event: Event) -> Vec<Effect> {
+        self.now = now;
+        self.take(event);
+        self.settle();
+        // Nothing can come in any more: whoever waits, waits for ever.
+        while self.is_stuck() {
+            self.standstills += 1;
+            self.unstick();
+            self.settle();
+        }
+        std::mem::take(&mut self.effects)
+    }
+
+    /// How the run ended, once it has.
+    pub fn finished(&self) -> Option<Status> {
+        self.finished
+    }
+
+    /// How often the run came to a standstill, and those who waited for each other were let fail.
+    pub fn standstills(&self) -> u32 {
+        self.standstills
+    }
+
+    /// Which transitions between states have happened.
+    pub fn transitions(&self) -> Transitions {
+        self.transitions
+    }
+
+    /// How much the machine still remembers of what is under way: nodes, effects without an
+    /// answer, meetings and locks. None of it once the run has ended.
+    pub fn under_way(&self) -> usize {
+        self.nodes.iter().flatten().count()
+            + self.pending.len()
+            + self.barriers.len()
+            + self.locks.len()
+    }
+
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Start => self.start(),
+            Event::Cancel => {
+                self.cancelled = true;
+                let failure = self.failure_of_run(FailureClass::Cancelled, "the run was cancelled");
+                self.cancel(NodeId(0), &Arc::new(failure));
+            }
+            Event::Ended { id, outcome } => {
+                if let Some(node) = self.pending.remove(&id) {
+                    self.effect_ended(node, outcome);
+                }
+            }
+            Event::Fired { id } => {
+                if let Some(node) = self.pending.remove(&id) {
+                    self.timer_fired(node, id);
+                }
+            }
+            Event::Queued { id, queue } => {
+                if let Some(node) = self.pending.get(&id).copied() {
+                    self.queued(node, id, queue);
+                }
+            }
+            Event::Acquired { id } => {
+                if let Some(node) = self.pending.remove(&id) {
+                    self.locks.granted(id);
+                    self.acquired(node, id);
+                }
+            }
+            Event::Answered { id, answer } => {
+                if let Some(node) = self.pending.remove(&id) {
+                    self.answered(node, answer);
+                }
+            }
+        }
+    }
+
+    fn start(&mut self) {
+        let plan = self.plan.clone();
+        let root = plan.tree.root();
+        let name = &plan.bound.pipeline().name;
+        self.tell(Happened::RunStarted {
+            run: self.run.id.clone(),
+            pipeline: name.clone(),
+        });
+        let path = (name.clone(), Some(NodeKind::Pipeline));
+        let around = Around::nothing();
+        self.add(root, None, Role::Root, Locals::default(), around, path);
+    }
+
+    fn settle(&mut self) {
+        // What follows from a task comes before what was to be done after it, so that strands
+        // that could all go on do so in the order in which they are written, whatever they are
+        // in, and one after the other goes as far as it can.
+        let mut stack = Vec::new();
+        loop {
+            stack.extend(self.queue.drain(..).rev());
+            let Some(task) = stack.pop() else { return };
+            match task {
+                Task::Enter(node) => self.enter(node),
+                Task::Ended(node, end) => self.body_ended(node, end),
+                Task::Handled(node) => self.handlers_done(node),
+                Task::Left(parent, leaver) => self.child_left(parent, *leaver),
+            }
+        }
+    }
+
+    // --- Nodes ---------------------------------------------------------------------------
+
+    /// Adds a node; its body starts when the queue comes to it.
+    fn add(
+        &mut self,
+        tree: TreeId,
+        parent: Option<NodeId>,
+        role: Role,
+        locals: Locals,
+        around: Around,
+        (path, visible): (Name, Option<NodeKind>),
+    ) -> NodeId {
+        let id = self.free.pop().unwrap_or_else(|| {
+            self.nodes.push(None);
+            NodeId(self.nodes.len() as u32 - 1)
+        });
+        let mut place = 0;
+        if let Some(parent) = parent {
+            let siblings = &mut self.node(parent).children;
+            place = siblings.len();
+            siblings.push(id);
+        }
+        let node = Node {
+            place,
+            locals,
+            path,
+            visible,
+            ..Node::new(tree, parent, role, around)
+        };
+        if let Some(empty) = self.nodes.get_mut(id.0 as usize) {
+            *empty = Some(node);
+        }
+        self.queue.push(Task::Enter(id));
+        id
+    }
+
+    /// Takes a node out of the table.
+    fn remove(&mut self, id: NodeId) -> Option<Node> {
+        let node = self.nodes.get_mut(id.0 as usize)?.take()?;
+        if let Some(parent) = node.parent {
+            let siblings = &mut self.node(parent).children;
+            siblings.swap_remove(node.place);
+            if let Some(moved) = siblings.get(node.place).copied() {
+                self.node(moved).place = node.place;
+            }
+        }
+        self.free.push(id);
+        Some(node)
+    }
+
+    fn node(&mut self, id: NodeId) -> &mut Node {
+        match self.nodes.get_mut(id.0 as usize) {
+            Some(Some(node)) => node,
+            _ => {
+                debug_assert!(false, "a node that is referred to is in the table");
+                &mut self.nowhere
+            }
+        }
+    }
+
+    fn look(&self, id: NodeId) -> &Node {
+        match self.nodes.get(id.0 as usize) {
+            Some(Some(node)) => node,
+            _ => {
+                debug_assert!(false, "a node that is looked at is in the table");
+                &self.nowhere
+            }
+        }
+    }
+
+    /// Whether there is such a node.
+    fn is_there(&self, id: NodeId) -> bool {
+        matches!(self.nodes.get(id.0 as usize), Some(Some(_)))
+    }
+
+    /// The only place where a state changes.
+    fn set(&mut self, id: NodeId, status: Status) {
+        let node = self.node(id);
+        let from = std::mem::replace(&mut node.status, status);
+        if from != status {
+            self.transitions.note(from, status);
+        }
+    }
+
+    // --- Effects -------------------------------------------------------------------------
+
+    fn tell(&mut self, happened: Happened) {
+        self.effects.push(Effect::Tell(happened));
+    }
+
+    /// A new effect whose answer goes to `node`.
+    fn effect(&mut self, node: NodeId) -> EffectId {
+        self.next_effect += 1;
+        let id = EffectId(self.next_effect);
+        self.pending.insert(id, node);
+        id
+    }
+
+    fn set_timer(&mut self, node: NodeId, after_ms: i64) -> EffectId {
+        let id = self.effect(node);
+        let at = self.now.saturating_add(after_ms.max(0));
+        self.effects.push(Effect::SetTimer { id, at });
+        id
+    }
+
+    fn clear_timer(&mut self, id: EffectId) {
+        if self.pending.remove(&id).is_some() {
+            self.effects.push(Effect::ClearTimer { id });
+        }
+    }
+
+    /// Asks for locks, all together.
+    fn acquire(&mut self, node: NodeId, wants: Vec<Want>) -> EffectId {
+        let id = self.effect(node);
+        self.locks.asked(id, &wants);
+        let node = self.look(node).path.clone();
+        self.effects.push(Effect::Acquire { id, node, wants });
+        id
+    }
+
+    /// Gives some, or all, locks of a request back, or takes the request back.
+    fn release(&mut self, id: EffectId, names: Vec<Name>) {
+        self.pending.remove(&id);
+        self.locks.released(id, &names);
+        self.effects.push(Effect::Release { id, names });
+    }
+
+    fn unask(&mut self, id: EffectId) {
+        if self.pending.remove(&id).is_some() {
+            self.effects.push(Effect::Unask { id });
+        }
+    }
+
+    // --- Values --------------------------------------------------------------------------
+
+    fn walk<'a>(plan: &'a Plan, run: &'a RunFacts) -> Walk<'a> {
+        Walk {
+            bound: &plan.bound,
+            tree: &plan.tree,
+            run: Some(run),
+            skip_stages: false,
+        }
+    }
+
+    fn eval(&self, expr: &Expr, locals: &Locals) -> Result<Value, Halt> {
+        Self::walk(&self.plan, &self.run).eval(expr, locals)
+    }
+
+    /// The value of an expression of a node; a mistake in it is the node's failure.
+    fn value_of(&self, id: NodeId, expr: &Expr) -> Result<Value, Failure> {
+        let node = self.look(id);
+        self.eval(expr, &node.locals)
+            .map_err(|halt| self.fault(id, halt))
+    }
+
+    fn duration_of(&self, id: NodeId, expr: &Expr) -> Result<i64, Failure> {
+        Ok(match self.value_of(id, expr)? {
+            Value::Duration(ms) => ms,
+            _ => 0,
+        })
+    }
+
+    fn count_of(&self, id: NodeId, expr: &Expr) -> Result<u32, Failure> {
+        Ok(match self.value_of(id, expr)? {
+            Value::Int(number) => u32::try_from(number.max(0)).unwrap_or(u32::MAX),
+            _ => 0,
+        })
+    }
+
+    fn display(&self, value: &Value) -> String {
+        Self::walk(&self.plan, &self.run).display(value)
+    }
+
+    /// The failure that a mistake in an expression is.
+    fn fault(&self, id: NodeId, halt: Halt) -> Failure {
+        match halt {
+            Halt::Fault(diagnostic) => {
+                let mut failure =
+                    self.failure(id, FailureClass::Failed, diagnostic.message.clone());
+                failure.span = diagnostic.span().or(failure.span);
+                failure
+            }
+            Halt::Unknown => self.failure(
+                id,
+                FailureClass::Internal,
+                "a value was not known when it was needed",
+            ),
+        }
+    }
+
+    /// A failure of this node.
+    fn failure(&self, id: NodeId, class: FailureClass, message: impl Into<String>) -> Failure {
+        let node = self.look(id);
+        Failure {
+            class,
+            message: message.into(),
+            node: node.path.clone(),
+            span: Some(self.plan.tree.get(node.tree).stmt.span),
+        }
+    }
+
+    /// A failure of the run as a whole.
+    fn failure_of_run(&self, class: FailureClass, message: &str) -> Failure {
+        Failure {
+            class,
+            message: message.to_string(),
+            node: self.plan.bound.pipeline().name.clone(),
+            span: None,
+        }
+    }
+
+    /// Chance, from 0 up to but without 1: splitmix64.
+    fn chance(&mut self) -> f64 {
+        self.chance = self.chance.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.chance;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^= mixed >> 31;
+        (mixed >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    /// The run has ended.
+    fn finish(&mut self, trouble: Option<Box<Trouble>>) {
+        let failure = trouble.map(|trouble| trouble.failure);
+        let status = match &failure {
+            _ if self.rollback_failed => Status::RollbackFailed,
+            Some(_) if self.cancelled => Status::Cancelled,
+            Some(_) => Status::Failed,
+            None => Status::Succeeded,
+        };
+        let failure = match status {
+            Status::Cancelled => {
+                let said = "the run was cancelled";
+                Some(self.failure_of_run(FailureClass::Cancelled, said))
+            }
+            _ => failure,
+        };
+        self.finished = Some(status);
+        self.tell(Happened::RunFinished { status, failure });
+    }
+}

@@ -1,0 +1,517 @@
+//! What the machine remembers of a node while it is active. It does not know how a node moves.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use indexmap::IndexSet;
+
+use super::barrier::{MeetingId, Owed};
+use super::event::{EffectId, Want};
+use super::kept::Done;
+use super::notice::{Deployment, Failure, NodeKind, Queue, Status};
+use lockstep_base::source::Name;
+use lockstep_base::value::{InfrastructureId, ServiceId, Value};
+use lockstep_lang::ir::{RollbackScope, Verdict};
+use lockstep_plan::grid::{Cell, Grid, Position};
+use lockstep_plan::{Locals, Seq, TreeId};
+
+/// An active node, by its place in the machine's table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct NodeId(pub u32);
+
+/// An active node.
+#[derive(Debug, Clone)]
+pub struct Node {
+    /// Its spot in the plan.
+    pub tree: TreeId,
+    /// What it is in.
+    pub parent: Option<NodeId>,
+    /// What it is for its parent.
+    pub role: Role,
+    /// The nodes in it.
+    pub children: Vec<NodeId>,
+    /// Its place among its parent's children.
+    pub place: usize,
+    /// What its expressions see.
+    pub locals: Locals,
+    /// What it inherits from the nodes around it.
+    pub around: Around,
+    /// Its path, or that of the nearest visible node around it.
+    pub path: Name,
+    /// What reports call it; nothing where they do not name it.
+    pub visible: Option<NodeKind>,
+    /// Its state.
+    pub status: Status,
+    /// Where it is in the life of a statement.
+    pub phase: Phase,
+    /// What its body is doing.
+    pub work: Work,
+    /// How often its body has been tried.
+    pub tries: u32,
+    /// How often a handler has had it tried again.
+    pub handler_tries: u32,
+    /// Why its body is being stopped, if it is.
+    pub stopping: Option<Stopping>,
+    /// Why it failed, while its failure is being dealt with.
+    pub trouble: Option<Box<Trouble>>,
+    /// Its value, once its body has ended well.
+    pub value: Value,
+    /// What its body yielded.
+    pub yielded: Option<Value>,
+    /// What its body asks of the blocks around it.
+    pub signal: Signal,
+    /// Whether its failure counts as success.
+    pub ignored: bool,
+    /// Whether a handler decided that it rolls back.
+    pub roll_back: bool,
+    /// What has to be done to take back what it did, in the order in which it was done.
+    pub undo: Vec<Undo>,
+    /// What has been done in it, where that is noted.
+    pub done: Vec<(Name, Done)>,
+    /// Its time limit, while it runs.
+    pub timeout: Option<EffectId>,
+    /// The barriers that it still has to pass.
+    pub owed: Owed,
+    /// The deployment, where it is one.
+    pub deployment: Option<Box<DeploymentState>>,
+    /// The infrastructure locks, where it holds those of its deployments.
+    pub holds: Option<Box<Holds>>,
+}
+
+impl Around {
+    /// What is around the pipeline.
+    pub fn nothing() -> Self {
+        Self {
+            on: None,
+            holder: NodeId(0),
+            undoing: false,
+            keep_undo: false,
+            doomed: false,
+            once: false,
+        }
+    }
+}
+
+impl Node {
+    /// A node that has not begun.
+    pub fn new(tree: TreeId, parent: Option<NodeId>, role: Role, around: Around) -> Self {
+        Self {
+            tree,
+            parent,
+            role,
+            children: Vec::new(),
+            place: 0,
+            locals: Locals::default(),
+            around,
+            path: Name::default(),
+            visible: None,
+            status: Status::Pending,
+            phase: Phase::Body,
+            work: Work::Nothing,
+            tries: 0,
+            handler_tries: 0,
+            stopping: None,
+            trouble: None,
+            value: Value::None,
+            yielded: None,
+            signal: Signal::None,
+            ignored: false,
+            roll_back: false,
+            undo: Vec::new(),
+            done: Vec::new(),
+            timeout: None,
+            owed: Owed::default(),
+            deployment: None,
+            holds: None,
+        }
+    }
+
+    /// Whether it is a statement: bodies of cells, handlers and the like have no modifiers and
+    /// handlers of their own.
+    pub fn is_statement(&self) -> bool {
+        matches!(self.role, Role::Root | Role::Body | Role::Strand(_))
+    }
+
+    /// Why it has to stop, if it has to.
+    pub fn stop_failure(&self) -> Option<&Arc<Failure>> {
+        match self.stopping.as_ref()? {
+            Stopping::Cancelled(failure) | Stopping::Timeout(failure) => Some(failure),
+        }
+    }
+
+    /// Whether it is stopped from outside, so that it cannot recover.
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self.stopping, Some(Stopping::Cancelled(_)))
+    }
+}
+
+/// What a node inherits.
+#[derive(Debug, Clone)]
+pub struct Around {
+    /// The connection of the commands in it.
+    pub on: Option<Value>,
+    /// The stage or pipeline that holds its infrastructure locks.
+    pub holder: NodeId,
+    /// Whether it takes something back: then barriers, approvals and waits are passed over.
+    pub undoing: bool,
+    /// Whether something around it may have to take back what it does.
+    pub keep_undo: bool,
+    /// Whether a failure in it will take everything back, so that no new cell should start.
+    pub doomed: bool,
+    /// Whether it is in a step that must not run twice after a crash.
+    pub once: bool,
+}
+
+/// What a node is for its parent.
+#[derive(Debug, Clone)]
+pub enum Role {
+    /// The pipeline.
+    Root,
+    /// The statement that a body is at.
+    Body,
+    /// A child of a `parallel`, by its place.
+    Strand(usize),
+    /// A cell.
+    Cell(Box<Cell>),
+    /// A look of a `verify`.
+    Look,
+    /// The body of a failure handler.
+    Handler,
+    /// The body of `always`.
+    Always,
+    /// The whole rollback of a scope.
+    Rollback,
+    /// A part of a rollback.
+    UndoPart,
+}
+
+/// Where a node is in the life of a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Its body runs.
+    Body,
+    /// It waits before the next try.
+    Pause(EffectId),
+    /// A failure handler runs.
+    Handler,
+    /// A person is asked what to do about its failure.
+    Asking {
+        /// The question.
+        question: EffectId,
+        /// How long it waits for an answer.
+        timer: Option<EffectId>,
+    },
+    /// What it did is being taken back.
+    RollingBack,
+    /// Its `always` runs.
+    Always,
+}
+
+/// What a node's body is doing.
+#[derive(Debug, Clone)]
+pub enum Work {
+    /// Nothing yet.
+    Nothing,
+    /// Statements one after the other.
+    Seq(SeqWork),
+    /// Children at once.
+    Parallel(Box<StrandsWork>),
+    /// Cells.
+    Grid(Box<GridWork>),
+    /// A command or action.
+    Effect(EffectId),
+    /// Time.
+    Timer(EffectId),
+    /// Others at a barrier.
+    Barrier(MeetingId),
+    /// A `lock` that is waited for.
+    LockWait(EffectId),
+    /// A `lock` that is held around a body.
+    Locked(EffectId, SeqWork),
+    /// An answer.
+    Ask(EffectId),
+    /// A deployment that waits for its stage's locks.
+    HoldWait,
+    /// A `verify` between two looks (with the timer of the next) or during one.
+    Verify {
+        /// Until when it has to hold.
+        until: i64,
+        /// How long it waits between two looks, in milliseconds.
+        every: i64,
+        /// The timer of the next look.
+        timer: Option<EffectId>,
+    },
+    /// A rollback: what is still to be undone, the last first.
+    Undoing(UndoWork),
+}
+
+/// A body and where it is.
+#[derive(Debug, Clone)]
+pub struct SeqWork {
+    /// The statements.
+    pub seq: Seq,
+    /// The next one.
+    pub next: usize,
+    /// What it sees.
+    pub locals: Locals,
+    /// The value of the last statement that had one.
+    pub last: Value,
+}
+
+impl SeqWork {
+    /// A body that begins.
+    pub fn new(seq: Seq, locals: Locals) -> Self {
+        Self {
+            seq,
+            next: 0,
+            locals,
+            last: Value::None,
+        }
+    }
+}
+
+/// The children of a `parallel` and what they have brought, each at its place.
+#[derive(Debug, Clone, Default)]
+pub struct StrandsWork {
+    /// The children.
+    pub children: Seq,
+    /// The next one to start.
+    pub next: usize,
+    /// How many may run at once.
+    pub max: Option<usize>,
+    /// How many run.
+    pub live: usize,
+    /// Whether no more may start.
+    pub stopped: bool,
+    /// Whether some never will.
+    pub skipped: bool,
+    /// Whether the first failure stops the others.
+    pub fail_fast: bool,
+    /// What the children yielded.
+    pub yielded: Vec<Option<Value>>,
+    /// How to take back what the children did.
+    pub undo: Vec<Vec<Undo>>,
+    /// The barriers that each child that has not started will pass.
+    pub owed: Vec<Owed>,
+}
+
+/// A matrix and what its cells have brought.
+#[derive(Debug, Clone)]
+pub struct GridWork {
+    /// The cells to come.
+    pub grid: Grid,
+    /// What its cells inherit.
+    pub around: Around,
+    /// What the cells yielded.
+    pub yields: Vec<(Position, Value)>,
+    /// How to take back what the cells did.
+    pub undo: Vec<(Position, Vec<Undo>)>,
+    /// How many cells failed.
+    pub failed: usize,
+    /// How many of those are tolerated.
+    pub tolerated: usize,
+    /// Whether a failure that is not tolerated keeps further cells from starting.
+    pub stops: bool,
+    /// Whether the first failure that is not tolerated stops the other cells.
+    pub fail_fast: bool,
+    /// What a cell returned from the workflow around it, if one did.
+    pub returned: Option<Value>,
+    /// How many cells never started.
+    pub skipped: usize,
+    /// Whether an axis could not be evaluated, so that no more cells can be found.
+    pub lost: bool,
+    /// The barriers that each cell that has not started will pass.
+    pub owed: HashMap<Position, Owed>,
+}
+
+/// A rollback under way.
+#[derive(Debug, Clone, Default)]
+pub struct UndoWork {
+    /// What is still to be undone, the last first.
+    pub items: Vec<Undo>,
+    /// Whether all of it is undone at once.
+    pub parallel: bool,
+    /// How many parts are under way.
+    pub live: usize,
+    /// Whether a part failed.
+    pub failed: bool,
+    /// The deployment whose status this part changes.
+    pub scope: Option<Box<UndoScope>>,
+    /// The locks that this part needs and does not have yet.
+    pub wants: Vec<Want>,
+    /// The request for its locks.
+    pub locks: Option<EffectId>,
+}
+
+/// How to take something back.
+#[derive(Debug, Clone)]
+pub enum Undo {
+    /// Run the `undo` of a statement that started.
+    Step {
+        /// The statement.
+        tree: TreeId,
+        /// What it saw.
+        locals: Locals,
+        /// Its path.
+        path: Name,
+        /// The connection of its commands.
+        on: Option<Value>,
+    },
+    /// These, the last first.
+    Serial(Vec<Undo>),
+    /// These, all at once.
+    Parallel(Vec<Undo>),
+    /// These, as the rollback of a deployment that had ended.
+    Scope(Box<UndoScope>, Vec<Undo>),
+    /// These, holding locks.
+    Held(Vec<Want>, Vec<Undo>),
+}
+
+/// A deployment that has ended and may still be rolled back.
+#[derive(Debug, Clone)]
+pub struct UndoScope {
+    /// Its path.
+    pub path: Name,
+    /// What it was and is.
+    pub deployment: Deployment,
+    /// Its status.
+    pub status: Status,
+}
+
+/// The ledger's line of a deployment that runs.
+#[derive(Debug, Clone)]
+pub struct DeploymentState {
+    /// The line.
+    pub line: Deployment,
+    /// The infrastructure.
+    pub target: InfrastructureId,
+    /// The body of its workflow and what that sees.
+    pub body: Option<SeqWork>,
+    /// Whether its stage's locks are to be told when it ends.
+    pub holds: bool,
+}
+
+impl Deployment {
+    /// Notes what was and is there, as a record or the outputs of a command say it.
+    pub fn note(&mut self, said: &Value) {
+        let text = |key| said.as_map()?.get(key)?.as_str().map(str::to_string);
+        // What was there before the first try is what counts.
+        self.before = self.before.take().or_else(|| text("before"));
+        self.after = text("after").or(self.after.take());
+    }
+}
+
+/// The infrastructure locks of a stage (or of the pipeline, for deployments outside stages).
+#[derive(Debug, Clone, Default)]
+pub struct Holds {
+    /// Whether the locks of everything that is known have been asked for.
+    pub asked: bool,
+    /// The requests, with what each of them covers.
+    pub requests: Vec<HoldRequest>,
+    /// Everything that has ever been asked for: a rollback needs it again.
+    pub used: IndexSet<InfrastructureId>,
+    /// What has been deployed, and where to, if anybody may ask.
+    pub deployed: HashSet<(ServiceId, InfrastructureId)>,
+    /// How many deployments will never come, noted before their locks were asked for: by the
+    /// statement of the holder's body that they stand in, and where to.
+    pub gone: HashMap<(usize, InfrastructureId), u32>,
+    /// How many deployments to each infrastructure are still to come; nothing where that is not
+    /// known, or where they may come back: then locks are held to the end.
+    pub remaining: Option<HashMap<InfrastructureId, u32>>,
+}
+
+/// Locks that were asked for together.
+#[derive(Debug, Clone)]
+pub struct HoldRequest {
+    /// The effect.
+    pub id: EffectId,
+    /// What it covers and has not been given back.
+    pub targets: IndexSet<InfrastructureId>,
+    /// Whether they are held.
+    pub granted: bool,
+    /// Who is before it, where it has to wait.
+    pub queued: Option<Queue>,
+    /// The deployments that wait for it.
+    pub waiting: Vec<NodeId>,
+}
+
+/// Why a body is being stopped. What stops it from outside beats its own time limit.
+#[derive(Debug, Clone)]
+pub enum Stopping {
+    /// From outside: the run is cancelled, a sibling failed fast, a block around it ran out of
+    /// time.
+    Cancelled(Arc<Failure>),
+    /// Its own time limit.
+    Timeout(Arc<Failure>),
+}
+
+/// A failure on its way outwards.
+#[derive(Debug, Clone)]
+pub struct Trouble {
+    /// The failure.
+    pub failure: Failure,
+    /// How far outwards everything is to be rolled back, where a handler said so.
+    pub rolls_back: Option<RollbackScope>,
+    /// Whether something that should have been taken back was not.
+    pub unrestored: bool,
+}
+
+impl Trouble {
+    /// A failure that nobody has decided about.
+    pub fn new(failure: Failure) -> Box<Self> {
+        Box::new(Self {
+            failure,
+            rolls_back: None,
+            unrestored: false,
+        })
+    }
+}
+
+/// What a body asks of the blocks around it when it ends well.
+#[derive(Debug, Clone, Default)]
+pub enum Signal {
+    /// Nothing: go on.
+    #[default]
+    None,
+    /// End the workflow with this value.
+    Return(Value),
+    /// The verdict of a failure handler.
+    Verdict(Verdict),
+}
+
+/// How a body ended.
+#[derive(Debug, Clone)]
+pub enum End {
+    /// Well.
+    Good {
+        /// Its value.
+        value: Value,
+        /// What it yielded.
+        yielded: Option<Value>,
+        /// What it asks of the blocks around it.
+        signal: Signal,
+    },
+    /// With a failure.
+    Bad(Box<Trouble>),
+}
+
+impl End {
+    /// Well, with a value.
+    pub fn value(value: Value) -> Self {
+        Self::Good {
+            value,
+            yielded: None,
+            signal: Signal::None,
+        }
+    }
+
+    /// Well, without a value.
+    pub fn good() -> Self {
+        Self::value(Value::None)
+    }
+
+    /// With a failure.
+    pub fn bad(failure: Failure) -> Self {
+        Self::Bad(Trouble::new(failure))
+    }
+}

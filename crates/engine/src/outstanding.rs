@@ -1,0 +1,162 @@
+//! What a machine has asked for and not been answered: what is left to be done when a run is
+//! continued from its journal.
+//! It does not know the machine; it is told every event and every effect.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::event::{Command, Effect, EffectId, Event, Question, Want};
+use super::notice::Happened;
+use lockstep_base::source::Name;
+use lockstep_base::value::Value;
+
+/// The effects without an answer, by their ids.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Outstanding {
+    /// Commands that were to be started.
+    pub commands: BTreeMap<EffectId, (Name, Box<Command>)>,
+    /// Actions that were to be called.
+    pub actions: BTreeMap<EffectId, ActionCall>,
+    /// Those among them that were told to stop.
+    pub stopped: BTreeSet<EffectId>,
+    /// When timers fire, on the machine's clock.
+    pub timers: BTreeMap<EffectId, i64>,
+    /// Questions, and the nodes that ask.
+    pub questions: BTreeMap<EffectId, (Name, Question)>,
+    /// Locks that are held or waited for.
+    pub locks: BTreeMap<EffectId, LockRequest>,
+}
+
+/// An action that is to be called.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ActionCall {
+    /// The path of its node.
+    pub node: Name,
+    /// The action's name.
+    pub action: Name,
+    /// Its arguments.
+    pub args: Vec<Value>,
+    /// Whether it must not be started a second time after a crash.
+    pub once: bool,
+}
+
+/// A request for locks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LockRequest {
+    /// The path of the node that waits.
+    pub node: Name,
+    /// What is held or waited for.
+    pub wants: Vec<Want>,
+    /// Whether the machine knows that it waits.
+    pub queued: bool,
+    /// Whether the machine knows that they are held.
+    pub granted: bool,
+}
+
+impl ActionCall {
+    /// The effect that calls it.
+    pub fn effect(self, id: EffectId) -> Effect {
+        let Self {
+            node,
+            action,
+            args,
+            once,
+        } = self;
+        Effect::Act {
+            id,
+            node,
+            action,
+            args,
+            once,
+        }
+    }
+}
+
+impl Outstanding {
+    /// The machine takes this in. Whether it answers something that was asked for, or needs no
+    /// question.
+    pub fn happened(&mut self, event: &Event) -> bool {
+        match event {
+            Event::Start | Event::Cancel => true,
+            Event::Ended { id, .. } => {
+                self.stopped.remove(id);
+                self.commands.remove(id).is_some() || self.actions.remove(id).is_some()
+            }
+            Event::Fired { id } => self.timers.remove(id).is_some(),
+            Event::Answered { id, .. } => self.questions.remove(id).is_some(),
+            Event::Queued { id, .. } => match self.locks.get_mut(id) {
+                Some(request) => {
+                    request.queued = true;
+                    true
+                }
+                None => false,
+            },
+            Event::Acquired { id } => match self.locks.get_mut(id) {
+                Some(request) => {
+                    request.granted = true;
+                    true
+                }
+                None => false,
+            },
+        }
+    }
+
+    /// The machine asks for this; what is to be told comes back.
+    pub fn asked(&mut self, effect: Effect) -> Option<Happened> {
+        match effect {
+            Effect::Tell(happened) => return Some(happened),
+            Effect::Run { id, node, command } => {
+                self.commands.insert(id, (node, command));
+            }
+            Effect::Act {
+                id,
+                node,
+                action,
+                args,
+                once,
+            } => {
+                let call = ActionCall {
+                    node,
+                    action,
+                    args,
+                    once,
+                };
+                self.actions.insert(id, call);
+            }
+            Effect::Stop { id } => {
+                self.stopped.insert(id);
+            }
+            Effect::SetTimer { id, at } => {
+                self.timers.insert(id, at);
+            }
+            Effect::ClearTimer { id } => {
+                self.timers.remove(&id);
+            }
+            Effect::Acquire { id, node, wants } => {
+                let request = LockRequest {
+                    node,
+                    wants,
+                    queued: false,
+                    granted: false,
+                };
+                self.locks.insert(id, request);
+            }
+            Effect::Release { id, names } => self.released(id, &names),
+            Effect::Ask { id, node, question } => {
+                self.questions.insert(id, (node, question));
+            }
+            Effect::Unask { id } => {
+                self.questions.remove(&id);
+            }
+        }
+        None
+    }
+
+    fn released(&mut self, id: EffectId, names: &[Name]) {
+        if let Some(request) = self.locks.get_mut(&id) {
+            (request.wants).retain(|want| !names.is_empty() && !names.contains(&want.name));
+            if request.wants.is_empty() {
+                self.locks.remove(&id);
+            }
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! When nothing can come in any more and the run has not ended: strands that wait for each other,
+//! at barriers or for locks. The proof before the run refuses what it can foresee; here it is
+//! ended with a message instead of hanging.
+//! It does not know who else holds locks: it only speaks up where the run itself is to blame.
+
+use std::collections::BTreeMap;
+
+use super::event::{EffectId, Want};
+use super::lock::LockTable;
+use super::node::{End, NodeId, Trouble, Work};
+use super::{Machine, Task};
+use lockstep_base::source::Name;
+use lockstep_lang::ir::FailureClass;
+
+/// The locks that a run holds and waits for, by request.
+#[derive(Debug, Clone, Default)]
+pub struct OwnLocks {
+    waiting: BTreeMap<EffectId, Vec<Want>>,
+    held: BTreeMap<EffectId, Vec<Want>>,
+    /// Who would have which lock if nobody else wanted any. The run hears of it only later, and
+    /// later still where others are in the way.
+    own: LockTable<EffectId>,
+}
+
+impl OwnLocks {
+    /// These locks were asked for.
+    pub fn asked(&mut self, id: EffectId, wants: &[Want]) {
+        self.waiting.insert(id, wants.to_vec());
+        self.own.acquire(id, wants.to_vec());
+        self.own.grant();
+    }
+
+    /// They are held.
+    pub fn granted(&mut self, id: EffectId) {
+        if let Some(wants) = self.waiting.remove(&id) {
+            self.held.insert(id, wants);
+        }
+    }
+
+    /// Some, or all where `names` is empty, are not held or wanted any more.
+    pub fn released(&mut self, id: EffectId, names: &[Name]) {
+        self.own.release(id, names);
+        self.own.grant();
+        self.waiting.remove(&id);
+        let Some(wants) = self.held.get_mut(&id) else {
+            return;
+        };
+        wants.retain(|want| !names.is_empty() && !names.contains(&want.name));
+        if wants.is_empty() {
+            self.held.remove(&id);
+        }
+    }
+
+    /// The requests that wait, in the order they came.
+    pub fn waiting(&self) -> impl Iterator<Item = (EffectId, &[Want])> {
+        self.waiting
+            .iter()
+            .map(|(id, wants)| (*id, wants.as_slice()))
+    }
+
+    /// How many requests are waiting or held.
+    pub fn len(&self) -> usize {
+        self.waiting.len() + self.held.len()
+    }
+
+    /// Whether every request waits for a lock that this run holds itself, or for one that waits
+    /// so. With no request that is so too.
+    fn are_all_blocked(&self) -> bool {
+        self.waiting.keys().all(|id| self.own.is_waiting(*id))
+    }
+}
+
+impl Machine {
+    /// Whether the run has not ended and never will, as nothing can come in that matters.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.finished.is_none()
+            && self.is_there(NodeId(0))
+            && self.pending.len() == self.locks.waiting.len()
+            && self.locks.are_all_blocked()
+    }
+
+    /// Lets those who wait for each other fail: at barriers all of them, else the last one who
+    /// came for a lock.
+    pub(super) fn unstick(&mut self) {
+        if self.give_up_barriers() {
+            return;
+        }
+        let last = self.locks.waiting.last_key_value();
+        let Some((request, wants)) = last.map(|(id, wants)| (*id, wants.clone())) else {
+            // Nobody waits, yet nothing goes on: a mistake of the machine itself.
+            let said = "the run came to a stop before its end";
+            let failure = self.failure_of_run(FailureClass::Internal, said);
+            self.nodes.clear();
+            for request in self.locks.held.keys().copied().collect::<Vec<_>>() {
+                self.release(request, Vec::new());
+            }
+            return self.finish(Some(Trouble::new(failure)));
+        };
+        let names: Vec<String> = wants
+            .iter()
+            .map(|want| format!("`{}`", want.name))
+            .collect();
+        let said = format!(
+            "nobody can give back {}: those who hold it wait too",
+            names.join(", ")
+        );
+        let Some(node) = self.pending.get(&request).copied() else {
+            return self.release(request, Vec::new());
+        };
+        self.release(request, Vec::new());
+        let waiting = match &self.look(node).work {
+            Work::LockWait(_) | Work::Undoing(_) => vec![node],
+            _ => self.forget_hold_request(node, request),
+        };
+        for node in waiting {
+            let failure = self.failure(node, FailureClass::Failed, said.as_str());
+            self.queue.push(Task::Ended(node, End::bad(failure)));
+        }
+    }
+
+    /// Where the others wait while somebody waits at a barrier, for a message.
+    pub(super) fn what_others_wait_for(&self, except: super::barrier::MeetingId) -> String {
+        let barriers = self
+            .barriers
+            .waits(except)
+            .map(|(node, barrier)| format!("`{}` waits at barrier `{barrier}`", self.place(node)));
+        let locks = self.locks.waiting.iter().filter_map(|(request, wants)| {
+            let node = self.pending.get(request)?;
+            let name = &wants.first()?.name;
+            Some(format!("`{}` waits for `{name}`", self.place(*node)))
+        });
+        let said: Vec<String> = barriers.chain(locks).take(3).collect();
+        match said.is_empty() {
+            true => String::new(),
+            false => format!(": {}", said.join(", ")),
+        }
+    }
+
+    /// The path of what a statement stands in.
+    fn place(&self, node: NodeId) -> &Name {
+        let parent = self.look(node).parent.unwrap_or(node);
+        &self.look(parent).path
+    }
+}

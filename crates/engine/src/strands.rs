@@ -1,0 +1,155 @@
+//! The children of a `parallel` as nodes: all at once, or as many as `max` lets in.
+//! It does not know what the children do.
+
+use super::node::{End, NodeId, Role, StrandsWork, Undo, Work};
+use super::notice::Failure;
+use super::sequence::note_trouble;
+use super::{Leaver, Machine, Task};
+use lockstep_lang::ir::FailureClass;
+
+impl Machine {
+    /// Begins a `parallel`.
+    pub(super) fn begin_parallel(&mut self, id: NodeId) -> Result<(), Failure> {
+        let plan = self.plan.clone();
+        let modifiers = &plan.tree.get(self.look(id).tree).stmt.modifiers;
+        let max = match &modifiers.max {
+            Some(max) => Some(self.count_of(id, max)?.max(1) as usize),
+            None => None,
+        };
+        let children = self.body_of(id, 0);
+        let locals = self.look(id).locals.clone();
+        let mut owed = self.meet_strands(id, &children, &locals)?;
+        owed.resize_with(children.len(), Default::default);
+        self.begin(id, None);
+        let work = StrandsWork {
+            max,
+            fail_fast: modifiers.fail_fast,
+            yielded: vec![None; children.len()],
+            undo: vec![Vec::new(); children.len()],
+            children,
+            owed,
+            ..StrandsWork::default()
+        };
+        self.node(id).work = Work::Parallel(Box::new(work));
+        self.start_strands(id);
+        Ok(())
+    }
+
+    /// Starts every child that may start; ends the block when all have ended.
+    fn start_strands(&mut self, id: NodeId) {
+        let around = self.around_children(id);
+        let node = self.look(id);
+        let (parent, locals) = (node.path.clone(), node.locals.clone());
+        loop {
+            let Work::Parallel(work) = &mut self.node(id).work else {
+                return;
+            };
+            let room = work.max.is_none_or(|max| work.live < max);
+            let place = work.next;
+            let next = work.children.get(place).copied();
+            let Some(tree) = next.filter(|_| room && !work.stopped) else {
+                break;
+            };
+            work.next += 1;
+            work.live += 1;
+            let owed = work.owed.get_mut(place).map(std::mem::take);
+            let path = self.path(&parent, tree, &locals);
+            let role = Role::Strand(place);
+            let child = self.add(tree, Some(id), role, locals.clone(), around.clone(), path);
+            self.node(child).owed = owed.unwrap_or_default();
+        }
+        self.skip_strands(id);
+        if let Work::Parallel(work) = &self.look(id).work
+            && work.live == 0
+        {
+            self.strands_done(id);
+        }
+    }
+
+    /// A child has ended altogether.
+    pub(super) fn strand_left(&mut self, id: NodeId, place: usize, leaver: Leaver) {
+        let doomed = self.around_children(id).doomed;
+        let Work::Parallel(work) = &mut self.node(id).work else {
+            return;
+        };
+        work.live -= 1;
+        if let Some(undo) = work.undo.get_mut(place) {
+            *undo = leaver.undo;
+        }
+        match leaver.end {
+            End::Good { yielded, .. } => {
+                if let Some(slot) = work.yielded.get_mut(place) {
+                    *slot = yielded;
+                }
+            }
+            End::Bad(trouble) => {
+                let fail_fast = work.fail_fast;
+                work.stopped |= doomed || fail_fast;
+                let node = self.node(id);
+                let first = node.trouble.is_none();
+                note_trouble(&mut node.trouble, trouble);
+                if first && fail_fast {
+                    self.fail_fast(id, &leaver.path);
+                }
+            }
+        }
+        self.start_strands(id);
+    }
+
+    fn strands_done(&mut self, id: NodeId) {
+        let Work::Parallel(work) = std::mem::replace(&mut self.node(id).work, Work::Nothing) else {
+            return;
+        };
+        let undo: Vec<Undo> = work
+            .undo
+            .into_iter()
+            .filter(|undo| !undo.is_empty())
+            .map(Undo::Serial)
+            .collect();
+        let node = self.node(id);
+        if !undo.is_empty() {
+            node.undo.push(Undo::Parallel(undo));
+        }
+        if let Some(yielded) = work.yielded.into_iter().flatten().last() {
+            node.yielded = Some(yielded);
+        }
+        let stopped = node.stop_failure().filter(|_| work.skipped).cloned();
+        let end = match (node.trouble.take(), stopped) {
+            (Some(trouble), _) => End::Bad(trouble),
+            (None, Some(failure)) => End::bad((*failure).clone()),
+            (None, None) => End::Good {
+                value: lockstep_base::value::Value::None,
+                yielded: node.yielded.take(),
+                signal: super::node::Signal::None,
+            },
+        };
+        self.queue.push(Task::Ended(id, end));
+    }
+
+    /// Once the block is stopped: tells of the children that never start, and breaks the barriers
+    /// that they would pass.
+    pub(super) fn skip_strands(&mut self, id: NodeId) {
+        let Work::Parallel(work) = &mut self.node(id).work else {
+            return;
+        };
+        if !work.stopped || work.next == work.children.len() {
+            return;
+        }
+        let (rest, owed) = (work.children.clone(), std::mem::take(&mut work.owed));
+        let rest = &rest[std::mem::replace(&mut work.next, rest.len())..];
+        work.skipped = true;
+        let node = self.look(id);
+        let (path, locals, undoing) = (node.path.clone(), node.locals.clone(), node.around.undoing);
+        let why = match &node.trouble {
+            Some(trouble) => trouble.failure.clone(),
+            None => self.failure(id, FailureClass::Cancelled, "it was stopped"),
+        };
+        if !undoing {
+            self.skip(rest, &path, &locals);
+            self.deploys_not(id, rest, &locals);
+        }
+        for owed in owed {
+            self.break_owed(&owed, &why);
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! What stands in braces, one member a line: statements, fields, parts of an environment.
+//! It does not know what the members mean.
+
+use super::line::Piece;
+use super::printer::{Done, Gap, Printer, Start, Stop};
+use super::trivia::Trivia;
+use lockstep_base::source::Span;
+use lockstep_syntax::ast::*;
+
+/// A member of a body.
+pub(super) enum Member<'a> {
+    Stmt(&'a Stmt),
+    Test(&'a TestStmt),
+    Field(&'a Field),
+    Override(&'a Override),
+    Infrastructure(&'a Infrastructure),
+    Decl(&'a FieldDecl),
+    /// A part of a kind with fields: its first word, the fields, and where it stands.
+    Part(&'static str, &'a [FieldDecl], Span),
+    /// The `deploy using` of a kind.
+    Deploy(Option<&'a Use>, Span),
+}
+
+impl Member<'_> {
+    /// Where it stands.
+    pub(super) fn range(&self) -> (usize, usize) {
+        let span = match self {
+            Member::Stmt(stmt) => stmt.span,
+            Member::Test(stmt) => stmt.span,
+            Member::Field(field) => field.name.span.to(field.value.span),
+            Member::Override(changed) => changed.span,
+            Member::Infrastructure(infrastructure) => infrastructure.span,
+            Member::Part(_, _, span) | Member::Deploy(_, span) => *span,
+            Member::Decl(decl) => {
+                let last = decl.default.as_ref().map_or(decl.ty.span, |it| it.span);
+                decl.name.span.to(last)
+            }
+        };
+        (span.start as usize, span.end as usize)
+    }
+
+    fn is_field(&self) -> bool {
+        matches!(self, Member::Field(_) | Member::Decl(_))
+    }
+}
+
+/// Whether a statement has no body of its own.
+fn is_simple(stmt: &Stmt) -> bool {
+    stmt.handlers.is_empty()
+        && match &stmt.kind {
+            StmtKind::Stage { .. }
+            | StmtKind::Serial { .. }
+            | StmtKind::Parallel { .. }
+            | StmtKind::Loop { .. }
+            | StmtKind::Matrix { .. }
+            | StmtKind::Step { .. }
+            | StmtKind::If { .. }
+            | StmtKind::Lock { .. }
+            | StmtKind::Verify { .. }
+            | StmtKind::On { .. }
+            | StmtKind::Error => false,
+            StmtKind::Let {
+                value: LetValue::Effect(inner),
+                ..
+            } => is_simple(inner),
+            _ => true,
+        }
+}
+
+/// Whether blocks, as far as they are written on one line, may stay there: each has at most one
+/// statement, without a body of its own.
+pub(super) fn stays_on_line(blocks: &[&Block], text: &str) -> bool {
+    let short = |block: &&Block| match block.stmts.as_slice() {
+        [] => true,
+        [only] => is_simple(only) && one_line(block.span, text),
+        _ => false,
+    };
+    blocks.iter().all(short) && blocks.iter().any(|block| !block.stmts.is_empty())
+}
+
+/// Whether `span` is written on one line.
+pub(super) fn one_line(span: Span, text: &str) -> bool {
+    text.get(span.range())
+        .is_some_and(|own| !own.contains('\n'))
+}
+
+/// How the opening brace of a body stands to its head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Brace {
+    /// Behind the head.
+    Plain,
+    /// A group is open that began in the head; where it is broken, the brace has its own line.
+    OwnLine,
+    /// A group is open that began in the head and ends behind the brace.
+    EndsGroup,
+}
+
+impl Brace {
+    /// The brace behind a head in which a group was begun, or was not.
+    pub(super) fn of(grouped: bool) -> Self {
+        if grouped {
+            Brace::OwnLine
+        } else {
+            Brace::Plain
+        }
+    }
+}
+
+impl Printer<'_> {
+    /// Prints something with bodies on one line, if it may be `short` and fits.
+    pub(super) fn short_or_long(&mut self, short: bool, print: impl Fn(&mut Self) -> Done) -> Done {
+        if short && self.on_one_line(&print) {
+            return Ok(());
+        }
+        print(self)
+    }
+
+    /// A block.
+    pub(super) fn block(&mut self, block: &Block, brace: Brace) -> Done {
+        let stmts = block.stmts.iter().map(Member::Stmt);
+        self.body(&stmts.collect::<Vec<_>>(), block.span.end, brace)
+    }
+
+    /// A body in braces that ends at `end`.
+    pub(super) fn body(&mut self, members: &[Member<'_>], end: u32, brace: Brace) -> Done {
+        self.gap(match brace {
+            Brace::OwnLine => Gap::Line,
+            Brace::Plain | Brace::EndsGroup => Gap::Join,
+        });
+        self.sign("{")?;
+        if brace != Brace::Plain {
+            self.close();
+        }
+        let closing = (end as usize).checked_sub(1).ok_or(Stop)?;
+        if self.inline {
+            self.members_on_line(members)?;
+        } else if !members.is_empty() || self.has_notes() || self.next_start() != closing {
+            self.flush();
+            self.depth += 1;
+            let empty = !self.members(members, closing);
+            self.depth -= 1;
+            self.start_line(if empty { Start::Only } else { Start::Last });
+        }
+        if self.next_start() != closing {
+            return Err(Stop);
+        }
+        self.sign("}")
+    }
+
+    fn members_on_line(&mut self, members: &[Member<'_>]) -> Done {
+        if members.len() > 1 && !members.iter().all(Member::is_field) {
+            return Err(Stop);
+        }
+        for (place, member) in members.iter().enumerate() {
+            if place > 0 {
+                self.push(Piece::Sign(","));
+            }
+            self.gap(Gap::Space);
+            self.one_member(member, 0)?;
+            self.skip_comma();
+        }
+        if !members.is_empty() {
+            self.gap(Gap::Space);
+        }
+        Ok(())
+    }
+
+    /// The members of a body, one a line, up to its brace at `closing`. Returns whether there was
+    /// anything.
+    fn members(&mut self, members: &[Member<'_>], closing: usize) -> bool {
+        let mut start = Start::First;
+        // How wide the names of the fields are that stand below each other, and up to which
+        // member that holds.
+        let mut width = 0;
+        let mut same = 0;
+        for (place, member) in members.iter().enumerate() {
+            if same <= place {
+                (width, same) = self.alignment(members, place);
+            }
+            let (from, to) = member.range();
+            if from < self.end() {
+                continue;
+            }
+            if self.keep_until(from, start) {
+                start = Start::Next;
+            }
+            self.member((from, to), start, |printer| {
+                printer.one_member(member, width)?;
+                printer.skip_comma();
+                Ok(())
+            });
+            start = Start::Next;
+        }
+        self.keep_until(closing, start) || start == Start::Next
+    }
+
+    /// The widest name among the fields that stand directly below `members[first]`, and the first
+    /// member that is not among them.
+    fn alignment(&self, members: &[Member<'_>], first: usize) -> (usize, usize) {
+        let mut width = 0;
+        let mut before = None;
+        for (place, member) in members.iter().enumerate().skip(first) {
+            let Member::Field(field) = member else {
+                return (width, place.max(first + 1));
+            };
+            let (_, to) = member.range();
+            if before.is_some_and(|end| has_empty_line(self.text, end)) {
+                return (width, place);
+            }
+            width = width.max(super::line::columns(&field.name.name));
+            before = Some(to);
+        }
+        (width, members.len())
+    }
+
+    pub(super) fn one_member(&mut self, member: &Member<'_>, width: usize) -> Done {
+        match member {
+            Member::Stmt(stmt) => self.stmt(stmt),
+            Member::Test(stmt) => self.test_stmt(stmt),
+            Member::Field(field) => self.field(field, width),
+            Member::Override(changed) => self.override_of(changed),
+            Member::Infrastructure(infrastructure) => self.infrastructure(infrastructure),
+            Member::Decl(decl) => self.declared(&decl.name, &decl.ty, decl.default.as_ref()),
+            Member::Part(word, decls, span) => self.part(word, decls, *span),
+            Member::Deploy(using, _) => self.kind_deploy(*using),
+        }
+    }
+
+    fn field(&mut self, field: &Field, width: usize) -> Done {
+        self.ident(&field.name)?;
+        let own = super::line::columns(&field.name.name);
+        if !self.inline && !self.has_notes() && width > own {
+            self.push(Piece::Blanks(width - own));
+        }
+        self.word("=")?;
+        self.gap(Gap::Space);
+        self.expr(&field.value)
+    }
+}
+
+/// Whether an empty line will stand between two members, the first of which ends at `from`.
+fn has_empty_line(text: &str, from: usize) -> bool {
+    let mut behind = Trivia::default();
+    behind.begin(from);
+    if behind.read(text) == Some(b',') {
+        behind.pass_comma();
+        behind.read(text);
+    }
+    behind.has_empty_line(text)
+}

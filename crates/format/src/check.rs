@@ -1,0 +1,50 @@
+//! The proof of each result: read again, it is the same tree with the same comments, and it stays
+//! as it is when it is formatted once more. It does not know how the text was made.
+
+use super::alike::Alike;
+use super::{Around, Mistake, edits, format_around};
+use lockstep_base::source::FileId;
+use lockstep_syntax::{Comment, Parse, parse};
+
+/// Compares the text `new` with what it was made of.
+pub(super) fn check(before: &Parse, old: &str, new: &str, around: Around) -> Result<(), Mistake> {
+    let wrong = |what| Err(Mistake { what });
+    if edits(old, new).is_none() {
+        return wrong("other words");
+    }
+    let after = parse(FileId(0), new);
+    if format_around(&after, new, around).text != new {
+        return wrong("another form when formatted once more");
+    }
+    same(before, old, &after, new)
+}
+
+/// Whether two texts mean the same: their trees, comments and mistakes.
+pub(super) fn same(before: &Parse, old: &str, after: &Parse, new: &str) -> Result<(), Mistake> {
+    let wrong = |what| Err(Mistake { what });
+    if !same_comments(&before.comments, old, &after.comments, new) {
+        return wrong("other comments");
+    }
+    let told = |parse: &Parse| -> Vec<(&'static str, String)> {
+        let told = parse.diagnostics.iter();
+        told.map(|it| (it.code.as_str(), it.message.clone()))
+            .collect()
+    };
+    if told(before) != told(after) {
+        return wrong("other mistakes");
+    }
+    if !before.file.alike(&after.file) {
+        return wrong("another meaning");
+    }
+    Ok(())
+}
+
+/// Whether both texts have the same comments in the same order, but for blanks behind them.
+fn same_comments(a: &[Comment], old: &str, b: &[Comment], new: &str) -> bool {
+    let text = |comment: &Comment, text: &str| -> String {
+        let own = text.get(comment.span.range()).unwrap_or("");
+        own.trim_ascii_end().to_string()
+    };
+    let same = |(a, b): (&Comment, &Comment)| a.doc == b.doc && text(a, old) == text(b, new);
+    a.len() == b.len() && a.iter().zip(b).all(same)
+}

@@ -1,0 +1,217 @@
+//! Declarations. It does not know which names exist.
+
+use super::body::{Brace, Member, one_line, stays_on_line};
+use super::expression::PARENTHESES;
+use super::line::Piece;
+use super::printer::{Done, Gap, Printer, Stop};
+use super::statement::Clause;
+use lockstep_syntax::ast::*;
+
+impl Printer<'_> {
+    /// A declaration.
+    pub(super) fn item(&mut self, item: &Item) -> Done {
+        let short = one_line(item.span, self.text)
+            && match &item.kind {
+                ItemKind::Service { .. } | ItemKind::Environment(_) | ItemKind::Kind(_) => true,
+                ItemKind::Workflow { body, .. } => stays_on_line(&[body], self.text),
+                ItemKind::Pipeline { body, handlers, .. } => {
+                    let handled = handlers.iter().map(super::statement::body_of);
+                    stays_on_line(&handled.chain([body]).collect::<Vec<_>>(), self.text)
+                }
+                _ => false,
+            };
+        self.short_or_long(short, |printer| printer.item_parts(item))
+    }
+
+    fn item_parts(&mut self, item: &Item) -> Done {
+        match &item.kind {
+            ItemKind::Import { path, alias } => {
+                self.sign("import")?;
+                self.gap(Gap::Space);
+                self.string(path)?;
+                self.word("as")?;
+                self.gap(Gap::Space);
+                self.ident(alias)
+            }
+            ItemKind::From { path, names } => self.from(path, names),
+            ItemKind::Input {
+                name,
+                ty,
+                default,
+                rule,
+            } => self.input(name, ty, default.as_ref(), rule.as_ref()),
+            ItemKind::Secret { name, source } => {
+                self.sign("secret")?;
+                self.named_value(name, None, source)
+            }
+            ItemKind::Let { name, ty, value } => {
+                self.sign("let")?;
+                self.named_value(name, ty.as_ref(), value)
+            }
+            ItemKind::Group { name, value } => {
+                self.sign("group")?;
+                self.named_value(name, None, value)
+            }
+            ItemKind::Service {
+                name,
+                kind,
+                using,
+                fields,
+            } => {
+                self.sign("service")?;
+                self.name_and_kind(name, kind)?;
+                let using: Vec<Clause<'_>> = using.iter().map(Clause::Using).collect();
+                let fields: Vec<Member<'_>> = fields.iter().map(Member::Field).collect();
+                let grouped = self.clauses(&using)?;
+                self.body(&fields, item.span.end, Brace::of(grouped))
+            }
+            ItemKind::Environment(environment) => self.environment(environment, item.span.end),
+            ItemKind::Kind(kind) => self.kind(kind, item.span.end),
+            ItemKind::Workflow {
+                name,
+                params,
+                result,
+                body,
+            } => {
+                self.sign("workflow")?;
+                self.signature(name, params, result.as_ref())?;
+                self.block(body, Brace::Plain)
+            }
+            ItemKind::Action {
+                name,
+                params,
+                result,
+            } => {
+                self.sign("action")?;
+                self.signature(name, params, result.as_ref())
+            }
+            ItemKind::Pipeline {
+                name,
+                modifiers,
+                body,
+                handlers,
+            } => {
+                self.sign("pipeline")?;
+                self.gap(Gap::Space);
+                self.ident(name)?;
+                let clauses: Vec<Clause<'_>> = modifiers.iter().map(Clause::Modifier).collect();
+                let grouped = self.clauses(&clauses)?;
+                self.block(body, Brace::of(grouped))?;
+                self.handlers(handlers)
+            }
+            ItemKind::Test {
+                name,
+                body,
+                body_span,
+            } => {
+                self.sign("test")?;
+                self.gap(Gap::Space);
+                self.string(name)?;
+                let body: Vec<Member<'_>> = body.iter().map(Member::Test).collect();
+                self.body(&body, body_span.end, Brace::Plain)
+            }
+            ItemKind::Error => Err(Stop),
+        }
+    }
+
+    fn from(&mut self, path: &StringLit, names: &[ImportName]) -> Done {
+        self.sign("from")?;
+        self.gap(Gap::Space);
+        self.string(path)?;
+        self.word("import")?;
+        self.open_line(false);
+        self.push(Piece::In);
+        self.gap(Gap::Line);
+        for (place, import) in names.iter().enumerate() {
+            self.ident(&import.name)?;
+            if let Some(alias) = &import.alias {
+                self.word("as")?;
+                self.gap(Gap::Space);
+                self.ident(alias)?;
+            }
+            if place + 1 < names.len() {
+                if !self.skip_comma() {
+                    return Err(Stop);
+                }
+                self.push(Piece::Sign(","));
+                self.gap(Gap::Line);
+            }
+        }
+        self.push(Piece::Out);
+        self.close();
+        Ok(())
+    }
+
+    fn input(
+        &mut self,
+        name: &Ident,
+        ty: &TypeExpr,
+        default: Option<&Expr>,
+        rule: Option<&Expr>,
+    ) -> Done {
+        self.sign("input")?;
+        self.gap(Gap::Space);
+        self.declared(name, ty, default)?;
+        if let Some(rule) = rule {
+            self.clauses(&[Clause::Where(rule)])?;
+            self.close();
+        }
+        Ok(())
+    }
+
+    /// `name: type = default`
+    pub(super) fn declared(&mut self, name: &Ident, ty: &TypeExpr, default: Option<&Expr>) -> Done {
+        self.ident(name)?;
+        self.sign(":")?;
+        self.gap(Gap::Space);
+        self.ty(ty)?;
+        if let Some(default) = default {
+            self.word("=")?;
+            self.gap(Gap::Space);
+            self.expr(default)?;
+        }
+        Ok(())
+    }
+
+    /// `name: type = value` behind a keyword.
+    fn named_value(&mut self, name: &Ident, ty: Option<&TypeExpr>, value: &Expr) -> Done {
+        self.name_and_type(name, ty)?;
+        self.gap(Gap::Space);
+        self.expr(value)
+    }
+
+    /// `name: type =` behind a keyword.
+    pub(super) fn name_and_type(&mut self, name: &Ident, ty: Option<&TypeExpr>) -> Done {
+        self.gap(Gap::Space);
+        self.ident(name)?;
+        if let Some(ty) = ty {
+            self.sign(":")?;
+            self.gap(Gap::Space);
+            self.ty(ty)?;
+        }
+        self.word("=")
+    }
+
+    /// `name: kind` behind a keyword.
+    pub(super) fn name_and_kind(&mut self, name: &Ident, kind: &Path) -> Done {
+        self.gap(Gap::Space);
+        self.ident(name)?;
+        self.sign(":")?;
+        self.gap(Gap::Space);
+        self.path(kind)
+    }
+
+    fn signature(&mut self, name: &Ident, params: &[Param], result: Option<&TypeExpr>) -> Done {
+        self.gap(Gap::Space);
+        self.ident(name)?;
+        self.brackets(PARENTHESES, params, |printer, param| {
+            printer.declared(&param.name, &param.ty, param.default.as_ref())
+        })?;
+        if let Some(result) = result {
+            self.word("->")?;
+            self.gap(Gap::Space);
+            self.ty(result)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,315 @@
+//! Expressions. It does not know what stands around them.
+
+use super::line::Piece;
+use super::printer::{Done, Gap, Printer, Stop};
+use lockstep_syntax::ast::*;
+
+/// How a bracketed list is printed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Brackets {
+    pub(super) open: &'static str,
+    pub(super) close: &'static str,
+    /// Whether a blank stands inside of the brackets.
+    pub(super) wide: bool,
+    /// Whether a list that was written with a line break behind its bracket keeps it.
+    pub(super) keeps: bool,
+}
+
+const LIST: Brackets = Brackets {
+    open: "[",
+    close: "]",
+    wide: false,
+    keeps: true,
+};
+pub(super) const RECORD: Brackets = Brackets {
+    open: "{",
+    close: "}",
+    wide: true,
+    keeps: true,
+};
+pub(super) const PARENTHESES: Brackets = Brackets {
+    open: "(",
+    close: ")",
+    wide: false,
+    keeps: false,
+};
+
+impl Printer<'_> {
+    /// An expression.
+    pub(super) fn expr(&mut self, expr: &Expr) -> Done {
+        match &expr.kind {
+            ExprKind::None
+            | ExprKind::Bool(_)
+            | ExprKind::Int(_)
+            | ExprKind::Float(_)
+            | ExprKind::Percent(_)
+            | ExprKind::Duration(_)
+            | ExprKind::Name(_) => self.take(expr.span),
+            ExprKind::String(literal) => self.string(literal),
+            ExprKind::List(items) => self.brackets(LIST, items, |printer, item| printer.expr(item)),
+            ExprKind::Record(entries) => self.record(entries),
+            ExprKind::Field(inner, name) => {
+                self.expr(inner)?;
+                self.sign(".")?;
+                self.ident(name)
+            }
+            ExprKind::Star(inner) => {
+                self.expr(inner)?;
+                self.sign(".")?;
+                self.sign("*")
+            }
+            ExprKind::Index(inner, index) => {
+                self.expr(inner)?;
+                self.index(index)
+            }
+            ExprKind::Unary(UnaryOp::Neg, inner) => {
+                self.sign("-")?;
+                self.expr(inner)
+            }
+            ExprKind::Unary(UnaryOp::Not, inner) => {
+                self.sign("not")?;
+                self.gap(Gap::Space);
+                self.expr(inner)
+            }
+            ExprKind::Binary(..) => {
+                self.open(false);
+                self.push(Piece::In);
+                self.operands(expr)?;
+                self.push(Piece::Out);
+                self.close();
+                Ok(())
+            }
+            ExprKind::If(..) => self.if_expr(expr),
+            ExprKind::Comprehension { .. } => self.comprehension(expr),
+            ExprKind::Call(callee, args) => {
+                self.expr(callee)?;
+                self.args(args)
+            }
+            ExprKind::Paren(inner) => self.paren(inner),
+            ExprKind::Error => Err(Stop),
+        }
+    }
+
+    /// A string literal, as it stands.
+    pub(super) fn string(&mut self, literal: &StringLit) -> Done {
+        let raw = self.text.get(literal.span.range()).unwrap_or("");
+        if !literal.multiline || !raw.contains('\n') {
+            return self.take(literal.span);
+        }
+        let on_one_line = |part: &StringPart| match part {
+            StringPart::Text { .. } => true,
+            StringPart::Interpolation { span, .. } => {
+                !self.text.get(span.range()).unwrap_or("\n").contains('\n')
+            }
+        };
+        let moves = literal.parts.iter().all(on_one_line) && super::long::margin(raw).is_some();
+        self.take_lines(literal.span, moves)
+    }
+
+    /// A list between brackets. Broken, it has one element a line and a comma behind the last.
+    pub(super) fn brackets<T>(
+        &mut self,
+        with: Brackets,
+        items: &[T],
+        print: impl FnMut(&mut Self, &T) -> Done,
+    ) -> Done {
+        self.opening(with.open)?;
+        self.elements(with, items, print)
+    }
+
+    /// The rest of a list behind its opening bracket.
+    fn elements<T>(
+        &mut self,
+        with: Brackets,
+        items: &[T],
+        mut print: impl FnMut(&mut Self, &T) -> Done,
+    ) -> Done {
+        if items.is_empty() && !self.has_notes() {
+            return self.sign(with.close);
+        }
+        let broken = with.keeps && self.on_new_line();
+        self.open_line(broken);
+        self.push(Piece::In);
+        let edge = if with.wide { Gap::Line } else { Gap::Soft };
+        self.gap(edge);
+        for (place, item) in items.iter().enumerate() {
+            print(self, item)?;
+            let comma = self.skip_comma();
+            if place + 1 == items.len() {
+                self.push(Piece::Comma);
+            } else if comma {
+                self.push(Piece::Sign(","));
+                self.gap(Gap::Element);
+            } else {
+                return Err(Stop);
+            }
+        }
+        self.notes_before_closing();
+        self.push(Piece::Out);
+        self.gap(edge);
+        self.sign(with.close)?;
+        self.close();
+        Ok(())
+    }
+
+    /// `{ key: value }`
+    pub(super) fn record(&mut self, entries: &[(RecordKey, Expr)]) -> Done {
+        self.brackets(RECORD, entries, |printer, (key, value)| {
+            match key {
+                RecordKey::Name(name) => printer.ident(name)?,
+                RecordKey::String(literal) => printer.string(literal)?,
+            }
+            printer.sign(":")?;
+            printer.gap(Gap::Space);
+            printer.expr(value)
+        })
+    }
+
+    /// `[index]`
+    pub(super) fn index(&mut self, index: &Expr) -> Done {
+        self.sign("[")?;
+        self.expr(index)?;
+        self.sign("]")
+    }
+
+    /// The arguments of a call. A single list, record or long text is not indented once more.
+    pub(super) fn args(&mut self, args: &[Arg]) -> Done {
+        if let [only] = args
+            && hugs(&only.value)
+        {
+            self.opening("(")?;
+            if self.has_notes() {
+                return self.elements(PARENTHESES, args, Self::arg);
+            }
+            self.arg(only)?;
+            self.skip_comma();
+            return self.sign(")");
+        }
+        self.brackets(PARENTHESES, args, Self::arg)
+    }
+
+    fn arg(&mut self, arg: &Arg) -> Done {
+        if let Some(name) = &arg.name {
+            self.ident(name)?;
+            self.sign(":")?;
+            self.gap(Gap::Space);
+        }
+        self.expr(&arg.value)
+    }
+
+    /// An expression in the group around, so that all its operators break with that group.
+    pub(super) fn operands(&mut self, expr: &Expr) -> Done {
+        let ExprKind::Binary(op, sign, left, right) = &expr.kind else {
+            return self.expr(expr);
+        };
+        match &left.kind {
+            ExprKind::Binary(inner, ..) if level(*inner) == level(*op) => self.operands(left)?,
+            _ => self.expr(left)?,
+        }
+        self.gap(Gap::Line);
+        self.take(*sign)?;
+        self.gap(Gap::Space);
+        self.expr(right)
+    }
+
+    fn paren(&mut self, inner: &Expr) -> Done {
+        self.open(false);
+        self.opening("(")?;
+        self.push(Piece::In);
+        self.gap(Gap::Soft);
+        self.operands(inner)?;
+        self.notes_before_closing();
+        self.push(Piece::Out);
+        self.gap(Gap::Soft);
+        self.sign(")")?;
+        self.close();
+        Ok(())
+    }
+
+    fn if_expr(&mut self, expr: &Expr) -> Done {
+        self.open(false);
+        self.push(Piece::In);
+        let mut rest = expr;
+        while let ExprKind::If(condition, yes, no) = &rest.kind {
+            self.sign("if")?;
+            self.gap(Gap::Space);
+            self.expr(condition)?;
+            self.gap(Gap::Line);
+            self.sign("then")?;
+            self.gap(Gap::Space);
+            self.expr(yes)?;
+            self.gap(Gap::Line);
+            self.sign("else")?;
+            self.gap(Gap::Space);
+            rest = no;
+        }
+        self.expr(rest)?;
+        self.push(Piece::Out);
+        self.close();
+        Ok(())
+    }
+
+    fn comprehension(&mut self, expr: &Expr) -> Done {
+        let ExprKind::Comprehension {
+            body,
+            var,
+            list,
+            cond,
+        } = &expr.kind
+        else {
+            return Err(Stop);
+        };
+        self.open(false);
+        self.opening("[")?;
+        self.push(Piece::In);
+        self.gap(Gap::Soft);
+        self.expr(body)?;
+        self.gap(Gap::Line);
+        self.sign("for")?;
+        self.gap(Gap::Space);
+        self.ident(var)?;
+        self.word("in")?;
+        self.gap(Gap::Space);
+        self.expr(list)?;
+        if let Some(cond) = cond {
+            self.gap(Gap::Line);
+            self.sign("if")?;
+            self.gap(Gap::Space);
+            self.expr(cond)?;
+        }
+        self.notes_before_closing();
+        self.push(Piece::Out);
+        self.gap(Gap::Soft);
+        self.sign("]")?;
+        self.close();
+        Ok(())
+    }
+}
+
+/// Whether brackets of a call stand directly around the brackets of this argument.
+fn hugs(value: &Expr) -> bool {
+    match &value.kind {
+        ExprKind::List(items) => !items.is_empty(),
+        ExprKind::Record(entries) => !entries.is_empty(),
+        ExprKind::String(literal) => literal.multiline,
+        _ => false,
+    }
+}
+
+/// Operators of the same level stand side by side without parentheses.
+fn level(op: BinaryOp) -> u8 {
+    match op {
+        BinaryOp::Else => 0,
+        BinaryOp::Or => 1,
+        BinaryOp::And => 2,
+        BinaryOp::Eq
+        | BinaryOp::Ne
+        | BinaryOp::Lt
+        | BinaryOp::Le
+        | BinaryOp::Gt
+        | BinaryOp::Ge
+        | BinaryOp::In => 3,
+        BinaryOp::Add | BinaryOp::Sub => 4,
+        BinaryOp::Mul | BinaryOp::Div | BinaryOp::Rem => 5,
+    }
+}

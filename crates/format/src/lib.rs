@@ -1,0 +1,215 @@
+//! The formatter: a tree with its comments becomes text again, in the one style of the language.
+//! It does not know names, types or files.
+//!
+//! The text is not made from the tree. The printer copies the source token by token, and the tree
+//! only says where lines may be broken; what the tree does not explain is left as it stands. Each
+//! result is read again and compared before anyone sees it.
+
+mod alike;
+mod body;
+mod check;
+mod declaration;
+mod edits;
+mod expression;
+mod line;
+mod long;
+mod place;
+mod printer;
+mod statement;
+mod test;
+mod trivia;
+mod types;
+
+use std::ops::Range;
+
+pub use edits::{Edit, apply, edits};
+use lockstep_base::source::{FileId, Span};
+use lockstep_syntax::ast::File;
+use lockstep_syntax::{Parse, parse};
+use printer::{Printer, Start, Stop};
+
+/// How many mistakes a file may have before it is left alone.
+const MISTAKES: usize = 400;
+
+/// How often a text with mistakes is formatted until it stays as it is.
+const ROUNDS: usize = 4;
+
+/// A formatted text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Formatted {
+    /// The text.
+    pub text: String,
+    /// The parts of the source that were left as they stand, because something is wrong with them.
+    pub kept: Vec<Span>,
+    /// The strings of the source whose lines may have been moved.
+    pub moved: Vec<Span>,
+    /// Whether the source has mistakes.
+    pub broken: bool,
+}
+
+/// The formatter made a mistake; what it would have written is not what was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    /// What is not the same, in a few words.
+    pub what: &'static str,
+}
+
+impl std::fmt::Display for Mistake {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the formatted text would have {}", self.what)
+    }
+}
+
+impl std::error::Error for Mistake {}
+
+/// What is left as it stands where something is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Around {
+    /// The statement, the field or the head.
+    Statement,
+    /// The whole declaration.
+    Declaration,
+}
+
+/// Formats a text that has been read as `parse`, without comparing the result with it.
+pub fn format(parse: &Parse, text: &str) -> Formatted {
+    format_around(parse, text, Around::Statement)
+}
+
+fn format_around(parse: &Parse, text: &str, around: Around) -> Formatted {
+    if parse.diagnostics.len() > MISTAKES {
+        return unchanged(text, parse.file.span);
+    }
+    let mut printer = Printer::new(text);
+    let mark = text.len() - text.trim_start_matches('\u{feff}').len();
+    printer.begin(mark);
+    print(&mut printer, &parse.file, &wrong(parse), around);
+    Formatted {
+        text: printer.out,
+        kept: printer.kept,
+        moved: printer.long,
+        broken: !parse.diagnostics.is_empty(),
+    }
+}
+
+/// Formats a text and makes sure that it means the same afterwards, has the same comments, and
+/// stays as it is when it is formatted once more. A text with mistakes is formatted around them,
+/// or left as it stands.
+///
+/// # Errors
+///
+/// When the formatter itself is wrong; the text must then be left alone.
+///
+/// ```
+/// let text = lockstep::format::format_text("service  web:app{image=\"web:7\"}\n");
+/// assert_eq!(text.unwrap(), "service web: app { image = \"web:7\" }\n");
+/// ```
+pub fn format_text(text: &str) -> Result<String, Mistake> {
+    checked(text).map(|formatted| formatted.text)
+}
+
+/// Formats the lines of a text that `range` touches, as changes of it. Strings that the range
+/// touches are changed as a whole. There are none where the lines cannot be changed without
+/// others.
+///
+/// # Errors
+///
+/// As [`format_text`].
+///
+/// ```
+/// let text = "let  a = 1\nlet  b = 2\n";
+/// let edits = lockstep::format::range(text, 0..3).unwrap();
+/// assert_eq!(lockstep::format::apply(text, &edits), "let a = 1\nlet  b = 2\n");
+/// ```
+pub fn range(text: &str, range: Range<usize>) -> Result<Vec<Edit>, Mistake> {
+    let formatted = checked(text)?;
+    let edits = edits::within(text, &formatted, range);
+    let before = parse(FileId(0), text);
+    let new = apply(text, &edits);
+    match check::same(&before, text, &parse(FileId(0), &new), &new) {
+        Ok(()) => Ok(edits),
+        Err(_) => Ok(Vec::new()),
+    }
+}
+
+/// Formats a text as [`format_text`] does, and says what was left as it stands.
+///
+/// # Errors
+///
+/// As [`format_text`].
+pub fn checked(text: &str) -> Result<Formatted, Mistake> {
+    let before = parse(FileId(0), text);
+    if before.diagnostics.is_empty() {
+        let formatted = format(&before, text);
+        if formatted.text != text {
+            check::check(&before, text, &formatted.text, Around::Statement)?;
+        }
+        return Ok(formatted);
+    }
+    let mut formatted = around_mistakes(&before, text);
+    for _ in 0..ROUNDS {
+        let again = parse(FileId(0), &formatted.text);
+        let next = around_mistakes(&again, &formatted.text).text;
+        if next == formatted.text {
+            return Ok(formatted);
+        }
+        formatted.text = next;
+    }
+    Ok(unchanged(text, before.file.span))
+}
+
+/// Formats a text with mistakes. Lines have a meaning for what can be understood of it: where the
+/// parts of a declaration cannot be moved, all of it stays as it is.
+fn around_mistakes(parse: &Parse, text: &str) -> Formatted {
+    for around in [Around::Statement, Around::Declaration] {
+        let formatted = format_around(parse, text, around);
+        if formatted.text == text || check::check(parse, text, &formatted.text, around).is_ok() {
+            return formatted;
+        }
+    }
+    unchanged(text, parse.file.span)
+}
+
+fn unchanged(text: &str, whole: Span) -> Formatted {
+    Formatted {
+        text: text.to_string(),
+        kept: vec![whole],
+        moved: Vec::new(),
+        broken: true,
+    }
+}
+
+/// Where something is wrong.
+fn wrong(parse: &Parse) -> Vec<Span> {
+    let mut spans: Vec<Span> = Vec::new();
+    for diagnostic in &parse.diagnostics {
+        spans.extend(diagnostic.labels.iter().map(|label| label.span));
+        let edits = diagnostic.fixes.iter().flat_map(|fix| &fix.edits);
+        spans.extend(edits.map(|(span, _)| *span));
+    }
+    spans
+}
+
+fn print(printer: &mut Printer<'_>, file: &File, wrong: &[Span], around: Around) {
+    let mut start = Start::First;
+    for item in &file.items {
+        let (from, to) = (item.span.start as usize, item.span.end as usize);
+        // A declaration in a block stands in the tree a second time.
+        if from < printer.end() || from >= to {
+            continue;
+        }
+        let touched = |span: &&Span| span.start <= item.span.end && span.end >= item.span.start;
+        printer.mistakes = wrong.iter().filter(touched).copied().collect();
+        if printer.keep_until(from, start) {
+            start = Start::Next;
+        }
+        let whole = around == Around::Declaration && !printer.mistakes.is_empty();
+        printer.member((from, to), start, |printer| match whole {
+            true => Err(Stop),
+            false => printer.item(item),
+        });
+        start = Start::Next;
+    }
+    printer.keep_until(printer.text.len(), start);
+    printer.finish();
+}

@@ -1,0 +1,434 @@
+//! Statements: keyword, head, clauses, body, handlers. A head that does not fit is broken clause
+//! by clause. It does not know which clause means what.
+
+use super::body::{Brace, stays_on_line};
+use super::expression::PARENTHESES;
+use super::line::Piece;
+use super::printer::{Done, Gap, Printer, Stop};
+use lockstep_syntax::ast::*;
+
+/// A part of a head that stands on a line of its own where the head is broken.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Clause<'a> {
+    Axis(&'a Axis),
+    Where(&'a Expr),
+    Using(&'a Use),
+    Shell(&'a Ident),
+    Variables(&'a Variables),
+    /// A keyword and an expression.
+    Plain(&'static str, &'a Expr),
+    Modifier(&'a Modifier),
+}
+
+impl Clause<'_> {
+    /// A place in it, to put clauses in order.
+    fn place(&self) -> u32 {
+        match self {
+            Clause::Axis(axis) => axis.span.start,
+            Clause::Where(expr) | Clause::Plain(_, expr) => expr.span.start,
+            Clause::Using(using) => using.span.start,
+            Clause::Shell(shell) => shell.span.start,
+            Clause::Modifier(modifier) => modifier.span.start,
+            Clause::Variables(variables) => variables.span.start,
+        }
+    }
+}
+
+/// The block of a handler.
+pub(super) fn body_of(handler: &Handler) -> &Block {
+    match &handler.kind {
+        HandlerKind::Undo(body)
+        | HandlerKind::OnFailure { body, .. }
+        | HandlerKind::Always(body) => body,
+    }
+}
+
+/// The blocks of a statement without those of its handlers.
+fn bodies(kind: &StmtKind) -> Vec<&Block> {
+    match kind {
+        StmtKind::Stage { body, .. }
+        | StmtKind::Serial { body }
+        | StmtKind::Parallel { body }
+        | StmtKind::Loop { body, .. }
+        | StmtKind::Matrix { body, .. }
+        | StmtKind::Step { body, .. }
+        | StmtKind::Lock { body, .. }
+        | StmtKind::Verify { body, .. }
+        | StmtKind::On { body, .. } => vec![body],
+        StmtKind::If {
+            branches,
+            otherwise,
+        } => branches
+            .iter()
+            .map(|(_, body)| body)
+            .chain(otherwise)
+            .collect(),
+        StmtKind::Let {
+            value: LetValue::Effect(inner),
+            ..
+        } => {
+            let mut all = bodies(&inner.kind);
+            all.extend(inner.handlers.iter().map(body_of));
+            all
+        }
+        _ => Vec::new(),
+    }
+}
+
+impl Printer<'_> {
+    /// A statement.
+    pub(super) fn stmt(&mut self, stmt: &Stmt) -> Done {
+        let mut blocks = bodies(&stmt.kind);
+        blocks.extend(stmt.handlers.iter().map(body_of));
+        let short = stays_on_line(&blocks, self.text);
+        self.short_or_long(short, |printer| printer.stmt_parts(stmt))
+    }
+
+    fn stmt_parts(&mut self, stmt: &Stmt) -> Done {
+        let mut clauses: Vec<Clause<'_>> = Vec::new();
+        let body = match &stmt.kind {
+            StmtKind::If {
+                branches,
+                otherwise,
+            } => {
+                self.branches(branches, otherwise.as_ref())?;
+                return self.handlers(&stmt.handlers);
+            }
+            StmtKind::Let { name, ty, value } => {
+                self.sign("let")?;
+                self.name_and_type(name, ty.as_ref())?;
+                self.gap(Gap::Space);
+                match value {
+                    LetValue::Expr(value) => self.expr(value)?,
+                    LetValue::Effect(inner) => self.stmt_parts(inner)?,
+                }
+                None
+            }
+            kind => self.head(kind, &mut clauses)?,
+        };
+        clauses.extend(stmt.modifiers.iter().map(Clause::Modifier));
+        clauses.sort_by_key(Clause::place);
+        let grouped = self.clauses(&clauses)?;
+        match body {
+            Some(body) => {
+                self.block(body, Brace::of(grouped))?;
+                self.handlers(&stmt.handlers)
+            }
+            None => self.handlers_of_head(&stmt.handlers, grouped),
+        }
+    }
+
+    /// Prints the head of a statement, collects its clauses, and returns its body.
+    fn head<'a>(
+        &mut self,
+        kind: &'a StmtKind,
+        clauses: &mut Vec<Clause<'a>>,
+    ) -> Result<Option<&'a Block>, Stop> {
+        match kind {
+            StmtKind::Stage { name, body } => {
+                self.sign("stage")?;
+                self.gap(Gap::Space);
+                self.ident(name)?;
+                return Ok(Some(body));
+            }
+            StmtKind::Step { name, body } => {
+                self.sign("step")?;
+                self.gap(Gap::Space);
+                self.ident(name)?;
+                return Ok(Some(body));
+            }
+            StmtKind::Serial { body } => {
+                self.sign("serial")?;
+                return Ok(Some(body));
+            }
+            StmtKind::Parallel { body } => {
+                self.sign("parallel")?;
+                return Ok(Some(body));
+            }
+            StmtKind::Loop { axis, body } => {
+                self.axis(axis)?;
+                return Ok(Some(body));
+            }
+            StmtKind::Matrix {
+                axes,
+                filter,
+                include,
+                body,
+            } => {
+                self.sign("matrix")?;
+                clauses.extend(axes.iter().map(Clause::Axis));
+                clauses.extend(filter.iter().map(Clause::Where));
+                clauses.extend(include.iter().map(|cell| Clause::Plain("include", cell)));
+                return Ok(Some(body));
+            }
+            StmtKind::Lock {
+                resource,
+                limit,
+                body,
+            } => {
+                self.keyword_and("lock", resource)?;
+                clauses.extend(limit.iter().map(|limit| Clause::Plain("limit", limit)));
+                return Ok(Some(body));
+            }
+            StmtKind::Verify {
+                during,
+                every,
+                body,
+            } => {
+                self.sign("verify")?;
+                clauses.push(Clause::Plain("for", during));
+                clauses.push(Clause::Plain("every", every));
+                return Ok(Some(body));
+            }
+            StmtKind::On { target, body } => {
+                self.keyword_and("on", target)?;
+                return Ok(Some(body));
+            }
+            simple => self.simple(simple, clauses)?,
+        }
+        Ok(None)
+    }
+
+    /// The head of a statement without a body.
+    fn simple<'a>(&mut self, kind: &'a StmtKind, clauses: &mut Vec<Clause<'a>>) -> Done {
+        match kind {
+            StmtKind::Deploy {
+                service,
+                target,
+                using,
+            } => {
+                self.keyword_and("deploy", service)?;
+                self.word("to")?;
+                self.gap(Gap::Space);
+                self.expr(target)?;
+                clauses.extend(using.iter().map(Clause::Using));
+                Ok(())
+            }
+            StmtKind::Run(run) => self.run(run, clauses),
+            StmtKind::Call(call) => self.expr(call),
+            StmtKind::Barrier { name, key } => {
+                self.sign("barrier")?;
+                self.gap(Gap::Space);
+                self.ident(name)?;
+                key.as_ref().map_or(Ok(()), |key| self.index(key))
+            }
+            StmtKind::Approve { question, by } => {
+                self.keyword_and("approve", question)?;
+                clauses.extend(by.iter().map(|by| Clause::Plain("by", by)));
+                Ok(())
+            }
+            StmtKind::Wait(expr) => self.keyword_and("wait", expr),
+            StmtKind::Log(expr) => self.keyword_and("log", expr),
+            StmtKind::Fail(expr) => self.keyword_and("fail", expr),
+            StmtKind::Yield(expr) => self.keyword_and("yield", expr),
+            StmtKind::Retry(expr) => self.keyword_and("retry", expr),
+            StmtKind::Return(Some(expr)) => self.keyword_and("return", expr),
+            StmtKind::Return(None) => self.sign("return"),
+            StmtKind::Ignore => self.sign("ignore"),
+            StmtKind::Abort => self.sign("abort"),
+            StmtKind::Rollback(scope) => {
+                self.sign("rollback")?;
+                match scope {
+                    RollbackScope::Block => Ok(()),
+                    RollbackScope::Stage => self.word("stage"),
+                    RollbackScope::Pipeline => self.word("pipeline"),
+                }
+            }
+            StmtKind::Ask { timeout, otherwise } => {
+                self.sign("ask")?;
+                if let Some(timeout) = timeout {
+                    self.word("timeout")?;
+                    self.gap(Gap::Space);
+                    self.expr(timeout)?;
+                }
+                if let Some(otherwise) = otherwise {
+                    self.word("else")?;
+                    self.gap(Gap::Space);
+                    self.ident(otherwise)?;
+                }
+                Ok(())
+            }
+            _ => Err(Stop),
+        }
+    }
+
+    fn keyword_and(&mut self, word: &'static str, expr: &Expr) -> Done {
+        self.sign(word)?;
+        self.gap(Gap::Space);
+        self.expr(expr)
+    }
+
+    fn run<'a>(&mut self, run: &'a Run, clauses: &mut Vec<Clause<'a>>) -> Done {
+        self.sign("run")?;
+        self.gap(Gap::Space);
+        self.string(&run.command)?;
+        clauses.extend(run.using.iter().map(Clause::Shell));
+        clauses.extend(run.dir.iter().map(|dir| Clause::Plain("in", dir)));
+        clauses.extend(run.on.iter().map(|on| Clause::Plain("on", on)));
+        clauses.extend(run.env.iter().map(Clause::Variables));
+        Ok(())
+    }
+
+    fn axis(&mut self, axis: &Axis) -> Done {
+        if let Some((_, word)) = axis.order {
+            self.take(word)?;
+            self.gap(Gap::Space);
+        }
+        self.ident(&axis.var)?;
+        self.word("in")?;
+        self.gap(Gap::Space);
+        self.expr(&axis.list)
+    }
+
+    /// The clauses of a head. Returns whether a group was begun, which is still open.
+    pub(super) fn clauses(&mut self, clauses: &[Clause<'_>]) -> Result<bool, Stop> {
+        if clauses.is_empty() {
+            return Ok(false);
+        }
+        let broken = self.on_new_line();
+        self.open_line(broken);
+        self.push(Piece::In);
+        for clause in clauses {
+            self.gap(Gap::Line);
+            self.clause(*clause)?;
+        }
+        self.push(Piece::Out);
+        Ok(true)
+    }
+
+    fn clause(&mut self, clause: Clause<'_>) -> Done {
+        match clause {
+            Clause::Axis(axis) => self.axis(axis),
+            Clause::Where(rule) => self.keyword_and("where", rule),
+            Clause::Using(using) => self.using(using),
+            Clause::Shell(shell) => {
+                self.sign("using")?;
+                self.gap(Gap::Space);
+                self.ident(shell)
+            }
+            Clause::Variables(variables) => {
+                self.sign("env")?;
+                self.gap(Gap::Space);
+                self.record(&variables.entries)
+            }
+            Clause::Plain(word, expr) => self.keyword_and(word, expr),
+            Clause::Modifier(modifier) => self.modifier(modifier),
+        }
+    }
+
+    /// `using W(args)`
+    pub(super) fn using(&mut self, using: &Use) -> Done {
+        self.sign("using")?;
+        self.gap(Gap::Space);
+        self.path(&using.path)?;
+        if !using.args.is_empty() || self.sees("(") {
+            self.args(&using.args)?;
+        }
+        Ok(())
+    }
+
+    fn modifier(&mut self, modifier: &Modifier) -> Done {
+        match &modifier.kind {
+            ModifierKind::Timeout(limit) => self.keyword_and("timeout", limit),
+            ModifierKind::Retry { times, every, upto } => {
+                self.keyword_and("retry", times)?;
+                if let Some(every) = every {
+                    self.word("every")?;
+                    self.gap(Gap::Space);
+                    self.expr(every)?;
+                }
+                if let Some(upto) = upto {
+                    self.sign("..")?;
+                    self.expr(upto)?;
+                }
+                Ok(())
+            }
+            ModifierKind::Max(count) => self.keyword_and("max", count),
+            ModifierKind::Batches(sizes) => self.keyword_and("batches", sizes),
+            ModifierKind::Tolerate(count) => self.keyword_and("tolerate", count),
+            ModifierKind::FailFast => {
+                self.sign("fail")?;
+                self.word("fast")
+            }
+            ModifierKind::Atomic => self.sign("atomic"),
+            ModifierKind::Once => self.sign("once"),
+            ModifierKind::Error => Err(Stop),
+        }
+    }
+
+    fn branches(&mut self, branches: &[(Expr, Block)], otherwise: Option<&Block>) -> Done {
+        for (place, (condition, body)) in branches.iter().enumerate() {
+            if place > 0 {
+                self.gap(Gap::Join);
+                self.sign("else")?;
+                self.gap(Gap::Space);
+            }
+            self.sign("if")?;
+            let grouped = matches!(condition.kind, ExprKind::Binary(..));
+            self.gap(Gap::Space);
+            if grouped {
+                self.open(false);
+                self.push(Piece::In);
+                self.operands(condition)?;
+                self.push(Piece::Out);
+            } else {
+                self.expr(condition)?;
+            }
+            self.block(body, Brace::of(grouped))?;
+        }
+        if let Some(body) = otherwise {
+            self.gap(Gap::Join);
+            self.sign("else")?;
+            self.block(body, Brace::Plain)?;
+        }
+        Ok(())
+    }
+
+    /// Handlers behind a body.
+    pub(super) fn handlers(&mut self, handlers: &[Handler]) -> Done {
+        for handler in handlers {
+            self.gap(Gap::Join);
+            self.handler(handler)?;
+        }
+        Ok(())
+    }
+
+    /// Handlers behind a head. The first one begins a line of its own where the head is broken.
+    fn handlers_of_head(&mut self, handlers: &[Handler], grouped: bool) -> Done {
+        let Some((first, rest)) = handlers.split_first() else {
+            if grouped {
+                self.close();
+            }
+            return Ok(());
+        };
+        self.gap(if grouped { Gap::Line } else { Gap::Join });
+        self.handler_head(first)?;
+        let brace = if grouped {
+            Brace::EndsGroup
+        } else {
+            Brace::Plain
+        };
+        self.block(body_of(first), brace)?;
+        self.handlers(rest)
+    }
+
+    fn handler_head(&mut self, handler: &Handler) -> Done {
+        match &handler.kind {
+            HandlerKind::Undo(_) => self.sign("undo"),
+            HandlerKind::Always(_) => self.sign("always"),
+            HandlerKind::OnFailure { classes, .. } => {
+                self.sign("on")?;
+                self.word("failure")?;
+                if !classes.is_empty() || self.sees("(") {
+                    self.brackets(PARENTHESES, classes, Self::ident)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn handler(&mut self, handler: &Handler) -> Done {
+        self.handler_head(handler)?;
+        self.block(body_of(handler), Brace::Plain)
+    }
+}

@@ -1,0 +1,113 @@
+//! Changes that an editor can offer at a place: what mends a mistake, and what shapes code anew.
+//! It does not know which of them a person wants.
+
+mod extract;
+mod fields;
+mod imports;
+
+use super::checked::Checked;
+pub use imports::Exporter;
+use lockstep_base::diagnostic::{Diagnostic, codes};
+use lockstep_base::source::{FileId, Span};
+
+/// What an action is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ActionKind {
+    /// It mends a mistake.
+    Fix,
+    /// It shapes code anew.
+    Extract,
+}
+
+/// A change that is offered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Action {
+    /// What it does.
+    pub title: String,
+    /// What it is for.
+    pub kind: ActionKind,
+    /// The texts to put in place of the spans.
+    pub edits: Vec<(Span, String)>,
+    /// Which of the diagnostics it mends, by its place among them.
+    pub mends: Option<usize>,
+    /// Whether it is the one that is surely meant.
+    pub preferred: bool,
+}
+
+/// The actions for a range of a file, and for the diagnostics of it that stand at one of `about`.
+/// `diagnostics` are all that are known of the file, also those of others than the compiler;
+/// `exporters` are the files that names can be taken from.
+pub fn actions(
+    checked: &Checked,
+    file: FileId,
+    range: std::ops::Range<u32>,
+    about: &[std::ops::Range<u32>],
+    diagnostics: &[Diagnostic],
+    exporters: &dyn Fn() -> Vec<Exporter>,
+) -> Vec<Action> {
+    let mut found: Vec<Action> = Vec::new();
+    for (place, diagnostic) in diagnostics.iter().enumerate() {
+        let Some(span) = diagnostic.span() else {
+            continue;
+        };
+        let touched = span.start <= range.end && range.start <= span.end;
+        let meant_by = about.contains(&(span.start..span.end));
+        if span.file != file || !(touched || meant_by) {
+            continue;
+        }
+        let mut own = fixes(diagnostic);
+        own.extend(meant(diagnostic, span));
+        if diagnostic.code == codes::MISSING_FIELD {
+            own.extend(fields::missing(checked, span));
+        }
+        if diagnostic.code == codes::UNKNOWN {
+            let name = checked.text(span);
+            own.extend(imports::missing(checked, file, name, &exporters()));
+        }
+        for mut action in own {
+            action.mends = Some(place);
+            if !found.iter().any(|other| other.edits == action.edits) {
+                found.push(action);
+            }
+        }
+    }
+    found.extend(extract::workflow(checked, file, range));
+    found
+}
+
+/// A change that mends a mistake.
+fn fix(title: impl Into<String>, edits: Vec<(Span, String)>) -> Action {
+    Action {
+        title: title.into(),
+        kind: ActionKind::Fix,
+        edits,
+        mends: None,
+        preferred: false,
+    }
+}
+
+fn fixes(diagnostic: &Diagnostic) -> Vec<Action> {
+    let only = diagnostic.fixes.len() == 1;
+    let fixes = diagnostic.fixes.iter();
+    fixes
+        .map(|it| Action {
+            preferred: only,
+            ..fix(it.title.clone(), it.edits.clone())
+        })
+        .collect()
+}
+
+/// What was probably meant, where there is more than one candidate; a single one has a fix.
+fn meant(diagnostic: &Diagnostic, span: Span) -> Vec<Action> {
+    let help = diagnostic.help.as_deref().unwrap_or("");
+    let Some((_, names)) = help.split_once("did you mean ") else {
+        return Vec::new();
+    };
+    if !diagnostic.fixes.is_empty() {
+        return Vec::new();
+    }
+    let names = names.split('`').skip(1).step_by(2);
+    names
+        .map(|name| fix(format!("change to `{name}`"), vec![(span, name.to_owned())]))
+        .collect()
+}

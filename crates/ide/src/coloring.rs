@@ -1,0 +1,175 @@
+//! What every word of a file is, to be coloured. Comments, strings and numbers come from the
+//! text, names from what they stand for.
+//! It does not know colours.
+
+use std::collections::{HashMap, HashSet};
+
+use super::checked::Checked;
+use super::lex::{Sort, tokens};
+use super::node::{Node, walk};
+use super::symbol::{Symbol, SymbolKind};
+use lockstep_base::source::{FileId, Span};
+use lockstep_lang::eval::builtins;
+use lockstep_syntax::ast::{ExprKind, Given, StmtKind, StringLit, StringPart, TestKind, TypeKind};
+
+/// What a word is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Color {
+    Comment,
+    String,
+    /// A piece of the text of a command.
+    Command,
+    Number,
+    Keyword,
+    Operator,
+    Type,
+    Symbol(SymbolKind),
+    /// A function that is built in.
+    Function,
+    /// A field that nothing in the files declares.
+    Property,
+    /// A word that something chooses among: a class, a status.
+    Word,
+}
+
+/// A coloured range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Colored {
+    /// Where; on one line unless it is a comment or a string.
+    pub at: Span,
+    /// What it is.
+    pub color: Color,
+    /// Whether the name is declared here.
+    pub declares: bool,
+    /// Whether it comes from the shipped library or is built in.
+    pub library: bool,
+}
+
+/// What the words of a file are, in order.
+pub fn colors(checked: &Checked, file: FileId) -> Vec<Colored> {
+    let (Some(tree), Some(source)) = (checked.tree(file), checked.source(file)) else {
+        return Vec::new();
+    };
+    let mut names: HashMap<u32, Colored> = HashMap::new();
+    let mut commands = HashSet::new();
+    walk(tree, &mut |node| {
+        if let Node::Stmt(stmt) = node
+            && let StmtKind::Run(run) = &stmt.kind
+        {
+            commands.extend(pieces(&run.command));
+        }
+        // What a part says of its words counts more than what they are by themselves.
+        for (at, color) in of_node(node) {
+            names.entry(at.start).or_insert(plain(at, color));
+        }
+        true
+    });
+    let used = checked.names().iter().filter(|(at, _)| at.file == file);
+    for (at, declared) in used {
+        if let Some(symbol) = checked.declared(*declared) {
+            names.insert(at.start, of_symbol(checked, *at, symbol));
+        }
+    }
+    for symbol in checked.symbols(file) {
+        if symbol.kind != SymbolKind::Test {
+            names.insert(symbol.at.start, of_symbol(checked, symbol.at, symbol));
+        }
+    }
+    let text = &source.text;
+    let all = tokens(text).into_iter().filter_map(|token| {
+        let at = Span::new(file, token.start, token.end);
+        let color = match token.sort {
+            Sort::Comment => Color::Comment,
+            Sort::Text if commands.contains(&at.start) => Color::Command,
+            Sort::Text => Color::String,
+            Sort::Number => Color::Number,
+            Sort::Word => {
+                return Some(
+                    names
+                        .get(&at.start)
+                        .copied()
+                        .unwrap_or(plain(at, Color::Keyword)),
+                );
+            }
+            Sort::Sign => match token.text(text) {
+                "(" | ")" | "[" | "]" | "{" | "}" | "," | ":" | "." => return None,
+                _ => Color::Operator,
+            },
+        };
+        Some(plain(at, color))
+    });
+    all.collect()
+}
+
+/// Where the pieces of a string begin.
+fn pieces(text: &StringLit) -> impl Iterator<Item = u32> {
+    let further = text.parts.iter().filter_map(|part| match part {
+        StringPart::Interpolation { span, .. } => Some(span.end),
+        StringPart::Text { .. } => None,
+    });
+    further.chain([text.span.start])
+}
+
+fn plain(at: Span, color: Color) -> Colored {
+    Colored {
+        at,
+        color,
+        declares: false,
+        library: false,
+    }
+}
+
+fn of_symbol(checked: &Checked, at: Span, symbol: &Symbol) -> Colored {
+    let source = checked.source(symbol.at.file);
+    Colored {
+        at,
+        color: Color::Symbol(symbol.kind),
+        declares: at == symbol.at,
+        library: source.is_some_and(|source| lockstep_lang::resolve::is_std(&source.name)),
+    }
+}
+
+/// The words of a part that are no keywords, as far as its form alone says what they are.
+fn of_node(node: Node<'_>) -> Vec<(Span, Color)> {
+    match node {
+        // Whatever stands in a place for names is a name, also if it stands for nothing.
+        Node::Ident(name) => vec![(name.span, Color::Property)],
+        Node::Expr(expr) => match &expr.kind {
+            ExprKind::Call(callee, _) => match &callee.kind {
+                ExprKind::Name(name) if builtins::find(&name.name).is_some() => {
+                    vec![(name.span, Color::Function)]
+                }
+                ExprKind::Field(space, name) => match &space.kind {
+                    ExprKind::Name(space) if &*space.name == "http" => vec![
+                        (space.span, Color::Symbol(SymbolKind::Namespace)),
+                        (name.span, Color::Function),
+                    ],
+                    _ => Vec::new(),
+                },
+                _ => Vec::new(),
+            },
+            _ => Vec::new(),
+        },
+        Node::Type(ty) => match &ty.kind {
+            TypeKind::Name(name) | TypeKind::Of(name, _) => vec![(name.span, Color::Type)],
+            _ => Vec::new(),
+        },
+        Node::Handler(handler) => match &handler.kind {
+            lockstep_syntax::ast::HandlerKind::OnFailure { classes, .. } => classes
+                .iter()
+                .map(|class| (class.span, Color::Word))
+                .collect(),
+            _ => Vec::new(),
+        },
+        Node::TestStmt(stmt) => match &stmt.kind {
+            TestKind::ExpectStatus { status, .. } => vec![(status.span, Color::Word)],
+            TestKind::GivenRun { then, .. } | TestKind::GivenNode { then, .. } => match then {
+                Given::Fails(Some(class)) => vec![(class.span, Color::Word)],
+                _ => Vec::new(),
+            },
+            _ => Vec::new(),
+        },
+        _ => Vec::new(),
+    }
+}

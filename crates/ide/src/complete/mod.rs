@@ -1,0 +1,153 @@
+//! What could stand at a place. The text is checked with a mark put in at the place, so that
+//! there is a name to look at; what is wanted of that name is what is offered.
+//! It does not know how an editor shows a list.
+
+mod fields;
+mod item;
+mod place;
+mod values;
+mod words;
+
+pub use item::{Completion, CompletionKind, Completions};
+
+use super::checked::{Checked, ROOT};
+use super::fits;
+use super::lex::{Sort as TokenSort, Token, tokens};
+use lockstep_base::source::Span;
+use lockstep_base::value::Type;
+use place::{Around, Want};
+
+/// The mark: a name that nobody has.
+const MARK: &str = "zqzMarkzqz";
+
+/// What could stand at `offset` of a text. `check` checks a text, watching one place of it;
+/// `beside` names what is in a folder that is seen from the text, folders with a `/` behind them.
+pub fn complete(
+    text: &str,
+    offset: usize,
+    check: &mut dyn FnMut(&str, u32) -> Checked,
+    beside: &dyn Fn(&str) -> Vec<String>,
+) -> Completions {
+    let (Some(before), Some(after)) = (text.get(..offset), text.get(offset..)) else {
+        return Completions::default();
+    };
+    let mut marked = format!("{before}{MARK}{after}");
+    let mut all = tokens(&marked);
+    if let Some(closing) = place::unclosed(&marked, &all, offset) {
+        marked.insert_str(offset + MARK.len(), closing);
+        all = tokens(&marked);
+    }
+    let Some(at) = all
+        .iter()
+        .position(|token| token.start <= offset && offset < token.end)
+    else {
+        return Completions::default();
+    };
+    let token = all[at];
+    if matches!(token.sort, TokenSort::Comment | TokenSort::Number) {
+        return Completions::default();
+    }
+    let watched = u32::try_from(offset).unwrap_or(u32::MAX);
+    let mut checked = check(&marked, watched);
+    let mut around = Around::new(&marked, &all, at);
+    // Behind a point at the beginning of a statement stands no expression: make it one.
+    let before = at.checked_sub(1).and_then(|at| all.get(at));
+    let pointed = before.is_some_and(|token| token.text(&marked) == ".");
+    let mended;
+    let mended_tokens;
+    let mut shift = 0;
+    if pointed && !place::is_expression(&checked, watched) {
+        let prefix = "let zqzLet = ";
+        let start = place::chain_start(&marked, &all, at);
+        mended = format!("{}{prefix}{}", &marked[..start], &marked[start..]);
+        mended_tokens = tokens(&mended);
+        shift = prefix.len();
+        let watched = u32::try_from(offset + shift).unwrap_or(u32::MAX);
+        checked = check(&mended, watched);
+        let at = mended_tokens
+            .iter()
+            .position(|token| token.start <= offset + shift && offset + shift < token.end);
+        around = Around::new(&mended, &mended_tokens, at.unwrap_or(0));
+    }
+    let offset_now = u32::try_from(offset + shift).unwrap_or(u32::MAX);
+    let token = Token {
+        end: token.end.min(offset + MARK.len() + name_length(after)),
+        ..token
+    };
+    let mut items = match token.sort {
+        TokenSort::Text if around.is_import() => {
+            let typed = text.get(token.start..offset).unwrap_or("");
+            values::paths(typed.trim_start_matches('"'), beside)
+        }
+        TokenSort::Text => in_string(&checked, offset_now),
+        TokenSort::Word => of(&checked, &around, offset_now),
+        _ => Vec::new(),
+    };
+    let all = items.len();
+    if token.sort == TokenSort::Word {
+        let typed = text.get(token.start..offset).unwrap_or("");
+        items.retain(|item| fits(typed, &item.label));
+    }
+    Completions {
+        replace: Some(replaced(&token, &marked, offset)),
+        partial: items.len() < all,
+        items,
+    }
+}
+
+/// How much of a text belongs to the word or string that it goes on with.
+fn name_length(after: &str) -> usize {
+    let end = after.find(['"', '\n', '\r']).unwrap_or(after.len());
+    end + usize::from(after.get(end..).is_some_and(|rest| rest.starts_with('"')))
+}
+
+/// The text that is replaced, in places of the text without the mark.
+fn replaced(token: &Token, marked: &str, offset: usize) -> Span {
+    let (start, end) = match token.sort {
+        TokenSort::Word => (token.start, token.end - MARK.len()),
+        // In a string all that stands in it.
+        _ => {
+            let quotes = |text: &str| text.len() - text.trim_matches('"').len();
+            let text = token.text(marked);
+            let (before, after) = text.split_at((offset - token.start).min(text.len()));
+            let after = after.strip_prefix(MARK).unwrap_or(after);
+            let start = token.start + quotes(before).min(before.len());
+            (start, offset + after.len() - quotes(after))
+        }
+    };
+    Span::new(ROOT, start, end.max(offset))
+}
+
+/// What could stand in a string: one of the texts that are allowed.
+fn in_string(checked: &Checked, offset: u32) -> Vec<Completion> {
+    match place::wanted(checked, offset) {
+        Some(Type::OneOf(words)) => words
+            .iter()
+            .map(|word| Completion::new(&**word, CompletionKind::Word).rank(0))
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// What could stand in place of a word.
+fn of(checked: &Checked, around: &Around<'_>, offset: u32) -> Vec<Completion> {
+    match place::want(checked, around, offset) {
+        Want::Nothing => Vec::new(),
+        Want::Words(words) => words,
+        Want::Member(base) => fields::members(checked, &base),
+        Want::Value(ty, mut more) => {
+            more.extend(values::values(checked, offset, ty.as_ref()));
+            more
+        }
+        Want::Declared(sorts) => values::declared(checked, &sorts),
+        Want::Type => values::types(checked),
+        Want::Kind => values::declared(checked, &[lockstep_lang::resolve::Sort::Kind]),
+        Want::Export(file, sorts) => {
+            let mut found = values::exported(checked, file, sorts);
+            // What is named here is not called.
+            found.iter_mut().for_each(|it| it.snippet = None);
+            found
+        }
+        Want::Fields(fields) => fields,
+    }
+}

@@ -1,0 +1,345 @@
+//! The names that stand for values, declarations and types.
+//! It does not know where they are asked for.
+
+use super::item::{Completion, CompletionKind};
+use super::words::TYPES;
+use crate::checked::{Checked, ROOT};
+use crate::hover::{declaration, examples};
+use crate::scope;
+use crate::symbol::Symbol;
+use lockstep_base::source::FileId;
+use lockstep_base::value::Type;
+use lockstep_lang::eval::builtins;
+use lockstep_lang::resolve::{self, Decl, Sort, Target};
+
+/// The paths that an import can begin or go on with: those of the library, and what is in the
+/// folder that has been typed so far.
+pub fn paths(typed: &str, beside: &dyn Fn(&str) -> Vec<String>) -> Vec<Completion> {
+    let library = resolve::library_paths();
+    let mut found: Vec<Completion> = library
+        .map(|path| Completion::new(path, CompletionKind::File).rank(1))
+        .collect();
+    let folder = typed.rfind('/').map_or("./", |at| &typed[..=at]);
+    if !resolve::is_std(folder) {
+        let names = beside(folder).into_iter();
+        found.extend(names.map(|name| {
+            let rank = if name.ends_with('/') { 3 } else { 2 };
+            Completion::new(format!("{folder}{name}"), CompletionKind::File).rank(rank)
+        }));
+    }
+    found
+}
+
+/// The paths of the library as they are written.
+pub fn quoted_paths() -> Vec<Completion> {
+    resolve::library_paths()
+        .map(|path| Completion::new(format!("\"{path}\""), CompletionKind::File).rank(1))
+        .collect()
+}
+
+/// The names that could stand for a value, those of the wanted type first.
+pub fn values(checked: &Checked, offset: u32, want: Option<&Type>) -> Vec<Completion> {
+    let strict = want.is_some_and(|want| {
+        let one = match want {
+            Type::List(of) => of,
+            other => other,
+        };
+        matches!(
+            one,
+            Type::Service(_) | Type::Infrastructure(_) | Type::Environment
+        )
+    });
+    let fits = |ty: Option<&Type>| match (want, ty) {
+        (Some(want), Some(ty)) => want.accepts(ty),
+        _ => true,
+    };
+    let mut found: Vec<Completion> = Vec::new();
+    let mut add = |item: Completion, ty: Option<&Type>, through: bool| {
+        let good = fits(ty);
+        if good || through || !strict {
+            let rank = if good { item.rank.min(2) } else { 6 };
+            found.push(item.rank(rank));
+        }
+    };
+    locals(checked, offset, &mut add);
+    globals(checked, want, &mut add);
+    if let Some(Type::OneOf(words)) = want {
+        let words = words.iter().map(|word| format!("\"{word}\""));
+        found.extend(words.map(|word| Completion::new(word, CompletionKind::Word).rank(0)));
+    }
+    if !strict {
+        functions(want, &mut found);
+        constants(want, &mut found);
+    }
+    found
+}
+
+fn locals(checked: &Checked, offset: u32, add: &mut dyn FnMut(Completion, Option<&Type>, bool)) {
+    let Some(tree) = checked.tree(ROOT) else {
+        return;
+    };
+    let mut seen: Vec<&str> = Vec::new();
+    for name in scope::visible(tree, offset).into_iter().rev() {
+        if seen.contains(&&*name.name) {
+            continue;
+        }
+        seen.push(&name.name);
+        let ty = checked.type_at(name.span);
+        let mut item = Completion::new(&*name.name, CompletionKind::Variable).rank(0);
+        if let Some(ty) = ty.filter(|ty| **ty != Type::Any) {
+            item = item.detail(ty.to_string());
+        }
+        add(item, ty, false);
+    }
+    if scope::in_failure(tree, offset) {
+        let item = Completion::new("failure", CompletionKind::Variable)
+            .detail("{ class: string, message: string, node: string }")
+            .rank(1);
+        add(item, Some(&Type::Nothing), false);
+    }
+}
+
+fn globals(
+    checked: &Checked,
+    want: Option<&Type>,
+    add: &mut dyn FnMut(Completion, Option<&Type>, bool),
+) {
+    let listed = matches!(want, Some(Type::List(_)));
+    let of_places = match want {
+        Some(Type::List(of)) => matches!(**of, Type::Infrastructure(_) | Type::Any),
+        Some(want) => matches!(want, Type::Infrastructure(_)),
+        None => true,
+    };
+    let Some(module) = checked.modules().files.first() else {
+        return;
+    };
+    let program = checked.program();
+    for (name, binding) in &module.names {
+        let decl = match binding.target {
+            Target::Decl(decl) => decl,
+            Target::Namespace(_) => {
+                let item = Completion::new(&**name, CompletionKind::Namespace);
+                add(item.rank(4), None, true);
+                continue;
+            }
+            Target::Lost => continue,
+        };
+        let index = decl.index as usize;
+        let ty = match decl.sort {
+            Sort::Input | Sort::Let | Sort::Group => {
+                program.globals.get(index).map(|global| global.ty.clone())
+            }
+            Sort::Secret => Some(Type::Secret),
+            Sort::Service => service_type(checked, index),
+            Sort::Environment => Some(Type::Environment),
+            Sort::Kind | Sort::Workflow | Sort::Action | Sort::Pipeline => continue,
+        };
+        let mut item = of_decl(checked, name, decl).rank(2);
+        if let Some(ty) = ty.as_ref().filter(|ty| **ty != Type::Any) {
+            item = item.detail(ty.to_string());
+        }
+        // Behind an environment stand infrastructures.
+        let places = decl.sort == Sort::Environment && of_places;
+        add(item, ty.as_ref(), places);
+        if places && listed {
+            let all = Completion::new(format!("{name}.*"), CompletionKind::Infrastructure);
+            let all = all.detail("[infrastructure]");
+            let ty = Type::list(Type::Infrastructure(None));
+            add(
+                all.doc(Some("All its infrastructures.")).rank(1),
+                Some(&ty),
+                true,
+            );
+        }
+    }
+    for place in &program.infrastructures {
+        let kind = program.kinds.get(place.kind as usize);
+        let ty = kind.map(|kind| {
+            Type::Infrastructure(Some(lockstep_base::value::KindRef {
+                id: place.kind,
+                name: kind.name.clone(),
+            }))
+        });
+        let item = Completion::new(&*place.name, CompletionKind::Infrastructure);
+        let item = match &ty {
+            Some(ty) => item.detail(ty.to_string()),
+            None => item,
+        };
+        // Of no use where any value may stand.
+        if place.span.file == ROOT {
+            add(item.doc(place.doc.as_ref()).rank(1), ty.as_ref(), false);
+        }
+    }
+}
+
+fn service_type(checked: &Checked, index: usize) -> Option<Type> {
+    let program = checked.program();
+    let service = program.services.get(index)?;
+    let kind = program.kinds.get(service.kind as usize)?;
+    Some(Type::Service(Some(lockstep_base::value::KindRef {
+        id: service.kind,
+        name: kind.name.clone(),
+    })))
+}
+
+fn functions(want: Option<&Type>, found: &mut Vec<Completion>) {
+    for builtin in builtins::ALL {
+        let mut doc = builtin.doc.to_owned();
+        doc.push_str("\n\n");
+        doc.push_str(&examples(builtin));
+        let result = (builtin.result)(
+            &builtin
+                .params
+                .iter()
+                .map(|it| (it.ty)())
+                .collect::<Vec<_>>(),
+        );
+        let fits = want.is_none_or(|want| want.accepts(&result));
+        let none = builtin.params.is_empty();
+        found.push(
+            Completion::new(builtin.name, CompletionKind::Function)
+                .detail(builtin.signature())
+                .doc(Some(doc))
+                .snippet(format!(
+                    "{}({})",
+                    builtin.name,
+                    if none { "" } else { "$0" }
+                ))
+                .rank(if fits { 4 } else { 7 }),
+        );
+    }
+}
+
+fn constants(want: Option<&Type>, found: &mut Vec<Completion>) {
+    let bool = matches!(want, Some(Type::Bool));
+    let rank = |fits: bool| if fits { 1 } else { 7 };
+    let word = |word: &str| Completion::new(word, CompletionKind::Keyword);
+    found.push(word("true").rank(rank(bool)));
+    found.push(word("false").rank(rank(bool)));
+    found.push(word("none").rank(7));
+    found.push(word("not").rank(rank(bool)));
+    found.push(
+        word("if")
+            .snippet("if ${1:condition} then ${2:value} else ${3:other}")
+            .rank(7),
+    );
+}
+
+/// The names that stand for declarations of these sorts.
+pub fn declared(checked: &Checked, sorts: &[Sort]) -> Vec<Completion> {
+    let mut found = Vec::new();
+    let Some(module) = checked.modules().files.first() else {
+        return found;
+    };
+    for (name, binding) in &module.names {
+        match binding.target {
+            Target::Decl(decl) if sorts.contains(&decl.sort) => {
+                found.push(of_decl(checked, name, decl).rank(1));
+            }
+            Target::Namespace(file) => {
+                let members = exported(checked, file, sorts).into_iter();
+                found.extend(members.map(|mut it| {
+                    it.label = format!("{name}.{}", it.label);
+                    it.snippet = None;
+                    it.insert = None;
+                    it.rank(2)
+                }));
+            }
+            _ => {}
+        }
+    }
+    // The name of a workflow after `using` needs no parentheses.
+    for item in &mut found {
+        item.snippet = None;
+    }
+    found
+}
+
+/// What could be called by a statement.
+pub fn callable(checked: &Checked) -> Vec<Completion> {
+    let mut found: Vec<Completion> = Vec::new();
+    let Some(module) = checked.modules().files.first() else {
+        return found;
+    };
+    for (name, binding) in &module.names {
+        match binding.target {
+            Target::Decl(decl) if matches!(decl.sort, Sort::Workflow | Sort::Action) => {
+                found.push(of_decl(checked, name, decl).rank(3));
+            }
+            Target::Namespace(_) => {
+                found.push(Completion::new(&**name, CompletionKind::Namespace).rank(4));
+            }
+            _ => {}
+        }
+    }
+    found.push(Completion::new("http", CompletionKind::Namespace).rank(7));
+    found
+}
+
+/// What a file declares, as seen from another: of these sorts, or of any if there are none.
+pub fn exported(checked: &Checked, file: FileId, sorts: &[Sort]) -> Vec<Completion> {
+    let Some(module) = checked.modules().files.get(file.0 as usize) else {
+        return Vec::new();
+    };
+    let own = module.names.iter().filter(|(_, binding)| !binding.imported);
+    own.filter_map(|(name, binding)| match binding.target {
+        Target::Decl(decl) if sorts.is_empty() || sorts.contains(&decl.sort) => {
+            Some(of_decl(checked, name, decl).rank(1))
+        }
+        _ => None,
+    })
+    .collect()
+}
+
+/// The types that have a name, and those that are made of kinds.
+pub fn types(checked: &Checked) -> Vec<Completion> {
+    let named = TYPES.iter();
+    let mut found: Vec<Completion> = named
+        .map(|name| Completion::new(*name, CompletionKind::Type).rank(1))
+        .collect();
+    for kind in declared(checked, &[Sort::Kind]) {
+        for thing in ["service", "infrastructure"] {
+            let ty = format!("{thing}<{}>", kind.label);
+            found.push(Completion::new(ty, CompletionKind::Type).rank(2));
+        }
+    }
+    found
+}
+
+fn shown_as(sort: Sort) -> CompletionKind {
+    match sort {
+        Sort::Input | Sort::Let | Sort::Group | Sort::Secret => CompletionKind::Value,
+        Sort::Service => CompletionKind::Service,
+        Sort::Environment => CompletionKind::Environment,
+        Sort::Kind => CompletionKind::Kind,
+        Sort::Workflow => CompletionKind::Workflow,
+        Sort::Action => CompletionKind::Action,
+        Sort::Pipeline => CompletionKind::Pipeline,
+    }
+}
+
+/// A completion for a declaration under the name that it has here.
+pub fn of_decl(checked: &Checked, name: &str, decl: Decl) -> Completion {
+    let item = Completion::new(name, shown_as(decl.sort));
+    let at = checked.modules().decls.site(decl).name.span;
+    let Some(symbol) = checked.declared(at) else {
+        return item;
+    };
+    let item = item
+        .detail(declaration(checked, symbol))
+        .doc(symbol.doc.as_ref());
+    match decl.sort {
+        Sort::Workflow | Sort::Action => item.snippet(call(checked, name, symbol)),
+        _ => item,
+    }
+}
+
+/// A call of a workflow or an action, with gaps for what must be given.
+fn call(checked: &Checked, name: &str, symbol: &Symbol) -> String {
+    let params = crate::signature::required(checked, symbol);
+    let gaps = params.iter().enumerate();
+    let gaps: Vec<String> = gaps
+        .map(|(at, name)| format!("${{{}:{name}}}", at + 1))
+        .collect();
+    format!("{name}({})", gaps.join(", "))
+}

@@ -1,0 +1,46 @@
+//! Where the name at a place is declared. It does not know how an editor goes there.
+
+use super::checked::Checked;
+use lockstep_base::source::{FileId, Span};
+use lockstep_syntax::ast::ItemKind;
+
+/// A way from a place to a declaration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Way {
+    /// The text that leads there.
+    pub from: Span,
+    /// The declaration's name, or the start of a file.
+    pub to: Span,
+    /// All of the declaration.
+    pub whole: Span,
+}
+
+/// Where what stands at a place is declared.
+pub fn definition(checked: &Checked, file: FileId, offset: u32) -> Option<Way> {
+    if let Some(way) = import(checked, file, offset) {
+        return Some(way);
+    }
+    let named = checked.name_at(file, offset)?;
+    Some(Way {
+        from: named.at,
+        to: named.symbol.at,
+        whole: named.symbol.whole,
+    })
+}
+
+/// From the path of an import to its file.
+fn import(checked: &Checked, file: FileId, offset: u32) -> Option<Way> {
+    let module = checked.modules().files.get(file.0 as usize)?;
+    let mut imports = module.imports.iter();
+    let import = imports.find(|it| it.span.start <= offset && offset < it.span.end)?;
+    let item = module.ast.items.get(import.item)?;
+    let (ItemKind::Import { .. } | ItemKind::From { .. }) = &item.kind else {
+        return None;
+    };
+    let start = Span::start_of(import.file?);
+    Some(Way {
+        from: import.span,
+        to: start,
+        whole: start,
+    })
+}

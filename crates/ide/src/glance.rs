@@ -1,0 +1,137 @@
+//! What a change inside of one body makes of the diagnostics, without looking at other bodies:
+//! they see nothing of it. What it cannot tell is left to a whole check.
+//! It does not know how files are kept open.
+
+use std::collections::HashSet;
+
+use super::checked::{Checked, ROOT};
+use super::moved::Moved;
+use lockstep_base::diagnostic::Diagnostic;
+use lockstep_base::source::Span;
+use lockstep_lang::resolve::Parsed;
+use lockstep_syntax::ast::{File, Item, ItemKind};
+
+/// What is kept of a whole check.
+#[derive(Debug, Clone, Default)]
+pub struct Baseline {
+    items: Vec<(Span, Option<Span>)>,
+    diagnostics: Vec<Diagnostic>,
+    deploying: HashSet<u32>,
+}
+
+/// The body that a change is inside of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Body {
+    /// The declaration, before the change.
+    before: Span,
+    /// The declaration, after the change.
+    now: Span,
+    /// A place in the body.
+    pub offset: u32,
+}
+
+/// Where the body of a declaration stands.
+fn body(item: &Item) -> Option<Span> {
+    match &item.kind {
+        ItemKind::Workflow { body, .. } | ItemKind::Pipeline { body, .. } => Some(body.span),
+        ItemKind::Test { body_span, .. } => Some(*body_span),
+        _ => None,
+    }
+}
+
+fn outline(tree: &File) -> Vec<(Span, Option<Span>)> {
+    tree.items
+        .iter()
+        .map(|item| (item.span, body(item)))
+        .collect()
+}
+
+impl Baseline {
+    /// What is to be kept of a whole check.
+    pub fn of(checked: &Checked) -> Self {
+        Self {
+            items: checked.tree(ROOT).map(outline).unwrap_or_default(),
+            diagnostics: checked.diagnostics().to_vec(),
+            deploying: checked.analysis().deploying.clone(),
+        }
+    }
+
+    /// What was wrong.
+    pub fn found(&self) -> &[Diagnostic] {
+        &self.diagnostics
+    }
+
+    /// The workflows that deploy something, also through others.
+    pub fn deploying(&self) -> &HashSet<u32> {
+        &self.deploying
+    }
+
+    /// The body that a change is inside of, if everything around it is as it was.
+    pub fn body(&self, moved: &Moved, now: &Parsed) -> Option<Body> {
+        let inside = |(_, body): &(Span, Option<Span>)| body.is_some_and(|it| moved.is_inside(it));
+        let place = self.items.iter().position(inside)?;
+        let fresh = outline(&now.ast);
+        let (whole, own) = *self.items.get(place)?;
+        let expected = (
+            moved.stretched(whole),
+            own.map(|body| moved.stretched(body)),
+        );
+        let same = fresh.len() == self.items.len()
+            && fresh
+                .iter()
+                .zip(&self.items)
+                .enumerate()
+                .all(|(at, (now, then))| {
+                    if at == place {
+                        *now == expected
+                    } else {
+                        Some(now.0) == moved.span(then.0)
+                    }
+                });
+        let (whole_now, _) = expected;
+        let around = |span: Span| whole_now.start <= span.start && span.end <= whole_now.end;
+        let broken = now.diagnostics.iter().filter_map(Diagnostic::span);
+        let clean = broken.into_iter().all(around) && self.was_whole();
+        (same && clean).then_some(Body {
+            before: whole,
+            now: whole_now,
+            offset: own?.start + 1,
+        })
+    }
+
+    /// Whether all of the text could be read: what could not be hides names everywhere.
+    fn was_whole(&self) -> bool {
+        let items = self.items.iter().map(|(span, _)| *span);
+        let inside = |at: Span| {
+            items
+                .clone()
+                .any(|item| item.start <= at.start && at.end <= item.end)
+        };
+        let of_root = self
+            .diagnostics
+            .iter()
+            .filter(|it| it.code.as_str().starts_with("E01"));
+        let mut spans = of_root.filter_map(Diagnostic::span);
+        spans.all(|span| span.file != ROOT || inside(span))
+    }
+
+    /// What is wrong after a change inside of a body. `looked` has looked at that body alone.
+    pub fn diagnostics(&self, moved: &Moved, body: Body, looked: &Checked) -> Vec<Diagnostic> {
+        let of = |diagnostic: &Diagnostic, item: Span| {
+            diagnostic.span().is_some_and(|span| {
+                span.file == item.file && item.start <= span.start && span.end <= item.end
+            })
+        };
+        let others = self.diagnostics.iter().filter(|it| !of(it, body.before));
+        let others = others.filter_map(|it| moved.diagnostic(it));
+        let own = looked
+            .diagnostics()
+            .iter()
+            .filter(|it| of(it, body.now))
+            .cloned();
+        let mut found: Vec<Diagnostic> = others.chain(own).collect();
+        found.sort_by_key(|it| (it.span(), it.code));
+        found.dedup();
+        found
+    }
+}

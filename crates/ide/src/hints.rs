@@ -1,0 +1,75 @@
+//! What an editor shows between the words: the types of `let`s, and the cells of loops.
+//! It does not know how that looks.
+
+use super::cells::cells;
+use super::checked::Checked;
+use super::node::{Node, walk};
+use lockstep_base::source::{FileId, Span};
+use lockstep_base::value::Type;
+use lockstep_syntax::ast::{Ident, ItemKind, StmtKind};
+
+/// Longer types say little.
+const LONGEST: usize = 60;
+
+/// A text that is shown at a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hint {
+    /// The place: behind this byte.
+    pub offset: u32,
+    /// The text.
+    pub text: String,
+    /// Whether it is a type.
+    pub is_type: bool,
+}
+
+/// The hints of a file between two places, in order.
+pub fn hints(checked: &Checked, file: FileId, range: std::ops::Range<u32>) -> Vec<Hint> {
+    let Some(tree) = checked.tree(file) else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    let touches = |span: Span| span.start <= range.end && range.start <= span.end;
+    walk(tree, &mut |node| {
+        if !touches(node.span()) {
+            return false;
+        }
+        match node {
+            Node::Item(item) => {
+                if let ItemKind::Let { name, ty: None, .. } = &item.kind {
+                    found.extend(typed(checked, name));
+                }
+            }
+            Node::Stmt(stmt) => {
+                if let StmtKind::Let { name, ty: None, .. } = &stmt.kind {
+                    found.extend(typed(checked, name));
+                }
+            }
+            _ => {}
+        }
+        true
+    });
+    {
+        let known = cells(checked.program()).into_iter();
+        let known = known.filter(|cells| cells.at.file == file && touches(cells.at));
+        found.extend(known.map(|cells| Hint {
+            offset: cells.at.end,
+            text: cells.words(),
+            is_type: false,
+        }));
+    }
+    found.sort_by_key(|hint| hint.offset);
+    found
+}
+
+fn typed(checked: &Checked, name: &Ident) -> Option<Hint> {
+    let symbol = checked.declared(name.span)?;
+    let text = match checked.type_of(symbol)? {
+        Type::Any | Type::Nothing => return None,
+        ty => format!(": {ty}"),
+    };
+    (text.len() <= LONGEST).then_some(Hint {
+        offset: name.span.end,
+        text,
+        is_type: true,
+    })
+}

@@ -1,0 +1,186 @@
+//! What stands at a place, in a few words: its declaration, its type, its documentation and,
+//! where it is known, its value.
+//! It does not know how an editor shows that.
+
+use super::cells::cells;
+use super::checked::Checked;
+use super::node::{self, Node};
+use super::symbol::{Symbol, SymbolKind};
+use super::{library, values};
+use lockstep_base::source::{FileId, Span};
+use lockstep_base::value::Type;
+use lockstep_lang::eval::builtins::{self, Builtin};
+use lockstep_lang::types::BUILTIN_ACTIONS;
+use lockstep_syntax::ast::ExprKind;
+
+/// What is to be said about a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hover {
+    /// The place.
+    pub at: Span,
+    /// Code of the language: a declaration or a type.
+    pub code: String,
+    /// Text in Markdown, in paragraphs.
+    pub text: Vec<String>,
+}
+
+/// What is to be said about a place of a file.
+pub fn hover(checked: &Checked, file: FileId, offset: u32) -> Option<Hover> {
+    if let Some(named) = checked.name_at(file, offset) {
+        return Some(of_symbol(checked, named.at, named.symbol));
+    }
+    if let Some(hover) = of_loop(checked, file, offset) {
+        return Some(hover);
+    }
+    let tree = checked.tree(file)?;
+    let nodes = node::around(tree, offset);
+    for node in nodes.iter().rev() {
+        let Node::Expr(expr) = node else {
+            continue;
+        };
+        match &expr.kind {
+            ExprKind::Call(callee, _) if holds(callee.span, offset) => {
+                let name = checked.text(callee.span);
+                if let Some(hover) = of_builtin(callee.span, name) {
+                    return Some(hover);
+                }
+            }
+            ExprKind::Field(_, name) if holds(name.span, offset) => {
+                let ty = checked.type_at(expr.span)?;
+                return Some(Hover {
+                    at: name.span,
+                    code: format!("{}: {ty}", name.name),
+                    text: library::own_field(&name.name)
+                        .map(String::from)
+                        .into_iter()
+                        .collect(),
+                });
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// The cells of the loop or matrix whose first word stands at a place.
+fn of_loop(checked: &Checked, file: FileId, offset: u32) -> Option<Hover> {
+    let word = |head: Span| Span {
+        end: head.start + checked.text(head).find(char::is_whitespace).unwrap_or(0) as u32,
+        ..head
+    };
+    let known = cells(checked.program()).into_iter();
+    let mut known = known.filter(|it| it.at.file == file && holds(word(it.at), offset));
+    let found = known.next()?;
+    let mut lines: Vec<String> = found.names.iter().map(|name| format!("- {name}")).collect();
+    let more = found.count - found.names.len() as u64;
+    if more > 0 {
+        lines.push(format!("- and {more} more"));
+    }
+    Some(Hover {
+        at: word(found.at),
+        code: one_line(checked.text(found.at)),
+        text: vec![found.words(), lines.join("\n")],
+    })
+}
+
+fn holds(span: Span, offset: u32) -> bool {
+    span.start <= offset && offset <= span.end
+}
+
+fn of_builtin(at: Span, name: &str) -> Option<Hover> {
+    if let Some(builtin) = builtins::find(name) {
+        return Some(Hover {
+            at,
+            code: builtin.signature(),
+            text: vec![builtin.doc.to_owned(), examples(builtin)],
+        });
+    }
+    let action = BUILTIN_ACTIONS.iter().find(|action| action.name == name)?;
+    let params = (action.params)().into_iter();
+    let params: Vec<String> = params.map(|(name, ty)| format!("{name}: {ty}")).collect();
+    Some(Hover {
+        at,
+        code: format!(
+            "action {name}({}) -> {}",
+            params.join(", "),
+            (action.result)()
+        ),
+        text: vec![String::from("Sends a request over HTTP.")],
+    })
+}
+
+/// A function's examples as a block of code.
+pub fn examples(builtin: &Builtin) -> String {
+    let lines = builtin.examples.iter().take(3);
+    let lines: Vec<String> = lines
+        .map(|(call, gives)| format!("{call}  # {gives}"))
+        .collect();
+    format!("```deploy\n{}\n```", lines.join("\n"))
+}
+
+fn of_symbol(checked: &Checked, at: Span, symbol: &Symbol) -> Hover {
+    let mut text: Vec<String> = symbol.doc.iter().map(|doc| doc.to_string()).collect();
+    if let Some(value) = values::of(checked, symbol) {
+        text.push(format!("Value: `{value}`"));
+    }
+    if symbol.at.file != at.file
+        && let Some(source) = checked.source(symbol.at.file)
+    {
+        text.push(format!("From `{}`", source.name));
+    }
+    Hover {
+        at,
+        code: declaration(checked, symbol),
+        text,
+    }
+}
+
+/// A symbol's declaration as code, on one line where it fits.
+pub fn declaration(checked: &Checked, symbol: &Symbol) -> String {
+    let head = one_line(checked.text(symbol.head));
+    match symbol.kind {
+        SymbolKind::Field => match checked.holder(symbol) {
+            Some(holder) => format!("{holder}.{head}"),
+            None => head,
+        },
+        SymbolKind::Infrastructure => match checked.holder(symbol) {
+            Some(holder) => head.replacen(&*symbol.name, &format!("{holder}.{}", symbol.name), 1),
+            None => head,
+        },
+        SymbolKind::Parameter => format!("parameter {head}"),
+        SymbolKind::Let | SymbolKind::Group => typed(checked, symbol),
+        SymbolKind::Local | SymbolKind::Variable => typed(checked, symbol),
+        SymbolKind::Step | SymbolKind::Stage => {
+            let fields = match checked.type_of(symbol) {
+                Some(Type::Nothing | Type::Any) | None => return head,
+                Some(ty) => ty,
+            };
+            format!("{head}\n# gives {fields}")
+        }
+        SymbolKind::Namespace => head,
+        _ => head,
+    }
+}
+
+fn typed(checked: &Checked, symbol: &Symbol) -> String {
+    let word = match symbol.kind {
+        SymbolKind::Variable => "",
+        _ => symbol.kind.word(),
+    };
+    let ty = match checked.type_of(symbol) {
+        Some(Type::Any) | None => String::new(),
+        Some(ty) => format!(": {ty}"),
+    };
+    format!("{word} {}{ty}", symbol.name)
+        .trim_start()
+        .to_owned()
+}
+
+/// A text with each run of white space and comments as one blank.
+pub fn one_line(text: &str) -> String {
+    let lines = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with('#'));
+    let words = lines.flat_map(str::split_whitespace);
+    words.collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,178 @@
+//! What can be folded, selected step by step, and followed as a link.
+//! It does not know names.
+
+use super::checked::Checked;
+use super::node::{Node, around, walk};
+use lockstep_base::source::{FileId, Span};
+use lockstep_syntax::ast::{ExprKind, ItemKind, StringPart};
+
+/// What a fold hides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FoldKind {
+    /// Comments.
+    Comment,
+    /// Imports.
+    Imports,
+    /// A body.
+    Body,
+}
+
+/// What can be folded, in order of its beginning.
+pub fn folds(checked: &Checked, file: FileId) -> Vec<(Span, FoldKind)> {
+    let Some(module) = checked.modules().files.get(file.0 as usize) else {
+        return Vec::new();
+    };
+    let mut found: Vec<(Span, FoldKind)> = Vec::new();
+    let lines = |span: Span| checked.text(span).contains('\n');
+    walk(&module.ast, &mut |node| {
+        let body = match node {
+            Node::Item(item) => match &item.kind {
+                ItemKind::Service { .. }
+                | ItemKind::Environment(_)
+                | ItemKind::Kind(_)
+                | ItemKind::Test { .. } => braces(checked, item.span),
+                _ => None,
+            },
+            Node::Infrastructure(place) => braces(checked, place.span),
+            Node::Override(entry) => braces(checked, entry.span),
+            Node::Block(block) => Some(block.span),
+            Node::Expr(expr) => match &expr.kind {
+                ExprKind::List(_) | ExprKind::Record(_) => Some(expr.span),
+                _ => None,
+            },
+            Node::Text(text) if text.multiline => Some(text.span),
+            _ => None,
+        };
+        found.extend(
+            body.filter(|span| lines(*span))
+                .map(|span| (span, FoldKind::Body)),
+        );
+        true
+    });
+    let imports = module
+        .ast
+        .items
+        .iter()
+        .filter(|item| matches!(item.kind, ItemKind::Import { .. } | ItemKind::From { .. }));
+    let spans: Vec<Span> = imports.map(|item| item.span).collect();
+    if let [first, .., last] = spans.as_slice() {
+        found.push((first.to(*last), FoldKind::Imports));
+    }
+    let mut open: Option<Span> = None;
+    for comment in module.comments.iter() {
+        let next = comment.span;
+        let joined = open.filter(|open| {
+            let gap = Span {
+                start: open.end,
+                end: next.start,
+                ..next
+            };
+            let gap = checked.text(gap);
+            gap.trim().is_empty() && gap.matches('\n').count() == 1
+        });
+        match joined {
+            Some(before) => open = Some(before.to(next)),
+            None => found.extend(open.replace(next).map(|it| (it, FoldKind::Comment))),
+        }
+    }
+    found.extend(open.map(|it| (it, FoldKind::Comment)));
+    found.retain(|(span, _)| lines(*span));
+    found.sort_by_key(|(span, _)| (span.start, span.end));
+    found.dedup_by_key(|(span, _)| span.start);
+    found
+}
+
+/// From the first `{` of a declaration to its end.
+fn braces(checked: &Checked, span: Span) -> Option<Span> {
+    let open = checked.text(span).find('{')?;
+    Some(Span {
+        start: span.start + u32::try_from(open).ok()?,
+        ..span
+    })
+}
+
+/// The ranges around a place, the smallest first; each is inside of the next.
+pub fn selections(checked: &Checked, file: FileId, offset: u32) -> Vec<Span> {
+    let Some(tree) = checked.tree(file) else {
+        return Vec::new();
+    };
+    let mut spans: Vec<Span> = vec![tree.span];
+    for node in around(tree, offset) {
+        let inner = match node {
+            Node::Text(text) if text.span.end > text.span.start + 1 => {
+                let quotes = if text.multiline { 3 } else { 1 };
+                let inner = Span {
+                    start: text.span.start + quotes,
+                    end: text
+                        .span
+                        .end
+                        .saturating_sub(quotes)
+                        .max(text.span.start + quotes),
+                    ..text.span
+                };
+                Some(inner).filter(|it| it.start <= offset && offset <= it.end)
+            }
+            _ => None,
+        };
+        spans.push(node.span());
+        spans.extend(inner);
+        if let Node::Text(text) = node {
+            let parts = text.parts.iter().filter_map(|part| match part {
+                StringPart::Interpolation { span, .. } => Some(*span),
+                StringPart::Text { .. } => None,
+            });
+            spans.extend(parts.filter(|it| it.start <= offset && offset <= it.end));
+        }
+    }
+    let mut kept: Vec<Span> = Vec::new();
+    for span in spans {
+        let fits = kept
+            .last()
+            .is_none_or(|last| last.start <= span.start && span.end <= last.end && *last != span);
+        if fits {
+            kept.push(span);
+        }
+    }
+    kept.reverse();
+    kept
+}
+
+/// A text that names a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Link {
+    /// A file that was read as a source.
+    Source(FileId),
+    /// A path, relative to the folder of the file with the link.
+    Path(String),
+}
+
+/// The links of a file, each with the text that is to be clicked at.
+pub fn links(checked: &Checked, file: FileId) -> Vec<(Span, Link)> {
+    let Some(module) = checked.modules().files.get(file.0 as usize) else {
+        return Vec::new();
+    };
+    let inner = |span: Span| Span {
+        start: span.start + 1,
+        end: span.end.saturating_sub(1).max(span.start + 1),
+        ..span
+    };
+    let imports = module.imports.iter();
+    let mut found: Vec<(Span, Link)> = imports
+        .filter_map(|import| Some((inner(import.span), Link::Source(import.file?))))
+        .collect();
+    walk(&module.ast, &mut |node| {
+        if let Node::Expr(expr) = node
+            && let ExprKind::Call(callee, args) = &expr.kind
+            && let ExprKind::Name(name) = &callee.kind
+            && &*name.name == "file"
+            && let Some(first) = args.first()
+            && let ExprKind::String(text) = &first.value.kind
+            && let Some(path) = text.plain()
+        {
+            found.push((inner(text.span), Link::Path(path.to_string())));
+        }
+        true
+    });
+    found.sort_by_key(|(span, _)| *span);
+    found
+}

@@ -1,0 +1,190 @@
+//! Where a name is used, and what it may be renamed to.
+//! It does not know files that do not import each other.
+
+use super::checked::{Checked, Named};
+use super::scope;
+use super::symbol::{Symbol, SymbolKind};
+use lockstep_base::source::{FileId, Span};
+use lockstep_lang::eval::builtins;
+use lockstep_syntax::ast::{File, ItemKind};
+use lockstep_syntax::words;
+
+/// A use of a name, or its declaration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Reference {
+    /// Where.
+    pub at: Span,
+    /// Whether it is the declaration.
+    pub declares: bool,
+}
+
+/// All uses of what stands at a place, in all files that were checked.
+pub fn references(checked: &Checked, file: FileId, offset: u32) -> Vec<Reference> {
+    let Some(named) = checked.name_at(file, offset) else {
+        return Vec::new();
+    };
+    of_symbol(checked, named.symbol)
+}
+
+/// All uses of a symbol.
+pub fn of_symbol(checked: &Checked, symbol: &Symbol) -> Vec<Reference> {
+    let places = checked.places(symbol).into_iter();
+    places
+        .map(|at| Reference {
+            at,
+            declares: at == symbol.at,
+        })
+        .collect()
+}
+
+/// The name at a place, if it can be renamed; else why not.
+pub fn renamable(checked: &Checked, file: FileId, offset: u32) -> Result<Named<'_>, String> {
+    let Some(named) = checked.name_at(file, offset) else {
+        return Err(String::from("there is nothing here that can be renamed"));
+    };
+    let symbol = named.symbol;
+    let source = checked.source(symbol.at.file);
+    if source.is_some_and(|source| lockstep_lang::resolve::is_std(&source.name))
+        && !is_alias(checked, named)
+    {
+        let why = format!("`{}` belongs to the shipped library", symbol.name);
+        return Err(why);
+    }
+    if symbol.kind == SymbolKind::Test {
+        return Err(String::from(
+            "a test is named by a text: change it in place",
+        ));
+    }
+    Ok(named)
+}
+
+/// Whether a name is what an import calls the thing here, not its own name.
+fn is_alias(checked: &Checked, named: Named<'_>) -> bool {
+    checked.text(named.at) != &*named.symbol.name
+}
+
+/// The places to change so that the name at a place becomes `to`; else why it cannot.
+pub fn rename(checked: &Checked, file: FileId, offset: u32, to: &str) -> Result<Vec<Span>, String> {
+    let named = renamable(checked, file, offset)?;
+    valid(to)?;
+    let from = checked.text(named.at);
+    let alias = is_alias(checked, named);
+    let places: Vec<Span> = checked
+        .places(named.symbol)
+        .into_iter()
+        .filter(|at| checked.text(*at) == from && (!alias || at.file == named.at.file))
+        .collect();
+    if from == to {
+        return Ok(Vec::new());
+    }
+    clashes(checked, named.symbol, &places, to)?;
+    Ok(places)
+}
+
+/// Whether a text can be a name.
+pub fn valid(name: &str) -> Result<(), String> {
+    let mut chars = name.chars();
+    let first = chars.next();
+    let fits = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+    let good = first.is_some_and(|c| c.is_alphabetic() || c == '_')
+        && chars.all(fits)
+        && !name.ends_with('-')
+        && !name.contains("--");
+    if !good {
+        return Err(format!(
+            "`{name}` is not a name: a letter or `_`, then letters, digits, `_`, \
+             and `-` between them"
+        ));
+    }
+    if words::RESERVED.contains(&name) {
+        return Err(format!("`{name}` is a reserved word"));
+    }
+    Ok(())
+}
+
+/// Whether the new name means something else where the old one stands.
+fn clashes(checked: &Checked, symbol: &Symbol, places: &[Span], to: &str) -> Result<(), String> {
+    let taken = |kind: SymbolKind| Err(format!("there is a {} `{to}` already", kind.word()));
+    let own = checked.symbols(symbol.at.file);
+    let siblings = own
+        .iter()
+        .filter(|other| other.name.as_ref() == to && other.at != symbol.at);
+    for other in siblings {
+        if other.within == symbol.within && (!symbol.kind.is_local() || other.kind.is_local()) {
+            return taken(other.kind);
+        }
+    }
+    if matches!(symbol.kind, SymbolKind::Workflow | SymbolKind::Action)
+        && builtins::find(to).is_some()
+    {
+        return Err(format!("`{to}` is a built-in function"));
+    }
+    // Members of kinds and environments are always written behind a point, or as a field.
+    if matches!(symbol.kind, SymbolKind::Field | SymbolKind::Infrastructure) {
+        return Ok(());
+    }
+    for at in places {
+        let Some(tree) = checked.tree(at.file) else {
+            continue;
+        };
+        let local = scope::visible(tree, at.start)
+            .into_iter()
+            .find(|it| &*it.name == to);
+        if local.is_some_and(|local| local.span != symbol.at) {
+            return Err(format!(
+                "`{to}` would mean something else in {}",
+                place(checked, *at)
+            ));
+        }
+        let global = checked.modules().find(at.file, to);
+        if global.is_some_and(|it| checked.modules().declared_at(it) != symbol.at) {
+            return Err(format!(
+                "`{to}` would mean something else in {}",
+                place(checked, *at)
+            ));
+        }
+    }
+    // Where the new name stands already, it must not come to mean this.
+    if symbol.kind.is_local() {
+        let hidden = checked.names().iter().find(|(at, declared)| {
+            let inside = symbol_scope(checked, symbol).is_some_and(|scope| {
+                at.file == scope.file && scope.start <= at.start && at.end <= scope.end
+            });
+            inside
+                && *declared != symbol.at
+                && checked.text(*at) == to
+                && checked
+                    .tree(at.file)
+                    .is_some_and(|tree| sees(tree, at.start, symbol.at))
+        });
+        if let Some((at, _)) = hidden {
+            return Err(format!(
+                "`{to}` in {} would come to mean this",
+                place(checked, *at)
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a local name can be seen at a place.
+fn sees(tree: &File, offset: u32, name: Span) -> bool {
+    scope::visible(tree, offset)
+        .iter()
+        .any(|it| it.span == name)
+}
+
+/// The declaration around a local name.
+fn symbol_scope(checked: &Checked, symbol: &Symbol) -> Option<Span> {
+    let items = &checked.tree(symbol.at.file)?.items;
+    let item = items
+        .iter()
+        .find(|item| item.span.start <= symbol.at.start && symbol.at.end <= item.span.end)?;
+    (!matches!(item.kind, ItemKind::Error)).then_some(item.span)
+}
+
+fn place(checked: &Checked, at: Span) -> String {
+    let place = checked.modules().sources.place(at);
+    let line = place.rsplit(':').nth(1).unwrap_or("?");
+    format!("line {line}")
+}

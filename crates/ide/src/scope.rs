@@ -1,0 +1,84 @@
+//! Which local names can be seen at a place.
+//! It does not know their types.
+
+use super::node::{Node, around};
+use lockstep_base::source::Span;
+use lockstep_syntax::ast::{ExprKind, File, HandlerKind, Ident, ItemKind, Stmt, StmtKind};
+
+/// The local names that can be seen at a place, the innermost last.
+pub fn visible(file: &File, offset: u32) -> Vec<&Ident> {
+    let nodes = around(file, offset);
+    let mut found: Vec<&Ident> = Vec::new();
+    for (at, node) in nodes.iter().enumerate() {
+        match node {
+            Node::Item(item) => {
+                if let ItemKind::Workflow { params, .. } | ItemKind::Action { params, .. } =
+                    &item.kind
+                {
+                    let before = params.iter().filter(|param| param.name.span.end < offset);
+                    found.extend(before.map(|param| &param.name));
+                }
+            }
+            Node::Block(block) => {
+                let at_once = at > 0 && is_parallel(nodes.get(at - 1));
+                let before = block.stmts.iter().filter(|stmt| stmt.span.end < offset);
+                if !at_once {
+                    found.extend(before.filter_map(introduced));
+                }
+            }
+            Node::Stmt(stmt) => found.extend(axes(stmt, offset)),
+            Node::Expr(expr) => {
+                if let ExprKind::Comprehension { var, list, .. } = &expr.kind
+                    && !holds(list.span, offset)
+                {
+                    found.push(var);
+                }
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Whether `failure` stands for something at a place.
+pub fn in_failure(file: &File, offset: u32) -> bool {
+    around(file, offset).iter().any(|node| match node {
+        Node::Handler(handler) => match &handler.kind {
+            HandlerKind::OnFailure { body, .. } => holds(body.span, offset),
+            _ => false,
+        },
+        _ => false,
+    })
+}
+
+fn holds(span: Span, offset: u32) -> bool {
+    span.start <= offset && offset <= span.end
+}
+
+fn is_parallel(node: Option<&Node<'_>>) -> bool {
+    matches!(node, Some(Node::Stmt(stmt)) if matches!(stmt.kind, StmtKind::Parallel { .. }))
+}
+
+fn introduced(stmt: &Stmt) -> Option<&Ident> {
+    match &stmt.kind {
+        StmtKind::Let { name, .. } | StmtKind::Step { name, .. } | StmtKind::Stage { name, .. } => {
+            Some(name)
+        }
+        _ => None,
+    }
+}
+
+/// The variables of a loop or matrix that can be seen at a place inside of it.
+fn axes(stmt: &Stmt, offset: u32) -> Vec<&Ident> {
+    let (axes, body) = match &stmt.kind {
+        StmtKind::Loop { axis, body } => (std::slice::from_ref(axis), body),
+        StmtKind::Matrix { axes, body, .. } => (axes.as_slice(), body),
+        _ => return Vec::new(),
+    };
+    // Modifiers and handlers see the names before the statement.
+    if offset > body.span.end || stmt.modifiers.iter().any(|it| holds(it.span, offset)) {
+        return Vec::new();
+    }
+    let before = axes.iter().filter(|axis| axis.span.end < offset);
+    before.map(|axis| &axis.var).collect()
+}

@@ -1,0 +1,196 @@
+//! What a file declares, with its documentation: the things that an editor lists and names.
+//! It does not know where they are used.
+
+use super::node::Node;
+use lockstep_base::source::{Name, Span};
+use lockstep_syntax::ast::{ExprKind, File, Ident, Item, ItemKind, StmtKind};
+
+/// What a symbol is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the words of the language")]
+pub enum SymbolKind {
+    Namespace,
+    Input,
+    Let,
+    Group,
+    Secret,
+    Service,
+    Environment,
+    Infrastructure,
+    Kind,
+    /// A field that a kind declares, or that an environment gives.
+    Field,
+    Workflow,
+    Action,
+    Pipeline,
+    Test,
+    Parameter,
+    /// A `let` in a body.
+    Local,
+    /// The variable of a loop, an axis or a comprehension.
+    Variable,
+    Stage,
+    Step,
+}
+
+impl SymbolKind {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Namespace => "namespace",
+            Self::Input => "input",
+            Self::Let | Self::Local => "let",
+            Self::Group => "group",
+            Self::Secret => "secret",
+            Self::Service => "service",
+            Self::Environment => "environment",
+            Self::Infrastructure => "infrastructure",
+            Self::Kind => "kind",
+            Self::Field => "field",
+            Self::Workflow => "workflow",
+            Self::Action => "action",
+            Self::Pipeline => "pipeline",
+            Self::Test => "test",
+            Self::Parameter => "parameter",
+            Self::Variable => "variable",
+            Self::Stage => "stage",
+            Self::Step => "step",
+        }
+    }
+
+    /// Whether it can only be seen in its own body or expression.
+    pub fn is_local(self) -> bool {
+        matches!(
+            self,
+            Self::Parameter | Self::Local | Self::Variable | Self::Stage | Self::Step
+        )
+    }
+}
+
+/// Something that is declared.
+#[derive(Debug, Clone)]
+pub struct Symbol {
+    /// Its name.
+    pub name: Name,
+    /// What it is.
+    pub kind: SymbolKind,
+    /// Where its name stands.
+    pub at: Span,
+    /// All of its declaration.
+    pub whole: Span,
+    /// Its declaration up to its body.
+    pub head: Span,
+    /// Its documentation.
+    pub doc: Option<Name>,
+    /// What it is declared in, by its place in the list; what holds others stands before them.
+    pub within: Option<usize>,
+}
+
+/// All symbols of a file, in source order; what holds others comes before them.
+pub fn symbols(file: &File) -> Vec<Symbol> {
+    let mut found = Vec::new();
+    for item in &file.items {
+        collect(Node::Item(item), None, &mut found);
+    }
+    found
+}
+
+fn collect(node: Node<'_>, within: Option<usize>, found: &mut Vec<Symbol>) {
+    let own = symbol(node, within);
+    let inner = match own {
+        Some(symbol) => {
+            found.push(symbol);
+            // Only what has a body or fields holds others.
+            match node {
+                Node::Item(_) | Node::Infrastructure(_) | Node::Stmt(_) => Some(found.len() - 1),
+                _ => within,
+            }
+        }
+        None => within,
+    };
+    node.children(&mut |child| collect(child, inner, found));
+}
+
+fn symbol(node: Node<'_>, within: Option<usize>) -> Option<Symbol> {
+    let whole = node.span();
+    let made = |name: &Ident, kind: SymbolKind, head: Span, doc: &Option<Name>| {
+        // The parser puts an empty name where one is missing.
+        (!name.name.is_empty()).then(|| Symbol {
+            name: name.name.clone(),
+            kind,
+            at: name.span,
+            whole,
+            head,
+            doc: doc.clone(),
+            within,
+        })
+    };
+    match node {
+        Node::Item(item) => {
+            let (name, kind, end) = of_item(item)?;
+            let head = Span {
+                end: end.unwrap_or(whole.end).max(name.span.end),
+                ..whole
+            };
+            made(&name, kind, head, &item.doc)
+        }
+        Node::Infrastructure(place) => {
+            let head = Span {
+                end: place.kind.span().end,
+                ..whole
+            };
+            made(&place.name, SymbolKind::Infrastructure, head, &place.doc)
+        }
+        Node::FieldDecl(field) => made(&field.name, SymbolKind::Field, whole, &field.doc),
+        Node::Param(param) => made(&param.name, SymbolKind::Parameter, whole, &param.doc),
+        Node::Axis(axis) => made(&axis.var, SymbolKind::Variable, whole, &None),
+        Node::Expr(expr) => match &expr.kind {
+            ExprKind::Comprehension { var, .. } => made(var, SymbolKind::Variable, var.span, &None),
+            _ => None,
+        },
+        Node::Stmt(stmt) => match &stmt.kind {
+            StmtKind::Stage { name, .. } => made(name, SymbolKind::Stage, stmt.head, &stmt.doc),
+            StmtKind::Step { name, .. } => made(name, SymbolKind::Step, stmt.head, &stmt.doc),
+            StmtKind::Let { name, .. } => made(name, SymbolKind::Local, stmt.head, &stmt.doc),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The name of a declaration, what it is, and where its head ends if it has a body.
+fn of_item(item: &Item) -> Option<(Ident, SymbolKind, Option<u32>)> {
+    let (name, kind, end) = match &item.kind {
+        ItemKind::Import { alias, .. } => (alias, SymbolKind::Namespace, None),
+        ItemKind::Input { name, .. } => (name, SymbolKind::Input, None),
+        ItemKind::Secret { name, .. } => (name, SymbolKind::Secret, None),
+        ItemKind::Let { name, .. } => (name, SymbolKind::Let, None),
+        ItemKind::Service {
+            name, kind, using, ..
+        } => {
+            let end = using.as_ref().map_or(kind.span().end, |it| it.span.end);
+            (name, SymbolKind::Service, Some(end))
+        }
+        ItemKind::Environment(it) => (&it.name, SymbolKind::Environment, Some(it.name.span.end)),
+        ItemKind::Group { name, .. } => (name, SymbolKind::Group, None),
+        ItemKind::Kind(it) => (&it.name, SymbolKind::Kind, Some(it.name.span.end)),
+        ItemKind::Workflow { name, body, .. } => {
+            (name, SymbolKind::Workflow, Some(body.span.start))
+        }
+        ItemKind::Action { name, .. } => (name, SymbolKind::Action, None),
+        ItemKind::Pipeline { name, body, .. } => {
+            (name, SymbolKind::Pipeline, Some(body.span.start))
+        }
+        ItemKind::Test {
+            name, body_span, ..
+        } => {
+            let text = Ident {
+                name: name.plain()?,
+                span: name.span,
+            };
+            return Some((text, SymbolKind::Test, Some(body_span.start)));
+        }
+        ItemKind::From { .. } | ItemKind::Error => return None,
+    };
+    Some((name.clone(), kind, end))
+}

@@ -1,0 +1,63 @@
+//! The values that are known before anything runs, with inputs at their defaults.
+//! It does not know inputs that must be given, nor the caller's environment.
+
+use super::checked::Checked;
+use super::symbol::{Symbol, SymbolKind};
+use lockstep_base::value::{Type, Value};
+use lockstep_lang::eval::eval;
+use lockstep_lang::ir::lower::Constants;
+use lockstep_lang::ir::{GlobalSource, Program};
+
+/// A longer value is cut off.
+const LONGEST: usize = 200;
+
+/// What is constant in a program, with inputs at their defaults.
+pub fn constants(program: &Program) -> Constants<'_> {
+    let mut constants = Constants::new(program, true);
+    constants.suppose_defaults();
+    constants
+}
+
+/// The value of a named value or of an input's default, as a person would write it.
+pub fn of(checked: &Checked, symbol: &Symbol) -> Option<String> {
+    if !matches!(
+        symbol.kind,
+        SymbolKind::Let | SymbolKind::Input | SymbolKind::Group
+    ) {
+        return None;
+    }
+    let program = checked.program();
+    let global = program
+        .globals
+        .iter()
+        .find(|global| global.span == symbol.at)?;
+    if matches!(global.ty, Type::Any) {
+        return None;
+    }
+    let expr = match &global.source {
+        GlobalSource::Let(value) => value,
+        GlobalSource::Input { default, .. } => default.as_ref()?,
+    };
+    let constants = constants(program);
+    constants.prepare(expr);
+    let value = eval(expr, &constants).ok()?;
+    let mut text = shown(program, &value);
+    if text.len() > LONGEST {
+        let end = (0..=LONGEST).rev().find(|at| text.is_char_boundary(*at));
+        text.truncate(end.unwrap_or(0));
+        text.push('…');
+    }
+    Some(text)
+}
+
+/// A value as it would be written in a file.
+pub fn shown(program: &Program, value: &Value) -> String {
+    match value {
+        Value::String(text) => format!("\"{}\"", text.escape_debug()),
+        Value::List(items) => {
+            let items = items.iter().map(|item| shown(program, item));
+            format!("[{}]", items.collect::<Vec<_>>().join(", "))
+        }
+        _ => lockstep_plan::display(program, value),
+    }
+}

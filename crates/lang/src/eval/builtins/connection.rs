@@ -1,0 +1,31 @@
+//! What the functions that make connections share. It does not know how one connects.
+
+use super::args::{given, text};
+use super::{Param, Problem};
+use lockstep_base::value::Value;
+
+/// A map of `type` and the arguments that were given, by the names of their parameters.
+pub(super) fn connection(kind: &str, params: &[Param], args: &[Value]) -> Result<Value, Problem> {
+    let mut entries = vec![("type", Value::string(kind))];
+    for (at, param) in params.iter().enumerate() {
+        let value = match given(args, at) {
+            Some(Value::Int(port)) => Value::Int(*port),
+            None if param.optional => continue,
+            _ => word(args, at)?,
+        };
+        entries.push((param.name, value));
+    }
+    Ok(Value::map(entries))
+}
+
+/// A text that is handed to a command as one of its arguments and must not look like an option.
+fn word(args: &[Value], argument: usize) -> Result<Value, Problem> {
+    let text = text(args, argument)?;
+    let refuse = |why: &str| Err(Problem::Argument(argument, why.into()));
+    match text.chars().next() {
+        None => refuse("this must not be empty"),
+        Some('-') => refuse("this must not begin with `-`"),
+        Some(_) if text.contains(char::is_control) => refuse("this must be plain text"),
+        Some(_) => Ok(Value::String(text.clone())),
+    }
+}

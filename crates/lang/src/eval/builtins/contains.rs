@@ -1,0 +1,48 @@
+//! `contains`.
+
+use super::args::{any, required};
+use super::{Body, Builtin, Misfit, Problem};
+use crate::eval::operators;
+use lockstep_syntax::ast::BinaryOp;
+use lockstep_base::value::{Type, Value};
+
+const WANTED: &str = "a text, a list or a map";
+
+pub(super) static FUNCTION: Builtin = Builtin {
+    name: "contains",
+    doc: "Whether a text has a part, a list an element, or a map a key: `part in whole`.",
+    params: &[required("whole", any), required("part", any)],
+    check,
+    result: |_| Type::Bool,
+    examples: &[
+        ("contains(\"release-2\", \"ease\")", "true"),
+        ("contains([1, 2], 3)", "false"),
+        ("contains({ a: 1 }, \"a\")", "true"),
+    ],
+    call: Body::Pure(call),
+};
+
+fn check(types: &[Type]) -> Result<(), Misfit> {
+    let [whole, part] = types else { return Ok(()) };
+    if operators::result(BinaryOp::In, part, whole).is_some() {
+        return Ok(());
+    }
+    let (argument, wanted) = match whole {
+        Type::String | Type::OneOf(_) => (1, "a text"),
+        Type::List(_) => (1, "something that may be an element of the list"),
+        Type::Map(_) | Type::Record(_) => (1, "a text, the key"),
+        _ => (0, WANTED),
+    };
+    Err(Misfit { argument, wanted })
+}
+
+fn call(args: &[Value]) -> Result<Value, Problem> {
+    let [whole, part] = args else {
+        return Err(Problem::Message("two arguments are wanted".into()));
+    };
+    operators::contains(whole, part)
+        .map(Value::Bool)
+        .map_err(|_| {
+            Problem::Message(format!("{} cannot be in {}", part.kind(), whole.kind()))
+        })
+}

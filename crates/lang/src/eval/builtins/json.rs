@@ -1,0 +1,29 @@
+//! `json`.
+
+use super::args::{any, gives_string, plain, required, wants};
+use super::{Body, Builtin, Problem};
+use lockstep_base::value::{Type, Value, text};
+
+pub(super) static FUNCTION: Builtin = Builtin {
+    name: "json",
+    doc: "The value as JSON on one line. Durations and percents are texts such as \"1h30m\".",
+    params: &[required("value", any)],
+    check: |types| wants(types, 0, "data without secrets, services or places", Type::is_data),
+    result: gives_string,
+    examples: &[
+        (
+            "json({ a: [1, 2.5, none], \"b c\": \"ü\\n\" })",
+            "\"{\\\"a\\\":[1,2.5,null],\\\"b c\\\":\\\"ü\\\\n\\\"}\"",
+        ),
+        ("json(1h30m)", "\"\\\"1h30m\\\"\""),
+    ],
+    call: Body::Pure(call),
+};
+
+fn call(args: &[Value]) -> Result<Value, Problem> {
+    let value = args.first().unwrap_or(&Value::None);
+    plain(value, 0)?;
+    Ok(Value::string(text::json(value, &|value| {
+        value.kind().into()
+    })))
+}

@@ -1,0 +1,173 @@
+//! The built-in functions: one file for each, with its signature, documentation, examples and
+//! body together. They do not know expressions or names.
+
+mod args;
+mod connection;
+
+use super::limits::Excess;
+use super::operators::OperatorError;
+use lockstep_base::value::{Type, Value};
+
+/// A built-in function.
+pub struct Builtin {
+    /// Its name.
+    pub name: &'static str,
+    /// One or two sentences for hover texts and the reference.
+    pub doc: &'static str,
+    /// Its parameters; the optional ones stand last.
+    pub params: &'static [Param],
+    /// Whether arguments that fit their parameters fit the function: what the types of the
+    /// parameters cannot say. Ask before [`Builtin::result`].
+    pub check: fn(&[Type]) -> Result<(), Misfit>,
+    /// The type of its result, from the types of the arguments given.
+    pub result: fn(&[Type]) -> Type,
+    /// Expressions of the language and what they give; all are tested.
+    pub examples: &'static [(&'static str, &'static str)],
+    /// What it does.
+    pub call: Body,
+}
+
+/// A parameter of a built-in function.
+pub struct Param {
+    /// Its name.
+    pub name: &'static str,
+    /// Its type; [`Type::Any`] leaves it to [`Builtin::check`] what may stand here.
+    pub ty: fn() -> Type,
+    /// Whether it may be left out. `none` is the same as leaving it out.
+    pub optional: bool,
+    /// Whether it stands for any number of arguments (the last parameter only).
+    pub rest: bool,
+}
+
+/// What a built-in function does.
+pub enum Body {
+    /// It makes a value of the values of its arguments.
+    Pure(fn(&[Value]) -> Result<Value, Problem>),
+    /// It reads a variable of the caller's environment.
+    Env,
+    /// It reads a file.
+    File,
+}
+
+/// An argument that fits its parameter but not the function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Misfit {
+    /// Which argument, from 0.
+    pub argument: usize,
+    /// What is wanted in its place, in words: `a text, a list or a map`.
+    pub wanted: &'static str,
+}
+
+/// Why a built-in function has no result. Messages are lower case, without a full stop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Problem {
+    /// What is wrong.
+    Message(String),
+    /// What is wrong with one argument, by its place from 0.
+    Argument(usize, String),
+    /// The result would be too large.
+    TooLarge(Excess),
+}
+
+impl Problem {
+    /// What an operator inside a function could not do with its first argument.
+    fn of_operator(error: OperatorError, message: &str) -> Self {
+        match error {
+            OperatorError::TooLarge(excess) => Self::TooLarge(excess),
+            OperatorError::Overflow => Self::Message("the result does not fit into 64 bits".into()),
+            OperatorError::NotFinite => Self::Message("the result is larger than any float".into()),
+            OperatorError::DivisionByZero | OperatorError::Unfit => {
+                Self::Argument(0, message.into())
+            }
+        }
+    }
+}
+
+impl Builtin {
+    /// Its signature for people: `join(list: [anything], separator: string)`.
+    pub fn signature(&self) -> String {
+        let params: Vec<String> = self.params.iter().map(Param::to_string).collect();
+        format!("{}({})", self.name, params.join(", "))
+    }
+
+    /// The least and the greatest number of arguments; no greatest one stands for any number.
+    pub fn arity(&self) -> (usize, Option<usize>) {
+        let required = self
+            .params
+            .iter()
+            .filter(|param| !param.optional && !param.rest);
+        let open = self.params.last().is_some_and(|param| param.rest);
+        (required.count(), (!open).then_some(self.params.len()))
+    }
+}
+
+impl std::fmt::Display for Param {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mark = if self.optional { "?" } else { "" };
+        let rest = if self.rest { "…" } else { "" };
+        let ty = match (self.ty)() {
+            Type::Optional(of) if self.optional => *of,
+            ty => ty,
+        };
+        write!(f, "{}{mark}: {ty}{rest}", self.name)
+    }
+}
+
+/// The function with this name.
+pub fn find(name: &str) -> Option<&'static Builtin> {
+    let at = ALL
+        .binary_search_by_key(&name, |builtin| builtin.name)
+        .ok()?;
+    Some(ALL[at])
+}
+
+macro_rules! functions {
+    ($($module:ident)*) => {
+        $(mod $module;)*
+
+        /// All built-in functions, by name.
+        pub const ALL: &[&Builtin] = &[$(&$module::FUNCTION),*];
+    };
+}
+
+functions! {
+    base64
+    basename
+    container
+    contains
+    dirname
+    distinct
+    ends_with
+    env
+    file
+    flatten
+    float
+    format
+    from_base64
+    from_json
+    int
+    join
+    json
+    keys
+    length
+    local
+    lower
+    matches
+    max
+    merge
+    min
+    pod
+    range
+    replace
+    reverse
+    sha256
+    sort
+    split
+    ssh
+    starts_with
+    string
+    sum
+    trim
+    upper
+    values
+}

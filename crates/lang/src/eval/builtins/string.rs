@@ -1,0 +1,26 @@
+//! `string`.
+
+use super::args::{any, gives_string, plain_text, required, wants_text_forms};
+use super::{Body, Builtin, Problem};
+use lockstep_base::value::Value;
+
+pub(super) static FUNCTION: Builtin = Builtin {
+    name: "string",
+    doc: "The text that the value has inside a string: lists and maps are JSON, `none` is empty.",
+    params: &[required("value", any)],
+    check: |types| wants_text_forms(types, 0),
+    result: gives_string,
+    examples: &[
+        ("string(42)", "\"42\""),
+        ("string(90m)", "\"1h30m\""),
+        ("string(2.0)", "\"2\""),
+        ("string(none)", "\"\""),
+        ("string([1, \"a\", none])", "\"[1,\\\"a\\\",null]\""),
+    ],
+    call: Body::Pure(call),
+};
+
+fn call(args: &[Value]) -> Result<Value, Problem> {
+    let value = args.first().unwrap_or(&Value::None);
+    plain_text(value, 0).map(Value::string)
+}

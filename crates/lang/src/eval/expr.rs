@@ -1,0 +1,173 @@
+//! The core expressions that the compiler makes of what a person wrote: names are resolved,
+//! types are checked, and all of it can be stored with a run.
+//! It does not know names or types any more.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::builtins::{self, Builtin};
+use lockstep_base::source::{Name, Span};
+use lockstep_base::value::{Type, Value};
+pub use lockstep_syntax::ast::{BinaryOp, UnaryOp};
+
+/// A local name of a workflow or pipeline body, numbered within that body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Slot(pub u32);
+
+/// An input or a top-level `let`, by its place in the program's table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct GlobalId(pub u32);
+
+/// An expression with its place, for the errors of its evaluation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Expr {
+    /// Its form.
+    #[serde(rename = "e")]
+    pub kind: ExprKind,
+    /// Where it was written.
+    #[serde(rename = "s")]
+    pub span: Span,
+}
+
+/// The forms of an expression.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum ExprKind {
+    /// A value known when the file was compiled; also a service, environment or infrastructure.
+    Const(Value),
+    /// A parameter, a `let` or a loop variable of this body.
+    Local(Slot),
+    /// An input or a top-level `let`.
+    Global(GlobalId),
+    /// `run.id`, `run.user`, `run.started-at`.
+    Run(RunField),
+    /// `"…${e}…"`. If a part is a secret, so is the whole.
+    Interpolate(Vec<Part>),
+    /// `[a, b.*]`
+    List(Vec<ListItem>),
+    /// `{ a: 1 }`
+    Record(Vec<(Name, Expr)>),
+    /// `e.name`: a field of a service, environment, infrastructure or record. A record may lack
+    /// a field that is optional in its type, so a missing one is `none`. Where `e` is a map or
+    /// JSON, `.name` is an [`ExprKind::Index`]; [`Expr::member`] makes the right one.
+    Field(Box<Expr>, Name),
+    /// `e.*`: the infrastructures of an environment; a list is itself.
+    Star(Box<Expr>),
+    /// `e[i]`: an element or a map's value, which must exist; `none` where `e` is `none`.
+    Index(Box<Expr>, Box<Expr>),
+    /// `-e`, `not e`
+    Unary(UnaryOp, Box<Expr>),
+    /// `a + b`; `and`, `or` and `??` look at the right side only where they must.
+    Binary(BinaryOp, Box<Expr>, Box<Expr>),
+    /// `if c then a else b`
+    If(Box<Expr>, Box<Expr>, Box<Expr>),
+    /// `[body for slot in list if cond]`
+    Comprehension {
+        /// What each element becomes.
+        body: Box<Expr>,
+        /// The variable.
+        slot: Slot,
+        /// The elements.
+        list: Box<Expr>,
+        /// Which elements stay.
+        cond: Option<Box<Expr>>,
+    },
+    /// A built-in function; its arguments in the order of its parameters, optional ones that
+    /// were not given left out at the end.
+    Call(Function, Vec<Expr>),
+}
+
+/// A part of an interpolated string.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Part {
+    /// Text.
+    Text(Name),
+    /// `${e}`
+    Value(Expr),
+}
+
+/// An element of a list literal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ListItem {
+    /// The element; a list where `spread` is set.
+    pub value: Expr,
+    /// Whether its elements stand here in its place (`x.*`).
+    pub spread: bool,
+}
+
+/// A field of `run`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunField {
+    /// The run's id, a string.
+    Id,
+    /// Who started it, a string.
+    User,
+    /// When it started, an RFC 3339 string in UTC.
+    StartedAt,
+}
+
+/// A built-in function, stored by its name.
+#[derive(Clone, Copy)]
+pub struct Function(pub &'static Builtin);
+
+impl std::fmt::Debug for Function {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0.name)
+    }
+}
+
+impl PartialEq for Function {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.name == other.0.name
+    }
+}
+
+impl Serialize for Function {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.name)
+    }
+}
+
+impl<'de> Deserialize<'de> for Function {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = Name::deserialize(deserializer)?;
+        builtins::find(&name)
+            .map(Function)
+            .ok_or_else(|| serde::de::Error::custom(format!("no built-in function `{name}`")))
+    }
+}
+
+impl Expr {
+    /// A constant.
+    pub fn constant(value: Value, span: Span) -> Self {
+        Self {
+            kind: ExprKind::Const(value),
+            span,
+        }
+    }
+
+    /// `of.name`, where `of` has type `ty`: a key of a map or of JSON must exist, a field of a
+    /// record that is missing is `none`.
+    pub fn member(of: Expr, ty: &Type, name: Name, span: Span) -> Self {
+        let of_map = match ty {
+            Type::Optional(ty) => matches!(**ty, Type::Map(_) | Type::Json),
+            ty => matches!(ty, Type::Map(_) | Type::Json),
+        };
+        let kind = if of_map {
+            let key = Self::constant(Value::String(name), span);
+            ExprKind::Index(Box::new(of), Box::new(key))
+        } else {
+            ExprKind::Field(Box::new(of), name)
+        };
+        Self { kind, span }
+    }
+
+    /// The value, where it is a constant.
+    pub fn as_const(&self) -> Option<&Value> {
+        match &self.kind {
+            ExprKind::Const(value) => Some(value),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! The faults of evaluation, one constructor for each. It does not know when they arise.
+
+use super::limits::Excess;
+use super::operators::OperatorError;
+use super::{BinaryOp, Expr, Halt, Scope, UnaryOp};
+use lockstep_base::diagnostic::suggest::{did_you_mean, or_list};
+use lockstep_base::diagnostic::{Diagnostic, codes};
+use lockstep_base::source::{Name, Span};
+use lockstep_base::value::Value;
+
+/// How many characters of a value a message shows.
+const SHOWN: usize = 60;
+
+/// A value in a message: short, in one line, and never a secret.
+fn shown(value: &Value, scope: &dyn Scope) -> String {
+    let text = match value {
+        Value::List(items) => return format!("a list of {}", count(items.len(), "element")),
+        Value::Map(entries) => return format!("a map of {}", count(entries.len(), "entry")),
+        Value::None => return String::from("none"),
+        Value::Secret(_) => return String::from("a secret"),
+        Value::String(text) => {
+            let start: String = text.chars().take(SHOWN + 1).collect();
+            format!("{start:?}")
+        }
+        other => lockstep_base::value::text::display(other, &|value| scope.display(value)),
+    };
+    if text.chars().count() > SHOWN {
+        let start: String = text.chars().take(SHOWN).collect();
+        return format!("`{start}…`");
+    }
+    format!("`{text}`")
+}
+
+fn count(number: usize, word: &str) -> String {
+    match (number, word) {
+        (1, _) => format!("1 {word}"),
+        (_, "entry") => format!("{number} entries"),
+        _ => format!("{number} {word}s"),
+    }
+}
+
+/// The operands that are not written out in the source get a label with their value.
+fn with_operands(
+    mut diagnostic: Diagnostic,
+    operands: &[(&Expr, &Value)],
+    scope: &dyn Scope,
+) -> Diagnostic {
+    for (expr, value) in operands {
+        let written = expr.as_const().is_some() || expr.span == Span::start_of(expr.span.file);
+        if !written && Some(expr.span) != diagnostic.span() {
+            diagnostic = diagnostic.label(expr.span, format!("this is {}", shown(value, scope)));
+        }
+    }
+    diagnostic
+}
+
+/// An operator between two values that gives none.
+pub(super) fn binary(
+    error: OperatorError,
+    op: BinaryOp,
+    span: Span,
+    left: (&Expr, &Value),
+    right: (&Expr, &Value),
+    scope: &dyn Scope,
+) -> Halt {
+    let diagnostic = match error {
+        OperatorError::DivisionByZero => return division_by_zero(span, right, scope),
+        OperatorError::TooLarge(excess) => return too_large(excess, span),
+        OperatorError::Overflow => overflow(span),
+        OperatorError::NotFinite => not_finite(span),
+        OperatorError::Unfit => {
+            let text = unfit_operator(op, left.1, right.1);
+            Diagnostic::error(codes::UNFIT, span, text)
+        }
+    };
+    with_operands(diagnostic, &[left, right], scope).into()
+}
+
+/// An operator before a value that gives none.
+pub(super) fn unary(
+    error: OperatorError,
+    op: UnaryOp,
+    span: Span,
+    of: (&Expr, &Value),
+    scope: &dyn Scope,
+) -> Halt {
+    let diagnostic = match (error, op) {
+        (OperatorError::Overflow, _) => overflow(span),
+        (_, UnaryOp::Not) => return unfit(of.0.span, "a bool", of.1),
+        (_, UnaryOp::Neg) => return unfit(of.0.span, "a number, duration or percent", of.1),
+    };
+    with_operands(diagnostic, &[of], scope).into()
+}
+
+fn overflow(span: Span) -> Diagnostic {
+    Diagnostic::error(
+        codes::OVERFLOW,
+        span,
+        "the result does not fit into 64 bits",
+    )
+    .here("computed here")
+    .help(
+        "integers reach from -9223372036854775808 to 9223372036854775807; durations are as \
+             many milliseconds; use a `float` where the exact number does not matter",
+    )
+}
+
+fn not_finite(span: Span) -> Diagnostic {
+    Diagnostic::error(
+        codes::NOT_FINITE,
+        span,
+        "the result is larger than any float",
+    )
+    .here("computed here")
+    .help("the largest float is about 1.8 times 10 to the power of 308")
+}
+
+/// A division whose right side is zero; the left side may be unknown.
+pub(super) fn division_by_zero(span: Span, right: (&Expr, &Value), scope: &dyn Scope) -> Halt {
+    let diagnostic = Diagnostic::error(codes::DIVISION_BY_ZERO, span, "division by zero")
+        .here("divided here")
+        .help("test the divisor first: `if n == 0 then … else x / n`");
+    with_operands(diagnostic, &[right], scope).into()
+}
+
+/// A value or an evaluation beyond the limits.
+pub(super) fn too_large(excess: Excess, span: Span) -> Halt {
+    let message = match excess {
+        Excess::Steps => format!("evaluating this takes {excess}"),
+        Excess::Elements | Excess::Bytes | Excess::Depth => format!("this value has {excess}"),
+    };
+    Diagnostic::error(codes::TOO_LARGE, span, message)
+        .here("too large")
+        .help("let a command do the work and name its result")
+        .into()
+}
+
+fn unfit_operator(op: BinaryOp, left: &Value, right: &Value) -> String {
+    let (left_kind, right_kind) = (left.kind(), right.kind());
+    match op {
+        BinaryOp::Eq | BinaryOp::Ne => String::from("a secret cannot be compared"),
+        BinaryOp::In if left.has_secret() || right.has_secret() => {
+            String::from("a secret cannot be looked for")
+        }
+        BinaryOp::In => format!("{left_kind} cannot be in {right_kind}"),
+        BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge => {
+            format!("{left_kind} and {right_kind} have no order")
+        }
+        op => format!(
+            "`{}` cannot be used with {left_kind} and {right_kind}",
+            symbol(op)
+        ),
+    }
+}
+
+fn symbol(op: BinaryOp) -> &'static str {
+    match op {
+        BinaryOp::Else => "??",
+        BinaryOp::Or => "or",
+        BinaryOp::And => "and",
+        BinaryOp::Eq => "==",
+        BinaryOp::Ne => "!=",
+        BinaryOp::Lt => "<",
+        BinaryOp::Le => "<=",
+        BinaryOp::Gt => ">",
+        BinaryOp::Ge => ">=",
+        BinaryOp::In => "in",
+        BinaryOp::Add => "+",
+        BinaryOp::Sub => "-",
+        BinaryOp::Mul => "*",
+        BinaryOp::Div => "/",
+        BinaryOp::Rem => "%",
+    }
+}
+
+/// A value of another kind than this place needs, as JSON may turn out to be.
+pub(super) fn unfit(span: Span, wanted: &str, value: &Value) -> Halt {
+    Diagnostic::error(
+        codes::UNFIT,
+        span,
+        format!("{wanted} is wanted here, but this is {}", value.kind()),
+    )
+    .here(format!("this is {}", value.kind()))
+    .into()
+}
+
+/// A secret inside a list or map that should become text.
+pub(super) fn hidden_secret(span: Span, value: &Value) -> Halt {
+    let message = format!("{} with a secret inside cannot become text", value.kind());
+    Diagnostic::error(codes::UNFIT, span, message)
+        .here("there is a secret in it")
+        .help("interpolate the secret itself")
+        .into()
+}
+
+/// A place in a list that does not exist.
+pub(super) fn index(span: Span, at: i64, length: usize) -> Halt {
+    let message = if at < 0 {
+        format!("a list has no element {at}")
+    } else {
+        format!(
+            "the list has no element {at}, it has {}",
+            count(length, "element")
+        )
+    };
+    let help = match length {
+        0 => String::from("the list is empty"),
+        1 => String::from("its only element is number 0"),
+        _ => format!("its elements are numbered from 0 to {}", length - 1),
+    };
+    let help = match at {
+        ..0 if length > 0 => format!("{help}; the last one is `x[length(x) - 1]`"),
+        _ => help,
+    };
+    Diagnostic::error(codes::INDEX, span, message)
+        .here("no such element")
+        .help(help)
+        .into()
+}
+
+/// A key that a map does not have.
+pub(super) fn key<'a>(span: Span, key: &str, keys: impl Iterator<Item = &'a Name> + Clone) -> Halt {
+    let near = did_you_mean(key, keys.clone().map(|key| &**key));
+    let help = near.unwrap_or_else(|| {
+        let some: Vec<&Name> = keys.clone().take(5).collect();
+        match (keys.count(), some.as_slice()) {
+            (0, _) => String::from("it is empty"),
+            (1, _) => format!("its only key is {}", or_list(&some)),
+            (2..=5, _) => format!("its keys are {}", or_list(&some)),
+            (total, _) => format!("it has {total} keys, among them {}", or_list(&some)),
+        }
+    });
+    let short: String = key.chars().take(SHOWN).collect();
+    Diagnostic::error(codes::KEY, span, format!("there is no key `{short}`"))
+        .here("no such key")
+        .help(help)
+        .into()
+}
+
+/// A built-in function that refuses its arguments.
+pub(super) fn call(span: Span, argument: Option<Span>, name: &str, message: &str) -> Halt {
+    let diagnostic = Diagnostic::error(
+        codes::CALL,
+        argument.unwrap_or(span),
+        format!("`{name}` has no result here: {message}"),
+    );
+    match argument {
+        Some(argument) if argument != span => diagnostic
+            .here("because of this")
+            .label(span, "called here"),
+        _ => diagnostic.here("called here"),
+    }
+    .into()
+}
+
+/// A variable that the caller's environment does not have.
+pub(super) fn env(span: Span, name: &str) -> Halt {
+    Diagnostic::error(
+        codes::ENV,
+        span,
+        format!("the environment variable `{name}` is not set"),
+    )
+    .here("read here")
+    .help(format!(
+        "set it, or give a default: `env(\"{name}\", \"…\")`"
+    ))
+    .into()
+}
+
+/// A file that cannot be read.
+pub(super) fn file(span: Span, path: &str, reason: &str) -> Halt {
+    Diagnostic::error(
+        codes::FILE,
+        span,
+        format!("the file `{path}` cannot be read: {reason}"),
+    )
+    .here("read here")
+    .help("the path is relative to the folder of the file that names it")
+    .into()
+}

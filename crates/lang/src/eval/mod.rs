@@ -1,0 +1,66 @@
+//! Pure evaluation of core expressions: it always ends and has no effects.
+//! It does not know what is run, nor the clock; the outside (`env`, `file`) comes through
+//! [`Scope`], and so do names.
+
+pub mod builtins;
+mod evaluate;
+mod expr;
+mod faults;
+mod limits;
+pub mod operators;
+mod overlay;
+#[cfg(test)]
+mod reading;
+#[cfg(test)]
+mod tests;
+
+pub use evaluate::eval;
+pub use expr::{
+    BinaryOp, Expr, ExprKind, Function, GlobalId, ListItem, Part, RunField, Slot, UnaryOp,
+};
+pub use limits::Excess;
+use lockstep_base::diagnostic::Diagnostic;
+use lockstep_base::source::{FileId, Name, Span};
+use lockstep_base::value::{EnvironmentId, Value};
+pub use overlay::{NothingKnown, Overlay};
+
+/// Why an expression has no value now.
+#[derive(Debug, Clone)]
+pub enum Halt {
+    /// It depends on something that is only known while the pipeline runs, or on an input that
+    /// was not given.
+    Unknown,
+    /// It is wrong: a missing key, an overflow, a division by zero.
+    Fault(Box<Diagnostic>),
+}
+
+impl From<Diagnostic> for Halt {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self::Fault(Box::new(diagnostic))
+    }
+}
+
+/// What an expression can see.
+pub trait Scope {
+    /// A parameter, a `let` or a loop variable; [`Halt::Unknown`] where it has no value yet.
+    fn local(&self, slot: Slot) -> Result<Value, Halt>;
+    /// An input or a top-level `let`.
+    fn global(&self, id: GlobalId) -> Result<Value, Halt>;
+    /// A field of a service, environment or infrastructure.
+    fn field(&self, of: &Value, name: &Name, span: Span) -> Result<Value, Halt>;
+    /// The infrastructures of an environment, in source order.
+    fn infrastructures(&self, of: EnvironmentId) -> Vec<Value>;
+    /// The same, where they may be unknown: the evaluator asks here.
+    fn star(&self, of: EnvironmentId) -> Result<Vec<Value>, Halt> {
+        Ok(self.infrastructures(of))
+    }
+    /// A service, environment or infrastructure as a person would name it.
+    fn display(&self, value: &Value) -> String;
+    /// A fact about the run.
+    fn run(&self, field: RunField) -> Result<Value, Halt>;
+    /// A variable of the caller's environment, at planning time.
+    fn env(&self, name: &str) -> Result<Option<Name>, Halt>;
+    /// The text of a file, at planning time; the path is relative to the folder of `from`.
+    /// The error is a sentence.
+    fn file(&self, from: FileId, path: &str) -> Result<Result<Name, String>, Halt>;
+}

@@ -1,0 +1,142 @@
+//! Decides how a command runs: its text is read as shell words when the file is compiled, and
+//! every interpolated value gets a place where it is data.
+//! It does not know how the shell's grammar is read ([`super::shell`] does), nor any value.
+
+use super::refuse;
+use super::shell::{Part, Place, Scanner, Word as Read};
+use super::{Form, ScriptPart, TextPart, Word};
+use crate::eval::Expr;
+use lockstep_base::diagnostic::Diagnostic;
+use lockstep_base::source::{FileId, Name, Span};
+
+/// A part of a command's text as written.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Piece {
+    /// Text, its escapes resolved.
+    Text {
+        /// The text.
+        text: Name,
+        /// Where it stands.
+        span: Span,
+    },
+    /// An interpolation.
+    Value {
+        /// What is interpolated.
+        expr: Expr,
+        /// Where it stands, with its braces.
+        span: Span,
+        /// Whether it is a list.
+        list: bool,
+        /// Whether it is, or holds, a secret.
+        secret: bool,
+    },
+}
+
+impl Piece {
+    /// Where it stands.
+    pub fn span(&self) -> Span {
+        match self {
+            Self::Text { span, .. } | Self::Value { span, .. } => *span,
+        }
+    }
+}
+
+/// Words that shells know themselves, among them the keywords: POSIX, `dash` and `bash`.
+#[rustfmt::skip]
+const BUILTINS: &[&str] = &[
+    "!", ".", ":", "[", "[[", "]]", "alias", "bg", "bind", "break", "builtin", "caller", "case",
+    "cd", "chdir", "command", "compgen", "complete", "compopt", "continue", "coproc", "declare",
+    "dirs", "disown", "do", "done", "echo", "elif", "else", "enable", "esac", "eval", "exec",
+    "exit", "export", "false", "fc", "fg", "fi", "for", "function", "getopts", "hash", "help",
+    "history", "if", "in", "jobs", "kill", "let", "local", "logout", "mapfile", "popd", "printf",
+    "pushd", "pwd", "read", "readarray", "readonly", "return", "select", "set", "shift", "shopt",
+    "source", "suspend", "test", "then", "time", "times", "trap", "true", "type", "typeset",
+    "ulimit", "umask", "unalias", "unset", "until", "wait", "while", "{", "}",
+];
+
+/// Reads a command's text and decides how it runs; `bash` is whether it was asked for.
+///
+/// # Errors
+///
+/// What is wrong with the text, and every value that stands where it could not be data.
+pub fn analyse(pieces: &[Piece], bash: bool) -> Result<Form, Vec<Diagnostic>> {
+    let mut problems: Vec<Diagnostic> = (pieces.iter())
+        .filter(|piece| matches!(piece, Piece::Text { text, .. } if text.contains('\0')))
+        .map(|piece| refuse::nul(piece.span()))
+        .collect();
+    let mut scanner = Scanner::new(pieces, bash);
+    let complete = scanner.script().is_ok();
+    problems.append(&mut scanner.problems);
+    if complete && scanner.commands == 0 && problems.is_empty() {
+        problems.push(refuse::empty(whole(pieces)));
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let direct = if bash { None } else { direct(pieces, &scanner) };
+    Ok(direct.unwrap_or_else(|| Form::Shell {
+        bash,
+        script: script(pieces, &scanner.places),
+    }))
+}
+
+fn whole(pieces: &[Piece]) -> Span {
+    match (pieces.first(), pieces.last()) {
+        (Some(first), Some(last)) => first.span().to(last.span()),
+        _ => Span::start_of(FileId(0)),
+    }
+}
+
+/// The words, where the command is a plain list of them and no shell is needed.
+fn direct(pieces: &[Piece], scanner: &Scanner<'_>) -> Option<Form> {
+    let secret = |piece: &Piece| matches!(piece, Piece::Value { secret: true, .. });
+    if !scanner.plain || scanner.commands != 1 || pieces.iter().any(secret) {
+        return None;
+    }
+    let name = scanner.words.first()?.text()?;
+    if name.is_empty() || name.contains('=') || BUILTINS.contains(&name.as_str()) {
+        return None;
+    }
+    let words = (scanner.words.iter()).map(|word| direct_word(pieces, &scanner.places, word));
+    words.collect::<Option<_>>().map(Form::Direct)
+}
+
+fn direct_word(pieces: &[Piece], places: &[Option<Place>], word: &Read) -> Option<Word> {
+    let mut parts: Vec<TextPart> = Vec::new();
+    let mut text = String::new();
+    for part in &word.parts {
+        match part {
+            Part::Text(more, _) => text.push_str(more),
+            Part::Value(piece) => {
+                let Piece::Value { expr, .. } = pieces.get(*piece)? else {
+                    return None;
+                };
+                if places.get(*piece) == Some(&Some(Place::Spread)) {
+                    return Some(Word::Spread(expr.clone()));
+                }
+                if !text.is_empty() {
+                    parts.push(TextPart::Text(std::mem::take(&mut text).into()));
+                }
+                parts.push(TextPart::Value(expr.clone()));
+            }
+            Part::Opaque => return None,
+        }
+    }
+    if !text.is_empty() {
+        parts.push(TextPart::Text(text.into()));
+    }
+    Some(Word::One(parts))
+}
+
+fn script(pieces: &[Piece], places: &[Option<Place>]) -> Vec<ScriptPart> {
+    let part = |(piece, place): (&Piece, &Option<Place>)| match piece {
+        Piece::Text { text, .. } => Some(ScriptPart::Text(text.clone())),
+        Piece::Value { expr, .. } => match place {
+            Some(Place::Bare) | None => Some(ScriptPart::Bare(expr.clone())),
+            Some(Place::Quoted) => Some(ScriptPart::Quoted(expr.clone())),
+            Some(Place::Spread) => Some(ScriptPart::Spread(expr.clone())),
+            Some(Place::Dropped | Place::Refused) => None,
+        },
+    };
+    pieces.iter().zip(places).filter_map(part).collect()
+}

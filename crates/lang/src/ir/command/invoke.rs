@@ -1,0 +1,183 @@
+//! A command with its values filled in: what is to be executed, as plain data.
+//! It does not know how expressions are evaluated or values are shown, nor the text of a secret.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Form, ScriptPart, TextPart, Word};
+use crate::eval::{Expr, Halt};
+use lockstep_base::value::{SecretPart, Value};
+
+/// What is to be executed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Invocation {
+    /// A program and its arguments, without a shell. No secret is among them.
+    Direct(Vec<String>),
+    /// A script.
+    Shell {
+        /// Whether it is for `bash`.
+        bash: bool,
+        /// The script; it names the values as variables.
+        script: String,
+        /// The variables: each a text or a secret.
+        variables: Vec<(String, Value)>,
+    },
+}
+
+/// How the variables of a script are named; nobody else uses such names.
+const PREFIX: &str = "LOCKSTEP_VALUE_";
+
+/// Fills a command's values in: `value` evaluates an expression, `text` shows a value as it is
+/// interpolated.
+///
+/// # Errors
+///
+/// What `value` says about an expression that has no value.
+pub fn invoke(
+    form: &Form,
+    value: &mut dyn FnMut(&Expr) -> Result<Value, Halt>,
+    text: &dyn Fn(&Value) -> String,
+) -> Result<Invocation, Halt> {
+    match form {
+        Form::Direct(words) => {
+            let mut arguments = Vec::new();
+            for word in words {
+                argument(word, value, text, &mut arguments)?;
+            }
+            Ok(direct(arguments))
+        }
+        Form::Shell { bash, script } => {
+            let mut filled = Script::default();
+            for part in script {
+                filled.add(part, value, text)?;
+            }
+            Ok(Invocation::Shell {
+                bash: *bash,
+                script: filled.text,
+                variables: filled.variables,
+            })
+        }
+    }
+}
+
+/// Adds the arguments of a word; each is a text or a secret.
+fn argument(
+    word: &Word,
+    value: &mut dyn FnMut(&Expr) -> Result<Value, Halt>,
+    text: &dyn Fn(&Value) -> String,
+    to: &mut Vec<Value>,
+) -> Result<(), Halt> {
+    let parts = match word {
+        Word::Spread(list) => {
+            let list = value(list)?;
+            to.extend(elements(&list).iter().map(|item| shown(item, text)));
+            return Ok(());
+        }
+        Word::One(parts) => parts,
+    };
+    let mut whole = String::new();
+    let mut secret: Vec<SecretPart> = Vec::new();
+    for part in parts {
+        match part {
+            TextPart::Text(part) => whole.push_str(part),
+            TextPart::Value(expr) => match value(expr)? {
+                Value::Secret(parts) => {
+                    secret.push(SecretPart::Text(std::mem::take(&mut whole).into()));
+                    secret.extend(parts.iter().cloned());
+                }
+                other => whole.push_str(&text(&other)),
+            },
+        }
+    }
+    to.push(if secret.is_empty() {
+        Value::string(whole)
+    } else {
+        secret.push(SecretPart::Text(whole.into()));
+        Value::Secret(Arc::new(secret))
+    });
+    Ok(())
+}
+
+/// A program and its arguments. Should one of them be a secret after all, which the types rule
+/// out, a shell hands all of them over, so that none is ever stored as text.
+fn direct(arguments: Vec<Value>) -> Invocation {
+    let texts: Option<Vec<String>> = (arguments.iter())
+        .map(|argument| argument.as_str().map(String::from))
+        .collect();
+    if let Some(texts) = texts {
+        return Invocation::Direct(texts);
+    }
+    let mut filled = Script::default();
+    for argument in arguments {
+        filled.text.push_str("\"${");
+        filled.variable(argument);
+        filled.text.push_str("}\" ");
+    }
+    Invocation::Shell {
+        bash: false,
+        script: filled.text,
+        variables: filled.variables,
+    }
+}
+
+/// A script while it is put together.
+#[derive(Default)]
+struct Script {
+    text: String,
+    variables: Vec<(String, Value)>,
+}
+
+impl Script {
+    fn add(
+        &mut self,
+        part: &ScriptPart,
+        value: &mut dyn FnMut(&Expr) -> Result<Value, Halt>,
+        text: &dyn Fn(&Value) -> String,
+    ) -> Result<(), Halt> {
+        match part {
+            ScriptPart::Text(part) => self.text.push_str(part),
+            ScriptPart::Bare(expr) => {
+                let value = shown(&value(expr)?, text);
+                self.text.push_str("\"${");
+                self.variable(value);
+                self.text.push_str("}\"");
+            }
+            ScriptPart::Quoted(expr) => {
+                let value = shown(&value(expr)?, text);
+                self.text.push_str("${");
+                self.variable(value);
+                self.text.push('}');
+            }
+            ScriptPart::Spread(expr) => {
+                let list = value(expr)?;
+                for (at, item) in elements(&list).iter().enumerate() {
+                    self.text.push_str(if at > 0 { " \"${" } else { "\"${" });
+                    self.variable(shown(item, text));
+                    self.text.push_str("}\"");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a variable and writes its name.
+    fn variable(&mut self, value: Value) {
+        let name = format!("{PREFIX}{}", self.variables.len() + 1);
+        self.text.push_str(&name);
+        self.variables.push((name, value));
+    }
+}
+
+/// The elements of a list; anything else stands for itself.
+fn elements(value: &Value) -> &[Value] {
+    value.as_list().unwrap_or(std::slice::from_ref(value))
+}
+
+/// A value as text, or the secret that it is.
+fn shown(value: &Value, text: &dyn Fn(&Value) -> String) -> Value {
+    match value {
+        Value::Secret(_) => value.clone(),
+        other => Value::string(text(other)),
+    }
+}

@@ -1,0 +1,82 @@
+//! A `run` command after its text has been read as shell words: either words to execute
+//! directly, or a script in which every interpolated value is a variable.
+//! It does not know values; the runtime fills them in.
+
+mod analyse;
+mod invoke;
+#[cfg(any(test, feature = "testing"))]
+pub mod notation;
+mod refuse;
+mod shell;
+mod shown;
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+
+use crate::eval::Expr;
+pub use analyse::{Piece, analyse};
+pub use invoke::{Invocation, invoke};
+use lockstep_base::source::Name;
+pub use shown::shown;
+
+/// A command.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Command {
+    /// How it is executed.
+    pub form: Form,
+    /// Its text for people: texts and interpolations as written.
+    pub text: Vec<TextPart>,
+    /// The working directory, relative to the folder of the file that `span.file` names.
+    pub dir: Option<Expr>,
+    /// Variables of its environment.
+    pub env: Vec<(Name, Expr)>,
+    /// The infrastructure whose connection it uses, where it is not the one of the block.
+    pub on: Option<Expr>,
+}
+
+/// A part of a command's text as written.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum TextPart {
+    /// Text.
+    Text(Name),
+    /// An interpolation.
+    Value(Expr),
+}
+
+/// How a command is executed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Form {
+    /// Without a shell: each word is one argument (a spread word is one for each element).
+    Direct(Vec<Word>),
+    /// By `sh -eu -c` or `bash -euo pipefail -c`.
+    Shell {
+        /// Whether it is `bash`.
+        bash: bool,
+        /// The script.
+        script: Vec<ScriptPart>,
+    },
+}
+
+/// A word of a direct command.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Word {
+    /// Exactly one argument, put together from texts and values.
+    One(Vec<TextPart>),
+    /// One argument for each element of a list.
+    Spread(Expr),
+}
+
+/// A part of a script. Values reach the script as environment variables; the runtime chooses
+/// their names when it starts the command.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum ScriptPart {
+    /// Script text.
+    Text(Name),
+    /// A value outside double quotes: stands for `"${VAR}"`.
+    Bare(Expr),
+    /// A value inside double quotes or an unquoted here-document: stands for `${VAR}`.
+    Quoted(Expr),
+    /// A list outside quotes, a word of its own: stands for `"${VAR_1}" "${VAR_2}" …`.
+    Spread(Expr),
+}

@@ -1,0 +1,282 @@
+//! What is wrong with a command's text: a constructor for each diagnostic.
+//! It does not know how commands are read.
+
+use lockstep_base::diagnostic::{Diagnostic, Fix, codes};
+use lockstep_base::source::Span;
+
+/// There is no command.
+pub(super) fn empty(span: Span) -> Diagnostic {
+    Diagnostic::error(codes::COMMAND_EMPTY, span, "this command is empty")
+        .help("write the program to run: `run \"make\"`")
+}
+
+/// Something is opened and not closed.
+pub(super) fn unclosed(span: Span, word: &str, close: &str) -> Diagnostic {
+    Diagnostic::error(
+        codes::COMMAND_UNCLOSED,
+        span,
+        format!("`{word}` is never closed in this command"),
+    )
+    .here("opened here")
+    .help(match word {
+        "'" | "\"" | "`" => format!(
+            "close it with `{close}`, or write `\\\\{word}` in the string for the character itself"
+        ),
+        _ => format!("close it with `{close}`"),
+    })
+}
+
+/// A here-document has no end.
+pub(super) fn unclosed_heredoc(span: Span, mark: &str) -> Diagnostic {
+    Diagnostic::error(
+        codes::COMMAND_UNCLOSED,
+        span,
+        format!("the here-document has no line `{mark}` that ends it"),
+    )
+    .here("begins here")
+    .help(format!(
+        "write `{mark}` on a line of its own, indented like the command's other lines"
+    ))
+}
+
+/// Something closes what is not open.
+pub(super) fn unexpected(span: Span, word: &str) -> Diagnostic {
+    let message = if word.starts_with("this") || word == "(" {
+        String::from("the shell cannot read this command")
+    } else {
+        format!("`{word}` closes nothing in this command")
+    };
+    Diagnostic::error(codes::COMMAND_UNCLOSED, span, message)
+        .here("not valid here")
+        .help("put it in quotes if it is meant as text")
+}
+
+/// It nests too deeply.
+pub(super) fn too_deep(span: Span) -> Diagnostic {
+    Diagnostic::error(
+        codes::COMMAND_TOO_DEEP,
+        span,
+        "this command nests too deeply",
+    )
+    .help("put it into a script file and run that")
+}
+
+/// `$((` that is not arithmetic.
+pub(super) fn not_arithmetic(span: Span, word: &str) -> Diagnostic {
+    Diagnostic::error(
+        codes::COMMAND_UNCLOSED,
+        span,
+        format!("`{word}` begins arithmetic, which `))` must end"),
+    )
+    .here("opened here")
+    .help("write `$( (` with a blank for commands in brackets")
+}
+
+/// A character that no command can hold.
+pub(super) fn nul(span: Span) -> Diagnostic {
+    Diagnostic::error(
+        codes::COMMAND_NUL,
+        span,
+        "a command cannot hold the character `\\u{0}`",
+    )
+    .help("leave it out, or let the program make it: `printf '\\\\0'`")
+}
+
+/// `'… ${x} …'`
+pub(super) fn in_single_quotes(span: Span) -> Diagnostic {
+    let mut diagnostic = Diagnostic::error(
+        codes::VALUE_IN_SINGLE_QUOTES,
+        span,
+        "a value inside single quotes would not be replaced",
+    )
+    .here("inside `'…'`")
+    .help("end the quotes before it and open them again behind it: `'…'${…}'…'`");
+    diagnostic.fixes.push(around(span, "'", "'"));
+    diagnostic
+}
+
+/// `$'… ${x} …'`
+pub(super) fn in_escaped_quotes(span: Span) -> Diagnostic {
+    let mut diagnostic = Diagnostic::error(
+        codes::VALUE_IN_ESCAPED_QUOTES,
+        span,
+        "a value inside `$'…'` would not be replaced",
+    )
+    .here("inside `$'…'`")
+    .help("end the quotes before it and open them again behind it: `$'…'${…}$'…'`");
+    diagnostic.fixes.push(around(span, "'", "$'"));
+    diagnostic
+}
+
+fn around(span: Span, before: &str, behind: &str) -> Fix {
+    let (start, end) = (span.start as usize, span.end as usize);
+    Fix {
+        title: String::from("end the quotes around it"),
+        edits: vec![
+            (Span::new(span.file, start, start), String::from(before)),
+            (Span::new(span.file, end, end), String::from(behind)),
+        ],
+    }
+}
+
+/// `` `… ${x} …` ``
+pub(super) fn in_backticks(span: Span) -> Diagnostic {
+    Diagnostic::error(
+        codes::VALUE_IN_BACKTICKS,
+        span,
+        "a value cannot stand inside backticks, whose text the shell reads twice",
+    )
+    .here("inside backticks")
+    .help("write `$(…)` in place of the backticks")
+}
+
+/// `<<'EOF' … ${x} … EOF`
+pub(super) fn in_quoted_heredoc(span: Span) -> Diagnostic {
+    Diagnostic::error(
+        codes::VALUE_IN_QUOTED_HEREDOC,
+        span,
+        "a value would not be replaced in a here-document whose mark is quoted",
+    )
+    .here("in the here-document")
+    .help("take the quotes from the mark (`<<EOF`), and write `\\\\$` where a `$` is to stay")
+}
+
+/// `${v#${x}}` in a here-document.
+pub(super) fn in_heredoc_pattern(span: Span) -> Diagnostic {
+    Diagnostic::error(
+        codes::VALUE_IN_HEREDOC_PATTERN,
+        span,
+        "shells differ on a value in a pattern in a here-document",
+    )
+    .here("part of a pattern")
+    .help("give the result a name before: `short=\"\\${name#${…}}\"`, and use `$short` here")
+}
+
+/// `${v/a/${x}}` outside double quotes.
+pub(super) fn in_split_replacement(span: Span) -> Diagnostic {
+    Diagnostic::error(
+        codes::VALUE_IN_SPLIT_REPLACEMENT,
+        span,
+        "the shell would split the text that this value is put into",
+    )
+    .here("part of a replacement outside double quotes")
+    .help("put the expansion in double quotes: `\\\"\\${name/old/${…}}\\\"`")
+}
+
+/// `${x} …`
+pub(super) fn as_command(span: Span) -> Diagnostic {
+    Diagnostic::error(
+        codes::VALUE_AS_COMMAND,
+        span,
+        "a value cannot be the command's name",
+    )
+    .here("decides which program runs")
+    .help("write the program's name; to choose between programs use `if`, one `run` for each")
+}
+
+/// `$(( ${x} ))`
+pub(super) fn in_arithmetic(span: Span) -> Diagnostic {
+    Diagnostic::error(
+        codes::VALUE_IN_ARITHMETIC,
+        span,
+        "a shell may execute a value that it calculates with",
+    )
+    .here("part of arithmetic")
+    .help(
+        "calculate in the interpolation: `${a + 1}` in place of `$((${a} + 1))`, or compare \
+         with `[ … ]`",
+    )
+}
+
+/// `<<${x}`
+pub(super) fn as_mark(span: Span) -> Diagnostic {
+    Diagnostic::error(
+        codes::VALUE_AS_MARK,
+        span,
+        "a value cannot be the mark of a here-document",
+    )
+    .here("the mark")
+    .help("write a word: `<<EOF`")
+}
+
+/// `${${x}}`, `export ${x}`, `for ${x} in`
+pub(super) fn as_variable(span: Span) -> Diagnostic {
+    Diagnostic::error(
+        codes::VALUE_AS_VARIABLE,
+        span,
+        "a value cannot name a variable of the shell",
+    )
+    .here("taken as a variable's name")
+    .help("write the variable's name, and the value behind it: `name=${…}`")
+}
+
+/// `\${x}` and `$${x}` as the shell would see them.
+pub(super) fn after_mark(span: Span, mark: &str) -> Diagnostic {
+    let message = if mark == "$" {
+        "a `$` directly before a value would change its meaning"
+    } else {
+        "a backslash directly before a value would change its meaning"
+    };
+    Diagnostic::error(codes::VALUE_AFTER_MARK, span, message)
+        .here(format!("behind `{mark}`"))
+        .help(if mark == "$" {
+            "write `'$'${…}` for the character `$` and the value"
+        } else {
+            "values need no quoting: leave the backslash out, or write `'\\\\'${…}` for the \
+             character itself"
+        })
+}
+
+/// `eval "… ${x}"`
+pub(super) fn as_code_of_eval(span: Span) -> Diagnostic {
+    as_code(span).help("write the command itself in place of `eval`; the value is quoted as needed")
+}
+
+/// `alias x="… ${x}"`
+pub(super) fn as_code_of_alias(span: Span) -> Diagnostic {
+    as_code(span).help("write a function in place of the alias")
+}
+
+/// `sh -c "… ${x}"`
+pub(super) fn as_code_of_shell(span: Span) -> Diagnostic {
+    as_code(span).help("pass it as an argument: `sh -c 'echo \"$1\"' sh ${…}`")
+}
+
+/// `trap "… ${x}" EXIT`
+pub(super) fn as_code_of_trap(span: Span) -> Diagnostic {
+    as_code(span).help("give it a name before: `file=${…}; trap 'rm -f \"$file\"' EXIT`")
+}
+
+fn as_code(span: Span) -> Diagnostic {
+    Diagnostic::error(
+        codes::VALUE_AS_CODE,
+        span,
+        "a value cannot be part of text that a shell executes",
+    )
+    .here("would be read as code")
+}
+
+/// `ssh host "… ${x}"`
+pub(super) fn over_ssh(span: Span) -> Diagnostic {
+    Diagnostic::error(
+        codes::VALUE_OVER_SSH,
+        span,
+        "`ssh` has this value read as code by the shell over there",
+    )
+    .here("would be read as code")
+    .help(
+        "give the infrastructure `connect = ssh(…)` and write `run \"…\" on …`, where values \
+         stay data",
+    )
+}
+
+/// `"… ${list}"`
+pub(super) fn list_in_word(span: Span) -> Diagnostic {
+    Diagnostic::error(
+        codes::LIST_IN_WORD,
+        span,
+        "a list can only be a word of its own here, one argument for each element",
+    )
+    .here("part of a word, or where one word must stand")
+    .help("put it on its own between blanks, without quotes, or join it: `${join(…, \",\")}`")
+}

@@ -1,0 +1,407 @@
+//! Words of the shell: their quotes and what is expanded in them.
+//! It does not know which word is a command's name, an argument or a redirection's target.
+
+use super::{Open, Place, Scanner, Stop, Unit};
+use crate::ir::command::refuse;
+use lockstep_base::diagnostic::Diagnostic;
+use lockstep_base::source::Span;
+
+/// A word as it was read.
+#[derive(Debug, Default)]
+pub(in crate::ir::command) struct Word {
+    /// Its parts; quotes are gone.
+    pub(in crate::ir::command) parts: Vec<Part>,
+    /// Where it begins.
+    pub(super) start: usize,
+    /// The first of the values seen in it.
+    pub(super) first: usize,
+    /// One past the last of them.
+    pub(super) last: usize,
+}
+
+/// A part of a word.
+#[derive(Debug)]
+pub(in crate::ir::command) enum Part {
+    /// Text, and whether it was quoted.
+    Text(String, bool),
+    /// An interpolated value, by its piece.
+    Value(usize),
+    /// Something that only the shell can expand.
+    Opaque,
+}
+
+impl Word {
+    fn push(&mut self, char: char, quoted: bool) {
+        if let Some(Part::Text(text, was)) = self.parts.last_mut()
+            && *was == quoted
+        {
+            text.push(char);
+        } else {
+            self.parts.push(Part::Text(String::from(char), quoted));
+        }
+    }
+
+    /// An empty quoted text still makes a word.
+    fn quote(&mut self) {
+        self.parts.push(Part::Text(String::new(), true));
+    }
+
+    /// Its text, where the shell expands nothing in it and no value is in it.
+    pub(in crate::ir::command) fn text(&self) -> Option<String> {
+        self.parts
+            .iter()
+            .map(|part| match part {
+                Part::Text(text, _) => Some(text.as_str()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Its text, where no part of it is quoted either: only such a word can be a keyword.
+    pub(super) fn bare(&self) -> Option<&str> {
+        match self.parts.as_slice() {
+            [Part::Text(text, false)] => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The text before the first part that is not text.
+    pub(super) fn head(&self) -> String {
+        self.parts
+            .iter()
+            .map_while(|part| match part {
+                Part::Text(text, _) => Some(text.as_str()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Whether it begins as an assignment: an unquoted name and `=`.
+    pub(super) fn is_assignment(&self) -> bool {
+        matches!(self.parts.first(), Some(Part::Text(text, false)) if assigns(text))
+    }
+
+    /// Whether it is an assignment of nothing so far, which an array may follow.
+    pub(super) fn awaits_array(&self) -> bool {
+        self.is_assignment() && self.bare().is_some_and(|text| text.ends_with('='))
+    }
+
+    fn last_char(&self) -> Option<char> {
+        match self.parts.last() {
+            Some(Part::Text(text, false)) => text.chars().last(),
+            _ => None,
+        }
+    }
+}
+
+/// Whether a text begins with a name, perhaps an index, perhaps `+`, and `=`.
+pub(super) fn assigns(text: &str) -> bool {
+    let Some((name, _)) = text.split_once('=') else {
+        return false;
+    };
+    let name = name.strip_suffix('+').unwrap_or(name);
+    let name = match name.split_once('[') {
+        Some((name, index)) if index.ends_with(']') => name,
+        Some(_) => return false,
+        None => name,
+    };
+    is_name(name)
+}
+
+/// Whether a text can name a variable.
+pub(super) fn is_name(text: &str) -> bool {
+    text.starts_with(|first: char| first == '_' || first.is_ascii_alphabetic())
+        && text
+            .chars()
+            .all(|char| char == '_' || char.is_ascii_alphanumeric())
+}
+
+/// Where a word is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// In a command.
+    Normal,
+    /// In `[[ … ]]`.
+    Condition,
+    /// After `=~` in `[[ … ]]`: brackets and `|` are part of the word.
+    Regex,
+}
+
+/// What is around an expansion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Quote {
+    None,
+    Double,
+    Heredoc,
+}
+
+impl Scanner<'_> {
+    /// Reads a word. A list in it has still to be settled by whoever knows whether a word may
+    /// become several.
+    pub(super) fn word(&mut self, mode: Mode) -> Result<Word, Stop> {
+        let mut word = Word {
+            start: self.at,
+            first: self.seen.len(),
+            ..Word::default()
+        };
+        let mut brackets = 0_usize;
+        while let Some(unit) = self.peek() {
+            let char = match unit {
+                Unit::Value(piece) => {
+                    self.bump();
+                    self.see(piece);
+                    self.place(piece, Place::Bare);
+                    word.parts.push(Part::Value(piece));
+                    continue;
+                }
+                Unit::Char(char) => char,
+            };
+            match char {
+                ' ' | '\t' | '\n' if brackets == 0 || mode != Mode::Regex => break,
+                '|' if mode == Mode::Regex => self.literal(&mut word, char),
+                '(' if mode == Mode::Regex => {
+                    brackets += 1;
+                    self.literal(&mut word, char);
+                }
+                ')' if brackets > 0 => {
+                    brackets -= 1;
+                    self.literal(&mut word, char);
+                }
+                '<' | '>' if mode == Mode::Normal && self.raw(1) == Some(Unit::Char('(')) => {
+                    self.bump();
+                    self.substitution()?;
+                    word.parts.push(Part::Opaque);
+                }
+                '(' if self.is_pattern_group(mode, &word) => self.pattern_group(&mut word)?,
+                ';' | '&' | '|' | '(' | ')' | '<' | '>' => break,
+                '\'' => self.single(&mut word)?,
+                '"' => self.double(&mut word, Quote::None)?,
+                '\\' => self.escape(&mut word),
+                '$' => self.dollar_in(&mut word, Quote::None)?,
+                '`' => self.backtick_in(&mut word)?,
+                _ => self.literal(&mut word, char),
+            }
+        }
+        word.last = self.seen.len();
+        Ok(word)
+    }
+
+    /// Refuses the values of a word that no command substitution of their own holds.
+    pub(super) fn refuse_word(&mut self, word: &Word, why: impl Fn(Span) -> Diagnostic) {
+        for at in word.first..word.last {
+            if let Some((piece, level)) = self.seen.get(at).copied()
+                && level == self.level
+            {
+                self.refuse(piece, &why);
+            }
+        }
+    }
+
+    /// Whether a word holds a value that no command substitution of its own holds.
+    pub(super) fn has_value(&self, word: &Word) -> bool {
+        (self
+            .seen
+            .get(word.first..word.last)
+            .unwrap_or_default()
+            .iter())
+        .any(|(_, level)| *level == self.level)
+    }
+
+    /// Decides what becomes of the lists in a word: one that is all of it may stand for several
+    /// words where several words may stand.
+    pub(super) fn settle(&mut self, word: &Word, several: bool) {
+        for part in &word.parts {
+            let Part::Value(piece) = part else { continue };
+            if !self.is_list(*piece) || self.places[*piece] != Some(Place::Bare) {
+                continue;
+            }
+            if several && word.parts.len() == 1 {
+                self.places[*piece] = Some(Place::Spread);
+            } else {
+                self.refuse(*piece, refuse::list_in_word);
+            }
+        }
+    }
+
+    fn literal(&mut self, word: &mut Word, char: char) {
+        let starts =
+            |word: &Word| word.parts.is_empty() || matches!(word.last_char(), Some('=' | ':'));
+        if matches!(char, '*' | '?' | '[') || (char == '~' && starts(word)) {
+            self.plain = false;
+        }
+        word.push(char, false);
+        self.bump();
+    }
+
+    /// Whether a bracket here opens a pattern group (`@(a|b)`), which only `bash` knows.
+    fn is_pattern_group(&self, mode: Mode, word: &Word) -> bool {
+        (self.bash || mode == Mode::Condition)
+            && matches!(word.last_char(), Some('?' | '*' | '+' | '@' | '!'))
+    }
+
+    fn pattern_group(&mut self, word: &mut Word) -> Result<(), Stop> {
+        let open = self.open("(", ")");
+        self.plain = false;
+        self.bump();
+        self.deeper(|this| {
+            loop {
+                let inner = this.word(Mode::Normal)?;
+                this.settle(&inner, false);
+                word.parts.extend(inner.parts);
+                match this.peek() {
+                    Some(Unit::Char(')')) => {
+                        this.bump();
+                        word.parts.push(Part::Opaque);
+                        return Ok(());
+                    }
+                    Some(Unit::Char('|' | '(' | '<' | '>' | '&' | ';' | ' ' | '\t' | '\n')) => {
+                        this.bump();
+                    }
+                    _ => return Err(this.unclosed(open)),
+                }
+            }
+        })
+    }
+
+    /// Reads `'…'`.
+    pub(super) fn single(&mut self, word: &mut Word) -> Result<(), Stop> {
+        let open = self.open("'", "'");
+        self.bump();
+        word.quote();
+        loop {
+            match self.raw(0) {
+                None => return Err(self.unclosed(open)),
+                Some(Unit::Char('\'')) => {
+                    self.at += 1;
+                    return Ok(());
+                }
+                Some(Unit::Char(char)) => word.push(char, true),
+                Some(Unit::Value(piece)) => {
+                    self.see(piece);
+                    self.refuse(piece, refuse::in_single_quotes);
+                    word.parts.push(Part::Value(piece));
+                }
+            }
+            self.at += 1;
+        }
+    }
+
+    /// Reads `$'…'`, of which only the quotes are left.
+    pub(super) fn escaped_quotes(&mut self) -> Result<(), Stop> {
+        let open = self.open("$'", "'");
+        self.bump();
+        loop {
+            match self.raw(0) {
+                None => return Err(self.unclosed(open)),
+                Some(Unit::Char('\'')) => {
+                    self.at += 1;
+                    return Ok(());
+                }
+                Some(Unit::Char('\\')) if matches!(self.raw(1), Some(Unit::Char(_))) => {
+                    self.at += 1;
+                }
+                Some(Unit::Char(_)) => {}
+                Some(Unit::Value(piece)) => {
+                    self.see(piece);
+                    self.refuse(piece, refuse::in_escaped_quotes);
+                }
+            }
+            self.at += 1;
+        }
+    }
+
+    /// Reads `"…"`, inside `outer`.
+    pub(super) fn double(&mut self, word: &mut Word, outer: Quote) -> Result<(), Stop> {
+        let open = self.open("\"", "\"");
+        // Inside a here-document's `${…}` quotes are no more than a sign of care; the text around
+        // them is quoted already.
+        let quote = if outer == Quote::Heredoc {
+            outer
+        } else {
+            Quote::Double
+        };
+        self.bump();
+        word.quote();
+        loop {
+            match self.peek() {
+                None => return Err(self.unclosed(open)),
+                Some(Unit::Char('"')) => {
+                    self.bump();
+                    return Ok(());
+                }
+                Some(Unit::Char('\\')) => self.escape_in_double(word),
+                Some(Unit::Char('$')) => self.dollar_in(word, quote)?,
+                Some(Unit::Char('`')) => self.backtick_in(word)?,
+                Some(Unit::Char(char)) => {
+                    word.push(char, true);
+                    self.bump();
+                }
+                Some(Unit::Value(piece)) => {
+                    self.bump();
+                    self.see(piece);
+                    self.place(piece, Place::Quoted);
+                    word.parts.push(Part::Value(piece));
+                }
+            }
+        }
+    }
+
+    /// Reads a backslash and what it quotes, outside quotes.
+    pub(super) fn escape(&mut self, word: &mut Word) {
+        self.bump();
+        match self.raw(0) {
+            Some(Unit::Char(char)) => {
+                word.push(char, true);
+                self.at += 1;
+            }
+            Some(Unit::Value(piece)) => self.refuse_after(piece, "\\"),
+            None => {
+                self.plain = false;
+                word.push('\\', true);
+            }
+        }
+    }
+
+    /// Reads a backslash inside double quotes, where it quotes a few characters only.
+    pub(super) fn escape_in_double(&mut self, word: &mut Word) {
+        self.bump();
+        match self.raw(0) {
+            Some(Unit::Char(char @ ('$' | '`' | '"' | '\\'))) => {
+                word.push(char, true);
+                self.at += 1;
+            }
+            Some(Unit::Value(piece)) => self.refuse_after(piece, "\\"),
+            _ => word.push('\\', true),
+        }
+    }
+
+    /// Refuses the value that is next: it stands directly behind `mark`.
+    pub(super) fn refuse_after(&mut self, piece: usize, mark: &'static str) {
+        self.at += 1;
+        self.see(piece);
+        self.refuse(piece, |span| refuse::after_mark(span, mark));
+    }
+
+    pub(super) fn dollar_in(&mut self, word: &mut Word, quote: Quote) -> Result<(), Stop> {
+        if self.dollar(quote)? {
+            word.parts.push(Part::Opaque);
+        } else {
+            word.push('$', true);
+        }
+        Ok(())
+    }
+
+    fn backtick_in(&mut self, word: &mut Word) -> Result<(), Stop> {
+        self.backticks()?;
+        word.parts.push(Part::Opaque);
+        Ok(())
+    }
+
+    pub(super) fn open(&self, word: &'static str, close: &'static str) -> Open {
+        Open {
+            at: self.at,
+            word,
+            close,
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Lowers blocks: the statements in order, with the names that they introduce.
+//! It does not know what statements do.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::ir::{Block, Stmt};
+use crate::resolve;
+use crate::types::{Typed, holds_secret, unify};
+use lockstep_base::source::{Name, Span};
+use lockstep_base::value::Type;
+use lockstep_syntax::ast::{self, StmtKind as Form};
+
+use super::body::{Body, Place, Yields};
+use super::{Lower, errors};
+
+/// A statement with the type of its value.
+pub(super) struct Lowered {
+    /// The statement; `None` where it could not be read.
+    pub stmt: Option<Stmt>,
+    /// The type of its value, for a command, a call or a `let` of one.
+    pub ty: Type,
+}
+
+impl Lower<'_> {
+    /// Statements one after the other.
+    pub(super) fn block(&mut self, body: &mut Body, place: Place, block: &ast::Block) -> Block {
+        let (stmts, _) = self.sequence(body, place, &block.stmts, false);
+        wrap(stmts)
+    }
+
+    /// Statements at once: none sees what another introduces.
+    pub(super) fn at_once(&mut self, body: &mut Body, place: Place, block: &ast::Block) -> Block {
+        let (stmts, _) = self.sequence(body, place, &block.stmts, true);
+        wrap(stmts)
+    }
+
+    /// Lowers statements and gives the type of the last one's value.
+    pub(super) fn sequence(
+        &mut self,
+        body: &mut Body,
+        place: Place,
+        stmts: &[ast::Stmt],
+        at_once: bool,
+    ) -> (Vec<Stmt>, Type) {
+        let mark = body.locals.mark();
+        let lowered = self.keeping(body, place, stmts, at_once);
+        body.locals.release(mark);
+        lowered
+    }
+
+    /// The same, but the names that the statements introduce can still be seen afterwards.
+    pub(super) fn keeping(
+        &mut self,
+        body: &mut Body,
+        place: Place,
+        stmts: &[ast::Stmt],
+        at_once: bool,
+    ) -> (Vec<Stmt>, Type) {
+        let mark = body.locals.mark();
+        let mut names: HashMap<Name, Span> = HashMap::new();
+        let mut found = Vec::with_capacity(stmts.len());
+        let mut last = Type::Nothing;
+        for stmt in stmts {
+            if let Some(name) = introduced(stmt) {
+                match names.get(&name.name) {
+                    Some(first) => {
+                        let error = resolve::duplicate(name, *first)
+                            .help("every name is unique in its block: choose another");
+                        self.check.report(error);
+                    }
+                    None => {
+                        names.insert(name.name.clone(), name.span);
+                    }
+                }
+            }
+            let lowered = self.stmt(body, place, stmt);
+            last = lowered.ty;
+            found.extend(lowered.stmt);
+            if at_once {
+                body.locals.release(mark);
+            }
+        }
+        (found, last)
+    }
+
+    /// A block whose `yield`s belong to it, with their common type; `None` where it has none.
+    pub(super) fn yielding(
+        &mut self,
+        body: &mut Body,
+        place: Place,
+        block: &ast::Block,
+    ) -> (Vec<Stmt>, Type, Option<Type>) {
+        body.yields.push(Some(Yields::default()));
+        let (stmts, last) = self.sequence(body, place, &block.stmts, false);
+        let yields = body.yields.pop().flatten().unwrap_or_default();
+        let mut common: Option<Type> = None;
+        for (at, (ty, span)) in yields.found.iter().enumerate() {
+            let before = common.clone().unwrap_or(Type::Any);
+            match unify(&before, ty) {
+                Some(ty) => common = Some(ty),
+                None => {
+                    let (other, first) = &yields.found[..at]
+                        .iter()
+                        .find(|(other, _)| unify(other, ty).is_none())
+                        .unwrap_or(&yields.found[0]);
+                    self.check
+                        .report(errors::mixed_yields(*span, ty, *first, other));
+                    common = Some(Type::Any);
+                    break;
+                }
+            }
+        }
+        (stmts, last, common)
+    }
+
+    /// A value that may be kept: no secret, and not nothing.
+    pub(super) fn kept(&mut self, typed: Typed, what: &str) -> Typed {
+        if holds_secret(&typed.ty) {
+            self.check
+                .report(crate::types::errors::secret_here(typed.expr.span, what));
+            return Typed::lost(typed.expr.span);
+        }
+        if typed.ty == Type::Nothing {
+            self.check
+                .report(crate::types::errors::no_value(typed.expr.span));
+            return Typed::lost(typed.expr.span);
+        }
+        typed
+    }
+}
+
+/// The name that a statement introduces in its block.
+fn introduced(stmt: &ast::Stmt) -> Option<&ast::Ident> {
+    match &stmt.kind {
+        Form::Stage { name, .. } | Form::Step { name, .. } | Form::Let { name, .. } => Some(name),
+        _ => None,
+    }
+}
+
+/// Statements as a block.
+pub(super) fn wrap(stmts: Vec<Stmt>) -> Block {
+    Block {
+        stmts: stmts.into_iter().map(Arc::new).collect(),
+    }
+}

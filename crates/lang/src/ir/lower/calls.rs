@@ -1,0 +1,177 @@
+//! Which workflows call which, and which deploy: no workflow calls itself, and no deployment
+//! stands inside another.
+//! It does not know what else is in a workflow.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use crate::ir::Program;
+use lockstep_base::diagnostic::Diagnostics;
+use lockstep_base::source::Span;
+
+use super::errors;
+
+/// The calls and deployments that were found.
+#[derive(Debug, Default)]
+pub(super) struct Calls {
+    /// Caller, callee and place.
+    calls: Vec<(u32, u32, Span)>,
+    /// The workflow around a deployment, and its place.
+    deployments: Vec<(u32, Span)>,
+    /// Workflows that carry out deployments, and where they are named.
+    used: Vec<(u32, Span)>,
+    /// Workflows that deploy something, also through others.
+    deploying: HashSet<u32>,
+}
+
+impl Calls {
+    /// A workflow is called; those that pipelines call are of no matter here.
+    pub fn call(&mut self, from: Option<u32>, to: u32, at: Span) {
+        self.calls.extend(from.map(|from| (from, to, at)));
+    }
+
+    /// There is a deployment; those in pipelines are of no matter here.
+    pub fn deployment(&mut self, within: Option<u32>, at: Span) {
+        self.deployments.extend(within.map(|within| (within, at)));
+    }
+
+    /// Supposes that these workflows deploy something.
+    pub fn suppose(&mut self, deploying: &HashSet<u32>) {
+        self.deploying.extend(deploying);
+    }
+
+    /// The workflows that deploy something, also through others.
+    pub fn into_deploying(self) -> HashSet<u32> {
+        self.deploying
+    }
+
+    /// Finds which workflows deploy something, also through others. To be asked once all
+    /// workflows are lowered.
+    pub fn settle(&mut self) {
+        let mut callers: HashMap<u32, Vec<u32>> = HashMap::new();
+        for (from, to, _) in &self.calls {
+            callers.entry(*to).or_default().push(*from);
+        }
+        let mut open: Vec<u32> = self.deployments.iter().map(|(within, _)| *within).collect();
+        while let Some(here) = open.pop() {
+            if self.deploying.insert(here) {
+                open.extend(callers.get(&here).into_iter().flatten());
+            }
+        }
+    }
+
+    /// Whether a workflow, or one that it calls, deploys something.
+    pub fn deploys(&self, workflow: u32) -> bool {
+        self.deploying.contains(&workflow)
+    }
+
+    /// A workflow carries out deployments.
+    pub fn used(&mut self, workflow: u32, at: Span) {
+        self.used.push((workflow, at));
+    }
+}
+
+/// A call: the callee and the place.
+type Edges = Vec<Vec<(usize, Span)>>;
+
+/// Reports workflows that call themselves, and deployments inside deployments.
+pub(super) fn check(program: &Program, calls: &Calls, diagnostics: &mut Diagnostics) {
+    let mut edges: Edges = vec![Vec::new(); program.workflows.len()];
+    for (from, to, at) in &calls.calls {
+        if let Some(from) = edges.get_mut(*from as usize) {
+            from.push((*to as usize, *at));
+        }
+    }
+    let name = |workflow: usize| {
+        program
+            .workflows
+            .get(workflow)
+            .map_or("", |workflow| &*workflow.name)
+    };
+    recursion(&edges, &name, diagnostics);
+    nested(calls, &edges, &name, diagnostics);
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Mark {
+    New,
+    Open,
+    Done,
+}
+
+fn recursion<'p>(edges: &Edges, name: &dyn Fn(usize) -> &'p str, diagnostics: &mut Diagnostics) {
+    let mut marks = vec![Mark::New; edges.len()];
+    for start in 0..edges.len() {
+        if marks[start] != Mark::New {
+            continue;
+        }
+        marks[start] = Mark::Open;
+        let mut stack = vec![(start, 0)];
+        while let Some((here, next)) = stack.last_mut() {
+            let here = *here;
+            let Some((target, _)) = edges[here].get(*next).copied() else {
+                marks[here] = Mark::Done;
+                stack.pop();
+                continue;
+            };
+            *next += 1;
+            match marks.get(target) {
+                Some(Mark::New) => {
+                    marks[target] = Mark::Open;
+                    stack.push((target, 0));
+                }
+                Some(Mark::Open) => {
+                    let from = stack.iter().position(|(node, _)| *node == target);
+                    let links: Vec<(&str, Span)> = stack[from.unwrap_or(0)..]
+                        .iter()
+                        .map(|(node, next)| (name(*node), edges[*node][next - 1].1))
+                        .collect();
+                    diagnostics.push(errors::recursion(&links));
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// From every workflow that carries out deployments, the deployments that it reaches; each is
+/// reported once, with the shortest way to it.
+fn nested<'p>(
+    calls: &Calls,
+    edges: &Edges,
+    name: &dyn Fn(usize) -> &'p str,
+    diagnostics: &mut Diagnostics,
+) {
+    let mut came: Vec<Option<(Option<usize>, Span)>> = vec![None; edges.len()];
+    let mut open: VecDeque<usize> = VecDeque::new();
+    for (workflow, at) in &calls.used {
+        let workflow = *workflow as usize;
+        if came.get(workflow).is_some_and(Option::is_none) {
+            came[workflow] = Some((None, *at));
+            open.push_back(workflow);
+        }
+    }
+    while let Some(here) = open.pop_front() {
+        for (target, at) in &edges[here] {
+            if came.get(*target).is_some_and(Option::is_none) {
+                came[*target] = Some((Some(here), *at));
+                open.push_back(*target);
+            }
+        }
+    }
+    for (within, at) in &calls.deployments {
+        let mut way: Vec<(&str, Span)> = Vec::new();
+        let mut here = Some(*within as usize);
+        while let Some(workflow) = here {
+            let Some(Some((before, span))) = came.get(workflow) else {
+                way.clear();
+                break;
+            };
+            way.push((name(workflow), *span));
+            here = *before;
+        }
+        if !way.is_empty() {
+            way.reverse();
+            diagnostics.push(errors::nested_deployment(*at, &way));
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Lowers commands: their text in pieces, their folder and their variables.
+//! It does not know how a command's text is read ([`crate::ir::command`] does).
+
+use crate::eval::Expr;
+use crate::ir::command::{Command, Form, Piece, TextPart, analyse};
+use crate::types::{errors as type_errors, holds_secret};
+use lockstep_base::source::{Name, Span};
+use lockstep_base::value::Type;
+use lockstep_syntax::ast::{self, StringPart};
+
+use super::body::Body;
+use super::{Lower, errors};
+
+/// What a command gives.
+pub(super) fn run_type() -> Type {
+    Type::record([
+        ("stdout", Type::String),
+        ("stderr", Type::String),
+        ("code", Type::Int),
+        ("outputs", Type::Map(Box::new(Type::String))),
+    ])
+}
+
+impl Lower<'_> {
+    /// `run "…" …`
+    pub(super) fn command(&mut self, body: &mut Body, run: &ast::Run) -> Command {
+        let bash = match run.using.as_ref().map(|shell| &*shell.name) {
+            None | Some("sh") => Some(false),
+            Some("bash") => Some(true),
+            Some(_) => None,
+        };
+        if let (None, Some(shell)) = (bash, &run.using) {
+            // The text is probably written for the other program.
+            self.check.report(errors::unknown_shell(shell));
+        }
+        let (pieces, text) = self.pieces(body, &run.command);
+        let form = bash.map(|bash| analyse(&pieces, bash));
+        let form = match form.unwrap_or_else(|| Err(Vec::new())) {
+            Ok(form) => form,
+            Err(errors) => {
+                // Of a string that has no end, the text is not what was meant.
+                if !self.check.modules.is_broken(run.command.span) {
+                    self.check.diagnostics.extend(errors);
+                }
+                Form::Direct(Vec::new())
+            }
+        };
+        let dir = run
+            .dir
+            .as_ref()
+            .map(|dir| self.value(body, dir, &Type::String, "the working directory"));
+        let env = self.environment_variables(body, run.variables());
+        let on = run.on.as_ref().map(|on| {
+            let want = Type::Infrastructure(None);
+            self.value(body, on, &want, "`on`")
+        });
+        Command {
+            form,
+            text,
+            dir,
+            env,
+            on,
+        }
+    }
+
+    fn pieces(&mut self, body: &mut Body, command: &ast::StringLit) -> (Vec<Piece>, Vec<TextPart>) {
+        let mut pieces = Vec::with_capacity(command.parts.len());
+        let mut shown = Vec::with_capacity(command.parts.len());
+        for part in &command.parts {
+            match part {
+                StringPart::Text { text, span } => {
+                    pieces.push(Piece::Text {
+                        text: text.clone(),
+                        span: *span,
+                    });
+                    shown.push(TextPart::Text(text.clone()));
+                }
+                StringPart::Interpolation { expr, span } => {
+                    let typed = self.check.expr(&mut body.locals, expr, None);
+                    let list = matches!(typed.ty, Type::List(_));
+                    let secret = holds_secret(&typed.ty);
+                    let of = match &typed.ty {
+                        Type::List(of) => of,
+                        other => other,
+                    };
+                    let expr = if of.interpolates() || *of == Type::Secret {
+                        typed.expr
+                    } else {
+                        self.check.report(type_errors::cannot_interpolate(&typed));
+                        crate::types::poison(typed.expr.span)
+                    };
+                    shown.push(TextPart::Value(expr.clone()));
+                    pieces.push(Piece::Value {
+                        expr,
+                        span: *span,
+                        list,
+                        secret,
+                    });
+                }
+            }
+        }
+        if pieces.is_empty() {
+            pieces.push(Piece::Text {
+                text: "".into(),
+                span: command.span,
+            });
+        }
+        (pieces, shown)
+    }
+
+    fn environment_variables(
+        &mut self,
+        body: &mut Body,
+        env: &[(ast::RecordKey, ast::Expr)],
+    ) -> Vec<(Name, Expr)> {
+        let mut found: Vec<(Name, Expr)> = Vec::new();
+        let mut places: Vec<Span> = Vec::new();
+        for (key, value) in env {
+            let Some((name, span, _)) = self.check.key(key) else {
+                continue;
+            };
+            if let Some(at) = found.iter().position(|(other, _)| *other == name) {
+                let error = type_errors::key_twice(&name, span, places[at]);
+                self.check.report(error);
+            } else if !is_variable(&name) {
+                self.check.report(errors::variable_name(&name, span));
+            } else if name.starts_with("LOCKSTEP_") {
+                self.check.report(errors::own_variable(&name, span));
+            }
+            let typed = self.check.expr(&mut body.locals, value, None);
+            let expr = if typed.ty.interpolates() || typed.ty == Type::Secret {
+                typed.expr
+            } else {
+                self.check.report(type_errors::cannot_interpolate(&typed));
+                crate::types::poison(typed.expr.span)
+            };
+            found.push((name, expr));
+            places.push(span);
+        }
+        found
+    }
+}
+
+/// Whether a text can name a variable of a command's environment.
+fn is_variable(name: &str) -> bool {
+    let mut chars = name.chars();
+    chars
+        .next()
+        .is_some_and(|first| first.is_ascii_alphabetic() || first == '_')
+        && chars.all(|other| other.is_ascii_alphanumeric() || other == '_')
+}

@@ -1,0 +1,267 @@
+//! Evaluates what is known before anything is given or runs, so that its faults are reported
+//! with all other mistakes. It does not know inputs, variables and files.
+
+use std::collections::HashSet;
+
+use crate::eval::{Expr, ExprKind, GlobalId, Halt, Scope, eval};
+use crate::ir::{Block, GlobalSource, Override, Program, Stmt, StmtKind, WorkflowUse};
+use lockstep_base::diagnostic::{Diagnostics, codes};
+use lockstep_base::value::{Key, Type, Value, text};
+
+use super::facts::Facts;
+use super::{errors, visit};
+
+/// A value that must be in a range.
+#[derive(Debug)]
+pub(super) struct Bounded {
+    /// The value.
+    pub expr: Expr,
+    /// The range.
+    pub range: Range,
+    /// What it is for.
+    pub what: &'static str,
+}
+
+/// A range of numbers, durations or percents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Range {
+    /// One or more.
+    AtLeastOne,
+    /// More than zero.
+    Positive,
+    /// Zero or more.
+    NotNegative,
+}
+
+impl Range {
+    fn holds(self, value: &Value) -> bool {
+        let (whole, part) = match value {
+            Value::Int(value) | Value::Duration(value) => (*value, 0.0),
+            Value::Float(value) | Value::Percent(value) => (0, *value),
+            _ => return true,
+        };
+        match self {
+            Self::AtLeastOne | Self::Positive => whole > 0 || part > 0.0,
+            Self::NotNegative => whole >= 0 && part >= 0.0,
+        }
+    }
+
+    fn least(self, value: &Value) -> &'static str {
+        match (self, value) {
+            (Self::AtLeastOne, _) | (Self::Positive, Value::Int(_)) => "at least 1",
+            (Self::Positive, _) => "more than zero",
+            (Self::NotNegative, _) => "at least zero",
+        }
+    }
+}
+
+/// Reports the faults of all constants.
+pub(super) fn check(program: &Program, bounded: &[Bounded], diagnostics: &mut Diagnostics) {
+    let circles = diagnostics.has(codes::CIRCLE);
+    let facts = Facts::new(program, circles);
+    let mut constants = Constants { facts, diagnostics };
+    constants.globals(program);
+    constants.declarations(program);
+    constants.groups(program);
+    for workflow in &program.workflows {
+        for param in &workflow.params {
+            constants.all(param.default.iter());
+        }
+        constants.body(&workflow.body);
+    }
+    for pipeline in &program.pipelines {
+        constants.facts.forget_locals();
+        constants.stmt(&pipeline.body);
+    }
+    constants.facts.forget_locals();
+    constants.ranges(bounded);
+}
+
+struct Constants<'p, 'd> {
+    facts: Facts<'p>,
+    diagnostics: &'d mut Diagnostics,
+}
+
+impl Constants<'_, '_> {
+    /// The value, where it is known; a fault is reported.
+    fn value(&mut self, expr: &Expr) -> Option<Value> {
+        self.facts.prepare(expr);
+        match eval(expr, &self.facts) {
+            Ok(value) => Some(value),
+            Err(Halt::Unknown) => None,
+            Err(Halt::Fault(fault)) => {
+                self.diagnostics.push(*fault);
+                None
+            }
+        }
+    }
+
+    fn all<'e>(&mut self, exprs: impl Iterator<Item = &'e Expr>) {
+        for expr in exprs {
+            self.value(expr);
+        }
+    }
+
+    fn globals(&mut self, program: &Program) {
+        for (id, global) in program.globals.iter().enumerate() {
+            let id = id as u32;
+            match &global.source {
+                GlobalSource::Let(value) => {
+                    let at = value.span;
+                    self.value(&Expr {
+                        kind: ExprKind::Global(GlobalId(id)),
+                        span: at,
+                    });
+                }
+                GlobalSource::Input { default, rule } => {
+                    let Some(default) = default else {
+                        continue;
+                    };
+                    let (Some(value), Some(rule)) = (self.value(default), rule) else {
+                        continue;
+                    };
+                    self.facts.suppose(Some((GlobalId(id), value)));
+                    if self.value(rule) == Some(Value::Bool(false)) {
+                        let error =
+                            errors::default_breaks_rule(default.span, rule.span, &global.name);
+                        self.diagnostics.push(error);
+                    }
+                    self.facts.suppose(None);
+                }
+            }
+        }
+    }
+
+    fn declarations(&mut self, program: &Program) {
+        for kind in &program.kinds {
+            let fields = kind.service.values().chain(kind.infrastructure.values());
+            self.all(fields.filter_map(|field| field.default.as_ref()));
+            self.using(kind.deploy.as_ref());
+        }
+        for service in &program.services {
+            self.all(service.fields.values());
+            self.using(service.using.as_ref());
+        }
+        for environment in &program.environments {
+            self.all(environment.fields.values());
+            self.overrides(&environment.overrides);
+        }
+        for infrastructure in &program.infrastructures {
+            self.all(infrastructure.fields.values());
+            self.overrides(&infrastructure.overrides);
+        }
+    }
+
+    /// A group names each infrastructure once.
+    fn groups(&mut self, program: &Program) {
+        for group in &program.groups {
+            let Ok(Value::List(items)) = eval(&group.value, &self.facts) else {
+                continue;
+            };
+            let mut seen = HashSet::new();
+            for item in items.iter() {
+                if !seen.insert(Key(item)) {
+                    let name = self.facts.display(item);
+                    let error = errors::twice_in_group(group.value.span, &group.name, &name);
+                    self.diagnostics.push(error);
+                }
+            }
+        }
+    }
+
+    fn overrides(&mut self, overrides: &[Override]) {
+        for entry in overrides {
+            self.all(entry.fields.values());
+        }
+    }
+
+    fn using(&mut self, using: Option<&WorkflowUse>) {
+        if let Some(using) = using {
+            self.all(using.args.iter().flatten());
+        }
+    }
+
+    fn body(&mut self, block: &Block) {
+        self.facts.forget_locals();
+        self.block(block);
+    }
+
+    fn block(&mut self, block: &Block) {
+        for stmt in &block.stmts {
+            self.stmt(stmt);
+            if matches!(stmt.kind, StmtKind::Return(_) | StmtKind::Fail(_)) {
+                break;
+            }
+        }
+    }
+
+    /// Looks at what surely happens: at the branch that is known to be taken, at loops that are
+    /// known to have elements, and not at handlers.
+    fn stmt(&mut self, stmt: &Stmt) {
+        match &stmt.kind {
+            StmtKind::If {
+                branches,
+                otherwise,
+            } => {
+                for (cond, block) in branches {
+                    match self.value(cond) {
+                        Some(Value::Bool(true)) => return self.block(block),
+                        Some(Value::Bool(false)) => {}
+                        _ => return,
+                    }
+                }
+                if let Some(otherwise) = otherwise {
+                    self.block(otherwise);
+                }
+            }
+            StmtKind::Matrix(matrix) => {
+                self.all(matrix.include.iter().flatten());
+                for axis in &matrix.axes {
+                    match self.value(&axis.list) {
+                        Some(Value::List(items)) if !items.is_empty() => {}
+                        _ => return,
+                    }
+                }
+                match &matrix.filter {
+                    Some(filter) => {
+                        self.value(filter);
+                    }
+                    None => self.block(&matrix.body),
+                }
+            }
+            kind => {
+                let mut exprs = Vec::new();
+                visit::own(stmt, &mut |expr| exprs.push(expr));
+                if let (StmtKind::Let(value), Some(slot)) = (kind, stmt.bind) {
+                    if let Some(value) = self.value(value) {
+                        self.facts.know(slot, value);
+                    }
+                } else {
+                    self.all(exprs.into_iter());
+                }
+                for body in stmt.bodies() {
+                    self.block(body);
+                }
+            }
+        }
+    }
+
+    fn ranges(&mut self, bounded: &[Bounded]) {
+        for entry in bounded {
+            let Ok(value) = eval(&entry.expr, &self.facts) else {
+                continue;
+            };
+            if !entry.range.holds(&value) {
+                let shown = text::display(&value, &|_| String::new());
+                let least = entry.range.least(&value);
+                let error = errors::out_of_range(entry.expr.span, entry.what, least, &shown);
+                self.diagnostics.push(error);
+            }
+        }
+    }
+}
+
+/// The value that an optional field has where nothing is given.
+pub(super) fn none_if_optional(ty: &Type) -> Option<Value> {
+    matches!(ty, Type::Optional(_)).then_some(Value::None)
+}

@@ -1,0 +1,265 @@
+//! Lowers calls and `let`. It does not know what is called.
+
+use crate::ir::{StmtKind, WorkflowId, WorkflowUse};
+use crate::types::{
+    BUILTIN_ACTIONS, Callee, Effect, Parameter, Signature, Typed, errors as type_errors,
+};
+use lockstep_base::source::Span;
+use lockstep_base::value::Type;
+use lockstep_syntax::ast::{self, ExprKind, LetValue, StmtKind as Form};
+
+use super::blocks::Lowered;
+use super::body::{Body, Place};
+use super::modifiers::Fits;
+use super::statements::with;
+use super::{Lower, errors};
+
+impl Lower<'_> {
+    /// `let x = …`
+    pub(super) fn let_stmt(
+        &mut self,
+        body: &mut Body,
+        place: Place,
+        stmt: &ast::Stmt,
+        (name, ty, value): (&ast::Ident, &Option<ast::TypeExpr>, &LetValue),
+    ) -> Lowered {
+        let file = body.locals.file;
+        let wanted = ty
+            .as_ref()
+            .map(|ty| (self.check.read_type(file, ty), ty.span));
+        let (mut lowered, effect) = match value {
+            LetValue::Effect(inner) => self.let_effect(body, place, inner),
+            LetValue::Expr(expr) => self.let_expr(body, place, stmt, expr, wanted.as_ref()),
+        };
+        let span = value_span(value);
+        let mut ty = lowered.ty.clone();
+        if effect {
+            if ty == Type::Nothing {
+                self.check.report(type_errors::no_value(span));
+                ty = Type::Any;
+            }
+            if let Some((want, declared)) = &wanted {
+                let typed = Typed {
+                    ty,
+                    ..Typed::lost(span)
+                };
+                let what = format!("`{}`", name.name);
+                self.check.fit(typed, want, &what, Some(*declared));
+                ty = want.clone();
+            }
+            lowered.ty = ty.clone();
+        } else if let Some((want, _)) = wanted {
+            ty = want;
+        }
+        let late = effect
+            || lowered.stmt.as_ref().is_some_and(|stmt| match &stmt.kind {
+                StmtKind::Let(value) => self.check.is_late(&body.locals, value),
+                _ => true,
+            });
+        self.check.modules.uses.ty(name.span, &ty);
+        let slot = body.locals.add(&name.name, name.span, ty, late);
+        if let Some(stmt) = &mut lowered.stmt {
+            stmt.bind = Some(slot);
+        }
+        if !effect {
+            lowered.ty = Type::Nothing;
+        }
+        lowered
+    }
+
+    /// `let x = run …`, `let x = parallel … { … }`
+    fn let_effect(&mut self, body: &mut Body, place: Place, inner: &ast::Stmt) -> (Lowered, bool) {
+        if let Form::Loop { .. } | Form::Matrix { .. } = &inner.kind {
+            let (stmt, yielded) = self.matrix(body, place, inner);
+            let ty = match yielded {
+                Some(ty) => Type::list(ty),
+                None => {
+                    if !self.check.modules.is_broken(inner.span) {
+                        self.check.report(errors::no_yield(inner.head));
+                    }
+                    Type::Any
+                }
+            };
+            let stmt = Some(stmt);
+            return (Lowered { stmt, ty }, true);
+        }
+        (self.stmt(body, place, inner), true)
+    }
+
+    fn let_expr(
+        &mut self,
+        body: &mut Body,
+        place: Place,
+        stmt: &ast::Stmt,
+        expr: &ast::Expr,
+        wanted: Option<&(Type, Span)>,
+    ) -> (Lowered, bool) {
+        if let ExprKind::Call(callee, args) = &expr.kind {
+            match self.check.callee(body.locals.file, callee) {
+                Callee::Builtin(_) => {}
+                Callee::Effect(effect) => {
+                    let call = (callee.span, args.as_slice(), expr.span);
+                    return (self.effect(body, place, stmt, effect, call), true);
+                }
+                Callee::Lost => {
+                    self.check.arguments_alone(&mut body.locals, args);
+                    self.trimmings(body, place, stmt, Fits::Workflow);
+                    let stmt = None;
+                    let ty = Type::Any;
+                    return (Lowered { stmt, ty }, true);
+                }
+            }
+        }
+        let (modifiers, handlers) = self.trimmings(body, place, stmt, Fits::Let);
+        let typed = match wanted {
+            Some((want, declared)) => {
+                let what = match &stmt.kind {
+                    Form::Let { name, .. } => format!("`{}`", name.name),
+                    _ => String::from("the value"),
+                };
+                let locals = &mut body.locals;
+                let expr = self.check.check(locals, expr, want, &what, Some(*declared));
+                Typed {
+                    expr,
+                    ty: want.clone(),
+                }
+            }
+            None => {
+                let typed = self.check.expr(&mut body.locals, expr, None);
+                if typed.ty == Type::Nothing {
+                    self.check.report(type_errors::no_value(expr.span));
+                    Typed::lost(expr.span)
+                } else {
+                    typed
+                }
+            }
+        };
+        let kind = StmtKind::Let(typed.expr);
+        (with(stmt, kind, modifiers, handlers, typed.ty), false)
+    }
+
+    /// `NAME(args)` as a statement.
+    pub(super) fn call_stmt(
+        &mut self,
+        body: &mut Body,
+        place: Place,
+        stmt: &ast::Stmt,
+        call: &ast::Expr,
+    ) -> Lowered {
+        let lost = Lowered {
+            stmt: None,
+            ty: Type::Any,
+        };
+        let (callee, args) = match &call.kind {
+            ExprKind::Call(callee, args) => (callee, args),
+            ExprKind::Paren(inner) => return self.call_stmt(body, place, stmt, inner),
+            _ => {
+                self.check.expr(&mut body.locals, call, None);
+                return lost;
+            }
+        };
+        match self.check.callee(body.locals.file, callee) {
+            Callee::Effect(effect) => {
+                let call = (callee.span, args.as_slice(), call.span);
+                self.effect(body, place, stmt, effect, call)
+            }
+            Callee::Builtin(builtin) => {
+                self.check
+                    .report(errors::useless_call(call.span, builtin.name));
+                self.check.expr(&mut body.locals, call, None);
+                self.trimmings(body, place, stmt, Fits::Workflow);
+                lost
+            }
+            Callee::Lost => {
+                self.check.arguments_alone(&mut body.locals, args);
+                self.trimmings(body, place, stmt, Fits::Workflow);
+                lost
+            }
+        }
+    }
+
+    fn effect(
+        &mut self,
+        body: &mut Body,
+        place: Place,
+        stmt: &ast::Stmt,
+        effect: Effect,
+        (callee, args, span): (Span, &[ast::Arg], Span),
+    ) -> Lowered {
+        let what = format!("`{}`", self.check.modules.sources.text(callee));
+        match effect {
+            Effect::Workflow(id) => {
+                let (modifiers, handlers) = self.trimmings(body, place, stmt, Fits::Workflow);
+                let signature = &self.check.tables.workflows[id as usize];
+                let result = signature.result.clone();
+                let params = parameters(signature);
+                let bound = self
+                    .check
+                    .arguments(&mut body.locals, &what, &params, args, span);
+                self.calls.call(body.workflow, id, callee);
+                if self.calls.deploys(id) {
+                    body.deploys(&Type::Service(None), &Type::Infrastructure(None));
+                }
+                let call = WorkflowUse {
+                    workflow: WorkflowId(id),
+                    args: bound.exprs(),
+                    span: callee,
+                };
+                with(stmt, StmtKind::Call(call), modifiers, handlers, result)
+            }
+            Effect::Action(id) => {
+                let (modifiers, handlers) = self.trimmings(body, place, stmt, Fits::Action);
+                let (params, result) = self.action(id);
+                let bound = self
+                    .check
+                    .arguments(&mut body.locals, &what, &params, args, span);
+                let kind = StmtKind::Action {
+                    action: id,
+                    args: bound.exprs(),
+                };
+                with(stmt, kind, modifiers, handlers, result)
+            }
+        }
+    }
+
+    fn action(&mut self, id: u32) -> (Vec<Parameter>, Type) {
+        if let Some(signature) = self.check.tables.actions.get(id as usize) {
+            return (parameters(signature), signature.result.clone());
+        }
+        self.http = true;
+        let place = id as usize - self.check.tables.actions.len();
+        let Some(action) = BUILTIN_ACTIONS.get(place) else {
+            return (Vec::new(), Type::Any);
+        };
+        let params = (action.params)().into_iter().map(|(name, ty)| Parameter {
+            name: name.into(),
+            optional: matches!(ty, Type::Optional(_)),
+            ty,
+            rest: false,
+            span: None,
+        });
+        (params.collect(), (action.result)())
+    }
+}
+
+/// The parameters of a workflow or an action.
+pub(super) fn parameters(signature: &Signature<'_>) -> Vec<Parameter> {
+    signature
+        .params
+        .iter()
+        .map(|(ty, param)| Parameter {
+            name: param.name.name.to_string(),
+            ty: ty.clone(),
+            optional: param.default.is_some() || matches!(ty, Type::Optional(_)),
+            rest: false,
+            span: Some(param.name.span),
+        })
+        .collect()
+}
+
+fn value_span(value: &LetValue) -> Span {
+    match value {
+        LetValue::Expr(expr) => expr.span,
+        LetValue::Effect(stmt) => stmt.head,
+    }
+}

@@ -1,0 +1,503 @@
+//! The words of everything that can be wrong with the structure of statements.
+//! It does not know when they are said.
+
+use crate::types::errors::and_list;
+use crate::types::{Parameter, Typed};
+use lockstep_base::diagnostic::{Diagnostic, codes, suggest};
+use lockstep_base::source::{Name, Span};
+use lockstep_base::value::Type;
+use lockstep_syntax::ast::Ident;
+
+use super::body::Place;
+use super::modifiers::Fits;
+
+/// A secret that is made of something else.
+pub fn secret_source(at: Span) -> Diagnostic {
+    Diagnostic::error(
+        codes::SECRET_SOURCE,
+        at,
+        "a secret comes from `env(…)`, `file(…)` or `command(…)`",
+    )
+    .here("none of these")
+    .help("write, for example, `env(\"TOKEN\")`; a value that is no secret is a `let`")
+}
+
+/// `env(name: "…")` as the source of a secret.
+pub fn secret_argument_named(at: Span) -> Diagnostic {
+    Diagnostic::error(
+        codes::SECRET_SOURCE,
+        at,
+        "the arguments of a secret's source have no names",
+    )
+    .help("write the value alone")
+}
+
+/// A wrong number of arguments for the source of a secret.
+pub fn secret_arguments(at: Span, word: &str, count: usize) -> Diagnostic {
+    let wants = match word {
+        "env" => "the name of one variable",
+        "file" => "the path of one file",
+        _ => "a command and its arguments",
+    };
+    Diagnostic::error(
+        codes::SECRET_SOURCE,
+        at,
+        format!("`{word}` takes {wants}, but {count} values are given"),
+    )
+}
+
+/// An override that can never apply.
+pub fn override_kind(at: Span, of: &Type, to: &Type, kind: Span) -> Diagnostic {
+    Diagnostic::error(
+        codes::KINDS,
+        at,
+        format!("this is `{of}`, which is never deployed to `{to}`"),
+    )
+    .here("never deployed here")
+    .label(kind, "the kind of the infrastructure")
+    .help("remove the override, or put it where the service is deployed to")
+}
+
+/// A service and an infrastructure of different kinds.
+pub fn kinds_differ((service, of): (Span, &Type), (target, to): (Span, &Type)) -> Diagnostic {
+    Diagnostic::error(
+        codes::KINDS,
+        service.to(target),
+        format!("`{of}` cannot be deployed to `{to}`"),
+    )
+    .label(service, format!("this is `{of}`"))
+    .label(target, format!("this is `{to}`"))
+    .help("a service is deployed to infrastructures of its own kind")
+}
+
+/// A deployment that no workflow carries out.
+pub fn no_workflow(at: Span, kind: &Ident) -> Diagnostic {
+    Diagnostic::error(
+        codes::NO_WORKFLOW,
+        at,
+        format!(
+            "nothing says how services of kind `{}` are deployed",
+            kind.name
+        ),
+    )
+    .label(kind.span, "the kind has no `deploy using`")
+    .help("name a workflow: `deploy … to … using WORKFLOW`")
+}
+
+/// A workflow whose first parameters do not take a deployment.
+pub fn cannot_deploy(
+    at: Span,
+    name: &Ident,
+    place: usize,
+    param: Option<&Parameter>,
+    have: &Type,
+) -> Diagnostic {
+    let (which, thing) = match place {
+        0 => ("first", "the service"),
+        _ => ("second", "the infrastructure"),
+    };
+    let error = Diagnostic::error(
+        codes::DEPLOY_WORKFLOW,
+        at,
+        format!(
+            "`{}` cannot deploy: its {which} parameter must take {thing}",
+            name.name
+        ),
+    );
+    let error = match param {
+        Some(Parameter {
+            ty,
+            span: Some(span),
+            ..
+        }) => error.label(*span, format!("this is `{ty}`, but {thing} is `{have}`")),
+        _ => error.label(name.span, format!("it has no {which} parameter")),
+    };
+    error.help(
+        "a workflow that deploys begins `NAME(service: service<KIND>, \
+         target: infrastructure<KIND>, …)`",
+    )
+}
+
+/// A stage where none may stand.
+pub fn stage_misplaced(at: Span, place: Place, in_workflow: bool) -> Option<Diagnostic> {
+    let error = |inside: &str| {
+        Diagnostic::error(
+            codes::STAGE,
+            at,
+            format!("a stage cannot stand inside {inside}"),
+        )
+    };
+    if let Some(step) = place.step {
+        return Some(
+            error("a step")
+                .label(step, "the step")
+                .help("use `serial { … }`"),
+        );
+    }
+    if let Some(stage) = place.stage {
+        return Some(
+            error("a stage")
+                .label(stage, "the stage around it")
+                .help("use `serial { … }`, or put the stages one after the other"),
+        );
+    }
+    if in_workflow {
+        return Some(error("a workflow").help("put the stage into the pipeline"));
+    }
+    match place.handler {
+        Some(("undo", handler)) => Some(
+            error("`undo`")
+                .label(handler, "the handler")
+                .help("use `serial { … }`"),
+        ),
+        _ => None,
+    }
+}
+
+/// A `return` where there is nothing to return from.
+pub fn return_misplaced(at: Span, place: Place, in_workflow: bool) -> Option<Diagnostic> {
+    if !in_workflow {
+        return Some(
+            Diagnostic::error(codes::RETURN, at, "only a workflow returns")
+                .here("in a pipeline")
+                .help("a step or loop gives a value with `yield`; `fail` ends the pipeline"),
+        );
+    }
+    if let Some((word, handler)) = place.handler {
+        return Some(
+            Diagnostic::error(
+                codes::RETURN,
+                at,
+                format!("`return` cannot stand inside `{word}`"),
+            )
+            .label(handler, "the handler")
+            .help("the workflow ends as the handler's statement ends"),
+        );
+    }
+    place.parallel.map(|parallel| {
+        Diagnostic::error(
+            codes::RETURN,
+            at,
+            "`return` cannot stand where others run beside it",
+        )
+        .label(parallel, "these run at once")
+        .help("`yield` the values, and return after the block")
+    })
+}
+
+/// `return` without a value from a workflow that has a result.
+pub fn return_nothing(at: Span, want: &Type, declared: Option<Span>) -> Diagnostic {
+    let error = Diagnostic::error(
+        codes::MISMATCH,
+        at,
+        format!("the result must be `{want}`, but nothing is returned"),
+    );
+    match declared {
+        Some(declared) => error.label(declared, "declared here"),
+        None => error,
+    }
+}
+
+/// `return E` from a workflow without a result.
+pub fn return_something(at: Span, ty: &Type) -> Diagnostic {
+    let error = Diagnostic::error(
+        codes::MISMATCH,
+        at,
+        "the workflow has no result, but a value is returned",
+    );
+    match ty {
+        Type::Any | Type::Nothing => error.help("declare the result: `-> TYPE`"),
+        ty => error.help(format!("declare the result: `-> {ty}`")),
+    }
+}
+
+/// A workflow that may end without its result.
+pub fn no_return(name: &Ident, result: Option<Span>) -> Diagnostic {
+    let error = Diagnostic::error(
+        codes::NO_RETURN,
+        name.span,
+        format!("`{}` may end without `return`", name.name),
+    );
+    let error = match result {
+        Some(result) => error.label(result, "it has a result"),
+        None => error,
+    };
+    error.help("every way through the workflow must end with `return` or `fail`")
+}
+
+/// A `yield` that nothing takes.
+pub fn yield_misplaced(at: Span) -> Diagnostic {
+    Diagnostic::error(
+        codes::YIELD,
+        at,
+        "`yield` stands only inside a loop, a matrix or a step",
+    )
+    .here("nothing takes the value")
+    .help("a workflow gives its value with `return`")
+}
+
+/// Values of different types that one loop or step yields.
+pub fn mixed_yields(at: Span, ty: &Type, other: Span, of: &Type) -> Diagnostic {
+    Diagnostic::error(
+        codes::MIXED,
+        at,
+        format!("values of different types are yielded: `{of}` and `{ty}`"),
+    )
+    .here(format!("this is `{ty}`"))
+    .label(other, format!("this is `{of}`"))
+}
+
+/// A loop whose value is named, but whose cells have none.
+pub fn no_yield(at: Span) -> Diagnostic {
+    Diagnostic::error(codes::NO_YIELD, at, "the cells yield nothing")
+        .here("its value is the list of what its cells yield")
+        .help("end the body with `yield …`, or remove the `let`")
+}
+
+/// A verdict where nothing has failed.
+pub fn verdict_misplaced(at: Span, handler: Option<(&'static str, Span)>) -> Diagnostic {
+    let error = Diagnostic::error(
+        codes::VERDICT,
+        at,
+        "this may only be the last statement of `on failure`",
+    )
+    .here("decides what becomes of a failure");
+    match handler {
+        Some(("on failure", handler)) => error
+            .label(handler, "the handler")
+            .help("move it to the end of the handler itself"),
+        _ => error.help("write `on failure { … }` after the body of what may fail"),
+    }
+}
+
+/// `rollback stage` without a stage.
+pub fn rollback_stage(at: Span) -> Diagnostic {
+    Diagnostic::error(codes::ROLLBACK_STAGE, at, "there is no stage around this")
+        .help("write `rollback` for the block, or `rollback pipeline`")
+}
+
+/// A modifier or handler that the statement cannot have.
+pub fn modifier(word: &str, at: Span, fits: Fits, places: &str) -> Diagnostic {
+    Diagnostic::error(
+        codes::MODIFIER,
+        at,
+        format!("{} cannot have `{word}`", fits.with_article()),
+    )
+    .here("does not belong here")
+    .help(format!("`{word}` belongs to {places}"))
+}
+
+/// A modifier or handler that stands twice.
+pub fn modifier_twice(word: &str, at: Span, first: Span) -> Diagnostic {
+    Diagnostic::error(
+        codes::MODIFIER_TWICE,
+        at,
+        format!("`{word}` stands here twice"),
+    )
+    .label(first, "first here")
+    .help("remove one of them")
+}
+
+/// `batches []`
+pub fn no_batches(at: Span) -> Diagnostic {
+    Diagnostic::error(codes::RANGE, at, "`batches` needs at least one size")
+        .help("write, for example, `batches [1, 10%, 100%]`")
+}
+
+/// A value that is out of its range.
+pub fn out_of_range(at: Span, what: &str, least: &str, shown: &str) -> Diagnostic {
+    Diagnostic::error(
+        codes::RANGE,
+        at,
+        format!("{what} must be {least}, but this is {shown}"),
+    )
+}
+
+/// A shell that is none of those that are known.
+pub fn unknown_shell(shell: &Ident) -> Diagnostic {
+    let error = Diagnostic::error(
+        codes::SHELL,
+        shell.span,
+        format!("commands cannot run in `{}`", shell.name),
+    )
+    .here("neither `sh` nor `bash`");
+    error.help(
+        "leave `using` out for `sh`, write `using bash`, or start the other program in the \
+         text: `run \"python3 …\"`",
+    )
+}
+
+/// A name that no variable can have.
+pub fn variable_name(name: &Name, at: Span) -> Diagnostic {
+    Diagnostic::error(
+        codes::VARIABLE,
+        at,
+        format!("`{name}` cannot be the name of a variable"),
+    )
+    .help("letters, digits and `_`, beginning with a letter or `_`")
+}
+
+/// A variable that every command is given.
+pub fn own_variable(name: &Name, at: Span) -> Diagnostic {
+    Diagnostic::error(
+        codes::VARIABLE,
+        at,
+        format!("`{name}` cannot be set: every command is given it"),
+    )
+    .help("choose a name that does not begin with `LOCKSTEP_`")
+}
+
+/// A pure function as a statement.
+pub fn useless_call(at: Span, function: &str) -> Diagnostic {
+    Diagnostic::error(
+        codes::USELESS_CALL,
+        at,
+        format!("calling `{function}` alone does nothing"),
+    )
+    .here("its value is not used")
+    .help("name the value, `let x = …`, or remove the statement")
+}
+
+/// A key of a barrier that cannot be shown.
+pub fn barrier_key(typed: &Typed) -> Diagnostic {
+    Diagnostic::error(
+        codes::MISMATCH,
+        typed.expr.span,
+        format!("the key of a barrier cannot be `{}`", typed.ty),
+    )
+    .help("a key is what can be put into a text, a service, an environment or an infrastructure")
+}
+
+/// An added cell that is no record.
+pub fn include_no_record(at: Span, axes: &[&Name]) -> Diagnostic {
+    Diagnostic::error(codes::INCLUDE, at, "an added cell is a record of its axes")
+        .help(format!("write {}", cell(axes)))
+}
+
+/// An added cell that names something that is no axis.
+pub fn include_unknown(name: &Ident, axes: &[&Name]) -> Diagnostic {
+    let names: Vec<&str> = axes.iter().map(|name| &***name).collect();
+    Diagnostic::error(
+        codes::INCLUDE,
+        name.span,
+        format!("the matrix has no axis `{}`", name.name),
+    )
+    .help(format!("write {}", cell(axes)))
+    .help_opt(suggest::did_you_mean(&name.name, names))
+}
+
+/// An added cell that leaves out an axis.
+pub fn include_incomplete(at: Span, missing: &[&Name], matrix: Span) -> Diagnostic {
+    let word = if missing.len() == 1 { "axis" } else { "axes" };
+    Diagnostic::error(
+        codes::INCLUDE,
+        at,
+        format!("the added cell lacks {word} {}", and_list(missing)),
+    )
+    .label(matrix, "the matrix")
+}
+
+fn cell(axes: &[&Name]) -> String {
+    let entries: Vec<String> = axes.iter().map(|name| format!("{name}: …")).collect();
+    format!("`{{ {} }}`", entries.join(", "))
+}
+
+/// Workflows that call each other: their names, and where each calls the next.
+pub fn recursion(links: &[(&str, Span)]) -> Diagnostic {
+    let first = links.first().map_or("", |(name, _)| name);
+    let at = links.first().map_or_else(
+        || Span::start_of(lockstep_base::source::FileId(0)),
+        |link| link.1,
+    );
+    let chain: Vec<String> = links
+        .iter()
+        .map(|(name, _)| *name)
+        .chain([first])
+        .map(|name| format!("`{name}`"))
+        .collect();
+    let message = match links.len() {
+        1 => format!("`{first}` calls itself"),
+        _ => format!("workflows call each other: {}", chain.join(" → ")),
+    };
+    let next = |at: usize| links[(at + 1) % links.len()].0;
+    let mut error = Diagnostic::error(codes::RECURSION, at, message);
+    for (place, (name, span)) in links.iter().enumerate() {
+        let text = format!("`{name}` calls `{}`", next(place));
+        error = if place == 0 {
+            error.here(text)
+        } else {
+            error.label(*span, text)
+        };
+    }
+    error.help("a run must be known to end: repeat with a loop or with `retry`")
+}
+
+/// A deployment that another deployment's workflow reaches: the workflows on the way, and where
+/// each is named.
+pub fn nested_deployment(at: Span, way: &[(&str, Span)]) -> Diagnostic {
+    let chain: Vec<String> = way.iter().map(|(name, _)| format!("`{name}`")).collect();
+    let mut error = Diagnostic::error(
+        codes::DEPLOY_INSIDE,
+        at,
+        format!(
+            "a deployment stands inside another one, through {}",
+            chain.join(" → ")
+        ),
+    )
+    .here("the inner deployment");
+    for (place, (name, span)) in way.iter().enumerate() {
+        error = error.label(
+            *span,
+            if place == 0 {
+                format!("`{name}` carries out a deployment")
+            } else {
+                format!("`{name}` is called here")
+            },
+        );
+    }
+    error.help(
+        "a deployment is one service on one infrastructure: deploy the other one from \
+         the pipeline",
+    )
+}
+
+/// A test without `start`.
+pub fn starts_nothing(at: Span) -> Diagnostic {
+    Diagnostic::error(codes::TEST, at, "the test starts nothing")
+        .help("write `start PIPELINE` after what is given")
+}
+
+/// A test with two `start`.
+pub fn starts_twice(at: Span, first: Span) -> Diagnostic {
+    Diagnostic::error(codes::TEST, at, "the test starts twice")
+        .label(first, "first here")
+        .help("a test starts one pipeline: write another test")
+}
+
+/// An interpolation in a pattern.
+pub fn computed_pattern(at: Span) -> Diagnostic {
+    Diagnostic::error(codes::COMPUTED, at, "this text cannot be computed")
+        .here("has an interpolation")
+        .help("write the text out")
+}
+
+/// A group that names an infrastructure twice.
+pub fn twice_in_group(at: Span, group: &Name, item: &str) -> Diagnostic {
+    Diagnostic::error(
+        codes::REPEATED_IN_GROUP,
+        at,
+        format!("group `{group}` names `{item}` twice"),
+    )
+    .help("name each infrastructure once; `.*` names all of an environment")
+}
+
+/// A default that breaks the rule of its input.
+pub fn default_breaks_rule(default: Span, rule: Span, name: &Name) -> Diagnostic {
+    Diagnostic::error(
+        codes::RULE,
+        default,
+        format!("the default of `{name}` breaks its own rule"),
+    )
+    .here("not allowed by the rule")
+    .label(rule, "the rule")
+}

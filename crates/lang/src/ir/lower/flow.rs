@@ -1,0 +1,63 @@
+//! Which blocks always end with a value. It looks at the form of statements alone and does not
+//! know what they mean.
+
+use lockstep_base::source::Span;
+use lockstep_syntax::ast::{Block, HandlerKind, Ident, Stmt, StmtKind as Form};
+
+use super::{Lower, errors};
+
+impl Lower<'_> {
+    /// Reports a workflow that has a result but may end without `return`.
+    pub(super) fn must_return(&mut self, block: &Block, name: &Ident, result: Option<Span>) {
+        if !self.check.modules.is_broken(block.span) && !always(block, Wanted::Return) {
+            self.check.report(errors::no_return(name, result));
+        }
+    }
+}
+
+/// Whether every way through a block yields a value.
+pub(super) fn always_yields(block: &Block) -> bool {
+    always(block, Wanted::Yield)
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Wanted {
+    Return,
+    Yield,
+}
+
+fn always(block: &Block, wanted: Wanted) -> bool {
+    block.stmts.iter().any(|stmt| surely(stmt, wanted))
+}
+
+fn surely(stmt: &Stmt, wanted: Wanted) -> bool {
+    // A handler may end a failed block well, before it has come to its value.
+    let ignored = stmt.handlers.iter().any(|handler| match &handler.kind {
+        HandlerKind::OnFailure { body, .. } => body
+            .stmts
+            .last()
+            .is_some_and(|last| matches!(last.kind, Form::Ignore | Form::Ask { .. })),
+        _ => false,
+    });
+    if ignored {
+        return false;
+    }
+    match &stmt.kind {
+        Form::Return(_) => wanted == Wanted::Return,
+        Form::Yield(_) => wanted == Wanted::Yield,
+        // Nothing goes on after it.
+        Form::Fail(_) => true,
+        Form::If {
+            branches,
+            otherwise: Some(otherwise),
+        } => branches.iter().all(|(_, block)| always(block, wanted)) && always(otherwise, wanted),
+        Form::Serial { body }
+        | Form::Stage { body, .. }
+        | Form::Lock { body, .. }
+        | Form::On { body, .. } => always(body, wanted),
+        // Inside, `yield` belongs to the step.
+        Form::Step { body, .. } => wanted == Wanted::Return && always(body, wanted),
+        Form::Parallel { body } => wanted == Wanted::Yield && always(body, wanted),
+        _ => false,
+    }
+}

@@ -1,0 +1,194 @@
+//! Lowers loops and matrices. It does not know what their cells do.
+
+use crate::eval::{Expr, Slot};
+use crate::ir::{Axis, Matrix, Order, Stmt, StmtKind};
+use crate::resolve;
+use crate::types::{errors as type_errors, holds_secret};
+use lockstep_base::source::{Name, Span};
+use lockstep_base::value::Type;
+use lockstep_syntax::ast::{self, ExprKind, StmtKind as Form};
+
+use super::blocks::wrap;
+use super::body::{Body, Place};
+use super::modifiers::Fits;
+use super::{Lower, errors};
+
+/// An axis with the type of its variable.
+struct Lined {
+    axis: Axis,
+    /// Where the variable stands.
+    declared: Span,
+    ty: Type,
+}
+
+impl Lower<'_> {
+    /// Lowers a loop or a matrix; the type is that of what its cells yield, if they do.
+    pub(super) fn matrix(
+        &mut self,
+        body: &mut Body,
+        place: Place,
+        stmt: &ast::Stmt,
+    ) -> (Stmt, Option<Type>) {
+        let (axes, filter, include, block): (&[ast::Axis], _, &[ast::Expr], _) = match &stmt.kind {
+            Form::Loop { axis, body } => (std::slice::from_ref(axis), None, &[], body),
+            Form::Matrix {
+                axes,
+                filter,
+                include,
+                body,
+            } => (axes, filter.as_ref(), include, body),
+            // Only loops and matrices come here.
+            _ => return (empty(stmt), None),
+        };
+        let (modifiers, handlers) = self.trimmings(body, place, stmt, Fits::of(stmt));
+        let mark = body.locals.mark();
+        let lined = self.axes(body, axes);
+        let filter = filter.map(|filter| self.value(body, filter, &Type::Bool, "`where`"));
+        let parallel = lined.iter().any(|line| line.axis.order == Order::Parallel);
+        let inside = Place {
+            parallel: if parallel {
+                Some(stmt.head)
+            } else {
+                place.parallel
+            },
+            ..place
+        };
+        let (stmts, _, yielded) = self.yielding(body, inside, block);
+        body.locals.release(mark);
+        let include = include
+            .iter()
+            .filter_map(|entry| self.include(body, entry, &lined, stmt.head))
+            .collect();
+        let matrix = Matrix {
+            word: word(stmt),
+            axes: lined.into_iter().map(|line| line.axis).collect(),
+            filter,
+            include,
+            body: wrap(stmts),
+        };
+        let lowered = Stmt {
+            kind: StmtKind::Matrix(matrix),
+            span: stmt.head,
+            bind: None,
+            modifiers,
+            handlers,
+        };
+        (lowered, yielded)
+    }
+
+    fn axes(&mut self, body: &mut Body, axes: &[ast::Axis]) -> Vec<Lined> {
+        let mut lined: Vec<Lined> = Vec::new();
+        let mut names: Vec<(&Name, Span)> = Vec::new();
+        for axis in axes {
+            let (list, of) = self.check.elements(&mut body.locals, &axis.list, "an axis");
+            let (list, of) = if holds_secret(&of) {
+                let error = type_errors::secret_here(axis.list.span, "the values of an axis");
+                self.check.report(error);
+                (crate::types::poison(axis.list.span), Type::Any)
+            } else {
+                (list, of)
+            };
+            if let Some((_, first)) = names.iter().find(|(name, _)| **name == axis.var.name) {
+                let error = resolve::duplicate(&axis.var, *first)
+                    .help("every axis has a variable of its own: choose another name");
+                self.check.report(error);
+            }
+            names.push((&axis.var.name, axis.var.span));
+            let late = self.check.is_late(&body.locals, &list);
+            self.check.modules.uses.ty(axis.var.span, &of);
+            let slot: Slot = body
+                .locals
+                .add(&axis.var.name, axis.var.span, of.clone(), late);
+            let declared = axis.var.span;
+            let order = axis.order.map_or(Order::Parallel, |(order, _)| order);
+            let axis = Axis {
+                order,
+                name: axis.var.name.clone(),
+                slot,
+                list,
+            };
+            lined.push(Lined {
+                axis,
+                declared,
+                ty: of,
+            });
+        }
+        lined
+    }
+
+    /// A cell that is added: a record that names exactly the axes.
+    fn include(
+        &mut self,
+        body: &mut Body,
+        entry: &ast::Expr,
+        axes: &[Lined],
+        matrix: Span,
+    ) -> Option<Vec<Expr>> {
+        let names: Vec<&Name> = axes.iter().map(|line| &line.axis.name).collect();
+        let entries = match &entry.kind {
+            ExprKind::Record(entries) => entries,
+            ExprKind::Paren(inner) => return self.include(body, inner, axes, matrix),
+            ExprKind::Error => return None,
+            _ => {
+                self.check
+                    .report(errors::include_no_record(entry.span, &names));
+                return None;
+            }
+        };
+        let mut cell: Vec<Option<Expr>> = axes.iter().map(|_| None).collect();
+        let mut good = true;
+        for (key, value) in entries {
+            let Some((name, span, _)) = self.check.key(key) else {
+                good = false;
+                continue;
+            };
+            let place = names.iter().position(|axis| **axis == name);
+            let Some(place) = place else {
+                let name = ast::Ident { name, span };
+                self.check.report(errors::include_unknown(&name, &names));
+                self.check.expr(&mut body.locals, value, None);
+                good = false;
+                continue;
+            };
+            if let Some(axis) = axes.get(place) {
+                self.check.modules.uses.name(span, axis.declared);
+            }
+            if cell[place].is_some() {
+                self.check
+                    .report(type_errors::key_twice(&name, span, entry.span));
+            }
+            let what = format!("the value of axis `{name}`");
+            let expr = self.value(body, value, &axes[place].ty, &what);
+            cell[place] = Some(expr);
+        }
+        let missing: Vec<&Name> = names
+            .iter()
+            .zip(&cell)
+            .filter(|(_, value)| value.is_none())
+            .map(|(name, _)| *name)
+            .collect();
+        if !missing.is_empty() {
+            if good {
+                self.check
+                    .report(errors::include_incomplete(entry.span, &missing, matrix));
+            }
+            return None;
+        }
+        cell.into_iter().collect()
+    }
+}
+
+/// The word that a loop or matrix is written with.
+fn word(stmt: &ast::Stmt) -> Name {
+    match &stmt.kind {
+        Form::Loop { axis, .. } => match axis.order {
+            Some((ast::Order::Serial, _)) => "serial".into(),
+            _ => "parallel".into(),
+        },
+        _ => "matrix".into(),
+    }
+}
+
+fn empty(stmt: &ast::Stmt) -> Stmt {
+    super::decls::plain(StmtKind::Block(super::decls::nothing()), stmt.head)
+}

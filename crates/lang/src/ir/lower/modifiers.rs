@@ -1,0 +1,347 @@
+//! Lowers modifiers, and keeps the table of which statement may have which.
+//! It does not know what modifiers do.
+
+use crate::eval::{Expr, ExprKind, ListItem};
+use crate::ir::{Modifiers, Order, Retry};
+use lockstep_base::source::Span;
+use lockstep_base::value::Type;
+use lockstep_syntax::ast::{self, ExprKind as Form, ModifierKind, StmtKind};
+
+use super::body::Body;
+use super::constants::Range;
+use super::{Lower, errors};
+
+/// What kind of statement it is, as far as modifiers and handlers depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fits {
+    Pipeline,
+    Stage,
+    Serial,
+    Parallel,
+    SerialLoop,
+    ParallelLoop,
+    Matrix,
+    Deploy,
+    Step,
+    Run,
+    Workflow,
+    Action,
+    Barrier,
+    Lock,
+    Approve,
+    Verify,
+    On,
+    Wait,
+    Let,
+    If,
+    Log,
+    Fail,
+    Return,
+    Yield,
+    Verdict,
+}
+
+impl Fits {
+    /// The kind of a statement that is no call.
+    pub fn of(stmt: &ast::Stmt) -> Self {
+        match &stmt.kind {
+            StmtKind::Stage { .. } => Self::Stage,
+            StmtKind::Serial { .. } => Self::Serial,
+            StmtKind::Parallel { .. } => Self::Parallel,
+            StmtKind::Loop { axis, .. } => match axis.order {
+                Some((Order::Serial, _)) => Self::SerialLoop,
+                _ => Self::ParallelLoop,
+            },
+            StmtKind::Matrix { .. } => Self::Matrix,
+            StmtKind::Deploy { .. } => Self::Deploy,
+            StmtKind::Step { .. } => Self::Step,
+            StmtKind::Run(_) => Self::Run,
+            StmtKind::Call(_) => Self::Workflow,
+            StmtKind::Barrier { .. } => Self::Barrier,
+            StmtKind::Lock { .. } => Self::Lock,
+            StmtKind::Approve { .. } => Self::Approve,
+            StmtKind::Verify { .. } => Self::Verify,
+            StmtKind::On { .. } => Self::On,
+            StmtKind::Wait(_) => Self::Wait,
+            StmtKind::Let { .. } => Self::Let,
+            StmtKind::If { .. } => Self::If,
+            StmtKind::Log(_) => Self::Log,
+            StmtKind::Fail(_) => Self::Fail,
+            StmtKind::Return(_) => Self::Return,
+            StmtKind::Yield(_) => Self::Yield,
+            _ => Self::Verdict,
+        }
+    }
+
+    /// The statement for people, with its article.
+    pub fn with_article(self) -> &'static str {
+        match self {
+            Self::Pipeline => "a pipeline",
+            Self::Stage => "a stage",
+            Self::Serial => "a `serial` block",
+            Self::Parallel => "a `parallel` block",
+            Self::SerialLoop => "a `serial` loop",
+            Self::ParallelLoop => "a `parallel` loop",
+            Self::Matrix => "a matrix",
+            Self::Deploy => "a deployment",
+            Self::Step => "a step",
+            Self::Run => "a command",
+            Self::Workflow => "a workflow call",
+            Self::Action => "an action call",
+            Self::Barrier => "a barrier",
+            Self::Lock => "a `lock` block",
+            Self::Approve => "an approval",
+            Self::Verify => "a `verify` block",
+            Self::On => "an `on` block",
+            Self::Wait => "`wait`",
+            Self::Let => "`let` of an expression",
+            Self::If => "`if`",
+            Self::Log => "`log`",
+            Self::Fail => "`fail`",
+            Self::Return => "`return`",
+            Self::Yield => "`yield`",
+            Self::Verdict => "a verdict",
+        }
+    }
+
+    /// Whether it can have handlers: it does something that can fail.
+    pub fn can_fail(self) -> bool {
+        !matches!(
+            self,
+            Self::Let
+                | Self::If
+                | Self::Log
+                | Self::Fail
+                | Self::Return
+                | Self::Yield
+                | Self::Verdict
+        )
+    }
+}
+
+/// A row of the table: the modifier, and the statements that may have it.
+struct Row {
+    word: &'static str,
+    on: &'static [Fits],
+    /// The statements for people.
+    places: &'static str,
+}
+
+use Fits::{
+    Action, Approve, Barrier, Deploy, Lock, Matrix, On, Parallel, ParallelLoop, Pipeline, Run,
+    Serial, SerialLoop, Stage, Step, Verify, Workflow,
+};
+
+const TIMEOUT: Row = Row {
+    word: "timeout",
+    on: &[
+        Pipeline,
+        Stage,
+        Serial,
+        Parallel,
+        SerialLoop,
+        ParallelLoop,
+        Matrix,
+        Deploy,
+        Step,
+        Run,
+        Workflow,
+        Action,
+        Barrier,
+        Lock,
+        Approve,
+        Verify,
+        On,
+    ],
+    places: "blocks, deployments, steps, commands, calls, barriers and approvals",
+};
+const RETRY: Row = Row {
+    word: "retry",
+    on: &[
+        Pipeline,
+        Stage,
+        Serial,
+        Parallel,
+        SerialLoop,
+        ParallelLoop,
+        Matrix,
+        Deploy,
+        Step,
+        Run,
+        Workflow,
+        Action,
+        Lock,
+        Verify,
+        On,
+    ],
+    places: "blocks, deployments, steps, commands and calls",
+};
+const MAX: Row = Row {
+    word: "max",
+    on: &[Parallel, ParallelLoop, Matrix],
+    places: "`parallel` blocks and loops, and matrices",
+};
+const BATCHES: Row = Row {
+    word: "batches",
+    on: &[ParallelLoop, Matrix],
+    places: "`parallel` loops and matrices",
+};
+const TOLERATE: Row = Row {
+    word: "tolerate",
+    on: &[SerialLoop, ParallelLoop, Matrix],
+    places: "loops and matrices",
+};
+const FAIL_FAST: Row = Row {
+    word: "fail fast",
+    on: &[Parallel, ParallelLoop, Matrix],
+    places: "`parallel` blocks and loops, and matrices",
+};
+const ATOMIC: Row = Row {
+    word: "atomic",
+    on: &[
+        Pipeline,
+        Stage,
+        Serial,
+        Parallel,
+        SerialLoop,
+        ParallelLoop,
+        Matrix,
+    ],
+    places: "pipelines, stages, `serial` and `parallel` blocks and loops, and matrices",
+};
+const ONCE: Row = Row {
+    word: "once",
+    on: &[Step, Run, Action],
+    places: "steps, commands and action calls",
+};
+
+fn row(kind: &ModifierKind) -> Option<&'static Row> {
+    Some(match kind {
+        ModifierKind::Timeout(_) => &TIMEOUT,
+        ModifierKind::Retry { .. } => &RETRY,
+        ModifierKind::Max(_) => &MAX,
+        ModifierKind::Batches(_) => &BATCHES,
+        ModifierKind::Tolerate(_) => &TOLERATE,
+        ModifierKind::FailFast => &FAIL_FAST,
+        ModifierKind::Atomic => &ATOMIC,
+        ModifierKind::Once => &ONCE,
+        ModifierKind::Error => return None,
+    })
+}
+
+impl Lower<'_> {
+    pub(super) fn modifiers(
+        &mut self,
+        body: &mut Body,
+        modifiers: &[ast::Modifier],
+        fits: Fits,
+    ) -> Modifiers {
+        let mut found = Modifiers::default();
+        let mut seen: Vec<(&str, Span)> = Vec::new();
+        for modifier in modifiers {
+            let Some(row) = row(&modifier.kind) else {
+                continue;
+            };
+            if let Some((_, first)) = seen.iter().find(|(word, _)| *word == row.word) {
+                self.check
+                    .report(errors::modifier_twice(row.word, modifier.span, *first));
+            } else if !row.on.contains(&fits) {
+                let error = errors::modifier(row.word, modifier.span, fits, row.places);
+                self.check.report(error);
+            }
+            seen.push((row.word, modifier.span));
+            self.modifier(body, &modifier.kind, &mut found);
+        }
+        found
+    }
+
+    fn modifier(&mut self, body: &mut Body, kind: &ModifierKind, found: &mut Modifiers) {
+        match kind {
+            ModifierKind::Timeout(time) => {
+                let time = self.value(body, time, &Type::Duration, "`timeout`");
+                self.bound(&time, Range::Positive, "`timeout`");
+                found.timeout = Some(time);
+            }
+            ModifierKind::Retry { times, every, upto } => {
+                let times = self.value(body, times, &Type::Int, "`retry`");
+                self.bound(&times, Range::NotNegative, "`retry`");
+                let pause = |lower: &mut Self, pause: &Option<Expr>| {
+                    if let Some(pause) = pause {
+                        lower.bound(pause, Range::NotNegative, "the pause between tries");
+                    }
+                };
+                let every = every
+                    .as_ref()
+                    .map(|every| self.value(body, every, &Type::Duration, "`every`"));
+                let upto = upto
+                    .as_ref()
+                    .map(|upto| self.value(body, upto, &Type::Duration, "the longest pause"));
+                pause(self, &every);
+                pause(self, &upto);
+                found.retry = Some(Retry { times, every, upto });
+            }
+            ModifierKind::Max(max) => {
+                let max = self.value(body, max, &Type::Int, "`max`");
+                self.bound(&max, Range::AtLeastOne, "`max`");
+                found.max = Some(max);
+            }
+            ModifierKind::Batches(batches) => found.batches = Some(self.batches(body, batches)),
+            ModifierKind::Tolerate(tolerate) => {
+                let tolerate = self.count_or_share(body, tolerate, "`tolerate`");
+                self.bound(&tolerate, Range::NotNegative, "`tolerate`");
+                found.tolerate = Some(tolerate);
+            }
+            ModifierKind::FailFast => found.fail_fast = true,
+            ModifierKind::Atomic => found.atomic = true,
+            ModifierKind::Once => found.once = true,
+            ModifierKind::Error => {}
+        }
+    }
+
+    /// A list of sizes; written out, counts and shares may be mixed in it.
+    fn batches(&mut self, body: &mut Body, batches: &ast::Expr) -> Expr {
+        match &batches.kind {
+            Form::Paren(inner) => self.batches(body, inner),
+            Form::List(items) if items.is_empty() => {
+                self.check.report(errors::no_batches(batches.span));
+                crate::types::poison(batches.span)
+            }
+            Form::List(items) => {
+                let items = items.iter().map(|item| {
+                    let value = self.count_or_share(body, item, "a size of `batches`");
+                    self.bound(&value, Range::Positive, "a size of `batches`");
+                    ListItem {
+                        value,
+                        spread: false,
+                    }
+                });
+                Expr {
+                    kind: ExprKind::List(items.collect()),
+                    span: batches.span,
+                }
+            }
+            _ => {
+                let typed = self.check.expr(&mut body.locals, batches, None);
+                match &typed.ty {
+                    Type::List(of) if matches!(**of, Type::Int | Type::Percent | Type::Any) => {
+                        typed.expr
+                    }
+                    Type::Any => typed.expr,
+                    _ => {
+                        let want = Type::list(Type::Int);
+                        self.check.fit(typed, &want, "`batches`", None)
+                    }
+                }
+            }
+        }
+    }
+
+    /// An int or a percent.
+    fn count_or_share(&mut self, body: &mut Body, expr: &ast::Expr, what: &str) -> Expr {
+        let typed = self.check.expr(&mut body.locals, expr, None);
+        match typed.ty {
+            Type::Percent => typed.expr,
+            _ => self.check.fit(typed, &Type::Int, what, None),
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Lowers stages and steps, whose names stand for values after them.
+//! It does not know the statements in them.
+
+use crate::ir::{Stmt, StmtKind};
+use crate::types::LocalKind;
+use lockstep_base::value::Type;
+use lockstep_syntax::ast;
+
+use super::blocks::{Lowered, wrap};
+use super::body::{Body, Place};
+use super::decls::plain;
+use super::modifiers::Fits;
+use super::statements::with;
+use super::{Lower, errors, flow};
+
+impl Lower<'_> {
+    pub(super) fn stage(
+        &mut self,
+        body: &mut Body,
+        place: Place,
+        stmt: &ast::Stmt,
+        name: &ast::Ident,
+        block: &ast::Block,
+    ) -> Lowered {
+        if let Some(error) = errors::stage_misplaced(stmt.head, place, body.workflow.is_some()) {
+            self.check.report(error);
+        }
+        let (modifiers, handlers) = self.trimmings(body, place, stmt, Fits::Stage);
+        let inside = Place {
+            stage: Some(stmt.head),
+            rollback_stage: Some(stmt.head),
+            ..place
+        };
+        let around = body.deployed.take();
+        let kind = StmtKind::Stage {
+            name: name.name.clone(),
+            body: self.block(body, inside, block),
+        };
+        let (service, target) = std::mem::replace(&mut body.deployed, around)
+            .unwrap_or((Type::Service(None), Type::Infrastructure(None)));
+        let ty = Type::record([
+            ("services", Type::list(service)),
+            ("infrastructures", Type::list(target)),
+        ]);
+        let slot = body.locals.slot(false);
+        self.check.modules.uses.ty(name.span, &ty);
+        body.locals
+            .name(&name.name, name.span, ty, slot, LocalKind::Stage);
+        let mut lowered = with(stmt, kind, modifiers, handlers, Type::Nothing);
+        if let Some(stmt) = &mut lowered.stmt {
+            stmt.bind = Some(slot);
+        }
+        lowered
+    }
+
+    /// A step's value is what it yields, else the value of its last statement.
+    pub(super) fn step(
+        &mut self,
+        body: &mut Body,
+        place: Place,
+        stmt: &ast::Stmt,
+        name: &ast::Ident,
+        block: &ast::Block,
+    ) -> Lowered {
+        let (modifiers, handlers) = self.trimmings(body, place, stmt, Fits::Step);
+        let inside = Place {
+            step: Some(stmt.head),
+            ..place
+        };
+        let (mut stmts, last, yielded) = self.yielding(body, inside, block);
+        let ty = match yielded {
+            Some(ty) if flow::always_yields(block) => ty,
+            Some(ty) => Type::optional(ty),
+            None if last != Type::Nothing => {
+                self.yield_last(body, &mut stmts);
+                last
+            }
+            None => Type::Nothing,
+        };
+        let kind = StmtKind::Step {
+            name: name.name.clone(),
+            body: wrap(stmts),
+        };
+        let slot = body.locals.slot(true);
+        self.check.modules.uses.ty(name.span, &ty);
+        body.locals
+            .name(&name.name, name.span, ty, slot, LocalKind::Step);
+        let mut lowered = with(stmt, kind, modifiers, handlers, Type::Nothing);
+        if let Some(stmt) = &mut lowered.stmt {
+            stmt.bind = Some(slot);
+        }
+        lowered
+    }
+
+    /// Yields the value of the last statement.
+    fn yield_last(&mut self, body: &mut Body, stmts: &mut Vec<Stmt>) {
+        let Some(last) = stmts.last_mut() else {
+            return;
+        };
+        let span = last.span;
+        let slot = match last.bind {
+            Some(slot) => slot,
+            None => {
+                let slot = body.locals.slot(true);
+                last.bind = Some(slot);
+                slot
+            }
+        };
+        body.last_values.insert(slot, span);
+        let value = crate::eval::Expr {
+            kind: crate::eval::ExprKind::Local(slot),
+            span,
+        };
+        stmts.push(plain(StmtKind::Yield(value), span));
+    }
+}

@@ -1,0 +1,624 @@
+//! The program after all checks: names are numbers, types are gone, and everything a run needs
+//! is in it, so that a run can be continued when the source has changed or is gone.
+//! It does not know inputs, cells or the order of anything that runs.
+
+pub mod command;
+pub mod lower;
+mod testing;
+pub mod visit;
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use crate::eval::{Expr, Slot};
+pub use command::Command;
+use lockstep_base::source::{Name, Sources, Span};
+use lockstep_base::value::{EnvironmentId, InfrastructureId, ServiceId, Type};
+pub use lockstep_syntax::ast::{Order, RollbackScope};
+pub use testing::{Given, Test, TestKind, TestStmt};
+pub use visit::outside_calls;
+
+/// The version of this format. A program of another version is refused, not guessed at.
+pub const VERSION: u32 = 1;
+
+/// A checked program: the file that was asked for and all it imports.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Program {
+    /// [`VERSION`] of the compiler that made it.
+    pub version: u32,
+    /// The texts it was made from, for messages.
+    pub sources: Sources,
+    /// Inputs and top-level `let`s of all files.
+    pub globals: Vec<Global>,
+    /// The declared secrets.
+    pub secrets: Vec<Secret>,
+    /// The deployment types.
+    pub kinds: Vec<Kind>,
+    /// What is deployed.
+    pub services: Vec<Service>,
+    /// Where it goes.
+    pub environments: Vec<Environment>,
+    /// Where exactly.
+    pub infrastructures: Vec<Infrastructure>,
+    /// Named lists of infrastructures.
+    pub groups: Vec<Group>,
+    /// Reusable bodies.
+    pub workflows: Vec<Workflow>,
+    /// What the embedding program provides.
+    pub actions: Vec<Action>,
+    /// What can be run: those of the file that was asked for.
+    pub pipelines: Vec<Pipeline>,
+    /// The tests of the file that was asked for.
+    #[serde(default)]
+    pub tests: Vec<Test>,
+}
+
+/// An input or a top-level `let`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Global {
+    /// Its name in its file.
+    pub name: Name,
+    /// Its documentation.
+    pub doc: Option<Name>,
+    /// Its type.
+    pub ty: Type,
+    /// Where its name stands.
+    pub span: Span,
+    /// Where its value comes from.
+    pub source: GlobalSource,
+}
+
+/// Where a global's value comes from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum GlobalSource {
+    /// `let x = expr`
+    Let(Expr),
+    /// `input x: T = default where rule`
+    Input {
+        /// The value where none is given.
+        default: Option<Expr>,
+        /// What must hold; it names the input as a [`crate::eval::GlobalId`].
+        rule: Option<Expr>,
+    },
+}
+
+/// `secret token = env("TOKEN")`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Secret {
+    /// Its name.
+    pub name: Name,
+    /// Where its name stands.
+    pub span: Span,
+    /// Where its text comes from.
+    pub source: SecretSource,
+}
+
+/// Where a secret's text comes from, when the run starts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum SecretSource {
+    /// A variable of the caller's environment.
+    Env(Expr),
+    /// The text of a file, less one final line end; relative to the source file's folder.
+    File(Expr),
+    /// The output of a command, less one final line end.
+    Command(Vec<Expr>),
+}
+
+/// A deployment type.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Kind {
+    /// Its name.
+    pub name: Name,
+    /// Where its name stands.
+    pub span: Span,
+    /// The fields of its services.
+    pub service: IndexMap<Name, KindField>,
+    /// The fields of its infrastructures.
+    pub infrastructure: IndexMap<Name, KindField>,
+    /// The workflow that deploys its services.
+    pub deploy: Option<WorkflowUse>,
+}
+
+/// A field that a kind declares.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct KindField {
+    /// Its type.
+    pub ty: Type,
+    /// Its documentation.
+    pub doc: Option<Name>,
+    /// Its value where none is given. An optional field without a default is `none`.
+    pub default: Option<Expr>,
+}
+
+/// A workflow and its arguments, each at its parameter's place; `None` stands for the default.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WorkflowUse {
+    /// The workflow, by its place in the program's table.
+    pub workflow: WorkflowId,
+    /// One for each parameter. After `using` the first two are `None`: they are the service and
+    /// the infrastructure.
+    pub args: Vec<Option<Expr>>,
+    /// Where it is named.
+    pub span: Span,
+}
+
+/// A workflow of the program, by its place in the program's table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct WorkflowId(pub u32);
+
+/// A service.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Service {
+    /// Its name.
+    pub name: Name,
+    /// Its documentation.
+    pub doc: Option<Name>,
+    /// Its kind, by place.
+    pub kind: u32,
+    /// Where its name stands.
+    pub span: Span,
+    /// The fields that are given. The others have the kind's default.
+    pub fields: IndexMap<Name, Expr>,
+    /// The workflow that deploys it, where it is not the kind's.
+    pub using: Option<WorkflowUse>,
+}
+
+/// Fields that a service has at one place only.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Override {
+    /// The service.
+    pub service: ServiceId,
+    /// The fields that differ.
+    pub fields: IndexMap<Name, Expr>,
+}
+
+/// An environment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Environment {
+    /// Its name.
+    pub name: Name,
+    /// Its documentation.
+    pub doc: Option<Name>,
+    /// Where its name stands.
+    pub span: Span,
+    /// Fields that its infrastructures inherit.
+    pub fields: IndexMap<Name, Expr>,
+    /// Overrides for all its infrastructures.
+    pub overrides: Vec<Override>,
+    /// Its infrastructures, in source order.
+    pub infrastructures: Vec<InfrastructureId>,
+}
+
+/// An infrastructure.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Infrastructure {
+    /// Its full name: `prod.eu`.
+    pub name: Name,
+    /// Its documentation.
+    pub doc: Option<Name>,
+    /// Where its name stands.
+    pub span: Span,
+    /// Its environment.
+    pub environment: EnvironmentId,
+    /// Its kind, by place.
+    pub kind: u32,
+    /// The fields that are given, also `id`, `connect` and `exclusive`.
+    pub fields: IndexMap<Name, Expr>,
+    /// Overrides for deployments to it alone.
+    pub overrides: Vec<Override>,
+}
+
+/// A named list of infrastructures.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Group {
+    /// Its name.
+    pub name: Name,
+    /// Where its name stands.
+    pub span: Span,
+    /// The list.
+    pub value: Expr,
+}
+
+/// A parameter of a workflow or an action.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Param {
+    /// Its name.
+    pub name: Name,
+    /// Its documentation.
+    pub doc: Option<Name>,
+    /// Its type.
+    pub ty: Type,
+    /// Its place among the body's locals: the parameters are the first ones, in order.
+    pub slot: Slot,
+    /// Its value where none is given; it may name the parameters before it.
+    pub default: Option<Expr>,
+}
+
+/// A reusable body.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Workflow {
+    /// Its name.
+    pub name: Name,
+    /// Its documentation.
+    pub doc: Option<Name>,
+    /// Where its name stands.
+    pub span: Span,
+    /// Its parameters.
+    pub params: Vec<Param>,
+    /// The type that it returns.
+    pub result: Type,
+    /// What it does.
+    pub body: Block,
+}
+
+/// An effect that the embedding program provides.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Action {
+    /// Its name.
+    pub name: Name,
+    /// Where its name stands.
+    pub span: Span,
+    /// Its parameters.
+    pub params: Vec<Param>,
+    /// The type that it returns.
+    pub result: Type,
+}
+
+/// Something that can be run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Pipeline {
+    /// Its name.
+    pub name: Name,
+    /// Its documentation.
+    pub doc: Option<Name>,
+    /// Its body as a [`StmtKind::Block`], with the pipeline's modifiers and handlers.
+    pub body: Arc<Stmt>,
+}
+
+/// Statements one after the other.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Block {
+    /// The statements, in order.
+    pub stmts: Vec<Arc<Stmt>>,
+}
+
+/// A statement with its modifiers and handlers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Stmt {
+    /// What it does.
+    pub kind: StmtKind,
+    /// Where its head stands.
+    pub span: Span,
+    /// Where its value goes, for `let x = run …`, and for a step, which is named like a value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bind: Option<Slot>,
+    /// Its modifiers.
+    #[serde(default, skip_serializing_if = "Modifiers::is_default")]
+    pub modifiers: Modifiers,
+    /// Its handlers.
+    #[serde(default, skip_serializing_if = "Handlers::is_default")]
+    pub handlers: Handlers,
+}
+
+impl Stmt {
+    /// The blocks directly inside it, without handlers.
+    pub fn bodies(&self) -> Vec<&Block> {
+        match &self.kind {
+            StmtKind::Block(body)
+            | StmtKind::Parallel(body)
+            | StmtKind::Stage { body, .. }
+            | StmtKind::Step { body, .. }
+            | StmtKind::Lock { body, .. }
+            | StmtKind::Verify { body, .. }
+            | StmtKind::On { body, .. } => vec![body],
+            StmtKind::Matrix(matrix) => vec![&matrix.body],
+            StmtKind::If {
+                branches,
+                otherwise,
+            } => {
+                let branches = branches.iter().map(|(_, body)| body);
+                branches.chain(otherwise).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// All blocks directly inside it.
+    pub fn blocks(&self) -> Vec<&Block> {
+        let mut found = self.bodies();
+        found.extend(&self.handlers.undo);
+        found.extend(self.handlers.on_failure.iter().map(|it| &it.body));
+        found.extend(&self.handlers.always);
+        found
+    }
+}
+
+/// What a statement does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum StmtKind {
+    /// A pipeline's body, `serial { … }` (which has the label `serial`).
+    Block(Block),
+    /// `stage NAME { … }`. Its value (bound as `bind`) has `.services` and `.infrastructures`.
+    Stage {
+        /// Its name.
+        name: Name,
+        /// What it does.
+        body: Block,
+    },
+    /// `parallel { … }`
+    Parallel(Block),
+    /// A loop (one axis) or a matrix.
+    Matrix(Matrix),
+    /// `deploy S to I using W(…)`
+    Deploy {
+        /// What.
+        service: Expr,
+        /// Where to.
+        target: Expr,
+        /// The workflow, where it is not the service's or kind's.
+        using: Option<WorkflowUse>,
+    },
+    /// `step NAME { … }`
+    Step {
+        /// Its name.
+        name: Name,
+        /// What it does.
+        body: Block,
+    },
+    /// A command.
+    Run(Box<Command>),
+    /// A workflow call.
+    Call(WorkflowUse),
+    /// A call of an action, with an argument for each parameter or `None` for its default.
+    Action {
+        /// The action, by place.
+        action: u32,
+        /// Its arguments.
+        args: Vec<Option<Expr>>,
+    },
+    /// `let x = expr` (bound as `bind`).
+    Let(Expr),
+    /// The branches in order.
+    If {
+        /// Condition and body.
+        branches: Vec<(Expr, Block)>,
+        /// What is done when none holds.
+        otherwise: Option<Block>,
+    },
+    /// `barrier NAME[KEY]`
+    Barrier {
+        /// Its name; the same name is the same barrier, also from another file.
+        name: Name,
+        /// Its key.
+        key: Option<Expr>,
+    },
+    /// `lock E limit N { … }`
+    Lock {
+        /// The name of the resource, a string.
+        resource: Expr,
+        /// How many may hold it.
+        limit: Option<Expr>,
+        /// What is done while holding it.
+        body: Block,
+    },
+    /// `approve "…" by [groups]`
+    Approve {
+        /// The question.
+        question: Expr,
+        /// Who may answer.
+        by: Option<Expr>,
+    },
+    /// `wait D`
+    Wait(Expr),
+    /// `verify for D every D { … }`
+    Verify {
+        /// How long it must hold.
+        during: Expr,
+        /// How often it is looked at.
+        every: Expr,
+        /// The look.
+        body: Block,
+    },
+    /// `log E`
+    Log(Expr),
+    /// `fail E`
+    Fail(Expr),
+    /// `return E`: ends the workflow.
+    Return(Option<Expr>),
+    /// `yield E`: the value of the cell or step.
+    Yield(Expr),
+    /// `on I { … }`
+    On {
+        /// The infrastructure.
+        target: Expr,
+        /// What runs there.
+        body: Block,
+    },
+    /// The last statement of a failure handler.
+    Verdict(Verdict),
+}
+
+/// What a failure handler decides with its last statement.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Verdict {
+    /// Count as succeeded, with a warning.
+    Ignore,
+    /// Roll back.
+    Rollback(RollbackScope),
+    /// Stop the run now, without rolling back.
+    Abort,
+    /// Try this many more times.
+    Retry(Expr),
+    /// Let a person choose.
+    Ask {
+        /// How long to wait for the answer.
+        timeout: Option<Expr>,
+        /// What to do when nobody answers in time; `None` fails as if unhandled.
+        otherwise: Option<AskElse>,
+    },
+}
+
+/// What an `ask` does when nobody answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the words of the language")]
+pub enum AskElse {
+    Ignore,
+    Rollback,
+    Abort,
+}
+
+/// A loop or a matrix: the axes nest as written, the first is the outermost.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Matrix {
+    /// The word it is written with: `serial`, `parallel` or `matrix`; it names the cells.
+    pub word: Name,
+    /// The axes.
+    pub axes: Vec<Axis>,
+    /// Which cells stay.
+    pub filter: Option<Expr>,
+    /// Cells to add after the others: one expression for each axis, in axis order.
+    pub include: Vec<Vec<Expr>>,
+    /// What is done in each cell.
+    pub body: Block,
+}
+
+/// An axis of a loop or matrix.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Axis {
+    /// Whether its values come one after the other.
+    pub order: Order,
+    /// The variable's name.
+    pub name: Name,
+    /// The variable.
+    pub slot: Slot,
+    /// The values; it may name the variables of the axes before it.
+    pub list: Expr,
+}
+
+/// The modifiers of a statement.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Modifiers {
+    /// How long one try may take.
+    pub timeout: Option<Expr>,
+    /// How often to try again.
+    pub retry: Option<Retry>,
+    /// How many cells at once.
+    pub max: Option<Expr>,
+    /// The sizes of the waves: a list of integers and percents.
+    pub batches: Option<Expr>,
+    /// How many failed cells are ignored: an integer or a percent.
+    pub tolerate: Option<Expr>,
+    /// Whether a failure cancels the siblings.
+    pub fail_fast: bool,
+    /// Whether a failure rolls back all of it.
+    pub atomic: bool,
+    /// Whether it must not be run again after a crash.
+    pub once: bool,
+}
+
+impl Modifiers {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// `retry N every D..D`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Retry {
+    /// How many more tries.
+    pub times: Expr,
+    /// The first pause.
+    pub every: Option<Expr>,
+    /// The longest pause.
+    pub upto: Option<Expr>,
+}
+
+/// The handlers of a statement.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Handlers {
+    /// How to take back what it did.
+    pub undo: Option<Block>,
+    /// What to do when it fails; the first that matches.
+    pub on_failure: Vec<FailureHandler>,
+    /// What to do in the end, however it ended.
+    pub always: Option<Block>,
+}
+
+impl Handlers {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// `on failure(class, …) { … }`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FailureHandler {
+    /// The classes that it takes; none stands for all.
+    pub classes: Vec<FailureClass>,
+    /// The local that holds `failure`: a record of `.class`, `.message` and `.node`.
+    pub slot: Slot,
+    /// What it does.
+    pub body: Block,
+}
+
+/// Why something failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the words of the language")]
+pub enum FailureClass {
+    Exit,
+    Signal,
+    Timeout,
+    Connection,
+    Authentication,
+    Verification,
+    Approval,
+    Barrier,
+    Interrupted,
+    Cancelled,
+    Failed,
+    Internal,
+}
+
+impl FailureClass {
+    /// All classes, as the language lists them.
+    pub const ALL: [Self; 12] = [
+        Self::Exit,
+        Self::Signal,
+        Self::Timeout,
+        Self::Connection,
+        Self::Authentication,
+        Self::Verification,
+        Self::Approval,
+        Self::Barrier,
+        Self::Interrupted,
+        Self::Cancelled,
+        Self::Failed,
+        Self::Internal,
+    ];
+
+    /// The word of the language.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Exit => "exit",
+            Self::Signal => "signal",
+            Self::Timeout => "timeout",
+            Self::Connection => "connection",
+            Self::Authentication => "authentication",
+            Self::Verification => "verification",
+            Self::Approval => "approval",
+            Self::Barrier => "barrier",
+            Self::Interrupted => "interrupted",
+            Self::Cancelled => "cancelled",
+            Self::Failed => "failed",
+            Self::Internal => "internal",
+        }
+    }
+}

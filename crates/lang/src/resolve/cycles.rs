@@ -1,0 +1,71 @@
+//! Finds files that import each other in a circle.
+//! It does not know what they declare.
+
+use super::{Modules, errors};
+use lockstep_base::diagnostic::Diagnostics;
+use lockstep_base::source::{FileId, Span};
+
+#[derive(Clone, Copy, PartialEq)]
+enum Mark {
+    New,
+    Open,
+    Done,
+}
+
+/// Reports every import that closes a circle.
+pub fn check(modules: &Modules, diagnostics: &mut Diagnostics) {
+    let mut marks = vec![Mark::New; modules.files.len()];
+    for start in 0..modules.files.len() {
+        if marks[start] == Mark::New {
+            walk(modules, start, &mut marks, diagnostics);
+        }
+    }
+}
+
+/// A depth-first walk with a stack of its own: the file, the next import to look at, and where
+/// the file was imported.
+fn walk(modules: &Modules, start: usize, marks: &mut [Mark], diagnostics: &mut Diagnostics) {
+    let first = Span::start_of(FileId(start as u32));
+    let mut stack: Vec<(usize, usize, Span)> = vec![(start, 0, first)];
+    marks[start] = Mark::Open;
+    while let Some((file, next, _)) = stack.last_mut() {
+        let here = *file;
+        let Some(import) = modules.files[here].imports.get(*next) else {
+            marks[here] = Mark::Done;
+            stack.pop();
+            continue;
+        };
+        *next += 1;
+        let Some(target) = import.file.map(|file| file.0 as usize) else {
+            continue;
+        };
+        match marks[target] {
+            Mark::Done => {}
+            Mark::New => {
+                marks[target] = Mark::Open;
+                stack.push((target, 0, import.span));
+            }
+            Mark::Open => {
+                let from = stack
+                    .iter()
+                    .position(|(file, _, _)| *file == target)
+                    .unwrap_or(0);
+                let names: Vec<String> = stack[from..]
+                    .iter()
+                    .map(|(file, _, _)| *file)
+                    .chain([target])
+                    .map(|file| name_of(modules, file))
+                    .collect();
+                let others: Vec<Span> = stack[from + 1..].iter().map(|(_, _, at)| *at).collect();
+                diagnostics.push(errors::import_cycle(import.span, &names, &others));
+            }
+        }
+    }
+}
+
+fn name_of(modules: &Modules, file: usize) -> String {
+    modules
+        .sources
+        .get(FileId(file as u32))
+        .map_or_else(String::new, |source| source.name.to_string())
+}

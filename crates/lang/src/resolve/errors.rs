@@ -1,0 +1,229 @@
+//! The words of everything that can be wrong with imports and names.
+//! It does not know when they are said.
+
+use super::{Modules, Sort, std as library};
+use lockstep_base::diagnostic::{Diagnostic, codes, suggest};
+use lockstep_base::source::{FileId, Span};
+use lockstep_syntax::ast::{Ident, ItemKind};
+
+pub fn unreadable_root(at: Span, path: &str, why: &str) -> Diagnostic {
+    Diagnostic::error(
+        codes::IMPORT_FILE,
+        at,
+        format!("cannot read `{path}`: {why}"),
+    )
+}
+
+pub fn unreadable_import(at: Span, written: &str, target: &str, why: &str) -> Diagnostic {
+    if super::path::is_std(target) {
+        let paths: Vec<String> = library::paths().collect();
+        let near = suggest::closest(written, paths.iter().map(String::as_str));
+        let error = Diagnostic::error(
+            codes::IMPORT_FILE,
+            at,
+            format!("the library has no file `{target}`"),
+        )
+        .here("imported here")
+        .help_opt(match paths.as_slice() {
+            [] => None,
+            _ => Some(format!("the library has {}", and_list(&paths))),
+        })
+        .help_opt(suggest::did_you_mean(
+            written,
+            paths.iter().map(String::as_str),
+        ));
+        return match near.first() {
+            Some(first) => error.fix(format!("change to `{first}`"), at, format!("\"{first}\"")),
+            None => error,
+        };
+    }
+    Diagnostic::error(
+        codes::IMPORT_FILE,
+        at,
+        format!("cannot read `{target}`: {why}"),
+    )
+    .here("imported here")
+    .help("a path is relative to the folder of the file that imports it")
+}
+
+pub fn path_not_plain(at: Span) -> Diagnostic {
+    Diagnostic::error(codes::IMPORT_FILE, at, "the path of an import is computed")
+        .here("has an interpolation")
+        .help("write the path as plain text")
+}
+
+pub fn import_cycle(at: Span, names: &[String], others: &[Span]) -> Diagnostic {
+    let chain: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    let message = if names.len() == 2 {
+        format!("{} imports itself", chain[0])
+    } else {
+        format!("files import each other: {}", chain.join(" → "))
+    };
+    let mut error = Diagnostic::error(codes::IMPORT_CYCLE, at, message)
+        .here("closes the circle")
+        .help("move what both need into a file of its own");
+    for other in others {
+        error = error.label(*other, "through this import");
+    }
+    error
+}
+
+/// A name that is declared twice in one file.
+pub fn duplicate(second: &Ident, first: Span) -> Diagnostic {
+    Diagnostic::error(
+        codes::DUPLICATE,
+        second.span,
+        format!("`{}` is declared twice", second.name),
+    )
+    .here("declared again")
+    .label(first, "first declared here")
+    .help("every name is unique in its file: choose another")
+}
+
+/// A name that the language itself needs.
+pub fn reserved(name: &Ident, why: &str) -> Diagnostic {
+    Diagnostic::error(
+        codes::TAKEN,
+        name.span,
+        format!("`{}` cannot be declared: {why}", name.name),
+    )
+    .help("choose another name")
+}
+
+pub fn builtin_name(name: &Ident, sort: Sort) -> Diagnostic {
+    reserved(
+        name,
+        &format!(
+            "it is a built-in function, and a call of the {} would look the same",
+            sort.word()
+        ),
+    )
+}
+
+pub fn input_in_two_files(second: &Ident, first: Span) -> Diagnostic {
+    Diagnostic::error(
+        codes::INPUT_TWICE,
+        second.span,
+        format!("two files have an input `{}`", second.name),
+    )
+    .here("declared again")
+    .label(first, "first declared here")
+    .help("an input is given by its name alone: rename one, or import it from the other file")
+}
+
+pub fn not_exported<'a>(
+    modules: &Modules,
+    from: FileId,
+    name: &Ident,
+    candidates: impl Iterator<Item = &'a str> + Clone,
+) -> Diagnostic {
+    let file = modules
+        .sources
+        .get(from)
+        .map_or_else(String::new, |source| source.name.to_string());
+    let error = Diagnostic::error(
+        codes::NOT_EXPORTED,
+        name.span,
+        format!("`{file}` declares no `{}`", name.name),
+    );
+    if let Some(imported) = imported_name(modules, from, name) {
+        return error
+            .label(imported, "it is only imported there")
+            .help("import it from the file that declares it");
+    }
+    with_suggestion(error, name, candidates)
+}
+
+/// Where a file imports a name itself.
+fn imported_name(modules: &Modules, file: FileId, name: &Ident) -> Option<Span> {
+    modules.module(file).ast.items.iter().find_map(|item| {
+        let ItemKind::From { names, .. } = &item.kind else {
+            return None;
+        };
+        let bound = names
+            .iter()
+            .map(|entry| entry.alias.as_ref().unwrap_or(&entry.name));
+        bound
+            .filter(|bound| bound.name == name.name)
+            .map(|bound| bound.span)
+            .next()
+    })
+}
+
+/// A name that stands for nothing.
+pub fn unknown(name: &Ident, wanted: &[Sort], near: &[String]) -> Diagnostic {
+    let error = Diagnostic::error(
+        codes::UNKNOWN,
+        name.span,
+        format!("there is no {} `{}`", sorts(wanted), name.name),
+    );
+    with_suggestion(error, name, near.iter().map(String::as_str))
+}
+
+pub fn unknown_namespace(name: &Ident, near: &[&str]) -> Diagnostic {
+    let error = Diagnostic::error(
+        codes::UNKNOWN,
+        name.span,
+        format!("there is no namespace `{}`", name.name),
+    )
+    .help("a namespace is bound by `import \"…\" as NAME`");
+    with_suggestion(error, name, near.iter().copied())
+}
+
+pub fn not_a_namespace(name: &Ident, is: &str, declared: Span) -> Diagnostic {
+    Diagnostic::error(
+        codes::WRONG_SORT,
+        name.span,
+        format!("`{}` is {is}, not a namespace", name.name),
+    )
+    .label(declared, "declared here")
+}
+
+pub fn wrong_sort(
+    name: &Ident,
+    is: &str,
+    declared: Span,
+    wanted: &[Sort],
+    near: &[String],
+) -> Diagnostic {
+    let want: Vec<&str> = wanted.iter().map(|sort| sort.with_article()).collect();
+    Diagnostic::error(
+        codes::WRONG_SORT,
+        name.span,
+        format!("`{}` is {is}, not {}", name.name, want.join(" or ")),
+    )
+    .here(format!("{} is wanted here", want.join(" or ")))
+    .label(declared, "declared here")
+    .help_opt(suggest::did_you_mean(
+        &name.name,
+        near.iter().map(String::as_str),
+    ))
+}
+
+/// Adds "did you mean", and the change where there is one candidate.
+pub fn with_suggestion<'a>(
+    error: Diagnostic,
+    name: &Ident,
+    candidates: impl Iterator<Item = &'a str> + Clone,
+) -> Diagnostic {
+    let near = suggest::closest(&name.name, candidates.clone());
+    let error = error.help_opt(suggest::did_you_mean(&name.name, candidates));
+    match near.as_slice() {
+        [one] => error.fix(format!("change to `{one}`"), name.span, *one),
+        _ => error,
+    }
+}
+
+fn sorts(wanted: &[Sort]) -> String {
+    let words: Vec<&str> = wanted.iter().map(|sort| sort.word()).collect();
+    words.join(" or ")
+}
+
+fn and_list(names: &[String]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    match quoted.split_last() {
+        None => String::new(),
+        Some((last, [])) => last.clone(),
+        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
+    }
+}

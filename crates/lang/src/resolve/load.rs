@@ -1,0 +1,159 @@
+//! Reads and parses the file that was asked for and all it imports, each once.
+//! It does not know what their names mean.
+
+use std::collections::{HashMap, HashSet};
+
+use indexmap::IndexMap;
+
+use super::{Import, Module, Modules, Reader, errors, path, std as library};
+use lockstep_base::diagnostic::Diagnostics;
+use lockstep_base::source::{FileId, Name, Sources, Span};
+use lockstep_base::world::Files;
+use lockstep_syntax::ast;
+
+/// Loads the file at `root` and everything that it imports.
+pub fn load(
+    files: &dyn Files,
+    root: &str,
+    reader: Reader<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Modules {
+    let mut loader = Loader {
+        files,
+        reader,
+        diagnostics,
+        modules: Modules::default(),
+        known: HashMap::new(),
+    };
+    let first = loader.root(root);
+    let mut next = first.0;
+    while (next as usize) < loader.modules.files.len() {
+        loader.imports_of(FileId(next));
+        next += 1;
+    }
+    loader.modules
+}
+
+struct Loader<'a> {
+    files: &'a dyn Files,
+    reader: Reader<'a>,
+    diagnostics: &'a mut Diagnostics,
+    modules: Modules,
+    /// The files by normal path; `Err` is why one cannot be read.
+    known: HashMap<String, Result<FileId, String>>,
+}
+
+impl Loader<'_> {
+    fn root(&mut self, root: &str) -> FileId {
+        match self.files.read(root) {
+            Ok(text) => self.add(root, path::normal(root), text),
+            Err(why) => {
+                let file = self.add(root, path::normal(root), String::new());
+                self.diagnostics
+                    .push(errors::unreadable_root(Span::start_of(file), root, &why));
+                file
+            }
+        }
+    }
+
+    fn add(&mut self, name: &str, key: String, text: String) -> FileId {
+        let file = self.modules.sources.add(name, text);
+        let text = self
+            .modules
+            .sources
+            .get(file)
+            .map_or_else(|| "".into(), |source| source.text.clone());
+        let parse = (self.reader)(file, &text);
+        let broken = parse.diagnostics.iter().filter_map(|found| found.span());
+        let broken = broken.collect();
+        self.diagnostics.extend(parse.diagnostics.iter().cloned());
+        self.modules.files.push(Module {
+            lost: lost_words(&self.modules.sources, &parse.ast),
+            ast: parse.ast,
+            comments: parse.comments,
+            broken,
+            imports: Vec::new(),
+            names: IndexMap::new(),
+        });
+        self.known.insert(key, Ok(file));
+        file
+    }
+
+    /// Loads what `file` imports.
+    fn imports_of(&mut self, file: FileId) {
+        let wanted: Vec<(usize, ast::StringLit)> = self
+            .modules
+            .module(file)
+            .ast
+            .items
+            .iter()
+            .enumerate()
+            .filter_map(|(at, item)| match &item.kind {
+                ast::ItemKind::Import { path, .. } | ast::ItemKind::From { path, .. } => {
+                    Some((at, path.clone()))
+                }
+                _ => None,
+            })
+            .collect();
+        for (item, literal) in wanted {
+            let import = Import {
+                item,
+                span: literal.span,
+                file: self.import(file, &literal),
+            };
+            self.modules.files[file.0 as usize].imports.push(import);
+        }
+    }
+
+    fn import(&mut self, from: FileId, literal: &ast::StringLit) -> Option<FileId> {
+        let Some(written) = literal.plain() else {
+            self.diagnostics.push(errors::path_not_plain(literal.span));
+            return None;
+        };
+        let importer = self
+            .modules
+            .sources
+            .get(from)
+            .map_or_else(String::new, |source| source.name.to_string());
+        let target = path::join(&importer, &written);
+        if !self.known.contains_key(&target) {
+            let read = match library::find(&target) {
+                Some(text) => Ok(text.to_owned()),
+                None => self.files.read(&target),
+            };
+            match read {
+                Ok(text) => {
+                    self.add(&target, target.clone(), text);
+                }
+                Err(why) => {
+                    self.known.insert(target.clone(), Err(why));
+                }
+            }
+        }
+        match self.known.get(&target) {
+            Some(Ok(file)) => Some(*file),
+            Some(Err(why)) => {
+                let error = errors::unreadable_import(literal.span, &written, &target, why);
+                self.diagnostics.push(error);
+                None
+            }
+            None => None,
+        }
+    }
+}
+
+/// The words in declarations that could not be read.
+fn lost_words(sources: &Sources, file: &ast::File) -> HashSet<Name> {
+    file.items
+        .iter()
+        .filter(|item| matches!(item.kind, ast::ItemKind::Error))
+        .flat_map(|item| words(sources.text(item.span)))
+        .collect()
+}
+
+/// The identifiers in a text.
+pub fn words(text: &str) -> impl Iterator<Item = Name> {
+    text.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-'))
+        .filter(|word| !word.is_empty())
+        .map(Name::from)
+}

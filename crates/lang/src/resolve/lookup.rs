@@ -1,0 +1,188 @@
+//! Finds the declaration behind a written name, and says what is wrong where there is none.
+//! It does not know local names.
+
+use super::{Binding, Decl, Modules, Sort, Target, errors};
+use lockstep_base::diagnostic::Diagnostic;
+use lockstep_base::source::{FileId, Span};
+use lockstep_syntax::ast::{Ident, Path};
+
+/// What a look-up gives: the declaration, or a diagnostic, or nothing where the reason has been
+/// reported already.
+pub type Lookup<T> = Result<T, Option<Box<Diagnostic>>>;
+
+/// A name that was found.
+#[derive(Debug, Clone, Copy)]
+pub struct Found {
+    /// What it stands for.
+    pub target: Target,
+    /// Where it is introduced.
+    pub span: Span,
+}
+
+impl Modules {
+    /// What a name of a file stands for.
+    pub fn find(&self, file: FileId, name: &str) -> Option<&Binding> {
+        self.module(file).names.get(name)
+    }
+
+    /// Where the name stands that declares what a name of a file stands for.
+    pub fn declared_at(&self, binding: &Binding) -> Span {
+        match binding.target {
+            Target::Decl(decl) => self.decls.site(decl).name.span,
+            Target::Namespace(_) | Target::Lost => binding.span,
+        }
+    }
+
+    /// Whether an unknown name may be one whose declaration could not be read, or is itself what
+    /// the parser put in place of a missing one.
+    pub fn is_lost(&self, file: FileId, name: &str) -> bool {
+        name.is_empty() || self.module(file).lost.contains(name)
+    }
+
+    /// The member of a namespace.
+    pub fn member(&self, space: FileId, name: &Ident) -> Lookup<Found> {
+        match self.find(space, &name.name) {
+            Some(binding) if !binding.imported => {
+                self.uses.name(name.span, binding.span);
+                Ok(Found {
+                    target: binding.target,
+                    span: binding.span,
+                })
+            }
+            Some(Binding {
+                target: Target::Lost,
+                ..
+            }) => Err(None),
+            _ if self.is_lost(space, &name.name) => Err(None),
+            _ => {
+                let names = &self.module(space).names;
+                let candidates = names
+                    .iter()
+                    .filter(|(_, binding)| !binding.imported)
+                    .map(|(name, _)| &**name);
+                Err(Some(Box::new(errors::not_exported(
+                    self, space, name, candidates,
+                ))))
+            }
+        }
+    }
+
+    /// The declaration of the wanted sort behind `name` or `ns.name`.
+    pub fn path(&self, file: FileId, path: &Path, wanted: Sort) -> Lookup<u32> {
+        self.path_of(file, path, &[wanted]).map(|decl| decl.index)
+    }
+
+    /// The declaration of one of the wanted sorts behind `name` or `ns.name`.
+    pub fn path_of(&self, file: FileId, path: &Path, wanted: &[Sort]) -> Lookup<Decl> {
+        let found = match &path.namespace {
+            None => match self.find(file, &path.name.name) {
+                Some(binding) => {
+                    self.uses.name(path.name.span, self.declared_at(binding));
+                    Found {
+                        target: binding.target,
+                        span: binding.span,
+                    }
+                }
+                None if self.is_lost(file, &path.name.name) => return Err(None),
+                None => {
+                    let near = self.names_of(file, wanted);
+                    let error = errors::unknown(&path.name, wanted, &near);
+                    return Err(Some(Box::new(error)));
+                }
+            },
+            Some(space) => self.member(self.namespace(file, space)?, &path.name)?,
+        };
+        match found.target {
+            Target::Lost => Err(None),
+            Target::Decl(decl) if wanted.contains(&decl.sort) => Ok(decl),
+            Target::Decl(decl) => {
+                let near = self.names_of(file, wanted);
+                let site = self.decls.site(decl);
+                let error = errors::wrong_sort(
+                    &path.name,
+                    decl.sort.with_article(),
+                    site.name.span,
+                    wanted,
+                    &near,
+                );
+                Err(Some(Box::new(error)))
+            }
+            Target::Namespace(_) => {
+                let near = self.names_of(file, wanted);
+                let error =
+                    errors::wrong_sort(&path.name, "a namespace", found.span, wanted, &near);
+                Err(Some(Box::new(error)))
+            }
+        }
+    }
+
+    /// The file behind a namespace.
+    pub fn namespace(&self, file: FileId, name: &Ident) -> Lookup<FileId> {
+        match self.find(file, &name.name) {
+            Some(Binding {
+                target: Target::Namespace(space),
+                span,
+                ..
+            }) => {
+                self.uses.name(name.span, *span);
+                Ok(*space)
+            }
+            Some(Binding {
+                target: Target::Lost,
+                ..
+            }) => Err(None),
+            Some(Binding {
+                target: Target::Decl(decl),
+                ..
+            }) => {
+                let span = self.decls.site(*decl).name.span;
+                Err(Some(Box::new(errors::not_a_namespace(
+                    name,
+                    decl.sort.with_article(),
+                    span,
+                ))))
+            }
+            None if self.is_lost(file, &name.name) => Err(None),
+            None => {
+                let spaces: Vec<&str> = self
+                    .module(file)
+                    .names
+                    .iter()
+                    .filter(|(_, binding)| matches!(binding.target, Target::Namespace(_)))
+                    .map(|(name, _)| &**name)
+                    .collect();
+                Err(Some(Box::new(errors::unknown_namespace(name, &spaces))))
+            }
+        }
+    }
+
+    /// The names of a file that stand for declarations of these sorts, also those that must be
+    /// written with a namespace.
+    pub fn names_of(&self, file: FileId, sorts: &[Sort]) -> Vec<String> {
+        self.names_that(file, &|decl| sorts.contains(&decl.sort))
+    }
+
+    /// The names of a file that stand for declarations that fit, also those that must be written
+    /// with a namespace.
+    pub fn names_that(&self, file: FileId, fits: &dyn Fn(Decl) -> bool) -> Vec<String> {
+        let mut found = Vec::new();
+        for (name, binding) in &self.module(file).names {
+            match binding.target {
+                Target::Decl(decl) if fits(decl) => found.push(name.to_string()),
+                Target::Namespace(space) => {
+                    let members = self.module(space).names.iter();
+                    found.extend(
+                        members
+                            .filter(|(_, member)| !member.imported)
+                            .filter(|(_, member)| {
+                                matches!(member.target, Target::Decl(decl) if fits(decl))
+                            })
+                            .map(|(member, _)| format!("{name}.{member}")),
+                    );
+                }
+                _ => {}
+            }
+        }
+        found
+    }
+}

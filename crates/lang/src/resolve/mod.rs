@@ -1,0 +1,292 @@
+//! From paths to files and from names to declarations: loads a file and all it imports, and finds
+//! what every name in them stands for. It does not know types, nor what is inside a declaration.
+
+mod cycles;
+mod errors;
+mod load;
+mod lookup;
+mod names;
+mod path;
+mod std;
+mod uses;
+
+use ::std::collections::HashSet;
+use ::std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use lockstep_base::diagnostic::{Diagnostic, Diagnostics};
+use lockstep_base::source::{FileId, Name, Sources, Span};
+use lockstep_base::world::Files;
+use lockstep_syntax::{self as syntax, Comment, ast};
+
+pub use self::std::{find as library_file, paths as library_paths};
+pub use errors::{duplicate, reserved, with_suggestion};
+pub use load::words;
+pub use lookup::{Found, Lookup};
+pub use path::{is_std, join};
+pub use uses::{Noted, Uses};
+
+/// All files of a program, with the meaning of their names.
+#[derive(Debug, Default)]
+pub struct Modules {
+    /// The texts; a module has the id of its text.
+    pub sources: Sources,
+    /// The files, the one that was asked for first.
+    pub files: Vec<Module>,
+    /// All declarations by sort.
+    pub decls: Decls,
+    /// What every name turned out to stand for, if that is noted.
+    pub uses: Uses,
+}
+
+/// One file with its names.
+#[derive(Debug)]
+pub struct Module {
+    /// Its tree.
+    pub ast: Arc<ast::File>,
+    /// Its comments, in order.
+    pub comments: Arc<[Comment]>,
+    /// The files that it imports, with the place of each path; `None` where that failed.
+    pub imports: Vec<Import>,
+    /// What its names stand for, in source order.
+    pub names: IndexMap<Name, Binding>,
+    /// Words inside text that could not be read: an unknown name among them is no news.
+    pub lost: HashSet<Name>,
+    /// Places of mistakes in the form of its text.
+    pub broken: Vec<Span>,
+}
+
+/// An import of a file.
+#[derive(Debug, Clone, Copy)]
+pub struct Import {
+    /// Which declaration of the file it is.
+    pub item: usize,
+    /// Where its path stands.
+    pub span: Span,
+    /// The file, if it could be read.
+    pub file: Option<FileId>,
+}
+
+/// A name of a file.
+#[derive(Debug, Clone, Copy)]
+pub struct Binding {
+    /// Where it is introduced in this file.
+    pub span: Span,
+    /// What it stands for.
+    pub target: Target,
+    /// Whether it comes from another file.
+    pub imported: bool,
+}
+
+/// What a name stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// A declaration.
+    Decl(Decl),
+    /// A file, as `ns` in `ns.name`.
+    Namespace(FileId),
+    /// Something that could not be loaded; it has been reported.
+    Lost,
+}
+
+/// A declaration, by its sort and its place in the table of that sort.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Decl {
+    /// Its sort.
+    pub sort: Sort,
+    /// Its place; inputs, `let`s and groups share one table.
+    pub index: u32,
+}
+
+/// The sorts of declarations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the words of the language")]
+pub enum Sort {
+    Input,
+    Let,
+    Group,
+    Secret,
+    Service,
+    Environment,
+    Kind,
+    Workflow,
+    Action,
+    Pipeline,
+}
+
+impl Sort {
+    /// The sort for people, with its article.
+    pub fn with_article(self) -> &'static str {
+        match self {
+            Self::Input => "an input",
+            Self::Let => "a `let`",
+            Self::Group => "a group",
+            Self::Secret => "a secret",
+            Self::Service => "a service",
+            Self::Environment => "an environment",
+            Self::Kind => "a kind",
+            Self::Workflow => "a workflow",
+            Self::Action => "an action",
+            Self::Pipeline => "a pipeline",
+        }
+    }
+
+    /// The sort for people.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Input => "input",
+            Self::Let => "`let`",
+            Self::Group => "group",
+            Self::Secret => "secret",
+            Self::Service => "service",
+            Self::Environment => "environment",
+            Self::Kind => "kind",
+            Self::Workflow => "workflow",
+            Self::Action => "action",
+            Self::Pipeline => "pipeline",
+        }
+    }
+}
+
+/// Where a declaration stands.
+#[derive(Debug, Clone)]
+pub struct Site {
+    /// Its file.
+    pub file: FileId,
+    /// Which declaration of the file it is.
+    pub item: usize,
+    /// Its name.
+    pub name: ast::Ident,
+    /// Its sort.
+    pub sort: Sort,
+}
+
+/// All declarations of all files; the places in these tables are the ids of the program.
+#[derive(Debug, Default)]
+pub struct Decls {
+    /// Inputs, `let`s and groups.
+    pub globals: Vec<Site>,
+    /// Secrets.
+    pub secrets: Vec<Site>,
+    /// Services.
+    pub services: Vec<Site>,
+    /// Environments.
+    pub environments: Vec<Site>,
+    /// Kinds.
+    pub kinds: Vec<Site>,
+    /// Workflows.
+    pub workflows: Vec<Site>,
+    /// Actions.
+    pub actions: Vec<Site>,
+    /// Pipelines.
+    pub pipelines: Vec<Site>,
+}
+
+impl Decls {
+    /// The table of a sort.
+    pub fn table(&self, sort: Sort) -> &[Site] {
+        match sort {
+            Sort::Input | Sort::Let | Sort::Group => &self.globals,
+            Sort::Secret => &self.secrets,
+            Sort::Service => &self.services,
+            Sort::Environment => &self.environments,
+            Sort::Kind => &self.kinds,
+            Sort::Workflow => &self.workflows,
+            Sort::Action => &self.actions,
+            Sort::Pipeline => &self.pipelines,
+        }
+    }
+
+    /// Where a declaration stands.
+    pub fn site(&self, decl: Decl) -> &Site {
+        &self.table(decl.sort)[decl.index as usize]
+    }
+
+    fn add(&mut self, site: Site) -> Decl {
+        let sort = site.sort;
+        let table = match sort {
+            Sort::Input | Sort::Let | Sort::Group => &mut self.globals,
+            Sort::Secret => &mut self.secrets,
+            Sort::Service => &mut self.services,
+            Sort::Environment => &mut self.environments,
+            Sort::Kind => &mut self.kinds,
+            Sort::Workflow => &mut self.workflows,
+            Sort::Action => &mut self.actions,
+            Sort::Pipeline => &mut self.pipelines,
+        };
+        table.push(site);
+        Decl {
+            sort,
+            index: table.len() as u32 - 1,
+        }
+    }
+}
+
+impl Modules {
+    /// The file with this id.
+    pub fn module(&self, file: FileId) -> &Module {
+        &self.files[file.0 as usize]
+    }
+
+    /// Whether there is a mistake in the form of the text at a place, so that something of it may
+    /// be missing.
+    pub fn is_broken(&self, span: Span) -> bool {
+        self.module(span.file)
+            .broken
+            .iter()
+            .any(|broken| span.start <= broken.start && broken.start <= span.end)
+    }
+
+    /// The declaration at a site.
+    pub fn item(&self, site: &Site) -> &ast::Item {
+        &self.module(site.file).ast.items[site.item]
+    }
+}
+
+/// Loads the file at `path` and all it imports. Mistakes go to `diagnostics`; there is always at
+/// least one module, which is empty where the file cannot be read.
+pub fn resolve(files: &dyn Files, path: &str, diagnostics: &mut Diagnostics) -> Modules {
+    let parse = |file, text: &str| Parsed::from(syntax::parse(file, text));
+    resolve_with(files, path, &parse, Uses::default(), diagnostics)
+}
+
+/// A file as it was understood, to be kept and handed out again.
+#[derive(Debug, Clone)]
+pub struct Parsed {
+    /// The tree.
+    pub ast: Arc<ast::File>,
+    /// The comments, in order.
+    pub comments: Arc<[Comment]>,
+    /// What is wrong, in source order.
+    pub diagnostics: Arc<[Diagnostic]>,
+}
+
+impl From<syntax::Parse> for Parsed {
+    fn from(parse: syntax::Parse) -> Self {
+        Self {
+            ast: Arc::new(parse.file),
+            comments: parse.comments.into(),
+            diagnostics: parse.diagnostics.into(),
+        }
+    }
+}
+
+/// Reads the text of a file into a tree, perhaps by remembering it.
+pub type Reader<'a> = &'a dyn Fn(FileId, &str) -> Parsed;
+
+/// Like [`resolve`], for editors: with a reader that may remember files that have not changed,
+/// and with notes of what every name stands for.
+pub fn resolve_with(
+    files: &dyn Files,
+    path: &str,
+    reader: Reader<'_>,
+    uses: Uses,
+    diagnostics: &mut Diagnostics,
+) -> Modules {
+    let mut modules = load::load(files, path, reader, diagnostics);
+    modules.uses = uses;
+    cycles::check(&modules, diagnostics);
+    names::bind(&mut modules, diagnostics);
+    modules
+}

@@ -1,0 +1,197 @@
+//! Gives every declaration its place and every name of a file its meaning.
+//! It does not look inside declarations.
+
+use super::{Binding, Modules, Site, Sort, Target, errors};
+use crate::eval::builtins;
+use lockstep_base::diagnostic::Diagnostics;
+use lockstep_base::diagnostic::suggest::closest;
+use lockstep_base::source::{FileId, Name, Span};
+use lockstep_syntax::ast::{Ident, ItemKind};
+
+/// Collects the declarations of all files, then binds what they import.
+pub fn bind(modules: &mut Modules, diagnostics: &mut Diagnostics) {
+    for file in 0..modules.files.len() {
+        declare(modules, FileId(file as u32), diagnostics);
+    }
+    one_input_of_a_name(modules, diagnostics);
+    let exported: Vec<_> = modules
+        .files
+        .iter()
+        .map(|file| file.names.clone())
+        .collect();
+    for file in 0..modules.files.len() {
+        import(modules, &exported, FileId(file as u32), diagnostics);
+    }
+}
+
+/// The name and sort of a declaration.
+fn declared(kind: &ItemKind) -> Option<(Sort, &Ident)> {
+    Some(match kind {
+        ItemKind::Input { name, .. } => (Sort::Input, name),
+        ItemKind::Secret { name, .. } => (Sort::Secret, name),
+        ItemKind::Let { name, .. } => (Sort::Let, name),
+        ItemKind::Service { name, .. } => (Sort::Service, name),
+        ItemKind::Environment(environment) => (Sort::Environment, &environment.name),
+        ItemKind::Group { name, .. } => (Sort::Group, name),
+        ItemKind::Kind(kind) => (Sort::Kind, &kind.name),
+        ItemKind::Workflow { name, .. } => (Sort::Workflow, name),
+        ItemKind::Action { name, .. } => (Sort::Action, name),
+        ItemKind::Pipeline { name, .. } => (Sort::Pipeline, name),
+        ItemKind::Import { .. }
+        | ItemKind::From { .. }
+        | ItemKind::Test { .. }
+        | ItemKind::Error => return None,
+    })
+}
+
+fn declare(modules: &mut Modules, file: FileId, diagnostics: &mut Diagnostics) {
+    let module = &mut modules.files[file.0 as usize];
+    for (item, declaration) in module.ast.items.iter().enumerate() {
+        let Some((sort, name)) = declared(&declaration.kind) else {
+            continue;
+        };
+        let decl = modules.decls.add(Site {
+            file,
+            item,
+            name: name.clone(),
+            sort,
+        });
+        if matches!(sort, Sort::Workflow | Sort::Action) && builtins::find(&name.name).is_some() {
+            diagnostics.push(errors::builtin_name(name, sort));
+        }
+        let binding = Binding {
+            span: name.span,
+            target: Target::Decl(decl),
+            imported: false,
+        };
+        match module.names.get(&name.name) {
+            Some(first) => diagnostics.push(errors::duplicate(name, first.span)),
+            None => {
+                module.names.insert(name.name.clone(), binding);
+            }
+        }
+    }
+}
+
+/// An input is given by its name alone, so two files cannot have one of the same name.
+fn one_input_of_a_name(modules: &Modules, diagnostics: &mut Diagnostics) {
+    let mut first: std::collections::HashMap<&Name, &Site> = std::collections::HashMap::new();
+    for site in &modules.decls.globals {
+        if site.sort != Sort::Input {
+            continue;
+        }
+        match first.get(&site.name.name) {
+            Some(other) if other.file != site.file => {
+                diagnostics.push(errors::input_in_two_files(&site.name, other.name.span));
+            }
+            Some(_) => {}
+            None => {
+                first.insert(&site.name.name, site);
+            }
+        }
+    }
+}
+
+type Names = indexmap::IndexMap<Name, Binding>;
+
+fn import(modules: &mut Modules, exported: &[Names], file: FileId, diagnostics: &mut Diagnostics) {
+    let mut found: Vec<(Name, Binding)> = Vec::new();
+    let mut meant: Vec<Name> = Vec::new();
+    let module = modules.module(file);
+    for import in &module.imports {
+        let Some(item) = module.ast.items.get(import.item) else {
+            continue;
+        };
+        match &item.kind {
+            ItemKind::Import { alias, .. } => {
+                let target = import.file.map_or(Target::Lost, Target::Namespace);
+                found.push(bound(alias, target));
+            }
+            ItemKind::From { names, .. } => {
+                for wanted in names {
+                    let alias = wanted.alias.as_ref();
+                    let target = match import.file {
+                        Some(from) => exported_name(modules, exported, from, &wanted.name)
+                            .unwrap_or_else(|error| {
+                                diagnostics.extend(error.map(|error| *error));
+                                // Its uses may well be written as they should be.
+                                let names = exported[from.0 as usize].keys().map(|name| &**name);
+                                let close = closest(&wanted.name.name, names).into_iter();
+                                meant.extend(close.map(Name::from));
+                                Target::Lost
+                            }),
+                        None => Target::Lost,
+                    };
+                    if let Target::Decl(decl) = target {
+                        let declared = modules.decls.site(decl).name.span;
+                        modules.uses.name(wanted.name.span, declared);
+                        if let Some(alias) = alias {
+                            modules.uses.name(alias.span, declared);
+                        }
+                    }
+                    found.push(bound(alias.unwrap_or(&wanted.name), target));
+                }
+            }
+            _ => {}
+        }
+    }
+    modules.files[file.0 as usize].lost.extend(meant);
+    let names = &mut modules.files[file.0 as usize].names;
+    for (name, binding) in found {
+        match names.get(&name) {
+            Some(first) => {
+                let ident = Ident {
+                    name,
+                    span: binding.span,
+                };
+                let (first, second) = in_order(first.span, &ident);
+                diagnostics.push(errors::duplicate(&second, first));
+            }
+            None => {
+                names.insert(name, binding);
+            }
+        }
+    }
+}
+
+/// The duplicate is the later of the two.
+fn in_order(bound: Span, new: &Ident) -> (Span, Ident) {
+    if bound <= new.span {
+        (bound, new.clone())
+    } else {
+        let later = Ident {
+            name: new.name.clone(),
+            span: bound,
+        };
+        (new.span, later)
+    }
+}
+
+fn bound(name: &Ident, target: Target) -> (Name, Binding) {
+    let binding = Binding {
+        span: name.span,
+        target,
+        imported: true,
+    };
+    (name.name.clone(), binding)
+}
+
+/// What `name` stands for in the file `from`, which must declare it itself.
+fn exported_name(
+    modules: &Modules,
+    exported: &[Names],
+    from: FileId,
+    name: &Ident,
+) -> Result<Target, Option<Box<lockstep_base::diagnostic::Diagnostic>>> {
+    let names = &exported[from.0 as usize];
+    match names.get(&name.name) {
+        Some(binding) => Ok(binding.target),
+        None if modules.module(from).lost.contains(&name.name) => Err(None),
+        None => {
+            let candidates = names.keys().map(|name| &**name);
+            Err(Some(Box::new(errors::not_exported(
+                modules, from, name, candidates,
+            ))))
+        }
+    }
+}

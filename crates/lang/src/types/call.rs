@@ -1,0 +1,224 @@
+//! Calls: what is called, and whether it is pure. It does not know what the calls do.
+
+use crate::eval::builtins::{self, Builtin};
+use crate::eval::{Expr, ExprKind, Function};
+use crate::resolve::{Decl, Sort, Target};
+use lockstep_base::source::{FileId, Span};
+use lockstep_base::value::{Type, Value};
+use lockstep_syntax::ast::{self, ExprKind as Form};
+
+use super::locals::Locals;
+use super::{BUILTIN_ACTIONS, Checker, Parameter, Typed, errors};
+
+/// What is called.
+#[derive(Clone, Copy)]
+pub enum Callee {
+    /// A built-in function, which is pure.
+    Builtin(&'static Builtin),
+    /// Something with an effect.
+    Effect(Effect),
+    /// Nothing; it has been reported.
+    Lost,
+}
+
+/// Something with an effect that can be called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// A workflow, by place.
+    Workflow(u32),
+    /// An action, by place; the built-in ones follow the declared ones.
+    Action(u32),
+}
+
+impl Checker<'_> {
+    /// Finds what a callee stands for. Local names stand for values, which cannot be called.
+    pub fn callee(&mut self, file: FileId, callee: &ast::Expr) -> Callee {
+        match &callee.kind {
+            Form::Paren(inner) => self.callee(file, inner),
+            Form::Name(name) => self.callee_name(file, name),
+            Form::Field(of, name) => match &of.kind {
+                Form::Name(space) => self.callee_member(file, space, name, callee.span),
+                _ => Callee::Lost,
+            },
+            // Whatever else stands before the parentheses has been reported by the parser.
+            _ => Callee::Lost,
+        }
+    }
+
+    fn callee_name(&mut self, file: FileId, name: &ast::Ident) -> Callee {
+        let builtin = builtins::find(&name.name);
+        let target = self
+            .modules
+            .find(file, &name.name)
+            .map(|found| found.target);
+        if let Some(Target::Decl(decl)) = target
+            && let Some(effect) = effect(decl)
+        {
+            let declared = self.modules.decls.site(decl).name.span;
+            self.modules.uses.name(name.span, declared);
+            return Callee::Effect(effect);
+        }
+        if let Some(builtin) = builtin {
+            return Callee::Builtin(builtin);
+        }
+        if matches!(target, Some(Target::Lost)) || self.modules.is_lost(file, &name.name) {
+            return Callee::Lost;
+        }
+        if target.is_some() {
+            let path = ast::Path {
+                namespace: None,
+                name: name.clone(),
+            };
+            let wanted = [Sort::Workflow, Sort::Action];
+            if let Err(error) = self.modules.path_of(file, &path, &wanted) {
+                self.report_opt(error);
+            }
+            return Callee::Lost;
+        }
+        let mut near = self.modules.names_of(file, &[Sort::Workflow, Sort::Action]);
+        near.extend(builtins::ALL.iter().map(|builtin| builtin.name.to_owned()));
+        self.report(errors::unknown_callee(name, &near));
+        Callee::Lost
+    }
+
+    fn callee_member(
+        &mut self,
+        file: FileId,
+        space: &ast::Ident,
+        name: &ast::Ident,
+        span: Span,
+    ) -> Callee {
+        if self.modules.find(file, &space.name).is_none() {
+            if &*space.name == "http" {
+                return self.http(name);
+            }
+            if builtins::find(&name.name).is_some() {
+                self.report(errors::no_methods(name, span));
+                return Callee::Lost;
+            }
+        }
+        let path = ast::Path {
+            namespace: Some(space.clone()),
+            name: name.clone(),
+        };
+        let wanted = [Sort::Workflow, Sort::Action];
+        match self.modules.path_of(file, &path, &wanted) {
+            Ok(decl) => effect(decl).map_or(Callee::Lost, Callee::Effect),
+            Err(error) => {
+                self.report_opt(error);
+                Callee::Lost
+            }
+        }
+    }
+
+    fn http(&mut self, name: &ast::Ident) -> Callee {
+        let full = format!("http.{}", name.name);
+        let place = BUILTIN_ACTIONS
+            .iter()
+            .position(|action| action.name == full);
+        match place {
+            Some(place) => {
+                let first = self.tables.actions.len();
+                Callee::Effect(Effect::Action((first + place) as u32))
+            }
+            None => {
+                let known = BUILTIN_ACTIONS
+                    .iter()
+                    .filter_map(|action| action.name.strip_prefix("http."));
+                self.report(errors::no_field(name, "`http`", known));
+                Callee::Lost
+            }
+        }
+    }
+
+    /// A call inside an expression, which must be pure.
+    pub(super) fn call(
+        &mut self,
+        locals: &mut Locals,
+        callee: &ast::Expr,
+        args: &[ast::Arg],
+        span: Span,
+    ) -> Typed {
+        match self.callee(locals.file, callee) {
+            Callee::Builtin(builtin) => self.builtin(locals, builtin, args, span),
+            Callee::Effect(_) => {
+                self.report(errors::effect_inside(span, callee.span));
+                self.arguments_alone(locals, args);
+                Typed::lost(span)
+            }
+            Callee::Lost => {
+                self.arguments_alone(locals, args);
+                Typed::lost(span)
+            }
+        }
+    }
+
+    /// Looks for mistakes in arguments of which nothing else is known.
+    pub fn arguments_alone(&mut self, locals: &mut Locals, args: &[ast::Arg]) {
+        for arg in args {
+            self.expr(locals, &arg.value, None);
+        }
+    }
+
+    fn builtin(
+        &mut self,
+        locals: &mut Locals,
+        builtin: &'static Builtin,
+        args: &[ast::Arg],
+        span: Span,
+    ) -> Typed {
+        let params: Vec<Parameter> = builtin
+            .params
+            .iter()
+            .map(|param| Parameter {
+                name: param.name.into(),
+                ty: (param.ty)(),
+                optional: param.optional || param.rest,
+                rest: param.rest,
+                span: None,
+            })
+            .collect();
+        let what = format!("`{}`", builtin.name);
+        let bound = self.arguments(locals, &what, &params, args, span);
+        if !bound.good {
+            return Typed::lost(span);
+        }
+        let given = bound.args.iter().rposition(Option::is_some);
+        let given = given.map_or(0, |last| last + 1);
+        let mut exprs: Vec<Expr> = Vec::new();
+        let mut types: Vec<Type> = Vec::new();
+        for arg in bound.args.into_iter().take(given) {
+            let (expr, ty) = match arg {
+                Some(typed) => (typed.expr, typed.ty),
+                None => (Expr::constant(Value::None, span), Type::None),
+            };
+            exprs.push(expr);
+            types.push(ty);
+        }
+        for typed in bound.rest {
+            exprs.push(typed.expr);
+            types.push(typed.ty);
+        }
+        if matches!(builtin.name, "env" | "file")
+            && let Some(late) = exprs.iter().find(|expr| self.is_late(locals, expr))
+        {
+            self.report(errors::read_when_planned(late.span, builtin.name));
+        }
+        if let Err(misfit) = (builtin.check)(&types) {
+            let at = exprs.get(misfit.argument).map_or(span, |arg| arg.span);
+            let ty = types.get(misfit.argument).unwrap_or(&Type::Any);
+            self.report(errors::misfit(at, &what, misfit.wanted, ty));
+            return Typed::lost(span);
+        }
+        let ty = (builtin.result)(&types);
+        Typed::new(ExprKind::Call(Function(builtin), exprs), span, ty)
+    }
+}
+
+fn effect(decl: Decl) -> Option<Effect> {
+    match decl.sort {
+        Sort::Workflow => Some(Effect::Workflow(decl.index)),
+        Sort::Action => Some(Effect::Action(decl.index)),
+        _ => None,
+    }
+}

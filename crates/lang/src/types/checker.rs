@@ -1,0 +1,147 @@
+//! The state of checking: the outline of all declarations, the types found so far, and the
+//! diagnostics. It does not know statements.
+
+use std::collections::HashMap;
+
+use crate::eval::{Expr, ExprKind, Slot};
+use crate::resolve::Modules;
+use lockstep_base::diagnostic::{Diagnostic, Diagnostics};
+use lockstep_base::source::{FileId, Name, Span};
+use lockstep_base::value::Type;
+use lockstep_syntax::ast;
+
+use super::globals::Known;
+use super::locals::Locals;
+use super::{Tables, errors, outline, ty_expr};
+
+/// A core expression with its type.
+#[derive(Debug, Clone)]
+pub struct Typed {
+    /// The expression.
+    pub expr: Expr,
+    /// Its type.
+    pub ty: Type,
+}
+
+impl Typed {
+    /// An expression of this form and type.
+    pub fn new(kind: ExprKind, span: Span, ty: Type) -> Self {
+        Self {
+            expr: Expr { kind, span },
+            ty,
+        }
+    }
+
+    /// Stands for an expression that has been reported: it fits everywhere and is never known.
+    pub fn lost(span: Span) -> Self {
+        Self {
+            expr: poison(span),
+            ty: Type::Any,
+        }
+    }
+}
+
+/// The expression that stands for a mistake: a local that no body has.
+pub fn poison(span: Span) -> Expr {
+    Expr {
+        kind: ExprKind::Local(Slot(u32::MAX)),
+        span,
+    }
+}
+
+/// Whether an expression stands for a mistake.
+pub fn is_poison(expr: &Expr) -> bool {
+    expr.kind == ExprKind::Local(Slot(u32::MAX))
+}
+
+/// Checks expressions and declarations.
+pub struct Checker<'a> {
+    /// The files and their names.
+    pub modules: &'a Modules,
+    /// The outline of all declarations.
+    pub tables: Tables<'a>,
+    /// What has been found wrong.
+    pub diagnostics: Diagnostics,
+    /// What is known of inputs, `let`s and groups, by place.
+    pub(super) globals: Vec<Known>,
+    /// What is known of the fields of environments.
+    pub(super) environment_fields: HashMap<(u32, Name), Known>,
+    /// How many definitions the current one is inside of.
+    pub(super) nesting: u32,
+}
+
+impl<'a> Checker<'a> {
+    /// Makes the outline of all declarations and finds the types of all inputs, `let`s, groups
+    /// and fields of environments.
+    pub fn new(modules: &'a Modules) -> Self {
+        let mut diagnostics = Diagnostics::default();
+        let tables = outline::tables(modules, &mut diagnostics);
+        let globals = tables.globals.iter().map(|_| Known::New).collect();
+        let mut checker = Self {
+            modules,
+            tables,
+            diagnostics,
+            globals,
+            environment_fields: HashMap::new(),
+            nesting: 0,
+        };
+        checker.find_globals();
+        checker
+    }
+
+    /// Reports a mistake.
+    pub fn report(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// Reports a mistake, unless it has been reported already.
+    pub fn report_opt(&mut self, diagnostic: Option<Box<Diagnostic>>) {
+        self.diagnostics.extend(diagnostic.map(|found| *found));
+    }
+
+    /// The type that is written.
+    pub fn read_type(&mut self, file: FileId, ty: &ast::TypeExpr) -> Type {
+        ty_expr::read(self.modules, file, ty, &mut self.diagnostics)
+    }
+
+    /// Checks an expression that must have type `want`; `what` names its place for people
+    /// (`` `timeout` ``, ``field `replicas` ``), and `declared` is where the type is written.
+    pub fn check(
+        &mut self,
+        locals: &mut Locals,
+        expr: &ast::Expr,
+        want: &Type,
+        what: &str,
+        declared: Option<Span>,
+    ) -> Expr {
+        let typed = self.expr(locals, expr, Some(want));
+        self.fit(typed, want, what, declared)
+    }
+
+    /// The expression if its type fits; else a mistake is reported.
+    pub fn fit(&mut self, typed: Typed, want: &Type, what: &str, declared: Option<Span>) -> Expr {
+        if matches!(typed.ty, Type::Nothing) && !matches!(want, Type::Any | Type::Nothing) {
+            self.report(errors::no_value(typed.expr.span));
+            return poison(typed.expr.span);
+        }
+        if want.accepts(&typed.ty) {
+            return typed.expr;
+        }
+        self.report(errors::mismatch(self, &typed, want, what, declared));
+        poison(typed.expr.span)
+    }
+
+    /// Checks an expression of any type that is a value and no secret.
+    pub fn plain(&mut self, locals: &mut Locals, expr: &ast::Expr, what: &str) -> Typed {
+        let typed = self.expr(locals, expr, None);
+        if typed.ty == Type::Nothing {
+            self.report(errors::no_value(typed.expr.span));
+            return Typed::lost(typed.expr.span);
+        }
+        if super::holds_secret(&typed.ty) {
+            self.report(errors::secret_here(typed.expr.span, what));
+            return Typed::lost(typed.expr.span);
+        }
+        typed
+    }
+}

@@ -1,0 +1,201 @@
+//! Words about names that stand for no value, and definitions that need themselves.
+//! It does not know when they are said.
+
+use crate::resolve::{self, Target};
+use crate::types::Checker;
+use lockstep_base::diagnostic::{Diagnostic, codes, suggest};
+use lockstep_base::source::{FileId, Name, Span};
+use lockstep_base::value::Type;
+use lockstep_syntax::ast::Ident;
+
+/// A name that stands for nothing.
+pub fn unknown_name(
+    checker: &Checker<'_>,
+    file: FileId,
+    name: &Ident,
+    near: &[String],
+) -> Diagnostic {
+    let error = Diagnostic::error(
+        codes::UNKNOWN,
+        name.span,
+        format!("there is no `{}` here", name.name),
+    );
+    let places: Vec<String> = checker
+        .tables
+        .environments
+        .iter()
+        .filter(|environment| environment.infrastructures.contains_key(&name.name))
+        .filter(|environment| {
+            let found = checker.modules.find(file, &environment.decl.name.name);
+            found.is_some_and(|found| matches!(found.target, Target::Decl(_)))
+        })
+        .map(|environment| format!("{}.{}", environment.decl.name.name, name.name))
+        .collect();
+    if !places.is_empty() {
+        let error = error.help(format!("did you mean {}?", suggest::or_list(&places)));
+        return match places.as_slice() {
+            [one] => error.fix(format!("change to `{one}`"), name.span, one.clone()),
+            _ => error,
+        };
+    }
+    resolve::with_suggestion(error, name, near.iter().map(String::as_str))
+}
+
+/// `run` where a value is wanted.
+pub fn run_alone(at: Span) -> Diagnostic {
+    Diagnostic::error(codes::UNKNOWN, at, "`run` is no value by itself")
+        .help("write `run.id`, `run.user` or `run.started-at`")
+}
+
+/// `run.id` where nothing runs.
+pub fn run_outside(at: Span) -> Diagnostic {
+    Diagnostic::error(
+        codes::OUT_OF_PLACE,
+        at,
+        "there is no run outside pipelines and workflows",
+    )
+    .help("pass it to a workflow, or use it inside the pipeline")
+}
+
+/// `failure` outside `on failure`.
+pub fn failure_outside(at: Span) -> Diagnostic {
+    Diagnostic::error(
+        codes::OUT_OF_PLACE,
+        at,
+        "`failure` is known only inside `on failure`",
+    )
+    .help("look at it in the handler: `on failure { log failure.message }`")
+}
+
+/// A name of something that is no value.
+pub fn not_a_value(name: &Ident, is: &str, declared: Span) -> Diagnostic {
+    Diagnostic::error(
+        codes::WRONG_SORT,
+        name.span,
+        format!("`{}` is {is}, not a value", name.name),
+    )
+    .here("a value is wanted here")
+    .label(declared, "declared here")
+}
+
+/// A definition that needs itself, found while looking at it.
+pub fn circle(at: Span, name: &Name, declared: Span) -> Diagnostic {
+    Diagnostic::error(codes::CIRCLE, at, format!("`{name}` needs itself"))
+        .here("needed here")
+        .label(declared, "defined here")
+        .help("break the circle: one of the definitions must do without the other")
+}
+
+/// Definitions that need each other: their names, and where each names the next.
+pub fn needs_itself(links: &[(String, Span)]) -> Diagnostic {
+    let first = links.first().map_or("", |(name, _)| name.as_str());
+    let chain: Vec<String> = links
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .chain([first])
+        .map(|name| format!("`{name}`"))
+        .collect();
+    let at = links
+        .first()
+        .map_or_else(|| Span::start_of(FileId(0)), |(_, span)| *span);
+    let message = match links.len() {
+        1 => format!("`{first}` needs itself"),
+        _ => format!("definitions need each other: {}", chain.join(" → ")),
+    };
+    let next = |at: usize| &links[(at + 1) % links.len()].0;
+    let mut error = Diagnostic::error(codes::CIRCLE, at, message);
+    for (place, (name, span)) in links.iter().enumerate() {
+        let text = format!("`{name}` needs `{}`", next(place));
+        error = if place == 0 {
+            error.here(text)
+        } else {
+            error.label(*span, text)
+        };
+    }
+    error.help("break the circle: one of the definitions must do without the other")
+}
+
+/// A type that does not exist.
+pub fn unknown_type(name: &Ident, known: &[&str]) -> Diagnostic {
+    let error = Diagnostic::error(
+        codes::TYPE,
+        name.span,
+        format!("there is no type `{}`", name.name),
+    )
+    .help(format!("the types are {}", suggest::or_list(known)));
+    let other = match &*name.name {
+        "str" | "text" | "String" => Some("string"),
+        "integer" | "number" => Some("int"),
+        "boolean" => Some("bool"),
+        "double" => Some("float"),
+        "time" => Some("duration"),
+        "env" => Some("environment"),
+        "target" | "cluster" => Some("infrastructure"),
+        _ => None,
+    };
+    match other {
+        Some(other) => error.help(format!("did you mean `{other}`?")).fix(
+            format!("change to `{other}`"),
+            name.span,
+            other,
+        ),
+        None => resolve::with_suggestion(error, name, known.iter().copied()),
+    }
+}
+
+/// A kind where a type is wanted.
+pub fn kind_as_type(name: &Ident) -> Diagnostic {
+    let kind = &name.name;
+    Diagnostic::error(
+        codes::TYPE,
+        name.span,
+        format!("`{kind}` is a kind, not a type"),
+    )
+    .help(format!(
+        "write `service<{kind}>` or `infrastructure<{kind}>`"
+    ))
+}
+
+/// `string<K>`
+pub fn type_takes_no_kind(word: &Ident) -> Diagnostic {
+    Diagnostic::error(
+        codes::TYPE,
+        word.span,
+        format!("`{}` cannot be narrowed to a kind", word.name),
+    )
+    .help("only `service<K>` and `infrastructure<K>` name a kind")
+}
+
+/// `{int: T}`
+pub fn map_key(at: Span, ty: &Type) -> Diagnostic {
+    Diagnostic::error(
+        codes::TYPE,
+        at,
+        format!("the keys of a map are texts, not `{ty}`"),
+    )
+    .help("write `{string: …}`")
+    .fix("change to `string`", at, "string")
+}
+
+/// An interpolation in a type.
+pub fn computed_word(at: Span) -> Diagnostic {
+    Diagnostic::error(codes::COMPUTED, at, "a type cannot be computed")
+        .here("has an interpolation")
+        .help("write the text out")
+}
+
+/// An input of type `secret`.
+pub fn secret_input(at: Span, name: &Name) -> Diagnostic {
+    Diagnostic::error(codes::SECRET, at, "an input cannot be a secret")
+        .here("inputs are written into the plan")
+        .help(format!(
+            "declare it as a secret: `secret {name} = env(\"…\")`"
+        ))
+}
+
+/// A result of type `secret`.
+pub fn secret_result(at: Span) -> Diagnostic {
+    Diagnostic::error(codes::SECRET, at, "a result cannot be a secret")
+        .here("results are written into the journal")
+        .help("declare it with `secret NAME = …`, and pass it to a parameter of type `secret`")
+}

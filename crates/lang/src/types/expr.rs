@@ -1,0 +1,391 @@
+//! Expressions: one pass that resolves names, finds types and makes core expressions.
+//! It does not know what the place of an expression is for, only the type it wants.
+
+use crate::eval::{Expr, ExprKind, GlobalId, ListItem, Part, RunField};
+use crate::resolve::{Decl, Found, Sort, Target};
+use lockstep_base::source::Span;
+use lockstep_base::value::{EnvironmentId, SecretPart, ServiceId, Type, Value};
+use lockstep_syntax::ast::{self, ExprKind as Form};
+
+use super::locals::{Local, LocalKind, Locals};
+use super::{Checker, Typed, errors};
+
+/// How deep expressions may stand in one another; the parser has a limit of its own.
+const MAX_DEPTH: u32 = 400;
+
+impl Checker<'_> {
+    /// Checks an expression. `want` is the type that its place would like: it decides what `[]`,
+    /// `{}`, a text or a whole number stand for, but whether the type fits is for the caller.
+    pub fn expr(&mut self, locals: &mut Locals, expr: &ast::Expr, want: Option<&Type>) -> Typed {
+        let want = match want {
+            Some(Type::Any) | None => None,
+            Some(Type::Optional(of)) => Some(&**of),
+            other => other,
+        };
+        if locals.depth >= MAX_DEPTH {
+            self.report(errors::too_deep(expr.span));
+            return Typed::lost(expr.span);
+        }
+        locals.depth += 1;
+        let typed = self.form(locals, expr, want);
+        locals.depth -= 1;
+        self.note(expr, &typed, want);
+        typed
+    }
+
+    /// Notes the types that an editor may ask for; those of names and plain values are known.
+    fn note(&self, expr: &ast::Expr, typed: &Typed, want: Option<&Type>) {
+        let uses = &self.modules.uses;
+        match &expr.kind {
+            Form::Field(..) | Form::Star(_) | Form::Index(..) | Form::Call(..) => {
+                uses.ty(expr.span, &typed.ty);
+            }
+            _ if uses.is_near(expr.span) => uses.ty(expr.span, &typed.ty),
+            _ => {}
+        }
+        if let Some(want) = want {
+            uses.wanted(expr.span, want);
+        }
+    }
+
+    fn form(&mut self, locals: &mut Locals, expr: &ast::Expr, want: Option<&Type>) -> Typed {
+        let span = expr.span;
+        let constant = |value, ty| Typed::new(ExprKind::Const(value), span, ty);
+        match &expr.kind {
+            Form::None => constant(Value::None, Type::None),
+            Form::Bool(value) => constant(Value::Bool(*value), Type::Bool),
+            Form::Int(value) if want == Some(&Type::Float) => {
+                constant(Value::Float(*value as f64), Type::Float)
+            }
+            Form::Int(value) => constant(Value::Int(*value), Type::Int),
+            Form::Float(value) => constant(Value::Float(*value), Type::Float),
+            Form::Percent(value) => constant(Value::Percent(*value), Type::Percent),
+            Form::Duration(value) => constant(Value::Duration(*value), Type::Duration),
+            Form::String(text) => self.string(locals, text, want),
+            Form::Name(name) => self.name(locals, name, want),
+            Form::List(items) => self.list(locals, items, span, want),
+            Form::Record(entries) => self.record(locals, entries, span, want),
+            Form::Field(of, name) => self.field(locals, of, name, span),
+            Form::Star(of) => self.star(locals, of, span),
+            Form::Index(of, index) => self.index(locals, of, index, span),
+            Form::Unary(op, of) => self.unary(locals, *op, of, span, want),
+            Form::Binary(..) => self.binary(locals, expr, want),
+            Form::If(cond, then, otherwise) => {
+                self.choice(locals, [cond, then, otherwise], span, want)
+            }
+            Form::Comprehension {
+                body,
+                var,
+                list,
+                cond,
+            } => {
+                let parts = (&**body, var, &**list, cond.as_deref());
+                self.comprehension(locals, parts, span, want)
+            }
+            Form::Call(callee, args) => self.call(locals, callee, args, span),
+            Form::Paren(inner) => {
+                let mut typed = self.expr(locals, inner, want);
+                typed.expr.span = span;
+                typed
+            }
+            Form::Error => Typed::lost(span),
+        }
+    }
+
+    /// A name that stands for a value.
+    fn name(&mut self, locals: &mut Locals, name: &ast::Ident, want: Option<&Type>) -> Typed {
+        let mut stage: Option<Local> = None;
+        for local in locals.all(&name.name) {
+            let hides = match local.kind {
+                LocalKind::Value => true,
+                LocalKind::Step => local.ty != Type::Nothing,
+                LocalKind::Stage => false,
+            };
+            if hides {
+                self.modules.uses.name(name.span, local.span);
+                return of_local(local, name.span);
+            }
+            stage.get_or_insert_with(|| local.clone());
+        }
+        match self.modules.find(locals.file, &name.name) {
+            Some(binding) => {
+                let declared = self.modules.declared_at(binding);
+                self.modules.uses.name(name.span, declared);
+                let found = Found {
+                    target: binding.target,
+                    span: binding.span,
+                };
+                self.found(found, name)
+            }
+            None => match stage {
+                Some(local) => {
+                    self.modules.uses.name(name.span, local.span);
+                    of_local(&local, name.span)
+                }
+                None => self.unknown_name(locals, name, want),
+            },
+        }
+    }
+
+    fn unknown_name(&mut self, locals: &Locals, name: &ast::Ident, want: Option<&Type>) -> Typed {
+        let lost = locals.is_lost(&name.name) || self.modules.is_lost(locals.file, &name.name);
+        if !lost {
+            let error = match &*name.name {
+                "run" => errors::run_alone(name.span),
+                "failure" => errors::failure_outside(name.span),
+                _ => {
+                    let near = self.names_that_fit(locals, want.unwrap_or(&Type::Any));
+                    errors::unknown_name(self, locals.file, name, &near)
+                }
+            };
+            self.report(error);
+        }
+        Typed::lost(name.span)
+    }
+
+    /// The names that stand for a value of the wanted type, as far as types are known.
+    fn names_that_fit(&self, locals: &Locals, want: &Type) -> Vec<String> {
+        let mut near: Vec<String> = locals
+            .visible()
+            .filter(|local| want.accepts(&local.ty))
+            .map(|local| local.name.to_string())
+            .collect();
+        let mut add = |sorts: &[Sort], fits: &dyn Fn(u32) -> bool| {
+            near.extend(self.modules.names_that(locals.file, &|decl| {
+                sorts.contains(&decl.sort) && fits(decl.index)
+            }));
+        };
+        add(&[Sort::Input, Sort::Let, Sort::Group], &|id| {
+            want.accepts(&self.known_type_of_global(id))
+        });
+        add(&[Sort::Secret], &|_| want.accepts(&Type::Secret));
+        add(&[Sort::Service], &|id| {
+            let kind = self.tables.services[id as usize].kind;
+            want.accepts(&self.tables.service_of(kind))
+        });
+        add(&[Sort::Environment], &|_| want.accepts(&Type::Environment));
+        near
+    }
+
+    /// The value that a name of a file stands for.
+    pub(super) fn found(&mut self, found: Found, name: &ast::Ident) -> Typed {
+        match found.target {
+            Target::Lost => Typed::lost(name.span),
+            Target::Namespace(_) => {
+                let error = errors::not_a_value(name, "a namespace", found.span)
+                    .help(format!("write `{}.NAME`", name.name));
+                self.report(error);
+                Typed::lost(name.span)
+            }
+            Target::Decl(decl) => self.declared(decl, name),
+        }
+    }
+
+    fn declared(&mut self, decl: Decl, name: &ast::Ident) -> Typed {
+        let Decl { sort, index } = decl;
+        let constant = |value, ty| Typed::new(ExprKind::Const(value), name.span, ty);
+        match sort {
+            Sort::Input | Sort::Let | Sort::Group => {
+                let ty = self.type_of_global(index, name.span);
+                Typed::new(ExprKind::Global(GlobalId(index)), name.span, ty)
+            }
+            Sort::Secret => {
+                let parts = vec![SecretPart::Secret(index)];
+                constant(Value::Secret(parts.into()), Type::Secret)
+            }
+            Sort::Service => {
+                let ty = self
+                    .tables
+                    .service_of(self.tables.services[index as usize].kind);
+                let id = ServiceId(index);
+                constant(Value::Service { id, at: None }, ty)
+            }
+            Sort::Environment => {
+                constant(Value::Environment(EnvironmentId(index)), Type::Environment)
+            }
+            Sort::Kind | Sort::Workflow | Sort::Action | Sort::Pipeline => {
+                let declared = self.modules.decls.site(decl).name.span;
+                let error = errors::not_a_value(name, sort.with_article(), declared);
+                let error = match sort {
+                    Sort::Workflow | Sort::Action => {
+                        error.help(format!("it is called by a statement: `{}(…)`", name.name))
+                    }
+                    _ => error,
+                };
+                self.report(error);
+                Typed::lost(name.span)
+            }
+        }
+    }
+
+    /// `[a, b.*]`
+    fn list(
+        &mut self,
+        locals: &mut Locals,
+        items: &[ast::Expr],
+        span: Span,
+        want: Option<&Type>,
+    ) -> Typed {
+        let element = match want {
+            Some(Type::List(of)) => Some(&**of),
+            _ => None,
+        };
+        let mut found: Vec<ListItem> = Vec::new();
+        let mut common = Type::Any;
+        let mut first: Option<(Span, Type)> = None;
+        for item in items {
+            let (value, ty, spread) = match &item.kind {
+                Form::Star(of) => {
+                    let typed = self.spread(locals, of, item.span);
+                    let ty = match typed.ty {
+                        Type::List(of) => *of,
+                        _ => Type::Any,
+                    };
+                    (typed.expr, ty, true)
+                }
+                _ => {
+                    let typed = self.expr(locals, item, element);
+                    (typed.expr, typed.ty, false)
+                }
+            };
+            if ty == Type::Nothing {
+                self.report(errors::no_value(item.span));
+                common = Type::Any;
+                continue;
+            }
+            match super::unify(&common, &ty) {
+                Some(ty) => common = ty,
+                None => {
+                    if let Some((other, of)) = &first {
+                        self.report(errors::mixed_list(item.span, &ty, *other, of));
+                    }
+                    return Typed::lost(span);
+                }
+            }
+            if ty != Type::Any {
+                first.get_or_insert((item.span, ty));
+            }
+            found.push(ListItem { value, spread });
+        }
+        Typed::new(ExprKind::List(found), span, Type::list(common))
+    }
+
+    /// `if c then a else b`
+    fn choice(
+        &mut self,
+        locals: &mut Locals,
+        [cond, then, otherwise]: [&ast::Expr; 3],
+        span: Span,
+        want: Option<&Type>,
+    ) -> Typed {
+        let cond = self.check(locals, cond, &Type::Bool, "the condition", None);
+        let then = self.expr(locals, then, want);
+        let otherwise = self.expr(locals, otherwise, want);
+        let Some(ty) = super::unify(&then.ty, &otherwise.ty) else {
+            self.report(errors::mixed_branches(&then, &otherwise));
+            return Typed::lost(span);
+        };
+        let kind = ExprKind::If(
+            Box::new(cond),
+            Box::new(then.expr),
+            Box::new(otherwise.expr),
+        );
+        Typed::new(kind, span, ty)
+    }
+
+    /// `[body for var in list if cond]`
+    fn comprehension(
+        &mut self,
+        locals: &mut Locals,
+        (body, var, list, cond): (&ast::Expr, &ast::Ident, &ast::Expr, Option<&ast::Expr>),
+        span: Span,
+        want: Option<&Type>,
+    ) -> Typed {
+        let (list, of) = self.elements(locals, list, "`for … in`");
+        let mark = locals.mark();
+        let late = self.is_late(locals, &list);
+        self.modules.uses.ty(var.span, &of);
+        let slot = locals.add(&var.name, var.span, of, late);
+        let cond =
+            cond.map(|cond| Box::new(self.check(locals, cond, &Type::Bool, "the condition", None)));
+        let element = match want {
+            Some(Type::List(of)) => Some(&**of),
+            _ => None,
+        };
+        let body = self.expr(locals, body, element);
+        locals.release(mark);
+        if body.ty == Type::Nothing {
+            self.report(errors::no_value(body.expr.span));
+            return Typed::lost(span);
+        }
+        let kind = ExprKind::Comprehension {
+            body: Box::new(body.expr),
+            slot,
+            list: Box::new(list),
+            cond,
+        };
+        Typed::new(kind, span, Type::list(body.ty))
+    }
+
+    /// A list to go through, and the type of its elements.
+    pub fn elements(&mut self, locals: &mut Locals, list: &ast::Expr, what: &str) -> (Expr, Type) {
+        let typed = self.expr(locals, list, None);
+        match typed.ty {
+            Type::List(of) => (typed.expr, *of),
+            Type::Any => (typed.expr, Type::Any),
+            Type::Json => (typed.expr, Type::Json),
+            _ => {
+                let want = Type::list(Type::Any);
+                let error = errors::not_a_list(self, &typed, &want, what);
+                self.report(error);
+                (super::poison(typed.expr.span), Type::Any)
+            }
+        }
+    }
+
+    /// Whether an expression names something that is only known while the pipeline runs.
+    pub fn is_late(&self, locals: &Locals, expr: &Expr) -> bool {
+        let mut late = false;
+        walk(expr, &mut |inner| {
+            late |= match &inner.kind {
+                ExprKind::Local(slot) => locals.is_late(*slot),
+                ExprKind::Run(field) => *field != RunField::User,
+                _ => false,
+            }
+        });
+        late
+    }
+}
+
+/// Calls `see` for an expression and everything in it, in no particular order.
+pub fn walk<'e>(expr: &'e Expr, see: &mut dyn FnMut(&'e Expr)) {
+    let mut open = vec![expr];
+    while let Some(expr) = open.pop() {
+        see(expr);
+        match &expr.kind {
+            ExprKind::Const(_) | ExprKind::Local(_) | ExprKind::Global(_) | ExprKind::Run(_) => {}
+            ExprKind::Interpolate(parts) => {
+                open.extend(parts.iter().filter_map(|part| match part {
+                    Part::Value(value) => Some(value),
+                    Part::Text(_) => None,
+                }))
+            }
+            ExprKind::List(items) => open.extend(items.iter().map(|item| &item.value)),
+            ExprKind::Record(entries) => open.extend(entries.iter().map(|(_, value)| value)),
+            ExprKind::Field(of, _) | ExprKind::Star(of) | ExprKind::Unary(_, of) => open.push(of),
+            ExprKind::Index(a, b) | ExprKind::Binary(_, a, b) => open.extend([&**a, &**b]),
+            ExprKind::If(a, b, c) => open.extend([&**a, &**b, &**c]),
+            ExprKind::Comprehension {
+                body, list, cond, ..
+            } => {
+                open.extend([&**body, &**list]);
+                open.extend(cond.as_deref());
+            }
+            ExprKind::Call(_, args) => open.extend(args),
+        }
+    }
+}
+
+pub(super) fn of_local(local: &Local, span: Span) -> Typed {
+    Typed::new(ExprKind::Local(local.slot), span, local.ty.clone())
+}

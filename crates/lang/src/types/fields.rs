@@ -1,0 +1,67 @@
+//! The fields that a declaration gives, against those that its kind declares.
+//! It does not know which declaration it is.
+
+use indexmap::IndexMap;
+
+use crate::eval::Expr;
+use lockstep_base::source::{FileId, Name, Span};
+use lockstep_base::value::Type;
+use lockstep_syntax::ast;
+
+use super::locals::Locals;
+use super::{Checker, Declared, errors};
+
+/// Fields with their values, checked.
+pub type Given = IndexMap<Name, Expr>;
+
+impl Checker<'_> {
+    /// Checks fields against their declarations; without declarations (the kind is unknown) only
+    /// the values are looked at. The last argument is what has them, and its kind.
+    pub fn given(
+        &mut self,
+        file: FileId,
+        fields: &[ast::Field],
+        declared: Option<&[(Name, Type, Option<Span>)]>,
+        (thing, kind): (&str, Option<u32>),
+    ) -> Given {
+        let mut given = Given::new();
+        let mut first: IndexMap<&Name, Span> = IndexMap::new();
+        for field in fields {
+            let name = &field.name;
+            let mut locals = Locals::new(file);
+            if let Some(other) = first.get(&name.name) {
+                self.report(errors::field_twice(name, *other));
+                self.expr(&mut locals, &field.value, None);
+                continue;
+            }
+            first.insert(&name.name, name.span);
+            let Some(declared) = declared else {
+                self.expr(&mut locals, &field.value, None);
+                continue;
+            };
+            let Some((_, ty, span)) = declared.iter().find(|(other, ..)| *other == name.name)
+            else {
+                let known = declared.iter().map(|(name, ..)| &**name);
+                let kind = kind.map(|kind| &self.tables.kinds[kind as usize].decl.name);
+                self.report(errors::unknown_field(name, thing, known, kind));
+                self.expr(&mut locals, &field.value, None);
+                continue;
+            };
+            if let Some(declared) = span {
+                self.modules.uses.name(name.span, *declared);
+            }
+            let place = format!("field `{}`", name.name);
+            let value = self.check(&mut locals, &field.value, ty, &place, *span);
+            given.insert(name.name.clone(), value);
+        }
+        given
+    }
+}
+
+/// Names, types and places of declared fields.
+pub fn outline(declared: &Declared<'_>) -> Vec<(Name, Type, Option<Span>)> {
+    declared
+        .iter()
+        .map(|(name, field)| (name.clone(), field.ty.clone(), field.span))
+        .collect()
+}

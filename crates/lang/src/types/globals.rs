@@ -1,0 +1,252 @@
+//! The types and values of inputs, `let`s, groups and fields of environments, each found once.
+//! It does not know who uses them.
+
+use crate::resolve::Sort;
+use lockstep_base::source::{FileId, Name, Span};
+use lockstep_base::value::Type;
+
+use super::locals::Locals;
+use super::{Checker, Typed, errors, order};
+
+/// How many definitions may need each other in a row outside the order that is found first.
+const MAX_NESTING: u32 = 50;
+
+/// What is known of a definition.
+#[derive(Debug, Clone)]
+pub enum Known {
+    /// Nothing yet.
+    New,
+    /// It is being looked at.
+    Open,
+    /// Its value and type.
+    Done(Typed),
+}
+
+impl Checker<'_> {
+    /// Finds the types of everything that has no written type, in the order in which they need
+    /// each other.
+    pub(super) fn find_globals(&mut self) {
+        for node in order::order(self.modules, &self.tables, &mut self.diagnostics) {
+            match node {
+                order::Need::Cycle(id) => self.globals[id as usize] = self.lost_global(id),
+                order::Need::CycleField(id, name) => {
+                    let span = self.tables.environments[id as usize].decl.name.span;
+                    let lost = Known::Done(Typed::lost(span));
+                    self.environment_fields.insert((id, name), lost);
+                }
+                order::Need::Global(id) => {
+                    self.global(id);
+                }
+                order::Need::Field(id, name) => {
+                    self.environment_value(id, &name);
+                }
+            }
+        }
+    }
+
+    fn lost_global(&self, id: u32) -> Known {
+        let decl = &self.tables.globals[id as usize];
+        let lost = Typed::lost(decl.name.span);
+        let ty = decl.written.clone().unwrap_or(Type::Any);
+        Known::Done(Typed { ty, ..lost })
+    }
+
+    /// The type of an input, a `let` or a group.
+    pub(super) fn type_of_global(&mut self, id: u32, at: Span) -> Type {
+        let decl = &self.tables.globals[id as usize];
+        match (&decl.written, decl.sort, &self.globals[id as usize]) {
+            (Some(ty), _, _) => ty.clone(),
+            (None, _, Known::Done(typed)) => typed.ty.clone(),
+            (None, _, Known::Open) => {
+                let (name, span) = (decl.name.name.clone(), decl.name.span);
+                self.report(errors::circle(at, &name, span));
+                Type::Any
+            }
+            (None, _, Known::New) => self.global(id).ty,
+        }
+    }
+
+    /// The type of an input, a `let` or a group, if it has been found already.
+    pub(super) fn known_type_of_global(&self, id: u32) -> Type {
+        match (
+            &self.tables.globals[id as usize].written,
+            &self.globals[id as usize],
+        ) {
+            (Some(ty), _) => ty.clone(),
+            (None, Known::Done(typed)) => typed.ty.clone(),
+            (None, _) => Type::Any,
+        }
+    }
+
+    /// The value of a `let` or group, or the default of an input, with its type.
+    pub fn global(&mut self, id: u32) -> Typed {
+        if let Known::Done(typed) = &self.globals[id as usize] {
+            return typed.clone();
+        }
+        let decl = &self.tables.globals[id as usize];
+        let (file, span, sort) = (decl.file, decl.name.span, decl.sort);
+        let (written, written_span) = (decl.written.clone(), decl.written_span);
+        let Some(value) = decl.value else {
+            return Typed {
+                ty: written.unwrap_or(Type::Any),
+                ..Typed::lost(span)
+            };
+        };
+        if self.nesting >= MAX_NESTING {
+            self.report(errors::too_deep(span));
+            return Typed::lost(span);
+        }
+        self.nesting += 1;
+        self.globals[id as usize] = Known::Open;
+        let name = decl.name.name.clone();
+        let mut locals = Locals::new(file);
+        let typed = match (&written, sort) {
+            (Some(ty), sort) => {
+                let what = match sort {
+                    Sort::Input => format!("the default of `{name}`"),
+                    _ => format!("`{name}`"),
+                };
+                let expr = self.check(&mut locals, value, ty, &what, written_span);
+                Typed {
+                    expr,
+                    ty: ty.clone(),
+                }
+            }
+            (None, Sort::Group) => self.group(&mut locals, value, &name),
+            (None, _) => {
+                let typed = self.expr(&mut locals, value, None);
+                if typed.ty == Type::Nothing {
+                    self.report(errors::no_value(typed.expr.span));
+                    Typed::lost(typed.expr.span)
+                } else {
+                    typed
+                }
+            }
+        };
+        self.nesting -= 1;
+        self.globals[id as usize] = Known::Done(typed.clone());
+        typed
+    }
+
+    /// A group is a list of infrastructures.
+    fn group(
+        &mut self,
+        locals: &mut Locals,
+        value: &lockstep_syntax::ast::Expr,
+        name: &Name,
+    ) -> Typed {
+        let want = Type::list(Type::Infrastructure(None));
+        let typed = self.expr(locals, value, Some(&want));
+        let ty = typed.ty.clone();
+        let expr = self.fit(typed, &want, &format!("group `{name}`"), None);
+        let ty = match ty {
+            Type::List(of) if *of != Type::Any && want.accepts(&Type::List(of.clone())) => {
+                Type::List(of)
+            }
+            _ => want,
+        };
+        Typed { expr, ty }
+    }
+
+    /// The type of a field of an environment.
+    pub(super) fn type_of_environment_field(&mut self, id: u32, name: &Name, at: Span) -> Type {
+        match self.environment_fields.get(&(id, name.clone())) {
+            Some(Known::Done(typed)) => typed.ty.clone(),
+            Some(Known::Open) => {
+                let span = self.tables.environments[id as usize].fields[name].name.span;
+                self.report(errors::circle(at, name, span));
+                Type::Any
+            }
+            Some(Known::New) | None => self.environment_value(id, name).ty,
+        }
+    }
+
+    /// The value of a field of an environment with its type: that of the kinds of its
+    /// infrastructures where one of them has the field, else the value's own.
+    pub fn environment_value(&mut self, id: u32, name: &Name) -> Typed {
+        let key = (id, name.clone());
+        if let Some(Known::Done(typed)) = self.environment_fields.get(&key) {
+            return typed.clone();
+        }
+        let environment = &self.tables.environments[id as usize];
+        let file: FileId = environment.file;
+        let Some(field) = environment.fields.get(name).copied() else {
+            return Typed::lost(environment.decl.name.span);
+        };
+        if self.nesting >= MAX_NESTING {
+            self.report(errors::too_deep(field.name.span));
+            return Typed::lost(field.name.span);
+        }
+        let wanted = self.wanted_by_kinds(id, name);
+        self.note_inherited(id, &field.name);
+        self.nesting += 1;
+        self.environment_fields.insert(key.clone(), Known::Open);
+        let mut locals = Locals::new(file);
+        let typed = self.environment_expr(&mut locals, field, &wanted);
+        self.nesting -= 1;
+        self.environment_fields
+            .insert(key, Known::Done(typed.clone()));
+        typed
+    }
+
+    fn environment_expr(
+        &mut self,
+        locals: &mut Locals,
+        field: &lockstep_syntax::ast::Field,
+        wanted: &[(Type, Option<Span>)],
+    ) -> Typed {
+        let what = format!("field `{}`", field.name.name);
+        let Some((first, declared)) = wanted.first() else {
+            let typed = self.expr(locals, &field.value, None);
+            if super::holds_secret(&typed.ty) {
+                self.report(errors::secret_here(typed.expr.span, &what));
+                return Typed::lost(typed.expr.span);
+            }
+            return typed;
+        };
+        let typed = self.expr(locals, &field.value, Some(first));
+        let all: Vec<_> = wanted.iter().collect();
+        for (ty, declared) in all {
+            if !ty.accepts(&typed.ty) {
+                let expr = self.fit(typed, ty, &what, *declared);
+                return Typed {
+                    expr,
+                    ty: first.clone(),
+                };
+            }
+        }
+        let expr = self.fit(typed, first, &what, *declared);
+        Typed {
+            expr,
+            ty: first.clone(),
+        }
+    }
+
+    /// The types with which the kinds of an environment's infrastructures declare a field.
+    pub(super) fn wanted_by_kinds(&self, id: u32, name: &Name) -> Vec<(Type, Option<Span>)> {
+        let mut wanted: Vec<(Type, Option<Span>)> = Vec::new();
+        for place in self.tables.environments[id as usize]
+            .infrastructures
+            .values()
+        {
+            let kind = self.tables.infrastructures[*place as usize].kind;
+            let field = kind.and_then(|kind| {
+                let fields = &self.tables.kinds[kind as usize].infrastructure;
+                fields.get(name)
+            });
+            if let Some(field) = field
+                && !wanted.iter().any(|(ty, _)| *ty == field.ty)
+            {
+                wanted.push((field.ty.clone(), field.span));
+            }
+        }
+        if wanted.is_empty() {
+            match &**name {
+                "connect" => wanted.push((Type::Connection, None)),
+                "exclusive" => wanted.push((Type::Bool, None)),
+                _ => {}
+            }
+        }
+        wanted
+    }
+}

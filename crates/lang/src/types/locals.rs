@@ -1,0 +1,160 @@
+//! The names that only one body can see: parameters, `let`s, loop variables, steps and stages.
+//! It does not know the names of the file.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::eval::Slot;
+use lockstep_base::source::{FileId, Name, Span};
+use lockstep_base::value::Type;
+
+/// What introduced a local name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LocalKind {
+    /// A parameter, a `let`, a loop variable, `failure`.
+    Value,
+    /// A step: its name stands for its value, and hides other names only where that has a use.
+    Step,
+    /// A stage: only `.services` and `.infrastructures` of its name are its own.
+    Stage,
+}
+
+/// A local name.
+#[derive(Debug, Clone)]
+pub struct Local {
+    /// The name.
+    pub name: Name,
+    /// Its number in the body.
+    pub slot: Slot,
+    /// Its type.
+    pub ty: Type,
+    /// Where it is introduced.
+    pub span: Span,
+    /// What introduced it.
+    pub kind: LocalKind,
+    /// Whether its value is only known while the pipeline runs.
+    pub late: bool,
+}
+
+/// The local names of one body, or of one expression outside bodies.
+#[derive(Debug)]
+pub struct Locals {
+    /// The file whose names can be seen.
+    pub file: FileId,
+    /// Whether `run.id` and its like can be seen.
+    pub in_run: bool,
+    /// How many expressions the current one is inside of.
+    pub(super) depth: u32,
+    /// Words in statements that could not be read.
+    lost: HashSet<Name>,
+    next: u32,
+    stack: Vec<Local>,
+    by_name: HashMap<Name, Vec<usize>>,
+    late: Vec<bool>,
+}
+
+impl Locals {
+    /// No local names, in this file.
+    pub fn new(file: FileId) -> Self {
+        Self {
+            file,
+            in_run: false,
+            depth: 0,
+            lost: HashSet::new(),
+            next: 0,
+            stack: Vec::new(),
+            by_name: HashMap::new(),
+            late: Vec::new(),
+        }
+    }
+
+    /// A number for a value without a name.
+    pub fn slot(&mut self, late: bool) -> Slot {
+        let slot = Slot(self.next);
+        self.next += 1;
+        self.late.push(late);
+        slot
+    }
+
+    /// Introduces a value that has a name.
+    pub fn add(&mut self, name: &Name, span: Span, ty: Type, late: bool) -> Slot {
+        let slot = self.slot(late);
+        self.name(name, span, ty, slot, LocalKind::Value);
+        slot
+    }
+
+    /// Introduces a name for a value that has a number.
+    pub fn name(&mut self, name: &Name, span: Span, ty: Type, slot: Slot, kind: LocalKind) {
+        let late = self.is_late(slot);
+        self.by_name
+            .entry(name.clone())
+            .or_default()
+            .push(self.stack.len());
+        self.stack.push(Local {
+            name: name.clone(),
+            slot,
+            ty,
+            span,
+            kind,
+            late,
+        });
+    }
+
+    /// Where the current block's names begin, for [`Locals::release`].
+    pub fn mark(&self) -> usize {
+        self.stack.len()
+    }
+
+    /// Forgets the names since the mark.
+    pub fn release(&mut self, mark: usize) {
+        for local in self.stack.drain(mark..) {
+            if let Some(places) = self.by_name.get_mut(&local.name) {
+                places.pop();
+            }
+        }
+    }
+
+    /// Takes the names since the mark away, to be put back with [`Locals::restore`].
+    pub fn set_aside(&mut self, mark: usize) -> Vec<Local> {
+        let aside = self.stack[mark..].to_vec();
+        self.release(mark);
+        aside
+    }
+
+    /// Puts back what [`Locals::set_aside`] took.
+    pub fn restore(&mut self, aside: Vec<Local>) {
+        for local in aside {
+            self.name(&local.name, local.span, local.ty, local.slot, local.kind);
+        }
+    }
+
+    /// The names that match, the innermost first.
+    pub fn all<'s>(&'s self, name: &str) -> impl Iterator<Item = &'s Local> + use<'s> {
+        let places = self.by_name.get(name).map_or(&[][..], Vec::as_slice);
+        places.iter().rev().map(|at| &self.stack[*at])
+    }
+
+    /// The innermost name that matches.
+    pub fn find(&self, name: &str) -> Option<&Local> {
+        self.all(name).next()
+    }
+
+    /// All that can be seen.
+    pub fn visible(&self) -> impl Iterator<Item = &Local> {
+        self.stack.iter()
+    }
+
+    /// Whether a value is only known while the pipeline runs.
+    pub fn is_late(&self, slot: Slot) -> bool {
+        self.late.get(slot.0 as usize).copied().unwrap_or(false)
+    }
+
+    /// Remembers the words of a statement that could not be read.
+    pub fn lose(&mut self, words: impl Iterator<Item = Name>) {
+        self.lost.extend(words);
+    }
+
+    /// Whether an unknown name may have been introduced by text that could not be read.
+    pub fn is_lost(&self, name: &str) -> bool {
+        self.lost.contains(name)
+    }
+}

@@ -1,0 +1,180 @@
+//! Operators: which types they take, and what to say where they do not fit.
+//! It does not know their values.
+
+use crate::eval::{ExprKind, operators};
+use lockstep_base::source::Span;
+use lockstep_base::value::{Type, Value};
+use lockstep_syntax::ast::{self, BinaryOp, ExprKind as Form, UnaryOp};
+
+use super::locals::Locals;
+use super::{Checker, Typed, errors};
+
+impl Checker<'_> {
+    /// `-e`, `not e`
+    pub(super) fn unary(
+        &mut self,
+        locals: &mut Locals,
+        op: UnaryOp,
+        of: &ast::Expr,
+        span: Span,
+        want: Option<&Type>,
+    ) -> Typed {
+        let want = if op == UnaryOp::Neg { want } else { None };
+        let of = self.expr(locals, of, want);
+        let Some(ty) = operators::unary_result(op, &of.ty) else {
+            self.report(errors::unary(op, &of));
+            return Typed::lost(span);
+        };
+        let negated = match (op, of.expr.as_const()) {
+            (UnaryOp::Neg, Some(Value::Int(value))) => value.checked_neg().map(Value::Int),
+            (UnaryOp::Neg, Some(Value::Float(value))) => Some(Value::Float(-value)),
+            _ => None,
+        };
+        let kind = match negated {
+            Some(value) => ExprKind::Const(value),
+            None => ExprKind::Unary(op, Box::new(of.expr)),
+        };
+        Typed::new(kind, span, ty)
+    }
+
+    /// `a + b`: a chain of operators leans to the left and may be long, so it is followed in a
+    /// loop.
+    pub(super) fn binary(
+        &mut self,
+        locals: &mut Locals,
+        expr: &ast::Expr,
+        want: Option<&Type>,
+    ) -> Typed {
+        let mut chain = Vec::new();
+        let mut leftmost = expr;
+        while let Form::Binary(op, at, left, right) = &leftmost.kind {
+            chain.push((*op, *at, right, leftmost.span));
+            leftmost = left;
+        }
+        let first = chain.last().map(|(op, ..)| *op);
+        let mut left = self.expr(locals, leftmost, wanted_by(first, want));
+        let mut before: Option<BinaryOp> = None;
+        while let Some((op, at, right, span)) = chain.pop() {
+            let hint = match (op, &left.ty) {
+                (_, Type::OneOf(_)) if is_text_literal(right) && is_equality(op) => {
+                    Some(left.ty.clone())
+                }
+                (BinaryOp::Add | BinaryOp::Else, Type::List(_) | Type::Optional(_)) => {
+                    want.cloned().or_else(|| Some(left.ty.clone()))
+                }
+                (BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul | BinaryOp::Div, Type::Float)
+                | (BinaryOp::Rem, Type::Float) => Some(Type::Float),
+                _ => None,
+            };
+            let right = self.expr(locals, right, hint.as_ref());
+            if is_comparison(op) && before.is_some_and(is_comparison) {
+                // The parser has said that comparisons do not chain.
+                left = Typed {
+                    ty: Type::Bool,
+                    ..Typed::lost(span)
+                };
+            } else {
+                left = self.operate(op, at, left, right, span);
+            }
+            before = Some(op);
+        }
+        left
+    }
+
+    fn operate(&mut self, op: BinaryOp, at: Span, left: Typed, right: Typed, span: Span) -> Typed {
+        if left.ty == Type::Any && super::is_poison(&left.expr)
+            || right.ty == Type::Any && super::is_poison(&right.expr)
+        {
+            // One side has been reported; what the result would be is often known all the same.
+            let ty = operators::result(op, &left.ty, &right.ty).unwrap_or(Type::Any);
+            return Typed {
+                ty,
+                ..Typed::lost(span)
+            };
+        }
+        let left = floating(left, op, &right.ty);
+        if op == BinaryOp::Else
+            && !matches!(
+                left.ty,
+                Type::Optional(_) | Type::None | Type::Any | Type::Json
+            )
+        {
+            self.report(errors::never_none(at, &left));
+            return Typed {
+                expr: left.expr,
+                ..left
+            };
+        }
+        match operators::result(op, &left.ty, &right.ty) {
+            Some(ty) if !mixes_numbers(op, &left.ty, &right.ty) => {
+                let kind = ExprKind::Binary(op, Box::new(left.expr), Box::new(right.expr));
+                Typed::new(kind, span, ty)
+            }
+            _ => {
+                self.report(errors::operands(op, at, &left, &right));
+                let ty = match op {
+                    BinaryOp::Or | BinaryOp::And => Type::Bool,
+                    op if is_comparison(op) => Type::Bool,
+                    _ => Type::Any,
+                };
+                Typed {
+                    ty,
+                    ..Typed::lost(span)
+                }
+            }
+        }
+    }
+}
+
+/// What the leftmost operand would like to be.
+fn wanted_by(op: Option<BinaryOp>, want: Option<&Type>) -> Option<&Type> {
+    match (op, want) {
+        (Some(BinaryOp::Add | BinaryOp::Else), Some(Type::List(_))) => want,
+        (
+            Some(BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul | BinaryOp::Div | BinaryOp::Rem),
+            Some(Type::Float),
+        ) => want,
+        _ => None,
+    }
+}
+
+fn is_text_literal(expr: &ast::Expr) -> bool {
+    match &expr.kind {
+        Form::String(text) => text.plain().is_some(),
+        Form::Paren(inner) => is_text_literal(inner),
+        _ => false,
+    }
+}
+
+fn is_comparison(op: BinaryOp) -> bool {
+    use BinaryOp::{Eq, Ge, Gt, In, Le, Lt, Ne};
+    matches!(op, Eq | Ne | Lt | Le | Gt | Ge | In)
+}
+
+fn is_equality(op: BinaryOp) -> bool {
+    matches!(op, BinaryOp::Eq | BinaryOp::Ne)
+}
+
+/// A whole number that is written next to a float is one itself.
+fn floating(typed: Typed, op: BinaryOp, other: &Type) -> Typed {
+    use BinaryOp::{Add, Div, Mul, Rem, Sub};
+    let arithmetic = matches!(op, Add | Sub | Mul | Div | Rem);
+    match typed.expr.as_const() {
+        Some(Value::Int(value)) if arithmetic && *other == Type::Float => Typed::new(
+            ExprKind::Const(Value::Float(*value as f64)),
+            typed.expr.span,
+            Type::Float,
+        ),
+        _ => typed,
+    }
+}
+
+/// There is no implicit conversion of a computed int to a float.
+fn mixes_numbers(op: BinaryOp, left: &Type, right: &Type) -> bool {
+    use BinaryOp::{Add, Div, Mul, Rem, Sub};
+    matches!(op, Add | Sub | Mul | Div | Rem)
+        && matches!(
+            (left, right),
+            (Type::Int, Type::Float) | (Type::Float, Type::Int)
+        )
+}

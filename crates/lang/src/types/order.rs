@@ -1,0 +1,392 @@
+//! In which order definitions need each other, and which of them need themselves.
+//! It looks at names alone and does not know types; what it cannot see, such as a field of a
+//! service that only the run knows, is found when values are computed.
+
+use std::collections::HashMap;
+
+use crate::resolve::{Decl, Modules, Sort, Target};
+use lockstep_base::diagnostic::Diagnostics;
+use lockstep_base::source::{FileId, Name, Span};
+use lockstep_syntax::ast::{self, ExprKind as Form};
+
+use super::{Tables, errors};
+
+/// A definition, in the order in which they are to be looked at.
+pub enum Need {
+    /// An input, a `let` or a group.
+    Global(u32),
+    /// A field of an environment.
+    Field(u32, Name),
+    /// An input, a `let` or a group that needs itself; it has been reported.
+    Cycle(u32),
+    /// A field of an environment that needs itself; it has been reported.
+    CycleField(u32, Name),
+}
+
+/// Something with a value that a name can lead to.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Node {
+    Global(u32),
+    Environment(u32, Name),
+    Infrastructure(u32, Name),
+    Service(u32, Name),
+    ServiceDefault(u32, Name),
+    InfrastructureDefault(u32, Name),
+}
+
+/// Orders all definitions and reports those that need themselves.
+pub fn order(modules: &Modules, tables: &Tables<'_>, diagnostics: &mut Diagnostics) -> Vec<Need> {
+    let mut graph = Graph {
+        modules,
+        tables,
+        nodes: Vec::new(),
+        places: HashMap::new(),
+    };
+    graph.collect();
+    let edges = graph.edges();
+    graph.sort(&edges, diagnostics)
+}
+
+struct Graph<'g, 'a> {
+    modules: &'g Modules,
+    tables: &'g Tables<'a>,
+    nodes: Vec<(Node, FileId, &'a ast::Expr)>,
+    places: HashMap<Node, usize>,
+}
+
+type Edges = Vec<Vec<(usize, Span)>>;
+
+impl<'a> Graph<'_, 'a> {
+    fn add(&mut self, node: Node, file: FileId, value: &'a ast::Expr) {
+        if !self.places.contains_key(&node) {
+            self.places.insert(node.clone(), self.nodes.len());
+            self.nodes.push((node, file, value));
+        }
+    }
+
+    fn collect(&mut self) {
+        for (id, global) in self.tables.globals.iter().enumerate() {
+            if let Some(value) = global.value {
+                self.add(Node::Global(id as u32), global.file, value);
+            }
+        }
+        for (id, kind) in self.tables.kinds.iter().enumerate() {
+            let id = id as u32;
+            for (name, field) in &kind.service {
+                if let Some(default) = field.decl.and_then(|decl| decl.default.as_ref()) {
+                    self.add(Node::ServiceDefault(id, name.clone()), kind.file, default);
+                }
+            }
+            for (name, field) in &kind.infrastructure {
+                if let Some(default) = field.decl.and_then(|decl| decl.default.as_ref()) {
+                    let node = Node::InfrastructureDefault(id, name.clone());
+                    self.add(node, kind.file, default);
+                }
+            }
+        }
+        for (id, service) in self.tables.services.iter().enumerate() {
+            for field in service.fields {
+                let node = Node::Service(id as u32, field.name.name.clone());
+                self.add(node, service.file, &field.value);
+            }
+        }
+        for (id, environment) in self.tables.environments.iter().enumerate() {
+            for (name, field) in &environment.fields {
+                let node = Node::Environment(id as u32, name.clone());
+                self.add(node, environment.file, &field.value);
+            }
+        }
+        for (id, place) in self.tables.infrastructures.iter().enumerate() {
+            let file = self.tables.environments[place.environment as usize].file;
+            for field in &place.decl.fields {
+                let node = Node::Infrastructure(id as u32, field.name.name.clone());
+                self.add(node, file, &field.value);
+            }
+        }
+    }
+
+    fn edges(&self) -> Edges {
+        let all = self.nodes.iter();
+        all.map(|(_, file, value)| self.references(*file, value))
+            .collect()
+    }
+
+    /// The definitions that an expression names.
+    fn references(&self, file: FileId, value: &ast::Expr) -> Vec<(usize, Span)> {
+        let mut found = Vec::new();
+        // The variables of comprehensions around: each with the one around it.
+        let mut bound: Vec<(Option<usize>, &Name)> = Vec::new();
+        let mut open: Vec<(&ast::Expr, Option<usize>)> = vec![(value, None)];
+        while let Some((expr, scope)) = open.pop() {
+            let hides = |name: &Name| {
+                let mut at = scope;
+                while let Some(here) = at {
+                    if bound[here].1 == name {
+                        return true;
+                    }
+                    at = bound[here].0;
+                }
+                false
+            };
+            if let Some(node) = self.named(file, expr, &hides) {
+                found.extend(node.into_iter().map(|node| (node, expr.span)));
+                continue;
+            }
+            if let Form::Comprehension {
+                body,
+                var,
+                list,
+                cond,
+            } = &expr.kind
+            {
+                open.push((list, scope));
+                bound.push((scope, &var.name));
+                let inner = Some(bound.len() - 1);
+                open.push((body, inner));
+                open.extend(cond.as_deref().map(|cond| (cond, inner)));
+                continue;
+            }
+            children(expr, &mut |child| open.push((child, scope)));
+        }
+        found
+    }
+
+    /// The definition that an expression names as a whole: `Some(None)` for a name without one.
+    fn named(
+        &self,
+        file: FileId,
+        expr: &ast::Expr,
+        hides: &dyn Fn(&Name) -> bool,
+    ) -> Option<Option<usize>> {
+        match &expr.kind {
+            Form::Name(_) => Some(match self.decl(file, expr, hides) {
+                Some(Decl {
+                    sort: Sort::Let | Sort::Input | Sort::Group,
+                    index,
+                }) => self.places.get(&Node::Global(index)).copied(),
+                _ => None,
+            }),
+            Form::Field(of, name) => {
+                if let Some(decl) = self.decl(file, expr, hides) {
+                    let node = match decl.sort {
+                        Sort::Let | Sort::Input | Sort::Group => Node::Global(decl.index),
+                        _ => return Some(None),
+                    };
+                    return Some(self.places.get(&node).copied());
+                }
+                let name = &name.name;
+                if let Some(place) = self.place(file, of, hides) {
+                    return Some(self.field_of_place(place, name));
+                }
+                match self.decl(file, of, hides)? {
+                    Decl {
+                        sort: Sort::Service,
+                        index,
+                    } => Some(self.field_of_service(index, name)),
+                    Decl {
+                        sort: Sort::Environment,
+                        index,
+                    } => Some(
+                        self.places
+                            .get(&Node::Environment(index, name.clone()))
+                            .copied(),
+                    ),
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
+    }
+
+    /// The declaration behind `name` or `ns.name`.
+    fn decl(&self, file: FileId, expr: &ast::Expr, hides: &dyn Fn(&Name) -> bool) -> Option<Decl> {
+        let target = match &expr.kind {
+            Form::Paren(inner) => return self.decl(file, inner, hides),
+            Form::Name(name) if !hides(&name.name) => self.modules.find(file, &name.name)?.target,
+            Form::Field(of, member) => match &of.kind {
+                Form::Name(space) if !hides(&space.name) => {
+                    match self.modules.find(file, &space.name)?.target {
+                        Target::Namespace(space) => self.modules.find(space, &member.name)?.target,
+                        _ => return None,
+                    }
+                }
+                _ => return None,
+            },
+            _ => return None,
+        };
+        match target {
+            Target::Decl(decl) => Some(decl),
+            Target::Namespace(_) | Target::Lost => None,
+        }
+    }
+
+    /// The infrastructure behind `environment.name`.
+    fn place(&self, file: FileId, expr: &ast::Expr, hides: &dyn Fn(&Name) -> bool) -> Option<u32> {
+        match &expr.kind {
+            Form::Paren(inner) => self.place(file, inner, hides),
+            Form::Field(of, name) => match self.decl(file, of, hides)? {
+                Decl {
+                    sort: Sort::Environment,
+                    index,
+                } => self.tables.environments[index as usize]
+                    .infrastructures
+                    .get(&name.name)
+                    .copied(),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    fn field_of_place(&self, id: u32, name: &Name) -> Option<usize> {
+        let place = &self.tables.infrastructures[id as usize];
+        let given = self.places.get(&Node::Infrastructure(id, name.clone()));
+        let inherited = || {
+            self.places
+                .get(&Node::Environment(place.environment, name.clone()))
+        };
+        let default = || {
+            let node = Node::InfrastructureDefault(place.kind?, name.clone());
+            self.places.get(&node)
+        };
+        given.or_else(inherited).or_else(default).copied()
+    }
+
+    fn field_of_service(&self, id: u32, name: &Name) -> Option<usize> {
+        let kind = self.tables.services[id as usize].kind;
+        let given = self.places.get(&Node::Service(id, name.clone()));
+        let default = || self.places.get(&Node::ServiceDefault(kind?, name.clone()));
+        given.or_else(default).copied()
+    }
+
+    /// A depth-first walk with a stack of its own.
+    fn sort(&self, edges: &Edges, diagnostics: &mut Diagnostics) -> Vec<Need> {
+        let mut state = vec![State::New; self.nodes.len()];
+        let mut in_cycle = vec![false; self.nodes.len()];
+        let mut sorted = Vec::new();
+        for start in 0..self.nodes.len() {
+            if state[start] != State::New {
+                continue;
+            }
+            state[start] = State::Open;
+            let mut stack: Vec<(usize, usize)> = vec![(start, 0)];
+            while let Some((here, next)) = stack.last_mut() {
+                let here = *here;
+                let Some((target, _)) = edges[here].get(*next).copied() else {
+                    state[here] = State::Done;
+                    sorted.push(here);
+                    stack.pop();
+                    continue;
+                };
+                *next += 1;
+                match state[target] {
+                    State::Done => {}
+                    State::New => {
+                        state[target] = State::Open;
+                        stack.push((target, 0));
+                    }
+                    State::Open => {
+                        let from = stack.iter().position(|(node, _)| *node == target);
+                        let cycle = &stack[from.unwrap_or(0)..];
+                        cycle.iter().for_each(|(node, _)| in_cycle[*node] = true);
+                        diagnostics.push(self.cycle(cycle, edges));
+                    }
+                }
+            }
+        }
+        let needs = sorted.into_iter().filter_map(|at| match &self.nodes[at].0 {
+            Node::Global(id) if in_cycle[at] => Some(Need::Cycle(*id)),
+            Node::Global(id) => Some(Need::Global(*id)),
+            Node::Environment(id, name) if in_cycle[at] => {
+                Some(Need::CycleField(*id, name.clone()))
+            }
+            Node::Environment(id, name) => Some(Need::Field(*id, name.clone())),
+            _ => None,
+        });
+        needs.collect()
+    }
+
+    /// The error for a circle, which begins at the definition that stands first in the source.
+    fn cycle(
+        &self,
+        cycle: &[(usize, usize)],
+        edges: &Edges,
+    ) -> lockstep_base::diagnostic::Diagnostic {
+        let places: Vec<(usize, Span)> = cycle
+            .iter()
+            .map(|(node, next)| {
+                let at = edges[*node].get(next.saturating_sub(1));
+                (
+                    *node,
+                    at.map_or(self.nodes[*node].2.span, |(_, span)| *span),
+                )
+            })
+            .collect();
+        let first = (0..places.len())
+            .min_by_key(|at| places[*at].1)
+            .unwrap_or(0);
+        let turned = places[first..].iter().chain(&places[..first]);
+        let links: Vec<(String, Span)> = turned
+            .map(|(node, span)| (self.show(*node), *span))
+            .collect();
+        errors::needs_itself(&links)
+    }
+
+    fn show(&self, node: usize) -> String {
+        match &self.nodes[node].0 {
+            Node::Global(id) => self.tables.globals[*id as usize].name.name.to_string(),
+            Node::Environment(id, name) => {
+                let of = &self.tables.environments[*id as usize].decl.name.name;
+                format!("{of}.{name}")
+            }
+            Node::Infrastructure(id, name) => {
+                format!("{}.{name}", self.tables.infrastructures[*id as usize].name)
+            }
+            Node::Service(id, name) => {
+                format!("{}.{name}", self.tables.services[*id as usize].name.name)
+            }
+            Node::ServiceDefault(id, name) | Node::InfrastructureDefault(id, name) => {
+                let of = &self.tables.kinds[*id as usize].decl.name.name;
+                format!("{of}.{name}")
+            }
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum State {
+    New,
+    Open,
+    Done,
+}
+
+/// Calls `see` for the expressions directly inside one that is no comprehension.
+fn children<'e>(expr: &'e ast::Expr, see: &mut dyn FnMut(&'e ast::Expr)) {
+    match &expr.kind {
+        Form::String(text) => text.parts.iter().for_each(|part| {
+            if let ast::StringPart::Interpolation { expr, .. } = part {
+                see(expr);
+            }
+        }),
+        Form::List(items) => items.iter().for_each(see),
+        Form::Record(entries) => entries.iter().for_each(|(_, value)| see(value)),
+        Form::Field(of, _) | Form::Star(of) | Form::Unary(_, of) | Form::Paren(of) => see(of),
+        Form::Index(a, b) | Form::Binary(_, _, a, b) => {
+            see(a);
+            see(b);
+        }
+        Form::If(a, b, c) => {
+            see(a);
+            see(b);
+            see(c);
+        }
+        Form::Call(callee, args) => {
+            // The callee is a function's name, which stands for no value.
+            if !matches!(callee.kind, Form::Name(_)) {
+                see(callee);
+            }
+            args.iter().for_each(|arg| see(&arg.value));
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,132 @@
+//! Reads types as they are written. It does not know values.
+
+use indexmap::IndexMap;
+
+use crate::resolve::{Modules, Sort};
+use lockstep_base::diagnostic::Diagnostics;
+use lockstep_base::source::FileId;
+use lockstep_base::value::{KindRef, Type};
+use lockstep_syntax::ast::{self, TypeKind};
+
+use super::errors;
+
+/// The type that is written; [`Type::Any`] where there is a mistake, which is reported.
+pub fn read(
+    modules: &Modules,
+    file: FileId,
+    ty: &ast::TypeExpr,
+    diagnostics: &mut Diagnostics,
+) -> Type {
+    match &ty.kind {
+        TypeKind::Error => Type::Any,
+        TypeKind::Name(name) => named(modules, file, name, diagnostics),
+        TypeKind::Of(word, path) => of_kind(modules, file, word, path, diagnostics),
+        TypeKind::List(of) => Type::list(read(modules, file, of, diagnostics)),
+        TypeKind::Map(key, of) => {
+            let value = read(modules, file, of, diagnostics);
+            match read(modules, file, key, diagnostics) {
+                Type::String | Type::Any => Type::Map(Box::new(value)),
+                other => {
+                    diagnostics.push(errors::map_key(key.span, &other));
+                    Type::Any
+                }
+            }
+        }
+        TypeKind::Record(fields) => {
+            let mut found: IndexMap<_, Type> = IndexMap::new();
+            for (name, ty) in fields {
+                let ty = read(modules, file, ty, diagnostics);
+                if found.contains_key(&name.name) {
+                    let first = fields.iter().find(|(other, _)| other.name == name.name);
+                    let first = first.map_or(name.span, |(other, _)| other.span);
+                    diagnostics.push(errors::field_twice(name, first));
+                } else {
+                    found.insert(name.name.clone(), ty);
+                }
+            }
+            Type::Record(found)
+        }
+        TypeKind::Optional(of) => Type::optional(read(modules, file, of, diagnostics)),
+        TypeKind::OneOf(texts) => {
+            let mut words = Vec::new();
+            for text in texts {
+                match text.plain() {
+                    Some(word) => words.push(word),
+                    None => {
+                        diagnostics.push(errors::computed_word(text.span));
+                        return Type::Any;
+                    }
+                }
+            }
+            Type::OneOf(words)
+        }
+    }
+}
+
+/// `service<K>`, `infrastructure<K>`
+fn of_kind(
+    modules: &Modules,
+    file: FileId,
+    word: &ast::Ident,
+    path: &ast::Path,
+    diagnostics: &mut Diagnostics,
+) -> Type {
+    let kind = match modules.path(file, path, Sort::Kind) {
+        Ok(id) => {
+            let name = modules.decls.kinds[id as usize].name.name.clone();
+            Some(KindRef { id, name })
+        }
+        Err(error) => {
+            diagnostics.extend(error.map(|error| *error));
+            None
+        }
+    };
+    match (&*word.name, kind) {
+        ("service" | "infrastructure", None) => Type::Any,
+        ("service", kind) => Type::Service(kind),
+        ("infrastructure", kind) => Type::Infrastructure(kind),
+        _ => {
+            diagnostics.push(errors::type_takes_no_kind(word));
+            Type::Any
+        }
+    }
+}
+
+/// The types that have a name.
+const NAMED: &[(&str, Type)] = &[
+    ("string", Type::String),
+    ("int", Type::Int),
+    ("float", Type::Float),
+    ("bool", Type::Bool),
+    ("duration", Type::Duration),
+    ("percent", Type::Percent),
+    ("secret", Type::Secret),
+    ("service", Type::Service(None)),
+    ("environment", Type::Environment),
+    ("infrastructure", Type::Infrastructure(None)),
+];
+
+fn named(
+    modules: &Modules,
+    file: FileId,
+    name: &ast::Ident,
+    diagnostics: &mut Diagnostics,
+) -> Type {
+    if let Some((_, ty)) = NAMED.iter().find(|(word, _)| *word == &*name.name) {
+        return ty.clone();
+    }
+    let path = ast::Path {
+        namespace: None,
+        name: name.clone(),
+    };
+    if name.name.is_empty() {
+        return Type::Any;
+    }
+    if modules.path(file, &path, Sort::Kind).is_ok() {
+        diagnostics.push(errors::kind_as_type(name));
+    } else {
+        let words: Vec<&str> = NAMED.iter().map(|(word, _)| *word).collect();
+        diagnostics.push(errors::unknown_type(name, &words));
+    }
+    Type::Any
+}

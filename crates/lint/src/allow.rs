@@ -1,0 +1,237 @@
+//! Comments that suppress findings: `# lockstep: allow(rule) reason`, above a line or at its end.
+//! It does not know what the rules look for.
+
+use std::collections::HashMap;
+
+use super::config::{self, Config, Level};
+use super::context::{Context, FILE};
+use super::rule::{self, Rule};
+use super::text::line_starts;
+use lockstep_base::diagnostic::{Diagnostic, codes};
+use lockstep_base::source::{FileId, Span};
+
+/// What such a comment begins with, after its `#`.
+const MARK: &str = "lockstep:";
+
+/// Whether a comment says something to people: it has words, and suppresses nothing.
+pub fn is_reason(comment: &str) -> bool {
+    let text = comment.trim_start_matches('#').trim();
+    !text.is_empty() && !text.starts_with(MARK)
+}
+
+/// A comment that suppresses findings.
+struct Allow {
+    /// All of it.
+    span: Span,
+    /// The rules, each with its place in the comment.
+    rules: Vec<(&'static Rule, Span)>,
+    /// The lines, from 0, on which it suppresses: its own or the next one with code.
+    line: usize,
+    /// Whether a reason is given.
+    reason: bool,
+    /// For each rule whether it suppressed something.
+    used: Vec<bool>,
+}
+
+/// Drops the findings that are suppressed, and adds those about the suppressions themselves.
+pub fn apply(context: &Context<'_>, found: Vec<Diagnostic>, config: &Config) -> Vec<Diagnostic> {
+    let mut files: HashMap<FileId, (Vec<usize>, Vec<Allow>)> = HashMap::new();
+    let mut said = Vec::new();
+    for file in 0..context.modules().files.len() {
+        let file = FileId(file as u32);
+        files.insert(file, read(context, file, &mut said));
+    }
+    let mut kept = Vec::new();
+    for finding in found {
+        let Some(span) = finding.span() else {
+            continue;
+        };
+        let wide = rule::find(finding.code.as_str()).is_some_and(|rule| rule.wide);
+        if span.file != FILE && (!wide || context.is_library(span)) {
+            continue;
+        }
+        let suppressed = files.get_mut(&span.file).is_some_and(|(starts, allows)| {
+            let line = |at: u32| line_of(starts, at as usize);
+            let lines = [line(span.start), line(context.statement_start(span))];
+            let mut taken = false;
+            for allow in allows.iter_mut().filter(|it| lines.contains(&it.line)) {
+                taken |= allow.takes(finding.code);
+            }
+            taken
+        });
+        if !suppressed {
+            kept.push(finding);
+        }
+    }
+    let (_, allows) = files.remove(&FILE).unwrap_or_default();
+    for allow in &allows {
+        said.extend(allow.complaints(context, config));
+    }
+    said.retain(|finding| {
+        rule::find(finding.code.as_str()).is_some_and(|rule| config.level(rule) != Level::Off)
+    });
+    kept.extend(said);
+    kept
+}
+
+impl Allow {
+    /// Whether it suppresses findings of this code, which it then has done.
+    fn takes(&mut self, code: lockstep_base::diagnostic::Code) -> bool {
+        let place = self.rules.iter().position(|(rule, _)| rule.code == code);
+        if let Some(used) = place.and_then(|place| self.used.get_mut(place)) {
+            *used = true;
+        }
+        place.is_some()
+    }
+
+    /// What is wrong with it after all findings have been looked at.
+    fn complaints(&self, context: &Context<'_>, config: &Config) -> Vec<Diagnostic> {
+        let mut found = Vec::new();
+        if !self.reason && !self.rules.is_empty() {
+            found.push(
+                Diagnostic::warning(
+                    codes::ALLOW_WITHOUT_REASON,
+                    self.span,
+                    "a finding is suppressed without a reason",
+                )
+                .here("nothing says why")
+                .help("say why it is fine behind the bracket: `# lockstep: allow(…) reason`"),
+            );
+        }
+        let idle = |rule: &Rule| {
+            config.level(rule) != Level::Off
+                && context.allows(rule.needs)
+                && !(rule.wide && context.is_library_file())
+        };
+        let mut unused = Vec::new();
+        for ((rule, span), used) in self.rules.iter().zip(&self.used) {
+            if !used && idle(rule) {
+                unused.push((*rule, *span));
+            }
+        }
+        let all = unused.len() == self.rules.len();
+        for (rule, span) in unused {
+            let message = format!("nothing here is reported as `{}`", rule.name);
+            let finding =
+                Diagnostic::warning(codes::ALLOW_NOTHING, span, message).here("suppresses nothing");
+            found.push(match (all, context.source()) {
+                (true, Some(source)) => {
+                    let whole = super::text::whole(&source.text, self.span);
+                    finding.fix("remove the comment", whole, "")
+                }
+                _ => finding.help("take the rule out of the brackets"),
+            });
+        }
+        found
+    }
+}
+
+/// The line, from 0, of a byte.
+fn line_of(starts: &[usize], at: usize) -> usize {
+    starts
+        .partition_point(|start| *start <= at)
+        .saturating_sub(1)
+}
+
+/// The suppressions of a file; what cannot be understood in them is added to `said`.
+fn read(
+    context: &Context<'_>,
+    file: FileId,
+    said: &mut Vec<Diagnostic>,
+) -> (Vec<usize>, Vec<Allow>) {
+    let (Some(source), Some(module)) = (
+        context.modules().sources.get(file),
+        context.modules().files.get(file.0 as usize),
+    ) else {
+        return (Vec::new(), Vec::new());
+    };
+    let starts = line_starts(&source.text);
+    let mut allows = Vec::new();
+    for comment in module.comments.iter() {
+        let text = context.text(comment.span);
+        let after = text.trim_start_matches('#').trim_start();
+        let Some(rest) = after.strip_prefix(MARK) else {
+            continue;
+        };
+        let at = comment.span.end as usize - rest.len();
+        let mut problems = Vec::new();
+        let (rules, reason) = parse(rest, at, file, comment.span, &mut problems);
+        if file == FILE {
+            said.append(&mut problems);
+        }
+        allows.push(Allow {
+            span: comment.span,
+            used: vec![false; rules.len()],
+            rules,
+            line: target(&source.text, &starts, comment.span),
+            reason,
+        });
+    }
+    (starts, allows)
+}
+
+/// The line that a suppression is about: its own, or the next one with code where it is alone.
+fn target(text: &str, starts: &[usize], comment: Span) -> usize {
+    let own = line_of(starts, comment.start as usize);
+    let line = |at: usize| {
+        let start = *starts.get(at)?;
+        let end = starts.get(at + 1).copied().unwrap_or(text.len());
+        text.get(start..end).map(str::trim)
+    };
+    if !line(own).is_some_and(|line| line.starts_with('#')) {
+        return own;
+    }
+    let is_code = |at: &usize| line(*at).is_some_and(|it| !it.is_empty() && !it.starts_with('#'));
+    (own + 1..starts.len()).find(is_code).unwrap_or(own)
+}
+
+/// The rules between the brackets, and whether a reason follows. `at` is where `rest` begins.
+fn parse(
+    rest: &str,
+    at: usize,
+    file: FileId,
+    comment: Span,
+    said: &mut Vec<Diagnostic>,
+) -> (Vec<(&'static Rule, Span)>, bool) {
+    let inside = rest.trim_start().strip_prefix("allow").map(str::trim_start);
+    let inside = inside.and_then(|it| it.strip_prefix('('));
+    let Some((names, reason)) = inside.and_then(|inside| inside.split_once(')')) else {
+        said.push(
+            Diagnostic::warning(
+                codes::ALLOW_UNKNOWN,
+                comment,
+                "this comment is not understood",
+            )
+            .here("suppresses nothing")
+            .help("write `# lockstep: allow(RULE) reason`"),
+        );
+        return (Vec::new(), true);
+    };
+    let mut rules = Vec::new();
+    let mut from = at + rest.len() - reason.len() - 1 - names.len();
+    for name in names.split(',') {
+        let word = name.trim();
+        let start = from + (name.len() - name.trim_start().len());
+        let span = Span::new(file, start, start + word.len());
+        from += name.len() + 1;
+        match rule::find(word) {
+            Some(rule) => rules.push((rule, span)),
+            None => said.push(
+                Diagnostic::warning(
+                    codes::ALLOW_UNKNOWN,
+                    if word.is_empty() { comment } else { span },
+                    match word.is_empty() {
+                        true => String::from("no rule is named"),
+                        false => format!("there is no rule `{word}`"),
+                    },
+                )
+                .here("suppresses nothing")
+                .help(
+                    config::near(word)
+                        .unwrap_or_else(|| String::from("`lockstep lint --rules` lists all rules")),
+                ),
+            ),
+        }
+    }
+    (rules, !reason.trim().is_empty())
+}

@@ -1,0 +1,59 @@
+//! What a file takes from the files that it imports: declarations that are used, whoever declares
+//! them. It does not know where those files are.
+
+use std::collections::BTreeMap;
+
+use lockstep_base::source::{FileId, Name};
+use lockstep_lang::resolve::words;
+use lockstep_syntax::ast::ItemKind;
+use lockstep_syntax::parse;
+
+/// The paths that a text imports, as they are written, each with the names that it takes from
+/// there. `ns.name` counts wherever it stands, also in what could not be understood.
+pub fn borrowed(text: &str) -> BTreeMap<Name, Vec<Name>> {
+    let mut found: BTreeMap<Name, Vec<Name>> = BTreeMap::new();
+    for item in parse(FileId(0), text).file.items {
+        let (path, names) = match item.kind {
+            ItemKind::Import { path, alias } => (path, members(text, &alias.name)),
+            ItemKind::From { path, names } => {
+                let names = names.into_iter().map(|name| name.name.name);
+                (path, names.collect())
+            }
+            _ => continue,
+        };
+        if let Some(path) = path.plain() {
+            found.entry(path).or_default().extend(names);
+        }
+    }
+    found
+}
+
+/// The words that stand behind `namespace.`.
+fn members(text: &str, namespace: &str) -> Vec<Name> {
+    if namespace.is_empty() {
+        return Vec::new();
+    }
+    let places = text.match_indices(namespace);
+    let is_part = |char: char| char.is_alphanumeric() || matches!(char, '_' | '-');
+    let whole = places.filter(|(at, _)| !text[..*at].ends_with(is_part));
+    let behind = whole.filter_map(|(at, _)| {
+        let rest = text.get(at + namespace.len()..)?.trim_start();
+        words(rest.strip_prefix('.')?.trim_start()).next()
+    });
+    behind.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_members_are_found() {
+        let text = "import \"./a.deploy\" as t\nfrom \"../b.deploy\" import x as y, z\n\
+                    let v = \"${t.one}\"\npipeline p { t . two(t.one) broken t.three at.no";
+        let found = borrowed(text);
+        let names = |path: &str| found[path].iter().map(|name| &**name).collect::<Vec<_>>();
+        assert_eq!(names("./a.deploy"), ["one", "two", "one", "three"]);
+        assert_eq!(names("../b.deploy"), ["x", "z"]);
+    }
+}

@@ -1,0 +1,218 @@
+//! What the statements of a program can do, workflows they call included: which commands and
+//! failures, what can be taken back. It does not know values, nor what a rule makes of it.
+
+use std::cell::OnceCell;
+
+use super::shell;
+use lockstep_base::source::Span;
+use lockstep_base::value::Value;
+use lockstep_lang::eval::ExprKind;
+use lockstep_lang::ir::{Block, FailureClass, Program, Stmt, StmtKind, Verdict, WorkflowId};
+
+/// What a part of the program can do.
+#[derive(Debug, Clone, Default)]
+pub struct Sum {
+    /// The first command or call that talks to another machine, and its name.
+    pub network: Option<(Span, String)>,
+    /// The first statement that must not run twice.
+    pub once: Option<Span>,
+    /// Whether something of it can be taken back.
+    pub undo: bool,
+    /// Whether a command or an action is in it that may change something.
+    pub acts: bool,
+    /// Whether something in it can fail, other than by a mistake in an expression.
+    pub fails: bool,
+    /// The classes of failures that can occur.
+    classes: u16,
+}
+
+impl Sum {
+    /// Whether failures of this class can occur.
+    pub fn has(&self, class: FailureClass) -> bool {
+        self.classes & bit(class) != 0
+    }
+
+    fn with(mut self, classes: &[FailureClass]) -> Self {
+        for class in classes {
+            self.classes |= bit(*class);
+        }
+        self
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.network = self.network.take().or_else(|| other.network.clone());
+        self.once = self.once.or(other.once);
+        self.undo |= other.undo;
+        self.acts |= other.acts;
+        self.fails |= other.fails;
+        self.classes |= other.classes;
+    }
+}
+
+fn bit(class: FailureClass) -> u16 {
+    let place = FailureClass::ALL.iter().position(|other| *other == class);
+    1 << place.unwrap_or_default()
+}
+
+/// The effects of a program's statements.
+#[derive(Debug, Default)]
+pub struct Effects<'a> {
+    program: Option<&'a Program>,
+    workflows: Vec<OnceCell<Sum>>,
+}
+
+impl<'a> Effects<'a> {
+    /// Of this program, found when they are asked for.
+    pub fn of(program: Option<&'a Program>) -> Self {
+        let count = program.map_or(0, |program| program.workflows.len());
+        Self {
+            program,
+            workflows: vec![OnceCell::new(); count],
+        }
+    }
+
+    /// What a workflow can do.
+    pub fn workflow(&self, id: WorkflowId) -> Sum {
+        let place = id.0 as usize;
+        let workflow = self.program.and_then(|it| it.workflows.get(place));
+        match (workflow, self.workflows.get(place)) {
+            (Some(workflow), Some(cell)) => cell.get_or_init(|| self.block(&workflow.body)).clone(),
+            _ => Sum::default(),
+        }
+    }
+
+    /// What a block can do.
+    pub fn block(&self, block: &Block) -> Sum {
+        let mut sum = Sum::default();
+        for stmt in &block.stmts {
+            sum.add(&self.stmt(stmt));
+        }
+        sum
+    }
+
+    /// What a statement can do, its handlers included.
+    pub fn stmt(&self, stmt: &Stmt) -> Sum {
+        let mut sum = self.body(stmt);
+        let handlers = &stmt.handlers;
+        for handler in &handlers.on_failure {
+            sum.add(&self.block(&handler.body));
+        }
+        handlers
+            .always
+            .iter()
+            .for_each(|it| sum.add(&self.block(it)));
+        sum.undo |= handlers.undo.is_some();
+        sum
+    }
+
+    /// What a statement can do without its handlers.
+    pub fn body(&self, stmt: &Stmt) -> Sum {
+        use FailureClass as Class;
+        let mut sum = match &stmt.kind {
+            StmtKind::Run(command) => Sum {
+                network: shell::network(command).map(|name| (stmt.span, name)),
+                acts: !shell::only_looks(command),
+                fails: true,
+                ..Sum::default()
+            }
+            .with(&[
+                Class::Exit,
+                Class::Signal,
+                Class::Connection,
+                Class::Authentication,
+            ]),
+            StmtKind::Action { action, .. } => {
+                let action = self.program.and_then(|it| it.actions.get(*action as usize));
+                let name = action.map_or("", |action| &action.name);
+                let http = name.starts_with("http.");
+                Sum {
+                    network: http.then(|| (stmt.span, name.to_string())),
+                    acts: name != "http.get",
+                    fails: true,
+                    ..Sum::default()
+                }
+                .with(&[
+                    Class::Exit,
+                    Class::Signal,
+                    Class::Timeout,
+                    Class::Connection,
+                    Class::Authentication,
+                ])
+            }
+            StmtKind::Call(using) => self.workflow(using.workflow),
+            StmtKind::Deploy { .. } => {
+                let mut sum = Sum {
+                    fails: true,
+                    ..Sum::default()
+                };
+                for workflow in self.deployers(stmt) {
+                    sum.add(&self.workflow(workflow));
+                }
+                sum
+            }
+            StmtKind::Barrier { .. } => failing(Class::Barrier),
+            StmtKind::Approve { .. } => failing(Class::Approval),
+            StmtKind::Verify { .. } => failing(Class::Verification),
+            StmtKind::Fail(_) => failing(Class::Failed),
+            StmtKind::Verdict(Verdict::Ask { .. }) => failing(Class::Approval),
+            _ => Sum::default(),
+        };
+        for block in stmt.bodies() {
+            sum.add(&self.block(block));
+        }
+        if stmt.modifiers.timeout.is_some() {
+            sum.fails = true;
+            sum = sum.with(&[Class::Timeout]);
+        }
+        if stmt.modifiers.once {
+            sum.once = Some(stmt.span);
+            sum = sum.with(&[Class::Interrupted]);
+        }
+        sum
+    }
+
+    /// The workflows that a `deploy` may use.
+    pub fn deployers(&self, stmt: &Stmt) -> Vec<WorkflowId> {
+        let (Some(program), StmtKind::Deploy { service, using, .. }) = (self.program, &stmt.kind)
+        else {
+            return Vec::new();
+        };
+        if let Some(using) = using {
+            return vec![using.workflow];
+        }
+        let mut found = Vec::new();
+        for (at, declared) in program.services.iter().enumerate() {
+            if let ExprKind::Const(Value::Service { id, .. }) = &service.kind
+                && id.0 as usize != at
+            {
+                continue;
+            }
+            let kind = program.kinds.get(declared.kind as usize);
+            let using = declared.using.as_ref();
+            if let Some(using) = using.or_else(|| kind?.deploy.as_ref())
+                && !found.contains(&using.workflow)
+            {
+                found.push(using.workflow);
+            }
+        }
+        found
+    }
+}
+
+fn failing(class: FailureClass) -> Sum {
+    Sum {
+        fails: true,
+        ..Sum::default()
+    }
+    .with(&[class])
+}
+
+/// Hands a statement and all inside it to `see`, each before those inside it.
+pub fn each<'a>(stmt: &'a Stmt, see: &mut dyn FnMut(&'a Stmt)) {
+    see(stmt);
+    for block in stmt.blocks() {
+        for stmt in &block.stmts {
+            each(stmt, see);
+        }
+    }
+}

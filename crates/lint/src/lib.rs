@@ -1,0 +1,103 @@
+//! Advice about programs that compile but will probably surprise somebody: each rule is one file
+//! of `rules/`, its page in `diagnostic/codes` is its documentation.
+//! It does not know files, the terminal, nor how a rule's findings are shown.
+
+mod allow;
+mod borrowed;
+mod config;
+mod context;
+mod effects;
+mod known;
+mod mend;
+mod names;
+mod rule;
+mod rules;
+mod shell;
+mod text;
+mod tree;
+mod walk;
+
+pub use borrowed::borrowed;
+pub use config::{Config, Level};
+use context::Context;
+use lockstep_base::diagnostic::{Diagnostic, Severity};
+use lockstep_lang::compile::{Analysis, Compilation};
+use lockstep_lang::ir::Program;
+use lockstep_lang::resolve::Modules;
+use lockstep_plan::Plan;
+pub use mend::{Mended, mend};
+pub use rule::{Needs, Rule, find, rules};
+
+/// What the compiler made of a file: all that the rules look at.
+#[derive(Debug, Clone, Copy)]
+pub struct Checked<'a> {
+    /// The files and their names.
+    pub modules: &'a Modules,
+    /// The program, if no error was found.
+    pub program: Option<&'a Program>,
+    /// What the compiler said.
+    pub diagnostics: &'a [Diagnostic],
+}
+
+impl<'a> From<&'a Compilation> for Checked<'a> {
+    fn from(compilation: &'a Compilation) -> Self {
+        Self {
+            modules: &compilation.modules,
+            program: compilation.program.as_ref(),
+            diagnostics: &compilation.diagnostics,
+        }
+    }
+}
+
+impl<'a> From<&'a Analysis> for Checked<'a> {
+    fn from(analysis: &'a Analysis) -> Self {
+        Self {
+            modules: &analysis.modules,
+            program: analysis.complete.then_some(&analysis.program),
+            diagnostics: &analysis.diagnostics,
+        }
+    }
+}
+
+/// What the rules say about the file that was asked for, in source order. A plan lets those rules
+/// see more that depend on values. Errors of the compiler are not repeated; after them only the
+/// rules that look at the text alone are applied.
+pub fn lint<'a>(
+    checked: impl Into<Checked<'a>>,
+    plan: Option<&Plan>,
+    config: &Config,
+) -> Vec<Diagnostic> {
+    match plan {
+        Some(plan) => lint_with(checked, &[plan], config),
+        None => lint_with(checked, &[], config),
+    }
+}
+
+/// The same with the plans of several pipelines.
+pub fn lint_with<'a>(
+    checked: impl Into<Checked<'a>>,
+    plans: &[&Plan],
+    config: &Config,
+) -> Vec<Diagnostic> {
+    let checked = checked.into();
+    let context = Context::new(checked, plans, config);
+    let mut found = Vec::new();
+    for rule in rules() {
+        if config.level(rule) == Level::Off || !context.allows(rule.needs) {
+            continue;
+        }
+        if let Some(check) = rule.check {
+            check(&context, &mut found);
+        }
+    }
+    let mut found = allow::apply(&context, found, config);
+    found.sort_by_key(|finding| (finding.span(), finding.code));
+    found.dedup();
+    for finding in &mut found {
+        finding.severity = match find(finding.code.as_str()).map(|rule| config.level(rule)) {
+            Some(Level::Error) => Severity::Error,
+            _ => Severity::Warning,
+        };
+    }
+    found
+}

@@ -1,0 +1,148 @@
+//! Applies safe fixes to a text, as often as new ones show up, and proves that the program is
+//! still the same. It does not know files on disk; the caller writes the text down.
+
+mod same;
+
+use lockstep_base::diagnostic::{Diagnostic, Severity};
+use lockstep_base::source::Span;
+use lockstep_base::world::Files;
+use lockstep_lang::compile::{Compilation, compile};
+
+use super::config::Config;
+use super::context::FILE;
+use super::rule;
+
+/// How often fixes are looked for. Each round leaves less to mend, so few are needed.
+const ROUNDS: usize = 20;
+
+/// A text after its safe fixes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mended {
+    /// The new text; the old one where nothing was mended.
+    pub text: String,
+    /// What was done, in order.
+    pub done: Vec<String>,
+    /// Why fixes that were found have not been applied.
+    pub refused: Option<String>,
+}
+
+/// A file with another text in its place.
+struct Instead<'a> {
+    files: &'a dyn Files,
+    path: &'a str,
+    text: &'a str,
+}
+
+impl Files for Instead<'_> {
+    fn read(&self, path: &str) -> Result<String, String> {
+        match path == self.path {
+            true => Ok(self.text.to_string()),
+            false => self.files.read(path),
+        }
+    }
+}
+
+/// Mends the file at `path`, whose text is `text`. Only fixes of rules that are safe are applied,
+/// and only those whose result compiles to the same program.
+pub fn mend(files: &dyn Files, path: &str, text: &str, config: &Config) -> Mended {
+    let mut mended = Mended {
+        text: text.to_string(),
+        done: Vec::new(),
+        refused: None,
+    };
+    let mut before = compiled(files, path, text);
+    for _ in 0..ROUNDS {
+        let findings = super::lint(&before, None, config);
+        let chosen = choose(&findings);
+        let all: Vec<&Chosen> = chosen.iter().collect();
+        // Together first; where that is not right, the first that is right alone.
+        let alone = chosen.iter().map(|fix| vec![fix]);
+        let tries = std::iter::once(all)
+            .chain(alone)
+            .filter(|fixes| !fixes.is_empty());
+        let mut done = None;
+        for fixes in tries {
+            let text = apply(&mended.text, &fixes);
+            let after = compiled(files, path, &text);
+            match same::differs(&before, &after) {
+                None => {
+                    done = Some((fixes, text, after));
+                    break;
+                }
+                Some(why) => mended.refused = Some(why),
+            }
+        }
+        let Some((fixes, text, after)) = done else {
+            break;
+        };
+        mended.refused = None;
+        mended
+            .done
+            .extend(fixes.iter().map(|fix| fix.title.clone()));
+        mended.text = text;
+        before = after;
+    }
+    mended
+}
+
+fn compiled(files: &dyn Files, path: &str, text: &str) -> Compilation {
+    compile(&Instead { files, path, text }, path)
+}
+
+/// A fix that is to be applied.
+#[derive(Debug)]
+struct Chosen {
+    title: String,
+    edits: Vec<(Span, String)>,
+}
+
+/// The safe fixes that can be applied together: of those that overlap the first.
+fn choose(findings: &[Diagnostic]) -> Vec<Chosen> {
+    let mut chosen: Vec<Chosen> = Vec::new();
+    let mut taken: Vec<Span> = Vec::new();
+    for finding in findings {
+        let safe = rule::find(finding.code.as_str()).is_some_and(|rule| rule.safe);
+        let Some(fix) = finding.fixes.first().filter(|_| safe) else {
+            continue;
+        };
+        let free = |span: &Span| {
+            let clashes = |other: &Span| {
+                span.start < other.end && other.start < span.end || span.start == other.start
+            };
+            span.file == FILE && !taken.iter().any(clashes)
+        };
+        if fix.edits.iter().all(|(span, _)| free(span)) {
+            taken.extend(fix.edits.iter().map(|(span, _)| *span));
+            chosen.push(Chosen {
+                title: fix.title.clone(),
+                edits: fix.edits.clone(),
+            });
+        }
+    }
+    chosen
+}
+
+/// The text with all these edits, which do not overlap.
+fn apply(text: &str, chosen: &[&Chosen]) -> String {
+    let mut edits: Vec<&(Span, String)> = chosen.iter().flat_map(|fix| &fix.edits).collect();
+    edits.sort_by_key(|(span, _)| span.start);
+    let mut out = String::with_capacity(text.len());
+    let mut at = 0;
+    for (span, with) in edits {
+        out.push_str(text.get(at..span.start as usize).unwrap_or_default());
+        out.push_str(with);
+        at = span.end as usize;
+        // What was removed leaves no two blank lines, and none at the top.
+        let blank = out.is_empty() || out.ends_with("\n\n");
+        if with.is_empty() && blank && text.get(at..).is_some_and(|rest| rest.starts_with('\n')) {
+            at += 1;
+        }
+    }
+    out.push_str(text.get(at..).unwrap_or_default());
+    out
+}
+
+/// Whether a diagnostic is an error.
+fn is_error(diagnostic: &&Diagnostic) -> bool {
+    diagnostic.severity == Severity::Error
+}

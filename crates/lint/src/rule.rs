@@ -1,0 +1,101 @@
+//! What a rule is, and the table of all of them. It does not know what any of them looks for.
+
+use super::config::Level;
+use super::context::Context;
+use lockstep_base::diagnostic::{Code, Diagnostic};
+
+/// What a rule looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// The statements of the file, also where parts of it could not be read.
+    Syntax,
+    /// The names of the file: all of it must have been read, but need not compile.
+    Names,
+    /// The checked program.
+    Program,
+}
+
+/// A rule.
+#[derive(Debug)]
+pub struct Rule {
+    /// Its code; the page of the code is its documentation.
+    pub code: Code,
+    /// Its name for people: `unused-import`.
+    pub name: &'static str,
+    /// What its findings count as where nothing else is set.
+    pub level: Level,
+    /// What it looks at.
+    pub needs: Needs,
+    /// Whether its fixes leave the program as it is, so that `lint --fix` applies them. The
+    /// fixes of other rules are offered, and a person decides.
+    pub safe: bool,
+    /// Whether it looks beyond the file that it reports: a suppression of it may be of use only
+    /// to those who import the file.
+    pub wide: bool,
+    /// What finds; nothing for the rules about suppressions, which are found by applying them.
+    pub(super) check: Option<fn(&Context<'_>, &mut Vec<Diagnostic>)>,
+}
+
+impl Rule {
+    /// A rule about the checked program that warns and fixes nothing by itself.
+    pub(super) const fn new(
+        code: Code,
+        name: &'static str,
+        check: fn(&Context<'_>, &mut Vec<Diagnostic>),
+    ) -> Self {
+        Self {
+            code,
+            name,
+            level: Level::Warn,
+            needs: Needs::Program,
+            safe: false,
+            wide: false,
+            check: Some(check),
+        }
+    }
+
+    /// A rule about suppressions, which are looked at when they are applied.
+    pub(super) const fn of_suppressions(code: Code, name: &'static str) -> Self {
+        Self {
+            code,
+            name,
+            level: Level::Warn,
+            needs: Needs::Syntax,
+            safe: false,
+            wide: false,
+            check: None,
+        }
+    }
+
+    /// The same rule, which needs no more than this.
+    pub(super) const fn needs(self, needs: Needs) -> Self {
+        Self { needs, ..self }
+    }
+
+    /// The same rule, whose fixes are safe.
+    pub(super) const fn fixes(self) -> Self {
+        Self { safe: true, ..self }
+    }
+
+    /// The same rule, which looks beyond the file that it reports.
+    pub(super) const fn wide(self) -> Self {
+        Self { wide: true, ..self }
+    }
+
+    /// The same rule with another level.
+    pub(super) const fn at(self, level: Level) -> Self {
+        Self { level, ..self }
+    }
+}
+
+/// All rules, by code.
+pub fn rules() -> &'static [Rule] {
+    super::rules::ALL
+}
+
+/// The rule with this code (in any case) or name.
+pub fn find(word: &str) -> Option<&'static Rule> {
+    rules()
+        .iter()
+        .find(|rule| rule.name == word || rule.code.as_str().eq_ignore_ascii_case(word))
+}

@@ -1,0 +1,7 @@
+//! `allow-unknown`: a suppression that names no rule.
+//! It is found where suppressions are applied, in `allow`.
+
+use super::super::rule::Rule;
+use lockstep_base::diagnostic::codes;
+
+pub(super) const RULE: Rule = Rule::of_suppressions(codes::ALLOW_UNKNOWN, "allow-unknown");

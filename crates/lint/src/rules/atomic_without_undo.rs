@@ -1,0 +1,54 @@
+//! `atomic-without-undo`: an atomic block in which nothing can be taken back.
+//! It does not know what its commands do.
+
+use super::super::context::{Context, FILE};
+use super::super::rule::Rule;
+use super::super::{effects, tree, walk};
+use lockstep_base::diagnostic::{Diagnostic, codes};
+use lockstep_syntax::ast::{ItemKind, ModifierKind};
+
+pub(super) const RULE: Rule = Rule::new(codes::ATOMIC_WITHOUT_UNDO, "atomic-without-undo", check);
+
+fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
+    let Some(program) = context.program else {
+        return;
+    };
+    walk::bodies(program, FILE, &mut |stmt| {
+        effects::each(stmt, &mut |stmt| {
+            if !stmt.modifiers.atomic {
+                return;
+            }
+            let sum = context.effects.body(stmt);
+            if sum.undo || !sum.acts {
+                return;
+            }
+            let is_atomic = |kind: &ModifierKind| matches!(kind, ModifierKind::Atomic);
+            let own = context
+                .written(stmt)
+                .and_then(|written| tree::modifier_span(written, is_atomic));
+            let span = own.or_else(|| {
+                // A pipeline's own modifiers.
+                let items = context.items().iter();
+                let mut pipelines = items.filter_map(|item| match &item.kind {
+                    ItemKind::Pipeline { modifiers, .. }
+                        if item.span.start <= stmt.span.start && stmt.span.end <= item.span.end =>
+                    {
+                        Some(modifiers)
+                    }
+                    _ => None,
+                });
+                let mut modifiers = pipelines.next()?.iter();
+                modifiers.find(|it| is_atomic(&it.kind)).map(|it| it.span)
+            });
+            found.push(
+                Diagnostic::warning(
+                    codes::ATOMIC_WITHOUT_UNDO,
+                    span.unwrap_or(stmt.span),
+                    "this is atomic, but nothing in it can be taken back",
+                )
+                .here("a failure leaves what has been done")
+                .help("write `undo { … }` behind the steps that change something"),
+            );
+        });
+    });
+}

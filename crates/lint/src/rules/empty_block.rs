@@ -1,0 +1,33 @@
+//! `empty-block`: a block that does nothing, and no comment that says so.
+//! It does not know why it is there. An empty `undo` is no mistake: nothing is to be taken back.
+
+use super::super::context::Context;
+use super::super::rule::{Needs, Rule};
+use super::super::tree::{self, Role};
+use lockstep_base::diagnostic::{Diagnostic, codes};
+
+pub(super) const RULE: Rule =
+    Rule::new(codes::EMPTY_BLOCK, "empty-block", check).needs(Needs::Syntax);
+
+fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
+    let Some(module) = context.module() else {
+        return;
+    };
+    tree::each_block(&module.ast, &mut |role, block| {
+        let commented = || context.has_comment(block.span);
+        if role == Role::Undo || !block.stmts.is_empty() || commented() {
+            return;
+        }
+        let help = match role {
+            Role::Body => "write what it is to do, or remove it",
+            Role::Branch => "write what is to be done, or turn the condition around",
+            Role::Failure => "an empty handler changes nothing: the failure goes on as without it",
+            Role::Undo | Role::Always => "remove it",
+        };
+        found.push(
+            Diagnostic::warning(codes::EMPTY_BLOCK, block.span, "this block does nothing")
+                .here("empty")
+                .help(format!("{help}; a comment inside says that it is meant so")),
+        );
+    });
+}

@@ -1,0 +1,90 @@
+//! `hidden-pipe-failure`: a command inside a pipe whose failure `sh` does not see.
+//! It does not know whether the command does fail.
+
+use super::super::context::{Context, FILE};
+use super::super::rule::Rule;
+use super::super::shell::{self, Pipeline, cannot_fail};
+use super::super::{effects, walk};
+use lockstep_base::diagnostic::{Diagnostic, codes};
+use lockstep_base::source::Span;
+use lockstep_lang::ir::{Command, Stmt, StmtKind};
+use lockstep_syntax::ast;
+
+pub(super) const RULE: Rule = Rule::new(codes::HIDDEN_PIPE_FAILURE, "hidden-pipe-failure", check);
+
+fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
+    let Some(program) = context.program else {
+        return;
+    };
+    walk::bodies(program, FILE, &mut |stmt| {
+        effects::each(stmt, &mut |stmt| {
+            if let StmtKind::Run(command) = &stmt.kind {
+                found.extend(in_command(context, stmt, command));
+            }
+        });
+    });
+}
+
+fn in_command(context: &Context<'_>, stmt: &Stmt, command: &Command) -> Option<Diagnostic> {
+    if !shell::is_sh(command) {
+        return None;
+    }
+    let name = shell::pipelines(command).iter().find_map(hidden)?;
+    let written = context.written(stmt).map(|stmt| &stmt.kind);
+    let literal = match written {
+        Some(ast::StmtKind::Run(run)) => run.command.span,
+        _ => stmt.span,
+    };
+    let span = line(context, literal, &name).unwrap_or(stmt.span);
+    let message = match name.is_empty() {
+        true => String::from("if the part in brackets fails inside the pipe, nobody notices"),
+        false => format!("if `{name}` fails inside the pipe, nobody notices"),
+    };
+    let finding = Diagnostic::warning(codes::HIDDEN_PIPE_FAILURE, span, message)
+        .here("`sh` looks at the last command of a pipe only")
+        .help("write `using bash`, which stops when any part of a pipe fails");
+    match written {
+        Some(ast::StmtKind::Run(run)) if run.using.is_none() => {
+            let command = run.command.span;
+            let end = Span {
+                start: command.end,
+                ..command
+            };
+            Some(finding.fix("run it with bash", end, " using bash"))
+        }
+        _ => Some(finding),
+    }
+}
+
+/// The line of a long command on which a program and a pipe stand.
+fn line(context: &Context<'_>, literal: Span, name: &str) -> Option<Span> {
+    let text = context.text(literal);
+    let mut at = literal.start as usize;
+    for line in text.split_inclusive('\n') {
+        let trimmed = line.trim();
+        let piped = trimmed
+            .find(name)
+            .is_some_and(|from| trimmed[from..].contains('|'));
+        if piped && text.contains('\n') {
+            let start = at + (line.len() - line.trim_start().len());
+            return Some(Span::new(literal.file, start, start + trimmed.len()));
+        }
+        at += line.len();
+    }
+    None
+}
+
+/// The first command of a pipe that may fail unseen.
+fn hidden(pipeline: &Pipeline) -> Option<String> {
+    let (last, others) = pipeline.parts.split_last()?;
+    // These fail themselves when nothing comes through the pipe.
+    let notices = match last.name() {
+        Some("grep" | "egrep" | "fgrep") => !last.words.iter().any(|it| it == "-v" || it == "-c"),
+        Some("jq") => last.words.iter().any(|word| word == "-e"),
+        _ => false,
+    };
+    let may_fail = others
+        .iter()
+        .find(|part| !part.guarded && !part.name().is_some_and(cannot_fail))?;
+    (!notices).then(|| may_fail.name().unwrap_or_default().to_string())
+}

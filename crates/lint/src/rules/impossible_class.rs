@@ -1,0 +1,92 @@
+//! `impossible-class`: an `on failure` for a class of failures that cannot occur there.
+//! It does not know what commands do: wherever one is run, it may fail in its usual ways.
+
+use super::super::context::{Context, FILE};
+use super::super::effects::{self, Sum};
+use super::super::rule::Rule;
+use super::super::walk;
+use lockstep_base::diagnostic::{Diagnostic, codes};
+use lockstep_lang::ir::{FailureClass, Program, Stmt};
+use lockstep_syntax::ast::{Handler, HandlerKind, Ident, ItemKind};
+
+pub(super) const RULE: Rule = Rule::new(codes::IMPOSSIBLE_CLASS, "impossible-class", check);
+
+fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
+    let Some(program) = context.program else {
+        return;
+    };
+    let timed = has_timeouts(program);
+    let mut look = |handlers: &[Handler], stmt: &Stmt| {
+        let sum = context.effects.body(stmt);
+        for class in handlers.iter().flat_map(classes) {
+            found.extend(impossible(class, &sum, timed));
+        }
+    };
+    walk::bodies(program, FILE, &mut |stmt| {
+        effects::each(stmt, &mut |stmt| {
+            if let Some(written) = context.written(stmt)
+                && !stmt.handlers.on_failure.is_empty()
+            {
+                look(&written.handlers, stmt);
+            }
+        });
+    });
+    for pipeline in &program.pipelines {
+        for item in context.items() {
+            if let ItemKind::Pipeline { name, handlers, .. } = &item.kind
+                && name.name == pipeline.name
+            {
+                look(handlers, &pipeline.body);
+            }
+        }
+    }
+}
+
+fn classes(handler: &Handler) -> &[Ident] {
+    match &handler.kind {
+        HandlerKind::OnFailure { classes, .. } => classes,
+        _ => &[],
+    }
+}
+
+/// Whether anything of a program has a time limit: it may end what is inside it, too.
+fn has_timeouts(program: &Program) -> bool {
+    let mut found = false;
+    let mut see = |stmt: &Stmt| found |= stmt.modifiers.timeout.is_some();
+    for workflow in &program.workflows {
+        for stmt in &workflow.body.stmts {
+            effects::each(stmt, &mut see);
+        }
+    }
+    for pipeline in &program.pipelines {
+        effects::each(&pipeline.body, &mut see);
+    }
+    found
+}
+
+fn impossible(name: &Ident, sum: &Sum, timed: bool) -> Option<Diagnostic> {
+    use FailureClass as Class;
+    let class = Class::ALL
+        .into_iter()
+        .find(|class| class.as_str() == &*name.name)?;
+    let why = match class {
+        Class::Verification => "nothing in it verifies",
+        Class::Approval => "nobody is asked in it",
+        Class::Barrier => "no barrier is in it",
+        Class::Interrupted => "nothing in it is marked `once`",
+        Class::Timeout if !timed => "nothing has a time limit",
+        Class::Exit | Class::Signal | Class::Connection | Class::Authentication => {
+            "no command is run in it"
+        }
+        _ => return None,
+    };
+    if sum.has(class) {
+        return None;
+    }
+    let message = format!("failures of class `{}` cannot occur here", name.name);
+    Some(
+        Diagnostic::warning(codes::IMPOSSIBLE_CLASS, name.span, message)
+            .here(why)
+            .help("name the class that was meant, or remove it"),
+    )
+}

@@ -1,0 +1,44 @@
+//! `one-at-a-time`: a parallel block, loop or matrix with `max 1`.
+//! It does not know whether the others are to go on after a failure, which is the difference.
+
+use super::super::context::{Context, FILE};
+use super::super::rule::Rule;
+use super::super::{tree, walk};
+use lockstep_base::diagnostic::{Diagnostic, codes};
+use lockstep_lang::ir::{Order, StmtKind};
+use lockstep_syntax::ast::ModifierKind;
+
+pub(super) const RULE: Rule = Rule::new(codes::ONE_AT_A_TIME, "one-at-a-time", check);
+
+fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
+    context.with_constants(&mut |program, scope| {
+        walk::with_values(program, FILE, scope, &mut |stmt, known| {
+            let parallel = match &stmt.kind {
+                StmtKind::Parallel(_) => true,
+                StmtKind::Matrix(matrix) => {
+                    matrix.axes.iter().any(|axis| axis.order == Order::Parallel)
+                }
+                _ => false,
+            };
+            let max = stmt.modifiers.max.as_ref();
+            if !parallel || max.and_then(|max| known.int(max)) != Some(1) {
+                return;
+            }
+            let written = context.written(stmt);
+            let span = written
+                .and_then(|it| tree::modifier_span(it, |it| matches!(it, ModifierKind::Max(_))));
+            found.push(
+                Diagnostic::warning(
+                    codes::ONE_AT_A_TIME,
+                    span.unwrap_or(stmt.span),
+                    "this is parallel, but does one thing at a time",
+                )
+                .here("the next one begins when this one has ended")
+                .help(
+                    "write `serial`, which also skips what follows a failure; if the others are \
+                     to go on then, say so and allow it",
+                ),
+            );
+        });
+    });
+}

@@ -1,0 +1,50 @@
+//! `retry-of-once`: something marked `once`, which must not happen twice, is tried again.
+//! It does not know what it does.
+
+use super::super::context::{Context, FILE};
+use super::super::rule::Rule;
+use super::super::{effects, tree, walk};
+use lockstep_base::diagnostic::{Diagnostic, codes};
+use lockstep_base::source::Span;
+use lockstep_lang::ir::{Stmt, StmtKind, Verdict};
+use lockstep_syntax::ast::ModifierKind;
+
+pub(super) const RULE: Rule = Rule::new(codes::RETRY_OF_ONCE, "retry-of-once", check);
+
+fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
+    let Some(program) = context.program else {
+        return;
+    };
+    walk::bodies(program, FILE, &mut |stmt| {
+        effects::each(stmt, &mut |stmt| {
+            let Some(retry) = retried(context, stmt) else {
+                return;
+            };
+            let Some(once) = context.effects.body(stmt).once else {
+                return;
+            };
+            found.push(
+                Diagnostic::warning(
+                    codes::RETRY_OF_ONCE,
+                    retry,
+                    "what must happen once is tried again",
+                )
+                .here("another try does it a second time")
+                .label(once, "marked `once`")
+                .help("take `once` away if doing it twice is harmless, else the retry"),
+            );
+        });
+    });
+}
+
+/// Where it is said that a statement is tried again.
+fn retried(context: &Context<'_>, stmt: &Stmt) -> Option<Span> {
+    if stmt.modifiers.retry.is_some() {
+        let written = context.written(stmt)?;
+        return tree::modifier_span(written, |it| matches!(it, ModifierKind::Retry { .. }));
+    }
+    let handlers = stmt.handlers.on_failure.iter();
+    let last = handlers.filter_map(|handler| handler.body.stmts.last());
+    let retry = |stmt: &Stmt| matches!(stmt.kind, StmtKind::Verdict(Verdict::Retry(_)));
+    last.filter(|stmt| retry(stmt)).map(|stmt| stmt.span).next()
+}

@@ -1,0 +1,174 @@
+//! `secret-shown`: a command that writes a secret to its output, or the shell's commands with it.
+//! It does not know what other programs do with a secret.
+
+use std::collections::HashSet;
+
+use super::super::context::{Context, FILE};
+use super::super::rule::Rule;
+use super::super::shell::{self, Pipeline, Simple};
+use lockstep_base::diagnostic::{Diagnostic, codes};
+use lockstep_base::source::Name;
+use lockstep_lang::eval::{Expr, ExprKind, Slot};
+use lockstep_lang::ir::visit::each_part;
+use lockstep_lang::ir::{Block, Command, Param, Program, Stmt, StmtKind};
+use lockstep_lang::types::holds_secret;
+
+pub(super) const RULE: Rule = Rule::new(codes::SECRET_SHOWN, "secret-shown", check);
+
+fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
+    let Some(program) = context.program else {
+        return;
+    };
+    for workflow in program.workflows.iter().filter(|it| it.span.file == FILE) {
+        let secret = |param: &&Param| holds_secret(&param.ty);
+        let mut look = Look {
+            program,
+            secrets: workflow
+                .params
+                .iter()
+                .filter(secret)
+                .map(|it| it.slot)
+                .collect(),
+            found,
+        };
+        look.block(&workflow.body);
+    }
+    for pipeline in &program.pipelines {
+        let mut look = Look {
+            program,
+            secrets: HashSet::new(),
+            found,
+        };
+        look.stmt(&pipeline.body);
+    }
+}
+
+struct Look<'a, 'f> {
+    program: &'a Program,
+    /// The locals that hold secrets.
+    secrets: HashSet<Slot>,
+    found: &'f mut Vec<Diagnostic>,
+}
+
+impl Look<'_, '_> {
+    fn block(&mut self, block: &Block) {
+        block.stmts.iter().for_each(|stmt| self.stmt(stmt));
+    }
+
+    fn stmt(&mut self, stmt: &Stmt) {
+        match (&stmt.kind, stmt.bind) {
+            (StmtKind::Let(value), Some(slot)) if self.is_secret(value) => {
+                self.secrets.insert(slot);
+            }
+            (StmtKind::Run(command), _) => {
+                if let Some((message, here)) = self.shown(command) {
+                    self.found.push(
+                        Diagnostic::warning(codes::SECRET_SHOWN, stmt.span, message)
+                            .here(here)
+                            .help(
+                                "hand it to the program that needs it: by `env { … }`, or through \
+                                 a pipe; output is masked, but not what others make of it",
+                            ),
+                    );
+                }
+            }
+            _ => {}
+        }
+        stmt.blocks().into_iter().for_each(|it| self.block(it));
+    }
+
+    fn is_secret(&self, expr: &Expr) -> bool {
+        let mut found = false;
+        each_part(expr, &mut |part| {
+            found |= match &part.kind {
+                ExprKind::Const(value) => value.has_secret(),
+                ExprKind::Local(slot) => self.secrets.contains(slot),
+                ExprKind::Global(id) => {
+                    let global = self.program.globals.get(id.0 as usize);
+                    global.is_some_and(|global| holds_secret(&global.ty))
+                }
+                ExprKind::Field(_, name) => self.is_secret_field(name),
+                _ => false,
+            };
+        });
+        found
+    }
+
+    /// Whether every kind that has such a field has a secret in it.
+    fn is_secret_field(&self, name: &Name) -> bool {
+        let kinds = self.program.kinds.iter();
+        let fields = kinds.flat_map(|kind| [kind.service.get(name), kind.infrastructure.get(name)]);
+        let mut fields = fields.flatten().peekable();
+        fields.peek().is_some() && fields.all(|field| holds_secret(&field.ty))
+    }
+
+    /// How a command shows a secret, if it does.
+    fn shown(&self, command: &Command) -> Option<(&'static str, String)> {
+        let values = shell::values(command);
+        let secret: Vec<bool> = values.iter().map(|value| self.is_secret(value)).collect();
+        let env = command
+            .env
+            .iter()
+            .filter(|(_, value)| self.is_secret(value));
+        let variables: Vec<&Name> = env.map(|(name, _)| name).collect();
+        if !secret.contains(&true) && variables.is_empty() {
+            return None;
+        }
+        let pipelines = shell::pipelines(command);
+        for simple in pipelines.iter().flat_map(|pipeline| &pipeline.parts) {
+            if traces(simple) {
+                let here = String::from("the shell writes every command with its values");
+                return Some(("commands with a secret in them are written out", here));
+            }
+        }
+        let shows = |pipeline: &Pipeline| {
+            let last = pipeline.parts.last()?;
+            if pipeline.captured || last.redirected {
+                return None;
+            }
+            let name = last.name()?;
+            let writes = matches!(name, "echo" | "printf" | "cat");
+            let holds = last.values.iter().any(|at| secret.get(*at) == Some(&true))
+                || last
+                    .words
+                    .iter()
+                    .any(|word| names_variable(word, &variables));
+            let lists = matches!(name, "env" | "printenv" | "export" | "set")
+                && last.words.iter().skip(1).all(|word| {
+                    word == "-p" || variables.iter().any(|name| &***name == word.as_str())
+                })
+                && !variables.is_empty();
+            (writes && holds || lists).then(|| name.to_string())
+        };
+        let name = pipelines.iter().find_map(shows)?;
+        let here = format!("`{name}` writes it to the output");
+        Some(("a secret is written to the output", here))
+    }
+}
+
+/// Whether a command makes the shell write its commands out.
+fn traces(simple: &Simple) -> bool {
+    let option =
+        |word: &String| word.starts_with('-') && !word.starts_with("--") && word.contains('x');
+    match simple.name() {
+        Some("set") => {
+            let words = &simple.words[1..];
+            words.iter().any(option)
+                || words
+                    .windows(2)
+                    .any(|pair| pair[0] == "-o" && pair[1] == "xtrace")
+        }
+        Some("sh" | "bash" | "dash" | "ksh" | "zsh") => simple.words.get(1).is_some_and(option),
+        _ => false,
+    }
+}
+
+/// Whether a word holds `$NAME` for one of these names.
+fn names_variable(word: &str, variables: &[&Name]) -> bool {
+    word.split('$').skip(1).any(|rest| {
+        let rest = rest.trim_start_matches('{');
+        let end = rest.find(|char: char| !(char.is_alphanumeric() || char == '_'));
+        let name = &rest[..end.unwrap_or(rest.len())];
+        variables.iter().any(|variable| &***variable == name)
+    })
+}

@@ -1,0 +1,122 @@
+//! `shadowed-name`: a name in a body that hides another one which could be meant.
+//! It does not know which of the two is meant where the name stands. Steps and stages hide nothing.
+
+use super::super::context::{Context, FILE};
+use super::super::names;
+use super::super::rule::{Needs, Rule};
+use super::super::tree;
+use lockstep_base::diagnostic::{Diagnostic, codes};
+use lockstep_base::source::Span;
+use lockstep_lang::resolve::{Sort, Target};
+use lockstep_syntax::ast::{Axis, Block, Expr, ExprKind, Ident, ItemKind, Stmt, StmtKind};
+
+pub(super) const RULE: Rule =
+    Rule::new(codes::SHADOWED_NAME, "shadowed-name", check).needs(Needs::Names);
+
+fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
+    let mut look = Look {
+        context,
+        stack: Vec::new(),
+        found,
+    };
+    for item in context.items() {
+        look.stack.clear();
+        if let ItemKind::Workflow { params, .. } | ItemKind::Action { params, .. } = &item.kind {
+            params.iter().for_each(|param| look.add(&param.name));
+        }
+        tree::item_exprs(item)
+            .into_iter()
+            .for_each(|it| look.expr(it));
+        for (_, block) in tree::item_blocks(item) {
+            look.block(block);
+        }
+    }
+}
+
+struct Look<'a, 'f> {
+    context: &'a Context<'a>,
+    /// The names of the body that can be seen here.
+    stack: Vec<&'a Ident>,
+    found: &'f mut Vec<Diagnostic>,
+}
+
+impl<'a> Look<'a, '_> {
+    fn add(&mut self, name: &'a Ident) {
+        if !names::is_unnamed(&name.name) {
+            let local = self
+                .stack
+                .iter()
+                .rev()
+                .find(|other| other.name == name.name);
+            match local.map(|other| other.span) {
+                Some(first) => self.found.push(hides(name, "another value", first)),
+                None => self.declared(name),
+            }
+        }
+        self.stack.push(name);
+    }
+
+    fn declared(&mut self, name: &'a Ident) {
+        let Some(binding) = self.context.modules().find(FILE, &name.name) else {
+            return;
+        };
+        let what = match binding.target {
+            Target::Decl(decl) => match decl.sort {
+                // They are no values, and never meant where a value stands.
+                Sort::Kind | Sort::Workflow | Sort::Action | Sort::Pipeline => return,
+                sort => sort.with_article(),
+            },
+            Target::Namespace(_) => "a namespace",
+            Target::Lost => return,
+        };
+        self.found.push(hides(name, what, binding.span));
+    }
+
+    fn block(&mut self, block: &'a Block) {
+        let mark = self.stack.len();
+        for stmt in &block.stmts {
+            self.stmt(stmt);
+            if let StmtKind::Let { name, .. } = &stmt.kind {
+                self.add(name);
+            }
+        }
+        self.stack.truncate(mark);
+    }
+
+    fn stmt(&mut self, stmt: &'a Stmt) {
+        let mark = self.stack.len();
+        tree::exprs(stmt).into_iter().for_each(|it| self.expr(it));
+        let axes: &[Axis] = match &stmt.kind {
+            StmtKind::Loop { axis, .. } => std::slice::from_ref(axis),
+            StmtKind::Matrix { axes, .. } => axes,
+            _ => &[],
+        };
+        axes.iter().for_each(|axis| self.add(&axis.var));
+        for (_, block) in tree::blocks(stmt) {
+            self.block(block);
+        }
+        if let Some(inner) = tree::effect(stmt) {
+            self.stmt(inner);
+        }
+        self.stack.truncate(mark);
+    }
+
+    fn expr(&mut self, expr: &'a Expr) {
+        let mark = self.stack.len();
+        if let ExprKind::Comprehension { var, .. } = &expr.kind {
+            self.add(var);
+        }
+        tree::parts(expr)
+            .into_iter()
+            .for_each(|part| self.expr(part));
+        self.stack.truncate(mark);
+    }
+}
+
+fn hides(name: &Ident, what: &str, first: Span) -> Diagnostic {
+    let message = format!("`{}` hides {what} of the same name", name.name);
+    Diagnostic::warning(codes::SHADOWED_NAME, name.span, message)
+        .here("from here on this one is meant")
+        .label(first, "hidden")
+        .help("give one of the two another name")
+}

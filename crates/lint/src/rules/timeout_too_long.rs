@@ -1,0 +1,135 @@
+//! `timeout-too-long`: something may take longer than the block around it.
+//! It does not know how long anything takes, nor the callers of a workflow.
+
+use super::super::context::{Context, FILE};
+use super::super::known::Known;
+use super::super::rule::Rule;
+use super::super::tree;
+use lockstep_base::diagnostic::{Diagnostic, codes};
+use lockstep_base::source::Span;
+use lockstep_lang::eval::Expr;
+use lockstep_lang::ir::{Block, Stmt, StmtKind};
+use lockstep_syntax::ast::{self, ModifierKind};
+
+pub(super) const RULE: Rule = Rule::new(codes::TIMEOUT_TOO_LONG, "timeout-too-long", check);
+
+/// A time limit: in milliseconds, and where it is written.
+#[derive(Clone, Copy)]
+struct Limit {
+    time: i64,
+    at: Span,
+}
+
+fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
+    context.with_constants(&mut |program, scope| {
+        let mut look = Look { context, found };
+        for workflow in program.workflows.iter().filter(|it| it.span.file == FILE) {
+            look.block(&workflow.body, None, &Known::new(scope));
+        }
+        for pipeline in &program.pipelines {
+            look.stmt(&pipeline.body, None, &Known::new(scope));
+        }
+    });
+}
+
+struct Look<'a, 'f> {
+    context: &'a Context<'a>,
+    found: &'f mut Vec<Diagnostic>,
+}
+
+impl Look<'_, '_> {
+    fn block(&mut self, block: &Block, limit: Option<Limit>, known: &Known<'_>) {
+        for stmt in &block.stmts {
+            self.stmt(stmt, limit, known);
+            if let (StmtKind::Let(value), Some(slot)) = (&stmt.kind, stmt.bind) {
+                known.know(slot, known.value(value));
+            }
+        }
+    }
+
+    fn stmt(&mut self, stmt: &Stmt, limit: Option<Limit>, known: &Known<'_>) {
+        let mut limit = limit;
+        if let Some(timeout) = &stmt.modifiers.timeout {
+            let at = self.modifier(stmt).unwrap_or(timeout.span);
+            self.compare(
+                timeout,
+                at,
+                "this time limit is longer than the one around it",
+                limit,
+                known,
+            );
+            if let Some(time) = known.duration(timeout)
+                && limit.is_none_or(|limit| time < limit.time)
+            {
+                limit = Some(Limit { time, at });
+            }
+        }
+        match &stmt.kind {
+            StmtKind::Wait(time) => {
+                self.compare(
+                    time,
+                    stmt.span,
+                    "this waits longer than the time limit around it",
+                    limit,
+                    known,
+                );
+            }
+            StmtKind::Verify { during, .. } => self.compare(
+                during,
+                during.span,
+                "this looks for longer than the time limit allows",
+                limit,
+                known,
+            ),
+            _ => {}
+        }
+        for block in stmt.bodies() {
+            self.block(block, limit, known);
+        }
+        // Handlers begin when the time of their statement is over.
+        let handlers = stmt.blocks().len() - stmt.bodies().len();
+        let all = stmt.blocks();
+        for block in all.iter().rev().take(handlers) {
+            self.block(block, None, known);
+        }
+    }
+
+    /// Where the `timeout` of a statement stands.
+    fn modifier(&self, stmt: &Stmt) -> Option<Span> {
+        let fits = |kind: &ModifierKind| matches!(kind, ModifierKind::Timeout(_));
+        if let Some(written) = self.context.written(stmt) {
+            return tree::modifier_span(written, fits);
+        }
+        // A pipeline's own.
+        let timeout = stmt.modifiers.timeout.as_ref()?;
+        let items = self.context.items().iter();
+        let modifiers = items.filter_map(|item| match &item.kind {
+            ast::ItemKind::Pipeline { modifiers, .. } => Some(modifiers),
+            _ => None,
+        });
+        let inside = |span: Span| span.start <= timeout.span.start && timeout.span.end <= span.end;
+        let mut all = modifiers.flatten().map(|modifier| modifier.span);
+        all.find(|span| inside(*span))
+    }
+
+    fn compare(
+        &mut self,
+        time: &Expr,
+        at: Span,
+        message: &str,
+        limit: Option<Limit>,
+        known: &Known<'_>,
+    ) {
+        let (Some(limit), Some(time)) = (limit, known.duration(time)) else {
+            return;
+        };
+        if time > limit.time {
+            self.found.push(
+                Diagnostic::warning(codes::TIMEOUT_TOO_LONG, at, message)
+                    .here("never over before the limit")
+                    .label(limit.at, "it all ends here")
+                    .help("make it shorter than the limit around it, or that one longer"),
+            );
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! `unbounded-parallel`: a loop or matrix that starts very many cells at once.
+//! It does not know what a cell costs, nor `run --max`.
+
+use super::super::context::{Context, FILE};
+use super::super::rule::Rule;
+use super::super::walk;
+use lockstep_base::diagnostic::{Diagnostic, codes};
+use lockstep_lang::ir::StmtKind;
+
+pub(super) const RULE: Rule = Rule::new(codes::UNBOUNDED_PARALLEL, "unbounded-parallel", check);
+
+/// More cells than this at once should be meant.
+const MANY: usize = 50;
+/// More are not counted.
+const ENOUGH: usize = 1000;
+
+fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
+    let Some(program) = context.program else {
+        return;
+    };
+    context.each_scope(&mut |scope| {
+        walk::with_values(program, FILE, scope, &mut |stmt, known| {
+            let StmtKind::Matrix(matrix) = &stmt.kind else {
+                return;
+            };
+            if stmt.modifiers.max.is_some() || stmt.modifiers.batches.is_some() {
+                return;
+            }
+            let at_once = known.at_once(matrix, ENOUGH).filter(|cells| *cells > MANY);
+            let Some(cells) = at_once else { return };
+            let known_already = |it: &Diagnostic| {
+                it.code == codes::UNBOUNDED_PARALLEL && it.span() == Some(stmt.span)
+            };
+            if !found.iter().any(known_already) {
+                let count = match cells >= ENOUGH {
+                    true => format!("{ENOUGH} or more"),
+                    false => cells.to_string(),
+                };
+                let message = format!("{count} cells run at once");
+                found.push(
+                    Diagnostic::warning(codes::UNBOUNDED_PARALLEL, stmt.span, message)
+                        .here("nothing limits them")
+                        .help(
+                            "write `max N`, or `batches […]` for waves; if all are to run at once, \
+                             `max` says so",
+                        ),
+                );
+            }
+        });
+    });
+}

@@ -1,0 +1,25 @@
+//! `undocumented-input`: an input without a `##` line that tells callers what it is.
+//! It does not know whether the name says enough; therefore it is off where nobody asks for it.
+
+use super::super::config::Level;
+use super::super::context::Context;
+use super::super::rule::{Needs, Rule};
+use lockstep_base::diagnostic::{Diagnostic, codes};
+use lockstep_syntax::ast::ItemKind;
+
+pub(super) const RULE: Rule = Rule::new(codes::UNDOCUMENTED_INPUT, "undocumented-input", check)
+    .needs(Needs::Syntax)
+    .at(Level::Off);
+
+fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
+    for item in context.items() {
+        if let (ItemKind::Input { name, .. }, None) = (&item.kind, &item.doc) {
+            let message = format!("input `{}` is not documented", name.name);
+            found.push(
+                Diagnostic::warning(codes::UNDOCUMENTED_INPUT, name.span, message)
+                    .here("callers see its name only")
+                    .help("say what it is in a line above it that begins with `##`"),
+            );
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! `unused-declaration`: something that no pipeline or test of the file can reach, and no other
+//! file uses as far as it is known. A file without pipelines is left alone.
+
+use std::collections::{HashMap, HashSet};
+
+use super::super::context::Context;
+use super::super::rule::{Needs, Rule};
+use super::super::{names, text};
+use lockstep_base::diagnostic::{Diagnostic, codes};
+use lockstep_base::source::Name;
+use lockstep_syntax::ast::{Ident, Item, ItemKind};
+
+pub(super) const RULE: Rule = Rule::new(codes::UNUSED_DECLARATION, "unused-declaration", check)
+    .needs(Needs::Names)
+    .fixes();
+
+fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
+    if context.is_library_file() {
+        return;
+    }
+    let items = context.items();
+    let mentions: Vec<HashSet<&Name>> = items.iter().map(mentioned).collect();
+    let reached = reach(context, &mentions);
+    for (at, item) in items.iter().enumerate() {
+        let Some((sort, name)) = declared(item) else {
+            continue;
+        };
+        if reached.contains(&at) || names::is_unnamed(&name.name) {
+            continue;
+        }
+        let by = items.iter().zip(&mentions).filter(|(other, mentions)| {
+            !std::ptr::eq(*other, item) && mentions.contains(&name.name)
+        });
+        let by = by.filter_map(|(other, _)| declared(other)).next();
+        found.push(unused(context, item, sort, name, by.map(|(_, by)| by)));
+    }
+}
+
+/// The places of the items that can be reached from what can be started.
+fn reach(context: &Context<'_>, mentions: &[HashSet<&Name>]) -> HashSet<usize> {
+    let items = context.items();
+    let mut by_name: HashMap<&Name, usize> = HashMap::new();
+    for (at, item) in items.iter().enumerate() {
+        by_name.extend(declared(item).map(|(_, name)| (&name.name, at)));
+    }
+    // Whoever gives such an input may choose anything that is declared.
+    let chosen = items
+        .iter()
+        .any(|item| matches!(&item.kind, ItemKind::Input { ty, .. } if names::chooses(ty)));
+    let is_root = |item: &Item| match item.kind {
+        ItemKind::Pipeline { .. } | ItemKind::Test { .. } | ItemKind::Input { .. } => true,
+        ItemKind::Service { .. } | ItemKind::Environment(_) | ItemKind::Group { .. } => chosen,
+        _ => false,
+    };
+    let is_used_elsewhere = |item: &Item| {
+        let declared = declared(item);
+        declared.is_some_and(|(_, name)| context.config.is_used_elsewhere(&name.name))
+    };
+    let is_root = |item: &Item| is_root(item) || is_used_elsewhere(item);
+    let roots = items.iter().enumerate().filter(|(_, item)| is_root(item));
+    let mut open: Vec<usize> = roots.map(|(at, _)| at).collect();
+    let mut reached: HashSet<usize> = HashSet::new();
+    while let Some(at) = open.pop() {
+        if reached.insert(at) {
+            let names = mentions[at].iter();
+            open.extend(names.filter_map(|name| by_name.get(*name)));
+        }
+    }
+    reached
+}
+
+fn mentioned(item: &Item) -> HashSet<&Name> {
+    let mut mentioned = HashSet::new();
+    names::of_item(item, &mut |name| {
+        mentioned.insert(&name.name);
+    });
+    mentioned
+}
+
+/// The declarations that this rule is about, with the word for them.
+fn declared(item: &Item) -> Option<(&'static str, &Ident)> {
+    Some(match &item.kind {
+        ItemKind::Secret { name, .. } => ("secret", name),
+        ItemKind::Let { name, .. } => ("let", name),
+        ItemKind::Service { name, .. } => ("service", name),
+        ItemKind::Environment(environment) => ("environment", &environment.name),
+        ItemKind::Group { name, .. } => ("group", name),
+        ItemKind::Kind(kind) => ("kind", &kind.name),
+        ItemKind::Workflow { name, .. } => ("workflow", name),
+        ItemKind::Action { name, .. } => ("action", name),
+        _ => return None,
+    })
+}
+
+fn unused(
+    context: &Context<'_>,
+    item: &Item,
+    sort: &str,
+    name: &Ident,
+    by: Option<&Ident>,
+) -> Diagnostic {
+    let message = match sort {
+        "let" => format!("`{}` is never used", name.name),
+        _ => format!("{sort} `{}` is never used", name.name),
+    };
+    let finding = Diagnostic::warning(codes::UNUSED_DECLARATION, name.span, message)
+        .here("no pipeline gets here");
+    let finding = match by {
+        Some(by) => finding.label(by.span, "used here only, which is not used either"),
+        None => finding,
+    };
+    let help = match sort {
+        "service" => "deploy it, or remove it",
+        "environment" | "group" => "deploy to it, or remove it",
+        _ => "use it, or remove it",
+    };
+    let finding = finding.help(help);
+    match (sort, context.source()) {
+        // What else is declared can be seen from outside: by `--set`, by other files.
+        ("let", Some(source)) => {
+            let whole = text::whole(&source.text, item.span);
+            finding.fix(format!("remove `{}`", name.name), whole, "")
+        }
+        _ => finding,
+    }
+}

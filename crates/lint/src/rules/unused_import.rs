@@ -1,0 +1,103 @@
+//! `unused-import`: a name or namespace that is imported and never used.
+//! It does not know what the other file declares.
+
+use std::collections::HashSet;
+
+use super::super::context::Context;
+use super::super::rule::{Needs, Rule};
+use super::super::{names, text};
+use lockstep_base::diagnostic::{Diagnostic, Fix, codes};
+use lockstep_base::source::{Name, Span};
+use lockstep_syntax::ast::{Ident, ImportName, Item, ItemKind};
+
+pub(super) const RULE: Rule = Rule::new(codes::UNUSED_IMPORT, "unused-import", check)
+    .needs(Needs::Names)
+    .fixes();
+
+fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
+    let mut used: HashSet<&Name> = HashSet::new();
+    for item in context.items() {
+        names::of_item(item, &mut |name| {
+            used.insert(&name.name);
+        });
+        overridden(item, &mut |name| {
+            used.insert(&name.name);
+        });
+    }
+    let source = context.source().map_or("", |source| &source.text);
+    for item in context.items() {
+        match &item.kind {
+            ItemKind::Import { alias, .. } if !used.contains(&alias.name) => {
+                found.push(unused(alias, remove_item(source, item)));
+            }
+            ItemKind::From { names, .. } => {
+                let is_unused = |name: &ImportName| !used.contains(&bound(name).name);
+                let all = names.iter().all(is_unused);
+                for (at, name) in names.iter().enumerate().filter(|(_, it)| is_unused(it)) {
+                    let span = match all {
+                        true => remove_item(source, item),
+                        false => entry(names, at),
+                    };
+                    found.push(unused(bound(name), span));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The services that an environment overrides are used, as imports at least.
+fn overridden<'a>(item: &'a Item, see: &mut dyn FnMut(&'a Ident)) {
+    let ItemKind::Environment(environment) = &item.kind else {
+        return;
+    };
+    let places = environment.infrastructures.iter();
+    let inner = places.flat_map(|place| &place.overrides);
+    for entry in environment.overrides.iter().chain(inner) {
+        let path = &entry.service;
+        see(path.namespace.as_ref().unwrap_or(&path.name));
+    }
+}
+
+/// The name that an import binds here.
+fn bound(name: &ImportName) -> &Ident {
+    name.alias.as_ref().unwrap_or(&name.name)
+}
+
+fn remove_item(source: &str, item: &Item) -> Span {
+    text::whole(source, item.span)
+}
+
+/// A name of a list with the comma that goes with it.
+fn entry(names: &[ImportName], at: usize) -> Span {
+    let whole = |name: &ImportName| match &name.alias {
+        Some(alias) => name.name.span.to(alias.span),
+        None => name.name.span,
+    };
+    let own = whole(&names[at]);
+    match (
+        at.checked_sub(1).and_then(|at| names.get(at)),
+        names.get(at + 1),
+    ) {
+        (Some(before), _) => Span {
+            start: whole(before).end,
+            ..own
+        },
+        (None, Some(after)) => Span {
+            end: whole(after).start,
+            ..own
+        },
+        (None, None) => own,
+    }
+}
+
+fn unused(name: &Ident, remove: Span) -> Diagnostic {
+    let message = format!("`{}` is imported but never used", name.name);
+    let mut finding =
+        Diagnostic::warning(codes::UNUSED_IMPORT, name.span, message).here("not used in this file");
+    finding.fixes.push(Fix {
+        title: format!("remove the import of `{}`", name.name),
+        edits: vec![(remove, String::new())],
+    });
+    finding
+}

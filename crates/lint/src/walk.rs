@@ -1,0 +1,47 @@
+//! Goes through the bodies of a program, with what is known of their values.
+//! It does not know what is looked for.
+
+use super::known::Known;
+use lockstep_base::source::FileId;
+use lockstep_lang::eval::Scope;
+use lockstep_lang::ir::{Block, Program, Stmt, StmtKind};
+
+/// Hands the statements of all workflows of a file, and its pipelines as wholes, to `see`.
+pub fn bodies<'a>(program: &'a Program, file: FileId, see: &mut dyn FnMut(&'a Stmt)) {
+    for workflow in program.workflows.iter().filter(|it| it.span.file == file) {
+        workflow.body.stmts.iter().for_each(|stmt| see(stmt));
+    }
+    for pipeline in &program.pipelines {
+        see(&pipeline.body);
+    }
+}
+
+/// Hands every statement of a file to `see`, each before those inside it, with what is known of
+/// the values around it.
+pub fn with_values<'a>(
+    program: &'a Program,
+    file: FileId,
+    scope: &dyn Scope,
+    see: &mut dyn FnMut(&'a Stmt, &Known<'_>),
+) {
+    for workflow in program.workflows.iter().filter(|it| it.span.file == file) {
+        block(&workflow.body, &Known::new(scope), see);
+    }
+    for pipeline in &program.pipelines {
+        stmt(&pipeline.body, &Known::new(scope), see);
+    }
+}
+
+fn block<'a>(block: &'a Block, known: &Known<'_>, see: &mut dyn FnMut(&'a Stmt, &Known<'_>)) {
+    block.stmts.iter().for_each(|it| stmt(it, known, see));
+}
+
+fn stmt<'a>(stmt: &'a Stmt, known: &Known<'_>, see: &mut dyn FnMut(&'a Stmt, &Known<'_>)) {
+    see(stmt, known);
+    for inner in stmt.blocks() {
+        block(inner, known, see);
+    }
+    if let (StmtKind::Let(value), Some(slot)) = (&stmt.kind, stmt.bind) {
+        known.know(slot, known.value(value));
+    }
+}

@@ -1,0 +1,212 @@
+//! The colours of a document's words, as the numbers of the protocol.
+//! It does not know what the words are.
+
+use std::sync::Arc;
+
+use gen_lsp_types as lsp;
+
+use super::Refusal;
+use crate::desk::{Desk, Root};
+use crate::session::{Document, Snapshot};
+use lockstep_ide::coloring::{Color, Colored, colors};
+use lockstep_ide::{ROOT, SymbolKind};
+
+/// The types of tokens, in the order of their numbers.
+pub(crate) const TYPES: [&str; 14] = [
+    "comment",
+    "string",
+    "number",
+    "keyword",
+    "operator",
+    "type",
+    "namespace",
+    "class",
+    "variable",
+    "parameter",
+    "property",
+    "function",
+    "enumMember",
+    "event",
+];
+
+/// The modifiers, in the order of their bits.
+pub(crate) const MODIFIERS: [&str; 3] = ["declaration", "readonly", "defaultLibrary"];
+
+fn type_of(color: Color) -> &'static str {
+    match color {
+        Color::Comment => "comment",
+        Color::String | Color::Command => "string",
+        Color::Number => "number",
+        Color::Keyword => "keyword",
+        Color::Operator => "operator",
+        Color::Type => "type",
+        Color::Function => "function",
+        Color::Property => "property",
+        Color::Word => "enumMember",
+        Color::Symbol(kind) => match kind {
+            SymbolKind::Namespace | SymbolKind::Environment => "namespace",
+            SymbolKind::Service | SymbolKind::Infrastructure => "class",
+            SymbolKind::Kind => "type",
+            SymbolKind::Field => "property",
+            SymbolKind::Workflow | SymbolKind::Action => "function",
+            SymbolKind::Pipeline | SymbolKind::Stage | SymbolKind::Step => "event",
+            SymbolKind::Parameter => "parameter",
+            SymbolKind::Test => "string",
+            SymbolKind::Input
+            | SymbolKind::Let
+            | SymbolKind::Group
+            | SymbolKind::Secret
+            | SymbolKind::Local
+            | SymbolKind::Variable => "variable",
+        },
+    }
+}
+
+fn modifiers(colored: &Colored) -> u32 {
+    let constant = matches!(
+        colored.color,
+        Color::Symbol(SymbolKind::Let | SymbolKind::Input | SymbolKind::Group)
+    );
+    let library = colored.library || colored.color == Color::Function;
+    u32::from(colored.declares) | u32::from(constant) << 1 | u32::from(library) << 2
+}
+
+/// `textDocument/semanticTokens/full`
+pub(super) fn full(
+    desk: &mut Desk,
+    snapshot: &Arc<Snapshot>,
+    params: lsp::SemanticTokensParams,
+) -> Result<Option<lsp::SemanticTokens>, Refusal> {
+    let Some(document) = snapshot.documents.get(&params.text_document.uri.0) else {
+        return Ok(None);
+    };
+    let (root, _) = desk.root(snapshot, document);
+    let data = tokens(root, snapshot, 0..u32::MAX);
+    Ok(Some(desk.remember_tokens(document, data)))
+}
+
+/// `textDocument/semanticTokens/range`
+pub(super) fn range(
+    desk: &mut Desk,
+    snapshot: &Arc<Snapshot>,
+    params: lsp::SemanticTokensRangeParams,
+) -> Result<Option<lsp::SemanticTokens>, Refusal> {
+    let Some(document) = snapshot.documents.get(&params.text_document.uri.0) else {
+        return Ok(None);
+    };
+    let (root, _) = desk.root(snapshot, document);
+    let encoding = snapshot.client.encoding;
+    let at = |place| {
+        let offset = document.lines.offset(&document.text, place, encoding);
+        u32::try_from(offset).unwrap_or(u32::MAX)
+    };
+    let data = tokens(root, snapshot, at(params.range.start)..at(params.range.end));
+    Ok(Some(lsp::SemanticTokens {
+        result_id: None,
+        data,
+    }))
+}
+
+/// `textDocument/semanticTokens/full/delta`
+pub(super) fn delta(
+    desk: &mut Desk,
+    snapshot: &Arc<Snapshot>,
+    params: lsp::SemanticTokensDeltaParams,
+) -> Result<Option<lsp::SemanticTokensDeltaResponse>, Refusal> {
+    let Some(document) = snapshot.documents.get(&params.text_document.uri.0) else {
+        return Ok(None);
+    };
+    let before = desk.tokens(document, &params.previous_result_id);
+    let (root, _) = desk.root(snapshot, document);
+    let data = tokens(root, snapshot, 0..u32::MAX);
+    let now = desk.remember_tokens(document, data);
+    let Some(before) = before else {
+        return Ok(Some(now.into()));
+    };
+    let same = |(a, b): &(&lsp::SemanticToken, &lsp::SemanticToken)| a == b;
+    let start = before.iter().zip(&now.data).take_while(same).count();
+    let rest = before.len().min(now.data.len()) - start;
+    let pairs = before.iter().rev().zip(now.data.iter().rev());
+    let end = pairs.take(rest).take_while(same).count();
+    let changed = now.data.get(start..now.data.len() - end).unwrap_or(&[]);
+    let data = changed.iter().flat_map(|it| {
+        [
+            it.delta_line,
+            it.delta_start,
+            it.length,
+            it.token_type,
+            it.token_modifiers_bitset,
+        ]
+    });
+    // Numbers, not tokens, are counted; each token has five.
+    let number = |count: usize| u32::try_from(count * 5).unwrap_or(u32::MAX);
+    let edit = lsp::SemanticTokensEdit {
+        start: number(start),
+        delete_count: number(before.len() - end - start),
+        data: Some(data.collect()),
+    };
+    let nothing = edit.delete_count == 0 && changed.is_empty();
+    let delta = lsp::SemanticTokensDelta {
+        result_id: now.result_id,
+        edits: if nothing { Vec::new() } else { vec![edit] },
+    };
+    Ok(Some(delta.into()))
+}
+
+/// The tokens that touch a range of bytes. Those over several lines are cut into lines.
+fn tokens(
+    root: &Root,
+    snapshot: &Snapshot,
+    range: std::ops::Range<u32>,
+) -> Vec<lsp::SemanticToken> {
+    let mut found = Vec::new();
+    let mut last = lsp::Position::default();
+    let all = colors(&root.checked, ROOT).into_iter();
+    let within = all.filter(|it| it.at.end > range.start && it.at.start < range.end);
+    // An editor that colours shell by itself would see it painted over.
+    let augments = snapshot.client.augments;
+    let within = within.filter(|it| !(augments && it.color == Color::Command));
+    for colored in within {
+        let ty = TYPES
+            .iter()
+            .position(|name| *name == type_of(colored.color));
+        let bits = modifiers(&colored);
+        for (start, length) in pieces(&root.document, snapshot, &colored) {
+            let line = start.line - last.line;
+            let before = if line == 0 { last.character } else { 0 };
+            found.push(lsp::SemanticToken {
+                delta_line: line,
+                delta_start: start.character - before,
+                length,
+                token_type: u32::try_from(ty.unwrap_or(0)).unwrap_or(0),
+                token_modifiers_bitset: bits,
+            });
+            last = start;
+        }
+    }
+    found
+}
+
+/// The lines of a token: where each begins, and how long it is.
+fn pieces(
+    document: &Document,
+    snapshot: &Snapshot,
+    colored: &Colored,
+) -> Vec<(lsp::Position, u32)> {
+    let encoding = snapshot.client.encoding;
+    let text = document.text.get(colored.at.range()).unwrap_or("");
+    let mut at = colored.at.start as usize;
+    let mut found = Vec::new();
+    for line in text.split_inclusive(['\n', '\r']) {
+        let shown = line.trim_end_matches(['\n', '\r']);
+        let length = encoding.length(shown);
+        if length > 0 {
+            found.push((
+                document.lines.position(&document.text, at, encoding),
+                length,
+            ));
+        }
+        at += line.len();
+    }
+    found
+}

@@ -1,0 +1,157 @@
+//! Completions and signatures. It does not know what fits where.
+
+use std::sync::Arc;
+
+use gen_lsp_types as lsp;
+
+use super::Refusal;
+use super::words::markup;
+use crate::client::Client;
+use crate::convert::Encoding;
+use crate::desk::Desk;
+use crate::session::Snapshot;
+use crate::workspace;
+use lockstep_ide::complete::{Completion, CompletionKind, complete};
+use lockstep_ide::{ROOT, signature};
+
+/// `textDocument/completion`
+pub(super) fn completion(
+    desk: &mut Desk,
+    snapshot: &Arc<Snapshot>,
+    params: lsp::CompletionParams,
+) -> Result<Option<lsp::CompletionResponse>, Refusal> {
+    let at = params.text_document_position_params;
+    let Some(document) = snapshot.documents.get(&at.text_document.uri.0) else {
+        return Ok(None);
+    };
+    let client = &snapshot.client;
+    let offset = document
+        .lines
+        .offset(&document.text, at.position, client.encoding);
+    let mut check = |text: &str, watched: u32| desk.look(snapshot, document, text, watched);
+    let beside = |folder: &str| workspace::beside(document, folder);
+    let found = complete(&document.text, offset, &mut check, &beside);
+    let Some(replace) = found.replace else {
+        return Ok(None);
+    };
+    let range = document
+        .lines
+        .span(&document.text, replace, client.encoding);
+    let mut items = found.items;
+    items.sort_by(|a, b| (a.rank, &a.label).cmp(&(b.rank, &b.label)));
+    items.dedup_by(|a, b| a.label == b.label && a.kind == b.kind);
+    let items = items
+        .into_iter()
+        .map(|item| convert(client, item, range))
+        .collect();
+    // Where something was left out, the editor asks again when what was typed is taken back.
+    Ok(Some(match found.partial {
+        true => lsp::CompletionResponse::CompletionList(lsp::CompletionList {
+            is_incomplete: true,
+            items,
+            ..lsp::CompletionList::default()
+        }),
+        false => lsp::CompletionResponse::CompletionItemList(items),
+    }))
+}
+
+fn convert(client: &Client, item: Completion, range: lsp::Range) -> lsp::CompletionItem {
+    let snippet = item.snippet.filter(|_| client.snippets);
+    let format = snippet.is_some().then_some(lsp::InsertTextFormat::Snippet);
+    let text = snippet
+        .or(item.insert)
+        .unwrap_or_else(|| item.label.clone());
+    let doc = item
+        .doc
+        .map(|doc| markup(client.completion_markdown, None, &[doc]));
+    let edit = lsp::TextEdit {
+        range,
+        new_text: text,
+    };
+    lsp::CompletionItem {
+        kind: Some(kind(item.kind)),
+        detail: item.detail,
+        documentation: doc.map(Into::into),
+        sort_text: Some(format!("{}{}", item.rank, item.label)),
+        filter_text: None,
+        insert_text_format: format,
+        text_edit: Some(edit.into()),
+        label: item.label,
+        ..lsp::CompletionItem::default()
+    }
+}
+
+fn kind(kind: CompletionKind) -> lsp::CompletionItemKind {
+    use lsp::CompletionItemKind as Kind;
+    match kind {
+        CompletionKind::Keyword => Kind::Keyword,
+        CompletionKind::Value => Kind::Constant,
+        CompletionKind::Variable | CompletionKind::Parameter => Kind::Variable,
+        CompletionKind::Service => Kind::Class,
+        CompletionKind::Environment => Kind::Module,
+        CompletionKind::Infrastructure => Kind::Unit,
+        CompletionKind::Kind => Kind::Interface,
+        CompletionKind::Field => Kind::Field,
+        CompletionKind::Function | CompletionKind::Workflow | CompletionKind::Action => {
+            Kind::Function
+        }
+        CompletionKind::Pipeline => Kind::Event,
+        CompletionKind::Namespace => Kind::Module,
+        CompletionKind::File => Kind::File,
+        CompletionKind::Type => Kind::TypeParameter,
+        CompletionKind::Word => Kind::EnumMember,
+    }
+}
+
+/// `textDocument/signatureHelp`
+pub(super) fn signature(
+    desk: &mut Desk,
+    snapshot: &Arc<Snapshot>,
+    params: lsp::SignatureHelpParams,
+) -> Result<Option<lsp::SignatureHelp>, Refusal> {
+    let at = params.text_document_position_params;
+    let Some((root, offset)) = desk.at(snapshot, &at.text_document.uri, at.position) else {
+        return Ok(None);
+    };
+    let Some(found) = signature::signature(&root.checked, ROOT, offset) else {
+        return Ok(None);
+    };
+    let client = &snapshot.client;
+    let doc =
+        |doc: Option<String>| doc.map(|doc| markup(client.signature_markdown, None, &[doc]).into());
+    let mut from = 0;
+    let mut parameters = Vec::new();
+    for param in found.params {
+        let label = if client.label_offsets {
+            let (start, end) = span_of(&found.label, &param.label, &mut from);
+            lsp::ParameterInformationLabel::Tuple((start, end))
+        } else {
+            lsp::ParameterInformationLabel::String(param.label)
+        };
+        parameters.push(lsp::ParameterInformation {
+            label,
+            documentation: doc(param.doc),
+        });
+    }
+    let active = found.active.and_then(|active| u32::try_from(active).ok());
+    let information = lsp::SignatureInformation {
+        label: found.label,
+        documentation: doc(found.doc),
+        parameters: Some(parameters),
+        active_parameter: None,
+    };
+    Ok(Some(lsp::SignatureHelp {
+        signatures: vec![information],
+        active_signature: Some(0),
+        active_parameter: active.map(Into::into),
+    }))
+}
+
+/// Where a parameter stands in its signature, in UTF-16 units as the protocol has it.
+fn span_of(label: &str, param: &str, from: &mut usize) -> (u32, u32) {
+    let rest = label.get(*from..).unwrap_or("");
+    let start = *from + rest.find(param).unwrap_or(0);
+    *from = start + param.len();
+    let units = |end: usize| Encoding::Utf16.length(label.get(..end).unwrap_or(""));
+    (units(start), units(*from))
+}

@@ -1,0 +1,76 @@
+//! Formatting of a document or of a part of it. It does not know how the text should look.
+
+use std::sync::Arc;
+
+use gen_lsp_types as lsp;
+
+use super::Refusal;
+use crate::desk::Desk;
+use crate::session::Snapshot;
+use lockstep_format as format;
+
+/// `textDocument/formatting`
+pub(super) fn whole(
+    _: &mut Desk,
+    snapshot: &Arc<Snapshot>,
+    params: lsp::DocumentFormattingParams,
+) -> Result<Option<Vec<lsp::TextEdit>>, Refusal> {
+    let Some(document) = snapshot.documents.get(&params.text_document.uri.0) else {
+        return Ok(None);
+    };
+    edits(snapshot, &document.uri, 0..document.text.len())
+}
+
+/// `textDocument/rangeFormatting`
+pub(super) fn range(
+    _: &mut Desk,
+    snapshot: &Arc<Snapshot>,
+    params: lsp::DocumentRangeFormattingParams,
+) -> Result<Option<Vec<lsp::TextEdit>>, Refusal> {
+    let uri = params.text_document.uri.0;
+    let Some(document) = snapshot.documents.get(&uri) else {
+        return Ok(None);
+    };
+    let encoding = snapshot.client.encoding;
+    let at = |place| document.lines.offset(&document.text, place, encoding);
+    edits(snapshot, &uri, at(params.range.start)..at(params.range.end))
+}
+
+fn edits(
+    snapshot: &Snapshot,
+    uri: &str,
+    range: std::ops::Range<usize>,
+) -> Result<Option<Vec<lsp::TextEdit>>, Refusal> {
+    let Some(document) = snapshot.documents.get(uri) else {
+        return Ok(None);
+    };
+    // A formatter that doubts itself leaves the text alone.
+    let found = format::range(&document.text, range)
+        .map_err(|mistake| (lsp_server::ErrorCode::RequestFailed, mistake.to_string()))?;
+    let encoding = snapshot.client.encoding;
+    let at = |offset| document.lines.position(&document.text, offset, encoding);
+    let long = has_long_line_ends(&document.text);
+    let found = found.into_iter().filter_map(|edit| {
+        let new_text = match long {
+            true => edit.text.replace("\r\n", "\n").replace('\n', "\r\n"),
+            false => edit.text,
+        };
+        let news = document.text.get(edit.range.clone()) != Some(&new_text);
+        news.then(|| lsp::TextEdit {
+            range: lsp::Range {
+                start: at(edit.range.start),
+                end: at(edit.range.end),
+            },
+            new_text,
+        })
+    });
+    Ok(Some(found.collect()))
+}
+
+/// Whether all lines end with `\r\n`. How lines end is for the editor to say, so it stays.
+fn has_long_line_ends(text: &str) -> bool {
+    let mut ends = text
+        .split_inclusive('\n')
+        .filter(|line| line.ends_with('\n'));
+    text.contains('\n') && ends.all(|line| line.ends_with("\r\n"))
+}

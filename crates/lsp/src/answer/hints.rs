@@ -1,0 +1,78 @@
+//! Hints and lenses. It does not know what they say.
+
+use std::sync::Arc;
+
+use gen_lsp_types as lsp;
+use serde_json::json;
+
+use super::Refusal;
+use crate::desk::Desk;
+use crate::session::Snapshot;
+use lockstep_ide::lenses::{Deed, lenses};
+use lockstep_ide::{ROOT, hints};
+
+/// `textDocument/inlayHint`
+pub(super) fn inlay(
+    desk: &mut Desk,
+    snapshot: &Arc<Snapshot>,
+    params: lsp::InlayHintParams,
+) -> Result<Option<Vec<lsp::InlayHint>>, Refusal> {
+    let Some(document) = snapshot.documents.get(&params.text_document.uri.0) else {
+        return Ok(None);
+    };
+    let encoding = snapshot.client.encoding;
+    let (root, _) = desk.root(snapshot, document);
+    let at = |place| {
+        let offset = document.lines.offset(&document.text, place, encoding);
+        u32::try_from(offset).unwrap_or(u32::MAX)
+    };
+    let found = hints::hints(
+        &root.checked,
+        ROOT,
+        at(params.range.start)..at(params.range.end),
+    );
+    let found = found.into_iter().map(|hint| lsp::InlayHint {
+        position: document
+            .lines
+            .position(&document.text, hint.offset as usize, encoding),
+        label: hint.text.into(),
+        kind: hint.is_type.then_some(lsp::InlayHintKind::Type),
+        text_edits: None,
+        tooltip: None,
+        padding_left: Some(!hint.is_type),
+        padding_right: None,
+        data: None,
+    });
+    Ok(Some(found.collect()))
+}
+
+/// `textDocument/codeLens`
+pub(super) fn code(
+    desk: &mut Desk,
+    snapshot: &Arc<Snapshot>,
+    params: lsp::CodeLensParams,
+) -> Result<Option<Vec<lsp::CodeLens>>, Refusal> {
+    let Some(document) = snapshot.documents.get(&params.text_document.uri.0) else {
+        return Ok(None);
+    };
+    let (root, _) = desk.root(snapshot, document);
+    let found = lenses(&root.checked, ROOT).into_iter();
+    let found = found.map(|(at, deed, name)| {
+        let (title, command) = match deed {
+            Deed::Run => ("Run", "lockstep.run"),
+            Deed::Plan => ("Plan", "lockstep.plan"),
+            Deed::Test => ("Test", "lockstep.test"),
+        };
+        lsp::CodeLens {
+            range: root.range(snapshot.client.encoding, at),
+            command: Some(lsp::Command {
+                title: title.to_owned(),
+                tooltip: None,
+                command: command.to_owned(),
+                arguments: Some(vec![json!(document.uri), json!(name)]),
+            }),
+            data: None,
+        }
+    });
+    Ok(Some(found.collect()))
+}

@@ -1,0 +1,483 @@
+//! Where questions are answered: the checked files, kept as long as nothing of them changes.
+//! It does not know messages, only documents and places in them.
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use gen_lsp_types::{Location, Position, Range, SemanticToken, SemanticTokens, Uri};
+
+use super::Outside;
+use super::convert::{Encoding, Lines};
+use super::files::{Overlay, Read, name_of, path_of};
+use super::library::Library;
+use super::session::{Document, Snapshot};
+use super::uri;
+use lockstep_base::diagnostic::Diagnostic;
+use lockstep_base::source::{FileId, Sources, Span};
+use lockstep_ide::glance::Baseline;
+use lockstep_ide::{Checked, Memory, Moved, ROOT};
+use lockstep_lang::compile::Look;
+use lockstep_lang::ir::lower::Focus;
+use lockstep_lang::resolve;
+
+/// A root with all that is wrong with it.
+pub(super) type Findings<'d> = (&'d Root, Vec<Diagnostic>);
+
+/// What is wrong with a document, with the texts that it speaks of.
+pub(super) struct Told {
+    document: Arc<Document>,
+    sources: Sources,
+    /// What is wrong.
+    pub(super) found: Vec<Diagnostic>,
+}
+
+impl Told {
+    /// Where it is.
+    pub(super) fn sites(&self) -> Sites<'_> {
+        Sites {
+            document: &self.document,
+            sources: &self.sources,
+        }
+    }
+}
+
+/// A whole check of a document, as far as it is kept.
+#[derive(Clone)]
+pub(super) struct Known {
+    document: Arc<Document>,
+    sources: Sources,
+    seen: Seen,
+    baseline: Baseline,
+}
+
+/// A root that was checked.
+pub(super) struct Root {
+    /// The document that was checked.
+    pub(super) document: Arc<Document>,
+    /// What was found.
+    pub(super) checked: Checked,
+    seen: Seen,
+}
+
+/// What was read of other files.
+#[derive(Clone)]
+struct Seen {
+    read: Vec<Read>,
+    disk: u64,
+}
+
+impl Seen {
+    /// Whether it would be read the same now.
+    fn is_current(&self, snapshot: &Snapshot) -> bool {
+        let mut read = self.read.iter();
+        self.disk == snapshot.disk
+            && read.all(|(path, open)| match (open, snapshot.of_path(path)) {
+                (Some(then), Some(now)) => Arc::ptr_eq(then, now),
+                (None, None) => true,
+                _ => false,
+            })
+    }
+}
+
+impl Known {
+    fn of(root: &Root) -> Self {
+        Self {
+            document: root.document.clone(),
+            sources: root.checked.modules().sources.clone(),
+            seen: root.seen.clone(),
+            baseline: Baseline::of(&root.checked),
+        }
+    }
+}
+
+/// The state behind the answers.
+pub(super) struct Desk {
+    /// The outside.
+    pub(super) outside: Arc<Outside>,
+    /// The library on disk.
+    pub(super) library: Arc<Library>,
+    roots: HashMap<String, Root>,
+    memories: HashMap<String, Memory>,
+    /// What took longer to find in each document, and in which version of it.
+    proved: HashMap<String, (Arc<Document>, Vec<Diagnostic>)>,
+    looks: HashMap<String, Memory>,
+    /// What is kept of the last whole check of each document.
+    baselines: HashMap<String, Known>,
+    /// What the client has been told when it asked what is wrong with each document.
+    pulled: HashMap<String, (Arc<Document>, Vec<Diagnostic>)>,
+    /// The tokens that the client has of each document, with their number.
+    tokens: HashMap<String, (u64, Vec<SemanticToken>)>,
+    numbered: u64,
+}
+
+impl Desk {
+    /// A desk on which nothing lies yet.
+    pub(super) fn new(outside: Arc<Outside>) -> Self {
+        Self {
+            library: Arc::new(Library::new(outside.cache.clone())),
+            outside,
+            roots: HashMap::new(),
+            memories: HashMap::new(),
+            proved: HashMap::new(),
+            looks: HashMap::new(),
+            baselines: HashMap::new(),
+            pulled: HashMap::new(),
+            tokens: HashMap::new(),
+            numbered: 0,
+        }
+    }
+
+    /// Forgets documents that are not open any more.
+    pub(super) fn forget(&mut self, snapshot: &Snapshot) {
+        let is_open = |uri: &String| snapshot.documents.contains_key(uri);
+        self.roots.retain(|uri, _| is_open(uri));
+        self.memories.retain(|uri, _| is_open(uri));
+        self.looks.retain(|uri, _| is_open(uri));
+        self.baselines.retain(|uri, _| is_open(uri));
+        self.proved.retain(|uri, _| is_open(uri));
+        self.pulled.retain(|uri, _| is_open(uri));
+        self.tokens.retain(|uri, _| is_open(uri));
+    }
+
+    /// Whether what is known of a document is still so.
+    pub(super) fn is_current(&self, snapshot: &Snapshot, document: &Arc<Document>) -> bool {
+        let Some(root) = self.roots.get(&document.uri) else {
+            return false;
+        };
+        Arc::ptr_eq(&root.document, document) && root.seen.is_current(snapshot)
+    }
+
+    /// A document, checked; `true` if that had to be done now.
+    pub(super) fn root(&mut self, snapshot: &Snapshot, document: &Arc<Document>) -> (&Root, bool) {
+        let fresh = !self.is_current(snapshot, document);
+        if fresh {
+            // Its trees go on in the memory if nobody else holds them.
+            self.roots.remove(&document.uri);
+            let memory = self.memories.entry(document.uri.clone()).or_default();
+            let place = (snapshot, &*self.outside, &*self.library);
+            let (checked, seen) = check(place, document, memory, Look::default());
+            let root = Root {
+                document: document.clone(),
+                checked,
+                seen,
+            };
+            self.baselines
+                .insert(document.uri.clone(), Known::of(&root));
+            self.roots.insert(document.uri.clone(), root);
+        }
+        (&self.roots[&document.uri], fresh)
+    }
+
+    /// Whether a whole check of a document is kept that is still so.
+    pub(super) fn is_known(&self, snapshot: &Snapshot, document: &Arc<Document>) -> bool {
+        self.baselines.get(&document.uri).is_some_and(|known| {
+            Arc::ptr_eq(&known.document, document) && known.seen.is_current(snapshot)
+        })
+    }
+
+    /// What is kept of the last whole check of a document.
+    pub(super) fn known(&self, document: &Document) -> Option<Known> {
+        self.baselines.get(&document.uri).cloned()
+    }
+
+    /// Takes over a whole check that was done elsewhere, unless it is older than the own one.
+    pub(super) fn adopt(&mut self, known: Known) {
+        let own = self.baselines.get(&known.document.uri);
+        if own.is_none_or(|own| own.document.version <= known.document.version) {
+            self.baselines.insert(known.document.uri.clone(), known);
+        }
+    }
+
+    /// What is wrong with a document after a change inside of a single body, found by looking at
+    /// that body alone; nothing where that cannot tell.
+    pub(super) fn glance(&mut self, snapshot: &Snapshot, document: &Arc<Document>) -> Option<Told> {
+        let known = self.baselines.get(&document.uri)?;
+        if !known.seen.is_current(snapshot) {
+            return None;
+        }
+        self.roots.remove(&document.uri);
+        let moved = Moved::between(&known.document.text, &document.text);
+        let memory = self.memories.entry(document.uri.clone()).or_default();
+        let body = known
+            .baseline
+            .body(&moved, &memory.read(ROOT, &document.text))?;
+        let look = Look {
+            focus: Some(Focus {
+                at: (ROOT, body.offset),
+                deploying: known.baseline.deploying(),
+            }),
+            watched: None,
+        };
+        let place = (snapshot, &*self.outside, &*self.library);
+        let (checked, _) = check(place, document, memory, look);
+        let found = known.baseline.diagnostics(&moved, body, &checked);
+        Some(Told {
+            document: document.clone(),
+            sources: checked.modules().sources.clone(),
+            found: self.with_proved(document, found),
+        })
+    }
+
+    /// All that is wrong with a document, like [`Desk::findings`], from what is kept of a whole
+    /// check if there is one.
+    pub(super) fn told(&mut self, snapshot: &Snapshot, document: &Arc<Document>) -> Told {
+        if !self.is_known(snapshot, document) {
+            // One that was taken over may be older than the own one.
+            let known = Known::of(self.root(snapshot, document).0);
+            self.baselines.insert(document.uri.clone(), known);
+        }
+        let known = &self.baselines[&document.uri];
+        let found = known.baseline.found().to_vec();
+        Told {
+            document: document.clone(),
+            sources: known.sources.clone(),
+            found: self.with_proved(document, found),
+        }
+    }
+
+    /// What is wrong with a document, to a client that asks: at once where a look at one body can
+    /// tell, and kept, so that it need not ask again for nothing.
+    pub(super) fn pull(&mut self, snapshot: &Snapshot, document: &Arc<Document>) -> Told {
+        let known = self.is_known(snapshot, document);
+        let quick = match known {
+            true => None,
+            false => self.glance(snapshot, document),
+        };
+        let told = quick.unwrap_or_else(|| self.told(snapshot, document));
+        let kept = (document.clone(), told.found.clone());
+        self.pulled.insert(document.uri.clone(), kept);
+        told
+    }
+
+    /// Whether a client that asks would be told something new.
+    pub(super) fn has_news(&mut self, snapshot: &Snapshot) -> bool {
+        snapshot.documents.values().any(|document| {
+            let told = self.told(snapshot, document);
+            let before = self.pulled.get(&document.uri);
+            before.is_none_or(|(then, found)| !Arc::ptr_eq(then, document) || *found != told.found)
+        })
+    }
+
+    /// Adds what took longer to find, as far as the text around it is still there.
+    fn with_proved(&self, document: &Document, mut found: Vec<Diagnostic>) -> Vec<Diagnostic> {
+        if let Some((then, slow)) = self.proved.get(&document.uri) {
+            let moved = Moved::between(&then.text, &document.text);
+            let kept = slow.iter().filter_map(|it| moved.diagnostic(it));
+            let kept: Vec<Diagnostic> = kept.filter(|it| !found.contains(it)).collect();
+            found.extend(kept);
+        }
+        found
+    }
+
+    /// Keeps what took longer to find in a document.
+    pub(super) fn prove(&mut self, document: &Arc<Document>, found: Vec<Diagnostic>) {
+        let kept = (document.clone(), found);
+        self.proved.insert(document.uri.clone(), kept);
+    }
+
+    /// All that is wrong with a document: what the compiler says now, and what took longer to
+    /// find. While that is looked for again, what was found before is still told.
+    pub(super) fn findings(
+        &mut self,
+        snapshot: &Snapshot,
+        document: &Arc<Document>,
+    ) -> Findings<'_> {
+        self.root(snapshot, document);
+        let root = &self.roots[&document.uri];
+        let found = self.with_proved(document, root.checked.diagnostics().to_vec());
+        (root, found)
+    }
+
+    /// Keeps the tokens of a document, so that the next ones can be told as a change of them.
+    pub(super) fn remember_tokens(
+        &mut self,
+        document: &Document,
+        data: Vec<SemanticToken>,
+    ) -> SemanticTokens {
+        self.numbered += 1;
+        let kept = (self.numbered, data.clone());
+        self.tokens.insert(document.uri.clone(), kept);
+        SemanticTokens {
+            result_id: Some(self.numbered.to_string()),
+            data,
+        }
+    }
+
+    /// The tokens that were handed out under this number.
+    pub(super) fn tokens(&self, document: &Document, id: &str) -> Option<Vec<SemanticToken>> {
+        let (number, data) = self.tokens.get(&document.uri)?;
+        (number.to_string() == id).then(|| data.clone())
+    }
+
+    /// Looks at a document, open or not; one that is not open is not kept.
+    pub(super) fn with<T>(
+        &mut self,
+        snapshot: &Snapshot,
+        document: &Arc<Document>,
+        look: impl FnOnce(&Root) -> T,
+    ) -> T {
+        if snapshot.documents.contains_key(&document.uri) {
+            return look(self.root(snapshot, document).0);
+        }
+        let memory = Memory::default();
+        let place = (snapshot, &*self.outside, &*self.library);
+        let (checked, seen) = check(place, document, &memory, Look::default());
+        look(&Root {
+            document: document.clone(),
+            checked,
+            seen,
+        })
+    }
+
+    /// Checks a text in place of a document, watching one place of it. Nothing of it is kept but
+    /// the trees of files that have not changed.
+    pub(super) fn look(
+        &mut self,
+        snapshot: &Snapshot,
+        document: &Document,
+        text: &str,
+        watched: u32,
+    ) -> Checked {
+        let marked = Document {
+            uri: document.uri.clone(),
+            path: document.path.clone(),
+            version: document.version,
+            text: text.into(),
+            lines: Lines::of(""),
+        };
+        let memory = self.looks.entry(document.uri.clone()).or_default();
+        let nothing = HashSet::new();
+        let known = self.baselines.get(&document.uri);
+        let deploying = known.map_or(&nothing, |known| known.baseline.deploying());
+        let at = (ROOT, watched);
+        let look = Look {
+            focus: Some(Focus { at, deploying }),
+            watched: Some(at),
+        };
+        let place = (snapshot, &*self.outside, &*self.library);
+        check(place, &marked, memory, look).0
+    }
+
+    /// The document and its outcome, for a place in it.
+    pub(super) fn at(
+        &mut self,
+        snapshot: &Snapshot,
+        uri: &Uri,
+        place: Position,
+    ) -> Option<(&Root, u32)> {
+        let document = snapshot.documents.get(&uri.0)?;
+        let (root, _) = self.root(snapshot, document);
+        let offset = document
+            .lines
+            .offset(&document.text, place, snapshot.client.encoding);
+        Some((root, u32::try_from(offset).unwrap_or(u32::MAX)))
+    }
+}
+
+/// Checks a document with all that it imports.
+fn check(
+    (snapshot, outside, library): (&Snapshot, &Outside, &Library),
+    document: &Document,
+    memory: &Memory,
+    look: Look<'_>,
+) -> (Checked, Seen) {
+    let own = document.path.as_deref().and_then(|path| library.name(path));
+    let name = own.unwrap_or_else(|| name_of(document));
+    let files = Overlay::new(snapshot, &*outside.files, document, &name);
+    let reader = |file: FileId, text: &str| memory.read(file, text);
+    let checked = Checked::new(&files, &name, &reader, look);
+    let seen = Seen {
+        read: files.into_read(),
+        disk: snapshot.disk,
+    };
+    (checked, seen)
+}
+
+/// A document and the texts that a check of it has read, to tell where something is.
+#[derive(Clone, Copy)]
+pub(super) struct Sites<'a> {
+    document: &'a Document,
+    sources: &'a Sources,
+}
+
+impl Sites<'_> {
+    /// The address of a file.
+    pub(super) fn uri(self, snapshot: &Snapshot, library: &Library, file: FileId) -> Option<Uri> {
+        if file == ROOT {
+            return Some(Uri(self.document.uri.clone()));
+        }
+        let name = &self.sources.get(file)?.name;
+        let path = if resolve::is_std(name) {
+            library.file(name)?
+        } else {
+            path_of(self.document, name)?
+        };
+        Some(address(snapshot, &path))
+    }
+
+    /// The range of a span in its file.
+    pub(super) fn range(self, encoding: Encoding, span: Span) -> Range {
+        let document = self.document;
+        if span.file == ROOT {
+            return document.lines.span(&document.text, span, encoding);
+        }
+        let source = self.sources.get(span.file);
+        let text = source.map_or("", |source| &source.text);
+        Lines::of(text).span(text, span, encoding)
+    }
+
+    /// The place of a span, also in other files.
+    pub(super) fn location(
+        self,
+        snapshot: &Snapshot,
+        library: &Library,
+        span: Span,
+    ) -> Option<Location> {
+        Some(Location {
+            uri: self.uri(snapshot, library, span.file)?,
+            range: self.range(snapshot.client.encoding, span),
+        })
+    }
+}
+
+impl Root {
+    /// Where what was found is.
+    pub(super) fn sites(&self) -> Sites<'_> {
+        Sites {
+            document: &self.document,
+            sources: &self.checked.modules().sources,
+        }
+    }
+
+    /// The address of a file of this root.
+    pub(super) fn uri(&self, snapshot: &Snapshot, library: &Library, file: FileId) -> Option<Uri> {
+        self.sites().uri(snapshot, library, file)
+    }
+
+    /// The range of a span in its file.
+    pub(super) fn range(&self, encoding: Encoding, span: Span) -> Range {
+        self.sites().range(encoding, span)
+    }
+
+    /// The place of a span, also in other files.
+    pub(super) fn location(
+        &self,
+        snapshot: &Snapshot,
+        library: &Library,
+        span: Span,
+    ) -> Option<Location> {
+        self.sites().location(snapshot, library, span)
+    }
+}
+
+/// The address of a file, as the client writes it if the file is open.
+pub(super) fn address(snapshot: &Snapshot, path: &Path) -> Uri {
+    match snapshot.of_path(path) {
+        Some(document) => Uri(document.uri.clone()),
+        None => Uri(uri::uri(path)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,90 @@
+//! The files of one root as the compiler sees them: what is open in the editor lies over what is
+//! on disk. All that is read is remembered, so that it can be told later whether it changed.
+//! It does not know what stands in them.
+
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::session::{Document, Snapshot};
+use super::uri;
+use lockstep_base::world::Files;
+use lockstep_lang::resolve;
+
+/// What was read: a file, and its document if it was open.
+pub(super) type Read = (PathBuf, Option<Arc<Document>>);
+
+/// The files that a root can see.
+pub(super) struct Overlay<'a> {
+    snapshot: &'a Snapshot,
+    disk: &'a dyn Files,
+    root: &'a Document,
+    name: &'a str,
+    read: RefCell<Vec<Read>>,
+}
+
+impl<'a> Overlay<'a> {
+    /// The files that `root` can see; the compiler calls it `name`.
+    pub(super) fn new(
+        snapshot: &'a Snapshot,
+        disk: &'a dyn Files,
+        root: &'a Document,
+        name: &'a str,
+    ) -> Self {
+        Self {
+            snapshot,
+            disk,
+            root,
+            name,
+            read: RefCell::default(),
+        }
+    }
+
+    /// What was read so far.
+    pub(super) fn into_read(self) -> Vec<Read> {
+        self.read.into_inner()
+    }
+}
+
+/// The path of a source, as seen from the folder of the root.
+pub(super) fn path_of(root: &Document, name: &str) -> Option<PathBuf> {
+    if resolve::is_std(name) {
+        return None;
+    }
+    let folder = root.path.as_deref()?.parent()?;
+    Some(uri::normal(&folder.join(name)))
+}
+
+/// The name that the root has for the compiler: without its folder.
+pub(super) fn name_of(root: &Document) -> String {
+    let name = root.path.as_deref().and_then(Path::file_name);
+    match name {
+        Some(name) => name.to_string_lossy().into_owned(),
+        None => root
+            .uri
+            .rsplit(['/', ':'])
+            .next()
+            .unwrap_or("file")
+            .to_owned(),
+    }
+}
+
+impl Files for Overlay<'_> {
+    fn read(&self, path: &str) -> Result<String, String> {
+        if path == self.name {
+            return Ok(self.root.text.to_string());
+        }
+        let Some(path) = path_of(self.root, path) else {
+            return Err(String::from(
+                "this document is no file, so it has no folder",
+            ));
+        };
+        let open = self.snapshot.of_path(&path).cloned();
+        let text = match &open {
+            Some(document) => Ok(document.text.to_string()),
+            None => self.disk.read(&path.to_string_lossy()),
+        };
+        self.read.borrow_mut().push((path, open));
+        text
+    }
+}

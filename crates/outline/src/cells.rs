@@ -1,0 +1,327 @@
+//! The cells of a loop or matrix in an outline: all of them are counted.
+//! It does not know what is in a cell, nor how cells are listed.
+
+use super::item::{Item, ItemKind};
+use super::least::Least;
+use super::load::Load;
+use super::maker::{At, Frame, Maker, Seen, Strand};
+use super::measure::{Count, Measure, both};
+use super::words;
+use lockstep_base::value::Value;
+use lockstep_lang::eval::Halt;
+use lockstep_lang::ir::{Matrix, Order};
+use lockstep_plan::body;
+use lockstep_plan::grid::{Axes, Position};
+use lockstep_plan::{Locals, MatrixAxes};
+use lockstep_plan::{Node, TreeId};
+
+/// A loop or matrix that is being looked at.
+pub(super) struct Cells<'m, 'a> {
+    pub(super) id: TreeId,
+    pub(super) node: &'m Node,
+    pub(super) axes: MatrixAxes<'a>,
+    pub(super) locals: &'m Locals,
+    /// How many cells there are.
+    pub(super) count: u64,
+    /// The widest of them.
+    widest: Measure,
+    /// What the cells take when one starts after the other.
+    total: Option<u64>,
+    /// What the cells take at least, all together.
+    least: u64,
+    /// The longest cell.
+    longest: Option<u64>,
+    /// Whether cells may have to wait for each other.
+    contended: bool,
+}
+
+/// Where a cell is, and its values.
+#[derive(Default)]
+pub(super) struct Place {
+    pub(super) position: Position,
+    pub(super) values: Vec<Value>,
+}
+
+impl<'a> Maker<'a> {
+    pub(super) fn matrix(
+        &mut self,
+        id: TreeId,
+        node: &Node,
+        matrix: &'a Matrix,
+        locals: &Locals,
+        at: At<'_>,
+    ) -> Seen {
+        let walk = self.walk;
+        let mut cells = Cells {
+            id,
+            node,
+            axes: MatrixAxes { walk, matrix },
+            locals,
+            count: 0,
+            widest: Measure::default(),
+            total: Some(0),
+            least: 0,
+            longest: Some(0),
+            contended: node.has_barrier,
+        };
+        let meets = at.is_some() && self.is_meeting_place(id);
+        if meets {
+            self.frames.push(Frame::new(id));
+        }
+        let counted = self.level(&mut cells, 0, locals, &mut Place::default());
+        let counted = counted.and_then(|top| self.included(&mut cells, top));
+        if let Some(frame) = self.frames.last_mut().filter(|_| meets) {
+            frame.counting = false;
+        }
+        let mut item = head(matrix);
+        item.notes = words::modifiers(&walk, node, locals);
+        let measure = match (counted, at) {
+            (Ok(mut measure), at) => {
+                self.narrow(&cells, &mut measure);
+                if let Some(at) = at {
+                    if self.waves(&cells).is_some() {
+                        // The waves come one after the other, whatever the axes say.
+                        item.order = Some(Order::Serial);
+                    }
+                    item.cells = Some(cells.count);
+                    item.items = self.list(&mut cells, at);
+                    item.unlisted = cells.count.saturating_sub(listed(&item.items));
+                }
+                measure
+            }
+            (Err(halt), at) => {
+                item.notes.push(match halt {
+                    Halt::Unknown => String::from("cells known while running"),
+                    Halt::Fault(fault) => fault.message.clone(),
+                });
+                let (measure, items) = self.unknown(&cells, at);
+                item.items = items;
+                measure
+            }
+        };
+        if meets {
+            self.frames.pop();
+        }
+        Seen {
+            measure,
+            items: at.map(|_| item).into_iter().collect(),
+        }
+    }
+
+    /// What the elements of an axis do, with the axes before it fixed.
+    pub(super) fn level(
+        &mut self,
+        cells: &mut Cells<'_, 'a>,
+        axis: usize,
+        locals: &Locals,
+        place: &mut Place,
+    ) -> Result<Measure, Halt> {
+        let order = cells.order(axis);
+        let last = axis + 1 >= cells.axes.matrix.axes.len();
+        let mut all = Measure::default();
+        for (index, value) in cells.axes.values(axis, locals)?.into_iter().enumerate() {
+            let inner = cells.axes.bind(axis, &value, locals);
+            place.position.push(index as u32);
+            place.values.push(value);
+            let element = if !last {
+                Some(self.level(cells, axis + 1, &inner, place)?)
+            } else if cells.axes.keep(&inner)? {
+                Some(self.cell(cells, &inner, place))
+            } else {
+                None
+            };
+            place.position.pop();
+            place.values.pop();
+            if let Some(element) = element {
+                self.join(cells, &mut all, element, order);
+            }
+        }
+        Ok(all)
+    }
+
+    /// The cells that `include` adds: they follow the elements of the first axis.
+    fn included(&mut self, cells: &mut Cells<'_, 'a>, mut top: Measure) -> Result<Measure, Halt> {
+        let order = cells.order(0);
+        for place in cells.included()? {
+            let inner = cells.bind(&place.values);
+            let cell = self.cell(cells, &inner, &place);
+            self.join(cells, &mut top, cell, order);
+        }
+        Ok(top)
+    }
+
+    fn cell(&mut self, cells: &mut Cells<'_, 'a>, locals: &Locals, place: &Place) -> Measure {
+        if let Some(frame) = self.frames.last_mut()
+            && frame.block == cells.id
+            && frame.counting
+        {
+            frame.position.clone_from(&place.position);
+            match &mut frame.strand {
+                Strand::Values(values) => values.clone_from(&place.values),
+                Strand::Named(_) => frame.strand = Strand::Values(place.values.clone()),
+            }
+        }
+        let body = body(cells.node);
+        let measure = self.seq(body, &mut locals.clone(), None).measure;
+        cells.count += 1;
+        cells.widest.deploys.then(&measure.deploys);
+        cells.widest.commands.then(&measure.commands);
+        cells.widest.others.then(&measure.others);
+        cells.least = cells.least.saturating_add(measure.shortest.ms);
+        cells.total = both(cells.total, measure.longest, u64::saturating_add);
+        cells.longest = both(cells.longest, measure.longest, u64::max);
+        cells.contended |= measure.commands.has_named_lock();
+        measure
+    }
+
+    fn join(&mut self, cells: &mut Cells<'_, 'a>, all: &mut Measure, more: Measure, order: Order) {
+        if order == Order::Parallel {
+            cells.contended |= self.take_turns(&all.stages, &more.stages);
+            all.beside(more);
+        } else {
+            all.then(more);
+        }
+    }
+
+    /// What `max` and `batches` leave of the loads, and what they make of the time.
+    fn narrow(&self, cells: &Cells<'_, 'a>, measure: &mut Measure) {
+        let max = cells.node.stmt.modifiers.max.as_ref();
+        let max = max.and_then(|max| self.count(max, cells.locals));
+        let max = max.map(|max| max.max(1));
+        let waves = self.waves(cells);
+        let largest = waves.as_ref().and_then(|waves| waves.iter().max().copied());
+        if let Some(parts) = max.into_iter().chain(largest).min() {
+            measure.deploys.cap(parts, &cells.widest.deploys);
+            measure.commands.cap(parts, &cells.widest.commands);
+            measure.others.cap(parts, &cells.widest.others);
+        }
+        if let Some(parts) = max {
+            let span = cells.node.stmt.span;
+            measure.shortest.raise(span, cells.least.div_ceil(parts));
+        }
+        if cells.contended {
+            measure.longest = cells.total;
+        } else if max.is_some() || waves.is_some() {
+            let waves = waves.unwrap_or_else(|| vec![cells.count]);
+            let rounds = |size: &u64| size.div_ceil(max.unwrap_or(u64::MAX));
+            let rounds: u64 = waves.iter().map(rounds).sum();
+            measure.longest = match cells.all(Order::Parallel) {
+                true => cells.longest.map(|longest| longest.saturating_mul(rounds)),
+                false => cells.total,
+            };
+        }
+    }
+
+    /// The cells are not known: the body is shown once, for any of them.
+    fn unknown(&mut self, cells: &Cells<'_, 'a>, at: At<'_>) -> (Measure, Vec<Item>) {
+        let matrix = cells.axes.matrix;
+        let mut locals = cells.locals.clone();
+        for axis in &matrix.axes {
+            locals = locals.bind_unknown(axis.slot);
+        }
+        let names: Vec<&str> = matrix.axes.iter().map(|axis| &*axis.name).collect();
+        let path = at.map(|at| {
+            // A pattern for the paths of all cells.
+            let label = cells.node.label.as_deref().unwrap_or_default();
+            format!("{at}/{label}{}[*]", cells.node.twin)
+        });
+        self.muted += 1;
+        let seen = self.seq(body(cells.node), &mut locals, path.as_deref());
+        self.muted -= 1;
+        self.sum.unsure = true;
+        let mut item = Item {
+            kind: ItemKind::Cell,
+            label: names.join(", "),
+            path,
+            order: Some(Order::Serial),
+            items: seen.items,
+            ..Item::default()
+        };
+        item.measured(&seen.measure);
+        let mut measure = seen.measure;
+        let max = cells.node.stmt.modifiers.max.as_ref();
+        let max = max.and_then(|max| self.count(max, cells.locals));
+        let serial = cells.all(Order::Serial);
+        let times = |load: &Load| match (serial, max, load.most()) {
+            (true, ..) => load.clone(),
+            (_, _, Some(0)) => Load::default(),
+            (_, Some(max), Some(most)) => Load::of(most.saturating_mul(max.max(1))),
+            _ => Load::unbounded(),
+        };
+        measure.deploys = times(&measure.deploys);
+        measure.commands = times(&measure.commands);
+        measure.others = times(&measure.others);
+        measure.longest = None;
+        measure.shortest = Least::default();
+        measure.deployments = Count {
+            least: 0,
+            most: measure.deployments.most.filter(|most| *most == 0),
+        };
+        let items = at.map(|_| item).into_iter().collect();
+        (measure, items)
+    }
+}
+
+impl Cells<'_, '_> {
+    pub(super) fn order(&self, axis: usize) -> Order {
+        let axis = self.axes.matrix.axes.get(axis);
+        axis.map_or(Order::Serial, |axis| axis.order)
+    }
+
+    /// Whether all axes have this order.
+    pub(super) fn all(&self, order: Order) -> bool {
+        let mut axes = self.axes.matrix.axes.iter();
+        axes.all(|axis| axis.order == order)
+    }
+
+    /// The places of the cells that `include` adds.
+    pub(super) fn included(&mut self) -> Result<Vec<Place>, Halt> {
+        let included = self.axes.included(self.locals)?;
+        if included.is_empty() {
+            return Ok(Vec::new());
+        }
+        let first = self.axes.values(0, self.locals)?.len();
+        let place = |(index, values)| Place {
+            position: vec![(first + index) as u32],
+            values,
+        };
+        Ok(included.into_iter().enumerate().map(place).collect())
+    }
+
+    /// The locals of a cell that `include` adds.
+    pub(super) fn bind(&self, values: &[Value]) -> Locals {
+        let mut locals = self.locals.clone();
+        for (axis, value) in values.iter().enumerate() {
+            locals = self.axes.bind(axis, value, &locals);
+        }
+        locals
+    }
+}
+
+/// How many cells are in these items, listed or not.
+pub(super) fn listed(items: &[Item]) -> u64 {
+    items.iter().map(|item| item.cells.unwrap_or(1)).sum()
+}
+
+/// The item of a loop or matrix: its axes are its label.
+fn head(matrix: &Matrix) -> Item {
+    let word = |order| match order {
+        Order::Serial => "serial",
+        Order::Parallel => "parallel",
+    };
+    let (kind, label) = match (matrix.axes.as_slice(), &*matrix.word) {
+        ([axis], "serial") => (ItemKind::Serial, axis.name.to_string()),
+        ([axis], "parallel") => (ItemKind::Parallel, axis.name.to_string()),
+        (axes, _) => {
+            let axes = axes.iter();
+            let axes = axes.map(|axis| format!("{} {}", word(axis.order), axis.name));
+            (ItemKind::Matrix, axes.collect::<Vec<_>>().join(", "))
+        }
+    };
+    Item {
+        kind,
+        label,
+        order: matrix.axes.first().map(|axis| axis.order),
+        ..Item::default()
+    }
+}

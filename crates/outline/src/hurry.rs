@@ -1,0 +1,57 @@
+//! Time limits that cannot be met, because what they limit is written to take longer. It tells
+//! them as warnings with the arithmetic; it does not know how the times are counted.
+
+use super::{Hopeless, Maker};
+use lockstep_base::diagnostic::{Diagnostic, codes};
+use lockstep_base::value::text::duration;
+use lockstep_lang::ir::StmtKind;
+use lockstep_plan::Plan;
+
+/// The time limits of a plan that cannot be met, in source order.
+pub fn hopeless(plan: &Plan) -> Vec<Diagnostic> {
+    let waits = |kind: &StmtKind| matches!(kind, StmtKind::Wait(_) | StmtKind::Verify { .. });
+    let (mut limits, mut slow) = (false, false);
+    for (_, node) in plan.tree.iter() {
+        limits |= node.stmt.modifiers.timeout.is_some();
+        slow |= waits(&node.stmt.kind);
+    }
+    if !limits || !slow {
+        // Most plans need not be counted for this.
+        return Vec::new();
+    }
+    let mut found = Maker::new(plan, 0).whole().hopeless;
+    found.sort_by_key(|it| it.limit);
+    found.iter().map(warning).collect()
+}
+
+fn warning(found: &Hopeless) -> Diagnostic {
+    let text = |ms: u64| duration(i64::try_from(ms).unwrap_or(i64::MAX));
+    let least = text(found.least.ms);
+    let limit = text(found.limit_ms);
+    let message = format!("this cannot end within {limit}: it takes at least {least}");
+    let mut warning = Diagnostic::warning(codes::HOPELESS_LIMIT, found.limit, message).here(
+        format!("{} too short", text(found.least.ms - found.limit_ms)),
+    );
+    let mut sum = Vec::new();
+    if found.least.is_plain() {
+        for reason in &found.least.reasons {
+            let (each, times) = (text(reason.each_ms), reason.times);
+            let (label, part) = match times {
+                1 => (each.clone(), each),
+                _ => (
+                    format!("{each}, {times} times"),
+                    format!("{times} × {each}"),
+                ),
+            };
+            warning = warning.label(reason.span, label);
+            sum.push(part);
+        }
+    }
+    let arithmetic = match sum.as_slice() {
+        [] | [_] if !sum.iter().any(|part| part.contains('×')) => String::new(),
+        parts => format!("{} = {least}: ", parts.join(" + ")),
+    };
+    warning.help(format!(
+        "{arithmetic}allow at least `timeout {least}`, or wait less"
+    ))
+}

@@ -1,0 +1,119 @@
+//! The least time that a part of the plan takes, and what for: what is written waits for that
+//! long even if everything else takes no time. It does not know statements.
+
+use lockstep_base::source::Span;
+
+/// More reasons than this are told as one.
+const MOST: usize = 6;
+
+/// A time that passes in any case, in milliseconds, with the reasons for it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Least {
+    pub(crate) ms: u64,
+    pub(crate) reasons: Vec<Reason>,
+}
+
+/// Something that takes time, one time after the other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Reason {
+    pub(crate) span: Span,
+    pub(crate) each_ms: u64,
+    pub(crate) times: u64,
+}
+
+impl Least {
+    pub(super) fn of(span: Span, ms: u64) -> Self {
+        let reason = Reason {
+            span,
+            each_ms: ms,
+            times: 1,
+        };
+        Self {
+            ms,
+            reasons: (ms > 0).then_some(reason).into_iter().collect(),
+        }
+    }
+
+    /// One after the other.
+    pub(super) fn then(&mut self, other: Self) {
+        self.ms = self.ms.saturating_add(other.ms);
+        for reason in other.reasons {
+            let same =
+                |known: &&mut Reason| known.span == reason.span && known.each_ms == reason.each_ms;
+            match self.reasons.iter_mut().find(same) {
+                Some(known) => known.times = known.times.saturating_add(reason.times),
+                None => self.reasons.push(reason),
+            }
+        }
+    }
+
+    /// At the same time.
+    pub(super) fn beside(&mut self, other: Self) {
+        if other.ms > self.ms {
+            *self = other;
+        }
+    }
+
+    /// One or the other.
+    pub(super) fn or(&mut self, other: Self) {
+        if other.ms < self.ms {
+            *self = other;
+        }
+    }
+
+    /// It takes at least so long, as a whole.
+    pub(super) fn raise(&mut self, span: Span, ms: u64) {
+        if ms > self.ms {
+            *self = Self::of(span, ms);
+        }
+    }
+
+    /// It is over by then, whatever happens.
+    pub(super) fn cap(&mut self, span: Span, ms: u64) {
+        if ms < self.ms {
+            *self = Self::of(span, ms);
+        }
+    }
+
+    /// Whether the reasons can be told one by one.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.reasons.len() <= MOST
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lockstep_base::source::FileId;
+
+    fn least(at: usize, ms: u64) -> Least {
+        Least::of(Span::new(FileId(0), at, at + 1), ms)
+    }
+
+    #[test]
+    fn the_same_reason_is_counted() {
+        let mut all = least(0, 5);
+        all.then(least(7, 1));
+        all.then(least(0, 5));
+        assert_eq!(all.ms, 11);
+        let told: Vec<_> = all
+            .reasons
+            .iter()
+            .map(|it| (it.each_ms, it.times))
+            .collect();
+        assert_eq!(told, [(5, 2), (1, 1)]);
+    }
+
+    #[test]
+    fn what_is_beside_takes_as_long_as_the_longest_and_a_choice_as_the_shortest() {
+        let mut all = least(0, 5);
+        all.beside(least(1, 3));
+        assert_eq!(all, least(0, 5));
+        all.beside(least(2, 9));
+        assert_eq!(all, least(2, 9));
+        all.or(least(3, 4));
+        assert_eq!(all, least(3, 4));
+        all.or(Least::default());
+        assert_eq!(all, Least::default());
+    }
+}

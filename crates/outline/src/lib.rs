@@ -1,0 +1,162 @@
+//! The plan as people and tools read it before the run: a tree of what happens, in which order,
+//! how much of it at once, with locks and barriers. It does not know how it is drawn.
+
+mod cells;
+mod hurry;
+mod item;
+pub(crate) mod least;
+mod list;
+mod load;
+mod maker;
+mod measure;
+mod statement;
+mod waves;
+mod words;
+
+use serde::Serialize;
+
+pub use hurry::hopeless;
+use item::is_zero;
+pub use item::{Deploy, Item, ItemKind};
+use lockstep_lang::ir::GlobalSource;
+use lockstep_plan::Plan;
+pub(crate) use maker::{Hopeless, Maker};
+pub use measure::Count;
+
+/// The version of this form. Within a version fields are added, never changed or taken away.
+pub const VERSION: u32 = 1;
+
+/// A plan before the run. As JSON it is the stable form of `lockstep plan --format json`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct Outline {
+    /// [`VERSION`].
+    pub version: u32,
+    /// The pipeline.
+    pub pipeline: String,
+    /// Its documentation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub doc: Option<String>,
+    /// The inputs and their values.
+    pub inputs: Vec<Input>,
+    /// How many deployments there are.
+    pub deployments: Count,
+    /// The most that can run at once.
+    pub width: Width,
+    /// The longest that it can take, in milliseconds, where time limits bound it. Rolling back,
+    /// and waiting for other runs, come on top.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub longest_ms: Option<u64>,
+    /// What passes in any case, in milliseconds: what waits and verifications are written to take.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub shortest_ms: u64,
+    /// The infrastructures that it locks as a whole, for deployments outside its stages.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub locks: Vec<String>,
+    /// Its modifiers and handlers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// What happens, one item after the other.
+    pub items: Vec<Item>,
+    /// What is done when it fails, and when it ends.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub handlers: Vec<Item>,
+    /// The meetings at barriers that are in listed items.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub meetings: Vec<Meet>,
+    /// The stages that have to take turns.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub turns: Vec<Turn>,
+}
+
+/// An input and its value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Input {
+    /// Its name.
+    pub name: String,
+    /// Its value as a person would write it.
+    pub value: String,
+}
+
+/// The most that can run at once. Nothing where only the run knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Width {
+    /// Deployments.
+    pub deployments: Option<u64>,
+    /// Commands and actions, those of deployments too.
+    pub commands: Option<u64>,
+}
+
+/// A meeting at a barrier.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Meet {
+    /// The barrier, with its key if it has one.
+    pub barrier: String,
+    /// The values of the axes that are fixed for it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub within: String,
+    /// How many strands meet.
+    pub strands: u64,
+    /// The first of them.
+    pub who: Vec<String>,
+}
+
+/// Two stages that could run at the same time but for their locks: one runs after the other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Turn {
+    /// The paths of the stages.
+    pub stages: [String; 2],
+    /// The infrastructures that both lock.
+    pub locks: Vec<String>,
+}
+
+impl Outline {
+    /// The outline of a plan, with at most 60 cells of each loop or matrix.
+    pub fn of(plan: &Plan) -> Self {
+        Self::with(plan, 60)
+    }
+
+    /// The outline of a plan, with at most so many cells of each loop or matrix. What only the
+    /// run knows is said to be so.
+    pub fn with(plan: &Plan, cells: usize) -> Self {
+        let program = &plan.bound.program;
+        let globals = program.globals.iter().zip(&plan.bound.facts.globals);
+        let inputs = globals
+            .filter(|(global, _)| matches!(global.source, GlobalSource::Input { .. }))
+            .map(|(global, value)| Input {
+                name: global.name.to_string(),
+                value: words::shown(program, value),
+            })
+            .collect();
+        let pipeline = plan.bound.pipeline();
+        let whole = Maker::new(plan, cells).whole();
+        Self {
+            version: VERSION,
+            pipeline: pipeline.name.to_string(),
+            doc: pipeline.doc.as_ref().map(ToString::to_string),
+            inputs,
+            deployments: whole.root.deployments,
+            width: whole.root.width,
+            longest_ms: whole.root.longest_ms,
+            shortest_ms: whole.root.shortest_ms,
+            locks: whole.root.locks,
+            notes: whole.root.notes,
+            items: whole.root.items,
+            handlers: whole.root.handlers,
+            meetings: whole.meetings,
+            turns: whole.turns,
+        }
+    }
+
+    /// The stages with the number of their deployments, as far as it is known.
+    pub fn stages(&self) -> Vec<(&str, u64)> {
+        let mut stages = Vec::new();
+        let mut open: Vec<&Item> = self.items.iter().rev().collect();
+        while let Some(item) = open.pop() {
+            match item.kind {
+                ItemKind::Stage => stages.push((item.label.as_str(), item.deployments.least)),
+                _ => open.extend(item.items.iter().rev()),
+            }
+        }
+        stages
+    }
+}

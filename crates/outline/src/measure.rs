@@ -1,0 +1,151 @@
+//! What is counted of a part of the plan: deployments, loads, time. There is one for each cell on
+//! the way, so it is small. It does not know statements.
+
+use indexmap::IndexSet;
+use serde::Serialize;
+
+use super::Width;
+use super::least::Least;
+use super::load::Load;
+use lockstep_base::value::InfrastructureId;
+
+/// More stages than this are not compared with each other.
+const MOST_STAGES: usize = 100;
+
+/// A number of which the run may decide a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Count {
+    /// So many there are in any case.
+    pub least: u64,
+    /// There are never more. Nothing where only the run knows.
+    pub most: Option<u64>,
+}
+
+impl Default for Count {
+    fn default() -> Self {
+        Self::exactly(0)
+    }
+}
+
+impl Count {
+    /// A number that is known.
+    pub fn exactly(count: u64) -> Self {
+        Self {
+            least: count,
+            most: Some(count),
+        }
+    }
+
+    /// Whether there is nothing in any case.
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn and(self, other: Self) -> Self {
+        let most = self.most.zip(other.most);
+        Self {
+            least: self.least.saturating_add(other.least),
+            most: most.map(|(a, b)| a.saturating_add(b)),
+        }
+    }
+
+    fn or(self, other: Self) -> Self {
+        let most = self.most.zip(other.most);
+        Self {
+            least: self.least.min(other.least),
+            most: most.map(|(a, b)| a.max(b)),
+        }
+    }
+}
+
+/// A stage and the infrastructures that it locks.
+#[derive(Debug, Clone)]
+pub(super) struct Hold {
+    pub(super) path: String,
+    pub(super) places: IndexSet<InfrastructureId>,
+}
+
+/// What is counted of a part of the plan.
+#[derive(Debug, Clone)]
+pub(super) struct Measure {
+    pub(super) deployments: Count,
+    /// Deployments at once.
+    pub(super) deploys: Load,
+    /// Commands at once.
+    pub(super) commands: Load,
+    /// Commands outside of deployments at once.
+    pub(super) others: Load,
+    /// How long it can take at most, in milliseconds.
+    pub(super) longest: Option<u64>,
+    /// How long it takes at least.
+    pub(super) shortest: Least,
+    /// The stages in it that lock something.
+    pub(super) stages: Vec<Hold>,
+}
+
+impl Default for Measure {
+    fn default() -> Self {
+        Self {
+            deployments: Count::default(),
+            deploys: Load::default(),
+            commands: Load::default(),
+            others: Load::default(),
+            longest: Some(0),
+            shortest: Least::default(),
+            stages: Vec::new(),
+        }
+    }
+}
+
+impl Measure {
+    /// Something that is done after it.
+    pub(super) fn then(&mut self, other: Self) {
+        self.longest = both(self.longest, other.longest, u64::saturating_add);
+        self.shortest.then(other.shortest.clone());
+        self.deploys.then(&other.deploys);
+        self.commands.then(&other.commands);
+        self.others.then(&other.others);
+        self.add(other);
+    }
+
+    /// Something that is done at the same time. Whether their locks keep them apart is not looked
+    /// at for the time that they take.
+    pub(super) fn beside(&mut self, other: Self) {
+        self.longest = both(self.longest, other.longest, u64::max);
+        self.shortest.beside(other.shortest.clone());
+        self.deploys.beside(&other.deploys);
+        self.commands.beside(&other.commands);
+        self.others.beside(&other.others);
+        self.add(other);
+    }
+
+    /// Something that is done instead.
+    pub(super) fn or(&mut self, other: Self) {
+        self.longest = both(self.longest, other.longest, u64::max);
+        self.shortest.or(other.shortest.clone());
+        self.deploys.then(&other.deploys);
+        self.commands.then(&other.commands);
+        self.others.then(&other.others);
+        self.deployments = self.deployments.or(other.deployments);
+        self.stages.extend(other.stages);
+    }
+
+    fn add(&mut self, other: Self) {
+        self.deployments = self.deployments.and(other.deployments);
+        if self.stages.len() < MOST_STAGES {
+            self.stages.extend(other.stages);
+        }
+    }
+
+    pub(super) fn width(&self) -> Width {
+        Width {
+            deployments: self.deploys.most(),
+            commands: self.commands.most(),
+        }
+    }
+}
+
+/// Two times together, where both are bounded.
+pub(super) fn both(a: Option<u64>, b: Option<u64>, join: fn(u64, u64) -> u64) -> Option<u64> {
+    Some(join(a?, b?))
+}

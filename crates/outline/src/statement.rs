@@ -1,0 +1,542 @@
+//! What an outline says of each kind of statement, and how it is counted.
+//! It does not know loops and matrices.
+
+use super::item::{Deploy, Item, ItemKind};
+use super::least::Least;
+use super::load::{Load, Lock};
+use super::maker::{At, Frame, Maker, Seen, Strand};
+use super::measure::{Count, Hold, Measure};
+use super::{Meet, words};
+use lockstep_base::source::Name;
+use lockstep_base::value::Value;
+use lockstep_lang::eval::{Expr, Halt};
+use lockstep_lang::ir::{Order, StmtKind};
+use lockstep_plan::body;
+use lockstep_plan::grid::Position;
+use lockstep_plan::{BarrierName, Locals, Sum};
+use lockstep_plan::{Node, Seq, TreeId};
+
+impl<'a> Maker<'a> {
+    pub(super) fn statement(
+        &mut self,
+        id: TreeId,
+        node: &'a Node,
+        locals: &Locals,
+        at: At<'_>,
+    ) -> Seen {
+        match &node.stmt.kind {
+            StmtKind::Stage { name, .. } => self.stage(id, name, locals, at),
+            StmtKind::Block(_) => self.block(id, ItemKind::Serial, "", locals, at),
+            StmtKind::Step { name, .. } => self.block(id, ItemKind::Step, name, locals, at),
+            StmtKind::Parallel(_) => self.parallel(id, node, locals, at),
+            StmtKind::Matrix(matrix) => self.matrix(id, node, matrix, locals, at),
+            StmtKind::Deploy { .. } => self.deploy(id, node, locals, at),
+            StmtKind::If {
+                branches,
+                otherwise,
+            } => {
+                let conditions: Vec<&Expr> = branches.iter().map(|(it, _)| it).collect();
+                self.branches(id, &conditions, otherwise.is_some(), locals, at)
+            }
+            StmtKind::Call(using) => {
+                let path = at.map(|at| self.path(at, id, locals));
+                let mut inside = self.walk.call(using, locals).unwrap_or_default();
+                let seen = self.seq(body(node), &mut inside, path.as_deref());
+                let label = node.label.as_deref().unwrap_or_default();
+                self.wrap(id, ItemKind::Workflow, label, locals, at, seen)
+            }
+            StmtKind::Lock {
+                resource, limit, ..
+            } => self.lock(id, resource, limit.as_ref(), locals, at),
+            StmtKind::Verify { during, every, .. } => {
+                let said = |expr| words::text(&self.walk, expr, locals);
+                let label = at.map(|_| format!("for {} every {}", said(during), said(every)));
+                let label = label.unwrap_or_default();
+                let mut seen = self.block(id, ItemKind::Verify, &label, locals, at);
+                let span = during.span;
+                let during = self.time(during, locals);
+                seen.measure.shortest.raise(span, during.unwrap_or(0));
+                let looks = seen.measure.longest;
+                seen.measure.longest = super::measure::both(during, looks, u64::saturating_add);
+                seen
+            }
+            StmtKind::On { target, .. } => {
+                let label = at.map(|_| words::text(&self.walk, target, locals));
+                let label = label.unwrap_or_default();
+                self.block(id, ItemKind::On, &label, locals, at)
+            }
+            StmtKind::Barrier { name, key } => {
+                let key = match key {
+                    Some(key) => match self.walk.eval(key, locals) {
+                        Ok(value) => Some(Some(self.walk.display(&value))),
+                        Err(_) => None,
+                    },
+                    None => Some(None),
+                };
+                let known = key.map(|key| BarrierName {
+                    name: name.clone(),
+                    key,
+                });
+                self.barrier(id, name, known, locals, at)
+            }
+            _ => self.effect(id, node, locals, at),
+        }
+    }
+
+    /// Statements without a body.
+    fn effect(&mut self, id: TreeId, node: &Node, locals: &Locals, at: At<'_>) -> Seen {
+        let said = |expr: &Expr| at.map(|_| words::text(&self.walk, expr, locals));
+        let quoted = |expr: &Expr| match self.walk.eval(expr, locals) {
+            Ok(_) => said(expr).map(|text| format!("\"{text}\"")),
+            // As it was written, it is quoted already.
+            Err(_) => said(expr),
+        };
+        let instant = Measure::default();
+        let unbounded = Measure {
+            longest: None,
+            ..Measure::default()
+        };
+        let command = Measure {
+            commands: Load::of(1),
+            others: Load::of(1),
+            ..unbounded.clone()
+        };
+        let (kind, label, measure) = match &node.stmt.kind {
+            StmtKind::Run(run) => {
+                let label = at.map(|_| words::parts(&self.walk, &run.text, locals));
+                (ItemKind::Run, label, command)
+            }
+            StmtKind::Action { .. } => {
+                let label = at.and(node.label.as_ref()).map(ToString::to_string);
+                (ItemKind::Action, label, command)
+            }
+            StmtKind::Approve { question, by } => {
+                let mut seen = self.leaf(
+                    id,
+                    ItemKind::Approve,
+                    quoted(question),
+                    unbounded,
+                    locals,
+                    at,
+                );
+                if let (Some(item), Some(by)) = (seen.items.first_mut(), by) {
+                    let by = words::text(&self.walk, by, locals);
+                    item.notes.insert(0, format!("by {by}"));
+                }
+                return seen;
+            }
+            StmtKind::Wait(time) => {
+                let measure = Measure {
+                    longest: self.time(time, locals),
+                    shortest: Least::of(time.span, self.time(time, locals).unwrap_or(0)),
+                    ..Measure::default()
+                };
+                (ItemKind::Wait, said(time), measure)
+            }
+            StmtKind::Log(text) => (ItemKind::Log, quoted(text), instant),
+            StmtKind::Fail(text) => (ItemKind::Fail, quoted(text), instant),
+            // They do nothing that could be seen from outside.
+            _ => return Seen::default(),
+        };
+        self.leaf(id, kind, label, measure, locals, at)
+    }
+
+    fn leaf(
+        &self,
+        id: TreeId,
+        kind: ItemKind,
+        label: Option<String>,
+        measure: Measure,
+        locals: &Locals,
+        at: At<'_>,
+    ) -> Seen {
+        let seen = Seen {
+            measure,
+            items: Vec::new(),
+        };
+        let mut seen = self.wrap(id, kind, &label.unwrap_or_default(), locals, at, seen);
+        for item in &mut seen.items {
+            item.order = None;
+        }
+        seen
+    }
+
+    /// A node with the one body that it has.
+    fn block(
+        &mut self,
+        id: TreeId,
+        kind: ItemKind,
+        label: &str,
+        locals: &Locals,
+        at: At<'_>,
+    ) -> Seen {
+        let path = at.map(|at| self.path(at, id, locals));
+        let body = body(self.plan.tree.get(id));
+        let seen = self.seq(body, &mut locals.clone(), path.as_deref());
+        self.wrap(id, kind, label, locals, at, seen)
+    }
+
+    /// The item of a node, with what was found in it.
+    fn wrap(
+        &self,
+        id: TreeId,
+        kind: ItemKind,
+        label: &str,
+        locals: &Locals,
+        at: At<'_>,
+        inside: Seen,
+    ) -> Seen {
+        let Some(at) = at else { return inside };
+        let node = self.plan.tree.get(id);
+        let item = Item {
+            kind,
+            label: label.to_string(),
+            path: node.label.as_ref().map(|_| self.path(at, id, locals)),
+            order: Some(Order::Serial),
+            notes: words::modifiers(&self.walk, node, locals),
+            items: inside.items,
+            ..Item::default()
+        };
+        Seen {
+            measure: inside.measure,
+            items: vec![item],
+        }
+    }
+
+    fn barrier(
+        &mut self,
+        id: TreeId,
+        name: &Name,
+        known: Option<BarrierName>,
+        locals: &Locals,
+        at: At<'_>,
+    ) -> Seen {
+        let Some(barrier) = known else {
+            self.sum.unsure = true;
+            let label = at.map(|_| name.to_string());
+            let mut seen = self.leaf(id, ItemKind::Barrier, label, Measure::default(), locals, at);
+            for item in &mut seen.items {
+                item.notes
+                    .push(String::from("its key is known while running"));
+            }
+            return seen;
+        };
+        let label = at.map(|_| barrier.to_string());
+        let mut seen = self.leaf(id, ItemKind::Barrier, label, Measure::default(), locals, at);
+        match seen.items.first_mut() {
+            Some(item) => item.meeting = self.meeting(barrier),
+            None => self.pass(barrier, 1),
+        }
+        seen
+    }
+
+    /// The place of a barrier's meeting among those of the outline.
+    fn meeting(&mut self, barrier: BarrierName) -> Option<usize> {
+        let next = self.meetings.len();
+        let name = barrier.to_string();
+        let (frame, fixed) = self.frame_of(&barrier.name)?;
+        let prefix: Position = frame.position.iter().copied().take(fixed).collect();
+        let met = frame.meets.get_mut(&(prefix, barrier))?;
+        if let Some(index) = met.index {
+            return Some(index);
+        }
+        met.index = Some(next);
+        let meet = Meet {
+            barrier: name,
+            within: met.within.join(", "),
+            strands: met.strands,
+            who: met.who.clone(),
+        };
+        self.meetings.push(meet);
+        Some(next)
+    }
+
+    fn stage(&mut self, id: TreeId, name: &str, locals: &Locals, at: At<'_>) -> Seen {
+        let loose = std::mem::take(&mut self.loose);
+        let mut seen = self.block(id, ItemKind::Stage, name, locals, at);
+        let places = std::mem::replace(&mut self.loose, loose);
+        let measure = &mut seen.measure;
+        if places.is_empty() {
+            return seen;
+        }
+        if !self.sum.unsure && places.len() == self.sum.targets.len() {
+            // Its deployments never run beside those of a stage with the same locks.
+            let mut sorted: Vec<_> = places.iter().copied().collect();
+            sorted.sort_unstable();
+            let lock = Lock::Places(sorted);
+            measure.deploys.hold(lock.clone(), 1, 0);
+            let others = measure.others.most().unwrap_or(u64::MAX);
+            measure.commands.hold(lock, 1, others);
+        }
+        if let (Some(item), Some(at)) = (seen.items.first_mut(), at) {
+            item.locks = self.locks(places.iter().copied());
+            item.path = Some(self.path(at, id, locals));
+        }
+        let path = seen.items.first().and_then(|item| item.path.clone());
+        seen.measure.stages = vec![Hold {
+            path: path.unwrap_or_default(),
+            places,
+        }];
+        seen
+    }
+
+    fn lock(
+        &mut self,
+        id: TreeId,
+        resource: &Expr,
+        limit: Option<&Expr>,
+        locals: &Locals,
+        at: At<'_>,
+    ) -> Seen {
+        let name = words::text(&self.walk, resource, locals);
+        let known = self.walk.eval(resource, locals).is_ok();
+        let mut seen = self.block(id, ItemKind::Lock, &name, locals, at);
+        let places = limit.map_or(Some(1), |limit| self.count(limit, locals));
+        if let (true, Some(places)) = (known, places) {
+            let measure = &mut seen.measure;
+            let lock = Lock::Named(name);
+            let loads = [&mut measure.commands, &mut measure.others];
+            for load in loads.into_iter().chain([&mut measure.deploys]) {
+                load.hold(lock.clone(), places.max(1), 0);
+            }
+        }
+        if let (Some(item), Some(limit)) = (seen.items.first_mut(), limit) {
+            let limit = words::text(&self.walk, limit, locals);
+            item.notes.insert(0, format!("limit {limit}"));
+        }
+        seen
+    }
+
+    fn parallel(&mut self, id: TreeId, node: &Node, locals: &Locals, at: At<'_>) -> Seen {
+        let path = at.map(|at| self.path(at, id, locals));
+        let meets = at.is_some() && self.is_meeting_place(id);
+        if meets {
+            let frame = self.strands(id, body(node), locals);
+            self.frames.push(frame);
+        }
+        let mut all = Seen::default();
+        let mut times: Option<u64> = Some(0);
+        let mut turns = false;
+        for child in body(node).iter() {
+            let seen = self.node(*child, &mut locals.clone(), path.as_deref());
+            turns |= self.take_turns(&all.measure.stages, &seen.measure.stages);
+            let time = seen.measure.longest;
+            times = super::measure::both(times, time, u64::saturating_add);
+            all.measure.beside(seen.measure);
+            all.items.extend(seen.items);
+        }
+        if turns || node.has_barrier || all.measure.commands.has_named_lock() {
+            all.measure.longest = times;
+        }
+        if meets {
+            self.frames.pop();
+        }
+        let mut seen = self.wrap(id, ItemKind::Parallel, "", locals, at, all);
+        if let Some(item) = seen.items.first_mut() {
+            item.order = Some(Order::Parallel);
+        }
+        seen
+    }
+
+    /// Who meets whom in a `parallel`.
+    fn strands(&mut self, id: TreeId, children: &Seq, locals: &Locals) -> Frame {
+        self.frames.push(Frame::new(id));
+        let muted = std::mem::take(&mut self.muted);
+        let around = std::mem::take(&mut self.sum);
+        for child in children.iter() {
+            let name = self.strand(*child, locals);
+            if let Some(frame) = self.frames.last_mut() {
+                frame.strand = Strand::Named(name);
+            }
+            self.node(*child, &mut locals.clone(), None);
+        }
+        self.sum = around;
+        self.muted = muted;
+        let mut frame = self.frames.pop().unwrap_or(Frame::new(id));
+        frame.counting = false;
+        frame
+    }
+
+    /// What a child of a `parallel` is called.
+    fn strand(&self, id: TreeId, locals: &Locals) -> String {
+        let node = self.plan.tree.get(id);
+        match &node.stmt.kind {
+            StmtKind::Deploy {
+                service, target, ..
+            } => {
+                let said = |expr| words::text(&self.walk, expr, locals);
+                format!("deploy {} to {}", said(service), said(target))
+            }
+            _ => {
+                let label = node.label.as_deref().unwrap_or("if");
+                format!("{label}{}", node.twin)
+            }
+        }
+    }
+
+    /// The branch that is taken, or all of them where only the run knows.
+    fn branches(
+        &mut self,
+        id: TreeId,
+        conditions: &[&Expr],
+        otherwise: bool,
+        locals: &Locals,
+        at: At<'_>,
+    ) -> Seen {
+        let plan = self.plan;
+        let bodies = &plan.tree.get(id).bodies;
+        let body = |number: usize| bodies.get(number).cloned().unwrap_or_default();
+        let mut choice = Vec::new();
+        for (number, condition) in conditions.iter().enumerate() {
+            match self.walk.eval(condition, locals) {
+                Ok(Value::Bool(false)) => {}
+                Ok(_) => {
+                    choice.push((String::from("else"), body(number)));
+                    break;
+                }
+                Err(_) => {
+                    let said = plan.bound.program.sources.text(condition.span);
+                    let word = if choice.is_empty() { "" } else { "else if " };
+                    choice.push((format!("{word}{said}"), body(number)));
+                    if number + 1 == conditions.len() {
+                        let last = if otherwise {
+                            body(number + 1)
+                        } else {
+                            Seq::default()
+                        };
+                        choice.push((String::from("else"), last));
+                    }
+                    continue;
+                }
+            }
+            if number + 1 == conditions.len() && otherwise {
+                choice.push((String::from("else"), body(number + 1)));
+            }
+        }
+        if choice.len() < 2 {
+            let only = choice.pop().map(|(_, body)| body).unwrap_or_default();
+            return self.seq(&only, &mut locals.clone(), at);
+        }
+        self.choice(id, choice, locals, at)
+    }
+
+    /// Branches of which only the run knows which is taken.
+    fn choice(
+        &mut self,
+        id: TreeId,
+        choice: Vec<(String, Seq)>,
+        locals: &Locals,
+        at: At<'_>,
+    ) -> Seen {
+        let around = std::mem::take(&mut self.sum);
+        self.muted += 1;
+        let mut all: Option<(Seen, Sum)> = None;
+        for (label, body) in choice {
+            let seen = self.seq(&body, &mut locals.clone(), at);
+            let seen = branch(label, seen, at);
+            let sum = std::mem::take(&mut self.sum);
+            all = Some(match all {
+                None => (seen, sum),
+                Some((mut before, mut before_sum)) => {
+                    before.items.extend(seen.items);
+                    before.measure.or(seen.measure);
+                    before_sum.or(sum);
+                    (before, before_sum)
+                }
+            });
+        }
+        self.muted -= 1;
+        let (seen, sum) = all.unwrap_or_default();
+        self.sum = around;
+        self.sum.add(sum);
+        if at.is_none() && self.plan.tree.get(id).has_barrier {
+            let walked = self.walk.sum_node(id, &mut locals.clone());
+            for (barrier, times) in walked.unwrap_or_default().barriers {
+                self.pass(barrier, times);
+            }
+        }
+        seen
+    }
+
+    fn deploy(&mut self, id: TreeId, node: &Node, locals: &Locals, at: At<'_>) -> Seen {
+        let path = at.map(|at| self.path(at, id, locals));
+        let found = self.walk.deployment(id, locals);
+        let mut seen = match &found {
+            Ok(found) => {
+                *self.sum.targets.entry(found.target).or_default() += 1;
+                self.sum.services.insert(found.service);
+                if self.is_exclusive(found.target) {
+                    self.loose.insert(found.target);
+                }
+                self.seq(&found.body, &mut found.locals.clone(), path.as_deref())
+            }
+            Err(_) => self.unknown_deployment(node),
+        };
+        let measure = &mut seen.measure;
+        measure.deployments = Count::exactly(1);
+        measure.deploys = Load::of(1);
+        measure.others = Load::default();
+        if at.is_none() {
+            return seen;
+        }
+        let StmtKind::Deploy {
+            service, target, ..
+        } = &node.stmt.kind
+        else {
+            return seen;
+        };
+        let service = words::text(&self.walk, service, locals);
+        let target = words::text(&self.walk, target, locals);
+        let label = format!("{service} to {target}");
+        let mut seen = self.wrap(id, ItemKind::Deploy, &label, locals, at, seen);
+        for item in &mut seen.items {
+            let mut using = None;
+            match &found {
+                Ok(found) => {
+                    let used = node.workflows.iter().find(|(_, body)| *body == found.body);
+                    let workflows = &self.plan.bound.program.workflows;
+                    let used = used.and_then(|(id, _)| workflows.get(id.0 as usize));
+                    using = used.map(|used| used.name.to_string());
+                }
+                Err(Halt::Unknown) => item.notes.push(String::from("known while running")),
+                Err(Halt::Fault(fault)) => item.notes.push(fault.message.clone()),
+            }
+            item.deploy = Some(Deploy {
+                service: service.clone(),
+                target: target.clone(),
+                using,
+            });
+        }
+        seen
+    }
+
+    /// A deployment of which only the run knows the service or the target.
+    fn unknown_deployment(&mut self, node: &Node) -> Seen {
+        let mut all = Seen::default();
+        for (_, body) in &node.workflows {
+            let seen = self.seq(body, &mut Locals::default(), None);
+            all.measure.or(seen.measure);
+        }
+        self.sum.unsure = true;
+        all
+    }
+}
+
+/// A branch that may be taken.
+fn branch(label: String, seen: Seen, at: At<'_>) -> Seen {
+    if at.is_none() || seen.items.is_empty() {
+        return seen;
+    }
+    let mut item = Item {
+        kind: ItemKind::If,
+        label,
+        order: Some(Order::Serial),
+        items: seen.items,
+        ..Item::default()
+    };
+    item.measured(&seen.measure);
+    Seen {
+        measure: seen.measure,
+        items: vec![item],
+    }
+}

@@ -1,0 +1,22 @@
+//! Makes a parser of a pest grammar at build time: pest reads the grammar, and each rule becomes a
+//! function that looks at the next byte before it tries anything. What is read is what pest's own
+//! parser reads, tree for tree, in a fraction of the time.
+//! It knows nothing of the language whose grammar it is given.
+
+mod emit;
+mod sets;
+
+/// The Rust source of the parser of a grammar.
+///
+/// # Errors
+///
+/// One line for each mistake that pest finds in the grammar; `name` is what it is called there.
+pub fn compile(name: &str, grammar: &str) -> Result<String, Vec<String>> {
+    match pest_meta::parse_and_optimize(grammar) {
+        Ok((_, rules)) => Ok(emit::parser(&rules)),
+        Err(errors) => Err(errors
+            .into_iter()
+            .map(|error| error.with_path(name).to_string().replace('\n', " "))
+            .collect()),
+    }
+}

@@ -1,0 +1,638 @@
+//! Binds a pipeline's inputs and the fields fixed for one run, and reports all that is missing or
+//! wrong at once. It does not know where the given values were written.
+
+use std::collections::HashSet;
+
+use indexmap::IndexMap;
+
+use super::facts::{Facts, Finder, Given, Owner};
+use super::{Bound, Locals, Sight};
+use lockstep_base::diagnostic::suggest::{did_you_mean, or_list};
+use lockstep_base::diagnostic::{Diagnostic, codes};
+use lockstep_base::source::{Name, Span};
+use lockstep_base::value::{
+    EnvironmentId, InfrastructureId, ServiceId, Type, Value, from_json, from_text,
+};
+use lockstep_base::world::{Environment, Files};
+use lockstep_lang::eval::{self, Expr, GlobalId, Halt, Scope};
+use lockstep_lang::ir::{Global, GlobalSource, Program};
+
+/// A value as it was given: text of the command line, or data of an input file.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Raw {
+    /// `-i name=text`
+    Text(String),
+    /// From a JSON, YAML or TOML file.
+    Json(serde_json::Value),
+}
+
+/// What is asked of a program for one run.
+#[derive(Debug, Clone, Default)]
+pub struct Asked {
+    /// The pipeline; may be left out where there is only one.
+    pub pipeline: Option<String>,
+    /// The inputs.
+    pub inputs: IndexMap<String, Raw>,
+    /// Fields to fix: `checkout.replicas`, `prod.eu.context`.
+    pub fields: IndexMap<String, String>,
+    /// Inputs that are given as expressions of the program, by a test. They have been checked.
+    pub written: IndexMap<GlobalId, Expr>,
+}
+
+/// Binds a program to what is asked of it.
+pub fn bind(
+    program: &Program,
+    asked: &Asked,
+    environment: &dyn Environment,
+    files: &dyn Files,
+) -> Result<Bound, Vec<Diagnostic>> {
+    let mut binder = Binder {
+        program,
+        given: Given::default(),
+        diagnostics: Vec::new(),
+    };
+    let pipeline = binder.pipeline(asked.pipeline.as_deref());
+    binder.inputs(asked);
+    binder.fields(asked);
+    let Binder {
+        given,
+        mut diagnostics,
+        ..
+    } = binder;
+    let finder = Finder::new(program, given, environment, files);
+    for (at, global) in program.globals.iter().enumerate() {
+        diagnostics.extend(broken_rule(program, &finder, GlobalId(at as u32), global));
+    }
+    let facts = match finder.facts() {
+        Ok(facts) => facts,
+        Err(faults) => {
+            diagnostics.extend(faults);
+            return Err(diagnostics);
+        }
+    };
+    check_groups(program, &facts, &mut diagnostics);
+    match pipeline {
+        Some(pipeline) if diagnostics.is_empty() => Ok(Bound {
+            program: program.clone(),
+            pipeline,
+            facts,
+        }),
+        _ => Err(diagnostics),
+    }
+}
+
+struct Binder<'a> {
+    program: &'a Program,
+    given: Given,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl Binder<'_> {
+    fn pipeline(&mut self, asked: Option<&str>) -> Option<u32> {
+        let pipelines = &self.program.pipelines;
+        let names: Vec<&str> = pipelines.iter().map(|pipeline| &*pipeline.name).collect();
+        let problem = match (asked, pipelines.as_slice()) {
+            (Some(name), _) => {
+                if let Some(at) = names.iter().position(|other| *other == name) {
+                    return Some(at as u32);
+                }
+                let help = did_you_mean(name, names.iter().copied())
+                    .unwrap_or_else(|| format!("this file has {}", or_list(&names)));
+                Diagnostic::without_place(
+                    codes::NO_PIPELINE,
+                    format!("there is no pipeline `{name}`"),
+                )
+                .help(help)
+            }
+            (None, [_]) => return Some(0),
+            (None, []) => {
+                Diagnostic::without_place(codes::NO_PIPELINE, "this file has no pipeline")
+                    .help("write `pipeline NAME { … }`")
+            }
+            (None, _) => Diagnostic::without_place(
+                codes::NO_PIPELINE,
+                "this file has several pipelines, and none was named",
+            )
+            .help(format!("name {} after the file", or_list(&names))),
+        };
+        self.diagnostics.push(problem);
+        None
+    }
+
+    /// The inputs of all files, by name.
+    fn inputs_of_program(&self) -> impl Iterator<Item = (GlobalId, &Global, bool)> {
+        self.program
+            .globals
+            .iter()
+            .enumerate()
+            .filter_map(|(at, global)| match &global.source {
+                GlobalSource::Input { default, .. } => {
+                    Some((GlobalId(at as u32), global, default.is_some()))
+                }
+                GlobalSource::Let(_) => None,
+            })
+    }
+
+    fn inputs(&mut self, asked: &Asked) {
+        let inputs: Vec<(GlobalId, Name, Type, Span, bool)> = self
+            .inputs_of_program()
+            .map(|(id, input, default)| {
+                (
+                    id,
+                    input.name.clone(),
+                    input.ty.clone(),
+                    input.span,
+                    default,
+                )
+            })
+            .collect();
+        for name in asked.inputs.keys() {
+            if inputs.iter().all(|(_, input, ..)| **input != **name) {
+                let names = inputs.iter().map(|(_, input, ..)| &**input);
+                let help = did_you_mean(name, names).unwrap_or_else(|| {
+                    if inputs.is_empty() {
+                        String::from("this file declares no inputs")
+                    } else {
+                        let names: Vec<&str> = inputs.iter().map(|(_, it, ..)| &**it).collect();
+                        format!(
+                            "the inputs are {}",
+                            or_list(&names).replace(" or ", " and ")
+                        )
+                    }
+                });
+                let message = format!("there is no input `{name}`");
+                let diagnostic = Diagnostic::without_place(codes::UNKNOWN_INPUT, message);
+                self.diagnostics.push(diagnostic.help(help));
+            }
+        }
+        for (id, name, ty, span, has_default) in inputs {
+            match asked.inputs.get(&*name) {
+                Some(raw) => match self.convert(raw, &ty) {
+                    Ok(value) => {
+                        self.given.inputs.insert(id, value);
+                    }
+                    Err(problem) => self.diagnostics.push(
+                        Diagnostic::error(
+                            codes::WRONG_INPUT,
+                            span,
+                            format!("the value given for input `{name}` does not fit: {problem}"),
+                        )
+                        .here(format!("it is declared as `{ty}` here")),
+                    ),
+                },
+                None if asked.written.contains_key(&id) => {
+                    let value = asked.written.get(&id).cloned();
+                    self.given.written.extend(value.map(|value| (id, value)));
+                }
+                None if !has_default => self.diagnostics.push(
+                    Diagnostic::error(
+                        codes::MISSING_INPUT,
+                        span,
+                        format!("input `{name}` is missing"),
+                    )
+                    .here("it has no default, so it must be given")
+                    .help(format!("give it with `-i {name}=…`")),
+                ),
+                None => {}
+            }
+        }
+    }
+
+    fn convert(&self, raw: &Raw, ty: &Type) -> Result<Value, String> {
+        match ty {
+            Type::List(of) if matches!(**of, Type::Infrastructure(_)) => {
+                let names: Vec<String> = match raw {
+                    Raw::Text(text) => text
+                        .split(',')
+                        .map(|name| name.trim().to_string())
+                        .collect(),
+                    Raw::Json(serde_json::Value::Array(items)) => items
+                        .iter()
+                        .map(|item| item.as_str().map(str::to_string))
+                        .collect::<Option<_>>()
+                        .ok_or("a list of names is wanted")?,
+                    Raw::Json(serde_json::Value::String(text)) => text
+                        .split(',')
+                        .map(|name| name.trim().to_string())
+                        .collect(),
+                    Raw::Json(_) => return Err(String::from("a list of names is wanted")),
+                };
+                self.places(&names, of)
+            }
+            Type::List(of) if matches!(**of, Type::Service(_)) => {
+                let names: Vec<String> = match raw {
+                    Raw::Text(text) | Raw::Json(serde_json::Value::String(text)) => text
+                        .split(',')
+                        .map(|name| name.trim().to_string())
+                        .collect(),
+                    Raw::Json(serde_json::Value::Array(items)) => items
+                        .iter()
+                        .filter_map(|item| item.as_str().map(str::to_string))
+                        .collect(),
+                    Raw::Json(_) => return Err(String::from("a list of names is wanted")),
+                };
+                let mut services = Vec::new();
+                for name in &names {
+                    let service = self.one(name, of)?;
+                    if services.contains(&service) {
+                        return Err(format!("`{name}` is named twice"));
+                    }
+                    services.push(service);
+                }
+                Ok(Value::list(services))
+            }
+            Type::Optional(of) => match raw {
+                Raw::Json(serde_json::Value::Null) => Ok(Value::None),
+                raw => self.convert(raw, of),
+            },
+            Type::Infrastructure(_) | Type::Service(_) | Type::Environment => match raw {
+                Raw::Text(name) | Raw::Json(serde_json::Value::String(name)) => self.one(name, ty),
+                Raw::Json(_) => Err(String::from("a name is wanted")),
+            },
+            _ => match raw {
+                Raw::Text(given) => from_text(given, ty),
+                Raw::Json(data) => from_json(data.clone(), ty),
+            },
+        }
+    }
+
+    /// The one service, environment or infrastructure with this name or id.
+    fn one(&self, name: &str, ty: &Type) -> Result<Value, String> {
+        let program = self.program;
+        match ty {
+            Type::Service(kind) => {
+                let named = program
+                    .services
+                    .iter()
+                    .position(|service| *service.name == *name);
+                let at = named.ok_or_else(|| {
+                    let names = program.services.iter().map(|service| &*service.name);
+                    not_found("service", name, names)
+                })?;
+                let found = &program.services[at];
+                check_kind(
+                    name,
+                    found.kind,
+                    kind.as_ref().map(|kind| (kind.id, &kind.name)),
+                )?;
+                Ok(Value::Service {
+                    id: ServiceId(at as u32),
+                    at: None,
+                })
+            }
+            Type::Environment => {
+                let named = program.environments.iter().position(|it| *it.name == *name);
+                let at = named.ok_or_else(|| {
+                    not_found(
+                        "environment",
+                        name,
+                        program.environments.iter().map(|it| &*it.name),
+                    )
+                })?;
+                Ok(Value::Environment(EnvironmentId(at as u32)))
+            }
+            _ => match self.places(&[name.to_string()], ty)? {
+                Value::List(found) if found.len() == 1 => Ok(found[0].clone()),
+                _ => Err(format!(
+                    "`{name}` names several infrastructures, and one is wanted"
+                )),
+            },
+        }
+    }
+
+    /// Infrastructures by name, id, group or `prod.*`. The error names all wrong entries.
+    fn places(&self, names: &[String], ty: &Type) -> Result<Value, String> {
+        let mut found: Vec<InfrastructureId> = Vec::new();
+        let mut wrong: Vec<String> = Vec::new();
+        for name in names {
+            let entry = match name.is_empty() {
+                true => Err(format!("an entry is empty; {}", self.candidates())),
+                false => self.place(name),
+            };
+            let ids = entry.unwrap_or_else(|message| {
+                wrong.push(message);
+                Vec::new()
+            });
+            for id in ids {
+                match self.fits(id, ty) {
+                    Err(message) => wrong.push(message),
+                    Ok(name) if found.contains(&id) => {
+                        wrong.push(format!("`{name}` is named twice"));
+                    }
+                    Ok(_) => found.push(id),
+                }
+            }
+        }
+        let mut told = HashSet::new();
+        wrong.retain(|message| told.insert(message.clone()));
+        match wrong.is_empty() {
+            true => Ok(Value::list(found.into_iter().map(Value::Infrastructure))),
+            false => Err(wrong.join("; ")),
+        }
+    }
+
+    /// The name of an infrastructure of the wanted kind.
+    fn fits(&self, id: InfrastructureId, ty: &Type) -> Result<&str, String> {
+        let Some(infrastructure) = self.program.infrastructures.get(id.0 as usize) else {
+            return Ok("");
+        };
+        if let Type::Infrastructure(kind) = ty {
+            let kind = kind.as_ref().map(|kind| (kind.id, &kind.name));
+            check_kind(&infrastructure.name, infrastructure.kind, kind)?;
+        }
+        Ok(&infrastructure.name)
+    }
+
+    fn place(&self, name: &str) -> Result<Vec<InfrastructureId>, String> {
+        let program = self.program;
+        let all = || (0..program.infrastructures.len() as u32).map(InfrastructureId);
+        let get = |id: InfrastructureId| &program.infrastructures[id.0 as usize];
+        if let Some(environment) = name.strip_suffix(".*") {
+            let named = program
+                .environments
+                .iter()
+                .find(|it| *it.name == *environment);
+            return named.map(|it| it.infrastructures.clone()).ok_or_else(|| {
+                let names = program.environments.iter().map(|it| &*it.name);
+                not_found("environment", environment, names)
+            });
+        }
+        if let Some(group) = program.groups.iter().find(|group| *group.name == *name) {
+            return self.group(group);
+        }
+        if let Some(id) = all().find(|id| *get(*id).name == *name) {
+            return Ok(vec![id]);
+        }
+        let by_id: Vec<InfrastructureId> = all()
+            .filter(|id| {
+                let infrastructure = get(*id);
+                let short = infrastructure
+                    .name
+                    .rsplit_once('.')
+                    .map_or(&*infrastructure.name, |it| it.1);
+                let given = infrastructure
+                    .fields
+                    .get("id")
+                    .and_then(|id| id.as_const()?.as_str());
+                // One with an id of its own is still called by its short name, too.
+                given == Some(name) || short == name
+            })
+            .collect();
+        match by_id.as_slice() {
+            [_] => Ok(by_id),
+            [] => {
+                let names = program.infrastructures.iter().map(|it| &*it.name);
+                let names = names.chain(program.groups.iter().map(|it| &*it.name));
+                let near = did_you_mean(name, names).unwrap_or_else(|| self.candidates());
+                Err(format!(
+                    "there is no infrastructure or group `{name}`; {near}"
+                ))
+            }
+            several => {
+                let names: Vec<&str> = several.iter().map(|id| &*get(*id).name).collect();
+                Err(format!(
+                    "`{name}` may be {}; write the full name",
+                    or_list(&names)
+                ))
+            }
+        }
+    }
+
+    fn group(&self, group: &lockstep_lang::ir::Group) -> Result<Vec<InfrastructureId>, String> {
+        let facts = Facts::default();
+        let locals = Locals::default();
+        let sight = Sight {
+            program: self.program,
+            facts: &facts,
+            locals: &locals,
+            run: None,
+        };
+        match sight.eval(&group.value) {
+            Ok(Value::List(items)) => Ok(items
+                .iter()
+                .filter_map(|item| match item {
+                    Value::Infrastructure(id) => Some(*id),
+                    _ => None,
+                })
+                .collect()),
+            _ => Err(format!("the group `{}` cannot be named here", group.name)),
+        }
+    }
+
+    fn candidates(&self) -> String {
+        let groups = self.program.groups.iter().map(|group| &*group.name);
+        let names: Vec<&str> = self
+            .program
+            .infrastructures
+            .iter()
+            .map(|it| &*it.name)
+            .chain(groups)
+            .collect();
+        format!("there are {}", or_list(&names).replace(" or ", " and "))
+    }
+
+    /// `--set checkout.replicas=9`, `--set prod.eu.context=…`.
+    fn fields(&mut self, asked: &Asked) {
+        for (path, text) in &asked.fields {
+            if let Err(problem) = self.field(path, text) {
+                let message = format!("`--set {path}` does not fit: {problem}");
+                self.diagnostics
+                    .push(Diagnostic::without_place(codes::WRONG_SET, message));
+            }
+        }
+    }
+
+    fn field(&mut self, path: &str, given: &str) -> Result<(), String> {
+        let program = self.program;
+        let (owner, field) = path
+            .rsplit_once('.')
+            .ok_or("write `--set NAME.FIELD=VALUE`")?;
+        let service = program.services.iter().position(|it| *it.name == *owner);
+        let place = program
+            .infrastructures
+            .iter()
+            .position(|it| *it.name == *owner);
+        let environment = program
+            .environments
+            .iter()
+            .position(|it| *it.name == *owner);
+        let (owner, declared) = if let Some(at) = service {
+            let kind = program.kinds.get(program.services[at].kind as usize);
+            (
+                Owner::Service(ServiceId(at as u32)),
+                kind.map(|kind| &kind.service),
+            )
+        } else if let Some(at) = place {
+            let kind = program.kinds.get(program.infrastructures[at].kind as usize);
+            (
+                Owner::Infrastructure(InfrastructureId(at as u32)),
+                kind.map(|it| &it.infrastructure),
+            )
+        } else if let Some(at) = environment {
+            let id = EnvironmentId(at as u32);
+            let kind = program
+                .infrastructures
+                .iter()
+                .find(|it| it.environment == id);
+            let kind = kind.and_then(|it| program.kinds.get(it.kind as usize));
+            (
+                Owner::Environment(id),
+                kind.map(|kind| &kind.infrastructure),
+            )
+        } else {
+            let services = program.services.iter().map(|it| &*it.name);
+            let names = services.chain(program.infrastructures.iter().map(|it| &*it.name));
+            let names = names.chain(program.environments.iter().map(|it| &*it.name));
+            return Err(not_found(
+                "service, environment or infrastructure",
+                owner,
+                names,
+            ));
+        };
+        let ty = match declared.and_then(|fields| fields.get(field)) {
+            Some(declared) => declared.ty.clone(),
+            None if ["id", "exclusive"].contains(&field) && place.is_some() => {
+                if field == "id" {
+                    Type::String
+                } else {
+                    Type::Bool
+                }
+            }
+            None => {
+                let names = declared
+                    .into_iter()
+                    .flat_map(|it| it.keys())
+                    .map(|it| &**it);
+                return Err(not_found("field", field, names));
+            }
+        };
+        let value = self.convert(&Raw::Text(given.to_string()), &ty)?;
+        self.given.fields.insert((owner, Name::from(field)), value);
+        Ok(())
+    }
+}
+
+fn not_found<'n>(what: &str, name: &str, names: impl Iterator<Item = &'n str> + Clone) -> String {
+    let near = did_you_mean(name, names.clone()).unwrap_or_else(|| {
+        let names: Vec<&str> = names.collect();
+        if names.is_empty() {
+            String::from("there is none")
+        } else {
+            format!("there are {}", or_list(&names).replace(" or ", " and "))
+        }
+    });
+    format!("there is no {what} `{name}`; {near}")
+}
+
+fn check_kind(name: &str, is: u32, wanted: Option<(u32, &Name)>) -> Result<(), String> {
+    match wanted {
+        Some((kind, wanted)) if kind != is => Err(format!("`{name}` is not of kind `{wanted}`")),
+        _ => Ok(()),
+    }
+}
+
+/// What is wrong with an input's value by the rule after its `where`. An input without a value
+/// has been reported already.
+fn broken_rule(
+    program: &Program,
+    finder: &Finder<'_>,
+    id: GlobalId,
+    input: &Global,
+) -> Option<Diagnostic> {
+    let GlobalSource::Input {
+        rule: Some(rule), ..
+    } = &input.source
+    else {
+        return None;
+    };
+    let value = Scope::global(finder, id).ok()?;
+    match eval::eval(rule, finder) {
+        Ok(Value::Bool(false)) => {
+            let said = program.sources.text(rule.span);
+            let (value, name) = (super::display(program, &value), &input.name);
+            let message = format!("`{value}` is not allowed for input `{name}`");
+            let diagnostic = Diagnostic::error(codes::RULE_BROKEN, rule.span, message)
+                .here("this rule must hold")
+                .help(format!("give a value for which `{said}` is true"));
+            Some(diagnostic)
+        }
+        Ok(_) | Err(Halt::Unknown) => None,
+        Err(Halt::Fault(fault)) => Some(*fault),
+    }
+}
+
+/// A group names each infrastructure once.
+fn check_groups(program: &Program, facts: &Facts, diagnostics: &mut Vec<Diagnostic>) {
+    let locals = Locals::default();
+    let sight = Sight {
+        program,
+        facts,
+        locals: &locals,
+        run: None,
+    };
+    for group in &program.groups {
+        let Ok(Value::List(items)) = sight.eval(&group.value) else {
+            continue;
+        };
+        for (at, item) in items.iter().enumerate() {
+            if items.iter().take(at).any(|other| other == item) {
+                let name = super::display(program, item);
+                let message = format!("group `{}` names `{name}` twice", group.name);
+                diagnostics.push(Diagnostic::error(
+                    codes::REPEATED_IN_GROUP,
+                    group.span,
+                    message,
+                ));
+            }
+        }
+    }
+}
+
+/// The inputs of a pipeline: what can be given, for `lockstep inputs` and for editors.
+pub fn inputs(program: &Program) -> impl Iterator<Item = &Global> {
+    program
+        .globals
+        .iter()
+        .filter(|global| matches!(global.source, GlobalSource::Input { .. }))
+}
+
+/// The inputs that have no default and are not given.
+pub fn missing<'p>(
+    program: &'p Program,
+    asked: &Asked,
+) -> impl Iterator<Item = &'p Global> + use<'p> {
+    let given: Vec<String> = asked.inputs.keys().cloned().collect();
+    inputs(program).filter(move |input| {
+        let needed = matches!(&input.source, GlobalSource::Input { default: None, .. });
+        needed && !given.iter().any(|name| **name == *input.name)
+    })
+}
+
+/// Whether a value would do for an input; if not, why, as a sentence without a full stop. A rule
+/// that also looks at inputs without a value is left for [`bind`].
+pub fn try_input(
+    program: &Program,
+    name: &str,
+    raw: &Raw,
+    environment: &dyn Environment,
+    files: &dyn Files,
+) -> Result<(), String> {
+    let mut binder = Binder {
+        program,
+        given: Given::default(),
+        diagnostics: Vec::new(),
+    };
+    let found = binder
+        .inputs_of_program()
+        .find(|(_, input, _)| *input.name == *name);
+    let Some((id, input, _)) = found else {
+        return Err(format!("there is no input `{name}`"));
+    };
+    let value = binder.convert(raw, &input.ty)?;
+    binder.given.inputs.insert(id, value);
+    let finder = Finder::new(program, binder.given, environment, files);
+    match broken_rule(program, &finder, id, &program.globals[id.0 as usize]) {
+        Some(wrong) => Err(wrong.message),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,78 @@
+//! From a program to a plan: inputs bound, everything evaluated that is known before the run,
+//! calls put in their places, barriers tied to the block in which they meet.
+//! It does not know the clock, nor how anything is carried out.
+
+mod bind;
+mod facts;
+pub mod grid;
+mod locals;
+mod meet;
+mod tree;
+mod walk;
+
+use serde::{Deserialize, Serialize};
+
+pub use bind::{Asked, Raw, bind, inputs, missing, try_input};
+pub use facts::{Facts, Fields, RunFacts, Sight, beside, display};
+pub use locals::Locals;
+use lockstep_base::diagnostic::Diagnostic;
+use lockstep_lang::ir::{Pipeline, Program};
+pub use meet::Meeting;
+pub use tree::{Node, NodeKind, Seq, Tree, TreeId};
+pub use walk::{BarrierName, Deployment, FoundCell, MatrixAxes, Sum, Walk, body, stage_value};
+
+/// A program with one of its pipelines and the facts of one run: all that is stored with it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Bound {
+    /// The program.
+    pub program: Program,
+    /// The pipeline, by place.
+    pub pipeline: u32,
+    /// What is known before the run.
+    pub facts: Facts,
+}
+
+/// A plan: what is stored with a run, and what follows from it.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The program and its facts.
+    pub bound: Bound,
+    /// The skeleton.
+    pub tree: Tree,
+    /// Where each barrier's strands meet.
+    pub meetings: Vec<Meeting>,
+}
+
+impl Bound {
+    /// The pipeline.
+    pub fn pipeline(&self) -> &Pipeline {
+        &self.program.pipelines[self.pipeline as usize]
+    }
+}
+
+impl Plan {
+    /// The plan that follows from a program and its facts. Whether every run of it ends is proved
+    /// elsewhere.
+    pub fn new(bound: Bound) -> Result<Self, Vec<Diagnostic>> {
+        let pipeline = bound.pipeline();
+        let tree = Tree::build(&bound.program, &pipeline.body, &pipeline.name)
+            .map_err(|diagnostic| vec![diagnostic])?;
+        let mut plan = Self {
+            bound,
+            tree,
+            meetings: Vec::new(),
+        };
+        plan.meetings = meet::meetings(&plan.walk())?;
+        Ok(plan)
+    }
+
+    /// A walk over it before it runs.
+    pub fn walk(&self) -> Walk<'_> {
+        Walk {
+            bound: &self.bound,
+            tree: &self.tree,
+            run: None,
+            skip_stages: false,
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Where the strands of each barrier meet: the innermost parallel block, loop or matrix that
+//! contains every spot at which the barrier is reached.
+//! It does not know whether they ever will meet; that is for the proof.
+
+use lockstep_base::diagnostic::suggest::did_you_mean;
+use lockstep_base::diagnostic::{Diagnostic, codes};
+use lockstep_base::source::Name;
+use lockstep_lang::eval::Halt;
+use lockstep_lang::ir::{Matrix, Order, StmtKind};
+
+use super::tree::{Tree, TreeId};
+use super::walk::Walk;
+
+/// A barrier of the plan and where it happens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Meeting {
+    /// The barrier's name.
+    pub name: Name,
+    /// The parallel block, loop or matrix around all its spots.
+    pub block: TreeId,
+    /// For a matrix: how many of its outer axes are fixed for one meeting. The strands are those
+    /// of the parallel axes that follow.
+    pub fixed_axes: usize,
+    /// The spots at which it is reached.
+    pub spots: Vec<TreeId>,
+}
+
+/// The meetings of all barriers that a plan reaches.
+pub fn meetings(walk: &Walk<'_>) -> Result<Vec<Meeting>, Vec<Diagnostic>> {
+    let tree = walk.tree;
+    let root = tree.root();
+    let mut locals = super::Locals::default();
+    let sum = match walk.sum_node(root, &mut locals) {
+        Ok(sum) => sum,
+        Err(Halt::Fault(diagnostic)) => return Err(vec![*diagnostic]),
+        Err(Halt::Unknown) => return Ok(Vec::new()),
+    };
+    let names: Vec<Name> = sum.spots.keys().cloned().collect();
+    let mut meetings = Vec::new();
+    let mut diagnostics = Vec::new();
+    for (name, spots) in sum.spots {
+        let spots: Vec<TreeId> = spots.into_iter().collect();
+        match around(tree, &spots) {
+            Some((block, fixed_axes)) => {
+                meetings.push(Meeting {
+                    name,
+                    block,
+                    fixed_axes,
+                    spots,
+                });
+            }
+            None => diagnostics.extend(alone(tree, &name, &spots, &names)),
+        }
+    }
+    if diagnostics.is_empty() {
+        Ok(meetings)
+    } else {
+        Err(diagnostics)
+    }
+}
+
+/// The innermost block with parallel strands that contains all spots.
+fn around(tree: &Tree, spots: &[TreeId]) -> Option<(TreeId, usize)> {
+    let (first, rest) = spots.split_first()?;
+    let common = tree.outwards(*first).skip(1).filter(|block| {
+        rest.iter()
+            .all(|spot| tree.outwards(*spot).skip(1).any(|outer| outer == *block))
+    });
+    common
+        .into_iter()
+        .find_map(|block| match &tree.get(block).stmt.kind {
+            StmtKind::Parallel(_) => Some((block, 0)),
+            StmtKind::Matrix(matrix) => fixed_axes(matrix).map(|fixed| (block, fixed)),
+            _ => None,
+        })
+}
+
+/// How many axes stand outside the innermost run of parallel axes; nothing where all are serial.
+fn fixed_axes(matrix: &Matrix) -> Option<usize> {
+    let parallel = |at: usize| {
+        matrix
+            .axes
+            .get(at)
+            .is_some_and(|axis| axis.order == Order::Parallel)
+    };
+    let last = (0..matrix.axes.len()).rev().find(|at| parallel(*at))?;
+    let outside = (0..last).rev().take_while(|at| parallel(*at)).count();
+    Some(last - outside)
+}
+
+fn alone(tree: &Tree, name: &Name, spots: &[TreeId], names: &[Name]) -> Option<Diagnostic> {
+    let (first, rest) = spots.split_first()?;
+    let span = |spot: &TreeId| tree.get(*spot).stmt.span;
+    let others = names.iter().filter(|it| *it != name).map(|it| &**it);
+    let message = format!("nobody else comes to barrier `{name}`");
+    let mut diagnostic = Diagnostic::error(codes::LONE_BARRIER, span(first), message)
+        .here("no parallel block, loop or matrix is around it")
+        .help("a barrier is where parallel strands meet; remove it, or make its block parallel")
+        .help_opt(did_you_mean(name, others));
+    for spot in rest {
+        diagnostic = diagnostic.label(span(spot), "the same barrier again, one after the other");
+    }
+    Some(diagnostic)
+}

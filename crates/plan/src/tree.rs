@@ -1,0 +1,424 @@
+//! The plan's skeleton: a pipeline with every workflow call put in its place, so that each spot
+//! that can be reached has one number and one name. Loops and matrices stay single nodes.
+//! It does not know values, nor how often a node runs.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use lockstep_base::diagnostic::{Diagnostic, codes};
+use lockstep_base::source::Name;
+use lockstep_base::value::Value;
+use lockstep_lang::eval::ExprKind;
+use lockstep_lang::ir::{Block, Program, RollbackScope, Stmt, StmtKind, Verdict, WorkflowId};
+
+/// A node of the skeleton.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct TreeId(pub u32);
+
+/// What a node is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the words of the language")]
+pub enum NodeKind {
+    Pipeline,
+    Stage,
+    Serial,
+    Parallel,
+    /// A cell of a loop or matrix.
+    Cell,
+    Deploy,
+    Step,
+    Run,
+    Workflow,
+    Action,
+    Barrier,
+    Lock,
+    Approve,
+    Wait,
+    Verify,
+    Log,
+    Undo,
+}
+
+/// Statements one after the other (or, in a `parallel`, side by side).
+pub type Seq = Arc<[TreeId]>;
+
+/// More nodes than this are refused: workflows that call each other twice on every level.
+const MOST_NODES: usize = 500_000;
+
+/// Statements deeper inside each other than this are refused: everything that walks a plan goes
+/// as deep as it is, and no stack is endless.
+const DEEPEST: u32 = 200;
+
+/// A statement at one spot of the pipeline.
+#[derive(Debug, Clone)]
+pub struct Node {
+    /// The statement.
+    pub stmt: Arc<Stmt>,
+    /// What it is in.
+    pub parent: Option<TreeId>,
+    /// What it is called in a path; without a label it has no place of its own there. The labels
+    /// of deployments, cells and keyed barriers get their values when they are reached.
+    pub label: Option<Name>,
+    /// `#2` and so on, where a sibling before it has the same label.
+    pub twin: Name,
+    /// What reports call it.
+    pub kind: NodeKind,
+    /// Its bodies: one, or one for each branch of an `if` (the `else` last).
+    pub bodies: Vec<Seq>,
+    /// The bodies of the workflows that a deployment may turn out to use.
+    pub workflows: Vec<(WorkflowId, Seq)>,
+    /// The body of `undo`.
+    pub undo: Option<Seq>,
+    /// The bodies of the `on failure` handlers.
+    pub on_failure: Vec<Seq>,
+    /// The body of `always`.
+    pub always: Option<Seq>,
+    /// Whether a barrier is in it, itself included.
+    pub has_barrier: bool,
+    /// Whether a deployment is in it, itself included.
+    pub has_deploy: bool,
+    /// Whether a `lock` is in it, itself included.
+    pub has_lock: bool,
+    /// Whether a handler in it may roll the whole of this node back.
+    pub may_roll_back: bool,
+}
+
+/// The skeleton of one pipeline.
+#[derive(Debug, Clone, Default)]
+pub struct Tree {
+    nodes: Vec<Node>,
+}
+
+impl Tree {
+    /// The skeleton of the pipeline with this body.
+    pub fn build(program: &Program, body: &Arc<Stmt>, name: &Name) -> Result<Self, Diagnostic> {
+        let mut builder = Builder {
+            program,
+            tree: Self::default(),
+            too_large: false,
+            depth: 0,
+        };
+        let root = builder.node(body, None, &mut Labels::default());
+        if builder.too_large {
+            return Err(too_large(body, builder.depth));
+        }
+        let mut tree = builder.tree;
+        if let Some(node) = tree.nodes.get_mut(root.0 as usize) {
+            node.label = Some(name.clone());
+            node.kind = NodeKind::Pipeline;
+        }
+        tree.mark();
+        Ok(tree)
+    }
+
+    /// The root: the pipeline.
+    pub fn root(&self) -> TreeId {
+        TreeId(0)
+    }
+
+    /// A node.
+    pub fn get(&self, id: TreeId) -> &Node {
+        &self.nodes[id.0 as usize]
+    }
+
+    /// All nodes with their numbers; what is in a node comes after it.
+    pub fn iter(&self) -> impl Iterator<Item = (TreeId, &Node)> {
+        self.nodes
+            .iter()
+            .enumerate()
+            .map(|(at, node)| (TreeId(at as u32), node))
+    }
+
+    /// The node and all that it is in, outwards.
+    pub fn outwards(&self, from: TreeId) -> impl Iterator<Item = TreeId> {
+        std::iter::successors(Some(from), |id| self.get(*id).parent)
+    }
+
+    /// Whether deployments in a node may run a second time or be rolled back from outside them,
+    /// so that their locks are held to the node's end. Those of a stage in it have locks of their
+    /// own, and what deploys nothing may come back as it likes.
+    pub fn may_come_back(&self, id: TreeId) -> bool {
+        let node = self.get(id);
+        let comes = |child: &TreeId| {
+            let inner = self.get(*child);
+            let own = !matches!(
+                inner.stmt.kind,
+                StmtKind::Deploy { .. } | StmtKind::Stage { .. }
+            );
+            own && inner.has_deploy && self.may_come_back(*child)
+        };
+        let mut handlers = node.on_failure.iter().chain(&node.always);
+        node.stmt.modifiers.retry.is_some()
+            || node.stmt.modifiers.atomic
+            || node.may_roll_back
+            || handlers.any(|body| body.iter().any(|child| self.sends_back(*child)))
+            || node.bodies.iter().any(|body| body.iter().any(comes))
+    }
+
+    /// Whether something in a handler may try again what the handler is for, or deploys something
+    /// that may come back.
+    fn sends_back(&self, id: TreeId) -> bool {
+        let node = self.get(id);
+        let handlers = node.on_failure.iter().chain(&node.always);
+        let mut bodies = node.bodies.iter().chain(handlers);
+        node.stmt.modifiers.retry.is_some()
+            || node.stmt.modifiers.atomic
+            || node.may_roll_back
+            || matches!(node.stmt.kind, StmtKind::Verdict(Verdict::Retry(_)))
+            || bodies.any(|body| body.iter().any(|child| self.sends_back(*child)))
+    }
+
+    /// Carries what is inside a node outwards to it; nodes come after what they are in.
+    fn mark(&mut self) {
+        for at in (0..self.nodes.len()).rev() {
+            let node = &mut self.nodes[at];
+            node.has_barrier |= matches!(node.stmt.kind, StmtKind::Barrier { .. });
+            node.has_deploy |= matches!(node.stmt.kind, StmtKind::Deploy { .. });
+            node.has_lock |= matches!(node.stmt.kind, StmtKind::Lock { .. });
+            let (has_barrier, has_deploy) = (node.has_barrier, node.has_deploy);
+            let has_lock = node.has_lock;
+            let scopes = verdict_scopes(&node.stmt.kind);
+            if let Some(parent) = node.parent {
+                let parent = &mut self.nodes[parent.0 as usize];
+                parent.has_barrier |= has_barrier;
+                parent.has_deploy |= has_deploy;
+                parent.has_lock |= has_lock;
+            }
+            for scope in scopes {
+                self.mark_rollback(TreeId(at as u32), *scope);
+            }
+        }
+    }
+
+    fn mark_rollback(&mut self, verdict: TreeId, scope: RollbackScope) {
+        let target = match scope {
+            // The handler's own statement: the nearest one around that has handlers.
+            RollbackScope::Block => self
+                .outwards(verdict)
+                .skip(1)
+                .find(|id| !self.get(*id).on_failure.is_empty()),
+            RollbackScope::Stage => self
+                .outwards(verdict)
+                .find(|id| matches!(self.get(*id).stmt.kind, StmtKind::Stage { .. })),
+            RollbackScope::Pipeline => Some(self.root()),
+        };
+        let target = target.unwrap_or(self.root());
+        self.nodes[target.0 as usize].may_roll_back = true;
+    }
+}
+
+/// What a handler's last statement may roll back.
+fn verdict_scopes(kind: &StmtKind) -> &'static [RollbackScope] {
+    match kind {
+        StmtKind::Verdict(Verdict::Rollback(RollbackScope::Block)) => &[RollbackScope::Block],
+        StmtKind::Verdict(Verdict::Rollback(RollbackScope::Stage)) => &[RollbackScope::Stage],
+        StmtKind::Verdict(Verdict::Rollback(RollbackScope::Pipeline)) => &[RollbackScope::Pipeline],
+        StmtKind::Verdict(Verdict::Ask { .. }) => &[RollbackScope::Block],
+        _ => &[],
+    }
+}
+
+fn too_large(body: &Stmt, depth: u32) -> Diagnostic {
+    let message = "this pipeline is too large to plan";
+    let diagnostic = Diagnostic::error(codes::PIPELINE_TOO_LARGE, body.span, message);
+    if depth > DEEPEST {
+        return diagnostic
+            .here(format!(
+                "more than {DEEPEST} statements inside each other when every workflow call is \
+                 followed"
+            ))
+            .help("call workflows one after the other instead of each from the one before");
+    }
+    diagnostic
+        .here(format!(
+            "more than {MOST_NODES} statements when every workflow call is followed"
+        ))
+        .help("call the workflow in a loop instead of once for each case")
+}
+
+/// The labels that the children of one visible node have had so far.
+type Labels = HashMap<Name, u32>;
+
+struct Builder<'a> {
+    program: &'a Program,
+    tree: Tree,
+    too_large: bool,
+    /// How many statements are around the next one.
+    depth: u32,
+}
+
+impl Builder<'_> {
+    fn seq(&mut self, block: &Block, parent: TreeId, labels: &mut Labels) -> Seq {
+        block
+            .stmts
+            .iter()
+            .map(|stmt| self.node(stmt, Some(parent), labels))
+            .collect()
+    }
+
+    fn node(&mut self, stmt: &Arc<Stmt>, parent: Option<TreeId>, around: &mut Labels) -> TreeId {
+        let id = TreeId(self.tree.nodes.len() as u32);
+        self.too_large |= self.tree.nodes.len() >= MOST_NODES || self.depth > DEEPEST;
+        if self.too_large {
+            return TreeId(0);
+        }
+        self.depth += 1;
+        let (label, kind) = self.label(stmt);
+        let twin = label.as_ref().map_or_else(Name::default, |label| {
+            let said = self.said(stmt, label);
+            let times = around.entry(said).or_insert(0);
+            *times += 1;
+            if *times > 1 {
+                Name::from(format!("#{times}"))
+            } else {
+                Name::default()
+            }
+        });
+        let visible = label.is_some();
+        self.tree.nodes.push(Node {
+            stmt: stmt.clone(),
+            parent,
+            label,
+            twin,
+            kind,
+            bodies: Vec::new(),
+            workflows: Vec::new(),
+            undo: None,
+            on_failure: Vec::new(),
+            always: None,
+            has_barrier: false,
+            has_deploy: false,
+            has_lock: false,
+            may_roll_back: false,
+        });
+        let mut own = Labels::default();
+        let labels = if visible { &mut own } else { around };
+        let (bodies, workflows) = self.bodies(stmt, id, labels);
+        let handlers = &stmt.handlers;
+        let undo = handlers
+            .undo
+            .as_ref()
+            .map(|body| self.seq(body, id, &mut Labels::default()));
+        let on_failure = handlers
+            .on_failure
+            .iter()
+            .map(|handler| self.seq(&handler.body, id, &mut Labels::default()))
+            .collect();
+        let always = handlers
+            .always
+            .as_ref()
+            .map(|body| self.seq(body, id, &mut Labels::default()));
+        let node = &mut self.tree.nodes[id.0 as usize];
+        *node = Node {
+            bodies,
+            workflows,
+            undo,
+            on_failure,
+            always,
+            ..node.clone()
+        };
+        if !self.too_large {
+            self.depth -= 1;
+        }
+        id
+    }
+
+    fn bodies(
+        &mut self,
+        stmt: &Stmt,
+        id: TreeId,
+        labels: &mut Labels,
+    ) -> (Vec<Seq>, Vec<(WorkflowId, Seq)>) {
+        let program = self.program;
+        let bodies = match &stmt.kind {
+            StmtKind::Matrix(matrix) => vec![self.seq(&matrix.body, id, &mut Labels::default())],
+            StmtKind::Call(using) => {
+                let workflow = program.workflows.get(using.workflow.0 as usize);
+                vec![workflow.map_or_else(Seq::default, |it| self.seq(&it.body, id, labels))]
+            }
+            StmtKind::Deploy { .. } => {
+                let workflows = deploy_workflows(program, stmt);
+                let body = |workflow: WorkflowId| {
+                    let body = &program.workflows.get(workflow.0 as usize)?.body;
+                    Some((workflow, self.seq(body, id, &mut Labels::default())))
+                };
+                return (Vec::new(), workflows.into_iter().filter_map(body).collect());
+            }
+            _ => {
+                let bodies = stmt.bodies().into_iter();
+                bodies.map(|body| self.seq(body, id, labels)).collect()
+            }
+        };
+        (bodies, Vec::new())
+    }
+
+    /// What a node is called in a path, and what it is.
+    fn label(&self, stmt: &Stmt) -> (Option<Name>, NodeKind) {
+        let fixed = |text: &str, kind| (Some(Name::from(text)), kind);
+        match &stmt.kind {
+            StmtKind::Block(_) => fixed("serial", NodeKind::Serial),
+            StmtKind::Parallel(_) => fixed("parallel", NodeKind::Parallel),
+            StmtKind::Stage { name, .. } => (Some(name.clone()), NodeKind::Stage),
+            StmtKind::Step { name, .. } => (Some(name.clone()), NodeKind::Step),
+            StmtKind::Matrix(matrix) => (Some(matrix.word.clone()), NodeKind::Cell),
+            StmtKind::Deploy { .. } => fixed("deploy", NodeKind::Deploy),
+            StmtKind::Run(_) => fixed("run", NodeKind::Run),
+            StmtKind::Call(using) => {
+                let workflow = self.program.workflows.get(using.workflow.0 as usize);
+                (workflow.map(|it| it.name.clone()), NodeKind::Workflow)
+            }
+            StmtKind::Action { action, .. } => {
+                let action = self.program.actions.get(*action as usize);
+                (action.map(|it| it.name.clone()), NodeKind::Action)
+            }
+            StmtKind::Barrier { name, .. } => (
+                Some(Name::from(format!("barrier[{name}]"))),
+                NodeKind::Barrier,
+            ),
+            StmtKind::Lock { .. } => fixed("lock", NodeKind::Lock),
+            StmtKind::Approve { .. } => fixed("approve", NodeKind::Approve),
+            StmtKind::Wait(_) => fixed("wait", NodeKind::Wait),
+            StmtKind::Verify { .. } => fixed("verify", NodeKind::Verify),
+            StmtKind::Log(_) => fixed("log", NodeKind::Log),
+            StmtKind::On { .. } => fixed("on", NodeKind::Serial),
+            _ => (None, NodeKind::Serial),
+        }
+    }
+
+    /// By what a label is told from its siblings': for deployments also by their head's text.
+    fn said(&self, stmt: &Stmt, label: &Name) -> Name {
+        match stmt.kind {
+            StmtKind::Deploy { .. } => Name::from(self.program.sources.text(stmt.span)),
+            _ => label.clone(),
+        }
+    }
+}
+
+/// The workflows that a `deploy` may use: its own, its service's, or those of all services.
+fn deploy_workflows(program: &Program, stmt: &Stmt) -> Vec<WorkflowId> {
+    let StmtKind::Deploy { service, using, .. } = &stmt.kind else {
+        return Vec::new();
+    };
+    if let Some(using) = using {
+        return vec![using.workflow];
+    }
+    let mut found = Vec::new();
+    for (at, declared) in program.services.iter().enumerate() {
+        if let ExprKind::Const(Value::Service { id, .. }) = &service.kind
+            && id.0 as usize != at
+        {
+            continue;
+        }
+        let kind = program.kinds.get(declared.kind as usize);
+        let using = declared.using.as_ref().or_else(|| kind?.deploy.as_ref());
+        if let Some(using) = using
+            && !found.contains(&using.workflow)
+        {
+            found.push(using.workflow);
+        }
+    }
+    found
+}

@@ -1,0 +1,629 @@
+//! A walk over the plan with the values that are known: which cells a matrix has, which
+//! workflow a deployment uses, what a part of the plan deploys and which barriers it passes.
+//! It does not know what has run; a branch that only the run decides counts as both.
+
+use indexmap::{IndexMap, IndexSet};
+
+use super::Bound;
+use super::facts::{RunFacts, Sight};
+use super::grid::{Axes, Position};
+use super::locals::Locals;
+use super::tree::{Node, Seq, Tree, TreeId};
+use lockstep_base::diagnostic::{Diagnostic, codes};
+use lockstep_base::source::Name;
+use lockstep_base::value::{InfrastructureId, ServiceId, Value};
+use lockstep_lang::eval::{Expr, Halt};
+use lockstep_lang::ir::{Matrix, StmtKind, Workflow, WorkflowUse};
+
+/// What a part of the plan does, as far as barriers and deployments go.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Sum {
+    /// How many deployments go to each infrastructure, in the order first reached.
+    pub targets: IndexMap<InfrastructureId, u32>,
+    /// The services deployed, in the order first reached.
+    pub services: IndexSet<ServiceId>,
+    /// How often each barrier is passed; the key is as text.
+    pub barriers: IndexMap<BarrierName, u32>,
+    /// The spots where barriers stand that were reached, by name.
+    pub spots: IndexMap<Name, IndexSet<TreeId>>,
+    /// Whether something could not be known: the numbers may be larger or smaller.
+    pub unsure: bool,
+}
+
+/// A barrier's name and key.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BarrierName {
+    /// The name.
+    pub name: Name,
+    /// The key as text, where it has one.
+    pub key: Option<String>,
+}
+
+impl std::fmt::Display for BarrierName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.key {
+            Some(key) => write!(f, "{}[{key}]", self.name),
+            None => f.write_str(&self.name),
+        }
+    }
+}
+
+impl Sum {
+    /// Adds what is done as well.
+    pub fn add(&mut self, other: Self) {
+        for (target, count) in other.targets {
+            *self.targets.entry(target).or_default() += count;
+        }
+        for (barrier, count) in other.barriers {
+            *self.barriers.entry(barrier).or_default() += count;
+        }
+        self.merge(other.services, other.spots, other.unsure);
+    }
+
+    /// Adds what is done instead: of two branches, the one that does more of each thing.
+    pub fn or(&mut self, other: Self) {
+        for (target, count) in other.targets {
+            let own = self.targets.entry(target).or_default();
+            *own = count.max(*own);
+        }
+        for (barrier, count) in other.barriers {
+            let own = self.barriers.entry(barrier).or_default();
+            *own = count.max(*own);
+        }
+        self.merge(other.services, other.spots, true);
+    }
+
+    fn merge(
+        &mut self,
+        services: IndexSet<ServiceId>,
+        spots: IndexMap<Name, IndexSet<TreeId>>,
+        unsure: bool,
+    ) {
+        self.services.extend(services);
+        for (name, found) in spots {
+            self.spots.entry(name).or_default().extend(found);
+        }
+        self.unsure |= unsure;
+    }
+}
+
+/// A deployment whose service, target and workflow are known.
+#[derive(Debug, Clone)]
+pub struct Deployment {
+    /// What.
+    pub service: ServiceId,
+    /// Where to.
+    pub target: InfrastructureId,
+    /// The body of its workflow.
+    pub body: Seq,
+    /// What the body sees.
+    pub locals: Locals,
+}
+
+/// A cell of a matrix as the walk finds it.
+pub struct FoundCell<'a> {
+    /// Its place.
+    pub position: &'a Position,
+    /// Its axis values.
+    pub values: &'a [Value],
+    /// The locals with its axis values.
+    pub locals: &'a Locals,
+}
+
+/// The walk: a plan and, while running, the run.
+#[derive(Clone, Copy)]
+pub struct Walk<'a> {
+    /// The program with its facts.
+    pub bound: &'a Bound,
+    /// The skeleton.
+    pub tree: &'a Tree,
+    /// The run, if one is under way.
+    pub run: Option<&'a RunFacts>,
+    /// Whether stages are passed over: they hold locks of their own.
+    pub skip_stages: bool,
+}
+
+impl<'a> Walk<'a> {
+    /// What expressions see here.
+    pub fn sight<'l>(&self, locals: &'l Locals) -> Sight<'l>
+    where
+        'a: 'l,
+    {
+        let Bound { program, facts, .. } = self.bound;
+        Sight {
+            program,
+            facts,
+            locals,
+            run: self.run,
+        }
+    }
+
+    /// The value of an expression here.
+    pub fn eval(&self, expr: &Expr, locals: &Locals) -> Result<Value, Halt> {
+        self.sight(locals).eval(expr)
+    }
+
+    /// A value as a person would name it.
+    pub fn display(&self, value: &Value) -> String {
+        super::facts::display(&self.bound.program, value)
+    }
+
+    /// What a statement is called in a path, with the values that its name needs; empty where it
+    /// has no place of its own there.
+    pub fn label(&self, id: TreeId, locals: &Locals) -> String {
+        let node = self.tree.get(id);
+        let shown = |expr| {
+            self.eval(expr, locals)
+                .map_or(String::from("?"), |it| self.display(&it))
+        };
+        let label = match &node.stmt.kind {
+            StmtKind::Matrix(_) => return String::new(),
+            StmtKind::Deploy {
+                service, target, ..
+            } => {
+                format!("deploy[{}, {}]", shown(service), shown(target))
+            }
+            StmtKind::Barrier {
+                name,
+                key: Some(key),
+            } => format!("barrier[{name}, {}]", shown(key)),
+            StmtKind::Lock { resource, .. } => format!("lock[{}]", shown(resource)),
+            _ => match &node.label {
+                Some(label) => label.to_string(),
+                None => return String::new(),
+            },
+        };
+        format!("{label}{}", node.twin)
+    }
+
+    /// What the statements of a body do together.
+    pub fn sum(&self, body: &Seq, locals: &Locals) -> Result<Sum, Halt> {
+        let mut sum = Sum::default();
+        self.add(body, locals, &mut sum)?;
+        Ok(sum)
+    }
+
+    /// What one statement does; it binds its value in `locals`, as far as that is known.
+    pub fn sum_node(&self, id: TreeId, locals: &mut Locals) -> Result<Sum, Halt> {
+        let mut sum = Sum::default();
+        self.add_node(id, locals, &mut sum)?;
+        Ok(sum)
+    }
+
+    /// Adds what the statements of a body do; there may be a million cells on the way, so nothing
+    /// is put together first that can be added at once.
+    fn add(&self, body: &Seq, locals: &Locals, sum: &mut Sum) -> Result<(), Halt> {
+        let mut locals = locals.clone();
+        for id in body.iter() {
+            self.add_node(*id, &mut locals, sum)?;
+        }
+        Ok(())
+    }
+
+    fn add_node(&self, id: TreeId, locals: &mut Locals, sum: &mut Sum) -> Result<(), Halt> {
+        let node = self.tree.get(id);
+        let has_handlers = !node.on_failure.is_empty() || node.always.is_some();
+        let is_stage = matches!(node.stmt.kind, StmtKind::Stage { .. });
+        if has_handlers || (is_stage && node.stmt.bind.is_some()) {
+            let mut own = Sum::default();
+            self.add_body(id, node, locals, &mut own)?;
+            self.add_handlers(node, locals, &mut own)?;
+            if let Some(slot) = node.stmt.bind.filter(|_| is_stage && !own.unsure) {
+                *locals = locals.bind(slot, stage_value(&own));
+                sum.add(own);
+                return Ok(());
+            }
+            sum.add(own);
+        } else {
+            self.add_body(id, node, locals, sum)?;
+        }
+        if let Some(slot) = node.stmt.bind {
+            *locals = match &node.stmt.kind {
+                StmtKind::Let(value) => match self.eval(value, locals) {
+                    Ok(value) => locals.bind(slot, value),
+                    Err(Halt::Unknown) => locals.bind_unknown(slot),
+                    Err(fault) => return Err(fault),
+                },
+                _ => locals.bind_unknown(slot),
+            };
+        }
+        Ok(())
+    }
+
+    /// Adds what the handlers of a statement may do. Nobody counts with them at a barrier, and
+    /// whether they deploy is not known.
+    pub fn add_handlers(&self, node: &Node, locals: &Locals, sum: &mut Sum) -> Result<(), Halt> {
+        if !node.has_barrier && !node.has_deploy {
+            return Ok(());
+        }
+        for handler in node.on_failure.iter().chain(&node.always) {
+            let within = self.sum(handler, locals)?;
+            if within != Sum::default() {
+                sum.add(Sum {
+                    barriers: IndexMap::new(),
+                    unsure: true,
+                    ..within
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn add_body(
+        &self,
+        id: TreeId,
+        node: &Node,
+        locals: &Locals,
+        sum: &mut Sum,
+    ) -> Result<(), Halt> {
+        if !node.has_barrier && !node.has_deploy {
+            return Ok(());
+        }
+        match &node.stmt.kind {
+            StmtKind::Stage { .. } if self.skip_stages => Ok(()),
+            StmtKind::Barrier { name, key } => {
+                let key = match key {
+                    Some(key) => match self.eval(key, locals) {
+                        Ok(value) => Some(self.display(&value)),
+                        Err(Halt::Unknown) => {
+                            sum.unsure = true;
+                            return Ok(());
+                        }
+                        Err(fault) => return Err(fault),
+                    },
+                    None => None,
+                };
+                let barrier = BarrierName {
+                    name: name.clone(),
+                    key,
+                };
+                *sum.barriers.entry(barrier).or_default() += 1;
+                match sum.spots.get_mut(name) {
+                    Some(spots) => drop(spots.insert(id)),
+                    None => drop(sum.spots.insert(name.clone(), IndexSet::from([id]))),
+                }
+                Ok(())
+            }
+            StmtKind::Deploy { .. } => match self.deployment(id, locals) {
+                Ok(deployment) => {
+                    *sum.targets.entry(deployment.target).or_default() += 1;
+                    sum.services.insert(deployment.service);
+                    self.add(&deployment.body, &deployment.locals, sum)
+                }
+                Err(Halt::Unknown) => {
+                    sum.unsure = true;
+                    Ok(())
+                }
+                Err(fault) => Err(fault),
+            },
+            StmtKind::If {
+                branches,
+                otherwise,
+            } => {
+                let conditions = branches.iter().map(|(condition, _)| condition);
+                self.add_branches(node, conditions, otherwise.is_some(), locals, sum)
+            }
+            StmtKind::Matrix(matrix) => {
+                let cells = self.each_cell(matrix, locals, &mut |cell| {
+                    self.add(body(node), cell.locals, sum)
+                });
+                match cells {
+                    // The axis is only known while running.
+                    Err(Halt::Unknown) => {
+                        sum.unsure = true;
+                        Ok(())
+                    }
+                    cells => cells,
+                }
+            }
+            StmtKind::Call(using) => {
+                let workflow = self.workflow(using);
+                let locals = self.arguments(using, workflow, locals, Locals::default(), 0)?;
+                self.add(body(node), &locals, sum)
+            }
+            _ => node
+                .bodies
+                .iter()
+                .try_for_each(|body| self.add(body, locals, sum)),
+        }
+    }
+
+    fn add_branches<'e>(
+        &self,
+        node: &Node,
+        conditions: impl Iterator<Item = &'e Expr>,
+        otherwise: bool,
+        locals: &Locals,
+        sum: &mut Sum,
+    ) -> Result<(), Halt> {
+        let mut possible: Option<Sum> = None;
+        let count = node.bodies.len() - usize::from(otherwise);
+        let mut last = node.bodies.get(count);
+        for (condition, body) in conditions.zip(node.bodies.iter().take(count)) {
+            match self.eval(condition, locals) {
+                Ok(Value::Bool(false)) => {}
+                Ok(_) => {
+                    last = Some(body);
+                    break;
+                }
+                Err(Halt::Unknown) => {
+                    let mut branch = self.sum(body, locals)?;
+                    branch.unsure = true;
+                    match &mut possible {
+                        Some(possible) => possible.or(branch),
+                        None => possible = Some(branch),
+                    }
+                }
+                Err(fault) => return Err(fault),
+            }
+        }
+        let Some(mut possible) = possible else {
+            return last.map_or(Ok(()), |body| self.add(body, locals, sum));
+        };
+        possible.or(last.map_or(Ok(Sum::default()), |body| self.sum(body, locals))?);
+        sum.add(possible);
+        Ok(())
+    }
+
+    /// Hands every cell of a matrix to `found`, in cell order.
+    pub fn each_cell(
+        &self,
+        matrix: &Matrix,
+        locals: &Locals,
+        found: &mut dyn FnMut(FoundCell<'_>) -> Result<(), Halt>,
+    ) -> Result<(), Halt> {
+        let mut axes = MatrixAxes {
+            walk: *self,
+            matrix,
+        };
+        let mut position = Position::new();
+        let mut values = Vec::new();
+        axes.each(locals, &mut position, &mut values, found)?;
+        let first = matrix
+            .axes
+            .first()
+            .map_or(Ok(Vec::new()), |_| axes.values(0, locals))?
+            .len();
+        for (at, extra) in axes.included(locals)?.iter().enumerate() {
+            let mut locals = locals.clone();
+            for (axis, value) in extra.iter().enumerate() {
+                locals = axes.bind(axis, value, &locals);
+            }
+            let position = vec![(first + at) as u32];
+            found(FoundCell {
+                position: &position,
+                values: extra,
+                locals: &locals,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The service, target and workflow of a deployment, and what its body sees.
+    pub fn deployment(&self, id: TreeId, locals: &Locals) -> Result<Deployment, Halt> {
+        let node = self.tree.get(id);
+        let StmtKind::Deploy {
+            service,
+            target,
+            using,
+        } = &node.stmt.kind
+        else {
+            return Err(Halt::Unknown);
+        };
+        let program = &self.bound.program;
+        let (Value::Service { id: service, .. }, Value::Infrastructure(target)) =
+            (self.eval(service, locals)?, self.eval(target, locals)?)
+        else {
+            return Err(Halt::Unknown);
+        };
+        let declared = program.services.get(service.0 as usize);
+        let kind = declared.and_then(|it| program.kinds.get(it.kind as usize));
+        let own = declared.and_then(|it| it.using.as_ref());
+        // Only the statement's own arguments see the locals around it.
+        let (using, around) = match using {
+            Some(using) => (Some(using), locals.clone()),
+            None => (own.or_else(|| kind?.deploy.as_ref()), Locals::default()),
+        };
+        self.check_kinds(node, service, target)?;
+        let using = using.ok_or(Halt::Unknown)?;
+        let workflow = self.workflow(using);
+        let mut inside = Locals::default();
+        if let Some(workflow) = workflow {
+            let first = [
+                Value::Service {
+                    id: service,
+                    at: Some(target),
+                },
+                Value::Infrastructure(target),
+            ];
+            for (param, value) in workflow.params.iter().zip(first) {
+                inside = inside.bind(param.slot, value);
+            }
+        }
+        let inside = self.arguments(using, workflow, &around, inside, 2)?;
+        let bodies = &node.workflows;
+        let body = bodies
+            .iter()
+            .find(|(id, _)| *id == using.workflow)
+            .map(|(_, body)| body);
+        let body = body.cloned().unwrap_or_default();
+        Ok(Deployment {
+            service,
+            target,
+            body,
+            locals: inside,
+        })
+    }
+
+    /// A service and an infrastructure of one kind: where the types could not say, this does.
+    fn check_kinds(
+        &self,
+        node: &Node,
+        service: ServiceId,
+        target: InfrastructureId,
+    ) -> Result<(), Halt> {
+        let program = &self.bound.program;
+        let of = program.services.get(service.0 as usize).map(|it| it.kind);
+        let to = program
+            .infrastructures
+            .get(target.0 as usize)
+            .map(|it| it.kind);
+        if of == to {
+            return Ok(());
+        }
+        let kind = |id: Option<u32>| {
+            id.and_then(|id| program.kinds.get(id as usize))
+                .map_or("?", |kind| &*kind.name)
+        };
+        let service = self.display(&Value::Service {
+            id: service,
+            at: None,
+        });
+        let target = self.display(&Value::Infrastructure(target));
+        let message = format!(
+            "`{service}` is of kind `{}`, but `{target}` is of kind `{}`",
+            kind(of),
+            kind(to),
+        );
+        let diagnostic = Diagnostic::error(codes::KINDS, node.stmt.span, message)
+            .here("deployed here")
+            .help("a service can only be deployed to infrastructures of its own kind");
+        Err(diagnostic.into())
+    }
+
+    fn workflow(&self, using: &WorkflowUse) -> Option<&'a Workflow> {
+        self.bound.program.workflows.get(using.workflow.0 as usize)
+    }
+
+    /// What a workflow's body sees: its parameters, from the one numbered `from` on.
+    pub fn arguments(
+        &self,
+        using: &WorkflowUse,
+        workflow: Option<&Workflow>,
+        around: &Locals,
+        mut inside: Locals,
+        from: usize,
+    ) -> Result<Locals, Halt> {
+        for (at, param) in workflow
+            .into_iter()
+            .flat_map(|it| &it.params)
+            .enumerate()
+            .skip(from)
+        {
+            let value = match using.args.get(at).and_then(Option::as_ref) {
+                Some(arg) => self.eval(arg, around),
+                None => match &param.default {
+                    Some(default) => self.eval(default, &inside),
+                    None => Ok(Value::None),
+                },
+            };
+            inside = match value {
+                Ok(value) => inside.bind(param.slot, value),
+                Err(Halt::Unknown) => inside.bind_unknown(param.slot),
+                Err(fault) => return Err(fault),
+            };
+        }
+        Ok(inside)
+    }
+
+    /// What the body of a workflow call sees.
+    pub fn call(&self, using: &WorkflowUse, around: &Locals) -> Result<Locals, Halt> {
+        self.arguments(using, self.workflow(using), around, Locals::default(), 0)
+    }
+}
+
+/// The value of a stage after it: what it deploys and where to.
+pub fn stage_value(sum: &Sum) -> Value {
+    let services = sum
+        .services
+        .iter()
+        .map(|id| Value::Service { id: *id, at: None });
+    let infrastructures = sum.targets.keys().map(|id| Value::Infrastructure(*id));
+    Value::map([
+        ("services", Value::list(services)),
+        ("infrastructures", Value::list(infrastructures)),
+    ])
+}
+
+/// The one body of a node that has one.
+pub fn body(node: &Node) -> &Seq {
+    static EMPTY: std::sync::LazyLock<Seq> = std::sync::LazyLock::new(Seq::default);
+    node.bodies.first().unwrap_or(&EMPTY)
+}
+
+/// The axes of a matrix, for the walk and for the grid.
+pub struct MatrixAxes<'a> {
+    /// Who evaluates.
+    pub walk: Walk<'a>,
+    /// The matrix.
+    pub matrix: &'a Matrix,
+}
+
+impl MatrixAxes<'_> {
+    fn each(
+        &mut self,
+        locals: &Locals,
+        position: &mut Position,
+        values: &mut Vec<Value>,
+        found: &mut dyn FnMut(FoundCell<'_>) -> Result<(), Halt>,
+    ) -> Result<(), Halt> {
+        let axis = position.len();
+        if axis == self.matrix.axes.len() {
+            return if self.keep(locals)? {
+                found(FoundCell {
+                    position,
+                    values,
+                    locals,
+                })
+            } else {
+                Ok(())
+            };
+        }
+        for (at, value) in self.values(axis, locals)?.into_iter().enumerate() {
+            let inner = self.bind(axis, &value, locals);
+            position.push(at as u32);
+            values.push(value);
+            self.each(&inner, position, values, found)?;
+            position.pop();
+            values.pop();
+        }
+        Ok(())
+    }
+}
+
+impl Axes for MatrixAxes<'_> {
+    type Error = Halt;
+
+    fn values(&mut self, axis: usize, locals: &Locals) -> Result<Vec<Value>, Halt> {
+        let Some(axis) = self.matrix.axes.get(axis) else {
+            return Ok(Vec::new());
+        };
+        match self.walk.eval(&axis.list, locals)? {
+            Value::List(values) => Ok(values.to_vec()),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    fn bind(&self, axis: usize, value: &Value, locals: &Locals) -> Locals {
+        match self.matrix.axes.get(axis) {
+            Some(axis) => locals.bind(axis.slot, value.clone()),
+            None => locals.clone(),
+        }
+    }
+
+    fn keep(&mut self, locals: &Locals) -> Result<bool, Halt> {
+        match &self.matrix.filter {
+            Some(filter) => Ok(self.walk.eval(filter, locals)? == Value::Bool(true)),
+            None => Ok(true),
+        }
+    }
+
+    fn included(&mut self, locals: &Locals) -> Result<Vec<Vec<Value>>, Halt> {
+        let values = |cell: &Vec<Expr>| {
+            cell.iter()
+                .map(|value| self.walk.eval(value, locals))
+                .collect()
+        };
+        self.matrix.include.iter().map(values).collect()
+    }
+}

@@ -1,0 +1,197 @@
+//! Connections: how a command gets to another machine, a container or a pod, and its result back.
+//! It does not know how a process is started or watched.
+//!
+//! Every connection is a local client (`ssh`, `podman exec -i`, `kubectl exec -i`) that starts a
+//! small fixed `sh` text over there. That text reads from its input what is to be run, with all
+//! values and secrets, so that none of them is on a command line here or there. It holds on to its
+//! input while the command runs: a line `term` or `kill` stops the command, and so does the end of
+//! the input, which is what a lost connection looks like from there. At last it reports the
+//! command's exit code and outputs behind a random mark, because clients have exit codes of their
+//! own: the 255 of `ssh` may be the command's or the connection's.
+
+mod script;
+mod trailer;
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher as _, Hasher as _};
+use std::path::Path;
+
+use lockstep_base::value::Value;
+pub(super) use script::Script;
+pub(super) use trailer::Trailer;
+
+/// Where a command runs.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Connection {
+    /// On this machine.
+    #[default]
+    Local,
+    /// On another machine, through the system's `ssh` and its configuration.
+    Ssh {
+        /// The machine, or its name in the configuration.
+        host: String,
+        /// The user there.
+        user: Option<String>,
+        /// The port.
+        port: Option<u16>,
+        /// The file with the private key, relative to the source file's folder.
+        identity: Option<String>,
+    },
+    /// In a running container.
+    Container {
+        /// Its name.
+        name: String,
+        /// The program that manages it: `podman`, `docker`.
+        engine: Option<String>,
+    },
+    /// In a running pod, through `kubectl`.
+    Pod {
+        /// The context of `kubectl`.
+        context: String,
+        /// The namespace.
+        namespace: String,
+        /// The pod.
+        pod: String,
+        /// The container, where the pod has several.
+        container: Option<String>,
+    },
+}
+
+impl Connection {
+    /// Reads the value of a `connect` field: a map whose `type` is `local`, `ssh`, `container` or
+    /// `pod`.
+    ///
+    /// # Errors
+    ///
+    /// A message, where it is no such map.
+    pub fn from_value(value: &Value) -> Result<Self, String> {
+        let map = value.as_map().ok_or("this is no connection")?;
+        let optional = |name: &str| match map.get(name) {
+            None | Some(Value::None) => Ok(None),
+            Some(Value::String(text)) if text.contains('\0') || text.is_empty() => {
+                Err(format!("`{name}` of the connection is no usable text"))
+            }
+            Some(Value::String(text)) => Ok(Some(text.to_string())),
+            Some(_) => Err(format!("`{name}` of the connection is not a text")),
+        };
+        let needed =
+            |name: &str| optional(name)?.ok_or_else(|| format!("the connection has no `{name}`"));
+        let port = match map.get("port") {
+            None | Some(Value::None) => None,
+            Some(Value::Int(port)) => match u16::try_from(*port) {
+                Ok(port) if port > 0 => Some(port),
+                _ => return Err(format!("there is no port {port}")),
+            },
+            Some(_) => return Err(String::from("`port` of the connection is not a number")),
+        };
+        match needed("type")?.as_str() {
+            "local" => Ok(Self::Local),
+            "ssh" => Ok(Self::Ssh {
+                host: needed("host")?,
+                user: optional("user")?,
+                port,
+                identity: optional("identity")?,
+            }),
+            "container" => Ok(Self::Container {
+                name: needed("name")?,
+                engine: optional("engine")?,
+            }),
+            "pod" => Ok(Self::Pod {
+                context: needed("context")?,
+                namespace: needed("namespace")?,
+                pod: needed("pod")?,
+                container: optional("container")?,
+            }),
+            other => Err(format!("there is no connection of type `{other}`")),
+        }
+    }
+
+    /// The client's program and arguments, so that it has `sh` run `text` over there. `ssh` is the
+    /// program for that connection.
+    pub(super) fn client(&self, text: &str, ssh: &str, scratch: &Path) -> (String, Vec<String>) {
+        let mut arguments: Vec<String> = Vec::new();
+        let mut add = |words: &[&str]| arguments.extend(words.iter().copied().map(String::from));
+        match self {
+            Self::Local => ("sh".into(), vec!["-c".into(), text.into()]),
+            Self::Ssh {
+                host,
+                user,
+                port,
+                identity,
+            } => {
+                add(&["-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=15"]);
+                add(&[
+                    "-o",
+                    "ServerAliveInterval=15",
+                    "-o",
+                    "ServerAliveCountMax=4",
+                ]);
+                let control = scratch.join("ssh-%C").display().to_string();
+                // The path of a socket is short, with 40 letters for `%C` and 17 more while it
+                // is being made. Without it each command has a connection of its own.
+                if control.len() - "%C".len() + 40 + 17 < 104 {
+                    add(&["-o", "ControlMaster=auto", "-o", "ControlPersist=60"]);
+                    add(&[
+                        "-o",
+                        &format!("ControlPath={}", control.replace(' ', "\\ ")),
+                    ]);
+                }
+                if let Some(user) = user {
+                    add(&["-l", user]);
+                }
+                if let Some(port) = port {
+                    add(&["-p", &port.to_string()]);
+                }
+                if let Some(identity) = identity {
+                    add(&["-i", identity]);
+                }
+                add(&["--", host, &format!("sh -c {}", quoted(text))]);
+                (ssh.into(), arguments)
+            }
+            Self::Container { name, engine } => {
+                add(&["exec", "-i", "--", name, "sh", "-c", text]);
+                let engine = engine.clone().unwrap_or_else(default_engine);
+                (engine, arguments)
+            }
+            Self::Pod {
+                context,
+                namespace,
+                pod,
+                container,
+            } => {
+                add(&[
+                    "--context",
+                    context,
+                    "--namespace",
+                    namespace,
+                    "exec",
+                    "-i",
+                    pod,
+                ]);
+                if let Some(container) = container {
+                    add(&["--container", container]);
+                }
+                add(&["--", "sh", "-c", text]);
+                ("kubectl".into(), arguments)
+            }
+        }
+    }
+}
+
+/// `podman` where it is there, else `docker`.
+fn default_engine() -> String {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let podman = std::env::split_paths(&path).any(|folder| folder.join("podman").is_file());
+    String::from(if podman { "podman" } else { "docker" })
+}
+
+/// A text as one word of a POSIX shell.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+/// A name that nobody can guess: 128 bits from the system's random numbers.
+pub(super) fn random() -> String {
+    let number = || RandomState::new().build_hasher().finish();
+    format!("{:016x}{:016x}", number(), number())
+}

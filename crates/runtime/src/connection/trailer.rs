@@ -1,0 +1,183 @@
+//! What the other side of a connection says beside the command's own output: that it has begun,
+//! and at last how the command ended.
+//! It does not know how the command is run there.
+
+use super::super::process::{Ending, Failing, Prepared, Stop, exit_message};
+use lockstep_lang::ir::FailureClass;
+
+/// Takes the marks and the report out of a connection's output.
+#[derive(Debug, Clone)]
+pub(crate) struct Trailer {
+    token: Vec<u8>,
+    /// What may still become a mark.
+    held: Vec<u8>,
+    started: bool,
+    /// What came behind the command's output; `None` before that.
+    report: Option<Vec<u8>>,
+}
+
+impl Trailer {
+    pub(crate) fn new(token: &str) -> Self {
+        Self {
+            token: token.as_bytes().to_vec(),
+            held: Vec::new(),
+            started: false,
+            report: None,
+        }
+    }
+
+    /// Takes bytes and adds those that are the command's to `own`.
+    pub(crate) fn feed(&mut self, bytes: &[u8], own: &mut Vec<u8>) {
+        if let Some(report) = &mut self.report {
+            report.extend_from_slice(bytes);
+            return;
+        }
+        self.held.extend_from_slice(bytes);
+        loop {
+            let Some(at) = find(&self.held, &self.token) else {
+                let open = beginning_of(&self.token, &self.held);
+                own.extend(self.held.drain(..self.held.len() - open));
+                return;
+            };
+            let behind = at + self.token.len();
+            let start = b" start\n";
+            let rest = &self.held[behind..];
+            if !self.started && rest.len() < start.len() && start.starts_with(rest) {
+                own.extend(self.held.drain(..at));
+                return;
+            }
+            if !self.started && rest.starts_with(start) {
+                self.started = true;
+                // What came before is a greeting of the other side.
+                own.extend_from_slice(&self.held[..at]);
+                self.held.drain(..behind + start.len());
+                continue;
+            }
+            own.extend_from_slice(&self.held[..at]);
+            self.report = Some(self.held.split_off(behind));
+            self.held.clear();
+            return;
+        }
+    }
+
+    /// Adds what was held back at the end of the stream.
+    pub(crate) fn finish(&mut self, own: &mut Vec<u8>) {
+        own.append(&mut self.held);
+    }
+
+    /// Whether the report is there.
+    pub(crate) fn is_complete(&self) -> bool {
+        let end = [self.token.as_slice(), b" end\n"].concat();
+        (self.report.as_ref()).is_some_and(|report| report.ends_with(&end))
+    }
+
+    /// What was reported.
+    pub(crate) fn report(&self) -> Report {
+        let nothing = Report {
+            started: self.started,
+            code: None,
+            no_folder: false,
+            outputs: String::new(),
+        };
+        let Some(report) = self.report.as_ref().filter(|_| self.is_complete()) else {
+            return nothing;
+        };
+        let text = String::from_utf8_lossy(report);
+        let Some((head, outputs)) = text.split_once('\n') else {
+            return nothing;
+        };
+        let end = self.token.len() + " end\n".len();
+        let (kind, code) = head.trim_start().split_once(' ').unwrap_or_default();
+        Report {
+            code: code.parse().ok().filter(|_| kind == "code"),
+            no_folder: kind == "dir",
+            outputs: outputs[..outputs.len().saturating_sub(end)].to_owned(),
+            ..nothing
+        }
+    }
+}
+
+/// What the other side reported.
+pub(crate) struct Report {
+    started: bool,
+    code: Option<i32>,
+    no_folder: bool,
+    outputs: String,
+}
+
+impl Report {
+    /// The text of the output file over there.
+    pub(crate) fn outputs(&self) -> String {
+        self.outputs.clone()
+    }
+
+    /// What the command's end means.
+    pub(crate) fn judge(
+        &self,
+        ending: &Ending,
+        stderr: &str,
+        client: &Prepared,
+    ) -> Result<(), Failing> {
+        if let Some(stop) = ending.stopped {
+            let message = match stop {
+                Stop::Term => "it was stopped",
+                Stop::Kill => "it was stopped by force",
+            };
+            return Err((FailureClass::Cancelled, String::from(message), self.code));
+        }
+        if self.no_folder {
+            let message = String::from("its folder does not exist over there");
+            return Err((FailureClass::Failed, message, None));
+        }
+        match self.code {
+            Some(0) => Ok(()),
+            Some(code) => Err((FailureClass::Exit, exit_message(code, true), Some(code))),
+            None => Err(self.lost(stderr, &client.program)),
+        }
+    }
+
+    /// Why there is no report.
+    fn lost(&self, stderr: &str, program: &str) -> Failing {
+        let last = stderr.lines().rfind(|line| !line.trim().is_empty());
+        let said = last
+            .map(|line| format!(": {}", line.trim()))
+            .unwrap_or_default();
+        if self.started {
+            let message = format!("the connection was lost while it ran{said}");
+            return (FailureClass::Connection, message, None);
+        }
+        const REFUSALS: [&str; 5] = [
+            "Permission denied",
+            "Host key verification failed",
+            "Too many authentication failures",
+            "must be logged in to the server",
+            "Unauthorized",
+        ];
+        let refused = REFUSALS.iter().any(|refusal| stderr.contains(refusal));
+        let class = match refused {
+            true => FailureClass::Authentication,
+            false => FailureClass::Connection,
+        };
+        (class, format!("`{program}` could not connect{said}"), None)
+    }
+}
+
+fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
+    let first = *wanted.first()?;
+    let mut from = 0;
+    while let Some(at) = text[from..].iter().position(|byte| *byte == first) {
+        if text[from + at..].starts_with(wanted) {
+            return Some(from + at);
+        }
+        from += at + 1;
+    }
+    None
+}
+
+/// How many bytes at the end of `text` may be the beginning of `wanted`.
+fn beginning_of(wanted: &[u8], text: &[u8]) -> usize {
+    (1..wanted.len().min(text.len() + 1))
+        .rev()
+        .find(|length| text.ends_with(&wanted[..*length]))
+        .unwrap_or(0)
+}

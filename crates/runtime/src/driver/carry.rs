@@ -1,0 +1,287 @@
+//! Carries the machine's effects out: starts and stops commands, sets timers, takes locks, asks.
+//! It does not know whether what it does is written down.
+
+use std::sync::Mutex;
+
+use tokio::sync::{mpsc, watch};
+
+use super::keep::Held;
+use super::{Control, Driver, Finisher, Lines, Message, Running, Stop};
+use crate::connection::Connection;
+use crate::http;
+use crate::journal::Recorded;
+use crate::process::{Ended, Spawn};
+use lockstep_base::source::Name;
+use lockstep_base::value::Value;
+use lockstep_engine::{ActionCall, Command, Effect, EffectId, Event, Outcome};
+use lockstep_lang::ir::FailureClass;
+
+impl Driver<'_> {
+    pub(super) fn carry_all(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            self.carry_out(effect);
+        }
+    }
+
+    fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            // It has been taken out and told.
+            Effect::Tell(_) => {}
+            Effect::Run { id, node, command } => {
+                self.queue.push_back((id, node, command));
+                self.start_queued();
+            }
+            Effect::Act {
+                id,
+                node,
+                action,
+                args,
+                once,
+            } => {
+                let call = ActionCall {
+                    node,
+                    action,
+                    args,
+                    once,
+                };
+                self.begin_call(id, call);
+            }
+            Effect::Stop { id } => self.stop(id),
+            Effect::SetTimer { id, at } => self.set_timer(id, at),
+            Effect::ClearTimer { id } => {
+                if let Some(at) = self.due.remove(&id) {
+                    self.timers.remove(&(at, id));
+                }
+            }
+            Effect::Acquire { id, node, wants } => {
+                let asked = self.locks.acquire(id, &node, wants);
+                self.note(asked);
+                let said =
+                    |event: &Event| matches!(event, Event::Queued { id: it, .. } if *it == id);
+                if !self.take_granted().contains(&id) && !self.inbox.iter().any(said) {
+                    self.inbox.push_back(Event::queued(id));
+                }
+            }
+            Effect::Release { id, names } => {
+                let released = self.locks.release(id, &names);
+                self.note(released);
+                self.take_granted();
+            }
+            Effect::Ask { id, node, question } => {
+                self.ask(id, node, question);
+            }
+            Effect::Unask { id } => self.unask(id),
+        }
+    }
+
+    pub(super) fn set_timer(&mut self, id: EffectId, at: i64) {
+        self.timers.insert((at, id), ());
+        self.due.insert(id, at);
+    }
+
+    /// Asks which locks have been granted, and has the machine told.
+    pub(super) fn take_granted(&mut self) -> Vec<EffectId> {
+        let granted = match self.locks.granted() {
+            Ok(granted) => granted,
+            Err(error) => {
+                self.note(Err(error));
+                Vec::new()
+            }
+        };
+        for id in &granted {
+            // What has come back was known to be held.
+            if !self.lost.remove(id) {
+                self.inbox.push_back(Event::Acquired { id: *id });
+            }
+        }
+        for (id, queue) in self.locks.moved() {
+            match self.lost.contains(&id) {
+                true => self.host.waits_again(&queue),
+                false => self.inbox.push_back(Event::Queued { id, queue }),
+            }
+        }
+        granted
+    }
+
+    fn stop(&mut self, id: EffectId) {
+        let waiting = self.queue.len();
+        self.queue.retain(|(queued, ..)| *queued != id);
+        if self.queue.len() < waiting {
+            let outcome = Outcome::failed(FailureClass::Cancelled, "it had not started");
+            return self.inbox.push_back(Event::Ended { id, outcome });
+        }
+        if let Some(running) = self.running.get(&id) {
+            running.stop.send_replace(Some(Stop::Term));
+        }
+    }
+
+    // --- Commands ------------------------------------------------------------------------
+
+    pub(super) fn start_queued(&mut self) {
+        while self.running.len() < self.settings.max.max(1)
+            && let Some((id, node, command)) = self.queue.pop_front()
+        {
+            let (stop, _) = watch::channel(None);
+            let log = Some(node.clone());
+            self.running.insert(id, Running { stop, node: log });
+            if command.once && self.writer.is_some() {
+                // After a crash nobody could tell whether it had been started.
+                let held = Held::Command(id, node, command);
+                self.record(Recorded::Begun(id), self.now(), Vec::new(), held);
+            } else {
+                self.start(id, node, *command);
+            }
+        }
+    }
+
+    /// Starts a command that has a place.
+    pub(super) fn start(&mut self, id: EffectId, node: Name, command: Command) {
+        let Some(running) = self.running.get(&id) else {
+            return;
+        };
+        let stopped = running.stop.subscribe();
+        let (vault, spawner, sender) = (
+            self.vault.clone(),
+            self.spawner.clone(),
+            self.sender.clone(),
+        );
+        let backlog = self.backlog.clone();
+        let connection = command
+            .connect
+            .as_ref()
+            .map_or(Ok(Connection::Local), Connection::from_value);
+        let run = self.settings.run.id.clone();
+        let folder = (self.settings.folder)(command.file);
+        let task = async move {
+            let outcome = match connection {
+                Ok(connection) => {
+                    let spawn = Spawn {
+                        invocation: command.invocation,
+                        env: command.env,
+                        folder,
+                        dir: command.dir,
+                        node: node.clone(),
+                        run,
+                        connection,
+                    };
+                    let lines = Mutex::new(Lines::new());
+                    let listener = |stream, line: &str| {
+                        if let Ok(mut lines) = lines.lock() {
+                            lines.push((stream, line.to_string()));
+                        }
+                    };
+                    let ended = spawner.run(spawn, &vault, listener, stopped);
+                    let tell = |lines| {
+                        let node = node.clone();
+                        // The run may be over.
+                        let _ = sender.send(Message::Output { node, lines });
+                    };
+                    outcome(backlog.hold(ended, &lines, tell).await)
+                }
+                Err(message) => Outcome::failed(FailureClass::Connection, message),
+            };
+            let _ = sender.send(Message::Event(Event::Ended { id, outcome }));
+        };
+        self.commands.spawn(task);
+    }
+
+    /// Stops every command and waits until they are gone; once more asked, it does so by force.
+    pub(super) async fn stop_all(
+        &mut self,
+        how: Stop,
+        control: &mut mpsc::UnboundedReceiver<Control>,
+    ) {
+        self.queue.clear();
+        self.backlog.open();
+        let stop = |running: &Running| running.stop.send_replace(Some(how));
+        self.running.values().for_each(|running| {
+            stop(running);
+        });
+        let mut asked = true;
+        while !self.commands.is_empty() {
+            tokio::select! {
+                _ = self.commands.join_next() => {}
+                more = control.recv(), if asked => {
+                    asked = more.is_some();
+                    for running in self.running.values().filter(|_| more.is_some()) {
+                        running.stop.send_replace(Some(Stop::Kill));
+                    }
+                }
+            }
+        }
+    }
+
+    // --- Actions -------------------------------------------------------------------------
+
+    pub(super) fn begin_call(&mut self, id: EffectId, call: ActionCall) {
+        if call.once && self.writer.is_some() {
+            let held = Held::Action(id, call);
+            self.record(Recorded::Begun(id), self.now(), Vec::new(), held);
+        } else {
+            self.call(id, call);
+        }
+    }
+
+    pub(super) fn call(&mut self, id: EffectId, call: ActionCall) {
+        let done = Finisher(id, self.sender.clone());
+        match http::is_built_in(&call.action) {
+            true => self.request(call.action, call.args, done),
+            false => self.host.act(&call.node, &call.action, call.args, done),
+        }
+    }
+
+    /// Makes a request on a thread of its own. One that is stopped is not waited for.
+    fn request(&mut self, action: Name, args: Vec<Value>, done: Finisher) {
+        let (stop, mut stopped) = watch::channel(None);
+        let (id, vault) = (done.0, self.vault.clone());
+        self.running.insert(id, Running { stop, node: None });
+        self.commands.spawn(async move {
+            let asked = tokio::task::spawn_blocking(move || http::request(&action, &args, &vault));
+            let outcome = tokio::select! {
+                answered = asked => answered.unwrap_or_else(|_| {
+                    Outcome::failed(FailureClass::Internal, "the request broke off")
+                }),
+                _ = stopped.changed() => Outcome::failed(FailureClass::Cancelled, "it was stopped"),
+            };
+            done.finish(outcome);
+        });
+    }
+}
+
+/// What the machine is told of a command's end.
+fn outcome(ended: Ended) -> Outcome {
+    let value = |stdout: String, stderr: String, code: i64, outputs: Vec<(String, String)>| {
+        let outputs = outputs
+            .into_iter()
+            .map(|(key, value)| (key, Value::string(value)));
+        Value::map([
+            ("stdout", Value::string(stdout)),
+            ("stderr", Value::string(stderr)),
+            ("code", Value::Int(code)),
+            ("outputs", Value::map(outputs)),
+        ])
+    };
+    match ended {
+        Ended::Exited {
+            stdout,
+            stderr,
+            code,
+            outputs,
+        } => Outcome::good(value(
+            stdout,
+            stderr,
+            i64::from(code),
+            outputs.into_iter().collect(),
+        )),
+        Ended::Failed {
+            class,
+            message,
+            stdout,
+            stderr,
+            code,
+        } => Outcome {
+            value: value(stdout, stderr, i64::from(code.unwrap_or(-1)), Vec::new()),
+            failure: Some((class, message)),
+        },
+    }
+}

@@ -1,0 +1,305 @@
+//! What happens is written down first: everything that follows from an event waits until the
+//! event is in the journal. A run that is continued takes its journal in again.
+//! It does not know how anything is carried out.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::{Driver, Host, Keeping, Message, Past, Settings, time};
+use crate::journal::{Record, Recorded};
+use crate::process::Spawner;
+use crate::replay::{replay, told};
+use crate::secrets::Vault;
+use crate::store_error::StoreError;
+use crate::writer::Writer;
+use lockstep_base::source::Name;
+use lockstep_engine::notice::{Happened, RunEvent};
+use lockstep_engine::{
+    ActionCall, Command, Effect, EffectId, Event, Machine, Outcome, Outstanding,
+};
+use lockstep_lang::ir::FailureClass;
+use lockstep_plan::Plan;
+use lockstep_verify::audit::Audit;
+
+/// While so many commands run, a record may wait a moment for others: the machine has enough to do.
+const BUSY: usize = 4;
+const MOMENT: Duration = Duration::from_millis(1);
+
+/// So long it may wait while more commands are queued than can run: none of them depends on it.
+const WHILE: Duration = Duration::from_millis(20);
+
+/// What waits for a record to be written.
+pub(super) enum Held {
+    /// What follows from an event.
+    Effects(Vec<Effect>),
+    /// The start of a command that must not be started twice.
+    Command(EffectId, Name, Box<Command>),
+    /// The call of an action that must not be called twice.
+    Action(EffectId, ActionCall),
+}
+
+impl<'h> Driver<'h> {
+    pub(super) fn new(
+        plan: Arc<Plan>,
+        vault: Arc<Vault>,
+        spawner: Arc<Spawner>,
+        settings: Settings,
+        keeping: Keeping,
+        host: &'h mut dyn Host,
+        sender: mpsc::UnboundedSender<Message>,
+    ) -> Result<Self, StoreError> {
+        let audit = Audit::new(plan.clone());
+        let machine = Machine::new(plan, settings.run.clone(), settings.seed);
+        let machine = machine.keeping(keeping.kept);
+        let mut driver = Self {
+            machine,
+            vault,
+            spawner,
+            settings,
+            host,
+            sender,
+            begun: Instant::now(),
+            offset: keeping.past.clock,
+            timers: BTreeMap::new(),
+            due: HashMap::new(),
+            locks: keeping.locks,
+            commands: JoinSet::new(),
+            running: HashMap::new(),
+            queue: VecDeque::new(),
+            backlog: Arc::default(),
+            inbox: VecDeque::new(),
+            writer: None,
+            recorded: 0,
+            written: 0,
+            noted: Instant::now(),
+            held: VecDeque::new(),
+            begun_once: HashSet::new(),
+            logs: keeping.logs,
+            desk: keeping.desk,
+            questions: HashMap::new(),
+            lost: HashSet::new(),
+            cancelled: false,
+            broken: None,
+            seq: 0,
+            told_at: jiff::Timestamp::MIN,
+            audit,
+        };
+        if keeping.past.records.is_empty() {
+            driver.inbox.push_back(Event::Start);
+        } else {
+            driver.take_up(keeping.past)?;
+        }
+        if let Some(journal) = keeping.journal {
+            let sender = driver.sender.clone();
+            let tell = move |written| {
+                // The run may be over.
+                let _ = sender.send(Message::Written(written));
+            };
+            let writer = Writer::start(journal, tell);
+            driver.writer = Some(writer.map_err(|error| {
+                StoreError::refused(format!("no thread can be started for the journal: {error}"))
+            })?);
+        }
+        Ok(driver)
+    }
+
+    // --- What happens now ----------------------------------------------------------------
+
+    /// The machine is to be told of something.
+    pub(super) fn happen(&mut self, event: Event) {
+        self.inbox.push_back(event);
+        self.work();
+    }
+
+    /// Begins with what is left to be done of a run that is continued.
+    pub(super) fn go_on(&mut self) {
+        // The machine's clock stood still while its locks were waited for.
+        self.begun = Instant::now();
+        for held in std::mem::take(&mut self.held) {
+            self.let_out(held);
+        }
+        self.work();
+        self.start_queued();
+    }
+
+    /// Tells the machine all that it has not been told, and lets out what may be.
+    pub(super) fn work(&mut self) {
+        while let Some(event) = self.inbox.pop_front() {
+            let clock = self.now();
+            let recorded = self.writer.as_ref().map(|_| event.clone());
+            let mut effects = self.machine.handle(clock, event);
+            match recorded {
+                Some(event) => {
+                    let told = told(&mut effects);
+                    self.record(Recorded::Event(event), clock, told, Held::Effects(effects));
+                }
+                None => {
+                    let at = time();
+                    for what in told(&mut effects) {
+                        self.tell(what, at);
+                    }
+                    self.carry_all(effects);
+                }
+            }
+        }
+    }
+
+    /// Writes something down; what follows from it is held until then.
+    pub(super) fn record(&mut self, what: Recorded, clock: i64, told: Vec<Happened>, held: Held) {
+        let Some(writer) = &self.writer else { return };
+        self.recorded += 1;
+        self.noted = Instant::now();
+        let record = Record {
+            seq: self.recorded,
+            at: time().as_millisecond(),
+            clock,
+            what,
+            told,
+        };
+        writer.write(record, self.patience());
+        self.held.push_back(held);
+    }
+
+    /// How long what has happened may wait before it is written down.
+    fn patience(&self) -> Duration {
+        if self.running.len() < BUSY {
+            Duration::ZERO
+        } else if self.queue.len() < self.settings.max {
+            MOMENT
+        } else {
+            WHILE
+        }
+    }
+
+    /// These records are in the journal: what was held for them is let out.
+    pub(super) fn release(&mut self, records: Vec<Record>) {
+        for record in records {
+            self.written = record.seq;
+            let at = jiff::Timestamp::from_millisecond(record.at).unwrap_or_else(|_| time());
+            for what in record.told {
+                self.tell(what, at);
+            }
+            if let Some(held) = self.held.pop_front() {
+                self.let_out(held);
+            }
+        }
+        self.work();
+    }
+
+    fn let_out(&mut self, held: Held) {
+        match held {
+            Held::Effects(effects) => self.carry_all(effects),
+            Held::Command(id, node, command) => self.start(id, node, *command),
+            Held::Action(id, call) => self.call(id, call),
+        }
+    }
+
+    /// Whether the run has ended and nothing is held any more.
+    pub(super) fn has_ended(&self) -> bool {
+        self.machine.finished().is_some() && self.written == self.recorded
+    }
+
+    /// Everything has been killed. What had ended by itself is written down, so that it is not
+    /// run again; what was killed is not: it will be.
+    pub(super) fn note_ends(&mut self, messages: &mut mpsc::UnboundedReceiver<Message>) {
+        while let Ok(message) = messages.try_recv() {
+            let Message::Event(Event::Ended { id, outcome }) = message else {
+                continue;
+            };
+            let killed = matches!(outcome.failure, Some((FailureClass::Cancelled, _)));
+            if killed || self.writer.is_none() {
+                continue;
+            }
+            let clock = self.now();
+            let event = Event::Ended { id, outcome };
+            let mut effects = self.machine.handle(clock, event.clone());
+            let told = told(&mut effects);
+            self.record(Recorded::Event(event), clock, told, Held::Effects(effects));
+        }
+        if let Some(logs) = &mut self.logs {
+            // The run stops as it is.
+            let _ = logs.flush();
+        }
+        if let Some(writer) = &self.writer {
+            writer.note_clock(self.now());
+        }
+        // Waits until all of it is written.
+        self.writer = None;
+    }
+
+    // --- What happened before ------------------------------------------------------------
+
+    /// Takes a journal in, and does what is left to be done.
+    fn take_up(&mut self, past: Past) -> Result<(), StoreError> {
+        let mut heard = Vec::new();
+        let hear = |at, what| heard.push((at, what));
+        let replayed = replay(&mut self.machine, past.records, hear)?;
+        // Where the journal does not fit, nothing of it is told.
+        for (at, what) in heard {
+            self.seq += 1;
+            if let Some(stray) = self.audit.first_stray(&what) {
+                self.host.strays(&stray);
+            }
+            self.host.remember(&RunEvent {
+                seq: self.seq,
+                at: crate::time(at),
+                what,
+            });
+        }
+        self.offset = self.offset.max(replayed.clock);
+        self.begun_once = replayed.begun;
+        (self.recorded, self.written) = (replayed.seq, replayed.seq);
+        self.begun = Instant::now();
+        self.do_what_is_left(replayed.left)
+    }
+
+    fn do_what_is_left(&mut self, left: Outstanding) -> Result<(), StoreError> {
+        let requests: Vec<_> = left.locks.into_iter().collect();
+        self.lost = self.locks.restore(&requests)?.into_iter().collect();
+        let granted = self.take_granted();
+        for (id, request) in &requests {
+            if !request.granted && !request.queued && !granted.contains(id) {
+                self.inbox.push_back(Event::queued(*id));
+            }
+        }
+        for (id, at) in left.timers {
+            self.set_timer(id, at);
+        }
+        for (id, (node, command)) in left.commands {
+            match self.after_all(id, command.once, left.stopped.contains(&id)) {
+                Some(outcome) => self.inbox.push_back(Event::Ended { id, outcome }),
+                None => self.queue.push_back((id, node, command)),
+            }
+        }
+        let mut again = Vec::new();
+        for (id, call) in left.actions {
+            match self.after_all(id, call.once, left.stopped.contains(&id)) {
+                Some(outcome) => self.inbox.push_back(Event::Ended { id, outcome }),
+                None => again.push(call.effect(id)),
+            }
+        }
+        let ask = |(id, (node, question))| Effect::Ask { id, node, question };
+        again.extend(left.questions.into_iter().map(ask));
+        self.held.push_back(Held::Effects(again));
+        Ok(())
+    }
+
+    /// How something has ended that was under way when the run stopped; nothing where it is to
+    /// be started again.
+    fn after_all(&self, id: EffectId, once: bool, stopped: bool) -> Option<Outcome> {
+        if stopped {
+            let message = "it was being stopped when the run was interrupted";
+            return Some(Outcome::failed(FailureClass::Cancelled, message));
+        }
+        if once && self.begun_once.contains(&id) {
+            let message = "it was running when the run was interrupted, and may run only once";
+            return Some(Outcome::failed(FailureClass::Interrupted, message));
+        }
+        None
+    }
+}

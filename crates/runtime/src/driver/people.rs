@@ -1,0 +1,115 @@
+//! What people and other processes ask of a run: answers to its questions, and to cancel it; and
+//! the locks that a continued run waits to get back.
+//! It does not know what follows from an answer.
+
+use tokio::sync::mpsc;
+use tokio::time::Interval;
+
+use super::{Answerer, Control, Driver};
+use crate::inbox::Asking;
+use crate::inbox::Person;
+use lockstep_base::source::Name;
+use lockstep_engine::{Answer, EffectId, Event, Question};
+
+impl Driver<'_> {
+    pub(super) fn ask(&mut self, id: EffectId, node: Name, question: Question) {
+        if let Some(desk) = &self.desk {
+            let asked = desk.ask(id, &node, &question);
+            self.note(asked);
+        }
+        let answer = Answerer(id, self.sender.clone());
+        let asked = (node.clone(), question.clone());
+        self.questions.insert(id, asked);
+        self.host.ask(&node, &question, answer);
+    }
+
+    pub(super) fn unask(&mut self, id: EffectId) {
+        if self.questions.remove(&id).is_some()
+            && let Some(desk) = &self.desk
+        {
+            let unasked = desk.unask(id);
+            self.note(unasked);
+        }
+        self.host.withdraw(id);
+    }
+
+    /// Takes an answer. Whether it is the first.
+    pub(super) fn answer(&mut self, id: EffectId, answer: Answer, person: &Person) -> bool {
+        let Some((node, question)) = self.questions.remove(&id) else {
+            return false;
+        };
+        if let Some(desk) = &self.desk {
+            let answered = desk.answered(id, &node, &question, &answer, person);
+            self.note(answered);
+        }
+        self.happen(Event::Answered { id, answer });
+        true
+    }
+
+    /// The run is to be cancelled.
+    pub(super) fn cancel(&mut self) {
+        self.cancelled = true;
+        self.host.cancelling();
+        self.happen(Event::Cancel);
+    }
+
+    /// Takes in what other processes ask.
+    pub(super) fn look_at_desk(&mut self) {
+        let requests = match self.desk.as_mut().map(|desk| desk.requests()) {
+            None => return,
+            Some(Ok(requests)) => requests,
+            Some(Err(error)) => return self.note(Err(error)),
+        };
+        for request in requests {
+            let person = Person {
+                name: Some(request.who.clone()),
+                comment: request.comment.clone(),
+            };
+            let refused = match &request.asking {
+                Asking::Cancel if self.cancelled => Some("it is being cancelled already"),
+                Asking::Cancel => {
+                    self.host.heeds(&person, None);
+                    self.cancel();
+                    None
+                }
+                Asking::Answer(id, answer) if self.questions.contains_key(id) => {
+                    self.host.withdraw(*id);
+                    self.host.heeds(&person, Some(answer));
+                    self.answer(*id, answer.clone(), &person);
+                    None
+                }
+                Asking::Answer(..) => Some("the question does not matter any more"),
+            };
+            if let Some(desk) = &self.desk {
+                let settled = desk.settle(&request, refused);
+                self.note(settled);
+            }
+        }
+    }
+
+    /// Waits until the run holds again what it held before. Whether it does: it may be asked to
+    /// stop instead, and nothing of it has been started.
+    pub(super) async fn get_locks_back(
+        &mut self,
+        control: &mut mpsc::UnboundedReceiver<Control>,
+        ticks: &mut Interval,
+    ) -> bool {
+        let mut controlled = true;
+        while !self.lost.is_empty() && self.broken.is_none() {
+            tokio::select! {
+                biased;
+                asked = control.recv(), if controlled => match asked {
+                    Some(Control::Cancel | Control::Kill) => return false,
+                    None => controlled = false,
+                },
+                _ = ticks.tick() => {
+                    self.host.tick();
+                    self.take_granted();
+                    // The machine's clock stands still.
+                    self.say_alive(self.offset);
+                }
+            }
+        }
+        self.broken.is_none()
+    }
+}

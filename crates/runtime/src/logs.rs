@@ -1,0 +1,163 @@
+//! The logs of a run's commands: a file for each node that writes something, in the order in
+//! which its lines came. They are written in large pieces, and never hold a secret.
+//! It does not know which stream a line came from.
+
+use std::collections::HashMap;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+use crate::store_error::StoreError;
+use lockstep_base::source::Name;
+
+/// How much is kept back before it is written.
+const PIECE: usize = 64 * 1024;
+
+/// File systems take names of 255 bytes.
+const LONGEST: usize = 200;
+
+/// The log files of one run.
+#[derive(Debug)]
+pub struct Logs {
+    folder: PathBuf,
+    /// Whether the folder is known to be there.
+    made: bool,
+    /// What has not been written yet.
+    held: HashMap<Name, Vec<u8>>,
+}
+
+impl Logs {
+    /// Logs in a folder, which is made when the first of them is.
+    pub fn new(folder: PathBuf) -> Self {
+        Self {
+            folder,
+            made: false,
+            held: HashMap::new(),
+        }
+    }
+
+    /// Takes a line, without its end.
+    pub(super) fn line(&mut self, node: &Name, line: &str) -> Result<(), StoreError> {
+        let held = self.held.entry(node.clone()).or_default();
+        held.extend_from_slice(line.as_bytes());
+        held.push(b'\n');
+        if held.len() < PIECE {
+            return Ok(());
+        }
+        let text = std::mem::take(held);
+        self.append(node, &text)
+    }
+
+    /// Writes what has been kept back of one log.
+    pub(super) fn close(&mut self, node: &Name) -> Result<(), StoreError> {
+        match self.held.remove(node) {
+            Some(text) if !text.is_empty() => self.append(node, &text),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes what has been kept back, so that it can be read while the commands go on.
+    pub(super) fn flush(&mut self) -> Result<(), StoreError> {
+        let held = std::mem::take(&mut self.held);
+        for (node, text) in held {
+            if !text.is_empty() {
+                self.append(&node, &text)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, node: &str, text: &[u8]) -> Result<(), StoreError> {
+        if !self.made {
+            let made = std::fs::create_dir_all(&self.folder);
+            made.map_err(|error| StoreError::file(&self.folder, &error))?;
+            self.made = true;
+        }
+        let path = self.folder.join(file_name(node));
+        let file = std::fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(&path);
+        file.and_then(|mut file| file.write_all(text))
+            .map_err(|error| StoreError::file(&path, &error))
+    }
+}
+
+/// The text of a node's log; nothing where it wrote nothing.
+///
+/// # Errors
+///
+/// Where it cannot be read.
+pub fn read_log(folder: &Path, node: &str) -> Result<Option<Vec<u8>>, StoreError> {
+    let path = folder.join(file_name(node));
+    match std::fs::read(&path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(StoreError::file(&path, &error)),
+    }
+}
+
+/// The name of the log file of a node: its path with `+` for `/`, and `%` and two hexadecimal
+/// digits for each byte that a file name had better not have. A long one ends in a hash.
+///
+/// ```
+/// use lockstep::runtime::logs::file_name;
+/// assert_eq!(file_name("p/deploy[web, prod.eu]/run"), "p+deploy[web,%20prod.eu]+run.log");
+/// ```
+pub fn file_name(node: &str) -> String {
+    let mut name = String::with_capacity(node.len() + 4);
+    for byte in node.bytes() {
+        match byte {
+            b'/' => name.push('+'),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => name.push(byte.into()),
+            b'-' | b'_' | b'.' | b',' | b'[' | b']' | b'#' | b'@' | b'=' if !name.is_empty() => {
+                name.push(byte.into());
+            }
+            _ => name.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    if name.len() > LONGEST {
+        let digits = |byte: &u8| format!("{byte:02x}");
+        let hash: String = Sha256::digest(node).iter().take(8).map(digits).collect();
+        name.truncate(LONGEST - 20);
+        name.push_str("...");
+        name.push_str(&hash);
+    }
+    name + ".log"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_files_are_safe_and_different() {
+        assert_eq!(file_name("p/run"), "p+run.log");
+        assert_eq!(file_name("p/a+b/ü\0"), "p+a%2Bb+%C3%BC%00.log");
+        assert_eq!(file_name("../x"), "%2E.+x.log");
+        let long = |end: &str| file_name(&format!("{}{end}", "p/é".repeat(200)));
+        assert_ne!(long("a"), long("b"));
+        assert!(long("a").len() < 255);
+    }
+
+    #[test]
+    fn a_log_is_written_when_it_is_closed_flushed_or_large() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut logs = Logs::new(folder.path().join("runs/r-1"));
+        let node = Name::from("p/run");
+        let read = || {
+            let text = read_log(&folder.path().join("runs/r-1"), &node).unwrap();
+            text.map(|text| String::from_utf8(text).unwrap())
+        };
+        logs.line(&node, "one").unwrap();
+        assert_eq!(read(), None);
+        logs.close(&node).unwrap();
+        assert_eq!(read().unwrap(), "one\n");
+        logs.line(&node, "two").unwrap();
+        logs.flush().unwrap();
+        assert_eq!(read().unwrap(), "one\ntwo\n");
+        logs.line(&node, &"x".repeat(PIECE)).unwrap();
+        assert_eq!(read().unwrap().len(), 8 + PIECE + 1);
+    }
+}

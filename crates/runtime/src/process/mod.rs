@@ -1,0 +1,427 @@
+//! Runs commands: starts them in process groups of their own, reads what they write, stops them
+//! when asked, and says how they ended.
+//! It does not know why a command runs, nor what becomes of its result; what leaves this room has
+//! no secrets in it.
+
+mod explain;
+mod outputs;
+mod prepare;
+mod running;
+mod stream;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use tokio::process::Child;
+use tokio::sync::watch;
+
+use super::connection::Connection;
+use super::secrets::Vault;
+pub(super) use explain::exit_message;
+use lockstep_base::source::Name;
+use lockstep_base::value::Value;
+use lockstep_engine::notice::Stream;
+use lockstep_lang::ir::FailureClass;
+use lockstep_lang::ir::command::Invocation;
+pub(super) use prepare::Prepared;
+pub(super) use running::Ending;
+use running::Running;
+
+/// How long a command has to end after SIGTERM.
+pub const GRACE: Duration = Duration::from_secs(10);
+
+/// A command that is to be run.
+#[derive(Debug, Clone)]
+pub struct Spawn {
+    /// What is to be executed.
+    pub invocation: Invocation,
+    /// Its `env { … }`: texts and secrets.
+    pub env: Vec<(Name, Value)>,
+    /// The folder of the source file.
+    pub folder: PathBuf,
+    /// What `in DIR` says: relative to the folder, or to the home folder of another machine.
+    pub dir: Option<String>,
+    /// The path of its node.
+    pub node: Name,
+    /// The run's id.
+    pub run: Name,
+    /// Where it runs.
+    pub connection: Connection,
+}
+
+/// How a command is asked to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// Politely, with SIGTERM; by force after [`GRACE`].
+    Term,
+    /// By force, with SIGKILL.
+    Kill,
+}
+
+/// How a command ended. No text in it has a secret in it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ended {
+    /// Well.
+    Exited {
+        /// The last 1 MiB of its output, less one final line end.
+        stdout: String,
+        /// The same of its error output.
+        stderr: String,
+        /// Its exit code: 0.
+        code: i32,
+        /// What it wrote to the file named by `$LOCKSTEP_OUTPUT`.
+        outputs: IndexMap<String, String>,
+    },
+    /// Badly.
+    Failed {
+        /// The class: `exit`, `signal`, `cancelled` (it was asked to stop), `failed` (it could
+        /// not be started, or its outputs are malformed), `connection` or `authentication`.
+        class: FailureClass,
+        /// What happened, in plain words.
+        message: String,
+        /// The last 1 MiB of its output, less one final line end.
+        stdout: String,
+        /// The same of its error output.
+        stderr: String,
+        /// Its exit code, where it has one.
+        code: Option<i32>,
+    },
+}
+
+/// Who is told which commands are under way: a guardian that ends them when this program dies.
+pub trait Groups: Send + Sync {
+    /// A command is about to be started. One that is `lasting` may leave a process behind that
+    /// serves other commands, and that must not outlive this program either.
+    fn starting(&self, lasting: bool) -> Guarded;
+    /// Its process has been started; the number of its group is that of its first process.
+    fn born(&self, number: u64, group: u32);
+    /// Its process has ended and been reaped, or was never started.
+    fn gone(&self, number: u64);
+}
+
+/// How a guardian knows a command.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Guarded {
+    /// Its number.
+    pub number: u64,
+    /// A variable that its processes are to be given: name and text.
+    pub variable: Option<(String, String)>,
+}
+
+/// A command in the care of a guardian, until this is dropped.
+pub(crate) struct Care<'a> {
+    groups: &'a dyn Groups,
+    number: u64,
+}
+
+impl<'a> Care<'a> {
+    /// Puts a command into the care of a guardian, before it is started. Its processes are to be
+    /// given the variable.
+    pub(crate) fn of(groups: &'a dyn Groups, lasting: bool) -> (Self, Option<(String, String)>) {
+        let Guarded { number, variable } = groups.starting(lasting);
+        (Self { groups, number }, variable)
+    }
+
+    /// Its process has been started; the number of its group is that of its first process.
+    pub(crate) fn born(&self, group: u32) {
+        self.groups.born(self.number, group);
+    }
+}
+
+impl Drop for Care<'_> {
+    fn drop(&mut self) {
+        self.groups.gone(self.number);
+    }
+}
+
+/// Starts commands. It owns a private folder for their output files and connections.
+pub struct Spawner {
+    scratch: PathBuf,
+    grace: Duration,
+    groups: Option<Box<dyn Groups>>,
+    ssh: String,
+    next: AtomicU64,
+}
+
+impl Spawner {
+    /// A spawner with a new private folder in `parent`, such as `/tmp`. The folder is removed
+    /// when the spawner is dropped.
+    ///
+    /// # Errors
+    ///
+    /// Where the folder cannot be made.
+    pub fn new(parent: &Path) -> std::io::Result<Self> {
+        Ok(Self {
+            scratch: private_folder(parent)?,
+            grace: GRACE,
+            groups: None,
+            ssh: String::from("ssh"),
+            next: AtomicU64::new(0),
+        })
+    }
+
+    /// Sets how long a command has to end after SIGTERM.
+    #[must_use]
+    pub fn with_grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// Sets the program that makes `ssh` connections; it takes the arguments of OpenSSH.
+    #[must_use]
+    pub fn with_ssh(mut self, program: impl Into<String>) -> Self {
+        self.ssh = program.into();
+        self
+    }
+
+    /// The private folder for the output files and connections of commands.
+    pub fn scratch(&self) -> &Path {
+        &self.scratch
+    }
+
+    /// Sets who is told which commands are under way.
+    #[must_use]
+    pub fn watched_by(mut self, groups: Box<dyn Groups>) -> Self {
+        self.groups = Some(groups);
+        self
+    }
+
+    /// Who is told which commands are under way, for commands that it does not start itself.
+    pub fn groups(&self) -> Option<&dyn Groups> {
+        self.groups.as_deref()
+    }
+
+    /// Runs a command to its end. `listener` is told of each line, without its end and without
+    /// secrets (a line of more than 64 KiB comes in pieces). `stop` asks it to stop; a command
+    /// that was asked fails with class `cancelled`, however it ended. Only when its process has
+    /// been reaped is this ready; dropping it before kills the process group.
+    pub async fn run(
+        &self,
+        spawn: Spawn,
+        vault: &Vault,
+        mut listener: impl FnMut(Stream, &str) + Send,
+        stop: watch::Receiver<Option<Stop>>,
+    ) -> Ended {
+        let output = self.output_file();
+        let mut command = match prepare::prepare(&spawn, vault, &output, self) {
+            Ok(command) => command,
+            Err(message) => return not_run(vault.mask(&message)),
+        };
+        if let Some(message) = explain::unusable(&command) {
+            return not_run(vault.mask(&message));
+        }
+        let care = self.care(&mut command);
+        let child = match start(&command).await {
+            Ok(child) => child,
+            Err(error) => return not_run(vault.mask(&explain::not_started(&command, &error))),
+        };
+        let mut running = Running::new(self, child, care, &command, vault, stop);
+        let ending = running.wait(&mut listener).await;
+        let trailer = running.out.trailer().cloned();
+        let stderr = running.err.finish(&mut listener);
+        let stdout = running.out.finish(&mut listener);
+        let remote = trailer.as_ref().map(|trailer| trailer.report());
+        let judged = match &remote {
+            None => judge(
+                &ending,
+                matches!(spawn.invocation, Invocation::Shell { .. }),
+            ),
+            Some(report) => report.judge(&ending, &stderr, &command),
+        };
+        let outputs = match &remote {
+            None => read_outputs(&output),
+            Some(report) => Ok(report.outputs()),
+        };
+        let outputs = outputs.and_then(|text| outputs::parse(&vault.mask(&text)));
+        match judged.and(outputs.map_err(|message| (FailureClass::Failed, message, Some(0)))) {
+            Ok(outputs) => Ended::Exited {
+                stdout,
+                stderr,
+                code: 0,
+                outputs,
+            },
+            Err((class, message, code)) => Ended::Failed {
+                class,
+                message: vault.mask(&message),
+                stdout,
+                stderr,
+                code,
+            },
+        }
+    }
+
+    /// Puts a command that is about to be started into the care of the guardian, if there is one.
+    fn care(&self, command: &mut Prepared) -> Option<Care<'_>> {
+        let groups = self.groups.as_deref()?;
+        // A client may leave a shared connection behind.
+        let (care, variable) = Care::of(groups, command.input.is_some());
+        command.env.extend(variable);
+        Some(care)
+    }
+
+    fn output_file(&self) -> PathBuf {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        self.scratch.join(format!("output-{number}"))
+    }
+}
+
+impl Drop for Spawner {
+    fn drop(&mut self) {
+        // Nothing depends on it; what is left lies in a folder for temporary files.
+        let _ = std::fs::remove_dir_all(&self.scratch);
+    }
+}
+
+/// How a command failed: the class, a message, the exit code.
+pub(super) type Failing = (FailureClass, String, Option<i32>);
+
+fn not_run(message: String) -> Ended {
+    Ended::Failed {
+        class: FailureClass::Failed,
+        message,
+        stdout: String::new(),
+        stderr: String::new(),
+        code: None,
+    }
+}
+
+/// Makes a folder that only this user can enter, with a name that nobody has.
+fn private_folder(parent: &Path) -> std::io::Result<PathBuf> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let mut attempt = 0;
+    loop {
+        // The name is short, as the path of a connection's socket must be.
+        let name = super::connection::random();
+        let folder = parent.join(format!("lockstep-{}", &name[..8]));
+        match std::fs::DirBuilder::new().mode(0o700).create(&folder) {
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && attempt < 100 => {
+                attempt += 1;
+            }
+            made => return made.map(|()| folder),
+        }
+    }
+}
+
+/// Reads and removes an output file. One that was never made holds nothing.
+fn read_outputs(file: &Path) -> Result<String, String> {
+    use std::io::Read as _;
+    let what = match std::fs::symlink_metadata(file) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(String::new()),
+        other => other.map_err(|error| format!("its outputs cannot be read: {error}"))?,
+    };
+    if !what.is_file() {
+        // Reading a pipe could wait for ever. The scratch folder goes in the end.
+        return Err(String::from("`$LOCKSTEP_OUTPUT` is not a file any more"));
+    }
+    let bytes = std::fs::File::open(file).and_then(|file| {
+        let mut bytes = Vec::new();
+        file.take(outputs::LIMIT + 1).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    });
+    // It may be gone already.
+    let _ = std::fs::remove_file(file);
+    match bytes {
+        Err(error) => Err(format!("its outputs cannot be read: {error}")),
+        Ok(bytes) if bytes.len() as u64 > outputs::LIMIT => {
+            Err(String::from("its outputs are more than 1 MiB"))
+        }
+        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+    }
+}
+
+/// Starts a process.
+async fn start(command: &Prepared) -> std::io::Result<Child> {
+    let mut pause = Duration::from_millis(1);
+    loop {
+        match command.tokio(&command.program, &command.arguments).spawn() {
+            Err(error) if explain::is_busy(&error) && pause < Duration::from_millis(200) => {
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+            }
+            Err(error) if explain::is_bare_script(&error) => {
+                // A shell would run it itself, and so does POSIX `execvp`.
+                let mut arguments = vec![command.script_path()];
+                arguments.extend(command.arguments.iter().cloned());
+                return command.tokio("sh", &arguments).spawn();
+            }
+            started => return started,
+        }
+    }
+}
+
+/// What a local command's end means.
+fn judge(ending: &Ending, shell: bool) -> Result<(), Failing> {
+    use std::os::unix::process::ExitStatusExt as _;
+    let status = match &ending.status {
+        Ok(status) => status,
+        Err(error) => {
+            let message = format!("how it ended cannot be told: {error}");
+            return Err((FailureClass::Internal, message, None));
+        }
+    };
+    if let Some(stop) = ending.stopped {
+        let message = match stop {
+            Stop::Term => "it was stopped",
+            Stop::Kill => "it was stopped by force",
+        };
+        return Err((
+            FailureClass::Cancelled,
+            String::from(message),
+            status.code(),
+        ));
+    }
+    match (status.code(), status.signal()) {
+        (Some(0), _) => Ok(()),
+        (Some(code), _) => {
+            let message = explain::exit_message(code, shell);
+            Err((FailureClass::Exit, message, Some(code)))
+        }
+        (None, Some(signal)) => {
+            let message = explain::signal_message(signal, status.core_dumped());
+            Err((FailureClass::Signal, message, None))
+        }
+        (None, None) => {
+            let message = format!("it ended with {status}");
+            Err((FailureClass::Signal, message, None))
+        }
+    }
+}
+
+impl Prepared {
+    fn tokio(&self, program: &str, arguments: &[String]) -> tokio::process::Command {
+        let mut command = tokio::process::Command::new(program);
+        command
+            .args(arguments)
+            .envs(self.env.iter().map(|(name, text)| (name, text)))
+            .current_dir(&self.dir)
+            .stdin(match self.input {
+                Some(_) => Stdio::piped(),
+                None => Stdio::null(),
+            })
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            // Not `pre_exec`, with which every start would copy this process.
+            .process_group(0)
+            .kill_on_drop(true);
+        command
+    }
+
+    /// The path of the program as a script for a shell.
+    fn script_path(&self) -> String {
+        if self.program.contains('/') {
+            return self.program.clone();
+        }
+        let path = (self.env.iter().rev())
+            .find(|(name, _)| name == "PATH")
+            .map(|(_, path)| path.clone())
+            .or_else(|| std::env::var("PATH").ok())
+            .unwrap_or_default();
+        let found = explain::on_path(&self.program, &path);
+        found.map_or_else(|| self.program.clone(), |path| path.display().to_string())
+    }
+}

@@ -1,0 +1,121 @@
+//! Turns an invocation into what the system takes: a program, arguments, variables, a folder.
+//! It does not know how a process is started or watched.
+
+use std::path::{Path, PathBuf};
+
+use super::super::connection::{Connection, Script, random};
+use super::super::secrets::Vault;
+use super::{Spawn, Spawner};
+use lockstep_lang::ir::command::Invocation;
+
+/// A command as the system takes it.
+pub(crate) struct Prepared {
+    /// The program, as written.
+    pub(crate) program: String,
+    /// Its arguments.
+    pub(crate) arguments: Vec<String>,
+    /// Variables besides those of the caller. There may be secrets among their texts.
+    pub(crate) env: Vec<(String, String)>,
+    /// The working directory.
+    pub(crate) dir: PathBuf,
+    /// What is written to a connection; without it there is no input.
+    pub(crate) input: Option<Vec<u8>>,
+    /// What a connection's report begins with.
+    pub(crate) token: Option<String>,
+}
+
+/// Prepares a command. The error is a message.
+pub(super) fn prepare(
+    spawn: &Spawn,
+    vault: &Vault,
+    output: &Path,
+    spawner: &Spawner,
+) -> Result<Prepared, String> {
+    let (words, mut env) = words(&spawn.invocation, vault)?;
+    for (name, value) in &spawn.env {
+        let text = vault
+            .text(value)
+            .map_err(|why| format!("the variable `{name}` has no text: {why}"))?;
+        env.push((name.to_string(), text));
+    }
+    env.push((String::from("LOCKSTEP_RUN_ID"), spawn.run.to_string()));
+    env.push((String::from("LOCKSTEP_NODE"), spawn.node.to_string()));
+    let folder = spawn.folder.as_path();
+    // An empty path is this process's own folder.
+    let folder = if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        folder
+    };
+    if let Connection::Local = spawn.connection {
+        let output = output
+            .to_str()
+            .ok_or("the folder for outputs has no UTF-8 name")?;
+        env.push((String::from("LOCKSTEP_OUTPUT"), String::from(output)));
+        let mut words = words.into_iter();
+        return Ok(Prepared {
+            program: words.next().ok_or("the command is empty")?,
+            arguments: words.collect(),
+            env,
+            dir: match &spawn.dir {
+                Some(dir) => folder.join(dir),
+                None => folder.to_path_buf(),
+            },
+            input: None,
+            token: None,
+        });
+    }
+    let token = random();
+    let script = Script {
+        token: &token,
+        words: &words,
+        env: &env,
+        dir: spawn.dir.as_deref(),
+    };
+    let (program, arguments) =
+        spawn
+            .connection
+            .client(&script.bootstrap(), &spawner.ssh, &spawner.scratch);
+    Ok(Prepared {
+        program,
+        arguments,
+        env: Vec::new(),
+        dir: folder.to_path_buf(),
+        input: Some(script.input()?.into_bytes()),
+        token: Some(token),
+    })
+}
+
+/// Names and texts of variables.
+type Variables = Vec<(String, String)>;
+
+/// The words to execute and the variables that they need.
+fn words(invocation: &Invocation, vault: &Vault) -> Result<(Vec<String>, Variables), String> {
+    match invocation {
+        Invocation::Direct(words) => Ok((words.clone(), Vec::new())),
+        Invocation::Shell {
+            bash,
+            script,
+            variables,
+        } => {
+            let mut words: Vec<String> = match bash {
+                true => ["bash", "-euo", "pipefail", "-c"]
+                    .map(String::from)
+                    .to_vec(),
+                false => ["sh", "-eu", "-c"].map(String::from).to_vec(),
+            };
+            // A script that begins like an option would be taken for one.
+            let blank = if script.starts_with(['-', '+']) {
+                " "
+            } else {
+                ""
+            };
+            words.push(format!("{blank}{script}"));
+            let env = variables
+                .iter()
+                .map(|(name, value)| Ok((name.clone(), vault.text(value)?)))
+                .collect::<Result<_, String>>()?;
+            Ok((words, env))
+        }
+    }
+}

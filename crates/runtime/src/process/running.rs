@@ -1,0 +1,280 @@
+//! A command while it runs: reads its streams, waits for its end, and ends it when asked.
+//! It does not know how it was started, nor what its end means.
+
+use std::process::ExitStatus;
+use std::task::Poll;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::super::connection::Trailer;
+use super::super::secrets::Vault;
+use super::stream::{Listener, Reading};
+use super::{Care, Prepared, Spawner, Stop};
+use lockstep_engine::notice::Stream;
+
+/// How long the other side of a connection has to answer that it has killed a command.
+const ANSWER: Duration = Duration::from_secs(2);
+
+/// How long the output of a command that has ended is waited for: a process that it left behind
+/// may keep its pipes open for ever.
+const LINGER: Duration = Duration::from_millis(200);
+
+/// After so much output at once, in bytes, others get a turn.
+const MUCH: usize = 16 * 1024;
+
+/// How a local process ended.
+pub(crate) struct Ending {
+    /// Its status, or why it could not be had.
+    pub(crate) status: Result<ExitStatus, std::io::Error>,
+    /// How it was asked to stop, if it was.
+    pub(crate) stopped: Option<Stop>,
+}
+
+/// A command that runs.
+pub(super) struct Running<'a> {
+    spawner: &'a Spawner,
+    child: Child,
+    group: Group<'a>,
+    pub(super) out: Reading<ChildStdout>,
+    pub(super) err: Reading<ChildStderr>,
+    /// What is still to be written to a connection, which is held open behind it.
+    input: Option<ChildStdin>,
+    unwritten: Vec<u8>,
+    stop: watch::Receiver<Option<Stop>>,
+    stopped: Option<Stop>,
+}
+
+impl<'a> Running<'a> {
+    pub(super) fn new(
+        spawner: &'a Spawner,
+        mut child: Child,
+        care: Option<Care<'a>>,
+        command: &Prepared,
+        vault: &Vault,
+        stop: watch::Receiver<Option<Stop>>,
+    ) -> Self {
+        let group = Group::new(child.id(), care);
+        let trailer = command.token.as_deref().map(Trailer::new);
+        Self {
+            spawner,
+            group,
+            out: Reading::new(child.stdout.take(), Stream::Stdout, vault.redactor())
+                .with_trailer(trailer),
+            err: Reading::new(child.stderr.take(), Stream::Stderr, vault.redactor()),
+            input: child.stdin.take(),
+            unwritten: command.input.clone().unwrap_or_default(),
+            child,
+            stop,
+            stopped: None,
+        }
+    }
+
+    /// Waits until the command has ended, has been reaped, and its output has been read.
+    pub(super) async fn wait(&mut self, listener: Listener<'_>) -> Ending {
+        let status = match self.until_end(listener).await {
+            Some(status) => status,
+            None => self.end(listener).await,
+        };
+        self.group.reaped();
+        let rest = async {
+            while self.out.is_open() || self.err.is_open() {
+                read(&mut self.out, &mut self.err, listener).await;
+            }
+        };
+        // Whoever still holds the pipes is not the command.
+        let _ = tokio::time::timeout(LINGER, rest).await;
+        Ending {
+            status,
+            stopped: self.stopped,
+        }
+    }
+
+    /// Reads and waits until the command ends, or is asked to stop, or its connection has reported
+    /// its end.
+    async fn until_end(
+        &mut self,
+        listener: Listener<'_>,
+    ) -> Option<Result<ExitStatus, std::io::Error>> {
+        loop {
+            if self.is_reported() {
+                // What a command left behind over there may keep the connection open.
+                self.input = None;
+                return tokio::time::timeout(LINGER, self.child.wait()).await.ok();
+            }
+            tokio::select! {
+                biased;
+                wish = asked(&mut self.stop, None) => {
+                    self.stopped = wish;
+                    return None;
+                }
+                status = self.child.wait() => return Some(status),
+                () = write(&mut self.input, &mut self.unwritten) => {}
+                () = read(&mut self.out, &mut self.err, listener) => {}
+            }
+        }
+    }
+
+    /// Ends the command: politely, then by force. Until its group has been killed its process is
+    /// not reaped, so that the group's number cannot become another's.
+    async fn end(&mut self, listener: Listener<'_>) -> Result<ExitStatus, std::io::Error> {
+        if self.stopped == Some(Stop::Term) {
+            self.terminate(listener).await;
+        }
+        if self.out.trailer().is_some() {
+            self.kill_remote(listener).await;
+        }
+        self.group.signal(Signal::KILL);
+        self.child.wait().await
+    }
+
+    /// Has the other side of a connection kill the command, if it still answers. Without an answer
+    /// the end of the connection does the same, a little later.
+    async fn kill_remote(&mut self, listener: Listener<'_>) {
+        self.unwritten.extend_from_slice(b"kill\n");
+        let deadline = Instant::now() + ANSWER;
+        while !self.is_reported() && self.out.is_open() {
+            tokio::select! {
+                biased;
+                () = tokio::time::sleep_until(deadline) => return,
+                () = write(&mut self.input, &mut self.unwritten) => {}
+                () = read(&mut self.out, &mut self.err, listener) => {}
+            }
+        }
+    }
+
+    fn is_reported(&self) -> bool {
+        self.out.trailer().is_some_and(Trailer::is_complete)
+    }
+
+    async fn terminate(&mut self, listener: Listener<'_>) {
+        let remote = self.out.trailer().is_some();
+        let mut deadline = Instant::now() + self.spawner.grace;
+        if remote {
+            // The other side ends the command in the same time; its report needs a moment.
+            self.unwritten.extend_from_slice(b"term\n");
+            deadline += LINGER;
+        } else {
+            self.group.signal(Signal::TERM);
+        }
+        let mut pause = Duration::from_millis(1);
+        loop {
+            let ended = self.group.has_ended();
+            let silent = !self.out.is_open() && !self.err.is_open();
+            // As long as someone holds the pipes, someone of the group may still be tidying up.
+            if ended && (silent || remote) || self.is_reported() {
+                return;
+            }
+            tokio::select! {
+                biased;
+                wish = asked(&mut self.stop, self.stopped) => {
+                    self.stopped = wish;
+                    if self.stopped == Some(Stop::Kill) {
+                        return;
+                    }
+                }
+                () = tokio::time::sleep_until(deadline) => return,
+                () = write(&mut self.input, &mut self.unwritten) => {}
+                () = read(&mut self.out, &mut self.err, listener) => {}
+                () = tokio::time::sleep(pause) => {
+                    pause = (pause * 2).min(Duration::from_millis(50));
+                }
+            }
+        }
+    }
+}
+
+/// Waits until there is a wish to stop other than the one that is `known`; for ever where nobody
+/// can wish any more.
+async fn asked(stop: &mut watch::Receiver<Option<Stop>>, known: Option<Stop>) -> Option<Stop> {
+    let wish = stop.wait_for(|wish| wish.is_some() && *wish != known);
+    let wish = wish.await.map(|wish| *wish).ok();
+    match wish {
+        Some(wish) => wish,
+        None => std::future::pending().await,
+    }
+}
+
+/// Reads from whichever stream has something; for ever where both have ended.
+async fn read(
+    out: &mut Reading<ChildStdout>,
+    err: &mut Reading<ChildStderr>,
+    listener: Listener<'_>,
+) {
+    let taken = std::future::poll_fn(|context| {
+        let out = out.poll(context, listener);
+        let err = err.poll(context, listener);
+        match (out, err) {
+            (Poll::Ready(out), Poll::Ready(err)) => Poll::Ready(out + err),
+            (ready @ Poll::Ready(_), _) | (_, ready) => ready,
+        }
+    });
+    if taken.await >= MUCH {
+        // There may be more at once, for ever; whoever takes the lines must get a turn.
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Writes some of what is to be written; for ever where there is nothing.
+async fn write(input: &mut Option<ChildStdin>, unwritten: &mut Vec<u8>) {
+    let Some(open) = input.as_mut().filter(|_| !unwritten.is_empty()) else {
+        return std::future::pending().await;
+    };
+    match open.write(unwritten).await {
+        Ok(written) => {
+            unwritten.drain(..written);
+        }
+        // The other side is gone: its end tells why.
+        Err(_) => *input = None,
+    }
+}
+
+/// The process group of a command. Whatever happens, it does not outlive the command's future.
+struct Group<'a> {
+    id: Option<Pid>,
+    care: Option<Care<'a>>,
+}
+
+impl<'a> Group<'a> {
+    fn new(id: Option<u32>, care: Option<Care<'a>>) -> Self {
+        if let (Some(id), Some(care)) = (id, &care) {
+            care.born(id);
+        }
+        let id = id.and_then(|id| i32::try_from(id).ok());
+        Self {
+            id: id.and_then(Pid::from_raw),
+            care,
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Some(id) = self.id {
+            // It fails only where nobody is left.
+            let _ = kill_process_group(id, signal);
+        }
+    }
+
+    /// Whether its first process has ended. It is not reaped.
+    fn has_ended(&self) -> bool {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        self.id
+            .is_none_or(|id| !matches!(waitid(WaitId::Pid(id), options), Ok(None)))
+    }
+
+    /// Its first process has been reaped: its number may become another's.
+    fn reaped(&mut self) {
+        self.id = None;
+        self.care = None;
+    }
+}
+
+impl Drop for Group<'_> {
+    fn drop(&mut self) {
+        self.signal(Signal::KILL);
+        self.reaped();
+    }
+}

@@ -1,0 +1,184 @@
+//! One output stream of a command: read in large pieces, masked, cut into lines, and its last
+//! part kept.
+//! It does not know the command, nor who listens to the lines.
+
+use std::mem::MaybeUninit;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, ReadBuf};
+
+use super::super::connection::Trailer;
+use super::super::redact::Redactor;
+use super::super::secrets::without_line_end;
+use lockstep_engine::notice::Stream;
+
+/// How much of a stream becomes the command's `stdout` or `stderr`: its last part, as results and
+/// errors stand at the end.
+pub(super) const KEEP: usize = 1 << 20;
+
+/// A line longer than this is handed on in pieces.
+pub(super) const LONGEST_LINE: usize = 64 * 1024;
+
+/// How much is read at once: what a pipe holds.
+const PIECE: usize = 64 * 1024;
+
+/// Who is told of each line: without its end, without secrets.
+pub(super) type Listener<'a> = &'a mut (dyn FnMut(Stream, &str) + Send);
+
+/// A stream that is being read.
+pub(super) struct Reading<R> {
+    /// `None` at its end.
+    reader: Option<R>,
+    stream: Stream,
+    trailer: Option<Trailer>,
+    redactor: Redactor,
+    /// The line that has no end yet, masked.
+    line: Vec<u8>,
+    kept: Vec<u8>,
+}
+
+impl<R: AsyncRead + Unpin> Reading<R> {
+    pub(super) fn new(reader: Option<R>, stream: Stream, redactor: Redactor) -> Self {
+        Self {
+            reader,
+            stream,
+            trailer: None,
+            redactor,
+            line: Vec::new(),
+            kept: Vec::new(),
+        }
+    }
+
+    /// The same for a stream that ends with a connection's report.
+    pub(super) fn with_trailer(mut self, trailer: Option<Trailer>) -> Self {
+        self.trailer = trailer;
+        self
+    }
+
+    /// Whether there may be more.
+    pub(super) fn is_open(&self) -> bool {
+        self.reader.is_some()
+    }
+
+    /// What a connection reported at the end.
+    pub(super) fn trailer(&self) -> Option<&Trailer> {
+        self.trailer.as_ref()
+    }
+
+    /// Reads once, if there is something, and says how much; never ready at the end of the stream.
+    pub(super) fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+        listener: Listener<'_>,
+    ) -> Poll<usize> {
+        let Some(reader) = &mut self.reader else {
+            return Poll::Pending;
+        };
+        // The space is only there while it is needed, not while the command is silent.
+        let mut space = [const { MaybeUninit::<u8>::uninit() }; PIECE];
+        let mut buffer = ReadBuf::uninit(&mut space);
+        match Pin::new(reader).poll_read(context, &mut buffer) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
+                self.take(buffer.filled(), listener);
+                Poll::Ready(buffer.filled().len())
+            }
+            // An error here means that the other side is gone, as an end does.
+            Poll::Ready(_) => {
+                self.reader = None;
+                Poll::Ready(0)
+            }
+        }
+    }
+
+    fn take(&mut self, bytes: &[u8], listener: Listener<'_>) {
+        let mut masked = Vec::with_capacity(bytes.len());
+        match &mut self.trailer {
+            None => self.redactor.feed_into(bytes, &mut masked),
+            Some(trailer) => {
+                let mut own = Vec::with_capacity(bytes.len());
+                trailer.feed(bytes, &mut own);
+                self.redactor.feed_into(&own, &mut masked);
+            }
+        }
+        self.lines(&masked, listener);
+    }
+
+    fn lines(&mut self, masked: &[u8], listener: Listener<'_>) {
+        self.keep(masked);
+        for part in masked.split_inclusive(|byte| *byte == b'\n') {
+            let complete = part.ends_with(b"\n");
+            if complete && self.line.is_empty() && part.len() <= LONGEST_LINE {
+                hand_on(self.stream, part, listener);
+                continue;
+            }
+            self.line.extend_from_slice(part);
+            while self.line.len() > LONGEST_LINE {
+                let end = character_start(&self.line, LONGEST_LINE);
+                hand_on(self.stream, &self.line[..end], listener);
+                self.line.drain(..end);
+            }
+            if complete {
+                hand_on(self.stream, &self.line, listener);
+                self.line.clear();
+            }
+        }
+    }
+
+    fn keep(&mut self, masked: &[u8]) {
+        self.kept.extend_from_slice(masked);
+        // Cutting only now and then costs little for each byte.
+        if self.kept.len() > 2 * KEEP {
+            self.kept.drain(..self.kept.len() - KEEP);
+        }
+    }
+
+    /// Ends the stream: hands on what is left and returns the part that is kept, less one final
+    /// line end.
+    pub(super) fn finish(mut self, listener: Listener<'_>) -> String {
+        let mut masked = Vec::new();
+        if let Some(trailer) = &mut self.trailer {
+            let mut own = Vec::new();
+            trailer.finish(&mut own);
+            self.redactor.feed_into(&own, &mut masked);
+        }
+        masked.append(&mut self.redactor.finish());
+        self.lines(&masked, listener);
+        if !self.line.is_empty() {
+            hand_on(self.stream, &self.line, listener);
+        }
+        let mut kept = self.kept;
+        if kept.len() > KEEP {
+            let start = kept.len() - KEEP;
+            let start = start
+                + (kept[start..].iter())
+                    .take_while(|byte| continues(**byte))
+                    .count();
+            kept.drain(..start);
+        }
+        let text = String::from_utf8(kept)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+        without_line_end(text)
+    }
+}
+
+fn hand_on(stream: Stream, line: &[u8], listener: Listener<'_>) {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    listener(stream, &String::from_utf8_lossy(line));
+}
+
+/// Whether a byte is inside a character.
+fn continues(byte: u8) -> bool {
+    byte & 0xC0 == 0x80
+}
+
+/// The place of the last character that begins at `at` or a little before it.
+fn character_start(bytes: &[u8], at: usize) -> usize {
+    (at.saturating_sub(3)..=at)
+        .rev()
+        .find(|at| !continues(bytes[*at]))
+        .filter(|start| *start > 0)
+        .unwrap_or(at)
+}

@@ -1,0 +1,640 @@
+//! Tests with real processes: how commands start, end, stop and speak.
+
+mod places;
+mod remote;
+mod shells;
+
+use std::sync::Arc;
+use std::sync::Mutex;
+
+use tokio::time::Instant;
+
+use super::*;
+use lockstep_base::value::SecretPart;
+
+/// A vault with a few secrets, a spawner with a short grace, and a folder.
+pub(super) struct Bench {
+    pub(super) spawner: Spawner,
+    pub(super) vault: Vault,
+    pub(super) folder: tempfile::TempDir,
+}
+
+pub(super) const SECRET: &str = "s3cr3t-t0ken";
+
+impl Bench {
+    pub(super) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self {
+            spawner: Spawner::new(folder.path())
+                .unwrap()
+                .with_grace(Duration::from_millis(200)),
+            vault: Vault::new([SECRET, "line one\nline two", ""]),
+            folder,
+        }
+    }
+
+    pub(super) fn spawn(&self, invocation: Invocation) -> Spawn {
+        Spawn {
+            invocation,
+            env: Vec::new(),
+            folder: self.folder.path().to_path_buf(),
+            dir: None,
+            node: "release/a".into(),
+            run: "r1".into(),
+            connection: Connection::Local,
+        }
+    }
+
+    pub(super) async fn run(&self, spawn: Spawn) -> (Ended, Vec<(Stream, String)>) {
+        let (_sender, stop) = watch::channel(None);
+        self.run_until(spawn, stop).await
+    }
+
+    pub(super) async fn run_until(
+        &self,
+        spawn: Spawn,
+        stop: watch::Receiver<Option<Stop>>,
+    ) -> (Ended, Vec<(Stream, String)>) {
+        let mut lines = Vec::new();
+        let listener = |stream, line: &str| lines.push((stream, String::from(line)));
+        let ended = (self.spawner.run(spawn, &self.vault, listener, stop)).await;
+        (ended, lines)
+    }
+
+    async fn direct(&self, words: &[&str]) -> Ended {
+        self.run(self.spawn(direct(words))).await.0
+    }
+
+    async fn sh(&self, script: &str) -> (Ended, Vec<(Stream, String)>) {
+        self.run(self.spawn(sh(script))).await
+    }
+}
+
+pub(super) fn direct(words: &[&str]) -> Invocation {
+    Invocation::Direct(words.iter().map(|word| String::from(*word)).collect())
+}
+
+pub(super) fn sh(script: &str) -> Invocation {
+    Invocation::Shell {
+        bash: false,
+        script: script.into(),
+        variables: Vec::new(),
+    }
+}
+
+pub(super) fn secret(number: u32) -> Value {
+    Value::Secret(vec![SecretPart::Secret(number)].into())
+}
+
+pub(super) fn stdout(ended: &Ended) -> &str {
+    match ended {
+        Ended::Exited { stdout, .. } => stdout,
+        Ended::Failed { .. } => panic!("{ended:?}"),
+    }
+}
+
+pub(super) fn failure(ended: &Ended) -> (FailureClass, &str, Option<i32>) {
+    match ended {
+        Ended::Failed {
+            class,
+            message,
+            code,
+            ..
+        } => (*class, message, *code),
+        Ended::Exited { .. } => panic!("{ended:?}"),
+    }
+}
+
+/// Waits for something that other processes do; at most two seconds.
+pub(super) async fn until(what: &str, mut happened: impl FnMut() -> bool) {
+    for _ in 0..400 {
+        if happened() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("it never happened: {what}");
+}
+
+/// Whether a process lives: a zombie does not.
+pub(super) fn lives(pid: &str) -> bool {
+    std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()))
+        .is_ok_and(|stat| !stat.contains(") Z "))
+}
+
+#[tokio::test]
+async fn a_command_that_ends_well() {
+    let bench = Bench::new();
+    let (ended, lines) = bench
+        .sh("echo out; echo err >&2; printf 'a\\r\\nb\\377\\n\\nlast'")
+        .await;
+    let Ended::Exited {
+        stdout,
+        stderr,
+        code,
+        outputs,
+    } = ended
+    else {
+        panic!("{ended:?}");
+    };
+    assert_eq!(stdout, "out\na\r\nb\u{fffd}\n\nlast");
+    assert_eq!((stderr.as_str(), code, outputs.len()), ("err", 0, 0));
+    let on = |wanted| {
+        let lines = lines.iter().filter(move |(stream, _)| *stream == wanted);
+        lines.map(|(_, line)| line.as_str()).collect::<Vec<_>>()
+    };
+    assert_eq!(on(Stream::Stdout), ["out", "a", "b\u{fffd}", "", "last"]);
+    assert_eq!(on(Stream::Stderr), ["err"]);
+    assert_eq!(stdout_of(&bench, &["printf", "a\\n\\n"]).await, "a\n");
+    assert_eq!(stdout_of(&bench, &["cat"]).await, "", "there is no input");
+}
+
+async fn stdout_of(bench: &Bench, words: &[&str]) -> String {
+    String::from(stdout(&bench.direct(words).await))
+}
+
+#[tokio::test]
+async fn a_command_that_ends_badly() {
+    use FailureClass::{Exit, Failed, Signal};
+    let bench = Bench::new();
+    let file = |name: &str, text: &str, mode: u32| {
+        use std::os::unix::fs::PermissionsExt as _;
+        let path = bench.folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    file("plain", "", 0o644);
+    file("lost", "#!/no/such/interpreter\n", 0o755);
+    let here = bench.folder.path().display();
+    let long = "x".repeat(140_000);
+    for (words, class, message, code) in [
+        (&["sh", "-c", "exit 3"][..], Exit, "exit code 3", Some(3)),
+        (
+            &["sh", "-c", "exit 143"],
+            Exit,
+            "exit code 143, as after SIGTERM",
+            Some(143),
+        ),
+        (
+            &["sh", "-c", "kill -SEGV $$"],
+            Signal,
+            "killed by SIGSEGV",
+            None,
+        ),
+        (
+            &["sh", "-c", "kill -KILL $$"],
+            Signal,
+            "killed by SIGKILL",
+            None,
+        ),
+        (
+            &["no-such-program-here"],
+            Failed,
+            "`no-such-program-here` was not found on the PATH: install it, or name it with its path",
+            None,
+        ),
+        (
+            &["plain"],
+            Failed,
+            "`plain` was not found on the PATH: write `./plain` for the file in its folder",
+            None,
+        ),
+        (
+            &["./none"],
+            Failed,
+            &format!("`./none` does not exist in `{here}`"),
+            None,
+        ),
+        (
+            &["./plain"],
+            Failed,
+            "`./plain` is not executable: `chmod +x` makes it so",
+            None,
+        ),
+        (
+            &["./lost"],
+            Failed,
+            "`./lost` names an interpreter in its first line that does not exist",
+            None,
+        ),
+        (&["/tmp/"], Failed, "`/tmp/` is a folder", None),
+        (&[], Failed, "the command is empty", None),
+        (&[""], Failed, "the name of the program is empty", None),
+        (
+            &["echo", "a\0"],
+            Failed,
+            "an argument holds the character `\\u{0}`, which no argument can",
+            None,
+        ),
+        (
+            &["true", &long],
+            Failed,
+            "a text of 140000 bytes is too long to be handed to `true` (the system takes 131071 at most): write it to a file",
+            None,
+        ),
+    ] {
+        let ended = bench.direct(words).await;
+        let (got_class, got, got_code) = failure(&ended);
+        let got = got.trim_end_matches(", core dumped");
+        assert_eq!(
+            (got_class, got, got_code),
+            (class, message, code),
+            "{words:?}"
+        );
+    }
+    let (ended, _) = bench.sh("echo no >&2; no-such-program-here").await;
+    assert_eq!(
+        failure(&ended),
+        (
+            Exit,
+            "exit code 127: a command in it was not found",
+            Some(127)
+        )
+    );
+    let Ended::Failed { stderr, .. } = &ended else {
+        unreachable!()
+    };
+    assert!(stderr.starts_with("no\n"), "{stderr}");
+    let mut spawn = bench.spawn(direct(&["pwd"]));
+    spawn.dir = Some("gone".into());
+    let (ended, _) = bench.run(spawn).await;
+    assert_eq!(
+        failure(&ended).1,
+        format!("its folder `{here}/gone` does not exist")
+    );
+    let mut spawn = bench.spawn(direct(&["pwd"]));
+    spawn.env = vec![("A=B".into(), Value::string("c"))];
+    assert_eq!(
+        failure(&bench.run(spawn).await.0).1,
+        "`A=B` cannot name a variable"
+    );
+    let mut spawn = bench.spawn(direct(&["pwd"]));
+    spawn.env = vec![("A".into(), Value::Int(1))];
+    let (ended, _) = bench.run(spawn).await;
+    assert!(
+        failure(&ended)
+            .1
+            .starts_with("the variable `A` has no text")
+    );
+}
+
+#[tokio::test]
+async fn a_shell_stops_at_the_first_failure() {
+    let bench = Bench::new();
+    let (ended, _) = bench.sh("false; echo never").await;
+    assert_eq!(failure(&ended).2, Some(1));
+    let (ended, _) = bench.sh("echo $lockstep_is_not_set").await;
+    assert_eq!(failure(&ended).0, FailureClass::Exit);
+    let mut spawn = bench.spawn(sh("false | true; echo never"));
+    if let Invocation::Shell { bash, .. } = &mut spawn.invocation {
+        *bash = true;
+    }
+    assert_eq!(failure(&bench.run(spawn).await.0).2, Some(1));
+    assert_eq!(failure(&bench.sh("-no-such-option").await.0).2, Some(127));
+}
+
+#[tokio::test]
+async fn a_program_is_found_as_a_shell_would() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let bench = Bench::new();
+    let bin = bench.folder.path().join("bin");
+    std::fs::create_dir(&bin).unwrap();
+    // Without a first line that names an interpreter, a shell runs it.
+    std::fs::write(bin.join("lockstep-tool"), "echo \"$# $1\"").unwrap();
+    let mode = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(bin.join("lockstep-tool"), mode).unwrap();
+    let mut spawn = bench.spawn(direct(&["lockstep-tool", "a b"]));
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    spawn.env = vec![("PATH".into(), Value::string(path))];
+    assert_eq!(stdout(&bench.run(spawn).await.0), "1 a b");
+    let mut spawn = bench.spawn(direct(&["./lockstep-tool", "c d"]));
+    spawn.dir = Some("bin".into());
+    assert_eq!(stdout(&bench.run(spawn).await.0), "1 c d");
+}
+
+#[tokio::test]
+async fn a_command_has_its_environment_and_folder() {
+    let bench = Bench::new();
+    std::fs::create_dir(bench.folder.path().join("sub")).unwrap();
+    let mut spawn = bench.spawn(sh(
+        "echo \"$LOCKSTEP_RUN_ID $LOCKSTEP_NODE $A $B ${PATH:+path}\"; pwd; echo \"$LOCKSTEP_OUTPUT\"",
+    ));
+    spawn.dir = Some("sub".into());
+    spawn.env = vec![
+        ("A".into(), Value::string("x y")),
+        ("B".into(), Value::string("")),
+    ];
+    let (ended, _) = bench.run(spawn).await;
+    let lines: Vec<&str> = stdout(&ended).lines().collect();
+    let here = bench.folder.path().canonicalize().unwrap();
+    assert_eq!(lines[0], "r1 release/a x y  path");
+    assert_eq!(lines[1], here.join("sub").display().to_string());
+    assert!(lines[2].contains("lockstep-"), "{lines:?}");
+}
+
+#[tokio::test]
+async fn outputs_are_read() {
+    let bench = Bench::new();
+    let script = "o=$LOCKSTEP_OUTPUT; echo tag=v1 >>\"$o\"; printf 'b<<E\\n1\\n2\\nE\\n' >>\"$o\"; \
+                  echo \"t=<$T>\" >>\"$o\"";
+    let mut spawn = bench.spawn(sh(script));
+    spawn.env = vec![("T".into(), secret(0))];
+    let (ended, _) = bench.run(spawn).await;
+    let Ended::Exited { outputs, .. } = &ended else {
+        panic!("{ended:?}");
+    };
+    let all: Vec<(&str, &str)> = (outputs.iter())
+        .map(|(key, value)| (key.as_str(), value.as_str()))
+        .collect();
+    assert_eq!(all, [("tag", "v1"), ("b", "1\n2"), ("t", "<***>")]);
+    let (ended, _) = bench.sh("echo oops >\"$LOCKSTEP_OUTPUT\"").await;
+    assert_eq!(
+        failure(&ended),
+        (
+            FailureClass::Failed,
+            "line 1 of its outputs is not `key=value`: `oops`",
+            Some(0)
+        )
+    );
+    let (ended, _) = bench
+        .sh("head -c 1100000 /dev/zero >\"$LOCKSTEP_OUTPUT\"")
+        .await;
+    assert_eq!(failure(&ended).1, "its outputs are more than 1 MiB");
+    for made in ["mkdir", "mkfifo"] {
+        let (ended, _) = bench.sh(&format!("{made} \"$LOCKSTEP_OUTPUT\"")).await;
+        assert_eq!(
+            failure(&ended).1,
+            "`$LOCKSTEP_OUTPUT` is not a file any more"
+        );
+    }
+    // A failing command fails for its own reason.
+    let (ended, _) = bench.sh("echo oops >\"$LOCKSTEP_OUTPUT\"; exit 4").await;
+    assert_eq!(failure(&ended).1, "exit code 4");
+    let left = std::fs::read_dir(&bench.spawner.scratch).unwrap();
+    let files = left.filter(|entry| entry.as_ref().unwrap().file_type().unwrap().is_file());
+    assert_eq!(files.count(), 0);
+    let scratch = bench.spawner.scratch.clone();
+    drop(bench);
+    assert!(!scratch.exists());
+}
+
+#[tokio::test]
+async fn no_secret_leaves() {
+    let bench = Bench::new();
+    let script = "echo \"a $T b\"; echo \"$T\" >&2; printf s3cr; sleep 0.05; printf '3t-t0ken\\n'; \
+                  echo \"$M\"; printf %s \"$T\" | base64; nothing-$T";
+    let mut spawn = bench.spawn(sh(script));
+    spawn.env = vec![("T".into(), secret(0)), ("M".into(), secret(1))];
+    let (ended, lines) = bench.run(spawn).await;
+    let Ended::Failed { stdout, stderr, .. } = &ended else {
+        panic!("{ended:?}");
+    };
+    assert_eq!(stdout, "a *** b\n***\n***\n***");
+    assert!(stderr.starts_with("***\n"), "{stderr}");
+    let all = format!("{ended:?} {lines:?}");
+    assert!(
+        !all.contains("s3cr") && !all.contains("t0ken") && !all.contains("line one"),
+        "{all}"
+    );
+    // Neither does what the system says.
+    let mut spawn = bench.spawn(direct(&["pwd"]));
+    spawn.dir = Some(format!("no-{SECRET}"));
+    let (ended, _) = bench.run(spawn).await;
+    assert!(
+        failure(&ended).1.ends_with("/no-***` does not exist"),
+        "{ended:?}"
+    );
+}
+
+#[tokio::test]
+async fn much_output_is_read_and_its_end_is_kept() {
+    let bench = Bench::new();
+    let script = "i=0; while [ $i -lt 300000 ]; do echo line-$i; i=$((i+1)); done; echo end";
+    let (ended, lines) = bench.sh(script).await;
+    assert_eq!(lines.len(), 300_001);
+    assert_eq!(lines[299_999].1, "line-299999");
+    let text = stdout(&ended);
+    assert!(
+        text.len() <= 1 << 20 && text.len() > (1 << 20) - 100,
+        "{}",
+        text.len()
+    );
+    assert!(text.ends_with("line-299999\nend"));
+    // A line without an end, of characters that a cut could split.
+    let (ended, lines) = bench
+        .sh("head -c 900000 /dev/zero | sed 's/\\x0/é/g'")
+        .await;
+    assert!(
+        lines
+            .iter()
+            .all(|(_, line)| line.len() <= stream::LONGEST_LINE)
+    );
+    assert!(
+        lines
+            .iter()
+            .all(|(_, line)| line.chars().all(|char| char == 'é'))
+    );
+    let all: usize = lines.iter().map(|(_, line)| line.len()).sum();
+    assert_eq!(all, 1_800_000);
+    assert!(stdout(&ended).chars().all(|char| char == 'é'));
+    assert!(stdout(&ended).len() <= stream::KEEP);
+}
+
+#[tokio::test]
+async fn stopping_ends_the_whole_group() {
+    let bench = Bench::new();
+    for (script, wish) in [
+        // It tidies up when asked.
+        (
+            "trap 'echo tidy; exit 0' TERM; sleep 30 & echo $!; echo ready; wait",
+            Stop::Term,
+        ),
+        // It does not listen, nor does its child.
+        (
+            "trap '' TERM; sleep 30 & echo $!; echo ready; wait",
+            Stop::Term,
+        ),
+        // It ends at once, and its child does not listen.
+        (
+            "(trap '' TERM; exec sleep 30) & echo $!; echo ready; wait",
+            Stop::Term,
+        ),
+        // Nobody holds the pipes.
+        (
+            "trap '' TERM; sleep 30 & echo $!; echo ready; exec >&- 2>&-; wait",
+            Stop::Term,
+        ),
+        (
+            "trap 'echo tidy' TERM; sleep 30 & echo $!; echo ready; wait",
+            Stop::Kill,
+        ),
+    ] {
+        let (sender, stop) = watch::channel(None);
+        let mut spawn = bench.spawn(sh(script));
+        spawn.env = vec![("A".into(), Value::string("b"))];
+        let lines = Mutex::new(Vec::new());
+        let listener = |_, line: &str| {
+            lines.lock().unwrap().push(String::from(line));
+            if line == "ready" {
+                sender.send(Some(wish)).unwrap();
+            }
+        };
+        let start = Instant::now();
+        let ended = bench.spawner.run(spawn, &bench.vault, listener, stop).await;
+        assert_eq!(failure(&ended).0, FailureClass::Cancelled, "{script}");
+        assert!(start.elapsed() < Duration::from_secs(2), "{script}");
+        let lines = lines.into_inner().unwrap();
+        let pid = lines[0].clone();
+        until("the child ends", || !lives(&pid)).await;
+        let tidy = script.contains("tidy") && wish == Stop::Term;
+        assert_eq!(
+            lines.iter().any(|line| line == "tidy"),
+            tidy,
+            "{script}: {lines:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_second_wish_is_heard() {
+    let bench = Bench::new();
+    let bench = Bench {
+        spawner: Spawner::new(bench.folder.path()).unwrap(),
+        ..bench
+    };
+    let (sender, stop) = watch::channel(None);
+    let spawn = bench.spawn(sh(
+        "trap 'echo no' TERM; echo ready; while :; do sleep 0.05; done",
+    ));
+    let listener = |_, line: &str| match line {
+        "ready" => sender.send(Some(Stop::Term)).unwrap(),
+        "no" => sender.send(Some(Stop::Kill)).unwrap(),
+        _ => {}
+    };
+    let start = Instant::now();
+    let ended = bench.spawner.run(spawn, &bench.vault, listener, stop).await;
+    assert_eq!(failure(&ended).1, "it was stopped by force");
+    assert!(start.elapsed() < Duration::from_secs(2));
+}
+
+#[tokio::test]
+async fn what_a_command_leaves_behind_does_not_hold_it() {
+    let bench = Bench::new();
+    let start = Instant::now();
+    let (ended, _) = bench.sh("sleep 20 & echo $!").await;
+    assert!(start.elapsed() < Duration::from_secs(2));
+    let pid = stdout(&ended);
+    // It was started on purpose, so it stays.
+    assert!(lives(pid));
+    let status = std::process::Command::new("kill")
+        .arg(pid)
+        .status()
+        .unwrap();
+    assert!(status.success());
+}
+
+#[tokio::test]
+async fn dropping_it_kills_the_group() {
+    let bench = Bench::new();
+    let (_sender, stop) = watch::channel(None);
+    let pid = Mutex::new(String::new());
+    let listener = |_, line: &str| *pid.lock().unwrap() = String::from(line);
+    let spawn = bench.spawn(sh("sleep 30 & echo $!; wait"));
+    let run = bench.spawner.run(spawn, &bench.vault, listener, stop);
+    tokio::select! {
+        _ = run => panic!("it ended"),
+        () = until("it speaks", || !pid.lock().unwrap().is_empty()) => {}
+    }
+    let pid = pid.into_inner().unwrap();
+    until("the child ends", || !lives(&pid)).await;
+}
+
+#[tokio::test]
+async fn commands_are_announced() {
+    type Seen = Vec<(&'static str, u64, u32)>;
+    #[derive(Default)]
+    struct Log(Arc<Mutex<Seen>>);
+    impl Groups for Log {
+        fn starting(&self, lasting: bool) -> Guarded {
+            self.0
+                .lock()
+                .unwrap()
+                .push(("starting", 7, u32::from(lasting)));
+            Guarded {
+                number: 7,
+                variable: Some((String::from("CARE"), String::from("seven"))),
+            }
+        }
+        fn born(&self, number: u64, group: u32) {
+            self.0.lock().unwrap().push(("born", number, group));
+        }
+        fn gone(&self, number: u64) {
+            self.0.lock().unwrap().push(("gone", number, 0));
+        }
+    }
+    let log = Log::default();
+    let seen = Arc::clone(&log.0);
+    let bench = Bench::new();
+    let bench = Bench {
+        spawner: Spawner::new(bench.folder.path())
+            .unwrap()
+            .watched_by(Box::new(log)),
+        ..bench
+    };
+    let ended = bench.direct(&["sh", "-c", "echo $$ $CARE"]).await;
+    let (pid, care) = stdout(&ended).split_once(' ').unwrap();
+    assert_eq!(care, "seven");
+    let born = ("born", 7, pid.parse().unwrap());
+    let (starting, gone) = (("starting", 7, 0), ("gone", 7, 0));
+    assert_eq!(*seen.lock().unwrap(), [starting, born, gone]);
+    seen.lock().unwrap().clear();
+    // One that could not be started is forgotten, too.
+    bench.direct(&["/"]).await;
+    bench.direct(&["no-such-program-here"]).await;
+    let seen = seen.lock().unwrap();
+    assert!(seen.iter().all(|it| it.0 != "born"), "{seen:?}");
+    let count = |what| seen.iter().filter(|it| it.0 == what).count();
+    assert_eq!(count("starting"), count("gone"));
+}
+
+#[tokio::test]
+async fn many_commands_leave_nothing_open() {
+    let open = || std::fs::read_dir("/proc/self/fd").unwrap().count();
+    let bench = Arc::new(Bench::new());
+    let before = open();
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 0..400 {
+        if tasks.len() >= 32 {
+            tasks.join_next().await.unwrap().unwrap();
+        }
+        let bench = Arc::clone(&bench);
+        tasks.spawn(async move {
+            let text = number.to_string();
+            let words = ["printf", "%s", &text];
+            let program = if number % 7 == 0 {
+                "no-such-program-here"
+            } else {
+                "printf"
+            };
+            let ended = bench.direct(&[program, words[1], words[2]]).await;
+            if number % 7 != 0 {
+                assert_eq!(stdout(&ended), text);
+            }
+        });
+    }
+    while let Some(ended) = tasks.join_next().await {
+        ended.unwrap();
+    }
+    // Other tests of this process have files open too.
+    let after = open();
+    assert!(after < before + 200, "{before} then {after}");
+}
+
+#[test]
+fn a_run_may_move_between_threads() {
+    fn sends<T: Send>(_: &T) {}
+    let bench = Bench::new();
+    let (_sender, stop) = watch::channel(None);
+    let spawn = bench.spawn(direct(&["true"]));
+    sends(&bench.spawner.run(spawn, &bench.vault, |_, _| {}, stop));
+}

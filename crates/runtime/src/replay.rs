@@ -1,0 +1,75 @@
+//! Takes a journal in: the machine as it was when the journal ends, and what it had asked for and
+//! not been answered. It does not know what is done with either.
+
+use std::collections::HashSet;
+
+use super::journal::{Record, Recorded};
+use crate::store_error::StoreError;
+use lockstep_engine::notice::Happened;
+use lockstep_engine::{Effect, EffectId, Machine, Outstanding};
+
+/// What a journal leads to.
+#[derive(Debug, Default)]
+pub struct Replayed {
+    /// What has been asked for and not been answered.
+    pub left: Outstanding,
+    /// Commands and actions that must not be started twice, and may have been.
+    pub begun: HashSet<EffectId>,
+    /// The number of the last record.
+    pub seq: u64,
+    /// The machine's clock then, in milliseconds.
+    pub clock: i64,
+}
+
+/// Has a new machine handle the records again. `hear` is told what was told then, and when, in
+/// milliseconds since 1970.
+///
+/// # Errors
+///
+/// Where the machine acts otherwise than the one did that wrote the journal.
+pub fn replay(
+    machine: &mut Machine,
+    records: Vec<Record>,
+    mut hear: impl FnMut(i64, Happened),
+) -> Result<Replayed, StoreError> {
+    let mut replayed = Replayed::default();
+    for record in records {
+        replayed.seq = record.seq;
+        replayed.clock = record.clock.max(replayed.clock);
+        let event = match record.what {
+            Recorded::Begun(id) => {
+                replayed.begun.insert(id);
+                continue;
+            }
+            Recorded::Event(event) => event,
+        };
+        // A timer may have fired, or somebody answered, just when it did not matter any more.
+        let _ = replayed.left.happened(&event);
+        let mut effects = machine.handle(record.clock, event);
+        let told = told(&mut effects);
+        if told != record.told {
+            return Err(StoreError::refused(format!(
+                "what it wrote down does not fit this version of the program (record {})",
+                record.seq
+            )));
+        }
+        for effect in effects {
+            // What is to be told has been taken out.
+            let _ = replayed.left.asked(effect);
+        }
+        for what in told {
+            hear(record.at, what);
+        }
+    }
+    Ok(replayed)
+}
+
+/// What is to be told, taken out of effects.
+pub(super) fn told(effects: &mut Vec<Effect>) -> Vec<Happened> {
+    let tells = effects.extract_if(.., |effect| matches!(effect, Effect::Tell(_)));
+    let happened = |effect| match effect {
+        Effect::Tell(happened) => Some(happened),
+        _ => None,
+    };
+    tells.filter_map(happened).collect()
+}

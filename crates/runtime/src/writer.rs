@@ -1,0 +1,215 @@
+//! Writes a journal on a thread of its own: what has come while one group of records was written
+//! is the next group. Where nobody needs a group at once, it waits a moment for more records.
+//! It does not know what waits for the records.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::journal::{Journal, Record};
+use crate::store_error::StoreError;
+
+/// More records than this are not written at once.
+const MOST: usize = 1000;
+
+/// Takes records; dropping it waits until all of them are written.
+pub(super) struct Writer {
+    desk: Arc<Desk>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Where records lie until they are written.
+#[derive(Default)]
+struct Desk {
+    pile: Mutex<Pile>,
+    /// The thread has to look again, and when.
+    sooner: Condvar,
+}
+
+#[derive(Default)]
+struct Pile {
+    records: Vec<Record>,
+    clock: Option<i64>,
+    /// When what lies there is to be written; nothing where nothing does.
+    due: Option<Instant>,
+    /// Nothing more comes, or nothing more can be written.
+    closed: bool,
+}
+
+impl Desk {
+    fn pile(&self) -> MutexGuard<'_, Pile> {
+        // Nothing that is done with it stops half-way.
+        self.pile.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the pile, and sees to it that it is written when this is over. The thread is woken
+    /// only where that is sooner than it knows.
+    fn add(&self, patience: Duration, change: impl FnOnce(&mut Pile)) {
+        let due = Instant::now() + patience;
+        let mut pile = self.pile();
+        if pile.closed {
+            // After an error nothing is taken any more; the driver has been told.
+            return;
+        }
+        change(&mut pile);
+        if pile.due.is_none_or(|before| due < before) {
+            pile.due = Some(due);
+            self.sooner.notify_one();
+        }
+    }
+
+    /// Waits for the next group, and the clock where that is to be noted; nothing at the end.
+    fn next(&self) -> Option<(Vec<Record>, Option<i64>)> {
+        let mut pile = self.pile();
+        loop {
+            let left = match pile.due {
+                None if pile.closed => return None,
+                None => None,
+                Some(_) if pile.closed || pile.records.len() >= MOST => Some(Duration::ZERO),
+                Some(due) => Some(due.saturating_duration_since(Instant::now())),
+            };
+            match left {
+                Some(Duration::ZERO) => break,
+                Some(left) => {
+                    let waited = self.sooner.wait_timeout(pile, left);
+                    pile = waited.unwrap_or_else(PoisonError::into_inner).0;
+                }
+                None => {
+                    let waited = self.sooner.wait(pile);
+                    pile = waited.unwrap_or_else(PoisonError::into_inner);
+                }
+            }
+        }
+        let count = pile.records.len().min(MOST);
+        let records = pile.records.drain(..count).collect();
+        pile.due = (!pile.records.is_empty()).then(Instant::now);
+        Some((records, pile.clock.take()))
+    }
+}
+
+impl Writer {
+    /// Starts the thread. `tell` is called on it with each group that has been written, and once
+    /// with the error after which nothing more is.
+    pub(super) fn start(
+        journal: Box<dyn Journal>,
+        tell: impl Fn(Result<Vec<Record>, StoreError>) + Send + 'static,
+    ) -> std::io::Result<Self> {
+        let desk = Arc::new(Desk::default());
+        let shared = desk.clone();
+        let thread = std::thread::Builder::new()
+            .name(String::from("journal"))
+            .spawn(move || write(journal, &shared, &tell))?;
+        Ok(Self {
+            desk,
+            thread: Some(thread),
+        })
+    }
+
+    /// Takes a record, which may wait that long for others: a disk takes ten times as long for ten
+    /// groups as for one.
+    pub(super) fn write(&self, record: Record, patience: Duration) {
+        self.desk.add(patience, |pile| pile.records.push(record));
+    }
+
+    /// Notes how far the machine's clock has come.
+    pub(super) fn note_clock(&self, clock: i64) {
+        (self.desk).add(Duration::ZERO, |pile| pile.clock = Some(clock));
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.desk.pile().closed = true;
+        self.desk.sooner.notify_one();
+        if let Some(thread) = self.thread.take() {
+            // It ends by itself, whatever happens in it.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn write(
+    mut journal: Box<dyn Journal>,
+    desk: &Desk,
+    tell: &dyn Fn(Result<Vec<Record>, StoreError>),
+) {
+    // The end of each command would wake this thread while the other one starts the next. Where
+    // signals cannot be kept away, it is only slower.
+    let _ = nix::sys::signal::SigSet::all().thread_block();
+    while let Some((records, clock)) = desk.next() {
+        let mut written = Ok(());
+        if !records.is_empty() {
+            written = journal.write(&records);
+        }
+        if let (Ok(()), Some(clock)) = (&written, clock) {
+            written = journal.note_clock(clock);
+        }
+        match written {
+            Ok(()) if records.is_empty() => {}
+            Ok(()) => tell(Ok(records)),
+            Err(error) => {
+                let mut pile = desk.pile();
+                (pile.closed, pile.due) = (true, None);
+                pile.records.clear();
+                return tell(Err(error));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::journal::Recorded;
+    use crate::store_error::Trouble;
+    use lockstep_engine::Event;
+
+    struct Fake(Arc<Mutex<Vec<u64>>>);
+
+    impl Journal for Fake {
+        fn write(&mut self, records: &[Record]) -> Result<(), StoreError> {
+            let mut kept = self.0.lock().unwrap();
+            kept.extend(records.iter().map(|record| record.seq));
+            match kept.last() {
+                Some(7..) => Err(StoreError {
+                    trouble: Trouble::Full,
+                    message: String::from("full"),
+                }),
+                _ => Ok(()),
+            }
+        }
+    }
+
+    #[test]
+    fn everything_is_written_in_order_up_to_an_error() {
+        let (written, told) = (Arc::default(), Arc::new(Mutex::new(Vec::new())));
+        let hear = told.clone();
+        let writer = Writer::start(Box::new(Fake(Arc::clone(&written))), move |result| {
+            let mut told = hear.lock().unwrap();
+            match result {
+                Ok(records) => told.extend(records.iter().map(|record| record.seq)),
+                Err(_) => told.push(0),
+            }
+        })
+        .unwrap();
+        for seq in 1..=9 {
+            writer.write(
+                Record {
+                    seq,
+                    at: 0,
+                    clock: 0,
+                    what: Recorded::Event(Event::Cancel),
+                    told: Vec::new(),
+                },
+                Duration::from_millis(seq % 2),
+            );
+        }
+        drop(writer);
+        let (written, told) = (written.lock().unwrap(), told.lock().unwrap());
+        assert!((7..=9).contains(&written.len()) && written.is_sorted());
+        assert_eq!(told.iter().filter(|seq| **seq == 0).count(), 1);
+        assert_eq!(told.last(), Some(&0));
+    }
+}

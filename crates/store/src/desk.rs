@@ -1,0 +1,90 @@
+//! The desk of a run: its questions lie open in the state directory, and other processes leave
+//! their answers there, or ask to cancel.
+//! It does not know what follows from an answer.
+
+use lockstep_runtime::inbox::{Person, Request, RunInbox};
+
+use super::{Approval, RunNumber, Store, StoreError, now};
+use lockstep_base::source::Name;
+use lockstep_engine::{Answer, EffectId, Question};
+
+/// The desk of one run that this process drives.
+#[derive(Debug)]
+pub struct StoredInbox {
+    store: Store,
+    run: RunNumber,
+    plan_hash: String,
+    /// The state of the database that has been looked at.
+    seen: Option<i64>,
+}
+
+impl StoredInbox {
+    /// The desk of a run, whose plan has this hash. It takes a connection of its own.
+    ///
+    /// # Errors
+    ///
+    /// Where the state directory cannot be used; so for all that follows.
+    pub fn new(
+        store: &Store,
+        run: RunNumber,
+        plan_hash: impl Into<String>,
+    ) -> Result<Self, StoreError> {
+        Ok(Self {
+            store: store.again()?,
+            run,
+            plan_hash: plan_hash.into(),
+            seen: None,
+        })
+    }
+}
+
+impl RunInbox for StoredInbox {
+    fn ask(&self, id: EffectId, node: &Name, question: &Question) -> Result<(), StoreError> {
+        self.store.ask(self.run, id, node, question)
+    }
+
+    fn unask(&self, id: EffectId) -> Result<(), StoreError> {
+        self.store.unask(self.run, id)
+    }
+
+    fn answered(
+        &self,
+        id: EffectId,
+        node: &Name,
+        question: &Question,
+        answer: &Answer,
+        person: &Person,
+    ) -> Result<(), StoreError> {
+        let question = match question {
+            Question::Approve { text, .. } | Question::Failed { text } => text.clone(),
+        };
+        self.store.keep_approval(&Approval {
+            run: self.run,
+            effect: id,
+            node: node.to_string(),
+            question,
+            answer: answer.clone(),
+            who: person
+                .name
+                .clone()
+                .unwrap_or_else(|| String::from("unknown")),
+            comment: person.comment.clone(),
+            plan_hash: self.plan_hash.clone(),
+            answered_at: now(),
+        })?;
+        self.unask(id)
+    }
+
+    fn requests(&mut self) -> Result<Vec<Request>, StoreError> {
+        let changes = self.store.changes()?;
+        if self.seen == Some(changes) {
+            return Ok(Vec::new());
+        }
+        self.seen = Some(changes);
+        self.store.requests(self.run)
+    }
+
+    fn settle(&self, request: &Request, refused: Option<&str>) -> Result<(), StoreError> {
+        self.store.take_in(request.number, refused)
+    }
+}

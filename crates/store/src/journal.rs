@@ -1,0 +1,189 @@
+//! The journals of runs, and what they told.
+//! It does not know how a run follows from its journal.
+
+use std::time::Instant;
+
+use rusqlite::{Row, params};
+use serde::Serialize;
+
+use super::{Owner, RENEWED, RunNumber, Store, StoreError};
+use lockstep_engine::notice::{Happened, RunEvent, Status};
+use lockstep_runtime::journal::{Journal, Record};
+
+/// What a run has told, as `run --format json` would write it, but without the output of
+/// commands, which stands in their logs.
+pub type Told = Vec<RunEvent>;
+
+/// The journal of one run in a state directory.
+#[derive(Debug)]
+pub struct RunJournal {
+    store: Store,
+    run: RunNumber,
+    /// The process that drives the run: this one.
+    this: Owner,
+    /// When it last said so.
+    renewed: Instant,
+}
+
+impl RunJournal {
+    /// The journal of a run that this process drives.
+    pub fn new(store: Store, run: RunNumber) -> Self {
+        Self {
+            store,
+            run,
+            this: Owner::this(),
+            renewed: Instant::now(),
+        }
+    }
+}
+
+impl Journal for RunJournal {
+    fn write(&mut self, records: &[Record]) -> Result<(), StoreError> {
+        let again = self.renewed.elapsed() >= RENEWED;
+        let store = &self.store;
+        let change = store.write()?;
+        store.check_driven(self.run, &self.this)?;
+        if again {
+            store.say_alive(self.run)?;
+            self.renewed = Instant::now();
+        }
+        for record in records {
+            store.append(self.run, record)?;
+            for told in &record.told {
+                if let Happened::RunFinished { status, .. } = told {
+                    store.end(self.run, *status, record.at)?;
+                }
+            }
+        }
+        store.commit(change)
+    }
+
+    fn note_clock(&mut self, clock: i64) -> Result<(), StoreError> {
+        let change = self.store.write()?;
+        self.store.check_driven(self.run, &self.this)?;
+        self.store.note_clock(self.run, clock)?;
+        self.store.say_alive(self.run)?;
+        self.store.commit(change)?;
+        self.renewed = Instant::now();
+        Ok(())
+    }
+}
+
+impl Store {
+    fn append(&self, run: RunNumber, record: &Record) -> Result<(), StoreError> {
+        let insert = "INSERT INTO journal (key, at, clock, event, told) VALUES (?, ?, ?, ?, ?)";
+        let event = self.text(&record.what)?;
+        let told = match record.told.is_empty() {
+            true => None,
+            false => Some(self.text(&record.told)?),
+        };
+        let key = key(run, record.seq);
+        self.db
+            .prepare_cached(insert)
+            .and_then(|mut it| it.execute(params![key, record.at, record.clock, event, told]))
+            .map_err(|error| self.error(&error))?;
+        Ok(())
+    }
+
+    fn text(&self, what: &impl Serialize) -> Result<String, StoreError> {
+        let text = serde_json::to_string(what);
+        text.map_err(|_| StoreError::refused("an event cannot be written down"))
+    }
+
+    /// The run has ended.
+    fn end(&self, run: RunNumber, status: Status, at: i64) -> Result<(), StoreError> {
+        let update = "UPDATE runs SET status = ?, finished_at = ?, owner = NULL, \
+            owner_start = NULL WHERE number = ?";
+        let done = (self.db).execute(update, params![status.as_str(), at, run.0]);
+        done.map(|_| ()).map_err(|error| self.error(&error))
+    }
+
+    /// The journal of a run, from its beginning.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be read, or a record is missing or changed.
+    pub fn records(&self, run: RunNumber) -> Result<Vec<Record>, StoreError> {
+        let select = "SELECT key, at, clock, event, told FROM journal \
+            WHERE key BETWEEN ? AND ? ORDER BY key";
+        let rows = self.rows(select, run, 0, |row| {
+            let texts: (String, Option<String>) = (row.get(3)?, row.get(4)?);
+            Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?, texts))
+        })?;
+        let mut records = Vec::with_capacity(rows.len());
+        for (place, (key, at, clock, (event, told))) in rows.into_iter().enumerate() {
+            let seq = place as u64 + 1;
+            if key != self::key(run, seq) {
+                return Err(StoreError::damaged(self.folder()));
+            }
+            records.push(Record {
+                seq,
+                at,
+                clock,
+                what: self.json(&event)?,
+                told: match told {
+                    Some(told) => self.json(&told)?,
+                    None => Vec::new(),
+                },
+            });
+        }
+        Ok(records)
+    }
+
+    /// What a run has told, from the record with this number on (1 for all).
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be read.
+    pub fn told(&self, run: RunNumber, from: u64) -> Result<Told, StoreError> {
+        let select = "SELECT told, at FROM journal WHERE key BETWEEN ? AND ? \
+            AND told IS NOT NULL ORDER BY key";
+        let rows = self.rows(select, run, from, |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
+        })?;
+        let mut events = Vec::new();
+        for (told, at) in rows {
+            let told: Vec<Happened> = self.json(&told)?;
+            for what in told {
+                events.push(RunEvent {
+                    seq: events.len() as u64 + 1,
+                    at: super::time(at),
+                    what,
+                });
+            }
+        }
+        Ok(events)
+    }
+
+    /// The number of the last record of a run; 0 where there is none.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be read.
+    pub fn last_seq(&self, run: RunNumber) -> Result<u64, StoreError> {
+        let select = "SELECT max(key) FROM journal WHERE key BETWEEN ? AND ?";
+        let rows = self.rows(select, run, 0, |row| row.get::<_, Option<i64>>(0))?;
+        let last = rows.into_iter().flatten().next();
+        Ok(last.map_or(0, |key| (key & 0xffff_ffff).cast_unsigned()))
+    }
+
+    fn rows<T>(
+        &self,
+        select: &str,
+        run: RunNumber,
+        from: u64,
+        mut row: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        let keys = params![key(run, from), key(run, u64::from(u32::MAX))];
+        let rows = self.db.prepare_cached(select).and_then(|mut statement| {
+            let rows = statement.query_map(keys, |found| row(found))?;
+            rows.collect::<rusqlite::Result<Vec<T>>>()
+        });
+        rows.map_err(|error| self.error(&error))
+    }
+}
+
+/// The key of a record: those of one run lie together, in their order.
+fn key(run: RunNumber, seq: u64) -> i64 {
+    (run.0 << 32) | i64::try_from(seq.min(u64::from(u32::MAX))).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,219 @@
+//! The state directory: a database with runs, their journals, locks and questions, and a folder
+//! for the logs of commands. Several processes share it.
+//! It does not know what the machine does with any of it.
+//!
+//! One file for each subject, and all access in small functions that take a [`Store`]. Each
+//! process, and each thread, opens the directory for itself.
+
+mod approvals;
+mod desk;
+mod error;
+mod journal;
+mod leases;
+mod locks;
+mod owner;
+mod programs;
+mod questions;
+mod requests;
+mod runs;
+mod shared_locks;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod torn;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+
+pub use approvals::Approval;
+pub use desk::StoredInbox;
+use error::database_error;
+pub use journal::{RunJournal, Told};
+pub use locks::{LockChange, LockHolder, LockRow, grantable};
+pub use lockstep_runtime::store_error::{StoreError, Trouble};
+pub use lockstep_runtime::{now, time};
+pub use owner::{LEASE, Owner, RENEWED, is_alive};
+pub use questions::Asked;
+pub use requests::{Answering, Heard};
+pub use runs::{NewRun, Run, RunNumber, RunStatus};
+pub use shared_locks::{SharedLocks, shown};
+
+/// The version of the tables. A directory of a later version is refused.
+const VERSION: i64 = 2;
+
+/// What brings the tables from each version to the next; the first makes them.
+const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("leases.sql")];
+
+/// How long another process may hold the database before that is an error.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// An open state directory.
+pub struct Store {
+    folder: PathBuf,
+    db: Connection,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Store({})", self.folder.display())
+    }
+}
+
+impl Store {
+    /// Opens a state directory, and makes it where there is none.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be made, read or written, or is of a later version of the program.
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        let made = std::fs::create_dir_all(folder);
+        made.map_err(|error| StoreError::file(folder, &error))?;
+        let ignored = folder.join(".gitignore");
+        if !ignored.exists() && !database(folder).exists() {
+            // What runs leave behind is nothing to be kept with the source. It works without.
+            let _ = std::fs::write(ignored, "*\n");
+        }
+        Self::connect(folder, OpenFlags::SQLITE_OPEN_CREATE)
+    }
+
+    /// Opens a state directory that is there; nothing where there is none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::open`].
+    pub fn open_existing(folder: &Path) -> Result<Option<Self>, StoreError> {
+        if !database(folder).exists() {
+            return Ok(None);
+        }
+        Self::connect(folder, OpenFlags::empty()).map(Some)
+    }
+
+    fn connect(folder: &Path, create: OpenFlags) -> Result<Self, StoreError> {
+        let at = |error| database_error(folder, &error);
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | create;
+        let db = Connection::open_with_flags(database(folder), flags).map_err(at)?;
+        let store = Self {
+            folder: folder.to_path_buf(),
+            db,
+        };
+        store.prepare().map_err(at)?;
+        store.migrate()?;
+        Ok(store)
+    }
+
+    fn prepare(&self) -> rusqlite::Result<()> {
+        self.db.busy_handler(Some(wait_a_little))?;
+        let mode: String = self
+            .db
+            .pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+        if mode != "wal" {
+            // Where another process does the same just now, this one waits for it.
+            self.db
+                .pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
+        }
+        self.db.pragma_update(None, "synchronous", "full")?;
+        self.db.pragma_update(None, "foreign_keys", true)?;
+        self.db.set_prepared_statement_cache_capacity(64);
+        Ok(())
+    }
+
+    fn migrate(&self) -> Result<(), StoreError> {
+        let version = |db: &Connection| {
+            db.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))
+        };
+        let at = |error| database_error(&self.folder, &error);
+        let found = version(&self.db).map_err(at)?;
+        if found == VERSION {
+            return Ok(());
+        }
+        let transaction = self.write()?;
+        // Another process may have done it in the meantime.
+        let found = version(&transaction).map_err(at)?;
+        if !(0..=VERSION).contains(&found) {
+            return Err(StoreError::later(&self.folder));
+        }
+        let done = usize::try_from(found).unwrap_or(0);
+        for migration in MIGRATIONS.iter().skip(done) {
+            transaction.execute_batch(migration).map_err(at)?;
+        }
+        (transaction.pragma_update(None, "user_version", VERSION)).map_err(at)?;
+        transaction.commit().map_err(at)
+    }
+
+    /// Where it is.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Another connection to the same directory, for another thread.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::open`].
+    pub fn again(&self) -> Result<Self, StoreError> {
+        Self::connect(&self.folder, OpenFlags::empty())
+    }
+
+    /// The folder of a run's logs.
+    pub fn logs(&self, run: &str) -> PathBuf {
+        self.folder.join("runs").join(run)
+    }
+
+    /// A number that changes whenever another connection has written.
+    ///
+    /// # Errors
+    ///
+    /// Where the database cannot be read.
+    pub fn changes(&self) -> Result<i64, StoreError> {
+        let version = self
+            .db
+            .pragma_query_value(None, "data_version", |row| row.get(0));
+        version.map_err(|error| self.error(&error))
+    }
+
+    /// Looks whether the database is whole; takes as long as reading all of it.
+    ///
+    /// # Errors
+    ///
+    /// Where it is not.
+    pub fn examine(&self) -> Result<(), StoreError> {
+        let found: rusqlite::Result<String> =
+            (self.db).pragma_query_value(None, "quick_check", |row| row.get(0));
+        match found {
+            Ok(found) if found == "ok" => Ok(()),
+            Ok(_) => Err(StoreError::damaged(&self.folder)),
+            Err(error) => Err(self.error(&error)),
+        }
+    }
+
+    /// Begins a change that nobody else can make at the same time.
+    fn write(&self) -> Result<Transaction<'_>, StoreError> {
+        Transaction::new_unchecked(&self.db, TransactionBehavior::Immediate)
+            .map_err(|error| self.error(&error))
+    }
+
+    fn commit(&self, transaction: Transaction<'_>) -> Result<(), StoreError> {
+        transaction.commit().map_err(|error| self.error(&error))
+    }
+
+    /// What went wrong with the database, for people.
+    fn error(&self, error: &rusqlite::Error) -> StoreError {
+        database_error(&self.folder, error)
+    }
+}
+
+fn database(folder: &Path) -> PathBuf {
+    folder.join("state.db")
+}
+
+/// Waits while another process writes: little at first, as most changes are short.
+fn wait_a_little(times: i32) -> bool {
+    let times = u32::try_from(times).unwrap_or(0);
+    let pause = Duration::from_micros(200 * u64::from(times.min(50) + 1));
+    // The pauses of the first fifty times add up to a quarter of a second.
+    let waited = Duration::from_millis(10) * times.saturating_sub(50);
+    std::thread::sleep(pause);
+    waited < PATIENCE
+}

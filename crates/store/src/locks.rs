@@ -1,0 +1,400 @@
+//! The locks of all runs that share a state directory: who holds them and who waits, first come
+//! first served, several locks all together or not at all.
+//! It does not know what a lock protects.
+
+use std::collections::HashMap;
+
+use rusqlite::params;
+
+use super::leases::{OWNER, owner};
+use super::{Owner, RunNumber, Store, StoreError, now};
+use lockstep_base::source::Name;
+use lockstep_engine::{EffectId, Want};
+
+/// A run's request for locks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LockHolder {
+    /// The run.
+    pub run: RunNumber,
+    /// Its `Acquire`.
+    pub effect: EffectId,
+}
+
+/// A lock that somebody holds or waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LockRow {
+    /// Its place in the order of all requests.
+    pub ticket: i64,
+    /// The run's id.
+    pub run: Name,
+    /// The process that drives the run; none where nobody does.
+    pub owner: Option<Owner>,
+    /// Who.
+    pub holder: LockHolder,
+    /// The path of the node that holds it or waits.
+    pub node: String,
+    /// What is wanted, and how many may hold it at once.
+    pub want: Want,
+    /// When it was asked for, in milliseconds since 1970.
+    pub asked_at: i64,
+    /// When it was granted, where it was.
+    pub granted_at: Option<i64>,
+}
+
+impl Store {
+    /// Asks for locks. What has been asked for before is not asked for again.
+    ///
+    /// # Errors
+    ///
+    /// Where that cannot be written.
+    pub fn ask_for_locks(
+        &self,
+        holder: LockHolder,
+        node: &str,
+        wants: &[Want],
+    ) -> Result<(), StoreError> {
+        self.ask_for_locks_in_a_row(&[(holder, node.to_string(), wants.to_vec())])
+    }
+
+    /// Asks for the locks of several requests; nobody comes between them. What has been asked for
+    /// before is not asked for again.
+    ///
+    /// # Errors
+    ///
+    /// Where that cannot be written.
+    pub fn ask_for_locks_in_a_row(
+        &self,
+        requests: &[(LockHolder, String, Vec<Want>)],
+    ) -> Result<(), StoreError> {
+        let change = self.write()?;
+        for (holder, node, wants) in requests {
+            self.ask_for(*holder, node, wants)
+                .map_err(|error| self.error(&error))?;
+        }
+        self.commit(change)
+    }
+
+    fn ask_for(&self, holder: LockHolder, node: &str, wants: &[Want]) -> rusqlite::Result<()> {
+        let insert = "INSERT OR IGNORE INTO lock_requests (run, effect, node, asked_at) \
+            VALUES (?, ?, ?, ?)";
+        let effect = holder.effect.0.cast_signed();
+        let new = self
+            .db
+            .execute(insert, params![holder.run.0, effect, node, now()])?;
+        if new == 1 {
+            let ticket = self.db.last_insert_rowid();
+            for want in wants {
+                let insert = "INSERT OR IGNORE INTO lock_wants (name, ticket, places) \
+                    VALUES (?, ?, ?)";
+                self.db
+                    .execute(insert, params![&*want.name, ticket, want.limit])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives some locks back, all of them where `names` is empty; or takes the request back.
+    ///
+    /// # Errors
+    ///
+    /// Where that cannot be written.
+    pub fn release_locks(&self, holder: LockHolder, names: &[Name]) -> Result<(), StoreError> {
+        let change = self.write()?;
+        let effect = holder.effect.0.cast_signed();
+        let of = "(SELECT ticket FROM lock_requests WHERE run = ? AND effect = ?)";
+        for name in names {
+            let delete = format!("DELETE FROM lock_wants WHERE ticket = {of} AND name = ?");
+            change
+                .execute(&delete, params![holder.run.0, effect, &**name])
+                .map_err(|error| self.error(&error))?;
+        }
+        let rest = match names.is_empty() {
+            true => String::new(),
+            false => String::from(
+                " AND NOT EXISTS (SELECT 1 FROM lock_wants \
+                 WHERE lock_wants.ticket = lock_requests.ticket)",
+            ),
+        };
+        let delete = format!("DELETE FROM lock_requests WHERE run = ? AND effect = ?{rest}");
+        change
+            .execute(&delete, params![holder.run.0, effect])
+            .map_err(|error| self.error(&error))?;
+        self.commit(change)
+    }
+
+    /// Gives everything back that a run holds or waits for.
+    ///
+    /// # Errors
+    ///
+    /// Where that cannot be written.
+    pub fn release_all_locks(&self, run: RunNumber) -> Result<(), StoreError> {
+        let done = (self.db).execute("DELETE FROM lock_requests WHERE run = ?", [run.0]);
+        done.map(|_| ()).map_err(|error| self.error(&error))
+    }
+
+    /// All locks that are held or waited for, in the order of the requests.
+    ///
+    /// # Errors
+    ///
+    /// Where they cannot be read.
+    pub fn locks(&self) -> Result<Vec<LockRow>, StoreError> {
+        let select = format!(
+            "SELECT ticket, run, effect, node, name, places, asked_at, granted_at, id, {OWNER} \
+            FROM lock_requests JOIN lock_wants USING (ticket) \
+            JOIN runs ON runs.number = lock_requests.run ORDER BY ticket, name"
+        );
+        let rows = self.db.prepare_cached(&select).and_then(|mut statement| {
+            let rows = statement.query_map([], |row| {
+                Ok(LockRow {
+                    ticket: row.get(0)?,
+                    holder: LockHolder {
+                        run: RunNumber(row.get(1)?),
+                        effect: EffectId(row.get::<_, i64>(2)?.cast_unsigned()),
+                    },
+                    node: row.get(3)?,
+                    want: Want {
+                        name: row.get::<_, String>(4)?.into(),
+                        limit: row.get(5)?,
+                    },
+                    asked_at: row.get(6)?,
+                    granted_at: row.get(7)?,
+                    run: row.get::<_, String>(8)?.into(),
+                    owner: owner(row, 9)?,
+                })
+            })?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        });
+        rows.map_err(|error| self.error(&error))
+    }
+
+    /// Looks at all locks and changes what follows: `decide` says which requests are granted, and
+    /// which runs lose all that they hold or wait for. Nobody else changes a lock meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// Where they cannot be read or written.
+    pub fn change_locks(
+        &self,
+        decide: impl FnOnce(&[LockRow]) -> LockChange,
+    ) -> Result<LockChange, StoreError> {
+        let change = self.write()?;
+        let decided = decide(&self.locks()?);
+        let done = || -> rusqlite::Result<()> {
+            for run in &decided.lost {
+                change.execute("DELETE FROM lock_requests WHERE run = ?", [run.0])?;
+            }
+            for run in &decided.silent {
+                self.take_away(*run)?;
+            }
+            for holder in &decided.granted {
+                change.execute(
+                    "UPDATE lock_requests SET granted_at = ? WHERE run = ? AND effect = ?",
+                    params![now(), holder.run.0, holder.effect.0.cast_signed()],
+                )?;
+            }
+            Ok(())
+        };
+        done().map_err(|error| self.error(&error))?;
+        self.commit(change)?;
+        Ok(decided)
+    }
+
+    /// Lets changes of this connection be lost when the machine itself goes down, as locks may:
+    /// their holders are gone then. The end of a process loses nothing.
+    ///
+    /// # Errors
+    ///
+    /// Where that cannot be set.
+    pub fn be_quick(&self) -> Result<(), StoreError> {
+        let set = self.db.pragma_update(None, "synchronous", "normal");
+        set.map_err(|error| self.error(&error))
+    }
+}
+
+/// What becomes of locks.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LockChange {
+    /// Requests that are granted.
+    pub granted: Vec<LockHolder>,
+    /// Runs that hold and wait for nothing any more.
+    pub lost: Vec<RunNumber>,
+    /// Those of them whose processes were not heard of any more. Should they still be there, they
+    /// have to stop.
+    pub silent: Vec<RunNumber>,
+}
+
+impl LockChange {
+    /// Whether nothing changes.
+    pub fn is_empty(&self) -> bool {
+        self.granted.is_empty() && self.lost.is_empty()
+    }
+}
+
+/// The requests of one run that can be granted now: those that are first in line for all that they
+/// want, where all of it has room. `rows` are in the order of their tickets. What `gone` says is
+/// gone neither holds nor waits. The requests that are `joint` are granted all together or not at
+/// all; their tickets follow one another.
+pub fn grantable(
+    rows: &[LockRow],
+    run: RunNumber,
+    gone: &[RunNumber],
+    joint: &[EffectId],
+) -> Vec<LockHolder> {
+    let mut places: HashMap<&Name, (u32, bool)> = HashMap::new();
+    let there = |row: &&LockRow| !gone.contains(&row.holder.run);
+    for row in rows.iter().filter(there) {
+        if row.granted_at.is_some() {
+            places.entry(&row.want.name).or_default().0 += 1;
+        }
+    }
+    let mut granted = Vec::new();
+    let waiting: Vec<&LockRow> = (rows.iter().filter(there))
+        .filter(|row| row.granted_at.is_none())
+        .collect();
+    let is_joint = |row: &LockRow| row.holder.run == run && joint.contains(&row.holder.effect);
+    let together = |one: &&LockRow, other: &&LockRow| {
+        one.ticket == other.ticket || is_joint(one) && is_joint(other)
+    };
+    for request in waiting.chunk_by(together) {
+        let before = places.clone();
+        let mut is_free = true;
+        for row in request {
+            let place = places.entry(&row.want.name).or_default();
+            is_free &= !place.1 && place.0 < row.want.limit;
+            place.0 += 1;
+        }
+        if !is_free {
+            places = before;
+            for row in request {
+                places.entry(&row.want.name).or_default().1 = true;
+            }
+            continue;
+        }
+        for row in request {
+            if row.holder.run == run && granted.last() != Some(&row.holder) {
+                granted.push(row.holder);
+            }
+        }
+    }
+    granted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lockstep_engine::lock::LockTable;
+
+    const RUNS: i64 = 4;
+
+    fn row(ticket: i64, holder: LockHolder, want: &Want) -> LockRow {
+        LockRow {
+            ticket,
+            run: "r".into(),
+            owner: None,
+            holder,
+            node: String::new(),
+            want: want.clone(),
+            asked_at: 0,
+            granted_at: None,
+        }
+    }
+
+    fn holder(run: i64, effect: u64) -> LockHolder {
+        LockHolder {
+            run: RunNumber(run),
+            effect: EffectId(effect),
+        }
+    }
+
+    fn want(name: &str, limit: u32) -> Want {
+        Want {
+            name: name.into(),
+            limit,
+        }
+    }
+
+    proptest::proptest! {
+        /// The table within one process grants the same requests, whoever looks first.
+        #[test]
+        fn several_processes_grant_what_one_would(
+            steps in proptest::collection::vec(
+                (0..3u8, 0..RUNS, proptest::collection::btree_set(0..5u8, 1..4)), 1..60,
+            )
+        ) {
+            let mut table = LockTable::default();
+            let mut rows: Vec<LockRow> = Vec::new();
+            let names = |set: &std::collections::BTreeSet<u8>| -> Vec<Want> {
+                set.iter().map(|it| want(&it.to_string(), u32::from(it % 2) + 1)).collect()
+            };
+            let mut ids: Vec<LockHolder> = Vec::new();
+            for (ticket, (what, run, set)) in steps.into_iter().enumerate() {
+                match what {
+                    0 | 1 => {
+                        let holder = holder(run, ticket as u64);
+                        ids.push(holder);
+                        table.acquire(holder, names(&set));
+                        for want in names(&set) {
+                            rows.push(row(ticket as i64, holder, &want));
+                        }
+                    }
+                    _ if ids.is_empty() => {}
+                    _ => {
+                        let id = ids.remove(ticket % ids.len());
+                        table.release(id, &[]);
+                        rows.retain(|row| row.holder != id);
+                    }
+                }
+                let mut wanted = table.grant();
+                let mut found = Vec::new();
+                for run in 0..RUNS {
+                    for holder in grantable(&rows, RunNumber(run), &[], &[]) {
+                        for row in rows.iter_mut().filter(|row| row.holder == holder) {
+                            row.granted_at = Some(1);
+                        }
+                        found.push(holder);
+                    }
+                }
+                wanted.sort();
+                found.sort();
+                proptest::prop_assert_eq!(found, wanted);
+            }
+        }
+    }
+
+    #[test]
+    fn who_is_gone_does_not_count() {
+        let mut rows = vec![
+            row(1, holder(1, 1), &want("eu", 1)),
+            row(2, holder(2, 1), &want("eu", 1)),
+            row(3, holder(3, 1), &want("eu", 1)),
+        ];
+        rows[0].granted_at = Some(1);
+        let of = |gone: &[i64]| {
+            let gone: Vec<_> = gone.iter().copied().map(RunNumber).collect();
+            grantable(&rows, RunNumber(3), &gone, &[])
+        };
+        assert_eq!(of(&[]), []);
+        assert_eq!(of(&[1]), []);
+        assert_eq!(of(&[2]), []);
+        assert_eq!(of(&[1, 2]), [holder(3, 1)]);
+    }
+
+    #[test]
+    fn joint_requests_are_granted_together() {
+        let mut rows = vec![
+            row(1, holder(1, 1), &want("us", 1)),
+            row(2, holder(2, 1), &want("eu", 1)),
+            row(3, holder(2, 2), &want("us", 1)),
+            row(4, holder(3, 1), &want("eu", 1)),
+        ];
+        rows[0].granted_at = Some(1);
+        let joint = [EffectId(1), EffectId(2)];
+        let of = |rows: &[LockRow], joint: &[EffectId]| grantable(rows, RunNumber(2), &[], joint);
+        assert_eq!(of(&rows, &[]), [holder(2, 1)]);
+        assert_eq!(of(&rows, &joint), []);
+        // Nobody overtakes.
+        assert_eq!(grantable(&rows, RunNumber(3), &[], &[]), []);
+        rows.remove(0);
+        assert_eq!(of(&rows, &joint), [holder(2, 1), holder(2, 2)]);
+    }
+}

@@ -1,0 +1,101 @@
+//! The programs of runs, each kept once.
+//! It does not know what a program does.
+
+use rusqlite::{OptionalExtension, params};
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+
+use super::{Store, StoreError};
+use lockstep_lang::ir::{Program, VERSION};
+
+impl Store {
+    /// Keeps the text of a program and returns its number; called inside a change.
+    pub(super) fn keep_program(&self, text: &str) -> Result<i64, StoreError> {
+        let hash = hash(&[text]);
+        let found: Option<i64> = self
+            .db
+            .prepare_cached("SELECT number FROM programs WHERE hash = ?")
+            .and_then(|mut it| it.query_row([&hash], |row| row.get(0)).optional())
+            .map_err(|error| self.error(&error))?;
+        if let Some(number) = found {
+            return Ok(number);
+        }
+        let insert = "INSERT INTO programs (hash, version, text) VALUES (?, ?, ?)";
+        self.db
+            .execute(insert, params![hash, VERSION, text])
+            .map_err(|error| self.error(&error))?;
+        Ok(self.db.last_insert_rowid())
+    }
+
+    /// A program.
+    ///
+    /// # Errors
+    ///
+    /// Where it was written by another version of the program, or cannot be read.
+    pub(super) fn program(&self, number: i64) -> Result<Program, StoreError> {
+        let (version, text): (u32, String) = self
+            .db
+            .query_row(
+                "SELECT version, text FROM programs WHERE number = ?",
+                [number],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
+            .map_err(|error| self.error(&error))?;
+        if version != VERSION {
+            return Err(StoreError::refused(format!(
+                "it was planned by another version of this program \
+                 (its plan has the form {version}, this one reads {VERSION})"
+            )));
+        }
+        // Expressions are nested deeper than other things.
+        let read = std::thread::scope(|scope| {
+            let reader = std::thread::Builder::new().stack_size(STACK);
+            let reader = reader.spawn_scoped(scope, || deep_json(&text));
+            reader.ok()?.join().ok()?
+        });
+        read.ok_or_else(|| StoreError::damaged(&self.folder))
+    }
+
+    /// Reads what was stored as JSON.
+    pub(super) fn json<T: DeserializeOwned>(&self, text: &str) -> Result<T, StoreError> {
+        serde_json::from_str(text).map_err(|_| StoreError::damaged(&self.folder))
+    }
+}
+
+/// What reading a program may use. Only what is used is taken from the system.
+const STACK: usize = 512 << 20;
+
+/// More levels than the nesting of any program leads to.
+const DEEPEST: usize = 20_000;
+
+/// Reads JSON of more levels than are usual.
+fn deep_json<T: DeserializeOwned>(text: &str) -> Option<T> {
+    let mut depth = 0_usize;
+    for byte in text.bytes() {
+        // Brackets in texts count, too: they are few.
+        match byte {
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > DEEPEST {
+            return None;
+        }
+    }
+    let mut reader = serde_json::Deserializer::from_str(text);
+    reader.disable_recursion_limit();
+    let read = T::deserialize(&mut reader).ok()?;
+    reader.end().ok()?;
+    Some(read)
+}
+
+/// A hash of several texts, in hexadecimal digits.
+pub(super) fn hash(texts: &[&str]) -> String {
+    let mut hasher = Sha256::new();
+    for text in texts {
+        hasher.update(text.len().to_le_bytes());
+        hasher.update(text);
+    }
+    let digits = |byte: u8| format!("{byte:02x}");
+    hasher.finalize().into_iter().map(digits).collect()
+}

@@ -1,0 +1,86 @@
+//! The questions of runs that wait for a person.
+//! It does not know who may answer them.
+
+use rusqlite::{Row, params};
+
+use super::{RunNumber, Store, StoreError, now};
+use lockstep_engine::{EffectId, Question};
+
+/// A question that waits for an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// The run that asks.
+    pub run: RunNumber,
+    /// Names the question in its run.
+    pub effect: EffectId,
+    /// The path of the node that asks.
+    pub node: String,
+    /// What is asked.
+    pub question: Question,
+    /// When it was asked, in milliseconds since 1970.
+    pub asked_at: i64,
+}
+
+impl Store {
+    /// Writes down a question. One that was asked before keeps its time.
+    ///
+    /// # Errors
+    ///
+    /// Where that cannot be written.
+    pub fn ask(
+        &self,
+        run: RunNumber,
+        effect: EffectId,
+        node: &str,
+        question: &Question,
+    ) -> Result<(), StoreError> {
+        let text = serde_json::to_string(question)
+            .map_err(|_| StoreError::refused("a question cannot be written down"))?;
+        let insert = "INSERT OR IGNORE INTO questions (run, effect, node, question, asked_at) \
+            VALUES (?, ?, ?, ?, ?)";
+        let values = params![run.0, effect.0.cast_signed(), node, text, now()];
+        let done = self.db.execute(insert, values);
+        done.map(|_| ()).map_err(|error| self.error(&error))
+    }
+
+    /// A question has been answered, or does not matter any more.
+    ///
+    /// # Errors
+    ///
+    /// Where that cannot be written.
+    pub fn unask(&self, run: RunNumber, effect: EffectId) -> Result<(), StoreError> {
+        let delete = "DELETE FROM questions WHERE run = ? AND effect = ?";
+        let done = (self.db).execute(delete, params![run.0, effect.0.cast_signed()]);
+        done.map(|_| ()).map_err(|error| self.error(&error))
+    }
+
+    /// The questions of a run that wait for an answer, in the order in which they were asked.
+    ///
+    /// # Errors
+    ///
+    /// Where they cannot be read.
+    pub fn questions(&self, run: RunNumber) -> Result<Vec<Asked>, StoreError> {
+        let select = "SELECT effect, node, question, asked_at FROM questions WHERE run = ? \
+            ORDER BY effect";
+        let read = |row: &Row<'_>| {
+            let question: String = row.get(2)?;
+            Ok((row.get::<_, i64>(0)?, row.get(1)?, question, row.get(3)?))
+        };
+        let rows = self.db.prepare_cached(select).and_then(|mut statement| {
+            let rows = statement.query_map([run.0], read)?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        });
+        let rows = rows.map_err(|error| self.error(&error))?;
+        rows.into_iter()
+            .map(|(effect, node, question, asked_at)| {
+                Ok(Asked {
+                    run,
+                    effect: EffectId(effect.cast_unsigned()),
+                    node,
+                    question: self.json(&question)?,
+                    asked_at,
+                })
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,176 @@
+//! What other processes ask of a run: answers to its questions, and to cancel.
+//! It does not know whether the run heeds them.
+
+use rusqlite::{Row, params};
+
+use lockstep_runtime::inbox::{Asking, Request};
+
+use super::{Approval, Asked, RunNumber, Store, StoreError, now};
+use lockstep_engine::{Answer, EffectId};
+
+impl Store {
+    /// Asks something of a run.
+    ///
+    /// # Errors
+    ///
+    /// Where that cannot be written.
+    pub fn request(
+        &self,
+        run: RunNumber,
+        asking: &Asking,
+        who: &str,
+        comment: Option<&str>,
+    ) -> Result<i64, StoreError> {
+        let (kind, effect, answer) = match asking {
+            Asking::Cancel => ("cancel", None, None),
+            Asking::Answer(effect, answer) => {
+                let text = serde_json::to_string(answer);
+                let text =
+                    text.map_err(|_| StoreError::refused("an answer cannot be written down"))?;
+                ("answer", Some(effect.0.cast_signed()), Some(text))
+            }
+        };
+        let insert = "INSERT INTO requests (run, kind, effect, answer, who, comment, asked_at) \
+            VALUES (?, ?, ?, ?, ?, ?, ?)";
+        let values = params![run.0, kind, effect, answer, who, comment, now()];
+        let done = self.db.execute(insert, values);
+        done.map_err(|error| self.error(&error))?;
+        Ok(self.db.last_insert_rowid())
+    }
+
+    /// What is asked of a run and has not been taken in.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be read.
+    pub fn requests(&self, run: RunNumber) -> Result<Vec<Request>, StoreError> {
+        type Columns = (i64, String, Option<i64>, Option<String>, String);
+        let select = "SELECT number, kind, effect, answer, who, comment, asked_at \
+            FROM requests WHERE run = ? AND taken_at IS NULL ORDER BY number";
+        let read = |row: &Row<'_>| {
+            let said: Columns = (
+                row.get(0)?,
+                row.get(1)?,
+                row.get(2)?,
+                row.get(3)?,
+                row.get(4)?,
+            );
+            Ok((said, row.get(5)?, row.get(6)?))
+        };
+        let rows = self.db.prepare_cached(select).and_then(|mut statement| {
+            let rows = statement.query_map([run.0], read)?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        });
+        let rows = rows.map_err(|error| self.error(&error))?;
+        rows.into_iter()
+            .map(|((number, kind, effect, answer, who), comment, asked_at)| {
+                let asking = match (kind.as_str(), effect, answer) {
+                    ("cancel", ..) => Asking::Cancel,
+                    ("answer", Some(effect), Some(answer)) => {
+                        Asking::Answer(EffectId(effect.cast_unsigned()), self.json(&answer)?)
+                    }
+                    _ => return Err(StoreError::damaged(self.folder())),
+                };
+                Ok(Request {
+                    number,
+                    asking,
+                    who,
+                    comment,
+                    asked_at,
+                })
+            })
+            .collect()
+    }
+
+    /// A request has been taken in; `refused` says why it is not heeded.
+    ///
+    /// # Errors
+    ///
+    /// Where that cannot be written.
+    pub fn take_in(&self, request: i64, refused: Option<&str>) -> Result<(), StoreError> {
+        let update = "UPDATE requests SET taken_at = ?, refused = ? WHERE number = ?";
+        let done = self.db.execute(update, params![now(), refused, request]);
+        done.map(|_| ()).map_err(|error| self.error(&error))
+    }
+
+    /// What has become of a request.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be read.
+    pub fn heard(&self, request: i64) -> Result<Heard, StoreError> {
+        let select = "SELECT taken_at, refused FROM requests WHERE number = ?";
+        let read = self.db.query_row(select, [request], |row| {
+            Ok((
+                row.get::<_, Option<i64>>(0)?,
+                row.get::<_, Option<String>>(1)?,
+            ))
+        });
+        match read {
+            Ok((None, _)) => Ok(Heard::NotYet),
+            Ok((Some(_), None)) => Ok(Heard::Heeded),
+            Ok((Some(_), Some(why))) => Ok(Heard::Refused(why)),
+            Err(error) => Err(self.error(&error)),
+        }
+    }
+
+    /// Answers a question of a run, unless somebody else was first; then that answer comes back.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be read or written.
+    pub fn answer(
+        &self,
+        asked: &Asked,
+        answer: &Answer,
+        who: &str,
+        comment: Option<&str>,
+    ) -> Result<Answering, StoreError> {
+        // Two answers at once are one after the other here.
+        let change = self.write()?;
+        let given = self.approvals(asked.run)?;
+        let of_it = |it: &&Approval| it.effect == asked.effect;
+        if let Some(first) = given.iter().rfind(of_it) {
+            return Ok(Answering::TooLate(Some((
+                first.who.clone(),
+                first.answer.clone(),
+            ))));
+        }
+        let open = self.requests(asked.run)?;
+        for request in open {
+            if let Asking::Answer(effect, first) = request.asking
+                && effect == asked.effect
+            {
+                return Ok(Answering::TooLate(Some((request.who, first))));
+            }
+        }
+        let mut still = self.questions(asked.run)?.into_iter();
+        if !still.any(|it| it.effect == asked.effect) {
+            return Ok(Answering::TooLate(None));
+        }
+        let asking = Asking::Answer(asked.effect, answer.clone());
+        let number = self.request(asked.run, &asking, who, comment)?;
+        self.commit(change)?;
+        Ok(Answering::Given(number))
+    }
+}
+
+/// What has become of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Heard {
+    /// The run has not taken it in.
+    NotYet,
+    /// The run does what was asked.
+    Heeded,
+    /// The run does not, and says why.
+    Refused(String),
+}
+
+/// What has become of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answering {
+    /// It was the first; the run is told by this request.
+    Given(i64),
+    /// Somebody else had answered (who, and what), or the question does not matter any more.
+    TooLate(Option<(String, Answer)>),
+}

@@ -1,0 +1,343 @@
+//! The runs of a state directory: what each was asked to do, how it stands, and who drives it.
+//! It does not know what happened in them.
+
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::leases::{OWNER, owner};
+use super::programs::hash;
+use super::{LEASE, Owner, Store, StoreError, now};
+use lockstep_base::source::Name;
+use lockstep_engine::Kept;
+use lockstep_engine::notice::Status;
+use lockstep_plan::{Bound, Facts, RunFacts};
+
+/// Names a run inside one state directory: from 1, in the order they began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RunNumber(pub i64);
+
+/// A run that is about to begin.
+#[derive(Debug, Clone)]
+pub struct NewRun<'a> {
+    /// Its plan.
+    pub bound: &'a Bound,
+    /// Its id, user and start.
+    pub facts: RunFacts,
+    /// What was given, for people.
+    pub inputs: serde_json::Value,
+    /// The file that was named.
+    pub file: &'a str,
+    /// The folder that it was named in.
+    pub folder: &'a str,
+    /// Decides the jitter of retries.
+    pub seed: u64,
+    /// The most commands at once, where that was asked for.
+    pub most: Option<u32>,
+    /// The run that it retries, and what that one had done already.
+    pub parent: Option<(RunNumber, Kept)>,
+}
+
+/// How a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunStatus {
+    /// A process drives it.
+    Running,
+    /// Nobody drives it, and it has not ended: it can be resumed.
+    Stopped,
+    /// It has ended.
+    Ended(Status),
+}
+
+impl RunStatus {
+    /// A word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Stopped => "stopped",
+            Self::Ended(status) => status.as_str(),
+        }
+    }
+}
+
+/// A run as it is stored.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// Its number.
+    pub number: RunNumber,
+    /// Its id.
+    pub id: Name,
+    /// The pipeline's name.
+    pub pipeline: Name,
+    /// The hash of its plan, in hexadecimal digits.
+    pub plan_hash: String,
+    /// What was given, as a JSON object.
+    pub inputs: serde_json::Value,
+    /// The file that was named.
+    pub file: String,
+    /// The folder that it was named in.
+    pub folder: String,
+    /// Who started it.
+    pub user: Name,
+    /// Decides the jitter of retries.
+    pub seed: u64,
+    /// The most commands at once, where that was asked for.
+    pub most: Option<u32>,
+    /// The run that it retries.
+    pub parent: Option<RunNumber>,
+    /// What the run that it retries had done already.
+    pub kept: Kept,
+    /// How it stands.
+    pub status: RunStatus,
+    /// When it began, in milliseconds since 1970.
+    pub started_at: i64,
+    /// When it ended.
+    pub finished_at: Option<i64>,
+    /// The process that drives it, or drove it when that died.
+    pub owner: Option<Owner>,
+    /// The machine's clock when it was last heard of, in milliseconds.
+    pub clock: i64,
+    /// The version of this program that began it.
+    pub made_by: String,
+    program: i64,
+    place: u32,
+}
+
+impl Run {
+    /// Its id, user and start.
+    pub fn facts(&self) -> RunFacts {
+        RunFacts {
+            id: self.id.clone(),
+            user: self.user.clone(),
+            started_at: super::time(self.started_at).into(),
+        }
+    }
+}
+
+const COLUMNS: &str = "number, id, pipeline, plan_hash, inputs, file, folder, user, seed, most, \
+    parent, kept, status, started_at, finished_at, clock, program, place, made_by";
+
+/// What is read of a run; its process comes last.
+fn columns() -> String {
+    format!("{COLUMNS}, {OWNER}")
+}
+
+impl Store {
+    /// Writes down a run that begins now and is driven by this process.
+    ///
+    /// # Errors
+    ///
+    /// Where that cannot be written.
+    pub fn begin(&self, new: &NewRun<'_>) -> Result<Run, StoreError> {
+        let unwritable = |_| StoreError::refused("the plan cannot be written down");
+        let program = serde_json::to_string(&new.bound.program).map_err(unwritable)?;
+        let facts = serde_json::to_string(&new.bound.facts).map_err(unwritable)?;
+        let place = new.bound.pipeline;
+        let plan_hash = hash(&[&program, &place.to_string(), &facts]);
+        let (parent, kept) = match &new.parent {
+            Some((parent, kept)) => (Some(parent.0), serde_json::to_string(kept).ok()),
+            None => (None, None),
+        };
+        let started: Option<jiff::Timestamp> = new.facts.started_at.parse().ok();
+        let change = self.write()?;
+        let program = self.keep_program(&program)?;
+        let insert = "INSERT INTO runs (id, pipeline, place, program, facts, plan_hash, inputs, \
+            file, folder, user, made_by, seed, most, parent, kept, status, started_at) \
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running', ?)";
+        change
+            .execute(
+                insert,
+                params![
+                    &*new.facts.id,
+                    &*new.bound.pipeline().name,
+                    place,
+                    program,
+                    facts,
+                    plan_hash,
+                    new.inputs.to_string(),
+                    new.file,
+                    new.folder,
+                    &*new.facts.user,
+                    env!("CARGO_PKG_VERSION"),
+                    new.seed.cast_signed(),
+                    new.most,
+                    parent,
+                    kept,
+                    started.map_or_else(now, jiff::Timestamp::as_millisecond),
+                ],
+            )
+            .map_err(|error| self.error(&error))?;
+        let number = RunNumber(change.last_insert_rowid());
+        (self.give_to(number, &Owner::this())).map_err(|error| self.error(&error))?;
+        self.commit(change)?;
+        self.run(number)
+    }
+
+    /// A run by its number.
+    ///
+    /// # Errors
+    ///
+    /// Where there is none.
+    pub fn run(&self, number: RunNumber) -> Result<Run, StoreError> {
+        let select = format!("SELECT {} FROM runs WHERE number = ?", columns());
+        let found = self
+            .db
+            .prepare_cached(&select)
+            .and_then(|mut it| it.query_row([number.0], row).optional());
+        match found {
+            Ok(Some(run)) => self.judge(run),
+            Ok(None) => Err(StoreError::refused("there is no such run")),
+            Err(error) => Err(self.error(&error)),
+        }
+    }
+
+    /// All runs whose id begins like this, the last one first; all of them for an empty text.
+    ///
+    /// # Errors
+    ///
+    /// Where they cannot be read.
+    pub fn runs(&self, prefix: &str) -> Result<Vec<Run>, StoreError> {
+        let select = format!(
+            "SELECT {} FROM runs WHERE substr(id, 1, length(?1)) = ?1 ORDER BY number DESC",
+            columns()
+        );
+        let found = self.db.prepare_cached(&select).and_then(|mut statement| {
+            let rows = statement.query_map([prefix], row)?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        });
+        let found = found.map_err(|error| self.error(&error))?;
+        found.into_iter().map(|run| self.judge(run)).collect()
+    }
+
+    /// The plan of a run, without what follows from it.
+    ///
+    /// # Errors
+    ///
+    /// Where it was planned by another version of the program, or cannot be read.
+    pub fn bound(&self, run: &Run) -> Result<Bound, StoreError> {
+        let program = self.program(run.program)?;
+        let facts: rusqlite::Result<String> = self.db.query_row(
+            "SELECT facts FROM runs WHERE number = ?",
+            [run.number.0],
+            |row| row.get(0),
+        );
+        let facts: Facts = self.json(&facts.map_err(|error| self.error(&error))?)?;
+        if program.pipelines.get(run.place as usize).is_none() {
+            return Err(StoreError::damaged(&self.folder));
+        }
+        Ok(Bound {
+            program,
+            pipeline: run.place,
+            facts,
+        })
+    }
+
+    /// Makes this process the one that drives a run that has not ended.
+    ///
+    /// # Errors
+    ///
+    /// Where it has ended, or a process that lives drives it.
+    pub fn claim(&self, number: RunNumber) -> Result<Run, StoreError> {
+        let change = self.write()?;
+        let run = self.run(number)?;
+        match run.status {
+            RunStatus::Ended(status) => {
+                let message = format!("run {} has ended: {status}", run.id);
+                return Err(StoreError::refused(message));
+            }
+            RunStatus::Running => {
+                let owner = run.owner.unwrap_or_default();
+                let mut message = format!("run {} is being run by {}", run.id, owner.shown());
+                if !owner.is_within_sight() {
+                    let silent = owner.silent_for().as_secs();
+                    message += &format!(
+                        ", heard of {silent} s ago; it counts as gone after {} s",
+                        LEASE.as_secs()
+                    );
+                }
+                return Err(StoreError::refused(message));
+            }
+            RunStatus::Stopped => {}
+        }
+        (self.give_to(number, &Owner::this())).map_err(|error| self.error(&error))?;
+        self.commit(change)?;
+        Ok(run)
+    }
+
+    /// Lets go of a run that this process has driven. Where another one does meanwhile, it is
+    /// left to that.
+    ///
+    /// # Errors
+    ///
+    /// Where that cannot be written.
+    pub fn let_go(&self, number: RunNumber) -> Result<(), StoreError> {
+        let this = Owner::this();
+        let change = self.write()?;
+        if self.check_driven(number, &this).is_ok() {
+            (self.take_away(number)).map_err(|error| self.error(&error))?;
+        }
+        self.commit(change)
+    }
+
+    /// Notes the machine's clock of a run, so that it goes on from there after a crash.
+    ///
+    /// # Errors
+    ///
+    /// Where that cannot be written.
+    pub fn note_clock(&self, number: RunNumber, clock: i64) -> Result<(), StoreError> {
+        let update = "UPDATE runs SET clock = max(clock, ?) WHERE number = ?";
+        let done = self.db.execute(update, params![clock, number.0]);
+        done.map(|_| ()).map_err(|error| self.error(&error))
+    }
+
+    /// A run's status says whether somebody drives it.
+    fn judge(&self, found: Result<Run, String>) -> Result<Run, StoreError> {
+        let mut run = found.map_err(|_| StoreError::damaged(&self.folder))?;
+        if run.status == RunStatus::Running && !run.owner.as_ref().is_some_and(Owner::is_alive) {
+            run.status = RunStatus::Stopped;
+        }
+        Ok(run)
+    }
+}
+
+/// The error is what cannot be understood.
+fn row(row: &Row<'_>) -> rusqlite::Result<Result<Run, String>> {
+    let text = |at| row.get::<_, String>(at);
+    let status: String = text(12)?;
+    let status = match status.as_str() {
+        "running" => RunStatus::Running,
+        word => {
+            let word = serde_json::Value::from(word);
+            match serde_json::from_value(word) {
+                Ok(status) => RunStatus::Ended(status),
+                Err(_) => return Ok(Err(status)),
+            }
+        }
+    };
+    let (Ok(inputs), Ok(kept)) = (
+        serde_json::from_str(&text(4)?),
+        serde_json::from_str(row.get::<_, Option<String>>(11)?.as_deref().unwrap_or("{}")),
+    ) else {
+        return Ok(Err(String::from("JSON")));
+    };
+    Ok(Ok(Run {
+        number: RunNumber(row.get(0)?),
+        id: text(1)?.into(),
+        pipeline: text(2)?.into(),
+        plan_hash: text(3)?,
+        inputs,
+        file: text(5)?,
+        folder: text(6)?,
+        user: text(7)?.into(),
+        seed: row.get::<_, i64>(8)?.cast_unsigned(),
+        most: row.get(9)?,
+        parent: row.get::<_, Option<i64>>(10)?.map(RunNumber),
+        kept,
+        status,
+        started_at: row.get(13)?,
+        finished_at: row.get(14)?,
+        clock: row.get(15)?,
+        program: row.get(16)?,
+        place: row.get(17)?,
+        made_by: text(18)?,
+        owner: owner(row, 19)?,
+    }))
+}

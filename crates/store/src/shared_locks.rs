@@ -1,0 +1,389 @@
+//! The locks of one run in a state directory that several processes share: it waits its turn among
+//! all of them, first come first served.
+//! It does not know what a lock protects, nor who asks for it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::{Duration, Instant};
+
+use super::{
+    LEASE, LockChange, LockHolder, LockRow, Owner, RunNumber, Store, StoreError, grantable, now,
+};
+use lockstep_base::source::Name;
+use lockstep_engine::notice::{Holder, Queue};
+use lockstep_engine::{EffectId, LockRequest, Want};
+use lockstep_runtime::guardian;
+use lockstep_runtime::locks::Locks;
+
+/// For how long a process must have been gone before its locks go to others. What it left behind
+/// must be gone, too: its guardian sees to that.
+const GONE_FOR: Duration = Duration::from_millis(300);
+
+/// For how long a process that is out of sight must be silent before our eyes, too: the clock of
+/// its machine may be wrong.
+const SILENT_FOR: Duration = Duration::from_secs(20);
+
+/// How often it is looked whether the others are still there, when nothing else happens.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// What the name of an infrastructure's lock begins with.
+const INFRASTRUCTURE: &str = "infrastructure ";
+
+/// The locks of one run.
+#[derive(Debug)]
+pub struct SharedLocks {
+    store: Store,
+    run: RunNumber,
+    /// What waits, and who was said to be before it.
+    waiting: BTreeMap<EffectId, Option<Queue>>,
+    /// What was held before the run was continued, and was lost meanwhile.
+    lost: Vec<EffectId>,
+    /// What had been granted when the run was killed, before it could take note of it.
+    early: Vec<EffectId>,
+    /// The state of the database that has been looked at.
+    seen: Option<i64>,
+    looked: Instant,
+    /// Processes that were found gone, and when.
+    gone: HashMap<RunNumber, (Owner, Instant)>,
+    news: Vec<(EffectId, Queue)>,
+}
+
+impl SharedLocks {
+    /// The locks of a run that this process drives. It takes a connection of its own.
+    ///
+    /// # Errors
+    ///
+    /// Where the state directory cannot be used; so for all that follows.
+    pub fn new(store: &Store, run: RunNumber) -> Result<Self, StoreError> {
+        let store = store.again()?;
+        store.be_quick()?;
+        Ok(Self {
+            store,
+            run,
+            waiting: BTreeMap::new(),
+            lost: Vec::new(),
+            early: Vec::new(),
+            seen: None,
+            looked: Instant::now(),
+            gone: HashMap::new(),
+            news: Vec::new(),
+        })
+    }
+
+    fn holder(&self, effect: EffectId) -> LockHolder {
+        LockHolder {
+            run: self.run,
+            effect,
+        }
+    }
+
+    fn decide(&mut self, rows: &[LockRow]) -> LockChange {
+        decide(rows, self.run, &self.lost, &mut self.gone, Instant::now())
+    }
+
+    fn note_news(&mut self, rows: &[LockRow]) {
+        for (id, told) in &mut self.waiting {
+            let holder = LockHolder {
+                run: self.run,
+                effect: *id,
+            };
+            let queue = queue(rows, holder);
+            let same = told.as_ref().is_some_and(|told| is_same(told, &queue));
+            if !same {
+                *told = Some(queue.clone());
+                self.news.push((*id, queue));
+            }
+        }
+    }
+}
+
+impl Locks for SharedLocks {
+    fn restore(
+        &mut self,
+        requests: &[(EffectId, LockRequest)],
+    ) -> Result<Vec<EffectId>, StoreError> {
+        self.seen = None;
+        let rows = self.store.locks()?;
+        let own: Vec<&LockRow> = rows
+            .iter()
+            .filter(|row| row.holder.run == self.run)
+            .collect();
+        let has = |id: EffectId, want: &Want| {
+            let mut held = own.iter().filter(|row| row.granted_at.is_some());
+            held.any(|row| row.holder.effect == id && row.want.name == want.name)
+        };
+        let held: Vec<&(EffectId, LockRequest)> =
+            requests.iter().filter(|(_, it)| it.granted).collect();
+        let kept = held
+            .iter()
+            .all(|(id, request)| request.wants.iter().all(|want| has(*id, want)));
+        for row in &own {
+            let id = row.holder.effect;
+            let is_wanted = requests.iter().any(|(other, request)| {
+                *other == id
+                    && (kept || !request.granted)
+                    && request.wants.iter().any(|want| want.name == row.want.name)
+            });
+            if !is_wanted {
+                (self.store).release_locks(row.holder, std::slice::from_ref(&row.want.name))?;
+            }
+        }
+        if !kept {
+            let all: Vec<_> = (held.iter())
+                .map(|(id, it)| (self.holder(*id), it.node.to_string(), it.wants.clone()))
+                .collect();
+            self.store.ask_for_locks_in_a_row(&all)?;
+            self.lost = held.iter().map(|(id, _)| *id).collect();
+        }
+        for (id, request) in requests.iter().filter(|(_, it)| !it.granted) {
+            if request.wants.iter().all(|want| has(*id, want)) {
+                if kept {
+                    self.early.push(*id);
+                    continue;
+                }
+                // It would be held while what was lost is waited for.
+                self.store.release_locks(self.holder(*id), &[])?;
+            }
+            (self.store).ask_for_locks(self.holder(*id), &request.node, &request.wants)?;
+            self.waiting.insert(*id, None);
+        }
+        self.waiting.extend(self.lost.iter().map(|id| (*id, None)));
+        Ok(self.lost.clone())
+    }
+
+    fn acquire(&mut self, id: EffectId, node: &Name, wants: Vec<Want>) -> Result<(), StoreError> {
+        self.seen = None;
+        self.waiting.insert(id, None);
+        self.store.ask_for_locks(self.holder(id), node, &wants)
+    }
+
+    fn release(&mut self, id: EffectId, names: &[Name]) -> Result<(), StoreError> {
+        self.seen = None;
+        if names.is_empty() {
+            self.waiting.remove(&id);
+            self.early.retain(|early| *early != id);
+            self.lost.retain(|lost| *lost != id);
+        }
+        self.store.release_locks(self.holder(id), names)
+    }
+
+    /// Where nothing has changed this takes some microseconds, and nothing where nothing waits.
+    fn granted(&mut self) -> Result<Vec<EffectId>, StoreError> {
+        let mut granted = std::mem::take(&mut self.early);
+        if self.waiting.is_empty() {
+            return Ok(granted);
+        }
+        let changes = self.store.changes()?;
+        if self.seen == Some(changes) && self.looked.elapsed() < LOOK {
+            return Ok(granted);
+        }
+        self.looked = Instant::now();
+        let rows = self.store.locks()?;
+        if !self.decide(&rows).is_empty() {
+            let (run, joint) = (self.run, &self.lost);
+            let gone = &mut self.gone;
+            let change =
+                (self.store).change_locks(|rows| decide(rows, run, joint, gone, Instant::now()))?;
+            granted.extend(change.granted.into_iter().map(|it| it.effect));
+        }
+        // What others do after the look is seen at the next one.
+        self.seen = Some(changes);
+        for id in &granted {
+            self.waiting.remove(id);
+            self.lost.retain(|lost| lost != id);
+        }
+        self.note_news(&rows);
+        Ok(granted)
+    }
+
+    fn moved(&mut self) -> Vec<(EffectId, Queue)> {
+        std::mem::take(&mut self.news)
+    }
+}
+
+/// Whether the same runs are before it.
+fn is_same(one: &Queue, other: &Queue) -> bool {
+    let holders = |queue: &Queue| -> Vec<(Name, Name)> {
+        let pair = |it: &Holder| (it.lock.clone(), it.run.clone());
+        queue.holders.iter().map(pair).collect()
+    };
+    one.ahead == other.ahead && holders(one) == holders(other)
+}
+
+/// What of a run is granted now, and who has lost what they held.
+fn decide(
+    rows: &[LockRow],
+    run: RunNumber,
+    joint: &[EffectId],
+    known: &mut HashMap<RunNumber, (Owner, Instant)>,
+    at: Instant,
+) -> LockChange {
+    let mut change = LockChange::default();
+    let mut looked: Vec<RunNumber> = Vec::new();
+    for row in rows {
+        let other = row.holder.run;
+        if other == run || looked.contains(&other) {
+            continue;
+        }
+        looked.push(other);
+        // Without a process it was stopped in good order: nothing of it is left.
+        if let Some(owner) = &row.owner {
+            if !is_gone(other, owner, known, at) {
+                continue;
+            }
+            if !owner.is_within_sight() {
+                change.silent.push(other);
+            }
+        }
+        change.lost.push(other);
+    }
+    change.granted = grantable(rows, run, &change.lost, joint);
+    change
+}
+
+/// Whether the process of a run is gone, with all that it started.
+fn is_gone(
+    run: RunNumber,
+    owner: &Owner,
+    known: &mut HashMap<RunNumber, (Owner, Instant)>,
+    at: Instant,
+) -> bool {
+    let (is_alive, is_near) = (owner.is_alive(), owner.is_within_sight());
+    if is_alive && is_near {
+        known.remove(&run);
+        return false;
+    }
+    // Each time that it is heard of, it is another one.
+    let (was, since) = known.entry(run).or_insert_with(|| (owner.clone(), at));
+    if was != owner {
+        (*was, *since) = (owner.clone(), at);
+    }
+    let unchanged = at.saturating_duration_since(*since);
+    match (is_near, is_alive) {
+        (true, _) => unchanged >= GONE_FOR && !guardian::is_at_work(owner.pid),
+        (false, false) => unchanged >= SILENT_FOR,
+        // Its clock may be ahead of ours.
+        (false, true) => unchanged >= LEASE,
+    }
+}
+
+/// Who is before a request.
+fn queue(rows: &[LockRow], holder: LockHolder) -> Queue {
+    let own: Vec<&LockRow> = rows.iter().filter(|row| row.holder == holder).collect();
+    let wanted = |row: &&LockRow| own.iter().any(|it| it.want.name == row.want.name);
+    let Some(ticket) = own.first().map(|row| row.ticket) else {
+        return Queue::default();
+    };
+    let now = now();
+    let mut holders = Vec::new();
+    let mut ahead: Vec<i64> = Vec::new();
+    for row in rows.iter().filter(wanted) {
+        match row.granted_at {
+            Some(since) if row.holder != holder => holders.push(Holder {
+                lock: Name::from(shown(&row.want.name)),
+                run: row.run.clone(),
+                node: row.node.clone().into(),
+                held_ms: now.saturating_sub(since).max(0),
+            }),
+            None if row.ticket < ticket && !ahead.contains(&row.ticket) => ahead.push(row.ticket),
+            _ => {}
+        }
+    }
+    Queue {
+        holders,
+        ahead: u32::try_from(ahead.len()).unwrap_or(u32::MAX),
+    }
+}
+
+/// The name of a lock for people: an infrastructure has the name that it is written with.
+pub fn shown(lock: &str) -> &str {
+    lock.strip_prefix(INFRASTRUCTURE).unwrap_or(lock)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(run: i64, owner: Option<Owner>) -> LockRow {
+        LockRow {
+            ticket: run,
+            run: "r".into(),
+            owner,
+            holder: LockHolder {
+                run: RunNumber(run),
+                effect: EffectId(1),
+            },
+            node: String::new(),
+            want: Want {
+                name: "db".into(),
+                limit: 1,
+            },
+            asked_at: 0,
+            granted_at: (run == 1).then_some(1),
+        }
+    }
+
+    fn elsewhere(silent_ms: i64) -> Owner {
+        Owner {
+            place: String::from("another boot pid:[1]"),
+            host: String::from("elsewhere"),
+            heard_at: now() - silent_ms,
+            ..Owner::this()
+        }
+    }
+
+    /// What is decided when the holder is looked at again and again: after each of these many
+    /// seconds, as it is then.
+    fn after(looks: &[(u64, Owner)]) -> LockChange {
+        let mut known = HashMap::new();
+        let begun = Instant::now();
+        let mut change = LockChange::default();
+        for (seconds, owner) in looks {
+            let rows = [row(1, Some(owner.clone())), row(2, Some(Owner::this()))];
+            let at = begun + Duration::from_secs(*seconds);
+            change = decide(&rows, RunNumber(2), &[], &mut known, at);
+        }
+        change
+    }
+
+    #[test]
+    fn a_holder_elsewhere_has_its_locks_until_it_was_silent_for_long() {
+        let silent = elsewhere(61_000);
+        let nothing = LockChange::default();
+        assert_eq!(after(&[(0, silent.clone())]), nothing);
+        assert_eq!(after(&[(0, silent.clone()), (19, silent.clone())]), nothing);
+        let lost = after(&[(0, silent.clone()), (21, silent.clone())]);
+        assert_eq!((lost.granted.len(), lost.lost.len()), (1, 1));
+        assert_eq!(lost.silent, [RunNumber(1)]);
+        // It is there, but its clock is behind ours.
+        let again = elsewhere(60_500);
+        let heard = [(0, silent.clone()), (15, again.clone()), (21, again)];
+        assert_eq!(after(&heard), nothing);
+        // It is gone, but its clock was ahead of ours.
+        let ahead = elsewhere(-3_600_000);
+        assert_eq!(after(&[(0, ahead.clone()), (59, ahead.clone())]), nothing);
+        assert_eq!(
+            after(&[(0, ahead.clone()), (61, ahead)]).lost,
+            [RunNumber(1)]
+        );
+    }
+
+    #[test]
+    fn a_holder_within_sight_is_looked_at() {
+        let this = Owner::this();
+        let looks = [(0, this.clone()), (1000, this.clone())];
+        assert_eq!(after(&looks), LockChange::default());
+        if this.start.is_empty() {
+            return;
+        }
+        let dead = Owner {
+            pid: u32::MAX >> 2,
+            heard_at: now(),
+            ..this
+        };
+        let change = after(&[(0, dead.clone()), (1, dead)]);
+        assert_eq!(
+            (change.lost.as_slice(), change.silent.len()),
+            (&[RunNumber(1)][..], 0)
+        );
+    }
+}

@@ -1,0 +1,409 @@
+//! A state directory by itself: what is written is read again, by another process too.
+
+use super::*;
+use lockstep_engine::notice::{Happened, Status};
+use lockstep_engine::{Answer, EffectId, Event, Question, Want};
+use lockstep_plan::{Bound, RunFacts};
+use lockstep_runtime::inbox::Asking;
+use lockstep_runtime::journal::{Journal as _, Record, Recorded};
+
+fn bound() -> Bound {
+    bound_of("pipeline p { run \"true\" }\n")
+}
+
+fn bound_of(text: &str) -> Bound {
+    struct Nothing<'a>(&'a str);
+    impl lockstep_base::world::Files for Nothing<'_> {
+        fn read(&self, path: &str) -> Result<String, String> {
+            match path {
+                "a.deploy" => Ok(String::from(self.0)),
+                _ => Err(String::from("no such file")),
+            }
+        }
+    }
+    impl lockstep_base::world::Environment for Nothing<'_> {
+        fn var(&self, _: &str) -> Option<String> {
+            None
+        }
+    }
+    let world = Nothing(text);
+    let compiled = lockstep_lang::compile::compile(&world, "a.deploy");
+    let program = compiled
+        .program
+        .unwrap_or_else(|| panic!("{:?}", compiled.diagnostics));
+    lockstep_plan::bind(&program, &lockstep_plan::Asked::default(), &world, &world).unwrap()
+}
+
+pub(super) fn begin(store: &Store, id: &str) -> Run {
+    begin_bound(store, id, &bound())
+}
+
+fn begin_bound(store: &Store, id: &str, bound: &Bound) -> Run {
+    let new = NewRun {
+        bound,
+        facts: RunFacts {
+            id: id.into(),
+            user: "ada".into(),
+            started_at: "2026-01-02T03:04:05.678Z".into(),
+        },
+        inputs: serde_json::json!({ "tag": "v1" }),
+        file: "a.deploy",
+        folder: "/here",
+        seed: u64::MAX,
+        most: Some(3),
+        parent: None,
+    };
+    let run = store.begin(&new).unwrap();
+    assert_eq!(run.facts(), new.facts);
+    assert_eq!(store.bound(&run).unwrap(), *bound);
+    run
+}
+
+pub(super) fn record(seq: u64, event: Event, told: Vec<Happened>) -> Record {
+    Record {
+        seq,
+        at: 1000 + seq.cast_signed(),
+        clock: seq.cast_signed(),
+        what: Recorded::Event(event),
+        told,
+    }
+}
+
+#[test]
+fn runs_are_found_by_the_beginning_of_their_ids() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(Store::open_existing(folder.path()).unwrap().is_none());
+    let store = Store::open(folder.path()).unwrap();
+    begin(&store, "r-aa1");
+    begin(&store, "r-aa2");
+    begin(&store, "r-b_%");
+    let other = Store::open_existing(folder.path()).unwrap().unwrap();
+    let ids = |prefix| {
+        let runs = other.runs(prefix).unwrap();
+        runs.into_iter()
+            .map(|run| run.id.to_string())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(ids("r-aa"), ["r-aa2", "r-aa1"]);
+    assert_eq!(ids("r-b_"), ["r-b_%"]);
+    assert_eq!(ids("r-_"), [""; 0]);
+    assert_eq!(ids("").len(), 3);
+    let run = other.runs("r-b").unwrap().remove(0);
+    assert_eq!((run.seed, run.most, &*run.user), (u64::MAX, Some(3), "ada"));
+    assert_eq!(run.inputs, serde_json::json!({ "tag": "v1" }));
+    let programs: i64 = (store.db)
+        .query_row("SELECT count(*) FROM programs", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(programs, 1, "the same program is kept once");
+}
+
+#[test]
+fn a_run_that_is_driven_is_not_claimed() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let run = begin(&store, "r-1");
+    assert_eq!(run.status, RunStatus::Running);
+    let error = store.claim(run.number).unwrap_err();
+    let wanted = format!("run r-1 is being run by process {}", std::process::id());
+    assert_eq!(error.message, wanted);
+    // A process that is no more.
+    (store.db)
+        .execute("UPDATE runs SET owner_start = 'another boot:1'", [])
+        .unwrap();
+    if std::path::Path::new("/proc").exists() {
+        assert_eq!(store.run(run.number).unwrap().status, RunStatus::Stopped);
+        store.claim(run.number).unwrap();
+        store.claim(run.number).unwrap_err();
+    }
+    store.let_go(run.number).unwrap();
+    assert_eq!(store.run(run.number).unwrap().status, RunStatus::Stopped);
+    store.claim(run.number).unwrap();
+    let told = vec![Happened::RunFinished {
+        status: Status::RollbackFailed,
+        failure: None,
+    }];
+    let mut journal = RunJournal::new(store.again().unwrap(), run.number);
+    journal.write(&[record(1, Event::Start, told)]).unwrap();
+    let error = store.claim(run.number).unwrap_err();
+    assert_eq!(error.message, "run r-1 has ended: rollback-failed");
+}
+
+#[test]
+fn a_journal_is_read_as_it_was_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let (one, two) = (begin(&store, "r-1"), begin(&store, "r-2"));
+    let told = |run: &Run| {
+        vec![Happened::RunStarted {
+            run: run.id.clone(),
+            pipeline: run.pipeline.clone(),
+        }]
+    };
+    let mut records = Vec::new();
+    for run in [&one, &two] {
+        let mut journal = RunJournal::new(store.again().unwrap(), run.number);
+        records = vec![
+            record(1, Event::Start, told(run)),
+            record(2, Event::Fired { id: EffectId(7) }, Vec::new()),
+            record(3, Event::Cancel, Vec::new()),
+        ];
+        records[1].what = Recorded::Begun(EffectId(7));
+        journal.write(&records[..1]).unwrap();
+        journal.write(&records[1..]).unwrap();
+    }
+    let read = store.records(two.number).unwrap();
+    records[0].told = told(&two);
+    assert_eq!(read, records);
+    assert_eq!(store.last_seq(one.number).unwrap(), 3);
+    let events = store.told(one.number, 1).unwrap();
+    assert_eq!(events.len(), 1);
+    assert_eq!(
+        (events[0].seq, events[0].at.as_str()),
+        (1, "1970-01-01T00:00:01.001Z")
+    );
+    assert_eq!(events[0].what, told(&one)[0]);
+    (store.db)
+        .execute("DELETE FROM journal WHERE seq = 2", [])
+        .unwrap();
+    assert_eq!(
+        store.records(two.number).unwrap_err().trouble,
+        Trouble::Damaged
+    );
+}
+
+/// Makes the process of all runs one of another machine that was last heard of so long ago.
+fn move_away(store: &Store, silent_ms: i64) {
+    let update = "UPDATE runs SET owner_place = 'another boot pid:[1]', owner_host = 'elsewhere', \
+        heard_at = ?";
+    store.db.execute(update, [now() - silent_ms]).unwrap();
+}
+
+#[test]
+fn a_run_that_is_driven_elsewhere_is_claimed_when_nothing_was_heard_for_long() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let run = begin(&store, "r-1");
+    // A number that nobody has here: nothing follows from that.
+    store
+        .db
+        .execute("UPDATE runs SET owner = 1 << 30", [])
+        .unwrap();
+    move_away(&store, 7000);
+    assert_eq!(store.run(run.number).unwrap().status, RunStatus::Running);
+    let error = store.claim(run.number).unwrap_err();
+    let wanted = "run r-1 is being run by process 1073741824 on elsewhere, heard of 7 s ago; it \
+        counts as gone after 60 s";
+    assert_eq!(error.message, wanted);
+    move_away(&store, 61_000);
+    assert_eq!(store.run(run.number).unwrap().status, RunStatus::Stopped);
+    store.claim(run.number).unwrap();
+    assert_eq!(store.run(run.number).unwrap().status, RunStatus::Running);
+}
+
+#[test]
+fn a_process_whose_run_was_taken_writes_nothing_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let run = begin(&store, "r-1").number;
+    let mut journal = RunJournal::new(store.again().unwrap(), run);
+    journal
+        .write(&[record(1, Event::Start, Vec::new())])
+        .unwrap();
+    move_away(&store, 61_000);
+    let heard = |store: &Store| store.run(run).unwrap().owner.unwrap().heard_at;
+    let before = heard(&store);
+    journal.note_clock(7).unwrap();
+    assert!(heard(&store) > before + 60_000);
+    // Another run lets its locks go to others.
+    let silent = LockChange {
+        lost: vec![run],
+        silent: vec![run],
+        ..LockChange::default()
+    };
+    store.change_locks(|_| silent).unwrap();
+    let next = record(2, Event::Cancel, Vec::new());
+    let error = journal.write(std::slice::from_ref(&next)).unwrap_err();
+    assert!(
+        error.message.contains("the run was taken from it"),
+        "{error}"
+    );
+    journal.note_clock(9).unwrap_err();
+    assert_eq!(store.records(run).unwrap().len(), 1);
+    assert_eq!(store.run(run).unwrap().clock, 7);
+    // It does not let go of what another one drives.
+    store.claim(run).unwrap();
+    store
+        .db
+        .execute("UPDATE runs SET owner = owner + 1", [])
+        .unwrap();
+    store.let_go(run).unwrap();
+    assert!(store.run(run).unwrap().owner.is_some());
+}
+
+/// What the first version wrote is brought to the form of this one.
+#[test]
+fn an_earlier_version_is_brought_up_to_date() {
+    let (folder, old) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let store = Store::open(folder.path()).unwrap();
+    let run = begin(&store, "r-1").number;
+    let mut journal = RunJournal::new(store.again().unwrap(), run);
+    journal
+        .write(&[record(1, Event::Start, Vec::new())])
+        .unwrap();
+    let db = Connection::open(old.path().join("state.db")).unwrap();
+    db.execute_batch(MIGRATIONS[0]).unwrap();
+    db.pragma_update(None, "user_version", 1).unwrap();
+    let path = folder.path().join("state.db");
+    db.execute("ATTACH ? AS new", [path.to_str().unwrap()])
+        .unwrap();
+    for table in ["programs", "runs"] {
+        let columns = "SELECT group_concat(name) FROM pragma_table_info(?)";
+        let columns: String = db.query_row(columns, [table], |row| row.get(0)).unwrap();
+        let copy =
+            format!("INSERT INTO main.{table} ({columns}) SELECT {columns} FROM new.{table}");
+        db.execute(&copy, []).unwrap();
+    }
+    let copy = "INSERT INTO main.journal (key, at, clock, event, told) \
+        SELECT key, at, clock, event, told FROM new.journal";
+    db.execute(copy, []).unwrap();
+    drop(db);
+    let old = Store::open(old.path()).unwrap();
+    let found = old.runs("").unwrap().remove(0);
+    assert_eq!((&*found.id, found.status), ("r-1", RunStatus::Running));
+    assert_eq!(old.bound(&found).unwrap(), bound());
+    assert_eq!(old.records(run).unwrap(), store.records(run).unwrap());
+    old.let_go(run).unwrap();
+    old.claim(run).unwrap();
+    let owner = old.run(run).unwrap().owner.unwrap();
+    assert!(owner.is_within_sight() && !owner.place.is_empty());
+}
+
+#[test]
+fn a_later_version_and_what_is_no_database_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    store.db.pragma_update(None, "user_version", 99).unwrap();
+    let trouble = |folder: &Path| Store::open(folder).unwrap_err().trouble;
+    assert_eq!(trouble(folder.path()), Trouble::Later);
+    let other = tempfile::tempdir().unwrap();
+    std::fs::write(other.path().join("state.db"), "x".repeat(8192)).unwrap();
+    assert_eq!(trouble(other.path()), Trouble::Damaged);
+}
+
+#[test]
+fn locks_questions_requests_and_approvals_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let run = begin(&store, "r-1").number;
+    let effect = EffectId(4);
+    let holder = LockHolder { run, effect };
+    let want = |name: &str| Want {
+        name: name.into(),
+        limit: 2,
+    };
+    store
+        .ask_for_locks(holder, "p/stage", &[want("a"), want("b")])
+        .unwrap();
+    store
+        .ask_for_locks(holder, "p/stage", &[want("c")])
+        .unwrap();
+    let names = || {
+        let locks = store.locks().unwrap();
+        locks
+            .into_iter()
+            .map(|lock| lock.want.name.to_string())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(names(), ["a", "b"]);
+    store.release_locks(holder, &["a".into()]).unwrap();
+    assert_eq!(names(), ["b"]);
+    store.release_locks(holder, &[]).unwrap();
+    assert_eq!(names(), [""; 0]);
+
+    let question = Question::Failed { text: "why".into() };
+    store.ask(run, effect, "p/ask", &question).unwrap();
+    assert_eq!(store.questions(run).unwrap()[0].question, question);
+    store.unask(run, effect).unwrap();
+    assert!(store.questions(run).unwrap().is_empty());
+
+    let asking = Asking::Answer(effect, Answer::No("because".into()));
+    let number = store.request(run, &asking, "bob", Some("sorry")).unwrap();
+    store.request(run, &Asking::Cancel, "bob", None).unwrap();
+    assert_eq!(store.requests(run).unwrap()[0].asking, asking);
+    assert_eq!(store.heard(number).unwrap(), Heard::NotYet);
+    store.take_in(number, Some("no")).unwrap();
+    assert_eq!(store.heard(number).unwrap(), Heard::Refused("no".into()));
+    assert_eq!(store.requests(run).unwrap()[0].asking, Asking::Cancel);
+
+    let approval = Approval {
+        run,
+        effect,
+        node: "p/approve".into(),
+        question: "really?".into(),
+        answer: Answer::Yes,
+        who: "bob".into(),
+        comment: None,
+        plan_hash: "00".into(),
+        answered_at: 0,
+    }
+    .now();
+    store.keep_approval(&approval).unwrap();
+    assert_eq!(store.approvals(run).unwrap(), [approval]);
+}
+
+/// As deep as a program can be nested.
+#[test]
+fn a_deep_program_is_read_as_it_was_written() {
+    // Values may be nested less deeply than what makes them.
+    let nested = |open: &str, close: &str| {
+        let deep = if open == "[" { 45 } else { 60 };
+        format!("{}n{}", open.repeat(deep), close.repeat(deep))
+    };
+    let text = format!(
+        "pipeline p {{ let n = 1 let a = {} let b = {} let c = {} let d = {} {} log \"${{n}}\" {} }}",
+        nested("(1 + ", ")"),
+        nested("-(", ")"),
+        nested("[", "]"),
+        nested("(if n == 1 then ", " else 2)"),
+        "serial { if n == 1 { ".repeat(20),
+        "} } ".repeat(20),
+    );
+    let bound = bound_of(&text);
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    begin_bound(&store, "r-1", &bound);
+}
+
+/// A runner may be killed after a lock was granted and before that is in its journal.
+#[test]
+fn a_lock_that_was_granted_unheard_is_heard_of_when_the_run_is_continued() {
+    use crate::SharedLocks;
+    use lockstep_engine::LockRequest;
+    use lockstep_runtime::locks::Locks as _;
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let run = begin(&store, "r-1").number;
+    let wants = vec![Want {
+        name: "db".into(),
+        limit: 1,
+    }];
+    let mut locks = SharedLocks::new(&store, run).unwrap();
+    for id in [4, 5] {
+        let node = "p/lock[db]".into();
+        locks.acquire(EffectId(id), &node, wants.clone()).unwrap();
+    }
+    assert_eq!(locks.granted().unwrap(), [EffectId(4)]);
+    let request = LockRequest {
+        node: "p/lock[db]".into(),
+        wants,
+        queued: true,
+        granted: false,
+    };
+    let requests = [4, 5].map(|id| (EffectId(id), request.clone()));
+    let mut locks = SharedLocks::new(&store, run).unwrap();
+    assert_eq!(locks.restore(&requests).unwrap(), []);
+    assert_eq!(locks.granted().unwrap(), [EffectId(4)]);
+    assert_eq!(locks.granted().unwrap(), []);
+    locks.release(EffectId(4), &[]).unwrap();
+    assert_eq!(locks.granted().unwrap(), [EffectId(5)]);
+}

@@ -1,0 +1,691 @@
+//! The typed syntax tree: what a person wrote, with the place of everything.
+//! It does not know names, types or values; a tree of a file with mistakes has `Error` nodes.
+
+use lockstep_base::source::{Name, Span};
+
+/// A file: its declarations, in source order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct File {
+    /// The declarations.
+    pub items: Vec<Item>,
+    /// The whole text.
+    pub span: Span,
+}
+
+/// A name with its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ident {
+    /// The name.
+    pub name: Name,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// A declaration with its documentation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Item {
+    /// The text of the `##` lines above it, without the marks, lines joined by line ends.
+    pub doc: Option<Name>,
+    /// What is declared.
+    pub kind: ItemKind,
+    /// From its first word to its last brace; without the documentation.
+    pub span: Span,
+}
+
+/// The forms of a declaration.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "the fields are the words of the grammar")]
+pub enum ItemKind {
+    /// `import "./hooks.deploy" as hooks`
+    Import { path: StringLit, alias: Ident },
+    /// `from "std/health" import http-ok, port-open as open`
+    From {
+        path: StringLit,
+        names: Vec<ImportName>,
+    },
+    /// `input tag: string = "latest" where …`
+    Input {
+        name: Ident,
+        ty: TypeExpr,
+        default: Option<Expr>,
+        rule: Option<Expr>,
+    },
+    /// `secret token = env("TOKEN")`
+    Secret { name: Ident, source: Expr },
+    /// `let registry = "…"`
+    Let {
+        name: Ident,
+        ty: Option<TypeExpr>,
+        value: Expr,
+    },
+    /// `service checkout: kubernetes using canary() { … }`
+    Service {
+        name: Ident,
+        kind: Path,
+        using: Option<Use>,
+        fields: Vec<Field>,
+    },
+    /// `environment prod { … }`
+    Environment(Environment),
+    /// `group all = [qa.*, prod.eu]`
+    Group { name: Ident, value: Expr },
+    /// `kind release { … }`
+    Kind(Kind),
+    /// `workflow rolling(s: service, i: infrastructure) -> string { … }`
+    Workflow {
+        name: Ident,
+        params: Vec<Param>,
+        result: Option<TypeExpr>,
+        body: Block,
+    },
+    /// `action notify(text: string) -> bool`
+    Action {
+        name: Ident,
+        params: Vec<Param>,
+        result: Option<TypeExpr>,
+    },
+    /// `pipeline release atomic { … } on failure { … }`
+    Pipeline {
+        name: Ident,
+        modifiers: Vec<Modifier>,
+        body: Block,
+        handlers: Vec<Handler>,
+    },
+    /// `test "…" { … }`
+    Test {
+        name: StringLit,
+        body: Vec<TestStmt>,
+        body_span: Span,
+    },
+    /// Text that is no declaration; a diagnostic has been made for it.
+    Error,
+}
+
+/// `name` or `name as alias` in a `from … import`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ImportName {
+    /// The name in the other file.
+    pub name: Ident,
+    /// The name here, where it differs.
+    pub alias: Option<Ident>,
+}
+
+/// `W(args)` after `using`. `W` may be `ns.W`; the parentheses may be left out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Use {
+    /// The workflow.
+    pub path: Path,
+    /// Its further arguments (service and infrastructure are not among them).
+    pub args: Vec<Arg>,
+    /// All of it.
+    pub span: Span,
+}
+
+/// `name` or `namespace.name`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Path {
+    /// The namespace, if one is written.
+    pub namespace: Option<Ident>,
+    /// The name.
+    pub name: Ident,
+}
+
+impl Path {
+    /// All of it.
+    pub fn span(&self) -> Span {
+        self.namespace
+            .as_ref()
+            .map_or(self.name.span, |space| space.span.to(self.name.span))
+    }
+}
+
+/// `field = expr`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Field {
+    /// The documentation above it.
+    pub doc: Option<Name>,
+    /// The field.
+    pub name: Ident,
+    /// Its value.
+    pub value: Expr,
+}
+
+/// `environment prod { … }`
+#[derive(Debug, Clone, PartialEq)]
+pub struct Environment {
+    /// The name.
+    pub name: Ident,
+    /// Fields that its infrastructures inherit.
+    pub fields: Vec<Field>,
+    /// `override SERVICE { … }` for all its infrastructures.
+    pub overrides: Vec<Override>,
+    /// Its infrastructures, in source order.
+    pub infrastructures: Vec<Infrastructure>,
+}
+
+/// `override checkout { replicas = 6 }`
+#[derive(Debug, Clone, PartialEq)]
+pub struct Override {
+    /// The service (a name, or `ns.name`).
+    pub service: Path,
+    /// The fields that differ.
+    pub fields: Vec<Field>,
+    /// All of it.
+    pub span: Span,
+}
+
+/// `infrastructure eu: kubernetes { … }`
+#[derive(Debug, Clone, PartialEq)]
+pub struct Infrastructure {
+    /// The documentation above it.
+    pub doc: Option<Name>,
+    /// The name within its environment.
+    pub name: Ident,
+    /// Its kind.
+    pub kind: Path,
+    /// Its fields.
+    pub fields: Vec<Field>,
+    /// Overrides for deployments to it alone.
+    pub overrides: Vec<Override>,
+    /// All of it.
+    pub span: Span,
+}
+
+/// `kind release { service { … } infrastructure { … } deploy using W }`
+#[derive(Debug, Clone, PartialEq)]
+pub struct Kind {
+    /// The name.
+    pub name: Ident,
+    /// The fields of its services.
+    pub service: Vec<FieldDecl>,
+    /// The fields of its infrastructures.
+    pub infrastructure: Vec<FieldDecl>,
+    /// The workflow that deploys by default.
+    pub deploy: Option<Use>,
+    /// Where its parts stand, with their first words, in the order written.
+    pub parts: Vec<Span>,
+}
+
+/// `field: T = default`
+#[derive(Debug, Clone, PartialEq)]
+pub struct FieldDecl {
+    /// The documentation above it.
+    pub doc: Option<Name>,
+    /// The field.
+    pub name: Ident,
+    /// Its type.
+    pub ty: TypeExpr,
+    /// Its value where none is given.
+    pub default: Option<Expr>,
+}
+
+/// `name: T = default`
+#[derive(Debug, Clone, PartialEq)]
+pub struct Param {
+    /// The documentation above it.
+    pub doc: Option<Name>,
+    /// The parameter.
+    pub name: Ident,
+    /// Its type.
+    pub ty: TypeExpr,
+    /// Its value where none is given.
+    pub default: Option<Expr>,
+}
+
+/// A type as written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TypeExpr {
+    /// Its form.
+    pub kind: TypeKind,
+    /// Where.
+    pub span: Span,
+}
+
+/// The forms of a type.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TypeKind {
+    /// `string`, `int`, `service`, …; also a name that does not exist.
+    Name(Ident),
+    /// `service<K>`, `infrastructure<K>`.
+    Of(Ident, Path),
+    /// `[T]`
+    List(Box<TypeExpr>),
+    /// `{string: T}`
+    Map(Box<TypeExpr>, Box<TypeExpr>),
+    /// `{ name: T, … }`
+    Record(Vec<(Ident, TypeExpr)>),
+    /// `T?`
+    Optional(Box<TypeExpr>),
+    /// `"a" | "b"`
+    OneOf(Vec<StringLit>),
+    /// A diagnostic has been made for it.
+    Error,
+}
+
+/// An expression.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Expr {
+    /// Its form.
+    pub kind: ExprKind,
+    /// Where, with its parentheses if it has any.
+    pub span: Span,
+}
+
+/// The forms of an expression.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "the fields are the words of the grammar")]
+pub enum ExprKind {
+    None,
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    /// `10%` is 10.
+    Percent(f64),
+    /// In milliseconds.
+    Duration(i64),
+    String(StringLit),
+    Name(Ident),
+    /// `[a, prod.*]`: a [`ExprKind::Star`] element stands for its elements.
+    List(Vec<Expr>),
+    /// `{ a: 1, "b c": 2 }`: a record or a map, as the place wants it.
+    Record(Vec<(RecordKey, Expr)>),
+    /// `e.name`
+    Field(Box<Expr>, Ident),
+    /// `e.*`
+    Star(Box<Expr>),
+    /// `e[i]`
+    Index(Box<Expr>, Box<Expr>),
+    Unary(UnaryOp, Box<Expr>),
+    /// The span is the operator's.
+    Binary(BinaryOp, Span, Box<Expr>, Box<Expr>),
+    /// `if c then a else b`
+    If(Box<Expr>, Box<Expr>, Box<Expr>),
+    /// `[body for var in list if cond]`
+    Comprehension {
+        body: Box<Expr>,
+        var: Ident,
+        list: Box<Expr>,
+        cond: Option<Box<Expr>>,
+    },
+    /// `f(a, name: b)`, `ns.f(a)`; the callee is a name or a field of a name.
+    Call(Box<Expr>, Vec<Arg>),
+    /// `(e)`, kept for the formatter.
+    Paren(Box<Expr>),
+    /// A diagnostic has been made for it.
+    Error,
+}
+
+/// The key of a record entry.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RecordKey {
+    /// `name: …`
+    Name(Ident),
+    /// `"any text": …`
+    String(StringLit),
+}
+
+/// `e` or `name: e` between the parentheses of a call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Arg {
+    /// The parameter, where it is named.
+    pub name: Option<Ident>,
+    /// The value.
+    pub value: Expr,
+}
+
+/// `-` and `not`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum UnaryOp {
+    Neg,
+    Not,
+}
+
+/// The operators between two operands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum BinaryOp {
+    /// `??`
+    Else,
+    Or,
+    And,
+    Eq,
+    Ne,
+    Lt,
+    Le,
+    Gt,
+    Ge,
+    In,
+    Add,
+    Sub,
+    Mul,
+    Div,
+    Rem,
+}
+
+/// A string literal: `"…"` or `"""…"""`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StringLit {
+    /// Texts and interpolations in order; no two texts stand side by side, none is empty.
+    pub parts: Vec<StringPart>,
+    /// Whether it is written with `"""`.
+    pub multiline: bool,
+    /// With its quotes.
+    pub span: Span,
+}
+
+impl StringLit {
+    /// The text, where nothing is interpolated.
+    pub fn plain(&self) -> Option<Name> {
+        match self.parts.as_slice() {
+            [] => Some(Name::from("")),
+            [StringPart::Text { text, .. }] => Some(text.clone()),
+            _ => None,
+        }
+    }
+}
+
+/// A part of a string literal.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "the fields are the words of the grammar")]
+pub enum StringPart {
+    /// Text with its escapes resolved (and, in `"""`, its indentation removed).
+    Text { text: Name, span: Span },
+    /// `${expr}`; the span has the braces.
+    Interpolation { expr: Expr, span: Span },
+}
+
+/// `{ statements }`
+#[derive(Debug, Clone, PartialEq)]
+pub struct Block {
+    /// The statements, in order.
+    pub stmts: Vec<Stmt>,
+    /// With its braces.
+    pub span: Span,
+}
+
+/// A statement: keyword, head, modifiers, body, handlers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stmt {
+    /// The documentation above it.
+    pub doc: Option<Name>,
+    /// Keyword, head and body.
+    pub kind: StmtKind,
+    /// The modifiers, in the order written.
+    pub modifiers: Vec<Modifier>,
+    /// The handlers, in the order written.
+    pub handlers: Vec<Handler>,
+    /// Its head: from the keyword to the last word before the modifiers.
+    pub head: Span,
+    /// All of it.
+    pub span: Span,
+}
+
+/// The forms of a statement.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "the fields are the words of the grammar")]
+pub enum StmtKind {
+    Stage {
+        name: Ident,
+        body: Block,
+    },
+    Serial {
+        body: Block,
+    },
+    Parallel {
+        body: Block,
+    },
+    /// `serial x in LIST { … }`, `parallel x in LIST { … }`.
+    Loop {
+        axis: Axis,
+        body: Block,
+    },
+    /// `matrix AXIS+ [where E] [include RECORD]* { … }`
+    Matrix {
+        axes: Vec<Axis>,
+        filter: Option<Expr>,
+        include: Vec<Expr>,
+        body: Block,
+    },
+    Deploy {
+        service: Expr,
+        target: Expr,
+        using: Option<Use>,
+    },
+    Step {
+        name: Ident,
+        body: Block,
+    },
+    Run(Box<Run>),
+    /// `NAME(args)`, `ns.NAME(args)` as a statement.
+    Call(Expr),
+    Let {
+        name: Ident,
+        ty: Option<TypeExpr>,
+        value: LetValue,
+    },
+    /// The first branch, the `else if`s, and at last the `else`.
+    If {
+        branches: Vec<(Expr, Block)>,
+        otherwise: Option<Block>,
+    },
+    Barrier {
+        name: Ident,
+        key: Option<Expr>,
+    },
+    Lock {
+        resource: Expr,
+        limit: Option<Expr>,
+        body: Block,
+    },
+    Approve {
+        question: Expr,
+        by: Option<Expr>,
+    },
+    Wait(Expr),
+    Verify {
+        during: Expr,
+        every: Expr,
+        body: Block,
+    },
+    Log(Expr),
+    Fail(Expr),
+    Return(Option<Expr>),
+    Yield(Expr),
+    On {
+        target: Expr,
+        body: Block,
+    },
+    /// `ignore`, at the end of `on failure`.
+    Ignore,
+    /// `rollback`, `rollback stage`, `rollback pipeline`.
+    Rollback(RollbackScope),
+    Abort,
+    /// `retry N` as the last statement of `on failure`.
+    Retry(Expr),
+    /// `ask [timeout D] [else ignore|rollback|abort]`
+    Ask {
+        timeout: Option<Expr>,
+        otherwise: Option<Ident>,
+    },
+    /// Text that is no statement; a diagnostic has been made for it.
+    Error,
+}
+
+/// What a `rollback` in a handler rolls back.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum RollbackScope {
+    /// The block with the handler.
+    Block,
+    /// The stage around it.
+    Stage,
+    /// The whole pipeline.
+    Pipeline,
+}
+
+/// The right side of a `let` statement.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LetValue {
+    /// An expression; also a call, which may turn out to be a workflow's or an action's.
+    Expr(Expr),
+    /// `run …`, a loop or a matrix. Its modifiers and handlers are the inner statement's.
+    Effect(Box<Stmt>),
+}
+
+/// `[serial|parallel] x in LIST`
+#[derive(Debug, Clone, PartialEq)]
+pub struct Axis {
+    /// `serial` or `parallel`, where written (always for a loop).
+    pub order: Option<(Order, Span)>,
+    /// The variable.
+    pub var: Ident,
+    /// Its values.
+    pub list: Expr,
+    /// All of it.
+    pub span: Span,
+}
+
+/// Whether an axis runs one after the other or at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Order {
+    /// One after the other.
+    Serial,
+    /// All at once.
+    Parallel,
+}
+
+/// `run "…" [using bash] [in DIR] [env { K: v }] [on I]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct Run {
+    /// The command.
+    pub command: StringLit,
+    /// The shell named after `using`.
+    pub using: Option<Ident>,
+    /// The working directory.
+    pub dir: Option<Expr>,
+    /// Variables of the command's environment.
+    pub env: Option<Variables>,
+    /// The infrastructure to run on.
+    pub on: Option<Expr>,
+}
+
+impl Run {
+    /// The variables of the command's environment.
+    pub fn variables(&self) -> &[(RecordKey, Expr)] {
+        self.env.as_ref().map_or(&[], |env| &env.entries)
+    }
+}
+
+/// `{ K: v }` after `env`
+#[derive(Debug, Clone, PartialEq)]
+pub struct Variables {
+    /// The variables, in the order written.
+    pub entries: Vec<(RecordKey, Expr)>,
+    /// From brace to brace.
+    pub span: Span,
+}
+
+/// A modifier before the body.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Modifier {
+    /// Its form.
+    pub kind: ModifierKind,
+    /// All of it.
+    pub span: Span,
+}
+
+/// The forms of a modifier.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "the fields are the words of the grammar")]
+pub enum ModifierKind {
+    Timeout(Expr),
+    /// `retry N [every D[..D]]`
+    Retry {
+        times: Expr,
+        every: Option<Box<Expr>>,
+        upto: Option<Box<Expr>>,
+    },
+    Max(Expr),
+    Batches(Expr),
+    Tolerate(Expr),
+    FailFast,
+    Atomic,
+    Once,
+    /// Words that are no modifier; a diagnostic has been made for them.
+    Error,
+}
+
+/// A handler after the body.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Handler {
+    /// Its form.
+    pub kind: HandlerKind,
+    /// All of it.
+    pub span: Span,
+}
+
+/// The forms of a handler.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "the fields are the words of the grammar")]
+pub enum HandlerKind {
+    Undo(Block),
+    /// `on failure[(class, …)] { … }`; no class stands for all.
+    OnFailure {
+        classes: Vec<Ident>,
+        body: Block,
+    },
+    Always(Block),
+}
+
+/// A statement of a `test` block.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TestStmt {
+    /// Its form.
+    pub kind: TestKind,
+    /// All of it.
+    pub span: Span,
+}
+
+/// The forms of a test statement.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "the fields are the words of the grammar")]
+pub enum TestKind {
+    /// `given tag = "v2"`
+    GivenInput { name: Ident, value: Expr },
+    /// `given run "kubectl get *" returns { … }`, `given run "…" fails exit`
+    GivenRun { pattern: StringLit, then: Given },
+    /// `given "**/verify" fails verification`
+    GivenNode { path: StringLit, then: Given },
+    /// `start release`
+    Start { pipeline: Ident },
+    /// `expect "**/deploy[checkout, prod.eu]" rolled-back`; a bare name is the pipeline.
+    ExpectStatus { path: TestPath, status: Ident },
+    /// `expect "release/qa" before "release/prod"`
+    ExpectOrder { first: TestPath, second: TestPath },
+    /// Text that is no test statement; a diagnostic has been made for it.
+    Error,
+}
+
+/// What a `given` makes happen.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Given {
+    /// `returns E`
+    Returns(Expr),
+    /// `fails [class]`
+    Fails(Option<Ident>),
+    /// `refused`
+    Refused,
+}
+
+/// A node pattern in a test: a string, or the bare name of a pipeline.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TestPath {
+    /// `"**/deploy[checkout, *]"`
+    Pattern(StringLit),
+    /// `release`
+    Name(Ident),
+}

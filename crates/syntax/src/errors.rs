@@ -1,0 +1,675 @@
+//! The syntax errors in words: one constructor for each mistake.
+//! It does not know how a mistake is found.
+
+use crate::lower::NumberProblem;
+use crate::recover::Gap;
+use crate::words;
+use lockstep_base::diagnostic::{Code, Diagnostic, Fix, codes, suggest};
+use lockstep_base::source::Span;
+
+fn error(code: Code, span: Span, message: impl Into<String>) -> Diagnostic {
+    Diagnostic::error(code, span, message)
+}
+
+fn change_to(text: &str) -> String {
+    format!("change to `{text}`")
+}
+
+// ----- Brackets and strings -----
+
+/// A bracket that is never closed; `place` is where it was closed instead.
+pub(super) fn unclosed(span: Span, place: Span, close: u8, gap: Gap, indent: usize) -> Diagnostic {
+    let (open, close) = match close {
+        b'}' => ("{", "}"),
+        b']' => ("[", "]"),
+        b')' => ("(", ")"),
+        _ => ("${", "}"),
+    };
+    let diagnostic = error(
+        codes::UNCLOSED,
+        span,
+        format!("this `{open}` is never closed"),
+    );
+    let diagnostic = match gap {
+        Gap::Indentation => diagnostic.label(place, format!("`{close}` seems to be missing here")),
+        Gap::Closer => diagnostic.label(place, format!("`{close}` is missing here")),
+        Gap::End => diagnostic,
+    };
+    let text = match (open, gap) {
+        ("{", Gap::Indentation | Gap::End) => format!("\n{}}}", " ".repeat(indent)),
+        _ => String::from(close),
+    };
+    diagnostic
+        .help(format!("add the missing `{close}`"))
+        .fix(format!("add `{close}`"), place, text)
+}
+
+/// A `${` in a `"""` string without its `}`.
+pub(super) fn open_interpolation(span: Span) -> Diagnostic {
+    error(codes::UNCLOSED, span, "this `${` is never closed").help("add the missing `}`")
+}
+
+/// A closing bracket too many.
+pub(super) fn closes_nothing(span: Span, found: &str) -> Diagnostic {
+    error(
+        codes::CLOSES_NOTHING,
+        span,
+        format!("this `{found}` closes nothing"),
+    )
+    .fix(format!("remove the `{found}`"), span, "")
+}
+
+/// `(a]`
+pub(super) fn wrong_closer(span: Span, found: &str, right: &str) -> Diagnostic {
+    error(
+        codes::CLOSES_NOTHING,
+        span,
+        format!("this `{found}` stands where a `{right}` is needed"),
+    )
+    .fix(change_to(right), span, right)
+}
+
+/// Brackets inside brackets inside brackets.
+pub(super) fn too_deep(span: Span, limit: usize) -> Diagnostic {
+    error(codes::TOO_DEEP, span, "this is nested too deeply").help(format!(
+        "at most {limit} brackets may stand inside each other; move a part into a `let` or a \
+             workflow"
+    ))
+}
+
+/// An expression that is too deep.
+pub(super) fn too_deep_expression(span: Span) -> Diagnostic {
+    error(
+        codes::TOO_DEEP,
+        span,
+        "this expression is nested too deeply",
+    )
+    .help("split it: give a part of it a name with `let`")
+}
+
+/// A text that cannot be read at all.
+pub(super) fn unreadable(span: Span) -> Diagnostic {
+    error(
+        codes::TOO_DEEP,
+        span,
+        "this part of the file is nested too deeply to be read",
+    )
+    .help("split it into smaller declarations")
+}
+
+/// A string without its closing quote; `place` is where it is missing, if that is certain.
+pub(super) fn open_string(span: Span, place: Option<Span>) -> Diagnostic {
+    let diagnostic = error(codes::OPEN_STRING, span, "this string is never closed")
+        .help("add a `\"`; a text over several lines stands between `\"\"\"`");
+    match place {
+        Some(place) => diagnostic.fix("add `\"`", place, "\""),
+        None => diagnostic,
+    }
+}
+
+/// A `"""` without an end.
+pub(super) fn open_long_string(span: Span) -> Diagnostic {
+    error(codes::OPEN_STRING, span, "this string is never closed")
+        .help("end it with `\"\"\"` on a line of its own")
+}
+
+/// An escape that does not exist.
+pub(super) fn escape(span: Span, written: &str) -> Diagnostic {
+    let diagnostic = error(
+        codes::ESCAPE,
+        span,
+        format!("`{written}` is no escape sequence"),
+    );
+    if written.starts_with("\\u") {
+        return diagnostic.help("a character is written by its hexadecimal number: `\\u{1F680}`");
+    }
+    diagnostic
+        .help(
+            "write `\\\\` for a backslash; the escapes are `\\n`, `\\r`, `\\t`, `\\\"`, `\\\\`, \
+             `\\$` and `\\u{…}`",
+        )
+        .fix("write the backslash as it is", span, format!("\\{written}"))
+}
+
+/// A line of a `"""` string with too little indentation.
+pub(super) fn margin(span: Span) -> Diagnostic {
+    error(
+        codes::MARGIN,
+        span,
+        "this line is indented less than the closing `\"\"\"`",
+    )
+    .help(
+        "the indentation of the closing `\"\"\"` is removed from every line: indent this line as \
+         far, or the closing `\"\"\"` less",
+    )
+}
+
+/// `'text'`, `` `text` ``, `“text”`
+pub(super) fn quotes(span: Span, quote: char, right: &str) -> Diagnostic {
+    let found = match quote {
+        '`' => String::from("backticks"),
+        _ => format!("`{quote}`"),
+    };
+    error(
+        codes::QUOTES,
+        span,
+        format!("a string stands between `\"`, not between {found}"),
+    )
+    .fix("use `\"`", span, right)
+}
+
+// ----- Signs of other languages -----
+
+/// `//` or `/*`
+pub(super) fn comment(span: Span, found: &str) -> Diagnostic {
+    let diagnostic = error(
+        codes::FOREIGN_COMMENT,
+        span,
+        format!("a comment begins with `#`, not with `{found}`"),
+    );
+    if found == "//" {
+        diagnostic.fix(change_to("#"), span, "#")
+    } else {
+        diagnostic.help("put a `#` before each line of the comment")
+    }
+}
+
+/// All semicolons of a file.
+pub(super) fn semicolons(spans: Vec<Span>) -> Diagnostic {
+    let first = spans.first().copied();
+    let more = spans.len() - 1;
+    let mut diagnostic = Diagnostic {
+        labels: Vec::new(),
+        ..error(
+            codes::SEMICOLON,
+            first.unwrap_or(Span::start_of(lockstep_base::source::FileId(0))),
+            "there are no semicolons in this language",
+        )
+    };
+    if let Some(first) = first {
+        diagnostic = Diagnostic {
+            labels: vec![lockstep_base::diagnostic::Label {
+                span: first,
+                text: match more {
+                    0 => String::new(),
+                    1 => String::from("and once more in this file"),
+                    _ => format!("and {more} times more in this file"),
+                },
+            }],
+            ..diagnostic
+        };
+    }
+    let edits = spans
+        .into_iter()
+        .map(|span| (span, String::new()))
+        .collect();
+    let title = if more == 0 {
+        "remove the semicolon"
+    } else {
+        "remove all semicolons"
+    };
+    diagnostic.fixes.push(Fix {
+        title: String::from(title),
+        edits,
+    });
+    diagnostic.help("a statement ends where the next begins; leave the semicolon out")
+}
+
+/// `&&`, `||`, `!`, `===`
+pub(super) fn operator(span: Span, found: &str, right: &str, text: &str) -> Diagnostic {
+    error(
+        codes::FOREIGN_OPERATOR,
+        span,
+        format!("`{found}` is written `{right}`"),
+    )
+    .fix(change_to(right), span, text)
+}
+
+/// `$name` outside of a string.
+pub(super) fn dollar(span: Span, name: &str) -> Diagnostic {
+    let name = name.trim();
+    error(codes::CHARACTER, span, "`$` has a meaning in strings only")
+        .help(format!("outside of a string a name stands alone: `{name}`"))
+        .fix(change_to(name), span, name)
+}
+
+/// A character without a meaning.
+pub(super) fn character(span: Span, found: char, right: &str) -> Diagnostic {
+    let shown = if found.is_control() || found.is_whitespace() || is_invisible(found) {
+        format!("the invisible character U+{:04X}", found as u32)
+    } else {
+        format!("`{found}`")
+    };
+    let diagnostic = error(
+        codes::CHARACTER,
+        span,
+        format!("{shown} has no meaning here"),
+    );
+    if right == " " {
+        diagnostic.fix("remove it", span, right)
+    } else {
+        diagnostic.fix(change_to(right), span, right)
+    }
+}
+
+fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202f}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+    )
+}
+
+/// `elif`, `for x in y {`, `then {`
+pub(super) fn foreign_control(span: Span, found: &str, right: &str, help: &str) -> Diagnostic {
+    let diagnostic = error(
+        codes::FOREIGN_CONTROL,
+        span,
+        format!("there is no `{found}` here"),
+    )
+    .help(help);
+    if right.is_empty() {
+        diagnostic.fix(format!("remove `{found}`"), span, right)
+    } else {
+        diagnostic.fix(change_to(right), span, right)
+    }
+}
+
+/// `while`
+pub(super) fn endless(span: Span, found: &str) -> Diagnostic {
+    error(
+        codes::FOREIGN_CONTROL,
+        span,
+        format!("there is no `{found}`: every program ends"),
+    )
+    .help(
+        "go over a list with `serial x in LIST { … }`, try again with `retry N`, or watch with \
+         `verify for D every D { … }`",
+    )
+}
+
+// ----- Expressions -----
+
+/// A value that must stand here does not.
+pub(super) fn missing_value(place: Span, what: &str) -> Diagnostic {
+    error(codes::MISSING_VALUE, place, format!("expected {what}")).here("here")
+}
+
+/// Text before a closing bracket, or behind the end of something.
+pub(super) fn unexpected(span: Span, text: &str) -> Diagnostic {
+    let shown = shown(text);
+    error(
+        codes::SYNTAX,
+        span,
+        format!("`{shown}` is not expected here"),
+    )
+}
+
+/// A `?` that would choose between two values.
+pub(super) fn ternary(span: Span) -> Diagnostic {
+    error(
+        codes::FOREIGN_OPERATOR,
+        span,
+        "`?` does not choose between values",
+    )
+    .help("write `if c then a else b`")
+}
+
+/// A missing comma.
+pub(super) fn no_comma(place: Span) -> Diagnostic {
+    error(codes::NO_COMMA, place, "a comma is missing here").fix("add a comma", place, ",")
+}
+
+/// The wrong sign between a name and its value.
+pub(super) fn wrong_sign(span: Span, found: &str, right: &str, name: &str) -> Diagnostic {
+    let name = shown(name);
+    error(
+        codes::WRONG_SIGN,
+        span,
+        format!("`{name}` is followed by `{right}` here, not by `{found}`"),
+    )
+    .fix(change_to(right), span, right)
+}
+
+/// `image "x"`
+pub(super) fn no_sign(place: Span, name: &str, right: &str) -> Diagnostic {
+    error(
+        codes::WRONG_SIGN,
+        place,
+        format!("`{name}` must be followed by `{right}`"),
+    )
+    .fix(format!("add `{right}`"), place, format!(" {right}"))
+}
+
+/// `=` in an expression.
+pub(super) fn assignment(span: Span) -> Diagnostic {
+    error(
+        codes::WRONG_SIGN,
+        span,
+        "two values are compared with `==`, not with `=`",
+    )
+    .fix(change_to("=="), span, "==")
+}
+
+/// `a < b < c`
+pub(super) fn chained(span: Span, first: Span) -> Diagnostic {
+    error(codes::CHAINED, span, "comparisons cannot be chained")
+        .label(first, "the first comparison")
+        .help("join two comparisons with `and`: `a < b and b < c`")
+}
+
+/// A call of something that is no name.
+pub(super) fn callee(span: Span) -> Diagnostic {
+    error(
+        codes::CALLEE,
+        span,
+        "only a name or `namespace.name` can be called",
+    )
+}
+
+/// `f(1: 2)`
+pub(super) fn argument_name(span: Span) -> Diagnostic {
+    error(
+        codes::CALLEE,
+        span,
+        "before `:` stands the name of a parameter",
+    )
+    .help("an argument is written `value` or `name: value`")
+}
+
+/// An `if` expression without `then` or `else`.
+pub(super) fn if_without(place: Span, word: &str) -> Diagnostic {
+    error(codes::INCOMPLETE, place, format!("expected `{word}`"))
+        .here("here")
+        .help("an expression is chosen with `if c then a else b`")
+}
+
+/// A number that is none.
+pub(super) fn number(span: Span, text: &str, problem: NumberProblem) -> Diagnostic {
+    let (message, help) = match problem {
+        NumberProblem::TooLarge => (
+            format!("`{text}` is too large"),
+            "an integer lies between -9223372036854775808 and 9223372036854775807",
+        ),
+        NumberProblem::Underscore => (
+            format!("`_` stands between two digits, but not so in `{text}`"),
+            "write `1_000`",
+        ),
+        NumberProblem::Unit => (
+            format!("`{text}` is no number"),
+            "a duration has the units `d`, `h`, `m`, `s` and `ms`: `1h30m`; a percent ends in `%`",
+        ),
+        NumberProblem::Fraction => (
+            format!("the duration `{text}` has a decimal point"),
+            "use a smaller unit: `1h30m`, `1s500ms`",
+        ),
+        NumberProblem::Order => (
+            format!("the units of `{text}` are not in order"),
+            "each unit stands once, from large to small: `1h30m`",
+        ),
+    };
+    error(codes::NUMBER, span, message).help(help)
+}
+
+// ----- Declarations and statements -----
+
+/// A reserved word where a name must stand.
+pub(super) fn reserved(span: Span, word: &str) -> Diagnostic {
+    error(
+        codes::RESERVED,
+        span,
+        format!("`{word}` is a reserved word and cannot be a name"),
+    )
+    .fix(change_to(&format!("{word}_")), span, format!("{word}_"))
+}
+
+/// `stage "prod"`
+pub(super) fn quoted_name(span: Span, what: &str, text: &str) -> Diagnostic {
+    let diagnostic = error(
+        codes::INCOMPLETE,
+        span,
+        format!("{what} is written without quotes"),
+    );
+    if words::is_name(text) {
+        diagnostic.fix(change_to(text), span, text)
+    } else {
+        diagnostic.help("a name has letters, digits, `_` and `-`")
+    }
+}
+
+/// A part of a statement or declaration that must stand here does not.
+pub(super) fn missing_part(place: Span, what: &str) -> Diagnostic {
+    error(codes::INCOMPLETE, place, format!("expected {what}")).here("here")
+}
+
+/// An input, field or parameter without a type.
+pub(super) fn no_type(span: Span, what: &str, name: &str) -> Diagnostic {
+    error(codes::INCOMPLETE, span, format!("`{name}` has no type"))
+        .help(format!("{what} is written `{name}: TYPE`"))
+}
+
+/// A declaration without a value.
+pub(super) fn no_value(place: Span, name: &str) -> Diagnostic {
+    error(
+        codes::MISSING_VALUE,
+        place,
+        format!("expected `=` and a value for `{name}`"),
+    )
+    .here("here")
+}
+
+/// A service or infrastructure without a kind.
+pub(super) fn no_kind(span: Span, what: &str, name: &str) -> Diagnostic {
+    error(codes::INCOMPLETE, span, format!("`{name}` has no kind"))
+        .help(format!("{what} is written `{name}: KIND`"))
+}
+
+/// A missing body.
+pub(super) fn no_body(place: Span, what: &str, of: &str) -> Diagnostic {
+    error(codes::INCOMPLETE, place, format!("expected `{{` and {of}"))
+        .here(format!("{what} has no body"))
+}
+
+/// `retry 3 every 5s` in a handler.
+pub(super) fn retry_every(span: Span) -> Diagnostic {
+    error(
+        codes::MISPLACED,
+        span,
+        "`retry` in a handler has no `every`",
+    )
+    .help("the pauses belong to the modifier `retry N every D`, before the body")
+}
+
+/// A clause that stands twice.
+pub(super) fn twice(span: Span, word: &str) -> Diagnostic {
+    error(codes::TWICE, span, format!("`{word}` stands here twice")).help("remove one of them")
+}
+
+/// `run command`; `quoted` is the command as it should stand.
+pub(super) fn command(span: Span, quoted: Option<&str>) -> Diagnostic {
+    let diagnostic = error(
+        codes::INCOMPLETE,
+        span,
+        "the command of `run` stands in quotes",
+    );
+    match quoted {
+        Some(quoted) => diagnostic.fix("put it into quotes", span, quoted),
+        None => diagnostic.help("write `run \"…\"`, with values as `${…}`"),
+    }
+}
+
+/// `deploy x` without `to`.
+pub(super) fn no_target(place: Span) -> Diagnostic {
+    error(
+        codes::INCOMPLETE,
+        place,
+        "expected `to` and an infrastructure",
+    )
+    .here("here")
+    .help("a deployment is written `deploy SERVICE to INFRASTRUCTURE`")
+}
+
+/// `deploy x on y`
+pub(super) fn wrong_to(span: Span, found: &str) -> Diagnostic {
+    error(
+        codes::INCOMPLETE,
+        span,
+        format!("`deploy` is followed by `to`, not by `{found}`"),
+    )
+    .help("a deployment is written `deploy SERVICE to INFRASTRUCTURE`")
+    .fix(change_to("to"), span, "to")
+}
+
+/// A matrix without an axis.
+pub(super) fn no_axis(place: Span) -> Diagnostic {
+    error(
+        codes::INCOMPLETE,
+        place,
+        "expected at least one axis of the matrix",
+    )
+    .here("here")
+    .help("an axis is written `serial x in LIST` or `parallel x in LIST`")
+}
+
+/// `serial x {`
+pub(super) fn no_list(place: Span, word: &str, name: &str) -> Diagnostic {
+    error(
+        codes::INCOMPLETE,
+        place,
+        format!("expected `in` and a list after `{name}`"),
+    )
+    .here("here")
+    .help(format!("a loop is written `{word} {name} in LIST {{ … }}`"))
+}
+
+/// `verify` without its durations.
+pub(super) fn verify(place: Span, during: bool, every: bool) -> Diagnostic {
+    let what = match (during, every) {
+        (true, true) => "`for` and `every` with durations",
+        (true, false) => "`for` and a duration",
+        _ => "`every` and a duration",
+    };
+    error(codes::INCOMPLETE, place, format!("expected {what}"))
+        .here("here")
+        .help("it is written `verify for 10m every 30s { … }`")
+}
+
+/// A misspelt word, or the word of another language.
+pub(super) fn misspelt(span: Span, found: &str, right: &str, what: &str) -> Diagnostic {
+    error(codes::SYNTAX, span, format!("`{found}` is no {what}"))
+        .help(format!("did you mean `{right}`?"))
+        .fix(change_to(right), span, right)
+}
+
+/// A line that is nothing known.
+pub(super) fn unknown(span: Span, text: &str, what: &str, help: String) -> Diagnostic {
+    error(
+        codes::SYNTAX,
+        span,
+        format!("`{}` is no {what}", shown(text)),
+    )
+    .help(help)
+}
+
+/// The words that begin a declaration.
+pub(super) fn declarations() -> String {
+    format!(
+        "a declaration begins with {}",
+        suggest::or_list(&words::DECLARATIONS)
+    )
+}
+
+/// `x = 5`
+pub(super) fn no_let(span: Span, place: Span, name: &str) -> Diagnostic {
+    error(
+        codes::SYNTAX,
+        span,
+        format!("`let` is missing before `{name}`"),
+    )
+    .help("a value gets a name with `let`; names never change their value")
+    .fix("add `let`", place, "let ")
+}
+
+/// `foo` alone.
+pub(super) fn no_call(span: Span, place: Span, name: &str) -> Diagnostic {
+    error(codes::SYNTAX, span, format!("`{name}` is no statement"))
+        .help(format!("write `{name}()` to call a workflow or an action"))
+        .fix(format!("call `{name}`"), place, "()")
+}
+
+/// A statement at the top level or among fields.
+pub(super) fn stray_statement(span: Span, found: &str) -> Diagnostic {
+    error(
+        codes::STRAY_STATEMENT,
+        span,
+        format!("the statement `{found}` cannot stand here"),
+    )
+    .help("statements stand in the body of a pipeline or a workflow")
+}
+
+/// A declaration in a block.
+pub(super) fn stray_declaration(span: Span, found: &str) -> Diagnostic {
+    error(
+        codes::STRAY_DECLARATION,
+        span,
+        format!("the declaration `{found}` cannot stand in a block"),
+    )
+    .help("declarations stand at the top level of the file; their order does not matter")
+}
+
+/// `infrastructure` outside of an environment.
+pub(super) fn outside_environment(span: Span, found: &str) -> Diagnostic {
+    error(
+        codes::MISPLACED,
+        span,
+        format!("`{found}` stands in an environment"),
+    )
+    .help("put it into `environment NAME { … }`")
+}
+
+/// A handler without a statement before it.
+pub(super) fn stray_handler(span: Span, found: &str) -> Diagnostic {
+    error(
+        codes::MISPLACED,
+        span,
+        format!("`{found}` stands behind nothing that it could handle"),
+    )
+    .help("a handler follows the body of its statement: `step x { … } on failure { … }`")
+}
+
+/// A modifier that is no statement's.
+pub(super) fn stray_modifier(span: Span, found: &str) -> Diagnostic {
+    error(
+        codes::MISPLACED,
+        span,
+        format!("`{found}` stands behind nothing that it could modify"),
+    )
+    .help("a modifier stands before the body of its statement: `step x timeout 5m { … }`")
+}
+
+/// An `else` without `if`.
+pub(super) fn stray_else(span: Span) -> Diagnostic {
+    error(codes::MISPLACED, span, "this `else` belongs to no `if`")
+        .help("`else` follows directly behind the `}` of an `if`")
+}
+
+/// `timeout(5m) {`
+pub(super) fn no_blank(place: Span, found: &str) -> Diagnostic {
+    error(
+        codes::SYNTAX,
+        place,
+        format!("a blank is missing behind `{found}`"),
+    )
+    .help(format!("`{found}(` would be a call"))
+    .fix("add a blank", place, " ")
+}
+
+/// The first line of a text, cut for a message.
+fn shown(text: &str) -> String {
+    let line = text.lines().next().unwrap_or("").trim();
+    let mut chars = line.chars();
+    let mut short: String = chars.by_ref().take(40).collect();
+    if chars.next().is_some() {
+        short.push('…');
+    }
+    short.replace('`', "'").replace('\u{1}', "")
+}

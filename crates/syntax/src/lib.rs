@@ -1,0 +1,152 @@
+//! Text to tree. Parsing never fails: what cannot be read becomes an `Error` node with a
+//! diagnostic, and everything around it is understood.
+//! It does not know names, types or values.
+//!
+//! A file without mistakes is scanned once, cut into pieces and read by the grammar. Where
+//! something is wrong, the text is mended first (see `recover`) and read again, until lowering
+//! has nothing left that it knows how to mend.
+
+mod again;
+pub mod ast;
+mod errors;
+mod grammar;
+mod lower;
+mod recover;
+mod scan;
+mod shift;
+mod trivia;
+pub mod words;
+
+#[cfg(test)]
+mod tests;
+
+pub use again::{Known, parse_again};
+use lockstep_base::diagnostic::{Diagnostic, Diagnostics};
+use lockstep_base::source::{FileId, Span};
+use lower::{Lower, Piece};
+use recover::{Mender, Places};
+use scan::Scan;
+pub use trivia::Comment;
+
+/// How often a text is mended and read again.
+const ROUNDS: usize = 6;
+
+/// How many mistakes are reported; further ones are mostly their consequences.
+const MISTAKES: usize = 500;
+
+/// A file as it was understood.
+#[derive(Debug, Clone)]
+pub struct Parse {
+    /// The tree; broken text is in it as `Error` nodes.
+    pub file: ast::File,
+    /// Every comment, in order.
+    pub comments: Vec<Comment>,
+    /// What is wrong, in source order.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Reads a file. It never fails: there is always a tree.
+pub fn parse(file: FileId, text: &str) -> Parse {
+    let body = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let offset = text.len() - body.len();
+    let read = read_file(file, body, offset, Vec::new());
+    Parse {
+        file: whole(read.tree, Span::new(file, 0, text.len())),
+        comments: read.comments,
+        diagnostics: sorted(read.diagnostics),
+    }
+}
+
+/// Reads a file, whose pieces may be known.
+fn read_file(file: FileId, body: &str, offset: usize, known: Vec<Piece>) -> Read<Vec<Piece>> {
+    read(file, body, offset, Some(known), |lower, scan, known| {
+        lower.pieces(&scan.cuts, body, known.unwrap_or_default())
+    })
+}
+
+/// A file of pieces.
+fn whole(pieces: Vec<Piece>, span: Span) -> ast::File {
+    let mut items = Vec::with_capacity(pieces.iter().map(|piece| piece.items.len()).sum());
+    items.extend(pieces.into_iter().flat_map(|piece| piece.items));
+    ast::File { items, span }
+}
+
+/// Reads a single expression, as on the command line.
+pub fn parse_expression(file: FileId, text: &str) -> (ast::Expr, Vec<Diagnostic>) {
+    let read = read(file, text, 0, None, |lower, _, _| lower.expression());
+    (read.tree, sorted(read.diagnostics))
+}
+
+fn sorted(diagnostics: Diagnostics) -> Vec<Diagnostic> {
+    let mut sorted = diagnostics.into_sorted();
+    sorted.truncate(MISTAKES);
+    sorted
+}
+
+/// What was understood of a text.
+struct Read<T> {
+    tree: T,
+    comments: Vec<Comment>,
+    diagnostics: Diagnostics,
+}
+
+/// Reads `body`, which begins at `offset` of its file, and mends it as often as needed. `with` is
+/// handed the tree of the time before.
+fn read<T>(
+    file: FileId,
+    body: &str,
+    offset: usize,
+    known: Option<T>,
+    with: impl Fn(&mut Lower<'_>, &Scan, Option<T>) -> T,
+) -> Read<T> {
+    let mut known = known;
+    let scan = scan::scan(body);
+    if scan.clean {
+        let places = Places::unchanged(offset);
+        let mut lower = Lower::new(file, body, &scan.comments, &places, &[]);
+        let tree = with(&mut lower, &scan, known.take());
+        if lower.trouble() == 0 {
+            return Read {
+                tree,
+                comments: comments(file, body, &scan, &places),
+                diagnostics: Diagnostics::default(),
+            };
+        }
+        known = Some(tree);
+    }
+    let mut mender = Mender::new(file, body, offset);
+    let marks = mender.marks();
+    let mut rounds = 0;
+    loop {
+        let (mended, places) = mender.mended();
+        let scan = scan::scan(&mended);
+        let mut lower = Lower::new(file, &mended, &scan.comments, &places, &marks);
+        let tree = with(&mut lower, &scan, known.take());
+        let found = std::mem::take(&mut lower.diagnostics);
+        let repairs = std::mem::take(&mut lower.repairs);
+        if rounds < ROUNDS && mender.take(&repairs) {
+            rounds += 1;
+            known = Some(tree);
+            continue;
+        }
+        let mut diagnostics = Diagnostics::default();
+        diagnostics.extend(mender.diagnostics);
+        diagnostics.extend(found);
+        diagnostics.extend(repairs.into_iter().map(|repair| repair.diagnostic));
+        return Read {
+            tree,
+            comments: comments(file, &mended, &scan, &places),
+            diagnostics,
+        };
+    }
+}
+
+fn comments(file: FileId, text: &str, scan: &Scan, places: &Places) -> Vec<Comment> {
+    scan.comments
+        .iter()
+        .map(|(from, to)| Comment {
+            span: Span::new(file, places.at(*from), places.at(*to)),
+            doc: trivia::is_doc(text.get(*from..*to).unwrap_or("")),
+        })
+        .collect()
+}

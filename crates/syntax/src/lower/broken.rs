@@ -1,0 +1,562 @@
+//! What the error productions of the grammar have caught. What was probably meant becomes a
+//! repair, with which the text is read again; everything else becomes one precise message.
+//! It does not know how to go on reading; the grammar has already done that.
+
+use super::{ENOUGH, Lower};
+use crate::ast::{Expr, ExprKind, Item};
+use crate::grammar::{Pair, Parts, Rule};
+use crate::recover::{Edit, Repair};
+use crate::words::{self, first_word};
+use crate::{ast, errors};
+use lockstep_base::diagnostic::Diagnostic;
+use lockstep_base::source::Span;
+
+/// Where a broken line stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Around {
+    File,
+    Block,
+    Service,
+    Environment,
+    Infrastructure,
+    Kind,
+    KindPart,
+    Test,
+}
+
+impl Around {
+    /// The words that may begin a line here.
+    fn words(self) -> &'static [&'static str] {
+        match self {
+            Self::File => &words::DECLARATIONS,
+            Self::Block => &words::STATEMENTS,
+            Self::Test => &words::TESTS,
+            Self::Environment => &["infrastructure", "override"],
+            Self::Infrastructure => &["override"],
+            Self::Kind => &["service", "infrastructure", "deploy"],
+            Self::Service | Self::KindPart => &[],
+        }
+    }
+
+    /// What stands here.
+    fn what(self) -> &'static str {
+        match self {
+            Self::File => "declaration",
+            Self::Block => "statement",
+            Self::Test => "statement of a test",
+            Self::Kind => "part of a kind",
+            _ => "field",
+        }
+    }
+}
+
+/// How many broken lines directly below each other are reported; a longer text is one mistake.
+const LINES: usize = 3;
+
+/// What stands before a broken line in the same body.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Before {
+    /// Where it begins and ends in the piece, if there is something.
+    range: Option<(usize, usize)>,
+    /// Whether something was wrong with it.
+    trouble: bool,
+    /// How many broken lines that nobody could mend stand directly above.
+    broken: usize,
+}
+
+impl<'t> Lower<'t> {
+    /// How much has been found wrong so far.
+    pub(crate) fn trouble(&self) -> usize {
+        self.diagnostics.len() + self.repairs.len()
+    }
+
+    /// A mark to which [`Self::forget`] goes back.
+    pub(super) fn mark(&self) -> (usize, usize) {
+        (self.diagnostics.len(), self.repairs.len())
+    }
+
+    /// Takes back what was found wrong since the mark.
+    pub(super) fn forget(&mut self, mark: (usize, usize)) {
+        self.diagnostics.truncate(mark.0);
+        self.repairs.truncate(mark.1);
+    }
+
+    /// What to remember of the piece `start..end`, before which there were `trouble` mistakes.
+    pub(super) fn before(&self, start: usize, end: usize, trouble: usize) -> Before {
+        Before {
+            range: Some((start, self.trim(end).max(start))),
+            trouble: self.trouble() > trouble,
+            broken: 0,
+        }
+    }
+
+    /// Replaces `span` by `text` before the text is read again.
+    pub(super) fn repair(&mut self, span: Span, text: impl Into<String>, diagnostic: Diagnostic) {
+        if self.repairs.len() >= ENOUGH {
+            return;
+        }
+        self.repairs.push(Repair {
+            edit: Edit {
+                start: span.start as usize,
+                end: span.end as usize,
+                text: text.into(),
+            },
+            diagnostic,
+        });
+    }
+
+    /// A line that is nothing known. Returns what to remember of it.
+    pub(super) fn error_line(&mut self, pair: Pair<'_>, around: Around, before: Before) -> Before {
+        let text = pair.text();
+        let (start, end) = (pair.start(), pair.end());
+        let trouble = self.trouble();
+        let word = first_word(text);
+        let span = self.place(start, start + word.len());
+        let same_line = before
+            .range
+            .is_some_and(|(_, end)| !self.text_of(end, start).contains('\n'));
+        let mended = self.foreign_line(text, span, word, around)
+            || (same_line && self.forgotten_value(before, start))
+            || (!(same_line && before.trouble)
+                && self.misspelt_line(text, start, around, same_line));
+        let reported = text.starts_with('\u{1}') || self.marked_before(start);
+        if !mended && !reported {
+            let follows = before.broken >= LINES || (same_line && before.trouble);
+            if !follows {
+                let all = self.span(&pair);
+                self.unknown_line(text, all, span, around, same_line);
+            }
+        }
+        self.inner_blocks(pair);
+        Before {
+            broken: if mended { 0 } else { before.broken + 1 },
+            ..self.before(start, end, trouble)
+        }
+    }
+
+    pub(super) fn text_of(&self, start: usize, end: usize) -> &'t str {
+        self.text
+            .get(self.base + start..self.base + end)
+            .unwrap_or("")
+    }
+
+    /// Whether a strange character was taken out of the line before `start`.
+    fn marked_before(&self, start: usize) -> bool {
+        let above = self.text_of(0, start);
+        let line = above.rfind('\n').map_or(0, |at| at + 1);
+        let (from, to) = (self.place(line, line).start, self.place(start, start).start);
+        let place = self.marks.partition_point(|mark| *mark < from);
+        self.marks.get(place).is_some_and(|mark| *mark <= to)
+    }
+
+    /// Finds the mistakes in the blocks of broken text.
+    fn inner_blocks(&mut self, pair: Pair<'_>) {
+        for pair in Parts::of(pair) {
+            if pair.rule() == Rule::block {
+                self.block(pair);
+            }
+        }
+    }
+
+    /// Words that begin a line in other languages.
+    fn foreign_line(&mut self, text: &str, span: Span, word: &str, around: Around) -> bool {
+        if around != Around::Block {
+            return false;
+        }
+        let rest = text.get(word.len()..).unwrap_or("").trim_start();
+        match word {
+            "elif" | "elsif" | "elseif" => {
+                let help = "write `else if`";
+                let diagnostic = errors::foreign_control(span, word, "else if", help);
+                self.repair(span, "else if", diagnostic);
+            }
+            "for" | "foreach" => {
+                let help = "write `serial x in LIST { … }` for one after the other, or \
+                            `parallel x in LIST { … }` for all at once";
+                let diagnostic = errors::foreign_control(span, word, "serial", help);
+                let var = first_word(rest);
+                let list = rest.get(var.len()..).unwrap_or("").trim_start();
+                if words::is_name(var) && first_word(list) == "in" {
+                    self.repair(span, "serial", diagnostic);
+                } else {
+                    self.report(diagnostic);
+                }
+            }
+            "while" | "until" | "loop" | "repeat"
+                if !rest.starts_with(['(', '=', '.']) || word == "while" =>
+            {
+                self.report(errors::endless(span, word));
+            }
+            "else" => self.report(errors::stray_else(span)),
+            "undo" | "always" if rest.starts_with('{') => {
+                self.report(errors::stray_handler(span, word));
+            }
+            "on" if first_word(rest) == "failure" => {
+                self.report(errors::stray_handler(span, "on failure"));
+            }
+            "atomic" | "once" | "timeout" | "max" | "batches" | "tolerate" => {
+                self.report(errors::stray_modifier(span, word));
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// `let x =` at the end of a line, and on the next line the word of a statement that was
+    /// taken for the value.
+    fn forgotten_value(&mut self, before: Before, start: usize) -> bool {
+        let Some((sibling, _)) = before.range else {
+            return false;
+        };
+        let above = self.text_of(0, start);
+        let line = above.rfind('\n').map_or(0, |at| at + 1);
+        let word = above.get(line..).unwrap_or("").trim();
+        let known = words::STATEMENTS.contains(&word) || words::DECLARATIONS.contains(&word);
+        if !known || line <= sibling {
+            return false;
+        }
+        let blanks = above.len() - line - above.get(line..).unwrap_or("").trim_start().len();
+        self.hole_before(line + blanks);
+        true
+    }
+
+    /// Puts a hole before the word at `at`, where a value was forgotten.
+    pub(super) fn hole_before(&mut self, at: usize) {
+        let place = self.after_last_word(at);
+        let last = self.text_of(0, at).trim_end();
+        let word = words::last_word(last);
+        let diagnostic = if last.ends_with('=') {
+            errors::missing_value(place, "a value after `=`")
+        } else if words::BEFORE_NAMES.contains(&word) {
+            errors::missing_part(place, &format!("a name after `{word}`"))
+        } else if last.ends_with('.') {
+            errors::missing_part(place, "a name after `.`")
+        } else if word.is_empty() {
+            let sign = last.chars().next_back().map_or(String::new(), String::from);
+            errors::missing_value(place, &format!("a value after `{sign}`"))
+        } else {
+            errors::missing_value(place, &format!("a value after `{word}`"))
+        };
+        let before = self.place(at, at);
+        self.repair(before, "\u{1} ", diagnostic);
+    }
+
+    /// A line that can be mended by one word.
+    fn misspelt_line(&mut self, text: &str, start: usize, around: Around, same_line: bool) -> bool {
+        let word = first_word(text);
+        let end = start + word.len();
+        let span = self.place(start, end);
+        let rest = text.get(word.len()..).unwrap_or("");
+        let next = rest.trim_start();
+        if !words::is_name(word) {
+            return false;
+        }
+        if same_line {
+            return self.misspelt_tail(span, word, next, around);
+        }
+        let assigned = next.starts_with('=') && !next.starts_with("==");
+        if assigned && matches!(around, Around::File | Around::Block) {
+            let place = self.place(start, start);
+            self.repair(place, "let ", errors::no_let(span, place, word));
+            return true;
+        }
+        if next.starts_with(['(', '.', '=', ':']) && around != Around::File {
+            return self.lone_path(text, start, around);
+        }
+        if let Some(right) = words::meant(word, around.words())
+            .filter(|_| !next.is_empty() || around == Around::Block)
+        {
+            self.repair(
+                span,
+                right,
+                errors::misspelt(span, word, right, around.what()),
+            );
+            return true;
+        }
+        let fields = matches!(
+            around,
+            Around::Service | Around::Environment | Around::Infrastructure
+        );
+        if fields && !next.is_empty() && !words::STATEMENTS.contains(&word) {
+            let place = self.place(end, end);
+            self.repair(place, " =", errors::no_sign(place, word, "="));
+            return true;
+        }
+        self.lone_path(text, start, around)
+    }
+
+    /// A misspelt modifier, clause or handler behind a statement.
+    fn misspelt_tail(&mut self, span: Span, word: &str, next: &str, around: Around) -> bool {
+        if next.starts_with(['(', '.', '=']) {
+            return false;
+        }
+        let mut known: Vec<&str> = around.words().to_vec();
+        let mut what = around.what();
+        if around == Around::Block {
+            known = words::MODIFIERS.to_vec();
+            known.extend([
+                "using",
+                "limit",
+                "undo",
+                "always",
+                "else",
+                "every",
+                "on failure",
+            ]);
+            what = "modifier or handler";
+        }
+        let Some(right) = words::meant(word, &known) else {
+            return false;
+        };
+        self.repair(span, right, errors::misspelt(span, word, right, what));
+        true
+    }
+
+    /// `foo` or `ns.foo` alone, which should be a call.
+    fn lone_path(&mut self, text: &str, start: usize, around: Around) -> bool {
+        let path = text.trim_end();
+        if around != Around::Block
+            || !path.split('.').all(words::is_name)
+            || path.split('.').count() > 2
+        {
+            return false;
+        }
+        if path.split('.').any(|word| words::RESERVED.contains(&word)) {
+            return false;
+        }
+        let span = self.place(start, start + path.len());
+        let place = self.place(start + path.len(), start + path.len());
+        self.repair(place, "()", errors::no_call(span, place, path));
+        true
+    }
+
+    fn unknown_line(&mut self, text: &str, all: Span, span: Span, around: Around, same_line: bool) {
+        let word = first_word(text);
+        if word == "?" {
+            self.report(errors::ternary(span));
+            return;
+        }
+        if same_line {
+            self.report(errors::unexpected(span, word));
+            return;
+        }
+        let name = words::is_name(word);
+        if name
+            && text
+                .get(word.len()..)
+                .is_some_and(|rest| rest.starts_with('.'))
+        {
+            self.report(errors::callee(all));
+            return;
+        }
+        let diagnostic = match around {
+            Around::File if matches!(word, "infrastructure" | "override") => {
+                errors::outside_environment(span, word)
+            }
+            Around::File if words::HANDLERS.contains(&word) => errors::stray_handler(span, word),
+            Around::File if words::STATEMENTS.contains(&word) => {
+                errors::stray_statement(span, word)
+            }
+            Around::File => errors::unknown(span, word, around.what(), errors::declarations()),
+            Around::Block if name => errors::unknown(
+                span,
+                word,
+                around.what(),
+                format!("to call a workflow or an action, write `{word}(…)`"),
+            ),
+            Around::Block => errors::unknown(
+                all,
+                text,
+                around.what(),
+                String::from("a statement begins with a word, such as `run`, `deploy` or `log`"),
+            ),
+            Around::Test => errors::unknown(
+                span,
+                word,
+                around.what(),
+                String::from("a test has `given …`, `start PIPELINE` and `expect …`"),
+            ),
+            Around::Kind => errors::unknown(
+                span,
+                word,
+                around.what(),
+                String::from(
+                    "a kind has `service { … }`, `infrastructure { … }` and \
+                     `deploy using WORKFLOW`",
+                ),
+            ),
+            Around::KindPart => errors::unknown(
+                all,
+                text,
+                around.what(),
+                String::from("a field is written `name: TYPE` or `name: TYPE = default`"),
+            ),
+            _ if words::STATEMENTS.contains(&word) => errors::stray_statement(span, word),
+            _ => errors::unknown(
+                all,
+                text,
+                around.what(),
+                String::from("a field is written `name = value`"),
+            ),
+        };
+        self.report(diagnostic);
+    }
+
+    /// Words in the head of a statement that are no modifier. `known` are the other words that
+    /// could stand there, `keyword` is the statement's.
+    pub(super) fn bad_head(&mut self, pair: Pair<'_>, keyword: &str, known: &[&str], quiet: bool) {
+        let text = pair.text();
+        let start = pair.start();
+        let word = first_word(text);
+        let span = self.place(start, start + word.len());
+        let rest = text.get(word.len()..).unwrap_or("");
+        let loops = matches!(keyword, "serial" | "parallel" | "matrix");
+        if quiet {
+            // What comes before in this head has been reported.
+        } else if word == "for" && loops {
+            let end = start + text.len() - rest.trim_start().len();
+            let gone = self.place(start, end);
+            let help = "a loop is written `serial x in LIST { … }`";
+            let diagnostic = errors::foreign_control(span, word, "", help);
+            self.repair(gone, "", diagnostic);
+        } else if word == "in" && loops {
+            let place = self.after_last_word(start);
+            self.report(errors::missing_part(place, "a variable before `in`"));
+        } else if matches!(word, "then" | "do") {
+            let help = "the body stands in `{ … }` directly behind the head";
+            let diagnostic = errors::foreign_control(span, word, "", help);
+            self.repair(span, "", diagnostic);
+        } else if words::MODIFIERS.contains(&word) && rest.starts_with('(') {
+            let place = self.place(start + word.len(), start + word.len());
+            self.repair(place, " ", errors::no_blank(place, word));
+        } else if let Some(right) = self.meant_in_head(word, known) {
+            self.repair(span, right, errors::misspelt(span, word, right, "modifier"));
+        } else if loops && keyword != "matrix" && words::is_name(word) {
+            let place = self.place(start + word.len(), start + word.len());
+            self.report(errors::no_list(place, keyword, word));
+        } else {
+            let all = self.span(&pair);
+            let help = format!(
+                "before the body may stand {}",
+                lockstep_base::diagnostic::suggest::or_list(&MODIFIERS_SHOWN)
+            );
+            self.report(errors::unknown(all, text, "modifier", help));
+        }
+        self.inner_blocks(pair);
+    }
+
+    fn meant_in_head(&self, word: &str, known: &[&str]) -> Option<&'static str> {
+        let candidates: Vec<&'static str> = words::MODIFIERS
+            .into_iter()
+            .chain(HEAD_WORDS.into_iter().filter(|word| known.contains(word)))
+            .collect();
+        words::meant(word, &candidates)
+    }
+
+    /// Statements at the top level: the first of several is reported.
+    pub(super) fn stray_stmt(&mut self, pair: Pair<'_>, before: Before) -> Before {
+        let (start, end) = (pair.start(), pair.end());
+        let trouble = self.trouble();
+        let word = first_word(pair.text());
+        let span = self.place(start, start + word.len());
+        let called = words::STATEMENTS.contains(&word);
+        let rest = pair.text().get(word.len()..).unwrap_or("");
+        let handler = word == "on" && first_word(rest.trim_start()) == "failure";
+        if before.broken == 0 && !handler {
+            let shown = if called {
+                String::from(word)
+            } else {
+                format!("{word}(…)")
+            };
+            self.report(errors::stray_statement(span, &shown));
+        }
+        for inner in Parts::of(pair) {
+            self.stmt(inner, Before::default());
+        }
+        Before {
+            broken: before.broken + 1,
+            ..self.before(start, end, trouble)
+        }
+    }
+
+    /// A declaration in a block; it goes to the declarations of the file.
+    pub(super) fn stray_item(&mut self, pair: Pair<'_>) {
+        let start = pair.start();
+        let word = first_word(pair.text());
+        let span = self.place(start, start + word.len());
+        self.report(errors::stray_declaration(span, word));
+        let mut items: Vec<Item> = Vec::new();
+        for inner in Parts::of(pair) {
+            self.item(inner, &mut items, Before::default());
+        }
+        self.hoisted.extend(items);
+    }
+
+    /// `deploy x` without `to`: perhaps another word stands in its place.
+    pub(super) fn no_target(&mut self, service: &Expr, at: usize) {
+        if let ExprKind::Binary(ast::BinaryOp::In, op, _, _) = service.kind {
+            self.repair(op, "to", errors::wrong_to(op, "in"));
+            return;
+        }
+        let before = self.text_of(0, at);
+        let line = before.rfind('\n').map_or(0, |at| at + 1);
+        if let Some(arrow) = before.get(line..).and_then(|line| line.find("->")) {
+            let span = self.place(line + arrow, line + arrow + 2);
+            self.repair(span, "to", errors::wrong_to(span, "->"));
+            return;
+        }
+        let rest = self.text.get(self.base + at..).unwrap_or("");
+        let line = rest.trim_start_matches([' ', '\t']);
+        let start = at + (rest.len() - line.len());
+        let word = first_word(line);
+        let wrong = ["on", "onto", "into", "at", "too", "ot", "tp", "t"];
+        let sign = ["=>"].into_iter().find(|sign| line.starts_with(sign));
+        let found = sign.or_else(|| wrong.into_iter().find(|wrong| *wrong == word));
+        if let Some(found) = found {
+            let span = self.place(start, start + found.len());
+            self.repair(span, "to", errors::wrong_to(span, found));
+            return;
+        }
+        let place = self.after_last_word(at);
+        self.report(errors::no_target(place));
+    }
+
+    /// `run command`, where `command` is no string.
+    pub(super) fn bare_command(&mut self, pair: &Pair<'_>) -> Span {
+        let span = self.span(pair);
+        self.report(errors::command(span, None));
+        span
+    }
+
+    /// `=` in an expression: a comparison is meant, or the value before it was forgotten and this
+    /// is already the next line.
+    pub(super) fn bad_op(&mut self, pair: &Pair<'_>) {
+        let at = pair.start();
+        let above = self.text_of(0, at).trim_end();
+        let name = words::last_word(above);
+        let head = above.get(..above.len() - name.len()).unwrap_or("");
+        let starts_line = head.trim_end_matches([' ', '\t']).ends_with('\n');
+        if words::is_name(name) && starts_line && head.trim_end().ends_with('=') {
+            self.hole_before(head.len());
+            return;
+        }
+        let span = self.span_exact(pair);
+        self.repair(span, "==", errors::assignment(span));
+    }
+}
+
+const MODIFIERS_SHOWN: [&str; 8] = [
+    "timeout",
+    "retry",
+    "max",
+    "batches",
+    "tolerate",
+    "fail fast",
+    "atomic",
+    "once",
+];
+
+/// Further words that stand in some heads.
+const HEAD_WORDS: [&str; 8] = [
+    "where", "include", "serial", "parallel", "limit", "every", "using", "in",
+];

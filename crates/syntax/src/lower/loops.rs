@@ -1,0 +1,97 @@
+//! Loops and matrices. It does not know what their lists hold.
+
+use super::tail::Tail;
+use super::{Lower, add, behind, first};
+use crate::ast::*;
+use crate::errors;
+use crate::grammar::{Pair, Parts, Rule};
+use lockstep_base::source::Span;
+
+impl<'t> Lower<'t> {
+    pub(super) fn serial_or_parallel(
+        &mut self,
+        parts: &mut Parts<'_>,
+        order: Order,
+        span: Span,
+        tail: &mut Tail,
+    ) -> StmtKind {
+        let (word, what) = match order {
+            Order::Serial => ("serial", "`serial`"),
+            Order::Parallel => ("parallel", "`parallel`"),
+        };
+        let axis = parts.accept(Rule::over).map(|pair| {
+            let keyword = first(span, word);
+            let end = self.span(&pair);
+            let mut inner = Parts::of(pair);
+            let var = self.name_of(&mut inner, "a variable");
+            let list = self.expr_of(&mut inner, "a list after `in`");
+            Axis {
+                order: Some((order, keyword)),
+                var,
+                list,
+                span: keyword.to(end),
+            }
+        });
+        let body = self.body(parts, what, span, tail);
+        match (axis, order) {
+            (Some(axis), _) => StmtKind::Loop { axis, body },
+            (None, Order::Serial) => StmtKind::Serial { body },
+            (None, Order::Parallel) => StmtKind::Parallel { body },
+        }
+    }
+
+    pub(super) fn matrix(
+        &mut self,
+        parts: &mut Parts<'_>,
+        span: Span,
+        tail: &mut Tail,
+    ) -> StmtKind {
+        let mut axes = Vec::new();
+        let mut filter = None;
+        let mut include = Vec::new();
+        for pair in parts.by_ref() {
+            let span = self.span(&pair);
+            match pair.rule() {
+                Rule::axis => add(&mut axes, self.axis(pair, span)),
+                Rule::filter => {
+                    let cond = self.expr_of(&mut Parts::of(pair), "a condition after `where`");
+                    self.once(filter.replace(cond).is_some(), span, "where");
+                }
+                Rule::include => {
+                    let cells = self.expr_of(&mut Parts::of(pair), "a record after `include`");
+                    add(&mut include, cells);
+                }
+                _ => self.tail_part(pair, "`matrix`", tail),
+            }
+        }
+        if axes.is_empty() && self.trouble() == tail.trouble {
+            self.report(errors::no_axis(behind(span, "matrix")));
+        }
+        StmtKind::Matrix {
+            axes,
+            filter,
+            include,
+            body: tail.body.take().unwrap_or_else(|| self.no_block(span)),
+        }
+    }
+
+    fn axis(&mut self, pair: Pair<'_>, span: Span) -> Axis {
+        let mut parts = Parts::of(pair);
+        let order = parts.accept(Rule::order).map(|pair| {
+            let order = if pair.text() == "serial" {
+                Order::Serial
+            } else {
+                Order::Parallel
+            };
+            (order, self.span_exact(&pair))
+        });
+        let var = self.name_of(&mut parts, "a variable");
+        let list = self.expr_of(&mut parts, "a list after `in`");
+        Axis {
+            order,
+            var,
+            list,
+            span,
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! What follows the head of a statement: modifiers, the body and handlers.
+//! It does not know which modifier fits which statement.
+
+use super::{Lower, add};
+use crate::ast::*;
+use crate::grammar::{Pair, Parts, Rule};
+use lockstep_base::source::Span;
+
+/// What follows the head of a statement.
+pub(super) struct Tail {
+    /// The statement's first word.
+    keyword: &'static str,
+    /// How much was wrong before the statement.
+    pub(super) trouble: usize,
+    pub(super) modifiers: Vec<Modifier>,
+    pub(super) body: Option<Block>,
+    pub(super) handlers: Vec<Handler>,
+    /// Where the first of them begins, in the current piece.
+    pub(super) start: Option<usize>,
+}
+
+impl Tail {
+    pub(super) fn new(keyword: &'static str, trouble: usize) -> Self {
+        Self {
+            keyword,
+            trouble,
+            modifiers: Vec::new(),
+            body: None,
+            handlers: Vec::new(),
+            start: None,
+        }
+    }
+
+    /// The words besides modifiers that may stand in the head.
+    fn known(&self) -> &'static [&'static str] {
+        match self.keyword {
+            "matrix" => &["where", "include", "serial", "parallel"],
+            "lock" => &["limit"],
+            "verify" => &["every"],
+            _ => &[],
+        }
+    }
+}
+
+impl<'t> Lower<'t> {
+    /// The rest of a statement: modifiers, body, handlers.
+    pub(super) fn tail_of(&mut self, parts: &mut Parts<'_>, what: &str, trouble: usize) -> Tail {
+        let mut tail = Tail::new("", trouble);
+        for pair in parts.by_ref() {
+            self.tail_part(pair, what, &mut tail);
+        }
+        tail
+    }
+
+    /// A modifier, body or handler. `what` names the statement.
+    pub(super) fn tail_part(&mut self, pair: Pair<'_>, what: &str, tail: &mut Tail) {
+        tail.start.get_or_insert(pair.start());
+        match pair.rule() {
+            Rule::block => tail.body = Some(self.block(pair)),
+            Rule::missing_body => self.no_body(&pair, what),
+            Rule::bad_head => {
+                let span = self.span(&pair);
+                let quiet = self.trouble() > tail.trouble;
+                self.bad_head(pair, tail.keyword, tail.known(), quiet);
+                let kind = ModifierKind::Error;
+                add(&mut tail.modifiers, Modifier { kind, span });
+            }
+            Rule::undo | Rule::always | Rule::on_failure => {
+                if let Some(handler) = self.handler(pair) {
+                    add(&mut tail.handlers, handler);
+                }
+            }
+            _ => {
+                let modifier = self.modifier(pair);
+                add(&mut tail.modifiers, modifier);
+            }
+        }
+    }
+
+    fn modifier(&mut self, pair: Pair<'_>) -> Modifier {
+        let span = self.span(&pair);
+        let form = pair.rule();
+        if form == Rule::retry {
+            self.before_retry = self.after_last_word(pair.start());
+        }
+        let mut parts = Parts::of(pair);
+        let parts = &mut parts;
+        let kind = match form {
+            Rule::timeout => ModifierKind::Timeout(self.expr_of(parts, "a duration")),
+            Rule::retry => {
+                let times = self.expr_of(parts, "a number of tries");
+                let (every, upto) = self.every_range(parts);
+                ModifierKind::Retry {
+                    times,
+                    every: every.map(Box::new),
+                    upto: upto.map(Box::new),
+                }
+            }
+            Rule::max => ModifierKind::Max(self.expr_of(parts, "a number")),
+            Rule::batches => ModifierKind::Batches(self.expr_of(parts, "a list of sizes")),
+            Rule::tolerate => ModifierKind::Tolerate(self.expr_of(parts, "a number of failures")),
+            Rule::fail_fast => ModifierKind::FailFast,
+            Rule::atomic => ModifierKind::Atomic,
+            Rule::once => ModifierKind::Once,
+            _ => ModifierKind::Error,
+        };
+        Modifier { kind, span }
+    }
+
+    pub(super) fn every_range(&mut self, parts: &mut Parts<'_>) -> (Option<Expr>, Option<Expr>) {
+        let Some(pair) = parts.accept(Rule::every_range) else {
+            return (None, None);
+        };
+        let mut inner = Parts::of(pair);
+        let every = self.expr_of(&mut inner, "a duration after `every`");
+        let upto = inner
+            .accept(Rule::upto)
+            .map(|pair| self.expr_of(&mut Parts::of(pair), "a duration after `..`"));
+        (Some(every), upto)
+    }
+
+    fn handler(&mut self, pair: Pair<'_>) -> Option<Handler> {
+        let span = self.span(&pair);
+        let form = pair.rule();
+        let mut parts = Parts::of(pair);
+        let kind = match form {
+            Rule::undo => HandlerKind::Undo(self.block(parts.next()?)),
+            Rule::always => HandlerKind::Always(self.block(parts.next()?)),
+            _ => {
+                let classes = match parts.accept(Rule::classes) {
+                    Some(pair) => self.classes(pair),
+                    None => Vec::new(),
+                };
+                let trouble = self.trouble();
+                self.bad_heads(&mut parts, trouble);
+                let mut body = self.block(parts.next()?);
+                retry_at_the_end(&mut body, self.before_retry);
+                HandlerKind::OnFailure { classes, body }
+            }
+        };
+        Some(Handler { kind, span })
+    }
+
+    fn classes(&mut self, pair: Pair<'_>) -> Vec<Ident> {
+        let mut classes = Vec::new();
+        for pair in Parts::of(pair) {
+            match pair.rule() {
+                Rule::ident => classes.push(self.ident(&pair)),
+                Rule::no_comma => self.no_comma(&pair),
+                _ => self.junk(pair),
+            }
+        }
+        classes
+    }
+
+    /// Modifiers, the body and the handlers.
+    pub(super) fn body(
+        &mut self,
+        parts: &mut Parts<'_>,
+        what: &str,
+        all: Span,
+        tail: &mut Tail,
+    ) -> Block {
+        for pair in parts.by_ref() {
+            self.tail_part(pair, what, tail);
+        }
+        tail.body.take().unwrap_or_else(|| self.no_block(all))
+    }
+}
+
+/// The first word of a statement with a head that is looked at for misspelt words.
+pub(super) fn keyword(form: Rule) -> &'static str {
+    match form {
+        Rule::serial => "serial",
+        Rule::parallel => "parallel",
+        Rule::matrix => "matrix",
+        Rule::lock => "lock",
+        Rule::verify => "verify",
+        _ => "",
+    }
+}
+
+/// At the very end of an `on failure` body, `retry N` is the statement that retries what failed,
+/// although the grammar takes it for a modifier of the statement before it. `before` is the place
+/// where the words before it end.
+fn retry_at_the_end(body: &mut Block, before: Span) {
+    let Some(last) = body.stmts.last_mut() else {
+        return;
+    };
+    let takes_retry = matches!(
+        last.kind,
+        StmtKind::Run(_)
+            | StmtKind::Deploy { .. }
+            | StmtKind::Call(_)
+            | StmtKind::Barrier { .. }
+            | StmtKind::Approve { .. }
+    );
+    let end = last.span.end;
+    if !takes_retry || !last.handlers.is_empty() {
+        return;
+    }
+    let Some(modifier) = last.modifiers.pop_if(|modifier| {
+        modifier.span.end == end && matches!(modifier.kind, ModifierKind::Retry { every: None, .. })
+    }) else {
+        return;
+    };
+    let ModifierKind::Retry { times, .. } = modifier.kind else {
+        return;
+    };
+    last.span.end = before.end;
+    let span = modifier.span;
+    body.stmts.push(Stmt {
+        doc: None,
+        kind: StmtKind::Retry(times),
+        modifiers: Vec::new(),
+        handlers: Vec::new(),
+        head: span,
+        span,
+    });
+}

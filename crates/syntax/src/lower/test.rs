@@ -1,0 +1,144 @@
+//! `test` blocks. It does not know the engine that they run.
+
+use super::Lower;
+use super::broken::{Around, Before};
+use crate::ast::*;
+use crate::grammar::{Pair, Parts, Rule};
+use lockstep_base::source::Span;
+
+impl<'t> Lower<'t> {
+    pub(super) fn test(&mut self, parts: &mut Parts<'_>, span: Span) -> ItemKind {
+        let trouble = self.trouble();
+        let name = match parts.next() {
+            Some(pair) if pair.rule() == Rule::string => self.string(pair),
+            other => {
+                if let Some(missing) = other {
+                    self.missing(&missing, "a description in quotes");
+                }
+                StringLit {
+                    parts: Vec::new(),
+                    multiline: false,
+                    span: Span {
+                        end: span.start,
+                        ..span
+                    },
+                }
+            }
+        };
+        self.bad_heads(parts, trouble);
+        let mut body = Vec::new();
+        let mut body_span = Span {
+            start: span.end,
+            ..span
+        };
+        if let Some(pair) = self.body_of(parts, Rule::test_body, "the test", "its statements") {
+            body_span = self.span_exact(&pair);
+            let mut before = Before::default();
+            for pair in Parts::of(pair) {
+                let (stmt, after) = self.test_stmt(pair, before);
+                body.push(stmt);
+                before = after;
+            }
+        }
+        ItemKind::Test {
+            name,
+            body,
+            body_span,
+        }
+    }
+
+    fn test_stmt(&mut self, pair: Pair<'_>, before: Before) -> (TestStmt, Before) {
+        let trouble = self.trouble();
+        let span = self.span(&pair);
+        let (start, end) = (pair.start(), pair.end());
+        if pair.rule() == Rule::error_test {
+            let after = self.error_line(pair, Around::Test, before);
+            let kind = TestKind::Error;
+            return (TestStmt { kind, span }, after);
+        }
+        let kind = self.test_kind(pair, span).unwrap_or(TestKind::Error);
+        let after = self.before(start, end, trouble);
+        (TestStmt { kind, span }, after)
+    }
+
+    fn test_kind(&mut self, pair: Pair<'_>, span: Span) -> Option<TestKind> {
+        let form = pair.rule();
+        let mut parts = Parts::of(pair);
+        let parts = &mut parts;
+        match form {
+            Rule::given_input => {
+                let name = self.name_of(parts, "an input, `run` or a node");
+                let value = self.value_part(parts, span, &name);
+                Some(TestKind::GivenInput { name, value })
+            }
+            Rule::given_run => {
+                let pattern = self.string(parts.next()?);
+                let then = self.given(parts)?;
+                Some(TestKind::GivenRun { pattern, then })
+            }
+            Rule::given_node => {
+                let path = self.string(parts.next()?);
+                let then = self.given(parts)?;
+                Some(TestKind::GivenNode { path, then })
+            }
+            Rule::start => {
+                let pipeline = self.name_of(parts, "a pipeline after `start`");
+                Some(TestKind::Start { pipeline })
+            }
+            Rule::expect => {
+                let first = self.test_path(parts, "a node after `expect`")?;
+                let next = parts.next()?;
+                match next.rule() {
+                    Rule::before => {
+                        let second =
+                            self.test_path(&mut Parts::of(next), "a node after `before`")?;
+                        Some(TestKind::ExpectOrder { first, second })
+                    }
+                    Rule::ident => {
+                        let status = self.ident(&next);
+                        Some(TestKind::ExpectStatus {
+                            path: first,
+                            status,
+                        })
+                    }
+                    _ => {
+                        self.missing(&next, "a status, or `before` and a node");
+                        None
+                    }
+                }
+            }
+            _ => None,
+        }
+    }
+
+    fn test_path(&mut self, parts: &mut Parts<'_>, what: &str) -> Option<TestPath> {
+        let pair = parts.next()?;
+        match pair.rule() {
+            Rule::string => Some(TestPath::Pattern(self.string(pair))),
+            Rule::ident => Some(TestPath::Name(self.ident(&pair))),
+            _ => {
+                self.missing(&pair, what);
+                None
+            }
+        }
+    }
+
+    fn given(&mut self, parts: &mut Parts<'_>) -> Option<Given> {
+        let pair = parts.next()?;
+        match pair.rule() {
+            Rule::returns => {
+                let value = self.expr_of(&mut Parts::of(pair), "a value after `returns`");
+                Some(Given::Returns(value))
+            }
+            Rule::fails => {
+                let class = Parts::of(pair).next().map(|pair| self.ident(&pair));
+                Some(Given::Fails(class))
+            }
+            Rule::refused => Some(Given::Refused),
+            _ => {
+                self.missing(&pair, "`returns`, `fails` or `refused`");
+                None
+            }
+        }
+    }
+}

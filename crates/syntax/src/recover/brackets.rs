@@ -1,0 +1,279 @@
+//! Brackets that are never closed or close nothing. Where brackets do not fit, the indentation
+//! tells which of them was meant to end where.
+//! It does not know what stands between the brackets.
+
+use super::Mender;
+use super::lexical::{Token, TokenKind};
+use crate::errors;
+use crate::scan::MAX_NESTING;
+
+/// How many mistakes of a kind are reported; what follows is mostly their consequence.
+const LIMIT: usize = 20;
+
+/// Why an open bracket was given up.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Gap {
+    /// A line that is indented no further than the bracket's line.
+    Indentation,
+    /// A closing bracket of another kind.
+    Closer,
+    /// The end of the file.
+    End,
+}
+
+/// A bracket that is never closed.
+struct Unclosed {
+    /// The bracket, among the tokens.
+    token: usize,
+    /// Where it is closed instead.
+    place: usize,
+    gap: Gap,
+}
+
+/// How the brackets fit.
+#[derive(Default)]
+struct Fit {
+    unclosed: Vec<Unclosed>,
+    /// Closing brackets that close nothing.
+    extra: Vec<usize>,
+    /// Closing brackets of the wrong kind, with the right ones.
+    wrong: Vec<(usize, u8)>,
+    /// Brackets whose content is nested too deeply, with its end.
+    deep: Vec<(usize, usize)>,
+}
+
+impl Fit {
+    fn fits(&self) -> bool {
+        self.unclosed.is_empty() && self.extra.is_empty() && self.wrong.is_empty()
+    }
+}
+
+/// Closes what is open, takes out what closes nothing, and empties what is too deep.
+pub(super) fn mend(mender: &mut Mender<'_>, tokens: &[Token], end: usize) {
+    let mut fit = fit(tokens, end, false);
+    if !fit.fits() {
+        let indented = self::fit(tokens, end, true);
+        // Where the indentation says nothing it makes matters worse.
+        if indented.extra.len() + indented.wrong.len() <= fit.extra.len() + fit.wrong.len() {
+            fit = indented;
+        }
+    }
+    for (number, unclosed) in fit.unclosed.iter().enumerate() {
+        let Some(token) = tokens.get(unclosed.token) else {
+            continue;
+        };
+        let close = closing(token);
+        let text = if close == b'$' {
+            String::from("}\"\"\"")
+        } else {
+            char::from(close).to_string()
+        };
+        mender.edit(unclosed.place, unclosed.place, text);
+        if number < LIMIT {
+            let width = if close == b'$' { 2 } else { 1 };
+            let span = mender.span(token.at, token.at + width);
+            let place = mender.span(unclosed.place, unclosed.place);
+            mender.diagnostics.push(errors::unclosed(
+                span,
+                place,
+                close,
+                unclosed.gap,
+                token.indent,
+            ));
+        }
+    }
+    for (number, at) in fit.extra.iter().enumerate() {
+        mender.edit(*at, at + 1, " ");
+        if number < LIMIT {
+            let span = mender.span(*at, at + 1);
+            let found = mender.source.get(*at..at + 1).unwrap_or("");
+            mender.diagnostics.push(errors::closes_nothing(span, found));
+        }
+    }
+    for (at, right) in &fit.wrong {
+        let right = char::from(*right).to_string();
+        let span = mender.span(*at, at + 1);
+        let found = mender.source.get(*at..at + 1).unwrap_or("");
+        mender
+            .diagnostics
+            .push(errors::wrong_closer(span, found, &right));
+        mender.edit(*at, at + 1, right);
+    }
+    too_deep(mender, tokens, &fit);
+}
+
+fn too_deep(mender: &mut Mender<'_>, tokens: &[Token], fit: &Fit) {
+    for (number, (token, end)) in fit.deep.iter().enumerate() {
+        let Some(token) = tokens.get(*token) else {
+            continue;
+        };
+        let (content, hole) = match closing(token) {
+            b'$' => (token.at + 2, "\u{1}"),
+            b')' => (token.at + 1, "\u{1}"),
+            _ => (token.at + 1, ""),
+        };
+        mender.mask(content, (*end).max(content), hole);
+        if number < LIMIT {
+            let span = mender.span(token.at, content);
+            mender.diagnostics.push(errors::too_deep(span, MAX_NESTING));
+        }
+    }
+}
+
+fn closing(token: &Token) -> u8 {
+    match token.kind {
+        TokenKind::Open(close) => close,
+        _ => b'}',
+    }
+}
+
+/// The place of a bracket in the counts; an interpolation has none.
+fn kind(close: u8) -> Option<usize> {
+    match close {
+        b'}' => Some(0),
+        b']' => Some(1),
+        b')' => Some(2),
+        _ => None,
+    }
+}
+
+/// A walk over the brackets.
+struct Walk<'t> {
+    tokens: &'t [Token],
+    open: Vec<usize>,
+    /// How many `}`, `]` and `)` would close something, inside the innermost interpolation.
+    counts: [usize; 3],
+    /// The same around each open interpolation.
+    around: Vec<[usize; 3]>,
+    /// The bracket whose content is too deep, while it is open.
+    deep: Option<usize>,
+    found: Fit,
+}
+
+fn fit(tokens: &[Token], end: usize, by_indentation: bool) -> Fit {
+    let mut walk = Walk {
+        tokens,
+        open: Vec::new(),
+        counts: [0; 3],
+        around: Vec::new(),
+        deep: None,
+        found: Fit::default(),
+    };
+    for (number, token) in tokens.iter().enumerate() {
+        if by_indentation && token.first {
+            walk.line_start(token);
+        }
+        match token.kind {
+            TokenKind::Word => {}
+            TokenKind::Open(close) => walk.push(number, close),
+            TokenKind::Close(close) => walk.close(number, token, close),
+        }
+    }
+    while !walk.open.is_empty() {
+        walk.give_up(end, Gap::End);
+    }
+    walk.found
+}
+
+impl Walk<'_> {
+    fn push(&mut self, number: usize, close: u8) {
+        if self.open.len() >= MAX_NESTING && self.deep.is_none() {
+            self.deep = self.open.last().copied();
+        }
+        self.open.push(number);
+        match kind(close) {
+            Some(kind) => self.counts[kind] += 1,
+            None => self.around.push(std::mem::take(&mut self.counts)),
+        }
+    }
+
+    fn top(&self) -> Option<&Token> {
+        self.open.last().and_then(|number| self.tokens.get(*number))
+    }
+
+    /// Takes the innermost bracket off; its content ends at `end`.
+    fn pop(&mut self, end: usize) -> Option<usize> {
+        let number = self.open.pop()?;
+        match kind(self.tokens.get(number).map_or(b'}', closing)) {
+            Some(kind) => self.counts[kind] -= 1,
+            None => self.counts = self.around.pop().unwrap_or_default(),
+        }
+        if self.deep == Some(number) {
+            self.deep = None;
+            self.found.deep.push((number, end));
+        }
+        Some(number)
+    }
+
+    /// Takes the innermost bracket off, which is never closed.
+    fn give_up(&mut self, place: usize, gap: Gap) {
+        let inside = self.open.len() > MAX_NESTING;
+        if let Some(token) = self.pop(place) {
+            // What is inside a part that is too deep is taken out anyway.
+            if !inside {
+                self.found.unclosed.push(Unclosed { token, place, gap });
+            }
+        }
+    }
+
+    /// A line that is indented no further than the line of an open bracket ends it.
+    fn line_start(&mut self, token: &Token) {
+        let closes = match token.kind {
+            TokenKind::Close(close) => Some(close),
+            _ => None,
+        };
+        while let Some(top) = self.top() {
+            let ended = match closes {
+                Some(close) => {
+                    top.indent > token.indent && self.closes_outside(close, token.indent)
+                }
+                None => top.indent >= token.indent,
+            };
+            if !ended || top.line == token.line || closing(top) == b'$' {
+                return;
+            }
+            self.give_up(token.after, Gap::Indentation);
+        }
+    }
+
+    /// Whether a bracket of this kind stands around the innermost one, on a line that is
+    /// indented no further.
+    fn closes_outside(&self, close: u8, indent: usize) -> bool {
+        self.open
+            .iter()
+            .rev()
+            .skip(1)
+            .take(MAX_NESTING)
+            .filter_map(|number| self.tokens.get(*number))
+            .any(|token| closing(token) == close && token.indent <= indent)
+    }
+
+    fn close(&mut self, number: usize, token: &Token, close: u8) {
+        let Some(top) = self.top() else {
+            self.found.extra.push(token.at);
+            return;
+        };
+        let wanted = closing(top);
+        if wanted == close {
+            self.pop(token.at);
+        } else if kind(close).is_none_or(|kind| self.counts[kind] > 0) {
+            while self.top().is_some_and(|top| closing(top) != close) {
+                self.give_up(token.after, Gap::Closer);
+            }
+            self.pop(token.at);
+        } else if wanted != b'$' && self.next_close(number) != Some(wanted) {
+            self.found.wrong.push((token.at, wanted));
+            self.pop(token.at);
+        } else {
+            self.found.extra.push(token.at);
+        }
+    }
+
+    /// The next bracket, if it is a closing one.
+    fn next_close(&self, number: usize) -> Option<u8> {
+        match self.tokens.get(number + 1)?.kind {
+            TokenKind::Close(close) => Some(close),
+            _ => None,
+        }
+    }
+}

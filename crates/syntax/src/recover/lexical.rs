@@ -1,0 +1,560 @@
+//! Strings without an end, and signs that other languages have: quotes, comments, operators.
+//! It does not know the grammar; it hands on where the brackets are.
+
+use super::Mender;
+use crate::{errors, words};
+use lockstep_base::source::Span;
+
+/// A bracket, or the first word of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Token {
+    /// What it is.
+    pub(super) kind: TokenKind,
+    /// Its first byte.
+    pub(super) at: usize,
+    /// Whether it is the first on its line, outside of strings.
+    pub(super) first: bool,
+    /// How far its line is indented.
+    pub(super) indent: usize,
+    /// Its line, counted from the start.
+    pub(super) line: usize,
+    /// Where the token before it ends.
+    pub(super) after: usize,
+}
+
+/// The kinds of a [`Token`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TokenKind {
+    /// An opening bracket, by its closing one; `$` stands for an interpolation.
+    Open(u8),
+    /// A closing bracket.
+    Close(u8),
+    /// A word at the start of a line.
+    Word,
+}
+
+/// An interpolation that is being read.
+struct Interpolation {
+    /// Where its string began.
+    string: usize,
+    /// Whether the string is written with `"""`.
+    long: bool,
+    /// How many tokens there were before it.
+    tokens: usize,
+    /// Where its expression begins.
+    content: usize,
+    /// How many `{` are open in it.
+    braces: usize,
+}
+
+/// Reads `mender`'s source, mends what it can, and returns the brackets.
+/// Where the last token ends comes with them.
+pub(super) fn mend(mender: &mut Mender<'_>) -> (Vec<Token>, usize) {
+    let source = mender.source;
+    let mut lexer = Lexer {
+        mender,
+        source,
+        bytes: source.as_bytes(),
+        tokens: Vec::new(),
+        interpolations: Vec::new(),
+        semicolons: Vec::new(),
+        line: 0,
+        line_start: 0,
+        indent: 0,
+        fresh: true,
+        after: 0,
+    };
+    lexer.all();
+    lexer.end();
+    (lexer.tokens, lexer.after)
+}
+
+struct Lexer<'m, 't> {
+    mender: &'m mut Mender<'t>,
+    source: &'t str,
+    bytes: &'t [u8],
+    tokens: Vec<Token>,
+    interpolations: Vec<Interpolation>,
+    semicolons: Vec<usize>,
+    line: usize,
+    line_start: usize,
+    indent: usize,
+    /// Whether nothing but blanks has been seen on this line.
+    fresh: bool,
+    /// Where the last token ends.
+    after: usize,
+}
+
+impl Lexer<'_, '_> {
+    fn byte(&self, at: usize) -> u8 {
+        self.bytes.get(at).copied().unwrap_or(0)
+    }
+
+    fn line_end(&self, at: usize) -> usize {
+        let end = self.bytes[at.min(self.bytes.len())..]
+            .iter()
+            .position(|byte| *byte == b'\n')
+            .map_or(self.bytes.len(), |length| at + length);
+        if end > at && self.bytes[end - 1] == b'\r' {
+            end - 1
+        } else {
+            end
+        }
+    }
+
+    fn all(&mut self) {
+        let mut at = 0;
+        while at < self.bytes.len() {
+            at = match self.byte(at) {
+                b'\n' => self.newline(at),
+                b' ' | b'\t' | b'\r' => at + 1,
+                b'#' => self.line_end(at).max(at + 1),
+                byte => {
+                    let first = std::mem::replace(&mut self.fresh, false);
+                    if first {
+                        self.indent = at - self.line_start;
+                        if !matches!(byte, b')' | b']' | b'}') {
+                            self.token(TokenKind::Word, at, true);
+                        }
+                    }
+                    self.after = self
+                        .bare_command(at, first)
+                        .unwrap_or_else(|| self.token_at(at, byte, first));
+                    self.after
+                }
+            };
+        }
+    }
+
+    /// `run echo hi`: the rest of the line is put into quotes, before its signs are taken for
+    /// those of another language.
+    fn bare_command(&mut self, at: usize, first: bool) -> Option<usize> {
+        let begins = first || matches!(self.bytes.get(..self.after)?.last()?, b'{' | b'}');
+        if !begins || !self.interpolations.is_empty() || !self.bytes[at..].starts_with(b"run ") {
+            return None;
+        }
+        let line = self.source.get(at..self.line_end(at))?;
+        let command = line.get(4..)?.trim_start();
+        let start = at + line.len() - command.len();
+        let sign = command.trim_start_matches(['-', '_']).chars().next()?;
+        let word = words::first_word(command);
+        let other = command.get(word.len()..)?.trim_start();
+        if !(sign.is_alphanumeric() || "./~$".contains(sign))
+            || words::CLAUSES.contains(&word)
+            || other.starts_with(['=', ':'])
+        {
+            return None;
+        }
+        let comment = line
+            .find(" #")
+            .map_or(line.len(), |length| length.max(start - at));
+        let end = self.before_closers(start.saturating_sub(1), at + comment);
+        let text = self.source.get(start..end)?.trim_end();
+        let end = start + text.len();
+        let quoted = format!(
+            "\"{}\"",
+            text.replace('\\', "\\\\")
+                .replace('"', "\\\"")
+                .replace("${", "\\${")
+        );
+        let span = self.mender.span(start, end);
+        self.mender
+            .diagnostics
+            .push(errors::command(span, Some(&quoted)));
+        self.mender.edit(start, end, quoted);
+        Some(end)
+    }
+
+    fn newline(&mut self, at: usize) -> usize {
+        let outer = self.interpolations.iter().position(|outer| !outer.long);
+        if let Some(outer) = outer {
+            let end = if at > 0 && self.byte(at - 1) == b'\r' {
+                at - 1
+            } else {
+                at
+            };
+            self.open_interpolation(outer, end);
+        }
+        self.line += 1;
+        self.line_start = at + 1;
+        self.fresh = true;
+        at + 1
+    }
+
+    fn token(&mut self, kind: TokenKind, at: usize, first: bool) {
+        self.tokens.push(Token {
+            kind,
+            at,
+            first: first && self.interpolations.is_empty(),
+            indent: self.indent,
+            line: self.line,
+            after: self.after,
+        });
+    }
+
+    /// Reads the token at `at` and returns where the next may begin.
+    fn token_at(&mut self, at: usize, byte: u8, first: bool) -> usize {
+        match byte {
+            b'"' => {
+                let long = self.bytes[at..].starts_with(b"\"\"\"");
+                self.string(at, at + if long { 3 } else { 1 }, long)
+            }
+            b'(' => self.open(b')', at, first),
+            b'[' => self.open(b']', at, first),
+            b'{' => self.open(b'}', at, first),
+            b')' | b']' | b'}' => self.close(byte, at, first),
+            b'\'' | b'`' => self
+                .foreign_quotes(at, char::from(byte))
+                .unwrap_or_else(|| self.other(at)),
+            b';' => {
+                self.semicolons.push(at);
+                self.mender.edit(at, at + 1, " ");
+                at + 1
+            }
+            b'/' if self.byte(at + 1) == b'/' => self.foreign_comment(at),
+            b'/' if self.byte(at + 1) == b'*' => self.block_comment(at),
+            b'&' if self.byte(at + 1) == b'&' => self.operator(at, 2, "and"),
+            b'|' if self.byte(at + 1) == b'|' => self.operator(at, 2, "or"),
+            b'=' | b'!' if self.bytes[at + 1..].starts_with(b"==") => {
+                self.operator(at, 3, if byte == b'=' { "==" } else { "!=" })
+            }
+            b'!' if self.byte(at + 1) == b'=' => at + 2,
+            b'!' => self.operator(at, 1, "not"),
+            b'$' => self.dollar(at),
+            b'&' | b'@' | b'^' | b'~' | b'\\' | 0..=0x1f | 0x7f.. => self.other(at),
+            _ => at + 1,
+        }
+    }
+
+    fn open(&mut self, close: u8, at: usize, first: bool) -> usize {
+        if let (b'}', Some(top)) = (close, self.interpolations.last_mut()) {
+            top.braces += 1;
+        }
+        self.token(TokenKind::Open(close), at, first);
+        at + 1
+    }
+
+    fn close(&mut self, byte: u8, at: usize, first: bool) -> usize {
+        if let (b'}', Some(top)) = (byte, self.interpolations.last_mut()) {
+            if top.braces == 0 {
+                let (string, long) = (top.string, top.long);
+                self.token(TokenKind::Close(b'$'), at, false);
+                self.interpolations.pop();
+                return self.string(string, at + 1, long);
+            }
+            top.braces -= 1;
+        }
+        self.token(TokenKind::Close(byte), at, first);
+        at + 1
+    }
+
+    /// Reads on in a string that began at `start`, to its end or its next interpolation.
+    fn string(&mut self, start: usize, mut at: usize, long: bool) -> usize {
+        while at < self.bytes.len() {
+            match self.byte(at) {
+                b'"' if !long => return at + 1,
+                b'"' if self.bytes[at..].starts_with(b"\"\"\"") => return at + 3,
+                b'\n' if !long => break,
+                b'\n' => {
+                    self.line += 1;
+                    self.line_start = at + 1;
+                    at += 1;
+                }
+                b'\\' if long || !matches!(self.byte(at + 1), b'\n' | b'\r') => {
+                    // A line end behind the sign is still a line end.
+                    at += if self.byte(at + 1) == b'\n' { 1 } else { 2 };
+                }
+                b'$' if self.byte(at + 1) == b'{' => {
+                    self.token(TokenKind::Open(b'$'), at, false);
+                    self.interpolations.push(Interpolation {
+                        string: start,
+                        long,
+                        tokens: self.tokens.len() - 1,
+                        content: at + 2,
+                        braces: 0,
+                    });
+                    return at + 2;
+                }
+                _ => at += 1,
+            }
+        }
+        if long {
+            self.open_long(start)
+        } else {
+            self.open_string(start)
+        }
+    }
+
+    /// A string that does not end on its line.
+    fn open_string(&mut self, start: usize) -> usize {
+        let end = self.line_end(start);
+        let outer = self.interpolations.iter().position(|outer| !outer.long);
+        if let Some(outer) = outer {
+            self.open_interpolation(outer, end);
+            return end;
+        }
+        let close = self.before_closers(start, end);
+        self.mender
+            .edit(close, close, self.closing_quotes(start, close, "\""));
+        let place = self.mender.span(close, close);
+        self.report_open_string(start, close, Some(place));
+        close
+    }
+
+    /// `quotes`, behind a second backslash where the text ends in a single one.
+    fn closing_quotes(&self, start: usize, end: usize, quotes: &str) -> String {
+        let text = self.source.get(start..end).unwrap_or("");
+        let backslashes = text.len() - text.trim_end_matches('\\').len();
+        let escape = if backslashes % 2 == 1 { "\\" } else { "" };
+        format!("{escape}{quotes}")
+    }
+
+    fn report_open_string(&mut self, start: usize, end: usize, place: Option<Span>) {
+        let span = self.mender.span(start, end);
+        self.mender
+            .diagnostics
+            .push(errors::open_string(span, place));
+    }
+
+    /// Where the string from `start` probably ended: before the brackets at the end of the line
+    /// that close what was opened on this line, or before a comma.
+    fn before_closers(&self, start: usize, end: usize) -> usize {
+        let line = self
+            .tokens
+            .iter()
+            .rposition(|token| token.line != self.line);
+        let line = line.map_or(0, |before| before + 1);
+        let mut open: Vec<u8> = Vec::new();
+        for token in self.tokens.get(line..).unwrap_or(&[]) {
+            match token.kind {
+                TokenKind::Open(close) => open.push(close),
+                TokenKind::Close(_) => drop(open.pop()),
+                TokenKind::Word => {}
+            }
+        }
+        let mut at = end;
+        while let Some(text) = self.source.get(start + 1..at) {
+            let text = text.trim_end_matches([' ', '\t']);
+            let last = text.as_bytes().last().copied();
+            if last == Some(b',') || last.is_some() && last == open.pop() {
+                at = start + text.len();
+            } else {
+                break;
+            }
+        }
+        if at == end {
+            return end;
+        }
+        let text = self.source.get(start + 1..at).unwrap_or("");
+        start + 1 + text.trim_end_matches([' ', '\t']).len()
+    }
+
+    /// The line ends in an interpolation of a string on one line: its expression is given up.
+    fn open_interpolation(&mut self, outer: usize, end: usize) {
+        let Some(outer_one) = self.interpolations.get(outer) else {
+            return;
+        };
+        let (start, tokens, content) = (outer_one.string, outer_one.tokens, outer_one.content);
+        self.interpolations.truncate(outer);
+        self.tokens.truncate(tokens);
+        self.mender.forget(content);
+        self.mender.edit(content, end, "\u{1}}\"");
+        self.report_open_string(start, end, None);
+    }
+
+    /// A `"""` without an end. In an interpolation of another it is the end of that one; else it
+    /// ends before the next line that begins a declaration.
+    fn open_long(&mut self, start: usize) -> usize {
+        if let Some(outer) = self.interpolations.pop_if(|outer| outer.long) {
+            self.tokens.truncate(outer.tokens);
+            self.mender.forget(outer.content);
+            self.mender.edit(outer.content, start, "\u{1}}");
+            let span = self.mender.span(outer.content - 2, outer.content);
+            self.mender
+                .diagnostics
+                .push(errors::open_interpolation(span));
+            self.rewind(start);
+            return self.string(outer.string, start, true);
+        }
+        let end = self.next_declaration(start).unwrap_or(self.bytes.len());
+        self.mender
+            .edit(end, end, self.closing_quotes(start + 3, end, "\"\"\"\n"));
+        let span = self.mender.span(start, start + 3);
+        self.mender.diagnostics.push(errors::open_long_string(span));
+        self.rewind(end);
+        self.fresh = true;
+        end
+    }
+
+    /// Goes back to `at`.
+    fn rewind(&mut self, at: usize) {
+        let before = self.bytes.get(..at).unwrap_or(&[]);
+        self.line = before.iter().filter(|byte| **byte == b'\n').count();
+        self.line_start = before
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |at| at + 1);
+    }
+
+    fn next_declaration(&self, start: usize) -> Option<usize> {
+        let rest = self.source.get(start..)?;
+        let mut at = start;
+        for line in rest.split_inclusive('\n') {
+            if at > start {
+                let word = words::first_word(line);
+                if words::DECLARATIONS.contains(&word) && line[word.len()..].starts_with(' ') {
+                    return Some(at);
+                }
+            }
+            at += line.len();
+        }
+        None
+    }
+
+    /// `'…'`, `` `…` ``, `“…”`: strings of other languages, if they end on their line.
+    fn foreign_quotes(&mut self, at: usize, quote: char) -> Option<usize> {
+        let closing: &[char] = match quote {
+            '\'' => &['\''],
+            '`' => &['`'],
+            '\u{ab}' => &['\u{bb}'],
+            '\u{2018}' | '\u{201a}' | '\u{2019}' => &['\u{2019}', '\u{2018}'],
+            _ => &['\u{201d}', '\u{201c}', '"'],
+        };
+        let from = at + quote.len_utf8();
+        let line = self.source.get(from..self.line_end(from))?;
+        let length = line.find(closing)?;
+        let content = line.get(..length)?;
+        let close = line.get(length..)?.chars().next()?;
+        let end = from + length + close.len_utf8();
+        let mut escaped = content.replace('\\', "\\\\").replace('"', "\\\"");
+        if quote != '`' {
+            escaped = escaped.replace("${", "\\${");
+        }
+        // An interpolation that is not closed would swallow the quotes.
+        let count = |sign| content.matches(sign).count();
+        let broken = escaped.contains("${") && (count('{') != count('}') || content.contains('"'));
+        let right = format!("\"{escaped}\"");
+        let span = self.mender.span(at, end);
+        self.mender
+            .diagnostics
+            .push(errors::quotes(span, quote, &right));
+        let text = if broken { String::from("\u{1}") } else { right };
+        self.mender.edit(at, end, text);
+        Some(end)
+    }
+
+    fn foreign_comment(&mut self, at: usize) -> usize {
+        let span = self.mender.span(at, at + 2);
+        self.mender.diagnostics.push(errors::comment(span, "//"));
+        self.mender.edit(at, at + 2, "#");
+        self.line_end(at)
+    }
+
+    fn block_comment(&mut self, at: usize) -> usize {
+        let rest = self.source.get(at + 2..).unwrap_or("");
+        let end = rest
+            .find("*/")
+            .map_or_else(|| self.line_end(at), |length| at + 2 + length + 2);
+        let span = self.mender.span(at, at + 2);
+        self.mender.diagnostics.push(errors::comment(span, "/*"));
+        self.mender.edit(at, end, " ");
+        let lines = self.bytes[at..end]
+            .iter()
+            .filter(|byte| **byte == b'\n')
+            .count();
+        self.line += lines;
+        end
+    }
+
+    fn operator(&mut self, at: usize, length: usize, right: &str) -> usize {
+        let end = at + length;
+        let word = right
+            .as_bytes()
+            .first()
+            .is_some_and(u8::is_ascii_alphabetic);
+        let mut text = String::from(right);
+        if word && at > 0 && !self.byte(at - 1).is_ascii_whitespace() {
+            text.insert(0, ' ');
+        }
+        if word && !self.byte(end).is_ascii_whitespace() {
+            text.push(' ');
+        }
+        let span = self.mender.span(at, end);
+        let found = self.source.get(at..end).unwrap_or("");
+        self.mender
+            .diagnostics
+            .push(errors::operator(span, found, right, &text));
+        self.mender.edit(at, end, text);
+        end
+    }
+
+    /// `$name` and `${e}` outside of a string.
+    fn dollar(&mut self, at: usize) -> usize {
+        if self.byte(at + 1) == b'{' {
+            let line = self.source.get(at + 2..self.line_end(at)).unwrap_or("");
+            if let Some(length) = line.find(['{', '}', '"', '#']) {
+                let close = at + 2 + length;
+                if self.byte(close) == b'}' {
+                    let span = self.mender.span(at, close + 1);
+                    self.mender
+                        .diagnostics
+                        .push(errors::dollar(span, &line[..length]));
+                    self.mender.edit(at, at + 2, "(");
+                    self.mender.edit(close, close + 1, ")");
+                    return close + 1;
+                }
+            }
+        } else if self.byte(at + 1).is_ascii_alphabetic() {
+            let rest = self.source.get(at + 1..).unwrap_or("");
+            let word = words::first_word(rest);
+            let span = self.mender.span(at, at + 1 + word.len());
+            self.mender.diagnostics.push(errors::dollar(span, word));
+            self.mender.edit(at, at + 1, "");
+            return at + 1 + word.len();
+        }
+        self.other(at)
+    }
+
+    /// A character that has no meaning.
+    fn other(&mut self, at: usize) -> usize {
+        let Some(c) = self.source.get(at..).and_then(|rest| rest.chars().next()) else {
+            return at + 1;
+        };
+        let end = at + c.len_utf8();
+        if c.is_alphanumeric() {
+            return end;
+        }
+        let quote = matches!(
+            c,
+            '\u{201c}' | '\u{201e}' | '\u{201d}' | '\u{2018}' | '\u{201a}' | '\u{2019}' | '\u{ab}'
+        );
+        if quote && let Some(end) = self.foreign_quotes(at, c) {
+            return end;
+        }
+        let right = match c {
+            '\u{2010}'..='\u{2015}' | '\u{2212}' => "-",
+            _ => " ",
+        };
+        let span = self.mender.span(at, end);
+        self.mender
+            .diagnostics
+            .push(errors::character(span, c, right));
+        self.mender.edit(at, end, right);
+        end
+    }
+
+    fn end(&mut self) {
+        let outer = self.interpolations.iter().position(|outer| !outer.long);
+        if let Some(outer) = outer {
+            self.open_interpolation(outer, self.bytes.len());
+        }
+        if !self.semicolons.is_empty() {
+            let spans = self
+                .semicolons
+                .iter()
+                .map(|at| self.mender.span(*at, at + 1))
+                .collect();
+            self.mender.diagnostics.push(errors::semicolons(spans));
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Broken text is mended before the grammar reads it again: brackets and strings are closed,
+//! signs of other languages are translated, misspelt words are set right. Each change has its
+//! diagnostic, and every place in the mended text leads back to the source.
+//! It does not know the tree; lowering tells it what else can be mended.
+
+mod brackets;
+mod lexical;
+
+pub(super) use brackets::Gap;
+use lockstep_base::diagnostic::{Diagnostic, codes};
+use lockstep_base::source::{FileId, Span};
+
+/// A change of the text, in places of the source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Edit {
+    /// Where the replaced text begins.
+    pub(super) start: usize,
+    /// Where it ends.
+    pub(super) end: usize,
+    /// What stands there instead.
+    pub(super) text: String,
+}
+
+/// A change that mends a mistake.
+#[derive(Debug, Clone)]
+pub(super) struct Repair {
+    /// The change.
+    pub(super) edit: Edit,
+    /// The mistake.
+    pub(super) diagnostic: Diagnostic,
+}
+
+/// The source with all that was found wrong so far.
+pub(super) struct Mender<'t> {
+    file: FileId,
+    /// The source, after its byte order mark.
+    source: &'t str,
+    /// How long the byte order mark is.
+    offset: usize,
+    edits: Vec<Edit>,
+    /// What is wrong.
+    pub(super) diagnostics: Vec<Diagnostic>,
+}
+
+impl<'t> Mender<'t> {
+    /// Closes what is open and translates what is foreign.
+    pub(super) fn new(file: FileId, source: &'t str, offset: usize) -> Self {
+        let mut mender = Self {
+            file,
+            source,
+            offset,
+            edits: Vec::new(),
+            diagnostics: Vec::new(),
+        };
+        let (tokens, end) = lexical::mend(&mut mender);
+        brackets::mend(&mut mender, &tokens, end);
+        mender
+    }
+
+    /// The place of `start..end` of the source.
+    fn span(&self, start: usize, end: usize) -> Span {
+        Span::new(self.file, start + self.offset, end + self.offset)
+    }
+
+    fn edit(&mut self, start: usize, end: usize, text: impl Into<String>) {
+        self.edits.push(Edit {
+            start,
+            end,
+            text: text.into(),
+        });
+    }
+
+    /// Where strange characters were taken out, in order.
+    pub(super) fn marks(&self) -> Vec<u32> {
+        let strange = self
+            .diagnostics
+            .iter()
+            .filter(|found| found.code == codes::CHARACTER);
+        let mut marks: Vec<u32> = strange
+            .filter_map(|found| Some(found.span()?.start))
+            .collect();
+        marks.sort_unstable();
+        marks
+    }
+
+    /// Drops what was found wrong from `start` on.
+    fn forget(&mut self, start: usize) {
+        self.edits.retain(|edit| edit.start < start);
+        let from = self.span(start, start);
+        self.diagnostics
+            .retain(|diagnostic| diagnostic.span().is_none_or(|span| span < from));
+    }
+
+    /// Replaces `start..end` and drops what was found wrong there.
+    fn mask(&mut self, start: usize, end: usize, text: &str) {
+        self.edits
+            .retain(|edit| edit.start < start || edit.start >= end);
+        let range = self.span(start, end);
+        self.diagnostics.retain(|diagnostic| {
+            diagnostic
+                .span()
+                .is_none_or(|span| span.start < range.start || span.start >= range.end)
+        });
+        self.edit(start, end, text);
+    }
+
+    /// Takes over the changes that do not collide with earlier ones; whether there were any.
+    pub(super) fn take(&mut self, repairs: &[Repair]) -> bool {
+        let mut taken = false;
+        for repair in repairs {
+            let mut edit = repair.edit.clone();
+            edit.start = edit.start.saturating_sub(self.offset);
+            edit.end = edit.end.saturating_sub(self.offset);
+            let collides = self.edits.iter().any(|other| {
+                edit == *other
+                    || (edit.start < other.end && other.start < edit.end)
+                    || (edit.start == other.start && edit.end == other.end && edit.start < edit.end)
+            });
+            if !collides {
+                self.edits.push(edit);
+                self.diagnostics.push(repair.diagnostic.clone());
+                taken = true;
+            }
+        }
+        taken
+    }
+
+    /// The mended text and the way back from it.
+    pub(super) fn mended(&self) -> (String, Places) {
+        let mut edits: Vec<&Edit> = self.edits.iter().collect();
+        // Stable: insertions at one place stay in the order in which they were made.
+        edits.sort_by_key(|edit| (edit.start, edit.end));
+        let mut text = String::with_capacity(self.source.len() + 64);
+        let mut changes = Vec::with_capacity(edits.len());
+        let mut at = 0;
+        for edit in edits {
+            let Some(kept) = self.source.get(at..edit.start) else {
+                continue;
+            };
+            text.push_str(kept);
+            changes.push(Change {
+                start: text.len(),
+                end: text.len() + edit.text.len(),
+                source_start: edit.start,
+                source_end: edit.end,
+            });
+            text.push_str(&edit.text);
+            at = edit.end;
+        }
+        text.push_str(self.source.get(at..).unwrap_or(""));
+        let places = Places {
+            start: self.offset,
+            changes,
+        };
+        (text, places)
+    }
+}
+
+/// A changed range, in the mended text and in the source.
+#[derive(Debug, Clone, Copy)]
+struct Change {
+    start: usize,
+    end: usize,
+    source_start: usize,
+    source_end: usize,
+}
+
+/// From places in the mended text to places in the source.
+#[derive(Debug, Default)]
+pub(super) struct Places {
+    /// Where the source begins in the file (after a byte order mark).
+    start: usize,
+    /// What was changed, in order.
+    changes: Vec<Change>,
+}
+
+impl Places {
+    /// The places of a text that was not changed, behind `start` bytes.
+    pub(super) fn unchanged(start: usize) -> Self {
+        Self {
+            start,
+            changes: Vec::new(),
+        }
+    }
+
+    /// The place in the file.
+    pub(super) fn at(&self, place: usize) -> usize {
+        self.source(place) + self.start
+    }
+
+    /// The place in the source, after its byte order mark.
+    fn source(&self, place: usize) -> usize {
+        if self.changes.is_empty() {
+            return place;
+        }
+        let after = self.changes.partition_point(|change| change.start <= place);
+        match after.checked_sub(1).and_then(|at| self.changes.get(at)) {
+            None => place,
+            Some(change) if place >= change.end => change.source_end + (place - change.end),
+            Some(change) if place == change.start => change.source_start,
+            Some(change) => change.source_end,
+        }
+    }
+
+    /// A range of the mended text in the source.
+    pub(super) fn source_range(&self, from: usize, to: usize) -> (usize, usize) {
+        (self.source(from), self.source(to))
+    }
+}

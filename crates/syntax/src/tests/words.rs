@@ -1,0 +1,60 @@
+//! The lists of words are those of the grammar.
+
+use std::collections::BTreeSet;
+
+use pest_meta::ast::Expr;
+use pest_meta::parser::{self, Rule};
+
+use crate::words;
+
+const GRAMMAR: &str = include_str!("../../grammar/deploy.pest");
+
+/// The literals of a rule that are words.
+fn literals(expr: &Expr, found: &mut BTreeSet<String>) {
+    match expr {
+        Expr::Str(text) | Expr::Insens(text)
+            if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase()) =>
+        {
+            found.insert(text.clone());
+        }
+        Expr::Seq(left, right) | Expr::Choice(left, right) => {
+            literals(left, found);
+            literals(right, found);
+        }
+        Expr::PosPred(inner)
+        | Expr::NegPred(inner)
+        | Expr::Opt(inner)
+        | Expr::Rep(inner)
+        | Expr::RepOnce(inner) => literals(inner, found),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_word_of_the_grammar_is_in_a_list_and_the_other_way_round() {
+    let pairs = parser::parse(Rule::grammar_rules, GRAMMAR).expect("the grammar is valid");
+    let rules = parser::consume_rules(pairs).expect("the grammar is valid");
+    let mut found = BTreeSet::new();
+    for rule in &rules {
+        literals(&rule.expr, &mut found);
+    }
+    let lists: [&[&str]; 8] = [
+        &words::RESERVED,
+        &words::DECLARATIONS,
+        &words::STATEMENTS,
+        &words::MODIFIERS,
+        &words::HANDLERS,
+        &words::CLAUSES,
+        &words::TESTS,
+        &words::INNER,
+    ];
+    let mut listed: BTreeSet<String> = lists
+        .iter()
+        .flat_map(|list| list.iter().map(|word| String::from(*word)))
+        .collect();
+    // These are read as names and told apart when they are lowered.
+    for literal in ["true", "false", "none"] {
+        listed.remove(literal);
+    }
+    assert_eq!(found, listed);
+}

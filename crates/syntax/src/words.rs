@@ -1,0 +1,186 @@
+//! The words of the language, and words of other languages that people write instead.
+//! It does not know where a word may stand; the grammar does.
+
+use lockstep_base::diagnostic::suggest;
+
+/// The words that can never be names.
+pub const RESERVED: [&str; 11] = [
+    "true", "false", "none", "and", "or", "not", "if", "then", "else", "for", "in",
+];
+
+/// The words that begin a declaration.
+pub const DECLARATIONS: [&str; 13] = [
+    "import",
+    "from",
+    "input",
+    "secret",
+    "let",
+    "service",
+    "environment",
+    "group",
+    "kind",
+    "workflow",
+    "action",
+    "pipeline",
+    "test",
+];
+
+/// The words that begin a statement.
+pub const STATEMENTS: [&str; 25] = [
+    "stage", "serial", "parallel", "matrix", "deploy", "step", "run", "let", "if", "barrier",
+    "lock", "approve", "wait", "verify", "log", "fail", "return", "yield", "on", "ignore",
+    "rollback", "abort", "retry", "ask", "else",
+];
+
+/// The words that begin a modifier.
+pub const MODIFIERS: [&str; 8] = [
+    "timeout", "retry", "max", "batches", "tolerate", "fail", "atomic", "once",
+];
+
+/// The words that begin a handler.
+pub const HANDLERS: [&str; 3] = ["undo", "on", "always"];
+
+/// The words that begin a clause of a statement.
+pub const CLAUSES: [&str; 9] = [
+    "using", "in", "env", "on", "to", "by", "limit", "where", "include",
+];
+
+/// The words that begin a statement of a test.
+pub const TESTS: [&str; 3] = ["given", "start", "expect"];
+
+/// The words that are followed by a name.
+pub(super) const BEFORE_NAMES: [&str; 21] = [
+    "using",
+    "import",
+    "as",
+    "barrier",
+    "stage",
+    "step",
+    "pipeline",
+    "service",
+    "environment",
+    "infrastructure",
+    "override",
+    "group",
+    "kind",
+    "workflow",
+    "action",
+    "secret",
+    "input",
+    "let",
+    "start",
+    "serial",
+    "parallel",
+];
+
+/// The words that stand inside of declarations and statements only.
+pub const INNER: [&str; 13] = [
+    "as",
+    "infrastructure",
+    "override",
+    "every",
+    "failure",
+    "fast",
+    "before",
+    "returns",
+    "fails",
+    "refused",
+    "undo",
+    "always",
+    "then",
+];
+
+/// Words of other languages, with ours.
+const FOREIGN: [(&str, &str); 40] = [
+    ("print", "log"),
+    ("echo", "log"),
+    ("puts", "log"),
+    ("say", "log"),
+    ("sleep", "wait"),
+    ("delay", "wait"),
+    ("sh", "run"),
+    ("shell", "run"),
+    ("bash", "run"),
+    ("exec", "run"),
+    ("script", "run"),
+    ("command", "run"),
+    ("task", "step"),
+    ("job", "step"),
+    ("const", "let"),
+    ("var", "let"),
+    ("val", "let"),
+    ("set", "let"),
+    ("throw", "fail"),
+    ("raise", "fail"),
+    ("error", "fail"),
+    ("switch", "if"),
+    ("approval", "approve"),
+    ("sequential", "serial"),
+    ("sequence", "serial"),
+    ("concurrent", "parallel"),
+    ("def", "workflow"),
+    ("fn", "workflow"),
+    ("func", "workflow"),
+    ("function", "workflow"),
+    ("env", "environment"),
+    ("param", "input"),
+    ("parameter", "input"),
+    ("variable", "input"),
+    ("infra", "infrastructure"),
+    ("finally", "always"),
+    ("catch", "on failure"),
+    ("except", "on failure"),
+    ("rescue", "on failure"),
+    ("retries", "retry"),
+];
+
+/// The candidate that `word` probably stands for.
+pub(super) fn meant<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
+    if word.is_empty() {
+        return None;
+    }
+    let foreign = FOREIGN
+        .iter()
+        .find(|(other, ours)| *other == word && candidates.contains(ours))
+        .and_then(|(_, ours)| candidates.iter().find(|candidate| *candidate == ours));
+    foreign.copied().or_else(|| {
+        suggest::closest(word, candidates.iter().copied())
+            .first()
+            .copied()
+    })
+}
+
+/// The first word or sign of a text.
+pub(super) fn first_word(text: &str) -> &str {
+    let end = text
+        .char_indices()
+        .find(|(_, c)| !is_part(*c))
+        .map_or(
+            text.len(),
+            |(at, c)| if at == 0 { c.len_utf8() } else { at },
+        );
+    text.get(..end).unwrap_or("").trim_end_matches('-')
+}
+
+/// The word at the end of a text, if it ends in one.
+pub(super) fn last_word(text: &str) -> &str {
+    let start = text
+        .char_indices()
+        .rev()
+        .find(|(_, c)| !is_part(*c))
+        .map_or(0, |(at, c)| at + c.len_utf8());
+    text.get(start..).unwrap_or("")
+}
+
+/// Whether a text is one name.
+pub(super) fn is_name(text: &str) -> bool {
+    text.chars()
+        .next()
+        .is_some_and(|c| c.is_alphabetic() || c == '_')
+        && !text.ends_with('-')
+        && text.chars().all(is_part)
+}
+
+fn is_part(c: char) -> bool {
+    c.is_alphanumeric() || c == '_' || c == '-'
+}

@@ -1,0 +1,147 @@
+//! Barriers as they are told of: who waits, when one opens, and that all go on together.
+//! It does not know how many strands there are; that is told with every arrival.
+
+use std::collections::HashMap;
+
+use lockstep_base::source::Name;
+use lockstep_engine::notice::Status;
+
+/// All barriers at which somebody waits.
+#[derive(Debug, Default)]
+pub(super) struct Meetings {
+    open: HashMap<String, Meeting>,
+    /// Which meeting a node waits at.
+    of: HashMap<Name, String>,
+    /// How often somebody may have left.
+    ends: u64,
+    /// Whether strands may leave without being told of.
+    hidden: bool,
+}
+
+#[derive(Debug, Default)]
+struct Meeting {
+    waiting: u32,
+    /// How many were to come, when the last one arrived.
+    expected: usize,
+    /// How often somebody had, when the last one arrived.
+    ends: u64,
+    /// Whether it has opened, and those who waited go on.
+    passing: bool,
+    /// Whether somebody who waited has failed, and so will those who come yet.
+    broken: bool,
+}
+
+impl Meetings {
+    /// No meetings yet. Where strands may leave without being told of, nobody counts them.
+    pub(super) fn new(hidden: bool) -> Self {
+        Self {
+            hidden,
+            ..Self::default()
+        }
+    }
+
+    /// No meetings yet, of the same plan.
+    pub(super) fn another(&self) -> Self {
+        Self::new(self.hidden)
+    }
+
+    /// Something in which there may be a barrier has ended, or will never begin.
+    pub(super) fn somebody_may_have_left(&mut self) {
+        self.ends += 1;
+    }
+
+    /// A strand arrives and waits.
+    pub(super) fn arrived(
+        &mut self,
+        node: &Name,
+        key: impl FnOnce() -> Option<String>,
+        arrived: usize,
+        expected: usize,
+    ) -> Result<(), String> {
+        let Some(key) = key() else { return Ok(()) };
+        self.of.insert(node.clone(), key.clone());
+        let meeting = self.open.entry(key).or_default();
+        if meeting.passing {
+            return Err("arrived at a barrier that had opened".into());
+        }
+        meeting.waiting += 1;
+        (meeting.expected, meeting.ends) = (expected, self.ends);
+        match arrived >= expected {
+            true => Err("waits at a barrier where all have arrived".into()),
+            false if arrived < meeting.waiting as usize => {
+                Err("waits at a barrier where more wait than have arrived".into())
+            }
+            false => Ok(()),
+        }
+    }
+
+    /// A strand arrives and does not wait: it is the last one and the barrier opens, or the
+    /// barrier is broken.
+    pub(super) fn opened(
+        &mut self,
+        node: &Name,
+        key: impl FnOnce() -> Option<String>,
+        waited: bool,
+    ) -> Result<(), String> {
+        if waited {
+            return Err("started at a barrier where it had been waiting".into());
+        }
+        let Some(key) = key() else { return Ok(()) };
+        let Some(meeting) = self.open.get_mut(&key) else {
+            // Nobody else had to come, or they have left.
+            return Ok(());
+        };
+        if meeting.passing {
+            return Err("arrived at a barrier that had opened".into());
+        }
+        self.of.insert(node.clone(), key);
+        meeting.waiting += 1;
+        if meeting.broken {
+            return Ok(());
+        }
+        meeting.passing = true;
+        let came = meeting.waiting as usize;
+        let (expected, unchanged) = (meeting.expected, meeting.ends == self.ends && !self.hidden);
+        match unchanged && came < expected {
+            true => Err(format!(
+                "opened a barrier to which {came} of {expected} had come"
+            )),
+            false => Ok(()),
+        }
+    }
+
+    /// A strand that waited goes on, or gives up.
+    pub(super) fn passed(&mut self, node: &Name, status: Status) -> Result<(), String> {
+        let Some(key) = self.of.remove(node) else {
+            return Ok(());
+        };
+        let ends = self.ends;
+        let Some(meeting) = self.open.get_mut(&key) else {
+            return Ok(());
+        };
+        let (was_passing, was_broken) = (meeting.passing, meeting.broken);
+        let early = !was_passing
+            && status == Status::Succeeded
+            && meeting.ends == ends
+            && !self.hidden
+            && (meeting.waiting as usize) < meeting.expected;
+        let said = (meeting.waiting, meeting.expected);
+        meeting.waiting = meeting.waiting.saturating_sub(1);
+        meeting.passing |= status == Status::Succeeded;
+        meeting.broken |= status == Status::Failed;
+        if meeting.waiting == 0 {
+            self.open.remove(&key);
+        }
+        if early {
+            let (came, expected) = said;
+            return Err(format!(
+                "passed a barrier to which {came} of {expected} had come"
+            ));
+        }
+        match status {
+            Status::Failed if was_passing => Err("failed at a barrier that had opened".into()),
+            Status::Succeeded if was_broken => Err("passed a barrier that was broken".into()),
+            _ => Ok(()),
+        }
+    }
+}

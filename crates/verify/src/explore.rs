@@ -1,0 +1,115 @@
+//! Whether the strands of a plan can come to a standstill, and the shortest way there.
+//! It does not know how that is told.
+//!
+//! A run is a sequence of events: something that took time has ended, well or not; a lock has
+//! been granted. What follows from an event follows at once, in the order in which the machine
+//! does it. Four ways lead to an answer, each only taken where the one before it gives none:
+//!
+//! 1. Where all that is waited for can be put in an order, nothing can wait for ever.
+//! 2. Where no lock can be in short supply, the order of events makes no difference: who can go
+//!    on may as well go on at once, and a failure only lets go of others. One run is enough; it
+//!    branches where only the run knows which way a strand goes.
+//! 3. Where the order in which locks are asked for matters, everything else goes on at once and
+//!    locks are asked for in every order. That is every run and a few that cannot be: what ends
+//!    here always ends.
+//! 4. What does not, is tried event by event, as the machine would see them.
+//!
+//! The last two look first at runs in which nothing fails, then at those in which anything may: a
+//! failure lets go of locks early, and so can bring about an order that was impossible before.
+
+mod contention;
+mod hang;
+mod locks;
+mod order;
+mod state;
+mod steps;
+
+use std::collections::{HashSet, VecDeque};
+
+use crate::flow::Flow;
+pub use hang::{Hang, Stuck, Why};
+use state::State;
+pub use state::{Holder, Step};
+use steps::Search;
+
+/// States that a search looks at before it gives up.
+const MOST_STATES: usize = 50_000;
+
+/// What a search found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Every run of the strands ends.
+    Ends,
+    /// This one does not.
+    Hangs(Hang),
+    /// There were more states than can be looked at.
+    Unknown,
+}
+
+/// Looks for a standstill; a shortest one is found first.
+pub fn explore(flow: &Flow) -> Verdict {
+    let shortage = contention::shortage(flow);
+    if order::is_ordered(flow, &shortage) {
+        return Verdict::Ends;
+    }
+    let tangled = flow.forks.iter().any(|fork| fork.tangled);
+    let relevant = contention::relevant(flow, &shortage);
+    if !relevant.contains(&true) && !tangled {
+        return search(&Search::free(flow, relevant, false));
+    }
+    let mut first = None;
+    for failures in [false, true] {
+        match search(&Search::free(flow, relevant.clone(), failures)) {
+            Verdict::Ends => {}
+            Verdict::Hangs(hang) => {
+                first = Some(hang);
+                break;
+            }
+            Verdict::Unknown => return Verdict::Unknown,
+        }
+    }
+    let Some(first) = first else {
+        return Verdict::Ends;
+    };
+    for failures in [false, true] {
+        match search(&Search::exact(flow, failures)) {
+            Verdict::Ends => {}
+            Verdict::Hangs(hang) => return Verdict::Hangs(hang),
+            // It is not worth more to know whether the machine's own order would save it.
+            Verdict::Unknown => return Verdict::Hangs(first),
+        }
+    }
+    Verdict::Ends
+}
+
+fn search(search: &Search<'_>) -> Verdict {
+    let flow = search.flow;
+    let mut first = State::new(flow);
+    search.start(&mut first);
+    let mut seen = HashSet::new();
+    let mut queue = VecDeque::from([(first, Vec::new())]);
+    while let Some((state, steps)) = queue.pop_front() {
+        let choices = search.choices(&state);
+        if choices.is_empty() {
+            if !state.is_over() {
+                return Verdict::Hangs(search.hang(&state, steps));
+            }
+            continue;
+        }
+        for choice in choices {
+            let mut next = state.clone();
+            search.take(&mut next, choice);
+            if seen.contains(&next) {
+                continue;
+            }
+            if seen.len() >= MOST_STATES {
+                return Verdict::Unknown;
+            }
+            seen.insert(next.clone());
+            let mut steps = steps.clone();
+            steps.push(choice);
+            queue.push_back((next, steps));
+        }
+    }
+    Verdict::Ends
+}

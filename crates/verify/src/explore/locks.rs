@@ -1,0 +1,124 @@
+//! Who gets which lock: first come first served, all of a request's locks together.
+//! It does not know what strands do with them.
+
+use super::state::{HoldState, Holder, State, Task, fresh_hold};
+use super::steps::Search;
+use crate::flow::StrandId;
+
+impl Search<'_> {
+    /// Asks for the lock of a request.
+    pub(super) fn ask(&self, state: &mut State, strand: StrandId, request: usize) {
+        let lock = self.flow.requests[request].lock;
+        state
+            .queue
+            .push((Holder::Request(strand, request), vec![lock]));
+        self.grant(state);
+    }
+
+    /// A stage asks for all its locks.
+    pub(super) fn ask_all(&self, state: &mut State, strand: StrandId, hold: usize) {
+        let locks = self.flow.holds[hold].locks.iter().map(|(lock, _)| *lock);
+        let locks: Vec<usize> = locks.filter(|lock| self.relevant[*lock]).collect();
+        state.holds[hold].asked_by = Some(strand);
+        state.queue.push((Holder::Hold(hold), locks));
+        self.grant(state);
+    }
+
+    /// Gives the locks to all who can have them.
+    fn grant(&self, state: &mut State) {
+        let mut wanted = vec![false; state.held.len()];
+        let mut waiting = Vec::new();
+        for (holder, locks) in std::mem::take(&mut state.queue) {
+            let limit = match holder {
+                Holder::Request(_, request) => self.flow.requests[request].limit,
+                Holder::Hold(_) => 1,
+            };
+            let has_room = |lock: &usize| (state.held[*lock].len() as u32) < limit;
+            if locks.iter().all(|lock| !wanted[*lock] && has_room(lock)) {
+                for lock in &locks {
+                    state.held[*lock].push(holder);
+                    state.held[*lock].sort_unstable();
+                }
+                state.granted.push(holder);
+            } else {
+                locks.iter().for_each(|lock| wanted[*lock] = true);
+                waiting.push((holder, locks));
+            }
+        }
+        state.granted.sort_unstable();
+        state.queue = waiting;
+    }
+
+    /// Those who have locks hear of it.
+    pub(super) fn deliver(&self, state: &mut State, holder: Holder, out: &mut Vec<Task>) {
+        state.granted.retain(|other| *other != holder);
+        match holder {
+            Holder::Request(strand, _) => {
+                state.at[strand] += 1;
+                out.push(Task::Go(strand));
+            }
+            Holder::Hold(hold) => {
+                state.holds[hold].granted = true;
+                for strand in std::mem::take(&mut state.holds[hold].waiting) {
+                    state.at[strand] += 1;
+                    out.push(Task::Go(strand));
+                }
+                for (lock, _) in &self.flow.holds[hold].locks {
+                    self.free_if_done(state, hold, *lock);
+                }
+            }
+        }
+    }
+
+    /// Gives a request's lock back, or takes the request back.
+    pub(super) fn give_back(&self, state: &mut State, strand: StrandId, request: usize) {
+        let holder = Holder::Request(strand, request);
+        let lock = self.flow.requests[request].lock;
+        state.held[lock].retain(|other| *other != holder);
+        state.granted.retain(|other| *other != holder);
+        state.queue.retain(|(other, _)| *other != holder);
+        self.grant(state);
+    }
+
+    /// A stage has ended.
+    pub(super) fn drop_hold(&self, state: &mut State, hold: usize) {
+        if state.holds[hold] == HoldState::default() {
+            return;
+        }
+        let holder = Holder::Hold(hold);
+        for (lock, _) in &self.flow.holds[hold].locks {
+            state.held[*lock].retain(|other| *other != holder);
+        }
+        state.granted.retain(|other| *other != holder);
+        state.queue.retain(|(other, _)| *other != holder);
+        state.holds[hold] = fresh_hold(self.flow, hold);
+        self.grant(state);
+    }
+
+    /// So many deployments to an infrastructure have ended, or will never come.
+    pub(super) fn fewer(&self, state: &mut State, hold: usize, lock: usize, count: u32) {
+        let locks = &self.flow.holds[hold].locks;
+        let place = locks.iter().position(|(other, _)| *other == lock);
+        let remaining = place.and_then(|place| state.holds[hold].remaining[place].as_mut());
+        if let Some(remaining) = remaining {
+            *remaining = remaining.saturating_sub(count);
+            self.free_if_done(state, hold, lock);
+        }
+    }
+
+    fn free_if_done(&self, state: &mut State, hold: usize, lock: usize) {
+        let locks = &self.flow.holds[hold].locks;
+        let place = locks.iter().position(|(other, _)| *other == lock);
+        let remaining = place.and_then(|place| state.holds[hold].remaining[place]);
+        let holder = Holder::Hold(hold);
+        if remaining == Some(0) && state.holds[hold].granted && state.held[lock].contains(&holder) {
+            state.held[lock].retain(|other| *other != holder);
+            self.grant(state);
+        }
+    }
+
+    pub(super) fn is_asking(&self, state: &State, strand: StrandId, request: usize) -> bool {
+        let own = Holder::Request(strand, request);
+        state.queue.iter().any(|(holder, _)| *holder == own) || state.granted.contains(&own)
+    }
+}

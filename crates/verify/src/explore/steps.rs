@@ -1,0 +1,629 @@
+//! What follows from an event, in the order in which the machine does it: what a task leads to
+//! comes before what was to be done after it, and each strand goes as far as it can.
+//! It does not know which events are worth trying.
+
+use super::state::{ENDED, ForkState, Holder, NOT_STARTED, State, Step, Task, fresh_fork};
+use crate::flow::{Flow, Op, StrandId};
+
+/// How strands are followed.
+pub struct Search<'a> {
+    pub flow: &'a Flow,
+    /// The locks that count; those that do not are always free.
+    pub relevant: Vec<bool>,
+    /// Whether everything that takes time is an event of its own.
+    exact: bool,
+    /// Whether what takes time may fail.
+    failures: bool,
+    /// Where each strand's debts begin in `State::owes` and `State::deploys`.
+    debts: Vec<(usize, usize)>,
+    /// The place where each request is made.
+    asked_at: Vec<usize>,
+    /// The meetings of each split.
+    met_in: Vec<Vec<usize>>,
+    /// The stages that end in each strand, and where.
+    ends: Vec<Vec<(usize, usize)>>,
+}
+
+impl<'a> Search<'a> {
+    /// Only these locks count, and they are asked for in every order.
+    pub fn free(flow: &'a Flow, relevant: Vec<bool>, failures: bool) -> Self {
+        Self::new(flow, relevant, false, failures)
+    }
+
+    /// Everything is as in the machine.
+    pub fn exact(flow: &'a Flow, failures: bool) -> Self {
+        let relevant = vec![true; flow.resources.len()];
+        Self::new(flow, relevant, true, failures)
+    }
+
+    fn new(flow: &'a Flow, relevant: Vec<bool>, exact: bool, failures: bool) -> Self {
+        let mut next = (0, 0);
+        let debts = flow.strands.iter().map(|strand| {
+            let start = next;
+            next = (next.0 + strand.owes.len(), next.1 + strand.deploys.len());
+            start
+        });
+        let mut search = Self {
+            debts: debts.collect(),
+            flow,
+            relevant,
+            exact,
+            failures,
+            asked_at: vec![0; flow.requests.len()],
+            met_in: vec![Vec::new(); flow.forks.len()],
+            ends: vec![Vec::new(); flow.strands.len()],
+        };
+        for (at, meeting) in flow.meetings.iter().enumerate() {
+            search.met_in[meeting.fork].push(at);
+        }
+        for (strand, it) in flow.strands.iter().enumerate() {
+            for (at, op) in it.ops.iter().enumerate() {
+                match op {
+                    Op::Acquire(request) => search.asked_at[*request] = at,
+                    Op::Drop(hold) => search.ends[strand].push((*hold, at)),
+                    _ => {}
+                }
+            }
+        }
+        search
+    }
+
+    /// The pipeline starts.
+    pub fn start(&self, state: &mut State) {
+        state.at[0] = 0;
+        state.tasks.push(Task::Go(0));
+        self.settle(state);
+    }
+
+    /// What may happen next; nothing where all has ended or nobody can go on.
+    pub fn choices(&self, state: &State) -> Vec<Step> {
+        if let Some(Task::Go(strand)) = state.tasks.last() {
+            let at = state.at[*strand] as usize;
+            return match self.op(state, *strand) {
+                Some(Op::Choose(ways, _)) => {
+                    ways.iter().map(|way| Step::Goes(*strand, *way)).collect()
+                }
+                _ => vec![Step::Ends(*strand, at), Step::Fails(*strand, at)],
+            };
+        }
+        let mut choices: Vec<Step> = Vec::new();
+        for strand in (0..self.flow.strands.len()).filter(|strand| state.runs(*strand)) {
+            let at = state.at[strand] as usize;
+            match self.op(state, strand) {
+                Some(Op::Pause(pause)) if self.exact => {
+                    choices.push(Step::Ends(strand, at));
+                    if self.failures && pause.fails {
+                        choices.push(Step::Fails(strand, at));
+                    }
+                }
+                Some(Op::Acquire(request))
+                    if !self.exact && !self.is_asking(state, strand, *request) =>
+                {
+                    choices.push(Step::Asks(strand, at));
+                }
+                Some(Op::Enter(hold, _))
+                    if !self.exact && state.holds[*hold].asked_by.is_none() =>
+                {
+                    choices.push(Step::Asks(strand, at));
+                }
+                None => choices.push(Step::Ends(strand, at)),
+                _ => {}
+            }
+        }
+        choices.extend(state.granted.iter().map(|holder| Step::Gets(*holder)));
+        choices
+    }
+
+    /// One of the choices.
+    pub fn take(&self, state: &mut State, step: Step) {
+        let mut out = Vec::new();
+        match step {
+            Step::Goes(strand, to) => state.at[strand] = to as u32,
+            Step::Ends(strand, at) if at >= self.flow.strands[strand].ops.len() => {
+                self.ended(state, strand, true, &mut out);
+            }
+            Step::Ends(strand, _) => {
+                state.at[strand] += 1;
+                if state.tasks.is_empty() {
+                    out.push(Task::Go(strand));
+                }
+            }
+            Step::Fails(strand, _) => {
+                if !state.tasks.is_empty() {
+                    state.tasks.pop();
+                }
+                out.push(Task::Fail(strand));
+            }
+            Step::Gets(holder) => self.deliver(state, holder, &mut out),
+            Step::Asks(strand, _) => match self.op(state, strand) {
+                Some(Op::Acquire(request)) => self.ask(state, strand, *request),
+                Some(Op::Enter(hold, _)) => {
+                    let hold = *hold;
+                    self.ask_all(state, strand, hold);
+                    for other in 0..self.flow.strands.len() {
+                        let enters = matches!(
+                            self.op(state, other), Some(Op::Enter(wanted, _)) if *wanted == hold
+                        );
+                        if state.runs(other) && enters {
+                            state.holds[hold].waiting.push(other);
+                        }
+                    }
+                }
+                _ => {}
+            },
+        }
+        state.tasks.extend(out.into_iter().rev());
+        self.settle(state);
+    }
+
+    pub(super) fn op(&self, state: &State, strand: StrandId) -> Option<&Op> {
+        self.flow.strands[strand].ops.get(state.at[strand] as usize)
+    }
+
+    /// Lets everything go as far as it can, or up to where there is a choice.
+    fn settle(&self, state: &mut State) {
+        loop {
+            while let Some(task) = state.tasks.pop() {
+                let mut out = Vec::new();
+                match task {
+                    Task::Go(strand) => {
+                        if !self.go(state, strand, &mut out) {
+                            state.tasks.push(task);
+                            return;
+                        }
+                    }
+                    Task::Fail(strand) => self.fail(state, strand, &mut out),
+                    Task::Left(strand, good) => self.left(state, strand, good, &mut out),
+                }
+                state.tasks.extend(out.into_iter().rev());
+            }
+            if self.exact || state.granted.is_empty() {
+                break;
+            }
+            let mut out = Vec::new();
+            for holder in std::mem::take(&mut state.granted) {
+                self.deliver(state, holder, &mut out);
+            }
+            state.tasks.extend(out.into_iter().rev());
+        }
+        if !self.exact {
+            // Who came first makes no difference here: locks are asked for in every order.
+            state.waiting.iter_mut().for_each(|it| it.sort_unstable());
+            state
+                .holds
+                .iter_mut()
+                .for_each(|it| it.waiting.sort_unstable());
+        }
+    }
+
+    /// A strand goes on until it waits, ends, or lets others go first. Not where there is a
+    /// choice.
+    fn go(&self, state: &mut State, strand: StrandId, out: &mut Vec<Task>) -> bool {
+        loop {
+            let Some(op) = self.op(state, strand) else {
+                // Where it matters who ends first, that is an event.
+                let fork = self.flow.strands[strand].parent.map(|(_, fork)| fork);
+                if self.exact || !fork.is_some_and(|fork| self.flow.forks[fork].tangled) {
+                    self.ended(state, strand, true, out);
+                }
+                return true;
+            };
+            match op {
+                Op::Pause(_) if self.exact => return true,
+                Op::Pause(pause) if self.failures && pause.fails => return false,
+                Op::Choose(ways, _) if ways.len() != 1 => return false,
+                Op::Choose(ways, _) => {
+                    state.at[strand] = ways[0] as u32;
+                    continue;
+                }
+                Op::Jump(to) => {
+                    state.at[strand] = *to as u32;
+                    continue;
+                }
+                Op::Arrive(meeting, _) => {
+                    self.arrive(state, strand, *meeting, out);
+                    return true;
+                }
+                Op::Acquire(request) if self.relevant[self.flow.requests[*request].lock] => {
+                    if self.exact {
+                        self.ask(state, strand, *request);
+                    }
+                    return true;
+                }
+                Op::Enter(hold, _) if self.holds_anything(*hold) && !state.holds[*hold].granted => {
+                    if state.holds[*hold].asked_by.is_some() {
+                        state.holds[*hold].waiting.push(strand);
+                    } else if self.exact {
+                        state.holds[*hold].waiting.push(strand);
+                        self.ask_all(state, strand, *hold);
+                    }
+                    return true;
+                }
+                Op::Fork(fork) => {
+                    self.split(state, *fork, out);
+                    return true;
+                }
+                Op::Fail => {
+                    out.push(Task::Fail(strand));
+                    return true;
+                }
+                Op::Pause(_) | Op::Acquire(_) | Op::Enter(..) => {}
+                Op::Release(request) => self.give_back(state, strand, *request),
+                Op::Exit(hold, lock, count) => {
+                    let paid = self.pay_deploys(state, strand, (*hold, *lock), *count);
+                    self.fewer(state, *hold, *lock, paid);
+                }
+                Op::Drop(hold) => self.drop_hold(state, *hold),
+                Op::Leave(_) => self.leave_behind(state, strand, out),
+                Op::Break => self.break_owed(state, strand, out),
+            }
+            state.at[strand] += 1;
+            if !out.is_empty() {
+                out.push(Task::Go(strand));
+                return true;
+            }
+        }
+    }
+
+    fn holds_anything(&self, hold: usize) -> bool {
+        let locks = &self.flow.holds[hold].locks;
+        locks.iter().any(|(lock, _)| self.relevant[*lock])
+    }
+
+    // --- Barriers ------------------------------------------------------------------------
+
+    /// The place of what a strand owes a meeting in `State::owes`.
+    pub(super) fn debt(&self, strand: StrandId, meeting: usize) -> Option<usize> {
+        let own = &self.flow.strands[strand].owes;
+        let at = own
+            .binary_search_by_key(&meeting, |(other, _)| *other)
+            .ok()?;
+        Some(self.debts[strand].0 + at)
+    }
+
+    fn arrive(&self, state: &mut State, strand: StrandId, meeting: usize, out: &mut Vec<Task>) {
+        if state.broken[meeting] || self.debt(strand, meeting).is_none() {
+            return out.push(Task::Fail(strand));
+        }
+        self.pay(state, Some(strand), meeting, 1);
+        state.arrived[meeting] += 1;
+        state.waiting[meeting].push(strand);
+        self.open(state, meeting, out);
+    }
+
+    /// A strand and all that it is in owe a meeting less.
+    fn pay(&self, state: &mut State, from: Option<StrandId>, meeting: usize, count: u32) {
+        let mut at = from;
+        while let Some(strand) = at {
+            if let Some(debt) = self.debt(strand, meeting) {
+                state.owes[debt] = state.owes[debt].saturating_sub(count);
+            }
+            at = self.parent(strand);
+        }
+    }
+
+    pub(super) fn parent(&self, strand: StrandId) -> Option<StrandId> {
+        self.flow.strands[strand].parent.map(|(parent, _)| parent)
+    }
+
+    fn open(&self, state: &mut State, meeting: usize, out: &mut Vec<Task>) {
+        let expected = self.flow.meetings[meeting].expected;
+        if state.arrived[meeting] + state.left[meeting] < expected {
+            return;
+        }
+        // Who comes once more, in another try, makes no difference.
+        state.arrived[meeting] = expected.saturating_sub(state.left[meeting]);
+        for strand in std::mem::take(&mut state.waiting[meeting]) {
+            state.at[strand] += 1;
+            out.push(Task::Go(strand));
+        }
+    }
+
+    /// A strand will not come to meetings that it owes, nor bring deployments to stages' locks,
+    /// but for what is kept.
+    fn leave(
+        &self,
+        state: &mut State,
+        strand: StrandId,
+        kept: &crate::flow::Ahead,
+        out: &mut Vec<Task>,
+    ) {
+        let (owes, _) = self.debts[strand];
+        for (at, (meeting, _)) in self.flow.strands[strand].owes.iter().enumerate() {
+            let behind = state.owes[owes + at].saturating_sub(kept.meeting(*meeting));
+            if behind > 0 {
+                self.pay(state, Some(strand), *meeting, behind);
+                state.left[*meeting] += behind;
+                self.open(state, *meeting, out);
+            }
+        }
+        self.deploys_not(state, strand, kept);
+    }
+
+    fn leave_behind(&self, state: &mut State, strand: StrandId, out: &mut Vec<Task>) {
+        if let Some(Op::Leave(kept)) = self.op(state, strand) {
+            self.leave(state, strand, kept, out);
+        }
+    }
+
+    /// The deployments that a strand was still to bring, but for what is kept, are not waited for.
+    fn deploys_not(&self, state: &mut State, strand: StrandId, kept: &crate::flow::Ahead) {
+        let (_, deploys) = self.debts[strand];
+        for (at, (key, _)) in self.flow.strands[strand].deploys.iter().enumerate() {
+            let behind = state.deploys[deploys + at].saturating_sub(kept.deploys(*key));
+            if behind > 0 {
+                let paid = self.pay_deploys(state, strand, *key, behind);
+                self.fewer(state, key.0, key.1, paid);
+            }
+        }
+    }
+
+    /// How many of these deployments a strand still owed.
+    fn pay_deploys(
+        &self,
+        state: &mut State,
+        strand: StrandId,
+        key: (usize, usize),
+        count: u32,
+    ) -> u32 {
+        let mut at = Some(strand);
+        let mut paid = count;
+        while let Some(it) = at {
+            let own = &self.flow.strands[it].deploys;
+            if let Ok(place) = own.binary_search_by_key(&key, |(other, _)| *other) {
+                let owed = &mut state.deploys[self.debts[it].1 + place];
+                if it == strand {
+                    paid = count.min(*owed);
+                }
+                *owed = owed.saturating_sub(paid);
+            }
+            at = self.parent(it);
+        }
+        paid
+    }
+
+    /// The meetings that a strand owes are broken: all who wait there fail.
+    fn break_owed(&self, state: &mut State, strand: StrandId, out: &mut Vec<Task>) {
+        let (owes, _) = self.debts[strand];
+        for (at, (meeting, _)) in self.flow.strands[strand].owes.iter().enumerate() {
+            if state.owes[owes + at] > 0 {
+                state.broken[*meeting] = true;
+                let waiting = std::mem::take(&mut state.waiting[*meeting]);
+                out.extend(waiting.into_iter().map(Task::Fail));
+            }
+        }
+    }
+
+    // --- Failures ------------------------------------------------------------------------
+
+    /// A strand fails where it is: it goes on at the guard around it, or ends.
+    fn fail(&self, state: &mut State, strand: StrandId, out: &mut Vec<Task>) {
+        let flow = self.flow;
+        let at = state.at[strand] as usize;
+        let guards = &flow.strands[strand].guards;
+        let guard = guards.iter().find(|it| it.from <= at && at < it.to);
+        let range = guard.map_or(0..usize::MAX, |it| it.from..it.to);
+        if guard.is_none() && !self.would_tolerate(state, strand) {
+            self.break_owed(state, strand, out);
+        }
+        let own = |holder: &Holder| match holder {
+            Holder::Request(other, request) => {
+                (*other == strand && range.contains(&self.asked_at[*request])).then_some(*request)
+            }
+            Holder::Hold(_) => None,
+        };
+        let held = state.held.iter().flatten();
+        let asked = state.queue.iter().map(|(holder, _)| holder);
+        let requests: Vec<usize> = held.chain(asked).filter_map(own).collect();
+        for request in requests {
+            self.give_back(state, strand, request);
+        }
+        for (hold, end) in &self.ends[strand] {
+            if range.contains(end) {
+                self.drop_hold(state, *hold);
+            }
+        }
+        match guard {
+            Some(guard) => {
+                state.at[strand] = guard.pad as u32;
+                out.push(Task::Go(strand));
+            }
+            None => self.ended(state, strand, false, out),
+        }
+    }
+
+    fn would_tolerate(&self, state: &State, strand: StrandId) -> bool {
+        let fork = self.flow.strands[strand].parent.map(|(_, fork)| fork);
+        fork.is_some_and(|fork| state.forks[fork].tolerated < self.flow.forks[fork].tolerated)
+    }
+
+    // --- Blocks --------------------------------------------------------------------------
+
+    /// A block begins.
+    fn split(&self, state: &mut State, fork: usize, out: &mut Vec<Task>) {
+        let flow = self.flow;
+        if state.forks[fork] != fresh_fork(flow, fork) {
+            self.begin_again(state, fork);
+        }
+        self.fill(state, fork, out);
+    }
+
+    /// A block that is tried again is a new one.
+    fn begin_again(&self, state: &mut State, fork: usize) {
+        let flow = self.flow;
+        state.forks[fork] = fresh_fork(flow, fork);
+        for (at, strand) in flow.strands.iter().enumerate() {
+            if !flow.is_in(at, fork) {
+                continue;
+            }
+            state.at[at] = NOT_STARTED;
+            let (owes, deploys) = self.debts[at];
+            for (place, (_, count)) in strand.owes.iter().enumerate() {
+                state.owes[owes + place] = *count;
+            }
+            for (place, (_, count)) in strand.deploys.iter().enumerate() {
+                state.deploys[deploys + place] = *count;
+            }
+        }
+    }
+
+    /// Starts every strand of a block that may start, in source order; ends the block where all
+    /// have ended.
+    fn fill(&self, state: &mut State, fork: usize, out: &mut Vec<Task>) {
+        let shape = &self.flow.forks[fork];
+        let mut place = state.forks[fork].first as usize;
+        let mut all = true;
+        while let Some(child) = shape.children.get(place).copied() {
+            let now = &mut state.forks[fork];
+            if all {
+                now.first = place as u32;
+            }
+            place += 1;
+            if state.at[child] != NOT_STARTED {
+                continue;
+            }
+            let after = shape.after.get(place - 1).into_iter().flatten();
+            if after.into_iter().any(|group| now.groups[*group] > 0) {
+                all = false;
+                continue;
+            }
+            let wave = shape.wave.get(place - 1).map_or(0, |wave| *wave as u32);
+            if !now.stopped {
+                if wave > now.wave && now.running > 0 {
+                    return;
+                }
+                now.wave = wave.max(now.wave);
+                if shape.max.is_some_and(|max| now.running as usize >= max) {
+                    return;
+                }
+            }
+            if now.stopped || self.is_broken(state, fork, place - 1) {
+                self.skip(state, fork, place - 1, out);
+                continue;
+            }
+            let now = &mut state.forks[fork];
+            now.running += 1;
+            state.at[child] = 0;
+            out.push(Task::Go(child));
+        }
+        let now = &mut state.forks[fork];
+        if all {
+            now.first = shape.children.len() as u32;
+        }
+        if now.done as usize == shape.children.len() {
+            let parent = shape.parent;
+            let bad = now.bad;
+            *now = ForkState {
+                done: now.done,
+                ..ForkState::default()
+            };
+            for meeting in &self.met_in[fork] {
+                (state.arrived[*meeting], state.left[*meeting]) = (0, 0);
+                state.broken[*meeting] = false;
+            }
+            if bad {
+                out.push(Task::Fail(parent));
+            } else {
+                state.at[parent] += 1;
+                out.push(Task::Go(parent));
+            }
+        }
+    }
+
+    /// Whether a cell never starts, as one before it in its chain has failed.
+    fn is_broken(&self, state: &State, fork: usize, place: usize) -> bool {
+        let shape = &self.flow.forks[fork];
+        let Some((position, chains)) = shape.chains.get(place) else {
+            return false;
+        };
+        state.forks[fork].failed.iter().any(|failed| {
+            let Some((before, broken)) = shape.chains.get(*failed as usize) else {
+                return false;
+            };
+            (0..shape.serial.len())
+                .filter(|axis| shape.serial[*axis])
+                .any(|axis| {
+                    let later = position.get(..axis) == before.get(..axis)
+                        && before
+                            .get(axis)
+                            .is_some_and(|it| position.get(axis) > Some(it));
+                    let same = match (&broken[axis], &chains[axis]) {
+                        (Some(broken), Some(own)) => broken == own,
+                        _ => true,
+                    };
+                    later && same
+                })
+        })
+    }
+
+    /// A strand never starts; the meetings that it would come to are broken.
+    fn skip(&self, state: &mut State, fork: usize, place: usize, out: &mut Vec<Task>) {
+        let child = self.flow.forks[fork].children[place];
+        state.at[child] = ENDED;
+        self.break_owed(state, child, out);
+        self.deploys_not(state, child, &Default::default());
+        self.forget(state, child);
+        self.count_off(state, fork, place);
+    }
+
+    fn count_off(&self, state: &mut State, fork: usize, place: usize) {
+        let now = &mut state.forks[fork];
+        now.done += 1;
+        for group in self.flow.forks[fork]
+            .groups
+            .get(place)
+            .into_iter()
+            .flatten()
+        {
+            now.groups[*group] -= 1;
+        }
+    }
+
+    /// A strand has ended, well or not.
+    fn ended(&self, state: &mut State, strand: StrandId, good: bool, out: &mut Vec<Task>) {
+        state.at[strand] = ENDED;
+        let Some((_, fork)) = self.flow.strands[strand].parent else {
+            return;
+        };
+        let tolerated = !good && self.would_tolerate(state, strand);
+        if tolerated {
+            state.forks[fork].tolerated += 1;
+        }
+        if good || tolerated {
+            self.leave(state, strand, &Default::default(), out);
+        } else {
+            self.break_owed(state, strand, out);
+            self.deploys_not(state, strand, &Default::default());
+        }
+        self.forget(state, strand);
+        out.push(Task::Left(strand, good || tolerated));
+    }
+
+    /// What a strand that has ended did not come to makes no difference any more.
+    fn forget(&self, state: &mut State, strand: StrandId) {
+        let owes = self.debts[strand].0;
+        let own = self.flow.strands[strand].owes.len();
+        state.owes[owes..owes + own].fill(0);
+    }
+
+    /// The block of a strand that has ended goes on.
+    fn left(&self, state: &mut State, strand: StrandId, good: bool, out: &mut Vec<Task>) {
+        let Some((_, fork)) = self.flow.strands[strand].parent else {
+            return;
+        };
+        let shape = &self.flow.forks[fork];
+        let place = shape.children.binary_search(&strand).unwrap_or_default();
+        state.forks[fork].running -= 1;
+        self.count_off(state, fork, place);
+        let now = &mut state.forks[fork];
+        if !good {
+            now.bad = true;
+            now.stopped |= shape.stops;
+            if !shape.chains.is_empty() {
+                now.failed.push(place as u32);
+                now.failed.sort_unstable();
+            }
+        }
+        self.fill(state, fork, out);
+    }
+}

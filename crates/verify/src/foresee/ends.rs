@@ -1,0 +1,186 @@
+//! How things end after a failure, held against how they would have ended without it.
+//! It does not know how the plays were made.
+
+use indexmap::{IndexMap, IndexSet};
+use serde::Serialize;
+
+use super::inside;
+use super::play::Played;
+use lockstep_base::source::Name;
+use lockstep_engine::notice::{Failure, Status};
+use lockstep_lang::ir::FailureClass;
+
+/// What follows from a failure at one of these places. Where it depends on who was faster, there
+/// are several ends.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Outcome {
+    /// Where it fails.
+    pub at: Vec<Place>,
+    /// How the pipeline ends.
+    pub pipeline: Vec<Status>,
+    /// How the stages end.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<StageEnd>,
+    /// How the deployments end, also the one that fails.
+    pub deployments: Vec<Fate>,
+    /// What is then on each infrastructure.
+    pub infrastructures: Vec<Afterwards>,
+}
+
+/// What is then on an infrastructure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Afterwards {
+    /// The infrastructure.
+    pub name: Name,
+    /// What can be there.
+    pub ends: Vec<InfrastructureEnd>,
+}
+
+/// A place at which something can fail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// Its path.
+    pub node: Name,
+    /// The end of its path, inside of what fails; empty where it is that itself.
+    pub inside: String,
+}
+
+/// How a stage ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StageEnd {
+    /// Its path.
+    pub node: Name,
+    /// How it can end.
+    pub ends: Vec<Status>,
+}
+
+/// How a deployment ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Fate {
+    /// Its path.
+    pub node: Name,
+    /// The service.
+    pub service: Name,
+    /// The infrastructure.
+    pub target: Name,
+    /// How it can end.
+    pub ends: Vec<Status>,
+    /// Why, where it does not end well in at least one of them and that is not the failure that
+    /// was assumed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub because: Option<Failure>,
+}
+
+/// What is on an infrastructure after a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InfrastructureEnd {
+    /// All services are new.
+    New,
+    /// All services are as they were before.
+    AsBefore,
+    /// Some services are new, and others as they were before.
+    Mixed,
+    /// Of some services nobody knows: they failed and were not rolled back.
+    Unclear,
+}
+
+impl Outcome {
+    /// Whether the same follows.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        let fates = |outcome: &Self| -> Vec<Vec<Status>> {
+            let deployments = outcome.deployments.iter();
+            deployments.map(|fate| fate.ends.clone()).collect()
+        };
+        self.pipeline == other.pipeline
+            && self.stages == other.stages
+            && fates(self) == fates(other)
+    }
+}
+
+/// What follows from a failure of a place in a node, as it was played at several paces.
+pub(super) fn outcome(good: &Played, played: &[Played], node: &str, place: &Name) -> Outcome {
+    let mut infrastructures: IndexMap<Name, IndexSet<InfrastructureEnd>> = IndexMap::new();
+    for play in played {
+        for (name, end) in infrastructures_of(good, play) {
+            infrastructures.entry(name).or_default().insert(end);
+        }
+    }
+    let stages = good.stages.keys().map(|stage| StageEnd {
+        node: stage.clone(),
+        ends: sorted(played.iter().map(|play| ended(play.stages.get(stage)))),
+    });
+    Outcome {
+        at: vec![Place {
+            node: place.clone(),
+            inside: inside(place, node),
+        }],
+        pipeline: sorted(played.iter().filter_map(|play| play.status)),
+        stages: stages.collect(),
+        deployments: fates(good, played, place),
+        infrastructures: infrastructures
+            .into_iter()
+            .map(|(name, ends)| {
+                let mut ends: Vec<_> = ends.into_iter().collect();
+                ends.sort_unstable();
+                Afterwards { name, ends }
+            })
+            .collect(),
+    }
+}
+
+fn fates(good: &Played, played: &[Played], place: &Name) -> Vec<Fate> {
+    let fate = |node: &Name, service: &Name, target: &Name| {
+        let heard = || played.iter().map(|play| play.deployments.get(node));
+        let because = heard().flatten().find_map(|deployed| {
+            let failure = deployed.failure.as_ref()?;
+            let is_own = failure.node == *place && failure.class != FailureClass::Barrier;
+            (!deployed.status.is_good() && !is_own).then(|| failure.clone())
+        });
+        Fate {
+            node: node.clone(),
+            service: service.clone(),
+            target: target.clone(),
+            ends: sorted(heard().map(|it| ended(it.map(|it| &it.status)))),
+            because,
+        }
+    };
+    let deployments = good.deployments.iter();
+    deployments
+        .map(|(node, deployed)| fate(node, &deployed.service, &deployed.target))
+        .collect()
+}
+
+/// What was never heard of has never started.
+fn ended(status: Option<&Status>) -> Status {
+    status.copied().unwrap_or(Status::Skipped)
+}
+
+fn sorted(ends: impl Iterator<Item = Status>) -> Vec<Status> {
+    let mut ends: Vec<Status> = ends.collect();
+    ends.sort_unstable();
+    ends.dedup();
+    ends
+}
+
+fn infrastructures_of(good: &Played, play: &Played) -> IndexMap<Name, InfrastructureEnd> {
+    let mut ends: IndexMap<Name, InfrastructureEnd> = IndexMap::new();
+    for (node, planned) in &good.deployments {
+        let status = ended(play.deployments.get(node).map(|it| &it.status));
+        let end = match status {
+            Status::Succeeded => InfrastructureEnd::New,
+            Status::Skipped | Status::RolledBack => InfrastructureEnd::AsBefore,
+            _ => InfrastructureEnd::Unclear,
+        };
+        let known = ends.entry(planned.target.clone()).or_insert(end);
+        if *known != end {
+            *known = match (*known, end) {
+                (InfrastructureEnd::Unclear, _) | (_, InfrastructureEnd::Unclear) => {
+                    InfrastructureEnd::Unclear
+                }
+                _ => InfrastructureEnd::Mixed,
+            };
+        }
+    }
+    ends
+}

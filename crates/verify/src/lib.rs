@@ -1,0 +1,58 @@
+//! What could happen to a plan: whether it can deadlock, what a failure would lead to, whether its
+//! tests hold, and whether a run has kept to it.
+//! It carries nothing out.
+
+pub mod audit;
+pub mod explore;
+pub mod flow;
+pub mod foresee;
+pub mod proof;
+pub mod simulate;
+pub mod trial;
+
+use lockstep_base::diagnostic::{Diagnostic, codes};
+use lockstep_base::world::{Environment, Files};
+use lockstep_lang::ir::Program;
+use lockstep_plan::{Asked, Bound, Plan, bind, missing};
+
+use lockstep_outline::hopeless;
+
+/// The plan that follows from a program and its facts, proved to end.
+///
+/// # Errors
+///
+/// What is wrong with the plan, or how a run of it could wait for ever.
+pub fn proved(bound: Bound) -> Result<Plan, Vec<Diagnostic>> {
+    let plan = Plan::new(bound)?;
+    proof::prove(&plan)?;
+    Ok(plan)
+}
+
+/// Plans every pipeline of a program that needs no inputs, and returns what is wrong with them:
+/// what `check` can say beyond types. What depends on the caller's environment or on files that
+/// are read while planning is left to the run.
+pub fn check(
+    program: &Program,
+    environment: &dyn Environment,
+    files: &dyn Files,
+) -> Vec<Diagnostic> {
+    let outside = [codes::ENV, codes::FILE];
+    let mut found: Vec<Diagnostic> = Vec::new();
+    for pipeline in &program.pipelines {
+        let asked = Asked {
+            pipeline: Some(pipeline.name.to_string()),
+            ..Asked::default()
+        };
+        if missing(program, &asked).next().is_some() {
+            continue;
+        }
+        let planned = bind(program, &asked, environment, files).and_then(proved);
+        let told = planned.map_or_else(|mistakes| mistakes, |plan| hopeless(&plan));
+        for mistake in told {
+            if !outside.contains(&mistake.code) && !found.contains(&mistake) {
+                found.push(mistake);
+            }
+        }
+    }
+    found
+}

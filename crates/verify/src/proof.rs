@@ -1,0 +1,117 @@
+//! The proof that a plan ends: no strand can wait for ever. What can hang is told with the spots
+//! in the source and the shortest schedule that hangs.
+//! It does not know how the search for it works.
+//!
+//! What fails is part of the proof. A strand that fails lets go of its locks and breaks the
+//! barriers that it would have come to, so those who wait there fail in turn and nobody waits for
+//! it; but locks that are free sooner can be taken in another order, by failure handlers and
+//! further tries too, and that order is looked at like any other. Time limits are not part of it:
+//! a standstill that ends in a timeout is one. Nor is a run that somebody cancels, or another run
+//! that holds the same locks: it gives them back.
+
+mod judge;
+mod late;
+mod lone;
+mod tell;
+
+use crate::explore::{Verdict, explore};
+use crate::flow::{Flow, StrandId};
+use lockstep_base::diagnostic::{Diagnostic, codes};
+use lockstep_base::source::Span;
+use lockstep_lang::eval::Halt;
+use lockstep_lang::ir::StmtKind;
+use lockstep_plan::Plan;
+use lockstep_plan::{Tree, TreeId};
+
+/// Proves that a plan ends; otherwise says why it may not.
+///
+/// # Errors
+///
+/// The mistakes, each with a code of the 8xx family.
+pub fn prove(plan: &Plan) -> Result<(), Vec<Diagnostic>> {
+    let root = plan.tree.get(plan.tree.root());
+    if !root.has_barrier && !root.has_lock && !deploys_in_and_out_of_stages(plan) {
+        // Stages take all their locks together and wait for nothing while they hold them.
+        return Ok(());
+    }
+    let flow = match Flow::of(plan) {
+        Ok(flow) => flow,
+        Err(Halt::Fault(fault)) => return Err(vec![*fault]),
+        Err(Halt::Unknown) => return Ok(()),
+    };
+    let teller = Teller {
+        flow: &flow,
+        tree: &plan.tree,
+    };
+    let lone = teller.lone();
+    if !lone.is_empty() {
+        return Err(lone);
+    }
+    match explore(&flow) {
+        Verdict::Ends => {}
+        Verdict::Hangs(hang) => return Err(vec![teller.tell(&hang)]),
+        Verdict::Unknown => return Err(vec![not_proved(root.stmt.span)]),
+    }
+    let late = teller.late();
+    if late.is_empty() { Ok(()) } else { Err(late) }
+}
+
+/// Whether the pipeline itself holds infrastructures while stages in it need theirs.
+fn deploys_in_and_out_of_stages(plan: &Plan) -> bool {
+    let (mut inside, mut outside) = (false, false);
+    for (id, node) in plan.tree.iter() {
+        if matches!(node.stmt.kind, StmtKind::Deploy { .. }) {
+            let is_stage =
+                |it: TreeId| matches!(plan.tree.get(it).stmt.kind, StmtKind::Stage { .. });
+            match plan.tree.outwards(id).any(is_stage) {
+                true => inside = true,
+                false => outside = true,
+            }
+        }
+    }
+    inside && outside
+}
+
+fn not_proved(span: Span) -> Diagnostic {
+    let message = "it could not be proved that this pipeline ends";
+    Diagnostic::error(codes::NOT_PROVED, span, message)
+        .here("its strands can take their locks in too many orders to look at")
+        .help("take locks in one order everywhere, and pass barriers outside of locks")
+}
+
+/// Puts what was found into words.
+struct Teller<'a> {
+    flow: &'a Flow,
+    tree: &'a Tree,
+}
+
+impl Teller<'_> {
+    fn span(&self, tree: TreeId) -> Span {
+        self.tree.get(tree).stmt.span
+    }
+
+    fn name(&self, strand: StrandId) -> &str {
+        &self.flow.strands[strand].name
+    }
+
+    fn barrier(&self, meeting: usize) -> String {
+        self.flow.meetings[meeting].barrier.to_string()
+    }
+
+    fn lock(&self, lock: usize) -> String {
+        let name = &self.flow.resources[lock];
+        match name.strip_prefix("infrastructure ") {
+            Some(place) => format!("the lock of {place}"),
+            None => format!("lock \"{name}\""),
+        }
+    }
+}
+
+/// `a`, `b` and `c`, as they are.
+fn and_list(names: &[String]) -> String {
+    match names.split_last() {
+        None => String::new(),
+        Some((last, [])) => last.clone(),
+        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
+    }
+}

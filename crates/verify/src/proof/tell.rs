@@ -1,0 +1,313 @@
+//! A standstill in words: its places in the source, and one line for each strand that says how it
+//! came there. It does not know which rule is broken.
+
+use super::{Teller, and_list};
+use crate::explore::{Hang, Holder, Step, Stuck, Why};
+use crate::flow::{Op, StrandId};
+use lockstep_base::diagnostic::Diagnostic;
+use lockstep_base::source::Span;
+use lockstep_lang::ir::StmtKind;
+use lockstep_plan::TreeId;
+
+/// Strands that are shown; more only say the same again.
+const MOST_LINES: usize = 8;
+
+/// Places that are shown.
+const MOST_PLACES: usize = 8;
+
+impl Teller<'_> {
+    pub(super) fn tell(&self, hang: &Hang) -> Diagnostic {
+        let (code, message, help) = self.judge(hang);
+        let mut places = self.places(hang).into_iter();
+        let (span, words) = places
+            .next()
+            .unwrap_or((self.span(self.tree.root()), String::new()));
+        let mut diagnostic = Diagnostic::error(code, span, message).here(words);
+        for (span, words) in places {
+            diagnostic = diagnostic.label(span, words);
+        }
+        diagnostic.help(format!(
+            "{help}\nit hangs like this:\n{}",
+            self.schedule(hang)
+        ))
+    }
+
+    /// The places that a standstill is about, each once.
+    fn places(&self, hang: &Hang) -> Vec<(Span, String)> {
+        let mut places: Vec<(Span, String)> = Vec::new();
+        let mut add = |tree: TreeId, words: String| {
+            let span = self.span(tree);
+            match places.iter_mut().find(|(other, _)| *other == span) {
+                Some((_, said)) if !said.contains(&words) && said.len() + words.len() < 120 => {
+                    *said += &format!("; {words}");
+                }
+                Some(_) => {}
+                None => places.push((span, words)),
+            }
+        };
+        for stuck in &hang.circle {
+            let name = self.name(stuck.strand);
+            match stuck.why {
+                Why::Meeting(meeting) => {
+                    if let Some(Op::Arrive(_, tree)) = self.op(stuck) {
+                        let barrier = self.barrier(meeting);
+                        add(*tree, format!("`{name}` waits here for barrier {barrier}"));
+                    }
+                }
+                Why::Lock(request) => {
+                    let request = &self.flow.requests[request];
+                    let lock = self.lock(request.lock);
+                    add(request.tree, format!("`{name}` waits here for {lock}"));
+                }
+                Why::Stage(hold) => {
+                    if let Some(Op::Enter(_, tree)) = self.op(stuck) {
+                        add(
+                            *tree,
+                            format!("{} waits here for {}", self.holder(hold), self.locks(hold)),
+                        );
+                    }
+                }
+                Why::Place(fork) => {
+                    let shape = &self.flow.forks[fork];
+                    add(shape.tree, self.room(fork));
+                }
+                Why::Turn(fork) => {
+                    let shape = &self.flow.forks[fork];
+                    add(shape.tree, format!("`{name}` comes after others here"));
+                }
+            }
+        }
+        // Where each would have come to what the one before it waits for.
+        let before = hang
+            .circle
+            .iter()
+            .cycle()
+            .skip(hang.circle.len().saturating_sub(1));
+        for (stuck, waiting) in hang.circle.iter().zip(before) {
+            let name = self.name(stuck.strand);
+            for (lock, holder) in &stuck.holds {
+                let wanted = match waiting.why {
+                    Why::Lock(other) => self.flow.requests[other].lock == *lock,
+                    Why::Stage(hold) => {
+                        self.flow.holds[hold].locks.iter().any(|(it, _)| it == lock)
+                    }
+                    _ => false,
+                };
+                if !wanted {
+                    continue;
+                }
+                match holder {
+                    Holder::Request(_, request) => {
+                        let tree = self.flow.requests[*request].tree;
+                        add(
+                            tree,
+                            format!("`{name}` holds {} from here", self.lock(*lock)),
+                        );
+                    }
+                    Holder::Hold(hold) => {
+                        if let Some(tree) = self.first_deployment(*hold) {
+                            let holder = self.holder(*hold);
+                            add(
+                                tree,
+                                format!("{holder} holds {} from here", self.lock(*lock)),
+                            );
+                        }
+                    }
+                }
+            }
+            if let Why::Meeting(meeting) = waiting.why
+                && let Some(tree) = self.comes_later(stuck, meeting)
+            {
+                let barrier = self.barrier(meeting);
+                add(
+                    tree,
+                    format!("`{name}` would come to barrier {barrier} here"),
+                );
+            }
+        }
+        for step in &hang.steps {
+            match step {
+                Step::Fails(strand, at) => {
+                    if let Some(Op::Pause(pause)) = self.flow.strands[*strand].ops.get(*at) {
+                        add(pause.spot, format!("`{}` fails here", self.name(*strand)));
+                    }
+                }
+                Step::Goes(strand, to) => {
+                    if let Some((tree, way)) = self.way(*strand, *to) {
+                        add(tree, format!("`{}` {way} here", self.name(*strand)));
+                    }
+                }
+                _ => {}
+            }
+        }
+        places.truncate(MOST_PLACES);
+        places
+    }
+
+    /// Where a stage takes its locks.
+    fn first_deployment(&self, hold: usize) -> Option<TreeId> {
+        let mut ops = self.flow.strands.iter().flat_map(|strand| &strand.ops);
+        ops.find_map(|op| match op {
+            Op::Enter(own, tree) if *own == hold => Some(*tree),
+            _ => None,
+        })
+    }
+
+    fn op(&self, stuck: &Stuck) -> Option<&Op> {
+        self.flow.strands[stuck.strand].ops.get(stuck.at)
+    }
+
+    /// Where a strand, or one in it, comes to a meeting after where it is.
+    fn comes_later(&self, stuck: &Stuck, meeting: usize) -> Option<TreeId> {
+        let from = match stuck.why {
+            Why::Place(_) | Why::Turn(_) => 0,
+            _ => stuck.at + 1,
+        };
+        self.comes_to(stuck.strand, from, meeting)
+    }
+
+    fn comes_to(&self, strand: StrandId, from: usize, meeting: usize) -> Option<TreeId> {
+        let ops = self.flow.strands[strand].ops.get(from..)?;
+        ops.iter().find_map(|op| match op {
+            Op::Arrive(own, tree) if *own == meeting => Some(*tree),
+            Op::Fork(fork) => {
+                let mut children = self.flow.forks[*fork].children.iter();
+                children.find_map(|child| self.comes_to(*child, 0, meeting))
+            }
+            _ => None,
+        })
+    }
+
+    /// How few a block lets in.
+    pub(super) fn room(&self, fork: usize) -> String {
+        let shape = &self.flow.forks[fork];
+        match (shape.max, shape.waves.as_slice()) {
+            (Some(1), _) => String::from("only 1 at once here"),
+            (Some(max), _) => format!("only {max} at once here"),
+            (None, []) => String::from("one after the other here"),
+            (None, sizes) => {
+                let sizes: Vec<String> = sizes.iter().map(ToString::to_string).collect();
+                format!("in batches of {} here", and_list(&sizes))
+            }
+        }
+    }
+
+    /// Who holds the locks of a stage.
+    pub(super) fn holder(&self, hold: usize) -> String {
+        let node = self.tree.get(self.flow.holds[hold].tree);
+        let name = node.label.as_deref().unwrap_or_default();
+        match node.stmt.kind {
+            StmtKind::Stage { .. } => format!("stage `{name}`"),
+            _ => format!("pipeline `{name}`"),
+        }
+    }
+
+    /// The locks of a stage.
+    pub(super) fn locks(&self, hold: usize) -> String {
+        let locks = self.flow.holds[hold].locks.iter();
+        let locks: Vec<String> = locks.map(|(lock, _)| self.lock(*lock)).collect();
+        and_list(&locks)
+    }
+
+    /// One line for each strand that has a part in it: what it did, and what it waits for.
+    fn schedule(&self, hang: &Hang) -> String {
+        let mut lines: Vec<(String, String)> = Vec::new();
+        for stuck in &hang.circle {
+            let mut did = self.choices(hang, stuck.strand);
+            let mut held: Vec<String> = stuck
+                .holds
+                .iter()
+                .map(|(lock, _)| self.lock(*lock))
+                .collect();
+            held.dedup();
+            if !held.is_empty() {
+                did.push(format!("holds {}", and_list(&held)));
+            }
+            did.push(match stuck.why {
+                Why::Meeting(meeting) => format!("waits at barrier {}", self.barrier(meeting)),
+                Why::Lock(request) => {
+                    format!("waits for {}", self.lock(self.flow.requests[request].lock))
+                }
+                Why::Stage(hold) => format!("waits for {}", self.locks(hold)),
+                Why::Place(_) => String::from("has not started: its block lets no more in"),
+                Why::Turn(_) => String::from("has not started: it comes after another"),
+            });
+            lines.push((self.name(stuck.strand).to_string(), did.join(", ")));
+        }
+        // Those who are not in the circle, but made it what it is.
+        for strand in 0..self.flow.strands.len() {
+            let did = self.choices(hang, strand);
+            if !did.is_empty() && hang.circle.iter().all(|stuck| stuck.strand != strand) {
+                lines.insert(0, (self.name(strand).to_string(), did.join(", ")));
+            }
+        }
+        let shown = lines.len().min(MOST_LINES);
+        let more = lines.len() - shown + hang.others;
+        let width = lines
+            .iter()
+            .take(shown)
+            .map(|(name, _)| name.chars().count())
+            .max()
+            .unwrap_or(0);
+        let mut text: Vec<String> = lines
+            .into_iter()
+            .take(shown)
+            .map(|(name, did)| format!("  {name:width$}  {did}"))
+            .collect();
+        match more {
+            0 => {}
+            1 => text.push(String::from("  … and 1 more waits for them")),
+            more => text.push(format!("  … and {more} more wait for them")),
+        }
+        text.join("\n")
+    }
+
+    /// Which ways a strand went, and what failed in it.
+    fn choices(&self, hang: &Hang, strand: StrandId) -> Vec<String> {
+        let mut did = Vec::new();
+        for step in &hang.steps {
+            match step {
+                Step::Goes(own, to) if *own == strand => {
+                    did.extend(self.way(strand, *to).map(|(_, way)| way));
+                }
+                Step::Fails(own, at) if *own == strand => {
+                    if let Some(Op::Pause(pause)) = self.flow.strands[strand].ops.get(*at) {
+                        let label = self.tree.get(pause.spot).label.clone();
+                        did.push(match label {
+                            Some(label) => format!("its `{label}` fails"),
+                            None => String::from("something in it fails"),
+                        });
+                    }
+                }
+                _ => {}
+            }
+        }
+        did
+    }
+
+    /// Which branch of an `if` begins at a place of a strand.
+    fn way(&self, strand: StrandId, to: usize) -> Option<(TreeId, String)> {
+        let mut ops = self.flow.strands[strand].ops.iter();
+        let (ways, tree) = ops.find_map(|op| match op {
+            Op::Choose(ways, tree) if ways.contains(&to) => Some((ways, *tree)),
+            _ => None,
+        })?;
+        let node = self.tree.get(tree);
+        let StmtKind::If {
+            branches,
+            otherwise,
+        } = &node.stmt.kind
+        else {
+            return None;
+        };
+        let place = ways.iter().position(|way| *way == to)?;
+        let last = place + 1 == ways.len() && ways.len() > 1;
+        let said = match (last, otherwise.is_some(), branches.len()) {
+            (true, true, _) => "takes the `else`",
+            (true, false, _) => "does not take the `if`",
+            (false, _, 1) => "takes the `if`",
+            (false, ..) => "takes a branch of the `if`",
+        };
+        Some((tree, said.to_string()))
+    }
+}

@@ -1,0 +1,435 @@
+//! A world without processes, disks or waiting: runs the machine in virtual time, with every
+//! effect ending as a script says. It does not know what is tested with it.
+
+mod trace;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use lockstep_base::source::Name;
+use lockstep_base::value::Value;
+use lockstep_engine::lock::LockTable;
+use lockstep_engine::notice::Happened;
+use lockstep_engine::pattern::Pattern;
+use lockstep_engine::{Answer, Effect, EffectId, Event, Machine, Outcome, Question};
+use lockstep_lang::ir::FailureClass;
+use lockstep_plan::{Plan, RunFacts};
+pub use trace::{Handled, Trace};
+
+/// What a script is told of a command or action that starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Started {
+    /// The path of its node.
+    pub node: Name,
+    /// The command's text, or the action's name.
+    pub text: String,
+    /// How often this node has started something before.
+    pub before: u32,
+}
+
+/// How a command or action goes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Course {
+    /// How long it takes, in virtual milliseconds; after what it waits for, if it does.
+    pub takes_ms: i64,
+    /// How it ends.
+    pub outcome: Outcome,
+    /// What has to happen before it can end.
+    pub latch: Option<Latch>,
+    /// How long it goes on after it was told to stop.
+    pub stops_ms: i64,
+}
+
+/// What has to happen before a command or action can end: a proof that others run beside it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Latch {
+    /// For each of these patterns a node that it stands for has started a command or action.
+    Started(Vec<Pattern>),
+    /// This many that wait at the latch of this name run at once.
+    Together(Name, usize),
+}
+
+impl Course {
+    /// It takes this long and ends well, without output.
+    pub fn good(takes_ms: i64) -> Self {
+        Self::new(takes_ms, Outcome::good(command_value("", 0, [])))
+    }
+
+    /// It takes this long and exits with a code that is not zero.
+    pub fn exit(takes_ms: i64, code: i64) -> Self {
+        let failure = Some((FailureClass::Exit, format!("exit code {code}")));
+        let value = command_value("", code, []);
+        Self::new(takes_ms, Outcome { value, failure })
+    }
+
+    /// It takes this long and ends so.
+    pub fn new(takes_ms: i64, outcome: Outcome) -> Self {
+        Self {
+            takes_ms,
+            outcome,
+            latch: None,
+            stops_ms: 0,
+        }
+    }
+
+    /// The same, but it cannot end before this has happened.
+    pub fn held(self, latch: Latch) -> Self {
+        Self {
+            latch: Some(latch),
+            ..self
+        }
+    }
+}
+
+/// The value of a command.
+pub fn command_value<const N: usize>(stdout: &str, code: i64, outputs: [(&str, &str); N]) -> Value {
+    Value::map([
+        ("stdout", Value::string(stdout)),
+        ("stderr", Value::string("")),
+        ("code", Value::Int(code)),
+        (
+            "outputs",
+            Value::map(outputs.map(|(key, value)| (key, Value::string(value)))),
+        ),
+    ])
+}
+
+/// The world that a script makes.
+pub trait Script {
+    /// How a command or action goes.
+    fn course(&mut self, started: &Started) -> Course;
+
+    /// How a call of an action of the host goes.
+    fn action(&mut self, started: &Started, _args: &[Value]) -> Course {
+        self.course(started)
+    }
+
+    /// Which of so many things that happen at the same time is heard of first, where
+    /// [`Script::chooses`]; they stand in the order in which they were begun.
+    fn choose(&mut self, _of: usize) -> usize {
+        0
+    }
+
+    /// Whether [`Script::choose`] decides on every step, and not the seed.
+    fn chooses(&self) -> bool {
+        false
+    }
+
+    /// How soon the end of an effect is heard of, among things that happen at the same time: the
+    /// lowest first. Nothing leaves it to the seed. Timers have no node.
+    fn rank(&mut self, _node: Option<&Name>) -> Option<u64> {
+        None
+    }
+
+    /// Whether the world gives these locks out at all.
+    fn grants(&mut self, _node: &Name) -> bool {
+        true
+    }
+
+    /// Whether the run is to go on; asked before every event.
+    fn goes_on(&mut self) -> bool {
+        true
+    }
+
+    /// What a person answers, and after how many milliseconds; nothing if nobody does.
+    fn answer(&mut self, _node: &Name, _question: &Question) -> Option<(i64, Answer)> {
+        Some((0, Answer::Yes))
+    }
+
+    /// When the run is cancelled, in milliseconds.
+    fn cancel_at(&self) -> Option<i64> {
+        None
+    }
+
+    /// Hears what is told; whether it is to be kept in the trace.
+    fn hear(&mut self, _at: i64, _happened: &Happened) -> bool {
+        true
+    }
+
+    /// Whether every event and its effects are to be kept in the trace.
+    fn records(&self) -> bool {
+        false
+    }
+}
+
+/// Scripts may be plain functions.
+impl<F: FnMut(&Started) -> Course> Script for F {
+    fn course(&mut self, started: &Started) -> Course {
+        self(started)
+    }
+}
+
+/// What a simulated run knows of itself.
+pub fn run_facts() -> RunFacts {
+    RunFacts {
+        id: "run".into(),
+        user: "test".into(),
+        started_at: "2026-01-01T00:00:00Z".into(),
+    }
+}
+
+/// Runs a plan in a scripted world. `seed` decides the jitter of retries and, among things that
+/// end at the same time, which is heard of first; 0 keeps them in the order they were begun.
+pub fn simulate(plan: &Arc<Plan>, seed: u64, script: &mut dyn Script) -> Trace {
+    let mut world = World {
+        machine: Machine::new(plan.clone(), run_facts(), seed),
+        records: script.records(),
+        script,
+        now: 0,
+        chance: seed,
+        agenda: BTreeMap::new(),
+        due: HashMap::new(),
+        nodes: HashMap::new(),
+        held: BTreeMap::new(),
+        locks: LockTable::default(),
+        started: HashMap::new(),
+        running: HashMap::new(),
+        trace: Trace::default(),
+    };
+    if let Some(at) = world.script.cancel_at() {
+        world.plan_event(at, EffectId(0), Event::Cancel);
+    }
+    world.happen(Event::Start);
+    while world.trace.status.is_none() && world.script.goes_on() {
+        let Some((key, (id, event))) = world.next_event() else {
+            break;
+        };
+        world.now = world.now.max(key.0);
+        world.due.remove(&id);
+        if matches!(event, Event::Ended { .. }) {
+            world.running.remove(&id);
+        }
+        world.happen(event);
+    }
+    let World {
+        machine,
+        locks,
+        mut trace,
+        running,
+        now,
+        ..
+    } = world;
+    trace.transitions = machine.transitions();
+    trace.left_over = machine.under_way() + running.len() + usize::from(!locks.is_empty());
+    trace.ended_at = now;
+    trace
+}
+
+/// When, and in which order among things of the same time.
+type Key = (i64, u64, EffectId);
+
+/// What comes when.
+type Agenda = BTreeMap<Key, (EffectId, Event)>;
+
+struct World<'s> {
+    machine: Machine,
+    script: &'s mut dyn Script,
+    records: bool,
+    now: i64,
+    chance: u64,
+    agenda: Agenda,
+    /// Where an effect stands in the agenda.
+    due: HashMap<EffectId, Key>,
+    /// Which node asked for locks.
+    nodes: HashMap<EffectId, Name>,
+    /// What cannot end yet.
+    held: BTreeMap<EffectId, (Latch, i64, Outcome)>,
+    locks: LockTable<EffectId>,
+    /// How often a node has started something.
+    started: HashMap<Name, u32>,
+    /// What runs, and how long it takes to stop it.
+    running: HashMap<EffectId, i64>,
+    trace: Trace,
+}
+
+impl World<'_> {
+    /// The event that is heard of next, with its place in the agenda.
+    fn next_event(&mut self) -> Option<(Key, (EffectId, Event))> {
+        if !self.script.chooses() {
+            return self.agenda.pop_first();
+        }
+        let at = self.agenda.first_key_value()?.0.0;
+        let until = (at, u64::MAX, EffectId(u64::MAX));
+        let of = self.agenda.range(..=until).count();
+        let chosen = match of {
+            1 => 0,
+            _ => self.script.choose(of).min(of - 1),
+        };
+        let key = *self.agenda.range(..=until).nth(chosen)?.0;
+        Some((key, self.agenda.remove(&key)?))
+    }
+
+    fn plan_event(&mut self, at: i64, id: EffectId, event: Event) {
+        self.plan_event_of(at, id, event, None);
+    }
+
+    fn plan_event_of(&mut self, at: i64, id: EffectId, event: Event, node: Option<&Name>) {
+        let order = match self.script.rank(node) {
+            Some(rank) => rank,
+            None if self.is_seeded() => self.next_chance(),
+            None => 0,
+        };
+        let key = (at, order, id);
+        self.due.insert(id, key);
+        self.agenda.insert(key, (id, event));
+    }
+
+    fn is_seeded(&self) -> bool {
+        self.chance != 0
+    }
+
+    fn next_chance(&mut self) -> u64 {
+        // An xorshift generator: never zero once seeded.
+        self.chance ^= self.chance << 13;
+        self.chance ^= self.chance >> 7;
+        self.chance ^= self.chance << 17;
+        self.chance
+    }
+
+    fn forget(&mut self, id: EffectId) -> Option<Event> {
+        let key = self.due.remove(&id)?;
+        self.agenda.remove(&key).map(|(_, event)| event)
+    }
+
+    fn happen(&mut self, event: Event) {
+        let recorded = self.records.then(|| event.clone());
+        let effects = self.machine.handle(self.now, event);
+        if let Some(event) = recorded {
+            self.trace.handled.push(Handled {
+                at: self.now,
+                event,
+                effects: effects.clone(),
+            });
+        }
+        for effect in effects {
+            self.carry_out(effect);
+        }
+        self.open_latches();
+        self.trace.status = self.machine.finished();
+    }
+
+    fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::Run { id, node, command } => {
+                let started = self.started(node, command.text.clone());
+                let course = self.script.course(&started);
+                self.begin(id, &started.node, course);
+            }
+            Effect::Act {
+                id,
+                node,
+                action,
+                args,
+                ..
+            } => {
+                let started = self.started(node, action.to_string());
+                let course = self.script.action(&started, &args);
+                self.begin(id, &started.node, course);
+            }
+            Effect::Stop { id } => {
+                if self.forget(id).is_some() || self.held.remove(&id).is_some() {
+                    let after = self.running.get(&id).copied().unwrap_or(0);
+                    let outcome = Outcome::failed(FailureClass::Cancelled, "stopped");
+                    self.plan_event(self.now + after, id, Event::Ended { id, outcome });
+                }
+            }
+            Effect::SetTimer { id, at } => self.plan_event(at, id, Event::Fired { id }),
+            Effect::ClearTimer { id } | Effect::Unask { id } => {
+                self.forget(id);
+            }
+            Effect::Acquire { id, node, wants } => {
+                if !self.script.grants(&node) {
+                    return self.plan_event_of(self.now, id, Event::queued(id), Some(&node));
+                }
+                self.locks.acquire(id, wants);
+                if !self.grant().contains(&id) {
+                    self.plan_event_of(self.now, id, Event::queued(id), Some(&node));
+                    self.nodes.insert(id, node);
+                }
+            }
+            Effect::Release { id, names } => {
+                self.nodes.remove(&id);
+                if names.is_empty() {
+                    // It may have been granted without the machine having heard of it.
+                    self.forget(id);
+                }
+                self.locks.release(id, &names);
+                self.grant();
+            }
+            Effect::Ask { id, node, question } => {
+                if let Some((after, answer)) = self.script.answer(&node, &question) {
+                    let event = Event::Answered { id, answer };
+                    self.plan_event_of(self.now + after, id, event, Some(&node));
+                }
+            }
+            Effect::Tell(happened) => {
+                if self.script.hear(self.now, &happened) {
+                    self.trace.told.push((self.now, happened));
+                }
+            }
+        }
+    }
+
+    fn started(&mut self, node: Name, text: String) -> Started {
+        let times = self.started.entry(node.clone()).or_default();
+        let before = *times;
+        *times += 1;
+        Started { node, text, before }
+    }
+
+    fn begin(&mut self, id: EffectId, node: &Name, course: Course) {
+        self.running.insert(id, course.stops_ms);
+        self.trace.width = self.trace.width.max(self.running.len());
+        let (takes_ms, outcome) = (course.takes_ms, course.outcome);
+        match course.latch {
+            Some(latch) => {
+                self.held.insert(id, (latch, takes_ms, outcome));
+            }
+            None => {
+                let event = Event::Ended { id, outcome };
+                self.plan_event_of(self.now + takes_ms, id, event, Some(node));
+            }
+        }
+    }
+
+    /// Lets those end that have waited for others, once the others are there.
+    fn open_latches(&mut self) {
+        if self.held.is_empty() {
+            return;
+        }
+        let opens = |latch: &Latch| match latch {
+            Latch::Started(patterns) => patterns
+                .iter()
+                .all(|pattern| self.started.keys().any(|node| pattern.matches(node))),
+            Latch::Together(name, count) => {
+                let same = |held: &Latch| match held {
+                    Latch::Together(other, _) => other == name,
+                    Latch::Started(_) => false,
+                };
+                self.held.values().filter(|(held, ..)| same(held)).count() >= *count
+            }
+        };
+        let open: Vec<EffectId> = self
+            .held
+            .iter()
+            .filter(|(_, (latch, ..))| opens(latch))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in open {
+            if let Some((_, takes_ms, outcome)) = self.held.remove(&id) {
+                self.plan_event(self.now + takes_ms, id, Event::Ended { id, outcome });
+            }
+        }
+    }
+
+    fn grant(&mut self) -> Vec<EffectId> {
+        let granted = self.locks.grant();
+        for id in &granted {
+            self.forget(*id);
+            let node = self.nodes.remove(id);
+            let event = Event::Acquired { id: *id };
+            self.plan_event_of(self.now, *id, event, node.as_ref());
+        }
+        granted
+    }
+}

@@ -1,0 +1,134 @@
+//! What happened in a simulated run, and questions about it.
+//! It does not know what should have happened.
+
+use lockstep_base::source::Name;
+use lockstep_engine::notice::{Happened, Status};
+use lockstep_engine::pattern::Pattern;
+use lockstep_engine::state::Transitions;
+use lockstep_engine::{Effect, Event};
+
+/// What happened in a simulated run.
+#[derive(Debug, Clone, Default)]
+pub struct Trace {
+    /// What was told, and when, in virtual milliseconds.
+    pub told: Vec<(i64, Happened)>,
+    /// How it ended; nothing if it came to a stop before its end.
+    pub status: Option<Status>,
+    /// When it ended, in virtual milliseconds.
+    pub ended_at: i64,
+    /// Which transitions happened.
+    pub transitions: Transitions,
+    /// The most commands and actions that ran at once.
+    pub width: usize,
+    /// Every event and what the machine made of it, if the script asked for that.
+    pub handled: Vec<Handled>,
+    /// How much was still under way in the machine and in the world at the end: nothing, if all
+    /// is well.
+    pub left_over: usize,
+}
+
+/// An event and what the machine made of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Handled {
+    /// When.
+    pub at: i64,
+    /// What came in.
+    pub event: Event,
+    /// What went out.
+    pub effects: Vec<Effect>,
+}
+
+/// Where in the trace nodes that a pattern stands for first started and last ended.
+struct Extent {
+    first_start: Option<usize>,
+    last_start: Option<usize>,
+    first_end: Option<usize>,
+    last_end: Option<usize>,
+}
+
+impl Trace {
+    /// The last status that was told of a node.
+    pub fn status_of(&self, path: &str) -> Option<Status> {
+        let mut told = self.told.iter().rev();
+        told.find_map(|(_, happened)| match happened {
+            Happened::NodeFinished { node, status, .. } if **node == *path => Some(*status),
+            _ => None,
+        })
+    }
+
+    /// The nodes that a pattern stands for, each once, in the order first told of.
+    pub fn nodes(&self, pattern: &Pattern) -> Vec<Name> {
+        let mut found = indexmap::IndexSet::new();
+        for (_, happened) in &self.told {
+            if let Some(node) = node_of(happened).filter(|node| pattern.matches(node)) {
+                found.insert(node.clone());
+            }
+        }
+        found.into_iter().collect()
+    }
+
+    /// How often nodes that a pattern stands for started.
+    pub fn starts(&self, pattern: &Pattern) -> usize {
+        let starts = |happened: &Happened| match happened {
+            Happened::NodeStarted { node, .. } => pattern.matches(node),
+            _ => false,
+        };
+        self.told.iter().filter(|(_, it)| starts(it)).count()
+    }
+
+    /// Whether everything that the first pattern stands for had ended before anything that the
+    /// second stands for started. Both must have happened.
+    pub fn before(&self, first: &Pattern, then: &Pattern) -> bool {
+        match (self.extent(first).last_end, self.extent(then).first_start) {
+            (Some(end), Some(start)) => {
+                let (first, then) = (self.extent(first).last_start, self.extent(then).first_start);
+                end < start && first < then
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether everything that either pattern stands for ran at one and the same time.
+    pub fn overlap(&self, one: &Pattern, other: &Pattern) -> bool {
+        let (one, other) = (self.extent(one), self.extent(other));
+        let last_start = one.last_start.max(other.last_start);
+        let ends = [one.first_end, other.first_end];
+        ends.into_iter()
+            .all(|end| end.is_some() && last_start < end)
+            && one.first_start.is_some()
+            && other.first_start.is_some()
+    }
+
+    fn extent(&self, pattern: &Pattern) -> Extent {
+        let mut extent = Extent {
+            first_start: None,
+            last_start: None,
+            first_end: None,
+            last_end: None,
+        };
+        for (at, (_, happened)) in self.told.iter().enumerate() {
+            let (first, last) = match happened {
+                Happened::NodeStarted { .. } => (&mut extent.first_start, &mut extent.last_start),
+                Happened::NodeFinished { status, .. } if *status != Status::Skipped => {
+                    (&mut extent.first_end, &mut extent.last_end)
+                }
+                _ => continue,
+            };
+            if node_of(happened).is_some_and(|node| pattern.matches(node)) {
+                first.get_or_insert(at);
+                *last = Some(at);
+            }
+        }
+        extent
+    }
+}
+
+fn node_of(happened: &Happened) -> Option<&Name> {
+    match happened {
+        Happened::NodeStarted { node, .. }
+        | Happened::NodeWaiting { node, .. }
+        | Happened::NodeOutput { node, .. }
+        | Happened::NodeFinished { node, .. } => Some(node),
+        Happened::RunStarted { .. } | Happened::RunFinished { .. } => None,
+    }
+}

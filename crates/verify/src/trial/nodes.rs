@@ -1,0 +1,188 @@
+//! The nodes that the runs of a test have had, and what is known of each in the present run.
+//! It does not know what is expected of them.
+
+use std::collections::HashMap;
+
+use lockstep_base::source::Name;
+use lockstep_engine::notice::{Happened, Status, Waiting};
+use lockstep_engine::pattern::Pattern;
+
+use super::given::Rule;
+
+/// All nodes of all runs of a test, by their paths.
+#[derive(Debug, Default)]
+pub(super) struct Nodes {
+    ids: HashMap<Name, usize>,
+    all: Vec<Node>,
+    /// The patterns of the expectations, and the nodes that each stands for.
+    patterns: Vec<(Pattern, Vec<usize>)>,
+    /// Which run it is.
+    run: u32,
+    /// How many events there were in it.
+    clock: u32,
+}
+
+/// A node.
+#[derive(Debug)]
+pub(super) struct Node {
+    /// Its path.
+    pub(super) path: Name,
+    /// The rules that stand for it.
+    pub(super) rules: Vec<usize>,
+    /// The rules by which what runs in it fails, as a node around it is said to fail.
+    pub(super) within: Vec<usize>,
+    /// Whether a pattern of an expectation stands for it.
+    watched: bool,
+    /// Whether it has started in any run.
+    started: bool,
+    /// The run that `state` is of.
+    run: u32,
+    state: State,
+}
+
+/// What is known of a node in the present run. Times count events.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct State {
+    /// The last status that was told.
+    pub(super) status: Option<Status>,
+    /// When it first started.
+    pub(super) first_start: Option<u32>,
+    /// When it last ended; that it was rolled back later does not count.
+    pub(super) last_end: Option<u32>,
+    /// Whether it has started and not ended.
+    live: bool,
+}
+
+impl Nodes {
+    /// Nodes that are watched for these patterns.
+    pub(super) fn new(patterns: Vec<Pattern>) -> Self {
+        let patterns = patterns.into_iter().map(|it| (it, Vec::new())).collect();
+        Self {
+            patterns,
+            ..Self::default()
+        }
+    }
+
+    /// Another run begins.
+    pub(super) fn begin(&mut self) {
+        self.run += 1;
+        self.clock = 0;
+    }
+
+    /// The number of the node with this path.
+    pub(super) fn id(&mut self, path: &Name, rules: &[Rule]) -> usize {
+        if let Some(id) = self.ids.get(path) {
+            return *id;
+        }
+        let id = self.all.len();
+        let numbered = || rules.iter().enumerate();
+        let fits = |rule: &Rule| rule.node().is_some_and(|it| it.matches(path));
+        let mut watched = false;
+        for (pattern, nodes) in &mut self.patterns {
+            if pattern.matches(path) {
+                nodes.push(id);
+                watched = true;
+            }
+        }
+        self.all.push(Node {
+            path: path.clone(),
+            rules: numbered()
+                .filter(|(_, rule)| fits(rule))
+                .map(|(at, _)| at)
+                .collect(),
+            within: numbered()
+                .filter(|(_, rule)| rule.fails_within(path))
+                .map(|(at, _)| at)
+                .collect(),
+            watched,
+            started: false,
+            run: 0,
+            state: State::default(),
+        });
+        self.ids.insert(path.clone(), id);
+        id
+    }
+
+    /// A node by its number.
+    pub(super) fn get(&self, id: usize) -> Option<&Node> {
+        self.all.get(id)
+    }
+
+    /// The paths of all nodes of all runs.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &Name> {
+        self.all.iter().map(|node| &node.path)
+    }
+
+    /// Takes what was told of a node.
+    pub(super) fn hear(&mut self, id: usize, happened: &Happened) {
+        self.clock += 1;
+        let (run, clock) = (self.run, self.clock);
+        let Some(node) = self.all.get_mut(id).filter(|node| node.watched) else {
+            return;
+        };
+        if node.run != run {
+            (node.run, node.state) = (run, State::default());
+        }
+        let Node { state, started, .. } = node;
+        let mut starts = |status| {
+            state.status = Some(status);
+            if status != Status::Queued {
+                *started = true;
+                state.live = true;
+                state.first_start.get_or_insert(clock);
+            }
+        };
+        match happened {
+            Happened::NodeStarted { .. } => starts(Status::Running),
+            Happened::NodeWaiting { waiting, .. } => match waiting {
+                Waiting::Lock { .. } => starts(Status::Queued),
+                _ => starts(Status::Waiting),
+            },
+            Happened::NodeFinished { status, .. } => {
+                state.status = Some(*status);
+                if state.live && *status != Status::RollingBack {
+                    state.live = false;
+                    state.last_end = Some(clock);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The nodes that a pattern stands for and that were told of in the present run.
+    pub(super) fn of(&self, pattern: usize) -> impl Iterator<Item = (&Name, State)> {
+        let ids = self.patterns.get(pattern).map(|(_, ids)| ids.as_slice());
+        let nodes = ids.unwrap_or_default().iter();
+        nodes
+            .filter_map(|id| self.all.get(*id))
+            .filter(|node| node.run == self.run)
+            .map(|node| (&node.path, node.state))
+    }
+
+    /// Whether a pattern stands for a node of any run.
+    pub(super) fn any(&self, pattern: usize) -> bool {
+        let found = self.patterns.get(pattern);
+        found.is_some_and(|(_, ids)| !ids.is_empty())
+    }
+
+    /// Whether a node that a pattern stands for has ever started, in any run. Skipped ones have
+    /// not.
+    pub(super) fn ever_started(&self, pattern: usize) -> bool {
+        let ids = self.patterns.get(pattern).map(|(_, ids)| ids.as_slice());
+        let nodes = ids.unwrap_or_default().iter();
+        nodes
+            .filter_map(|id| self.all.get(*id))
+            .any(|node| node.started)
+    }
+}
+
+/// The node that something was told of.
+pub(super) fn node_of(happened: &Happened) -> Option<&Name> {
+    match happened {
+        Happened::NodeStarted { node, .. }
+        | Happened::NodeWaiting { node, .. }
+        | Happened::NodeOutput { node, .. }
+        | Happened::NodeFinished { node, .. } => Some(node),
+        Happened::RunStarted { .. } | Happened::RunFinished { .. } => None,
+    }
+}

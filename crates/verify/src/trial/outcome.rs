@@ -1,0 +1,145 @@
+//! How effects end in a test: what a `given` says as an outcome or an answer, and what comes of
+//! an effect of which nothing is said. It does not know which `given` counts.
+
+use indexmap::IndexMap;
+
+use crate::simulate::command_value;
+use lockstep_base::source::Name;
+use lockstep_base::value::{Type, Value, from_json, to_json};
+use lockstep_engine::{Answer, Outcome};
+use lockstep_lang::ir::FailureClass;
+use lockstep_plan::{Plan, display};
+
+/// Of a command of which nothing is said.
+pub(super) fn command_succeeds() -> Outcome {
+    Outcome::good(command_value("", 0, []))
+}
+
+/// Of a command that is said to fail.
+pub(super) fn command_fails(class: Option<FailureClass>) -> Outcome {
+    let class = class.unwrap_or(FailureClass::Exit);
+    let code = if class == FailureClass::Exit { 1 } else { 0 };
+    Outcome {
+        value: command_value("", code, []),
+        failure: Some((class, message(class, code))),
+    }
+}
+
+/// Of a command that returns a record of some of its fields. A code that is not zero is a failure.
+pub(super) fn command_returns(given: &Value) -> Result<Outcome, String> {
+    let Some(given) = given.as_map() else {
+        return Err(String::from(
+            "a command returns a record, such as `{ stdout: \"v1\" }`",
+        ));
+    };
+    let fields = command_value("", 0, []);
+    let mut fields: IndexMap<Name, Value> = fields.as_map().cloned().unwrap_or_default();
+    for (name, value) in given {
+        let Some(field) = fields.get_mut(name) else {
+            return Err(format!(
+                "a command returns no `{name}`, only `stdout`, `stderr`, `code` and `outputs`"
+            ));
+        };
+        let fits = std::mem::discriminant(field) == std::mem::discriminant(value);
+        match value {
+            Value::None => {}
+            value if fits => *field = value.clone(),
+            other => return Err(format!("`{name}` of a command is no {}", other.kind())),
+        }
+    }
+    let failure = match fields.get("code") {
+        Some(Value::Int(code)) if *code != 0 => {
+            Some((FailureClass::Exit, message(FailureClass::Exit, *code)))
+        }
+        _ => None,
+    };
+    let value = Value::map(fields);
+    Ok(Outcome { value, failure })
+}
+
+/// Of an action of which nothing is said: an empty value of its type.
+pub(super) fn action_succeeds(action: &str, result: &Type) -> Outcome {
+    let mut value = empty(result);
+    if action.starts_with("http.")
+        && let Some(fields) = value.as_map()
+    {
+        let mut fields = fields.clone();
+        fields.insert("status".into(), Value::Int(200));
+        value = Value::map(fields);
+    }
+    Outcome::good(value)
+}
+
+/// Of an action that is said to fail.
+pub(super) fn action_fails(class: Option<FailureClass>) -> Outcome {
+    let class = class.unwrap_or(FailureClass::Failed);
+    Outcome::failed(class, message(class, 1))
+}
+
+/// Of an action that returns this.
+pub(super) fn action_returns(given: &Value, result: &Type, plan: &Plan) -> Result<Outcome, String> {
+    let json = to_json(given, &|value| display(&plan.bound.program, value));
+    from_json(json, result).map(Outcome::good)
+}
+
+/// What a person answers; nothing where nobody does.
+pub(super) fn answer(given: &Value, approves: bool) -> Result<Option<Answer>, String> {
+    let answer = match (given, given.as_str(), approves) {
+        (Value::Bool(true), _, true) | (_, Some("yes"), true) => Answer::Yes,
+        (Value::Bool(false), _, true) | (_, Some("no"), true) => Answer::No(String::new()),
+        (_, Some("retry"), false) => Answer::Retry,
+        (_, Some("ignore"), false) => Answer::Ignore,
+        (_, Some("rollback"), false) => Answer::Rollback,
+        (_, Some("abort"), false) => Answer::Abort,
+        (.., true) => {
+            return Err(String::from(
+                "the answer to an approval is \"yes\" or \"no\"",
+            ));
+        }
+        (.., false) => {
+            let said = "the answer is \"retry\", \"ignore\", \"rollback\" or \"abort\"";
+            return Err(String::from(said));
+        }
+    };
+    Ok(Some(answer))
+}
+
+/// How an approval fails: it is refused, or nobody answers until its time is over.
+pub(super) fn unanswered(class: Option<FailureClass>) -> Result<Option<Answer>, String> {
+    match class {
+        None | Some(FailureClass::Approval) => Ok(Some(Answer::No(String::new()))),
+        Some(FailureClass::Timeout) => Ok(None),
+        Some(other) => Err(format!(
+            "an approval fails with class `approval` or `timeout`, not `{}`",
+            other.as_str()
+        )),
+    }
+}
+
+fn message(class: FailureClass, code: i64) -> String {
+    match class {
+        FailureClass::Exit => format!("exit code {code}"),
+        _ => String::from("the test says so"),
+    }
+}
+
+/// An empty value of a type.
+fn empty(ty: &Type) -> Value {
+    match ty {
+        Type::String => Value::string(""),
+        Type::Int => Value::Int(0),
+        Type::Float => Value::Float(0.0),
+        Type::Bool => Value::Bool(false),
+        Type::Duration => Value::Duration(0),
+        Type::Percent => Value::Percent(0.0),
+        Type::List(_) => Value::list([]),
+        Type::Map(_) => Value::map(IndexMap::<Name, Value>::new()),
+        Type::Record(fields) => {
+            Value::map(fields.iter().map(|(name, ty)| (name.clone(), empty(ty))))
+        }
+        Type::OneOf(words) => words
+            .first()
+            .map_or(Value::None, |it| Value::String(it.clone())),
+        _ => Value::None,
+    }
+}

@@ -1,0 +1,97 @@
+//! What matters of what happened in a schedule. It does not know how it is shown.
+
+use lockstep_base::source::Name;
+use lockstep_engine::notice::{Happened, NodeKind, RunEvent, Status, Waiting};
+use lockstep_engine::pattern::Pattern;
+
+use super::nodes::node_of;
+
+/// So many events are shown at most.
+const MOST: usize = 30;
+
+/// The events that matter for these patterns, and how many were left out.
+pub(super) fn of(told: &[(i64, Happened)], patterns: &[&Pattern]) -> (Vec<RunEvent>, usize) {
+    let watched = |node: &Name| patterns.iter().any(|pattern| pattern.matches(node));
+    let all: Vec<&Name> = told.iter().filter_map(|(_, it)| node_of(it)).collect();
+    let found: std::collections::HashSet<&str> = all
+        .iter()
+        .filter(|node| watched(node))
+        .map(|node| &***node)
+        .collect();
+    let weigh = |happened: &Happened| {
+        let Some(node) = node_of(happened) else {
+            return 0;
+        };
+        if found.contains(&**node) {
+            return 5;
+        }
+        weight(happened)
+    };
+    let weights: Vec<u8> = told.iter().map(|(_, happened)| weigh(happened)).collect();
+    let mut least = 2;
+    let count = |least: u8| weights.iter().filter(|weight| **weight >= least).count();
+    while least < 5 && count(least) > MOST {
+        least += 1;
+    }
+    let (mut events, mut left_out) = (Vec::new(), 0);
+    let weighed = told
+        .iter()
+        .zip(weights)
+        .filter(|(_, weight)| *weight >= least);
+    for (seq, ((at, happened), _)) in weighed.enumerate() {
+        if seq >= MOST {
+            left_out += 1;
+            continue;
+        }
+        events.push(RunEvent {
+            seq: seq as u64 + 1,
+            at: moment(*at),
+            what: happened.clone(),
+        });
+    }
+    (events, left_out)
+}
+
+/// How much an event matters, from 0 to 4.
+fn weight(happened: &Happened) -> u8 {
+    use NodeKind::{Approve, Barrier, Deploy, Stage};
+    match happened {
+        Happened::NodeFinished {
+            status,
+            failure,
+            kind,
+            ..
+        } => match status {
+            Status::Succeeded if *kind == Stage => 3,
+            Status::Succeeded if *kind == Deploy => 2,
+            Status::Succeeded => 0,
+            Status::Skipped if matches!(kind, Stage | Deploy) => 2,
+            Status::Skipped => 0,
+            _ if failure
+                .as_ref()
+                .is_some_and(|it| Some(&it.node) == node_of(happened)) =>
+            {
+                4
+            }
+            _ if matches!(kind, Stage | Deploy) => 4,
+            _ => 1,
+        },
+        Happened::NodeWaiting { waiting, .. } => match waiting {
+            Waiting::Approval { .. } | Waiting::Retry { .. } => 3,
+            Waiting::Barrier { .. } | Waiting::Lock { .. } => 2,
+            Waiting::Time { .. } => 1,
+        },
+        Happened::NodeStarted { kind, .. } => match kind {
+            Stage => 3,
+            Deploy | Approve | Barrier => 2,
+            _ => 0,
+        },
+        _ => 0,
+    }
+}
+
+/// A moment of virtual time; a simulated run begins with the year 2026.
+fn moment(ms: i64) -> String {
+    let at = jiff::Timestamp::from_millisecond(super::BEGIN_MS.saturating_add(ms));
+    at.map_or_else(|_| String::new(), |at| format!("{at:.3}"))
+}

@@ -1,0 +1,281 @@
+//! The world of a test: every effect succeeds at once unless a `given` says otherwise.
+//! It does not know what the test expects.
+
+use std::sync::Arc;
+
+use indexmap::IndexSet;
+
+use crate::audit::{Audit, Violation};
+use crate::simulate::{Course, Script, Started};
+use lockstep_base::source::Name;
+use lockstep_base::value::{Type, Value};
+use lockstep_engine::notice::{Happened, Status};
+use lockstep_engine::pattern::Pattern;
+use lockstep_engine::{Answer, Question};
+use lockstep_lang::ir::FailureClass;
+use lockstep_plan::Plan;
+
+use super::given::{Rule, Then, What};
+use super::nodes::{Nodes, node_of};
+use super::outcome;
+use super::schedules::{Choices, Way};
+
+/// A run with more events than this is taken for one that goes on for ever.
+const MOST_EVENTS: u64 = 1_000_000;
+
+/// So many different commands are remembered for messages.
+const MOST_COMMANDS: usize = 200;
+
+/// How a rule has been used.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Use {
+    /// It stood for a command, an action or a question.
+    pub(super) fits: bool,
+    /// It stood for a node of this path, which is nothing of the kind.
+    pub(super) node: Option<Name>,
+    /// Why its value does not fit what it stood for.
+    pub(super) wrong: Option<String>,
+}
+
+/// The world.
+pub(super) struct World {
+    plan: Arc<Plan>,
+    pub(super) rules: Vec<Rule>,
+    pub(super) uses: Vec<Use>,
+    pub(super) nodes: Nodes,
+    /// The texts of the commands that were started.
+    pub(super) commands: IndexSet<String>,
+    pub(super) choices: Choices,
+    chooses: bool,
+    /// Decides which parts of the plan are ahead of others, where it does.
+    ahead: Option<u64>,
+    /// Whether everything that is told is to be kept.
+    pub(super) keeps: bool,
+    /// How the run ended.
+    pub(super) status: Option<Status>,
+    /// How many events there were in the present run.
+    pub(super) events: u64,
+    /// The questions that nobody answered in the present run.
+    pub(super) unanswered: Vec<Name>,
+    audit: Audit,
+    /// In what a run has not kept to its plan, if one has not.
+    pub(super) stray: Option<Violation>,
+}
+
+impl World {
+    pub(super) fn new(plan: Arc<Plan>, rules: Vec<Rule>, patterns: Vec<Pattern>) -> Self {
+        Self {
+            audit: Audit::new(plan.clone()),
+            stray: None,
+            plan,
+            uses: vec![Use::default(); rules.len()],
+            rules,
+            nodes: Nodes::new(patterns),
+            commands: IndexSet::new(),
+            choices: Choices::default(),
+            chooses: false,
+            ahead: None,
+            keeps: false,
+            status: None,
+            events: 0,
+            unanswered: Vec::new(),
+        }
+    }
+
+    /// A run begins, under this schedule.
+    pub(super) fn begin(&mut self, way: &Way) {
+        self.nodes.begin();
+        self.audit = self.audit.another();
+        (self.status, self.events) = (None, 0);
+        self.unanswered.clear();
+        self.chooses = false;
+        self.ahead = None;
+        match way {
+            Way::Seed(seed) => self.ahead = (seed % 2 == 1).then_some(*seed),
+            Way::Choices(_, choices) => {
+                self.chooses = true;
+                self.choices.begin(choices);
+            }
+        }
+    }
+
+    /// Whether the run was stopped because it went on and on.
+    pub(super) fn is_endless(&self) -> bool {
+        self.events >= MOST_EVENTS
+    }
+
+    /// The rules that stand for a command or action, the last one first.
+    fn rules_for(&mut self, started: &Started, command: bool) -> Vec<usize> {
+        let id = self.nodes.id(&started.node, &self.rules);
+        let Some(node) = self.nodes.get(id) else {
+            return Vec::new();
+        };
+        let mut found: Vec<usize> = node.rules.iter().chain(&node.within).copied().collect();
+        if command {
+            let texts = self.rules.iter().enumerate().filter(|(_, rule)| {
+                matches!(&rule.what, What::Command(glob) if glob.matches(&started.text))
+            });
+            found.extend(texts.map(|(at, _)| at));
+        }
+        found.sort_unstable();
+        found.reverse();
+        found
+    }
+
+    /// How a command goes, or a call of an action with this type of result.
+    fn course_of(&mut self, started: &Started, result: Option<&Type>) -> Course {
+        let found = self.rules_for(started, result.is_none());
+        let mut chosen = None;
+        for at in found {
+            let (Some(rule), Some(used)) = (self.rules.get(at), self.uses.get_mut(at)) else {
+                continue;
+            };
+            let outcome = match (&rule.then, result) {
+                (Then::Refused, _) => continue,
+                (Then::Fails(class), None) => Ok(outcome::command_fails(*class)),
+                (Then::Fails(class), Some(_)) => Ok(outcome::action_fails(*class)),
+                (Then::Returns(value), None) => outcome::command_returns(value),
+                (Then::Returns(value), Some(ty)) => outcome::action_returns(value, ty, &self.plan),
+            };
+            match outcome {
+                Ok(outcome) => {
+                    used.fits = true;
+                    chosen.get_or_insert(outcome);
+                }
+                Err(why) => used.wrong = Some(why),
+            }
+        }
+        let outcome = chosen.unwrap_or_else(|| match result {
+            None => outcome::command_succeeds(),
+            Some(ty) => outcome::action_succeeds(&started.text, ty),
+        });
+        Course::new(0, outcome)
+    }
+}
+
+impl Script for World {
+    fn course(&mut self, started: &Started) -> Course {
+        if self.commands.len() < MOST_COMMANDS && !self.commands.contains(&started.text) {
+            self.commands.insert(started.text.clone());
+        }
+        self.course_of(started, None)
+    }
+
+    fn action(&mut self, started: &Started, _: &[Value]) -> Course {
+        let plan = self.plan.clone();
+        let mut actions = plan.bound.program.actions.iter();
+        let action = actions.find(|action| *action.name == started.text);
+        self.course_of(started, Some(action.map_or(&Type::Any, |it| &it.result)))
+    }
+
+    fn answer(&mut self, node: &Name, question: &Question) -> Option<(i64, Answer)> {
+        let id = self.nodes.id(node, &self.rules);
+        let rules = self.nodes.get(id).map(|node| node.rules.clone());
+        let approves = matches!(question, Question::Approve { .. });
+        for at in rules.unwrap_or_default().into_iter().rev() {
+            let (Some(rule), Some(used)) = (self.rules.get(at), self.uses.get_mut(at)) else {
+                continue;
+            };
+            let answer = match &rule.then {
+                Then::Returns(value) => outcome::answer(value, approves),
+                Then::Refused if approves => Ok(Some(Answer::No(String::new()))),
+                Then::Fails(class) if approves => outcome::unanswered(*class),
+                Then::Refused => Err("only an approval can be refused".into()),
+                Then::Fails(_) => continue,
+            };
+            match answer {
+                Ok(answer) => {
+                    used.fits = true;
+                    if answer.is_none() {
+                        self.unanswered.push(node.clone());
+                    }
+                    return answer.map(|answer| (0, answer));
+                }
+                Err(why) => used.wrong = Some(why),
+            }
+        }
+        if approves {
+            return Some((0, Answer::Yes));
+        }
+        self.unanswered.push(node.clone());
+        None
+    }
+
+    fn grants(&mut self, node: &Name) -> bool {
+        let id = self.nodes.id(node, &self.rules);
+        let rules = self.nodes.get(id).map(|node| node.rules.as_slice());
+        let is_lock = |path: &str| {
+            let last = path.rsplit("/lock[").next();
+            last.is_some_and(|rest| rest.len() < path.len() && rest.ends_with(']'))
+        };
+        let mut granted = true;
+        for at in rules.unwrap_or_default() {
+            let then = self.rules.get(*at).map(|rule| &rule.then);
+            let timeout = Then::Fails(Some(FailureClass::Timeout));
+            if then == Some(&timeout) && is_lock(node) {
+                granted = false;
+                if let Some(used) = self.uses.get_mut(*at) {
+                    used.fits = true;
+                }
+            }
+        }
+        granted
+    }
+
+    fn choose(&mut self, of: usize) -> usize {
+        self.choices.next(of)
+    }
+
+    fn chooses(&self) -> bool {
+        self.chooses
+    }
+
+    fn rank(&mut self, node: Option<&Name>) -> Option<u64> {
+        Some(rank(node?, self.ahead?))
+    }
+
+    fn goes_on(&mut self) -> bool {
+        self.events += 1;
+        !self.is_endless()
+    }
+
+    fn hear(&mut self, _: i64, happened: &Happened) -> bool {
+        if let Some(stray) = self.audit.first_stray(happened) {
+            self.stray.get_or_insert(stray);
+        }
+        if let Some(node) = node_of(happened) {
+            let id = self.nodes.id(node, &self.rules);
+            self.nodes.hear(id, happened);
+            let rules = self.nodes.get(id).map(|node| node.rules.as_slice());
+            for at in rules.unwrap_or_default() {
+                if let Some(used) = self.uses.get_mut(*at) {
+                    used.node.get_or_insert_with(|| node.clone());
+                }
+            }
+        } else if let Happened::RunFinished { status, .. } = happened {
+            self.status = Some(*status);
+        }
+        self.keeps
+    }
+}
+
+/// Puts whole parts of the plan ahead of others: what stands in the same part of a block has the
+/// same place among the parts of that block. Every path segment gives six bits, the outer ones
+/// the higher ones.
+fn rank(path: &str, seed: u64) -> u64 {
+    let mut hash = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let (mut rank, mut room) = (0_u64, 60_u32);
+    // The first segment is the pipeline's own.
+    for byte in path.bytes().chain([b'/']) {
+        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3);
+        if byte == b'/' {
+            let mixed = (hash ^ (hash >> 29)).wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 58;
+            if room == 0 {
+                break;
+            }
+            room -= 6;
+            rank |= mixed << room;
+        }
+    }
+    rank
+}

@@ -1,0 +1,106 @@
+//! What failures would lead to, as text and JSON: one failure in full, or all of them as a table.
+//! It does not know how it was found out.
+
+mod case;
+mod table;
+
+use lockstep_engine::notice::Status;
+use lockstep_verify::foresee::Foresight;
+
+use super::Style;
+use super::style::{Line, Mark, Tone};
+use super::words;
+
+/// How a text is drawn.
+#[derive(Debug, Clone, Copy)]
+pub struct Look {
+    /// Colours and signs.
+    pub style: Style,
+    /// How many columns there are.
+    pub width: usize,
+}
+
+/// Each case in full.
+pub fn cases(foresight: &Foresight, look: Look) -> String {
+    let mut lines = Vec::new();
+    for (at, case) in foresight.cases.iter().enumerate() {
+        if at > 0 {
+            lines.extend([Line::new(), Line::new()]);
+        }
+        lines.extend(case::lines(foresight, case, look));
+    }
+    lines.extend(remarks(foresight));
+    paint(lines, look)
+}
+
+/// A table with a line for each failure and a column for each deployment.
+pub fn table(foresight: &Foresight, look: Look) -> String {
+    let mut lines = table::lines(foresight, look);
+    lines.extend(remarks(foresight));
+    paint(lines, look)
+}
+
+/// The stable form for tools.
+pub fn json(foresight: &Foresight) -> String {
+    // It holds nothing that JSON has no form for.
+    let text = serde_json::to_string_pretty(foresight).unwrap_or_default();
+    format!("{text}\n")
+}
+
+/// What is to be known beside the cases.
+fn remarks(foresight: &Foresight) -> Vec<Line> {
+    let mut lines = Vec::new();
+    if foresight.unlisted > 0 {
+        let more = words::many(foresight.unlisted, "more failure");
+        let text = format!("{more} would take too long to play: name them with --if-fails.");
+        lines.extend([Line::new(), Line::of(Tone::Warn, text)]);
+    }
+    if let Some(chosen) = &foresight.chosen {
+        let text = format!("A person is asked, and taken to choose {}.", chosen);
+        lines.extend([Line::new(), Line::of(Tone::Dim, text)]);
+    }
+    lines
+}
+
+fn paint(lines: Vec<Line>, look: Look) -> String {
+    let mut text = String::new();
+    for line in lines {
+        text.push_str(&line.paint(look.style));
+        text.push('\n');
+    }
+    text
+}
+
+/// `deployed`, or `deployed or rolled back` where it depends on who was faster.
+fn word(ends: &[Status]) -> String {
+    let words: Vec<&str> = ends.iter().map(|end| plain(*end)).collect();
+    words.join(" or ")
+}
+
+fn plain(end: Status) -> &'static str {
+    let known = words::ENDS.iter().find(|(status, _)| *status == end);
+    known.map_or("unfinished", |(_, word)| word)
+}
+
+/// The sign for how something can end.
+fn mark(ends: &[Status]) -> Mark {
+    match ends {
+        [one] => words::mark(*one),
+        _ => Mark::Ask,
+    }
+}
+
+/// How the pipeline ends: `fails`, or `fails or succeeds`.
+fn pipeline(ends: &[Status]) -> String {
+    let word = |end: &Status| match end {
+        Status::Succeeded => "succeeds all the same",
+        Status::RollbackFailed => "fails, and a rollback fails",
+        Status::Cancelled => "is cancelled",
+        _ => "fails",
+    };
+    let words: Vec<&str> = ends.iter().map(word).collect();
+    match words.is_empty() {
+        true => String::from("does not end"),
+        false => words.join(" or "),
+    }
+}

@@ -1,0 +1,137 @@
+//! One failure in full: who rolls back, who goes on, who never starts, and what is then where.
+//! It does not know other failures.
+
+use indexmap::IndexMap;
+
+use super::{Look, mark, pipeline, word};
+use crate::style::{Line, Mark, Tone};
+use crate::{text, words};
+use lockstep_verify::foresee::{Case, Fate, Foresight, InfrastructureEnd, Outcome};
+
+/// So many lines are shown of one outcome.
+const MOST: usize = 60;
+/// So many names are told of things that are told together.
+const NAMED: usize = 8;
+
+pub(super) fn lines(foresight: &Foresight, case: &Case, look: Look) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let name = text::clean(&case.fails).into_owned();
+    let several = case.outcomes.len() > 1;
+    let mut head = Line::of(Tone::Plain, "If ");
+    head.add(Tone::Bold, name).add(Tone::Plain, " fails");
+    if several {
+        head.add(Tone::Plain, ", it depends on where:");
+        lines.push(head.clone());
+    }
+    for outcome in &case.outcomes {
+        let ends = pipeline(&outcome.pipeline);
+        let end = format!("{} {ends}", text::clean(&foresight.pipeline));
+        if several {
+            let at: Vec<&str> = outcome.at.iter().map(|place| &*place.inside).collect();
+            let mut line = Line::of(Tone::Plain, "at ");
+            line.add(Tone::Bold, text::clean(&at.join(", ")))
+                .add(Tone::Plain, format!(": {end}"));
+            lines.extend([Line::new(), line]);
+        } else {
+            head.add(Tone::Plain, format!(", {end}"));
+            lines.push(head.clone());
+        }
+        lines.extend(fates(outcome, look));
+        lines.extend(afterwards(outcome));
+    }
+    lines
+}
+
+/// A line for each infrastructure and way to end there.
+fn fates(outcome: &Outcome, look: Look) -> Vec<Line> {
+    let mut groups: IndexMap<(&str, String, Option<String>), Vec<&Fate>> = IndexMap::new();
+    for fate in &outcome.deployments {
+        let because = (fate.because.as_ref()).map(|failure| {
+            let message = text::first_line(&failure.message, look.style.ellipsis());
+            format!("{}{message}", words::class(failure))
+        });
+        let key = (&*fate.target, word(&fate.ends), because);
+        groups.entry(key).or_default().push(fate);
+    }
+    let names = |fates: &[&Fate]| -> String {
+        let names: Vec<_> = fates
+            .iter()
+            .map(|fate| text::clean(&fate.service))
+            .collect();
+        match names.len() {
+            count if count > NAMED => words::many(count, "service"),
+            _ => names.join(", "),
+        }
+    };
+    let rows: Vec<_> = groups
+        .iter()
+        .map(|((target, word, because), fates)| {
+            let first = fates.first().map_or(Mark::None, |fate| mark(&fate.ends));
+            (first, text::clean(target), names(fates), word, because)
+        })
+        .collect();
+    let wide = |column: fn(&str, &str, &str) -> usize| {
+        let widths = rows.iter().map(|row| column(&row.1, &row.2, row.3));
+        widths.max().unwrap_or(0)
+    };
+    let target = 4 + wide(|target, _, _| text::width(target)) + 2;
+    let services = target + wide(|_, services, _| text::width(services)) + 2;
+    let end = services + wide(|_, _, word| text::width(word)) + 2;
+    let mut lines = Vec::new();
+    let mut before = None;
+    for (first, place, services_of, word, because) in rows.iter().take(MOST) {
+        let mut line = Line::of(Tone::Plain, "  ");
+        line.add(first.tone(), look.style.mark(*first)).pad(4);
+        if before != Some(place) {
+            line.add(Tone::Plain, place.clone());
+        }
+        before = Some(place);
+        line.pad(target).add(Tone::Plain, services_of.as_str());
+        line.pad(services).add(first.tone(), word.as_str());
+        if let Some(because) = because {
+            line.pad(end).add(Tone::Dim, because.as_str());
+        }
+        line.fit(look.width, look.style);
+        lines.push(line);
+    }
+    if rows.len() > MOST {
+        let more = words::many(rows.len() - MOST, "more line");
+        lines.push(Line::of(Tone::Dim, format!("  {more}")));
+    }
+    lines
+}
+
+/// What is then on the infrastructures, told together where it is the same.
+fn afterwards(outcome: &Outcome) -> Vec<Line> {
+    let mut groups: IndexMap<String, Vec<&str>> = IndexMap::new();
+    for after in &outcome.infrastructures {
+        let words: Vec<&str> = after.ends.iter().map(|end| state(*end)).collect();
+        groups
+            .entry(words.join(" or "))
+            .or_default()
+            .push(&after.name);
+    }
+    let mut lines = Vec::new();
+    if !groups.is_empty() {
+        lines.push(Line::of(Tone::Dim, "  afterwards"));
+    }
+    for (state, names) in groups {
+        let names = match names.len() {
+            count if count > NAMED => words::many(count, "infrastructure"),
+            _ => text::clean(&names.join(", ")).into_owned(),
+        };
+        let mut line = Line::of(Tone::Plain, format!("    {names}: "));
+        line.add(Tone::Plain, state);
+        lines.push(line);
+    }
+    lines
+}
+
+fn state(end: InfrastructureEnd) -> &'static str {
+    match end {
+        InfrastructureEnd::New => "new",
+        InfrastructureEnd::AsBefore => "as before",
+        InfrastructureEnd::Mixed => "partly new, partly as before",
+        InfrastructureEnd::Unclear => "unclear: something failed there and was not taken back",
+    }
+}

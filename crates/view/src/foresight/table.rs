@@ -1,0 +1,258 @@
+//! All failures as a table: a line for each, a column for each deployment.
+//! It does not know why anything ends as it does.
+
+use indexmap::IndexMap;
+
+use super::{Look, mark, pipeline, plain, word};
+use crate::style::{Line, Mark, Tone};
+use crate::{text, words};
+use lockstep_base::source::Name;
+use lockstep_engine::notice::Status;
+use lockstep_verify::foresee::{Case, Foresight};
+
+/// A failure with the ends of all deployments, wherever in it and whenever it fails.
+struct Row<'f> {
+    name: String,
+    /// The column of what fails.
+    own: Option<usize>,
+    ends: Vec<Vec<Status>>,
+    pipeline: Vec<Status>,
+    case: &'f Case,
+}
+
+pub(super) fn lines(foresight: &Foresight, look: Look) -> Vec<Line> {
+    let rows: Vec<Row<'_>> = foresight.cases.iter().map(|case| row(case, look)).collect();
+    let names = columns(foresight, look);
+    let first = widest(rows.iter().map(|row| row.name.as_str())).max(text::width(HEAD));
+    in_words(&rows, &names, first, look)
+        .or_else(|| in_signs(&rows, &names, first, look))
+        .unwrap_or_else(|| in_counts(&rows, first))
+        .into_iter()
+        .chain(ending(foresight, &rows))
+        .collect()
+}
+
+const HEAD: &str = "if this fails";
+
+fn widest<'a>(texts: impl Iterator<Item = &'a str>) -> usize {
+    texts.map(text::width).max().unwrap_or(0)
+}
+
+fn row<'f>(case: &'f Case, look: Look) -> Row<'f> {
+    let mut ends: Vec<Vec<Status>> = Vec::new();
+    let mut pipeline = Vec::new();
+    for outcome in &case.outcomes {
+        ends.resize(outcome.deployments.len(), Vec::new());
+        for (all, fate) in ends.iter_mut().zip(&outcome.deployments) {
+            all.extend(&fate.ends);
+            all.sort_unstable();
+            all.dedup();
+        }
+        pipeline.extend(&outcome.pipeline);
+    }
+    pipeline.sort_unstable();
+    pipeline.dedup();
+    let fates = case.outcomes.first().map(|outcome| &outcome.deployments);
+    let own = fates.and_then(|fates| fates.iter().position(|fate| fate.node == case.fails));
+    // Before there is anything to take back it just fails; that goes without saying.
+    if let Some(ends) = own.and_then(|own| ends.get_mut(own))
+        && ends.contains(&Status::RolledBack)
+    {
+        ends.retain(|end| *end != Status::Failed);
+    }
+    Row {
+        own,
+        name: named(
+            case.service.as_ref(),
+            case.target.as_ref(),
+            &case.fails,
+            look,
+        ),
+        ends,
+        pipeline,
+        case,
+    }
+}
+
+fn named(service: Option<&Name>, target: Option<&Name>, path: &str, look: Look) -> String {
+    match (service, target) {
+        (Some(service), Some(target)) => format!(
+            "{} {} {}",
+            text::clean(service),
+            look.style.arrow(),
+            text::clean(target)
+        ),
+        _ => text::clean(path).into_owned(),
+    }
+}
+
+/// The names of the deployments.
+fn columns(foresight: &Foresight, look: Look) -> Vec<String> {
+    let outcome = (foresight.cases.iter()).find_map(|case| case.outcomes.first());
+    let fates = outcome.into_iter().flat_map(|outcome| &outcome.deployments);
+    fates
+        .map(|fate| named(Some(&fate.service), Some(&fate.target), &fate.node, look))
+        .collect()
+}
+
+/// The table in plain words, if it is not too wide.
+fn in_words(rows: &[Row<'_>], names: &[String], first: usize, look: Look) -> Option<Vec<Line>> {
+    let widths: Vec<usize> = names
+        .iter()
+        .enumerate()
+        .map(|(at, name)| {
+            let words: Vec<String> = rows.iter().map(|row| cell(row, at)).collect();
+            widest(words.iter().map(String::as_str)).max(text::width(name))
+        })
+        .collect();
+    let whole: usize = first + widths.iter().map(|width| width + 2).sum::<usize>();
+    if whole > look.width {
+        return None;
+    }
+    let mut head = Line::of(Tone::Dim, HEAD);
+    let mut column = first + 2;
+    for (name, width) in names.iter().zip(&widths) {
+        head.pad(column).add(Tone::Bold, name.as_str());
+        column += width + 2;
+    }
+    let mut lines = vec![head];
+    for row in rows {
+        let mut line = Line::of(Tone::Bold, row.name.as_str());
+        let mut column = first + 2;
+        for (at, width) in widths.iter().enumerate() {
+            let tone = row.ends.get(at).map_or(Tone::Dim, |ends| mark(ends).tone());
+            line.pad(column).add(tone, cell(row, at));
+            column += width + 2;
+        }
+        lines.push(line);
+    }
+    Some(lines)
+}
+
+fn cell(row: &Row<'_>, at: usize) -> String {
+    let word = row.ends.get(at).map(|ends| word(ends)).unwrap_or_default();
+    match row.own == Some(at) && !word.starts_with("failed") {
+        true => format!("fails, {word}"),
+        false => word,
+    }
+}
+
+/// The table in signs, with numbers for the deployments, if it is not too wide.
+fn in_signs(rows: &[Row<'_>], names: &[String], first: usize, look: Look) -> Option<Vec<Line>> {
+    let digits = names.len().to_string().len();
+    let start = digits + 2 + first + 2;
+    if start + names.len() * (digits + 1) > look.width {
+        return None;
+    }
+    let mut head = Line::new();
+    head.pad(digits + 2).add(Tone::Dim, HEAD).pad(start);
+    for number in 1..=names.len() {
+        head.add(Tone::Dim, format!("{number:>digits$} "));
+    }
+    let mut lines = vec![head];
+    for row in rows {
+        let number = row.own.map_or(String::new(), |at| (at + 1).to_string());
+        let mut line = Line::of(Tone::Dim, format!("{number:>digits$}"));
+        line.pad(digits + 2)
+            .add(Tone::Bold, row.name.as_str())
+            .pad(start);
+        for ends in &row.ends {
+            let mark = mark(ends);
+            let blanks = " ".repeat(digits - 1);
+            let sign = look.style.mark(mark);
+            line.add(mark.tone(), format!("{blanks}{sign} "));
+        }
+        lines.push(line);
+    }
+    lines.push(Line::new());
+    lines.extend(legend(rows, look));
+    Some(lines)
+}
+
+/// What the signs stand for.
+fn legend(rows: &[Row<'_>], look: Look) -> Option<Line> {
+    let mut line = Line::new();
+    let used = |wanted: &[Status]| rows.iter().flat_map(|row| &row.ends).any(|it| it == wanted);
+    let mut seen = Vec::new();
+    for (status, word) in words::ENDS {
+        if used(&[status]) {
+            let mark = words::mark(status);
+            // Two ways to end badly share a sign.
+            let word = match seen.contains(&mark) {
+                true => format!("or {word}  "),
+                false => format!("{} {word}  ", look.style.mark(mark)),
+            };
+            seen.push(mark);
+            line.add(mark.tone(), word);
+        }
+    }
+    if rows
+        .iter()
+        .flat_map(|row| &row.ends)
+        .any(|ends| ends.len() > 1)
+    {
+        let text = format!(
+            "{} depends on where and when it fails",
+            look.style.mark(Mark::Ask)
+        );
+        line.add(Mark::Ask.tone(), text);
+    }
+    (!line.is_empty()).then_some(line)
+}
+
+/// How many end in which way.
+fn in_counts(rows: &[Row<'_>], first: usize) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for row in rows {
+        let mut counts: IndexMap<String, usize> = IndexMap::new();
+        for ends in &row.ends {
+            let word = match ends.as_slice() {
+                [one] => plain(*one).to_string(),
+                _ => String::from("depending on where and when it fails"),
+            };
+            *counts.entry(word).or_default() += 1;
+        }
+        let counts: Vec<String> = counts
+            .iter()
+            .map(|(word, count)| format!("{count} {word}"))
+            .collect();
+        let mut line = Line::of(Tone::Bold, row.name.as_str());
+        line.pad(first + 2).add(Tone::Plain, counts.join(", "));
+        lines.push(line);
+    }
+    lines
+}
+
+/// How the pipeline ends, and where to look further.
+fn ending(foresight: &Foresight, rows: &[Row<'_>]) -> Vec<Line> {
+    let name = text::clean(&foresight.pipeline);
+    let mut ends: IndexMap<String, Vec<&str>> = IndexMap::new();
+    for row in rows {
+        let word = pipeline(&row.pipeline);
+        ends.entry(word).or_default().push(&row.name);
+    }
+    let mut lines = vec![Line::new()];
+    if let [(word, _)] = ends.iter().collect::<Vec<_>>().as_slice() {
+        lines.push(Line::of(
+            Tone::Plain,
+            format!("In each of them {name} {word}."),
+        ));
+    } else {
+        for (word, rows) in &ends {
+            let rows = match rows.len() {
+                count if count > 4 => words::many(count, "of these failure"),
+                _ => rows.join(", "),
+            };
+            lines.push(Line::of(Tone::Plain, format!("{name} {word}: {rows}")));
+        }
+    }
+    let unsure = rows
+        .iter()
+        .find(|row| row.ends.iter().any(|ends| ends.len() > 1));
+    if let Some(row) = unsure {
+        let path = text::clean(&row.case.fails);
+        let text = format!("See what it depends on: --if-fails \"{path}\"");
+        lines.push(Line::of(Tone::Dim, text));
+    }
+    lines
+}

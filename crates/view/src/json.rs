@@ -1,0 +1,52 @@
+//! Events as JSON, one a line, as `run --format json` prints them.
+//! It does not know what they mean.
+
+use std::io::{self, Write};
+
+use lockstep_engine::notice::RunEvent;
+
+use super::Report;
+
+/// So much is held back at most, in bytes.
+const HELD: usize = 1 << 16;
+
+/// Writes each event as one line of JSON.
+#[derive(Debug)]
+pub struct Json<W> {
+    out: W,
+    lines: Vec<u8>,
+}
+
+impl<W: Write> Json<W> {
+    /// Writes to `out`.
+    pub fn new(out: W) -> Self {
+        Self {
+            out,
+            lines: Vec::new(),
+        }
+    }
+}
+
+impl<W: Write> Report for Json<W> {
+    fn event(&mut self, event: &RunEvent) -> io::Result<()> {
+        serde_json::to_writer(&mut self.lines, event)?;
+        self.lines.push(b'\n');
+        match self.lines.len() < HELD {
+            true => Ok(()),
+            false => self.flush(),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.lines.is_empty() {
+            return Ok(());
+        }
+        let written = self.out.write_all(&self.lines);
+        self.lines.clear();
+        written.and_then(|()| self.out.flush())
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.flush()
+    }
+}

@@ -1,0 +1,127 @@
+//! The last thing a run prints: its failures, then a line for each deployment, then how it ended.
+//! It does not know how to continue a run; the caller hands in the words for that.
+
+mod failures;
+mod table;
+
+use std::io::{self, Write};
+
+use lockstep_base::source::Sources;
+use lockstep_engine::notice::Status;
+use lockstep_lang::ir::FailureClass;
+
+use super::style::{Line, Mark, Tone};
+use super::tally::Counts;
+use super::{Style, Summary, path, text, words};
+
+/// How a ledger is printed.
+#[derive(Debug, Clone, Default)]
+pub struct Ledger<'a> {
+    /// Colours and signs.
+    pub style: Style,
+    /// How many columns there are, on a terminal; elsewhere nothing is ever cut.
+    pub width: Option<usize>,
+    /// The texts that failures point into.
+    pub sources: Option<&'a Sources>,
+    /// What can be done now, a command a line: `lockstep resume r-7f3a`.
+    pub next: Vec<String>,
+    /// Whether somebody still drives the run.
+    pub goes_on: bool,
+}
+
+impl Ledger<'_> {
+    /// Prints what is known of a run.
+    pub fn print(&self, out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
+        let failures = failures::lines(self, summary);
+        let table = table::lines(self, summary);
+        let end = self.end(summary);
+        let mut first = true;
+        for part in [failures, table, end] {
+            if part.is_empty() {
+                continue;
+            }
+            if !first {
+                writeln!(out)?;
+            }
+            first = false;
+            for line in part {
+                writeln!(out, "{}", line.paint(self.style))?;
+            }
+        }
+        out.flush()
+    }
+
+    /// A node's name for people.
+    fn label(&self, node: &str) -> String {
+        let label = path::label(node, self.style.arrow(), self.style.dot());
+        text::clean(&label).into_owned()
+    }
+
+    /// `✗ run r-7f3a failed in 1m 12s: 3 deployed, 1 rolled back`
+    fn end(&self, summary: &Summary) -> Vec<Line> {
+        let took = summary.took_ms().map(words::took);
+        let within = |word: &str| match &took {
+            Some(took) => format!(" {word} {took}"),
+            None => String::new(),
+        };
+        let (mark, tone, how) = match summary.status() {
+            Some(Status::Succeeded | Status::Ignored) => {
+                (Mark::Good, Tone::Good, format!("succeeded{}", within("in")))
+            }
+            Some(Status::Cancelled) => (
+                Mark::Bad,
+                Tone::Warn,
+                format!("cancelled{}", within("after")),
+            ),
+            Some(Status::RollbackFailed) => (
+                Mark::Bad,
+                Tone::Bad,
+                format!("failed{}, and a rollback failed", within("in")),
+            ),
+            Some(_) => (Mark::Bad, Tone::Bad, format!("failed{}", within("in"))),
+            None if self.goes_on => (Mark::Run, Tone::Note, String::from("goes on")),
+            None => (
+                Mark::Warn,
+                Tone::Warn,
+                // When it stopped, nobody wrote down.
+                String::from("stopped before its end"),
+            ),
+        };
+        let run = summary
+            .run()
+            .map_or(String::new(), |run| format!(" {}", text::clean(run)));
+        let mut line = Line::of(tone, self.style.mark(mark));
+        line.add(Tone::Bold, format!(" run{run} "));
+        line.add(tone, how);
+        let mut counts = Counts::default();
+        for row in summary.rows() {
+            counts.add(match row.status {
+                Status::Pending => Status::Skipped,
+                status => status,
+            });
+        }
+        let mut ends = words::ends(&counts);
+        let unfinished = counts.total() - counts.ended();
+        if unfinished > 0 {
+            let comma = if ends.is_empty() { "" } else { ", " };
+            ends.push_str(&format!("{comma}{unfinished} unfinished"));
+        }
+        if !ends.is_empty() {
+            line.add(Tone::Plain, format!(": {ends}"));
+        }
+        let mut lines = vec![line];
+        let cancelled = summary
+            .failure()
+            .filter(|failure| failure.class == FailureClass::Cancelled);
+        if let Some(failure) = cancelled {
+            let why = text::first_line(&failure.message, self.style.ellipsis());
+            lines.push(Line::of(Tone::Dim, format!("  {why}")));
+        }
+        for next in &self.next {
+            let mut line = Line::of(Tone::Plain, "  ");
+            line.add(Tone::Bold, text::clean(next));
+            lines.push(line);
+        }
+        lines
+    }
+}

@@ -1,0 +1,331 @@
+//! The table of deployments: what, where, what was there, what is there, how it ended, how long.
+//! It does not know why anything failed.
+
+use indexmap::IndexMap;
+
+use crate::style::{Line, Mark, Tone};
+use crate::{Row, Style, Summary, path, text, words};
+use lockstep_engine::notice::Status;
+
+use super::Ledger;
+
+/// With more deployments than this, those that need no look are told together.
+const ALL: usize = 60;
+/// So many cells are told together at least; fewer are told one by one.
+const FEW: usize = 3;
+/// So many that failed are shown one by one.
+const FAILED: usize = 200;
+/// A version longer than this is not repeated.
+const LONG: usize = 16;
+/// A column is never cut below this.
+const NARROW: usize = 8;
+
+/// The cells of a line, as texts.
+#[derive(Debug)]
+struct Cells {
+    mark: Mark,
+    service: String,
+    target: String,
+    before: String,
+    after: String,
+    word: String,
+    took: String,
+    quiet: bool,
+}
+
+pub(super) fn lines(ledger: &Ledger<'_>, summary: &Summary) -> Vec<Line> {
+    let (mut cells, more) = if summary.rows().len() > ALL {
+        folded(ledger, summary)
+    } else {
+        (summary.rows().map(|row| single(ledger, row)).collect(), 0)
+    };
+    tell_apart(summary, &mut cells);
+    let mut lines = layout(ledger, &cells);
+    if more > 0 {
+        lines.push(Line::of(
+            Tone::Bad,
+            format!("  and {more} more that failed"),
+        ));
+    }
+    for stage in summary.skipped_stages() {
+        let mut line = Line::of(Tone::Dim, format!("{} ", ledger.style.mark(Mark::Skip)));
+        line.add(
+            Tone::Dim,
+            format!("stage {} not started", ledger.label(stage)),
+        );
+        lines.push(line);
+    }
+    lines
+}
+
+fn single(ledger: &Ledger<'_>, row: &Row) -> Cells {
+    let (before, after) = versions(row);
+    let cell =
+        |text: Option<&str>| text.map_or(String::new(), |text| text::clean(text).into_owned());
+    let known = before.is_some() || after.is_some();
+    let dash = |text: String| match text.is_empty() && known {
+        true => ledger.style.dash().to_owned(),
+        false => text,
+    };
+    Cells {
+        mark: mark(row.status),
+        service: text::clean(&row.service).into_owned(),
+        target: text::clean(&row.target).into_owned(),
+        before: dash(cell(before)),
+        after: dash(cell(after)),
+        word: word(row),
+        took: row.took_ms.map(words::took).unwrap_or_default(),
+        quiet: row.status == Status::Skipped || row.status == Status::Pending,
+    }
+}
+
+/// What was there and what is there, as far as it is known.
+fn versions(row: &Row) -> (Option<&str>, Option<&str>) {
+    let before = row.before.as_deref();
+    let after = row.after.as_deref();
+    match row.status {
+        Status::RolledBack | Status::Skipped => (before, before),
+        Status::Succeeded => (before, after),
+        Status::RollbackFailed | Status::RollingBack => (before, before.or(after).map(|_| "?")),
+        // Something was done and not taken back: what is there now, nobody told.
+        _ => (before, after.or(before.map(|_| "?"))),
+    }
+}
+
+fn mark(status: Status) -> Mark {
+    match status {
+        Status::Running | Status::RollingBack | Status::Waiting => Mark::Warn,
+        status => words::mark(status),
+    }
+}
+
+/// How it ended, in plain words.
+fn word(row: &Row) -> String {
+    match (row.status, row.before.as_deref()) {
+        // A long version is told once in the line; that is enough.
+        (Status::RolledBack, Some(before)) if text::width(before) <= LONG => {
+            format!("rolled back to {}", text::clean(before))
+        }
+        (status, _) => plain_word(status).to_owned(),
+    }
+}
+
+fn plain_word(status: Status) -> &'static str {
+    match status {
+        Status::Succeeded => "deployed",
+        Status::Ignored => "failed and ignored",
+        Status::Failed => "failed",
+        Status::Cancelled => "cancelled",
+        Status::RolledBack => "rolled back",
+        Status::RollbackFailed => "rollback failed",
+        Status::RollingBack => "rollback unfinished",
+        Status::Running | Status::Waiting => "unfinished",
+        Status::Pending | Status::Queued | Status::Skipped => "not started",
+    }
+}
+
+/// What several deployments are told together by.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Axis {
+    Target,
+    Service,
+    None,
+}
+
+/// What needs no look is told in one line for each infrastructure, or for each service where
+/// these are fewer, or in one line where both are many. What needs a look stands at the end; the
+/// number tells how many of these there are beyond what can be read.
+fn folded(ledger: &Ledger<'_>, summary: &Summary) -> (Vec<Cells>, usize) {
+    let (quiet, rest): (Vec<&Row>, Vec<&Row>) = summary.rows().partition(|row| match row.status {
+        Status::Failed | Status::RollbackFailed | Status::RollingBack | Status::Ignored => false,
+        _ => !row.failed,
+    });
+    let by_target = groups(&quiet, |row| &row.target);
+    let by_service = groups(&quiet, |row| &row.service);
+    let (axis, groups) = if by_target.len() <= by_service.len().min(ALL) {
+        (Axis::Target, by_target)
+    } else if by_service.len() <= ALL {
+        (Axis::Service, by_service)
+    } else {
+        (Axis::None, groups(&quiet, |_| ""))
+    };
+    let mut cells = Vec::new();
+    for rows in groups.values() {
+        if rows.len() <= FEW {
+            cells.extend(rows.iter().map(|row| single(ledger, row)));
+        } else {
+            cells.push(together(ledger, rows, axis));
+        }
+    }
+    let more = rest.len().saturating_sub(FAILED);
+    let shown = rest.into_iter().take(FAILED);
+    cells.extend(shown.map(|row| single(ledger, row)));
+    (cells, more)
+}
+
+/// The rows by name and status, in the order of their first.
+fn groups<'a>(
+    rows: &[&'a Row],
+    name: impl Fn(&'a Row) -> &'a str,
+) -> IndexMap<(&'a str, Status), Vec<&'a Row>> {
+    let mut groups: IndexMap<_, Vec<&Row>> = IndexMap::new();
+    for row in rows {
+        let key = (name(row), row.status);
+        groups.entry(key).or_default().push(row);
+    }
+    groups
+}
+
+fn together(ledger: &Ledger<'_>, rows: &[&Row], axis: Axis) -> Cells {
+    let first = rows[0];
+    let mut cells = single(ledger, first);
+    match axis {
+        Axis::Target => cells.service = words::many(rows.len(), "service"),
+        Axis::Service => cells.target = words::many(rows.len(), "infrastructure"),
+        Axis::None => {
+            cells.service = words::many(rows.len(), "deployment");
+            cells.target = ledger.style.dash().to_owned();
+        }
+    }
+    if rows.iter().any(|row| versions(row) != versions(first)) {
+        cells.before.clear();
+        cells.after.clear();
+        cells.word = plain_word(first.status).to_owned();
+    }
+    let longest = rows.iter().filter_map(|row| row.took_ms).max();
+    cells.took = longest.map_or(String::new(), |longest| {
+        format!("up to {}", words::took(longest))
+    });
+    cells
+}
+
+/// Names the stage where service and infrastructure alone do not tell two deployments apart.
+fn tell_apart(summary: &Summary, cells: &mut [Cells]) {
+    if cells.len() != summary.rows().len() {
+        return;
+    }
+    let mut seen: IndexMap<(&str, &str), Vec<usize>> = IndexMap::new();
+    for (at, row) in summary.rows().enumerate() {
+        seen.entry((&row.service, &row.target))
+            .or_default()
+            .push(at);
+    }
+    let twice: Vec<usize> = seen
+        .into_values()
+        .filter(|at| at.len() > 1)
+        .flatten()
+        .collect();
+    let rows: Vec<&Row> = summary.rows().collect();
+    for at in twice {
+        let around: Vec<&str> = path::segments(&rows[at].node).collect();
+        let around = around
+            .get(1..around.len().saturating_sub(1))
+            .unwrap_or_default();
+        if !around.is_empty() {
+            let around = around.join("/");
+            cells[at]
+                .target
+                .push_str(&format!(" ({})", text::clean(&around)));
+        }
+    }
+}
+
+/// How wide the columns are.
+struct Columns {
+    service: usize,
+    target: usize,
+    before: usize,
+    after: usize,
+    versions: usize,
+    word: usize,
+    took: usize,
+}
+
+impl Columns {
+    fn new(ledger: &Ledger<'_>, cells: &[Cells]) -> Self {
+        let widest = |what: fn(&Cells) -> &str| {
+            let widths = cells.iter().map(|cell| text::width(what(cell)));
+            widths.max().unwrap_or(0)
+        };
+        let mut wide = [
+            widest(|cell| &cell.service),
+            widest(|cell| &cell.target),
+            widest(|cell| &cell.before),
+            widest(|cell| &cell.after),
+        ];
+        let word = widest(|cell| &cell.word);
+        let took = widest(|cell| &cell.took);
+        let arrow = text::width(ledger.style.arrow()) + 2;
+        if let Some(room) = ledger.width {
+            // The mark, four gaps, the arrow, and a column kept free at the end.
+            let fixed = 2 + 4 * 2 + arrow + word + took + 1;
+            shrink(&mut wide, room.saturating_sub(fixed));
+        }
+        let [service, target, before, after] = wide;
+        let versions = match (before, after) {
+            (0, 0) => text::width(ledger.style.dash()),
+            _ => before + arrow + after,
+        };
+        Self {
+            service,
+            target,
+            before,
+            after,
+            versions,
+            word,
+            took,
+        }
+    }
+}
+
+fn layout(ledger: &Ledger<'_>, cells: &[Cells]) -> Vec<Line> {
+    let columns = Columns::new(ledger, cells);
+    cells
+        .iter()
+        .map(|cell| line(ledger.style, cell, &columns))
+        .collect()
+}
+
+fn line(style: Style, cell: &Cells, columns: &Columns) -> Line {
+    let cut = |text: &str, room: usize| text::cut(text, room, style.ellipsis()).into_owned();
+    let quiet = |tone| if cell.quiet { Tone::Dim } else { tone };
+    let mut change = Line::new();
+    if cell.before.is_empty() && cell.after.is_empty() {
+        change.add(Tone::Dim, style.dash());
+    } else {
+        change
+            .add(Tone::Dim, cut(&cell.before, columns.before))
+            .pad(columns.before)
+            .add(Tone::Dim, format!(" {} ", style.arrow()))
+            .add(Tone::Plain, cut(&cell.after, columns.after));
+    }
+    let plain = |text: &str, room| Line::of(quiet(Tone::Plain), cut(text, room));
+    let parts = [
+        (plain(&cell.service, columns.service), columns.service),
+        (plain(&cell.target, columns.target), columns.target),
+        (change, columns.versions),
+        (
+            Line::of(quiet(cell.mark.tone()), cell.word.as_str()),
+            columns.word,
+        ),
+    ];
+    let mut line = Line::of(cell.mark.tone(), style.mark(cell.mark));
+    let mut column = 2;
+    for (part, wide) in parts {
+        line.pad(column).append(part);
+        column += wide + 2;
+    }
+    let took = format!("{:>wide$}", cell.took, wide = columns.took);
+    line.pad(column).add(Tone::Dim, took);
+    line
+}
+
+/// Takes columns from the widest until all fit, as far as that goes.
+fn shrink(wide: &mut [usize; 4], room: usize) {
+    while wide.iter().sum::<usize>() > room {
+        let Some(widest) = wide.iter_mut().max().filter(|widest| **widest > NARROW) else {
+            return;
+        };
+        *widest -= 1;
+    }
+}

@@ -1,0 +1,196 @@
+//! The run as a tree that is redrawn in place on a terminal, with what lasts scrolling above it.
+//! It does not know the terminal: it is handed something to write to and a way to ask for its size.
+
+mod board;
+mod frame;
+#[cfg(test)]
+mod tests;
+
+use std::io::{self, Write};
+
+use jiff::Timestamp;
+
+use lockstep_base::source::Name;
+use lockstep_engine::notice::RunEvent;
+
+use super::narrate::{Narrator, Weight};
+use super::style::Line;
+use super::tally::Tally;
+use super::{Report, Style, moment};
+use board::Board;
+use frame::Size;
+
+/// The screen is drawn no more often than this, in milliseconds.
+const PAUSE: i64 = 80;
+/// So much lasting text is written at once at most, before the next drawing, in bytes.
+const BACKLOG: usize = 1 << 16;
+
+/// Begins and ends a drawing that terminals show as a whole, where they can.
+const BEGIN: &str = "\u{1b}[?2026h";
+const END: &str = "\u{1b}[?2026l";
+/// Lines that a shrinking terminal makes too long are cut, not wrapped.
+const NO_WRAP: &str = "\u{1b}[?7l";
+const WRAP: &str = "\u{1b}[?7h";
+/// Clears from the cursor to the end of the screen.
+const CLEAR: &str = "\u{1b}[J";
+
+/// Draws the run as it is.
+pub struct Live<W> {
+    out: W,
+    style: Style,
+    /// Asks for columns and rows.
+    size: Box<dyn FnMut() -> (u16, u16) + Send>,
+    board: Board,
+    tally: Tally,
+    narrator: Narrator,
+    /// What has been said since the last drawing.
+    lasting: String,
+    /// The tree on the screen.
+    tree: String,
+    /// The width of each of its lines, and the screen's width when they were drawn.
+    drawn: Vec<usize>,
+    drawn_in: usize,
+    drawn_at: Option<i64>,
+    paused: bool,
+}
+
+impl<W: Write> Live<W> {
+    /// Draws on `out`, whose columns and rows `size` tells each time.
+    pub fn new(out: W, style: Style, size: impl FnMut() -> (u16, u16) + Send + 'static) -> Self {
+        Self {
+            out,
+            style,
+            size: Box::new(size),
+            board: Board::new(style),
+            tally: Tally::default(),
+            narrator: Narrator::new(style),
+            lasting: String::new(),
+            tree: String::new(),
+            drawn: Vec::new(),
+            drawn_in: 0,
+            drawn_at: None,
+            paused: false,
+        }
+    }
+
+    /// Tells how many deployments a stage will have, by its path; or the pipeline outside of its
+    /// stages. Without it the tree does not say how many are to come.
+    pub fn expect(&mut self, stage: &Name, deployments: usize) {
+        self.board.expect(stage, deployments);
+    }
+
+    fn draw(&mut self, now: i64) -> io::Result<()> {
+        let (width, height) = (self.size)();
+        let size = Size {
+            width: usize::from(width),
+            height: usize::from(height),
+        };
+        let lines = frame::frame(&self.board, &self.tally, self.style, size, now);
+        self.narrator.fit(size.width);
+        self.show(&lines, size.width)?;
+        self.drawn_at = Some(now);
+        Ok(())
+    }
+
+    /// Replaces what is drawn by the lasting text and these lines, in one write.
+    fn show(&mut self, lines: &[Line], width: usize) -> io::Result<()> {
+        let mut tree = String::new();
+        for line in lines {
+            // The first of these ends a blank line, which sets the tree apart from what has
+            // scrolled away above it.
+            tree.push('\n');
+            tree.push_str(&line.paint(self.style));
+        }
+        if self.lasting.is_empty() && tree == self.tree && width == self.drawn_in {
+            return Ok(());
+        }
+        let mut text = String::from(BEGIN);
+        self.erase(&mut text, width);
+        text.push_str(&self.lasting);
+        self.lasting.clear();
+        if !lines.is_empty() {
+            text.push_str(NO_WRAP);
+            text.push_str(&tree);
+            text.push_str(WRAP);
+            self.drawn.push(0);
+            self.drawn.extend(lines.iter().map(Line::width));
+        }
+        self.tree = tree;
+        self.drawn_in = width;
+        text.push_str(END);
+        self.out.write_all(text.as_bytes())?;
+        self.out.flush()
+    }
+
+    /// Goes back to where the drawing began. The cursor stands at the end of its last line; lines
+    /// that a narrower screen has wrapped since take more than one row.
+    fn erase(&mut self, text: &mut String, width: usize) {
+        if self.drawn.is_empty() {
+            return;
+        }
+        let narrower = width < self.drawn_in;
+        let rows: usize = self
+            .drawn
+            .drain(..)
+            .map(|wide| match narrower {
+                true => wide.max(1).div_ceil(width.max(1)),
+                false => 1,
+            })
+            .sum();
+        text.push('\r');
+        if rows > 1 {
+            text.push_str(&format!("\u{1b}[{}A", rows - 1));
+        }
+        text.push_str(CLEAR);
+    }
+}
+
+impl<W: Write> Report for Live<W> {
+    fn event(&mut self, event: &RunEvent) -> io::Result<()> {
+        self.tally.event(event);
+        self.board.event(event);
+        for (weight, line) in self.narrator.tell(event, &self.tally) {
+            if weight == Weight::Lasting {
+                self.lasting.push_str(&line.paint(self.style));
+                self.lasting.push('\n');
+            }
+        }
+        let now = moment(event).or(self.board.now).unwrap_or(0);
+        let due = self.drawn_at.is_none_or(|drawn| now - drawn >= PAUSE);
+        if !self.paused && (due || self.lasting.len() > BACKLOG) {
+            self.draw(now)?;
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        let (width, _) = (self.size)();
+        self.show(&[], usize::from(width))
+    }
+
+    fn tick(&mut self, now: Timestamp) -> io::Result<()> {
+        let now = now.as_millisecond();
+        if self.paused
+            || self
+                .drawn_at
+                .is_some_and(|drawn| (0..PAUSE).contains(&(now - drawn)))
+        {
+            return Ok(());
+        }
+        self.draw(now)
+    }
+
+    fn pause(&mut self) -> io::Result<()> {
+        if self.paused {
+            return Ok(());
+        }
+        self.paused = true;
+        self.finish()
+    }
+
+    fn proceed(&mut self) -> io::Result<()> {
+        self.paused = false;
+        let now = self.drawn_at.unwrap_or(0);
+        self.draw(now)
+    }
+}

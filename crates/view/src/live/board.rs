@@ -1,0 +1,545 @@
+//! What is going on in a run right now: its stages, the units of work in them, what each waits
+//! for. It does not know how much of it fits on a screen; it keeps only what has not ended, and
+//! failures.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use indexmap::IndexMap;
+
+use crate::{Style, moment, path, text, words};
+use lockstep_base::source::Name;
+use lockstep_engine::notice::{Failure, Happened, NodeKind, RunEvent, Status, Waiting};
+
+/// So many failures of a stage are kept to be shown.
+const FAILURES: usize = 200;
+/// So many parts of a unit are looked at to find what it is doing.
+const PARTS_SEEN: usize = 16;
+
+/// A run as it is.
+#[derive(Debug)]
+pub(super) struct Board {
+    style: Style,
+    /// The run's id.
+    pub(super) run: String,
+    /// When the run began.
+    pub(super) began: Option<i64>,
+    /// The time of the last event.
+    pub(super) now: Option<i64>,
+    /// The pipeline first, then its stages in the order in which they were heard of.
+    stages: IndexMap<Name, Stage>,
+    units: BTreeMap<u64, Unit>,
+    /// Where each node is that has not ended: its unit, and its part of it.
+    nodes: HashMap<Name, (u64, u64)>,
+    /// The last that was heard of each barrier: how many have arrived.
+    barriers: HashMap<String, usize>,
+    next: u64,
+}
+
+/// A stage, or the pipeline around all stages.
+#[derive(Debug, Default)]
+pub(super) struct Stage {
+    pub(super) since: Option<i64>,
+    pub(super) ended: Option<(Status, Option<i64>)>,
+    pub(super) rolling_back: bool,
+    /// What the stage as a whole waits for, and since when.
+    pub(super) waiting: Option<(Waiting, Option<i64>)>,
+    /// How many deployments it will have, if that is known.
+    pub(super) expected: Option<usize>,
+    pub(super) failed: Vec<Failed>,
+    pub(super) failed_more: usize,
+    running: BTreeSet<u64>,
+    waits: BTreeMap<Reason, BTreeSet<u64>>,
+    waiting_units: usize,
+}
+
+/// Something that failed.
+#[derive(Debug)]
+pub(super) struct Failed {
+    pub(super) node: Name,
+    pub(super) status: Status,
+    pub(super) message: String,
+    origin: Name,
+}
+
+/// A unit of work: a deployment, or something outside of deployments that runs or waits.
+#[derive(Debug)]
+pub(super) struct Unit {
+    pub(super) node: Name,
+    pub(super) kind: NodeKind,
+    pub(super) since: Option<i64>,
+    pub(super) rolling_back: bool,
+    stage: usize,
+    /// The unit around it, and how many are in it. Only the innermost ones are shown.
+    around: Option<u64>,
+    inside: usize,
+    /// What goes on in it, the newest last; its own node is one of them.
+    parts: BTreeMap<u64, Part>,
+    place: Place,
+}
+
+/// A node of a unit.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub(super) node: Name,
+    pub(super) kind: NodeKind,
+    /// A command's text, or the last line that it wrote.
+    pub(super) said: String,
+    pub(super) waiting: Option<Waiting>,
+    pub(super) since: Option<i64>,
+}
+
+/// In which list of its stage a unit is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Place {
+    Hidden,
+    Running,
+    Waiting(Reason),
+}
+
+/// What several units wait for together; questions to people come first.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Reason {
+    Approval(String),
+    Lock(Vec<Name>),
+    Barrier(String),
+    Retry,
+    Time,
+}
+
+impl Reason {
+    fn of(waiting: &Waiting) -> Self {
+        match waiting {
+            Waiting::Approval { question } => Self::Approval(question.clone()),
+            Waiting::Lock { names, .. } => Self::Lock(names.clone()),
+            Waiting::Barrier { name, .. } => Self::Barrier(name.clone()),
+            Waiting::Retry { .. } => Self::Retry,
+            Waiting::Time { .. } => Self::Time,
+        }
+    }
+}
+
+impl Stage {
+    /// How many units run.
+    pub(super) fn running(&self) -> usize {
+        self.running.len()
+    }
+
+    /// Whether nothing has happened in it yet.
+    pub(super) fn is_to_come(&self) -> bool {
+        self.since.is_none()
+            && self.ended.is_none()
+            && self.waiting.is_none()
+            && self.running.is_empty()
+            && self.waits.is_empty()
+    }
+
+    /// How many units wait.
+    pub(super) fn waiting_units(&self) -> usize {
+        self.waiting_units
+    }
+}
+
+impl Board {
+    /// A run of which nothing is known.
+    pub(super) fn new(style: Style) -> Self {
+        Self {
+            style,
+            run: String::new(),
+            began: None,
+            now: None,
+            stages: IndexMap::new(),
+            units: BTreeMap::new(),
+            nodes: HashMap::new(),
+            barriers: HashMap::new(),
+            next: 0,
+        }
+    }
+
+    /// Takes the next event.
+    pub(super) fn event(&mut self, event: &RunEvent) {
+        self.now = moment(event).or(self.now);
+        self.began = self.began.or(self.now);
+        match &event.what {
+            Happened::RunStarted { run, pipeline } => {
+                self.run = text::clean(run).into_owned();
+                self.stage(pipeline);
+            }
+            Happened::NodeStarted { node, kind, text } => {
+                self.started(node, *kind, text.as_deref().unwrap_or(""));
+            }
+            Happened::NodeWaiting {
+                node,
+                kind,
+                waiting,
+            } => self.waits(node, *kind, waiting),
+            Happened::NodeOutput { node, text, .. } => self.output(node, text),
+            Happened::NodeFinished {
+                node,
+                kind,
+                status,
+                failure,
+                ..
+            } => self.finished(node, *kind, *status, failure.as_ref()),
+            Happened::RunFinished { .. } => {}
+        }
+    }
+
+    /// Tells how many deployments a stage, or the pipeline outside of its stages, will have.
+    pub(super) fn expect(&mut self, stage: &Name, deployments: usize) {
+        let at = self.stage(stage);
+        self.stages[at].expected = Some(deployments);
+    }
+
+    /// The stages that have been heard of, the pipeline first.
+    pub(super) fn stages(&self) -> impl ExactSizeIterator<Item = (&Name, &Stage)> {
+        self.stages.iter()
+    }
+
+    /// The running units of a stage, the oldest first.
+    pub(super) fn running<'a>(&'a self, stage: &'a Stage) -> impl Iterator<Item = &'a Unit> {
+        stage.running.iter().filter_map(|unit| self.units.get(unit))
+    }
+
+    /// The waiting units of a stage by what they wait for, each the oldest first.
+    pub(super) fn waiting<'a>(
+        &'a self,
+        stage: &'a Stage,
+    ) -> impl Iterator<Item = (usize, impl Iterator<Item = &'a Unit>)> {
+        stage.waits.values().map(|units| {
+            let found = units.iter().filter_map(|unit| self.units.get(unit));
+            (units.len(), found)
+        })
+    }
+
+    /// The failures of a stage that are not at work any more.
+    pub(super) fn failed<'a>(&'a self, stage: &'a Stage) -> impl Iterator<Item = &'a Failed> {
+        stage
+            .failed
+            .iter()
+            .filter(|failed| !self.nodes.contains_key(&failed.node))
+    }
+
+    /// How many have arrived at a barrier, as far as anyone has heard.
+    pub(super) fn arrived(&self, barrier: &str) -> Option<usize> {
+        self.barriers.get(barrier).copied()
+    }
+
+    /// How many nodes and failures are kept.
+    #[cfg(test)]
+    pub(super) fn remembered(&self) -> (usize, usize) {
+        let failures = self.stages.values().map(|stage| stage.failed.len()).sum();
+        (self.nodes.len() + self.units.len(), failures)
+    }
+
+    fn stage(&mut self, node: &Name) -> usize {
+        if self.stages.is_empty() {
+            let pipeline = path::segments(node).next().unwrap_or("");
+            self.stages.insert(pipeline.into(), Stage::default());
+        }
+        self.stages.entry(node.clone()).or_default();
+        self.stages.get_index_of(node).unwrap_or(0)
+    }
+
+    /// The place of the stage around a node.
+    fn stage_of(&mut self, node: &str) -> usize {
+        let known = path::ancestors(node).find_map(|above| self.stages.get_index_of(above));
+        known.unwrap_or_else(|| self.stage(&path::segments(node).next().unwrap_or("").into()))
+    }
+
+    fn started(&mut self, node: &Name, kind: NodeKind, said: &str) {
+        match kind {
+            NodeKind::Pipeline | NodeKind::Stage => {
+                let at = self.stage(node);
+                let now = self.now;
+                let stage = &mut self.stages[at];
+                stage.since = now;
+                stage.waiting = None;
+                stage.ended = None;
+            }
+            NodeKind::Log => {}
+            NodeKind::Serial | NodeKind::Parallel | NodeKind::Cell => {
+                // Blocks are not shown, but where one had to wait it does so no longer.
+                self.gone(node);
+            }
+            NodeKind::Run => {
+                self.mended(node);
+                self.part(node, kind, &format!("$ {}", said.trim_start()), None);
+            }
+            _ => {
+                self.mended(node);
+                self.part(node, kind, said, None);
+            }
+        }
+    }
+
+    fn waits(&mut self, node: &Name, kind: NodeKind, waiting: &Waiting) {
+        if let Waiting::Barrier { name, arrived, .. } = waiting {
+            self.barriers.insert(name.clone(), *arrived);
+        }
+        if matches!(kind, NodeKind::Pipeline | NodeKind::Stage) {
+            let at = self.stage(node);
+            self.stages[at].waiting = Some((waiting.clone(), self.now));
+        } else {
+            self.part(node, kind, "", Some(waiting.clone()));
+        }
+    }
+
+    fn output(&mut self, node: &Name, said: &str) {
+        let said = text::clean(said);
+        let part = self
+            .nodes
+            .get(node)
+            .and_then(|(unit, part)| self.units.get_mut(unit)?.parts.get_mut(part));
+        if let Some(part) = part
+            && !said.trim().is_empty()
+        {
+            part.said.clear();
+            part.said.push_str(said.trim_end());
+        }
+    }
+
+    fn finished(&mut self, node: &Name, kind: NodeKind, status: Status, failure: Option<&Failure>) {
+        if matches!(kind, NodeKind::Pipeline | NodeKind::Stage) {
+            let at = self.stage(node);
+            let now = self.now;
+            let stage = &mut self.stages[at];
+            stage.rolling_back = status == Status::RollingBack;
+            stage.ended = status.is_final().then_some((status, now));
+            stage.waiting = None;
+        } else if status.is_final() {
+            self.gone(node);
+        } else if kind == NodeKind::Deploy {
+            let unit = self.part(node, kind, "", None);
+            if let Some(unit) = self.units.get_mut(&unit) {
+                unit.rolling_back = true;
+            }
+        }
+        if status.is_good() {
+            self.mended(node);
+        }
+        if matches!(
+            status,
+            Status::Failed | Status::RollingBack | Status::RolledBack | Status::RollbackFailed
+        ) {
+            self.failed_now(node, kind, status, failure);
+        }
+    }
+
+    /// Remembers a failure once: at the deployment that it is in, else at the node that failed.
+    fn failed_now(
+        &mut self,
+        node: &Name,
+        kind: NodeKind,
+        status: Status,
+        failure: Option<&Failure>,
+    ) {
+        let at = self.stage_of(node);
+        let failed = &mut self.stages[at].failed;
+        if let Some(known) = failed.iter_mut().find(|known| known.node == *node) {
+            known.status = status;
+            if let (Status::RollbackFailed, Some(failure)) = (status, failure) {
+                known.message = reason(failure, self.style);
+            }
+            return;
+        }
+        let Some(failure) = failure else { return };
+        let inside = path::ancestors(node).any(|above| {
+            let unit = self
+                .nodes
+                .get(above)
+                .and_then(|(unit, _)| self.units.get(unit));
+            unit.is_some_and(|unit| unit.kind == NodeKind::Deploy)
+        });
+        let handed_on = self
+            .stages
+            .values()
+            .flat_map(|stage| &stage.failed)
+            .any(|known| known.origin == failure.node || path::is_below(&known.node, node));
+        if inside || (kind != NodeKind::Deploy && handed_on) {
+            return;
+        }
+        let stage = &mut self.stages[at];
+        if stage.failed.len() == FAILURES {
+            stage.failed_more += 1;
+            return;
+        }
+        stage.failed.push(Failed {
+            node: node.clone(),
+            status,
+            message: reason(failure, self.style),
+            origin: failure.node.clone(),
+        });
+    }
+
+    /// A node is tried again, or ended well: what failed in it does not count.
+    fn mended(&mut self, node: &str) {
+        for stage in self.stages.values_mut() {
+            stage
+                .failed
+                .retain(|failed| &*failed.node != node && !path::is_below(&failed.node, node));
+        }
+    }
+
+    /// Puts a node that runs or waits where it belongs, as the newest; returns its unit.
+    fn part(&mut self, node: &Name, kind: NodeKind, said: &str, waiting: Option<Waiting>) -> u64 {
+        self.next += 1;
+        let newest = self.next;
+        let known = self.nodes.get(node).copied();
+        let id = match known {
+            Some((unit, _)) => unit,
+            None => self.unit_for(node, kind),
+        };
+        let now = self.now;
+        let Some(unit) = self.units.get_mut(&id) else {
+            return id;
+        };
+        if let Some((_, before)) = known {
+            unit.parts.remove(&before);
+        }
+        if unit.node == *node {
+            unit.since = now;
+        }
+        unit.parts.insert(
+            newest,
+            Part {
+                node: node.clone(),
+                kind,
+                said: text::first_line(said, self.style.ellipsis()),
+                waiting,
+                since: now,
+            },
+        );
+        self.nodes.insert(node.clone(), (id, newest));
+        self.settle(id);
+        id
+    }
+
+    /// The unit that a new node belongs to: the one around it, or a new one.
+    fn unit_for(&mut self, node: &Name, kind: NodeKind) -> u64 {
+        let around =
+            path::ancestors(node).find_map(|above| self.nodes.get(above).map(|(unit, _)| *unit));
+        if kind != NodeKind::Deploy
+            && let Some(around) = around
+        {
+            return around;
+        }
+        let id = self.next;
+        let stage = self.stage_of(node);
+        let unit = Unit {
+            node: node.clone(),
+            kind,
+            since: self.now,
+            rolling_back: false,
+            stage,
+            around,
+            inside: 0,
+            parts: BTreeMap::new(),
+            place: Place::Hidden,
+        };
+        self.units.insert(id, unit);
+        if let Some(around) = around {
+            if let Some(unit) = self.units.get_mut(&around) {
+                unit.inside += 1;
+            }
+            self.settle(around);
+        }
+        id
+    }
+
+    /// A node has ended; if it was a unit, all of it has.
+    fn gone(&mut self, node: &str) {
+        let Some((id, part)) = self.nodes.remove(node) else {
+            return;
+        };
+        let Some(unit) = self.units.get_mut(&id) else {
+            return;
+        };
+        if &*unit.node != node {
+            unit.parts.remove(&part);
+            self.settle(id);
+            return;
+        }
+        self.put(id, Place::Hidden);
+        let Some(unit) = self.units.remove(&id) else {
+            return;
+        };
+        for part in unit.parts.into_values() {
+            self.nodes.remove(&part.node);
+        }
+        if let Some(around) = unit.around {
+            if let Some(unit) = self.units.get_mut(&around) {
+                unit.inside = unit.inside.saturating_sub(1);
+            }
+            self.settle(around);
+        }
+    }
+
+    /// Moves a unit to the list that fits what it does now.
+    fn settle(&mut self, id: u64) {
+        let Some(unit) = self.units.get(&id) else {
+            return;
+        };
+        let place = match unit.doing() {
+            _ if unit.inside > 0 => Place::Hidden,
+            None => Place::Hidden,
+            Some(part) => match &part.waiting {
+                Some(waiting) => Place::Waiting(Reason::of(waiting)),
+                None => Place::Running,
+            },
+        };
+        self.put(id, place);
+    }
+
+    fn put(&mut self, id: u64, place: Place) {
+        let Some(unit) = self.units.get_mut(&id) else {
+            return;
+        };
+        if unit.place == place {
+            return;
+        }
+        let Some((_, stage)) = self.stages.get_index_mut(unit.stage) else {
+            return;
+        };
+        match &unit.place {
+            Place::Hidden => {}
+            Place::Running => {
+                stage.running.remove(&id);
+            }
+            Place::Waiting(reason) => {
+                stage.waiting_units -= 1;
+                if let Some(units) = stage.waits.get_mut(reason) {
+                    units.remove(&id);
+                    if units.is_empty() {
+                        stage.waits.remove(reason);
+                    }
+                }
+            }
+        }
+        match &place {
+            Place::Hidden => {}
+            Place::Running => {
+                stage.running.insert(id);
+            }
+            Place::Waiting(reason) => {
+                stage.waiting_units += 1;
+                stage.waits.entry(reason.clone()).or_default().insert(id);
+            }
+        }
+        unit.place = place;
+    }
+}
+
+impl Unit {
+    /// What it is doing: the newest command that runs, else the newest of all.
+    pub(super) fn doing(&self) -> Option<&Part> {
+        let busy = self.parts.values().rev().take(PARTS_SEEN).find(|part| {
+            part.waiting.is_none() && matches!(part.kind, NodeKind::Run | NodeKind::Action)
+        });
+        busy.or_else(|| self.parts.values().next_back())
+    }
+}
+
+fn reason(failure: &Failure, style: Style) -> String {
+    let message = text::first_line(&failure.message, style.ellipsis());
+    format!("{}{message}", words::class(failure))
+}

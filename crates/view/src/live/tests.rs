@@ -1,0 +1,220 @@
+//! The tree as it looks, and that it is drawn in place.
+
+use std::sync::{Arc, Mutex};
+
+use crate::script::{self, Script};
+use crate::tally::Tally;
+use crate::{Live, Report, Style};
+use lockstep_engine::notice::{NodeKind, Queue, Status, Waiting};
+
+use super::board::Board;
+use super::frame::{Size, frame};
+
+/// The run as far as it is written, two seconds later.
+fn played(script: &Script, style: Style) -> impl Fn(usize, usize) -> Vec<String> {
+    let (mut board, mut tally) = (Board::new(style), Tally::default());
+    board.expect(&"release/prod".into(), 500);
+    for event in &script.events {
+        tally.event(event);
+        board.event(event);
+    }
+    let now = script.now() + 2_000;
+    move |width, height| {
+        let frame = frame(&board, &tally, style, Size { width, height }, now);
+        assert!(frame.len() <= height.saturating_sub(3).max(1));
+        for line in &frame {
+            assert!(line.width() <= width, "{line:?}");
+        }
+        frame.iter().map(|line| line.paint(style)).collect()
+    }
+}
+
+fn shot(script: &Script, width: usize, height: usize) -> String {
+    played(script, Style::PLAIN)(width, height).join("\n")
+}
+
+#[test]
+fn five_hundred_cells_fit_on_any_screen() {
+    let script = script::many();
+    insta::assert_snapshot!("many_80x24", shot(&script, 80, 24));
+    insta::assert_snapshot!("many_40x10", shot(&script, 40, 10));
+    insta::assert_snapshot!("many_200x50", shot(&script, 200, 50));
+    let played = played(&script, Style::PLAIN);
+    for width in 0..90 {
+        for height in 0..30 {
+            played(width, height);
+        }
+    }
+}
+
+#[test]
+fn a_failing_stage_shows_what_is_taken_back() {
+    insta::assert_snapshot!("failing_80x24", shot(&script::failing(None), 80, 24));
+    insta::assert_snapshot!("atomic_80x24", {
+        let mut script = script::atomic();
+        // While the stage rolls back.
+        script.events.truncate(script.events.len() - 4);
+        shot(&script, 80, 24)
+    });
+}
+
+#[test]
+fn every_kind_of_waiting_is_told() {
+    let mut script = Script::new();
+    script
+        .wait(
+            "release/eu",
+            NodeKind::Stage,
+            Waiting::Lock {
+                names: script::names(&["prod.eu", "prod.us"]),
+                queue: Queue::default(),
+            },
+        )
+        .start("release/us", NodeKind::Stage)
+        .wait(
+            "release/us/approve",
+            NodeKind::Approve,
+            Waiting::Approval {
+                question: "Ship v2 to production?".into(),
+            },
+        )
+        .wait(
+            "release/us/wait",
+            NodeKind::Wait,
+            Waiting::Time { after_ms: 300_000 },
+        )
+        .wait(
+            "release/us/smoke",
+            NodeKind::Step,
+            Waiting::Retry {
+                attempt: 2,
+                of: 4,
+                after_ms: 3_000,
+                failure: None,
+            },
+        )
+        .wait(
+            "release/us/parallel/1/barrier",
+            NodeKind::Barrier,
+            Waiting::Barrier {
+                name: "BE".into(),
+                arrived: 1,
+                expected: 2,
+            },
+        )
+        .say("release/us/build/run", NodeKind::Run, "set -e\nmake all");
+    insta::assert_snapshot!("waiting_80x24", shot(&script, 80, 24));
+    let ascii = Style {
+        color: false,
+        unicode: false,
+    };
+    let ascii = played(&script, ascii)(60, 24).join("\n");
+    assert!(ascii.is_ascii(), "{ascii}");
+}
+
+#[test]
+fn what_has_ended_is_forgotten() {
+    for (script, left) in [
+        (script::success(), 0),
+        (script::failed(None), 2),
+        (script::stuck(), 2),
+    ] {
+        let mut board = Board::new(Style::PLAIN);
+        for event in &script.events {
+            board.event(event);
+        }
+        assert_eq!(board.remembered(), (0, left));
+    }
+}
+
+#[test]
+fn a_step_that_ends_well_in_the_end_has_not_failed() {
+    let mut script = Script::new();
+    let why = script::failure(
+        "release/a/run",
+        lockstep_lang::ir::FailureClass::Exit,
+        "exited with 1",
+    );
+    script
+        .start("release/a", NodeKind::Step)
+        .start("release/a/run", NodeKind::Run)
+        .fail("release/a/run", NodeKind::Run, &why);
+    assert!(shot(&script, 80, 24).contains("exited with 1"));
+    script
+        .start("release/a", NodeKind::Step)
+        .start("release/a/other", NodeKind::Run)
+        .end("release/a/other", NodeKind::Run, Status::Succeeded)
+        .end("release/a", NodeKind::Step, Status::Succeeded);
+    assert!(!shot(&script, 80, 24).contains("exited with 1"));
+}
+
+/// A terminal that understands what the tree is drawn with.
+#[derive(Default)]
+struct Screen {
+    rows: Vec<String>,
+    row: usize,
+}
+
+impl Screen {
+    fn write(&mut self, text: &str) {
+        let mut chars = text.chars();
+        while let Some(c) = chars.next() {
+            self.rows
+                .resize(self.rows.len().max(self.row + 1), String::new());
+            match c {
+                '\n' => self.row += 1,
+                '\r' => {}
+                '\u{1b}' => {
+                    assert_eq!(chars.next(), Some('['));
+                    let code: String = chars
+                        .by_ref()
+                        .take_while(|c| !c.is_ascii_alphabetic())
+                        .collect();
+                    // The letter is taken with the digits; it follows from them here.
+                    if let Ok(up) = code.parse::<usize>() {
+                        self.row = self.row.checked_sub(up).expect("not above the screen");
+                    } else if code.is_empty() {
+                        self.rows.truncate(self.row);
+                        self.rows.push(String::new());
+                    }
+                }
+                c => self.rows[self.row].push(c),
+            }
+        }
+    }
+}
+
+#[derive(Clone, Default)]
+struct Terminal(Arc<Mutex<Screen>>);
+
+impl std::io::Write for Terminal {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let text = std::str::from_utf8(bytes).expect("whole characters");
+        self.0.lock().expect("no one panics").write(text);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn what_lasts_scrolls_above_and_the_tree_goes_in_the_end() {
+    let terminal = Terminal::default();
+    let mut live = Live::new(terminal.clone(), Style::PLAIN, || (80, 24));
+    let screen = || terminal.0.lock().expect("no one panics").rows.join("\n");
+    let script = script::success();
+    for event in &script.events[..12] {
+        live.event(event).expect("a terminal that works");
+    }
+    insta::assert_snapshot!("screen_midway", screen());
+    live.pause().expect("a terminal that works");
+    assert!(!screen().contains("running"));
+    for event in &script.events[12..] {
+        live.event(event).expect("a terminal that works");
+    }
+    live.proceed().expect("a terminal that works");
+    live.finish().expect("a terminal that works");
+    insta::assert_snapshot!("screen_end", screen());
+}

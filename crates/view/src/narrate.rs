@@ -1,0 +1,440 @@
+//! Turns events into the lines of a log: what starts, ends, waits and fails, and when.
+//! It does not know whether all lines are shown (plain) or only the weighty ones (live).
+
+use std::collections::{HashMap, HashSet};
+
+use lockstep_base::source::Name;
+use lockstep_engine::notice::{Deployment, Failure, Happened, NodeKind, RunEvent, Status, Waiting};
+use lockstep_lang::ir::FailureClass;
+
+use super::style::{Line, Mark, Style, Tone};
+use super::tally::Tally;
+use super::{moment, path, text, words};
+
+/// How wide the column of names is at least and at most.
+const COLUMN: std::ops::RangeInclusive<usize> = 32..=44;
+/// So many columns stand before them.
+const BEFORE_NAMES: usize = 11;
+/// A command that took this long is worth a line when it ends, in milliseconds.
+const LONG: i64 = 10_000;
+/// Up to so many strands at a barrier, each arrival is told.
+const FEW_STRANDS: usize = 8;
+
+/// How much a line matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Weight {
+    /// It is for a log that tells everything.
+    Detail,
+    /// It stays on the screen when the live tree is gone.
+    Lasting,
+}
+
+/// A node that has started or waits.
+#[derive(Debug, Default)]
+struct Open {
+    since: Option<i64>,
+    /// A command's text.
+    what: String,
+    waiting: Option<Waiting>,
+}
+
+/// The teller. It remembers the nodes that have not ended, and which failures it has told.
+#[derive(Debug)]
+pub(super) struct Narrator {
+    style: Style,
+    column: usize,
+    /// The column of names is never wider than this.
+    room: usize,
+    began: Option<i64>,
+    now: Option<i64>,
+    open: HashMap<Name, Open>,
+    told: HashSet<Name>,
+    /// The barriers at which someone waits.
+    barriers: HashSet<String>,
+    lines: Vec<(Weight, Line)>,
+}
+
+impl Narrator {
+    /// A teller that writes as `style` says.
+    pub(super) fn new(style: Style) -> Self {
+        Self {
+            style,
+            column: *COLUMN.start(),
+            room: *COLUMN.end(),
+            began: None,
+            now: None,
+            open: HashMap::new(),
+            told: HashSet::new(),
+            barriers: HashSet::new(),
+            lines: Vec::new(),
+        }
+    }
+
+    /// How many nodes and failures are kept.
+    #[cfg(test)]
+    pub(super) fn remembered(&self) -> usize {
+        self.open.len() + self.barriers.len() + self.told.len()
+    }
+
+    /// Tells how many columns there are; on a narrow screen names take half of them.
+    pub(super) fn fit(&mut self, width: usize) {
+        self.room = width.saturating_sub(BEFORE_NAMES) / 2;
+    }
+
+    /// What the event is worth saying, in order. The tally has taken the event already.
+    pub(super) fn tell(
+        &mut self,
+        event: &RunEvent,
+        tally: &Tally,
+    ) -> impl Iterator<Item = (Weight, Line)> {
+        self.now = moment(event).or(self.now);
+        self.began = self.began.or(self.now);
+        match &event.what {
+            Happened::RunStarted { run, pipeline } => {
+                let words = Line::of(Tone::Dim, format!("run {}", text::clean(run)));
+                self.say(Weight::Lasting, Mark::Run, pipeline, Tone::Bold, words);
+            }
+            Happened::NodeStarted { node, kind, text } => {
+                self.started(node, *kind, text.as_deref())
+            }
+            Happened::NodeWaiting {
+                node,
+                kind: _,
+                waiting,
+            } => self.waits(node, waiting),
+            Happened::NodeOutput { node, text, .. } => {
+                let mut words = Line::of(Tone::Dim, format!("{} ", self.style.bar()));
+                words.add(Tone::Plain, text::clean(text));
+                self.say(Weight::Detail, Mark::None, node, Tone::Dim, words);
+            }
+            Happened::NodeFinished {
+                node,
+                kind,
+                status,
+                failure,
+                deployment,
+            } => {
+                let (took, what) = self.close(node, *kind, *status);
+                let end = End {
+                    node,
+                    status: *status,
+                    failure: failure.as_ref(),
+                    took,
+                    what,
+                };
+                match kind {
+                    NodeKind::Deploy => self.deployed(&end, deployment.as_ref()),
+                    NodeKind::Stage => self.stage_ended(&end, tally),
+                    _ => self.ended(&end, *kind),
+                }
+            }
+            Happened::RunFinished { .. } => {}
+        }
+        self.lines.drain(..)
+    }
+
+    fn started(&mut self, node: &Name, kind: NodeKind, what: Option<&str>) {
+        use NodeKind::{Barrier, Cell, Lock, Log, Parallel, Pipeline, Serial};
+        self.told.remove(node);
+        if !matches!(
+            kind,
+            Pipeline | Serial | Parallel | Cell | Log | Lock | Barrier
+        ) {
+            let open = self.open.entry(node.clone()).or_default();
+            open.waiting = None;
+            open.since = self.now;
+        }
+        match kind {
+            NodeKind::Stage => {
+                let words = Line::of(Tone::Dim, "stage");
+                self.say(Weight::Lasting, Mark::Run, node, Tone::Bold, words);
+            }
+            NodeKind::Deploy => {
+                let words = Line::of(Tone::Dim, "starts");
+                self.say(Weight::Detail, Mark::Run, node, Tone::Plain, words);
+            }
+            NodeKind::Run | NodeKind::Action | NodeKind::Verify => {
+                let what = text::joined(what.unwrap_or(""), self.style);
+                let sign = if kind == NodeKind::Run { "$ " } else { "" };
+                if !what.is_empty() {
+                    let what = format!("{sign}{what}");
+                    let words = Line::of(Tone::Dim, what.as_str());
+                    self.say(Weight::Detail, Mark::None, node, Tone::Dim, words);
+                    self.open.entry(node.clone()).or_default().what = what;
+                }
+            }
+            NodeKind::Undo => {
+                let words = Line::of(Tone::Dim, "takes back");
+                self.say(Weight::Detail, Mark::Back, node, Tone::Dim, words);
+            }
+            NodeKind::Log => {
+                if let Some(what) = what {
+                    self.say_lines(
+                        Weight::Lasting,
+                        Mark::None,
+                        node,
+                        Tone::Plain,
+                        Line::new(),
+                        what,
+                    );
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn waits(&mut self, node: &Name, waiting: &Waiting) {
+        let open = self.open.entry(node.clone()).or_default();
+        open.waiting = Some(waiting.clone());
+        if !matches!(waiting, Waiting::Retry { .. }) {
+            open.since = self.now;
+        }
+        let (weight, mark) = match waiting {
+            Waiting::Approval { .. } => (Weight::Lasting, Mark::Ask),
+            Waiting::Retry { .. } => (Weight::Detail, Mark::Again),
+            _ => (Weight::Detail, Mark::Wait),
+        };
+        if let Waiting::Barrier {
+            name,
+            arrived,
+            expected,
+        } = waiting
+        {
+            self.barriers.insert(name.clone());
+            // Hundreds of arrivals say no more than every tenth part of them.
+            let step = (expected / 10).max(1);
+            if *expected > FEW_STRANDS && *arrived != 1 && arrived % step != 0 {
+                return;
+            }
+        }
+        let mut words = Line::new();
+        if let Waiting::Retry {
+            failure: Some(failure),
+            ..
+        } = waiting
+        {
+            let why = text::first_line(&failure.message, self.style.ellipsis());
+            words.add(Tone::Plain, format!("{}{why}; ", words::class(failure)));
+        }
+        words.add(mark.tone(), words::waiting(waiting, None));
+        self.say(weight, mark, node, Tone::Plain, words);
+    }
+
+    /// Forgets a node that has ended, and says how long it took and what it was.
+    fn close(&mut self, node: &Name, kind: NodeKind, status: Status) -> (Option<i64>, String) {
+        let open = self.open.remove(node).unwrap_or_default();
+        if !status.is_final() {
+            let since = self.now;
+            let rolling = Open {
+                since,
+                ..Open::default()
+            };
+            self.open.insert(node.clone(), rolling);
+        }
+        if let (NodeKind::Barrier, Some(Waiting::Barrier { name, .. })) = (kind, &open.waiting)
+            && self.barriers.remove(name)
+            && status == Status::Succeeded
+        {
+            let words = Line::of(Tone::Dim, format!("barrier {} opens", text::clean(name)));
+            self.say(Weight::Detail, Mark::Good, node, Tone::Plain, words);
+        }
+        let took = self.now.zip(open.since).map(|(now, since)| now - since);
+        (took, open.what)
+    }
+
+    fn deployed(&mut self, end: &End<'_>, deployment: Option<&Deployment>) {
+        let before = deployment.and_then(|deployment| deployment.before.as_deref());
+        let after = deployment.and_then(|deployment| deployment.after.as_deref());
+        let mut words = Line::new();
+        match end.status {
+            Status::Succeeded => {
+                words.add(Tone::Good, "deployed");
+                let change = words::change(before, after, self.style);
+                if !change.is_empty() {
+                    words.add(Tone::Plain, format!("  {change}"));
+                }
+            }
+            Status::RollingBack => {
+                let why = match end.failure.map(|failure| failure.class) {
+                    Some(FailureClass::Cancelled) => "cancelled, rolling back",
+                    Some(_) => "failed, rolling back",
+                    None => "rolling back",
+                };
+                words.add(Tone::Warn, why);
+            }
+            Status::RolledBack => {
+                words.add(Tone::Warn, rolled_back(before));
+            }
+            Status::RollbackFailed => {
+                words.add(Tone::Bad, "rollback failed");
+            }
+            Status::Ignored => {
+                words.add(Tone::Warn, "failed, and that is ignored");
+            }
+            Status::Failed | Status::Cancelled => {
+                words.add(Tone::Bad, end.status.as_str());
+            }
+            // The ledger lists what never started.
+            _ => return,
+        }
+        let mark = match end.status {
+            Status::RollingBack if end.failure.is_some() => Mark::Bad,
+            status => words::mark(status),
+        };
+        self.end_line(Weight::Lasting, mark, end, words);
+        self.tell_failure(end);
+    }
+
+    fn stage_ended(&mut self, end: &End<'_>, tally: &Tally) {
+        let word = match end.status {
+            Status::Succeeded => "done",
+            Status::Skipped => "not started",
+            Status::RollingBack => "rolling back",
+            Status::RolledBack => "rolled back",
+            Status::RollbackFailed => "rollback failed",
+            status => status.as_str(),
+        };
+        let mark = words::mark(end.status);
+        let mut words = Line::of(mark.tone(), word);
+        let counts = tally
+            .of_stage(end.node)
+            .map(words::ends)
+            .unwrap_or_default();
+        if !counts.is_empty() && end.status.is_final() {
+            words.add(Tone::Plain, format!(": {counts}"));
+        }
+        self.end_line(Weight::Lasting, mark, end, words);
+        self.tell_failure(end);
+    }
+
+    fn ended(&mut self, end: &End<'_>, kind: NodeKind) {
+        let good = match (kind, end.status) {
+            (NodeKind::Step, Status::Succeeded) => "done",
+            (NodeKind::Run | NodeKind::Action, Status::Succeeded)
+                if end.took.is_some_and(|took| took >= LONG) =>
+            {
+                &end.what
+            }
+            (NodeKind::Verify, Status::Succeeded) => "verified",
+            (NodeKind::Approve, Status::Succeeded) => "approved",
+            (NodeKind::Undo, Status::Succeeded | Status::RolledBack) => "taken back",
+            (NodeKind::Step, Status::Cancelled) => "cancelled",
+            _ => "",
+        };
+        if !good.is_empty() {
+            let weight = match kind {
+                NodeKind::Approve => Weight::Lasting,
+                _ => Weight::Detail,
+            };
+            let words = Line::of(Tone::Dim, good);
+            self.end_line(weight, words::mark(end.status), end, words);
+        }
+        self.tell_failure(end);
+    }
+
+    /// Says why, once: blocks around the node that failed first only hand its failure on.
+    fn tell_failure(&mut self, end: &End<'_>) {
+        let Some(failure) = end.failure else {
+            return;
+        };
+        // That the run was cancelled is told by what it stops.
+        if failure.class == FailureClass::Cancelled || !self.told.insert(failure.node.clone()) {
+            return;
+        }
+        let mark = match end.status {
+            Status::Ignored => Mark::Warn,
+            _ => Mark::Bad,
+        };
+        // One broken barrier fails many; their deployments say so themselves.
+        let weight = match failure.class {
+            FailureClass::Barrier => Weight::Detail,
+            _ => Weight::Lasting,
+        };
+        let head = Line::of(mark.tone(), words::class(failure));
+        self.say_lines(
+            weight,
+            mark,
+            &failure.node,
+            mark.tone(),
+            head,
+            &failure.message,
+        );
+    }
+
+    /// A line about an end, with how long it took.
+    fn end_line(&mut self, weight: Weight, mark: Mark, end: &End<'_>, mut words: Line) {
+        if let Some(took) = end.took {
+            words.add(Tone::Dim, format!("  {}", words::took(took)));
+        }
+        let tone = match (weight, mark) {
+            (Weight::Lasting, Mark::Bad) => Tone::Bad,
+            (Weight::Lasting, _) => Tone::Plain,
+            (Weight::Detail, _) => Tone::Dim,
+        };
+        self.say(weight, mark, end.node, tone, words);
+    }
+
+    /// Says a text that may have many lines; those after the first stand below it.
+    fn say_lines(
+        &mut self,
+        weight: Weight,
+        mark: Mark,
+        node: &str,
+        tone: Tone,
+        head: Line,
+        what: &str,
+    ) {
+        let mut head = Some(head);
+        for line in text::lines(what) {
+            let first = head.is_some();
+            let mut words = head.take().unwrap_or_default();
+            words.add(Tone::Plain, line);
+            let (mark, tone) = if first {
+                (mark, tone)
+            } else {
+                (Mark::None, Tone::Dim)
+            };
+            self.say(weight, mark, node, tone, words);
+        }
+    }
+
+    /// `  1:04  ✓ checkout → prod.eu       deployed`
+    fn say(&mut self, weight: Weight, mark: Mark, node: &str, tone: Tone, words: Line) {
+        let since = match (self.now, self.began) {
+            (Some(now), Some(began)) => words::stamp(now - began),
+            _ => String::new(),
+        };
+        let label = path::label(node, self.style.arrow(), self.style.dot());
+        let label = text::clean(&label).into_owned();
+        let wide = text::width(&label).min(*COLUMN.end());
+        self.column = self.column.max(wide);
+        let mut line = Line::new();
+        line.add(Tone::Dim, format!("{since:>7}  "))
+            .add(mark.tone(), self.style.mark(mark))
+            .add(Tone::Plain, " ");
+        let start = line.width();
+        line.add(tone, label);
+        if !words.is_empty() {
+            line.pad(start + self.column.min(self.room))
+                .add(Tone::Plain, "  ");
+        }
+        line.append(words);
+        self.lines.push((weight, line));
+    }
+}
+
+/// The end of a node.
+struct End<'a> {
+    node: &'a Name,
+    status: Status,
+    failure: Option<&'a Failure>,
+    took: Option<i64>,
+    what: String,
+}
+
+fn rolled_back(before: Option<&str>) -> String {
+    match before {
+        Some(before) => format!("rolled back to {}", text::clean(before)),
+        None => String::from("rolled back"),
+    }
+}

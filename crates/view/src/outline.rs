@@ -1,0 +1,25 @@
+//! A plan on the screen, as JSON, and as a graph for Mermaid or Graphviz.
+//! It does not know how the plan was made.
+
+mod dot;
+mod fold;
+mod graph;
+mod mermaid;
+#[cfg(test)]
+mod tests;
+mod text;
+mod title;
+mod view;
+
+use lockstep_outline::Outline;
+
+pub use dot::dot;
+pub use mermaid::mermaid;
+pub use text::{Text, text};
+
+/// The plan as JSON, indented. The form is stable; `version` tells which one it is.
+pub fn json(outline: &Outline) -> String {
+    // Only maps with keys that are no strings could not be written, and there are none.
+    let text = serde_json::to_string_pretty(outline).unwrap_or_default();
+    format!("{text}\n")
+}

@@ -1,0 +1,238 @@
+//! A plan as a graph: boxes, groups of boxes, and arrows between what follows each other.
+//! It does not know how graphs are written.
+
+use std::collections::HashMap;
+
+use lockstep_lang::ir::Order;
+use lockstep_outline::{ItemKind, Outline};
+
+use super::title::{names, notes, title};
+use super::view::{Detail, Node, view};
+use crate::style::Style;
+use crate::text::clean;
+
+/// A part of a graph.
+#[derive(Debug)]
+pub(super) struct Part {
+    /// Its number, from 1.
+    pub(super) id: usize,
+    pub(super) shape: Shape,
+    /// What stands in it.
+    pub(super) lines: Vec<String>,
+    /// What is in it, if it is a group.
+    pub(super) parts: Vec<Part>,
+    /// Which of its parts follow which, by number.
+    pub(super) arrows: Vec<(usize, usize)>,
+    /// How many boxes stand below each other in it.
+    height: usize,
+}
+
+/// How a part looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// Parts in a frame.
+    Group,
+    /// A command, a step or the like.
+    Box,
+    Deploy,
+    /// A person is asked.
+    Question,
+    Barrier,
+    Wait,
+    /// Something that is not drawn.
+    More,
+}
+
+/// Two parts that have to do with each other.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) ends: (usize, usize),
+    pub(super) said: String,
+}
+
+/// The graph of a plan.
+#[derive(Debug)]
+pub(super) struct Graph {
+    /// All of it.
+    pub(super) root: Part,
+    /// Barriers and turns.
+    pub(super) links: Vec<Link>,
+}
+
+/// The graph of a plan.
+pub(super) fn graph(outline: &Outline, full: bool) -> Graph {
+    let style = Style::PLAIN;
+    let nodes = view(outline, Detail { style, full });
+    let mut maker = Maker {
+        outline,
+        style,
+        last: 0,
+        meetings: HashMap::new(),
+        stages: HashMap::new(),
+    };
+    let (parts, arrows) = maker.parts(&nodes, Order::Serial, 0);
+    let root = Part::group(
+        0,
+        vec![clean(&outline.pipeline).into_owned()],
+        parts,
+        arrows,
+    );
+    let links = maker.links();
+    Graph { root, links }
+}
+
+struct Maker<'o> {
+    outline: &'o Outline,
+    style: Style,
+    last: usize,
+    /// The parts in which each meeting is.
+    meetings: HashMap<usize, Vec<usize>>,
+    /// The stages by their paths.
+    stages: HashMap<String, usize>,
+}
+
+impl Maker<'_> {
+    fn id(&mut self) -> usize {
+        self.last += 1;
+        self.last
+    }
+
+    fn parts(
+        &mut self,
+        nodes: &[Node<'_>],
+        order: Order,
+        unlisted: u64,
+    ) -> (Vec<Part>, Vec<(usize, usize)>) {
+        let handler = nodes.iter().position(Node::is_handler);
+        let nodes = &nodes[..handler.unwrap_or(nodes.len())];
+        let mut parts: Vec<Part> = Vec::new();
+        let mut at = 0;
+        while at < nodes.len() {
+            let others = nodes[at + 1..].iter();
+            let others = others.take_while(|node| node.is_else()).count();
+            if others == 0 || order == Order::Parallel {
+                let part = self.part(&nodes[at]);
+                parts.push(part);
+            } else {
+                // Of these only one happens, so no arrow leads from one to the next.
+                let id = self.id();
+                let choice = nodes[at..=at + others].iter();
+                let choice = choice.map(|node| self.part(node)).collect();
+                let lines = vec![String::from("one of")];
+                parts.push(Part::group(id, lines, choice, Vec::new()));
+            }
+            at += 1 + if order == Order::Serial { others } else { 0 };
+        }
+        if unlisted > 0 {
+            let id = self.id();
+            let cells = if unlisted == 1 { "cell" } else { "cells" };
+            let line = format!("… {unlisted} more {cells}");
+            parts.push(Part::leaf(id, Shape::More, vec![line]));
+        }
+        let arrows = match order {
+            Order::Serial => parts.windows(2).map(|two| (two[0].id, two[1].id)).collect(),
+            Order::Parallel => Vec::new(),
+        };
+        (parts, arrows)
+    }
+
+    fn part(&mut self, node: &Node<'_>) -> Part {
+        let id = self.id();
+        let mut lines = vec![title(node, self.outline, self.style).paint(self.style)];
+        let notes = notes(node);
+        if !notes.is_empty() {
+            lines.push(notes.join(" · "));
+        }
+        if node.kind == ItemKind::Deploy && !node.fold.is_empty() {
+            lines.push(node.fold.clone());
+        }
+        for meeting in &node.meetings {
+            self.meetings.entry(*meeting).or_default().push(id);
+        }
+        if let (ItemKind::Stage, Some(path)) = (node.kind, node.path) {
+            self.stages.insert(path.to_owned(), id);
+        }
+        let (parts, arrows) = self.parts(&node.parts, node.order, node.unlisted);
+        if !parts.is_empty() {
+            return Part::group(id, lines, parts, arrows);
+        }
+        let shape = match node.kind {
+            ItemKind::Deploy => Shape::Deploy,
+            ItemKind::Approve => Shape::Question,
+            ItemKind::Barrier => Shape::Barrier,
+            ItemKind::Wait => Shape::Wait,
+            _ => Shape::Box,
+        };
+        Part::leaf(id, shape, lines)
+    }
+
+    /// Whoever meets is linked in a chain; stages that take turns are linked with each other.
+    fn links(&self) -> Vec<Link> {
+        let mut links = Vec::new();
+        for (number, meeting) in self.outline.meetings.iter().enumerate() {
+            let who = self.meetings.get(&number).map_or(&[][..], Vec::as_slice);
+            for two in who.windows(2) {
+                links.push(Link {
+                    ends: (two[0], two[1]),
+                    said: format!("barrier {}", clean(&meeting.barrier)),
+                });
+            }
+        }
+        for turn in &self.outline.turns {
+            let [first, second] = &turn.stages;
+            if let (Some(first), Some(second)) = (self.stages.get(first), self.stages.get(second)) {
+                links.push(Link {
+                    ends: (*first, *second),
+                    said: format!("take turns: {}", names(&turn.locks)),
+                });
+            }
+        }
+        links
+    }
+}
+
+impl Part {
+    /// The first or last box in it: an arrow to or from a group ends there. Of parts side by side
+    /// it is the one that goes on longest.
+    pub(super) fn end(&self, last: bool) -> usize {
+        let mut part = self;
+        loop {
+            let next = match (last, part.arrows.is_empty()) {
+                (false, _) => part.parts.first(),
+                (true, false) => part.parts.last(),
+                (true, true) => part.parts.iter().max_by_key(|part| part.height),
+            };
+            match next {
+                Some(next) => part = next,
+                None => return part.id,
+            }
+        }
+    }
+
+    /// A group of these.
+    fn group(id: usize, lines: Vec<String>, parts: Vec<Part>, arrows: Vec<(usize, usize)>) -> Self {
+        let heights = parts.iter().map(|part| part.height);
+        Self {
+            id,
+            shape: Shape::Group,
+            lines,
+            height: match arrows.is_empty() {
+                true => heights.max().unwrap_or(1),
+                false => heights.sum(),
+            },
+            parts,
+            arrows,
+        }
+    }
+
+    fn leaf(id: usize, shape: Shape, lines: Vec<String>) -> Self {
+        Self {
+            id,
+            shape,
+            lines,
+            height: 1,
+            parts: Vec::new(),
+            arrows: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Puts remarks beside the lines of a tree, aligned, and below them where there is no room.
+//! It does not know what lines and remarks say.
+
+use super::Text;
+use crate::style::{Line, Tone};
+use crate::text::width;
+
+/// Blanks between a line and its remarks.
+const GAP: usize = 2;
+/// Remarks get at least so many columns beside a line.
+const NARROWEST: usize = 24;
+
+/// A line of the tree.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Row {
+    /// Guides, mark and label.
+    pub(super) line: Line,
+    /// Remarks.
+    pub(super) notes: Vec<String>,
+    /// What stands below it on the left: guides.
+    pub(super) below: Line,
+}
+
+/// The lines as they are written.
+pub(super) fn lay_out(rows: &[Row], how: Text) -> Vec<Line> {
+    let column = column(rows, how.width);
+    rows.iter().flat_map(|row| one(row, column, how)).collect()
+}
+
+/// Where remarks begin: after the longest line that leaves enough room for them.
+fn column(rows: &[Row], width: usize) -> usize {
+    let most = width.saturating_sub(NARROWEST + GAP).min(width * 2 / 3);
+    let noted = rows.iter().filter(|row| !row.notes.is_empty());
+    let ends = noted.map(|row| row.line.width()).filter(|end| *end <= most);
+    ends.max().unwrap_or(0) + GAP
+}
+
+fn one(row: &Row, column: usize, how: Text) -> Vec<Line> {
+    let mut lines = vec![row.line.clone()];
+    if row.notes.is_empty() {
+        return lines;
+    }
+    let dot = format!(" {} ", how.style.dot());
+    let end = row.line.width() + GAP;
+    let mut column = column;
+    if end > column {
+        // A long line has its remarks below it, unless they fit behind it.
+        let all: usize = row.notes.iter().map(|note| width(note)).sum();
+        let all = all + width(&dot) * (row.notes.len() - 1);
+        if end + all <= how.width {
+            column = end;
+        } else {
+            lines.push(row.below.clone());
+            column = column.min(row.below.width() + 2 * GAP);
+        }
+    }
+    for (at, note) in row.notes.iter().enumerate() {
+        let current = lines.last_mut().map_or(0, |line| line.width());
+        let room = how.width.saturating_sub(current.max(column));
+        // A remark starts on a line of its own where that leaves it in one piece.
+        let alone = width(note) <= how.width.saturating_sub(column);
+        let separate = at > 0 && (!alone || width(&dot) + width(note) <= room);
+        if at > 0 && !separate {
+            lines.push(row.below.clone());
+        }
+        if separate && let Some(line) = lines.last_mut() {
+            line.add(Tone::Dim, dot.as_str());
+        }
+        words(&mut lines, note, column, row, how.width);
+    }
+    lines
+}
+
+/// Adds words, on further lines where there is no room for them.
+fn words(lines: &mut Vec<Line>, text: &str, column: usize, row: &Row, most: usize) {
+    let mut piece = String::new();
+    let mut used = lines.last_mut().map_or(0, |line| line.width()).max(column);
+    for word in text.split(' ') {
+        let blank = usize::from(!piece.is_empty());
+        let full = used + blank + width(word) > most;
+        if full && (used > column || !piece.is_empty()) {
+            put(lines, &mut piece, column);
+            lines.push(row.below.clone());
+            used = column;
+        }
+        if !piece.is_empty() {
+            piece.push(' ');
+            used += 1;
+        }
+        piece.push_str(word);
+        used += width(word);
+    }
+    put(lines, &mut piece, column);
+}
+
+fn put(lines: &mut [Line], piece: &mut String, column: usize) {
+    if let Some(line) = lines.last_mut() {
+        line.pad(column).add(Tone::Dim, std::mem::take(piece));
+    }
+}

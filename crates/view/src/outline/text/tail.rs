@@ -1,0 +1,173 @@
+//! What stands below the tree: who meets at barriers, who takes turns, what workflows do, and
+//! what the signs mean. It does not know the tree's lines.
+
+use indexmap::IndexMap;
+
+use lockstep_lang::ir::Order;
+use lockstep_outline::{ItemKind, Outline};
+
+use super::super::title::names;
+use super::super::view::Node;
+use super::Text;
+use crate::style::{Line, Style, Tone};
+use crate::{path, text, words};
+
+/// Lines of one section.
+const MOST: usize = 12;
+
+pub(super) fn tail(outline: &Outline, nodes: &[Node<'_>], how: Text) -> Vec<Line> {
+    let mut lines = Vec::new();
+    section(&mut lines, "Barriers", barriers(outline, how.style), how);
+    section(&mut lines, "Turns", turns(outline), how);
+    section(&mut lines, "Workflows", workflows(nodes), how);
+    let mut signs = Signs::default();
+    signs.look(nodes, Order::Serial, 0);
+    let style = how.style;
+    let beside = format!("{}: side by side.", style.beside());
+    let said = match (signs.serial, signs.parallel) {
+        (true, true) => vec![String::from("Numbers: one after the other."), beside],
+        (false, true) => vec![beside],
+        _ => return lines,
+    };
+    lines.push(Line::new());
+    let together = said.join(" ");
+    match text::width(&together) <= how.width {
+        true => lines.push(Line::of(Tone::Dim, together)),
+        false => lines.extend(said.into_iter().map(|it| Line::of(Tone::Dim, it))),
+    }
+    lines
+}
+
+/// A heading with named lines, whose texts are aligned and broken where they are too long.
+fn section(lines: &mut Vec<Line>, title: &str, rows: Vec<(String, String)>, how: Text) {
+    if rows.is_empty() {
+        return;
+    }
+    lines.push(Line::new());
+    lines.push(Line::of(Tone::Bold, title));
+    let more = rows.len().saturating_sub(MOST);
+    let shown = || rows.iter().take(MOST);
+    let widest = shown().map(|(name, _)| text::width(name)).max();
+    let column = (widest.unwrap_or(0) + 4).min(how.width / 2);
+    for (name, said) in shown() {
+        let mut line = Line::of(Tone::Plain, format!("  {name}"));
+        if line.width() + 2 > column {
+            lines.push(std::mem::take(&mut line));
+        }
+        let mut part = String::new();
+        for word in said.split(' ') {
+            let wide = column + text::width(&part) + 1 + text::width(word);
+            if !part.is_empty() && wide > how.width {
+                line.pad(column).add(Tone::Dim, std::mem::take(&mut part));
+                lines.push(std::mem::take(&mut line));
+            }
+            if !part.is_empty() {
+                part.push(' ');
+            }
+            part.push_str(word);
+        }
+        line.pad(column).add(Tone::Dim, part);
+        lines.push(line);
+    }
+    if more > 0 {
+        lines.push(Line::of(
+            Tone::Dim,
+            format!("  {} {more} more", how.style.ellipsis()),
+        ));
+    }
+}
+
+fn barriers(outline: &Outline, _: Style) -> Vec<(String, String)> {
+    let meetings = outline.meetings.iter();
+    let row = |met: &lockstep_outline::Meet| {
+        let mut who: Vec<_> = met.who.iter().map(|it| text::clean(it)).collect();
+        let more = met.strands.saturating_sub(who.len() as u64);
+        if more > 0 {
+            who.push(format!("{more} more").into());
+        }
+        let said = format!("{} strands meet: {}", met.strands, who.join(", "));
+        let mut name = text::clean(&met.barrier).into_owned();
+        if !met.within.is_empty() {
+            name = format!("{name} in {}", text::clean(&met.within));
+        }
+        (name, said)
+    };
+    meetings.map(row).collect()
+}
+
+fn turns(outline: &Outline) -> Vec<(String, String)> {
+    let last = |path: &str| {
+        let last = path::segments(path).last().unwrap_or(path);
+        text::clean(last).into_owned()
+    };
+    let row = |turn: &lockstep_outline::Turn| {
+        let [first, second] = &turn.stages;
+        let locks = names(&turn.locks);
+        let said = format!("both lock {locks}: whichever comes second waits for the other");
+        (format!("{}, {}", last(first), last(second)), said)
+    };
+    outline.turns.iter().map(row).collect()
+}
+
+/// What the workflows of deployments do, each course once. Where a workflow does different
+/// things, the deployments are named.
+fn workflows(nodes: &[Node<'_>]) -> Vec<(String, String)> {
+    let mut found: IndexMap<String, IndexMap<&str, Vec<&str>>> = IndexMap::new();
+    collect(nodes, &mut found);
+    let mut rows = Vec::new();
+    for (workflow, courses) in &found {
+        let several = courses.len() > 1;
+        for (fold, who) in courses {
+            let said = match (several, who.as_slice()) {
+                (false, _) => (*fold).to_owned(),
+                (true, [only]) => format!("{fold} (only {only})"),
+                (true, [first, rest @ ..]) => {
+                    let others = words::many(rest.len(), "other");
+                    format!("{fold} ({first} and {others})")
+                }
+                (true, []) => continue,
+            };
+            rows.push((workflow.clone(), said));
+        }
+    }
+    rows
+}
+
+fn collect<'n>(
+    nodes: &'n [Node<'_>],
+    found: &mut IndexMap<String, IndexMap<&'n str, Vec<&'n str>>>,
+) {
+    for node in nodes {
+        let using = node.deploy.and_then(|deploy| deploy.using.as_ref());
+        if let Some(using) = using
+            && node.kind == ItemKind::Deploy
+            && !node.fold.is_empty()
+        {
+            let courses = found.entry(text::clean(using).into_owned()).or_default();
+            courses.entry(&node.fold).or_default().push(&node.label);
+        }
+        collect(&node.parts, found);
+    }
+}
+
+/// Which signs the tree has.
+#[derive(Default)]
+struct Signs {
+    serial: bool,
+    parallel: bool,
+}
+
+impl Signs {
+    fn look(&mut self, nodes: &[Node<'_>], order: Order, unlisted: u64) {
+        let count = nodes.iter().filter(|node| !node.is_handler()).count();
+        if count > 1 || unlisted > 0 {
+            match order {
+                Order::Serial => self.serial = true,
+                Order::Parallel => self.parallel = true,
+            }
+        }
+        for node in nodes {
+            self.look(&node.parts, node.order, node.unlisted);
+        }
+    }
+}

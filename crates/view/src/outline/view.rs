@@ -1,0 +1,185 @@
+//! A plan as it is drawn: cells that do one thing are that thing, groups of one are no groups,
+//! and what is inside a deployment or a plain step is one line. It does not know how it is drawn.
+
+use lockstep_lang::ir::Order;
+use lockstep_outline::Outline;
+use lockstep_outline::{Deploy, Item, ItemKind};
+
+use super::fold::fold;
+use super::title::times;
+use crate::style::Style;
+use crate::text::{clean, first_line};
+
+/// A part of the plan as it is drawn.
+#[derive(Debug, Clone)]
+pub(super) struct Node<'o> {
+    pub(super) kind: ItemKind,
+    /// What it is called, without the word for its kind.
+    pub(super) label: String,
+    /// The path of its node, if it has one.
+    pub(super) path: Option<&'o str>,
+    /// The cell or group that it is the only part of.
+    pub(super) group: Option<String>,
+    pub(super) deploy: Option<&'o Deploy>,
+    /// How its parts follow each other.
+    pub(super) order: Order,
+    pub(super) cells: Option<u64>,
+    pub(super) locks: &'o [String],
+    pub(super) notes: Vec<String>,
+    /// What is in it, on one line, where it is not drawn.
+    pub(super) fold: String,
+    /// The meetings that are in it but not drawn, or its own.
+    pub(super) meetings: Vec<usize>,
+    pub(super) parts: Vec<Node<'o>>,
+    /// Cells in it that are not listed.
+    pub(super) unlisted: u64,
+}
+
+/// How much is drawn.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Detail {
+    pub(super) style: Style,
+    /// Whether deployments and steps are drawn with all that is in them.
+    pub(super) full: bool,
+}
+
+/// All parts of a plan.
+pub(super) fn view(outline: &Outline, detail: Detail) -> Vec<Node<'_>> {
+    let mut nodes = parts(&outline.items, Order::Serial, detail);
+    if detail.full {
+        nodes.extend(outline.handlers.iter().map(|it| node(it, detail)));
+    }
+    nodes
+}
+
+fn parts(items: &[Item], order: Order, detail: Detail) -> Vec<Node<'_>> {
+    let mut nodes = Vec::new();
+    for item in items {
+        if item.kind == ItemKind::Log && !detail.full {
+            continue;
+        }
+        let node = node(item, detail);
+        let is_group = matches!(item.kind, ItemKind::Axis | ItemKind::Cell);
+        let only = is_group && node.parts.len() == 1 && node.unlisted == 0;
+        // Axes that follow each other in the same order are one list.
+        let same = item.kind == ItemKind::Axis && node.order == order && node.unlisted == 0;
+        if only || same {
+            let Node {
+                label,
+                notes,
+                parts,
+                ..
+            } = node;
+            nodes.extend(parts.into_iter().map(|mut part| {
+                part.within(&label);
+                part.notes.extend(notes.iter().cloned());
+                part
+            }));
+        } else {
+            nodes.push(node);
+        }
+    }
+    nodes
+}
+
+fn node(item: &Item, detail: Detail) -> Node<'_> {
+    let order = item.order.unwrap_or(Order::Serial);
+    let mut node = Node {
+        kind: item.kind,
+        label: first_line(&item.label, detail.style.ellipsis()),
+        path: item.path.as_deref(),
+        group: None,
+        deploy: item.deploy.as_ref(),
+        order,
+        cells: item.cells,
+        locks: &item.locks,
+        notes: item.notes.iter().map(|it| clean(it).into_owned()).collect(),
+        fold: String::new(),
+        meetings: item.meeting.into_iter().collect(),
+        parts: Vec::new(),
+        unlisted: item.unlisted,
+    };
+    let limited = item.notes.iter().any(|note| note.starts_with("timeout "));
+    // A limit of its own says the same.
+    if item.kind == ItemKind::Stage
+        && (!limited || (item.shortest_ms > 0 && item.longest_ms != Some(item.shortest_ms)))
+    {
+        node.notes.extend(times(item.shortest_ms, item.longest_ms));
+    }
+    if !detail.full && is_folded(item) {
+        node.fold = clean(&fold(&item.items, order, detail.style)).into_owned();
+        meetings(&item.items, &mut node.meetings);
+    } else {
+        node.parts = parts(&item.items, order, detail);
+    }
+    if detail.full {
+        let handlers = item.handlers.iter();
+        node.parts.extend(handlers.map(|it| self::node(it, detail)));
+    }
+    node
+}
+
+impl Node<'_> {
+    /// Whether it stands beside the others: a handler.
+    pub(super) fn is_handler(&self) -> bool {
+        matches!(
+            self.kind,
+            ItemKind::Undo | ItemKind::OnFailure | ItemKind::Always
+        )
+    }
+
+    /// Whether it is another branch of the `if` before it.
+    pub(super) fn is_else(&self) -> bool {
+        self.kind == ItemKind::If && self.label.starts_with("else")
+    }
+
+    /// It was the only part of a group with this label. A deployment says by itself where it is.
+    fn within(&mut self, label: &str) {
+        match self.kind {
+            ItemKind::Deploy => {}
+            ItemKind::Cell | ItemKind::Axis => self.label = format!("{label}, {}", self.label),
+            _ => {
+                self.group = Some(match self.group.take() {
+                    Some(inner) => format!("{label}, {inner}"),
+                    None => label.to_owned(),
+                })
+            }
+        }
+    }
+}
+
+/// Whether what is in it is shown on one line: always for deployments, else where only commands,
+/// actions and waits are in it.
+fn is_folded(item: &Item) -> bool {
+    match item.kind {
+        ItemKind::Deploy => true,
+        ItemKind::Step | ItemKind::Workflow | ItemKind::Verify => item.items.iter().all(is_plain),
+        _ => false,
+    }
+}
+
+fn is_plain(item: &Item) -> bool {
+    let plain = match item.kind {
+        ItemKind::Step
+        | ItemKind::Workflow
+        | ItemKind::Verify
+        | ItemKind::Run
+        | ItemKind::Action
+        | ItemKind::On
+        | ItemKind::If
+        | ItemKind::Log
+        | ItemKind::Fail
+        | ItemKind::Wait => true,
+        ItemKind::Serial | ItemKind::Parallel => item.cells.is_none(),
+        _ => false,
+    };
+    plain && item.items.iter().all(is_plain)
+}
+
+fn meetings(items: &[Item], found: &mut Vec<usize>) {
+    for item in items {
+        let new = item.meeting.filter(|meeting| !found.contains(meeting));
+        found.extend(new);
+        meetings(&item.items, found);
+    }
+}

@@ -1,0 +1,436 @@
+//! Keeps what the end of a run needs: deployments, failures, the end of their output.
+//! It does not know how they are shown, and forgets all that ended well but deployments.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::io;
+use std::ops::Bound;
+
+use indexmap::IndexMap;
+
+use lockstep_base::source::Name;
+use lockstep_engine::notice::{Deployment, Failure, Happened, NodeKind, RunEvent, Status};
+use lockstep_lang::ir::FailureClass;
+
+use super::{Report, moment, path};
+
+/// How many lines of a command's output are kept.
+const TAIL_LINES: usize = 20;
+/// How much of such a line is kept, in bytes.
+const TAIL_LINE_BYTES: usize = 2_000;
+/// How many failures keep the end of their output.
+const TAILS: usize = 100;
+/// For how many stopped commands the end of the output is kept, until it is known why.
+const STOPPED: usize = 32;
+
+/// A line of the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// The deployment's path.
+    pub node: Name,
+    /// The service.
+    pub service: Name,
+    /// The infrastructure.
+    pub target: Name,
+    /// What was there before, if the workflow told.
+    pub before: Option<String>,
+    /// What is there now, if the workflow told.
+    pub after: Option<String>,
+    /// The last that was heard of it.
+    pub status: Status,
+    /// Whether it failed itself, and was not only rolled back with others.
+    pub failed: bool,
+    /// How long it was worked on, in milliseconds.
+    pub took_ms: Option<i64>,
+    /// Since when it has been worked on.
+    since: Option<i64>,
+}
+
+/// A command, and the end of its output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tail {
+    /// The command's path.
+    pub node: Name,
+    /// Its text.
+    pub command: String,
+    /// The last lines.
+    pub lines: VecDeque<String>,
+    /// How many lines came before them.
+    pub earlier: usize,
+}
+
+impl Tail {
+    fn of(node: &Name, command: &str) -> Self {
+        Self {
+            node: node.clone(),
+            command: command.to_owned(),
+            lines: VecDeque::new(),
+            earlier: 0,
+        }
+    }
+}
+
+/// A failure that nothing has mended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// What happened.
+    pub failure: Failure,
+    /// The command that failed or was stopped, with the end of its output.
+    pub tail: Option<Tail>,
+    /// Whether it was counted as well.
+    pub ignored: bool,
+    /// Its place among the failures of the run.
+    order: u64,
+}
+
+/// What is known of a run when it ends.
+#[derive(Debug, Default)]
+pub struct Summary {
+    run: Option<Name>,
+    status: Option<Status>,
+    failure: Option<Failure>,
+    began: Option<i64>,
+    last: Option<i64>,
+    rows: IndexMap<Name, Row>,
+    troubles: BTreeMap<Name, Trouble>,
+    tails_kept: usize,
+    running: HashMap<Name, Tail>,
+    stopped: VecDeque<Tail>,
+    skipped_stages: Vec<Name>,
+    events: u64,
+}
+
+impl Report for Summary {
+    fn event(&mut self, event: &RunEvent) -> io::Result<()> {
+        self.take(event);
+        Ok(())
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Summary {
+    /// Nothing is known yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The run's id.
+    pub fn run(&self) -> Option<&Name> {
+        self.run.as_ref()
+    }
+
+    /// How the run ended; none if it stopped without ending.
+    pub fn status(&self) -> Option<Status> {
+        self.status
+    }
+
+    /// Why the run did not end well.
+    pub fn failure(&self) -> Option<&Failure> {
+        self.failure.as_ref()
+    }
+
+    /// How long it took, in milliseconds.
+    pub fn took_ms(&self) -> Option<i64> {
+        Some(self.last? - self.began?)
+    }
+
+    /// The deployments, in the order in which they were first heard of.
+    pub fn rows(&self) -> impl ExactSizeIterator<Item = &Row> {
+        self.rows.values()
+    }
+
+    /// The failures, in the order in which they happened.
+    pub fn troubles(&self) -> Vec<&Trouble> {
+        let mut troubles: Vec<&Trouble> = self.troubles.values().collect();
+        troubles.sort_by_key(|trouble| trouble.order);
+        troubles
+    }
+
+    /// The stages that never started.
+    pub fn skipped_stages(&self) -> &[Name] {
+        &self.skipped_stages
+    }
+
+    /// How many commands and failures are kept.
+    #[cfg(test)]
+    pub(super) fn remembered(&self) -> usize {
+        self.running.len() + self.stopped.len() + self.troubles.len() + self.tails_kept
+    }
+
+    /// Takes the next event.
+    pub fn take(&mut self, event: &RunEvent) {
+        self.events += 1;
+        let now = moment(event).or(self.last);
+        self.began = self.began.or(now);
+        self.last = now;
+        match &event.what {
+            Happened::RunStarted { run, .. } => {
+                self.run = Some(run.clone());
+                self.status = None;
+                self.failure = None;
+            }
+            Happened::NodeStarted { node, kind, text } => {
+                self.started(node, *kind);
+                if *kind == NodeKind::Run {
+                    let text = text.as_deref().unwrap_or_default();
+                    self.running.insert(node.clone(), Tail::of(node, text));
+                }
+            }
+            Happened::NodeWaiting { node, kind, .. } => {
+                if *kind == NodeKind::Deploy {
+                    self.row(node, None);
+                }
+            }
+            Happened::NodeOutput { node, text, .. } => self.output(node, text),
+            Happened::NodeFinished {
+                node,
+                kind,
+                status,
+                failure,
+                deployment,
+            } => {
+                if *kind == NodeKind::Deploy {
+                    self.deployed(node, *status, failure.is_some(), deployment.as_ref());
+                }
+                if *kind == NodeKind::Stage && *status == Status::Skipped {
+                    self.skipped_stages.push(node.clone());
+                }
+                self.ended(node, *status, failure.as_ref());
+            }
+            Happened::RunFinished { status, failure } => {
+                self.status = Some(*status);
+                self.failure = failure.clone();
+                if let Some(failure) = failure {
+                    self.failed(failure, false);
+                }
+            }
+        }
+    }
+
+    fn started(&mut self, node: &Name, kind: NodeKind) {
+        // A node that starts again is tried again: what happened to it before does not count.
+        self.forget(node);
+        if kind == NodeKind::Stage {
+            self.skipped_stages.retain(|stage| stage != node);
+        }
+        if kind == NodeKind::Deploy {
+            let now = self.last;
+            if let Some(row) = self.row(node, None) {
+                row.status = Status::Running;
+                row.since = row.since.or(now);
+            }
+        }
+    }
+
+    fn output(&mut self, node: &Name, text: &str) {
+        if !self.running.contains_key(node) {
+            self.running.insert(node.clone(), Tail::of(node, ""));
+        }
+        let Some(tail) = self.running.get_mut(node) else {
+            return;
+        };
+        if tail.lines.len() == TAIL_LINES {
+            tail.lines.pop_front();
+            tail.earlier += 1;
+        }
+        let end = text.floor_char_boundary(TAIL_LINE_BYTES);
+        tail.lines.push_back(text[..end].to_owned());
+    }
+
+    /// The row of a deployment, made if it is new and says what it deploys where.
+    fn row(&mut self, node: &Name, deployment: Option<&Deployment>) -> Option<&mut Row> {
+        if !self.rows.contains_key(node) {
+            let (service, target) = match deployment {
+                Some(deployment) => (deployment.service.clone(), deployment.target.clone()),
+                None => {
+                    let (service, target) = path::deployment(node)?;
+                    (service.into(), target.into())
+                }
+            };
+            let row = Row {
+                node: node.clone(),
+                service,
+                target,
+                before: None,
+                after: None,
+                status: Status::Pending,
+                failed: false,
+                took_ms: None,
+                since: None,
+            };
+            self.rows.insert(node.clone(), row);
+        }
+        self.rows.get_mut(node)
+    }
+
+    fn deployed(
+        &mut self,
+        node: &Name,
+        status: Status,
+        failed: bool,
+        deployment: Option<&Deployment>,
+    ) {
+        let now = self.last;
+        let Some(row) = self.row(node, deployment) else {
+            return;
+        };
+        if let Some(deployment) = deployment {
+            row.service = deployment.service.clone();
+            row.target = deployment.target.clone();
+            // The last word counts, but silence takes nothing back.
+            row.before = deployment.before.clone().or(row.before.take());
+            row.after = deployment.after.clone().or(row.after.take());
+        }
+        row.failed =
+            (row.failed || failed) && !matches!(status, Status::Succeeded | Status::Skipped);
+        row.status = status;
+        if !status.is_final() {
+            row.since = row.since.or(now);
+        } else if let (Some(since), Some(now)) = (row.since.take(), now) {
+            row.took_ms = Some(row.took_ms.unwrap_or(0) + (now - since).max(0));
+        }
+    }
+
+    fn ended(&mut self, node: &Name, status: Status, failure: Option<&Failure>) {
+        match status {
+            Status::Succeeded => {
+                self.running.remove(node);
+                self.mended(node, true);
+            }
+            Status::Ignored => {
+                if let Some(failure) = failure {
+                    self.failed(failure, true);
+                }
+                self.running.remove(node);
+                self.mended(node, false);
+            }
+            _ => {
+                if let Some(failure) = failure {
+                    self.failed(failure, false);
+                }
+                if let Some(tail) = self.running.remove(node) {
+                    self.keep_tail(tail, status, failure);
+                }
+            }
+        }
+    }
+
+    /// Keeps a failure under the node that failed first; what blocks around it say is the same.
+    fn failed(&mut self, failure: &Failure, ignored: bool) {
+        if failure.class == FailureClass::Cancelled {
+            return;
+        }
+        if let Some(known) = self.troubles.get_mut(&failure.node) {
+            known.ignored |= ignored;
+            // A look that failed is known by the verification that it was part of.
+            if failure.class == FailureClass::Verification {
+                known.failure = failure.clone();
+            }
+            return;
+        }
+        let tail = self.tail_below(&failure.node);
+        self.tails_kept += usize::from(tail.is_some());
+        let trouble = Trouble {
+            failure: failure.clone(),
+            tail,
+            ignored,
+            order: self.events,
+        };
+        self.troubles.insert(failure.node.clone(), trouble);
+        if failure.class == FailureClass::Verification {
+            self.absorb(&failure.node);
+        }
+    }
+
+    /// The end of the output of a command that was stopped because `node`, around it, failed.
+    fn tail_below(&mut self, node: &str) -> Option<Tail> {
+        let at = self
+            .stopped
+            .iter()
+            .rposition(|tail| &*tail.node == node || path::is_below(&tail.node, node))?;
+        self.stopped.remove(at)
+    }
+
+    /// A verification fails because a command in it did: they are one failure.
+    fn absorb(&mut self, node: &Name) {
+        let inner = self.below(node);
+        let mut tail = None;
+        for name in inner {
+            if let Some(trouble) = self.troubles.remove(&name) {
+                self.tails_kept -= usize::from(trouble.tail.is_some());
+                tail = trouble.tail.or(tail);
+            }
+        }
+        if let Some(trouble) = self.troubles.get_mut(node)
+            && trouble.tail.is_none()
+            && tail.is_some()
+        {
+            trouble.tail = tail;
+            self.tails_kept += 1;
+        }
+    }
+
+    fn keep_tail(&mut self, tail: Tail, status: Status, failure: Option<&Failure>) {
+        let trouble = failure.and_then(|failure| self.troubles.get_mut(&failure.node));
+        match trouble {
+            Some(trouble) if trouble.tail.is_none() && self.tails_kept < TAILS => {
+                trouble.tail = Some(tail);
+                self.tails_kept += 1;
+            }
+            None if status == Status::Cancelled => {
+                if self.stopped.len() == STOPPED {
+                    self.stopped.pop_front();
+                }
+                self.stopped.push_back(tail);
+            }
+            _ => {}
+        }
+    }
+
+    /// A node ended well: what failed in it was mended, or has been counted as well.
+    fn mended(&mut self, node: &Name, forget: bool) {
+        if self.troubles.is_empty() {
+            return;
+        }
+        if forget {
+            self.forget_unless_ignored(node);
+        }
+        for name in self.below(node) {
+            if forget {
+                self.forget_unless_ignored(&name);
+            } else if let Some(trouble) = self.troubles.get_mut(&name) {
+                trouble.ignored = true;
+            }
+        }
+    }
+
+    fn forget_unless_ignored(&mut self, node: &Name) {
+        if self
+            .troubles
+            .get(node)
+            .is_some_and(|trouble| !trouble.ignored)
+        {
+            self.forget(node);
+        }
+    }
+
+    fn forget(&mut self, node: &Name) {
+        if let Some(trouble) = self.troubles.remove(node) {
+            self.tails_kept -= usize::from(trouble.tail.is_some());
+        }
+    }
+
+    /// The failures below a node.
+    fn below(&self, node: &str) -> Vec<Name> {
+        let first = format!("{node}/");
+        let range = (Bound::Included(first.as_str()), Bound::Unbounded);
+        self.troubles
+            .range::<str, _>(range)
+            .map(|(name, _)| name)
+            .take_while(|name| name.starts_with(&first))
+            .cloned()
+            .collect()
+    }
+}

@@ -1,0 +1,98 @@
+//! Counts the deployments of a run by status, as a whole and for each stage.
+//! It does not know how they are shown.
+
+use std::collections::HashMap;
+
+use indexmap::IndexMap;
+
+use lockstep_base::source::Name;
+use lockstep_engine::notice::{Happened, NodeKind, RunEvent, Status};
+
+use super::path;
+
+/// How many deployments have which status.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    by_status: [usize; 12],
+}
+
+impl Counts {
+    /// How many have this one.
+    pub(super) fn of(&self, status: Status) -> usize {
+        self.by_status[status as usize]
+    }
+
+    /// How many there are.
+    pub(super) fn total(&self) -> usize {
+        self.by_status.iter().sum()
+    }
+
+    /// How many of them have ended.
+    pub(super) fn ended(&self) -> usize {
+        super::words::ENDS
+            .iter()
+            .map(|(status, _)| self.of(*status))
+            .sum()
+    }
+
+    /// Counts one.
+    pub(super) fn add(&mut self, status: Status) {
+        self.by_status[status as usize] += 1;
+    }
+
+    fn remove(&mut self, status: Status) {
+        let count = &mut self.by_status[status as usize];
+        *count = count.saturating_sub(1);
+    }
+}
+
+/// The counts of a run. A deployment that is heard of again is moved, not counted twice.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    all: Counts,
+    stages: IndexMap<Name, Counts>,
+    last: HashMap<Name, Status>,
+}
+
+impl Tally {
+    /// Takes the next event.
+    pub(super) fn event(&mut self, event: &RunEvent) {
+        let (node, kind, status) = match &event.what {
+            Happened::NodeStarted { node, kind, .. } => (node, *kind, Status::Running),
+            Happened::NodeWaiting { node, kind, .. } => (node, *kind, Status::Waiting),
+            Happened::NodeFinished {
+                node, kind, status, ..
+            } => (node, *kind, *status),
+            _ => return,
+        };
+        match kind {
+            NodeKind::Stage if !self.stages.contains_key(node) => {
+                self.stages.insert(node.clone(), Counts::default());
+            }
+            NodeKind::Deploy => self.set(node, status),
+            _ => {}
+        }
+    }
+
+    /// The counts of the whole run.
+    pub(super) fn all(&self) -> &Counts {
+        &self.all
+    }
+
+    /// The counts of a stage.
+    pub(super) fn of_stage(&self, stage: &str) -> Option<&Counts> {
+        self.stages.get(stage)
+    }
+
+    fn set(&mut self, node: &Name, status: Status) {
+        let before = self.last.insert(node.clone(), status);
+        let stage = path::ancestors(node).find_map(|above| self.stages.get_index_of(above));
+        let of_stage = stage.and_then(|at| self.stages.get_index_mut(at));
+        for counts in std::iter::once(&mut self.all).chain(of_stage.map(|(_, counts)| counts)) {
+            if let Some(before) = before {
+                counts.remove(before);
+            }
+            counts.add(status);
+        }
+    }
+}

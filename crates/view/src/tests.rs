@@ -1,0 +1,267 @@
+//! The log and the ledger as they look.
+
+use lockstep_base::source::{Sources, Span};
+use lockstep_engine::notice::{NodeKind, RunEvent, Status, Waiting};
+use lockstep_lang::ir::FailureClass;
+
+use super::narrate::Narrator;
+use super::script::{self, Script, cell, failure};
+use super::tally::Tally;
+use super::{Json, Ledger, Plain, Report, Style, Summary};
+
+fn plain(script: &Script, style: Style) -> String {
+    let mut out = Vec::new();
+    let mut plain = Plain::new(&mut out, style);
+    for event in &script.events {
+        plain.event(event).expect("a vector takes everything");
+    }
+    plain.finish().expect("a vector takes everything");
+    String::from_utf8(out).expect("text")
+}
+
+fn summary(script: &Script) -> Summary {
+    let mut summary = Summary::new();
+    for event in &script.events {
+        summary.take(event);
+    }
+    summary
+}
+
+fn ledger(script: &Script, ledger: &Ledger<'_>) -> String {
+    let mut out = Vec::new();
+    ledger
+        .print(&mut out, &summary(script))
+        .expect("a vector takes everything");
+    String::from_utf8(out).expect("text")
+}
+
+fn plainly(script: &Script) -> String {
+    let how = Ledger {
+        style: Style::PLAIN,
+        next: vec!["lockstep retry r-7f3a".into()],
+        ..Ledger::default()
+    };
+    ledger(script, &how)
+}
+
+#[test]
+fn the_log_reads_well() {
+    insta::assert_snapshot!("plain_success", plain(&script::success(), Style::PLAIN));
+    insta::assert_snapshot!("plain_failed", plain(&script::failed(None), Style::PLAIN));
+    insta::assert_snapshot!("plain_stuck", plain(&script::stuck(), Style::PLAIN));
+    insta::assert_snapshot!("plain_cancelled", plain(&script::cancelled(), Style::PLAIN));
+    insta::assert_snapshot!("plain_atomic", plain(&script::atomic(), Style::PLAIN));
+}
+
+#[test]
+fn the_ledger_reads_well() {
+    insta::assert_snapshot!("ledger_success", plainly(&script::success()));
+    insta::assert_snapshot!("ledger_stuck", plainly(&script::stuck()));
+    insta::assert_snapshot!("ledger_cancelled", plainly(&script::cancelled()));
+    insta::assert_snapshot!("ledger_atomic", plainly(&script::atomic()));
+    insta::assert_snapshot!("ledger_many", plainly(&script::many()));
+}
+
+#[test]
+fn a_failure_names_its_place_in_the_source() {
+    let mut sources = Sources::default();
+    let file = sources.add("shop.deploy", "# one\n  run \"x\"\n");
+    let how = Ledger {
+        style: Style::PLAIN,
+        sources: Some(&sources),
+        ..Ledger::default()
+    };
+    let script = script::failed(Some(Span::new(file, 8, 15)));
+    insta::assert_snapshot!("ledger_failed", ledger(&script, &how));
+}
+
+#[test]
+fn an_ascii_report_is_ascii() {
+    let style = Style {
+        color: false,
+        unicode: false,
+    };
+    let how = Ledger {
+        style,
+        ..Ledger::default()
+    };
+    for script in [script::success(), script::stuck(), script::many()] {
+        assert!(plain(&script, style).is_ascii());
+        assert!(ledger(&script, &how).is_ascii());
+    }
+}
+
+#[test]
+fn a_narrow_ledger_stays_in_its_columns() {
+    let how = Ledger {
+        style: Style::PLAIN,
+        width: Some(60),
+        ..Ledger::default()
+    };
+    let mut script = Script::new();
+    let node = script::cell(
+        "a-service-with-a-rather-long-name",
+        "production.europe-west-4",
+    );
+    script
+        .start(&node, NodeKind::Deploy)
+        .finish(
+            &node,
+            NodeKind::Deploy,
+            Status::Succeeded,
+            None,
+            Some(("sha256:0123456789abcdef", "sha256:fedcba9876543210")),
+        )
+        .run_ends(Status::Succeeded, None);
+    insta::assert_snapshot!("ledger_narrow", ledger(&script, &how));
+}
+
+#[test]
+fn an_event_is_one_flat_line_of_json() {
+    let script = script::stuck();
+    let mut out = Vec::new();
+    let mut json = Json::new(&mut out);
+    for event in &script.events {
+        json.event(event).expect("a vector takes everything");
+    }
+    json.finish().expect("a vector takes everything");
+    drop(json);
+    let text = String::from_utf8(out).expect("text");
+    let back: Vec<RunEvent> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("an event"))
+        .collect();
+    assert_eq!(back, script.events);
+    let first: Vec<&str> = text.lines().skip(18).take(3).collect();
+    insta::assert_snapshot!("json", first.join("\n"));
+}
+
+#[test]
+fn a_run_that_stops_without_an_end_says_what_is_unfinished() {
+    insta::assert_snapshot!("ledger_stopped", plainly(&script::failing(None)));
+}
+
+#[test]
+fn what_ended_well_is_forgotten() {
+    let mut script = Script::new();
+    for at in 0..100 {
+        let node = format!("release/parallel[{at}]");
+        let run = format!("{node}/run");
+        let barrier = Waiting::Barrier {
+            name: "BE".into(),
+            arrived: 1,
+            expected: 2,
+        };
+        script
+            .start(&node, NodeKind::Cell)
+            .wait(&format!("{node}/barrier"), NodeKind::Barrier, barrier)
+            .end(
+                &format!("{node}/barrier"),
+                NodeKind::Barrier,
+                Status::Succeeded,
+            )
+            .say(&run, NodeKind::Run, "make")
+            .out(&run, "made")
+            .end(&run, NodeKind::Run, Status::Succeeded)
+            .end(&node, NodeKind::Cell, Status::Succeeded);
+    }
+    assert_eq!(summary(&script).remembered(), 0);
+    assert_eq!(summary(&script).rows().len(), 0);
+    let (mut narrator, tally) = (Narrator::new(Style::PLAIN), Tally::default());
+    for event in &script.events {
+        narrator.tell(event, &tally).count();
+    }
+    assert_eq!(narrator.remembered(), 0);
+}
+
+#[test]
+fn what_was_mended_is_no_failure() {
+    let mut script = Script::new();
+    let why = failure("release/a/run", FailureClass::Exit, "exited with 1");
+    script
+        .start("release/a", NodeKind::Step)
+        .start("release/a/run", NodeKind::Run)
+        .out("release/a/run", "no luck")
+        .fail("release/a/run", NodeKind::Run, &why);
+    assert_eq!(summary(&script).troubles().len(), 1);
+    let mut ignored = Script::default();
+    ignored.events.clone_from(&script.events);
+    script.end("release/a", NodeKind::Step, Status::Succeeded);
+    assert_eq!(summary(&script).remembered(), 0);
+    ignored
+        .finish(
+            "release/a",
+            NodeKind::Step,
+            Status::Ignored,
+            Some(&why),
+            None,
+        )
+        .end("release", NodeKind::Pipeline, Status::Succeeded)
+        .run_ends(Status::Succeeded, None);
+    insta::assert_snapshot!("ledger_ignored", plainly(&ignored));
+}
+
+#[test]
+fn a_timeout_shows_the_output_of_what_it_stopped() {
+    let mut script = Script::new();
+    let run = "release/build/run";
+    let why = failure(
+        "release/build",
+        FailureClass::Timeout,
+        "took longer than 5m",
+    );
+    let stopped = failure(run, FailureClass::Cancelled, "stopped");
+    script
+        .start("release/build", NodeKind::Step)
+        .start(run, NodeKind::Run)
+        .out(run, "\u{1b}[31mlinking\u{1b}[0m …")
+        .finish(run, NodeKind::Run, Status::Cancelled, Some(&stopped), None)
+        .fail("release/build", NodeKind::Step, &why)
+        .fail("release", NodeKind::Pipeline, &why)
+        .run_ends(Status::Failed, Some(&why));
+    insta::assert_snapshot!("ledger_timeout", plainly(&script));
+}
+
+#[test]
+fn many_of_a_kind_are_told_together() {
+    let mut script = Script::new();
+    script.start("release/prod", NodeKind::Stage);
+    let broken = "broken by `payments`, which failed: exit";
+    for at in 0..500 {
+        let node = cell("checkout", &format!("store-{at:03}"));
+        let barrier = format!("{node}/barrier");
+        let why = failure(&barrier, FailureClass::Barrier, broken);
+        if at % 100 == 7 {
+            script
+                .start(&node, NodeKind::Deploy)
+                .start(&barrier, NodeKind::Barrier)
+                .fail(&barrier, NodeKind::Barrier, &why)
+                .finish(
+                    &node,
+                    NodeKind::Deploy,
+                    Status::RolledBack,
+                    Some(&why),
+                    None,
+                );
+        } else if at < 450 {
+            script.deploy(&node, 1_000 + at);
+        } else {
+            script.end(&node, NodeKind::Deploy, Status::Skipped);
+        }
+    }
+    script.run_ends(Status::Failed, None);
+    insta::assert_snapshot!("ledger_one_service", plainly(&script));
+}
+
+#[test]
+fn deployments_of_two_stages_are_told_apart() {
+    let mut script = Script::new();
+    for stage in ["canary", "full"] {
+        let node = format!("release/{stage}/deploy[checkout, prod.eu]");
+        script
+            .start(&format!("release/{stage}"), NodeKind::Stage)
+            .deploy(&node, 2_000);
+    }
+    script.run_ends(Status::Succeeded, None);
+    insta::assert_snapshot!("ledger_twice", plainly(&script));
+}

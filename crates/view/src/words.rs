@@ -1,0 +1,321 @@
+//! Plain words for durations, versions, counts and what a node waits for.
+//! It does not know where they are shown.
+
+use std::collections::BTreeSet;
+
+use lockstep_base::source::Name;
+use lockstep_engine::notice::{Failure, Holder, Queue, Status, Waiting};
+
+use super::style::{Line, Mark, Style, Tone};
+use super::tally::Counts;
+use super::text::clean;
+
+const SECOND: i64 = 1_000;
+const MINUTE: i64 = 60 * SECOND;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+
+/// How long something took: `0.8s`, `12s`, `1m 02s`.
+pub fn took(ms: i64) -> String {
+    let ms = ms.max(0);
+    if ms < 10 * SECOND {
+        let tenths = ms / 100;
+        return format!("{}.{}s", tenths / 10, tenths % 10);
+    }
+    ticking(ms)
+}
+
+/// How long something has been going on, in whole seconds: `8s`, `1m 02s`, `2h 05m`.
+pub fn ticking(ms: i64) -> String {
+    let ms = ms.max(0);
+    if ms < MINUTE {
+        format!("{}s", ms / SECOND)
+    } else if ms < HOUR {
+        format!("{}m {:02}s", ms / MINUTE, ms % MINUTE / SECOND)
+    } else if ms < DAY {
+        format!("{}h {:02}m", ms / HOUR, ms % HOUR / MINUTE)
+    } else {
+        format!("{}d {:02}h", ms / DAY, ms % DAY / HOUR)
+    }
+}
+
+/// A given duration: `250ms`, `3s`, `1m 30s`, `1h`.
+pub fn span(ms: i64) -> String {
+    let ms = ms.max(0);
+    if ms < SECOND {
+        return format!("{ms}ms");
+    }
+    if ms < MINUTE && ms % SECOND != 0 {
+        return took(ms);
+    }
+    let parts = [(DAY, "d"), (HOUR, "h"), (MINUTE, "m"), (SECOND, "s")];
+    let mut rest = ms;
+    let mut words = Vec::new();
+    for (unit, sign) in parts {
+        if rest >= unit {
+            words.push(format!("{}{sign}", rest / unit));
+            rest %= unit;
+        }
+    }
+    words.truncate(2);
+    words.join(" ")
+}
+
+/// The time since the run began, as a column shows it: `0:07`, `1:04`, `1:02:03`.
+pub(super) fn stamp(ms: i64) -> String {
+    let seconds = ms.max(0) / SECOND;
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 {
+        format!("{hours}:{minutes:02}:{seconds:02}")
+    } else {
+        format!("{minutes}:{seconds:02}")
+    }
+}
+
+/// What a node waits for. `since` is how long it has been waiting, where that is to be counted.
+pub fn waiting(waiting: &Waiting, since: Option<i64>) -> String {
+    let left = |after: i64| since.map_or(after, |since| after - since).max(0);
+    match waiting {
+        Waiting::Barrier {
+            name,
+            arrived,
+            expected,
+        } => format!(
+            "waits for barrier {}: {arrived} of {expected} arrived",
+            clean(name)
+        ),
+        Waiting::Lock { names, queue } => {
+            let many = if names.len() == 1 { "" } else { "s" };
+            let held = held(queue, since.unwrap_or(0));
+            format!("waits for the lock{many} of {}{held}", list(names))
+        }
+        Waiting::Retry {
+            attempt,
+            of,
+            after_ms,
+            ..
+        } => match left(*after_ms) {
+            left if left < SECOND && since.is_some() => format!("retry {attempt} of {of} now"),
+            left if since.is_some() => format!("retry {attempt} of {of} in {}", ticking(left)),
+            left => format!("retry {attempt} of {of} in {}", span(left)),
+        },
+        Waiting::Time { after_ms } if since.is_some() => {
+            format!("waits: {} left", ticking(left(*after_ms)))
+        }
+        Waiting::Time { after_ms } => format!("waits {}", span(*after_ms)),
+        Waiting::Approval { question } => format!("waits for approval: {}", clean(question)),
+    }
+}
+
+/// Who is before it: `, held by r-7f3a (ship/prod) for 3m 02s, 2 before it`. It was so `since`.
+fn held(queue: &Queue, since: i64) -> String {
+    let mut text = String::new();
+    if let Some(Holder {
+        run, node, held_ms, ..
+    }) = queue.holders.first()
+    {
+        let (run, node) = (clean(run), clean(node));
+        let time = ticking(held_ms + since);
+        text.push_str(&format!(", held by {run} ({node}) for {time}"));
+        let runs: BTreeSet<&Name> = queue.holders.iter().map(|it| &it.run).collect();
+        if runs.len() > 1 {
+            text.push_str(&format!(" and {} more", runs.len() - 1));
+        }
+    }
+    if queue.ahead > 0 {
+        text.push_str(&format!(", {} before it", queue.ahead));
+    }
+    text
+}
+
+/// `prod.eu, prod.us and 4 more`
+pub(super) fn list(names: &[Name]) -> String {
+    match names {
+        [] => String::from("nothing"),
+        [one] => clean(one).into_owned(),
+        [one, two] => format!("{} and {}", clean(one), clean(two)),
+        [one, two, three] => format!("{}, {} and {}", clean(one), clean(two), clean(three)),
+        [one, two, ..] => format!(
+            "{}, {} and {} more",
+            clean(one),
+            clean(two),
+            names.len() - 2
+        ),
+    }
+}
+
+/// `1 deployment`, `3 deployments`
+pub(super) fn many(count: usize, word: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {word}{plural}")
+}
+
+/// What was there and what is there, as one text; empty where neither is known.
+pub(super) fn change(before: Option<&str>, after: Option<&str>, style: Style) -> String {
+    let side =
+        |text: Option<&str>| text.map_or(style.dash().into(), |text| clean(text).into_owned());
+    match (before, after) {
+        (None, None) => String::new(),
+        _ => format!("{} {} {}", side(before), style.arrow(), side(after)),
+    }
+}
+
+/// The word that stands before a failure's message, `timeout: `; none where the message begins
+/// with it anyway, as `exit code 3` does.
+pub(super) fn class(failure: &Failure) -> String {
+    let class = failure.class.as_str();
+    match failure.message.strip_prefix(class) {
+        Some(rest) if rest.starts_with(' ') => String::new(),
+        _ => format!("{class}: "),
+    }
+}
+
+/// The mark that goes with a status.
+pub fn mark(status: Status) -> Mark {
+    match status {
+        Status::Succeeded => Mark::Good,
+        Status::Ignored => Mark::Warn,
+        Status::Failed | Status::RollbackFailed | Status::Cancelled => Mark::Bad,
+        Status::RollingBack | Status::RolledBack => Mark::Back,
+        Status::Running => Mark::Run,
+        Status::Waiting | Status::Queued => Mark::Wait,
+        Status::Pending | Status::Skipped => Mark::Skip,
+    }
+}
+
+/// How deployments ended, in the order in which counts are told.
+pub(super) const ENDS: [(Status, &str); 7] = [
+    (Status::Succeeded, "deployed"),
+    (Status::Failed, "failed"),
+    (Status::RollbackFailed, "rollback failed"),
+    (Status::RolledBack, "rolled back"),
+    (Status::Ignored, "failed and ignored"),
+    (Status::Cancelled, "cancelled"),
+    (Status::Skipped, "not started"),
+];
+
+/// `3 deployed, 1 rolled back`; empty where nothing has ended.
+pub(super) fn ends(counts: &Counts) -> String {
+    let told = ENDS.iter().filter_map(|(status, word)| {
+        let count = counts.of(*status);
+        (count > 0).then(|| format!("{count} {word}"))
+    });
+    told.collect::<Vec<_>>().join(", ")
+}
+
+/// `✓ 120 done · ✗ 1 failed · ▸ 3 running · ◦ 2 waiting · 377 to come`, or the same without the
+/// words that the signs say as well.
+pub(super) fn progress(
+    counts: &Counts,
+    (running, waiting, to_come): (usize, usize, usize),
+    full: bool,
+    style: Style,
+) -> Line {
+    let mut line = Line::new();
+    let mut say = |count: usize, mark: Mark, word: &str| {
+        if count == 0 {
+            return;
+        }
+        if !line.is_empty() {
+            line.add(Tone::Dim, format!(" {} ", style.dot()));
+        }
+        if mark != Mark::None {
+            line.add(mark.tone(), format!("{} ", style.mark(mark)));
+        }
+        let tone = match mark {
+            Mark::None => Tone::Dim,
+            Mark::Run => Tone::Plain,
+            mark => mark.tone(),
+        };
+        if full || mark == Mark::None {
+            line.add(tone, format!("{count} {word}"));
+        } else {
+            line.add(tone, count.to_string());
+        }
+    };
+    say(counts.of(Status::Succeeded), Mark::Good, "done");
+    for (status, word) in &ENDS[1..5] {
+        say(counts.of(*status), mark(*status), word);
+    }
+    say(running, Mark::Run, "running");
+    say(waiting, Mark::Wait, "waiting");
+    say(counts.of(Status::Cancelled), Mark::None, "cancelled");
+    say(counts.of(Status::Skipped), Mark::None, "not started");
+    say(to_come, Mark::None, "to come");
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_read_well() {
+        assert_eq!(took(840), "0.8s");
+        assert_eq!(took(12_400), "12s");
+        assert_eq!(took(62_000), "1m 02s");
+        assert_eq!(ticking(3 * HOUR + 5 * MINUTE), "3h 05m");
+        assert_eq!(ticking(2 * DAY + HOUR), "2d 01h");
+        assert_eq!(span(250), "250ms");
+        assert_eq!(span(2_500), "2.5s");
+        assert_eq!(span(3_000), "3s");
+        assert_eq!(span(90_000), "1m 30s");
+        assert_eq!(span(HOUR), "1h");
+        assert_eq!(stamp(64_000), "1:04");
+        assert_eq!(stamp(3_723_000), "1:02:03");
+        assert_eq!(took(-5), "0.0s");
+    }
+
+    #[test]
+    fn waiting_is_told_in_words() {
+        let lock = |names: &[&str]| Waiting::Lock {
+            names: names.iter().map(|name| Name::from(*name)).collect(),
+            queue: Queue::default(),
+        };
+        assert_eq!(
+            waiting(&lock(&["prod.eu"]), None),
+            "waits for the lock of prod.eu"
+        );
+        let holder = |run: &str| Holder {
+            lock: "prod.eu".into(),
+            run: run.into(),
+            node: "ship/prod".into(),
+            held_ms: 61_000,
+        };
+        let held = |runs: &[&str], ahead, since| {
+            let names = vec![Name::from("prod.eu")];
+            let holders = runs.iter().map(|run| holder(run)).collect();
+            let queue = Queue { holders, ahead };
+            waiting(&Waiting::Lock { names, queue }, since)
+        };
+        assert_eq!(
+            held(&["r-1", "r-1"], 0, None),
+            "waits for the lock of prod.eu, held by r-1 (ship/prod) for 1m 01s"
+        );
+        assert_eq!(
+            held(&["r-1", "r-2"], 2, Some(9_000)),
+            "waits for the lock of prod.eu, held by r-1 (ship/prod) for 1m 10s and 1 more, \
+             2 before it"
+        );
+        assert_eq!(
+            held(&[], 1, None),
+            "waits for the lock of prod.eu, 1 before it"
+        );
+        assert_eq!(
+            waiting(&lock(&["a", "b", "c", "d"]), None),
+            "waits for the locks of a, b and 2 more"
+        );
+        let retry = Waiting::Retry {
+            attempt: 2,
+            of: 4,
+            after_ms: 3_000,
+            failure: None,
+        };
+        assert_eq!(waiting(&retry, None), "retry 2 of 4 in 3s");
+        assert_eq!(waiting(&retry, Some(1_000)), "retry 2 of 4 in 2s");
+        assert_eq!(waiting(&retry, Some(9_000)), "retry 2 of 4 now");
+        let pause = Waiting::Time { after_ms: 300_000 };
+        assert_eq!(waiting(&pause, None), "waits 5m");
+        assert_eq!(waiting(&pause, Some(48_000)), "waits: 4m 12s left");
+    }
+}
