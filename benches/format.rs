@@ -8,6 +8,16 @@
 //! Ruff formats code of the same shape as the dense one here, and the file if there is one.
 //! It does not know how the formatter works.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unreachable,
+    clippy::unwrap_used,
+    reason = "a program for developers: it stops where something is not as it should be"
+)]
+
 use std::hint::black_box;
 use std::process::{Command, Stdio};
 

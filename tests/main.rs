@@ -1,6 +1,16 @@
 //! The integration tests: one binary, so that they are linked once.
 //! Behaviour is tested through the real program; `tidy` keeps the house in order.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unreachable,
+    clippy::unwrap_used,
+    reason = "a program for developers: it stops where something is not as it should be"
+)]
+
 mod cli;
 mod codes;
 mod docs;

@@ -1,10 +1,7 @@
-//! Keeps the house in order: who may use whom, what is used nowhere else, and the form of files.
-//! Every rule is shown a bad sample too, so that none can fall silent.
+//! Keeps the form of files. Who may use whom, the manifests of the crates say; what may be used
+//! nowhere, `clippy.toml` says.
 
-mod bans;
-mod code;
 mod form;
-mod layers;
 
 use std::path::{Path, PathBuf};
 
@@ -31,44 +28,17 @@ pub fn files(folders: &[&str], ending: &str) -> Vec<File> {
             files.push(File {
                 path: name.display().to_string(),
                 text: std::fs::read_to_string(&path).expect("a readable file"),
-                is_test: false,
+                is_test: is_test(&name.display().to_string()),
             });
         }
     }
-    mark_tests(&mut files);
     assert!(!files.is_empty(), "no .{ending} files in {folders:?}");
     files
 }
 
-/// Marks the files of modules that are declared below `#[cfg(test)]`, and all below them.
-fn mark_tests(files: &mut [File]) {
-    let mut modules: Vec<String> = Vec::new();
-    for file in files.iter() {
-        let code = code::bare(&file.text);
-        let home = match file.path.strip_suffix("/mod.rs") {
-            Some(folder) => folder,
-            None => file.path.trim_end_matches(".rs"),
-        };
-        let home = home.trim_end_matches("/lib").trim_end_matches("/main");
-        for (at, mark) in code.match_indices("#[cfg(test)]") {
-            let next = code[at + mark.len()..].trim_start();
-            let Some((declared, _)) = next.split_once(';') else {
-                continue;
-            };
-            if let Some((before, name)) = declared.rsplit_once("mod ")
-                && !before.contains('{')
-            {
-                modules.push(format!("{home}/{name}"));
-            }
-        }
-    }
-    for file in files {
-        file.is_test = file.path.starts_with("tests/")
-            || modules.iter().any(|module| {
-                let rest = file.path.strip_prefix(module);
-                rest.is_some_and(|rest| rest == ".rs" || rest.starts_with('/'))
-            });
-    }
+/// Whether a file is compiled for tests only, by where it lies.
+fn is_test(path: &str) -> bool {
+    path.starts_with("tests/") || path.contains("/tests/") || path.ends_with("/tests.rs")
 }
 
 fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
@@ -94,31 +64,4 @@ pub fn none(complaints: Vec<String>) {
         complaints.len(),
         complaints.join("\n")
     );
-}
-
-#[test]
-fn files_of_test_modules_are_known() {
-    let file = |path: &str, text: &str| File {
-        path: path.into(),
-        text: text.into(),
-        is_test: false,
-    };
-    let mut files = [
-        file("src/lib.rs", "mod a;\n#[cfg(test)]\nmod b;\n"),
-        file("src/b.rs", ""),
-        file(
-            "src/a/mod.rs",
-            "// #[cfg(test)]\nmod c;\n#[cfg(test)]\npub(crate) mod d;\n",
-        ),
-        file("src/a/c.rs", "#[cfg(test)]\nmod tests {\n mod x;\n}"),
-        file("src/a/d/deep.rs", ""),
-        file("src/a/c/tests.rs", ""),
-    ];
-    mark_tests(&mut files);
-    let tests: Vec<&str> = files
-        .iter()
-        .filter(|file| file.is_test)
-        .map(|file| file.path.as_str())
-        .collect();
-    assert_eq!(tests, ["src/b.rs", "src/a/d/deep.rs"]);
 }

@@ -1,5 +1,10 @@
 //! Makes the parser of `grammar/deploy.pest`.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "this is not part of the crate that it builds"
+)]
+
 use std::path::Path;
 use std::{env, fs};
 

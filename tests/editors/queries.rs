@@ -58,7 +58,7 @@ fn every_word_is_drawn_as_a_word() {
     let query = Query::new(&language(), tree_sitter_deploy::HIGHLIGHTS_QUERY).expect("a query");
     let names = query.capture_names();
     let mut kinds = BTreeSet::new();
-    for file in files(&["src/syntax/tests/samples", "examples"], "deploy") {
+    for file in files(&["crates/syntax/src/tests/samples", "examples"], "deploy") {
         if !syntax::parse(FileId(0), &file.text).diagnostics.is_empty() {
             continue;
         }

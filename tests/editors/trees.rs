@@ -33,7 +33,7 @@ fn disagreement(parser: &mut Parser, text: &str) -> Option<String> {
 #[test]
 fn files_have_errors_in_the_tree_where_the_program_reports_some() {
     let mut parser = parser();
-    let all = files(&["examples", "stdlib", "src", "tests"], "deploy");
+    let all = files(&["examples", "stdlib", "crates/syntax", "tests"], "deploy");
     let complaints = all.iter().filter_map(|file| {
         let disagreement = disagreement(&mut parser, &file.text)?;
         Some(format!("{}: {disagreement}", file.path))
@@ -124,7 +124,7 @@ fn changed_texts_have_errors_in_the_tree_where_the_program_reports_some() {
     let mut parser = parser();
     let mut complaints = Vec::new();
     let mut turn = 0;
-    for file in files(&["src/syntax/tests/samples"], "deploy") {
+    for file in files(&["crates/syntax/src/tests/samples"], "deploy") {
         for text in declarations(&file.text) {
             if !syntax::parse(FileId(0), text).diagnostics.is_empty() {
                 continue;

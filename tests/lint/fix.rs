@@ -114,7 +114,7 @@ fn fixes_are_stable() {
             "tests/corpus",
             "examples",
             "stdlib",
-            "src/syntax/tests/samples",
+            "crates/syntax/src/tests/samples",
         ],
         "deploy",
     ) {
@@ -140,7 +140,11 @@ fn fixes_are_stable() {
 fn any_beginning_of_a_file_can_be_looked_at() {
     let config = Config::default();
     for file in files(
-        &["tests/corpus/lint", "src/syntax/tests/samples", "examples"],
+        &[
+            "tests/corpus/lint",
+            "crates/syntax/src/tests/samples",
+            "examples",
+        ],
         "deploy",
     ) {
         let text = &file.text;

@@ -7,6 +7,8 @@
 //! Each statement that is reached becomes a node. A node lives through its phases (body, pauses
 //! between tries, failure handler, rollback, `always`) and then hands its end to its parent.
 
+#![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
+
 mod barrier;
 mod cancel;
 mod cells;

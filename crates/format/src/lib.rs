@@ -5,6 +5,8 @@
 //! only says where lines may be broken; what the tree does not explain is left as it stands. Each
 //! result is read again and compared before anyone sees it.
 
+#![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
+
 mod alike;
 mod body;
 mod check;
@@ -101,7 +103,7 @@ fn format_around(parse: &Parse, text: &str, around: Around) -> Formatted {
 /// When the formatter itself is wrong; the text must then be left alone.
 ///
 /// ```
-/// let text = lockstep::format::format_text("service  web:app{image=\"web:7\"}\n");
+/// let text = lockstep_format::format_text("service  web:app{image=\"web:7\"}\n");
 /// assert_eq!(text.unwrap(), "service web: app { image = \"web:7\" }\n");
 /// ```
 pub fn format_text(text: &str) -> Result<String, Mistake> {
@@ -118,8 +120,8 @@ pub fn format_text(text: &str) -> Result<String, Mistake> {
 ///
 /// ```
 /// let text = "let  a = 1\nlet  b = 2\n";
-/// let edits = lockstep::format::range(text, 0..3).unwrap();
-/// assert_eq!(lockstep::format::apply(text, &edits), "let a = 1\nlet  b = 2\n");
+/// let edits = lockstep_format::range(text, 0..3).unwrap();
+/// assert_eq!(lockstep_format::apply(text, &edits), "let a = 1\nlet  b = 2\n");
 /// ```
 pub fn range(text: &str, range: Range<usize>) -> Result<Vec<Edit>, Mistake> {
     let formatted = checked(text)?;

@@ -3,8 +3,8 @@
 /// Whether the letters that were typed stand in a name, in order; capitals do not matter.
 ///
 /// ```
-/// assert!(lockstep::ide::fits("sgN", "staging.north"));
-/// assert!(!lockstep::ide::fits("ns", "staging.north"));
+/// assert!(lockstep_ide::fits("sgN", "staging.north"));
+/// assert!(!lockstep_ide::fits("ns", "staging.north"));
 /// ```
 pub fn fits(typed: &str, name: &str) -> bool {
     let same = |a: char, b: char| a == b || a.to_lowercase().eq(b.to_lowercase());

@@ -2,6 +2,8 @@
 //! of `rules/`, its page in `diagnostic/codes` is its documentation.
 //! It does not know files, the terminal, nor how a rule's findings are shown.
 
+#![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
+
 mod allow;
 mod borrowed;
 mod config;

@@ -1,6 +1,8 @@
 //! The plan as people and tools read it before the run: a tree of what happens, in which order,
 //! how much of it at once, with locks and barriers. It does not know how it is drawn.
 
+#![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
+
 mod cells;
 mod hurry;
 mod item;

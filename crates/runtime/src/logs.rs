@@ -102,7 +102,7 @@ pub fn read_log(folder: &Path, node: &str) -> Result<Option<Vec<u8>>, StoreError
 /// digits for each byte that a file name had better not have. A long one ends in a hash.
 ///
 /// ```
-/// use lockstep::runtime::logs::file_name;
+/// use lockstep_runtime::logs::file_name;
 /// assert_eq!(file_name("p/deploy[web, prod.eu]/run"), "p+deploy[web,%20prod.eu]+run.log");
 /// ```
 pub fn file_name(node: &str) -> String {

@@ -1,6 +1,8 @@
 //! Consumers of run events: plain lines, a live tree, JSON lines and the ledger at the end.
 //! They do not know the machine nor any process; they are handed events and something to write to.
 
+#![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
+
 pub mod foresight;
 pub mod history;
 pub mod json;

@@ -73,7 +73,7 @@ fn every_construct_is_read_alike() {
     compare(FIRST);
     compare(EVERYTHING);
     compare(include_str!("samples/mistakes.deploy"));
-    insta::glob!("../../../tests/corpus", "**/*.deploy", |path| {
+    insta::glob!("../../../../tests/corpus", "**/*.deploy", |path| {
         compare(&std::fs::read_to_string(path).expect("a corpus file"));
     });
 }

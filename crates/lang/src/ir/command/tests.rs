@@ -22,7 +22,7 @@ fn refused(text: &str, bash: bool) -> Vec<Code> {
 fn show(text: &str, bash: bool) -> String {
     let slot = |expr: &crate::eval::Expr| match expr.kind {
         ExprKind::Local(Slot(slot)) => format!("‹{slot}›"),
-        _ => unreachable!("only locals are made here"),
+        _ => panic!("only locals are made here"),
     };
     match analyse(&pieces(text), bash) {
         Err(problems) => format!("{problems:#?}"),
@@ -451,7 +451,7 @@ fn invoked(text: &str, values: &[Value]) -> Invocation {
     let form = analyse(&pieces(text), false).expect("a good command");
     let mut value = |expr: &crate::eval::Expr| match expr.kind {
         ExprKind::Local(Slot(slot)) => Ok(values[slot as usize].clone()),
-        _ => unreachable!("only locals are made here"),
+        _ => panic!("only locals are made here"),
     };
     let text = |value: &Value| match value {
         Value::String(text) => text.to_string(),

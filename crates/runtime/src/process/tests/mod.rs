@@ -252,7 +252,7 @@ async fn a_command_that_ends_badly() {
         )
     );
     let Ended::Failed { stderr, .. } = &ended else {
-        unreachable!()
+        panic!()
     };
     assert!(stderr.starts_with("no\n"), "{stderr}");
     let mut spawn = bench.spawn(direct(&["pwd"]));

@@ -345,7 +345,7 @@ async fn shown(
     assert_eq!(matches!(form, Form::Direct(_)), direct, "{text}");
     let mut value = |expr: &Expr| match expr.kind {
         ExprKind::Local(Slot(slot)) => Ok(values[slot as usize].clone()),
-        _ => unreachable!("only locals are made here"),
+        _ => panic!("only locals are made here"),
     };
     let text_of = |value: &Value| String::from(value.as_str().expect("a text"));
     let invocation = invoke(&form, &mut value, &text_of).expect("values for all");

@@ -90,10 +90,10 @@ async fn plain_words_are_what_a_shell_makes_of_them() {
                         Word::One(parts) => (parts.iter())
                             .map(|part| match part {
                                 TextPart::Text(text) => &**text,
-                                TextPart::Value(_) => unreachable!("there are no values"),
+                                TextPart::Value(_) => panic!("there are no values"),
                             })
                             .collect(),
-                        Word::Spread(_) => unreachable!("there are no values"),
+                        Word::Spread(_) => panic!("there are no values"),
                     })
                     .collect();
                 let ours = run(&bench, Invocation::Direct(words)).await;
@@ -229,7 +229,7 @@ fn emitted(form: &Form) -> (String, String) {
         Form::Direct(words) => (words.iter())
             .map(|word| {
                 let Word::One(parts) = word else {
-                    unreachable!("there is no list")
+                    panic!("there is no list")
                 };
                 let part = |part: &TextPart| match part {
                     TextPart::Text(text) => format!("'{}'", text.replace('\'', "'\\''")),

@@ -1,0 +1,194 @@
+//! The time of a run: the time of day for what people read, and a time that only goes forwards for
+//! timers.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+/// A future that ends when a time has come.
+pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Tells a run the time.
+pub trait Clock: Send + Sync {
+    /// The time of day. It may jump; nothing is measured with it.
+    fn now(&self) -> Timestamp;
+
+    /// The time since some moment before the run. It never goes backwards.
+    fn elapsed(&self) -> Duration;
+
+    /// Ends as soon as [`Clock::elapsed`] is at least `at`.
+    fn sleep_until(&self, at: Duration) -> Sleep;
+}
+
+/// The clock of the system. It needs a tokio runtime with timers, which a run has.
+#[derive(Debug, Clone, Copy)]
+pub struct SystemClock {
+    begun: Instant,
+}
+
+impl SystemClock {
+    /// A clock that begins now.
+    pub fn new() -> Self {
+        Self {
+            begun: Instant::now(),
+        }
+    }
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
+    fn sleep_until(&self, at: Duration) -> Sleep {
+        match self.begun.checked_add(at) {
+            Some(at) => Box::pin(tokio::time::sleep_until(at.into())),
+            None => Box::pin(std::future::pending()),
+        }
+    }
+}
+
+/// A clock that stands still until somebody moves it. Its clones are the same clock.
+///
+/// ```
+/// use std::time::Duration;
+/// use lockstep_runtime::clock::{Clock, SimulatedClock};
+///
+/// let clock = SimulatedClock::new();
+/// clock.advance(Duration::from_secs(3600));
+/// assert_eq!(clock.elapsed(), Duration::from_secs(3600));
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct SimulatedClock(Arc<Mutex<Simulated>>);
+
+#[derive(Debug, Default)]
+struct Simulated {
+    elapsed: Duration,
+    /// Who waits, by the time they wait for and the order in which they came.
+    sleepers: BTreeMap<(Duration, u64), Waker>,
+    next: u64,
+}
+
+impl SimulatedClock {
+    /// A clock that shows 1970-01-01.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Moves the clock forwards.
+    pub fn advance(&self, by: Duration) {
+        let mut simulated = self.lock();
+        simulated.elapsed = simulated.elapsed.saturating_add(by);
+        let later = simulated.elapsed.saturating_add(Duration::from_nanos(1));
+        let asleep = simulated.sleepers.split_off(&(later, 0));
+        let awake = std::mem::replace(&mut simulated.sleepers, asleep);
+        // Who is woken may look at the clock.
+        drop(simulated);
+        awake.into_values().for_each(Waker::wake);
+    }
+
+    /// The time for which the first of those waits who sleep, if anybody does.
+    pub fn next_wake(&self) -> Option<Duration> {
+        self.lock().sleepers.keys().next().map(|(at, _)| *at)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Simulated> {
+        // Nothing that is done with it stops half-way.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Clock for SimulatedClock {
+    fn now(&self) -> Timestamp {
+        let elapsed = i64::try_from(self.elapsed().as_millis()).unwrap_or(i64::MAX);
+        Timestamp::from_millisecond(elapsed).unwrap_or(Timestamp::MAX)
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.lock().elapsed
+    }
+
+    fn sleep_until(&self, at: Duration) -> Sleep {
+        Box::pin(SimulatedSleep {
+            clock: self.clone(),
+            at,
+            key: None,
+        })
+    }
+}
+
+struct SimulatedSleep {
+    clock: SimulatedClock,
+    at: Duration,
+    key: Option<(Duration, u64)>,
+}
+
+impl Future for SimulatedSleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        let mut simulated = this.clock.lock();
+        if simulated.elapsed >= this.at {
+            return Poll::Ready(());
+        }
+        let number = simulated.next;
+        let key = *this.key.get_or_insert((this.at, number));
+        if key.1 == number {
+            simulated.next += 1;
+        }
+        simulated.sleepers.insert(key, context.waker().clone());
+        Poll::Pending
+    }
+}
+
+impl Drop for SimulatedSleep {
+    fn drop(&mut self) {
+        if let Some(key) = self.key {
+            self.clock.lock().sleepers.remove(&key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn sleepers_wake_in_their_order_and_not_before() {
+        let clock = SimulatedClock::new();
+        let (first, second) = (Duration::from_secs(1), Duration::from_secs(2));
+        let mut late = clock.sleep_until(second);
+        let mut early = clock.sleep_until(first);
+        assert!(futures_poll(&mut late).is_pending() && futures_poll(&mut early).is_pending());
+        assert_eq!(clock.next_wake(), Some(first));
+        clock.advance(first);
+        assert!(futures_poll(&mut early).is_ready());
+        assert!(futures_poll(&mut late).is_pending());
+        drop(early);
+        clock.advance(first);
+        assert!(futures_poll(&mut late).is_ready());
+        drop(late);
+        assert_eq!(clock.next_wake(), None);
+    }
+
+    fn futures_poll(sleep: &mut Sleep) -> Poll<()> {
+        let mut context = Context::from_waker(Waker::noop());
+        sleep.as_mut().poll(&mut context)
+    }
+}
