@@ -10,9 +10,9 @@ use crate::tidy::files;
 struct Memory(BTreeMap<String, String>);
 
 impl world::Files for Memory {
-    fn read(&self, path: &str) -> Result<String, String> {
+    fn read(&self, path: &str) -> Result<String, world::FileError> {
         let text = self.0.get(path.strip_prefix("./").unwrap_or(path));
-        text.cloned().ok_or_else(|| String::from("no such file"))
+        text.cloned().ok_or(world::FileError::NotFound)
     }
 }
 

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use lockstep_base::world::{Environment, Files};
+use lockstep_base::world::{Environment, FileError, Files, VariableError};
 use lockstep_engine::notice::{Happened, Status, Waiting};
 use lockstep_engine::pattern::Pattern;
 use lockstep_engine::{Effect, Machine};
@@ -19,10 +19,10 @@ use super::direct::Direction;
 struct One<'a>(&'a str);
 
 impl Files for One<'_> {
-    fn read(&self, path: &str) -> Result<String, String> {
+    fn read(&self, path: &str) -> Result<String, FileError> {
         match path {
             "case.deploy" => Ok(self.0.to_string()),
-            _ => Err("no such file".into()),
+            _ => Err(FileError::NotFound),
         }
     }
 }
@@ -30,8 +30,8 @@ impl Files for One<'_> {
 struct Nothing;
 
 impl Environment for Nothing {
-    fn var(&self, _: &str) -> Option<String> {
-        None
+    fn var(&self, _: &str) -> Result<String, VariableError> {
+        Err(VariableError::NotSet)
     }
 }
 

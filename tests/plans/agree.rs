@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use lockstep_base::diagnostic::Diagnostic;
-use lockstep_base::world::{Environment, Files};
+use lockstep_base::world::{Environment, FileError, Files, VariableError};
 use lockstep_engine::notice::{Happened, NodeKind, Status};
 use lockstep_lang::ir::Order;
 use lockstep_outline::{Item, ItemKind, Outline};
@@ -18,7 +18,7 @@ const SEEDS: u64 = 8;
 struct One<'a>(&'a str);
 
 impl Files for One<'_> {
-    fn read(&self, _: &str) -> Result<String, String> {
+    fn read(&self, _: &str) -> Result<String, FileError> {
         Ok(self.0.to_string())
     }
 }
@@ -26,8 +26,8 @@ impl Files for One<'_> {
 struct Nothing;
 
 impl Environment for Nothing {
-    fn var(&self, _: &str) -> Option<String> {
-        None
+    fn var(&self, _: &str) -> Result<String, VariableError> {
+        Err(VariableError::NotSet)
     }
 }
 

@@ -169,3 +169,46 @@ fn all_missing_secrets_are_told_together_and_nothing_runs() {
     assert!(!said.stderr.contains("secret `e`"), "{}", said.stderr);
     assert!(!test.path("ran").exists());
 }
+
+/// What the program logs of itself says that commands ran, and nothing of what they were given.
+#[test]
+fn no_log_line_holds_a_secret() {
+    let test = secrets(
+        r#"pipeline p {
+          run "printf '%s %s %s' ${token} ${filed} ${made} > text"
+          run "sh -c 'echo $A > variables'" env { A: "${token}+${made}" }
+          run "echo out ${token}; echo err ${filed} >&2; echo \"key=${made}\" >> $LOCKSTEP_OUTPUT"
+          step s { http.get("http://127.0.0.1:1/path", { key: filed }) on failure { ignore } }
+          run "echo ${token}; exit 3"
+        }"#,
+    )
+    .env("LOCKSTEP_LOG", "trace");
+    let said = all_that_is_said(&test);
+    nothing_leaks(&said);
+    for part in [
+        "crate::driver",
+        "crate::journal",
+        "crate::store",
+        "crate::process",
+        "crate::http",
+        "crate::secrets",
+    ] {
+        assert!(said.contains(part), "no `{part}` in {said}");
+    }
+    assert!(said.contains("command{id="), "{said}");
+}
+
+#[test]
+fn nothing_is_logged_without_being_asked_for() {
+    let test = file("pipeline p { run \"true\" }");
+    assert_eq!(run(test.command()).stderr, "");
+    let test = test.env("LOCKSTEP_LOG", "crate::store=loud");
+    let said = run(test.command());
+    assert_eq!(said.code, 0);
+    assert!(
+        said.stderr
+            .contains("warning: LOCKSTEP_LOG is not understood"),
+        "{}",
+        said.stderr
+    );
+}

@@ -96,15 +96,15 @@ struct Memory<'a>(&'a Files);
 struct Nothing;
 
 impl world::Environment for Nothing {
-    fn var(&self, _: &str) -> Option<String> {
-        None
+    fn var(&self, _: &str) -> Result<String, world::VariableError> {
+        Err(world::VariableError::NotSet)
     }
 }
 
 impl world::Files for Memory<'_> {
-    fn read(&self, path: &str) -> Result<String, String> {
+    fn read(&self, path: &str) -> Result<String, world::FileError> {
         let text = self.0.get(path.strip_prefix("./").unwrap_or(path));
-        text.cloned().ok_or_else(|| String::from("no such file"))
+        text.cloned().ok_or(world::FileError::NotFound)
     }
 }
 

@@ -1,15 +1,170 @@
 //! The outside that compiling and planning need, as traits: files and the caller's environment.
 //! It does not know which of them exist; the command line, a test or an embedder supplies them.
 
+use serde::{Deserialize, Serialize};
+
 /// Where source files are read from.
 pub trait Files {
     /// The text of the file at `path` (as a person wrote it, joined lexically to its importer's
-    /// folder). The error is a sentence for people: `no such file`.
-    fn read(&self, path: &str) -> Result<String, String>;
+    /// folder).
+    ///
+    /// # Errors
+    ///
+    /// Where the file cannot be read, or is no text.
+    fn read(&self, path: &str) -> Result<String, FileError>;
 }
 
 /// Variables of the caller's environment.
 pub trait Environment {
-    /// The variable's text, if it is set.
-    fn var(&self, name: &str) -> Option<String>;
+    /// The variable's text.
+    ///
+    /// # Errors
+    ///
+    /// Where it is not set, or is no text.
+    fn var(&self, name: &str) -> Result<String, VariableError>;
+}
+
+/// Why a file cannot be read. It is displayed as what follows the path in a sentence:
+/// `is a folder`. A stored plan holds that sentence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum FileError {
+    /// There is no such file.
+    NotFound,
+    /// It is a folder.
+    IsFolder,
+    /// This user may not read it.
+    Denied,
+    /// The text cannot be a path.
+    NotAPath,
+    /// It is larger than a source can be: places are kept as 32-bit offsets.
+    TooLarge,
+    /// It is not UTF-8.
+    NotUtf8 {
+        /// The first byte that is wrong, from 1.
+        byte: usize,
+    },
+    /// The path is relative, and whatever names it is no file itself.
+    NoFolder,
+    /// Anything else, as a sentence.
+    Other(String),
+}
+
+impl FileError {
+    /// Those that are a sentence of their own.
+    const PLAIN: [Self; 6] = [
+        Self::NotFound,
+        Self::IsFolder,
+        Self::Denied,
+        Self::NotAPath,
+        Self::TooLarge,
+        Self::NoFolder,
+    ];
+}
+
+impl std::fmt::Display for FileError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::NotFound => "no such file",
+            Self::IsFolder => "is a folder",
+            Self::Denied => "may not be read",
+            Self::NotAPath => "is not a path",
+            Self::TooLarge => "is larger than 1 GiB",
+            Self::NotUtf8 { byte } => return write!(f, "is not UTF-8 (byte {byte})"),
+            Self::NoFolder => "this document is no file, so it has no folder",
+            Self::Other(sentence) => sentence,
+        })
+    }
+}
+
+impl std::error::Error for FileError {}
+
+impl From<&std::io::Error> for FileError {
+    fn from(error: &std::io::Error) -> Self {
+        use std::io::ErrorKind;
+        match error.kind() {
+            ErrorKind::NotFound | ErrorKind::NotADirectory => Self::NotFound,
+            ErrorKind::IsADirectory => Self::IsFolder,
+            ErrorKind::PermissionDenied => Self::Denied,
+            ErrorKind::InvalidInput => Self::NotAPath,
+            _ => {
+                let text = error.to_string();
+                let text = text.split(" (os error").next().unwrap_or_default();
+                Self::Other(text.to_lowercase())
+            }
+        }
+    }
+}
+
+impl From<std::io::Error> for FileError {
+    fn from(error: std::io::Error) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<std::string::FromUtf8Error> for FileError {
+    fn from(error: std::string::FromUtf8Error) -> Self {
+        let byte = error.utf8_error().valid_up_to() + 1;
+        Self::NotUtf8 { byte }
+    }
+}
+
+/// Reads what a stored plan holds.
+impl From<String> for FileError {
+    fn from(sentence: String) -> Self {
+        let found = (Self::PLAIN.into_iter()).find(|it| it.to_string() == sentence);
+        found.unwrap_or(Self::Other(sentence))
+    }
+}
+
+impl From<FileError> for String {
+    fn from(error: FileError) -> Self {
+        error.to_string()
+    }
+}
+
+/// Why a variable of the environment has no text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VariableError {
+    /// It is not set.
+    NotSet,
+    /// It is not UTF-8.
+    NotUtf8,
+}
+
+impl std::fmt::Display for VariableError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::NotSet => "is not set",
+            Self::NotUtf8 => "is not UTF-8 text",
+        })
+    }
+}
+
+impl std::error::Error for VariableError {}
+
+impl From<std::env::VarError> for VariableError {
+    fn from(error: std::env::VarError) -> Self {
+        match error {
+            std::env::VarError::NotPresent => Self::NotSet,
+            std::env::VarError::NotUnicode(_) => Self::NotUtf8,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stored_error_is_read_again() {
+        let other = FileError::Other(String::from("too many open files"));
+        for error in FileError::PLAIN.into_iter().chain([other]) {
+            let json = serde_json::to_string(&error).unwrap();
+            assert_eq!(json, format!("\"{error}\""));
+            assert_eq!(serde_json::from_str::<FileError>(&json).unwrap(), error);
+        }
+        let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
+        assert_eq!(FileError::from(missing), FileError::NotFound);
+    }
 }

@@ -16,7 +16,9 @@ use super::table::{Cell, cell, table};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_engine::pattern::Pattern;
 use lockstep_engine::{Answer, Question};
-use lockstep_store::{Answering, Asked, Heard, Run, RunStatus, Store, StoreError, now, time};
+use lockstep_store::{
+    Answering, Asked, Heard, Run, RunStatus, Store, StoreError, ms_between, now, time,
+};
 use lockstep_view::style::Tone;
 use lockstep_view::words::ticking;
 
@@ -204,7 +206,7 @@ fn row(run: &Run, asked: &Asked) -> Vec<Cell> {
         cell(Tone::Dim, &open.answers.join(" or ")),
         cell(
             Tone::Dim,
-            &format!("asked {} ago", ticking(now() - asked.asked_at)),
+            &format!("asked {} ago", ticking(ms_between(asked.asked_at, now()))),
         ),
         cell(Tone::Warn, stopped),
     ]

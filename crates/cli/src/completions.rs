@@ -8,10 +8,10 @@ use clap_complete::Shell;
 
 use super::arguments::{Arguments, Completions, Man};
 use super::exit::Exit;
-use super::files;
 use super::output::Output;
 use lockstep_base::diagnostic::Diagnostic;
 use lockstep_base::diagnostic::codes::CANNOT_WRITE;
+use lockstep_base::world::FileError;
 
 /// Writes the script of a shell to standard output.
 pub(super) fn run(arguments: &Completions, output: &mut Output) -> Exit {
@@ -41,7 +41,7 @@ pub(super) fn man(arguments: &Man, output: &mut Output) -> Exit {
             let message = format!(
                 "cannot write `{}`: {}",
                 arguments.out,
-                files::sentence(&why)
+                FileError::from(&why)
             );
             output.refuse(&Diagnostic::without_place(CANNOT_WRITE, message))
         }

@@ -7,7 +7,7 @@ use std::path::Path;
 use lockstep_base::diagnostic::Diagnostic;
 use lockstep_base::diagnostic::codes::{CANNOT_READ, NO_FILE, SEVERAL_FILES};
 use lockstep_base::diagnostic::suggest::{closest, or_list};
-use lockstep_base::world::{self, Files};
+use lockstep_base::world::{self, FileError, Files, VariableError};
 
 /// No source is larger: places are kept as 32-bit offsets.
 const LARGEST: u64 = 1 << 30;
@@ -17,20 +17,17 @@ const LARGEST: u64 = 1 << 30;
 pub struct Disk;
 
 impl world::Files for Disk {
-    fn read(&self, path: &str) -> Result<String, String> {
-        let file = std::fs::File::open(path).map_err(|error| sentence(&error))?;
-        let kind = file.metadata().map_err(|error| sentence(&error))?;
-        if kind.is_dir() {
-            return Err(String::from("is a folder"));
+    fn read(&self, path: &str) -> Result<String, FileError> {
+        let file = std::fs::File::open(path)?;
+        if file.metadata()?.is_dir() {
+            return Err(FileError::IsFolder);
         }
         let mut bytes = Vec::new();
-        file.take(LARGEST + 1)
-            .read_to_end(&mut bytes)
-            .map_err(|error| sentence(&error))?;
+        file.take(LARGEST + 1).read_to_end(&mut bytes)?;
         if bytes.len() as u64 > LARGEST {
-            return Err(String::from("is larger than 1 GiB"));
+            return Err(FileError::TooLarge);
         }
-        String::from_utf8(bytes).map_err(|error| not_utf8(error.utf8_error()))
+        Ok(String::from_utf8(bytes)?)
     }
 }
 
@@ -43,7 +40,7 @@ pub struct Opened {
 }
 
 impl world::Files for Opened {
-    fn read(&self, path: &str) -> Result<String, String> {
+    fn read(&self, path: &str) -> Result<String, FileError> {
         match path == self.path {
             true => Ok(self.text.clone()),
             false => Disk.read(path),
@@ -78,34 +75,12 @@ impl Opened {
 pub struct Variables;
 
 impl world::Environment for Variables {
-    fn var(&self, name: &str) -> Option<String> {
+    fn var(&self, name: &str) -> Result<String, VariableError> {
         // The system would take these for the end of a name.
         if name.is_empty() || name.contains(['=', '\0']) {
-            return None;
+            return Err(VariableError::NotSet);
         }
-        std::env::var(name).ok()
-    }
-}
-
-/// Says that bytes are not UTF-8, and where.
-pub(super) fn not_utf8(error: std::str::Utf8Error) -> String {
-    format!("is not UTF-8 (byte {})", error.valid_up_to() + 1)
-}
-
-/// What went wrong with a file, as a person would say it.
-pub(super) fn sentence(error: &std::io::Error) -> String {
-    use std::io::ErrorKind;
-    match error.kind() {
-        ErrorKind::NotFound => String::from("no such file"),
-        ErrorKind::NotADirectory => String::from("no such file"),
-        ErrorKind::IsADirectory => String::from("is a folder"),
-        ErrorKind::PermissionDenied => String::from("may not be read"),
-        ErrorKind::InvalidInput => String::from("is not a path"),
-        _ => {
-            let text = error.to_string();
-            let text = text.split(" (os error").next().unwrap_or_default();
-            text.to_lowercase()
-        }
+        Ok(std::env::var(name)?)
     }
 }
 
@@ -135,10 +110,10 @@ pub fn choose(named: Option<&str>) -> Result<String, Diagnostic> {
 }
 
 /// The mistake of naming a file that cannot be read; `why` is what [`Disk`] said.
-pub(super) fn cannot_read(path: &str, why: &str) -> Diagnostic {
+pub(super) fn cannot_read(path: &str, why: &FileError) -> Diagnostic {
     let wrong = Diagnostic::without_place(CANNOT_READ, format!("cannot read `{path}`: {why}"));
     let path = Path::new(path);
-    if why == "is a folder" {
+    if *why == FileError::IsFolder {
         let inside = deploy_files(path);
         let inside: Vec<String> = inside
             .iter()
@@ -149,7 +124,7 @@ pub(super) fn cannot_read(path: &str, why: &str) -> Diagnostic {
             false => wrong.help(format!("name a file in it: {}", or_list(&inside))),
         };
     }
-    if why != "no such file" {
+    if *why != FileError::NotFound {
         return wrong;
     }
     let folder = path.parent().filter(|folder| *folder != Path::new(""));

@@ -8,6 +8,7 @@ use ignore::WalkBuilder;
 use super::files::{self, Opened};
 use lockstep_base::diagnostic::Diagnostic;
 use lockstep_base::diagnostic::codes::NO_FILE;
+use lockstep_base::world::FileError;
 
 /// Where to look if nothing is named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +45,7 @@ pub(super) fn files(named: &[String], otherwise: Otherwise) -> (Vec<String>, Vec
         if !path.is_dir() {
             match path.exists() {
                 true => drop(paths.insert(name.clone())),
-                false => mistakes.push(files::cannot_read(name, "no such file")),
+                false => mistakes.push(files::cannot_read(name, &FileError::NotFound)),
             }
             continue;
         }

@@ -18,7 +18,7 @@ use lockstep_base::diagnostic::Diagnostic;
 use lockstep_base::diagnostic::codes::{CANNOT_READ, CANNOT_WRITE};
 use lockstep_base::diagnostic::render::{Ink, clean};
 use lockstep_base::source::Source;
-use lockstep_base::world::Files;
+use lockstep_base::world::{FileError, Files};
 use lockstep_format::{self as format, Formatted, Mistake};
 
 /// What standard input is called.
@@ -132,7 +132,7 @@ fn file(path: &str, writes: bool) -> Outcome {
     let new = new.and_then(|new| {
         if writes && new.text != old {
             replace::replace(path, &new.text).map_err(|why| {
-                let message = format!("cannot write `{path}`: {}", files::sentence(&why));
+                let message = format!("cannot write `{path}`: {}", FileError::from(&why));
                 Trouble::Outside(Diagnostic::without_place(CANNOT_WRITE, message))
             })?;
         }
@@ -225,10 +225,9 @@ fn summary(counts: &Counts, arguments: &Fmt, output: &mut Output) {
 fn stdin(arguments: &Fmt, output: &mut Output) -> Exit {
     let mut bytes = Vec::new();
     let read = std::io::stdin().lock().read_to_end(&mut bytes);
-    let read = read.map_err(|why| files::sentence(&why));
-    let text = read.and_then(|_| {
-        String::from_utf8(bytes).map_err(|error| files::not_utf8(error.utf8_error()))
-    });
+    let text = read
+        .map_err(FileError::from)
+        .and_then(|_| Ok(String::from_utf8(bytes)?));
     let old = match text {
         Ok(text) => text,
         Err(why) => {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::files::Disk;
 use lockstep_base::diagnostic::{Diagnostic, codes};
-use lockstep_base::world::Files;
+use lockstep_base::world::{FileError, Files};
 use lockstep_plan::{Asked, Raw};
 
 /// The arguments of every command that takes inputs.
@@ -36,7 +36,8 @@ impl InputArguments {
         };
         let mut mistakes = Vec::new();
         for path in &self.files {
-            match Disk.read(path).and_then(|text| parse(path, &text)) {
+            let text = Disk.read(path).map_err(InputsError::from);
+            match text.and_then(|text| parse(path, &text)) {
                 Ok(values) => asked.inputs.extend(
                     values
                         .into_iter()
@@ -74,12 +75,65 @@ fn twice(message: String) -> Diagnostic {
 }
 
 /// `name=value`; the value is everything after the first `=`.
-fn assignment(text: &str) -> Result<(String, String), String> {
+fn assignment(text: &str) -> Result<(String, String), NotAssignment> {
     match text.split_once('=') {
         Some((name, value)) if !name.trim().is_empty() => {
             Ok((name.trim().to_string(), value.to_string()))
         }
-        _ => Err(String::from("write it as name=value")),
+        _ => Err(NotAssignment),
+    }
+}
+
+/// A text has no name before a `=`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct NotAssignment;
+
+impl std::fmt::Display for NotAssignment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("write it as name=value")
+    }
+}
+
+impl std::error::Error for NotAssignment {}
+
+/// Why a file gives no values. It is displayed as what follows the path and a colon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum InputsError {
+    /// It cannot be read.
+    File(FileError),
+    /// Its name does not say which language it is written in.
+    UnknownFormat,
+    /// It is not in that language; what its parser says.
+    Syntax(String),
+    /// It holds something else than a map.
+    NotMap,
+    /// A key of a map is not a text.
+    Key,
+    /// A number that the language has not.
+    Number(String),
+    /// A tag of YAML.
+    Tag(String),
+}
+
+impl std::fmt::Display for InputsError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File(error) => error.fmt(f),
+            Self::UnknownFormat => f.write_str("its name does not end in .json, .yaml or .toml"),
+            Self::Syntax(said) => f.write_str(said),
+            Self::NotMap => f.write_str("it is not a map from input names to values"),
+            Self::Key => f.write_str("a key is not a string; put it in quotes"),
+            Self::Number(number) => write!(f, "{number} is no number that can be used"),
+            Self::Tag(tag) => write!(f, "the tag {tag} cannot be used here"),
+        }
+    }
+}
+
+impl std::error::Error for InputsError {}
+
+impl From<FileError> for InputsError {
+    fn from(error: FileError) -> Self {
+        Self::File(error)
     }
 }
 
@@ -94,7 +148,7 @@ fn repeated(pairs: &[(String, String)]) -> Vec<&str> {
 }
 
 /// The values of a file, by the ending of its name.
-fn parse(path: &str, text: &str) -> Result<Map<String, Value>, String> {
+fn parse(path: &str, text: &str) -> Result<Map<String, Value>, InputsError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let ending = path
         .rsplit_once('.')
@@ -104,9 +158,7 @@ fn parse(path: &str, text: &str) -> Result<Map<String, Value>, String> {
         Some("yaml" | "yml") => from_yaml(text)?,
         Some("toml") => from_toml(text)?,
         _ => {
-            return Err(String::from(
-                "its name does not end in .json, .yaml or .toml",
-            ));
+            return Err(InputsError::UnknownFormat);
         }
     };
     match value {
@@ -118,22 +170,25 @@ fn parse(path: &str, text: &str) -> Result<Map<String, Value>, String> {
         {
             Ok(Map::new())
         }
-        _ => Err(String::from("it is not a map from input names to values")),
+        _ => Err(InputsError::NotMap),
     }
 }
 
-fn from_json(text: &str) -> Result<Value, String> {
-    let unique: Unique = serde_json::from_str(text).map_err(|error| error.to_string())?;
+fn syntax(error: impl std::error::Error) -> InputsError {
+    InputsError::Syntax(error.to_string())
+}
+
+fn from_json(text: &str) -> Result<Value, InputsError> {
+    let unique: Unique = serde_json::from_str(text).map_err(syntax)?;
     Ok(unique.0)
 }
 
-fn from_yaml(text: &str) -> Result<Value, String> {
-    let value: serde_yaml_ng::Value =
-        serde_yaml_ng::from_str(text).map_err(|error| error.to_string())?;
+fn from_yaml(text: &str) -> Result<Value, InputsError> {
+    let value: serde_yaml_ng::Value = serde_yaml_ng::from_str(text).map_err(syntax)?;
     of_yaml(value)
 }
 
-fn from_toml(text: &str) -> Result<Value, String> {
+fn from_toml(text: &str) -> Result<Value, InputsError> {
     let table: toml::Table = toml::from_str(text).map_err(|error| {
         let place = error.span().map_or(String::new(), |span| {
             let line = text
@@ -144,12 +199,13 @@ fn from_toml(text: &str) -> Result<Value, String> {
                 + 1;
             format!(" at line {line}")
         });
-        format!("{}{place}", error.message().replace('\n', ", "))
+        let message = error.message().replace('\n', ", ");
+        InputsError::Syntax(format!("{message}{place}"))
     })?;
     of_toml(toml::Value::Table(table))
 }
 
-fn of_yaml(value: serde_yaml_ng::Value) -> Result<Value, String> {
+fn of_yaml(value: serde_yaml_ng::Value) -> Result<Value, InputsError> {
     use serde_yaml_ng::Value as Yaml;
     Ok(match value {
         Yaml::Null => Value::Null,
@@ -158,7 +214,7 @@ fn of_yaml(value: serde_yaml_ng::Value) -> Result<Value, String> {
         Yaml::Number(number) => match (number.as_i64(), number.as_f64()) {
             (Some(number), _) => Value::from(number),
             (None, Some(number)) => of_float(number)?,
-            (None, None) => return Err(format!("{number} is no number that can be used")),
+            (None, None) => return Err(InputsError::Number(number.to_string())),
         },
         Yaml::Sequence(items) => {
             Value::Array(items.into_iter().map(of_yaml).collect::<Result<_, _>>()?)
@@ -167,19 +223,19 @@ fn of_yaml(value: serde_yaml_ng::Value) -> Result<Value, String> {
             let mut map = Map::new();
             for (key, value) in entries {
                 let Yaml::String(key) = key else {
-                    return Err(String::from("a key is not a string; put it in quotes"));
+                    return Err(InputsError::Key);
                 };
                 map.insert(key, of_yaml(value)?);
             }
             Value::Object(map)
         }
         Yaml::Tagged(tagged) => {
-            return Err(format!("the tag {} cannot be used here", tagged.tag));
+            return Err(InputsError::Tag(tagged.tag.to_string()));
         }
     })
 }
 
-fn of_toml(value: toml::Value) -> Result<Value, String> {
+fn of_toml(value: toml::Value) -> Result<Value, InputsError> {
     Ok(match value {
         toml::Value::String(text) => Value::String(text),
         toml::Value::Integer(number) => Value::from(number),
@@ -201,10 +257,10 @@ fn of_toml(value: toml::Value) -> Result<Value, String> {
 }
 
 /// A finite number; the others have no place in the language.
-fn of_float(number: f64) -> Result<Value, String> {
+fn of_float(number: f64) -> Result<Value, InputsError> {
     serde_json::Number::from_f64(number)
         .map(Value::Number)
-        .ok_or_else(|| format!("{number} is no number that can be used"))
+        .ok_or_else(|| InputsError::Number(number.to_string()))
 }
 
 /// A JSON value in which no object has a key twice: the last one would win unseen.
@@ -313,7 +369,7 @@ mod tests {
     fn mistakes_in_files_are_sentences() {
         let why = |path: &str, text: &str| match parse(path, text) {
             Ok(values) => panic!("{path} gave {values:?}"),
-            Err(why) => why,
+            Err(why) => why.to_string(),
         };
         assert_eq!(
             why("a.txt", ""),

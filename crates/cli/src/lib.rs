@@ -38,6 +38,7 @@ mod state;
 mod table;
 mod terminal;
 mod test;
+mod trace;
 mod verify;
 
 use std::process::ExitCode;
@@ -58,6 +59,7 @@ pub fn main() -> ExitCode {
         return exit;
     }
     let mut output = Output::new(Color::scan(&arguments));
+    trace::start(&mut output);
     let exit = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => run(arguments.command, &mut output),
         Err(error) => usage(&error, &mut output),

@@ -10,7 +10,7 @@ use super::arguments::{Format, Lint};
 use super::borrowers::Borrowers;
 use super::check::write;
 use super::exit::Exit;
-use super::files::{self, Opened, Variables};
+use super::files::{Opened, Variables};
 use super::find::{self, Otherwise};
 use super::output::Output;
 use super::replace;
@@ -18,6 +18,7 @@ use super::settings::{self, Settings};
 use lockstep_base::diagnostic::render::{Ink, Style, clean, render};
 use lockstep_base::diagnostic::{Code, Diagnostic, Severity, codes};
 use lockstep_base::source::Sources;
+use lockstep_base::world::FileError;
 use lockstep_lang::compile::{Compilation, compile};
 use lockstep_lang::ir::Program;
 use lockstep_lint::{self as lint, Level, Rule};
@@ -171,7 +172,7 @@ impl<'a> Session<'a> {
         match replace::replace(&opened.path, &mended.text) {
             Ok(()) => Ok(Some((mended.text, mended.done))),
             Err(why) => {
-                let why = files::sentence(&why);
+                let why = FileError::from(&why);
                 let message = format!("cannot write `{}`: {why}", opened.path);
                 let mistake = Diagnostic::without_place(codes::CANNOT_WRITE, message);
                 Err(output.refuse(&mistake))

@@ -10,8 +10,7 @@ use super::output::Output;
 use super::state::{self, ListFormat, StateArgument};
 use super::table::{Cell, cell, table};
 use lockstep_base::source::Name;
-use lockstep_store::shown;
-use lockstep_store::{LockRow, Owner, Store, now, time};
+use lockstep_store::{LockRow, Owner, Store, ms_between, now, shown, time};
 use lockstep_view::style::Tone;
 use lockstep_view::words::ticking;
 
@@ -52,7 +51,7 @@ struct Request<'a> {
     host: Option<&'a str>,
     heard_at: Option<String>,
     #[serde(skip)]
-    since_ms: i64,
+    begun: jiff::Timestamp,
     #[serde(skip)]
     owner: Option<&'a Owner>,
 }
@@ -97,17 +96,17 @@ fn locks(rows: &[LockRow]) -> Vec<Lock<'_>> {
         let lock = found.entry(&row.want.name).or_default();
         lock.lock = shown(&row.want.name);
         lock.places = row.want.limit;
-        let since_ms = row.granted_at.unwrap_or(row.asked_at);
+        let begun = row.granted_at.unwrap_or(row.asked_at);
         let request = Request {
             run: &row.run,
             node: &row.node,
-            since: time(since_ms),
+            since: time(begun),
             process: (row.owner.as_ref())
                 .filter(|owner| Owner::is_alive(owner))
                 .map(|owner| owner.pid),
             host: row.owner.as_ref().map(|owner| &*owner.host),
             heard_at: row.owner.as_ref().map(|owner| time(owner.heard_at)),
-            since_ms,
+            begun,
             owner: row.owner.as_ref(),
         };
         match row.granted_at {
@@ -129,7 +128,7 @@ fn lines(lock: &Lock<'_>) -> Vec<Vec<Cell>> {
         vec![
             cell(Tone::Bold, name),
             cell(tone, &how),
-            cell(Tone::Plain, &ticking(now - request.since_ms)),
+            cell(Tone::Plain, &ticking(ms_between(request.begun, now))),
             cell(Tone::Plain, request.run),
             cell(Tone::Dim, request.node),
             cell(tone_of, &whereabouts),

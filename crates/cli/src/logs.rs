@@ -18,7 +18,7 @@ use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::Name;
 use lockstep_engine::notice::Happened;
 use lockstep_engine::pattern::Pattern;
-use lockstep_runtime::logs::file_name;
+use lockstep_runtime::logs::{LogError, file_name};
 use lockstep_store::{Run, RunStatus, Store, StoreError};
 use lockstep_view::style::{Line, Tone};
 use lockstep_view::{Style, path};
@@ -179,7 +179,7 @@ impl Logged<'_> {
                 let more = match read_more(&path, reading) {
                     Ok(more) => more,
                     Err(error) => {
-                        failed = Some(StoreError::file(&path, &error));
+                        failed = Some(LogError::new(&path, &error));
                         break;
                     }
                 };
@@ -193,7 +193,7 @@ impl Logged<'_> {
         }
         self.nodes = nodes;
         match failed {
-            Some(error) => Err(error),
+            Some(error) => Err(error.into()),
             None => Ok(wrote),
         }
     }

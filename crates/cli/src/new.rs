@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 
 use super::arguments::New;
 use super::exit::Exit;
-use super::files;
+use super::files::deploy_files;
 use super::output::Output;
 use lockstep_base::diagnostic::Diagnostic;
 use lockstep_base::diagnostic::codes::{ALREADY_THERE, CANNOT_WRITE};
 use lockstep_base::diagnostic::render::{Ink, clean};
+use lockstep_base::world::FileError;
 
 const START: &str = include_str!("new/start.deploy");
 const PAGE: &str = "Hello from Lockstep.\n";
@@ -33,7 +34,7 @@ pub(super) fn run(arguments: &New, output: &mut Output) -> Exit {
 fn make(folder: &Path) -> Result<Vec<PathBuf>, Diagnostic> {
     let name = name(folder)?;
     let main = folder.join(format!("{name}.deploy"));
-    let there = files::deploy_files(folder).into_iter().next();
+    let there = deploy_files(folder).into_iter().next();
     let there = there.map(|name| folder.join(name));
     let page = folder.join("web").join("index.txt");
     if let Some(path) = there.or_else(|| page.exists().then(|| page.clone())) {
@@ -81,7 +82,7 @@ fn write(path: &Path, text: &str) -> Result<(), Diagnostic> {
         let message = format!(
             "cannot write `{}`: {}",
             path.display(),
-            files::sentence(&why)
+            FileError::from(&why)
         );
         Diagnostic::without_place(CANNOT_WRITE, message)
     })

@@ -91,7 +91,8 @@ fn look_back(store: &Store, run: &Run) -> Result<(Arc<Plan>, Done, Again), Store
     let machine = Machine::new(plan.clone(), run.facts(), run.seed);
     let mut machine = machine.keeping(run.kept.clone()).noting();
     let mut again = Again::default();
-    replay(&mut machine, past.records, |_, what| again.hear(what)).map_err(of_run)?;
+    replay(&mut machine, past.records, |_, what| again.hear(what))
+        .map_err(|error| of_run(error.into()))?;
     let done = machine.done();
     again.0.retain(|node, _| !done.contains_key(node));
     Ok((plan, done, again))

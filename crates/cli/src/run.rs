@@ -104,6 +104,6 @@ pub(super) fn facts(store: Option<&Store>) -> RunFacts {
     RunFacts {
         id: new,
         user: Name::from(carry::user()),
-        started_at: Name::from(format!("{:.3}", jiff::Timestamp::now())),
+        started_at: lockstep_store::now(),
     }
 }

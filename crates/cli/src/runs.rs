@@ -8,7 +8,7 @@ use super::exit::Exit;
 use super::output::Output;
 use super::state::{self, ListFormat, StateArgument};
 use super::table::{Cell, cell, table};
-use lockstep_store::{Run, RunStatus, Store, now, time};
+use lockstep_store::{Run, RunStatus, Store, ms_between, now, time};
 use lockstep_view::Style;
 use lockstep_view::style::{Mark, Tone};
 use lockstep_view::words::{mark, ticking, took};
@@ -117,7 +117,7 @@ fn row(run: &Run, style: Style) -> Vec<Cell> {
     let now = now();
     let ended = run.finished_at.unwrap_or(now);
     let time = match run.status {
-        RunStatus::Ended(_) => format!("took {}", took(ended - run.started_at)),
+        RunStatus::Ended(_) => format!("took {}", took(ms_between(run.started_at, ended))),
         _ => String::new(),
     };
     vec![
@@ -127,7 +127,7 @@ fn row(run: &Run, style: Style) -> Vec<Cell> {
         cell(tone, run.status.as_str()),
         cell(
             Tone::Plain,
-            &format!("{} ago", ticking(now - run.started_at)),
+            &format!("{} ago", ticking(ms_between(run.started_at, now))),
         ),
         cell(Tone::Dim, &time),
         cell(Tone::Dim, &run.user),

@@ -11,7 +11,7 @@ use lockstep_base::diagnostic::suggest::did_you_mean;
 use lockstep_base::diagnostic::{Code, Diagnostic, codes};
 use lockstep_base::source::{FileId, Sources, Span};
 use lockstep_base::world::Files;
-use lockstep_lint::{self as lint, Config, Level};
+use lockstep_lint::{self as lint, Config, Level, UnknownLevel, UnknownRule};
 
 /// The name of the file.
 pub(super) const NAME: &str = "lockstep.toml";
@@ -103,12 +103,12 @@ fn parse(text: &str, file: FileId) -> Result<Settings, Vec<Diagnostic>> {
                         }
                     }
                     let set = set_level(&mut settings.lint, name, level.get_ref());
-                    if let Err((about_rule, message, help)) = set {
-                        let place = match about_rule {
-                            true => place,
-                            false => at(level.span()),
+                    if let Err(why) = set {
+                        let place = match why {
+                            NotSet::Rule(_) => place,
+                            NotSet::NotText | NotSet::Level(..) => at(level.span()),
                         };
-                        mistakes.push(mistake(place, message).help_opt(help));
+                        mistakes.push(why.mistake(name, place));
                     }
                 }
             }
@@ -139,39 +139,41 @@ fn twice(rule: &str, place: Span, first: Span) -> Diagnostic {
         .help("leave out one of the two")
 }
 
-/// Sets the level of a rule; else whether the rule is what is wrong, what it is, and what to do.
-fn set_level(
-    config: &mut Config,
-    rule: &str,
-    level: &DeValue<'_>,
-) -> Result<(), (bool, String, Option<String>)> {
+/// Why the level of a rule is not set.
+enum NotSet {
+    /// The level is not a text.
+    NotText,
+    /// There is no such level.
+    Level(String, UnknownLevel),
+    /// There is no such rule.
+    Rule(UnknownRule),
+}
+
+impl NotSet {
+    fn mistake(&self, rule: &str, place: Span) -> Diagnostic {
+        match self {
+            Self::NotText => mistake(place, "a level is a text")
+                .help("write `\"off\"`, `\"warn\"` or `\"error\"`"),
+            Self::Level(word, why) => {
+                let message = format!("there is no level `{}`", word.escape_debug());
+                mistake(place, message).help(why.to_string())
+            }
+            Self::Rule(why) => {
+                let message = format!("there is no rule `{}`", rule.escape_debug());
+                mistake(place, message).help(why.to_string())
+            }
+        }
+    }
+}
+
+/// Sets the level of a rule.
+fn set_level(config: &mut Config, rule: &str, level: &DeValue<'_>) -> Result<(), NotSet> {
     let word = match level {
         DeValue::String(word) => word.as_ref(),
-        _ => {
-            let message = String::from("a level is a text");
-            let help = String::from("write `\"off\"`, `\"warn\"` or `\"error\"`");
-            return Err((false, message, Some(help)));
-        }
+        _ => return Err(NotSet::NotText),
     };
-    let found = Level::find(word);
-    let found = found.map_err(|help| {
-        (
-            false,
-            format!("there is no level `{}`", word.escape_debug()),
-            Some(help),
-        )
-    })?;
-    config.set(rule, found).map_err(|help| {
-        let help = match help.is_empty() {
-            true => String::from("`lockstep lint --rules` lists all rules"),
-            false => help,
-        };
-        (
-            true,
-            format!("there is no rule `{}`", rule.escape_debug()),
-            Some(help),
-        )
-    })
+    let found = Level::find(word).map_err(|why| NotSet::Level(word.to_owned(), why))?;
+    config.set(rule, found).map_err(NotSet::Rule)
 }
 
 fn mistake(span: Span, message: impl Into<String>) -> Diagnostic {

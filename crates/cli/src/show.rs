@@ -13,7 +13,7 @@ use super::table::{Cell, cell, table};
 use lockstep_base::diagnostic::render::clean;
 use lockstep_engine::notice::{Happened, NodeKind, RunEvent, Status, Stream};
 use lockstep_runtime::logs::read_log;
-use lockstep_store::{Approval, Asked, Run, RunStatus, Store, StoreError, now, time};
+use lockstep_store::{Approval, Asked, Run, RunStatus, Store, StoreError, ms_between, now, time};
 use lockstep_view::history::Past;
 use lockstep_view::style::{Line, Tone};
 use lockstep_view::words::{ticking, took};
@@ -140,7 +140,7 @@ fn read(store: &Store, run: Run) -> Result<Known, StoreError> {
         summary.take(&event);
     }
     if run.status == RunStatus::Running {
-        history.until(now());
+        history.until(now().as_millisecond());
     }
     let questions = store.questions(run.number)?;
     Ok(Known {
@@ -247,10 +247,13 @@ fn head(run: &Run, style: lockstep_view::Style) -> String {
     line.add(Tone::Bold, format!(" {}", clean(&run.id)));
     line.add(Tone::Plain, format!("  {}  ", clean(&run.pipeline)));
     line.add(tone, run.status.as_str());
-    let ago = ticking(now() - run.started_at);
+    let ago = ticking(ms_between(run.started_at, now()));
     let mut when = format!("  begun {ago} ago");
     if let Some(ended) = run.finished_at {
-        when.push_str(&format!(", took {}", took(ended - run.started_at)));
+        when.push_str(&format!(
+            ", took {}",
+            took(ms_between(run.started_at, ended))
+        ));
     }
     line.add(Tone::Dim, when);
     let dot = style.dot();
@@ -266,7 +269,7 @@ fn head(run: &Run, style: lockstep_view::Style) -> String {
 
 /// Who answered what, and what waits for an answer.
 fn people(known: &Known) -> Vec<Vec<Cell>> {
-    let ago = |at: i64| format!("{} ago", ticking(now() - at));
+    let ago = |at| format!("{} ago", ticking(ms_between(at, now())));
     let mut rows = Vec::new();
     for it in &known.answers {
         let comment = it.comment.as_ref().map(|text| format!("\"{text}\""));

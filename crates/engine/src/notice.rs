@@ -175,11 +175,27 @@ pub enum Stream {
 pub struct RunEvent {
     /// Its number in the run, from 1.
     pub seq: u64,
-    /// When, RFC 3339 in UTC with milliseconds.
-    pub at: String,
+    /// When. As JSON it is RFC 3339 in UTC with milliseconds.
+    #[serde(with = "milliseconds")]
+    pub at: jiff::Timestamp,
     /// What happened.
     #[serde(flatten)]
     pub what: Happened,
+}
+
+/// Times as texts: RFC 3339 in UTC with milliseconds.
+mod milliseconds {
+    use jiff::Timestamp;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(at: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(&format_args!("{at:.3}"))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
+        let text = String::deserialize(from)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
 }
 
 /// What happened in a run.

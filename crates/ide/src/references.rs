@@ -4,7 +4,7 @@
 use super::checked::{Checked, Named};
 use super::scope;
 use super::symbol::{Symbol, SymbolKind};
-use lockstep_base::source::{FileId, Span};
+use lockstep_base::source::{FileId, Name, Span};
 use lockstep_lang::eval::builtins;
 use lockstep_syntax::ast::{File, ItemKind};
 use lockstep_syntax::words;
@@ -37,23 +37,81 @@ pub fn of_symbol(checked: &Checked, symbol: &Symbol) -> Vec<Reference> {
         .collect()
 }
 
-/// The name at a place, if it can be renamed; else why not.
-pub fn renamable(checked: &Checked, file: FileId, offset: u32) -> Result<Named<'_>, String> {
+/// Why something cannot be renamed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RenameError {
+    /// No name stands there.
+    Nothing,
+    /// It is declared in the shipped library.
+    Shipped(Name),
+    /// It is a test, which is named by a text.
+    Test,
+    /// The new name is not made of the right letters.
+    NotName(String),
+    /// The new name is a reserved word.
+    Reserved(String),
+    /// The new name is that of a built-in function.
+    BuiltIn(String),
+    /// Something else has the new name already.
+    Taken(SymbolKind, String),
+    /// Where the old name stands, the new one means something else.
+    Hides {
+        /// The new name.
+        to: String,
+        /// Where: `line 3`.
+        place: String,
+    },
+    /// Where the new name stands already, it would come to mean this.
+    Captures {
+        /// The new name.
+        to: String,
+        /// Where: `line 3`.
+        place: String,
+    },
+}
+
+impl std::fmt::Display for RenameError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Nothing => f.write_str("there is nothing here that can be renamed"),
+            Self::Shipped(name) => write!(f, "`{name}` belongs to the shipped library"),
+            Self::Test => f.write_str("a test is named by a text: change it in place"),
+            Self::NotName(name) => write!(
+                f,
+                "`{name}` is not a name: a letter or `_`, then letters, digits, `_`, \
+                 and `-` between them"
+            ),
+            Self::Reserved(name) => write!(f, "`{name}` is a reserved word"),
+            Self::BuiltIn(name) => write!(f, "`{name}` is a built-in function"),
+            Self::Taken(kind, name) => write!(f, "there is a {} `{name}` already", kind.word()),
+            Self::Hides { to, place } => {
+                write!(f, "`{to}` would mean something else in {place}")
+            }
+            Self::Captures { to, place } => write!(f, "`{to}` in {place} would come to mean this"),
+        }
+    }
+}
+
+impl std::error::Error for RenameError {}
+
+/// The name at a place.
+///
+/// # Errors
+///
+/// Where it cannot be renamed.
+pub fn renamable(checked: &Checked, file: FileId, offset: u32) -> Result<Named<'_>, RenameError> {
     let Some(named) = checked.name_at(file, offset) else {
-        return Err(String::from("there is nothing here that can be renamed"));
+        return Err(RenameError::Nothing);
     };
     let symbol = named.symbol;
     let source = checked.source(symbol.at.file);
     if source.is_some_and(|source| lockstep_lang::resolve::is_std(&source.name))
         && !is_alias(checked, named)
     {
-        let why = format!("`{}` belongs to the shipped library", symbol.name);
-        return Err(why);
+        return Err(RenameError::Shipped(symbol.name.clone()));
     }
     if symbol.kind == SymbolKind::Test {
-        return Err(String::from(
-            "a test is named by a text: change it in place",
-        ));
+        return Err(RenameError::Test);
     }
     Ok(named)
 }
@@ -63,8 +121,17 @@ fn is_alias(checked: &Checked, named: Named<'_>) -> bool {
     checked.text(named.at) != &*named.symbol.name
 }
 
-/// The places to change so that the name at a place becomes `to`; else why it cannot.
-pub fn rename(checked: &Checked, file: FileId, offset: u32, to: &str) -> Result<Vec<Span>, String> {
+/// The places to change so that the name at a place becomes `to`.
+///
+/// # Errors
+///
+/// Where it cannot.
+pub fn rename(
+    checked: &Checked,
+    file: FileId,
+    offset: u32,
+    to: &str,
+) -> Result<Vec<Span>, RenameError> {
     let named = renamable(checked, file, offset)?;
     valid(to)?;
     let from = checked.text(named.at);
@@ -81,8 +148,12 @@ pub fn rename(checked: &Checked, file: FileId, offset: u32, to: &str) -> Result<
     Ok(places)
 }
 
-/// Whether a text can be a name.
-pub fn valid(name: &str) -> Result<(), String> {
+/// Looks whether a text can be a name.
+///
+/// # Errors
+///
+/// Where it cannot.
+pub fn valid(name: &str) -> Result<(), RenameError> {
     let mut chars = name.chars();
     let first = chars.next();
     let fits = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
@@ -91,20 +162,26 @@ pub fn valid(name: &str) -> Result<(), String> {
         && !name.ends_with('-')
         && !name.contains("--");
     if !good {
-        return Err(format!(
-            "`{name}` is not a name: a letter or `_`, then letters, digits, `_`, \
-             and `-` between them"
-        ));
+        return Err(RenameError::NotName(name.to_owned()));
     }
     if words::RESERVED.contains(&name) {
-        return Err(format!("`{name}` is a reserved word"));
+        return Err(RenameError::Reserved(name.to_owned()));
     }
     Ok(())
 }
 
-/// Whether the new name means something else where the old one stands.
-fn clashes(checked: &Checked, symbol: &Symbol, places: &[Span], to: &str) -> Result<(), String> {
-    let taken = |kind: SymbolKind| Err(format!("there is a {} `{to}` already", kind.word()));
+/// Looks whether the new name means something else where the old one stands.
+fn clashes(
+    checked: &Checked,
+    symbol: &Symbol,
+    places: &[Span],
+    to: &str,
+) -> Result<(), RenameError> {
+    let taken = |kind: SymbolKind| Err(RenameError::Taken(kind, to.to_owned()));
+    let hides = |at: Span| {
+        let (to, place) = (to.to_owned(), place(checked, at));
+        Err(RenameError::Hides { to, place })
+    };
     let own = checked.symbols(symbol.at.file);
     let siblings = own
         .iter()
@@ -117,7 +194,7 @@ fn clashes(checked: &Checked, symbol: &Symbol, places: &[Span], to: &str) -> Res
     if matches!(symbol.kind, SymbolKind::Workflow | SymbolKind::Action)
         && builtins::find(to).is_some()
     {
-        return Err(format!("`{to}` is a built-in function"));
+        return Err(RenameError::BuiltIn(to.to_owned()));
     }
     // Members of kinds and environments are always written behind a point, or as a field.
     if matches!(symbol.kind, SymbolKind::Field | SymbolKind::Infrastructure) {
@@ -131,17 +208,11 @@ fn clashes(checked: &Checked, symbol: &Symbol, places: &[Span], to: &str) -> Res
             .into_iter()
             .find(|it| &*it.name == to);
         if local.is_some_and(|local| local.span != symbol.at) {
-            return Err(format!(
-                "`{to}` would mean something else in {}",
-                place(checked, *at)
-            ));
+            return hides(*at);
         }
         let global = checked.modules().find(at.file, to);
         if global.is_some_and(|it| checked.modules().declared_at(it) != symbol.at) {
-            return Err(format!(
-                "`{to}` would mean something else in {}",
-                place(checked, *at)
-            ));
+            return hides(*at);
         }
     }
     // Where the new name stands already, it must not come to mean this.
@@ -158,10 +229,8 @@ fn clashes(checked: &Checked, symbol: &Symbol, places: &[Span], to: &str) -> Res
                     .is_some_and(|tree| sees(tree, at.start, symbol.at))
         });
         if let Some((at, _)) = hidden {
-            return Err(format!(
-                "`{to}` in {} would come to mean this",
-                place(checked, *at)
-            ));
+            let (to, place) = (to.to_owned(), place(checked, *at));
+            return Err(RenameError::Captures { to, place });
         }
     }
     Ok(())

@@ -29,17 +29,52 @@ impl Level {
         }
     }
 
-    /// The level that a word stands for; else what is wrong, and what was probably meant.
-    pub fn find(word: &str) -> Result<Self, String> {
+    /// The level that a word stands for.
+    ///
+    /// # Errors
+    ///
+    /// Where there is none.
+    pub fn find(word: &str) -> Result<Self, UnknownLevel> {
         let all = [Self::Off, Self::Warn, Self::Error];
         all.into_iter()
             .find(|level| level.as_str() == word)
-            .ok_or_else(|| {
-                did_you_mean(word, all.map(Self::as_str))
-                    .unwrap_or_else(|| String::from("a level is `off`, `warn` or `error`"))
+            .ok_or_else(|| UnknownLevel {
+                near: did_you_mean(word, all.map(Self::as_str)),
             })
     }
 }
+
+/// A word is no level.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownLevel {
+    /// What was probably meant, as a sentence; nothing where no level is close.
+    pub near: Option<String>,
+}
+
+impl std::fmt::Display for UnknownLevel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let near = self.near.as_deref();
+        f.write_str(near.unwrap_or("a level is `off`, `warn` or `error`"))
+    }
+}
+
+impl std::error::Error for UnknownLevel {}
+
+/// A word is neither the name nor the code of a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownRule {
+    /// What was probably meant, as a sentence; nothing where no rule is close.
+    pub near: Option<String>,
+}
+
+impl std::fmt::Display for UnknownRule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let near = self.near.as_deref();
+        f.write_str(near.unwrap_or("`lockstep lint --rules` lists all rules"))
+    }
+}
+
+impl std::error::Error for UnknownRule {}
 
 /// The levels of all rules: those that are set, else each rule's own. Besides, which declarations
 /// of the file other files use.
@@ -66,10 +101,13 @@ impl Config {
         self.used.contains(name)
     }
 
-    /// Sets the level of the rule with this code or name. The error is a sentence that says what
-    /// was probably meant; it is empty where nothing is close.
-    pub fn set(&mut self, rule: &str, level: Level) -> Result<(), String> {
-        let found = rule::find(rule).ok_or_else(|| near(rule).unwrap_or_default())?;
+    /// Sets the level of the rule with this code or name.
+    ///
+    /// # Errors
+    ///
+    /// Where there is none.
+    pub fn set(&mut self, rule: &str, level: Level) -> Result<(), UnknownRule> {
+        let found = rule::find(rule).ok_or_else(|| UnknownRule { near: near(rule) })?;
         self.levels.insert(found.code, level);
         Ok(())
     }

@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 
 use lockstep_base::source::{FileId, Name, Span};
 use lockstep_base::value::{EnvironmentId, Value};
+use lockstep_base::world::FileError;
 use lockstep_lang::eval::{Expr, GlobalId, Halt, RunField, Scope, Slot, eval};
 use lockstep_lang::ir::{Axis, Matrix, Order};
 
@@ -182,7 +183,7 @@ impl Scope for Known<'_> {
         self.scope.env(name)
     }
 
-    fn file(&self, from: FileId, path: &str) -> Result<Result<Name, String>, Halt> {
+    fn file(&self, from: FileId, path: &str) -> Result<Result<Name, FileError>, Halt> {
         self.scope.file(from, path)
     }
 }

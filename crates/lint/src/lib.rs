@@ -20,7 +20,7 @@ mod tree;
 mod walk;
 
 pub use borrowed::borrowed;
-pub use config::{Config, Level};
+pub use config::{Config, Level, UnknownLevel, UnknownRule};
 use context::Context;
 use lockstep_base::diagnostic::{Diagnostic, Severity};
 use lockstep_lang::compile::{Analysis, Compilation};

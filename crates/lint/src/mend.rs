@@ -5,7 +5,7 @@ mod same;
 
 use lockstep_base::diagnostic::{Diagnostic, Severity};
 use lockstep_base::source::Span;
-use lockstep_base::world::Files;
+use lockstep_base::world::{FileError, Files};
 use lockstep_lang::compile::{Compilation, compile};
 
 use super::config::Config;
@@ -34,7 +34,7 @@ struct Instead<'a> {
 }
 
 impl Files for Instead<'_> {
-    fn read(&self, path: &str) -> Result<String, String> {
+    fn read(&self, path: &str) -> Result<String, FileError> {
         match path == self.path {
             true => Ok(self.text.to_string()),
             false => self.files.read(path),

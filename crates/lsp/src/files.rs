@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::session::{Document, Snapshot};
 use super::uri;
-use lockstep_base::world::Files;
+use lockstep_base::world::{FileError, Files};
 use lockstep_lang::resolve;
 
 /// What was read: a file, and its document if it was open.
@@ -70,14 +70,12 @@ pub(super) fn name_of(root: &Document) -> String {
 }
 
 impl Files for Overlay<'_> {
-    fn read(&self, path: &str) -> Result<String, String> {
+    fn read(&self, path: &str) -> Result<String, FileError> {
         if path == self.name {
             return Ok(self.root.text.to_string());
         }
         let Some(path) = path_of(self.root, path) else {
-            return Err(String::from(
-                "this document is no file, so it has no folder",
-            ));
+            return Err(FileError::NoFolder);
         };
         let open = self.snapshot.of_path(&path).cloned();
         let text = match &open {

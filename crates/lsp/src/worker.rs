@@ -79,6 +79,9 @@ impl Stopped {
     }
 }
 
+/// Where the server's log lines come from, for filters.
+const TARGET: &str = "lockstep::lsp";
+
 /// Answers questions.
 pub(super) struct Worker {
     desk: Desk,
@@ -128,7 +131,11 @@ impl Worker {
                         waiting.push_back(Job::Whole(snapshot));
                     }
                 }
-                Job::Whole(snapshot) => self.check(&snapshot),
+                Job::Whole(snapshot) => {
+                    let span = tracing::debug_span!(target: TARGET, "check");
+                    span.in_scope(|| self.check(&snapshot));
+                    tracing::debug!(target: TARGET, "checked");
+                }
                 Job::Stop => return,
                 Job::Proved { found, snapshot } => self.proved(found, &snapshot),
             }
@@ -136,6 +143,9 @@ impl Worker {
     }
 
     fn answer(&mut self, id: RequestId, method: &str, params: Value, snapshot: &Arc<Snapshot>) {
+        let span = tracing::debug_span!(target: TARGET, "request", %id, method);
+        let _entered = span.enter();
+        tracing::debug!(target: TARGET, "is answered");
         let response = if self.stopped.is_stopped(&id) {
             let why = String::from("the request was cancelled");
             Response::new_err(id, ErrorCode::RequestCanceled as i32, why)

@@ -11,7 +11,7 @@ use super::locals::Locals;
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::{FileId, Name, Span};
 use lockstep_base::value::{EnvironmentId, InfrastructureId, ServiceId, Value};
-use lockstep_base::world::{Environment, Files};
+use lockstep_base::world::{Environment, FileError, Files};
 use lockstep_lang::eval::{self, Expr, GlobalId, Halt, RunField, Scope, Slot};
 use lockstep_lang::ir::{GlobalSource, KindField, Override, Program};
 
@@ -36,18 +36,18 @@ pub struct Facts {
     /// Variables of the caller's environment that the program reads.
     pub env: IndexMap<Name, Option<Name>>,
     /// Files that the program reads, by folder-giving source and path.
-    pub files: Vec<(FileId, Name, Result<Name, String>)>,
+    pub files: Vec<(FileId, Name, Result<Name, FileError>)>,
 }
 
 /// Facts about one run, for `run.id` and its like.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunFacts {
     /// The run's id.
     pub id: Name,
     /// Who started it.
     pub user: Name,
-    /// When, RFC 3339 in UTC.
-    pub started_at: Name,
+    /// When; expressions see it in RFC 3339, in UTC with milliseconds.
+    pub started_at: jiff::Timestamp,
 }
 
 /// What a statement's expressions see: the facts, the locals around it and, while running, the
@@ -113,7 +113,7 @@ impl Scope for Sight<'_> {
         Ok(Value::String(match field {
             RunField::Id => run.id.clone(),
             RunField::User => run.user.clone(),
-            RunField::StartedAt => run.started_at.clone(),
+            RunField::StartedAt => format!("{:.3}", run.started_at).into(),
         }))
     }
 
@@ -121,7 +121,7 @@ impl Scope for Sight<'_> {
         self.facts.env.get(name).cloned().ok_or(Halt::Unknown)
     }
 
-    fn file(&self, from: FileId, path: &str) -> Result<Result<Name, String>, Halt> {
+    fn file(&self, from: FileId, path: &str) -> Result<Result<Name, FileError>, Halt> {
         let found = self
             .facts
             .files
@@ -590,12 +590,12 @@ impl Scope for Finder<'_> {
         if let Some(text) = read.env.get(name) {
             return Ok(text.clone());
         }
-        let text: Option<Name> = self.outside.0.var(name).map(Arc::from);
+        let text: Option<Name> = self.outside.0.var(name).ok().map(Arc::from);
         read.env.insert(Name::from(name), text.clone());
         Ok(text)
     }
 
-    fn file(&self, from: FileId, path: &str) -> Result<Result<Name, String>, Halt> {
+    fn file(&self, from: FileId, path: &str) -> Result<Result<Name, FileError>, Halt> {
         let mut read = self.read.borrow_mut();
         let known = read
             .files

@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use ureq::http;
 
-use super::secrets::Vault;
+use super::secrets::{TextError, Vault};
 use lockstep_base::source::Name;
 use lockstep_base::value::Value;
 use lockstep_engine::Outcome;
 use lockstep_lang::ir::FailureClass;
+
+/// Where the log lines of requests come from, for filters.
+const TARGET: &str = "lockstep::http";
 
 /// How long a request may take where its `timeout` says nothing.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -32,6 +35,32 @@ struct Request {
     patience: Duration,
 }
 
+/// Why a request cannot be made. It may show a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum RequestError {
+    /// One of its values has no text.
+    Text(TextError),
+    /// There is no such method.
+    Method(String),
+}
+
+impl std::fmt::Display for RequestError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Text(why) => why.fmt(f),
+            Self::Method(method) => write!(f, "`{method}` is no HTTP method"),
+        }
+    }
+}
+
+impl std::error::Error for RequestError {}
+
+impl From<TextError> for RequestError {
+    fn from(error: TextError) -> Self {
+        Self::Text(error)
+    }
+}
+
 /// Makes a request and waits for its answer; call it where waiting hurts nobody. No text in the
 /// outcome has a secret in it.
 ///
@@ -39,9 +68,11 @@ struct Request {
 /// `exit` where the status is not one of `expect` (by default 200 to 299), and `failed` where
 /// the request itself is wrong.
 pub fn request(action: &str, args: &[Value], vault: &Vault) -> Outcome {
+    // Neither addresses nor headers are logged: there may be secrets among them.
+    tracing::debug!(target: TARGET, action, "a request is made");
     let outcome = match read(action, args, vault) {
         Ok(request) => send(&request, vault),
-        Err(message) => Outcome::failed(FailureClass::Failed, message),
+        Err(error) => Outcome::failed(FailureClass::Failed, error.to_string()),
     };
     Outcome {
         failure: outcome
@@ -52,14 +83,14 @@ pub fn request(action: &str, args: &[Value], vault: &Vault) -> Outcome {
 }
 
 /// The arguments in the order of the action's parameters.
-fn read(action: &str, args: &[Value], vault: &Vault) -> Result<Request, String> {
+fn read(action: &str, args: &[Value], vault: &Vault) -> Result<Request, RequestError> {
     let (method, rest) = match (action, args) {
         ("http.request", [method, rest @ ..]) => (vault.text(method)?.to_uppercase(), rest),
         ("http.post", rest) => (String::from("POST"), rest),
         (_, rest) => (String::from("GET"), rest),
     };
     let method = http::Method::from_bytes(method.as_bytes())
-        .map_err(|_| format!("`{method}` is no HTTP method"))?;
+        .map_err(|_| RequestError::Method(method.clone()))?;
     let arg = |at: usize| rest.get(at).filter(|value| !matches!(value, Value::None));
     let url = vault.text(arg(0).unwrap_or(&Value::None))?;
     let mut headers = Vec::new();
@@ -117,6 +148,7 @@ fn send(request: &Request, vault: &Vault) -> Outcome {
         Err(error) => return no_answer(&error, request),
     };
     let status = answer.status();
+    tracing::debug!(target: TARGET, status = status.as_u16(), "it is answered");
     let body = answer
         .body_mut()
         .with_config()
@@ -152,6 +184,7 @@ fn no_answer(error: &ureq::Error, request: &Request) -> Outcome {
         patience,
         ..
     } = request;
+    tracing::debug!(target: TARGET, "there is no answer");
     match error {
         ureq::Error::Timeout(_) => {
             let limit = lockstep_base::value::text::duration(patience.as_millis() as i64);

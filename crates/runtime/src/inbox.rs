@@ -4,8 +4,6 @@
 use lockstep_base::source::Name;
 use lockstep_engine::{Answer, EffectId, Question};
 
-use crate::store_error::StoreError;
-
 /// Who answered, and what they said with it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Person {
@@ -35,9 +33,22 @@ pub struct Request {
     pub who: String,
     /// What was said with it.
     pub comment: Option<String>,
-    /// When, in milliseconds since 1970.
-    pub asked_at: i64,
+    /// When.
+    pub asked_at: jiff::Timestamp,
 }
+
+/// Why questions cannot be kept or requests cannot be read: a sentence for people, without a full
+/// stop. The run stops, whatever the reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InboxError(pub String);
+
+impl std::fmt::Display for InboxError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for InboxError {}
 
 /// Where the questions of a run lie open, and where requests for it arrive.
 ///
@@ -46,10 +57,10 @@ pub struct Request {
 /// All methods fail where what is kept cannot be read or written: the run stops.
 pub trait RunInbox {
     /// A question is asked.
-    fn ask(&self, id: EffectId, node: &Name, question: &Question) -> Result<(), StoreError>;
+    fn ask(&self, id: EffectId, node: &Name, question: &Question) -> Result<(), InboxError>;
 
     /// A question does not matter any more.
-    fn unask(&self, id: EffectId) -> Result<(), StoreError>;
+    fn unask(&self, id: EffectId) -> Result<(), InboxError>;
 
     /// A question has been answered.
     fn answered(
@@ -59,11 +70,11 @@ pub trait RunInbox {
         question: &Question,
         answer: &Answer,
         person: &Person,
-    ) -> Result<(), StoreError>;
+    ) -> Result<(), InboxError>;
 
     /// What others ask of the run and has not been settled. It is called about ten times a second.
-    fn requests(&mut self) -> Result<Vec<Request>, StoreError>;
+    fn requests(&mut self) -> Result<Vec<Request>, InboxError>;
 
     /// A request has been taken in; `refused` says why it is not heeded.
-    fn settle(&self, request: &Request, refused: Option<&str>) -> Result<(), StoreError>;
+    fn settle(&self, request: &Request, refused: Option<&str>) -> Result<(), InboxError>;
 }

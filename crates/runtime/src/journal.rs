@@ -4,7 +4,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::store_error::StoreError;
 use lockstep_engine::notice::Happened;
 use lockstep_engine::{EffectId, Event};
 
@@ -13,8 +12,8 @@ use lockstep_engine::{EffectId, Event};
 pub struct Record {
     /// Its number in the run, from 1 without gaps.
     pub seq: u64,
-    /// When it was taken in, in milliseconds since 1970.
-    pub at: i64,
+    /// When it was taken in.
+    pub at: jiff::Timestamp,
     /// The machine's clock then, in milliseconds.
     pub clock: i64,
     /// What happened.
@@ -32,6 +31,28 @@ pub enum Recorded {
     Begun(EffectId),
 }
 
+/// Why records cannot be kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JournalError {
+    /// Another process drives the run now: nothing more of it may be written down here.
+    Taken,
+    /// They cannot be written; the sentence says why.
+    Unwritable(String),
+}
+
+impl std::fmt::Display for JournalError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Taken => {
+                "nothing was heard of this process for so long that the run was taken from it"
+            }
+            Self::Unwritable(why) => why,
+        })
+    }
+}
+
+impl std::error::Error for JournalError {}
+
 /// Keeps the records of one run. A host may supply its own.
 pub trait Journal: Send {
     /// Writes records, in their order. When this returns they outlive a crash. It is called on a
@@ -40,14 +61,14 @@ pub trait Journal: Send {
     /// # Errors
     ///
     /// Where they cannot be kept: the run stops.
-    fn write(&mut self, records: &[Record]) -> Result<(), StoreError>;
+    fn write(&mut self, records: &[Record]) -> Result<(), JournalError>;
     /// Notes how far the machine's clock has come while nothing happened, so that a run that is
     /// continued does not wait for it again.
     ///
     /// # Errors
     ///
     /// As [`Journal::write`].
-    fn note_clock(&mut self, clock: i64) -> Result<(), StoreError> {
+    fn note_clock(&mut self, clock: i64) -> Result<(), JournalError> {
         let _ = clock;
         Ok(())
     }

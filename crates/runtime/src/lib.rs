@@ -13,15 +13,5 @@ pub mod process;
 pub mod redact;
 pub mod replay;
 pub mod secrets;
-pub mod store_error;
+
 mod writer;
-
-/// Milliseconds since 1970.
-pub fn now() -> i64 {
-    jiff::Timestamp::now().as_millisecond()
-}
-
-/// A time in milliseconds since 1970 as RFC 3339 in UTC with milliseconds.
-pub fn time(ms: i64) -> String {
-    jiff::Timestamp::from_millisecond(ms).map_or_else(|_| String::new(), |at| format!("{at:.3}"))
-}

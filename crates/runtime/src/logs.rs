@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-use crate::store_error::StoreError;
 use lockstep_base::source::Name;
 
 /// How much is kept back before it is written.
@@ -16,6 +15,51 @@ const PIECE: usize = 64 * 1024;
 
 /// File systems take names of 255 bytes.
 const LONGEST: usize = 200;
+
+/// Why a log cannot be written or read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogError {
+    /// The log, or the folder of all logs.
+    pub path: PathBuf,
+    /// What kind of error the system reports.
+    pub kind: std::io::ErrorKind,
+    /// What the system says.
+    said: String,
+}
+
+impl LogError {
+    /// An error with a log, or with the folder of all logs.
+    pub fn new(path: &Path, error: &std::io::Error) -> Self {
+        let said = error.to_string();
+        let said = said.split(" (os error").next().unwrap_or_default();
+        Self {
+            path: path.to_path_buf(),
+            kind: error.kind(),
+            said: said.to_lowercase(),
+        }
+    }
+}
+
+impl std::fmt::Display for LogError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        use std::io::ErrorKind;
+        let path = self.path.display();
+        match self.kind {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                write!(f, "the disk of the state directory `{path}` is full")
+            }
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+                write!(f, "the state directory `{path}` cannot be written")
+            }
+            _ => {
+                let said = &self.said;
+                write!(f, "the state directory `{path}` cannot be used: {said}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for LogError {}
 
 /// The log files of one run.
 #[derive(Debug)]
@@ -38,7 +82,7 @@ impl Logs {
     }
 
     /// Takes a line, without its end.
-    pub(super) fn line(&mut self, node: &Name, line: &str) -> Result<(), StoreError> {
+    pub(super) fn line(&mut self, node: &Name, line: &str) -> Result<(), LogError> {
         let held = self.held.entry(node.clone()).or_default();
         held.extend_from_slice(line.as_bytes());
         held.push(b'\n');
@@ -50,7 +94,7 @@ impl Logs {
     }
 
     /// Writes what has been kept back of one log.
-    pub(super) fn close(&mut self, node: &Name) -> Result<(), StoreError> {
+    pub(super) fn close(&mut self, node: &Name) -> Result<(), LogError> {
         match self.held.remove(node) {
             Some(text) if !text.is_empty() => self.append(node, &text),
             _ => Ok(()),
@@ -58,7 +102,7 @@ impl Logs {
     }
 
     /// Writes what has been kept back, so that it can be read while the commands go on.
-    pub(super) fn flush(&mut self) -> Result<(), StoreError> {
+    pub(super) fn flush(&mut self) -> Result<(), LogError> {
         let held = std::mem::take(&mut self.held);
         for (node, text) in held {
             if !text.is_empty() {
@@ -68,10 +112,10 @@ impl Logs {
         Ok(())
     }
 
-    fn append(&mut self, node: &str, text: &[u8]) -> Result<(), StoreError> {
+    fn append(&mut self, node: &str, text: &[u8]) -> Result<(), LogError> {
         if !self.made {
             let made = std::fs::create_dir_all(&self.folder);
-            made.map_err(|error| StoreError::file(&self.folder, &error))?;
+            made.map_err(|error| LogError::new(&self.folder, &error))?;
             self.made = true;
         }
         let path = self.folder.join(file_name(node));
@@ -80,7 +124,7 @@ impl Logs {
             .create(true)
             .open(&path);
         file.and_then(|mut file| file.write_all(text))
-            .map_err(|error| StoreError::file(&path, &error))
+            .map_err(|error| LogError::new(&path, &error))
     }
 }
 
@@ -89,12 +133,12 @@ impl Logs {
 /// # Errors
 ///
 /// Where it cannot be read.
-pub fn read_log(folder: &Path, node: &str) -> Result<Option<Vec<u8>>, StoreError> {
+pub fn read_log(folder: &Path, node: &str) -> Result<Option<Vec<u8>>, LogError> {
     let path = folder.join(file_name(node));
     match std::fs::read(&path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(StoreError::file(&path, &error)),
+        Err(error) => Err(LogError::new(&path, &error)),
     }
 }
 

@@ -4,7 +4,6 @@
 use std::collections::HashSet;
 
 use super::journal::{Record, Recorded};
-use crate::store_error::StoreError;
 use lockstep_engine::notice::Happened;
 use lockstep_engine::{Effect, EffectId, Machine, Outstanding};
 
@@ -21,8 +20,26 @@ pub struct Replayed {
     pub clock: i64,
 }
 
-/// Has a new machine handle the records again. `hear` is told what was told then, and when, in
-/// milliseconds since 1970.
+/// The machine acts otherwise than the one did that wrote the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReplayError {
+    /// The number of the first record that does not fit.
+    pub record: u64,
+}
+
+impl std::fmt::Display for ReplayError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let record = self.record;
+        write!(
+            f,
+            "what it wrote down does not fit this version of the program (record {record})"
+        )
+    }
+}
+
+impl std::error::Error for ReplayError {}
+
+/// Has a new machine handle the records again. `hear` is told what was told then, and when.
 ///
 /// # Errors
 ///
@@ -30,8 +47,8 @@ pub struct Replayed {
 pub fn replay(
     machine: &mut Machine,
     records: Vec<Record>,
-    mut hear: impl FnMut(i64, Happened),
-) -> Result<Replayed, StoreError> {
+    mut hear: impl FnMut(jiff::Timestamp, Happened),
+) -> Result<Replayed, ReplayError> {
     let mut replayed = Replayed::default();
     for record in records {
         replayed.seq = record.seq;
@@ -48,10 +65,8 @@ pub fn replay(
         let mut effects = machine.handle(record.clock, event);
         let told = told(&mut effects);
         if told != record.told {
-            return Err(StoreError::refused(format!(
-                "what it wrote down does not fit this version of the program (record {})",
-                record.seq
-            )));
+            let record = record.seq;
+            return Err(ReplayError { record });
         }
         for effect in effects {
             // What is to be told has been taken out.

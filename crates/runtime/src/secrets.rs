@@ -2,7 +2,6 @@
 //! It does not know where a secret is used; whatever leaves the program goes through its
 //! [`Redactor`].
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -10,7 +9,7 @@ use super::process::{Care, Groups};
 use super::redact::Redactor;
 use lockstep_base::source::{FileId, Name, Span};
 use lockstep_base::value::{SecretPart, Value};
-use lockstep_base::world::Environment;
+use lockstep_base::world::{Environment, FileError, VariableError};
 use lockstep_lang::eval::{Expr, Halt};
 use lockstep_lang::ir::{Secret, SecretSource};
 
@@ -36,6 +35,117 @@ pub struct Unreadable {
     /// Why, as words that follow its name: `` the variable `TOKEN` is not set ``.
     pub message: String,
 }
+
+/// Why a value has no text for a command or request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextError {
+    /// It is neither a text nor a secret.
+    NotText,
+    /// It names a secret that the program does not have.
+    UnknownSecret(u32),
+}
+
+impl std::fmt::Display for TextError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NotText => f.write_str("a command takes only texts and secrets"),
+            Self::UnknownSecret(at) => write!(f, "there is no secret number {at}"),
+        }
+    }
+}
+
+impl std::error::Error for TextError {}
+
+/// Why a secret cannot be read. What a program says may show another secret: it is masked before
+/// anybody sees it.
+#[derive(Debug)]
+enum SecretError {
+    /// What names its source is not a text.
+    NotText,
+    /// What names its source cannot be evaluated; what the diagnostic says.
+    Fault(String),
+    /// What names its source is not known before the run.
+    Unknown,
+    /// Its command has no words.
+    EmptyCommand,
+    /// Its variable has no text.
+    Variable(Name, VariableError),
+    /// Its file cannot be read.
+    File(Name, FileError),
+    /// The program of its command was not found.
+    NoProgram(String),
+    /// The program of its command could not be started, for another reason.
+    NotStarted(String, String),
+    /// What the program wrote was lost.
+    OutputLost(String, String),
+    /// What the program wrote is not UTF-8.
+    OutputNotUtf8(String),
+    /// Its command failed.
+    Failed {
+        program: String,
+        status: std::process::ExitStatus,
+        /// The last line that it wrote to its error output.
+        last: Option<String>,
+    },
+    /// It holds a zero.
+    Zero,
+}
+
+impl std::fmt::Display for SecretError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NotText => f.write_str("its source is not a text"),
+            Self::Fault(message) => f.write_str(message),
+            Self::Unknown => f.write_str("its source is not known before the run"),
+            Self::EmptyCommand => f.write_str("its command is empty"),
+            Self::Variable(name, why) => write!(f, "the variable `{name}` {why}"),
+            Self::File(path, why) => {
+                write!(f, "the file `{path}` ")?;
+                match why {
+                    FileError::NotFound => f.write_str("does not exist"),
+                    FileError::Denied | FileError::IsFolder => why.fmt(f),
+                    FileError::NotUtf8 { .. } => f.write_str("is not UTF-8 text"),
+                    _ => write!(f, "cannot be read: {why}"),
+                }
+            }
+            Self::NoProgram(program) => write!(f, "the program `{program}` was not found"),
+            Self::NotStarted(program, why) => {
+                write!(f, "the program `{program}` could not be started: {why}")
+            }
+            Self::OutputLost(program, why) => {
+                write!(f, "what `{program}` wrote cannot be read: {why}")
+            }
+            Self::OutputNotUtf8(program) => {
+                write!(f, "what the command `{program}` wrote is not UTF-8 text")
+            }
+            Self::Failed {
+                program,
+                status,
+                last,
+            } => {
+                write!(f, "the command `{program}` failed ({status})")?;
+                last.iter().try_for_each(|last| write!(f, ": {last}"))
+            }
+            Self::Zero => f.write_str("it holds a character that no variable can hold"),
+        }
+    }
+}
+
+impl std::error::Error for SecretError {}
+
+impl std::fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            secret, message, ..
+        } = self;
+        write!(f, "secret `{secret}` could not be read: {message}")
+    }
+}
+
+impl std::error::Error for Unreadable {}
+
+/// Where the log lines of secrets come from, for filters.
+const TARGET: &str = "lockstep::secrets";
 
 impl Vault {
     /// A vault with these texts, by the secrets' places in the program's table.
@@ -64,23 +174,23 @@ impl Vault {
         for secret in secrets {
             let folder = folder(secret.span.file);
             let text = match arguments(&secret.source, value) {
-                Err(message) => Err(message),
+                Err(error) => Err(error),
                 Ok(arguments) => {
                     source_text(&secret.source, &arguments, &folder, environment, groups).await
                 }
             };
             let text = text.and_then(|text| match text.contains('\0') {
-                true => Err(String::from(
-                    "it holds a character that no variable can hold",
-                )),
+                true => Err(SecretError::Zero),
                 false => Ok(text),
             });
+            // What went wrong is not logged: it may show another secret.
+            tracing::debug!(target: TARGET, name = %secret.name, read = text.is_ok(), "a secret");
             match text {
                 Ok(text) => texts.push(text),
-                Err(message) => failures.push(Unreadable {
+                Err(error) => failures.push(Unreadable {
                     secret: secret.name.clone(),
                     span: secret.span,
-                    message,
+                    message: error.to_string(),
                 }),
             }
         }
@@ -99,8 +209,8 @@ impl Vault {
     ///
     /// # Errors
     ///
-    /// A sentence, where the value is neither, or names a secret that is not of this program.
-    pub fn text(&self, value: &Value) -> Result<String, String> {
+    /// Where the value is neither, or names a secret that is not of this program.
+    pub fn text(&self, value: &Value) -> Result<String, TextError> {
         match value {
             Value::String(text) => Ok(text.to_string()),
             Value::Secret(parts) => {
@@ -110,13 +220,13 @@ impl Vault {
                         SecretPart::Text(text) => out.push_str(text),
                         SecretPart::Secret(at) => match self.texts.get(*at as usize) {
                             Some(text) => out.push_str(text),
-                            None => return Err(format!("there is no secret number {at}")),
+                            None => return Err(TextError::UnknownSecret(*at)),
                         },
                     }
                 }
                 Ok(out)
             }
-            _ => Err(String::from("a command takes only texts and secrets")),
+            _ => Err(TextError::NotText),
         }
     }
 
@@ -135,7 +245,7 @@ impl Vault {
 fn arguments(
     source: &SecretSource,
     value: &mut dyn FnMut(&Expr) -> Result<Value, Halt>,
-) -> Result<Vec<Name>, String> {
+) -> Result<Vec<Name>, SecretError> {
     let exprs: Vec<&Expr> = match source {
         SecretSource::Env(expr) | SecretSource::File(expr) => vec![expr],
         SecretSource::Command(exprs) => exprs.iter().collect(),
@@ -144,9 +254,9 @@ fn arguments(
         .into_iter()
         .map(|expr| match value(expr) {
             Ok(Value::String(text)) => Ok(text),
-            Ok(_) => Err(String::from("its source is not a text")),
-            Err(Halt::Fault(diagnostic)) => Err(diagnostic.message),
-            Err(Halt::Unknown) => Err(String::from("its source is not known before the run")),
+            Ok(_) => Err(SecretError::NotText),
+            Err(Halt::Fault(diagnostic)) => Err(SecretError::Fault(diagnostic.message)),
+            Err(Halt::Unknown) => Err(SecretError::Unknown),
         })
         .collect()
 }
@@ -157,27 +267,19 @@ async fn source_text(
     folder: &Path,
     environment: &dyn Environment,
     groups: Option<&dyn Groups>,
-) -> Result<String, String> {
+) -> Result<String, SecretError> {
     let [first, rest @ ..] = arguments else {
-        return Err(String::from("its command is empty"));
+        return Err(SecretError::EmptyCommand);
     };
     match source {
         SecretSource::Env(_) => environment
             .var(first)
-            .ok_or_else(|| format!("the variable `{first}` is not set")),
+            .map_err(|why| SecretError::Variable(first.clone(), why)),
         SecretSource::File(_) => {
-            let bytes = std::fs::read(folder.join(&**first)).map_err(|error| {
-                let why = match error.kind() {
-                    std::io::ErrorKind::NotFound => String::from("does not exist"),
-                    std::io::ErrorKind::PermissionDenied => String::from("may not be read"),
-                    std::io::ErrorKind::IsADirectory => String::from("is a folder"),
-                    _ => format!("cannot be read: {error}"),
-                };
-                format!("the file `{first}` {why}")
-            })?;
-            let text = String::from_utf8(bytes)
-                .map_err(|_| format!("the file `{first}` is not UTF-8 text"))?;
-            Ok(without_line_end(text))
+            let bytes = std::fs::read(folder.join(&**first)).map_err(FileError::from);
+            let text = bytes.and_then(|bytes| Ok(String::from_utf8(bytes)?));
+            let text = text.map_err(|why| SecretError::File(first.clone(), why));
+            text.map(without_line_end)
         }
         SecretSource::Command(_) => command_text(first, rest, folder, groups).await,
     }
@@ -188,7 +290,7 @@ async fn command_text(
     rest: &[Name],
     folder: &Path,
     groups: Option<&dyn Groups>,
-) -> Result<String, String> {
+) -> Result<String, SecretError> {
     let (care, variable) = match groups.map(|groups| Care::of(groups, false)) {
         Some((care, variable)) => (Some(care), variable),
         None => (None, None),
@@ -204,8 +306,8 @@ async fn command_text(
         .kill_on_drop(true)
         .spawn()
         .map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => format!("the program `{program}` was not found"),
-            _ => format!("the program `{program}` could not be started: {error}"),
+            std::io::ErrorKind::NotFound => SecretError::NoProgram(program.to_owned()),
+            _ => SecretError::NotStarted(program.to_owned(), error.to_string()),
         })?;
     if let (Some(care), Some(id)) = (&care, child.id()) {
         care.born(id);
@@ -217,18 +319,18 @@ async fn command_text(
     let output = child.wait_with_output().await;
     group.id = None;
     let output =
-        output.map_err(|error| format!("what `{program}` wrote cannot be read: {error}"))?;
+        output.map_err(|error| SecretError::OutputLost(program.to_owned(), error.to_string()))?;
     if !output.status.success() {
-        let mut message = format!("the command `{program}` failed ({})", output.status);
         let stderr = String::from_utf8_lossy(&output.stderr);
-        if let Some(last) = stderr.lines().rfind(|line| !line.trim().is_empty()) {
-            // Writing to a string cannot fail.
-            let _ = write!(message, ": {}", last.trim());
-        }
-        return Err(message);
+        let last = stderr.lines().rfind(|line| !line.trim().is_empty());
+        return Err(SecretError::Failed {
+            program: program.to_owned(),
+            status: output.status,
+            last: last.map(|line| line.trim().to_owned()),
+        });
     }
     let text = String::from_utf8(output.stdout)
-        .map_err(|_| format!("what the command `{program}` wrote is not UTF-8 text"))?;
+        .map_err(|_| SecretError::OutputNotUtf8(program.to_owned()))?;
     Ok(without_line_end(text))
 }
 
@@ -265,8 +367,9 @@ mod tests {
     struct Variables;
 
     impl Environment for Variables {
-        fn var(&self, name: &str) -> Option<String> {
-            (name == "TOKEN").then(|| String::from("t0k3n-in-env"))
+        fn var(&self, name: &str) -> Result<String, VariableError> {
+            let known = (name == "TOKEN").then(|| String::from("t0k3n-in-env"));
+            known.ok_or(VariableError::NotSet)
         }
     }
 

@@ -6,11 +6,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::journal::{Journal, Record};
-use crate::store_error::StoreError;
+use super::journal::{Journal, JournalError, Record};
 
 /// More records than this are not written at once.
 const MOST: usize = 1000;
+
+/// Where the log lines of the journal's thread come from, for filters.
+const TARGET: &str = "lockstep::journal";
 
 /// Takes records; dropping it waits until all of them are written.
 pub(super) struct Writer {
@@ -92,13 +94,14 @@ impl Writer {
     /// with the error after which nothing more is.
     pub(super) fn start(
         journal: Box<dyn Journal>,
-        tell: impl Fn(Result<Vec<Record>, StoreError>) + Send + 'static,
+        tell: impl Fn(Result<Vec<Record>, JournalError>) + Send + 'static,
     ) -> std::io::Result<Self> {
         let desk = Arc::new(Desk::default());
         let shared = desk.clone();
+        let run = tracing::Span::current();
         let thread = std::thread::Builder::new()
             .name(String::from("journal"))
-            .spawn(move || write(journal, &shared, &tell))?;
+            .spawn(move || run.in_scope(|| write(journal, &shared, &tell)))?;
         Ok(Self {
             desk,
             thread: Some(thread),
@@ -131,7 +134,7 @@ impl Drop for Writer {
 fn write(
     mut journal: Box<dyn Journal>,
     desk: &Desk,
-    tell: &dyn Fn(Result<Vec<Record>, StoreError>),
+    tell: &dyn Fn(Result<Vec<Record>, JournalError>),
 ) {
     // The end of each command would wake this thread while the other one starts the next. Where
     // signals cannot be kept away, it is only slower.
@@ -139,7 +142,8 @@ fn write(
     while let Some((records, clock)) = desk.next() {
         let mut written = Ok(());
         if !records.is_empty() {
-            written = journal.write(&records);
+            let span = tracing::debug_span!(target: TARGET, "write", records = records.len());
+            written = span.in_scope(|| journal.write(&records));
         }
         if let (Ok(()), Some(clock)) = (&written, clock) {
             written = journal.note_clock(clock);
@@ -148,6 +152,7 @@ fn write(
             Ok(()) if records.is_empty() => {}
             Ok(()) => tell(Ok(records)),
             Err(error) => {
+                tracing::error!(target: TARGET, %error, "the journal cannot be written");
                 let mut pile = desk.pile();
                 (pile.closed, pile.due) = (true, None);
                 pile.records.clear();
@@ -163,20 +168,16 @@ mod tests {
 
     use super::*;
     use crate::journal::Recorded;
-    use crate::store_error::Trouble;
     use lockstep_engine::Event;
 
     struct Fake(Arc<Mutex<Vec<u64>>>);
 
     impl Journal for Fake {
-        fn write(&mut self, records: &[Record]) -> Result<(), StoreError> {
+        fn write(&mut self, records: &[Record]) -> Result<(), JournalError> {
             let mut kept = self.0.lock().unwrap();
             kept.extend(records.iter().map(|record| record.seq));
             match kept.last() {
-                Some(7..) => Err(StoreError {
-                    trouble: Trouble::Full,
-                    message: String::from("full"),
-                }),
+                Some(7..) => Err(JournalError::Unwritable(String::from("full"))),
                 _ => Ok(()),
             }
         }
@@ -198,7 +199,7 @@ mod tests {
             writer.write(
                 Record {
                     seq,
-                    at: 0,
+                    at: jiff::Timestamp::UNIX_EPOCH,
                     clock: 0,
                     what: Recorded::Event(Event::Cancel),
                     told: Vec::new(),

@@ -3,7 +3,7 @@
 
 use rusqlite::{Row, params};
 
-use super::{RunNumber, Store, StoreError, now};
+use super::{RunNumber, Store, StoreError, Stored, now};
 use lockstep_engine::{Answer, EffectId};
 
 /// An answer that a person gave.
@@ -25,8 +25,8 @@ pub struct Approval {
     pub comment: Option<String>,
     /// The hash of the plan that they answered for.
     pub plan_hash: String,
-    /// When, in milliseconds since 1970.
-    pub answered_at: i64,
+    /// When.
+    pub answered_at: jiff::Timestamp,
 }
 
 impl Approval {
@@ -57,7 +57,7 @@ impl Store {
             approval.who,
             approval.comment,
             approval.plan_hash,
-            approval.answered_at,
+            Stored(approval.answered_at),
         ];
         let done = self.db.execute(insert, values);
         done.map(|_| ()).map_err(|error| self.error(&error))
@@ -82,7 +82,7 @@ impl Store {
                 who: row.get(4)?,
                 comment: row.get(5)?,
                 plan_hash: row.get(6)?,
-                answered_at: row.get(7)?,
+                answered_at: row.get::<_, Stored>(7)?.0,
             };
             Ok((approval, answer))
         };

@@ -2,7 +2,7 @@
 //! their answers there, or ask to cancel.
 //! It does not know what follows from an answer.
 
-use lockstep_runtime::inbox::{Person, Request, RunInbox};
+use lockstep_runtime::inbox::{InboxError, Person, Request, RunInbox};
 
 use super::{Approval, RunNumber, Store, StoreError, now};
 use lockstep_base::source::Name;
@@ -39,12 +39,12 @@ impl StoredInbox {
 }
 
 impl RunInbox for StoredInbox {
-    fn ask(&self, id: EffectId, node: &Name, question: &Question) -> Result<(), StoreError> {
-        self.store.ask(self.run, id, node, question)
+    fn ask(&self, id: EffectId, node: &Name, question: &Question) -> Result<(), InboxError> {
+        Ok(self.store.ask(self.run, id, node, question)?)
     }
 
-    fn unask(&self, id: EffectId) -> Result<(), StoreError> {
-        self.store.unask(self.run, id)
+    fn unask(&self, id: EffectId) -> Result<(), InboxError> {
+        Ok(self.store.unask(self.run, id)?)
     }
 
     fn answered(
@@ -54,7 +54,7 @@ impl RunInbox for StoredInbox {
         question: &Question,
         answer: &Answer,
         person: &Person,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), InboxError> {
         let question = match question {
             Question::Approve { text, .. } | Question::Failed { text } => text.clone(),
         };
@@ -75,16 +75,16 @@ impl RunInbox for StoredInbox {
         self.unask(id)
     }
 
-    fn requests(&mut self) -> Result<Vec<Request>, StoreError> {
+    fn requests(&mut self) -> Result<Vec<Request>, InboxError> {
         let changes = self.store.changes()?;
         if self.seen == Some(changes) {
             return Ok(Vec::new());
         }
         self.seen = Some(changes);
-        self.store.requests(self.run)
+        Ok(self.store.requests(self.run)?)
     }
 
-    fn settle(&self, request: &Request, refused: Option<&str>) -> Result<(), StoreError> {
-        self.store.take_in(request.number, refused)
+    fn settle(&self, request: &Request, refused: Option<&str>) -> Result<(), InboxError> {
+        Ok(self.store.take_in(request.number, refused)?)
     }
 }

@@ -1,20 +1,173 @@
-//! What SQLite's errors are in words for people.
+//! What goes wrong with a state directory, in words for people.
 //! It does not know what is done about them.
 
 use std::path::Path;
 
-use lockstep_runtime::store_error::{StoreError, Trouble};
 use rusqlite::ErrorCode;
 
-/// Why the database of a state directory cannot be used.
-pub(crate) fn database_error(folder: &Path, error: &rusqlite::Error) -> StoreError {
-    let trouble = match error.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => Trouble::Full,
-        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Trouble::ReadOnly,
-        Some(ErrorCode::CannotOpen) => Trouble::ReadOnly,
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Trouble::Damaged,
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Trouble::Busy,
-        _ => Trouble::Other,
-    };
-    StoreError::of(folder, trouble, &error.to_string())
+use lockstep_runtime::inbox::InboxError;
+use lockstep_runtime::journal::JournalError;
+use lockstep_runtime::locks::LocksError;
+use lockstep_runtime::logs::LogError;
+use lockstep_runtime::replay::ReplayError;
+
+/// Why a state directory cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreError {
+    /// What kind of trouble it is.
+    pub trouble: Trouble,
+    /// A sentence for people, without a full stop.
+    pub message: String,
+}
+
+/// The kinds of trouble with a state directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// The disk is full, or a quota is used up.
+    Full,
+    /// It may not be written.
+    ReadOnly,
+    /// It is no database, or a part of it is gone or changed.
+    Damaged,
+    /// It was written by a later version of the program.
+    Later,
+    /// Another process did not let go of it.
+    Busy,
+    /// What is asked for is not in it, or cannot be done now.
+    Refused,
+    /// The run was taken from this process, of which nothing had been heard for too long.
+    Taken,
+    /// Anything else that the system says.
+    Other,
+}
+
+impl Trouble {
+    /// What it is where a file of the directory cannot be read or written.
+    fn of_file(kind: std::io::ErrorKind) -> Self {
+        use std::io::ErrorKind;
+        match kind {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::Full,
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Self::ReadOnly,
+            _ => Self::Other,
+        }
+    }
+}
+
+impl std::fmt::Display for StoreError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+impl From<StoreError> for JournalError {
+    fn from(error: StoreError) -> Self {
+        match error.trouble {
+            Trouble::Taken => Self::Taken,
+            _ => Self::Unwritable(error.message),
+        }
+    }
+}
+
+impl From<StoreError> for LocksError {
+    fn from(error: StoreError) -> Self {
+        Self(error.message)
+    }
+}
+
+impl From<StoreError> for InboxError {
+    fn from(error: StoreError) -> Self {
+        Self(error.message)
+    }
+}
+
+impl From<LogError> for StoreError {
+    fn from(error: LogError) -> Self {
+        Self {
+            trouble: Trouble::of_file(error.kind),
+            message: error.to_string(),
+        }
+    }
+}
+
+impl From<ReplayError> for StoreError {
+    fn from(error: ReplayError) -> Self {
+        Self::refused(error.to_string())
+    }
+}
+
+impl StoreError {
+    /// Something that cannot be done, in plain words.
+    pub fn refused(message: impl Into<String>) -> Self {
+        Self {
+            trouble: Trouble::Refused,
+            message: message.into(),
+        }
+    }
+
+    /// The same of a run that is named, where it is about what was asked for.
+    #[must_use]
+    pub fn of_run(mut self, run: &str) -> Self {
+        if self.trouble == Trouble::Refused {
+            self.message = format!("run {run} cannot be continued: {}", self.message);
+        }
+        self
+    }
+
+    pub(super) fn taken() -> Self {
+        Self {
+            trouble: Trouble::Taken,
+            message: JournalError::Taken.to_string(),
+        }
+    }
+
+    pub(crate) fn file(path: &Path, error: &std::io::Error) -> Self {
+        LogError::new(path, error).into()
+    }
+
+    pub(super) fn database(folder: &Path, error: &rusqlite::Error) -> Self {
+        let trouble = match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Trouble::Full,
+            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Trouble::ReadOnly,
+            Some(ErrorCode::CannotOpen) => Trouble::ReadOnly,
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Trouble::Damaged,
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Trouble::Busy,
+            _ => Trouble::Other,
+        };
+        Self::of(folder, trouble, &error.to_string())
+    }
+
+    pub(super) fn later(folder: &Path) -> Self {
+        Self::of(folder, Trouble::Later, "")
+    }
+
+    pub(crate) fn damaged(folder: &Path) -> Self {
+        Self::of(folder, Trouble::Damaged, "")
+    }
+
+    fn of(path: &Path, trouble: Trouble, said: &str) -> Self {
+        let path = path.display();
+        let message = match trouble {
+            Trouble::Full => format!("the disk of the state directory `{path}` is full"),
+            Trouble::ReadOnly => format!("the state directory `{path}` cannot be written"),
+            Trouble::Damaged => format!(
+                "the state directory `{path}` is damaged: a part of its database is gone or changed"
+            ),
+            Trouble::Later => format!(
+                "the state directory `{path}` was written by a later version of this program"
+            ),
+            Trouble::Busy => {
+                format!("another process does not let go of the state directory `{path}`")
+            }
+            Trouble::Refused | Trouble::Taken | Trouble::Other => {
+                let said = said.split(" (os error").next().unwrap_or_default();
+                format!(
+                    "the state directory `{path}` cannot be used: {}",
+                    said.to_lowercase()
+                )
+            }
+        };
+        Self { trouble, message }
+    }
 }

@@ -3,12 +3,13 @@
 
 use std::time::Instant;
 
+use jiff::Timestamp;
 use rusqlite::{Row, params};
 use serde::Serialize;
 
-use super::{Owner, RENEWED, RunNumber, Store, StoreError};
+use super::{Owner, RENEWED, RunNumber, Store, StoreError, Stored};
 use lockstep_engine::notice::{Happened, RunEvent, Status};
-use lockstep_runtime::journal::{Journal, Record};
+use lockstep_runtime::journal::{Journal, JournalError, Record};
 
 /// What a run has told, as `run --format json` would write it, but without the output of
 /// commands, which stands in their logs.
@@ -38,7 +39,7 @@ impl RunJournal {
 }
 
 impl Journal for RunJournal {
-    fn write(&mut self, records: &[Record]) -> Result<(), StoreError> {
+    fn write(&mut self, records: &[Record]) -> Result<(), JournalError> {
         let again = self.renewed.elapsed() >= RENEWED;
         let store = &self.store;
         let change = store.write()?;
@@ -55,10 +56,10 @@ impl Journal for RunJournal {
                 }
             }
         }
-        store.commit(change)
+        Ok(store.commit(change)?)
     }
 
-    fn note_clock(&mut self, clock: i64) -> Result<(), StoreError> {
+    fn note_clock(&mut self, clock: i64) -> Result<(), JournalError> {
         let change = self.store.write()?;
         self.store.check_driven(self.run, &self.this)?;
         self.store.note_clock(self.run, clock)?;
@@ -80,7 +81,15 @@ impl Store {
         let key = key(run, record.seq);
         self.db
             .prepare_cached(insert)
-            .and_then(|mut it| it.execute(params![key, record.at, record.clock, event, told]))
+            .and_then(|mut it| {
+                it.execute(params![
+                    key,
+                    record.at.as_millisecond(),
+                    record.clock,
+                    event,
+                    told
+                ])
+            })
             .map_err(|error| self.error(&error))?;
         Ok(())
     }
@@ -91,10 +100,10 @@ impl Store {
     }
 
     /// The run has ended.
-    fn end(&self, run: RunNumber, status: Status, at: i64) -> Result<(), StoreError> {
+    fn end(&self, run: RunNumber, status: Status, at: Timestamp) -> Result<(), StoreError> {
         let update = "UPDATE runs SET status = ?, finished_at = ?, owner = NULL, \
             owner_start = NULL WHERE number = ?";
-        let done = (self.db).execute(update, params![status.as_str(), at, run.0]);
+        let done = (self.db).execute(update, params![status.as_str(), Stored(at), run.0]);
         done.map(|_| ()).map_err(|error| self.error(&error))
     }
 
@@ -108,7 +117,8 @@ impl Store {
             WHERE key BETWEEN ? AND ? ORDER BY key";
         let rows = self.rows(select, run, 0, |row| {
             let texts: (String, Option<String>) = (row.get(3)?, row.get(4)?);
-            Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?, texts))
+            let at = row.get::<_, Stored>(1)?.0;
+            Ok((row.get::<_, i64>(0)?, at, row.get(2)?, texts))
         })?;
         let mut records = Vec::with_capacity(rows.len());
         for (place, (key, at, clock, (event, told))) in rows.into_iter().enumerate() {
@@ -139,7 +149,7 @@ impl Store {
         let select = "SELECT told, at FROM journal WHERE key BETWEEN ? AND ? \
             AND told IS NOT NULL ORDER BY key";
         let rows = self.rows(select, run, from, |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
+            Ok((row.get::<_, String>(0)?, row.get::<_, Stored>(1)?.0))
         })?;
         let mut events = Vec::new();
         for (told, at) in rows {
@@ -147,7 +157,7 @@ impl Store {
             for what in told {
                 events.push(RunEvent {
                     seq: events.len() as u64 + 1,
-                    at: super::time(at),
+                    at,
                     what,
                 });
             }

@@ -4,7 +4,7 @@
 
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::{Owner, RunNumber, Store, StoreError, now};
+use super::{Owner, RunNumber, Store, StoreError, Stored, now};
 
 /// The columns of a run's process, for [`owner`].
 pub(super) const OWNER: &str = "owner, owner_start, owner_place, owner_host, heard_at";
@@ -23,7 +23,9 @@ pub(super) fn owner(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Owner>>
         start: text(at + 1)?,
         place: text(at + 2)?,
         host: text(at + 3)?,
-        heard_at: row.get::<_, Option<i64>>(at + 4)?.unwrap_or_default(),
+        heard_at: row
+            .get::<_, Option<Stored>>(at + 4)?
+            .map_or(jiff::Timestamp::UNIX_EPOCH, |it| it.0),
     }))
 }
 
@@ -35,7 +37,7 @@ impl Store {
         let Owner {
             pid, start, place, ..
         } = owner;
-        let values = params![pid, start, place, owner.host, owner.heard_at, run.0];
+        let values = params![pid, start, place, owner.host, Stored(owner.heard_at), run.0];
         self.db.execute(update, values).map(|_| ())
     }
 
@@ -65,7 +67,7 @@ impl Store {
     /// Notes that this process still drives a run.
     pub(super) fn say_alive(&self, run: RunNumber) -> Result<(), StoreError> {
         let update = "UPDATE runs SET heard_at = ? WHERE number = ?";
-        let done = self.db.execute(update, params![now(), run.0]);
+        let done = self.db.execute(update, params![Stored(now()), run.0]);
         done.map(|_| ()).map_err(|error| self.error(&error))
     }
 }

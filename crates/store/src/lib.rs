@@ -25,15 +25,15 @@ mod torn;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use jiff::Timestamp;
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 pub use approvals::Approval;
 pub use desk::StoredInbox;
-use error::database_error;
 pub use journal::{RunJournal, Told};
 pub use locks::{LockChange, LockHolder, LockRow, grantable};
-pub use lockstep_runtime::store_error::{StoreError, Trouble};
-pub use lockstep_runtime::{now, time};
+pub use error::{StoreError, Trouble};
 pub use owner::{LEASE, Owner, RENEWED, is_alive};
 pub use questions::Asked;
 pub use requests::{Answering, Heard};
@@ -45,6 +45,9 @@ const VERSION: i64 = 2;
 
 /// What brings the tables from each version to the next; the first makes them.
 const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("leases.sql")];
+
+/// Where the store's log lines come from, for filters.
+const TARGET: &str = "lockstep::store";
 
 /// How long another process may hold the database before that is an error.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -91,7 +94,7 @@ impl Store {
     }
 
     fn connect(folder: &Path, create: OpenFlags) -> Result<Self, StoreError> {
-        let at = |error| database_error(folder, &error);
+        let at = |error| StoreError::database(folder, &error);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | create;
         let db = Connection::open_with_flags(database(folder), flags).map_err(at)?;
         let store = Self {
@@ -100,6 +103,7 @@ impl Store {
         };
         store.prepare().map_err(at)?;
         store.migrate()?;
+        tracing::debug!(target: TARGET, folder = %folder.display(), "opened");
         Ok(store)
     }
 
@@ -123,7 +127,7 @@ impl Store {
         let version = |db: &Connection| {
             db.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))
         };
-        let at = |error| database_error(&self.folder, &error);
+        let at = |error| StoreError::database(&self.folder, &error);
         let found = version(&self.db).map_err(at)?;
         if found == VERSION {
             return Ok(());
@@ -138,6 +142,7 @@ impl Store {
         for migration in MIGRATIONS.iter().skip(done) {
             transaction.execute_batch(migration).map_err(at)?;
         }
+        tracing::info!(target: TARGET, from = found, to = VERSION, "brings the tables to this version");
         (transaction.pragma_update(None, "user_version", VERSION)).map_err(at)?;
         transaction.commit().map_err(at)
     }
@@ -195,12 +200,49 @@ impl Store {
     }
 
     fn commit(&self, transaction: Transaction<'_>) -> Result<(), StoreError> {
-        transaction.commit().map_err(|error| self.error(&error))
+        transaction.commit().map_err(|error| self.error(&error))?;
+        tracing::trace!(target: TARGET, "committed");
+        Ok(())
     }
 
     /// What went wrong with the database, for people.
     fn error(&self, error: &rusqlite::Error) -> StoreError {
-        database_error(&self.folder, error)
+        tracing::debug!(target: TARGET, %error, "the database reports an error");
+        StoreError::database(&self.folder, error)
+    }
+}
+
+/// The time, to the millisecond: the times in a store.
+pub fn now() -> Timestamp {
+    let now = Timestamp::now();
+    // Only a clock at the end of time could not be told in milliseconds.
+    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+}
+
+/// A time of a store for tools: RFC 3339 in UTC with milliseconds.
+pub fn time(at: Timestamp) -> String {
+    format!("{at:.3}")
+}
+
+/// The milliseconds from one time of a store to a later one; negative where a clock was set.
+pub fn ms_between(from: Timestamp, to: Timestamp) -> i64 {
+    to.as_millisecond() - from.as_millisecond()
+}
+
+/// A time as a table holds it: milliseconds since 1970.
+struct Stored(Timestamp);
+
+impl ToSql for Stored {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.0.as_millisecond().into())
+    }
+}
+
+impl FromSql for Stored {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let ms = value.as_i64()?;
+        let at = Timestamp::from_millisecond(ms);
+        at.map(Self).map_err(|_| FromSqlError::OutOfRange(ms))
     }
 }
 
@@ -213,6 +255,7 @@ fn wait_a_little(times: i32) -> bool {
     let times = u32::try_from(times).unwrap_or(0);
     let pause = Duration::from_micros(200 * u64::from(times.min(50) + 1));
     // The pauses of the first fifty times add up to a quarter of a second.
+    tracing::trace!(target: TARGET, times, "waits for another process");
     let waited = Duration::from_millis(10) * times.saturating_sub(50);
     std::thread::sleep(pause);
     waited < PATIENCE

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use rusqlite::params;
 
 use super::leases::{OWNER, owner};
-use super::{Owner, RunNumber, Store, StoreError, now};
+use super::{Owner, RunNumber, Store, StoreError, Stored, TARGET, now};
 use lockstep_base::source::Name;
 use lockstep_engine::{EffectId, Want};
 
@@ -35,10 +35,10 @@ pub struct LockRow {
     pub node: String,
     /// What is wanted, and how many may hold it at once.
     pub want: Want,
-    /// When it was asked for, in milliseconds since 1970.
-    pub asked_at: i64,
+    /// When it was asked for.
+    pub asked_at: jiff::Timestamp,
     /// When it was granted, where it was.
-    pub granted_at: Option<i64>,
+    pub granted_at: Option<jiff::Timestamp>,
 }
 
 impl Store {
@@ -68,6 +68,8 @@ impl Store {
     ) -> Result<(), StoreError> {
         let change = self.write()?;
         for (holder, node, wants) in requests {
+            let (run, effect) = (holder.run.0, holder.effect.0);
+            tracing::debug!(target: TARGET, run, effect, %node, locks = wants.len(), "asks for locks");
             self.ask_for(*holder, node, wants)
                 .map_err(|error| self.error(&error))?;
         }
@@ -80,7 +82,7 @@ impl Store {
         let effect = holder.effect.0.cast_signed();
         let new = self
             .db
-            .execute(insert, params![holder.run.0, effect, node, now()])?;
+            .execute(insert, params![holder.run.0, effect, node, Stored(now())])?;
         if new == 1 {
             let ticket = self.db.last_insert_rowid();
             for want in wants {
@@ -99,6 +101,8 @@ impl Store {
     ///
     /// Where that cannot be written.
     pub fn release_locks(&self, holder: LockHolder, names: &[Name]) -> Result<(), StoreError> {
+        let (run, effect) = (holder.run.0, holder.effect.0);
+        tracing::debug!(target: TARGET, run, effect, "gives locks back");
         let change = self.write()?;
         let effect = holder.effect.0.cast_signed();
         let of = "(SELECT ticket FROM lock_requests WHERE run = ? AND effect = ?)";
@@ -156,8 +160,8 @@ impl Store {
                         name: row.get::<_, String>(4)?.into(),
                         limit: row.get(5)?,
                     },
-                    asked_at: row.get(6)?,
-                    granted_at: row.get(7)?,
+                    asked_at: row.get::<_, Stored>(6)?.0,
+                    granted_at: row.get::<_, Option<Stored>>(7)?.map(|it| it.0),
                     run: row.get::<_, String>(8)?.into(),
                     owner: owner(row, 9)?,
                 })
@@ -189,13 +193,15 @@ impl Store {
             for holder in &decided.granted {
                 change.execute(
                     "UPDATE lock_requests SET granted_at = ? WHERE run = ? AND effect = ?",
-                    params![now(), holder.run.0, holder.effect.0.cast_signed()],
+                    params![Stored(now()), holder.run.0, holder.effect.0.cast_signed()],
                 )?;
             }
             Ok(())
         };
         done().map_err(|error| self.error(&error))?;
         self.commit(change)?;
+        let (granted, lost) = (decided.granted.len(), decided.lost.len());
+        tracing::debug!(target: TARGET, granted, lost, "changed who holds locks");
         Ok(decided)
     }
 
@@ -294,7 +300,7 @@ mod tests {
             holder,
             node: String::new(),
             want: want.clone(),
-            asked_at: 0,
+            asked_at: jiff::Timestamp::UNIX_EPOCH,
             granted_at: None,
         }
     }
@@ -349,7 +355,7 @@ mod tests {
                 for run in 0..RUNS {
                     for holder in grantable(&rows, RunNumber(run), &[], &[]) {
                         for row in rows.iter_mut().filter(|row| row.holder == holder) {
-                            row.granted_at = Some(1);
+                            row.granted_at = Some(jiff::Timestamp::UNIX_EPOCH);
                         }
                         found.push(holder);
                     }
@@ -368,7 +374,7 @@ mod tests {
             row(2, holder(2, 1), &want("eu", 1)),
             row(3, holder(3, 1), &want("eu", 1)),
         ];
-        rows[0].granted_at = Some(1);
+        rows[0].granted_at = Some(jiff::Timestamp::UNIX_EPOCH);
         let of = |gone: &[i64]| {
             let gone: Vec<_> = gone.iter().copied().map(RunNumber).collect();
             grantable(&rows, RunNumber(3), &gone, &[])
@@ -387,7 +393,7 @@ mod tests {
             row(3, holder(2, 2), &want("us", 1)),
             row(4, holder(3, 1), &want("eu", 1)),
         ];
-        rows[0].granted_at = Some(1);
+        rows[0].granted_at = Some(jiff::Timestamp::UNIX_EPOCH);
         let joint = [EffectId(1), EffectId(2)];
         let of = |rows: &[LockRow], joint: &[EffectId]| grantable(rows, RunNumber(2), &[], joint);
         assert_eq!(of(&rows, &[]), [holder(2, 1)]);

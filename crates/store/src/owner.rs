@@ -16,8 +16,8 @@ pub struct Owner {
     pub place: String,
     /// The machine's name, for people.
     pub host: String,
-    /// When it was last heard of, in milliseconds since 1970.
-    pub heard_at: i64,
+    /// When it was last heard of.
+    pub heard_at: jiff::Timestamp,
 }
 
 /// For how long a process of another machine or container must not have been heard of before it
@@ -65,7 +65,7 @@ impl Owner {
 
     /// For how long nothing was heard of it, by the clocks of both machines.
     pub fn silent_for(&self) -> Duration {
-        let ms = super::now().saturating_sub(self.heard_at).max(0);
+        let ms = super::ms_between(self.heard_at, super::now()).max(0);
         Duration::from_millis(ms.unsigned_abs())
     }
 
@@ -139,7 +139,7 @@ mod tests {
         assert!(!there.is_within_sight() && there.is_alive());
         assert_eq!(there.shown(), format!("process {} on elsewhere", this.pid));
         let silent = Owner {
-            heard_at: this.heard_at - 61_000,
+            heard_at: this.heard_at - Duration::from_secs(61),
             ..there
         };
         assert!(!silent.is_alive());

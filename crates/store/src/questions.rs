@@ -3,7 +3,7 @@
 
 use rusqlite::{Row, params};
 
-use super::{RunNumber, Store, StoreError, now};
+use super::{RunNumber, Store, StoreError, Stored, now};
 use lockstep_engine::{EffectId, Question};
 
 /// A question that waits for an answer.
@@ -17,8 +17,8 @@ pub struct Asked {
     pub node: String,
     /// What is asked.
     pub question: Question,
-    /// When it was asked, in milliseconds since 1970.
-    pub asked_at: i64,
+    /// When it was asked.
+    pub asked_at: jiff::Timestamp,
 }
 
 impl Store {
@@ -38,7 +38,7 @@ impl Store {
             .map_err(|_| StoreError::refused("a question cannot be written down"))?;
         let insert = "INSERT OR IGNORE INTO questions (run, effect, node, question, asked_at) \
             VALUES (?, ?, ?, ?, ?)";
-        let values = params![run.0, effect.0.cast_signed(), node, text, now()];
+        let values = params![run.0, effect.0.cast_signed(), node, text, Stored(now())];
         let done = self.db.execute(insert, values);
         done.map(|_| ()).map_err(|error| self.error(&error))
     }
@@ -64,7 +64,8 @@ impl Store {
             ORDER BY effect";
         let read = |row: &Row<'_>| {
             let question: String = row.get(2)?;
-            Ok((row.get::<_, i64>(0)?, row.get(1)?, question, row.get(3)?))
+            let asked_at = row.get::<_, Stored>(3)?.0;
+            Ok((row.get::<_, i64>(0)?, row.get(1)?, question, asked_at))
         };
         let rows = self.db.prepare_cached(select).and_then(|mut statement| {
             let rows = statement.query_map([run.0], read)?;

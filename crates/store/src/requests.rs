@@ -5,7 +5,7 @@ use rusqlite::{Row, params};
 
 use lockstep_runtime::inbox::{Asking, Request};
 
-use super::{Approval, Asked, RunNumber, Store, StoreError, now};
+use super::{Approval, Asked, RunNumber, Store, StoreError, Stored, now};
 use lockstep_engine::{Answer, EffectId};
 
 impl Store {
@@ -32,7 +32,7 @@ impl Store {
         };
         let insert = "INSERT INTO requests (run, kind, effect, answer, who, comment, asked_at) \
             VALUES (?, ?, ?, ?, ?, ?, ?)";
-        let values = params![run.0, kind, effect, answer, who, comment, now()];
+        let values = params![run.0, kind, effect, answer, who, comment, Stored(now())];
         let done = self.db.execute(insert, values);
         done.map_err(|error| self.error(&error))?;
         Ok(self.db.last_insert_rowid())
@@ -55,7 +55,7 @@ impl Store {
                 row.get(3)?,
                 row.get(4)?,
             );
-            Ok((said, row.get(5)?, row.get(6)?))
+            Ok((said, row.get(5)?, row.get::<_, Stored>(6)?.0))
         };
         let rows = self.db.prepare_cached(select).and_then(|mut statement| {
             let rows = statement.query_map([run.0], read)?;
@@ -89,7 +89,9 @@ impl Store {
     /// Where that cannot be written.
     pub fn take_in(&self, request: i64, refused: Option<&str>) -> Result<(), StoreError> {
         let update = "UPDATE requests SET taken_at = ?, refused = ? WHERE number = ?";
-        let done = self.db.execute(update, params![now(), refused, request]);
+        let done = self
+            .db
+            .execute(update, params![Stored(now()), refused, request]);
         done.map(|_| ()).map_err(|error| self.error(&error))
     }
 

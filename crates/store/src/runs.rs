@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, Row, params};
 
 use super::leases::{OWNER, owner};
 use super::programs::hash;
-use super::{LEASE, Owner, Store, StoreError, now};
+use super::{LEASE, Owner, Store, StoreError, Stored, TARGET};
 use lockstep_base::source::Name;
 use lockstep_engine::Kept;
 use lockstep_engine::notice::Status;
@@ -87,10 +87,10 @@ pub struct Run {
     pub kept: Kept,
     /// How it stands.
     pub status: RunStatus,
-    /// When it began, in milliseconds since 1970.
-    pub started_at: i64,
+    /// When it began.
+    pub started_at: jiff::Timestamp,
     /// When it ended.
-    pub finished_at: Option<i64>,
+    pub finished_at: Option<jiff::Timestamp>,
     /// The process that drives it, or drove it when that died.
     pub owner: Option<Owner>,
     /// The machine's clock when it was last heard of, in milliseconds.
@@ -107,7 +107,7 @@ impl Run {
         RunFacts {
             id: self.id.clone(),
             user: self.user.clone(),
-            started_at: super::time(self.started_at).into(),
+            started_at: self.started_at,
         }
     }
 }
@@ -136,7 +136,6 @@ impl Store {
             Some((parent, kept)) => (Some(parent.0), serde_json::to_string(kept).ok()),
             None => (None, None),
         };
-        let started: Option<jiff::Timestamp> = new.facts.started_at.parse().ok();
         let change = self.write()?;
         let program = self.keep_program(&program)?;
         let insert = "INSERT INTO runs (id, pipeline, place, program, facts, plan_hash, inputs, \
@@ -161,13 +160,14 @@ impl Store {
                     new.most,
                     parent,
                     kept,
-                    started.map_or_else(now, jiff::Timestamp::as_millisecond),
+                    Stored(new.facts.started_at),
                 ],
             )
             .map_err(|error| self.error(&error))?;
         let number = RunNumber(change.last_insert_rowid());
         (self.give_to(number, &Owner::this())).map_err(|error| self.error(&error))?;
         self.commit(change)?;
+        tracing::debug!(target: TARGET, id = %new.facts.id, number = number.0, "a run begins");
         self.run(number)
     }
 
@@ -259,6 +259,7 @@ impl Store {
         }
         (self.give_to(number, &Owner::this())).map_err(|error| self.error(&error))?;
         self.commit(change)?;
+        tracing::debug!(target: TARGET, id = %run.id, "this process takes the run over");
         Ok(run)
     }
 
@@ -289,8 +290,8 @@ impl Store {
     }
 
     /// A run's status says whether somebody drives it.
-    fn judge(&self, found: Result<Run, String>) -> Result<Run, StoreError> {
-        let mut run = found.map_err(|_| StoreError::damaged(&self.folder))?;
+    fn judge(&self, found: Option<Run>) -> Result<Run, StoreError> {
+        let mut run = found.ok_or_else(|| StoreError::damaged(&self.folder))?;
         if run.status == RunStatus::Running && !run.owner.as_ref().is_some_and(Owner::is_alive) {
             run.status = RunStatus::Stopped;
         }
@@ -298,8 +299,8 @@ impl Store {
     }
 }
 
-/// The error is what cannot be understood.
-fn row(row: &Row<'_>) -> rusqlite::Result<Result<Run, String>> {
+/// Nothing where it cannot be understood.
+fn row(row: &Row<'_>) -> rusqlite::Result<Option<Run>> {
     let text = |at| row.get::<_, String>(at);
     let status: String = text(12)?;
     let status = match status.as_str() {
@@ -308,7 +309,7 @@ fn row(row: &Row<'_>) -> rusqlite::Result<Result<Run, String>> {
             let word = serde_json::Value::from(word);
             match serde_json::from_value(word) {
                 Ok(status) => RunStatus::Ended(status),
-                Err(_) => return Ok(Err(status)),
+                Err(_) => return Ok(None),
             }
         }
     };
@@ -316,9 +317,9 @@ fn row(row: &Row<'_>) -> rusqlite::Result<Result<Run, String>> {
         serde_json::from_str(&text(4)?),
         serde_json::from_str(row.get::<_, Option<String>>(11)?.as_deref().unwrap_or("{}")),
     ) else {
-        return Ok(Err(String::from("JSON")));
+        return Ok(None);
     };
-    Ok(Ok(Run {
+    Ok(Some(Run {
         number: RunNumber(row.get(0)?),
         id: text(1)?.into(),
         pipeline: text(2)?.into(),
@@ -332,8 +333,8 @@ fn row(row: &Row<'_>) -> rusqlite::Result<Result<Run, String>> {
         parent: row.get::<_, Option<i64>>(10)?.map(RunNumber),
         kept,
         status,
-        started_at: row.get(13)?,
-        finished_at: row.get(14)?,
+        started_at: row.get::<_, Stored>(13)?.0,
+        finished_at: row.get::<_, Option<Stored>>(14)?.map(|it| it.0),
         clock: row.get(15)?,
         program: row.get(16)?,
         place: row.get(17)?,

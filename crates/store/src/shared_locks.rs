@@ -5,8 +5,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
+use lockstep_runtime::locks::LocksError;
+
 use super::{
-    LEASE, LockChange, LockHolder, LockRow, Owner, RunNumber, Store, StoreError, grantable, now,
+    LEASE, LockChange, LockHolder, LockRow, Owner, RunNumber, Store, StoreError, grantable,
+    ms_between, now,
 };
 use lockstep_base::source::Name;
 use lockstep_engine::notice::{Holder, Queue};
@@ -100,7 +103,7 @@ impl Locks for SharedLocks {
     fn restore(
         &mut self,
         requests: &[(EffectId, LockRequest)],
-    ) -> Result<Vec<EffectId>, StoreError> {
+    ) -> Result<Vec<EffectId>, LocksError> {
         self.seen = None;
         let rows = self.store.locks()?;
         let own: Vec<&LockRow> = rows
@@ -150,24 +153,24 @@ impl Locks for SharedLocks {
         Ok(self.lost.clone())
     }
 
-    fn acquire(&mut self, id: EffectId, node: &Name, wants: Vec<Want>) -> Result<(), StoreError> {
+    fn acquire(&mut self, id: EffectId, node: &Name, wants: Vec<Want>) -> Result<(), LocksError> {
         self.seen = None;
         self.waiting.insert(id, None);
-        self.store.ask_for_locks(self.holder(id), node, &wants)
+        Ok(self.store.ask_for_locks(self.holder(id), node, &wants)?)
     }
 
-    fn release(&mut self, id: EffectId, names: &[Name]) -> Result<(), StoreError> {
+    fn release(&mut self, id: EffectId, names: &[Name]) -> Result<(), LocksError> {
         self.seen = None;
         if names.is_empty() {
             self.waiting.remove(&id);
             self.early.retain(|early| *early != id);
             self.lost.retain(|lost| *lost != id);
         }
-        self.store.release_locks(self.holder(id), names)
+        Ok(self.store.release_locks(self.holder(id), names)?)
     }
 
     /// Where nothing has changed this takes some microseconds, and nothing where nothing waits.
-    fn granted(&mut self) -> Result<Vec<EffectId>, StoreError> {
+    fn granted(&mut self) -> Result<Vec<EffectId>, LocksError> {
         let mut granted = std::mem::take(&mut self.early);
         if self.waiting.is_empty() {
             return Ok(granted);
@@ -282,7 +285,7 @@ fn queue(rows: &[LockRow], holder: LockHolder) -> Queue {
                 lock: Name::from(shown(&row.want.name)),
                 run: row.run.clone(),
                 node: row.node.clone().into(),
-                held_ms: now.saturating_sub(since).max(0),
+                held_ms: ms_between(since, now).max(0),
             }),
             None if row.ticket < ticket && !ahead.contains(&row.ticket) => ahead.push(row.ticket),
             _ => {}
@@ -317,8 +320,8 @@ mod tests {
                 name: "db".into(),
                 limit: 1,
             },
-            asked_at: 0,
-            granted_at: (run == 1).then_some(1),
+            asked_at: jiff::Timestamp::UNIX_EPOCH,
+            granted_at: (run == 1).then_some(jiff::Timestamp::UNIX_EPOCH),
         }
     }
 
@@ -326,7 +329,7 @@ mod tests {
         Owner {
             place: String::from("another boot pid:[1]"),
             host: String::from("elsewhere"),
-            heard_at: now() - silent_ms,
+            heard_at: now() - jiff::SignedDuration::from_millis(silent_ms),
             ..Owner::this()
         }
     }

@@ -5,7 +5,7 @@ use lockstep_engine::notice::{Happened, Status};
 use lockstep_engine::{Answer, EffectId, Event, Question, Want};
 use lockstep_plan::{Bound, RunFacts};
 use lockstep_runtime::inbox::Asking;
-use lockstep_runtime::journal::{Journal as _, Record, Recorded};
+use lockstep_runtime::journal::{Journal as _, JournalError, Record, Recorded};
 
 fn bound() -> Bound {
     bound_of("pipeline p { run \"true\" }\n")
@@ -14,16 +14,16 @@ fn bound() -> Bound {
 fn bound_of(text: &str) -> Bound {
     struct Nothing<'a>(&'a str);
     impl lockstep_base::world::Files for Nothing<'_> {
-        fn read(&self, path: &str) -> Result<String, String> {
+        fn read(&self, path: &str) -> Result<String, lockstep_base::world::FileError> {
             match path {
                 "a.deploy" => Ok(String::from(self.0)),
-                _ => Err(String::from("no such file")),
+                _ => Err(lockstep_base::world::FileError::NotFound),
             }
         }
     }
     impl lockstep_base::world::Environment for Nothing<'_> {
-        fn var(&self, _: &str) -> Option<String> {
-            None
+        fn var(&self, _: &str) -> Result<String, lockstep_base::world::VariableError> {
+            Err(lockstep_base::world::VariableError::NotSet)
         }
     }
     let world = Nothing(text);
@@ -44,7 +44,7 @@ fn begin_bound(store: &Store, id: &str, bound: &Bound) -> Run {
         facts: RunFacts {
             id: id.into(),
             user: "ada".into(),
-            started_at: "2026-01-02T03:04:05.678Z".into(),
+            started_at: "2026-01-02T03:04:05.678Z".parse().unwrap(),
         },
         inputs: serde_json::json!({ "tag": "v1" }),
         file: "a.deploy",
@@ -62,7 +62,7 @@ fn begin_bound(store: &Store, id: &str, bound: &Bound) -> Run {
 pub(super) fn record(seq: u64, event: Event, told: Vec<Happened>) -> Record {
     Record {
         seq,
-        at: 1000 + seq.cast_signed(),
+        at: jiff::Timestamp::from_millisecond(1000 + seq.cast_signed()).unwrap(),
         clock: seq.cast_signed(),
         what: Recorded::Event(event),
         told,
@@ -158,7 +158,7 @@ fn a_journal_is_read_as_it_was_written() {
     let events = store.told(one.number, 1).unwrap();
     assert_eq!(events.len(), 1);
     assert_eq!(
-        (events[0].seq, events[0].at.as_str()),
+        (events[0].seq, events[0].at.to_string().as_str()),
         (1, "1970-01-01T00:00:01.001Z")
     );
     assert_eq!(events[0].what, told(&one)[0]);
@@ -175,7 +175,10 @@ fn a_journal_is_read_as_it_was_written() {
 fn move_away(store: &Store, silent_ms: i64) {
     let update = "UPDATE runs SET owner_place = 'another boot pid:[1]', owner_host = 'elsewhere', \
         heard_at = ?";
-    store.db.execute(update, [now() - silent_ms]).unwrap();
+    store
+        .db
+        .execute(update, [now().as_millisecond() - silent_ms])
+        .unwrap();
 }
 
 #[test]
@@ -210,7 +213,15 @@ fn a_process_whose_run_was_taken_writes_nothing_more() {
         .write(&[record(1, Event::Start, Vec::new())])
         .unwrap();
     move_away(&store, 61_000);
-    let heard = |store: &Store| store.run(run).unwrap().owner.unwrap().heard_at;
+    let heard = |store: &Store| {
+        store
+            .run(run)
+            .unwrap()
+            .owner
+            .unwrap()
+            .heard_at
+            .as_millisecond()
+    };
     let before = heard(&store);
     journal.note_clock(7).unwrap();
     assert!(heard(&store) > before + 60_000);
@@ -223,10 +234,7 @@ fn a_process_whose_run_was_taken_writes_nothing_more() {
     store.change_locks(|_| silent).unwrap();
     let next = record(2, Event::Cancel, Vec::new());
     let error = journal.write(std::slice::from_ref(&next)).unwrap_err();
-    assert!(
-        error.message.contains("the run was taken from it"),
-        "{error}"
-    );
+    assert_eq!(error, JournalError::Taken);
     journal.note_clock(9).unwrap_err();
     assert_eq!(store.records(run).unwrap().len(), 1);
     assert_eq!(store.run(run).unwrap().clock, 7);
@@ -344,7 +352,7 @@ fn locks_questions_requests_and_approvals_are_kept() {
         who: "bob".into(),
         comment: None,
         plan_hash: "00".into(),
-        answered_at: 0,
+        answered_at: jiff::Timestamp::UNIX_EPOCH,
     }
     .now();
     store.keep_approval(&approval).unwrap();

@@ -164,7 +164,8 @@ pub fn run_facts() -> RunFacts {
     RunFacts {
         id: "run".into(),
         user: "test".into(),
-        started_at: "2026-01-01T00:00:00Z".into(),
+        // The year 2026 begins.
+        started_at: jiff::Timestamp::constant(1_767_225_600, 0),
     }
 }
 

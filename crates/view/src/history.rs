@@ -57,7 +57,7 @@ impl Past {
 impl History {
     /// Takes the next event.
     pub fn take(&mut self, event: &RunEvent) {
-        let now = moment(event).or(self.last);
+        let now = Some(moment(event));
         self.last = now;
         match &event.what {
             Happened::NodeStarted { node, kind, text } => {

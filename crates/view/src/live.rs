@@ -155,7 +155,7 @@ impl<W: Write> Report for Live<W> {
                 self.lasting.push('\n');
             }
         }
-        let now = moment(event).or(self.board.now).unwrap_or(0);
+        let now = moment(event);
         let due = self.drawn_at.is_none_or(|drawn| now - drawn >= PAUSE);
         if !self.paused && (due || self.lasting.len() > BACKLOG) {
             self.draw(now)?;

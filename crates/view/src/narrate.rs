@@ -87,7 +87,7 @@ impl Narrator {
         event: &RunEvent,
         tally: &Tally,
     ) -> impl Iterator<Item = (Weight, Line)> {
-        self.now = moment(event).or(self.now);
+        self.now = Some(moment(event));
         self.began = self.began.or(self.now);
         match &event.what {
             Happened::RunStarted { run, pipeline } => {

@@ -61,7 +61,7 @@ impl Script {
         let at = Timestamp::from_millisecond(self.now()).expect("a time in 2026");
         self.events.push(RunEvent {
             seq: self.events.len() as u64 + 1,
-            at: format!("{at:.3}"),
+            at,
             what,
         });
         self

@@ -162,7 +162,7 @@ impl Summary {
     /// Takes the next event.
     pub fn take(&mut self, event: &RunEvent) {
         self.events += 1;
-        let now = moment(event).or(self.last);
+        let now = Some(moment(event));
         self.began = self.began.or(now);
         self.last = now;
         match &event.what {

@@ -11,6 +11,7 @@ use super::super::exit::Exit;
 use super::super::files::Variables;
 use super::super::output::Output;
 use super::super::state;
+use super::super::trace;
 use super::host::Terminal;
 use super::signals::listen;
 use lockstep_base::diagnostic::render::{Ink, clean, render};
@@ -19,14 +20,13 @@ use lockstep_base::source::Name;
 use lockstep_engine::notice::Status;
 use lockstep_lang::eval::Halt;
 use lockstep_plan::{Locals, Plan, RunFacts, Sight};
-use lockstep_runtime::driver::{self, Ending, Keeping, Past, Settings};
+use lockstep_runtime::driver::{self, DriveError, Ending, Keeping, Past, Settings};
 use lockstep_runtime::guardian::Guardian;
+use lockstep_runtime::journal::JournalError;
 use lockstep_runtime::logs::Logs;
 use lockstep_runtime::process::{Groups, Spawner};
 use lockstep_runtime::secrets::Vault;
-use lockstep_store::SharedLocks;
-use lockstep_store::StoredInbox;
-use lockstep_store::{Run, RunJournal, Store, StoreError, Trouble};
+use lockstep_store::{Run, RunJournal, SharedLocks, Store, StoreError, StoredInbox};
 use lockstep_verify::audit::Violation;
 use lockstep_view::{Json, Ledger, Live, Plain, Report, Style, Summary};
 
@@ -151,7 +151,10 @@ async fn carry(
         }
     };
     let vault = match read {
-        Ok(vault) => Arc::new(vault),
+        Ok(vault) => {
+            trace::mask(vault.redactor());
+            Arc::new(vault)
+        }
         Err(diagnostics) => {
             let style = output.stderr_style();
             let sources = &job.plan.bound.program.sources;
@@ -184,7 +187,7 @@ async fn carry(
     let stray = host.stray();
     let (summary, broken) = host.finish();
     // Where the journal does not fit, nothing was done.
-    let refused = matches!(&ended, Ending::Broken(error) if error.trouble == Trouble::Refused);
+    let refused = matches!(&ended, Ending::Broken(error) if error.is_before_start());
     let began = !refused && (begun || summary.run().is_some());
     let exit = finish(job, &kept, &ended, began, output);
     if job.format != RunFormat::Json && began {
@@ -232,9 +235,14 @@ fn finish(job: &Job, kept: &Kept, ended: &Ending, began: bool, output: &mut Outp
         Ending::Broken(error) => {
             let id = &job.facts.id;
             let message = format!("run {id} cannot go on: {error}");
-            let code = match error.trouble {
-                Trouble::Refused | Trouble::Taken => codes::NOT_CONTINUED,
-                _ => codes::STATE_UNUSABLE,
+            let code = match error {
+                DriveError::Replay(_)
+                | DriveError::NoThread(_)
+                | DriveError::Journal(JournalError::Taken) => codes::NOT_CONTINUED,
+                DriveError::Journal(JournalError::Unwritable(_))
+                | DriveError::Locks(_)
+                | DriveError::Logs(_)
+                | DriveError::Inbox(_) => codes::STATE_UNUSABLE,
             };
             output.refuse(&Diagnostic::without_place(code, message));
             if began { Exit::Stopped } else { Exit::Refused }
@@ -404,11 +412,7 @@ async fn read_secrets(job: &Job, groups: Option<&dyn Groups>) -> Result<Vault, V
     let read = Vault::read(secrets, &mut value, &*folder, &Variables, groups).await;
     read.map_err(|unreadable| {
         let diagnostic = |secret: lockstep_runtime::secrets::Unreadable| {
-            let message = format!(
-                "secret `{}` could not be read: {}",
-                secret.secret, secret.message
-            );
-            Diagnostic::error(codes::SECRET_UNREADABLE, secret.span, message)
+            Diagnostic::error(codes::SECRET_UNREADABLE, secret.span, secret.to_string())
         };
         unreadable.into_iter().map(diagnostic).collect()
     })

@@ -3,8 +3,6 @@
 
 use std::fmt::Write;
 
-use jiff::Timestamp;
-
 use lockstep_base::diagnostic::render::{Ink, Style, clean};
 use lockstep_engine::notice::{Happened, NodeKind, RunEvent, Status, Waiting};
 use lockstep_verify::trial::{Schedule, Verdict};
@@ -102,9 +100,8 @@ fn line(event: &RunEvent, style: Style) -> Option<Line> {
         }
         _ => return None,
     };
-    let at: Option<Timestamp> = event.at.parse().ok();
     Some(Line {
-        at: at.map_or(0, |at| at.as_millisecond() - BEGIN),
+        at: event.at.as_millisecond() - BEGIN,
         who: clean(&path::label(node, arrow(style), dot(style))),
         what: clean(&what).replace('\n', " "),
         ink,

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::{Compilation, compile, dump};
 use lockstep_base::diagnostic::Diagnostic;
 use lockstep_base::source::{Sources, Span};
-use lockstep_base::world::Files;
+use lockstep_base::world::{FileError, Files};
 
 /// Files in memory. A file of the corpus can hold several, each after a line `#> NAME`.
 struct Memory(HashMap<String, String>);
@@ -29,9 +29,9 @@ impl Memory {
 }
 
 impl Files for Memory {
-    fn read(&self, path: &str) -> Result<String, String> {
+    fn read(&self, path: &str) -> Result<String, FileError> {
         let found = self.0.get(path).cloned();
-        found.ok_or_else(|| String::from("no such file"))
+        found.ok_or(FileError::NotFound)
     }
 }
 

@@ -7,6 +7,7 @@ use lockstep_base::diagnostic::suggest::{did_you_mean, or_list};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::{Name, Span};
 use lockstep_base::value::Value;
+use lockstep_base::world::FileError;
 
 /// How many characters of a value a message shows.
 const SHOWN: usize = 60;
@@ -268,7 +269,7 @@ pub(super) fn env(span: Span, name: &str) -> Halt {
 }
 
 /// A file that cannot be read.
-pub(super) fn file(span: Span, path: &str, reason: &str) -> Halt {
+pub(super) fn file(span: Span, path: &str, reason: &FileError) -> Halt {
     Diagnostic::error(
         codes::FILE,
         span,

@@ -22,6 +22,7 @@ pub use limits::Excess;
 use lockstep_base::diagnostic::Diagnostic;
 use lockstep_base::source::{FileId, Name, Span};
 use lockstep_base::value::{EnvironmentId, Value};
+use lockstep_base::world::FileError;
 pub use overlay::{NothingKnown, Overlay};
 
 /// Why an expression has no value now.
@@ -61,6 +62,5 @@ pub trait Scope {
     /// A variable of the caller's environment, at planning time.
     fn env(&self, name: &str) -> Result<Option<Name>, Halt>;
     /// The text of a file, at planning time; the path is relative to the folder of `from`.
-    /// The error is a sentence.
-    fn file(&self, from: FileId, path: &str) -> Result<Result<Name, String>, Halt>;
+    fn file(&self, from: FileId, path: &str) -> Result<Result<Name, FileError>, Halt>;
 }

@@ -3,6 +3,7 @@
 use super::{GlobalId, Halt, RunField, Scope, Slot};
 use lockstep_base::source::{FileId, Name, Span};
 use lockstep_base::value::{EnvironmentId, Value};
+use lockstep_base::world::FileError;
 
 /// Another scope in which one local has a value of its own.
 pub struct Overlay<'a> {
@@ -54,7 +55,7 @@ impl Scope for Overlay<'_> {
         self.outer.env(name)
     }
 
-    fn file(&self, from: FileId, path: &str) -> Result<Result<Name, String>, Halt> {
+    fn file(&self, from: FileId, path: &str) -> Result<Result<Name, FileError>, Halt> {
         self.outer.file(from, path)
     }
 }
@@ -96,7 +97,7 @@ impl Scope for NothingKnown {
         Err(Halt::Unknown)
     }
 
-    fn file(&self, _: FileId, _: &str) -> Result<Result<Name, String>, Halt> {
+    fn file(&self, _: FileId, _: &str) -> Result<Result<Name, FileError>, Halt> {
         Err(Halt::Unknown)
     }
 }

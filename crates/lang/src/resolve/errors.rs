@@ -4,9 +4,10 @@
 use super::{Modules, Sort, std as library};
 use lockstep_base::diagnostic::{Diagnostic, codes, suggest};
 use lockstep_base::source::{FileId, Span};
+use lockstep_base::world::FileError;
 use lockstep_syntax::ast::{Ident, ItemKind};
 
-pub fn unreadable_root(at: Span, path: &str, why: &str) -> Diagnostic {
+pub fn unreadable_root(at: Span, path: &str, why: &FileError) -> Diagnostic {
     Diagnostic::error(
         codes::IMPORT_FILE,
         at,
@@ -14,7 +15,7 @@ pub fn unreadable_root(at: Span, path: &str, why: &str) -> Diagnostic {
     )
 }
 
-pub fn unreadable_import(at: Span, written: &str, target: &str, why: &str) -> Diagnostic {
+pub fn unreadable_import(at: Span, written: &str, target: &str, why: &FileError) -> Diagnostic {
     if super::path::is_std(target) {
         let paths: Vec<String> = library::paths().collect();
         let near = suggest::closest(written, paths.iter().map(String::as_str));

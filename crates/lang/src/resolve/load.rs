@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use super::{Import, Module, Modules, Reader, errors, path, std as library};
 use lockstep_base::diagnostic::Diagnostics;
 use lockstep_base::source::{FileId, Name, Sources, Span};
-use lockstep_base::world::Files;
+use lockstep_base::world::{FileError, Files};
 use lockstep_syntax::ast;
 
 /// Loads the file at `root` and everything that it imports.
@@ -40,7 +40,7 @@ struct Loader<'a> {
     diagnostics: &'a mut Diagnostics,
     modules: Modules,
     /// The files by normal path; `Err` is why one cannot be read.
-    known: HashMap<String, Result<FileId, String>>,
+    known: HashMap<String, Result<FileId, FileError>>,
 }
 
 impl Loader<'_> {

@@ -13,6 +13,7 @@ use crate::library::Library;
 use crate::session::{Document, Snapshot};
 use crate::workspace;
 use lockstep_base::source::{FileId, Span};
+use lockstep_ide::references::RenameError;
 use lockstep_ide::{ROOT, definition, references};
 
 /// `textDocument/definition`
@@ -157,8 +158,8 @@ pub(super) fn prepare_rename(
     Ok(Some(place.into()))
 }
 
-fn refused(why: String) -> Refusal {
-    (ErrorCode::RequestFailed, why)
+fn refused(why: impl std::fmt::Display) -> Refusal {
+    (ErrorCode::RequestFailed, why.to_string())
 }
 
 /// `textDocument/rename`
@@ -201,7 +202,7 @@ pub(super) fn rename(
                     .collect())
             });
             found.extend(
-                more.map_err(|why: String| refused(format!("{}: {why}", name(&document))))?,
+                more.map_err(|why: RenameError| refused(format!("{}: {why}", name(&document))))?,
             );
         }
     }

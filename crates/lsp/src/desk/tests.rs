@@ -7,14 +7,14 @@ use lockstep_lint as lint;
 struct Nothing;
 
 impl world::Files for Nothing {
-    fn read(&self, _: &str) -> Result<String, String> {
-        Err(String::from("no such file"))
+    fn read(&self, _: &str) -> Result<String, world::FileError> {
+        Err(world::FileError::NotFound)
     }
 }
 
 impl world::Environment for Nothing {
-    fn var(&self, _: &str) -> Option<String> {
-        None
+    fn var(&self, _: &str) -> Result<String, world::VariableError> {
+        Err(world::VariableError::NotSet)
     }
 }
 

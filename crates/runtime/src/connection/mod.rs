@@ -17,8 +17,11 @@ use std::hash::{BuildHasher as _, Hasher as _};
 use std::path::Path;
 
 use lockstep_base::value::Value;
-pub(super) use script::Script;
+pub(super) use script::{Script, ScriptError};
 pub(super) use trailer::Trailer;
+
+/// Where the log lines of connections come from, for filters.
+pub(super) const TARGET: &str = "lockstep::connection";
 
 /// Where a command runs.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -57,32 +60,66 @@ pub enum Connection {
     },
 }
 
+/// Why a value is no connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ConnectionError {
+    /// It is no map.
+    NotConnection,
+    /// There is no connection of the type that it names.
+    UnknownType(String),
+    /// A field that its type needs is missing.
+    Missing(&'static str),
+    /// A field is not a text.
+    NotText(&'static str),
+    /// A field's text is empty, or no program can be given it.
+    Unusable(&'static str),
+    /// `port` is not a number.
+    PortNotNumber,
+    /// No port has this number.
+    NoPort(i64),
+}
+
+impl std::fmt::Display for ConnectionError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NotConnection => f.write_str("this is no connection"),
+            Self::UnknownType(name) => write!(f, "there is no connection of type `{name}`"),
+            Self::Missing(field) => write!(f, "the connection has no `{field}`"),
+            Self::NotText(field) => write!(f, "`{field}` of the connection is not a text"),
+            Self::Unusable(field) => write!(f, "`{field}` of the connection is no usable text"),
+            Self::PortNotNumber => f.write_str("`port` of the connection is not a number"),
+            Self::NoPort(port) => write!(f, "there is no port {port}"),
+        }
+    }
+}
+
+impl std::error::Error for ConnectionError {}
+
 impl Connection {
     /// Reads the value of a `connect` field: a map whose `type` is `local`, `ssh`, `container` or
     /// `pod`.
     ///
     /// # Errors
     ///
-    /// A message, where it is no such map.
-    pub fn from_value(value: &Value) -> Result<Self, String> {
-        let map = value.as_map().ok_or("this is no connection")?;
-        let optional = |name: &str| match map.get(name) {
+    /// Where it is no such map.
+    pub fn from_value(value: &Value) -> Result<Self, ConnectionError> {
+        let map = value.as_map().ok_or(ConnectionError::NotConnection)?;
+        let optional = |name: &'static str| match map.get(name) {
             None | Some(Value::None) => Ok(None),
             Some(Value::String(text)) if text.contains('\0') || text.is_empty() => {
-                Err(format!("`{name}` of the connection is no usable text"))
+                Err(ConnectionError::Unusable(name))
             }
             Some(Value::String(text)) => Ok(Some(text.to_string())),
-            Some(_) => Err(format!("`{name}` of the connection is not a text")),
+            Some(_) => Err(ConnectionError::NotText(name)),
         };
-        let needed =
-            |name: &str| optional(name)?.ok_or_else(|| format!("the connection has no `{name}`"));
+        let needed = |name: &'static str| optional(name)?.ok_or(ConnectionError::Missing(name));
         let port = match map.get("port") {
             None | Some(Value::None) => None,
             Some(Value::Int(port)) => match u16::try_from(*port) {
                 Ok(port) if port > 0 => Some(port),
-                _ => return Err(format!("there is no port {port}")),
+                _ => return Err(ConnectionError::NoPort(*port)),
             },
-            Some(_) => return Err(String::from("`port` of the connection is not a number")),
+            Some(_) => return Err(ConnectionError::PortNotNumber),
         };
         match needed("type")?.as_str() {
             "local" => Ok(Self::Local),
@@ -102,7 +139,17 @@ impl Connection {
                 pod: needed("pod")?,
                 container: optional("container")?,
             }),
-            other => Err(format!("there is no connection of type `{other}`")),
+            other => Err(ConnectionError::UnknownType(other.to_string())),
+        }
+    }
+
+    /// Its kind and where it leads to, for the log.
+    pub(super) fn shown(&self) -> (&'static str, &str) {
+        match self {
+            Self::Local => ("local", ""),
+            Self::Ssh { host, .. } => ("ssh", host),
+            Self::Container { name, .. } => ("container", name),
+            Self::Pod { pod, .. } => ("pod", pod),
         }
     }
 

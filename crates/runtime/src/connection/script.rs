@@ -17,6 +17,36 @@ pub(crate) struct Script<'a> {
     pub(crate) dir: Option<&'a str>,
 }
 
+/// Why something cannot be run over a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ScriptError {
+    /// No shell takes this for the name of a variable.
+    Name(String),
+    /// The text of this variable holds a zero.
+    ZeroInVariable(String),
+    /// An argument holds a zero.
+    ZeroInArgument,
+}
+
+impl std::fmt::Display for ScriptError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Name(name) => {
+                write!(f, "`{name}` cannot name a variable over a connection")
+            }
+            Self::ZeroInVariable(name) => write!(
+                f,
+                "the variable `{name}` holds the character `\\u{{0}}`, which no variable can"
+            ),
+            Self::ZeroInArgument => {
+                f.write_str("an argument holds the character `\\u{0}`, which no argument can")
+            }
+        }
+    }
+}
+
+impl std::error::Error for ScriptError {}
+
 impl Script<'_> {
     /// The text on the other side's command line: it reads the input up to a mark and executes
     /// it. It has no single quotes and is one line, whatever shell hands it on.
@@ -28,8 +58,8 @@ impl Script<'_> {
         )
     }
 
-    /// The text of the input. The error is a message.
-    pub(crate) fn input(&self) -> Result<String, String> {
+    /// The text of the input.
+    pub(crate) fn input(&self) -> Result<String, ScriptError> {
         let mut text = String::new();
         // Writing to a string cannot fail.
         let mut line = |args: std::fmt::Arguments<'_>| {
@@ -38,12 +68,10 @@ impl Script<'_> {
         line(format_args!("lockstep_token={}\n", self.token));
         for (name, value) in self.env {
             if !is_name(name) {
-                return Err(format!("`{name}` cannot name a variable over a connection"));
+                return Err(ScriptError::Name(name.clone()));
             }
             if value.contains('\0') {
-                return Err(format!(
-                    "the variable `{name}` holds the character `\\u{{0}}`, which no variable can"
-                ));
+                return Err(ScriptError::ZeroInVariable(name.clone()));
             }
             line(format_args!("export {name}={}\n", quoted(value)));
         }
@@ -55,9 +83,7 @@ impl Script<'_> {
         text.push_str(BEFORE);
         for word in self.words {
             if word.contains('\0') {
-                return Err(String::from(
-                    "an argument holds the character `\\u{0}`, which no argument can",
-                ));
+                return Err(ScriptError::ZeroInArgument);
             }
             text.push_str(&quoted(word));
             text.push(' ');

@@ -118,6 +118,8 @@ impl Report {
         stderr: &str,
         client: &Prepared,
     ) -> Result<(), Failing> {
+        let Self { started, code, .. } = self;
+        tracing::debug!(target: super::TARGET, started, code, "the other side has reported");
         if let Some(stop) = ending.stopped {
             let message = match stop {
                 Stop::Term => "it was stopped",
@@ -138,6 +140,7 @@ impl Report {
 
     /// Why there is no report.
     fn lost(&self, stderr: &str, program: &str) -> Failing {
+        tracing::debug!(target: super::TARGET, started = self.started, "there is no report");
         let last = stderr.lines().rfind(|line| !line.trim().is_empty());
         let said = last
             .map(|line| format!(": {}", line.trim()))

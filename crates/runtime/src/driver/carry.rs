@@ -4,9 +4,10 @@
 use std::sync::Mutex;
 
 use tokio::sync::{mpsc, watch};
+use tracing::Instrument as _;
 
 use super::keep::Held;
-use super::{Control, Driver, Finisher, Lines, Message, Running, Stop};
+use super::{Control, Driver, Finisher, Lines, Message, Running, Stop, TARGET};
 use crate::connection::Connection;
 use crate::http;
 use crate::journal::Recorded;
@@ -24,6 +25,10 @@ impl Driver<'_> {
     }
 
     fn carry_out(&mut self, effect: Effect) {
+        let (name, id) = about(&effect);
+        let span = tracing::trace_span!(target: TARGET, "effect", name, id);
+        let _entered = span.enter();
+        tracing::trace!(target: TARGET, "is carried out");
         match effect {
             // It has been taken out and told.
             Effect::Tell(_) => {}
@@ -152,6 +157,7 @@ impl Driver<'_> {
             .map_or(Ok(Connection::Local), Connection::from_value);
         let run = self.settings.run.id.clone();
         let folder = (self.settings.folder)(command.file);
+        let of = node.clone();
         let task = async move {
             let outcome = match connection {
                 Ok(connection) => {
@@ -178,11 +184,12 @@ impl Driver<'_> {
                     };
                     outcome(backlog.hold(ended, &lines, tell).await)
                 }
-                Err(message) => Outcome::failed(FailureClass::Connection, message),
+                Err(error) => Outcome::failed(FailureClass::Connection, error.to_string()),
             };
             let _ = sender.send(Message::Event(Event::Ended { id, outcome }));
         };
-        self.commands.spawn(task);
+        let span = tracing::debug_span!(target: TARGET, "command", id = id.0, node = %of);
+        self.commands.spawn(task.instrument(span));
     }
 
     /// Stops every command and waits until they are gone; once more asked, it does so by force.
@@ -235,8 +242,12 @@ impl Driver<'_> {
         let (stop, mut stopped) = watch::channel(None);
         let (id, vault) = (done.0, self.vault.clone());
         self.running.insert(id, Running { stop, node: None });
-        self.commands.spawn(async move {
-            let asked = tokio::task::spawn_blocking(move || http::request(&action, &args, &vault));
+        let span = tracing::debug_span!(target: TARGET, "action", id = id.0, name = %action);
+        let inside = span.clone();
+        let task = async move {
+            let asked = tokio::task::spawn_blocking(move || {
+                inside.in_scope(|| http::request(&action, &args, &vault))
+            });
             let outcome = tokio::select! {
                 answered = asked => answered.unwrap_or_else(|_| {
                     Outcome::failed(FailureClass::Internal, "the request broke off")
@@ -244,7 +255,24 @@ impl Driver<'_> {
                 _ = stopped.changed() => Outcome::failed(FailureClass::Cancelled, "it was stopped"),
             };
             done.finish(outcome);
-        });
+        };
+        self.commands.spawn(task.instrument(span));
+    }
+}
+
+/// An effect's name and number, for the log; its contents may be secret.
+fn about(effect: &Effect) -> (&'static str, Option<u64>) {
+    match effect {
+        Effect::Run { id, .. } => ("run", Some(id.0)),
+        Effect::Act { id, .. } => ("act", Some(id.0)),
+        Effect::Stop { id } => ("stop", Some(id.0)),
+        Effect::SetTimer { id, .. } => ("set-timer", Some(id.0)),
+        Effect::ClearTimer { id } => ("clear-timer", Some(id.0)),
+        Effect::Acquire { id, .. } => ("acquire", Some(id.0)),
+        Effect::Release { id, .. } => ("release", Some(id.0)),
+        Effect::Ask { id, .. } => ("ask", Some(id.0)),
+        Effect::Unask { id } => ("unask", Some(id.0)),
+        Effect::Tell(_) => ("tell", None),
     }
 }
 

@@ -10,12 +10,11 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::{Driver, Host, Keeping, Message, Past, Settings, time};
+use super::{DriveError, Driver, Host, Keeping, Message, Past, Settings, TARGET, time};
 use crate::journal::{Record, Recorded};
 use crate::process::Spawner;
 use crate::replay::{replay, told};
 use crate::secrets::Vault;
-use crate::store_error::StoreError;
 use crate::writer::Writer;
 use lockstep_base::source::Name;
 use lockstep_engine::notice::{Happened, RunEvent};
@@ -43,6 +42,19 @@ pub(super) enum Held {
     Action(EffectId, ActionCall),
 }
 
+/// An event's name and the number of its effect, for the log; its contents may be secret.
+fn about(event: &Event) -> (&'static str, Option<u64>) {
+    match event {
+        Event::Start => ("start", None),
+        Event::Ended { id, .. } => ("ended", Some(id.0)),
+        Event::Fired { id } => ("fired", Some(id.0)),
+        Event::Queued { id, .. } => ("queued", Some(id.0)),
+        Event::Acquired { id } => ("acquired", Some(id.0)),
+        Event::Answered { id, .. } => ("answered", Some(id.0)),
+        Event::Cancel => ("cancel", None),
+    }
+}
+
 impl<'h> Driver<'h> {
     pub(super) fn new(
         plan: Arc<Plan>,
@@ -52,7 +64,7 @@ impl<'h> Driver<'h> {
         keeping: Keeping,
         host: &'h mut dyn Host,
         sender: mpsc::UnboundedSender<Message>,
-    ) -> Result<Self, StoreError> {
+    ) -> Result<Self, DriveError> {
         let audit = Audit::new(plan.clone());
         let machine = Machine::new(plan, settings.run.clone(), settings.seed);
         let machine = machine.keeping(keeping.kept);
@@ -101,9 +113,8 @@ impl<'h> Driver<'h> {
                 let _ = sender.send(Message::Written(written));
             };
             let writer = Writer::start(journal, tell);
-            driver.writer = Some(writer.map_err(|error| {
-                StoreError::refused(format!("no thread can be started for the journal: {error}"))
-            })?);
+            let writer = writer.map_err(|error| DriveError::NoThread(error.to_string()));
+            driver.writer = Some(writer?);
         }
         Ok(driver)
     }
@@ -131,6 +142,8 @@ impl<'h> Driver<'h> {
     pub(super) fn work(&mut self) {
         while let Some(event) = self.inbox.pop_front() {
             let clock = self.now();
+            let (name, id) = about(&event);
+            tracing::trace!(target: TARGET, event = name, id, clock, "the machine takes an event");
             let recorded = self.writer.as_ref().map(|_| event.clone());
             let mut effects = self.machine.handle(clock, event);
             match recorded {
@@ -156,7 +169,7 @@ impl<'h> Driver<'h> {
         self.noted = Instant::now();
         let record = Record {
             seq: self.recorded,
-            at: time().as_millisecond(),
+            at: time(),
             clock,
             what,
             told,
@@ -180,9 +193,8 @@ impl<'h> Driver<'h> {
     pub(super) fn release(&mut self, records: Vec<Record>) {
         for record in records {
             self.written = record.seq;
-            let at = jiff::Timestamp::from_millisecond(record.at).unwrap_or_else(|_| time());
             for what in record.told {
-                self.tell(what, at);
+                self.tell(what, record.at);
             }
             if let Some(held) = self.held.pop_front() {
                 self.let_out(held);
@@ -235,7 +247,7 @@ impl<'h> Driver<'h> {
     // --- What happened before ------------------------------------------------------------
 
     /// Takes a journal in, and does what is left to be done.
-    fn take_up(&mut self, past: Past) -> Result<(), StoreError> {
+    fn take_up(&mut self, past: Past) -> Result<(), DriveError> {
         let mut heard = Vec::new();
         let hear = |at, what| heard.push((at, what));
         let replayed = replay(&mut self.machine, past.records, hear)?;
@@ -247,7 +259,7 @@ impl<'h> Driver<'h> {
             }
             self.host.remember(&RunEvent {
                 seq: self.seq,
-                at: crate::time(at),
+                at,
                 what,
             });
         }
@@ -258,7 +270,7 @@ impl<'h> Driver<'h> {
         self.do_what_is_left(replayed.left)
     }
 
-    fn do_what_is_left(&mut self, left: Outstanding) -> Result<(), StoreError> {
+    fn do_what_is_left(&mut self, left: Outstanding) -> Result<(), DriveError> {
         let requests: Vec<_> = left.locks.into_iter().collect();
         self.lost = self.locks.restore(&requests)?.into_iter().collect();
         let granted = self.take_granted();

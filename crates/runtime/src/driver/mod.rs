@@ -3,6 +3,7 @@
 
 mod backlog;
 mod carry;
+mod error;
 mod keep;
 mod people;
 
@@ -14,16 +15,17 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use super::inbox::{Person, RunInbox};
-use super::journal::{Journal, Record};
+use super::journal::{Journal, JournalError, Record};
 use super::locks::{Locks, OwnLocks};
 use super::logs::Logs;
 use super::process::{Spawner, Stop};
 use super::secrets::Vault;
 use super::writer::Writer;
-use crate::store_error::StoreError;
 use backlog::Backlog;
+pub use error::DriveError;
 use keep::Held;
 use lockstep_base::source::{FileId, Name};
 use lockstep_base::value::Value;
@@ -93,7 +95,7 @@ pub enum Ending {
     /// It was stopped at once; where it has a journal it can be continued.
     Stopped,
     /// What it has to keep cannot be kept, and it was stopped; so with a journal that does not fit.
-    Broken(StoreError),
+    Broken(DriveError),
 }
 
 /// What is asked of a run from outside.
@@ -203,7 +205,7 @@ enum Message {
         lines: Lines,
     },
     /// A group of records is in the journal, or will never be.
-    Written(Result<Vec<Record>, StoreError>),
+    Written(Result<Vec<Record>, JournalError>),
 }
 
 /// What a command has written, line by line.
@@ -215,8 +217,35 @@ const TURN: usize = 256;
 /// When nothing was written down for so long, the clock is: others see that the run is driven.
 const CLOCK: Duration = Duration::from_secs(5);
 
+/// Where the driver's log lines come from, for filters.
+const TARGET: &str = "lockstep::driver";
+
 /// Runs a plan to its end, or continues it, until it has ended or is stopped.
 pub async fn drive(
+    plan: Arc<Plan>,
+    vault: Arc<Vault>,
+    spawner: Arc<Spawner>,
+    settings: Settings,
+    keeping: Keeping,
+    host: &mut dyn Host,
+    control: mpsc::UnboundedReceiver<Control>,
+) -> Ending {
+    let span = tracing::info_span!(target: TARGET, "run", id = %settings.run.id);
+    let run = async {
+        let pipeline = &plan.bound.pipeline().name;
+        tracing::info!(target: TARGET, %pipeline, records = keeping.past.records.len(), "begins");
+        let ending = work_off(plan, vault, spawner, settings, keeping, host, control).await;
+        match &ending {
+            Ending::Ended(status) => tracing::info!(target: TARGET, %status, "ended"),
+            Ending::Stopped => tracing::info!(target: TARGET, "stopped"),
+            Ending::Broken(error) => tracing::error!(target: TARGET, %error, "cannot go on"),
+        }
+        ending
+    };
+    run.instrument(span).await
+}
+
+async fn work_off(
     plan: Arc<Plan>,
     vault: Arc<Vault>,
     spawner: Arc<Spawner>,
@@ -330,7 +359,7 @@ struct Driver<'h> {
     lost: HashSet<EffectId>,
     cancelled: bool,
     /// Why the run cannot go on.
-    broken: Option<StoreError>,
+    broken: Option<DriveError>,
     seq: u64,
     /// When the last thing that was told happened.
     told_at: jiff::Timestamp,
@@ -444,9 +473,9 @@ impl Driver<'_> {
     }
 
     /// Something could not be kept: the run stops.
-    fn note(&mut self, kept: Result<(), StoreError>) {
+    fn note(&mut self, kept: Result<(), impl Into<DriveError>>) {
         if let Err(error) = kept {
-            self.broken.get_or_insert(error);
+            self.broken.get_or_insert(error.into());
         }
     }
 
@@ -457,11 +486,12 @@ impl Driver<'_> {
         let at = at.max(self.told_at);
         self.told_at = at;
         if let Some(stray) = self.audit.first_stray(&what) {
+            tracing::error!(target: TARGET, event = stray.event, "the run does not keep to its plan");
             self.host.strays(&stray);
         }
         self.host.observe(&RunEvent {
             seq: self.seq,
-            at: format!("{at:.3}"),
+            at,
             what,
         });
     }
@@ -482,5 +512,7 @@ fn masked(value: &Value, vault: &Vault) -> Value {
 
 /// The time, to the millisecond.
 fn time() -> jiff::Timestamp {
-    jiff::Timestamp::now()
+    let now = jiff::Timestamp::now();
+    // Only a clock at the end of time could not be told in milliseconds.
+    jiff::Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }

@@ -5,9 +5,8 @@
 use tokio::sync::mpsc;
 use tokio::time::Interval;
 
-use super::{Answerer, Control, Driver};
-use crate::inbox::Asking;
-use crate::inbox::Person;
+use super::{Answerer, Control, Driver, TARGET};
+use crate::inbox::{Asking, Person};
 use lockstep_base::source::Name;
 use lockstep_engine::{Answer, EffectId, Event, Question};
 
@@ -48,6 +47,7 @@ impl Driver<'_> {
 
     /// The run is to be cancelled.
     pub(super) fn cancel(&mut self) {
+        tracing::info!(target: TARGET, "is cancelled");
         self.cancelled = true;
         self.host.cancelling();
         self.happen(Event::Cancel);
@@ -65,6 +65,11 @@ impl Driver<'_> {
                 name: Some(request.who.clone()),
                 comment: request.comment.clone(),
             };
+            let wanted = match &request.asking {
+                Asking::Cancel => "cancel",
+                Asking::Answer(..) => "answer",
+            };
+            tracing::debug!(target: TARGET, number = request.number, wanted, "another process asks");
             let refused = match &request.asking {
                 Asking::Cancel if self.cancelled => Some("it is being cancelled already"),
                 Asking::Cancel => {

@@ -48,6 +48,9 @@ pub fn is_at_work(runner: u32) -> bool {
     processes::has_variable(&format!("{RUNNER}={runner}"))
 }
 
+/// Where the log lines about the guardian come from, for filters.
+const TARGET: &str = "lockstep::process";
+
 /// A guardian itself gives up after ten seconds.
 const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(12);
 
@@ -125,8 +128,14 @@ impl Guardian {
             Started::Yes { table, .. } => Ok(table),
             _ => Table::new(&std::env::temp_dir()),
         };
-        if let Ok(now) = table.and_then(|table| self.start(table)) {
-            *started = now;
+        match table.and_then(|table| self.start(table)) {
+            Ok(now) => {
+                tracing::debug!(target: TARGET, "the guardian runs");
+                *started = now;
+            }
+            Err(error) => {
+                tracing::warn!(target: TARGET, %error, "there is no guardian: commands run without it");
+            }
         }
     }
 

@@ -28,9 +28,13 @@ use lockstep_base::value::Value;
 use lockstep_engine::notice::Stream;
 use lockstep_lang::ir::FailureClass;
 use lockstep_lang::ir::command::Invocation;
+use outputs::OutputsError;
 pub(super) use prepare::Prepared;
 pub(super) use running::Ending;
 use running::Running;
+
+/// Where the log lines of commands come from, for filters.
+const TARGET: &str = "lockstep::process";
 
 /// How long a command has to end after SIGTERM.
 pub const GRACE: Duration = Duration::from_secs(10);
@@ -210,8 +214,11 @@ impl Spawner {
         let output = self.output_file();
         let mut command = match prepare::prepare(&spawn, vault, &output, self) {
             Ok(command) => command,
-            Err(message) => return not_run(vault.mask(&message)),
+            Err(error) => return not_run(vault.mask(&error.to_string())),
         };
+        // Neither arguments nor variables are logged: there may be secrets among them.
+        let program = || vault.mask(&command.program);
+        tracing::debug!(target: TARGET, program = program(), "starts");
         if let Some(message) = explain::unusable(&command) {
             return not_run(vault.mask(&message));
         }
@@ -220,8 +227,10 @@ impl Spawner {
             Ok(child) => child,
             Err(error) => return not_run(vault.mask(&explain::not_started(&command, &error))),
         };
+        tracing::debug!(target: TARGET, pid = child.id(), "started");
         let mut running = Running::new(self, child, care, &command, vault, stop);
         let ending = running.wait(&mut listener).await;
+        tracing::debug!(target: TARGET, status = ?ending.status, stopped = ?ending.stopped, "ended");
         let trailer = running.out.trailer().cloned();
         let stderr = running.err.finish(&mut listener);
         let stdout = running.out.finish(&mut listener);
@@ -238,7 +247,9 @@ impl Spawner {
             Some(report) => Ok(report.outputs()),
         };
         let outputs = outputs.and_then(|text| outputs::parse(&vault.mask(&text)));
-        match judged.and(outputs.map_err(|message| (FailureClass::Failed, message, Some(0)))) {
+        match judged
+            .and(outputs.map_err(|error| (FailureClass::Failed, error.to_string(), Some(0))))
+        {
             Ok(outputs) => Ended::Exited {
                 stdout,
                 stderr,
@@ -281,6 +292,7 @@ impl Drop for Spawner {
 pub(super) type Failing = (FailureClass, String, Option<i32>);
 
 fn not_run(message: String) -> Ended {
+    tracing::debug!(target: TARGET, message, "cannot be started");
     Ended::Failed {
         class: FailureClass::Failed,
         message,
@@ -308,15 +320,16 @@ fn private_folder(parent: &Path) -> std::io::Result<PathBuf> {
 }
 
 /// Reads and removes an output file. One that was never made holds nothing.
-fn read_outputs(file: &Path) -> Result<String, String> {
+fn read_outputs(file: &Path) -> Result<String, OutputsError> {
     use std::io::Read as _;
+    let unreadable = |error: std::io::Error| OutputsError::Unreadable(error.to_string());
     let what = match std::fs::symlink_metadata(file) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(String::new()),
-        other => other.map_err(|error| format!("its outputs cannot be read: {error}"))?,
+        other => other.map_err(unreadable)?,
     };
     if !what.is_file() {
         // Reading a pipe could wait for ever. The scratch folder goes in the end.
-        return Err(String::from("`$LOCKSTEP_OUTPUT` is not a file any more"));
+        return Err(OutputsError::NotFile);
     }
     let bytes = std::fs::File::open(file).and_then(|file| {
         let mut bytes = Vec::new();
@@ -326,10 +339,8 @@ fn read_outputs(file: &Path) -> Result<String, String> {
     // It may be gone already.
     let _ = std::fs::remove_file(file);
     match bytes {
-        Err(error) => Err(format!("its outputs cannot be read: {error}")),
-        Ok(bytes) if bytes.len() as u64 > outputs::LIMIT => {
-            Err(String::from("its outputs are more than 1 MiB"))
-        }
+        Err(error) => Err(unreadable(error)),
+        Ok(bytes) if bytes.len() as u64 > outputs::LIMIT => Err(OutputsError::TooLarge),
         Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
     }
 }

@@ -7,8 +7,54 @@ use indexmap::IndexMap;
 /// How much a command may write there.
 pub(super) const LIMIT: u64 = 1 << 20;
 
-/// Reads the text of an output file. The error is a message.
-pub(super) fn parse(text: &str) -> Result<IndexMap<String, String>, String> {
+/// Why the outputs of a command cannot be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum OutputsError {
+    /// The file cannot be read; what the system says.
+    Unreadable(String),
+    /// Something else stands in the file's place.
+    NotFile,
+    /// There is more than [`LIMIT`].
+    TooLarge,
+    /// There is no mark behind `<<` in this line.
+    NoMark(u32),
+    /// The value that begins in this line has no end.
+    NoEnd(u32, String),
+    /// This line is not `key=value`.
+    NotPair(u32, String),
+    /// The key in this line is none.
+    Key(u32, String),
+}
+
+impl std::fmt::Display for OutputsError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unreadable(why) => write!(f, "its outputs cannot be read: {why}"),
+            Self::NotFile => f.write_str("`$LOCKSTEP_OUTPUT` is not a file any more"),
+            Self::TooLarge => f.write_str("its outputs are more than 1 MiB"),
+            Self::NoMark(line) => {
+                write!(f, "line {line} of its outputs has no mark behind `<<`")
+            }
+            Self::NoEnd(line, mark) => write!(
+                f,
+                "the output begun in line {line} has no line `{mark}` that ends it"
+            ),
+            Self::NotPair(line, text) => {
+                write!(f, "line {line} of its outputs is not `key=value`: `{text}`")
+            }
+            Self::Key(line, key) => write!(
+                f,
+                "line {line} of its outputs has no valid key: `{key}` \
+                 (letters, digits, `_`, `-` and `.`)"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for OutputsError {}
+
+/// Reads the text of an output file.
+pub(super) fn parse(text: &str) -> Result<IndexMap<String, String>, OutputsError> {
     let mut outputs = IndexMap::new();
     let mut lines = (1..).zip(text.lines());
     while let Some((number, line)) = lines.next() {
@@ -20,18 +66,13 @@ pub(super) fn parse(text: &str) -> Result<IndexMap<String, String>, String> {
             Some(at) if at < equals => {
                 let mark = line[at + 2..].trim();
                 if mark.is_empty() {
-                    return Err(format!(
-                        "line {number} of its outputs has no mark behind `<<`"
-                    ));
+                    return Err(OutputsError::NoMark(number));
                 }
                 let mut value: Vec<&str> = Vec::new();
                 loop {
                     match lines.next() {
                         None => {
-                            return Err(format!(
-                                "the output begun in line {number} has no line `{mark}` that \
-                                 ends it"
-                            ));
+                            return Err(OutputsError::NoEnd(number, mark.to_owned()));
                         }
                         Some((_, line)) if line == mark => break,
                         Some((_, line)) => value.push(line),
@@ -41,16 +82,11 @@ pub(super) fn parse(text: &str) -> Result<IndexMap<String, String>, String> {
             }
             _ if equals < line.len() => (&line[..equals], String::from(&line[equals + 1..])),
             _ => {
-                return Err(format!(
-                    "line {number} of its outputs is not `key=value`: `{line}`"
-                ));
+                return Err(OutputsError::NotPair(number, line.to_owned()));
             }
         };
         if !is_key(key) {
-            return Err(format!(
-                "line {number} of its outputs has no valid key: `{key}` \
-                 (letters, digits, `_`, `-` and `.`)"
-            ));
+            return Err(OutputsError::Key(number, key.to_owned()));
         }
         outputs.insert(String::from(key), value);
     }
@@ -109,7 +145,7 @@ mod tests {
                 "the output begun in line 2 has no line `E` that ends it",
             ),
         ] {
-            assert_eq!(parse(text).unwrap_err(), message);
+            assert_eq!(parse(text).unwrap_err().to_string(), message);
         }
     }
 }

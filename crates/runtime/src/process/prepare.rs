@@ -3,9 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::super::connection::{Connection, Script, random};
-use super::super::secrets::Vault;
+use super::super::connection::{self, Connection, Script, ScriptError, random};
+use super::super::secrets::{TextError, Vault};
 use super::{Spawn, Spawner};
+use lockstep_base::source::Name;
 use lockstep_lang::ir::command::Invocation;
 
 /// A command as the system takes it.
@@ -24,18 +25,59 @@ pub(crate) struct Prepared {
     pub(crate) token: Option<String>,
 }
 
-/// Prepares a command. The error is a message.
+/// Why a command cannot be prepared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum PrepareError {
+    /// A value in it has no text.
+    Text(TextError),
+    /// The value of one of its variables has no text.
+    Variable(Name, TextError),
+    /// It has no words.
+    Empty,
+    /// The path of the file for its outputs is not UTF-8.
+    OutputFile,
+    /// It cannot be run over a connection.
+    Script(ScriptError),
+}
+
+impl std::fmt::Display for PrepareError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Text(why) => why.fmt(f),
+            Self::Variable(name, why) => write!(f, "the variable `{name}` has no text: {why}"),
+            Self::Empty => f.write_str("the command is empty"),
+            Self::OutputFile => f.write_str("the folder for outputs has no UTF-8 name"),
+            Self::Script(why) => why.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for PrepareError {}
+
+impl From<TextError> for PrepareError {
+    fn from(error: TextError) -> Self {
+        Self::Text(error)
+    }
+}
+
+impl From<ScriptError> for PrepareError {
+    fn from(error: ScriptError) -> Self {
+        Self::Script(error)
+    }
+}
+
+/// Prepares a command.
 pub(super) fn prepare(
     spawn: &Spawn,
     vault: &Vault,
     output: &Path,
     spawner: &Spawner,
-) -> Result<Prepared, String> {
+) -> Result<Prepared, PrepareError> {
     let (words, mut env) = words(&spawn.invocation, vault)?;
     for (name, value) in &spawn.env {
         let text = vault
             .text(value)
-            .map_err(|why| format!("the variable `{name}` has no text: {why}"))?;
+            .map_err(|why| PrepareError::Variable(name.clone(), why))?;
         env.push((name.to_string(), text));
     }
     env.push((String::from("LOCKSTEP_RUN_ID"), spawn.run.to_string()));
@@ -48,13 +90,11 @@ pub(super) fn prepare(
         folder
     };
     if let Connection::Local = spawn.connection {
-        let output = output
-            .to_str()
-            .ok_or("the folder for outputs has no UTF-8 name")?;
+        let output = output.to_str().ok_or(PrepareError::OutputFile)?;
         env.push((String::from("LOCKSTEP_OUTPUT"), String::from(output)));
         let mut words = words.into_iter();
         return Ok(Prepared {
-            program: words.next().ok_or("the command is empty")?,
+            program: words.next().ok_or(PrepareError::Empty)?,
             arguments: words.collect(),
             env,
             dir: match &spawn.dir {
@@ -65,6 +105,9 @@ pub(super) fn prepare(
             token: None,
         });
     }
+    let (kind, to) = spawn.connection.shown();
+    let to = || vault.mask(to);
+    tracing::debug!(target: connection::TARGET, kind, to = to(), "a command goes over a connection");
     let token = random();
     let script = Script {
         token: &token,
@@ -90,7 +133,7 @@ pub(super) fn prepare(
 type Variables = Vec<(String, String)>;
 
 /// The words to execute and the variables that they need.
-fn words(invocation: &Invocation, vault: &Vault) -> Result<(Vec<String>, Variables), String> {
+fn words(invocation: &Invocation, vault: &Vault) -> Result<(Vec<String>, Variables), TextError> {
     match invocation {
         Invocation::Direct(words) => Ok((words.clone(), Vec::new())),
         Invocation::Shell {
@@ -114,7 +157,7 @@ fn words(invocation: &Invocation, vault: &Vault) -> Result<(Vec<String>, Variabl
             let env = variables
                 .iter()
                 .map(|(name, value)| Ok((name.clone(), vault.text(value)?)))
-                .collect::<Result<_, String>>()?;
+                .collect::<Result<_, TextError>>()?;
             Ok((words, env))
         }
     }

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::super::connection::Trailer;
 use super::super::secrets::Vault;
 use super::stream::{Listener, Reading};
-use super::{Care, Prepared, Spawner, Stop};
+use super::{Care, Prepared, Spawner, Stop, TARGET};
 use lockstep_engine::notice::Stream;
 
 /// How long the other side of a connection has to answer that it has killed a command.
@@ -122,6 +122,7 @@ impl<'a> Running<'a> {
     /// Ends the command: politely, then by force. Until its group has been killed its process is
     /// not reaped, so that the group's number cannot become another's.
     async fn end(&mut self, listener: Listener<'_>) -> Result<ExitStatus, std::io::Error> {
+        tracing::debug!(target: TARGET, how = ?self.stopped, "is asked to stop");
         if self.stopped == Some(Stop::Term) {
             self.terminate(listener).await;
         }
@@ -253,6 +254,7 @@ impl<'a> Group<'a> {
 
     fn signal(&self, signal: Signal) {
         if let Some(id) = self.id {
+            tracing::trace!(target: TARGET, group = id.as_raw_nonzero().get(), ?signal, "is sent a signal");
             // It fails only where nobody is left.
             let _ = kill_process_group(id, signal);
         }

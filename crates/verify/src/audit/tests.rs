@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::simulate::{Course, Started, simulate};
-use lockstep_base::world::{Environment, Files};
+use lockstep_base::world::{Environment, FileError, Files, VariableError};
 use lockstep_engine::Outcome;
 use lockstep_lang::compile::compile;
 use lockstep_lang::ir::FailureClass;
@@ -14,14 +14,14 @@ use lockstep_plan::{Asked, bind};
 struct One(&'static str);
 
 impl Files for One {
-    fn read(&self, _: &str) -> Result<String, String> {
+    fn read(&self, _: &str) -> Result<String, FileError> {
         Ok(self.0.to_string())
     }
 }
 
 impl Environment for One {
-    fn var(&self, _: &str) -> Option<String> {
-        None
+    fn var(&self, _: &str) -> Result<String, VariableError> {
+        Err(VariableError::NotSet)
     }
 }
 
@@ -342,7 +342,7 @@ fn events_are_numbered() {
         let numbered = told.iter().enumerate();
         let events = numbered.map(move |(at, what)| RunEvent {
             seq: at as u64 + 1,
-            at: String::new(),
+            at: jiff::Timestamp::UNIX_EPOCH,
             what: what.clone(),
         });
         events

@@ -57,7 +57,9 @@ pub(super) fn of_givens(world: &World) -> Vec<Diagnostic> {
             && !used.fits
         {
             let message = "the value of this `given` does not fit what it stands for";
-            found.push(Diagnostic::error(codes::GIVEN_VALUE, rule.span, message).here(why));
+            found.push(
+                Diagnostic::error(codes::GIVEN_VALUE, rule.span, message).here(why.to_string()),
+            );
             continue;
         }
         if used.fits {

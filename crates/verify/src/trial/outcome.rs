@@ -10,6 +10,55 @@ use lockstep_engine::{Answer, Outcome};
 use lockstep_lang::ir::FailureClass;
 use lockstep_plan::{Plan, display};
 
+/// Why a `given` cannot say how something ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum GivenError {
+    /// A command returns something else than a record.
+    NotRecord,
+    /// A command returns a field that commands do not have.
+    NoField(Name),
+    /// A field of a command has a value of the wrong kind.
+    Field(Name, &'static str),
+    /// The value does not fit the result of the action; why.
+    Result(String),
+    /// The value is no answer to an approval.
+    NotApproval,
+    /// The value is no answer to a question about a failure.
+    NotDecision,
+    /// An approval does not fail in this way.
+    Class(FailureClass),
+    /// What is refused is not an approval.
+    NotRefusable,
+}
+
+impl std::fmt::Display for GivenError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NotRecord => {
+                f.write_str("a command returns a record, such as `{ stdout: \"v1\" }`")
+            }
+            Self::NoField(name) => write!(
+                f,
+                "a command returns no `{name}`, only `stdout`, `stderr`, `code` and `outputs`"
+            ),
+            Self::Field(name, kind) => write!(f, "`{name}` of a command is no {kind}"),
+            Self::Result(why) => f.write_str(why),
+            Self::NotApproval => f.write_str("the answer to an approval is \"yes\" or \"no\""),
+            Self::NotDecision => {
+                f.write_str("the answer is \"retry\", \"ignore\", \"rollback\" or \"abort\"")
+            }
+            Self::Class(class) => write!(
+                f,
+                "an approval fails with class `approval` or `timeout`, not `{}`",
+                class.as_str()
+            ),
+            Self::NotRefusable => f.write_str("only an approval can be refused"),
+        }
+    }
+}
+
+impl std::error::Error for GivenError {}
+
 /// Of a command of which nothing is said.
 pub(super) fn command_succeeds() -> Outcome {
     Outcome::good(command_value("", 0, []))
@@ -26,25 +75,21 @@ pub(super) fn command_fails(class: Option<FailureClass>) -> Outcome {
 }
 
 /// Of a command that returns a record of some of its fields. A code that is not zero is a failure.
-pub(super) fn command_returns(given: &Value) -> Result<Outcome, String> {
+pub(super) fn command_returns(given: &Value) -> Result<Outcome, GivenError> {
     let Some(given) = given.as_map() else {
-        return Err(String::from(
-            "a command returns a record, such as `{ stdout: \"v1\" }`",
-        ));
+        return Err(GivenError::NotRecord);
     };
     let fields = command_value("", 0, []);
     let mut fields: IndexMap<Name, Value> = fields.as_map().cloned().unwrap_or_default();
     for (name, value) in given {
         let Some(field) = fields.get_mut(name) else {
-            return Err(format!(
-                "a command returns no `{name}`, only `stdout`, `stderr`, `code` and `outputs`"
-            ));
+            return Err(GivenError::NoField(name.clone()));
         };
         let fits = std::mem::discriminant(field) == std::mem::discriminant(value);
         match value {
             Value::None => {}
             value if fits => *field = value.clone(),
-            other => return Err(format!("`{name}` of a command is no {}", other.kind())),
+            other => return Err(GivenError::Field(name.clone(), other.kind())),
         }
     }
     let failure = match fields.get("code") {
@@ -77,13 +122,20 @@ pub(super) fn action_fails(class: Option<FailureClass>) -> Outcome {
 }
 
 /// Of an action that returns this.
-pub(super) fn action_returns(given: &Value, result: &Type, plan: &Plan) -> Result<Outcome, String> {
+pub(super) fn action_returns(
+    given: &Value,
+    result: &Type,
+    plan: &Plan,
+) -> Result<Outcome, GivenError> {
     let json = to_json(given, &|value| display(&plan.bound.program, value));
-    from_json(json, result).map(Outcome::good)
+    let value = from_json(json, result);
+    value
+        .map(Outcome::good)
+        .map_err(|why| GivenError::Result(why.to_string()))
 }
 
 /// What a person answers; nothing where nobody does.
-pub(super) fn answer(given: &Value, approves: bool) -> Result<Option<Answer>, String> {
+pub(super) fn answer(given: &Value, approves: bool) -> Result<Option<Answer>, GivenError> {
     let answer = match (given, given.as_str(), approves) {
         (Value::Bool(true), _, true) | (_, Some("yes"), true) => Answer::Yes,
         (Value::Bool(false), _, true) | (_, Some("no"), true) => Answer::No(String::new()),
@@ -91,28 +143,18 @@ pub(super) fn answer(given: &Value, approves: bool) -> Result<Option<Answer>, St
         (_, Some("ignore"), false) => Answer::Ignore,
         (_, Some("rollback"), false) => Answer::Rollback,
         (_, Some("abort"), false) => Answer::Abort,
-        (.., true) => {
-            return Err(String::from(
-                "the answer to an approval is \"yes\" or \"no\"",
-            ));
-        }
-        (.., false) => {
-            let said = "the answer is \"retry\", \"ignore\", \"rollback\" or \"abort\"";
-            return Err(String::from(said));
-        }
+        (.., true) => return Err(GivenError::NotApproval),
+        (.., false) => return Err(GivenError::NotDecision),
     };
     Ok(Some(answer))
 }
 
 /// How an approval fails: it is refused, or nobody answers until its time is over.
-pub(super) fn unanswered(class: Option<FailureClass>) -> Result<Option<Answer>, String> {
+pub(super) fn unanswered(class: Option<FailureClass>) -> Result<Option<Answer>, GivenError> {
     match class {
         None | Some(FailureClass::Approval) => Ok(Some(Answer::No(String::new()))),
         Some(FailureClass::Timeout) => Ok(None),
-        Some(other) => Err(format!(
-            "an approval fails with class `approval` or `timeout`, not `{}`",
-            other.as_str()
-        )),
+        Some(other) => Err(GivenError::Class(other)),
     }
 }
 

@@ -17,7 +17,7 @@ use lockstep_plan::Plan;
 
 use super::given::{Rule, Then, What};
 use super::nodes::{Nodes, node_of};
-use super::outcome;
+use super::outcome::{self, GivenError};
 use super::schedules::{Choices, Way};
 
 /// A run with more events than this is taken for one that goes on for ever.
@@ -34,7 +34,7 @@ pub(super) struct Use {
     /// It stood for a node of this path, which is nothing of the kind.
     pub(super) node: Option<Name>,
     /// Why its value does not fit what it stood for.
-    pub(super) wrong: Option<String>,
+    pub(super) wrong: Option<GivenError>,
 }
 
 /// The world.
@@ -180,7 +180,7 @@ impl Script for World {
                 Then::Returns(value) => outcome::answer(value, approves),
                 Then::Refused if approves => Ok(Some(Answer::No(String::new()))),
                 Then::Fails(class) if approves => outcome::unanswered(*class),
-                Then::Refused => Err("only an approval can be refused".into()),
+                Then::Refused => Err(GivenError::NotRefusable),
                 Then::Fails(_) => continue,
             };
             match answer {

@@ -157,7 +157,7 @@ impl Board {
 
     /// Takes the next event.
     pub(super) fn event(&mut self, event: &RunEvent) {
-        self.now = moment(event).or(self.now);
+        self.now = Some(moment(event));
         self.began = self.began.or(self.now);
         match &event.what {
             Happened::RunStarted { run, pipeline } => {

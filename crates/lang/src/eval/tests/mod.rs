@@ -10,6 +10,7 @@ use super::reading::read;
 use super::{Expr, GlobalId, Halt, RunField, Scope, Slot, eval};
 use lockstep_base::source::{FileId, Name, Span};
 use lockstep_base::value::{EnvironmentId, InfrastructureId, SecretPart, ServiceId, Type, Value};
+use lockstep_base::world::FileError;
 
 /// The names that the expressions of these tests may use, each in the slot of its place.
 const NAMES: [&str; 10] = [
@@ -79,10 +80,10 @@ impl Scope for World {
         }
     }
 
-    fn file(&self, _: FileId, path: &str) -> Result<Result<Name, String>, Halt> {
+    fn file(&self, _: FileId, path: &str) -> Result<Result<Name, FileError>, Halt> {
         Ok(match path {
             "VERSION" => Ok("1.4.2\n".into()),
-            _ => Err("no such file".into()),
+            _ => Err(FileError::NotFound),
         })
     }
 }

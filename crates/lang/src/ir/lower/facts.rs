@@ -12,6 +12,7 @@ use crate::types::walk;
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::{FileId, Name, Span};
 use lockstep_base::value::{EnvironmentId, InfrastructureId, ServiceId, Value};
+use lockstep_base::world::FileError;
 
 use super::constants::none_if_optional;
 
@@ -358,7 +359,7 @@ impl Scope for Facts<'_> {
         Err(Halt::Unknown)
     }
 
-    fn file(&self, _: FileId, _: &str) -> Result<Result<Name, String>, Halt> {
+    fn file(&self, _: FileId, _: &str) -> Result<Result<Name, FileError>, Halt> {
         Err(Halt::Unknown)
     }
 }

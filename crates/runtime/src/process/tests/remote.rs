@@ -292,7 +292,10 @@ fn connections_are_read_from_values() {
             "`host` of the connection is not a text",
         ),
     ] {
-        assert_eq!(Connection::from_value(&value).unwrap_err(), message);
+        assert_eq!(
+            Connection::from_value(&value).unwrap_err().to_string(),
+            message
+        );
     }
 }
 

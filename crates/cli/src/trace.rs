@@ -1,0 +1,71 @@
+//! What the program logs about its own work: to standard error, where `LOCKSTEP_LOG` asks for it.
+//! It does not know what is logged; the parts that do something write it with `tracing`.
+
+use std::io::{self, Write};
+use std::sync::Mutex;
+
+use tracing_subscriber::EnvFilter;
+
+use super::output::Output;
+use lockstep_base::diagnostic::render::Ink;
+use lockstep_runtime::redact::Redactor;
+
+/// The variable that names what is logged, such as `debug` or `lockstep::store=trace`.
+const VARIABLE: &str = "LOCKSTEP_LOG";
+
+/// Takes the secrets of the run out of all lines, once they are known. No line is meant to hold
+/// one; this is a second wall.
+static REDACTOR: Mutex<Option<Redactor>> = Mutex::new(None);
+
+/// Begins to log, if the environment asks for it.
+pub(super) fn start(output: &mut Output) {
+    let Some(wanted) = std::env::var_os(VARIABLE).filter(|wanted| !wanted.is_empty()) else {
+        return;
+    };
+    let filter = match EnvFilter::builder().parse(wanted.to_string_lossy()) {
+        Ok(filter) => filter,
+        Err(why) => {
+            let word = output.stderr_style().paint(Ink::Warning, "warning");
+            output.complain(&format!("{word}: {VARIABLE} is not understood: {why}\n"));
+            return;
+        }
+    };
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(|| Masked)
+        .finish();
+    // There is no other subscriber that it could collide with: this is the program.
+    let _ = tracing::subscriber::set_global_default(subscriber);
+}
+
+/// From now on, no line holds these secrets.
+pub(super) fn mask(redactor: Redactor) {
+    if let Ok(mut known) = REDACTOR.lock() {
+        *known = Some(redactor);
+    }
+}
+
+/// Standard error without secrets. An event comes in one piece.
+struct Masked;
+
+impl Write for Masked {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // Without the redactor nothing can be known to hold no secret.
+        let Ok(redactor) = REDACTOR.lock() else {
+            return Ok(bytes.len());
+        };
+        let mut out = io::stderr().lock();
+        match &*redactor {
+            Some(redactor) => {
+                let masked = redactor.mask(&String::from_utf8_lossy(bytes));
+                out.write_all(masked.as_bytes())?;
+            }
+            None => out.write_all(bytes)?,
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}

@@ -1,0 +1,90 @@
+//! Why a run cannot go on: what it has to keep cannot be kept, or is not what it was.
+//! It does not know what is said about it.
+
+use crate::journal::JournalError;
+use crate::locks::LocksError;
+use crate::logs::LogError;
+use crate::replay::ReplayError;
+use crate::inbox::InboxError;
+
+/// Why the driver cannot go on with a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DriveError {
+    /// Its journal does not fit; nothing has been done.
+    Replay(ReplayError),
+    /// The system gives no thread for the journal; nothing has been done. What it says.
+    NoThread(String),
+    /// What happens cannot be written down.
+    Journal(JournalError),
+    /// Its locks cannot be kept.
+    Locks(LocksError),
+    /// The output of its commands cannot be kept.
+    Logs(LogError),
+    /// Its questions cannot be shown to others, or their answers be read.
+    Inbox(InboxError),
+}
+
+impl DriveError {
+    /// Whether it was found before anything was done.
+    pub fn is_before_start(&self) -> bool {
+        matches!(self, Self::Replay(_) | Self::NoThread(_))
+    }
+}
+
+impl std::fmt::Display for DriveError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Replay(error) => error.fmt(f),
+            Self::NoThread(said) => {
+                write!(f, "no thread can be started for the journal: {said}")
+            }
+            Self::Journal(error) => error.fmt(f),
+            Self::Locks(error) => error.fmt(f),
+            Self::Logs(error) => error.fmt(f),
+            Self::Inbox(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for DriveError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Replay(error) => Some(error),
+            Self::NoThread(_) => None,
+            Self::Journal(error) => Some(error),
+            Self::Locks(error) => Some(error),
+            Self::Logs(error) => Some(error),
+            Self::Inbox(error) => Some(error),
+        }
+    }
+}
+
+impl From<ReplayError> for DriveError {
+    fn from(error: ReplayError) -> Self {
+        Self::Replay(error)
+    }
+}
+
+impl From<JournalError> for DriveError {
+    fn from(error: JournalError) -> Self {
+        Self::Journal(error)
+    }
+}
+
+impl From<LocksError> for DriveError {
+    fn from(error: LocksError) -> Self {
+        Self::Locks(error)
+    }
+}
+
+impl From<LogError> for DriveError {
+    fn from(error: LogError) -> Self {
+        Self::Logs(error)
+    }
+}
+
+impl From<InboxError> for DriveError {
+    fn from(error: InboxError) -> Self {
+        Self::Inbox(error)
+    }
+}
