@@ -1,6 +1,7 @@
 //! `lockstep run` with real processes: what runs when, what is taken back, and what is said.
 //! Nothing here measures time: processes that must overlap wait for each other's files.
 
+mod broken;
 mod cancel;
 mod commands;
 mod disks;

@@ -56,4 +56,9 @@ fn stories() {
         [],
         "no program sees these transitions"
     );
+    assert_eq!(
+        transitions.missing_activities(),
+        [],
+        "no program sees these transitions of what a node does"
+    );
 }

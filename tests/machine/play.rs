@@ -89,6 +89,7 @@ impl Play {
             trace,
             text: text.to_string(),
         };
+        assert_eq!(play.trace.broken, None, "a broken rule:\n{}", play.story());
         assert!(
             play.trace.status.is_some(),
             "it never ends:\n{}\n{}",

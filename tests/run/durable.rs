@@ -9,7 +9,7 @@ use crate::support::program::{Said, run};
 use crate::support::running::{Running, is_gone, text_of};
 
 /// What the program says with these arguments instead of the test's own.
-fn says(test: &Test, words: &[&str]) -> Said {
+pub fn says(test: &Test, words: &[&str]) -> Said {
     let mut command =
         crate::support::program::command(crate::support::program::program(), &test.path(""));
     command.args(words);
@@ -33,7 +33,7 @@ const WAIT: &str = "echo $$ > pid.new; mv pid.new pid; until [ -e go ]; do sleep
                     echo waited >> log\n";
 
 /// A run that was killed while it waited.
-fn killed() -> Test {
+pub fn killed() -> Test {
     let test = super::file(STEPS)
         .file("wait.sh", WAIT)
         .args(["--format", "json", "-i", "tag=v1"]);

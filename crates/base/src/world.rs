@@ -143,15 +143,6 @@ impl std::fmt::Display for VariableError {
 
 impl std::error::Error for VariableError {}
 
-impl From<std::env::VarError> for VariableError {
-    fn from(error: std::env::VarError) -> Self {
-        match error {
-            std::env::VarError::NotPresent => Self::NotSet,
-            std::env::VarError::NotUnicode(_) => Self::NotUtf8,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

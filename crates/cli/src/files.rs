@@ -80,7 +80,10 @@ impl world::Environment for Variables {
         if name.is_empty() || name.contains(['=', '\0']) {
             return Err(VariableError::NotSet);
         }
-        Ok(std::env::var(name)?)
+        std::env::var(name).map_err(|error| match error {
+            std::env::VarError::NotPresent => VariableError::NotSet,
+            std::env::VarError::NotUnicode(_) => VariableError::NotUtf8,
+        })
     }
 }
 

@@ -93,6 +93,10 @@ fn look_back(store: &Store, run: &Run) -> Result<(Arc<Plan>, Done, Again), Store
     let mut again = Again::default();
     replay(&mut machine, past.records, |_, what| again.hear(what))
         .map_err(|error| of_run(error.into()))?;
+    if let Some(broken) = machine.broken() {
+        let said = format!("what it wrote down does not fit this version of the program: {broken}");
+        return Err(of_run(StoreError::refused(said)));
+    }
     let done = machine.done();
     again.0.retain(|node, _| !done.contains_key(node));
     Ok((plan, done, again))

@@ -8,8 +8,9 @@
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 
+use super::broken::{Breach, BrokenInvariant, Checked, NodeError};
 use super::cells::OwedByCell;
-use super::node::{End, NodeId, Phase, Role, Work};
+use super::node::{End, NodeId, Role, Work};
 use super::notice::{Failure, Waiting};
 use super::{Machine, Task};
 use lockstep_base::source::Name;
@@ -106,6 +107,15 @@ impl Barriers {
         self.table.get_mut(id.0 as usize)
     }
 
+    /// A meeting that must be in the table.
+    #[track_caller]
+    fn checked(&mut self, id: MeetingId) -> Checked<&mut Instance> {
+        match self.get(id) {
+            Some(instance) => Ok(instance),
+            None => Err(BrokenInvariant::new(Breach::NoSuchMeeting)),
+        }
+    }
+
     fn find(&self, block: NodeId, prefix: &Position, barrier: &BarrierName) -> Option<MeetingId> {
         let meetings = self.of.get(&block)?;
         meetings.get(&(prefix.clone(), barrier.clone())).copied()
@@ -150,15 +160,15 @@ impl Machine {
         id: NodeId,
         children: &Seq,
         locals: &Locals,
-    ) -> Result<Vec<Owed>, Failure> {
-        if !self.has_meetings(id) {
+    ) -> Result<Vec<Owed>, NodeError> {
+        if !self.has_meetings(id)? {
             return Ok(Vec::new());
         }
         let mut owed = Vec::with_capacity(children.len());
         for child in children.iter() {
             let sum = Self::walk(&self.plan, &self.run).sum_node(*child, &mut locals.clone());
             let sum = sum.map_err(|halt| self.fault(id, halt))?;
-            owed.push(self.owe(id, sum, &[]));
+            owed.push(self.owe(id, sum, &[])?);
         }
         Ok(owed)
     }
@@ -168,74 +178,82 @@ impl Machine {
         &mut self,
         id: NodeId,
         matrix: &Matrix,
-    ) -> Result<OwedByCell, Failure> {
+    ) -> Result<OwedByCell, NodeError> {
         let mut owed = OwedByCell::new();
-        if !self.has_meetings(id) {
+        if !self.has_meetings(id)? {
             return Ok(owed);
         }
         let plan = self.plan.clone();
         let run = self.run.clone();
         let walk = Self::walk(&plan, &run);
-        let spot = plan.tree.get(self.look(id).tree);
-        let locals = self.look(id).locals.clone();
+        let spot = plan.tree.get(self.look(id)?.tree);
+        let locals = self.look(id)?.locals.clone();
+        let mut broken = None;
         let walked = walk.each_cell(matrix, &locals, &mut |cell| {
             let sum = walk.sum(body(spot), cell.locals)?;
-            owed.insert(cell.position.clone(), self.owe(id, sum, cell.position));
+            match self.owe(id, sum, cell.position) {
+                Ok(of_cell) => {
+                    owed.insert(cell.position.clone(), of_cell);
+                }
+                Err(found) => broken = broken.take().or(Some(found)),
+            }
             Ok(())
         });
+        if let Some(broken) = broken {
+            return Err(broken.into());
+        }
         walked.map_err(|halt| self.fault(id, halt))?;
         Ok(owed)
     }
 
-    fn has_meetings(&self, id: NodeId) -> bool {
-        let node = self.look(id);
-        self.plan.tree.get(node.tree).has_barrier && !node.around.undoing
+    fn has_meetings(&self, id: NodeId) -> Checked<bool> {
+        let node = self.look(id)?;
+        Ok(self.plan.tree.get(node.tree).has_barrier && !node.around.undoing)
     }
 
     /// Enters a strand's arrivals in the meetings that belong to this block, and hands those of
     /// blocks further out down to it.
-    fn owe(&mut self, id: NodeId, sum: Sum, position: &[u32]) -> Owed {
+    fn owe(&mut self, id: NodeId, sum: Sum, position: &[u32]) -> Checked<Owed> {
         let plan = self.plan.clone();
         let mut owed = Owed::default();
         for (barrier, count) in sum.barriers {
             let Some(meeting) = meeting(&plan.meetings, &barrier.name) else {
                 continue;
             };
-            if meeting.block == self.look(id).tree {
+            if meeting.block == self.look(id)?.tree {
                 let prefix = position.iter().copied().take(meeting.fixed_axes).collect();
                 let found = self.barriers.find_or_add(id, prefix, barrier);
-                if let Some(instance) = self.barriers.get(found) {
-                    instance.expected += count;
-                }
+                self.barriers.checked(found)?.expected += count;
                 owed.0.push((found, count));
-            } else if let Some((block, prefix)) = self.block_of(id, meeting)
+            } else if let Some((block, prefix)) = self.block_of(id, meeting)?
                 && let Some(found) = self.barriers.find(block, &prefix, &barrier)
             {
                 owed.0.push((found, count));
             }
         }
-        owed
+        Ok(owed)
     }
 
     /// The activation of a meeting's block around a node, and which of its parts the node is in.
-    fn block_of(&self, from: NodeId, meeting: &Meeting) -> Option<(NodeId, Position)> {
+    fn block_of(&self, from: NodeId, meeting: &Meeting) -> Checked<Option<(NodeId, Position)>> {
         let mut prefix = Position::new();
         let mut at = Some(from);
         while let Some(id) = at {
-            let node = self.look(id);
+            let node = self.look(id)?;
             if node.tree == meeting.block {
                 match &node.role {
                     Role::Cell(cell) => {
                         let axes = cell.position.iter().copied();
                         prefix = axes.take(meeting.fixed_axes).collect();
                     }
-                    _ if node.is_statement() => return Some((id, prefix)),
-                    _ => {}
+                    Role::Root | Role::Body | Role::Strand(_) => return Ok(Some((id, prefix))),
+                    Role::Look | Role::Handler | Role::Always | Role::Rollback | Role::UndoPart => {
+                    }
                 }
             }
             at = node.parent;
         }
-        None
+        Ok(None)
     }
 
     /// A strand arrives at a barrier.
@@ -244,7 +262,7 @@ impl Machine {
         id: NodeId,
         name: &Name,
         key: Option<&Expr>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), NodeError> {
         let key = match key {
             Some(key) => Some(self.display(&self.value_of(id, key)?)),
             None => None,
@@ -252,29 +270,30 @@ impl Machine {
         let name = name.clone();
         let barrier = BarrierName { name, key };
         let plan = self.plan.clone();
-        let found = meeting(&plan.meetings, &barrier.name).and_then(|it| self.block_of(id, it));
-        let found = found.and_then(|(block, prefix)| self.barriers.find(block, &prefix, &barrier));
-        let Some((found, instance)) = found.and_then(|id| Some((id, self.barriers.get(id)?)))
-        else {
-            return Err(self.not_expected(id, &barrier));
+        let found = match meeting(&plan.meetings, &barrier.name) {
+            Some(meeting) => self.meeting_at(id, meeting, &barrier)?,
+            None => None,
         };
-        if let Some(broken) = instance.broken.clone() {
-            return Err(self.broken(id, &barrier.to_string(), &broken));
-        }
-        if !self.pay(Some(id), found, -1) {
-            return Err(self.not_expected(id, &barrier));
-        }
-        self.node(id).work = Work::Barrier(found);
-        let Some(instance) = self.barriers.get(found) else {
-            return Ok(());
+        let Some(found) = found else {
+            return Err(self.not_expected(id, &barrier)?.into());
         };
+        if let Some(broken) = self.barriers.checked(found)?.broken.clone() {
+            return Err(self
+                .broken_barrier(id, &barrier.to_string(), &broken)?
+                .into());
+        }
+        if !self.pay(Some(id), found, -1)? {
+            return Err(self.not_expected(id, &barrier)?.into());
+        }
+        self.begin_work(id, Work::Barrier(found))?;
+        let instance = self.barriers.checked(found)?;
         instance.arrived += 1;
         instance.waiting.push(id);
         let (arrived, left) = (instance.arrived, instance.left);
         let expected = instance.expected.saturating_sub(left) as usize;
         if instance.is_complete() {
-            self.begin(id, None);
-            self.open_if_complete(found);
+            self.begin(id, None)?;
+            self.open_if_complete(found)?;
             return Ok(());
         }
         let (name, arrived) = (barrier.to_string(), arrived as usize);
@@ -283,12 +302,23 @@ impl Machine {
             arrived,
             expected,
         };
-        self.wait(id, waiting);
+        self.wait(id, waiting)?;
         Ok(())
     }
 
+    /// The meeting that a barrier in a node belongs to, if there is one.
+    fn meeting_at(
+        &self,
+        id: NodeId,
+        meeting: &Meeting,
+        barrier: &BarrierName,
+    ) -> Checked<Option<MeetingId>> {
+        let block = self.block_of(id, meeting)?;
+        Ok(block.and_then(|(block, prefix)| self.barriers.find(block, &prefix, barrier)))
+    }
+
     /// Nobody counted with this arrival when the block of the meeting began.
-    fn not_expected(&self, id: NodeId, barrier: &BarrierName) -> Failure {
+    fn not_expected(&self, id: NodeId, barrier: &BarrierName) -> Checked<Failure> {
         let said = format!(
             "nobody waits for this strand at barrier `{barrier}`: \
              that it would come was not known when its block began"
@@ -297,14 +327,12 @@ impl Machine {
     }
 
     /// Changes what the strands around a node owe a meeting. Whether any of them was to come.
-    fn pay(&mut self, from: Option<NodeId>, meeting: MeetingId, change: i32) -> bool {
-        let Some(block) = self.barriers.get(meeting).map(|it| it.block) else {
-            return false;
-        };
+    fn pay(&mut self, from: Option<NodeId>, meeting: MeetingId, change: i32) -> Checked<bool> {
+        let block = self.barriers.checked(meeting)?.block;
         let mut at = from;
         let mut found = false;
         while let Some(id) = at.filter(|id| *id != block) {
-            let node = self.node(id);
+            let node = self.node(id)?;
             let owed = node.owed.0.iter_mut();
             if let Some((_, count)) = owed.into_iter().find(|(owed, _)| *owed == meeting) {
                 *count = count.saturating_add_signed(change);
@@ -312,72 +340,71 @@ impl Machine {
             }
             at = node.parent;
         }
-        found
+        Ok(found)
     }
 
-    fn open_if_complete(&mut self, meeting: MeetingId) {
-        let Some(instance) = self.barriers.get(meeting) else {
-            return;
-        };
+    fn open_if_complete(&mut self, meeting: MeetingId) -> Checked<()> {
+        let instance = self.barriers.checked(meeting)?;
         if !instance.is_complete() {
-            return;
+            return Ok(());
         }
         for waiting in std::mem::take(&mut instance.waiting) {
-            self.node(waiting).work = Work::Nothing;
+            self.end_work(waiting)?;
             self.queue.push(Task::Ended(waiting, End::good()));
         }
+        Ok(())
     }
 
     /// A strand does not wait at its barrier any more. Whether it did.
-    pub(super) fn stop_waiting_at(&mut self, id: NodeId, meeting: MeetingId) -> bool {
-        let Some(instance) = self.barriers.get(meeting) else {
-            return false;
-        };
+    pub(super) fn stop_waiting_at(&mut self, id: NodeId, meeting: MeetingId) -> Checked<bool> {
+        let instance = self.barriers.checked(meeting)?;
         let before = instance.waiting.len();
         instance.waiting.retain(|waiting| *waiting != id);
         if instance.waiting.len() == before {
-            return false;
+            return Ok(false);
         }
-        instance.arrived -= 1;
-        self.pay(Some(id), meeting, 1);
-        true
+        let Some(arrived) = instance.arrived.checked_sub(1) else {
+            return Err(BrokenInvariant::of(
+                self.look(id)?,
+                Breach::Count("arrivals"),
+            ));
+        };
+        instance.arrived = arrived;
+        self.pay(Some(id), meeting, 1)?;
+        Ok(true)
     }
 
     /// A strand has ended: the meetings that it still owes are left, or broken if it failed.
-    pub(super) fn settle_owed(&mut self, id: NodeId, failed: Option<&Failure>) {
-        let owed = std::mem::take(&mut self.node(id).owed);
+    pub(super) fn settle_owed(&mut self, id: NodeId, failed: Option<&Failure>) -> Checked<()> {
+        let owed = std::mem::take(&mut self.node(id)?.owed);
         if owed.0.is_empty() {
-            return;
+            return Ok(());
         }
-        match failed {
-            Some(failure) => self.break_owed(&owed, failure),
-            None => {
-                if let Some(parent) = self.look(id).parent {
-                    self.leave_owed(parent, owed);
-                }
-            }
+        match (failed, self.look(id)?.parent) {
+            (Some(failure), _) => self.break_owed(&owed, failure),
+            (None, Some(parent)) => self.leave_owed(parent, owed),
+            (None, None) => Ok(()),
         }
     }
 
     /// Nobody comes to the meetings that a strand owes: it ended well, or never began. What it
     /// owed, `parent` and the strands around that do not owe any more either.
-    pub(super) fn leave_owed(&mut self, parent: NodeId, owed: Owed) {
+    pub(super) fn leave_owed(&mut self, parent: NodeId, owed: Owed) -> Checked<()> {
         for (meeting, count) in owed.0.into_iter().filter(|(_, count)| *count > 0) {
-            if let Some(instance) = self.barriers.get(meeting) {
-                instance.left += count;
-            }
-            self.pay(Some(parent), meeting, -(count as i32));
-            self.open_if_complete(meeting);
+            self.barriers.checked(meeting)?.left += count;
+            self.pay(Some(parent), meeting, -(count as i32))?;
+            self.open_if_complete(meeting)?;
         }
+        Ok(())
     }
 
     /// Where a strand goes is known now (a branch is taken, a failure ignored, a workflow left
     /// early): the meetings that it was to pass on another way it leaves here, so that nobody
     /// waits for it until its end. `own` is what the statement at hand still does.
-    pub(super) fn leave_behind(&mut self, id: NodeId, own: Option<Seq>) {
-        let node = self.look(id);
+    pub(super) fn leave_behind(&mut self, id: NodeId, own: Option<Seq>) -> Checked<()> {
+        let node = self.look(id)?;
         if self.barriers.of.is_empty() || !self.plan.tree.get(node.tree).has_barrier {
-            return;
+            return Ok(());
         }
         let walk = Self::walk(&self.plan, &self.run);
         let mut ahead = match own {
@@ -385,13 +412,11 @@ impl Machine {
             None => Ok(Sum::default()),
         };
         let mut owner = id;
-        while matches!(self.look(owner).role, Role::Body) {
-            let Some(parent) = self.look(owner).parent else {
-                return;
+        while self.look(owner)?.role.is_in_body() {
+            let Some(parent) = self.look(owner)?.parent else {
+                return Ok(());
             };
-            if let (Work::Seq(seq) | Work::Locked(_, seq), Ok(sum)) =
-                (&self.look(parent).work, &mut ahead)
-            {
+            if let (Some(seq), Ok(sum)) = (self.look(parent)?.life.sequence(), &mut ahead) {
                 let rest: Seq = seq.seq.get(seq.next..).unwrap_or_default().into();
                 match walk.sum(&rest, &seq.locals) {
                     Ok(more) => sum.add(more),
@@ -401,72 +426,72 @@ impl Machine {
             owner = parent;
         }
         // What cannot be evaluated fails where it is reached.
-        let (Role::Strand(_) | Role::Cell(_), Ok(ahead)) = (&self.look(owner).role, ahead) else {
-            return;
+        let (true, Ok(ahead)) = (self.look(owner)?.role.owes_arrivals(), ahead) else {
+            return Ok(());
         };
-        let mut behind = self.look(owner).owed.clone();
+        let mut behind = self.look(owner)?.owed.clone();
         for (barrier, count) in ahead.barriers {
-            let found = meeting(&self.plan.meetings, &barrier.name)
-                .and_then(|meeting| self.block_of(owner, meeting))
-                .and_then(|(block, prefix)| self.barriers.find(block, &prefix, &barrier));
+            let found = match meeting(&self.plan.meetings, &barrier.name) {
+                Some(meeting) => self.meeting_at(owner, meeting, &barrier)?,
+                None => None,
+            };
             let own = behind.0.iter_mut().find(|(it, _)| Some(*it) == found);
             if let Some((_, owed)) = own {
                 *owed = owed.saturating_sub(count);
             }
         }
-        self.leave_owed(owner, behind);
+        self.leave_owed(owner, behind)
     }
 
     /// The failure of a statement is final, and so is that of all it ends: their meetings are
     /// broken now, before what they did is rolled back, which may take long or need what the
     /// others hold.
-    pub(super) fn break_meetings(&mut self, id: NodeId) {
+    pub(super) fn break_meetings(&mut self, id: NodeId) -> Checked<()> {
         if self.barriers.of.is_empty() {
-            return;
+            return Ok(());
         }
-        let Some(failure) = self.look(id).trouble.as_ref().map(|it| it.failure.clone()) else {
-            return;
+        let Some(failure) = self.look(id)?.trouble.as_ref().map(|it| it.failure.clone()) else {
+            return Ok(());
         };
         let mut at = id;
         loop {
-            if !self.would_tolerate(at) {
-                let owed = self.look(at).owed.clone();
-                self.break_owed(&owed, &failure);
+            if !self.would_tolerate(at)? {
+                let owed = self.look(at)?.owed.clone();
+                self.break_owed(&owed, &failure)?;
             }
-            let node = self.look(at);
-            let (Role::Body, Some(parent)) = (&node.role, node.parent) else {
-                return;
+            let node = self.look(at)?;
+            let (true, Some(parent)) = (node.role.is_in_body(), node.parent) else {
+                return Ok(());
             };
-            let above = self.look(parent);
+            let above = self.look(parent)?;
             let stmt = &self.plan.tree.get(above.tree).stmt;
             let recovers = stmt.modifiers.retry.is_some() || !stmt.handlers.on_failure.is_empty();
-            if above.phase != Phase::Body
-                || (recovers && above.is_statement() && !above.is_cancelled())
+            if !above.life.is_in_body()
+                || (recovers && above.is_statement() && !above.life.is_cancelled())
             {
-                return;
+                return Ok(());
             }
             at = parent;
         }
     }
 
     /// The meetings that a failed strand still owes are broken: all who wait there fail.
-    pub(super) fn break_owed(&mut self, owed: &Owed, failure: &Failure) {
+    pub(super) fn break_owed(&mut self, owed: &Owed, failure: &Failure) -> Checked<()> {
         for (meeting, _) in owed.0.iter().filter(|(_, count)| *count > 0) {
-            let Some(instance) = self.barriers.get(*meeting) else {
-                continue;
-            };
+            let instance = self.barriers.checked(*meeting)?;
             instance.broken.get_or_insert_with(|| failure.clone());
             let name = instance.name.clone();
             for waiting in std::mem::take(&mut instance.waiting) {
-                let failure = self.broken(waiting, &name, failure);
-                self.node(waiting).work = Work::Nothing;
+                let failure = self.broken_barrier(waiting, &name, failure)?;
+                self.end_work(waiting)?;
                 let end = End::bad(failure);
                 self.queue.push(Task::Ended(waiting, end));
             }
         }
+        Ok(())
     }
 
-    fn broken(&self, id: NodeId, barrier: &str, cause: &Failure) -> Failure {
+    fn broken_barrier(&self, id: NodeId, barrier: &str, cause: &Failure) -> Checked<Failure> {
         let Failure { node, message, .. } = cause;
         let said = format!("barrier `{barrier}` was broken: `{node}` failed: {message}");
         self.failure(id, FailureClass::Barrier, said)
@@ -480,20 +505,20 @@ impl Machine {
     }
 
     /// All who wait at a barrier fail, as nobody else can come. Whether anybody did.
-    pub(super) fn give_up_barriers(&mut self) -> bool {
+    pub(super) fn give_up_barriers(&mut self) -> Checked<bool> {
         let mut ends = Vec::new();
         let mut broken = Vec::new();
         for (at, instance) in self.barriers.table.iter().enumerate() {
             let others = match instance.waiting.is_empty() {
                 true => continue,
-                false => self.what_others_wait_for(MeetingId(at as u32)),
+                false => self.what_others_wait_for(MeetingId(at as u32))?,
             };
             let said = format!(
                 "nobody else can come to barrier `{}`{others}",
                 instance.name
             );
             for waiting in &instance.waiting {
-                let failure = self.failure(*waiting, FailureClass::Barrier, said.as_str());
+                let failure = self.failure(*waiting, FailureClass::Barrier, said.as_str())?;
                 broken.push((at, failure.clone()));
                 ends.push((*waiting, End::bad(failure)));
             }
@@ -506,10 +531,10 @@ impl Machine {
             }
         }
         for (node, end) in ends {
-            self.node(node).work = Work::Nothing;
+            self.begin_work(node, Work::Nothing)?;
             self.queue.push(Task::Ended(node, end));
         }
-        any
+        Ok(any)
     }
 }
 

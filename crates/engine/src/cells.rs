@@ -1,12 +1,17 @@
 //! The cells of a loop or matrix as nodes. It does not know which cell comes next; the grid does.
 
 use std::collections::HashMap;
+use std::collections::hash_map::DefaultHasher;
+use std::hash::Hash;
 use std::sync::Arc;
 
-use super::node::{End, GridWork, NodeId, Role, SeqWork, Signal, Trouble, Undo, Work};
-use super::notice::{Failure, NodeKind};
+use super::barrier::Owed;
+use super::broken::{Breach, BrokenInvariant, Checked, NodeError};
+use super::fingerprint::hash_shown;
+use super::node::{Around, End, NodeId, Role, SeqWork, Signal, Trouble, Undo, Work};
+use super::notice::NodeKind;
 use super::sequence::note_trouble;
-use super::{Leaver, Machine, Task};
+use super::{Leaver, Machine};
 use lockstep_base::source::Name;
 use lockstep_base::value::Value;
 use lockstep_lang::eval::Expr;
@@ -14,11 +19,49 @@ use lockstep_lang::ir::{FailureClass, Matrix, Order, StmtKind};
 use lockstep_plan::grid::{Cell, Gate, Grid, Next, Position};
 use lockstep_plan::{MatrixAxes, body};
 
+/// A matrix and what its cells have brought.
+#[derive(Debug, Clone)]
+pub struct GridWork {
+    /// The cells to come.
+    grid: Grid,
+    /// What its cells inherit.
+    around: Around,
+    /// What the cells yielded.
+    yields: Vec<(Position, Value)>,
+    /// How to take back what the cells did.
+    undo: Vec<(Position, Vec<Undo>)>,
+    /// How many cells failed.
+    failed: usize,
+    /// How many of those are tolerated.
+    tolerated: usize,
+    /// Whether a failure that is not tolerated keeps further cells from starting.
+    stops: bool,
+    /// Whether the first failure that is not tolerated stops the other cells.
+    fail_fast: bool,
+    /// What a cell returned from the workflow around it, if one did.
+    returned: Option<Value>,
+    /// How many cells never started.
+    skipped: usize,
+    /// Whether an axis could not be evaluated, so that no more cells can be found.
+    lost: bool,
+    /// The barriers that each cell that has not started will pass.
+    owed: OwedByCell,
+}
+
+impl GridWork {
+    /// What of it makes a difference to what comes.
+    pub(super) fn hash_into(&self, hasher: &mut DefaultHasher) {
+        self.grid.hash(hasher);
+        (self.failed, self.skipped > 0, self.lost).hash(hasher);
+        hash_shown(&(&self.yields, &self.undo, &self.returned), hasher);
+    }
+}
+
 impl Machine {
     /// Begins a loop or matrix.
-    pub(super) fn begin_cells(&mut self, id: NodeId, matrix: &Matrix) -> Result<(), Failure> {
+    pub(super) fn begin_cells(&mut self, id: NodeId, matrix: &Matrix) -> Result<(), NodeError> {
         let plan = self.plan.clone();
-        let stmt = &plan.tree.get(self.look(id).tree).stmt;
+        let stmt = &plan.tree.get(self.look(id)?.tree).stmt;
         let modifiers = &stmt.modifiers;
         let max = modifiers
             .max
@@ -50,10 +93,10 @@ impl Machine {
             waves,
         };
         let orders = matrix.axes.iter().map(|axis| axis.order).collect();
-        let grid = Grid::new(orders, gate, &self.look(id).locals, &mut axes)
+        let grid = Grid::new(orders, gate, &self.look(id)?.locals, &mut axes)
             .map_err(|halt| self.fault(id, halt))?;
-        self.begin(id, None);
-        let around = self.around_children(id);
+        self.begin(id, None)?;
+        let around = self.around_children(id)?;
         let work = GridWork {
             grid,
             stops: around.doomed || modifiers.fail_fast || modifiers.batches.is_some(),
@@ -68,15 +111,15 @@ impl Machine {
             lost: false,
             owed,
         };
-        self.node(id).work = Work::Grid(Box::new(work));
-        self.pump(id);
+        self.begin_work(id, Work::Grid(Box::new(work)))?;
+        self.pump(id)?;
         Ok(())
     }
 
-    fn count_cells(&self, id: NodeId, matrix: &Matrix) -> Result<usize, Failure> {
+    fn count_cells(&self, id: NodeId, matrix: &Matrix) -> Result<usize, NodeError> {
         let mut count = 0;
         let walk = Self::walk(&self.plan, &self.run);
-        let counted = walk.each_cell(matrix, &self.look(id).locals, &mut |_| {
+        let counted = walk.each_cell(matrix, &self.look(id)?.locals, &mut |_| {
             count += 1;
             Ok(())
         });
@@ -85,7 +128,7 @@ impl Machine {
 
     /// Where the waves begin, all but the first. Their sizes are integers as they are and percents
     /// of all cells, at least one cell; the last size repeats.
-    fn waves(&self, id: NodeId, matrix: &Matrix, sizes: &Expr) -> Result<Vec<Position>, Failure> {
+    fn waves(&self, id: NodeId, matrix: &Matrix, sizes: &Expr) -> Result<Vec<Position>, NodeError> {
         let Value::List(sizes) = self.value_of(id, sizes)? else {
             return Ok(Vec::new());
         };
@@ -98,7 +141,7 @@ impl Machine {
         let mut size = sizes.next().unwrap_or(total);
         let (mut waves, mut inside) = (Vec::new(), 0);
         let walk = Self::walk(&self.plan, &self.run);
-        let walked = walk.each_cell(matrix, &self.look(id).locals, &mut |cell| {
+        let walked = walk.each_cell(matrix, &self.look(id)?.locals, &mut |cell| {
             if inside == size {
                 waves.push(cell.position.clone());
                 size = sizes.next().unwrap_or(size);
@@ -111,19 +154,21 @@ impl Machine {
     }
 
     /// Starts every cell that may start.
-    pub(super) fn pump(&mut self, id: NodeId) {
+    pub(super) fn pump(&mut self, id: NodeId) -> Checked<()> {
         let plan = self.plan.clone();
         let run = self.run.clone();
-        let tree = self.look(id).tree;
+        let tree = self.look(id)?.tree;
         let StmtKind::Matrix(matrix) = &plan.tree.get(tree).stmt.kind else {
-            return;
+            return Err(BrokenInvariant::of(self.look(id)?, Breach::NotA("matrix")));
         };
         let mut axes = MatrixAxes {
             walk: Self::walk(&plan, &run),
             matrix,
         };
-        let Work::Grid(mut work) = std::mem::replace(&mut self.node(id).work, Work::Nothing) else {
-            return;
+        // While cells are started their table is taken out of the node.
+        self.grid(id)?;
+        let Work::Grid(mut work) = self.end_work(id)? else {
+            return Err(BrokenInvariant::of(self.look(id)?, Breach::NotA("matrix")));
         };
         loop {
             if work.lost {
@@ -133,29 +178,29 @@ impl Machine {
                 break;
             }
             match work.grid.next(&mut axes) {
-                Ok(Next::Start(cell)) => self.start_cell(id, cell, &mut work),
-                Ok(Next::Skip(cell)) => self.cell_skipped(id, &cell, &mut work),
+                Ok(Next::Start(cell)) => self.start_cell(id, cell, &mut work)?,
+                Ok(Next::Skip(cell)) => self.cell_skipped(id, &cell, &mut work)?,
                 Ok(Next::Wait) => break,
                 Ok(Next::Done) => return self.cells_done(id, *work, matrix),
                 Err(halt) => {
-                    let failure = self.fault(id, halt);
+                    let failure = self.failure_of(id, halt)?;
                     let trouble = Trouble::new(failure);
                     for owed in std::mem::take(&mut work.owed).into_values() {
-                        self.break_owed(&owed, &trouble.failure);
+                        self.break_owed(&owed, &trouble.failure)?;
                     }
-                    note_trouble(&mut self.node(id).trouble, trouble);
+                    note_trouble(&mut self.node(id)?.trouble, trouble);
                     work.lost = true;
                 }
             }
         }
-        self.node(id).work = Work::Grid(work);
+        self.begin_work(id, Work::Grid(work))
     }
 
-    fn start_cell(&mut self, id: NodeId, cell: Cell, work: &mut GridWork) {
+    fn start_cell(&mut self, id: NodeId, cell: Cell, work: &mut GridWork) -> Checked<()> {
         let plan = self.plan.clone();
-        let (tree, around) = (self.look(id).tree, work.around.clone());
+        let (tree, around) = (self.look(id)?.tree, work.around.clone());
         let spot = plan.tree.get(tree);
-        let path = self.cell_path(&self.look(id).path, spot, &cell.values);
+        let path = self.cell_path(&self.look(id)?.path, spot, &cell.values);
         let owed = work.owed.remove(&cell.position).unwrap_or_default();
         let locals = cell.locals.clone();
         let seq = SeqWork::new(body(spot).clone(), locals.clone());
@@ -167,41 +212,48 @@ impl Machine {
             locals,
             around,
             path,
-        );
-        let child = self.node(child);
-        child.work = Work::Seq(seq);
-        child.owed = owed;
+        )?;
+        self.begin_work(child, Work::Seq(seq))?;
+        self.node(child)?.owed = owed;
+        Ok(())
     }
 
-    fn cell_skipped(&mut self, id: NodeId, cell: &Cell, work: &mut GridWork) {
+    fn cell_skipped(&mut self, id: NodeId, cell: &Cell, work: &mut GridWork) -> Checked<()> {
         work.skipped += 1;
-        let node = self.look(id);
+        let node = self.look(id)?;
         let (tree, path, undoing) = (node.tree, node.path.clone(), node.around.undoing);
         let failure = node.trouble.as_ref().map(|trouble| trouble.failure.clone());
         if !undoing {
-            self.skip_cell(tree, &cell.values, &path, &cell.locals);
+            self.skip_cell(tree, &cell.values, &path, &cell.locals)?;
             let spot = self.plan.tree.get(tree);
             if spot.has_deploy {
                 let body = body(spot).clone();
-                self.deploys_not(id, &body, &cell.locals);
+                self.deploys_not(id, &body, &cell.locals)?;
             }
         }
         if let Some(owed) = work.owed.remove(&cell.position) {
             if work.returned.is_some() {
                 return self.leave_owed(id, owed);
             }
-            let failure = failure
-                .unwrap_or_else(|| self.failure(id, FailureClass::Cancelled, "it was stopped"));
-            self.break_owed(&owed, &failure);
+            let failure = match failure {
+                Some(failure) => failure,
+                None => self.failure(id, FailureClass::Cancelled, "it was stopped")?,
+            };
+            self.break_owed(&owed, &failure)?;
         }
+        Ok(())
+    }
+
+    /// No more cells start.
+    pub(super) fn stop_cells(&mut self, id: NodeId) -> Checked<()> {
+        self.grid(id)?.grid.stop();
+        Ok(())
     }
 
     /// A cell has ended altogether.
-    pub(super) fn cell_left(&mut self, id: NodeId, cell: Cell, leaver: Leaver) {
-        let keeps = self.plan.tree.get(self.look(id).tree).stmt.bind.is_some();
-        let Work::Grid(work) = &mut self.node(id).work else {
-            return;
-        };
+    pub(super) fn cell_left(&mut self, id: NodeId, cell: Cell, leaver: Leaver) -> Checked<()> {
+        let keeps = self.plan.tree.get(self.look(id)?.tree).stmt.bind.is_some();
+        let work = self.grid(id)?;
         if !leaver.undo.is_empty() {
             work.undo.push((cell.position.clone(), leaver.undo));
         }
@@ -226,64 +278,63 @@ impl Machine {
                     work.grid.stop();
                 }
                 let fail_fast = work.fail_fast;
-                let node = self.node(id);
+                let node = self.node(id)?;
                 let first = node.trouble.is_none();
                 note_trouble(&mut node.trouble, trouble);
                 if first && fail_fast {
-                    self.fail_fast(id, &leaver.path);
+                    self.fail_fast(id, &leaver.path)?;
                 }
             }
         }
-        self.pump(id);
+        self.pump(id)
     }
 
     /// The siblings of a failed child are stopped.
-    pub(super) fn fail_fast(&mut self, id: NodeId, failed: &Name) {
+    pub(super) fn fail_fast(&mut self, id: NodeId, failed: &Name) -> Checked<()> {
         let message = format!("stopped because `{failed}` failed");
-        let failure = Arc::new(self.failure(id, FailureClass::Cancelled, message));
-        for child in self.look(id).children.clone() {
-            self.cancel(child, &failure);
+        let failure = Arc::new(self.failure(id, FailureClass::Cancelled, message)?);
+        for child in self.look(id)?.children.clone() {
+            self.cancel(child, &failure)?;
         }
+        Ok(())
     }
 
     /// Notes the failure of a cell, and whether it is within what its block tolerates. What is
     /// stopped from outside is not tolerated: the block is to end, not to succeed.
-    pub(super) fn tolerates(&mut self, id: NodeId) -> bool {
-        let node = self.look(id);
-        let (Role::Cell(_), Some(parent)) = (&node.role, node.parent) else {
-            return false;
+    pub(super) fn tolerates(&mut self, id: NodeId) -> Checked<bool> {
+        let node = self.look(id)?;
+        let (Some(_), Some(parent)) = (node.role.cell(), node.parent) else {
+            return Ok(false);
         };
-        let cancelled = node.is_cancelled();
-        let Work::Grid(work) = &mut self.node(parent).work else {
-            return false;
-        };
+        let cancelled = node.life.is_cancelled();
+        let work = self.grid(parent)?;
         work.failed += 1;
-        work.failed <= work.tolerated && !cancelled
+        Ok(work.failed <= work.tolerated && !cancelled)
     }
 
     /// Whether a cell that fails now would be tolerated.
-    pub(super) fn would_tolerate(&self, id: NodeId) -> bool {
-        let node = self.look(id);
-        let Some(parent) = node.parent else {
-            return false;
+    pub(super) fn would_tolerate(&mut self, id: NodeId) -> Checked<bool> {
+        let node = self.look(id)?;
+        let (Some(_), Some(parent)) = (node.role.cell(), node.parent) else {
+            return Ok(false);
         };
-        matches!(&self.look(parent).work, Work::Grid(work) if work.failed < work.tolerated)
-            && matches!(node.role, Role::Cell(_))
-            && !node.is_cancelled()
+        let cancelled = node.life.is_cancelled();
+        let work = self.grid(parent)?;
+        Ok(work.failed < work.tolerated && !cancelled)
     }
 
-    fn cells_done(&mut self, id: NodeId, mut work: GridWork, matrix: &Matrix) {
+    fn cells_done(&mut self, id: NodeId, mut work: GridWork, matrix: &Matrix) -> Checked<()> {
         let orders: Vec<Order> = matrix.axes.iter().map(|axis| axis.order).collect();
         work.undo.sort_by(|(a, _), (b, _)| a.cmp(b));
         let undo = nest(&orders, 0, work.undo);
-        let node = self.node(id);
+        let node = self.node(id)?;
         node.undo.extend(undo);
         if let Some(trouble) = node.trouble.take() {
-            return self.queue.push(Task::Ended(id, End::Bad(trouble)));
+            return self.body_ends(id, End::Bad(trouble));
         }
-        if let Some(failure) = node.stop_failure().filter(|_| work.skipped > 0) {
+        if let Some(failure) = node.life.stop_failure().filter(|_| work.skipped > 0) {
             let end = End::bad((**failure).clone());
-            return self.queue.push(Task::Ended(id, end));
+            return self.body_ends(id, end);
         }
         work.yields.sort_by(|(a, _), (b, _)| a.cmp(b));
         let end = match work.returned {
@@ -294,7 +345,7 @@ impl Machine {
             },
             None => End::value(Value::list(work.yields.into_iter().map(|(_, value)| value))),
         };
-        self.queue.push(Task::Ended(id, end));
+        self.body_ends(id, end)
     }
 }
 
@@ -330,4 +381,4 @@ fn nest(orders: &[Order], axis: usize, cells: Vec<CellUndo>) -> Option<Undo> {
 }
 
 /// The barriers that cells pass, by cell.
-pub(super) type OwedByCell = HashMap<Position, super::barrier::Owed>;
+pub(super) type OwedByCell = HashMap<Position, Owed>;

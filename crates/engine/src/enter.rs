@@ -1,10 +1,11 @@
 //! How each kind of statement begins. It does not know what happens after it has ended.
 
+use super::broken::{Breach, BrokenInvariant, Checked, NodeError, failure_apart};
 use super::event::{Command, Effect, EffectId, Question, Want};
-use super::node::{
-    Around, DeploymentState, End, NodeId, Role, SeqWork, Signal, Undo, UndoWork, Work,
-};
+use super::node::{Around, DeploymentState, End, NodeId, Phase, Role, SeqWork, Signal, Undo, Work};
 use super::notice::{Deployment, Failure, Happened, NodeKind, Status, Waiting};
+use super::state::Activity;
+use super::statement::{place, traits};
 use super::{Machine, Task};
 use lockstep_base::source::Name;
 use lockstep_base::value::Value;
@@ -15,14 +16,14 @@ use lockstep_plan::{self as plan, Locals, Seq};
 
 impl Machine {
     /// Begins a try of a node's body.
-    pub(super) fn enter(&mut self, id: NodeId) {
-        if let Some(failure) = self.look(id).stop_failure().cloned() {
+    pub(super) fn enter(&mut self, id: NodeId) -> Checked<()> {
+        if let Some(failure) = self.look(id)?.life.stop_failure().cloned() {
             let end = End::bad((*failure).clone());
-            return self.queue.push(Task::Ended(id, end));
+            return self.body_ends(id, end);
         }
+        self.count_try(id)?;
         let plan = self.plan.clone();
-        let node = self.node(id);
-        node.tries += 1;
+        let node = self.node(id)?;
         node.trouble = None;
         node.done.clear();
         let spot = plan.tree.get(node.tree);
@@ -30,22 +31,23 @@ impl Machine {
         match &node.role {
             Role::Root | Role::Body | Role::Strand(_) => {}
             Role::Cell(_) | Role::Look | Role::Handler | Role::Always => {
-                self.begin(id, None);
+                self.begin(id, None)?;
                 return self.step(id);
             }
             Role::Rollback | Role::UndoPart => {
-                if matches!(node.work, Work::Seq(_)) {
-                    self.begin(id, None);
+                // A part of a rollback is a body, or a list of parts.
+                if node.life.sequence().is_some() {
+                    self.begin(id, None)?;
                     return self.step(id);
                 }
                 return self.undo_next(id);
             }
         }
-        if self.is_kept(id) {
-            return;
+        if self.is_kept(id)? {
+            return Ok(());
         }
-        let node = self.look(id);
-        if node.tries == 1
+        let node = self.look(id)?;
+        if node.life.tries() == 1
             && spot.undo.is_some()
             && (node.around.keep_undo || spot.may_roll_back)
             && !node.around.undoing
@@ -53,46 +55,47 @@ impl Machine {
             let (tree, locals, path) = (node.tree, node.locals.clone(), node.path.clone());
             let on = node.around.on.clone();
             self.undone.started(&path);
-            self.node(id).undo.push(Undo::Step {
+            self.node(id)?.undo.push(Undo::Step {
                 tree,
                 locals,
                 path,
                 on,
             });
         }
-        if let Err(failure) = self.begin_statement(id, &stmt) {
-            if self.look(id).status == Status::Pending {
-                self.begin(id, None);
+        if let Err(failure) = failure_apart(self.begin_statement(id, &stmt))? {
+            if self.look(id)?.life.status() == Status::Pending {
+                self.begin(id, None)?;
             }
             self.queue.push(Task::Ended(id, End::bad(failure)));
         }
+        Ok(())
     }
 
-    fn begin_statement(&mut self, id: NodeId, stmt: &Stmt) -> Result<(), Failure> {
-        let undoing = self.look(id).around.undoing;
-        match &stmt.kind {
-            StmtKind::Deploy { .. } => return self.begin_deploy(id),
-            StmtKind::Barrier { .. } | StmtKind::Approve { .. } | StmtKind::Wait(_) if undoing => {
-                self.begin(id, None);
-                self.queue.push(Task::Ended(id, End::good()));
-                return Ok(());
-            }
-            _ => self.arm_timeout(id, stmt)?,
+    fn begin_statement(&mut self, id: NodeId, stmt: &Stmt) -> Result<(), NodeError> {
+        let traits = traits(&stmt.kind);
+        if traits.passed_over_in_rollback && self.look(id)?.around.undoing {
+            self.begin(id, None)?;
+            self.queue.push(Task::Ended(id, End::good()));
+            return Ok(());
+        }
+        if !traits.arms_timeout_later {
+            self.arm_timeout(id, stmt)?;
         }
         match &stmt.kind {
+            StmtKind::Deploy { .. } => self.begin_deploy(id)?,
             StmtKind::Block(_) | StmtKind::Stage { .. } | StmtKind::Step { .. } => {
-                self.begin(id, None);
-                self.run_body(id, 0);
+                self.begin(id, None)?;
+                self.run_body(id, 0)?;
             }
             StmtKind::Parallel(_) => self.begin_parallel(id)?,
             StmtKind::Matrix(matrix) => self.begin_cells(id, matrix)?,
             StmtKind::Run(command) => self.begin_run(id, command, stmt)?,
             StmtKind::Action { action, args } => self.begin_action(id, *action, args, stmt)?,
             StmtKind::Call(using) => {
-                let locals = Self::walk(&self.plan, &self.run).call(using, &self.look(id).locals);
+                let locals = Self::walk(&self.plan, &self.run).call(using, &self.look(id)?.locals);
                 let locals = locals.map_err(|halt| self.fault(id, halt))?;
-                self.begin(id, None);
-                self.run_seq(id, self.body_of(id, 0), locals);
+                self.begin(id, None)?;
+                self.run_seq(id, self.body_of(id, 0)?, locals)?;
             }
             StmtKind::If { branches, .. } => self.begin_if(id, branches)?,
             StmtKind::Barrier { name, key } => self.arrive(id, name, key.as_ref())?,
@@ -104,29 +107,32 @@ impl Machine {
             StmtKind::Approve { question, by } => self.begin_approve(id, question, by.as_ref())?,
             StmtKind::Wait(duration) => {
                 let after_ms = self.duration_of(id, duration)?;
-                self.wait(id, Waiting::Time { after_ms });
+                self.wait(id, Waiting::Time { after_ms })?;
                 let timer = self.set_timer(id, after_ms);
-                self.node(id).work = Work::Timer(timer);
+                self.begin_work(id, Work::Timer(timer))?;
             }
             StmtKind::Verify { during, every, .. } => {
                 let until = self.now.saturating_add(self.duration_of(id, during)?);
                 let every = self.duration_of(id, every)?;
-                self.begin(id, None);
-                self.node(id).work = Work::Verify {
-                    until,
-                    every,
-                    timer: None,
-                };
-                self.look_again(id);
+                self.begin(id, None)?;
+                self.begin_work(
+                    id,
+                    Work::Verify {
+                        until,
+                        every,
+                        timer: None,
+                    },
+                )?;
+                self.look_again(id)?;
             }
             StmtKind::On { target, .. } => {
                 self.value_of(id, target)?;
-                self.begin(id, None);
-                self.run_body(id, 0);
+                self.begin(id, None)?;
+                self.run_body(id, 0)?;
             }
             StmtKind::Log(text) => {
                 let text = self.value_of(id, text)?;
-                self.begin(id, Some(self.display(&text)));
+                self.begin(id, Some(self.display(&text)))?;
                 self.queue.push(Task::Ended(id, End::good()));
             }
             // These have a node of their own only where others run beside them.
@@ -134,22 +140,21 @@ impl Machine {
             | StmtKind::Fail(_)
             | StmtKind::Return(_)
             | StmtKind::Yield(_)
-            | StmtKind::Verdict(_)
-            | StmtKind::Deploy { .. } => {
-                self.begin(id, None);
-                self.at_once(id);
+            | StmtKind::Verdict(_) => {
+                self.begin(id, None)?;
+                self.at_once(id)?;
             }
         }
         Ok(())
     }
 
     /// A statement that is done on the spot, as a child of a `parallel`.
-    fn at_once(&mut self, id: NodeId) {
+    fn at_once(&mut self, id: NodeId) -> Checked<()> {
         let plan = self.plan.clone();
-        let node = self.look(id);
+        let node = self.look(id)?;
         let (spot, locals) = (plan.tree.get(node.tree), node.locals.clone());
-        match self.on_the_spot(id, spot, &locals) {
-            Some(Err(trouble)) => self.queue.push(Task::Ended(id, End::Bad(trouble))),
+        match self.on_the_spot(id, spot, &locals)? {
+            Some(Err(trouble)) => self.body_ends(id, End::Bad(trouble)),
             Some(Ok(Some(signal))) => self.seq_ended(id, Value::None, signal),
             Some(Ok(None)) | None => self.seq_ended(id, Value::None, Signal::None),
         }
@@ -158,26 +163,27 @@ impl Machine {
     // --- Helpers -------------------------------------------------------------------------
 
     /// The node runs, and the world is told.
-    pub(super) fn begin(&mut self, id: NodeId, text: Option<String>) {
-        self.set(id, Status::Running);
-        let node = self.look(id);
+    pub(super) fn begin(&mut self, id: NodeId, text: Option<String>) -> Checked<()> {
+        self.set(id, Status::Running)?;
+        let node = self.look(id)?;
         if let Some(kind) = node.visible {
             let node = node.path.clone();
             self.tell(Happened::NodeStarted { node, kind, text });
         }
+        Ok(())
     }
 
     /// The node waits, and the world is told.
-    pub(super) fn wait(&mut self, id: NodeId, waiting: Waiting) {
+    pub(super) fn wait(&mut self, id: NodeId, waiting: Waiting) -> Checked<()> {
         let status = match waiting {
             Waiting::Lock { .. } => Status::Queued,
-            _ => Status::Waiting,
+            Waiting::Barrier { .. }
+            | Waiting::Retry { .. }
+            | Waiting::Time { .. }
+            | Waiting::Approval { .. } => Status::Waiting,
         };
-        // Who waits for a lock may hear more than once of who is before it.
-        if status != Status::Queued || self.look(id).status != status {
-            self.set(id, status);
-        }
-        let node = self.look(id);
+        self.set(id, status)?;
+        let node = self.look(id)?;
         if let Some(kind) = node.visible {
             let node = node.path.clone();
             self.tell(Happened::NodeWaiting {
@@ -186,64 +192,58 @@ impl Machine {
                 waiting,
             });
         }
+        Ok(())
     }
 
-    pub(super) fn body_of(&self, id: NodeId, at: usize) -> Seq {
-        self.plan
-            .tree
-            .get(self.look(id).tree)
-            .bodies
-            .get(at)
-            .cloned()
-            .unwrap_or_default()
+    pub(super) fn body_of(&self, id: NodeId, at: usize) -> Checked<Seq> {
+        let bodies = &self.plan.tree.get(self.look(id)?.tree).bodies;
+        Ok(bodies.get(at).cloned().unwrap_or_default())
     }
 
-    pub(super) fn run_body(&mut self, id: NodeId, at: usize) {
-        let locals = self.look(id).locals.clone();
-        self.run_seq(id, self.body_of(id, at), locals);
+    pub(super) fn run_body(&mut self, id: NodeId, at: usize) -> Checked<()> {
+        let locals = self.look(id)?.locals.clone();
+        self.run_seq(id, self.body_of(id, at)?, locals)
     }
 
-    fn run_seq(&mut self, id: NodeId, seq: Seq, locals: Locals) {
-        self.node(id).work = Work::Seq(SeqWork::new(seq, locals));
-        self.step(id);
+    fn run_seq(&mut self, id: NodeId, seq: Seq, locals: Locals) -> Checked<()> {
+        self.begin_work(id, Work::Seq(SeqWork::new(seq, locals)))?;
+        self.step(id)
     }
 
-    fn arm_timeout(&mut self, id: NodeId, stmt: &Stmt) -> Result<(), Failure> {
+    fn arm_timeout(&mut self, id: NodeId, stmt: &Stmt) -> Result<(), NodeError> {
         if let Some(limit) = &stmt.modifiers.timeout {
             let after_ms = self.duration_of(id, limit)?;
             let timer = self.set_timer(id, after_ms);
-            self.node(id).timeout = Some(timer);
+            self.node(id)?.timeout = Some(timer);
         }
         Ok(())
     }
 
     /// What the children of a node inherit.
-    pub(super) fn around_children(&self, id: NodeId) -> Around {
-        let node = self.look(id);
+    pub(super) fn around_children(&self, id: NodeId) -> Checked<Around> {
+        let node = self.look(id)?;
         let around = node.around.clone();
         if !node.is_statement() {
-            return around;
+            return Ok(around);
         }
         let spot = self.plan.tree.get(node.tree);
         let modifiers = &spot.stmt.modifiers;
-        let is_scope = matches!(spot.stmt.kind, StmtKind::Deploy { .. }) || modifiers.atomic;
+        let traits = traits(&spot.stmt.kind);
+        let is_scope = traits.rolls_back || modifiers.atomic;
         let recovers = modifiers.retry.is_some()
             || modifiers.tolerate.is_some()
             || !spot.stmt.handlers.on_failure.is_empty();
-        let on = match &spot.stmt.kind {
-            StmtKind::On { target, .. } => self.connection(target, &node.locals).or(around.on),
-            _ => around.on,
-        };
-        let holds =
-            matches!(spot.stmt.kind, StmtKind::Stage { .. }) || matches!(node.role, Role::Root);
-        Around {
+        let own = place(&spot.stmt.kind).and_then(|place| self.connection(place, &node.locals));
+        let on = own.or(around.on);
+        let holds = traits.is_stage || node.role.is_root();
+        Ok(Around {
             on,
             holder: if holds { id } else { around.holder },
             undoing: around.undoing,
             keep_undo: around.keep_undo || is_scope || spot.may_roll_back,
             doomed: is_scope || (around.doomed && !recovers),
             once: (around.once || modifiers.once) && !around.undoing,
-        }
+        })
     }
 
     /// The connection of an infrastructure, where commands on it do not run here.
@@ -260,7 +260,7 @@ impl Machine {
 
     // --- Statements ----------------------------------------------------------------------
 
-    fn begin_if(&mut self, id: NodeId, branches: &[(Expr, ir::Block)]) -> Result<(), Failure> {
+    fn begin_if(&mut self, id: NodeId, branches: &[(Expr, ir::Block)]) -> Result<(), NodeError> {
         let mut taken = branches.len();
         for (at, (condition, _)) in branches.iter().enumerate() {
             if self.value_of(id, condition)? == Value::Bool(true) {
@@ -268,19 +268,19 @@ impl Machine {
                 break;
             }
         }
-        self.begin(id, None);
-        let node = self.look(id);
+        self.begin(id, None)?;
+        let node = self.look(id)?;
         let (path, locals) = (node.path.clone(), node.locals.clone());
         let bodies = self.plan.tree.get(node.tree).bodies.clone();
         for (at, body) in bodies.iter().enumerate() {
-            if at != taken && !self.look(id).around.undoing {
-                self.skip(body, &path, &locals);
+            if at != taken && !self.look(id)?.around.undoing {
+                self.skip(body, &path, &locals)?;
             }
         }
-        if !self.look(id).around.undoing {
-            self.leave_behind(id, Some(self.body_of(id, taken)));
+        if !self.look(id)?.around.undoing {
+            self.leave_behind(id, Some(self.body_of(id, taken)?))?;
         }
-        self.run_body(id, taken);
+        self.run_body(id, taken)?;
         Ok(())
     }
 
@@ -289,14 +289,14 @@ impl Machine {
         id: NodeId,
         resource: &Expr,
         limit: Option<&Expr>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), NodeError> {
         let name = Name::from(self.display(&self.value_of(id, resource)?));
         let limit = match limit {
             Some(limit) => self.count_of(id, limit)?.max(1),
             None => 1,
         };
-        let request = self.acquire(id, vec![Want { name, limit }]);
-        self.node(id).work = Work::LockWait(request);
+        let request = self.acquire(id, vec![Want { name, limit }])?;
+        self.begin_work(id, Work::LockWait(request))?;
         Ok(())
     }
 
@@ -305,7 +305,7 @@ impl Machine {
         id: NodeId,
         question: &Expr,
         by: Option<&Expr>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), NodeError> {
         let text = self.display(&self.value_of(id, question)?);
         let by = match by {
             Some(by) => match self.value_of(id, by)? {
@@ -319,31 +319,36 @@ impl Machine {
             Waiting::Approval {
                 question: text.clone(),
             },
-        );
+        )?;
         let ask = self.effect(id);
-        let node = self.look(id).path.clone();
+        let node = self.look(id)?.path.clone();
         let question = Question::Approve { text, by };
         self.effects.push(Effect::Ask {
             id: ask,
             node,
             question,
         });
-        self.node(id).work = Work::Ask(ask);
+        self.begin_work(id, Work::Ask(ask))?;
         Ok(())
     }
 
     /// Looks whether what is verified still holds.
-    pub(super) fn look_again(&mut self, id: NodeId) {
-        let node = self.look(id);
+    pub(super) fn look_again(&mut self, id: NodeId) -> Checked<()> {
+        let node = self.look(id)?;
         let (tree, locals, path) = (node.tree, node.locals.clone(), node.path.clone());
-        let around = self.around_children(id);
-        let seq = SeqWork::new(self.body_of(id, 0), locals.clone());
-        let look = self.add(tree, Some(id), Role::Look, locals, around, (path, None));
-        self.node(look).work = Work::Seq(seq);
+        let around = self.around_children(id)?;
+        let seq = SeqWork::new(self.body_of(id, 0)?, locals.clone());
+        let look = self.add(tree, Some(id), Role::Look, locals, around, (path, None))?;
+        self.begin_work(look, Work::Seq(seq))
     }
 
-    fn begin_run(&mut self, id: NodeId, command: &ir::Command, stmt: &Stmt) -> Result<(), Failure> {
-        let node = self.look(id);
+    fn begin_run(
+        &mut self,
+        id: NodeId,
+        command: &ir::Command,
+        stmt: &Stmt,
+    ) -> Result<(), NodeError> {
+        let node = self.look(id)?;
         let walk = Self::walk(&self.plan, &self.run);
         let locals = &node.locals;
         let fault = |halt| self.fault(id, halt);
@@ -388,14 +393,14 @@ impl Machine {
             once,
         };
         let path = node.path.clone();
-        self.begin(id, Some(command.text.clone()));
+        self.begin(id, Some(command.text.clone()))?;
         let effect = self.effect(id);
         self.effects.push(Effect::Run {
             id: effect,
             node: path,
             command: Box::new(command),
         });
-        self.node(id).work = Work::Effect(effect);
+        self.begin_work(id, Work::Effect(effect))?;
         Ok(())
     }
 
@@ -405,16 +410,16 @@ impl Machine {
         action: u32,
         given: &[Option<Expr>],
         stmt: &Stmt,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), NodeError> {
         let plan = self.plan.clone();
         let Some(action) = plan.bound.program.actions.get(action as usize) else {
-            return Ok(());
+            return Err(BrokenInvariant::of(self.look(id)?, Breach::NotA("known action")).into());
         };
         let mut inside = Locals::default();
         let mut args = Vec::with_capacity(action.params.len());
         for (at, param) in action.params.iter().enumerate() {
             let value = match (given.get(at).and_then(Option::as_ref), &param.default) {
-                (Some(arg), _) => self.eval(arg, &self.look(id).locals),
+                (Some(arg), _) => self.eval(arg, &self.look(id)?.locals),
                 (None, Some(default)) => self.eval(default, &inside),
                 (None, None) => Ok(Value::None),
             };
@@ -422,9 +427,9 @@ impl Machine {
             inside = inside.bind(param.slot, value.clone());
             args.push(value);
         }
-        self.begin(id, None);
+        self.begin(id, None)?;
         let effect = self.effect(id);
-        let node = self.look(id);
+        let node = self.look(id)?;
         let once = stmt.modifiers.once || node.around.once;
         let node = node.path.clone();
         let action = action.name.clone();
@@ -435,69 +440,68 @@ impl Machine {
             args,
             once,
         });
-        self.node(id).work = Work::Effect(effect);
+        self.begin_work(id, Work::Effect(effect))?;
         Ok(())
     }
 
     // --- Deployments ---------------------------------------------------------------------
 
-    fn begin_deploy(&mut self, id: NodeId) -> Result<(), Failure> {
-        let node = self.look(id);
+    fn begin_deploy(&mut self, id: NodeId) -> Result<(), NodeError> {
+        let node = self.look(id)?;
         let found = Self::walk(&self.plan, &self.run).deployment(node.tree, &node.locals);
         let found = found.map_err(|halt| self.fault(id, halt))?;
         let mut line = self.ledger_line(&found);
         let target = found.target;
-        if let Some(tried) = self.node(id).deployment.take() {
+        if let Some(tried) = self.node(id)?.deployment.take() {
             // What the first try found there is what counts.
             (line.before, line.after) = (tried.line.before, tried.line.after);
         }
-        self.note_deployed(id, found.service, target);
+        self.note_deployed(id, found.service, target)?;
         let state = DeploymentState {
             line,
             target,
             body: Some(SeqWork::new(found.body, found.locals)),
-            holds: !self.look(id).around.undoing && self.is_exclusive(target),
+            holds: !self.look(id)?.around.undoing && self.is_exclusive(target),
         };
         let holds = state.holds;
-        self.node(id).deployment = Some(Box::new(state));
+        self.node(id)?.deployment = Some(Box::new(state));
         if !holds || self.hold(id, target)? {
             return self.run_deployment(id);
         }
-        self.node(id).work = Work::HoldWait;
+        self.begin_work(id, Work::HoldWait)?;
         Ok(())
     }
 
     /// A deployment was made by the run before.
-    pub(super) fn note_kept_deployment(&mut self, id: NodeId, done: &super::Done) {
-        let node = self.look(id);
+    pub(super) fn note_kept_deployment(&mut self, id: NodeId, done: &super::Done) -> Checked<()> {
+        let node = self.look(id)?;
         let found = Self::walk(&self.plan, &self.run).deployment(node.tree, &node.locals);
         let (Ok(found), Some(line)) = (found, &done.line) else {
-            return;
+            return Ok(());
         };
-        self.note_deployed(id, found.service, found.target);
+        self.note_deployed(id, found.service, found.target)?;
         let state = DeploymentState {
             line: line.clone(),
             target: found.target,
             body: None,
             holds: self.is_exclusive(found.target),
         };
-        self.node(id).deployment = Some(Box::new(state));
+        self.node(id)?.deployment = Some(Box::new(state));
+        Ok(())
     }
 
     /// The deployment has its lock: its workflow starts.
-    pub(super) fn run_deployment(&mut self, id: NodeId) -> Result<(), Failure> {
-        let stmt = self.plan.tree.get(self.look(id).tree).stmt.clone();
+    pub(super) fn run_deployment(&mut self, id: NodeId) -> Result<(), NodeError> {
+        let stmt = self.plan.tree.get(self.look(id)?.tree).stmt.clone();
         self.arm_timeout(id, &stmt)?;
-        self.begin(id, None);
-        let body = self
-            .node(id)
-            .deployment
-            .as_mut()
-            .and_then(|it| it.body.take());
-        if let Some(body) = body {
-            self.node(id).work = Work::Seq(body);
-            self.step(id);
-        }
+        self.begin(id, None)?;
+        let deployment = self.node(id)?.deployment.as_mut();
+        let Some(body) = deployment.and_then(|it| it.body.take()) else {
+            let breach = Breach::NotA("deployment that has not begun");
+            return Err(BrokenInvariant::of(self.look(id)?, breach).into());
+        };
+        self.begin_work(id, Work::Seq(body))?;
+        self.step(id)?;
         Ok(())
     }
 
@@ -518,94 +522,161 @@ impl Machine {
     // --- Ends of effects -----------------------------------------------------------------
 
     /// A command or action ended.
-    pub(super) fn effect_ended(&mut self, id: NodeId, outcome: super::Outcome) {
-        self.note_outputs(id, &outcome.value);
+    pub(super) fn effect_ended(
+        &mut self,
+        id: NodeId,
+        effect: EffectId,
+        outcome: super::Outcome,
+    ) -> Checked<()> {
+        let waits = match self.look(id)?.life.work() {
+            Some(Work::Effect(waited)) => *waited == effect,
+            Some(
+                Work::Nothing
+                | Work::Seq(_)
+                | Work::Parallel(_)
+                | Work::Grid(_)
+                | Work::Timer(_)
+                | Work::Barrier(_)
+                | Work::LockWait(_)
+                | Work::Locked(..)
+                | Work::Ask(_)
+                | Work::HoldWait
+                | Work::Verify { .. }
+                | Work::Undoing(_),
+            )
+            | None => false,
+        };
+        if !waits {
+            return Err(self.wrong_answer(id, effect));
+        }
+        self.note_outputs(id, &outcome.value)?;
         let Some((class, message)) = outcome.failure else {
             let end = End::value(outcome.value);
-            return self.queue.push(Task::Ended(id, end));
+            return self.body_ends(id, end);
         };
-        let node = self.node(id);
+        let node = self.node(id)?;
         node.value = outcome.value;
-        let failure = match node.stop_failure() {
+        let failure = match node.life.stop_failure() {
             Some(failure) => Failure {
                 node: node.path.clone(),
                 ..(**failure).clone()
             },
-            None => self.failure(id, class, message),
+            None => self.failure(id, class, message)?,
         };
-        self.queue.push(Task::Ended(id, End::bad(failure)));
+        self.body_ends(id, End::bad(failure))
     }
 
     /// A command in a deployment says what was and is there by its outputs `before` and `after`.
-    fn note_outputs(&mut self, id: NodeId, value: &Value) {
+    fn note_outputs(&mut self, id: NodeId, value: &Value) -> Checked<()> {
         let outputs = value.as_map().and_then(|it| it.get("outputs"));
         let Some(outputs) = outputs.filter(|it| it.as_map().is_some_and(|it| !it.is_empty()))
         else {
-            return;
+            return Ok(());
         };
         let mut at = Some(id);
         while let Some(id) = at {
-            let node = self.node(id);
+            let node = self.node(id)?;
             if let Some(deployment) = &mut node.deployment {
-                return deployment.line.note(outputs);
+                deployment.line.note(outputs);
+                return Ok(());
             }
-            if let Work::Undoing(UndoWork {
-                scope: Some(scope), ..
-            }) = &mut node.work
+            let parent = node.parent;
+            if node.life.activity() == Activity::Undoing
+                && let Some(line) = self.undoing(id)?.line()
             {
-                return scope.deployment.note(outputs);
+                line.note(outputs);
+                return Ok(());
             }
-            at = node.parent;
+            at = parent;
         }
+        Ok(())
     }
 
     /// A person answered.
-    pub(super) fn answered(&mut self, id: NodeId, answer: super::Answer) {
-        if !matches!(self.look(id).work, Work::Ask(_)) {
-            return self.decided(id, Some(answer));
+    pub(super) fn answered(
+        &mut self,
+        id: NodeId,
+        question: EffectId,
+        answer: super::Answer,
+    ) -> Checked<()> {
+        match self.look(id)?.life.phase() {
+            Phase::Asking {
+                question: asked, ..
+            } if *asked == question => return self.decided(id, Some(answer)),
+            Phase::Body(Work::Ask(asked)) if *asked == question => {}
+            Phase::Body(_)
+            | Phase::Pause(_)
+            | Phase::Handler
+            | Phase::Asking { .. }
+            | Phase::RollingBack
+            | Phase::Always
+            | Phase::Ended => return Err(self.wrong_answer(id, question)),
         }
-        let end = match answer {
-            super::Answer::Yes => End::good(),
+        let said = match answer {
+            super::Answer::Yes => return self.body_ends(id, End::good()),
             super::Answer::No(reason) if !reason.is_empty() => {
-                let message = format!("the answer was no: {reason}");
-                End::bad(self.failure(id, FailureClass::Approval, message))
+                format!("the answer was no: {reason}")
             }
-            _ => End::bad(self.failure(id, FailureClass::Approval, "the answer was no")),
+            super::Answer::No(_)
+            | super::Answer::Retry
+            | super::Answer::Ignore
+            | super::Answer::Rollback
+            | super::Answer::Abort => String::from("the answer was no"),
         };
-        self.queue.push(Task::Ended(id, end));
+        let failure = self.failure(id, FailureClass::Approval, said)?;
+        self.body_ends(id, End::bad(failure))
     }
 
     /// A timer's time has come.
-    pub(super) fn timer_fired(&mut self, id: NodeId, timer: EffectId) {
-        use super::node::Phase;
-        match self.look(id).phase {
-            Phase::Pause(pause) if pause == timer => {
-                self.set(id, Status::Running);
-                self.node(id).phase = Phase::Body;
+    pub(super) fn timer_fired(&mut self, id: NodeId, timer: EffectId) -> Checked<()> {
+        let node = self.node(id)?;
+        if node.timeout == Some(timer) {
+            node.timeout = None;
+            return self.timed_out(id);
+        }
+        match node.life.phase() {
+            Phase::Pause(pause) if *pause == timer => {
+                self.end_pause(id)?;
                 self.queue.push(Task::Enter(id));
+                Ok(())
             }
-            Phase::Asking { question, .. } => {
+            Phase::Asking {
+                question,
+                timer: Some(limit),
+            } if *limit == timer => {
+                let question = *question;
                 self.unask(question);
-                self.decided(id, None);
+                self.decided(id, None)
             }
-            _ if self.look(id).timeout == Some(timer) => {
-                self.node(id).timeout = None;
-                self.timed_out(id);
+            Phase::Body(Work::Verify {
+                timer: Some(next), ..
+            }) if *next == timer => {
+                *self.verify_timer(id)? = None;
+                self.set(id, Status::Running)?;
+                self.look_again(id)
             }
-            _ => match &mut self.node(id).work {
-                Work::Verify { timer, .. } => {
-                    *timer = None;
-                    self.set(id, Status::Running);
-                    self.look_again(id);
-                }
-                Work::Timer(_) => self.queue.push(Task::Ended(id, End::good())),
-                _ => {}
-            },
+            Phase::Body(Work::Timer(waited)) if *waited == timer => self.body_ends(id, End::good()),
+            Phase::Body(_)
+            | Phase::Pause(_)
+            | Phase::Handler
+            | Phase::Asking { .. }
+            | Phase::RollingBack
+            | Phase::Always
+            | Phase::Ended => Err(self.wrong_answer(id, timer)),
+        }
+    }
+
+    /// An event names an effect of a node, and the node does not wait for it.
+    #[track_caller]
+    pub(super) fn wrong_answer(&self, id: NodeId, effect: EffectId) -> Box<BrokenInvariant> {
+        match self.look(id) {
+            Ok(node) => BrokenInvariant::of(node, Breach::WrongAnswer(effect)),
+            Err(broken) => broken,
         }
     }
 
     /// What reports call a node; nothing where they do not name it.
-    pub(super) fn kind(&self, id: NodeId) -> Option<NodeKind> {
-        self.look(id).visible
+    pub(super) fn kind(&self, id: NodeId) -> Checked<Option<NodeKind>> {
+        Ok(self.look(id)?.visible)
     }
 }

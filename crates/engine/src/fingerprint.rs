@@ -5,10 +5,9 @@ use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
 use std::fmt::Debug;
 use std::hash::{Hash, Hasher};
-use std::mem::discriminant;
 
 use super::Machine;
-use super::node::{Node, NodeId, Role, SeqWork, Signal, Stopping, Work};
+use super::node::{Node, NodeId, Role, SeqWork, Signal, Work};
 use lockstep_base::value::Value;
 use lockstep_plan::Locals;
 
@@ -27,7 +26,10 @@ impl Machine {
         let places: Places = order.iter().enumerate().map(|(at, id)| (*id, at)).collect();
         let mut hasher = DefaultHasher::new();
         for id in &order {
-            self.hash_node(self.look(*id), &places, &mut hasher);
+            match self.find(*id) {
+                Some(node) => self.hash_node(node, &places, &mut hasher),
+                None => id.hash(&mut hasher),
+            }
         }
         self.barriers.hash_into(&places, &mut hasher);
         for (id, wants) in self.locks.waiting() {
@@ -43,15 +45,16 @@ impl Machine {
     /// A node and all in it, each block's children in the order in which they are written.
     fn in_order(&self, id: NodeId, order: &mut Vec<NodeId>) {
         order.push(id);
-        let mut children = self.look(id).children.clone();
+        let Some(node) = self.find(id) else { return };
+        let mut children = node.children.clone();
         children.sort_by_cached_key(|child| {
-            let node = self.look(*child);
-            let place = match &node.role {
-                Role::Cell(cell) => cell.position.clone(),
-                Role::Strand(place) => vec![*place as u32],
-                _ => Vec::new(),
-            };
-            (kind(&node.role), place, node.tree, node.path.clone())
+            let node = self.find(*child)?;
+            Some((
+                kind(&node.role),
+                position(&node.role),
+                node.tree,
+                node.path.clone(),
+            ))
         });
         for child in children {
             self.in_order(child, order);
@@ -59,19 +62,11 @@ impl Machine {
     }
 
     fn hash_node(&self, node: &Node, places: &Places, hasher: &mut DefaultHasher) {
-        let place = |id: &NodeId| places.get(id).copied();
         (node.tree, kind(&node.role), node.children.len()).hash(hasher);
-        match &node.role {
-            Role::Cell(cell) => cell.position.hash(hasher),
-            Role::Strand(at) => at.hash(hasher),
-            _ => {}
-        }
-        (node.status as u8, node.tries, node.handler_tries).hash(hasher);
-        discriminant(&node.phase).hash(hasher);
-        node.stopping
-            .as_ref()
-            .map(|it| matches!(it, Stopping::Cancelled(_)))
-            .hash(hasher);
+        position(&node.role).hash(hasher);
+        let life = &node.life;
+        (life.status() as u8, life.tries(), life.handler_tries()).hash(hasher);
+        (life.activity(), life.stopping_word()).hash(hasher);
         if let Some(trouble) = &node.trouble {
             trouble.failure.class.as_str().hash(hasher);
             (trouble.unrestored, trouble.rolls_back.is_some()).hash(hasher);
@@ -83,20 +78,26 @@ impl Machine {
         }
         self.barriers.hash_owed(&node.owed, places, hasher);
         if let Some(holds) = &node.holds {
-            for request in &holds.requests {
-                let targets: Vec<_> = request.targets.iter().map(|it| it.0).collect();
-                let waiting: Vec<_> = request.waiting.iter().map(place).collect();
-                (targets, request.granted, waiting).hash(hasher);
-            }
-            let mut remaining: Vec<_> = holds.remaining.iter().flatten().collect();
-            remaining.sort();
-            let used: Vec<_> = holds.used.iter().map(|it| it.0).collect();
-            (holds.asked, used, hashable(&remaining)).hash(hasher);
-            let gone = holds.gone.iter();
-            let gone = gone.map(|((at, target), count)| (at, target.0, count));
-            gone.collect::<std::collections::BTreeSet<_>>().hash(hasher);
+            holds.hash_into(places, hasher);
         }
-        hash_work(&node.work, hasher);
+        if let Some(work) = life.work() {
+            hash_work(work, hasher);
+        }
+    }
+}
+
+/// Where a node stands among its siblings, where that is known.
+fn position(role: &Role) -> Vec<u32> {
+    match role {
+        Role::Cell(cell) => cell.position.to_vec(),
+        Role::Strand(place) => vec![*place as u32],
+        Role::Root
+        | Role::Body
+        | Role::Look
+        | Role::Handler
+        | Role::Always
+        | Role::Rollback
+        | Role::UndoPart => Vec::new(),
     }
 }
 
@@ -116,27 +117,12 @@ fn kind(role: &Role) -> u8 {
 }
 
 fn hash_work(work: &Work, hasher: &mut DefaultHasher) {
-    discriminant(work).hash(hasher);
     match work {
         Work::Seq(seq) | Work::Locked(_, seq) => hash_seq(seq, hasher),
-        Work::Parallel(work) => {
-            (work.next, work.live, work.stopped, work.skipped).hash(hasher);
-            work.yielded
-                .iter()
-                .flatten()
-                .for_each(|it| hash_shown(it, hasher));
-            hash_shown(&work.undo, hasher);
-        }
-        Work::Grid(work) => {
-            work.grid.hash(hasher);
-            (work.failed, work.skipped > 0, work.lost).hash(hasher);
-            hash_shown(&(&work.yields, &work.undo, &work.returned), hasher);
-        }
+        Work::Parallel(work) => work.hash_into(hasher),
+        Work::Grid(work) => work.hash_into(hasher),
         Work::Verify { timer, .. } => timer.is_some().hash(hasher),
-        Work::Undoing(work) => {
-            (work.parallel, work.live, work.failed, work.locks.is_some()).hash(hasher);
-            hash_shown(&(&work.items, &work.wants), hasher);
-        }
+        Work::Undoing(work) => work.hash_into(hasher),
         Work::Nothing
         | Work::Effect(_)
         | Work::Timer(_)
@@ -169,13 +155,6 @@ fn hash_value(value: &Value, hasher: &mut DefaultHasher) {
 }
 
 /// Hashes what has no order of its own by how it is shown.
-fn hash_shown(shown: &impl Debug, hasher: &mut DefaultHasher) {
+pub(super) fn hash_shown(shown: &impl Debug, hasher: &mut DefaultHasher) {
     format!("{shown:?}").hash(hasher);
-}
-
-fn hashable(remaining: &[(&lockstep_base::value::InfrastructureId, &u32)]) -> Vec<(u32, u32)> {
-    remaining
-        .iter()
-        .map(|(id, count)| (id.0, **count))
-        .collect()
 }

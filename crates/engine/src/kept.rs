@@ -5,12 +5,13 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+use super::broken::Checked;
 use super::node::{Node, NodeId, Role, Signal};
 use super::notice::{Deployment, Status};
+use super::statement::traits;
 use super::{Leaver, Machine};
 use lockstep_base::source::Name;
 use lockstep_base::value::Value;
-use lockstep_lang::ir::StmtKind;
 
 /// What has been done, by the names of nodes.
 pub type Kept = IndexMap<Name, Done>;
@@ -46,63 +47,53 @@ impl Machine {
     }
 
     /// Ends a node at once that has been done in the run before. Whether it has.
-    pub(super) fn is_kept(&mut self, id: NodeId) -> bool {
-        if self.kept.is_empty() || self.look(id).around.undoing || !self.is_unit(id) {
-            return false;
+    pub(super) fn is_kept(&mut self, id: NodeId) -> Checked<bool> {
+        if self.kept.is_empty() || self.look(id)?.around.undoing || !self.is_unit(id)? {
+            return Ok(false);
         }
-        let Some(done) = self.kept.get(&self.name_of(id)).cloned() else {
-            return false;
+        let Some(done) = self.kept.get(&self.name_of(id)?).cloned() else {
+            return Ok(false);
         };
         if done.line.is_some() {
-            self.note_kept_deployment(id, &done);
+            self.note_kept_deployment(id, &done)?;
         }
         let said = String::from("done by the run before");
-        self.begin(id, Some(said));
-        let is_deploy = self.look(id).deployment.is_some();
-        let node = self.node(id);
+        self.begin(id, Some(said))?;
+        let is_deploy = self.look(id)?.deployment.is_some();
+        let node = self.node(id)?;
         if is_deploy {
             node.signal = Signal::Return(done.value);
         } else {
             node.value = done.value;
         }
-        self.leave(id);
-        true
+        self.leave(id)?;
+        Ok(true)
     }
 
     /// Whether a node is done altogether or not at all.
-    fn is_unit(&self, id: NodeId) -> bool {
-        let node = self.look(id);
-        node.is_statement()
-            && matches!(
-                self.plan.tree.get(node.tree).stmt.kind,
-                StmtKind::Deploy { .. }
-                    | StmtKind::Step { .. }
-                    | StmtKind::Run(_)
-                    | StmtKind::Action { .. }
-            )
+    fn is_unit(&self, id: NodeId) -> Checked<bool> {
+        let node = self.look(id)?;
+        Ok(node.is_statement() && traits(&self.plan.tree.get(node.tree).stmt.kind).is_unit)
     }
 
     /// What a node that ends has done.
-    pub(super) fn done_by(&mut self, id: NodeId) -> Vec<(Name, Done)> {
+    pub(super) fn done_by(&mut self, id: NodeId) -> Checked<Vec<(Name, Done)>> {
         if !self.notes {
-            return Vec::new();
+            return Ok(Vec::new());
         }
-        let done = std::mem::take(&mut self.node(id).done);
-        let node = self.look(id);
-        if !self.is_unit(id) {
-            return done;
+        let done = std::mem::take(&mut self.node(id)?.done);
+        let node = self.look(id)?;
+        if !self.is_unit(id)? {
+            return Ok(done);
         }
-        if !matches!(node.status, Status::Succeeded | Status::Ignored) {
-            return Vec::new();
+        if !matches!(node.life.status(), Status::Succeeded | Status::Ignored) {
+            return Ok(Vec::new());
         }
-        vec![(self.name_of(id), self.done_as(node))]
+        Ok(vec![(self.name_of(id)?, self.done_as(node))])
     }
 
     fn done_as(&self, node: &Node) -> Done {
-        let is_step = matches!(
-            self.plan.tree.get(node.tree).stmt.kind,
-            StmtKind::Step { .. }
-        );
+        let is_step = traits(&self.plan.tree.get(node.tree).stmt.kind).takes_yields;
         let value = match &node.signal {
             Signal::Return(value) => value,
             _ if is_step => node.yielded.as_ref().unwrap_or(&node.value),
@@ -116,10 +107,17 @@ impl Machine {
 
     /// A node takes over what a node in it has done. What handlers do is done again, and so is
     /// what is looked at again and again.
-    pub(super) fn take_done(&mut self, id: NodeId, leaver: &mut Leaver) {
+    pub(super) fn take_done(&mut self, id: NodeId, leaver: &mut Leaver) -> Checked<()> {
         let done = std::mem::take(&mut leaver.done);
-        if matches!(leaver.role, Role::Body | Role::Strand(_) | Role::Cell(_)) {
-            self.node(id).done.extend(done);
+        match leaver.role {
+            Role::Body | Role::Strand(_) | Role::Cell(_) => self.node(id)?.done.extend(done),
+            Role::Root
+            | Role::Look
+            | Role::Handler
+            | Role::Always
+            | Role::Rollback
+            | Role::UndoPart => {}
         }
+        Ok(())
     }
 }

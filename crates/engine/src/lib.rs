@@ -10,6 +10,7 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
 
 mod barrier;
+mod broken;
 mod cancel;
 mod cells;
 mod enter;
@@ -18,6 +19,7 @@ mod failure;
 mod fingerprint;
 mod holds;
 mod kept;
+mod life;
 pub mod lock;
 mod node;
 pub mod notice;
@@ -28,12 +30,15 @@ mod rollback;
 mod sequence;
 mod stall;
 pub mod state;
+mod statement;
 mod strands;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use barrier::Barriers;
+pub use broken::{Breach, BrokenInvariant, EventReport, NodeReport};
+use broken::{Checked, NodeError};
 pub use event::{Answer, Command, Effect, EffectId, Event, Outcome, Question, Want};
 pub use kept::{Done, Kept};
 use lockstep_base::source::Name;
@@ -55,9 +60,6 @@ pub struct Machine {
     run: RunFacts,
     nodes: Vec<Option<Node>>,
     free: Vec<NodeId>,
-    /// Stands in for a node that is not in the table, which a mistake of the machine itself could
-    /// ask for: a run must not come down with it.
-    nowhere: Node,
     /// What follows from the task at hand.
     queue: Vec<Task>,
     effects: Vec<Effect>,
@@ -77,6 +79,8 @@ pub struct Machine {
     aborted: bool,
     rollback_failed: bool,
     finished: Option<Status>,
+    /// Which of its own rules the machine has broken: then it does nothing any more.
+    broken: Option<Box<BrokenInvariant>>,
     /// What the run before has done.
     kept: Kept,
     /// Whether it is noted what this one does, and what that was.
@@ -120,7 +124,6 @@ impl Machine {
             run,
             nodes: Vec::new(),
             free: Vec::new(),
-            nowhere: Node::new(TreeId(0), None, Role::Root, Around::nothing()),
             queue: Vec::new(),
             effects: Vec::new(),
             now: 0,
@@ -136,6 +139,7 @@ impl Machine {
             aborted: false,
             rollback_failed: false,
             finished: None,
+            broken: None,
             kept: Kept::default(),
             notes: false,
             done: Vec::new(),
@@ -144,19 +148,42 @@ impl Machine {
     }
 
     /// Takes one event in, at `now` milliseconds, and returns everything that follows from it, in
-    /// order. An event for an effect that does not matter any more changes nothing.
+    /// order. An event for an effect that does not matter any more changes nothing. Where the
+    /// machine finds a mistake of its own, nothing follows, neither now nor later: ask
+    /// [`Machine::broken`].
     #[must_use]
     pub fn handle(&mut self, now: i64, event: Event) -> Vec<Effect> {
+        if self.broken.is_some() {
+            return Vec::new();
+        }
         self.now = now;
-        self.take(event);
-        self.settle();
+        let report = EventReport::of(&event, now);
+        if let Err(mut broken) = self.handle_checked(event) {
+            broken.event = Some(report);
+            self.broken = Some(broken);
+            // What was decided before the mistake was found is part of it.
+            self.effects.clear();
+            self.queue.clear();
+        }
+        std::mem::take(&mut self.effects)
+    }
+
+    fn handle_checked(&mut self, event: Event) -> Checked<()> {
+        self.take(event)?;
+        self.settle()?;
         // Nothing can come in any more: whoever waits, waits for ever.
         while self.is_stuck() {
             self.standstills += 1;
-            self.unstick();
-            self.settle();
+            self.unstick()?;
+            self.settle()?;
         }
-        std::mem::take(&mut self.effects)
+        Ok(())
+    }
+
+    /// The rule of its own that the machine has broken, if it has. The run cannot go on then; the
+    /// event that was handled last has had no effect.
+    pub fn broken(&self) -> Option<&BrokenInvariant> {
+        self.broken.as_deref()
     }
 
     /// How the run ended, once it has.
@@ -183,44 +210,48 @@ impl Machine {
             + self.locks.len()
     }
 
-    fn take(&mut self, event: Event) {
+    fn take(&mut self, event: Event) -> Checked<()> {
         match event {
             Event::Start => self.start(),
             Event::Cancel => {
                 self.cancelled = true;
+                if !self.is_there(NodeId(0)) {
+                    // It has not begun, or it has ended.
+                    return Ok(());
+                }
                 let failure = self.failure_of_run(FailureClass::Cancelled, "the run was cancelled");
-                self.cancel(NodeId(0), &Arc::new(failure));
+                self.cancel(NodeId(0), &Arc::new(failure))
             }
-            Event::Ended { id, outcome } => {
-                if let Some(node) = self.pending.remove(&id) {
-                    self.effect_ended(node, outcome);
-                }
-            }
-            Event::Fired { id } => {
-                if let Some(node) = self.pending.remove(&id) {
-                    self.timer_fired(node, id);
-                }
-            }
-            Event::Queued { id, queue } => {
-                if let Some(node) = self.pending.get(&id).copied() {
-                    self.queued(node, id, queue);
-                }
-            }
-            Event::Acquired { id } => {
-                if let Some(node) = self.pending.remove(&id) {
+            Event::Ended { id, outcome } => match self.pending.remove(&id) {
+                Some(node) => self.effect_ended(node, id, outcome),
+                None => Ok(()),
+            },
+            Event::Fired { id } => match self.pending.remove(&id) {
+                Some(node) => self.timer_fired(node, id),
+                None => Ok(()),
+            },
+            Event::Queued { id, queue } => match self.pending.get(&id).copied() {
+                Some(node) => self.queued(node, id, queue),
+                None => Ok(()),
+            },
+            Event::Acquired { id } => match self.pending.remove(&id) {
+                Some(node) => {
                     self.locks.granted(id);
-                    self.acquired(node, id);
+                    self.acquired(node, id)
                 }
-            }
-            Event::Answered { id, answer } => {
-                if let Some(node) = self.pending.remove(&id) {
-                    self.answered(node, answer);
-                }
-            }
+                None => Ok(()),
+            },
+            Event::Answered { id, answer } => match self.pending.remove(&id) {
+                Some(node) => self.answered(node, id, answer),
+                None => Ok(()),
+            },
         }
     }
 
-    fn start(&mut self) {
+    fn start(&mut self) -> Checked<()> {
+        if !self.nodes.is_empty() {
+            return Err(BrokenInvariant::new(Breach::StartedTwice));
+        }
         let plan = self.plan.clone();
         let root = plan.tree.root();
         let name = &plan.bound.pipeline().name;
@@ -230,22 +261,25 @@ impl Machine {
         });
         let path = (name.clone(), Some(NodeKind::Pipeline));
         let around = Around::nothing();
-        self.add(root, None, Role::Root, Locals::default(), around, path);
+        self.add(root, None, Role::Root, Locals::default(), around, path)?;
+        Ok(())
     }
 
-    fn settle(&mut self) {
+    fn settle(&mut self) -> Checked<()> {
         // What follows from a task comes before what was to be done after it, so that strands
         // that could all go on do so in the order in which they are written, whatever they are
         // in, and one after the other goes as far as it can.
         let mut stack = Vec::new();
         loop {
             stack.extend(self.queue.drain(..).rev());
-            let Some(task) = stack.pop() else { return };
+            let Some(task) = stack.pop() else {
+                return Ok(());
+            };
             match task {
-                Task::Enter(node) => self.enter(node),
-                Task::Ended(node, end) => self.body_ended(node, end),
-                Task::Handled(node) => self.handlers_done(node),
-                Task::Left(parent, leaver) => self.child_left(parent, *leaver),
+                Task::Enter(node) => self.enter(node)?,
+                Task::Ended(node, end) => self.body_ended(node, end)?,
+                Task::Handled(node) => self.handlers_done(node)?,
+                Task::Left(parent, leaver) => self.child_left(parent, *leaver)?,
             }
         }
     }
@@ -261,14 +295,11 @@ impl Machine {
         locals: Locals,
         around: Around,
         (path, visible): (Name, Option<NodeKind>),
-    ) -> NodeId {
-        let id = self.free.pop().unwrap_or_else(|| {
-            self.nodes.push(None);
-            NodeId(self.nodes.len() as u32 - 1)
-        });
+    ) -> Checked<NodeId> {
+        let id = self.free.pop().unwrap_or(NodeId(self.nodes.len() as u32));
         let mut place = 0;
         if let Some(parent) = parent {
-            let siblings = &mut self.node(parent).children;
+            let siblings = &mut self.node(parent)?.children;
             place = siblings.len();
             siblings.push(id);
         }
@@ -279,59 +310,62 @@ impl Machine {
             visible,
             ..Node::new(tree, parent, role, around)
         };
-        if let Some(empty) = self.nodes.get_mut(id.0 as usize) {
-            *empty = Some(node);
+        match self.nodes.get_mut(id.0 as usize) {
+            Some(empty) => *empty = Some(node),
+            None => self.nodes.push(Some(node)),
         }
         self.queue.push(Task::Enter(id));
-        id
+        Ok(id)
     }
 
     /// Takes a node out of the table.
-    fn remove(&mut self, id: NodeId) -> Option<Node> {
-        let node = self.nodes.get_mut(id.0 as usize)?.take()?;
+    fn remove(&mut self, id: NodeId) -> Checked<Node> {
+        let taken = self.nodes.get_mut(id.0 as usize).and_then(Option::take);
+        let node = taken.ok_or_else(|| BrokenInvariant::no_such_node(id))?;
         if let Some(parent) = node.parent {
-            let siblings = &mut self.node(parent).children;
+            let siblings = &mut self.node(parent)?.children;
+            if siblings.get(node.place) != Some(&id) {
+                return Err(BrokenInvariant::of(&node, Breach::NoSuchNode(id.0)));
+            }
             siblings.swap_remove(node.place);
             if let Some(moved) = siblings.get(node.place).copied() {
-                self.node(moved).place = node.place;
+                self.node(moved)?.place = node.place;
             }
         }
         self.free.push(id);
-        Some(node)
+        Ok(node)
     }
 
-    fn node(&mut self, id: NodeId) -> &mut Node {
+    #[track_caller]
+    fn node(&mut self, id: NodeId) -> Checked<&mut Node> {
         match self.nodes.get_mut(id.0 as usize) {
-            Some(Some(node)) => node,
-            _ => {
-                debug_assert!(false, "a node that is referred to is in the table");
-                &mut self.nowhere
-            }
+            Some(Some(node)) => Ok(node),
+            Some(None) | None => Err(BrokenInvariant::no_such_node(id)),
         }
     }
 
-    fn look(&self, id: NodeId) -> &Node {
-        match self.nodes.get(id.0 as usize) {
-            Some(Some(node)) => node,
-            _ => {
-                debug_assert!(false, "a node that is looked at is in the table");
-                &self.nowhere
-            }
+    #[track_caller]
+    fn look(&self, id: NodeId) -> Checked<&Node> {
+        match self.find(id) {
+            Some(node) => Ok(node),
+            None => Err(BrokenInvariant::no_such_node(id)),
         }
+    }
+
+    /// A node, if it is still there.
+    fn find(&self, id: NodeId) -> Option<&Node> {
+        self.nodes.get(id.0 as usize)?.as_ref()
     }
 
     /// Whether there is such a node.
     fn is_there(&self, id: NodeId) -> bool {
-        matches!(self.nodes.get(id.0 as usize), Some(Some(_)))
+        self.find(id).is_some()
     }
 
-    /// The only place where a state changes.
-    fn set(&mut self, id: NodeId, status: Status) {
-        let node = self.node(id);
-        let from = std::mem::replace(&mut node.status, status);
-        if from != status {
-            self.transitions.note(from, status);
-        }
+    /// The body of a node has ended; what follows from it comes in its turn.
+    fn body_ends(&mut self, id: NodeId, end: End) -> Checked<()> {
+        self.queue.push(Task::Ended(id, end));
+        Ok(())
     }
 
     // --- Effects -------------------------------------------------------------------------
@@ -362,12 +396,16 @@ impl Machine {
     }
 
     /// Asks for locks, all together.
-    fn acquire(&mut self, node: NodeId, wants: Vec<Want>) -> EffectId {
+    fn acquire(&mut self, node: NodeId, wants: Vec<Want>) -> Checked<EffectId> {
+        let path = self.look(node)?.path.clone();
         let id = self.effect(node);
         self.locks.asked(id, &wants);
-        let node = self.look(node).path.clone();
-        self.effects.push(Effect::Acquire { id, node, wants });
-        id
+        self.effects.push(Effect::Acquire {
+            id,
+            node: path,
+            wants,
+        });
+        Ok(id)
     }
 
     /// Gives some, or all, locks of a request back, or takes the request back.
@@ -399,20 +437,20 @@ impl Machine {
     }
 
     /// The value of an expression of a node; a mistake in it is the node's failure.
-    fn value_of(&self, id: NodeId, expr: &Expr) -> Result<Value, Failure> {
-        let node = self.look(id);
+    fn value_of(&self, id: NodeId, expr: &Expr) -> Result<Value, NodeError> {
+        let node = self.look(id)?;
         self.eval(expr, &node.locals)
             .map_err(|halt| self.fault(id, halt))
     }
 
-    fn duration_of(&self, id: NodeId, expr: &Expr) -> Result<i64, Failure> {
+    fn duration_of(&self, id: NodeId, expr: &Expr) -> Result<i64, NodeError> {
         Ok(match self.value_of(id, expr)? {
             Value::Duration(ms) => ms,
             _ => 0,
         })
     }
 
-    fn count_of(&self, id: NodeId, expr: &Expr) -> Result<u32, Failure> {
+    fn count_of(&self, id: NodeId, expr: &Expr) -> Result<u32, NodeError> {
         Ok(match self.value_of(id, expr)? {
             Value::Int(number) => u32::try_from(number.max(0)).unwrap_or(u32::MAX),
             _ => 0,
@@ -423,14 +461,22 @@ impl Machine {
         Self::walk(&self.plan, &self.run).display(value)
     }
 
+    /// The failure that a mistake in an expression is, as what ends a statement.
+    fn fault(&self, id: NodeId, halt: Halt) -> NodeError {
+        match self.failure_of(id, halt) {
+            Ok(failure) => failure.into(),
+            Err(broken) => broken.into(),
+        }
+    }
+
     /// The failure that a mistake in an expression is.
-    fn fault(&self, id: NodeId, halt: Halt) -> Failure {
+    fn failure_of(&self, id: NodeId, halt: Halt) -> Checked<Failure> {
         match halt {
             Halt::Fault(diagnostic) => {
                 let mut failure =
-                    self.failure(id, FailureClass::Failed, diagnostic.message.clone());
+                    self.failure(id, FailureClass::Failed, diagnostic.message.clone())?;
                 failure.span = diagnostic.span().or(failure.span);
-                failure
+                Ok(failure)
             }
             Halt::Unknown => self.failure(
                 id,
@@ -441,14 +487,20 @@ impl Machine {
     }
 
     /// A failure of this node.
-    fn failure(&self, id: NodeId, class: FailureClass, message: impl Into<String>) -> Failure {
-        let node = self.look(id);
-        Failure {
+    #[track_caller]
+    fn failure(
+        &self,
+        id: NodeId,
+        class: FailureClass,
+        message: impl Into<String>,
+    ) -> Checked<Failure> {
+        let node = self.look(id)?;
+        Ok(Failure {
             class,
             message: message.into(),
             node: node.path.clone(),
             span: Some(self.plan.tree.get(node.tree).stmt.span),
-        }
+        })
     }
 
     /// A failure of the run as a whole.

@@ -1,18 +1,20 @@
 //! What the machine remembers of a node while it is active. It does not know how a node moves.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use indexmap::IndexSet;
-
 use super::barrier::{MeetingId, Owed};
+use super::cells::GridWork;
 use super::event::{EffectId, Want};
+use super::holds::Holds;
 use super::kept::Done;
-use super::notice::{Deployment, Failure, NodeKind, Queue, Status};
+use super::life::Life;
+use super::notice::{Deployment, Failure, NodeKind, Status};
+use super::rollback::UndoWork;
+use super::strands::StrandsWork;
 use lockstep_base::source::Name;
-use lockstep_base::value::{InfrastructureId, ServiceId, Value};
+use lockstep_base::value::{InfrastructureId, Value};
 use lockstep_lang::ir::{RollbackScope, Verdict};
-use lockstep_plan::grid::{Cell, Grid, Position};
+use lockstep_plan::grid::Cell;
 use lockstep_plan::{Locals, Seq, TreeId};
 
 /// An active node, by its place in the machine's table.
@@ -41,17 +43,7 @@ pub struct Node {
     /// What reports call it; nothing where they do not name it.
     pub visible: Option<NodeKind>,
     /// Its state.
-    pub status: Status,
-    /// Where it is in the life of a statement.
-    pub phase: Phase,
-    /// What its body is doing.
-    pub work: Work,
-    /// How often its body has been tried.
-    pub tries: u32,
-    /// How often a handler has had it tried again.
-    pub handler_tries: u32,
-    /// Why its body is being stopped, if it is.
-    pub stopping: Option<Stopping>,
+    pub life: Life,
     /// Why it failed, while its failure is being dealt with.
     pub trouble: Option<Box<Trouble>>,
     /// Its value, once its body has ended well.
@@ -105,12 +97,7 @@ impl Node {
             around,
             path: Name::default(),
             visible: None,
-            status: Status::Pending,
-            phase: Phase::Body,
-            work: Work::Nothing,
-            tries: 0,
-            handler_tries: 0,
-            stopping: None,
+            life: Life::default(),
             trouble: None,
             value: Value::None,
             yielded: None,
@@ -129,19 +116,81 @@ impl Node {
     /// Whether it is a statement: bodies of cells, handlers and the like have no modifiers and
     /// handlers of their own.
     pub fn is_statement(&self) -> bool {
-        matches!(self.role, Role::Root | Role::Body | Role::Strand(_))
+        self.role.is_statement()
     }
+}
 
-    /// Why it has to stop, if it has to.
-    pub fn stop_failure(&self) -> Option<&Arc<Failure>> {
-        match self.stopping.as_ref()? {
-            Stopping::Cancelled(failure) | Stopping::Timeout(failure) => Some(failure),
+impl Role {
+    /// Whether a node with this role is a statement.
+    pub fn is_statement(&self) -> bool {
+        match self {
+            Self::Root | Self::Body | Self::Strand(_) => true,
+            Self::Cell(_)
+            | Self::Look
+            | Self::Handler
+            | Self::Always
+            | Self::Rollback
+            | Self::UndoPart => false,
         }
     }
 
-    /// Whether it is stopped from outside, so that it cannot recover.
-    pub fn is_cancelled(&self) -> bool {
-        matches!(self.stopping, Some(Stopping::Cancelled(_)))
+    /// Whether it is the pipeline.
+    pub fn is_root(&self) -> bool {
+        match self {
+            Self::Root => true,
+            Self::Body
+            | Self::Strand(_)
+            | Self::Cell(_)
+            | Self::Look
+            | Self::Handler
+            | Self::Always
+            | Self::Rollback
+            | Self::UndoPart => false,
+        }
+    }
+
+    /// Whether it is the statement that a body is at, so that the body ends with it.
+    pub fn is_in_body(&self) -> bool {
+        match self {
+            Self::Body => true,
+            Self::Root
+            | Self::Strand(_)
+            | Self::Cell(_)
+            | Self::Look
+            | Self::Handler
+            | Self::Always
+            | Self::Rollback
+            | Self::UndoPart => false,
+        }
+    }
+
+    /// The cell, where it is one.
+    pub fn cell(&self) -> Option<&Cell> {
+        match self {
+            Self::Cell(cell) => Some(cell),
+            Self::Root
+            | Self::Body
+            | Self::Strand(_)
+            | Self::Look
+            | Self::Handler
+            | Self::Always
+            | Self::Rollback
+            | Self::UndoPart => None,
+        }
+    }
+
+    /// Whether others count with its arrivals at barriers.
+    pub fn owes_arrivals(&self) -> bool {
+        match self {
+            Self::Strand(_) | Self::Cell(_) => true,
+            Self::Root
+            | Self::Body
+            | Self::Look
+            | Self::Handler
+            | Self::Always
+            | Self::Rollback
+            | Self::UndoPart => false,
+        }
     }
 }
 
@@ -186,10 +235,10 @@ pub enum Role {
 }
 
 /// Where a node is in the life of a statement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Phase {
-    /// Its body runs.
-    Body,
+    /// Its body runs, and this is what it is doing.
+    Body(Work),
     /// It waits before the next try.
     Pause(EffectId),
     /// A failure handler runs.
@@ -205,6 +254,8 @@ pub enum Phase {
     RollingBack,
     /// Its `always` runs.
     Always,
+    /// It has ended; its end is handed to its parent.
+    Ended,
 }
 
 /// What a node's body is doing.
@@ -245,6 +296,27 @@ pub enum Work {
     Undoing(UndoWork),
 }
 
+impl Work {
+    /// The request for the `lock` that is held around the body.
+    pub fn held_lock(&self) -> Option<EffectId> {
+        match self {
+            Self::Locked(request, _) => Some(*request),
+            Self::Nothing
+            | Self::Seq(_)
+            | Self::Parallel(_)
+            | Self::Grid(_)
+            | Self::Effect(_)
+            | Self::Timer(_)
+            | Self::Barrier(_)
+            | Self::LockWait(_)
+            | Self::Ask(_)
+            | Self::HoldWait
+            | Self::Verify { .. }
+            | Self::Undoing(_) => None,
+        }
+    }
+}
+
 /// A body and where it is.
 #[derive(Debug, Clone)]
 pub struct SeqWork {
@@ -268,79 +340,6 @@ impl SeqWork {
             last: Value::None,
         }
     }
-}
-
-/// The children of a `parallel` and what they have brought, each at its place.
-#[derive(Debug, Clone, Default)]
-pub struct StrandsWork {
-    /// The children.
-    pub children: Seq,
-    /// The next one to start.
-    pub next: usize,
-    /// How many may run at once.
-    pub max: Option<usize>,
-    /// How many run.
-    pub live: usize,
-    /// Whether no more may start.
-    pub stopped: bool,
-    /// Whether some never will.
-    pub skipped: bool,
-    /// Whether the first failure stops the others.
-    pub fail_fast: bool,
-    /// What the children yielded.
-    pub yielded: Vec<Option<Value>>,
-    /// How to take back what the children did.
-    pub undo: Vec<Vec<Undo>>,
-    /// The barriers that each child that has not started will pass.
-    pub owed: Vec<Owed>,
-}
-
-/// A matrix and what its cells have brought.
-#[derive(Debug, Clone)]
-pub struct GridWork {
-    /// The cells to come.
-    pub grid: Grid,
-    /// What its cells inherit.
-    pub around: Around,
-    /// What the cells yielded.
-    pub yields: Vec<(Position, Value)>,
-    /// How to take back what the cells did.
-    pub undo: Vec<(Position, Vec<Undo>)>,
-    /// How many cells failed.
-    pub failed: usize,
-    /// How many of those are tolerated.
-    pub tolerated: usize,
-    /// Whether a failure that is not tolerated keeps further cells from starting.
-    pub stops: bool,
-    /// Whether the first failure that is not tolerated stops the other cells.
-    pub fail_fast: bool,
-    /// What a cell returned from the workflow around it, if one did.
-    pub returned: Option<Value>,
-    /// How many cells never started.
-    pub skipped: usize,
-    /// Whether an axis could not be evaluated, so that no more cells can be found.
-    pub lost: bool,
-    /// The barriers that each cell that has not started will pass.
-    pub owed: HashMap<Position, Owed>,
-}
-
-/// A rollback under way.
-#[derive(Debug, Clone, Default)]
-pub struct UndoWork {
-    /// What is still to be undone, the last first.
-    pub items: Vec<Undo>,
-    /// Whether all of it is undone at once.
-    pub parallel: bool,
-    /// How many parts are under way.
-    pub live: usize,
-    /// Whether a part failed.
-    pub failed: bool,
-    /// The deployment whose status this part changes.
-    pub scope: Option<Box<UndoScope>>,
-    /// The locks that this part needs and does not have yet.
-    pub wants: Vec<Want>,
-    /// The request for its locks.
-    pub locks: Option<EffectId>,
 }
 
 /// How to take something back.
@@ -399,40 +398,6 @@ impl Deployment {
         self.before = self.before.take().or_else(|| text("before"));
         self.after = text("after").or(self.after.take());
     }
-}
-
-/// The infrastructure locks of a stage (or of the pipeline, for deployments outside stages).
-#[derive(Debug, Clone, Default)]
-pub struct Holds {
-    /// Whether the locks of everything that is known have been asked for.
-    pub asked: bool,
-    /// The requests, with what each of them covers.
-    pub requests: Vec<HoldRequest>,
-    /// Everything that has ever been asked for: a rollback needs it again.
-    pub used: IndexSet<InfrastructureId>,
-    /// What has been deployed, and where to, if anybody may ask.
-    pub deployed: HashSet<(ServiceId, InfrastructureId)>,
-    /// How many deployments will never come, noted before their locks were asked for: by the
-    /// statement of the holder's body that they stand in, and where to.
-    pub gone: HashMap<(usize, InfrastructureId), u32>,
-    /// How many deployments to each infrastructure are still to come; nothing where that is not
-    /// known, or where they may come back: then locks are held to the end.
-    pub remaining: Option<HashMap<InfrastructureId, u32>>,
-}
-
-/// Locks that were asked for together.
-#[derive(Debug, Clone)]
-pub struct HoldRequest {
-    /// The effect.
-    pub id: EffectId,
-    /// What it covers and has not been given back.
-    pub targets: IndexSet<InfrastructureId>,
-    /// Whether they are held.
-    pub granted: bool,
-    /// Who is before it, where it has to wait.
-    pub queued: Option<Queue>,
-    /// The deployments that wait for it.
-    pub waiting: Vec<NodeId>,
 }
 
 /// Why a body is being stopped. What stops it from outside beats its own time limit.
@@ -508,6 +473,14 @@ impl End {
     /// Well, without a value.
     pub fn good() -> Self {
         Self::value(Value::None)
+    }
+
+    /// Whether it is a failure.
+    pub fn is_bad(&self) -> bool {
+        match self {
+            Self::Bad(_) => true,
+            Self::Good { .. } => false,
+        }
     }
 
     /// With a failure.

@@ -2,44 +2,84 @@
 //! at once. A part that fails is reported and the others still run.
 //! It does not know why a scope rolls back.
 
-use super::node::{Around, End, NodeId, Phase, Role, SeqWork, Undo, UndoScope, UndoWork, Work};
-use super::notice::{Failure, Happened, NodeKind, Status};
-use super::{Machine, Task};
+use super::Machine;
+use std::collections::hash_map::DefaultHasher;
+use std::hash::Hash;
+
+use super::broken::{Breach, BrokenInvariant, Checked};
+use super::event::{EffectId, Want};
+use super::fingerprint::hash_shown;
+use super::node::{Around, End, NodeId, Phase, Role, SeqWork, Undo, UndoScope, Work};
+use super::notice::{Deployment, Failure, Happened, NodeKind, Status};
+use super::state::Activity;
 use lockstep_base::source::Name;
 use lockstep_base::value::Value;
 use lockstep_lang::ir::FailureClass;
 use lockstep_plan::{Locals, TreeId};
 
+/// A rollback under way.
+#[derive(Debug, Clone, Default)]
+pub struct UndoWork {
+    /// What is still to be undone, the last first.
+    items: Vec<Undo>,
+    /// Whether all of it is undone at once.
+    parallel: bool,
+    /// How many parts are under way.
+    live: usize,
+    /// Whether a part failed.
+    failed: bool,
+    /// The deployment whose status this part changes.
+    scope: Option<Box<UndoScope>>,
+    /// The locks that this part needs and does not have yet.
+    wants: Vec<Want>,
+    /// The request for its locks.
+    locks: Option<EffectId>,
+}
+
+impl UndoWork {
+    /// Whether it waits for this request for locks, or holds them.
+    pub(super) fn requested(&self, request: EffectId) -> bool {
+        self.locks == Some(request)
+    }
+
+    /// The line of the ledger of the deployment that it takes back, if it is one.
+    pub(super) fn line(&mut self) -> Option<&mut Deployment> {
+        self.scope.as_mut().map(|scope| &mut scope.deployment)
+    }
+
+    /// What of it makes a difference to what comes.
+    pub(super) fn hash_into(&self, hasher: &mut DefaultHasher) {
+        (self.parallel, self.live, self.failed, self.locks.is_some()).hash(hasher);
+        hash_shown(&(&self.items, &self.wants), hasher);
+    }
+}
+
 impl Machine {
     /// Takes back what a scope did. A scope that did nothing that can be taken back just fails.
-    pub(super) fn roll_back(&mut self, id: NodeId) {
-        let items = std::mem::take(&mut self.node(id).undo);
+    pub(super) fn roll_back(&mut self, id: NodeId) -> Checked<()> {
+        let items = std::mem::take(&mut self.node(id)?.undo);
         let items = self.undone.left(&self.plan, items);
         if items.is_empty() {
             return self.finally(id);
         }
-        let node = self.node(id);
-        node.phase = Phase::RollingBack;
-        let tree = node.tree;
-        self.set(id, Status::RollingBack);
-        let failure = self
-            .look(id)
-            .trouble
-            .as_ref()
-            .map(|trouble| trouble.failure.clone());
-        self.tell_finished(id, failure);
-        let path = self.look(id).path.clone();
+        self.set(id, Status::RollingBack)?;
+        self.go_to(id, Phase::RollingBack)?;
+        let node = self.look(id)?;
+        let (tree, path) = (node.tree, node.path.clone());
+        let failure = node.trouble.as_ref().map(|it| it.failure.clone());
+        self.tell_finished(id, failure)?;
         let work = Work::Undoing(UndoWork {
             items,
             ..UndoWork::default()
         });
-        self.add_part(id, tree, Role::Rollback, (path, None), work);
+        self.add_part(id, tree, Role::Rollback, (path, None), work)?;
+        Ok(())
     }
 
     /// The rollback of a scope is through.
-    pub(super) fn rollback_left(&mut self, id: NodeId, end: &End) {
-        let mut failed = matches!(end, End::Bad(_));
-        if let Some(trouble) = &mut self.node(id).trouble {
+    pub(super) fn rollback_left(&mut self, id: NodeId, end: &End) -> Checked<()> {
+        let mut failed = end.is_bad();
+        if let Some(trouble) = &mut self.node(id)?.trouble {
             // What a scope inside it could not take back, it has not taken back either.
             failed |= trouble.unrestored;
             trouble.unrestored = failed;
@@ -51,8 +91,8 @@ impl Machine {
             } else {
                 Status::RolledBack
             },
-        );
-        self.finally(id);
+        )?;
+        self.finally(id)
     }
 
     fn add_part(
@@ -62,36 +102,32 @@ impl Machine {
         role: Role,
         path: (Name, Option<NodeKind>),
         work: Work,
-    ) -> NodeId {
+    ) -> Checked<NodeId> {
         let locals = Locals::default();
         let around = Around {
             undoing: true,
             keep_undo: false,
             doomed: false,
             once: false,
-            ..self.look(parent).around.clone()
+            ..self.look(parent)?.around.clone()
         };
-        let part = self.add(tree, Some(parent), role, locals, around, path);
-        self.node(part).work = work;
-        part
+        let part = self.add(tree, Some(parent), role, locals, around, path)?;
+        self.begin_work(part, work)?;
+        Ok(part)
     }
 
     /// Undoes the next item, or all at once where they are parallel.
-    pub(super) fn undo_next(&mut self, id: NodeId) {
-        if self.look(id).status == Status::Pending {
-            self.begin(id, None);
-            self.tell_scope(id, Status::RollingBack);
+    pub(super) fn undo_next(&mut self, id: NodeId) -> Checked<()> {
+        if self.look(id)?.life.status() == Status::Pending {
+            self.begin(id, None)?;
+            self.tell_scope(id, Status::RollingBack)?;
         }
-        let Work::Undoing(work) = &mut self.node(id).work else {
-            return;
-        };
+        let work = self.undoing(id)?;
         if !work.wants.is_empty() {
             let wants = std::mem::take(&mut work.wants);
-            let request = self.acquire(id, wants);
-            if let Work::Undoing(work) = &mut self.node(id).work {
-                work.locks = Some(request);
-            }
-            return;
+            let request = self.acquire(id, wants)?;
+            self.undoing(id)?.locks = Some(request);
+            return Ok(());
         }
         let count = if work.parallel { work.items.len() } else { 1 };
         let mut items = Vec::new();
@@ -103,13 +139,14 @@ impl Machine {
             return self.all_undone(id);
         }
         for item in items {
-            self.undo(id, item);
+            self.undo(id, item)?;
         }
+        Ok(())
     }
 
-    fn undo(&mut self, parent: NodeId, item: Undo) {
-        let tree = self.look(parent).tree;
-        let path = (self.look(parent).path.clone(), None);
+    fn undo(&mut self, parent: NodeId, item: Undo) -> Checked<()> {
+        let tree = self.look(parent)?.tree;
+        let path = (self.look(parent)?.path.clone(), None);
         let work = |items| UndoWork {
             items,
             ..UndoWork::default()
@@ -137,7 +174,8 @@ impl Machine {
                 return self.undo_step(parent, tree, locals, &path, on);
             }
         };
-        self.add_part(parent, tree, Role::UndoPart, path, Work::Undoing(work));
+        self.add_part(parent, tree, Role::UndoPart, path, Work::Undoing(work))?;
+        Ok(())
     }
 
     fn undo_step(
@@ -147,33 +185,32 @@ impl Machine {
         locals: Locals,
         path: &Name,
         on: Option<Value>,
-    ) {
+    ) -> Checked<()> {
         self.undone.undone(&self.plan, tree, &locals, path, &on);
         let seq = self.plan.tree.get(tree).undo.clone().unwrap_or_default();
         let path = (Name::from(format!("{path}/undo")), Some(NodeKind::Undo));
         let work = Work::Seq(SeqWork::new(seq, locals));
-        let part = self.add_part(parent, tree, Role::UndoPart, path, work);
-        self.node(part).around.on = on;
+        let part = self.add_part(parent, tree, Role::UndoPart, path, work)?;
+        self.node(part)?.around.on = on;
+        Ok(())
     }
 
-    pub(super) fn undo_part_left(&mut self, id: NodeId, end: &End) {
-        if matches!(end, End::Bad(_)) {
-            self.rollback_failed = true;
-        }
-        let Work::Undoing(work) = &mut self.node(id).work else {
-            return;
+    pub(super) fn undo_part_left(&mut self, id: NodeId, end: &End) -> Checked<()> {
+        self.rollback_failed |= end.is_bad();
+        let work = self.undoing(id)?;
+        work.failed |= end.is_bad();
+        let Some(live) = work.live.checked_sub(1) else {
+            return Err(BrokenInvariant::of(self.look(id)?, Breach::Count("parts")));
         };
-        work.failed |= matches!(end, End::Bad(_));
-        work.live -= 1;
-        if work.live == 0 {
-            self.undo_next(id);
+        work.live = live;
+        match live {
+            0 => self.undo_next(id),
+            _ => Ok(()),
         }
     }
 
-    fn all_undone(&mut self, id: NodeId) {
-        let Work::Undoing(work) = &self.look(id).work else {
-            return;
-        };
+    fn all_undone(&mut self, id: NodeId) -> Checked<()> {
+        let work = self.undoing(id)?;
         let (failed, locks) = (work.failed, work.locks);
         self.tell_scope(
             id,
@@ -182,35 +219,35 @@ impl Machine {
             } else {
                 Status::RolledBack
             },
-        );
+        )?;
         if let Some(locks) = locks {
             self.release(locks, Vec::new());
         }
         let end = if failed {
-            End::bad(self.failure(id, FailureClass::Failed, "a part of the rollback failed"))
+            End::bad(self.failure(id, FailureClass::Failed, "a part of the rollback failed")?)
         } else {
             End::good()
         };
-        self.queue.push(Task::Ended(id, end));
+        self.body_ends(id, end)
     }
 
     /// Tells of the status of a deployment that had ended before it was rolled back.
-    fn tell_scope(&mut self, id: NodeId, status: Status) {
-        let Work::Undoing(UndoWork {
-            scope: Some(scope), ..
-        }) = &mut self.node(id).work
-        else {
-            return;
+    fn tell_scope(&mut self, id: NodeId, status: Status) -> Checked<()> {
+        let Some(scope) = &mut self.undoing(id)?.scope else {
+            return Ok(());
         };
         let from = std::mem::replace(&mut scope.status, status);
         let scope = scope.clone();
-        let failure = self.why_rolling_back(id);
+        if !self.transitions.note(from, status) {
+            let breach = Breach::Status { from, to: status };
+            return Err(BrokenInvariant::of(self.look(id)?, breach));
+        }
+        let failure = self.why_rolling_back(id)?;
         let UndoScope {
             path: node,
             deployment,
             ..
         } = *scope;
-        self.transitions.note(from, status);
         let deployment = Some(deployment);
         let kind = NodeKind::Deploy;
         self.tell(Happened::NodeFinished {
@@ -220,18 +257,19 @@ impl Machine {
             failure,
             deployment,
         });
+        Ok(())
     }
 
     /// The failure that a part of a rollback follows from.
-    fn why_rolling_back(&self, id: NodeId) -> Option<Failure> {
-        let mut at = self.look(id).parent;
+    fn why_rolling_back(&self, id: NodeId) -> Checked<Option<Failure>> {
+        let mut at = self.look(id)?.parent;
         while let Some(id) = at {
-            let node = self.look(id);
-            if node.phase == Phase::RollingBack {
-                return node.trouble.as_ref().map(|it| it.failure.clone());
+            let node = self.look(id)?;
+            if node.life.activity() == Activity::RollingBack {
+                return Ok(node.trouble.as_ref().map(|it| it.failure.clone()));
             }
             at = node.parent;
         }
-        None
+        Ok(None)
     }
 }

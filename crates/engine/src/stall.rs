@@ -5,9 +5,11 @@
 
 use std::collections::BTreeMap;
 
+use super::broken::{Breach, BrokenInvariant, Checked};
 use super::event::{EffectId, Want};
+use super::life::Requester;
 use super::lock::LockTable;
-use super::node::{End, NodeId, Trouble, Work};
+use super::node::{End, NodeId};
 use super::{Machine, Task};
 use lockstep_base::source::Name;
 use lockstep_lang::ir::FailureClass;
@@ -81,20 +83,13 @@ impl Machine {
 
     /// Lets those who wait for each other fail: at barriers all of them, else the last one who
     /// came for a lock.
-    pub(super) fn unstick(&mut self) {
-        if self.give_up_barriers() {
-            return;
+    pub(super) fn unstick(&mut self) -> Checked<()> {
+        if self.give_up_barriers()? {
+            return Ok(());
         }
         let last = self.locks.waiting.last_key_value();
         let Some((request, wants)) = last.map(|(id, wants)| (*id, wants.clone())) else {
-            // Nobody waits, yet nothing goes on: a mistake of the machine itself.
-            let said = "the run came to a stop before its end";
-            let failure = self.failure_of_run(FailureClass::Internal, said);
-            self.nodes.clear();
-            for request in self.locks.held.keys().copied().collect::<Vec<_>>() {
-                self.release(request, Vec::new());
-            }
-            return self.finish(Some(Trouble::new(failure)));
+            return Err(BrokenInvariant::new(Breach::Standstill));
         };
         let names: Vec<String> = wants
             .iter()
@@ -105,40 +100,46 @@ impl Machine {
             names.join(", ")
         );
         let Some(node) = self.pending.get(&request).copied() else {
-            return self.release(request, Vec::new());
+            self.release(request, Vec::new());
+            return Ok(());
         };
         self.release(request, Vec::new());
-        let waiting = match &self.look(node).work {
-            Work::LockWait(_) | Work::Undoing(_) => vec![node],
-            _ => self.forget_hold_request(node, request),
+        let waiting = match self.look(node)?.life.requests_lock(request) {
+            Some(Requester::Lock | Requester::Rollback) => vec![node],
+            None => self.forget_hold_request(node, request)?,
         };
         for node in waiting {
-            let failure = self.failure(node, FailureClass::Failed, said.as_str());
+            let failure = self.failure(node, FailureClass::Failed, said.as_str())?;
             self.queue.push(Task::Ended(node, End::bad(failure)));
         }
+        Ok(())
     }
 
     /// Where the others wait while somebody waits at a barrier, for a message.
-    pub(super) fn what_others_wait_for(&self, except: super::barrier::MeetingId) -> String {
-        let barriers = self
-            .barriers
-            .waits(except)
-            .map(|(node, barrier)| format!("`{}` waits at barrier `{barrier}`", self.place(node)));
+    pub(super) fn what_others_wait_for(
+        &self,
+        except: super::barrier::MeetingId,
+    ) -> Checked<String> {
+        let barriers = self.barriers.waits(except).map(|(node, barrier)| {
+            let place = self.place(node)?;
+            Ok(format!("`{place}` waits at barrier `{barrier}`"))
+        });
         let locks = self.locks.waiting.iter().filter_map(|(request, wants)| {
             let node = self.pending.get(request)?;
             let name = &wants.first()?.name;
-            Some(format!("`{}` waits for `{name}`", self.place(*node)))
+            let place = self.place(*node);
+            Some(place.map(|place| format!("`{place}` waits for `{name}`")))
         });
-        let said: Vec<String> = barriers.chain(locks).take(3).collect();
-        match said.is_empty() {
+        let said: Vec<String> = barriers.chain(locks).take(3).collect::<Checked<_>>()?;
+        Ok(match said.is_empty() {
             true => String::new(),
             false => format!(": {}", said.join(", ")),
-        }
+        })
     }
 
     /// The path of what a statement stands in.
-    fn place(&self, node: NodeId) -> &Name {
-        let parent = self.look(node).parent.unwrap_or(node);
-        &self.look(parent).path
+    fn place(&self, node: NodeId) -> Checked<&Name> {
+        let parent = self.look(node)?.parent.unwrap_or(node);
+        Ok(&self.look(parent)?.path)
     }
 }

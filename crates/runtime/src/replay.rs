@@ -39,7 +39,8 @@ impl std::fmt::Display for ReplayError {
 
 impl std::error::Error for ReplayError {}
 
-/// Has a new machine handle the records again. `hear` is told what was told then, and when.
+/// Has a new machine handle the records again. `hear` is told what was told then, and when. It
+/// ends early where the machine finds a mistake of its own; ask [`Machine::broken`].
 ///
 /// # Errors
 ///
@@ -63,6 +64,9 @@ pub fn replay(
         // A timer may have fired, or somebody answered, just when it did not matter any more.
         let _ = replayed.left.happened(&event);
         let mut effects = machine.handle(record.clock, event);
+        if machine.broken().is_some() {
+            break;
+        }
         let told = told(&mut effects);
         if told != record.told {
             let record = record.seq;

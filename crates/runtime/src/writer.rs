@@ -150,7 +150,10 @@ fn write(
         }
         match written {
             Ok(()) if records.is_empty() => {}
-            Ok(()) => tell(Ok(records)),
+            Ok(()) => {
+                tracing::trace!(target: TARGET, records = records.len(), "written down");
+                tell(Ok(records));
+            }
             Err(error) => {
                 tracing::error!(target: TARGET, %error, "the journal cannot be written");
                 let mut pile = desk.pile();

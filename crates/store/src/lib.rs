@@ -142,7 +142,10 @@ impl Store {
         for migration in MIGRATIONS.iter().skip(done) {
             transaction.execute_batch(migration).map_err(at)?;
         }
-        tracing::info!(target: TARGET, from = found, to = VERSION, "brings the tables to this version");
+        tracing::info!(
+            target: TARGET, from = found, to = VERSION,
+            "brings the tables to this version"
+        );
         (transaction.pragma_update(None, "user_version", VERSION)).map_err(at)?;
         transaction.commit().map_err(at)
     }

@@ -69,7 +69,10 @@ impl Store {
         let change = self.write()?;
         for (holder, node, wants) in requests {
             let (run, effect) = (holder.run.0, holder.effect.0);
-            tracing::debug!(target: TARGET, run, effect, %node, locks = wants.len(), "asks for locks");
+            tracing::debug!(
+                target: TARGET, run, effect, %node, locks = wants.len(),
+                "asks for locks"
+            );
             self.ask_for(*holder, node, wants)
                 .map_err(|error| self.error(&error))?;
         }

@@ -191,7 +191,8 @@ pub fn simulate(plan: &Arc<Plan>, seed: u64, script: &mut dyn Script) -> Trace {
         world.plan_event(at, EffectId(0), Event::Cancel);
     }
     world.happen(Event::Start);
-    while world.trace.status.is_none() && world.script.goes_on() {
+    while world.trace.status.is_none() && world.machine.broken().is_none() && world.script.goes_on()
+    {
         let Some((key, (id, event))) = world.next_event() else {
             break;
         };
@@ -211,6 +212,7 @@ pub fn simulate(plan: &Arc<Plan>, seed: u64, script: &mut dyn Script) -> Trace {
         ..
     } = world;
     trace.transitions = machine.transitions();
+    trace.broken = machine.broken().cloned();
     trace.left_over = machine.under_way() + running.len() + usize::from(!locks.is_empty());
     trace.ended_at = now;
     trace

@@ -17,6 +17,7 @@ use super::signals::listen;
 use lockstep_base::diagnostic::render::{Ink, clean, render};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::Name;
+use lockstep_engine::BrokenInvariant;
 use lockstep_engine::notice::Status;
 use lockstep_lang::eval::Halt;
 use lockstep_plan::{Locals, Plan, RunFacts, Sight};
@@ -232,12 +233,20 @@ fn finish(job: &Job, kept: &Kept, ended: &Ending, began: bool, output: &mut Outp
         Ending::Ended(_) => Exit::Failed,
         Ending::Stopped if kept.by.is_none() => Exit::Cancelled,
         Ending::Stopped => Exit::Stopped,
+        Ending::Broken(DriveError::Machine(broken)) => {
+            broke_its_rules(job, kept, broken, output);
+            match kept.by {
+                Some(_) => Exit::Stopped,
+                None => Exit::Failed,
+            }
+        }
         Ending::Broken(error) => {
             let id = &job.facts.id;
             let message = format!("run {id} cannot go on: {error}");
             let code = match error {
                 DriveError::Replay(_)
                 | DriveError::NoThread(_)
+                | DriveError::Machine(_)
                 | DriveError::Journal(JournalError::Taken) => codes::NOT_CONTINUED,
                 DriveError::Journal(JournalError::Unwritable(_))
                 | DriveError::Locks(_)
@@ -248,6 +257,30 @@ fn finish(job: &Job, kept: &Kept, ended: &Ending, began: bool, output: &mut Outp
             if began { Exit::Stopped } else { Exit::Refused }
         }
     }
+}
+
+/// Says that the run was stopped by a mistake of this program, with all that is needed to find it.
+fn broke_its_rules(job: &Job, kept: &Kept, broken: &BrokenInvariant, output: &mut Output) {
+    let word = output.stderr_style().paint(Ink::Error, "error");
+    let id = &job.facts.id;
+    let mut text = format!(
+        "{word}: run {id} was stopped: lockstep found a mistake of its own\n  \
+         It is not in the file. All commands of the run were stopped; nothing was rolled back.\n"
+    );
+    if let Some((store, _)) = &kept.by {
+        let state = state::words(store.folder());
+        let show = format!("lockstep show {id}{state}");
+        let resume = format!("lockstep resume {id}{state}");
+        text += &format!(
+            "  `{show}` shows what was done. A version without the mistake\n  \
+             goes on with `{resume}`.\n"
+        );
+    }
+    text += "  Please report it with the file and these lines:\n\n";
+    for (word, said) in broken.report() {
+        text += &format!("    {word:<8} {}\n", clean(&said));
+    }
+    output.complain(&text);
 }
 
 /// The command that continues or retries.

@@ -123,7 +123,8 @@ impl Driver<'_> {
     // --- Commands ------------------------------------------------------------------------
 
     pub(super) fn start_queued(&mut self) {
-        while self.running.len() < self.settings.max.max(1)
+        while self.broken.is_none()
+            && self.running.len() < self.settings.max.max(1)
             && let Some((id, node, command)) = self.queue.pop_front()
         {
             let (stop, _) = watch::channel(None);

@@ -6,9 +6,10 @@ use crate::locks::LocksError;
 use crate::logs::LogError;
 use crate::replay::ReplayError;
 use crate::inbox::InboxError;
+use lockstep_engine::BrokenInvariant;
 
 /// Why the driver cannot go on with a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum DriveError {
     /// Its journal does not fit; nothing has been done.
     Replay(ReplayError),
@@ -22,6 +23,9 @@ pub enum DriveError {
     Logs(LogError),
     /// Its questions cannot be shown to others, or their answers be read.
     Inbox(InboxError),
+    /// The machine has broken a rule of its own: a mistake of this program. The event that it was
+    /// found in is not in the journal, so that a version without the mistake can continue the run.
+    Machine(Box<BrokenInvariant>),
 }
 
 impl DriveError {
@@ -42,6 +46,7 @@ impl std::fmt::Display for DriveError {
             Self::Locks(error) => error.fmt(f),
             Self::Logs(error) => error.fmt(f),
             Self::Inbox(error) => error.fmt(f),
+            Self::Machine(broken) => broken.fmt(f),
         }
     }
 }
@@ -55,6 +60,7 @@ impl std::error::Error for DriveError {
             Self::Locks(error) => Some(error),
             Self::Logs(error) => Some(error),
             Self::Inbox(error) => Some(error),
+            Self::Machine(broken) => Some(&**broken),
         }
     }
 }

@@ -146,6 +146,10 @@ impl<'h> Driver<'h> {
             tracing::trace!(target: TARGET, event = name, id, clock, "the machine takes an event");
             let recorded = self.writer.as_ref().map(|_| event.clone());
             let mut effects = self.machine.handle(clock, event);
+            if self.is_machine_broken() {
+                // Nothing follows from the event, so it is not written down either.
+                return;
+            }
             match recorded {
                 Some(event) => {
                     let told = told(&mut effects);
@@ -230,9 +234,17 @@ impl<'h> Driver<'h> {
             let clock = self.now();
             let event = Event::Ended { id, outcome };
             let mut effects = self.machine.handle(clock, event.clone());
+            if self.is_machine_broken() {
+                break;
+            }
             let told = told(&mut effects);
             self.record(Recorded::Event(event), clock, told, Held::Effects(effects));
         }
+        self.close();
+    }
+
+    /// The run stops as it is: what is on its way to a disk gets there.
+    pub(super) fn close(&mut self) {
         if let Some(logs) = &mut self.logs {
             // The run stops as it is.
             let _ = logs.flush();
@@ -267,6 +279,9 @@ impl<'h> Driver<'h> {
         self.begun_once = replayed.begun;
         (self.recorded, self.written) = (replayed.seq, replayed.seq);
         self.begun = Instant::now();
+        if self.is_machine_broken() {
+            return Ok(());
+        }
         self.do_what_is_left(replayed.left)
     }
 

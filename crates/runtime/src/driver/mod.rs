@@ -30,7 +30,9 @@ use keep::Held;
 use lockstep_base::source::{FileId, Name};
 use lockstep_base::value::Value;
 use lockstep_engine::notice::{Happened, Queue, RunEvent, Status, Stream};
-use lockstep_engine::{Answer, Command, EffectId, Event, Kept, Machine, Outcome, Question};
+use lockstep_engine::{
+    Answer, Command, EffectId, Event, Kept, Machine, Outcome, Question,
+};
 use lockstep_lang::ir::FailureClass;
 use lockstep_plan::{Plan, RunFacts};
 use lockstep_verify::audit::{Audit, Violation};
@@ -94,7 +96,7 @@ pub enum Ending {
     Ended(Status),
     /// It was stopped at once; where it has a journal it can be continued.
     Stopped,
-    /// What it has to keep cannot be kept, and it was stopped; so with a journal that does not fit.
+    /// It cannot go on, and was stopped; where it has a journal it can be continued.
     Broken(DriveError),
 }
 
@@ -257,7 +259,7 @@ async fn work_off(
     let (sender, mut messages) = mpsc::unbounded_channel();
     let mut driver = match Driver::new(plan, vault, spawner, settings, keeping, host, sender) {
         Ok(driver) => driver,
-        Err(error) => return Ending::Broken(error),
+        Err(error) => return Ending::Broken(error.into()),
     };
     let mut ticks = tokio::time::interval(Duration::from_millis(100));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
@@ -272,8 +274,8 @@ async fn work_off(
     loop {
         for _ in 0..TURN {
             match messages.try_recv() {
-                Ok(message) => driver.take(message),
-                Err(_) => break,
+                Ok(message) if driver.broken.is_none() => driver.take(message),
+                Ok(_) | Err(_) => break,
             }
         }
         if driver.has_ended() || driver.broken.is_some() {
@@ -304,6 +306,7 @@ async fn work_off(
     }
     if let Some(error) = driver.broken.take() {
         driver.stop_all(Stop::Term, &mut control).await;
+        driver.close();
         return Ending::Broken(error);
     }
     while let Ok(message) = messages.try_recv() {
@@ -479,6 +482,16 @@ impl Driver<'_> {
         }
     }
 
+    /// Whether the machine has broken a rule of its own: then the run stops.
+    fn is_machine_broken(&mut self) -> bool {
+        let Some(broken) = self.machine.broken() else {
+            return false;
+        };
+        let broken = Box::new(broken.clone());
+        self.broken.get_or_insert(DriveError::Machine(broken));
+        true
+    }
+
     fn tell(&mut self, what: Happened, at: jiff::Timestamp) {
         self.seq += 1;
         // Output is told at once, other things when they are written down; nobody is to see the
@@ -486,7 +499,10 @@ impl Driver<'_> {
         let at = at.max(self.told_at);
         self.told_at = at;
         if let Some(stray) = self.audit.first_stray(&what) {
-            tracing::error!(target: TARGET, event = stray.event, "the run does not keep to its plan");
+            tracing::error!(
+                target: TARGET, event = stray.event,
+                "the run does not keep to its plan"
+            );
             self.host.strays(&stray);
         }
         self.host.observe(&RunEvent {

@@ -69,7 +69,10 @@ impl Driver<'_> {
                 Asking::Cancel => "cancel",
                 Asking::Answer(..) => "answer",
             };
-            tracing::debug!(target: TARGET, number = request.number, wanted, "another process asks");
+            tracing::debug!(
+                target: TARGET, number = request.number, wanted,
+                "another process asks"
+            );
             let refused = match &request.asking {
                 Asking::Cancel if self.cancelled => Some("it is being cancelled already"),
                 Asking::Cancel => {

@@ -134,7 +134,10 @@ impl Guardian {
                 *started = now;
             }
             Err(error) => {
-                tracing::warn!(target: TARGET, %error, "there is no guardian: commands run without it");
+                tracing::warn!(
+                    target: TARGET, %error,
+                    "there is no guardian: commands run without it"
+                );
             }
         }
     }

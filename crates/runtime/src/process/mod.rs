@@ -230,7 +230,10 @@ impl Spawner {
         tracing::debug!(target: TARGET, pid = child.id(), "started");
         let mut running = Running::new(self, child, care, &command, vault, stop);
         let ending = running.wait(&mut listener).await;
-        tracing::debug!(target: TARGET, status = ?ending.status, stopped = ?ending.stopped, "ended");
+        tracing::debug!(
+            target: TARGET, status = ?ending.status, stopped = ?ending.stopped,
+            "ended"
+        );
         let trailer = running.out.trailer().cloned();
         let stderr = running.err.finish(&mut listener);
         let stdout = running.out.finish(&mut listener);

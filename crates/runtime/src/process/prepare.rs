@@ -107,7 +107,10 @@ pub(super) fn prepare(
     }
     let (kind, to) = spawn.connection.shown();
     let to = || vault.mask(to);
-    tracing::debug!(target: connection::TARGET, kind, to = to(), "a command goes over a connection");
+    tracing::debug!(
+        target: connection::TARGET, kind, to = to(),
+        "a command goes over a connection"
+    );
     let token = random();
     let script = Script {
         token: &token,

@@ -254,7 +254,10 @@ impl<'a> Group<'a> {
 
     fn signal(&self, signal: Signal) {
         if let Some(id) = self.id {
-            tracing::trace!(target: TARGET, group = id.as_raw_nonzero().get(), ?signal, "is sent a signal");
+            tracing::trace!(
+                target: TARGET, group = id.as_raw_nonzero().get(), ?signal,
+                "is sent a signal"
+            );
             // It fails only where nobody is left.
             let _ = kill_process_group(id, signal);
         }

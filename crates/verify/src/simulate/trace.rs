@@ -5,7 +5,7 @@ use lockstep_base::source::Name;
 use lockstep_engine::notice::{Happened, Status};
 use lockstep_engine::pattern::Pattern;
 use lockstep_engine::state::Transitions;
-use lockstep_engine::{Effect, Event};
+use lockstep_engine::{BrokenInvariant, Effect, Event};
 
 /// What happened in a simulated run.
 #[derive(Debug, Clone, Default)]
@@ -14,6 +14,8 @@ pub struct Trace {
     pub told: Vec<(i64, Happened)>,
     /// How it ended; nothing if it came to a stop before its end.
     pub status: Option<Status>,
+    /// The rule of its own that the machine has broken, if it has: then the run did not end.
+    pub broken: Option<BrokenInvariant>,
     /// When it ended, in virtual milliseconds.
     pub ended_at: i64,
     /// Which transitions happened.

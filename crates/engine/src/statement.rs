@@ -1,0 +1,165 @@
+//! What the rules of the machine ask of each kind of statement. A new statement does not compile
+//! until each of these questions has an answer.
+//! It does not know how a statement is carried out; `enter` does.
+
+use lockstep_lang::eval::Expr;
+use lockstep_lang::ir::{Stmt, StmtKind, Verdict};
+
+/// What a kind of statement is to the rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Traits {
+    /// A deployment: a line in the ledger.
+    pub is_deploy: bool,
+    /// Its failure takes back what it did.
+    pub rolls_back: bool,
+    /// `rollback stage` ends here, and its deployments take their locks together.
+    pub is_stage: bool,
+    /// A `return` in it ends there.
+    pub takes_returns: bool,
+    /// It is done altogether or not at all, so that a retried run need not do it again.
+    pub is_unit: bool,
+    /// What its body yields is its value.
+    pub takes_yields: bool,
+    /// What its body gives stays in it, but for signals.
+    pub hides_values: bool,
+    /// It has a value also where its failure was ignored.
+    pub has_value_after_failure: bool,
+    /// A rollback passes it over.
+    pub passed_over_in_rollback: bool,
+    /// Its time limit begins with its body, not with its wait for a lock.
+    pub arms_timeout_later: bool,
+}
+
+const PLAIN: Traits = Traits {
+    is_deploy: false,
+    rolls_back: false,
+    is_stage: false,
+    takes_returns: false,
+    is_unit: false,
+    takes_yields: false,
+    hides_values: false,
+    has_value_after_failure: false,
+    passed_over_in_rollback: false,
+    arms_timeout_later: false,
+};
+
+/// What this kind of statement is to the rules.
+pub(super) fn traits(kind: &StmtKind) -> Traits {
+    match kind {
+        StmtKind::Deploy { .. } => Traits {
+            is_deploy: true,
+            rolls_back: true,
+            takes_returns: true,
+            is_unit: true,
+            arms_timeout_later: true,
+            ..PLAIN
+        },
+        StmtKind::Stage { .. } => Traits {
+            is_stage: true,
+            ..PLAIN
+        },
+        StmtKind::Step { .. } => Traits {
+            is_unit: true,
+            takes_yields: true,
+            ..PLAIN
+        },
+        StmtKind::Run(_) => Traits {
+            is_unit: true,
+            has_value_after_failure: true,
+            ..PLAIN
+        },
+        StmtKind::Call(_) => Traits {
+            takes_returns: true,
+            hides_values: true,
+            ..PLAIN
+        },
+        StmtKind::Action { .. } => Traits {
+            is_unit: true,
+            ..PLAIN
+        },
+        StmtKind::Barrier { .. } | StmtKind::Approve { .. } | StmtKind::Wait(_) => Traits {
+            passed_over_in_rollback: true,
+            ..PLAIN
+        },
+        StmtKind::Block(_)
+        | StmtKind::Parallel(_)
+        | StmtKind::Matrix(_)
+        | StmtKind::Let(_)
+        | StmtKind::If { .. }
+        | StmtKind::Lock { .. }
+        | StmtKind::Verify { .. }
+        | StmtKind::Log(_)
+        | StmtKind::Fail(_)
+        | StmtKind::Return(_)
+        | StmtKind::Yield(_)
+        | StmtKind::On { .. }
+        | StmtKind::Verdict(_) => PLAIN,
+    }
+}
+
+/// A statement that needs no node of its own.
+pub(super) enum OnTheSpot<'a> {
+    Let(&'a Expr),
+    Yield(&'a Expr),
+    Fail(&'a Expr),
+    Return(Option<&'a Expr>),
+    Log(&'a Expr),
+    Verdict(&'a Verdict),
+}
+
+/// What is done without a node of its own: nothing for all other statements.
+pub(super) fn on_the_spot(stmt: &Stmt) -> Option<OnTheSpot<'_>> {
+    Some(match &stmt.kind {
+        StmtKind::Let(expr) => OnTheSpot::Let(expr),
+        StmtKind::Yield(expr) => OnTheSpot::Yield(expr),
+        StmtKind::Fail(expr) => OnTheSpot::Fail(expr),
+        StmtKind::Return(expr) => OnTheSpot::Return(expr.as_ref()),
+        StmtKind::Verdict(verdict) => OnTheSpot::Verdict(verdict),
+        StmtKind::Log(expr) if stmt.modifiers == Default::default() => OnTheSpot::Log(expr),
+        StmtKind::Log(_)
+        | StmtKind::Block(_)
+        | StmtKind::Stage { .. }
+        | StmtKind::Parallel(_)
+        | StmtKind::Matrix(_)
+        | StmtKind::Deploy { .. }
+        | StmtKind::Step { .. }
+        | StmtKind::Run(_)
+        | StmtKind::Call(_)
+        | StmtKind::Action { .. }
+        | StmtKind::If { .. }
+        | StmtKind::Barrier { .. }
+        | StmtKind::Lock { .. }
+        | StmtKind::Approve { .. }
+        | StmtKind::Wait(_)
+        | StmtKind::Verify { .. }
+        | StmtKind::On { .. } => return None,
+    })
+}
+
+/// The infrastructure that the commands in a statement run on, where it says so.
+pub(super) fn place(kind: &StmtKind) -> Option<&Expr> {
+    match kind {
+        StmtKind::On { target, .. } => Some(target),
+        StmtKind::Block(_)
+        | StmtKind::Stage { .. }
+        | StmtKind::Parallel(_)
+        | StmtKind::Matrix(_)
+        | StmtKind::Deploy { .. }
+        | StmtKind::Step { .. }
+        | StmtKind::Run(_)
+        | StmtKind::Call(_)
+        | StmtKind::Action { .. }
+        | StmtKind::Let(_)
+        | StmtKind::If { .. }
+        | StmtKind::Barrier { .. }
+        | StmtKind::Lock { .. }
+        | StmtKind::Approve { .. }
+        | StmtKind::Wait(_)
+        | StmtKind::Verify { .. }
+        | StmtKind::Log(_)
+        | StmtKind::Fail(_)
+        | StmtKind::Return(_)
+        | StmtKind::Yield(_)
+        | StmtKind::Verdict(_) => None,
+    }
+}
