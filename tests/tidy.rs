@@ -1,6 +1,7 @@
 //! Keeps the form of files. Who may use whom, the manifests of the crates say; what may be used
 //! nowhere, `clippy.toml` says.
 
+mod answers;
 mod form;
 
 use std::path::{Path, PathBuf};

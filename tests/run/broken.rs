@@ -75,19 +75,19 @@ fn a_journal_that_breaks_a_rule_of_the_machine_stops_the_run_with_a_report() {
 struct WrongLocks(Option<EffectId>);
 
 impl Locks for WrongLocks {
-    fn restore(&mut self, _: &[(EffectId, LockRequest)]) -> Result<Vec<EffectId>, StoreError> {
+    fn restore(&mut self, _: &[(EffectId, LockRequest)]) -> Result<Vec<EffectId>, LocksError> {
         Ok(Vec::new())
     }
 
-    fn acquire(&mut self, _: EffectId, _: &Name, _: Vec<Want>) -> Result<(), StoreError> {
+    fn acquire(&mut self, _: EffectId, _: &Name, _: Vec<Want>) -> Result<(), LocksError> {
         Ok(())
     }
 
-    fn release(&mut self, _: EffectId, _: &[Name]) -> Result<(), StoreError> {
+    fn release(&mut self, _: EffectId, _: &[Name]) -> Result<(), LocksError> {
         Ok(())
     }
 
-    fn granted(&mut self) -> Result<Vec<EffectId>, StoreError> {
+    fn granted(&mut self) -> Result<Vec<EffectId>, LocksError> {
         Ok(self.0.take().into_iter().collect())
     }
 }
@@ -107,7 +107,7 @@ fn a_run_whose_machine_breaks_a_rule_ends_broken_and_goes_on_where_it_was() {
     let store = store.expect("a state directory").expect("it is there");
     let run = store.runs("").expect("runs").remove(0);
     let run = store.claim(run.number).expect("it can be continued");
-    let plan = Plan::unproved(store.bound(&run).expect("a plan")).expect("a plan");
+    let plan = Plan::new(store.bound(&run).expect("a plan")).expect("a plan");
     let plan = Arc::new(plan);
     let records = store.records(run.number).expect("a journal");
     let before = records.len();

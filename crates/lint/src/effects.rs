@@ -1,6 +1,8 @@
 //! What the statements of a program can do, workflows they call included: which commands and
 //! failures, what can be taken back. It does not know values, nor what a rule makes of it.
 
+#![deny(clippy::wildcard_enum_match_arm)]
+
 use std::cell::OnceCell;
 
 use super::shell;
@@ -155,7 +157,22 @@ impl<'a> Effects<'a> {
             StmtKind::Verify { .. } => failing(Class::Verification),
             StmtKind::Fail(_) => failing(Class::Failed),
             StmtKind::Verdict(Verdict::Ask { .. }) => failing(Class::Approval),
-            _ => Sum::default(),
+            StmtKind::Block(_)
+            | StmtKind::Stage { .. }
+            | StmtKind::Parallel(_)
+            | StmtKind::Matrix(_)
+            | StmtKind::Step { .. }
+            | StmtKind::Let(_)
+            | StmtKind::If { .. }
+            | StmtKind::Lock { .. }
+            | StmtKind::Wait(_)
+            | StmtKind::Log(_)
+            | StmtKind::Return(_)
+            | StmtKind::Yield(_)
+            | StmtKind::On { .. }
+            | StmtKind::Verdict(
+                Verdict::Ignore | Verdict::Rollback(_) | Verdict::Abort | Verdict::Retry(_),
+            ) => Sum::default(),
         };
         for block in stmt.bodies() {
             sum.add(&self.block(block));
@@ -205,14 +222,4 @@ fn failing(class: FailureClass) -> Sum {
         ..Sum::default()
     }
     .with(&[class])
-}
-
-/// Hands a statement and all inside it to `see`, each before those inside it.
-pub fn each<'a>(stmt: &'a Stmt, see: &mut dyn FnMut(&'a Stmt)) {
-    see(stmt);
-    for block in stmt.blocks() {
-        for stmt in &block.stmts {
-            each(stmt, see);
-        }
-    }
 }

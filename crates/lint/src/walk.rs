@@ -4,7 +4,8 @@
 use super::known::Known;
 use lockstep_base::source::FileId;
 use lockstep_lang::eval::Scope;
-use lockstep_lang::ir::{Block, Program, Stmt, StmtKind};
+use lockstep_lang::ir::visit::each_stmt;
+use lockstep_lang::ir::{Program, Stmt};
 
 /// Hands the statements of all workflows of a file, and its pipelines as wholes, to `see`.
 pub fn bodies<'a>(program: &'a Program, file: FileId, see: &mut dyn FnMut(&'a Stmt)) {
@@ -25,23 +26,21 @@ pub fn with_values<'a>(
     see: &mut dyn FnMut(&'a Stmt, &Known<'_>),
 ) {
     for workflow in program.workflows.iter().filter(|it| it.span.file == file) {
-        block(&workflow.body, &Known::new(scope), see);
+        let known = Known::new(scope);
+        let stmts = workflow.body.stmts.iter();
+        stmts.for_each(|it| stmt(it, &known, see));
     }
     for pipeline in &program.pipelines {
         stmt(&pipeline.body, &Known::new(scope), see);
     }
 }
 
-fn block<'a>(block: &'a Block, known: &Known<'_>, see: &mut dyn FnMut(&'a Stmt, &Known<'_>)) {
-    block.stmts.iter().for_each(|it| stmt(it, known, see));
-}
-
+/// What a statement binds is known to those behind it.
 fn stmt<'a>(stmt: &'a Stmt, known: &Known<'_>, see: &mut dyn FnMut(&'a Stmt, &Known<'_>)) {
-    see(stmt, known);
-    for inner in stmt.blocks() {
-        block(inner, known, see);
-    }
-    if let (StmtKind::Let(value), Some(slot)) = (&stmt.kind, stmt.bind) {
-        known.know(slot, known.value(value));
-    }
+    each_stmt(stmt, &mut |stmt| {
+        see(stmt, known);
+        if let (Some(value), Some(slot)) = (stmt.kind.bound_value(), stmt.bind) {
+            known.know(slot, known.value(value));
+        }
+    });
 }

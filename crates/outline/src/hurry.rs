@@ -1,19 +1,19 @@
 //! Time limits that cannot be met, because what they limit is written to take longer. It tells
 //! them as warnings with the arithmetic; it does not know how the times are counted.
 
+#![deny(clippy::wildcard_enum_match_arm)]
+
 use super::{Hopeless, Maker};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::value::text::duration;
-use lockstep_lang::ir::StmtKind;
 use lockstep_plan::Plan;
 
 /// The time limits of a plan that cannot be met, in source order.
 pub fn hopeless(plan: &Plan) -> Vec<Diagnostic> {
-    let waits = |kind: &StmtKind| matches!(kind, StmtKind::Wait(_) | StmtKind::Verify { .. });
     let (mut limits, mut slow) = (false, false);
     for (_, node) in plan.tree.iter() {
         limits |= node.stmt.modifiers.timeout.is_some();
-        slow |= waits(&node.stmt.kind);
+        slow |= node.stmt.kind.takes_written_time();
     }
     if !limits || !slow {
         // Most plans need not be counted for this.

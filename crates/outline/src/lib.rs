@@ -156,7 +156,29 @@ impl Outline {
         while let Some(item) = open.pop() {
             match item.kind {
                 ItemKind::Stage => stages.push((item.label.as_str(), item.deployments.least)),
-                _ => open.extend(item.items.iter().rev()),
+                ItemKind::Serial
+                | ItemKind::Parallel
+                | ItemKind::Matrix
+                | ItemKind::Axis
+                | ItemKind::Wave
+                | ItemKind::Cell
+                | ItemKind::Deploy
+                | ItemKind::Step
+                | ItemKind::Run
+                | ItemKind::Workflow
+                | ItemKind::Action
+                | ItemKind::If
+                | ItemKind::Barrier
+                | ItemKind::Lock
+                | ItemKind::Approve
+                | ItemKind::Wait
+                | ItemKind::Verify
+                | ItemKind::On
+                | ItemKind::Log
+                | ItemKind::Fail
+                | ItemKind::Undo
+                | ItemKind::OnFailure
+                | ItemKind::Always => open.extend(item.items.iter().rev()),
             }
         }
         stages

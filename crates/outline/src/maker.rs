@@ -11,7 +11,7 @@ use super::measure::{Hold, Measure, both};
 use super::{Meet, Turn, words};
 use lockstep_base::source::{Name, Span};
 use lockstep_base::value::{InfrastructureId, Value};
-use lockstep_lang::eval::{Expr, ExprKind};
+use lockstep_lang::eval::Expr;
 use lockstep_lang::ir::{Order, StmtKind, Verdict};
 use lockstep_plan::body;
 use lockstep_plan::grid::Position;
@@ -200,7 +200,7 @@ impl<'a> Maker<'a> {
         let plan = self.plan;
         let node = plan.tree.get(id);
         // A stage's value is what it deploys, its handlers included.
-        let is_stage = matches!(node.stmt.kind, StmtKind::Stage { .. });
+        let is_stage = node.stmt.kind.holds_infrastructures();
         let around = is_stage.then(|| std::mem::take(&mut self.sum));
         let mut seen = self.statement(id, node, locals, at);
         let path = at.map(|at| self.path(at, id, locals));
@@ -216,10 +216,9 @@ impl<'a> Maker<'a> {
             item.handlers.extend(handlers);
         }
         if let Some(slot) = node.stmt.bind {
-            let value = match &node.stmt.kind {
-                StmtKind::Let(value) => self.walk.eval(value, locals).ok(),
-                StmtKind::Stage { .. } => stage,
-                _ => None,
+            let value = match node.stmt.kind.bound_value() {
+                Some(value) => self.walk.eval(value, locals).ok(),
+                None => stage,
             };
             *locals = match value {
                 Some(value) => locals.bind(slot, value),
@@ -277,22 +276,20 @@ impl<'a> Maker<'a> {
         for (told, body) in node.stmt.handlers.on_failure.iter().zip(&node.on_failure) {
             let inside = &mut locals.bind_unknown(told.slot);
             let seen = self.handler(body, inside, at, "on-failure");
-            let last = told.body.stmts.last().map(|stmt| &stmt.kind);
-            if matches!(
-                last,
-                Some(StmtKind::Verdict(Verdict::Ignore | Verdict::Ask { .. }))
-            ) {
+            let last = told.body.stmts.last();
+            let last = last.and_then(|stmt| stmt.kind.verdict());
+            if matches!(last, Some(Verdict::Ignore | Verdict::Ask { .. })) {
                 // It may fail at once and count as succeeded.
                 measure.shortest = Least::default();
             }
             measure.longest = match last {
-                Some(StmtKind::Verdict(Verdict::Retry(_) | Verdict::Ask { .. })) => None,
-                Some(StmtKind::Verdict(Verdict::Ignore)) => {
+                Some(Verdict::Retry(_) | Verdict::Ask { .. }) => None,
+                Some(Verdict::Ignore) => {
                     let longest = seen.measure.longest;
                     both(measure.longest, longest, u64::saturating_add)
                 }
                 // Then it does not go on.
-                _ => measure.longest,
+                Some(Verdict::Rollback(_) | Verdict::Abort) | None => measure.longest,
             };
             let classes = words::classes(told);
             handlers.extend(handler(ItemKind::OnFailure, &classes, seen, at));
@@ -425,10 +422,8 @@ impl<'a> Maker<'a> {
         let name = match &frame.strand {
             Strand::Named(name) => name.clone(),
             Strand::Values(values) => {
-                let axes = match &walk.tree.get(frame.block).stmt.kind {
-                    StmtKind::Matrix(matrix) => matrix.axes.as_slice(),
-                    _ => &[],
-                };
+                let matrix = walk.tree.get(frame.block).stmt.kind.matrix();
+                let axes = matrix.map_or(&[][..], |matrix| matrix.axes.as_slice());
                 let values = values.iter().enumerate();
                 let shown: Vec<String> = values
                     .map(|(at, value)| words::named(&walk, axes.get(at), value))
@@ -500,8 +495,10 @@ fn constant(tree: &Tree) -> Vec<bool> {
 /// Which nodes may end the body that they are in before its end: they fail or return, or something
 /// in them does.
 fn leaves(tree: &Tree) -> Vec<bool> {
-    let ends = |node: &Node| matches!(node.stmt.kind, StmtKind::Fail(_) | StmtKind::Return(_));
-    let mut leaves: Vec<bool> = tree.iter().map(|(_, node)| ends(node)).collect();
+    let mut leaves: Vec<bool> = tree
+        .iter()
+        .map(|(_, node)| node.stmt.kind.ends_body())
+        .collect();
     // What is in a node comes after it.
     for at in (0..leaves.len()).rev() {
         if leaves[at]
@@ -533,10 +530,20 @@ fn is_constant(node: &Node) -> bool {
             values.push(during);
             true
         }
-        _ => true,
+        StmtKind::Block(_)
+        | StmtKind::Parallel(_)
+        | StmtKind::Step { .. }
+        | StmtKind::Run(_)
+        | StmtKind::Call(_)
+        | StmtKind::Action { .. }
+        | StmtKind::Let(_)
+        | StmtKind::Approve { .. }
+        | StmtKind::Log(_)
+        | StmtKind::Fail(_)
+        | StmtKind::Return(_)
+        | StmtKind::Yield(_)
+        | StmtKind::On { .. }
+        | StmtKind::Verdict(_) => true,
     };
-    simple
-        && values
-            .iter()
-            .all(|it| matches!(it.kind, ExprKind::Const(_)))
+    simple && values.iter().all(|it| it.as_const().is_some())
 }

@@ -79,7 +79,16 @@ impl<'a> Maker<'a> {
                 });
                 self.barrier(id, name, known, locals, at)
             }
-            _ => self.effect(id, node, locals, at),
+            StmtKind::Run(_)
+            | StmtKind::Action { .. }
+            | StmtKind::Let(_)
+            | StmtKind::Approve { .. }
+            | StmtKind::Wait(_)
+            | StmtKind::Log(_)
+            | StmtKind::Fail(_)
+            | StmtKind::Return(_)
+            | StmtKind::Yield(_)
+            | StmtKind::Verdict(_) => self.effect(id, node, locals, at),
         }
     }
 
@@ -135,8 +144,23 @@ impl<'a> Maker<'a> {
             }
             StmtKind::Log(text) => (ItemKind::Log, quoted(text), instant),
             StmtKind::Fail(text) => (ItemKind::Fail, quoted(text), instant),
-            // They do nothing that could be seen from outside.
-            _ => return Seen::default(),
+            // They do nothing that could be seen from outside, or have a body.
+            StmtKind::Block(_)
+            | StmtKind::Stage { .. }
+            | StmtKind::Parallel(_)
+            | StmtKind::Matrix(_)
+            | StmtKind::Deploy { .. }
+            | StmtKind::Step { .. }
+            | StmtKind::Call(_)
+            | StmtKind::Let(_)
+            | StmtKind::If { .. }
+            | StmtKind::Barrier { .. }
+            | StmtKind::Lock { .. }
+            | StmtKind::Verify { .. }
+            | StmtKind::Return(_)
+            | StmtKind::Yield(_)
+            | StmtKind::On { .. }
+            | StmtKind::Verdict(_) => return Seen::default(),
         };
         self.leaf(id, kind, label, measure, locals, at)
     }
@@ -367,7 +391,27 @@ impl<'a> Maker<'a> {
                 let said = |expr| words::text(&self.walk, expr, locals);
                 format!("deploy {} to {}", said(service), said(target))
             }
-            _ => {
+            StmtKind::Block(_)
+            | StmtKind::Stage { .. }
+            | StmtKind::Parallel(_)
+            | StmtKind::Matrix(_)
+            | StmtKind::Step { .. }
+            | StmtKind::Run(_)
+            | StmtKind::Call(_)
+            | StmtKind::Action { .. }
+            | StmtKind::Let(_)
+            | StmtKind::If { .. }
+            | StmtKind::Barrier { .. }
+            | StmtKind::Lock { .. }
+            | StmtKind::Approve { .. }
+            | StmtKind::Wait(_)
+            | StmtKind::Verify { .. }
+            | StmtKind::Log(_)
+            | StmtKind::Fail(_)
+            | StmtKind::Return(_)
+            | StmtKind::Yield(_)
+            | StmtKind::On { .. }
+            | StmtKind::Verdict(_) => {
                 let label = node.label.as_deref().unwrap_or("if");
                 format!("{label}{}", node.twin)
             }

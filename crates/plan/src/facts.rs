@@ -67,9 +67,9 @@ pub struct Sight<'a> {
 impl Sight<'_> {
     /// The value of an expression.
     pub fn eval(&self, expr: &Expr) -> Result<Value, Halt> {
-        match &expr.kind {
-            eval::ExprKind::Const(value) => Ok(value.clone()),
-            _ => eval::eval(expr, self),
+        match expr.as_const() {
+            Some(value) => Ok(value.clone()),
+            None => eval::eval(expr, self),
         }
     }
 }

@@ -2,6 +2,8 @@
 //! contains every spot at which the barrier is reached.
 //! It does not know whether they ever will meet; that is for the proof.
 
+#![deny(clippy::wildcard_enum_match_arm)]
+
 use lockstep_base::diagnostic::suggest::did_you_mean;
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::Name;
@@ -71,7 +73,26 @@ fn around(tree: &Tree, spots: &[TreeId]) -> Option<(TreeId, usize)> {
         .find_map(|block| match &tree.get(block).stmt.kind {
             StmtKind::Parallel(_) => Some((block, 0)),
             StmtKind::Matrix(matrix) => fixed_axes(matrix).map(|fixed| (block, fixed)),
-            _ => None,
+            StmtKind::Block(_)
+            | StmtKind::Stage { .. }
+            | StmtKind::Deploy { .. }
+            | StmtKind::Step { .. }
+            | StmtKind::Run(_)
+            | StmtKind::Call(_)
+            | StmtKind::Action { .. }
+            | StmtKind::Let(_)
+            | StmtKind::If { .. }
+            | StmtKind::Barrier { .. }
+            | StmtKind::Lock { .. }
+            | StmtKind::Approve { .. }
+            | StmtKind::Wait(_)
+            | StmtKind::Verify { .. }
+            | StmtKind::Log(_)
+            | StmtKind::Fail(_)
+            | StmtKind::Return(_)
+            | StmtKind::Yield(_)
+            | StmtKind::On { .. }
+            | StmtKind::Verdict(_) => None,
         })
 }
 

@@ -2,6 +2,8 @@
 //! that can be reached has one number and one name. Loops and matrices stay single nodes.
 //! It does not know values, nor how often a node runs.
 
+#![deny(clippy::wildcard_enum_match_arm)]
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -144,11 +146,9 @@ impl Tree {
         let node = self.get(id);
         let comes = |child: &TreeId| {
             let inner = self.get(*child);
-            let own = !matches!(
-                inner.stmt.kind,
-                StmtKind::Deploy { .. } | StmtKind::Stage { .. }
-            );
-            own && inner.has_deploy && self.may_come_back(*child)
+            let kind = &inner.stmt.kind;
+            let own_locks = kind.deploys() || kind.holds_infrastructures();
+            !own_locks && inner.has_deploy && self.may_come_back(*child)
         };
         let mut handlers = node.on_failure.iter().chain(&node.always);
         node.stmt.modifiers.retry.is_some()
@@ -167,7 +167,7 @@ impl Tree {
         node.stmt.modifiers.retry.is_some()
             || node.stmt.modifiers.atomic
             || node.may_roll_back
-            || matches!(node.stmt.kind, StmtKind::Verdict(Verdict::Retry(_)))
+            || matches!(node.stmt.kind.verdict(), Some(Verdict::Retry(_)))
             || bodies.any(|body| body.iter().any(|child| self.sends_back(*child)))
     }
 
@@ -175,9 +175,30 @@ impl Tree {
     fn mark(&mut self) {
         for at in (0..self.nodes.len()).rev() {
             let node = &mut self.nodes[at];
-            node.has_barrier |= matches!(node.stmt.kind, StmtKind::Barrier { .. });
-            node.has_deploy |= matches!(node.stmt.kind, StmtKind::Deploy { .. });
-            node.has_lock |= matches!(node.stmt.kind, StmtKind::Lock { .. });
+            match node.stmt.kind {
+                StmtKind::Barrier { .. } => node.has_barrier = true,
+                StmtKind::Deploy { .. } => node.has_deploy = true,
+                StmtKind::Lock { .. } => node.has_lock = true,
+                StmtKind::Block(_)
+                | StmtKind::Stage { .. }
+                | StmtKind::Parallel(_)
+                | StmtKind::Matrix(_)
+                | StmtKind::Step { .. }
+                | StmtKind::Run(_)
+                | StmtKind::Call(_)
+                | StmtKind::Action { .. }
+                | StmtKind::Let(_)
+                | StmtKind::If { .. }
+                | StmtKind::Approve { .. }
+                | StmtKind::Wait(_)
+                | StmtKind::Verify { .. }
+                | StmtKind::Log(_)
+                | StmtKind::Fail(_)
+                | StmtKind::Return(_)
+                | StmtKind::Yield(_)
+                | StmtKind::On { .. }
+                | StmtKind::Verdict(_) => {}
+            }
             let (has_barrier, has_deploy) = (node.has_barrier, node.has_deploy);
             let has_lock = node.has_lock;
             let scopes = verdict_scopes(&node.stmt.kind);
@@ -202,7 +223,7 @@ impl Tree {
                 .find(|id| !self.get(*id).on_failure.is_empty()),
             RollbackScope::Stage => self
                 .outwards(verdict)
-                .find(|id| matches!(self.get(*id).stmt.kind, StmtKind::Stage { .. })),
+                .find(|id| self.get(*id).stmt.kind.holds_infrastructures()),
             RollbackScope::Pipeline => Some(self.root()),
         };
         let target = target.unwrap_or(self.root());
@@ -212,12 +233,13 @@ impl Tree {
 
 /// What a handler's last statement may roll back.
 fn verdict_scopes(kind: &StmtKind) -> &'static [RollbackScope] {
-    match kind {
-        StmtKind::Verdict(Verdict::Rollback(RollbackScope::Block)) => &[RollbackScope::Block],
-        StmtKind::Verdict(Verdict::Rollback(RollbackScope::Stage)) => &[RollbackScope::Stage],
-        StmtKind::Verdict(Verdict::Rollback(RollbackScope::Pipeline)) => &[RollbackScope::Pipeline],
-        StmtKind::Verdict(Verdict::Ask { .. }) => &[RollbackScope::Block],
-        _ => &[],
+    match kind.verdict() {
+        Some(Verdict::Rollback(RollbackScope::Block) | Verdict::Ask { .. }) => {
+            &[RollbackScope::Block]
+        }
+        Some(Verdict::Rollback(RollbackScope::Stage)) => &[RollbackScope::Stage],
+        Some(Verdict::Rollback(RollbackScope::Pipeline)) => &[RollbackScope::Pipeline],
+        Some(Verdict::Ignore | Verdict::Abort | Verdict::Retry(_)) | None => &[],
     }
 }
 
@@ -347,7 +369,25 @@ impl Builder<'_> {
                 };
                 return (Vec::new(), workflows.into_iter().filter_map(body).collect());
             }
-            _ => {
+            StmtKind::Block(_)
+            | StmtKind::Stage { .. }
+            | StmtKind::Parallel(_)
+            | StmtKind::Step { .. }
+            | StmtKind::Run(_)
+            | StmtKind::Action { .. }
+            | StmtKind::Let(_)
+            | StmtKind::If { .. }
+            | StmtKind::Barrier { .. }
+            | StmtKind::Lock { .. }
+            | StmtKind::Approve { .. }
+            | StmtKind::Wait(_)
+            | StmtKind::Verify { .. }
+            | StmtKind::Log(_)
+            | StmtKind::Fail(_)
+            | StmtKind::Return(_)
+            | StmtKind::Yield(_)
+            | StmtKind::On { .. }
+            | StmtKind::Verdict(_) => {
                 let bodies = stmt.bodies().into_iter();
                 bodies.map(|body| self.seq(body, id, labels)).collect()
             }
@@ -384,15 +424,20 @@ impl Builder<'_> {
             StmtKind::Verify { .. } => fixed("verify", NodeKind::Verify),
             StmtKind::Log(_) => fixed("log", NodeKind::Log),
             StmtKind::On { .. } => fixed("on", NodeKind::Serial),
-            _ => (None, NodeKind::Serial),
+            StmtKind::Let(_)
+            | StmtKind::If { .. }
+            | StmtKind::Fail(_)
+            | StmtKind::Return(_)
+            | StmtKind::Yield(_)
+            | StmtKind::Verdict(_) => (None, NodeKind::Serial),
         }
     }
 
     /// By what a label is told from its siblings': for deployments also by their head's text.
     fn said(&self, stmt: &Stmt, label: &Name) -> Name {
-        match stmt.kind {
-            StmtKind::Deploy { .. } => Name::from(self.program.sources.text(stmt.span)),
-            _ => label.clone(),
+        match stmt.kind.deploys() {
+            true => Name::from(self.program.sources.text(stmt.span)),
+            false => label.clone(),
         }
     }
 }

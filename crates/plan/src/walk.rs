@@ -2,6 +2,8 @@
 //! workflow a deployment uses, what a part of the plan deploys and which barriers it passes.
 //! It does not know what has run; a branch that only the run decides counts as both.
 
+#![deny(clippy::wildcard_enum_match_arm)]
+
 use indexmap::{IndexMap, IndexSet};
 
 use super::Bound;
@@ -168,7 +170,25 @@ impl<'a> Walk<'a> {
                 key: Some(key),
             } => format!("barrier[{name}, {}]", shown(key)),
             StmtKind::Lock { resource, .. } => format!("lock[{}]", shown(resource)),
-            _ => match &node.label {
+            StmtKind::Block(_)
+            | StmtKind::Stage { .. }
+            | StmtKind::Parallel(_)
+            | StmtKind::Step { .. }
+            | StmtKind::Run(_)
+            | StmtKind::Call(_)
+            | StmtKind::Action { .. }
+            | StmtKind::Let(_)
+            | StmtKind::If { .. }
+            | StmtKind::Barrier { .. }
+            | StmtKind::Approve { .. }
+            | StmtKind::Wait(_)
+            | StmtKind::Verify { .. }
+            | StmtKind::Log(_)
+            | StmtKind::Fail(_)
+            | StmtKind::Return(_)
+            | StmtKind::Yield(_)
+            | StmtKind::On { .. }
+            | StmtKind::Verdict(_) => match &node.label {
                 Some(label) => label.to_string(),
                 None => return String::new(),
             },
@@ -203,7 +223,7 @@ impl<'a> Walk<'a> {
     fn add_node(&self, id: TreeId, locals: &mut Locals, sum: &mut Sum) -> Result<(), Halt> {
         let node = self.tree.get(id);
         let has_handlers = !node.on_failure.is_empty() || node.always.is_some();
-        let is_stage = matches!(node.stmt.kind, StmtKind::Stage { .. });
+        let is_stage = node.stmt.kind.holds_infrastructures();
         if has_handlers || (is_stage && node.stmt.bind.is_some()) {
             let mut own = Sum::default();
             self.add_body(id, node, locals, &mut own)?;
@@ -218,13 +238,11 @@ impl<'a> Walk<'a> {
             self.add_body(id, node, locals, sum)?;
         }
         if let Some(slot) = node.stmt.bind {
-            *locals = match &node.stmt.kind {
-                StmtKind::Let(value) => match self.eval(value, locals) {
-                    Ok(value) => locals.bind(slot, value),
-                    Err(Halt::Unknown) => locals.bind_unknown(slot),
-                    Err(fault) => return Err(fault),
-                },
-                _ => locals.bind_unknown(slot),
+            let value = node.stmt.kind.bound_value();
+            *locals = match value.map(|value| self.eval(value, locals)) {
+                Some(Ok(value)) => locals.bind(slot, value),
+                Some(Err(Halt::Unknown)) | None => locals.bind_unknown(slot),
+                Some(Err(fault)) => return Err(fault),
             };
         }
         Ok(())
@@ -321,7 +339,23 @@ impl<'a> Walk<'a> {
                 let locals = self.arguments(using, workflow, locals, Locals::default(), 0)?;
                 self.add(body(node), &locals, sum)
             }
-            _ => node
+            StmtKind::Block(_)
+            | StmtKind::Stage { .. }
+            | StmtKind::Parallel(_)
+            | StmtKind::Step { .. }
+            | StmtKind::Run(_)
+            | StmtKind::Action { .. }
+            | StmtKind::Let(_)
+            | StmtKind::Lock { .. }
+            | StmtKind::Approve { .. }
+            | StmtKind::Wait(_)
+            | StmtKind::Verify { .. }
+            | StmtKind::Log(_)
+            | StmtKind::Fail(_)
+            | StmtKind::Return(_)
+            | StmtKind::Yield(_)
+            | StmtKind::On { .. }
+            | StmtKind::Verdict(_) => node
                 .bodies
                 .iter()
                 .try_for_each(|body| self.add(body, locals, sum)),
@@ -598,10 +632,10 @@ impl Axes for MatrixAxes<'_> {
         let Some(axis) = self.matrix.axes.get(axis) else {
             return Ok(Vec::new());
         };
-        match self.walk.eval(&axis.list, locals)? {
-            Value::List(values) => Ok(values.to_vec()),
-            _ => Ok(Vec::new()),
-        }
+        let Value::List(values) = self.walk.eval(&axis.list, locals)? else {
+            return Ok(Vec::new());
+        };
+        Ok(values.to_vec())
     }
 
     fn bind(&self, axis: usize, value: &Value, locals: &Locals) -> Locals {

@@ -1,6 +1,8 @@
 //! Takes a journal in: the machine as it was when the journal ends, and what it had asked for and
 //! not been answered. It does not know what is done with either.
 
+#![deny(clippy::wildcard_enum_match_arm)]
+
 use std::collections::HashSet;
 
 use super::journal::{Record, Recorded};
@@ -88,7 +90,15 @@ pub(super) fn told(effects: &mut Vec<Effect>) -> Vec<Happened> {
     let tells = effects.extract_if(.., |effect| matches!(effect, Effect::Tell(_)));
     let happened = |effect| match effect {
         Effect::Tell(happened) => Some(happened),
-        _ => None,
+        Effect::Run { .. }
+        | Effect::Act { .. }
+        | Effect::Stop { .. }
+        | Effect::SetTimer { .. }
+        | Effect::ClearTimer { .. }
+        | Effect::Acquire { .. }
+        | Effect::Release { .. }
+        | Effect::Ask { .. }
+        | Effect::Unask { .. } => None,
     };
     tells.filter_map(happened).collect()
 }

@@ -17,6 +17,8 @@
 //! The last two look first at runs in which nothing fails, then at those in which anything may: a
 //! failure lets go of locks early, and so can bring about an order that was impossible before.
 
+#![deny(clippy::wildcard_enum_match_arm)]
+
 mod contention;
 mod hang;
 mod locks;

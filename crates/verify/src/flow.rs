@@ -2,6 +2,8 @@
 //! throttled block. Everything else is left out, or kept as something that takes time.
 //! It does not know in which order strands run; the proof tries the orders that matter.
 
+#![deny(clippy::wildcard_enum_match_arm)]
+
 mod cells;
 mod make;
 mod names;

@@ -9,6 +9,8 @@
 //! a standstill that ends in a timeout is one. Nor is a run that somebody cancels, or another run
 //! that holds the same locks: it gives them back.
 
+#![deny(clippy::wildcard_enum_match_arm)]
+
 mod judge;
 mod late;
 mod lone;
@@ -19,7 +21,6 @@ use crate::flow::{Flow, StrandId};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::Span;
 use lockstep_lang::eval::Halt;
-use lockstep_lang::ir::StmtKind;
 use lockstep_plan::Plan;
 use lockstep_plan::{Tree, TreeId};
 
@@ -60,9 +61,8 @@ pub fn prove(plan: &Plan) -> Result<(), Vec<Diagnostic>> {
 fn deploys_in_and_out_of_stages(plan: &Plan) -> bool {
     let (mut inside, mut outside) = (false, false);
     for (id, node) in plan.tree.iter() {
-        if matches!(node.stmt.kind, StmtKind::Deploy { .. }) {
-            let is_stage =
-                |it: TreeId| matches!(plan.tree.get(it).stmt.kind, StmtKind::Stage { .. });
+        if node.stmt.kind.deploys() {
+            let is_stage = |it: TreeId| plan.tree.get(it).stmt.kind.holds_infrastructures();
             match plan.tree.outwards(id).any(is_stage) {
                 true => inside = true,
                 false => outside = true,

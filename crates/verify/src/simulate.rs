@@ -1,6 +1,8 @@
 //! A world without processes, disks or waiting: runs the machine in virtual time, with every
 //! effect ending as a script says. It does not know what is tested with it.
 
+#![deny(clippy::wildcard_enum_match_arm)]
+
 mod trace;
 
 use std::collections::{BTreeMap, HashMap};

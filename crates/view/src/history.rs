@@ -77,7 +77,10 @@ impl History {
                 let past = self.node(node, *kind);
                 past.status = match waiting {
                     Waiting::Lock { .. } => Status::Queued,
-                    _ => Status::Waiting,
+                    Waiting::Barrier { .. }
+                    | Waiting::Retry { .. }
+                    | Waiting::Time { .. }
+                    | Waiting::Approval { .. } => Status::Waiting,
                 };
                 past.since = past.since.or(now);
                 past.waiting = Some(waiting.clone());
@@ -154,15 +157,22 @@ impl History {
     }
 
     fn is_shown(&self, node: &str, past: &Past) -> bool {
-        use NodeKind::{Cell, Deploy, Parallel, Pipeline, Serial, Stage, Step};
+        use NodeKind::{
+            Action, Approve, Barrier, Cell, Deploy, Lock, Log, Parallel, Pipeline, Run, Serial,
+            Stage, Step, Undo, Verify, Wait, Workflow,
+        };
         let is_plain = matches!(past.status, Status::Succeeded | Status::Skipped);
         match past.kind {
             Pipeline | Stage | Deploy => true,
             Serial | Parallel | Cell => false,
-            _ if is_plain => !path::ancestors(node).any(|above| {
-                (self.nodes.get(above)).is_some_and(|it| matches!(it.kind, Deploy | Step))
-            }),
-            _ => true,
+            Step | Run | Workflow | Action | Barrier | Lock | Approve | Wait | Verify | Log
+            | Undo => {
+                let is_inside = |above| {
+                    let around = self.nodes.get(above);
+                    around.is_some_and(|it: &Past| matches!(it.kind, Deploy | Step))
+                };
+                !is_plain || !path::ancestors(node).any(is_inside)
+            }
         }
     }
 
@@ -188,7 +198,26 @@ impl History {
             (NodeKind::Run | NodeKind::Approve | NodeKind::Log, Some(said), _) => {
                 format!("{last}: {}", text::first_line(said, style.ellipsis()))
             }
-            _ => last.to_owned(),
+            (
+                NodeKind::Pipeline
+                | NodeKind::Serial
+                | NodeKind::Parallel
+                | NodeKind::Cell
+                | NodeKind::Deploy
+                | NodeKind::Step
+                | NodeKind::Run
+                | NodeKind::Workflow
+                | NodeKind::Action
+                | NodeKind::Barrier
+                | NodeKind::Lock
+                | NodeKind::Approve
+                | NodeKind::Wait
+                | NodeKind::Verify
+                | NodeKind::Log
+                | NodeKind::Undo,
+                _,
+                None,
+            ) => last.to_owned(),
         };
         line.add(Tone::Plain, format!(" {}", text::clean(&words)));
         line.fit(WIDE, style);

@@ -125,7 +125,21 @@ impl Narrator {
                 match kind {
                     NodeKind::Deploy => self.deployed(&end, deployment.as_ref()),
                     NodeKind::Stage => self.stage_ended(&end, tally),
-                    _ => self.ended(&end, *kind),
+                    NodeKind::Pipeline
+                    | NodeKind::Serial
+                    | NodeKind::Parallel
+                    | NodeKind::Cell
+                    | NodeKind::Step
+                    | NodeKind::Run
+                    | NodeKind::Workflow
+                    | NodeKind::Action
+                    | NodeKind::Barrier
+                    | NodeKind::Lock
+                    | NodeKind::Approve
+                    | NodeKind::Wait
+                    | NodeKind::Verify
+                    | NodeKind::Log
+                    | NodeKind::Undo => self.ended(&end, *kind),
                 }
             }
             Happened::RunFinished { .. } => {}
@@ -134,12 +148,8 @@ impl Narrator {
     }
 
     fn started(&mut self, node: &Name, kind: NodeKind, what: Option<&str>) {
-        use NodeKind::{Barrier, Cell, Lock, Log, Parallel, Pipeline, Serial};
         self.told.remove(node);
-        if !matches!(
-            kind,
-            Pipeline | Serial | Parallel | Cell | Log | Lock | Barrier
-        ) {
+        if is_timed(kind) {
             let open = self.open.entry(node.clone()).or_default();
             open.waiting = None;
             open.since = self.now;
@@ -179,7 +189,16 @@ impl Narrator {
                     );
                 }
             }
-            _ => {}
+            NodeKind::Pipeline
+            | NodeKind::Serial
+            | NodeKind::Parallel
+            | NodeKind::Cell
+            | NodeKind::Step
+            | NodeKind::Workflow
+            | NodeKind::Barrier
+            | NodeKind::Lock
+            | NodeKind::Approve
+            | NodeKind::Wait => {}
         }
     }
 
@@ -192,7 +211,9 @@ impl Narrator {
         let (weight, mark) = match waiting {
             Waiting::Approval { .. } => (Weight::Lasting, Mark::Ask),
             Waiting::Retry { .. } => (Weight::Detail, Mark::Again),
-            _ => (Weight::Detail, Mark::Wait),
+            Waiting::Barrier { .. } | Waiting::Lock { .. } | Waiting::Time { .. } => {
+                (Weight::Detail, Mark::Wait)
+            }
         };
         if let Waiting::Barrier {
             name,
@@ -308,23 +329,55 @@ impl Narrator {
     }
 
     fn ended(&mut self, end: &End<'_>, kind: NodeKind) {
-        let good = match (kind, end.status) {
-            (NodeKind::Step, Status::Succeeded) => "done",
-            (NodeKind::Run | NodeKind::Action, Status::Succeeded)
-                if end.took.is_some_and(|took| took >= LONG) =>
+        let succeeded = end.status == Status::Succeeded;
+        let good = match kind {
+            NodeKind::Step if succeeded => "done",
+            NodeKind::Step if end.status == Status::Cancelled => "cancelled",
+            NodeKind::Run | NodeKind::Action
+                if succeeded && end.took.is_some_and(|took| took >= LONG) =>
             {
                 &end.what
             }
-            (NodeKind::Verify, Status::Succeeded) => "verified",
-            (NodeKind::Approve, Status::Succeeded) => "approved",
-            (NodeKind::Undo, Status::Succeeded | Status::RolledBack) => "taken back",
-            (NodeKind::Step, Status::Cancelled) => "cancelled",
-            _ => "",
+            NodeKind::Verify if succeeded => "verified",
+            NodeKind::Approve if succeeded => "approved",
+            NodeKind::Undo if succeeded || end.status == Status::RolledBack => "taken back",
+            NodeKind::Pipeline
+            | NodeKind::Stage
+            | NodeKind::Serial
+            | NodeKind::Parallel
+            | NodeKind::Cell
+            | NodeKind::Deploy
+            | NodeKind::Step
+            | NodeKind::Run
+            | NodeKind::Workflow
+            | NodeKind::Action
+            | NodeKind::Barrier
+            | NodeKind::Lock
+            | NodeKind::Approve
+            | NodeKind::Wait
+            | NodeKind::Verify
+            | NodeKind::Log
+            | NodeKind::Undo => "",
         };
         if !good.is_empty() {
             let weight = match kind {
                 NodeKind::Approve => Weight::Lasting,
-                _ => Weight::Detail,
+                NodeKind::Pipeline
+                | NodeKind::Stage
+                | NodeKind::Serial
+                | NodeKind::Parallel
+                | NodeKind::Cell
+                | NodeKind::Deploy
+                | NodeKind::Step
+                | NodeKind::Run
+                | NodeKind::Workflow
+                | NodeKind::Action
+                | NodeKind::Barrier
+                | NodeKind::Lock
+                | NodeKind::Wait
+                | NodeKind::Verify
+                | NodeKind::Log
+                | NodeKind::Undo => Weight::Detail,
             };
             let words = Line::of(Tone::Dim, good);
             self.end_line(weight, words::mark(end.status), end, words);
@@ -430,6 +483,29 @@ struct End<'a> {
     failure: Option<&'a Failure>,
     took: Option<i64>,
     what: String,
+}
+
+/// Whether it is told how long it took: not of blocks, and not of what ends at once.
+fn is_timed(kind: NodeKind) -> bool {
+    match kind {
+        NodeKind::Stage
+        | NodeKind::Deploy
+        | NodeKind::Step
+        | NodeKind::Run
+        | NodeKind::Workflow
+        | NodeKind::Action
+        | NodeKind::Approve
+        | NodeKind::Wait
+        | NodeKind::Verify
+        | NodeKind::Undo => true,
+        NodeKind::Pipeline
+        | NodeKind::Serial
+        | NodeKind::Parallel
+        | NodeKind::Cell
+        | NodeKind::Log
+        | NodeKind::Lock
+        | NodeKind::Barrier => false,
+    }
 }
 
 fn rolled_back(before: Option<&str>) -> String {

@@ -1,6 +1,8 @@
 //! A plan on the screen, as JSON, and as a graph for Mermaid or Graphviz.
 //! It does not know how the plan was made.
 
+#![deny(clippy::wildcard_enum_match_arm)]
+
 mod dot;
 mod fold;
 mod graph;

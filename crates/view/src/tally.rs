@@ -1,6 +1,8 @@
 //! Counts the deployments of a run by status, as a whole and for each stage.
 //! It does not know how they are shown.
 
+#![deny(clippy::wildcard_enum_match_arm)]
+
 use std::collections::HashMap;
 
 use indexmap::IndexMap;
@@ -63,14 +65,31 @@ impl Tally {
             Happened::NodeFinished {
                 node, kind, status, ..
             } => (node, *kind, *status),
-            _ => return,
+            Happened::RunStarted { .. }
+            | Happened::NodeOutput { .. }
+            | Happened::RunFinished { .. } => return,
         };
         match kind {
             NodeKind::Stage if !self.stages.contains_key(node) => {
                 self.stages.insert(node.clone(), Counts::default());
             }
             NodeKind::Deploy => self.set(node, status),
-            _ => {}
+            NodeKind::Pipeline
+            | NodeKind::Stage
+            | NodeKind::Serial
+            | NodeKind::Parallel
+            | NodeKind::Cell
+            | NodeKind::Step
+            | NodeKind::Run
+            | NodeKind::Workflow
+            | NodeKind::Action
+            | NodeKind::Barrier
+            | NodeKind::Lock
+            | NodeKind::Approve
+            | NodeKind::Wait
+            | NodeKind::Verify
+            | NodeKind::Log
+            | NodeKind::Undo => {}
         }
     }
 

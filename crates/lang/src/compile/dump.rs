@@ -183,7 +183,19 @@ impl Dump<'_> {
                     self.inside("else", |dump| dump.block(block));
                 }
             }
-            _ => {}
+            StmtKind::Deploy { .. }
+            | StmtKind::Run(_)
+            | StmtKind::Call(_)
+            | StmtKind::Action { .. }
+            | StmtKind::Let(_)
+            | StmtKind::Barrier { .. }
+            | StmtKind::Approve { .. }
+            | StmtKind::Wait(_)
+            | StmtKind::Log(_)
+            | StmtKind::Fail(_)
+            | StmtKind::Return(_)
+            | StmtKind::Yield(_)
+            | StmtKind::Verdict(_) => {}
         }
     }
 

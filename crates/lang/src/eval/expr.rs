@@ -167,7 +167,20 @@ impl Expr {
     pub fn as_const(&self) -> Option<&Value> {
         match &self.kind {
             ExprKind::Const(value) => Some(value),
-            _ => None,
+            ExprKind::Local(_)
+            | ExprKind::Global(_)
+            | ExprKind::Run(_)
+            | ExprKind::Interpolate(_)
+            | ExprKind::List(_)
+            | ExprKind::Record(_)
+            | ExprKind::Field(..)
+            | ExprKind::Star(_)
+            | ExprKind::Index(..)
+            | ExprKind::Unary(..)
+            | ExprKind::Binary(..)
+            | ExprKind::If(..)
+            | ExprKind::Comprehension { .. }
+            | ExprKind::Call(..) => None,
         }
     }
 }

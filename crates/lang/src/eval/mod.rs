@@ -13,6 +13,7 @@ mod overlay;
 mod reading;
 #[cfg(test)]
 mod tests;
+pub mod visit;
 
 pub use evaluate::eval;
 pub use expr::{

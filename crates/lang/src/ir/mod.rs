@@ -4,6 +4,7 @@
 
 pub mod command;
 pub mod lower;
+mod properties;
 mod testing;
 pub mod visit;
 
@@ -302,39 +303,6 @@ pub struct Stmt {
     /// Its handlers.
     #[serde(default, skip_serializing_if = "Handlers::is_default")]
     pub handlers: Handlers,
-}
-
-impl Stmt {
-    /// The blocks directly inside it, without handlers.
-    pub fn bodies(&self) -> Vec<&Block> {
-        match &self.kind {
-            StmtKind::Block(body)
-            | StmtKind::Parallel(body)
-            | StmtKind::Stage { body, .. }
-            | StmtKind::Step { body, .. }
-            | StmtKind::Lock { body, .. }
-            | StmtKind::Verify { body, .. }
-            | StmtKind::On { body, .. } => vec![body],
-            StmtKind::Matrix(matrix) => vec![&matrix.body],
-            StmtKind::If {
-                branches,
-                otherwise,
-            } => {
-                let branches = branches.iter().map(|(_, body)| body);
-                branches.chain(otherwise).collect()
-            }
-            _ => Vec::new(),
-        }
-    }
-
-    /// All blocks directly inside it.
-    pub fn blocks(&self) -> Vec<&Block> {
-        let mut found = self.bodies();
-        found.extend(&self.handlers.undo);
-        found.extend(self.handlers.on_failure.iter().map(|it| &it.body));
-        found.extend(&self.handlers.always);
-        found
-    }
 }
 
 /// What a statement does.

@@ -1,9 +1,251 @@
-//! Walks over the statements and expressions of a program.
+//! The visitor of a program. What stands directly inside of a statement is listed here once, for
+//! those who read and for those who change; who only walks uses it.
 //! It does not know what is looked for.
 
+#![deny(clippy::wildcard_enum_match_arm)]
+
 use super::command::{Form, ScriptPart, TextPart, Word};
-use super::{Block, Matrix, Program, Stmt, StmtKind, Verdict, WorkflowUse};
-use crate::eval::{Expr, ExprKind, Part};
+use super::{
+    Axis, Block, Command, FailureHandler, Handlers, Matrix, Modifiers, Program, Retry, Stmt,
+    StmtKind, Verdict, WorkflowUse,
+};
+pub use crate::eval::visit::each_part;
+use crate::eval::{Expr, ExprKind};
+
+/// Something directly inside of a statement.
+#[derive(Debug)]
+pub enum Child<'ir> {
+    /// An expression of the statement itself or of its modifiers.
+    Expr(&'ir Expr),
+    /// A body.
+    Body(&'ir Block),
+    /// The body of a handler.
+    Handler(&'ir Block),
+}
+
+/// Something directly inside of a statement, to be changed.
+#[derive(Debug)]
+pub enum ChildMut<'ir> {
+    /// An expression of the statement itself or of its modifiers.
+    Expr(&'ir mut Expr),
+    /// A body.
+    Body(&'ir mut Block),
+    /// The body of a handler.
+    Handler(&'ir mut Block),
+}
+
+/// Makes a function that hands what stands directly inside of a statement to `see`. Every field
+/// of every node is named, so that what is new does not compile until it has its place here.
+macro_rules! children {
+    ($(#[$doc:meta])* $name:ident, $texts:ident, $Child:ident, $iter:ident $(, $mutable:tt)?) => {
+        $(#[$doc])*
+        pub fn $name<'ir>(
+            stmt: &'ir $($mutable)? Stmt,
+            see: &mut dyn FnMut($Child<'ir>),
+        ) {
+            let Stmt { kind, span: _, bind: _, modifiers, handlers } = stmt;
+            match kind {
+                StmtKind::Block(body)
+                | StmtKind::Parallel(body)
+                | StmtKind::Stage { name: _, body }
+                | StmtKind::Step { name: _, body } => see($Child::Body(body)),
+                StmtKind::Matrix(Matrix { word: _, axes, filter, include, body }) => {
+                    for Axis { order: _, name: _, slot: _, list } in axes {
+                        see($Child::Expr(list));
+                    }
+                    filter.$iter().for_each(|it| see($Child::Expr(it)));
+                    include.$iter().flatten().for_each(|it| see($Child::Expr(it)));
+                    see($Child::Body(body));
+                }
+                StmtKind::Deploy { service, target, using } => {
+                    see($Child::Expr(service));
+                    see($Child::Expr(target));
+                    if let Some(WorkflowUse { workflow: _, args, span: _ }) = using {
+                        args.$iter().flatten().for_each(|it| see($Child::Expr(it)));
+                    }
+                }
+                StmtKind::Run(command) => {
+                    let Command { form, text, dir, env, on } = &$($mutable)? **command;
+                    $texts(text, see);
+                    match form {
+                        Form::Direct(words) => {
+                            for word in words {
+                                match word {
+                                    Word::One(parts) => $texts(parts, see),
+                                    Word::Spread(value) => see($Child::Expr(value)),
+                                }
+                            }
+                        }
+                        Form::Shell { bash: _, script } => {
+                            for part in script {
+                                match part {
+                                    ScriptPart::Bare(value)
+                                    | ScriptPart::Quoted(value)
+                                    | ScriptPart::Spread(value) => see($Child::Expr(value)),
+                                    ScriptPart::Text(_) => {}
+                                }
+                            }
+                        }
+                    }
+                    dir.$iter().for_each(|it| see($Child::Expr(it)));
+                    on.$iter().for_each(|it| see($Child::Expr(it)));
+                    env.$iter().for_each(|(_, it)| see($Child::Expr(it)));
+                }
+                StmtKind::Call(WorkflowUse { workflow: _, args, span: _ })
+                | StmtKind::Action { action: _, args } => {
+                    args.$iter().flatten().for_each(|it| see($Child::Expr(it)));
+                }
+                StmtKind::If { branches, otherwise } => {
+                    for (condition, body) in branches {
+                        see($Child::Expr(condition));
+                        see($Child::Body(body));
+                    }
+                    otherwise.$iter().for_each(|it| see($Child::Body(it)));
+                }
+                StmtKind::Barrier { name: _, key } => {
+                    key.$iter().for_each(|it| see($Child::Expr(it)));
+                }
+                StmtKind::Lock { resource, limit, body } => {
+                    see($Child::Expr(resource));
+                    limit.$iter().for_each(|it| see($Child::Expr(it)));
+                    see($Child::Body(body));
+                }
+                StmtKind::Approve { question, by } => {
+                    see($Child::Expr(question));
+                    by.$iter().for_each(|it| see($Child::Expr(it)));
+                }
+                StmtKind::Verify { during, every, body } => {
+                    see($Child::Expr(during));
+                    see($Child::Expr(every));
+                    see($Child::Body(body));
+                }
+                StmtKind::On { target, body } => {
+                    see($Child::Expr(target));
+                    see($Child::Body(body));
+                }
+                StmtKind::Let(value)
+                | StmtKind::Wait(value)
+                | StmtKind::Log(value)
+                | StmtKind::Fail(value)
+                | StmtKind::Yield(value)
+                | StmtKind::Verdict(Verdict::Retry(value)) => see($Child::Expr(value)),
+                StmtKind::Return(value)
+                | StmtKind::Verdict(Verdict::Ask { timeout: value, otherwise: _ }) => {
+                    value.$iter().for_each(|it| see($Child::Expr(it)));
+                }
+                StmtKind::Verdict(Verdict::Ignore | Verdict::Rollback(_) | Verdict::Abort) => {}
+            }
+            let Modifiers {
+                timeout,
+                retry,
+                max,
+                batches,
+                tolerate,
+                fail_fast: _,
+                atomic: _,
+                once: _,
+            } = modifiers;
+            timeout.$iter().for_each(|it| see($Child::Expr(it)));
+            if let Some(Retry { times, every, upto }) = retry {
+                see($Child::Expr(times));
+                every.$iter().for_each(|it| see($Child::Expr(it)));
+                upto.$iter().for_each(|it| see($Child::Expr(it)));
+            }
+            max.$iter().for_each(|it| see($Child::Expr(it)));
+            batches.$iter().for_each(|it| see($Child::Expr(it)));
+            tolerate.$iter().for_each(|it| see($Child::Expr(it)));
+            let Handlers { undo, on_failure, always } = handlers;
+            undo.$iter().for_each(|it| see($Child::Handler(it)));
+            for FailureHandler { classes: _, slot: _, body } in on_failure {
+                see($Child::Handler(body));
+            }
+            always.$iter().for_each(|it| see($Child::Handler(it)));
+        }
+
+        fn $texts<'ir>(
+            parts: &'ir $($mutable)? [TextPart],
+            see: &mut dyn FnMut($Child<'ir>),
+        ) {
+            for part in parts {
+                match part {
+                    TextPart::Value(value) => see($Child::Expr(value)),
+                    TextPart::Text(_) => {}
+                }
+            }
+        }
+    };
+}
+
+children!(
+    /// Hands what stands directly inside of a statement to `see`: its expressions and bodies as
+    /// they are written, then what its modifiers say, then its handlers.
+    children, texts, Child, iter
+);
+children!(
+    /// The same as [`children`], to change it.
+    children_mut, texts_mut, ChildMut, iter_mut, mut
+);
+
+/// Hands the expressions of a statement itself to `see`, without those of the statements in it.
+pub fn own<'ir>(stmt: &'ir Stmt, see: &mut dyn FnMut(&'ir Expr)) {
+    children(stmt, &mut |child| match child {
+        Child::Expr(expr) => see(expr),
+        Child::Body(_) | Child::Handler(_) => {}
+    });
+}
+
+/// Hands a statement and all those in it to `see`, each before those inside it.
+pub fn each_stmt<'ir>(stmt: &'ir Stmt, see: &mut dyn FnMut(&'ir Stmt)) {
+    see(stmt);
+    children(stmt, &mut |child| match child {
+        Child::Body(block) | Child::Handler(block) => {
+            block.stmts.iter().for_each(|inner| each_stmt(inner, see));
+        }
+        Child::Expr(_) => {}
+    });
+}
+
+/// Hands every expression of a block to `see`, also those in handlers.
+pub fn block<'ir>(block: &'ir Block, see: &mut dyn FnMut(&'ir Expr)) {
+    block.stmts.iter().for_each(|inner| stmt(inner, see));
+}
+
+/// Hands every expression of a statement to `see`, also those of the statements in it.
+pub fn stmt<'ir>(stmt: &'ir Stmt, see: &mut dyn FnMut(&'ir Expr)) {
+    children(stmt, &mut |child| match child {
+        Child::Expr(expr) => see(expr),
+        Child::Body(inner) | Child::Handler(inner) => block(inner, see),
+    });
+}
+
+impl Stmt {
+    /// The blocks directly inside it, without handlers.
+    pub fn bodies(&self) -> Vec<&Block> {
+        let mut found = Vec::new();
+        children(self, &mut |child| match child {
+            Child::Body(block) => found.push(block),
+            Child::Expr(_) | Child::Handler(_) => {}
+        });
+        found
+    }
+
+    /// All blocks directly inside it, the handlers' last.
+    pub fn blocks(&self) -> Vec<&Block> {
+        let mut found = self.bodies();
+        found.extend(self.handlers());
+        found
+    }
+
+    /// The bodies of its handlers.
+    pub fn handlers(&self) -> Vec<&Block> {
+        let mut found = Vec::new();
+        children(self, &mut |child| match child {
+            Child::Handler(block) => found.push(block),
+            Child::Expr(_) | Child::Body(_) => {}
+        });
+        found
+    }
+}
 
 /// All `env(…)` and `file(…)` calls in the bodies of workflows and pipelines.
 pub fn outside_calls(program: &Program) -> Vec<&Expr> {
@@ -30,191 +272,111 @@ pub fn outside_calls(program: &Program) -> Vec<&Expr> {
     found
 }
 
-/// Hands every expression of a block to `visit`, also those in handlers.
-pub fn block<'a>(block: &'a Block, visit: &mut dyn FnMut(&'a Expr)) {
-    for statement in &block.stmts {
-        stmt(statement, visit);
-    }
-}
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
 
-/// Hands every expression of a statement to `visit`, also those of the statements in it.
-pub fn stmt<'a>(stmt: &'a Stmt, visit: &mut dyn FnMut(&'a Expr)) {
-    kind(&stmt.kind, visit);
-    let modifiers = &stmt.modifiers;
-    let retry = modifiers.retry.as_ref();
-    [
-        &modifiers.timeout,
-        &modifiers.max,
-        &modifiers.batches,
-        &modifiers.tolerate,
-    ]
-    .into_iter()
-    .flatten()
-    .chain(retry.map(|retry| &retry.times))
-    .chain(retry.and_then(|retry| retry.every.as_ref()))
-    .chain(retry.and_then(|retry| retry.upto.as_ref()))
-    .for_each(&mut *visit);
-    let handlers = &stmt.handlers;
-    let failures = handlers.on_failure.iter().map(|handler| &handler.body);
-    for body in handlers.undo.iter().chain(failures).chain(&handlers.always) {
-        block(body, visit);
-    }
-}
+    use super::*;
+    use crate::eval::{Slot, visit};
+    use lockstep_base::source::{FileId, Span};
+    use lockstep_base::value::Value;
 
-fn kind<'a>(kind: &'a StmtKind, visit: &mut dyn FnMut(&'a Expr)) {
-    match kind {
-        StmtKind::Block(body) | StmtKind::Parallel(body) => block(body, visit),
-        StmtKind::Stage { body, .. } | StmtKind::Step { body, .. } => block(body, visit),
-        StmtKind::Matrix(grid) => matrix(grid, visit),
-        StmtKind::Deploy {
-            service,
-            target,
-            using,
-        } => {
-            visit(service);
-            visit(target);
-            using.iter().for_each(|using| workflow(using, visit));
+    fn expr(number: i64) -> Expr {
+        Expr::constant(Value::Int(number), Span::start_of(FileId(0)))
+    }
+
+    fn stmt_of(kind: StmtKind) -> Stmt {
+        Stmt {
+            kind,
+            span: Span::start_of(FileId(0)),
+            bind: None,
+            modifiers: Modifiers::default(),
+            handlers: Handlers::default(),
         }
-        StmtKind::Run(command) => {
-            run(command, visit);
+    }
+
+    fn log(number: i64) -> Block {
+        Block {
+            stmts: vec![Arc::new(stmt_of(StmtKind::Log(expr(number))))],
         }
-        StmtKind::Call(using) => workflow(using, visit),
-        StmtKind::Action { args, .. } => args.iter().flatten().for_each(visit),
-        StmtKind::If {
-            branches,
-            otherwise,
-        } => {
-            for (condition, body) in branches {
-                visit(condition);
-                block(body, visit);
+    }
+
+    fn lock_with_everything() -> Stmt {
+        let mut stmt = stmt_of(StmtKind::Lock {
+            resource: expr(1),
+            limit: Some(expr(2)),
+            body: log(3),
+        });
+        stmt.modifiers.timeout = Some(expr(4));
+        stmt.modifiers.retry = Some(Retry {
+            times: expr(5),
+            every: Some(expr(6)),
+            upto: Some(expr(7)),
+        });
+        stmt.handlers.undo = Some(log(8));
+        stmt.handlers.on_failure = vec![FailureHandler {
+            classes: Vec::new(),
+            slot: Slot(0),
+            body: log(9),
+        }];
+        stmt.handlers.always = Some(log(10));
+        stmt
+    }
+
+    #[test]
+    fn everything_is_seen_once_and_in_order() {
+        let lock = lock_with_everything();
+        let mut seen = Vec::new();
+        stmt(&lock, &mut |expr| seen.push(expr.clone()));
+        assert_eq!(seen, (1..=10).map(expr).collect::<Vec<_>>());
+        let mut own_ones = 0;
+        own(&lock, &mut |_| own_ones += 1);
+        assert_eq!(own_ones, 6);
+        assert_eq!((lock.bodies().len(), lock.blocks().len()), (1, 4));
+        let mut statements = 0;
+        each_stmt(&lock, &mut |_| statements += 1);
+        assert_eq!(statements, 5);
+    }
+
+    #[test]
+    fn what_is_changed_is_what_is_seen() {
+        let mut lock = lock_with_everything();
+        let (mut shared, mut changed) = (Vec::new(), 0);
+        children(&lock.clone(), &mut |child| {
+            shared.push(format!("{child:?}"))
+        });
+        let mut same = Vec::new();
+        children_mut(&mut lock, &mut |child| {
+            same.push(format!("{child:?}"));
+            if let ChildMut::Expr(expr) = child {
+                *expr = self::expr(0);
+                changed += 1;
             }
-            otherwise.iter().for_each(|body| block(body, visit));
-        }
-        StmtKind::Barrier { key, .. } => key.iter().for_each(visit),
-        StmtKind::Lock {
-            resource,
-            limit,
-            body,
-        } => {
-            visit(resource);
-            limit.iter().for_each(&mut *visit);
-            block(body, visit);
-        }
-        StmtKind::Approve { question, by } => {
-            visit(question);
-            by.iter().for_each(visit);
-        }
-        StmtKind::Verify {
-            during,
-            every,
-            body,
-        } => {
-            visit(during);
-            visit(every);
-            block(body, visit);
-        }
-        StmtKind::On { target, body } => {
-            visit(target);
-            block(body, visit);
-        }
-        StmtKind::Let(value)
-        | StmtKind::Wait(value)
-        | StmtKind::Log(value)
-        | StmtKind::Fail(value)
-        | StmtKind::Yield(value) => visit(value),
-        StmtKind::Return(value) => value.iter().for_each(visit),
-        StmtKind::Verdict(verdict) => match verdict {
-            Verdict::Retry(times) => visit(times),
-            Verdict::Ask { timeout, .. } => timeout.iter().for_each(visit),
-            Verdict::Ignore | Verdict::Rollback(_) | Verdict::Abort => {}
-        },
+        });
+        assert_eq!(shared, same);
+        let mut left = Vec::new();
+        own(&lock, &mut |own| left.push(own.clone()));
+        assert_eq!(left, vec![expr(0); changed]);
     }
-}
 
-fn matrix<'a>(matrix: &'a Matrix, visit: &mut dyn FnMut(&'a Expr)) {
-    matrix.axes.iter().for_each(|axis| visit(&axis.list));
-    matrix.filter.iter().for_each(&mut *visit);
-    matrix.include.iter().flatten().for_each(&mut *visit);
-    block(&matrix.body, visit);
-}
-
-fn workflow<'a>(using: &'a WorkflowUse, visit: &mut dyn FnMut(&'a Expr)) {
-    using.args.iter().flatten().for_each(visit);
-}
-
-fn run<'a>(command: &'a super::Command, visit: &mut dyn FnMut(&'a Expr)) {
-    texts(&command.text, visit);
-    match &command.form {
-        Form::Direct(words) => {
-            for word in words {
-                match word {
-                    Word::One(parts) => texts(parts, visit),
-                    Word::Spread(list) => visit(list),
-                }
-            }
-        }
-        Form::Shell { script, .. } => {
-            for part in script {
-                match part {
-                    ScriptPart::Text(_) => {}
-                    ScriptPart::Bare(expr)
-                    | ScriptPart::Quoted(expr)
-                    | ScriptPart::Spread(expr) => {
-                        visit(expr);
-                    }
-                }
-            }
-        }
-    }
-    let fixed = command.dir.iter().chain(&command.on);
-    fixed
-        .chain(command.env.iter().map(|(_, value)| value))
-        .for_each(visit);
-}
-
-fn texts<'a>(parts: &'a [TextPart], visit: &mut dyn FnMut(&'a Expr)) {
-    for part in parts {
-        if let TextPart::Value(expr) = part {
-            visit(expr);
-        }
-    }
-}
-
-/// Hands an expression and all its parts to `visit`.
-pub fn each_part<'a>(expr: &'a Expr, visit: &mut dyn FnMut(&'a Expr)) {
-    visit(expr);
-    match &expr.kind {
-        ExprKind::Const(_) | ExprKind::Local(_) | ExprKind::Global(_) | ExprKind::Run(_) => {}
-        ExprKind::Interpolate(parts) => {
-            for part in parts {
-                if let Part::Value(part) = part {
-                    each_part(part, visit);
-                }
-            }
-        }
-        ExprKind::List(items) => items.iter().for_each(|item| each_part(&item.value, visit)),
-        ExprKind::Record(entries) => entries
-            .iter()
-            .for_each(|(_, value)| each_part(value, visit)),
-        ExprKind::Field(of, _) | ExprKind::Star(of) | ExprKind::Unary(_, of) => {
-            each_part(of, visit)
-        }
-        ExprKind::Index(a, b) | ExprKind::Binary(_, a, b) => {
-            each_part(a, visit);
-            each_part(b, visit);
-        }
-        ExprKind::If(a, b, c) => {
-            each_part(a, visit);
-            each_part(b, visit);
-            each_part(c, visit);
-        }
-        ExprKind::Comprehension {
-            body, list, cond, ..
-        } => {
-            each_part(list, visit);
-            cond.iter().for_each(|cond| each_part(cond, visit));
-            each_part(body, visit);
-        }
-        ExprKind::Call(_, args) => args.iter().for_each(|arg| each_part(arg, visit)),
+    #[test]
+    fn parts_of_an_expression_come_as_they_are_written() {
+        let span = Span::start_of(FileId(0));
+        let all = Expr {
+            kind: ExprKind::Comprehension {
+                body: Box::new(expr(3)),
+                slot: Slot(0),
+                list: Box::new(expr(1)),
+                cond: Some(Box::new(expr(2))),
+            },
+            span,
+        };
+        let list = Expr {
+            kind: ExprKind::If(Box::new(all), Box::new(expr(4)), Box::new(expr(5))),
+            span,
+        };
+        let mut seen = Vec::new();
+        visit::each_part(&list, &mut |part| seen.extend(part.as_const().cloned()));
+        assert_eq!(seen, (1..=5).map(Value::Int).collect::<Vec<_>>());
     }
 }

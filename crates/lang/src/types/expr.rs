@@ -1,7 +1,8 @@
 //! Expressions: one pass that resolves names, finds types and makes core expressions.
 //! It does not know what the place of an expression is for, only the type it wants.
 
-use crate::eval::{Expr, ExprKind, GlobalId, ListItem, Part, RunField};
+use crate::eval::visit::each_part;
+use crate::eval::{Expr, ExprKind, GlobalId, ListItem, RunField};
 use crate::resolve::{Decl, Found, Sort, Target};
 use lockstep_base::source::Span;
 use lockstep_base::value::{EnvironmentId, SecretPart, ServiceId, Type, Value};
@@ -346,7 +347,7 @@ impl Checker<'_> {
     /// Whether an expression names something that is only known while the pipeline runs.
     pub fn is_late(&self, locals: &Locals, expr: &Expr) -> bool {
         let mut late = false;
-        walk(expr, &mut |inner| {
+        each_part(expr, &mut |inner| {
             late |= match &inner.kind {
                 ExprKind::Local(slot) => locals.is_late(*slot),
                 ExprKind::Run(field) => *field != RunField::User,
@@ -354,35 +355,6 @@ impl Checker<'_> {
             }
         });
         late
-    }
-}
-
-/// Calls `see` for an expression and everything in it, in no particular order.
-pub fn walk<'e>(expr: &'e Expr, see: &mut dyn FnMut(&'e Expr)) {
-    let mut open = vec![expr];
-    while let Some(expr) = open.pop() {
-        see(expr);
-        match &expr.kind {
-            ExprKind::Const(_) | ExprKind::Local(_) | ExprKind::Global(_) | ExprKind::Run(_) => {}
-            ExprKind::Interpolate(parts) => {
-                open.extend(parts.iter().filter_map(|part| match part {
-                    Part::Value(value) => Some(value),
-                    Part::Text(_) => None,
-                }))
-            }
-            ExprKind::List(items) => open.extend(items.iter().map(|item| &item.value)),
-            ExprKind::Record(entries) => open.extend(entries.iter().map(|(_, value)| value)),
-            ExprKind::Field(of, _) | ExprKind::Star(of) | ExprKind::Unary(_, of) => open.push(of),
-            ExprKind::Index(a, b) | ExprKind::Binary(_, a, b) => open.extend([&**a, &**b]),
-            ExprKind::If(a, b, c) => open.extend([&**a, &**b, &**c]),
-            ExprKind::Comprehension {
-                body, list, cond, ..
-            } => {
-                open.extend([&**body, &**list]);
-                open.extend(cond.as_deref());
-            }
-            ExprKind::Call(_, args) => open.extend(args),
-        }
     }
 }
 

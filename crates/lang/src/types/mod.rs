@@ -23,7 +23,6 @@ mod ty_expr;
 pub use arguments::{Bound, Parameter};
 pub use call::{Callee, Effect};
 pub use checker::{Checker, Typed, is_poison, poison};
-pub use expr::walk;
 pub use fields::{Given, outline};
 pub use fit::{holds_secret, unify};
 pub use http::BUILTIN_ACTIONS;

@@ -7,14 +7,13 @@ use super::super::context::{Context, FILE};
 use super::super::rule::Rule;
 use super::super::walk;
 use lockstep_base::diagnostic::{Diagnostic, codes};
-use lockstep_lang::ir::StmtKind;
 
 pub(super) const RULE: Rule = Rule::new(codes::ALWAYS_TRUE_WHERE, "always-true-where", check);
 
 fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     context.with_constants(&mut |program, scope| {
         walk::with_values(program, FILE, scope, &mut |stmt, known| {
-            let StmtKind::Matrix(matrix) = &stmt.kind else {
+            let Some(matrix) = stmt.kind.matrix() else {
                 return;
             };
             let Some(filter) = &matrix.filter else {

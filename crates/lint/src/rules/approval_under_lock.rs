@@ -105,22 +105,32 @@ impl Look<'_, '_> {
             StmtKind::Parallel(_) | StmtKind::If { .. } => {
                 let mut after = state;
                 for block in stmt.bodies() {
-                    match stmt.kind {
-                        StmtKind::Parallel(_) => {
-                            for stmt in &block.stmts {
-                                let own = self.stmt(stmt, state);
-                                after.deployed = after.deployed.or(own.deployed);
-                            }
-                        }
-                        _ => {
-                            let own = self.block(block, state);
+                    if stmt.kind.has_strands() {
+                        for stmt in &block.stmts {
+                            let own = self.stmt(stmt, state);
                             after.deployed = after.deployed.or(own.deployed);
                         }
+                    } else {
+                        let own = self.block(block, state);
+                        after.deployed = after.deployed.or(own.deployed);
                     }
                 }
                 after
             }
-            _ => {
+            StmtKind::Block(_)
+            | StmtKind::Step { .. }
+            | StmtKind::Run(_)
+            | StmtKind::Action { .. }
+            | StmtKind::Let(_)
+            | StmtKind::Barrier { .. }
+            | StmtKind::Wait(_)
+            | StmtKind::Verify { .. }
+            | StmtKind::Log(_)
+            | StmtKind::Fail(_)
+            | StmtKind::Return(_)
+            | StmtKind::Yield(_)
+            | StmtKind::On { .. }
+            | StmtKind::Verdict(_) => {
                 let blocks = stmt.bodies().into_iter();
                 blocks.fold(state, |state, block| self.block(block, state))
             }

@@ -3,8 +3,9 @@
 
 use super::super::context::{Context, FILE};
 use super::super::rule::Rule;
-use super::super::{effects, tree, walk};
+use super::super::{tree, walk};
 use lockstep_base::diagnostic::{Diagnostic, codes};
+use lockstep_lang::ir::visit::each_stmt;
 use lockstep_syntax::ast::{ItemKind, ModifierKind};
 
 pub(super) const RULE: Rule = Rule::new(codes::ATOMIC_WITHOUT_UNDO, "atomic-without-undo", check);
@@ -14,7 +15,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
         return;
     };
     walk::bodies(program, FILE, &mut |stmt| {
-        effects::each(stmt, &mut |stmt| {
+        each_stmt(stmt, &mut |stmt| {
             if !stmt.modifiers.atomic {
                 return;
             }

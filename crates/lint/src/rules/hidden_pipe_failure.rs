@@ -4,9 +4,10 @@
 use super::super::context::{Context, FILE};
 use super::super::rule::Rule;
 use super::super::shell::{self, Pipeline, cannot_fail};
-use super::super::{effects, walk};
+use super::super::walk;
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::Span;
+use lockstep_lang::ir::visit::each_stmt;
 use lockstep_lang::ir::{Command, Stmt, StmtKind};
 use lockstep_syntax::ast;
 
@@ -17,7 +18,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
         return;
     };
     walk::bodies(program, FILE, &mut |stmt| {
-        effects::each(stmt, &mut |stmt| {
+        each_stmt(stmt, &mut |stmt| {
             if let StmtKind::Run(command) = &stmt.kind {
                 found.extend(in_command(context, stmt, command));
             }

@@ -84,7 +84,26 @@ fn cells(stmt: &Stmt, known: &Known<'_>) -> Option<(usize, &'static str)> {
     match &stmt.kind {
         StmtKind::Parallel(body) => Some((body.stmts.len(), "statements")),
         StmtKind::Matrix(matrix) => Some((known.cells(matrix)?, "cells")),
-        _ => None,
+        StmtKind::Block(_)
+        | StmtKind::Stage { .. }
+        | StmtKind::Deploy { .. }
+        | StmtKind::Step { .. }
+        | StmtKind::Run(_)
+        | StmtKind::Call(_)
+        | StmtKind::Action { .. }
+        | StmtKind::Let(_)
+        | StmtKind::If { .. }
+        | StmtKind::Barrier { .. }
+        | StmtKind::Lock { .. }
+        | StmtKind::Approve { .. }
+        | StmtKind::Wait(_)
+        | StmtKind::Verify { .. }
+        | StmtKind::Log(_)
+        | StmtKind::Fail(_)
+        | StmtKind::Return(_)
+        | StmtKind::Yield(_)
+        | StmtKind::On { .. }
+        | StmtKind::Verdict(_) => None,
     }
 }
 

@@ -3,9 +3,10 @@
 
 use super::super::context::{Context, FILE};
 use super::super::rule::Rule;
-use super::super::{effects, walk};
+use super::super::walk;
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_lang::ir::StmtKind;
+use lockstep_lang::ir::visit::each_stmt;
 
 pub(super) const RULE: Rule = Rule::new(codes::IDLE_VERIFY, "idle-verify", check);
 
@@ -14,7 +15,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
         return;
     };
     walk::bodies(program, FILE, &mut |stmt| {
-        effects::each(stmt, &mut |stmt| {
+        each_stmt(stmt, &mut |stmt| {
             if let StmtKind::Verify { body, .. } = &stmt.kind
                 && !context.effects.block(body).fails
             {

@@ -2,10 +2,11 @@
 //! It does not know what commands do: wherever one is run, it may fail in its usual ways.
 
 use super::super::context::{Context, FILE};
-use super::super::effects::{self, Sum};
+use super::super::effects::Sum;
 use super::super::rule::Rule;
 use super::super::walk;
 use lockstep_base::diagnostic::{Diagnostic, codes};
+use lockstep_lang::ir::visit::each_stmt;
 use lockstep_lang::ir::{FailureClass, Program, Stmt};
 use lockstep_syntax::ast::{Handler, HandlerKind, Ident, ItemKind};
 
@@ -23,7 +24,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
         }
     };
     walk::bodies(program, FILE, &mut |stmt| {
-        effects::each(stmt, &mut |stmt| {
+        each_stmt(stmt, &mut |stmt| {
             if let Some(written) = context.written(stmt)
                 && !stmt.handlers.on_failure.is_empty()
             {
@@ -55,11 +56,11 @@ fn has_timeouts(program: &Program) -> bool {
     let mut see = |stmt: &Stmt| found |= stmt.modifiers.timeout.is_some();
     for workflow in &program.workflows {
         for stmt in &workflow.body.stmts {
-            effects::each(stmt, &mut see);
+            each_stmt(stmt, &mut see);
         }
     }
     for pipeline in &program.pipelines {
-        effects::each(&pipeline.body, &mut see);
+        each_stmt(&pipeline.body, &mut see);
     }
     found
 }

@@ -4,11 +4,12 @@
 use std::collections::HashSet;
 
 use super::super::context::{Context, FILE};
-use super::super::effects::{self, Effects};
+use super::super::effects::Effects;
 use super::super::rule::Rule;
 use super::super::walk;
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::Span;
+use lockstep_lang::ir::visit::each_stmt;
 use lockstep_lang::ir::{Block, Program, Stmt, StmtKind, WorkflowId};
 
 pub(super) const RULE: Rule = Rule::new(codes::MISSING_UNDO, "missing-undo", check).wide();
@@ -19,7 +20,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     };
     let mut reported = HashSet::new();
     walk::bodies(program, FILE, &mut |stmt| {
-        effects::each(stmt, &mut |stmt| {
+        each_stmt(stmt, &mut |stmt| {
             // Where nothing at all can be taken back, that is said of the block.
             if !stmt.modifiers.atomic || !context.effects.body(stmt).undo {
                 return;
@@ -87,7 +88,24 @@ impl Look<'_> {
                 let after = after || self.effects.block(&matrix.body).fails;
                 self.block(&matrix.body, after);
             }
-            _ => stmt
+            StmtKind::Block(_)
+            | StmtKind::Stage { .. }
+            | StmtKind::Step { .. }
+            | StmtKind::Run(_)
+            | StmtKind::Action { .. }
+            | StmtKind::Let(_)
+            | StmtKind::If { .. }
+            | StmtKind::Barrier { .. }
+            | StmtKind::Lock { .. }
+            | StmtKind::Approve { .. }
+            | StmtKind::Wait(_)
+            | StmtKind::Verify { .. }
+            | StmtKind::Log(_)
+            | StmtKind::Fail(_)
+            | StmtKind::Return(_)
+            | StmtKind::Yield(_)
+            | StmtKind::On { .. }
+            | StmtKind::Verdict(_) => stmt
                 .bodies()
                 .into_iter()
                 .for_each(|block| self.block(block, after)),

@@ -18,7 +18,26 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
                 StmtKind::Matrix(matrix) => {
                     matrix.axes.iter().any(|axis| axis.order == Order::Parallel)
                 }
-                _ => false,
+                StmtKind::Block(_)
+                | StmtKind::Stage { .. }
+                | StmtKind::Deploy { .. }
+                | StmtKind::Step { .. }
+                | StmtKind::Run(_)
+                | StmtKind::Call(_)
+                | StmtKind::Action { .. }
+                | StmtKind::Let(_)
+                | StmtKind::If { .. }
+                | StmtKind::Barrier { .. }
+                | StmtKind::Lock { .. }
+                | StmtKind::Approve { .. }
+                | StmtKind::Wait(_)
+                | StmtKind::Verify { .. }
+                | StmtKind::Log(_)
+                | StmtKind::Fail(_)
+                | StmtKind::Return(_)
+                | StmtKind::Yield(_)
+                | StmtKind::On { .. }
+                | StmtKind::Verdict(_) => false,
             };
             let max = stmt.modifiers.max.as_ref();
             if !parallel || max.and_then(|max| known.int(max)) != Some(1) {

@@ -7,7 +7,7 @@ use super::super::{tree, walk};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::Span;
 use lockstep_base::value::Value;
-use lockstep_lang::ir::{Axis, StmtKind};
+use lockstep_lang::ir::Axis;
 use lockstep_syntax::ast;
 
 pub(super) const RULE: Rule = Rule::new(codes::REPEATED_ELEMENT, "repeated-element", check);
@@ -18,7 +18,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     };
     context.each_scope(&mut |scope| {
         walk::with_values(program, FILE, scope, &mut |stmt, known| {
-            let StmtKind::Matrix(matrix) = &stmt.kind else {
+            let Some(matrix) = stmt.kind.matrix() else {
                 return;
             };
             for (at, axis) in matrix.axes.iter().enumerate() {

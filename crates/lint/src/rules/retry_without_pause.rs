@@ -3,12 +3,13 @@
 
 use super::super::context::{Context, FILE};
 use super::super::rule::Rule;
-use super::super::{effects, tree, walk};
+use super::super::{tree, walk};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::Span;
 use lockstep_base::value::Value;
 use lockstep_lang::eval::Expr;
 use lockstep_lang::ir::Stmt;
+use lockstep_lang::ir::visit::each_stmt;
 use lockstep_syntax::ast::ModifierKind;
 
 pub(super) const RULE: Rule = Rule::new(codes::RETRY_WITHOUT_PAUSE, "retry-without-pause", check);
@@ -18,7 +19,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
         return;
     };
     walk::bodies(program, FILE, &mut |stmt| {
-        effects::each(stmt, &mut |stmt| found.extend(in_stmt(context, stmt)));
+        each_stmt(stmt, &mut |stmt| found.extend(in_stmt(context, stmt)));
     });
 }
 

@@ -9,8 +9,8 @@ use super::super::shell::{self, Pipeline, Simple};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::Name;
 use lockstep_lang::eval::{Expr, ExprKind, Slot};
-use lockstep_lang::ir::visit::each_part;
-use lockstep_lang::ir::{Block, Command, Param, Program, Stmt, StmtKind};
+use lockstep_lang::ir::visit::{each_part, each_stmt};
+use lockstep_lang::ir::{Command, Param, Program, Stmt, StmtKind};
 use lockstep_lang::types::holds_secret;
 
 pub(super) const RULE: Rule = Rule::new(codes::SECRET_SHOWN, "secret-shown", check);
@@ -31,7 +31,9 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
                 .collect(),
             found,
         };
-        look.block(&workflow.body);
+        for stmt in &workflow.body.stmts {
+            each_stmt(stmt, &mut |stmt| look.stmt(stmt));
+        }
     }
     for pipeline in &program.pipelines {
         let mut look = Look {
@@ -39,7 +41,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
             secrets: HashSet::new(),
             found,
         };
-        look.stmt(&pipeline.body);
+        each_stmt(&pipeline.body, &mut |stmt| look.stmt(stmt));
     }
 }
 
@@ -51,30 +53,24 @@ struct Look<'a, 'f> {
 }
 
 impl Look<'_, '_> {
-    fn block(&mut self, block: &Block) {
-        block.stmts.iter().for_each(|stmt| self.stmt(stmt));
-    }
-
     fn stmt(&mut self, stmt: &Stmt) {
-        match (&stmt.kind, stmt.bind) {
-            (StmtKind::Let(value), Some(slot)) if self.is_secret(value) => {
-                self.secrets.insert(slot);
-            }
-            (StmtKind::Run(command), _) => {
-                if let Some((message, here)) = self.shown(command) {
-                    self.found.push(
-                        Diagnostic::warning(codes::SECRET_SHOWN, stmt.span, message)
-                            .here(here)
-                            .help(
-                                "hand it to the program that needs it: by `env { … }`, or through \
-                                 a pipe; output is masked, but not what others make of it",
-                            ),
-                    );
-                }
-            }
-            _ => {}
+        if let (Some(value), Some(slot)) = (stmt.kind.bound_value(), stmt.bind)
+            && self.is_secret(value)
+        {
+            self.secrets.insert(slot);
         }
-        stmt.blocks().into_iter().for_each(|it| self.block(it));
+        if let StmtKind::Run(command) = &stmt.kind
+            && let Some((message, here)) = self.shown(command)
+        {
+            self.found.push(
+                Diagnostic::warning(codes::SECRET_SHOWN, stmt.span, message)
+                    .here(here)
+                    .help(
+                        "hand it to the program that needs it: by `env { … }`, or through a pipe; \
+                         output is masked, but not what others make of it",
+                    ),
+            );
+        }
     }
 
     fn is_secret(&self, expr: &Expr) -> bool {
@@ -88,7 +84,17 @@ impl Look<'_, '_> {
                     global.is_some_and(|global| holds_secret(&global.ty))
                 }
                 ExprKind::Field(_, name) => self.is_secret_field(name),
-                _ => false,
+                ExprKind::Run(_)
+                | ExprKind::Interpolate(_)
+                | ExprKind::List(_)
+                | ExprKind::Record(_)
+                | ExprKind::Star(_)
+                | ExprKind::Index(..)
+                | ExprKind::Unary(..)
+                | ExprKind::Binary(..)
+                | ExprKind::If(..)
+                | ExprKind::Comprehension { .. }
+                | ExprKind::Call(..) => false,
             };
         });
         found

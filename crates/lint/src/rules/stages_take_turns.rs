@@ -14,7 +14,7 @@ pub(super) const RULE: Rule = Rule::new(codes::STAGES_TAKE_TURNS, "stages-take-t
 fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     for plan in context.plans {
         for (_, node) in plan.tree.iter() {
-            if matches!(node.stmt.kind, StmtKind::Parallel(_)) {
+            if node.stmt.kind.has_strands() {
                 let strands = body(node).iter();
                 let strands: Vec<_> = strands.map(|id| stages(plan, *id)).collect();
                 compare(plan, &strands, found);

@@ -41,7 +41,7 @@ impl Look<'_, '_> {
     fn block(&mut self, block: &Block, limit: Option<Limit>, known: &Known<'_>) {
         for stmt in &block.stmts {
             self.stmt(stmt, limit, known);
-            if let (StmtKind::Let(value), Some(slot)) = (&stmt.kind, stmt.bind) {
+            if let (Some(value), Some(slot)) = (stmt.kind.bound_value(), stmt.bind) {
                 known.know(slot, known.value(value));
             }
         }
@@ -81,15 +81,32 @@ impl Look<'_, '_> {
                 limit,
                 known,
             ),
-            _ => {}
+            StmtKind::Block(_)
+            | StmtKind::Stage { .. }
+            | StmtKind::Parallel(_)
+            | StmtKind::Matrix(_)
+            | StmtKind::Deploy { .. }
+            | StmtKind::Step { .. }
+            | StmtKind::Run(_)
+            | StmtKind::Call(_)
+            | StmtKind::Action { .. }
+            | StmtKind::Let(_)
+            | StmtKind::If { .. }
+            | StmtKind::Barrier { .. }
+            | StmtKind::Lock { .. }
+            | StmtKind::Approve { .. }
+            | StmtKind::Log(_)
+            | StmtKind::Fail(_)
+            | StmtKind::Return(_)
+            | StmtKind::Yield(_)
+            | StmtKind::On { .. }
+            | StmtKind::Verdict(_) => {}
         }
         for block in stmt.bodies() {
             self.block(block, limit, known);
         }
         // Handlers begin when the time of their statement is over.
-        let handlers = stmt.blocks().len() - stmt.bodies().len();
-        let all = stmt.blocks();
-        for block in all.iter().rev().take(handlers) {
+        for block in stmt.handlers() {
             self.block(block, None, known);
         }
     }

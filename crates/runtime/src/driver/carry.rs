@@ -1,6 +1,8 @@
 //! Carries the machine's effects out: starts and stops commands, sets timers, takes locks, asks.
 //! It does not know whether what it does is written down.
 
+#![deny(clippy::wildcard_enum_match_arm)]
+
 use std::sync::Mutex;
 
 use tokio::sync::{mpsc, watch};

@@ -235,14 +235,31 @@ impl Audit {
                 self.broken(node, met);
             }
             NodeKind::Undo => self.undoes(node),
-            _ => {}
+            NodeKind::Pipeline
+            | NodeKind::Stage
+            | NodeKind::Serial
+            | NodeKind::Parallel
+            | NodeKind::Cell
+            | NodeKind::Deploy
+            | NodeKind::Step
+            | NodeKind::Run
+            | NodeKind::Workflow
+            | NodeKind::Action
+            | NodeKind::Lock
+            | NodeKind::Approve
+            | NodeKind::Wait
+            | NodeKind::Verify
+            | NodeKind::Log => {}
         }
     }
 
     fn waits(&mut self, node: &Name, kind: NodeKind, waiting: &Waiting) {
         let phase = match waiting {
             Waiting::Lock { .. } => Phase::Queued,
-            _ => Phase::Waiting,
+            Waiting::Barrier { .. }
+            | Waiting::Retry { .. }
+            | Waiting::Time { .. }
+            | Waiting::Approval { .. } => Phase::Waiting,
         };
         let again = matches!(waiting, Waiting::Retry { .. });
         let begun = self.nodes.begin(node, kind, phase);
@@ -287,7 +304,23 @@ impl Audit {
         match kind {
             NodeKind::Deploy if status != Status::RollingBack => self.deployment_rests(node),
             NodeKind::Lock if self.nodes.is_plain_lock(node) => self.lock_given_back(node),
-            _ => {}
+            NodeKind::Pipeline
+            | NodeKind::Stage
+            | NodeKind::Serial
+            | NodeKind::Parallel
+            | NodeKind::Cell
+            | NodeKind::Deploy
+            | NodeKind::Step
+            | NodeKind::Run
+            | NodeKind::Workflow
+            | NodeKind::Action
+            | NodeKind::Barrier
+            | NodeKind::Lock
+            | NodeKind::Approve
+            | NodeKind::Wait
+            | NodeKind::Verify
+            | NodeKind::Log
+            | NodeKind::Undo => {}
         }
         let ended = self.nodes.end(node, kind, status);
         self.broken(node, ended);
@@ -303,7 +336,26 @@ impl Audit {
             Some((parent, NodeKind::Lock)) if self.nodes.is_plain_lock(&parent) => {
                 self.lock_taken(&parent);
             }
-            _ => {}
+            None
+            | Some((
+                _,
+                NodeKind::Pipeline
+                | NodeKind::Stage
+                | NodeKind::Serial
+                | NodeKind::Parallel
+                | NodeKind::Cell
+                | NodeKind::Step
+                | NodeKind::Run
+                | NodeKind::Workflow
+                | NodeKind::Action
+                | NodeKind::Barrier
+                | NodeKind::Lock
+                | NodeKind::Approve
+                | NodeKind::Wait
+                | NodeKind::Verify
+                | NodeKind::Log
+                | NodeKind::Undo,
+            )) => {}
         }
     }
 
@@ -424,14 +476,33 @@ fn of(happened: &Happened) -> Option<&Name> {
         Happened::NodeStarted { node, .. }
         | Happened::NodeWaiting { node, .. }
         | Happened::NodeFinished { node, .. } => Some(node),
-        _ => None,
+        Happened::RunStarted { .. }
+        | Happened::NodeOutput { .. }
+        | Happened::RunFinished { .. } => None,
     }
 }
 
 /// Whether nothing can be in a node, so that its end keeps nobody from a barrier.
 fn is_leaf(kind: NodeKind) -> bool {
-    use NodeKind::{Action, Approve, Barrier, Log, Run, Wait};
-    matches!(kind, Action | Approve | Barrier | Log | Run | Wait)
+    match kind {
+        NodeKind::Action
+        | NodeKind::Approve
+        | NodeKind::Barrier
+        | NodeKind::Log
+        | NodeKind::Run
+        | NodeKind::Wait => true,
+        NodeKind::Pipeline
+        | NodeKind::Stage
+        | NodeKind::Serial
+        | NodeKind::Parallel
+        | NodeKind::Cell
+        | NodeKind::Deploy
+        | NodeKind::Step
+        | NodeKind::Workflow
+        | NodeKind::Lock
+        | NodeKind::Verify
+        | NodeKind::Undo => false,
+    }
 }
 
 /// Whether a path lies in a handler or in a rollback, where order is not checked.

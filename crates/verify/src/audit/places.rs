@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use lockstep_lang::ir::{StmtKind, Verdict, WorkflowId};
+use lockstep_lang::ir::{Verdict, WorkflowId};
 use lockstep_plan::{NodeKind, Seq, Tree, TreeId};
 
 /// A statement with a place of its own in paths, as it is reached from the one around it.
@@ -75,7 +75,7 @@ fn plain(segment: &str) -> String {
 fn collect(tree: &Tree, scope: TreeId) -> Inside {
     let mut inside = Inside::new();
     let node = tree.get(scope);
-    let looks = matches!(node.stmt.kind, StmtKind::Verify { .. });
+    let looks = node.stmt.kind.repeats_its_body();
     let mut add = |block: &Seq, parallel, workflow| {
         let mut way = Vec::new();
         walk(
@@ -89,7 +89,7 @@ fn collect(tree: &Tree, scope: TreeId) -> Inside {
             &mut inside,
         );
     };
-    let parallel = matches!(node.stmt.kind, StmtKind::Parallel(_));
+    let parallel = node.stmt.kind.has_strands();
     for body in &node.bodies {
         add(body, parallel, None);
     }
@@ -120,7 +120,7 @@ fn walk(
             restarts,
         });
         let node = tree.get(*child);
-        let is_cell = matches!(node.stmt.kind, StmtKind::Matrix(_));
+        let is_cell = node.stmt.kind.matrix().is_some();
         match &node.label {
             Some(label) => {
                 let label = format!("{}{}", plain(label), node.twin);
@@ -154,10 +154,9 @@ pub(super) fn may_restart(tree: &Tree, id: TreeId) -> bool {
     let mut asks = false;
     while let Some(id) = open.pop() {
         let node = tree.get(id);
-        let verdict = &node.stmt.kind;
         asks |= matches!(
-            verdict,
-            StmtKind::Verdict(Verdict::Retry(_) | Verdict::Ask { .. })
+            node.stmt.kind.verdict(),
+            Some(Verdict::Retry(_) | Verdict::Ask { .. })
         );
         open.extend(node.bodies.iter().flat_map(|it| it.iter().copied()));
     }
@@ -169,7 +168,7 @@ pub(super) fn has_hidden_strands(tree: &Tree) -> bool {
     tree.iter().any(|(_, node)| {
         let strands = node.bodies.iter().flat_map(|body| body.iter());
         let hidden = |id: &TreeId| tree.get(*id).label.is_none() && tree.get(*id).has_barrier;
-        matches!(node.stmt.kind, StmtKind::Parallel(_)) && strands.into_iter().any(hidden)
+        node.stmt.kind.has_strands() && strands.into_iter().any(hidden)
     })
 }
 

@@ -43,7 +43,26 @@ pub(super) fn behind(plan: &Plan, way: &[Link], mut locals: Locals) -> Locals {
                         Err(_) => locals.bind_unknown(slot),
                     }
                 }
-                _ => locals.bind_unknown(slot),
+                StmtKind::Block(_)
+                | StmtKind::Parallel(_)
+                | StmtKind::Matrix(_)
+                | StmtKind::Deploy { .. }
+                | StmtKind::Step { .. }
+                | StmtKind::Run(_)
+                | StmtKind::Call(_)
+                | StmtKind::Action { .. }
+                | StmtKind::If { .. }
+                | StmtKind::Barrier { .. }
+                | StmtKind::Lock { .. }
+                | StmtKind::Approve { .. }
+                | StmtKind::Wait(_)
+                | StmtKind::Verify { .. }
+                | StmtKind::Log(_)
+                | StmtKind::Fail(_)
+                | StmtKind::Return(_)
+                | StmtKind::Yield(_)
+                | StmtKind::On { .. }
+                | StmtKind::Verdict(_) => locals.bind_unknown(slot),
             };
         }
     }
@@ -59,7 +78,26 @@ pub(super) fn inside(plan: &Plan, tree: TreeId, outside: &Locals) -> Locals {
             let deployment = walk.deployment(tree, outside);
             deployment.map(|it| it.locals).unwrap_or_default()
         }
-        _ => outside.clone(),
+        StmtKind::Block(_)
+        | StmtKind::Stage { .. }
+        | StmtKind::Parallel(_)
+        | StmtKind::Matrix(_)
+        | StmtKind::Step { .. }
+        | StmtKind::Run(_)
+        | StmtKind::Action { .. }
+        | StmtKind::Let(_)
+        | StmtKind::If { .. }
+        | StmtKind::Barrier { .. }
+        | StmtKind::Lock { .. }
+        | StmtKind::Approve { .. }
+        | StmtKind::Wait(_)
+        | StmtKind::Verify { .. }
+        | StmtKind::Log(_)
+        | StmtKind::Fail(_)
+        | StmtKind::Return(_)
+        | StmtKind::Yield(_)
+        | StmtKind::On { .. }
+        | StmtKind::Verdict(_) => outside.clone(),
     }
 }
 
@@ -68,7 +106,7 @@ pub(super) fn inside(plan: &Plan, tree: TreeId, outside: &Locals) -> Locals {
 pub(super) fn workflow_of(plan: &Plan, tree: TreeId, inside: &Locals) -> Option<WorkflowId> {
     let program = &plan.bound.program;
     let node = plan.tree.get(tree);
-    if !matches!(node.stmt.kind, StmtKind::Deploy { .. }) {
+    if !node.stmt.kind.deploys() {
         return None;
     }
     let uses = |id: WorkflowId| {
@@ -88,7 +126,7 @@ pub(super) fn workflow_of(plan: &Plan, tree: TreeId, inside: &Locals) -> Option<
 /// The cells of a loop or matrix, and which is which, where that is known.
 pub(super) fn cells(plan: &Plan, tree: TreeId, locals: &Locals) -> (Cells, Option<Index>) {
     let node = plan.tree.get(tree);
-    let StmtKind::Matrix(matrix) = &node.stmt.kind else {
+    let Some(matrix) = node.stmt.kind.matrix() else {
         return (Cells::default(), None);
     };
     let walk = plan.walk();

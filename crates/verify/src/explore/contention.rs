@@ -55,7 +55,17 @@ fn all_wanted(flow: &Flow) -> (Vec<Vec<Wanted>>, Vec<u32>) {
                         wanted[*lock].push(Wanted { strand, from, to });
                     }
                 }
-                _ => {}
+                Op::Pause(_)
+                | Op::Arrive(..)
+                | Op::Release(_)
+                | Op::Enter(..)
+                | Op::Exit(..)
+                | Op::Fork(_)
+                | Op::Choose(..)
+                | Op::Jump(_)
+                | Op::Leave(_)
+                | Op::Break
+                | Op::Fail => {}
             }
         }
     }
@@ -71,7 +81,17 @@ pub fn enters(flow: &Flow, op: &Op, hold: usize) -> bool {
     match op {
         Op::Enter(own, _) => *own == hold,
         Op::Fork(fork) => flow.forks[*fork].children.iter().any(inside),
-        _ => false,
+        Op::Pause(_)
+        | Op::Arrive(..)
+        | Op::Acquire(_)
+        | Op::Release(_)
+        | Op::Exit(..)
+        | Op::Drop(_)
+        | Op::Choose(..)
+        | Op::Jump(_)
+        | Op::Leave(_)
+        | Op::Break
+        | Op::Fail => false,
     }
 }
 
@@ -141,7 +161,15 @@ fn may_wait(flow: &Flow, op: &Op, relevant: &[bool]) -> bool {
             let mut ops = flow.strands[*child].ops.iter();
             ops.any(|op| may_wait(flow, op, relevant))
         }),
-        _ => false,
+        Op::Pause(_)
+        | Op::Release(_)
+        | Op::Exit(..)
+        | Op::Drop(_)
+        | Op::Choose(..)
+        | Op::Jump(_)
+        | Op::Leave(_)
+        | Op::Break
+        | Op::Fail => false,
     }
 }
 
@@ -183,6 +211,17 @@ fn inside_waits(flow: &Flow, ops: &[Op], stage: TreeId, relevant: &[bool]) -> bo
             .children
             .iter()
             .any(|child| inside_waits(flow, &flow.strands[*child].ops, stage, relevant)),
-        op => may_wait(flow, op, relevant),
+        op @ (Op::Pause(_)
+        | Op::Arrive(..)
+        | Op::Acquire(_)
+        | Op::Release(_)
+        | Op::Enter(..)
+        | Op::Exit(..)
+        | Op::Drop(_)
+        | Op::Choose(..)
+        | Op::Jump(_)
+        | Op::Leave(_)
+        | Op::Break
+        | Op::Fail) => may_wait(flow, op, relevant),
     })
 }

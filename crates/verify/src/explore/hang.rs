@@ -82,7 +82,7 @@ impl Search<'_> {
                     Holder::Hold(hold) if self.is_inside(state, *hold, strand) => {
                         holds.push((lock, *holder));
                     }
-                    _ => {}
+                    Holder::Request(..) | Holder::Hold(_) => {}
                 }
             }
         }
@@ -128,7 +128,16 @@ impl Search<'_> {
             Op::Arrive(meeting, _) => Some(Why::Meeting(*meeting)),
             Op::Acquire(request) => Some(Why::Lock(*request)),
             Op::Enter(hold, _) => Some(Why::Stage(*hold)),
-            _ => None,
+            Op::Pause(_)
+            | Op::Release(_)
+            | Op::Exit(..)
+            | Op::Drop(_)
+            | Op::Fork(_)
+            | Op::Choose(..)
+            | Op::Jump(_)
+            | Op::Leave(_)
+            | Op::Break
+            | Op::Fail => None,
         }
     }
 

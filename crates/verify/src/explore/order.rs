@@ -135,7 +135,15 @@ impl<'a> Graph<'a> {
                 Some((class, Some(Owner::Hold(*hold))))
             }
             Op::Fork(fork) => Some((self.insides + fork, None)),
-            _ => None,
+            Op::Pause(_)
+            | Op::Release(_)
+            | Op::Exit(..)
+            | Op::Drop(_)
+            | Op::Choose(..)
+            | Op::Jump(_)
+            | Op::Leave(_)
+            | Op::Break
+            | Op::Fail => None,
         }
     }
 
@@ -165,7 +173,15 @@ impl<'a> Graph<'a> {
                             self.edge(self.place(*child, 0), here);
                         }
                     }
-                    op => {
+                    op @ (Op::Pause(_)
+                    | Op::Arrive(..)
+                    | Op::Acquire(_)
+                    | Op::Release(_)
+                    | Op::Enter(..)
+                    | Op::Exit(..)
+                    | Op::Drop(_)
+                    | Op::Leave(_)
+                    | Op::Break) => {
                         if let Some(wait) = self.resource(op) {
                             self.wait(here + 1, wait);
                         }
@@ -203,7 +219,17 @@ impl<'a> Graph<'a> {
                     let owed = children.flat_map(|child| &flow.strands[*child].owes);
                     owed.map(|(meeting, _)| *meeting).collect()
                 }
-                _ => Vec::new(),
+                Op::Pause(_)
+                | Op::Acquire(_)
+                | Op::Release(_)
+                | Op::Enter(..)
+                | Op::Exit(..)
+                | Op::Drop(_)
+                | Op::Choose(..)
+                | Op::Jump(_)
+                | Op::Leave(_)
+                | Op::Break
+                | Op::Fail => Vec::new(),
             };
             for meeting in meetings {
                 for wait in &waits {
@@ -314,7 +340,18 @@ impl<'a> Graph<'a> {
                         self.waits_inside(&self.flow.strands[*child].ops, hold, waits);
                     }
                 }
-                op => waits.extend(self.resource(op)),
+                op @ (Op::Pause(_)
+                | Op::Arrive(..)
+                | Op::Acquire(_)
+                | Op::Release(_)
+                | Op::Enter(..)
+                | Op::Exit(..)
+                | Op::Drop(_)
+                | Op::Choose(..)
+                | Op::Jump(_)
+                | Op::Leave(_)
+                | Op::Break
+                | Op::Fail) => waits.extend(self.resource(op)),
             }
         }
     }

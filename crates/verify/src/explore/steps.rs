@@ -61,7 +61,17 @@ impl<'a> Search<'a> {
                 match op {
                     Op::Acquire(request) => search.asked_at[*request] = at,
                     Op::Drop(hold) => search.ends[strand].push((*hold, at)),
-                    _ => {}
+                    Op::Pause(_)
+                    | Op::Arrive(..)
+                    | Op::Release(_)
+                    | Op::Enter(..)
+                    | Op::Exit(..)
+                    | Op::Fork(_)
+                    | Op::Choose(..)
+                    | Op::Jump(_)
+                    | Op::Leave(_)
+                    | Op::Break
+                    | Op::Fail => {}
                 }
             }
         }
@@ -83,7 +93,21 @@ impl<'a> Search<'a> {
                 Some(Op::Choose(ways, _)) => {
                     ways.iter().map(|way| Step::Goes(*strand, *way)).collect()
                 }
-                _ => vec![Step::Ends(*strand, at), Step::Fails(*strand, at)],
+                None
+                | Some(
+                    Op::Pause(_)
+                    | Op::Arrive(..)
+                    | Op::Acquire(_)
+                    | Op::Release(_)
+                    | Op::Enter(..)
+                    | Op::Exit(..)
+                    | Op::Drop(_)
+                    | Op::Fork(_)
+                    | Op::Jump(_)
+                    | Op::Leave(_)
+                    | Op::Break
+                    | Op::Fail,
+                ) => vec![Step::Ends(*strand, at), Step::Fails(*strand, at)],
             };
         }
         let mut choices: Vec<Step> = Vec::new();
@@ -107,7 +131,21 @@ impl<'a> Search<'a> {
                     choices.push(Step::Asks(strand, at));
                 }
                 None => choices.push(Step::Ends(strand, at)),
-                _ => {}
+                Some(
+                    Op::Pause(_)
+                    | Op::Arrive(..)
+                    | Op::Acquire(_)
+                    | Op::Release(_)
+                    | Op::Enter(..)
+                    | Op::Exit(..)
+                    | Op::Drop(_)
+                    | Op::Fork(_)
+                    | Op::Choose(..)
+                    | Op::Jump(_)
+                    | Op::Leave(_)
+                    | Op::Break
+                    | Op::Fail,
+                ) => {}
             }
         }
         choices.extend(state.granted.iter().map(|holder| Step::Gets(*holder)));
@@ -149,7 +187,20 @@ impl<'a> Search<'a> {
                         }
                     }
                 }
-                _ => {}
+                None
+                | Some(
+                    Op::Pause(_)
+                    | Op::Arrive(..)
+                    | Op::Release(_)
+                    | Op::Exit(..)
+                    | Op::Drop(_)
+                    | Op::Fork(_)
+                    | Op::Choose(..)
+                    | Op::Jump(_)
+                    | Op::Leave(_)
+                    | Op::Break
+                    | Op::Fail,
+                ) => {}
             },
         }
         state.tasks.extend(out.into_iter().rev());

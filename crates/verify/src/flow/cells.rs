@@ -256,9 +256,11 @@ fn chain(matrix: &Matrix, axis: usize, values: &[Value]) -> Option<String> {
     let inside = matrix.axes.iter().zip(values).skip(axis + 1);
     let places: Vec<String> = inside
         .filter(|(axis, _)| axis.order == Order::Parallel)
-        .filter_map(|(_, value)| match value {
-            Value::Infrastructure(id) => Some(id.0.to_string()),
-            _ => None,
+        .filter_map(|(_, value)| {
+            let Value::Infrastructure(id) = value else {
+                return None;
+            };
+            Some(id.0.to_string())
         })
         .collect();
     (!places.is_empty()).then(|| places.join(","))

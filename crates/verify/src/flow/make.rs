@@ -140,7 +140,7 @@ impl Maker<'_> {
             return self.passing(strand, id, locals, part);
         }
         let modifiers = &node.stmt.modifiers;
-        let is_scope = matches!(node.stmt.kind, StmtKind::Deploy { .. }) || modifiers.atomic;
+        let is_scope = node.stmt.kind.deploys() || modifiers.atomic;
         let handlers = &node.stmt.handlers;
         let recovers = modifiers.retry.is_some() || !handlers.on_failure.is_empty();
         let softens = recovers || modifiers.tolerate.is_some();
@@ -323,7 +323,19 @@ impl Maker<'_> {
                 Ok(())
             }
             _ if node.bodies.is_empty() => self.passing(strand, id, locals, part),
-            _ => self.seq(strand, body(node), &mut locals.clone(), part),
+            StmtKind::Block(_)
+            | StmtKind::Step { .. }
+            | StmtKind::Run(_)
+            | StmtKind::Action { .. }
+            | StmtKind::Let(_)
+            | StmtKind::Approve { .. }
+            | StmtKind::Wait(_)
+            | StmtKind::Log(_)
+            | StmtKind::Fail(_)
+            | StmtKind::Return(_)
+            | StmtKind::Yield(_)
+            | StmtKind::On { .. }
+            | StmtKind::Verdict(_) => self.seq(strand, body(node), &mut locals.clone(), part),
         }
     }
 
@@ -455,7 +467,7 @@ impl Maker<'_> {
     /// The locks that a stage, or the pipeline for what is outside stages, will take.
     fn hold(&mut self, id: TreeId, locals: &Locals) -> Result<usize, Halt> {
         let node = self.plan.tree.get(id);
-        let is_stage = matches!(node.stmt.kind, StmtKind::Stage { .. });
+        let is_stage = node.stmt.kind.holds_infrastructures();
         let walk = Walk {
             skip_stages: !is_stage,
             ..self.walk
@@ -638,13 +650,12 @@ enum After {
 }
 
 fn outcomes_of(handler: &FailureHandler) -> Vec<After> {
-    match handler.body.stmts.last().map(|stmt| &stmt.kind) {
-        Some(StmtKind::Verdict(Verdict::Ignore)) => vec![After::Ignored],
-        Some(StmtKind::Verdict(Verdict::Retry(_))) => vec![After::Again, After::Failed],
-        Some(StmtKind::Verdict(Verdict::Ask { .. })) => {
-            vec![After::Ignored, After::Again, After::Failed]
-        }
-        _ => vec![After::Failed],
+    let last = handler.body.stmts.last();
+    match last.and_then(|stmt| stmt.kind.verdict()) {
+        Some(Verdict::Ignore) => vec![After::Ignored],
+        Some(Verdict::Retry(_)) => vec![After::Again, After::Failed],
+        Some(Verdict::Ask { .. }) => vec![After::Ignored, After::Again, After::Failed],
+        Some(Verdict::Rollback(_) | Verdict::Abort) | None => vec![After::Failed],
     }
 }
 
@@ -680,7 +691,12 @@ fn say_what_is_ahead(flow: &Flow, ops: &mut [Op]) {
             }
             Op::Jump(_) | Op::Fail => here = Ahead::default(),
             Op::Leave(kept) => *kept = here.clone(),
-            _ => {}
+            Op::Pause(_)
+            | Op::Acquire(_)
+            | Op::Release(_)
+            | Op::Enter(..)
+            | Op::Drop(_)
+            | Op::Break => {}
         }
         ahead[at] = here;
     }

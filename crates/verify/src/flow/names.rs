@@ -17,14 +17,7 @@ impl Maker<'_> {
     pub(super) fn strand_name(&self, id: TreeId, locals: &Locals) -> String {
         let node = self.plan.tree.get(id);
         let own = self.walk.label(id, locals);
-        let nameless = matches!(
-            node.stmt.kind,
-            StmtKind::Block(_)
-                | StmtKind::On { .. }
-                | StmtKind::If { .. }
-                | StmtKind::Matrix(_)
-                | StmtKind::Lock { .. }
-        ) || own.is_empty();
+        let nameless = node.stmt.kind.is_anonymous() || own.is_empty();
         if !nameless {
             return self.described(id, locals);
         }
@@ -51,7 +44,26 @@ impl Maker<'_> {
                 Ok(name) => format!("lock \"{}\"", self.walk.display(&name)),
                 Err(_) => String::from("lock"),
             },
-            _ => {
+            StmtKind::Block(_)
+            | StmtKind::Stage { .. }
+            | StmtKind::Parallel(_)
+            | StmtKind::Matrix(_)
+            | StmtKind::Deploy { .. }
+            | StmtKind::Step { .. }
+            | StmtKind::Call(_)
+            | StmtKind::Action { .. }
+            | StmtKind::Let(_)
+            | StmtKind::If { .. }
+            | StmtKind::Barrier { .. }
+            | StmtKind::Approve { .. }
+            | StmtKind::Wait(_)
+            | StmtKind::Verify { .. }
+            | StmtKind::Log(_)
+            | StmtKind::Fail(_)
+            | StmtKind::Return(_)
+            | StmtKind::Yield(_)
+            | StmtKind::On { .. }
+            | StmtKind::Verdict(_) => {
                 let label = self.walk.label(id, locals);
                 let twin = &*node.twin;
                 label.strip_suffix(twin).unwrap_or(&label).to_string()
@@ -77,7 +89,21 @@ impl Maker<'_> {
                         return Some(format!("log \"{}\"", self.walk.display(&text)));
                     }
                 }
-                _ => {
+                StmtKind::Block(_)
+                | StmtKind::Parallel(_)
+                | StmtKind::Matrix(_)
+                | StmtKind::Let(_)
+                | StmtKind::If { .. }
+                | StmtKind::Barrier { .. }
+                | StmtKind::Lock { .. }
+                | StmtKind::Approve { .. }
+                | StmtKind::Wait(_)
+                | StmtKind::Verify { .. }
+                | StmtKind::Fail(_)
+                | StmtKind::Return(_)
+                | StmtKind::Yield(_)
+                | StmtKind::On { .. }
+                | StmtKind::Verdict(_) => {
                     if let Some(found) = self.first_named(*child, &inside) {
                         return Some(found);
                     }
@@ -95,7 +121,7 @@ impl Maker<'_> {
     pub(super) fn cell_name(&self, node: &Node, values: &[Value], locals: &Locals) -> String {
         let deployments = body(node)
             .iter()
-            .filter(|it| matches!(self.plan.tree.get(**it).stmt.kind, StmtKind::Deploy { .. }));
+            .filter(|it| self.plan.tree.get(**it).stmt.kind.deploys());
         if let [only] = deployments.collect::<Vec<_>>().as_slice() {
             return self.walk.label(**only, locals);
         }

@@ -43,7 +43,26 @@ impl Maker<'_> {
                 return self.node(strand, id, locals, part);
             }
             _ if self.ends_early(id) => return self.node(strand, id, locals, part),
-            _ => {}
+            StmtKind::Block(_)
+            | StmtKind::Stage { .. }
+            | StmtKind::Parallel(_)
+            | StmtKind::Matrix(_)
+            | StmtKind::Deploy { .. }
+            | StmtKind::Step { .. }
+            | StmtKind::Run(_)
+            | StmtKind::Call(_)
+            | StmtKind::Action { .. }
+            | StmtKind::Let(_)
+            | StmtKind::If { .. }
+            | StmtKind::Barrier { .. }
+            | StmtKind::Lock { .. }
+            | StmtKind::Approve { .. }
+            | StmtKind::Wait(_)
+            | StmtKind::Verify { .. }
+            | StmtKind::Log(_)
+            | StmtKind::Yield(_)
+            | StmtKind::On { .. }
+            | StmtKind::Verdict(_) => {}
         }
         let takes = self.takes_time(id, locals);
         let time = Pause {
@@ -75,22 +94,18 @@ impl Maker<'_> {
     fn has_stage(&self, id: TreeId) -> bool {
         let node = self.plan.tree.get(id);
         let bodies = node.bodies.iter().flat_map(|body| body.iter());
-        matches!(node.stmt.kind, StmtKind::Stage { .. })
+        node.stmt.kind.holds_infrastructures()
             || bodies.into_iter().any(|child| self.has_stage(*child))
     }
 
     /// Whether a `return` or `fail` stands in a statement, in the same strand and workflow.
     fn ends_early(&self, id: TreeId) -> bool {
         let node = self.plan.tree.get(id);
-        let same = matches!(
-            node.stmt.kind,
-            StmtKind::If { .. } | StmtKind::Block(_) | StmtKind::Step { .. } | StmtKind::On { .. }
-        );
         let ends = |child: &TreeId| {
             let kind = &self.plan.tree.get(*child).stmt.kind;
-            matches!(kind, StmtKind::Return(_) | StmtKind::Fail(_)) || self.ends_early(*child)
+            kind.ends_body() || self.ends_early(*child)
         };
-        same && node.bodies.iter().any(|body| body.iter().any(ends))
+        node.stmt.kind.continues_inside() && node.bodies.iter().any(|body| body.iter().any(ends))
     }
 
     /// Whether a statement takes time.
@@ -131,7 +146,19 @@ impl Maker<'_> {
             },
             // It looks again until the time is over.
             StmtKind::Verify { .. } => Maybe::Yes,
-            _ => self.seq_takes_time(body(node), locals),
+            StmtKind::Block(_)
+            | StmtKind::Stage { .. }
+            | StmtKind::Parallel(_)
+            | StmtKind::Step { .. }
+            | StmtKind::Let(_)
+            | StmtKind::Barrier { .. }
+            | StmtKind::Lock { .. }
+            | StmtKind::Log(_)
+            | StmtKind::Fail(_)
+            | StmtKind::Return(_)
+            | StmtKind::Yield(_)
+            | StmtKind::On { .. }
+            | StmtKind::Verdict(_) => self.seq_takes_time(body(node), locals),
         };
         if beside { own.max(Maybe::Perhaps) } else { own }
     }
@@ -191,7 +218,21 @@ impl Maker<'_> {
                 Ok(inside) => self.seq_least_ms(body(node), &inside),
                 Err(_) => 0,
             },
-            _ => self.seq_least_ms(body(node), locals),
+            StmtKind::Block(_)
+            | StmtKind::Stage { .. }
+            | StmtKind::Step { .. }
+            | StmtKind::Run(_)
+            | StmtKind::Action { .. }
+            | StmtKind::Let(_)
+            | StmtKind::Barrier { .. }
+            | StmtKind::Lock { .. }
+            | StmtKind::Approve { .. }
+            | StmtKind::Log(_)
+            | StmtKind::Fail(_)
+            | StmtKind::Return(_)
+            | StmtKind::Yield(_)
+            | StmtKind::On { .. }
+            | StmtKind::Verdict(_) => self.seq_least_ms(body(node), locals),
         }
     }
 
@@ -200,17 +241,15 @@ impl Maker<'_> {
         let mut least: i64 = 0;
         for id in seq.iter() {
             let stmt = &self.plan.tree.get(*id).stmt;
-            if matches!(stmt.kind, StmtKind::Return(_)) || self.ends_early(*id) {
+            if stmt.kind.ends_body() || self.ends_early(*id) {
                 break;
             }
             least = least.saturating_add(self.least_ms(*id, &locals));
             if let Some(slot) = stmt.bind {
-                locals = match &stmt.kind {
-                    StmtKind::Let(value) => match self.walk.eval(value, &locals) {
-                        Ok(value) => locals.bind(slot, value),
-                        Err(_) => locals.bind_unknown(slot),
-                    },
-                    _ => locals.bind_unknown(slot),
+                let value = stmt.kind.bound_value();
+                locals = match value.map(|value| self.walk.eval(value, &locals)) {
+                    Some(Ok(value)) => locals.bind(slot, value),
+                    Some(Err(_)) | None => locals.bind_unknown(slot),
                 };
             }
         }
@@ -224,7 +263,7 @@ impl Maker<'_> {
         let ignored = handlers.iter().find(|handler| handler.classes.is_empty());
         let ignores = ignored
             .and_then(|handler| handler.body.stmts.last())
-            .is_some_and(|last| matches!(last.kind, StmtKind::Verdict(Verdict::Ignore)));
+            .is_some_and(|last| matches!(last.kind.verdict(), Some(Verdict::Ignore)));
         if ignores && handlers.len() == 1 {
             return node
                 .on_failure
@@ -239,7 +278,20 @@ impl Maker<'_> {
             | StmtKind::Verify { .. }
             | StmtKind::Fail(_) => true,
             StmtKind::Wait(_) | StmtKind::Log(_) | StmtKind::Let(_) => false,
-            _ => {
+            StmtKind::Block(_)
+            | StmtKind::Stage { .. }
+            | StmtKind::Parallel(_)
+            | StmtKind::Matrix(_)
+            | StmtKind::Deploy { .. }
+            | StmtKind::Step { .. }
+            | StmtKind::Call(_)
+            | StmtKind::If { .. }
+            | StmtKind::Barrier { .. }
+            | StmtKind::Lock { .. }
+            | StmtKind::Return(_)
+            | StmtKind::Yield(_)
+            | StmtKind::On { .. }
+            | StmtKind::Verdict(_) => {
                 let workflows = node.workflows.iter().map(|(_, body)| body);
                 let bodies = node.bodies.iter().chain(workflows).chain(&node.always);
                 bodies

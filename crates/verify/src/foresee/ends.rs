@@ -170,7 +170,15 @@ fn infrastructures_of(good: &Played, play: &Played) -> IndexMap<Name, Infrastruc
         let end = match status {
             Status::Succeeded => InfrastructureEnd::New,
             Status::Skipped | Status::RolledBack => InfrastructureEnd::AsBefore,
-            _ => InfrastructureEnd::Unclear,
+            Status::Pending
+            | Status::Queued
+            | Status::Waiting
+            | Status::Running
+            | Status::Ignored
+            | Status::Failed
+            | Status::Cancelled
+            | Status::RollingBack
+            | Status::RollbackFailed => InfrastructureEnd::Unclear,
         };
         let known = ends.entry(planned.target.clone()).or_insert(end);
         if *known != end {

@@ -2,6 +2,8 @@
 //! infrastructure ends. The machine that will handle the failure is asked, in virtual time and at
 //! several paces. It does not know how the answer is drawn.
 
+#![deny(clippy::wildcard_enum_match_arm)]
+
 mod ends;
 mod play;
 

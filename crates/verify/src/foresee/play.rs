@@ -135,7 +135,7 @@ impl Player {
     pub(super) fn play(&self, failing: Option<&Failing<'_>>, pace: Pace) -> Played {
         let seed = match pace {
             Pace::Random(seed) => seed,
-            _ => 0,
+            Pace::Even | Pace::Late | Pace::Early => 0,
         };
         let mut stage = Stage {
             ask: &self.ask,
@@ -237,7 +237,7 @@ impl Script for Stage<'_> {
                 }
             }
             Happened::RunFinished { failure, .. } => self.played.failure.clone_from(failure),
-            _ => {}
+            Happened::RunStarted { .. } | Happened::NodeOutput { .. } => {}
         }
         false
     }

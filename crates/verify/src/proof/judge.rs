@@ -23,12 +23,12 @@ impl Teller<'_> {
         }
         let mut meetings = circle.iter().filter_map(|stuck| match stuck.why {
             Why::Meeting(meeting) => Some(meeting),
-            _ => None,
+            Why::Lock(_) | Why::Stage(_) | Why::Place(_) | Why::Turn(_) => None,
         });
         let first = meetings.next();
         let place = circle.iter().find_map(|stuck| match stuck.why {
             Why::Place(fork) => Some(fork),
-            _ => None,
+            Why::Meeting(_) | Why::Lock(_) | Why::Stage(_) | Why::Turn(_) => None,
         });
         match (first, place) {
             (Some(meeting), Some(fork)) => self.narrow(fork, meeting),
@@ -130,7 +130,7 @@ impl Teller<'_> {
             let lock = match stuck.why {
                 Why::Lock(request) => self.lock(self.flow.requests[request].lock),
                 Why::Stage(hold) => self.locks(hold),
-                _ => continue,
+                Why::Meeting(_) | Why::Place(_) | Why::Turn(_) => continue,
             };
             let Why::Meeting(meeting) = holder.why else {
                 continue;
@@ -176,7 +176,7 @@ impl Teller<'_> {
             let name = match stuck.why {
                 Why::Lock(request) => self.lock(self.flow.requests[request].lock),
                 Why::Stage(hold) => self.locks(hold),
-                _ => continue,
+                Why::Meeting(_) | Why::Place(_) | Why::Turn(_) => continue,
             };
             if !names.contains(&name) {
                 names.push(name);

@@ -96,9 +96,11 @@ impl Teller<'_> {
             .iter()
             .enumerate()
             .flat_map(move |(strand, it)| {
-                let arrives = move |(at, op): (usize, &Op)| match op {
-                    Op::Arrive(own, _) if *own == meeting && is_certain(&it.ops, at) => Some(at),
-                    _ => None,
+                let arrives = move |(at, op): (usize, &Op)| {
+                    let Op::Arrive(own, _) = op else {
+                        return None;
+                    };
+                    (*own == meeting && is_certain(&it.ops, at)).then_some(at)
                 };
                 let places: Vec<usize> = it.ops.iter().enumerate().filter_map(arrives).collect();
                 places.into_iter().map(move |at| (strand, at))
@@ -133,7 +135,16 @@ impl Teller<'_> {
                 }
                 Op::Arrive(other, _) => format!("barrier {}", self.barrier(*other)),
                 Op::Fork(_) => String::from("its parallel parts"),
-                _ => String::from("other things"),
+                Op::Acquire(_)
+                | Op::Release(_)
+                | Op::Enter(..)
+                | Op::Exit(..)
+                | Op::Drop(_)
+                | Op::Choose(..)
+                | Op::Jump(_)
+                | Op::Leave(_)
+                | Op::Break
+                | Op::Fail => String::from("other things"),
             };
             parts.push(format!("{} {what}", duration_text(took)));
         }
@@ -210,7 +221,13 @@ impl Teller<'_> {
                 }
                 Op::Jump(to) => reached(&mut reach, *to, now),
                 Op::Fail => {}
-                _ => reached(&mut reach, at + 1, now),
+                Op::Acquire(_)
+                | Op::Release(_)
+                | Op::Enter(..)
+                | Op::Exit(..)
+                | Op::Drop(_)
+                | Op::Leave(_)
+                | Op::Break => reached(&mut reach, at + 1, now),
             }
         }
         // What is only reached after a failure has no time of its own.
@@ -247,7 +264,17 @@ fn is_certain(ops: &[Op], at: usize) -> bool {
     !jumps.any(|(from, op)| match op {
         Op::Jump(to) => *to > at,
         Op::Choose(ways, _) => ways.iter().any(|way| *way > at) && from < at,
-        _ => false,
+        Op::Pause(_)
+        | Op::Arrive(..)
+        | Op::Acquire(_)
+        | Op::Release(_)
+        | Op::Enter(..)
+        | Op::Exit(..)
+        | Op::Drop(_)
+        | Op::Fork(_)
+        | Op::Leave(_)
+        | Op::Break
+        | Op::Fail => false,
     })
 }
 

@@ -91,7 +91,7 @@ impl Teller<'_> {
                     Why::Stage(hold) => {
                         self.flow.holds[hold].locks.iter().any(|(it, _)| it == lock)
                     }
-                    _ => false,
+                    Why::Meeting(_) | Why::Place(_) | Why::Turn(_) => false,
                 };
                 if !wanted {
                     continue;
@@ -137,7 +137,7 @@ impl Teller<'_> {
                         add(tree, format!("`{}` {way} here", self.name(*strand)));
                     }
                 }
-                _ => {}
+                Step::Ends(..) | Step::Gets(_) | Step::Asks(..) => {}
             }
         }
         places.truncate(MOST_PLACES);
@@ -147,9 +147,11 @@ impl Teller<'_> {
     /// Where a stage takes its locks.
     fn first_deployment(&self, hold: usize) -> Option<TreeId> {
         let mut ops = self.flow.strands.iter().flat_map(|strand| &strand.ops);
-        ops.find_map(|op| match op {
-            Op::Enter(own, tree) if *own == hold => Some(*tree),
-            _ => None,
+        ops.find_map(|op| {
+            let Op::Enter(own, tree) = op else {
+                return None;
+            };
+            (*own == hold).then_some(*tree)
         })
     }
 
@@ -161,7 +163,7 @@ impl Teller<'_> {
     fn comes_later(&self, stuck: &Stuck, meeting: usize) -> Option<TreeId> {
         let from = match stuck.why {
             Why::Place(_) | Why::Turn(_) => 0,
-            _ => stuck.at + 1,
+            Why::Meeting(_) | Why::Lock(_) | Why::Stage(_) => stuck.at + 1,
         };
         self.comes_to(stuck.strand, from, meeting)
     }
@@ -174,7 +176,18 @@ impl Teller<'_> {
                 let mut children = self.flow.forks[*fork].children.iter();
                 children.find_map(|child| self.comes_to(*child, 0, meeting))
             }
-            _ => None,
+            Op::Pause(_)
+            | Op::Arrive(..)
+            | Op::Acquire(_)
+            | Op::Release(_)
+            | Op::Enter(..)
+            | Op::Exit(..)
+            | Op::Drop(_)
+            | Op::Choose(..)
+            | Op::Jump(_)
+            | Op::Leave(_)
+            | Op::Break
+            | Op::Fail => None,
         })
     }
 
@@ -196,9 +209,9 @@ impl Teller<'_> {
     pub(super) fn holder(&self, hold: usize) -> String {
         let node = self.tree.get(self.flow.holds[hold].tree);
         let name = node.label.as_deref().unwrap_or_default();
-        match node.stmt.kind {
-            StmtKind::Stage { .. } => format!("stage `{name}`"),
-            _ => format!("pipeline `{name}`"),
+        match node.stmt.kind.holds_infrastructures() {
+            true => format!("stage `{name}`"),
+            false => format!("pipeline `{name}`"),
         }
     }
 
@@ -279,7 +292,11 @@ impl Teller<'_> {
                         });
                     }
                 }
-                _ => {}
+                Step::Ends(..)
+                | Step::Fails(..)
+                | Step::Goes(..)
+                | Step::Gets(_)
+                | Step::Asks(..) => {}
             }
         }
         did
@@ -288,9 +305,11 @@ impl Teller<'_> {
     /// Which branch of an `if` begins at a place of a strand.
     fn way(&self, strand: StrandId, to: usize) -> Option<(TreeId, String)> {
         let mut ops = self.flow.strands[strand].ops.iter();
-        let (ways, tree) = ops.find_map(|op| match op {
-            Op::Choose(ways, tree) if ways.contains(&to) => Some((ways, *tree)),
-            _ => None,
+        let (ways, tree) = ops.find_map(|op| {
+            let Op::Choose(ways, tree) = op else {
+                return None;
+            };
+            ways.contains(&to).then_some((ways, *tree))
         })?;
         let node = self.tree.get(tree);
         let StmtKind::If {

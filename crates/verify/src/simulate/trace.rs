@@ -54,7 +54,12 @@ impl Trace {
         let mut told = self.told.iter().rev();
         told.find_map(|(_, happened)| match happened {
             Happened::NodeFinished { node, status, .. } if **node == *path => Some(*status),
-            _ => None,
+            Happened::RunStarted { .. }
+            | Happened::NodeStarted { .. }
+            | Happened::NodeWaiting { .. }
+            | Happened::NodeOutput { .. }
+            | Happened::NodeFinished { .. }
+            | Happened::RunFinished { .. } => None,
         })
     }
 
@@ -73,7 +78,11 @@ impl Trace {
     pub fn starts(&self, pattern: &Pattern) -> usize {
         let starts = |happened: &Happened| match happened {
             Happened::NodeStarted { node, .. } => pattern.matches(node),
-            _ => false,
+            Happened::RunStarted { .. }
+            | Happened::NodeWaiting { .. }
+            | Happened::NodeOutput { .. }
+            | Happened::NodeFinished { .. }
+            | Happened::RunFinished { .. } => false,
         };
         self.told.iter().filter(|(_, it)| starts(it)).count()
     }
@@ -114,7 +123,11 @@ impl Trace {
                 Happened::NodeFinished { status, .. } if *status != Status::Skipped => {
                     (&mut extent.first_end, &mut extent.last_end)
                 }
-                _ => continue,
+                Happened::RunStarted { .. }
+                | Happened::NodeWaiting { .. }
+                | Happened::NodeOutput { .. }
+                | Happened::NodeFinished { .. }
+                | Happened::RunFinished { .. } => continue,
             };
             if node_of(happened).is_some_and(|node| pattern.matches(node)) {
                 first.get_or_insert(at);

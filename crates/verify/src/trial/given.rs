@@ -1,6 +1,8 @@
 //! One `given` of a test: what it stands for, and what it makes happen.
 //! It does not know the run.
 
+#![deny(clippy::wildcard_enum_match_arm)]
+
 use lockstep_base::source::Span;
 use lockstep_base::value::Value;
 use lockstep_engine::pattern::{Pattern, segments};
@@ -43,7 +45,10 @@ impl Rule {
         let what = match &stmt.kind {
             TestKind::GivenRun { pattern, .. } => What::Command(Glob::new(pattern)),
             TestKind::GivenNode { path, .. } => What::Node(Pattern::new(path)),
-            _ => return None,
+            TestKind::GivenInput { .. }
+            | TestKind::Start { .. }
+            | TestKind::ExpectStatus { .. }
+            | TestKind::ExpectOrder { .. } => return None,
         };
         let span = stmt.span;
         Some(Self { span, what, then })

@@ -1,5 +1,7 @@
 //! The `expect`s of a test: whether they hold in a run. It does not know other runs.
 
+#![deny(clippy::wildcard_enum_match_arm)]
+
 use lockstep_base::source::{Name, Span};
 use lockstep_engine::notice::Status;
 use lockstep_engine::pattern::Pattern;
@@ -60,7 +62,10 @@ pub(super) fn expects(test: &Test, pipeline: &Name) -> Vec<Expect> {
                 first: numbered(first),
                 second: numbered(second),
             },
-            _ => continue,
+            TestKind::GivenInput { .. }
+            | TestKind::GivenRun { .. }
+            | TestKind::GivenNode { .. }
+            | TestKind::Start { .. } => continue,
         };
         let span = stmt.span;
         found.push(Expect { span, what });

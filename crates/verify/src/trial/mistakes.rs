@@ -1,6 +1,8 @@
 //! What is wrong with a test, or what a test has found, as diagnostics.
 //! It does not know how often a test was run.
 
+#![deny(clippy::wildcard_enum_match_arm)]
+
 use lockstep_base::diagnostic::suggest::{closest, or_list};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::{Name, Span};
@@ -160,7 +162,7 @@ pub(super) fn of_expect<'p>(
                     .help("write what becomes of it instead, such as `expect … skipped`"),
             )
         }
-        _ => None,
+        Wanted::Order { .. } | Wanted::Status { .. } => None,
     }
 }
 
@@ -236,7 +238,12 @@ fn why(node: &Name, status: Status, told: &[(i64, Happened)]) -> String {
                 failure: Some(failure),
                 ..
             } if of == node => Some(failure),
-            _ => None,
+            Happened::RunStarted { .. }
+            | Happened::NodeStarted { .. }
+            | Happened::NodeWaiting { .. }
+            | Happened::NodeOutput { .. }
+            | Happened::NodeFinished { .. }
+            | Happened::RunFinished { .. } => None,
         });
     let failures: Vec<&Failure> = failures.collect();
     match failures.first() {

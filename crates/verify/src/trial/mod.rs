@@ -159,7 +159,10 @@ impl Trial {
                     asked.pipeline = pipeline.map(|it| it.name.to_string());
                     start = stmt.span;
                 }
-                _ => {}
+                TestKind::GivenRun { .. }
+                | TestKind::GivenNode { .. }
+                | TestKind::ExpectStatus { .. }
+                | TestKind::ExpectOrder { .. } => {}
             }
         }
         let plan = bind(program, &asked, environment, files).and_then(crate::proved);
@@ -296,7 +299,10 @@ fn rules(plan: &Plan, test: &Test) -> Result<Vec<Rule>, Vec<Diagnostic>> {
     for stmt in &test.stmts {
         let then = match &stmt.kind {
             TestKind::GivenRun { then, .. } | TestKind::GivenNode { then, .. } => then,
-            _ => continue,
+            TestKind::GivenInput { .. }
+            | TestKind::Start { .. }
+            | TestKind::ExpectStatus { .. }
+            | TestKind::ExpectOrder { .. } => continue,
         };
         let then = match then {
             Given::Returns(value) => match plan.walk().eval(value, &locals) {

@@ -1,6 +1,8 @@
 //! The nodes that the runs of a test have had, and what is known of each in the present run.
 //! It does not know what is expected of them.
 
+#![deny(clippy::wildcard_enum_match_arm)]
+
 use std::collections::HashMap;
 
 use lockstep_base::source::Name;
@@ -136,7 +138,10 @@ impl Nodes {
             Happened::NodeStarted { .. } => starts(Status::Running),
             Happened::NodeWaiting { waiting, .. } => match waiting {
                 Waiting::Lock { .. } => starts(Status::Queued),
-                _ => starts(Status::Waiting),
+                Waiting::Barrier { .. }
+                | Waiting::Retry { .. }
+                | Waiting::Time { .. }
+                | Waiting::Approval { .. } => starts(Status::Waiting),
             },
             Happened::NodeFinished { status, .. } => {
                 state.status = Some(*status);
@@ -145,7 +150,9 @@ impl Nodes {
                     state.last_end = Some(clock);
                 }
             }
-            _ => {}
+            Happened::RunStarted { .. }
+            | Happened::NodeOutput { .. }
+            | Happened::RunFinished { .. } => {}
         }
     }
 

@@ -54,7 +54,10 @@ pub(super) fn of(told: &[(i64, Happened)], patterns: &[&Pattern]) -> (Vec<RunEve
 
 /// How much an event matters, from 0 to 4.
 fn weight(happened: &Happened) -> u8 {
-    use NodeKind::{Approve, Barrier, Deploy, Stage};
+    use NodeKind::{
+        Action, Approve, Barrier, Cell, Deploy, Lock, Log, Parallel, Pipeline, Run, Serial, Stage,
+        Step, Undo, Verify, Wait, Workflow,
+    };
     match happened {
         Happened::NodeFinished {
             status,
@@ -84,9 +87,12 @@ fn weight(happened: &Happened) -> u8 {
         Happened::NodeStarted { kind, .. } => match kind {
             Stage => 3,
             Deploy | Approve | Barrier => 2,
-            _ => 0,
+            Pipeline | Serial | Parallel | Cell | Step | Run | Workflow | Action | Lock | Wait
+            | Verify | Log | Undo => 0,
         },
-        _ => 0,
+        Happened::RunStarted { .. }
+        | Happened::NodeOutput { .. }
+        | Happened::RunFinished { .. } => 0,
     }
 }
 

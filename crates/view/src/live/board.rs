@@ -265,7 +265,16 @@ impl Board {
                 self.mended(node);
                 self.part(node, kind, &format!("$ {}", said.trim_start()), None);
             }
-            _ => {
+            NodeKind::Deploy
+            | NodeKind::Step
+            | NodeKind::Workflow
+            | NodeKind::Action
+            | NodeKind::Barrier
+            | NodeKind::Lock
+            | NodeKind::Approve
+            | NodeKind::Wait
+            | NodeKind::Verify
+            | NodeKind::Undo => {
                 self.mended(node);
                 self.part(node, kind, said, None);
             }

@@ -364,12 +364,17 @@ impl View<'_> {
                     Waiting::Approval { .. } => Mark::Ask,
                     Waiting::Retry { .. } => Mark::Again,
                     _ if unit.rolling_back => Mark::Back,
-                    _ => Mark::Wait,
+                    Waiting::Barrier { .. } | Waiting::Lock { .. } | Waiting::Time { .. } => {
+                        Mark::Wait
+                    }
                 };
                 since = part.since;
                 let tone = match waiting {
                     Waiting::Approval { .. } => Tone::Warn,
-                    _ => Tone::Plain,
+                    Waiting::Barrier { .. }
+                    | Waiting::Lock { .. }
+                    | Waiting::Retry { .. }
+                    | Waiting::Time { .. } => Tone::Plain,
                 };
                 say(tone, &self.waiting(waiting, part.since));
             } else {
@@ -391,18 +396,45 @@ impl View<'_> {
     fn group(&self, first: &Unit, count: usize, depth: usize) -> Entry {
         let word = match first.kind {
             NodeKind::Deploy => "deployment",
-            _ => "strand",
+            NodeKind::Pipeline
+            | NodeKind::Stage
+            | NodeKind::Serial
+            | NodeKind::Parallel
+            | NodeKind::Cell
+            | NodeKind::Step
+            | NodeKind::Run
+            | NodeKind::Workflow
+            | NodeKind::Action
+            | NodeKind::Barrier
+            | NodeKind::Lock
+            | NodeKind::Approve
+            | NodeKind::Wait
+            | NodeKind::Verify
+            | NodeKind::Log
+            | NodeKind::Undo => "strand",
         };
         let part = first.doing();
         let waiting = part.and_then(|part| Some((part.waiting.as_ref()?, part.since)));
         let what = match waiting {
             Some((Waiting::Retry { .. }, _)) => String::from("wait to be tried again"),
             Some((Waiting::Time { .. }, _)) | None => String::from("wait"),
-            Some((waiting, since)) => self.waiting(waiting, since).replacen("waits", "wait", 1),
+            Some((
+                waiting @ (Waiting::Barrier { .. }
+                | Waiting::Lock { .. }
+                | Waiting::Approval { .. }),
+                since,
+            )) => self.waiting(waiting, since).replacen("waits", "wait", 1),
         };
         let mark = match waiting {
             Some((Waiting::Approval { .. }, _)) => Mark::Ask,
-            _ => Mark::Wait,
+            Some((
+                Waiting::Barrier { .. }
+                | Waiting::Lock { .. }
+                | Waiting::Retry { .. }
+                | Waiting::Time { .. },
+                _,
+            ))
+            | None => Mark::Wait,
         };
         Entry {
             depth,
@@ -434,7 +466,10 @@ impl View<'_> {
                 };
                 words::waiting(&latest, since)
             }
-            waiting => words::waiting(waiting, since),
+            waiting @ (Waiting::Lock { .. }
+            | Waiting::Retry { .. }
+            | Waiting::Time { .. }
+            | Waiting::Approval { .. }) => words::waiting(waiting, since),
         }
     }
 

@@ -161,7 +161,26 @@ impl Maker<'_> {
             ItemKind::Approve => Shape::Question,
             ItemKind::Barrier => Shape::Barrier,
             ItemKind::Wait => Shape::Wait,
-            _ => Shape::Box,
+            ItemKind::Stage
+            | ItemKind::Serial
+            | ItemKind::Parallel
+            | ItemKind::Matrix
+            | ItemKind::Axis
+            | ItemKind::Wave
+            | ItemKind::Cell
+            | ItemKind::Step
+            | ItemKind::Run
+            | ItemKind::Workflow
+            | ItemKind::Action
+            | ItemKind::If
+            | ItemKind::Lock
+            | ItemKind::Verify
+            | ItemKind::On
+            | ItemKind::Log
+            | ItemKind::Fail
+            | ItemKind::Undo
+            | ItemKind::OnFailure
+            | ItemKind::Always => Shape::Box,
         };
         Part::leaf(id, shape, lines)
     }

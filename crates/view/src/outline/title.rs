@@ -52,7 +52,20 @@ pub(super) fn title(node: &Node<'_>, outline: &Outline, style: Style) -> Line {
                 None => &mut line,
             }
         }
-        _ => line.add(Tone::Plain, both.trim_end()),
+        ItemKind::Serial
+        | ItemKind::Parallel
+        | ItemKind::Matrix
+        | ItemKind::Step
+        | ItemKind::Run
+        | ItemKind::Workflow
+        | ItemKind::Action
+        | ItemKind::If
+        | ItemKind::Lock
+        | ItemKind::Wait
+        | ItemKind::Verify
+        | ItemKind::On
+        | ItemKind::Log
+        | ItemKind::Fail => line.add(Tone::Plain, both.trim_end()),
     };
     line
 }

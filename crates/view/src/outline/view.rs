@@ -138,7 +138,27 @@ impl Node<'_> {
         match self.kind {
             ItemKind::Deploy => {}
             ItemKind::Cell | ItemKind::Axis => self.label = format!("{label}, {}", self.label),
-            _ => {
+            ItemKind::Stage
+            | ItemKind::Serial
+            | ItemKind::Parallel
+            | ItemKind::Matrix
+            | ItemKind::Wave
+            | ItemKind::Step
+            | ItemKind::Run
+            | ItemKind::Workflow
+            | ItemKind::Action
+            | ItemKind::If
+            | ItemKind::Barrier
+            | ItemKind::Lock
+            | ItemKind::Approve
+            | ItemKind::Wait
+            | ItemKind::Verify
+            | ItemKind::On
+            | ItemKind::Log
+            | ItemKind::Fail
+            | ItemKind::Undo
+            | ItemKind::OnFailure
+            | ItemKind::Always => {
                 self.group = Some(match self.group.take() {
                     Some(inner) => format!("{label}, {inner}"),
                     None => label.to_owned(),
@@ -154,7 +174,26 @@ fn is_folded(item: &Item) -> bool {
     match item.kind {
         ItemKind::Deploy => true,
         ItemKind::Step | ItemKind::Workflow | ItemKind::Verify => item.items.iter().all(is_plain),
-        _ => false,
+        ItemKind::Stage
+        | ItemKind::Serial
+        | ItemKind::Parallel
+        | ItemKind::Matrix
+        | ItemKind::Axis
+        | ItemKind::Wave
+        | ItemKind::Cell
+        | ItemKind::Run
+        | ItemKind::Action
+        | ItemKind::If
+        | ItemKind::Barrier
+        | ItemKind::Lock
+        | ItemKind::Approve
+        | ItemKind::Wait
+        | ItemKind::On
+        | ItemKind::Log
+        | ItemKind::Fail
+        | ItemKind::Undo
+        | ItemKind::OnFailure
+        | ItemKind::Always => false,
     }
 }
 
@@ -171,7 +210,18 @@ fn is_plain(item: &Item) -> bool {
         | ItemKind::Fail
         | ItemKind::Wait => true,
         ItemKind::Serial | ItemKind::Parallel => item.cells.is_none(),
-        _ => false,
+        ItemKind::Stage
+        | ItemKind::Matrix
+        | ItemKind::Axis
+        | ItemKind::Wave
+        | ItemKind::Cell
+        | ItemKind::Deploy
+        | ItemKind::Barrier
+        | ItemKind::Lock
+        | ItemKind::Approve
+        | ItemKind::Undo
+        | ItemKind::OnFailure
+        | ItemKind::Always => false,
     };
     plain && item.items.iter().all(is_plain)
 }

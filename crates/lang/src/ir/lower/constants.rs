@@ -4,12 +4,12 @@
 use std::collections::HashSet;
 
 use crate::eval::{Expr, ExprKind, GlobalId, Halt, Scope, eval};
-use crate::ir::{Block, GlobalSource, Override, Program, Stmt, StmtKind, WorkflowUse};
+use crate::ir::{self, Block, GlobalSource, Override, Program, Stmt, StmtKind, WorkflowUse};
 use lockstep_base::diagnostic::{Diagnostics, codes};
 use lockstep_base::value::{Key, Type, Value, text};
 
+use super::errors;
 use super::facts::Facts;
-use super::{errors, visit};
 
 /// A value that must be in a range.
 #[derive(Debug)]
@@ -189,7 +189,7 @@ impl Constants<'_, '_> {
     fn block(&mut self, block: &Block) {
         for stmt in &block.stmts {
             self.stmt(stmt);
-            if matches!(stmt.kind, StmtKind::Return(_) | StmtKind::Fail(_)) {
+            if stmt.kind.ends_body() {
                 break;
             }
         }
@@ -229,10 +229,29 @@ impl Constants<'_, '_> {
                     None => self.block(&matrix.body),
                 }
             }
-            kind => {
+            StmtKind::Block(_)
+            | StmtKind::Stage { .. }
+            | StmtKind::Parallel(_)
+            | StmtKind::Deploy { .. }
+            | StmtKind::Step { .. }
+            | StmtKind::Run(_)
+            | StmtKind::Call(_)
+            | StmtKind::Action { .. }
+            | StmtKind::Let(_)
+            | StmtKind::Barrier { .. }
+            | StmtKind::Lock { .. }
+            | StmtKind::Approve { .. }
+            | StmtKind::Wait(_)
+            | StmtKind::Verify { .. }
+            | StmtKind::Log(_)
+            | StmtKind::Fail(_)
+            | StmtKind::Return(_)
+            | StmtKind::Yield(_)
+            | StmtKind::On { .. }
+            | StmtKind::Verdict(_) => {
                 let mut exprs = Vec::new();
-                visit::own(stmt, &mut |expr| exprs.push(expr));
-                if let (StmtKind::Let(value), Some(slot)) = (kind, stmt.bind) {
+                ir::visit::own(stmt, &mut |expr| exprs.push(expr));
+                if let (Some(value), Some(slot)) = (stmt.kind.bound_value(), stmt.bind) {
                     if let Some(value) = self.value(value) {
                         self.facts.know(slot, value);
                     }

@@ -6,9 +6,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 
 use crate::eval::builtins::{self, Body};
+use crate::eval::visit::each_part;
 use crate::eval::{Expr, ExprKind, GlobalId, Halt, RunField, Scope, Slot, eval};
 use crate::ir::{GlobalSource, KindField, Program};
-use crate::types::walk;
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::{FileId, Name, Span};
 use lockstep_base::value::{EnvironmentId, InfrastructureId, ServiceId, Value};
@@ -162,14 +162,26 @@ impl<'p> Facts<'p> {
     /// The definitions that an expression names and whose values are not known yet.
     fn needs(&self, expr: &Expr, found: &mut Vec<(Key, &'p Expr)>) {
         let known = self.known.borrow();
-        walk(expr, &mut |part| {
+        each_part(expr, &mut |part| {
             let definition = match &part.kind {
                 ExprKind::Global(id) => self.global_definition(*id),
                 ExprKind::Field(of, name) => match of.as_const().map(|of| self.find(of, name)) {
                     Some(Find::Defined(key, expr)) => Some((key, expr)),
                     _ => None,
                 },
-                _ => None,
+                ExprKind::Const(_)
+                | ExprKind::Local(_)
+                | ExprKind::Run(_)
+                | ExprKind::Interpolate(_)
+                | ExprKind::List(_)
+                | ExprKind::Record(_)
+                | ExprKind::Star(_)
+                | ExprKind::Index(..)
+                | ExprKind::Unary(..)
+                | ExprKind::Binary(..)
+                | ExprKind::If(..)
+                | ExprKind::Comprehension { .. }
+                | ExprKind::Call(..) => None,
             };
             found.extend(definition.filter(|(key, _)| !known.contains_key(key)));
         });

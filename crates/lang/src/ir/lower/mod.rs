@@ -22,7 +22,6 @@ mod secrets;
 mod statements;
 mod trials;
 mod units;
-mod visit;
 
 use std::collections::{HashMap, HashSet};
 

@@ -5,11 +5,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::eval::{Expr, ExprKind, Slot};
-use crate::ir::{self, Block, Stmt, StmtKind};
-use crate::types::walk;
+use crate::ir::visit::{self, ChildMut};
+use crate::ir::{Block, Stmt, StmtKind};
 
 use super::body::Body;
-use super::visit;
 
 /// Prunes a workflow's body.
 pub(super) fn block(block: &mut Block, body: &Body) {
@@ -30,13 +29,11 @@ pub(super) fn stmt(stmt: &mut Stmt, body: &Body) {
 /// The slots that expressions read; the `yield` that gives a step the value of its last
 /// statement is no reading.
 fn collect(stmt: &Stmt, body: &Body, used: &mut HashSet<Slot>) {
-    ir::visit::stmt(stmt, &mut |expr: &Expr| {
-        let own = match expr.kind {
-            ExprKind::Local(slot) => body.last_values.get(&slot) == Some(&expr.span),
-            _ => false,
-        };
+    visit::stmt(stmt, &mut |expr: &Expr| {
+        let last = |slot: &Slot| body.last_values.get(slot) == Some(&expr.span);
+        let own = matches!(&expr.kind, ExprKind::Local(slot) if last(slot));
         if !own {
-            walk(expr, &mut |inner| {
+            visit::each_part(expr, &mut |inner| {
                 if let ExprKind::Local(slot) = inner.kind {
                     used.insert(slot);
                 }
@@ -61,26 +58,52 @@ fn prune_stmt(stmt: &mut Stmt, body: &Body, used: &HashSet<Slot>) {
             stmt.bind = None;
             drop_last_value(inner, body, used);
         }
-        _ => {}
+        StmtKind::Block(_)
+        | StmtKind::Stage { .. }
+        | StmtKind::Parallel(_)
+        | StmtKind::Matrix(_)
+        | StmtKind::Deploy { .. }
+        | StmtKind::Step { .. }
+        | StmtKind::Run(_)
+        | StmtKind::Call(_)
+        | StmtKind::Action { .. }
+        | StmtKind::Let(_)
+        | StmtKind::If { .. }
+        | StmtKind::Barrier { .. }
+        | StmtKind::Lock { .. }
+        | StmtKind::Approve { .. }
+        | StmtKind::Wait(_)
+        | StmtKind::Verify { .. }
+        | StmtKind::Log(_)
+        | StmtKind::Fail(_)
+        | StmtKind::Return(_)
+        | StmtKind::Yield(_)
+        | StmtKind::On { .. }
+        | StmtKind::Verdict(_) => {}
     }
-    visit::blocks_mut(stmt, &mut |block| prune_block(block, body, used));
+    visit::children_mut(stmt, &mut |child| match child {
+        ChildMut::Body(block) | ChildMut::Handler(block) => prune_block(block, body, used),
+        ChildMut::Expr(_) => {}
+    });
 }
 
 /// Removes the `yield` of the last statement's value.
 fn drop_last_value(block: &mut Block, body: &Body, used: &HashSet<Slot>) {
-    let slot = match block.stmts.last().map(|stmt| &stmt.kind) {
-        Some(StmtKind::Yield(Expr {
-            kind: ExprKind::Local(slot),
-            ..
-        })) if body.last_values.contains_key(slot) => *slot,
-        _ => return,
+    let Some(StmtKind::Yield(value)) = block.stmts.last().map(|stmt| &stmt.kind) else {
+        return;
     };
+    let ExprKind::Local(slot) = value.kind else {
+        return;
+    };
+    if !body.last_values.contains_key(&slot) {
+        return;
+    }
     block.stmts.pop();
     let last = block.stmts.last_mut().and_then(Arc::get_mut);
     if let Some(last) = last
         && last.bind == Some(slot)
         && !used.contains(&slot)
-        && !matches!(last.kind, StmtKind::Let(_))
+        && last.kind.bound_value().is_none()
     {
         last.bind = None;
     }

@@ -1,0 +1,60 @@
+//! Goes through the parts of an expression. Which expressions stand inside of each form is listed
+//! here and nowhere else. It does not know what is looked for.
+
+#![deny(clippy::wildcard_enum_match_arm)]
+
+use super::{Expr, ExprKind, ListItem, Part};
+
+/// Hands the expressions directly inside of one to `see`, as they are written.
+pub fn children<'e>(expr: &'e Expr, see: &mut dyn FnMut(&'e Expr)) {
+    match &expr.kind {
+        ExprKind::Const(_) | ExprKind::Local(_) | ExprKind::Global(_) | ExprKind::Run(_) => {}
+        ExprKind::Interpolate(parts) => {
+            for part in parts {
+                match part {
+                    Part::Value(value) => see(value),
+                    Part::Text(_) => {}
+                }
+            }
+        }
+        ExprKind::List(items) => {
+            for ListItem { value, spread: _ } in items {
+                see(value);
+            }
+        }
+        ExprKind::Record(entries) => entries.iter().for_each(|(_, value)| see(value)),
+        ExprKind::Field(of, _) | ExprKind::Star(of) | ExprKind::Unary(_, of) => see(of),
+        ExprKind::Index(first, second) | ExprKind::Binary(_, first, second) => {
+            see(first);
+            see(second);
+        }
+        ExprKind::If(condition, then, otherwise) => {
+            see(condition);
+            see(then);
+            see(otherwise);
+        }
+        ExprKind::Comprehension {
+            body,
+            slot: _,
+            list,
+            cond,
+        } => {
+            see(list);
+            cond.iter().for_each(|cond| see(cond));
+            see(body);
+        }
+        ExprKind::Call(_, args) => args.iter().for_each(see),
+    }
+}
+
+/// Hands an expression and all its parts to `see`, each before the parts in it. It needs no stack,
+/// however deep they stand in one another.
+pub fn each_part<'e>(expr: &'e Expr, see: &mut dyn FnMut(&'e Expr)) {
+    let mut open = vec![expr];
+    while let Some(expr) = open.pop() {
+        see(expr);
+        let first = open.len();
+        children(expr, &mut |child| open.push(child));
+        open[first..].reverse();
+    }
+}

@@ -1,0 +1,318 @@
+//! What each kind of statement is to those who plan, prove, check and advise. Every question is
+//! answered for every statement by name, so that a new one does not compile before it has answers.
+//! It does not know where a statement stands, nor values.
+
+#![deny(clippy::wildcard_enum_match_arm)]
+
+use super::{Matrix, StmtKind, Verdict};
+use crate::eval::Expr;
+
+impl StmtKind {
+    /// Whether nothing behind it in its body is done: it returns, or it fails.
+    pub fn ends_body(&self) -> bool {
+        match self {
+            Self::Fail(_) | Self::Return(_) => true,
+            Self::Block(_)
+            | Self::Stage { .. }
+            | Self::Parallel(_)
+            | Self::Matrix(_)
+            | Self::Deploy { .. }
+            | Self::Step { .. }
+            | Self::Run(_)
+            | Self::Call(_)
+            | Self::Action { .. }
+            | Self::Let(_)
+            | Self::If { .. }
+            | Self::Barrier { .. }
+            | Self::Lock { .. }
+            | Self::Approve { .. }
+            | Self::Wait(_)
+            | Self::Verify { .. }
+            | Self::Log(_)
+            | Self::Yield(_)
+            | Self::On { .. }
+            | Self::Verdict(_) => false,
+        }
+    }
+
+    /// Whether it deploys: it needs the lock of its infrastructure, and what it did is taken back
+    /// when it fails.
+    pub fn deploys(&self) -> bool {
+        match self {
+            Self::Deploy { .. } => true,
+            Self::Block(_)
+            | Self::Stage { .. }
+            | Self::Parallel(_)
+            | Self::Matrix(_)
+            | Self::Step { .. }
+            | Self::Run(_)
+            | Self::Call(_)
+            | Self::Action { .. }
+            | Self::Let(_)
+            | Self::If { .. }
+            | Self::Barrier { .. }
+            | Self::Lock { .. }
+            | Self::Approve { .. }
+            | Self::Wait(_)
+            | Self::Verify { .. }
+            | Self::Log(_)
+            | Self::Fail(_)
+            | Self::Return(_)
+            | Self::Yield(_)
+            | Self::On { .. }
+            | Self::Verdict(_) => false,
+        }
+    }
+
+    /// Whether it takes the locks of all infrastructures that are deployed to in it, and gives them
+    /// back at its end.
+    pub fn holds_infrastructures(&self) -> bool {
+        match self {
+            Self::Stage { .. } => true,
+            Self::Block(_)
+            | Self::Parallel(_)
+            | Self::Matrix(_)
+            | Self::Deploy { .. }
+            | Self::Step { .. }
+            | Self::Run(_)
+            | Self::Call(_)
+            | Self::Action { .. }
+            | Self::Let(_)
+            | Self::If { .. }
+            | Self::Barrier { .. }
+            | Self::Lock { .. }
+            | Self::Approve { .. }
+            | Self::Wait(_)
+            | Self::Verify { .. }
+            | Self::Log(_)
+            | Self::Fail(_)
+            | Self::Return(_)
+            | Self::Yield(_)
+            | Self::On { .. }
+            | Self::Verdict(_) => false,
+        }
+    }
+
+    /// Whether the statements of its body are strands of their own, side by side.
+    pub fn has_strands(&self) -> bool {
+        match self {
+            Self::Parallel(_) => true,
+            Self::Block(_)
+            | Self::Stage { .. }
+            | Self::Matrix(_)
+            | Self::Deploy { .. }
+            | Self::Step { .. }
+            | Self::Run(_)
+            | Self::Call(_)
+            | Self::Action { .. }
+            | Self::Let(_)
+            | Self::If { .. }
+            | Self::Barrier { .. }
+            | Self::Lock { .. }
+            | Self::Approve { .. }
+            | Self::Wait(_)
+            | Self::Verify { .. }
+            | Self::Log(_)
+            | Self::Fail(_)
+            | Self::Return(_)
+            | Self::Yield(_)
+            | Self::On { .. }
+            | Self::Verdict(_) => false,
+        }
+    }
+
+    /// Whether the program says how long it takes at least.
+    pub fn takes_written_time(&self) -> bool {
+        match self {
+            Self::Wait(_) | Self::Verify { .. } => true,
+            Self::Block(_)
+            | Self::Stage { .. }
+            | Self::Parallel(_)
+            | Self::Matrix(_)
+            | Self::Deploy { .. }
+            | Self::Step { .. }
+            | Self::Run(_)
+            | Self::Call(_)
+            | Self::Action { .. }
+            | Self::Let(_)
+            | Self::If { .. }
+            | Self::Barrier { .. }
+            | Self::Lock { .. }
+            | Self::Approve { .. }
+            | Self::Log(_)
+            | Self::Fail(_)
+            | Self::Return(_)
+            | Self::Yield(_)
+            | Self::On { .. }
+            | Self::Verdict(_) => false,
+        }
+    }
+
+    /// Whether it does its body again although nothing in it has failed, as the same node.
+    pub fn repeats_its_body(&self) -> bool {
+        match self {
+            Self::Verify { .. } => true,
+            Self::Block(_)
+            | Self::Stage { .. }
+            | Self::Parallel(_)
+            | Self::Matrix(_)
+            | Self::Deploy { .. }
+            | Self::Step { .. }
+            | Self::Run(_)
+            | Self::Call(_)
+            | Self::Action { .. }
+            | Self::Let(_)
+            | Self::If { .. }
+            | Self::Barrier { .. }
+            | Self::Lock { .. }
+            | Self::Approve { .. }
+            | Self::Wait(_)
+            | Self::Log(_)
+            | Self::Fail(_)
+            | Self::Return(_)
+            | Self::Yield(_)
+            | Self::On { .. }
+            | Self::Verdict(_) => false,
+        }
+    }
+
+    /// Whether what stands in its body goes on in the same strand and workflow, once, and only
+    /// then does what comes behind it.
+    pub fn continues_inside(&self) -> bool {
+        match self {
+            Self::Block(_) | Self::Step { .. } | Self::If { .. } | Self::On { .. } => true,
+            Self::Stage { .. }
+            | Self::Parallel(_)
+            | Self::Matrix(_)
+            | Self::Deploy { .. }
+            | Self::Run(_)
+            | Self::Call(_)
+            | Self::Action { .. }
+            | Self::Let(_)
+            | Self::Barrier { .. }
+            | Self::Lock { .. }
+            | Self::Approve { .. }
+            | Self::Wait(_)
+            | Self::Verify { .. }
+            | Self::Log(_)
+            | Self::Fail(_)
+            | Self::Return(_)
+            | Self::Yield(_)
+            | Self::Verdict(_) => false,
+        }
+    }
+
+    /// Whether its name alone tells nobody which strand is meant; the first named statement in it
+    /// does.
+    pub fn is_anonymous(&self) -> bool {
+        match self {
+            Self::Block(_)
+            | Self::Matrix(_)
+            | Self::If { .. }
+            | Self::Lock { .. }
+            | Self::On { .. } => true,
+            Self::Stage { .. }
+            | Self::Parallel(_)
+            | Self::Deploy { .. }
+            | Self::Step { .. }
+            | Self::Run(_)
+            | Self::Call(_)
+            | Self::Action { .. }
+            | Self::Let(_)
+            | Self::Barrier { .. }
+            | Self::Approve { .. }
+            | Self::Wait(_)
+            | Self::Verify { .. }
+            | Self::Log(_)
+            | Self::Fail(_)
+            | Self::Return(_)
+            | Self::Yield(_)
+            | Self::Verdict(_) => false,
+        }
+    }
+
+    /// The expression whose value it binds when it is reached. What others bind is known when they
+    /// have ended.
+    pub fn bound_value(&self) -> Option<&Expr> {
+        match self {
+            Self::Let(value) => Some(value),
+            Self::Block(_)
+            | Self::Stage { .. }
+            | Self::Parallel(_)
+            | Self::Matrix(_)
+            | Self::Deploy { .. }
+            | Self::Step { .. }
+            | Self::Run(_)
+            | Self::Call(_)
+            | Self::Action { .. }
+            | Self::If { .. }
+            | Self::Barrier { .. }
+            | Self::Lock { .. }
+            | Self::Approve { .. }
+            | Self::Wait(_)
+            | Self::Verify { .. }
+            | Self::Log(_)
+            | Self::Fail(_)
+            | Self::Return(_)
+            | Self::Yield(_)
+            | Self::On { .. }
+            | Self::Verdict(_) => None,
+        }
+    }
+
+    /// The loop or matrix: what has cells.
+    pub fn matrix(&self) -> Option<&Matrix> {
+        match self {
+            Self::Matrix(matrix) => Some(matrix),
+            Self::Block(_)
+            | Self::Stage { .. }
+            | Self::Parallel(_)
+            | Self::Deploy { .. }
+            | Self::Step { .. }
+            | Self::Run(_)
+            | Self::Call(_)
+            | Self::Action { .. }
+            | Self::Let(_)
+            | Self::If { .. }
+            | Self::Barrier { .. }
+            | Self::Lock { .. }
+            | Self::Approve { .. }
+            | Self::Wait(_)
+            | Self::Verify { .. }
+            | Self::Log(_)
+            | Self::Fail(_)
+            | Self::Return(_)
+            | Self::Yield(_)
+            | Self::On { .. }
+            | Self::Verdict(_) => None,
+        }
+    }
+
+    /// What it decides about a failure, as the last statement of a handler.
+    pub fn verdict(&self) -> Option<&Verdict> {
+        match self {
+            Self::Verdict(verdict) => Some(verdict),
+            Self::Block(_)
+            | Self::Stage { .. }
+            | Self::Parallel(_)
+            | Self::Matrix(_)
+            | Self::Deploy { .. }
+            | Self::Step { .. }
+            | Self::Run(_)
+            | Self::Call(_)
+            | Self::Action { .. }
+            | Self::Let(_)
+            | Self::If { .. }
+            | Self::Barrier { .. }
+            | Self::Lock { .. }
+            | Self::Approve { .. }
+            | Self::Wait(_)
+            | Self::Verify { .. }
+            | Self::Log(_)
+            | Self::Fail(_)
+            | Self::Return(_)
+            | Self::Yield(_)
+            | Self::On { .. } => None,
+        }
+    }
+}
