@@ -8,13 +8,15 @@ use lockstep_base::source::Name;
 use lockstep_engine::notice::RunEvent;
 use lockstep_engine::{Breach, EffectId, LockRequest, Machine, Question, Want};
 use lockstep_plan::Plan;
-use lockstep_runtime::driver::{Answerer, Ending, Host, Keeping, Past, DriveError, Settings, drive};
-use lockstep_runtime::locks::Locks;
+use lockstep_runtime::driver::{
+    Answerer, DriveError, Ending, Host, Keeping, Past, Settings, drive,
+};
+use lockstep_runtime::locks::{Locks, LocksError};
 use lockstep_runtime::logs::Logs;
 use lockstep_runtime::process::Spawner;
 use lockstep_runtime::replay::replay;
 use lockstep_runtime::secrets::Vault;
-use lockstep_store::{RunJournal, Store, StoreError};
+use lockstep_store::{RunJournal, Store};
 
 use super::durable::{killed, says};
 use super::latches::log;

@@ -63,7 +63,25 @@ fn is_simple(stmt: &Stmt) -> bool {
                 value: LetValue::Effect(inner),
                 ..
             } => is_simple(inner),
-            _ => true,
+            StmtKind::Let {
+                value: LetValue::Expr(_),
+                ..
+            }
+            | StmtKind::Deploy { .. }
+            | StmtKind::Run(_)
+            | StmtKind::Call(_)
+            | StmtKind::Barrier { .. }
+            | StmtKind::Approve { .. }
+            | StmtKind::Wait(_)
+            | StmtKind::Log(_)
+            | StmtKind::Fail(_)
+            | StmtKind::Return(_)
+            | StmtKind::Yield(_)
+            | StmtKind::Ignore
+            | StmtKind::Rollback(_)
+            | StmtKind::Abort
+            | StmtKind::Retry(_)
+            | StmtKind::Ask { .. } => true,
         }
 }
 

@@ -1,9 +1,9 @@
 //! The proof of each result: read again, it is the same tree with the same comments, and it stays
 //! as it is when it is formatted once more. It does not know how the text was made.
 
-use super::alike::Alike;
 use super::{Around, Mistake, edits, format_around};
 use lockstep_base::source::FileId;
+use lockstep_syntax::EqIgnoringSpans;
 use lockstep_syntax::{Comment, Parse, parse};
 
 /// Compares the text `new` with what it was made of.
@@ -33,7 +33,7 @@ pub(super) fn same(before: &Parse, old: &str, after: &Parse, new: &str) -> Resul
     if told(before) != told(after) {
         return wrong("other mistakes");
     }
-    if !before.file.alike(&after.file) {
+    if !before.file.eq_ignoring_spans(&after.file) {
         return wrong("another meaning");
     }
     Ok(())

@@ -18,7 +18,15 @@ impl Printer<'_> {
                     let handled = handlers.iter().map(super::statement::body_of);
                     stays_on_line(&handled.chain([body]).collect::<Vec<_>>(), self.text)
                 }
-                _ => false,
+                ItemKind::Import { .. }
+                | ItemKind::From { .. }
+                | ItemKind::Input { .. }
+                | ItemKind::Secret { .. }
+                | ItemKind::Let { .. }
+                | ItemKind::Group { .. }
+                | ItemKind::Action { .. }
+                | ItemKind::Test { .. }
+                | ItemKind::Error => false,
             };
         self.short_or_long(short, |printer| printer.item_parts(item))
     }

@@ -202,9 +202,10 @@ impl Printer<'_> {
         let ExprKind::Binary(op, sign, left, right) = &expr.kind else {
             return self.expr(expr);
         };
-        match &left.kind {
-            ExprKind::Binary(inner, ..) if level(*inner) == level(*op) => self.operands(left)?,
-            _ => self.expr(left)?,
+        if matches!(&left.kind, ExprKind::Binary(inner, ..) if level(*inner) == level(*op)) {
+            self.operands(left)?;
+        } else {
+            self.expr(left)?;
         }
         self.gap(Gap::Line);
         self.take(*sign)?;
@@ -292,7 +293,23 @@ fn hugs(value: &Expr) -> bool {
         ExprKind::List(items) => !items.is_empty(),
         ExprKind::Record(entries) => !entries.is_empty(),
         ExprKind::String(literal) => literal.multiline,
-        _ => false,
+        ExprKind::None
+        | ExprKind::Bool(_)
+        | ExprKind::Int(_)
+        | ExprKind::Float(_)
+        | ExprKind::Percent(_)
+        | ExprKind::Duration(_)
+        | ExprKind::Name(_)
+        | ExprKind::Field(..)
+        | ExprKind::Star(_)
+        | ExprKind::Index(..)
+        | ExprKind::Unary(..)
+        | ExprKind::Binary(..)
+        | ExprKind::If(..)
+        | ExprKind::Comprehension { .. }
+        | ExprKind::Call(..)
+        | ExprKind::Paren(_)
+        | ExprKind::Error => false,
     }
 }
 

@@ -7,7 +7,6 @@
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
 
-mod alike;
 mod body;
 mod check;
 mod declaration;

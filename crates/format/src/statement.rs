@@ -71,7 +71,26 @@ fn bodies(kind: &StmtKind) -> Vec<&Block> {
             all.extend(inner.handlers.iter().map(body_of));
             all
         }
-        _ => Vec::new(),
+        StmtKind::Let {
+            value: LetValue::Expr(_),
+            ..
+        }
+        | StmtKind::Deploy { .. }
+        | StmtKind::Run(_)
+        | StmtKind::Call(_)
+        | StmtKind::Barrier { .. }
+        | StmtKind::Approve { .. }
+        | StmtKind::Wait(_)
+        | StmtKind::Log(_)
+        | StmtKind::Fail(_)
+        | StmtKind::Return(_)
+        | StmtKind::Yield(_)
+        | StmtKind::Ignore
+        | StmtKind::Rollback(_)
+        | StmtKind::Abort
+        | StmtKind::Retry(_)
+        | StmtKind::Ask { .. }
+        | StmtKind::Error => Vec::new(),
     }
 }
 
@@ -248,7 +267,19 @@ impl Printer<'_> {
                 }
                 Ok(())
             }
-            _ => Err(Stop),
+            // They have bodies or parts of their own, or nobody knows their parts.
+            StmtKind::Stage { .. }
+            | StmtKind::Serial { .. }
+            | StmtKind::Parallel { .. }
+            | StmtKind::Loop { .. }
+            | StmtKind::Matrix { .. }
+            | StmtKind::Step { .. }
+            | StmtKind::Let { .. }
+            | StmtKind::If { .. }
+            | StmtKind::Lock { .. }
+            | StmtKind::Verify { .. }
+            | StmtKind::On { .. }
+            | StmtKind::Error => Err(Stop),
         }
     }
 

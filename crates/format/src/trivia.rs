@@ -1,5 +1,8 @@
 //! What stands between two tokens: comments and line ends. It does not know the tokens.
 
+use lockstep_syntax::is_doc;
+use lockstep_syntax::lexer::{TokenKind, trivia_at};
+
 /// A comment.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Note {
@@ -15,7 +18,7 @@ impl Note {
     /// Whether it would become documentation of what follows it, without being it now.
     pub(super) fn turns_into_doc(&self, text: &str) -> bool {
         let own = text.get(self.start..self.end).unwrap_or("");
-        (self.breaks == 0 || self.loose) && own.starts_with("##") && !own.starts_with("###")
+        (self.breaks == 0 || self.loose) && is_doc(own)
     }
 }
 
@@ -40,33 +43,25 @@ impl Trivia {
 
     /// Reads on to the next token. Returns its first byte.
     pub(super) fn read(&mut self, text: &str) -> Option<u8> {
-        let bytes = text.as_bytes();
-        loop {
-            match bytes.get(self.at)? {
-                b'\n' => {
-                    self.breaks += 1;
-                    self.at += 1;
-                }
-                b' ' | b'\t' | b'\r' => self.at += 1,
-                b'#' => self.comment(bytes),
-                byte => return Some(*byte),
+        while let Some(trivia) = trivia_at(text, self.at) {
+            match trivia.kind {
+                TokenKind::LineEnd => self.breaks += 1,
+                TokenKind::Comment => self.comment(trivia.start, trivia.text(text)),
+                _ => {}
             }
+            self.at = trivia.end;
         }
+        text.as_bytes().get(self.at).copied()
     }
 
-    fn comment(&mut self, bytes: &[u8]) {
-        let rest = bytes.get(self.at..).unwrap_or(&[]);
-        let length = rest.iter().position(|byte| *byte == b'\n');
-        let length = length.unwrap_or(rest.len());
-        let written = rest.get(..length).unwrap_or(&[]).trim_ascii_end().len();
+    fn comment(&mut self, start: usize, written: &str) {
         self.notes.push(Note {
-            start: self.at,
-            end: self.at + written,
+            start,
+            end: start + written.trim_ascii_end().len(),
             breaks: self.breaks,
             loose: false,
         });
         self.breaks = 0;
-        self.at += length;
     }
 
     /// Passes over a comma. What stood before it will be printed behind it.

@@ -5,12 +5,12 @@
 use std::collections::{HashMap, HashSet};
 
 use super::checked::Checked;
-use super::lex::{Sort, tokens};
 use super::node::{Node, walk};
 use super::symbol::{Symbol, SymbolKind};
 use lockstep_base::source::{FileId, Span};
 use lockstep_lang::eval::builtins;
 use lockstep_syntax::ast::{ExprKind, Given, StmtKind, StringLit, StringPart, TestKind, TypeKind};
+use lockstep_syntax::lexer::{TokenKind, tokens};
 
 /// What a word is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,12 +79,12 @@ pub fn colors(checked: &Checked, file: FileId) -> Vec<Colored> {
     let text = &source.text;
     let all = tokens(text).into_iter().filter_map(|token| {
         let at = Span::new(file, token.start, token.end);
-        let color = match token.sort {
-            Sort::Comment => Color::Comment,
-            Sort::Text if commands.contains(&at.start) => Color::Command,
-            Sort::Text => Color::String,
-            Sort::Number => Color::Number,
-            Sort::Word => {
+        let color = match token.kind {
+            TokenKind::Comment => Color::Comment,
+            TokenKind::Text if commands.contains(&at.start) => Color::Command,
+            TokenKind::Text => Color::String,
+            TokenKind::Number => Color::Number,
+            TokenKind::Word => {
                 return Some(
                     names
                         .get(&at.start)
@@ -92,10 +92,11 @@ pub fn colors(checked: &Checked, file: FileId) -> Vec<Colored> {
                         .unwrap_or(plain(at, Color::Keyword)),
                 );
             }
-            Sort::Sign => match token.text(text) {
+            TokenKind::Sign => match token.text(text) {
                 "(" | ")" | "[" | "]" | "{" | "}" | "," | ":" | "." => return None,
                 _ => Color::Operator,
             },
+            TokenKind::Blank | TokenKind::LineEnd | TokenKind::Strange => return None,
         };
         Some(plain(at, color))
     });

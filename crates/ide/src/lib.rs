@@ -15,7 +15,6 @@ pub mod glance;
 pub mod hints;
 pub mod hover;
 pub mod lenses;
-mod lex;
 mod library;
 mod memory;
 mod moved;

@@ -3,11 +3,10 @@
 
 use lockstep_base::source::{FileId, Span};
 use lockstep_syntax::ast::{
-    Arg, Axis, Block, Environment, Expr, ExprKind, Field, FieldDecl, File, Given, Handler,
-    HandlerKind, Ident, ImportName, Infrastructure, Item, ItemKind, Kind, LetValue, Modifier,
-    ModifierKind, Override, Param, Path, RecordKey, Run, Stmt, StmtKind, StringLit, StringPart,
-    TestKind, TestPath, TestStmt, TypeExpr, TypeKind, Use,
+    Arg, Axis, Block, Expr, Field, FieldDecl, File, Handler, Ident, ImportName, Infrastructure,
+    Item, ItemKind, Modifier, Override, Param, Path, Stmt, StringLit, TestStmt, TypeExpr, Use,
 };
+use lockstep_syntax::visit::*;
 
 /// A part of a tree.
 #[derive(Debug, Clone, Copy)]
@@ -75,426 +74,88 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Hands the parts directly inside of it to `see`, roughly in source order.
+    /// Hands the parts directly inside of it to `see`, in source order as far as it matters.
     pub fn children(self, see: &mut dyn FnMut(Node<'a>)) {
+        // The fields of these nodes are not in the order of the source.
+        let is_mixed = match self {
+            Node::Item(item) => matches!(item.kind, ItemKind::Environment(_)),
+            Node::Stmt(stmt) => !stmt.modifiers.is_empty(),
+            _ => false,
+        };
+        if is_mixed {
+            let mut parts: Vec<Node<'a>> = Vec::new();
+            self.each_child(&mut |part| parts.push(part));
+            parts.sort_by_key(|part| part.span().start);
+            parts.into_iter().for_each(see);
+        } else {
+            self.each_child(see);
+        }
+    }
+
+    fn each_child(self, see: &mut dyn FnMut(Node<'a>)) {
+        let mut children = Children { see };
         match self {
-            Node::Item(item) => item_parts(item, see),
-            Node::Import(name) => {
-                see(Node::Ident(&name.name));
-                name.alias.iter().for_each(|alias| see(Node::Ident(alias)));
-            }
-            Node::Infrastructure(place) => {
-                see(Node::Ident(&place.name));
-                see(Node::Path(&place.kind));
-                place.fields.iter().for_each(|it| see(Node::Field(it)));
-                place
-                    .overrides
-                    .iter()
-                    .for_each(|it| see(Node::Override(it)));
-            }
-            Node::Override(entry) => {
-                see(Node::Path(&entry.service));
-                entry.fields.iter().for_each(|it| see(Node::Field(it)));
-            }
-            Node::Field(field) => {
-                see(Node::Ident(&field.name));
-                see(Node::Expr(&field.value));
-            }
-            Node::FieldDecl(field) => {
-                see(Node::Ident(&field.name));
-                see(Node::Type(&field.ty));
-                field.default.iter().for_each(|it| see(Node::Expr(it)));
-            }
-            Node::Param(param) => {
-                see(Node::Ident(&param.name));
-                see(Node::Type(&param.ty));
-                param.default.iter().for_each(|it| see(Node::Expr(it)));
-            }
-            Node::Type(ty) => type_parts(ty, see),
-            Node::Path(path) => {
-                path.namespace.iter().for_each(|it| see(Node::Ident(it)));
-                see(Node::Ident(&path.name));
-            }
-            Node::Use(using) => {
-                see(Node::Path(&using.path));
-                using.args.iter().for_each(|it| see(Node::Arg(it)));
-            }
-            Node::Arg(arg) => {
-                arg.name.iter().for_each(|it| see(Node::Ident(it)));
-                see(Node::Expr(&arg.value));
-            }
-            Node::Block(block) => block.stmts.iter().for_each(|it| see(Node::Stmt(it))),
-            Node::Stmt(stmt) => {
-                stmt_head(&stmt.kind, see);
-                stmt.modifiers.iter().for_each(|it| see(Node::Modifier(it)));
-                stmt_body(&stmt.kind, see);
-                stmt.handlers.iter().for_each(|it| see(Node::Handler(it)));
-            }
-            Node::Axis(axis) => {
-                see(Node::Ident(&axis.var));
-                see(Node::Expr(&axis.list));
-            }
-            Node::Modifier(modifier) => modifier_parts(&modifier.kind, see),
-            Node::Handler(handler) => match &handler.kind {
-                HandlerKind::Undo(body) | HandlerKind::Always(body) => see(Node::Block(body)),
-                HandlerKind::OnFailure { classes, body } => {
-                    classes.iter().for_each(|it| see(Node::Ident(it)));
-                    see(Node::Block(body));
-                }
-            },
-            Node::TestStmt(stmt) => test_parts(&stmt.kind, see),
-            Node::Expr(expr) => expr_parts(&expr.kind, see),
-            Node::Text(text) => text.parts.iter().for_each(|part| {
-                if let StringPart::Interpolation { expr, .. } = part {
-                    see(Node::Expr(expr));
-                }
-            }),
-            Node::Ident(_) => {}
+            Node::Item(node) => walk_item(&mut children, node),
+            Node::Import(node) => walk_import_name(&mut children, node),
+            Node::Infrastructure(node) => walk_infrastructure(&mut children, node),
+            Node::Override(node) => walk_override(&mut children, node),
+            Node::Field(node) => walk_field(&mut children, node),
+            Node::FieldDecl(node) => walk_field_decl(&mut children, node),
+            Node::Param(node) => walk_param(&mut children, node),
+            Node::Type(node) => walk_type_expr(&mut children, node),
+            Node::Path(node) => walk_path(&mut children, node),
+            Node::Use(node) => walk_use(&mut children, node),
+            Node::Arg(node) => walk_arg(&mut children, node),
+            Node::Block(node) => walk_block(&mut children, node),
+            Node::Stmt(node) => walk_stmt(&mut children, node),
+            Node::Axis(node) => walk_axis(&mut children, node),
+            Node::Modifier(node) => walk_modifier(&mut children, node),
+            Node::Handler(node) => walk_handler(&mut children, node),
+            Node::TestStmt(node) => walk_test_stmt(&mut children, node),
+            Node::Expr(node) => walk_expr(&mut children, node),
+            Node::Text(node) => walk_string_lit(&mut children, node),
+            Node::Ident(node) => walk_ident(&mut children, node),
         }
     }
 }
 
-fn item_parts<'a>(item: &'a Item, see: &mut dyn FnMut(Node<'a>)) {
-    match &item.kind {
-        ItemKind::Import { path, alias } => {
-            see(Node::Text(path));
-            see(Node::Ident(alias));
-        }
-        ItemKind::From { path, names } => {
-            see(Node::Text(path));
-            names.iter().for_each(|it| see(Node::Import(it)));
-        }
-        ItemKind::Input {
-            name,
-            ty,
-            default,
-            rule,
-        } => {
-            see(Node::Ident(name));
-            see(Node::Type(ty));
-            default
-                .iter()
-                .chain(rule)
-                .for_each(|it| see(Node::Expr(it)));
-        }
-        ItemKind::Secret { name, source } => {
-            see(Node::Ident(name));
-            see(Node::Expr(source));
-        }
-        ItemKind::Let { name, ty, value } => {
-            see(Node::Ident(name));
-            ty.iter().for_each(|it| see(Node::Type(it)));
-            see(Node::Expr(value));
-        }
-        ItemKind::Service {
-            name,
-            kind,
-            using,
-            fields,
-        } => {
-            see(Node::Ident(name));
-            see(Node::Path(kind));
-            using.iter().for_each(|it| see(Node::Use(it)));
-            fields.iter().for_each(|it| see(Node::Field(it)));
-        }
-        ItemKind::Environment(environment) => environment_parts(environment, see),
-        ItemKind::Group { name, value } => {
-            see(Node::Ident(name));
-            see(Node::Expr(value));
-        }
-        ItemKind::Kind(kind) => kind_parts(kind, see),
-        ItemKind::Workflow {
-            name,
-            params,
-            result,
-            body,
-        } => {
-            see(Node::Ident(name));
-            params.iter().for_each(|it| see(Node::Param(it)));
-            result.iter().for_each(|it| see(Node::Type(it)));
-            see(Node::Block(body));
-        }
-        ItemKind::Action {
-            name,
-            params,
-            result,
-        } => {
-            see(Node::Ident(name));
-            params.iter().for_each(|it| see(Node::Param(it)));
-            result.iter().for_each(|it| see(Node::Type(it)));
-        }
-        ItemKind::Pipeline {
-            name,
-            modifiers,
-            body,
-            handlers,
-        } => {
-            see(Node::Ident(name));
-            modifiers.iter().for_each(|it| see(Node::Modifier(it)));
-            see(Node::Block(body));
-            handlers.iter().for_each(|it| see(Node::Handler(it)));
-        }
-        ItemKind::Test { name, body, .. } => {
-            see(Node::Text(name));
-            body.iter().for_each(|it| see(Node::TestStmt(it)));
-        }
-        ItemKind::Error => {}
-    }
+/// Hands the outermost parts that it meets to `see`.
+struct Children<'s, 'a> {
+    see: &'s mut dyn FnMut(Node<'a>),
 }
 
-/// The parts of an environment, in the order in which they stand.
-fn environment_parts<'a>(environment: &'a Environment, see: &mut dyn FnMut(Node<'a>)) {
-    see(Node::Ident(&environment.name));
-    let fields = environment.fields.iter().map(Node::Field);
-    let overrides = environment.overrides.iter().map(Node::Override);
-    let places = environment.infrastructures.iter().map(Node::Infrastructure);
-    let mut parts: Vec<Node<'a>> = fields.chain(overrides).chain(places).collect();
-    parts.sort_by_key(|part| part.span().start);
-    parts.into_iter().for_each(see);
-}
-
-fn kind_parts<'a>(kind: &'a Kind, see: &mut dyn FnMut(Node<'a>)) {
-    see(Node::Ident(&kind.name));
-    let fields = kind.service.iter().chain(&kind.infrastructure);
-    fields.for_each(|it| see(Node::FieldDecl(it)));
-    kind.deploy.iter().for_each(|it| see(Node::Use(it)));
-}
-
-fn type_parts<'a>(ty: &'a TypeExpr, see: &mut dyn FnMut(Node<'a>)) {
-    match &ty.kind {
-        TypeKind::Name(name) => see(Node::Ident(name)),
-        TypeKind::Of(name, path) => {
-            see(Node::Ident(name));
-            see(Node::Path(path));
+/// The functions of a visitor with the parts that they stand for.
+macro_rules! parts {
+    ($($visit:ident $node:ident $type:ty;)*) => {
+        impl<'a> Visit<'a> for Children<'_, 'a> {
+            $(fn $visit(&mut self, node: &'a $type) {
+                (self.see)(Node::$node(node));
+            })*
         }
-        TypeKind::List(of) | TypeKind::Optional(of) => see(Node::Type(of)),
-        TypeKind::Map(key, of) => {
-            see(Node::Type(key));
-            see(Node::Type(of));
-        }
-        TypeKind::Record(fields) => fields.iter().for_each(|(name, ty)| {
-            see(Node::Ident(name));
-            see(Node::Type(ty));
-        }),
-        TypeKind::OneOf(texts) => texts.iter().for_each(|it| see(Node::Text(it))),
-        TypeKind::Error => {}
-    }
-}
-
-/// What stands before a statement's modifiers.
-fn stmt_head<'a>(kind: &'a StmtKind, see: &mut dyn FnMut(Node<'a>)) {
-    match kind {
-        StmtKind::Stage { name, .. } | StmtKind::Step { name, .. } => see(Node::Ident(name)),
-        StmtKind::Loop { axis, .. } => see(Node::Axis(axis)),
-        StmtKind::Matrix {
-            axes,
-            filter,
-            include,
-            ..
-        } => {
-            axes.iter().for_each(|it| see(Node::Axis(it)));
-            filter
-                .iter()
-                .chain(include)
-                .for_each(|it| see(Node::Expr(it)));
-        }
-        StmtKind::Deploy {
-            service,
-            target,
-            using,
-        } => {
-            see(Node::Expr(service));
-            see(Node::Expr(target));
-            using.iter().for_each(|it| see(Node::Use(it)));
-        }
-        StmtKind::Run(run) => run_parts(run, see),
-        StmtKind::Let { name, ty, value } => {
-            see(Node::Ident(name));
-            ty.iter().for_each(|it| see(Node::Type(it)));
-            match value {
-                LetValue::Expr(expr) => see(Node::Expr(expr)),
-                LetValue::Effect(stmt) => see(Node::Stmt(stmt)),
-            }
-        }
-        StmtKind::Barrier { name, key } => {
-            see(Node::Ident(name));
-            key.iter().for_each(|it| see(Node::Expr(it)));
-        }
-        StmtKind::Lock {
-            resource, limit, ..
-        } => {
-            see(Node::Expr(resource));
-            limit.iter().for_each(|it| see(Node::Expr(it)));
-        }
-        StmtKind::Approve { question, by } => {
-            see(Node::Expr(question));
-            by.iter().for_each(|it| see(Node::Expr(it)));
-        }
-        StmtKind::Verify { during, every, .. } => {
-            see(Node::Expr(during));
-            see(Node::Expr(every));
-        }
-        StmtKind::Call(value)
-        | StmtKind::Wait(value)
-        | StmtKind::Log(value)
-        | StmtKind::Fail(value)
-        | StmtKind::Yield(value)
-        | StmtKind::Retry(value)
-        | StmtKind::On { target: value, .. } => see(Node::Expr(value)),
-        StmtKind::Return(value) => value.iter().for_each(|it| see(Node::Expr(it))),
-        StmtKind::Ask { timeout, otherwise } => {
-            timeout.iter().for_each(|it| see(Node::Expr(it)));
-            otherwise.iter().for_each(|it| see(Node::Ident(it)));
-        }
-        StmtKind::Serial { .. }
-        | StmtKind::Parallel { .. }
-        | StmtKind::If { .. }
-        | StmtKind::Ignore
-        | StmtKind::Rollback(_)
-        | StmtKind::Abort
-        | StmtKind::Error => {}
-    }
-}
-
-/// What stands after a statement's modifiers.
-fn stmt_body<'a>(kind: &'a StmtKind, see: &mut dyn FnMut(Node<'a>)) {
-    match kind {
-        StmtKind::Stage { body, .. }
-        | StmtKind::Step { body, .. }
-        | StmtKind::Serial { body }
-        | StmtKind::Parallel { body }
-        | StmtKind::Loop { body, .. }
-        | StmtKind::Matrix { body, .. }
-        | StmtKind::Lock { body, .. }
-        | StmtKind::Verify { body, .. }
-        | StmtKind::On { body, .. } => see(Node::Block(body)),
-        StmtKind::If {
-            branches,
-            otherwise,
-        } => {
-            for (cond, body) in branches {
-                see(Node::Expr(cond));
-                see(Node::Block(body));
-            }
-            otherwise.iter().for_each(|it| see(Node::Block(it)));
-        }
-        _ => {}
-    }
-}
-
-fn run_parts<'a>(run: &'a Run, see: &mut dyn FnMut(Node<'a>)) {
-    see(Node::Text(&run.command));
-    run.using.iter().for_each(|it| see(Node::Ident(it)));
-    run.dir.iter().for_each(|it| see(Node::Expr(it)));
-    run.variables()
-        .iter()
-        .for_each(|entry| record_entry(entry, see));
-    run.on.iter().for_each(|it| see(Node::Expr(it)));
-}
-
-fn record_entry<'a>((key, value): &'a (RecordKey, Expr), see: &mut dyn FnMut(Node<'a>)) {
-    match key {
-        RecordKey::Name(name) => see(Node::Ident(name)),
-        RecordKey::String(text) => see(Node::Text(text)),
-    }
-    see(Node::Expr(value));
-}
-
-fn modifier_parts<'a>(kind: &'a ModifierKind, see: &mut dyn FnMut(Node<'a>)) {
-    match kind {
-        ModifierKind::Timeout(value)
-        | ModifierKind::Max(value)
-        | ModifierKind::Batches(value)
-        | ModifierKind::Tolerate(value) => see(Node::Expr(value)),
-        ModifierKind::Retry { times, every, upto } => {
-            see(Node::Expr(times));
-            every.iter().chain(upto).for_each(|it| see(Node::Expr(it)));
-        }
-        ModifierKind::FailFast
-        | ModifierKind::Atomic
-        | ModifierKind::Once
-        | ModifierKind::Error => {}
-    }
-}
-
-fn test_parts<'a>(kind: &'a TestKind, see: &mut dyn FnMut(Node<'a>)) {
-    let mut path = |path: &'a TestPath| match path {
-        TestPath::Pattern(text) => see(Node::Text(text)),
-        TestPath::Name(name) => see(Node::Ident(name)),
     };
-    match kind {
-        TestKind::GivenInput { name, value } => {
-            see(Node::Ident(name));
-            see(Node::Expr(value));
-        }
-        TestKind::GivenRun { pattern, then } => {
-            see(Node::Text(pattern));
-            given(then, see);
-        }
-        TestKind::GivenNode { path, then } => {
-            see(Node::Text(path));
-            given(then, see);
-        }
-        TestKind::Start { pipeline } => see(Node::Ident(pipeline)),
-        TestKind::ExpectStatus { path: of, status } => {
-            path(of);
-            see(Node::Ident(status));
-        }
-        TestKind::ExpectOrder { first, second } => {
-            path(first);
-            path(second);
-        }
-        TestKind::Error => {}
-    }
 }
 
-fn given<'a>(then: &'a Given, see: &mut dyn FnMut(Node<'a>)) {
-    match then {
-        Given::Returns(value) => see(Node::Expr(value)),
-        Given::Fails(class) => class.iter().for_each(|it| see(Node::Ident(it))),
-        Given::Refused => {}
-    }
-}
-
-fn expr_parts<'a>(kind: &'a ExprKind, see: &mut dyn FnMut(Node<'a>)) {
-    match kind {
-        ExprKind::String(text) => see(Node::Text(text)),
-        ExprKind::Name(name) => see(Node::Ident(name)),
-        ExprKind::List(items) => items.iter().for_each(|it| see(Node::Expr(it))),
-        ExprKind::Record(entries) => entries.iter().for_each(|entry| record_entry(entry, see)),
-        ExprKind::Field(of, name) => {
-            see(Node::Expr(of));
-            see(Node::Ident(name));
-        }
-        ExprKind::Star(of) | ExprKind::Unary(_, of) | ExprKind::Paren(of) => see(Node::Expr(of)),
-        ExprKind::Index(a, b) | ExprKind::Binary(_, _, a, b) => {
-            see(Node::Expr(a));
-            see(Node::Expr(b));
-        }
-        ExprKind::If(a, b, c) => [a, b, c].into_iter().for_each(|it| see(Node::Expr(it))),
-        ExprKind::Comprehension {
-            body,
-            var,
-            list,
-            cond,
-        } => {
-            see(Node::Expr(body));
-            see(Node::Ident(var));
-            see(Node::Expr(list));
-            cond.iter().for_each(|it| see(Node::Expr(it)));
-        }
-        ExprKind::Call(callee, args) => {
-            see(Node::Expr(callee));
-            args.iter().for_each(|it| see(Node::Arg(it)));
-        }
-        ExprKind::None
-        | ExprKind::Bool(_)
-        | ExprKind::Int(_)
-        | ExprKind::Float(_)
-        | ExprKind::Percent(_)
-        | ExprKind::Duration(_)
-        | ExprKind::Error => {}
-    }
+parts! {
+    visit_item Item Item;
+    visit_import_name Import ImportName;
+    visit_infrastructure Infrastructure Infrastructure;
+    visit_override Override Override;
+    visit_field Field Field;
+    visit_field_decl FieldDecl FieldDecl;
+    visit_param Param Param;
+    visit_type_expr Type TypeExpr;
+    visit_path Path Path;
+    visit_use Use Use;
+    visit_arg Arg Arg;
+    visit_block Block Block;
+    visit_stmt Stmt Stmt;
+    visit_axis Axis Axis;
+    visit_modifier Modifier Modifier;
+    visit_handler Handler Handler;
+    visit_test_stmt TestStmt TestStmt;
+    visit_expr Expr Expr;
+    visit_string_lit Text StringLit;
+    visit_ident Ident Ident;
 }
 
 /// Hands every part of a file to `see`, what holds others before what it holds. Where `see`

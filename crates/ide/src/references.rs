@@ -7,6 +7,7 @@ use super::symbol::{Symbol, SymbolKind};
 use lockstep_base::source::{FileId, Name, Span};
 use lockstep_lang::eval::builtins;
 use lockstep_syntax::ast::{File, ItemKind};
+use lockstep_syntax::lexer::is_word_part;
 use lockstep_syntax::words;
 
 /// A use of a name, or its declaration.
@@ -156,9 +157,8 @@ pub fn rename(
 pub fn valid(name: &str) -> Result<(), RenameError> {
     let mut chars = name.chars();
     let first = chars.next();
-    let fits = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
     let good = first.is_some_and(|c| c.is_alphabetic() || c == '_')
-        && chars.all(fits)
+        && chars.all(is_word_part)
         && !name.ends_with('-')
         && !name.contains("--");
     if !good {

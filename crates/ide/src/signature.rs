@@ -2,7 +2,6 @@
 //! It does not know how an editor shows them.
 
 use super::checked::Checked;
-use super::lex::{Sort, Token, tokens};
 use super::node::Node;
 use super::symbol::Symbol;
 use lockstep_base::source::{FileId, Span};
@@ -11,6 +10,7 @@ use lockstep_lang::eval::builtins::{self, Builtin};
 use lockstep_lang::resolve::{Decl, Sort as Declared};
 use lockstep_lang::types::BUILTIN_ACTIONS;
 use lockstep_syntax::ast::{Expr, ExprKind, Ident, ItemKind, Param, Path, TypeKind};
+use lockstep_syntax::lexer::{Token, TokenKind, tokens};
 
 /// What can be called, with its parameters.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,8 +49,8 @@ pub fn signature(checked: &Checked, file: FileId, offset: u32) -> Option<Signatu
     let mut open: Vec<usize> = Vec::new();
     for (at, token) in all.iter().enumerate() {
         match token.text(text) {
-            "(" | "[" | "{" | "${" if token.sort == Sort::Sign => open.push(at),
-            ")" | "]" | "}" if token.sort == Sort::Sign => drop(open.pop()),
+            "(" | "[" | "{" | "${" if token.kind == TokenKind::Sign => open.push(at),
+            ")" | "]" | "}" if token.kind == TokenKind::Sign => drop(open.pop()),
             _ => {}
         }
     }
@@ -73,7 +73,7 @@ struct Callee {
 fn callee(text: &str, file: FileId, before: &[Token], bracket: &Token) -> Option<Callee> {
     let (name, before) = before.split_last()?;
     let close = name.end == bracket.start;
-    if bracket.text(text) != "(" || name.sort != Sort::Word || !close {
+    if bracket.text(text) != "(" || name.kind != TokenKind::Word || !close {
         return None;
     }
     let ident = |token: &Token| Ident {
@@ -81,7 +81,7 @@ fn callee(text: &str, file: FileId, before: &[Token], bracket: &Token) -> Option
         span: Span::new(file, token.start, token.end),
     };
     let (namespace, before) = match before {
-        [before @ .., space, point] if point.text(text) == "." && space.sort == Sort::Word => {
+        [before @ .., space, point] if point.text(text) == "." && space.kind == TokenKind::Word => {
             (Some(ident(space)), before)
         }
         _ => (None, before),

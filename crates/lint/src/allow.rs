@@ -9,6 +9,7 @@ use super::rule::{self, Rule};
 use super::text::line_starts;
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::{FileId, Span};
+use lockstep_syntax::lexer::trivia_at;
 
 /// What such a comment begins with, after its `#`.
 const MARK: &str = "lockstep:";
@@ -173,16 +174,19 @@ fn read(
 /// The line that a suppression is about: its own, or the next one with code where it is alone.
 fn target(text: &str, starts: &[usize], comment: Span) -> usize {
     let own = line_of(starts, comment.start as usize);
-    let line = |at: usize| {
-        let start = *starts.get(at)?;
-        let end = starts.get(at + 1).copied().unwrap_or(text.len());
-        text.get(start..end).map(str::trim)
-    };
-    if !line(own).is_some_and(|line| line.starts_with('#')) {
+    let before = text.get(starts.get(own).copied().unwrap_or(0)..comment.start as usize);
+    if !before.is_some_and(|before| before.trim().is_empty()) {
         return own;
     }
-    let is_code = |at: &usize| line(*at).is_some_and(|it| !it.is_empty() && !it.starts_with('#'));
-    (own + 1..starts.len()).find(is_code).unwrap_or(own)
+    let mut at = comment.end as usize;
+    while let Some(trivia) = trivia_at(text, at) {
+        at = trivia.end;
+    }
+    if at < text.len() {
+        line_of(starts, at)
+    } else {
+        own
+    }
 }
 
 /// The rules between the brackets, and whether a reason follows. `at` is where `rest` begins.

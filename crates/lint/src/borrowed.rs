@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use lockstep_base::source::{FileId, Name};
 use lockstep_lang::resolve::words;
 use lockstep_syntax::ast::ItemKind;
+use lockstep_syntax::lexer::is_word_part;
 use lockstep_syntax::parse;
 
 /// The paths that a text imports, as they are written, each with the names that it takes from
@@ -34,8 +35,7 @@ fn members(text: &str, namespace: &str) -> Vec<Name> {
         return Vec::new();
     }
     let places = text.match_indices(namespace);
-    let is_part = |char: char| char.is_alphanumeric() || matches!(char, '_' | '-');
-    let whole = places.filter(|(at, _)| !text[..*at].ends_with(is_part));
+    let whole = places.filter(|(at, _)| !text[..*at].ends_with(is_word_part));
     let behind = whole.filter_map(|(at, _)| {
         let rest = text.get(at + namespace.len()..)?.trim_start();
         words(rest.strip_prefix('.')?.trim_start()).next()

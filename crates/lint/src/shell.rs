@@ -1,36 +1,76 @@
-//! Reads a command as a shell would, as far as advice needs it: pipelines of simple commands.
-//! It is not exact, and need not be: whether a command is well-formed, and where its values
-//! stand, `ir::command` has said. It does not know values.
+//! What the commands of a script do, as far as advice needs it: which pipelines it has, what their
+//! programs are known for. The compiler has read the text (`ir::command`). It does not know values.
 
-mod scan;
-
-use lockstep_lang::eval::Expr;
 use lockstep_lang::ir::Command;
-use lockstep_lang::ir::command::{Form, TextPart};
-pub use scan::{Pipeline, Simple, cannot_fail};
+use lockstep_lang::ir::command::{Form, List, Pipeline, ShellCommand, ShellForm, ShellWord, VALUE};
 
-/// What stands in a word in place of a value.
-pub const VALUE: char = '\u{fffc}';
-
-/// The pipelines of a command, in the order in which they begin.
-pub fn pipelines(command: &Command) -> Vec<Pipeline> {
-    let mut text = String::new();
-    for part in &command.text {
-        match part {
-            TextPart::Text(written) => text.push_str(written),
-            TextPart::Value(_) => text.push(VALUE),
-        }
-    }
-    scan::scan(&text)
+/// A pipeline of a script.
+#[derive(Debug, Clone, Copy)]
+pub struct Found<'t> {
+    /// The pipeline.
+    pub pipeline: &'t Pipeline,
+    /// Whether its output goes somewhere else than to that of the script: into another command,
+    /// a file or a word.
+    pub captured: bool,
 }
 
-/// The values of a command, in the order in which [`VALUE`] stands for them.
-pub fn values(command: &Command) -> Vec<&Expr> {
-    let values = command.text.iter().filter_map(|part| match part {
-        TextPart::Value(value) => Some(value),
-        TextPart::Text(_) => None,
-    });
-    values.collect()
+/// The pipelines of a script, those inside of a command before the one that it belongs to.
+pub fn pipelines(script: &List) -> Vec<Found<'_>> {
+    fn collect<'t>(list: &'t List, captured: bool, found: &mut Vec<Found<'t>>) {
+        for pipeline in list {
+            let last = pipeline.commands.len().saturating_sub(1);
+            for (at, command) in pipeline.commands.iter().enumerate() {
+                for inner in &command.substitutions {
+                    collect(inner, true, found);
+                }
+                let captured = captured || at < last || redirected(command);
+                match &command.form {
+                    ShellForm::Simple(_) => {}
+                    ShellForm::Group(inner) => collect(inner, captured, found),
+                    ShellForm::Compound(lists) => {
+                        lists
+                            .iter()
+                            .for_each(|inner| collect(inner, captured, found));
+                    }
+                }
+            }
+            found.push(Found { pipeline, captured });
+        }
+    }
+    let mut found = Vec::new();
+    collect(script, false, &mut found);
+    found
+}
+
+/// The words of a simple command; nothing of another one.
+pub fn words(command: &ShellCommand) -> &[ShellWord] {
+    match &command.form {
+        ShellForm::Simple(words) => words,
+        ShellForm::Group(_) | ShellForm::Compound(_) => &[],
+    }
+}
+
+/// The program of a command, without its folder; nothing where it is a value or no program.
+pub fn name(command: &ShellCommand) -> Option<&str> {
+    let name = &words(command).first()?.text;
+    let name = name.rsplit('/').next().unwrap_or(name);
+    (!name.is_empty() && !name.contains(VALUE)).then_some(name)
+}
+
+/// Whether the output of a command goes into a file.
+pub fn redirected(command: &ShellCommand) -> bool {
+    let shown = ["1", "2", "/dev/stderr", "/dev/stdout", "/dev/tty"];
+    command.redirections.iter().any(|it| {
+        it.operator.contains('>')
+            && it.operator != "<>"
+            && it.stream.as_deref().is_none_or(|stream| stream == "1")
+            && !shown.contains(&it.target.text.as_str())
+    })
+}
+
+/// Whether a program never fails on its own.
+pub fn cannot_fail(name: &str) -> bool {
+    matches!(name, "echo" | "printf" | "true" | ":" | "yes")
 }
 
 /// Whether it is run by `sh`, where a failure inside a pipe goes unseen.
@@ -89,33 +129,32 @@ const SOMETIMES: &[(&str, &[&str])] = &[
 
 /// The program of a command that talks to another machine, if one does.
 pub fn network(command: &Command) -> Option<String> {
-    let talks = |simple: &Simple| {
-        let name = simple.name()?;
+    let talks = |simple: &ShellCommand| {
+        let name = name(simple)?;
         let first = subcommand(simple);
         let sometimes = SOMETIMES.iter().find(|(program, _)| *program == name);
         let talks = NETWORK.contains(&name)
-            || sometimes.is_some_and(|(_, words)| {
-                first.is_some_and(|first| words.contains(&first.as_str()))
-            });
+            || sometimes
+                .is_some_and(|(_, words)| first.is_some_and(|first| words.contains(&first)));
         talks.then(|| name.to_string())
     };
-    pipelines(command)
+    pipelines(&command.tree())
         .iter()
-        .flat_map(|pipeline| &pipeline.parts)
+        .flat_map(|found| &found.pipeline.commands)
         .find_map(talks)
 }
 
 /// The first word of a command's arguments that is no option, such as `push`.
-fn subcommand(simple: &Simple) -> Option<&String> {
-    let mut words = simple.words.iter().skip(1);
+fn subcommand(command: &ShellCommand) -> Option<&str> {
+    let mut words = words(command).iter().skip(1);
     while let Some(word) = words.next() {
-        match word.as_str() {
+        match word.text.as_str() {
             // These take a value of their own.
             "-c" | "-C" | "-n" | "--namespace" | "--context" => {
                 words.next();
             }
             option if option.starts_with('-') => {}
-            _ => return Some(word),
+            word => return Some(word),
         }
     }
     None
@@ -193,21 +232,23 @@ const LOOKS_WITH: &[(&str, &[&str])] = &[
 
 /// Whether a command can be seen to change nothing.
 pub fn only_looks(command: &Command) -> bool {
-    let pipelines = pipelines(command);
-    let mut simple = pipelines.iter().flat_map(|pipeline| &pipeline.parts);
-    simple.all(|simple| {
-        let Some(name) = simple.name() else {
-            return simple.compound && !simple.redirected;
+    let script = command.tree();
+    let pipelines = pipelines(&script);
+    let mut commands = pipelines.iter().flat_map(|found| &found.pipeline.commands);
+    commands.all(|command| {
+        if redirected(command) {
+            return false;
+        }
+        let Some(name) = name(command) else {
+            // What is inside of it is looked at, too; without words it sets variables.
+            return words(command).is_empty();
         };
-        let first = subcommand(simple);
+        let first = subcommand(command);
         let with = LOOKS_WITH.iter().find(|(program, _)| *program == name);
-        let asks = name == "curl" && !simple.words.iter().any(|word| sends(word));
-        let looks = LOOKS.contains(&name)
+        let asks = name == "curl" && !words(command).iter().any(|word| sends(&word.text));
+        LOOKS.contains(&name)
             || asks
-            || with.is_some_and(|(_, words)| {
-                first.is_some_and(|first| words.contains(&first.as_str()))
-            });
-        looks && !simple.redirected
+            || with.is_some_and(|(_, words)| first.is_some_and(|first| words.contains(&first)))
     })
 }
 

@@ -2,6 +2,7 @@
 //! It does not know why something is removed.
 
 use lockstep_base::source::Span;
+use lockstep_syntax::is_doc;
 
 /// The text of a thing to remove: its documentation above it, and where it is alone on its lines
 /// those lines whole, and one blank line.
@@ -27,8 +28,7 @@ pub fn whole(text: &str, span: Span) -> Span {
     (start, end) = (line_start, line_end);
     // Its documentation.
     while let Some(above) = line_above(text, start)
-        && text[above..start].trim_start().starts_with("##")
-        && !text[above..start].trim_start().starts_with("###")
+        && is_doc(text[above..start].trim_start())
     {
         start = above;
     }

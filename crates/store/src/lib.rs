@@ -31,9 +31,9 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 pub use approvals::Approval;
 pub use desk::StoredInbox;
+pub use error::{StoreError, Trouble};
 pub use journal::{RunJournal, Told};
 pub use locks::{LockChange, LockHolder, LockRow, grantable};
-pub use error::{StoreError, Trouble};
 pub use owner::{LEASE, Owner, RENEWED, is_alive};
 pub use questions::Asked;
 pub use requests::{Answering, Heard};

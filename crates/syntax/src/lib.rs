@@ -10,25 +10,29 @@
 
 mod again;
 pub mod ast;
+mod compare;
 mod errors;
 mod grammar;
+pub mod lexer;
 mod lower;
 mod recover;
 mod scan;
 mod shift;
 mod trivia;
+pub mod visit;
 pub mod words;
 
 #[cfg(test)]
 mod tests;
 
 pub use again::{Known, parse_again};
+pub use compare::EqIgnoringSpans;
 use lockstep_base::diagnostic::{Diagnostic, Diagnostics};
 use lockstep_base::source::{FileId, Span};
 use lower::{Lower, Piece};
 use recover::{Mender, Places};
 use scan::Scan;
-pub use trivia::Comment;
+pub use trivia::{Comment, is_doc};
 
 /// How often a text is mended and read again.
 const ROUNDS: usize = 6;

@@ -2,6 +2,9 @@
 //! text may be cut into pieces, and whether every bracket and string is closed.
 //! It does not know the language beyond its brackets, strings and comments.
 
+use super::lexer::{self, PieceEnd, TokenKind};
+use super::words;
+
 /// How many brackets may stand inside each other.
 pub(super) const MAX_NESTING: usize = 128;
 
@@ -56,18 +59,23 @@ impl Scanner<'_> {
     /// Looks at everything; stops at the first thing that is wrong.
     fn all(&mut self) -> bool {
         let mut at = 0;
-        while let Some(byte) = self.bytes.get(at) {
-            let next = match byte {
-                b'"' => self.quote(at),
-                b'#' => Some(self.comment(at)),
-                b'(' => self.open(b')', at, None),
-                b'[' => self.open(b']', at, None),
-                b'{' => self.open(b'}', at, None),
-                b')' | b']' | b'}' => self.close(*byte, at),
-                b'\n' if self.lines > 0 => None,
-                0..=8 | 11..=12 | 14..=31 | 127 => None,
-                128.. => self.wide(at),
-                _ => Some(at + 1),
+        while let Some(token) = lexer::token_at(self.text, at) {
+            let next = match token.kind {
+                TokenKind::Blank | TokenKind::Word | TokenKind::Number => Some(token.end),
+                TokenKind::LineEnd => (self.lines == 0).then_some(token.end),
+                TokenKind::Comment => {
+                    self.found.comments.push((token.start, token.end));
+                    Some(token.end)
+                }
+                TokenKind::Text => self.string(token.end, token.is_long_quotes()),
+                TokenKind::Sign => match self.bytes[at] {
+                    b'(' => self.open(b')', at, None),
+                    b'[' => self.open(b']', at, None),
+                    b'{' => self.open(b'}', at, None),
+                    byte @ (b')' | b']' | b'}') => self.close(byte, at),
+                    _ => Some(token.end),
+                },
+                TokenKind::Strange => None,
             };
             match next {
                 Some(next) => at = next,
@@ -98,46 +106,13 @@ impl Scanner<'_> {
         Some(at + 1)
     }
 
-    fn comment(&mut self, at: usize) -> usize {
-        let end = self.bytes[at..]
-            .iter()
-            .position(|byte| *byte == b'\n')
-            .map_or(self.bytes.len(), |length| at + length);
-        let trimmed = if self.bytes[end - 1] == b'\r' {
-            end - 1
-        } else {
-            end
-        };
-        self.found.comments.push((at, trimmed));
-        end
-    }
-
-    fn quote(&mut self, at: usize) -> Option<usize> {
-        let long = self.bytes[at..].starts_with(b"\"\"\"");
-        self.string(at + if long { 3 } else { 1 }, long)
-    }
-
     /// Reads on in a string, to its end or its next interpolation.
-    fn string(&mut self, mut at: usize, long: bool) -> Option<usize> {
-        while let Some(byte) = self.bytes.get(at) {
-            match byte {
-                b'"' if !long => return Some(at + 1),
-                b'"' if self.bytes[at..].starts_with(b"\"\"\"") => return Some(at + 3),
-                b'\n' if !long => return None,
-                b'\\' if long || self.bytes.get(at + 1) != Some(&b'\n') => at += 2,
-                b'$' if self.bytes.get(at + 1) == Some(&b'{') => {
-                    return self.open(b'}', at + 1, Some(long));
-                }
-                _ => at += 1,
-            }
+    fn string(&mut self, at: usize, long: bool) -> Option<usize> {
+        match lexer::string_piece(self.text, at, long) {
+            (end, PieceEnd::Quotes) => Some(end),
+            (end, PieceEnd::Interpolation) => self.open(b'}', end + 1, Some(long)),
+            (_, PieceEnd::LineEnd | PieceEnd::TextEnd) => None,
         }
-        None
-    }
-
-    /// A character beyond ASCII: a letter or digit may stand in a name.
-    fn wide(&mut self, at: usize) -> Option<usize> {
-        let c = self.text.get(at..)?.chars().next()?;
-        c.is_alphanumeric().then_some(at + c.len_utf8())
     }
 
     /// Notes that the text may be cut at `at`, after a closing bracket at the top level, if a
@@ -152,28 +127,10 @@ impl Scanner<'_> {
             .iter()
             .position(|byte| !byte.is_ascii_whitespace())
             .unwrap_or(rest.len());
-        let rest = &rest[blank..];
-        let word = rest
-            .iter()
-            .position(|byte| !byte.is_ascii_lowercase())
-            .unwrap_or(rest.len());
-        let keyword = matches!(
-            &rest[..word],
-            b"service"
-                | b"environment"
-                | b"pipeline"
-                | b"workflow"
-                | b"kind"
-                | b"group"
-                | b"test"
-                | b"let"
-                | b"input"
-                | b"secret"
-                | b"import"
-                | b"from"
-                | b"action"
-        );
-        if keyword && rest.get(word) == Some(&b' ') {
+        let start = at + blank;
+        let end = lexer::word_end(self.text, start);
+        let word = self.text.get(start..end).unwrap_or("");
+        if words::DECLARATIONS.contains(&word) && self.bytes.get(end) == Some(&b' ') {
             self.found.cuts.push(at);
         }
     }

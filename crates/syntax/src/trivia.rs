@@ -13,7 +13,7 @@ pub struct Comment {
 }
 
 /// Whether the comment with this text is documentation. `###` is a rule or a heading.
-pub(super) fn is_doc(text: &str) -> bool {
+pub fn is_doc(text: &str) -> bool {
     text.starts_with("##") && !text.starts_with("###")
 }
 

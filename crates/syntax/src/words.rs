@@ -1,6 +1,7 @@
 //! The words of the language, and words of other languages that people write instead.
 //! It does not know where a word may stand; the grammar does.
 
+use super::lexer::is_word_part;
 use lockstep_base::diagnostic::suggest;
 
 /// The words that can never be names.
@@ -154,7 +155,7 @@ pub(super) fn meant<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
 pub(super) fn first_word(text: &str) -> &str {
     let end = text
         .char_indices()
-        .find(|(_, c)| !is_part(*c))
+        .find(|(_, c)| !is_word_part(*c))
         .map_or(
             text.len(),
             |(at, c)| if at == 0 { c.len_utf8() } else { at },
@@ -167,7 +168,7 @@ pub(super) fn last_word(text: &str) -> &str {
     let start = text
         .char_indices()
         .rev()
-        .find(|(_, c)| !is_part(*c))
+        .find(|(_, c)| !is_word_part(*c))
         .map_or(0, |(at, c)| at + c.len_utf8());
     text.get(start..).unwrap_or("")
 }
@@ -178,9 +179,5 @@ pub(super) fn is_name(text: &str) -> bool {
         .next()
         .is_some_and(|c| c.is_alphabetic() || c == '_')
         && !text.ends_with('-')
-        && text.chars().all(is_part)
-}
-
-fn is_part(c: char) -> bool {
-    c.is_alphanumeric() || c == '_' || c == '-'
+        && text.chars().all(is_word_part)
 }

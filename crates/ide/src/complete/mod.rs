@@ -12,9 +12,9 @@ pub use item::{Completion, CompletionKind, Completions};
 
 use super::checked::{Checked, ROOT};
 use super::fits;
-use super::lex::{Sort as TokenSort, Token, tokens};
 use lockstep_base::source::Span;
 use lockstep_base::value::Type;
+use lockstep_syntax::lexer::{Token, TokenKind, tokens};
 use place::{Around, Want};
 
 /// The mark: a name that nobody has.
@@ -44,7 +44,7 @@ pub fn complete(
         return Completions::default();
     };
     let token = all[at];
-    if matches!(token.sort, TokenSort::Comment | TokenSort::Number) {
+    if matches!(token.kind, TokenKind::Comment | TokenKind::Number) {
         return Completions::default();
     }
     let watched = u32::try_from(offset).unwrap_or(u32::MAX);
@@ -74,17 +74,17 @@ pub fn complete(
         end: token.end.min(offset + MARK.len() + name_length(after)),
         ..token
     };
-    let mut items = match token.sort {
-        TokenSort::Text if around.is_import() => {
+    let mut items = match token.kind {
+        TokenKind::Text if around.is_import() => {
             let typed = text.get(token.start..offset).unwrap_or("");
             values::paths(typed.trim_start_matches('"'), beside)
         }
-        TokenSort::Text => in_string(&checked, offset_now),
-        TokenSort::Word => of(&checked, &around, offset_now),
+        TokenKind::Text => in_string(&checked, offset_now),
+        TokenKind::Word => of(&checked, &around, offset_now),
         _ => Vec::new(),
     };
     let all = items.len();
-    if token.sort == TokenSort::Word {
+    if token.kind == TokenKind::Word {
         let typed = text.get(token.start..offset).unwrap_or("");
         items.retain(|item| fits(typed, &item.label));
     }
@@ -103,8 +103,8 @@ fn name_length(after: &str) -> usize {
 
 /// The text that is replaced, in places of the text without the mark.
 fn replaced(token: &Token, marked: &str, offset: usize) -> Span {
-    let (start, end) = match token.sort {
-        TokenSort::Word => (token.start, token.end - MARK.len()),
+    let (start, end) = match token.kind {
+        TokenKind::Word => (token.start, token.end - MARK.len()),
         // In a string all that stands in it.
         _ => {
             let quotes = |text: &str| text.len() - text.trim_matches('"').len();

@@ -6,7 +6,6 @@ use super::item::{Completion, CompletionKind};
 use super::values;
 use super::words::{self, keyword, keywords};
 use crate::checked::{Checked, ROOT};
-use crate::lex::{Sort as TokenSort, Token};
 use crate::node::{Node, around};
 use crate::scope;
 use lockstep_base::source::FileId;
@@ -14,6 +13,7 @@ use lockstep_base::value::Type;
 use lockstep_lang::ir::FailureClass;
 use lockstep_lang::resolve::{Sort, Target};
 use lockstep_syntax::ast::{Expr, ExprKind, Ident, ItemKind, LetValue, RecordKey, StmtKind};
+use lockstep_syntax::lexer::{Token, TokenKind};
 
 /// What is wanted.
 pub enum Want {
@@ -51,7 +51,7 @@ impl<'t> Around<'t> {
         let here = all.get(at).map_or(0, |token| token.start);
         let tokens: Vec<Token> = all
             .iter()
-            .filter(|token| token.sort != TokenSort::Comment)
+            .filter(|token| token.kind != TokenKind::Comment)
             .copied()
             .collect();
         let at = tokens
@@ -170,7 +170,7 @@ pub fn unclosed(text: &str, tokens: &[Token], offset: usize) -> Option<&'static 
         .position(|it| it.start <= offset && offset < it.end)?;
     let token = tokens.get(at)?;
     let whole = token.text(text);
-    if token.sort == TokenSort::Text {
+    if token.kind == TokenKind::Text {
         let closed = whole.ends_with('"') && whole.len() > 1 || whole.starts_with("\"\"\"");
         let goes_on = tokens
             .get(at + 1)
@@ -205,7 +205,7 @@ pub fn chain_start(text: &str, tokens: &[Token], at: usize) -> usize {
             ")" | "]" => depth += 1,
             "(" | "[" if depth > 0 => depth -= 1,
             "." => {}
-            _ if depth > 0 || token.sort == TokenSort::Word => {}
+            _ if depth > 0 || token.kind == TokenKind::Word => {}
             _ => break,
         }
         start = token.start;

@@ -10,6 +10,7 @@ use lockstep_base::diagnostic::Diagnostics;
 use lockstep_base::source::{FileId, Name, Sources, Span};
 use lockstep_base::world::{FileError, Files};
 use lockstep_syntax::ast;
+use lockstep_syntax::lexer::is_word_part;
 
 /// Loads the file at `root` and everything that it imports.
 pub fn load(
@@ -153,7 +154,7 @@ fn lost_words(sources: &Sources, file: &ast::File) -> HashSet<Name> {
 
 /// The identifiers in a text.
 pub fn words(text: &str) -> impl Iterator<Item = Name> {
-    text.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-'))
+    text.split(|c: char| !is_word_part(c))
         .filter(|word| !word.is_empty())
         .map(Name::from)
 }

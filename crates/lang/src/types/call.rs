@@ -36,12 +36,30 @@ impl Checker<'_> {
         match &callee.kind {
             Form::Paren(inner) => self.callee(file, inner),
             Form::Name(name) => self.callee_name(file, name),
-            Form::Field(of, name) => match &of.kind {
-                Form::Name(space) => self.callee_member(file, space, name, callee.span),
-                _ => Callee::Lost,
-            },
-            // Whatever else stands before the parentheses has been reported by the parser.
-            _ => Callee::Lost,
+            Form::Field(of, name) => {
+                let Form::Name(space) = &of.kind else {
+                    return Callee::Lost;
+                };
+                self.callee_member(file, space, name, callee.span)
+            }
+            // What stands before the parentheses instead has been reported by the parser.
+            Form::None
+            | Form::Bool(_)
+            | Form::Int(_)
+            | Form::Float(_)
+            | Form::Percent(_)
+            | Form::Duration(_)
+            | Form::String(_)
+            | Form::List(_)
+            | Form::Record(_)
+            | Form::Star(_)
+            | Form::Index(..)
+            | Form::Unary(..)
+            | Form::Binary(..)
+            | Form::If(..)
+            | Form::Comprehension { .. }
+            | Form::Call(..)
+            | Form::Error => Callee::Lost,
         }
     }
 

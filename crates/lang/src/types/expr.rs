@@ -37,12 +37,12 @@ impl Checker<'_> {
     /// Notes the types that an editor may ask for; those of names and plain values are known.
     fn note(&self, expr: &ast::Expr, typed: &Typed, want: Option<&Type>) {
         let uses = &self.modules.uses;
-        match &expr.kind {
-            Form::Field(..) | Form::Star(_) | Form::Index(..) | Form::Call(..) => {
-                uses.ty(expr.span, &typed.ty);
-            }
-            _ if uses.is_near(expr.span) => uses.ty(expr.span, &typed.ty),
-            _ => {}
+        let computed = matches!(
+            expr.kind,
+            Form::Field(..) | Form::Star(_) | Form::Index(..) | Form::Call(..)
+        );
+        if computed || uses.is_near(expr.span) {
+            uses.ty(expr.span, &typed.ty);
         }
         if let Some(want) = want {
             uses.wanted(expr.span, want);
@@ -235,19 +235,16 @@ impl Checker<'_> {
         let mut common = Type::Any;
         let mut first: Option<(Span, Type)> = None;
         for item in items {
-            let (value, ty, spread) = match &item.kind {
-                Form::Star(of) => {
-                    let typed = self.spread(locals, of, item.span);
-                    let ty = match typed.ty {
-                        Type::List(of) => *of,
-                        _ => Type::Any,
-                    };
-                    (typed.expr, ty, true)
-                }
-                _ => {
-                    let typed = self.expr(locals, item, element);
-                    (typed.expr, typed.ty, false)
-                }
+            let (value, ty, spread) = if let Form::Star(of) = &item.kind {
+                let typed = self.spread(locals, of, item.span);
+                let ty = match typed.ty {
+                    Type::List(of) => *of,
+                    _ => Type::Any,
+                };
+                (typed.expr, ty, true)
+            } else {
+                let typed = self.expr(locals, item, element);
+                (typed.expr, typed.ty, false)
             };
             if ty == Type::Nothing {
                 self.report(errors::no_value(item.span));
@@ -351,7 +348,20 @@ impl Checker<'_> {
             late |= match &inner.kind {
                 ExprKind::Local(slot) => locals.is_late(*slot),
                 ExprKind::Run(field) => *field != RunField::User,
-                _ => false,
+                // They are as late as what is in them.
+                ExprKind::Const(_)
+                | ExprKind::Global(_)
+                | ExprKind::Interpolate(_)
+                | ExprKind::List(_)
+                | ExprKind::Record(_)
+                | ExprKind::Field(..)
+                | ExprKind::Star(_)
+                | ExprKind::Index(..)
+                | ExprKind::Unary(..)
+                | ExprKind::Binary(..)
+                | ExprKind::If(..)
+                | ExprKind::Comprehension { .. }
+                | ExprKind::Call(..) => false,
             }
         });
         late

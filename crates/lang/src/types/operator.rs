@@ -139,11 +139,10 @@ fn wanted_by(op: Option<BinaryOp>, want: Option<&Type>) -> Option<&Type> {
 }
 
 fn is_text_literal(expr: &ast::Expr) -> bool {
-    match &expr.kind {
-        Form::String(text) => text.plain().is_some(),
-        Form::Paren(inner) => is_text_literal(inner),
-        _ => false,
+    if let Form::Paren(inner) = &expr.kind {
+        return is_text_literal(inner);
     }
+    matches!(&expr.kind, Form::String(text) if text.plain().is_some())
 }
 
 fn is_comparison(op: BinaryOp) -> bool {

@@ -8,6 +8,7 @@ use crate::resolve::{Decl, Modules, Sort, Target};
 use lockstep_base::diagnostic::Diagnostics;
 use lockstep_base::source::{FileId, Name, Span};
 use lockstep_syntax::ast::{self, ExprKind as Form};
+use lockstep_syntax::visit::{self, Visit};
 
 use super::{Tables, errors};
 
@@ -194,7 +195,24 @@ impl<'a> Graph<'_, 'a> {
                     _ => None,
                 }
             }
-            _ => None,
+            Form::Paren(_)
+            | Form::None
+            | Form::Bool(_)
+            | Form::Int(_)
+            | Form::Float(_)
+            | Form::Percent(_)
+            | Form::Duration(_)
+            | Form::String(_)
+            | Form::List(_)
+            | Form::Record(_)
+            | Form::Star(_)
+            | Form::Index(..)
+            | Form::Unary(..)
+            | Form::Binary(..)
+            | Form::If(..)
+            | Form::Comprehension { .. }
+            | Form::Call(..)
+            | Form::Error => None,
         }
     }
 
@@ -203,16 +221,37 @@ impl<'a> Graph<'_, 'a> {
         let target = match &expr.kind {
             Form::Paren(inner) => return self.decl(file, inner, hides),
             Form::Name(name) if !hides(&name.name) => self.modules.find(file, &name.name)?.target,
-            Form::Field(of, member) => match &of.kind {
-                Form::Name(space) if !hides(&space.name) => {
-                    match self.modules.find(file, &space.name)?.target {
-                        Target::Namespace(space) => self.modules.find(space, &member.name)?.target,
-                        _ => return None,
-                    }
+            Form::Field(of, member) => {
+                let Form::Name(space) = &of.kind else {
+                    return None;
+                };
+                if hides(&space.name) {
+                    return None;
                 }
-                _ => return None,
-            },
-            _ => return None,
+                match self.modules.find(file, &space.name)?.target {
+                    Target::Namespace(space) => self.modules.find(space, &member.name)?.target,
+                    Target::Decl(_) | Target::Lost => return None,
+                }
+            }
+            // A name that is hidden stands for a variable.
+            Form::Name(_)
+            | Form::None
+            | Form::Bool(_)
+            | Form::Int(_)
+            | Form::Float(_)
+            | Form::Percent(_)
+            | Form::Duration(_)
+            | Form::String(_)
+            | Form::List(_)
+            | Form::Record(_)
+            | Form::Star(_)
+            | Form::Index(..)
+            | Form::Unary(..)
+            | Form::Binary(..)
+            | Form::If(..)
+            | Form::Comprehension { .. }
+            | Form::Call(..)
+            | Form::Error => return None,
         };
         match target {
             Target::Decl(decl) => Some(decl),
@@ -222,18 +261,20 @@ impl<'a> Graph<'_, 'a> {
 
     /// The infrastructure behind `environment.name`.
     fn place(&self, file: FileId, expr: &ast::Expr, hides: &dyn Fn(&Name) -> bool) -> Option<u32> {
-        match &expr.kind {
-            Form::Paren(inner) => self.place(file, inner, hides),
-            Form::Field(of, name) => match self.decl(file, of, hides)? {
-                Decl {
-                    sort: Sort::Environment,
-                    index,
-                } => self.tables.environments[index as usize]
-                    .infrastructures
-                    .get(&name.name)
-                    .copied(),
-                _ => None,
-            },
+        if let Form::Paren(inner) = &expr.kind {
+            return self.place(file, inner, hides);
+        }
+        let Form::Field(of, name) = &expr.kind else {
+            return None;
+        };
+        match self.decl(file, of, hides)? {
+            Decl {
+                sort: Sort::Environment,
+                index,
+            } => self.tables.environments[index as usize]
+                .infrastructures
+                .get(&name.name)
+                .copied(),
             _ => None,
         }
     }
@@ -362,31 +403,25 @@ enum State {
 
 /// Calls `see` for the expressions directly inside one that is no comprehension.
 fn children<'e>(expr: &'e ast::Expr, see: &mut dyn FnMut(&'e ast::Expr)) {
-    match &expr.kind {
-        Form::String(text) => text.parts.iter().for_each(|part| {
-            if let ast::StringPart::Interpolation { expr, .. } = part {
-                see(expr);
+    visit::walk_expr(&mut Children { see }, expr);
+}
+
+struct Children<'s, 'e> {
+    see: &'s mut dyn FnMut(&'e ast::Expr),
+}
+
+impl<'e> Visit<'e> for Children<'_, 'e> {
+    fn visit_expr(&mut self, expr: &'e ast::Expr) {
+        (self.see)(expr);
+    }
+
+    fn visit_expr_kind(&mut self, kind: &'e Form) {
+        // The callee is a function's name, which stands for no value.
+        match kind {
+            Form::Call(callee, args) if matches!(callee.kind, Form::Name(_)) => {
+                args.iter().for_each(|arg| self.visit_arg(arg));
             }
-        }),
-        Form::List(items) => items.iter().for_each(see),
-        Form::Record(entries) => entries.iter().for_each(|(_, value)| see(value)),
-        Form::Field(of, _) | Form::Star(of) | Form::Unary(_, of) | Form::Paren(of) => see(of),
-        Form::Index(a, b) | Form::Binary(_, _, a, b) => {
-            see(a);
-            see(b);
+            _ => visit::walk_expr_kind(self, kind),
         }
-        Form::If(a, b, c) => {
-            see(a);
-            see(b);
-            see(c);
-        }
-        Form::Call(callee, args) => {
-            // The callee is a function's name, which stands for no value.
-            if !matches!(callee.kind, Form::Name(_)) {
-                see(callee);
-            }
-            args.iter().for_each(|arg| see(&arg.value));
-        }
-        _ => {}
     }
 }

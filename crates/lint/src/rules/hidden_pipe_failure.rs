@@ -3,10 +3,11 @@
 
 use super::super::context::{Context, FILE};
 use super::super::rule::Rule;
-use super::super::shell::{self, Pipeline, cannot_fail};
+use super::super::shell::{self, cannot_fail};
 use super::super::walk;
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::Span;
+use lockstep_lang::ir::command::{Pipeline, ShellCommand, ShellForm};
 use lockstep_lang::ir::visit::each_stmt;
 use lockstep_lang::ir::{Command, Stmt, StmtKind};
 use lockstep_syntax::ast;
@@ -30,7 +31,9 @@ fn in_command(context: &Context<'_>, stmt: &Stmt, command: &Command) -> Option<D
     if !shell::is_sh(command) {
         return None;
     }
-    let name = shell::pipelines(command).iter().find_map(hidden)?;
+    let script = command.tree();
+    let mut pipelines = shell::pipelines(&script).into_iter();
+    let name = pipelines.find_map(|found| hidden(found.pipeline))?;
     let written = context.written(stmt).map(|stmt| &stmt.kind);
     let literal = match written {
         Some(ast::StmtKind::Run(run)) => run.command.span,
@@ -77,15 +80,28 @@ fn line(context: &Context<'_>, literal: Span, name: &str) -> Option<Span> {
 
 /// The first command of a pipe that may fail unseen.
 fn hidden(pipeline: &Pipeline) -> Option<String> {
-    let (last, others) = pipeline.parts.split_last()?;
+    let (last, others) = pipeline.commands.split_last()?;
+    let has = |option: &str| shell::words(last).iter().any(|word| word.text == option);
     // These fail themselves when nothing comes through the pipe.
-    let notices = match last.name() {
-        Some("grep" | "egrep" | "fgrep") => !last.words.iter().any(|it| it == "-v" || it == "-c"),
-        Some("jq") => last.words.iter().any(|word| word == "-e"),
+    let notices = match shell::name(last) {
+        Some("grep" | "egrep" | "fgrep") => !has("-v") && !has("-c"),
+        Some("jq") => has("-e"),
         _ => false,
     };
-    let may_fail = others
-        .iter()
-        .find(|part| !part.guarded && !part.name().is_some_and(cannot_fail))?;
-    (!notices).then(|| may_fail.name().unwrap_or_default().to_string())
+    let may_fail = others.iter().find(|command| !is_guarded(command))?;
+    (!notices).then(|| shell::name(may_fail).unwrap_or_default().to_string())
+}
+
+/// Whether a command, or the last one in its brackets, never fails.
+fn is_guarded(command: &ShellCommand) -> bool {
+    match &command.form {
+        ShellForm::Simple(words) => {
+            words.is_empty() || shell::name(command).is_some_and(cannot_fail)
+        }
+        ShellForm::Group(list) => {
+            let last = list.last().and_then(|pipeline| pipeline.commands.last());
+            last.and_then(shell::name).is_some_and(cannot_fail)
+        }
+        ShellForm::Compound(_) => false,
+    }
 }

@@ -5,10 +5,11 @@ use std::collections::HashSet;
 
 use super::super::context::{Context, FILE};
 use super::super::rule::Rule;
-use super::super::shell::{self, Pipeline, Simple};
+use super::super::shell::{self, Found};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::Name;
 use lockstep_lang::eval::{Expr, ExprKind, Slot};
+use lockstep_lang::ir::command::{ShellCommand, ShellWord, TextPart};
 use lockstep_lang::ir::visit::{each_part, each_stmt};
 use lockstep_lang::ir::{Command, Param, Program, Stmt, StmtKind};
 use lockstep_lang::types::holds_secret;
@@ -110,8 +111,9 @@ impl Look<'_, '_> {
 
     /// How a command shows a secret, if it does.
     fn shown(&self, command: &Command) -> Option<(&'static str, String)> {
-        let values = shell::values(command);
-        let secret: Vec<bool> = values.iter().map(|value| self.is_secret(value)).collect();
+        let secret: Vec<bool> = (command.text.iter())
+            .map(|part| matches!(part, TextPart::Value(value) if self.is_secret(value)))
+            .collect();
         let env = command
             .env
             .iter()
@@ -120,31 +122,33 @@ impl Look<'_, '_> {
         if !secret.contains(&true) && variables.is_empty() {
             return None;
         }
-        let pipelines = shell::pipelines(command);
-        for simple in pipelines.iter().flat_map(|pipeline| &pipeline.parts) {
-            if traces(simple) {
-                let here = String::from("the shell writes every command with its values");
-                return Some(("commands with a secret in them are written out", here));
-            }
+        let script = command.tree();
+        let pipelines = shell::pipelines(&script);
+        let mut commands = pipelines.iter().flat_map(|found| &found.pipeline.commands);
+        if commands.any(traces) {
+            let here = String::from("the shell writes every command with its values");
+            return Some(("commands with a secret in them are written out", here));
         }
-        let shows = |pipeline: &Pipeline| {
-            let last = pipeline.parts.last()?;
-            if pipeline.captured || last.redirected {
+        let is_variable = |name: &String| variables.iter().any(|variable| &***variable == name);
+        let holds = |word: &ShellWord| {
+            word.values.iter().any(|at| secret.get(*at) == Some(&true))
+                || word.variables.iter().any(is_variable)
+        };
+        let shows = |found: &Found<'_>| {
+            let last = found.pipeline.commands.last()?;
+            if found.captured || shell::redirected(last) {
                 return None;
             }
-            let name = last.name()?;
-            let writes = matches!(name, "echo" | "printf" | "cat");
-            let holds = last.values.iter().any(|at| secret.get(*at) == Some(&true))
-                || last
-                    .words
-                    .iter()
-                    .any(|word| names_variable(word, &variables));
+            let name = shell::name(last)?;
+            let words = shell::words(last);
+            // The text after `<<<` is like an argument.
+            let texts = last.redirections.iter().filter(|it| it.operator == "<<<");
+            let mut read = words.iter().chain(texts.map(|it| &it.target));
+            let writes = matches!(name, "echo" | "printf" | "cat") && read.any(holds);
             let lists = matches!(name, "env" | "printenv" | "export" | "set")
-                && last.words.iter().skip(1).all(|word| {
-                    word == "-p" || variables.iter().any(|name| &***name == word.as_str())
-                })
+                && (words.iter().skip(1)).all(|word| word.text == "-p" || is_variable(&word.text))
                 && !variables.is_empty();
-            (writes && holds || lists).then(|| name.to_string())
+            (writes || lists).then(|| name.to_string())
         };
         let name = pipelines.iter().find_map(shows)?;
         let here = format!("`{name}` writes it to the output");
@@ -153,28 +157,21 @@ impl Look<'_, '_> {
 }
 
 /// Whether a command makes the shell write its commands out.
-fn traces(simple: &Simple) -> bool {
-    let option =
-        |word: &String| word.starts_with('-') && !word.starts_with("--") && word.contains('x');
-    match simple.name() {
+fn traces(command: &ShellCommand) -> bool {
+    let option = |word: &ShellWord| {
+        let text = &word.text;
+        text.starts_with('-') && !text.starts_with("--") && text.contains('x')
+    };
+    let words = shell::words(command);
+    match shell::name(command) {
         Some("set") => {
-            let words = &simple.words[1..];
+            let words = words.get(1..).unwrap_or_default();
             words.iter().any(option)
                 || words
                     .windows(2)
-                    .any(|pair| pair[0] == "-o" && pair[1] == "xtrace")
+                    .any(|pair| pair[0].text == "-o" && pair[1].text == "xtrace")
         }
-        Some("sh" | "bash" | "dash" | "ksh" | "zsh") => simple.words.get(1).is_some_and(option),
+        Some("sh" | "bash" | "dash" | "ksh" | "zsh") => words.get(1).is_some_and(option),
         _ => false,
     }
-}
-
-/// Whether a word holds `$NAME` for one of these names.
-fn names_variable(word: &str, variables: &[&Name]) -> bool {
-    word.split('$').skip(1).any(|rest| {
-        let rest = rest.trim_start_matches('{');
-        let end = rest.find(|char: char| !(char.is_alphanumeric() || char == '_'));
-        let name = &rest[..end.unwrap_or(rest.len())];
-        variables.iter().any(|variable| &***variable == name)
-    })
 }

@@ -1,11 +1,11 @@
 //! Why a run cannot go on: what it has to keep cannot be kept, or is not what it was.
 //! It does not know what is said about it.
 
+use crate::inbox::InboxError;
 use crate::journal::JournalError;
 use crate::locks::LocksError;
 use crate::logs::LogError;
 use crate::replay::ReplayError;
-use crate::inbox::InboxError;
 use lockstep_engine::BrokenInvariant;
 
 /// Why the driver cannot go on with a run.

@@ -30,9 +30,7 @@ use keep::Held;
 use lockstep_base::source::{FileId, Name};
 use lockstep_base::value::Value;
 use lockstep_engine::notice::{Happened, Queue, RunEvent, Status, Stream};
-use lockstep_engine::{
-    Answer, Command, EffectId, Event, Kept, Machine, Outcome, Question,
-};
+use lockstep_engine::{Answer, Command, EffectId, Event, Kept, Machine, Outcome, Question};
 use lockstep_lang::ir::FailureClass;
 use lockstep_plan::{Plan, RunFacts};
 use lockstep_verify::audit::{Audit, Violation};

@@ -3,7 +3,7 @@
 //! It does not know what stands between the brackets.
 
 use super::Mender;
-use super::lexical::{Token, TokenKind};
+use super::lexical::{Mark, MarkKind};
 use crate::errors;
 use crate::scan::MAX_NESTING;
 
@@ -49,7 +49,7 @@ impl Fit {
 }
 
 /// Closes what is open, takes out what closes nothing, and empties what is too deep.
-pub(super) fn mend(mender: &mut Mender<'_>, tokens: &[Token], end: usize) {
+pub(super) fn mend(mender: &mut Mender<'_>, tokens: &[Mark], end: usize) {
     let mut fit = fit(tokens, end, false);
     if !fit.fits() {
         let indented = self::fit(tokens, end, true);
@@ -102,7 +102,7 @@ pub(super) fn mend(mender: &mut Mender<'_>, tokens: &[Token], end: usize) {
     too_deep(mender, tokens, &fit);
 }
 
-fn too_deep(mender: &mut Mender<'_>, tokens: &[Token], fit: &Fit) {
+fn too_deep(mender: &mut Mender<'_>, tokens: &[Mark], fit: &Fit) {
     for (number, (token, end)) in fit.deep.iter().enumerate() {
         let Some(token) = tokens.get(*token) else {
             continue;
@@ -120,9 +120,9 @@ fn too_deep(mender: &mut Mender<'_>, tokens: &[Token], fit: &Fit) {
     }
 }
 
-fn closing(token: &Token) -> u8 {
+fn closing(token: &Mark) -> u8 {
     match token.kind {
-        TokenKind::Open(close) => close,
+        MarkKind::Open(close) => close,
         _ => b'}',
     }
 }
@@ -139,7 +139,7 @@ fn kind(close: u8) -> Option<usize> {
 
 /// A walk over the brackets.
 struct Walk<'t> {
-    tokens: &'t [Token],
+    tokens: &'t [Mark],
     open: Vec<usize>,
     /// How many `}`, `]` and `)` would close something, inside the innermost interpolation.
     counts: [usize; 3],
@@ -150,7 +150,7 @@ struct Walk<'t> {
     found: Fit,
 }
 
-fn fit(tokens: &[Token], end: usize, by_indentation: bool) -> Fit {
+fn fit(tokens: &[Mark], end: usize, by_indentation: bool) -> Fit {
     let mut walk = Walk {
         tokens,
         open: Vec::new(),
@@ -164,9 +164,9 @@ fn fit(tokens: &[Token], end: usize, by_indentation: bool) -> Fit {
             walk.line_start(token);
         }
         match token.kind {
-            TokenKind::Word => {}
-            TokenKind::Open(close) => walk.push(number, close),
-            TokenKind::Close(close) => walk.close(number, token, close),
+            MarkKind::Word => {}
+            MarkKind::Open(close) => walk.push(number, close),
+            MarkKind::Close(close) => walk.close(number, token, close),
         }
     }
     while !walk.open.is_empty() {
@@ -187,7 +187,7 @@ impl Walk<'_> {
         }
     }
 
-    fn top(&self) -> Option<&Token> {
+    fn top(&self) -> Option<&Mark> {
         self.open.last().and_then(|number| self.tokens.get(*number))
     }
 
@@ -217,9 +217,9 @@ impl Walk<'_> {
     }
 
     /// A line that is indented no further than the line of an open bracket ends it.
-    fn line_start(&mut self, token: &Token) {
+    fn line_start(&mut self, token: &Mark) {
         let closes = match token.kind {
-            TokenKind::Close(close) => Some(close),
+            MarkKind::Close(close) => Some(close),
             _ => None,
         };
         while let Some(top) = self.top() {
@@ -248,7 +248,7 @@ impl Walk<'_> {
             .any(|token| closing(token) == close && token.indent <= indent)
     }
 
-    fn close(&mut self, number: usize, token: &Token, close: u8) {
+    fn close(&mut self, number: usize, token: &Mark, close: u8) {
         let Some(top) = self.top() else {
             self.found.extra.push(token.at);
             return;
@@ -272,7 +272,7 @@ impl Walk<'_> {
     /// The next bracket, if it is a closing one.
     fn next_close(&self, number: usize) -> Option<u8> {
         match self.tokens.get(number + 1)?.kind {
-            TokenKind::Close(close) => Some(close),
+            MarkKind::Close(close) => Some(close),
             _ => None,
         }
     }

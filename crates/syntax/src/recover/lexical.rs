@@ -1,15 +1,17 @@
 //! Strings without an end, and signs that other languages have: quotes, comments, operators.
-//! It does not know the grammar; it hands on where the brackets are.
+//! It does not know the grammar; it hands on where the brackets are. The tokens are the lexer's;
+//! what becomes of those that do not fit is decided here.
 
 use super::Mender;
+use crate::lexer::{self, PieceEnd, TokenKind};
 use crate::{errors, words};
 use lockstep_base::source::Span;
 
 /// A bracket, or the first word of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Token {
+pub(super) struct Mark {
     /// What it is.
-    pub(super) kind: TokenKind,
+    pub(super) kind: MarkKind,
     /// Its first byte.
     pub(super) at: usize,
     /// Whether it is the first on its line, outside of strings.
@@ -22,9 +24,9 @@ pub(super) struct Token {
     pub(super) after: usize,
 }
 
-/// The kinds of a [`Token`].
+/// The kinds of a [`Mark`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum TokenKind {
+pub(super) enum MarkKind {
     /// An opening bracket, by its closing one; `$` stands for an interpolation.
     Open(u8),
     /// A closing bracket.
@@ -49,7 +51,7 @@ struct Interpolation {
 
 /// Reads `mender`'s source, mends what it can, and returns the brackets.
 /// Where the last token ends comes with them.
-pub(super) fn mend(mender: &mut Mender<'_>) -> (Vec<Token>, usize) {
+pub(super) fn mend(mender: &mut Mender<'_>) -> (Vec<Mark>, usize) {
     let source = mender.source;
     let mut lexer = Lexer {
         mender,
@@ -73,7 +75,7 @@ struct Lexer<'m, 't> {
     mender: &'m mut Mender<'t>,
     source: &'t str,
     bytes: &'t [u8],
-    tokens: Vec<Token>,
+    tokens: Vec<Mark>,
     interpolations: Vec<Interpolation>,
     semicolons: Vec<usize>,
     line: usize,
@@ -91,35 +93,31 @@ impl Lexer<'_, '_> {
     }
 
     fn line_end(&self, at: usize) -> usize {
-        let end = self.bytes[at.min(self.bytes.len())..]
-            .iter()
-            .position(|byte| *byte == b'\n')
-            .map_or(self.bytes.len(), |length| at + length);
-        if end > at && self.bytes[end - 1] == b'\r' {
-            end - 1
-        } else {
-            end
-        }
+        lexer::line_end(self.source, at.min(self.bytes.len()))
     }
 
     fn all(&mut self) {
         let mut at = 0;
-        while at < self.bytes.len() {
-            at = match self.byte(at) {
-                b'\n' => self.newline(at),
-                b' ' | b'\t' | b'\r' => at + 1,
-                b'#' => self.line_end(at).max(at + 1),
-                byte => {
+        while let Some(token) = lexer::token_at(self.source, at) {
+            at = match token.kind {
+                TokenKind::LineEnd => self.newline(at),
+                TokenKind::Blank | TokenKind::Comment => token.end,
+                TokenKind::Word
+                | TokenKind::Number
+                | TokenKind::Text
+                | TokenKind::Sign
+                | TokenKind::Strange => {
+                    let byte = self.byte(at);
                     let first = std::mem::replace(&mut self.fresh, false);
                     if first {
                         self.indent = at - self.line_start;
                         if !matches!(byte, b')' | b']' | b'}') {
-                            self.token(TokenKind::Word, at, true);
+                            self.token(MarkKind::Word, at, true);
                         }
                     }
                     self.after = self
                         .bare_command(at, first)
-                        .unwrap_or_else(|| self.token_at(at, byte, first));
+                        .unwrap_or_else(|| self.visible(token, first));
                     self.after
                 }
             };
@@ -181,8 +179,8 @@ impl Lexer<'_, '_> {
         at + 1
     }
 
-    fn token(&mut self, kind: TokenKind, at: usize, first: bool) {
-        self.tokens.push(Token {
+    fn token(&mut self, kind: MarkKind, at: usize, first: bool) {
+        self.tokens.push(Mark {
             kind,
             at,
             first: first && self.interpolations.is_empty(),
@@ -192,13 +190,20 @@ impl Lexer<'_, '_> {
         });
     }
 
-    /// Reads the token at `at` and returns where the next may begin.
-    fn token_at(&mut self, at: usize, byte: u8, first: bool) -> usize {
+    /// Reads a token that is no blank and no comment, and returns where the next may begin.
+    fn visible(&mut self, token: lexer::Token, first: bool) -> usize {
+        let at = token.start;
+        match token.kind {
+            TokenKind::Text => self.string(at, token.end, token.is_long_quotes()),
+            TokenKind::Sign | TokenKind::Strange => self.sign(at, first),
+            _ => token.end,
+        }
+    }
+
+    /// Reads a sign of the language, or one that another language has.
+    fn sign(&mut self, at: usize, first: bool) -> usize {
+        let byte = self.byte(at);
         match byte {
-            b'"' => {
-                let long = self.bytes[at..].starts_with(b"\"\"\"");
-                self.string(at, at + if long { 3 } else { 1 }, long)
-            }
             b'(' => self.open(b')', at, first),
             b'[' => self.open(b']', at, first),
             b'{' => self.open(b'}', at, first),
@@ -230,7 +235,7 @@ impl Lexer<'_, '_> {
         if let (b'}', Some(top)) = (close, self.interpolations.last_mut()) {
             top.braces += 1;
         }
-        self.token(TokenKind::Open(close), at, first);
+        self.token(MarkKind::Open(close), at, first);
         at + 1
     }
 
@@ -238,50 +243,40 @@ impl Lexer<'_, '_> {
         if let (b'}', Some(top)) = (byte, self.interpolations.last_mut()) {
             if top.braces == 0 {
                 let (string, long) = (top.string, top.long);
-                self.token(TokenKind::Close(b'$'), at, false);
+                self.token(MarkKind::Close(b'$'), at, false);
                 self.interpolations.pop();
                 return self.string(string, at + 1, long);
             }
             top.braces -= 1;
         }
-        self.token(TokenKind::Close(byte), at, first);
+        self.token(MarkKind::Close(byte), at, first);
         at + 1
     }
 
     /// Reads on in a string that began at `start`, to its end or its next interpolation.
-    fn string(&mut self, start: usize, mut at: usize, long: bool) -> usize {
-        while at < self.bytes.len() {
-            match self.byte(at) {
-                b'"' if !long => return at + 1,
-                b'"' if self.bytes[at..].starts_with(b"\"\"\"") => return at + 3,
-                b'\n' if !long => break,
-                b'\n' => {
-                    self.line += 1;
-                    self.line_start = at + 1;
-                    at += 1;
-                }
-                b'\\' if long || !matches!(self.byte(at + 1), b'\n' | b'\r') => {
-                    // A line end behind the sign is still a line end.
-                    at += if self.byte(at + 1) == b'\n' { 1 } else { 2 };
-                }
-                b'$' if self.byte(at + 1) == b'{' => {
-                    self.token(TokenKind::Open(b'$'), at, false);
-                    self.interpolations.push(Interpolation {
-                        string: start,
-                        long,
-                        tokens: self.tokens.len() - 1,
-                        content: at + 2,
-                        braces: 0,
-                    });
-                    return at + 2;
-                }
-                _ => at += 1,
+    fn string(&mut self, start: usize, at: usize, long: bool) -> usize {
+        let (end, why) = lexer::string_piece(self.source, at, long);
+        for (place, byte) in self.bytes[at..end].iter().enumerate() {
+            if *byte == b'\n' {
+                self.line += 1;
+                self.line_start = at + place + 1;
             }
         }
-        if long {
-            self.open_long(start)
-        } else {
-            self.open_string(start)
+        match why {
+            PieceEnd::Quotes => end,
+            PieceEnd::Interpolation => {
+                self.token(MarkKind::Open(b'$'), end, false);
+                self.interpolations.push(Interpolation {
+                    string: start,
+                    long,
+                    tokens: self.tokens.len() - 1,
+                    content: end + 2,
+                    braces: 0,
+                });
+                end + 2
+            }
+            PieceEnd::TextEnd if long => self.open_long(start),
+            PieceEnd::LineEnd | PieceEnd::TextEnd => self.open_string(start),
         }
     }
 
@@ -327,9 +322,9 @@ impl Lexer<'_, '_> {
         let mut open: Vec<u8> = Vec::new();
         for token in self.tokens.get(line..).unwrap_or(&[]) {
             match token.kind {
-                TokenKind::Open(close) => open.push(close),
-                TokenKind::Close(_) => drop(open.pop()),
-                TokenKind::Word => {}
+                MarkKind::Open(close) => open.push(close),
+                MarkKind::Close(_) => drop(open.pop()),
+                MarkKind::Word => {}
             }
         }
         let mut at = end;

@@ -2,16 +2,15 @@
 
 use crate::Parse;
 use crate::ast::*;
+use crate::visit::*;
 use lockstep_base::source::Span;
 
 /// Checks all places of a parse.
 pub(super) fn check(text: &str, parse: &Parse) {
-    let mut checker = Checker { text };
     let all = parse.file.span;
+    let mut checker = Checker { text, outer: all };
     assert_eq!(all.range(), 0..text.len());
-    for item in &parse.file.items {
-        checker.item(item, all);
-    }
+    checker.visit_file(&parse.file);
     for comment in &parse.comments {
         checker.inside(comment.span, all);
     }
@@ -27,6 +26,8 @@ pub(super) fn check(text: &str, parse: &Parse) {
 
 struct Checker<'t> {
     text: &'t str,
+    /// The span of the node around.
+    outer: Span,
 }
 
 impl Checker<'_> {
@@ -45,497 +46,96 @@ impl Checker<'_> {
         );
     }
 
-    fn item(&mut self, item: &Item, outer: Span) {
-        self.inside(item.span, outer);
-        let all = item.span;
-        match &item.kind {
-            ItemKind::Import { path, alias } => {
-                self.string(path, all);
-                self.inside(alias.span, all);
-            }
-            ItemKind::From { path, names } => {
-                self.string(path, all);
-                for name in names {
-                    self.inside(name.name.span, all);
-                    name.alias
-                        .iter()
-                        .for_each(|alias| self.inside(alias.span, all));
-                }
-            }
-            ItemKind::Input {
-                name,
-                ty,
-                default,
-                rule,
-            } => {
-                self.inside(name.span, all);
-                self.ty(ty, all);
-                default
-                    .iter()
-                    .chain(rule)
-                    .for_each(|expr| self.expr(expr, all));
-            }
-            ItemKind::Secret { name, source } => {
-                self.inside(name.span, all);
-                self.expr(source, all);
-            }
-            ItemKind::Let { name, ty, value } => {
-                self.inside(name.span, all);
-                ty.iter().for_each(|ty| self.ty(ty, all));
-                self.expr(value, all);
-            }
-            ItemKind::Service {
-                name,
-                kind,
-                using,
-                fields,
-            } => {
-                self.inside(name.span, all);
-                self.inside(kind.span(), all);
-                using.iter().for_each(|using| self.using(using, all));
-                self.fields(fields, all);
-            }
-            ItemKind::Environment(environment) => {
-                self.inside(environment.name.span, all);
-                self.fields(&environment.fields, all);
-                self.overrides(&environment.overrides, all);
-                for infrastructure in &environment.infrastructures {
-                    self.inside(infrastructure.span, all);
-                    let all = infrastructure.span;
-                    self.inside(infrastructure.name.span, all);
-                    self.inside(infrastructure.kind.span(), all);
-                    self.fields(&infrastructure.fields, all);
-                    self.overrides(&infrastructure.overrides, all);
-                }
-            }
-            ItemKind::Group { name, value } => {
-                self.inside(name.span, all);
-                self.expr(value, all);
-            }
-            ItemKind::Kind(kind) => {
-                self.inside(kind.name.span, all);
-                for field in kind.service.iter().chain(&kind.infrastructure) {
-                    self.inside(field.name.span, all);
-                    self.ty(&field.ty, all);
-                    field.default.iter().for_each(|expr| self.expr(expr, all));
-                }
-                kind.deploy.iter().for_each(|using| self.using(using, all));
-            }
-            ItemKind::Workflow {
-                name,
-                params,
-                result,
-                body,
-            } => {
-                self.inside(name.span, all);
-                self.params(params, all);
-                result.iter().for_each(|ty| self.ty(ty, all));
-                self.block(body, all);
-            }
-            ItemKind::Action {
-                name,
-                params,
-                result,
-            } => {
-                self.inside(name.span, all);
-                self.params(params, all);
-                result.iter().for_each(|ty| self.ty(ty, all));
-            }
-            ItemKind::Pipeline {
-                name,
-                modifiers,
-                body,
-                handlers,
-            } => {
-                self.inside(name.span, all);
-                modifiers
-                    .iter()
-                    .for_each(|modifier| self.modifier(modifier, all));
-                self.block(body, all);
-                handlers
-                    .iter()
-                    .for_each(|handler| self.handler(handler, all));
-            }
-            ItemKind::Test {
-                name,
-                body,
-                body_span,
-            } => {
-                self.string(name, all);
-                self.inside(*body_span, all);
-                body.iter()
-                    .for_each(|stmt| self.test_stmt(stmt, *body_span));
-            }
-            ItemKind::Error => {}
-        }
+    /// Checks the span of a node, and that what is inside of the node lies inside of the span.
+    fn node(&mut self, span: Span, walk: impl FnOnce(&mut Self)) {
+        self.visit_span(span);
+        let outer = std::mem::replace(&mut self.outer, span);
+        walk(self);
+        self.outer = outer;
+    }
+}
+
+impl<'a> Visit<'a> for Checker<'_> {
+    fn visit_span(&mut self, span: Span) {
+        self.inside(span, self.outer);
     }
 
-    fn fields(&mut self, fields: &[Field], outer: Span) {
-        for field in fields {
-            self.inside(field.name.span, outer);
-            self.expr(&field.value, outer);
-        }
+    fn visit_item(&mut self, node: &'a Item) {
+        self.node(node.span, |checker| walk_item(checker, node));
     }
 
-    fn overrides(&mut self, overrides: &[Override], outer: Span) {
-        for over in overrides {
-            self.inside(over.span, outer);
-            self.inside(over.service.span(), over.span);
-            self.fields(&over.fields, over.span);
-        }
+    fn visit_use(&mut self, node: &'a Use) {
+        self.node(node.span, |checker| walk_use(checker, node));
     }
 
-    fn using(&mut self, using: &Use, outer: Span) {
-        self.inside(using.span, outer);
-        self.inside(using.path.span(), using.span);
-        self.args(&using.args, using.span);
+    fn visit_override(&mut self, node: &'a Override) {
+        self.node(node.span, |checker| walk_override(checker, node));
     }
 
-    fn args(&mut self, args: &[Arg], outer: Span) {
-        for arg in args {
-            arg.name
-                .iter()
-                .for_each(|name| self.inside(name.span, outer));
-            self.expr(&arg.value, outer);
-        }
+    fn visit_infrastructure(&mut self, node: &'a Infrastructure) {
+        self.node(node.span, |checker| walk_infrastructure(checker, node));
     }
 
-    fn params(&mut self, params: &[Param], outer: Span) {
-        for param in params {
-            self.inside(param.name.span, outer);
-            self.ty(&param.ty, outer);
-            param.default.iter().for_each(|expr| self.expr(expr, outer));
-        }
+    fn visit_type_expr(&mut self, node: &'a TypeExpr) {
+        self.node(node.span, |checker| walk_type_expr(checker, node));
     }
 
-    fn ty(&mut self, ty: &TypeExpr, outer: Span) {
-        self.inside(ty.span, outer);
-        let all = ty.span;
-        match &ty.kind {
-            TypeKind::Name(name) => self.inside(name.span, all),
-            TypeKind::Of(name, kind) => {
-                self.inside(name.span, all);
-                self.inside(kind.span(), all);
-            }
-            TypeKind::List(inner) | TypeKind::Optional(inner) => self.ty(inner, all),
-            TypeKind::Map(key, value) => {
-                self.ty(key, all);
-                self.ty(value, all);
-            }
-            TypeKind::Record(entries) => {
-                for (name, ty) in entries {
-                    self.inside(name.span, all);
-                    self.ty(ty, all);
-                }
-            }
-            TypeKind::OneOf(strings) => {
-                strings.iter().for_each(|string| self.string(string, all));
-            }
-            TypeKind::Error => {}
-        }
+    fn visit_expr(&mut self, node: &'a Expr) {
+        self.node(node.span, |checker| walk_expr(checker, node));
     }
 
-    fn string(&mut self, string: &StringLit, outer: Span) {
-        self.inside(string.span, outer);
+    fn visit_string_lit(&mut self, node: &'a StringLit) {
         let mut last_text = false;
-        for part in &string.parts {
-            match part {
-                StringPart::Text { text, span } => {
-                    assert!(!text.is_empty() && !last_text, "texts are joined");
-                    last_text = true;
-                    self.inside(*span, string.span);
-                }
-                StringPart::Interpolation { expr, span } => {
-                    last_text = false;
-                    self.inside(*span, string.span);
-                    self.expr(expr, *span);
-                }
+        for part in &node.parts {
+            let is_text = matches!(part, StringPart::Text { .. });
+            assert!(!is_text || !last_text, "texts are joined");
+            last_text = is_text;
+        }
+        self.node(node.span, |checker| walk_string_lit(checker, node));
+    }
+
+    fn visit_string_part(&mut self, node: &'a StringPart) {
+        match node {
+            StringPart::Text { text, span } => {
+                assert!(!text.is_empty(), "no text is empty");
+                self.visit_span(*span);
+            }
+            StringPart::Interpolation { span, .. } => {
+                self.node(*span, |checker| walk_string_part(checker, node));
             }
         }
     }
 
-    fn record(&mut self, entries: &[(RecordKey, Expr)], outer: Span) {
-        for (key, value) in entries {
-            match key {
-                RecordKey::Name(name) => self.inside(name.span, outer),
-                RecordKey::String(string) => self.string(string, outer),
-            }
-            self.expr(value, outer);
-        }
-    }
-
-    fn expr(&mut self, expr: &Expr, outer: Span) {
-        self.inside(expr.span, outer);
-        let all = expr.span;
-        match &expr.kind {
-            ExprKind::String(string) => self.string(string, all),
-            ExprKind::Name(name) => self.inside(name.span, all),
-            ExprKind::List(items) => items.iter().for_each(|item| self.expr(item, all)),
-            ExprKind::Record(entries) => self.record(entries, all),
-            ExprKind::Field(inner, name) => {
-                self.expr(inner, all);
-                self.inside(name.span, all);
-            }
-            ExprKind::Star(inner) | ExprKind::Unary(_, inner) | ExprKind::Paren(inner) => {
-                self.expr(inner, all);
-            }
-            ExprKind::Index(inner, index) => {
-                self.expr(inner, all);
-                self.expr(index, all);
-            }
-            ExprKind::Binary(_, op, left, right) => {
-                self.inside(*op, all);
-                self.expr(left, all);
-                self.expr(right, all);
-            }
-            ExprKind::If(cond, then, otherwise) => {
-                self.expr(cond, all);
-                self.expr(then, all);
-                self.expr(otherwise, all);
-            }
-            ExprKind::Comprehension {
-                body,
-                var,
-                list,
-                cond,
-            } => {
-                self.expr(body, all);
-                self.inside(var.span, all);
-                self.expr(list, all);
-                cond.iter().for_each(|cond| self.expr(cond, all));
-            }
-            ExprKind::Call(callee, args) => {
-                self.expr(callee, all);
-                self.args(args, all);
-            }
-            ExprKind::None
-            | ExprKind::Bool(_)
-            | ExprKind::Int(_)
-            | ExprKind::Float(_)
-            | ExprKind::Percent(_)
-            | ExprKind::Duration(_)
-            | ExprKind::Error => {}
-        }
-    }
-
-    fn block(&mut self, block: &Block, outer: Span) {
-        self.inside(block.span, outer);
-        let mut last = block.span.start;
-        for stmt in &block.stmts {
+    fn visit_block(&mut self, node: &'a Block) {
+        let mut last = node.span.start;
+        for stmt in &node.stmts {
             assert!(
                 last <= stmt.span.start,
                 "statements overlap in {:?}",
                 self.text
             );
             last = stmt.span.end;
-            self.stmt(stmt, block.span);
         }
+        self.node(node.span, |checker| walk_block(checker, node));
     }
 
-    fn modifier(&mut self, modifier: &Modifier, outer: Span) {
-        self.inside(modifier.span, outer);
-        let all = modifier.span;
-        match &modifier.kind {
-            ModifierKind::Timeout(expr)
-            | ModifierKind::Max(expr)
-            | ModifierKind::Batches(expr)
-            | ModifierKind::Tolerate(expr) => self.expr(expr, all),
-            ModifierKind::Retry { times, every, upto } => {
-                self.expr(times, all);
-                every
-                    .iter()
-                    .chain(upto)
-                    .for_each(|expr| self.expr(expr, all));
-            }
-            ModifierKind::FailFast
-            | ModifierKind::Atomic
-            | ModifierKind::Once
-            | ModifierKind::Error => {}
-        }
+    fn visit_stmt(&mut self, node: &'a Stmt) {
+        self.node(node.span, |checker| walk_stmt(checker, node));
     }
 
-    fn handler(&mut self, handler: &Handler, outer: Span) {
-        self.inside(handler.span, outer);
-        match &handler.kind {
-            HandlerKind::Undo(body) | HandlerKind::Always(body) => self.block(body, handler.span),
-            HandlerKind::OnFailure { classes, body } => {
-                classes
-                    .iter()
-                    .for_each(|class| self.inside(class.span, handler.span));
-                self.block(body, handler.span);
-            }
-        }
+    fn visit_axis(&mut self, node: &'a Axis) {
+        self.node(node.span, |checker| walk_axis(checker, node));
     }
 
-    fn stmt(&mut self, stmt: &Stmt, outer: Span) {
-        self.inside(stmt.span, outer);
-        let all = stmt.span;
-        self.inside(stmt.head, all);
-        stmt.modifiers
-            .iter()
-            .for_each(|modifier| self.modifier(modifier, all));
-        stmt.handlers
-            .iter()
-            .for_each(|handler| self.handler(handler, all));
-        match &stmt.kind {
-            StmtKind::Stage { name, body } | StmtKind::Step { name, body } => {
-                self.inside(name.span, all);
-                self.block(body, all);
-            }
-            StmtKind::Serial { body } | StmtKind::Parallel { body } => self.block(body, all),
-            StmtKind::Loop { axis, body } => {
-                self.axis(axis, all);
-                self.block(body, all);
-            }
-            StmtKind::Matrix {
-                axes,
-                filter,
-                include,
-                body,
-            } => {
-                axes.iter().for_each(|axis| self.axis(axis, all));
-                filter
-                    .iter()
-                    .chain(include)
-                    .for_each(|expr| self.expr(expr, all));
-                self.block(body, all);
-            }
-            StmtKind::Deploy {
-                service,
-                target,
-                using,
-            } => {
-                self.expr(service, all);
-                self.expr(target, all);
-                using.iter().for_each(|using| self.using(using, all));
-            }
-            StmtKind::Run(run) => self.run(run, all),
-            StmtKind::Let { name, ty, value } => {
-                self.inside(name.span, all);
-                ty.iter().for_each(|ty| self.ty(ty, all));
-                match value {
-                    LetValue::Expr(expr) => self.expr(expr, all),
-                    LetValue::Effect(stmt) => self.stmt(stmt, all),
-                }
-            }
-            StmtKind::If {
-                branches,
-                otherwise,
-            } => {
-                for (cond, body) in branches {
-                    self.expr(cond, all);
-                    self.block(body, all);
-                }
-                otherwise.iter().for_each(|body| self.block(body, all));
-            }
-            StmtKind::Barrier { name, key } => {
-                self.inside(name.span, all);
-                key.iter().for_each(|key| self.expr(key, all));
-            }
-            StmtKind::Lock {
-                resource,
-                limit,
-                body,
-            } => {
-                self.expr(resource, all);
-                limit.iter().for_each(|limit| self.expr(limit, all));
-                self.block(body, all);
-            }
-            StmtKind::Approve { question, by } => {
-                self.expr(question, all);
-                by.iter().for_each(|by| self.expr(by, all));
-            }
-            StmtKind::Verify {
-                during,
-                every,
-                body,
-            } => {
-                self.expr(during, all);
-                self.expr(every, all);
-                self.block(body, all);
-            }
-            StmtKind::On { target, body } => {
-                self.expr(target, all);
-                self.block(body, all);
-            }
-            StmtKind::Call(expr)
-            | StmtKind::Wait(expr)
-            | StmtKind::Log(expr)
-            | StmtKind::Fail(expr)
-            | StmtKind::Yield(expr)
-            | StmtKind::Retry(expr) => self.expr(expr, all),
-            StmtKind::Return(value) => value.iter().for_each(|value| self.expr(value, all)),
-            StmtKind::Ask { timeout, otherwise } => {
-                timeout.iter().for_each(|expr| self.expr(expr, all));
-                otherwise
-                    .iter()
-                    .for_each(|name| self.inside(name.span, all));
-            }
-            StmtKind::Ignore | StmtKind::Rollback(_) | StmtKind::Abort | StmtKind::Error => {}
-        }
+    fn visit_modifier(&mut self, node: &'a Modifier) {
+        self.node(node.span, |checker| walk_modifier(checker, node));
     }
 
-    fn run(&mut self, run: &Run, all: Span) {
-        self.string(&run.command, all);
-        run.using
-            .iter()
-            .for_each(|name| self.inside(name.span, all));
-        run.dir
-            .iter()
-            .chain(&run.on)
-            .for_each(|expr| self.expr(expr, all));
-        self.record(run.variables(), all);
-        run.env.iter().for_each(|env| self.inside(env.span, all));
+    fn visit_handler(&mut self, node: &'a Handler) {
+        self.node(node.span, |checker| walk_handler(checker, node));
     }
 
-    fn axis(&mut self, axis: &Axis, outer: Span) {
-        self.inside(axis.span, outer);
-        axis.order
-            .iter()
-            .for_each(|(_, span)| self.inside(*span, axis.span));
-        self.inside(axis.var.span, axis.span);
-        self.expr(&axis.list, axis.span);
-    }
-
-    fn test_stmt(&mut self, stmt: &TestStmt, outer: Span) {
-        self.inside(stmt.span, outer);
-        let all = stmt.span;
-        match &stmt.kind {
-            TestKind::GivenInput { name, value } => {
-                self.inside(name.span, all);
-                self.expr(value, all);
-            }
-            TestKind::GivenRun {
-                pattern: string,
-                then,
-            }
-            | TestKind::GivenNode { path: string, then } => {
-                self.string(string, all);
-                match then {
-                    Given::Returns(expr) => self.expr(expr, all),
-                    Given::Fails(class) => {
-                        class.iter().for_each(|class| self.inside(class.span, all));
-                    }
-                    Given::Refused => {}
-                }
-            }
-            TestKind::Start { pipeline } => self.inside(pipeline.span, all),
-            TestKind::ExpectStatus { path, status } => {
-                self.test_path(path, all);
-                self.inside(status.span, all);
-            }
-            TestKind::ExpectOrder { first, second } => {
-                self.test_path(first, all);
-                self.test_path(second, all);
-            }
-            TestKind::Error => {}
-        }
-    }
-
-    fn test_path(&mut self, path: &TestPath, outer: Span) {
-        match path {
-            TestPath::Pattern(string) => self.string(string, outer),
-            TestPath::Name(name) => self.inside(name.span, outer),
-        }
+    fn visit_test_stmt(&mut self, node: &'a TestStmt) {
+        self.node(node.span, |checker| walk_test_stmt(checker, node));
     }
 }

@@ -119,7 +119,7 @@ fn direct_word(pieces: &[Piece], places: &[Option<Place>], word: &Read) -> Optio
                 }
                 parts.push(TextPart::Value(expr.clone()));
             }
-            Part::Opaque => return None,
+            Part::Opaque(_) => return None,
         }
     }
     if !text.is_empty() {

@@ -11,6 +11,7 @@ mod shell;
 mod shown;
 #[cfg(test)]
 mod tests;
+mod tree;
 
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +20,7 @@ pub use analyse::{Piece, analyse};
 pub use invoke::{Invocation, invoke};
 use lockstep_base::source::Name;
 pub use shown::shown;
+pub use tree::{List, Pipeline, Redirection, ShellCommand, ShellForm, ShellWord, VALUE};
 
 /// A command.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -134,7 +134,30 @@ impl Lower<'_> {
 fn introduced(stmt: &ast::Stmt) -> Option<&ast::Ident> {
     match &stmt.kind {
         Form::Stage { name, .. } | Form::Step { name, .. } | Form::Let { name, .. } => Some(name),
-        _ => None,
+        Form::Serial { .. }
+        | Form::Parallel { .. }
+        | Form::Loop { .. }
+        | Form::Matrix { .. }
+        | Form::Deploy { .. }
+        | Form::Run(_)
+        | Form::Call(_)
+        | Form::If { .. }
+        | Form::Barrier { .. }
+        | Form::Lock { .. }
+        | Form::Approve { .. }
+        | Form::Wait(_)
+        | Form::Verify { .. }
+        | Form::Log(_)
+        | Form::Fail(_)
+        | Form::Return(_)
+        | Form::Yield(_)
+        | Form::On { .. }
+        | Form::Ignore
+        | Form::Rollback(_)
+        | Form::Abort
+        | Form::Retry(_)
+        | Form::Ask { .. }
+        | Form::Error => None,
     }
 }
 

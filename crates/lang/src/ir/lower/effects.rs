@@ -52,9 +52,11 @@ impl Lower<'_> {
             ty = want;
         }
         let late = effect
-            || lowered.stmt.as_ref().is_some_and(|stmt| match &stmt.kind {
-                StmtKind::Let(value) => self.check.is_late(&body.locals, value),
-                _ => true,
+            || lowered.stmt.as_ref().is_some_and(|stmt| {
+                let StmtKind::Let(value) = &stmt.kind else {
+                    return true;
+                };
+                self.check.is_late(&body.locals, value)
             });
         self.check.modules.uses.ty(name.span, &ty);
         let slot = body.locals.add(&name.name, name.span, ty, late);
@@ -113,9 +115,10 @@ impl Lower<'_> {
         let (modifiers, handlers) = self.trimmings(body, place, stmt, Fits::Let);
         let typed = match wanted {
             Some((want, declared)) => {
-                let what = match &stmt.kind {
-                    Form::Let { name, .. } => format!("`{}`", name.name),
-                    _ => String::from("the value"),
+                let what = if let Form::Let { name, .. } = &stmt.kind {
+                    format!("`{}`", name.name)
+                } else {
+                    String::from("the value")
                 };
                 let locals = &mut body.locals;
                 let expr = self.check.check(locals, expr, want, &what, Some(*declared));
@@ -153,7 +156,24 @@ impl Lower<'_> {
         let (callee, args) = match &call.kind {
             ExprKind::Call(callee, args) => (callee, args),
             ExprKind::Paren(inner) => return self.call_stmt(body, place, stmt, inner),
-            _ => {
+            ExprKind::None
+            | ExprKind::Bool(_)
+            | ExprKind::Int(_)
+            | ExprKind::Float(_)
+            | ExprKind::Percent(_)
+            | ExprKind::Duration(_)
+            | ExprKind::String(_)
+            | ExprKind::Name(_)
+            | ExprKind::List(_)
+            | ExprKind::Record(_)
+            | ExprKind::Field(..)
+            | ExprKind::Star(_)
+            | ExprKind::Index(..)
+            | ExprKind::Unary(..)
+            | ExprKind::Binary(..)
+            | ExprKind::If(..)
+            | ExprKind::Comprehension { .. }
+            | ExprKind::Error => {
                 self.check.expr(&mut body.locals, call, None);
                 return lost;
             }

@@ -37,7 +37,7 @@ fn surely(stmt: &Stmt, wanted: Wanted) -> bool {
             .stmts
             .last()
             .is_some_and(|last| matches!(last.kind, Form::Ignore | Form::Ask { .. })),
-        _ => false,
+        HandlerKind::Undo(_) | HandlerKind::Always(_) => false,
     });
     if ignored {
         return false;
@@ -58,6 +58,26 @@ fn surely(stmt: &Stmt, wanted: Wanted) -> bool {
         // Inside, `yield` belongs to the step.
         Form::Step { body, .. } => wanted == Wanted::Return && always(body, wanted),
         Form::Parallel { body } => wanted == Wanted::Yield && always(body, wanted),
-        _ => false,
+        // None of its branches or cells may be run, or its value is its own.
+        Form::If {
+            otherwise: None, ..
+        }
+        | Form::Loop { .. }
+        | Form::Matrix { .. }
+        | Form::Verify { .. } => false,
+        Form::Deploy { .. }
+        | Form::Run(_)
+        | Form::Call(_)
+        | Form::Let { .. }
+        | Form::Barrier { .. }
+        | Form::Approve { .. }
+        | Form::Wait(_)
+        | Form::Log(_)
+        | Form::Ignore
+        | Form::Rollback(_)
+        | Form::Abort
+        | Form::Retry(_)
+        | Form::Ask { .. }
+        | Form::Error => false,
     }
 }

@@ -172,7 +172,28 @@ impl Lower<'_> {
                 };
                 Verdict::Ask { timeout, otherwise }
             }
-            _ => return None,
+            Form::Stage { .. }
+            | Form::Serial { .. }
+            | Form::Parallel { .. }
+            | Form::Loop { .. }
+            | Form::Matrix { .. }
+            | Form::Deploy { .. }
+            | Form::Step { .. }
+            | Form::Run(_)
+            | Form::Call(_)
+            | Form::Let { .. }
+            | Form::If { .. }
+            | Form::Barrier { .. }
+            | Form::Lock { .. }
+            | Form::Approve { .. }
+            | Form::Wait(_)
+            | Form::Verify { .. }
+            | Form::Log(_)
+            | Form::Fail(_)
+            | Form::Return(_)
+            | Form::Yield(_)
+            | Form::On { .. }
+            | Form::Error => return None,
         })
     }
 

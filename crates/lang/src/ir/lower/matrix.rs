@@ -38,7 +38,31 @@ impl Lower<'_> {
                 body,
             } => (axes, filter.as_ref(), include, body),
             // Only loops and matrices come here.
-            _ => return (empty(stmt), None),
+            Form::Stage { .. }
+            | Form::Serial { .. }
+            | Form::Parallel { .. }
+            | Form::Deploy { .. }
+            | Form::Step { .. }
+            | Form::Run(_)
+            | Form::Call(_)
+            | Form::Let { .. }
+            | Form::If { .. }
+            | Form::Barrier { .. }
+            | Form::Lock { .. }
+            | Form::Approve { .. }
+            | Form::Wait(_)
+            | Form::Verify { .. }
+            | Form::Log(_)
+            | Form::Fail(_)
+            | Form::Return(_)
+            | Form::Yield(_)
+            | Form::On { .. }
+            | Form::Ignore
+            | Form::Rollback(_)
+            | Form::Abort
+            | Form::Retry(_)
+            | Form::Ask { .. }
+            | Form::Error => return (empty(stmt), None),
         };
         let (modifiers, handlers) = self.trimmings(body, place, stmt, Fits::of(stmt));
         let mark = body.locals.mark();
@@ -129,7 +153,23 @@ impl Lower<'_> {
             ExprKind::Record(entries) => entries,
             ExprKind::Paren(inner) => return self.include(body, inner, axes, matrix),
             ExprKind::Error => return None,
-            _ => {
+            ExprKind::None
+            | ExprKind::Bool(_)
+            | ExprKind::Int(_)
+            | ExprKind::Float(_)
+            | ExprKind::Percent(_)
+            | ExprKind::Duration(_)
+            | ExprKind::String(_)
+            | ExprKind::Name(_)
+            | ExprKind::List(_)
+            | ExprKind::Field(..)
+            | ExprKind::Star(_)
+            | ExprKind::Index(..)
+            | ExprKind::Unary(..)
+            | ExprKind::Binary(..)
+            | ExprKind::If(..)
+            | ExprKind::Comprehension { .. }
+            | ExprKind::Call(..) => {
                 self.check
                     .report(errors::include_no_record(entry.span, &names));
                 return None;
@@ -180,12 +220,12 @@ impl Lower<'_> {
 
 /// The word that a loop or matrix is written with.
 fn word(stmt: &ast::Stmt) -> Name {
-    match &stmt.kind {
-        Form::Loop { axis, .. } => match axis.order {
-            Some((ast::Order::Serial, _)) => "serial".into(),
-            _ => "parallel".into(),
-        },
-        _ => "matrix".into(),
+    let Form::Loop { axis, .. } = &stmt.kind else {
+        return "matrix".into();
+    };
+    match axis.order {
+        Some((ast::Order::Serial, _)) => "serial".into(),
+        Some((ast::Order::Parallel, _)) | None => "parallel".into(),
     }
 }
 

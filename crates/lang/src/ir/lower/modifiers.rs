@@ -50,7 +50,7 @@ impl Fits {
             StmtKind::Parallel { .. } => Self::Parallel,
             StmtKind::Loop { axis, .. } => match axis.order {
                 Some((Order::Serial, _)) => Self::SerialLoop,
-                _ => Self::ParallelLoop,
+                Some((Order::Parallel, _)) | None => Self::ParallelLoop,
             },
             StmtKind::Matrix { .. } => Self::Matrix,
             StmtKind::Deploy { .. } => Self::Deploy,
@@ -69,7 +69,12 @@ impl Fits {
             StmtKind::Fail(_) => Self::Fail,
             StmtKind::Return(_) => Self::Return,
             StmtKind::Yield(_) => Self::Yield,
-            _ => Self::Verdict,
+            StmtKind::Ignore
+            | StmtKind::Rollback(_)
+            | StmtKind::Abort
+            | StmtKind::Retry(_)
+            | StmtKind::Ask { .. }
+            | StmtKind::Error => Self::Verdict,
         }
     }
 
@@ -320,7 +325,24 @@ impl Lower<'_> {
                     span: batches.span,
                 }
             }
-            _ => {
+            Form::None
+            | Form::Bool(_)
+            | Form::Int(_)
+            | Form::Float(_)
+            | Form::Percent(_)
+            | Form::Duration(_)
+            | Form::String(_)
+            | Form::Name(_)
+            | Form::Record(_)
+            | Form::Error
+            | Form::Field(..)
+            | Form::Star(_)
+            | Form::Index(..)
+            | Form::Unary(..)
+            | Form::Binary(..)
+            | Form::If(..)
+            | Form::Comprehension { .. }
+            | Form::Call(..) => {
                 let typed = self.check.expr(&mut body.locals, batches, None);
                 match &typed.ty {
                     Type::List(of) if matches!(**of, Type::Int | Type::Percent | Type::Any) => {

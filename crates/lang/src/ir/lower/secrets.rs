@@ -31,18 +31,35 @@ impl Lower<'_> {
             Form::Paren(inner) => return self.secret_source(locals, inner),
             Form::Error => return None,
             Form::Call(callee, args) => (callee, args),
-            _ => {
+            Form::None
+            | Form::Bool(_)
+            | Form::Int(_)
+            | Form::Float(_)
+            | Form::Percent(_)
+            | Form::Duration(_)
+            | Form::String(_)
+            | Form::Name(_)
+            | Form::List(_)
+            | Form::Record(_)
+            | Form::Field(..)
+            | Form::Star(_)
+            | Form::Index(..)
+            | Form::Unary(..)
+            | Form::Binary(..)
+            | Form::If(..)
+            | Form::Comprehension { .. } => {
                 self.check.report(errors::secret_source(source.span));
                 return None;
             }
         };
-        let word = match &callee.kind {
-            Form::Name(name) if matches!(&*name.name, "env" | "file" | "command") => &*name.name,
-            _ => {
-                self.check.report(errors::secret_source(callee.span));
-                self.check.arguments_alone(locals, args);
-                return None;
-            }
+        let word = if let Form::Name(name) = &callee.kind
+            && matches!(&*name.name, "env" | "file" | "command")
+        {
+            &*name.name
+        } else {
+            self.check.report(errors::secret_source(callee.span));
+            self.check.arguments_alone(locals, args);
+            return None;
         };
         let mut texts = Vec::new();
         for arg in args {

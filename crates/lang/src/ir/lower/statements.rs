@@ -42,7 +42,25 @@ impl Lower<'_> {
                     ty: Type::Nothing,
                 }
             }
-            _ => {
+            Form::Serial { .. }
+            | Form::Parallel { .. }
+            | Form::If { .. }
+            | Form::Lock { .. }
+            | Form::Verify { .. }
+            | Form::On { .. }
+            | Form::Deploy { .. }
+            | Form::Barrier { .. }
+            | Form::Approve { .. }
+            | Form::Wait(_)
+            | Form::Log(_)
+            | Form::Fail(_)
+            | Form::Return(_)
+            | Form::Yield(_)
+            | Form::Ignore
+            | Form::Rollback(_)
+            | Form::Abort
+            | Form::Retry(_)
+            | Form::Ask { .. } => {
                 let fits = Fits::of(stmt);
                 let (modifiers, handlers) = self.trimmings(body, place, stmt, fits);
                 let kind = self.simple(body, place, stmt);
@@ -106,7 +124,21 @@ impl Lower<'_> {
                 self.stray_verdict(body, place, stmt);
                 return None;
             }
-            _ => return self.block_stmt(body, place, stmt),
+            Form::Serial { .. }
+            | Form::Parallel { .. }
+            | Form::If { .. }
+            | Form::Lock { .. }
+            | Form::Verify { .. }
+            | Form::On { .. } => return self.block_stmt(body, place, stmt),
+            // They have been lowered by `stmt`.
+            Form::Error
+            | Form::Let { .. }
+            | Form::Call(_)
+            | Form::Run(_)
+            | Form::Stage { .. }
+            | Form::Step { .. }
+            | Form::Loop { .. }
+            | Form::Matrix { .. } => return None,
         })
     }
 
@@ -182,7 +214,28 @@ impl Lower<'_> {
                 target: self.value(body, target, &Type::Infrastructure(None), "`on`"),
                 body: self.block(body, place, block),
             },
-            _ => return None,
+            // They are made of no blocks, and have been lowered before.
+            Form::Deploy { .. }
+            | Form::Barrier { .. }
+            | Form::Approve { .. }
+            | Form::Wait(_)
+            | Form::Log(_)
+            | Form::Fail(_)
+            | Form::Return(_)
+            | Form::Yield(_)
+            | Form::Ignore
+            | Form::Rollback(_)
+            | Form::Abort
+            | Form::Retry(_)
+            | Form::Ask { .. }
+            | Form::Error
+            | Form::Let { .. }
+            | Form::Call(_)
+            | Form::Run(_)
+            | Form::Stage { .. }
+            | Form::Step { .. }
+            | Form::Loop { .. }
+            | Form::Matrix { .. } => return None,
         })
     }
 

@@ -64,12 +64,12 @@ impl Lower<'_> {
             .collect();
         let mut start: Option<Span> = None;
         for stmt in body {
-            match (&stmt.kind, start) {
-                (Form::Start { .. }, None) => start = Some(stmt.span),
-                (Form::Start { .. }, Some(first)) => {
-                    self.check.report(errors::starts_twice(stmt.span, first));
-                }
-                _ => {}
+            if !matches!(stmt.kind, Form::Start { .. }) {
+                continue;
+            }
+            match start {
+                None => start = Some(stmt.span),
+                Some(first) => self.check.report(errors::starts_twice(stmt.span, first)),
             }
         }
         let broken = body.iter().any(|stmt| matches!(stmt.kind, Form::Error));

@@ -4,6 +4,7 @@
 use super::word::{Mode, Word, is_name};
 use super::{Open, Scanner, Stop, Unit};
 use crate::ir::command::refuse;
+use crate::ir::command::tree::{Builder, Kind, Redirection, ShellWord};
 
 /// Words that open or close a compound command where a command's name is expected.
 const CLOSING: [&str; 8] = ["then", "else", "elif", "fi", "do", "done", "esac", "}"];
@@ -11,6 +12,13 @@ const CLOSING: [&str; 8] = ["then", "else", "elif", "fi", "do", "done", "esac", 
 impl Scanner<'_> {
     /// Reads one command, or the keyword that ends a compound command around this place.
     pub(super) fn command(&mut self) -> Result<Option<&'static str>, Stop> {
+        self.note(Builder::open_command);
+        let keyword = self.command_inside()?;
+        self.note(Builder::close_command);
+        Ok(keyword)
+    }
+
+    fn command_inside(&mut self) -> Result<Option<&'static str>, Stop> {
         loop {
             self.blanks();
             if self.peek() == Some(Unit::Char('(')) {
@@ -47,6 +55,11 @@ impl Scanner<'_> {
                     if self.compound(keyword, word.start)? {
                         self.plain = false;
                         self.commands += 1;
+                        let kind = match keyword {
+                            "{" => Kind::Group,
+                            _ => Kind::Compound,
+                        };
+                        self.note(|tree| tree.is(kind, &[]));
                         self.redirections()?;
                         return Ok(None);
                     }
@@ -114,10 +127,12 @@ impl Scanner<'_> {
             let open = self.open("((", "))");
             self.at += 2;
             self.arithmetic(open)?;
+            self.note(|tree| tree.is(Kind::Compound, &[]));
         } else {
             let first = self.seen.len();
             self.bump();
             self.list(&[")"], Some(open))?;
+            self.note(|tree| tree.is(Kind::Group, &[]));
             if doubled {
                 self.refuse_since(first, refuse::in_arithmetic);
             }
@@ -308,12 +323,13 @@ impl Scanner<'_> {
                         Some(Unit::Char('&'))
                             if self.bash && self.raw(1) == Some(Unit::Char('>')) =>
                         {
+                            let start = self.at;
                             self.bump();
-                            self.redirection()?;
+                            self.redirection(start, None)?;
                             continue;
                         }
                         Some(Unit::Char('<' | '>')) if !self.starts_word() => {
-                            self.redirection()?;
+                            self.redirection(self.at, None)?;
                             continue;
                         }
                         Some(Unit::Char('(')) => {
@@ -328,7 +344,7 @@ impl Scanner<'_> {
                 }
             };
             if self.is_descriptor(&word) {
-                self.redirection()?;
+                self.redirection(self.at, word.text())?;
             } else if word.is_assignment() && words.is_empty() {
                 self.plain = false;
                 self.assignment(&word)?;
@@ -345,6 +361,7 @@ impl Scanner<'_> {
             }
         }
         self.check(&words);
+        self.note(|tree| tree.is(Kind::Simple, &words));
         self.commands += 1;
         if self.commands == 1 {
             self.words = words;
@@ -418,13 +435,15 @@ impl Scanner<'_> {
             if !matches!(self.raw(digits), Some(Unit::Char('<' | '>'))) {
                 return Ok(());
             }
+            let start = self.at;
             self.at += digits;
-            self.redirection()?;
+            let stream = (digits > 0).then(|| self.written(start));
+            self.redirection(self.at, stream)?;
         }
     }
 
-    /// Reads an operator such as `>` or `<<` and its target.
-    fn redirection(&mut self) -> Result<(), Stop> {
+    /// Reads an operator such as `>` or `<<`, which began at `first`, and its target.
+    fn redirection(&mut self, first: usize, stream: Option<String>) -> Result<(), Stop> {
         self.plain = false;
         if self.next_is("<<<") {
             self.at += 3;
@@ -438,6 +457,7 @@ impl Scanner<'_> {
                 self.bump();
             }
         }
+        let operator = self.shown(first);
         self.blanks();
         if !self.starts_word() {
             let at = self.at.saturating_sub(1);
@@ -449,6 +469,13 @@ impl Scanner<'_> {
             return Err(self.unexpected(start, "("));
         }
         self.settle(&target, false);
+        self.note(|tree| {
+            tree.redirection(Redirection {
+                stream,
+                operator,
+                target: ShellWord::of(&target),
+            });
+        });
         Ok(())
     }
 }

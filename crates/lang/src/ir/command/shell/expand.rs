@@ -3,7 +3,9 @@
 
 use super::word::{Quote, Word};
 use super::{Open, Place, Scanner, Stop, Unit};
+use crate::ir::command::analyse::Piece;
 use crate::ir::command::refuse;
+use crate::ir::command::tree::{self, Builder};
 
 impl Scanner<'_> {
     /// Reads what a `$` begins; false where it is only a `$`.
@@ -63,12 +65,14 @@ impl Scanner<'_> {
 
     /// Reads a name.
     fn name(&mut self) {
+        let start = self.at;
         while matches!(
             self.peek_char(),
             Some('_' | '0'..='9' | 'a'..='z' | 'A'..='Z')
         ) {
             self.bump();
         }
+        self.variable(start);
     }
 
     /// Reads `(…)` of a command or process substitution: commands of their own.
@@ -80,6 +84,7 @@ impl Scanner<'_> {
         self.level += 1;
         self.list(&[")"], Some(open))?;
         self.level -= 1;
+        self.note(Builder::substitution);
         self.no_pending()?;
         self.pending = outer;
         Ok(())
@@ -90,10 +95,12 @@ impl Scanner<'_> {
         let open = self.open("`", "`");
         self.plain = false;
         self.at += 1;
+        let start = self.at;
         loop {
             match self.raw(0) {
                 None => return Err(self.unclosed(open)),
                 Some(Unit::Char('`')) => {
+                    self.substituted(start);
                     self.at += 1;
                     return Ok(());
                 }
@@ -108,6 +115,26 @@ impl Scanner<'_> {
             }
             self.at += 1;
         }
+    }
+
+    /// Reads the commands since `start`, which end here and stood in backticks, for the tree.
+    fn substituted(&mut self, start: usize) {
+        if self.tree.is_none() {
+            return;
+        }
+        let characters = self.written(start);
+        let mut text = String::new();
+        let mut written = characters.chars().peekable();
+        while let Some(char) = written.next() {
+            let quoted = char == '\\' && matches!(written.peek(), Some('`' | '$' | '\\'));
+            text.extend(if quoted { written.next() } else { Some(char) });
+        }
+        let piece = Piece::Text {
+            text: text.into(),
+            span: self.span(start),
+        };
+        let list = tree::read(&[piece], self.bash, self.depth + 1);
+        self.note(|tree| tree.substituted(list));
     }
 
     /// Reads arithmetic up to the end of `open`. What a shell calculates it may also execute.

@@ -44,7 +44,7 @@ impl Scanner<'_> {
     }
 
     /// The characters since `start`: a mark is never expanded.
-    fn written(&self, start: usize) -> String {
+    pub(super) fn written(&self, start: usize) -> String {
         (self.units.get(start..self.at).unwrap_or_default().iter())
             .filter_map(|(unit, _, _)| match unit {
                 Unit::Char(char) => Some(*char),

@@ -15,6 +15,7 @@ mod word;
 
 use super::analyse::Piece;
 use super::refuse;
+use super::tree::Builder;
 use heredoc::Heredoc;
 use lockstep_base::diagnostic::Diagnostic;
 use lockstep_base::source::Span;
@@ -63,7 +64,8 @@ pub(super) struct Scanner<'a> {
     units: Vec<(Unit, usize, usize)>,
     at: usize,
     bash: bool,
-    depth: usize,
+    /// How many lists and quotes are around this place.
+    pub(super) depth: usize,
     /// How many command substitutions are around this place.
     level: usize,
     /// The values in reading order, each with the level at which it stands.
@@ -79,6 +81,10 @@ pub(super) struct Scanner<'a> {
     pub(super) commands: usize,
     /// The words of the first simple command.
     pub(super) words: Vec<Word>,
+    /// The tree of the text, where one is wanted.
+    pub(super) tree: Option<Builder>,
+    /// The variables that are named, each with the level at which it is; kept for the tree alone.
+    variables: Vec<(String, usize)>,
 }
 
 impl<'a> Scanner<'a> {
@@ -108,6 +114,8 @@ impl<'a> Scanner<'a> {
             plain: true,
             commands: 0,
             words: Vec::new(),
+            tree: None,
+            variables: Vec::new(),
         }
     }
 
@@ -120,6 +128,17 @@ impl<'a> Scanner<'a> {
     /// Reads commands up to one of `ends` (a closing bracket, `;;` or a closing keyword), which is
     /// consumed and returned; without `open`, up to the end of the text.
     fn list(&mut self, ends: &[&'static str], open: Option<Open>) -> Result<&'static str, Stop> {
+        self.note(Builder::open_list);
+        let end = self.list_inside(ends, open)?;
+        self.note(Builder::close_list);
+        Ok(end)
+    }
+
+    fn list_inside(
+        &mut self,
+        ends: &[&'static str],
+        open: Option<Open>,
+    ) -> Result<&'static str, Stop> {
         self.deeper(|this| {
             loop {
                 this.gap()?;
@@ -140,9 +159,13 @@ impl<'a> Scanner<'a> {
                             return Ok(";;");
                         }
                     }
-                    Some(Unit::Char('&' | '|')) => {
+                    Some(Unit::Char(sign @ ('&' | '|'))) => {
                         this.plain = false;
                         this.bump();
+                        let pipe = sign == '|' && !this.eat('|');
+                        // `&&`, and `|&`, which is a pipe.
+                        this.eat('&');
+                        this.note(|tree| tree.separator(pipe));
                     }
                     Some(_) => {
                         let start = this.at;
@@ -163,6 +186,7 @@ impl<'a> Scanner<'a> {
         let start = self.at;
         self.plain = false;
         self.bump();
+        self.note(|tree| tree.separator(false));
         let in_case = ends.contains(&";;");
         let double = self.eat(';');
         let falls_through = in_case && self.eat('&');
@@ -265,6 +289,29 @@ impl<'a> Scanner<'a> {
         let result = read(self);
         self.depth -= 1;
         result
+    }
+
+    /// Lets the tree know something, where one is wanted.
+    fn note(&mut self, note: impl FnOnce(&mut Builder)) {
+        if let Some(tree) = &mut self.tree {
+            note(tree);
+        }
+    }
+
+    /// The characters since `start`, where a tree is wanted.
+    fn shown(&self, start: usize) -> String {
+        match self.tree {
+            Some(_) => self.written(start),
+            None => String::new(),
+        }
+    }
+
+    /// Notes the variable whose name stands since `start`.
+    fn variable(&mut self, start: usize) {
+        if self.tree.is_some() {
+            let name = self.written(start);
+            self.variables.push((name, self.level));
+        }
     }
 
     /// Notes a value that has been read.

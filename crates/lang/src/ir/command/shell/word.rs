@@ -17,6 +17,10 @@ pub(in crate::ir::command) struct Word {
     pub(super) first: usize,
     /// One past the last of them.
     pub(super) last: usize,
+    /// The values in it that no command substitution holds, by their pieces; for the tree alone.
+    pub(in crate::ir::command) values: Vec<usize>,
+    /// The variables named in it, likewise.
+    pub(in crate::ir::command) variables: Vec<String>,
 }
 
 /// A part of a word.
@@ -26,8 +30,8 @@ pub(in crate::ir::command) enum Part {
     Text(String, bool),
     /// An interpolated value, by its piece.
     Value(usize),
-    /// Something that only the shell can expand.
-    Opaque,
+    /// Something that only the shell can expand, as it is written; for the tree alone.
+    Opaque(String),
 }
 
 impl Word {
@@ -144,6 +148,7 @@ impl Scanner<'_> {
             first: self.seen.len(),
             ..Word::default()
         };
+        let variables = self.variables.len();
         let mut brackets = 0_usize;
         while let Some(unit) = self.peek() {
             let char = match unit {
@@ -168,9 +173,10 @@ impl Scanner<'_> {
                     self.literal(&mut word, char);
                 }
                 '<' | '>' if mode == Mode::Normal && self.raw(1) == Some(Unit::Char('(')) => {
+                    let start = self.at;
                     self.bump();
                     self.substitution()?;
-                    word.parts.push(Part::Opaque);
+                    word.parts.push(Part::Opaque(self.shown(start)));
                 }
                 '(' if self.is_pattern_group(mode, &word) => self.pattern_group(&mut word)?,
                 ';' | '&' | '|' | '(' | ')' | '<' | '>' => break,
@@ -183,6 +189,14 @@ impl Scanner<'_> {
             }
         }
         word.last = self.seen.len();
+        if self.tree.is_some() {
+            let here = |(what, level): &(usize, usize)| (*level == self.level).then_some(*what);
+            let seen = self.seen.get(word.first..).unwrap_or_default();
+            word.values = seen.iter().filter_map(here).collect();
+            let names = self.variables.get(variables..).unwrap_or_default().iter();
+            let names = names.filter(|(_, level)| *level == self.level);
+            word.variables = names.map(|(name, _)| name.clone()).collect();
+        }
         Ok(word)
     }
 
@@ -251,7 +265,7 @@ impl Scanner<'_> {
                 match this.peek() {
                     Some(Unit::Char(')')) => {
                         this.bump();
-                        word.parts.push(Part::Opaque);
+                        word.parts.push(Part::Opaque(String::new()));
                         return Ok(());
                     }
                     Some(Unit::Char('|' | '(' | '<' | '>' | '&' | ';' | ' ' | '\t' | '\n')) => {
@@ -383,8 +397,9 @@ impl Scanner<'_> {
     }
 
     pub(super) fn dollar_in(&mut self, word: &mut Word, quote: Quote) -> Result<(), Stop> {
+        let start = self.at;
         if self.dollar(quote)? {
-            word.parts.push(Part::Opaque);
+            word.parts.push(Part::Opaque(self.shown(start)));
         } else {
             word.push('$', true);
         }
@@ -392,8 +407,9 @@ impl Scanner<'_> {
     }
 
     fn backtick_in(&mut self, word: &mut Word) -> Result<(), Stop> {
+        let start = self.at;
         self.backticks()?;
-        word.parts.push(Part::Opaque);
+        word.parts.push(Part::Opaque(self.shown(start)));
         Ok(())
     }
 

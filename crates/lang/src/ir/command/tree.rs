@@ -1,0 +1,357 @@
+//! The text of a command as a tree: lists of pipelines, their commands, words and redirections.
+//! [`shell`](super::shell) reads it; this is what it hands out. It does not know values, nor what
+//! a program does with its arguments.
+
+use super::analyse::Piece;
+use super::shell::{Part, Scanner, Word};
+use super::{Command, Form, TextPart};
+use lockstep_base::source::{FileId, Span};
+
+/// What stands in the text of a word in place of an interpolated value.
+pub const VALUE: char = '\u{fffc}';
+
+/// Commands that are run one after the other.
+pub type List = Vec<Pipeline>;
+
+/// Commands joined by `|`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Pipeline {
+    /// The commands.
+    pub commands: Vec<ShellCommand>,
+}
+
+/// A command of a script.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ShellCommand {
+    /// What it is.
+    pub form: ShellForm,
+    /// Its redirections, here-documents excepted.
+    pub redirections: Vec<Redirection>,
+    /// The command and process substitutions in its words, and in the patterns, lists and
+    /// here-documents of a compound command.
+    pub substitutions: Vec<List>,
+}
+
+/// The forms of a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ShellForm {
+    /// A program with its arguments; without words it only sets variables.
+    Simple(Vec<ShellWord>),
+    /// `( … )` or `{ … }`.
+    Group(List),
+    /// `if`, `for`, `while`, `case` and the like with the lists inside: conditions and bodies.
+    /// `[[ … ]]` and `(( … ))` have none.
+    Compound(Vec<List>),
+}
+
+impl Default for ShellForm {
+    fn default() -> Self {
+        Self::Simple(Vec::new())
+    }
+}
+
+/// A word without its quotes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ShellWord {
+    /// Its text: [`VALUE`] for each value, and what the shell expands as it is written.
+    pub text: String,
+    /// The values in it, by their places in the text of the command. Those in command
+    /// substitutions belong to the words there.
+    pub values: Vec<usize>,
+    /// The variables that it names, likewise.
+    pub variables: Vec<String>,
+}
+
+impl ShellWord {
+    pub(super) fn of(word: &Word) -> Self {
+        let mut text = String::new();
+        for part in &word.parts {
+            match part {
+                Part::Text(more, _) | Part::Opaque(more) => text.push_str(more),
+                Part::Value(_) => text.push(VALUE),
+            }
+        }
+        Self {
+            text,
+            values: word.values.clone(),
+            variables: word.variables.clone(),
+        }
+    }
+}
+
+/// `> file` and the like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redirection {
+    /// The stream, where its number is written.
+    pub stream: Option<String>,
+    /// The operator: `>`, `>>`, `>&`, `&>`, `<<<`, …
+    pub operator: String,
+    /// The file, the stream or the text.
+    pub target: ShellWord,
+}
+
+impl Command {
+    /// The commands of its text, as the compiler reads them.
+    pub fn tree(&self) -> List {
+        let span = Span::start_of(FileId(0));
+        let piece = |part: &TextPart| match part {
+            TextPart::Text(text) => Piece::Text {
+                text: text.clone(),
+                span,
+            },
+            TextPart::Value(expr) => Piece::Value {
+                expr: expr.clone(),
+                span,
+                list: false,
+                secret: false,
+            },
+        };
+        let pieces: Vec<Piece> = self.text.iter().map(piece).collect();
+        let bash = matches!(self.form, Form::Shell { bash: true, .. });
+        read(&pieces, bash, 0)
+    }
+}
+
+/// The commands of a text that begins inside of `depth` others.
+pub(super) fn read(pieces: &[Piece], bash: bool, depth: usize) -> List {
+    let mut scanner = Scanner::new(pieces, bash);
+    scanner.depth = depth;
+    scanner.tree = Some(Builder {
+        commands: vec![Open::default()],
+        ..Builder::default()
+    });
+    // What cannot be read has been reported by the compiler.
+    let _ = scanner.script();
+    let mut builder = scanner.tree.unwrap_or_default();
+    builder.lists.truncate(1);
+    let unfinished = builder.lists.pop().map(|(list, _)| list);
+    let mut whole = builder.commands.into_iter().next().unwrap_or_default();
+    let list = whole.lists.pop().or(unfinished).unwrap_or_default();
+    // Here-documents are read when the command that they belong to is complete.
+    whole
+        .substitutions
+        .into_iter()
+        .flatten()
+        .chain(list)
+        .collect()
+}
+
+/// A tree that is being made.
+#[derive(Debug, Default)]
+pub(super) struct Builder {
+    /// The lists that are open, each with whether the next command goes on with a pipeline.
+    lists: Vec<(List, bool)>,
+    /// The commands that are open; the first stands for the whole text.
+    commands: Vec<Open>,
+}
+
+/// A command that is being read.
+#[derive(Debug, Default)]
+struct Open {
+    form: Option<Kind>,
+    words: Vec<ShellWord>,
+    lists: Vec<List>,
+    redirections: Vec<Redirection>,
+    substitutions: Vec<List>,
+}
+
+/// What a command turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Simple,
+    Group,
+    Compound,
+}
+
+impl Builder {
+    pub(super) fn open_list(&mut self) {
+        self.lists.push((List::new(), false));
+    }
+
+    /// Ends a list; it belongs to the command that is open.
+    pub(super) fn close_list(&mut self) {
+        if let (Some((list, _)), Some(command)) = (self.lists.pop(), self.commands.last_mut()) {
+            command.lists.push(list);
+        }
+    }
+
+    /// Makes the list that was closed last a substitution.
+    pub(super) fn substitution(&mut self) {
+        if let Some(command) = self.commands.last_mut() {
+            command.substitutions.extend(command.lists.pop());
+        }
+    }
+
+    /// Adds a substitution that was read on its own.
+    pub(super) fn substituted(&mut self, list: List) {
+        if let Some(command) = self.commands.last_mut() {
+            command.substitutions.push(list);
+        }
+    }
+
+    /// Notes what stands behind a command: `|`, or something that ends its pipeline.
+    pub(super) fn separator(&mut self, pipe: bool) {
+        if let Some((_, joined)) = self.lists.last_mut() {
+            *joined = pipe;
+        }
+    }
+
+    pub(super) fn open_command(&mut self) {
+        self.commands.push(Open::default());
+    }
+
+    pub(super) fn is(&mut self, kind: Kind, words: &[Word]) {
+        if let Some(command) = self.commands.last_mut() {
+            command.form = Some(kind);
+            command.words = words.iter().map(ShellWord::of).collect();
+        }
+    }
+
+    pub(super) fn redirection(&mut self, redirection: Redirection) {
+        if let Some(command) = self.commands.last_mut() {
+            command.redirections.push(redirection);
+        }
+    }
+
+    /// Ends a command and puts it into its list, if it turned out to be one.
+    pub(super) fn close_command(&mut self) {
+        let Some(mut open) = self.commands.pop() else {
+            return;
+        };
+        let form = match open.form {
+            None => return,
+            Some(Kind::Simple) => ShellForm::Simple(open.words),
+            Some(Kind::Group) => ShellForm::Group(open.lists.pop().unwrap_or_default()),
+            Some(Kind::Compound) => ShellForm::Compound(open.lists),
+        };
+        let command = ShellCommand {
+            form,
+            redirections: open.redirections,
+            substitutions: open.substitutions,
+        };
+        let Some((list, joined)) = self.lists.last_mut() else {
+            return;
+        };
+        match list.last_mut() {
+            Some(pipeline) if *joined => pipeline.commands.push(command),
+            _ => list.push(Pipeline {
+                commands: vec![command],
+            }),
+        }
+        *joined = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::notation::pieces;
+    use super::*;
+
+    /// The lists as text: words joined by blanks, commands by `|`, pipelines by `;`; brackets
+    /// around groups, braces around the lists of compound commands, `$(…)` behind a command for
+    /// its substitutions, and redirections as they are.
+    fn list(list: &List) -> String {
+        let pipelines: Vec<String> = list.iter().map(pipeline).collect();
+        pipelines.join("; ")
+    }
+
+    fn pipeline(pipeline: &Pipeline) -> String {
+        let commands: Vec<String> = pipeline.commands.iter().map(command).collect();
+        commands.join(" | ")
+    }
+
+    fn word(word: &ShellWord) -> String {
+        let mut text = word.text.replace(VALUE, "‹›");
+        for variable in &word.variables {
+            text.push_str(&format!("~{variable}"));
+        }
+        text
+    }
+
+    fn command(command: &ShellCommand) -> String {
+        let mut parts: Vec<String> = match &command.form {
+            ShellForm::Simple(words) => words.iter().map(word).collect(),
+            ShellForm::Group(inner) => vec![format!("({})", list(inner))],
+            ShellForm::Compound(lists) => {
+                let lists: Vec<String> = lists.iter().map(list).collect();
+                vec![format!("{{{}}}", lists.join(" / "))]
+            }
+        };
+        for redirection in &command.redirections {
+            let stream = redirection.stream.clone().unwrap_or_default();
+            let target = word(&redirection.target);
+            parts.push(format!("{stream}{}{target}", redirection.operator));
+        }
+        for inner in &command.substitutions {
+            parts.push(format!("$({})", list(inner)));
+        }
+        parts.join(" ")
+    }
+
+    #[test]
+    fn scripts_are_read_as_trees() {
+        for (text, tree) in [
+            ("a b | c d", "a b | c d"),
+            ("a; b && c || d & e", "a; b; c; d; e"),
+            ("a\nb |\n c", "a; b | c"),
+            ("a |& b", "a | b"),
+            ("a 'x | y' \"z ; w\" \\| v", "a x | y z ; w | v"),
+            ("a # b | c\nd", "a; d"),
+            ("x=$(a | b) c", "c $(a | b)"),
+            ("x=1", ""),
+            ("echo \"$(a | b)\"", "echo $(a | b) $(a | b)"),
+            (
+                "echo `a | b \\`c\\``",
+                "echo `a | b \\`c\\`` $(a | b `c` $(c))",
+            ),
+            ("(a | b) | c", "(a | b) | c"),
+            ("{ a; b; } > f", "(a; b) >f"),
+            ("if a | b; then c; else d; fi | e", "{a | b / c / d} | e"),
+            ("for x in a $(b); do c | d; done", "{c | d} $(b)"),
+            (
+                "case $x in a|b) c | d;; (e | f) g;; esac | h",
+                "{c | d / g} | h",
+            ),
+            ("while [[ a || b ]]; do :; done", "{{} / :}"),
+            ("f() { a; }; f", "(a); f"),
+            ("a > f 2>&1 < g | b", "a >f 2>&1 <g | b"),
+            ("cat <<EOF | b\nc | d\nEOF\ne", "cat | b; e"),
+            ("cat <<< x", "cat <<<x"),
+            ("a ‹x› \"‹y›\"", "a ‹› ‹›"),
+            (
+                "a \"$B\" ${C:-$D} \"$(e $F)\"",
+                "a $B~B ${C:-$D}~C~D $(e $F) $(e $F~F)",
+            ),
+            ("! time a | b", "a | b"),
+            ("diff <(a | b) c", "diff <(a | b) c $(a | b)"),
+            ("echo $((1 | 2)) ${x:-y|z}", "echo $((1 | 2)) ${x:-y|z}~x"),
+        ] {
+            assert_eq!(list(&read(&pieces(text), true, 0)), tree, "{text}");
+        }
+    }
+
+    #[test]
+    fn words_know_their_values() {
+        let found = read(&pieces("a ‹x› $(b ‹y›) \"c‹z›\""), false, 0);
+        let command = &found[0].commands[0];
+        let ShellForm::Simple(words) = &command.form else {
+            panic!("{command:?}");
+        };
+        let values: Vec<_> = words.iter().map(|word| word.values.as_slice()).collect();
+        assert_eq!(values, [&[][..], &[1], &[], &[5]]);
+        let ShellForm::Simple(inner) = &command.substitutions[0][0].commands[0].form else {
+            panic!("{command:?}");
+        };
+        assert_eq!(inner[1].values, [3]);
+    }
+
+    #[test]
+    fn no_text_stops_the_reader() {
+        for text in [
+            "$(", "`", "\"", "'", "((((", "))", "${", "$((", "<<", ">", "|", "\\",
+        ] {
+            read(&pieces(text), true, 0);
+            read(&pieces(&text.repeat(500)), true, 0);
+        }
+    }
+}

@@ -1,0 +1,362 @@
+//! The lexer of the language: what blank, comment, word, number, piece of a string or sign begins
+//! at a place of a text, whatever is wrong with the text.
+//! It does not know the grammar: a word is a word wherever it stands.
+//!
+//! [`token_at`] and [`string_piece`] have no state. [`tokens`] knows besides which `}` ends an
+//! interpolation; whoever looks for mistakes in the brackets (`scan`, `recover`) does that itself.
+
+/// What a token is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenKind {
+    /// Blanks on a line, and the `\r` before a line end.
+    Blank,
+    /// A line end.
+    LineEnd,
+    /// From `#` to before the line end.
+    Comment,
+    /// A name or a keyword.
+    Word,
+    /// A number, a percent or a duration.
+    Number,
+    /// A piece of a string, with the quotes that are in it.
+    Text,
+    /// A sign; `${` and `}` of interpolations are among them.
+    Sign,
+    /// A character that means nothing outside of strings and comments.
+    Strange,
+}
+
+/// A token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Token {
+    /// What it is.
+    pub kind: TokenKind,
+    /// Its first byte.
+    pub start: usize,
+    /// One past its last byte.
+    pub end: usize,
+}
+
+impl Token {
+    /// Its text.
+    pub fn text<'t>(&self, text: &'t str) -> &'t str {
+        text.get(self.start..self.end).unwrap_or("")
+    }
+
+    /// Whether it is `"""`.
+    pub(super) fn is_long_quotes(&self) -> bool {
+        self.end - self.start == 3
+    }
+}
+
+/// Why a piece of a string ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PieceEnd {
+    /// Its quotes.
+    Quotes,
+    /// An interpolation: `${` is next.
+    Interpolation,
+    /// The string is on one line, and the line ends.
+    LineEnd,
+    /// The text ends.
+    TextEnd,
+}
+
+/// The signs of two characters.
+const PAIRS: [&[u8]; 7] = [b"==", b"!=", b"<=", b">=", b"??", b"->", b".."];
+
+/// Whether a character may stand in a word.
+pub fn is_word_part(char: char) -> bool {
+    char.is_alphanumeric() || matches!(char, '_' | '-')
+}
+
+/// The blanks, the line end or the comment that begins at byte `at`, if one does.
+#[inline]
+pub fn trivia_at(text: &str, at: usize) -> Option<Token> {
+    let rest = text.as_bytes().get(at..)?;
+    let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r');
+    let (kind, end) = match *rest.first()? {
+        b' ' | b'\t' | b'\r' => {
+            let length = rest.iter().position(|byte| !is_blank(byte));
+            (TokenKind::Blank, at + length.unwrap_or(rest.len()))
+        }
+        b'\n' => (TokenKind::LineEnd, at + 1),
+        b'#' => (TokenKind::Comment, line_end(text, at)),
+        _ => return None,
+    };
+    Some(Token {
+        kind,
+        start: at,
+        end,
+    })
+}
+
+/// The token that begins at byte `at`, outside of strings. Of a string it is the quotes alone;
+/// [`string_piece`] reads on behind them.
+#[inline]
+pub(super) fn token_at(text: &str, at: usize) -> Option<Token> {
+    if let Some(trivia) = trivia_at(text, at) {
+        return Some(trivia);
+    }
+    let bytes = text.as_bytes();
+    let (kind, end) = match *bytes.get(at)? {
+        b'"' => {
+            let long = bytes[at..].starts_with(b"\"\"\"");
+            (TokenKind::Text, at + if long { 3 } else { 1 })
+        }
+        b'_' | b'a'..=b'z' | b'A'..=b'Z' => (TokenKind::Word, word_end(text, at)),
+        b'0'..=b'9' => (TokenKind::Number, number_end(bytes, at)),
+        0..=31 | 127 => (TokenKind::Strange, at + 1),
+        128.. => wide(text, at),
+        _ => {
+            let pair = bytes.get(at..at + 2).unwrap_or(&[]);
+            let length = if PAIRS.contains(&pair) { 2 } else { 1 };
+            (TokenKind::Sign, at + length)
+        }
+    };
+    Some(Token {
+        kind,
+        start: at,
+        end,
+    })
+}
+
+/// A token that begins with a character beyond ASCII.
+fn wide(text: &str, at: usize) -> (TokenKind, usize) {
+    match text.get(at..).and_then(|rest| rest.chars().next()) {
+        Some(char) if char.is_alphabetic() => (TokenKind::Word, word_end(text, at)),
+        Some(char) if char.is_alphanumeric() => (TokenKind::Sign, at + char.len_utf8()),
+        Some(char) => (TokenKind::Strange, at + char.len_utf8()),
+        None => (TokenKind::Strange, at + 1),
+    }
+}
+
+/// Where the word ends that begins at `at`. A dash belongs to it only before a letter or digit.
+pub(super) fn word_end(text: &str, at: usize) -> usize {
+    let bytes = text.as_bytes();
+    let mut end = at;
+    loop {
+        // Most words are of these alone.
+        while let Some(b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'_') = bytes.get(end) {
+            end += 1;
+        }
+        let dash = usize::from(bytes.get(end) == Some(&b'-'));
+        match bytes.get(end + dash) {
+            Some(b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z') => end += dash + 1,
+            Some(128..) => {
+                let next = text.get(end + dash..).and_then(|rest| rest.chars().next());
+                match next.filter(|char| char.is_alphanumeric()) {
+                    Some(char) => end += dash + char.len_utf8(),
+                    None => return end,
+                }
+            }
+            _ => return end,
+        }
+    }
+}
+
+fn number_end(bytes: &[u8], at: usize) -> usize {
+    let mut end = at;
+    while let Some(byte) = bytes.get(end) {
+        let point = *byte == b'.' && bytes.get(end + 1).is_some_and(u8::is_ascii_digit);
+        if !(byte.is_ascii_alphanumeric() || *byte == b'_' || point) {
+            break;
+        }
+        end += 1;
+    }
+    end + usize::from(bytes.get(end) == Some(&b'%'))
+}
+
+/// Where the line ends that `at` is on, before its `\r`.
+pub(super) fn line_end(text: &str, at: usize) -> usize {
+    let rest = text.as_bytes().get(at..).unwrap_or(&[]);
+    let length = rest.iter().position(|byte| *byte == b'\n');
+    let line = rest.get(..length.unwrap_or(rest.len())).unwrap_or(&[]);
+    at + line.strip_suffix(b"\r").unwrap_or(line).len()
+}
+
+/// Where the piece of a string ends that goes on at `at`, and why.
+#[inline]
+pub(super) fn string_piece(text: &str, mut at: usize, long: bool) -> (usize, PieceEnd) {
+    let bytes = text.as_bytes();
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'"' if !long => return (at + 1, PieceEnd::Quotes),
+            b'"' if bytes[at..].starts_with(b"\"\"\"") => return (at + 3, PieceEnd::Quotes),
+            b'\n' if !long => {
+                let end = at - usize::from(at > 0 && bytes[at - 1] == b'\r');
+                return (end, PieceEnd::LineEnd);
+            }
+            // A line end behind the sign still ends a string on one line.
+            b'\\' if long || !matches!(bytes.get(at + 1), Some(b'\n' | b'\r')) => at += 2,
+            b'$' if bytes.get(at + 1) == Some(&b'{') => return (at, PieceEnd::Interpolation),
+            _ => at += 1,
+        }
+    }
+    (bytes.len(), PieceEnd::TextEnd)
+}
+
+/// The words, numbers, pieces of strings, comments and signs of a text, in order.
+pub fn tokens(text: &str) -> Vec<Token> {
+    let mut lexer = Lexer {
+        text,
+        at: 0,
+        // About as many as there will be.
+        found: Vec::with_capacity(text.len() / 4),
+        open: Vec::new(),
+    };
+    while lexer.next() {}
+    lexer.found
+}
+
+/// An interpolation that is open.
+#[derive(Debug, Clone, Copy)]
+struct Interpolation {
+    /// Whether its string is written with `"""`.
+    long: bool,
+    /// How many `{` are open in it.
+    braces: usize,
+}
+
+struct Lexer<'t> {
+    text: &'t str,
+    at: usize,
+    found: Vec<Token>,
+    open: Vec<Interpolation>,
+}
+
+impl Lexer<'_> {
+    /// Reads the next token; false at the end of the text.
+    fn next(&mut self) -> bool {
+        let Some(token) = token_at(self.text, self.at) else {
+            return false;
+        };
+        match token.kind {
+            TokenKind::Blank => self.at = token.end,
+            TokenKind::LineEnd => {
+                // The strings on this line end with it, and what is interpolated in them.
+                if let Some(first) = self.open.iter().position(|it| !it.long) {
+                    self.open.truncate(first);
+                }
+                self.at = token.end;
+            }
+            TokenKind::Strange => {
+                let blank = token.text(self.text).chars().all(char::is_whitespace);
+                match blank {
+                    true => self.at = token.end,
+                    false => self.push(TokenKind::Sign, token.end),
+                }
+            }
+            TokenKind::Text => {
+                self.string(token.end, token.is_long_quotes());
+            }
+            TokenKind::Sign => self.sign(token.end),
+            TokenKind::Comment | TokenKind::Word | TokenKind::Number => {
+                self.push(token.kind, token.end);
+            }
+        }
+        true
+    }
+
+    fn push(&mut self, kind: TokenKind, end: usize) {
+        let start = std::mem::replace(&mut self.at, end);
+        self.found.push(Token { kind, start, end });
+    }
+
+    fn sign(&mut self, end: usize) {
+        let byte = self.text.as_bytes().get(self.at).copied();
+        self.push(TokenKind::Sign, end);
+        match (byte, self.open.last_mut()) {
+            (Some(b'{'), Some(open)) => open.braces += 1,
+            (Some(b'}'), Some(open)) if open.braces > 0 => open.braces -= 1,
+            (Some(b'}'), Some(open)) => {
+                let long = open.long;
+                self.open.pop();
+                self.string(self.at, long);
+            }
+            _ => {}
+        }
+    }
+
+    /// Reads a piece of a string that goes on at `from`, and the `${` behind it.
+    fn string(&mut self, from: usize, long: bool) {
+        let (end, why) = string_piece(self.text, from, long);
+        if end > self.at {
+            self.push(TokenKind::Text, end);
+        }
+        if why == PieceEnd::Interpolation {
+            self.push(TokenKind::Sign, end + 2);
+            self.open.push(Interpolation { long, braces: 0 });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(text: &str) -> Vec<&str> {
+        tokens(text).iter().map(|token| token.text(text)).collect()
+    }
+
+    #[test]
+    fn strings_and_interpolations_are_told_apart() {
+        assert_eq!(
+            shown("log \"a ${x[\"k\"]} b\" # c"),
+            [
+                "log", "\"a ", "${", "x", "[", "\"k\"", "]", "}", " b\"", "# c"
+            ]
+        );
+        assert_eq!(
+            shown("let z = \"abc\nlog 1"),
+            ["let", "z", "=", "\"abc", "log", "1"]
+        );
+        assert_eq!(
+            shown("run \"\"\"\n a ${b}\n\"\"\" x"),
+            ["run", "\"\"\"\n a ", "${", "b", "}", "\n\"\"\"", "x"]
+        );
+    }
+
+    #[test]
+    fn words_hold_a_dash_only_before_a_letter() {
+        assert_eq!(
+            shown("prod-eu a - b x- 1h30m 10% 2.5"),
+            ["prod-eu", "a", "-", "b", "x", "-", "1h30m", "10%", "2.5"]
+        );
+        assert_eq!(shown("é.😀 \\"), ["é", ".", "😀", "\\"]);
+    }
+
+    #[test]
+    fn a_line_end_ends_what_is_interpolated_on_the_line() {
+        assert_eq!(
+            shown("log \"a ${x\nlog \"b\" }\n"),
+            ["log", "\"a ", "${", "x", "log", "\"b\"", "}"]
+        );
+        assert_eq!(
+            shown("\"${ ( }\" x \"\\\ny"),
+            ["\"", "${", "(", "}", "\"", "x", "\"\\", "y"]
+        );
+    }
+
+    #[test]
+    fn every_text_is_covered_in_order() {
+        for text in [
+            "\"\\",
+            "}}\"${",
+            "\"\"\"",
+            "\"${\"",
+            "a\r\n\"b\r\n",
+            "${}}\"",
+            "\"\\é${",
+            "a\u{a0}\u{7}²-é-",
+        ] {
+            let mut last = 0;
+            for token in tokens(text) {
+                assert!(token.start >= last && token.end > token.start, "{text:?}");
+                assert!(text.is_char_boundary(token.end), "{text:?}");
+                last = token.end;
+            }
+            assert!(last <= text.len());
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! The visitor of the syntax tree. Every node type is listed here once, with all its fields and
+//! variants; the traversals of the tree are generated from this list: [`Visit`] here, the moves of
+//! spans in `shift` and the comparison in `compare`. The generated matches have no wildcards: a
+//! node or field that is added to `ast` and not to the list does not compile.
+
+use super::ast::*;
+use lockstep_base::source::{Name, Span};
+
+/// Hands the list of all node types to the macro `$callback`: the structs with their fields, the
+/// enums with their variants and their fields, each with the names of its two functions.
+///
+/// The fields stand in the order in which they are visited. That is the order of the source,
+/// except that a statement's modifiers stand behind its form with its body, and that the parts of
+/// environments and kinds are grouped by their sort.
+macro_rules! each_node {
+    ($callback:ident) => {
+        $callback! {
+            structs {
+                File visit_file walk_file { items, span }
+                Ident visit_ident walk_ident { name, span }
+                Item visit_item walk_item { doc, kind, span }
+                ImportName visit_import_name walk_import_name { name, alias }
+                Use visit_use walk_use { path, args, span }
+                Path visit_path walk_path { namespace, name }
+                Field visit_field walk_field { doc, name, value }
+                Environment visit_environment walk_environment {
+                    name, fields, overrides, infrastructures
+                }
+                Override visit_override walk_override { service, fields, span }
+                Infrastructure visit_infrastructure walk_infrastructure {
+                    doc, name, kind, fields, overrides, span
+                }
+                Kind visit_kind walk_kind { name, service, infrastructure, deploy, parts }
+                FieldDecl visit_field_decl walk_field_decl { doc, name, ty, default }
+                Param visit_param walk_param { doc, name, ty, default }
+                TypeExpr visit_type_expr walk_type_expr { kind, span }
+                Expr visit_expr walk_expr { kind, span }
+                Arg visit_arg walk_arg { name, value }
+                StringLit visit_string_lit walk_string_lit { parts, multiline, span }
+                Block visit_block walk_block { stmts, span }
+                Stmt visit_stmt walk_stmt { doc, kind, modifiers, handlers, head, span }
+                Axis visit_axis walk_axis { order, var, list, span }
+                Run visit_run walk_run { command, using, dir, env, on }
+                Variables visit_variables walk_variables { entries, span }
+                Modifier visit_modifier walk_modifier { kind, span }
+                Handler visit_handler walk_handler { kind, span }
+                TestStmt visit_test_stmt walk_test_stmt { kind, span }
+            }
+            enums {
+                ItemKind visit_item_kind walk_item_kind {
+                    Import { path, alias },
+                    From { path, names },
+                    Input { name, ty, default, rule },
+                    Secret { name, source },
+                    Let { name, ty, value },
+                    Service { name, kind, using, fields },
+                    Environment(environment),
+                    Group { name, value },
+                    Kind(kind),
+                    Workflow { name, params, result, body },
+                    Action { name, params, result },
+                    Pipeline { name, modifiers, body, handlers },
+                    Test { name, body, body_span },
+                    Error,
+                }
+                TypeKind visit_type_kind walk_type_kind {
+                    Name(name),
+                    Of(name, path),
+                    List(element),
+                    Map(key, value),
+                    Record(fields),
+                    Optional(inner),
+                    OneOf(texts),
+                    Error,
+                }
+                ExprKind visit_expr_kind walk_expr_kind {
+                    None,
+                    Bool(value),
+                    Int(value),
+                    Float(value),
+                    Percent(value),
+                    Duration(value),
+                    String(text),
+                    Name(name),
+                    List(items),
+                    Record(entries),
+                    Field(inner, name),
+                    Star(inner),
+                    Index(inner, index),
+                    Unary(op, inner),
+                    Binary(op, op_span, left, right),
+                    If(condition, yes, no),
+                    Comprehension { body, var, list, cond },
+                    Call(callee, args),
+                    Paren(inner),
+                    Error,
+                }
+                RecordKey visit_record_key walk_record_key {
+                    Name(name),
+                    String(text),
+                }
+                StringPart visit_string_part walk_string_part {
+                    Text { text, span },
+                    Interpolation { expr, span },
+                }
+                StmtKind visit_stmt_kind walk_stmt_kind {
+                    Stage { name, body },
+                    Serial { body },
+                    Parallel { body },
+                    Loop { axis, body },
+                    Matrix { axes, filter, include, body },
+                    Deploy { service, target, using },
+                    Step { name, body },
+                    Run(run),
+                    Call(call),
+                    Let { name, ty, value },
+                    If { branches, otherwise },
+                    Barrier { name, key },
+                    Lock { resource, limit, body },
+                    Approve { question, by },
+                    Wait(time),
+                    Verify { during, every, body },
+                    Log(text),
+                    Fail(text),
+                    Return(value),
+                    Yield(value),
+                    On { target, body },
+                    Ignore,
+                    Rollback(scope),
+                    Abort,
+                    Retry(times),
+                    Ask { timeout, otherwise },
+                    Error,
+                }
+                LetValue visit_let_value walk_let_value {
+                    Expr(expr),
+                    Effect(stmt),
+                }
+                ModifierKind visit_modifier_kind walk_modifier_kind {
+                    Timeout(limit),
+                    Retry { times, every, upto },
+                    Max(count),
+                    Batches(sizes),
+                    Tolerate(count),
+                    FailFast,
+                    Atomic,
+                    Once,
+                    Error,
+                }
+                HandlerKind visit_handler_kind walk_handler_kind {
+                    Undo(body),
+                    OnFailure { classes, body },
+                    Always(body),
+                }
+                TestKind visit_test_kind walk_test_kind {
+                    GivenInput { name, value },
+                    GivenRun { pattern, then },
+                    GivenNode { path, then },
+                    Start { pipeline },
+                    ExpectStatus { path, status },
+                    ExpectOrder { first, second },
+                    Error,
+                }
+                Given visit_given walk_given {
+                    Returns(value),
+                    Fails(class),
+                    Refused,
+                }
+                TestPath visit_test_path walk_test_path {
+                    Pattern(text),
+                    Name(name),
+                }
+            }
+        }
+    };
+}
+pub(crate) use each_node;
+
+/// Something in a tree that can be handed to a visitor: a node, several of them, or a leaf.
+trait Accept {
+    fn accept<'a, V: Visit<'a> + ?Sized>(&'a self, visitor: &mut V);
+}
+
+impl<T: Accept> Accept for Option<T> {
+    fn accept<'a, V: Visit<'a> + ?Sized>(&'a self, visitor: &mut V) {
+        self.iter().for_each(|it| it.accept(visitor));
+    }
+}
+
+impl<T: Accept> Accept for Vec<T> {
+    fn accept<'a, V: Visit<'a> + ?Sized>(&'a self, visitor: &mut V) {
+        self.iter().for_each(|it| it.accept(visitor));
+    }
+}
+
+impl<T: Accept> Accept for Box<T> {
+    fn accept<'a, V: Visit<'a> + ?Sized>(&'a self, visitor: &mut V) {
+        (**self).accept(visitor);
+    }
+}
+
+impl<A: Accept, B: Accept> Accept for (A, B) {
+    fn accept<'a, V: Visit<'a> + ?Sized>(&'a self, visitor: &mut V) {
+        self.0.accept(visitor);
+        self.1.accept(visitor);
+    }
+}
+
+impl Accept for Span {
+    fn accept<'a, V: Visit<'a> + ?Sized>(&'a self, visitor: &mut V) {
+        visitor.visit_span(*self);
+    }
+}
+
+/// What no visitor asks for.
+macro_rules! leaves {
+    ($($leaf:ty)*) => { $(impl Accept for $leaf {
+        fn accept<'a, V: Visit<'a> + ?Sized>(&'a self, _: &mut V) {}
+    })* };
+}
+
+leaves!(Name bool i64 f64 UnaryOp BinaryOp Order RollbackScope);
+
+macro_rules! visitor {
+    (
+        structs { $($struct:ident $visit_struct:ident $walk_struct:ident {
+            $($field:ident),*
+        })* }
+        enums { $($enum:ident $visit_enum:ident $walk_enum:ident {
+            $($variant:ident $(($($part:ident),*))? $({ $($named:ident),* })?,)*
+        })* }
+    ) => {
+        /// Goes through a tree. Each function is handed a node and visits all that is inside of
+        /// it; one that is overridden decides itself whether it does, with the `walk` function
+        /// of the same node.
+        #[expect(missing_docs, reason = "each is named like the node that it is handed")]
+        pub trait Visit<'a> {
+            /// Is handed the span of every node, and every other span that stands in one.
+            fn visit_span(&mut self, _span: Span) {}
+            $(fn $visit_struct(&mut self, node: &'a $struct) {
+                $walk_struct(self, node);
+            })*
+            $(fn $visit_enum(&mut self, node: &'a $enum) {
+                $walk_enum(self, node);
+            })*
+        }
+
+        $(
+            /// Visits all that is directly inside of a node.
+            pub fn $walk_struct<'a, V: Visit<'a> + ?Sized>(visitor: &mut V, node: &'a $struct) {
+                let $struct { $($field),* } = node;
+                $($field.accept(visitor);)*
+            }
+
+            impl Accept for $struct {
+                fn accept<'a, V: Visit<'a> + ?Sized>(&'a self, visitor: &mut V) {
+                    visitor.$visit_struct(self);
+                }
+            }
+        )*
+
+        $(
+            /// Visits all that is directly inside of a node.
+            pub fn $walk_enum<'a, V: Visit<'a> + ?Sized>(visitor: &mut V, node: &'a $enum) {
+                match node {
+                    $($enum::$variant $(($($part),*))? $({ $($named),* })? => {
+                        $($($part.accept(visitor);)*)?
+                        $($($named.accept(visitor);)*)?
+                    })*
+                }
+            }
+
+            impl Accept for $enum {
+                fn accept<'a, V: Visit<'a> + ?Sized>(&'a self, visitor: &mut V) {
+                    visitor.$visit_enum(self);
+                }
+            }
+        )*
+    };
+}
+
+each_node!(visitor);
