@@ -12,3 +12,4 @@ mod properties;
 mod referee;
 mod replay;
 mod seeds;
+mod ways;

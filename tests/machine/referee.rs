@@ -15,8 +15,8 @@ use super::play::try_plan;
 const PIPELINES: std::ops::Range<u64> = 1..2_200;
 
 /// How many statements a pipeline has at least, and how many more at most.
-const SMALL: (u64, u64) = (5, 6);
-const LARGE: (u64, u64) = (8, 8);
+pub const SMALL: (u64, u64) = (5, 6);
+pub const LARGE: (u64, u64) = (8, 8);
 
 /// Places that are looked at in one pipeline before it is passed over as too large.
 const MOST_PLACES: usize = 300;
@@ -104,7 +104,8 @@ struct Place {
     lock: usize,
 }
 
-fn pipeline(seed: u64, (least, more): (u64, u64)) -> String {
+/// The pipeline of a seed, at least and at most so many statements more.
+pub fn pipeline(seed: u64, (least, more): (u64, u64)) -> String {
     let mut dice = Dice(seed);
     let mut growth = Growth {
         locks: dice.chance(2),
@@ -360,7 +361,7 @@ impl Count {
         }
         match (&said, &found) {
             (_, Found::TooMany) => self.too_large += 1,
-            (Verdict::Unknown, _) => self.unknown += 1,
+            (Verdict::Unknown(_), _) => self.unknown += 1,
             (Verdict::Ends, Found::Ends) => self.end += 1,
             (Verdict::Hangs(_), Found::Hangs(_)) => {
                 self.hang += 1;

@@ -44,20 +44,45 @@ pub enum Verdict {
     Ends,
     /// This one does not.
     Hangs(Hang),
-    /// There were more states than can be looked at.
-    Unknown,
+    /// There were more states than can be looked at. Where a standstill is given, it has been found
+    /// among runs that need not all be possible.
+    Unknown(Option<Hang>),
+}
+
+/// The ways that lead to a verdict, in the order in which they are tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Way {
+    /// All that is waited for can be put in an order.
+    Order,
+    /// One run, as no lock can be in short supply.
+    OneRun,
+    /// Locks are asked for in every order, and everything else goes on at once.
+    LockOrders,
+    /// Event by event, as the machine would see them.
+    Events,
+}
+
+impl Way {
+    /// All of them, in the order in which they are tried.
+    pub const ALL: [Self; 4] = [Self::Order, Self::OneRun, Self::LockOrders, Self::Events];
 }
 
 /// Looks for a standstill; a shortest one is found first.
 pub fn explore(flow: &Flow) -> Verdict {
+    decide(flow).0
+}
+
+/// As [`explore`], and which way led to the verdict.
+pub fn decide(flow: &Flow) -> (Verdict, Way) {
     let shortage = contention::shortage(flow);
     if order::is_ordered(flow, &shortage) {
-        return Verdict::Ends;
+        return (Verdict::Ends, Way::Order);
     }
     let tangled = flow.forks.iter().any(|fork| fork.tangled);
     let relevant = contention::relevant(flow, &shortage);
     if !relevant.contains(&true) && !tangled {
-        return search(&Search::free(flow, relevant, false));
+        let verdict = search(&Search::free(flow, relevant, false));
+        return (verdict, Way::OneRun);
     }
     let mut first = None;
     for failures in [false, true] {
@@ -67,21 +92,21 @@ pub fn explore(flow: &Flow) -> Verdict {
                 first = Some(hang);
                 break;
             }
-            Verdict::Unknown => return Verdict::Unknown,
+            unknown @ Verdict::Unknown(_) => return (unknown, Way::LockOrders),
         }
     }
     let Some(first) = first else {
-        return Verdict::Ends;
+        return (Verdict::Ends, Way::LockOrders);
     };
     for failures in [false, true] {
         match search(&Search::exact(flow, failures)) {
             Verdict::Ends => {}
-            Verdict::Hangs(hang) => return Verdict::Hangs(hang),
-            // It is not worth more to know whether the machine's own order would save it.
-            Verdict::Unknown => return Verdict::Hangs(first),
+            hangs @ Verdict::Hangs(_) => return (hangs, Way::Events),
+            // Whether the machine's own order would save it is not known.
+            Verdict::Unknown(_) => return (Verdict::Unknown(Some(first)), Way::Events),
         }
     }
-    Verdict::Ends
+    (Verdict::Ends, Way::Events)
 }
 
 fn search(search: &Search<'_>) -> Verdict {
@@ -105,7 +130,7 @@ fn search(search: &Search<'_>) -> Verdict {
                 continue;
             }
             if seen.len() >= MOST_STATES {
-                return Verdict::Unknown;
+                return Verdict::Unknown(None);
             }
             seen.insert(next.clone());
             let mut steps = steps.clone();

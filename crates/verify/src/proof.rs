@@ -31,14 +31,16 @@ use lockstep_plan::{Tree, TreeId};
 /// The mistakes, each with a code of the 8xx family.
 pub fn prove(plan: &Plan) -> Result<(), Vec<Diagnostic>> {
     let root = plan.tree.get(plan.tree.root());
-    if !root.has_barrier && !root.has_lock && !deploys_in_and_out_of_stages(plan) {
-        // Stages take all their locks together and wait for nothing while they hold them.
+    if nothing_waits(plan) {
         return Ok(());
     }
     let flow = match Flow::of(plan) {
         Ok(flow) => flow,
         Err(Halt::Fault(fault)) => return Err(vec![*fault]),
-        Err(Halt::Unknown) => return Ok(()),
+        Err(Halt::Unknown) => {
+            let what = "what its strands wait for depends on values that only the run knows";
+            return Err(vec![not_proved(root.stmt.span, what)]);
+        }
     };
     let teller = Teller {
         flow: &flow,
@@ -51,10 +53,21 @@ pub fn prove(plan: &Plan) -> Result<(), Vec<Diagnostic>> {
     match explore(&flow) {
         Verdict::Ends => {}
         Verdict::Hangs(hang) => return Err(vec![teller.tell(&hang)]),
-        Verdict::Unknown => return Err(vec![not_proved(root.stmt.span)]),
+        Verdict::Unknown(Some(hang)) => return Err(vec![teller.tell_perhaps(&hang)]),
+        Verdict::Unknown(None) => {
+            let what = "its strands can take their locks in too many orders to look at";
+            return Err(vec![not_proved(root.stmt.span, what)]);
+        }
     }
     let late = teller.late();
     if late.is_empty() { Ok(()) } else { Err(late) }
+}
+
+/// Whether no strand of a plan can wait for another: stages take all their locks together and
+/// wait for nothing while they hold them.
+pub fn nothing_waits(plan: &Plan) -> bool {
+    let root = plan.tree.get(plan.tree.root());
+    !root.has_barrier && !root.has_lock && !deploys_in_and_out_of_stages(plan)
 }
 
 /// Whether the pipeline itself holds infrastructures while stages in it need theirs.
@@ -72,10 +85,11 @@ fn deploys_in_and_out_of_stages(plan: &Plan) -> bool {
     inside && outside
 }
 
-fn not_proved(span: Span) -> Diagnostic {
-    let message = "it could not be proved that this pipeline ends";
-    Diagnostic::error(codes::NOT_PROVED, span, message)
-        .here("its strands can take their locks in too many orders to look at")
+const NOT_PROVED: &str = "it could not be proved that this pipeline ends";
+
+fn not_proved(span: Span, why: &str) -> Diagnostic {
+    Diagnostic::error(codes::NOT_PROVED, span, NOT_PROVED)
+        .here(why)
         .help("take locks in one order everywhere, and pass barriers outside of locks")
 }
 

@@ -1,8 +1,7 @@
 //! What a block allows: one statement after the other, so many at once, cells in their order and
 //! waves. It does not know names, nor what runs in it.
 
-use std::collections::{HashMap, HashSet};
-
+use super::hash::FastMap;
 use lockstep_lang::ir::Order;
 use lockstep_plan::grid::Position;
 
@@ -14,12 +13,23 @@ pub(super) type Broken = String;
 pub(super) struct Block {
     /// The last statement that began.
     at: Option<usize>,
-    /// Who runs in each statement that runs: for a serial block, in `at`.
-    live: HashMap<usize, u32>,
-    /// The statements that have ended and may not begin again.
-    ended: HashSet<usize>,
+    /// Of a serial block: how many run in `at`, and whether `at` has ended and may not begin again.
+    one: Strand,
+    /// Of a parallel block: each of its statements as far as they have begun.
+    strands: Vec<Strand>,
+    /// In how many of the statements of a parallel block something runs.
+    live: usize,
     /// Whether one of them ended badly, so that no later one may begin.
     failed: bool,
+}
+
+/// A statement of a block.
+#[derive(Debug, Default, Clone, Copy)]
+struct Strand {
+    /// How many run in it.
+    live: u32,
+    /// Whether it has ended and may not begin again.
+    ended: bool,
 }
 
 /// How something enters a block.
@@ -41,22 +51,40 @@ impl Block {
     /// Something begins in it.
     pub(super) fn enter(&mut self, entry: Entry) -> Result<(), Broken> {
         let entered = self.check(entry);
-        if entered.is_err() && entry.restarts && self.live.is_empty() {
+        if entered.is_err() && entry.restarts && !self.is_live() {
             *self = Self::default();
         } else {
             entered?;
         }
+        if entry.parallel {
+            if self.strands.len() <= entry.at {
+                self.strands.resize(entry.at + 1, Strand::default());
+            }
+            if let Some(strand) = self.strands.get_mut(entry.at) {
+                self.live += usize::from(strand.live == 0);
+                strand.live += 1;
+            }
+        } else {
+            if self.at != Some(entry.at) {
+                self.one = Strand::default();
+            }
+            self.one.live += 1;
+        }
         self.at = self.at.max(Some(entry.at));
-        *self.live.entry(entry.at).or_default() += 1;
         Ok(())
     }
 
+    fn is_live(&self) -> bool {
+        self.live > 0 || self.one.live > 0
+    }
+
     fn check(&self, entry: Entry) -> Result<(), Broken> {
-        if entry.direct && self.ended.contains(&entry.at) {
-            return Err("started again after it had ended".into());
-        }
-        let beside = self.live.keys().filter(|at| **at != entry.at).count();
         if entry.parallel {
+            let strand = self.strands.get(entry.at).copied().unwrap_or_default();
+            if entry.direct && strand.ended {
+                return Err("started again after it had ended".into());
+            }
+            let beside = self.live - usize::from(strand.live > 0);
             return match entry.max {
                 Some(max) if beside + 1 > max => Err(format!(
                     "started beside {beside} others, but `max` is {max}"
@@ -64,7 +92,11 @@ impl Block {
                 _ => Ok(()),
             };
         }
-        if beside > 0 {
+        let is_at = self.at == Some(entry.at);
+        if entry.direct && is_at && self.one.ended {
+            return Err("started again after it had ended".into());
+        }
+        if self.one.live > 0 && !is_at {
             return Err("started before the statement before it had ended".into());
         }
         if self.at.is_some_and(|at| entry.at < at) {
@@ -79,33 +111,39 @@ impl Block {
 
     /// Something in it has ended.
     pub(super) fn leave(&mut self, entry: Entry, good: bool) {
-        if let Some(live) = self.live.get_mut(&entry.at) {
-            *live -= 1;
-            if *live == 0 {
-                self.live.remove(&entry.at);
+        let strand = match entry.parallel {
+            true => self.strands.get_mut(entry.at),
+            false => Some(&mut self.one).filter(|_| self.at == Some(entry.at)),
+        };
+        // What was not let in does not leave.
+        if let Some(strand) = strand {
+            let was_live = strand.live > 0;
+            strand.live = strand.live.saturating_sub(1);
+            strand.ended |= entry.direct;
+            if entry.parallel {
+                self.live -= usize::from(was_live && strand.live == 0);
             }
         }
-        if entry.direct {
-            self.ended.insert(entry.at);
-            self.failed |= !good && !entry.parallel;
-        }
+        self.failed |= entry.direct && !good && !entry.parallel;
     }
 }
 
 /// A cell of a loop or matrix.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Cell {
     /// Its number in source order.
     pub(super) number: usize,
     /// Its place on each axis.
     pub(super) position: Position,
+    /// For each serial axis: the number of the chain of elements that it is in, and its element.
+    chains: Vec<(u32, u32)>,
 }
 
 /// The cells of a loop or matrix.
 #[derive(Debug, Default)]
 pub(super) struct Cells {
     /// Its axes; empty where the order of the cells is not known.
-    pub(super) orders: Vec<Order>,
+    orders: Vec<Order>,
     /// How many may run at once, where that is limited.
     pub(super) max: Option<usize>,
     /// How many cells come before each wave but the first.
@@ -113,15 +151,39 @@ pub(super) struct Cells {
     /// Whether the block may begin again without anything being told of it.
     pub(super) restarts: bool,
     live: usize,
-    /// For each serial axis, by the values of the axes outside it: the element that it is at, and
-    /// how many of its cells run.
-    at: HashMap<Position, (u32, u32)>,
+    /// The chains of serial axes by the axis and what is outside of it.
+    chains: FastMap<Position, u32>,
+    /// For each chain the element that it is at, and how many of its cells run.
+    at: Vec<(u32, u32)>,
     /// The wave that it is in, and how many of its cells run.
     wave: (usize, u32),
-    begun: HashSet<usize>,
+    /// Which cells have begun, by number.
+    begun: Vec<bool>,
 }
 
 impl Cells {
+    /// Cells whose axes are these.
+    pub(super) fn new(orders: Vec<Order>) -> Self {
+        Self {
+            orders,
+            ..Self::default()
+        }
+    }
+
+    /// The next cell in source order.
+    pub(super) fn cell(&mut self, number: usize, position: &Position) -> Cell {
+        let mut chains = Vec::new();
+        for (prefix, index) in serial(&self.orders, position) {
+            let next = self.chains.len() as u32;
+            chains.push((*self.chains.entry(prefix).or_insert(next), index));
+        }
+        Cell {
+            number,
+            position: position.clone(),
+            chains,
+        }
+    }
+
     /// A cell begins.
     pub(super) fn enter(&mut self, cell: Option<&Cell>) -> Result<(), Broken> {
         let entered = self.check(cell);
@@ -134,11 +196,21 @@ impl Cells {
         }
         self.live += 1;
         let Some(cell) = cell else { return Ok(()) };
-        self.begun.insert(cell.number);
-        for (prefix, index) in serial(&self.orders, &cell.position) {
-            let (at, live) = self.at.entry(prefix).or_default();
-            *at = index;
-            *live += 1;
+        if self.begun.len() <= cell.number {
+            self.begun.resize(cell.number + 1, false);
+        }
+        if let Some(begun) = self.begun.get_mut(cell.number) {
+            *begun = true;
+        }
+        for (chain, index) in &cell.chains {
+            let chain = *chain as usize;
+            if self.at.len() <= chain {
+                self.at.resize(chain + 1, (0, 0));
+            }
+            if let Some((at, live)) = self.at.get_mut(chain) {
+                *at = *index;
+                *live += 1;
+            }
         }
         self.wave = (self.wave_of(cell), self.wave.1 + 1);
         Ok(())
@@ -152,15 +224,15 @@ impl Cells {
             ));
         }
         let Some(cell) = cell else { return Ok(()) };
-        if self.begun.contains(&cell.number) {
+        if self.begun.get(cell.number) == Some(&true) {
             return Err("started a second time".into());
         }
-        for (prefix, index) in serial(&self.orders, &cell.position) {
-            match self.at.get(&prefix) {
-                Some((at, _)) if index < *at => {
+        for (chain, index) in &cell.chains {
+            match self.at.get(*chain as usize) {
+                Some((at, _)) if index < at => {
                     return Err("started after a cell that comes after it".into());
                 }
-                Some((at, live)) if index > *at && *live > 0 => {
+                Some((at, live)) if index > at && *live > 0 => {
                     return Err("started before a cell before it had ended".into());
                 }
                 _ => {}
@@ -180,8 +252,8 @@ impl Cells {
     pub(super) fn leave(&mut self, cell: Option<&Cell>) {
         self.live = self.live.saturating_sub(1);
         let Some(cell) = cell else { return };
-        for (prefix, _) in serial(&self.orders, &cell.position) {
-            if let Some((_, live)) = self.at.get_mut(&prefix) {
+        for (chain, _) in &cell.chains {
+            if let Some((_, live)) = self.at.get_mut(*chain as usize) {
                 *live = live.saturating_sub(1);
             }
         }
@@ -258,15 +330,10 @@ mod tests {
 
     #[test]
     fn cells_keep_to_their_axes_and_waves() {
-        let cell = |number, position: [u32; 2]| Cell {
-            number,
-            position: position.to_vec(),
-        };
-        let mut cells = Cells {
-            orders: vec![Order::Parallel, Order::Serial],
-            ..Cells::default()
-        };
-        let (a, b, c) = (cell(0, [0, 0]), cell(1, [0, 1]), cell(2, [1, 0]));
+        let mut cells = Cells::new(vec![Order::Parallel, Order::Serial]);
+        let a = cells.cell(0, &vec![0, 0]);
+        let b = cells.cell(1, &vec![0, 1]);
+        let c = cells.cell(2, &vec![1, 0]);
         assert_eq!(cells.enter(Some(&a)), Ok(()));
         assert!(cells.enter(Some(&b)).is_err(), "the one before it runs");
         assert_eq!(cells.enter(Some(&c)), Ok(()), "another chain");
@@ -276,11 +343,11 @@ mod tests {
         cells.leave(Some(&b));
         cells.leave(Some(&c));
 
-        let mut waves = Cells {
-            orders: vec![Order::Parallel, Order::Parallel],
-            waves: vec![1],
-            ..Cells::default()
-        };
+        let mut waves = Cells::new(vec![Order::Parallel, Order::Parallel]);
+        waves.waves = vec![1];
+        let a = waves.cell(0, &vec![0, 0]);
+        let b = waves.cell(1, &vec![0, 1]);
+        let c = waves.cell(2, &vec![1, 0]);
         assert_eq!(waves.enter(Some(&a)), Ok(()));
         assert!(waves.enter(Some(&b)).is_err(), "the first wave runs");
         waves.leave(Some(&a));

@@ -1,17 +1,17 @@
 //! Barriers as they are told of: who waits, when one opens, and that all go on together.
 //! It does not know how many strands there are; that is told with every arrival.
 
-use std::collections::HashMap;
-
-use lockstep_base::source::Name;
+use super::hash::FastMap;
+use super::nodes::MeetingKey;
+use super::table::NodeId;
 use lockstep_engine::notice::Status;
 
 /// All barriers at which somebody waits.
 #[derive(Debug, Default)]
 pub(super) struct Meetings {
-    open: HashMap<String, Meeting>,
+    open: FastMap<MeetingKey, Meeting>,
     /// Which meeting a node waits at.
-    of: HashMap<Name, String>,
+    of: FastMap<NodeId, MeetingKey>,
     /// How often somebody may have left.
     ends: u64,
     /// Whether strands may leave without being told of.
@@ -53,13 +53,13 @@ impl Meetings {
     /// A strand arrives and waits.
     pub(super) fn arrived(
         &mut self,
-        node: &Name,
-        key: impl FnOnce() -> Option<String>,
+        node: NodeId,
+        key: Option<MeetingKey>,
         arrived: usize,
         expected: usize,
     ) -> Result<(), String> {
-        let Some(key) = key() else { return Ok(()) };
-        self.of.insert(node.clone(), key.clone());
+        let Some(key) = key else { return Ok(()) };
+        self.of.insert(node, key.clone());
         let meeting = self.open.entry(key).or_default();
         if meeting.passing {
             return Err("arrived at a barrier that had opened".into());
@@ -79,14 +79,15 @@ impl Meetings {
     /// barrier is broken.
     pub(super) fn opened(
         &mut self,
-        node: &Name,
-        key: impl FnOnce() -> Option<String>,
+        key: Option<(NodeId, MeetingKey)>,
         waited: bool,
     ) -> Result<(), String> {
         if waited {
             return Err("started at a barrier where it had been waiting".into());
         }
-        let Some(key) = key() else { return Ok(()) };
+        let Some((node, key)) = key else {
+            return Ok(());
+        };
         let Some(meeting) = self.open.get_mut(&key) else {
             // Nobody else had to come, or they have left.
             return Ok(());
@@ -94,7 +95,7 @@ impl Meetings {
         if meeting.passing {
             return Err("arrived at a barrier that had opened".into());
         }
-        self.of.insert(node.clone(), key);
+        self.of.insert(node, key);
         meeting.waiting += 1;
         if meeting.broken {
             return Ok(());
@@ -111,8 +112,8 @@ impl Meetings {
     }
 
     /// A strand that waited goes on, or gives up.
-    pub(super) fn passed(&mut self, node: &Name, status: Status) -> Result<(), String> {
-        let Some(key) = self.of.remove(node) else {
+    pub(super) fn passed(&mut self, node: NodeId, status: Status) -> Result<(), String> {
+        let Some(key) = self.of.remove(&node) else {
             return Ok(());
         };
         let ends = self.ends;

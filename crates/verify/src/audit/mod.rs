@@ -7,22 +7,25 @@
 //! loops of more than [`MOST_CELLS`] cells, of which only the width is checked.
 
 mod blocks;
+mod hash;
 mod meetings;
 mod nodes;
+mod paths;
 mod places;
+mod table;
 #[cfg(test)]
 mod tests;
 mod values;
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use hash::{FastMap, FastSet};
 use lockstep_base::source::Name;
 use lockstep_engine::notice::{Happened, NodeKind, RunEvent, Status, Waiting};
-use lockstep_engine::pattern::segments;
 use lockstep_plan::Plan;
 use meetings::Meetings;
-use nodes::{Nodes, Phase};
+use nodes::Nodes;
+use table::{NodeId, Phase};
 
 /// The order of the cells of larger loops is not checked.
 pub const MOST_CELLS: usize = 10_000;
@@ -86,11 +89,11 @@ pub struct Audit {
     last: Option<u64>,
     begun: bool,
     /// Who holds each infrastructure, with how many deployments.
-    places: HashMap<Name, (Name, u32)>,
+    places: FastMap<Name, (Name, u32)>,
     /// How many hold each named resource.
-    locks: HashMap<String, u32>,
+    locks: FastMap<String, u32>,
     /// The ended deployments that are being taken back.
-    rolling: HashSet<Name>,
+    rolling: FastSet<Name>,
 }
 
 impl Audit {
@@ -104,9 +107,9 @@ impl Audit {
             violations: Vec::new(),
             last: None,
             begun: false,
-            places: HashMap::new(),
-            locks: HashMap::new(),
-            rolling: HashSet::new(),
+            places: FastMap::default(),
+            locks: FastMap::default(),
+            rolling: FastSet::default(),
         }
     }
 
@@ -121,9 +124,9 @@ impl Audit {
             violations: Vec::new(),
             last: None,
             begun: false,
-            places: HashMap::new(),
-            locks: HashMap::new(),
-            rolling: HashSet::new(),
+            places: FastMap::default(),
+            locks: FastMap::default(),
+            rolling: FastSet::default(),
         }
     }
 
@@ -224,14 +227,15 @@ impl Audit {
 
     fn started(&mut self, node: &Name, kind: NodeKind) {
         self.report.nodes += 1;
-        let was_live = self.nodes.is_live(node);
-        let begun = self.nodes.begin(node, kind, Phase::Running);
+        let known = self.nodes.find(node);
+        let (id, begun) = self.nodes.begin(known, node, kind, Phase::Running);
         self.broken(node, begun);
-        self.around_is_held(node);
+        self.around_is_held(id);
         match kind {
             NodeKind::Barrier => {
                 let nodes = &self.nodes;
-                let met = self.meetings.opened(node, || nodes.meeting(node), was_live);
+                let key = id.and_then(|id| Some((id, nodes.meeting(id)?)));
+                let met = self.meetings.opened(key, known.is_some());
                 self.broken(node, met);
             }
             NodeKind::Undo => self.undoes(node),
@@ -261,68 +265,47 @@ impl Audit {
             | Waiting::Time { .. }
             | Waiting::Approval { .. } => Phase::Waiting,
         };
-        let again = matches!(waiting, Waiting::Retry { .. });
-        let begun = self.nodes.begin(node, kind, phase);
+        let known = self.nodes.find(node);
+        let (id, begun) = self.nodes.begin(known, node, kind, phase);
         self.broken(node, begun);
-        self.around_is_held(node);
-        if let Waiting::Barrier {
-            arrived, expected, ..
-        } = waiting
-        {
-            let nodes = &self.nodes;
-            let met = self
-                .meetings
-                .arrived(node, || nodes.meeting(node), *arrived, *expected);
-            self.broken(node, met);
-        }
-        if again {
-            if kind == NodeKind::Deploy {
-                self.deployment_rests(node);
+        self.around_is_held(id);
+        let Some(id) = id else { return };
+        match waiting {
+            Waiting::Barrier {
+                arrived, expected, ..
+            } => {
+                let key = self.nodes.meeting(id);
+                let met = self.meetings.arrived(id, key, *arrived, *expected);
+                self.broken(node, met);
             }
-            if self.nodes.is_plain_lock(node) && kind == NodeKind::Lock {
-                self.lock_given_back(node);
-            }
+            Waiting::Retry { .. } => self.gives_back(id, kind),
+            Waiting::Lock { .. } | Waiting::Time { .. } | Waiting::Approval { .. } => {}
         }
     }
 
     fn finished(&mut self, node: &Name, kind: NodeKind, status: Status) {
-        if self.rolled_back_later(node, kind, status) {
+        let known = self.nodes.find(node);
+        if known.is_none() && self.rolled_back_later(node, kind, status) {
             return;
         }
         if status == Status::Skipped {
-            let skipped = self.nodes.skip(node);
+            let skipped = self.nodes.skip(known, node);
             self.meetings.somebody_may_have_left();
             return self.broken(node, skipped);
-        }
-        if kind == NodeKind::Barrier {
-            let met = self.meetings.passed(node, status);
-            self.broken(node, met);
         }
         if !is_leaf(kind) {
             self.meetings.somebody_may_have_left();
         }
-        match kind {
-            NodeKind::Deploy if status != Status::RollingBack => self.deployment_rests(node),
-            NodeKind::Lock if self.nodes.is_plain_lock(node) => self.lock_given_back(node),
-            NodeKind::Pipeline
-            | NodeKind::Stage
-            | NodeKind::Serial
-            | NodeKind::Parallel
-            | NodeKind::Cell
-            | NodeKind::Deploy
-            | NodeKind::Step
-            | NodeKind::Run
-            | NodeKind::Workflow
-            | NodeKind::Action
-            | NodeKind::Barrier
-            | NodeKind::Lock
-            | NodeKind::Approve
-            | NodeKind::Wait
-            | NodeKind::Verify
-            | NodeKind::Log
-            | NodeKind::Undo => {}
+        if let Some(id) = known {
+            if kind == NodeKind::Barrier {
+                let met = self.meetings.passed(id, status);
+                self.broken(node, met);
+            }
+            if kind != NodeKind::Deploy || status != Status::RollingBack {
+                self.gives_back(id, kind);
+            }
         }
-        let ended = self.nodes.end(node, kind, status);
+        let ended = self.nodes.end(known, node, kind, status);
         self.broken(node, ended);
     }
 
@@ -330,11 +313,11 @@ impl Audit {
 
     /// What is in a deployment or `lock` begins, so that it must hold what it wants: only then is
     /// that sure, as one that fails without having had it is told to have started, too.
-    fn around_is_held(&mut self, node: &Name) {
-        match self.nodes.parent_of_body(node) {
-            Some((parent, NodeKind::Deploy)) => self.deployment_runs(&parent),
-            Some((parent, NodeKind::Lock)) if self.nodes.is_plain_lock(&parent) => {
-                self.lock_taken(&parent);
+    fn around_is_held(&mut self, id: Option<NodeId>) {
+        match id.and_then(|id| self.nodes.parent_of_body(id)) {
+            Some((parent, NodeKind::Deploy)) => self.deployment_runs(parent),
+            Some((parent, NodeKind::Lock)) if self.nodes.is_plain_lock(parent) => {
+                self.lock_taken(parent);
             }
             None
             | Some((
@@ -359,30 +342,40 @@ impl Audit {
         }
     }
 
+    /// A deployment or `lock` does not need any more what it holds.
+    fn gives_back(&mut self, id: NodeId, kind: NodeKind) {
+        match kind {
+            NodeKind::Deploy => self.deployment_rests(id),
+            NodeKind::Lock if self.nodes.is_plain_lock(id) => self.lock_given_back(id),
+            _ => {}
+        }
+    }
+
     /// A deployment has its infrastructure: no other stage may have one running there.
-    fn deployment_runs(&mut self, node: &Name) {
-        if self.nodes.is_holding(node) {
+    fn deployment_runs(&mut self, id: NodeId) {
+        if self.nodes.is_holding(id) {
             return;
         }
-        let Some((target, holder)) = self.nodes.holds(node) else {
+        let Some((target, holder)) = self.nodes.holds(id) else {
             return;
         };
-        self.nodes.note_hold(node, true);
+        self.nodes.note_hold(id, true);
         let entry = self.places.entry(target.clone());
         let (of, count) = entry.or_insert_with(|| (holder.clone(), 0));
         let wrong = *of != holder;
         *count += 1;
         if wrong {
             let what = format!("uses `{target}` while `{of}` holds it");
-            self.broken(node, Err(what));
+            let node = self.nodes.path(id);
+            self.broken(&node, Err(what));
         }
     }
 
-    fn deployment_rests(&mut self, node: &Name) {
-        let Some((target, _)) = self.nodes.holds(node) else {
+    fn deployment_rests(&mut self, id: NodeId) {
+        let Some((target, _)) = self.nodes.holds(id) else {
             return;
         };
-        if self.nodes.note_hold(node, false) {
+        if self.nodes.note_hold(id, false) {
             self.give_back(&target);
         }
     }
@@ -396,29 +389,30 @@ impl Audit {
         }
     }
 
-    fn lock_taken(&mut self, node: &Name) {
-        if self.nodes.is_holding(node) {
+    fn lock_taken(&mut self, id: NodeId) {
+        if self.nodes.is_holding(id) {
             return;
         }
-        let Some((name, limit)) = self.nodes.lock(node) else {
+        let Some((name, limit)) = self.nodes.lock(id) else {
             return;
         };
-        self.nodes.note_hold(node, true);
+        self.nodes.note_hold(id, true);
         let count = self.locks.entry(name.clone()).or_default();
         *count += 1;
         let count = *count;
         if limit.is_some_and(|limit| count > limit) {
             let others = count - 1;
             let what = format!("holds `{name}` together with {others} others");
-            self.broken(node, Err(what));
+            let node = self.nodes.path(id);
+            self.broken(&node, Err(what));
         }
     }
 
-    fn lock_given_back(&mut self, node: &Name) {
-        let Some((name, _)) = self.nodes.lock(node) else {
+    fn lock_given_back(&mut self, id: NodeId) {
+        let Some((name, _)) = self.nodes.lock(id) else {
             return;
         };
-        if self.nodes.note_hold(node, false)
+        if self.nodes.note_hold(id, false)
             && let Some(count) = self.locks.get_mut(&name)
         {
             *count = count.saturating_sub(1);
@@ -432,7 +426,7 @@ impl Audit {
 
     /// Takes what is told of a deployment that had ended and is taken back now. Whether it is one.
     fn rolled_back_later(&mut self, node: &Name, kind: NodeKind, status: Status) -> bool {
-        if kind != NodeKind::Deploy || self.nodes.is_live(node) {
+        if kind != NodeKind::Deploy {
             return false;
         }
         match status {
@@ -503,16 +497,4 @@ fn is_leaf(kind: NodeKind) -> bool {
         | NodeKind::Verify
         | NodeKind::Undo => false,
     }
-}
-
-/// Whether a path lies in a handler or in a rollback, where order is not checked.
-fn is_aside(path: &str) -> bool {
-    let may_be = ["/undo", "/on-failure", "/always"];
-    if !may_be.iter().any(|word| path.contains(word)) {
-        return false;
-    }
-    segments(path).into_iter().any(|segment| {
-        let word = segment.split('#').next().unwrap_or_default();
-        matches!(word, "undo" | "on-failure" | "always")
-    })
 }

@@ -1,73 +1,61 @@
 //! The nodes that are under way, as they are told of: what each is in, and whether it may begin
 //! and end as it does. It does not know barriers, nor who holds what.
+//!
+//! This is part of every run, so an event must cost little: a path is looked up once for each
+//! event, and taken apart once for each node. Everything else goes by the number that the node has
+//! in the table here, and by the numbers of its statement and of the bodies around it.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use lockstep_base::source::Name;
+use lockstep_base::value::InfrastructureId;
 use lockstep_engine::notice::{NodeKind, Status};
 use lockstep_engine::pattern::segments;
 use lockstep_lang::ir::StmtKind;
+use lockstep_plan::grid::Position;
 use lockstep_plan::{Locals, Plan, TreeId};
 
-use super::blocks::{Block, Cell, Cells, Entry};
-use super::is_aside;
-use super::places::{Link, Place, Places, has_hidden_scopes, may_restart};
-use super::values::{self, Index};
-
-/// What a node that is under way does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Phase {
-    Running,
-    Waiting,
-    Queued,
-    RollingBack,
-}
-
-/// A node under way.
-#[derive(Debug)]
-struct Node {
-    kind: NodeKind,
-    phase: Phase,
-    /// Where it stands in the plan; nothing in handlers and rollbacks.
-    place: Option<Arc<Place>>,
-    parent: Option<Name>,
-    /// How many nodes in it are under way.
-    children: u32,
-    blocks: HashMap<(TreeId, usize), Block>,
-    cells: HashMap<TreeId, (Cells, Option<Index>)>,
-    /// What in it was told to be skipped.
-    skipped: HashSet<Name>,
-    /// Its place in its loop, where it is a cell.
-    cell: Option<Cell>,
-    /// What its body sees, once that was asked for.
-    locals: Option<Locals>,
-    holds: bool,
-}
+use super::blocks::{Block, Cell, Entry};
+use super::hash::FastSet;
+use super::paths::{above, is_aside, is_aside_segment, parent};
+use super::places::{Link, Place, Places, has_hidden_scopes};
+use super::table::{Loop, Node, NodeId, Phase, Table};
+use super::values;
 
 /// All nodes under way.
 #[derive(Debug)]
 pub(super) struct Nodes {
     plan: Arc<Plan>,
     places: Places,
-    live: HashMap<Name, Node>,
+    table: Table,
     root: Name,
     ended: Option<Status>,
     hidden_scopes: bool,
+    /// The names of the infrastructures that only one stage at a time deploys to.
+    exclusive: Arc<FastSet<Name>>,
     /// Nodes that share their path with others: nothing in them can be told apart.
-    twins: HashSet<Name>,
+    twins: FastSet<Name>,
+    /// Room to take the values out of a segment.
+    plain: String,
 }
 
 impl Nodes {
     pub(super) fn new(plan: Arc<Plan>) -> Self {
+        let infrastructures = plan.bound.program.infrastructures.iter().enumerate();
+        let exclusive = infrastructures.filter(|(at, _)| {
+            let id = InfrastructureId(*at as u32);
+            plan.bound.facts.is_exclusive(id)
+        });
         Self {
             root: plan.bound.pipeline().name.clone(),
             hidden_scopes: has_hidden_scopes(&plan.tree),
-            plan,
+            exclusive: Arc::new(exclusive.map(|(_, it)| it.name.clone()).collect()),
             places: Places::default(),
-            live: HashMap::new(),
+            plan,
+            table: Table::default(),
             ended: None,
-            twins: HashSet::new(),
+            twins: FastSet::default(),
+            plain: String::new(),
         }
     }
 
@@ -76,21 +64,24 @@ impl Nodes {
         Self {
             plan: self.plan.clone(),
             places: self.places.clone(),
-            live: HashMap::new(),
             root: self.root.clone(),
-            ended: None,
             hidden_scopes: self.hidden_scopes,
-            twins: HashSet::new(),
+            exclusive: self.exclusive.clone(),
+            table: Table::default(),
+            ended: None,
+            twins: FastSet::default(),
+            plain: String::new(),
         }
     }
 
-    pub(super) fn is_live(&self, node: &str) -> bool {
-        self.live.contains_key(node)
+    /// The node with this path, if it is under way.
+    pub(super) fn find(&self, path: &str) -> Option<NodeId> {
+        self.table.find(path)
     }
 
     /// One that is under way, if there is one.
     pub(super) fn any_live(&self) -> Option<Name> {
-        self.live.keys().min().cloned()
+        self.table.paths().min().cloned()
     }
 
     /// How the pipeline ended, if it has.
@@ -106,124 +97,139 @@ impl Nodes {
 
     // --- Beginning -----------------------------------------------------------------------
 
-    /// A node begins, begins again, or waits.
-    pub(super) fn begin(&mut self, path: &Name, kind: NodeKind, to: Phase) -> Result<(), String> {
+    /// A node begins, begins again, or waits. Its number from then on, where it can be told from
+    /// others.
+    pub(super) fn begin(
+        &mut self,
+        known: Option<NodeId>,
+        path: &Name,
+        kind: NodeKind,
+        to: Phase,
+    ) -> (Option<NodeId>, Result<(), String>) {
         if self.is_twin(path) {
-            return Ok(());
+            return (known, Ok(()));
         }
-        match self.live.get_mut(path) {
-            Some(node) => {
-                let from = std::mem::replace(&mut node.phase, to);
-                match (from, to) {
-                    (Phase::RollingBack, _) => Err("went on while it was rolled back".into()),
-                    (Phase::Running, Phase::Running) if kind == NodeKind::Cell => {
-                        // Two cells with the same values: from now on they are one to us.
-                        self.live.remove(path);
-                        self.twins.insert(path.clone());
-                        Ok(())
-                    }
-                    (Phase::Running, Phase::Running) => Err("started although it runs".into()),
-                    (_, Phase::Running) if node.children > 0 => {
-                        Err("began again while something in it ran".into())
-                    }
-                    (_, Phase::Running) => {
-                        node.blocks.clear();
-                        node.cells.clear();
-                        node.skipped.clear();
-                        Ok(())
-                    }
-                    _ => Ok(()),
-                }
+        let Some((id, node)) = known.and_then(|id| Some((id, self.table.get_mut(id)?))) else {
+            return self.add(path, kind, to);
+        };
+        let from = std::mem::replace(&mut node.phase, to);
+        let begun = match (from, to) {
+            (Phase::RollingBack, _) => Err("went on while it was rolled back".into()),
+            (Phase::Running, Phase::Running) if kind == NodeKind::Cell => {
+                // Two cells with the same values: from now on they are one to us.
+                self.table.take(id);
+                self.twins.insert(path.clone());
+                return (None, Ok(()));
             }
-            None => self.add(path, kind, to),
-        }
+            (Phase::Running, Phase::Running) => Err("started although it runs".into()),
+            (_, Phase::Running) if node.children > 0 => {
+                Err("began again while something in it ran".into())
+            }
+            (_, Phase::Running) => {
+                if let Some(body) = &mut node.body {
+                    body.blocks.clear();
+                    body.loops.clear();
+                    body.skipped = None;
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        };
+        (Some(id), begun)
     }
 
     /// A node that was not under way.
-    fn add(&mut self, path: &Name, kind: NodeKind, phase: Phase) -> Result<(), String> {
-        let aside = is_aside(path);
-        let parent = match aside {
-            // What deals with a node's failure is in the nearest one around it that is told of.
-            true => above(path).find(|it| self.live.contains_key(*it)),
-            false => above(path).next(),
+    fn add(
+        &mut self,
+        path: &Name,
+        kind: NodeKind,
+        phase: Phase,
+    ) -> (Option<NodeId>, Result<(), String>) {
+        let around = parent(path);
+        let segment = around.map_or(0, |around| around.len() + 1);
+        let name = path.get(segment..).unwrap_or_default();
+        let mut parent = around.and_then(|around| self.find(around));
+        let aside = match parent.and_then(|parent| self.table.get(parent)) {
+            Some(parent) => parent.aside || is_aside_segment(name),
+            None => is_aside(path),
         };
-        let known = parent.and_then(|parent| self.live.get_key_value(parent));
-        let known = known.map(|(parent, _)| parent.clone());
-        let parent: Option<Name> = known.or_else(|| parent.map(Name::from));
+        if parent.is_none() && aside {
+            // What deals with a node's failure is in the nearest one around it that is told of.
+            parent = above(path).find_map(|around| self.find(around));
+        }
         let mut wrong = Ok(());
         let mut place = None;
         let mut cell = None;
-        match &parent {
+        match parent {
             None if *path == self.root => {
-                place = Some(Arc::new(Place {
-                    tree: self.plan.tree.root(),
-                    is_cell: false,
-                    way: Vec::new(),
-                    workflow: None,
-                }));
+                place = Some(Arc::new(Place::root(&self.plan.tree)));
             }
-            Some(parent) if self.live.contains_key(parent) => {
-                if !aside {
-                    (place, cell, wrong) = self.enter(parent, path);
-                    if self.twins.contains(path) {
-                        return wrong;
-                    }
+            None => {
+                let what = "started although what it is in does not run";
+                return (None, Err(what.into()));
+            }
+            Some(parent) if !aside => {
+                (place, cell, wrong) = self.enter(parent, path, name);
+                if !self.twins.is_empty() && self.twins.contains(path) {
+                    return (None, wrong);
                 }
             }
-            _ => return Err("started although what it is in does not run".into()),
+            Some(_) => {}
         }
-        if let Some(parent) = parent.as_ref().and_then(|it| self.live.get_mut(it)) {
+        if let Some(parent) = parent.and_then(|it| self.table.get_mut(it)) {
             parent.children += 1;
             if parent.phase == Phase::RollingBack && !aside {
                 wrong = wrong.and(Err("started in something that rolls back".into()));
             }
         }
-        let node = Node {
+        let id = self.table.insert(Node {
+            path: path.clone(),
+            segment,
             kind,
             phase,
+            aside,
             place,
             parent,
             children: 0,
-            blocks: HashMap::new(),
-            cells: HashMap::new(),
-            skipped: HashSet::new(),
             cell,
-            locals: None,
             holds: false,
-        };
-        self.live.insert(path.clone(), node);
-        wrong
+            body: None,
+        });
+        (Some(id), wrong)
     }
 
     /// A node begins in a node of the plan.
     fn enter(
         &mut self,
-        parent: &Name,
+        parent: NodeId,
         path: &Name,
-    ) -> (Option<Arc<Place>>, Option<Cell>, Result<(), String>) {
-        let Some(around) = self.live.get(parent).and_then(|node| node.place.clone()) else {
-            return (None, None, Ok(()));
-        };
-        let place = match self.place(parent, &around, path) {
+        segment: &str,
+    ) -> (Option<Arc<Place>>, Option<Arc<Cell>>, Result<(), String>) {
+        let place = match self.place(parent, path, segment) {
             Ok(Some(place)) => place,
             Ok(None) => return (None, None, Ok(())),
             Err(why) => return (None, None, Err(why)),
         };
         let mut wrong = Ok(());
-        let restarts = self.restarts(&place);
-        let max = self.max_of(parent, &around, &place);
-        if let Some(node) = self.live.get_mut(parent) {
-            if node.skipped.remove(path) && !restarts {
+        let max = self.max_of(parent, &place);
+        if let Some(node) = self.table.get_mut(parent) {
+            let body = node.body();
+            let skipped = body.skipped.as_mut().is_some_and(|it| it.remove(path));
+            if skipped && !place.restarts {
                 wrong = Err("started after it had been skipped".into());
             }
-            for (entry, key) in entries(&place, max) {
-                let entered = node.blocks.entry(key).or_default().enter(entry);
-                wrong = wrong.and(entered);
+            for (entry, number) in entries(&place, max) {
+                if body.blocks.len() <= number {
+                    body.blocks.resize_with(number + 1, Block::default);
+                }
+                if let Some(block) = body.blocks.get_mut(number) {
+                    wrong = wrong.and(block.enter(entry));
+                }
             }
         }
         let mut cell = None;
         if place.is_cell {
-            let (found, entered) = self.enter_cell(parent, &place, path);
+            let (found, entered) = self.enter_cell(parent, &place, path, segment);
             cell = found;
             wrong = wrong.and(entered);
         }
@@ -233,79 +239,104 @@ impl Nodes {
     /// Which statement of the plan a node is; nothing where that cannot be said.
     fn place(
         &mut self,
-        parent: &Name,
-        around: &Arc<Place>,
+        parent: NodeId,
         path: &Name,
+        segment: &str,
     ) -> Result<Option<Arc<Place>>, String> {
-        let segment = last(path);
-        let tree = &self.plan.tree;
-        let mut found = self.places.find(tree, around.tree, around.is_cell, segment);
-        if found.is_empty() {
-            return Err("has no place in the plan".into());
-        }
-        let needs_workflow = found.iter().any(|place| place.workflow.is_some());
-        if found.len() > 1 || needs_workflow {
-            let plan = self.plan.clone();
-            let uses = values::workflow_of(&plan, around.tree, &self.around(parent));
-            found.retain(|place| place.workflow.is_none() || place.workflow == uses);
-            if found.len() > 1 {
-                let named = |place: &Arc<Place>, nodes: &mut Self| {
-                    let locals = nodes.locals_at(parent, place);
-                    plan.walk().label(place.tree, &locals) == segment
-                };
-                let fitting: Vec<bool> = found.iter().map(|it| named(it, self)).collect();
-                let mut fits = fitting.into_iter();
-                found.retain(|_| fits.next().unwrap_or(false));
+        let around = self.table.get_mut(parent);
+        let Some((scope, node)) = around.and_then(|node| Some((node.place.as_ref()?.tree, node)))
+        else {
+            return Ok(None);
+        };
+        let places = &mut self.places;
+        let inside = node
+            .body()
+            .inside
+            .get_or_insert_with(|| places.inside(&self.plan, scope));
+        match inside.find(segment, &mut self.plain) {
+            [] => Err("has no place in the plan".into()),
+            [only] if only.workflow.is_none() => Ok(Some(only.clone())),
+            several => {
+                let several = several.to_vec();
+                Ok(self.place_among(several, parent, path, segment))
             }
+        }
+    }
+
+    /// Which of several statements a node is.
+    fn place_among(
+        &mut self,
+        mut found: Vec<Arc<Place>>,
+        parent: NodeId,
+        path: &Name,
+        segment: &str,
+    ) -> Option<Arc<Place>> {
+        let plan = self.plan.clone();
+        if found.iter().any(|place| place.workflow.is_some()) {
+            let scope = self
+                .table
+                .get(parent)
+                .and_then(|it| it.place.as_ref())?
+                .tree;
+            let uses = values::workflow_of(&plan, scope, &self.around(parent));
+            found.retain(|place| place.workflow.is_none() || place.workflow == uses);
+        }
+        if found.len() > 1 {
+            found.retain(|place| match &place.name {
+                Some(name) => name == segment,
+                None => {
+                    let locals = self.locals_at(parent, place);
+                    plan.walk().label(place.tree, &locals) == segment
+                }
+            });
         }
         if found.len() > 1 {
             self.twins.insert(path.clone());
         }
-        Ok(found.pop().filter(|_| found.is_empty()))
-    }
-
-    /// Whether a node may begin again without anything being told of what it is in: a block around
-    /// it, or the loop whose cell it is, tries again.
-    fn restarts(&self, place: &Place) -> bool {
-        place.way.iter().any(|link| link.restarts)
-            || (place.is_cell && may_restart(&self.plan.tree, place.tree))
+        found.pop().filter(|_| found.is_empty())
     }
 
     /// How many children of a `parallel` may run at once.
-    fn max_of(&mut self, parent: &Name, around: &Place, place: &Place) -> Option<usize> {
+    fn max_of(&mut self, parent: NodeId, place: &Place) -> Option<usize> {
         let first = place.way.first().filter(|link| link.parallel)?;
+        let known = self
+            .table
+            .get(parent)
+            .and_then(|node| node.body.as_ref()?.max);
+        if let Some(known) = known {
+            return known;
+        }
         let plan = self.plan.clone();
-        let max = plan.tree.get(first.block).stmt.modifiers.max.as_ref()?;
-        debug_assert_eq!(
-            first.block, around.tree,
-            "a `parallel` has a place of its own"
-        );
-        values::count(&plan, max, &self.around(parent))
+        let max = plan.tree.get(first.block).stmt.modifiers.max.as_ref();
+        let max = max.and_then(|max| values::count(&plan, max, &self.around(parent)));
+        if let Some(node) = self.table.get_mut(parent) {
+            node.body().max = Some(max);
+        }
+        max
     }
 
     fn enter_cell(
         &mut self,
-        parent: &Name,
+        parent: NodeId,
         place: &Arc<Place>,
         path: &Name,
-    ) -> (Option<Cell>, Result<(), String>) {
+        segment: &str,
+    ) -> (Option<Arc<Cell>>, Result<(), String>) {
         let known = self
-            .live
+            .table
             .get(parent)
-            .is_some_and(|it| it.cells.contains_key(&place.tree));
+            .is_some_and(|it| it.cells(place.tree).is_some());
         if !known {
             let locals = self.locals_at(parent, place);
             let (mut cells, index) = values::cells(&self.plan, place.tree, &locals);
-            cells.restarts = self.restarts(place);
-            if let Some(node) = self.live.get_mut(parent) {
-                node.cells.insert(place.tree, (cells, index));
+            cells.restarts = place.restarts;
+            let tree = place.tree;
+            if let Some(node) = self.table.get_mut(parent) {
+                node.body().loops.push(Loop { tree, cells, index });
             }
         }
-        let segment = last(path);
-        let Some(node) = self.live.get_mut(parent) else {
-            return (None, Ok(()));
-        };
-        let Some((cells, index)) = node.cells.get_mut(&place.tree) else {
+        let node = self.table.get_mut(parent);
+        let Some(Loop { cells, index, .. }) = node.and_then(|it| it.cells_mut(place.tree)) else {
             return (None, Ok(()));
         };
         let cell = match index {
@@ -319,46 +350,44 @@ impl Nodes {
                 None => return (None, Err("is no cell of its loop".into())),
             },
         };
-        let entered = cells.enter(cell.as_ref());
+        let entered = cells.enter(cell.as_deref());
         (cell, entered)
     }
 
     // --- Values --------------------------------------------------------------------------
 
     /// What the statements in a node see, as far as it is known.
-    fn around(&mut self, path: &Name) -> Locals {
-        let Some(node) = self.live.get(path) else {
+    fn around(&mut self, id: NodeId) -> Locals {
+        let Some(node) = self.table.get(id) else {
             return Locals::default();
         };
-        if let Some(locals) = &node.locals {
+        if let Some(locals) = node.body.as_ref().and_then(|it| it.locals.as_ref()) {
             return locals.clone();
         }
-        let (place, parent) = (node.place.clone(), node.parent.clone());
-        let (Some(place), Some(parent)) = (place, parent) else {
+        let (Some(place), Some(parent)) = (node.place.clone(), node.parent) else {
             return Locals::default();
         };
-        let outside = self.locals_at(&parent, &place);
-        let segment = last(path);
-        let cells = self
-            .live
-            .get(&parent)
-            .and_then(|it| it.cells.get(&place.tree));
+        let segment = node.segment();
+        let cells = self.table.get(parent).and_then(|it| it.cells(place.tree));
         let in_cell = cells
             .filter(|_| place.is_cell)
-            .and_then(|(_, index)| index.as_ref()?.get(segment))
+            .and_then(|it| it.index.as_ref()?.get(segment))
             .map(|(_, locals)| locals.clone());
         let locals = match place.is_cell {
             true => in_cell.unwrap_or_default(),
-            false => values::inside(&self.plan, place.tree, &outside),
+            false => {
+                let outside = self.locals_at(parent, &place);
+                values::inside(&self.plan, place.tree, &outside)
+            }
         };
-        if let Some(node) = self.live.get_mut(path) {
-            node.locals = Some(locals.clone());
+        if let Some(node) = self.table.get_mut(id) {
+            node.body().locals = Some(locals.clone());
         }
         locals
     }
 
     /// What a statement in a node sees.
-    fn locals_at(&mut self, parent: &Name, place: &Place) -> Locals {
+    fn locals_at(&mut self, parent: NodeId, place: &Place) -> Locals {
         let locals = self.around(parent);
         values::behind(&self.plan, &place.way, locals)
     }
@@ -366,19 +395,26 @@ impl Nodes {
     // --- Ending --------------------------------------------------------------------------
 
     /// A node ends, or begins to roll back.
-    pub(super) fn end(&mut self, path: &Name, kind: NodeKind, to: Status) -> Result<(), String> {
+    pub(super) fn end(
+        &mut self,
+        known: Option<NodeId>,
+        path: &Name,
+        kind: NodeKind,
+        to: Status,
+    ) -> Result<(), String> {
         if self.is_twin(path) {
             return Ok(());
         }
         let mut wrong = Ok(());
-        if !self.live.contains_key(path) {
+        let mut id = known;
+        if id.is_none() {
             // What is stopped before it began was never told to have started.
-            wrong = match to {
+            (id, wrong) = match to {
                 Status::Cancelled => self.add(path, kind, Phase::Queued),
                 _ => return Err("ended without having started".into()),
             };
         }
-        let Some(node) = self.live.get_mut(path) else {
+        let Some((id, node)) = id.and_then(|id| Some((id, self.table.get_mut(id)?))) else {
             return wrong;
         };
         if node.children > 0 {
@@ -403,44 +439,50 @@ impl Nodes {
             node.phase = Phase::RollingBack;
             return wrong;
         }
-        self.remove(path, to);
+        self.remove(id, to);
         wrong
     }
 
-    fn remove(&mut self, path: &Name, to: Status) {
-        let Some(node) = self.live.remove(path) else {
+    fn remove(&mut self, id: NodeId, to: Status) {
+        let Some(node) = self.table.take(id) else {
             return;
         };
-        let Some(parent) = &node.parent else {
+        let Some(parent) = node.parent else {
             self.ended = Some(to);
             return;
         };
-        let Some(around) = self.live.get_mut(parent) else {
+        let Some(around) = self.table.get_mut(parent) else {
             return;
         };
         around.children = around.children.saturating_sub(1);
         let Some(place) = node.place else { return };
-        for (entry, key) in entries(&place, None) {
-            if let Some(block) = around.blocks.get_mut(&key) {
-                block.leave(entry, to.is_good());
+        let blocks = around.body.as_mut().map(|it| &mut it.blocks);
+        if let Some(blocks) = blocks {
+            for (entry, number) in entries(&place, None) {
+                if let Some(block) = blocks.get_mut(number) {
+                    block.leave(entry, to.is_good());
+                }
             }
         }
-        if let Some((cells, _)) = around.cells.get_mut(&place.tree).filter(|_| place.is_cell) {
-            cells.leave(node.cell.as_ref());
+        if place.is_cell
+            && let Some(it) = around.cells_mut(place.tree)
+        {
+            it.cells.leave(node.cell.as_deref());
         }
     }
 
     /// A node will never start.
-    pub(super) fn skip(&mut self, path: &Name) -> Result<(), String> {
+    pub(super) fn skip(&mut self, known: Option<NodeId>, path: &Name) -> Result<(), String> {
         if self.is_twin(path) {
             return Ok(());
         }
-        if self.live.contains_key(path) {
+        if known.is_some() {
             return Err("was skipped although it had started".into());
         }
-        let parent = above(path).next();
-        if let Some(node) = parent.and_then(|parent| self.live.get_mut(parent)) {
-            node.skipped.insert(path.clone());
+        let parent = parent(path).and_then(|parent| self.find(parent));
+        if let Some(node) = parent.and_then(|parent| self.table.get_mut(parent)) {
+            let skipped = &mut node.body().skipped;
+            skipped.get_or_insert_default().insert(path.clone());
         }
         Ok(())
     }
@@ -450,57 +492,60 @@ impl Nodes {
     /// Whether a node or one around it is rolling back, as far as it is told of.
     pub(super) fn something_rolls_back(&self, path: &str) -> bool {
         let rolls = |path: &str| {
-            let node = self.live.get(path);
+            let node = self.find(path).and_then(|id| self.table.get(id));
             node.is_some_and(|node| node.phase == Phase::RollingBack)
         };
         self.hidden_scopes || !self.twins.is_empty() || rolls(path) || above(path).any(rolls)
     }
 
     /// The infrastructure that a deployment holds, and the stage or pipeline that holds it.
-    pub(super) fn holds(&self, path: &Name) -> Option<(Name, Name)> {
-        self.live.get(path)?;
-        if segments(path).contains(&"undo") {
+    pub(super) fn holds(&self, id: NodeId) -> Option<(Name, Name)> {
+        let node = self.table.get(id)?;
+        if node.aside && segments(&node.path).contains(&"undo") {
             return None;
         }
-        let segment = last(path);
-        let target = segment.rsplit_once(", ")?.1.split(']').next()?;
-        let places = &self.plan.bound.program.infrastructures;
-        let at = places.iter().position(|it| *it.name == *target)?;
-        let id = lockstep_base::value::InfrastructureId(at as u32);
-        if !self.plan.bound.facts.is_exclusive(id) {
-            return None;
-        }
-        let is_stage = |path: &&str| {
-            let node = self.live.get(*path);
-            node.is_some_and(|node| node.kind == NodeKind::Stage)
-        };
-        let holder = above(path).find(is_stage).unwrap_or(&self.root);
-        Some((Name::from(target), Name::from(holder)))
+        let target = node.segment().rsplit_once(", ")?.1.split(']').next()?;
+        let target = self.exclusive.get(target)?;
+        let is_stage = |node: &&Node| node.kind == NodeKind::Stage;
+        let holder = self.around_it(node).find(is_stage);
+        let holder = holder.map_or(&self.root, |stage| &stage.path);
+        Some((target.clone(), holder.clone()))
+    }
+
+    /// The nodes around a node, the nearest first.
+    fn around_it<'a>(&'a self, node: &'a Node) -> impl Iterator<Item = &'a Node> {
+        let parent = |node: &&'a Node| self.table.get(node.parent?);
+        std::iter::successors(parent(&node), parent)
     }
 
     /// What a node is in, and what that is, where the node is part of its body.
-    pub(super) fn parent_of_body(&self, path: &Name) -> Option<(Name, NodeKind)> {
-        let node = self.live.get(path)?;
+    pub(super) fn parent_of_body(&self, id: NodeId) -> Option<(NodeId, NodeKind)> {
+        let node = self.table.get(id)?;
         node.place.as_ref()?;
-        let parent = node.parent.clone()?;
-        let kind = self.live.get(&parent)?.kind;
-        Some((parent, kind))
+        let parent = node.parent?;
+        Some((parent, self.table.get(parent)?.kind))
+    }
+
+    /// The path of a node.
+    pub(super) fn path(&self, id: NodeId) -> Name {
+        let node = self.table.get(id);
+        node.map_or_else(Name::default, |node| node.path.clone())
     }
 
     /// Whether a node holds something already.
-    pub(super) fn is_holding(&self, path: &Name) -> bool {
-        self.live.get(path).is_some_and(|node| node.holds)
+    pub(super) fn is_holding(&self, id: NodeId) -> bool {
+        self.table.get(id).is_some_and(|node| node.holds)
     }
 
     /// Notes whether a node holds something. Whether that is news.
-    pub(super) fn note_hold(&mut self, path: &Name, holds: bool) -> bool {
-        let node = self.live.get_mut(path);
+    pub(super) fn note_hold(&mut self, id: NodeId, holds: bool) -> bool {
+        let node = self.table.get_mut(id);
         node.is_some_and(|node| std::mem::replace(&mut node.holds, holds) != holds)
     }
 
     /// Whether a `lock` holds its resource exactly as long as it runs.
-    pub(super) fn is_plain_lock(&self, path: &Name) -> bool {
-        let Some(place) = self.live.get(path).and_then(|node| node.place.as_ref()) else {
+    pub(super) fn is_plain_lock(&self, id: NodeId) -> bool {
+        let Some(place) = self.table.get(id).and_then(|node| node.place.as_ref()) else {
             return false;
         };
         let spot = self.plan.tree.get(place.tree);
@@ -508,23 +553,19 @@ impl Nodes {
     }
 
     /// The name of a lock's resource, and how many may hold it where that is known.
-    pub(super) fn lock(&mut self, path: &Name) -> Option<(String, Option<u32>)> {
-        let node = self.live.get(path)?;
-        let (place, parent) = (node.place.clone()?, node.parent.clone()?);
+    pub(super) fn lock(&mut self, id: NodeId) -> Option<(String, Option<u32>)> {
+        let node = self.table.get(id)?;
+        let (place, parent) = (node.place.clone()?, node.parent?);
+        let name = node.segment().strip_prefix("lock[")?.rsplit_once(']')?.0;
+        let name = name.to_string();
         let plan = self.plan.clone();
         let StmtKind::Lock { limit, .. } = &plan.tree.get(place.tree).stmt.kind else {
             return None;
         };
-        let segment = last(path);
-        let name = segment
-            .strip_prefix("lock[")?
-            .rsplit_once(']')?
-            .0
-            .to_string();
         let limit = match limit {
             None => Some(1),
             Some(limit) => {
-                let locals = self.locals_at(&parent, &place);
+                let locals = self.locals_at(parent, &place);
                 values::count(&plan, limit, &locals).and_then(|it| u32::try_from(it).ok())
             }
         };
@@ -532,32 +573,54 @@ impl Nodes {
     }
 
     /// The meeting that a barrier belongs to: its name in one activation of its block.
-    pub(super) fn meeting(&self, path: &Name) -> Option<String> {
-        let place = self.live.get(path)?.place.as_ref()?;
-        let StmtKind::Barrier { name, .. } = &self.plan.tree.get(place.tree).stmt.kind else {
-            return None;
+    pub(super) fn meeting(&self, id: NodeId) -> Option<MeetingKey> {
+        let node = self.table.get(id)?;
+        let meeting = self.plan.meetings.get(node.place.as_ref()?.meeting?)?;
+        let label = node.segment().split('#').next()?.to_string();
+        let is_block = |node: &&Node| {
+            let place = node.place.as_ref();
+            place.is_some_and(|place| place.tree == meeting.block)
         };
-        let meeting = self.plan.meetings.iter().find(|it| it.name == *name)?;
-        let label = last(path).split('#').next()?;
-        let around = above(path).find(|path| {
-            let node = self.live.get(*path).and_then(|node| node.place.as_ref());
-            node.is_some_and(|place| place.tree == meeting.block)
-        })?;
-        let node = self.live.get(around)?;
-        if !node.place.as_ref()?.is_cell {
-            return Some(format!("{around} {label}"));
+        let mut at = node.parent;
+        let (block, around) = loop {
+            let node = self.table.get(at?)?;
+            if is_block(&node) {
+                break (at?, node);
+            }
+            at = node.parent;
+        };
+        if !around.place.as_ref()?.is_cell {
+            return Some(MeetingKey {
+                around: block,
+                block: meeting.block,
+                fixed: Position::new(),
+                label,
+            });
         }
-        let fixed = node.cell.as_ref()?.position.get(..meeting.fixed_axes)?;
-        let parent = node.parent.as_ref()?;
-        Some(format!("{parent} {:?} {fixed:?} {label}", meeting.block))
+        let fixed = around.cell.as_ref()?.position.get(..meeting.fixed_axes)?;
+        Some(MeetingKey {
+            around: around.parent?,
+            block: meeting.block,
+            fixed: fixed.to_vec(),
+            label,
+        })
     }
 }
 
-/// How a node enters the blocks on its way.
-fn entries(
-    place: &Place,
-    max: Option<usize>,
-) -> impl Iterator<Item = (Entry, (TreeId, usize))> + '_ {
+/// Names a meeting at a barrier.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct MeetingKey {
+    /// The block in which it meets; for the cells of a loop, what the loop is in.
+    around: NodeId,
+    block: TreeId,
+    /// The elements of the axes that are the same for all who meet.
+    fixed: Position,
+    /// The barrier's name and key.
+    label: String,
+}
+
+/// How a node enters the blocks on its way, with the numbers of the bodies.
+fn entries(place: &Place, max: Option<usize>) -> impl Iterator<Item = (Entry, usize)> + '_ {
     let last = place.way.len().saturating_sub(1);
     let entry = move |(number, link): (usize, &Link)| {
         let entry = Entry {
@@ -567,63 +630,7 @@ fn entries(
             direct: number == last && !place.is_cell,
             max: max.filter(|_| link.parallel),
         };
-        // Each branch of an `if` is a block of its own.
-        (
-            entry,
-            (link.block, Arc::as_ptr(&link.seq).cast::<u8>() as usize),
-        )
+        (entry, link.body)
     };
     place.way.iter().enumerate().map(entry)
-}
-
-/// The paths around a path, the nearest first.
-fn above(path: &str) -> impl Iterator<Item = &str> {
-    std::iter::successors(parent(path), |path| parent(path))
-}
-
-/// The path around a path. A `/` in brackets splits nothing.
-fn parent(path: &str) -> Option<&str> {
-    if path.contains('"') {
-        // Brackets in quotes are no brackets, which shows only from the front.
-        let last = segments(path).pop()?;
-        return path.get(..path.len().checked_sub(last.len() + 1)?);
-    }
-    let mut depth = 0_usize;
-    for (at, byte) in path.bytes().enumerate().rev() {
-        match byte {
-            b']' => depth += 1,
-            b'[' => depth = depth.saturating_sub(1),
-            b'/' if depth == 0 => return path.get(..at),
-            _ => {}
-        }
-    }
-    None
-}
-
-/// The last part of a path.
-fn last(path: &str) -> &str {
-    match parent(path) {
-        Some(parent) => path.get(parent.len() + 1..).unwrap_or_default(),
-        None => path,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_are_taken_apart_from_the_end() {
-        for path in [
-            "p",
-            "p/a",
-            "p/m[a/b, c]/x",
-            "p/lock[\"a]/\"]/run#2",
-            "p/m[x]#2/d[a, b]",
-        ] {
-            let mut all = segments(path);
-            assert_eq!(last(path), all.pop().expect("a segment"));
-            assert_eq!(parent(path).unwrap_or_default(), all.join("/"));
-        }
-    }
 }

@@ -2,11 +2,11 @@
 //! their own in a path, and through which hidden blocks they are reached.
 //! It does not know which nodes there are in a run.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use lockstep_lang::ir::{Verdict, WorkflowId};
-use lockstep_plan::{NodeKind, Seq, Tree, TreeId};
+use super::hash::FastMap;
+use lockstep_lang::ir::{StmtKind, Verdict, WorkflowId};
+use lockstep_plan::{Locals, Meeting, NodeKind, Plan, Seq, Tree, TreeId, Walk};
 
 /// A statement with a place of its own in paths, as it is reached from the one around it.
 #[derive(Debug, Clone)]
@@ -19,6 +19,28 @@ pub(super) struct Place {
     pub(super) way: Vec<Link>,
     /// The workflow that it is in, where a deployment may use several.
     pub(super) workflow: Option<WorkflowId>,
+    /// Its name in paths, where that depends on nothing that only the run knows.
+    pub(super) name: Option<String>,
+    /// Whether it may begin again without anything being told of what it is in: a block around
+    /// it, or the loop whose cell it is, tries again.
+    pub(super) restarts: bool,
+    /// For a barrier, where its strands meet: a number in [`Plan::meetings`].
+    pub(super) meeting: Option<usize>,
+}
+
+impl Place {
+    /// The pipeline itself.
+    pub(super) fn root(tree: &Tree) -> Self {
+        Self {
+            tree: tree.root(),
+            is_cell: false,
+            way: Vec::new(),
+            workflow: None,
+            name: None,
+            restarts: false,
+            meeting: None,
+        }
+    }
 }
 
 /// A block on the way to a statement.
@@ -26,6 +48,9 @@ pub(super) struct Place {
 pub(super) struct Link {
     /// The block.
     pub(super) block: TreeId,
+    /// The number of this body among the bodies that are reached from one place. Each branch of
+    /// an `if` is a body of its own.
+    pub(super) body: usize,
     /// Its statements.
     pub(super) seq: Seq,
     /// Which of them leads on.
@@ -37,109 +62,178 @@ pub(super) struct Link {
 }
 
 /// The places in one statement, by their labels without values.
-type Inside = HashMap<String, Vec<Arc<Place>>>;
+#[derive(Debug, Default)]
+pub(super) struct Inside {
+    by_label: FastMap<String, Vec<Arc<Place>>>,
+}
+
+impl Inside {
+    /// The places that a segment of a path may mean. The text is used to work in.
+    pub(super) fn find(&self, segment: &str, plain: &mut String) -> &[Arc<Place>] {
+        let found = match without_values(segment) {
+            None => self.by_label.get(segment),
+            Some((before, behind)) => {
+                plain.clear();
+                plain.push_str(before);
+                plain.push_str(behind);
+                self.by_label.get(plain.as_str())
+            }
+        };
+        found.map(Vec::as_slice).unwrap_or_default()
+    }
+}
 
 /// All places, found when they are first asked for.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Places {
-    inside: HashMap<(TreeId, bool), Arc<Inside>>,
+    inside: FastMap<TreeId, Arc<Inside>>,
 }
 
 impl Places {
-    /// The places in a statement (or in the cells of a loop) that a segment of a path may mean.
-    pub(super) fn find(
-        &mut self,
-        tree: &Tree,
-        scope: TreeId,
-        is_cell: bool,
-        segment: &str,
-    ) -> Vec<Arc<Place>> {
-        let inside = self
-            .inside
-            .entry((scope, is_cell))
-            .or_insert_with(|| Arc::new(collect(tree, scope)));
-        inside.get(&plain(segment)).cloned().unwrap_or_default()
+    /// The places in a statement (or in the cells of a loop).
+    pub(super) fn inside(&mut self, plan: &Plan, scope: TreeId) -> Arc<Inside> {
+        let inside = self.inside.entry(scope);
+        inside
+            .or_insert_with(|| Arc::new(collect(plan, scope)))
+            .clone()
     }
+}
+
+/// What is before and behind the values in brackets of a segment, if it has any.
+fn without_values(segment: &str) -> Option<(&str, &str)> {
+    let open = segment.find('[')?;
+    let close = segment.rfind(']')?;
+    (open < close).then(|| (&segment[..open], &segment[close + 1..]))
 }
 
 /// A segment without the values in brackets.
 fn plain(segment: &str) -> String {
-    match (segment.find('['), segment.rfind(']')) {
-        (Some(open), Some(close)) if open < close => {
-            format!("{}{}", &segment[..open], &segment[close + 1..])
-        }
-        _ => segment.to_string(),
+    match without_values(segment) {
+        Some((before, behind)) => format!("{before}{behind}"),
+        None => segment.to_string(),
     }
 }
 
-fn collect(tree: &Tree, scope: TreeId) -> Inside {
-    let mut inside = Inside::new();
-    let node = tree.get(scope);
-    let looks = node.stmt.kind.repeats_its_body();
-    let mut add = |block: &Seq, parallel, workflow| {
-        let mut way = Vec::new();
-        walk(
-            tree,
-            scope,
-            block,
-            parallel,
-            looks,
-            workflow,
-            &mut way,
-            &mut inside,
-        );
+fn collect(plan: &Plan, scope: TreeId) -> Inside {
+    let node = plan.tree.get(scope);
+    let mut collector = Collector {
+        walk: plan.walk(),
+        meetings: &plan.meetings,
+        way: Vec::new(),
+        bodies: 0,
+        inside: Inside::default(),
     };
+    let looks = node.stmt.kind.repeats_its_body();
     let parallel = node.stmt.kind.has_strands();
     for body in &node.bodies {
-        add(body, parallel, None);
+        collector.body(scope, body, parallel, looks, None);
     }
     for (workflow, body) in &node.workflows {
         let several = node.workflows.len() > 1;
-        add(body, false, several.then_some(*workflow));
+        collector.body(scope, body, false, looks, several.then_some(*workflow));
     }
-    inside
+    collector.inside
 }
 
-#[expect(clippy::too_many_arguments, reason = "it goes down with all of them")]
-fn walk(
-    tree: &Tree,
-    block: TreeId,
-    seq: &Seq,
-    parallel: bool,
-    restarts: bool,
-    workflow: Option<WorkflowId>,
-    way: &mut Vec<Link>,
-    inside: &mut Inside,
-) {
-    for (at, child) in seq.iter().enumerate() {
-        way.push(Link {
-            block,
-            seq: seq.clone(),
-            at,
-            parallel,
-            restarts,
-        });
-        let node = tree.get(*child);
-        let is_cell = node.stmt.kind.matrix().is_some();
-        match &node.label {
-            Some(label) => {
+/// Goes through the bodies that are reached from one place.
+struct Collector<'a> {
+    walk: Walk<'a>,
+    meetings: &'a [Meeting],
+    /// The blocks on the way to where it is.
+    way: Vec<Link>,
+    /// How many bodies it has come to.
+    bodies: usize,
+    inside: Inside,
+}
+
+impl Collector<'_> {
+    fn body(
+        &mut self,
+        block: TreeId,
+        seq: &Seq,
+        parallel: bool,
+        restarts: bool,
+        workflow: Option<WorkflowId>,
+    ) {
+        let tree = self.walk.tree;
+        let body = self.bodies;
+        self.bodies += 1;
+        for (at, child) in seq.iter().enumerate() {
+            self.way.push(Link {
+                block,
+                body,
+                seq: seq.clone(),
+                at,
+                parallel,
+                restarts,
+            });
+            let node = tree.get(*child);
+            if let Some(label) = &node.label {
                 let label = format!("{}{}", plain(label), node.twin);
-                let place = Place {
-                    tree: *child,
-                    is_cell,
-                    way: way.clone(),
-                    workflow,
-                };
-                inside.entry(label).or_default().push(Arc::new(place));
-            }
-            None => {
+                let place = Arc::new(self.place(*child, workflow));
+                self.inside.by_label.entry(label).or_default().push(place);
+            } else {
                 let restarts = restarts || may_restart(tree, *child);
                 for body in &node.bodies {
-                    walk(tree, *child, body, false, restarts, workflow, way, inside);
+                    self.body(*child, body, false, restarts, workflow);
                 }
             }
+            self.way.pop();
         }
-        way.pop();
+    }
+
+    fn place(&self, tree: TreeId, workflow: Option<WorkflowId>) -> Place {
+        let is_cell = self.walk.tree.get(tree).stmt.kind.matrix().is_some();
+        Place {
+            tree,
+            is_cell,
+            workflow,
+            name: self.name(tree),
+            restarts: self.way.iter().any(|link| link.restarts)
+                || (is_cell && may_restart(self.walk.tree, tree)),
+            meeting: self.meeting(tree),
+            way: self.way.clone(),
+        }
+    }
+
+    fn meeting(&self, tree: TreeId) -> Option<usize> {
+        let StmtKind::Barrier { name, .. } = &self.walk.tree.get(tree).stmt.kind else {
+            return None;
+        };
+        self.meetings.iter().position(|it| it.name == *name)
+    }
+
+    /// What a statement is called in paths, where that is the same in every run.
+    fn name(&self, tree: TreeId) -> Option<String> {
+        let nothing = Locals::default();
+        let is_known = |expr| self.walk.eval(expr, &nothing).is_ok();
+        let known = match &self.walk.tree.get(tree).stmt.kind {
+            StmtKind::Matrix(_) => false,
+            StmtKind::Deploy {
+                service, target, ..
+            } => is_known(service) && is_known(target),
+            StmtKind::Barrier { key, .. } => key.as_ref().is_none_or(is_known),
+            StmtKind::Lock { resource, .. } => is_known(resource),
+            StmtKind::Block(_)
+            | StmtKind::Stage { .. }
+            | StmtKind::Parallel(_)
+            | StmtKind::Step { .. }
+            | StmtKind::Run(_)
+            | StmtKind::Call(_)
+            | StmtKind::Action { .. }
+            | StmtKind::Let(_)
+            | StmtKind::If { .. }
+            | StmtKind::Approve { .. }
+            | StmtKind::Wait(_)
+            | StmtKind::Verify { .. }
+            | StmtKind::Log(_)
+            | StmtKind::Fail(_)
+            | StmtKind::Return(_)
+            | StmtKind::Yield(_)
+            | StmtKind::On { .. }
+            | StmtKind::Verdict(_) => true,
+        };
+        known.then(|| self.walk.label(tree, &nothing))
     }
 }
 

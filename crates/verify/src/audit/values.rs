@@ -1,7 +1,8 @@
 //! What is known of values where the audit needs them: the cells of a loop, limits, what a body
 //! sees. What only the run knew is unknown here. It does not know the run.
 
-use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
 
 use lockstep_base::value::Value;
 use lockstep_lang::eval::{Expr, Halt};
@@ -10,11 +11,12 @@ use lockstep_plan::{Locals, Plan, TreeId};
 
 use super::MOST_CELLS;
 use super::blocks::{Cell, Cells};
+use super::hash::FastMap;
 use super::places::Link;
 
 /// The cells of a loop by the segments of their paths, with what their bodies see. Several cells
 /// of one name have no place.
-pub(super) type Index = HashMap<String, (Option<Cell>, Locals)>;
+pub(super) type Index = FastMap<String, (Option<Arc<Cell>>, Locals)>;
 
 /// The value of a number, if it is known.
 pub(super) fn count(plan: &Plan, expr: &Expr, locals: &Locals) -> Option<usize> {
@@ -132,36 +134,35 @@ pub(super) fn cells(plan: &Plan, tree: TreeId, locals: &Locals) -> (Cells, Optio
     let walk = plan.walk();
     let modifiers = &node.stmt.modifiers;
     let max = modifiers.max.as_ref();
-    let mut cells = Cells::default();
+    let mut cells = Cells::new(matrix.axes.iter().map(|axis| axis.order).collect());
     cells.max = max.and_then(|max| count(plan, max, locals));
-    let mut index = Index::new();
+    let mut index = Index::default();
     let mut number = 0;
     let label = node.label.as_ref().map_or("", |label| label);
     let found = walk.each_cell(matrix, locals, &mut |cell| {
         if number >= MOST_CELLS {
             return Err(Halt::Unknown);
         }
-        let values: Vec<String> = cell
-            .values
-            .iter()
-            .map(|value| walk.display(value))
-            .collect();
-        let name = format!("{label}{}[{}]", node.twin, values.join(", "));
-        let place = Cell {
-            number,
-            position: cell.position.clone(),
-        };
-        number += 1;
-        let before = index.insert(name.clone(), (Some(place), cell.locals.clone()));
-        if before.is_some() {
-            index.insert(name, (None, cell.locals.clone()));
+        let mut name = format!("{label}{}[", node.twin);
+        for (at, value) in cell.values.iter().enumerate() {
+            let comma = if at > 0 { ", " } else { "" };
+            // Text takes text.
+            let _ = write!(name, "{comma}{}", walk.display(value));
         }
+        name.push(']');
+        let place = Arc::new(cells.cell(number, cell.position));
+        number += 1;
+        let locals = cell.locals.clone();
+        // What is there already has the same name: which of the two is meant cannot be said.
+        index
+            .entry(name)
+            .and_modify(|(place, _)| *place = None)
+            .or_insert((Some(place), locals));
         Ok(())
     });
     if found.is_err() {
         return (cells, None);
     }
-    cells.orders = matrix.axes.iter().map(|axis| axis.order).collect();
     let batches = modifiers.batches.as_ref();
     if let Some(Ok(Value::List(sizes))) = batches.map(|it| walk.eval(it, locals)) {
         cells.waves = waves(&sizes, number);

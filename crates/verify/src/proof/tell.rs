@@ -1,10 +1,10 @@
 //! A standstill in words: its places in the source, and one line for each strand that says how it
 //! came there. It does not know which rule is broken.
 
-use super::{Teller, and_list};
+use super::{NOT_PROVED, Teller, and_list};
 use crate::explore::{Hang, Holder, Step, Stuck, Why};
 use crate::flow::{Op, StrandId};
-use lockstep_base::diagnostic::Diagnostic;
+use lockstep_base::diagnostic::{Code, Diagnostic, codes};
 use lockstep_base::source::Span;
 use lockstep_lang::ir::StmtKind;
 use lockstep_plan::TreeId;
@@ -16,8 +16,23 @@ const MOST_LINES: usize = 8;
 const MOST_PLACES: usize = 8;
 
 impl Teller<'_> {
+    /// A standstill that can happen.
     pub(super) fn tell(&self, hang: &Hang) -> Diagnostic {
         let (code, message, help) = self.judge(hang);
+        self.show(hang, code, message, &format!("{help}\nit hangs like this:"))
+    }
+
+    /// A standstill that may be impossible, where there are too many runs to find out.
+    pub(super) fn tell_perhaps(&self, hang: &Hang) -> Diagnostic {
+        let (_, message, help) = self.judge(hang);
+        let message = format!("{NOT_PROVED}: perhaps {message}");
+        let help = format!(
+            "{help}\nthere are too many runs to find out whether it can really hang like this:"
+        );
+        self.show(hang, codes::NOT_PROVED, message, &help)
+    }
+
+    fn show(&self, hang: &Hang, code: Code, message: String, help: &str) -> Diagnostic {
         let mut places = self.places(hang).into_iter();
         let (span, words) = places
             .next()
@@ -26,10 +41,7 @@ impl Teller<'_> {
         for (span, words) in places {
             diagnostic = diagnostic.label(span, words);
         }
-        diagnostic.help(format!(
-            "{help}\nit hangs like this:\n{}",
-            self.schedule(hang)
-        ))
+        diagnostic.help(format!("{help}\n{}", self.schedule(hang)))
     }
 
     /// The places that a standstill is about, each once.

@@ -1,0 +1,152 @@
+//! The table of the nodes that are under way, by numbers and by paths.
+//! It does not know what they may do.
+
+use std::sync::Arc;
+
+use super::blocks::{Block, Cell, Cells};
+use super::hash::{FastMap, FastSet};
+use super::places::{Inside, Place};
+use super::values::Index;
+use lockstep_base::source::Name;
+use lockstep_engine::notice::NodeKind;
+use lockstep_plan::{Locals, TreeId};
+
+/// What a node that is under way does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    Running,
+    Waiting,
+    Queued,
+    RollingBack,
+}
+
+/// A node of the table: its place there, and which of those that have had the place it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct NodeId {
+    place: u32,
+    serial: u32,
+}
+
+/// A node under way.
+#[derive(Debug)]
+pub(super) struct Node {
+    pub(super) path: Name,
+    /// Where the last part of the path begins.
+    pub(super) segment: usize,
+    pub(super) kind: NodeKind,
+    pub(super) phase: Phase,
+    /// Whether it is in a handler or in a rollback, where order is not checked.
+    pub(super) aside: bool,
+    /// Where it stands in the plan; nothing in handlers and rollbacks.
+    pub(super) place: Option<Arc<Place>>,
+    pub(super) parent: Option<NodeId>,
+    /// How many nodes in it are under way.
+    pub(super) children: u32,
+    /// Its place in its loop, where it is a cell.
+    pub(super) cell: Option<Arc<Cell>>,
+    pub(super) holds: bool,
+    /// What is only needed of a node with others in it: most nodes are commands.
+    pub(super) body: Option<Box<Body>>,
+}
+
+/// What is in a node.
+#[derive(Debug, Default)]
+pub(super) struct Body {
+    /// The places in it, once one was asked for.
+    pub(super) inside: Option<Arc<Inside>>,
+    /// The bodies in it, by their numbers.
+    pub(super) blocks: Vec<Block>,
+    /// How many children of a `parallel` may run at once, once that was asked for.
+    pub(super) max: Option<Option<usize>>,
+    /// The loops in it.
+    pub(super) loops: Vec<Loop>,
+    /// What in it was told to be skipped.
+    pub(super) skipped: Option<Box<FastSet<Name>>>,
+    /// What its body sees, once that was asked for.
+    pub(super) locals: Option<Locals>,
+}
+
+/// A loop or matrix under way.
+#[derive(Debug)]
+pub(super) struct Loop {
+    pub(super) tree: TreeId,
+    pub(super) cells: Cells,
+    pub(super) index: Option<Index>,
+}
+
+impl Node {
+    pub(super) fn segment(&self) -> &str {
+        self.path.get(self.segment..).unwrap_or_default()
+    }
+
+    pub(super) fn cells(&self, tree: TreeId) -> Option<&Loop> {
+        self.body.as_ref()?.loops.iter().find(|it| it.tree == tree)
+    }
+
+    pub(super) fn cells_mut(&mut self, tree: TreeId) -> Option<&mut Loop> {
+        let loops = &mut self.body.as_mut()?.loops;
+        loops.iter_mut().find(|it| it.tree == tree)
+    }
+
+    pub(super) fn body(&mut self) -> &mut Body {
+        self.body.get_or_insert_default()
+    }
+}
+
+/// All nodes that are under way.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    nodes: Vec<Option<(u32, Node)>>,
+    free: Vec<u32>,
+    next_serial: u32,
+    by_path: FastMap<Name, NodeId>,
+}
+
+impl Table {
+    /// The node with this path, if it is under way.
+    pub(super) fn find(&self, path: &str) -> Option<NodeId> {
+        self.by_path.get(path).copied()
+    }
+
+    /// A node, if it is still under way.
+    pub(super) fn get(&self, id: NodeId) -> Option<&Node> {
+        let (serial, node) = self.nodes.get(id.place as usize)?.as_ref()?;
+        (*serial == id.serial).then_some(node)
+    }
+
+    /// A node, if it is still under way.
+    pub(super) fn get_mut(&mut self, id: NodeId) -> Option<&mut Node> {
+        let (serial, node) = self.nodes.get_mut(id.place as usize)?.as_mut()?;
+        (*serial == id.serial).then_some(node)
+    }
+
+    /// Adds a node.
+    pub(super) fn insert(&mut self, node: Node) -> NodeId {
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.nodes.push(None);
+            self.nodes.len() as u32 - 1
+        });
+        self.next_serial = self.next_serial.wrapping_add(1);
+        let serial = self.next_serial;
+        let id = NodeId { place, serial };
+        self.by_path.insert(node.path.clone(), id);
+        if let Some(empty) = self.nodes.get_mut(place as usize) {
+            *empty = Some((serial, node));
+        }
+        id
+    }
+
+    /// Takes a node out.
+    pub(super) fn take(&mut self, id: NodeId) -> Option<Node> {
+        self.get(id)?;
+        let (_, node) = self.nodes.get_mut(id.place as usize)?.take()?;
+        self.free.push(id.place);
+        self.by_path.remove(&node.path);
+        Some(node)
+    }
+
+    /// The paths of all nodes.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &Name> {
+        self.by_path.keys()
+    }
+}
