@@ -165,7 +165,7 @@ fn each_way_decides_something() {
     for path in below(&root.join("tests/corpus"), ".deploy") {
         corpus.add_file(&path);
     }
-    for path in below(&root.join("src/diagnostic/codes"), ".md") {
+    for path in below(&root.join("crates/base/src/diagnostic/codes"), ".md") {
         corpus.add_page(&path);
     }
     let mut examples = Count::default();

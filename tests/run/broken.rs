@@ -8,12 +8,14 @@ use lockstep_base::source::Name;
 use lockstep_engine::notice::RunEvent;
 use lockstep_engine::{Breach, EffectId, LockRequest, Machine, Question, Want};
 use lockstep_plan::Plan;
+use lockstep_runtime::clock::SystemClock;
 use lockstep_runtime::driver::{
     Answerer, DriveError, Ending, Host, Keeping, Past, Settings, drive,
 };
+use lockstep_runtime::http::NoHttp;
 use lockstep_runtime::locks::{Locks, LocksError};
 use lockstep_runtime::logs::Logs;
-use lockstep_runtime::process::Spawner;
+use lockstep_runtime::process::SystemSpawner;
 use lockstep_runtime::replay::replay;
 use lockstep_runtime::secrets::Vault;
 use lockstep_store::{RunJournal, Store};
@@ -138,11 +140,17 @@ fn a_run_whose_machine_breaks_a_rule_ends_broken_and_goes_on_where_it_was() {
         .enable_all()
         .build()
         .expect("a runtime");
-    let spawner = Arc::new(Spawner::new(&std::env::temp_dir()).expect("a folder"));
+    let platform = Platform {
+        clock: Arc::new(SystemClock::new()),
+        spawner: Arc::new(SystemSpawner::new(&std::env::temp_dir()).expect("a folder")),
+        http: Arc::new(NoHttp),
+    };
     let vault = Arc::new(Vault::new([] as [&str; 0]));
     let (_control, controls) = tokio::sync::mpsc::unbounded_channel();
     let mut host = Nobody;
-    let driven = drive(plan, vault, spawner, settings, keeping, &mut host, controls);
+    let driven = drive(
+        plan, vault, platform, settings, keeping, &mut host, controls,
+    );
     let ending = runtime.block_on(driven);
     let Ending::Broken(DriveError::Machine(broken)) = ending else {
         panic!("it ends with a report, not {ending:?}");

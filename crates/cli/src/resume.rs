@@ -2,18 +2,15 @@
 //! kept. It does not know how a run is continued.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use super::arguments::Resume;
 use super::exit::Exit;
 use super::output::Output;
 use super::run::carry::{self, Job, Kept};
 use super::state;
+use lockstep_api::state::{claim, plan_and_past};
 use lockstep_base::diagnostic::{Diagnostic, codes};
-use lockstep_plan::Plan;
-use lockstep_runtime::driver::Past;
-use lockstep_runtime::guardian;
-use lockstep_store::{Run, Store, StoreError, Trouble};
+use lockstep_store::{StoreError, Trouble};
 
 pub(super) fn run(arguments: &Resume, output: &mut Output) -> Exit {
     let named = arguments.run.as_deref();
@@ -30,7 +27,7 @@ pub(super) fn run(arguments: &Resume, output: &mut Output) -> Exit {
         Ok(run) => run,
         Err(error) => return not_continued(&error, output),
     };
-    let (plan, past) = match plan(&store, &run) {
+    let (plan, past) = match plan_and_past(&store, &run) {
         Ok(found) => found,
         Err(error) => {
             // What cannot be written now is as it was.
@@ -49,31 +46,6 @@ pub(super) fn run(arguments: &Resume, output: &mut Output) -> Exit {
         no_input: arguments.no_input,
     };
     carry::run(&job, || Ok(Kept::by(store, run, past)), output)
-}
-
-/// Takes the run over.
-fn claim(store: &Store, run: &Run) -> Result<Run, StoreError> {
-    store.examine()?;
-    if let Some(owner) = &run.owner
-        && owner.is_within_sight()
-        && !owner.is_alive()
-    {
-        // It was killed; what it left behind is being ended just now.
-        guardian::wait_for(owner.pid);
-    }
-    store.claim(run.number)
-}
-
-/// The plan that the run has kept, and what has happened to it.
-pub(super) fn plan(store: &Store, run: &Run) -> Result<(Arc<Plan>, Past), StoreError> {
-    let bound = store.bound(run)?;
-    let plan = Plan::new(bound)
-        .map_err(|_| StoreError::refused("its plan does not fit this version of the program"))?;
-    let past = Past {
-        records: store.records(run.number)?,
-        clock: run.clock,
-    };
-    Ok((Arc::new(plan), past))
 }
 
 /// Says why a run is not continued.

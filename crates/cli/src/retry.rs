@@ -87,7 +87,7 @@ fn look_back(store: &Store, run: &Run) -> Result<(Arc<Plan>, Done, Again), Store
         RunStatus::Ended(_) => {}
     }
     let of_run = |error: StoreError| error.of_run(id);
-    let (plan, past) = resume::plan(store, run).map_err(of_run)?;
+    let (plan, past) = lockstep_api::state::plan_and_past(store, run).map_err(of_run)?;
     let machine = Machine::new(plan.clone(), run.facts(), run.seed);
     let mut machine = machine.keeping(run.kept.clone()).noting();
     let mut again = Again::default();

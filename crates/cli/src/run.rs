@@ -13,10 +13,9 @@ use super::exit::Exit;
 use super::output::Output;
 use super::{prepare, state};
 use carry::{Job, Kept};
+use lockstep_api::state::{file, inputs};
 use lockstep_base::source::Name;
-use lockstep_base::value::{Value, to_json};
-use lockstep_lang::ir::GlobalSource;
-use lockstep_plan::{Plan, RunFacts, display};
+use lockstep_plan::{Plan, RunFacts};
 use lockstep_runtime::driver::Past;
 use lockstep_store::{NewRun, RunNumber, Store, StoreError};
 
@@ -74,23 +73,6 @@ pub(super) fn begin(
         most,
         parent,
     })
-}
-
-/// The file that the program was made from.
-fn file(plan: &Plan) -> String {
-    let first = plan.bound.program.sources.iter().next();
-    first.map_or_else(String::new, |(_, source)| source.name.to_string())
-}
-
-/// The inputs and their values.
-fn inputs(plan: &Plan) -> serde_json::Value {
-    let globals = plan.bound.program.globals.iter();
-    let shown = |value: &Value| display(&plan.bound.program, value);
-    let given = globals
-        .zip(&plan.bound.facts.globals)
-        .filter(|(global, _)| matches!(global.source, GlobalSource::Input { .. }))
-        .map(|(global, value)| (global.name.to_string(), to_json(value, &shown)));
-    serde_json::Value::Object(given.collect())
 }
 
 /// The facts of a run that begins now; no other run of the state directory has its id.

@@ -3,10 +3,7 @@
 
 use std::time::Duration;
 
-use ureq::http;
-
 use super::secrets::{TextError, Vault};
-use lockstep_base::source::Name;
 use lockstep_base::value::Value;
 use lockstep_engine::Outcome;
 use lockstep_lang::ir::FailureClass;
@@ -15,10 +12,10 @@ use lockstep_lang::ir::FailureClass;
 const TARGET: &str = "lockstep::http";
 
 /// How long a request may take where its `timeout` says nothing.
-const PATIENCE: Duration = Duration::from_secs(30);
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The most that is kept of an answer's body, in bytes.
-const LARGEST_BODY: u64 = 10 * 1024 * 1024;
+pub const MAX_BODY_BYTES: u64 = 10 * 1024 * 1024;
 
 /// Whether this is an action that this room carries out.
 pub fn is_built_in(action: &str) -> bool {
@@ -26,14 +23,93 @@ pub fn is_built_in(action: &str) -> bool {
 }
 
 /// A request as it goes out; it may hold the texts of secrets.
-struct Request {
-    method: http::Method,
-    url: String,
-    headers: Vec<(Name, String)>,
-    body: Option<String>,
-    expect: Vec<i64>,
-    patience: Duration,
+#[derive(Clone, PartialEq, Eq)]
+pub struct HttpRequest {
+    /// The method, in upper case.
+    pub method: String,
+    /// The address.
+    pub url: String,
+    /// The headers.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Option<String>,
+    /// How long it may take, from its beginning to the end of the answer.
+    pub timeout: Duration,
 }
+
+impl std::fmt::Debug for HttpRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Everything else may hold secrets.
+        write!(f, "HttpRequest({})", self.method)
+    }
+}
+
+/// The answer to a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpResponse {
+    /// The status: `200`.
+    pub status: u16,
+    /// What the status is called, where it has a name: `OK`.
+    pub reason: Option<String>,
+    /// The headers.
+    pub headers: Vec<(String, String)>,
+    /// The body, of at most [`MAX_BODY_BYTES`].
+    pub body: String,
+}
+
+/// Why a request has no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HttpError {
+    /// It took longer than its timeout.
+    Timeout,
+    /// The address is not one.
+    Url,
+    /// The request cannot be made; the sentence says why.
+    Request(String),
+    /// There is no connection, or it broke off; the sentence says why.
+    Connection(String),
+    /// This program was built without a client.
+    Unavailable,
+}
+
+impl std::fmt::Display for HttpError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Timeout => "it took too long",
+            Self::Url => "the address is no URL",
+            Self::Request(why) | Self::Connection(why) => why,
+            Self::Unavailable => "this program was built without an HTTP client",
+        })
+    }
+}
+
+impl std::error::Error for HttpError {}
+
+/// Makes the requests of a run. A host may supply its own.
+pub trait HttpClient: Send + Sync {
+    /// Makes a request and waits for the whole answer; redirects are followed. It is called on a
+    /// thread of its own.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no answer. An answer with any status is one.
+    fn send(&self, request: &HttpRequest) -> Result<HttpResponse, HttpError>;
+}
+
+/// The client of a program that was built without one.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoHttp;
+
+impl HttpClient for NoHttp {
+    fn send(&self, _: &HttpRequest) -> Result<HttpResponse, HttpError> {
+        Err(HttpError::Unavailable)
+    }
+}
+
+#[cfg(feature = "http")]
+mod client;
+#[cfg(feature = "http")]
+pub use client::SystemHttp;
 
 /// Why a request cannot be made. It may show a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,11 +143,11 @@ impl From<TextError> for RequestError {
 /// Fails with class `connection` where there is no answer, `timeout` where it takes too long,
 /// `exit` where the status is not one of `expect` (by default 200 to 299), and `failed` where
 /// the request itself is wrong.
-pub fn request(action: &str, args: &[Value], vault: &Vault) -> Outcome {
+pub fn request(client: &dyn HttpClient, action: &str, args: &[Value], vault: &Vault) -> Outcome {
     // Neither addresses nor headers are logged: there may be secrets among them.
     tracing::debug!(target: TARGET, action, "a request is made");
     let outcome = match read(action, args, vault) {
-        Ok(request) => send(&request, vault),
+        Ok((request, expect)) => send(client, &request, &expect, vault),
         Err(error) => Outcome::failed(FailureClass::Failed, error.to_string()),
     };
     Outcome {
@@ -83,19 +159,26 @@ pub fn request(action: &str, args: &[Value], vault: &Vault) -> Outcome {
 }
 
 /// The arguments in the order of the action's parameters.
-fn read(action: &str, args: &[Value], vault: &Vault) -> Result<Request, RequestError> {
+fn read(
+    action: &str,
+    args: &[Value],
+    vault: &Vault,
+) -> Result<(HttpRequest, Vec<i64>), RequestError> {
     let (method, rest) = match (action, args) {
         ("http.request", [method, rest @ ..]) => (vault.text(method)?.to_uppercase(), rest),
         ("http.post", rest) => (String::from("POST"), rest),
         (_, rest) => (String::from("GET"), rest),
     };
-    let method = http::Method::from_bytes(method.as_bytes())
-        .map_err(|_| RequestError::Method(method.clone()))?;
+    // A token, as the standard calls it.
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if method.is_empty() || !method.bytes().all(is_token) {
+        return Err(RequestError::Method(method));
+    }
     let arg = |at: usize| rest.get(at).filter(|value| !matches!(value, Value::None));
     let url = vault.text(arg(0).unwrap_or(&Value::None))?;
     let mut headers = Vec::new();
     for (name, value) in arg(1).and_then(Value::as_map).into_iter().flatten() {
-        headers.push((name.clone(), vault.text(value)?));
+        headers.push((name.to_string(), vault.text(value)?));
     }
     let body = arg(2).map(|body| vault.text(body)).transpose()?;
     let expect = arg(3).and_then(Value::as_list).unwrap_or_default();
@@ -103,109 +186,71 @@ fn read(action: &str, args: &[Value], vault: &Vault) -> Result<Request, RequestE
         Value::Int(status) => Some(*status),
         _ => None,
     });
-    let patience = match arg(4) {
+    let timeout = match arg(4) {
         Some(Value::Duration(ms)) => Duration::from_millis(u64::try_from(*ms).unwrap_or(0)),
-        _ => PATIENCE,
+        _ => DEFAULT_TIMEOUT,
     };
-    Ok(Request {
+    let request = HttpRequest {
         method,
         url,
         headers,
         body,
-        expect: expect.collect(),
-        patience,
-    })
+        timeout,
+    };
+    Ok((request, expect.collect()))
 }
 
-fn send(request: &Request, vault: &Vault) -> Outcome {
-    let agent: ureq::Agent = ureq::Agent::config_builder()
-        .timeout_global(Some(request.patience))
-        .http_status_as_error(false)
-        .allow_non_standard_methods(true)
-        .user_agent(concat!("lockstep/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .into();
-    let mut builder = http::Request::builder()
-        .method(&request.method)
-        .uri(&request.url);
-    for (name, value) in &request.headers {
-        builder = builder.header(&**name, value);
-    }
-    let built = match &request.body {
-        Some(body) => builder.body(body.clone()),
-        None => builder.body(String::new()),
-    };
-    let Request { method, url, .. } = request;
-    let answer = match built {
-        Ok(built) => agent.run(built),
-        Err(error) => {
-            let message = format!("the request to {url} cannot be made: {error}");
-            return Outcome::failed(FailureClass::Failed, message);
-        }
-    };
-    let mut answer = match answer {
+fn send(client: &dyn HttpClient, request: &HttpRequest, expect: &[i64], vault: &Vault) -> Outcome {
+    let HttpRequest { method, url, .. } = request;
+    let answer = match client.send(request) {
         Ok(answer) => answer,
         Err(error) => return no_answer(&error, request),
     };
-    let status = answer.status();
-    tracing::debug!(target: TARGET, status = status.as_u16(), "it is answered");
-    let body = answer
-        .body_mut()
-        .with_config()
-        .limit(LARGEST_BODY)
-        .lossy_utf8(true)
-        .read_to_string();
-    let body = match body {
-        Ok(body) => vault.mask(&body),
-        Err(error) => return no_answer(&error, request),
-    };
-    let code = i64::from(status.as_u16());
-    let value = answer_value(code, answer.headers(), &body, vault);
-    let good = match request.expect.as_slice() {
-        [] => status.is_success(),
+    let code = i64::from(answer.status);
+    let body = vault.mask(&answer.body);
+    let value = answer_value(code, &answer.headers, &body, vault);
+    let good = match expect {
+        [] => (200..300).contains(&code),
         expect => expect.contains(&code),
     };
     let failure = (!good).then(|| {
-        let reason = status
-            .canonical_reason()
-            .map_or(String::new(), |reason| format!(" {reason}"));
-        (
-            FailureClass::Exit,
-            format!("{method} {url} answered {code}{reason}"),
-        )
+        let reason = answer.reason.map(|reason| format!(" {reason}"));
+        let reason = reason.unwrap_or_default();
+        let message = format!("{method} {url} answered {code}{reason}");
+        (FailureClass::Exit, message)
     });
     Outcome { value, failure }
 }
 
-fn no_answer(error: &ureq::Error, request: &Request) -> Outcome {
-    let Request {
+fn no_answer(error: &HttpError, request: &HttpRequest) -> Outcome {
+    let HttpRequest {
         method,
         url,
-        patience,
+        timeout,
         ..
     } = request;
-    tracing::debug!(target: TARGET, "there is no answer");
     match error {
-        ureq::Error::Timeout(_) => {
-            let limit = lockstep_base::value::text::duration(patience.as_millis() as i64);
+        HttpError::Timeout => {
+            let limit = lockstep_base::value::text::duration(timeout.as_millis() as i64);
             let message = format!("{method} {url} took longer than {limit}");
             Outcome::failed(FailureClass::Timeout, message)
         }
-        ureq::Error::BadUri(_) => {
-            Outcome::failed(FailureClass::Failed, format!("`{url}` is no URL"))
+        HttpError::Url => Outcome::failed(FailureClass::Failed, format!("`{url}` is no URL")),
+        HttpError::Request(error) => {
+            let message = format!("the request to {url} cannot be made: {error}");
+            Outcome::failed(FailureClass::Failed, message)
         }
-        error => {
+        HttpError::Connection(_) | HttpError::Unavailable => {
             let message = format!("{method} {url} got no answer: {error}");
             Outcome::failed(FailureClass::Connection, message)
         }
     }
 }
 
-fn answer_value(code: i64, headers: &http::HeaderMap, body: &str, vault: &Vault) -> Value {
-    let headers = headers.iter().map(|(name, value)| {
-        let text = String::from_utf8_lossy(value.as_bytes());
-        (name.as_str().to_string(), Value::string(vault.mask(&text)))
-    });
+fn answer_value(code: i64, headers: &[(String, String)], body: &str, vault: &Vault) -> Value {
+    let headers = headers
+        .iter()
+        .map(|(name, value)| (name.clone(), Value::string(vault.mask(value))));
     let json = serde_json::from_str(body).ok().and_then(|json| {
         lockstep_base::value::from_json(json, &lockstep_base::value::Type::Json).ok()
     });
@@ -217,7 +262,7 @@ fn answer_value(code: i64, headers: &http::HeaderMap, body: &str, vault: &Vault)
     ])
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "http"))]
 mod tests {
     use std::io::{Read, Write};
     use std::net::TcpListener;
@@ -256,7 +301,7 @@ mod tests {
             expect,
             Value::Duration(5_000),
         ];
-        request("http.post", &args, &vault)
+        request(&SystemHttp, "http.post", &args, &vault)
     }
 
     #[test]

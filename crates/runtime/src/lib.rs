@@ -1,6 +1,7 @@
 //! The real world behind a run: the driver, processes, connections, secrets.
 //! It does not know how programs are written or checked.
 
+pub mod clock;
 pub mod connection;
 pub mod driver;
 pub mod guardian;
@@ -13,5 +14,4 @@ pub mod process;
 pub mod redact;
 pub mod replay;
 pub mod secrets;
-
 mod writer;

@@ -32,6 +32,15 @@ pub enum Severity {
     Warning,
 }
 
+impl std::fmt::Display for Severity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        })
+    }
+}
+
 /// A place in the source, with a few words about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Label {

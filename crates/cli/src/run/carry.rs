@@ -3,7 +3,7 @@
 //! It does not know the rules of the language, nor how commands are started.
 
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::super::arguments::RunFormat;
@@ -14,20 +14,18 @@ use super::super::state;
 use super::super::trace;
 use super::host::Terminal;
 use super::signals::listen;
+use lockstep_api::session::{Session, SessionOptions};
+use lockstep_api::state::Recorded;
+use lockstep_api::{Engine, StartError};
 use lockstep_base::diagnostic::render::{Ink, clean, render};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::Name;
 use lockstep_engine::BrokenInvariant;
 use lockstep_engine::notice::Status;
-use lockstep_lang::eval::Halt;
-use lockstep_plan::{Locals, Plan, RunFacts, Sight};
-use lockstep_runtime::driver::{self, DriveError, Ending, Keeping, Past, Settings};
-use lockstep_runtime::guardian::Guardian;
+use lockstep_plan::{Plan, RunFacts};
+use lockstep_runtime::driver::{DriveError, Ending, Keeping, Past};
 use lockstep_runtime::journal::JournalError;
-use lockstep_runtime::logs::Logs;
-use lockstep_runtime::process::{Groups, Spawner};
-use lockstep_runtime::secrets::Vault;
-use lockstep_store::{Run, RunJournal, SharedLocks, Store, StoreError, StoredInbox};
+use lockstep_store::{Run, Store, StoreError};
 use lockstep_verify::audit::Violation;
 use lockstep_view::{Json, Ledger, Live, Plain, Report, Style, Summary};
 
@@ -48,7 +46,7 @@ pub(crate) struct Job {
 
 /// Where a run is kept, and what has happened to it.
 pub(crate) struct Kept {
-    by: Option<(Store, Run)>,
+    by: Option<Recorded>,
     past: Past,
 }
 
@@ -64,35 +62,24 @@ impl Kept {
     /// It is kept in a state directory.
     pub(crate) fn by(store: Store, run: Run, past: Past) -> Self {
         Self {
-            by: Some((store, run)),
+            by: Some(Recorded::new(store, run)),
             past,
         }
     }
 
     /// How others answer what the run asks.
     fn answered_by(&self) -> Option<String> {
-        let (store, run) = self.by.as_ref()?;
-        let state = state::words(store.folder());
-        Some(format!("lockstep approve {}{state}", run.id))
+        let recorded = self.by.as_ref()?;
+        let state = state::words(recorded.store().folder());
+        Some(format!("lockstep approve {}{state}", recorded.run().id))
     }
 
     fn keeping(&mut self) -> Result<Keeping, StoreError> {
         let past = std::mem::take(&mut self.past);
-        let Some((store, run)) = &self.by else {
-            return Ok(Keeping::default());
-        };
-        Ok(Keeping {
-            journal: Some(Box::new(RunJournal::new(store.again()?, run.number))),
-            past,
-            kept: run.kept.clone(),
-            locks: Box::new(SharedLocks::new(store, run.number)?),
-            logs: Some(Logs::new(store.logs(&run.id))),
-            desk: Some(Box::new(StoredInbox::new(
-                store,
-                run.number,
-                &*run.plan_hash,
-            )?)),
-        })
+        match &self.by {
+            Some(recorded) => recorded.keeping(past),
+            None => Ok(Keeping::default()),
+        }
     }
 }
 
@@ -128,22 +115,25 @@ async fn carry(
 ) -> Exit {
     let (control, mut controls) = tokio::sync::mpsc::unbounded_channel();
     let signals = listen(control);
-    let spawner = match Spawner::new(&std::env::temp_dir()) {
-        Ok(spawner) => {
-            let guardian = Guardian::of_this_program().removing(spawner.scratch());
-            Arc::new(spawner.watched_by(Box::new(guardian)))
-        }
-        Err(error) => {
-            let folder = std::env::temp_dir();
-            let folder = folder.display();
-            output.complain(&format!(
-                "error: no folder can be made in {folder}: {error}\n"
-            ));
-            return Exit::Refused;
-        }
+    let engine = Engine::builder()
+        .environment(Variables)
+        .max_commands(most_commands())
+        .temporary_folder(std::env::temp_dir())
+        .guarded()
+        .build();
+    let options = SessionOptions {
+        plan: job.plan.clone(),
+        facts: job.facts.clone(),
+        seed: job.seed,
+        max_commands: job.max.map(|max| max as usize),
+        folder: Some(job.home.clone()),
+    };
+    let mut session = match Session::new(&engine, options) {
+        Ok(session) => session,
+        Err(error) => return not_started(&error, output),
     };
     let read = tokio::select! {
-        read = read_secrets(job, spawner.groups()) => read,
+        read = session.read_secrets() => read,
         // The command of a secret may ask somebody, or hang. Nothing has run that would have to
         // be taken back.
         Some(_) = controls.recv() => {
@@ -151,39 +141,27 @@ async fn carry(
             return Exit::Cancelled;
         }
     };
-    let vault = match read {
-        Ok(vault) => {
-            trace::mask(vault.redactor());
-            Arc::new(vault)
-        }
-        Err(diagnostics) => {
-            let style = output.stderr_style();
-            let sources = &job.plan.bound.program.sources;
-            output.complain(&render(&diagnostics, sources, style));
-            return Exit::Refused;
-        }
-    };
+    if let Err(diagnostics) = read {
+        let style = output.stderr_style();
+        let sources = &job.plan.bound.program.sources;
+        output.complain(&render(&diagnostics, sources, style));
+        return Exit::Refused;
+    }
+    trace::mask(session.vault().redactor());
     let mut kept = match begin() {
         Ok(kept) => kept,
         Err(error) => return state::refuse(&error, output),
     };
     let begun = !kept.past.records.is_empty();
-    let keeping = match kept.keeping() {
-        Ok(keeping) => keeping,
+    match kept.keeping() {
+        Ok(keeping) => session.keep(keeping),
         Err(error) => return state::refuse(&error, output),
-    };
-    let settings = Settings {
-        run: job.facts.clone(),
-        seed: job.seed,
-        max: job.max.map_or_else(most_commands, |max| max as usize),
-        folder: folders(&job.plan, &job.home),
-    };
+    }
     let mut host = Terminal::new(report(job, output), job.yes, job.format == RunFormat::Json)
         .remembering(shows_all(job.format))
         .answered_by(kept.answered_by())
         .asking_nobody(job.no_input);
-    let plan = job.plan.clone();
-    let ended = driver::drive(plan, vault, spawner, settings, keeping, &mut host, controls).await;
+    let ended = session.drive(&mut host, controls).await;
     signals.abort();
     let stray = host.stray();
     let (summary, broken) = host.finish();
@@ -201,6 +179,20 @@ async fn carry(
         Some(stray) => strayed(&stray, exit, output),
         None => exit,
     }
+}
+
+/// Says why a run did not begin.
+fn not_started(error: &StartError, output: &mut Output) -> Exit {
+    let text = match error {
+        StartError::TemporaryFolder(error) => {
+            let folder = std::env::temp_dir();
+            format!("no folder can be made in {}: {error}", folder.display())
+        }
+        error => error.to_string(),
+    };
+    let word = output.stderr_style().paint(Ink::Error, "error");
+    output.complain(&format!("{word}: {text}\n"));
+    Exit::Refused
 }
 
 /// Says that the run did not do as it should have, which is a mistake of this program: what it
@@ -222,9 +214,8 @@ fn strayed(stray: &Violation, exit: Exit, output: &mut Output) -> Exit {
 
 /// Lets go of a run that has not ended, and says why where that is not plain.
 fn finish(job: &Job, kept: &Kept, ended: &Ending, began: bool, output: &mut Output) -> Exit {
-    if let (Some((store, run)), Ending::Stopped | Ending::Broken(_)) = (&kept.by, ended) {
-        // Where it cannot be written, the end of this process says the same.
-        let _ = store.let_go(run.number);
+    if let (Some(recorded), Ending::Stopped | Ending::Broken(_)) = (&kept.by, ended) {
+        recorded.release();
     }
     match ended {
         Ending::Ended(Status::Succeeded) => Exit::Succeeded,
@@ -267,8 +258,8 @@ fn broke_its_rules(job: &Job, kept: &Kept, broken: &BrokenInvariant, output: &mu
         "{word}: run {id} was stopped: lockstep found a mistake of its own\n  \
          It is not in the file. All commands of the run were stopped; nothing was rolled back.\n"
     );
-    if let Some((store, _)) = &kept.by {
-        let state = state::words(store.folder());
+    if let Some(recorded) = &kept.by {
+        let state = state::words(recorded.store().folder());
         let show = format!("lockstep show {id}{state}");
         let resume = format!("lockstep resume {id}{state}");
         text += &format!(
@@ -285,7 +276,7 @@ fn broke_its_rules(job: &Job, kept: &Kept, broken: &BrokenInvariant, output: &mu
 
 /// The command that continues or retries.
 fn next(job: &Job, kept: &Kept, ended: &Ending) -> Vec<String> {
-    let Some((store, _)) = &kept.by else {
+    let Some(recorded) = &kept.by else {
         return Vec::new();
     };
     let command = match ended {
@@ -293,7 +284,7 @@ fn next(job: &Job, kept: &Kept, ended: &Ending) -> Vec<String> {
         Ending::Ended(_) => "retry",
         Ending::Stopped | Ending::Broken(_) => "resume",
     };
-    let state = state::words(store.folder());
+    let state = state::words(recorded.store().folder());
     vec![format!("lockstep {command} {}{state}", job.facts.id)]
 }
 
@@ -395,58 +386,4 @@ fn most_commands() -> usize {
     usize::try_from(files.saturating_sub(64) / 6)
         .unwrap_or(usize::MAX)
         .clamp(16, 4096)
-}
-
-/// The folder of each source file, made absolute once.
-fn folders(plan: &Plan, here: &Path) -> Box<dyn Fn(lockstep_base::source::FileId) -> PathBuf> {
-    let folder = |name: &str| {
-        let folder = Path::new(name)
-            .parent()
-            .map(Path::to_path_buf)
-            .unwrap_or_default();
-        here.join(folder)
-    };
-    let first = plan.bound.program.sources.iter().next();
-    let root = folder(first.map_or("", |(_, source)| &source.name));
-    let folders: Vec<PathBuf> = plan
-        .bound
-        .program
-        .sources
-        .iter()
-        .map(|(_, source)| {
-            // The library has no folder of its own: its commands start where the file is.
-            if source.name.starts_with("std/") {
-                root.clone()
-            } else {
-                folder(&source.name)
-            }
-        })
-        .collect();
-    Box::new(move |file| {
-        folders
-            .get(file.0 as usize)
-            .cloned()
-            .unwrap_or_else(|| root.clone())
-    })
-}
-
-async fn read_secrets(job: &Job, groups: Option<&dyn Groups>) -> Result<Vault, Vec<Diagnostic>> {
-    let locals = Locals::default();
-    let bound = &job.plan.bound;
-    let sight = Sight {
-        program: &bound.program,
-        facts: &bound.facts,
-        locals: &locals,
-        run: Some(&job.facts),
-    };
-    let mut value = |expr: &lockstep_lang::eval::Expr| -> Result<_, Halt> { sight.eval(expr) };
-    let folder = folders(&job.plan, &job.home);
-    let secrets = &bound.program.secrets;
-    let read = Vault::read(secrets, &mut value, &*folder, &Variables, groups).await;
-    read.map_err(|unreadable| {
-        let diagnostic = |secret: lockstep_runtime::secrets::Unreadable| {
-            Diagnostic::error(codes::SECRET_UNREADABLE, secret.span, secret.to_string())
-        };
-        unreadable.into_iter().map(diagnostic).collect()
-    })
 }

@@ -150,7 +150,7 @@ impl Driver<'_> {
         let stopped = running.stop.subscribe();
         let (vault, spawner, sender) = (
             self.vault.clone(),
-            self.spawner.clone(),
+            self.platform.spawner.clone(),
             self.sender.clone(),
         );
         let backlog = self.backlog.clone();
@@ -174,12 +174,12 @@ impl Driver<'_> {
                         connection,
                     };
                     let lines = Mutex::new(Lines::new());
-                    let listener = |stream, line: &str| {
+                    let listener = Box::new(|stream, line: &str| {
                         if let Ok(mut lines) = lines.lock() {
                             lines.push((stream, line.to_string()));
                         }
-                    };
-                    let ended = spawner.run(spawn, &vault, listener, stopped);
+                    });
+                    let ended = spawner.spawn(spawn, &vault, listener, stopped);
                     let tell = |lines| {
                         let node = node.clone();
                         // The run may be over.
@@ -243,13 +243,13 @@ impl Driver<'_> {
     /// Makes a request on a thread of its own. One that is stopped is not waited for.
     fn request(&mut self, action: Name, args: Vec<Value>, done: Finisher) {
         let (stop, mut stopped) = watch::channel(None);
-        let (id, vault) = (done.0, self.vault.clone());
+        let (id, vault, client) = (done.0, self.vault.clone(), self.platform.http.clone());
         self.running.insert(id, Running { stop, node: None });
         let span = tracing::debug_span!(target: TARGET, "action", id = id.0, name = %action);
         let inside = span.clone();
         let task = async move {
             let asked = tokio::task::spawn_blocking(move || {
-                inside.in_scope(|| http::request(&action, &args, &vault))
+                inside.in_scope(|| http::request(&*client, &action, &args, &vault))
             });
             let outcome = tokio::select! {
                 answered = asked => answered.unwrap_or_else(|_| {

@@ -8,11 +8,9 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 
-use super::{DriveError, Driver, Host, Keeping, Message, Past, Settings, TARGET, time};
+use super::{DriveError, Driver, Host, Keeping, Message, Past, Platform, Settings, TARGET};
 use crate::journal::{Record, Recorded};
-use crate::process::Spawner;
 use crate::replay::{replay, told};
 use crate::secrets::Vault;
 use crate::writer::Writer;
@@ -59,7 +57,7 @@ impl<'h> Driver<'h> {
     pub(super) fn new(
         plan: Arc<Plan>,
         vault: Arc<Vault>,
-        spawner: Arc<Spawner>,
+        platform: Platform,
         settings: Settings,
         keeping: Keeping,
         host: &'h mut dyn Host,
@@ -68,14 +66,14 @@ impl<'h> Driver<'h> {
         let audit = Audit::new(plan.clone());
         let machine = Machine::new(plan, settings.run.clone(), settings.seed);
         let machine = machine.keeping(keeping.kept);
+        let begun = platform.clock.elapsed();
         let mut driver = Self {
             machine,
             vault,
-            spawner,
             settings,
             host,
             sender,
-            begun: Instant::now(),
+            begun,
             offset: keeping.past.clock,
             timers: BTreeMap::new(),
             due: HashMap::new(),
@@ -88,7 +86,8 @@ impl<'h> Driver<'h> {
             writer: None,
             recorded: 0,
             written: 0,
-            noted: Instant::now(),
+            noted: begun,
+            platform,
             held: VecDeque::new(),
             begun_once: HashSet::new(),
             logs: keeping.logs,
@@ -130,7 +129,7 @@ impl<'h> Driver<'h> {
     /// Begins with what is left to be done of a run that is continued.
     pub(super) fn go_on(&mut self) {
         // The machine's clock stood still while its locks were waited for.
-        self.begun = Instant::now();
+        self.begun = self.elapsed();
         for held in std::mem::take(&mut self.held) {
             self.let_out(held);
         }
@@ -156,7 +155,7 @@ impl<'h> Driver<'h> {
                     self.record(Recorded::Event(event), clock, told, Held::Effects(effects));
                 }
                 None => {
-                    let at = time();
+                    let at = self.time();
                     for what in told(&mut effects) {
                         self.tell(what, at);
                     }
@@ -170,10 +169,10 @@ impl<'h> Driver<'h> {
     pub(super) fn record(&mut self, what: Recorded, clock: i64, told: Vec<Happened>, held: Held) {
         let Some(writer) = &self.writer else { return };
         self.recorded += 1;
-        self.noted = Instant::now();
+        self.noted = self.elapsed();
         let record = Record {
             seq: self.recorded,
-            at: time(),
+            at: self.time(),
             clock,
             what,
             told,
@@ -278,7 +277,7 @@ impl<'h> Driver<'h> {
         self.offset = self.offset.max(replayed.clock);
         self.begun_once = replayed.begun;
         (self.recorded, self.written) = (replayed.seq, replayed.seq);
-        self.begun = Instant::now();
+        self.begun = self.elapsed();
         if self.is_machine_broken() {
             return Ok(());
         }

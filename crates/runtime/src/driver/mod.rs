@@ -14,9 +14,10 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 use tracing::Instrument as _;
 
+use super::clock::Clock;
+use super::http::HttpClient;
 use super::inbox::{Person, RunInbox};
 use super::journal::{Journal, JournalError, Record};
 use super::locks::{Locks, OwnLocks};
@@ -45,6 +46,17 @@ pub struct Settings {
     pub max: usize,
     /// The folder in which a source file lies: commands start there.
     pub folder: Box<dyn Fn(FileId) -> PathBuf>,
+}
+
+/// What a run touches the world with.
+#[derive(Clone)]
+pub struct Platform {
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Starts its commands.
+    pub spawner: Arc<dyn Spawner>,
+    /// Makes its requests.
+    pub http: Arc<dyn HttpClient>,
 }
 
 /// What a run keeps outside of this process, so that it outlives it and others can look. By
@@ -162,6 +174,7 @@ pub trait Host {
 }
 
 /// Takes the answer to one question.
+#[derive(Debug)]
 pub struct Answerer(EffectId, mpsc::UnboundedSender<Message>);
 
 impl Answerer {
@@ -197,6 +210,7 @@ impl Finisher {
 }
 
 /// What tasks tell the driver.
+#[derive(Debug)]
 enum Message {
     Event(Event),
     Answered(EffectId, Answer, Person),
@@ -224,7 +238,7 @@ const TARGET: &str = "lockstep::driver";
 pub async fn drive(
     plan: Arc<Plan>,
     vault: Arc<Vault>,
-    spawner: Arc<Spawner>,
+    platform: Platform,
     settings: Settings,
     keeping: Keeping,
     host: &mut dyn Host,
@@ -234,7 +248,7 @@ pub async fn drive(
     let run = async {
         let pipeline = &plan.bound.pipeline().name;
         tracing::info!(target: TARGET, %pipeline, records = keeping.past.records.len(), "begins");
-        let ending = work_off(plan, vault, spawner, settings, keeping, host, control).await;
+        let ending = work_off(plan, vault, platform, settings, keeping, host, control).await;
         match &ending {
             Ending::Ended(status) => tracing::info!(target: TARGET, %status, "ended"),
             Ending::Stopped => tracing::info!(target: TARGET, "stopped"),
@@ -248,19 +262,20 @@ pub async fn drive(
 async fn work_off(
     plan: Arc<Plan>,
     vault: Arc<Vault>,
-    spawner: Arc<Spawner>,
+    platform: Platform,
     settings: Settings,
     keeping: Keeping,
     host: &mut dyn Host,
     mut control: mpsc::UnboundedReceiver<Control>,
 ) -> Ending {
     let (sender, mut messages) = mpsc::unbounded_channel();
-    let mut driver = match Driver::new(plan, vault, spawner, settings, keeping, host, sender) {
+    let mut driver = match Driver::new(plan, vault, platform, settings, keeping, host, sender) {
         Ok(driver) => driver,
         Err(error) => return Ending::Broken(error.into()),
     };
     let mut ticks = tokio::time::interval(Duration::from_millis(100));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    let clock = driver.platform.clock.clone();
     let mut controlled = true;
     if !driver.get_locks_back(&mut control, &mut ticks).await {
         return match driver.broken.take() {
@@ -298,7 +313,7 @@ async fn work_off(
             },
             Some(message) = messages.recv() => driver.take(message),
             Some(_) = driver.commands.join_next(), if !driver.commands.is_empty() => {}
-            () = sleep_until(next) => driver.fire(),
+            () = sleep_until(&*clock, next) => driver.fire(),
             _ = ticks.tick() => driver.tick(),
         }
     }
@@ -316,9 +331,9 @@ async fn work_off(
     }
 }
 
-async fn sleep_until(at: Option<Instant>) {
+async fn sleep_until(clock: &dyn Clock, at: Option<Duration>) {
     match at {
-        Some(at) => tokio::time::sleep_until(at).await,
+        Some(at) => clock.sleep_until(at).await,
         None => std::future::pending().await,
     }
 }
@@ -326,12 +341,12 @@ async fn sleep_until(at: Option<Instant>) {
 struct Driver<'h> {
     machine: Machine,
     vault: Arc<Vault>,
-    spawner: Arc<Spawner>,
+    platform: Platform,
     settings: Settings,
     host: &'h mut dyn Host,
     sender: mpsc::UnboundedSender<Message>,
     /// When the machine's clock stood at `offset`.
-    begun: Instant,
+    begun: Duration,
     offset: i64,
     timers: BTreeMap<(i64, EffectId), ()>,
     due: HashMap<EffectId, i64>,
@@ -347,7 +362,7 @@ struct Driver<'h> {
     /// How many records there are, and how many of them are in the journal.
     recorded: u64,
     written: u64,
-    noted: Instant,
+    noted: Duration,
     /// What waits for its record to be written.
     held: VecDeque<Held>,
     /// Commands and actions that must not be started twice, and may have been.
@@ -378,11 +393,21 @@ struct Running {
 impl Driver<'_> {
     /// The machine's clock: milliseconds during which the run was driven.
     fn now(&self) -> i64 {
-        let since = i64::try_from(self.begun.elapsed().as_millis()).unwrap_or(i64::MAX);
+        let since = i64::try_from((self.elapsed() - self.begun).as_millis()).unwrap_or(i64::MAX);
         self.offset.saturating_add(since)
     }
 
-    fn moment(&self, at: i64) -> Instant {
+    fn time(&self) -> jiff::Timestamp {
+        self.platform.clock.now()
+    }
+
+    /// The time since some moment before the run.
+    fn elapsed(&self) -> Duration {
+        self.platform.clock.elapsed()
+    }
+
+    /// When the clock of the host shows what the machine's shows at `at`.
+    fn moment(&self, at: i64) -> Duration {
         let after = u64::try_from(at.saturating_sub(self.offset)).unwrap_or(0);
         self.begun + Duration::from_millis(after)
     }
@@ -405,7 +430,7 @@ impl Driver<'_> {
             }
             Message::Output { node, lines } => {
                 self.backlog.done(lines.len());
-                let at = time();
+                let at = self.time();
                 for (stream, text) in lines {
                     if let Some(logs) = &mut self.logs {
                         let kept = logs.line(&node, &text);
@@ -466,10 +491,10 @@ impl Driver<'_> {
     /// Notes the clock where nothing else has been written down for long.
     fn say_alive(&mut self, clock: i64) {
         if let Some(writer) = &self.writer
-            && self.noted.elapsed() >= CLOCK
+            && self.elapsed() - self.noted >= CLOCK
         {
             writer.note_clock(clock);
-            self.noted = Instant::now();
+            self.noted = self.elapsed();
         }
     }
 
@@ -522,11 +547,4 @@ fn masked(value: &Value, vault: &Vault) -> Value {
         }
         other => other.clone(),
     }
-}
-
-/// The time, to the millisecond.
-fn time() -> jiff::Timestamp {
-    let now = jiff::Timestamp::now();
-    // Only a clock at the end of time could not be told in milliseconds.
-    jiff::Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }

@@ -12,6 +12,7 @@ mod stream;
 mod tests;
 
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -143,8 +144,52 @@ impl Drop for Care<'_> {
     }
 }
 
-/// Starts commands. It owns a private folder for their output files and connections.
-pub struct Spawner {
+/// What a command writes, line by line, without line ends and without secrets.
+pub type Listener<'a> = Box<dyn FnMut(Stream, &str) + Send + 'a>;
+
+/// Asks a command to stop.
+pub type StopSignal = watch::Receiver<Option<Stop>>;
+
+/// Starts the commands of a run. A host may supply its own.
+pub trait Spawner: Send + Sync {
+    /// Runs a command to its end.
+    ///
+    /// `listener` is told of each line (one of more than 64 KiB comes in pieces). A command that
+    /// `stop` asked to stop fails with class `cancelled`, however it ended. Nothing of the command
+    /// may be left when the future is ready; dropping the future ends the command at once. No text
+    /// in the result has a secret in it: `vault` masks them.
+    fn spawn<'a>(
+        &'a self,
+        command: Spawn,
+        vault: &'a Vault,
+        listener: Listener<'a>,
+        stop: StopSignal,
+    ) -> Pin<Box<dyn Future<Output = Ended> + Send + 'a>>;
+
+    /// Who is to be told of commands that it does not start itself, such as those of secrets.
+    fn groups(&self) -> Option<&dyn Groups> {
+        None
+    }
+}
+
+impl Spawner for SystemSpawner {
+    fn spawn<'a>(
+        &'a self,
+        command: Spawn,
+        vault: &'a Vault,
+        listener: Listener<'a>,
+        stop: StopSignal,
+    ) -> Pin<Box<dyn Future<Output = Ended> + Send + 'a>> {
+        Box::pin(self.run(command, vault, listener, stop))
+    }
+
+    fn groups(&self) -> Option<&dyn Groups> {
+        self.groups.as_deref()
+    }
+}
+
+/// Starts commands as processes of the system. It owns a private folder for their output files and connections.
+pub struct SystemSpawner {
     scratch: PathBuf,
     grace: Duration,
     groups: Option<Box<dyn Groups>>,
@@ -152,7 +197,7 @@ pub struct Spawner {
     next: AtomicU64,
 }
 
-impl Spawner {
+impl SystemSpawner {
     /// A spawner with a new private folder in `parent`, such as `/tmp`. The folder is removed
     /// when the spawner is dropped.
     ///
@@ -193,11 +238,6 @@ impl Spawner {
     pub fn watched_by(mut self, groups: Box<dyn Groups>) -> Self {
         self.groups = Some(groups);
         self
-    }
-
-    /// Who is told which commands are under way, for commands that it does not start itself.
-    pub fn groups(&self) -> Option<&dyn Groups> {
-        self.groups.as_deref()
     }
 
     /// Runs a command to its end. `listener` is told of each line, without its end and without
@@ -284,7 +324,7 @@ impl Spawner {
     }
 }
 
-impl Drop for Spawner {
+impl Drop for SystemSpawner {
     fn drop(&mut self) {
         // Nothing depends on it; what is left lies in a folder for temporary files.
         let _ = std::fs::remove_dir_all(&self.scratch);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::connection::{self, Connection, Script, ScriptError, random};
 use super::super::secrets::{TextError, Vault};
-use super::{Spawn, Spawner};
+use super::{Spawn, SystemSpawner};
 use lockstep_base::source::Name;
 use lockstep_lang::ir::command::Invocation;
 
@@ -71,7 +71,7 @@ pub(super) fn prepare(
     spawn: &Spawn,
     vault: &Vault,
     output: &Path,
-    spawner: &Spawner,
+    spawner: &SystemSpawner,
 ) -> Result<Prepared, PrepareError> {
     let (words, mut env) = words(&spawn.invocation, vault)?;
     for (name, value) in &spawn.env {

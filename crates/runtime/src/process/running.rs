@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::super::connection::Trailer;
 use super::super::secrets::Vault;
 use super::stream::{Listener, Reading};
-use super::{Care, Prepared, Spawner, Stop, TARGET};
+use super::{Care, Prepared, Stop, SystemSpawner, TARGET};
 use lockstep_engine::notice::Stream;
 
 /// How long the other side of a connection has to answer that it has killed a command.
@@ -37,7 +37,7 @@ pub(crate) struct Ending {
 
 /// A command that runs.
 pub(super) struct Running<'a> {
-    spawner: &'a Spawner,
+    spawner: &'a SystemSpawner,
     child: Child,
     group: Group<'a>,
     pub(super) out: Reading<ChildStdout>,
@@ -51,7 +51,7 @@ pub(super) struct Running<'a> {
 
 impl<'a> Running<'a> {
     pub(super) fn new(
-        spawner: &'a Spawner,
+        spawner: &'a SystemSpawner,
         mut child: Child,
         care: Option<Care<'a>>,
         command: &Prepared,

@@ -14,7 +14,7 @@ use lockstep_base::value::SecretPart;
 
 /// A vault with a few secrets, a spawner with a short grace, and a folder.
 pub(super) struct Bench {
-    pub(super) spawner: Spawner,
+    pub(super) spawner: SystemSpawner,
     pub(super) vault: Vault,
     pub(super) folder: tempfile::TempDir,
 }
@@ -25,7 +25,7 @@ impl Bench {
     pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         Self {
-            spawner: Spawner::new(folder.path())
+            spawner: SystemSpawner::new(folder.path())
                 .unwrap()
                 .with_grace(Duration::from_millis(200)),
             vault: Vault::new([SECRET, "line one\nline two", ""]),
@@ -499,7 +499,7 @@ async fn stopping_ends_the_whole_group() {
 async fn a_second_wish_is_heard() {
     let bench = Bench::new();
     let bench = Bench {
-        spawner: Spawner::new(bench.folder.path()).unwrap(),
+        spawner: SystemSpawner::new(bench.folder.path()).unwrap(),
         ..bench
     };
     let (sender, stop) = watch::channel(None);
@@ -576,7 +576,7 @@ async fn commands_are_announced() {
     let seen = Arc::clone(&log.0);
     let bench = Bench::new();
     let bench = Bench {
-        spawner: Spawner::new(bench.folder.path())
+        spawner: SystemSpawner::new(bench.folder.path())
             .unwrap()
             .watched_by(Box::new(log)),
         ..bench

@@ -392,7 +392,7 @@ fn ssh_bench() -> Bench {
         "ssh",
         "exec /usr/bin/env ssh -F \"$(dirname \"$0\")/ssh.conf\" \"$@\"",
     );
-    let spawner = Spawner::new(bench.folder.path()).unwrap();
+    let spawner = SystemSpawner::new(bench.folder.path()).unwrap();
     Bench {
         spawner: spawner.with_grace(Duration::from_millis(300)).with_ssh(ssh),
         ..bench

@@ -1,0 +1,295 @@
+//! An engine: what a host gives to all its compilations and runs.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use lockstep_base::source::Name;
+use lockstep_base::world::{Environment, FileError, Files};
+use lockstep_runtime::clock::{Clock, SystemClock};
+use lockstep_runtime::guardian::Guardian;
+use lockstep_runtime::http::HttpClient;
+use lockstep_runtime::journal::Journal;
+use lockstep_runtime::locks::Locks;
+use lockstep_runtime::process::{Spawner, SystemSpawner};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::actions::{Action, ActionError, Actions, HOST_FILE};
+use crate::files::{MemoryFiles, Variables};
+use crate::question::Question;
+
+/// How many commands of one run are under way at once, unless the builder says otherwise.
+const DEFAULT_MAX_COMMANDS: usize = 64;
+
+type MakeJournal = Box<dyn Fn(&str) -> Box<dyn Journal> + Send + Sync>;
+type MakeLocks = Box<dyn Fn(&str) -> Box<dyn Locks> + Send + Sync>;
+
+/// Compiles, plans and runs pipelines. Its clones are the same engine, and many of its runs may go
+/// on at once.
+///
+/// An engine prints nothing, never exits, and takes nothing of its process that its builder was
+/// not given: files, variables, the user's name, the clock, processes, connections.
+///
+/// ```
+/// # use lockstep_api as lockstep;
+/// use lockstep::{Engine, MemoryFiles};
+///
+/// let files = MemoryFiles::new().with("a.deploy", "pipeline p { log \"hello\" }");
+/// let engine = Engine::builder().files(files).user("ada").build();
+/// let plan = engine.compile("a.deploy")?.plan().build()?;
+/// assert_eq!(plan.pipeline(), "p");
+/// # Ok::<(), lockstep::Diagnostics>(())
+/// ```
+#[derive(Clone)]
+pub struct Engine(pub(crate) Arc<Parts>);
+
+pub(crate) struct Parts {
+    pub(crate) files: SourceFiles,
+    pub(crate) environment: Box<dyn Environment + Send + Sync>,
+    pub(crate) actions: Actions,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) http: Arc<dyn HttpClient>,
+    pub(crate) folder: PathBuf,
+    pub(crate) user: Name,
+    pub(crate) max_commands: usize,
+    pub(crate) answer: Option<Box<dyn Fn(Question) + Send + Sync>>,
+    pub(crate) journal: Option<MakeJournal>,
+    pub(crate) locks: Option<MakeLocks>,
+    #[cfg(feature = "store")]
+    pub(crate) store: Option<PathBuf>,
+    /// Made when the first run begins.
+    spawner: OnceLock<Arc<dyn Spawner>>,
+    scratch: PathBuf,
+    guarded: bool,
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("folder", &self.0.folder)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// A builder: without files, variables, actions or a store, and with the clock and the
+    /// processes of the system.
+    pub fn builder() -> EngineBuilder {
+        EngineBuilder(Parts {
+            files: SourceFiles {
+                host: Box::new(MemoryFiles::new()),
+                declarations: String::new(),
+            },
+            environment: Box::new(Variables::new()),
+            actions: Actions::default(),
+            clock: Arc::new(SystemClock::new()),
+            http: default_http(),
+            folder: PathBuf::from("."),
+            user: Name::from("unknown"),
+            max_commands: DEFAULT_MAX_COMMANDS,
+            answer: None,
+            journal: None,
+            locks: None,
+            #[cfg(feature = "store")]
+            store: None,
+            spawner: OnceLock::new(),
+            scratch: PathBuf::from("/tmp"),
+            guarded: false,
+        })
+    }
+
+    /// The declarations of the host's actions, as the language writes them. Files of the engine
+    /// import them by `from "./host.deploy" import …`.
+    pub fn declarations(&self) -> &str {
+        &self.0.files.declarations
+    }
+
+    /// What starts commands.
+    pub(crate) fn spawner(&self) -> std::io::Result<Arc<dyn Spawner>> {
+        if let Some(spawner) = self.0.spawner.get() {
+            return Ok(spawner.clone());
+        }
+        let mut system = SystemSpawner::new(&self.0.scratch)?;
+        if self.0.guarded {
+            let guardian = Guardian::of_this_program().removing(system.scratch());
+            system = system.watched_by(Box::new(guardian));
+        }
+        // Where two runs begin at the same time, one of the two folders goes at once.
+        Ok(self.0.spawner.get_or_init(|| Arc::new(system)).clone())
+    }
+}
+
+#[cfg(feature = "http")]
+fn default_http() -> Arc<dyn HttpClient> {
+    Arc::new(lockstep_runtime::http::SystemHttp)
+}
+
+#[cfg(not(feature = "http"))]
+fn default_http() -> Arc<dyn HttpClient> {
+    Arc::new(lockstep_runtime::http::NoHttp)
+}
+
+/// Makes an [`Engine`].
+#[must_use = "an engine is made by `build`"]
+pub struct EngineBuilder(Parts);
+
+impl fmt::Debug for EngineBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EngineBuilder")
+    }
+}
+
+impl EngineBuilder {
+    /// Where `.deploy` files, and files that are read while planning, come from.
+    pub fn files(mut self, files: impl Files + Send + Sync + 'static) -> Self {
+        self.0.files.host = Box::new(files);
+        self
+    }
+
+    /// The variables that `env("NAME")` sees.
+    pub fn environment(mut self, environment: impl Environment + Send + Sync + 'static) -> Self {
+        self.0.environment = Box::new(environment);
+        self
+    }
+
+    /// The folder from which relative paths are named: commands of `a/b.deploy` start in its
+    /// folder `a`. By default the current folder of the process.
+    pub fn folder(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.0.folder = folder.into();
+        self
+    }
+
+    /// Provides an action. Its parameters are the fields of `A`, its result is `R`; fields that
+    /// are `Option`s may be left out. A secret reaches it as its text.
+    ///
+    /// The function runs on the thread of its run: what it waits for, it must `await`. It is not
+    /// stopped when the run is cancelled; the run waits for its end.
+    ///
+    /// ```
+    /// use lockstep::{ActionError, Engine};
+    ///
+    /// #[derive(serde::Deserialize, schemars::JsonSchema)]
+    /// struct Ticket { title: String, urgent: Option<bool> }
+    ///
+    /// let engine = Engine::builder()
+    ///     .action("open-ticket", |ticket: Ticket| async move {
+    ///         if ticket.title.is_empty() {
+    ///             return Err(ActionError::new("a ticket needs a title"));
+    ///         }
+    ///         Ok(format!("T-{}", ticket.title.len()))
+    ///     })
+    ///     .build();
+    /// assert_eq!(
+    ///     engine.declarations(),
+    ///     "action open-ticket(title: string, urgent: bool? = none) -> string\n"
+    /// );
+    /// ```
+    pub fn action<A, R, F, Fut>(mut self, name: impl Into<String>, action: F) -> Self
+    where
+        A: DeserializeOwned + JsonSchema,
+        R: Serialize + JsonSchema,
+        F: Fn(A) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<R, ActionError>> + Send + 'static,
+    {
+        self.0.actions.add(name.into(), Action::new(action));
+        self
+    }
+
+    /// What is called with each question of a run, on the thread of the run. It may hand the
+    /// question on and return. Without it, questions stay open for other processes.
+    pub fn on_question(mut self, answer: impl Fn(Question) + Send + Sync + 'static) -> Self {
+        self.0.answer = Some(Box::new(answer));
+        self
+    }
+
+    /// What tells the time.
+    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.0.clock = Arc::new(clock);
+        self
+    }
+
+    /// What starts commands, in place of the system.
+    pub fn spawner(mut self, spawner: impl Spawner + 'static) -> Self {
+        self.0.spawner = OnceLock::from(Arc::new(spawner) as Arc<dyn Spawner>);
+        self
+    }
+
+    /// What makes requests, in place of the built-in client.
+    pub fn http(mut self, http: impl HttpClient + 'static) -> Self {
+        self.0.http = Arc::new(http);
+        self
+    }
+
+    /// The state directory in which runs are kept: they can be resumed, and share locks with those
+    /// of other processes. It is made when the first run begins.
+    #[cfg(feature = "store")]
+    pub fn store(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.0.store = Some(folder.into());
+        self
+    }
+
+    /// Where each run, by its id, writes down what happens, in place of a store.
+    pub fn journal(
+        mut self,
+        journal: impl Fn(&str) -> Box<dyn Journal> + Send + Sync + 'static,
+    ) -> Self {
+        self.0.journal = Some(Box::new(journal));
+        self
+    }
+
+    /// The locks of each run, by its id, in place of a store's.
+    pub fn locks(mut self, locks: impl Fn(&str) -> Box<dyn Locks> + Send + Sync + 'static) -> Self {
+        self.0.locks = Some(Box::new(locks));
+        self
+    }
+
+    /// Who begins the runs: `run.user`. By default `unknown`.
+    pub fn user(mut self, user: impl AsRef<str>) -> Self {
+        self.0.user = Name::from(user.as_ref());
+        self
+    }
+
+    /// How many commands of one run may be under way at once; at least 1, by default 64.
+    pub fn max_commands(mut self, max: usize) -> Self {
+        self.0.max_commands = max.max(1);
+        self
+    }
+
+    /// The folder in which commands get a private folder for their outputs. By default `/tmp`.
+    pub fn temporary_folder(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.0.scratch = folder.into();
+        self
+    }
+
+    /// Ends the commands of a run when this process dies, also when it is killed. A second process
+    /// of this very program does that: `main` must begin with [`guard`](crate::guard).
+    pub fn guarded(mut self) -> Self {
+        self.0.guarded = true;
+        self
+    }
+
+    /// The engine.
+    pub fn build(mut self) -> Engine {
+        self.0.files.declarations = self.0.actions.declarations();
+        Engine(Arc::new(self.0))
+    }
+}
+
+/// The files of the host, and the file that declares its actions.
+pub(crate) struct SourceFiles {
+    host: Box<dyn Files + Send + Sync>,
+    declarations: String,
+}
+
+impl Files for SourceFiles {
+    fn read(&self, path: &str) -> Result<String, FileError> {
+        match self.host.read(path) {
+            Err(FileError::NotFound) if path.rsplit('/').next() == Some(HOST_FILE) => {
+                Ok(self.declarations.clone())
+            }
+            read => read,
+        }
+    }
+}

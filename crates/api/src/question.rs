@@ -1,0 +1,112 @@
+//! What a run asks a person, and the answers that fit: one type for each kind of question.
+
+use lockstep_engine::{Answer, EffectId};
+use lockstep_runtime::driver::Answerer;
+use lockstep_runtime::inbox::Person;
+
+/// A question of a run. Dropping it leaves it open: where the run has a store, another process may
+/// still answer, else the run waits.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Question {
+    /// `approve`: go on or not.
+    Approval(ApprovalQuestion),
+    /// `ask` in a failure handler: what to do about a failure.
+    Failure(FailureQuestion),
+}
+
+/// The question of an `approve`.
+#[derive(Debug)]
+pub struct ApprovalQuestion {
+    /// The path of its node.
+    pub node: String,
+    /// The text.
+    pub text: String,
+    /// The groups who may answer; empty for everybody.
+    pub groups: Vec<String>,
+    pub(crate) answerer: Answerer,
+}
+
+impl ApprovalQuestion {
+    /// Yes: the run goes on.
+    pub fn approve(self, by: impl Into<Approver>) {
+        let Approver(person) = by.into();
+        self.answerer.answer_as(person, Answer::Yes);
+    }
+
+    /// No: the `approve` fails with class `approval`.
+    pub fn refuse(self, by: impl Into<Approver>, reason: impl Into<String>) {
+        let Approver(person) = by.into();
+        self.answerer.answer_as(person, Answer::No(reason.into()));
+    }
+}
+
+/// The question of an `ask`.
+#[derive(Debug)]
+pub struct FailureQuestion {
+    /// The path of its node.
+    pub node: String,
+    /// What failed, and why.
+    pub text: String,
+    pub(crate) answerer: Answerer,
+}
+
+/// What a person chooses to do about a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureChoice {
+    /// Try again.
+    Retry,
+    /// Count it as succeeded.
+    Ignore,
+    /// Roll back.
+    Rollback,
+    /// Stop the run, without rolling back.
+    Abort,
+}
+
+impl FailureQuestion {
+    /// Answers.
+    pub fn choose(self, by: impl Into<Approver>, choice: FailureChoice) {
+        let Approver(person) = by.into();
+        let answer = match choice {
+            FailureChoice::Retry => Answer::Retry,
+            FailureChoice::Ignore => Answer::Ignore,
+            FailureChoice::Rollback => Answer::Rollback,
+            FailureChoice::Abort => Answer::Abort,
+        };
+        self.answerer.answer_as(person, answer);
+    }
+}
+
+impl Question {
+    /// Its number in the run, by which [`RunObserver`](crate::RunObserver) withdraws it.
+    pub fn id(&self) -> EffectId {
+        match self {
+            Self::Approval(question) => question.answerer.question(),
+            Self::Failure(question) => question.answerer.question(),
+        }
+    }
+}
+
+/// Who answers, and what they say with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Approver(Person);
+
+impl Approver {
+    /// A person with a comment.
+    pub fn with_comment(name: impl Into<String>, comment: impl Into<String>) -> Self {
+        Self(Person {
+            name: Some(name.into()),
+            comment: Some(comment.into()),
+        })
+    }
+}
+
+impl<S: Into<String>> From<S> for Approver {
+    fn from(name: S) -> Self {
+        Self(Person {
+            name: Some(name.into()),
+            comment: None,
+        })
+    }
+}

@@ -1,0 +1,348 @@
+//! A run that goes on by itself, on a thread of its own.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
+use lockstep_base::source::Name;
+use lockstep_engine::notice::RunEvent;
+use lockstep_plan::RunFacts;
+use lockstep_runtime::driver::{Answerer, Control, Ending, Host};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::engine::Engine;
+use crate::program::{Diagnostics, Plan};
+use crate::question::{ApprovalQuestion, FailureQuestion, Question};
+use crate::session::{Session, SessionOptions};
+#[cfg(feature = "store")]
+use crate::state::{self, StoreError};
+
+/// Why a run did not begin; nothing of it has been started.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The plan calls actions that the engine was not given.
+    MissingActions(Vec<String>),
+    /// Secrets could not be read.
+    Secrets(Diagnostics),
+    /// No private folder for the outputs of commands can be made.
+    TemporaryFolder(std::io::Error),
+    /// No thread or runtime can be had for it.
+    Thread(std::io::Error),
+    /// The state directory cannot be used, or the run that was named cannot be continued.
+    #[cfg(feature = "store")]
+    Store(StoreError),
+    /// The engine has no store.
+    NoStore,
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MissingActions(names) => {
+                write!(f, "this program provides no action {}", names.join(", "))
+            }
+            Self::Secrets(diagnostics) => diagnostics.fmt(f),
+            Self::TemporaryFolder(error) => write!(f, "no temporary folder can be made: {error}"),
+            Self::Thread(error) => write!(f, "no thread can be started: {error}"),
+            #[cfg(feature = "store")]
+            Self::Store(error) => error.fmt(f),
+            Self::NoStore => f.write_str("the engine has no store"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+#[cfg(feature = "store")]
+impl From<StoreError> for StartError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// A run that goes on, on a thread of its own. It is also a stream of its events. Dropping it does
+/// not stop the run.
+///
+/// Events wait in memory until they are taken: take them, or call [`Run::wait`].
+#[derive(Debug)]
+pub struct Run {
+    id: String,
+    control: mpsc::UnboundedSender<Control>,
+    events: mpsc::UnboundedReceiver<RunEvent>,
+    ended: oneshot::Receiver<Ending>,
+}
+
+impl Engine {
+    /// Starts a run of a plan. Secrets have been read, and where the engine has a store the run is
+    /// in it, when this is ready.
+    ///
+    /// # Errors
+    ///
+    /// Where the run cannot begin; nothing has been started then.
+    pub async fn start(&self, plan: &Plan) -> Result<Run, StartError> {
+        let facts = RunFacts {
+            id: self.new_id()?,
+            user: self.0.user.clone(),
+            started_at: self.0.clock.now(),
+        };
+        let options = SessionOptions {
+            plan: plan.0.clone(),
+            facts,
+            seed: random(),
+            max_commands: None,
+            folder: None,
+        };
+        spawn(self.clone(), options, Origin::New).await
+    }
+
+    /// Goes on with a run of the engine's store that was stopped before its end, by its id or the
+    /// beginning of it.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no such run, another process drives it, or it cannot be continued.
+    #[cfg(feature = "store")]
+    pub async fn resume(&self, run: &str) -> Result<Run, StartError> {
+        let (options, resumed) = state::resume(self, run)?;
+        spawn(self.clone(), options, Origin::Resumed(Box::new(resumed))).await
+    }
+
+    #[cfg(feature = "store")]
+    fn new_id(&self) -> Result<Name, StartError> {
+        let taken = state::ids(self)?;
+        loop {
+            let id = random_id();
+            if !taken(&id)? {
+                return Ok(id);
+            }
+        }
+    }
+
+    #[cfg(not(feature = "store"))]
+    fn new_id(&self) -> Result<Name, StartError> {
+        Ok(random_id())
+    }
+}
+
+fn random_id() -> Name {
+    Name::from(format!("r-{:06x}", random() & 0xff_ffff))
+}
+
+/// A number that no other run has; the standard library seeds its hashers from the system.
+pub(crate) fn random() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    std::collections::hash_map::RandomState::new()
+        .build_hasher()
+        .finish()
+}
+
+/// Where a run comes from.
+enum Origin {
+    New,
+    #[cfg(feature = "store")]
+    Resumed(Box<state::Resumed>),
+}
+
+/// Starts a thread that drives a run, and waits until it has begun.
+async fn spawn(engine: Engine, options: SessionOptions, origin: Origin) -> Result<Run, StartError> {
+    let (control, controls) = mpsc::unbounded_channel();
+    let (sender, events) = mpsc::unbounded_channel();
+    let (begun, has_begun) = oneshot::channel();
+    let (end, ended) = oneshot::channel();
+    let id = options.facts.id.to_string();
+    let thread = std::thread::Builder::new().name(format!("lockstep {id}"));
+    let drive = move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        let runtime = match runtime {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                // Whoever asked may have gone.
+                let _ = begun.send(Err(StartError::Thread(error)));
+                return;
+            }
+        };
+        let ending = runtime.block_on(async {
+            let session = prepare(&engine, options, origin).await;
+            let (session, kept) = match session {
+                Ok(prepared) => prepared,
+                Err(error) => {
+                    let _ = begun.send(Err(error));
+                    return None;
+                }
+            };
+            let _ = begun.send(Ok(()));
+            let mut host = Channel {
+                events: sender,
+                engine: engine.clone(),
+            };
+            let ending = session.drive(&mut host, controls).await;
+            kept.release(&ending);
+            Some(ending)
+        });
+        // A request that was stopped may still wait for its answer.
+        runtime.shutdown_background();
+        if let Some(ending) = ending {
+            let _ = end.send(ending);
+        }
+    };
+    thread.spawn(drive).map_err(StartError::Thread)?;
+    let broke_off = |_| StartError::Thread(std::io::Error::other("it broke off"));
+    has_begun.await.map_err(broke_off)??;
+    Ok(Run {
+        id,
+        control,
+        events,
+        ended,
+    })
+}
+
+/// Where a run is kept, for its end.
+struct Recorded {
+    #[cfg(feature = "store")]
+    by: Option<state::Recorded>,
+}
+
+impl Recorded {
+    fn release(&self, ending: &Ending) {
+        #[cfg(feature = "store")]
+        if let (Some(by), Ending::Stopped | Ending::Broken(_)) = (&self.by, ending) {
+            by.release();
+        }
+        #[cfg(not(feature = "store"))]
+        let _ = ending;
+    }
+}
+
+async fn prepare(
+    engine: &Engine,
+    options: SessionOptions,
+    origin: Origin,
+) -> Result<(Session, Recorded), StartError> {
+    let plan = options.plan.clone();
+    #[cfg(feature = "store")]
+    let begins = state::Beginning::of(&options);
+    #[cfg_attr(not(feature = "store"), expect(unused_mut, reason = "nothing is kept"))]
+    let mut session = Session::new(engine, options)?;
+    let read = session.read_secrets().await;
+    let sources = || plan.bound.program.sources.clone();
+    read.map_err(|secrets| StartError::Secrets(Diagnostics::new(secrets, sources())))?;
+    #[cfg(feature = "store")]
+    {
+        let recorded = match origin {
+            Origin::New => begins.record(engine)?,
+            Origin::Resumed(resumed) => Some(resumed.recorded()),
+        };
+        let by = match recorded {
+            Some((recorded, past)) => {
+                session.keep(recorded.keeping(past)?);
+                Some(recorded)
+            }
+            None => None,
+        };
+        Ok((session, Recorded { by }))
+    }
+    #[cfg(not(feature = "store"))]
+    {
+        let Origin::New = origin;
+        Ok((session, Recorded {}))
+    }
+}
+
+impl Run {
+    /// Its id: `r-7f3a2c`.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Cancels it: commands are stopped, deployments under way roll back, `always` blocks run.
+    pub fn cancel(&self) {
+        // It may be over.
+        let _ = self.control.send(Control::Cancel);
+    }
+
+    /// Stops it at once: commands are killed and nothing is rolled back. Where it has a store it
+    /// can be resumed.
+    pub fn stop(&self) {
+        // It may be over.
+        let _ = self.control.send(Control::Kill);
+    }
+
+    /// The next event; none after the last.
+    pub async fn next_event(&mut self) -> Option<RunEvent> {
+        self.events.recv().await
+    }
+
+    /// Waits for its end. Events that have not been taken are dropped.
+    pub async fn wait(mut self) -> RunEnd {
+        while self.events.recv().await.is_some() {}
+        match self.ended.await {
+            Ok(Ending::Ended(status)) => RunEnd::Ended(status),
+            Ok(Ending::Stopped) => RunEnd::Stopped,
+            Ok(Ending::Broken(error)) => RunEnd::Broken(error),
+            // Its thread has panicked: nothing of it goes on.
+            Err(_) => RunEnd::Stopped,
+        }
+    }
+}
+
+impl Stream for Run {
+    type Item = RunEvent;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<RunEvent>> {
+        self.events.poll_recv(context)
+    }
+}
+
+/// How a run was left.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RunEnd {
+    /// It has ended.
+    Ended(lockstep_engine::notice::Status),
+    /// It was stopped at once; where it has a store it can be resumed.
+    Stopped,
+    /// It cannot go on, and was stopped.
+    Broken(lockstep_runtime::driver::DriveError),
+}
+
+/// A host that hands on what it hears.
+struct Channel {
+    events: mpsc::UnboundedSender<RunEvent>,
+    engine: Engine,
+}
+
+impl Host for Channel {
+    fn observe(&mut self, event: &RunEvent) {
+        // Nobody may listen any more.
+        let _ = self.events.send(event.clone());
+    }
+
+    fn remember(&mut self, event: &RunEvent) {
+        self.observe(event);
+    }
+
+    fn ask(&mut self, node: &Name, question: &lockstep_engine::Question, answerer: Answerer) {
+        let Some(answer) = &self.engine.0.answer else {
+            return;
+        };
+        let node = node.to_string();
+        answer(match question.clone() {
+            lockstep_engine::Question::Approve { text, by } => {
+                Question::Approval(ApprovalQuestion {
+                    node,
+                    text,
+                    groups: by,
+                    answerer,
+                })
+            }
+            lockstep_engine::Question::Failed { text } => Question::Failure(FailureQuestion {
+                node,
+                text,
+                answerer,
+            }),
+        });
+    }
+}

@@ -1,0 +1,301 @@
+//! The one way in which a run is begun or continued: by this library's [`Run`](crate::Run), and by
+//! the command line, which draws a run itself.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use lockstep_base::diagnostic::{Diagnostic, codes};
+use lockstep_base::source::{FileId, Name};
+use lockstep_base::value::{Type, Value, from_json};
+use lockstep_engine::notice::{Queue, RunEvent};
+use lockstep_engine::{Answer, EffectId, Outcome, Question};
+use lockstep_lang::eval::{Expr, Halt};
+use lockstep_lang::ir::{FailureClass, StmtKind};
+use lockstep_plan::{Locals, Plan, RunFacts, Sight, display};
+use lockstep_runtime::driver::{
+    self, Answerer, Control, Ending, Finisher, Host, Keeping, Platform, Settings,
+};
+use lockstep_runtime::inbox::Person;
+use lockstep_runtime::secrets::{Unreadable, Vault};
+use lockstep_verify::audit::Violation;
+use tokio::sync::mpsc;
+
+use crate::actions::argument;
+use crate::engine::Engine;
+use crate::run::StartError;
+
+/// A run of which nothing has been started yet.
+pub struct Session {
+    engine: Engine,
+    plan: Arc<Plan>,
+    facts: RunFacts,
+    seed: u64,
+    max_commands: usize,
+    folder: PathBuf,
+    platform: Platform,
+    vault: Arc<Vault>,
+    keeping: Keeping,
+}
+
+/// What a session is about.
+pub struct SessionOptions {
+    /// The plan, which has been proved.
+    pub plan: Arc<Plan>,
+    /// The run's id, user and start.
+    pub facts: RunFacts,
+    /// Decides the jitter of retries.
+    pub seed: u64,
+    /// The most commands at once, in place of the engine's.
+    pub max_commands: Option<usize>,
+    /// The folder from which its files are named, in place of the engine's.
+    pub folder: Option<PathBuf>,
+}
+
+impl Session {
+    /// A session that keeps nothing.
+    ///
+    /// # Errors
+    ///
+    /// Where the plan needs an action that nobody provides, or commands cannot be started here.
+    pub fn new(engine: &Engine, options: SessionOptions) -> Result<Self, StartError> {
+        let parts = &engine.0;
+        let missing: Vec<String> = (options.plan.bound.program.actions.iter())
+            .filter(|action| parts.actions.get(&action.name).is_none())
+            .filter(|action| !lockstep_runtime::http::is_built_in(&action.name))
+            .filter(|action| calls(&options.plan, &action.name))
+            .map(|action| action.name.to_string())
+            .collect();
+        if !missing.is_empty() {
+            return Err(StartError::MissingActions(missing));
+        }
+        let spawner = engine.spawner().map_err(StartError::TemporaryFolder)?;
+        let mut keeping = Keeping::default();
+        if let Some(journal) = &parts.journal {
+            keeping.journal = Some(journal(&options.facts.id));
+        }
+        if let Some(locks) = &parts.locks {
+            keeping.locks = locks(&options.facts.id);
+        }
+        Ok(Self {
+            engine: engine.clone(),
+            plan: options.plan,
+            facts: options.facts,
+            seed: options.seed,
+            max_commands: options.max_commands.unwrap_or(parts.max_commands).max(1),
+            folder: options.folder.unwrap_or_else(|| parts.folder.clone()),
+            platform: Platform {
+                clock: parts.clock.clone(),
+                spawner,
+                http: parts.http.clone(),
+            },
+            vault: Arc::new(Vault::new(Vec::<String>::new())),
+            keeping,
+        })
+    }
+
+    /// Reads the secrets. Dropping the future ends the commands that were begun for it.
+    ///
+    /// # Errors
+    ///
+    /// All secrets that could not be read.
+    pub async fn read_secrets(&mut self) -> Result<(), Vec<Diagnostic>> {
+        let locals = Locals::default();
+        let bound = &self.plan.bound;
+        let scope = Sight {
+            program: &bound.program,
+            facts: &bound.facts,
+            locals: &locals,
+            run: Some(&self.facts),
+        };
+        let mut value = |expr: &Expr| -> Result<Value, Halt> { scope.eval(expr) };
+        let folder = folders(&self.plan, &self.folder);
+        let read = Vault::read(
+            &bound.program.secrets,
+            &mut value,
+            &*folder,
+            &*self.engine.0.environment,
+            self.platform.spawner.groups(),
+        );
+        let unreadable = |secret: Unreadable| {
+            let message = format!(
+                "secret `{}` could not be read: {}",
+                secret.secret, secret.message
+            );
+            Diagnostic::error(codes::SECRET_UNREADABLE, secret.span, message)
+        };
+        let vault = read.await;
+        let vault =
+            vault.map_err(|failed| failed.into_iter().map(unreadable).collect::<Vec<_>>())?;
+        self.vault = Arc::new(vault);
+        Ok(())
+    }
+
+    /// Sets where the run is kept, and what has happened to it.
+    pub fn keep(&mut self, keeping: Keeping) {
+        self.keeping = keeping;
+    }
+
+    /// The texts of the secrets that have been read.
+    pub fn vault(&self) -> &Arc<Vault> {
+        &self.vault
+    }
+
+    /// Drives the run until it has ended or is stopped. It needs a tokio runtime with timers and
+    /// I/O.
+    pub async fn drive(
+        self,
+        host: &mut dyn Host,
+        control: mpsc::UnboundedReceiver<Control>,
+    ) -> Ending {
+        let settings = Settings {
+            run: self.facts.clone(),
+            seed: self.seed,
+            max: self.max_commands,
+            folder: folders(&self.plan, &self.folder),
+        };
+        let mut host = WithActions {
+            inner: host,
+            engine: &self.engine,
+            plan: &self.plan,
+            vault: &self.vault,
+        };
+        driver::drive(
+            self.plan.clone(),
+            self.vault.clone(),
+            self.platform.clone(),
+            settings,
+            self.keeping,
+            &mut host,
+            control,
+        )
+        .await
+    }
+}
+
+/// Whether a plan has a call of an action.
+fn calls(plan: &Plan, action: &str) -> bool {
+    let actions = &plan.bound.program.actions;
+    plan.tree.iter().any(|(_, node)| {
+        let StmtKind::Action { action: at, .. } = &node.stmt.kind else {
+            return false;
+        };
+        (actions.get(*at as usize)).is_some_and(|it| *it.name == *action)
+    })
+}
+
+/// The folder of each source file, made absolute once.
+fn folders(plan: &Plan, here: &Path) -> Box<dyn Fn(FileId) -> PathBuf + Send> {
+    let folder = |name: &str| {
+        let folder = Path::new(name).parent().map(Path::to_path_buf);
+        here.join(folder.unwrap_or_default())
+    };
+    let sources = &plan.bound.program.sources;
+    let root = folder(sources.iter().next().map_or("", |(_, source)| &source.name));
+    let folders: Vec<PathBuf> = sources
+        .iter()
+        .map(|(_, source)| match source.name.starts_with("std/") {
+            // The library has no folder of its own: its commands start where the file is.
+            true => root.clone(),
+            false => folder(&source.name),
+        })
+        .collect();
+    Box::new(move |file| {
+        let found = folders.get(file.0 as usize);
+        found.cloned().unwrap_or_else(|| root.clone())
+    })
+}
+
+/// A host with the actions of the engine.
+struct WithActions<'a> {
+    inner: &'a mut dyn Host,
+    engine: &'a Engine,
+    plan: &'a Plan,
+    vault: &'a Arc<Vault>,
+}
+
+impl Host for WithActions<'_> {
+    fn act(&mut self, node: &Name, action: &Name, args: Vec<Value>, done: Finisher) {
+        let program = &self.plan.bound.program;
+        let declared = program.actions.iter().find(|it| it.name == *action);
+        let (Some(provided), Some(declared)) = (self.engine.0.actions.get(action), declared) else {
+            return self.inner.act(node, action, args, done);
+        };
+        let params: Vec<&str> = declared.params.iter().map(|param| &*param.name).collect();
+        let name = |value: &Value| display(program, value);
+        let argument = |value: Value| match &value {
+            Value::Secret(_) => self.vault.text(&value).map_or_else(
+                |error| Err(error.to_string()),
+                |text| Ok(serde_json::Value::String(text)),
+            ),
+            value => Ok(argument(value, &name)),
+        };
+        let arguments: Result<Vec<_>, String> = args.into_iter().map(argument).collect();
+        let arguments = match arguments {
+            Ok(arguments) => arguments,
+            Err(error) => return done.finish(Outcome::failed(FailureClass::Failed, error)),
+        };
+        let called = tokio::spawn(provided.call(&params, arguments));
+        let result = declared.result.clone();
+        tokio::spawn(async move {
+            done.finish(match called.await {
+                Ok(Ok(json)) => outcome(json, &result),
+                Ok(Err(error)) => Outcome::failed(FailureClass::Failed, error.to_string()),
+                Err(_) => Outcome::failed(FailureClass::Internal, "the action broke off"),
+            });
+        });
+    }
+
+    fn observe(&mut self, event: &RunEvent) {
+        self.inner.observe(event);
+    }
+
+    fn remember(&mut self, event: &RunEvent) {
+        self.inner.remember(event);
+    }
+
+    fn idle(&mut self) {
+        self.inner.idle();
+    }
+
+    fn tick(&mut self) {
+        self.inner.tick();
+    }
+
+    fn ask(&mut self, node: &Name, question: &Question, answer: Answerer) {
+        self.inner.ask(node, question, answer);
+    }
+
+    fn cancelling(&mut self) {
+        self.inner.cancelling();
+    }
+
+    fn waits_again(&mut self, queue: &Queue) {
+        self.inner.waits_again(queue);
+    }
+
+    fn heeds(&mut self, person: &Person, answer: Option<&Answer>) {
+        self.inner.heeds(person, answer);
+    }
+
+    fn strays(&mut self, violation: &Violation) {
+        self.inner.strays(violation);
+    }
+
+    fn withdraw(&mut self, question: EffectId) {
+        self.inner.withdraw(question);
+    }
+}
+
+/// How an action ended that returned this.
+fn outcome(json: serde_json::Value, result: &Type) -> Outcome {
+    if *result == Type::Nothing {
+        return Outcome::good(Value::None);
+    }
+    match from_json(json, result) {
+        Ok(value) => Outcome::good(value),
+        Err(error) => {
+            let message = format!("the action returned what is not declared: {error}");
+            Outcome::failed(FailureClass::Failed, message)
+        }
+    }
+}

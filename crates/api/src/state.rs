@@ -1,0 +1,217 @@
+//! Runs that are kept in a state directory.
+
+use lockstep_base::source::Name;
+use lockstep_base::value::{Value, to_json};
+use lockstep_lang::ir::GlobalSource;
+use lockstep_plan::{Plan, RunFacts, display};
+use lockstep_runtime::driver::{Keeping, Past};
+use lockstep_runtime::guardian;
+use lockstep_runtime::logs::Logs;
+use lockstep_store::{NewRun, RunJournal, SharedLocks, Store, StoredInbox};
+pub use lockstep_store::{RunNumber, StoreError};
+
+use std::sync::Arc;
+
+use crate::engine::Engine;
+use crate::run::StartError;
+use crate::session::SessionOptions;
+
+/// A run in a state directory that this process drives.
+pub struct Recorded {
+    store: Store,
+    run: lockstep_store::Run,
+}
+
+impl Recorded {
+    /// A run that has been begun or claimed by this process.
+    pub fn new(store: Store, run: lockstep_store::Run) -> Self {
+        Self { store, run }
+    }
+
+    /// The state directory.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The run.
+    pub fn run(&self) -> &lockstep_store::Run {
+        &self.run
+    }
+
+    /// What the driver keeps of it.
+    ///
+    /// # Errors
+    ///
+    /// Where the state directory cannot be opened again.
+    pub fn keeping(&self, past: Past) -> Result<Keeping, StoreError> {
+        let (store, run) = (&self.store, &self.run);
+        Ok(Keeping {
+            journal: Some(Box::new(RunJournal::new(store.again()?, run.number))),
+            past,
+            kept: run.kept.clone(),
+            locks: Box::new(SharedLocks::new(store, run.number)?),
+            logs: Some(Logs::new(store.logs(&run.id))),
+            desk: Some(Box::new(StoredInbox::new(
+                store,
+                run.number,
+                &*run.plan_hash,
+            )?)),
+        })
+    }
+
+    /// Lets go of a run that has not ended.
+    pub fn release(&self) {
+        // Where it cannot be written, the end of this process says the same.
+        let _ = self.store.let_go(self.run.number);
+    }
+}
+
+/// What a new run is written down with.
+pub(crate) struct Beginning {
+    plan: Arc<Plan>,
+    facts: RunFacts,
+    seed: u64,
+}
+
+impl Beginning {
+    pub(crate) fn of(options: &SessionOptions) -> Self {
+        Self {
+            plan: options.plan.clone(),
+            facts: options.facts.clone(),
+            seed: options.seed,
+        }
+    }
+
+    /// Writes the run down, where the engine has a store.
+    pub(crate) fn record(self, engine: &Engine) -> Result<Option<(Recorded, Past)>, StartError> {
+        let Some(folder) = &engine.0.store else {
+            return Ok(None);
+        };
+        let store = Store::open(folder)?;
+        let run = store.begin(&NewRun {
+            bound: &self.plan.bound,
+            facts: self.facts,
+            inputs: inputs(&self.plan),
+            file: &file(&self.plan),
+            folder: &engine.0.folder.to_string_lossy(),
+            seed: self.seed,
+            most: None,
+            parent: None,
+        })?;
+        Ok(Some((Recorded::new(store, run), Past::default())))
+    }
+}
+
+/// The file that a plan was made from.
+pub fn file(plan: &Plan) -> String {
+    let first = plan.bound.program.sources.iter().next();
+    first.map_or_else(String::new, |(_, source)| source.name.to_string())
+}
+
+/// The inputs of a plan and their values, for people.
+pub fn inputs(plan: &Plan) -> serde_json::Value {
+    let globals = plan.bound.program.globals.iter();
+    let shown = |value: &Value| display(&plan.bound.program, value);
+    let given = globals
+        .zip(&plan.bound.facts.globals)
+        .filter(|(global, _)| matches!(global.source, GlobalSource::Input { .. }))
+        .map(|(global, value)| (global.name.to_string(), to_json(value, &shown)));
+    serde_json::Value::Object(given.collect())
+}
+
+/// A run that is continued.
+pub(crate) struct Resumed {
+    recorded: Recorded,
+    past: Past,
+}
+
+impl Resumed {
+    pub(crate) fn recorded(self) -> (Recorded, Past) {
+        (self.recorded, self.past)
+    }
+}
+
+/// Takes over a run that was stopped.
+pub(crate) fn resume(engine: &Engine, run: &str) -> Result<(SessionOptions, Resumed), StartError> {
+    let folder = engine.0.store.as_ref().ok_or(StartError::NoStore)?;
+    let nothing = || StoreError::refused(format!("there is no run `{run}`"));
+    let store = Store::open_existing(folder)?.ok_or_else(nothing)?;
+    let mut found = store.runs(run)?;
+    let found = match (found.pop(), found.is_empty()) {
+        (Some(only), true) => only,
+        (Some(_), false) => {
+            let message = format!("several runs begin with `{run}`");
+            return Err(StoreError::refused(message).into());
+        }
+        (None, _) => return Err(nothing().into()),
+    };
+    let run = claim(&store, &found)?;
+    let (plan, past) = match plan_and_past(&store, &run) {
+        Ok(found) => found,
+        Err(error) => {
+            // What cannot be written now is as it was.
+            let _ = store.let_go(run.number);
+            return Err(error.of_run(&run.id).into());
+        }
+    };
+    let options = SessionOptions {
+        plan,
+        facts: run.facts(),
+        seed: run.seed,
+        max_commands: run.most.map(|most| most as usize),
+        folder: Some(run.folder.clone().into()),
+    };
+    let recorded = Recorded::new(store, run);
+    Ok((options, Resumed { recorded, past }))
+}
+
+/// Takes a run over for this process. Where its process was killed, it waits until what that left
+/// behind is ended.
+///
+/// # Errors
+///
+/// Where the state directory is damaged, or another process drives the run.
+pub fn claim(store: &Store, run: &lockstep_store::Run) -> Result<lockstep_store::Run, StoreError> {
+    store.examine()?;
+    if let Some(owner) = &run.owner
+        && owner.is_within_sight()
+        && !owner.is_alive()
+    {
+        guardian::wait_for(owner.pid);
+    }
+    store.claim(run.number)
+}
+
+/// The plan that a run has kept, and what has happened to it.
+///
+/// # Errors
+///
+/// Where they cannot be read, or are of another version of the program.
+pub fn plan_and_past(
+    store: &Store,
+    run: &lockstep_store::Run,
+) -> Result<(Arc<Plan>, Past), StoreError> {
+    let bound = store.bound(run)?;
+    // It was proved when the run began.
+    let plan = Plan::new(bound)
+        .map_err(|_| StoreError::refused("its plan does not fit this version of the program"))?;
+    let past = Past {
+        records: store.records(run.number)?,
+        clock: run.clock,
+    };
+    Ok((Arc::new(plan), past))
+}
+
+/// Tells whether an id is taken in the engine's store.
+pub(crate) fn ids(
+    engine: &Engine,
+) -> Result<impl Fn(&Name) -> Result<bool, StoreError>, StoreError> {
+    let store = match &engine.0.store {
+        Some(folder) => Store::open_existing(folder)?,
+        None => None,
+    };
+    Ok(move |id: &Name| match &store {
+        Some(store) => Ok(!store.runs(id)?.is_empty()),
+        None => Ok(false),
+    })
+}
