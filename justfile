@@ -24,7 +24,7 @@ fmt:
 lint:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets -- -D warnings
-    shellcheck .ci/run .ci/editors .ci/install fuzz/seed install.sh
+    shellcheck install.sh .ci/run .ci/editors .ci/install .ci/archive .ci/cross fuzz/seed fuzz/run
 
 # Writes changed snapshots, and shows what changed: review it like code.
 bless *FILTER:
@@ -44,11 +44,9 @@ doc:
 bench BENCH *ARGS:
     cargo bench --bench {{ BENCH }} -- {{ ARGS }}
 
-# Fuzzes TARGET (parse, check, fmt, lint, plan, journal) for SECONDS: see fuzz/README.md.
-fuzz TARGET SECONDS="60":
-    fuzz/seed
-    RUSTC_BOOTSTRAP=1 cargo fuzz run {{ TARGET }} -- \
-      -max_total_time={{ SECONDS }} -timeout=20 -rss_limit_mb=4096 -dict=fuzz/corpus/deploy.dict
+# Fuzzes TARGETS (parse, check, fmt, lint, plan, journal; all without any), each for SECONDS.
+fuzz SECONDS="60" *TARGETS:
+    fuzz/run {{ SECONDS }} {{ TARGETS }}
 
 # Type-checks for another system, without its C compiler: see .ci/cross.
 cross:

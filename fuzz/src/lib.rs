@@ -71,7 +71,10 @@ pub fn assert_places(diagnostics: &[Diagnostic], sources: &Sources) {
         for label in &diagnostic.labels {
             let source = sources.get(label.span.file);
             let part = source.and_then(|source| source.text.get(label.span.range()));
-            assert!(part.is_some(), "a place outside of the text: {diagnostic:?}");
+            assert!(
+                part.is_some(),
+                "a place outside of the text: {diagnostic:?}"
+            );
         }
     }
 }
@@ -80,5 +83,8 @@ pub fn assert_places(diagnostics: &[Diagnostic], sources: &Sources) {
 pub fn split(data: &[u8]) -> Option<(&str, &[u8])> {
     let end = data.iter().position(|byte| *byte == 0);
     let (text, rest) = data.split_at(end.unwrap_or(data.len()));
-    Some((std::str::from_utf8(text).ok()?, rest.get(1..).unwrap_or_default()))
+    Some((
+        std::str::from_utf8(text).ok()?,
+        rest.get(1..).unwrap_or_default(),
+    ))
 }
