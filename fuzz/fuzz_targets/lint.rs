@@ -10,9 +10,11 @@ use lockstep_fuzz::{FILE, OneFile, assert_places, compiled, plans};
 fuzz_target!(|text: &str| {
     let config = Config::default();
     let compilation = compiled(text);
-    let plans = compilation.program.as_ref();
-    let plans = plans.map_or_else(Vec::new, |program| plans(program, text, false));
-    let plans: Vec<&Plan> = plans.iter().collect();
+    let planned = match &compilation.program {
+        Some(program) => plans(program, text, false),
+        None => Vec::new(),
+    };
+    let plans: Vec<&Plan> = planned.iter().collect();
     let findings = lint_with(&compilation, &plans, &config);
     assert_places(&findings, &compilation.sources);
 
