@@ -10,7 +10,7 @@ use lockstep_engine::{Breach, EffectId, LockRequest, Machine, Question, Want};
 use lockstep_plan::Plan;
 use lockstep_runtime::clock::SystemClock;
 use lockstep_runtime::driver::{
-    Answerer, DriveError, Ending, Host, Keeping, Past, Settings, drive,
+    Answerer, DriveError, Ending, Host, Keeping, Past, Platform, Settings, drive,
 };
 use lockstep_runtime::http::NoHttp;
 use lockstep_runtime::locks::{Locks, LocksError};
