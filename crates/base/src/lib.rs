@@ -1,6 +1,5 @@
-//! What everything else is built on: texts and spans, diagnostics as data, values and types, and
-//! the outside that compiling needs, as traits.
-//! It knows neither the syntax nor the meaning of the language.
+//! The foundation of all other crates: sources and spans, diagnostics as data, values and types,
+//! and traits for the files and environment variables that compiling needs.
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
 

@@ -1,5 +1,4 @@
-//! Source texts and places in them: which file, which bytes, which line and column.
-//! It does not know what the text means, nor where it was read from.
+//! Source texts and positions in them: file ids, byte spans, line and column numbers.
 
 use std::sync::Arc;
 

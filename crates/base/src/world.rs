@@ -1,5 +1,5 @@
-//! The outside that compiling and planning need, as traits: files and the caller's environment.
-//! It does not know which of them exist; the command line, a test or an embedder supplies them.
+//! Traits for what compiling and planning read from outside: source files and environment
+//! variables. The command line, a test or an embedder implements them.
 
 use serde::{Deserialize, Serialize};
 

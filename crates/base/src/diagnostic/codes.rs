@@ -1,5 +1,5 @@
-//! The stable codes of all diagnostics, each with its page. A code is never used again for
-//! something else. It does not know when a diagnostic is raised.
+//! The stable error and lint codes of all diagnostics, each with its explanation page. Invariant: a
+//! code is never reused for another meaning.
 //!
 //! Families: 1xx syntax, 2xx names and imports, 3xx types, 4xx values, 5xx statements,
 //! 6xx commands, 7xx inputs and the command line, 8xx barriers and locks. Codes that begin with

@@ -1,5 +1,4 @@
 //! Diagnostics as workflow commands of GitHub Actions, which become annotations of a change.
-//! It does not know whether a workflow is running.
 
 use std::fmt::Write;
 

@@ -1,5 +1,5 @@
-//! Diagnostics as JSON for tools. Fields are only ever added, never renamed or taken away.
-//! It does not know other formats; [`Place`] is what they all say about where something is.
+//! Diagnostics as JSON for tools, and [`Place`], the source location that all machine-readable
+//! formats share. Invariant: fields are only ever added, never renamed or removed.
 
 use serde::Serialize;
 

@@ -1,10 +1,10 @@
-//! What is wrong with a program, as data: a code, a message, places, and what to do about it.
-//! It does not know how a diagnostic is shown ([`render`] does), nor which rules exist.
+//! Diagnostics as data: a code, a severity, a message, labelled source locations, help and fixes.
+//! How they are shown is the job of [`render`].
 //!
-//! Diagnostics are made by named constructors beside the rule that finds them, never by a giant
-//! list of variants. Words follow one order: what is wrong (message), where (the primary label),
-//! why (further labels), what to do (help). Messages are lower case, without a full stop, with
-//! the user's own text in backticks.
+//! Diagnostics are made by named constructors next to the rule that finds them, not by one large
+//! enum. Texts follow one order: what is wrong (message), where (the primary label), why (further
+//! labels), what to do (help). Messages are lower case, without a full stop, with the user's own
+//! text in backticks.
 
 pub mod codes;
 mod github;

@@ -1,5 +1,5 @@
-//! Diagnostics as text for people: a header, the places in the source, and what to do.
-//! It does not know where the text goes; the caller says whether it may be coloured.
+//! Renders diagnostics as text for people: a header, source excerpts with labels, and help. Must
+//! not inspect the terminal or the environment: the caller decides about colour.
 
 mod excerpt;
 mod style;

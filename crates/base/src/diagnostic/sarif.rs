@@ -1,5 +1,5 @@
-//! Diagnostics as SARIF 2.1.0, which code hosts and editors show beside the source.
-//! It does not know which tool reads it.
+//! Diagnostics as SARIF 2.1.0, the static-analysis format that code hosts and editors show in the
+//! source.
 
 use indexmap::IndexSet;
 use serde_json::{Value, json};

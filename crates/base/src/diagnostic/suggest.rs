@@ -1,5 +1,5 @@
-//! "Did you mean": the names that a misspelt word probably stood for.
-//! It does not know what the candidates name; hand it only those of the right kind.
+//! "Did you mean" suggestions: the candidates with the smallest edit distance to a misspelt word.
+//! Callers pass only candidates of the right kind.
 
 /// At most three candidates that are close to `word`, the closest first.
 /// Equality without regard to case comes first; then at most a third of the word may differ.

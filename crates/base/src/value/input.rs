@@ -1,5 +1,5 @@
-//! Values of inputs from the text of `-i name=value`. Errors are sentences for people.
-//! It does not know services, environments and infrastructures: planning finds those by name.
+//! Parses input values from the text of `-i name=value`. Errors are sentences for people. Services,
+//! environments and infrastructures are not resolved here: planning finds those by name.
 
 use super::text::{parse_duration, parse_float, parse_int, parse_percent};
 use super::{Type, Value, json};

@@ -1,5 +1,5 @@
-//! Values to JSON, and JSON to values of a wanted type; errors are sentences that name the
-//! place inside. It does not know where the JSON comes from.
+//! Converts values to JSON, and JSON to values of a wanted type; errors are sentences that name the
+//! location inside.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! The values that expressions have, before and while a pipeline runs.
-//! It does not know how expressions are written or evaluated, nor what a secret's text is.
+//! The values that expressions evaluate to, before and during a run. Invariant: a secret value
+//! never contains the text of the secret, only how to obtain it.
 
 mod input;
 mod json;

@@ -1,5 +1,4 @@
-//! How values are compared: equality, order, and a key for sets of values.
-//! It does not know which comparisons the checker lets through.
+//! Comparison of values: equality, ordering, and a hash key for sets of values.
 
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};

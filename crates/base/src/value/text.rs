@@ -1,5 +1,5 @@
-//! Values as text: what an interpolation puts into a string, and durations and percents read
-//! back from text. It does not know how services and infrastructures are called.
+//! Formats values as text, as string interpolation does, and parses durations, percents and numbers
+//! from text.
 
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 

@@ -1,5 +1,5 @@
-//! The types of values. It does not know expressions; the checker compares types with
-//! [`Type::accepts`] and shows them with `Display`, in the words of the language.
+//! The types of values. The type checker compares types with [`Type::accepts`] and shows them with
+//! `Display`, in the syntax of the language.
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,5 @@
-//! The part of a source text that is shown around a place: whole lines, but never a huge one,
-//! and nothing that a terminal would obey. It does not know what is said about the place.
+//! The source excerpt that is shown around a location: whole lines, truncated where they are very
+//! long, without control characters or escape sequences that a terminal would execute.
 
 use std::borrow::Cow;
 use std::ops::Range;

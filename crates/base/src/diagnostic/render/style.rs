@@ -1,5 +1,5 @@
-//! How text may look: colours, symbols, width.
-//! It does not know the terminal; whoever asks for text has looked at it.
+//! The style of rendered text: colours, symbols, width. Must not inspect the terminal: the caller
+//! supplies what it supports.
 
 /// What the place that text is written to can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
