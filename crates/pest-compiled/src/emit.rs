@@ -1,6 +1,5 @@
-//! Rules to Rust: a function for each, on the `Reader` of `src/syntax/grammar`. Each tells
-//! whether it has read something; where it has not, whoever tries something else goes back.
-//! It does not know how a text is kept.
+//! Code generation: one Rust function for each rule, operating on a `Reader`. Each returns whether
+//! it matched; the caller that tries another alternative restores the position.
 
 use std::collections::HashMap;
 

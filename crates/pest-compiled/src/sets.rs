@@ -1,5 +1,5 @@
-//! With which bytes an expression can begin, and which expressions are a single character.
-//! It does not know how a parser is written down.
+//! First sets: with which bytes an expression can begin, and which expressions match exactly one
+//! character.
 
 use std::collections::HashMap;
 
