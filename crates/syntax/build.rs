@@ -1,4 +1,4 @@
-//! Makes the parser of `grammar/deploy.pest`.
+//! Generates the parser from `grammar/deploy.pest`.
 
 #![allow(
     clippy::disallowed_methods,

@@ -1,6 +1,5 @@
-//! Reads a text that has been read before, and has changed a little: the pieces that nothing has
-//! happened to are taken over. What comes out is the same as what [`parse`](super::parse) gives.
-//! It does not know who changes the text.
+//! Incremental parsing: parses a text that has changed a little since it was last parsed, and
+//! reuses the unchanged pieces. Invariant: the result equals that of [`parse`](super::parse).
 
 use super::ast::File;
 use super::lower::Piece;

@@ -1,5 +1,5 @@
-//! The typed syntax tree: what a person wrote, with the place of everything.
-//! It does not know names, types or values; a tree of a file with mistakes has `Error` nodes.
+//! The abstract syntax tree (AST): typed nodes for what a person wrote, each with its span. The
+//! tree of a file with syntax errors contains `Error` nodes.
 
 use lockstep_base::source::{Name, Span};
 

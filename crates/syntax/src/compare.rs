@@ -1,5 +1,4 @@
-//! Comparing trees of different texts: all of them but where things stand.
-//! It does not know what the trees mean.
+//! Compares syntax trees of different texts: everything but the spans must be equal.
 
 use super::ast::*;
 use super::visit::each_node;

@@ -1,5 +1,4 @@
-//! The syntax errors in words: one constructor for each mistake.
-//! It does not know how a mistake is found.
+//! The texts of all syntax errors: one diagnostic constructor for each.
 
 use crate::lower::NumberProblem;
 use crate::recover::Gap;

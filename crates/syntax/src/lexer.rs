@@ -1,9 +1,9 @@
-//! The lexer of the language: what blank, comment, word, number, piece of a string or sign begins
-//! at a place of a text, whatever is wrong with the text.
-//! It does not know the grammar: a word is a word wherever it stands.
+//! The lexer of the language: which token (white space, comment, word, number, piece of a string,
+//! sign) begins at a position, even in a text with errors. Keywords are not distinguished from
+//! names here: a word is a word wherever it stands.
 //!
-//! [`token_at`] and [`string_piece`] have no state. [`tokens`] knows besides which `}` ends an
-//! interpolation; whoever looks for mistakes in the brackets (`scan`, `recover`) does that itself.
+//! [`token_at`] and [`string_piece`] have no state. [`tokens`] also tracks which `}` ends an
+//! interpolation; callers that look for unbalanced brackets (`scan`, `recover`) do that themselves.
 
 /// What a token is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

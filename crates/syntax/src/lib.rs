@@ -1,10 +1,9 @@
-//! Text to tree. Parsing never fails: what cannot be read becomes an `Error` node with a
-//! diagnostic, and everything around it is understood.
-//! It does not know names, types or values.
+//! The parser: text to syntax tree. Parsing never fails: what cannot be parsed becomes an `Error`
+//! node with a diagnostic, and everything around it is understood.
 //!
-//! A file without mistakes is scanned once, cut into pieces and read by the grammar. Where
-//! something is wrong, the text is mended first (see `recover`) and read again, until lowering
-//! has nothing left that it knows how to mend.
+//! A file without errors is scanned once, split into pieces and parsed by the grammar. Where
+//! something is wrong, error recovery repairs the text first (see `recover`) and it is parsed
+//! again, until lowering finds nothing more to repair.
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
 

@@ -1,6 +1,5 @@
-//! A quick look over the bytes before the grammar reads them: where the comments are, where the
-//! text may be cut into pieces, and whether every bracket and string is closed.
-//! It does not know the language beyond its brackets, strings and comments.
+//! A fast scan of the bytes before the grammar parses them: where the comments are, where the text
+//! may be split into pieces, and whether every bracket and string is closed.
 
 use super::lexer::{self, PieceEnd, TokenKind};
 use super::words;

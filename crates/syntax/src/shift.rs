@@ -1,4 +1,4 @@
-//! Moves a tree to where its text has moved. It does not know what the tree means.
+//! Shifts all spans of a syntax tree by an offset, for incremental parsing.
 
 use super::ast::*;
 use super::visit::each_node;

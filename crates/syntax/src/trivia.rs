@@ -1,5 +1,4 @@
-//! Comments: where they are, and which of them are documentation.
-//! It does not know what stands between them.
+//! Trivia: where the comments are, and which of them are documentation.
 
 use lockstep_base::source::Span;
 

@@ -1,7 +1,7 @@
-//! The visitor of the syntax tree. Every node type is listed here once, with all its fields and
-//! variants; the traversals of the tree are generated from this list: [`Visit`] here, the moves of
-//! spans in `shift` and the comparison in `compare`. The generated matches have no wildcards: a
-//! node or field that is added to `ast` and not to the list does not compile.
+//! The visitor of the syntax tree (AST). Every node type is listed here once, with all its fields
+//! and variants; the traversals of the tree are generated from this list: [`Visit`] here, the
+//! shifting of spans in `shift` and the comparison in `compare`. The generated matches have no
+//! wildcards: a node or field that is added to `ast` and not to the list does not compile.
 
 use super::ast::*;
 use lockstep_base::source::{Name, Span};

@@ -1,5 +1,4 @@
-//! The words of the language, and words of other languages that people write instead.
-//! It does not know where a word may stand; the grammar does.
+//! The keywords of the language, and the words of other languages that people write instead.
 
 use super::lexer::is_word_part;
 use lockstep_base::diagnostic::suggest;

@@ -1,5 +1,5 @@
-//! The parser that is made of `grammar/deploy.pest` when the crate is built, and what it reads.
-//! Nothing outside this folder knows how: others see rules and pieces of text.
+//! The parser generated from `grammar/deploy.pest` at build time, and the pairs that it produces.
+//! Its internals are private to this folder: others see rules and pairs.
 
 mod reader;
 

@@ -1,5 +1,5 @@
-//! A text with a place in it, and the pieces that were read so far: what the parser works on.
-//! It does not know the rules of the grammar.
+//! The runtime of the generated parser: the text with the current position, and the pairs matched
+//! so far.
 
 use super::Rule;
 

@@ -1,6 +1,5 @@
-//! What the error productions of the grammar have caught. What was probably meant becomes a
-//! repair, with which the text is read again; everything else becomes one precise message.
-//! It does not know how to go on reading; the grammar has already done that.
+//! Lowers what the error productions of the grammar have matched. What was probably meant becomes a
+//! repair, after which the text is parsed again; everything else becomes one precise diagnostic.
 
 use super::{ENOUGH, Lower};
 use crate::ast::{Expr, ExprKind, Item};

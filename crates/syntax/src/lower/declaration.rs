@@ -1,4 +1,4 @@
-//! Declarations. It does not know which names exist.
+//! Lowers declarations from pairs to AST nodes.
 
 use super::broken::{Around, Before};
 use super::{Lower, add};

@@ -1,5 +1,5 @@
-//! Expressions: the grammar reads operands and operators in one flat list; here they are put
-//! into their order of precedence. It does not know types.
+//! Lowers expressions: the grammar reads operands and operators as one flat list; here they are
+//! arranged by operator precedence (precedence climbing).
 
 use super::Lower;
 use crate::ast::*;

@@ -1,5 +1,4 @@
-//! What is deployed and where to: services, environments with their infrastructures, kinds.
-//! It does not know which fields a kind has.
+//! Lowers services, environments with their infrastructures, and kinds.
 
 use super::broken::{Around, Before};
 use super::{Lower, add};

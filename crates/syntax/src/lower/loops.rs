@@ -1,4 +1,4 @@
-//! Loops and matrices. It does not know what their lists hold.
+//! Lowers loops and matrices.
 
 use super::tail::Tail;
 use super::{Lower, add, behind, first};

@@ -1,5 +1,5 @@
-//! Pairs to tree: one function for each rule of the grammar.
-//! It does not know how broken text was mended before it was read; it only translates places.
+//! Lowers the pairs of the grammar to the AST: one function for each rule. Positions in repaired
+//! text are translated back to the source.
 
 mod broken;
 mod declaration;

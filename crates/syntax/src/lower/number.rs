@@ -1,4 +1,4 @@
-//! Numbers, percents and durations by their text. It does not know where they stand.
+//! Parses the literals of numbers, percents and durations.
 
 use crate::ast::ExprKind;
 

@@ -1,4 +1,4 @@
-//! `run` with its clauses. It does not know what the command does.
+//! Lowers `run` statements with their clauses.
 
 use super::Lower;
 use super::tail::Tail;

@@ -1,5 +1,4 @@
-//! Statements.
-//! It does not know which modifier fits which statement.
+//! Lowers statements and blocks. Which modifiers a statement may have is checked later, in `lang`.
 
 use super::broken::{Around, Before};
 use super::tail::{Tail, keyword};

@@ -1,5 +1,4 @@
-//! String literals: escapes, interpolations, and the indentation of `"""`.
-//! It does not know what a string is for.
+//! Lowers string literals: escapes, interpolations, and the indentation of `"""`.
 
 use std::borrow::Cow;
 

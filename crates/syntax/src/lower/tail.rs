@@ -1,5 +1,4 @@
-//! What follows the head of a statement: modifiers, the body and handlers.
-//! It does not know which modifier fits which statement.
+//! Lowers what follows the head of a statement: modifiers, the body and handlers.
 
 use super::{Lower, add};
 use crate::ast::*;

@@ -1,4 +1,4 @@
-//! `test` blocks. It does not know the engine that they run.
+//! Lowers `test` blocks.
 
 use super::Lower;
 use super::broken::{Around, Before};

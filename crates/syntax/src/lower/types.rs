@@ -1,4 +1,4 @@
-//! Types as written. It does not know which types exist.
+//! Lowers type expressions.
 
 use super::Lower;
 use crate::ast::{Expr, Ident, TypeExpr, TypeKind};

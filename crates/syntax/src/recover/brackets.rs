@@ -1,6 +1,5 @@
-//! Brackets that are never closed or close nothing. Where brackets do not fit, the indentation
-//! tells which of them was meant to end where.
-//! It does not know what stands between the brackets.
+//! Error recovery for unbalanced brackets: where brackets do not match, the indentation decides
+//! which of them was meant to end where.
 
 use super::Mender;
 use super::lexical::{Mark, MarkKind};

@@ -1,6 +1,6 @@
-//! Strings without an end, and signs that other languages have: quotes, comments, operators.
-//! It does not know the grammar; it hands on where the brackets are. The tokens are the lexer's;
-//! what becomes of those that do not fit is decided here.
+//! Error recovery for unterminated strings and for signs of other languages: quotes, comments,
+//! operators. The tokens come from the lexer; this file decides what to do with those that do not
+//! fit, and returns the brackets.
 
 use super::Mender;
 use crate::lexer::{self, PieceEnd, TokenKind};

@@ -1,7 +1,7 @@
-//! Broken text is mended before the grammar reads it again: brackets and strings are closed,
-//! signs of other languages are translated, misspelt words are set right. Each change has its
-//! diagnostic, and every place in the mended text leads back to the source.
-//! It does not know the tree; lowering tells it what else can be mended.
+//! Error recovery: repairs a broken text before the grammar parses it again. Brackets and strings
+//! are closed, signs of other languages are translated, misspelt words are corrected. Each change
+//! has its diagnostic, and every position in the repaired text maps back to the source. Lowering
+//! reports what else can be repaired.
 
 mod brackets;
 mod lexical;

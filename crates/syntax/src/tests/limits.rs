@@ -1,4 +1,4 @@
-//! Deep, long and broken texts are answered quickly, without using up the stack.
+//! Deeply nested, long and broken texts are parsed quickly, without overflowing the stack.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Texts with mistakes: each message with its place, and the rest of the tree.
+//! Texts with syntax errors: each message with its location, and the rest of the tree.
 
 use std::fmt::Write;
 

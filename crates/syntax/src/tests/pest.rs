@@ -1,4 +1,5 @@
-//! The parser reads what pest's own parser of the same grammar reads, piece by piece.
+//! Differential test: the generated parser produces the same pairs as pest's own parser of the same
+//! grammar.
 
 use ::pest::Parser;
 use ::pest::iterators::Pairs;

@@ -1,4 +1,4 @@
-//! Whatever a text is, it is read quickly, without a panic, into a tree whose places fit.
+//! Property tests: any text is parsed quickly, without a panic, into a tree whose spans are valid.
 
 use std::time::Instant;
 

@@ -1,4 +1,5 @@
-//! Trees as short texts: one line for each declaration and statement, operations in brackets.
+//! Prints trees as short texts: one line for each declaration and statement, operations in
+//! brackets.
 
 use std::fmt::Write;
 

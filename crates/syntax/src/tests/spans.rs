@@ -1,4 +1,4 @@
-//! Every place in a tree lies in its text, on whole characters, and inside of its parent.
+//! Every span in a tree lies in its text, on character boundaries, and inside its parent.
 
 use crate::Parse;
 use crate::ast::*;

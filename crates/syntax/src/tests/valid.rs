@@ -1,4 +1,4 @@
-//! Texts without mistakes, and what they mean.
+//! Texts without errors, and the trees that they are parsed to.
 
 use super::{EVERYTHING, FIRST, read, show};
 use crate::ast::{ExprKind, ItemKind, StringPart};

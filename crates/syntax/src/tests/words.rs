@@ -1,4 +1,4 @@
-//! The lists of words are those of the grammar.
+//! The keyword lists match the grammar.
 
 use std::collections::BTreeSet;
 
