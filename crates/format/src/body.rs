@@ -1,5 +1,4 @@
-//! What stands in braces, one member a line: statements, fields, parts of an environment.
-//! It does not know what the members mean.
+//! Prints what stands in braces, one member a line: statements, fields, parts of an environment.
 
 use super::line::Piece;
 use super::printer::{Done, Gap, Printer, Start, Stop};

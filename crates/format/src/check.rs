@@ -1,5 +1,5 @@
-//! The proof of each result: read again, it is the same tree with the same comments, and it stays
-//! as it is when it is formatted once more. It does not know how the text was made.
+//! Verifies each result of the formatter: parsed again, it must give the same AST with the same
+//! comments, and formatting must be idempotent.
 
 use super::{Around, Mistake, edits, format_around};
 use lockstep_base::source::FileId;

@@ -1,4 +1,4 @@
-//! Declarations. It does not know which names exist.
+//! Prints declarations.
 
 use super::body::{Brace, Member, one_line, stays_on_line};
 use super::expression::PARENTHESES;

@@ -1,5 +1,5 @@
-//! The difference between a text and its formatted form, as small changes: only blanks, line ends
-//! and commas differ. It does not know why they do.
+//! The difference (diff) between a text and its formatted form as small edits. Invariant: only
+//! white space, line ends and commas differ.
 
 use std::ops::Range;
 

@@ -1,4 +1,4 @@
-//! Expressions. It does not know what stands around them.
+//! Prints expressions and bracketed lists.
 
 use super::line::Piece;
 use super::printer::{Done, Gap, Printer, Stop};

@@ -1,9 +1,8 @@
-//! The formatter: a tree with its comments becomes text again, in the one style of the language.
-//! It does not know names, types or files.
+//! The formatter: prints a syntax tree with its comments in the one style of the language.
 //!
-//! The text is not made from the tree. The printer copies the source token by token, and the tree
-//! only says where lines may be broken; what the tree does not explain is left as it stands. Each
-//! result is read again and compared before anyone sees it.
+//! The text is not generated from the tree. The printer copies the source token by token, and the
+//! tree only determines where lines may be broken; what the tree does not explain is copied
+//! verbatim. Each result is parsed again and compared before it is returned.
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
 

@@ -1,5 +1,5 @@
-//! One logical line: pieces of text with the places where it may be broken, fitted to the width.
-//! It does not know the language.
+//! The layout of one logical line: pieces of text and groups with possible line breaks, fitted to
+//! the width (the layout of a pretty-printer).
 
 use unicode_width::UnicodeWidthStr;
 

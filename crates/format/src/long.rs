@@ -1,5 +1,5 @@
-//! Strings over several lines: their lines are moved together with their surroundings, so that
-//! what they mean stays the same. It does not know what stands in them.
+//! Prints strings over several lines: their lines are moved together with the surrounding
+//! indentation, so that their value stays the same.
 
 use super::line::blanks;
 

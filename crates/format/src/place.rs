@@ -1,4 +1,4 @@
-//! Environments, infrastructures and kinds. It does not know which fields a kind has.
+//! Prints environments, infrastructures and kinds.
 
 use super::body::{Brace, Member, one_line};
 use super::printer::{Done, Gap, Printer, Stop};

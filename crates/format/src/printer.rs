@@ -1,6 +1,6 @@
-//! The printer: it copies the source token by token, in order, and decides only what stands
-//! between two tokens. So no token and no comment can be lost. It does not know the grammar: the
-//! files beside it walk the tree and say which token comes next.
+//! The printer: it copies the source token by token, in order, and decides only what stands between
+//! two tokens, so no token and no comment can be lost. The other files of this crate walk the tree
+//! and say which token comes next.
 
 use super::line::{Line, Piece, STEP, blanks};
 use super::trivia::Trivia;

@@ -1,5 +1,5 @@
-//! Statements: keyword, head, clauses, body, handlers. A head that does not fit is broken clause
-//! by clause. It does not know which clause means what.
+//! Prints statements: keyword, head, clauses, body, handlers. A head that does not fit on a line is
+//! broken clause by clause.
 
 use super::body::{Brace, stays_on_line};
 use super::expression::PARENTHESES;

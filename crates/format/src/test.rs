@@ -1,4 +1,4 @@
-//! The statements of `test` blocks. It does not know the engine that they run.
+//! Prints the statements of `test` blocks.
 
 use super::printer::{Done, Gap, Printer, Stop};
 use lockstep_syntax::ast::{Given, TestKind, TestPath, TestStmt};

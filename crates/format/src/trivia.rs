@@ -1,4 +1,4 @@
-//! What stands between two tokens: comments and line ends. It does not know the tokens.
+//! Prints trivia, which is what stands between two tokens: comments and line ends.
 
 use lockstep_syntax::is_doc;
 use lockstep_syntax::lexer::{TokenKind, trivia_at};

@@ -1,4 +1,4 @@
-//! Types. It does not know which types exist.
+//! Prints type expressions.
 
 use super::expression::RECORD;
 use super::line::Piece;
