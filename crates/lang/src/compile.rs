@@ -1,5 +1,4 @@
-//! From a path to a checked program: the front end as one function.
-//! It does not know where files are, nor how diagnostics are shown.
+//! From a path to a checked program: the front end of the compiler as one function.
 
 use std::collections::HashSet;
 

@@ -1,5 +1,5 @@
-//! The language: names, types, evaluation, and the program that a tree becomes.
-//! It does not know how a program is planned or run.
+//! The compiler's middle: name resolution, types, evaluation, and the lowering of a syntax tree to
+//! a program (IR).
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
 

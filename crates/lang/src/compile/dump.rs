@@ -1,5 +1,4 @@
-//! A program as indented text, for tests of what files are lowered to.
-//! It does not know the source.
+//! Dumps a program (IR) as indented text, for tests of what files are lowered to.
 
 use std::fmt::Write;
 

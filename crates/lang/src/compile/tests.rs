@@ -1,5 +1,5 @@
-//! Compiles the files of `tests/corpus/check` and compares what is said about them, beside the
-//! text it is said about.
+//! Compiles the files of `tests/corpus/check` and compares the diagnostics with those written in
+//! the files.
 
 use std::collections::HashMap;
 use std::fmt::Write;

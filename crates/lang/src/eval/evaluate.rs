@@ -1,8 +1,7 @@
 //! The evaluator: core expression and scope to value.
-//! It does not know what operators and functions do, nor how faults are worded.
 //!
-//! Where an expression needs all its parts, all are looked at although one is unknown: a fault
-//! in any of them is reported as early as it can be.
+//! Where an expression needs all its parts, all are evaluated even if one is unknown: a fault in
+//! any of them is reported as early as possible.
 
 use std::sync::Arc;
 

@@ -1,6 +1,5 @@
-//! The core expressions that the compiler makes of what a person wrote: names are resolved,
-//! types are checked, and all of it can be stored with a run.
-//! It does not know names or types any more.
+//! The core expressions that the compiler generates: names are resolved and types are checked. They
+//! can be serialized and stored with a run.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 

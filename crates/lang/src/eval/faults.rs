@@ -1,4 +1,4 @@
-//! The faults of evaluation, one constructor for each. It does not know when they arise.
+//! The errors of evaluation: one diagnostic constructor for each.
 
 use super::limits::Excess;
 use super::operators::OperatorError;

@@ -1,5 +1,5 @@
-//! How large a value may be and how long an evaluation may take, so that every expression ends
-//! and none exhausts the memory. It does not know expressions.
+//! Limits on the size of values and the number of evaluation steps, so that every expression
+//! terminates and none exhausts the memory.
 
 use std::cell::Cell;
 

@@ -1,6 +1,5 @@
-//! Pure evaluation of core expressions: it always ends and has no effects.
-//! It does not know what is run, nor the clock; the outside (`env`, `file`) comes through
-//! [`Scope`], and so do names.
+//! Pure evaluation of core expressions: it always terminates and has no side effects. Must not read
+//! the clock, files or the environment: `env`, `file` and names come through [`Scope`].
 
 pub mod builtins;
 mod evaluate;

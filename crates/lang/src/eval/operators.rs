@@ -1,9 +1,9 @@
-//! The operators: the type of each result beside the value itself, so that the checker and the
-//! evaluator cannot differ. It does not know expressions or places.
+//! The operators: the type of each result is defined next to the value itself, so that the type
+//! checker and the evaluator cannot differ.
 //!
-//! An int with a float gives a float. A number times a percent is that share of the number
-//! (`200 * 10%` is 20), and so is a duration times a percent. Whole numbers divide towards zero;
-//! a duration divided by a duration is a float.
+//! An int with a float gives a float. A number times a percent is that share of the number (`200 *
+//! 10%` is 20), and so is a duration times a percent. Integer division rounds towards zero; a
+//! duration divided by a duration is a float.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Scopes made of nothing or of another scope. They do not know the program.
+//! Scopes that are empty or extend another scope.
 
 use super::{GlobalId, Halt, RunField, Scope, Slot};
 use lockstep_base::source::{FileId, Name, Span};

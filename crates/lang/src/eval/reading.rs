@@ -1,5 +1,5 @@
-//! A small reader of expressions for the tests of this module, which stands below the resolver
-//! and the checker. It does not know the whole language, and it panics on what it does not know.
+//! A small parser of expressions for the tests of this module, which is below the resolver and the
+//! type checker. It supports a part of the language and panics on everything else.
 
 use super::builtins;
 use super::{BinaryOp, Expr, ExprKind, Function, ListItem, Part, Slot, UnaryOp};

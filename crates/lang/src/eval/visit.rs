@@ -1,5 +1,5 @@
-//! Goes through the parts of an expression. Which expressions stand inside of each form is listed
-//! here and nowhere else. It does not know what is looked for.
+//! The visitor of core expressions. Which expressions each form contains is listed here and nowhere
+//! else.
 
 #![deny(clippy::wildcard_enum_match_arm)]
 

@@ -1,6 +1,6 @@
-//! The program after all checks: names are numbers, types are gone, and everything a run needs
-//! is in it, so that a run can be continued when the source has changed or is gone.
-//! It does not know inputs, cells or the order of anything that runs.
+//! The program after all checks, the intermediate representation (IR): names are numbers, types are
+//! erased, and it contains everything a run needs, so that a run can be resumed when the source has
+//! changed or is gone.
 
 pub mod command;
 pub mod lower;

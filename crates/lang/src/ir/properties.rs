@@ -1,6 +1,6 @@
-//! What each kind of statement is to those who plan, prove, check and advise. Every question is
-//! answered for every statement by name, so that a new one does not compile before it has answers.
-//! It does not know where a statement stands, nor values.
+//! The properties of each kind of statement that planning, verification, checking and linting need.
+//! Every question is answered for every statement by name, so that a new one does not compile
+//! before it has answers.
 
 #![deny(clippy::wildcard_enum_match_arm)]
 

@@ -1,4 +1,4 @@
-//! The `test` blocks of a program, checked. It does not know how they are run.
+//! The checked `test` blocks of a program.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,5 @@
-//! The visitor of a program. What stands directly inside of a statement is listed here once, for
-//! those who read and for those who change; who only walks uses it.
-//! It does not know what is looked for.
+//! The visitor of a program (IR). What a statement directly contains is listed here once, for
+//! readers and for those that modify it; every plain traversal uses it.
 
 #![deny(clippy::wildcard_enum_match_arm)]
 

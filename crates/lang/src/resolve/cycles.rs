@@ -1,5 +1,4 @@
-//! Finds files that import each other in a circle.
-//! It does not know what they declare.
+//! Detects import cycles by a depth-first search.
 
 use super::{Modules, errors};
 use lockstep_base::diagnostic::Diagnostics;

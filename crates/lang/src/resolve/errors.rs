@@ -1,5 +1,4 @@
-//! The words of everything that can be wrong with imports and names.
-//! It does not know when they are said.
+//! The errors of imports and names: one diagnostic constructor for each.
 
 use super::{Modules, Sort, std as library};
 use lockstep_base::diagnostic::{Diagnostic, codes, suggest};

@@ -1,5 +1,4 @@
-//! Reads and parses the file that was asked for and all it imports, each once.
-//! It does not know what their names mean.
+//! Loads and parses the requested file and all that it imports, each once.
 
 use std::collections::{HashMap, HashSet};
 

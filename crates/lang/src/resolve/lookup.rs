@@ -1,5 +1,5 @@
-//! Finds the declaration behind a written name, and says what is wrong where there is none.
-//! It does not know local names.
+//! Finds the declaration that a name refers to, and reports an error where there is none. Local
+//! names are in `types::locals`.
 
 use super::{Binding, Decl, Modules, Sort, Target, errors};
 use lockstep_base::diagnostic::Diagnostic;

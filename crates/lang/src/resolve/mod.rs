@@ -1,5 +1,5 @@
-//! From paths to files and from names to declarations: loads a file and all it imports, and finds
-//! what every name in them stands for. It does not know types, nor what is inside a declaration.
+//! Name resolution, from paths to files and from names to declarations: loads a file and all that
+//! it imports, and finds what every name in them refers to.
 
 mod cycles;
 mod errors;

@@ -1,5 +1,5 @@
-//! Gives every declaration its place and every name of a file its meaning.
-//! It does not look inside declarations.
+//! Builds the symbol tables: gives every declaration its index and every name of a file its
+//! meaning.
 
 use super::{Binding, Modules, Site, Sort, Target, errors};
 use crate::eval::builtins;

@@ -1,5 +1,5 @@
-//! Joins the path of an import to the folder of the file that imports it, by text alone.
-//! It does not know which files exist.
+//! Joins the path of an import to the folder of the importing file. Must not access the file
+//! system.
 
 /// The path of `import`, as seen from the file `importer`.
 pub fn join(importer: &str, import: &str) -> String {

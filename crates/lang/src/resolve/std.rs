@@ -1,5 +1,4 @@
-//! The library that is shipped inside the program: `std/NAME`.
-//! It does not know what its files say.
+//! The standard library that is embedded in the program: `std/NAME`.
 
 /// The names and texts of `stdlib/*.deploy`.
 const LIBRARY: &[(&str, &str)] = &[

@@ -1,5 +1,5 @@
-//! What every name turned out to stand for, noted down for editors while files are checked.
-//! It is off unless asked for, and does not know who asks.
+//! The references of every name, recorded for editors (go to definition, find references) while
+//! files are checked. Off unless requested.
 
 use std::cell::RefCell;
 

@@ -1,5 +1,4 @@
-//! What stands behind a point or between brackets: fields, `.*` and `[…]`.
-//! It does not know what the fields' values are.
+//! Types member and index access: fields, `.*` and `[…]`.
 
 use crate::eval::{Expr, ExprKind, RunField};
 use crate::resolve::{Found, Lookup, Target};

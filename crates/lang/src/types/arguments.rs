@@ -1,5 +1,4 @@
-//! Puts the arguments of a call to their parameters, by place or by name.
-//! It does not know what is called.
+//! Matches the arguments of a call to parameters, by position or by name.
 
 use crate::eval::Expr;
 use lockstep_base::source::Span;

@@ -1,4 +1,4 @@
-//! Calls: what is called, and whether it is pure. It does not know what the calls do.
+//! Types calls: what is called, and whether it is pure.
 
 use crate::eval::builtins::{self, Builtin};
 use crate::eval::{Expr, ExprKind, Function};

@@ -1,5 +1,5 @@
-//! The state of checking: the outline of all declarations, the types found so far, and the
-//! diagnostics. It does not know statements.
+//! The state of the type checker: the outline of all declarations, the types found so far, and the
+//! diagnostics.
 
 use std::collections::HashMap;
 

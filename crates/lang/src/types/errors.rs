@@ -1,4 +1,4 @@
-//! The words of everything that can be wrong with types. It does not know when they are said.
+//! The type errors: one diagnostic constructor for each.
 
 mod calls;
 mod fields;

@@ -1,5 +1,4 @@
-//! Expressions: one pass that resolves names, finds types and makes core expressions.
-//! It does not know what the place of an expression is for, only the type it wants.
+//! Types expressions: one pass that resolves names, infers types and generates core expressions.
 
 use crate::eval::visit::each_part;
 use crate::eval::{Expr, ExprKind, GlobalId, ListItem, RunField};

@@ -1,5 +1,4 @@
-//! The fields that a declaration gives, against those that its kind declares.
-//! It does not know which declaration it is.
+//! Checks the fields that a declaration gives against those that its kind declares.
 
 use indexmap::IndexMap;
 

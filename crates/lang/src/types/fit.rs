@@ -1,4 +1,4 @@
-//! Where secrets hide in types. It does not know expressions.
+//! Where types contain secrets.
 
 use lockstep_base::value::Type;
 

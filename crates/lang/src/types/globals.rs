@@ -1,5 +1,5 @@
-//! The types and values of inputs, `let`s, groups and fields of environments, each found once.
-//! It does not know who uses them.
+//! The types and values of inputs, `let`s, groups and fields of environments, each computed once
+//! (memoized).
 
 use crate::resolve::Sort;
 use lockstep_base::source::{FileId, Name, Span};

@@ -1,5 +1,4 @@
-//! The actions that every program has: requests over HTTP.
-//! It does not know how they are carried out.
+//! The predeclared actions that every program has: requests over HTTP.
 
 use lockstep_base::value::Type;
 

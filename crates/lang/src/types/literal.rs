@@ -1,4 +1,4 @@
-//! Texts and records as they are written. It does not know names.
+//! Types the literals of strings and records.
 
 use indexmap::IndexMap;
 

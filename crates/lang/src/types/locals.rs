@@ -1,5 +1,4 @@
-//! The names that only one body can see: parameters, `let`s, loop variables, steps and stages.
-//! It does not know the names of the file.
+//! The local names of one body: parameters, `let`s, loop variables, steps and stages.
 
 use std::collections::{HashMap, HashSet};
 

@@ -1,5 +1,5 @@
-//! The fields of services, infrastructures and environments: of their kind, inherited, and those
-//! that all of them have. It does not know what the fields' values are.
+//! The fields of services, infrastructures and environments: those of their kind, inherited ones,
+//! and those that all of them have.
 
 use lockstep_base::source::{Name, Span};
 use lockstep_base::value::Type;

@@ -1,5 +1,4 @@
-//! Types of declarations and expressions: turns what a person wrote into core expressions, and
-//! reports everything that does not fit. It does not know statements, nor any value.
+//! The type checker: turns what a person wrote into core expressions, and reports every type error.
 
 mod access;
 mod arguments;

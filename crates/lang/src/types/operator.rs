@@ -1,5 +1,4 @@
-//! Operators: which types they take, and what to say where they do not fit.
-//! It does not know their values.
+//! Types operators: which types they accept, and the errors where they do not fit.
 
 use crate::eval::{ExprKind, operators};
 use lockstep_base::source::Span;

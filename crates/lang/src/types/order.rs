@@ -1,6 +1,6 @@
-//! In which order definitions need each other, and which of them need themselves.
-//! It looks at names alone and does not know types; what it cannot see, such as a field of a
-//! service that only the run knows, is found when values are computed.
+//! The dependency order of definitions (topological sort), and which definitions depend on
+//! themselves. Only names are considered: cycles through what they do not show, such as a field of
+//! a service that only the run knows, are found when values are computed.
 
 use std::collections::HashMap;
 

@@ -1,5 +1,4 @@
-//! Makes the typed outline of all declarations.
-//! It does not know the expressions in them.
+//! Builds the typed outline of all declarations.
 
 use indexmap::IndexMap;
 

@@ -1,5 +1,4 @@
-//! The typed outline of all declarations: what has which kind, which fields and which parameters.
-//! It does not know the expressions in them.
+//! The typed outline of all declarations: which kind, fields and parameters each has.
 
 use indexmap::IndexMap;
 

@@ -1,4 +1,4 @@
-//! Reads types as they are written. It does not know values.
+//! Converts type expressions to types.
 
 use indexmap::IndexMap;
 

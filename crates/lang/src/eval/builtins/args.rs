@@ -1,5 +1,4 @@
-//! What the built-in functions share to say which arguments they take and to look at them.
-//! It does not know any of the functions.
+//! Shared by the built-in functions: declaring and reading their arguments.
 
 use indexmap::IndexMap;
 

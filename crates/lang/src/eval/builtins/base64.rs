@@ -1,4 +1,4 @@
-//! `base64`.
+//! The built-in function `base64`.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -1,4 +1,4 @@
-//! `basename`.
+//! The built-in function `basename`.
 
 use super::args::{gives_string, no_more, required, string, text};
 use super::{Body, Builtin, Problem};

@@ -1,4 +1,4 @@
-//! What the functions that make connections share. It does not know how one connects.
+//! Shared by the built-in functions that describe connections. Must not open one.
 
 use super::args::{given, text};
 use super::{Param, Problem};

@@ -1,4 +1,4 @@
-//! `container`.
+//! The built-in function `container`.
 
 use super::args::{no_more, optional, optional_string, required, string};
 use super::connection::connection;

@@ -1,4 +1,4 @@
-//! `contains`.
+//! The built-in function `contains`.
 
 use super::args::{any, required};
 use super::{Body, Builtin, Misfit, Problem};

@@ -1,4 +1,4 @@
-//! `dirname`.
+//! The built-in function `dirname`.
 
 use super::args::{gives_string, no_more, required, string, text};
 use super::{Body, Builtin, Problem};

@@ -1,4 +1,4 @@
-//! `distinct`.
+//! The built-in function `distinct`.
 
 use std::collections::HashSet;
 

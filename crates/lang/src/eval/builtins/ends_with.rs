@@ -1,4 +1,4 @@
-//! `ends-with`.
+//! The built-in function `ends-with`.
 
 use super::args::{no_more, required, string, text};
 use super::{Body, Builtin};

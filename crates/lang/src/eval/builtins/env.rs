@@ -1,4 +1,4 @@
-//! `env`.
+//! The built-in function `env`.
 
 use super::args::{no_more, optional, optional_string, required, string};
 use super::{Body, Builtin};

@@ -1,4 +1,4 @@
-//! `file`.
+//! The built-in function `file`.
 
 use super::args::{gives_string, no_more, required, string};
 use super::{Body, Builtin};

@@ -1,4 +1,4 @@
-//! `flatten`.
+//! The built-in function `flatten`.
 
 use super::args::{element, list, required, unfit_element, wants};
 use super::{Body, Builtin, Problem};

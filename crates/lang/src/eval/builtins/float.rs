@@ -1,4 +1,4 @@
-//! `float`.
+//! The built-in function `float`.
 
 use super::args::{any, required, wants};
 use super::{Body, Builtin, Problem};

@@ -1,4 +1,4 @@
-//! `format`.
+//! The built-in function `format`.
 
 use super::args::{
     any, gives_string, plain_text, required, rest, string, text, wants_text_forms,

@@ -1,4 +1,4 @@
-//! `from-base64`.
+//! The built-in function `from-base64`.
 
 use base64::Engine;
 use base64::alphabet::STANDARD;

@@ -1,4 +1,4 @@
-//! `from-json`.
+//! The built-in function `from-json`.
 
 use super::args::{no_more, required, string, text};
 use super::{Body, Builtin, Problem};

@@ -1,4 +1,4 @@
-//! `int`.
+//! The built-in function `int`.
 
 use super::args::{any, required, wants};
 use super::{Body, Builtin, Problem};

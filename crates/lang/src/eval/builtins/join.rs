@@ -1,4 +1,4 @@
-//! `join`.
+//! The built-in function `join`.
 
 use super::args::{
     gives_string, list, list_of_any, plain_text, required, string, text, wants,

@@ -1,4 +1,4 @@
-//! `json`.
+//! The built-in function `json`.
 
 use super::args::{any, gives_string, plain, required, wants};
 use super::{Body, Builtin, Problem};

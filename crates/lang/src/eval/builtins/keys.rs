@@ -1,4 +1,4 @@
-//! `keys`.
+//! The built-in function `keys`.
 
 use super::args::{any, map, required, wants_maps};
 use super::{Body, Builtin};

@@ -1,4 +1,4 @@
-//! `length`.
+//! The built-in function `length`.
 
 use super::args::{any, required, wants};
 use super::{Body, Builtin, Problem};

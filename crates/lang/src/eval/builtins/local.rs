@@ -1,4 +1,4 @@
-//! `local`.
+//! The built-in function `local`.
 
 use super::args::no_more;
 use super::{Body, Builtin};

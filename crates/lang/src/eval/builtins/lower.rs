@@ -1,4 +1,4 @@
-//! `lower`.
+//! The built-in function `lower`.
 
 use super::args::{gives_string, no_more, required, string, text};
 use super::{Body, Builtin};

@@ -1,4 +1,4 @@
-//! `matches`.
+//! The built-in function `matches`.
 
 use std::cell::RefCell;
 

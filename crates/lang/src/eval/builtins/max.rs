@@ -1,4 +1,4 @@
-//! `max`.
+//! The built-in function `max`.
 
 use super::args::{element, list, list_of_any, required, wants_ordered};
 use super::sort::all_ordered;

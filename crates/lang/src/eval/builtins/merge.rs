@@ -1,4 +1,4 @@
-//! `merge`.
+//! The built-in function `merge`.
 
 use std::sync::Arc;
 

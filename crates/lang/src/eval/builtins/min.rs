@@ -1,4 +1,4 @@
-//! `min`.
+//! The built-in function `min`.
 
 use super::args::{element, list, list_of_any, required, wants_ordered};
 use super::sort::all_ordered;

@@ -1,5 +1,5 @@
-//! The built-in functions: one file for each, with its signature, documentation, examples and
-//! body together. They do not know expressions or names.
+//! The built-in functions: one file for each, with its signature, documentation, examples and body
+//! together.
 
 mod args;
 mod connection;

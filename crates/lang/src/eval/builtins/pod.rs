@@ -1,4 +1,4 @@
-//! `pod`.
+//! The built-in function `pod`.
 
 use super::args::{no_more, optional, optional_string, required, string};
 use super::connection::connection;

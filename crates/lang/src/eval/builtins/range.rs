@@ -1,4 +1,4 @@
-//! `range`.
+//! The built-in function `range`.
 
 use super::args::{given, int, no_more, number, optional, optional_int, required};
 use super::{Body, Builtin, Problem};

@@ -1,4 +1,4 @@
-//! `replace`.
+//! The built-in function `replace`.
 
 use super::args::{gives_string, no_more, required, string, text};
 use super::{Body, Builtin, Problem};

@@ -1,4 +1,4 @@
-//! `reverse`.
+//! The built-in function `reverse`.
 
 use super::args::{gives_same, list, list_of_any, no_more, required};
 use super::{Body, Builtin};

@@ -1,4 +1,4 @@
-//! `sha256`.
+//! The built-in function `sha256`.
 
 use sha2::{Digest, Sha256};
 

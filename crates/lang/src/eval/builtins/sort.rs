@@ -1,4 +1,4 @@
-//! `sort`.
+//! The built-in function `sort`.
 
 use std::cmp::Ordering;
 

@@ -1,4 +1,4 @@
-//! `split`.
+//! The built-in function `split`.
 
 use super::args::{no_more, required, string, text};
 use super::{Body, Builtin, Problem};

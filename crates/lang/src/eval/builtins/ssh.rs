@@ -1,4 +1,4 @@
-//! `ssh`.
+//! The built-in function `ssh`.
 
 use super::args::{no_more, optional, optional_int, optional_string, required, string};
 use super::connection::connection;

@@ -1,4 +1,4 @@
-//! `starts-with`.
+//! The built-in function `starts-with`.
 
 use super::args::{no_more, required, string, text};
 use super::{Body, Builtin};

@@ -1,4 +1,4 @@
-//! `string`.
+//! The built-in function `string`.
 
 use super::args::{any, gives_string, plain_text, required, wants_text_forms};
 use super::{Body, Builtin, Problem};

@@ -1,4 +1,4 @@
-//! `sum`.
+//! The built-in function `sum`.
 
 use super::args::{any, element, given, list, list_of_any, optional, required, wants};
 use super::{Body, Builtin, Misfit, Problem};

@@ -1,4 +1,4 @@
-//! `trim`.
+//! The built-in function `trim`.
 
 use super::args::{gives_string, no_more, required, string, text};
 use super::{Body, Builtin};

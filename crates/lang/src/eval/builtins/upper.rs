@@ -1,4 +1,4 @@
-//! `upper`.
+//! The built-in function `upper`.
 
 use super::args::{gives_string, no_more, required, string, text};
 use super::{Body, Builtin};

@@ -1,4 +1,4 @@
-//! `values`.
+//! The built-in function `values`.
 
 use super::args::{any, map, required, value_type, wants, wants_maps};
 use super::{Body, Builtin};

@@ -1,4 +1,4 @@
-//! The built-in functions: their examples, and what they refuse.
+//! The built-in functions: their examples, and the arguments that they reject.
 
 use super::{World, exact, expr, type_of};
 use crate::eval::builtins::{self, Builtin};

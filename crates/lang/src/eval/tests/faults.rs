@@ -1,4 +1,4 @@
-//! Each fault with its code, its place and its words.
+//! Each evaluation error with its code, location and message.
 
 use super::{World, expr};
 use crate::eval::{Halt, eval};

@@ -1,4 +1,4 @@
-//! Nothing grows or lasts without bound.
+//! No value grows and no evaluation runs without bound.
 
 use super::{World, expr};
 use crate::eval::evaluate::eval_within;

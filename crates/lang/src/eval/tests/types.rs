@@ -1,4 +1,4 @@
-//! The types that operators promise against the values that they give.
+//! The types that operators declare against the values that they return.
 
 use super::{World, expr, type_of};
 use crate::eval::operators::{OperatorError, apply, apply_unary, result, unary_result};

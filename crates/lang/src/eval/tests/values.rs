@@ -1,4 +1,4 @@
-//! What operators and the other forms give.
+//! The results of operators and of the other forms of expressions.
 
 use super::{World, exact, expr};
 use crate::eval::{Expr, ExprKind, GlobalId, NothingKnown, RunField, eval};

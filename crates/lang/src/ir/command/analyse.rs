@@ -1,6 +1,6 @@
-//! Decides how a command runs: its text is read as shell words when the file is compiled, and
-//! every interpolated value gets a place where it is data.
-//! It does not know how the shell's grammar is read ([`super::shell`] does), nor any value.
+//! Decides how a command is executed: its text is parsed as shell words at compile time, and every
+//! interpolated value is placed where the shell treats it as data (no shell injection). The grammar
+//! of the shell is in [`super::shell`].
 
 use super::refuse;
 use super::shell::{Part, Place, Scanner, Word as Read};

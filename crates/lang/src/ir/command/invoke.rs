@@ -1,5 +1,5 @@
-//! A command with its values filled in: what is to be executed, as plain data.
-//! It does not know how expressions are evaluated or values are shown, nor the text of a secret.
+//! A command with its values filled in: what is to be executed, as plain data. Invariant: it never
+//! contains the text of a secret.
 
 use std::sync::Arc;
 

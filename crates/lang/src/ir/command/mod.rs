@@ -1,6 +1,5 @@
-//! A `run` command after its text has been read as shell words: either words to execute
-//! directly, or a script in which every interpolated value is a variable.
-//! It does not know values; the runtime fills them in.
+//! A `run` command after its text has been parsed as shell words: either words to execute directly,
+//! or a script in which every interpolated value is a variable. The runtime fills in the values.
 
 mod analyse;
 mod invoke;

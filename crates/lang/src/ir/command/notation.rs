@@ -1,4 +1,4 @@
-//! Commands with values, written in one line, for the tests of this crate and of those that run
+//! Commands with values in a one-line notation, for the tests of this crate and of those that run
 //! commands.
 
 use lockstep_base::source::{FileId, Span};

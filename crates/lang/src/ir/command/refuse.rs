@@ -1,5 +1,4 @@
-//! What is wrong with a command's text: a constructor for each diagnostic.
-//! It does not know how commands are read.
+//! The errors in the text of a command: one diagnostic constructor for each.
 
 use lockstep_base::diagnostic::{Diagnostic, Fix, codes};
 use lockstep_base::source::Span;

@@ -1,5 +1,5 @@
-//! A command as people are shown it: as it was written, with its values quoted so that they look
-//! like what they are, data. It does not know how the command is executed.
+//! A command as it is displayed to people: as it was written, with its values quoted so that they
+//! look like what they are, data.
 
 use super::TextPart;
 use crate::eval::Expr;

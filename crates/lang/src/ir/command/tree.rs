@@ -1,6 +1,5 @@
-//! The text of a command as a tree: lists of pipelines, their commands, words and redirections.
-//! [`shell`](super::shell) reads it; this is what it hands out. It does not know values, nor what
-//! a program does with its arguments.
+//! The syntax tree of a shell command: lists of pipelines, their commands, words and redirections.
+//! [`shell`](super::shell) parses it.
 
 use super::analyse::Piece;
 use super::shell::{Part, Scanner, Word};

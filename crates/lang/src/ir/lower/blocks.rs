@@ -1,5 +1,4 @@
 //! Lowers blocks: the statements in order, with the names that they introduce.
-//! It does not know what statements do.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,5 +1,4 @@
-//! What a statement must know about where it stands.
-//! It does not know what statements do.
+//! The context in which a statement is lowered: what encloses it and what is allowed there.
 
 use std::collections::HashMap;
 

@@ -1,6 +1,5 @@
-//! Which workflows call which, and which deploy: no workflow calls itself, and no deployment
-//! stands inside another.
-//! It does not know what else is in a workflow.
+//! The call graph of workflows: rejects recursive workflows and deployments inside other
+//! deployments.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 

@@ -1,5 +1,5 @@
-//! Lowers commands: their text in pieces, their folder and their variables.
-//! It does not know how a command's text is read ([`crate::ir::command`] does).
+//! Lowers commands: their text in pieces, their working directory and their environment variables.
+//! The text is parsed by [`crate::ir::command`].
 
 use crate::eval::Expr;
 use crate::ir::command::{Command, Form, Piece, TextPart, analyse};

@@ -1,5 +1,5 @@
-//! Evaluates what is known before anything is given or runs, so that its faults are reported
-//! with all other mistakes. It does not know inputs, variables and files.
+//! Constant evaluation: evaluates what depends on no input, variable or file, so that its errors
+//! are reported with all other errors of the program.
 
 use std::collections::HashSet;
 

@@ -1,5 +1,4 @@
 //! Lowers inputs, `let`s, kinds, services, groups, workflows, actions and pipelines.
-//! It does not know statements.
 
 use std::sync::Arc;
 

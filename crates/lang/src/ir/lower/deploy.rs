@@ -1,5 +1,4 @@
-//! Lowers deployments and the workflows that carry them out.
-//! It does not know what those workflows do.
+//! Lowers deployments and the workflows that execute them.
 
 use crate::eval::Expr;
 use crate::ir::{StmtKind, WorkflowId, WorkflowUse};

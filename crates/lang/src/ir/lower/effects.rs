@@ -1,4 +1,4 @@
-//! Lowers calls and `let`. It does not know what is called.
+//! Lowers calls and `let`.
 
 use crate::ir::{StmtKind, WorkflowId, WorkflowUse};
 use crate::types::{

@@ -1,5 +1,4 @@
-//! The words of everything that can be wrong with the structure of statements.
-//! It does not know when they are said.
+//! The errors in the structure of statements: one diagnostic constructor for each.
 
 use crate::types::errors::and_list;
 use crate::types::{Parameter, Typed};

@@ -1,6 +1,5 @@
 //! What expressions can see before anything is given or runs: constants, and the fields of
 //! services, environments and infrastructures that are made of constants.
-//! It does not know inputs, variables, files and the run.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};

@@ -1,5 +1,5 @@
-//! Which blocks always end with a value. It looks at the form of statements alone and does not
-//! know what they mean.
+//! Control flow: which blocks always end with a value. Only the form of statements is considered,
+//! not the values of conditions.
 
 use lockstep_base::source::Span;
 use lockstep_syntax::ast::{Block, HandlerKind, Ident, Stmt, StmtKind as Form};

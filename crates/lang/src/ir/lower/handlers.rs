@@ -1,5 +1,4 @@
-//! Lowers handlers: `undo`, `on failure` with its verdict, `always`.
-//! It does not know when they run.
+//! Lowers handlers: `undo` (rollback), `on failure` with its verdict, `always`.
 
 use crate::ir::{AskElse, Block, FailureClass, FailureHandler, Handlers, Stmt, StmtKind, Verdict};
 use crate::types::errors as type_errors;

@@ -1,4 +1,4 @@
-//! Lowers loops and matrices. It does not know what their cells do.
+//! Lowers loops and matrices.
 
 use crate::eval::{Expr, Slot};
 use crate::ir::{Axis, Matrix, Order, Stmt, StmtKind};

@@ -1,6 +1,5 @@
-//! From checked declarations and statements to the program: names become numbers, effects become
-//! statements, and the rules of structure are kept.
-//! It does not know inputs, nor any order in which things run.
+//! Lowers checked declarations and statements to the program (IR): names become numbers, effects
+//! become statements, and the rules of structure are enforced.
 
 mod blocks;
 mod body;

@@ -1,5 +1,5 @@
-//! Lowers modifiers, and keeps the table of which statement may have which.
-//! It does not know what modifiers do.
+//! Lowers modifiers such as `retry` and `timeout`, and contains the table of which statement may
+//! have which.
 
 use crate::eval::{Expr, ExprKind, ListItem};
 use crate::ir::{Modifiers, Order, Retry};

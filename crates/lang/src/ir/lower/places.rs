@@ -1,5 +1,4 @@
 //! Lowers environments, their infrastructures and their overrides.
-//! It does not know statements.
 
 use indexmap::IndexMap;
 

@@ -1,5 +1,5 @@
-//! Takes away the values of steps and stages that nothing names, so that a run need not keep
-//! them. It does not know what the values are.
+//! Removes the values of steps and stages that nothing refers to, so that a run need not store them
+//! (dead value elimination).
 
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Lowers secrets: where their text comes from. It does not know how it is read.
+//! Lowers secrets: where their text comes from. Must not read it.
 
 use crate::ir::{Secret, SecretSource};
 use crate::types::Locals;

@@ -1,6 +1,5 @@
-//! Lowers statements, each form by its own rules.
-//! It does not know modifiers, handlers, matrices, commands and deployments, which have files of
-//! their own.
+//! Lowers statements, each form by its own rules. Modifiers, handlers, matrices, commands and
+//! deployments have files of their own.
 
 use crate::ir::{Handlers, Modifiers, Stmt, StmtKind};
 use crate::resolve::words;

@@ -1,5 +1,4 @@
-//! Lowers `test` blocks: the names in them must exist, and their values must fit.
-//! It does not know how tests are run.
+//! Lowers `test` blocks: the names in them must exist, and their values must have the right types.
 
 use crate::eval::GlobalId;
 use crate::ir::{Given, Test, TestKind, TestStmt};

@@ -1,5 +1,4 @@
-//! Lowers stages and steps, whose names stand for values after them.
-//! It does not know the statements in them.
+//! Lowers stages and steps, whose names refer to their results afterwards.
 
 use crate::ir::{Stmt, StmtKind};
 use crate::types::LocalKind;

@@ -1,4 +1,4 @@
-//! Words about calls and their arguments. It does not know when they are said.
+//! The errors of calls and their arguments.
 
 use crate::resolve;
 use crate::types::Parameter;

@@ -1,5 +1,4 @@
-//! Words about fields, records and what stands behind a point.
-//! It does not know when they are said.
+//! The errors of fields, records and member access.
 
 use crate::resolve;
 use crate::types::{Typed, holds_secret};

@@ -1,5 +1,4 @@
-//! Words about names that stand for no value, and definitions that need themselves.
-//! It does not know when they are said.
+//! The errors of names that refer to no value, and of definitions that depend on themselves.
 
 use crate::resolve::{self, Target};
 use crate::types::Checker;

@@ -1,6 +1,6 @@
-//! Programs whose arguments are read as code or as names of variables: `eval`, `sh -c`, `ssh`,
-//! `read` and the like. A value must not stand there.
-//! It does not know any other program: what those do with their arguments is their own affair.
+//! Programs whose arguments are executed as code or read as names of variables: `eval`, `sh -c`,
+//! `ssh`, `read` and the like. A value there is an error (shell injection). The arguments of other
+//! programs are not checked.
 
 use super::compound::is_prefix;
 use super::word::{Word, assigns};

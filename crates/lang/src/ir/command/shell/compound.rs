@@ -1,5 +1,4 @@
-//! Commands: simple ones with their assignments and redirections, and compound ones.
-//! It does not know what the programs do that they name ([`super::check`] knows a few).
+//! Parses shell commands: simple ones with their assignments and redirections, and compound ones.
 
 use super::word::{Mode, Word, is_name};
 use super::{Open, Scanner, Stop, Unit};

@@ -1,5 +1,5 @@
-//! What begins with `$`, and backticks: parameters, command substitutions and arithmetic.
-//! It does not know words or commands.
+//! Parses shell expansions, which begin with `$` or a backtick: parameters, command substitutions
+//! and arithmetic.
 
 use super::word::{Quote, Word};
 use super::{Open, Place, Scanner, Stop, Unit};

@@ -1,5 +1,4 @@
-//! Here-documents: their marks and their bodies.
-//! It does not know the commands that they belong to.
+//! Parses here-documents: their delimiters and their bodies.
 
 use super::word::{Mode, Part, Quote, Word};
 use super::{Place, Scanner, Stop, Unit};

@@ -1,11 +1,10 @@
-//! Reads a command's text as a shell would: lists of commands, compound commands, simple commands,
-//! words, and notes for every interpolated value where it stands.
-//! It does not know what the values are, nor whether the command will run with or without a shell.
+//! The shell parser: reads a command's text as a shell would (lists of commands, compound commands,
+//! simple commands, words) and records the quoting around every interpolated value.
 //!
-//! The reader is lenient: what is wrong without touching a value is left for the shell to say,
-//! except for what is opened and never closed. It must be right about one thing only, the quoting
-//! around each value; and even where it were wrong, a value is still only ever the expansion of a
-//! variable, which no shell reads as code.
+//! The parser is lenient: errors that do not touch a value are left for the shell to report, except
+//! for what is opened and never closed. It must be right about one thing only, the quoting around
+//! each value; and even where it is wrong, a value is still only ever the expansion of a variable,
+//! which no shell executes as code.
 
 mod check;
 mod compound;

@@ -1,5 +1,4 @@
-//! Words of the shell: their quotes and what is expanded in them.
-//! It does not know which word is a command's name, an argument or a redirection's target.
+//! Parses shell words: their quotes and what is expanded in them.
 
 use super::{Open, Place, Scanner, Stop, Unit};
 use crate::ir::command::refuse;
