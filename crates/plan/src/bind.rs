@@ -1,5 +1,5 @@
-//! Binds a pipeline's inputs and the fields fixed for one run, and reports all that is missing or
-//! wrong at once. It does not know where the given values were written.
+//! Binds a pipeline's inputs and the fields fixed for one run, and reports all missing and invalid
+//! values at once.
 
 use std::collections::HashSet;
 

@@ -1,5 +1,5 @@
 //! What is known before the run: the value of every input, `let` and field, and what `env` and
-//! `file` read. It does not know cells, nor anything that only the run finds out.
+//! `file` read.
 
 use std::cell::RefCell;
 use std::sync::Arc;

@@ -1,11 +1,11 @@
-//! The cells of a loop or matrix, made only when they may start: which cell comes next, given
-//! what has ended, how many may run at once, and in which waves.
-//! It does not know what a cell does, nor what time it is.
+//! The scheduler of the cells of a loop or matrix: which cell starts next, given which cells have
+//! ended, how many may run concurrently (`max`), and in which waves (`batches`). Cells are created
+//! lazily, when they may start. Must not depend on time or on what a cell does.
 //!
 //! Axes nest as written. A level is one axis with the values of the axes outside it fixed; its
 //! elements are levels of the next axis or, on the last one, cells. A serial level opens its next
-//! element when the one before has ended, a parallel level at once. Whatever can be opened waits
-//! in a heap in source order, so `max` always lets in the first cell that is ready.
+//! element when the one before has ended, a parallel level at once. Whatever can be opened waits in
+//! a heap in source order, so `max` always admits the first cell that is ready.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};

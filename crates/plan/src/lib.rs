@@ -1,6 +1,5 @@
-//! From a program to a plan: inputs bound, everything evaluated that is known before the run,
-//! calls put in their places, barriers tied to the block in which they meet.
-//! It does not know the clock, nor how anything is carried out.
+//! From a program to a plan: inputs bound, everything evaluated that is known before the run, calls
+//! inlined, and each barrier assigned to the block in which its strands meet.
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
 

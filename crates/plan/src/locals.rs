@@ -1,6 +1,5 @@
-//! The local names of a body while it is walked or run: a list that shares its tail, so that a
-//! cell or an undo keeps what it saw for the price of one pointer.
-//! It does not know what the names are called.
+//! The local variables of a body while it is walked or run: a persistent linked list that shares
+//! its tail, so that a cell or an undo captures its scope at the cost of one pointer.
 
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
-//! Where the strands of each barrier meet: the innermost parallel block, loop or matrix that
-//! contains every spot at which the barrier is reached.
-//! It does not know whether they ever will meet; that is for the proof.
+//! The scope of each barrier: the innermost parallel block, loop or matrix that contains every
+//! statement at which the barrier is reached. Whether its strands can meet (deadlock) is checked in
+//! `verify`.
 
 #![deny(clippy::wildcard_enum_match_arm)]
 

@@ -1,6 +1,6 @@
-//! The plan's skeleton: a pipeline with every workflow call put in its place, so that each spot
-//! that can be reached has one number and one name. Loops and matrices stay single nodes.
-//! It does not know values, nor how often a node runs.
+//! The skeleton of the plan: a pipeline with every workflow call inlined, so that each reachable
+//! statement has one number and one name. Loops and matrices stay single nodes: must not depend on
+//! values.
 
 #![deny(clippy::wildcard_enum_match_arm)]
 

@@ -1,6 +1,6 @@
-//! A walk over the plan with the values that are known: which cells a matrix has, which
-//! workflow a deployment uses, what a part of the plan deploys and which barriers it passes.
-//! It does not know what has run; a branch that only the run decides counts as both.
+//! Walks the plan with the values that are known: which cells a matrix has, which workflow a
+//! deployment uses, what a part of the plan deploys and which barriers it passes. A branch that
+//! only the run decides counts as both.
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
