@@ -1,5 +1,4 @@
-//! The cells of a loop or matrix in an outline: all of them are counted.
-//! It does not know what is in a cell, nor how cells are listed.
+//! Outlines a loop or matrix and counts all of its cells.
 
 use super::item::{Item, ItemKind};
 use super::least::Least;

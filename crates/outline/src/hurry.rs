@@ -1,5 +1,5 @@
-//! Time limits that cannot be met, because what they limit is written to take longer. It tells
-//! them as warnings with the arithmetic; it does not know how the times are counted.
+//! Warns about time limits (timeouts) that cannot be met, because what they limit is written to
+//! take longer. The warnings contain the arithmetic.
 
 #![deny(clippy::wildcard_enum_match_arm)]
 

@@ -1,4 +1,4 @@
-//! One part of an outline. It does not know how it was found.
+//! One item of an outline.
 
 use serde::Serialize;
 

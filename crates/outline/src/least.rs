@@ -1,5 +1,5 @@
-//! The least time that a part of the plan takes, and what for: what is written waits for that
-//! long even if everything else takes no time. It does not know statements.
+//! The minimum duration of a part of the plan, and the reasons for it: explicit waits take that
+//! long even if everything else takes no time.
 
 use lockstep_base::source::Span;
 

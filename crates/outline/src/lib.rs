@@ -1,5 +1,5 @@
-//! The plan as people and tools read it before the run: a tree of what happens, in which order,
-//! how much of it at once, with locks and barriers. It does not know how it is drawn.
+//! The outline of a plan as people and tools read it before the run (dry run): a tree of what
+//! happens, in which order and with which concurrency, with locks and barriers.
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
 

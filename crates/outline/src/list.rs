@@ -1,5 +1,5 @@
-//! The cells of a loop or matrix that are listed: all, or where they are too many, a few of each
-//! element. It does not know what is in a cell.
+//! Selects the cells of a loop or matrix that are listed: all, or where there are too many, a few
+//! of each element.
 
 use super::cells::{Cells, Place, listed};
 use super::item::{Item, ItemKind};

@@ -1,5 +1,5 @@
-//! How much of something can go on at once, also counting what locks keep apart.
-//! It does not know what goes on.
+//! The maximum concurrency of something, taking into account what locks exclude from running at the
+//! same time.
 
 use lockstep_base::value::InfrastructureId;
 

@@ -1,5 +1,4 @@
-//! Makes an outline: walks the plan once, counting everything and listing what is to be shown.
-//! It does not know how each kind of statement looks.
+//! Builds an outline: walks the plan once, counts everything and lists what is to be shown.
 
 use std::collections::HashMap;
 

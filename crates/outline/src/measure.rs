@@ -1,5 +1,5 @@
-//! What is counted of a part of the plan: deployments, loads, time. There is one for each cell on
-//! the way, so it is small. It does not know statements.
+//! The counts of a part of the plan: deployments, loads, time. One exists for each cell of the
+//! walk, so it must stay small.
 
 use indexmap::IndexSet;
 use serde::Serialize;

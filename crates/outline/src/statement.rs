@@ -1,5 +1,4 @@
-//! What an outline says of each kind of statement, and how it is counted.
-//! It does not know loops and matrices.
+//! The outline of each kind of statement, and how it is counted.
 
 use super::item::{Deploy, Item, ItemKind};
 use super::least::Least;

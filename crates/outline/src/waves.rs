@@ -1,4 +1,4 @@
-//! The waves of `batches` in an outline. It does not know what is in a cell.
+//! The waves of `batches` in an outline.
 
 use super::cells::{Cells, Place};
 use super::item::{Item, ItemKind};

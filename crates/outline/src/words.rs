@@ -1,5 +1,4 @@
-//! Values, commands and modifiers of a plan in the words of the language.
-//! It does not know where they are shown.
+//! Values, commands and modifiers of a plan as text, in the syntax of the language.
 
 use lockstep_base::value::Value;
 use lockstep_lang::eval::Expr;
