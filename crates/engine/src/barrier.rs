@@ -1,9 +1,9 @@
-//! Barriers: strands meet, leave or break them.
-//! It does not know whether they can meet at all; that is proved before the run.
+//! Barriers: strands arrive, leave or break them. That no barrier can deadlock is proved before the
+//! run, in `verify`.
 //!
-//! A meeting is one barrier (name and key) in one activation of the block around it. When the
-//! block begins, each strand is told which meetings it owes an arrival and how many; a strand that
-//! ends well without paying leaves the meeting, one that fails breaks it.
+//! A meeting is one barrier (name and key) in one activation of the block around it. When the block
+//! begins, each strand is assigned the meetings at which it has to arrive and how often; a strand
+//! that succeeds without arriving leaves the meeting, one that fails breaks it.
 
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};

@@ -1,6 +1,5 @@
-//! What the machine does when one of its own rules does not hold: it stops, and says so in a
-//! report that a user can send in. It never goes on with a stand-in.
-//! It does not know who prints the report.
+//! What the machine does when one of its invariants is violated: it stops the run with a report
+//! that a user can send in. Must not continue with a placeholder value.
 
 use std::fmt;
 use std::panic::Location;

@@ -1,6 +1,5 @@
-//! Stopping what runs: a cancelled run, a sibling that failed fast, a time limit.
-//! Handlers, rollbacks and `always` that are under way go on.
-//! It does not know what follows from the failures that it causes.
+//! Cancellation of what is running: a cancelled run, fail-fast after a sibling's failure, a
+//! timeout. Handlers, rollbacks and `always` bodies in progress continue.
 
 use std::sync::Arc;
 

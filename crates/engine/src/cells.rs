@@ -1,4 +1,4 @@
-//! The cells of a loop or matrix as nodes. It does not know which cell comes next; the grid does.
+//! The cells of a loop or matrix as nodes. The grid of the plan schedules which cell comes next.
 
 use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;

@@ -1,4 +1,4 @@
-//! How each kind of statement begins. It does not know what happens after it has ended.
+//! How each kind of statement begins: the dispatch over all statements.
 
 use super::broken::{Breach, BrokenInvariant, Checked, NodeError, failure_apart};
 use super::event::{Command, Effect, EffectId, Question, Want};

@@ -1,6 +1,5 @@
-//! What can come into the machine, and what may go out of it. Both are plain data with ids; an
-//! event that answers an effect carries the effect's id.
-//! It does not know who carries effects out.
+//! The interface of the machine: events that come in and effects that go out. Both are plain data
+//! with ids; an event that answers an effect carries the effect's id.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,5 @@
-//! What happens when a body has ended: retry, `on failure`, rollback, `always`, and then the
-//! parent is told. It does not know how a rollback is carried out.
+//! What happens when a body has ended: retry, `on failure` handlers, rollback, `always`, and then
+//! the parent is notified.
 
 use std::sync::Arc;
 

@@ -1,5 +1,6 @@
-//! A number for what a machine will do from here on: what has happened matters only as far as it
-//! still makes a difference. It does not know what the number is compared with.
+//! A fingerprint (hash) of the state of a machine, for state-space exploration: equal fingerprints
+//! mean equal future behaviour. What has happened is included only as far as it still makes a
+//! difference.
 
 use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;

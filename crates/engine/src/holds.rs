@@ -1,6 +1,6 @@
-//! The locks of infrastructures: a stage takes those of all its deployments together, just before
-//! the first of them, and frees each when its last deployment there has ended; and `lock`.
-//! It does not know who else wants them.
+//! The infrastructure locks of deployments: a stage acquires those of all its deployments together,
+//! just before the first of them, and releases each when its last deployment there has ended. Also
+//! the `lock` statement.
 
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeSet, HashMap, HashSet};

@@ -1,6 +1,5 @@
-//! What a run had done, for one that retries it: deployments, steps, commands and calls that
-//! ended well and were not taken back. They count as done and are not run again.
-//! It does not know where that is kept between the two runs.
+//! The completed work of a failed run, for a run that retries it: deployments, steps, commands and
+//! calls that succeeded and were not rolled back. They count as done and are not run again.
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};

@@ -1,11 +1,13 @@
-//! The machine: it is told what happened and answers what is to be done.
+//! The machine: a deterministic state machine that takes events and returns effects.
 //!
-//! [`Machine::handle`] takes the time and an [`Event`] and returns [`Effect`]s. It has no clock,
-//! no files, no threads and no chance but a seeded generator in its state, so the same events
-//! give the same effects: that is what makes runs durable, testable and explorable.
+//! [`Machine::handle`] takes the time and an [`Event`] and returns [`Effect`]s. Must not use a
+//! clock, files, threads or randomness other than the seeded generator in its state: the same
+//! events give the same effects. That makes runs durable (journal and replay), testable and
+//! explorable.
 //!
-//! Each statement that is reached becomes a node. A node lives through its phases (body, pauses
-//! between tries, failure handler, rollback, `always`) and then hands its end to its parent.
+//! Each statement that is reached becomes a node. A node passes through its phases (body, pauses
+//! between attempts, failure handler, rollback, `always`) and then reports its outcome to its
+//! parent.
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
 

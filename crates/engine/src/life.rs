@@ -1,6 +1,6 @@
-//! The life of a node: its status, what it is doing, how often it was tried, and whether it is
-//! being stopped. All of it changes here alone, and each change asks first whether it may.
-//! It does not know why a node changes.
+//! The life cycle of a node: its status, its activity, its number of attempts, and whether it is
+//! being stopped. Invariant: all of it changes only here, and each change checks its precondition,
+//! in release builds too.
 
 use std::sync::Arc;
 

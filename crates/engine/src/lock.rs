@@ -1,6 +1,6 @@
-//! Who holds which lock, and who waits: first come first served, several locks all together or
-//! not at all. It does not know time, processes or disks; a driver keeps one table, and so can a
-//! state directory that several processes share.
+//! The lock table: who holds which lock, and who waits in the queue. First come, first served;
+//! several locks are granted all together or not at all. Must not depend on time, processes or
+//! disks: a driver has one table, and so can a state directory that several processes share.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::hash::Hash;

@@ -1,4 +1,4 @@
-//! What the machine remembers of a node while it is active. It does not know how a node moves.
+//! The state of a node while it is active. Its transitions are in `life` and `state`.
 
 use std::sync::Arc;
 

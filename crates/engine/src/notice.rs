@@ -1,5 +1,5 @@
-//! What a run tells the world about itself: the events of `run --format json`, which also feed
-//! the live tree and the ledger. It does not know who listens.
+//! The events that a run reports: those of `run --format json`, which also feed the live tree and
+//! the ledger.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,5 @@
-//! What a machine has asked for and not been answered: what is left to be done when a run is
-//! continued from its journal.
-//! It does not know the machine; it is told every event and every effect.
+//! Outstanding effects: what a machine has requested that has not been answered, and so must be
+//! executed when a run is resumed from its journal (replay).
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,6 +1,5 @@
-//! Patterns for paths of nodes: `**/deploy[*, prod.eu]/verify`. A `*` stands for any text within
-//! a segment, `**` as a whole segment for any number of segments, also none.
-//! It does not know which nodes exist.
+//! Glob patterns for paths of nodes: `**/deploy[*, prod.eu]/verify`. A `*` matches any text within
+//! a segment, `**` as a whole segment matches any number of segments, also none.
 
 /// A pattern, read once.
 #[derive(Debug, Clone, PartialEq, Eq)]

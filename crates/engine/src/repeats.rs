@@ -1,8 +1,7 @@
-//! Steps that started again because what they stand in was tried again. Where the `undo` of a
-//! step would see the same values as before, it has the same to take back, and runs once: a
-//! second `helm rollback` would go back one version too far. Where it sees others (the id of what
-//! this try created), there is more to take back, and it runs again.
-//! It does not know how anything is undone.
+//! Undo of steps that are executed again because a block around them is retried. Where the `undo`
+//! of a step would see the same values as before, it runs once (idempotent): a second `helm
+//! rollback` would go back one version too far. Where it sees other values (the id of what this
+//! attempt created), there is more to undo, and it runs again.
 
 use std::collections::HashMap;
 

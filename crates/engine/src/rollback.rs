@@ -1,6 +1,5 @@
-//! Rolling back: what a scope did is taken back, serial parts in reverse order, parallel parts
-//! at once. A part that fails is reported and the others still run.
-//! It does not know why a scope rolls back.
+//! Rollback: what a scope did is undone, serial parts in reverse order, parallel parts at once. A
+//! part that fails is reported and the others still run.
 
 use super::Machine;
 use std::collections::hash_map::DefaultHasher;

@@ -1,5 +1,4 @@
-//! Bodies: statements one after the other, and children side by side.
-//! It does not know what the statements do.
+//! Runs bodies: statements one after the other, and children in parallel.
 
 use super::broken::{Breach, BrokenInvariant, Checked};
 use super::node::{End, NodeId, Role, Signal, Trouble, Undo};

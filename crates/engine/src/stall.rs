@@ -1,7 +1,7 @@
-//! When nothing can come in any more and the run has not ended: strands that wait for each other,
-//! at barriers or for locks. The proof before the run refuses what it can foresee; here it is
-//! ended with a message instead of hanging.
-//! It does not know who else holds locks: it only speaks up where the run itself is to blame.
+//! Deadlock at run time: nothing can come in any more and the run has not ended, because strands
+//! wait for each other at barriers or for locks. The proof before the run (`verify`) refuses every
+//! deadlock that it can predict; the others end here with a message instead of hanging. A wait for
+//! a lock that another run holds is not reported.
 
 use std::collections::BTreeMap;
 

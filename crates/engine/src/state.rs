@@ -1,4 +1,4 @@
-//! The states of a node and the transitions between them. It does not know why a node changes.
+//! The states of a node and the legal transitions between them.
 //!
 //! ```text
 //! pending ─┬─> running ─┬─> succeeded ─┐
@@ -10,11 +10,11 @@
 //!          └─> cancelled
 //! ```
 //!
-//! What waits or is queued runs again before it ends, so that every end but two is one of a node
-//! that ran: what never began may be skipped or cancelled.
+//! A node that waits or is queued runs again before it ends, so that all but two end states are
+//! reached from `running`: only what never began may be skipped or cancelled.
 //!
-//! Beside its status, which reports show, a node has an activity: what it is doing. The body of a
-//! statement does one thing and is idle again; then what follows from its end comes:
+//! Besides its status, which reports show, a node has an activity: what it is doing. The body of a
+//! statement does one thing and is idle again; then the consequences of its end follow:
 //!
 //! ```text
 //! what its body does <──> idle ─┬─> pause ─> idle

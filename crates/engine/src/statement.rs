@@ -1,6 +1,5 @@
-//! What the rules of the machine ask of each kind of statement. A new statement does not compile
-//! until each of these questions has an answer.
-//! It does not know how a statement is carried out; `enter` does.
+//! The properties of each kind of statement that the rules of the machine need. A new statement
+//! does not compile until each of these questions has an answer.
 
 use lockstep_lang::eval::Expr;
 use lockstep_lang::ir::{Stmt, StmtKind, Verdict};

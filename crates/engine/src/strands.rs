@@ -1,5 +1,4 @@
-//! The children of a `parallel` as nodes: all at once, or as many as `max` lets in.
-//! It does not know what the children do.
+//! The children of a `parallel` as nodes: all at once, or as many as `max` admits.
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::Hash;
