@@ -1,21 +1,22 @@
-//! Whether the strands of a plan can come to a standstill, and the shortest way there.
-//! It does not know how that is told.
+//! The deadlock search: whether the strands of a plan can reach a standstill (deadlock), and the
+//! shortest schedule that leads there.
 //!
-//! A run is a sequence of events: something that took time has ended, well or not; a lock has
-//! been granted. What follows from an event follows at once, in the order in which the machine
-//! does it. Four ways lead to an answer, each only taken where the one before it gives none:
+//! A run is a sequence of events: something that took time has ended, successfully or not; a lock
+//! has been granted. What follows from an event follows immediately, in the order in which the
+//! machine does it. Four methods give an answer, each used only where the one before it gives none:
 //!
-//! 1. Where all that is waited for can be put in an order, nothing can wait for ever.
-//! 2. Where no lock can be in short supply, the order of events makes no difference: who can go
-//!    on may as well go on at once, and a failure only lets go of others. One run is enough; it
-//!    branches where only the run knows which way a strand goes.
-//! 3. Where the order in which locks are asked for matters, everything else goes on at once and
-//!    locks are asked for in every order. That is every run and a few that cannot be: what ends
-//!    here always ends.
-//! 4. What does not, is tried event by event, as the machine would see them.
+//! 1. Where everything that is waited for can be ordered, nothing can wait for ever.
+//! 2. Where no lock can be contended, the order of events makes no difference: a strand that can
+//!    continue may as well continue immediately, and a failure only releases other strands. One run
+//!    is enough; it branches where only the run knows which way a strand goes.
+//! 3. Where the order of lock requests matters, everything else continues immediately and locks are
+//!    requested in every order (a partial order reduction). That covers every run and a few that
+//!    are impossible: a plan without a deadlock here has none.
+//! 4. The rest is explored event by event, as the machine would handle them (a search of the whole
+//!    state space).
 //!
-//! The last two look first at runs in which nothing fails, then at those in which anything may: a
-//! failure lets go of locks early, and so can bring about an order that was impossible before.
+//! The last two first consider runs in which nothing fails, then those in which anything may: a
+//! failure releases locks early, and so can lead to an order that was impossible before.
 
 #![deny(clippy::wildcard_enum_match_arm)]
 

@@ -1,6 +1,6 @@
-//! The strands of a plan and where they can wait for each other: barriers, locks, places in a
-//! throttled block. Everything else is left out, or kept as something that takes time.
-//! It does not know in which order strands run; the proof tries the orders that matter.
+//! The deadlock model: the strands of a plan and where they can wait for each other, at barriers,
+//! for locks, and for places in a throttled block. Everything else is left out, or represented as
+//! something that takes time.
 
 #![deny(clippy::wildcard_enum_match_arm)]
 

@@ -1,6 +1,5 @@
-//! What could happen to a plan: whether it can deadlock, what a failure would lead to, whether its
-//! tests hold, and whether a run has kept to it.
-//! It carries nothing out.
+//! Static verification of plans and conformance of runs: deadlock detection, what-if analysis of
+//! failures, `test` blocks, and whether a run has followed its plan. Must not execute anything.
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
 

@@ -1,13 +1,12 @@
-//! The proof that a plan ends: no strand can wait for ever. What can hang is told with the spots
-//! in the source and the shortest schedule that hangs.
-//! It does not know how the search for it works.
+//! The proof that a plan ends: no strand can wait for ever (deadlock freedom). A deadlock is
+//! reported with the locations in the source and the shortest schedule that leads to it.
 //!
-//! What fails is part of the proof. A strand that fails lets go of its locks and breaks the
-//! barriers that it would have come to, so those who wait there fail in turn and nobody waits for
-//! it; but locks that are free sooner can be taken in another order, by failure handlers and
-//! further tries too, and that order is looked at like any other. Time limits are not part of it:
-//! a standstill that ends in a timeout is one. Nor is a run that somebody cancels, or another run
-//! that holds the same locks: it gives them back.
+//! Failures are part of the proof. A strand that fails releases its locks and breaks the barriers
+//! that it would have reached, so those that wait there fail in turn and none waits for it; but
+//! locks that are released sooner can be acquired in another order, by failure handlers and retries
+//! too, and that order is considered like any other. Timeouts are not part of it: a standstill that
+//! ends in a timeout is a deadlock. Nor is a run that somebody cancels, or another run that holds
+//! the same locks: it releases them.
 
 #![deny(clippy::wildcard_enum_match_arm)]
 

@@ -1,5 +1,5 @@
-//! A world without processes, disks or waiting: runs the machine in virtual time, with every
-//! effect ending as a script says. It does not know what is tested with it.
+//! A simulated world without processes, disks or waiting: runs the machine in virtual time, and
+//! every effect ends as a script says.
 
 #![deny(clippy::wildcard_enum_match_arm)]
 

@@ -1,5 +1,4 @@
-//! What a block allows: one statement after the other, so many at once, cells in their order and
-//! waves. It does not know names, nor what runs in it.
+//! Conformance of a block: order of statements, concurrency limit, order and waves of cells.
 
 use super::hash::FastMap;
 use lockstep_lang::ir::Order;

@@ -1,5 +1,5 @@
-//! A hasher for the tables that every event goes through: a few instructions for a path, where the
-//! one of the standard library takes a few hundred. It is seeded anew in every table's audit, so
+//! A fast hasher for the tables that every event goes through: a few instructions for a path, where
+//! that of the standard library takes a few hundred. It is seeded anew in every table's audit, so
 //! that names cannot be chosen to collide.
 
 use std::collections::hash_map::RandomState;

@@ -1,5 +1,5 @@
-//! Barriers as they are told of: who waits, when one opens, and that all go on together.
-//! It does not know how many strands there are; that is told with every arrival.
+//! Conformance of barriers: who waits, when one opens, and that all continue together. The number
+//! of strands comes with every reported arrival.
 
 use super::hash::FastMap;
 use super::nodes::MeetingKey;

@@ -1,10 +1,11 @@
-//! Audits: hears what a run tells of itself and checks that it keeps to its plan: the states of
-//! its nodes, the order and width of its blocks, its barriers, locks and rollbacks.
-//! It does not know the machine; it goes by the plan and by what was told.
+//! Conformance checking (runtime verification): observes the events of a run and checks that it
+//! follows its plan: the states of its nodes, the order and concurrency of its blocks, its
+//! barriers, locks and rollbacks. Must not use the machine that it checks: it goes by the plan and
+//! the reported events alone.
 //!
-//! Each event costs about the same, however long the run is. What it cannot know it does not
-//! judge: what handlers and rollbacks do inside, loops over values that only the run knew, and
-//! loops of more than [`MOST_CELLS`] cells, of which only the width is checked.
+//! Each event costs about the same, however long the run is. Not checked is what cannot be known:
+//! what handlers and rollbacks do inside, loops over values that only the run knew, and loops of
+//! more than [`MOST_CELLS`] cells, of which only the concurrency is checked.
 
 mod blocks;
 mod hash;

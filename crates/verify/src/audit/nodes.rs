@@ -1,9 +1,9 @@
-//! The nodes that are under way, as they are told of: what each is in, and whether it may begin
-//! and end as it does. It does not know barriers, nor who holds what.
+//! Conformance of nodes: the state of each active node as reported, and whether it may begin and
+//! end as it does.
 //!
 //! This is part of every run, so an event must cost little: a path is looked up once for each
-//! event, and taken apart once for each node. Everything else goes by the number that the node has
-//! in the table here, and by the numbers of its statement and of the bodies around it.
+//! event, and parsed once for each node. Everything else uses the number that the node has in the
+//! table here, and the numbers of its statement and of the bodies around it.
 
 use std::sync::Arc;
 

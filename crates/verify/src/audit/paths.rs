@@ -1,5 +1,5 @@
-//! Paths of nodes, taken apart: what is around a node, and whether it is part of a handler or a
-//! rollback. It does not know which nodes there are.
+//! Parses the paths of nodes: what encloses a node, and whether it is part of a handler or a
+//! rollback.
 
 use lockstep_engine::pattern::segments;
 

@@ -1,6 +1,5 @@
-//! Where in the plan a node stands, found from its path: the statements that have a place of
-//! their own in a path, and through which hidden blocks they are reached.
-//! It does not know which nodes there are in a run.
+//! Maps the path of a node to its statement in the plan: the statements that appear in paths, and
+//! through which hidden blocks they are reached.
 
 use std::sync::Arc;
 

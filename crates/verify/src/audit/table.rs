@@ -1,5 +1,4 @@
-//! The table of the nodes that are under way, by numbers and by paths.
-//! It does not know what they may do.
+//! The table of the active nodes, indexed by numbers and by paths.
 
 use std::sync::Arc;
 

@@ -1,5 +1,4 @@
-//! Audits of traces that were tampered with: each kind of violation is found, and a trace that
-//! nobody touched has none.
+//! Audits of manipulated traces: each kind of violation is found, and an unmodified trace has none.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! What is known of values where the audit needs them: the cells of a loop, limits, what a body
-//! sees. What only the run knew is unknown here. It does not know the run.
+//! The values that the audit needs, as far as the plan determines them: the cells of a loop,
+//! limits, what a body sees. What only the run knew is unknown here.
 
 use std::fmt::Write as _;
 use std::sync::Arc;

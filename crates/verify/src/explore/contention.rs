@@ -1,5 +1,5 @@
-//! Which locks can be in short supply, and which of those can have a part in a standstill.
-//! It does not know in which order strands run.
+//! Lock contention: which locks more strands may want than can have them, and which of those can be
+//! part of a deadlock.
 
 use crate::flow::{Flow, Op, StrandId};
 use lockstep_plan::TreeId;

@@ -1,5 +1,5 @@
-//! A standstill: who waits for whom, and the fewest who wait for each other in a circle.
-//! It does not know how it is told.
+//! A deadlock that was found: who waits for whom, and the smallest cycle of strands that wait for
+//! each other.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 

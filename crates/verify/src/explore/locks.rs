@@ -1,5 +1,4 @@
-//! Who gets which lock: first come first served, all of a request's locks together.
-//! It does not know what strands do with them.
+//! The lock table of the search: first come, first served, all locks of a request together.
 
 use super::state::{HoldState, Holder, State, Task, fresh_hold};
 use super::steps::Search;

@@ -1,10 +1,10 @@
-//! Whether everything that strands may wait for can be put in an order, each thing after all that
-//! it may have to wait for. Then nothing can wait for ever, whichever way strands go, whatever
-//! fails and whoever asks first; and no order has to be tried.
-//! It does not know what goes wrong where there is no such order.
+//! Deadlock freedom by ordering: whether everything that strands may wait for can be ordered, each
+//! thing after all that it may have to wait for (an acyclic wait-for graph). Then nothing can wait
+//! for ever, whichever way strands go, whatever fails and whoever requests first; and no schedule
+//! has to be explored.
 //!
-//! A lock is looked at once for each of those who may hold it: what its holder still waits for
-//! must not wait for the lock in turn. That the holder had to wait for it is over by then.
+//! A lock is considered once for each of those who may hold it: what its holder still waits for
+//! must not wait for the lock in turn. The holder's own wait for it is over by then.
 
 use std::collections::HashMap;
 

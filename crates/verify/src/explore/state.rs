@@ -1,4 +1,4 @@
-//! Where all strands are. It does not know how they get any further.
+//! A state of the search: the positions of all strands.
 
 use crate::flow::{Flow, StrandId};
 

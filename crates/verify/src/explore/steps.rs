@@ -1,6 +1,6 @@
-//! What follows from an event, in the order in which the machine does it: what a task leads to
-//! comes before what was to be done after it, and each strand goes as far as it can.
-//! It does not know which events are worth trying.
+//! The transitions of the search: what follows from an event, in the order in which the machine
+//! does it. The consequences of a task come before what was pending after it, and each strand
+//! continues as far as it can.
 
 use super::state::{ENDED, ForkState, Holder, NOT_STARTED, State, Step, Task, fresh_fork};
 use crate::flow::{Flow, Op, StrandId};

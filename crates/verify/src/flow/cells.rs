@@ -1,5 +1,4 @@
 //! Strands that split: the children of a `parallel`, the cells of a loop or matrix.
-//! It does not know what the strands do.
 
 use std::collections::HashMap;
 

@@ -1,5 +1,5 @@
-//! The strands of a plan, made by walking it: what is known before the run is followed, what is
-//! not known goes both ways. It does not know what can go wrong.
+//! Builds the deadlock model by walking the plan: what is known before the run is followed, what is
+//! not known goes both ways.
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -1,5 +1,5 @@
-//! What a person calls a strand: a deployment by what goes where, a cell by its values, anything
-//! else by the first thing in it that has a name. It does not know what strands do.
+//! The display name of a strand: a deployment by its service and target, a cell by its values,
+//! anything else by the first named thing in it.
 
 use std::collections::HashMap;
 

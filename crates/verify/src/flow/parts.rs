@@ -1,5 +1,5 @@
-//! What is not followed: parts of a plan without barriers and locks. They take time, may fail, and
-//! may hold their stage's locks, whatever is in them. It does not look into their cells.
+//! Parts of a plan without barriers and locks, which the model does not follow: they take time, may
+//! fail, and may hold their stage's locks, whatever they contain.
 
 use super::make::{Maker, Part};
 use super::{Op, Pause, StrandId};

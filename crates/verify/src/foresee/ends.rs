@@ -1,5 +1,4 @@
-//! How things end after a failure, held against how they would have ended without it.
-//! It does not know how the plays were made.
+//! How deployments end after a failure, compared with how they would have ended without it.
 
 use indexmap::{IndexMap, IndexSet};
 use serde::Serialize;

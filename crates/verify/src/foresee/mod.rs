@@ -1,6 +1,6 @@
-//! What a failure would lead to: which deployments roll back, go on or never start, and how each
-//! infrastructure ends. The machine that will handle the failure is asked, in virtual time and at
-//! several paces. It does not know how the answer is drawn.
+//! What-if analysis of a failure: which deployments roll back, continue or never start, and how
+//! each infrastructure ends. The machine that will handle the failure is simulated in virtual time
+//! with several timings.
 
 #![deny(clippy::wildcard_enum_match_arm)]
 

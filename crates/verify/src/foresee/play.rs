@@ -1,5 +1,5 @@
-//! Plays a plan in virtual time, once without a failure and then with one, and keeps what is
-//! needed to compare the two. It does not know what is made of them.
+//! Simulates a plan in virtual time, once without a failure and then with one, and records what is
+//! needed to compare the two.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,5 +1,4 @@
-//! Which rule a standstill breaks, and what helps.
-//! It does not know how the standstill is shown.
+//! Classifies a deadlock: which rule it violates, and what helps.
 
 use super::{Teller, and_list};
 use crate::explore::{Hang, Stuck, Verdict, Why, explore};

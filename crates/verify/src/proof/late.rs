@@ -1,5 +1,5 @@
-//! Barriers whose time limit is over before the others can be there, however fast they are.
-//! It does not know how long commands take: at best they take no time.
+//! Barriers whose timeout expires before the others can arrive, however fast they are. Commands are
+//! assumed to take no time.
 
 use super::Teller;
 use crate::flow::{Limit, Op, StrandId};

@@ -1,5 +1,4 @@
-//! Barriers to which only one strand comes.
-//! It does not know whether those to which more come can meet.
+//! Barriers at which only one strand arrives.
 
 use std::collections::BTreeSet;
 

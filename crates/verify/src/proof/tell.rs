@@ -1,5 +1,5 @@
-//! A standstill in words: its places in the source, and one line for each strand that says how it
-//! came there. It does not know which rule is broken.
+//! Reports a deadlock as a diagnostic: its locations in the source, and one line for each strand
+//! that says how it got there.
 
 use super::{NOT_PROVED, Teller, and_list};
 use crate::explore::{Hang, Holder, Step, Stuck, Why};

@@ -1,5 +1,4 @@
-//! What happened in a simulated run, and questions about it.
-//! It does not know what should have happened.
+//! The trace of a simulated run, and queries on it.
 
 use lockstep_base::source::Name;
 use lockstep_engine::notice::{Happened, Status};

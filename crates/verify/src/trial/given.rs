@@ -1,5 +1,4 @@
-//! One `given` of a test: what it stands for, and what it makes happen.
-//! It does not know the run.
+//! One `given` of a test: what it matches, and the outcome that it causes.
 
 #![deny(clippy::wildcard_enum_match_arm)]
 

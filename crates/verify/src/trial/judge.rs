@@ -1,4 +1,4 @@
-//! The `expect`s of a test: whether they hold in a run. It does not know other runs.
+//! The `expect`s of a test: whether they hold in a run.
 
 #![deny(clippy::wildcard_enum_match_arm)]
 

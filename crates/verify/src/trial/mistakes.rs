@@ -1,5 +1,4 @@
-//! What is wrong with a test, or what a test has found, as diagnostics.
-//! It does not know how often a test was run.
+//! The errors in a test and the failures that a test has found, as diagnostics.
 
 #![deny(clippy::wildcard_enum_match_arm)]
 

@@ -1,6 +1,6 @@
-//! Tests: runs the pipeline of a `test` block many times in virtual time, each time with things
-//! that happen at once in another order, and judges what the block expects.
-//! It does not know how a verdict is shown, nor does it execute anything.
+//! Runs `test` blocks: simulates the pipeline many times in virtual time, each time with another
+//! order of concurrent events (schedule), and checks the block's expectations. Must not execute
+//! anything.
 
 mod given;
 mod judge;

@@ -1,5 +1,4 @@
-//! What a pattern that stands for nothing was probably meant to stand for.
-//! It does not know why it is wanted.
+//! Suggestions ("did you mean") for a pattern that matches no node.
 
 use lockstep_base::diagnostic::suggest::{closest, or_list};
 use lockstep_engine::pattern::{Pattern, segments};

@@ -1,5 +1,4 @@
-//! The nodes that the runs of a test have had, and what is known of each in the present run.
-//! It does not know what is expected of them.
+//! The nodes that occurred in the runs of a test, and what is known of each in the current run.
 
 #![deny(clippy::wildcard_enum_match_arm)]
 

@@ -1,5 +1,4 @@
-//! How effects end in a test: what a `given` says as an outcome or an answer, and what comes of
-//! an effect of which nothing is said. It does not know which `given` counts.
+//! The outcomes of effects in a test: those that a `given` specifies, and the defaults.
 
 use indexmap::IndexMap;
 

@@ -1,5 +1,5 @@
-//! Which schedules a test is run under: all of them where they are few, else samples by seed.
-//! It does not know what happens in them.
+//! The schedules (interleavings) under which a test is run: all of them where they are few,
+//! otherwise samples by seed.
 
 /// How the order of things that happen at once comes about in one run.
 #[derive(Debug, Clone, PartialEq, Eq)]

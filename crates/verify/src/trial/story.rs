@@ -1,4 +1,4 @@
-//! What matters of what happened in a schedule. It does not know how it is shown.
+//! The story of a schedule: the relevant part of what happened in it.
 
 use lockstep_base::source::Name;
 use lockstep_engine::notice::{Happened, NodeKind, RunEvent, Status, Waiting};

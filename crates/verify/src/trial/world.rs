@@ -1,5 +1,4 @@
-//! The world of a test: every effect succeeds at once unless a `given` says otherwise.
-//! It does not know what the test expects.
+//! The simulated world of a test: every effect succeeds at once unless a `given` says otherwise.
 
 use std::sync::Arc;
 
