@@ -29,12 +29,12 @@ pub fn parser(rules: &[OptimizedRule]) -> String {
 struct Emit<'g> {
     sets: Sets<'g>,
     silent: HashMap<&'g str, bool>,
-    /// The names of tables that are written down already.
+    /// The tables that have been emitted already, with their names.
     tables: HashMap<String, String>,
     text: String,
 }
 
-/// One of several that are tried in order.
+/// An alternative of an ordered choice.
 enum Alternative<'e> {
     /// A single character.
     Class(Set),
@@ -42,10 +42,10 @@ enum Alternative<'e> {
     Other(&'e Expr),
 }
 
-/// Code that tells whether it has read something.
+/// A Rust expression that is true if it matched.
 struct Code {
     text: String,
-    /// Whether it leaves everything as it was if it has not.
+    /// Whether it leaves position and pairs unchanged if it does not match.
     clean: bool,
 }
 
@@ -63,7 +63,7 @@ impl Emit<'_> {
         self.text.push('\n');
     }
 
-    /// The names of what is seen of a text, and which rule reads a whole one.
+    /// Emits the enum of all rules that produce a pair.
     fn rule_names(&mut self, rules: &[OptimizedRule]) {
         self.line("/// What a piece of text is.");
         self.line("#[derive(Debug, Clone, Copy, PartialEq, Eq)]");
@@ -78,7 +78,7 @@ impl Emit<'_> {
 
     fn rule(&mut self, rule: &OptimizedRule) {
         if self.sets.class(&Expr::Ident(rule.name.clone())).is_some() {
-            // It is written out wherever it is called.
+            // It is inlined wherever it is called.
             return;
         }
         let inside = match rule.ty {
@@ -145,7 +145,7 @@ impl Emit<'_> {
         }
     }
 
-    /// A look ahead, after which everything is as it was.
+    /// A lookahead, which leaves everything unchanged.
     fn ahead(&mut self, inner: &Expr, not: &str) -> Code {
         if let Some(set) = self.sets.class(inner) {
             return clean(format!("{not}r.is(&{})", self.set(set)));
@@ -165,7 +165,7 @@ impl Emit<'_> {
         })
     }
 
-    /// Alternatives: the next byte tells which of them are tried at all.
+    /// An ordered choice: a table by the next byte selects the alternatives that are tried.
     fn choice(&mut self, all: &[Alternative<'_>]) -> Code {
         assert!(all.len() <= 32, "more alternatives than bits");
         let viable: Vec<Set> = all.iter().map(|it| self.viable(it)).collect();
@@ -208,7 +208,7 @@ impl Emit<'_> {
         }
     }
 
-    /// The alternatives of an expression; those of one character each that follow each other are
+    /// The alternatives of an expression; adjacent ones of a single character each are merged into
     /// one.
     fn alternatives<'e>(&self, expr: &'e Expr) -> Vec<Alternative<'e>> {
         let mut all = Vec::new();
@@ -286,7 +286,7 @@ impl Emit<'_> {
         clean(format!("{{ loop {{ {run}{guard}{body} }} true }}"))
     }
 
-    /// Everything up to one of a few texts.
+    /// Skips everything up to one of several texts.
     fn skip(&mut self, ends: &[String]) -> Code {
         let firsts = ends.iter().filter_map(|end| end.bytes().next());
         let stop = firsts.map(Set::one).fold(Set::one(END), Set::or);
@@ -295,7 +295,7 @@ impl Emit<'_> {
         clean(format!("r.skip(&{set}, &[{}])", slices(&ends)))
     }
 
-    /// A test of the next byte, unless all bytes pass.
+    /// A test of the next byte; none where every byte passes.
     fn guard(&mut self, set: Set) -> Option<String> {
         if set == Set::ALL {
             return None;
@@ -310,7 +310,7 @@ impl Emit<'_> {
         self.table(&format!("Set = Set({:?})", set.0))
     }
 
-    /// The name of a table, which is written down once.
+    /// The name of a table, which is emitted once.
     fn table(&mut self, table: &str) -> String {
         if let Some(name) = self.tables.get(table) {
             return name.clone();
@@ -333,7 +333,7 @@ fn slices(ends: &[String]) -> String {
         .join(", ")
 }
 
-/// In parentheses where that is needed.
+/// In parentheses where they are needed.
 fn grouped(code: String) -> String {
     if code.contains("||") || code.starts_with('{') {
         format!("({code})")
@@ -342,7 +342,7 @@ fn grouped(code: String) -> String {
     }
 }
 
-/// The only byte of a set.
+/// The only byte of a set, if it has just one.
 fn one(set: Set) -> Option<u8> {
     let mut bytes = (0..=255_u8).filter(|byte| set.has(*byte));
     match (bytes.next(), bytes.next()) {

@@ -12,11 +12,11 @@
 mod emit;
 mod sets;
 
-/// The Rust source of the parser of a grammar.
+/// Compiles a grammar to the Rust source of its parser.
 ///
 /// # Errors
 ///
-/// One line for each mistake that pest finds in the grammar; `name` is what it is called there.
+/// One line for each error that pest finds in the grammar; `name` is the file name in it.
 pub fn compile(name: &str, grammar: &str) -> Result<String, Vec<String>> {
     match pest_meta::parse_and_optimize(grammar) {
         Ok((_, rules)) => Ok(emit::parser(&rules)),

@@ -6,13 +6,13 @@ use std::collections::HashMap;
 use pest_meta::ast::RuleType;
 use pest_meta::optimizer::{OptimizedExpr as Expr, OptimizedRule};
 
-/// A set of bytes. What stands behind the end of the text is the byte `END`.
+/// A set of bytes. The end of the text is represented by the byte `END`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Set(pub [u64; 4]);
 
-/// No byte of a text.
+/// The end of the text: a byte that no UTF-8 text contains.
 pub const END: u8 = 0xFF;
-/// The bytes with which a character beyond ASCII begins.
+/// The lead bytes of characters beyond ASCII.
 const LEADS: std::ops::RangeInclusive<u8> = 0xC2..=0xF4;
 
 impl Set {
@@ -31,7 +31,7 @@ impl Set {
         Self::range(byte..=byte)
     }
 
-    /// Every character.
+    /// The first bytes of all characters.
     pub fn any() -> Self {
         Self::range(0..=0x7F).or(Self::range(LEADS))
     }
@@ -52,13 +52,13 @@ impl Set {
         self.0[usize::from(byte) / 64] >> (byte % 64) & 1 == 1
     }
 
-    /// The bytes of characters beyond ASCII, of which a character class has all or none.
+    /// The lead bytes beyond ASCII, of which a character class has all or none.
     pub fn beyond(self) -> Self {
         self.and(Self::range(LEADS))
     }
 }
 
-/// With which next bytes an expression may succeed: reading something, and reading nothing.
+/// With which next bytes an expression may succeed: consuming something, and consuming nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Start {
     reading: Set,
@@ -81,9 +81,9 @@ impl Start {
     }
 }
 
-/// What is known of all rules.
+/// The first sets of all rules.
 pub struct Sets<'g> {
-    /// The rules that leave no piece.
+    /// The silent rules, which produce no pair.
     silent: HashMap<&'g str, &'g Expr>,
     starts: HashMap<&'g str, Start>,
 }
@@ -98,7 +98,7 @@ impl<'g> Sets<'g> {
                 .collect(),
             starts: HashMap::new(),
         };
-        // From nothing upwards, until nothing is added any more.
+        // Least fixed point: repeated until no set grows any more.
         loop {
             let mut changed = false;
             for rule in rules {
@@ -162,7 +162,7 @@ impl<'g> Sets<'g> {
         }
     }
 
-    /// The bytes with which `expr` succeeds, whatever follows.
+    /// The bytes with which `expr` always succeeds, whatever follows.
     fn surely(&self, expr: &Expr) -> Set {
         match expr {
             Expr::Choice(first, second) => self.surely(first).or(self.surely(second)),
@@ -170,7 +170,7 @@ impl<'g> Sets<'g> {
         }
     }
 
-    /// The characters of an expression that reads exactly one.
+    /// The first bytes of the characters, if `expr` matches exactly one character.
     pub fn class(&self, expr: &Expr) -> Option<Set> {
         match expr {
             Expr::Str(text) if text.len() == 1 => Some(Set::one(text.as_bytes()[0])),
@@ -182,7 +182,7 @@ impl<'g> Sets<'g> {
                 whole.then_some(set)
             }
             Expr::Ident(name) if name == "ANY" => Some(Set::any()),
-            // No rule begins with itself: pest has looked.
+            // This ends: pest rejects left recursion.
             Expr::Ident(name) => self.class(self.silent.get(name.as_str())?),
             Expr::Choice(first, second) => Some(self.class(first)?.or(self.class(second)?)),
             Expr::Seq(first, second) => match &**first {
@@ -199,7 +199,7 @@ fn ends(from: &str, to: &str) -> (char, char) {
     (one(from), one(to))
 }
 
-/// The bytes with which the characters of a range begin.
+/// The first bytes of the characters of a range.
 fn range(from: &str, to: &str) -> Set {
     let (first, last) = ends(from, to);
     let ascii = match u8::try_from(first) {
