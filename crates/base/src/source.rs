@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-/// A short, shared text: a name, a path, a message that is handed around.
+/// A short, shared text: a name, a path, a message.
 pub type Name = Arc<str>;
 
 /// A file in a [`Sources`] table.

@@ -37,21 +37,21 @@ pub enum FileError {
     Denied,
     /// The text cannot be a path.
     NotAPath,
-    /// It is larger than a source can be: places are kept as 32-bit offsets.
+    /// It is larger than a source can be: positions are stored as 32-bit offsets.
     TooLarge,
     /// It is not UTF-8.
     NotUtf8 {
         /// The first byte that is wrong, from 1.
         byte: usize,
     },
-    /// The path is relative, and whatever names it is no file itself.
+    /// The path is relative, and its importer is not a file.
     NoFolder,
     /// Anything else, as a sentence.
     Other(String),
 }
 
 impl FileError {
-    /// Those that are a sentence of their own.
+    /// Those that are a complete sentence.
     const PLAIN: [Self; 6] = [
         Self::NotFound,
         Self::IsFolder,

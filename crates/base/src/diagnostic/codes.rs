@@ -151,9 +151,9 @@ codes! {
     /// A call that is not written like one.
     CALLEE = "E0125";
 
-    /// A name that stands for nothing.
+    /// A name that refers to nothing.
     UNKNOWN = "E0201";
-    /// A name that stands for something else than is wanted.
+    /// A name that refers to something of the wrong kind.
     WRONG_SORT = "E0202";
     /// Something that is named twice.
     DUPLICATE = "E0203";
@@ -307,7 +307,7 @@ codes! {
     VALUE_AFTER_MARK = "E0614";
     /// An interpolation in text that a command executes as code.
     VALUE_AS_CODE = "E0615";
-    /// An interpolation in the command that `ssh` hands to a shell.
+    /// An interpolation in the command that `ssh` passes to a shell.
     VALUE_OVER_SSH = "E0616";
     /// A list interpolated into a word of a command.
     LIST_IN_WORD = "E0617";
@@ -340,7 +340,7 @@ codes! {
     WRONG_SET = "E0725";
     /// A secret that could not be read when the run started.
     SECRET_UNREADABLE = "E0726";
-    /// What a failure leads to cannot be told.
+    /// The consequences of a failure cannot be determined.
     CANNOT_FORESEE = "E0727";
     /// A form of output that this cannot be written in.
     NO_SUCH_FORM = "E0728";
@@ -350,13 +350,13 @@ codes! {
     STATE_UNUSABLE = "E0731";
     /// A run that cannot be continued.
     NOT_CONTINUED = "E0732";
-    /// A run that no process drives is asked for something.
+    /// A request to a run that no process drives.
     NOT_DRIVEN = "E0733";
     /// An answer that cannot be given.
     NOT_ANSWERED = "E0734";
     /// An `expect` of a test that does not hold.
     EXPECT_BROKEN = "E0740";
-    /// An `expect` of a test that stands for nothing.
+    /// An `expect` of a test that matches nothing.
     EXPECT_NOTHING = "E0741";
     /// A `given` of a test that changes nothing.
     GIVEN_UNUSED = "E0742";
@@ -373,7 +373,7 @@ codes! {
     /// Settings that cannot be read or understood.
     SETTINGS = "E0760";
 
-    /// A barrier that nobody else comes to.
+    /// A barrier at which no other strand arrives.
     LONE_BARRIER = "E0801";
     /// A strand that would have to pass one barrier twice.
     BARRIER_TWICE = "E0802";
@@ -385,7 +385,7 @@ codes! {
     BARRIER_UNDER_LOCK = "E0805";
     /// Locks that are taken in opposite orders.
     LOCKS_CROSS = "E0806";
-    /// A pipeline with too many orders of locks to look at.
+    /// A pipeline with too many lock orders to explore.
     NOT_PROVED = "E0807";
     /// A barrier whose time limit is over before the others can be there.
     BARRIER_TOO_LATE = "E0808";
@@ -396,13 +396,13 @@ codes! {
 
     /// Something that is imported and never used.
     UNUSED_IMPORT = "L0101";
-    /// A declaration that no pipeline gets to.
+    /// A declaration that no pipeline uses.
     UNUSED_DECLARATION = "L0102";
-    /// An input that nothing looks at.
+    /// An input that nothing uses.
     UNUSED_INPUT = "L0103";
-    /// A `let` in a body that nobody reads.
+    /// A `let` in a body that is never used.
     UNUSED_VALUE = "L0104";
-    /// A parameter that its workflow does not look at.
+    /// A parameter that its workflow does not use.
     UNUSED_PARAMETER = "L0105";
     /// A name that hides another.
     SHADOWED_NAME = "L0106";
@@ -430,9 +430,9 @@ codes! {
     /// A modifier that changes nothing.
     IDLE_MODIFIER = "L0209";
 
-    /// A step in an atomic block that cannot be taken back.
+    /// A step in an atomic block that cannot be undone.
     MISSING_UNDO = "L0301";
-    /// An atomic block in which nothing can be taken back.
+    /// An atomic block in which nothing can be undone.
     ATOMIC_WITHOUT_UNDO = "L0302";
     /// A retry over the network without a pause.
     RETRY_WITHOUT_PAUSE = "L0303";
@@ -447,7 +447,7 @@ codes! {
     /// A tolerance for all cells.
     TOLERATES_ALL = "L0308";
 
-    /// A failure inside a pipe that nobody notices.
+    /// A failure inside a pipe that is not noticed.
     HIDDEN_PIPE_FAILURE = "L0401";
     /// A secret that a command writes to its output.
     SECRET_SHOWN = "L0402";

@@ -26,7 +26,7 @@ pub use sarif::sarif;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// Nothing runs until it is mended.
+    /// Nothing runs until it is fixed.
     Error,
     /// It runs, but probably not as meant.
     Warning,
@@ -46,11 +46,11 @@ impl std::fmt::Display for Severity {
 pub struct Label {
     /// Where.
     pub span: Span,
-    /// What is to be said about it; may be empty.
+    /// The text of the label; may be empty.
     pub text: String,
 }
 
-/// A change of the source that mends a diagnostic.
+/// A change of the source that fixes a diagnostic.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Fix {
     /// What it does, as an editor would offer it: `` change to `prod.eu` ``.
@@ -59,7 +59,7 @@ pub struct Fix {
     pub edits: Vec<(Span, String)>,
 }
 
-/// One mistake.
+/// One diagnostic: a mistake or an advice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Diagnostic {
     /// Its stable code.
@@ -72,7 +72,7 @@ pub struct Diagnostic {
     pub labels: Vec<Label>,
     /// What to do about it.
     pub help: Option<String>,
-    /// Changes that mend it.
+    /// Changes that fix it.
     pub fixes: Vec<Fix>,
 }
 
@@ -113,7 +113,7 @@ impl Diagnostic {
         }
     }
 
-    /// Says something about the primary place.
+    /// Sets the text at the primary location.
     pub fn here(mut self, text: impl Into<String>) -> Self {
         if let Some(label) = self.labels.first_mut() {
             label.text = text.into();
@@ -121,7 +121,7 @@ impl Diagnostic {
         self
     }
 
-    /// Adds a further place.
+    /// Adds a further location.
     pub fn label(mut self, span: Span, text: impl Into<String>) -> Self {
         self.labels.push(Label {
             span,
@@ -130,13 +130,13 @@ impl Diagnostic {
         self
     }
 
-    /// Says what to do.
+    /// Sets the help: what to do.
     pub fn help(mut self, text: impl Into<String>) -> Self {
         self.help = Some(text.into());
         self
     }
 
-    /// Says what to do, if there is something to say.
+    /// Sets the help, if there is any.
     pub fn help_opt(mut self, text: Option<String>) -> Self {
         self.help = text.or(self.help);
         self
@@ -157,7 +157,7 @@ impl Diagnostic {
     }
 }
 
-/// The collecting sink: every stage of the compiler adds to it and goes on.
+/// The sink that collects diagnostics: every stage of the compiler adds to it and continues.
 #[derive(Debug, Clone, Default)]
 pub struct Diagnostics(Vec<Diagnostic>);
 

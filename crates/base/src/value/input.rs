@@ -32,7 +32,7 @@ pub fn from_text(text: &str, ty: &Type) -> Result<Value, String> {
     value.ok_or_else(|| format!("`{text}` is not {}", wanted(ty)))
 }
 
-/// Why a value of this type can never be given as text; also asked for each part of JSON.
+/// Why a value of this type can never be given as text; also called for each part of JSON.
 pub(super) fn not_from_text(ty: &Type) -> Option<&'static str> {
     match ty {
         Type::Secret => {

@@ -52,7 +52,7 @@ enum Step {
     Index(usize),
 }
 
-/// Reads JSON and keeps the way to the place where it is.
+/// Reads JSON and tracks the path of the current location.
 #[derive(Default)]
 struct Reader {
     path: Vec<Step>,
@@ -210,7 +210,7 @@ impl Reader {
     }
 }
 
-/// What JSON is, in the words of the language.
+/// The kind of a JSON value, as the language names it.
 fn given(json: &Json) -> &'static str {
     match json {
         Json::Null => "none",

@@ -8,7 +8,7 @@ use super::Value;
 /// How a service, environment or infrastructure is shown.
 pub type Names<'a> = dyn Fn(&Value) -> String + 'a;
 
-/// What stands for a secret wherever a value is shown.
+/// Shown instead of a secret wherever a value is shown.
 pub const MASK: &str = "***";
 
 /// The text of a value inside a string: `none` is empty, lists and maps are JSON.

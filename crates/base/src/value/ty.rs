@@ -113,7 +113,7 @@ impl Type {
             // Text may always become a secret; a secret never becomes text.
             (Self::Secret, Self::String | Self::OneOf(_)) => true,
             (Self::Json, of) => of.is_json(),
-            // What takes any list or any map also takes JSON, and looks at it when it has it.
+            // What takes any list or any map also takes JSON, and checks it at evaluation.
             (Self::List(of) | Self::Map(of), Self::Json) => **of == Self::Any,
             (a, b) => a == b,
         }
