@@ -7,14 +7,14 @@ use super::shift::Shift;
 use super::{Parse, read_file, sorted, whole};
 use lockstep_base::source::{FileId, Span};
 
-/// What is known of a text that has been read: where its pieces are.
+/// What is known of a text that has been parsed: where its pieces are.
 #[derive(Debug, Clone, Default)]
 pub struct Known {
     text: String,
     pieces: Vec<Part>,
 }
 
-/// A piece: its bytes, whether nothing was wrong with it, and how many declarations it has.
+/// A piece: its bytes, whether it had no errors, and how many declarations it has.
 #[derive(Debug, Clone, Copy)]
 struct Part {
     range: (usize, usize),
@@ -22,12 +22,12 @@ struct Part {
     items: usize,
 }
 
-/// Reads a file like [`parse`](super::parse). `before` is what was known and made of the file
-/// when it was read last.
+/// Parses a file like [`parse`](super::parse). `before` is the knowledge and the tree of the file
+/// when it was last parsed.
 pub fn parse_again(file: FileId, text: &str, before: Option<(Known, File)>) -> (Parse, Known) {
     let body = text.strip_prefix('\u{feff}').unwrap_or(text);
     let offset = text.len() - body.len();
-    // A byte order mark moves everything; it hardly ever comes or goes.
+    // A byte order mark moves everything; it rarely appears or disappears.
     let before = before.filter(|(known, _)| offset == 0 && !known.text.starts_with('\u{feff}'));
     let pieces = before.map(|(known, tree)| known.pieces(tree, body));
     let read = read_file(file, body, offset, pieces.unwrap_or_default());
@@ -49,7 +49,7 @@ pub fn parse_again(file: FileId, text: &str, before: Option<(Known, File)>) -> (
 }
 
 impl Known {
-    /// The pieces that a new text still has, at their places in it.
+    /// The pieces that a new text still has, at their positions in it.
     fn pieces(self, tree: File, new: &str) -> Vec<Piece> {
         let (old, fresh) = (self.text.as_bytes(), new.as_bytes());
         let before = old.iter().zip(fresh).take_while(|(a, b)| a == b).count();
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
     use crate::parse;
 
-    /// Changes a text at random and compares with reading it afresh.
+    /// Changes a text at random and compares the result with parsing it from scratch.
     #[test]
     fn reading_again_gives_what_reading_gives() {
         let one = include_str!("tests/samples/everything.deploy");
@@ -126,7 +126,7 @@ mod tests {
                 .unwrap_or(from);
             text.replace_range(from..to, pieces[below(pieces.len())]);
             if round % 15 == 14 {
-                // Back to something whole.
+                // Back to a valid text.
                 text = one.repeat(4);
             }
             let (again, now) = parse_again(FileId(0), &text, Some((known, tree)));

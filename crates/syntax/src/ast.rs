@@ -309,7 +309,7 @@ pub enum ExprKind {
     },
     /// `f(a, name: b)`, `ns.f(a)`; the callee is a name or a field of a name.
     Call(Box<Expr>, Vec<Arg>),
-    /// `(e)`, kept for the formatter.
+    /// `(e)`, represented for the formatter.
     Paren(Box<Expr>),
     /// A diagnostic has been made for it.
     Error,
@@ -464,7 +464,7 @@ pub enum StmtKind {
         ty: Option<TypeExpr>,
         value: LetValue,
     },
-    /// The first branch, the `else if`s, and at last the `else`.
+    /// The first branch, the `else if`s, and finally the `else`.
     If {
         branches: Vec<(Expr, Block)>,
         otherwise: Option<Block>,
@@ -633,7 +633,7 @@ pub struct Handler {
 #[expect(missing_docs, reason = "the fields are the words of the grammar")]
 pub enum HandlerKind {
     Undo(Block),
-    /// `on failure[(class, …)] { … }`; no class stands for all.
+    /// `on failure[(class, …)] { … }`; without a class, all.
     OnFailure {
         classes: Vec<Ident>,
         body: Block,

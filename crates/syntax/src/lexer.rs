@@ -175,7 +175,7 @@ pub(super) fn line_end(text: &str, at: usize) -> usize {
     at + line.strip_suffix(b"\r").unwrap_or(line).len()
 }
 
-/// Where the piece of a string ends that goes on at `at`, and why.
+/// Where the piece of a string ends that continues at `at`, and why.
 #[inline]
 pub(super) fn string_piece(text: &str, mut at: usize, long: bool) -> (usize, PieceEnd) {
     let bytes = text.as_bytes();
@@ -201,7 +201,7 @@ pub fn tokens(text: &str) -> Vec<Token> {
     let mut lexer = Lexer {
         text,
         at: 0,
-        // About as many as there will be.
+        // A rough estimate of the number of tokens.
         found: Vec::with_capacity(text.len() / 4),
         open: Vec::new(),
     };
@@ -278,7 +278,7 @@ impl Lexer<'_> {
         }
     }
 
-    /// Reads a piece of a string that goes on at `from`, and the `${` behind it.
+    /// Reads a piece of a string that continues at `from`, and the `${` behind it.
     fn string(&mut self, from: usize, long: bool) {
         let (end, why) = string_piece(self.text, from, long);
         if end > self.at {

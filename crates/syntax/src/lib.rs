@@ -33,10 +33,10 @@ use recover::{Mender, Places};
 use scan::Scan;
 pub use trivia::{Comment, is_doc};
 
-/// How often a text is mended and read again.
+/// The maximum number of rounds of repairing and parsing a text.
 const ROUNDS: usize = 6;
 
-/// How many mistakes are reported; further ones are mostly their consequences.
+/// The maximum number of errors reported; further ones are mostly their consequences.
 const MISTAKES: usize = 500;
 
 /// A file as it was understood.
@@ -95,8 +95,8 @@ struct Read<T> {
     diagnostics: Diagnostics,
 }
 
-/// Reads `body`, which begins at `offset` of its file, and mends it as often as needed. `with` is
-/// handed the tree of the time before.
+/// Parses `body`, which begins at `offset` of its file, and repairs it as often as needed. `with`
+/// receives the tree of the previous round.
 fn read<T>(
     file: FileId,
     body: &str,

@@ -27,7 +27,7 @@ pub(super) struct Scan {
 struct Open {
     /// Its closing byte.
     close: u8,
-    /// What kind of string goes on after it, if it is an interpolation.
+    /// What kind of string continues after it, if it is an interpolation.
     string: Option<bool>,
 }
 
@@ -40,7 +40,7 @@ struct Scanner<'t> {
     lines: usize,
 }
 
-/// Looks over `text`.
+/// Scans `text`.
 pub(super) fn scan(text: &str) -> Scan {
     let mut scanner = Scanner {
         text,
@@ -55,7 +55,7 @@ pub(super) fn scan(text: &str) -> Scan {
 }
 
 impl Scanner<'_> {
-    /// Looks at everything; stops at the first thing that is wrong.
+    /// Scans everything; stops at the first error.
     fn all(&mut self) -> bool {
         let mut at = 0;
         while let Some(token) = lexer::token_at(self.text, at) {

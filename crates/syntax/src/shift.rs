@@ -6,7 +6,7 @@ use lockstep_base::source::{Name, Span};
 
 /// Something with places of a source in it.
 pub(super) trait Shift {
-    /// Moves all places by so many bytes.
+    /// Shifts all spans by a number of bytes.
     fn shift(&mut self, by: i64);
 }
 

@@ -176,7 +176,7 @@ macro_rules! each_node {
 }
 pub(crate) use each_node;
 
-/// Something in a tree that can be handed to a visitor: a node, several of them, or a leaf.
+/// Something in a tree that a visitor accepts: a node, several of them, or a leaf.
 trait Accept {
     fn accept<'a, V: Visit<'a> + ?Sized>(&'a self, visitor: &mut V);
 }
@@ -212,7 +212,7 @@ impl Accept for Span {
     }
 }
 
-/// What no visitor asks for.
+/// Leaves, for which there is no visit function.
 macro_rules! leaves {
     ($($leaf:ty)*) => { $(impl Accept for $leaf {
         fn accept<'a, V: Visit<'a> + ?Sized>(&'a self, _: &mut V) {}
@@ -230,12 +230,12 @@ macro_rules! visitor {
             $($variant:ident $(($($part:ident),*))? $({ $($named:ident),* })?,)*
         })* }
     ) => {
-        /// Goes through a tree. Each function is handed a node and visits all that is inside of
-        /// it; one that is overridden decides itself whether it does, with the `walk` function
-        /// of the same node.
+        /// Traverses a tree. Each function receives a node and visits all that it contains; one
+        /// that is overridden decides itself whether to descend, with the `walk` function of the
+        /// same node.
         #[expect(missing_docs, reason = "each is named like the node that it is handed")]
         pub trait Visit<'a> {
-            /// Is handed the span of every node, and every other span that stands in one.
+            /// Receives the span of every node, and every other span in one.
             fn visit_span(&mut self, _span: Span) {}
             $(fn $visit_struct(&mut self, node: &'a $struct) {
                 $walk_struct(self, node);
@@ -246,7 +246,7 @@ macro_rules! visitor {
         }
 
         $(
-            /// Visits all that is directly inside of a node.
+            /// Visits the direct children of a node.
             pub fn $walk_struct<'a, V: Visit<'a> + ?Sized>(visitor: &mut V, node: &'a $struct) {
                 let $struct { $($field),* } = node;
                 $($field.accept(visitor);)*
@@ -260,7 +260,7 @@ macro_rules! visitor {
         )*
 
         $(
-            /// Visits all that is directly inside of a node.
+            /// Visits the direct children of a node.
             pub fn $walk_enum<'a, V: Visit<'a> + ?Sized>(visitor: &mut V, node: &'a $enum) {
                 match node {
                     $($enum::$variant $(($($part),*))? $({ $($named),* })? => {

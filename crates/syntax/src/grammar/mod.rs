@@ -3,7 +3,7 @@
 
 mod reader;
 
-/// What `grammar/compile.rs` makes of the grammar.
+/// The parser that the build script generates from the grammar.
 #[allow(clippy::all, unused_parens, unused_variables)]
 mod parser {
     use super::reader::{Reader, Set};

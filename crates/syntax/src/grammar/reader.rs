@@ -35,13 +35,13 @@ pub(super) struct Reader<'t> {
     text: &'t [u8],
     at: usize,
     depth: usize,
-    /// Whether reading was given up because of that.
+    /// Whether parsing was aborted because of that.
     pub(super) too_deep: bool,
     /// What was read.
     pub(super) pieces: Vec<Piece>,
 }
 
-/// Where one may go back to.
+/// A position to backtrack to.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Mark {
     at: usize,
@@ -76,7 +76,7 @@ impl<'t> Reader<'t> {
         set.has(self.byte_here())
     }
 
-    /// Here.
+    /// The current position.
     pub(super) fn mark(&self) -> Mark {
         Mark {
             at: self.at,
@@ -85,7 +85,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Goes back and forgets what was read since.
+    /// Backtracks and drops what was read since.
     pub(super) fn back(&mut self, mark: Mark) {
         (self.at, self.depth) = (mark.at, mark.depth);
         self.pieces.truncate(mark.pieces);

@@ -59,28 +59,28 @@ pub(super) struct Before {
     range: Option<(usize, usize)>,
     /// Whether something was wrong with it.
     trouble: bool,
-    /// How many broken lines that nobody could mend stand directly above.
+    /// How many broken lines that could not be repaired stand directly above.
     broken: usize,
 }
 
 impl<'t> Lower<'t> {
-    /// How much has been found wrong so far.
+    /// The number of errors found up to now.
     pub(crate) fn trouble(&self) -> usize {
         self.diagnostics.len() + self.repairs.len()
     }
 
-    /// A mark to which [`Self::forget`] goes back.
+    /// A mark to which [`Self::forget`] returns.
     pub(super) fn mark(&self) -> (usize, usize) {
         (self.diagnostics.len(), self.repairs.len())
     }
 
-    /// Takes back what was found wrong since the mark.
+    /// Drops the errors found since the mark.
     pub(super) fn forget(&mut self, mark: (usize, usize)) {
         self.diagnostics.truncate(mark.0);
         self.repairs.truncate(mark.1);
     }
 
-    /// What to remember of the piece `start..end`, before which there were `trouble` mistakes.
+    /// What to remember of the piece `start..end`, before which there were `trouble` errors.
     pub(super) fn before(&self, start: usize, end: usize, trouble: usize) -> Before {
         Before {
             range: Some((start, self.trim(end).max(start))),
@@ -240,7 +240,7 @@ impl<'t> Lower<'t> {
         self.repair(before, "\u{1} ", diagnostic);
     }
 
-    /// A line that can be mended by one word.
+    /// A line that can be repaired by one word.
     fn misspelt_line(&mut self, text: &str, start: usize, around: Around, same_line: bool) -> bool {
         let word = first_word(text);
         let end = start + word.len();

@@ -28,7 +28,7 @@ use broken::Before;
 use lockstep_base::diagnostic::Diagnostic;
 use lockstep_base::source::{FileId, Name, Span};
 
-/// How many mistakes are noted down.
+/// The maximum number of errors that are collected.
 const ENOUGH: usize = 2_000;
 
 /// The declarations of a part of a file that was read on its own.
@@ -69,7 +69,7 @@ pub(super) struct Lower<'t> {
     hoisted: Vec<Item>,
     /// What is wrong.
     pub(super) diagnostics: Vec<Diagnostic>,
-    /// What is wrong and can be mended.
+    /// Errors that can be repaired.
     pub(super) repairs: Vec<Repair>,
 }
 
@@ -100,8 +100,8 @@ impl<'t> Lower<'t> {
         }
     }
 
-    /// Reads the whole text as a file, piece by piece. A piece that was read before without
-    /// finding anything wrong, and has not changed since, is taken over.
+    /// Parses the whole text as a file, piece by piece. A piece that was parsed before without
+    /// errors, and has not changed since, is reused.
     pub(super) fn pieces(&mut self, cuts: &[usize], source: &str, known: Vec<Piece>) -> Vec<Piece> {
         let mut known: HashMap<(usize, usize), Vec<Item>> = known
             .into_iter()
@@ -144,7 +144,7 @@ impl<'t> Lower<'t> {
         items
     }
 
-    /// A piece that the grammar gave up.
+    /// A piece that the grammar cannot parse.
     fn unreadable(&mut self, piece: &str) -> Item {
         let blanks = piece.len() - piece.trim_start().len();
         let span = self.place(blanks, piece.trim_end().len().max(blanks));
@@ -188,7 +188,7 @@ impl<'t> Lower<'t> {
         self.place(start, self.trim(end).max(start))
     }
 
-    /// Goes back from `end` over white space and comments.
+    /// Moves back from `end` over white space and comments.
     fn trim(&self, end: usize) -> usize {
         let mut end = self.base + end;
         loop {
@@ -349,7 +349,7 @@ impl<'t> Lower<'t> {
     }
 }
 
-/// The first word of a place. In the source it may be a shorter one, which was mended.
+/// The first word of a place. In the source it may be a shorter one, which was repaired.
 fn first(span: Span, word: &str) -> Span {
     let end = span.start.saturating_add(word.len() as u32).min(span.end);
     Span { end, ..span }
@@ -365,7 +365,7 @@ fn behind(span: Span, word: &str) -> Span {
     }
 }
 
-/// Pushes onto a list that is mostly short: no room is kept for elements that never come.
+/// Pushes onto a list that is mostly short: no capacity is reserved for elements that never come.
 fn add<T>(list: &mut Vec<T>, element: T) {
     if list.len() < 4 {
         list.reserve_exact(1);
@@ -373,7 +373,7 @@ fn add<T>(list: &mut Vec<T>, element: T) {
     list.push(element);
 }
 
-/// Names that were seen lately, so that the same name is stored once.
+/// An interner for recently used names, so that the same name is stored once.
 struct Names(Vec<Option<Name>>);
 
 impl Default for Names {

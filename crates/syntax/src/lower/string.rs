@@ -8,8 +8,8 @@ use crate::errors;
 use crate::grammar::{Pair, Parts, Rule};
 use lockstep_base::source::{Name, Span};
 
-/// Text that is being put together from its chunks and escapes. Mostly it is a single chunk, which
-/// need not be copied for that.
+/// Text that is assembled from its chunks and escapes. Mostly it is a single chunk, which then need
+/// not be copied.
 #[derive(Default)]
 struct Text<'p> {
     text: Cow<'p, str>,

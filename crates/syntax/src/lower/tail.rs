@@ -167,7 +167,7 @@ impl<'t> Lower<'t> {
     }
 }
 
-/// The first word of a statement with a head that is looked at for misspelt words.
+/// The first word of a statement whose head is checked for misspelt words.
 pub(super) fn keyword(form: Rule) -> &'static str {
     match form {
         Rule::serial => "serial",

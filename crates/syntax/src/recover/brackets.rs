@@ -9,7 +9,7 @@ use crate::scan::MAX_NESTING;
 /// How many mistakes of a kind are reported; what follows is mostly their consequence.
 const LIMIT: usize = 20;
 
-/// Why an open bracket was given up.
+/// Why matching of an open bracket was abandoned.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Gap {
     /// A line that is indented no further than the bracket's line.

@@ -49,8 +49,8 @@ struct Interpolation {
     braces: usize,
 }
 
-/// Reads `mender`'s source, mends what it can, and returns the brackets.
-/// Where the last token ends comes with them.
+/// Reads `mender`'s source, repairs what it can, and returns the brackets and the end of the last
+/// token.
 pub(super) fn mend(mender: &mut Mender<'_>) -> (Vec<Mark>, usize) {
     let source = mender.source;
     let mut lexer = Lexer {
@@ -344,7 +344,7 @@ impl Lexer<'_, '_> {
         start + 1 + text.trim_end_matches([' ', '\t']).len()
     }
 
-    /// The line ends in an interpolation of a string on one line: its expression is given up.
+    /// The line ends in an interpolation of a string on one line: its expression is abandoned.
     fn open_interpolation(&mut self, outer: usize, end: usize) {
         let Some(outer_one) = self.interpolations.get(outer) else {
             return;
@@ -381,7 +381,7 @@ impl Lexer<'_, '_> {
         end
     }
 
-    /// Goes back to `at`.
+    /// Moves back to `at`.
     fn rewind(&mut self, at: usize) {
         let before = self.bytes.get(..at).unwrap_or(&[]);
         self.line = before.iter().filter(|byte| **byte == b'\n').count();

@@ -21,7 +21,7 @@ pub(super) struct Edit {
     pub(super) text: String,
 }
 
-/// A change that mends a mistake.
+/// A change that repairs an error.
 #[derive(Debug, Clone)]
 pub(super) struct Repair {
     /// The change.
@@ -104,7 +104,7 @@ impl<'t> Mender<'t> {
         self.edit(start, end, text);
     }
 
-    /// Takes over the changes that do not collide with earlier ones; whether there were any.
+    /// Adds the changes that do not overlap earlier ones; returns whether there were any.
     pub(super) fn take(&mut self, repairs: &[Repair]) -> bool {
         let mut taken = false;
         for repair in repairs {
@@ -125,7 +125,7 @@ impl<'t> Mender<'t> {
         taken
     }
 
-    /// The mended text and the way back from it.
+    /// The repaired text and the mapping back to the source.
     pub(super) fn mended(&self) -> (String, Places) {
         let mut edits: Vec<&Edit> = self.edits.iter().collect();
         // Stable: insertions at one place stay in the order in which they were made.
@@ -156,7 +156,7 @@ impl<'t> Mender<'t> {
     }
 }
 
-/// A changed range, in the mended text and in the source.
+/// A changed range, in the repaired text and in the source.
 #[derive(Debug, Clone, Copy)]
 struct Change {
     start: usize,
@@ -165,7 +165,7 @@ struct Change {
     source_end: usize,
 }
 
-/// From places in the mended text to places in the source.
+/// Maps positions in the repaired text to positions in the source.
 #[derive(Debug, Default)]
 pub(super) struct Places {
     /// Where the source begins in the file (after a byte order mark).
@@ -202,7 +202,7 @@ impl Places {
         }
     }
 
-    /// A range of the mended text in the source.
+    /// A range of the repaired text in the source.
     pub(super) fn source_range(&self, from: usize, to: usize) -> (usize, usize) {
         (self.source(from), self.source(to))
     }

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::{codes, read};
 
-/// How long reading may take. Without optimization and beside other tests it takes longer; what
-/// grows exponentially takes longer than any limit.
+/// How long parsing may take. Without optimization and in parallel with other tests it takes
+/// longer; what grows exponentially takes longer than any limit.
 pub(super) const SOON: Duration = Duration::from_secs(if cfg!(debug_assertions) { 20 } else { 1 });
 
 /// Reads a text, which must not take long.

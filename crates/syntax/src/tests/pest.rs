@@ -12,7 +12,7 @@ use crate::recover::Mender;
 use crate::scan::scan;
 use lockstep_base::source::FileId;
 
-/// What pest makes of the grammar.
+/// The parser that pest derives from the grammar.
 #[derive(pest_derive::Parser)]
 #[grammar = "../grammar/deploy.pest"]
 struct Pest;
@@ -54,7 +54,7 @@ fn same(text: &str) {
     assert_eq!(read, expected, "{text:?}");
 }
 
-/// Compares the pieces of a file, as they stand and as they are mended.
+/// Compares the pairs of a file, as it is written and as it is repaired.
 fn compare(text: &str) {
     let mended = Mender::new(FileId(0), text, 0).mended().0;
     for text in [text, &mended] {

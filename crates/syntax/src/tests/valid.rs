@@ -406,7 +406,7 @@ fn a_mistake_in_a_large_file_leaves_the_other_pieces() {
         .map(|found| &text[found.labels[0].span.range()])
         .collect();
     assert_eq!(found, ["pipelin", "="]);
-    // A place behind both mended words leads back to the source.
+    // A position behind both repaired words maps back to the source.
     let last = parse.file.items.last().map(|item| &text[item.span.range()]);
     let clean = read(EVERYTHING).file.items.last().map(|item| item.span);
     assert_eq!(last, clean.map(|span| &EVERYTHING[span.range()]));

@@ -52,7 +52,7 @@ fn every_word_of_the_grammar_is_in_a_list_and_the_other_way_round() {
         .iter()
         .flat_map(|list| list.iter().map(|word| String::from(*word)))
         .collect();
-    // These are read as names and told apart when they are lowered.
+    // These are read as names and distinguished when they are lowered.
     for literal in ["true", "false", "none"] {
         listed.remove(literal);
     }
