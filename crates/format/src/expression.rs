@@ -172,7 +172,7 @@ impl Printer<'_> {
         self.sign("]")
     }
 
-    /// The arguments of a call. A single list, record or long text is not indented once more.
+    /// The arguments of a call. A single list, record or long text gets no additional indentation.
     pub(super) fn args(&mut self, args: &[Arg]) -> Done {
         if let [only] = args
             && hugs(&only.value)

@@ -62,7 +62,7 @@ impl std::fmt::Display for Mistake {
 
 impl std::error::Error for Mistake {}
 
-/// What is left as it stands where something is wrong.
+/// What is left unchanged where the text has errors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Around {
     /// The statement, the field or the head.

@@ -22,7 +22,7 @@ pub(super) enum Piece {
     Long(usize, usize),
     /// Fixed text.
     Sign(&'static str),
-    /// So many blanks.
+    /// A number of blanks.
     Blanks(usize),
     /// A line break where the group around is broken, else a blank.
     Line {
@@ -55,7 +55,7 @@ pub(super) enum Piece {
     Out,
 }
 
-/// A logical line that is being put together.
+/// A logical line under construction.
 #[derive(Debug, Default)]
 pub(super) struct Line {
     pieces: Vec<Piece>,
@@ -167,7 +167,7 @@ impl Line {
     }
 }
 
-/// Adds so many blanks.
+/// Adds a number of blanks.
 pub(super) fn blanks(out: &mut String, count: usize) {
     out.extend(std::iter::repeat_n(' ', count));
 }

@@ -26,7 +26,7 @@ pub(super) enum Gap {
     Join,
     /// A blank, or a line break where the group is broken.
     Line,
-    /// The same between the elements of a list, where an empty line is kept.
+    /// The same between the elements of a list, where an empty line is preserved.
     Element,
     /// Nothing, or a line break where the group is broken.
     Soft,
@@ -52,7 +52,7 @@ pub(super) struct Printer<'t> {
     pub(super) text: &'t str,
     /// What has been printed.
     pub(super) out: String,
-    /// The line that is being put together.
+    /// The line under construction.
     line: Line,
     /// How many blocks are open.
     pub(super) depth: usize,
@@ -379,7 +379,7 @@ impl<'t> Printer<'t> {
         !self.behind.notes.is_empty()
     }
 
-    /// Writes what has been put together of the current line.
+    /// Writes what has been collected of the current line.
     pub(super) fn flush(&mut self) {
         self.line.write(self.text, self.depth * STEP, &mut self.out);
     }
