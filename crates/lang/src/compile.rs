@@ -13,7 +13,7 @@ use lockstep_base::world::Files;
 pub struct Compilation {
     /// The texts of the file and all it imports.
     pub sources: Sources,
-    /// The trees of all files, the one that was asked for first, with the meaning of their names.
+    /// The syntax trees of all files, the requested one first, with the meaning of their names.
     pub modules: Modules,
     /// The program, if no error was found.
     pub program: Option<ir::Program>,
@@ -50,13 +50,13 @@ pub struct Analysis {
     pub complete: bool,
     /// All errors and warnings, in source order.
     pub diagnostics: Vec<Diagnostic>,
-    /// What every name stands for.
+    /// What every name refers to.
     pub noted: Noted,
-    /// The workflows that deploy something, also through others.
+    /// The workflows that deploy something, directly or through others.
     pub deploying: HashSet<u32>,
 }
 
-/// Where an editor looks.
+/// The cursor position in an editor.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Look<'l> {
     /// Only bodies around this place are of interest; others count as empty.
@@ -65,7 +65,7 @@ pub struct Look<'l> {
     pub watched: Option<(FileId, u32)>,
 }
 
-/// Checks the file at `path` and everything that it imports, and notes what its names stand for.
+/// Checks the file at `path` and everything that it imports, and records what its names refer to.
 /// What is of no interest is left out.
 pub fn analyse(files: &dyn Files, path: &str, reader: Reader<'_>, look: Look<'_>) -> Analysis {
     let mut diagnostics = Diagnostics::default();

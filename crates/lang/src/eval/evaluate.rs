@@ -378,7 +378,7 @@ fn file(args: &[Value], span: Span, scope: &dyn Scope) -> Evaluated {
     }
 }
 
-/// A text that is being put together.
+/// A text under construction.
 #[derive(Default)]
 struct Text {
     /// Whether a secret went into it.

@@ -56,7 +56,7 @@ pub enum ExprKind {
     Index(Box<Expr>, Box<Expr>),
     /// `-e`, `not e`
     Unary(UnaryOp, Box<Expr>),
-    /// `a + b`; `and`, `or` and `??` look at the right side only where they must.
+    /// `a + b`; `and`, `or` and `??` evaluate the right side only where they must (short circuit).
     Binary(BinaryOp, Box<Expr>, Box<Expr>),
     /// `if c then a else b`
     If(Box<Expr>, Box<Expr>, Box<Expr>),

@@ -59,7 +59,7 @@ impl Limits {
     };
 }
 
-/// The size of a value: its elements, counted through, and its bytes of text.
+/// The size of a value: its elements at all levels, and its bytes of text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Size {
     elements: usize,
@@ -88,7 +88,7 @@ impl Meter {
         Ok(())
     }
 
-    /// Looks through a value, counts that as steps, and refuses it if it is too large.
+    /// Measures a value, counts that as steps, and rejects it if it is too large.
     pub fn weigh(&self, value: &Value) -> Result<(), Excess> {
         self.add(value, 0, &mut Size::default())
     }

@@ -51,7 +51,7 @@ pub trait Scope {
     fn field(&self, of: &Value, name: &Name, span: Span) -> Result<Value, Halt>;
     /// The infrastructures of an environment, in source order.
     fn infrastructures(&self, of: EnvironmentId) -> Vec<Value>;
-    /// The same, where they may be unknown: the evaluator asks here.
+    /// The same, where they may be unknown: the evaluator calls this one.
     fn star(&self, of: EnvironmentId) -> Result<Vec<Value>, Halt> {
         Ok(self.infrastructures(of))
     }

@@ -5,7 +5,7 @@
 
 use super::{Expr, ExprKind, ListItem, Part};
 
-/// Hands the expressions directly inside of one to `see`, as they are written.
+/// Calls `see` for the direct subexpressions of an expression, in source order.
 pub fn children<'e>(expr: &'e Expr, see: &mut dyn FnMut(&'e Expr)) {
     match &expr.kind {
         ExprKind::Const(_) | ExprKind::Local(_) | ExprKind::Global(_) | ExprKind::Run(_) => {}
@@ -47,8 +47,8 @@ pub fn children<'e>(expr: &'e Expr, see: &mut dyn FnMut(&'e Expr)) {
     }
 }
 
-/// Hands an expression and all its parts to `see`, each before the parts in it. It needs no stack,
-/// however deep they stand in one another.
+/// Calls `see` for an expression and all its parts, each before the parts in it. It does not
+/// recurse, so deep nesting cannot overflow the stack.
 pub fn each_part<'e>(expr: &'e Expr, see: &mut dyn FnMut(&'e Expr)) {
     let mut open = vec![expr];
     while let Some(expr) = open.pop() {

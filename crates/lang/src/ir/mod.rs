@@ -24,7 +24,7 @@ pub use visit::outside_calls;
 /// The version of this format. A program of another version is refused, not guessed at.
 pub const VERSION: u32 = 1;
 
-/// A checked program: the file that was asked for and all it imports.
+/// A checked program: the requested file and all that it imports.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Program {
     /// [`VERSION`] of the compiler that made it.
@@ -49,9 +49,9 @@ pub struct Program {
     pub workflows: Vec<Workflow>,
     /// What the embedding program provides.
     pub actions: Vec<Action>,
-    /// What can be run: those of the file that was asked for.
+    /// What can be run: the pipelines of the requested file.
     pub pipelines: Vec<Pipeline>,
-    /// The tests of the file that was asked for.
+    /// The tests of the requested file.
     #[serde(default)]
     pub tests: Vec<Test>,
 }
@@ -133,7 +133,7 @@ pub struct KindField {
     pub default: Option<Expr>,
 }
 
-/// A workflow and its arguments, each at its parameter's place; `None` stands for the default.
+/// A workflow and its arguments, each at its parameter's index; `None` means the default.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WorkflowUse {
     /// The workflow, by its place in the program's table.
@@ -386,7 +386,7 @@ pub enum StmtKind {
     Verify {
         /// How long it must hold.
         during: Expr,
-        /// How often it is looked at.
+        /// The interval between two checks.
         every: Expr,
         /// The look.
         body: Block,
@@ -425,12 +425,12 @@ pub enum Verdict {
     Ask {
         /// How long to wait for the answer.
         timeout: Option<Expr>,
-        /// What to do when nobody answers in time; `None` fails as if unhandled.
+        /// What to do when there is no answer in time; `None` fails as if unhandled.
         otherwise: Option<AskElse>,
     },
 }
 
-/// What an `ask` does when nobody answers.
+/// What an `ask` does when there is no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "the words of the language")]
@@ -511,7 +511,7 @@ pub struct Retry {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Handlers {
-    /// How to take back what it did.
+    /// How to undo what it did.
     pub undo: Option<Block>,
     /// What to do when it fails; the first that matches.
     pub on_failure: Vec<FailureHandler>,
@@ -528,7 +528,7 @@ impl Handlers {
 /// `on failure(class, …) { … }`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FailureHandler {
-    /// The classes that it takes; none stands for all.
+    /// The classes that it handles; without any, all.
     pub classes: Vec<FailureClass>,
     /// The local that holds `failure`: a record of `.class`, `.message` and `.node`.
     pub slot: Slot,

@@ -35,8 +35,8 @@ impl StmtKind {
         }
     }
 
-    /// Whether it deploys: it needs the lock of its infrastructure, and what it did is taken back
-    /// when it fails.
+    /// Whether it deploys: it needs the lock of its infrastructure, and what it did is undone when
+    /// it fails.
     pub fn deploys(&self) -> bool {
         match self {
             Self::Deploy { .. } => true,
@@ -176,8 +176,8 @@ impl StmtKind {
         }
     }
 
-    /// Whether what stands in its body goes on in the same strand and workflow, once, and only
-    /// then does what comes behind it.
+    /// Whether its body continues in the same strand and workflow, once, and is followed by what
+    /// comes behind it.
     pub fn continues_inside(&self) -> bool {
         match self {
             Self::Block(_) | Self::Step { .. } | Self::If { .. } | Self::On { .. } => true,
@@ -202,8 +202,7 @@ impl StmtKind {
         }
     }
 
-    /// Whether its name alone tells nobody which strand is meant; the first named statement in it
-    /// does.
+    /// Whether its name alone does not identify a strand; the first named statement in it does.
     pub fn is_anonymous(&self) -> bool {
         match self {
             Self::Block(_)

@@ -33,8 +33,8 @@ pub enum ChildMut<'ir> {
     Handler(&'ir mut Block),
 }
 
-/// Makes a function that hands what stands directly inside of a statement to `see`. Every field
-/// of every node is named, so that what is new does not compile until it has its place here.
+/// Generates a function that calls `see` for the direct children of a statement. Every field of
+/// every node is named, so that a new one does not compile until it has its place here.
 macro_rules! children {
     ($(#[$doc:meta])* $name:ident, $texts:ident, $Child:ident, $iter:ident $(, $mutable:tt)?) => {
         $(#[$doc])*
@@ -176,8 +176,8 @@ macro_rules! children {
 }
 
 children!(
-    /// Hands what stands directly inside of a statement to `see`: its expressions and bodies as
-    /// they are written, then what its modifiers say, then its handlers.
+    /// Calls `see` for the direct children of a statement: its expressions and bodies in source
+    /// order, then those of its modifiers, then its handlers.
     children, texts, Child, iter
 );
 children!(
@@ -185,7 +185,7 @@ children!(
     children_mut, texts_mut, ChildMut, iter_mut, mut
 );
 
-/// Hands the expressions of a statement itself to `see`, without those of the statements in it.
+/// Calls `see` for the expressions of a statement itself, without those of the statements in it.
 pub fn own<'ir>(stmt: &'ir Stmt, see: &mut dyn FnMut(&'ir Expr)) {
     children(stmt, &mut |child| match child {
         Child::Expr(expr) => see(expr),
@@ -193,7 +193,7 @@ pub fn own<'ir>(stmt: &'ir Stmt, see: &mut dyn FnMut(&'ir Expr)) {
     });
 }
 
-/// Hands a statement and all those in it to `see`, each before those inside it.
+/// Calls `see` for a statement and all those in it, each before those inside it (preorder).
 pub fn each_stmt<'ir>(stmt: &'ir Stmt, see: &mut dyn FnMut(&'ir Stmt)) {
     see(stmt);
     children(stmt, &mut |child| match child {
@@ -204,12 +204,12 @@ pub fn each_stmt<'ir>(stmt: &'ir Stmt, see: &mut dyn FnMut(&'ir Stmt)) {
     });
 }
 
-/// Hands every expression of a block to `see`, also those in handlers.
+/// Calls `see` for every expression of a block, also those in handlers.
 pub fn block<'ir>(block: &'ir Block, see: &mut dyn FnMut(&'ir Expr)) {
     block.stmts.iter().for_each(|inner| stmt(inner, see));
 }
 
-/// Hands every expression of a statement to `see`, also those of the statements in it.
+/// Calls `see` for every expression of a statement, also those of the statements in it.
 pub fn stmt<'ir>(stmt: &'ir Stmt, see: &mut dyn FnMut(&'ir Expr)) {
     children(stmt, &mut |child| match child {
         Child::Expr(expr) => see(expr),

@@ -21,8 +21,8 @@ pub fn check(modules: &Modules, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// A depth-first walk with a stack of its own: the file, the next import to look at, and where
-/// the file was imported.
+/// A depth-first search with an explicit stack: the file, the next import to visit, and where the
+/// file was imported.
 fn walk(modules: &Modules, start: usize, marks: &mut [Mark], diagnostics: &mut Diagnostics) {
     let first = Span::start_of(FileId(start as u32));
     let mut stack: Vec<(usize, usize, Span)> = vec![(start, 0, first)];

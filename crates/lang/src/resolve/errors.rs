@@ -150,7 +150,7 @@ fn imported_name(modules: &Modules, file: FileId, name: &Ident) -> Option<Span> 
     })
 }
 
-/// A name that stands for nothing.
+/// A name that refers to nothing.
 pub fn unknown(name: &Ident, wanted: &[Sort], near: &[String]) -> Diagnostic {
     let error = Diagnostic::error(
         codes::UNKNOWN,

@@ -13,19 +13,19 @@ pub type Lookup<T> = Result<T, Option<Box<Diagnostic>>>;
 /// A name that was found.
 #[derive(Debug, Clone, Copy)]
 pub struct Found {
-    /// What it stands for.
+    /// What it refers to.
     pub target: Target,
     /// Where it is introduced.
     pub span: Span,
 }
 
 impl Modules {
-    /// What a name of a file stands for.
+    /// What a name of a file refers to.
     pub fn find(&self, file: FileId, name: &str) -> Option<&Binding> {
         self.module(file).names.get(name)
     }
 
-    /// Where the name stands that declares what a name of a file stands for.
+    /// The declaration site of what a name of a file refers to.
     pub fn declared_at(&self, binding: &Binding) -> Span {
         match binding.target {
             Target::Decl(decl) => self.decls.site(decl).name.span,
@@ -67,7 +67,7 @@ impl Modules {
         }
     }
 
-    /// The declaration of the wanted sort behind `name` or `ns.name`.
+    /// The declaration of the wanted kind behind `name` or `ns.name`.
     pub fn path(&self, file: FileId, path: &Path, wanted: Sort) -> Lookup<u32> {
         self.path_of(file, path, &[wanted]).map(|decl| decl.index)
     }

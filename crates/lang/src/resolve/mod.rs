@@ -32,11 +32,11 @@ pub use uses::{Noted, Uses};
 pub struct Modules {
     /// The texts; a module has the id of its text.
     pub sources: Sources,
-    /// The files, the one that was asked for first.
+    /// The files, the requested one first.
     pub files: Vec<Module>,
-    /// All declarations by sort.
+    /// All declarations by kind.
     pub decls: Decls,
-    /// What every name turned out to stand for, if that is noted.
+    /// What every name refers to, if that is recorded.
     pub uses: Uses,
 }
 
@@ -49,7 +49,7 @@ pub struct Module {
     pub comments: Arc<[Comment]>,
     /// The files that it imports, with the place of each path; `None` where that failed.
     pub imports: Vec<Import>,
-    /// What its names stand for, in source order.
+    /// What its names refer to, in source order.
     pub names: IndexMap<Name, Binding>,
     /// Words inside text that could not be read: an unknown name among them is no news.
     pub lost: HashSet<Name>,
@@ -73,13 +73,13 @@ pub struct Import {
 pub struct Binding {
     /// Where it is introduced in this file.
     pub span: Span,
-    /// What it stands for.
+    /// What it refers to.
     pub target: Target,
     /// Whether it comes from another file.
     pub imported: bool,
 }
 
-/// What a name stands for.
+/// What a name refers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
     /// A declaration.
@@ -90,10 +90,10 @@ pub enum Target {
     Lost,
 }
 
-/// A declaration, by its sort and its place in the table of that sort.
+/// A declaration, by its kind and its index in the table of that kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Decl {
-    /// Its sort.
+    /// Its kind of declaration.
     pub sort: Sort,
     /// Its place; inputs, `let`s and groups share one table.
     pub index: u32,
@@ -116,7 +116,7 @@ pub enum Sort {
 }
 
 impl Sort {
-    /// The sort for people, with its article.
+    /// The kind of declaration for people, with its article.
     pub fn with_article(self) -> &'static str {
         match self {
             Self::Input => "an input",
@@ -132,7 +132,7 @@ impl Sort {
         }
     }
 
-    /// The sort for people.
+    /// The kind of declaration for people.
     pub fn word(self) -> &'static str {
         match self {
             Self::Input => "input",
@@ -158,7 +158,7 @@ pub struct Site {
     pub item: usize,
     /// Its name.
     pub name: ast::Ident,
-    /// Its sort.
+    /// Its kind of declaration.
     pub sort: Sort,
 }
 
@@ -184,7 +184,7 @@ pub struct Decls {
 }
 
 impl Decls {
-    /// The table of a sort.
+    /// The table of a kind of declarations.
     pub fn table(&self, sort: Sort) -> &[Site] {
         match sort {
             Sort::Input | Sort::Let | Sort::Group => &self.globals,
@@ -251,7 +251,7 @@ pub fn resolve(files: &dyn Files, path: &str, diagnostics: &mut Diagnostics) -> 
     resolve_with(files, path, &parse, Uses::default(), diagnostics)
 }
 
-/// A file as it was understood, to be kept and handed out again.
+/// A loaded file, to be cached and reused.
 #[derive(Debug, Clone)]
 pub struct Parsed {
     /// The tree.

@@ -24,7 +24,7 @@ pub fn bind(modules: &mut Modules, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// The name and sort of a declaration.
+/// The name and kind of a declaration.
 fn declared(kind: &ItemKind) -> Option<(Sort, &Ident)> {
     Some(match kind {
         ItemKind::Input { name, .. } => (Sort::Input, name),
@@ -176,7 +176,7 @@ fn bound(name: &Ident, target: Target) -> (Name, Binding) {
     (name.name.clone(), binding)
 }
 
-/// What `name` stands for in the file `from`, which must declare it itself.
+/// What `name` refers to in the file `from`, which must declare it itself.
 fn exported_name(
     modules: &Modules,
     exported: &[Names],

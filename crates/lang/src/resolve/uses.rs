@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use lockstep_base::source::{FileId, Span};
 use lockstep_base::value::Type;
 
-/// The notes of one check; nothing is noted unless they were asked for.
+/// The references of one check; nothing is recorded unless requested.
 #[derive(Debug, Default)]
 pub struct Uses {
     noted: Option<RefCell<Noted>>,

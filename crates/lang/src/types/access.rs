@@ -28,7 +28,7 @@ impl Checker<'_> {
         self.field_of(of, name, span)
     }
 
-    /// A field of something that is no value by itself: a namespace, a stage, `run`.
+    /// A field of something that is not a value by itself: a namespace, a stage, `run`.
     fn field_of_name(
         &mut self,
         locals: &mut Locals,

@@ -8,7 +8,7 @@ use lockstep_syntax::ast;
 use super::locals::Locals;
 use super::{Checker, Typed, errors};
 
-/// A parameter of whatever is called.
+/// A parameter of what is called.
 #[derive(Debug, Clone)]
 pub struct Parameter {
     /// Its name.

@@ -31,7 +31,7 @@ pub enum Effect {
 }
 
 impl Checker<'_> {
-    /// Finds what a callee stands for. Local names stand for values, which cannot be called.
+    /// Resolves a callee. Local names refer to values, which cannot be called.
     pub fn callee(&mut self, file: FileId, callee: &ast::Expr) -> Callee {
         match &callee.kind {
             Form::Paren(inner) => self.callee(file, inner),
@@ -171,7 +171,7 @@ impl Checker<'_> {
         }
     }
 
-    /// Looks for mistakes in arguments of which nothing else is known.
+    /// Checks arguments of which nothing else is known.
     pub fn arguments_alone(&mut self, locals: &mut Locals, args: &[ast::Arg]) {
         for arg in args {
             self.expr(locals, &arg.value, None);

@@ -32,7 +32,7 @@ impl Typed {
         }
     }
 
-    /// Stands for an expression that has been reported: it fits everywhere and is never known.
+    /// Represents an expression that has been reported: it fits everywhere and is never known.
     pub fn lost(span: Span) -> Self {
         Self {
             expr: poison(span),
@@ -41,7 +41,7 @@ impl Typed {
     }
 }
 
-/// The expression that stands for a mistake: a local that no body has.
+/// The expression that represents an error: a local that no body has.
 pub fn poison(span: Span) -> Expr {
     Expr {
         kind: ExprKind::Local(Slot(u32::MAX)),
@@ -49,7 +49,7 @@ pub fn poison(span: Span) -> Expr {
     }
 }
 
-/// Whether an expression stands for a mistake.
+/// Whether an expression represents an error.
 pub fn is_poison(expr: &Expr) -> bool {
     expr.kind == ExprKind::Local(Slot(u32::MAX))
 }

@@ -206,7 +206,7 @@ pub fn mixed_branches(then: &Typed, otherwise: &Typed) -> Diagnostic {
     .label(then.expr.span, format!("this is {}", a(&then.ty)))
 }
 
-/// Something to go through that is no list.
+/// Something to iterate over that is not a list.
 pub fn not_a_list(checker: &Checker<'_>, typed: &Typed, want: &Type, what: &str) -> Diagnostic {
     match typed.ty {
         Type::Map(_) => Diagnostic::error(

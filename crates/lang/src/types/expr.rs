@@ -33,7 +33,7 @@ impl Checker<'_> {
         typed
     }
 
-    /// Notes the types that an editor may ask for; those of names and plain values are known.
+    /// Records the types that an editor may query; those of names and plain values are known.
     fn note(&self, expr: &ast::Expr, typed: &Typed, want: Option<&Type>) {
         let uses = &self.modules.uses;
         let computed = matches!(
@@ -92,7 +92,7 @@ impl Checker<'_> {
         }
     }
 
-    /// A name that stands for a value.
+    /// A name that refers to a value.
     fn name(&mut self, locals: &mut Locals, name: &ast::Ident, want: Option<&Type>) -> Typed {
         let mut stage: Option<Local> = None;
         for local in locals.all(&name.name) {
@@ -143,7 +143,7 @@ impl Checker<'_> {
         Typed::lost(name.span)
     }
 
-    /// The names that stand for a value of the wanted type, as far as types are known.
+    /// The names that refer to a value of the wanted type, as far as types are known.
     fn names_that_fit(&self, locals: &Locals, want: &Type) -> Vec<String> {
         let mut near: Vec<String> = locals
             .visible()
@@ -167,7 +167,7 @@ impl Checker<'_> {
         near
     }
 
-    /// The value that a name of a file stands for.
+    /// The value that a name of a file refers to.
     pub(super) fn found(&mut self, found: Found, name: &ast::Ident) -> Typed {
         match found.target {
             Target::Lost => Typed::lost(name.span),
@@ -324,7 +324,7 @@ impl Checker<'_> {
         Typed::new(kind, span, Type::list(body.ty))
     }
 
-    /// A list to go through, and the type of its elements.
+    /// A list to iterate over, and the type of its elements.
     pub fn elements(&mut self, locals: &mut Locals, list: &ast::Expr, what: &str) -> (Expr, Type) {
         let typed = self.expr(locals, list, None);
         match typed.ty {

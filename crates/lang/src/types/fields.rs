@@ -15,7 +15,7 @@ pub type Given = IndexMap<Name, Expr>;
 
 impl Checker<'_> {
     /// Checks fields against their declarations; without declarations (the kind is unknown) only
-    /// the values are looked at. The last argument is what has them, and its kind.
+    /// the values are checked. The last argument is what has them, and its kind.
     pub fn given(
         &mut self,
         file: FileId,

@@ -16,7 +16,7 @@ const MAX_NESTING: u32 = 50;
 pub enum Known {
     /// Nothing yet.
     New,
-    /// It is being looked at.
+    /// It is being checked (a cycle if it is reached again).
     Open,
     /// Its value and type.
     Done(Typed),

@@ -67,7 +67,7 @@ impl Checker<'_> {
             };
             let right = self.expr(locals, right, hint.as_ref());
             if is_comparison(op) && before.is_some_and(is_comparison) {
-                // The parser has said that comparisons do not chain.
+                // The parser has reported that comparisons do not chain.
                 left = Typed {
                     ty: Type::Bool,
                     ..Typed::lost(span)

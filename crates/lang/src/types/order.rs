@@ -12,7 +12,7 @@ use lockstep_syntax::visit::{self, Visit};
 
 use super::{Tables, errors};
 
-/// A definition, in the order in which they are to be looked at.
+/// A definition, in the order in which they are to be checked.
 pub enum Need {
     /// An input, a `let` or a group.
     Global(u32),
@@ -233,7 +233,7 @@ impl<'a> Graph<'_, 'a> {
                     Target::Decl(_) | Target::Lost => return None,
                 }
             }
-            // A name that is hidden stands for a variable.
+            // A name that is hidden refers to a variable.
             Form::Name(_)
             | Form::None
             | Form::Bool(_)
@@ -416,7 +416,7 @@ impl<'e> Visit<'e> for Children<'_, 'e> {
     }
 
     fn visit_expr_kind(&mut self, kind: &'e Form) {
-        // The callee is a function's name, which stands for no value.
+        // The callee is a function's name, which is not a value.
         match kind {
             Form::Call(callee, args) if matches!(callee.kind, Form::Name(_)) => {
                 args.iter().for_each(|arg| self.visit_arg(arg));

@@ -26,7 +26,7 @@ pub(super) const fn optional(name: &'static str, ty: fn() -> Type) -> Param {
     }
 }
 
-/// A parameter that stands for any number of arguments.
+/// A parameter that accepts any number of arguments.
 pub(super) const fn rest(name: &'static str, ty: fn() -> Type) -> Param {
     Param {
         name,

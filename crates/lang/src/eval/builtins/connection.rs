@@ -18,7 +18,7 @@ pub(super) fn connection(kind: &str, params: &[Param], args: &[Value]) -> Result
     Ok(Value::map(entries))
 }
 
-/// A text that is handed to a command as one of its arguments and must not look like an option.
+/// A text that is passed to a command as one of its arguments and must not look like an option.
 fn word(args: &[Value], argument: usize) -> Result<Value, Problem> {
     let text = text(args, argument)?;
     let refuse = |why: &str| Err(Problem::Argument(argument, why.into()));

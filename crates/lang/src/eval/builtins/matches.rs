@@ -1,4 +1,4 @@
-//! The built-in function `matches`.
+//! `matches`.
 
 use std::cell::RefCell;
 
@@ -24,11 +24,11 @@ pub(super) static FUNCTION: Builtin = Builtin {
     call: Body::Pure(call),
 };
 
-/// How many patterns are kept ready.
+/// How many compiled patterns are cached.
 const KEPT: usize = 16;
 
 thread_local! {
-    /// The patterns used last: a filter over many elements uses the same one again and again.
+    /// The most recently used patterns: a filter over many elements uses the same one repeatedly.
     static RECENT: RefCell<Vec<(Name, Regex)>> = const { RefCell::new(Vec::new()) };
 }
 

@@ -1,4 +1,4 @@
-//! The built-in function `merge`.
+//! `merge`.
 
 use std::sync::Arc;
 
@@ -63,7 +63,7 @@ fn result(types: &[Type]) -> Type {
     Type::Map(Box::new(common.unwrap_or(Type::Any)))
 }
 
-/// A field that the later record may lack keeps the earlier one's value.
+/// Where the later record may lack a field, the earlier one's value remains.
 fn merged_record(records: &[&IndexMap<Name, Type>]) -> Type {
     let mut merged: IndexMap<Name, Type> = IndexMap::new();
     for (name, ty) in records.iter().copied().flatten() {

@@ -17,7 +17,7 @@ pub struct Builtin {
     /// Its parameters; the optional ones stand last.
     pub params: &'static [Param],
     /// Whether arguments that fit their parameters fit the function: what the types of the
-    /// parameters cannot say. Ask before [`Builtin::result`].
+    /// parameters cannot express. Call it before [`Builtin::result`].
     pub check: fn(&[Type]) -> Result<(), Misfit>,
     /// The type of its result, from the types of the arguments given.
     pub result: fn(&[Type]) -> Type,
@@ -35,7 +35,7 @@ pub struct Param {
     pub ty: fn() -> Type,
     /// Whether it may be left out. `none` is the same as leaving it out.
     pub optional: bool,
-    /// Whether it stands for any number of arguments (the last parameter only).
+    /// Whether it accepts any number of arguments (the last parameter only).
     pub rest: bool,
 }
 
@@ -90,7 +90,7 @@ impl Builtin {
         format!("{}({})", self.name, params.join(", "))
     }
 
-    /// The least and the greatest number of arguments; no greatest one stands for any number.
+    /// The minimum and maximum number of arguments; without a maximum, any number.
     pub fn arity(&self) -> (usize, Option<usize>) {
         let required = self
             .params

@@ -1,4 +1,4 @@
-//! The built-in function `sum`.
+//! `sum`.
 
 use super::args::{any, element, given, list, list_of_any, optional, required, wants};
 use super::{Body, Builtin, Misfit, Problem};
@@ -31,7 +31,7 @@ fn check(types: &[Type]) -> Result<(), Misfit> {
             && matches!(of, Int | Float | Duration | Percent | Json | Any)
     })?;
     let start = types.get(1).filter(|ty| **ty != None);
-    // An empty list does not know whether it is one of durations, so the start must say it.
+    // An empty list does not show whether it is one of durations, so the start must.
     let (fits, wanted) = match (&of, start) {
         (Duration, Option::None) => (false, "`0s` behind the list, to begin with"),
         (Percent, Option::None) => (false, "`0%` behind the list, to begin with"),
@@ -51,7 +51,7 @@ fn result(types: &[Type]) -> Type {
     match (element(types), types.get(1)) {
         (Type::Any, None | Some(Type::None)) => Type::Int,
         (Type::Any, Some(start)) => start.clone(),
-        // Only a value that is looked at tells whether it is an int or a float.
+        // Only the value decides whether it is an int or a float.
         (Type::Json, _) => Type::Json,
         (Type::Int, Some(Type::Float)) => Type::Float,
         (of, _) => of,

@@ -88,8 +88,8 @@ fn is_of(value: &Value, ty: &Type) -> bool {
     }
 }
 
-/// Looks at each call inside an example: whether its arguments are taken, whether its result is
-/// of the type that is promised.
+/// Checks each call inside an example: whether its arguments are accepted, and whether its result
+/// is of the declared type.
 fn check_call(builtin: &Builtin, args: &[crate::eval::Expr], whole: &str, value: &Value) {
     let types: Vec<Type> = args
         .iter()

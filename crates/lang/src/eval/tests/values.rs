@@ -193,7 +193,7 @@ fn the_unknown() {
     ] {
         assert_eq!(exact(source), "unknown", "{source}");
     }
-    // The element is never looked at.
+    // The element is never evaluated.
     assert_eq!(exact("[unknown for x in []]"), "List([])");
 }
 

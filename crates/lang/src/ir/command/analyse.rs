@@ -41,7 +41,7 @@ impl Piece {
     }
 }
 
-/// Words that shells know themselves, among them the keywords: POSIX, `dash` and `bash`.
+/// Words that shells interpret themselves, among them the keywords: POSIX, `dash` and `bash`.
 #[rustfmt::skip]
 const BUILTINS: &[&str] = &[
     "!", ".", ":", "[", "[[", "]]", "alias", "bg", "bind", "break", "builtin", "caller", "case",
@@ -54,7 +54,7 @@ const BUILTINS: &[&str] = &[
     "ulimit", "umask", "unalias", "unset", "until", "wait", "while", "{", "}",
 ];
 
-/// Reads a command's text and decides how it runs; `bash` is whether it was asked for.
+/// Parses a command's text and decides how it is executed; `bash` is whether that was requested.
 ///
 /// # Errors
 ///

@@ -25,7 +25,7 @@ pub enum Invocation {
     },
 }
 
-/// How the variables of a script are named; nobody else uses such names.
+/// The prefix of the variables of a script, which is used by nothing else.
 const PREFIX: &str = "LOCKSTEP_VALUE_";
 
 /// Fills a command's values in: `value` evaluates an expression, `text` shows a value as it is
@@ -99,8 +99,8 @@ fn argument(
     Ok(())
 }
 
-/// A program and its arguments. Should one of them be a secret after all, which the types rule
-/// out, a shell hands all of them over, so that none is ever stored as text.
+/// A program and its arguments. Should one of them be a secret after all, which the types rule out,
+/// a shell passes all of them on, so that none is ever stored as text.
 fn direct(arguments: Vec<Value>) -> Invocation {
     let texts: Option<Vec<String>> = (arguments.iter())
         .map(|argument| argument.as_str().map(String::from))
@@ -121,7 +121,7 @@ fn direct(arguments: Vec<Value>) -> Invocation {
     }
 }
 
-/// A script while it is put together.
+/// A script under construction.
 #[derive(Default)]
 struct Script {
     text: String,
@@ -169,7 +169,7 @@ impl Script {
     }
 }
 
-/// The elements of a list; anything else stands for itself.
+/// The elements of a list; any other value by itself.
 fn elements(value: &Value) -> &[Value] {
     value.as_list().unwrap_or(std::slice::from_ref(value))
 }

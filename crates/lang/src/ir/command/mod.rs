@@ -62,7 +62,7 @@ pub enum Form {
 /// A word of a direct command.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Word {
-    /// Exactly one argument, put together from texts and values.
+    /// Exactly one argument, concatenated from texts and values.
     One(Vec<TextPart>),
     /// One argument for each element of a list.
     Spread(Expr),
@@ -74,10 +74,10 @@ pub enum Word {
 pub enum ScriptPart {
     /// Script text.
     Text(Name),
-    /// A value outside double quotes: stands for `"${VAR}"`.
+    /// A value outside double quotes: becomes `"${VAR}"`.
     Bare(Expr),
-    /// A value inside double quotes or an unquoted here-document: stands for `${VAR}`.
+    /// A value inside double quotes or an unquoted here-document: becomes `${VAR}`.
     Quoted(Expr),
-    /// A list outside quotes, a word of its own: stands for `"${VAR_1}" "${VAR_2}" …`.
+    /// A list outside quotes, a word of its own: becomes `"${VAR_1}" "${VAR_2}" …`.
     Spread(Expr),
 }

@@ -544,7 +544,7 @@ proptest::proptest! {
                 assert!(!bash && !pieces.iter().any(secret), "{text:?}");
             }
             Ok(Form::Shell { script, .. }) => {
-                // What is not a value is handed on as it stands.
+                // What is not a value is passed on unchanged.
                 let written: String = (script.iter())
                     .filter_map(|part| match part {
                         ScriptPart::Text(text) => Some(&**text),

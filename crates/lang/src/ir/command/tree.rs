@@ -138,9 +138,9 @@ pub(super) fn read(pieces: &[Piece], bash: bool, depth: usize) -> List {
 /// A tree that is being made.
 #[derive(Debug, Default)]
 pub(super) struct Builder {
-    /// The lists that are open, each with whether the next command goes on with a pipeline.
+    /// The open lists, each with whether the next command continues a pipeline.
     lists: Vec<(List, bool)>,
-    /// The commands that are open; the first stands for the whole text.
+    /// The open commands; the first represents the whole text.
     commands: Vec<Open>,
 }
 

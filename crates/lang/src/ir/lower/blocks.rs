@@ -113,7 +113,7 @@ impl Lower<'_> {
         (stmts, last, common)
     }
 
-    /// A value that may be kept: no secret, and not nothing.
+    /// A value that may be bound to a name: no secret, and not nothing.
     pub(super) fn kept(&mut self, typed: Typed, what: &str) -> Typed {
         if holds_secret(&typed.ty) {
             self.check

@@ -15,8 +15,8 @@ pub(super) struct Body {
     pub ends: Ends,
     /// The workflow, by place, if it is one.
     pub workflow: Option<u32>,
-    /// What the loops and steps around yield; the last one takes what is yielded next. `None`
-    /// keeps those around it from taking anything.
+    /// What the enclosing loops and steps yield; the last one receives what is yielded next. `None`
+    /// prevents those outside it from receiving anything.
     pub yields: Vec<Option<Yields>>,
     /// The common types of what the stage around deploys, and of where to.
     pub deployed: Option<(Type, Type)>,

@@ -16,9 +16,9 @@ pub(super) struct Calls {
     calls: Vec<(u32, u32, Span)>,
     /// The workflow around a deployment, and its place.
     deployments: Vec<(u32, Span)>,
-    /// Workflows that carry out deployments, and where they are named.
+    /// Workflows that execute deployments, and where they are named.
     used: Vec<(u32, Span)>,
-    /// Workflows that deploy something, also through others.
+    /// Workflows that deploy something, directly or through others.
     deploying: HashSet<u32>,
 }
 
@@ -38,12 +38,12 @@ impl Calls {
         self.deploying.extend(deploying);
     }
 
-    /// The workflows that deploy something, also through others.
+    /// The workflows that deploy something, directly or through others.
     pub fn into_deploying(self) -> HashSet<u32> {
         self.deploying
     }
 
-    /// Finds which workflows deploy something, also through others. To be asked once all
+    /// Finds which workflows deploy something, directly or through others. Must be called after all
     /// workflows are lowered.
     pub fn settle(&mut self) {
         let mut callers: HashMap<u32, Vec<u32>> = HashMap::new();
@@ -63,7 +63,7 @@ impl Calls {
         self.deploying.contains(&workflow)
     }
 
-    /// A workflow carries out deployments.
+    /// Records that a workflow executes deployments.
     pub fn used(&mut self, workflow: u32, at: Span) {
         self.used.push((workflow, at));
     }
@@ -132,8 +132,8 @@ fn recursion<'p>(edges: &Edges, name: &dyn Fn(usize) -> &'p str, diagnostics: &m
     }
 }
 
-/// From every workflow that carries out deployments, the deployments that it reaches; each is
-/// reported once, with the shortest way to it.
+/// From every workflow that executes deployments, the deployments that it reaches; each is reported
+/// once, with the shortest path to it.
 fn nested<'p>(
     calls: &Calls,
     edges: &Edges,

@@ -195,8 +195,8 @@ impl Constants<'_, '_> {
         }
     }
 
-    /// Looks at what surely happens: at the branch that is known to be taken, at loops that are
-    /// known to have elements, and not at handlers.
+    /// Checks what certainly happens: the branch that is known to be taken, loops that are known to
+    /// have elements, and not handlers.
     fn stmt(&mut self, stmt: &Stmt) {
         match &stmt.kind {
             StmtKind::If {

@@ -29,7 +29,7 @@ impl Lower<'_> {
         {
             let error = errors::kinds_differ((service.span, &of), (target.span, &to));
             self.check.report(error);
-            // Which workflow would fit cannot be said any more.
+            // Which workflow would fit cannot be determined any more.
             if let Some(using) = using {
                 self.deploy_use(&mut body.locals, using, &Type::Any, &Type::Any);
             }
@@ -120,7 +120,7 @@ impl Lower<'_> {
                     0 => matches!(param.ty, Type::Service(_) | Type::Any),
                     _ => matches!(param.ty, Type::Infrastructure(_) | Type::Any),
                 };
-                // What is of any kind here is checked when the plan knows it.
+                // What may be of any kind here is checked when the plan determines it.
                 let any = matches!(have, Type::Service(None) | Type::Infrastructure(None));
                 thing && (any || param.ty.accepts(have))
             });

@@ -69,7 +69,7 @@ pub fn kinds_differ((service, of): (Span, &Type), (target, to): (Span, &Type)) -
     .help("a service is deployed to infrastructures of its own kind")
 }
 
-/// A deployment that no workflow carries out.
+/// A deployment that no workflow executes.
 pub fn no_workflow(at: Span, kind: &Ident) -> Diagnostic {
     Diagnostic::error(
         codes::NO_WORKFLOW,

@@ -152,7 +152,7 @@ impl<'p> Facts<'p> {
                 self.needs(expr, &mut open);
             } else {
                 open.pop();
-                // What is wrong with it is said where it is looked at itself.
+                // Its errors are reported where it is checked itself.
                 let _ = self.defined(key, expr, expr.span);
             }
         }

@@ -15,7 +15,7 @@ impl Lower<'_> {
     }
 }
 
-/// Whether every way through a block yields a value.
+/// Whether every path through a block yields a value.
 pub(super) fn always_yields(block: &Block) -> bool {
     always(block, Wanted::Yield)
 }
@@ -31,7 +31,7 @@ fn always(block: &Block, wanted: Wanted) -> bool {
 }
 
 fn surely(stmt: &Stmt, wanted: Wanted) -> bool {
-    // A handler may end a failed block well, before it has come to its value.
+    // A handler may turn a failed block into a success, before it has reached its value.
     let ignored = stmt.handlers.iter().any(|handler| match &handler.kind {
         HandlerKind::OnFailure { body, .. } => body
             .stmts
@@ -45,7 +45,7 @@ fn surely(stmt: &Stmt, wanted: Wanted) -> bool {
     match &stmt.kind {
         Form::Return(_) => wanted == Wanted::Return,
         Form::Yield(_) => wanted == Wanted::Yield,
-        // Nothing goes on after it.
+        // Nothing is executed after it.
         Form::Fail(_) => true,
         Form::If {
             branches,

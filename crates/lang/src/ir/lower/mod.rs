@@ -43,12 +43,12 @@ pub fn lower(modules: &Modules) -> (Program, Diagnostics) {
     (lowered.program, lowered.diagnostics)
 }
 
-/// The place that an editor looks at, and what is known from looking at everything.
+/// The cursor position of an editor, and what is known from checking everything.
 #[derive(Debug, Clone, Copy)]
 pub struct Focus<'f> {
     /// The file and the byte.
     pub at: (FileId, u32),
-    /// The workflows that deploy something, also through others.
+    /// The workflows that deploy something, directly or through others.
     pub deploying: &'f HashSet<u32>,
 }
 
@@ -59,12 +59,12 @@ pub struct Lowered {
     pub program: Program,
     /// What is wrong, but not in bodies outside of the focus.
     pub diagnostics: Diagnostics,
-    /// The workflows that deploy something, also through others.
+    /// The workflows that deploy something, directly or through others.
     pub deploying: HashSet<u32>,
 }
 
 /// Like [`lower`], for editors: of the bodies of workflows, pipelines and tests only those around
-/// the focus are looked at, if there is one.
+/// the focus are checked, if there is one.
 pub fn lower_part(modules: &Modules, focus: Option<Focus<'_>>) -> Lowered {
     let mut calls = Calls::default();
     if let Some(focus) = focus {
@@ -97,11 +97,11 @@ pub fn lower_part(modules: &Modules, focus: Option<Focus<'_>>) -> Lowered {
 
 /// The state of lowering.
 struct Lower<'a> {
-    /// Where an editor looks, if only bodies around that place are of interest.
+    /// The cursor position of an editor, if only bodies around it are of interest.
     focus: Option<(FileId, u32)>,
     check: Checker<'a>,
     calls: Calls,
-    /// Values that must be in a range, to be looked at where they are known.
+    /// Values that must be in a range, to be checked where they are known.
     bounded: Vec<Bounded>,
     /// Whether a built-in action is called.
     http: bool,

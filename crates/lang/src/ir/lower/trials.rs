@@ -28,7 +28,7 @@ const STATUSES: [&str; 12] = [
 ];
 
 impl Lower<'_> {
-    /// All tests are checked; those of the first file are kept.
+    /// All tests are checked; those of the first file are returned.
     pub(super) fn trials(&mut self) -> Vec<Test> {
         let modules = self.check.modules;
         let runnable = self.runnable().into_iter().enumerate();

@@ -7,7 +7,7 @@ use lockstep_base::source::{FileId, Name, Span};
 use lockstep_base::value::Type;
 use lockstep_syntax::ast::Ident;
 
-/// A name that stands for nothing.
+/// A name that refers to nothing.
 pub fn unknown_name(
     checker: &Checker<'_>,
     file: FileId,
@@ -77,7 +77,7 @@ pub fn not_a_value(name: &Ident, is: &str, declared: Span) -> Diagnostic {
     .label(declared, "declared here")
 }
 
-/// A definition that needs itself, found while looking at it.
+/// A definition that depends on itself, found while checking it.
 pub fn circle(at: Span, name: &Name, declared: Span) -> Diagnostic {
     Diagnostic::error(codes::CIRCLE, at, format!("`{name}` needs itself"))
         .here("needed here")

@@ -111,7 +111,7 @@ impl Scanner<'_> {
                 asks |= matches!(text.as_str(), "-v" | "-V");
                 at += if takes_word(text, options) { 2 } else { 1 };
             }
-            // `command -v NAME` only asks for it.
+            // `command -v NAME` only looks it up.
             if matches!(*name, "builtin" | "command" | "exec")
                 && !asks
                 && let Some(word) = words.get(at)

@@ -47,7 +47,7 @@ impl Scanner<'_> {
 
     /// Refuses the values in `$[…]`, which is text to some shells and arithmetic to others.
     fn perhaps_arithmetic(&mut self) {
-        // Nobody writes an index that is longer, and looking far at every `$[` would take long.
+        // An index is never longer in practice, and scanning far at every `$[` would be slow.
         const FAR: usize = 1000;
         let mut values = Vec::new();
         for ahead in 0..FAR {

@@ -38,7 +38,7 @@ pub(super) enum Place {
     Refused,
 }
 
-/// Reading cannot go on; the reason has been reported.
+/// Parsing cannot continue; the reason has been reported.
 pub(super) struct Stop;
 
 /// Where something begins that must be closed, and by what.
@@ -82,7 +82,7 @@ pub(super) struct Scanner<'a> {
     pub(super) words: Vec<Word>,
     /// The tree of the text, where one is wanted.
     pub(super) tree: Option<Builder>,
-    /// The variables that are named, each with the level at which it is; kept for the tree alone.
+    /// The variables that are named, each with its nesting level; recorded for the tree alone.
     variables: Vec<(String, usize)>,
 }
 
@@ -235,7 +235,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// The unit `ahead` of this place, as it stands.
+    /// The unit at offset `ahead`, without joining lines.
     fn raw(&self, ahead: usize) -> Option<Unit> {
         self.units.get(self.at + ahead).map(|(unit, _, _)| *unit)
     }
@@ -290,7 +290,7 @@ impl<'a> Scanner<'a> {
         result
     }
 
-    /// Lets the tree know something, where one is wanted.
+    /// Updates the tree, where one is wanted.
     fn note(&mut self, note: impl FnOnce(&mut Builder)) {
         if let Some(tree) = &mut self.tree {
             note(tree);

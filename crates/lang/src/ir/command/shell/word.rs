@@ -139,8 +139,8 @@ pub(super) enum Quote {
 }
 
 impl Scanner<'_> {
-    /// Reads a word. A list in it has still to be settled by whoever knows whether a word may
-    /// become several.
+    /// Reads a word. A list in it must still be resolved by the caller, which knows whether a word
+    /// may become several.
     pub(super) fn word(&mut self, mode: Mode) -> Result<Word, Stop> {
         let mut word = Word {
             start: self.at,
@@ -220,7 +220,7 @@ impl Scanner<'_> {
         .any(|(_, level)| *level == self.level)
     }
 
-    /// Decides what becomes of the lists in a word: one that is all of it may stand for several
+    /// Decides what becomes of the lists in a word: one that is all of it may become several
     /// words where several words may stand.
     pub(super) fn settle(&mut self, word: &Word, several: bool) {
         for part in &word.parts {
