@@ -26,7 +26,7 @@ pub enum Raw {
     Json(serde_json::Value),
 }
 
-/// What is asked of a program for one run.
+/// A request for one run of a program: pipeline, inputs and fields.
 #[derive(Debug, Clone, Default)]
 pub struct Asked {
     /// The pipeline; may be left out where there is only one.
@@ -39,7 +39,7 @@ pub struct Asked {
     pub written: IndexMap<GlobalId, Expr>,
 }
 
-/// Binds a program to what is asked of it.
+/// Binds a program to the request for one run.
 pub fn bind(
     program: &Program,
     asked: &Asked,

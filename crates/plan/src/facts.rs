@@ -60,7 +60,7 @@ pub struct Sight<'a> {
     pub facts: &'a Facts,
     /// The locals.
     pub locals: &'a Locals,
-    /// The run, if one is under way.
+    /// The run, if one is in progress.
     pub run: Option<&'a RunFacts>,
 }
 
@@ -532,7 +532,7 @@ impl<'a> Finder<'a> {
         self.faults.borrow_mut().push(diagnostic);
     }
 
-    /// Reads what `env(…)` and `file(…)` in bodies ask for, where that is known now.
+    /// Reads what `env(…)` and `file(…)` in bodies need, where that is known now.
     fn read_outside(&self) {
         for call in lockstep_lang::ir::outside_calls(self.program) {
             // Its value is not wanted, only what it reads; mistakes in it show when it runs.

@@ -18,7 +18,7 @@ use lockstep_lang::ir::Order;
 /// Where a cell is among its siblings: its index on each axis.
 pub type Position = Vec<u32>;
 
-/// What the grid asks about values.
+/// The values that the grid needs.
 pub trait Axes {
     /// Why a value could not be found.
     type Error;
@@ -26,7 +26,7 @@ pub trait Axes {
     fn values(&mut self, axis: usize, locals: &Locals) -> Result<Vec<Value>, Self::Error>;
     /// The locals with this element of an axis.
     fn bind(&self, axis: usize, value: &Value, locals: &Locals) -> Locals;
-    /// Whether `where` keeps the cell with these locals.
+    /// Whether `where` includes the cell with these locals.
     fn keep(&mut self, locals: &Locals) -> Result<bool, Self::Error>;
     /// The cells that `include` adds: for each the values of all axes.
     fn included(&mut self, locals: &Locals) -> Result<Vec<Vec<Value>>, Self::Error>;
@@ -94,8 +94,8 @@ struct Level {
     broken: Broken,
 }
 
-/// What failures have put an end to on a serial level: the elements after these. Those that run
-/// beside the failed cell, or wait for room in the same wave, go on.
+/// What failures have stopped on a serial level: the elements after these. Those that run
+/// concurrently with the failed cell, or wait for room in the same wave, continue.
 #[derive(Debug, Default, Clone, PartialEq)]
 struct Broken {
     /// All chains after this element.
@@ -585,7 +585,7 @@ mod tests {
             play(&[S, S], gate(), numbers(&[2, 2]), &[&[0, 0]]),
             "00\n-01 -10 -11\n"
         );
-        // Who waits for room in the same wave is no later cell of the chain.
+        // A cell that waits for room in the same wave is not a later cell of the chain.
         let one = Gate {
             max: Some(1),
             waves: Vec::new(),

@@ -433,7 +433,8 @@ impl Builder<'_> {
         }
     }
 
-    /// By what a label is told from its siblings': for deployments also by their head's text.
+    /// What distinguishes a label from those of its siblings: for deployments also the text of
+    /// their head.
     fn said(&self, stmt: &Stmt, label: &Name) -> Name {
         match stmt.kind.deploys() {
             true => Name::from(self.program.sources.text(stmt.span)),

@@ -119,7 +119,7 @@ pub struct Walk<'a> {
     pub bound: &'a Bound,
     /// The skeleton.
     pub tree: &'a Tree,
-    /// The run, if one is under way.
+    /// The run, if one is in progress.
     pub run: Option<&'a RunFacts>,
     /// Whether stages are passed over: they hold locks of their own.
     pub skip_stages: bool,
@@ -210,8 +210,8 @@ impl<'a> Walk<'a> {
         Ok(sum)
     }
 
-    /// Adds what the statements of a body do; there may be a million cells on the way, so nothing
-    /// is put together first that can be added at once.
+    /// Adds what the statements of a body do; there may be a million cells, so no intermediate
+    /// result is built where it can be added directly.
     fn add(&self, body: &Seq, locals: &Locals, sum: &mut Sum) -> Result<(), Halt> {
         let mut locals = locals.clone();
         for id in body.iter() {
@@ -399,7 +399,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Hands every cell of a matrix to `found`, in cell order.
+    /// Calls `found` for every cell of a matrix, in cell order.
     pub fn each_cell(
         &self,
         matrix: &Matrix,
