@@ -14,7 +14,7 @@ use lockstep_plan::grid::{Axes, Position};
 use lockstep_plan::{Locals, MatrixAxes};
 use lockstep_plan::{Node, TreeId};
 
-/// A loop or matrix that is being looked at.
+/// The loop or matrix that is being outlined.
 pub(super) struct Cells<'m, 'a> {
     pub(super) id: TreeId,
     pub(super) node: &'m Node,

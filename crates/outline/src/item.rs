@@ -113,7 +113,7 @@ pub struct Item {
     /// Which of the outline's meetings it is, if it is a barrier.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub meeting: Option<usize>,
-    /// Modifiers and other remarks, in the words of the language.
+    /// Modifiers and other remarks, in the syntax of the language.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
     /// What is in it.

@@ -3,7 +3,7 @@
 
 use lockstep_base::source::Span;
 
-/// More reasons than this are told as one.
+/// More reasons than this are merged into one.
 const MOST: usize = 6;
 
 /// A time that passes in any case, in milliseconds, with the reasons for it.
@@ -75,7 +75,7 @@ impl Least {
         }
     }
 
-    /// Whether the reasons can be told one by one.
+    /// Whether the reasons can be listed one by one.
     pub(crate) fn is_plain(&self) -> bool {
         self.reasons.len() <= MOST
     }

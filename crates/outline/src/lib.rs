@@ -117,8 +117,8 @@ impl Outline {
         Self::with(plan, 60)
     }
 
-    /// The outline of a plan, with at most so many cells of each loop or matrix. What only the
-    /// run knows is said to be so.
+    /// The outline of a plan, with at most `cells` cells of each loop or matrix. What only the run
+    /// knows is marked as such.
     pub fn with(plan: &Plan, cells: usize) -> Self {
         let program = &plan.bound.program;
         let globals = program.globals.iter().zip(&plan.bound.facts.globals);

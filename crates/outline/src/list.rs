@@ -12,7 +12,7 @@ use lockstep_plan::Locals;
 use lockstep_plan::body;
 use lockstep_plan::grid::Axes;
 
-/// Where an axis has too many cells, each of its elements still shows so many.
+/// Where an axis has too many cells, each of its elements still shows this many.
 const FEWEST: usize = 3;
 
 /// The lines before and after them count like cells.
@@ -148,7 +148,7 @@ impl<'a> Maker<'a> {
         item
     }
 
-    /// Hands every cell to `each`, in cell order.
+    /// Calls `each` for every cell, in cell order.
     pub(super) fn every(
         &mut self,
         cells: &mut Cells<'_, 'a>,

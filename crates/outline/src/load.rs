@@ -3,13 +3,13 @@
 
 use lockstep_base::value::InfrastructureId;
 
-/// So large that it stands for "as many as there will be".
+/// Represents "as many as there will be".
 const UNBOUNDED: u64 = u64::MAX;
 
 /// Further locks are not counted with: the load is then taken to be larger than it may be.
 const MOST_LOCKS: usize = 32;
 
-/// What keeps things apart.
+/// What excludes things from running at the same time.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Lock {
     /// `lock E`
@@ -18,7 +18,7 @@ pub(super) enum Lock {
     Places(Vec<InfrastructureId>),
 }
 
-/// The most of something that can go on at once.
+/// The maximum concurrency of something.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Load {
     all: u64,
@@ -75,13 +75,13 @@ impl Load {
         (self.all != UNBOUNDED).then_some(self.all)
     }
 
-    /// Something else that goes on before or after it.
+    /// Something else that happens before or after it.
     pub(super) fn then(&mut self, other: &Self) {
         self.merge(other, Under::then);
         self.all = self.all.max(other.all);
     }
 
-    /// Something else that goes on beside it.
+    /// Something else that happens at the same time.
     pub(super) fn beside(&mut self, other: &Self) {
         self.merge(other, Under::beside);
         self.all = self.all.saturating_add(other.all);
@@ -104,7 +104,7 @@ impl Load {
         }
     }
 
-    /// At most so many of parts that are each at most as large as `widest`.
+    /// Limits a load to `parts` parts that are each at most as large as `widest`.
     pub(super) fn cap(&mut self, parts: u64, widest: &Self) {
         self.all = self.all.min(widest.all.saturating_mul(parts));
     }

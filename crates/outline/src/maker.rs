@@ -38,9 +38,9 @@ pub(super) type At<'p> = Option<&'p str>;
 #[derive(Debug)]
 pub(super) struct Frame {
     pub(super) block: TreeId,
-    /// The cell that is being looked at.
+    /// The current cell.
     pub(super) position: Position,
-    /// What the strand that is being looked at is called.
+    /// The name of the current strand.
     pub(super) strand: Strand,
     /// Whether strands are being counted, which is done before anything is listed.
     pub(super) counting: bool,
@@ -94,8 +94,7 @@ pub(crate) struct Maker<'a> {
     pub(super) limit: usize,
     /// Cells that may still be listed.
     pub(super) left: usize,
-    /// What has been found of deployments in the part that is being looked at. Barriers are in
-    /// the frames.
+    /// The deployments found in the current part. Barriers are in the frames.
     pub(super) sum: Sum,
     /// The infrastructures that are deployed to outside of stages.
     pub(super) loose: IndexSet<InfrastructureId>,
@@ -287,7 +286,7 @@ impl<'a> Maker<'a> {
                     let longest = seen.measure.longest;
                     both(measure.longest, longest, u64::saturating_add)
                 }
-                // Then it does not go on.
+                // Then it does not continue.
                 Some(Verdict::Rollback(_) | Verdict::Abort) | None => measure.longest,
             };
             let classes = words::classes(told);
@@ -402,7 +401,7 @@ impl<'a> Maker<'a> {
         Some((frame, meeting.fixed_axes))
     }
 
-    /// A strand passes a barrier so many times.
+    /// A strand passes a barrier a number of times.
     pub(super) fn pass(&mut self, barrier: BarrierName, times: u32) {
         let walk = self.walk;
         let muted = self.muted > 0;

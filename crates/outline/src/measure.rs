@@ -15,7 +15,7 @@ const MOST_STAGES: usize = 100;
 /// A number of which the run may decide a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Count {
-    /// So many there are in any case.
+    /// The lower bound of the number.
     pub least: u64,
     /// There are never more. Nothing where only the run knows.
     pub most: Option<u64>,
@@ -108,8 +108,8 @@ impl Measure {
         self.add(other);
     }
 
-    /// Something that is done at the same time. Whether their locks keep them apart is not looked
-    /// at for the time that they take.
+    /// Something that is done at the same time. Whether their locks exclude each other is not
+    /// considered for the time that they take.
     pub(super) fn beside(&mut self, other: Self) {
         self.longest = both(self.longest, other.longest, u64::max);
         self.shortest.beside(other.shortest.clone());

@@ -283,7 +283,7 @@ impl<'a> Maker<'a> {
             return seen;
         }
         if !self.sum.unsure && places.len() == self.sum.targets.len() {
-            // Its deployments never run beside those of a stage with the same locks.
+            // Its deployments never run concurrently with those of a stage with the same locks.
             let mut sorted: Vec<_> = places.iter().copied().collect();
             sorted.sort_unstable();
             let lock = Lock::Places(sorted);

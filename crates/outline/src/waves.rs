@@ -12,7 +12,7 @@ use lockstep_plan::body;
 
 /// Waves that are listed.
 const MOST_WAVES: usize = 20;
-/// Each listed wave shows at least so many cells.
+/// Each listed wave shows at least this many cells.
 const FEWEST: u64 = 3;
 /// More waves than this are not made out one by one.
 const MOST_MADE: u64 = 100_000;
