@@ -30,7 +30,7 @@ pub struct Owed(Vec<(MeetingId, u32)>);
 /// The meetings of one block: which cells meet (by their common position) and at what.
 type OfBlock = HashMap<(Position, BarrierName), MeetingId>;
 
-/// All meetings under way.
+/// All active meetings.
 #[derive(Debug, Clone, Default)]
 pub struct Barriers {
     table: Vec<Instance>,
@@ -38,7 +38,7 @@ pub struct Barriers {
     of: HashMap<NodeId, OfBlock>,
 }
 
-/// A meeting under way.
+/// An active meeting.
 #[derive(Debug, Clone, Default)]
 struct Instance {
     name: String,
@@ -62,7 +62,7 @@ impl Barriers {
         self.of.len()
     }
 
-    /// Who waits, and at which barrier; all but those at one meeting.
+    /// The waiting strands and their barriers; all but those at one meeting.
     pub fn waits(&self, except: MeetingId) -> impl Iterator<Item = (NodeId, &str)> {
         let meetings = self.table.iter().enumerate();
         meetings
@@ -211,8 +211,8 @@ impl Machine {
         Ok(self.plan.tree.get(node.tree).has_barrier && !node.around.undoing)
     }
 
-    /// Enters a strand's arrivals in the meetings that belong to this block, and hands those of
-    /// blocks further out down to it.
+    /// Registers a strand's expected arrivals in the meetings that belong to this block, and passes
+    /// those of enclosing blocks down to it.
     fn owe(&mut self, id: NodeId, sum: Sum, position: &[u32]) -> Checked<Owed> {
         let plan = self.plan.clone();
         let mut owed = Owed::default();
@@ -355,7 +355,7 @@ impl Machine {
         Ok(())
     }
 
-    /// A strand does not wait at its barrier any more. Whether it did.
+    /// Removes a strand from the barrier at which it waits. Returns whether it waited.
     pub(super) fn stop_waiting_at(&mut self, id: NodeId, meeting: MeetingId) -> Checked<bool> {
         let instance = self.barriers.checked(meeting)?;
         let before = instance.waiting.len();
@@ -387,8 +387,8 @@ impl Machine {
         }
     }
 
-    /// Nobody comes to the meetings that a strand owes: it ended well, or never began. What it
-    /// owed, `parent` and the strands around that do not owe any more either.
+    /// A strand will not arrive at the meetings at which it was expected: it succeeded, or never
+    /// began. `parent` and the enclosing strands are no longer expected there either.
     pub(super) fn leave_owed(&mut self, parent: NodeId, owed: Owed) -> Checked<()> {
         for (meeting, count) in owed.0.into_iter().filter(|(_, count)| *count > 0) {
             self.barriers.checked(meeting)?.left += count;
@@ -398,9 +398,9 @@ impl Machine {
         Ok(())
     }
 
-    /// Where a strand goes is known now (a branch is taken, a failure ignored, a workflow left
-    /// early): the meetings that it was to pass on another way it leaves here, so that nobody
-    /// waits for it until its end. `own` is what the statement at hand still does.
+    /// The path of a strand is known now (a branch is taken, a failure ignored, a workflow left
+    /// early): it leaves the meetings on the paths not taken, so that no strand waits for it until
+    /// its end. `own` is what the current statement still does.
     pub(super) fn leave_behind(&mut self, id: NodeId, own: Option<Seq>) -> Checked<()> {
         let node = self.look(id)?;
         if self.barriers.of.is_empty() || !self.plan.tree.get(node.tree).has_barrier {
@@ -504,7 +504,8 @@ impl Machine {
         }
     }
 
-    /// All who wait at a barrier fail, as nobody else can come. Whether anybody did.
+    /// Fails all strands that wait at a barrier, as no other strand can arrive. Returns whether
+    /// there were any.
     pub(super) fn give_up_barriers(&mut self) -> Checked<bool> {
         let mut ends = Vec::new();
         let mut broken = Vec::new();

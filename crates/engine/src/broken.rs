@@ -11,21 +11,21 @@ use super::state::Activity;
 use lockstep_base::source::Name;
 use lockstep_plan::TreeId;
 
-/// A rule of the machine that did not hold: a mistake of this program, never of a file. A machine
-/// that has one does nothing any more.
+/// A violated invariant of the machine: a bug in this program, never in a file. A broken machine
+/// does nothing any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrokenInvariant {
     /// Which rule.
     pub breach: Breach,
     /// The node that it is about, where that is in the machine's table.
     pub node: Option<NodeReport>,
-    /// The event that was handled. What it holds is not kept: it may be an output of a command.
+    /// The event that was handled. Its payload is not recorded: it may be the output of a command.
     pub event: Option<EventReport>,
     /// Where in the source of this program it was found.
     pub found_at: &'static Location<'static>,
 }
 
-/// What must not be, and was asked for.
+/// The violated invariant: something illegal that was requested.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Breach {
     /// A node that is not in the table.
@@ -34,35 +34,35 @@ pub enum Breach {
     Status {
         /// The status.
         from: Status,
-        /// What was asked for.
+        /// The requested status.
         to: Status,
     },
     /// Something to do that may not follow what a node is doing.
     Activity {
         /// What it is doing.
         from: Activity,
-        /// What was asked for.
+        /// The requested activity.
         to: Activity,
     },
     /// Something to do that does not go with the status of a node.
     StatusOfActivity {
         /// The status.
         status: Status,
-        /// What was asked for.
+        /// The requested activity.
         to: Activity,
     },
-    /// A node does something else than what is asked of it needs.
+    /// A node is not doing what the requested operation needs.
     NotDoing {
         /// What it is doing.
         found: Activity,
         /// What was expected.
         expected: Activity,
     },
-    /// A node that is stopped from outside would be stopped for another reason, or not any more.
+    /// A node that is being stopped would be stopped for another reason, or no longer.
     Stopping {
         /// Why it is being stopped.
         from: &'static str,
-        /// What was asked for.
+        /// What was requested.
         to: &'static str,
     },
     /// A handler would retry what it does not handle.
@@ -77,7 +77,7 @@ pub enum Breach {
     WrongAnswer(EffectId),
     /// The run was started twice.
     StartedTwice,
-    /// Nobody waits, yet nothing goes on.
+    /// No strand waits, yet the run does not continue.
     Standstill,
 }
 
@@ -112,7 +112,7 @@ pub struct EventReport {
 /// What is only made while the rules of the machine hold.
 pub(super) type Checked<T> = Result<T, Box<BrokenInvariant>>;
 
-/// Why a statement does not go on.
+/// Why a statement does not continue.
 #[derive(Debug)]
 pub(super) enum NodeError {
     /// It fails.

@@ -28,13 +28,13 @@ pub struct GridWork {
     around: Around,
     /// What the cells yielded.
     yields: Vec<(Position, Value)>,
-    /// How to take back what the cells did.
+    /// How to undo what the cells did.
     undo: Vec<(Position, Vec<Undo>)>,
     /// How many cells failed.
     failed: usize,
     /// How many of those are tolerated.
     tolerated: usize,
-    /// Whether a failure that is not tolerated keeps further cells from starting.
+    /// Whether a failure that is not tolerated prevents further cells from starting.
     stops: bool,
     /// Whether the first failure that is not tolerated stops the other cells.
     fail_fast: bool,
@@ -250,7 +250,7 @@ impl Machine {
         Ok(())
     }
 
-    /// A cell has ended altogether.
+    /// A cell has ended completely.
     pub(super) fn cell_left(&mut self, id: NodeId, cell: Cell, leaver: Leaver) -> Checked<()> {
         let keeps = self.plan.tree.get(self.look(id)?.tree).stmt.bind.is_some();
         let work = self.grid(id)?;
@@ -349,7 +349,7 @@ impl Machine {
     }
 }
 
-/// How to take back what one cell did.
+/// How to undo what one cell did.
 type CellUndo = (Position, Vec<Undo>);
 
 /// The undo of cells, nested as their axes are: serial axes in reverse, parallel ones at once.

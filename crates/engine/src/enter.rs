@@ -135,7 +135,7 @@ impl Machine {
                 self.begin(id, Some(self.display(&text)))?;
                 self.queue.push(Task::Ended(id, End::good()));
             }
-            // These have a node of their own only where others run beside them.
+            // These have a node of their own only where others run in parallel with them.
             StmtKind::Let(_)
             | StmtKind::Fail(_)
             | StmtKind::Return(_)
@@ -162,7 +162,7 @@ impl Machine {
 
     // --- Helpers -------------------------------------------------------------------------
 
-    /// The node runs, and the world is told.
+    /// The node runs, and this is reported.
     pub(super) fn begin(&mut self, id: NodeId, text: Option<String>) -> Checked<()> {
         self.set(id, Status::Running)?;
         let node = self.look(id)?;
@@ -173,7 +173,7 @@ impl Machine {
         Ok(())
     }
 
-    /// The node waits, and the world is told.
+    /// The node waits, and this is reported.
     pub(super) fn wait(&mut self, id: NodeId, waiting: Waiting) -> Checked<()> {
         let status = match waiting {
             Waiting::Lock { .. } => Status::Queued,
@@ -332,7 +332,7 @@ impl Machine {
         Ok(())
     }
 
-    /// Looks whether what is verified still holds.
+    /// Checks again whether what is verified still holds.
     pub(super) fn look_again(&mut self, id: NodeId) -> Checked<()> {
         let node = self.look(id)?;
         let (tree, locals, path) = (node.tree, node.locals.clone(), node.path.clone());

@@ -96,7 +96,7 @@ impl Outcome {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Answer {
-    /// Go on (`approve`).
+    /// Continue (`approve`).
     Yes,
     /// Do not (`approve`), with a reason.
     No(String),
@@ -138,7 +138,7 @@ pub struct Want {
     pub limit: u32,
 }
 
-/// What is asked.
+/// What a person is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Question {
     /// `approve`: yes or no.
@@ -207,14 +207,14 @@ pub enum Effect {
         /// What is wanted.
         wants: Vec<Want>,
     },
-    /// Give these locks back; what has not been acquired yet is not wanted any more.
+    /// Release these locks; requests that have not been granted yet are withdrawn.
     Release {
         /// The [`Effect::Acquire`] that they were wanted by.
         id: EffectId,
         /// Which of its locks; all of them where it is empty.
         names: Vec<Name>,
     },
-    /// Ask; answered by [`Event::Answered`].
+    /// Ask a person; answered by [`Event::Answered`].
     Ask {
         /// Its id.
         id: EffectId,
@@ -223,11 +223,11 @@ pub enum Effect {
         /// What.
         question: Question,
     },
-    /// The question does not matter any more.
+    /// The question is withdrawn.
     Unask {
         /// Which.
         id: EffectId,
     },
-    /// Tell the world.
+    /// Report an event of the run.
     Tell(Happened),
 }

@@ -198,7 +198,7 @@ impl Machine {
         self.side_body(id, Role::Handler, seq, locals, "on-failure")
     }
 
-    /// Starts a body beside the node's own: a handler or `always`.
+    /// Starts a body in addition to the node's own: a handler or `always`.
     fn side_body(
         &mut self,
         id: NodeId,
@@ -343,7 +343,7 @@ impl Machine {
     /// A person has chosen, or nobody has in time.
     pub(super) fn decided(&mut self, id: NodeId, answer: Option<Answer>) -> Checked<()> {
         self.stop_asking(id)?;
-        // Where nobody can be asked, nobody chooses.
+        // Where no person can be asked, nothing is chosen.
         let answer = match answer.filter(|it| !matches!(it, Answer::No(_))) {
             Some(answer) => Some(answer),
             None => self.ask_otherwise(id)?.map(|otherwise| match otherwise {
@@ -364,7 +364,7 @@ impl Machine {
         }
     }
 
-    /// A person is not asked any more what to do about a failure: the handler goes on.
+    /// A person is no longer asked what to do about a failure: the handler continues.
     pub(super) fn stop_asking(&mut self, id: NodeId) -> Checked<()> {
         let limit = match self.look(id)?.life.phase() {
             Phase::Asking { timer, .. } => *timer,
@@ -468,7 +468,7 @@ impl Machine {
         self.leave(id)
     }
 
-    /// The node ends: the world and its parent are told.
+    /// The node ends: this is reported, and its parent is notified.
     pub(super) fn leave(&mut self, id: NodeId) -> Checked<()> {
         let trouble = &self.look(id)?.trouble;
         let failed = trouble.as_ref().map(|trouble| trouble.failure.clone());
@@ -518,7 +518,7 @@ impl Machine {
     fn begin_unless_begun(&mut self, id: NodeId) -> Checked<()> {
         match self.look(id)?.life.status() {
             Status::Pending => self.begin(id, None),
-            // It has been told of already.
+            // This has been reported already.
             Status::Queued => self.set(id, Status::Running),
             Status::Waiting
             | Status::Running
@@ -559,7 +559,7 @@ impl Machine {
         Ok(())
     }
 
-    /// Tells how a node ended.
+    /// Reports how a node ended.
     pub(super) fn tell_finished(&mut self, id: NodeId, failure: Option<Failure>) -> Checked<()> {
         let Some(kind) = self.kind(id)? else {
             return Ok(());
@@ -613,7 +613,7 @@ impl Machine {
         }
     }
 
-    /// How the block around a node takes back what the node did, if it may have to.
+    /// How the enclosing block undoes what the node did, if it may have to.
     fn undo_for_parent(&mut self, id: NodeId, released: Vec<super::Want>) -> Checked<Vec<Undo>> {
         let keep = self.look(id)?.around.keep_undo;
         let node = self.node(id)?;

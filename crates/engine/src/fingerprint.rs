@@ -16,8 +16,8 @@ use lockstep_plan::Locals;
 type Places = HashMap<NodeId, usize>;
 
 impl Machine {
-    /// The same number for two machines of one plan that stand at the same place, however they
-    /// came there: told the same from here on, they do the same. Times and numbers of effects do
+    /// The same number for two machines of one plan that are in the same state, however they got
+    /// there: given the same events from here on, they do the same. Times and numbers of effects do
     /// not count.
     pub fn fingerprint(&self) -> u64 {
         let mut order = Vec::new();

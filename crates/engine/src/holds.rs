@@ -24,23 +24,23 @@ use lockstep_plan::{Locals, Sum, TreeId, Walk, body, stage_value};
 /// The infrastructure locks of a stage (or of the pipeline, for deployments outside stages).
 #[derive(Debug, Clone, Default)]
 pub struct Holds {
-    /// Whether the locks of everything that is known have been asked for.
+    /// Whether the locks of everything that is known have been requested.
     asked: bool,
     /// The requests, with what each of them covers.
     requests: Vec<HoldRequest>,
-    /// Everything that has ever been asked for: a rollback needs it again.
+    /// Every infrastructure that has ever been requested: a rollback needs it again.
     used: IndexSet<InfrastructureId>,
-    /// What has been deployed, and where to, if anybody may ask.
+    /// What has been deployed, and where to, if it may be queried.
     deployed: HashSet<(ServiceId, InfrastructureId)>,
-    /// How many deployments will never come, noted before their locks were asked for: by the
-    /// statement of the holder's body that they stand in, and where to.
+    /// How many deployments will never come, recorded before their locks were requested; keyed by
+    /// the statement of the holder's body that contains them, and the infrastructure.
     gone: HashMap<(usize, InfrastructureId), u32>,
     /// How many deployments to each infrastructure are still to come; nothing where that is not
     /// known, or where they may come back: then locks are held to the end.
     remaining: Option<HashMap<InfrastructureId, u32>>,
 }
 
-/// Locks that were asked for together.
+/// Locks that were requested together.
 #[derive(Debug, Clone)]
 pub struct HoldRequest {
     /// The effect.
@@ -82,7 +82,7 @@ impl Machine {
         fields.and_then(|fields| fields.get("exclusive")) != Some(&Value::Bool(false))
     }
 
-    /// Whether the holder of a deployment has the lock; if not, the deployment is told later.
+    /// Whether the holder of a deployment has the lock; if not, the deployment is notified later.
     pub(super) fn hold(&mut self, id: NodeId, target: InfrastructureId) -> Result<bool, NodeError> {
         let holder = self.look(id)?.around.holder;
         let mut holds = self.node(holder)?.holds.take().unwrap_or_default();
@@ -116,7 +116,7 @@ impl Machine {
         Ok(granted)
     }
 
-    /// Notes what a stage deploys, for those who ask it afterwards.
+    /// Records what a stage deploys, for later queries.
     pub(super) fn note_deployed(
         &mut self,
         id: NodeId,
@@ -153,7 +153,7 @@ impl Machine {
         self.wait(id, Waiting::Lock { names, queue })
     }
 
-    /// Locks that were asked for are not free.
+    /// Requested locks are not free.
     pub(super) fn queued(&mut self, id: NodeId, request: EffectId, queue: Queue) -> Checked<()> {
         match self.look(id)?.life.requests_lock(request) {
             Some(Requester::Lock) => {
@@ -216,7 +216,7 @@ impl Machine {
         }
     }
 
-    /// Asks for the locks of all deployments of a stage, together.
+    /// Requests the locks of all deployments of a stage, together.
     fn ask_for_all(&mut self, holder: NodeId, holds: &mut Holds) -> Checked<Result<(), Halt>> {
         let sum = match self.sum_ahead(holder)? {
             Ok(sum) => sum,
@@ -298,7 +298,7 @@ impl Machine {
                 self.queue.push(Task::Ended(waiting, End::bad(failure)));
             }
         }
-        // Those who wanted some of them may have given up meanwhile.
+        // Those who wanted some of them may have withdrawn meanwhile.
         for target in targets {
             self.release_if_done(id, target)?;
         }
@@ -318,7 +318,7 @@ impl Machine {
         Ok(gone.flat_map(|request| request.waiting).collect())
     }
 
-    /// A deployment does not wait for its lock any more. Whether it did.
+    /// Removes a deployment from those that wait for the lock. Returns whether it waited.
     pub(super) fn stop_waiting_for_hold(&mut self, id: NodeId) -> Checked<bool> {
         let holder = self.look(id)?.around.holder;
         let Some(holds) = self.node(holder)?.holds.as_mut() else {

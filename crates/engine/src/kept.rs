@@ -69,7 +69,7 @@ impl Machine {
         Ok(true)
     }
 
-    /// Whether a node is done altogether or not at all.
+    /// Whether a node is a unit: done completely or not at all.
     fn is_unit(&self, id: NodeId) -> Checked<bool> {
         let node = self.look(id)?;
         Ok(node.is_statement() && traits(&self.plan.tree.get(node.tree).stmt.kind).is_unit)
@@ -104,8 +104,8 @@ impl Machine {
         }
     }
 
-    /// A node takes over what a node in it has done. What handlers do is done again, and so is
-    /// what is looked at again and again.
+    /// A node adds the completed work of a node in it to its own. What handlers do is done again,
+    /// and so is what is checked repeatedly.
     pub(super) fn take_done(&mut self, id: NodeId, leaver: &mut Leaver) -> Checked<()> {
         let done = std::mem::take(&mut leaver.done);
         match leaver.role {

@@ -62,7 +62,7 @@ pub struct Machine {
     run: RunFacts,
     nodes: Vec<Option<Node>>,
     free: Vec<NodeId>,
-    /// What follows from the task at hand.
+    /// The consequences of the current task.
     queue: Vec<Task>,
     effects: Vec<Effect>,
     now: i64,
@@ -75,20 +75,20 @@ pub struct Machine {
     locks: OwnLocks,
     undone: Undone,
     transitions: Transitions,
-    /// How many more skipped nodes are told one by one.
+    /// How many more skipped nodes are reported one by one.
     skips_to_tell: usize,
     cancelled: bool,
     aborted: bool,
     rollback_failed: bool,
     finished: Option<Status>,
-    /// Which of its own rules the machine has broken: then it does nothing any more.
+    /// The violated invariant of the machine, if any: then it does nothing any more.
     broken: Option<Box<BrokenInvariant>>,
     /// What the run before has done.
     kept: Kept,
     /// Whether it is noted what this one does, and what that was.
     notes: bool,
     done: Vec<(Name, Done)>,
-    /// How often strands that waited for each other had to be let go.
+    /// How often a standstill of strands that waited for each other had to be broken.
     standstills: u32,
 }
 
@@ -99,13 +99,13 @@ enum Task {
     Enter(NodeId),
     /// A node's body ended.
     Ended(NodeId, End),
-    /// A node's failure handlers are through; it rolls back or goes on failing.
+    /// A node's failure handlers have ended; it rolls back or fails.
     Handled(NodeId),
-    /// A node has ended altogether and been taken out; its parent goes on.
+    /// A node has ended completely and been removed; its parent continues.
     Left(NodeId, Box<Leaver>),
 }
 
-/// What a parent is told of a node that has ended altogether.
+/// What a parent receives of a node that has ended completely.
 #[derive(Clone)]
 struct Leaver {
     tree: TreeId,
@@ -150,8 +150,8 @@ impl Machine {
     }
 
     /// Takes one event in, at `now` milliseconds, and returns everything that follows from it, in
-    /// order. An event for an effect that does not matter any more changes nothing. Where the
-    /// machine finds a mistake of its own, nothing follows, neither now nor later: ask
+    /// order. An event for an effect that no longer matters changes nothing. Where the machine
+    /// violates one of its own invariants, nothing follows, neither now nor later: see
     /// [`Machine::broken`].
     #[must_use]
     pub fn handle(&mut self, now: i64, event: Event) -> Vec<Effect> {
@@ -173,7 +173,7 @@ impl Machine {
     fn handle_checked(&mut self, event: Event) -> Checked<()> {
         self.take(event)?;
         self.settle()?;
-        // Nothing can come in any more: whoever waits, waits for ever.
+        // Nothing can come in any more: strands that wait, wait for ever.
         while self.is_stuck() {
             self.standstills += 1;
             self.unstick()?;
@@ -182,8 +182,8 @@ impl Machine {
         Ok(())
     }
 
-    /// The rule of its own that the machine has broken, if it has. The run cannot go on then; the
-    /// event that was handled last has had no effect.
+    /// The invariant that the machine has violated, if any. The run cannot continue then; the event
+    /// that was handled last has had no effect.
     pub fn broken(&self) -> Option<&BrokenInvariant> {
         self.broken.as_deref()
     }
@@ -203,8 +203,8 @@ impl Machine {
         self.transitions
     }
 
-    /// How much the machine still remembers of what is under way: nodes, effects without an
-    /// answer, meetings and locks. None of it once the run has ended.
+    /// How much active state the machine still has: nodes, effects without an answer, meetings and
+    /// locks. None of it once the run has ended.
     pub fn under_way(&self) -> usize {
         self.nodes.iter().flatten().count()
             + self.pending.len()
@@ -268,9 +268,9 @@ impl Machine {
     }
 
     fn settle(&mut self) -> Checked<()> {
-        // What follows from a task comes before what was to be done after it, so that strands
-        // that could all go on do so in the order in which they are written, whatever they are
-        // in, and one after the other goes as far as it can.
+        // The consequences of a task are handled before what was pending after it (depth first), so
+        // that strands that could all continue do so in the order in which they are written,
+        // whatever contains them, and each continues as far as it can before the next.
         let mut stack = Vec::new();
         loop {
             stack.extend(self.queue.drain(..).rev());
@@ -288,7 +288,7 @@ impl Machine {
 
     // --- Nodes ---------------------------------------------------------------------------
 
-    /// Adds a node; its body starts when the queue comes to it.
+    /// Adds a node; its body starts when its task is taken from the queue.
     fn add(
         &mut self,
         tree: TreeId,
@@ -397,7 +397,7 @@ impl Machine {
         }
     }
 
-    /// Asks for locks, all together.
+    /// Requests locks, all together.
     fn acquire(&mut self, node: NodeId, wants: Vec<Want>) -> Checked<EffectId> {
         let path = self.look(node)?.path.clone();
         let id = self.effect(node);

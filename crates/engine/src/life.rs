@@ -154,7 +154,7 @@ impl Life {
     }
 }
 
-/// Who waits in person for locks; a stage asks for those of its deployments, whatever it does.
+/// Which node itself waits for locks; a stage requests those of its deployments, whatever it does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Requester {
     /// A `lock`.
@@ -273,7 +273,7 @@ impl Life {
         }
     }
 
-    /// A handler has its body tried once more.
+    /// A handler retries its body.
     fn count_handler_try(&mut self) -> Result<(), Breach> {
         if self.activity() != Activity::Handler || self.handler_tries >= self.tries {
             return Err(Breach::HandlerTry);
@@ -304,7 +304,7 @@ impl Life {
     }
 }
 
-// --- What the rules of the language ask for --------------------------------------------------
+// --- What the rules of the language request --------------------------------------------------
 
 impl Machine {
     /// Changes the state of a node; where it may not be changed so, nothing is.
@@ -335,7 +335,7 @@ impl Machine {
         self.go_to(id, Phase::Body(work))
     }
 
-    /// The body of a node does nothing any more. What it did is handed out.
+    /// The body of a node does nothing any more. Returns what it did.
     #[track_caller]
     pub(super) fn end_work(&mut self, id: NodeId) -> Checked<Work> {
         let before = self.change(id, |life, seen| match life.phase {
@@ -361,7 +361,7 @@ impl Machine {
         })
     }
 
-    /// A node goes on in another phase of its life.
+    /// A node enters another phase of its life.
     #[track_caller]
     pub(super) fn go_to(&mut self, id: NodeId, phase: Phase) -> Checked<()> {
         self.change(id, |life, seen| life.set_phase(phase, seen).map(|_| ()))
@@ -373,7 +373,7 @@ impl Machine {
         self.change(id, |life, _| life.count_try())
     }
 
-    /// A handler has a node's body tried once more.
+    /// A handler retries a node's body.
     #[track_caller]
     pub(super) fn count_handler_try(&mut self, id: NodeId) -> Checked<()> {
         self.change(id, |life, _| life.count_handler_try())
@@ -418,7 +418,7 @@ impl Machine {
         })
     }
 
-    /// A rollback under way.
+    /// An active rollback.
     #[track_caller]
     pub(super) fn undoing(&mut self, id: NodeId) -> Checked<&mut UndoWork> {
         self.doing(id, Activity::Undoing, |phase| {
@@ -429,7 +429,7 @@ impl Machine {
         })
     }
 
-    /// Until when a `verify` has to hold, and how long it waits between two looks.
+    /// Until when a `verify` has to hold, and how long it waits between two checks.
     #[track_caller]
     pub(super) fn verify_times(&self, id: NodeId) -> Checked<(i64, i64)> {
         let node = self.look(id)?;

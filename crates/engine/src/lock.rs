@@ -53,7 +53,7 @@ impl<Id> Default for LockTable<Id> {
 }
 
 impl<Id: Copy + Ord + Hash> LockTable<Id> {
-    /// Asks for locks. Call [`LockTable::grant`] afterwards.
+    /// Requests locks. Call [`LockTable::grant`] afterwards.
     pub fn acquire(&mut self, id: Id, wants: Vec<Want>) {
         for want in &wants {
             let place = self.places.entry(want.name.clone()).or_default();

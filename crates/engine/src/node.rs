@@ -50,13 +50,13 @@ pub struct Node {
     pub value: Value,
     /// What its body yielded.
     pub yielded: Option<Value>,
-    /// What its body asks of the blocks around it.
+    /// What its body requests of the enclosing blocks.
     pub signal: Signal,
     /// Whether its failure counts as success.
     pub ignored: bool,
     /// Whether a handler decided that it rolls back.
     pub roll_back: bool,
-    /// What has to be done to take back what it did, in the order in which it was done.
+    /// What has to be done to undo what it did, in the order in which it was done.
     pub undo: Vec<Undo>,
     /// What has been done in it, where that is noted.
     pub done: Vec<(Name, Done)>,
@@ -203,7 +203,7 @@ pub struct Around {
     pub holder: NodeId,
     /// Whether it takes something back: then barriers, approvals and waits are passed over.
     pub undoing: bool,
-    /// Whether something around it may have to take back what it does.
+    /// Whether an enclosing block may have to undo what it does.
     pub keep_undo: bool,
     /// Whether a failure in it will take everything back, so that no new cell should start.
     pub doomed: bool,
@@ -250,11 +250,11 @@ pub enum Phase {
         /// How long it waits for an answer.
         timer: Option<EffectId>,
     },
-    /// What it did is being taken back.
+    /// What it did is being undone.
     RollingBack,
     /// Its `always` runs.
     Always,
-    /// It has ended; its end is handed to its parent.
+    /// It has ended; its outcome is passed to its parent.
     Ended,
 }
 
@@ -283,11 +283,11 @@ pub enum Work {
     Ask(EffectId),
     /// A deployment that waits for its stage's locks.
     HoldWait,
-    /// A `verify` between two looks (with the timer of the next) or during one.
+    /// A `verify` between two checks (with the timer of the next) or during one.
     Verify {
         /// Until when it has to hold.
         until: i64,
-        /// How long it waits between two looks, in milliseconds.
+        /// How long it waits between two checks, in milliseconds.
         every: i64,
         /// The timer of the next look.
         timer: Option<EffectId>,
@@ -386,7 +386,7 @@ pub struct DeploymentState {
     pub target: InfrastructureId,
     /// The body of its workflow and what that sees.
     pub body: Option<SeqWork>,
-    /// Whether its stage's locks are to be told when it ends.
+    /// Whether its stage's locks are to be notified when it ends.
     pub holds: bool,
 }
 
@@ -417,12 +417,12 @@ pub struct Trouble {
     pub failure: Failure,
     /// How far outwards everything is to be rolled back, where a handler said so.
     pub rolls_back: Option<RollbackScope>,
-    /// Whether something that should have been taken back was not.
+    /// Whether something that should have been undone was not.
     pub unrestored: bool,
 }
 
 impl Trouble {
-    /// A failure that nobody has decided about.
+    /// A failure that no handler has decided about.
     pub fn new(failure: Failure) -> Box<Self> {
         Box::new(Self {
             failure,
@@ -432,10 +432,10 @@ impl Trouble {
     }
 }
 
-/// What a body asks of the blocks around it when it ends well.
+/// What a body requests of the enclosing blocks when it succeeds.
 #[derive(Debug, Clone, Default)]
 pub enum Signal {
-    /// Nothing: go on.
+    /// Nothing: continue.
     #[default]
     None,
     /// End the workflow with this value.
@@ -453,7 +453,7 @@ pub enum End {
         value: Value,
         /// What it yielded.
         yielded: Option<Value>,
-        /// What it asks of the blocks around it.
+        /// What it requests of the enclosing blocks.
         signal: Signal,
     },
     /// With a failure.

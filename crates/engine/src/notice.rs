@@ -7,7 +7,7 @@ use lockstep_base::source::{Name, Span};
 use lockstep_lang::ir::FailureClass;
 pub use lockstep_plan::NodeKind;
 
-/// The state of a node, in the words of the language.
+/// The state of a node, as the language names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
@@ -29,9 +29,9 @@ pub enum Status {
     Skipped,
     /// It was stopped.
     Cancelled,
-    /// What it did is being taken back.
+    /// What it did is being undone.
     RollingBack,
-    /// What it did was taken back.
+    /// What it did was undone.
     RolledBack,
     /// Taking it back failed.
     RollbackFailed,
@@ -219,7 +219,7 @@ pub enum Happened {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         text: Option<String>,
     },
-    /// A node waits; it is followed by another event of the node when it goes on or ends.
+    /// A node waits; another event of the node follows when it continues or ends.
     NodeWaiting {
         /// Its path.
         node: Name,

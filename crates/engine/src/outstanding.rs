@@ -15,11 +15,11 @@ pub struct Outstanding {
     pub commands: BTreeMap<EffectId, (Name, Box<Command>)>,
     /// Actions that were to be called.
     pub actions: BTreeMap<EffectId, ActionCall>,
-    /// Those among them that were told to stop.
+    /// Those among them that were requested to stop.
     pub stopped: BTreeSet<EffectId>,
     /// When timers fire, on the machine's clock.
     pub timers: BTreeMap<EffectId, i64>,
-    /// Questions, and the nodes that ask.
+    /// Open questions, and the nodes that ask them.
     pub questions: BTreeMap<EffectId, (Name, Question)>,
     /// Locks that are held or waited for.
     pub locks: BTreeMap<EffectId, LockRequest>,
@@ -71,8 +71,8 @@ impl ActionCall {
 }
 
 impl Outstanding {
-    /// The machine takes this in. Whether it answers something that was asked for, or needs no
-    /// question.
+    /// The machine takes this event in. Returns whether it answers an outstanding request, or is
+    /// not an answer to one.
     pub fn happened(&mut self, event: &Event) -> bool {
         match event {
             Event::Start | Event::Cancel => true,
@@ -99,7 +99,7 @@ impl Outstanding {
         }
     }
 
-    /// The machine asks for this; what is to be told comes back.
+    /// The machine requests this effect; returns what is to be reported.
     pub fn asked(&mut self, effect: Effect) -> Option<Happened> {
         match effect {
             Effect::Tell(happened) => return Some(happened),

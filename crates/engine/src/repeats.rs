@@ -20,7 +20,7 @@ type Seen = (Vec<Option<Value>>, Option<Value>);
 pub struct Undone(HashMap<Name, Vec<Seen>>);
 
 impl Undone {
-    /// A step starts: there is something to take back again.
+    /// A step starts: there is something to undo again.
     pub fn started(&mut self, path: &Name) {
         if !self.0.is_empty() {
             self.0.remove(path);

@@ -16,14 +16,14 @@ use lockstep_base::value::Value;
 use lockstep_lang::ir::FailureClass;
 use lockstep_plan::{Locals, TreeId};
 
-/// A rollback under way.
+/// An active rollback.
 #[derive(Debug, Clone, Default)]
 pub struct UndoWork {
     /// What is still to be undone, the last first.
     items: Vec<Undo>,
     /// Whether all of it is undone at once.
     parallel: bool,
-    /// How many parts are under way.
+    /// How many parts are active.
     live: usize,
     /// Whether a part failed.
     failed: bool,
@@ -41,7 +41,7 @@ impl UndoWork {
         self.locks == Some(request)
     }
 
-    /// The line of the ledger of the deployment that it takes back, if it is one.
+    /// The ledger line of the deployment that it undoes, if it is one.
     pub(super) fn line(&mut self) -> Option<&mut Deployment> {
         self.scope.as_mut().map(|scope| &mut scope.deployment)
     }
@@ -54,7 +54,7 @@ impl UndoWork {
 }
 
 impl Machine {
-    /// Takes back what a scope did. A scope that did nothing that can be taken back just fails.
+    /// Undoes what a scope did. A scope that did nothing that can be undone just fails.
     pub(super) fn roll_back(&mut self, id: NodeId) -> Checked<()> {
         let items = std::mem::take(&mut self.node(id)?.undo);
         let items = self.undone.left(&self.plan, items);
@@ -75,11 +75,11 @@ impl Machine {
         Ok(())
     }
 
-    /// The rollback of a scope is through.
+    /// The rollback of a scope has ended.
     pub(super) fn rollback_left(&mut self, id: NodeId, end: &End) -> Checked<()> {
         let mut failed = end.is_bad();
         if let Some(trouble) = &mut self.node(id)?.trouble {
-            // What a scope inside it could not take back, it has not taken back either.
+            // What a scope inside it could not undo, it has not undone either.
             failed |= trouble.unrestored;
             trouble.unrestored = failed;
         }
@@ -230,7 +230,7 @@ impl Machine {
         self.body_ends(id, end)
     }
 
-    /// Tells of the status of a deployment that had ended before it was rolled back.
+    /// Reports the status of a deployment that had ended before it was rolled back.
     fn tell_scope(&mut self, id: NodeId, status: Status) -> Checked<()> {
         let Some(scope) = &mut self.undoing(id)?.scope else {
             return Ok(());

@@ -11,8 +11,8 @@ use lockstep_lang::ir::{FailureClass, StmtKind};
 use lockstep_plan::{Locals, Node as Spot, TreeId};
 
 impl Machine {
-    /// Goes on with the next statement of a body, or ends it. Statements that have no effect of
-    /// their own are done on the spot.
+    /// Continues with the next statement of a body, or ends it. Statements that have no effect of
+    /// their own are executed immediately.
     pub(super) fn step(&mut self, id: NodeId) -> Checked<()> {
         let plan = self.plan.clone();
         loop {
@@ -101,7 +101,7 @@ impl Machine {
             }
             // A verdict has no value.
             OnTheSpot::Let(_) | OnTheSpot::Verdict(_) => {
-                // Beside others in a `parallel`, nobody sees the name.
+                // In a `parallel`, no other statement sees the name.
                 let body = self.node(id)?.life.sequence_mut();
                 if let (Some(slot), Some(seq)) = (stmt.bind, body) {
                     seq.locals = seq.locals.bind(slot, value);
@@ -145,7 +145,7 @@ impl Machine {
         Ok(())
     }
 
-    /// A node in it has ended altogether.
+    /// A node in it has ended completely.
     pub(super) fn child_left(&mut self, id: NodeId, mut leaver: Leaver) -> Checked<()> {
         self.take_done(id, &mut leaver)?;
         match std::mem::replace(&mut leaver.role, Role::Root) {
@@ -233,7 +233,7 @@ impl Machine {
 
     // --- What never starts ---------------------------------------------------------------
 
-    /// Tells of the statements of a body that will not be reached.
+    /// Reports the statements of a body that will not be reached.
     fn skip_rest(&mut self, id: NodeId) -> Checked<()> {
         let seq = self.seq(id)?;
         let rest: Vec<TreeId> = seq.seq.get(seq.next..).unwrap_or_default().to_vec();
@@ -247,7 +247,7 @@ impl Machine {
         Ok(())
     }
 
-    /// Tells of statements that never start, and of the deployments in them.
+    /// Reports statements that never start, and the deployments in them.
     pub(super) fn skip(&mut self, spots: &[TreeId], path: &Name, locals: &Locals) -> Checked<()> {
         let plan = self.plan.clone();
         for tree in spots {
@@ -280,7 +280,7 @@ impl Machine {
                     let walk = Self::walk(&plan, &run);
                     let mut cells = Vec::new();
                     let most = self.skips_to_tell;
-                    // An axis that is not known has no cells to tell of.
+                    // An axis that is not known has no cells to report.
                     let _ = walk.each_cell(matrix, locals, &mut |cell| {
                         if cells.len() < most {
                             cells.push((cell.values.to_vec(), cell.locals.clone()));
@@ -329,7 +329,7 @@ impl Machine {
         }
     }
 
-    /// Tells of a cell that never starts.
+    /// Reports a cell that never starts.
     pub(super) fn skip_cell(
         &mut self,
         tree: TreeId,
@@ -455,8 +455,8 @@ impl Machine {
     }
 }
 
-/// Keeps the first failure that is no mere consequence of another, and the furthest rollback that
-/// any of them asks for.
+/// Keeps the first failure that is not a mere consequence of another, and the widest rollback that
+/// any of them requests.
 pub(super) fn note_trouble(kept: &mut Option<Box<Trouble>>, trouble: Box<Trouble>) {
     let weight = |trouble: &Trouble| match trouble.failure.class {
         FailureClass::Cancelled => 0,

@@ -19,13 +19,13 @@ use lockstep_lang::ir::FailureClass;
 pub struct OwnLocks {
     waiting: BTreeMap<EffectId, Vec<Want>>,
     held: BTreeMap<EffectId, Vec<Want>>,
-    /// Who would have which lock if nobody else wanted any. The run hears of it only later, and
-    /// later still where others are in the way.
+    /// The lock table if no other run wanted any locks. The run is notified only later, and later
+    /// still where other runs hold them.
     own: LockTable<EffectId>,
 }
 
 impl OwnLocks {
-    /// These locks were asked for.
+    /// These locks were requested.
     pub fn asked(&mut self, id: EffectId, wants: &[Want]) {
         self.waiting.insert(id, wants.to_vec());
         self.own.acquire(id, wants.to_vec());
@@ -39,7 +39,7 @@ impl OwnLocks {
         }
     }
 
-    /// Some, or all where `names` is empty, are not held or wanted any more.
+    /// Some locks, or all where `names` is empty, are no longer held or wanted.
     pub fn released(&mut self, id: EffectId, names: &[Name]) {
         self.own.release(id, names);
         self.own.grant();
@@ -115,7 +115,7 @@ impl Machine {
         Ok(())
     }
 
-    /// Where the others wait while somebody waits at a barrier, for a message.
+    /// Where the others wait while a strand waits at a barrier, for a message.
     pub(super) fn what_others_wait_for(
         &self,
         except: super::barrier::MeetingId,

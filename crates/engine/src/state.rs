@@ -65,7 +65,7 @@ pub fn successors(from: Status) -> &'static [Status] {
             Cancelled,
             RollingBack,
         ],
-        // A block around it may still take back what it did.
+        // An enclosing block may still undo what it did.
         Succeeded | Ignored | Failed | Cancelled => &[RollingBack],
         RollingBack => &[RolledBack, RollbackFailed],
         Skipped | RolledBack | RollbackFailed => &[],
@@ -75,7 +75,7 @@ pub fn successors(from: Status) -> &'static [Status] {
 /// What a node is doing, without what that holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Activity {
-    /// Its body has not begun, has just ended, or is at its start once more.
+    /// Its body has not begun, has just ended, or is at its start again.
     Idle,
     /// Statements one after the other.
     Sequence,
@@ -111,7 +111,7 @@ pub enum Activity {
     RollingBack,
     /// Its `always`.
     Always,
-    /// Nothing any more: its end is handed to its parent.
+    /// Nothing any more: its outcome is passed to its parent.
     Ended,
 }
 
@@ -219,7 +219,7 @@ impl std::fmt::Display for Activity {
     }
 }
 
-/// Which transitions have happened; tests ask that all legal ones have.
+/// Which transitions have happened; tests check that all legal ones have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Transitions {
     statuses: [u16; ALL.len()],

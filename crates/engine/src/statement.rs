@@ -9,13 +9,13 @@ use lockstep_lang::ir::{Stmt, StmtKind, Verdict};
 pub(super) struct Traits {
     /// A deployment: a line in the ledger.
     pub is_deploy: bool,
-    /// Its failure takes back what it did.
+    /// Its failure undoes what it did.
     pub rolls_back: bool,
     /// `rollback stage` ends here, and its deployments take their locks together.
     pub is_stage: bool,
     /// A `return` in it ends there.
     pub takes_returns: bool,
-    /// It is done altogether or not at all, so that a retried run need not do it again.
+    /// It is done completely or not at all, so that a retried run need not do it again.
     pub is_unit: bool,
     /// What its body yields is its value.
     pub takes_yields: bool,
@@ -135,7 +135,7 @@ pub(super) fn on_the_spot(stmt: &Stmt) -> Option<OnTheSpot<'_>> {
     })
 }
 
-/// The infrastructure that the commands in a statement run on, where it says so.
+/// The infrastructure that the commands in a statement run on, where it specifies one.
 pub(super) fn place(kind: &StmtKind) -> Option<&Expr> {
     match kind {
         StmtKind::On { target, .. } => Some(target),

@@ -32,7 +32,7 @@ pub struct StrandsWork {
     fail_fast: bool,
     /// What the children yielded.
     yielded: Vec<Option<Value>>,
-    /// How to take back what the children did.
+    /// How to undo what the children did.
     undo: Vec<Vec<Undo>>,
     /// The barriers that each child that has not started will pass.
     owed: Vec<Owed>,
@@ -106,7 +106,7 @@ impl Machine {
         }
     }
 
-    /// A child has ended altogether.
+    /// A child has ended completely.
     pub(super) fn strand_left(&mut self, id: NodeId, place: usize, leaver: Leaver) -> Checked<()> {
         let doomed = self.around_children(id)?.doomed;
         let work = self.strands(id)?;
@@ -169,13 +169,13 @@ impl Machine {
         self.body_ends(id, end)
     }
 
-    /// No more children start, and those that never will are told of.
+    /// No more children start, and those that never will are reported.
     pub(super) fn stop_strands(&mut self, id: NodeId) -> Checked<()> {
         self.strands(id)?.stopped = true;
         self.skip_strands(id)
     }
 
-    /// Once the block is stopped: tells of the children that never start, and breaks the barriers
+    /// Once the block is stopped: reports the children that never start, and breaks the barriers
     /// that they would pass.
     fn skip_strands(&mut self, id: NodeId) -> Checked<()> {
         let work = self.strands(id)?;
