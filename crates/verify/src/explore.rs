@@ -35,7 +35,7 @@ use state::State;
 pub use state::{Holder, Step};
 use steps::Search;
 
-/// States that a search looks at before it gives up.
+/// The maximum number of states that a search explores.
 const MOST_STATES: usize = 50_000;
 
 /// What a search found.
@@ -45,7 +45,7 @@ pub enum Verdict {
     Ends,
     /// This one does not.
     Hangs(Hang),
-    /// There were more states than can be looked at. Where a standstill is given, it has been found
+    /// There were more states than can be explored. Where a deadlock is given, it has been found
     /// among runs that need not all be possible.
     Unknown(Option<Hang>),
 }
@@ -57,7 +57,7 @@ pub enum Way {
     Order,
     /// One run, as no lock can be in short supply.
     OneRun,
-    /// Locks are asked for in every order, and everything else goes on at once.
+    /// Locks are requested in every order, and everything else continues immediately.
     LockOrders,
     /// Event by event, as the machine would see them.
     Events,
@@ -68,7 +68,7 @@ impl Way {
     pub const ALL: [Self; 4] = [Self::Order, Self::OneRun, Self::LockOrders, Self::Events];
 }
 
-/// Looks for a standstill; a shortest one is found first.
+/// Searches for a deadlock; a shortest one is found first.
 pub fn explore(flow: &Flow) -> Verdict {
     decide(flow).0
 }

@@ -53,24 +53,24 @@ pub struct Strand {
     pub owes: Vec<(usize, u32)>,
     /// How many deployments it brings to each lock of each stage, at most; by stage and lock.
     pub deploys: Vec<((usize, usize), u32)>,
-    /// Where it goes on after a failure; the innermost comes first.
+    /// Where it continues after a failure; the innermost comes first.
     pub guards: Vec<Guard>,
 }
 
-/// Where a strand goes on when something between two places of it has failed.
+/// Where a strand continues when something between two places of it has failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Guard {
     /// The first place.
     pub from: usize,
     /// The place after the last.
     pub to: usize,
-    /// Where it goes on.
+    /// Where it continues.
     pub pad: usize,
     /// The place after what is done about the failure.
     pub end: usize,
 }
 
-/// A place where a strand may wait, or lets others go on.
+/// A place where a strand may wait, or let others continue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Op {
     /// Something that takes time.
@@ -83,15 +83,15 @@ pub enum Op {
     Release(usize),
     /// A deployment begins: its stage's locks are needed.
     Enter(usize, TreeId),
-    /// So many deployments to one of the stage's infrastructures have ended.
+    /// A number of deployments to one of the stage's infrastructures have ended.
     Exit(usize, usize, u32),
     /// A stage has ended: its locks are given back.
     Drop(usize),
     /// Splits, and waits for all parts.
     Fork(usize),
-    /// Goes on at one of these places; which one, only the run knows.
+    /// Continues at one of these places; which one, only the run knows.
     Choose(Vec<usize>, TreeId),
-    /// Goes on there.
+    /// Continues there.
     Jump(usize),
     /// Leaves the meetings that are not ahead from here on.
     Leave(Ahead),
@@ -206,7 +206,7 @@ pub struct Fork {
     /// Whether a parallel axis is inside a serial one that is inside a parallel one: then who
     /// gets the next place depends on who ends first.
     pub tangled: bool,
-    /// Whether a failure keeps those that have not started from starting.
+    /// Whether a failure prevents those that have not started from starting.
     pub stops: bool,
     /// How many failed cells are ignored.
     pub tolerated: u32,
@@ -257,8 +257,8 @@ impl Fork {
 }
 
 impl Flow {
-    /// The strands of a plan. What cannot be known before the run is left out; it is looked at
-    /// when it is reached.
+    /// The strands of a plan. What cannot be known before the run is left out; it is checked when
+    /// it is reached.
     pub fn of(plan: &Plan) -> Result<Self, Halt> {
         make::flow(plan)
     }

@@ -18,7 +18,7 @@ use lockstep_lang::ir::FailureClass;
 use lockstep_plan::{Plan, RunFacts};
 pub use trace::{Handled, Trace};
 
-/// What a script is told of a command or action that starts.
+/// What a script receives about a command or action that starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Started {
     /// The path of its node.
@@ -38,11 +38,11 @@ pub struct Course {
     pub outcome: Outcome,
     /// What has to happen before it can end.
     pub latch: Option<Latch>,
-    /// How long it goes on after it was told to stop.
+    /// How long it continues after a stop was requested.
     pub stops_ms: i64,
 }
 
-/// What has to happen before a command or action can end: a proof that others run beside it.
+/// What has to happen before a command or action can end: a proof that others run concurrently.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Latch {
     /// For each of these patterns a node that it stands for has started a command or action.
@@ -96,7 +96,7 @@ pub fn command_value<const N: usize>(stdout: &str, code: i64, outputs: [(&str, &
     ])
 }
 
-/// The world that a script makes.
+/// The simulated world, as a script defines it.
 pub trait Script {
     /// How a command or action goes.
     fn course(&mut self, started: &Started) -> Course;
@@ -106,8 +106,8 @@ pub trait Script {
         self.course(started)
     }
 
-    /// Which of so many things that happen at the same time is heard of first, where
-    /// [`Script::chooses`]; they stand in the order in which they were begun.
+    /// Which of `of` things that happen at the same time is handled first, where
+    /// [`Script::chooses`]; they are in the order in which they were begun.
     fn choose(&mut self, _of: usize) -> usize {
         0
     }
@@ -123,17 +123,17 @@ pub trait Script {
         None
     }
 
-    /// Whether the world gives these locks out at all.
+    /// Whether these locks are granted at all.
     fn grants(&mut self, _node: &Name) -> bool {
         true
     }
 
-    /// Whether the run is to go on; asked before every event.
+    /// Whether the run is to continue; called before every event.
     fn goes_on(&mut self) -> bool {
         true
     }
 
-    /// What a person answers, and after how many milliseconds; nothing if nobody does.
+    /// What a person answers, and after how many milliseconds; nothing if there is no answer.
     fn answer(&mut self, _node: &Name, _question: &Question) -> Option<(i64, Answer)> {
         Some((0, Answer::Yes))
     }
@@ -143,12 +143,12 @@ pub trait Script {
         None
     }
 
-    /// Hears what is told; whether it is to be kept in the trace.
+    /// Observes a reported event; returns whether it is to be recorded in the trace.
     fn hear(&mut self, _at: i64, _happened: &Happened) -> bool {
         true
     }
 
-    /// Whether every event and its effects are to be kept in the trace.
+    /// Whether every event and its effects are to be recorded in the trace.
     fn records(&self) -> bool {
         false
     }
@@ -161,7 +161,7 @@ impl<F: FnMut(&Started) -> Course> Script for F {
     }
 }
 
-/// What a simulated run knows of itself.
+/// The state of a simulated run.
 pub fn run_facts() -> RunFacts {
     RunFacts {
         id: "run".into(),
@@ -171,8 +171,8 @@ pub fn run_facts() -> RunFacts {
     }
 }
 
-/// Runs a plan in a scripted world. `seed` decides the jitter of retries and, among things that
-/// end at the same time, which is heard of first; 0 keeps them in the order they were begun.
+/// Runs a plan in a scripted world. `seed` decides the jitter of retries and, among things that end
+/// at the same time, which is handled first; 0 leaves them in the order they were begun.
 pub fn simulate(plan: &Arc<Plan>, seed: u64, script: &mut dyn Script) -> Trace {
     let mut world = World {
         machine: Machine::new(plan.clone(), run_facts(), seed),
@@ -235,7 +235,7 @@ struct World<'s> {
     agenda: Agenda,
     /// Where an effect stands in the agenda.
     due: HashMap<EffectId, Key>,
-    /// Which node asked for locks.
+    /// Which node requested locks.
     nodes: HashMap<EffectId, Name>,
     /// What cannot end yet.
     held: BTreeMap<EffectId, (Latch, i64, Outcome)>,

@@ -38,7 +38,7 @@ pub(super) struct Entry {
     pub(super) at: usize,
     /// Whether the block's statements run at once.
     pub(super) parallel: bool,
-    /// Whether the block may begin again without anything being told of it.
+    /// Whether the block may begin again without an event that reports it.
     pub(super) restarts: bool,
     /// Whether it is the statement itself, and not something in it.
     pub(super) direct: bool,
@@ -147,7 +147,7 @@ pub(super) struct Cells {
     pub(super) max: Option<usize>,
     /// How many cells come before each wave but the first.
     pub(super) waves: Vec<usize>,
-    /// Whether the block may begin again without anything being told of it.
+    /// Whether the block may begin again without an event that reports it.
     pub(super) restarts: bool,
     live: usize,
     /// The chains of serial axes by the axis and what is outside of it.

@@ -50,7 +50,7 @@ impl Hasher for Folded {
         for word in words {
             self.word(u64::from_le_bytes(*word));
         }
-        // The length tells a text from the same text with zeros behind it.
+        // The length distinguishes a text from the same text with zeros behind it.
         let mut last = (rest.len() as u64) << 56;
         for (at, byte) in rest.iter().enumerate() {
             last |= u64::from(*byte) << (8 * at);

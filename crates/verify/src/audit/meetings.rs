@@ -6,15 +6,15 @@ use super::nodes::MeetingKey;
 use super::table::NodeId;
 use lockstep_engine::notice::Status;
 
-/// All barriers at which somebody waits.
+/// All barriers at which strands wait.
 #[derive(Debug, Default)]
 pub(super) struct Meetings {
     open: FastMap<MeetingKey, Meeting>,
     /// Which meeting a node waits at.
     of: FastMap<NodeId, MeetingKey>,
-    /// How often somebody may have left.
+    /// How often strands may have left.
     ends: u64,
-    /// Whether strands may leave without being told of.
+    /// Whether strands may leave without an event that reports it.
     hidden: bool,
 }
 
@@ -23,16 +23,16 @@ struct Meeting {
     waiting: u32,
     /// How many were to come, when the last one arrived.
     expected: usize,
-    /// How often somebody had, when the last one arrived.
+    /// How often strands had left when the last one arrived.
     ends: u64,
-    /// Whether it has opened, and those who waited go on.
+    /// Whether it has opened, and those that waited continue.
     passing: bool,
-    /// Whether somebody who waited has failed, and so will those who come yet.
+    /// Whether a waiting strand has failed, and so will those that arrive later.
     broken: bool,
 }
 
 impl Meetings {
-    /// No meetings yet. Where strands may leave without being told of, nobody counts them.
+    /// No meetings yet. Where strands may leave without being reported, they are not counted.
     pub(super) fn new(hidden: bool) -> Self {
         Self {
             hidden,
@@ -89,7 +89,7 @@ impl Meetings {
             return Ok(());
         };
         let Some(meeting) = self.open.get_mut(&key) else {
-            // Nobody else had to come, or they have left.
+            // No other strand had to arrive, or they have left.
             return Ok(());
         };
         if meeting.passing {
@@ -111,7 +111,7 @@ impl Meetings {
         }
     }
 
-    /// A strand that waited goes on, or gives up.
+    /// A strand that waited continues, or stops waiting.
     pub(super) fn passed(&mut self, node: NodeId, status: Status) -> Result<(), String> {
         let Some(key) = self.of.remove(&node) else {
             return Ok(());

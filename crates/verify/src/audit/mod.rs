@@ -31,10 +31,10 @@ use table::{NodeId, Phase};
 /// The order of the cells of larger loops is not checked.
 pub const MOST_CELLS: usize = 10_000;
 
-/// So many violations are kept; one that goes wrong is often followed by many.
+/// The maximum number of violations that are recorded; one is often followed by many.
 const MOST_VIOLATIONS: usize = 20;
 
-/// Something in which a run did not keep to its plan.
+/// A violation: something in which a run did not follow its plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
     /// The number of the event, from 1.
@@ -51,7 +51,7 @@ impl std::fmt::Display for Violation {
     }
 }
 
-/// What an audit that found nothing wrong has looked at.
+/// What an audit that found no violations has checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Report {
     /// How many events there were.
@@ -79,7 +79,7 @@ pub fn check<'e>(
     audit.result()
 }
 
-/// An audit under way.
+/// An audit in progress.
 #[derive(Debug)]
 pub struct Audit {
     plan: Arc<Plan>,
@@ -93,7 +93,7 @@ pub struct Audit {
     places: FastMap<Name, (Name, u32)>,
     /// How many hold each named resource.
     locks: FastMap<String, u32>,
-    /// The ended deployments that are being taken back.
+    /// The ended deployments that are being rolled back.
     rolling: FastSet<Name>,
 }
 
@@ -114,7 +114,7 @@ impl Audit {
         }
     }
 
-    /// An audit of another run of the same plan; it need not look at the plan again.
+    /// An audit of another run of the same plan; the plan need not be analysed again.
     #[must_use]
     pub fn another(&self) -> Self {
         Self {
@@ -131,7 +131,8 @@ impl Audit {
         }
     }
 
-    /// Hears the next event. If it is the first that does not keep to the plan: in what.
+    /// Checks the next event. If it is the first that does not follow the plan, returns the
+    /// violation.
     pub fn first_stray(&mut self, happened: &Happened) -> Option<Violation> {
         let kept_so_far = self.violations.is_empty();
         self.hear(happened);
@@ -160,7 +161,7 @@ impl Audit {
         }
     }
 
-    /// Hears the next event. Whether it kept to the plan.
+    /// Checks the next event. Returns whether it followed the plan.
     pub fn hear(&mut self, happened: &Happened) -> bool {
         let before = self.violations.len();
         self.report.events += 1;
@@ -181,7 +182,7 @@ impl Audit {
             Happened::NodeFinished {
                 node, kind, status, ..
             } => self.finished(node, *kind, *status),
-            // What a command wrote may be told after its end.
+            // The output of a command may be reported after its end.
             Happened::NodeOutput { .. } => {}
         }
         self.violations.len() == before
@@ -312,8 +313,8 @@ impl Audit {
 
     // --- Infrastructures and resources ---------------------------------------------------
 
-    /// What is in a deployment or `lock` begins, so that it must hold what it wants: only then is
-    /// that sure, as one that fails without having had it is told to have started, too.
+    /// What is in a deployment or `lock` begins, so it must hold its locks: only then is that
+    /// certain, as one that fails without having had them is reported as started, too.
     fn around_is_held(&mut self, id: Option<NodeId>) {
         match id.and_then(|id| self.nodes.parent_of_body(id)) {
             Some((parent, NodeKind::Deploy)) => self.deployment_runs(parent),
@@ -343,7 +344,7 @@ impl Audit {
         }
     }
 
-    /// A deployment or `lock` does not need any more what it holds.
+    /// A deployment or `lock` no longer needs the locks that it holds.
     fn gives_back(&mut self, id: NodeId, kind: NodeKind) {
         match kind {
             NodeKind::Deploy => self.deployment_rests(id),
@@ -425,7 +426,8 @@ impl Audit {
 
     // --- Rollbacks -----------------------------------------------------------------------
 
-    /// Takes what is told of a deployment that had ended and is taken back now. Whether it is one.
+    /// Processes an event of a deployment that had ended and is rolled back now. Returns whether it
+    /// is one.
     fn rolled_back_later(&mut self, node: &Name, kind: NodeKind, status: Status) -> bool {
         if kind != NodeKind::Deploy {
             return false;
@@ -465,7 +467,7 @@ impl Audit {
     }
 }
 
-/// The node that something was told of.
+/// The node that an event is about.
 fn of(happened: &Happened) -> Option<&Name> {
     match happened {
         Happened::NodeStarted { node, .. }
@@ -477,7 +479,7 @@ fn of(happened: &Happened) -> Option<&Name> {
     }
 }
 
-/// Whether nothing can be in a node, so that its end keeps nobody from a barrier.
+/// Whether nothing can be in a node, so that its end prevents no strand from reaching a barrier.
 fn is_leaf(kind: NodeKind) -> bool {
     match kind {
         NodeKind::Action

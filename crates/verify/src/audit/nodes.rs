@@ -22,7 +22,7 @@ use super::places::{Link, Place, Places, has_hidden_scopes};
 use super::table::{Loop, Node, NodeId, Phase, Table};
 use super::values;
 
-/// All nodes under way.
+/// All active nodes.
 #[derive(Debug)]
 pub(super) struct Nodes {
     plan: Arc<Plan>,
@@ -33,7 +33,7 @@ pub(super) struct Nodes {
     hidden_scopes: bool,
     /// The names of the infrastructures that only one stage at a time deploys to.
     exclusive: Arc<FastSet<Name>>,
-    /// Nodes that share their path with others: nothing in them can be told apart.
+    /// Nodes that share their path with others: events in them cannot be attributed.
     twins: FastSet<Name>,
     /// Room to take the values out of a segment.
     plain: String,
@@ -74,12 +74,12 @@ impl Nodes {
         }
     }
 
-    /// The node with this path, if it is under way.
+    /// The active node with this path, if there is one.
     pub(super) fn find(&self, path: &str) -> Option<NodeId> {
         self.table.find(path)
     }
 
-    /// One that is under way, if there is one.
+    /// Any active node, if there is one.
     pub(super) fn any_live(&self) -> Option<Name> {
         self.table.paths().min().cloned()
     }
@@ -89,7 +89,7 @@ impl Nodes {
         self.ended
     }
 
-    /// Whether a node or one around it cannot be told from others.
+    /// Whether a node, or one that contains it, cannot be distinguished from others.
     fn is_twin(&self, path: &str) -> bool {
         !self.twins.is_empty()
             && (self.twins.contains(path) || above(path).any(|it| self.twins.contains(it)))
@@ -97,8 +97,8 @@ impl Nodes {
 
     // --- Beginning -----------------------------------------------------------------------
 
-    /// A node begins, begins again, or waits. Its number from then on, where it can be told from
-    /// others.
+    /// A node begins, begins again, or waits. Returns its number, where it can be distinguished
+    /// from others.
     pub(super) fn begin(
         &mut self,
         known: Option<NodeId>,
@@ -138,7 +138,7 @@ impl Nodes {
         (Some(id), begun)
     }
 
-    /// A node that was not under way.
+    /// Adds a node that was not active.
     fn add(
         &mut self,
         path: &Name,
@@ -154,7 +154,7 @@ impl Nodes {
             None => is_aside(path),
         };
         if parent.is_none() && aside {
-            // What deals with a node's failure is in the nearest one around it that is told of.
+            // What handles a node's failure is in the nearest reported node that contains it.
             parent = above(path).find_map(|around| self.find(around));
         }
         let mut wrong = Ok(());
@@ -236,7 +236,7 @@ impl Nodes {
         (Some(place), cell, wrong)
     }
 
-    /// Which statement of the plan a node is; nothing where that cannot be said.
+    /// Which statement of the plan a node is; nothing where that is ambiguous.
     fn place(
         &mut self,
         parent: NodeId,
@@ -408,7 +408,7 @@ impl Nodes {
         let mut wrong = Ok(());
         let mut id = known;
         if id.is_none() {
-            // What is stopped before it began was never told to have started.
+            // What is stopped before it began was never reported as started.
             (id, wrong) = match to {
                 Status::Cancelled => self.add(path, kind, Phase::Queued),
                 _ => return Err("ended without having started".into()),
@@ -489,7 +489,7 @@ impl Nodes {
 
     // --- Questions -----------------------------------------------------------------------
 
-    /// Whether a node or one around it is rolling back, as far as it is told of.
+    /// Whether a node, or one that contains it, is rolling back, as far as it is reported.
     pub(super) fn something_rolls_back(&self, path: &str) -> bool {
         let rolls = |path: &str| {
             let node = self.find(path).and_then(|id| self.table.get(id));

@@ -20,8 +20,8 @@ pub(super) struct Place {
     pub(super) workflow: Option<WorkflowId>,
     /// Its name in paths, where that depends on nothing that only the run knows.
     pub(super) name: Option<String>,
-    /// Whether it may begin again without anything being told of what it is in: a block around
-    /// it, or the loop whose cell it is, tries again.
+    /// Whether it may begin again without an event that reports its container: an enclosing block,
+    /// or the loop whose cell it is, retries.
     pub(super) restarts: bool,
     /// For a barrier, where its strands meet: a number in [`Plan::meetings`].
     pub(super) meeting: Option<usize>,
@@ -56,7 +56,7 @@ pub(super) struct Link {
     pub(super) at: usize,
     /// Whether they run at once.
     pub(super) parallel: bool,
-    /// Whether they may begin again without anything being told of it.
+    /// Whether they may begin again without an event that reports it.
     pub(super) restarts: bool,
 }
 
@@ -82,7 +82,7 @@ impl Inside {
     }
 }
 
-/// All places, found when they are first asked for.
+/// All places, computed on first use.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Places {
     inside: FastMap<TreeId, Arc<Inside>>,
@@ -134,13 +134,13 @@ fn collect(plan: &Plan, scope: TreeId) -> Inside {
     collector.inside
 }
 
-/// Goes through the bodies that are reached from one place.
+/// Visits the bodies that are reached from one place.
 struct Collector<'a> {
     walk: Walk<'a>,
     meetings: &'a [Meeting],
     /// The blocks on the way to where it is.
     way: Vec<Link>,
-    /// How many bodies it has come to.
+    /// How many bodies it has visited.
     bodies: usize,
     inside: Inside,
 }
@@ -236,7 +236,7 @@ impl Collector<'_> {
     }
 }
 
-/// Whether a statement of which nothing is told may begin its body again.
+/// Whether a statement that is not reported may begin its body again.
 pub(super) fn may_restart(tree: &Tree, id: TreeId) -> bool {
     let node = tree.get(id);
     let mut open: Vec<TreeId> = node
@@ -256,7 +256,7 @@ pub(super) fn may_restart(tree: &Tree, id: TreeId) -> bool {
     node.stmt.modifiers.retry.is_some() || asks
 }
 
-/// Whether a strand of which nothing is told may come to a barrier, or not come.
+/// Whether a strand that is not reported may reach a barrier, or not reach it.
 pub(super) fn has_hidden_strands(tree: &Tree) -> bool {
     tree.iter().any(|(_, node)| {
         let strands = node.bodies.iter().flat_map(|body| body.iter());
@@ -265,7 +265,7 @@ pub(super) fn has_hidden_strands(tree: &Tree) -> bool {
     })
 }
 
-/// Whether something of which nothing is told may roll back.
+/// Whether something that is not reported may roll back.
 pub(super) fn has_hidden_scopes(tree: &Tree) -> bool {
     tree.iter().any(|(_, node)| {
         let hidden = node.label.is_none() || matches!(node.kind, NodeKind::Cell);

@@ -10,7 +10,7 @@ use lockstep_base::source::Name;
 use lockstep_engine::notice::NodeKind;
 use lockstep_plan::{Locals, TreeId};
 
-/// What a node that is under way does.
+/// The state of an active node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
     Running,
@@ -26,7 +26,7 @@ pub(super) struct NodeId {
     serial: u32,
 }
 
-/// A node under way.
+/// An active node.
 #[derive(Debug)]
 pub(super) struct Node {
     pub(super) path: Name,
@@ -39,7 +39,7 @@ pub(super) struct Node {
     /// Where it stands in the plan; nothing in handlers and rollbacks.
     pub(super) place: Option<Arc<Place>>,
     pub(super) parent: Option<NodeId>,
-    /// How many nodes in it are under way.
+    /// How many nodes in it are active.
     pub(super) children: u32,
     /// Its place in its loop, where it is a cell.
     pub(super) cell: Option<Arc<Cell>>,
@@ -51,21 +51,21 @@ pub(super) struct Node {
 /// What is in a node.
 #[derive(Debug, Default)]
 pub(super) struct Body {
-    /// The places in it, once one was asked for.
+    /// The places in it, computed on first use.
     pub(super) inside: Option<Arc<Inside>>,
     /// The bodies in it, by their numbers.
     pub(super) blocks: Vec<Block>,
-    /// How many children of a `parallel` may run at once, once that was asked for.
+    /// How many children of a `parallel` may run at once, computed on first use.
     pub(super) max: Option<Option<usize>>,
     /// The loops in it.
     pub(super) loops: Vec<Loop>,
-    /// What in it was told to be skipped.
+    /// What in it was reported as skipped.
     pub(super) skipped: Option<Box<FastSet<Name>>>,
-    /// What its body sees, once that was asked for.
+    /// What its body sees, computed on first use.
     pub(super) locals: Option<Locals>,
 }
 
-/// A loop or matrix under way.
+/// An active loop or matrix.
 #[derive(Debug)]
 pub(super) struct Loop {
     pub(super) tree: TreeId,
@@ -92,7 +92,7 @@ impl Node {
     }
 }
 
-/// All nodes that are under way.
+/// All active nodes.
 #[derive(Debug, Default)]
 pub(super) struct Table {
     nodes: Vec<Option<(u32, Node)>>,
@@ -102,18 +102,18 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// The node with this path, if it is under way.
+    /// The active node with this path, if there is one.
     pub(super) fn find(&self, path: &str) -> Option<NodeId> {
         self.by_path.get(path).copied()
     }
 
-    /// A node, if it is still under way.
+    /// A node, if it is still active.
     pub(super) fn get(&self, id: NodeId) -> Option<&Node> {
         let (serial, node) = self.nodes.get(id.place as usize)?.as_ref()?;
         (*serial == id.serial).then_some(node)
     }
 
-    /// A node, if it is still under way.
+    /// A node, if it is still active.
     pub(super) fn get_mut(&mut self, id: NodeId) -> Option<&mut Node> {
         let (serial, node) = self.nodes.get_mut(id.place as usize)?.as_mut()?;
         (*serial == id.serial).then_some(node)

@@ -34,7 +34,7 @@ workflow w(s: service<app>, i: infrastructure<app>) {
 }
 ";
 
-/// The plan of a pipeline, and what a run of it tells; commands with `bad` in them fail.
+/// The plan of a pipeline, and the events of a run of it; commands with `bad` in them fail.
 fn play(pipeline: &'static str) -> (Arc<Plan>, Vec<Happened>) {
     let text: &'static str = Box::leak(format!("{WORLD}{pipeline}").into_boxed_str());
     let compiled = compile(&One(text), "case.deploy");

@@ -103,8 +103,8 @@ pub(super) fn inside(plan: &Plan, tree: TreeId, outside: &Locals) -> Locals {
     }
 }
 
-/// The workflow that a deployment uses, told by what its body sees: the service is its first
-/// parameter.
+/// The workflow that a deployment uses, determined from what its body sees: the service is its
+/// first parameter.
 pub(super) fn workflow_of(plan: &Plan, tree: TreeId, inside: &Locals) -> Option<WorkflowId> {
     let program = &plan.bound.program;
     let node = plan.tree.get(tree);
@@ -153,7 +153,7 @@ pub(super) fn cells(plan: &Plan, tree: TreeId, locals: &Locals) -> (Cells, Optio
         let place = Arc::new(cells.cell(number, cell.position));
         number += 1;
         let locals = cell.locals.clone();
-        // What is there already has the same name: which of the two is meant cannot be said.
+        // Another entry already has this name: which of the two is meant is ambiguous.
         index
             .entry(name)
             .and_modify(|(place, _)| *place = None)

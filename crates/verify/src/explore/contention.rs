@@ -15,7 +15,7 @@ struct Wanted {
     to: usize,
 }
 
-/// The locks that more may want at once than can have them. A lock that nobody has to share is
+/// The locks that more strands may want at once than can have them. A lock that is not shared is
 /// never waited for.
 pub fn shortage(flow: &Flow) -> Vec<bool> {
     let (wanted, limits) = all_wanted(flow);
@@ -182,7 +182,7 @@ fn mark_waits(flow: &Flow, strand: StrandId, relevant: &[bool], waits: &mut [boo
         if waits[lock] || !relevant[lock] {
             continue;
         }
-        // To the last place where it is given back, whatever way leads there.
+        // To the last place where it is released, whatever path leads there.
         let end = ops.iter().rposition(|op| *op == Op::Release(*request));
         let inside = ops
             .get(at + 1..end.unwrap_or(ops.len()))

@@ -7,8 +7,8 @@ use super::state::{Holder, NOT_STARTED, State, Step};
 use super::steps::Search;
 use crate::flow::{Op, StrandId};
 
-/// Circles are looked for from this many strands; one of a thousand that wait at one barrier
-/// tells as much as all.
+/// Cycles are searched from this many strands; one of a thousand that wait at one barrier says as
+/// much as all.
 const MOST_STARTS: usize = 200;
 
 /// A standstill.
@@ -22,7 +22,7 @@ pub struct Hang {
     pub others: usize,
 }
 
-/// A strand that never goes on.
+/// A strand that never continues.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stuck {
     /// The strand.
@@ -33,7 +33,7 @@ pub struct Stuck {
     pub why: Why,
     /// The locks that it holds, itself or as a part of a stage.
     pub holds: Vec<(usize, Holder)>,
-    /// The meetings that it has still to come to.
+    /// The meetings at which it is still expected.
     pub owes: Vec<usize>,
 }
 
@@ -53,7 +53,7 @@ pub enum Why {
 }
 
 impl Search<'_> {
-    /// Who waits for what when nobody can go on.
+    /// Who waits for what when no strand can continue.
     pub fn hang(&self, state: &State, steps: Vec<Step>) -> Hang {
         let stuck: Vec<(StrandId, Why)> = (0..self.flow.strands.len())
             .filter_map(|strand| Some((strand, self.why(state, strand)?)))
@@ -146,7 +146,7 @@ impl Search<'_> {
         debt.is_some_and(|debt| state.owes[debt] > 0)
     }
 
-    /// Whether a strand keeps a stage from giving its locks back.
+    /// Whether a strand prevents a stage from releasing its locks.
     fn is_inside(&self, state: &State, hold: usize, strand: StrandId) -> bool {
         let ends_here = |at: StrandId| {
             let ops = &self.flow.strands[at].ops;
@@ -167,7 +167,7 @@ impl Search<'_> {
         false
     }
 
-    /// Those who keep a strand waiting, by their places in `stuck`.
+    /// Those that keep a strand waiting, by their indices in `stuck`.
     fn waits_for(&self, state: &State, stuck: &[(StrandId, Why)], at: usize) -> BTreeSet<usize> {
         let (own, why) = stuck[at];
         let those = |keeps: &dyn Fn(StrandId, Why) -> bool| {

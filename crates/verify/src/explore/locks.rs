@@ -5,7 +5,7 @@ use super::steps::Search;
 use crate::flow::StrandId;
 
 impl Search<'_> {
-    /// Asks for the lock of a request.
+    /// Requests the lock of a request.
     pub(super) fn ask(&self, state: &mut State, strand: StrandId, request: usize) {
         let lock = self.flow.requests[request].lock;
         state
@@ -14,7 +14,7 @@ impl Search<'_> {
         self.grant(state);
     }
 
-    /// A stage asks for all its locks.
+    /// A stage requests all its locks.
     pub(super) fn ask_all(&self, state: &mut State, strand: StrandId, hold: usize) {
         let locks = self.flow.holds[hold].locks.iter().map(|(lock, _)| *lock);
         let locks: Vec<usize> = locks.filter(|lock| self.relevant[*lock]).collect();
@@ -23,7 +23,7 @@ impl Search<'_> {
         self.grant(state);
     }
 
-    /// Gives the locks to all who can have them.
+    /// Grants locks to all that can have them.
     fn grant(&self, state: &mut State) {
         let mut wanted = vec![false; state.held.len()];
         let mut waiting = Vec::new();
@@ -48,7 +48,7 @@ impl Search<'_> {
         state.queue = waiting;
     }
 
-    /// Those who have locks hear of it.
+    /// Notifies those that have been granted locks.
     pub(super) fn deliver(&self, state: &mut State, holder: Holder, out: &mut Vec<Task>) {
         state.granted.retain(|other| *other != holder);
         match holder {
@@ -94,7 +94,7 @@ impl Search<'_> {
         self.grant(state);
     }
 
-    /// So many deployments to an infrastructure have ended, or will never come.
+    /// A number of deployments to an infrastructure have ended, or will never come.
     pub(super) fn fewer(&self, state: &mut State, hold: usize, lock: usize, count: u32) {
         let locks = &self.flow.holds[hold].locks;
         let place = locks.iter().position(|(other, _)| *other == lock);

@@ -26,17 +26,17 @@ pub fn is_ordered(flow: &Flow, shortage: &[bool]) -> bool {
 /// More steps than this are not taken to follow what the holders of locks wait for.
 const MOST_STEPS: usize = 20_000_000;
 
-/// Who holds or asks for a lock.
+/// Who holds or requests a lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Owner {
     Request(usize),
     Hold(usize),
 }
 
-/// Something that is waited for: its number and, for a lock, who asks for it.
+/// Something that is waited for: its number and, for a lock, who requests it.
 type Wait = (usize, Option<Owner>);
 
-/// What comes later, what has to come sooner, and who asks for it, if it is a lock.
+/// What comes later, what has to come sooner, and who requests it, if it is a lock.
 struct Edge {
     later: u32,
     sooner: u32,
@@ -198,7 +198,8 @@ impl<'a> Graph<'a> {
         }
     }
 
-    /// Who fails goes on at its guard, and leaves there what it would have come to.
+    /// A strand that fails continues at its guard, and leaves there the meetings that it would have
+    /// reached.
     fn guard(&mut self, strand: StrandId, guard: &crate::flow::Guard) {
         let flow = self.flow;
         let ops = &flow.strands[strand].ops;
@@ -356,7 +357,8 @@ impl<'a> Graph<'a> {
         }
     }
 
-    /// Takes away what waits for nothing, again and again; whether nothing is left.
+    /// Removes what waits for nothing, repeatedly; returns whether nothing is left (then there is
+    /// no cycle).
     fn has_order(&self) -> bool {
         let followers = self.table(|edge| edge.sooner);
         let mut waits = vec![0_u32; self.next];
@@ -378,7 +380,7 @@ impl<'a> Graph<'a> {
         taken == self.next
     }
 
-    /// Whether nobody who holds a lock waits for something that waits for it.
+    /// Whether no holder of a lock waits for something that waits for that lock.
     fn locks_come_back(&self) -> bool {
         let sooner = self.table(|edge| edge.later);
         let mut by_class: HashMap<usize, Vec<usize>> = HashMap::new();
@@ -434,7 +436,7 @@ struct Walk<'a> {
     sooner: Table,
     /// Who may hold the locks of each class, by the number of that.
     by_class: HashMap<usize, Vec<usize>>,
-    /// In which round each number was last come to.
+    /// In which round each number was last visited.
     seen: Vec<u32>,
     round: u32,
     steps: usize,

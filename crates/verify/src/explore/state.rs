@@ -5,9 +5,9 @@ use crate::flow::{Flow, StrandId};
 /// A choice on the way to a standstill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// The strand asks for a lock, at this place.
+    /// The strand requests a lock, at this place.
     Asks(StrandId, usize),
-    /// The strand goes on at this place, one of several.
+    /// The strand continues at this place, one of several.
     Goes(StrandId, usize),
     /// What the strand did at this place has ended well.
     Ends(StrandId, usize),
@@ -29,11 +29,11 @@ pub enum Holder {
 /// What is to be done next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Task {
-    /// A strand goes on.
+    /// A strand continues.
     Go(StrandId),
     /// A strand fails where it is.
     Fail(StrandId),
-    /// A strand has ended, and its block goes on; whether its failure counts.
+    /// A strand has ended, and its block continues; whether its failure counts.
     Left(StrandId, bool),
 }
 
@@ -55,13 +55,13 @@ pub struct State {
     pub arrived: Vec<u32>,
     pub left: Vec<u32>,
     pub broken: Vec<bool>,
-    /// Who waits at each meeting, in the order they came.
+    /// Who waits at each meeting, in the order of arrival.
     pub waiting: Vec<Vec<StrandId>>,
     /// Who holds each lock.
     pub held: Vec<Vec<Holder>>,
-    /// Who waits for locks, in the order they came, and for which.
+    /// Who waits for locks, in the order of the requests, and for which.
     pub queue: Vec<(Holder, Vec<usize>)>,
-    /// Who has locks and does not know it yet.
+    /// Who has been granted locks and not been notified yet.
     pub granted: Vec<Holder>,
     pub holds: Vec<HoldState>,
     pub forks: Vec<ForkState>,

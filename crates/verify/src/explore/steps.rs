@@ -25,7 +25,7 @@ pub struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    /// Only these locks count, and they are asked for in every order.
+    /// Only these locks count, and they are requested in every order.
     pub fn free(flow: &'a Flow, relevant: Vec<bool>, failures: bool) -> Self {
         Self::new(flow, relevant, false, failures)
     }
@@ -85,7 +85,7 @@ impl<'a> Search<'a> {
         self.settle(state);
     }
 
-    /// What may happen next; nothing where all has ended or nobody can go on.
+    /// What may happen next; nothing where all has ended or no strand can continue.
     pub fn choices(&self, state: &State) -> Vec<Step> {
         if let Some(Task::Go(strand)) = state.tasks.last() {
             let at = state.at[*strand] as usize;
@@ -211,7 +211,7 @@ impl<'a> Search<'a> {
         self.flow.strands[strand].ops.get(state.at[strand] as usize)
     }
 
-    /// Lets everything go as far as it can, or up to where there is a choice.
+    /// Advances everything as far as it can, or up to where there is a choice.
     fn settle(&self, state: &mut State) {
         loop {
             while let Some(task) = state.tasks.pop() {
@@ -238,7 +238,7 @@ impl<'a> Search<'a> {
             state.tasks.extend(out.into_iter().rev());
         }
         if !self.exact {
-            // Who came first makes no difference here: locks are asked for in every order.
+            // The order of arrival makes no difference here: locks are requested in every order.
             state.waiting.iter_mut().for_each(|it| it.sort_unstable());
             state
                 .holds
@@ -247,7 +247,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// A strand goes on until it waits, ends, or lets others go first. Not where there is a
+    /// A strand continues until it waits, ends, or lets others run first. Not where there is a
     /// choice.
     fn go(&self, state: &mut State, strand: StrandId, out: &mut Vec<Task>) -> bool {
         loop {
@@ -362,7 +362,7 @@ impl<'a> Search<'a> {
         if state.arrived[meeting] + state.left[meeting] < expected {
             return;
         }
-        // Who comes once more, in another try, makes no difference.
+        // A strand that arrives again, in another attempt, makes no difference.
         state.arrived[meeting] = expected.saturating_sub(state.left[meeting]);
         for strand in std::mem::take(&mut state.waiting[meeting]) {
             state.at[strand] += 1;
@@ -370,8 +370,8 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// A strand will not come to meetings that it owes, nor bring deployments to stages' locks,
-    /// but for what is kept.
+    /// A strand will not arrive at meetings that expect it, nor bring deployments to stages' locks,
+    /// except those in `kept`.
     fn leave(
         &self,
         state: &mut State,
@@ -397,7 +397,8 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// The deployments that a strand was still to bring, but for what is kept, are not waited for.
+    /// The deployments that a strand was still to bring, except those in `kept`, are not waited
+    /// for.
     fn deploys_not(&self, state: &mut State, strand: StrandId, kept: &crate::flow::Ahead) {
         let (_, deploys) = self.debts[strand];
         for (at, (key, _)) in self.flow.strands[strand].deploys.iter().enumerate() {
@@ -447,7 +448,7 @@ impl<'a> Search<'a> {
 
     // --- Failures ------------------------------------------------------------------------
 
-    /// A strand fails where it is: it goes on at the guard around it, or ends.
+    /// A strand fails where it is: it continues at the guard around it, or ends.
     fn fail(&self, state: &mut State, strand: StrandId, out: &mut Vec<Task>) {
         let flow = self.flow;
         let at = state.at[strand] as usize;
@@ -607,7 +608,7 @@ impl<'a> Search<'a> {
         })
     }
 
-    /// A strand never starts; the meetings that it would come to are broken.
+    /// A strand never starts; the meetings that it would reach are broken.
     fn skip(&self, state: &mut State, fork: usize, place: usize, out: &mut Vec<Task>) {
         let child = self.flow.forks[fork].children[place];
         state.at[child] = ENDED;
@@ -650,14 +651,14 @@ impl<'a> Search<'a> {
         out.push(Task::Left(strand, good || tolerated));
     }
 
-    /// What a strand that has ended did not come to makes no difference any more.
+    /// The meetings that an ended strand did not reach make no difference any more.
     fn forget(&self, state: &mut State, strand: StrandId) {
         let owes = self.debts[strand].0;
         let own = self.flow.strands[strand].owes.len();
         state.owes[owes..owes + own].fill(0);
     }
 
-    /// The block of a strand that has ended goes on.
+    /// The block of a strand that has ended continues.
     fn left(&self, state: &mut State, strand: StrandId, good: bool, out: &mut Vec<Task>) {
         let Some((_, fork)) = self.flow.strands[strand].parent else {
             return;

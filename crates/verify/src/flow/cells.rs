@@ -219,7 +219,7 @@ fn order(matrix: &Matrix, cells: &[Found], fork: &mut Fork) {
         if !serial {
             continue;
         }
-        // Under the same outer elements: the element at hand, its group, and the group before.
+        // Under the same outer elements: the current element, its group, and the group before.
         let mut under: HashMap<&[u32], (u32, usize, Option<usize>)> = HashMap::new();
         for (cell, (position, ..)) in cells.iter().enumerate() {
             let (Some(outer), Some(index)) = (position.get(..axis), position.get(axis)) else {

@@ -253,7 +253,7 @@ impl Maker<'_> {
         Ok(())
     }
 
-    /// A body beside the statement's own: nobody counts with its barriers.
+    /// A body in addition to the statement's own: its barriers are not expected by any meeting.
     pub(super) fn beside(
         &mut self,
         strand: StrandId,
@@ -380,7 +380,7 @@ impl Maker<'_> {
     ) -> Result<(), Halt> {
         let key = match key.map(|key| self.walk.eval(key, locals)) {
             Some(Ok(key)) => Some(self.walk.display(&key)),
-            // Nobody counts with it, so nobody is kept.
+            // It is not expected by any meeting, so no strand is kept waiting.
             Some(Err(Halt::Unknown)) => return Ok(()),
             Some(Err(fault)) => return Err(fault),
             None => None,

@@ -136,7 +136,7 @@ impl Maker<'_> {
         }
     }
 
-    /// Strands beside each other that would be called the same are told apart.
+    /// Distinguishes sibling strands that would have the same name.
     pub(super) fn tell_apart(&mut self, strands: &[StrandId]) {
         const ORDINALS: [&str; 9] = [
             "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth",

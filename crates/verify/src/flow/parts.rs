@@ -144,7 +144,7 @@ impl Maker<'_> {
                 Ok(inside) => self.seq_takes_time(body(node), &inside),
                 Err(_) => Maybe::Perhaps,
             },
-            // It looks again until the time is over.
+            // It checks again until the time is over.
             StmtKind::Verify { .. } => Maybe::Yes,
             StmtKind::Block(_)
             | StmtKind::Stage { .. }

@@ -21,18 +21,18 @@ use play::{Pace, Played, Player};
 /// The version of this form. Within a version fields are added, never changed or taken away.
 pub const VERSION: u32 = 1;
 
-/// So many commands, actions and questions are played at most before the paces become fewer, and
-/// then the cases.
+/// The maximum number of simulated commands, actions and questions before the timings, and then the
+/// cases, become fewer.
 const WORK: usize = 3_000_000;
 
-/// What is asked.
+/// A what-if question.
 #[derive(Debug, Clone)]
 pub struct Ask {
     /// The path of what fails, or a pattern of paths; each deployment where there is none.
     pub path: Option<String>,
     /// The class of the failure of commands and actions. A refused approval is always `approval`.
     pub class: FailureClass,
-    /// What a person chooses where a failure handler asks.
+    /// What a person is assumed to choose where a failure handler asks.
     pub choice: Answer,
 }
 
@@ -61,12 +61,12 @@ pub struct Foresight {
     /// How many more there are, which would take too long to play.
     #[serde(skip_serializing_if = "is_zero")]
     pub unlisted: usize,
-    /// What a person was taken to choose, if a failure handler asked.
+    /// What a person was assumed to choose, if a failure handler asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chosen: Option<&'static str>,
 }
 
-/// What follows if this fails for good, that is at every try.
+/// The consequences if this fails permanently, that is in every attempt.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Case {
     /// The path of what fails.
@@ -95,7 +95,7 @@ pub enum Blind {
     NoDeployments,
 }
 
-/// Plays what is asked.
+/// Simulates what is asked.
 ///
 /// # Errors
 ///
@@ -222,7 +222,7 @@ fn paces(good: &Played, failing: &[Name]) -> Vec<Pace> {
     paces
 }
 
-/// The end of a path that tells a place in a node: `smoke-test` of `…/smoke-test/run`.
+/// The end of a path that identifies a place in a node: `smoke-test` of `…/smoke-test/run`.
 fn inside(place: &str, node: &str) -> String {
     let rest = place.strip_prefix(node).unwrap_or(place);
     let rest = rest.strip_prefix('/').unwrap_or(rest);

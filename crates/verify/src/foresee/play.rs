@@ -45,7 +45,7 @@ pub(super) struct Played {
     pub(super) stages: IndexMap<Name, Status>,
     /// Why the run failed.
     failure: Option<Failure>,
-    /// Whether a failure handler asked somebody.
+    /// Whether a failure handler asked a person.
     pub(super) asked: bool,
     /// Whether what was to fail did.
     pub(super) came: bool,
@@ -109,8 +109,8 @@ impl Player {
         }
     }
 
-    /// Lets a place fail at every pace. A play in which something else came in between, as a
-    /// time limit may, tells nothing; but one play is always told.
+    /// Lets a place fail with every timing. A simulation in which something else intervened, as a
+    /// timeout may, is dropped; but at least one is always returned.
     pub(super) fn at_every_pace(
         &self,
         node: &str,
@@ -259,7 +259,7 @@ impl Stage<'_> {
             failure: None,
         });
         deployed.status = status;
-        // What it rolled back for is told when that begins.
+        // The failure that it rolled back for is reported when that begins.
         deployed.failure = failure.cloned().or(deployed.failure.take());
     }
 }

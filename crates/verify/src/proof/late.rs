@@ -89,7 +89,7 @@ impl Teller<'_> {
         ))
     }
 
-    /// Everyone who comes to a meeting for certain, with the place.
+    /// Every strand that certainly arrives at a meeting, with the place.
     fn arrivals(&self, meeting: usize) -> impl Iterator<Item = (StrandId, usize)> {
         self.flow
             .strands
@@ -154,7 +154,7 @@ impl Teller<'_> {
         }
     }
 
-    /// When everything happens at best; nothing where that cannot be told.
+    /// The earliest times of everything; nothing where they cannot be determined.
     fn times(&self) -> Option<Times> {
         let flow = self.flow;
         let mut times = Times {
@@ -258,7 +258,7 @@ impl Teller<'_> {
     }
 }
 
-/// Whether a strand comes to a place whichever way it goes.
+/// Whether a strand reaches a place whichever way it goes.
 fn is_certain(ops: &[Op], at: usize) -> bool {
     let mut jumps = ops.iter().enumerate().take(at);
     !jumps.any(|(from, op)| match op {

@@ -9,20 +9,20 @@ use lockstep_base::source::Span;
 use lockstep_lang::ir::StmtKind;
 use lockstep_plan::TreeId;
 
-/// Strands that are shown; more only say the same again.
+/// The maximum number of strands that are shown; more only repeat the same.
 const MOST_LINES: usize = 8;
 
-/// Places that are shown.
+/// The maximum number of places that are shown.
 const MOST_PLACES: usize = 8;
 
 impl Teller<'_> {
-    /// A standstill that can happen.
+    /// A deadlock that can happen.
     pub(super) fn tell(&self, hang: &Hang) -> Diagnostic {
         let (code, message, help) = self.judge(hang);
         self.show(hang, code, message, &format!("{help}\nit hangs like this:"))
     }
 
-    /// A standstill that may be impossible, where there are too many runs to find out.
+    /// A deadlock that may be impossible, where there are too many runs to find out.
     pub(super) fn tell_perhaps(&self, hang: &Hang) -> Diagnostic {
         let (_, message, help) = self.judge(hang);
         let message = format!("{NOT_PROVED}: perhaps {message}");
@@ -44,7 +44,7 @@ impl Teller<'_> {
         diagnostic.help(format!("{help}\n{}", self.schedule(hang)))
     }
 
-    /// The places that a standstill is about, each once.
+    /// The places that a deadlock is about, each once.
     fn places(&self, hang: &Hang) -> Vec<(Span, String)> {
         let mut places: Vec<(Span, String)> = Vec::new();
         let mut add = |tree: TreeId, words: String| {
@@ -89,7 +89,7 @@ impl Teller<'_> {
                 }
             }
         }
-        // Where each would have come to what the one before it waits for.
+        // Where each would have reached what the one before it waits for.
         let before = hang
             .circle
             .iter()
@@ -171,7 +171,7 @@ impl Teller<'_> {
         self.flow.strands[stuck.strand].ops.get(stuck.at)
     }
 
-    /// Where a strand, or one in it, comes to a meeting after where it is.
+    /// Where a strand, or one in it, reaches a meeting after its current place.
     fn comes_later(&self, stuck: &Stuck, meeting: usize) -> Option<TreeId> {
         let from = match stuck.why {
             Why::Place(_) | Why::Turn(_) => 0,
@@ -203,7 +203,7 @@ impl Teller<'_> {
         })
     }
 
-    /// How few a block lets in.
+    /// How few strands a block admits.
     pub(super) fn room(&self, fork: usize) -> String {
         let shape = &self.flow.forks[fork];
         match (shape.max, shape.waves.as_slice()) {
@@ -234,7 +234,7 @@ impl Teller<'_> {
         and_list(&locks)
     }
 
-    /// One line for each strand that has a part in it: what it did, and what it waits for.
+    /// One line for each strand in the deadlock: what it did, and what it waits for.
     fn schedule(&self, hang: &Hang) -> String {
         let mut lines: Vec<(String, String)> = Vec::new();
         for stuck in &hang.circle {
@@ -259,7 +259,7 @@ impl Teller<'_> {
             });
             lines.push((self.name(stuck.strand).to_string(), did.join(", ")));
         }
-        // Those who are not in the circle, but made it what it is.
+        // Those that are not in the cycle, but led to it.
         for strand in 0..self.flow.strands.len() {
             let did = self.choices(hang, strand);
             if !did.is_empty() && hang.circle.iter().all(|stuck| stuck.strand != strand) {

@@ -9,7 +9,7 @@ use lockstep_engine::{BrokenInvariant, Effect, Event};
 /// What happened in a simulated run.
 #[derive(Debug, Clone, Default)]
 pub struct Trace {
-    /// What was told, and when, in virtual milliseconds.
+    /// The reported events with their times, in virtual milliseconds.
     pub told: Vec<(i64, Happened)>,
     /// How it ended; nothing if it came to a stop before its end.
     pub status: Option<Status>,
@@ -21,10 +21,10 @@ pub struct Trace {
     pub transitions: Transitions,
     /// The most commands and actions that ran at once.
     pub width: usize,
-    /// Every event and what the machine made of it, if the script asked for that.
+    /// Every event and the effects that the machine returned, if the script requested that.
     pub handled: Vec<Handled>,
-    /// How much was still under way in the machine and in the world at the end: nothing, if all
-    /// is well.
+    /// How much was still in flight in the machine and in the world at the end: nothing, if all is
+    /// well.
     pub left_over: usize,
 }
 
@@ -39,7 +39,7 @@ pub struct Handled {
     pub effects: Vec<Effect>,
 }
 
-/// Where in the trace nodes that a pattern stands for first started and last ended.
+/// Where in the trace nodes that match a pattern first started and last ended.
 struct Extent {
     first_start: Option<usize>,
     last_start: Option<usize>,
@@ -48,7 +48,7 @@ struct Extent {
 }
 
 impl Trace {
-    /// The last status that was told of a node.
+    /// The last reported status of a node.
     pub fn status_of(&self, path: &str) -> Option<Status> {
         let mut told = self.told.iter().rev();
         told.find_map(|(_, happened)| match happened {
@@ -62,7 +62,7 @@ impl Trace {
         })
     }
 
-    /// The nodes that a pattern stands for, each once, in the order first told of.
+    /// The nodes that match a pattern, each once, in the order first reported.
     pub fn nodes(&self, pattern: &Pattern) -> Vec<Name> {
         let mut found = indexmap::IndexSet::new();
         for (_, happened) in &self.told {
@@ -73,7 +73,7 @@ impl Trace {
         found.into_iter().collect()
     }
 
-    /// How often nodes that a pattern stands for started.
+    /// How often nodes that match a pattern started.
     pub fn starts(&self, pattern: &Pattern) -> usize {
         let starts = |happened: &Happened| match happened {
             Happened::NodeStarted { node, .. } => pattern.matches(node),
@@ -86,8 +86,8 @@ impl Trace {
         self.told.iter().filter(|(_, it)| starts(it)).count()
     }
 
-    /// Whether everything that the first pattern stands for had ended before anything that the
-    /// second stands for started. Both must have happened.
+    /// Whether everything that matches the first pattern had ended before anything that matches the
+    /// second started. Both must have happened.
     pub fn before(&self, first: &Pattern, then: &Pattern) -> bool {
         match (self.extent(first).last_end, self.extent(then).first_start) {
             (Some(end), Some(start)) => {
@@ -98,7 +98,7 @@ impl Trace {
         }
     }
 
-    /// Whether everything that either pattern stands for ran at one and the same time.
+    /// Whether everything that matches either pattern ran at one and the same time.
     pub fn overlap(&self, one: &Pattern, other: &Pattern) -> bool {
         let (one, other) = (self.extent(one), self.extent(other));
         let last_start = one.last_start.max(other.last_start);

@@ -12,13 +12,13 @@ use lockstep_lang::ir::{FailureClass, TestKind, TestStmt};
 pub(super) struct Rule {
     /// Where it stands.
     pub(super) span: Span,
-    /// What it stands for.
+    /// What it matches.
     pub(super) what: What,
     /// What it makes happen.
     pub(super) then: Then,
 }
 
-/// What a `given` stands for.
+/// What a `given` matches.
 #[derive(Debug, Clone)]
 pub(super) enum What {
     /// Commands with such a text.
@@ -61,8 +61,8 @@ impl Rule {
         }
     }
 
-    /// Whether what runs in the node of this path fails because a node around it is said to fail.
-    /// What undoes it, or deals with its failure, does not.
+    /// Whether what runs in the node of this path fails because a `given` makes a node that
+    /// contains it fail. What undoes it, or handles its failure, does not.
     pub(super) fn fails_within(&self, path: &str) -> bool {
         let (Some(pattern), Then::Fails(_)) = (self.node(), &self.then) else {
             return false;
@@ -86,7 +86,7 @@ impl Rule {
     }
 }
 
-/// A pattern for the text of a command: `*` stands for any text.
+/// A pattern for the text of a command: `*` matches any text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Glob {
     pub(super) text: String,
@@ -101,7 +101,7 @@ impl Glob {
         }
     }
 
-    /// Whether it stands for this text. White space around either does not count.
+    /// Whether it matches this text. White space around either does not count.
     pub(super) fn matches(&self, text: &str) -> bool {
         let text = text.trim();
         let [first, middle @ .., last] = self.parts.as_slice() else {

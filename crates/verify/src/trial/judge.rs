@@ -22,7 +22,7 @@ pub(super) struct Expect {
 /// What an `expect` says. Patterns go by their numbers among all patterns of the test.
 #[derive(Debug, Clone)]
 pub(super) enum Wanted {
-    /// Every node that the pattern stands for ends so.
+    /// Every node that matches the pattern ends so.
     Status {
         /// The pattern and its number.
         path: (Pattern, usize),
@@ -31,7 +31,7 @@ pub(super) enum Wanted {
         /// Whether the pattern is the pipeline itself: the status of the run will do as well.
         run: bool,
     },
-    /// Whatever the first stands for has ended before anything starts that the second stands for.
+    /// Whatever matches the first has ended before anything starts that matches the second.
     Order {
         /// The first pattern.
         first: (Pattern, usize),

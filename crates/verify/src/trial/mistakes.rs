@@ -14,7 +14,7 @@ use super::nearby;
 use super::nodes::Nodes;
 use super::world::World;
 
-/// What keeps a pipeline from being planned with the inputs of a test.
+/// Why a pipeline cannot be planned with the inputs of a test.
 pub(super) fn of_plan(all: Vec<Diagnostic>, program: &Program, start: Span) -> Vec<Diagnostic> {
     let input = |mistake: &Diagnostic| {
         let span = mistake.span()?;
@@ -86,7 +86,7 @@ pub(super) fn of_givens(world: &World) -> Vec<Diagnostic> {
     found
 }
 
-/// A `given` stands for a node that is nothing that could do as it says.
+/// A `given` matches a node that cannot have the specified outcome.
 fn no_effect(then: &Then, node: &Name, span: Span) -> Diagnostic {
     let diagnostic = |message: String| Diagnostic::error(codes::GIVEN_UNUSED, span, message);
     match then {

@@ -31,14 +31,14 @@ use lockstep_plan::{Asked, Locals, Plan, bind};
 use schedules::{Way, Ways};
 use world::World;
 
-/// How many schedules a test is run under, where nobody says how many.
+/// The default number of schedules of a test.
 pub const SCHEDULES: u32 = 100;
 
-/// So many events are handled for one test, where nobody says how many schedules: a large
-/// pipeline is run under fewer.
+/// The maximum number of events that are handled for one test by default: a large pipeline is run
+/// under fewer schedules.
 const EVENTS: u64 = 3_000_000;
 
-/// At least so many schedules, however large the pipeline is.
+/// The minimum number of schedules, however large the pipeline is.
 const FEWEST: u32 = 10;
 
 /// When the virtual time of a schedule's events begins, in milliseconds since 1970: with 2026.
@@ -49,7 +49,7 @@ pub const BEGIN_MS: i64 = 1_767_225_600_000;
 pub struct Limits {
     /// The seed of the first schedule; the others follow. Seed 0 is the order of the source.
     pub seed: u64,
-    /// How many schedules; nothing for as many as usual.
+    /// The number of schedules; the default where there is none.
     pub schedules: Option<u32>,
 }
 
@@ -66,7 +66,7 @@ pub struct Verdict {
     pub all: bool,
     /// What is wrong; nothing if the test passes.
     pub findings: Vec<Finding>,
-    /// In what a run has not kept to its plan: a mistake of this program.
+    /// In what a run has not followed its plan: a bug in this program.
     pub stray: Option<Violation>,
 }
 

@@ -19,8 +19,8 @@ pub(super) fn paths(plan: &Plan) -> Vec<String> {
     found
 }
 
-/// Offers a pattern in which the first segment that fits nothing is mended, or a few paths that
-/// end in the same way.
+/// Suggests a pattern in which the first segment that matches nothing is corrected, or a few paths
+/// that end in the same way.
 pub(super) fn help<'p>(pattern: &Pattern, known: impl Iterator<Item = &'p str>) -> Option<String> {
     let known: Vec<Vec<&str>> = known.map(segments).collect();
     let mut parts: Vec<String> = segments(pattern.as_str())

@@ -15,7 +15,7 @@ use super::given::Rule;
 pub(super) struct Nodes {
     ids: HashMap<Name, usize>,
     all: Vec<Node>,
-    /// The patterns of the expectations, and the nodes that each stands for.
+    /// The patterns of the expectations, and the nodes that match each.
     patterns: Vec<(Pattern, Vec<usize>)>,
     /// Which run it is.
     run: u32,
@@ -28,11 +28,11 @@ pub(super) struct Nodes {
 pub(super) struct Node {
     /// Its path.
     pub(super) path: Name,
-    /// The rules that stand for it.
+    /// The rules that match it.
     pub(super) rules: Vec<usize>,
-    /// The rules by which what runs in it fails, as a node around it is said to fail.
+    /// The rules by which what runs in it fails, because they make a node that contains it fail.
     pub(super) within: Vec<usize>,
-    /// Whether a pattern of an expectation stands for it.
+    /// Whether it matches a pattern of an expectation.
     watched: bool,
     /// Whether it has started in any run.
     started: bool,
@@ -44,7 +44,7 @@ pub(super) struct Node {
 /// What is known of a node in the present run. Times count events.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct State {
-    /// The last status that was told.
+    /// The last reported status.
     pub(super) status: Option<Status>,
     /// When it first started.
     pub(super) first_start: Option<u32>,
@@ -114,7 +114,7 @@ impl Nodes {
         self.all.iter().map(|node| &node.path)
     }
 
-    /// Takes what was told of a node.
+    /// Records a reported event of a node.
     pub(super) fn hear(&mut self, id: usize, happened: &Happened) {
         self.clock += 1;
         let (run, clock) = (self.run, self.clock);
@@ -155,7 +155,7 @@ impl Nodes {
         }
     }
 
-    /// The nodes that a pattern stands for and that were told of in the present run.
+    /// The nodes that match a pattern and were reported in the current run.
     pub(super) fn of(&self, pattern: usize) -> impl Iterator<Item = (&Name, State)> {
         let ids = self.patterns.get(pattern).map(|(_, ids)| ids.as_slice());
         let nodes = ids.unwrap_or_default().iter();
@@ -165,7 +165,7 @@ impl Nodes {
             .map(|node| (&node.path, node.state))
     }
 
-    /// Whether a pattern stands for a node of any run.
+    /// Whether a pattern matches a node of any run.
     pub(super) fn any(&self, pattern: usize) -> bool {
         let found = self.patterns.get(pattern);
         found.is_some_and(|(_, ids)| !ids.is_empty())
@@ -182,7 +182,7 @@ impl Nodes {
     }
 }
 
-/// The node that something was told of.
+/// The node that an event is about.
 pub(super) fn node_of(happened: &Happened) -> Option<&Name> {
     match happened {
         Happened::NodeStarted { node, .. }

@@ -58,12 +58,12 @@ impl std::fmt::Display for GivenError {
 
 impl std::error::Error for GivenError {}
 
-/// Of a command of which nothing is said.
+/// The outcome of a command for which none is specified.
 pub(super) fn command_succeeds() -> Outcome {
     Outcome::good(command_value("", 0, []))
 }
 
-/// Of a command that is said to fail.
+/// The outcome of a command that is specified to fail.
 pub(super) fn command_fails(class: Option<FailureClass>) -> Outcome {
     let class = class.unwrap_or(FailureClass::Exit);
     let code = if class == FailureClass::Exit { 1 } else { 0 };
@@ -101,7 +101,7 @@ pub(super) fn command_returns(given: &Value) -> Result<Outcome, GivenError> {
     Ok(Outcome { value, failure })
 }
 
-/// Of an action of which nothing is said: an empty value of its type.
+/// The outcome of an action for which none is specified: an empty value of its type.
 pub(super) fn action_succeeds(action: &str, result: &Type) -> Outcome {
     let mut value = empty(result);
     if action.starts_with("http.")
@@ -114,7 +114,7 @@ pub(super) fn action_succeeds(action: &str, result: &Type) -> Outcome {
     Outcome::good(value)
 }
 
-/// Of an action that is said to fail.
+/// The outcome of an action that is specified to fail.
 pub(super) fn action_fails(class: Option<FailureClass>) -> Outcome {
     let class = class.unwrap_or(FailureClass::Failed);
     Outcome::failed(class, message(class, 1))
@@ -133,7 +133,7 @@ pub(super) fn action_returns(
         .map_err(|why| GivenError::Result(why.to_string()))
 }
 
-/// What a person answers; nothing where nobody does.
+/// What a person answers; nothing where there is no answer.
 pub(super) fn answer(given: &Value, approves: bool) -> Result<Option<Answer>, GivenError> {
     let answer = match (given, given.as_str(), approves) {
         (Value::Bool(true), _, true) | (_, Some("yes"), true) => Answer::Yes,
@@ -148,7 +148,7 @@ pub(super) fn answer(given: &Value, approves: bool) -> Result<Option<Answer>, Gi
     Ok(Some(answer))
 }
 
-/// How an approval fails: it is refused, or nobody answers until its time is over.
+/// How an approval fails: it is refused, or there is no answer until its timeout.
 pub(super) fn unanswered(class: Option<FailureClass>) -> Result<Option<Answer>, GivenError> {
     match class {
         None | Some(FailureClass::Approval) => Ok(Some(Answer::No(String::new()))),

@@ -42,7 +42,7 @@ impl Choices {
         self.made.clear();
     }
 
-    /// The next choice of so many.
+    /// The next choice among `of`.
     pub(super) fn next(&mut self, of: usize) -> usize {
         let chosen = self.wanted.get(self.made.len()).copied().unwrap_or(0);
         self.made.push((chosen, of));
@@ -66,7 +66,7 @@ pub(super) struct Ways {
 
 #[derive(Debug)]
 enum Stage {
-    /// A first run tells how many schedules there may be.
+    /// A first run estimates how many schedules there may be.
     Probe,
     /// All of them, in order: the choices of the next one.
     All(Vec<usize>),
@@ -79,7 +79,7 @@ enum Stage {
 }
 
 impl Ways {
-    /// At most so many schedules; where they are samples, from this seed on.
+    /// At most `most` schedules; where they are samples, from this seed on.
     pub(super) fn new(seed: u64, most: u32) -> Self {
         Self {
             seed,
@@ -162,8 +162,8 @@ impl Ways {
     }
 }
 
-/// Whether there are about as many schedules as may be tried, or fewer: as many as there would be
-/// if there were everywhere as much to choose from as on this way.
+/// Whether there are not many more schedules than may be tried, estimated as if there were as much
+/// to choose from everywhere as on this path.
 fn is_few(made: &[(usize, usize)], most: u32) -> bool {
     let ways = made.iter().map(|(_, of)| *of as u64);
     let product = ways.fold(1_u64, u64::saturating_mul);
@@ -174,7 +174,7 @@ fn is_few(made: &[(usize, usize)], most: u32) -> bool {
 mod tests {
     use super::*;
 
-    /// Plays a game of choices: two strands of so many steps each.
+    /// Plays a game of choices: two strands with this many steps each.
     fn play(wanted: &[usize], steps: [usize; 2]) -> (String, Vec<(usize, usize)>) {
         let mut choices = Choices::default();
         choices.begin(wanted);

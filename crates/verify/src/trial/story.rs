@@ -6,7 +6,7 @@ use lockstep_engine::pattern::Pattern;
 
 use super::nodes::node_of;
 
-/// So many events are shown at most.
+/// The maximum number of events that are shown.
 const MOST: usize = 30;
 
 /// The events that matter for these patterns, and how many were left out.

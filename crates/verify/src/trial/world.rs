@@ -19,10 +19,10 @@ use super::nodes::{Nodes, node_of};
 use super::outcome::{self, GivenError};
 use super::schedules::{Choices, Way};
 
-/// A run with more events than this is taken for one that goes on for ever.
+/// A run with more events than this is assumed to run for ever.
 const MOST_EVENTS: u64 = 1_000_000;
 
-/// So many different commands are remembered for messages.
+/// The maximum number of different commands that are remembered for messages.
 const MOST_COMMANDS: usize = 200;
 
 /// How a rule has been used.
@@ -36,7 +36,7 @@ pub(super) struct Use {
     pub(super) wrong: Option<GivenError>,
 }
 
-/// The world.
+/// The simulated world.
 pub(super) struct World {
     plan: Arc<Plan>,
     pub(super) rules: Vec<Rule>,
@@ -48,16 +48,16 @@ pub(super) struct World {
     chooses: bool,
     /// Decides which parts of the plan are ahead of others, where it does.
     ahead: Option<u64>,
-    /// Whether everything that is told is to be kept.
+    /// Whether all reported events are to be recorded.
     pub(super) keeps: bool,
     /// How the run ended.
     pub(super) status: Option<Status>,
     /// How many events there were in the present run.
     pub(super) events: u64,
-    /// The questions that nobody answered in the present run.
+    /// The questions that were not answered in the current run.
     pub(super) unanswered: Vec<Name>,
     audit: Audit,
-    /// In what a run has not kept to its plan, if one has not.
+    /// In what a run has not followed its plan, if one has not.
     pub(super) stray: Option<Violation>,
 }
 
@@ -98,12 +98,12 @@ impl World {
         }
     }
 
-    /// Whether the run was stopped because it went on and on.
+    /// Whether the run was stopped because it did not end.
     pub(super) fn is_endless(&self) -> bool {
         self.events >= MOST_EVENTS
     }
 
-    /// The rules that stand for a command or action, the last one first.
+    /// The rules that match a command or action, the last one first.
     fn rules_for(&mut self, started: &Started, command: bool) -> Vec<usize> {
         let id = self.nodes.id(&started.node, &self.rules);
         let Some(node) = self.nodes.get(id) else {
