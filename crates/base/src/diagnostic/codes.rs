@@ -136,7 +136,7 @@ codes! {
     RESERVED = "E0117";
     /// A statement outside of a body.
     STRAY_STATEMENT = "E0118";
-    /// A declaration inside of a body.
+    /// A declaration inside a body.
     STRAY_DECLARATION = "E0119";
     /// Text that is nested too deeply.
     TOO_DEEP = "E0120";
@@ -188,7 +188,7 @@ codes! {
     MISSING_FIELD = "E0307";
     /// A value that cannot be put into a text.
     INTERPOLATION = "E0308";
-    /// Values of different types side by side.
+    /// Values of different types that must have one type.
     MIXED = "E0309";
     /// An access that the value does not allow.
     ACCESS = "E0310";
@@ -360,7 +360,7 @@ codes! {
     EXPECT_NOTHING = "E0741";
     /// A `given` of a test that changes nothing.
     GIVEN_UNUSED = "E0742";
-    /// A `given` of a test whose value does not fit what it stands for.
+    /// A `given` of a test whose value does not fit what it matches.
     GIVEN_VALUE = "E0743";
     /// A test whose run does not end.
     TEST_NEVER_ENDS = "E0744";

@@ -1,3 +1,5 @@
+//! Tests of diagnostics and of their formats for tools.
+
 use super::codes::SYNTAX;
 use super::*;
 use crate::source::Sources;

@@ -6,7 +6,7 @@ use super::{Type, Value, json};
 use crate::diagnostic::suggest::{did_you_mean, or_list};
 use crate::source::Name;
 
-/// The value of type `ty` that the text stands for. A list is separated by commas or a JSON
+/// The value of type `ty` that the text represents. A list is separated by commas or a JSON
 /// array; maps and records are JSON; `none` is none where the type is optional and cannot take
 /// the text itself. The error is a sentence without a full stop.
 pub fn from_text(text: &str, ty: &Type) -> Result<Value, String> {

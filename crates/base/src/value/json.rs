@@ -11,7 +11,7 @@ use super::{Type, Value, input};
 use crate::diagnostic::suggest::{did_you_mean, or_list};
 use crate::source::Name;
 
-/// How deep lists and maps may stand in one another. Two levels of stored JSON stand for one of
+/// How deep lists and maps may stand in one another. Two levels of stored JSON are one level of
 /// a value, and the JSON reader stops at 128.
 pub const MAX_DEPTH: usize = 50;
 
@@ -23,7 +23,7 @@ pub fn to_json(value: &Value, display: &dyn Fn(&Value) -> String) -> Json {
     serde_json::to_value(AsJson { value, names }).unwrap_or(Json::Null)
 }
 
-/// The value of type `ty` that the JSON stands for. The error is a sentence that names the place
+/// The value of type `ty` that the JSON represents. The error is a sentence that names the place
 /// inside: `at .replicas: a text was given, an int is wanted`.
 pub fn from_json(json: Json, ty: &Type) -> Result<Value, String> {
     Reader::default()

@@ -1,3 +1,5 @@
+//! Tests of the diagnostics as text.
+
 use super::style::is_hostile;
 use super::*;
 use crate::diagnostic::codes::SYNTAX;
