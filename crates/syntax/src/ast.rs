@@ -285,7 +285,7 @@ pub enum ExprKind {
     Duration(i64),
     String(StringLit),
     Name(Ident),
-    /// `[a, prod.*]`: a [`ExprKind::Star`] element stands for its elements.
+    /// `[a, prod.*]`: a [`ExprKind::Star`] element is replaced by its elements.
     List(Vec<Expr>),
     /// `{ a: 1, "b c": 2 }`: a record or a map, as the place wants it.
     Record(Vec<(RecordKey, Expr)>),
@@ -366,7 +366,7 @@ pub enum BinaryOp {
 /// A string literal: `"…"` or `"""…"""`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StringLit {
-    /// Texts and interpolations in order; no two texts stand side by side, none is empty.
+    /// Texts and interpolations in order; no two texts are adjacent, none is empty.
     pub parts: Vec<StringPart>,
     /// Whether it is written with `"""`.
     pub multiline: bool,

@@ -114,7 +114,7 @@ impl Scanner<'_> {
         }
     }
 
-    /// Notes that the text may be cut at `at`, after a closing bracket at the top level, if a
+    /// Records that the text may be cut at `at`, after a closing bracket at the top level, if a
     /// declaration follows: its keyword cannot continue what stands before.
     fn cut(&mut self, at: usize) {
         let last = self.found.cuts.last().copied().unwrap_or(0);

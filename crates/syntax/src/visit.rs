@@ -6,7 +6,7 @@
 use super::ast::*;
 use lockstep_base::source::{Name, Span};
 
-/// Hands the list of all node types to the macro `$callback`: the structs with their fields, the
+/// Passes the list of all node types to the macro `$callback`: the structs with their fields, the
 /// enums with their variants and their fields, each with the names of its two functions.
 ///
 /// The fields stand in the order in which they are visited. That is the order of the source,

@@ -73,7 +73,7 @@ pub(super) const BEFORE_NAMES: [&str; 21] = [
     "parallel",
 ];
 
-/// The words that stand inside of declarations and statements only.
+/// The words that stand inside declarations and statements only.
 pub const INNER: [&str; 13] = [
     "as",
     "infrastructure",
@@ -134,7 +134,7 @@ const FOREIGN: [(&str, &str); 40] = [
     ("retries", "retry"),
 ];
 
-/// The candidate that `word` probably stands for.
+/// The candidate that `word` was probably meant to be.
 pub(super) fn meant<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
     if word.is_empty() {
         return None;

@@ -24,7 +24,7 @@ mod parser {
 pub(super) use parser::Rule;
 use reader::{Piece, Reader};
 
-/// A text as the grammar sees it: pieces inside of each other.
+/// A text as the grammar sees it: pieces inside each other.
 #[derive(Debug, Default)]
 pub(super) struct Reading(Vec<Piece>);
 
@@ -44,7 +44,7 @@ impl Reading {
         (rule(&mut reader) && !reader.too_deep).then_some(Self(reader.pieces))
     }
 
-    /// The pieces directly inside of the whole text.
+    /// The pieces directly inside the whole text.
     pub(super) fn parts<'t>(&'t self, text: &'t str) -> Parts<'t> {
         let mut all = Parts {
             all: &self.0,
@@ -87,7 +87,7 @@ impl<'t> Pair<'t> {
     }
 }
 
-/// The pieces directly inside of a piece, in order.
+/// The pieces directly inside a piece, in order.
 #[derive(Debug, Clone)]
 pub(super) struct Parts<'t> {
     all: &'t [Piece],

@@ -3,13 +3,13 @@
 
 use super::Rule;
 
-/// A piece of text that a rule has read. Those inside of it follow it.
+/// A piece of text that a rule has read. Those inside it follow it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Piece {
     pub(super) rule: Rule,
     pub(super) start: u32,
     pub(super) end: u32,
-    /// The place behind the pieces inside of it.
+    /// The place behind the pieces inside it.
     pub(super) after: u32,
 }
 

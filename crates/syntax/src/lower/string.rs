@@ -218,7 +218,7 @@ fn closing_indent<'t>(pieces: &[Pair<'t>]) -> Option<&'t str> {
         .then_some(tail)
 }
 
-/// The character that `\u{…}` stands for.
+/// The character that `\u{…}` represents.
 fn unicode(written: &str) -> Option<char> {
     let digits = written.strip_prefix("\\u{")?.strip_suffix('}')?;
     if digits.is_empty() || digits.len() > 6 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit())

@@ -27,7 +27,7 @@ pub(super) struct Mark {
 /// The kinds of a [`Mark`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum MarkKind {
-    /// An opening bracket, by its closing one; `$` stands for an interpolation.
+    /// An opening bracket, by its closing one; `$` represents an interpolation.
     Open(u8),
     /// A closing bracket.
     Close(u8),

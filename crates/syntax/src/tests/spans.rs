@@ -46,7 +46,7 @@ impl Checker<'_> {
         );
     }
 
-    /// Checks the span of a node, and that what is inside of the node lies inside of the span.
+    /// Checks the span of a node, and that what is inside the node lies inside the span.
     fn node(&mut self, span: Span, walk: impl FnOnce(&mut Self)) {
         self.visit_span(span);
         let outer = std::mem::replace(&mut self.outer, span);

@@ -140,7 +140,7 @@ fn tails_and_literals() {
         ("{ stage: 1 }.stage", "{stage: 1}.stage"),
         ("run.id", "run.id"),
     ] {
-        // Only a name can be called; everything else is checked as it stands.
+        // Only a name can be called; everything else is checked unchanged.
         if text.ends_with("(2)") {
             continue;
         }
