@@ -9,7 +9,7 @@ use lockstep_syntax::ast::*;
 pub(super) struct Brackets {
     pub(super) open: &'static str,
     pub(super) close: &'static str,
-    /// Whether a blank stands inside of the brackets.
+    /// Whether a blank stands inside the brackets.
     pub(super) wide: bool,
     /// Whether a list that was written with a line break behind its bracket keeps it.
     pub(super) keeps: bool,
@@ -90,7 +90,7 @@ impl Printer<'_> {
         }
     }
 
-    /// A string literal, as it stands.
+    /// A string literal, verbatim.
     pub(super) fn string(&mut self, literal: &StringLit) -> Done {
         let raw = self.text.get(literal.span.range()).unwrap_or("");
         if !literal.multiline || !raw.contains('\n') {
@@ -313,7 +313,7 @@ fn hugs(value: &Expr) -> bool {
     }
 }
 
-/// Operators of the same level stand side by side without parentheses.
+/// Operators of the same level need no parentheses.
 fn level(op: BinaryOp) -> u8 {
     match op {
         BinaryOp::Else => 0,

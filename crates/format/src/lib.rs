@@ -94,7 +94,7 @@ fn format_around(parse: &Parse, text: &str, around: Around) -> Formatted {
 
 /// Formats a text and makes sure that it means the same afterwards, has the same comments, and
 /// stays as it is when it is formatted once more. A text with mistakes is formatted around them,
-/// or left as it stands.
+/// or left unchanged.
 ///
 /// # Errors
 ///
@@ -132,7 +132,7 @@ pub fn range(text: &str, range: Range<usize>) -> Result<Vec<Edit>, Mistake> {
     }
 }
 
-/// Formats a text as [`format_text`] does, and says what was left as it stands.
+/// Formats a text as [`format_text`] does, and says what was left unchanged.
 ///
 /// # Errors
 ///

@@ -125,7 +125,7 @@ impl Line {
         !self.several && indent + self.width <= WIDTH
     }
 
-    /// Forgets everything.
+    /// Clears everything.
     pub(super) fn clear(&mut self) {
         self.pieces.clear();
         self.open.clear();
@@ -134,7 +134,7 @@ impl Line {
         self.several = false;
     }
 
-    /// Writes the line behind its indentation of `indent` columns and forgets it.
+    /// Writes the line behind its indentation of `indent` columns and clears it.
     pub(super) fn write(&mut self, text: &str, indent: usize, out: &mut String) {
         if self.fits(indent) {
             self.write_flat(text, out);

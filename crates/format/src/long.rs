@@ -53,7 +53,7 @@ pub(super) fn indent(raw: &str, indent: usize, out: &mut String) {
     }
 }
 
-/// Writes a literal as it stands, but for the ends of its lines. Returns its last line.
+/// Writes a literal verbatim except for the ends of its lines. Returns its last line.
 pub(super) fn copy<'t>(raw: &'t str, out: &mut String) -> &'t str {
     let mut last = "";
     for (number, line) in raw.split('\n').enumerate() {

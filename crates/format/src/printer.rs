@@ -70,7 +70,7 @@ pub(super) struct Printer<'t> {
     pub(super) inline: bool,
     /// Where something is wrong, in what is being printed.
     pub(super) mistakes: Vec<Span>,
-    /// What was left as it stands.
+    /// What was left unchanged.
     pub(super) kept: Vec<Span>,
     /// The strings whose lines may have been moved.
     pub(super) long: Vec<Span>,
@@ -431,7 +431,7 @@ impl<'t> Printer<'t> {
         self.keep(at.min(to), to);
     }
 
-    /// Prints `from..to` as it stands.
+    /// Prints `from..to` verbatim.
     pub(super) fn keep(&mut self, from: usize, to: usize) {
         self.out.push_str(self.text.get(from..to).unwrap_or(""));
         self.kept
@@ -440,7 +440,7 @@ impl<'t> Printer<'t> {
         self.end = to;
     }
 
-    /// Prints what stands between the last token and `to` as it stands, if there is anything.
+    /// Prints what stands between the last token and `to` verbatim, if there is anything.
     pub(super) fn keep_until(&mut self, to: usize, start: Start) -> bool {
         let from = self.next_start();
         if from >= to {

@@ -267,7 +267,7 @@ impl Printer<'_> {
                 }
                 Ok(())
             }
-            // They have bodies or parts of their own, or nobody knows their parts.
+            // They have bodies or parts of their own, or their parts are unknown.
             StmtKind::Stage { .. }
             | StmtKind::Serial { .. }
             | StmtKind::Parallel { .. }
