@@ -86,7 +86,7 @@ impl<'s> Reader<'s> {
     }
 
     fn make(&self, start: usize, kind: ExprKind) -> Expr {
-        // What comes next was looked for behind blanks.
+        // The position may be behind blanks that were skipped while looking for the next token.
         let end = self.source[..self.at].trim_end().len();
         let span = Span::new(FileId(0), start, end);
         Expr { kind, span }

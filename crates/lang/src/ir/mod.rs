@@ -388,7 +388,7 @@ pub enum StmtKind {
         during: Expr,
         /// The interval between two checks.
         every: Expr,
-        /// The look.
+        /// The check.
         body: Block,
     },
     /// `log E`

@@ -93,7 +93,7 @@ impl StmtKind {
         }
     }
 
-    /// Whether the statements of its body are strands of their own, side by side.
+    /// Whether the statements of its body are concurrent strands of their own.
     pub fn has_strands(&self) -> bool {
         match self {
             Self::Parallel(_) => true,

@@ -11,7 +11,7 @@ use super::{
 pub use crate::eval::visit::each_part;
 use crate::eval::{Expr, ExprKind};
 
-/// Something directly inside of a statement.
+/// Something directly inside a statement.
 #[derive(Debug)]
 pub enum Child<'ir> {
     /// An expression of the statement itself or of its modifiers.
@@ -22,7 +22,7 @@ pub enum Child<'ir> {
     Handler(&'ir Block),
 }
 
-/// Something directly inside of a statement, to be changed.
+/// Something directly inside a statement, to be changed.
 #[derive(Debug)]
 pub enum ChildMut<'ir> {
     /// An expression of the statement itself or of its modifiers.

@@ -156,13 +156,13 @@ impl Modules {
         }
     }
 
-    /// The names of a file that stand for declarations of these sorts, also those that must be
+    /// The names of a file that refer to declarations of these kinds, also those that must be
     /// written with a namespace.
     pub fn names_of(&self, file: FileId, sorts: &[Sort]) -> Vec<String> {
         self.names_that(file, &|decl| sorts.contains(&decl.sort))
     }
 
-    /// The names of a file that stand for declarations that fit, also those that must be written
+    /// The names of a file that refer to declarations that fit, also those that must be written
     /// with a namespace.
     pub fn names_that(&self, file: FileId, fits: &dyn Fn(Decl) -> bool) -> Vec<String> {
         let mut found = Vec::new();

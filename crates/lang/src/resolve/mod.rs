@@ -276,7 +276,7 @@ impl From<syntax::Parse> for Parsed {
 pub type Reader<'a> = &'a dyn Fn(FileId, &str) -> Parsed;
 
 /// Like [`resolve`], for editors: with a reader that may remember files that have not changed,
-/// and with notes of what every name stands for.
+/// and records what every name refers to.
 pub fn resolve_with(
     files: &dyn Files,
     path: &str,

@@ -13,7 +13,7 @@ pub struct Uses {
     watched: Option<(FileId, u32)>,
 }
 
-/// What was noted.
+/// What was recorded.
 #[derive(Debug, Clone, Default)]
 pub struct Noted {
     /// Where a name is used, and where the name stands that declares it; in order, each once.
@@ -26,7 +26,7 @@ pub struct Noted {
 }
 
 impl Uses {
-    /// Notes that are taken; the types that are wanted only for what holds the watched place.
+    /// Records references; the types that are wanted only for what holds the watched place.
     pub fn taken(watched: Option<(FileId, u32)>) -> Self {
         Self {
             noted: Some(RefCell::default()),

@@ -66,7 +66,7 @@ pub struct Checker<'a> {
     pub(super) globals: Vec<Known>,
     /// What is known of the fields of environments.
     pub(super) environment_fields: HashMap<(u32, Name), Known>,
-    /// How many definitions the current one is inside of.
+    /// How many definitions the current one is inside.
     pub(super) nesting: u32,
 }
 

@@ -11,7 +11,7 @@ use lockstep_base::value::Type;
 pub enum LocalKind {
     /// A parameter, a `let`, a loop variable, `failure`.
     Value,
-    /// A step: its name stands for its value, and hides other names only where that has a use.
+    /// A step: its name refers to its value, and hides other names only where that has a use.
     Step,
     /// A stage: only `.services` and `.infrastructures` of its name are its own.
     Stage,
@@ -41,7 +41,7 @@ pub struct Locals {
     pub file: FileId,
     /// Whether `run.id` and its like can be seen.
     pub in_run: bool,
-    /// How many expressions the current one is inside of.
+    /// How many expressions the current one is inside.
     pub(super) depth: u32,
     /// Words in statements that could not be read.
     lost: HashSet<Name>,
@@ -103,7 +103,7 @@ impl Locals {
         self.stack.len()
     }
 
-    /// Forgets the names since the mark.
+    /// Drops the names since the mark.
     pub fn release(&mut self, mark: usize) {
         for local in self.stack.drain(mark..) {
             if let Some(places) = self.by_name.get_mut(&local.name) {

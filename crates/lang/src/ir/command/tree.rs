@@ -111,7 +111,7 @@ impl Command {
     }
 }
 
-/// The commands of a text that begins inside of `depth` others.
+/// The commands of a text that begins inside `depth` others.
 pub(super) fn read(pieces: &[Piece], bash: bool, depth: usize) -> List {
     let mut scanner = Scanner::new(pieces, bash);
     scanner.depth = depth;
@@ -188,7 +188,7 @@ impl Builder {
         }
     }
 
-    /// Notes what stands behind a command: `|`, or something that ends its pipeline.
+    /// Records what stands behind a command: `|`, or something that ends its pipeline.
     pub(super) fn separator(&mut self, pipe: bool) {
         if let Some((_, joined)) = self.lists.last_mut() {
             *joined = pipe;

@@ -95,7 +95,7 @@ impl<'p> Facts<'p> {
         self.locals.get_mut().insert(slot, value);
     }
 
-    /// Forgets all locals, at the beginning of another body.
+    /// Drops all locals, at the beginning of another body.
     pub fn forget_locals(&mut self) {
         self.locals.get_mut().clear();
     }

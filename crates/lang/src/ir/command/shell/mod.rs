@@ -305,7 +305,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Notes the variable whose name stands since `start`.
+    /// Records the variable whose name stands since `start`.
     fn variable(&mut self, start: usize) {
         if self.tree.is_some() {
             let name = self.written(start);
@@ -313,12 +313,12 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Notes a value that has been read.
+    /// Records a value that has been read.
     fn see(&mut self, piece: usize) {
         self.seen.push((piece, self.level));
     }
 
-    /// Notes where a value stands. A list can only stand on its own.
+    /// Records where a value stands. A list can only stand on its own.
     fn place(&mut self, piece: usize, place: Place) {
         if self.places[piece].is_none() {
             self.places[piece] = Some(place);
