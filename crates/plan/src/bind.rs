@@ -609,7 +609,7 @@ pub fn missing<'p>(
 }
 
 /// Whether a value would do for an input; if not, why, as a sentence without a full stop. A rule
-/// that also looks at inputs without a value is left for [`bind`].
+/// that also reads inputs without a value is left for [`bind`].
 pub fn try_input(
     program: &Program,
     name: &str,

@@ -44,7 +44,7 @@ pub enum NodeKind {
     Undo,
 }
 
-/// Statements one after the other (or, in a `parallel`, side by side).
+/// Statements one after the other (or, in a `parallel`, concurrently).
 pub type Seq = Arc<[TreeId]>;
 
 /// More nodes than this are refused: workflows that call each other twice on every level.

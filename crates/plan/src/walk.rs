@@ -248,7 +248,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Adds what the handlers of a statement may do. Nobody counts with them at a barrier, and
+    /// Adds what the handlers of a statement may do. They are not expected at a barrier, and
     /// whether they deploy is not known.
     pub fn add_handlers(&self, node: &Node, locals: &Locals, sum: &mut Sum) -> Result<(), Halt> {
         if !node.has_barrier && !node.has_deploy {
