@@ -125,7 +125,7 @@ pub struct Item {
 }
 
 impl Item {
-    /// Notes what was counted of it.
+    /// Records what was counted of it.
     pub(super) fn measured(&mut self, measure: &Measure) {
         self.deployments = measure.deployments;
         self.width = measure.width();

@@ -6,7 +6,7 @@ use lockstep_base::value::InfrastructureId;
 /// Represents "as many as there will be".
 const UNBOUNDED: u64 = u64::MAX;
 
-/// Further locks are not counted with: the load is then taken to be larger than it may be.
+/// Further locks are not counted: the load is then taken to be larger than it may be.
 const MOST_LOCKS: usize = 32;
 
 /// What excludes things from running at the same time.
@@ -26,7 +26,7 @@ pub(super) struct Load {
     locks: Vec<(Lock, Under)>,
 }
 
-/// What a load is while nobody holds a lock, and how much more each holder adds.
+/// What a load is while no lock is held, and how much more each holder adds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Under {
     outside: u64,

@@ -56,7 +56,7 @@ pub(super) enum Strand {
 }
 
 impl Frame {
-    /// For a block in which nobody has been found yet.
+    /// For a block in which none has been found yet.
     pub(super) fn new(block: TreeId) -> Self {
         Self {
             block,
