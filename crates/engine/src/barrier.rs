@@ -317,7 +317,7 @@ impl Machine {
         Ok(block.and_then(|(block, prefix)| self.barriers.find(block, &prefix, barrier)))
     }
 
-    /// Nobody counted with this arrival when the block of the meeting began.
+    /// This arrival was not expected when the block of the meeting began.
     fn not_expected(&self, id: NodeId, barrier: &BarrierName) -> Checked<Failure> {
         let said = format!(
             "nobody waits for this strand at barrier `{barrier}`: \

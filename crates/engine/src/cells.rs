@@ -299,7 +299,7 @@ impl Machine {
         Ok(())
     }
 
-    /// Notes the failure of a cell, and whether it is within what its block tolerates. What is
+    /// Records the failure of a cell, and whether it is within what its block tolerates. What is
     /// stopped from outside is not tolerated: the block is to end, not to succeed.
     pub(super) fn tolerates(&mut self, id: NodeId) -> Checked<bool> {
         let node = self.look(id)?;

@@ -192,7 +192,7 @@ pub enum Effect {
         /// When.
         at: i64,
     },
-    /// Forget this timer.
+    /// Cancel this timer.
     ClearTimer {
         /// Which.
         id: EffectId,

@@ -103,7 +103,8 @@ impl Machine {
         }
         let failed = node.trouble.as_ref();
         if failed.is_some_and(|it| it.failure.class == FailureClass::Interrupted) {
-            // Nobody knows what it did; whether it may be done again is not for a number to say.
+            // What it did is unknown; whether it may be done again is not for a retry count to
+            // decide.
             return Ok(None);
         }
         let (tries, handler_tries) = (node.life.tries(), node.life.handler_tries());
@@ -340,7 +341,7 @@ impl Machine {
         self.go_to(id, Phase::Asking { question, timer })
     }
 
-    /// A person has chosen, or nobody has in time.
+    /// A person has chosen, or has not answered in time.
     pub(super) fn decided(&mut self, id: NodeId, answer: Option<Answer>) -> Checked<()> {
         self.stop_asking(id)?;
         // Where no person can be asked, nothing is chosen.

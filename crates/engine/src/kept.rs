@@ -33,14 +33,14 @@ impl Machine {
         self
     }
 
-    /// The same machine, which notes what is done: for [`Machine::done`].
+    /// The same machine, which records what is done: for [`Machine::done`].
     #[must_use]
     pub fn noting(mut self) -> Self {
         self.notes = true;
         self
     }
 
-    /// What the run has done, once it has ended, if that was noted.
+    /// What the run has done, once it has ended, if that was recorded.
     pub fn done(&self) -> Kept {
         self.done.iter().cloned().collect()
     }

@@ -85,7 +85,7 @@ pub struct Machine {
     broken: Option<Box<BrokenInvariant>>,
     /// What the run before has done.
     kept: Kept,
-    /// Whether it is noted what this one does, and what that was.
+    /// Whether this one records what it does, and what that was.
     notes: bool,
     done: Vec<(Name, Done)>,
     /// How often a standstill of strands that waited for each other had to be broken.

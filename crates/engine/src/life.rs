@@ -443,7 +443,7 @@ impl Machine {
         Ok((*until, *every))
     }
 
-    /// The timer of the next look of a `verify`.
+    /// The timer of the next check of a `verify`.
     #[track_caller]
     pub(super) fn verify_timer(&mut self, id: NodeId) -> Checked<&mut Option<EffectId>> {
         self.doing(id, Activity::Verify, |phase| {

@@ -160,7 +160,7 @@ impl<Id: Copy + Ord + Hash> LockTable<Id> {
         self.places.get(name).map_or(&[], |place| &place.holders)
     }
 
-    /// Whether nobody holds or wants anything.
+    /// Whether no lock is held or wanted.
     pub fn is_empty(&self) -> bool {
         self.requests.is_empty() && self.places.is_empty()
     }

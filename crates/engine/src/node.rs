@@ -58,7 +58,7 @@ pub struct Node {
     pub roll_back: bool,
     /// What has to be done to undo what it did, in the order in which it was done.
     pub undo: Vec<Undo>,
-    /// What has been done in it, where that is noted.
+    /// What has been done in it, where that is recorded.
     pub done: Vec<(Name, Done)>,
     /// Its time limit, while it runs.
     pub timeout: Option<EffectId>,
@@ -179,7 +179,7 @@ impl Role {
         }
     }
 
-    /// Whether others count with its arrivals at barriers.
+    /// Whether its arrivals at barriers are expected.
     pub fn owes_arrivals(&self) -> bool {
         match self {
             Self::Strand(_) | Self::Cell(_) => true,
@@ -222,7 +222,7 @@ pub enum Role {
     Strand(usize),
     /// A cell.
     Cell(Box<Cell>),
-    /// A look of a `verify`.
+    /// A check of a `verify`.
     Look,
     /// The body of a failure handler.
     Handler,
@@ -289,7 +289,7 @@ pub enum Work {
         until: i64,
         /// How long it waits between two checks, in milliseconds.
         every: i64,
-        /// The timer of the next look.
+        /// The timer of the next check.
         timer: Option<EffectId>,
     },
     /// A rollback: what is still to be undone, the last first.
@@ -391,7 +391,7 @@ pub struct DeploymentState {
 }
 
 impl Deployment {
-    /// Notes what was and is there, as a record or the outputs of a command say it.
+    /// Records what was and is there, as a record or the outputs of a command say it.
     pub fn note(&mut self, said: &Value) {
         let text = |key| said.as_map()?.get(key)?.as_str().map(str::to_string);
         // What was there before the first try is what counts.

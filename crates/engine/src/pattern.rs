@@ -34,7 +34,7 @@ impl Pattern {
         &self.text
     }
 
-    /// Whether it stands for this path.
+    /// Whether it matches this path.
     pub fn matches(&self, path: &str) -> bool {
         let segments = segments(path);
         // `ends[at]`: whether the parts so far can end before segment `at`.

@@ -320,7 +320,7 @@ impl Machine {
         Ok(())
     }
 
-    /// Notes that something is skipped that never became a node.
+    /// Records that something is skipped that never became a node.
     fn note_skip(&mut self) -> Checked<()> {
         let (from, to) = (Status::Pending, Status::Skipped);
         match self.transitions.note(from, to) {

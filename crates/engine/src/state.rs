@@ -227,7 +227,7 @@ pub struct Transitions {
 }
 
 impl Transitions {
-    /// Notes one, if it is legal. Whether it is.
+    /// Records one, if it is legal; returns whether it is.
     #[must_use]
     pub fn note(&mut self, from: Status, to: Status) -> bool {
         if let Some(row) = self.statuses.get_mut(from as usize) {
@@ -236,7 +236,7 @@ impl Transitions {
         successors(from).contains(&to)
     }
 
-    /// Notes one between activities, if it is legal. Whether it is.
+    /// Records one between activities, if it is legal; returns whether it is.
     #[must_use]
     pub fn note_activity(&mut self, from: Activity, to: Activity) -> bool {
         if let Some(row) = self.activities.get_mut(from as usize) {
