@@ -45,7 +45,7 @@ pub struct Course {
 /// What has to happen before a command or action can end: a proof that others run concurrently.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Latch {
-    /// For each of these patterns a node that it stands for has started a command or action.
+    /// For each of these patterns a node that it matches has started a command or action.
     Started(Vec<Pattern>),
     /// This many that wait at the latch of this name run at once.
     Together(Name, usize),
@@ -117,7 +117,7 @@ pub trait Script {
         false
     }
 
-    /// How soon the end of an effect is heard of, among things that happen at the same time: the
+    /// How soon the end of an effect is handled, among things that happen at the same time: the
     /// lowest first. Nothing leaves it to the seed. Timers have no node.
     fn rank(&mut self, _node: Option<&Name>) -> Option<u64> {
         None
@@ -248,7 +248,7 @@ struct World<'s> {
 }
 
 impl World<'_> {
-    /// The event that is heard of next, with its place in the agenda.
+    /// The event that is handled next, with its place in the agenda.
     fn next_event(&mut self) -> Option<(Key, (EffectId, Event))> {
         if !self.script.chooses() {
             return self.agenda.pop_first();
@@ -355,7 +355,7 @@ impl World<'_> {
             Effect::Release { id, names } => {
                 self.nodes.remove(&id);
                 if names.is_empty() {
-                    // It may have been granted without the machine having heard of it.
+                    // It may have been granted without the machine having been notified.
                     self.forget(id);
                 }
                 self.locks.release(id, &names);

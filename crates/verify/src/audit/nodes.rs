@@ -537,7 +537,7 @@ impl Nodes {
         self.table.get(id).is_some_and(|node| node.holds)
     }
 
-    /// Notes whether a node holds something. Whether that is news.
+    /// Records whether a node holds something; returns whether that is new.
     pub(super) fn note_hold(&mut self, id: NodeId, holds: bool) -> bool {
         let node = self.table.get_mut(id);
         node.is_some_and(|node| std::mem::replace(&mut node.holds, holds) != holds)

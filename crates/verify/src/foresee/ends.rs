@@ -40,7 +40,7 @@ pub struct Afterwards {
 pub struct Place {
     /// Its path.
     pub node: Name,
-    /// The end of its path, inside of what fails; empty where it is that itself.
+    /// The end of its path, inside what fails; empty where it is that itself.
     pub inside: String,
 }
 
@@ -80,7 +80,7 @@ pub enum InfrastructureEnd {
     AsBefore,
     /// Some services are new, and others as they were before.
     Mixed,
-    /// Of some services nobody knows: they failed and were not rolled back.
+    /// The state of some services is unknown: they failed and were not rolled back.
     Unclear,
 }
 
@@ -150,7 +150,7 @@ fn fates(good: &Played, played: &[Played], place: &Name) -> Vec<Fate> {
         .collect()
 }
 
-/// What was never heard of has never started.
+/// What was never reported has never started.
 fn ended(status: Option<&Status>) -> Status {
     status.copied().unwrap_or(Status::Skipped)
 }

@@ -170,7 +170,7 @@ fn deployments(good: &Played) -> Result<Vec<Name>, Blind> {
     Ok(all)
 }
 
-/// The nodes that a path or pattern stands for, but none inside of another. A path may leave out
+/// The nodes that a path or pattern matches, but none inside another. A path may leave out
 /// its beginning.
 fn named(good: &Played, path: &str) -> Result<Vec<Name>, Blind> {
     let of = |pattern: &str| -> Vec<Name> {

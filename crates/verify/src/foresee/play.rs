@@ -39,9 +39,9 @@ pub(super) struct Played {
     pub(super) nodes: IndexMap<Name, NodeKind>,
     /// The commands, actions and questions, with what they are.
     pub(super) effects: IndexMap<Name, Effort>,
-    /// The deployments that were heard of, as they ended.
+    /// The deployments that were reported, as they ended.
     pub(super) deployments: IndexMap<Name, Deployed>,
-    /// The stages that were heard of, as they ended.
+    /// The stages that were reported, as they ended.
     pub(super) stages: IndexMap<Name, Status>,
     /// Why the run failed.
     failure: Option<Failure>,

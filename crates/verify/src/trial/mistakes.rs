@@ -128,7 +128,7 @@ fn commands_near<'t>(pattern: &str, texts: impl Iterator<Item = &'t str>) -> Opt
     }
 }
 
-/// An expectation whose pattern stands for nothing in any run, or whose second pattern stands for
+/// An expectation whose pattern matches nothing in any run, or whose second pattern matches
 /// something that never starts.
 pub(super) fn of_expect<'p>(
     expect: &Expect,

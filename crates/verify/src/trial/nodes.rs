@@ -171,7 +171,7 @@ impl Nodes {
         found.is_some_and(|(_, ids)| !ids.is_empty())
     }
 
-    /// Whether a node that a pattern stands for has ever started, in any run. Skipped ones have
+    /// Whether a node that a pattern matches has ever started, in any run. Skipped ones have
     /// not.
     pub(super) fn ever_started(&self, pattern: usize) -> bool {
         let ids = self.patterns.get(pattern).map(|(_, ids)| ids.as_slice());

@@ -113,7 +113,7 @@ impl Ways {
                 let way = Way::Choices(self.seed, Vec::new());
                 (self.following(made), Some(way))
             }
-            // The order of the source is what seed 0 stands for.
+            // The order of the source is what seed 0 means.
             Stage::Probe if self.seed == 0 => {
                 (Stage::Samples(1, self.most - 1), Some(Way::Seed(0)))
             }
