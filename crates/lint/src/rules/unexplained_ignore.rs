@@ -1,5 +1,4 @@
-//! `unexplained-ignore`: a failure that is ignored without a word about why.
-//! It does not know which failures those are.
+//! `unexplained-ignore`: a failure that is ignored without a comment about why.
 
 use super::super::context::Context;
 use super::super::rule::{Needs, Rule};
