@@ -66,7 +66,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Where they cannot be read.
+    /// If they cannot be read.
     pub fn approvals(&self, run: RunNumber) -> Result<Vec<Approval>, StoreError> {
         let select = "SELECT effect, node, question, answer, who, comment, plan_hash, \
             answered_at FROM approvals WHERE run = ? ORDER BY number";

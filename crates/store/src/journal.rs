@@ -168,7 +168,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Where it cannot be read.
+    /// If it cannot be read.
     pub fn last_seq(&self, run: RunNumber) -> Result<u64, StoreError> {
         let select = "SELECT max(key) FROM journal WHERE key BETWEEN ? AND ?";
         let rows = self.rows(select, run, 0, |row| row.get::<_, Option<i64>>(0))?;
