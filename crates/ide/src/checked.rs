@@ -29,9 +29,9 @@ pub struct Checked {
 /// A name at a place.
 #[derive(Debug, Clone, Copy)]
 pub struct Named<'c> {
-    /// Where the name stands.
+    /// The span of the name.
     pub at: Span,
-    /// What it stands for.
+    /// The symbol that it resolves to.
     pub symbol: &'c Symbol,
 }
 
@@ -100,7 +100,7 @@ impl Checked {
         all.get(file.0 as usize).map_or(&[], Vec::as_slice)
     }
 
-    /// The symbol whose name stands at a place.
+    /// The symbol that is declared at a place.
     pub fn declared(&self, at: Span) -> Option<&Symbol> {
         let declared = self.declared.get_or_init(|| {
             let files = 0..self.modules().files.len();
@@ -148,7 +148,7 @@ impl Checked {
         types.get(place).map(|(_, ty)| ty)
     }
 
-    /// The type of what a symbol stands for, if it has a value.
+    /// The type of a symbol's value, if it has one.
     pub fn type_of(&self, symbol: &Symbol) -> Option<Type> {
         let program = self.program();
         match symbol.kind {

@@ -133,7 +133,7 @@ fn of_symbol(checked: &Checked, at: Span, symbol: &Symbol) -> Colored {
 /// The words of an AST node that are not keywords, as far as its form alone determines their class.
 fn of_node(node: Node<'_>) -> Vec<(Span, Color)> {
     match node {
-        // Whatever stands where a name is expected is a name, even if it does not resolve.
+        // Whatever is found where a name is expected is a name, even if it does not resolve.
         Node::Ident(name) => vec![(name.span, Color::Property)],
         Node::Expr(expr) => match &expr.kind {
             ExprKind::Call(callee, _) => match &callee.kind {

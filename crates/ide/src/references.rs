@@ -19,7 +19,7 @@ pub struct Reference {
     pub declares: bool,
 }
 
-/// All uses of what stands at a place, in all files that were checked.
+/// All references to the symbol at a place, in all files that were checked.
 pub fn references(checked: &Checked, file: FileId, offset: u32) -> Vec<Reference> {
     let Some(named) = checked.name_at(file, offset) else {
         return Vec::new();
@@ -41,7 +41,7 @@ pub fn of_symbol(checked: &Checked, symbol: &Symbol) -> Vec<Reference> {
 /// Why something cannot be renamed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RenameError {
-    /// No name stands there.
+    /// There is no name.
     Nothing,
     /// It is declared in the shipped library.
     Shipped(Name),

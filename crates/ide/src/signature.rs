@@ -65,7 +65,7 @@ pub fn signature(checked: &Checked, file: FileId, offset: u32) -> Option<Signatu
 /// The tokens before the parenthesis of a call.
 struct Callee {
     path: Path,
-    /// Whether it stands after `using`.
+    /// Whether it follows `using`.
     using: bool,
 }
 

@@ -152,7 +152,7 @@ impl<'a> Context<'a> {
             .map_or(span.start, |around| around.start)
     }
 
-    /// Whether a comment other than a suppression stands inside a span.
+    /// Whether a comment other than a suppression is inside a span.
     pub fn has_comment(&self, span: Span) -> bool {
         let Some(module) = self.modules().files.get(span.file.0 as usize) else {
             return false;

@@ -11,7 +11,7 @@ use lockstep_lang::ir::KindField;
 use lockstep_lang::resolve::Sort;
 use lockstep_syntax::ast::{Field, Infrastructure, Item, ItemKind, Path};
 
-/// Adds what is missing in the declaration whose name stands at `at`.
+/// Adds what is missing in the declaration whose name is at `at`.
 pub(super) fn missing(checked: &Checked, at: Span) -> Option<Action> {
     let tree = checked.tree(at.file)?;
     let mut found = None;

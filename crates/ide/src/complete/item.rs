@@ -25,7 +25,7 @@ pub enum CompletionKind {
     Word,
 }
 
-/// Something that could stand at a place.
+/// A completion.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Completion {
     /// What is shown, and typed to select it.

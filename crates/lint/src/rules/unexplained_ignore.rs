@@ -54,7 +54,7 @@ fn comment_behind(context: &Context<'_>, block: Span) -> bool {
     context.has_comment(Span::new(block.file, block.end as usize, end))
 }
 
-/// Whether a comment stands on the line above the one on which a handler begins.
+/// Whether a comment is on the line above the one on which a handler begins.
 fn comment_above(context: &Context<'_>, block: Span) -> bool {
     let text = context.source().map_or("", |source| &source.text);
     let before = text.get(..block.start as usize).unwrap_or_default();

@@ -246,7 +246,8 @@ fn emitted(form: &Form) -> (String, String) {
     (write(false), write(true))
 }
 
-/// Runs a script with a value and without the analysis, and compares. True where it told anything.
+/// Runs a script with a value and without the analysis, and compares. Returns whether there was
+/// anything to compare.
 async fn compare(bench: &Bench, text: &str, bash: bool, whole: bool) -> bool {
     let parts = pieces(text);
     let values = (parts.iter()).filter(|piece| matches!(piece, Piece::Value { .. }));
@@ -316,7 +317,7 @@ async fn random_scripts(bash: bool) {
         for _ in 0..3 {
             let text = damaged(&mut dice, &text);
             if bash && text.contains('`') {
-                // What is not closed inside of backticks `bash` may look for behind them.
+                // For what is not closed inside backticks `bash` may search after them.
                 continue;
             }
             told[1] += usize::from(compare(&bench, &text, bash, false).await);
