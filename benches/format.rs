@@ -1,12 +1,11 @@
-//! How fast the formatter is, beside `ruff format`, measured in turn. What counts is processor
-//! time, which other programs on the machine disturb less than the time on the wall:
+//! The speed of the formatter, compared with `ruff format`, measured in turn. Processor time is
+//! compared, since other programs on the machine disturb it less than wall time:
 //!
 //! ```sh
 //! cargo bench --no-default-features --bench format -- [RUFF [FILE.py]]
 //! ```
 //!
 //! Ruff formats code of the same shape as the dense one here, and the file if there is one.
-//! It does not know how the formatter works.
 
 #![allow(
     clippy::expect_used,
@@ -26,7 +25,7 @@ use lockstep_format::{format, format_text};
 use lockstep_syntax::parse;
 
 const ROUNDS: usize = 5;
-/// The clock is coarse.
+/// The clock is coarse, so the work is repeated.
 const REPEATS: usize = 4;
 const SIZE: usize = 2_000_000;
 
@@ -38,7 +37,7 @@ const SOURCES: &[&str] = &[
     include_str!("../examples/orders/orders.deploy"),
 ];
 
-/// Code with few comments, the same in both languages as far as they have the same.
+/// Code with few comments, equal in both languages as far as they have the same constructs.
 const DENSE: &str = r#"# Service @: build and roll out
 workflow build_@(ctx: service<release>, env: string, replicas: int, dry_run: bool) -> string {
   let image = "registry.example.com/team/${ctx.name}-@:${version}"
@@ -72,7 +71,7 @@ def build_@(ctx, env, replicas, dry_run):
 
 "#;
 
-/// So much code that its size is about the wanted one.
+/// Code of about the requested size.
 fn dense(unit: &str) -> String {
     let numbered = (0..).map(|at: u32| unit.replace('@', &at.to_string()));
     let mut size = 0;
@@ -86,7 +85,7 @@ fn dense(unit: &str) -> String {
     all
 }
 
-/// The library and the examples, again and again.
+/// The standard library and the examples, repeated.
 fn commented() -> String {
     let all = SOURCES.concat();
     all.repeat(SIZE / all.len() + 1)
@@ -105,7 +104,7 @@ fn unformatted(text: &str) -> String {
     text.lines().map(wider).collect()
 }
 
-/// The processor time of this process and of those that it has waited for, in seconds.
+/// The processor time of this process and of its children that have ended, in seconds.
 fn processor_time() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").expect("a Linux system");
     let behind_name = stat.rsplit(')').next().unwrap_or_default();
@@ -117,7 +116,7 @@ fn processor_time() -> f64 {
     numbers[11..15].iter().sum::<f64>() / 100.0
 }
 
-/// Megabytes a second of processor time.
+/// Megabytes per second of processor time.
 fn speed(size: usize, work: &dyn Fn()) -> f64 {
     let begun = processor_time();
     for _ in 0..REPEATS {
@@ -138,7 +137,7 @@ fn ruff(path: &str, source: &str) {
 
 type Work<'w> = (String, usize, Box<dyn Fn() + 'w>);
 
-/// What is measured of a text.
+/// The measurements for a text.
 fn works<'w>(what: &str, good: &'w str, bad: &'w str, all: &mut Vec<Work<'w>>) {
     let read = parse(FileId(0), good);
     let mut add = |how: &str, size: usize, work: Box<dyn Fn() + 'w>| {

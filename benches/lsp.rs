@@ -1,5 +1,5 @@
-//! How long an editor waits: diagnostics after a keystroke and completion, in a file of 5,000
-//! lines, asked of the real server over standard input and output.
+//! The latency of the language server: diagnostics after a keystroke and completion, in a file of
+//! 5,000 lines, requested of the real server over standard input and output.
 //!
 //! `cargo bench --bench lsp`
 
@@ -53,8 +53,8 @@ impl Server {
         server
     }
 
-    /// The processor time that its threads have taken so far, without the one that looks at what
-    /// takes longer, for which nobody waits; nothing where Linux is not.
+    /// The processor time that its threads have used so far, without the one for background checks,
+    /// which delay nobody; zero on other systems than Linux.
     fn work(&self) -> Duration {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id()));
         let tasks = tasks.into_iter().flatten().filter_map(Result::ok);
@@ -165,7 +165,7 @@ fn big(lines: usize) -> String {
     text
 }
 
-/// How long something took: until the answer was there, and of the server's processors.
+/// The latency: until the answer arrived, and the processor time of the server.
 #[derive(Clone, Copy)]
 struct Took {
     time: Duration,
@@ -203,7 +203,7 @@ struct Typing<'t> {
     completes: bool,
 }
 
-/// A document in a server, while it changes.
+/// A document in a server, while it is edited.
 struct Session {
     server: Server,
     version: i64,
@@ -233,7 +233,7 @@ impl Session {
         session
     }
 
-    /// Waits until it is told what is wrong now.
+    /// Waits until the present diagnostics are published.
     fn diagnosed(&mut self) {
         if self.pulls {
             let document = json!({ "textDocument": { "uri": URI } });
@@ -271,7 +271,7 @@ impl Session {
         });
     }
 
-    /// Types a text character after character, as a person would, and takes it back.
+    /// Types a text character by character, as a person would, and removes it.
     fn type_in(&mut self, typing: &Typing<'_>) -> Vec<Took> {
         let place = |line: usize, character: usize| json!({ "line": line, "character": character });
         let (mut line, mut character) = (typing.line, typing.character);

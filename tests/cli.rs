@@ -1,4 +1,4 @@
-//! The program from outside: what it says and how it ends. One file for each subcommand.
+//! The program as a user sees it: its output and its exit codes. One file for each subcommand.
 
 mod check;
 mod completions;

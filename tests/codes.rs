@@ -14,7 +14,7 @@ use crate::support::compiler::{Files, compile, lint};
 use crate::support::markdown::{Block, blocks};
 use crate::support::session::{calls, perform};
 
-/// What an example without a name is called.
+/// The file name of an example without one.
 const UNNAMED: &str = "release.deploy";
 
 /// The parts of a page.
@@ -23,7 +23,7 @@ struct Page {
     right: Vec<Block>,
 }
 
-/// Splits a page, which has one form.
+/// Splits a page into its parts.
 fn parse(code: &str, text: &str) -> Result<Page, String> {
     let title = text.lines().next().unwrap_or_default();
     let words = title.strip_prefix(&format!("# {code}: "));
@@ -60,7 +60,7 @@ fn parse(code: &str, text: &str) -> Result<Page, String> {
     Ok(page)
 }
 
-/// The codes that an example gives, and all that was said.
+/// The codes that an example yields, and all output.
 fn codes(
     code: &str,
     example: &[Block],
@@ -79,7 +79,7 @@ fn codes(
     let sessions: Vec<&Block> = example.iter().filter(|block| block.is("sh")).collect();
     if sessions.is_empty() {
         let main = main.ok_or("there is no file to compile")?;
-        // The examples of a rule of `lint` are free of all other advice, too.
+        // The examples of a lint rule must be free of all other findings, too.
         let verdict = match code.starts_with('L') {
             true => lint(files, &main, code),
             false => compile(files, &main),
@@ -108,7 +108,7 @@ fn codes(
     Ok((codes, said))
 }
 
-/// What is wrong with a page.
+/// Checks a page.
 fn complaint(code: &str, text: &str) -> Result<(), String> {
     let page = parse(code, text)?;
     let folder = TempDir::new().map_err(|error| error.to_string())?;

@@ -1,10 +1,9 @@
-//! Everything that the documentation shows is compiled or run. A block of `deploy` compiles; one
-//! of `deploy,wrong` has errors; one of `deploy,fragment` is declarations or statements that can
-//! be read; one of `deploy,body` is statements that compile in a pipeline behind the declarations
-//! of the page's `# file: declarations.deploy`. A first line `# file: NAME.deploy` names a file,
-//! which the page's later files can import and its sessions (blocks of `sh` with `$ lockstep …`)
-//! can use. Sessions show what is said, with `…` for what differs; the ids of runs and how long
-//! something took may be any.
+//! Everything that the documentation shows is compiled or run. A block of `deploy` compiles; one of
+//! `deploy,wrong` has errors; one of `deploy,fragment` is declarations or statements that can be
+//! parsed; one of `deploy,body` is statements that compile in a pipeline after the declarations of
+//! the page's `# file: declarations.deploy`. A first line `# file: NAME.deploy` names a file, which
+//! later files of the page can import and its sessions (blocks of `sh` with `$ lockstep …`) can
+//! use. Sessions show the output, with `…` for what differs; ids of runs and durations may differ.
 
 mod commands;
 mod functions;
@@ -24,12 +23,12 @@ use crate::support::redact::redact;
 use crate::support::session::{calls, matches, perform};
 use crate::tidy::files;
 
-/// The widest line of a page.
+/// The maximum width of a page, in columns.
 const WIDEST: usize = 110;
-/// What stands behind the declarations of a page for blocks of `deploy,body`.
+/// The file with the declarations of a page for blocks of `deploy,body`.
 const DECLARATIONS: &str = "declarations.deploy";
 
-/// What is wrong with a page.
+/// Checks a page.
 fn complaints(path: &str, page: &str) -> Vec<String> {
     let blocks = match blocks(page) {
         Ok(blocks) => blocks,
@@ -83,7 +82,7 @@ fn wide_lines(path: &str, page: &str) -> Vec<String> {
     page.lines().enumerate().filter_map(wide).collect()
 }
 
-/// Links to files of the repository, or to headings in them, that are not there.
+/// Links to missing files of the repository, or to missing headings in them.
 fn broken_links(path: &str, page: &str) -> Vec<String> {
     static LINK: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"\]\(([^)#:\s]*)(?:#([^)]*))?\)").expect("a pattern"));
@@ -108,7 +107,7 @@ fn broken_links(path: &str, page: &str) -> Vec<String> {
     LINK.captures_iter(page).filter_map(broken).collect()
 }
 
-/// The anchors of a page's headings, as code hosts make them.
+/// The anchors of a page's headings, as code hosts generate them.
 fn headings(page: &str) -> impl Iterator<Item = String> {
     let mut code = false;
     page.lines().filter_map(move |line| {
@@ -149,7 +148,7 @@ fn source(block: &Block, known: &mut Files, folder: &Path) -> Result<(), String>
     }
 }
 
-/// Compiles statements in a pipeline behind the page's declarations.
+/// Compiles statements in a pipeline after the page's declarations.
 fn body(block: &Block, known: &Files) -> Verdict {
     let declarations = known.get(DECLARATIONS).map_or("", String::as_str);
     let text = format!("{declarations}\npipeline page {{\n{}}}\n", block.text);
@@ -159,7 +158,7 @@ fn body(block: &Block, known: &Files) -> Verdict {
     )
 }
 
-/// What is the same in every run: ids of runs and how long something took have one form.
+/// Normalizes what differs between runs: ids of runs and durations.
 fn steady(text: &str, folder: &Path) -> String {
     static CLOCK: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"(?m)^   \d:\d\d  ").expect("a pattern"));

@@ -1,5 +1,5 @@
-//! Holds the grammars for editors (`editors/`) against the language: the same words and signs, and
-//! an error in a text exactly where the program reports one.
+//! Compares the grammars for editors (`editors/`) with the language: the same keywords and
+//! operators, and an error in a text exactly where the program reports one.
 
 mod queries;
 mod trees;

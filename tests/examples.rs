@@ -1,4 +1,4 @@
-//! The examples and the shipped library are fine. `run::examples` runs them.
+//! The examples and the standard library have no findings. `run::examples` runs them.
 
 use std::path::Path;
 

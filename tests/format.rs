@@ -1,5 +1,5 @@
-//! Whatever a file is, the formatter keeps what it means, every comment and every byte, and its
-//! result stays as it is.
+//! The formatter preserves the meaning, every comment and every byte of any file, and is
+//! idempotent.
 
 mod corpus;
 mod damage;
@@ -14,13 +14,13 @@ use damage::damaged;
 use generate::file;
 use tokens::Chance;
 
-/// How many random files are looked at: a few hundred, or what the variable says.
+/// How many random files are formatted: a few hundred, or the value of the variable.
 fn cases(usual: u64) -> u64 {
     let wanted = std::env::var("LOCKSTEP_FORMAT_CASES").ok();
     wanted.and_then(|it| it.parse().ok()).unwrap_or(usual)
 }
 
-/// Formats a file without mistakes and looks at everything that must hold.
+/// Formats a file without syntax errors and checks all invariants.
 fn keeps_all(text: &str) -> Result<(), String> {
     let read = parse(FileId(0), text);
     if let Some(mistake) = read.diagnostics.first() {
@@ -31,7 +31,7 @@ fn keeps_all(text: &str) -> Result<(), String> {
         let left = &text[first.range()];
         return Err(format!("left as it stands: {left}"));
     }
-    // It is compared there: meaning, comments, stability.
+    // The formatter itself compares meaning, comments and stability.
     let formatted = format_text(text).map_err(|mistake| {
         let would = format(&read, text).text;
         format!(
@@ -77,7 +77,7 @@ fn damaged_files_lose_nothing() {
         assert_eq!(again.as_ref(), Ok(&formatted), "seed {seed}");
         around += u64::from(formatted != text);
     }
-    // Most are formatted around their mistakes.
+    // Most are formatted around their errors.
     assert!(around * 10 > count * 6, "{around} of {count}");
 }
 

@@ -1,5 +1,5 @@
-//! Advice: for every rule of `lint` what it reports and what it leaves alone, what `--fix` does,
-//! settings, and that what is shipped and shown gives no reason for advice.
+//! Lint: for every rule what it reports and what it does not, what `--fix` changes, settings, and
+//! that shipped files and documentation have no findings.
 
 mod clean;
 mod corpus;

@@ -1,4 +1,4 @@
-//! The language server, asked over standard input and output like an editor does.
+//! The language server, used over standard input and output like an editor does.
 
 mod corpus;
 mod protocol;

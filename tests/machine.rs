@@ -1,5 +1,5 @@
-//! The machine through whole programs in a simulated world: what runs when, what fails, what is
-//! rolled back, who waits for whom. No command is ever started.
+//! The machine (the scheduler) with whole programs in a simulated world: order, failures, rollback,
+//! barriers and locks. No command is ever started.
 
 mod broken;
 mod corpus;

@@ -1,5 +1,5 @@
-//! The integration tests: one binary, so that they are linked once.
-//! Behaviour is tested through the real program; `tidy` keeps the house in order.
+//! The integration tests: one binary, so that they are linked once. Behaviour is tested through the
+//! real program; `tidy` checks the form of the sources.
 
 #![allow(
     clippy::expect_used,

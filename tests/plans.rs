@@ -1,4 +1,4 @@
-//! Plans as they are shown, for the files of `tests/corpus/plan`, and whether runs keep to them.
+//! Plans as they are shown, for the files of `tests/corpus/plan`, and the conformance of runs.
 
 mod agree;
 mod corpus;

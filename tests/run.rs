@@ -1,5 +1,5 @@
-//! `lockstep run` with real processes: what runs when, what is taken back, and what is said.
-//! Nothing here measures time: processes that must overlap wait for each other's files.
+//! `lockstep run` with real processes: order, rollback, and output. Nothing here measures time:
+//! processes that must overlap wait for each other's files.
 
 mod broken;
 mod cancel;
@@ -14,7 +14,7 @@ mod kills;
 mod latches;
 mod locks;
 mod orders;
-// Only Linux tells of its processes.
+// Only Linux lists its processes.
 #[cfg(target_os = "linux")]
 mod orphans;
 mod questions;
@@ -35,14 +35,14 @@ pub fn file(text: &str) -> Test {
         .args(["run", "main.deploy"])
 }
 
-/// What a run told, and its exit code.
+/// The events of a run, and its exit code.
 pub struct Told {
     pub events: Vec<Value>,
     pub code: i32,
 }
 
 impl Told {
-    /// Runs with `--format json`; nothing may be complained about.
+    /// Runs with `--format json`; nothing may be written to standard error.
     #[track_caller]
     pub fn by(test: &Test) -> Self {
         let mut command = test.command();
@@ -52,7 +52,7 @@ impl Told {
         Self::of(&said.stdout, said.code)
     }
 
-    /// Reads what a run with `--format json` wrote.
+    /// Parses the output of a run with `--format json`.
     #[track_caller]
     pub fn of(stdout: &str, code: i32) -> Self {
         let event = |line| serde_json::from_str(line).expect("each line is JSON");

@@ -1,5 +1,5 @@
-//! Keeps the form of files. Who may use whom, the manifests of the crates say; what may be used
-//! nowhere, `clippy.toml` says.
+//! Checks the form of files. The manifests of the crates enforce the dependencies, `clippy.toml`
+//! the forbidden methods and types.
 
 mod answers;
 mod form;
@@ -37,7 +37,7 @@ pub fn files(folders: &[&str], ending: &str) -> Vec<File> {
     files
 }
 
-/// Whether a file is compiled for tests only, by where it lies.
+/// Whether a file is compiled for tests only, by its path.
 fn is_test(path: &str) -> bool {
     path.starts_with("tests/") || path.contains("/tests/") || path.ends_with("/tests.rs")
 }
@@ -56,7 +56,7 @@ fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
     }
 }
 
-/// Fails with all complaints, one on a line.
+/// Fails with all complaints, one a line.
 #[track_caller]
 pub fn none(complaints: Vec<String>) {
     assert!(

@@ -1,5 +1,5 @@
 //! Several processes on one state directory: their locks, their answers, and what each can see of
-//! the other. Nothing here measures time.
+//! the others. Nothing here measures time.
 
 mod approvals;
 mod locks;
@@ -13,7 +13,7 @@ use crate::support::Test;
 use crate::support::program::{Said, run};
 use crate::support::running::until;
 
-/// `lockstep` with other arguments in the folder of a test.
+/// A command for `lockstep` with other arguments in the folder of a test.
 fn other(test: &Test, args: &[&str]) -> Command {
     let mut command =
         crate::support::program::command(crate::support::program::program(), &test.path(""));
@@ -26,7 +26,7 @@ fn says(test: &Test, args: &[&str]) -> Said {
     run(other(test, args))
 }
 
-/// What `lockstep … --format json` says.
+/// The output of `lockstep … --format json`.
 #[track_caller]
 fn json(test: &Test, args: &[&str]) -> Value {
     let said = says(test, &[args, &["--format", "json"]].concat());
@@ -34,7 +34,7 @@ fn json(test: &Test, args: &[&str]) -> Value {
     serde_json::from_str(&said.stdout).expect("JSON")
 }
 
-/// Waits until a run asks something.
+/// Waits until a run has an open question.
 #[track_caller]
 fn until_it_asks(test: &Test, count: usize) {
     until("it asks", || {
@@ -43,7 +43,7 @@ fn until_it_asks(test: &Test, count: usize) {
     });
 }
 
-/// What differs from run to run is taken out.
+/// Masks what differs between runs.
 fn shown(test: &Test, text: &str) -> String {
     let text = crate::support::redact::redact(text, &test.path(""));
     let times = regex::Regex::new(r"\b\d+(\.\d)?s\b|\b[0-9a-f]{12}\b").expect("a pattern");

@@ -1,5 +1,5 @@
-//! `lockstep test`: the corpus with all that it says, the tests of the examples and the library,
-//! and the forms for tools.
+//! `lockstep test`: the corpus with all its output, the tests of the examples and the standard
+//! library, and the formats for tools.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::support::Test;
 use crate::support::program::{Said, command, program, run};
 
-/// Says of one file, without how long it took.
+/// The output for one file, without how long it took.
 fn said(path: &Path, args: &[&str]) -> Said {
     let mut test = command(program(), path.parent().expect("a folder"));
     test.arg("test").arg(path.file_name().expect("a name"));

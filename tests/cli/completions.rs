@@ -44,7 +44,7 @@ pipeline ship {
 pipeline sweep { run \"true\" }
 ";
 
-/// A folder with a file, and what the program offers in it behind these words.
+/// The completions of the program after these words, in a folder with a file.
 fn offered(words: &[&str]) -> Vec<String> {
     let test = Test::new()
         .file("shop.deploy", SHOP)
@@ -106,7 +106,7 @@ fn what_could_stand_at_the_cursor_is_offered() {
         ["unused-import", "unused-input"]
     );
     assert_eq!(first(&["completions", "z"]), ["zsh"]);
-    // Nothing is known, and nothing is said.
+    // Where nothing is known nothing is printed.
     let nothing: [&[&str]; 4] = [
         &["logs", "r"],
         &["run", "nowhere.deploy", "x"],
@@ -148,8 +148,8 @@ fn runs_and_their_nodes_are_offered() {
     }
 }
 
-/// What a shell prints when it runs its own completion script and then `ask`; nothing where there
-/// is no such shell.
+/// What a shell prints when it runs its own completion script and then `ask`; nothing if the shell
+/// is not installed.
 fn asked(shell: &str, flags: &[&str], ask: &str) -> Option<String> {
     let test = Test::new().file("shop.deploy", SHOP);
     let script = test.path("script");

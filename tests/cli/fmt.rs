@@ -73,7 +73,7 @@ fn diff_shows_what_would_change() {
     );
 }
 
-/// What the program says to a text on standard input.
+/// The output of the program for a text on standard input.
 fn piped(args: &[&str], text: &str) -> (String, String, Option<i32>) {
     let test = Test::new().args(args.iter().copied());
     let mut child = test

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::support::Test;
 use crate::support::program::{command, program, run};
 
-/// What another call says in a folder of the test.
+/// The output of another call in a folder of the test.
 fn calls(test: &Test, folder: &str, args: &[&str]) -> (String, i32) {
     let mut command = command(program(), &test.path(folder));
     command.args(args);

@@ -1,4 +1,4 @@
-//! `lockstep run`: what it says at the end, and the exit code of every end.
+//! `lockstep run`: its last output, and the exit code of every end.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -39,7 +39,7 @@ pipeline asks {
 }
 "#;
 
-/// A run of a pipeline of the shop with its inputs.
+/// A run of a pipeline of the example `shop` with its inputs.
 fn shop(pipeline: &str) -> Test {
     Test::new().file("shop.deploy", SHOP).args([
         "run",

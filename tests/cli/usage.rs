@@ -1,4 +1,4 @@
-//! Help, colours, streams, and mistakes in the use of the program.
+//! Help, colours, streams, and usage errors.
 
 use std::io::Read;
 use std::process::Stdio;

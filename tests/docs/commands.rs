@@ -1,5 +1,5 @@
-//! `docs/commands.md` names every command and every option that `--help` names, and no other
-//! exit codes. It does not know what they do.
+//! `docs/commands.md` names every command and every option of `--help`, and exactly the exit codes
+//! of the program.
 
 use std::path::Path;
 use std::sync::LazyLock;
@@ -39,7 +39,7 @@ fn options(help: &str) -> Vec<&str> {
     found.map(|found| found.as_str()).collect()
 }
 
-/// The part of the page below the heading of a command.
+/// The section of a command on the page.
 fn section<'p>(page: &'p str, command: &str) -> &'p str {
     let heading = format!("\n## lockstep {command}\n");
     let (_, rest) = page.split_once(&heading).unwrap_or_default();
@@ -63,7 +63,7 @@ fn every_option_is_described() {
         let help = help(&[&command]);
         let own = options(&help);
         assert!(own.contains(&"--help"), "{own:?}");
-        // These two every command has; they are described once.
+        // Every command has these two; they are documented once.
         let own = own
             .into_iter()
             .filter(|it| !["--help", "--color"].contains(it));

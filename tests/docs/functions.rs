@@ -1,5 +1,4 @@
-//! `docs/functions.md` is made from the built-in functions themselves.
-//! It does not know what they do.
+//! `docs/functions.md` is generated from the built-in functions.
 
 use std::fmt::Write;
 
@@ -8,7 +7,7 @@ use lockstep_lang::eval::builtins::{ALL, Builtin};
 
 use super::generated;
 
-/// The type of the result, where it is the same for all arguments.
+/// The type of the result, if it is the same for all arguments.
 fn result(function: &Builtin) -> Option<String> {
     let types: Vec<Type> = function.params.iter().map(|param| (param.ty)()).collect();
     match (function.result)(&types) {
@@ -20,7 +19,7 @@ fn result(function: &Builtin) -> Option<String> {
 
 fn section(function: &Builtin) -> String {
     let mut text = format!("## {}\n\n`{}`", function.name, function.signature());
-    // Writing into a string does not fail.
+    // Writing to a string does not fail.
     if let Some(result) = result(function) {
         let _ = write!(text, " gives {result}");
     }
@@ -42,7 +41,7 @@ fn section(function: &Builtin) -> String {
     text
 }
 
-/// A paragraph in lines of at most 100 columns.
+/// A paragraph wrapped to lines of at most 100 columns.
 pub(super) fn folded(text: &str) -> String {
     let mut lines: Vec<String> = vec![String::new()];
     for word in text.split_whitespace() {

@@ -1,10 +1,9 @@
-//! Parts of pages that are made from the program's own texts. They stand between a line
-//! `<!-- made: NAME -->` and a line `<!-- end -->`; a test fails when they are stale, and writes
-//! them anew with `INSTA_UPDATE=always`. It does not know what is in them.
+//! Generated parts of pages, between a line `<!-- made: NAME -->` and a line `<!-- end -->`: a test
+//! fails if they are out of date, and rewrites them with `INSTA_UPDATE=always`.
 
 use std::path::{Path, PathBuf};
 
-/// The page with the part `name` replaced. The error says why it could not be.
+/// The page with the part `name` replaced. The error is the reason why it could not be.
 fn replaced(page: &str, name: &str, part: &str) -> Result<String, String> {
     let begin = format!("<!-- made: {name} -->\n");
     let end = "<!-- end -->";
@@ -18,7 +17,7 @@ fn page_file(page: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(page)
 }
 
-/// Compares the part `name` of a page with what it should be.
+/// Compares the part `name` of a page with the expected text.
 #[track_caller]
 pub fn check(page: &str, name: &str, part: &str) {
     let path = page_file(page);

@@ -1,5 +1,4 @@
-//! `docs/library.md` is made from the library's sources and their documentation.
-//! It does not know what they do.
+//! `docs/library.md` is generated from the standard library's sources and their documentation.
 
 use std::fmt::Write;
 
@@ -11,7 +10,7 @@ use super::functions::folded;
 use super::generated;
 use crate::tidy::files;
 
-/// One file of the library.
+/// One file of the standard library.
 struct Library {
     text: String,
 }
@@ -21,7 +20,7 @@ impl Library {
         &self.text[span.start as usize..span.end as usize]
     }
 
-    /// The comment that the file opens with, as Markdown: what is indented is a block.
+    /// The comment at the beginning of the file, as Markdown: indented lines are a block.
     fn opening(&self) -> String {
         let lines = self.text.lines().map_while(|line| line.strip_prefix('#'));
         let mut text = String::new();
@@ -45,7 +44,7 @@ impl Library {
             ("An infrastructure has", &kind.infrastructure),
         ] {
             if !fields.is_empty() {
-                // Writing into a string does not fail.
+                // Writing to a string does not fail.
                 let _ = write!(text, "\n{what}\n\n");
                 fields
                     .iter()
@@ -96,7 +95,7 @@ impl Library {
     }
 }
 
-/// A documentation on one line, or folded.
+/// A documentation on one line, or wrapped.
 fn said(doc: Option<&Name>) -> String {
     folded(doc.map_or("", |doc| doc))
 }

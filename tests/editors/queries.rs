@@ -1,5 +1,4 @@
-//! The tree-sitter queries fit the grammar, and every word of a program is drawn as one.
-//! It does not know which colour a name has.
+//! The tree-sitter queries match the grammar, and every keyword of a program is highlighted as one.
 
 use std::collections::BTreeSet;
 
@@ -39,7 +38,7 @@ fn every_query_fits_the_grammar() {
     }
 }
 
-/// The leaves of a tree that are words of the language, with what they are called.
+/// The leaves of a tree that are keywords of the language, with the names of their captures.
 fn words<'t>(node: Node<'t>, found: &mut Vec<Node<'t>>) {
     let kind = node.kind();
     let is_word = kind
@@ -87,7 +86,7 @@ fn every_word_is_drawn_as_a_word() {
             kinds.insert(String::from(word.kind()));
         }
     }
-    // The samples hold nearly every word of the language.
+    // The samples contain nearly every keyword of the language.
     assert!(kinds.len() > 60, "{kinds:?}");
 }
 

@@ -1,5 +1,5 @@
-//! The tree-sitter grammar reads what the program reads: a text has an error in the one exactly if
-//! it has one in the other. It does not compare the trees.
+//! The tree-sitter grammar accepts the same texts as the program: a text has an error in the one
+//! exactly if it has one in the other. The trees are not compared.
 
 use lockstep_base::source::FileId;
 use lockstep_syntax as syntax;
@@ -40,7 +40,7 @@ fn files_have_errors_in_the_tree_where_the_program_reports_some() {
     });
     none(complaints.collect());
 }
-/// The words and signs of a text: where each begins and ends.
+/// The spans of the tokens of a text.
 fn tokens(text: &str) -> Vec<(usize, usize)> {
     let mut tokens: Vec<(usize, usize)> = Vec::new();
     let mut in_word = false;
@@ -71,7 +71,7 @@ fn declarations(text: &str) -> Vec<&str> {
         .collect()
 }
 
-/// What is put behind one of many words of a text, in turn.
+/// What is inserted after one of many words of a text, in turn.
 const INSERTED: [&str; 24] = [
     "x",
     "\"s\"",
@@ -103,7 +103,7 @@ const INSERTED: [&str; 24] = [
 fn changed(text: &str, turn: &mut usize) -> Vec<String> {
     let tokens = tokens(text);
     let mut changed = Vec::new();
-    // A long text is changed in fewer places: it is read again each time.
+    // A long text is changed in fewer places, since it is parsed again each time.
     let stride = 1 + text.len() / 400;
     for (number, (from, to)) in tokens.iter().enumerate().step_by(stride) {
         let (before, word, behind) = (&text[..*from], &text[*from..*to], &text[*to..]);
@@ -138,18 +138,18 @@ fn changed_texts_have_errors_in_the_tree_where_the_program_reports_some() {
     none(complaints);
 }
 
-/// Where the two differ, and why that stays so.
+/// Known differences, and why they are accepted.
 #[test]
 fn the_differences_are_these() {
     let mut parser = parser();
     let deep = format!("let a = {}1{}", "(".repeat(200), ")".repeat(200));
     let large = format!("let a = {}.5", "9".repeat(350));
     for (text, code) in [
-        // How deep brackets may stand is a limit of the program, not of the syntax.
+        // The nesting limit of brackets is one of the program, not of the syntax.
         (deep.as_str(), "E0120"),
-        // So is how large a number with a decimal point may be.
+        // So is the range of a number with a decimal point.
         (large.as_str(), "E0107"),
-        // What may be a misspelt `failure` is a guess.
+        // A misspelt `failure` is detected by a heuristic.
         ("pipeline p { on failur { log \"x\" } }", "E0101"),
     ] {
         let found = disagreement(&mut parser, text).unwrap_or_default();

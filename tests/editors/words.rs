@@ -1,5 +1,4 @@
-//! The grammars for editors know the same words and signs as the language.
-//! It does not know where a word may stand.
+//! The grammars for editors have the same keywords and operators as the language.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +15,7 @@ const VIM: &str = include_str!("../../editors/vim/syntax/deploy.vim");
 
 type Set = BTreeSet<String>;
 
-/// All words of the language.
+/// All keywords of the language.
 fn language_words() -> Set {
     let lists: [&[&str]; 8] = [
         &words::RESERVED,
@@ -32,7 +31,7 @@ fn language_words() -> Set {
     all.map(|word| String::from(*word)).collect()
 }
 
-/// The signs of a rule: what is only looked at does not count.
+/// The operators of a grammar rule; lookaheads do not count.
 fn signs_of(expr: &Expr, found: &mut Set) {
     match expr {
         Expr::Str(text) if text.bytes().all(|byte| byte.is_ascii_punctuation()) => {
@@ -54,7 +53,7 @@ fn signs_of(expr: &Expr, found: &mut Set) {
     }
 }
 
-/// All signs of the language but those of strings and comments, by the definition of its syntax.
+/// All operators of the language except those of strings and comments, from its grammar.
 fn language_signs() -> Set {
     let pairs = parser::parse(Rule::grammar_rules, DEFINITION).expect("a valid grammar");
     let rules = parser::consume_rules(pairs).expect("a valid grammar");
@@ -90,7 +89,7 @@ fn is_word(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_lowercase())
 }
 
-/// The literals of a tree-sitter rule, and what the tokens of the scanner are called.
+/// The literals of a tree-sitter rule, and the names of the scanner's tokens.
 fn literals(rule: &Value, found: &mut Set) {
     match rule {
         Value::Object(object) => {
@@ -114,12 +113,12 @@ fn tree_sitter_has_the_words_and_signs_of_the_language() {
     literals(&grammar["rules"], &mut found);
     let (words, signs): (Set, Set) = found.into_iter().partition(|text| is_word(text));
     assert_eq!(words, language_words());
-    // The signs of strings are tokens of the scanner.
+    // The delimiters of strings are tokens of the scanner.
     let strings = ["\"", "${"].map(String::from);
     assert_eq!(signs, language_signs().into_iter().chain(strings).collect());
 }
 
-/// The words between quotes in a list of the scanner.
+/// The quoted words in a list of the scanner.
 fn scanner_list(name: &str) -> Set {
     let (_, list) = SCANNER
         .split_once(&format!("{name}[] = {{"))
@@ -129,7 +128,7 @@ fn scanner_list(name: &str) -> Set {
     words.map(String::from).collect()
 }
 
-/// The words of a rule of the definition, and of the rules that it names.
+/// The keywords of a rule of the grammar, and of the rules that it refers to.
 fn words_of(rule: &str) -> Set {
     let pairs = parser::parse(Rule::grammar_rules, DEFINITION).expect("a valid grammar");
     let rules = parser::consume_rules(pairs).expect("a valid grammar");
@@ -155,7 +154,7 @@ fn words_of(rule: &str) -> Set {
 
 #[test]
 fn the_scanner_knows_which_words_are_names_before_a_bracket() {
-    // In the definition these are followed by `kk`; of a scope only `stage` is looked at.
+    // In the grammar these are followed by `kk`; of a scope there is only a lookahead for `stage`.
     let mut wanted = Set::new();
     for line in DEFINITION.lines() {
         for (at, _) in line.match_indices("\" ~ kk") {
@@ -166,12 +165,12 @@ fn the_scanner_knows_which_words_are_names_before_a_bracket() {
     wanted.remove("pipeline");
     let known = scanner_list("WORDS");
     assert_eq!(known, wanted);
-    // Those that never stand behind a `return` without a value.
+    // Those that never follow a `return` without a value.
     let never: Set = known.difference(&words_of("stmt_word")).cloned().collect();
     assert_eq!(scanner_list("NEVER"), never);
 }
 
-/// The words of a regular expression that is made of alternatives and looks around.
+/// The words of a regular expression with alternatives and lookarounds.
 fn words_in(pattern: &str) -> Set {
     let mut bare = String::new();
     let mut rest = pattern;
@@ -203,7 +202,7 @@ fn section(grammar: &Value, name: &str) -> Vec<String> {
     texts.collect()
 }
 
-/// The alternatives of a pattern of signs.
+/// The alternatives of a pattern of operators.
 fn alternatives(pattern: &str) -> Set {
     let mut found = Set::new();
     let mut sign = String::new();

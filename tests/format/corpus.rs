@@ -1,5 +1,5 @@
-//! The files of `tests/corpus/fmt` and what becomes of them, in a snapshot beside each; and the
-//! files that are shipped, which are formatted.
+//! The files of `tests/corpus/fmt` with their formatted text in a snapshot each; and the shipped
+//! files, which are formatted.
 
 use std::path::Path;
 
@@ -40,7 +40,7 @@ fn every_file_of_the_repository_keeps_all() {
     }
 }
 
-/// A block of a page as it should stand there.
+/// The formatted text of a block of a page.
 fn formatted(block: &Block) -> String {
     let statements = block.is("body") || !parse(FileId(0), &block.text).diagnostics.is_empty();
     if !statements {
@@ -54,7 +54,7 @@ fn formatted(block: &Block) -> String {
     inside.collect()
 }
 
-/// With `LOCKSTEP_FORMAT_WRITE=1` the files are brought into form.
+/// With `LOCKSTEP_FORMAT_WRITE=1` the files are formatted in place.
 #[test]
 fn what_is_shipped_is_formatted() {
     let writes = std::env::var_os("LOCKSTEP_FORMAT_WRITE").is_some();

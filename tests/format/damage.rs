@@ -1,10 +1,9 @@
-//! Files with mistakes: sound files that were damaged at random.
-//! It does not know what a mistake is.
+//! A generator of files with syntax errors: valid files with random mutations.
 
 use super::generate::file;
 use super::tokens::Chance;
 
-/// A file with some of its bytes taken out, put in, doubled or swapped.
+/// A file with some of its bytes removed, inserted, doubled or swapped.
 pub fn damaged(seed: u64) -> String {
     let mut chance = Chance::new(seed ^ 0x00da_3a9e);
     let mut bytes = file(seed).into_bytes();

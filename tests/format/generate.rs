@@ -1,5 +1,5 @@
-//! Random files without mistakes, with white space and comments at every place where they may
-//! stand. It does not know how files are formatted.
+//! A generator of random valid files, with white space and comments at every place where they are
+//! allowed.
 
 use super::tokens::{Chance, Token, text};
 
@@ -7,7 +7,7 @@ use super::tokens::{Chance, Token, text};
 struct Generator {
     chance: Chance,
     tokens: Vec<Token>,
-    /// What would be a keyword comes next: a bracket must keep away from it.
+    /// A keyword would be possible next: a bracket must not follow directly.
     keyword: bool,
 }
 
@@ -36,7 +36,7 @@ impl Generator {
         }
     }
 
-    /// A keyword, which would be a name directly before a bracket.
+    /// A keyword, which would be parsed as a name directly before a bracket.
     fn word(&mut self, word: &str) {
         self.put(word);
         self.keyword = true;
@@ -55,7 +55,7 @@ impl Generator {
         }
     }
 
-    /// Elements with commas between them, and sometimes behind the last.
+    /// Elements separated by commas, sometimes with a trailing one.
     fn list(&mut self, open: &str, close: &str, count: usize, mut each: impl FnMut(&mut Self)) {
         self.put(open);
         for place in 0..count {
@@ -108,7 +108,7 @@ impl Generator {
             text.push_str(end);
         }
         match self.chance.one_in(8) {
-            // The quotes stand behind text: nothing is removed from the lines.
+            // The quotes follow text: nothing is removed from the lines.
             true => text.push_str("the end"),
             false => text.push_str(margin),
         }
@@ -714,7 +714,7 @@ impl Generator {
     }
 }
 
-/// A file without mistakes.
+/// A valid file.
 pub fn file(seed: u64) -> String {
     let mut generator = Generator {
         chance: Chance::new(seed),

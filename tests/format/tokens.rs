@@ -1,7 +1,6 @@
-//! Chance, and texts made of tokens with white space and comments between them.
-//! It does not know which tokens follow each other.
+//! A pseudo-random generator, and texts made of tokens with white space and comments between them.
 
-/// A source of chance that is the same everywhere.
+/// A pseudo-random generator that gives the same sequence everywhere.
 pub struct Chance(u64);
 
 impl Chance {
@@ -39,7 +38,7 @@ pub struct Token {
 pub fn text(tokens: &[Token], chance: &mut Chance) -> String {
     let mut out = String::new();
     let mut before: Option<&Token> = None;
-    // How wild the file is.
+    // How irregular the file is.
     let calm = chance.pick(&[4, 20, 100]);
     for token in tokens {
         if let Some(before) = before {

@@ -1,5 +1,5 @@
-//! What is shipped and shown gives no reason for advice: the examples, the library, and the
-//! programs of the documentation that are whole.
+//! Shipped files and documentation have no lint findings: the examples, the standard library, and
+//! the complete programs of the pages.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::support::compiler::{Files, lint_with};
 use crate::support::markdown::blocks;
 use crate::tidy::files;
 
-/// Blocks of the documentation show one thing each, so what they leave out is no mistake there.
+/// Blocks of the documentation show one thing each, so rules about missing parts do not apply.
 const BLOCKS: &[&str] = &[
     "unused-declaration",
     "unused-input",
@@ -49,7 +49,7 @@ fn programs_of_the_documentation_are_fine() {
     }
     let mut pages = files(&["."], "md");
     pages.retain(|page| page.path == "README.md" || page.path.starts_with("docs/"));
-    // This one shows what is found, and its sessions are compared.
+    // This page shows findings, and its sessions are compared.
     pages.retain(|page| page.path != "docs/lint.md");
     let mut wrong = Vec::new();
     let mut looked = 0;

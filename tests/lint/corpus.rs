@@ -1,5 +1,5 @@
-//! The files of `tests/corpus/lint`: in `RULE.deploy` the rule finds something, and a snapshot
-//! holds what it says; in `RULE.fine.deploy`, which comes close to it, no rule does.
+//! The files of `tests/corpus/lint`: `RULE.deploy` has findings of the rule, with their text in a
+//! snapshot; `RULE.fine.deploy`, which is similar, has none of any rule.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! What `--fix` makes of files: before and after, and what it never does.
+//! What `--fix` changes: before and after, and what it never changes.
 
 use std::collections::BTreeMap;
 
@@ -72,7 +72,7 @@ fn an_import_that_brings_inputs_stays() {
     let other = "input tag: string = \"v1\"\nworkflow look() { run \"look ${tag}\" }\n";
     let text = "import \"./other.deploy\" as other\n\npipeline a {\n  let x = 1\n  log \"a\"\n}\n";
     let mended = mend(&[("other.deploy", other)], text);
-    // Without the import a caller could not give the input any more; all else is done.
+    // Without the import a caller could not give the input any more; everything else is fixed.
     assert_eq!(
         mended.text,
         "import \"./other.deploy\" as other\n\npipeline a {\n  log \"a\"\n}\n"
@@ -104,8 +104,8 @@ fn rules_that_are_off_mend_nothing() {
     assert_eq!(lint::mend(&files, "a.deploy", text, &config).text, text);
 }
 
-/// Over everything that there is: fixes come to an end, a second call does nothing, and no file
-/// that compiles stops doing so.
+/// For all available files: fixes reach a fixed point, a second call changes nothing, and no file
+/// that compiles stops compiling.
 #[test]
 fn fixes_are_stable() {
     let mut looked = 0;
@@ -135,7 +135,7 @@ fn fixes_are_stable() {
     assert!(looked > 10, "only {looked} files were mended");
 }
 
-/// Nothing that a person is in the middle of typing stops `lint`.
+/// Unfinished code that a person is typing does not make `lint` fail.
 #[test]
 fn any_beginning_of_a_file_can_be_looked_at() {
     let config = Config::default();

@@ -109,7 +109,7 @@ fn what_other_files_use_is_used() {
         assert_eq!(found, 1, "{}", said.stdout);
         assert!(said.stdout.contains("`idle` is never used"));
     }
-    // What goes is what nobody uses, also where the last use goes first.
+    // Unused declarations are removed, also where their last use is removed first.
     let chain = test().file(
         "main.deploy",
         "import \"./lib/tools.deploy\" as tools\n\nlet unread = tools.place\n\n\
@@ -183,7 +183,7 @@ fn the_formats_for_tools_hold_the_findings() {
     );
 }
 
-/// What the SARIF 2.1.0 schema demands of the parts that are written.
+/// Checks the written parts against the SARIF 2.1.0 schema.
 fn sarif_is_valid(log: &Value) {
     assert_eq!(log["version"], "2.1.0");
     let runs = log["runs"].as_array().expect("runs");

@@ -1,4 +1,4 @@
-//! `lockstep.toml`: where it is looked for, and what is wrong with it.
+//! `lockstep.toml`: where it is searched, and its errors.
 
 use crate::support::program::Test;
 

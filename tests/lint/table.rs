@@ -1,4 +1,4 @@
-//! The table of rules, their pages and the list in `docs/lint.md` say the same.
+//! The table of rules, their pages and the list in `docs/lint.md` agree.
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -1,11 +1,11 @@
-//! What the server answers to the files of `tests/corpus/lsp`.
+//! The answers of the server for the files of `tests/corpus/lsp`.
 //!
-//! The first line of a file says what is asked: `# ask: hover definition`. A `▮` marks the place
-//! of the cursor, `«` and `»` a selection; several are asked about in turn. `# file: NAME` begins
-//! another file beside the first. Each is asked by a client that can do nothing special and by
-//! one that can do everything; where both get the same it is written down once. `completion/each`
-//! asks about each mark in a text in which the lines of the other marks are empty;
-//! `codeAction/settled` asks once all has been looked at.
+//! The first line of a file names the requests: `# ask: hover definition`. A `▮` marks the cursor,
+//! `«` and `»` a selection; several are requested in turn. `# file: NAME` begins another file in
+//! the same folder. Each request is sent by a client without capabilities and by one with all;
+//! where both get the same answer it is recorded once. `completion/each` requests each mark in a
+//! text in which the lines of the other marks are empty; `codeAction/settled` requests after all
+//! background checks.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::shown::shown;
 use crate::support::editor::{Editor, address};
 
-/// What a client that can do everything says.
+/// The capabilities of a client that supports everything.
 pub fn everything() -> Value {
     let markdown = json!(["markdown", "plaintext"]);
     json!({
@@ -46,7 +46,7 @@ pub fn everything() -> Value {
     })
 }
 
-/// A marked text: what stands in it, the cursors and the selections as bytes.
+/// A marked text: its content, the cursors and the selections as byte offsets.
 struct Marked {
     text: String,
     cursors: Vec<usize>,
@@ -72,7 +72,7 @@ fn marked(source: &str) -> Marked {
     found
 }
 
-/// The place of a byte in UTF-16, or in bytes.
+/// The position of a byte in UTF-16 units, or in bytes.
 pub fn place(text: &str, offset: usize, bytes: bool) -> Value {
     let before = &text[..offset];
     let start = before.rfind('\n').map_or(0, |at| at + 1);
@@ -127,8 +127,8 @@ fn each(source: &str) -> Vec<String> {
     (0..cursors).map(alone).collect()
 }
 
-/// Asks a server one thing about each mark. `wrong` is how many diagnostics there are once all
-/// has been looked at, if that is known; it is known afterwards if they were asked for.
+/// Sends one request for each mark. `wrong` is how many diagnostics there are after all background
+/// checks, if that is known; it is known afterwards if they were requested.
 fn answers(
     source: &str,
     question: &str,
@@ -173,7 +173,7 @@ fn answers(
         .enumerate()
     {
         if question == "codeAction" {
-            // As some editors do, with all that is wrong on the line.
+            // As some editors do, with all diagnostics of the line.
             let line = params["range"]["start"]["line"].clone();
             let mut own = found.as_array().cloned().unwrap_or_default();
             own.retain(|it| it["range"]["start"]["line"] == line);
@@ -314,7 +314,7 @@ fn asked(editor: &mut Editor, question: &str, params: Value, wrong: &mut Option<
     }
 }
 
-/// How the tokens change when a word is put in at the beginning.
+/// The delta of the tokens when a word is inserted at the beginning.
 fn tokens_after_a_change(editor: &mut Editor, mut params: Value) -> Value {
     let before = editor.ask("textDocument/semanticTokens/full", params.clone());
     let begin = json!({ "line": 0, "character": 0 });
@@ -330,8 +330,8 @@ fn tokens_after_a_change(editor: &mut Editor, mut params: Value) -> Value {
     editor.ask("textDocument/semanticTokens/full/delta", params)
 }
 
-/// What is wrong once all has been looked at: pulled when the server says that there is more, or
-/// told until there are as many as those that were pulled.
+/// The diagnostics after all background checks: pulled when the server requests a refresh, or
+/// published until there are as many as those that were pulled.
 fn diagnostics(editor: &mut Editor, params: Value, wrong: &mut Option<usize>) -> Value {
     let count = |list: &Value| list.as_array().map_or(0, Vec::len);
     if !editor.server["capabilities"]["diagnosticProvider"].is_null() {

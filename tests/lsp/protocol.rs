@@ -1,4 +1,4 @@
-//! The rules of the protocol: the beginning, the end, and messages that are wrong.
+//! The rules of the protocol: startup, shutdown, and malformed messages.
 
 use serde_json::{Value, json};
 
@@ -42,7 +42,7 @@ fn the_exit_code_tells_whether_it_was_shut_down() {
     let mut editor = Editor::new(folder.path(), &json!({}));
     editor.tell("exit", Value::Null);
     assert_eq!(editor.end(), 1);
-    // An editor that is gone cannot say anything.
+    // An editor that has disconnected cannot send anything.
     let editor = Editor::new(folder.path(), &json!({}));
     assert_eq!(editor.end(), 1);
     let mut editor = Editor::silent(folder.path());
@@ -111,7 +111,7 @@ fn a_request_that_is_cancelled_while_it_waits_is_answered_so() {
     let first = editor.wait(|message| message["id"] == 900);
     assert!(first["result"]["data"].is_array());
     let second = editor.wait(|message| message["id"] == 901);
-    // It may have been answered before the word came; a wrong answer is none.
+    // It may have been answered before the cancellation came; any valid answer is fine.
     assert!(second["result"]["data"].is_array() || code(&second) == -32800);
 }
 

@@ -1,10 +1,10 @@
-//! Answers of the server as a person reads them. It does not know what they should be.
+//! Answers of the server in readable form.
 
 use std::path::Path;
 
 use serde_json::Value;
 
-/// An answer as text: ranges as `1:2-3:4` from 1, addresses without the folder of the test.
+/// An answer as text: ranges as `1:2-3:4` from 1, URIs without the folder of the test.
 pub fn shown(value: &Value, folder: &Path, legend: &Value) -> String {
     let mut text = String::new();
     write(&compact(value, folder, legend), 0, &mut text);
@@ -32,7 +32,7 @@ fn compact(value: &Value, folder: &Path, legend: &Value) -> Value {
         && data.iter().all(Value::is_number)
     {
         let mut shown = tokens(data, legend);
-        // Of a change it counts where it is, too.
+        // For a delta the position matters, too.
         if let (Some(gone), Some(list)) = (value.get("deleteCount"), shown.as_array_mut()) {
             let place = format!("at number {}, in place of {gone}:", value["start"]);
             list.insert(0, Value::String(place));
@@ -60,7 +60,7 @@ fn compact(value: &Value, folder: &Path, legend: &Value) -> Value {
             });
             let mut fields: Vec<(String, Value)> = fields.collect();
             if fields.iter().all(|(name, _)| name.ends_with(".deploy")) {
-                // Files come in no order.
+                // The order of files is not defined.
                 fields.sort_by(|(one, _), (other, _)| one.cmp(other));
             }
             Value::Object(fields.into_iter().collect())
@@ -69,7 +69,7 @@ fn compact(value: &Value, folder: &Path, legend: &Value) -> Value {
     }
 }
 
-/// Semantic tokens: the place, the length, the type and the modifiers of each.
+/// Semantic tokens: the position, the length, the type and the modifiers of each.
 fn tokens(data: &[Value], legend: &Value) -> Value {
     let (mut line, mut column) = (0, 0);
     let numbers: Vec<u64> = data.iter().filter_map(Value::as_u64).collect();
@@ -104,7 +104,7 @@ fn tokens(data: &[Value], legend: &Value) -> Value {
     shown.collect()
 }
 
-/// Fields on lines of their own; a list of short things on one line each.
+/// Fields on lines of their own; a list of short values on one line each.
 fn write(value: &Value, depth: usize, text: &mut String) {
     let indent = "  ".repeat(depth);
     match value {

@@ -1,4 +1,4 @@
-//! Typing: whatever is changed in whatever order, the server knows the text.
+//! Incremental synchronization: after any sequence of edits the server has the right text.
 
 use lockstep_base::source::FileId;
 use lockstep_syntax as syntax;
@@ -7,7 +7,7 @@ use serde_json::json;
 use super::corpus::place;
 use crate::support::editor::{Editor, address};
 
-/// A generator that is the same everywhere.
+/// A pseudo-random generator that gives the same sequence everywhere.
 struct Chance(u64);
 
 impl Chance {
@@ -38,7 +38,7 @@ const PIECES: [&str; 16] = [
     "ü",
 ];
 
-/// What is asked about a document as a whole.
+/// The requests about a whole document.
 const QUESTIONS: [&str; 4] = [
     "documentSymbol",
     "semanticTokens/full",
@@ -46,7 +46,7 @@ const QUESTIONS: [&str; 4] = [
     "documentLink",
 ];
 
-/// A client that counts in this encoding and asks for diagnostics.
+/// A client that uses this encoding and pulls diagnostics.
 fn client(folder: &std::path::Path, encoding: &str) -> Editor {
     let able = json!({
         "general": { "positionEncodings": [encoding] },
@@ -116,14 +116,14 @@ fn a_thousand_edits_never_lose_the_text_in_utf_8_with_long_line_ends() {
     a_thousand_edits("utf-8", &text.replace('\n', "\r\n"));
 }
 
-/// The place of a byte; a line ends with `\n`, `\r\n` or `\r`.
+/// The position of a byte; a line ends with `\n`, `\r\n` or `\r`.
 fn lines(text: &str, offset: usize, bytes: bool) -> serde_json::Value {
     let marked = text[..offset].replace("\r\n", "\n").replace('\r', "\n");
     place(&marked, marked.len(), bytes)
 }
 
-/// What the server says about the document is what a fresh reading of the text says, and what a
-/// server says that has just been started.
+/// The server's answers about the document are those of a fresh parse of the text, and those of a
+/// server that has just been started.
 fn compare(editor: &mut Editor, uri: &str, text: &str, encoding: &str) {
     let folder = tempfile::tempdir().expect("a folder");
     let mut fresh = client(folder.path(), encoding);
@@ -161,7 +161,8 @@ fn compare(editor: &mut Editor, uri: &str, text: &str, encoding: &str) {
     settled(editor, &document, |found| *found == last);
 }
 
-/// What is wrong once the server says that all has been looked at, and it is as it should be.
+/// The diagnostics after the server has reported the end of all background checks, once they are as
+/// expected.
 fn settled(
     editor: &mut Editor,
     document: &serde_json::Value,

@@ -1,5 +1,5 @@
-//! Events that a machine cannot have been waiting for: it stops and keeps a report, and nothing
-//! that it had decided gets out.
+//! Broken invariants: on an event that a machine cannot have been waiting for it stops with a
+//! report, and releases no effects.
 
 use lockstep_base::value::Value;
 use lockstep_engine::{Answer, Breach, BrokenInvariant, Effect, EffectId, Event, Machine, Outcome};
@@ -7,7 +7,7 @@ use lockstep_verify::simulate::run_facts;
 
 use super::play::plan;
 
-/// A machine that has begun with a program whose first statement asks for effect 1.
+/// A machine after the start of a program whose first statement requests effect 1.
 fn begun(text: &str) -> Machine {
     let mut machine = Machine::new(plan(text, &[]), run_facts(), 1);
     let effects = machine.handle(0, Event::Start);
@@ -15,7 +15,7 @@ fn begun(text: &str) -> Machine {
     machine
 }
 
-/// What a machine finds wrong with an event. It does nothing any more then.
+/// The invariant that a machine reports for an event. It does nothing any more then.
 #[track_caller]
 fn breaks(mut machine: Machine, event: Event) -> BrokenInvariant {
     let left = machine.under_way();

@@ -1,12 +1,12 @@
-//! The programs of `tests/corpus/run`: each directs its world by its first comment lines, and has
-//! its story beside it. Together they see every transition that the states allow.
+//! The programs of `tests/corpus/run`: each configures its simulated world by its first comment
+//! lines, and has its event log in a snapshot. Together they cover every transition of the states.
 
 use lockstep_engine::state::Transitions;
 
 use super::direct::Direction;
 use super::play::{Play, plan, try_plan};
 
-/// With how much other luck each program is played too.
+/// With how many other seeds each program is run, too.
 const SEEDS: u64 = 12;
 
 /// Programs that do not compile.
@@ -45,7 +45,7 @@ fn stories() {
         }, {
             insta::assert_snapshot!("story", story);
         });
-        // With other luck it comes to an end too.
+        // With another seed it ends, too.
         for seed in 1..=SEEDS {
             Play::of(&text, &plan, &direction.clone().seeded(seed));
         }

@@ -1,9 +1,9 @@
-//! Directs the simulated world: how long commands take, which fail, what people answer. From
-//! tests by methods, from a file of the corpus by its first comment lines:
+//! Configures the simulated world: how long commands take, which fail, what people answer. Tests
+//! use methods, files of the corpus their first comment lines:
 //!
 //! ```text
-//! # takes PATTERN 100ms            how long it takes; 10 ms where nothing is said
-//! # stops PATTERN 100ms            how long it goes on after it was told to stop
+//! # takes PATTERN 100ms            how long it takes; 10 ms by default
+//! # stops PATTERN 100ms            how long it goes on after it was asked to stop
 //! # fails PATTERN [times 2] [exit 3 | class timeout]
 //! # prints PATTERN text            its standard output
 //! # outputs PATTERN key=value [from 2]      one of its outputs, from that start on
@@ -16,7 +16,7 @@
 //! # seed 7
 //! ```
 //!
-//! Of several lines that fit, the last one counts. It does not know the programs.
+//! If several lines match, the last one counts.
 
 use lockstep_base::source::Name;
 use lockstep_base::value::Value;
@@ -49,11 +49,11 @@ enum Rule {
     Together(usize),
 }
 
-/// How long a command takes of which nothing is said.
+/// The default duration of a command, in milliseconds.
 const USUAL_MS: i64 = 10;
 
 impl Direction {
-    /// The direction that a text's first comment lines give.
+    /// The configuration in a text's first comment lines.
     pub fn read(text: &str) -> Self {
         let mut direction = Self::default();
         for line in text.lines().map_while(|line| line.strip_prefix('#')) {
@@ -109,7 +109,7 @@ impl Direction {
         self.rules.push((Pattern::new(pattern), rule));
     }
 
-    /// How long commands of these nodes take.
+    /// The duration of the commands of these nodes.
     pub fn takes(mut self, pattern: &str, ms: i64) -> Self {
         self.rule(pattern, Rule::Takes(ms));
         self
@@ -127,13 +127,13 @@ impl Direction {
         self
     }
 
-    /// An input of the program.
+    /// Sets an input of the program.
     pub fn input(mut self, name: &str, value: &str) -> Self {
         self.inputs.push((name.into(), value.into()));
         self
     }
 
-    /// The same world with other luck.
+    /// The same world with another seed.
     pub fn seeded(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
@@ -265,7 +265,7 @@ fn ms(text: &str) -> Option<i64> {
     Some(number * factor)
 }
 
-/// The words of a line; a blank in brackets does not end one.
+/// The words of a line; a blank in brackets does not separate words.
 fn words(line: &str) -> Vec<&str> {
     let (mut depth, mut start) = (0_i32, 0);
     let mut found = Vec::new();

@@ -1,6 +1,6 @@
-//! Every run of a plan, event by event: whatever is under way may be the next to end, well or
-//! not, whatever lock is free may be granted next. Machines that stand at the same place are
-//! looked at once. It does not know what is proved about the plan; it knows the machine alone.
+//! Exhaustive state space search over the machine: whatever is in flight may be the next to end,
+//! successfully or not, and whatever lock is free may be granted next. Equal states are visited
+//! once. Must not use the deadlock proof, so that the two are independent.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,14 +12,14 @@ use lockstep_lang::ir::FailureClass;
 use lockstep_plan::Plan;
 use lockstep_verify::simulate::{command_value, run_facts};
 
-/// What was found.
+/// The result.
 #[derive(Debug)]
 pub enum Found {
     /// Every run ends by itself.
     Ends,
-    /// This one does not: what happened, in order.
+    /// This one does not: its events, in order.
     Hangs(Vec<String>),
-    /// There are more places than may be looked at.
+    /// There are more states than the limit.
     TooMany,
 }
 
@@ -28,11 +28,11 @@ pub enum Found {
 struct World {
     machine: Machine,
     locks: LockTable<EffectId>,
-    /// Commands under way.
+    /// Commands in flight.
     running: Vec<Running>,
     /// Timers and questions.
     waiting: Vec<(EffectId, bool)>,
-    /// Locks that are granted, which the machine has not heard of.
+    /// Locks that are granted, without the machine having handled that.
     granted: Vec<EffectId>,
 }
 
@@ -40,13 +40,13 @@ struct World {
 struct Running {
     id: EffectId,
     node: Name,
-    /// Whether it is asked something, so that it may answer `yes` or `no`.
+    /// Whether it is a condition, so that it may answer `yes` or `no`.
     asked: bool,
-    /// Whether it was told to stop: then it can only fail.
+    /// Whether it was asked to stop: then it can only fail.
     stopped: bool,
 }
 
-/// Looks at every run; with `failures`, also at those in which commands fail.
+/// Visits every run; with `failures`, also those in which commands fail.
 pub fn explore(plan: &Arc<Plan>, failures: bool, most: usize) -> Found {
     let mut seen = HashSet::new();
     let mut first = World {
@@ -60,7 +60,7 @@ pub fn explore(plan: &Arc<Plan>, failures: bool, most: usize) -> Found {
     if first.machine.standstills() > 0 {
         return Found::Hangs(vec![String::from("it starts")]);
     }
-    // The worlds to look at, each with where its story ends; a story is a list of links.
+    // The states to visit, each with its last link in `story`, a list of linked lists.
     let mut story: Vec<(usize, String)> = vec![(0, String::new())];
     let mut stack = vec![(first, 0)];
     while let Some((world, told)) = stack.pop() {
@@ -77,7 +77,8 @@ pub fn explore(plan: &Arc<Plan>, failures: bool, most: usize) -> Found {
             let mut next = world.clone();
             next.happen(event);
             if next.machine.standstills() > 0 {
-                // After it those who waited were let go; where that leads makes no difference.
+                // After a hanging state the waiting nodes were cancelled; where that leads makes no
+                // difference.
                 let links = std::iter::successors(Some(told), |at| Some(story[*at].0));
                 let lines = links.take_while(|at| *at > 0).map(|at| story[at].1.clone());
                 let mut lines: Vec<String> = lines.collect();

@@ -1,10 +1,10 @@
-//! Small random programs, grown from bytes: fewer and smaller bytes give simpler programs, so
-//! that a program that shows a mistake shrinks. A program is a tree that is written as text and
-//! that the oracle reads on its own. It does not know how programs are run.
+//! Generator of small random programs from bytes: fewer and smaller bytes give simpler programs, so
+//! that a failing program shrinks. A program is a tree that is written as text and that the oracle
+//! interprets independently.
 
 use std::fmt::Write as _;
 
-/// A statement. Every command says its statement's number and the loop variables it sees.
+/// A statement. Every command prints its statement's number and the loop variables that it sees.
 #[derive(Debug, Clone)]
 pub struct Node {
     pub id: u32,
@@ -31,11 +31,11 @@ pub enum Kind {
     Stage,
     /// `lock "l0"`
     Lock(u32),
-    /// Known before the run, or asked of a command; without `else`.
+    /// Known before the run, or the result of a command; without `else`.
     If(Option<bool>),
     /// `barrier b0`
     Barrier(u32),
-    /// `verify`, which looks twice.
+    /// `verify`, which checks twice.
     Verify,
 }
 
@@ -74,11 +74,11 @@ pub enum Verdict {
     Ask,
 }
 
-/// What a program may have.
+/// The features that a program may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Flavour {
-    /// What makes it a matter of luck which commands run: `fail fast`, `atomic`, `batches`,
-    /// `tolerate`.
+    /// Features that make the set of executed commands depend on timing: `fail fast`, `atomic`,
+    /// `batches`, `tolerate`.
     pub lucky: bool,
     /// Timeouts.
     pub timeouts: bool,
@@ -100,7 +100,7 @@ struct Growth<'b> {
     budget: u32,
 }
 
-/// Where a statement grows.
+/// The context in which a statement is generated.
 #[derive(Clone, Copy)]
 struct Place {
     depth: u32,
@@ -113,7 +113,7 @@ struct Place {
     handler: bool,
 }
 
-/// Grows a program.
+/// Generates a program.
 pub fn program(bytes: &[u8], flavour: Flavour) -> Program {
     let mut growth = Growth {
         bytes,
@@ -138,7 +138,7 @@ pub fn program(bytes: &[u8], flavour: Flavour) -> Program {
 }
 
 impl Growth<'_> {
-    /// One of so many; the first one where the bytes have run out.
+    /// A number below `count`; 0 if the bytes are used up.
     fn pick(&mut self, count: u32) -> u32 {
         let Some((first, rest)) = self.bytes.split_first() else {
             return 0;
@@ -198,7 +198,7 @@ impl Growth<'_> {
                 top: false,
                 ..inner
             },
-            // Nothing else is waited for while a lock is held, so that no two wait for each other.
+            // Nothing else is waited for while a lock is held, so that there is no deadlock.
             Kind::Deploy(_) | Kind::Stage => Place {
                 top: false,
                 locks: false,

@@ -1,6 +1,6 @@
-//! What must hold in every run of a generated program, found from the program alone: what may
-//! run, in which order, how much of it at once, what is undone and in which order.
-//! It knows nothing of the machine; it reads the trace.
+//! The oracle: properties of every run of a generated program, derived from the program alone: what
+//! may run, in which order, how much of it at once, what is undone and in which order. Must not
+//! depend on the machine; it reads the trace.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -13,7 +13,7 @@ use super::generate::{INCLUDED, Kind, Node, Verdict, variable};
 /// The loop variables that a command saw.
 pub type Seen = BTreeMap<String, u32>;
 
-/// Which commands fail, and what they say: the same for the same text.
+/// Which commands fail, and what they print: the same for the same text.
 #[derive(Debug, Clone, Copy)]
 pub struct Luck {
     pub seed: u64,
@@ -34,7 +34,7 @@ impl Luck {
     }
 
     pub fn fails(&self, text: &str) -> bool {
-        // To undo hardly ever fails.
+        // An undo hardly ever fails.
         let failing = if text.starts_with('u') {
             self.failing / 5
         } else {
@@ -56,7 +56,7 @@ impl Luck {
 #[derive(Debug, Clone)]
 pub struct Ran {
     pub path: String,
-    /// `w` works, `u` undoes, `c` is asked.
+    /// `w` is work, `u` is undo, `c` is a condition.
     pub word: char,
     pub id: u32,
     pub seen: Seen,
@@ -78,7 +78,7 @@ fn read(text: &str) -> (char, u32, Seen) {
     (word, id, seen.collect())
 }
 
-/// The commands of a trace, and what was told, both by place in the trace.
+/// The commands of a trace and the emitted events, both by index in the trace.
 pub struct Record {
     pub ran: Vec<Ran>,
     pub told: Vec<(usize, Happened)>,
@@ -125,7 +125,7 @@ impl Record {
     }
 }
 
-/// In which part of a statement a part of it stands; they come one after the other.
+/// The parts of a statement, which come one after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Part {
     Body,
@@ -133,7 +133,7 @@ enum Part {
     Always,
 }
 
-/// The ways from the root to every statement.
+/// The paths from the root to every statement.
 pub struct Map<'p> {
     ways: HashMap<u32, Vec<(&'p Node, Part, usize)>>,
     /// The steps that can be undone.
@@ -321,7 +321,7 @@ impl Reference {
     }
 }
 
-/// The names in the order in which commands say them: outer loops first, and those have lower
+/// The names in the order in which commands print them: outer loops first, and those have lower
 /// numbers.
 fn ordered(seen: &Seen) -> Vec<String> {
     let mut names: Vec<String> = seen.keys().cloned().collect();
@@ -333,7 +333,7 @@ fn ordered(seen: &Seen) -> Vec<String> {
     names
 }
 
-/// Serial parts never overlap; where nothing is tried again, the earlier ones come first.
+/// Serial parts never overlap; if nothing is retried, the earlier ones come first.
 pub fn check_order(map: &Map<'_>, record: &Record, tries_again: bool) {
     let ran: Vec<&Ran> = record.ran.iter().filter(|ran| ran.word != 'u').collect();
     for (at, a) in ran.iter().enumerate() {
@@ -417,7 +417,7 @@ pub fn check_width(map: &Map<'_>, record: &Record, tries_again: bool) {
     }
 }
 
-/// Whoever holds a lock holds it alone.
+/// A lock has one holder at a time.
 pub fn check_locks(record: &Record) {
     let mut spans: BTreeMap<String, BTreeMap<String, Vec<(usize, usize)>>> = BTreeMap::new();
     for ran in &record.ran {
@@ -493,8 +493,8 @@ fn deployments(record: &Record) -> Vec<(String, String, usize, usize)> {
     found
 }
 
-/// Inside what is rolled back every step that started is undone once, the last first, and
-/// nothing else is undone.
+/// Inside a rollback every step that started is undone once, in reverse order, and nothing else is
+/// undone.
 pub fn check_undo(map: &Map<'_>, record: &Record, hidden_scopes: bool) {
     #[derive(Clone, Copy, PartialEq)]
     enum State {
@@ -502,9 +502,9 @@ pub fn check_undo(map: &Map<'_>, record: &Record, hidden_scopes: bool) {
         Undone,
     }
     let mut steps: HashMap<&str, State> = HashMap::new();
-    // Where a step first started; what is tried again may start in another order.
+    // The index at which a step first started; a retry may start in another order.
     let mut began: HashMap<&str, usize> = HashMap::new();
-    // The rollbacks under way, with the places where they began.
+    // The rollbacks in flight, with the indices at which they began.
     let mut rolling: BTreeMap<&str, usize> = BTreeMap::new();
     let mut rollbacks: Vec<(&str, usize, usize)> = Vec::new();
     for (at, happened) in &record.told {
@@ -524,7 +524,7 @@ pub fn check_undo(map: &Map<'_>, record: &Record, hidden_scopes: bool) {
                 let step = node.strip_suffix("/undo").expect("the path of an undo");
                 let before = steps.insert(step, State::Undone);
                 if before == Some(State::Undone) {
-                    // What another try made is taken back as well; all texts are the same here.
+                    // What another try made is undone as well; all texts are the same here.
                     panic!("`{step}` is undone twice");
                 }
                 assert_eq!(before.map(|_| ()), Some(()), "`{step}` had not started");
@@ -588,7 +588,7 @@ fn is_before_its_end(step: &str, scope: &str) -> bool {
     is_within(step, scope) && !step[scope.len()..].starts_with("/always/")
 }
 
-/// What was told to be skipped never started.
+/// What was reported as skipped never started.
 pub fn check_skipped(record: &Record) {
     let mut started = BTreeSet::new();
     for (_, happened) in &record.told {

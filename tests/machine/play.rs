@@ -1,5 +1,5 @@
-//! Compiles a program, plays it in a simulated world, and answers questions about what happened.
-//! It does not know which world; `direct` does.
+//! Compiles a program, runs it in a simulated world, and provides assertions about the result.
+//! `direct` configures the world.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ impl Environment for Nothing {
     }
 }
 
-/// The plan of a program that is good.
+/// The plan of a valid program.
 #[track_caller]
 pub fn plan(text: &str, inputs: &[(String, String)]) -> Arc<Plan> {
     match try_plan(text, inputs) {
@@ -44,7 +44,7 @@ pub fn plan(text: &str, inputs: &[(String, String)]) -> Arc<Plan> {
     }
 }
 
-/// The plan of a program, or what is wrong with it.
+/// The plan of a program, or its errors.
 pub fn try_plan(text: &str, inputs: &[(String, String)]) -> Result<Arc<Plan>, String> {
     let compiled = compile(&One(text), "case.deploy");
     let said = |it: &lockstep_base::diagnostic::Diagnostic| format!("{}: {}", it.code, it.message);
@@ -65,22 +65,22 @@ pub fn try_plan(text: &str, inputs: &[(String, String)]) -> Result<Arc<Plan>, St
         .map_err(|all| all.iter().map(said).collect::<Vec<_>>().join("\n"))
 }
 
-/// A run that is over.
+/// A finished run.
 pub struct Play {
     pub trace: Trace,
     pub text: String,
 }
 
 impl Play {
-    /// Plays a program as it is directed. It must come to its end with nothing left over, and a
-    /// fresh machine that is told the same must do the same.
+    /// Runs a program in the configured world. It must end with nothing left over, and replaying
+    /// its events must give the same effects.
     #[track_caller]
     pub fn new(text: &str, direction: &Direction) -> Self {
         let plan = plan(text, &direction.inputs);
         Self::of(text, &plan, direction)
     }
 
-    /// Plays a plan.
+    /// Runs a plan.
     #[track_caller]
     pub fn of(text: &str, plan: &Arc<Plan>, direction: &Direction) -> Self {
         let mut direction = direction.clone();
@@ -103,7 +103,7 @@ impl Play {
         play
     }
 
-    /// What was told keeps to the plan.
+    /// The emitted events conform to the plan.
     #[track_caller]
     pub fn audit(&self, plan: &Arc<Plan>) {
         let mut audit = Audit::new(plan.clone());
@@ -142,7 +142,7 @@ impl Play {
         self.trace.status.map_or("never", Status::as_str)
     }
 
-    /// The last status told of the one node that a pattern stands for.
+    /// The last status of the one node that matches a pattern.
     #[track_caller]
     pub fn status(&self, pattern: &str) -> &'static str {
         let nodes = self.trace.nodes(&Pattern::new(pattern));
@@ -152,7 +152,7 @@ impl Play {
         self.trace.status_of(node).map_or("none", Status::as_str)
     }
 
-    /// All nodes of a pattern with their last statuses, as lines.
+    /// All nodes that match a pattern with their last statuses, as lines.
     pub fn statuses(&self, pattern: &str) -> Vec<String> {
         let nodes = self.trace.nodes(&Pattern::new(pattern));
         let status = |node: &str| self.trace.status_of(node).map_or("none", Status::as_str);
@@ -162,12 +162,12 @@ impl Play {
             .collect()
     }
 
-    /// How often nodes of a pattern started.
+    /// How often nodes that match a pattern started.
     pub fn starts(&self, pattern: &str) -> usize {
         self.trace.starts(&Pattern::new(pattern))
     }
 
-    /// Why the one node of a pattern failed.
+    /// The failure of the one node that matches a pattern.
     #[track_caller]
     pub fn failure(&self, pattern: &str) -> String {
         let pattern = Pattern::new(pattern);

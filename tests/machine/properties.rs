@@ -1,6 +1,6 @@
-//! What holds for every program and every luck: runs end and leave nothing behind, order and
-//! width are kept, what is rolled back is undone once and backwards, and the same events give the
-//! same effects. The programs are random, and go through the real compiler.
+//! Property tests for every program and every timing: runs end and leave nothing behind, order and
+//! width are respected, a rollback undoes everything once and in reverse order, and the same events
+//! give the same effects. The programs are random, and go through the real compiler.
 
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,7 +18,7 @@ use super::oracle::{
 };
 use super::play::{Play, try_plan};
 
-/// A world of luck.
+/// A world with random timing.
 struct World {
     luck: Luck,
     cancel_at: Option<i64>,
@@ -53,7 +53,7 @@ impl Script for World {
         ];
         let which = self.luck.number(node, 4);
         let answer = answers.into_iter().nth((which % 7) as usize)?;
-        // Who asks again and again is not told to try again for ever.
+        // A repeated question is answered by `ignore`, so that it is not retried for ever.
         let again = !self.asked.insert(node.clone());
         Some((3, if again { Answer::Ignore } else { answer }))
     }
@@ -73,7 +73,7 @@ impl Script for World {
     }
 }
 
-/// Whether anything in a statement is so.
+/// Whether a property holds for any part of a statement.
 fn has(node: &Node, is_so: &dyn Fn(&Node) -> bool) -> bool {
     let handler = node.on_failure.iter().flat_map(|(body, _)| body);
     let inside = node
@@ -89,11 +89,11 @@ fn tries_again(node: &Node) -> bool {
     node.modifiers.retry > 0 || node.on_failure.as_ref().is_some_and(|(_, it)| asks(it))
 }
 
-/// Plays a program once; everything that must hold is asserted.
+/// Runs a program once, with all assertions.
 fn check(program: &Program, luck: Luck, cancel_at: Option<i64>) -> Result<(), TestCaseError> {
     let plan = match try_plan(&program.text, &[]) {
         Ok(plan) => plan,
-        // A barrier may stand where nobody else comes to it.
+        // A barrier may be one that nobody else arrives at.
         Err(said) if said.contains("E0801") => return Ok(()),
         Err(said) => panic!("{said}\n{}", program.text),
     };
@@ -199,7 +199,7 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(any::<u8>(), 0..160)
 }
 
-/// `HUNT=100` plays a hundred times as many.
+/// `HUNT=100` runs a hundred times as many cases.
 fn config(cases: u32) -> ProptestConfig {
     let more = std::env::var("HUNT")
         .ok()
@@ -213,7 +213,7 @@ fn config(cases: u32) -> ProptestConfig {
 proptest! {
     #![proptest_config(config(500))]
 
-    /// What runs does not depend on luck but for what fails: an independent reading of the
+    /// What runs depends on the timing only through failures: an independent interpretation of the
     /// program finds the same commands and the same end.
     #[test]
     fn plain_programs_run_as_they_are_written(bytes in bytes(), luck in luck()) {

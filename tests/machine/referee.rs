@@ -1,6 +1,6 @@
-//! The proof that a plan ends, held against the machine: random small pipelines of barriers,
-//! locks, throttled blocks, stages and branches. Of each the machine's every run is looked at:
-//! the proof must say that it can hang exactly where one of them does.
+//! Compares the deadlock proof with the machine: for random small pipelines of barriers, locks,
+//! throttled blocks, stages and branches, every run of the machine is explored: the proof must
+//! report a deadlock exactly if one of them hangs.
 
 use std::fmt::Write as _;
 
@@ -10,19 +10,19 @@ use lockstep_verify::flow::Flow;
 use super::explorer::{self, Found};
 use super::play::try_plan;
 
-/// How many pipelines are tried. `LOCKSTEP_REFEREE=FROM..TO` tries others, and larger ones; it is
+/// The seeds of the pipelines. `LOCKSTEP_REFEREE=FROM..TO` sets others, and larger pipelines; it is
 /// meant for an optimized build.
 const PIPELINES: std::ops::Range<u64> = 1..2_200;
 
-/// How many statements a pipeline has at least, and how many more at most.
+/// The minimum number of statements of a pipeline, and how many more there may be.
 pub const SMALL: (u64, u64) = (5, 6);
 pub const LARGE: (u64, u64) = (8, 8);
 
-/// Places that are looked at in one pipeline before it is passed over as too large.
+/// A pipeline with more states than this is skipped as too large.
 const MOST_PLACES: usize = 300;
 const MOST_PLACES_OF_LARGE: usize = 1_500;
 
-/// What is before every pipeline.
+/// The declarations before every pipeline.
 const BEFORE: &str = r#"
 kind k { deploy using put }
 service s: k {}
@@ -45,7 +45,7 @@ workflow perhaps(at: string) {
 }
 "#;
 
-/// A generator of chance: splitmix64.
+/// A pseudo-random generator: splitmix64.
 struct Dice(u64);
 
 impl Dice {
@@ -70,28 +70,28 @@ impl Dice {
     }
 }
 
-/// A pipeline that grows.
+/// A pipeline under construction.
 struct Growth {
     dice: Dice,
     text: String,
     /// How many more statements there may be.
     left: u32,
     names: u32,
-    /// What may be in it, so that each pipeline is about a few things.
+    /// Which features it may use, so that each pipeline is about a few of them.
     locks: bool,
     stages: bool,
     asks: bool,
     handles: bool,
-    /// Whether things that take time stand between the others.
+    /// Whether statements that take time are between the others.
     busy: bool,
-    /// Whether a strand passes barriers in the order of their names, each once, and takes locks
-    /// inside others in the order of theirs.
+    /// Whether a strand passes barriers in the order of their names, each once, and nests locks in
+    /// the order of theirs.
     tidy: bool,
-    /// The next barrier of a strand that is tidy.
+    /// The next barrier of a tidy strand.
     next: usize,
 }
 
-/// Where a statement grows.
+/// The context in which a statement is generated.
 #[derive(Clone, Copy)]
 struct Place {
     depth: u32,
@@ -100,11 +100,11 @@ struct Place {
     /// Not inside a stage, step or loop.
     top: bool,
     deploys: bool,
-    /// The first lock that may be taken here by a strand that is tidy.
+    /// The first lock that a tidy strand may take here.
     lock: usize,
 }
 
-/// The pipeline of a seed, at least and at most so many statements more.
+/// The pipeline of a seed, with a minimum number of statements and a maximum of further ones.
 pub fn pipeline(seed: u64, (least, more): (u64, u64)) -> String {
     let mut dice = Dice(seed);
     let mut growth = Growth {
@@ -331,7 +331,7 @@ impl Growth {
     }
 }
 
-/// What was said of how many pipelines.
+/// The counts of pipelines by result.
 #[derive(Debug, Default)]
 struct Count {
     hang: u32,
@@ -348,7 +348,7 @@ impl Count {
         let text = pipeline(seed, size);
         let plan = match try_plan(&text, &[]) {
             Ok(plan) => plan,
-            // A barrier without anything parallel around it is refused before the proof.
+            // A barrier without anything parallel around it is rejected before the proof.
             Err(said) if said.contains("E0801") => return self.refused += 1,
             Err(said) => panic!("{said}\n{text}"),
         };
@@ -408,7 +408,7 @@ fn what_can_hang_is_what_the_machine_can_hang_in() {
     );
 }
 
-/// Programs of the corpus that hang, and some that nearly do: what is shown of them is true.
+/// Programs of the corpus that hang, and some that nearly do: the reported sequence is correct.
 #[test]
 fn what_the_corpus_shows_is_so() {
     let mut hang = 0;

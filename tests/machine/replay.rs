@@ -1,6 +1,6 @@
-//! A machine that is told a journal again stands where the machine stood that wrote it, at every
-//! place of the journal; and whatever happens from there on, it comes to its end. Plans and
-//! events go through the text in which they are stored.
+//! Replay: a machine that replays a journal is in the state of the machine that wrote it, at every
+//! point of the journal; and whatever happens from there on, it ends. Plans and events are
+//! serialized and parsed in between.
 
 use std::sync::Arc;
 
@@ -88,7 +88,7 @@ impl Script for World {
     }
 }
 
-/// What is stored is read again as it was.
+/// Serialized values are parsed to equal ones.
 #[track_caller]
 fn stored(plan: &Plan) -> Arc<Plan> {
     let text = serde_json::to_string(&plan.bound).expect("text");
@@ -109,7 +109,7 @@ fn journaled(event: &Event) -> Event {
     }
 }
 
-/// A machine, and what it has asked for.
+/// A machine, and its outstanding effects.
 #[derive(Clone)]
 struct Stand {
     machine: Machine,
@@ -135,7 +135,7 @@ impl Stand {
     }
 }
 
-/// A run that is continued from `stand`, in a world of another luck, comes to its end.
+/// A run that is resumed from `stand`, in a world with another seed, ends.
 fn goes_on(mut stand: Stand, mut now: i64, mut chance: Chance) {
     let mut locks = OwnLocks::default();
     let requests: Vec<_> = (stand.left.locks.clone()).into_iter().collect();
@@ -195,7 +195,8 @@ fn goes_on(mut stand: Stand, mut now: i64, mut chance: Chance) {
     panic!("it goes on and on");
 }
 
-/// Whether there was a plan to be checked. `places` is from how many places the run goes on.
+/// Whether there was a plan to be checked. `places` is the number of points from which the run is
+/// resumed.
 fn check(number: u64, places: usize) -> bool {
     let mut chance = Chance(number);
     let length = 20 + chance.below(120);
@@ -206,7 +207,7 @@ fn check(number: u64, places: usize) -> bool {
         barriers: chance.below(2) == 0,
     };
     let program = program(&bytes, flavour);
-    // A barrier may stand where nobody else comes to it.
+    // A barrier may be one that nobody else arrives at.
     let Ok(plan) = try_plan(&program.text, &[]) else {
         return false;
     };
@@ -219,7 +220,7 @@ fn check(number: u64, places: usize) -> bool {
     let handled = simulate(&plan, seed, &mut world).handled;
     let again = stored(&plan);
     let events: Vec<Event> = handled.iter().map(|it| journaled(&it.event)).collect();
-    // Some places, or all of them.
+    // Some points, or all of them.
     let mut wanted: Vec<usize> = (0..=handled.len()).collect();
     while wanted.len() > places {
         wanted.remove(chance.below(wanted.len()));
@@ -243,7 +244,7 @@ fn check(number: u64, places: usize) -> bool {
         };
         let Handled { at, event, effects } = lived_through;
         now = *at;
-        // What the simulated world does not know to be settled is no answer to anything.
+        // An event that the simulated world does not know to be settled answers nothing.
         if !lived.left.clone().happened(event) {
             let _ = lived.machine.handle(*at, event.clone());
             let _ = replayed.machine.handle(*at, written.clone());

@@ -1,6 +1,6 @@
 //! The seed documents: what the described product guarantees, statement by statement, in the
-//! readings that are recommended for them. Waves and lanes are written as nested axes. Overlap is
-//! proved by latches: the members of a wave cannot end before all of them run.
+//! recommended interpretation. Waves and lanes are written as nested axes. Overlap is proved by
+//! latches: the members of a wave cannot end before all of them run.
 
 mod barriers;
 mod failures;

@@ -1,6 +1,6 @@
 //! How often each of the ways of the deadlock proof leads to its verdict: over the pipelines that
-//! the referee grows, over the corpus with the pages of the codes, and over the examples. A way
-//! that never does has to go. The table is in `ARCHITECTURE.md`; this prints it:
+//! the referee generates, over the corpus with the pages of the codes, and over the examples. A way
+//! that never does should be removed. The table is in `ARCHITECTURE.md`; this prints it:
 //!
 //! `cargo test --test main machine::ways -- --nocapture`
 
@@ -20,11 +20,11 @@ use super::direct::Direction;
 use super::play::try_plan;
 use super::referee;
 
-/// How many grown pipelines are looked at, small ones and large ones each.
+/// How many generated pipelines are counted, of small and of large ones each.
 const SMALL: std::ops::Range<u64> = 1..2_200;
 const LARGE: std::ops::Range<u64> = 1..1_100;
 
-/// Files below a folder, the folder of the program itself coming first in a path.
+/// Files below a folder, to which paths are relative.
 struct Disk(PathBuf);
 
 impl Files for Disk {
@@ -66,7 +66,7 @@ impl Count {
             self.0.entry(Decided::NothingWaits).or_default().ends += 1;
             return;
         }
-        // A mistake in a value is none of the proof's answers.
+        // An error in a value is none of the proof's answers.
         let Ok(flow) = Flow::of(plan) else { return };
         let (verdict, way) = decide(&flow);
         let count = self.0.entry(Decided::By(way)).or_default();
@@ -108,7 +108,7 @@ impl Count {
         let folder = Disk(path.parent().map(Path::to_path_buf).unwrap_or_default());
         let name = path.file_name().expect("a name").to_string_lossy();
         let text = std::fs::read_to_string(path).expect("a file");
-        // Only those of `corpus/run` direct a world, and need inputs for that.
+        // Only those of `corpus/run` configure a world, and need inputs for that.
         let inputs = match path.components().any(|part| part.as_os_str() == "run") {
             true => Direction::read(&text).inputs,
             false => Vec::new(),
@@ -130,7 +130,7 @@ impl Count {
     }
 }
 
-/// The files below a folder whose names end so, in order.
+/// The files below a folder with this suffix, in order.
 fn below(folder: &Path, ending: &str) -> Vec<PathBuf> {
     let mut open = vec![folder.to_path_buf()];
     let mut found = Vec::new();
@@ -185,7 +185,7 @@ fn each_way_decides_something() {
     }
 }
 
-/// In each cell how many end, how many hang, and in how many the search gave up.
+/// In each cell the number that end, that hang, and for which the search gave up.
 fn table(columns: &[(&str, Count)]) -> String {
     let mut text = String::from("| decided by |");
     for (name, _) in columns {

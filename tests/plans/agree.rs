@@ -1,5 +1,5 @@
-//! Runs keep to their plans: every node that the plan shows runs and no other, never more at once
-//! than it says, and never for longer.
+//! Conformance of runs with their plans: every node that the plan shows runs and no other, never
+//! more at once than it says, and never for longer.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use lockstep_outline::{Item, ItemKind, Outline};
 use lockstep_plan::{Asked, Plan, Raw, bind};
 use lockstep_verify::simulate::{Course, Started, Trace, simulate};
 
-/// With how much luck each pipeline is run.
+/// With how many seeds each pipeline is run.
 const SEEDS: u64 = 8;
 
 struct One<'a>(&'a str);
@@ -31,14 +31,14 @@ impl Environment for Nothing {
     }
 }
 
-/// The family of the mistakes of pipelines that can hang.
+/// The family of the errors of pipelines that can hang.
 const HANGS: &str = "Barriers and locks";
 
 /// The plans of all pipelines of a file that cannot hang.
 pub fn plans(text: &str) -> Vec<Arc<Plan>> {
     let compiled = lockstep_lang::compile::compile(&One(text), "plan.deploy");
     let program = compiled.program.expect("a file without mistakes");
-    // Of what can hang there is no plan; the corpus shows what is said of it.
+    // There is no plan of what can hang; the corpus has the messages.
     let hangs = |mistakes: &[Diagnostic]| mistakes.iter().all(|it| it.code.family() == HANGS);
     let plan = |name: &str| {
         let mut asked = Asked {
@@ -64,7 +64,7 @@ pub fn plans(text: &str) -> Vec<Arc<Plan>> {
         .collect()
 }
 
-/// What an outline shows.
+/// The content of an outline.
 #[derive(Default)]
 struct Shown {
     /// Nodes that run in any case.
@@ -193,7 +193,7 @@ fn runs_keep_to_their_plans() {
     assert!(seen > 20, "only {seen} pipelines");
 }
 
-/// Where nothing but commands happens, as many run at once as the plan says.
+/// Where nothing but commands is executed, as many run at once as the plan says.
 #[test]
 fn as_many_run_at_once_as_planned() {
     for (body, width) in [

@@ -1,5 +1,5 @@
-//! The files of `tests/corpus/plan`: their first comment lines are commands, and what these say
-//! is in a snapshot beside the file.
+//! The files of `tests/corpus/plan`: their first comment lines are commands, and the output of
+//! these is in a snapshot next to the file.
 
 use std::fmt::Write;
 

@@ -1,4 +1,4 @@
-//! The graphs of plans are well formed. Graphviz itself looks at them where it is installed.
+//! The graphs of plans are well formed. Graphviz itself checks them if it is installed.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -23,7 +23,7 @@ fn outlines(mut each: impl FnMut(&str, &Outline)) {
     });
 }
 
-/// What is wrong with a Mermaid flowchart, by its grammar as far as plans use it.
+/// The syntax errors of a Mermaid flowchart, by its grammar as far as plans use it.
 fn mistakes(chart: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut lines = chart.lines();
@@ -121,11 +121,11 @@ fn graphviz_draws_every_plan() {
         eprintln!("skipped: `dot` of Graphviz is not installed");
         return;
     }
-    // One at a time: some versions of it do not survive several graphs in one go.
+    // One at a time: some versions of it do not survive several graphs in one call.
     outlines(|name, outline| {
         for full in [false, true] {
             let complaints = draw(&dot(outline, full));
-            // That an arrow between two frames has two heads is beyond some versions of it.
+            // Some versions of it do not support two heads on an arrow between two frames.
             let complaints: String = (complaints.lines())
                 .filter(|line| !line.ends_with("spline size > 1 not supported"))
                 .collect();
@@ -135,7 +135,7 @@ fn graphviz_draws_every_plan() {
     assert_ne!(draw("digraph {"), "");
 }
 
-/// What Graphviz complains of when it draws a graph.
+/// The warnings of Graphviz when it draws a graph.
 fn draw(graph: &str) -> String {
     let mut child = Command::new("dot")
         .arg("-Tsvg")

@@ -1,5 +1,5 @@
-//! A run that a mistake of the program itself stops: it says what to report, and can be opened and
-//! continued afterwards.
+//! A run that a bug of the program itself stops: it prints a report, and can be shown and resumed
+//! afterwards.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ fn change(test: &Test, text: &str) {
     database.execute_batch(text).expect("a change");
 }
 
-/// The run can be looked at and, once the mistake is gone, goes on to its end.
+/// The run can be shown and, once the bug is fixed, is resumed to its end.
 #[track_caller]
 fn goes_on(test: &Test) {
     let shown = says(test, &["show"]);
@@ -46,7 +46,7 @@ fn goes_on(test: &Test) {
 #[test]
 fn a_journal_that_breaks_a_rule_of_the_machine_stops_the_run_with_a_report() {
     let test = killed();
-    // A command is answered as if it were a timer.
+    // The result of a command is recorded as if it were a timer's.
     let wrong = r#"
         CREATE TABLE before AS SELECT key, event FROM journal WHERE seq = 2;
         UPDATE journal SET event = '{"Event":{"Fired":{"id":1}}}' WHERE seq = 2;
@@ -75,7 +75,7 @@ fn a_journal_that_breaks_a_rule_of_the_machine_stops_the_run_with_a_report() {
     goes_on(&test);
 }
 
-/// Says that a command is a lock, and that it is held.
+/// Reports a command as a lock, and that it is held.
 struct WrongLocks(Option<EffectId>);
 
 impl Locks for WrongLocks {
@@ -159,7 +159,7 @@ fn a_run_whose_machine_breaks_a_rule_ends_broken_and_goes_on_where_it_was() {
     assert_eq!(broken.breach, Breach::WrongAnswer(command));
     let node = broken.node.expect("it is about a node");
     assert_eq!(&*node.path, "p/parallel/run");
-    // What the machine could not handle is not in the journal.
+    // The event that the machine could not handle is not in the journal.
     assert_eq!(store.records(run.number).expect("it").len(), before);
     store.let_go(run.number).expect("it is free");
     goes_on(&test);

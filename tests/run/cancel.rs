@@ -1,4 +1,4 @@
-//! Signals: the first one cancels the run, the second one stops it at once.
+//! Signals: the first one cancels the run, the second one stops it immediately.
 
 use super::Told;
 use super::latches::log;
@@ -36,7 +36,7 @@ pipeline p {
 }
 "#;
 
-/// Both deployments run this; it says when it is ready.
+/// Both deployments run this; it reports when it is ready.
 fn program(place: &str) -> Test {
     super::file(PROGRAM)
         .file("place.sh", place)
@@ -48,7 +48,7 @@ const POLITE: &str = "trap 'echo stopped >> log; exit 1' TERM\n\
                       sleep 300 & echo $! > $1.pid\n\
                       echo ready $1\nwait\n";
 
-/// Does not.
+/// Ignores the request to end.
 const STUBBORN: &str = "trap 'echo asked $1' TERM\n\
                         sh -c 'trap \"\" TERM; echo $$ > '$1'.pid; while :; do sleep 1; done' &\n\
                         until [ -s $1.pid ]; do sleep 0.02; done\n\
@@ -113,7 +113,7 @@ fn termination_is_the_same() {
     is_cancelled(&test, &said);
 }
 
-/// Nobody is there any more who wanted it taken back.
+/// The terminal is gone, so nobody has asked for a rollback.
 #[test]
 fn a_run_that_loses_its_terminal_is_stopped_and_can_be_resumed() {
     let (test, said) = cancelled("HUP");
@@ -139,7 +139,7 @@ fn two_interrupts_end_everything_at_once() {
     assert!(told.of_kind("run-finished").next().is_none());
 }
 
-/// A rollback that is under way is not stopped by the first signal, only by the second.
+/// A rollback in progress is not stopped by the first signal, only by the second.
 #[test]
 fn a_rollback_goes_on_when_the_run_is_cancelled() {
     let test = super::file(
@@ -188,7 +188,7 @@ fn a_person_is_told_that_it_is_being_cancelled() {
     assert!(said.stdout.contains("cancelled after"), "{}", said.stdout);
 }
 
-/// However fast a command writes, it can be stopped, politely or at once.
+/// However fast a command writes, it can be stopped, gracefully or by force.
 #[test]
 fn a_command_that_writes_without_end_can_be_stopped() {
     let test = super::file("pipeline p { parallel { run \"yes\" run \"yes no\" } }");
@@ -210,7 +210,7 @@ fn a_command_that_writes_without_end_can_be_stopped() {
     assert_eq!(rude.end().code, 5);
 }
 
-/// `nohup` is obeyed: the run goes on when its terminal is lost.
+/// `nohup` is respected: the run goes on when its terminal is lost.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_run_that_is_to_outlive_its_terminal_does() {

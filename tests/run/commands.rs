@@ -1,4 +1,4 @@
-//! Commands: what they are given, what becomes of what they write, and how they fail.
+//! Commands: what they are given, what happens with their output, and how they fail.
 
 use super::{Told, file, text};
 use crate::support::Test;
@@ -65,7 +65,7 @@ fn outputs_that_cannot_be_read_fail() {
     );
 }
 
-/// The value keeps the last 1 MiB; what is told is everything.
+/// The value holds the last 1 MiB; the emitted output is complete.
 #[test]
 fn a_long_output_is_kept_at_its_end() {
     let test = file(
@@ -151,7 +151,7 @@ fn the_shell_is_strict_and_bash_can_be_had() {
     assert_eq!(told.output().last(), Some(&"1 3"));
 }
 
-/// Values are data: whatever is in them arrives as it is, in both kinds of commands.
+/// Values are data: whatever they contain is passed unchanged, in both kinds of commands.
 #[test]
 fn values_are_never_code() {
     let test = file(
@@ -225,7 +225,7 @@ fn a_failed_command_is_tried_again() {
     assert_eq!(pauses.len(), 4);
     let (first, second) = (pauses[0], pauses[1]);
     assert_eq!((first.0, first.1, second.0, second.1), (2, 6, 3, 6));
-    // The pause doubles, and is shorter by up to a quarter.
+    // The delay doubles, less a jitter of up to a quarter.
     assert!((7..=10).contains(&first.2) && (15..=20).contains(&second.2));
     assert_eq!(pauses[2..], [(2, 3, 0), (3, 3, 0)]);
 }
@@ -246,8 +246,8 @@ fn a_timeout_ends_the_whole_group() {
     }
 }
 
-/// A process that a command leaves behind holds its pipes open: the command has ended all the
-/// same, and what it left lives on.
+/// A process that a command leaves behind holds its pipes open: the command has ended nevertheless,
+/// and that process lives on.
 #[test]
 fn what_a_command_leaves_behind_holds_nothing_up() {
     let test = file(r#"pipeline p { run "echo before; sleep 300 & echo $! > left; echo after" }"#);
@@ -297,7 +297,7 @@ fn many_commands_leave_nothing_behind() {
     );
 }
 
-/// No more run at once than `--max` says, and those that wait are started in their order.
+/// No more run at once than `--max` allows, and those that wait are started in order.
 #[test]
 fn a_limit_holds_for_all_commands_together() {
     let test = file(

@@ -1,6 +1,6 @@
-//! A disk that becomes full under a run, or can only be read: the run stops in good order, and
-//! goes on when there is room. The disk is a small one in memory, in a space of names of its own;
-//! where a user may not make one, nothing is tested.
+//! A disk that becomes full under a run, or is read-only: the run stops properly, and is resumed
+//! when there is space. The disk is a small one in memory, in a mount namespace of its own; where a
+//! user may not create one, nothing is tested.
 
 use super::{file, latches::log};
 use crate::support::program::{command, program, run};
@@ -18,7 +18,7 @@ pipeline p {
 
 const STAY: &str = "echo $$ > pid; until [ -e go ]; do sleep 0.02; done\n";
 
-/// Says what each command says, and how it ends.
+/// Prints the output of each command, and how it ends.
 const SCRIPT: &str = r#"
 mkdir disk
 mount -t tmpfs -o size=400k none disk || { echo cannot; exit; }
@@ -53,7 +53,7 @@ fn a_run_stops_when_its_disk_is_full_and_goes_on_when_there_is_room() {
     let shown = id.replace_all(&said.stdout, "r-[id]");
     insta::assert_snapshot!(time.replace_all(&shown, "[_]"));
     let mut numbers = log(&test);
-    // At most what was under way has run a second time.
+    // At most what was in flight has run a second time.
     assert!(numbers.len() <= 41, "{numbers:?}");
     numbers.dedup();
     let wanted: Vec<String> = (0..40).map(|n| n.to_string()).collect();

@@ -1,5 +1,5 @@
-//! Runs outlive the program that runs them: they are resumed by the plan that they have kept, and
-//! what failed can be retried. Nothing that is kept holds a secret.
+//! Durability: runs survive the program that executes them: they are resumed by their stored plan,
+//! and what failed can be retried. Nothing that is stored contains a secret.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use crate::support::Test;
 use crate::support::program::{Said, run};
 use crate::support::running::{Running, is_gone, text_of};
 
-/// What the program says with these arguments instead of the test's own.
+/// The output of the program with these arguments instead of the test's own.
 pub fn says(test: &Test, words: &[&str]) -> Said {
     let mut command =
         crate::support::program::command(crate::support::program::program(), &test.path(""));
@@ -38,12 +38,12 @@ pub fn killed() -> Test {
         .file("wait.sh", WAIT)
         .args(["--format", "json", "-i", "tag=v1"]);
     let mut running = Running::start(test.command());
-    // What has been told is written down.
+    // Emitted events are in the journal.
     while !running.line("node-finished").contains("other") {}
     let waits = text_of(&test.path("pid"));
     running.signal("KILL");
     running.end();
-    // It has a second to end.
+    // The guardian has a second to end it.
     assert!(is_gone(waits.trim()));
     test
 }
@@ -116,7 +116,7 @@ fn what_may_run_only_once_is_not_run_again() {
     let waits = text_of(&test.path("pid"));
     running.signal("KILL");
     running.end();
-    // It has a second to end.
+    // The guardian has a second to end it.
     assert!(is_gone(waits.trim()));
     std::fs::write(test.path("go"), "").expect("a file");
     let said = says(&test, &["resume"]);
@@ -207,7 +207,7 @@ fn a_retry_runs_what_failed_or_never_started() {
     );
 }
 
-/// What another version of the program wrote is carried on as it would have been, or not at all.
+/// A run of another version of the program is resumed as that version would have, or not at all.
 #[test]
 fn a_run_of_another_version_is_refused_with_the_reason() {
     let test = killed();
@@ -311,7 +311,7 @@ pipeline p {
         text.bytes().map(byte).collect()
     };
     for secret in secrets {
-        // In base64, what comes before moves it, and its ends depend on what is around it.
+        // In base64 the text before it shifts it, and its ends depend on what is around it.
         let base64 = |before: usize| {
             let text = format!("{}{secret}", "x".repeat(before));
             let all = base64::engine::general_purpose::STANDARD_NO_PAD.encode(text);
@@ -368,7 +368,7 @@ fn a_full_disk_stops_a_run_which_can_be_resumed() {
     let said = says(&test, &["resume", "--format", "json"]);
     assert_eq!((said.code, said.stderr.as_str()), (0, ""));
     let mut numbers = log(&test);
-    // At most what was under way has run a second time.
+    // At most what was in flight has run a second time.
     assert!(numbers.len() <= 41, "{numbers:?}");
     numbers.dedup();
     let wanted: Vec<String> = (0..40).map(|n| n.to_string()).collect();

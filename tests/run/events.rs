@@ -1,4 +1,4 @@
-//! `--format json` and `--format plain`: every event has its form, and both tell the same.
+//! `--format json` and `--format plain`: every event has its form, and both have the same content.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,7 +26,7 @@ const CLASSES: [&str; 12] = [
     "internal",
 ];
 
-/// What every list of events must be; a run that was stopped by force may break off.
+/// The properties of every list of events; that of a run that was stopped by force may be cut off.
 #[track_caller]
 pub fn are_well_formed(events: &[Value]) {
     let mut open: BTreeSet<&str> = BTreeSet::new();
@@ -155,7 +155,7 @@ fn statuses_and_failures_are_told() {
     assert_eq!(started, ["echo out; echo err >&2; exit 4"]);
 }
 
-/// The ledger of the plain report and the events of the other one are of two runs of the same.
+/// The ledger of the plain report and the events of the other one are of two equal runs.
 #[test]
 fn plain_and_json_agree() {
     let pipeline = "pipeline p {
@@ -219,7 +219,7 @@ fn colours_of_the_plain_report_are_asked_for() {
     assert!(!colored(both));
 }
 
-/// What reads the events went away: the deployment goes on to its end.
+/// The reader of the events disconnects: the deployment goes on to its end.
 #[test]
 fn a_reader_that_goes_away_stops_nothing() {
     use std::io::Read;

@@ -28,7 +28,7 @@ fn copy(mut test: Test, from: &Path, below: &str) -> Test {
     test
 }
 
-/// The shop with these arguments.
+/// The example `shop` with these arguments.
 fn shop(test: &Test, args: &[&str]) -> crate::support::program::Said {
     let mut command = test.command();
     command.args(args);
@@ -39,7 +39,7 @@ fn shop(test: &Test, args: &[&str]) -> crate::support::program::Said {
     }
 }
 
-/// Where the links of production point to.
+/// The targets of the links of production.
 fn production(test: &Test) -> Vec<String> {
     let mut links = Vec::new();
     for place in ["eu", "us"] {
@@ -54,7 +54,7 @@ fn production(test: &Test) -> Vec<String> {
     links
 }
 
-/// What is said below the lines of the run: failures, ledger, last line.
+/// The output below the lines of the run: failures, ledger, last line.
 fn ledger(said: &str) -> &str {
     let (_, ledger) = said.split_once("\n\n").expect("an empty line");
     ledger
@@ -82,7 +82,7 @@ fn the_shop_is_deployed_upgraded_and_kept() {
     let third = shop(&test, &["-i", "version=v3-bad"]);
     assert_eq!((third.stderr.as_str(), third.code), ("", 1));
     assert_eq!(production(&test), ["releases/v2"]);
-    // Which of the three fails first is open.
+    // Which of the three fails first is not determined.
     let mut parts: Vec<&str> = ledger(&third.stdout).split("\n\n").collect();
     parts[..3].sort();
     insta::assert_snapshot!("shop_third", without_times(&parts.join("\n\n")));
@@ -127,7 +127,7 @@ fn the_inputs_of_the_shop_are_checked() {
     assert!(!test.path("site").exists());
 }
 
-/// Each order writes down every deployment once, in its order as far as it has one.
+/// Each order records every deployment once, in its order as far as it has one.
 #[test]
 fn the_six_orders() {
     let infrastructure = |line: &str| line.split_once(" to ").expect("a line").1.to_string();

@@ -1,4 +1,5 @@
-//! What one failure leads to: who goes on, who never starts, what is taken back, and the exit code.
+//! The consequences of one failure: who goes on, who never starts, what is rolled back, and the
+//! exit code.
 
 use super::latches::{latches, log, together, waits};
 use super::{Told, file, text};
@@ -253,7 +254,7 @@ fn a_failing_undo_is_reported_and_the_others_still_run() {
     assert_eq!(told.failure("p/two/undo"), ("exit", "exit code 4"));
     let last = told.events.last().expect("events");
     assert_eq!(text(&last["status"]), "rollback-failed");
-    // What failed first is why the run failed.
+    // The first failure is the reason why the run failed.
     assert_eq!(last["failure"]["message"], "exit code 5");
     let said = test.said();
     assert_eq!(said.code, 3);

@@ -1,6 +1,6 @@
-//! The program is killed at random moments and resumed, again and again, until the run ends. What
-//! had ended is not run again, what may run only once does, order and width hold as if nothing had
-//! happened, and in the end all is as it would have been.
+//! Crash tests: the program is killed at random moments and resumed, again and again, until the run
+//! ends. What had ended is not run again, what may run only once does, order and width hold as if
+//! nothing had happened, and the final state is that of an undisturbed run.
 //!
 //! `LOCKSTEP_KILLS` is the number of rounds, `LOCKSTEP_KILLS_SEED` decides the moments.
 
@@ -19,7 +19,7 @@ use lockstep_store::{Run, RunStatus, Store};
 use crate::support::Test;
 use crate::support::program::program as lockstep;
 
-/// More than two hundred steps. `do NAME` says when it starts and ends, and leaves a mark.
+/// More than two hundred steps. `do NAME` logs when it starts and ends, and leaves a mark.
 const PIPELINE: &str = r#"
 kind app { deploy using put }
 service a: app {}
@@ -98,7 +98,7 @@ impl Chance {
     }
 }
 
-/// The marks of all that is done and not taken back; what was mended counts as done.
+/// The marks of all that is done and not rolled back; what was fixed by a handler counts as done.
 fn state(test: &Test) -> BTreeSet<String> {
     let files = std::fs::read_dir(test.path("state")).expect("the folder");
     files
@@ -123,7 +123,7 @@ fn the_run(test: &Test) -> Option<(Store, Run)> {
     Some((store, run))
 }
 
-/// The commands that the journal knows to have ended well, by their texts.
+/// The commands that have ended well according to the journal, by their texts.
 fn finished(test: &Test) -> Vec<String> {
     let Some((store, run)) = the_run(test) else {
         return Vec::new();
@@ -153,7 +153,7 @@ fn finished(test: &Test) -> Vec<String> {
     ended
 }
 
-/// Whether there is a process that has to do with the test's folder: it works there, or it is a
+/// Whether there is a process that belongs to the test's folder: it works there, or it is a
 /// guardian of one that did, which has the same home.
 fn anybody_in(folder: &Path) -> bool {
     let processes = std::fs::read_dir("/proc").expect("processes");
@@ -188,9 +188,9 @@ fn wait(chance: &mut Chance, test: &Test, child: &mut Child) {
         }
     };
     match chance.below(8) {
-        // In the very beginning, also while the journal is read again.
+        // At the very beginning, also during the replay of the journal.
         0 | 1 => pause(chance.below(40)),
-        // While something is being written down.
+        // While a record is being written.
         2 | 3 => {
             pause(chance.below(400));
             let written = || {
@@ -200,7 +200,7 @@ fn wait(chance: &mut Chance, test: &Test, child: &mut Child) {
             let before = written();
             until(&mut || written() != before, Duration::from_micros(50));
         }
-        // While something is being taken back, where it comes to that.
+        // During a rollback, if there is one.
         4 => {
             let undone = || {
                 lines(test)
@@ -219,7 +219,7 @@ fn wait(chance: &mut Chance, test: &Test, child: &mut Child) {
     }
 }
 
-/// Where the kills of all rounds fell.
+/// The moments of the kills of all rounds.
 #[derive(Debug, Default)]
 struct Fell {
     all: AtomicUsize,
@@ -227,9 +227,9 @@ struct Fell {
     before: AtomicUsize,
     /// The run had been resumed, and nothing had happened since.
     resuming: AtomicUsize,
-    /// What `doomed` had done was being taken back.
+    /// What `doomed` had done was being rolled back.
     undoing: AtomicUsize,
-    /// A group of records had been written in part.
+    /// A group of records had been written partially.
     committing: AtomicUsize,
 }
 
@@ -259,8 +259,8 @@ impl Fell {
     }
 }
 
-/// Whether the last change in a write-ahead log is there in part only: each of its pages says how
-/// many there are in all, if it is the last one of its change.
+/// Whether the last transaction in a write-ahead log is incomplete: the last page of each
+/// transaction says how many pages there are.
 fn is_torn(log: &Path) -> bool {
     let bytes = std::fs::read(log).unwrap_or_default();
     let Some((head, frames)) = bytes.split_at_checked(32) else {
@@ -280,14 +280,14 @@ fn is_torn(log: &Path) -> bool {
     last == [0; 4]
 }
 
-/// Plays one round and returns how often the program was killed.
+/// Runs one round and returns how often the program was killed.
 fn round(seed: u64, most: usize, undisturbed: &BTreeSet<String>, fell: &Fell) -> usize {
     let mut chance = Chance(seed);
     let test = world();
     let folder = test.path("").canonicalize().expect("a folder");
     let mut kills = 0;
     let mut seq = None;
-    // The starts of commands when they were known to have ended well.
+    // The number of starts of each command when it was known to have ended well.
     let mut known: BTreeMap<String, usize> = BTreeMap::new();
     loop {
         let words: &[&str] = match the_run(&test) {
@@ -329,7 +329,8 @@ fn round(seed: u64, most: usize, undisturbed: &BTreeSet<String>, fell: &Fell) ->
             known.entry(start).or_insert(count);
         }
         if chance.below(3) > 0 {
-            // Whoever resumes later finds nobody; else the next runner has to wait for that.
+            // The next process must find none of the old ones; else the next runner has to wait for
+            // that.
             crate::support::running::until("nobody is left", || !anybody_in(&folder));
         }
         let mut log = std::fs::File::options();
@@ -338,7 +339,7 @@ fn round(seed: u64, most: usize, undisturbed: &BTreeSet<String>, fell: &Fell) ->
         writeln!(log.expect("the log"), "killed").expect("the log");
         let has_ended = |(_, run): &(Store, Run)| matches!(run.status, RunStatus::Ended(_));
         if the_run(&test).as_ref().is_some_and(has_ended) {
-            // It was killed when there was nothing left to do.
+            // It was killed when nothing was left to do.
             break;
         }
     }
@@ -363,7 +364,7 @@ fn round(seed: u64, most: usize, undisturbed: &BTreeSet<String>, fell: &Fell) ->
     kills
 }
 
-/// Order and width of everything that is in the log.
+/// Checks order and width of everything in the log.
 fn in_order(log: &[String], seed: u64) {
     let has = |name: &str, prefix: &str| match prefix.ends_with('-') {
         true => name.starts_with(prefix),
@@ -462,7 +463,7 @@ fn a_run_that_is_killed_again_and_again_ends_as_if_it_had_not_been() {
     in_order(&lines(&calm), 0);
     let most = if rounds > 25 { 15 } else { 5 };
     let (next, fell) = (AtomicU64::new(0), Fell::default());
-    // Most of the time is spent with waiting.
+    // Most of the time is spent waiting.
     std::thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {

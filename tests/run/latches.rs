@@ -1,5 +1,5 @@
-//! Deployments that log when they start and end, and wait for each other's marks.
-//! It does not know what is to be proved with them.
+//! Latches: deployments that log when they start and end, and wait for each other's marks, to prove
+//! overlap and order without measuring time.
 
 use std::collections::BTreeMap;
 

@@ -27,7 +27,7 @@ fn parallel_stages_on_one_infrastructure_follow_each_other() {
             text(&it["node"])
         })
         .collect();
-    // It is told again when somebody else holds the lock.
+    // It is emitted again when somebody else holds the lock.
     waits.dedup();
     assert_eq!(
         waits,
@@ -52,7 +52,7 @@ fn stages_on_different_infrastructures_overlap_and_so_do_deployments_of_one_stag
     in_waves(&log(&test), &[&cells]);
 }
 
-/// Each stage needs both infrastructures, in opposite orders: they are taken together.
+/// Each stage needs both infrastructures, in opposite orders: they are acquired together.
 #[test]
 fn stages_that_need_the_same_two_never_hold_one_each() {
     let test = latches(

@@ -61,8 +61,8 @@ fn services_serial_infrastructures_parallel_in_waves() {
     );
 }
 
-/// The first infrastructure is through before the second has its first service: then the second
-/// waits for nobody, and the first is not held up.
+/// The first infrastructure is finished before the second has its first service: so the second
+/// waits for nobody, and the first is not delayed.
 #[test]
 fn services_serial_each_infrastructure_at_its_own_pace() {
     let test = latches(
@@ -128,7 +128,7 @@ fn a_limit_lets_cells_in_one_by_one() {
         "pipeline order { matrix parallel i in first.* parallel s in [a, b, c] max 2 \
          { deploy s to i } }",
     );
-    // The first cell ends last of all: the second place is used by the five others in turn.
+    // The first cell ends last of all: the second slot is used by the five others in turn.
     let test = waits(test, "a@first.one", &["ended/c@first.two".into()]);
     let told = Told::by(&test);
     assert_eq!(told.code, 0, "{:#?}", told.events.last());

@@ -1,4 +1,4 @@
-//! What becomes of commands when the program is killed: nothing of them is left.
+//! Orphans: when the program is killed, no process of its commands is left.
 
 use std::path::Path;
 
@@ -7,14 +7,14 @@ use crate::support::Test;
 use crate::support::program::program as lockstep;
 use crate::support::running::{Running, is_alive, is_gone, signal, text_of, until};
 
-/// Writes down its number in `NAME.pid`, and stays.
+/// Writes its process number to `NAME.pid`, and stays.
 const STAY: &str = "echo $$ > $1.tmp; mv $1.tmp $1.pid; while :; do sleep 1; done\n";
 
 fn number(test: &Test, name: &str) -> String {
     text_of(&test.path(&format!("{name}.pid"))).trim().into()
 }
 
-/// The guardians of a runner: its children that are told to be that.
+/// The guardians of a runner: its children with that argument.
 fn guardians(of: u32) -> Vec<String> {
     let children = std::fs::read_to_string(format!("/proc/{of}/task/{of}/children"));
     let children = children.unwrap_or_default();
@@ -63,7 +63,7 @@ fn a_killed_runner_leaves_no_command_behind() {
     for (name, id) in names.iter().zip(&all) {
         assert!(is_gone(id), "{name} is left");
     }
-    // They were asked before they were killed.
+    // They got SIGTERM before SIGKILL.
     assert_eq!(log(&test), ["asked"]);
     assert!(is_gone(&guardian));
     // What a command that had ended well left behind was meant to stay.
@@ -71,7 +71,7 @@ fn a_killed_runner_leaves_no_command_behind() {
     signal(&daemon, "KILL");
 }
 
-/// Nothing has been written down when secrets are read, and nothing may be left either.
+/// Nothing has been stored when secrets are read, and no process may be left either.
 #[test]
 fn the_command_of_a_secret_ends_with_the_runner() {
     let test = super::file(
@@ -116,7 +116,7 @@ fn a_command_that_has_just_been_started_is_found() {
     }
 }
 
-/// Whether a process has been started with these words.
+/// Whether there is a process with these words in its command line.
 fn anyone_is(words: &str) -> bool {
     let processes = std::fs::read_dir("/proc").expect("processes").flatten();
     processes.into_iter().any(|process| {
@@ -151,7 +151,7 @@ fn the_guardian_outlives_signals_and_holds_nothing_open() {
     };
     assert_eq!(open("2"), Path::new("/dev/null"));
     assert!(open("1").to_string_lossy().ends_with("(deleted)"));
-    // Every process can be ended before it has said what it does not heed.
+    // A process can still be ended before it has set the signals to be ignored.
     until("it heeds no signal", || {
         let status = std::fs::read_to_string(format!("/proc/{guardian}/status"));
         let status = status.unwrap_or_default();

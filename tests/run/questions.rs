@@ -1,5 +1,5 @@
-//! Questions to a person: on a terminal they are asked one after the other. How other processes
-//! answer is tested in `together`.
+//! Questions to a person: on a terminal they are asked one after the other. Answers of other
+//! processes are tested in `together`.
 
 use super::latches::log;
 use super::{Told, file, text};
@@ -84,7 +84,7 @@ fn the_end_of_input_is_a_no() {
     assert_eq!(log(&test), ["before"]);
 }
 
-/// The second is asked when the first has its answer; what was typed too early answers nothing.
+/// The second is asked after the first is answered; what was typed too early is no answer.
 #[test]
 fn two_at_once_are_asked_one_after_the_other() {
     let (test, mut terminal) = on_a_terminal(
@@ -105,8 +105,8 @@ fn two_at_once_are_asked_one_after_the_other() {
     assert_eq!(log(&test), ["eu"]);
 }
 
-/// A question that a time limit or a cancelled run has answered is not asked any more, and what is
-/// drawn goes on.
+/// A question that a timeout or a cancellation has answered is removed, and the live view
+/// continues.
 #[test]
 fn a_question_that_does_not_matter_any_more_is_withdrawn() {
     let (test, mut terminal) = on_a_terminal(
@@ -163,7 +163,7 @@ fn a_person_chooses_what_becomes_of_a_failure() {
     choose(&["abort"], 1, &["try"]);
 }
 
-/// Where nobody can be asked, what stands behind `else` is done.
+/// If nobody can be asked, the `else` branch is used.
 #[test]
 fn a_choice_that_nobody_makes() {
     for (otherwise, code, wanted) in [

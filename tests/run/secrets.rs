@@ -1,5 +1,5 @@
-//! Secrets reach commands through the environment and nothing else: not their arguments, not what
-//! is written, not what is told.
+//! Secrets reach commands through the environment only: they are neither in arguments, nor in
+//! files, nor in events.
 
 use super::{Told, file};
 use crate::support::Test;
@@ -22,7 +22,7 @@ fn secrets(pipeline: &str) -> Test {
         .env("TOKEN", TOKEN)
 }
 
-/// What a run says in every format, one after the other.
+/// The output of a run in all formats, one after the other.
 fn all_that_is_said(test: &Test) -> String {
     let mut all = String::new();
     for format in ["plain", "json", "live"] {
@@ -64,7 +64,7 @@ fn commands_get_the_texts_and_nobody_else_does() {
     assert_eq!(read("variables"), format!("{TOKEN}+{MADE}\n"));
 }
 
-/// Every process that the program itself starts, and the program, looks at its arguments.
+/// No process that the program starts itself, nor the program, has a secret in its arguments.
 #[test]
 #[cfg(target_os = "linux")]
 fn no_argument_holds_a_secret() {
@@ -87,8 +87,8 @@ fn no_argument_holds_a_secret() {
     assert_eq!(used, format!("{TOKEN}{FILED}"));
 }
 
-/// The two halves come in two reads: the second is written when the first has been taken out of
-/// the pipe, which a process can tell by the room in it.
+/// The two halves come in two reads: the second is written when the first has been read from the
+/// pipe, which a process can see by the free space in it.
 #[test]
 fn a_secret_in_two_pieces_is_masked() {
     let (first, second) = TOKEN.split_at(7);
@@ -170,7 +170,7 @@ fn all_missing_secrets_are_told_together_and_nothing_runs() {
     assert!(!test.path("ran").exists());
 }
 
-/// What the program logs of itself says that commands ran, and nothing of what they were given.
+/// The program's own log says that commands ran, and nothing of what they were given.
 #[test]
 fn no_log_line_holds_a_secret() {
     let test = secrets(

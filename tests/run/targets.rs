@@ -1,4 +1,4 @@
-//! Infrastructures chosen on the command line: names, ids, groups, `prod.*`, and mistakes.
+//! Infrastructures selected on the command line: names, ids, groups, `prod.*`, and errors.
 
 use super::latches::log;
 use super::{Told, file};
@@ -81,7 +81,7 @@ fn a_list_in_a_file() {
     assert_eq!(log(&test), ["prod.us", "qa.eu"]);
 }
 
-/// Nothing runs, and what is said names the entry and the candidates.
+/// Nothing runs, and the message names the entry and the candidates.
 #[track_caller]
 fn refuses(targets: &str, parts: &[&str]) {
     let test = given(&[targets]);
@@ -111,7 +111,7 @@ fn wrong_entries_are_refused() {
     refuses("nowhere.*", &["`nowhere"]);
 }
 
-/// Several mistakes in one list, and those of other inputs, come together.
+/// Several errors in one list, and those of other inputs, are reported together.
 #[test]
 fn all_mistakes_come_together() {
     let test = file(&format!("input tag: string\n{PROGRAM}")).args([

@@ -1,11 +1,11 @@
-//! The live tree on a terminal: it draws, and leaves a clean screen with what lasts.
+//! The live view on a terminal: it draws, and leaves a clean screen with the lasting lines.
 
 use super::file;
 use super::latches::latches;
 use crate::support::program::run;
 use crate::support::terminal::{Terminal, screen};
 
-/// What stays on the screen is what lasts, then the failures and the ledger.
+/// What stays on the screen are the lasting lines, then the failures and the ledger.
 #[test]
 fn what_lasts_stays_on_the_screen() {
     let pipeline = "pipeline p {

@@ -1,4 +1,4 @@
-//! The compiler over files in memory. It does not know the file system.
+//! The compiler with files in memory.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use {lockstep_plan as plan, lockstep_syntax as syntax};
 /// Files by name.
 pub type Files = BTreeMap<String, String>;
 
-/// What the compiler said about a file.
+/// The result for a file.
 pub struct Verdict {
     pub diagnostics: Vec<Diagnostic>,
     sources: Sources,
@@ -28,7 +28,7 @@ impl Verdict {
         codes
     }
 
-    /// The texts that they point into.
+    /// The sources of the diagnostics.
     pub fn sources(&self) -> &Sources {
         &self.sources
     }
@@ -39,7 +39,7 @@ impl Verdict {
         all.any(|wrong| wrong.severity == Severity::Error)
     }
 
-    /// All of it as a person would see it.
+    /// All of them as a person would see them.
     pub fn shown(&self) -> String {
         render(&self.diagnostics, &self.sources, Style::PLAIN)
     }
@@ -58,15 +58,15 @@ pub fn compile(files: &Files, main: &str) -> Verdict {
     }
 }
 
-/// Compiles the file `main` among these, and adds what `lint` says; the rule with this code or
-/// name is applied also where it is off by itself.
+/// Compiles the file `main` among these, and adds the lint findings; the rule with this code or
+/// name is applied even if it is off by default.
 pub fn lint(files: &Files, main: &str, rule: &str) -> Verdict {
     let mut config = Config::default();
     config.set(rule, Level::Warn).expect("a rule");
     lint_with(files, main, &config)
 }
 
-/// Compiles the file `main` among these, and adds what `lint` says at these levels.
+/// Compiles the file `main` among these, and adds the lint findings at these levels.
 pub fn lint_with(files: &Files, main: &str, config: &Config) -> Verdict {
     let compilation = compile::compile(&Memory(files), main);
     let mut diagnostics = compilation.diagnostics.clone();
@@ -108,7 +108,7 @@ impl world::Files for Memory<'_> {
     }
 }
 
-/// Only reads the text, as declarations or else as statements; names need not exist.
+/// Only parses the text, as declarations or else as statements; names need not exist.
 pub fn read(text: &str) -> Verdict {
     let alone = parse(text);
     match alone.has_errors() {

@@ -1,5 +1,5 @@
-//! An editor: starts the language server, tells it of documents and asks it questions.
-//! It does not know what the answers should be.
+//! A client of the language server: starts it, sends notifications and requests, and waits for
+//! answers.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -11,23 +11,23 @@ use serde_json::{Value, json};
 
 use super::program::{command, program};
 
-/// No answer takes longer.
+/// The maximum time for an answer.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// An editor with its server.
+/// A client with its server.
 pub struct Editor {
     child: Child,
     input: Option<ChildStdin>,
     incoming: Receiver<Value>,
     asked: i64,
-    /// What the server said without being asked.
+    /// Notifications and requests of the server that have not been consumed.
     pub told: Vec<Value>,
-    /// What the server answered to `initialize`.
+    /// The result of `initialize`.
     pub server: Value,
 }
 
 impl Editor {
-    /// Starts a server in a folder, without a word to it.
+    /// Starts a server in a folder, without sending anything.
     pub fn silent(folder: &Path) -> Self {
         let mut command = command(program(), folder);
         command.args(["lsp", "--stdio"]);
@@ -54,7 +54,7 @@ impl Editor {
         }
     }
 
-    /// Starts a server for a client that can do this.
+    /// Starts a server for a client with these capabilities.
     pub fn new(folder: &Path, capabilities: &Value) -> Self {
         let mut editor = Self::silent(folder);
         let folders = json!([{ "uri": address(folder), "name": "test" }]);
@@ -72,7 +72,7 @@ impl Editor {
         editor
     }
 
-    /// Writes bytes as they are.
+    /// Writes raw bytes.
     pub fn raw(&mut self, bytes: &[u8]) {
         let input = self.input.as_mut().expect("the input is open");
         input.write_all(bytes).expect("the server reads");
@@ -99,7 +99,7 @@ impl Editor {
         self.wait(|message| message["id"] == json!(id) && message.get("method").is_none())
     }
 
-    /// The next message that fits; the others are kept.
+    /// The next message that matches; the others are stored.
     pub fn wait(&mut self, fits: impl Fn(&Value) -> bool) -> Value {
         if let Some(at) = self.told.iter().position(&fits) {
             return self.told.remove(at);
@@ -120,7 +120,7 @@ impl Editor {
         self.tell("textDocument/didOpen", json!({ "textDocument": document }));
     }
 
-    /// Ends the input; the exit code of the server.
+    /// Closes the input; returns the exit code of the server.
     pub fn end(mut self) -> i32 {
         drop(self.input.take());
         let status = self.child.wait().expect("the server ends");
@@ -135,7 +135,7 @@ impl Drop for Editor {
     }
 }
 
-/// The address of a path.
+/// The URI of a path.
 pub fn address(path: &Path) -> String {
     format!("file://{}", path.display())
 }

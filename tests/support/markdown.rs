@@ -1,4 +1,4 @@
-//! The code blocks of Markdown pages. It does not know what stands in them.
+//! The code blocks of Markdown pages.
 
 /// A fenced block.
 #[derive(Debug, Clone, PartialEq, Eq)]

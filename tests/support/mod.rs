@@ -1,4 +1,4 @@
-//! What the integration tests share. It does not know what they test.
+//! Test helpers that the integration tests share.
 
 pub mod compiler;
 pub mod editor;

@@ -1,5 +1,4 @@
-//! Runs the real program in a fresh folder and compares all that it says.
-//! It does not know what the program does.
+//! Runs the real program in a fresh folder and compares all its output.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -9,7 +8,7 @@ use tempfile::TempDir;
 
 use super::redact::redact;
 
-/// No test may hang; nothing that is tested takes this long.
+/// No test may hang; everything that is tested is faster than this.
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// The program under test.
@@ -46,7 +45,7 @@ pub fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// What a process said, and how it ended.
+/// The output of a process, and how it ended.
 #[derive(Debug)]
 pub struct Said {
     pub stdout: String,
@@ -55,7 +54,7 @@ pub struct Said {
     pub code: i32,
 }
 
-/// Runs the command to its end, but not for ever.
+/// Runs the command to its end, with a time limit.
 pub fn run(mut command: Command) -> Said {
     use std::os::unix::process::ExitStatusExt;
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -84,7 +83,7 @@ pub fn run(mut command: Command) -> Said {
     }
 }
 
-/// One call of the program: the files it finds, its arguments, and what it must say.
+/// One call of the program: its files, its arguments, and the expected output.
 #[must_use]
 pub struct Test {
     folder: TempDir,
@@ -95,7 +94,7 @@ pub struct Test {
 }
 
 impl Test {
-    /// In an empty folder, without arguments; nothing is to be said.
+    /// In an empty folder, without arguments; no output is expected.
     pub fn new() -> Self {
         Self {
             folder: tempfile::tempdir().expect("a temporary folder"),
@@ -106,7 +105,7 @@ impl Test {
         }
     }
 
-    /// Writes a file, and the folders that it stands in.
+    /// Writes a file, and creates its folders.
     pub fn file(self, path: &str, text: impl AsRef<[u8]>) -> Self {
         let path = self.path(path);
         if let Some(parent) = path.parent() {
@@ -139,13 +138,13 @@ impl Test {
         self
     }
 
-    /// All that it must write to standard output.
+    /// The expected standard output, complete.
     pub fn stdout(mut self, text: impl Into<String>) -> Self {
         self.stdout = text.into();
         self
     }
 
-    /// All that it must write to standard error.
+    /// The expected standard error, complete.
     pub fn stderr(mut self, text: impl Into<String>) -> Self {
         self.stderr = text.into();
         self
@@ -159,7 +158,7 @@ impl Test {
         command
     }
 
-    /// Runs it and returns what it said, redacted.
+    /// Runs it and returns its output, redacted.
     pub fn said(&self) -> Said {
         let said = run(self.command());
         Said {

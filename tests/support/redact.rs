@@ -1,12 +1,11 @@
-//! Replaces what differs from run to run, so that whole outputs can be compared.
-//! It does not know which output it is given.
+//! Replaces what differs between runs, so that whole outputs can be compared.
 
 use std::path::Path;
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-/// Patterns and what stands in place of their matches.
+/// Patterns and the replacements of their matches.
 static PATTERNS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     let table = [
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[TIME]"),

@@ -1,5 +1,4 @@
 //! The program while it runs: its lines as they come, signals, and its end.
-//! It does not know what the program does.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -9,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::program::Said;
 
-/// Nothing that is tested takes this long.
+/// Everything that is tested is faster than this.
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// A program that has been started. It is killed when it is dropped.
@@ -33,7 +32,7 @@ impl Running {
         let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
         std::thread::spawn(move || {
             for line in stdout.lines().map_while(Result::ok) {
-                // Whoever asked for lines may have seen enough.
+                // The receiver may have seen enough.
                 let _ = sender.send(line);
             }
         });
@@ -112,7 +111,7 @@ impl Drop for Running {
     }
 }
 
-/// Sends a signal to a process. Whether there is one.
+/// Sends a signal to a process. Returns whether the process exists.
 pub fn signal(id: &str, name: &str) -> bool {
     let sent = Command::new("kill")
         .args([&format!("-{name}"), id])
@@ -122,7 +121,7 @@ pub fn signal(id: &str, name: &str) -> bool {
     sent.success()
 }
 
-/// Waits until something holds, but not for ever.
+/// Waits until something holds, with a time limit.
 #[track_caller]
 pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + LONGEST;
@@ -143,7 +142,7 @@ pub fn text_of(path: &Path) -> String {
     text
 }
 
-/// Whether a process ends before long: one that was killed is not gone at once.
+/// Whether a process ends soon: a killed one is not gone immediately.
 pub fn is_gone(id: &str) -> bool {
     let deadline = Instant::now() + Duration::from_secs(10);
     while is_alive(id) && Instant::now() < deadline {
@@ -152,7 +151,7 @@ pub fn is_gone(id: &str) -> bool {
     !is_alive(id)
 }
 
-/// Whether a process runs; one that has ended and only waits to be reaped does not.
+/// Whether a process is alive; a zombie is not.
 pub fn is_alive(id: &str) -> bool {
     match std::fs::read_to_string(format!("/proc/{id}/stat")) {
         Ok(stat) => !stat

@@ -1,5 +1,4 @@
-//! Shell sessions in Markdown: runs their `$ …` lines and compares what is shown below them.
-//! It does not know where a session stands.
+//! Shell sessions in Markdown: runs their `$ …` lines and compares the output with the lines below.
 
 use std::path::Path;
 
@@ -9,9 +8,9 @@ use super::redact::redact;
 /// A command of a session with the output shown below it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Call {
-    /// What stands after `$`, continued lines joined.
+    /// The text after `$`, continued lines joined.
     pub command: String,
-    /// The lines below it.
+    /// The expected output below it.
     pub shown: String,
 }
 
@@ -40,8 +39,8 @@ pub fn calls(text: &str) -> Result<Vec<Call>, String> {
     Ok(calls)
 }
 
-/// Runs a command as a shell would, with the program on its path, and returns what a person
-/// would see, both streams together, and the exit code.
+/// Runs a command in a shell with the program on its path; returns both streams together as a
+/// person would see them, and the exit code.
 pub fn perform(line: &str, folder: &Path) -> (String, i32) {
     let mut shell = command("sh", folder);
     let own = program().parent().unwrap_or(Path::new("."));
@@ -53,8 +52,8 @@ pub fn perform(line: &str, folder: &Path) -> (String, i32) {
     (redact(&said.stdout, folder), said.code)
 }
 
-/// Whether the output is the one shown. `…` stands for any text in a line, and on a line of its
-/// own for any lines.
+/// Whether the output matches the expected one. `…` stands for any text in a line, and on a line of
+/// its own for any lines.
 pub fn matches(shown: &str, said: &str) -> bool {
     let shown: Vec<&str> = shown.lines().map(str::trim_end).collect();
     let said: Vec<&str> = said.lines().map(str::trim_end).collect();

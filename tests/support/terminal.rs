@@ -1,5 +1,5 @@
-//! The program on a terminal: what it draws, what is typed, and what the screen shows at last.
-//! It does not know what the program draws.
+//! The program on a pseudo-terminal: what it draws, typed input, and the final content of the
+//! screen.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -17,7 +17,7 @@ pub struct Terminal {
     child: Child,
     keys: File,
     drawn: Arc<Mutex<Vec<u8>>>,
-    /// So much of what was drawn has been looked at.
+    /// How much of the drawn output has been consumed.
     seen: usize,
     reader: Option<std::thread::JoinHandle<()>>,
 }
@@ -43,7 +43,7 @@ impl Terminal {
         command.stdin(open()).stdout(open()).stderr(open());
         command.env("TERM", "xterm-256color");
         let child = command.spawn().expect("the program starts");
-        // Only the program holds the other side now: when it ends, so does what can be read.
+        // Only the program holds the other side now: when it ends, the output ends.
         drop(command);
         let keys = File::from(master);
         let mut screen = keys.try_clone().expect("a second handle");
@@ -66,7 +66,7 @@ impl Terminal {
         }
     }
 
-    /// Waits until this is drawn, after what was waited for before.
+    /// Waits until this is drawn, after the text of the last wait.
     #[track_caller]
     pub fn shows(&mut self, text: &str) {
         let mut seen = self.seen;
@@ -101,7 +101,7 @@ impl Terminal {
             code.is_some()
         });
         if let Some(reader) = self.reader.take() {
-            // What is left of it has been read soon.
+            // The rest of its output is read quickly.
             until("all is read", || reader.is_finished());
         }
         let drawn = String::from_utf8_lossy(&self.drawn.lock().expect("whole")).into_owned();
@@ -117,8 +117,8 @@ impl Drop for Terminal {
     }
 }
 
-/// What the screen and all that has scrolled away show when this has been drawn. Colours and modes
-/// are left out; every character is one column wide.
+/// The final content of the screen and its scrollback after this has been drawn. Colours and modes
+/// are ignored; every character is one column wide.
 pub fn screen(drawn: &str) -> Vec<String> {
     let mut rows: Vec<Vec<char>> = vec![Vec::new()];
     let (mut row, mut column) = (0, 0);

@@ -1,7 +1,6 @@
-//! Each question has an answer for each statement: what decides has no arm that passes over the
-//! statements, expressions, operations, events and effects that it does not name. The places that
-//! must answer for a new statement are those that CONTRIBUTING.md lists.
-//! It does not know what the right answers are.
+//! Exhaustive matches: code that decides has no `_` arm over statements, expressions, operations,
+//! events and effects. The places that must answer for a new statement are those that
+//! CONTRIBUTING.md lists.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -10,14 +9,14 @@ use syn::visit::Visit;
 
 use super::{File, files, none};
 
-/// What must be named in full, by what they are called. One of the same name in the syntax tree
-/// (imported by a path with `ast` in it) is another.
+/// The enums that must be matched exhaustively. One of the same name in the syntax tree (imported
+/// by a path with `ast` in it) is another.
 const WATCHED: &[&str] = &[
     "StmtKind", "TestKind", "Verdict", "ExprKind", "NodeKind", "ItemKind", "Op", "Why", "Step",
     "Event", "Effect", "Happened", "Waiting",
 ];
 
-/// Where it is decided: the folders and files, as parts of a path.
+/// Where decisions are made: the folders and files, as parts of a path.
 const DECIDING: &[&str] = &[
     "ir/properties.rs",
     "ir/visit.rs",
@@ -36,8 +35,8 @@ const DECIDING: &[&str] = &[
     "runtime/replay.rs",
 ];
 
-/// Where a question that is asked by `matches!` belongs among those of `ir/properties.rs`, and not
-/// in a place of its own: a rule of `lint` may be about one statement, a plan never is.
+/// Where a question that is asked by `matches!` must be one of those in `ir/properties.rs`, instead
+/// of a local one: a lint rule may be about one statement, a plan never is.
 const ASKING: &[&str] = &[
     "plan/",
     "audit/",
@@ -58,18 +57,18 @@ fn lies_in(path: &str, places: &[&str]) -> bool {
         .any(|place| path.contains(&format!("/{place}")))
 }
 
-/// A `match` or `matches!` over something that is watched.
+/// A `match` or `matches!` over a watched enum.
 #[derive(Debug)]
 struct Found {
     line: usize,
     over: &'static str,
-    /// Whether an arm takes whatever is not named.
+    /// Whether an arm matches whatever is not named.
     passes_over: bool,
     /// Whether it is a `matches!`.
     is_question: bool,
 }
 
-/// What is matched in one file, without its tests.
+/// The matches in one file, without its tests.
 fn matches(file: &File) -> Vec<Found> {
     let parsed = match syn::parse_file(&file.text) {
         Ok(parsed) => parsed,
@@ -101,10 +100,10 @@ fn is_test(attributes: &[syn::Attribute]) -> bool {
     attributes.iter().any(test)
 }
 
-/// What the names of a file stand for.
+/// What the names in a file refer to.
 #[derive(Default)]
 struct Names {
-    /// Other names of what is watched; nothing for those of the syntax tree.
+    /// Aliases of watched enums; nothing for those of the syntax tree.
     enums: HashMap<String, Option<&'static str>>,
     /// Variants that are imported by themselves.
     variants: HashMap<String, &'static str>,
@@ -156,7 +155,7 @@ impl Names {
         }
     }
 
-    /// What a path in a pattern is a variant of. `own` is what `Self` stands for.
+    /// The enum that a path in a pattern is a variant of. `own` is what `Self` refers to.
     fn variant_of(&self, path: &syn::Path, own: Option<&'static str>) -> Option<&'static str> {
         let parts: Vec<String> = path
             .segments
@@ -175,7 +174,7 @@ impl Names {
 
 impl<'ast> Visit<'ast> for Names {
     fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
-        // Twice: a group may name the enum before or behind its variants.
+        // Twice: a group may name the enum before or after its variants.
         self.import(&item.tree, &[]);
         self.import(&item.tree, &[]);
     }
@@ -201,8 +200,8 @@ impl Look<'_> {
         }
     }
 
-    /// What the patterns of arms name at one place, and whether one takes the rest. An arm with a
-    /// guard never does.
+    /// The variants that the patterns of arms name at one position, and whether one matches the
+    /// rest. An arm with a guard never does.
     fn column(&self, arms: &[(&syn::Pat, bool)], over: &mut BTreeMap<&'static str, bool>) {
         let mut all = Vec::new();
         for (pattern, guarded) in arms {
@@ -227,7 +226,7 @@ impl Look<'_> {
                 }
                 syn::Pat::Tuple(of) => {
                     for (at, element) in of.elems.iter().enumerate() {
-                        // Another element that says something makes it no arm for the rest.
+                        // If another element is refutable, the arm does not match the rest.
                         let others = of.elems.iter().enumerate();
                         let open = others.filter(|(other, _)| *other != at);
                         let open = open.into_iter().all(|(_, it)| self.takes_all(it));
@@ -253,7 +252,7 @@ impl Look<'_> {
         }
     }
 
-    /// Whether a pattern takes everything.
+    /// Whether a pattern is irrefutable.
     fn takes_all(&self, pattern: &syn::Pat) -> bool {
         match pattern {
             syn::Pat::Wild(_) | syn::Pat::Rest(_) => true,
@@ -275,7 +274,7 @@ impl Look<'_> {
     }
 }
 
-/// The alternatives of a pattern, each with whether a guard stands behind it.
+/// The alternatives of a pattern, each with whether it has a guard.
 fn flatten<'p>(pattern: &'p syn::Pat, guarded: bool, out: &mut Vec<(&'p syn::Pat, bool)>) {
     match pattern {
         syn::Pat::Or(of) => of.cases.iter().for_each(|it| flatten(it, guarded, out)),
@@ -343,7 +342,7 @@ impl<'ast> Visit<'ast> for Look<'_> {
         syn::visit::visit_expr_match(self, expr);
     }
 
-    /// The body of a macro is no code yet: what it names and an arm for the rest are looked for in
+    /// The body of a macro is not parsed: the names in it and an arm for the rest are searched in
     /// its text.
     fn visit_item_macro(&mut self, item: &'ast syn::ItemMacro) {
         let text = item.mac.tokens.to_string();
@@ -376,7 +375,7 @@ impl<'ast> Visit<'ast> for Look<'_> {
     }
 }
 
-/// What is wrong in one file.
+/// Checks one file.
 fn complaints(file: &File) -> Vec<String> {
     let path = &file.path;
     let mut found = Vec::new();
@@ -425,7 +424,7 @@ fn every_deciding_place_exists() {
     }
 }
 
-/// The list of CONTRIBUTING.md, as the code has it: the files with a `match` that names every
+/// The list for CONTRIBUTING.md, generated from the code: the files with a `match` that names every
 /// statement of a program, and how many each has.
 fn answering() -> String {
     let mut list = String::new();

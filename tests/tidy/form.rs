@@ -1,5 +1,4 @@
-//! The form of files: how they open, how wide and how long they are, and that nothing lies
-//! about unused. It does not know what stands in them.
+//! The form of files: module headers, width and length, and that no file is unused.
 
 use std::collections::BTreeSet;
 
@@ -7,15 +6,15 @@ use lockstep_base::diagnostic::Code;
 
 use super::{File, files, none};
 
-/// Tests may be wider: they show what is written and said as it is.
+/// The maximum line width. Tests may be wider, since they contain input and output as it is.
 const WIDEST: usize = 100;
 const LONGEST: usize = 800;
-/// Names that say nothing about what is inside.
+/// Names that say nothing about the content.
 const EMPTY_NAMES: &[&str] = &["utils", "util", "common", "helpers", "helper", "misc"];
-/// Marks of work that is not done.
+/// Marks of unfinished work.
 const MARKS: &[&str] = &["FIXME", "TODO", "XXX"];
 
-/// What is wrong with the form of one file.
+/// Checks the form of one file.
 fn complaints(
     File {
         path,

@@ -39,7 +39,7 @@ fn end(test: &Test, running: Running) -> (Said, String) {
 #[test]
 fn a_group_answers_and_the_answer_is_kept() {
     let (test, running) = asking(APPROVE);
-    // No file says who is a release manager.
+    // No groups file says who is a release manager.
     let mut all = refused(&test, &["approve", "--yes"]);
     std::fs::write(test.path(".lockstep/groups.toml"), GROUPS).expect("a file");
     all += &refused(&test, &["approve", "--yes", "--as", "mallory"]);
@@ -56,7 +56,7 @@ fn a_group_answers_and_the_answer_is_kept() {
         "looks good",
     ];
     all += &says(&test, &yes).stdout;
-    // Nobody answers a second time.
+    // A second answer is rejected.
     all += &refused(&test, &["approve", "r-", "--no", "--as", "linus"]);
     let (said, log) = end(&test, running);
     assert_eq!((said.code, log.as_str()), (0, "before\nafter\n"));

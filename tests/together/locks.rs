@@ -10,7 +10,7 @@ use crate::support::Test;
 use crate::support::program::run;
 use crate::support::running::{Running, text_of, until};
 
-/// A deployment that notices whether it is alone.
+/// A deployment that detects whether it is alone.
 const PROGRAM: &str = r#"
 input targets: [infrastructure] = prod.*
 kind app { deploy using put }
@@ -29,7 +29,7 @@ pipeline p {
 }
 "#;
 
-/// Has the database itself look at each lock that is granted.
+/// A trigger makes the database itself check each lock that is granted.
 const WATCH: &str = "
 CREATE TABLE wrong (what TEXT, ticket INTEGER, other INTEGER);
 CREATE TRIGGER watch AFTER UPDATE OF granted_at ON lock_requests BEGIN
@@ -51,7 +51,7 @@ fn database(test: &Test) -> Connection {
     Connection::open(test.path(".lockstep/state.db")).expect("a database")
 }
 
-/// How often something was noted.
+/// How often an event was recorded.
 fn noted(test: &Test, what: &str) -> i64 {
     let count = "SELECT count(*) FROM wrong WHERE what = ?";
     let read = database(test).query_row(count, [what], |row| row.get(0));
@@ -86,7 +86,7 @@ fn many_processes_take_turns() {
             let (test, deployments) = (&test, &deployments);
             scope.spawn(move || {
                 for number in 0..runs {
-                    // One to four places, beginning at another one each time.
+                    // One to four infrastructures, beginning at another one each time.
                     let count = 1 + (process + number * 3) % 4;
                     let first = process * 5 + number * 7;
                     let targets: Vec<&str> =
@@ -112,7 +112,7 @@ fn many_processes_take_turns() {
     );
 }
 
-/// Deploys one place; it goes on when there is a file `go`.
+/// Deploys one infrastructure; it goes on when there is a file `go`.
 const HOLDING: &str = r#"
 input go: string
 kind app { deploy using put }
@@ -177,7 +177,7 @@ fn who_waits_says_for_whom_and_anybody_can_see_it() {
     for running in [first, second, third] {
         assert_eq!(running.end().code, 0);
     }
-    // The second deploys two places, one after the other.
+    // The second deploys two infrastructures, one after the other.
     let log = text_of(&test.path("log"));
     assert_eq!(log, "one\ntwo\ntwo\nthree\n");
     let line = line
@@ -240,7 +240,7 @@ fn a_resumed_run_gets_its_locks_back_or_waits_for_them() {
         mark(&test.path("one"));
         if let Some(second) = meanwhile {
             until("the resumed run waits", || queue_is(&test, "prod.eu", 1));
-            // It has not begun: `one` would be there twice.
+            // It has not started: `one` would be there twice.
             assert_eq!(text_of(&test.path("log")), "one\ntwo\n");
             mark(&test.path("two"));
             assert_eq!(second.end().code, 0);
@@ -261,7 +261,7 @@ fn a_resumed_run_gets_its_locks_back_or_waits_for_them() {
     }
 }
 
-/// Another machine's processes are not to be seen from here: only that they are heard of.
+/// The processes of another machine cannot be seen from here: only their heartbeats can.
 #[test]
 fn a_holder_elsewhere_is_believed_while_it_is_heard_of() {
     let test = holding();
@@ -290,7 +290,7 @@ fn a_holder_elsewhere_is_believed_while_it_is_heard_of() {
     let locks = says(&test, &["locks"]).stdout;
     let gone = "on elsewhere was not heard of for 1h 00m: the next in line gets it";
     assert!(locks.contains(gone), "{locks}");
-    // Should it be there after all, and find the run in other hands, it stops.
+    // Should it be alive after all, and find that the run has another owner, it stops.
     change("UPDATE runs SET owner = owner + 1");
     mark(&test.path("one"));
     let said = first.end();

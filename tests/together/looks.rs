@@ -56,7 +56,7 @@ fn where_nothing_was_run_that_is_said() {
             "{said:?}"
         );
     }
-    // Looking makes nothing.
+    // Read-only commands create nothing.
     assert!(!test.path(".lockstep").exists());
 }
 
@@ -118,7 +118,7 @@ fn logs_are_followed_to_the_end() {
     let running = Running::start(other(&test, &run()));
     text_of(&test.path("api.pid"));
     let mut all = Running::start(other(&test, &["logs", "-f"]));
-    // One word that can only be a path needs no run before it.
+    // A single word that can only be a path needs no run before it.
     let mut one = Running::start(other(&test, &["logs", "ship/first", "-f"]));
     all.line("it hangs");
     one.line("placed web");
@@ -167,7 +167,7 @@ fn another_process_cancels() {
     assert_eq!(shown["deployments"][1]["status"], "rolled-back");
 }
 
-/// What tools read: each of these commands has it, and takes the beginning of an id.
+/// The JSON form: each of these commands has it, and accepts the prefix of an id.
 #[test]
 fn tools_follow_a_run_from_its_beginning_to_its_end() {
     let test = test(WAIT_FOR_API);

@@ -1,5 +1,5 @@
-//! `lockstep approve`: answers a question of a run that another process drives, or lists what is
-//! asked. It does not know what follows from an answer.
+//! `lockstep approve`: answers a question of a run that another process drives, or lists the open
+//! questions.
 
 use std::path::{Path, PathBuf};
 
@@ -73,7 +73,7 @@ enum Choice {
     Abort,
 }
 
-/// A question that waits. As JSON it is stable: fields may be added, none goes away.
+/// A question that waits. As JSON it is stable: fields may be added, none is removed.
 #[derive(Debug, Serialize)]
 struct Open<'a> {
     run: &'a str,
@@ -81,12 +81,12 @@ struct Open<'a> {
     question: &'a str,
     /// Who may answer; empty for everybody.
     by: &'a [String],
-    /// What can be answered.
+    /// The possible answers.
     answers: &'static [&'static str],
     asked_at: String,
 }
 
-/// An answer that was given. As JSON it is stable: fields may be added, none goes away.
+/// An answer that was given. As JSON it is stable: fields may be added, none is removed.
 #[derive(Debug, Serialize)]
 struct Given<'a> {
     run: &'a str,
@@ -94,7 +94,8 @@ struct Given<'a> {
     answer: &'static str,
     by: &'a str,
     comment: Option<&'a str>,
-    /// Whether the run goes on with it; else it is stopped, and will when it is resumed.
+    /// Whether a running process has accepted it; else the run is stopped, and applies it when it
+    /// is resumed.
     heeded: bool,
 }
 
@@ -103,7 +104,7 @@ impl Approve {
         self.who.clone().unwrap_or_else(carry::user)
     }
 
-    /// The answer, as the run is told.
+    /// The answer in the form that is sent to the run.
     fn answer(&self) -> Option<Answer> {
         let reason = || match &self.comment {
             Some(comment) => format!("{comment} ({})", self.who()),
@@ -129,7 +130,7 @@ pub(super) fn run(arguments: &Approve, output: &mut Output) -> Exit {
     done.unwrap_or_else(|error| state::refuse(&error, output))
 }
 
-/// The questions of all runs that wait for an answer, or of the one that is named.
+/// The open questions of all runs, or of the one that is named.
 fn open(store: &Store, runs: &[Run]) -> Result<Vec<(Run, Asked)>, StoreError> {
     let mut found = Vec::new();
     for run in runs {
@@ -277,7 +278,7 @@ fn give(arguments: &Approve, answer: &Answer, output: &mut Output) -> Result<Exi
     }
 }
 
-/// The one question of a run that is meant.
+/// The one question of a run that the arguments select.
 fn choose(
     store: &Store,
     run: &Run,
@@ -316,7 +317,7 @@ fn choose(
     }
 }
 
-/// Whether the answer is one to this question, and by somebody who may give it.
+/// Checks that the answer fits this question, and that the person may give it.
 fn fits(
     arguments: &Approve,
     folder: &Path,

@@ -1,5 +1,5 @@
-//! Who uses what a file declares: the files of the same project that import it.
-//! It does not know what is said about declarations that nobody uses.
+//! Which declarations of a file are used by other files of the same project, found from their
+//! imports.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use lockstep_base::source::Name;
 use lockstep_base::world::Files;
 use lockstep_lint as lint;
 
-/// The names that other files take from each file.
+/// The names that other files import from each file.
 #[derive(Debug, Default)]
 pub(super) struct Borrowers {
     /// By the real path of the file that declares them.
@@ -18,7 +18,7 @@ pub(super) struct Borrowers {
 }
 
 impl Borrowers {
-    /// Looks at these files and all others of the projects that they belong to.
+    /// Scans these files and all others of the projects that they belong to.
     pub(super) fn of<'p>(paths: impl IntoIterator<Item = &'p Path>) -> Self {
         let mut found = Self::default();
         let mut folders = BTreeSet::new();
@@ -28,7 +28,7 @@ impl Borrowers {
         }
         let mut last: Option<&PathBuf> = None;
         for folder in &folders {
-            // A folder in one that was looked at was looked at with it.
+            // A subfolder has been scanned with the folder that contains it.
             if last.is_some_and(|last| folder.starts_with(last)) {
                 continue;
             }
@@ -40,7 +40,7 @@ impl Borrowers {
         found
     }
 
-    /// What a file takes from others. One that cannot be read takes nothing.
+    /// Adds the names that a file imports. One that cannot be read is ignored.
     fn read(&mut self, file: &Path) {
         let Ok(text) = Disk.read(&file.to_string_lossy()) else {
             return;
@@ -53,7 +53,7 @@ impl Borrowers {
         }
     }
 
-    /// The names that other files take from this one.
+    /// The names that other files import from this one.
     pub(super) fn from(&self, file: &Path) -> impl Iterator<Item = Name> {
         let names = file.canonicalize().ok();
         let names = names.and_then(|path| self.taken.get(&path));
@@ -62,7 +62,7 @@ impl Borrowers {
 }
 
 /// The folder that holds a file and all that could import it: the repository that it is in, else
-/// the folder with its settings, else its own.
+/// the folder with its `lockstep.toml`, else its own.
 fn project(file: &Path) -> Option<PathBuf> {
     let file = file.canonicalize().ok()?;
     let folder = file.parent()?;

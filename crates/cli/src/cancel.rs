@@ -1,5 +1,5 @@
-//! `lockstep cancel`: asks a run that another process drives to cancel, and waits until it does.
-//! It does not know what cancelling leads to.
+//! `lockstep cancel`: asks a run that another process drives to cancel, and waits until it has
+//! accepted.
 
 use std::time::Duration;
 
@@ -14,11 +14,11 @@ use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_runtime::inbox::Asking;
 use lockstep_store::{Heard, Run, RunStatus, Store, StoreError};
 
-/// How often it is looked whether a request has been taken in.
+/// The polling interval for the state of a request.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// So often it is looked once more after the end of a run: what was asked may have ended it, which
-/// is written down before the request is.
+/// How often to poll after the end of a run: the request may have ended it, and the end is stored
+/// before the request is settled.
 const LATE: u32 = 50;
 
 #[derive(Debug, Args)]
@@ -43,7 +43,7 @@ pub(super) struct Cancel {
     format: ListFormat,
 }
 
-/// That a run is being cancelled. As JSON it is stable: fields may be added, none goes away.
+/// A run that is being cancelled. As JSON it is stable: fields may be added, none is removed.
 #[derive(Debug, Serialize)]
 struct Cancelling<'a> {
     run: &'a str,
@@ -101,8 +101,8 @@ pub(super) fn run(arguments: &Cancel, output: &mut Output) -> Exit {
     }
 }
 
-/// Waits until the run has taken a request in. Where nobody drives it any more, the request is
-/// taken back.
+/// Waits until the run has handled a request. If no process drives it any more, the request is
+/// withdrawn.
 pub(super) fn wait(store: &Store, run: &Run, request: i64) -> Result<Heard, StoreError> {
     let mut late = 0;
     loop {
@@ -121,7 +121,7 @@ pub(super) fn wait(store: &Store, run: &Run, request: i64) -> Result<Heard, Stor
     }
 }
 
-/// That a process drives a run, or what is wrong.
+/// Checks that a process drives a run.
 pub(super) fn is_driven(store: &Store, run: &Run) -> Result<(), Diagnostic> {
     match run.status {
         RunStatus::Running => Ok(()),

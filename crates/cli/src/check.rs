@@ -1,5 +1,4 @@
-//! `lockstep check`: looks for mistakes without running anything.
-//! It does not know which mistakes there are.
+//! `lockstep check`: reports mistakes in a file without running anything.
 
 use super::arguments::{Check, Format};
 use super::exit::Exit;

@@ -1,5 +1,5 @@
-//! `lockstep complete`, which the completion scripts of shells call: what could stand at the
-//! cursor. It does not know what the program's commands do, and never complains.
+//! `lockstep complete`, which the completion scripts of shells call: what can be completed at the
+//! cursor. It must not fail nor print errors.
 
 mod line;
 mod offer;
@@ -16,7 +16,7 @@ use super::output::Output;
 use lockstep_base::diagnostic::render::clean;
 pub(super) use offer::Offer;
 
-/// Nobody reads more.
+/// The maximum number of completions.
 const MOST: usize = 1000;
 
 #[derive(Debug, Args)]
@@ -30,12 +30,12 @@ pub(super) struct Complete {
     words: Vec<OsString>,
 }
 
-/// Prints what could stand at the cursor: one a line, with what it is behind a tab.
+/// Prints the completions at the cursor: one a line, with its description after a tab.
 pub(super) fn run(arguments: &Complete, output: &mut Output) -> Exit {
     let text = match &arguments.line {
         Some(line) => {
             let line = line::split(&line.to_string_lossy());
-            // Bash shows nothing beside the words.
+            // Bash shows no descriptions.
             let offers = offers(&line.words);
             let words = offers.iter().map(|offer| line.as_bash_wants(&offer.value));
             words.map(|word| format!("{word}\n")).collect::<String>()
@@ -54,7 +54,7 @@ pub(super) fn run(arguments: &Complete, output: &mut Output) -> Exit {
     Exit::Succeeded
 }
 
-/// What could stand in the place of the last of these words.
+/// The completions for the last of these words.
 fn offers(words: &[String]) -> Vec<Offer> {
     let Some((current, before)) = words.split_last() else {
         return Vec::new();
@@ -63,7 +63,7 @@ fn offers(words: &[String]) -> Vec<Offer> {
     command.build();
     let wanted = wanted::wanted(&command, before, current);
     let mut offers = wanted.offers();
-    // What holds a line end could not be told from two.
+    // A value with a line end could not be distinguished from two values.
     offers.retain(|offer| offer.value.starts_with(current) && !offer.value.contains(['\n', '\t']));
     offers.truncate(MOST);
     offers

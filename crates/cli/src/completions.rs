@@ -1,5 +1,4 @@
-//! `lockstep completions` and `lockstep man`: what shells and `man` know of the program.
-//! It does not know the arguments; it is handed them.
+//! `lockstep completions` and `lockstep man`: completion scripts of shells, and manual pages.
 
 use std::path::Path;
 
@@ -19,7 +18,7 @@ pub(super) fn run(arguments: &Completions, output: &mut Output) -> Exit {
         Shell::Bash => output.print(include_str!("complete/lockstep.bash")),
         Shell::Zsh => output.print(include_str!("complete/lockstep.zsh")),
         Shell::Fish => output.print(include_str!("complete/lockstep.fish")),
-        // These get the words that never change.
+        // Other shells get a script that completes fixed words only.
         shell => {
             let mut script = Vec::new();
             let mut command = Arguments::command();

@@ -1,5 +1,4 @@
-//! The exit codes of the program. They are part of its interface and never change.
-//! It does not know what led to them.
+//! The exit codes of the program. Invariant: they are part of its interface and never change.
 
 use std::process::ExitCode;
 
@@ -7,13 +6,13 @@ use std::process::ExitCode;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
-    /// What was asked for was done.
+    /// The command succeeded.
     Succeeded = 0,
-    /// The run failed, and what had to be rolled back was.
+    /// The run failed, and its rollback succeeded.
     Failed = 1,
     /// Wrong usage, or the file has errors: nothing ran.
     Refused = 2,
-    /// A rollback failed: somebody must look.
+    /// A rollback failed: a person must intervene.
     RollbackFailed = 3,
     /// The run was cancelled.
     Cancelled = 4,

@@ -1,5 +1,4 @@
 //! `lockstep explain`: the page of an error code, or the list of all codes.
-//! It does not know where a code is raised.
 
 use std::fmt::Write;
 
@@ -30,8 +29,8 @@ pub(super) fn run(arguments: &Explain, output: &mut Output) -> Exit {
     }
 }
 
-/// The code that a person means: `E0101`, `e101` and `101` are the same. A rule of `lint` may be
-/// named, too.
+/// The code that a word stands for: `E0101`, `e101` and `101` are the same. The name of a lint rule
+/// works, too.
 fn find(word: &str) -> Option<Code> {
     if let Some(rule) = lint::find(word) {
         return Some(rule.code);

@@ -1,5 +1,5 @@
-//! The file system and the environment of the caller, as the compiler and the planner see them,
-//! and the choice of the file to work on. It does not know what stands in a file.
+//! The file system and the environment of the caller, as the compiler and the planner use them, and
+//! the choice of the file to work on.
 
 use std::io::Read;
 use std::path::Path;
@@ -9,10 +9,10 @@ use lockstep_base::diagnostic::codes::{CANNOT_READ, NO_FILE, SEVERAL_FILES};
 use lockstep_base::diagnostic::suggest::{closest, or_list};
 use lockstep_base::world::{self, FileError, Files, VariableError};
 
-/// No source is larger: places are kept as 32-bit offsets.
+/// The maximum size of a source, in bytes: positions are 32-bit offsets.
 const LARGEST: u64 = 1 << 30;
 
-/// Files on disk; a path means what it means to the caller's shell.
+/// Files on disk; paths are relative to the caller's working directory.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Disk;
 
@@ -31,7 +31,7 @@ impl world::Files for Disk {
     }
 }
 
-/// The file to work on, read already, and all others on disk.
+/// The file to work on, already read, and all others on disk.
 #[derive(Debug, Clone)]
 pub struct Opened {
     /// Its path, as a person would write it.
@@ -48,7 +48,7 @@ impl world::Files for Opened {
     }
 }
 
-/// Opens the file that is named, else the only one of the current folder.
+/// Opens the named file, else the only one of the current folder.
 pub fn open(named: Option<&str>) -> Result<Opened, Diagnostic> {
     let path = choose(named)?;
     match Disk.read(&path) {
@@ -76,7 +76,7 @@ pub struct Variables;
 
 impl world::Environment for Variables {
     fn var(&self, name: &str) -> Result<String, VariableError> {
-        // The system would take these for the end of a name.
+        // The system would treat these as the end of a name.
         if name.is_empty() || name.contains(['=', '\0']) {
             return Err(VariableError::NotSet);
         }
@@ -87,7 +87,7 @@ impl world::Environment for Variables {
     }
 }
 
-/// The file to work on: the one that is named, else the only one of the current folder.
+/// The file to work on: the named one, else the only one of the current folder.
 pub fn choose(named: Option<&str>) -> Result<String, Diagnostic> {
     if let Some(path) = named {
         return Ok(path.to_string());
@@ -112,7 +112,7 @@ pub fn choose(named: Option<&str>) -> Result<String, Diagnostic> {
     }
 }
 
-/// The mistake of naming a file that cannot be read; `why` is what [`Disk`] said.
+/// The error for a named file that cannot be read; `why` comes from [`Disk`].
 pub(super) fn cannot_read(path: &str, why: &FileError) -> Diagnostic {
     let wrong = Diagnostic::without_place(CANNOT_READ, format!("cannot read `{path}`: {why}"));
     let path = Path::new(path);

@@ -1,4 +1,4 @@
-//! The files that `fmt`, `lint` and `test` work on. It does not know what stands in them.
+//! The files that `fmt`, `lint` and `test` work on.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -10,7 +10,7 @@ use lockstep_base::diagnostic::Diagnostic;
 use lockstep_base::diagnostic::codes::NO_FILE;
 use lockstep_base::world::FileError;
 
-/// Where to look if nothing is named.
+/// Where to search if no file is named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Otherwise {
     /// In this folder.
@@ -19,7 +19,7 @@ pub(super) enum Otherwise {
     Below,
 }
 
-/// The files that are to be worked on, opened; and what is wrong with them.
+/// The files to work on, opened; and the errors for those that cannot be.
 pub(super) fn open(named: &[String], otherwise: Otherwise) -> (Vec<Opened>, Vec<Diagnostic>) {
     let (paths, mut mistakes) = files(named, otherwise);
     let mut opened = Vec::new();
@@ -32,8 +32,8 @@ pub(super) fn open(named: &[String], otherwise: Otherwise) -> (Vec<Opened>, Vec<
     (opened, mistakes)
 }
 
-/// The files that are named and those below folders that are named, else those of this folder;
-/// and what is wrong with the names.
+/// The named files and those below named folders, else those of this folder; and the errors for
+/// wrong names.
 pub(super) fn files(named: &[String], otherwise: Otherwise) -> (Vec<String>, Vec<Diagnostic>) {
     let depth = (named.is_empty() && otherwise == Otherwise::Here).then_some(1);
     let mut paths = BTreeSet::new();
@@ -64,8 +64,8 @@ pub(super) fn files(named: &[String], otherwise: Otherwise) -> (Vec<String>, Vec
     (paths.into_iter().collect(), mistakes)
 }
 
-/// The `.deploy` files in a folder and, where no depth is given, in the folders in it, but those
-/// that git ignores.
+/// The `.deploy` files in a folder and, if no depth is given, in its subfolders, except those that
+/// git ignores.
 pub(super) fn in_folder(
     folder: &Path,
     depth: Option<usize>,

@@ -1,5 +1,4 @@
-//! `lockstep fmt`: brings files into the one style of the language.
-//! It does not know the style.
+//! `lockstep fmt`: formats files, or checks their format.
 
 mod diff;
 
@@ -21,13 +20,13 @@ use lockstep_base::source::Source;
 use lockstep_base::world::{FileError, Files};
 use lockstep_format::{self as format, Formatted, Mistake};
 
-/// What standard input is called.
+/// The display name of standard input.
 const STDIN: &str = "standard input";
 
-/// What came of one file.
+/// The result for one file.
 struct Outcome {
     path: String,
-    /// The text of before, where it can be read.
+    /// The original text, if it can be read.
     old: String,
     /// The formatted text, or why there is none.
     new: Result<Formatted, Trouble>,
@@ -37,7 +36,7 @@ struct Outcome {
 enum Trouble {
     /// It cannot be read or written.
     Outside(Diagnostic),
-    /// The formatter would spoil it.
+    /// The formatter would change its meaning.
     Inside(Mistake),
 }
 
@@ -47,7 +46,7 @@ impl Outcome {
     }
 }
 
-/// How many files there are of each sort.
+/// The counts of files by result.
 #[derive(Default)]
 struct Counts {
     changed: usize,
@@ -87,7 +86,7 @@ fn exit(counts: &Counts, writes: bool) -> Exit {
     }
 }
 
-/// Formats all files, several at once, and writes them where that is wanted. One that cannot be
+/// Formats all files, several in parallel, and writes them if requested. One that cannot be
 /// formatted does not stop the others.
 fn all(paths: Vec<String>, writes: bool) -> Vec<Outcome> {
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
@@ -141,7 +140,7 @@ fn file(path: &str, writes: bool) -> Outcome {
     outcome(old, new)
 }
 
-/// Says what came of a file.
+/// Reports the result for a file.
 fn tell(outcome: &Outcome, arguments: &Fmt, counts: &mut Counts, output: &mut Output) {
     counts.all += 1;
     let new = match &outcome.new {
@@ -166,7 +165,7 @@ fn tell(outcome: &Outcome, arguments: &Fmt, counts: &mut Counts, output: &mut Ou
     }
 }
 
-/// Says why a file is not formatted.
+/// Reports why a file is not formatted.
 fn refuse(path: &str, trouble: &Trouble, output: &mut Output) {
     match trouble {
         Trouble::Outside(mistake) => drop(output.refuse(mistake)),
@@ -181,7 +180,7 @@ fn refuse(path: &str, trouble: &Trouble, output: &mut Output) {
     }
 }
 
-/// Says which part of a file was left as it stands.
+/// Reports which part of a file was left unchanged.
 fn left(outcome: &Outcome, new: &Formatted, output: &mut Output) {
     let source = Source::new(outcome.path.as_str(), outcome.old.as_str());
     let place = new.kept.first().map_or(String::new(), |span| {
@@ -221,7 +220,7 @@ fn summary(counts: &Counts, arguments: &Fmt, output: &mut Output) {
     });
 }
 
-/// Formats standard input. The text comes out in any case, so that an editor never loses it.
+/// Formats standard input. The text is written in any case, so that an editor never loses it.
 fn stdin(arguments: &Fmt, output: &mut Output) -> Exit {
     let mut bytes = Vec::new();
     let read = std::io::stdin().lock().read_to_end(&mut bytes);

@@ -1,5 +1,4 @@
-//! Who belongs to which group, as a file says: `release-managers = ["ada", "grace"]`.
-//! It does not know what a group may do.
+//! The groups file, which says who belongs to which group: `release-managers = ["ada", "grace"]`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,12 +12,12 @@ const FILE: &str = "groups.toml";
 #[derive(Debug, Default)]
 pub(super) struct Groups {
     members: BTreeMap<String, Vec<String>>,
-    /// Where they were read, if anywhere.
+    /// The file that they were read from, if there is one.
     pub(super) file: Option<PathBuf>,
 }
 
 impl Groups {
-    /// Reads the file that is named, or `groups.toml` of the state directory, where it is there.
+    /// Reads the named file, else `groups.toml` of the state directory, if it exists.
     pub(super) fn read(named: Option<&Path>, folder: &Path) -> Result<Self, Diagnostic> {
         let own = folder.join(FILE);
         let path = match named {
@@ -42,7 +41,7 @@ impl Groups {
         })
     }
 
-    /// Whether somebody is in one of these groups. A group may also be the name of a person.
+    /// Whether somebody is in one of these groups. A group can also be the name of a person.
     pub(super) fn allow(&self, who: &str, groups: &[String]) -> bool {
         let is_in = |group: &String| match self.members.get(group) {
             Some(members) => members.iter().any(|member| member == who),

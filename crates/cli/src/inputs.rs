@@ -1,5 +1,4 @@
-//! The values that a caller gives to inputs and fields: on the command line and in files.
-//! It does not know which inputs there are, nor their types.
+//! The values for inputs and overridden fields, from the command line and from files.
 
 use clap::Args;
 use indexmap::IndexMap;
@@ -27,8 +26,8 @@ pub struct InputArguments {
 }
 
 impl InputArguments {
-    /// What is asked of a program: all values together. The command line stands above files, a
-    /// later file above an earlier one. All mistakes come together.
+    /// All given values together. The command line has precedence over files, and a later file over
+    /// an earlier one. All errors are reported together.
     pub fn read(&self, pipeline: Option<&str>) -> Result<Asked, Vec<Diagnostic>> {
         let mut asked = Asked {
             pipeline: pipeline.map(String::from),
@@ -69,7 +68,7 @@ impl InputArguments {
     }
 }
 
-/// The mistake of giving two values where one can hold.
+/// The error of two values for the same name.
 fn twice(message: String) -> Diagnostic {
     Diagnostic::without_place(codes::GIVEN_TWICE, message).help("leave out all but one")
 }
@@ -96,20 +95,20 @@ impl std::fmt::Display for NotAssignment {
 
 impl std::error::Error for NotAssignment {}
 
-/// Why a file gives no values. It is displayed as what follows the path and a colon.
+/// Why a file yields no values. It is displayed after the path and a colon.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum InputsError {
     /// It cannot be read.
     File(FileError),
-    /// Its name does not say which language it is written in.
+    /// Its extension is not that of a known format.
     UnknownFormat,
-    /// It is not in that language; what its parser says.
+    /// It has a syntax error; the parser's message.
     Syntax(String),
-    /// It holds something else than a map.
+    /// Its content is not a map.
     NotMap,
-    /// A key of a map is not a text.
+    /// A key of a map is not a string.
     Key,
-    /// A number that the language has not.
+    /// A number that the language cannot represent.
     Number(String),
     /// A tag of YAML.
     Tag(String),
@@ -137,7 +136,7 @@ impl From<FileError> for InputsError {
     }
 }
 
-/// The names that stand more than once, each once.
+/// The names that occur more than once, each once.
 fn repeated(pairs: &[(String, String)]) -> Vec<&str> {
     let mut counts: IndexMap<&str, usize> = IndexMap::new();
     for (name, _) in pairs {
@@ -147,7 +146,7 @@ fn repeated(pairs: &[(String, String)]) -> Vec<&str> {
     counts.into_keys().collect()
 }
 
-/// The values of a file, by the ending of its name.
+/// The values of a file, parsed by its extension.
 fn parse(path: &str, text: &str) -> Result<Map<String, Value>, InputsError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let ending = path
@@ -241,7 +240,7 @@ fn of_toml(value: toml::Value) -> Result<Value, InputsError> {
         toml::Value::Integer(number) => Value::from(number),
         toml::Value::Float(number) => of_float(number)?,
         toml::Value::Boolean(value) => Value::Bool(value),
-        // The language has no dates; a date is the text that it is written as.
+        // The language has no dates; a date becomes a string.
         toml::Value::Datetime(date) => Value::String(date.to_string()),
         toml::Value::Array(items) => {
             Value::Array(items.into_iter().map(of_toml).collect::<Result<_, _>>()?)
@@ -256,14 +255,14 @@ fn of_toml(value: toml::Value) -> Result<Value, InputsError> {
     })
 }
 
-/// A finite number; the others have no place in the language.
+/// A finite number; the language has no others.
 fn of_float(number: f64) -> Result<Value, InputsError> {
     serde_json::Number::from_f64(number)
         .map(Value::Number)
         .ok_or_else(|| InputsError::Number(number.to_string()))
 }
 
-/// A JSON value in which no object has a key twice: the last one would win unseen.
+/// A JSON value without duplicate keys: otherwise the last one would win silently.
 struct Unique(Value);
 
 impl<'de> serde::Deserialize<'de> for Unique {

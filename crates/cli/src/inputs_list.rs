@@ -1,5 +1,4 @@
-//! `lockstep inputs`: lists what can be given to a file's pipelines.
-//! It does not know how values are given.
+//! `lockstep inputs`: lists the inputs of a file's pipelines.
 
 use serde::Serialize;
 
@@ -16,7 +15,7 @@ use lockstep_view::style::{Line, Tone};
 /// Blanks between columns.
 const GAP: usize = 2;
 
-/// An input. As JSON it is stable: fields may be added, none goes away.
+/// An input. As JSON it is stable: fields may be added, none is removed.
 #[derive(Debug, Serialize)]
 struct Input {
     name: String,
@@ -24,9 +23,9 @@ struct Input {
     ty: String,
     /// Whether it has no default and so must be given.
     required: bool,
-    /// Its default as it is written.
+    /// Its default in source form.
     default: Option<String>,
-    /// What must hold, as it is written after `where`.
+    /// Its constraint, in source form as after `where`.
     rule: Option<String>,
     doc: Option<String>,
 }
@@ -41,7 +40,7 @@ pub(super) fn run(arguments: &Inputs, output: &mut Output) -> Exit {
         .collect();
     match arguments.format {
         InputsFormat::Json => {
-            // Plain texts can always be written.
+            // Plain texts can always be serialized.
             let text = serde_json::to_string_pretty(&inputs).unwrap_or_default();
             output.print(&format!("{text}\n"));
         }
@@ -73,7 +72,7 @@ fn describe(input: &Global, program: &Program) -> Input {
     }
 }
 
-/// A line for each input, with its documentation and its rule below.
+/// A line for each input, with its documentation and its constraint below.
 fn table(inputs: &[Input], style: Style, width: usize) -> String {
     if inputs.is_empty() {
         return String::from("this file declares no inputs\n");
@@ -82,7 +81,7 @@ fn table(inputs: &[Input], style: Style, width: usize) -> String {
         let widths = inputs.iter().map(|it| columns(&cell(it)));
         widths.max().unwrap_or(0) + GAP
     };
-    // On a narrow terminal the columns overlap rather than push each other off the screen.
+    // On a narrow terminal the columns overlap instead of pushing each other off the screen.
     let types = widest(|it| one_line(&it.name)).min(width / 3);
     let defaults = types + widest(|it| one_line(&it.ty)).min(width / 2);
     let mut lines = Vec::new();

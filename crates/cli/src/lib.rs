@@ -1,5 +1,5 @@
-//! The command line: one file for each subcommand, and what they share.
-//! It is the only room that prints. It does not know how anything that it asks for is done.
+//! The command line: one file for each subcommand, and their shared parts. Invariant: no other
+//! crate prints.
 
 mod approve;
 mod arguments;
@@ -52,7 +52,7 @@ use terminal::Color;
 
 use lockstep_runtime::guardian;
 
-/// Does what the program's arguments say.
+/// Executes the command that the program's arguments name.
 pub fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().collect();
     if let Some(exit) = guardian::take_over(&arguments) {
@@ -95,7 +95,7 @@ fn run(command: Command, output: &mut Output) -> Exit {
     }
 }
 
-/// Help and version are asked for and go to standard output; anything else is a mistake.
+/// Requested help and version go to standard output; anything else is an error.
 fn usage(error: &clap::Error, output: &mut Output) -> Exit {
     let text = |color: bool| match color {
         true => error.render().ansi().to_string(),

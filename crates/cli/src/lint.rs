@@ -1,5 +1,4 @@
-//! `lockstep lint`: advice about files, and the safe changes that it leads to.
-//! It does not know the rules.
+//! `lockstep lint`: reports likely mistakes in files, and applies safe fixes with `--fix`.
 
 mod merge;
 
@@ -35,7 +34,7 @@ pub(super) fn run(arguments: &Lint, output: &mut Output) -> Exit {
     }
 }
 
-/// All that one call works on.
+/// The state of one invocation.
 struct Session<'a> {
     arguments: &'a Lint,
     files: Vec<Opened>,
@@ -44,7 +43,7 @@ struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// Opens all files and reads all settings; mistakes with them end the call.
+    /// Opens all files and reads all settings; errors in them end the invocation.
     fn begin(arguments: &'a Lint, output: &mut Output) -> Result<Self, Exit> {
         let refuse = |mistakes: &[Diagnostic], sources: &Sources, output: &mut Output| {
             match arguments.format {
@@ -88,7 +87,7 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// Mends, looks at and reports all files.
+    /// Fixes, lints and reports all files.
     fn all(self, output: &mut Output) -> Exit {
         let mut merged = Merged::default();
         let mut broken = false;
@@ -118,7 +117,7 @@ impl<'a> Session<'a> {
         Borrowers::of(self.files.iter().map(|file| Path::new(&file.path)))
     }
 
-    /// What holds for a file.
+    /// The lint configuration of a file.
     fn config(&self, opened: &Opened, borrowers: &Borrowers) -> lint::Config {
         let settings = self.settings.get(&settings::find(&opened.path));
         let config = settings.map(|settings| settings.lint.clone());
@@ -126,14 +125,14 @@ impl<'a> Session<'a> {
         config.unwrap_or_default().used_elsewhere(used)
     }
 
-    /// Mends all files if that is asked for. Returns what was done to which.
+    /// Fixes all files if `--fix` is given. Returns what was changed in which.
     fn mend_all(
         &self,
         files: &mut [Opened],
         output: &mut Output,
     ) -> Result<Vec<(String, Vec<String>)>, Exit> {
         let mut mended: Vec<(String, Vec<String>)> = Vec::new();
-        // What is taken out of one file may have been the last use of something in another.
+        // A fix in one file may have removed the last use of something in another.
         let mut changed = self.arguments.fix;
         while changed {
             changed = false;
@@ -163,7 +162,7 @@ impl<'a> Session<'a> {
     ) -> Result<Option<(String, Vec<String>)>, Exit> {
         let mended = lint::mend(opened, &opened.path, opened.text(), config);
         if let Some(why) = &mended.refused {
-            // It is our own mistake, and nothing was changed; the findings stay.
+            // It is a bug of this program, and nothing was changed; the findings are reported.
             output.complain(&format!("{}: not mended: {why}\n", clean(&opened.path)));
         }
         if mended.text == opened.text() {
@@ -180,7 +179,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// What the compiler and the rules say about a file, and whether it compiles.
+    /// The diagnostics of the compiler and the rules for a file, and whether it compiles.
     fn look(&self, opened: &Opened, config: &lint::Config) -> (Compilation, Vec<Diagnostic>, bool) {
         let compilation = compile(opened, &opened.path);
         let mut found = compilation.diagnostics.clone();
@@ -194,8 +193,8 @@ impl<'a> Session<'a> {
         (compilation, found, fine)
     }
 
-    /// The plans of all pipelines whose inputs are known. What is wrong with the others is said
-    /// as `check` says it.
+    /// The plans of all pipelines whose inputs are known. The errors of the others are reported as
+    /// in `check`.
     fn plans(&self, program: &Program, opened: &Opened, found: &mut Vec<Diagnostic>) -> Vec<Plan> {
         let mut asked = self.asked.clone();
         if self.files.len() > 1 {
@@ -260,13 +259,13 @@ impl<'a> Session<'a> {
     }
 }
 
-/// Whether `--fix` mends a finding.
+/// Whether `--fix` fixes a finding.
 fn is_safe(finding: &Diagnostic) -> bool {
     let rule = lint::find(finding.code.as_str());
     rule.is_some_and(|rule| rule.safe) && !finding.fixes.is_empty()
 }
 
-/// What was done to a file.
+/// The changes of a file.
 fn changes(path: &str, done: &[String], style: Style) -> String {
     let mut out = format!("{}\n", style.paint(Ink::Bold, &clean(path)));
     for change in done {

@@ -1,5 +1,4 @@
 //! `lockstep locks`: shows who holds which lock of a state directory, and who waits.
-//! It does not know what a lock protects.
 
 use clap::Args;
 use indexmap::IndexMap;
@@ -28,7 +27,7 @@ pub(super) struct Locks {
     format: ListFormat,
 }
 
-/// A lock. As JSON it is stable: fields may be added, none goes away.
+/// A lock. As JSON it is stable: fields may be added, none is removed.
 #[derive(Debug, Default, Serialize)]
 struct Lock<'a> {
     lock: &'a str,
@@ -43,11 +42,12 @@ struct Lock<'a> {
 struct Request<'a> {
     run: &'a str,
     node: &'a str,
-    /// Since when it holds it, or waits.
+    /// Since when it holds the lock, or waits.
     since: String,
-    /// The process that drives the run; none where nobody does: the lock goes to the next.
+    /// The process that drives the run; none if there is no such process: the lock goes to the
+    /// next.
     process: Option<u32>,
-    /// The machine of the process, and when it was last heard of; none where it was let go of.
+    /// The machine of the process, and its last heartbeat; none if it has released the run.
     host: Option<&'a str>,
     heard_at: Option<String>,
     #[serde(skip)]
@@ -144,7 +144,7 @@ fn lines(lock: &Lock<'_>) -> Vec<Vec<Cell>> {
     lines
 }
 
-/// What there is to be said of the process behind a request: it is gone, or out of sight.
+/// A remark about the process behind a request: it is gone, or cannot be checked from here.
 fn whereabouts(request: &Request<'_>) -> (Tone, String) {
     let far = request.owner.filter(|owner| !owner.is_within_sight());
     let silent = |owner: &Owner| {

@@ -1,5 +1,4 @@
-//! `lockstep logs`: shows what the commands of a run wrote, also while it goes on.
-//! It does not know why a command ran.
+//! `lockstep logs`: shows what the commands of a run wrote, and follows a run that is active.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
@@ -23,9 +22,9 @@ use lockstep_store::{Run, RunStatus, Store, StoreError};
 use lockstep_view::style::{Line, Tone};
 use lockstep_view::{Style, path};
 
-/// How often it is looked for more.
+/// The polling interval for more output.
 const PAUSE: Duration = Duration::from_millis(50);
-/// So much is read at once, in bytes.
+/// The size of a read, in bytes.
 const PIECE: u64 = 1 << 20;
 
 #[derive(Debug, Args)]
@@ -57,7 +56,7 @@ struct Written<'a> {
     text: &'a str,
 }
 
-/// What has been read of a log.
+/// How far a log has been read.
 #[derive(Debug, Default)]
 struct Reading {
     at: u64,
@@ -71,9 +70,9 @@ struct Logged<'a> {
     folder: PathBuf,
     only: Option<(Pattern, Pattern)>,
     nodes: IndexMap<Name, Reading>,
-    /// The first record that has not been looked at.
+    /// The first record that has not been read.
     next: u64,
-    /// Whether each line says whose it is.
+    /// Whether each line is prefixed with its node.
     named: bool,
     format: ListFormat,
     style: Style,
@@ -114,7 +113,7 @@ impl Logged<'_> {
         if !follow {
             self.nodes
                 .retain(|node, _| self.folder.join(file_name(node)).exists());
-            // What one command wrote is shown as it wrote it.
+            // The output of a single command is shown unchanged.
             self.named = self.nodes.len() > 1;
         }
         let mut wrote = self.read(true, output)?;
@@ -145,7 +144,7 @@ impl Logged<'_> {
         Ok(output.refuse(&refused.help(help)))
     }
 
-    /// Looks for nodes that have begun.
+    /// Finds nodes that have started since.
     fn look(&mut self) -> Result<(), StoreError> {
         let last = self.store.last_seq(self.run.number)?;
         if last < self.next {
@@ -167,8 +166,8 @@ impl Logged<'_> {
         self.only.as_ref().is_none_or(fits)
     }
 
-    /// Shows what has been written since the last time; also a line without its end where no
-    /// more comes. Whether there was something.
+    /// Shows what has been written since the last call; also a line without its end where no more
+    /// comes. Returns whether there was something.
     fn read(&mut self, to_the_end: bool, output: &mut Output) -> Result<bool, StoreError> {
         let mut nodes = std::mem::take(&mut self.nodes);
         let mut wrote = false;
@@ -203,7 +202,7 @@ impl Logged<'_> {
         for line in lines {
             if self.format == ListFormat::Json {
                 let written = Written { node, text: line };
-                // Texts can always be written.
+                // Texts can always be serialized.
                 text.push_str(&serde_json::to_string(&written).unwrap_or_default());
             } else if self.named {
                 let label = path::label(node, self.style.arrow(), self.style.dot());
@@ -223,7 +222,7 @@ impl Logged<'_> {
     }
 }
 
-/// Reads a piece of a log. Whether there is more.
+/// Reads a piece of a log. Returns whether there is more.
 fn read_more(path: &Path, reading: &mut Reading) -> std::io::Result<bool> {
     let mut file = match File::open(path) {
         Ok(file) => file,
@@ -236,7 +235,7 @@ fn read_more(path: &Path, reading: &mut Reading) -> std::io::Result<bool> {
     Ok(count as u64 == PIECE)
 }
 
-/// Takes the whole lines out, and what follows them where no more comes.
+/// Removes the whole lines, and an unfinished one if no more comes.
 fn take_lines(bytes: &mut Vec<u8>, last: bool) -> Vec<String> {
     let end = match bytes.iter().rposition(|byte| *byte == b'\n') {
         _ if last => bytes.len(),

@@ -1,5 +1,4 @@
 //! `lockstep lsp`: serves an editor on standard input and output.
-//! It does not know the protocol.
 
 use std::io::{BufReader, BufWriter};
 use std::path::{Path, PathBuf};
@@ -31,14 +30,14 @@ pub(super) fn run() -> Exit {
     }
 }
 
-/// The levels that `lockstep.toml` sets for a file; each rule's own where it cannot be read.
+/// The levels that `lockstep.toml` sets for a file; the default levels if it cannot be read.
 fn levels(path: &Path) -> Config {
     let found = settings::find(&path.to_string_lossy());
     let read = found.and_then(|path| settings::read(&path).ok());
     read.unwrap_or_default().lint
 }
 
-/// What other files take from this one, as it was on disk a short while ago.
+/// The names that other files import from this one, from a recent scan of the disk.
 fn used(path: &Path, recent: &Mutex<Option<Recent>>) -> Vec<Name> {
     let Ok(mut recent) = recent.lock() else {
         return Vec::new();
@@ -53,17 +52,17 @@ fn used(path: &Path, recent: &Mutex<Option<Recent>>) -> Vec<Name> {
     kept.borrowers.from(path).collect()
 }
 
-/// What was last found on disk.
+/// The result of the last scan of the disk.
 struct Recent {
     path: PathBuf,
     at: Instant,
     borrowers: Borrowers,
 }
 
-/// How long what was found on disk is not looked at again.
+/// How long a scan of the disk is reused.
 const FRESH: Duration = Duration::from_secs(5);
 
-/// The folder where this user keeps what can be made again.
+/// The user's cache folder.
 fn cache() -> Option<PathBuf> {
     let folder = |name: &str| std::env::var_os(name).map(PathBuf::from);
     let own = folder("XDG_CACHE_HOME").or_else(|| folder("LOCALAPPDATA"));

@@ -1,5 +1,5 @@
-//! `lockstep new`: a folder to begin with, which can be planned, tested and run at once.
-//! It does not know the language.
+//! `lockstep new`: creates a folder with a starting point that can be planned, tested and run at
+//! once.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -16,7 +16,7 @@ use lockstep_base::world::FileError;
 
 const START: &str = include_str!("new/start.deploy");
 const PAGE: &str = "Hello from Lockstep.\n";
-/// What runs leave behind.
+/// What runs write.
 const IGNORED: &str = "site/\n.lockstep/\n";
 
 pub(super) fn run(arguments: &New, output: &mut Output) -> Exit {
@@ -30,7 +30,7 @@ pub(super) fn run(arguments: &New, output: &mut Output) -> Exit {
     }
 }
 
-/// Makes the folder and the files in it, and returns the files. Nothing is ever overwritten.
+/// Creates the folder and its files, and returns the files. Nothing is ever overwritten.
 fn make(folder: &Path) -> Result<Vec<PathBuf>, Diagnostic> {
     let name = name(folder)?;
     let main = folder.join(format!("{name}.deploy"));
@@ -50,7 +50,7 @@ fn make(folder: &Path) -> Result<Vec<PathBuf>, Diagnostic> {
         write(&path, text)?;
         made.push(path);
     }
-    // A list of one's own is not touched.
+    // An existing `.gitignore` is not changed.
     let ignored = folder.join(".gitignore");
     if !ignored.exists() {
         write(&ignored, IGNORED)?;
@@ -59,7 +59,7 @@ fn make(folder: &Path) -> Result<Vec<PathBuf>, Diagnostic> {
     Ok(made)
 }
 
-/// The name of a folder, which its file gets too.
+/// The name of a folder, which its file gets, too.
 fn name(folder: &Path) -> Result<String, Diagnostic> {
     let named = |path: &Path| Some(path.file_name()?.to_str()?.to_string());
     let whole = || named(&fs::canonicalize(folder).ok()?);
@@ -88,7 +88,7 @@ fn write(path: &Path, text: &str) -> Result<(), Diagnostic> {
     })
 }
 
-/// Says what was made and what to do with it.
+/// Reports what was created and what to do with it.
 fn tell(folder: &Path, made: &[PathBuf], output: &mut Output) {
     let style = output.stdout_style();
     let mut text = String::new();

@@ -1,5 +1,4 @@
-//! Standard output and standard error. A reader that has gone away is no mistake; a disk that
-//! is full is. It does not know what is written.
+//! Standard output and standard error. A closed pipe is not an error; a full disk is.
 
 use std::io::{ErrorKind, Write};
 
@@ -12,7 +11,7 @@ use lockstep_base::source::Sources;
 /// The two streams of the program.
 pub(super) struct Output {
     color: Color,
-    /// Nobody reads standard output any more.
+    /// Standard output is closed (broken pipe).
     closed: bool,
     /// Why standard output could not be written.
     broken: Option<std::io::Error>,
@@ -27,12 +26,12 @@ impl Output {
         }
     }
 
-    /// How text on standard output may look.
+    /// The style for standard output.
     pub(super) fn stdout_style(&self) -> Style {
         terminal::style(&std::io::stdout(), self.color)
     }
 
-    /// How text on standard error may look.
+    /// The style for standard error.
     pub(super) fn stderr_style(&self) -> Style {
         terminal::style(&std::io::stderr(), self.color)
     }
@@ -51,7 +50,7 @@ impl Output {
         }
     }
 
-    /// Writes to standard error. When that fails there is nobody left to tell.
+    /// Writes to standard error. If that fails nothing can be reported.
     pub(super) fn complain(&mut self, text: &str) {
         let mut stderr = std::io::stderr().lock();
         let _ = stderr
@@ -59,11 +58,11 @@ impl Output {
             .and_then(|()| stderr.flush());
     }
 
-    /// Writes one mistake in the use of the program to standard error.
+    /// Writes one usage error to standard error.
     pub(super) fn refuse(&mut self, mistake: &Diagnostic) -> Exit {
         let style = self.stderr_style();
         let text = render(std::slice::from_ref(mistake), &Sources::default(), style);
-        // A single mistake need not be counted.
+        // A single error needs no count.
         let text = text
             .rsplit_once("\n\n")
             .map_or(text.as_str(), |(text, _)| text);
@@ -71,7 +70,7 @@ impl Output {
         Exit::Refused
     }
 
-    /// Standard output could not be written.
+    /// Records that standard output could not be written.
     pub(super) fn lost(&mut self, error: std::io::Error) {
         self.closed = true;
         if error.kind() != ErrorKind::BrokenPipe {
@@ -79,7 +78,7 @@ impl Output {
         }
     }
 
-    /// The end of the program: output that was lost makes a success a failure.
+    /// The end of the program: lost output turns a success into a failure.
     pub(super) fn finish(mut self, exit: Exit) -> Exit {
         let Some(error) = self.broken.take() else {
             return exit;

@@ -1,9 +1,8 @@
-//! A small part of Markdown as text for a terminal: headings, paragraphs, lists, code.
-//! It does not know whose page it shows.
+//! Renders a subset of Markdown as text for a terminal: headings, paragraphs, lists, code.
 
 use lockstep_base::diagnostic::render::{Ink, Style};
 
-/// Paragraphs are no wider than this.
+/// The maximum width of paragraphs, in columns.
 const WIDEST: usize = 80;
 
 /// The page for a terminal. Headings are bold, code is indented.
@@ -37,7 +36,7 @@ pub(super) fn show(page: &str, style: Style) -> String {
     out
 }
 
-/// The words of a paragraph on lines of at most this width; code words stand out.
+/// The words of a paragraph wrapped to this width, with code words highlighted.
 fn wrap(paragraph: &str, width: usize, style: Style) -> String {
     let mut out = String::new();
     let mut column = 0;
@@ -65,7 +64,7 @@ fn wrap(paragraph: &str, width: usize, style: Style) -> String {
     ink_code(&out, style)
 }
 
-/// Paints what stands between backticks, and leaves the backticks where there are no colours.
+/// Highlights what is between backticks, and leaves the backticks if there are no colours.
 fn ink_code(text: &str, style: Style) -> String {
     if !style.color || !text.matches('`').count().is_multiple_of(2) {
         return text.to_string();

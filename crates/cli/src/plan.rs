@@ -1,5 +1,4 @@
 //! `lockstep plan`: shows what a pipeline would do, without doing it.
-//! It does not know how a plan is made, nor how it is drawn.
 
 use super::arguments::{Choice, FailureKind, Plan, PlanFormat};
 use super::exit::Exit;
@@ -49,7 +48,7 @@ fn report_style(output: &Output) -> Style {
     }
 }
 
-/// `--if-fails` and `--blast`.
+/// What-if: `--if-fails` and `--blast`.
 fn look_ahead(arguments: &Plan, plan: lockstep_plan::Plan, output: &mut Output) -> Exit {
     let ask = Ask {
         path: arguments.if_fails.clone(),
@@ -121,7 +120,7 @@ fn mistake(blind: &Blind, path: &str) -> Diagnostic {
     }
 }
 
-/// A path and its ends: any of them may be written.
+/// A path and all its suffixes, each of which may be given.
 fn endings(path: &str) -> Vec<&str> {
     let parts = lockstep_view::path::ancestors(path);
     let starts = parts.map(|above| above.len() + 1).chain([0]);

@@ -1,5 +1,5 @@
-//! From the arguments of a command to a plan: reads and checks the file, binds what is given and
-//! asks for what is missing. It does not know what the plan is for.
+//! From the arguments of a command to a plan: reads and checks the file, binds the given inputs and
+//! prompts for missing ones.
 
 use super::arguments::Target;
 use super::exit::Exit;
@@ -13,12 +13,12 @@ use lockstep_lang::compile::{Compilation, compile};
 use lockstep_lang::ir::Program;
 use lockstep_plan::{self as plan, Asked, Plan};
 
-/// The plan that the arguments ask for. All mistakes are shown together.
+/// The plan that the arguments ask for. All errors are shown together.
 pub(super) fn prepare(target: &Target, output: &mut Output) -> Result<Plan, Exit> {
     let (file, pipeline) = target.names();
     let (opened, program) = check(file, output)?;
     let mut asked = target.inputs.read(pipeline).map_err(|mistakes| {
-        // They have no place in a source.
+        // They have no position in a source.
         show(&mistakes, &Sources::default(), output)
     })?;
     let mut bound = plan::bind(&program, &asked, &Variables, &opened);
@@ -41,7 +41,7 @@ pub(super) fn prepare(target: &Target, output: &mut Output) -> Result<Plan, Exit
     }
 }
 
-/// The program of a file without mistakes; its warnings are shown.
+/// The program of a file without errors; its warnings are shown.
 pub(super) fn check(
     file: Option<&str>,
     output: &mut Output,
@@ -62,7 +62,7 @@ pub(super) fn check(
     }
 }
 
-/// Asks for every input that is missing, until its value fits or the person gives up.
+/// Prompts for every missing input, until its value is valid or the person gives up.
 fn fill(program: &Program, asked: &mut Asked, opened: &Opened, output: &mut Output) {
     for input in plan::missing(program, asked) {
         let fits = |text: &str| {

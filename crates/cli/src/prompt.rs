@@ -1,5 +1,5 @@
-//! Asks the person at the terminal for an input, again until the value fits.
-//! It does not know what fits; whoever asks does.
+//! Prompts the person at the terminal for an input, again until the value is valid. The caller
+//! validates.
 
 use std::io::{BufRead, IsTerminal};
 
@@ -8,12 +8,12 @@ use lockstep_base::diagnostic::render::{Ink, clean};
 use lockstep_base::source::Sources;
 use lockstep_lang::ir::{Global, GlobalSource};
 
-/// Whether there is somebody to ask: both the questions and the answers need a terminal.
+/// Whether prompting is possible: both the questions and the answers need a terminal.
 pub(super) fn is_possible() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
-/// The text that is given for an input; nothing where the person ends the input instead.
+/// The text that is entered for an input; nothing if the person ends the input instead.
 pub(super) fn ask(
     sources: &Sources,
     input: &Global,
@@ -28,7 +28,7 @@ pub(super) fn ask(
             style.paint(Ink::Bold, &clean(&input.name))
         ));
         let mut line = String::new();
-        // A terminal that cannot be read from is one that has gone away.
+        // A terminal that cannot be read counts as disconnected.
         let read = std::io::stdin().lock().read_line(&mut line).unwrap_or(0);
         if read == 0 {
             output.complain("\n");
@@ -51,7 +51,7 @@ pub(super) fn confirm(text: &str, output: &mut Output) -> bool {
     loop {
         output.complain(&format!("{text} (yes or no) "));
         let mut line = String::new();
-        // A terminal that cannot be read from is one that has gone away.
+        // A terminal that cannot be read counts as disconnected.
         let read = std::io::stdin().lock().read_line(&mut line).unwrap_or(0);
         match line.trim().to_lowercase().as_str() {
             "y" | "yes" => return true,
@@ -65,7 +65,7 @@ pub(super) fn confirm(text: &str, output: &mut Output) -> bool {
     }
 }
 
-/// What is asked for: the input's name, type, documentation and rule.
+/// The question: the input's name, type, documentation and constraint.
 fn question(sources: &Sources, input: &Global, output: &Output) -> String {
     let style = output.stderr_style();
     let name = style.paint(Ink::Bold, &clean(&input.name));

@@ -1,13 +1,12 @@
-//! Replacing a file as a whole, so that nobody ever sees half of it.
-//! It does not know what stands in it.
+//! Replaces a file atomically.
 
 use std::fs::{self, OpenOptions};
 use std::io::{Error, Result, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-/// Puts `text` in place of what is in the file; a link leads to the file that is replaced, and the
-/// file keeps its rights.
+/// Replaces the content of a file by `text`; symbolic links are followed, and the file's
+/// permissions are preserved.
 pub(crate) fn replace(path: &str, text: &str) -> Result<()> {
     let path = fs::canonicalize(path)?;
     let rights = fs::metadata(&path)?.permissions();
@@ -25,7 +24,7 @@ pub(crate) fn replace(path: &str, text: &str) -> Result<()> {
 
 fn write(part: &Path, path: &Path, text: &str, rights: fs::Permissions) -> Result<()> {
     let mut options = OpenOptions::new();
-    // Until it has its rights, the new file is nobody else's.
+    // Until its permissions are set, only this user can access the new file.
     options.write(true).create_new(true).mode(0o600);
     let mut file = options.open(part)?;
     file.write_all(text.as_bytes())?;

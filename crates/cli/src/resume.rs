@@ -1,5 +1,4 @@
-//! `lockstep resume`: goes on with a run that was stopped before its end, by the plan that it has
-//! kept. It does not know how a run is continued.
+//! `lockstep resume`: resumes an interrupted run by its stored plan.
 
 use std::path::PathBuf;
 
@@ -30,7 +29,7 @@ pub(super) fn run(arguments: &Resume, output: &mut Output) -> Exit {
     let (plan, past) = match plan_and_past(&store, &run) {
         Ok(found) => found,
         Err(error) => {
-            // What cannot be written now is as it was.
+            // If this cannot be written the stored state is unchanged.
             let _ = store.let_go(run.number);
             return not_continued(&error.of_run(&run.id), output);
         }
@@ -48,7 +47,7 @@ pub(super) fn run(arguments: &Resume, output: &mut Output) -> Exit {
     carry::run(&job, || Ok(Kept::by(store, run, past)), output)
 }
 
-/// Says why a run is not continued.
+/// Reports why a run is not resumed.
 pub(super) fn not_continued(error: &StoreError, output: &mut Output) -> Exit {
     match error.trouble {
         Trouble::Refused => {

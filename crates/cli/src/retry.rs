@@ -1,5 +1,4 @@
-//! `lockstep retry`: runs again what failed or never started, as a new run by the same plan.
-//! It does not know how it is told what has been done.
+//! `lockstep retry`: runs again what failed or never started, as a new run of the same plan.
 
 use std::sync::Arc;
 
@@ -69,7 +68,7 @@ pub(super) fn run(arguments: &Retry, output: &mut Output) -> Exit {
     carry::run(&job, begin, output)
 }
 
-/// The plan of a run that has ended badly, what it has done, and what is to be run again.
+/// The plan of a run that has ended badly, its completed work, and what is to be run again.
 fn look_back(store: &Store, run: &Run) -> Result<(Arc<Plan>, Done, Again), StoreError> {
     let id = &run.id;
     let refused = |why: &str| Err(StoreError::refused(format!("run {id} {why}")));
@@ -102,7 +101,7 @@ fn look_back(store: &Store, run: &Run) -> Result<(Arc<Plan>, Done, Again), Store
     Ok((plan, done, again))
 }
 
-/// How the deployments and steps ended that did not end well.
+/// The status of the deployments and steps that did not end well.
 #[derive(Default)]
 struct Again(IndexMap<Name, Status>);
 

@@ -1,5 +1,4 @@
-//! `lockstep run`: begins a run of a pipeline.
-//! It does not know how a run is carried through.
+//! `lockstep run`: starts a run of a pipeline.
 
 mod ask;
 pub(super) mod carry;
@@ -53,7 +52,7 @@ pub(super) fn run(arguments: &Run, output: &mut Output) -> Exit {
     carry::run(&job, begin, output)
 }
 
-/// Writes down a run that begins now.
+/// Stores a run that starts now.
 pub(super) fn begin(
     store: &Store,
     plan: &Plan,
@@ -75,7 +74,7 @@ pub(super) fn begin(
     })
 }
 
-/// The facts of a run that begins now; no other run of the state directory has its id.
+/// The facts of a run that starts now; its id is unique in the state directory.
 pub(super) fn facts(store: Option<&Store>) -> RunFacts {
     let id = || Name::from(format!("r-{:06x}", carry::chance() & 0xff_ffff));
     let taken = |id: &str| store.is_some_and(|store| store.runs(id).is_ok_and(|it| !it.is_empty()));

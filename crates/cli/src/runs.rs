@@ -1,5 +1,4 @@
 //! `lockstep runs`: lists the runs of a state directory, the last one first.
-//! It does not know what happened in them.
 
 use clap::Args;
 use serde::Serialize;
@@ -31,7 +30,7 @@ pub(super) struct Runs {
     format: ListFormat,
 }
 
-/// A run. As JSON it is stable: fields may be added, none goes away.
+/// A run. As JSON it is stable: fields may be added, none is removed.
 #[derive(Debug, Serialize)]
 pub(super) struct Described<'a> {
     run: &'a str,
@@ -135,7 +134,7 @@ fn row(run: &Run, style: Style) -> Vec<Cell> {
     ]
 }
 
-/// A sign for how a run stands.
+/// A symbol for the status of a run.
 pub(super) fn sign(status: RunStatus, style: Style) -> (&'static str, Tone) {
     let mark = match status {
         RunStatus::Running => Mark::Run,

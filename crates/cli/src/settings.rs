@@ -1,5 +1,4 @@
 //! The settings of a project: `lockstep.toml`, in the folder of a file or in one above it.
-//! It does not know what the rules look for whose levels it reads.
 
 use std::path::{Path, PathBuf};
 
@@ -18,23 +17,23 @@ pub(super) const NAME: &str = "lockstep.toml";
 /// The tables that it may have.
 const TABLES: &[&str] = &["lint"];
 
-/// What a project has set.
+/// The settings.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
     /// The levels of the rules.
     pub lint: Config,
 }
 
-/// What is wrong with a settings file, with its text.
+/// The errors in a settings file, with its text.
 #[derive(Debug)]
 pub struct Mistakes {
     /// The text.
     pub sources: Sources,
-    /// All that is wrong.
+    /// All errors.
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// Where the settings for a file are, if there are any.
+/// The path of the settings for a file, if there are any.
 pub fn find(file: &str) -> Option<PathBuf> {
     let folder = match Path::new(file).parent() {
         Some(folder) if folder != Path::new("") => folder,
@@ -52,7 +51,7 @@ pub fn find(file: &str) -> Option<PathBuf> {
     Some(short.unwrap_or(found))
 }
 
-/// Reads settings; nothing is taken of a file with mistakes.
+/// Reads settings; a file with errors is ignored as a whole.
 pub fn read(path: &Path) -> Result<Settings, Mistakes> {
     let name = path.display().to_string();
     let mut sources = Sources::default();
@@ -76,7 +75,7 @@ pub fn read(path: &Path) -> Result<Settings, Mistakes> {
     }
 }
 
-/// The settings that a text holds; all mistakes together.
+/// The settings in a text, or all errors together.
 fn parse(text: &str, file: FileId) -> Result<Settings, Vec<Diagnostic>> {
     let at = |range: std::ops::Range<usize>| Span::new(file, range.start, range.end);
     let table = DeTable::parse(text).map_err(|error| {
@@ -132,7 +131,7 @@ fn parse(text: &str, file: FileId) -> Result<Settings, Vec<Diagnostic>> {
     }
 }
 
-/// A rule has two levels: one by its name, one by its code.
+/// The error of two levels for a rule: one by its name, one by its code.
 fn twice(rule: &str, place: Span, first: Span) -> Diagnostic {
     mistake(place, format!("`{rule}` has a level already"))
         .label(first, "here")
@@ -141,7 +140,7 @@ fn twice(rule: &str, place: Span, first: Span) -> Diagnostic {
 
 /// Why the level of a rule is not set.
 enum NotSet {
-    /// The level is not a text.
+    /// The level is not a string.
     NotText,
     /// There is no such level.
     Level(String, UnknownLevel),

@@ -1,5 +1,5 @@
-//! `lockstep show`: how a run stands: what ran, what was and is deployed, who answered what, and
-//! what can be done next. It does not know how a run is driven.
+//! `lockstep show`: the state of a run: what ran, what was and is deployed, who answered what, and
+//! what can be done next.
 
 use clap::Args;
 use serde::Serialize;
@@ -19,7 +19,7 @@ use lockstep_view::style::{Line, Tone};
 use lockstep_view::words::{ticking, took};
 use lockstep_view::{History, Ledger, Summary};
 
-/// So many lines of a failed command's output are shown.
+/// At most so many lines of a failed command's output are shown.
 const TAIL: usize = 20;
 
 #[derive(Debug, Args)]
@@ -40,7 +40,7 @@ pub(super) struct Show {
     format: ListFormat,
 }
 
-/// What is known of a run. As JSON it is stable: fields may be added, none goes away.
+/// The state of a run. As JSON it is stable: fields may be added, none is removed.
 #[derive(Debug, Serialize)]
 struct Shown<'a> {
     #[serde(flatten)]
@@ -50,7 +50,7 @@ struct Shown<'a> {
     answers: Vec<Answered<'a>>,
     /// The paths of nodes that wait for an answer.
     questions: Vec<&'a str>,
-    /// Commands that can be given now.
+    /// Commands that can be run next.
     next: &'a [String],
 }
 
@@ -83,7 +83,7 @@ struct Answered<'a> {
     at: String,
 }
 
-/// What has been read of a run.
+/// The data that has been read of a run.
 struct Known {
     run: Run,
     history: History,
@@ -115,7 +115,7 @@ fn read(store: &Store, run: Run) -> Result<Known, StoreError> {
     let mut summary = Summary::new();
     for event in store.told(run.number, 1)? {
         history.take(&event);
-        // What a failed command wrote stands in its log.
+        // The output of a failed command is in its log.
         if let Happened::NodeFinished {
             node,
             kind: NodeKind::Run,
@@ -153,7 +153,7 @@ fn read(store: &Store, run: Run) -> Result<Known, StoreError> {
     })
 }
 
-/// What can be done now.
+/// The commands that can be run next.
 fn next(store: &Store, run: &Run, asks: bool) -> Vec<String> {
     let state = state::words(store.folder());
     let id = &run.id;
@@ -224,7 +224,7 @@ fn print(store: &Store, known: &Known, full: bool, output: &mut Output) {
         text.push('\n');
         text.push_str(&table(&people, style));
     }
-    // A program of another version is still a run: only the places in its source are missing.
+    // A run of another version can still be shown: only the positions in its source are missing.
     let bound = store.bound(&known.run).ok();
     let ledger = Ledger {
         style,
@@ -234,7 +234,7 @@ fn print(store: &Store, known: &Known, full: bool, output: &mut Output) {
         goes_on,
     };
     let mut written = Vec::new();
-    // Writing into memory does not fail.
+    // Writing to memory does not fail.
     let _ = ledger.print(&mut written, &known.summary);
     text.push('\n');
     text.push_str(&String::from_utf8_lossy(&written));

@@ -1,5 +1,4 @@
-//! The state directory that a command works on, and the run in it that is meant.
-//! It does not know what is done with the run.
+//! The state directory that a command works on, and the choice of a run in it.
 
 use std::path::{Path, PathBuf};
 
@@ -10,10 +9,10 @@ use super::output::Output;
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_store::{Run, RunStatus, Store, StoreError};
 
-/// The state directory's name, where none is given.
+/// The default name of the state directory.
 pub(super) const FOLDER: &str = ".lockstep";
 
-/// How something is listed.
+/// The format of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum ListFormat {
     /// For people.
@@ -22,9 +21,9 @@ pub(super) enum ListFormat {
     Json,
 }
 
-/// Writes something as JSON.
+/// Prints something as JSON.
 pub(super) fn print_json(what: &impl serde::Serialize, output: &mut Output) {
-    // Texts and numbers can always be written.
+    // Texts and numbers can always be serialized.
     let text = serde_json::to_string_pretty(what).unwrap_or_default();
     output.print(&format!("{text}\n"));
 }
@@ -60,12 +59,12 @@ impl StateArgument {
         self.state.clone().unwrap_or_else(|| PathBuf::from(FOLDER))
     }
 
-    /// The words `--state DIR`, where they are needed to find it again.
+    /// The words `--state DIR`, if they are needed to find it again.
     pub(super) fn words(&self) -> String {
         words(&self.folder())
     }
 
-    /// Opens it; that there is none is a mistake.
+    /// Opens it; a missing directory is an error.
     pub(super) fn open(&self, output: &mut Output) -> Result<Store, Exit> {
         let folder = self.folder();
         match Store::open_existing(&folder) {
@@ -82,8 +81,8 @@ impl StateArgument {
         }
     }
 
-    /// Opens it, and finds the one run whose id begins like `named`; without that, the last run
-    /// that fits. `kind` says what there is none of.
+    /// Opens it, and finds the one run whose id begins with `named`; without that, the last run
+    /// that fits. `kind` names the runs in question for the error message.
     pub(super) fn open_run(
         &self,
         named: Option<&str>,
@@ -97,7 +96,7 @@ impl StateArgument {
     }
 }
 
-/// The run and the path that are meant: where one word is given and it can only be a path, it is.
+/// The run and the path that are given: a single word that can only be a path is one.
 pub(super) fn run_and_path<'a>(
     run: &'a Option<String>,
     path: &'a Option<String>,
@@ -160,7 +159,7 @@ pub(super) fn is_unfinished(run: &Run) -> bool {
     run.status == RunStatus::Stopped
 }
 
-/// The words `--state DIR`, where they are needed to find this directory again.
+/// The words `--state DIR`, if they are needed to find this directory again.
 pub(super) fn words(folder: &Path) -> String {
     if folder == Path::new(FOLDER) {
         return String::new();
@@ -173,7 +172,7 @@ pub(super) fn words(folder: &Path) -> String {
     }
 }
 
-/// A state directory cannot be used: nothing ran.
+/// Reports that a state directory cannot be used: nothing ran.
 pub(super) fn refuse(error: &StoreError, output: &mut Output) -> Exit {
     let mut message = error.message.chars();
     let first = message.next().map(|char| char.to_lowercase().to_string());

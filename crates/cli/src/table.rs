@@ -1,5 +1,4 @@
 //! Aligned columns.
-//! It does not know what stands in them.
 
 use lockstep_base::diagnostic::render::clean;
 use lockstep_view::Style;
@@ -8,10 +7,10 @@ use lockstep_view::style::{Line, Tone};
 /// Blanks between columns.
 const GAP: usize = 2;
 
-/// A cell: how it looks, and what it says.
+/// A cell: its tone and its text.
 pub(super) type Cell = (Tone, String);
 
-/// A cell of plain text; nothing in it can steer a terminal.
+/// A cell of plain text without control characters.
 pub(super) fn cell(tone: Tone, text: &str) -> Cell {
     (tone, clean(text))
 }
@@ -35,7 +34,7 @@ pub(super) fn table(rows: &[Vec<Cell>], style: Style) -> String {
         for ((tone, text), width) in row.iter().zip(&widths) {
             line.pad(column);
             line.add(*tone, text.as_str());
-            // A column in which nothing stands takes no room.
+            // An empty column takes no room.
             column += if *width == 0 { 0 } else { width + GAP };
         }
         out.push_str(&line.paint(style));

@@ -1,5 +1,5 @@
-//! What the terminal can show: colours, symbols, width. It looks at the environment, so that
-//! nothing else has to. It does not know what is shown.
+//! The abilities of the terminal: colours, symbols, width. Environment variables for display are
+//! read here only.
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
@@ -9,7 +9,7 @@ use clap::ValueEnum;
 
 use lockstep_base::diagnostic::render::Style;
 
-/// Columns where there is no terminal to ask.
+/// The width where there is no terminal, in columns.
 const WIDTH_ELSEWHERE: usize = 100;
 /// Longer lines are hard to read, however wide the terminal is.
 const WIDEST: usize = 120;
@@ -25,7 +25,7 @@ pub(super) enum Color {
 }
 
 impl Color {
-    /// What the raw arguments say about colours: a message about wrong arguments obeys it too.
+    /// Scans the raw arguments for the choice of colours, since a usage error respects it, too.
     pub(super) fn scan(arguments: &[OsString]) -> Self {
         let words: Vec<&str> = arguments.iter().filter_map(|word| word.to_str()).collect();
         let mut found = None;
@@ -56,7 +56,7 @@ impl Color {
     }
 }
 
-/// How text on this stream may look.
+/// The style for a stream.
 pub(super) fn style(stream: &(impl IsTerminal + AsFd), color: Color) -> Style {
     let terminal = stream.is_terminal();
     let var = |name: &str| std::env::var(name).ok();

@@ -1,5 +1,4 @@
-//! `lockstep test`: runs the tests of files in virtual time and says which hold.
-//! It does not know how a test is run.
+//! `lockstep test`: runs the tests of files in virtual time and reports the results.
 
 mod json;
 mod junit;
@@ -26,7 +25,7 @@ struct Suite {
     program: Program,
 }
 
-/// What came of one test.
+/// The result of one test.
 struct Done<'s> {
     suite: &'s Suite,
     verdict: Verdict,
@@ -87,7 +86,7 @@ pub(super) fn run(arguments: &Test, output: &mut Output) -> Exit {
     }
 }
 
-/// Reads and checks all files; the mistakes of all of them are shown.
+/// Reads and checks all files; the errors of all of them are shown.
 fn open(named: &[String], output: &mut Output) -> Result<Vec<Suite>, Exit> {
     let (found, mistakes) = find::open(named, Otherwise::Here);
     if !mistakes.is_empty() {
@@ -114,7 +113,7 @@ fn open(named: &[String], output: &mut Output) -> Result<Vec<Suite>, Exit> {
     }
 }
 
-/// There is nothing to run.
+/// The error that there is nothing to run.
 fn no_test(arguments: &Test, suites: &[Suite]) -> Diagnostic {
     let names = suites
         .iter()

@@ -1,5 +1,4 @@
-//! What the program logs about its own work: to standard error, where `LOCKSTEP_LOG` asks for it.
-//! It does not know what is logged; the parts that do something write it with `tracing`.
+//! Logging with `tracing`: to standard error, if `LOCKSTEP_LOG` is set.
 
 use std::io::{self, Write};
 use std::sync::Mutex;
@@ -10,14 +9,14 @@ use super::output::Output;
 use lockstep_base::diagnostic::render::Ink;
 use lockstep_runtime::redact::Redactor;
 
-/// The variable that names what is logged, such as `debug` or `lockstep::store=trace`.
+/// The variable with the log filter, such as `debug` or `lockstep::store=trace`.
 const VARIABLE: &str = "LOCKSTEP_LOG";
 
-/// Takes the secrets of the run out of all lines, once they are known. No line is meant to hold
-/// one; this is a second wall.
+/// Masks the secrets of the run in all lines, once they are known. No log event should contain one;
+/// this is defence in depth.
 static REDACTOR: Mutex<Option<Redactor>> = Mutex::new(None);
 
-/// Begins to log, if the environment asks for it.
+/// Starts logging, if the environment asks for it.
 pub(super) fn start(output: &mut Output) {
     let Some(wanted) = std::env::var_os(VARIABLE).filter(|wanted| !wanted.is_empty()) else {
         return;
@@ -34,23 +33,23 @@ pub(super) fn start(output: &mut Output) {
         .with_env_filter(filter)
         .with_writer(|| Masked)
         .finish();
-    // There is no other subscriber that it could collide with: this is the program.
+    // No other subscriber can be set: this is the program.
     let _ = tracing::subscriber::set_global_default(subscriber);
 }
 
-/// From now on, no line holds these secrets.
+/// Masks these secrets in all later lines.
 pub(super) fn mask(redactor: Redactor) {
     if let Ok(mut known) = REDACTOR.lock() {
         *known = Some(redactor);
     }
 }
 
-/// Standard error without secrets. An event comes in one piece.
+/// Standard error with secrets masked. An event is written in one piece.
 struct Masked;
 
 impl Write for Masked {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // Without the redactor nothing can be known to hold no secret.
+        // Without the redactor no line is known to be free of secrets.
         let Ok(redactor) = REDACTOR.lock() else {
             return Ok(bytes.len());
         };

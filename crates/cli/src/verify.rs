@@ -1,5 +1,4 @@
-//! `lockstep verify`: checks again that a stored run has kept to its plan.
-//! It does not know what that means; the audit does.
+//! `lockstep verify`: checks the conformance of a stored run with its plan.
 
 use std::sync::Arc;
 
@@ -39,7 +38,7 @@ pub(super) fn run(arguments: &Verify, output: &mut Output) -> Exit {
     }
 }
 
-/// The plan of a run, and all that it has told.
+/// The plan of a run, and all events that it has emitted.
 fn read(store: &Store, run: &Run) -> Result<(Arc<Plan>, Vec<RunEvent>), StoreError> {
     let plan = Plan::new(store.bound(run)?)
         .map_err(|_| StoreError::refused("its plan does not fit this version of the program"))?;

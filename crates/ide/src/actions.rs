@@ -1,5 +1,4 @@
-//! Changes that an editor can offer at a place: what mends a mistake, and what shapes code anew.
-//! It does not know which of them a person wants.
+//! Code actions: changes that an editor can offer at a place, quick fixes and refactorings.
 
 mod extract;
 mod fields;
@@ -13,30 +12,30 @@ use lockstep_base::source::{FileId, Span};
 /// What an action is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ActionKind {
-    /// It mends a mistake.
+    /// A quick fix.
     Fix,
-    /// It shapes code anew.
+    /// A refactoring.
     Extract,
 }
 
 /// A change that is offered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Action {
-    /// What it does.
+    /// Its title.
     pub title: String,
     /// What it is for.
     pub kind: ActionKind,
     /// The texts to put in place of the spans.
     pub edits: Vec<(Span, String)>,
-    /// Which of the diagnostics it mends, by its place among them.
+    /// The index of the diagnostic that it fixes.
     pub mends: Option<usize>,
-    /// Whether it is the one that is surely meant.
+    /// Whether it is very probably the right one.
     pub preferred: bool,
 }
 
-/// The actions for a range of a file, and for the diagnostics of it that stand at one of `about`.
-/// `diagnostics` are all that are known of the file, also those of others than the compiler;
-/// `exporters` are the files that names can be taken from.
+/// The actions for a range of a file, and for its diagnostics at one of the spans `about`.
+/// `diagnostics` are all known ones of the file, including those of other tools than the compiler;
+/// `exporters` are the files that names can be imported from.
 pub fn actions(
     checked: &Checked,
     file: FileId,
@@ -75,7 +74,7 @@ pub fn actions(
     found
 }
 
-/// A change that mends a mistake.
+/// A quick fix.
 fn fix(title: impl Into<String>, edits: Vec<(Span, String)>) -> Action {
     Action {
         title: title.into(),
@@ -97,7 +96,7 @@ fn fixes(diagnostic: &Diagnostic) -> Vec<Action> {
         .collect()
 }
 
-/// What was probably meant, where there is more than one candidate; a single one has a fix.
+/// The suggestions, where there is more than one candidate; a single one has a fix.
 fn meant(diagnostic: &Diagnostic, span: Span) -> Vec<Action> {
     let help = diagnostic.help.as_deref().unwrap_or("");
     let Some((_, names)) = help.split_once("did you mean ") else {

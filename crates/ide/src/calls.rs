@@ -1,5 +1,5 @@
-//! Which workflows and pipelines call which workflows and actions, also by deploying.
-//! It does not know what they do.
+//! Call hierarchy: which workflows and pipelines call which workflows and actions, also by
+//! deploying.
 
 use super::checked::Checked;
 use super::symbol::{Symbol, SymbolKind};
@@ -10,11 +10,11 @@ use lockstep_base::source::{FileId, Span};
 pub struct Call<'c> {
     /// Who calls, or who is called.
     pub symbol: &'c Symbol,
-    /// Where, in the caller.
+    /// The spans of the calls, in the caller.
     pub at: Vec<Span>,
 }
 
-/// The workflow, action or pipeline that is named at a place, or that is around it.
+/// The workflow, action or pipeline whose name is at a place, or that encloses it.
 pub fn callable(checked: &Checked, file: FileId, offset: u32) -> Option<&Symbol> {
     let named = checked.name_at(file, offset).map(|named| named.symbol);
     named.filter(|symbol| is_callable(symbol))
@@ -39,7 +39,7 @@ fn around(checked: &Checked, at: Span) -> Option<&Symbol> {
     symbols.find(|symbol| symbol.whole.start <= at.start && at.end <= symbol.whole.end)
 }
 
-/// Who calls a symbol.
+/// The callers of a symbol.
 pub fn incoming<'c>(checked: &'c Checked, symbol: &Symbol) -> Vec<Call<'c>> {
     let mut found: Vec<Call<'c>> = Vec::new();
     for (at, declared) in checked.names() {
@@ -60,7 +60,7 @@ pub fn incoming<'c>(checked: &'c Checked, symbol: &Symbol) -> Vec<Call<'c>> {
     found
 }
 
-/// Whom a symbol calls.
+/// The callees of a symbol.
 pub fn outgoing<'c>(checked: &'c Checked, symbol: &Symbol) -> Vec<Call<'c>> {
     let mut found: Vec<Call<'c>> = Vec::new();
     let whole = symbol.whole;

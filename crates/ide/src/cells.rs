@@ -1,6 +1,5 @@
-//! How many cells the loops and matrices of a program have, and how many run at once, as far as
+//! The number of cells of the loops and matrices of a program, and how many run at once, as far as
 //! that is known before the run.
-//! It does not know what the cells do.
 
 use super::values::{constants, shown};
 use lockstep_base::source::Span;
@@ -9,10 +8,10 @@ use lockstep_lang::eval::eval;
 use lockstep_lang::ir::lower::Constants;
 use lockstep_lang::ir::{Block, Matrix, Modifiers, Order, Program, Stmt, StmtKind};
 
-/// No more cells are counted.
+/// Counting stops here.
 const MOST: u64 = 50_000;
 
-/// So many cells are named.
+/// At most so many cells are listed by name.
 const NAMED: usize = 12;
 
 /// The cells of a loop or matrix.
@@ -116,7 +115,7 @@ impl<'p> Counter<'p, '_> {
         Some(cells)
     }
 
-    /// Goes through an axis with those before it fixed; how many of its cells run at once.
+    /// Enumerates an axis with the outer axes fixed; returns how many of its cells run at once.
     fn level(
         &mut self,
         matrix: &'p Matrix,

@@ -1,6 +1,5 @@
-//! A file that was checked, with what an editor asks about most: which name stands at a place,
-//! what declares it, and where else it is used.
-//! It does not know how files are kept open.
+//! A checked file with the lookups that most features need: which name is at a place, what declares
+//! it, and where else it is used.
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
@@ -15,7 +14,7 @@ use lockstep_lang::ir::Program;
 use lockstep_lang::resolve::{Modules, Reader};
 use lockstep_syntax::ast;
 
-/// The file that was asked for is the first one.
+/// The checked file itself is the first one.
 pub const ROOT: FileId = FileId(0);
 
 /// A file and all that it imports, checked.
@@ -23,21 +22,21 @@ pub const ROOT: FileId = FileId(0);
 pub struct Checked {
     analysis: Analysis,
     symbols: OnceCell<Vec<Vec<Symbol>>>,
-    /// The places of symbols in their lists, by the places of their names.
+    /// The indices of symbols in their lists, by the spans of their names.
     declared: OnceCell<HashMap<Span, usize>>,
 }
 
 /// A name at a place.
 #[derive(Debug, Clone, Copy)]
 pub struct Named<'c> {
-    /// Where the name stands.
+    /// The span of the name.
     pub at: Span,
-    /// What it stands for.
+    /// The symbol that it resolves to.
     pub symbol: &'c Symbol,
 }
 
 impl Checked {
-    /// Checks the file at `path`, as far as it is of interest.
+    /// Checks the file at `path` and what it imports.
     pub fn new(files: &dyn Files, path: &str, reader: Reader<'_>, look: Look<'_>) -> Self {
         Self {
             analysis: analyse(files, path, reader, look),
@@ -61,12 +60,12 @@ impl Checked {
         &self.analysis
     }
 
-    /// What is wrong, in all files.
+    /// The diagnostics of all files.
     pub fn diagnostics(&self) -> &[Diagnostic] {
         &self.analysis.diagnostics
     }
 
-    /// The tree of a file.
+    /// The AST of a file.
     pub fn tree(&self, file: FileId) -> Option<&ast::File> {
         let module = self.modules().files.get(file.0 as usize);
         module.map(|module| &*module.ast)
@@ -82,12 +81,12 @@ impl Checked {
         self.modules().sources.text(span)
     }
 
-    /// Where names are used, with the name that declares each, in order.
+    /// The uses of names, each with the name that declares it, in order.
     pub fn names(&self) -> &[(Span, Span)] {
         &self.analysis.noted.names
     }
 
-    /// The types that were wanted at the watched place.
+    /// The expected types at the watched place.
     pub fn wanted(&self) -> &[(Span, Type)] {
         &self.analysis.noted.wanted
     }
@@ -101,7 +100,7 @@ impl Checked {
         all.get(file.0 as usize).map_or(&[], Vec::as_slice)
     }
 
-    /// The symbol whose name stands at a place.
+    /// The symbol that is declared at a place.
     pub fn declared(&self, at: Span) -> Option<&Symbol> {
         let declared = self.declared.get_or_init(|| {
             let files = 0..self.modules().files.len();
@@ -114,7 +113,7 @@ impl Checked {
         self.symbols(at.file).get(*declared.get(&at)?)
     }
 
-    /// The name at a place of a file, if it is known what it stands for.
+    /// The name at a place of a file, if it is resolved.
     pub fn name_at(&self, file: FileId, offset: u32) -> Option<Named<'_>> {
         let names = self.names();
         let after = names.partition_point(|(at, _)| (at.file, at.start) <= (file, offset));
@@ -131,7 +130,7 @@ impl Checked {
         })
     }
 
-    /// All places where a symbol is named, its declaration among them; in order.
+    /// All spans at which a symbol is named, including its declaration; in order.
     pub fn places(&self, symbol: &Symbol) -> Vec<Span> {
         let used = self.names().iter();
         let used = used.filter(|(_, declared)| *declared == symbol.at);
@@ -142,15 +141,14 @@ impl Checked {
         places
     }
 
-    /// The type of an expression with a point, a bracket or a call, or of a local name where it
-    /// is introduced.
+    /// The type of a member access, an index or a call, or of a local name at its declaration.
     pub fn type_at(&self, at: Span) -> Option<&Type> {
         let types = &self.analysis.noted.types;
         let place = types.binary_search_by_key(&at, |(at, _)| *at).ok()?;
         types.get(place).map(|(_, ty)| ty)
     }
 
-    /// The type of what a symbol stands for, if it has a value.
+    /// The type of a symbol's value, if it has one.
     pub fn type_of(&self, symbol: &Symbol) -> Option<Type> {
         let program = self.program();
         match symbol.kind {
@@ -183,7 +181,7 @@ impl Checked {
         }
     }
 
-    /// The name of what a symbol is declared in.
+    /// The name of the declaration that a symbol is a member of.
     pub fn holder(&self, symbol: &Symbol) -> Option<Name> {
         let holder = self.symbols(symbol.at.file).get(symbol.within?)?;
         Some(holder.name.clone())

@@ -1,6 +1,5 @@
-//! What every word of a file is, to be coloured. Comments, strings and numbers come from the
-//! text, names from what they stand for.
-//! It does not know colours.
+//! Semantic highlighting: classifies every word of a file. Comments, strings and numbers come from
+//! the text, names from what they resolve to.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,7 +11,7 @@ use lockstep_lang::eval::builtins;
 use lockstep_syntax::ast::{ExprKind, Given, StmtKind, StringLit, StringPart, TestKind, TypeKind};
 use lockstep_syntax::lexer::{TokenKind, tokens};
 
-/// What a word is.
+/// The class of a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Color {
@@ -25,28 +24,28 @@ pub enum Color {
     Operator,
     Type,
     Symbol(SymbolKind),
-    /// A function that is built in.
+    /// A built-in function.
     Function,
     /// A field that nothing in the files declares.
     Property,
-    /// A word that something chooses among: a class, a status.
+    /// A word that selects something: a failure class, a status.
     Word,
 }
 
-/// A coloured range.
+/// A classified range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Colored {
-    /// Where; on one line unless it is a comment or a string.
+    /// The span; on one line unless it is a comment or a string.
     pub at: Span,
-    /// What it is.
+    /// Its class.
     pub color: Color,
     /// Whether the name is declared here.
     pub declares: bool,
-    /// Whether it comes from the shipped library or is built in.
+    /// Whether it comes from the standard library or is built in.
     pub library: bool,
 }
 
-/// What the words of a file are, in order.
+/// The classes of the words of a file, in order.
 pub fn colors(checked: &Checked, file: FileId) -> Vec<Colored> {
     let (Some(tree), Some(source)) = (checked.tree(file), checked.source(file)) else {
         return Vec::new();
@@ -59,7 +58,7 @@ pub fn colors(checked: &Checked, file: FileId) -> Vec<Colored> {
         {
             commands.extend(pieces(&run.command));
         }
-        // What a part says of its words counts more than what they are by themselves.
+        // The class by the AST has precedence over the class by the token.
         for (at, color) in of_node(node) {
             names.entry(at.start).or_insert(plain(at, color));
         }
@@ -131,10 +130,10 @@ fn of_symbol(checked: &Checked, at: Span, symbol: &Symbol) -> Colored {
     }
 }
 
-/// The words of a part that are no keywords, as far as its form alone says what they are.
+/// The words of an AST node that are not keywords, as far as its form alone determines their class.
 fn of_node(node: Node<'_>) -> Vec<(Span, Color)> {
     match node {
-        // Whatever stands in a place for names is a name, also if it stands for nothing.
+        // Whatever is found where a name is expected is a name, even if it does not resolve.
         Node::Ident(name) => vec![(name.span, Color::Property)],
         Node::Expr(expr) => match &expr.kind {
             ExprKind::Call(callee, _) => match &callee.kind {

@@ -1,21 +1,21 @@
-//! Where the name at a place is declared. It does not know how an editor goes there.
+//! Go to definition: where the name at a place is declared.
 
 use super::checked::Checked;
 use lockstep_base::source::{FileId, Span};
 use lockstep_syntax::ast::ItemKind;
 
-/// A way from a place to a declaration.
+/// A link from a place to a declaration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Way {
-    /// The text that leads there.
+    /// The text of the link.
     pub from: Span,
     /// The declaration's name, or the start of a file.
     pub to: Span,
-    /// All of the declaration.
+    /// The whole declaration.
     pub whole: Span,
 }
 
-/// Where what stands at a place is declared.
+/// The declaration of what is at a place.
 pub fn definition(checked: &Checked, file: FileId, offset: u32) -> Option<Way> {
     if let Some(way) = import(checked, file, offset) {
         return Some(way);

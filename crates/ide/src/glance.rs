@@ -1,6 +1,6 @@
-//! What a change inside of one body makes of the diagnostics, without looking at other bodies:
-//! they see nothing of it. What it cannot tell is left to a whole check.
-//! It does not know how files are kept open.
+//! Incremental check: updates the diagnostics after a change inside one body by checking that body
+//! alone, since other bodies cannot see the change. Where that is not enough, the caller must do a
+//! full check.
 
 use std::collections::HashSet;
 
@@ -11,7 +11,7 @@ use lockstep_base::source::Span;
 use lockstep_lang::resolve::Parsed;
 use lockstep_syntax::ast::{File, Item, ItemKind};
 
-/// What is kept of a whole check.
+/// The stored result of a full check.
 #[derive(Debug, Clone, Default)]
 pub struct Baseline {
     items: Vec<(Span, Option<Span>)>,
@@ -19,18 +19,18 @@ pub struct Baseline {
     deploying: HashSet<u32>,
 }
 
-/// The body that a change is inside of.
+/// The body that contains a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Body {
     /// The declaration, before the change.
     before: Span,
     /// The declaration, after the change.
     now: Span,
-    /// A place in the body.
+    /// A position in the body.
     pub offset: u32,
 }
 
-/// Where the body of a declaration stands.
+/// The span of the body of a declaration.
 fn body(item: &Item) -> Option<Span> {
     match &item.kind {
         ItemKind::Workflow { body, .. } | ItemKind::Pipeline { body, .. } => Some(body.span),
@@ -47,7 +47,7 @@ fn outline(tree: &File) -> Vec<(Span, Option<Span>)> {
 }
 
 impl Baseline {
-    /// What is to be kept of a whole check.
+    /// The parts of a full check that are to be stored.
     pub fn of(checked: &Checked) -> Self {
         Self {
             items: checked.tree(ROOT).map(outline).unwrap_or_default(),
@@ -56,17 +56,17 @@ impl Baseline {
         }
     }
 
-    /// What was wrong.
+    /// The diagnostics of the check.
     pub fn found(&self) -> &[Diagnostic] {
         &self.diagnostics
     }
 
-    /// The workflows that deploy something, also through others.
+    /// The workflows that deploy something, also indirectly.
     pub fn deploying(&self) -> &HashSet<u32> {
         &self.deploying
     }
 
-    /// The body that a change is inside of, if everything around it is as it was.
+    /// The body that contains a change, if everything around it is unchanged.
     pub fn body(&self, moved: &Moved, now: &Parsed) -> Option<Body> {
         let inside = |(_, body): &(Span, Option<Span>)| body.is_some_and(|it| moved.is_inside(it));
         let place = self.items.iter().position(inside)?;
@@ -99,7 +99,7 @@ impl Baseline {
         })
     }
 
-    /// Whether all of the text could be read: what could not be hides names everywhere.
+    /// Whether the whole text could be parsed: text that could not be may hide names anywhere.
     fn was_whole(&self) -> bool {
         let items = self.items.iter().map(|(span, _)| *span);
         let inside = |at: Span| {
@@ -115,7 +115,7 @@ impl Baseline {
         spans.all(|span| span.file != ROOT || inside(span))
     }
 
-    /// What is wrong after a change inside of a body. `looked` has looked at that body alone.
+    /// The diagnostics after a change inside a body. `looked` is a check of that body alone.
     pub fn diagnostics(&self, moved: &Moved, body: Body, looked: &Checked) -> Vec<Diagnostic> {
         let of = |diagnostic: &Diagnostic, item: Span| {
             diagnostic.span().is_some_and(|span| {

@@ -1,5 +1,4 @@
-//! What an editor shows between the words: the types of `let`s, and the cells of loops.
-//! It does not know how that looks.
+//! Inlay hints: the types of `let`s, and the cells of loops.
 
 use super::cells::cells;
 use super::checked::Checked;
@@ -8,13 +7,13 @@ use lockstep_base::source::{FileId, Span};
 use lockstep_base::value::Type;
 use lockstep_syntax::ast::{Ident, ItemKind, StmtKind};
 
-/// Longer types say little.
+/// Longer types are not shown.
 const LONGEST: usize = 60;
 
-/// A text that is shown at a place.
+/// A hint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hint {
-    /// The place: behind this byte.
+    /// Its position: after this byte.
     pub offset: u32,
     /// The text.
     pub text: String,

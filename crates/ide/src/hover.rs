@@ -1,6 +1,4 @@
-//! What stands at a place, in a few words: its declaration, its type, its documentation and,
-//! where it is known, its value.
-//! It does not know how an editor shows that.
+//! Hover: declaration, type, documentation and, where it is known, the value of what is at a place.
 
 use super::cells::cells;
 use super::checked::Checked;
@@ -13,7 +11,7 @@ use lockstep_lang::eval::builtins::{self, Builtin};
 use lockstep_lang::types::BUILTIN_ACTIONS;
 use lockstep_syntax::ast::ExprKind;
 
-/// What is to be said about a place.
+/// The hover of a place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hover {
     /// The place.
@@ -24,7 +22,7 @@ pub struct Hover {
     pub text: Vec<String>,
 }
 
-/// What is to be said about a place of a file.
+/// The hover of a place of a file.
 pub fn hover(checked: &Checked, file: FileId, offset: u32) -> Option<Hover> {
     if let Some(named) = checked.name_at(file, offset) {
         return Some(of_symbol(checked, named.at, named.symbol));
@@ -62,7 +60,7 @@ pub fn hover(checked: &Checked, file: FileId, offset: u32) -> Option<Hover> {
     None
 }
 
-/// The cells of the loop or matrix whose first word stands at a place.
+/// The cells of the loop or matrix whose first word is at a place.
 fn of_loop(checked: &Checked, file: FileId, offset: u32) -> Option<Hover> {
     let word = |head: Span| Span {
         end: head.start + checked.text(head).find(char::is_whitespace).unwrap_or(0) as u32,
@@ -176,7 +174,7 @@ fn typed(checked: &Checked, symbol: &Symbol) -> String {
         .to_owned()
 }
 
-/// A text with each run of white space and comments as one blank.
+/// A text with each run of white space and comments collapsed to one blank.
 pub fn one_line(text: &str) -> String {
     let lines = text
         .lines()

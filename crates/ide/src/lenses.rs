@@ -1,11 +1,10 @@
-//! What can be done with a declaration at a click: run, plan or test it.
-//! It does not know how that is done.
+//! Code lenses: run, plan or test a declaration.
 
 use super::checked::Checked;
 use super::symbol::SymbolKind;
 use lockstep_base::source::{FileId, Span};
 
-/// Something that can be done.
+/// An action of a lens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Deed {
@@ -14,7 +13,7 @@ pub enum Deed {
     Test,
 }
 
-/// What can be done in a file: where it is offered, and the name of what it is done with.
+/// The lenses of a file: where each is offered, its action, and the name of the declaration.
 pub fn lenses(checked: &Checked, file: FileId) -> Vec<(Span, Deed, String)> {
     let mut found = Vec::new();
     for symbol in checked.symbols(file) {

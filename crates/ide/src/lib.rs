@@ -1,6 +1,5 @@
-//! What an editor asks about a file, answered in plain data: byte offsets, texts and lists; one
-//! file for each question.
-//! It does not know JSON-RPC, UTF-16, nor which editor asks.
+//! Editor features of the language as plain data: byte offsets, texts and lists; one file for each
+//! feature. The language server translates them to its protocol.
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
 

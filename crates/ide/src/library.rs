@@ -1,8 +1,7 @@
-//! What the language has without a declaration, in a few words each: fields that everything of
-//! a sort has, and the words of statements.
-//! It does not know where any of it stands.
+//! Short documentation of what the language provides without a declaration: fields that all
+//! declarations of a sort have, and the keywords of statements.
 
-/// What every service, infrastructure or environment has under this name.
+/// The documentation of a field that every service, infrastructure or environment has.
 pub fn own_field(name: &str) -> Option<&'static str> {
     Some(match name {
         "name" => "The name.",

@@ -1,6 +1,5 @@
-//! The trees of the files of one root, kept from one check to the next: a file that has not
-//! changed is not read again, and of one that has changed only the pieces around the change.
-//! It does not know names or types.
+//! A cache of parse trees for incremental reparsing: an unchanged file is not parsed again, and of
+//! a changed file only the parts around the change.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -10,13 +9,13 @@ use lockstep_base::source::FileId;
 use lockstep_lang::resolve::Parsed;
 use lockstep_syntax::{self as syntax, Known};
 
-/// Trees by file, each with the text that it was made of.
+/// Trees by file, each with the text that it was parsed from.
 #[derive(Debug, Default)]
 pub struct Memory {
     files: RefCell<HashMap<FileId, Kept>>,
 }
 
-/// A tree, and what its text was.
+/// A tree and its text.
 #[derive(Debug)]
 struct Kept {
     text: String,
@@ -25,7 +24,7 @@ struct Kept {
 }
 
 impl Memory {
-    /// The tree of a text.
+    /// The AST of a text.
     pub fn read(&self, file: FileId, text: &str) -> Parsed {
         let before = self.files.borrow_mut().remove(&file);
         let before = match before {
@@ -34,7 +33,7 @@ impl Memory {
                 self.files.borrow_mut().insert(file, kept);
                 return parsed;
             }
-            // What nobody else holds can be changed.
+            // A tree that nobody else holds can be changed in place.
             Some(kept) => Arc::try_unwrap(kept.parsed.ast)
                 .ok()
                 .map(|tree| (kept.known, tree)),

@@ -1,23 +1,22 @@
-//! Where places of a text are after a change of it.
-//! It does not know what stands there.
+//! Maps spans of a text to their positions after a change.
 
 use super::checked::ROOT;
 use lockstep_base::diagnostic::Diagnostic;
 use lockstep_base::source::Span;
 
-/// A change of a text: the bytes that are the same before and after it.
+/// A change of a text, as the unchanged bytes before and after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moved {
-    /// How many bytes at the beginning are the same.
+    /// The length of the unchanged prefix, in bytes.
     before: u32,
-    /// Where the bytes that are the same again begin, in the old text.
+    /// The start of the unchanged suffix in the old text.
     after: u32,
-    /// By how much those have moved.
+    /// By how much the suffix has moved.
     by: i64,
 }
 
 impl Moved {
-    /// The change between two texts, as if it were a single one.
+    /// The difference between two texts as a single change.
     pub fn between(old: &str, new: &str) -> Self {
         let (old, new) = (old.as_bytes(), new.as_bytes());
         let before = old.iter().zip(new).take_while(|(a, b)| a == b).count();
@@ -32,12 +31,12 @@ impl Moved {
         }
     }
 
-    /// Whether the change is inside of a span of the old text, without touching its ends.
+    /// Whether the change is strictly inside a span of the old text.
     pub fn is_inside(&self, span: Span) -> bool {
         span.start < self.before && self.after < span.end
     }
 
-    /// Where a span is now that holds the change.
+    /// The new position of a span that contains the change.
     pub fn stretched(&self, span: Span) -> Span {
         let end = i64::from(span.end) + self.by;
         Span {
@@ -46,7 +45,7 @@ impl Moved {
         }
     }
 
-    /// Where a span is now; nothing if the change touches it.
+    /// The new position of a span; nothing if the change touches it.
     pub fn span(&self, span: Span) -> Option<Span> {
         if span.file != ROOT || span.end <= self.before {
             return Some(span);
@@ -62,7 +61,7 @@ impl Moved {
         })
     }
 
-    /// A diagnostic at its new place; nothing if the change touches it.
+    /// A diagnostic at its new position; nothing if the change touches it.
     pub fn diagnostic(&self, diagnostic: &Diagnostic) -> Option<Diagnostic> {
         let mut moved = diagnostic.clone();
         let primary = moved.span()?;

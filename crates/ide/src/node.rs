@@ -1,5 +1,4 @@
-//! The parts of a tree, one inside the other, as an editor sees them.
-//! It does not know what their names stand for.
+//! AST nodes of all types behind one type, with a visitor that finds the nodes around a place.
 
 use lockstep_base::source::{FileId, Span};
 use lockstep_syntax::ast::{
@@ -8,7 +7,7 @@ use lockstep_syntax::ast::{
 };
 use lockstep_syntax::visit::*;
 
-/// A part of a tree.
+/// A node of the AST.
 #[derive(Debug, Clone, Copy)]
 #[expect(missing_docs, reason = "each is named like what it holds")]
 pub enum Node<'a> {
@@ -35,7 +34,7 @@ pub enum Node<'a> {
 }
 
 impl<'a> Node<'a> {
-    /// Where it stands.
+    /// Its span.
     pub fn span(self) -> Span {
         let with = |name: Span, value: Span| name.to(value);
         match self {
@@ -74,7 +73,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Hands the parts directly inside of it to `see`, in source order as far as it matters.
+    /// Calls `see` with each direct child, in source order as far as it matters.
     pub fn children(self, see: &mut dyn FnMut(Node<'a>)) {
         // The fields of these nodes are not in the order of the source.
         let is_mixed = match self {
@@ -119,12 +118,12 @@ impl<'a> Node<'a> {
     }
 }
 
-/// Hands the outermost parts that it meets to `see`.
+/// A visitor that calls `see` with the outermost nodes.
 struct Children<'s, 'a> {
     see: &'s mut dyn FnMut(Node<'a>),
 }
 
-/// The functions of a visitor with the parts that they stand for.
+/// The functions of a visitor with the nodes that they stand for.
 macro_rules! parts {
     ($($visit:ident $node:ident $type:ty;)*) => {
         impl<'a> Visit<'a> for Children<'_, 'a> {
@@ -158,22 +157,22 @@ parts! {
     visit_ident Ident Ident;
 }
 
-/// Hands every part of a file to `see`, what holds others before what it holds. Where `see`
-/// says no, what is inside is passed over.
+/// Calls `see` with every node of a file, parents before children. Where `see` returns false, the
+/// children are skipped.
 pub fn walk<'a>(file: &'a File, see: &mut dyn FnMut(Node<'a>) -> bool) {
     for item in &file.items {
         walk_from(Node::Item(item), see);
     }
 }
 
-/// The same for one part.
+/// The same for one node.
 pub fn walk_from<'a>(node: Node<'a>, see: &mut dyn FnMut(Node<'a>) -> bool) {
     if see(node) {
         node.children(&mut |child| walk_from(child, see));
     }
 }
 
-/// The parts that hold a place, the outermost first.
+/// The nodes that contain a place, the outermost first.
 pub fn around(file: &File, offset: u32) -> Vec<Node<'_>> {
     let mut found = Vec::new();
     walk(file, &mut |node| {
@@ -187,7 +186,7 @@ pub fn around(file: &File, offset: u32) -> Vec<Node<'_>> {
     found
 }
 
-/// The place `offset` of a file, as an empty range.
+/// The position `offset` of a file, as an empty span.
 pub fn at(file: FileId, offset: u32) -> Span {
     Span {
         file,

@@ -1,12 +1,11 @@
-//! What can be folded, selected step by step, and followed as a link.
-//! It does not know names.
+//! Folding ranges, selection ranges and document links.
 
 use super::checked::Checked;
 use super::node::{Node, around, walk};
 use lockstep_base::source::{FileId, Span};
 use lockstep_syntax::ast::{ExprKind, ItemKind, StringPart};
 
-/// What a fold hides.
+/// The content of a fold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FoldKind {
     /// Comments.
@@ -17,7 +16,7 @@ pub enum FoldKind {
     Body,
 }
 
-/// What can be folded, in order of its beginning.
+/// The folding ranges, by their starts.
 pub fn folds(checked: &Checked, file: FileId) -> Vec<(Span, FoldKind)> {
     let Some(module) = checked.modules().files.get(file.0 as usize) else {
         return Vec::new();
@@ -91,7 +90,7 @@ fn braces(checked: &Checked, span: Span) -> Option<Span> {
     })
 }
 
-/// The ranges around a place, the smallest first; each is inside of the next.
+/// The ranges around a place, the smallest first; each is contained in the next.
 pub fn selections(checked: &Checked, file: FileId, offset: u32) -> Vec<Span> {
     let Some(tree) = checked.tree(file) else {
         return Vec::new();
@@ -137,7 +136,7 @@ pub fn selections(checked: &Checked, file: FileId, offset: u32) -> Vec<Span> {
     kept
 }
 
-/// A text that names a file.
+/// The target of a link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Link {
     /// A file that was read as a source.
@@ -146,7 +145,7 @@ pub enum Link {
     Path(String),
 }
 
-/// The links of a file, each with the text that is to be clicked at.
+/// The links of a file, each with its text.
 pub fn links(checked: &Checked, file: FileId) -> Vec<(Span, Link)> {
     let Some(module) = checked.modules().files.get(file.0 as usize) else {
         return Vec::new();

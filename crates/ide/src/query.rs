@@ -1,6 +1,6 @@
-//! What somebody has typed of a name. It does not know which names there are.
+//! Fuzzy matching of typed text against names.
 
-/// Whether the letters that were typed stand in a name, in order; capitals do not matter.
+/// Whether the typed letters occur in a name, in this order; case is ignored.
 ///
 /// ```
 /// assert!(lockstep_ide::fits("sgN", "staging.north"));

@@ -1,5 +1,5 @@
-//! Where a name is used, and what it may be renamed to.
-//! It does not know files that do not import each other.
+//! Find references and rename, in all files of one check. Files that do not import each other are
+//! separate checks.
 
 use super::checked::{Checked, Named};
 use super::scope;
@@ -19,7 +19,7 @@ pub struct Reference {
     pub declares: bool,
 }
 
-/// All uses of what stands at a place, in all files that were checked.
+/// All references to the symbol at a place, in all files that were checked.
 pub fn references(checked: &Checked, file: FileId, offset: u32) -> Vec<Reference> {
     let Some(named) = checked.name_at(file, offset) else {
         return Vec::new();
@@ -27,7 +27,7 @@ pub fn references(checked: &Checked, file: FileId, offset: u32) -> Vec<Reference
     of_symbol(checked, named.symbol)
 }
 
-/// All uses of a symbol.
+/// All references to a symbol.
 pub fn of_symbol(checked: &Checked, symbol: &Symbol) -> Vec<Reference> {
     let places = checked.places(symbol).into_iter();
     places
@@ -41,7 +41,7 @@ pub fn of_symbol(checked: &Checked, symbol: &Symbol) -> Vec<Reference> {
 /// Why something cannot be renamed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RenameError {
-    /// No name stands there.
+    /// There is no name.
     Nothing,
     /// It is declared in the shipped library.
     Shipped(Name),
@@ -55,14 +55,14 @@ pub enum RenameError {
     BuiltIn(String),
     /// Something else has the new name already.
     Taken(SymbolKind, String),
-    /// Where the old name stands, the new one means something else.
+    /// At a use of the old name, the new one would resolve to something else.
     Hides {
         /// The new name.
         to: String,
         /// Where: `line 3`.
         place: String,
     },
-    /// Where the new name stands already, it would come to mean this.
+    /// A present use of the new name would resolve to this.
     Captures {
         /// The new name.
         to: String,
@@ -99,7 +99,7 @@ impl std::error::Error for RenameError {}
 ///
 /// # Errors
 ///
-/// Where it cannot be renamed.
+/// If it cannot be renamed.
 pub fn renamable(checked: &Checked, file: FileId, offset: u32) -> Result<Named<'_>, RenameError> {
     let Some(named) = checked.name_at(file, offset) else {
         return Err(RenameError::Nothing);
@@ -117,16 +117,16 @@ pub fn renamable(checked: &Checked, file: FileId, offset: u32) -> Result<Named<'
     Ok(named)
 }
 
-/// Whether a name is what an import calls the thing here, not its own name.
+/// Whether a name is an alias given by an import, not the declared name.
 fn is_alias(checked: &Checked, named: Named<'_>) -> bool {
     checked.text(named.at) != &*named.symbol.name
 }
 
-/// The places to change so that the name at a place becomes `to`.
+/// The edits that rename the name at a place to `to`.
 ///
 /// # Errors
 ///
-/// Where it cannot.
+/// If it cannot be renamed.
 pub fn rename(
     checked: &Checked,
     file: FileId,
@@ -149,11 +149,11 @@ pub fn rename(
     Ok(places)
 }
 
-/// Looks whether a text can be a name.
+/// Checks that a text is a valid name.
 ///
 /// # Errors
 ///
-/// Where it cannot.
+/// If it is not.
 pub fn valid(name: &str) -> Result<(), RenameError> {
     let mut chars = name.chars();
     let first = chars.next();
@@ -170,7 +170,7 @@ pub fn valid(name: &str) -> Result<(), RenameError> {
     Ok(())
 }
 
-/// Looks whether the new name means something else where the old one stands.
+/// Checks that the new name does not resolve to something else where the old one is used.
 fn clashes(
     checked: &Checked,
     symbol: &Symbol,
@@ -196,7 +196,7 @@ fn clashes(
     {
         return Err(RenameError::BuiltIn(to.to_owned()));
     }
-    // Members of kinds and environments are always written behind a point, or as a field.
+    // Members of kinds and environments are always written after a dot, or as a field.
     if matches!(symbol.kind, SymbolKind::Field | SymbolKind::Infrastructure) {
         return Ok(());
     }
@@ -215,7 +215,7 @@ fn clashes(
             return hides(*at);
         }
     }
-    // Where the new name stands already, it must not come to mean this.
+    // Where the new name is used already, it must not resolve to the renamed symbol.
     if symbol.kind.is_local() {
         let hidden = checked.names().iter().find(|(at, declared)| {
             let inside = symbol_scope(checked, symbol).is_some_and(|scope| {
@@ -236,14 +236,14 @@ fn clashes(
     Ok(())
 }
 
-/// Whether a local name can be seen at a place.
+/// Whether a local name is visible at a place.
 fn sees(tree: &File, offset: u32, name: Span) -> bool {
     scope::visible(tree, offset)
         .iter()
         .any(|it| it.span == name)
 }
 
-/// The declaration around a local name.
+/// The declaration that encloses a local name.
 fn symbol_scope(checked: &Checked, symbol: &Symbol) -> Option<Span> {
     let items = &checked.tree(symbol.at.file)?.items;
     let item = items

@@ -1,11 +1,10 @@
-//! Which local names can be seen at a place.
-//! It does not know their types.
+//! Which local names are visible at a place.
 
 use super::node::{Node, around};
 use lockstep_base::source::Span;
 use lockstep_syntax::ast::{ExprKind, File, HandlerKind, Ident, ItemKind, Stmt, StmtKind};
 
-/// The local names that can be seen at a place, the innermost last.
+/// The local names that are visible at a place, the innermost last.
 pub fn visible(file: &File, offset: u32) -> Vec<&Ident> {
     let nodes = around(file, offset);
     let mut found: Vec<&Ident> = Vec::new();
@@ -40,7 +39,7 @@ pub fn visible(file: &File, offset: u32) -> Vec<&Ident> {
     found
 }
 
-/// Whether `failure` stands for something at a place.
+/// Whether `failure` is defined at a place.
 pub fn in_failure(file: &File, offset: u32) -> bool {
     around(file, offset).iter().any(|node| match node {
         Node::Handler(handler) => match &handler.kind {
@@ -68,7 +67,7 @@ fn introduced(stmt: &Stmt) -> Option<&Ident> {
     }
 }
 
-/// The variables of a loop or matrix that can be seen at a place inside of it.
+/// The variables of a loop or matrix that are visible at a place inside it.
 fn axes(stmt: &Stmt, offset: u32) -> Vec<&Ident> {
     let (axes, body) = match &stmt.kind {
         StmtKind::Loop { axis, body } => (std::slice::from_ref(axis), body),

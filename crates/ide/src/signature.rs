@@ -1,5 +1,4 @@
-//! The parameters of the call around a place, and which of them is being given.
-//! It does not know how an editor shows them.
+//! Signature help: the parameters of the call around a place, and which of them is active.
 
 use super::checked::Checked;
 use super::node::Node;
@@ -12,16 +11,16 @@ use lockstep_lang::types::BUILTIN_ACTIONS;
 use lockstep_syntax::ast::{Expr, ExprKind, Ident, ItemKind, Param, Path, TypeKind};
 use lockstep_syntax::lexer::{Token, TokenKind, tokens};
 
-/// What can be called, with its parameters.
+/// A callable with its parameters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signature {
-    /// All of it: `rolling(tries: int = 3) -> string`.
+    /// The whole signature: `rolling(tries: int = 3) -> string`.
     pub label: String,
     /// Its parameters.
     pub params: Vec<Parameter>,
     /// Its documentation.
     pub doc: Option<String>,
-    /// Which parameter is being given, if that is known.
+    /// The index of the active parameter, if that is known.
     pub active: Option<usize>,
 }
 
@@ -34,14 +33,14 @@ pub struct Parameter {
     pub label: String,
     /// Its documentation.
     pub doc: Option<String>,
-    /// Whether it must be given.
+    /// Whether it is required.
     pub required: bool,
     /// Whether it takes all further arguments.
     pub rest: bool,
 }
 
-/// The signature of the call around a place. The words before the place tell which it is, so
-/// that it is found before its end is written.
+/// The signature of the call around a place. It is found by the preceding tokens, so that an
+/// unfinished call works as well.
 pub fn signature(checked: &Checked, file: FileId, offset: u32) -> Option<Signature> {
     let source = checked.source(file)?;
     let text = source.text.get(..offset as usize)?;
@@ -54,7 +53,7 @@ pub fn signature(checked: &Checked, file: FileId, offset: u32) -> Option<Signatu
             _ => {}
         }
     }
-    // The innermost bracket that is a call's; lists and records may stand in its arguments.
+    // The innermost bracket that belongs to a call; lists and records may be in its arguments.
     let (bracket, mut found) = open.iter().rev().find_map(|at| {
         let callee = callee(text, file, all.get(..*at)?, all.get(*at)?)?;
         Some((*at, of_callee(checked, &callee)?))
@@ -63,10 +62,10 @@ pub fn signature(checked: &Checked, file: FileId, offset: u32) -> Option<Signatu
     Some(found)
 }
 
-/// What stands before the parenthesis of a call.
+/// The tokens before the parenthesis of a call.
 struct Callee {
     path: Path,
-    /// Whether it stands after `using`.
+    /// Whether it follows `using`.
     using: bool,
 }
 
@@ -97,7 +96,7 @@ fn callee(text: &str, file: FileId, before: &[Token], bracket: &Token) -> Option
     })
 }
 
-/// Which parameter is given after these tokens.
+/// The active parameter after these tokens.
 fn active(text: &str, params: &[Parameter], inside: &[Token]) -> Option<usize> {
     let mut depth = 0usize;
     let mut arguments: Vec<Vec<&Token>> = vec![Vec::new()];
@@ -144,7 +143,7 @@ fn of_callee(checked: &Checked, Callee { path, using }: &Callee) -> Option<Signa
     }
 }
 
-/// The signature of what is called.
+/// The signature of a callee.
 pub fn of(checked: &Checked, callee: &Expr) -> Option<Signature> {
     match &callee.kind {
         ExprKind::Paren(inner) => of(checked, inner),
@@ -259,7 +258,7 @@ fn of_action(name: &str) -> Option<Signature> {
     })
 }
 
-/// The names of the parameters that a call of a workflow or an action must give.
+/// The names of the required parameters of a workflow or an action.
 pub fn required(checked: &Checked, symbol: &Symbol) -> Vec<String> {
     let modules = checked.modules();
     let sites = modules.decls.workflows.iter().chain(&modules.decls.actions);

@@ -1,5 +1,4 @@
-//! What a file declares, with its documentation: the things that an editor lists and names.
-//! It does not know where they are used.
+//! The symbols that a file declares, with their documentation.
 
 use super::node::Node;
 use lockstep_base::source::{Name, Span};
@@ -58,7 +57,7 @@ impl SymbolKind {
         }
     }
 
-    /// Whether it can only be seen in its own body or expression.
+    /// Whether it is visible only in its own body or expression.
     pub fn is_local(self) -> bool {
         matches!(
             self,
@@ -67,26 +66,26 @@ impl SymbolKind {
     }
 }
 
-/// Something that is declared.
+/// A declared symbol.
 #[derive(Debug, Clone)]
 pub struct Symbol {
     /// Its name.
     pub name: Name,
-    /// What it is.
+    /// Its kind.
     pub kind: SymbolKind,
-    /// Where its name stands.
+    /// The span of its name.
     pub at: Span,
-    /// All of its declaration.
+    /// The span of the whole declaration.
     pub whole: Span,
-    /// Its declaration up to its body.
+    /// The span of the declaration up to its body.
     pub head: Span,
     /// Its documentation.
     pub doc: Option<Name>,
-    /// What it is declared in, by its place in the list; what holds others stands before them.
+    /// The index of the symbol that contains it; containers come first.
     pub within: Option<usize>,
 }
 
-/// All symbols of a file, in source order; what holds others comes before them.
+/// All symbols of a file, in source order; containers come before their members.
 pub fn symbols(file: &File) -> Vec<Symbol> {
     let mut found = Vec::new();
     for item in &file.items {
@@ -100,7 +99,7 @@ fn collect(node: Node<'_>, within: Option<usize>, found: &mut Vec<Symbol>) {
     let inner = match own {
         Some(symbol) => {
             found.push(symbol);
-            // Only what has a body or fields holds others.
+            // Only symbols with a body or fields are containers.
             match node {
                 Node::Item(_) | Node::Infrastructure(_) | Node::Stmt(_) => Some(found.len() - 1),
                 _ => within,

@@ -1,5 +1,5 @@
-//! The values that are known before anything runs, with inputs at their defaults.
-//! It does not know inputs that must be given, nor the caller's environment.
+//! Constant values for display, with inputs at their defaults. Inputs without a default and the
+//! environment of the caller are unknown.
 
 use super::checked::Checked;
 use super::symbol::{Symbol, SymbolKind};
@@ -8,17 +8,17 @@ use lockstep_lang::eval::eval;
 use lockstep_lang::ir::lower::Constants;
 use lockstep_lang::ir::{GlobalSource, Program};
 
-/// A longer value is cut off.
+/// Longer values are truncated.
 const LONGEST: usize = 200;
 
-/// What is constant in a program, with inputs at their defaults.
+/// The constants of a program, with inputs at their defaults.
 pub fn constants(program: &Program) -> Constants<'_> {
     let mut constants = Constants::new(program, true);
     constants.suppose_defaults();
     constants
 }
 
-/// The value of a named value or of an input's default, as a person would write it.
+/// The value of a named value or of an input's default, in the syntax of the language.
 pub fn of(checked: &Checked, symbol: &Symbol) -> Option<String> {
     if !matches!(
         symbol.kind,
@@ -50,7 +50,7 @@ pub fn of(checked: &Checked, symbol: &Symbol) -> Option<String> {
     Some(text)
 }
 
-/// A value as it would be written in a file.
+/// A value in the syntax of the language.
 pub fn shown(program: &Program, value: &Value) -> String {
     match value {
         Value::String(text) => format!("\"{}\"", text.escape_debug()),

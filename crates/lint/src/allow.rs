@@ -1,5 +1,5 @@
-//! Comments that suppress findings: `# lockstep: allow(rule) reason`, above a line or at its end.
-//! It does not know what the rules look for.
+//! Suppression comments: `# lockstep: allow(rule) reason`, above a line or at its end; removes
+//! suppressed findings and reports suppressions that are useless.
 
 use std::collections::HashMap;
 
@@ -11,10 +11,10 @@ use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::{FileId, Span};
 use lockstep_syntax::lexer::trivia_at;
 
-/// What such a comment begins with, after its `#`.
+/// The marker at the beginning of such a comment, after its `#`.
 const MARK: &str = "lockstep:";
 
-/// Whether a comment says something to people: it has words, and suppresses nothing.
+/// Whether a comment is meant for people: it has words, and suppresses nothing.
 pub fn is_reason(comment: &str) -> bool {
     let text = comment.trim_start_matches('#').trim();
     !text.is_empty() && !text.starts_with(MARK)
@@ -22,15 +22,15 @@ pub fn is_reason(comment: &str) -> bool {
 
 /// A comment that suppresses findings.
 struct Allow {
-    /// All of it.
+    /// The whole comment.
     span: Span,
-    /// The rules, each with its place in the comment.
+    /// The rules, each with its span in the comment.
     rules: Vec<(&'static Rule, Span)>,
     /// The lines, from 0, on which it suppresses: its own or the next one with code.
     line: usize,
     /// Whether a reason is given.
     reason: bool,
-    /// For each rule whether it suppressed something.
+    /// For each rule whether it has suppressed something.
     used: Vec<bool>,
 }
 
@@ -76,7 +76,7 @@ pub fn apply(context: &Context<'_>, found: Vec<Diagnostic>, config: &Config) -> 
 }
 
 impl Allow {
-    /// Whether it suppresses findings of this code, which it then has done.
+    /// Whether it suppresses findings of this code; records that it did.
     fn takes(&mut self, code: lockstep_base::diagnostic::Code) -> bool {
         let place = self.rules.iter().position(|(rule, _)| rule.code == code);
         if let Some(used) = place.and_then(|place| self.used.get_mut(place)) {
@@ -85,7 +85,7 @@ impl Allow {
         place.is_some()
     }
 
-    /// What is wrong with it after all findings have been looked at.
+    /// The findings about the suppression itself, once all other findings are known.
     fn complaints(&self, context: &Context<'_>, config: &Config) -> Vec<Diagnostic> {
         let mut found = Vec::new();
         if !self.reason && !self.rules.is_empty() {
@@ -134,7 +134,7 @@ fn line_of(starts: &[usize], at: usize) -> usize {
         .saturating_sub(1)
 }
 
-/// The suppressions of a file; what cannot be understood in them is added to `said`.
+/// The suppressions of a file; malformed ones are reported in `said`.
 fn read(
     context: &Context<'_>,
     file: FileId,
@@ -171,7 +171,8 @@ fn read(
     (starts, allows)
 }
 
-/// The line that a suppression is about: its own, or the next one with code where it is alone.
+/// The line that a suppression applies to: its own, or the next one with code if the comment is
+/// alone on its line.
 fn target(text: &str, starts: &[usize], comment: Span) -> usize {
     let own = line_of(starts, comment.start as usize);
     let before = text.get(starts.get(own).copied().unwrap_or(0)..comment.start as usize);

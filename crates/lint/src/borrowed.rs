@@ -1,5 +1,5 @@
-//! What a file takes from the files that it imports: declarations that are used, whoever declares
-//! them. It does not know where those files are.
+//! The names that a file takes from the files that it imports, so that these declarations count as
+//! used there.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,8 @@ use lockstep_syntax::ast::ItemKind;
 use lockstep_syntax::lexer::is_word_part;
 use lockstep_syntax::parse;
 
-/// The paths that a text imports, as they are written, each with the names that it takes from
-/// there. `ns.name` counts wherever it stands, also in what could not be understood.
+/// The imported paths of a text, as they are written, each with the names that are taken from that
+/// file. `ns.name` counts wherever it stands, also in text that does not parse.
 pub fn borrowed(text: &str) -> BTreeMap<Name, Vec<Name>> {
     let mut found: BTreeMap<Name, Vec<Name>> = BTreeMap::new();
     for item in parse(FileId(0), text).file.items {
@@ -29,7 +29,7 @@ pub fn borrowed(text: &str) -> BTreeMap<Name, Vec<Name>> {
     found
 }
 
-/// The words that stand behind `namespace.`.
+/// The names that follow `namespace.`.
 fn members(text: &str, namespace: &str) -> Vec<Name> {
     if namespace.is_empty() {
         return Vec::new();

@@ -1,5 +1,5 @@
-//! How much each rule matters to a project, and what the project uses of a file.
-//! It does not know where the levels are written down, nor which other files there are.
+//! The lint configuration of a file: the level of each rule, and which declarations other files
+//! use.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,10 +8,10 @@ use lockstep_base::diagnostic::Code;
 use lockstep_base::diagnostic::suggest::did_you_mean;
 use lockstep_base::source::Name;
 
-/// What a finding of a rule counts as.
+/// The level of a rule's findings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// Nobody is told.
+    /// Not reported.
     Off,
     /// A warning.
     Warn,
@@ -20,7 +20,7 @@ pub enum Level {
 }
 
 impl Level {
-    /// The word for it in a settings file.
+    /// The word for it in a configuration file.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Off => "off",
@@ -29,11 +29,11 @@ impl Level {
         }
     }
 
-    /// The level that a word stands for.
+    /// The level with this name.
     ///
     /// # Errors
     ///
-    /// Where there is none.
+    /// If there is no such level.
     pub fn find(word: &str) -> Result<Self, UnknownLevel> {
         let all = [Self::Off, Self::Warn, Self::Error];
         all.into_iter()
@@ -44,10 +44,10 @@ impl Level {
     }
 }
 
-/// A word is no level.
+/// A word is not a level.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownLevel {
-    /// What was probably meant, as a sentence; nothing where no level is close.
+    /// A suggestion, as a sentence; nothing where no level is close.
     pub near: Option<String>,
 }
 
@@ -63,7 +63,7 @@ impl std::error::Error for UnknownLevel {}
 /// A word is neither the name nor the code of a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownRule {
-    /// What was probably meant, as a sentence; nothing where no rule is close.
+    /// A suggestion, as a sentence; nothing where no rule is close.
     pub near: Option<String>,
 }
 
@@ -76,8 +76,8 @@ impl std::fmt::Display for UnknownRule {
 
 impl std::error::Error for UnknownRule {}
 
-/// The levels of all rules: those that are set, else each rule's own. Besides, which declarations
-/// of the file other files use.
+/// The levels of all rules: the configured ones, else each rule's default. Also which declarations
+/// of the file are used by other files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Config {
     levels: BTreeMap<Code, Level>,
@@ -85,12 +85,13 @@ pub struct Config {
 }
 
 impl Config {
-    /// What the findings of a rule count as.
+    /// The level of a rule's findings.
     pub fn level(&self, rule: &Rule) -> Level {
         self.levels.get(&rule.code).copied().unwrap_or(rule.level)
     }
 
-    /// The same for a file of which other files use these declarations.
+    /// The same configuration for a file whose declarations with these names are used by other
+    /// files.
     pub fn used_elsewhere(mut self, names: impl IntoIterator<Item = Name>) -> Self {
         self.used.extend(names);
         self
@@ -105,7 +106,7 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// Where there is none.
+    /// If there is no such rule.
     pub fn set(&mut self, rule: &str, level: Level) -> Result<(), UnknownRule> {
         let found = rule::find(rule).ok_or_else(|| UnknownRule { near: near(rule) })?;
         self.levels.insert(found.code, level);

@@ -1,5 +1,4 @@
-//! What the rules look at: the trees, the program, and the plans if there are any.
-//! It does not know the rules.
+//! The context in which rules run: the ASTs, the program, and the plans if there are any.
 
 use std::collections::HashMap;
 
@@ -18,14 +17,14 @@ use lockstep_syntax::ast::{self, ItemKind, Stmt};
 
 use super::tree;
 
-/// The file that was asked for; what it imports is only looked at to understand it.
+/// The file that is linted; imported files are read only as far as it needs them.
 pub const FILE: FileId = FileId(0);
 
-/// All that a rule may look at.
+/// The input of a rule.
 pub struct Context<'a> {
-    /// What the compiler made of the file.
+    /// The result of compiling the file.
     checked: Checked<'a>,
-    /// What the project says of it.
+    /// The configuration for the file.
     pub config: &'a Config,
     /// The program, if it has no errors.
     pub program: Option<&'a Program>,
@@ -33,12 +32,12 @@ pub struct Context<'a> {
     pub plans: &'a [&'a Plan],
     /// What the statements of the program can do; empty without a program.
     pub effects: Effects<'a>,
-    /// All statements of all files by where their heads stand.
+    /// The statements of all files by the spans of their heads.
     written: HashMap<Span, &'a Stmt>,
 }
 
 impl<'a> Context<'a> {
-    /// What there is to look at.
+    /// The context for a compiled file.
     pub fn new(checked: Checked<'a>, plans: &'a [&'a Plan], config: &'a Config) -> Self {
         let mut written = HashMap::new();
         for module in &checked.modules.files {
@@ -57,7 +56,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Whether what a rule needs is there.
+    /// Whether what a rule needs is available.
     pub fn allows(&self, needs: Needs) -> bool {
         match needs {
             Needs::Syntax => true,
@@ -66,7 +65,8 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Whether text could not be read, so that the tree may lack names and statements.
+    /// Whether parts of the text could not be parsed, so that the AST may lack names and
+    /// statements.
     fn is_broken(&self) -> bool {
         let mut errors = self.checked.diagnostics.iter();
         errors.any(|it| {
@@ -81,17 +81,17 @@ impl<'a> Context<'a> {
         self.checked.modules
     }
 
-    /// The file that was asked for.
+    /// The module of the linted file.
     pub fn module(&self) -> Option<&'a Module> {
         self.checked.modules.files.first()
     }
 
-    /// The declarations of the file that was asked for.
+    /// The declarations of the linted file.
     pub fn items(&self) -> &'a [ast::Item] {
         self.module().map_or(&[], |module| &module.ast.items)
     }
 
-    /// The text of the file that was asked for.
+    /// The text of the linted file.
     pub fn source(&self) -> Option<&'a Source> {
         self.checked.modules.sources.get(FILE)
     }
@@ -101,14 +101,15 @@ impl<'a> Context<'a> {
         self.checked.modules.sources.text(span)
     }
 
-    /// Hands the constants of the program to `see`: what holds for every run.
+    /// Calls `see` with the scope of the program's constants: what holds for every run.
     pub fn with_constants(&self, see: &mut dyn FnMut(&'a Program, &dyn Scope)) {
         if let Some(program) = self.program {
             see(program, &Constants::new(program, true));
         }
     }
 
-    /// Hands what is known to `see`: the constants first, then what each plan knows besides.
+    /// Calls `see` with each scope: the constants first, then each plan with what it knows in
+    /// addition.
     pub fn each_scope(&self, see: &mut dyn FnMut(&dyn Scope)) {
         self.with_constants(&mut |_, scope| see(scope));
         let locals = Locals::default();
@@ -117,14 +118,14 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Whether a span is in the library that is part of the program.
+    /// Whether a span is in the standard library that is part of the program.
     pub fn is_library(&self, span: Span) -> bool {
         let source = self.checked.modules.sources.get(span.file);
         source.is_some_and(|source| source.name.starts_with("std/"))
     }
 
-    /// Whether the file that was asked for has something that can be started: all else in it must
-    /// be of use to that. A file without is there to be imported.
+    /// Whether the linted file is a library: it has no entry point (no pipeline and no test) and is
+    /// meant to be imported. In other files everything must be of use to an entry point.
     pub fn is_library_file(&self) -> bool {
         !self
             .items()
@@ -132,12 +133,12 @@ impl<'a> Context<'a> {
             .any(|item| matches!(item.kind, ItemKind::Pipeline { .. } | ItemKind::Test { .. }))
     }
 
-    /// The statement as it was written, by its lowered form.
+    /// The statement in the AST that was lowered to this IR statement.
     pub fn written(&self, stmt: &ir::Stmt) -> Option<&'a Stmt> {
         self.written.get(&stmt.span).copied()
     }
 
-    /// Where the statement, else the declaration, begins that a span belongs to most closely.
+    /// The start of the innermost statement, else of the declaration, that holds a span.
     pub fn statement_start(&self, span: Span) -> u32 {
         let holds = |other: &Span| {
             other.file == span.file && other.start <= span.start && span.end <= other.end
@@ -151,7 +152,7 @@ impl<'a> Context<'a> {
             .map_or(span.start, |around| around.start)
     }
 
-    /// Whether a comment stands inside a span, other than one that suppresses findings.
+    /// Whether a comment other than a suppression is inside a span.
     pub fn has_comment(&self, span: Span) -> bool {
         let Some(module) = self.modules().files.get(span.file.0 as usize) else {
             return false;

@@ -1,5 +1,5 @@
-//! What the statements of a program can do, workflows they call included: which commands and
-//! failures, what can be taken back. It does not know values, nor what a rule makes of it.
+//! Effects of the statements of a program, including those of the workflows that they call: which
+//! commands and failures can occur, and whether there is something to undo.
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
@@ -11,18 +11,18 @@ use lockstep_base::value::Value;
 use lockstep_lang::eval::ExprKind;
 use lockstep_lang::ir::{Block, FailureClass, Program, Stmt, StmtKind, Verdict, WorkflowId};
 
-/// What a part of the program can do.
+/// The effects of a part of the program.
 #[derive(Debug, Clone, Default)]
 pub struct Sum {
     /// The first command or call that talks to another machine, and its name.
     pub network: Option<(Span, String)>,
-    /// The first statement that must not run twice.
+    /// The first statement marked `once`, which is not idempotent.
     pub once: Option<Span>,
-    /// Whether something of it can be taken back.
+    /// Whether something in it can be rolled back.
     pub undo: bool,
-    /// Whether a command or an action is in it that may change something.
+    /// Whether it contains a command or an action that may change something.
     pub acts: bool,
-    /// Whether something in it can fail, other than by a mistake in an expression.
+    /// Whether something in it can fail, other than by an error in an expression.
     pub fails: bool,
     /// The classes of failures that can occur.
     classes: u16,
@@ -64,7 +64,7 @@ pub struct Effects<'a> {
 }
 
 impl<'a> Effects<'a> {
-    /// Of this program, found when they are asked for.
+    /// The effects of this program, computed on demand.
     pub fn of(program: Option<&'a Program>) -> Self {
         let count = program.map_or(0, |program| program.workflows.len());
         Self {
@@ -73,7 +73,7 @@ impl<'a> Effects<'a> {
         }
     }
 
-    /// What a workflow can do.
+    /// The effects of a workflow.
     pub fn workflow(&self, id: WorkflowId) -> Sum {
         let place = id.0 as usize;
         let workflow = self.program.and_then(|it| it.workflows.get(place));
@@ -83,7 +83,7 @@ impl<'a> Effects<'a> {
         }
     }
 
-    /// What a block can do.
+    /// The effects of a block.
     pub fn block(&self, block: &Block) -> Sum {
         let mut sum = Sum::default();
         for stmt in &block.stmts {
@@ -92,7 +92,7 @@ impl<'a> Effects<'a> {
         sum
     }
 
-    /// What a statement can do, its handlers included.
+    /// The effects of a statement, its handlers included.
     pub fn stmt(&self, stmt: &Stmt) -> Sum {
         let mut sum = self.body(stmt);
         let handlers = &stmt.handlers;
@@ -107,7 +107,7 @@ impl<'a> Effects<'a> {
         sum
     }
 
-    /// What a statement can do without its handlers.
+    /// The effects of a statement without its handlers.
     pub fn body(&self, stmt: &Stmt) -> Sum {
         use FailureClass as Class;
         let mut sum = match &stmt.kind {

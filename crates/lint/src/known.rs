@@ -1,5 +1,5 @@
-//! What expressions are worth as far as it is known: constants alone, or a plan's inputs too.
-//! It does not know rules.
+//! Constant evaluation for rules: the values of expressions as far as they are known, from
+//! constants alone or with the inputs of a plan.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -11,17 +11,17 @@ use lockstep_base::world::FileError;
 use lockstep_lang::eval::{Expr, GlobalId, Halt, RunField, Scope, Slot, eval};
 use lockstep_lang::ir::{Axis, Matrix, Order};
 
-/// How many combinations are looked at before giving up.
+/// The greatest number of combinations that are enumerated.
 const MOST: usize = 20_000;
 
-/// A scope with locals whose values are known.
+/// A scope with local variables whose values are known.
 pub struct Known<'s> {
     scope: &'s dyn Scope,
     locals: RefCell<HashMap<Slot, Value>>,
 }
 
 impl<'s> Known<'s> {
-    /// What this scope knows; its own locals are not looked at.
+    /// A scope on top of this one, whose own locals are not visible.
     pub fn new(scope: &'s dyn Scope) -> Self {
         Self {
             scope,
@@ -34,7 +34,7 @@ impl<'s> Known<'s> {
         eval(expr, self).ok()
     }
 
-    /// Gives a local its value, or none that is known.
+    /// Sets the value of a local, or marks it as unknown.
     pub fn know(&self, slot: Slot, value: Option<Value>) {
         match value {
             Some(value) => drop(self.locals.borrow_mut().insert(slot, value)),
@@ -58,9 +58,9 @@ impl<'s> Known<'s> {
         }
     }
 
-    /// Hands every combination of the axes to `see`, by the places of its values in their lists,
-    /// with the axes' variables known meanwhile and without looking at `where`. `None` where not
-    /// all can be known, or they are too many.
+    /// Calls `see` for each combination of the axes' values, with the indices of the values in
+    /// their lists and with the axes' variables set; `where` is not applied. `None` where not all
+    /// values are known, or the combinations are too many.
     pub fn combinations(
         &self,
         matrix: &Matrix,
@@ -101,7 +101,7 @@ impl<'s> Known<'s> {
         Some(ControlFlow::Continue(()))
     }
 
-    /// How many cells a loop or matrix has, those of `where` dropped and of `include` added.
+    /// How many cells a loop or matrix has, after `where` and `include`.
     pub fn cells(&self, matrix: &Matrix) -> Option<usize> {
         let mut count = matrix.include.len();
         let mut unknown = false;
@@ -116,7 +116,7 @@ impl<'s> Known<'s> {
         (!unknown).then_some(count)
     }
 
-    /// Whether `where` keeps the current combination.
+    /// Whether the current combination satisfies `where`.
     pub fn keeps(&self, matrix: &Matrix) -> Option<bool> {
         match &matrix.filter {
             None => Some(true),
@@ -124,8 +124,8 @@ impl<'s> Known<'s> {
         }
     }
 
-    /// The most cells of a loop or matrix that may run at once without a limit; counting ends at
-    /// `enough`.
+    /// The greatest number of cells of a loop or matrix that may run at once without a limit;
+    /// counting stops at `enough`.
     pub fn at_once(&self, matrix: &Matrix, enough: usize) -> Option<usize> {
         let serial = |axis: &Axis| axis.order == Order::Serial;
         let serial: Vec<bool> = matrix.axes.iter().map(serial).collect();

@@ -1,6 +1,5 @@
-//! Advice about programs that compile but will probably surprise somebody: each rule is one file
-//! of `rules/`, its page in `diagnostic/codes` is its documentation.
-//! It does not know files, the terminal, nor how a rule's findings are shown.
+//! Lint: reports likely mistakes in programs that compile. Each rule is one file of `rules/`; its
+//! page in `diagnostic/codes` is its documentation.
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
 
@@ -30,14 +29,14 @@ use lockstep_plan::Plan;
 pub use mend::{Mended, mend};
 pub use rule::{Needs, Rule, find, rules};
 
-/// What the compiler made of a file: all that the rules look at.
+/// The result of compiling a file: the input of all rules.
 #[derive(Debug, Clone, Copy)]
 pub struct Checked<'a> {
     /// The files and their names.
     pub modules: &'a Modules,
     /// The program, if no error was found.
     pub program: Option<&'a Program>,
-    /// What the compiler said.
+    /// The diagnostics of the compiler.
     pub diagnostics: &'a [Diagnostic],
 }
 
@@ -61,9 +60,9 @@ impl<'a> From<&'a Analysis> for Checked<'a> {
     }
 }
 
-/// What the rules say about the file that was asked for, in source order. A plan lets those rules
-/// see more that depend on values. Errors of the compiler are not repeated; after them only the
-/// rules that look at the text alone are applied.
+/// The findings for the linted file, in source order. With a plan, rules that depend on values find
+/// more. Errors of the compiler are not repeated; if there are any, only the rules that need
+/// nothing but the text run.
 pub fn lint<'a>(
     checked: impl Into<Checked<'a>>,
     plan: Option<&Plan>,

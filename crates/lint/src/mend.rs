@@ -1,5 +1,5 @@
-//! Applies safe fixes to a text, as often as new ones show up, and proves that the program is
-//! still the same. It does not know files on disk; the caller writes the text down.
+//! `lint --fix`: applies safe fixes to a text until no new ones appear (a fixed point), and checks
+//! that the compiled program is still the same. The caller writes the text to disk.
 
 mod same;
 
@@ -12,21 +12,21 @@ use super::config::Config;
 use super::context::FILE;
 use super::rule;
 
-/// How often fixes are looked for. Each round leaves less to mend, so few are needed.
+/// The maximum number of rounds. Each round leaves fewer findings, so few are needed.
 const ROUNDS: usize = 20;
 
 /// A text after its safe fixes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mended {
-    /// The new text; the old one where nothing was mended.
+    /// The new text; the old one if nothing was fixed.
     pub text: String,
-    /// What was done, in order.
+    /// What was fixed, in order.
     pub done: Vec<String>,
     /// Why fixes that were found have not been applied.
     pub refused: Option<String>,
 }
 
-/// A file with another text in its place.
+/// A file system in which one file has another text.
 struct Instead<'a> {
     files: &'a dyn Files,
     path: &'a str,
@@ -42,7 +42,7 @@ impl Files for Instead<'_> {
     }
 }
 
-/// Mends the file at `path`, whose text is `text`. Only fixes of rules that are safe are applied,
+/// Fixes the file at `path`, whose text is `text`. Only fixes of rules that are safe are applied,
 /// and only those whose result compiles to the same program.
 pub fn mend(files: &dyn Files, path: &str, text: &str, config: &Config) -> Mended {
     let mut mended = Mended {
@@ -55,7 +55,7 @@ pub fn mend(files: &dyn Files, path: &str, text: &str, config: &Config) -> Mende
         let findings = super::lint(&before, None, config);
         let chosen = choose(&findings);
         let all: Vec<&Chosen> = chosen.iter().collect();
-        // Together first; where that is not right, the first that is right alone.
+        // First all fixes together; if that changes the program, the first one that is right alone.
         let alone = chosen.iter().map(|fix| vec![fix]);
         let tries = std::iter::once(all)
             .chain(alone)
@@ -96,7 +96,7 @@ struct Chosen {
     edits: Vec<(Span, String)>,
 }
 
-/// The safe fixes that can be applied together: of those that overlap the first.
+/// The safe fixes that can be applied together: of those that overlap, the first.
 fn choose(findings: &[Diagnostic]) -> Vec<Chosen> {
     let mut chosen: Vec<Chosen> = Vec::new();
     let mut taken: Vec<Span> = Vec::new();
@@ -132,7 +132,7 @@ fn apply(text: &str, chosen: &[&Chosen]) -> String {
         out.push_str(text.get(at..span.start as usize).unwrap_or_default());
         out.push_str(with);
         at = span.end as usize;
-        // What was removed leaves no two blank lines, and none at the top.
+        // A removal must not leave two blank lines in a row, nor one at the top.
         let blank = out.is_empty() || out.ends_with("\n\n");
         if with.is_empty() && blank && text.get(at..).is_some_and(|rest| rest.starts_with('\n')) {
             at += 1;

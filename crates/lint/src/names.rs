@@ -1,5 +1,5 @@
 //! Which names a part of a file mentions. A mention counts whatever the name stands for there, so
-//! what hides a name never makes it look unused. It does not know declarations.
+//! shadowing never makes a declaration look unused.
 
 use lockstep_base::source::Name;
 use lockstep_syntax::ast::{
@@ -8,7 +8,7 @@ use lockstep_syntax::ast::{
 };
 use lockstep_syntax::visit::{self, Visit};
 
-/// Hands every name that it meets a mention of to `see`.
+/// A visitor that calls `see` with every name that is mentioned.
 struct Mentions<'s, 'a> {
     see: &'s mut dyn FnMut(&'a Ident),
 }
@@ -25,7 +25,7 @@ impl<'a> Visit<'a> for Mentions<'_, 'a> {
         (self.see)(path.namespace.as_ref().unwrap_or(&path.name));
     }
 
-    // Its service is not mentioned: what is overridden may still be unused.
+    // Its service does not count as mentioned: an overridden service may still be unused.
     fn visit_override(&mut self, node: &'a Override) {
         node.fields.iter().for_each(|field| self.visit_field(field));
     }
@@ -44,29 +44,29 @@ impl<'a> Visit<'a> for Mentions<'_, 'a> {
     }
 }
 
-/// Hands every name that a declaration mentions to `see`, its own name and what it overrides
-/// excepted.
+/// Calls `see` with every name that a declaration mentions, except its own name and what it
+/// overrides.
 pub fn of_item<'a>(item: &'a Item, see: &mut dyn FnMut(&'a Ident)) {
     Mentions { see }.visit_item(item);
 }
 
-/// Hands every name that the statements of a block mention to `see`.
+/// Calls `see` with every name that the statements of a block mention.
 pub fn of_block<'a>(block: &'a Block, see: &mut dyn FnMut(&'a Ident)) {
     Mentions { see }.visit_block(block);
 }
 
-/// Hands every name that a statement mentions to `see`.
+/// Calls `see` with every name that a statement mentions.
 pub fn of_stmt<'a>(stmt: &'a Stmt, see: &mut dyn FnMut(&'a Ident)) {
     Mentions { see }.visit_stmt(stmt);
 }
 
-/// Hands every name that an expression mentions to `see`.
+/// Calls `see` with every name that an expression mentions.
 pub fn of_expr<'a>(expr: &'a Expr, see: &mut dyn FnMut(&'a Ident)) {
     Mentions { see }.visit_expr(expr);
 }
 
-/// Whether a type names infrastructures, environments or services, so that a caller can choose
-/// among all that are declared.
+/// Whether a type is that of infrastructures, environments or services, so that a caller can choose
+/// any declared one.
 pub fn chooses(ty: &TypeExpr) -> bool {
     match &ty.kind {
         TypeKind::Name(name) | TypeKind::Of(name, _) => {
@@ -78,7 +78,7 @@ pub fn chooses(ty: &TypeExpr) -> bool {
     }
 }
 
-/// Whether a name says by its first character that it is not meant to be used.
+/// Whether the first character of a name marks it as intentionally unused.
 pub fn is_unnamed(name: &Name) -> bool {
     name.starts_with('_')
 }

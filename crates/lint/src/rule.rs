@@ -1,15 +1,15 @@
-//! What a rule is, and the table of all of them. It does not know what any of them looks for.
+//! The definition of a lint rule, and lookup in the table of all rules.
 
 use super::config::Level;
 use super::context::Context;
 use lockstep_base::diagnostic::{Code, Diagnostic};
 
-/// What a rule looks at.
+/// What a rule needs as input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Needs {
-    /// The statements of the file, also where parts of it could not be read.
+    /// The statements of the file, also where parts of it could not be parsed.
     Syntax,
-    /// The names of the file: all of it must have been read, but need not compile.
+    /// The names of the file: all of it must parse, but need not compile.
     Names,
     /// The checked program.
     Program,
@@ -20,24 +20,25 @@ pub enum Needs {
 pub struct Rule {
     /// Its code; the page of the code is its documentation.
     pub code: Code,
-    /// Its name for people: `unused-import`.
+    /// Its name, for use in configuration and comments: `unused-import`.
     pub name: &'static str,
-    /// What its findings count as where nothing else is set.
+    /// The default level of its findings.
     pub level: Level,
-    /// What it looks at.
+    /// What it needs as input.
     pub needs: Needs,
-    /// Whether its fixes leave the program as it is, so that `lint --fix` applies them. The
-    /// fixes of other rules are offered, and a person decides.
+    /// Whether its fixes preserve the program, so that `lint --fix` applies them. The fixes of
+    /// other rules are offered for a person to decide.
     pub safe: bool,
-    /// Whether it looks beyond the file that it reports: a suppression of it may be of use only
-    /// to those who import the file.
+    /// Whether it looks beyond the linted file: a suppression of it may be of use only to those who
+    /// import the file.
     pub wide: bool,
-    /// What finds; nothing for the rules about suppressions, which are found by applying them.
+    /// The check; nothing for the rules about suppressions, which are found when suppressions are
+    /// applied.
     pub(super) check: Option<fn(&Context<'_>, &mut Vec<Diagnostic>)>,
 }
 
 impl Rule {
-    /// A rule about the checked program that warns and fixes nothing by itself.
+    /// A rule about the checked program that warns and has no safe fixes.
     pub(super) const fn new(
         code: Code,
         name: &'static str,
@@ -54,7 +55,7 @@ impl Rule {
         }
     }
 
-    /// A rule about suppressions, which are looked at when they are applied.
+    /// A rule about suppressions, which are checked when they are applied.
     pub(super) const fn of_suppressions(code: Code, name: &'static str) -> Self {
         Self {
             code,
@@ -67,22 +68,22 @@ impl Rule {
         }
     }
 
-    /// The same rule, which needs no more than this.
+    /// The same rule with lower needs.
     pub(super) const fn needs(self, needs: Needs) -> Self {
         Self { needs, ..self }
     }
 
-    /// The same rule, whose fixes are safe.
+    /// The same rule with safe fixes.
     pub(super) const fn fixes(self) -> Self {
         Self { safe: true, ..self }
     }
 
-    /// The same rule, which looks beyond the file that it reports.
+    /// The same rule, which looks beyond the linted file.
     pub(super) const fn wide(self) -> Self {
         Self { wide: true, ..self }
     }
 
-    /// The same rule with another level.
+    /// The same rule with another default level.
     pub(super) const fn at(self, level: Level) -> Self {
         Self { level, ..self }
     }

@@ -1,5 +1,4 @@
-//! The rules, one file each, and the table that they are found in.
-//! It does not know how their findings are shown.
+//! The rules, one file each, and the table of all of them.
 
 mod allow_nothing;
 mod allow_unknown;

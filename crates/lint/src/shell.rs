@@ -1,5 +1,5 @@
-//! What the commands of a script do, as far as advice needs it: which pipelines it has, what their
-//! programs are known for. The compiler has read the text (`ir::command`). It does not know values.
+//! What the shell commands of a script do, as far as rules need it: its pipelines, and known
+//! properties of its programs. Works on the shell AST that the compiler has made (`ir::command`).
 
 use lockstep_lang::ir::Command;
 use lockstep_lang::ir::command::{Form, List, Pipeline, ShellCommand, ShellForm, ShellWord, VALUE};
@@ -9,12 +9,12 @@ use lockstep_lang::ir::command::{Form, List, Pipeline, ShellCommand, ShellForm, 
 pub struct Found<'t> {
     /// The pipeline.
     pub pipeline: &'t Pipeline,
-    /// Whether its output goes somewhere else than to that of the script: into another command,
-    /// a file or a word.
+    /// Whether its output goes somewhere else than to that of the script: into another command, a
+    /// file or a word.
     pub captured: bool,
 }
 
-/// The pipelines of a script, those inside of a command before the one that it belongs to.
+/// The pipelines of a script, nested ones before the command that they belong to.
 pub fn pipelines(script: &List) -> Vec<Found<'_>> {
     fn collect<'t>(list: &'t List, captured: bool, found: &mut Vec<Found<'t>>) {
         for pipeline in list {
@@ -50,7 +50,7 @@ pub fn words(command: &ShellCommand) -> &[ShellWord] {
     }
 }
 
-/// The program of a command, without its folder; nothing where it is a value or no program.
+/// The program of a command, without its directory; nothing where it is a value or not a program.
 pub fn name(command: &ShellCommand) -> Option<&str> {
     let name = &words(command).first()?.text;
     let name = name.rsplit('/').next().unwrap_or(name);
@@ -73,7 +73,7 @@ pub fn cannot_fail(name: &str) -> bool {
     matches!(name, "echo" | "printf" | "true" | ":" | "yes")
 }
 
-/// Whether it is run by `sh`, where a failure inside a pipe goes unseen.
+/// Whether it is run by `sh`, where a failure inside a pipe goes unnoticed.
 pub fn is_sh(command: &Command) -> bool {
     matches!(command.form, Form::Shell { bash: false, .. })
 }
@@ -144,12 +144,12 @@ pub fn network(command: &Command) -> Option<String> {
         .find_map(talks)
 }
 
-/// The first word of a command's arguments that is no option, such as `push`.
+/// The first word of a command's arguments that is not an option, such as `push`.
 fn subcommand(command: &ShellCommand) -> Option<&str> {
     let mut words = words(command).iter().skip(1);
     while let Some(word) = words.next() {
         match word.text.as_str() {
-            // These take a value of their own.
+            // These options take a value.
             "-c" | "-C" | "-n" | "--namespace" | "--context" => {
                 words.next();
             }
@@ -160,7 +160,7 @@ fn subcommand(command: &ShellCommand) -> Option<&str> {
     None
 }
 
-/// Programs that change nothing.
+/// Programs that only read.
 const LOOKS: &[&str] = &[
     "[",
     "[[",
@@ -204,7 +204,7 @@ const LOOKS: &[&str] = &[
     "whoami",
 ];
 
-/// Programs that change nothing with one of these as their first word.
+/// Programs that only read with one of these as their first word.
 const LOOKS_WITH: &[(&str, &[&str])] = &[
     (
         "kubectl",
@@ -230,7 +230,7 @@ const LOOKS_WITH: &[(&str, &[&str])] = &[
     ("terraform", &["plan", "show", "validate", "output"]),
 ];
 
-/// Whether a command can be seen to change nothing.
+/// Whether a command is known to change nothing.
 pub fn only_looks(command: &Command) -> bool {
     let script = command.tree();
     let pipelines = pipelines(&script);
@@ -240,7 +240,7 @@ pub fn only_looks(command: &Command) -> bool {
             return false;
         }
         let Some(name) = name(command) else {
-            // What is inside of it is looked at, too; without words it sets variables.
+            // Nested commands are checked, too; a command without words sets variables.
             return words(command).is_empty();
         };
         let first = subcommand(command);
@@ -252,7 +252,7 @@ pub fn only_looks(command: &Command) -> bool {
     })
 }
 
-/// Whether a word makes `curl` do more than ask.
+/// Whether a word makes `curl` do more than fetch.
 fn sends(word: &str) -> bool {
     let long = ["--data", "--form", "--request", "--upload-file", "--json"];
     long.iter().any(|long| word.starts_with(long))

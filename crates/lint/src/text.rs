@@ -1,11 +1,10 @@
-//! Edits of the source text that remove whole things, with the lines that belong to them.
-//! It does not know why something is removed.
+//! Edits of the source text that remove whole constructs, with the lines that belong to them.
 
 use lockstep_base::source::Span;
 use lockstep_syntax::is_doc;
 
-/// The text of a thing to remove: its documentation above it, and where it is alone on its lines
-/// those lines whole, and one blank line.
+/// The span to remove for a construct: its documentation above it, and, if it is alone on its
+/// lines, those whole lines and one blank line.
 pub fn whole(text: &str, span: Span) -> Span {
     let (mut start, mut end) = (span.start as usize, span.end as usize);
     let line_start = text
@@ -19,7 +18,7 @@ pub fn whole(text: &str, span: Span) -> Span {
             .is_some_and(|between| between.trim().is_empty())
     };
     if !blank(line_start, start) || !blank(end, line_end) {
-        // Something else is on the line: only the blanks before it go with it.
+        // Something else is on the line: only the blanks before it are removed too.
         let before = text.get(..start).unwrap_or_default();
         let kept = before.trim_end_matches([' ', '\t']).len();
         let at_line = kept == line_start;

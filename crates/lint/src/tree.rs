@@ -1,5 +1,5 @@
-//! Goes through the declarations, statements and expressions of a file as they were written.
-//! It does not know what is looked for.
+//! AST traversal for rules: visits the declarations, statements and expressions of a file as they
+//! were written.
 
 use lockstep_base::source::Span;
 use lockstep_syntax::ast::{
@@ -7,22 +7,22 @@ use lockstep_syntax::ast::{
 };
 use lockstep_syntax::visit::{self, Visit};
 
-/// What a block is to its statement.
+/// The role of a block in its statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// What it does.
     Body,
     /// A branch of an `if`.
     Branch,
-    /// How it is taken back.
+    /// Undo: how it is rolled back.
     Undo,
-    /// What is done when it fails.
+    /// The handler for failures.
     Failure,
-    /// What is done in the end.
+    /// The handler that always runs at the end.
     Always,
 }
 
-/// Hands the outermost blocks that it meets to `see`, each with its role.
+/// A visitor that calls `see` with the outermost blocks, each with its role.
 struct Blocks<'s, 'a> {
     role: Role,
     see: &'s mut dyn FnMut(Role, &'a Block),
@@ -84,7 +84,7 @@ pub fn item_blocks(item: &Item) -> Vec<(Role, &Block)> {
     outermost(|visitor| visit::walk_item(visitor, item))
 }
 
-/// Hands all blocks of a file to `see`, each before those inside it.
+/// Calls `see` with all blocks of a file, each before those inside it.
 pub fn each_block<'a>(file: &'a File, see: &mut dyn FnMut(Role, &'a Block)) {
     fn within<'a>(role: Role, block: &'a Block, see: &mut dyn FnMut(Role, &'a Block)) {
         see(role, block);
@@ -101,7 +101,7 @@ pub fn each_block<'a>(file: &'a File, see: &mut dyn FnMut(Role, &'a Block)) {
     }
 }
 
-/// Hands all statements that it meets to `see`, each before those inside it.
+/// A visitor that calls `see` with all statements, each before those inside it.
 struct Stmts<'s, 'a> {
     see: &'s mut dyn FnMut(&'a Stmt),
 }
@@ -112,21 +112,21 @@ impl<'a> Visit<'a> for Stmts<'_, 'a> {
         visit::walk_stmt(self, stmt);
     }
 
-    // There are no statements in it.
+    // Expressions contain no statements.
     fn visit_expr(&mut self, _: &'a Expr) {}
 }
 
-/// Hands all statements of a file to `see`, each before those inside it.
+/// Calls `see` with all statements of a file, each before those inside it.
 pub fn each_stmt_of<'a>(file: &'a File, see: &mut dyn FnMut(&'a Stmt)) {
     Stmts { see }.visit_file(file);
 }
 
-/// Hands all statements in a block to `see`, each before those inside it.
+/// Calls `see` with all statements in a block, each before those inside it.
 pub fn each_stmt<'a>(block: &'a Block, see: &mut dyn FnMut(&'a Stmt)) {
     Stmts { see }.visit_block(block);
 }
 
-/// Hands the outermost expressions that it meets to `see`, but none of the statements inside.
+/// A visitor that calls `see` with the outermost expressions, but none of nested statements.
 struct Exprs<'s, 'a> {
     see: &'s mut dyn FnMut(&'a Expr),
 }
@@ -164,7 +164,7 @@ pub fn parts(expr: &Expr) -> Vec<&Expr> {
     found
 }
 
-/// Hands an expression and all that are inside it to `see`.
+/// Calls `see` with an expression and all expressions inside it.
 pub fn each_expr<'a>(expr: &'a Expr, see: &mut dyn FnMut(&'a Expr)) {
     see(expr);
     let inner = &mut |part| each_expr(part, see);
@@ -180,7 +180,7 @@ pub fn bare(expr: &Expr) -> &Expr {
     expr
 }
 
-/// Where the modifier of a statement that fits stands.
+/// The span of the first modifier of a statement that fits.
 pub fn modifier_span(stmt: &Stmt, fits: impl Fn(&ModifierKind) -> bool) -> Option<Span> {
     let mut all = stmt.modifiers.iter();
     all.find(|modifier| fits(&modifier.kind))

@@ -1,5 +1,5 @@
-//! Goes through the bodies of a program, with what is known of their values.
-//! It does not know what is looked for.
+//! IR traversal for rules: visits the bodies of a program together with the values that are known
+//! there.
 
 use super::known::Known;
 use lockstep_base::source::FileId;
@@ -7,7 +7,7 @@ use lockstep_lang::eval::Scope;
 use lockstep_lang::ir::visit::each_stmt;
 use lockstep_lang::ir::{Program, Stmt};
 
-/// Hands the statements of all workflows of a file, and its pipelines as wholes, to `see`.
+/// Calls `see` with the statements of all workflows of a file, and with its pipelines as wholes.
 pub fn bodies<'a>(program: &'a Program, file: FileId, see: &mut dyn FnMut(&'a Stmt)) {
     for workflow in program.workflows.iter().filter(|it| it.span.file == file) {
         workflow.body.stmts.iter().for_each(|stmt| see(stmt));
@@ -17,8 +17,8 @@ pub fn bodies<'a>(program: &'a Program, file: FileId, see: &mut dyn FnMut(&'a St
     }
 }
 
-/// Hands every statement of a file to `see`, each before those inside it, with what is known of
-/// the values around it.
+/// Calls `see` with every statement of a file, each before those inside it, and with the values
+/// that are known around it.
 pub fn with_values<'a>(
     program: &'a Program,
     file: FileId,
@@ -35,7 +35,7 @@ pub fn with_values<'a>(
     }
 }
 
-/// What a statement binds is known to those behind it.
+/// What a statement binds is known to those after it.
 fn stmt<'a>(stmt: &'a Stmt, known: &Known<'_>, see: &mut dyn FnMut(&'a Stmt, &Known<'_>)) {
     each_stmt(stmt, &mut |stmt| {
         see(stmt, known);

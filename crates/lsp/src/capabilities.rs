@@ -1,4 +1,4 @@
-//! What the server says that it can do. It does not know how.
+//! The server capabilities that `initialize` announces.
 
 use serde_json::{Value, json};
 

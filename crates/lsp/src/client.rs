@@ -1,5 +1,5 @@
-//! What the client said about itself when it began. What it did not say, it cannot do.
-//! It does not know what the server makes of it.
+//! The client capabilities, as sent with `initialize`. What the client does not announce counts as
+//! unsupported.
 
 use std::path::PathBuf;
 
@@ -9,52 +9,52 @@ use serde_json::Value;
 use super::convert::Encoding;
 use super::uri;
 
-/// Where it says what it can do with signatures.
+/// The path of its capabilities for signature help.
 const SIGNATURE: &str = "textDocument/signatureHelp/signatureInformation";
 
-/// What a client can do, and where it works.
+/// The capabilities of a client, and its folders.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Client {
-    /// What it counts in a line.
+    /// The position encoding.
     pub(super) encoding: Encoding,
     /// It shows Markdown in hovers.
     pub(super) hover_markdown: bool,
-    /// It shows Markdown beside completions.
+    /// It shows Markdown in completions.
     pub(super) completion_markdown: bool,
-    /// It shows Markdown beside signatures.
+    /// It shows Markdown in signatures.
     pub(super) signature_markdown: bool,
-    /// It can point out a parameter by its place in the signature.
+    /// It can highlight a parameter by its offsets in the signature.
     pub(super) label_offsets: bool,
-    /// It fills in the gaps of snippets.
+    /// It supports snippets.
     pub(super) snippets: bool,
-    /// It understands definitions with the text that leads there.
+    /// It supports definition links.
     pub(super) definition_links: bool,
-    /// It understands symbols inside of symbols.
+    /// It supports nested symbols.
     pub(super) symbol_tree: bool,
-    /// It takes changes of a certain version of a document.
+    /// It supports edits of a certain version of a document.
     pub(super) document_changes: bool,
-    /// It takes actions that are more than commands.
+    /// It supports code actions that are more than commands.
     pub(super) code_actions: bool,
-    /// It shows further places of a diagnostic.
+    /// It shows related locations of a diagnostic.
     pub(super) related: bool,
-    /// It fades what is of no use.
+    /// It supports diagnostic tags and fades unnecessary code.
     pub(super) tags: bool,
-    /// It asks for diagnostics itself.
+    /// It pulls diagnostics.
     pub(super) pulls: bool,
-    /// It can be asked to tell of files that change.
+    /// It supports registration of file watchers.
     pub(super) watches: bool,
-    /// It says where a rename would begin even if it is only asked whether there is one.
+    /// It supports `prepareRename`.
     pub(super) prepares: bool,
-    /// It puts the server's colours over its own.
+    /// It combines the server's tokens with its own highlighting.
     pub(super) augments: bool,
     /// It only folds whole lines.
     pub(super) folds_lines: bool,
-    /// The folders that are open in it.
+    /// Its workspace folders.
     pub(super) folders: Vec<PathBuf>,
 }
 
 impl Client {
-    /// What the parameters of `initialize` say. What cannot be understood counts as not said.
+    /// The capabilities in the parameters of `initialize`. Malformed ones count as missing.
     pub(super) fn new(params: &Value) -> Self {
         let can = |path: &str| params.pointer(&format!("/capabilities/{path}"));
         let yes = |path: &str| can(path).and_then(Value::as_bool).unwrap_or(false);
@@ -87,7 +87,7 @@ impl Client {
                 || yes("textDocument/diagnostic/relatedInformation"),
             tags: can("textDocument/publishDiagnostics/tagSupport").is_some()
                 || can("textDocument/diagnostic/tagSupport").is_some(),
-            // Findings that take longer come later: the client must be able to ask again.
+            // Slower findings are available later: the client must support a refresh.
             pulls: can("textDocument/diagnostic").is_some()
                 && yes("workspace/diagnostics/refreshSupport"),
             watches: yes("workspace/didChangeWatchedFiles/dynamicRegistration"),

@@ -1,16 +1,15 @@
-//! Between bytes and the lines and characters of the protocol.
-//! It does not know what stands in a text.
+//! Converts between byte offsets and the lines and characters of the protocol.
 
 use gen_lsp_types::{Position, PositionEncodingKind, Range};
 
 use lockstep_base::source::Span;
 
-/// What the protocol counts in a line.
+/// The unit of positions within a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Encoding {
     /// Bytes.
     Utf8,
-    /// Units of two bytes, of which characters beyond the basic plane take two.
+    /// UTF-16 units; characters beyond the basic plane take two.
     #[default]
     Utf16,
     /// Characters.
@@ -18,7 +17,7 @@ pub(super) enum Encoding {
 }
 
 impl Encoding {
-    /// The best of what a client offers.
+    /// The best of the encodings that a client offers.
     pub(super) fn choose(offered: &[PositionEncodingKind]) -> Self {
         let has = |kind: &PositionEncodingKind| offered.contains(kind);
         if has(&PositionEncodingKind::UTF8) {
@@ -106,7 +105,7 @@ impl Lines {
         (start, start + line.len())
     }
 
-    /// The place of a byte; what is beyond the text is its end.
+    /// The position of a byte; what is beyond the text is its end.
     pub(super) fn position(&self, text: &str, offset: usize, encoding: Encoding) -> Position {
         let offset = floor(text, offset);
         let line = self.line_of(offset);
@@ -118,8 +117,8 @@ impl Lines {
         }
     }
 
-    /// The byte at a place; what is beyond the line is its end, what is beyond the text is the
-    /// text's, and what is inside a character is before it.
+    /// The byte at a position; what is beyond the line is the line's end, what is beyond the text
+    /// is the text's end, and what is inside a character is its start.
     pub(super) fn offset(&self, text: &str, place: Position, encoding: Encoding) -> usize {
         let (start, end) = self.range(text, place.line as usize);
         let line = text.get(start..end).unwrap_or("");

@@ -1,5 +1,6 @@
-//! Where questions are answered: the checked files, kept as long as nothing of them changes.
-//! It does not know messages, only documents and places in them.
+//! The cache of checked files, from which requests are answered; an entry is valid as long as no
+//! file that it was made from changes. Must not depend on messages of the protocol, only on
+//! documents and positions in them.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -21,19 +22,19 @@ use lockstep_lang::compile::Look;
 use lockstep_lang::ir::lower::Focus;
 use lockstep_lang::resolve;
 
-/// A root with all that is wrong with it.
+/// A root with all its diagnostics.
 pub(super) type Findings<'d> = (&'d Root, Vec<Diagnostic>);
 
-/// What is wrong with a document, with the texts that it speaks of.
+/// The diagnostics of a document, with the texts that they refer to.
 pub(super) struct Told {
     document: Arc<Document>,
     sources: Sources,
-    /// What is wrong.
+    /// The diagnostics.
     pub(super) found: Vec<Diagnostic>,
 }
 
 impl Told {
-    /// Where it is.
+    /// Where they are.
     pub(super) fn sites(&self) -> Sites<'_> {
         Sites {
             document: &self.document,
@@ -42,7 +43,7 @@ impl Told {
     }
 }
 
-/// A whole check of a document, as far as it is kept.
+/// A stored full check of a document.
 #[derive(Clone)]
 pub(super) struct Known {
     document: Arc<Document>,
@@ -55,7 +56,7 @@ pub(super) struct Known {
 pub(super) struct Root {
     /// The document that was checked.
     pub(super) document: Arc<Document>,
-    /// What was found.
+    /// The result of the check.
     pub(super) checked: Checked,
     seen: Seen,
 }
@@ -68,7 +69,7 @@ struct Seen {
 }
 
 impl Seen {
-    /// Whether it would be read the same now.
+    /// Whether reading it now would give the same.
     fn is_current(&self, snapshot: &Snapshot) -> bool {
         let mut read = self.read.iter();
         self.disk == snapshot.disk
@@ -91,28 +92,28 @@ impl Known {
     }
 }
 
-/// The state behind the answers.
+/// The state from which requests are answered.
 pub(super) struct Desk {
-    /// The outside.
+    /// The environment of the server.
     pub(super) outside: Arc<Outside>,
     /// The library on disk.
     pub(super) library: Arc<Library>,
     roots: HashMap<String, Root>,
     memories: HashMap<String, Memory>,
-    /// What took longer to find in each document, and in which version of it.
+    /// The slower findings of each document, and the version of it in which they were found.
     proved: HashMap<String, (Arc<Document>, Vec<Diagnostic>)>,
     looks: HashMap<String, Memory>,
-    /// What is kept of the last whole check of each document.
+    /// The parts of the last full check of each document.
     baselines: HashMap<String, Known>,
-    /// What the client has been told when it asked what is wrong with each document.
+    /// The diagnostics that the client received when it last pulled those of each document.
     pulled: HashMap<String, (Arc<Document>, Vec<Diagnostic>)>,
-    /// The tokens that the client has of each document, with their number.
+    /// The tokens that the client has of each document, with their id.
     tokens: HashMap<String, (u64, Vec<SemanticToken>)>,
     numbered: u64,
 }
 
 impl Desk {
-    /// A desk on which nothing lies yet.
+    /// An empty cache.
     pub(super) fn new(outside: Arc<Outside>) -> Self {
         Self {
             library: Arc::new(Library::new(outside.cache.clone())),
@@ -128,7 +129,7 @@ impl Desk {
         }
     }
 
-    /// Forgets documents that are not open any more.
+    /// Removes documents that are no longer open.
     pub(super) fn forget(&mut self, snapshot: &Snapshot) {
         let is_open = |uri: &String| snapshot.documents.contains_key(uri);
         self.roots.retain(|uri, _| is_open(uri));
@@ -140,7 +141,7 @@ impl Desk {
         self.tokens.retain(|uri, _| is_open(uri));
     }
 
-    /// Whether what is known of a document is still so.
+    /// Whether the entry of a document is still valid.
     pub(super) fn is_current(&self, snapshot: &Snapshot, document: &Arc<Document>) -> bool {
         let Some(root) = self.roots.get(&document.uri) else {
             return false;
@@ -148,11 +149,11 @@ impl Desk {
         Arc::ptr_eq(&root.document, document) && root.seen.is_current(snapshot)
     }
 
-    /// A document, checked; `true` if that had to be done now.
+    /// A checked document; `true` if it had to be checked now.
     pub(super) fn root(&mut self, snapshot: &Snapshot, document: &Arc<Document>) -> (&Root, bool) {
         let fresh = !self.is_current(snapshot, document);
         if fresh {
-            // Its trees go on in the memory if nobody else holds them.
+            // Its trees stay in the parse cache if nobody else holds them.
             self.roots.remove(&document.uri);
             let memory = self.memories.entry(document.uri.clone()).or_default();
             let place = (snapshot, &*self.outside, &*self.library);
@@ -169,19 +170,19 @@ impl Desk {
         (&self.roots[&document.uri], fresh)
     }
 
-    /// Whether a whole check of a document is kept that is still so.
+    /// Whether a valid full check of a document is stored.
     pub(super) fn is_known(&self, snapshot: &Snapshot, document: &Arc<Document>) -> bool {
         self.baselines.get(&document.uri).is_some_and(|known| {
             Arc::ptr_eq(&known.document, document) && known.seen.is_current(snapshot)
         })
     }
 
-    /// What is kept of the last whole check of a document.
+    /// The stored parts of the last full check of a document.
     pub(super) fn known(&self, document: &Document) -> Option<Known> {
         self.baselines.get(&document.uri).cloned()
     }
 
-    /// Takes over a whole check that was done elsewhere, unless it is older than the own one.
+    /// Adopts a full check from another thread, unless it is older than the stored one.
     pub(super) fn adopt(&mut self, known: Known) {
         let own = self.baselines.get(&known.document.uri);
         if own.is_none_or(|own| own.document.version <= known.document.version) {
@@ -189,8 +190,8 @@ impl Desk {
         }
     }
 
-    /// What is wrong with a document after a change inside of a single body, found by looking at
-    /// that body alone; nothing where that cannot tell.
+    /// The diagnostics of a document after a change inside a single body, by checking that body
+    /// alone; nothing where that does not suffice.
     pub(super) fn glance(&mut self, snapshot: &Snapshot, document: &Arc<Document>) -> Option<Told> {
         let known = self.baselines.get(&document.uri)?;
         if !known.seen.is_current(snapshot) {
@@ -219,11 +220,11 @@ impl Desk {
         })
     }
 
-    /// All that is wrong with a document, like [`Desk::findings`], from what is kept of a whole
-    /// check if there is one.
+    /// All diagnostics of a document, like [`Desk::findings`], from a stored full check if there is
+    /// one.
     pub(super) fn told(&mut self, snapshot: &Snapshot, document: &Arc<Document>) -> Told {
         if !self.is_known(snapshot, document) {
-            // One that was taken over may be older than the own one.
+            // An adopted one may be older than the stored one.
             let known = Known::of(self.root(snapshot, document).0);
             self.baselines.insert(document.uri.clone(), known);
         }
@@ -236,8 +237,8 @@ impl Desk {
         }
     }
 
-    /// What is wrong with a document, to a client that asks: at once where a look at one body can
-    /// tell, and kept, so that it need not ask again for nothing.
+    /// The diagnostics of a document for a client that pulls: immediately where an incremental
+    /// check suffices, and stored, so that an unchanged result can be reported as such.
     pub(super) fn pull(&mut self, snapshot: &Snapshot, document: &Arc<Document>) -> Told {
         let known = self.is_known(snapshot, document);
         let quick = match known {
@@ -250,7 +251,7 @@ impl Desk {
         told
     }
 
-    /// Whether a client that asks would be told something new.
+    /// Whether a pull would return something new.
     pub(super) fn has_news(&mut self, snapshot: &Snapshot) -> bool {
         snapshot.documents.values().any(|document| {
             let told = self.told(snapshot, document);
@@ -259,7 +260,7 @@ impl Desk {
         })
     }
 
-    /// Adds what took longer to find, as far as the text around it is still there.
+    /// Adds the slower findings, as far as the text around them is unchanged.
     fn with_proved(&self, document: &Document, mut found: Vec<Diagnostic>) -> Vec<Diagnostic> {
         if let Some((then, slow)) = self.proved.get(&document.uri) {
             let moved = Moved::between(&then.text, &document.text);
@@ -270,14 +271,14 @@ impl Desk {
         found
     }
 
-    /// Keeps what took longer to find in a document.
+    /// Stores the slower findings of a document.
     pub(super) fn prove(&mut self, document: &Arc<Document>, found: Vec<Diagnostic>) {
         let kept = (document.clone(), found);
         self.proved.insert(document.uri.clone(), kept);
     }
 
-    /// All that is wrong with a document: what the compiler says now, and what took longer to
-    /// find. While that is looked for again, what was found before is still told.
+    /// All diagnostics of a document: those of the compiler now, and the slower findings. While
+    /// these are being updated, the previous ones are still reported.
     pub(super) fn findings(
         &mut self,
         snapshot: &Snapshot,
@@ -289,7 +290,7 @@ impl Desk {
         (root, found)
     }
 
-    /// Keeps the tokens of a document, so that the next ones can be told as a change of them.
+    /// Stores the tokens of a document, so that the next ones can be sent as a delta.
     pub(super) fn remember_tokens(
         &mut self,
         document: &Document,
@@ -304,13 +305,13 @@ impl Desk {
         }
     }
 
-    /// The tokens that were handed out under this number.
+    /// The tokens that were sent with this id.
     pub(super) fn tokens(&self, document: &Document, id: &str) -> Option<Vec<SemanticToken>> {
         let (number, data) = self.tokens.get(&document.uri)?;
         (number.to_string() == id).then(|| data.clone())
     }
 
-    /// Looks at a document, open or not; one that is not open is not kept.
+    /// Accesses a document, open or not; one that is not open is not cached.
     pub(super) fn with<T>(
         &mut self,
         snapshot: &Snapshot,
@@ -330,8 +331,8 @@ impl Desk {
         })
     }
 
-    /// Checks a text in place of a document, watching one place of it. Nothing of it is kept but
-    /// the trees of files that have not changed.
+    /// Checks a text in place of a document, watching one place of it. Nothing of it is cached
+    /// except the trees of unchanged files.
     pub(super) fn look(
         &mut self,
         snapshot: &Snapshot,
@@ -359,7 +360,7 @@ impl Desk {
         check(place, &marked, memory, look).0
     }
 
-    /// The document and its outcome, for a place in it.
+    /// The document and its check, for a position in it.
     pub(super) fn at(
         &mut self,
         snapshot: &Snapshot,
@@ -375,7 +376,7 @@ impl Desk {
     }
 }
 
-/// Checks a document with all that it imports.
+/// Checks a document with everything it imports.
 fn check(
     (snapshot, outside, library): (&Snapshot, &Outside, &Library),
     document: &Document,
@@ -394,7 +395,7 @@ fn check(
     (checked, seen)
 }
 
-/// A document and the texts that a check of it has read, to tell where something is.
+/// A document and the texts that its check has read, to locate spans.
 #[derive(Clone, Copy)]
 pub(super) struct Sites<'a> {
     document: &'a Document,
@@ -402,7 +403,7 @@ pub(super) struct Sites<'a> {
 }
 
 impl Sites<'_> {
-    /// The address of a file.
+    /// The URI of a file.
     pub(super) fn uri(self, snapshot: &Snapshot, library: &Library, file: FileId) -> Option<Uri> {
         if file == ROOT {
             return Some(Uri(self.document.uri.clone()));
@@ -427,7 +428,7 @@ impl Sites<'_> {
         Lines::of(text).span(text, span, encoding)
     }
 
-    /// The place of a span, also in other files.
+    /// The location of a span, also in other files.
     pub(super) fn location(
         self,
         snapshot: &Snapshot,
@@ -442,7 +443,7 @@ impl Sites<'_> {
 }
 
 impl Root {
-    /// Where what was found is.
+    /// The locations of the findings.
     pub(super) fn sites(&self) -> Sites<'_> {
         Sites {
             document: &self.document,
@@ -450,7 +451,7 @@ impl Root {
         }
     }
 
-    /// The address of a file of this root.
+    /// The URI of a file of this root.
     pub(super) fn uri(&self, snapshot: &Snapshot, library: &Library, file: FileId) -> Option<Uri> {
         self.sites().uri(snapshot, library, file)
     }
@@ -460,7 +461,7 @@ impl Root {
         self.sites().range(encoding, span)
     }
 
-    /// The place of a span, also in other files.
+    /// The location of a span, also in other files.
     pub(super) fn location(
         &self,
         snapshot: &Snapshot,
@@ -471,7 +472,7 @@ impl Root {
     }
 }
 
-/// The address of a file, as the client writes it if the file is open.
+/// The URI of a file, as the client writes it if the file is open.
 pub(super) fn address(snapshot: &Snapshot, path: &Path) -> Uri {
     match snapshot.of_path(path) {
         Some(document) => Uri(document.uri.clone()),

@@ -1,6 +1,5 @@
-//! The files of one root as the compiler sees them: what is open in the editor lies over what is
-//! on disk. All that is read is remembered, so that it can be told later whether it changed.
-//! It does not know what stands in them.
+//! The file system of one root as the compiler sees it: open documents overlay the files on disk.
+//! All reads are recorded, so that the cache can tell later whether something changed.
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -11,7 +10,7 @@ use super::uri;
 use lockstep_base::world::{FileError, Files};
 use lockstep_lang::resolve;
 
-/// What was read: a file, and its document if it was open.
+/// A recorded read: a file, and its document if it was open.
 pub(super) type Read = (PathBuf, Option<Arc<Document>>);
 
 /// The files that a root can see.
@@ -40,7 +39,7 @@ impl<'a> Overlay<'a> {
         }
     }
 
-    /// What was read so far.
+    /// The recorded reads.
     pub(super) fn into_read(self) -> Vec<Read> {
         self.read.into_inner()
     }
@@ -55,7 +54,7 @@ pub(super) fn path_of(root: &Document, name: &str) -> Option<PathBuf> {
     Some(uri::normal(&folder.join(name)))
 }
 
-/// The name that the root has for the compiler: without its folder.
+/// The name of the root in the compiler: without its folder.
 pub(super) fn name_of(root: &Document) -> String {
     let name = root.path.as_deref().and_then(Path::file_name);
     match name {

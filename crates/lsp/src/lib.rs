@@ -1,9 +1,9 @@
-//! The language server: messages of the protocol in, answers of `ide` out; JSON-RPC and UTF-16
-//! are known here only. It does not know the language.
+//! The language server: JSON-RPC messages in, answers of `ide` out. UTF-16 positions and the
+//! protocol's types occur in this crate only.
 //!
-//! The main loop owns the session: notifications change it in the order in which they come.
-//! Questions go to one worker with a snapshot that never changes; a panic there is an answer,
-//! not the end.
+//! The main loop owns the session: notifications change it in the order in which they arrive.
+//! Requests go to one worker thread with an immutable snapshot; a panic there becomes an error
+//! response instead of ending the server.
 
 mod answer;
 mod capabilities;
@@ -27,21 +27,21 @@ use std::sync::Arc;
 use lockstep_base::world::{Environment, Files};
 use lockstep_lint as lint;
 
-/// What the server may look at beside what the editor tells it.
+/// What the server can access besides the messages of the editor.
 pub struct Outside {
     /// Files on disk, by absolute path.
     pub files: Box<dyn Files + Send + Sync>,
-    /// The environment of whoever started the server.
+    /// The environment of the process that started the server.
     pub environment: Box<dyn Environment + Send + Sync>,
-    /// The folder where this user keeps what can be made again. The shipped library is written
-    /// there, so that an editor can open it.
+    /// The user's cache folder. The standard library is written there, so that an editor can open
+    /// it.
     pub cache: Option<PathBuf>,
-    /// The levels of the rules of lint for a file.
+    /// The lint configuration for a file.
     pub levels: Box<dyn Fn(&Path) -> lint::Config + Send + Sync>,
 }
 
-/// Serves an editor until it says `exit` or goes away. Whether it said `shutdown` first, as the
-/// protocol asks for.
+/// Serves an editor until it sends `exit` or disconnects. Returns whether it sent `shutdown`
+/// before, as the protocol requires.
 pub fn serve(
     input: impl BufRead + Send + 'static,
     output: impl Write + Send + 'static,

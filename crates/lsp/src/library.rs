@@ -1,6 +1,5 @@
-//! The shipped library as files that an editor can open: written once into a folder of the user,
-//! read-only.
-//! It does not know what stands in them.
+//! The standard library as files that an editor can open: written once into the user's cache
+//! folder, read-only.
 
 use std::fs;
 use std::io::Write;
@@ -15,7 +14,7 @@ pub(super) struct Library {
 }
 
 impl Library {
-    /// The library below the folder where this user keeps what can be made again.
+    /// The library below the user's cache folder.
     pub(super) fn new(folder: Option<PathBuf>) -> Self {
         let version = env!("CARGO_PKG_VERSION");
         Self {
@@ -23,7 +22,7 @@ impl Library {
         }
     }
 
-    /// The file with the text of `std/NAME`; it is written if it is not there yet.
+    /// The file with the text of `std/NAME`; it is written if it does not exist yet.
     pub(super) fn file(&self, name: &str) -> Option<PathBuf> {
         let text = resolve::library_file(name)?;
         let folder = self.folder.as_ref()?;
@@ -42,7 +41,7 @@ impl Library {
     }
 }
 
-/// Writes a file so that nobody ever sees half of it.
+/// Writes a file atomically.
 fn write(folder: &Path, path: &Path, text: &str) -> std::io::Result<()> {
     fs::create_dir_all(folder)?;
     let part = path.with_extension(format!("{}.part", std::process::id()));

@@ -1,6 +1,6 @@
-//! What takes longer: the proof that pipelines end, and lint. It is looked at once nothing has
-//! changed for a moment, beside the worker, so that nobody waits for it.
-//! It does not know how findings are shown.
+//! Slow checks in the background: the deadlock check of pipelines, and lint. They run on a thread
+//! of their own once nothing has changed for a moment (debounce), so that requests never wait for
+//! them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -16,20 +16,20 @@ use lockstep_base::diagnostic::Diagnostic;
 use lockstep_lang::compile::Analysis;
 use lockstep_lint as lint;
 
-/// Nothing is begun before nothing has changed for so long.
+/// The debounce time: the checks start after so long without a change.
 const PAUSE: Duration = Duration::from_millis(150);
 
-/// What was found in a document.
+/// The slow findings in a document.
 pub(super) struct Proved {
     /// The document.
     pub(super) document: Arc<Document>,
-    /// What the compiler says.
+    /// The full check by the compiler.
     pub(super) known: Option<Known>,
-    /// What is wrong beyond what the compiler says.
+    /// The diagnostics beyond those of the compiler.
     pub(super) diagnostics: Vec<Diagnostic>,
 }
 
-/// Looks at each snapshot that nothing follows at once, until no more come.
+/// Checks each snapshot that is not immediately followed by another, until the queue is closed.
 pub(super) fn prove(outside: Arc<Outside>, queue: &Receiver<Arc<Snapshot>>, results: &Sender<Job>) {
     let mut desk = Desk::new(outside);
     while let Ok(mut snapshot) = queue.recv() {
@@ -60,7 +60,7 @@ pub(super) fn prove(outside: Arc<Outside>, queue: &Receiver<Arc<Snapshot>>, resu
     }
 }
 
-/// What is wrong with a document beyond what the compiler says.
+/// The diagnostics of a document beyond those of the compiler.
 fn look(desk: &mut Desk, snapshot: &Snapshot, document: &Arc<Document>) -> Vec<Diagnostic> {
     let outside = desk.outside.clone();
     let name = name_of(document);
@@ -84,8 +84,8 @@ fn look(desk: &mut Desk, snapshot: &Snapshot, document: &Arc<Document>) -> Vec<D
     found
 }
 
-/// Whether a finding is about a declaration that cannot be read as a whole: what somebody is still
-/// writing is not advised on.
+/// Whether a finding is in a declaration that does not parse: lint is silent about code that is
+/// still being written.
 fn is_in_broken(analysis: &Analysis, finding: &Diagnostic) -> bool {
     let Some(span) = finding.span() else {
         return false;

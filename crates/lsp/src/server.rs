@@ -1,5 +1,5 @@
-//! The main loop: takes messages in order, changes the session, and hands questions to the
-//! worker. It does not know what the answers are.
+//! The main loop: handles messages in order, updates the session, and passes requests to the
+//! worker.
 
 use std::io::{BufRead, Write};
 use std::sync::Arc;
@@ -21,10 +21,10 @@ use super::transport::{self, Incoming};
 use super::worker::{Job, Stopped, Worker};
 use super::{Outside, capabilities, uri};
 
-/// How much stack the worker has, in bytes. Trees are not deeper than this allows for.
+/// The stack size of the worker, in bytes, enough for the deepest trees.
 const STACK: usize = 64 << 20;
 
-/// Serves until the client says `exit` or goes away; whether it said `shutdown` before.
+/// Serves until the client sends `exit` or disconnects; returns whether it sent `shutdown` before.
 pub(super) fn run(
     mut input: Box<dyn BufRead + Send>,
     mut output: Box<dyn Write + Send>,
@@ -46,7 +46,7 @@ pub(super) fn run(
             }
         }
     };
-    // The reader is left behind: it may wait for input for ever.
+    // The reader thread is not joined: it may wait for input for ever.
     if named("reader").spawn(reader).is_err() {
         return false;
     }
@@ -54,12 +54,12 @@ pub(super) fn run(
         return false;
     };
     let good = serve(&incoming, replies, outside);
-    // Whatever has been answered is still written.
+    // Pending answers are still written.
     let _ = writer.join();
     good
 }
 
-/// A thread that whoever looks at the process can tell from the others.
+/// A named thread, so that it can be identified in the process.
 fn named(name: &str) -> thread::Builder {
     thread::Builder::new().name(String::from(name))
 }
@@ -99,14 +99,14 @@ fn serve(incoming: &Receiver<Incoming>, replies: Sender<Value>, outside: Arc<Out
             break;
         }
     }
-    // What was asked before is still answered; the prover is left behind.
+    // Pending requests are still answered; the prover is not joined.
     let _ = server.jobs.send(Job::Stop);
     drop(server);
     let _ = worker.join();
     good
 }
 
-/// Where the conversation is.
+/// The state of the protocol's lifecycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     New,
@@ -126,7 +126,7 @@ struct Server {
 }
 
 impl Server {
-    /// Takes a message; `Some` when it was the last one, with whether all went as it should.
+    /// Handles a message; `Some` after the last one, with whether the client shut down properly.
     fn take(&mut self, message: Incoming) -> Option<bool> {
         match message {
             Incoming::Malformed(refusal) => self.send(refusal),
@@ -137,7 +137,7 @@ impl Server {
                 }
                 self.notification(notification);
             }
-            // Nothing that is asked of the client needs its answer.
+            // Responses to the server's requests need no handling.
             Incoming::Message(Message::Response(_)) => {}
         }
         None
@@ -214,20 +214,20 @@ impl Server {
                     self.stopped.stop(id);
                 }
             }
-            // What begins with `$/` may be ignored, and of others nothing is expected.
+            // Methods with `$/` may be ignored, and other notifications need no response.
             _ => {}
         }
     }
 
-    /// Hands on parameters that can be understood; a notification has no answer, so others are
-    /// passed over.
+    /// Calls `take` with parsed parameters; malformed parameters of a notification are ignored,
+    /// since it has no response.
     fn with<T: DeserializeOwned>(&mut self, params: Value, take: impl Fn(&mut Self, T)) {
         if let Ok(params) = serde_json::from_value(params) {
             take(self, params);
         }
     }
 
-    /// Changes the session and has its documents checked.
+    /// Updates the session and requests a check of its documents.
     fn update(&mut self, change: impl FnOnce(&mut Snapshot)) {
         let session = Arc::make_mut(&mut self.session);
         session.moment += 1;
@@ -276,7 +276,7 @@ impl Server {
         });
     }
 
-    /// Asks to be told when files of the language change on disk.
+    /// Registers a watcher for source files that change on disk.
     fn watch(&mut self) {
         if !self.session.client.watches {
             return;
@@ -297,7 +297,7 @@ impl Server {
     }
 }
 
-/// A response as the protocol wants it: with a result, also where that is nothing.
+/// A response in the form of the protocol: with a result, even if it is null.
 pub(super) fn reply(response: &Response) -> Value {
     match &response.error {
         Some(error) => json!({ "id": response.id, "error": error }),

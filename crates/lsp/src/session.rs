@@ -1,6 +1,5 @@
-//! The documents that are open in the editor, changed in the order in which it tells of changes;
-//! whoever answers a question gets a snapshot that never changes.
-//! It does not know what stands in them.
+//! The documents that are open in the editor, changed in the order of its notifications; requests
+//! are answered from an immutable snapshot.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -12,10 +11,10 @@ use super::client::Client;
 use super::convert::{Encoding, Lines};
 use super::uri;
 
-/// An open document, as of one version.
+/// One version of an open document.
 #[derive(Debug)]
 pub(super) struct Document {
-    /// Its address, as the client writes it.
+    /// Its URI, as the client writes it.
     pub(super) uri: String,
     /// Its file, if it is one.
     pub(super) path: Option<PathBuf>,
@@ -39,7 +38,7 @@ impl Document {
         }
     }
 
-    /// The document after changes, each of which begins where the one before it ended.
+    /// The document after edits, each of which applies to the result of the one before it.
     pub(super) fn changed(
         &self,
         version: i32,
@@ -73,16 +72,16 @@ impl Document {
     }
 }
 
-/// All that the client has told, as of one moment.
+/// The state that the client has sent, at one moment.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Snapshot {
-    /// Which moment; later ones have larger numbers.
+    /// The number of the moment; later ones are larger.
     pub(super) moment: u64,
     /// How often files changed on disk.
     pub(super) disk: u64,
-    /// The client.
+    /// The client's capabilities.
     pub(super) client: Arc<Client>,
-    /// The open documents by address.
+    /// The open documents by URI.
     pub(super) documents: HashMap<String, Arc<Document>>,
 }
 

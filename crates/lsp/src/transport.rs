@@ -1,20 +1,19 @@
-//! Messages on a pair of streams: a header with the length, then JSON.
-//! It does not know what the messages say.
+//! The transport: messages on a pair of streams, a header with the length, then JSON.
 
 use std::io::{self, BufRead, Read, Write};
 
 use lsp_server::{ErrorCode, Message};
 use serde_json::{Value, json};
 
-/// No message is longer, in bytes.
+/// The maximum length of a message, in bytes.
 const LONGEST: usize = 1 << 30;
 
-/// What came in.
+/// An incoming message.
 #[derive(Debug)]
 pub(super) enum Incoming {
     /// A message.
     Message(Message),
-    /// Something that is no message, and the answer to it.
+    /// A malformed message, and the error response to it.
     Malformed(Value),
 }
 
@@ -37,14 +36,13 @@ pub(super) fn read(input: &mut impl BufRead) -> io::Result<Option<Incoming>> {
     Ok(Some(message(&body)))
 }
 
-/// Reads headers up to the empty line after one that tells the length; what is no header is
-/// passed over.
+/// Reads headers up to the empty line after one with the length; malformed headers are skipped.
 fn header(input: &mut impl BufRead) -> io::Result<Option<usize>> {
     let mut length = None;
     let mut line = Vec::new();
     loop {
         line.clear();
-        // A header that never ends is not worth keeping.
+        // A header without end is cut.
         let read = input.by_ref().take(1 << 16).read_until(b'\n', &mut line)?;
         if read == 0 {
             return Ok(None);
@@ -70,7 +68,7 @@ fn message(body: &[u8]) -> Incoming {
         }
     };
     let id = value.get("id").cloned().unwrap_or(Value::Null);
-    // Whatever has an id would be read as a response.
+    // Anything else with an id would be parsed as a response.
     let method = value.get("method");
     let good = match method {
         Some(method) => method.is_string(),
@@ -85,7 +83,7 @@ fn message(body: &[u8]) -> Incoming {
     }
 }
 
-/// The answer to what cannot be understood.
+/// The error response to a malformed message.
 fn refusal(id: &Value, code: ErrorCode, why: &str) -> Value {
     json!({ "id": id, "error": { "code": code as i32, "message": why } })
 }

@@ -1,12 +1,11 @@
-//! Between the addresses of documents and paths of files.
-//! It does not know which files exist.
+//! Converts between the URIs of documents and paths of files.
 
 use std::path::{Component, Path, PathBuf};
 
-/// The path of a `file:` address.
+/// The path of a `file:` URI.
 pub(super) fn path(uri: &str) -> Option<PathBuf> {
     let rest = uri.strip_prefix("file://")?;
-    // A host before the path is only ever this one.
+    // A host before the path can only be this one.
     let path = &rest[rest.find('/')?..];
     let path = decode(path)?;
     let bytes = path.as_bytes();
@@ -15,7 +14,7 @@ pub(super) fn path(uri: &str) -> Option<PathBuf> {
     Some(normal(Path::new(path)))
 }
 
-/// The `file:` address of a path.
+/// The `file:` URI of a path.
 pub(super) fn uri(path: &Path) -> String {
     let text = path.to_string_lossy().replace('\\', "/");
     let mut uri = String::from("file://");
@@ -50,7 +49,7 @@ pub(super) fn normal(path: &Path) -> PathBuf {
     found
 }
 
-/// The text behind `%2F` and its like.
+/// Decodes percent-encoding such as `%2F`.
 fn decode(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();

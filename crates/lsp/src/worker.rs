@@ -1,6 +1,5 @@
-//! The worker: answers questions one after the other, and says what is wrong with documents
-//! when nothing else is asked.
-//! It does not know how documents change.
+//! The worker thread: answers requests one after the other, and publishes diagnostics when no
+//! request is waiting.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,35 +17,35 @@ use super::prover::Proved;
 use super::server::reply;
 use super::session::Snapshot;
 
-/// Something to do.
+/// A job.
 pub(super) enum Job {
-    /// A question.
+    /// A request.
     Answer {
         /// Its id.
         id: RequestId,
-        /// What is asked.
+        /// Its method.
         method: String,
-        /// About what.
+        /// Its parameters.
         params: Value,
-        /// As of when.
+        /// The snapshot that it refers to.
         snapshot: Arc<Snapshot>,
     },
-    /// Nobody asks any more.
+    /// Shutdown.
     Stop,
-    /// Something changed.
+    /// A document changed.
     Check(Arc<Snapshot>),
-    /// All that the last change could have touched is to be looked at.
+    /// A full check of everything that the last change could affect.
     Whole(Arc<Snapshot>),
-    /// What takes longer was looked at.
+    /// The slow checks have ended.
     Proved {
-        /// What was found.
+        /// The findings.
         found: Vec<Proved>,
-        /// As of when.
+        /// The snapshot that was checked.
         snapshot: Arc<Snapshot>,
     },
 }
 
-/// What need not be done any more; the main loop tells, the worker looks.
+/// Cancellation: set by the main loop, read by the worker.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Stopped {
     requests: Arc<Mutex<HashSet<RequestId>>>,
@@ -54,17 +53,17 @@ pub(super) struct Stopped {
 }
 
 impl Stopped {
-    /// The client does not want an answer any more.
+    /// Cancels a request.
     pub(super) fn stop(&self, id: RequestId) {
         let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
-        // Ids of requests that were answered long ago are not kept for ever.
+        // Ids of requests that were answered long ago are dropped.
         if requests.len() > 10_000 {
             requests.clear();
         }
         requests.insert(id);
     }
 
-    /// A later moment has come.
+    /// Announces a later snapshot.
     pub(super) fn passed(&self, moment: u64) {
         self.moment.store(moment, Ordering::Release);
     }
@@ -79,15 +78,15 @@ impl Stopped {
     }
 }
 
-/// Where the server's log lines come from, for filters.
+/// The target of the server's log events.
 const TARGET: &str = "lockstep::lsp";
 
-/// Answers questions.
+/// The worker's state.
 pub(super) struct Worker {
     desk: Desk,
     replies: Sender<Value>,
     stopped: Stopped,
-    /// How often the client was asked something.
+    /// How many requests were sent to the client.
     asked: u32,
     /// The diagnostics that the client shows, by address.
     shown: HashMap<String, Value>,
@@ -105,7 +104,7 @@ impl Worker {
         }
     }
 
-    /// Works until nobody can ask any more.
+    /// Works until the queue is closed.
     pub(super) fn work(&mut self, queue: &Receiver<Job>) {
         let mut waiting: VecDeque<Job> = VecDeque::new();
         loop {
@@ -125,8 +124,8 @@ impl Worker {
                     snapshot,
                 } => self.answer(id, &method, params, &snapshot),
                 Job::Check(snapshot) => {
-                    // What a look at one body cannot tell is found by the prover in a moment;
-                    // where it can tell nothing, whoever waits for an answer comes first.
+                    // What the incremental check does not find the prover finds in a moment; where
+                    // it finds nothing, waiting requests come first.
                     if !self.quick(&snapshot) {
                         waiting.push_back(Job::Whole(snapshot));
                     }
@@ -158,7 +157,7 @@ impl Worker {
                 Ok(Ok(result)) => Response::new_ok(id, result),
                 Ok(Err((code, why))) => Response::new_err(id, code as i32, why),
                 Err(_) => {
-                    // Nothing that was half done is kept.
+                    // After a panic no partial state is kept.
                     self.desk = Desk::new(self.desk.outside.clone());
                     let why = format!("a mistake in the server while answering `{method}`");
                     Response::new_err(id, ErrorCode::InternalError as i32, why)
@@ -168,7 +167,7 @@ impl Worker {
         let _ = self.replies.send(reply(&response));
     }
 
-    /// Takes over what took longer, and tells the client.
+    /// Adopts the slow findings and publishes them.
     fn proved(&mut self, found: Vec<Proved>, snapshot: &Arc<Snapshot>) {
         for proved in found {
             self.desk.prove(&proved.document, proved.diagnostics);
@@ -190,14 +189,14 @@ impl Worker {
         }
     }
 
-    /// Asks the client to ask again.
+    /// Sends a refresh request to the client.
     fn ask(&mut self, method: &str) {
         self.asked += 1;
         let id = format!("lockstep-worker-{}", self.asked);
         let _ = self.replies.send(json!({ "id": id, "method": method }));
     }
 
-    /// Tells the client at once what can be told at once. Whether that is all for now.
+    /// Publishes the result of an incremental check. Returns whether that is all for now.
     fn quick(&mut self, snapshot: &Arc<Snapshot>) -> bool {
         if self.stopped.is_past(snapshot) {
             return true;
@@ -221,7 +220,7 @@ impl Worker {
         }
     }
 
-    /// Checks what changed and tells the client, unless it has changed again.
+    /// Checks what changed and publishes the result, unless it has changed again.
     fn check(&mut self, snapshot: &Arc<Snapshot>) {
         if self.stopped.is_past(snapshot) {
             return;
@@ -252,7 +251,7 @@ impl Worker {
         }));
     }
 
-    /// Tells the client what is wrong where, as far as that is news.
+    /// Publishes the diagnostics that differ from those shown.
     fn show(&mut self, found: HashMap<String, Value>) {
         let gone = self.shown.keys().filter(|uri| !found.contains_key(*uri));
         let empty = gone.map(|uri| (uri.clone(), json!({ "uri": uri, "diagnostics": [] })));

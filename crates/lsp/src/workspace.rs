@@ -1,5 +1,4 @@
-//! The files of the language in the folders that are open in the editor.
-//! It does not know what stands in them.
+//! The source files in the workspace folders.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,13 +7,13 @@ use super::Outside;
 use super::session::{Document, Snapshot};
 use super::uri;
 
-/// No more files are looked at.
+/// At most so many files are read.
 const MOST: usize = 2_000;
 
-/// No deeper folders are looked at.
+/// Deeper folders are not searched.
 const DEEPEST: usize = 12;
 
-/// All files of the language: the open ones as they are open, the others as they are on disk.
+/// All source files: open ones from the editor, others from disk.
 pub(super) fn documents(snapshot: &Snapshot, outside: &Outside) -> Vec<Arc<Document>> {
     let mut found: Vec<Arc<Document>> = snapshot.documents.values().cloned().collect();
     let mut paths = Vec::new();
@@ -56,13 +55,13 @@ fn list(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Whether nobody keeps files of the language in a folder of this name.
+/// Whether folders of this name are skipped, since they hold no sources.
 fn is_skipped(name: &str) -> bool {
     name.starts_with('.') || matches!(name, "node_modules" | "target")
 }
 
-/// What a document can import from a folder as it would write it: the files in it, and its
-/// folders with a `/` behind them.
+/// What a document can import from a folder, in the syntax of an import: the files in it, and its
+/// subfolders with a trailing `/`.
 pub(super) fn beside(document: &Document, folder: &str) -> Vec<String> {
     let own = document.path.as_deref();
     let Some(from) = own.and_then(Path::parent) else {
@@ -78,7 +77,7 @@ pub(super) fn beside(document: &Document, folder: &str) -> Vec<String> {
         .filter_map(|entry| {
             let name = entry.file_name().into_string().ok()?;
             let is_own = own.is_some_and(|own| own == folder.join(&name));
-            // What a link leads to counts.
+            // Symbolic links are followed.
             let kind = std::fs::metadata(entry.path()).ok()?;
             if kind.is_dir() {
                 (!is_skipped(&name)).then(|| format!("{name}/"))

@@ -1,5 +1,4 @@
-//! The time of a run: the time of day for what people read, and a time that only goes forwards for
-//! timers.
+//! The clock of a run: the time of day for display, and a monotonic time for timers.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -10,29 +9,29 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-/// A future that ends when a time has come.
+/// A future that is ready at a certain time.
 pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Tells a run the time.
+/// Provides a run with the time.
 pub trait Clock: Send + Sync {
-    /// The time of day. It may jump; nothing is measured with it.
+    /// The time of day. It may jump, so nothing is measured with it.
     fn now(&self) -> Timestamp;
 
     /// The time since some moment before the run. It never goes backwards.
     fn elapsed(&self) -> Duration;
 
-    /// Ends as soon as [`Clock::elapsed`] is at least `at`.
+    /// Ready as soon as [`Clock::elapsed`] is at least `at`.
     fn sleep_until(&self, at: Duration) -> Sleep;
 }
 
-/// The clock of the system. It needs a tokio runtime with timers, which a run has.
+/// The clock of the system. It needs a tokio runtime with timers enabled, which a run has.
 #[derive(Debug, Clone, Copy)]
 pub struct SystemClock {
     begun: Instant,
 }
 
 impl SystemClock {
-    /// A clock that begins now.
+    /// A clock that starts now.
     pub fn new() -> Self {
         Self {
             begun: Instant::now(),
@@ -63,7 +62,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands still until somebody moves it. Its clones are the same clock.
+/// A simulated clock that stands still until it is moved. Its clones are the same clock.
 ///
 /// ```
 /// use std::time::Duration;
@@ -79,7 +78,7 @@ pub struct SimulatedClock(Arc<Mutex<Simulated>>);
 #[derive(Debug, Default)]
 struct Simulated {
     elapsed: Duration,
-    /// Who waits, by the time they wait for and the order in which they came.
+    /// The sleepers, by their wake time and the order in which they came.
     sleepers: BTreeMap<(Duration, u64), Waker>,
     next: u64,
 }
@@ -97,18 +96,18 @@ impl SimulatedClock {
         let later = simulated.elapsed.saturating_add(Duration::from_nanos(1));
         let asleep = simulated.sleepers.split_off(&(later, 0));
         let awake = std::mem::replace(&mut simulated.sleepers, asleep);
-        // Who is woken may look at the clock.
+        // A woken task may read the clock.
         drop(simulated);
         awake.into_values().for_each(Waker::wake);
     }
 
-    /// The time for which the first of those waits who sleep, if anybody does.
+    /// The earliest time for which a sleeper waits, if there is one.
     pub fn next_wake(&self) -> Option<Duration> {
         self.lock().sleepers.keys().next().map(|(at, _)| *at)
     }
 
     fn lock(&self) -> MutexGuard<'_, Simulated> {
-        // Nothing that is done with it stops half-way.
+        // No operation under the lock stops half-way.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,5 +1,4 @@
-//! The built-in actions `http.request`, `http.get` and `http.post`.
-//! It does not know why a request is made, nor what is done with its answer.
+//! The built-in actions `http.request`, `http.get` and `http.post`, on top of a replaceable client.
 
 use std::time::Duration;
 
@@ -8,48 +7,48 @@ use lockstep_base::value::Value;
 use lockstep_engine::Outcome;
 use lockstep_lang::ir::FailureClass;
 
-/// Where the log lines of requests come from, for filters.
+/// The target of the log events of requests.
 const TARGET: &str = "lockstep::http";
 
-/// How long a request may take where its `timeout` says nothing.
+/// The timeout of a request without a `timeout`.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The most that is kept of an answer's body, in bytes.
+/// The maximum size of a response body, in bytes.
 pub const MAX_BODY_BYTES: u64 = 10 * 1024 * 1024;
 
-/// Whether this is an action that this room carries out.
+/// Whether this is a built-in action.
 pub fn is_built_in(action: &str) -> bool {
     matches!(action, "http.request" | "http.get" | "http.post")
 }
 
-/// A request as it goes out; it may hold the texts of secrets.
+/// An outgoing request; it may contain secrets in plain text.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HttpRequest {
     /// The method, in upper case.
     pub method: String,
-    /// The address.
+    /// The URL.
     pub url: String,
     /// The headers.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Option<String>,
-    /// How long it may take, from its beginning to the end of the answer.
+    /// The timeout, from the start to the end of the response.
     pub timeout: Duration,
 }
 
 impl std::fmt::Debug for HttpRequest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Everything else may hold secrets.
+        // Everything else may contain secrets.
         write!(f, "HttpRequest({})", self.method)
     }
 }
 
-/// The answer to a request.
+/// The response to a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpResponse {
-    /// The status: `200`.
+    /// The status code: `200`.
     pub status: u16,
-    /// What the status is called, where it has a name: `OK`.
+    /// The reason phrase, if the status has one: `OK`.
     pub reason: Option<String>,
     /// The headers.
     pub headers: Vec<(String, String)>,
@@ -57,18 +56,18 @@ pub struct HttpResponse {
     pub body: String,
 }
 
-/// Why a request has no answer.
+/// Why a request has no response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HttpError {
     /// It took longer than its timeout.
     Timeout,
-    /// The address is not one.
+    /// The URL is malformed.
     Url,
-    /// The request cannot be made; the sentence says why.
+    /// The request is invalid; the sentence says why.
     Request(String),
-    /// There is no connection, or it broke off; the sentence says why.
+    /// There is no connection, or it was lost; the sentence says why.
     Connection(String),
-    /// This program was built without a client.
+    /// This program was built without an HTTP client.
     Unavailable,
 }
 
@@ -87,12 +86,12 @@ impl std::error::Error for HttpError {}
 
 /// Makes the requests of a run. A host may supply its own.
 pub trait HttpClient: Send + Sync {
-    /// Makes a request and waits for the whole answer; redirects are followed. It is called on a
+    /// Makes a request and waits for the whole response; redirects are followed. It is called on a
     /// thread of its own.
     ///
     /// # Errors
     ///
-    /// Where there is no answer. An answer with any status is one.
+    /// If there is no response. A response with any status is a success.
     fn send(&self, request: &HttpRequest) -> Result<HttpResponse, HttpError>;
 }
 
@@ -111,10 +110,10 @@ mod client;
 #[cfg(feature = "http")]
 pub use client::SystemHttp;
 
-/// Why a request cannot be made. It may show a secret.
+/// Why a request cannot be made. The message may contain a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum RequestError {
-    /// One of its values has no text.
+    /// One of its values is not text.
     Text(TextError),
     /// There is no such method.
     Method(String),
@@ -137,14 +136,14 @@ impl From<TextError> for RequestError {
     }
 }
 
-/// Makes a request and waits for its answer; call it where waiting hurts nobody. No text in the
-/// outcome has a secret in it.
+/// Makes a request and waits for its response; it blocks the thread. Secrets are masked in all
+/// texts of the outcome.
 ///
-/// Fails with class `connection` where there is no answer, `timeout` where it takes too long,
-/// `exit` where the status is not one of `expect` (by default 200 to 299), and `failed` where
-/// the request itself is wrong.
+/// Fails with class `connection` if there is no response, `timeout` if it takes too long, `exit` if
+/// the status is not one of `expect` (by default 200 to 299), and `failed` if the request itself is
+/// invalid.
 pub fn request(client: &dyn HttpClient, action: &str, args: &[Value], vault: &Vault) -> Outcome {
-    // Neither addresses nor headers are logged: there may be secrets among them.
+    // Neither URLs nor headers are logged: they may contain secrets.
     tracing::debug!(target: TARGET, action, "a request is made");
     let outcome = match read(action, args, vault) {
         Ok((request, expect)) => send(client, &request, &expect, vault),
@@ -169,7 +168,7 @@ fn read(
         ("http.post", rest) => (String::from("POST"), rest),
         (_, rest) => (String::from("GET"), rest),
     };
-    // A token, as the standard calls it.
+    // A token as defined by the HTTP standard.
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     if method.is_empty() || !method.bytes().all(is_token) {
         return Err(RequestError::Method(method));
@@ -269,7 +268,7 @@ mod tests {
 
     use super::*;
 
-    /// Answers one request with this text and returns what was asked.
+    /// Responds to one request with this text and returns the request.
     fn serve(answer: &'static str) -> (String, std::thread::JoinHandle<String>) {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");

@@ -1,43 +1,43 @@
-//! What other processes ask of a run, and where its questions lie open for them.
-//! It does not know what follows from an answer.
+//! The inbox of a run: requests of other processes (answers, cancel), and the questions that are
+//! published for them.
 
 use lockstep_base::source::Name;
 use lockstep_engine::{Answer, EffectId, Question};
 
-/// Who answered, and what they said with it.
+/// Who answered, and their comment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Person {
-    /// The name; nothing where it is not known.
+    /// The name, if it is known.
     pub name: Option<String>,
-    /// What they said.
+    /// The comment.
     pub comment: Option<String>,
 }
 
-/// What is asked of a run.
+/// A request to a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Asking {
     /// An answer to one of its questions.
     Answer(EffectId, Answer),
-    /// To cancel it.
+    /// Cancel the run.
     Cancel,
 }
 
-/// Something asked of a run, and by whom.
+/// A request, and who made it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// Its number, in the order in which they came.
+    /// Its number, in the order of arrival.
     pub number: i64,
-    /// What.
+    /// The request.
     pub asking: Asking,
-    /// Who.
+    /// Who made it.
     pub who: String,
-    /// What was said with it.
+    /// The comment that came with it.
     pub comment: Option<String>,
-    /// When.
+    /// When it was made.
     pub asked_at: jiff::Timestamp,
 }
 
-/// Why questions cannot be kept or requests cannot be read: a sentence for people, without a full
+/// Why questions cannot be stored or requests cannot be read: a sentence for people, without a full
 /// stop. The run stops, whatever the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InboxError(pub String);
@@ -50,16 +50,16 @@ impl std::fmt::Display for InboxError {
 
 impl std::error::Error for InboxError {}
 
-/// Where the questions of a run lie open, and where requests for it arrive.
+/// Where the questions of a run are published, and where requests for it arrive.
 ///
 /// # Errors
 ///
-/// All methods fail where what is kept cannot be read or written: the run stops.
+/// All methods fail if the storage cannot be read or written: the run stops.
 pub trait RunInbox {
     /// A question is asked.
     fn ask(&self, id: EffectId, node: &Name, question: &Question) -> Result<(), InboxError>;
 
-    /// A question does not matter any more.
+    /// A question has become obsolete.
     fn unask(&self, id: EffectId) -> Result<(), InboxError>;
 
     /// A question has been answered.
@@ -72,9 +72,9 @@ pub trait RunInbox {
         person: &Person,
     ) -> Result<(), InboxError>;
 
-    /// What others ask of the run and has not been settled. It is called about ten times a second.
+    /// The requests that have not been settled. It is called about ten times a second.
     fn requests(&mut self) -> Result<Vec<Request>, InboxError>;
 
-    /// A request has been taken in; `refused` says why it is not heeded.
+    /// A request has been handled; `refused` is the reason if it was rejected.
     fn settle(&self, request: &Request, refused: Option<&str>) -> Result<(), InboxError>;
 }

@@ -1,6 +1,5 @@
-//! What a run writes down of itself, so that it can be continued: each event that the machine
-//! took in, before anything that depends on it is released.
-//! It does not know where the records are kept.
+//! The journal of a run, a write-ahead log for resuming it: each event that the machine handled,
+//! recorded before anything that depends on it is released.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,29 +11,29 @@ use lockstep_engine::{EffectId, Event};
 pub struct Record {
     /// Its number in the run, from 1 without gaps.
     pub seq: u64,
-    /// When it was taken in.
+    /// When it was handled.
     pub at: jiff::Timestamp,
-    /// The machine's clock then, in milliseconds.
+    /// The machine's clock at that time, in milliseconds.
     pub clock: i64,
-    /// What happened.
+    /// The content.
     pub what: Recorded,
-    /// What is told because of it, in order.
+    /// The events emitted because of it, in order.
     pub told: Vec<Happened>,
 }
 
-/// What a record is about.
+/// The content of a record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Recorded {
-    /// The machine took this in.
+    /// The machine handled this event.
     Event(Event),
     /// A command or action that must not be started twice is being started.
     Begun(EffectId),
 }
 
-/// Why records cannot be kept.
+/// Why records cannot be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JournalError {
-    /// Another process drives the run now: nothing more of it may be written down here.
+    /// Another process drives the run now: this one may write nothing more (fencing).
     Taken,
     /// They cannot be written; the sentence says why.
     Unwritable(String),
@@ -53,17 +52,17 @@ impl std::fmt::Display for JournalError {
 
 impl std::error::Error for JournalError {}
 
-/// Keeps the records of one run. A host may supply its own.
+/// Stores the records of one run. A host may supply its own.
 pub trait Journal: Send {
-    /// Writes records, in their order. When this returns they outlive a crash. It is called on a
-    /// thread of its own and may wait.
+    /// Writes records, in their order. When this returns they must survive a crash. It is called on
+    /// a thread of its own and may block.
     ///
     /// # Errors
     ///
-    /// Where they cannot be kept: the run stops.
+    /// If they cannot be stored: the run stops.
     fn write(&mut self, records: &[Record]) -> Result<(), JournalError>;
-    /// Notes how far the machine's clock has come while nothing happened, so that a run that is
-    /// continued does not wait for it again.
+    /// Heartbeat: stores how far the machine's clock has advanced without events, so that a resumed
+    /// run does not wait for that time again.
     ///
     /// # Errors
     ///

@@ -1,5 +1,5 @@
-//! The real world behind a run: the driver, processes, connections, secrets.
-//! It does not know how programs are written or checked.
+//! Execution of a run in the real world: the driver, the journal, processes, connections, the
+//! guardian, HTTP and secrets.
 
 pub mod clock;
 pub mod connection;

@@ -1,12 +1,12 @@
-//! The locks of a run as the driver sees them. Where several runs share them, a store keeps them.
-//! It does not know what a lock protects.
+//! The locks of a run as the driver uses them. Locks that several runs share are implemented by a
+//! store.
 
 use lockstep_base::source::Name;
 use lockstep_engine::lock::LockTable;
 use lockstep_engine::notice::Queue;
 use lockstep_engine::{EffectId, LockRequest, Want};
 
-/// Why locks cannot be kept: a sentence for people, without a full stop. The run stops, whatever
+/// Why locks cannot be stored: a sentence for people, without a full stop. The run stops, whatever
 /// the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocksError(pub String);
@@ -19,44 +19,44 @@ impl std::fmt::Display for LocksError {
 
 impl std::error::Error for LocksError {}
 
-/// Takes and gives back the locks of one run. A host may supply its own.
+/// Acquires and releases the locks of one run. A host may supply its own.
 pub trait Locks {
-    /// A run is continued: it holds and waits for exactly these. What it held beside them was
-    /// given back just before it stopped. What has been lost meanwhile comes back: it is waited
-    /// for, all of it together, and is among what is granted later.
+    /// A run is resumed: it holds and waits for exactly these requests. Any others that it held
+    /// were released just before it stopped. Locks that others have taken meanwhile are requested
+    /// again, all of them together, and their requests are among those granted later.
     ///
     /// # Errors
     ///
-    /// Where they cannot be kept: the run stops. So for the others.
+    /// If they cannot be stored: the run stops. The same holds for the other methods.
     fn restore(
         &mut self,
         requests: &[(EffectId, LockRequest)],
     ) -> Result<Vec<EffectId>, LocksError>;
 
-    /// Asks for locks, all together and first come first served.
+    /// Requests locks, all or nothing and first come, first served.
     ///
     /// # Errors
     ///
     /// As [`Locks::restore`].
     fn acquire(&mut self, id: EffectId, node: &Name, wants: Vec<Want>) -> Result<(), LocksError>;
 
-    /// Gives some (all, where `names` is empty) locks of a request back, or takes it back.
+    /// Releases some locks of a request (all, if `names` is empty), or withdraws it.
     ///
     /// # Errors
     ///
     /// As [`Locks::restore`].
     fn release(&mut self, id: EffectId, names: &[Name]) -> Result<(), LocksError>;
 
-    /// The requests that have been granted since this was asked last. It is asked whenever
-    /// something was acquired or released, and about ten times a second.
+    /// The requests that have been granted since the last call. It is called whenever something was
+    /// acquired or released, and about ten times a second.
     ///
     /// # Errors
     ///
     /// As [`Locks::restore`].
     fn granted(&mut self) -> Result<Vec<EffectId>, LocksError>;
 
-    /// Who is before the requests that wait, where that is known and has changed since this was
-    /// asked last. It is asked after [`Locks::granted`].
+    /// Who is ahead of the waiting requests, where that is known and has changed since the last
+    /// call. It is called after [`Locks::granted`].
     fn moved(&mut self) -> Vec<(EffectId, Queue)> {
         Vec::new()
     }

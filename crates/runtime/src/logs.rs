@@ -1,6 +1,5 @@
-//! The logs of a run's commands: a file for each node that writes something, in the order in
-//! which its lines came. They are written in large pieces, and never hold a secret.
-//! It does not know which stream a line came from.
+//! The logs of a run's commands: a file for each node that writes something, its lines in order of
+//! arrival. They are buffered and written in large pieces, and secrets are masked.
 
 use std::collections::HashMap;
 use std::io::Write as _;
@@ -10,10 +9,11 @@ use sha2::{Digest as _, Sha256};
 
 use lockstep_base::source::Name;
 
-/// How much is kept back before it is written.
+/// The size of the buffer, in bytes.
 const PIECE: usize = 64 * 1024;
 
-/// File systems take names of 255 bytes.
+/// The maximum length of a file name before a hash replaces its end, in bytes (file systems allow
+/// 255).
 const LONGEST: usize = 200;
 
 /// Why a log cannot be written or read.
@@ -21,9 +21,9 @@ const LONGEST: usize = 200;
 pub struct LogError {
     /// The log, or the folder of all logs.
     pub path: PathBuf,
-    /// What kind of error the system reports.
+    /// The kind of the system's error.
     pub kind: std::io::ErrorKind,
-    /// What the system says.
+    /// The system's message.
     said: String,
 }
 
@@ -65,14 +65,14 @@ impl std::error::Error for LogError {}
 #[derive(Debug)]
 pub struct Logs {
     folder: PathBuf,
-    /// Whether the folder is known to be there.
+    /// Whether the folder is known to exist.
     made: bool,
-    /// What has not been written yet.
+    /// Buffered bytes.
     held: HashMap<Name, Vec<u8>>,
 }
 
 impl Logs {
-    /// Logs in a folder, which is made when the first of them is.
+    /// Logs in a folder, which is created with the first log.
     pub fn new(folder: PathBuf) -> Self {
         Self {
             folder,
@@ -81,7 +81,7 @@ impl Logs {
         }
     }
 
-    /// Takes a line, without its end.
+    /// Appends a line, without its end.
     pub(super) fn line(&mut self, node: &Name, line: &str) -> Result<(), LogError> {
         let held = self.held.entry(node.clone()).or_default();
         held.extend_from_slice(line.as_bytes());
@@ -93,7 +93,7 @@ impl Logs {
         self.append(node, &text)
     }
 
-    /// Writes what has been kept back of one log.
+    /// Flushes and closes one log.
     pub(super) fn close(&mut self, node: &Name) -> Result<(), LogError> {
         match self.held.remove(node) {
             Some(text) if !text.is_empty() => self.append(node, &text),
@@ -101,7 +101,7 @@ impl Logs {
         }
     }
 
-    /// Writes what has been kept back, so that it can be read while the commands go on.
+    /// Flushes all logs, so that they can be read while the commands run.
     pub(super) fn flush(&mut self) -> Result<(), LogError> {
         let held = std::mem::take(&mut self.held);
         for (node, text) in held {
@@ -128,11 +128,11 @@ impl Logs {
     }
 }
 
-/// The text of a node's log; nothing where it wrote nothing.
+/// The text of a node's log; nothing if it wrote nothing.
 ///
 /// # Errors
 ///
-/// Where it cannot be read.
+/// If it cannot be read.
 pub fn read_log(folder: &Path, node: &str) -> Result<Option<Vec<u8>>, LogError> {
     let path = folder.join(file_name(node));
     match std::fs::read(&path) {
@@ -142,8 +142,8 @@ pub fn read_log(folder: &Path, node: &str) -> Result<Option<Vec<u8>>, LogError> 
     }
 }
 
-/// The name of the log file of a node: its path with `+` for `/`, and `%` and two hexadecimal
-/// digits for each byte that a file name had better not have. A long one ends in a hash.
+/// The file name of a node's log: its path with `+` for `/`, and percent-encoding for each byte
+/// that is unsuitable in a file name. A long one ends in a hash.
 ///
 /// ```
 /// use lockstep_runtime::logs::file_name;

@@ -1,7 +1,6 @@
-//! Replaces the texts of secrets by `***` in whatever leaves the program, also where a secret is
-//! split over two reads, and in the forms that programs often give it: base64, percent-encoded,
-//! as JSON, as a shell would quote it.
-//! It does not know where the secrets come from, nor what the text is.
+//! Redaction of secrets: replaces their texts by `***` in whatever leaves the program, also where a
+//! secret is split over two reads, and in common encodings: base64, percent-encoding, JSON strings,
+//! shell quoting.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -9,16 +8,16 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
-/// What stands in place of a secret.
+/// The replacement for a secret.
 const MASK: &[u8] = b"***";
 
-/// Only secrets of at least this many bytes are looked for in other forms, and line by line.
+/// Only secrets of at least this many bytes are searched in other encodings, and line by line.
 const LONG: usize = 4;
 
 /// Masks secrets in a stream of bytes.
 ///
-/// What may still become a secret is held back until more has come: at most the part that looks
-/// like the beginning of one, so that a line without secrets is never late.
+/// What may be the beginning of a secret is buffered until more has come: at most the part that
+/// looks like one, so that a line without secrets is never late.
 pub struct Redactor {
     table: Arc<Table>,
     state: u32,
@@ -59,24 +58,24 @@ impl Redactor {
         }
     }
 
-    /// Another one for the same secrets, at the start of its stream.
+    /// A new redactor for the same secrets, at the start of its stream.
     pub fn fresh(&self) -> Self {
         Self::with(Arc::clone(&self.table))
     }
 
-    /// Takes bytes and returns those that are certain, masked.
+    /// Consumes bytes and returns those that are certain, masked.
     pub fn feed(&mut self, bytes: &[u8]) -> Vec<u8> {
         let mut out = Vec::with_capacity(bytes.len());
         self.feed_into(bytes, &mut out);
         out
     }
 
-    /// Takes bytes and adds those that are certain, masked, to `out`.
+    /// Consumes bytes and appends those that are certain, masked, to `out`.
     pub fn feed_into(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
         let mut rest = bytes;
         while !rest.is_empty() {
             if self.state == ROOT && self.held.is_empty() {
-                // The usual case: nothing here begins a secret.
+                // The usual case: no secret begins here.
                 let plain = self.table.plain_prefix(rest);
                 if plain > 0 {
                     out.extend_from_slice(&rest[..plain]);
@@ -91,7 +90,7 @@ impl Redactor {
         }
     }
 
-    /// Ends the stream and returns what was held back, masked.
+    /// Ends the stream and returns the buffered bytes, masked.
     pub fn finish(&mut self) -> Vec<u8> {
         let mut out = Vec::new();
         self.release(self.held.len(), &mut out);
@@ -105,7 +104,7 @@ impl Redactor {
         let mut redactor = self.fresh();
         let mut bytes = redactor.feed(text.as_bytes());
         bytes.append(&mut redactor.finish());
-        // Secrets are whole characters, so that what is left is UTF-8 as well.
+        // Secrets are whole characters, so what is left is valid UTF-8.
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
@@ -124,7 +123,7 @@ impl Redactor {
             }
             self.covered.push_back((start, end));
         }
-        // Nothing that is still to come can begin before the longest beginning seen now.
+        // No later match can begin before the longest prefix seen now.
         let certain = self.held.len() - node.depth as usize;
         self.release(certain, out);
     }
@@ -151,8 +150,8 @@ impl Redactor {
 
 const ROOT: u32 = 0;
 
-/// An Aho-Corasick automaton: it finds all patterns at once, and knows at every byte how much of
-/// the end of the text may be the beginning of a pattern.
+/// An Aho-Corasick automaton: it finds all patterns in one pass, and knows at every byte how much
+/// of the end of the text may be a prefix of a pattern.
 struct Table {
     nodes: Vec<Node>,
     /// Which bytes begin a pattern.
@@ -162,9 +161,9 @@ struct Table {
 #[derive(Default)]
 struct Node {
     next: BTreeMap<u8, u32>,
-    /// The node of the longest beginning of a pattern that ends this one.
+    /// The node of the longest prefix of a pattern that is a suffix of this one.
     fail: u32,
-    /// How many bytes lead here.
+    /// The depth in bytes.
     depth: u32,
     /// The length of the longest pattern that ends here; 0 where none does.
     longest: u32,
@@ -202,7 +201,7 @@ impl Table {
         }
     }
 
-    /// Sets the fail links, in breadth.
+    /// Sets the fail links, breadth first.
     fn link(&mut self) {
         let mut queue: VecDeque<u32> = self.nodes[0].next.values().copied().collect();
         while let Some(at) = queue.pop_front() {
@@ -234,7 +233,7 @@ impl Table {
         }
     }
 
-    /// How many bytes at the start begin no pattern.
+    /// The length of the prefix in which no pattern begins.
     fn plain_prefix(&self, bytes: &[u8]) -> usize {
         bytes
             .iter()
@@ -243,7 +242,7 @@ impl Table {
     }
 }
 
-/// Adds a secret and the forms that programs give it.
+/// Adds a secret and its common encodings.
 fn forms(secret: &str, to: &mut BTreeSet<Vec<u8>>) {
     if secret.is_empty() {
         return;
@@ -266,8 +265,8 @@ fn forms(secret: &str, to: &mut BTreeSet<Vec<u8>>) {
     to.insert(secret.replace('\'', "'\\''").into_bytes());
 }
 
-/// Adds the base64 forms, also those as part of something longer: then the secret may begin at
-/// each of three places of a group, and only the letters that are all its own are certain.
+/// Adds the base64 forms, also for a secret inside a longer text: it may then begin at each of
+/// three positions of a group, and only the characters that depend on nothing else are certain.
 fn base64_forms(secret: &[u8], to: &mut BTreeSet<Vec<u8>>) {
     for before in 0..3 {
         let mut bytes = vec![0; before];
@@ -276,7 +275,7 @@ fn base64_forms(secret: &[u8], to: &mut BTreeSet<Vec<u8>>) {
         let last = bytes.len() * 8 / 6;
         for engine in [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD] {
             let text = engine.encode(&bytes);
-            // A few letters alone would be found where no secret is.
+            // A few characters alone would match too often.
             if before == 0 {
                 to.insert(text.as_bytes().to_vec());
             }
@@ -394,7 +393,7 @@ mod tests {
         assert_eq!(redactor.feed(b"yo\n"), b"tokyo\n");
     }
 
-    /// What every redactor must do, found the slow way.
+    /// The expected result of every redactor, computed naively.
     fn by_hand(text: &str, secrets: &[String]) -> String {
         let mut covered = vec![false; text.len()];
         for secret in secrets.iter().filter(|secret| !secret.is_empty()) {

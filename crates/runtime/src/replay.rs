@@ -1,5 +1,5 @@
-//! Takes a journal in: the machine as it was when the journal ends, and what it had asked for and
-//! not been answered. It does not know what is done with either.
+//! Replays a journal: reconstructs the machine at the end of the journal, and the effects that are
+//! outstanding (requested and not answered).
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
@@ -9,23 +9,23 @@ use super::journal::{Record, Recorded};
 use lockstep_engine::notice::Happened;
 use lockstep_engine::{Effect, EffectId, Machine, Outstanding};
 
-/// What a journal leads to.
+/// The result of a replay.
 #[derive(Debug, Default)]
 pub struct Replayed {
-    /// What has been asked for and not been answered.
+    /// The outstanding effects.
     pub left: Outstanding,
-    /// Commands and actions that must not be started twice, and may have been.
+    /// Commands and actions marked `once` that may have been started.
     pub begun: HashSet<EffectId>,
     /// The number of the last record.
     pub seq: u64,
-    /// The machine's clock then, in milliseconds.
+    /// The machine's clock at that record, in milliseconds.
     pub clock: i64,
 }
 
-/// The machine acts otherwise than the one did that wrote the journal.
+/// The machine behaves differently from the one that wrote the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReplayError {
-    /// The number of the first record that does not fit.
+    /// The number of the first record that does not match.
     pub record: u64,
 }
 
@@ -41,12 +41,13 @@ impl std::fmt::Display for ReplayError {
 
 impl std::error::Error for ReplayError {}
 
-/// Has a new machine handle the records again. `hear` is told what was told then, and when. It
-/// ends early where the machine finds a mistake of its own; ask [`Machine::broken`].
+/// Lets a new machine handle the records again. `hear` receives the events that were emitted then,
+/// and when. It ends early if the machine violates one of its invariants; check
+/// [`Machine::broken`].
 ///
 /// # Errors
 ///
-/// Where the machine acts otherwise than the one did that wrote the journal.
+/// If the machine behaves differently from the one that wrote the journal.
 pub fn replay(
     machine: &mut Machine,
     records: Vec<Record>,
@@ -63,7 +64,7 @@ pub fn replay(
             }
             Recorded::Event(event) => event,
         };
-        // A timer may have fired, or somebody answered, just when it did not matter any more.
+        // A timer may have fired, or an answer arrived, just when it was no longer relevant.
         let _ = replayed.left.happened(&event);
         let mut effects = machine.handle(record.clock, event);
         if machine.broken().is_some() {
@@ -75,7 +76,7 @@ pub fn replay(
             return Err(ReplayError { record });
         }
         for effect in effects {
-            // What is to be told has been taken out.
+            // Emitted events have been taken out.
             let _ = replayed.left.asked(effect);
         }
         for what in told {
@@ -85,7 +86,7 @@ pub fn replay(
     Ok(replayed)
 }
 
-/// What is to be told, taken out of effects.
+/// The events to emit, taken out of effects.
 pub(super) fn told(effects: &mut Vec<Effect>) -> Vec<Happened> {
     let tells = effects.extract_if(.., |effect| matches!(effect, Effect::Tell(_)));
     let happened = |effect| match effect {

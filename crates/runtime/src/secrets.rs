@@ -1,6 +1,5 @@
-//! The texts of the declared secrets, read when a run starts and kept in memory only.
-//! It does not know where a secret is used; whatever leaves the program goes through its
-//! [`Redactor`].
+//! The declared secrets, read when a run starts and stored in memory only. Invariant: whatever
+//! leaves the program goes through their [`Redactor`].
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -30,16 +29,16 @@ impl std::fmt::Debug for Vault {
 pub struct Unreadable {
     /// The secret.
     pub secret: Name,
-    /// Where it is declared.
+    /// The span of its declaration.
     pub span: Span,
-    /// Why, as words that follow its name: `` the variable `TOKEN` is not set ``.
+    /// The reason, as words that follow its name: `` the variable `TOKEN` is not set ``.
     pub message: String,
 }
 
-/// Why a value has no text for a command or request.
+/// Why a value cannot be converted to text for a command or request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TextError {
-    /// It is neither a text nor a secret.
+    /// It is neither a string nor a secret.
     NotText,
     /// It names a secret that the program does not have.
     UnknownSecret(u32),
@@ -56,19 +55,19 @@ impl std::fmt::Display for TextError {
 
 impl std::error::Error for TextError {}
 
-/// Why a secret cannot be read. What a program says may show another secret: it is masked before
-/// anybody sees it.
+/// Why a secret cannot be read. The output of a program may contain another secret: it is masked
+/// before it is shown.
 #[derive(Debug)]
 enum SecretError {
-    /// What names its source is not a text.
+    /// The argument of its source is not a string.
     NotText,
-    /// What names its source cannot be evaluated; what the diagnostic says.
+    /// The argument of its source cannot be evaluated; the text of the diagnostic.
     Fault(String),
-    /// What names its source is not known before the run.
+    /// The argument of its source is not known before the run.
     Unknown,
     /// Its command has no words.
     EmptyCommand,
-    /// Its variable has no text.
+    /// Its variable cannot be read as text.
     Variable(Name, VariableError),
     /// Its file cannot be read.
     File(Name, FileError),
@@ -76,18 +75,18 @@ enum SecretError {
     NoProgram(String),
     /// The program of its command could not be started, for another reason.
     NotStarted(String, String),
-    /// What the program wrote was lost.
+    /// The output of the program was lost.
     OutputLost(String, String),
-    /// What the program wrote is not UTF-8.
+    /// The output of the program is not UTF-8.
     OutputNotUtf8(String),
     /// Its command failed.
     Failed {
         program: String,
         status: std::process::ExitStatus,
-        /// The last line that it wrote to its error output.
+        /// The last line of its error output.
         last: Option<String>,
     },
-    /// It holds a zero.
+    /// It contains a NUL.
     Zero,
 }
 
@@ -144,20 +143,20 @@ impl std::fmt::Display for Unreadable {
 
 impl std::error::Error for Unreadable {}
 
-/// Where the log lines of secrets come from, for filters.
+/// The target of the log events of secrets.
 const TARGET: &str = "lockstep::secrets";
 
 impl Vault {
-    /// A vault with these texts, by the secrets' places in the program's table.
+    /// A vault with these texts, by the indices of the secrets in the program's table.
     pub fn new<S: Into<Name>>(texts: impl IntoIterator<Item = S>) -> Self {
         let texts: Vec<Name> = texts.into_iter().map(Into::into).collect();
         let redactor = Redactor::new(&texts);
         Self { texts, redactor }
     }
 
-    /// Reads all secrets of a program. `value` evaluates an expression; `folder` is where a
-    /// source file lies, for files and commands named relative to it. Commands are put into the
-    /// care of `groups`, so that they end with this program.
+    /// Reads all secrets of a program. `value` evaluates an expression; `folder` is the folder of a
+    /// source file, for files and commands named relative to it. Commands are registered with
+    /// `groups`, so that they end with this program.
     ///
     /// # Errors
     ///
@@ -183,7 +182,7 @@ impl Vault {
                 true => Err(SecretError::Zero),
                 false => Ok(text),
             });
-            // What went wrong is not logged: it may show another secret.
+            // The reason is not logged: it may contain another secret.
             tracing::debug!(target: TARGET, name = %secret.name, read = text.is_ok(), "a secret");
             match text {
                 Ok(text) => texts.push(text),
@@ -195,7 +194,7 @@ impl Vault {
             }
         }
         if !failures.is_empty() {
-            // What a program says about its failure may show another secret.
+            // The error output of a program may contain another secret.
             let redactor = Redactor::new(&texts);
             for failure in &mut failures {
                 failure.message = redactor.mask(&failure.message);
@@ -205,11 +204,11 @@ impl Vault {
         Ok(Self::new(texts))
     }
 
-    /// The text of a secret, or of a text.
+    /// The text of a secret, or of a string.
     ///
     /// # Errors
     ///
-    /// Where the value is neither, or names a secret that is not of this program.
+    /// If the value is neither, or names a secret that is not of this program.
     pub fn text(&self, value: &Value) -> Result<String, TextError> {
         match value {
             Value::String(text) => Ok(text.to_string()),
@@ -235,7 +234,7 @@ impl Vault {
         self.redactor.fresh()
     }
 
-    /// A text without secrets.
+    /// A text with secrets masked.
     pub fn mask(&self, text: &str) -> String {
         self.redactor.mask(text)
     }
@@ -334,7 +333,7 @@ async fn command_text(
     Ok(without_line_end(text))
 }
 
-/// The process group of a command that has not ended. It is killed when nobody waits any more.
+/// The process group of a command that has not ended. It is killed when the future is dropped.
 struct Group<'a> {
     id: Option<i32>,
     _care: Option<Care<'a>>,
@@ -343,7 +342,7 @@ struct Group<'a> {
 impl Drop for Group<'_> {
     fn drop(&mut self) {
         if let Some(id) = self.id.and_then(rustix::process::Pid::from_raw) {
-            // It fails only where nobody is left.
+            // It fails only if no process is left.
             let _ = rustix::process::kill_process_group(id, rustix::process::Signal::KILL);
         }
     }

@@ -1,6 +1,6 @@
-//! Writes a journal on a thread of its own: what has come while one group of records was written
-//! is the next group. Where nobody needs a group at once, it waits a moment for more records.
-//! It does not know what waits for the records.
+//! Writes a journal on a thread of its own, with group commit: the records that arrive while one
+//! group is being written are the next group. If no effect waits for a group, it waits a moment for
+//! more records.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -8,23 +8,23 @@ use std::time::{Duration, Instant};
 
 use super::journal::{Journal, JournalError, Record};
 
-/// More records than this are not written at once.
+/// The maximum number of records in a group.
 const MOST: usize = 1000;
 
-/// Where the log lines of the journal's thread come from, for filters.
+/// The target of the log events of the journal's thread.
 const TARGET: &str = "lockstep::journal";
 
-/// Takes records; dropping it waits until all of them are written.
+/// Accepts records; dropping it waits until all of them are written.
 pub(super) struct Writer {
     desk: Arc<Desk>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// Where records lie until they are written.
+/// The queue of records that are not written yet.
 #[derive(Default)]
 struct Desk {
     pile: Mutex<Pile>,
-    /// The thread has to look again, and when.
+    /// Wakes the thread to check the queue and the deadline again.
     sooner: Condvar,
 }
 
@@ -32,7 +32,7 @@ struct Desk {
 struct Pile {
     records: Vec<Record>,
     clock: Option<i64>,
-    /// When what lies there is to be written; nothing where nothing does.
+    /// The deadline for writing the queue; nothing where it is empty.
     due: Option<Instant>,
     /// Nothing more comes, or nothing more can be written.
     closed: bool,
@@ -40,17 +40,17 @@ struct Pile {
 
 impl Desk {
     fn pile(&self) -> MutexGuard<'_, Pile> {
-        // Nothing that is done with it stops half-way.
+        // No operation under the lock stops half-way.
         self.pile.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the pile, and sees to it that it is written when this is over. The thread is woken
-    /// only where that is sooner than it knows.
+    /// Changes the queue, and ensures that it is written after `patience`. The thread is woken only
+    /// if that is sooner than its present deadline.
     fn add(&self, patience: Duration, change: impl FnOnce(&mut Pile)) {
         let due = Instant::now() + patience;
         let mut pile = self.pile();
         if pile.closed {
-            // After an error nothing is taken any more; the driver has been told.
+            // After an error nothing is accepted any more; the driver has been informed.
             return;
         }
         change(&mut pile);
@@ -60,7 +60,7 @@ impl Desk {
         }
     }
 
-    /// Waits for the next group, and the clock where that is to be noted; nothing at the end.
+    /// Waits for the next group, and the clock if it is to be stored; nothing at the end.
     fn next(&self) -> Option<(Vec<Record>, Option<i64>)> {
         let mut pile = self.pile();
         loop {
@@ -91,7 +91,7 @@ impl Desk {
 
 impl Writer {
     /// Starts the thread. `tell` is called on it with each group that has been written, and once
-    /// with the error after which nothing more is.
+    /// with the error after which nothing more is written.
     pub(super) fn start(
         journal: Box<dyn Journal>,
         tell: impl Fn(Result<Vec<Record>, JournalError>) + Send + 'static,
@@ -108,13 +108,13 @@ impl Writer {
         })
     }
 
-    /// Takes a record, which may wait that long for others: a disk takes ten times as long for ten
+    /// Queues a record, which may wait that long for others: a disk takes ten times as long for ten
     /// groups as for one.
     pub(super) fn write(&self, record: Record, patience: Duration) {
         self.desk.add(patience, |pile| pile.records.push(record));
     }
 
-    /// Notes how far the machine's clock has come.
+    /// Queues the present value of the machine's clock.
     pub(super) fn note_clock(&self, clock: i64) {
         (self.desk).add(Duration::ZERO, |pile| pile.clock = Some(clock));
     }
@@ -136,8 +136,8 @@ fn write(
     desk: &Desk,
     tell: &dyn Fn(Result<Vec<Record>, JournalError>),
 ) {
-    // The end of each command would wake this thread while the other one starts the next. Where
-    // signals cannot be kept away, it is only slower.
+    // The signal at the end of each command (SIGCHLD) would wake this thread while the other one
+    // starts the next. If signals cannot be blocked, it is only slower.
     let _ = nix::sys::signal::SigSet::all().thread_block();
     while let Some((records, clock)) = desk.next() {
         let mut written = Ok(());

@@ -1,5 +1,4 @@
-//! Who allowed or refused what, for whoever asks later.
-//! It does not know who was allowed to.
+//! The stored approvals: who approved or rejected what, for a later audit.
 
 use rusqlite::{Row, params};
 
@@ -21,16 +20,16 @@ pub struct Approval {
     pub answer: Answer,
     /// Who answered.
     pub who: String,
-    /// What they said with it.
+    /// The comment that came with the answer.
     pub comment: Option<String>,
-    /// The hash of the plan that they answered for.
+    /// The hash of the plan that the answer was given for.
     pub plan_hash: String,
     /// When.
     pub answered_at: jiff::Timestamp,
 }
 
 impl Approval {
-    /// An approval that is given now.
+    /// An approval with the present time.
     pub fn now(mut self) -> Self {
         self.answered_at = now();
         self
@@ -38,11 +37,11 @@ impl Approval {
 }
 
 impl Store {
-    /// Writes an approval down.
+    /// Stores an approval.
     ///
     /// # Errors
     ///
-    /// Where that cannot be written.
+    /// If it cannot be written.
     pub fn keep_approval(&self, approval: &Approval) -> Result<(), StoreError> {
         let answer = serde_json::to_string(&approval.answer)
             .map_err(|_| StoreError::refused("an answer cannot be written down"))?;
@@ -67,7 +66,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Where they cannot be read.
+    /// If they cannot be read.
     pub fn approvals(&self, run: RunNumber) -> Result<Vec<Approval>, StoreError> {
         let select = "SELECT effect, node, question, answer, who, comment, plan_hash, \
             answered_at FROM approvals WHERE run = ? ORDER BY number";

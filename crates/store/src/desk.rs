@@ -1,6 +1,5 @@
-//! The desk of a run: its questions lie open in the state directory, and other processes leave
-//! their answers there, or ask to cancel.
-//! It does not know what follows from an answer.
+//! The inbox of a run in the state directory: its questions are published there, and other
+//! processes store their answers or ask to cancel.
 
 use lockstep_runtime::inbox::{InboxError, Person, Request, RunInbox};
 
@@ -8,22 +7,22 @@ use super::{Approval, RunNumber, Store, StoreError, now};
 use lockstep_base::source::Name;
 use lockstep_engine::{Answer, EffectId, Question};
 
-/// The desk of one run that this process drives.
+/// The inbox of one run that this process drives.
 #[derive(Debug)]
 pub struct StoredInbox {
     store: Store,
     run: RunNumber,
     plan_hash: String,
-    /// The state of the database that has been looked at.
+    /// The state of the database at the last poll.
     seen: Option<i64>,
 }
 
 impl StoredInbox {
-    /// The desk of a run, whose plan has this hash. It takes a connection of its own.
+    /// The inbox of a run whose plan has this hash. It opens a connection of its own.
     ///
     /// # Errors
     ///
-    /// Where the state directory cannot be used; so for all that follows.
+    /// If the state directory cannot be used. The same holds for the other methods.
     pub fn new(
         store: &Store,
         run: RunNumber,

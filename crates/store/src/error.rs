@@ -1,5 +1,4 @@
-//! What goes wrong with a state directory, in words for people.
-//! It does not know what is done about them.
+//! Errors of a state directory, with messages for people.
 
 use std::path::Path;
 
@@ -14,35 +13,35 @@ use lockstep_runtime::replay::ReplayError;
 /// Why a state directory cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreError {
-    /// What kind of trouble it is.
+    /// The kind of error.
     pub trouble: Trouble,
     /// A sentence for people, without a full stop.
     pub message: String,
 }
 
-/// The kinds of trouble with a state directory.
+/// The kinds of errors of a state directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trouble {
     /// The disk is full, or a quota is used up.
     Full,
-    /// It may not be written.
+    /// It is not writable.
     ReadOnly,
-    /// It is no database, or a part of it is gone or changed.
+    /// It is not a database, or a part of it is missing or corrupt.
     Damaged,
     /// It was written by a later version of the program.
     Later,
-    /// Another process did not let go of it.
+    /// Another process has locked it for too long.
     Busy,
-    /// What is asked for is not in it, or cannot be done now.
+    /// What is requested does not exist, or cannot be done now.
     Refused,
-    /// The run was taken from this process, of which nothing had been heard for too long.
+    /// The run was taken from this process, since its heartbeat was missing for too long.
     Taken,
-    /// Anything else that the system says.
+    /// Any other error of the system.
     Other,
 }
 
 impl Trouble {
-    /// What it is where a file of the directory cannot be read or written.
+    /// The kind of an I/O error for a file of the directory.
     fn of_file(kind: std::io::ErrorKind) -> Self {
         use std::io::ErrorKind;
         match kind {
@@ -98,7 +97,7 @@ impl From<ReplayError> for StoreError {
 }
 
 impl StoreError {
-    /// Something that cannot be done, in plain words.
+    /// An error of kind `Refused`, with a message in plain words.
     pub fn refused(message: impl Into<String>) -> Self {
         Self {
             trouble: Trouble::Refused,
@@ -106,7 +105,7 @@ impl StoreError {
         }
     }
 
-    /// The same of a run that is named, where it is about what was asked for.
+    /// The same error with the named run in it, if it is about a refused request.
     #[must_use]
     pub fn of_run(mut self, run: &str) -> Self {
         if self.trouble == Trouble::Refused {

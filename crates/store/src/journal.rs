@@ -1,5 +1,4 @@
-//! The journals of runs, and what they told.
-//! It does not know how a run follows from its journal.
+//! The stored journals of runs, and the events that they emitted.
 
 use std::time::Instant;
 
@@ -11,8 +10,8 @@ use super::{Owner, RENEWED, RunNumber, Store, StoreError, Stored};
 use lockstep_engine::notice::{Happened, RunEvent, Status};
 use lockstep_runtime::journal::{Journal, JournalError, Record};
 
-/// What a run has told, as `run --format json` would write it, but without the output of
-/// commands, which stands in their logs.
+/// The emitted events of a run, as `run --format json` would write them, but without the output of
+/// commands, which is in their logs.
 pub type Told = Vec<RunEvent>;
 
 /// The journal of one run in a state directory.
@@ -22,7 +21,7 @@ pub struct RunJournal {
     run: RunNumber,
     /// The process that drives the run: this one.
     this: Owner,
-    /// When it last said so.
+    /// When its heartbeat was last written.
     renewed: Instant,
 }
 
@@ -111,7 +110,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Where it cannot be read, or a record is missing or changed.
+    /// If it cannot be read, or a record is missing or corrupt.
     pub fn records(&self, run: RunNumber) -> Result<Vec<Record>, StoreError> {
         let select = "SELECT key, at, clock, event, told FROM journal \
             WHERE key BETWEEN ? AND ? ORDER BY key";
@@ -140,11 +139,11 @@ impl Store {
         Ok(records)
     }
 
-    /// What a run has told, from the record with this number on (1 for all).
+    /// The emitted events of a run, from the record with this number on (1 for all).
     ///
     /// # Errors
     ///
-    /// Where it cannot be read.
+    /// If they cannot be read.
     pub fn told(&self, run: RunNumber, from: u64) -> Result<Told, StoreError> {
         let select = "SELECT told, at FROM journal WHERE key BETWEEN ? AND ? \
             AND told IS NOT NULL ORDER BY key";
@@ -169,7 +168,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Where it cannot be read.
+    /// If it cannot be read.
     pub fn last_seq(&self, run: RunNumber) -> Result<u64, StoreError> {
         let select = "SELECT max(key) FROM journal WHERE key BETWEEN ? AND ?";
         let rows = self.rows(select, run, 0, |row| row.get::<_, Option<i64>>(0))?;

@@ -1,6 +1,5 @@
-//! That a process still drives its run: it says so every now and then, and finds out when the run
-//! has been taken from it because nothing was heard of it for too long.
-//! It does not know what a process does with its run.
+//! Leases and heartbeats: a process renews the lease of its run regularly, and notices when the run
+//! was taken over because heartbeats were missing for too long (fencing).
 
 use rusqlite::{OptionalExtension, Row, params};
 
@@ -9,7 +8,7 @@ use super::{Owner, RunNumber, Store, StoreError, Stored, now};
 /// The columns of a run's process, for [`owner`].
 pub(super) const OWNER: &str = "owner, owner_start, owner_place, owner_host, heard_at";
 
-/// Reads the process of a run from a row; its columns begin at `at`.
+/// Reads the owner of a run from a row; its columns begin at `at`.
 pub(super) fn owner(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Owner>> {
     let text = |at| {
         let text: rusqlite::Result<Option<String>> = row.get(at);
@@ -30,7 +29,7 @@ pub(super) fn owner(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Owner>>
 }
 
 impl Store {
-    /// Makes a process the one that drives a run.
+    /// Makes a process the owner of a run.
     pub(super) fn give_to(&self, run: RunNumber, owner: &Owner) -> rusqlite::Result<()> {
         let update = "UPDATE runs SET owner = ?, owner_start = ?, owner_place = ?, \
             owner_host = ?, heard_at = ? WHERE number = ?";
@@ -41,17 +40,17 @@ impl Store {
         self.db.execute(update, values).map(|_| ())
     }
 
-    /// Takes a run from whoever drives it.
+    /// Removes the owner of a run.
     pub(super) fn take_away(&self, run: RunNumber) -> rusqlite::Result<()> {
         let update = "UPDATE runs SET owner = NULL, owner_start = NULL WHERE number = ?";
         self.db.execute(update, [run.0]).map(|_| ())
     }
 
-    /// Looks whether a run that has not ended is still driven by this process.
+    /// Checks that a run that has not ended is still driven by this process.
     ///
     /// # Errors
     ///
-    /// Where it is not.
+    /// If it is not.
     pub(super) fn check_driven(&self, run: RunNumber, this: &Owner) -> Result<(), StoreError> {
         let select = "SELECT 1 FROM runs WHERE number = ? AND status = 'running' \
             AND (owner IS NOT ? OR owner_start IS NOT ?)";
@@ -64,7 +63,7 @@ impl Store {
         }
     }
 
-    /// Notes that this process still drives a run.
+    /// The heartbeat: records that this process still drives a run.
     pub(super) fn say_alive(&self, run: RunNumber) -> Result<(), StoreError> {
         let update = "UPDATE runs SET heard_at = ? WHERE number = ?";
         let done = self.db.execute(update, params![Stored(now()), run.0]);

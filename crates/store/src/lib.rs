@@ -1,6 +1,5 @@
-//! The state directory: a database with runs, their journals, locks and questions, and a folder
+//! The state directory: a SQLite database with runs, journals, locks and questions, and a folder
 //! for the logs of commands. Several processes share it.
-//! It does not know what the machine does with any of it.
 //!
 //! One file for each subject, and all access in small functions that take a [`Store`]. Each
 //! process, and each thread, opens the directory for itself.
@@ -40,13 +39,13 @@ pub use requests::{Answering, Heard};
 pub use runs::{NewRun, Run, RunNumber, RunStatus};
 pub use shared_locks::{SharedLocks, shown};
 
-/// The version of the tables. A directory of a later version is refused.
+/// The schema version. A directory with a later version is refused.
 const VERSION: i64 = 2;
 
-/// What brings the tables from each version to the next; the first makes them.
+/// The migrations from each schema version to the next; the first creates the tables.
 const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("leases.sql")];
 
-/// Where the store's log lines come from, for filters.
+/// The target of the store's log events.
 const TARGET: &str = "lockstep::store";
 
 /// How long another process may hold the database before that is an error.
@@ -65,23 +64,24 @@ impl std::fmt::Debug for Store {
 }
 
 impl Store {
-    /// Opens a state directory, and makes it where there is none.
+    /// Opens a state directory, and creates it if it does not exist.
     ///
     /// # Errors
     ///
-    /// Where it cannot be made, read or written, or is of a later version of the program.
+    /// If it cannot be created, read or written, or is of a later version of the program.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         let made = std::fs::create_dir_all(folder);
         made.map_err(|error| StoreError::file(folder, &error))?;
         let ignored = folder.join(".gitignore");
         if !ignored.exists() && !database(folder).exists() {
-            // What runs leave behind is nothing to be kept with the source. It works without.
+            // The state of runs should not be committed with the source. Failing to write this is
+            // harmless.
             let _ = std::fs::write(ignored, "*\n");
         }
         Self::connect(folder, OpenFlags::SQLITE_OPEN_CREATE)
     }
 
-    /// Opens a state directory that is there; nothing where there is none.
+    /// Opens an existing state directory; nothing if there is none.
     ///
     /// # Errors
     ///
@@ -113,7 +113,7 @@ impl Store {
             .db
             .pragma_query_value(None, "journal_mode", |row| row.get(0))?;
         if mode != "wal" {
-            // Where another process does the same just now, this one waits for it.
+            // If another process migrates at the same time, this one waits for it.
             self.db
                 .pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
         }
@@ -133,7 +133,7 @@ impl Store {
             return Ok(());
         }
         let transaction = self.write()?;
-        // Another process may have done it in the meantime.
+        // Another process may have migrated it in the meantime.
         let found = version(&transaction).map_err(at)?;
         if !(0..=VERSION).contains(&found) {
             return Err(StoreError::later(&self.folder));
@@ -150,7 +150,7 @@ impl Store {
         transaction.commit().map_err(at)
     }
 
-    /// Where it is.
+    /// The path of the directory.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
@@ -173,7 +173,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Where the database cannot be read.
+    /// If the database cannot be read.
     pub fn changes(&self) -> Result<i64, StoreError> {
         let version = self
             .db
@@ -181,11 +181,11 @@ impl Store {
         version.map_err(|error| self.error(&error))
     }
 
-    /// Looks whether the database is whole; takes as long as reading all of it.
+    /// Checks the integrity of the database; takes as long as reading all of it.
     ///
     /// # Errors
     ///
-    /// Where it is not.
+    /// If it is corrupt.
     pub fn examine(&self) -> Result<(), StoreError> {
         let found: rusqlite::Result<String> =
             (self.db).pragma_query_value(None, "quick_check", |row| row.get(0));
@@ -196,7 +196,7 @@ impl Store {
         }
     }
 
-    /// Begins a change that nobody else can make at the same time.
+    /// Begins a write transaction, which excludes other writers.
     fn write(&self) -> Result<Transaction<'_>, StoreError> {
         Transaction::new_unchecked(&self.db, TransactionBehavior::Immediate)
             .map_err(|error| self.error(&error))
@@ -208,17 +208,17 @@ impl Store {
         Ok(())
     }
 
-    /// What went wrong with the database, for people.
+    /// The message for a database error.
     fn error(&self, error: &rusqlite::Error) -> StoreError {
         tracing::debug!(target: TARGET, %error, "the database reports an error");
         StoreError::database(&self.folder, error)
     }
 }
 
-/// The time, to the millisecond: the times in a store.
+/// The present time to the millisecond, the precision of the store.
 pub fn now() -> Timestamp {
     let now = Timestamp::now();
-    // Only a clock at the end of time could not be told in milliseconds.
+    // Only a clock at the end of the range could not be converted.
     Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
 
@@ -232,7 +232,7 @@ pub fn ms_between(from: Timestamp, to: Timestamp) -> i64 {
     to.as_millisecond() - from.as_millisecond()
 }
 
-/// A time as a table holds it: milliseconds since 1970.
+/// A time in a table: milliseconds since 1970.
 struct Stored(Timestamp);
 
 impl ToSql for Stored {
@@ -253,7 +253,7 @@ fn database(folder: &Path) -> PathBuf {
     folder.join("state.db")
 }
 
-/// Waits while another process writes: little at first, as most changes are short.
+/// Waits while another process writes: briefly at first, since most transactions are short.
 fn wait_a_little(times: i32) -> bool {
     let times = u32::try_from(times).unwrap_or(0);
     let pause = Duration::from_micros(200 * u64::from(times.min(50) + 1));

@@ -1,6 +1,5 @@
-//! The locks of all runs that share a state directory: who holds them and who waits, first come
-//! first served, several locks all together or not at all.
-//! It does not know what a lock protects.
+//! The locks of all runs that share a state directory: who holds them and who waits. First come,
+//! first served; several locks are granted all or nothing.
 
 use std::collections::HashMap;
 
@@ -16,37 +15,37 @@ use lockstep_engine::{EffectId, Want};
 pub struct LockHolder {
     /// The run.
     pub run: RunNumber,
-    /// Its `Acquire`.
+    /// The id of its `Acquire` effect.
     pub effect: EffectId,
 }
 
-/// A lock that somebody holds or waits for.
+/// A lock that is held or waited for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LockRow {
-    /// Its place in the order of all requests.
+    /// Its position in the order of all requests.
     pub ticket: i64,
     /// The run's id.
     pub run: Name,
-    /// The process that drives the run; none where nobody does.
+    /// The process that drives the run, if there is one.
     pub owner: Option<Owner>,
     /// Who.
     pub holder: LockHolder,
     /// The path of the node that holds it or waits.
     pub node: String,
-    /// What is wanted, and how many may hold it at once.
+    /// The wanted lock, and how many may hold it at once.
     pub want: Want,
-    /// When it was asked for.
+    /// When it was requested.
     pub asked_at: jiff::Timestamp,
-    /// When it was granted, where it was.
+    /// When it was granted, if it was.
     pub granted_at: Option<jiff::Timestamp>,
 }
 
 impl Store {
-    /// Asks for locks. What has been asked for before is not asked for again.
+    /// Enqueues a request for locks. A repeated request has no effect.
     ///
     /// # Errors
     ///
-    /// Where that cannot be written.
+    /// If it cannot be written.
     pub fn ask_for_locks(
         &self,
         holder: LockHolder,
@@ -56,12 +55,11 @@ impl Store {
         self.ask_for_locks_in_a_row(&[(holder, node.to_string(), wants.to_vec())])
     }
 
-    /// Asks for the locks of several requests; nobody comes between them. What has been asked for
-    /// before is not asked for again.
+    /// Enqueues several requests next to each other. A repeated request has no effect.
     ///
     /// # Errors
     ///
-    /// Where that cannot be written.
+    /// If they cannot be written.
     pub fn ask_for_locks_in_a_row(
         &self,
         requests: &[(LockHolder, String, Vec<Want>)],
@@ -98,11 +96,11 @@ impl Store {
         Ok(())
     }
 
-    /// Gives some locks back, all of them where `names` is empty; or takes the request back.
+    /// Releases some locks of a request, all of them if `names` is empty; or withdraws the request.
     ///
     /// # Errors
     ///
-    /// Where that cannot be written.
+    /// If that cannot be written.
     pub fn release_locks(&self, holder: LockHolder, names: &[Name]) -> Result<(), StoreError> {
         let (run, effect) = (holder.run.0, holder.effect.0);
         tracing::debug!(target: TARGET, run, effect, "gives locks back");
@@ -129,11 +127,11 @@ impl Store {
         self.commit(change)
     }
 
-    /// Gives everything back that a run holds or waits for.
+    /// Releases all locks of a run and withdraws its requests.
     ///
     /// # Errors
     ///
-    /// Where that cannot be written.
+    /// If that cannot be written.
     pub fn release_all_locks(&self, run: RunNumber) -> Result<(), StoreError> {
         let done = (self.db).execute("DELETE FROM lock_requests WHERE run = ?", [run.0]);
         done.map(|_| ()).map_err(|error| self.error(&error))
@@ -143,7 +141,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Where they cannot be read.
+    /// If they cannot be read.
     pub fn locks(&self) -> Result<Vec<LockRow>, StoreError> {
         let select = format!(
             "SELECT ticket, run, effect, node, name, places, asked_at, granted_at, id, {OWNER} \
@@ -174,12 +172,12 @@ impl Store {
         rows.map_err(|error| self.error(&error))
     }
 
-    /// Looks at all locks and changes what follows: `decide` says which requests are granted, and
-    /// which runs lose all that they hold or wait for. Nobody else changes a lock meanwhile.
+    /// Reads all locks and updates them in one transaction: `decide` returns which requests are
+    /// granted, and which runs lose all locks and requests.
     ///
     /// # Errors
     ///
-    /// Where they cannot be read or written.
+    /// If they cannot be read or written.
     pub fn change_locks(
         &self,
         decide: impl FnOnce(&[LockRow]) -> LockChange,
@@ -208,27 +206,27 @@ impl Store {
         Ok(decided)
     }
 
-    /// Lets changes of this connection be lost when the machine itself goes down, as locks may:
-    /// their holders are gone then. The end of a process loses nothing.
+    /// Allows the changes of this connection to be lost in a crash of the machine, which is fine
+    /// for locks: their holders are gone then. The end of a process loses nothing.
     ///
     /// # Errors
     ///
-    /// Where that cannot be set.
+    /// If that cannot be set.
     pub fn be_quick(&self) -> Result<(), StoreError> {
         let set = self.db.pragma_update(None, "synchronous", "normal");
         set.map_err(|error| self.error(&error))
     }
 }
 
-/// What becomes of locks.
+/// A change of the locks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LockChange {
     /// Requests that are granted.
     pub granted: Vec<LockHolder>,
-    /// Runs that hold and wait for nothing any more.
+    /// Runs that lose all locks and requests.
     pub lost: Vec<RunNumber>,
-    /// Those of them whose processes were not heard of any more. Should they still be there, they
-    /// have to stop.
+    /// Those of them whose lease has expired. Their processes, should they still exist, have to
+    /// stop.
     pub silent: Vec<RunNumber>,
 }
 
@@ -240,9 +238,9 @@ impl LockChange {
 }
 
 /// The requests of one run that can be granted now: those that are first in line for all that they
-/// want, where all of it has room. `rows` are in the order of their tickets. What `gone` says is
-/// gone neither holds nor waits. The requests that are `joint` are granted all together or not at
-/// all; their tickets follow one another.
+/// want, where all of it has room. `rows` are in the order of their tickets. Runs for which `gone`
+/// is true neither hold nor wait. The `joint` requests are granted all or nothing; their tickets
+/// are consecutive.
 pub fn grantable(
     rows: &[LockRow],
     run: RunNumber,
@@ -323,7 +321,7 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// The table within one process grants the same requests, whoever looks first.
+        /// The lock table within one process grants the same requests, in whatever order runs poll.
         #[test]
         fn several_processes_grant_what_one_would(
             steps in proptest::collection::vec(
@@ -401,7 +399,7 @@ mod tests {
         let of = |rows: &[LockRow], joint: &[EffectId]| grantable(rows, RunNumber(2), &[], joint);
         assert_eq!(of(&rows, &[]), [holder(2, 1)]);
         assert_eq!(of(&rows, &joint), []);
-        // Nobody overtakes.
+        // No request overtakes another.
         assert_eq!(grantable(&rows, RunNumber(3), &[], &[]), []);
         rows.remove(0);
         assert_eq!(of(&rows, &joint), [holder(2, 1), holder(2, 2)]);

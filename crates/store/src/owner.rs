@@ -1,33 +1,34 @@
-//! Which process drives a run, and whether it is still there. A number alone does not tell: the
-//! system gives it to another process later, and another machine or container numbers its own.
-//! It does not know what the process does.
+//! The owner of a run: which process drives it, and whether that process is still alive. A process
+//! number alone does not identify it: numbers are reused, and other machines or containers have
+//! their own.
 
 use std::time::Duration;
 
-/// A process: its number, where that number counts, and when it began.
+/// A process: its number, the namespace of the number, and its start time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Owner {
     /// Its number.
     pub pid: u32,
-    /// The boot of the machine and the time since then; empty where the system does not tell.
+    /// The boot of the machine and the time since then; empty if the system does not provide it.
     pub start: String,
-    /// Where processes are numbered like that: the boot of the machine and, where a machine has
-    /// several, the space of numbers. Empty where that is not known.
+    /// The namespace of the process number: the boot of the machine and, where a machine has
+    /// several, the PID namespace. Empty if that is not known.
     pub place: String,
-    /// The machine's name, for people.
+    /// The machine's name, for display.
     pub host: String,
-    /// When it was last heard of.
+    /// Its last heartbeat.
     pub heard_at: jiff::Timestamp,
 }
 
-/// For how long a process of another machine or container must not have been heard of before it
-/// counts as gone: from here nobody can look. It is heard of every [`RENEWED`].
+/// The lease: how long the heartbeat of a process on another machine or in another container must
+/// be missing before the process counts as gone, since it cannot be checked from here. The
+/// heartbeat is written every [`RENEWED`].
 pub const LEASE: Duration = Duration::from_secs(60);
 
-/// How often a process says that it still drives its run.
+/// The interval of heartbeats.
 pub const RENEWED: Duration = Duration::from_secs(5);
 
-/// The first space of process numbers of a Linux machine: what is outside of all containers.
+/// The initial PID namespace of a Linux machine, outside all containers.
 const OUTERMOST: &str = "pid:[4026531836]";
 
 impl Owner {
@@ -43,19 +44,19 @@ impl Owner {
         }
     }
 
-    /// Whether it can be told from here for certain if it is still there.
+    /// Whether its existence can be checked from here with certainty.
     pub fn is_within_sight(&self) -> bool {
         let own = place();
         self.place.is_empty() || self.place == own || self.was_before_a_reboot(&own)
     }
 
-    /// Whether it ran on this very machine, outside of containers, before the last reboot.
+    /// Whether it ran on this machine, outside containers, before the last reboot.
     fn was_before_a_reboot(&self, own: &str) -> bool {
         self.host == host() && self.place.ends_with(OUTERMOST) && own.ends_with(OUTERMOST)
     }
 
-    /// Whether it is there and is not merely waiting to be reaped. Of a process that is out of
-    /// sight: whether it was heard of lately.
+    /// Whether it is alive, and not a zombie. If it cannot be checked from here: whether its lease
+    /// has not expired.
     pub fn is_alive(&self) -> bool {
         match self.is_within_sight() {
             true => is_alive(self.pid, &self.start),
@@ -63,13 +64,13 @@ impl Owner {
         }
     }
 
-    /// For how long nothing was heard of it, by the clocks of both machines.
+    /// The time since its last heartbeat, by the clocks of both machines.
     pub fn silent_for(&self) -> Duration {
         let ms = super::ms_between(self.heard_at, super::now()).max(0);
         Duration::from_millis(ms.unsigned_abs())
     }
 
-    /// The process for people: its number, and its machine where that is another one.
+    /// The process for display: its number, and its machine if that is another one.
     pub fn shown(&self) -> String {
         match self.is_within_sight() {
             true => format!("process {}", self.pid),
@@ -78,7 +79,7 @@ impl Owner {
     }
 }
 
-/// Where the process numbers that this process sees count.
+/// The namespace of the process numbers that this process sees.
 fn place() -> String {
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let space = std::fs::read_link("/proc/self/ns/pid").unwrap_or_default();
@@ -93,8 +94,8 @@ fn host() -> String {
     name.nodename().to_string_lossy().into_owned()
 }
 
-/// Whether a process with this number that began then is there. Where the system does not tell
-/// when processes begin, its number decides.
+/// Whether a process with this number and start time exists. If the system does not provide start
+/// times, the number decides.
 pub fn is_alive(pid: u32, began: &str) -> bool {
     let known = std::path::Path::new("/proc/self/stat").exists();
     if known {
@@ -109,10 +110,10 @@ pub fn is_alive(pid: u32, began: &str) -> bool {
     })
 }
 
-/// When a process began; nothing where it is not there, or has ended.
+/// The start time of a process; nothing if it does not exist or has ended.
 fn start(pid: u32) -> Option<String> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name, in parentheses, may hold anything.
+    // The name, in parentheses, may contain anything.
     let (_, rest) = stat.rsplit_once(") ")?;
     let mut fields = rest.split(' ');
     if matches!(fields.next()?, "Z" | "X") {
@@ -143,7 +144,7 @@ mod tests {
             ..there
         };
         assert!(!silent.is_alive());
-        // The same machine after a reboot: the process is gone at once.
+        // The same machine after a reboot: the process is gone with certainty.
         if this.place.ends_with(OUTERMOST) {
             let before = Owner {
                 place: format!("another boot {OUTERMOST}"),

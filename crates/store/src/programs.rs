@@ -1,5 +1,4 @@
-//! The programs of runs, each kept once.
-//! It does not know what a program does.
+//! The programs of runs, each stored once by its hash.
 
 use rusqlite::{OptionalExtension, params};
 use serde::de::DeserializeOwned;
@@ -9,7 +8,8 @@ use super::{Store, StoreError};
 use lockstep_lang::ir::{Program, VERSION};
 
 impl Store {
-    /// Keeps the text of a program and returns its number; called inside a change.
+    /// Stores the text of a program unless it is stored already, and returns its number; must be
+    /// called inside a transaction.
     pub(super) fn keep_program(&self, text: &str) -> Result<i64, StoreError> {
         let hash = hash(&[text]);
         let found: Option<i64> = self
@@ -31,7 +31,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Where it was written by another version of the program, or cannot be read.
+    /// If it was written by another version of this software, or cannot be read.
     pub(super) fn program(&self, number: i64) -> Result<Program, StoreError> {
         let (version, text): (u32, String) = self
             .db
@@ -47,7 +47,7 @@ impl Store {
                  (its plan has the form {version}, this one reads {VERSION})"
             )));
         }
-        // Expressions are nested deeper than other things.
+        // Expressions are nested deeper than other data.
         let read = std::thread::scope(|scope| {
             let reader = std::thread::Builder::new().stack_size(STACK);
             let reader = reader.spawn_scoped(scope, || deep_json(&text));
@@ -56,23 +56,23 @@ impl Store {
         read.ok_or_else(|| StoreError::damaged(&self.folder))
     }
 
-    /// Reads what was stored as JSON.
+    /// Parses stored JSON.
     pub(super) fn json<T: DeserializeOwned>(&self, text: &str) -> Result<T, StoreError> {
         serde_json::from_str(text).map_err(|_| StoreError::damaged(&self.folder))
     }
 }
 
-/// What reading a program may use. Only what is used is taken from the system.
+/// The stack size for parsing a program, in bytes. Only used pages take memory.
 const STACK: usize = 512 << 20;
 
-/// More levels than the nesting of any program leads to.
+/// A greater JSON depth than any program can have.
 const DEEPEST: usize = 20_000;
 
-/// Reads JSON of more levels than are usual.
+/// Parses JSON that is nested deeper than usual.
 fn deep_json<T: DeserializeOwned>(text: &str) -> Option<T> {
     let mut depth = 0_usize;
     for byte in text.bytes() {
-        // Brackets in texts count, too: they are few.
+        // Brackets in strings count, too: they are few.
         match byte {
             b'[' | b'{' => depth += 1,
             b']' | b'}' => depth = depth.saturating_sub(1),

@@ -1,5 +1,4 @@
-//! The questions of runs that wait for a person.
-//! It does not know who may answer them.
+//! The stored questions of runs that wait for a person.
 
 use rusqlite::{Row, params};
 
@@ -11,7 +10,7 @@ use lockstep_engine::{EffectId, Question};
 pub struct Asked {
     /// The run that asks.
     pub run: RunNumber,
-    /// Names the question in its run.
+    /// Identifies the question in its run.
     pub effect: EffectId,
     /// The path of the node that asks.
     pub node: String,
@@ -22,11 +21,11 @@ pub struct Asked {
 }
 
 impl Store {
-    /// Writes down a question. One that was asked before keeps its time.
+    /// Stores a question. A repeated one keeps its time.
     ///
     /// # Errors
     ///
-    /// Where that cannot be written.
+    /// If it cannot be written.
     pub fn ask(
         &self,
         run: RunNumber,
@@ -43,11 +42,11 @@ impl Store {
         done.map(|_| ()).map_err(|error| self.error(&error))
     }
 
-    /// A question has been answered, or does not matter any more.
+    /// Removes a question that has been answered or has become obsolete.
     ///
     /// # Errors
     ///
-    /// Where that cannot be written.
+    /// If that cannot be written.
     pub fn unask(&self, run: RunNumber, effect: EffectId) -> Result<(), StoreError> {
         let delete = "DELETE FROM questions WHERE run = ? AND effect = ?";
         let done = (self.db).execute(delete, params![run.0, effect.0.cast_signed()]);
@@ -58,7 +57,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Where they cannot be read.
+    /// If they cannot be read.
     pub fn questions(&self, run: RunNumber) -> Result<Vec<Asked>, StoreError> {
         let select = "SELECT effect, node, question, asked_at FROM questions WHERE run = ? \
             ORDER BY effect";

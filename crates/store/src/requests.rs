@@ -1,5 +1,4 @@
-//! What other processes ask of a run: answers to its questions, and to cancel.
-//! It does not know whether the run heeds them.
+//! The stored requests of other processes to a run: answers to its questions, and cancellation.
 
 use rusqlite::{Row, params};
 
@@ -9,11 +8,11 @@ use super::{Approval, Asked, RunNumber, Store, StoreError, Stored, now};
 use lockstep_engine::{Answer, EffectId};
 
 impl Store {
-    /// Asks something of a run.
+    /// Stores a request to a run.
     ///
     /// # Errors
     ///
-    /// Where that cannot be written.
+    /// If it cannot be written.
     pub fn request(
         &self,
         run: RunNumber,
@@ -38,11 +37,11 @@ impl Store {
         Ok(self.db.last_insert_rowid())
     }
 
-    /// What is asked of a run and has not been taken in.
+    /// The requests to a run that it has not handled.
     ///
     /// # Errors
     ///
-    /// Where it cannot be read.
+    /// If they cannot be read.
     pub fn requests(&self, run: RunNumber) -> Result<Vec<Request>, StoreError> {
         type Columns = (i64, String, Option<i64>, Option<String>, String);
         let select = "SELECT number, kind, effect, answer, who, comment, asked_at \
@@ -82,11 +81,11 @@ impl Store {
             .collect()
     }
 
-    /// A request has been taken in; `refused` says why it is not heeded.
+    /// Marks a request as handled; `refused` is the reason if it was rejected.
     ///
     /// # Errors
     ///
-    /// Where that cannot be written.
+    /// If that cannot be written.
     pub fn take_in(&self, request: i64, refused: Option<&str>) -> Result<(), StoreError> {
         let update = "UPDATE requests SET taken_at = ?, refused = ? WHERE number = ?";
         let done = self
@@ -95,11 +94,11 @@ impl Store {
         done.map(|_| ()).map_err(|error| self.error(&error))
     }
 
-    /// What has become of a request.
+    /// The state of a request.
     ///
     /// # Errors
     ///
-    /// Where it cannot be read.
+    /// If it cannot be read.
     pub fn heard(&self, request: i64) -> Result<Heard, StoreError> {
         let select = "SELECT taken_at, refused FROM requests WHERE number = ?";
         let read = self.db.query_row(select, [request], |row| {
@@ -116,11 +115,11 @@ impl Store {
         }
     }
 
-    /// Answers a question of a run, unless somebody else was first; then that answer comes back.
+    /// Answers a question of a run, unless somebody else was first; then that answer is returned.
     ///
     /// # Errors
     ///
-    /// Where it cannot be read or written.
+    /// If it cannot be read or written.
     pub fn answer(
         &self,
         asked: &Asked,
@@ -128,7 +127,7 @@ impl Store {
         who: &str,
         comment: Option<&str>,
     ) -> Result<Answering, StoreError> {
-        // Two answers at once are one after the other here.
+        // The transaction serializes concurrent answers.
         let change = self.write()?;
         let given = self.approvals(asked.run)?;
         let of_it = |it: &&Approval| it.effect == asked.effect;
@@ -157,22 +156,22 @@ impl Store {
     }
 }
 
-/// What has become of a request.
+/// The state of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Heard {
-    /// The run has not taken it in.
+    /// The run has not handled it yet.
     NotYet,
-    /// The run does what was asked.
+    /// The run has accepted it.
     Heeded,
-    /// The run does not, and says why.
+    /// The run has rejected it, for this reason.
     Refused(String),
 }
 
-/// What has become of an answer.
+/// The result of answering.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answering {
-    /// It was the first; the run is told by this request.
+    /// It was the first; this request passes it to the run.
     Given(i64),
-    /// Somebody else had answered (who, and what), or the question does not matter any more.
+    /// Somebody else had answered (who, and what), or the question has become obsolete.
     TooLate(Option<(String, Answer)>),
 }

@@ -1,5 +1,4 @@
-//! The runs of a state directory: what each was asked to do, how it stands, and who drives it.
-//! It does not know what happened in them.
+//! The stored runs of a state directory: plan and inputs, status, and the process that drives each.
 
 use rusqlite::{OptionalExtension, Row, params};
 
@@ -11,7 +10,7 @@ use lockstep_engine::Kept;
 use lockstep_engine::notice::Status;
 use lockstep_plan::{Bound, Facts, RunFacts};
 
-/// Names a run inside one state directory: from 1, in the order they began.
+/// Identifies a run inside one state directory: from 1, in the order of their starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RunNumber(pub i64);
 
@@ -22,26 +21,26 @@ pub struct NewRun<'a> {
     pub bound: &'a Bound,
     /// Its id, user and start.
     pub facts: RunFacts,
-    /// What was given, for people.
+    /// The inputs, for display.
     pub inputs: serde_json::Value,
-    /// The file that was named.
+    /// The file argument.
     pub file: &'a str,
-    /// The folder that it was named in.
+    /// The folder that the file argument is relative to.
     pub folder: &'a str,
-    /// Decides the jitter of retries.
+    /// The seed for the jitter of retries.
     pub seed: u64,
-    /// The most commands at once, where that was asked for.
+    /// The maximum number of concurrent commands, if it was set.
     pub most: Option<u32>,
-    /// The run that it retries, and what that one had done already.
+    /// The run that it retries, and the completed work of that one.
     pub parent: Option<(RunNumber, Kept)>,
 }
 
-/// How a run stands.
+/// The status of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunStatus {
     /// A process drives it.
     Running,
-    /// Nobody drives it, and it has not ended: it can be resumed.
+    /// No process drives it, and it has not ended: it can be resumed.
     Stopped,
     /// It has ended.
     Ended(Status),
@@ -69,23 +68,23 @@ pub struct Run {
     pub pipeline: Name,
     /// The hash of its plan, in hexadecimal digits.
     pub plan_hash: String,
-    /// What was given, as a JSON object.
+    /// The inputs, as a JSON object.
     pub inputs: serde_json::Value,
-    /// The file that was named.
+    /// The file argument.
     pub file: String,
-    /// The folder that it was named in.
+    /// The folder that the file argument is relative to.
     pub folder: String,
     /// Who started it.
     pub user: Name,
-    /// Decides the jitter of retries.
+    /// The seed for the jitter of retries.
     pub seed: u64,
-    /// The most commands at once, where that was asked for.
+    /// The maximum number of concurrent commands, if it was set.
     pub most: Option<u32>,
     /// The run that it retries.
     pub parent: Option<RunNumber>,
-    /// What the run that it retries had done already.
+    /// The completed work of the run that it retries.
     pub kept: Kept,
-    /// How it stands.
+    /// Its status.
     pub status: RunStatus,
     /// When it began.
     pub started_at: jiff::Timestamp,
@@ -93,9 +92,9 @@ pub struct Run {
     pub finished_at: Option<jiff::Timestamp>,
     /// The process that drives it, or drove it when that died.
     pub owner: Option<Owner>,
-    /// The machine's clock when it was last heard of, in milliseconds.
+    /// The machine's clock at its last heartbeat, in milliseconds.
     pub clock: i64,
-    /// The version of this program that began it.
+    /// The version of this program that started it.
     pub made_by: String,
     program: i64,
     place: u32,
@@ -115,17 +114,17 @@ impl Run {
 const COLUMNS: &str = "number, id, pipeline, plan_hash, inputs, file, folder, user, seed, most, \
     parent, kept, status, started_at, finished_at, clock, program, place, made_by";
 
-/// What is read of a run; its process comes last.
+/// The columns of a run; those of its owner come last.
 fn columns() -> String {
     format!("{COLUMNS}, {OWNER}")
 }
 
 impl Store {
-    /// Writes down a run that begins now and is driven by this process.
+    /// Stores a run that starts now and is driven by this process.
     ///
     /// # Errors
     ///
-    /// Where that cannot be written.
+    /// If it cannot be written.
     pub fn begin(&self, new: &NewRun<'_>) -> Result<Run, StoreError> {
         let unwritable = |_| StoreError::refused("the plan cannot be written down");
         let program = serde_json::to_string(&new.bound.program).map_err(unwritable)?;
@@ -175,7 +174,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Where there is none.
+    /// If there is none.
     pub fn run(&self, number: RunNumber) -> Result<Run, StoreError> {
         let select = format!("SELECT {} FROM runs WHERE number = ?", columns());
         let found = self
@@ -189,11 +188,11 @@ impl Store {
         }
     }
 
-    /// All runs whose id begins like this, the last one first; all of them for an empty text.
+    /// All runs whose id begins like this, the latest first; all of them for an empty text.
     ///
     /// # Errors
     ///
-    /// Where they cannot be read.
+    /// If they cannot be read.
     pub fn runs(&self, prefix: &str) -> Result<Vec<Run>, StoreError> {
         let select = format!(
             "SELECT {} FROM runs WHERE substr(id, 1, length(?1)) = ?1 ORDER BY number DESC",
@@ -207,11 +206,11 @@ impl Store {
         found.into_iter().map(|run| self.judge(run)).collect()
     }
 
-    /// The plan of a run, without what follows from it.
+    /// The plan of a run, without what is derived from it.
     ///
     /// # Errors
     ///
-    /// Where it was planned by another version of the program, or cannot be read.
+    /// If it was planned by another version of the program, or cannot be read.
     pub fn bound(&self, run: &Run) -> Result<Bound, StoreError> {
         let program = self.program(run.program)?;
         let facts: rusqlite::Result<String> = self.db.query_row(
@@ -230,11 +229,11 @@ impl Store {
         })
     }
 
-    /// Makes this process the one that drives a run that has not ended.
+    /// Makes this process the owner of a run that has not ended.
     ///
     /// # Errors
     ///
-    /// Where it has ended, or a process that lives drives it.
+    /// If it has ended, or another living process drives it.
     pub fn claim(&self, number: RunNumber) -> Result<Run, StoreError> {
         let change = self.write()?;
         let run = self.run(number)?;
@@ -263,12 +262,12 @@ impl Store {
         Ok(run)
     }
 
-    /// Lets go of a run that this process has driven. Where another one does meanwhile, it is
-    /// left to that.
+    /// Releases a run that this process has driven. If another process has taken it over, that one
+    /// keeps it.
     ///
     /// # Errors
     ///
-    /// Where that cannot be written.
+    /// If that cannot be written.
     pub fn let_go(&self, number: RunNumber) -> Result<(), StoreError> {
         let this = Owner::this();
         let change = self.write()?;
@@ -278,18 +277,18 @@ impl Store {
         self.commit(change)
     }
 
-    /// Notes the machine's clock of a run, so that it goes on from there after a crash.
+    /// Stores the machine's clock of a run, so that it continues from there after a crash.
     ///
     /// # Errors
     ///
-    /// Where that cannot be written.
+    /// If that cannot be written.
     pub fn note_clock(&self, number: RunNumber, clock: i64) -> Result<(), StoreError> {
         let update = "UPDATE runs SET clock = max(clock, ?) WHERE number = ?";
         let done = self.db.execute(update, params![clock, number.0]);
         done.map(|_| ()).map_err(|error| self.error(&error))
     }
 
-    /// A run's status says whether somebody drives it.
+    /// Corrects the status of a run whose process is no longer alive.
     fn judge(&self, found: Option<Run>) -> Result<Run, StoreError> {
         let mut run = found.ok_or_else(|| StoreError::damaged(&self.folder))?;
         if run.status == RunStatus::Running && !run.owner.as_ref().is_some_and(Owner::is_alive) {
@@ -299,7 +298,7 @@ impl Store {
     }
 }
 
-/// Nothing where it cannot be understood.
+/// Nothing if it cannot be parsed.
 fn row(row: &Row<'_>) -> rusqlite::Result<Option<Run>> {
     let text = |at| row.get::<_, String>(at);
     let status: String = text(12)?;

@@ -1,6 +1,5 @@
-//! The locks of one run in a state directory that several processes share: it waits its turn among
-//! all of them, first come first served.
-//! It does not know what a lock protects, nor who asks for it.
+//! The locks of one run in a state directory that several processes share: fair queueing, takeover
+//! of the locks of dead processes, and leases for processes on other machines.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
@@ -17,18 +16,18 @@ use lockstep_engine::{EffectId, LockRequest, Want};
 use lockstep_runtime::guardian;
 use lockstep_runtime::locks::Locks;
 
-/// For how long a process must have been gone before its locks go to others. What it left behind
-/// must be gone, too: its guardian sees to that.
+/// How long a process must have been gone before its locks are given to others. Its commands must
+/// be gone, too: its guardian ensures that.
 const GONE_FOR: Duration = Duration::from_millis(300);
 
-/// For how long a process that is out of sight must be silent before our eyes, too: the clock of
-/// its machine may be wrong.
+/// How long the heartbeat of a process that cannot be checked must be missing by our own clock,
+/// too: the clock of its machine may be wrong.
 const SILENT_FOR: Duration = Duration::from_secs(20);
 
-/// How often it is looked whether the others are still there, when nothing else happens.
+/// The interval of checks whether the other processes are alive, when nothing else happens.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// What the name of an infrastructure's lock begins with.
+/// The prefix of the name of an infrastructure's lock.
 const INFRASTRUCTURE: &str = "infrastructure ";
 
 /// The locks of one run.
@@ -36,13 +35,13 @@ const INFRASTRUCTURE: &str = "infrastructure ";
 pub struct SharedLocks {
     store: Store,
     run: RunNumber,
-    /// What waits, and who was said to be before it.
+    /// Waiting requests, and the last reported queue before each.
     waiting: BTreeMap<EffectId, Option<Queue>>,
-    /// What was held before the run was continued, and was lost meanwhile.
+    /// Locks that were held before the run was resumed, and were lost meanwhile.
     lost: Vec<EffectId>,
-    /// What had been granted when the run was killed, before it could take note of it.
+    /// Locks that had been granted when the run was killed, before that was in its journal.
     early: Vec<EffectId>,
-    /// The state of the database that has been looked at.
+    /// The state of the database at the last poll.
     seen: Option<i64>,
     looked: Instant,
     /// Processes that were found gone, and when.
@@ -51,11 +50,11 @@ pub struct SharedLocks {
 }
 
 impl SharedLocks {
-    /// The locks of a run that this process drives. It takes a connection of its own.
+    /// The locks of a run that this process drives. It opens a connection of its own.
     ///
     /// # Errors
     ///
-    /// Where the state directory cannot be used; so for all that follows.
+    /// If the state directory cannot be used. The same holds for the other methods.
     pub fn new(store: &Store, run: RunNumber) -> Result<Self, StoreError> {
         let store = store.again()?;
         store.be_quick()?;
@@ -143,7 +142,7 @@ impl Locks for SharedLocks {
                     self.early.push(*id);
                     continue;
                 }
-                // It would be held while what was lost is waited for.
+                // It would be held while lost locks are waited for.
                 self.store.release_locks(self.holder(*id), &[])?;
             }
             (self.store).ask_for_locks(self.holder(*id), &request.node, &request.wants)?;
@@ -169,7 +168,7 @@ impl Locks for SharedLocks {
         Ok(self.store.release_locks(self.holder(id), names)?)
     }
 
-    /// Where nothing has changed this takes some microseconds, and nothing where nothing waits.
+    /// If nothing has changed this takes some microseconds, and if nothing waits no time at all.
     fn granted(&mut self) -> Result<Vec<EffectId>, LocksError> {
         let mut granted = std::mem::take(&mut self.early);
         if self.waiting.is_empty() {
@@ -188,7 +187,7 @@ impl Locks for SharedLocks {
                 (self.store).change_locks(|rows| decide(rows, run, joint, gone, Instant::now()))?;
             granted.extend(change.granted.into_iter().map(|it| it.effect));
         }
-        // What others do after the look is seen at the next one.
+        // Changes of others after this poll are seen at the next one.
         self.seen = Some(changes);
         for id in &granted {
             self.waiting.remove(id);
@@ -203,7 +202,7 @@ impl Locks for SharedLocks {
     }
 }
 
-/// Whether the same runs are before it.
+/// Whether the same runs are ahead of it.
 fn is_same(one: &Queue, other: &Queue) -> bool {
     let holders = |queue: &Queue| -> Vec<(Name, Name)> {
         let pair = |it: &Holder| (it.lock.clone(), it.run.clone());
@@ -212,7 +211,7 @@ fn is_same(one: &Queue, other: &Queue) -> bool {
     one.ahead == other.ahead && holders(one) == holders(other)
 }
 
-/// What of a run is granted now, and who has lost what they held.
+/// Decides which requests of a run are granted now, and which runs have lost their locks.
 fn decide(
     rows: &[LockRow],
     run: RunNumber,
@@ -228,7 +227,7 @@ fn decide(
             continue;
         }
         looked.push(other);
-        // Without a process it was stopped in good order: nothing of it is left.
+        // A run without a process was stopped properly: nothing of it is left.
         if let Some(owner) = &row.owner {
             if !is_gone(other, owner, known, at) {
                 continue;
@@ -243,7 +242,7 @@ fn decide(
     change
 }
 
-/// Whether the process of a run is gone, with all that it started.
+/// Whether the process of a run is gone, together with everything that it started.
 fn is_gone(
     run: RunNumber,
     owner: &Owner,
@@ -255,7 +254,7 @@ fn is_gone(
         known.remove(&run);
         return false;
     }
-    // Each time that it is heard of, it is another one.
+    // Each heartbeat makes it another value.
     let (was, since) = known.entry(run).or_insert_with(|| (owner.clone(), at));
     if was != owner {
         (*was, *since) = (owner.clone(), at);
@@ -269,7 +268,7 @@ fn is_gone(
     }
 }
 
-/// Who is before a request.
+/// Who is ahead of a request.
 fn queue(rows: &[LockRow], holder: LockHolder) -> Queue {
     let own: Vec<&LockRow> = rows.iter().filter(|row| row.holder == holder).collect();
     let wanted = |row: &&LockRow| own.iter().any(|it| it.want.name == row.want.name);
@@ -297,7 +296,7 @@ fn queue(rows: &[LockRow], holder: LockHolder) -> Queue {
     }
 }
 
-/// The name of a lock for people: an infrastructure has the name that it is written with.
+/// The display name of a lock: an infrastructure's is the name that it is written with.
 pub fn shown(lock: &str) -> &str {
     lock.strip_prefix(INFRASTRUCTURE).unwrap_or(lock)
 }
@@ -334,8 +333,8 @@ mod tests {
         }
     }
 
-    /// What is decided when the holder is looked at again and again: after each of these many
-    /// seconds, as it is then.
+    /// The decisions when the holder is checked repeatedly: after each of these numbers of seconds,
+    /// with its state at that time.
     fn after(looks: &[(u64, Owner)]) -> LockChange {
         let mut known = HashMap::new();
         let begun = Instant::now();
@@ -357,7 +356,7 @@ mod tests {
         let lost = after(&[(0, silent.clone()), (21, silent.clone())]);
         assert_eq!((lost.granted.len(), lost.lost.len()), (1, 1));
         assert_eq!(lost.silent, [RunNumber(1)]);
-        // It is there, but its clock is behind ours.
+        // It is alive, but its clock is behind ours.
         let again = elsewhere(60_500);
         let heard = [(0, silent.clone()), (15, again.clone()), (21, again)];
         assert_eq!(after(&heard), nothing);

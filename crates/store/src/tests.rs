@@ -1,4 +1,4 @@
-//! A state directory by itself: what is written is read again, by another process too.
+//! The state directory alone: what is written can be read again, also by another process.
 
 use super::*;
 use lockstep_engine::notice::{Happened, Status};
@@ -106,7 +106,7 @@ fn a_run_that_is_driven_is_not_claimed() {
     let error = store.claim(run.number).unwrap_err();
     let wanted = format!("run r-1 is being run by process {}", std::process::id());
     assert_eq!(error.message, wanted);
-    // A process that is no more.
+    // A process that no longer exists.
     (store.db)
         .execute("UPDATE runs SET owner_start = 'another boot:1'", [])
         .unwrap();
@@ -171,7 +171,7 @@ fn a_journal_is_read_as_it_was_written() {
     );
 }
 
-/// Makes the process of all runs one of another machine that was last heard of so long ago.
+/// Makes the process of all runs one of another machine with its last heartbeat so long ago.
 fn move_away(store: &Store, silent_ms: i64) {
     let update = "UPDATE runs SET owner_place = 'another boot pid:[1]', owner_host = 'elsewhere', \
         heard_at = ?";
@@ -186,7 +186,7 @@ fn a_run_that_is_driven_elsewhere_is_claimed_when_nothing_was_heard_for_long() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();
     let run = begin(&store, "r-1");
-    // A number that nobody has here: nothing follows from that.
+    // A number that no process here has: that proves nothing.
     store
         .db
         .execute("UPDATE runs SET owner = 1 << 30", [])
@@ -225,7 +225,7 @@ fn a_process_whose_run_was_taken_writes_nothing_more() {
     let before = heard(&store);
     journal.note_clock(7).unwrap();
     assert!(heard(&store) > before + 60_000);
-    // Another run lets its locks go to others.
+    // Another run takes its locks over.
     let silent = LockChange {
         lost: vec![run],
         silent: vec![run],
@@ -238,7 +238,7 @@ fn a_process_whose_run_was_taken_writes_nothing_more() {
     journal.note_clock(9).unwrap_err();
     assert_eq!(store.records(run).unwrap().len(), 1);
     assert_eq!(store.run(run).unwrap().clock, 7);
-    // It does not let go of what another one drives.
+    // It does not release what another one drives.
     store.claim(run).unwrap();
     store
         .db
@@ -248,7 +248,7 @@ fn a_process_whose_run_was_taken_writes_nothing_more() {
     assert!(store.run(run).unwrap().owner.is_some());
 }
 
-/// What the first version wrote is brought to the form of this one.
+/// Migration of a directory of the first version.
 #[test]
 fn an_earlier_version_is_brought_up_to_date() {
     let (folder, old) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
@@ -362,7 +362,7 @@ fn locks_questions_requests_and_approvals_are_kept() {
 /// As deep as a program can be nested.
 #[test]
 fn a_deep_program_is_read_as_it_was_written() {
-    // Values may be nested less deeply than what makes them.
+    // Values may be nested less deeply than the expressions for them.
     let nested = |open: &str, close: &str| {
         let deep = if open == "[" { 45 } else { 60 };
         format!("{}n{}", open.repeat(deep), close.repeat(deep))

@@ -1,5 +1,5 @@
-//! A state directory that was cut off anywhere: it opens at a place at which it has been, or says
-//! that it is damaged. It never says what has not happened.
+//! Torn writes: a state directory that is truncated anywhere opens in a state in which it has been,
+//! or reports that it is damaged. It never reports what has not happened.
 
 use std::path::Path;
 
@@ -20,7 +20,7 @@ fn copy(from: &Path, to: &Path) {
     let _ = std::fs::remove_file(to.join("state.db-shm"));
 }
 
-/// A folder in memory, where there is one: a disk would be waited for a thousand times.
+/// A folder in memory, where available: a disk would be too slow for a thousand cases.
 fn quick_folder() -> tempfile::TempDir {
     let memory = tempfile::tempdir_in("/dev/shm");
     memory.unwrap_or_else(|_| tempfile::tempdir().unwrap())
@@ -46,7 +46,7 @@ fn groups() -> Vec<Vec<Record>> {
     (0..40).map(|at| at % 4 + 1).map(group).collect()
 }
 
-/// What can be read of the first run: all of it, or why not.
+/// What can be read of the first run: all of it, or the reason why not.
 fn read(folder: &Path) -> Result<Option<Vec<Record>>, StoreError> {
     let Some(store) = Store::open_existing(folder)? else {
         return Ok(None);
@@ -61,7 +61,8 @@ fn read(folder: &Path) -> Result<Option<Vec<Record>>, StoreError> {
     Ok(Some(records))
 }
 
-/// Cuts both files of every state, also after all of it has been moved to the main file.
+/// Truncates both files of every state, also after a checkpoint has moved everything to the main
+/// file.
 #[test]
 fn a_state_directory_that_is_cut_off_is_never_read_wrongly() {
     let (folder, cut) = (quick_folder(), quick_folder());
@@ -77,7 +78,7 @@ fn a_state_directory_that_is_cut_off_is_never_read_wrongly() {
     for (at, group) in groups.iter().enumerate() {
         journal.write(group).unwrap();
         ends.push(ends[at] + group.len());
-        // What a crash right behind the commit leaves.
+        // What a crash right after the commit leaves.
         copy(folder, cut);
         let found = read(cut).unwrap().unwrap();
         assert_eq!(found, all[..ends[at + 1]], "behind commit {at}");
@@ -86,7 +87,7 @@ fn a_state_directory_that_is_cut_off_is_never_read_wrongly() {
         copy(folder, &kept);
         lengths.push(std::fs::metadata(folder.join(FILES[1])).unwrap().len());
     }
-    // Cut off at each commit, and one byte before it.
+    // Truncated at each commit, and one byte before it.
     for (at, length) in lengths.iter().enumerate() {
         for (length, count) in [(*length, ends[at + 1]), (length - 1, ends[at])] {
             copy(folder, cut);

@@ -1,5 +1,5 @@
-//! What failures would lead to, as text and JSON: one failure in full, or all of them as a table.
-//! It does not know how it was found out.
+//! Renders a what-if report (what each possible failure would lead to) as text or JSON: each case
+//! in full, or all of them as a table.
 
 mod case;
 mod table;
@@ -11,12 +11,12 @@ use super::Style;
 use super::style::{Line, Mark, Tone};
 use super::words;
 
-/// How a text is drawn.
+/// How the text is rendered.
 #[derive(Debug, Clone, Copy)]
 pub struct Look {
-    /// Colours and signs.
+    /// Colours and symbols.
     pub style: Style,
-    /// How many columns there are.
+    /// The width in columns.
     pub width: usize,
 }
 
@@ -40,14 +40,14 @@ pub fn table(foresight: &Foresight, look: Look) -> String {
     paint(lines, look)
 }
 
-/// The stable form for tools.
+/// The stable JSON form for tools.
 pub fn json(foresight: &Foresight) -> String {
-    // It holds nothing that JSON has no form for.
+    // It holds nothing that JSON cannot represent.
     let text = serde_json::to_string_pretty(foresight).unwrap_or_default();
     format!("{text}\n")
 }
 
-/// What is to be known beside the cases.
+/// Remarks that apply to all cases, printed next to them.
 fn remarks(foresight: &Foresight) -> Vec<Line> {
     let mut lines = Vec::new();
     if foresight.unlisted > 0 {
@@ -71,7 +71,7 @@ fn paint(lines: Vec<Line>, look: Look) -> String {
     text
 }
 
-/// `deployed`, or `deployed or rolled back` where it depends on who was faster.
+/// `deployed`, or `deployed or rolled back` where it depends on timing.
 fn word(ends: &[Status]) -> String {
     let words: Vec<&str> = ends.iter().map(|end| plain(*end)).collect();
     words.join(" or ")
@@ -82,7 +82,7 @@ fn plain(end: Status) -> &'static str {
     known.map_or("unfinished", |(_, word)| word)
 }
 
-/// The sign for how something can end.
+/// The symbol for how something can end.
 fn mark(ends: &[Status]) -> Mark {
     match ends {
         [one] => words::mark(*one),

@@ -1,5 +1,5 @@
-//! What ran, as a tree: each node that was heard of, how it ended, and how long it took.
-//! It does not know how a run goes on.
+//! The history of a run as a tree: each node that has been seen in events, its status and its
+//! duration.
 
 use indexmap::IndexMap;
 use serde::Serialize;
@@ -9,7 +9,7 @@ use super::{Style, moment, path, text, words};
 use lockstep_base::source::Name;
 use lockstep_engine::notice::{Failure, Happened, NodeKind, RunEvent, Status, Waiting};
 
-/// More lines than this are counted, not shown.
+/// Lines beyond this number are counted, not shown.
 const MOST: usize = 300;
 /// A name is not shown wider than this.
 const WIDE: usize = 60;
@@ -26,12 +26,12 @@ pub struct History {
 pub struct Past {
     /// What it is.
     pub kind: NodeKind,
-    /// The last that was heard of it.
+    /// Its last known status.
     pub status: Status,
-    /// A command's text, a question.
+    /// A command's text or a question.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// How long it took, or has been going on, in milliseconds.
+    /// How long it took, or has been running so far, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub took_ms: Option<i64>,
     /// What it waits for.
@@ -45,7 +45,7 @@ pub struct Past {
 }
 
 impl Past {
-    /// What nobody works on any more is to be looked at.
+    /// A node that nothing drives any more is marked for attention.
     fn mark(&self, going_on: bool) -> Mark {
         match going_on || self.status.is_final() {
             true => words::mark(self.status),
@@ -55,7 +55,7 @@ impl Past {
 }
 
 impl History {
-    /// Takes the next event.
+    /// Applies the next event.
     pub fn take(&mut self, event: &RunEvent) {
         let now = Some(moment(event));
         self.last = now;
@@ -118,7 +118,7 @@ impl History {
         })
     }
 
-    /// Says how long the nodes that have not ended have been going on.
+    /// Sets the durations of the nodes that have not ended, up to `now`.
     pub fn until(&mut self, now: i64) {
         for past in self.nodes.values_mut() {
             if !past.status.is_final() {
@@ -127,13 +127,13 @@ impl History {
         }
     }
 
-    /// All nodes, in the order in which they were first heard of.
+    /// All nodes, in the order in which they first appeared.
     pub fn nodes(&self) -> impl Iterator<Item = (&Name, &Past)> {
         self.nodes.iter()
     }
 
-    /// A line for each node; without `full` only for those that say something: what a deployment
-    /// or step did is left out where it went well, and so are loops.
+    /// A line for each node. Without `full` uninteresting lines are left out: what a deployment or
+    /// step that succeeded did inside, and loops.
     pub fn lines(&self, style: Style, full: bool, going_on: bool) -> Vec<Line> {
         let shown: Vec<(&Name, &Past)> = self
             .nodes
@@ -225,13 +225,13 @@ impl History {
     }
 }
 
-/// The end of a line: how it ended, and how long it took.
+/// The end of a line: the status and the duration.
 fn finish(mut line: Line, past: &Past, column: usize, going_on: bool) -> Line {
     line.pad(column);
     let mark = past.mark(going_on);
     let mut word = past.status.as_str().to_owned();
     if !going_on && !past.status.is_final() {
-        // Nobody works on it.
+        // Nothing drives the run any more.
         word = String::from("unfinished");
     } else if let Some(waiting) = &past.waiting {
         word = words::waiting(waiting, past.took_ms);

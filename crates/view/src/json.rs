@@ -1,5 +1,4 @@
-//! Events as JSON, one a line, as `run --format json` prints them.
-//! It does not know what they mean.
+//! Events as JSON lines, one event a line, as `run --format json` prints them.
 
 use std::io::{self, Write};
 
@@ -7,7 +6,7 @@ use lockstep_engine::notice::RunEvent;
 
 use super::Report;
 
-/// So much is held back at most, in bytes.
+/// At most so much output is buffered, in bytes.
 const HELD: usize = 1 << 16;
 
 /// Writes each event as one line of JSON.

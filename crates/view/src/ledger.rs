@@ -1,5 +1,5 @@
-//! The last thing a run prints: its failures, then a line for each deployment, then how it ended.
-//! It does not know how to continue a run; the caller hands in the words for that.
+//! The ledger, the last thing a run prints: its failures, then a line for each deployment, then how
+//! the run ended. The caller supplies the commands that can be run next.
 
 mod failures;
 mod table;
@@ -17,20 +17,20 @@ use super::{Style, Summary, path, text, words};
 /// How a ledger is printed.
 #[derive(Debug, Clone, Default)]
 pub struct Ledger<'a> {
-    /// Colours and signs.
+    /// Colours and symbols.
     pub style: Style,
-    /// How many columns there are, on a terminal; elsewhere nothing is ever cut.
+    /// The width of the terminal in columns; without one nothing is ever cut.
     pub width: Option<usize>,
     /// The texts that failures point into.
     pub sources: Option<&'a Sources>,
-    /// What can be done now, a command a line: `lockstep resume r-7f3a`.
+    /// Commands that can be run next, one a line: `lockstep resume r-7f3a`.
     pub next: Vec<String>,
-    /// Whether somebody still drives the run.
+    /// Whether a process still drives the run.
     pub goes_on: bool,
 }
 
 impl Ledger<'_> {
-    /// Prints what is known of a run.
+    /// Prints the summary of a run.
     pub fn print(&self, out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
         let failures = failures::lines(self, summary);
         let table = table::lines(self, summary);
@@ -51,7 +51,7 @@ impl Ledger<'_> {
         out.flush()
     }
 
-    /// A node's name for people.
+    /// A node's name in readable form.
     fn label(&self, node: &str) -> String {
         let label = path::label(node, self.style.arrow(), self.style.dot());
         text::clean(&label).into_owned()
@@ -83,7 +83,7 @@ impl Ledger<'_> {
             None => (
                 Mark::Warn,
                 Tone::Warn,
-                // When it stopped, nobody wrote down.
+                // The time at which it stopped was not recorded.
                 String::from("stopped before its end"),
             ),
         };

@@ -1,5 +1,5 @@
-//! Consumers of run events: plain lines, a live tree, JSON lines and the ledger at the end.
-//! They do not know the machine nor any process; they are handed events and something to write to.
+//! Rendering of plans, runs and what-if reports: plain log lines, a live tree, JSON lines, the
+//! ledger at the end, Mermaid and Graphviz. Input is data (events, outlines) and a writer.
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
 
@@ -36,17 +36,17 @@ pub use plain::Plain;
 pub use style::Style;
 pub use summary::{Row, Summary, Tail, Trouble};
 
-/// Something that is told what happens in a run.
+/// A reporter: receives the events of a run and writes them in some form.
 pub trait Report {
-    /// Takes the next event.
+    /// Applies the next event.
     fn event(&mut self, event: &RunEvent) -> io::Result<()>;
 
-    /// Writes what has been held back, because nothing happens for the moment.
+    /// Writes buffered output, because no event is due at the moment.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 
-    /// Says what is still to be said; no event follows.
+    /// Writes what is left at the end of the run; no event follows.
     fn finish(&mut self) -> io::Result<()>;
 
     /// Time has passed. Only what is redrawn in place needs it, about ten times a second.
@@ -54,18 +54,18 @@ pub trait Report {
         Ok(())
     }
 
-    /// Clears the way for a question: nothing is drawn until [`Report::proceed`].
+    /// Clears the screen area for a question: nothing is drawn until [`Report::proceed`].
     fn pause(&mut self) -> io::Result<()> {
         Ok(())
     }
 
-    /// Draws again.
+    /// Resumes drawing after [`Report::pause`].
     fn proceed(&mut self) -> io::Result<()> {
         Ok(())
     }
 }
 
-/// The milliseconds since 1970 at which an event happened.
+/// When an event happened, in milliseconds since 1970.
 fn moment(event: &RunEvent) -> i64 {
     event.at.as_millisecond()
 }

@@ -1,5 +1,5 @@
-//! The run as a tree that is redrawn in place on a terminal, with what lasts scrolling above it.
-//! It does not know the terminal: it is handed something to write to and a way to ask for its size.
+//! The live view: the run as a tree that is redrawn in place on a terminal, with lasting lines
+//! scrolling above it. The terminal's size comes from a callback.
 
 mod board;
 mod frame;
@@ -22,10 +22,10 @@ use frame::Size;
 
 /// The screen is drawn no more often than this, in milliseconds.
 const PAUSE: i64 = 80;
-/// So much lasting text is written at once at most, before the next drawing, in bytes.
+/// At most so much lasting text is buffered until the next drawing, in bytes.
 const BACKLOG: usize = 1 << 16;
 
-/// Begins and ends a drawing that terminals show as a whole, where they can.
+/// Begins and ends a synchronized update, which terminals that support it show as a whole.
 const BEGIN: &str = "\u{1b}[?2026h";
 const END: &str = "\u{1b}[?2026l";
 /// Lines that a shrinking terminal makes too long are cut, not wrapped.
@@ -34,16 +34,16 @@ const WRAP: &str = "\u{1b}[?7h";
 /// Clears from the cursor to the end of the screen.
 const CLEAR: &str = "\u{1b}[J";
 
-/// Draws the run as it is.
+/// Draws the current state of the run.
 pub struct Live<W> {
     out: W,
     style: Style,
-    /// Asks for columns and rows.
+    /// Returns columns and rows.
     size: Box<dyn FnMut() -> (u16, u16) + Send>,
     board: Board,
     tally: Tally,
     narrator: Narrator,
-    /// What has been said since the last drawing.
+    /// Lasting text since the last drawing.
     lasting: String,
     /// The tree on the screen.
     tree: String,
@@ -55,7 +55,7 @@ pub struct Live<W> {
 }
 
 impl<W: Write> Live<W> {
-    /// Draws on `out`, whose columns and rows `size` tells each time.
+    /// Draws on `out`; `size` returns its columns and rows at each drawing.
     pub fn new(out: W, style: Style, size: impl FnMut() -> (u16, u16) + Send + 'static) -> Self {
         Self {
             out,
@@ -73,8 +73,8 @@ impl<W: Write> Live<W> {
         }
     }
 
-    /// Tells how many deployments a stage will have, by its path; or the pipeline outside of its
-    /// stages. Without it the tree does not say how many are to come.
+    /// Sets how many deployments a stage will have, by its path; or the pipeline outside of its
+    /// stages. Without it the tree does not show how many are still to come.
     pub fn expect(&mut self, stage: &Name, deployments: usize) {
         self.board.expect(stage, deployments);
     }

@@ -1,5 +1,6 @@
-//! Turns events into the lines of a log: what starts, ends, waits and fails, and when.
-//! It does not know whether all lines are shown (plain) or only the weighty ones (live).
+//! Turns events into log lines: what starts, ends, waits and fails, and when. Each line has a
+//! weight; the caller chooses whether all lines are shown (plain) or only the important ones
+//! (live).
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,21 +12,21 @@ use super::style::{Line, Mark, Style, Tone};
 use super::tally::Tally;
 use super::{moment, path, text, words};
 
-/// How wide the column of names is at least and at most.
+/// The smallest and the greatest width of the column of names.
 const COLUMN: std::ops::RangeInclusive<usize> = 32..=44;
-/// So many columns stand before them.
+/// The columns before the names.
 const BEFORE_NAMES: usize = 11;
-/// A command that took this long is worth a line when it ends, in milliseconds.
+/// A command that took this long gets a line when it ends, in milliseconds.
 const LONG: i64 = 10_000;
-/// Up to so many strands at a barrier, each arrival is told.
+/// Up to so many strands at a barrier, each arrival gets a line.
 const FEW_STRANDS: usize = 8;
 
-/// How much a line matters.
+/// How important a line is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Weight {
-    /// It is for a log that tells everything.
+    /// Only for a complete log.
     Detail,
-    /// It stays on the screen when the live tree is gone.
+    /// Remains on the screen when the live tree is gone.
     Lasting,
 }
 
@@ -38,7 +39,7 @@ struct Open {
     waiting: Option<Waiting>,
 }
 
-/// The teller. It remembers the nodes that have not ended, and which failures it has told.
+/// The narrator. It stores the nodes that have not ended, and which failures it has reported.
 #[derive(Debug)]
 pub(super) struct Narrator {
     style: Style,
@@ -55,7 +56,7 @@ pub(super) struct Narrator {
 }
 
 impl Narrator {
-    /// A teller that writes as `style` says.
+    /// A narrator that writes in this style.
     pub(super) fn new(style: Style) -> Self {
         Self {
             style,
@@ -70,18 +71,19 @@ impl Narrator {
         }
     }
 
-    /// How many nodes and failures are kept.
+    /// How many nodes and failures are stored.
     #[cfg(test)]
     pub(super) fn remembered(&self) -> usize {
         self.open.len() + self.barriers.len() + self.told.len()
     }
 
-    /// Tells how many columns there are; on a narrow screen names take half of them.
+    /// Sets the width in columns; on a narrow screen names take half of them.
     pub(super) fn fit(&mut self, width: usize) {
         self.room = width.saturating_sub(BEFORE_NAMES) / 2;
     }
 
-    /// What the event is worth saying, in order. The tally has taken the event already.
+    /// Appends the lines for an event, in order. The tally must have been updated with the event
+    /// before.
     pub(super) fn tell(
         &mut self,
         event: &RunEvent,
@@ -222,7 +224,7 @@ impl Narrator {
         } = waiting
         {
             self.barriers.insert(name.clone());
-            // Hundreds of arrivals say no more than every tenth part of them.
+            // Of hundreds of arrivals only every tenth part is reported.
             let step = (expected / 10).max(1);
             if *expected > FEW_STRANDS && *arrived != 1 && arrived % step != 0 {
                 return;
@@ -241,7 +243,7 @@ impl Narrator {
         self.say(weight, mark, node, Tone::Plain, words);
     }
 
-    /// Forgets a node that has ended, and says how long it took and what it was.
+    /// Removes a node that has ended, and returns how long it took and what it was.
     fn close(&mut self, node: &Name, kind: NodeKind, status: Status) -> (Option<i64>, String) {
         let open = self.open.remove(node).unwrap_or_default();
         if !status.is_final() {
@@ -385,12 +387,13 @@ impl Narrator {
         self.tell_failure(end);
     }
 
-    /// Says why, once: blocks around the node that failed first only hand its failure on.
+    /// Reports the reason once: blocks around the node that failed first only propagate its
+    /// failure.
     fn tell_failure(&mut self, end: &End<'_>) {
         let Some(failure) = end.failure else {
             return;
         };
-        // That the run was cancelled is told by what it stops.
+        // A cancellation is reported by what it stops.
         if failure.class == FailureClass::Cancelled || !self.told.insert(failure.node.clone()) {
             return;
         }
@@ -398,7 +401,7 @@ impl Narrator {
             Status::Ignored => Mark::Warn,
             _ => Mark::Bad,
         };
-        // One broken barrier fails many; their deployments say so themselves.
+        // One broken barrier fails many; their deployments report that themselves.
         let weight = match failure.class {
             FailureClass::Barrier => Weight::Detail,
             _ => Weight::Lasting,
@@ -414,7 +417,7 @@ impl Narrator {
         );
     }
 
-    /// A line about an end, with how long it took.
+    /// A line about an end, with its duration.
     fn end_line(&mut self, weight: Weight, mark: Mark, end: &End<'_>, mut words: Line) {
         if let Some(took) = end.took {
             words.add(Tone::Dim, format!("  {}", words::took(took)));
@@ -427,7 +430,7 @@ impl Narrator {
         self.say(weight, mark, end.node, tone, words);
     }
 
-    /// Says a text that may have many lines; those after the first stand below it.
+    /// Writes a text that may have many lines; those after the first stand below it.
     fn say_lines(
         &mut self,
         weight: Weight,
@@ -485,7 +488,7 @@ struct End<'a> {
     what: String,
 }
 
-/// Whether it is told how long it took: not of blocks, and not of what ends at once.
+/// Whether the duration is shown: not for blocks, and not for what ends at once.
 fn is_timed(kind: NodeKind) -> bool {
     match kind {
         NodeKind::Stage

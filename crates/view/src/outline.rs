@@ -1,5 +1,4 @@
-//! A plan on the screen, as JSON, and as a graph for Mermaid or Graphviz.
-//! It does not know how the plan was made.
+//! Renders a plan as text on the screen, as JSON, and as a graph for Mermaid or Graphviz.
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
@@ -19,9 +18,9 @@ pub use dot::dot;
 pub use mermaid::mermaid;
 pub use text::{Text, text};
 
-/// The plan as JSON, indented. The form is stable; `version` tells which one it is.
+/// The plan as indented JSON. The form is stable; `version` is the version of the form.
 pub fn json(outline: &Outline) -> String {
-    // Only maps with keys that are no strings could not be written, and there are none.
+    // Only maps with keys that are not strings could not be serialized, and there are none.
     let text = serde_json::to_string_pretty(outline).unwrap_or_default();
     format!("{text}\n")
 }

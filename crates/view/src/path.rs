@@ -1,5 +1,5 @@
-//! Paths of nodes: `release/prod/matrix[prod.eu, checkout]/deploy[checkout, prod.eu]/verify`.
-//! It does not know which nodes exist; it only splits what is written.
+//! Paths of nodes: `release/prod/matrix[prod.eu, checkout]/deploy[checkout, prod.eu]/verify`;
+//! splitting them and turning them into readable labels.
 
 /// The segments of a path. A `/` inside brackets or quotes splits nothing.
 pub fn segments(path: &str) -> impl Iterator<Item = &str> {
@@ -25,19 +25,19 @@ pub fn is_below(path: &str, above: &str) -> bool {
         .is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// A segment in its parts: `deploy[checkout, prod.eu]`.
+/// A segment split into its parts: `deploy[checkout, prod.eu]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Segment<'a> {
-    /// What stands before the brackets.
+    /// The text before the brackets.
     pub name: &'a str,
-    /// What stands between them; none without brackets.
+    /// The texts between the brackets; none without brackets.
     pub keys: Vec<&'a str>,
-    /// What stands after them.
+    /// The text after the brackets.
     pub rest: &'a str,
 }
 
 impl<'a> Segment<'a> {
-    /// Takes a segment apart.
+    /// Splits a segment.
     pub fn new(segment: &'a str) -> Self {
         let plain = Self {
             name: segment,
@@ -70,7 +70,7 @@ impl<'a> Segment<'a> {
         }
     }
 
-    /// Service and infrastructure, where the segment is a deployment.
+    /// Service and infrastructure, if the segment is a deployment.
     pub fn deployment(&self) -> Option<(&'a str, &'a str)> {
         match (self.name, self.keys.as_slice()) {
             ("deploy", [service, target]) => Some((service, target)),
@@ -84,14 +84,13 @@ pub fn deployment(path: &str) -> Option<(&str, &str)> {
     segments(path).find_map(|segment| Segment::new(segment).deployment())
 }
 
-/// Statements without a name, which say themselves what they are.
+/// Statements without a name, which are called by their keyword.
 const NAMELESS: [&str; 6] = ["run", "log", "barrier", "approve", "wait", "lock"];
 
-/// A name for people: `checkout → prod.eu · verify`, or the path without its pipeline.
+/// A readable name: `checkout → prod.eu · verify`, or the path without its pipeline.
 ///
-/// Stage and cell are left out where a deployment says it all; what else a cell is named by stays.
-/// A statement without a name is called like what it stands in; those that run side by side keep
-/// their numbers.
+/// Stage and cell are left out where the deployment implies them; the other keys of a cell stay. A
+/// statement without a name is called like what it stands in; parallel ones keep their numbers.
 pub fn label(path: &str, arrow: &str, dot: &str) -> String {
     let mut all: Vec<&str> = segments(path).collect();
     if let [.., above, last] = all.as_slice()
@@ -126,7 +125,7 @@ pub fn label(path: &str, arrow: &str, dot: &str) -> String {
     label
 }
 
-/// Where the slashes stand that split the path.
+/// The positions of the slashes that split the path.
 fn slashes(path: &str) -> Vec<usize> {
     let mut found = Vec::new();
     scan(path, |at, byte, depth| {
@@ -137,9 +136,9 @@ fn slashes(path: &str) -> Vec<usize> {
     found
 }
 
-/// Calls `see` for each byte outside quotes, with the number of brackets around it; a bracket
-/// counts itself when it opens and no longer when it closes. Quotes count only inside brackets,
-/// and only where they are closed again.
+/// Calls `see` for each byte outside quotes, with the depth of the brackets around it; an opening
+/// bracket counts itself, a closing one does not. Quotes count only inside brackets, and only where
+/// they are closed again.
 fn scan(text: &str, mut see: impl FnMut(usize, u8, usize)) {
     let bytes = text.as_bytes();
     let (mut at, mut depth) = (0, 0usize);

@@ -1,5 +1,4 @@
-//! The run as plain lines, for logs and for places that are no terminal.
-//! It does not know how a line comes about (`narrate` does).
+//! The run as plain log lines, for log files and for output that is not a terminal.
 
 use std::io::{self, Write};
 
@@ -9,10 +8,10 @@ use super::narrate::Narrator;
 use super::tally::Tally;
 use super::{Report, Style};
 
-/// So much is held back at most, in bytes.
+/// At most so much output is buffered, in bytes.
 const HELD: usize = 1 << 16;
 
-/// Writes a line whenever something starts, ends, waits or is said.
+/// Writes a line whenever something starts, ends, waits or is logged.
 #[derive(Debug)]
 pub struct Plain<W> {
     out: W,

@@ -1,5 +1,5 @@
-//! Runs written by hand, for tests: a builder of event sequences.
-//! It does not know which sequences a machine would make.
+//! Hand-written runs for tests: a builder of event sequences. It does not check that a machine
+//! would emit such a sequence.
 
 use jiff::Timestamp;
 
@@ -12,7 +12,7 @@ use lockstep_lang::ir::FailureClass;
 /// When the runs of tests begin: 2026-03-01 12:00 UTC.
 const BEGAN: i64 = 1_772_366_400_000;
 
-/// A run that is being written.
+/// A run under construction.
 #[derive(Debug, Default)]
 pub(super) struct Script {
     pub(super) events: Vec<RunEvent>,
@@ -51,7 +51,7 @@ impl Script {
         BEGAN + self.now
     }
 
-    /// Lets time pass, in milliseconds.
+    /// Advances the time, in milliseconds.
     pub(super) fn pass(&mut self, ms: i64) -> &mut Self {
         self.now += ms;
         self
@@ -189,7 +189,7 @@ fn qa(script: &mut Script) {
         .end("release/qa", NodeKind::Stage, Status::Succeeded);
 }
 
-/// All goes well.
+/// Everything succeeds.
 pub(super) fn success() -> Script {
     let mut script = Script::new();
     qa(&mut script);
@@ -318,7 +318,7 @@ pub(super) fn failing(span: Option<Span>) -> Script {
     script
 }
 
-/// What [`failing`] comes to: both are rolled back.
+/// The outcome of [`failing`]: both are rolled back.
 pub(super) fn failed(span: Option<Span>) -> Script {
     let mut script = failing(span);
     let (checkout, payments) = (cell("checkout", "prod.us"), cell("payments", "prod.us"));
@@ -359,7 +359,7 @@ pub(super) fn failed(span: Option<Span>) -> Script {
     script
 }
 
-/// As [`failed`], but taking payments back fails as well.
+/// As [`failed`], but the rollback of payments fails as well.
 pub(super) fn stuck() -> Script {
     let mut script = failing(None);
     let (checkout, payments) = (cell("checkout", "prod.us"), cell("payments", "prod.us"));
@@ -397,7 +397,7 @@ pub(super) fn stuck() -> Script {
     script
 }
 
-/// A person stops the run.
+/// A person cancels the run.
 pub(super) fn cancelled() -> Script {
     let mut script = Script::new();
     qa(&mut script);
@@ -451,7 +451,7 @@ pub(super) fn cancelled() -> Script {
     script
 }
 
-/// An atomic stage takes back what had ended well.
+/// An atomic stage rolls back what had ended well.
 pub(super) fn atomic() -> Script {
     let mut script = Script::new();
     let (eu, us) = (cell("checkout", "prod.eu"), cell("checkout", "prod.us"));

@@ -1,19 +1,18 @@
-//! How reports look: tones, marks, and lines made of toned pieces.
-//! It does not know what a line says.
+//! Styled output: tones, marks, and lines made of styled pieces.
 
 use super::text;
 
-/// What the place that is written to can show.
+/// What the output can show.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Style {
-    /// Whether it shows colours (`NO_COLOR` is the caller's business).
+    /// Whether it shows colours (`NO_COLOR` is handled by the caller).
     pub color: bool,
     /// Whether it shows more than ASCII.
     pub unicode: bool,
 }
 
 impl Style {
-    /// Everything, without colours.
+    /// Unicode, without colours.
     pub const PLAIN: Self = Self {
         color: false,
         unicode: true,
@@ -59,7 +58,7 @@ impl Style {
         self.pick("×", "x")
     }
 
-    /// The sign for a mark.
+    /// The symbol for a mark.
     pub fn mark(self, mark: Mark) -> &'static str {
         match mark {
             Mark::None => " ",
@@ -80,7 +79,7 @@ impl Style {
     }
 }
 
-/// A sign before a line.
+/// A symbol before a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the signs say it")]
 pub enum Mark {
@@ -97,7 +96,7 @@ pub enum Mark {
 }
 
 impl Mark {
-    /// The tone it has.
+    /// Its tone.
     pub fn tone(self) -> Tone {
         match self {
             Self::Good => Tone::Good,
@@ -112,19 +111,19 @@ impl Mark {
 /// The tone of a piece of text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tone {
-    /// As it is.
+    /// Default.
     Plain,
-    /// Stressed.
+    /// Emphasized.
     Bold,
-    /// In the background.
+    /// Subdued.
     Dim,
-    /// Well: green.
+    /// Success: green.
     Good,
-    /// Not well: red.
+    /// Failure: red.
     Bad,
-    /// To be looked at: yellow.
+    /// Needs attention: yellow.
     Warn,
-    /// Going on: cyan.
+    /// In progress: cyan.
     Note,
 }
 
@@ -142,7 +141,7 @@ impl Tone {
     }
 }
 
-/// A line of toned pieces.
+/// A line of styled pieces.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Line {
     pieces: Vec<(Tone, String)>,
@@ -170,7 +169,7 @@ impl Line {
         self
     }
 
-    /// Adds a line's pieces.
+    /// Adds the pieces of another line.
     pub fn append(&mut self, line: Line) -> &mut Self {
         self.pieces.extend(line.pieces);
         self
@@ -182,7 +181,7 @@ impl Line {
         self.add(Tone::Plain, " ".repeat(blanks))
     }
 
-    /// How many columns it takes.
+    /// Its width in columns.
     pub fn width(&self) -> usize {
         self.pieces.iter().map(|(_, text)| text::width(text)).sum()
     }
@@ -202,12 +201,12 @@ impl Line {
             let last = at + 1 == self.pieces.len();
             let piece = &mut self.pieces[at].1;
             let wide = text::width(piece);
-            // The piece that is followed by something must leave room for the ellipsis.
+            // A piece that is followed by another one must leave room for the ellipsis.
             if used + wide + usize::from(!last) * text::width(style.ellipsis()) <= room {
                 used += wide;
                 continue;
             }
-            // A blank that never fits makes sure that the ellipsis is written.
+            // A blank that never fits ensures that the ellipsis is written.
             let cut = format!("{piece}{}", " ".repeat(room + 1));
             *piece = text::cut(&cut, room - used, style.ellipsis()).into_owned();
             self.pieces.truncate(at + 1);
@@ -216,7 +215,7 @@ impl Line {
         self
     }
 
-    /// The line as it is written, without blanks at its end.
+    /// The line with escape sequences, without blanks at its end.
     pub fn paint(&self, style: Style) -> String {
         let mut out = String::new();
         for (tone, text) in &self.pieces {

@@ -1,5 +1,5 @@
-//! Keeps what the end of a run needs: deployments, failures, the end of their output.
-//! It does not know how they are shown, and forgets all that ended well but deployments.
+//! Collects what the end of a run needs: deployments, failures, the end of their output. Other
+//! nodes that ended well are dropped, so that memory stays bounded.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
@@ -13,13 +13,13 @@ use lockstep_lang::ir::FailureClass;
 
 use super::{Report, moment, path};
 
-/// How many lines of a command's output are kept.
+/// How many lines of a command's output are stored.
 const TAIL_LINES: usize = 20;
-/// How much of such a line is kept, in bytes.
+/// How much of such a line is stored, in bytes.
 const TAIL_LINE_BYTES: usize = 2_000;
-/// How many failures keep the end of their output.
+/// How many failures store the end of their output.
 const TAILS: usize = 100;
-/// For how many stopped commands the end of the output is kept, until it is known why.
+/// For how many stopped commands the end of the output is stored, until the cause is known.
 const STOPPED: usize = 32;
 
 /// A line of the ledger.
@@ -31,17 +31,17 @@ pub struct Row {
     pub service: Name,
     /// The infrastructure.
     pub target: Name,
-    /// What was there before, if the workflow told.
+    /// The version before, if the workflow reported one.
     pub before: Option<String>,
-    /// What is there now, if the workflow told.
+    /// The version now, if the workflow reported one.
     pub after: Option<String>,
-    /// The last that was heard of it.
+    /// Its last known status.
     pub status: Status,
     /// Whether it failed itself, and was not only rolled back with others.
     pub failed: bool,
-    /// How long it was worked on, in milliseconds.
+    /// How long it has been worked on in all, in milliseconds.
     pub took_ms: Option<i64>,
-    /// Since when it has been worked on.
+    /// Since when it has been active.
     since: Option<i64>,
 }
 
@@ -69,20 +69,20 @@ impl Tail {
     }
 }
 
-/// A failure that nothing has mended.
+/// A failure that no retry or handler has cleared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trouble {
     /// What happened.
     pub failure: Failure,
     /// The command that failed or was stopped, with the end of its output.
     pub tail: Option<Tail>,
-    /// Whether it was counted as well.
+    /// Whether it was ignored.
     pub ignored: bool,
     /// Its place among the failures of the run.
     order: u64,
 }
 
-/// What is known of a run when it ends.
+/// The collected data of a run.
 #[derive(Debug, Default)]
 pub struct Summary {
     run: Option<Name>,
@@ -111,7 +111,7 @@ impl Report for Summary {
 }
 
 impl Summary {
-    /// Nothing is known yet.
+    /// The state before the first event.
     pub fn new() -> Self {
         Self::default()
     }
@@ -136,7 +136,7 @@ impl Summary {
         Some(self.last? - self.began?)
     }
 
-    /// The deployments, in the order in which they were first heard of.
+    /// The deployments, in the order in which they first appeared.
     pub fn rows(&self) -> impl ExactSizeIterator<Item = &Row> {
         self.rows.values()
     }
@@ -153,13 +153,13 @@ impl Summary {
         &self.skipped_stages
     }
 
-    /// How many commands and failures are kept.
+    /// How many commands and failures are stored.
     #[cfg(test)]
     pub(super) fn remembered(&self) -> usize {
         self.running.len() + self.stopped.len() + self.troubles.len() + self.tails_kept
     }
 
-    /// Takes the next event.
+    /// Applies the next event.
     pub fn take(&mut self, event: &RunEvent) {
         self.events += 1;
         let now = Some(moment(event));
@@ -210,7 +210,7 @@ impl Summary {
     }
 
     fn started(&mut self, node: &Name, kind: NodeKind) {
-        // A node that starts again is tried again: what happened to it before does not count.
+        // A node that starts again is a retry: its earlier failures do not count.
         self.forget(node);
         if kind == NodeKind::Stage {
             self.skipped_stages.retain(|stage| stage != node);
@@ -239,7 +239,8 @@ impl Summary {
         tail.lines.push_back(text[..end].to_owned());
     }
 
-    /// The row of a deployment, made if it is new and says what it deploys where.
+    /// The row of a deployment, created if it is new and the event or its path names service and
+    /// target.
     fn row(&mut self, node: &Name, deployment: Option<&Deployment>) -> Option<&mut Row> {
         if !self.rows.contains_key(node) {
             let (service, target) = match deployment {
@@ -279,7 +280,7 @@ impl Summary {
         if let Some(deployment) = deployment {
             row.service = deployment.service.clone();
             row.target = deployment.target.clone();
-            // The last word counts, but silence takes nothing back.
+            // The last report counts, but a missing value does not clear an earlier one.
             row.before = deployment.before.clone().or(row.before.take());
             row.after = deployment.after.clone().or(row.after.take());
         }
@@ -317,14 +318,14 @@ impl Summary {
         }
     }
 
-    /// Keeps a failure under the node that failed first; what blocks around it say is the same.
+    /// Records a failure under the node that failed first; blocks around it report the same one.
     fn failed(&mut self, failure: &Failure, ignored: bool) {
         if failure.class == FailureClass::Cancelled {
             return;
         }
         if let Some(known) = self.troubles.get_mut(&failure.node) {
             known.ignored |= ignored;
-            // A look that failed is known by the verification that it was part of.
+            // A check that failed is reported as the verification that it was part of.
             if failure.class == FailureClass::Verification {
                 known.failure = failure.clone();
             }
@@ -353,7 +354,7 @@ impl Summary {
         self.stopped.remove(at)
     }
 
-    /// A verification fails because a command in it did: they are one failure.
+    /// A verification fails because a command in it did: they are merged into one failure.
     fn absorb(&mut self, node: &Name) {
         let inner = self.below(node);
         let mut tail = None;
@@ -389,7 +390,7 @@ impl Summary {
         }
     }
 
-    /// A node ended well: what failed in it was mended, or has been counted as well.
+    /// A node ended well: failures in it were cleared by a retry, or are ignored ones.
     fn mended(&mut self, node: &Name, forget: bool) {
         if self.troubles.is_empty() {
             return;

@@ -1,5 +1,4 @@
-//! Counts the deployments of a run by status, as a whole and for each stage.
-//! It does not know how they are shown.
+//! Counts the deployments of a run by status, in total and for each stage.
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
@@ -12,19 +11,19 @@ use lockstep_engine::notice::{Happened, NodeKind, RunEvent, Status};
 
 use super::path;
 
-/// How many deployments have which status.
+/// The number of deployments with each status.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Counts {
     by_status: [usize; 12],
 }
 
 impl Counts {
-    /// How many have this one.
+    /// How many have this status.
     pub(super) fn of(&self, status: Status) -> usize {
         self.by_status[status as usize]
     }
 
-    /// How many there are.
+    /// How many there are in total.
     pub(super) fn total(&self) -> usize {
         self.by_status.iter().sum()
     }
@@ -48,7 +47,7 @@ impl Counts {
     }
 }
 
-/// The counts of a run. A deployment that is heard of again is moved, not counted twice.
+/// The counts of a run. A deployment whose status changes is moved, not counted twice.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     all: Counts,
@@ -57,7 +56,7 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// Takes the next event.
+    /// Applies the next event.
     pub(super) fn event(&mut self, event: &RunEvent) {
         let (node, kind, status) = match &event.what {
             Happened::NodeStarted { node, kind, .. } => (node, *kind, Status::Running),

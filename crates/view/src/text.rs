@@ -1,5 +1,4 @@
-//! Text that others wrote, made fit for a terminal: no control codes, a known width.
-//! It does not know where it stands on the screen.
+//! Makes untrusted text safe for a terminal: no control codes, a known width.
 
 use std::borrow::Cow;
 
@@ -45,7 +44,7 @@ pub(super) fn lines(text: &str) -> Vec<String> {
     }
 }
 
-/// The first line that says something, with a mark where more follow.
+/// The first line that is not blank, with a mark where more follow.
 pub(super) fn first_line(text: &str, ellipsis: &str) -> String {
     let mut lines = text.lines().filter(|line| !line.trim().is_empty());
     let first = lines.next().unwrap_or("");
@@ -57,7 +56,7 @@ pub(super) fn first_line(text: &str, ellipsis: &str) -> String {
     first
 }
 
-/// How much of a text of several lines is shown on one.
+/// How much of a text of several lines is shown on one line, in columns.
 const JOINED: usize = 80;
 
 /// The lines of a text on one line; of a text that has several, only the beginning.
@@ -74,7 +73,7 @@ pub(super) fn joined(text: &str, style: Style) -> String {
     }
 }
 
-/// As much of the text as fits into `room` columns, with the ellipsis where something is left out.
+/// As much of the text as fits into `room` columns, with the ellipsis where something is cut.
 pub(super) fn cut<'a>(text: &'a str, room: usize, ellipsis: &str) -> Cow<'a, str> {
     if width(text) <= room {
         return Cow::Borrowed(text);
@@ -96,7 +95,7 @@ pub(super) fn cut<'a>(text: &'a str, room: usize, ellipsis: &str) -> Cow<'a, str
     Cow::Owned(out)
 }
 
-/// Marks that change the direction of what follows can make a line say what it does not.
+/// Bidirectional controls could make a line read differently from what it contains.
 fn is_bidi(c: char) -> bool {
     matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
 }

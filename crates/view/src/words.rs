@@ -1,5 +1,4 @@
-//! Plain words for durations, versions, counts and what a node waits for.
-//! It does not know where they are shown.
+//! Readable words for durations, versions, counts and what a node waits for.
 
 use std::collections::BTreeSet;
 
@@ -25,7 +24,7 @@ pub fn took(ms: i64) -> String {
     ticking(ms)
 }
 
-/// How long something has been going on, in whole seconds: `8s`, `1m 02s`, `2h 05m`.
+/// How long something has been running, in whole seconds: `8s`, `1m 02s`, `2h 05m`.
 pub fn ticking(ms: i64) -> String {
     let ms = ms.max(0);
     if ms < MINUTE {
@@ -39,7 +38,7 @@ pub fn ticking(ms: i64) -> String {
     }
 }
 
-/// A given duration: `250ms`, `3s`, `1m 30s`, `1h`.
+/// A configured duration: `250ms`, `3s`, `1m 30s`, `1h`.
 pub fn span(ms: i64) -> String {
     let ms = ms.max(0);
     if ms < SECOND {
@@ -61,7 +60,7 @@ pub fn span(ms: i64) -> String {
     words.join(" ")
 }
 
-/// The time since the run began, as a column shows it: `0:07`, `1:04`, `1:02:03`.
+/// The time since the run began, as shown in a column: `0:07`, `1:04`, `1:02:03`.
 pub(super) fn stamp(ms: i64) -> String {
     let seconds = ms.max(0) / SECOND;
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
@@ -72,7 +71,7 @@ pub(super) fn stamp(ms: i64) -> String {
     }
 }
 
-/// What a node waits for. `since` is how long it has been waiting, where that is to be counted.
+/// What a node waits for. `since` is how long it has been waiting, where that is to be shown.
 pub fn waiting(waiting: &Waiting, since: Option<i64>) -> String {
     let left = |after: i64| since.map_or(after, |since| after - since).max(0);
     match waiting {
@@ -107,7 +106,8 @@ pub fn waiting(waiting: &Waiting, since: Option<i64>) -> String {
     }
 }
 
-/// Who is before it: `, held by r-7f3a (ship/prod) for 3m 02s, 2 before it`. It was so `since`.
+/// Who holds it and who is ahead: `, held by r-7f3a (ship/prod) for 3m 02s, 2 before it`. `since`
+/// is the time since that was reported, in milliseconds.
 fn held(queue: &Queue, since: i64) -> String {
     let mut text = String::new();
     if let Some(Holder {
@@ -150,7 +150,7 @@ pub(super) fn many(count: usize, word: &str) -> String {
     format!("{count} {word}{plural}")
 }
 
-/// What was there and what is there, as one text; empty where neither is known.
+/// The versions before and after as one text; empty where neither is known.
 pub(super) fn change(before: Option<&str>, after: Option<&str>, style: Style) -> String {
     let side =
         |text: Option<&str>| text.map_or(style.dash().into(), |text| clean(text).into_owned());
@@ -160,8 +160,8 @@ pub(super) fn change(before: Option<&str>, after: Option<&str>, style: Style) ->
     }
 }
 
-/// The word that stands before a failure's message, `timeout: `; none where the message begins
-/// with it anyway, as `exit code 3` does.
+/// The word before a failure's message, `timeout: `; none where the message begins with it anyway,
+/// as `exit code 3` does.
 pub(super) fn class(failure: &Failure) -> String {
     let class = failure.class.as_str();
     match failure.message.strip_prefix(class) {
@@ -183,7 +183,7 @@ pub fn mark(status: Status) -> Mark {
     }
 }
 
-/// How deployments ended, in the order in which counts are told.
+/// How deployments ended, in the order in which counts are shown.
 pub(super) const ENDS: [(Status, &str); 7] = [
     (Status::Succeeded, "deployed"),
     (Status::Failed, "failed"),
@@ -204,7 +204,7 @@ pub(super) fn ends(counts: &Counts) -> String {
 }
 
 /// `✓ 120 done · ✗ 1 failed · ▸ 3 running · ◦ 2 waiting · 377 to come`, or the same without the
-/// words that the signs say as well.
+/// words that the symbols already convey.
 pub(super) fn progress(
     counts: &Counts,
     (running, waiting, to_come): (usize, usize, usize),

@@ -63,7 +63,7 @@ fn s22_a_failing_frontend_rolls_its_waiting_backend_back_and_says_why() {
     );
     let frontend = "deploy[S2, E1.I2]/install/install/run` failed: exit code 1";
     assert!(why.ends_with(frontend), "{why}");
-    // The frontend is told by its own failure, not by the barrier.
+    // The failure of the frontend is its own, not that of the barrier.
     assert_eq!(play.failure(FE), "exit: exit code 1");
 }
 
@@ -137,7 +137,7 @@ fn s25_one_region_fails_and_every_region_returns_to_its_previous_version() {
     );
 }
 
-/// A7: a peer pulls a deployment down only while they still have a barrier to meet at.
+/// A7: a failure propagates to a peer only while they still have a barrier in common.
 #[test]
 fn a7_past_the_last_barrier_a_deployment_is_isolated() {
     let workflow = "workflow after(s: service<app>, i: infrastructure<app>) {\n\

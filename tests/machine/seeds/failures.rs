@@ -1,4 +1,4 @@
-//! Statements 14 to 18: what a failure pulls down, and what it leaves alone.
+//! Statements 14 to 18: what a failure stops, and what it does not.
 
 use super::{Direction, cell, command, play, staged};
 use crate::machine::play::Play;
@@ -153,7 +153,7 @@ fn a6_running_cells_finish_and_queued_ones_are_skipped() {
         "E1.I1",
     );
     play.assert_status(&cell("S2", "E1.I1"), "succeeded");
-    // Of the same wave, though it had to wait for a place: it is not of a later one.
+    // Of the same wave, though it had to wait for a slot: it is not of a later one.
     play.assert_status(&cell("S3", "E1.I1"), "succeeded");
     for service in ["S1", "S2", "S3"] {
         play.assert_status(&cell(service, "E1.I2"), "skipped");

@@ -93,7 +93,7 @@ fn s30_s32_several_infrastructures_as_one_value_by_names_or_ids_and_they_start_t
     }
 }
 
-/// A13, A16: what is wrong with such a value, and what is missing, is said before anything runs.
+/// A13, A16: wrong and missing values are reported before anything runs.
 #[test]
 fn a13_a16_empty_unknown_repeated_and_missing_entries_are_refused() {
     let said = |inputs: &[(String, String)]| try_plan(&with_input(), inputs).expect_err("refused");

@@ -1,18 +1,17 @@
-//! A line as bash has it, taken apart into words and put together again.
-//! It does not know what the words mean.
+//! Splits a command line as bash passes it into words, and converts completions back.
 
 /// The words of a line up to the cursor.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Line {
-    /// The words behind the program's name without their quotes; the last one is at the cursor.
+    /// The words after the program's name without their quotes; the last one is at the cursor.
     pub words: Vec<String>,
-    /// Whether the last one is inside of quotes.
+    /// Whether the last one is inside quotes.
     quoted: bool,
-    /// How many of the characters at which bash breaks words stand in the last one.
+    /// How many of the characters at which bash breaks words the last one contains.
     breaks: usize,
 }
 
-/// Takes a line apart. Of several commands on it the last one counts.
+/// Splits a line. If there are several commands on it the last one counts.
 pub(super) fn split(line: &str) -> Line {
     let mut words: Vec<String> = Vec::new();
     let mut current = String::new();
@@ -49,7 +48,7 @@ pub(super) fn split(line: &str) -> Line {
         }
     }
     words.push(current);
-    // Before the program's name may stand variables.
+    // Variable assignments may precede the program's name.
     let assigned = words.iter().take_while(|word| word.contains('=')).count();
     let words = words.split_off(words.len().min(assigned + 1));
     Line {
@@ -59,13 +58,13 @@ pub(super) fn split(line: &str) -> Line {
     }
 }
 
-/// Whether bash takes what follows for a word of its own.
+/// Whether bash treats what follows as a new word.
 fn is_break(char: char) -> bool {
     matches!(char, '=' | ':')
 }
 
 impl Line {
-    /// What bash is to put in the place of what it takes for the word at the cursor.
+    /// The completion in the form that bash needs for its idea of the word at the cursor.
     pub(super) fn as_bash_wants(&self, word: &str) -> String {
         if self.quoted {
             return word.to_string();

@@ -1,21 +1,21 @@
-//! Something that could stand at the cursor. It does not know why.
+//! A completion and its description.
 
 /// A word, and what it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Offer {
-    /// The whole word. One that ends in `/`, `=` or `,` goes on.
+    /// The whole word. One that ends in `/`, `=` or `,` can be continued.
     pub value: String,
-    /// What it is, in a few words; may be empty.
+    /// Its description; may be empty.
     pub what: String,
 }
 
 impl Offer {
-    /// A word that needs no explanation.
+    /// A completion without a description.
     pub fn plain(value: impl Into<String>) -> Self {
         Self::new(value, "")
     }
 
-    /// A word, and what it is.
+    /// A completion with a description.
     pub fn new(value: impl Into<String>, what: impl Into<String>) -> Self {
         Self {
             value: value.into(),
@@ -23,7 +23,7 @@ impl Offer {
         }
     }
 
-    /// The same behind something that is written already.
+    /// The same completion with a prefix that is already typed.
     pub fn behind(self, prefix: &str) -> Self {
         Self {
             value: format!("{prefix}{}", self.value),

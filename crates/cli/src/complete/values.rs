@@ -1,5 +1,4 @@
-//! The values that an argument could have: files, names of the program, runs.
-//! It does not know where the argument stands.
+//! Completions for the values of arguments: files, names of the program, runs.
 
 use std::path::{Path, PathBuf};
 
@@ -22,10 +21,10 @@ use lockstep_syntax::ast::ItemKind;
 use lockstep_verify::foresee::{self, Ask, Blind};
 use lockstep_view::path;
 
-/// The state directory's name, where none is given.
+/// The default name of the state directory.
 const STATE: &str = crate::state::FOLDER;
 
-/// The values of an argument of a command; `current` is what is written of it.
+/// The values of an argument of a command; `current` is the typed part.
 pub(super) fn values(command: &str, arg: &Arg, current: &str, given: &Given) -> Vec<Offer> {
     let names = arg.get_value_names().unwrap_or_default();
     let name = names.first().map_or("", |name| name.as_str());
@@ -80,7 +79,7 @@ fn paths(current: &str, endings: &[&str]) -> Vec<Offer> {
     offers
 }
 
-/// The file that is worked on, as far as it can be told, and what the compiler makes of it.
+/// The file that the command works on, if it is known, and its compilation.
 fn compiled(given: &Given) -> Option<(Opened, Compilation)> {
     let mut named = ["file", "paths", "files"].into_iter();
     let named = named.find_map(|name| given.get(name));
@@ -106,7 +105,7 @@ fn pipelines(given: &Given) -> Vec<Offer> {
     pipelines.collect()
 }
 
-/// `name=`, and behind it the values that the input's type allows.
+/// `name=`, followed by the values that the input's type allows.
 fn inputs(current: &str, given: &Given) -> Vec<Offer> {
     let Some(program) = program(given) else {
         return Vec::new();
@@ -135,7 +134,7 @@ fn inputs(current: &str, given: &Given) -> Vec<Offer> {
         Type::List(of) => (true, bare(of)),
         of => (false, of),
     };
-    // In a list, what stands before the last comma stays.
+    // In a list, what is before the last comma stays.
     let written = match list {
         true => value.rfind(',').map_or("", |at| &value[..=at]),
         false => "",
@@ -218,7 +217,7 @@ fn store(given: &Given) -> Option<Store> {
     Store::open_existing(&folder).ok()?
 }
 
-/// The runs that a command could be meant for, the last one first.
+/// The runs that a command applies to, the last one first.
 fn runs(command: &str, given: &Given) -> Vec<Offer> {
     let runs = store(given).and_then(|store| store.runs("").ok());
     let fits = |run: &Run| match command {
@@ -256,7 +255,7 @@ fn questions(given: &Given) -> Vec<Offer> {
     found.into_iter().flatten().map(offer).collect()
 }
 
-/// The paths that go as deep as what is written, one level after the other.
+/// The paths up to the depth of the typed one, so that they are completed level by level.
 fn at_depth(paths: Vec<String>, current: &str) -> Vec<Offer> {
     let depth = path::segments(current).count();
     let fits = |it: &String| path::segments(it).count() == depth;
@@ -278,7 +277,7 @@ fn logged(given: &Given) -> Vec<String> {
     paths.into_iter().collect()
 }
 
-/// The paths of what could fail in a plan.
+/// The paths of what can fail in a plan.
 fn planned(given: &Given) -> Vec<String> {
     let plan = compiled(given).and_then(|(opened, compilation)| {
         let program = compilation.program?;
@@ -310,7 +309,7 @@ fn tests(given: &Given) -> Vec<Offer> {
     tests.map(|test| Offer::plain(&*test.name)).collect()
 }
 
-/// Codes, and the names of the rules of lint.
+/// Codes, and the names of the lint rules.
 fn codes() -> Vec<Offer> {
     let codes = Code::all().map(|code| Offer::new(code.as_str(), code.title()));
     let rules = lint::rules().iter();

@@ -1,5 +1,4 @@
-//! What the word at the cursor is: a command, an option, or the value of one.
-//! It does not know which values there are.
+//! What kind of word is at the cursor: a command, an option, or the value of one.
 
 use clap::{Arg, ArgAction, Command};
 
@@ -10,13 +9,13 @@ use super::values;
 pub(super) struct Wanted<'a> {
     command: &'a Command,
     place: Place<'a>,
-    /// The word at the cursor as far as it is written.
+    /// The typed part of the word at the cursor.
     current: &'a str,
-    /// What has been given before it.
+    /// The arguments before it.
     pub(super) given: Given,
 }
 
-/// What stands before the cursor: the values by the names of their arguments.
+/// The arguments before the cursor: the values by the names of their arguments.
 #[derive(Debug, Default)]
 pub(super) struct Given(Vec<(String, String)>);
 
@@ -34,15 +33,15 @@ impl Given {
 }
 
 enum Place<'a> {
-    /// The value of an argument, behind what is written of the word before it.
+    /// The value of an argument, after the part of the word that belongs to an option.
     Value(&'a Arg, &'a str),
     /// An option.
     Option,
-    /// A command, or the value of an argument without a name.
+    /// A command, or the value of a positional argument.
     Word(Option<&'a Arg>),
 }
 
-/// Where the cursor is.
+/// Parses the words before the cursor.
 pub(super) fn wanted<'a>(root: &'a Command, before: &[String], current: &'a str) -> Wanted<'a> {
     let mut command = root;
     let mut given = Given::default();
@@ -90,7 +89,7 @@ pub(super) fn wanted<'a>(root: &'a Command, before: &[String], current: &'a str)
     }
 }
 
-/// The option with a value that a word is, and its value if that stands in the same word.
+/// If a word is an option with a value, the option, and the value if that is in the same word.
 fn option<'a, 'w>(command: &'a Command, word: &'w str) -> Option<(&'a Arg, Option<&'w str>)> {
     let valued = |arg: &&Arg| arg.get_action().takes_values();
     if let Some(long) = word.strip_prefix("--") {
@@ -121,7 +120,7 @@ fn takes_more(arg: &Arg) -> bool {
 }
 
 impl Wanted<'_> {
-    /// What could stand there.
+    /// The completions for it.
     pub(super) fn offers(&self) -> Vec<Offer> {
         match &self.place {
             Place::Value(arg, written) => {

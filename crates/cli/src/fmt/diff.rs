@@ -1,4 +1,4 @@
-//! What formatting would change, as a unified diff. It does not know why.
+//! The changes by formatting as a unified diff.
 
 use similar::{ChangeTag, TextDiff};
 
@@ -23,7 +23,7 @@ pub(super) fn diff(path: &str, old: &str, new: &str, style: Style) -> String {
                 ChangeTag::Insert => ('+', Some(Ink::Good)),
             };
             let line = format!("{sign}{}", change.value().trim_end_matches('\n'));
-            // What stands in a file must not steer a terminal.
+            // Control characters of a file must not reach the terminal.
             let line = if style.color { clean(&line) } else { line };
             out.push_str(&ink.map_or_else(|| line.clone(), |ink| style.paint(ink, &line)));
             out.push('\n');

@@ -1,12 +1,11 @@
-//! Brings what was found in several files together, as if they were one compilation.
-//! It does not know what was found.
+//! Merges the findings of several files, as if they were one compilation.
 
 use std::collections::HashMap;
 
 use lockstep_base::diagnostic::Diagnostic;
 use lockstep_base::source::{FileId, Name, Sources, Span};
 
-/// The findings of several compilations over one table of texts.
+/// The findings of several compilations with one table of sources.
 #[derive(Debug, Default)]
 pub(super) struct Merged {
     /// All texts, each once.

@@ -1,5 +1,4 @@
-//! Asks the person at the terminal, one question after the other, while the run goes on.
-//! It does not know what the answers lead to.
+//! Asks the person at the terminal, one question after the other, while the run is active.
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, IsTerminal, Write};
@@ -22,17 +21,17 @@ pub(super) struct Pending {
 pub(super) struct Asker {
     /// The first of them is being asked.
     open: VecDeque<Pending>,
-    /// What is typed, line by line. A thread of its own reads it, because reading a terminal waits.
+    /// Typed lines. They are read on a thread of their own, because reading a terminal blocks.
     lines: Option<mpsc::Receiver<String>>,
 }
 
 impl Asker {
-    /// Whether there is somebody to ask.
+    /// Whether there is a terminal to ask on.
     pub(super) fn is_possible() -> bool {
         std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
     }
 
-    /// Whether nothing is being asked.
+    /// Whether no question is open.
     pub(super) fn is_idle(&self) -> bool {
         self.open.is_empty()
     }
@@ -45,7 +44,7 @@ impl Asker {
         }
     }
 
-    /// A question does not matter any more.
+    /// Removes a question that has become obsolete.
     pub(super) fn withdraw(&mut self, question: EffectId) {
         let found = (self.open.iter()).position(|it| it.answer.question() == question);
         let Some(at) = found else { return };
@@ -56,7 +55,7 @@ impl Asker {
         }
     }
 
-    /// Takes in what has been typed. The end of input is a no.
+    /// Handles what has been typed. The end of input is a no.
     pub(super) fn look(&mut self) {
         while let (Some(lines), false) = (&self.lines, self.open.is_empty()) {
             match lines.try_recv() {
@@ -91,14 +90,14 @@ impl Asker {
         }
     }
 
-    /// Puts the question that is next. What was typed before answers nothing: nobody had read the
-    /// question then.
+    /// Asks the next question. What was typed before is discarded: it cannot be an answer to a
+    /// question that had not been shown.
     fn put(&mut self) {
         let Some(Pending { node, question, .. }) = self.open.front() else {
             return;
         };
         let typed = rustix::termios::QueueSelector::IFlush;
-        // Where it cannot be done there is no terminal.
+        // If it fails there is no terminal.
         let _ = rustix::termios::tcflush(std::io::stdin(), typed);
         while self.lines.as_ref().is_some_and(|it| it.try_recv().is_ok()) {}
         let text = match question {
@@ -114,13 +113,13 @@ impl Asker {
     }
 }
 
-/// Reads what is typed, until nobody wants it any more.
+/// Reads lines until nobody receives them any more.
 fn read_lines() -> mpsc::Receiver<String> {
     let (sender, lines) = mpsc::channel();
     std::thread::spawn(move || {
         for line in std::io::stdin().lines() {
             let line = match line {
-                // What is no text answers nothing.
+                // Input that is not UTF-8 counts as an empty line.
                 Err(error) if error.kind() == ErrorKind::InvalidData => String::new(),
                 Err(_) => return,
                 Ok(line) => line,
@@ -133,7 +132,7 @@ fn read_lines() -> mpsc::Receiver<String> {
     lines
 }
 
-/// A line of others, without anything that a terminal would obey.
+/// An untrusted line without control characters.
 fn clean(line: &str) -> String {
     line.chars().filter(|char| !char.is_control()).collect()
 }

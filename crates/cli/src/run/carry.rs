@@ -1,6 +1,5 @@
-//! Carries a run through, new or continued: reads its secrets, shows what happens, and says at
-//! the end how it went and what can be done now.
-//! It does not know the rules of the language, nor how commands are started.
+//! Executes a run, new or resumed: reads its secrets, starts the driver, shows the events, and at
+//! the end prints the ledger and the possible next commands.
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -29,14 +28,14 @@ use lockstep_store::{Run, Store, StoreError};
 use lockstep_verify::audit::Violation;
 use lockstep_view::{Json, Ledger, Live, Plain, Report, Style, Summary};
 
-/// A run that is to be carried through.
+/// A run to execute.
 pub(crate) struct Job {
     pub(crate) plan: Arc<Plan>,
     pub(crate) facts: RunFacts,
     pub(crate) seed: u64,
-    /// The most commands at once, where that was asked for.
+    /// The maximum number of concurrent commands, if it was given.
     pub(crate) max: Option<u32>,
-    /// The folder in which it was begun: files are named from there.
+    /// The folder in which it was started: file names are relative to it.
     pub(crate) home: PathBuf,
     pub(crate) format: RunFormat,
     pub(crate) yes: bool,
@@ -44,14 +43,14 @@ pub(crate) struct Job {
     pub(crate) no_input: bool,
 }
 
-/// Where a run is kept, and what has happened to it.
+/// Where a run is stored, and its past.
 pub(crate) struct Kept {
     by: Option<Recorded>,
     past: Past,
 }
 
 impl Kept {
-    /// It is kept nowhere.
+    /// It is not stored.
     pub(crate) fn nothing() -> Self {
         Self {
             by: None,
@@ -59,7 +58,7 @@ impl Kept {
         }
     }
 
-    /// It is kept in a state directory.
+    /// It is stored in a state directory.
     pub(crate) fn by(store: Store, run: Run, past: Past) -> Self {
         Self {
             by: Some(Recorded::new(store, run)),
@@ -67,7 +66,7 @@ impl Kept {
         }
     }
 
-    /// How others answer what the run asks.
+    /// The command with which others answer the run's questions.
     fn answered_by(&self) -> Option<String> {
         let recorded = self.by.as_ref()?;
         let state = state::words(recorded.store().folder());
@@ -83,7 +82,7 @@ impl Kept {
     }
 }
 
-/// Carries a run through. `begin` writes it down, once nothing stands in its way any more.
+/// Executes a run. `begin` stores it, once all preconditions hold.
 pub(crate) fn run(
     job: &Job,
     begin: impl FnOnce() -> Result<Kept, StoreError>,
@@ -91,13 +90,13 @@ pub(crate) fn run(
 ) -> Exit {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        // A turn may tell thousands of lines; signals must not wait for the usual sixty.
+        // One turn may emit thousands of lines; signals must be polled more often than by default.
         .event_interval(8)
         .build();
     match runtime {
         Ok(runtime) => {
             let exit = runtime.block_on(carry(job, begin, output));
-            // A request that was stopped may still wait for its answer.
+            // A request that was stopped may still wait for its response.
             runtime.shutdown_background();
             exit
         }
@@ -134,8 +133,8 @@ async fn carry(
     };
     let read = tokio::select! {
         read = session.read_secrets() => read,
-        // The command of a secret may ask somebody, or hang. Nothing has run that would have to
-        // be taken back.
+        // The command of a secret may prompt somebody, or hang. Nothing has run that would have to
+        // be rolled back.
         Some(_) = controls.recv() => {
             output.complain("cancelled while the secrets were read: nothing ran\n");
             return Exit::Cancelled;
@@ -165,7 +164,7 @@ async fn carry(
     signals.abort();
     let stray = host.stray();
     let (summary, broken) = host.finish();
-    // Where the journal does not fit, nothing was done.
+    // If the journal does not match, nothing was done.
     let refused = matches!(&ended, Ending::Broken(error) if error.is_before_start());
     let began = !refused && (begun || summary.run().is_some());
     let exit = finish(job, &kept, &ended, began, output);
@@ -181,7 +180,7 @@ async fn carry(
     }
 }
 
-/// Says why a run did not begin.
+/// Reports why a run did not start.
 fn not_started(error: &StartError, output: &mut Output) -> Exit {
     let text = match error {
         StartError::TemporaryFolder(error) => {
@@ -195,8 +194,8 @@ fn not_started(error: &StartError, output: &mut Output) -> Exit {
     Exit::Refused
 }
 
-/// Says that the run did not do as it should have, which is a mistake of this program: what it
-/// says of success is not to be believed.
+/// Reports that the run has deviated from its plan, which is a bug of this program: a reported
+/// success cannot be trusted.
 fn strayed(stray: &Violation, exit: Exit, output: &mut Output) -> Exit {
     let word = output.stderr_style().paint(Ink::Error, "error");
     output.complain(&format!(
@@ -212,7 +211,7 @@ fn strayed(stray: &Violation, exit: Exit, output: &mut Output) -> Exit {
     }
 }
 
-/// Lets go of a run that has not ended, and says why where that is not plain.
+/// Releases a run that has not ended, and reports the reason if that is not obvious.
 fn finish(job: &Job, kept: &Kept, ended: &Ending, began: bool, output: &mut Output) -> Exit {
     if let (Some(recorded), Ending::Stopped | Ending::Broken(_)) = (&kept.by, ended) {
         recorded.release();
@@ -250,7 +249,8 @@ fn finish(job: &Job, kept: &Kept, ended: &Ending, began: bool, output: &mut Outp
     }
 }
 
-/// Says that the run was stopped by a mistake of this program, with all that is needed to find it.
+/// Reports that the run was stopped by a bug of this program, with all that is needed to analyse
+/// it.
 fn broke_its_rules(job: &Job, kept: &Kept, broken: &BrokenInvariant, output: &mut Output) {
     let word = output.stderr_style().paint(Ink::Error, "error");
     let id = &job.facts.id;
@@ -274,7 +274,7 @@ fn broke_its_rules(job: &Job, kept: &Kept, broken: &BrokenInvariant, output: &mu
     output.complain(&text);
 }
 
-/// The command that continues or retries.
+/// The command that resumes or retries.
 fn next(job: &Job, kept: &Kept, ended: &Ending) -> Vec<String> {
     let Some(recorded) = &kept.by else {
         return Vec::new();
@@ -299,7 +299,7 @@ fn ledger(job: &Job, kept: &Kept, ended: &Ending, summary: &Summary, output: &mu
         goes_on: false,
     };
     let mut text = Vec::new();
-    // Writing into memory does not fail.
+    // Writing to memory does not fail.
     let _ = ledger.print(&mut text, summary);
     output.print(&format!("\n{}", String::from_utf8_lossy(&text)));
 }
@@ -312,7 +312,7 @@ fn style(output: &Output) -> Style {
     }
 }
 
-/// Whether a report draws all that is known, and not only what is new.
+/// Whether a report draws the whole state, and not only new events.
 fn shows_all(format: RunFormat) -> bool {
     match format {
         RunFormat::Live => true,
@@ -344,13 +344,13 @@ fn live(plan: &Plan, style: Style) -> Live<std::io::Stdout> {
     live
 }
 
-/// The person who runs this program.
+/// The user of this process.
 pub(crate) fn user() -> String {
     let user = ["USER", "LOGNAME"]
         .iter()
         .find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()));
     user.unwrap_or_else(|| {
-        // Containers and services have no such variables.
+        // Containers and services may lack these variables.
         let id = rustix::process::geteuid().as_raw().to_string();
         let known = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
         let name = known.lines().find_map(|line| {
@@ -362,7 +362,7 @@ pub(crate) fn user() -> String {
     })
 }
 
-/// A number that no other run has; the standard library seeds its hashers from the system.
+/// A random number; the standard library seeds its hashers from the system.
 pub(crate) fn chance() -> u64 {
     use std::hash::{BuildHasher, Hasher};
     std::collections::hash_map::RandomState::new()
@@ -370,11 +370,12 @@ pub(crate) fn chance() -> u64 {
         .finish()
 }
 
-/// As many commands as this process may have open files for; each needs about six.
+/// The default limit of concurrent commands by the number of file descriptors that this process may
+/// open; each command needs about six.
 fn most_commands() -> usize {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
-    // Where it may not be raised, there are just fewer places.
+    // If it cannot be raised, there are just fewer slots.
     let _ = setrlimit(
         Resource::Nofile,
         Rlimit {

@@ -1,5 +1,5 @@
-//! What a run is to the command line: events are shown and kept for the ledger, questions go to
-//! the person at the terminal. It does not know how either is done.
+//! The host of a run for the command line: events go to the report and the ledger, questions to the
+//! person at the terminal.
 
 use std::io::{self, Write};
 
@@ -18,7 +18,7 @@ const CANCELLING: &str = "\
 cancelling: commands stop, deployments roll back; once more to stop at once
 ";
 
-/// The terminal, or what stands in for one.
+/// The terminal, or its substitute.
 pub(super) struct Terminal {
     shown: Box<dyn Report>,
     summary: Summary,
@@ -26,17 +26,17 @@ pub(super) struct Terminal {
     yes: bool,
     /// The user of this process.
     user: String,
-    /// How others answer, where they can: `lockstep approve r-7f3a`.
+    /// The command with which others can answer: `lockstep approve r-7f3a`.
     elsewhere: Option<String>,
     /// Whether nobody is asked.
     mute: bool,
-    /// Whether nothing is said but events.
+    /// Whether nothing is printed besides events.
     quiet: bool,
     paused: bool,
-    /// Whether what was told before the run was continued is shown.
+    /// Whether events from before a resume are shown.
     remembers: bool,
     broken: Option<io::Error>,
-    /// In what the run has not kept to its plan, if it has not.
+    /// The first deviation from the plan, if there is one.
     stray: Option<Violation>,
 }
 
@@ -58,18 +58,18 @@ impl Terminal {
         }
     }
 
-    /// Whether it shows what was told before the run was continued, too.
+    /// Sets whether events from before a resume are shown, too.
     pub(super) fn remembering(mut self, remembers: bool) -> Self {
         self.remembers = remembers;
         self
     }
 
-    /// In what the run has not kept to its plan, if it has not.
+    /// The first deviation from the plan, if there is one.
     pub(super) fn stray(&self) -> Option<Violation> {
         self.stray.clone()
     }
 
-    /// Sets how others answer what is asked.
+    /// Sets the command with which others can answer.
     pub(super) fn answered_by(mut self, command: Option<String>) -> Self {
         self.elsewhere = command;
         self
@@ -81,11 +81,11 @@ impl Terminal {
         self
     }
 
-    /// Says something besides the report.
+    /// Prints something besides the report.
     fn say(&mut self, words: &str) {
         let cleared = self.shown.pause();
         self.note(cleared);
-        // Whoever is to read it may have closed the terminal.
+        // The terminal may have been closed.
         let _ = io::stderr().write_all(words.as_bytes());
         if !self.paused {
             let drawn = self.shown.proceed();
@@ -93,7 +93,7 @@ impl Terminal {
         }
     }
 
-    /// What was kept for the ledger, and why output was lost, if it was.
+    /// The data for the ledger, and why output was lost, if it was.
     pub(super) fn finish(mut self) -> (Summary, Option<io::Error>) {
         self.proceed();
         let finished = self.shown.finish();
@@ -129,7 +129,7 @@ impl Host for Terminal {
 
     fn remember(&mut self, event: &RunEvent) {
         self.summary.take(event);
-        // Lines say at least which run it is that goes on.
+        // A log names at least the run that is resumed.
         let names_it = !self.quiet && matches!(event.what, Happened::RunStarted { .. });
         if self.remembers || names_it {
             let drawn = self.shown.event(event);

@@ -1,5 +1,4 @@
-//! What signals ask of a run.
-//! It does not know what is done about it.
+//! Signal handling: turns signals into control requests to a run.
 
 use std::task::Poll;
 
@@ -8,7 +7,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use lockstep_runtime::driver::Control;
 
-/// The first signal cancels the run, the second stops it at once, and so does the loss of the
+/// The first signal cancels the run, the second stops it immediately, and so does the loss of the
 /// terminal: it can be resumed. From here on none of them ends this program by itself.
 pub(super) fn listen(control: UnboundedSender<Control>) -> tokio::task::JoinHandle<()> {
     let stream = |kind| signal(kind).ok();
@@ -52,8 +51,8 @@ pub(super) fn listen(control: UnboundedSender<Control>) -> tokio::task::JoinHand
     })
 }
 
-/// Whether whoever started this program wants it to outlive its terminal, as `nohup` does. Only
-/// Linux tells.
+/// Whether the parent process wants this program to outlive its terminal, as `nohup` does. Detected
+/// on Linux only.
 fn ignores_hangups() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = (status.lines())

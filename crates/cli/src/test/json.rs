@@ -1,5 +1,4 @@
-//! Tests as JSON for tools. Fields are only ever added, never renamed or taken away.
-//! It does not know other formats.
+//! Test results as JSON. Fields are only ever added, never renamed or removed.
 
 use serde::Serialize;
 
@@ -8,7 +7,7 @@ use lockstep_base::source::Span;
 use lockstep_engine::notice::RunEvent;
 use lockstep_verify::trial::Finding;
 
-/// The version of the form, which changes when a field changes its meaning.
+/// The version of the format, which changes when a field changes its meaning.
 const VERSION: u32 = 1;
 
 #[derive(Serialize)]
@@ -71,7 +70,7 @@ pub(super) fn json(done: &[Done<'_>]) -> String {
         failed,
         tests,
     };
-    // Numbers and texts always have a form in JSON.
+    // Numbers and texts can always be serialized.
     let text = serde_json::to_string_pretty(&report).unwrap_or_default();
     format!("{text}\n")
 }

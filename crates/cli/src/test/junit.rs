@@ -1,4 +1,4 @@
-//! Tests as JUnit's XML, for CI systems. It does not know other formats.
+//! Test results as JUnit XML, for CI systems.
 
 use std::fmt::Write;
 
@@ -61,7 +61,7 @@ fn write_case(text: &mut String, one: &Done<'_>, file: &str) {
         true => "error",
         false => "failure",
     };
-    // Whoever reads this may want one element for each test.
+    // Many readers expect at most one element for each test.
     let first = verdict.findings.first().map(|finding| &finding.diagnostic);
     let more = match verdict.findings.len() {
         0 | 1 => String::new(),
@@ -94,7 +94,7 @@ fn seconds(ms: u128) -> String {
     format!("{}.{:03}", ms / 1000, ms % 1000)
 }
 
-/// Text between tags or in quotes. What XML cannot hold is replaced.
+/// Text between tags or in quotes. Characters that XML cannot represent are replaced.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for char in text.chars() {

@@ -1,5 +1,4 @@
-//! What happened in a schedule, line by line and in plain words.
-//! It does not know which of it matters; it is handed that.
+//! The events of a failing schedule, line by line and in plain words.
 
 use std::fmt::Write;
 
@@ -11,7 +10,7 @@ use lockstep_view::path;
 /// The widest column of names.
 const WIDEST: usize = 44;
 
-/// A line: when, who, what, and how it is to stand out.
+/// A line: when, who, what, and how it is highlighted.
 struct Line {
     at: i64,
     who: String,
@@ -19,7 +18,7 @@ struct Line {
     ink: Option<Ink>,
 }
 
-/// What happened in the schedule, with a line above that says how common that is.
+/// The events of the schedule, with a line above that says how frequent such schedules are.
 pub(super) fn story(schedule: &Schedule, verdict: &Verdict, style: Style) -> String {
     let (failing, all) = (schedule.failing, verdict.schedules);
     let seed = schedule.seed.filter(|_| all > 1 || !verdict.all);
@@ -86,7 +85,7 @@ fn line(event: &RunEvent, style: Style) -> Option<Line> {
                 } else if name != path::label(node, arrow(style), dot(style)) {
                     what += &format!(" because {name} failed");
                 } else if *status == Status::Failed {
-                    // Its only part goes by the same name, and was just seen to fail.
+                    // Its only part has the same name, and its failure is the line before.
                     return None;
                 }
             }
@@ -149,7 +148,7 @@ fn waits(waiting: &Waiting) -> String {
     }
 }
 
-/// The first line of a text, and not all of a long one.
+/// The first line of a text, shortened.
 fn short(text: &str) -> String {
     let mut lines = text.trim().lines();
     let first = lines.next().unwrap_or_default();

@@ -1,5 +1,4 @@
-//! Tests for people: a line for each, what is wrong below it, counts at the end.
-//! It does not know how a test is run.
+//! Test results for people: a line for each test, its failures below it, counts at the end.
 
 use std::fmt::Write;
 
@@ -8,7 +7,7 @@ use crate::arguments::Test;
 use lockstep_base::diagnostic::render::{Ink, Style, clean, render};
 use lockstep_verify::trial::{Finding, Schedule, Verdict};
 
-/// The column in which it is said how many schedules there were.
+/// The column of the number of schedules.
 const COLUMN: usize = 64;
 
 /// The line above the tests of a file, where there are several files.
@@ -17,7 +16,7 @@ pub(super) fn file(path: &str, first: bool) -> String {
     format!("{gap}{}\n", clean(path))
 }
 
-/// A test, and what is wrong.
+/// A test, and its failures.
 pub(super) fn one(done: &Done<'_>, arguments: &Test, style: Style) -> String {
     let verdict = &done.verdict;
     let (mark, ink) = match (verdict.passes(), style.unicode) {
@@ -71,7 +70,7 @@ fn schedules(verdict: &Verdict) -> String {
     }
 }
 
-/// What is wrong, and a schedule in which it is.
+/// A failure, and a schedule in which it occurs.
 pub(super) fn whole(finding: &Finding, done: &Done<'_>, style: Style) -> String {
     let mut text = diagnostic(finding, done, style);
     if let Some(schedule) = &finding.schedule {
@@ -83,14 +82,14 @@ pub(super) fn whole(finding: &Finding, done: &Done<'_>, style: Style) -> String 
 fn diagnostic(finding: &Finding, done: &Done<'_>, style: Style) -> String {
     let sources = &done.suite.program.sources;
     let text = render(std::slice::from_ref(&finding.diagnostic), sources, style);
-    // A single mistake need not be counted.
+    // A single error needs no count.
     let text = text
         .rsplit_once("\n\n")
         .map_or(text.as_str(), |(text, _)| text);
     format!("{text}\n")
 }
 
-/// How to run the failing schedule alone.
+/// The command that runs the failing schedule alone.
 fn again(schedule: &Schedule, done: &Done<'_>, arguments: &Test, style: Style) -> String {
     let quoted = |text: &str| match text
         .chars()
@@ -129,7 +128,7 @@ pub(super) fn counts(done: &[Done<'_>], took_ms: u128, style: Style) -> String {
         (0, _) => style.paint(Ink::Error, &bad),
         _ => format!("{}, {}", style.paint(Ink::Error, &bad), good),
     };
-    // Below what is wrong there is an empty line already.
+    // A failure ends with an empty line already.
     let gap = match done.last() {
         Some(last) if last.verdict.passes() => "\n",
         _ => "",

@@ -1,5 +1,4 @@
-//! Makes a workflow of statements that stand together.
-//! It does not know what they do.
+//! Refactoring "extract workflow": moves consecutive statements into a new workflow.
 
 use super::{Action, ActionKind};
 use crate::checked::Checked;
@@ -10,7 +9,7 @@ use lockstep_base::source::{FileId, Span};
 use lockstep_base::value::Type;
 use lockstep_syntax::ast::{Block, Stmt, StmtKind};
 
-/// Makes a workflow of the statements that a range selects, if that changes nothing.
+/// Extracts the selected statements into a workflow, if that preserves the program.
 pub(super) fn workflow(
     checked: &Checked,
     file: FileId,
@@ -76,7 +75,7 @@ pub(super) fn workflow(
     })
 }
 
-/// The statements of a block that lie in a range, if it cuts none.
+/// The statements of a block that lie in a range, if the range cuts none of them.
 fn selected<'b>(
     checked: &Checked,
     block: &'b Block,
@@ -103,7 +102,7 @@ fn selected<'b>(
     (!cut && clean && !checked.text(text).trim().is_empty()).then_some(chosen)
 }
 
-/// Whether a statement means the same in a workflow of its own.
+/// Whether a statement means the same in another workflow.
 fn can_move(stmt: &Stmt) -> bool {
     let mut good = true;
     walk_from(Node::Stmt(stmt), &mut |node| {
@@ -126,7 +125,7 @@ fn can_move(stmt: &Stmt) -> bool {
     good
 }
 
-/// Whether a name that the statements introduce is used after them.
+/// Whether a name that is declared in the statements is used after them.
 fn used_after(checked: &Checked, block: &Block, whole: Span) -> bool {
     let inside =
         |span: Span| span.file == whole.file && whole.start <= span.start && span.end <= whole.end;
@@ -136,15 +135,15 @@ fn used_after(checked: &Checked, block: &Block, whole: Span) -> bool {
     })
 }
 
-/// The local names that the statements use from outside, with their types; nothing where a type
-/// cannot be written.
+/// The outer local names that the statements use, with their types; nothing where a type cannot be
+/// written.
 fn parameters(checked: &Checked, file: FileId, whole: Span) -> Option<Vec<(String, Type)>> {
     let mut found: Vec<(String, Type)> = Vec::new();
     let tree = checked.tree(file)?;
     let visible = scope::visible(tree, whole.start);
     for (at, declared) in checked.names() {
         let inside = at.file == file && whole.start <= at.start && at.end <= whole.end;
-        // `failure` is introduced by the handler around it.
+        // `failure` is declared by the handler around it.
         if inside && declared.start <= whole.start && whole.end <= declared.end {
             return None;
         }

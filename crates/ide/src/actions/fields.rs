@@ -1,5 +1,5 @@
-//! Adds the fields that a service or an infrastructure lacks.
-//! It does not know their values: it writes one of the right type.
+//! Quick fix that adds the missing fields of a service or an infrastructure, with placeholder
+//! values of the right types.
 
 use super::{Action, fix};
 use crate::checked::Checked;
@@ -11,7 +11,7 @@ use lockstep_lang::ir::KindField;
 use lockstep_lang::resolve::Sort;
 use lockstep_syntax::ast::{Field, Infrastructure, Item, ItemKind, Path};
 
-/// Adds what is missing in the declaration whose name stands at `at`.
+/// Adds what is missing in the declaration whose name is at `at`.
 pub(super) fn missing(checked: &Checked, at: Span) -> Option<Action> {
     let tree = checked.tree(at.file)?;
     let mut found = None;
@@ -86,7 +86,7 @@ fn needed(
     (!lacking.is_empty()).then_some(lacking)
 }
 
-/// A value of a type, to be replaced.
+/// A placeholder value of a type.
 pub(crate) fn sample(ty: &Type) -> String {
     match ty {
         Type::Int => String::from("0"),

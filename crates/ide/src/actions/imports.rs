@@ -1,4 +1,4 @@
-//! Adds the import that a name needs. It does not know which files there are.
+//! Quick fix that adds the missing import of a name.
 
 use super::{Action, fix};
 use crate::checked::Checked;
@@ -14,7 +14,7 @@ pub struct Exporter {
     pub names: Vec<String>,
 }
 
-/// The imports that would give a name a meaning.
+/// The imports that would resolve a name.
 pub(super) fn missing(
     checked: &Checked,
     file: FileId,

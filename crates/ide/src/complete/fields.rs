@@ -1,5 +1,4 @@
-//! The names of fields: of what a declaration gives, and behind a point.
-//! It does not know where they are asked for.
+//! Completions for field names: in declarations, and after a dot.
 
 use super::item::{Completion, CompletionKind};
 use super::values;
@@ -13,7 +12,7 @@ use lockstep_lang::resolve::{Sort, Target};
 use lockstep_lang::types::BUILTIN_ACTIONS;
 use lockstep_syntax::ast::{Expr, ExprKind, Field, ItemKind, Path};
 
-/// The fields that the declaration around a place could still give.
+/// The fields that the declaration around a place does not give yet.
 pub fn fields(checked: &Checked, nodes: &[Node<'_>], offset: u32) -> Vec<Completion> {
     let innermost = nodes.iter().rev().find_map(|node| match node {
         Node::Infrastructure(place) => {
@@ -120,7 +119,7 @@ fn own_field(name: &str, ty: &str) -> Completion {
         .rank(1)
 }
 
-/// What could stand behind a point after an expression.
+/// The members that can follow a dot after an expression.
 pub fn members(checked: &Checked, of: &Expr) -> Vec<Completion> {
     if let ExprKind::Name(name) = &of.kind {
         let binding = checked.modules().find(ROOT, &name.name);
@@ -138,7 +137,7 @@ pub fn members(checked: &Checked, of: &Expr) -> Vec<Completion> {
             }
             _ => {}
         }
-        // The name of a stage stands for nothing by itself.
+        // The name of a stage does not resolve to a symbol.
         let mut names = checked.names().iter();
         if let Some((_, declared)) = names.find(|(at, _)| *at == name.span)
             && let Some(ty) = checked.type_at(*declared)

@@ -1,4 +1,4 @@
-//! What a completion is. It does not know which there are.
+//! The data of a completion.
 
 use lockstep_base::source::Span;
 
@@ -25,10 +25,10 @@ pub enum CompletionKind {
     Word,
 }
 
-/// Something that could stand at a place.
+/// A completion.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Completion {
-    /// What is shown, and typed to choose it.
+    /// What is shown, and typed to select it.
     pub label: String,
     /// What it stands for.
     pub kind: CompletionKind,
@@ -36,16 +36,17 @@ pub struct Completion {
     pub detail: Option<String>,
     /// Documentation in Markdown.
     pub doc: Option<String>,
-    /// What is put in, where it is more than the label.
+    /// The inserted text, where it differs from the label.
     pub insert: Option<String>,
-    /// What is put in where the editor can fill in gaps, written `${1:name}` and `$0`.
+    /// The inserted text with placeholders, written `${1:name}` and `$0`, for editors that support
+    /// snippets.
     pub snippet: Option<String>,
-    /// What fits best has the smallest number.
+    /// The best match has the smallest number.
     pub rank: u8,
 }
 
 impl Completion {
-    /// A completion that puts in what it shows.
+    /// A completion that inserts its label.
     pub fn new(label: impl Into<String>, kind: CompletionKind) -> Self {
         Self {
             label: label.into(),
@@ -70,32 +71,32 @@ impl Completion {
         self
     }
 
-    /// Puts in something else than it shows.
+    /// Sets the inserted text.
     pub fn insert(mut self, insert: impl Into<String>) -> Self {
         self.insert = Some(insert.into());
         self
     }
 
-    /// Puts in a text with gaps, where the editor can.
+    /// Sets the inserted snippet.
     pub fn snippet(mut self, snippet: impl Into<String>) -> Self {
         self.snippet = Some(snippet.into());
         self
     }
 
-    /// Says how well it fits.
+    /// Sets the rank.
     pub fn rank(mut self, rank: u8) -> Self {
         self.rank = rank;
         self
     }
 }
 
-/// What could stand at a place.
+/// The completions at a place.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Completions {
-    /// The text that a completion replaces, up to the cursor and beyond it.
+    /// The span that a completion replaces, up to the cursor and beyond it.
     pub replace: Option<Span>,
-    /// The completions, in no order.
+    /// The completions, in no particular order.
     pub items: Vec<Completion>,
-    /// Whether those are left out that do not fit what has been typed.
+    /// Whether items that do not match the typed text are left out.
     pub partial: bool,
 }

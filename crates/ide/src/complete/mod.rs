@@ -1,6 +1,5 @@
-//! What could stand at a place. The text is checked with a mark put in at the place, so that
-//! there is a name to look at; what is wanted of that name is what is offered.
-//! It does not know how an editor shows a list.
+//! Completion: a marker name is inserted at the cursor and the text is checked; what is expected in
+//! place of the marker is what is offered.
 
 mod fields;
 mod item;
@@ -17,11 +16,11 @@ use lockstep_base::value::Type;
 use lockstep_syntax::lexer::{Token, TokenKind, tokens};
 use place::{Around, Want};
 
-/// The mark: a name that nobody has.
+/// The marker: a name that is used nowhere else.
 const MARK: &str = "zqzMarkzqz";
 
-/// What could stand at `offset` of a text. `check` checks a text, watching one place of it;
-/// `beside` names what is in a folder that is seen from the text, folders with a `/` behind them.
+/// The completions at `offset` of a text. `check` checks a text, watching one place of it; `beside`
+/// lists a directory relative to the text, directories with a trailing `/`.
 pub fn complete(
     text: &str,
     offset: usize,
@@ -50,7 +49,7 @@ pub fn complete(
     let watched = u32::try_from(offset).unwrap_or(u32::MAX);
     let mut checked = check(&marked, watched);
     let mut around = Around::new(&marked, &all, at);
-    // Behind a point at the beginning of a statement stands no expression: make it one.
+    // After a dot at the beginning of a statement there is no expression: turn it into one.
     let before = at.checked_sub(1).and_then(|at| all.get(at));
     let pointed = before.is_some_and(|token| token.text(&marked) == ".");
     let mended;
@@ -95,17 +94,17 @@ pub fn complete(
     }
 }
 
-/// How much of a text belongs to the word or string that it goes on with.
+/// The length of the rest of the word or string at the beginning of a text.
 fn name_length(after: &str) -> usize {
     let end = after.find(['"', '\n', '\r']).unwrap_or(after.len());
     end + usize::from(after.get(end..).is_some_and(|rest| rest.starts_with('"')))
 }
 
-/// The text that is replaced, in places of the text without the mark.
+/// The text that is replaced, as a span of the text without the marker.
 fn replaced(token: &Token, marked: &str, offset: usize) -> Span {
     let (start, end) = match token.kind {
         TokenKind::Word => (token.start, token.end - MARK.len()),
-        // In a string all that stands in it.
+        // In a string, the whole content.
         _ => {
             let quotes = |text: &str| text.len() - text.trim_matches('"').len();
             let text = token.text(marked);
@@ -118,7 +117,7 @@ fn replaced(token: &Token, marked: &str, offset: usize) -> Span {
     Span::new(ROOT, start, end.max(offset))
 }
 
-/// What could stand in a string: one of the texts that are allowed.
+/// Completions in a string: the allowed texts.
 fn in_string(checked: &Checked, offset: u32) -> Vec<Completion> {
     match place::wanted(checked, offset) {
         Some(Type::OneOf(words)) => words
@@ -129,7 +128,7 @@ fn in_string(checked: &Checked, offset: u32) -> Vec<Completion> {
     }
 }
 
-/// What could stand in place of a word.
+/// Completions for a word.
 fn of(checked: &Checked, around: &Around<'_>, offset: u32) -> Vec<Completion> {
     match place::want(checked, around, offset) {
         Want::Nothing => Vec::new(),

@@ -1,5 +1,4 @@
-//! What is wanted at a place: a value of some type, a member, a kind, a word of the language.
-//! It does not know which there are.
+//! What is expected at a place: a value of some type, a member, a kind, a keyword.
 
 use super::fields;
 use super::item::{Completion, CompletionKind};
@@ -15,23 +14,23 @@ use lockstep_lang::resolve::{Sort, Target};
 use lockstep_syntax::ast::{Expr, ExprKind, Ident, ItemKind, LetValue, RecordKey, StmtKind};
 use lockstep_syntax::lexer::{Token, TokenKind};
 
-/// What is wanted.
+/// What is expected.
 pub enum Want {
-    /// Nothing that can be known: a new name, a number.
+    /// Nothing that can be completed: a new name, a number.
     Nothing,
-    /// Words of the language.
+    /// Keywords.
     Words(Vec<Completion>),
-    /// What stands behind a point after this expression.
+    /// A member of this expression.
     Member(Expr),
-    /// A value, if possible of this type; and words that may stand there, too.
+    /// A value, if possible of this type; and keywords that may stand there, too.
     Value(Option<Type>, Vec<Completion>),
-    /// The name of a declaration of these sorts.
+    /// The name of a declaration of one of these sorts.
     Declared(Vec<Sort>),
     /// A kind.
     Kind,
     /// A type.
     Type,
-    /// A name that this file declares, of these sorts; of any sort if there are none.
+    /// A name that this file exports, of these sorts; of any sort if there are none.
     Export(FileId, &'static [Sort]),
     /// The name of a field.
     Fields(Vec<Completion>),
@@ -67,7 +66,7 @@ impl<'t> Around<'t> {
             .map_or("", |token| token.text(self.text))
     }
 
-    /// Whether an import's path stands here.
+    /// Whether the place is in the path of an import.
     pub fn is_import(&self) -> bool {
         let begins = self
             .at
@@ -81,7 +80,7 @@ impl<'t> Around<'t> {
         self.at.checked_sub(1).map_or("", |at| self.word(at))
     }
 
-    /// The word so many places before the place.
+    /// The word this many places before the place.
     fn back(&self, by: usize) -> &'t str {
         self.at.checked_sub(by).map_or("", |at| self.word(at))
     }
@@ -161,7 +160,7 @@ pub fn is_expression(checked: &Checked, offset: u32) -> bool {
     })
 }
 
-/// What closes the string or the interpolation at a place, if nothing does on its line.
+/// The missing closing delimiter of the string or the interpolation at a place.
 pub fn unclosed(text: &str, tokens: &[Token], offset: usize) -> Option<&'static str> {
     let rest = text.get(offset..)?;
     let line = rest.get(..rest.find(['\n', '\r']).unwrap_or(rest.len()))?;
@@ -191,7 +190,7 @@ pub fn unclosed(text: &str, tokens: &[Token], offset: usize) -> Option<&'static 
     Some(if line.contains('"') { "}" } else { "}\"" })
 }
 
-/// Where the chain `a.b(c)[d].` before a token begins.
+/// The start of the chain `a.b(c)[d].` before a token.
 pub fn chain_start(text: &str, tokens: &[Token], at: usize) -> usize {
     let mut start = tokens.get(at).map_or(0, |token| token.start);
     let mut depth = 0;
@@ -213,7 +212,7 @@ pub fn chain_start(text: &str, tokens: &[Token], at: usize) -> usize {
     start
 }
 
-/// The type that is wanted at a place.
+/// The expected type at a place.
 pub fn wanted(checked: &Checked, offset: u32) -> Option<&Type> {
     let wanted = checked.wanted().iter();
     let fits = wanted.filter(|(at, _)| at.start <= offset && offset <= at.end);
@@ -225,7 +224,7 @@ fn holds(name: &Ident, offset: u32) -> bool {
     name.span.start <= offset && offset < name.span.end
 }
 
-/// What is wanted at a place.
+/// What is expected at a place.
 pub fn want(checked: &Checked, around_it: &Around<'_>, offset: u32) -> Want {
     let Some(tree) = checked.tree(ROOT) else {
         return Want::Nothing;
@@ -257,8 +256,8 @@ fn in_brackets(nodes: &[Node<'_>], offset: u32) -> bool {
     })
 }
 
-/// The names of the fields of a record whose fields are known from the word before it; a name
-/// without a value makes no record.
+/// The names of the fields of a record whose fields are determined by the word before it; a name
+/// without a value does not make a record.
 fn in_record(words: &Around<'_>, nodes: &[Node<'_>]) -> Option<Want> {
     if !matches!(words.before(), "{" | ",") {
         return None;
@@ -293,7 +292,7 @@ fn in_record(words: &Around<'_>, nodes: &[Node<'_>]) -> Option<Want> {
     }
 }
 
-/// What the tree says about the name at a place.
+/// What is expected according to the AST.
 fn by_tree(checked: &Checked, words: &Around<'_>, nodes: &[Node<'_>], offset: u32) -> Option<Want> {
     let (last, before) = nodes.split_last()?;
     let Node::Ident(name) = last else {
@@ -446,7 +445,7 @@ fn classes() -> Vec<Completion> {
         .collect()
 }
 
-/// The innermost part around a place that can hold declarations, fields or statements.
+/// The innermost node around a place that can hold declarations, fields or statements.
 fn holder<'n, 'a>(nodes: &'n [Node<'a>], offset: u32) -> Option<&'n Node<'a>> {
     let inside = |span: lockstep_base::source::Span| span.start < offset && offset < span.end;
     nodes.iter().rev().find(|node| match node {
@@ -458,7 +457,7 @@ fn holder<'n, 'a>(nodes: &'n [Node<'a>], offset: u32) -> Option<&'n Node<'a>> {
     })
 }
 
-/// What could stand where a statement, a field or a declaration begins.
+/// What can stand where a statement, a field or a declaration begins.
 fn beginning(checked: &Checked, words: &Around<'_>, nodes: &[Node<'_>], offset: u32) -> Want {
     let inner = |of: &str| -> Vec<Completion> {
         let inner = words::INNER.iter().filter(|(holder, _)| *holder == of);
@@ -501,7 +500,7 @@ fn declarations(words: &Around<'_>) -> Vec<Completion> {
     found
 }
 
-/// The words that could begin a statement, or go on with the one before it.
+/// The keywords that can begin a statement, or continue the one before it.
 fn statements(
     checked: &Checked,
     words: &Around<'_>,
@@ -559,7 +558,7 @@ fn can_be_undone(kind: &StmtKind) -> bool {
     }
 }
 
-/// The first word of a statement whose modifiers stand behind all else of it.
+/// The keyword of a statement whose modifiers come after everything else.
 fn first_word(kind: &StmtKind) -> Option<&'static str> {
     Some(match kind {
         StmtKind::Deploy { .. } => "deploy",
@@ -608,7 +607,7 @@ fn test_word(words: &Around<'_>) -> Want {
     }
 }
 
-/// What the words before a place say, where the tree has nothing there.
+/// What is expected according to the preceding words, where the AST has no node.
 fn by_words(checked: &Checked, words: &Around<'_>, nodes: &[Node<'_>], offset: u32) -> Want {
     let line = words.line();
     let ty = wanted(checked, offset).cloned();

@@ -1,5 +1,4 @@
-//! The names that stand for values, declarations and types.
-//! It does not know where they are asked for.
+//! Completions for names of values, declarations and types, and for import paths.
 
 use super::item::{Completion, CompletionKind};
 use super::words::TYPES;
@@ -12,8 +11,8 @@ use lockstep_base::value::Type;
 use lockstep_lang::eval::builtins;
 use lockstep_lang::resolve::{self, Decl, Sort, Target};
 
-/// The paths that an import can begin or go on with: those of the library, and what is in the
-/// folder that has been typed so far.
+/// Import paths: those of the standard library, and the entries of the directory that has been
+/// typed so far.
 pub fn paths(typed: &str, beside: &dyn Fn(&str) -> Vec<String>) -> Vec<Completion> {
     let library = resolve::library_paths();
     let mut found: Vec<Completion> = library
@@ -30,14 +29,14 @@ pub fn paths(typed: &str, beside: &dyn Fn(&str) -> Vec<String>) -> Vec<Completio
     found
 }
 
-/// The paths of the library as they are written.
+/// The paths of the standard library as they are written.
 pub fn quoted_paths() -> Vec<Completion> {
     resolve::library_paths()
         .map(|path| Completion::new(format!("\"{path}\""), CompletionKind::File).rank(1))
         .collect()
 }
 
-/// The names that could stand for a value, those of the wanted type first.
+/// The names of values, those of the expected type first.
 pub fn values(checked: &Checked, offset: u32, want: Option<&Type>) -> Vec<Completion> {
     let strict = want.is_some_and(|want| {
         let one = match want {
@@ -138,7 +137,7 @@ fn globals(
         if let Some(ty) = ty.as_ref().filter(|ty| **ty != Type::Any) {
             item = item.detail(ty.to_string());
         }
-        // Behind an environment stand infrastructures.
+        // Infrastructures follow an environment.
         let places = decl.sort == Sort::Environment && of_places;
         add(item, ty.as_ref(), places);
         if places && listed {
@@ -165,7 +164,7 @@ fn globals(
             Some(ty) => item.detail(ty.to_string()),
             None => item,
         };
-        // Of no use where any value may stand.
+        // Useless where any value may stand.
         if place.span.file == ROOT {
             add(item.doc(place.doc.as_ref()).rank(1), ty.as_ref(), false);
         }
@@ -225,7 +224,7 @@ fn constants(want: Option<&Type>, found: &mut Vec<Completion>) {
     );
 }
 
-/// The names that stand for declarations of these sorts.
+/// The names of declarations of these sorts.
 pub fn declared(checked: &Checked, sorts: &[Sort]) -> Vec<Completion> {
     let mut found = Vec::new();
     let Some(module) = checked.modules().files.first() else {
@@ -255,7 +254,7 @@ pub fn declared(checked: &Checked, sorts: &[Sort]) -> Vec<Completion> {
     found
 }
 
-/// What could be called by a statement.
+/// What a statement can call.
 pub fn callable(checked: &Checked) -> Vec<Completion> {
     let mut found: Vec<Completion> = Vec::new();
     let Some(module) = checked.modules().files.first() else {
@@ -276,7 +275,7 @@ pub fn callable(checked: &Checked) -> Vec<Completion> {
     found
 }
 
-/// What a file declares, as seen from another: of these sorts, or of any if there are none.
+/// The exports of a file: of these sorts, or of any if there are none.
 pub fn exported(checked: &Checked, file: FileId, sorts: &[Sort]) -> Vec<Completion> {
     let Some(module) = checked.modules().files.get(file.0 as usize) else {
         return Vec::new();
@@ -291,7 +290,7 @@ pub fn exported(checked: &Checked, file: FileId, sorts: &[Sort]) -> Vec<Completi
     .collect()
 }
 
-/// The types that have a name, and those that are made of kinds.
+/// The named types, and those that are derived from kinds.
 pub fn types(checked: &Checked) -> Vec<Completion> {
     let named = TYPES.iter();
     let mut found: Vec<Completion> = named
@@ -318,7 +317,7 @@ fn shown_as(sort: Sort) -> CompletionKind {
     }
 }
 
-/// A completion for a declaration under the name that it has here.
+/// A completion for a declaration under its name in this file.
 pub fn of_decl(checked: &Checked, name: &str, decl: Decl) -> Completion {
     let item = Completion::new(name, shown_as(decl.sort));
     let at = checked.modules().decls.site(decl).name.span;
@@ -334,7 +333,7 @@ pub fn of_decl(checked: &Checked, name: &str, decl: Decl) -> Completion {
     }
 }
 
-/// A call of a workflow or an action, with gaps for what must be given.
+/// A call of a workflow or an action, with placeholders for its required arguments.
 fn call(checked: &Checked, name: &str, symbol: &Symbol) -> String {
     let params = crate::signature::required(checked, symbol);
     let gaps = params.iter().enumerate();

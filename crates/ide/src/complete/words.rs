@@ -1,10 +1,9 @@
-//! The words of the language with what may follow them: declarations, statements, modifiers,
-//! handlers and the words of tests.
-//! It does not know where they may stand.
+//! The keywords with snippets of what may follow them: declarations, statements, modifiers,
+//! handlers and the keywords of tests.
 
 use super::item::{Completion, CompletionKind};
 
-/// A word, what it is for, and what follows it.
+/// A keyword, its documentation, and the snippet that follows it.
 pub type Entry = (&'static str, &'static str, &'static str);
 
 /// The words that begin a declaration.
@@ -133,7 +132,7 @@ pub const RESULTS: &[Entry] = &[
     ("yield", "Gives a value to the loop or step.", "yield $0"),
 ];
 
-/// The words that end a failure handler.
+/// The keywords that end a failure handler.
 pub const VERDICTS: &[Entry] = &[
     (
         "ignore",
@@ -273,7 +272,7 @@ pub const CLAUSES: &[(&str, &str, &str, &str)] = &[
     ("input", "where", "What its value must fulfil.", "where $0"),
 ];
 
-/// The words that begin a statement of a test.
+/// The keywords that begin a statement of a test.
 pub const TESTS: &[Entry] = &[
     ("given", "What is so in this test.", "given ${1:input} = $0"),
     (
@@ -289,7 +288,7 @@ pub const TESTS: &[Entry] = &[
     ),
 ];
 
-/// How what a test speaks of ends; a command cannot be refused.
+/// How the subject of a test's expectation can end; a command cannot be refused.
 pub const ENDS: &[Entry] = &[
     ("returns", "It gives this value.", "returns { $0 }"),
     (

@@ -1,5 +1,5 @@
-//! Whether two texts are the same program: places may differ, and what nothing can reach.
-//! It does not know what was changed between them.
+//! Program equality: whether two texts compile to the same program, apart from positions and
+//! unreachable parts.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -10,7 +10,7 @@ use lockstep_base::source::{Name, Span};
 use lockstep_lang::compile::Compilation;
 use lockstep_lang::ir::{GlobalSource, Program};
 
-/// Why the second is not the same program as the first, if it is not.
+/// Why the second is not the same program as the first; nothing if it is the same.
 pub fn differs(before: &Compilation, after: &Compilation) -> Option<String> {
     let errors = |of: &Compilation| {
         let errors = of.diagnostics.iter().filter(is_error);
@@ -31,11 +31,11 @@ pub fn differs(before: &Compilation, after: &Compilation) -> Option<String> {
     }
 }
 
-/// The mark of a reference: no text of a source holds it, as a command could not either.
+/// Marks a reference: no source text can contain this character, since no command could.
 const MARK: char = '\0';
 
-/// The declarations of a program by what they are called, as far as its pipelines, tests and
-/// inputs reach, with everything in them that makes a difference.
+/// The reachable declarations of a program by name, starting from its pipelines, tests and inputs,
+/// with everything in them that makes a difference.
 fn normal(program: &Program) -> BTreeMap<String, Value> {
     let tables = Tables::of(program);
     let mut open: Vec<String> = Vec::new();
@@ -64,7 +64,7 @@ fn normal(program: &Program) -> BTreeMap<String, Value> {
     kept
 }
 
-/// What the places in a program's tables are called.
+/// The names of the entries in a program's tables.
 struct Tables(Vec<(&'static str, Vec<String>)>);
 
 impl Tables {
@@ -124,7 +124,7 @@ impl Tables {
         })
     }
 
-    /// A value without places and types, and with names instead of numbers.
+    /// A value without positions and types, and with names instead of indices.
     fn clean(&self, value: &Value, key: &str) -> Value {
         self.cleaned(value, key, "")
     }
@@ -156,7 +156,7 @@ impl Tables {
     }
 }
 
-/// The declarations that a part names.
+/// The declarations that a part refers to.
 fn references(value: &Value, found: &mut Vec<String>) {
     match value {
         Value::Object(entries) => entries.values().for_each(|it| references(it, found)),
@@ -166,10 +166,10 @@ fn references(value: &Value, found: &mut Vec<String>) {
     }
 }
 
-/// A declaration without the values in it that nobody reads; the others are numbered by where
-/// they first stand.
+/// A declaration without the values in it that are never read; the others are numbered in the order
+/// of their first use.
 fn body(mut body: Value) -> Value {
-    // A value that only an unread value reads is not read either.
+    // A value that is only read by an unread value is not read either.
     loop {
         let mut read = BTreeSet::new();
         slots_read(&body, &mut read);

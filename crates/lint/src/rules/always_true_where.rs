@@ -1,5 +1,5 @@
-//! `always-true-where`: a `where` that keeps every cell, whatever the inputs are.
-//! It does not know inputs, and says nothing where they matter.
+//! `always-true-where`: a `where` that keeps every cell for all inputs. Reports nothing where the
+//! result depends on an input.
 
 use std::ops::ControlFlow;
 

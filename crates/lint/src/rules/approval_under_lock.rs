@@ -1,5 +1,5 @@
-//! `approval-under-lock`: an approval after the first deployment of its stage, or in a `lock`.
-//! It does not know how long people take to answer; meanwhile others wait.
+//! `approval-under-lock`: an approval after the first deployment of its stage, or in a `lock`:
+//! other runs wait for the lock until a person answers.
 
 use std::collections::HashSet;
 
@@ -35,7 +35,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     });
 }
 
-/// What is held at a place.
+/// The locks that are held at a place.
 #[derive(Debug, Clone, Copy, Default)]
 struct State {
     /// The first deployment of the stage.
@@ -48,14 +48,14 @@ struct Look<'a, 'f> {
     context: &'a Context<'a>,
     program: &'a Program,
     scope: &'a dyn Scope,
-    /// Workflows that have been looked at, with what was held then.
+    /// Workflows that have been visited, with what was held then.
     seen: HashSet<(WorkflowId, bool, bool)>,
     open: u32,
     found: &'f mut Vec<Diagnostic>,
 }
 
 impl Look<'_, '_> {
-    /// Looks at a statement and returns what is held after it.
+    /// Visits a statement and returns what is held after it.
     fn stmt(&mut self, stmt: &Stmt, state: State) -> State {
         let after = match &stmt.kind {
             StmtKind::Approve { .. } => {
@@ -63,7 +63,7 @@ impl Look<'_, '_> {
                 state
             }
             StmtKind::Stage { body, .. } => {
-                // Its locks are its own, and it frees them.
+                // Its locks are its own; it releases them.
                 let inner = State {
                     deployed: None,
                     ..state
@@ -97,7 +97,7 @@ impl Look<'_, '_> {
             StmtKind::Matrix(matrix) => {
                 let after = self.block(&matrix.body, state);
                 match (state.deployed, after.deployed) {
-                    // The next cell comes when this one has deployed.
+                    // The next cell starts after this one has deployed.
                     (None, Some(_)) => self.block(&matrix.body, after),
                     _ => after,
                 }
@@ -155,7 +155,7 @@ impl Look<'_, '_> {
         let Some(workflow) = program.workflows.get(id.0 as usize) else {
             return state;
         };
-        // Workflows do not call themselves, but chains of calls may be long.
+        // There is no recursion, but chains of calls may be long.
         let is_new = self.seen.insert(key);
         if !is_new || self.open > 200 {
             return state;

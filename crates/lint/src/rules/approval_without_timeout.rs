@@ -1,5 +1,5 @@
-//! `approval-without-timeout`: an approval that waits for ever when nobody answers.
-//! It does not know who is asked; therefore it is off where nobody asks for it.
+//! `approval-without-timeout`: an approval that waits for ever if nobody answers. Off by default,
+//! since how long to wait depends on who is asked.
 
 use super::super::config::Level;
 use super::super::context::Context;

@@ -1,5 +1,4 @@
-//! `atomic-without-undo`: an atomic block in which nothing can be taken back.
-//! It does not know what its commands do.
+//! `atomic-without-undo`: an atomic block in which nothing can be rolled back.
 
 use super::super::context::{Context, FILE};
 use super::super::rule::Rule;
@@ -28,7 +27,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
                 .written(stmt)
                 .and_then(|written| tree::modifier_span(written, is_atomic));
             let span = own.or_else(|| {
-                // A pipeline's own modifiers.
+                // The modifiers of the pipeline itself.
                 let items = context.items().iter();
                 let mut pipelines = items.filter_map(|item| match &item.kind {
                     ItemKind::Pipeline { modifiers, .. }

@@ -1,5 +1,5 @@
-//! `barrier-without-timeout`: a barrier that waits as long as the slowest strand takes.
-//! It does not know how long that is; therefore it is off where nobody asks for it.
+//! `barrier-without-timeout`: a barrier that waits as long as the slowest strand takes. Off by
+//! default, since how long that is depends on the commands.
 
 use super::super::config::Level;
 use super::super::context::Context;

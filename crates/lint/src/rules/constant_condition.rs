@@ -1,5 +1,5 @@
-//! `constant-condition`: a condition that says the same whatever happens.
-//! It does not know what names stand for: a constant with a name is a switch, and fine.
+//! `constant-condition`: a condition with a constant result. A named constant is meant as a switch
+//! and is not reported.
 
 use super::super::context::Context;
 use super::super::rule::{Needs, Rule};
@@ -49,7 +49,7 @@ fn inside(expr: &Expr, look: &mut dyn FnMut(&Expr)) {
     });
 }
 
-/// Why a condition always says the same, if it does.
+/// Why a condition is constant, if it is.
 fn constant(context: &Context<'_>, condition: &Expr) -> Option<String> {
     let mut named = false;
     tree::each_expr(condition, &mut |part| {

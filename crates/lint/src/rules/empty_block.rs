@@ -1,5 +1,5 @@
-//! `empty-block`: a block that does nothing, and no comment that says so.
-//! It does not know why it is there. An empty `undo` is no mistake: nothing is to be taken back.
+//! `empty-block`: a block that does nothing, without a comment that says why. An empty `undo` is no
+//! mistake: it states that nothing is to be rolled back.
 
 use super::super::context::Context;
 use super::super::rule::{Needs, Rule};

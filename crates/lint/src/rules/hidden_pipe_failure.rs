@@ -1,5 +1,4 @@
 //! `hidden-pipe-failure`: a command inside a pipe whose failure `sh` does not see.
-//! It does not know whether the command does fail.
 
 use super::super::context::{Context, FILE};
 use super::super::rule::Rule;
@@ -60,7 +59,7 @@ fn in_command(context: &Context<'_>, stmt: &Stmt, command: &Command) -> Option<D
     }
 }
 
-/// The line of a long command on which a program and a pipe stand.
+/// The line of a long command that holds this program and a pipe.
 fn line(context: &Context<'_>, literal: Span, name: &str) -> Option<Span> {
     let text = context.text(literal);
     let mut at = literal.start as usize;
@@ -78,7 +77,7 @@ fn line(context: &Context<'_>, literal: Span, name: &str) -> Option<Span> {
     None
 }
 
-/// The first command of a pipe that may fail unseen.
+/// The first command of a pipe whose failure goes unnoticed.
 fn hidden(pipeline: &Pipeline) -> Option<String> {
     let (last, others) = pipeline.commands.split_last()?;
     let has = |option: &str| shell::words(last).iter().any(|word| word.text == option);

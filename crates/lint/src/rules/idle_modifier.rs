@@ -1,5 +1,5 @@
-//! `idle-modifier`: a modifier that makes no difference.
-//! It does not know inputs, and says nothing where they matter.
+//! `idle-modifier`: a modifier that makes no difference. Reports nothing where that depends on an
+//! input.
 
 use super::super::context::{Context, FILE};
 use super::super::known::Known;
@@ -79,7 +79,7 @@ fn idle(stmt: &Stmt, known: &Known<'_>) -> Vec<(&'static str, String)> {
     found
 }
 
-/// How many things a block could do at once, and what they are.
+/// How many things a block could do at once, and what they are called.
 fn cells(stmt: &Stmt, known: &Known<'_>) -> Option<(usize, &'static str)> {
     match &stmt.kind {
         StmtKind::Parallel(body) => Some((body.stmts.len(), "statements")),
@@ -110,7 +110,7 @@ fn cells(stmt: &Stmt, known: &Known<'_>) -> Option<(usize, &'static str)> {
 fn finding(context: &Context<'_>, span: Span, word: &str, why: &str) -> Diagnostic {
     let text = context.text(span);
     let message = format!("`{word}` makes no difference here");
-    // The blanks before it go with it, but not a line of its own with a comment.
+    // The blanks before it are removed too, but not a line of its own with a comment.
     let before = context
         .modules()
         .sources

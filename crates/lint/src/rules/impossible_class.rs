@@ -1,5 +1,5 @@
-//! `impossible-class`: an `on failure` for a class of failures that cannot occur there.
-//! It does not know what commands do: wherever one is run, it may fail in its usual ways.
+//! `impossible-class`: an `on failure` for a class of failures that cannot occur there. Commands
+//! are assumed to be able to fail in all the usual ways.
 
 use super::super::context::{Context, FILE};
 use super::super::effects::Sum;
@@ -50,7 +50,7 @@ fn classes(handler: &Handler) -> &[Ident] {
     }
 }
 
-/// Whether anything of a program has a time limit: it may end what is inside it, too.
+/// Whether the program has any timeout, which may also end what is inside its statement.
 fn has_timeouts(program: &Program) -> bool {
     let mut found = false;
     let mut see = |stmt: &Stmt| found |= stmt.modifiers.timeout.is_some();

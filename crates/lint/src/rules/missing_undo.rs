@@ -1,5 +1,5 @@
-//! `missing-undo`: a step of an atomic block that cannot be taken back when something fails
-//! after it. It does not know what the step does; commands that only look are no matter.
+//! `missing-undo`: a step of an atomic block that has no `undo` for a later failure. Steps whose
+//! commands only read are not reported.
 
 use std::collections::HashSet;
 
@@ -21,7 +21,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     let mut reported = HashSet::new();
     walk::bodies(program, FILE, &mut |stmt| {
         each_stmt(stmt, &mut |stmt| {
-            // Where nothing at all can be taken back, that is said of the block.
+            // If nothing at all can be rolled back, `atomic-without-undo` reports the block.
             if !stmt.modifiers.atomic || !context.effects.body(stmt).undo {
                 return;
             }
@@ -44,13 +44,13 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
 struct Look<'a> {
     effects: &'a Effects<'a>,
     program: &'a Program,
-    /// The workflows that have been looked at, with whether something may fail after them.
+    /// The workflows that have been visited, with whether something may fail after them.
     seen: HashSet<(WorkflowId, bool)>,
     steps: Vec<(String, Span)>,
 }
 
 impl Look<'_> {
-    /// `after` is whether something may fail when this has been done.
+    /// `after` is whether something may fail after this statement.
     fn stmt(&mut self, stmt: &Stmt, after: bool) {
         if stmt.handlers.undo.is_some() {
             return;
@@ -83,7 +83,7 @@ impl Look<'_> {
                     self.stmt(stmt, after || beside);
                 }
             }
-            // Another cell may fail when this one is done.
+            // Another cell may fail after this one has ended.
             StmtKind::Matrix(matrix) => {
                 let after = after || self.effects.block(&matrix.body).fails;
                 self.block(&matrix.body, after);

@@ -1,5 +1,5 @@
-//! `no-cells`: a `where` that drops every cell, so that nothing is done.
-//! It does not know inputs, unless a plan says them.
+//! `no-cells`: a `where` that drops every cell, so that nothing is done. Inputs are known only from
+//! a plan.
 
 use super::super::context::{Context, FILE};
 use super::super::rule::Rule;

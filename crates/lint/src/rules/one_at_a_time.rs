@@ -1,5 +1,5 @@
-//! `one-at-a-time`: a parallel block, loop or matrix with `max 1`.
-//! It does not know whether the others are to go on after a failure, which is the difference.
+//! `one-at-a-time`: a parallel block, loop or matrix with `max 1`. There is no safe fix: a serial
+//! block would not go on after a failure.
 
 use super::super::context::{Context, FILE};
 use super::super::rule::Rule;

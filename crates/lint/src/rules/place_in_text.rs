@@ -1,5 +1,5 @@
-//! `place-in-text`: an environment or infrastructure that is named in a text, where the
-//! compiler cannot see it. It does not know what a text is for but by where it stands.
+//! `place-in-text`: an environment or infrastructure that is named in a string, where the compiler
+//! cannot check it.
 
 use std::collections::HashMap;
 
@@ -25,7 +25,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     }
     for item in context.items() {
         match item.kind {
-            // Their fields say what a place is called elsewhere; a test names paths.
+            // Their fields hold external names; a test names paths.
             ItemKind::Environment(_) | ItemKind::Test { .. } | ItemKind::Input { .. } => continue,
             _ => tree::item_exprs(item)
                 .into_iter()
@@ -37,7 +37,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     }
 }
 
-/// The names of environments and the full names of infrastructures, with their places.
+/// The names of environments and the full names of infrastructures, with their spans.
 fn places(items: &[Item]) -> HashMap<Name, Span> {
     let mut places = HashMap::new();
     for item in items {
@@ -65,14 +65,14 @@ impl Look<'_> {
             StmtKind::Run(run) => self.command(run),
             StmtKind::Lock { resource, .. } => self.whole(resource, true, "lock"),
             StmtKind::Barrier { key: Some(key), .. } => self.whole(key, true, "key"),
-            // Who is asked is no place.
+            // The approver is not an infrastructure.
             StmtKind::Approve { question, .. } => return self.expr(question),
             _ => {}
         }
         tree::exprs(stmt).into_iter().for_each(|it| self.expr(it));
     }
 
-    /// Comparisons with a text that names a place.
+    /// Comparisons with a string that names an infrastructure or environment.
     fn expr(&mut self, expr: &Expr) {
         tree::each_expr(expr, &mut |part| {
             let ExprKind::Binary(BinaryOp::Eq | BinaryOp::Ne | BinaryOp::In, _, left, right) =
@@ -93,7 +93,7 @@ impl Look<'_> {
         });
     }
 
-    /// A text that is exactly the name of a place.
+    /// A string that is exactly the name of an infrastructure or environment.
     fn whole(&mut self, expr: &Expr, environments: bool, what: &str) {
         let ExprKind::String(literal) = &tree::bare(expr).kind else {
             return;

@@ -1,5 +1,4 @@
-//! `repeated-element`: an axis or a loop over a list that holds something twice.
-//! It does not know whether doing it twice is harmless.
+//! `repeated-element`: an axis or a loop over a list with a duplicate element.
 
 use super::super::context::{Context, FILE};
 use super::super::rule::Rule;
@@ -94,7 +93,7 @@ fn repeated(
     }
 }
 
-/// The first two elements of a written list that read the same.
+/// The first two elements of a written list with the same text.
 fn pair(context: &Context<'_>, list: &ast::Expr) -> Option<(Span, Span)> {
     let ast::ExprKind::List(items) = &tree::bare(list).kind else {
         return None;

@@ -1,5 +1,5 @@
-//! `repeated-name`: a step or stage whose name another one in the same step or stage has.
-//! It does not know paths: reports tell such nodes apart by a number alone.
+//! `repeated-name`: a step or stage with the name of another one in the same step or stage, so that
+//! reports distinguish the two nodes only by a number.
 
 use std::collections::HashMap;
 
@@ -27,7 +27,7 @@ fn in_block<'a>(block: &'a Block, seen: &mut Seen<'a>, found: &mut Vec<Diagnosti
     for stmt in &block.stmts {
         if let StmtKind::Step { name, .. } | StmtKind::Stage { name, .. } = &stmt.kind {
             match seen.get(&name.name) {
-                // Twice in one block is an error of its own.
+                // Twice in one block is a compile error.
                 Some(_) if own.contains(&&name.name) => {}
                 Some(first) => found.push(repeated(name, *first)),
                 None => drop(seen.insert(&name.name, name.span)),
@@ -40,7 +40,7 @@ fn in_block<'a>(block: &'a Block, seen: &mut Seen<'a>, found: &mut Vec<Diagnosti
         for stmt in [Some(stmt), tree::effect(stmt)].into_iter().flatten() {
             for (_, block) in tree::blocks(stmt) {
                 match (is_named, is_if) {
-                    // Its name tells what is in it from all else.
+                    // Its own name distinguishes what is in it from everything else.
                     (true, _) => in_block(block, &mut HashMap::new(), found),
                     // Only one of the branches is taken.
                     (_, true) => in_block(block, &mut before.clone(), found),

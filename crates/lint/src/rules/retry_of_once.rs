@@ -1,5 +1,4 @@
-//! `retry-of-once`: something marked `once`, which must not happen twice, is tried again.
-//! It does not know what it does.
+//! `retry-of-once`: a retry of something marked `once`, which is not idempotent.
 
 use super::super::context::{Context, FILE};
 use super::super::rule::Rule;
@@ -38,7 +37,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     });
 }
 
-/// Where it is said that a statement is tried again.
+/// The span of the retry of a statement.
 fn retried(context: &Context<'_>, stmt: &Stmt) -> Option<Span> {
     if stmt.modifiers.retry.is_some() {
         let written = context.written(stmt)?;

@@ -1,5 +1,4 @@
-//! `retry-without-pause`: something that talks to another machine is tried again at once.
-//! It does not know how long the other machine takes to recover.
+//! `retry-without-pause`: a retry without a delay of something that talks to another machine.
 
 use super::super::context::{Context, FILE};
 use super::super::rule::Rule;

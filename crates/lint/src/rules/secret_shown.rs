@@ -1,5 +1,5 @@
-//! `secret-shown`: a command that writes a secret to its output, or the shell's commands with it.
-//! It does not know what other programs do with a secret.
+//! `secret-shown`: a command that writes a secret to its output, or makes the shell print its
+//! commands with it. Only programs that are known to print their arguments are reported.
 
 use std::collections::HashSet;
 
@@ -101,7 +101,7 @@ impl Look<'_, '_> {
         found
     }
 
-    /// Whether every kind that has such a field has a secret in it.
+    /// Whether this field holds a secret in every kind that has it.
     fn is_secret_field(&self, name: &Name) -> bool {
         let kinds = self.program.kinds.iter();
         let fields = kinds.flat_map(|kind| [kind.service.get(name), kind.infrastructure.get(name)]);
@@ -141,7 +141,7 @@ impl Look<'_, '_> {
             }
             let name = shell::name(last)?;
             let words = shell::words(last);
-            // The text after `<<<` is like an argument.
+            // The text after `<<<` acts like an argument.
             let texts = last.redirections.iter().filter(|it| it.operator == "<<<");
             let mut read = words.iter().chain(texts.map(|it| &it.target));
             let writes = matches!(name, "echo" | "printf" | "cat") && read.any(holds);
@@ -156,7 +156,7 @@ impl Look<'_, '_> {
     }
 }
 
-/// Whether a command makes the shell write its commands out.
+/// Whether a command makes the shell print its commands (`set -x`).
 fn traces(command: &ShellCommand) -> bool {
     let option = |word: &ShellWord| {
         let text = &word.text;

@@ -1,5 +1,5 @@
-//! `shadowed-name`: a name in a body that hides another one which could be meant.
-//! It does not know which of the two is meant where the name stands. Steps and stages hide nothing.
+//! `shadowed-name`: a name in a body that shadows another one which could be meant. Steps and
+//! stages shadow nothing.
 
 use super::super::context::{Context, FILE};
 use super::super::names;
@@ -35,7 +35,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
 
 struct Look<'a, 'f> {
     context: &'a Context<'a>,
-    /// The names of the body that can be seen here.
+    /// The names of the body that are visible here.
     stack: Vec<&'a Ident>,
     found: &'f mut Vec<Diagnostic>,
 }
@@ -62,7 +62,7 @@ impl<'a> Look<'a, '_> {
         };
         let what = match binding.target {
             Target::Decl(decl) => match decl.sort {
-                // They are no values, and never meant where a value stands.
+                // These are not values, so they are never meant where a value stands.
                 Sort::Kind | Sort::Workflow | Sort::Action | Sort::Pipeline => return,
                 sort => sort.with_article(),
             },

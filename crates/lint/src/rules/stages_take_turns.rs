@@ -1,5 +1,6 @@
-//! `stages-take-turns`: parallel stages that deploy several services to the same infrastructure.
-//! It does not know stages whose services or places only the run finds out.
+//! `stages-take-turns`: parallel stages that deploy several services to the same infrastructure and
+//! so wait for each other's locks. Stages whose services or infrastructures are only known at run
+//! time are not reported.
 
 use super::super::context::Context;
 use super::super::rule::Rule;

@@ -1,5 +1,5 @@
-//! `timeout-too-long`: something may take longer than the block around it.
-//! It does not know how long anything takes, nor the callers of a workflow.
+//! `timeout-too-long`: a timeout that is longer than that of a block around it. The callers of a
+//! workflow are not considered.
 
 use super::super::context::{Context, FILE};
 use super::super::known::Known;
@@ -13,7 +13,7 @@ use lockstep_syntax::ast::{self, ModifierKind};
 
 pub(super) const RULE: Rule = Rule::new(codes::TIMEOUT_TOO_LONG, "timeout-too-long", check);
 
-/// A time limit: in milliseconds, and where it is written.
+/// A timeout: in milliseconds, and its span.
 #[derive(Clone, Copy)]
 struct Limit {
     time: i64,
@@ -105,19 +105,19 @@ impl Look<'_, '_> {
         for block in stmt.bodies() {
             self.block(block, limit, known);
         }
-        // Handlers begin when the time of their statement is over.
+        // Handlers begin after the timeout of their statement.
         for block in stmt.handlers() {
             self.block(block, None, known);
         }
     }
 
-    /// Where the `timeout` of a statement stands.
+    /// The span of the `timeout` of a statement.
     fn modifier(&self, stmt: &Stmt) -> Option<Span> {
         let fits = |kind: &ModifierKind| matches!(kind, ModifierKind::Timeout(_));
         if let Some(written) = self.context.written(stmt) {
             return tree::modifier_span(written, fits);
         }
-        // A pipeline's own.
+        // The timeout of the pipeline itself.
         let timeout = stmt.modifiers.timeout.as_ref()?;
         let items = self.context.items().iter();
         let modifiers = items.filter_map(|item| match &item.kind {

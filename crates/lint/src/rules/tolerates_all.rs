@@ -1,5 +1,5 @@
-//! `tolerates-all`: a `tolerate` that lets every cell fail, so that nothing can go wrong.
-//! It does not know inputs, and says nothing where they matter.
+//! `tolerates-all`: a `tolerate` that lets every cell fail. Reports nothing where that depends on
+//! an input.
 
 use super::super::context::{Context, FILE};
 use super::super::rule::Rule;

@@ -1,5 +1,5 @@
-//! `unbounded-parallel`: a loop or matrix that starts very many cells at once.
-//! It does not know what a cell costs, nor `run --max`.
+//! `unbounded-parallel`: a loop or matrix that starts very many cells at once. A limit by `run
+//! --max` is not considered.
 
 use super::super::context::{Context, FILE};
 use super::super::rule::Rule;
@@ -8,9 +8,9 @@ use lockstep_base::diagnostic::{Diagnostic, codes};
 
 pub(super) const RULE: Rule = Rule::new(codes::UNBOUNDED_PARALLEL, "unbounded-parallel", check);
 
-/// More cells than this at once should be meant.
+/// More cells than this at once should be intentional.
 const MANY: usize = 50;
-/// More are not counted.
+/// Counting stops here.
 const ENOUGH: usize = 1000;
 
 fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {

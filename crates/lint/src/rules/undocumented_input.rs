@@ -1,5 +1,5 @@
-//! `undocumented-input`: an input without a `##` line that tells callers what it is.
-//! It does not know whether the name says enough; therefore it is off where nobody asks for it.
+//! `undocumented-input`: an input without a `##` line that documents it for callers. Off by
+//! default, since a name may say enough.
 
 use super::super::config::Level;
 use super::super::context::Context;

@@ -1,5 +1,4 @@
-//! `unexplained-ignore`: a failure that is ignored without a word about why.
-//! It does not know which failures those are.
+//! `unexplained-ignore`: a failure that is ignored without a comment about why.
 
 use super::super::context::Context;
 use super::super::rule::{Needs, Rule};
@@ -55,7 +54,7 @@ fn comment_behind(context: &Context<'_>, block: Span) -> bool {
     context.has_comment(Span::new(block.file, block.end as usize, end))
 }
 
-/// Whether a comment stands on the line above the one on which a handler begins.
+/// Whether a comment is on the line above the one on which a handler begins.
 fn comment_above(context: &Context<'_>, block: Span) -> bool {
     let text = context.source().map_or("", |source| &source.text);
     let before = text.get(..block.start as usize).unwrap_or_default();

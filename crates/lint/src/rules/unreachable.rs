@@ -1,5 +1,4 @@
-//! `unreachable`: statements behind one that always ends the body.
-//! It does not know values: a condition may always hold and is not looked at.
+//! `unreachable`: statements behind one that always ends the body. Conditions are not evaluated.
 
 use super::super::context::Context;
 use super::super::rule::{Needs, Rule};
@@ -38,7 +37,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     });
 }
 
-/// The bodies whose statements do not come one after the other.
+/// The bodies whose statements run in parallel.
 fn parallel_bodies<'a>(context: &Context<'a>) -> Vec<&'a Block> {
     let mut found = Vec::new();
     if let Some(module) = context.module() {
@@ -51,7 +50,7 @@ fn parallel_bodies<'a>(context: &Context<'a>) -> Vec<&'a Block> {
     found
 }
 
-/// How a statement ends all that would follow it, if it always does.
+/// How a statement ends the body, if it always does.
 fn ends(stmt: &Stmt) -> Option<&'static str> {
     match &stmt.kind {
         StmtKind::Return(_) => Some("it returns"),

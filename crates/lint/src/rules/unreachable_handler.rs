@@ -1,5 +1,5 @@
-//! `unreachable-handler`: an `on failure` that earlier ones of the same statement leave nothing.
-//! It does not know which failures occur.
+//! `unreachable-handler`: an `on failure` that is never used, since earlier ones of the same
+//! statement handle its failures.
 
 use std::collections::HashSet;
 

@@ -1,5 +1,5 @@
-//! `unused-declaration`: something that no pipeline or test of the file can reach, and no other
-//! file uses as far as it is known. A file without pipelines is left alone.
+//! `unused-declaration`: a declaration that no pipeline or test of the file can reach, and that no
+//! other file is known to use. A file without pipelines is skipped.
 
 use std::collections::{HashMap, HashSet};
 
@@ -36,14 +36,14 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     }
 }
 
-/// The places of the items that can be reached from what can be started.
+/// The indices of the items that are reachable from the entry points.
 fn reach(context: &Context<'_>, mentions: &[HashSet<&Name>]) -> HashSet<usize> {
     let items = context.items();
     let mut by_name: HashMap<&Name, usize> = HashMap::new();
     for (at, item) in items.iter().enumerate() {
         by_name.extend(declared(item).map(|(_, name)| (&name.name, at)));
     }
-    // Whoever gives such an input may choose anything that is declared.
+    // The caller may set such an input to anything that is declared.
     let chosen = items
         .iter()
         .any(|item| matches!(&item.kind, ItemKind::Input { ty, .. } if names::chooses(ty)));
@@ -116,7 +116,7 @@ fn unused(
     };
     let finding = finding.help(help);
     match (sort, context.source()) {
-        // What else is declared can be seen from outside: by `--set`, by other files.
+        // Other declarations are visible from outside: to `--set` and to other files.
         ("let", Some(source)) => {
             let whole = text::whole(&source.text, item.span);
             finding.fix(format!("remove `{}`", name.name), whole, "")

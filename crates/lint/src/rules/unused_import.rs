@@ -1,5 +1,4 @@
 //! `unused-import`: a name or namespace that is imported and never used.
-//! It does not know what the other file declares.
 
 use std::collections::HashSet;
 
@@ -46,7 +45,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     }
 }
 
-/// The services that an environment overrides are used, as imports at least.
+/// The services that an environment overrides count as used, as imports at least.
 fn overridden<'a>(item: &'a Item, see: &mut dyn FnMut(&'a Ident)) {
     let ItemKind::Environment(environment) = &item.kind else {
         return;
@@ -68,7 +67,7 @@ fn remove_item(source: &str, item: &Item) -> Span {
     text::whole(source, item.span)
 }
 
-/// A name of a list with the comma that goes with it.
+/// A name of a list with the comma that belongs to it.
 fn entry(names: &[ImportName], at: usize) -> Span {
     let whole = |name: &ImportName| match &name.alias {
         Some(alias) => name.name.span.to(alias.span),

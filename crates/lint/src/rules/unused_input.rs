@@ -1,5 +1,5 @@
-//! `unused-input`: an input that nothing in the file looks at, and no other file as far as it is
-//! known. It does not know who gives it; a file without pipelines is left alone.
+//! `unused-input`: an input that nothing in the file reads, and that no other file is known to
+//! read. A file without pipelines is skipped.
 
 use std::collections::HashMap;
 
@@ -17,7 +17,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     if context.is_library_file() {
         return;
     }
-    // Which declarations mention a name: the first two are enough.
+    // The declarations that mention a name: the first two are enough.
     let mut users: HashMap<&Name, Vec<usize>> = HashMap::new();
     for (at, item) in context.items().iter().enumerate() {
         if matches!(item.kind, ItemKind::Test { .. }) {
@@ -34,7 +34,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
         let ItemKind::Input { name, .. } = &item.kind else {
             continue;
         };
-        // Its own rule does not use it.
+        // The input's own constraint does not count as a use.
         let users = users.get(&name.name).map_or(&[][..], Vec::as_slice);
         let used = users.iter().any(|user| *user != at);
         let used = used || context.config.is_used_elsewhere(&name.name);

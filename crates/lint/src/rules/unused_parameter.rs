@@ -1,5 +1,4 @@
-//! `unused-parameter`: a parameter of a workflow that its body never looks at.
-//! It does not know who calls the workflow.
+//! `unused-parameter`: a parameter of a workflow that its body never reads.
 
 use std::collections::HashSet;
 
@@ -30,7 +29,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
                 })
             });
         }
-        // A workflow that deploys is always handed these two.
+        // A workflow that deploys always receives these two.
         let handed = if deploys(params) { 2 } else { 0 };
         for param in params.iter().skip(handed) {
             let name = &param.name;

@@ -1,5 +1,5 @@
-//! `unused-value`: a `let` in a body whose name is never read.
-//! It does not know what a name stands for: every mention of it in its block counts.
+//! `unused-value`: a `let` in a body whose name is never read. Every mention of the name in its
+//! block counts, whatever it stands for there.
 
 use std::collections::HashSet;
 
@@ -53,7 +53,7 @@ fn unused(context: &Context<'_>, stmt: &Stmt, name: &Ident, value: &LetValue) ->
         LetValue::Effect(inner) if matches!(inner.kind, StmtKind::Run(_)) => {
             finding.fix("keep the command alone", keep(inner.span), "")
         }
-        // What it yields would have nobody to take it.
+        // Nobody would receive its result.
         LetValue::Effect(_) => finding,
         LetValue::Expr(value) if is_effect(context, value) => {
             finding.fix("keep the call alone", keep(value.span), "")

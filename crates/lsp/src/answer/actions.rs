@@ -1,4 +1,4 @@
-//! Changes that are offered. It does not know what they change.
+//! Answers for code actions.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ pub(super) fn code(
     snapshot: &Arc<Snapshot>,
     params: lsp::CodeActionParams,
 ) -> Result<Option<Vec<lsp::CodeActionResponse>>, Refusal> {
-    // A client that only knows commands has no use for changes.
+    // A client that supports only commands cannot apply edits.
     if !snapshot.client.code_actions {
         return Ok(None);
     }
@@ -35,7 +35,7 @@ pub(super) fn code(
         u32::try_from(offset).unwrap_or(u32::MAX)
     };
     let range = at(params.range.start)..at(params.range.end);
-    // Some editors offer what mends the line, wherever in it the cursor stands.
+    // Some editors offer the fixes of the line, wherever in it the cursor is.
     let about = params.context.diagnostics.iter();
     let about: Vec<_> = about
         .map(|it| at(it.range.start)..at(it.range.end))
@@ -81,7 +81,7 @@ pub(super) fn code(
     Ok(Some(found.collect()))
 }
 
-/// Whether a kind that the client asks for includes ours.
+/// Whether a kind that the client requests includes ours.
 fn includes(asked: &lsp::CodeActionKind, own: ActionKind) -> bool {
     let own = match own {
         ActionKind::Fix => "quickfix",

@@ -1,4 +1,4 @@
-//! Who calls whom. It does not know how that is found.
+//! Answers for the call hierarchy.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ pub(super) fn prepare(
     Ok(found.map(|item| vec![item]))
 }
 
-/// A symbol as the client shows it. It keeps the document from which it is seen.
+/// A symbol as an item of the protocol. It stores the document in which it was resolved.
 fn item(
     root: &Root,
     snapshot: &Snapshot,
@@ -55,7 +55,7 @@ fn item(
     })
 }
 
-/// The root from which an item is seen, and the item's name in it.
+/// The root in which an item was resolved, and the item's name in it.
 fn find<'d>(
     desk: &'d mut Desk,
     snapshot: &Arc<Snapshot>,

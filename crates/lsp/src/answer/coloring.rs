@@ -1,5 +1,4 @@
-//! The colours of a document's words, as the numbers of the protocol.
-//! It does not know what the words are.
+//! Answers for semantic tokens, encoded as the numbers of the protocol.
 
 use std::sync::Arc;
 
@@ -138,7 +137,7 @@ pub(super) fn delta(
             it.token_modifiers_bitset,
         ]
     });
-    // Numbers, not tokens, are counted; each token has five.
+    // The protocol counts numbers, not tokens; each token has five.
     let number = |count: usize| u32::try_from(count * 5).unwrap_or(u32::MAX);
     let edit = lsp::SemanticTokensEdit {
         start: number(start),
@@ -153,7 +152,7 @@ pub(super) fn delta(
     Ok(Some(delta.into()))
 }
 
-/// The tokens that touch a range of bytes. Those over several lines are cut into lines.
+/// The tokens that overlap a range of bytes. Multi-line tokens are split into lines.
 fn tokens(
     root: &Root,
     snapshot: &Snapshot,
@@ -163,7 +162,7 @@ fn tokens(
     let mut last = lsp::Position::default();
     let all = colors(&root.checked, ROOT).into_iter();
     let within = all.filter(|it| it.at.end > range.start && it.at.start < range.end);
-    // An editor that colours shell by itself would see it painted over.
+    // An editor with its own shell highlighting would have it overwritten.
     let augments = snapshot.client.augments;
     let within = within.filter(|it| !(augments && it.color == Color::Command));
     for colored in within {

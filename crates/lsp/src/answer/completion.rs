@@ -1,4 +1,4 @@
-//! Completions and signatures. It does not know what fits where.
+//! Answers for completion and signature help.
 
 use std::sync::Arc;
 
@@ -44,7 +44,7 @@ pub(super) fn completion(
         .into_iter()
         .map(|item| convert(client, item, range))
         .collect();
-    // Where something was left out, the editor asks again when what was typed is taken back.
+    // If the list is incomplete, the editor must ask again when typed text is deleted.
     Ok(Some(match found.partial {
         true => lsp::CompletionResponse::CompletionList(lsp::CompletionList {
             is_incomplete: true,
@@ -147,7 +147,7 @@ pub(super) fn signature(
     }))
 }
 
-/// Where a parameter stands in its signature, in UTF-16 units as the protocol has it.
+/// The offsets of a parameter in its signature, in UTF-16 units as the protocol requires.
 fn span_of(label: &str, param: &str, from: &mut usize) -> (u32, u32) {
     let rest = label.get(*from..).unwrap_or("");
     let start = *from + rest.find(param).unwrap_or(0);

@@ -1,5 +1,4 @@
-//! What is wrong, told to the client or asked for by it.
-//! It does not know what can be wrong.
+//! Diagnostics, published to the client or pulled by it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,8 +12,8 @@ use crate::library::Library;
 use crate::session::Snapshot;
 use lockstep_base::diagnostic::{Diagnostic, Severity, codes};
 
-/// What is wrong in all open documents and in what they import, by address: the parameters of
-/// `publishDiagnostics`. `None` if it is `past` the time.
+/// The diagnostics of all open documents and of what they import, by URI: the parameters of
+/// `publishDiagnostics`. `None` if the deadline `past` is exceeded.
 pub(crate) fn all(
     desk: &mut Desk,
     snapshot: &Arc<Snapshot>,
@@ -45,7 +44,8 @@ pub(crate) fn all(
     Some(found.collect())
 }
 
-/// What is wrong in the one document that changed, where a look at the changed body can tell.
+/// The diagnostics of the one document that changed, if an incremental check of the changed body
+/// suffices.
 pub(crate) fn quick(desk: &mut Desk, snapshot: &Arc<Snapshot>) -> Option<(String, Value)> {
     let library = desk.library.clone();
     let mut changed = snapshot
@@ -65,7 +65,7 @@ pub(crate) fn quick(desk: &mut Desk, snapshot: &Arc<Snapshot>) -> Option<(String
     Some((document.uri.clone(), params))
 }
 
-/// What is wrong, with the address of the file where it is.
+/// The diagnostics by the URI of their file.
 fn by_address(
     told: &Told,
     snapshot: &Snapshot,
@@ -84,7 +84,7 @@ fn by_address(
     found
 }
 
-/// What is wrong in a document itself.
+/// The diagnostics of a document itself.
 fn own(told: &Told, uri: &str, snapshot: &Snapshot, library: &Library) -> Vec<lsp::Diagnostic> {
     let all = by_address(told, snapshot, library).into_iter();
     all.filter(|(of, _)| of == uri).map(|(_, it)| it).collect()
@@ -115,7 +115,7 @@ pub(super) fn pull(
     Ok(report.into())
 }
 
-/// Whether a diagnostic says that something is used by nothing.
+/// Whether a diagnostic reports something unused.
 fn is_unused(diagnostic: &Diagnostic) -> bool {
     [
         codes::UNUSED_IMPORT,
@@ -127,7 +127,7 @@ fn is_unused(diagnostic: &Diagnostic) -> bool {
     .contains(&diagnostic.code)
 }
 
-/// A diagnostic as the client shows it.
+/// A diagnostic of the protocol.
 pub(super) fn convert(
     sites: Sites<'_>,
     snapshot: &Snapshot,

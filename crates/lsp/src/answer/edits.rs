@@ -1,4 +1,4 @@
-//! Changes of documents as the client takes them. It does not know what they are for.
+//! Conversion of edits to workspace edits of the protocol.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,7 @@ use gen_lsp_types as lsp;
 
 use crate::session::Snapshot;
 
-/// Changes of several documents; those of open ones are for the version that is known here.
+/// Edits of several documents; those of open documents carry the version that they are based on.
 pub(super) fn workspace_edit(
     snapshot: &Snapshot,
     edits: impl IntoIterator<Item = (lsp::Uri, lsp::TextEdit)>,

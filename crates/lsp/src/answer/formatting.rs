@@ -1,4 +1,4 @@
-//! Formatting of a document or of a part of it. It does not know how the text should look.
+//! Answers for formatting of a document or of a part of it.
 
 use std::sync::Arc;
 
@@ -44,7 +44,7 @@ fn edits(
     let Some(document) = snapshot.documents.get(uri) else {
         return Ok(None);
     };
-    // A formatter that doubts itself leaves the text alone.
+    // If the formatter fails its own check, the text is left unchanged.
     let found = format::range(&document.text, range)
         .map_err(|mistake| (lsp_server::ErrorCode::RequestFailed, mistake.to_string()))?;
     let encoding = snapshot.client.encoding;
@@ -67,7 +67,7 @@ fn edits(
     Ok(Some(found.collect()))
 }
 
-/// Whether all lines end with `\r\n`. How lines end is for the editor to say, so it stays.
+/// Whether all lines end with `\r\n`. The editor decides about line ends, so they are preserved.
 fn has_long_line_ends(text: &str) -> bool {
     let mut ends = text
         .split_inclusive('\n')

@@ -1,4 +1,4 @@
-//! Hints and lenses. It does not know what they say.
+//! Answers for inlay hints and code lenses.
 
 use std::sync::Arc;
 

@@ -1,5 +1,4 @@
-//! The answers to requests: one file for each group of questions.
-//! It does not know the order in which they are asked.
+//! The answers to requests: one file for each group of requests.
 
 mod actions;
 mod calls;
@@ -23,7 +22,7 @@ use serde_json::Value;
 use super::desk::Desk;
 use super::session::Snapshot;
 
-/// Why a question has no answer.
+/// Why a request has no result.
 pub(super) type Refusal = (ErrorCode, String);
 
 type Handler<R> = fn(
@@ -78,7 +77,7 @@ pub(super) fn answer(
     })
 }
 
-/// A request on its way to whoever can answer it.
+/// A request while its handler is being looked up.
 struct Asked<'a> {
     desk: &'a mut Desk,
     snapshot: &'a Arc<Snapshot>,
@@ -88,7 +87,7 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// Answers if this is what is asked.
+    /// Answers if this is the requested method.
     fn on<R: lsp::Request>(&mut self, handler: Handler<R>) -> &mut Self {
         if self.method != R::METHOD.as_str() || self.answer.is_some() {
             return self;

@@ -1,5 +1,4 @@
-//! The ways from a place to others: definitions, uses, names.
-//! It does not know how they are found.
+//! Answers for navigation: definitions, references, highlights, rename.
 
 use std::sync::Arc;
 
@@ -101,7 +100,7 @@ fn locations(
         .collect()
 }
 
-/// The span, as another root sees it, of a name that stands at a place.
+/// The span, as another root sees it, of the name at a place.
 fn same_place(
     root: &Root,
     snapshot: &Snapshot,
@@ -180,7 +179,7 @@ pub(super) fn rename(
     let location = |root: &Root, span: &Span| root.location(snapshot, &library, *span);
     let mut found: Vec<lsp::Location> = Vec::new();
     found.extend(places.iter().filter_map(|span| location(root, span)));
-    // An alias is known in its file only, a local name in its body.
+    // An alias is visible in its file only, a local name in its body.
     let wide = named.filter(|named| {
         !named.symbol.kind.is_local() && checked.text(named.at) == &*named.symbol.name
     });

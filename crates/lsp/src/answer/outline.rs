@@ -1,4 +1,4 @@
-//! Folds, selections and links. It does not know how they are found.
+//! Answers for folding ranges, selection ranges and document links.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ pub(super) fn folds(
     let found = outline::folds(&root.checked, ROOT).into_iter();
     let found = found.filter_map(|(span, kind)| {
         let range = root.range(snapshot.client.encoding, span);
-        // Whole lines are folded so that the closing bracket can still be seen.
+        // Whole lines are folded in such a way that the closing bracket stays visible.
         let body = kind == FoldKind::Body && lines_only;
         let end_line = range.end.line - u32::from(body);
         (end_line > range.start.line).then(|| lsp::FoldingRange {

@@ -1,4 +1,4 @@
-//! The symbols of a document and of all files. It does not know how they are found.
+//! Answers for document symbols and workspace symbols.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::workspace;
 use lockstep_ide::{self as ide, Checked, ROOT, Symbol, SymbolKind};
 use lockstep_syntax as syntax;
 
-/// No more symbols are listed for all files.
+/// At most so many workspace symbols are listed.
 const MOST: usize = 500;
 
 /// `textDocument/documentSymbol`
@@ -40,7 +40,7 @@ pub(super) fn of_document(
     Ok(Some(inside(root, snapshot, symbols, None).into()))
 }
 
-/// The symbols that are worth listing: no parameters and variables.
+/// The symbols that are listed: no parameters and variables.
 fn listed(symbols: &[Symbol]) -> impl Iterator<Item = (usize, &Symbol)> {
     symbols.iter().enumerate().filter(|(_, symbol)| {
         !matches!(
@@ -50,7 +50,7 @@ fn listed(symbols: &[Symbol]) -> impl Iterator<Item = (usize, &Symbol)> {
     })
 }
 
-/// The nearest symbol around one that is listed itself.
+/// The nearest enclosing symbol that is listed itself.
 fn parent(symbols: &[Symbol], symbol: &Symbol) -> Option<usize> {
     let mut within = symbol.within;
     while let Some(at) = within {
@@ -88,7 +88,7 @@ fn inside(
         .collect()
 }
 
-/// A few words beside the name.
+/// The detail text that is shown next to the name.
 fn detail(checked: &Checked, symbol: &Symbol) -> Option<String> {
     match symbol.kind {
         SymbolKind::Infrastructure | SymbolKind::Service => {

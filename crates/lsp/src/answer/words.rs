@@ -1,5 +1,4 @@
-//! Hovers, and texts for people as the client can show them.
-//! It does not know what they say.
+//! Answers for hovers, and texts in the markup that the client supports.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! A look at one body against whole checks. It does not know messages.
+//! Compares incremental checks of one body with full checks.
 
 use super::*;
 use lockstep_base::world;
@@ -36,7 +36,7 @@ fn opened(text: &str) -> (Snapshot, Arc<Document>) {
     (snapshot, document)
 }
 
-/// Types texts into bodies and compares what a look at the body says with a whole check.
+/// Types texts into bodies and compares the incremental check of the body with a full check.
 #[test]
 fn a_glance_says_what_a_whole_check_says() {
     let whole = include_str!("../../../../examples/shop/shop.deploy");
@@ -70,7 +70,7 @@ fn a_glance_says_what_a_whole_check_says() {
     assert!(glances > 40, "{glances}");
 }
 
-/// Puts pieces of the language into bodies at places that are chosen by chance.
+/// Inserts pieces of the language into bodies at random places.
 #[test]
 fn a_glance_after_a_change_by_chance_says_what_a_whole_check_says() {
     let pieces = [

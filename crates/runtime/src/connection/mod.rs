@@ -1,13 +1,13 @@
-//! Connections: how a command gets to another machine, a container or a pod, and its result back.
-//! It does not know how a process is started or watched.
+//! Connections: run a command on another machine, in a container or in a pod, and return its
+//! result.
 //!
 //! Every connection is a local client (`ssh`, `podman exec -i`, `kubectl exec -i`) that starts a
-//! small fixed `sh` text over there. That text reads from its input what is to be run, with all
-//! values and secrets, so that none of them is on a command line here or there. It holds on to its
-//! input while the command runs: a line `term` or `kill` stops the command, and so does the end of
-//! the input, which is what a lost connection looks like from there. At last it reports the
-//! command's exit code and outputs behind a random mark, because clients have exit codes of their
-//! own: the 255 of `ssh` may be the command's or the connection's.
+//! small fixed `sh` script on the remote side. The script reads the command from its standard
+//! input, with all values and secrets, so that none of them is on a command line on either side. It
+//! keeps its input open while the command runs: a line `term` or `kill` stops the command, and so
+//! does the end of the input, which is how a lost connection appears on the remote side. At the end
+//! it reports the command's exit code and outputs after a random marker, because the exit codes of
+//! clients are ambiguous: the 255 of `ssh` may be the command's or the connection's.
 
 mod script;
 mod trailer;
@@ -20,7 +20,7 @@ use lockstep_base::value::Value;
 pub(super) use script::{Script, ScriptError};
 pub(super) use trailer::Trailer;
 
-/// Where the log lines of connections come from, for filters.
+/// The target of the log events of connections.
 pub(super) const TARGET: &str = "lockstep::connection";
 
 /// Where a command runs.
@@ -29,11 +29,11 @@ pub enum Connection {
     /// On this machine.
     #[default]
     Local,
-    /// On another machine, through the system's `ssh` and its configuration.
+    /// On another machine, through the system's `ssh` with its configuration.
     Ssh {
-        /// The machine, or its name in the configuration.
+        /// The host name, or its alias in the configuration.
         host: String,
-        /// The user there.
+        /// The remote user.
         user: Option<String>,
         /// The port.
         port: Option<u16>,
@@ -44,7 +44,7 @@ pub enum Connection {
     Container {
         /// Its name.
         name: String,
-        /// The program that manages it: `podman`, `docker`.
+        /// The container engine: `podman`, `docker`.
         engine: Option<String>,
     },
     /// In a running pod, through `kubectl`.
@@ -60,22 +60,22 @@ pub enum Connection {
     },
 }
 
-/// Why a value is no connection.
+/// Why a value is not a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ConnectionError {
-    /// It is no map.
+    /// It is not a map.
     NotConnection,
-    /// There is no connection of the type that it names.
+    /// There is no connection type of this name.
     UnknownType(String),
     /// A field that its type needs is missing.
     Missing(&'static str),
-    /// A field is not a text.
+    /// A field is not a string.
     NotText(&'static str),
-    /// A field's text is empty, or no program can be given it.
+    /// A field's text is empty, or cannot be passed to a program.
     Unusable(&'static str),
     /// `port` is not a number.
     PortNotNumber,
-    /// No port has this number.
+    /// The port number is out of range.
     NoPort(i64),
 }
 
@@ -96,12 +96,12 @@ impl std::fmt::Display for ConnectionError {
 impl std::error::Error for ConnectionError {}
 
 impl Connection {
-    /// Reads the value of a `connect` field: a map whose `type` is `local`, `ssh`, `container` or
+    /// Parses the value of a `connect` field: a map whose `type` is `local`, `ssh`, `container` or
     /// `pod`.
     ///
     /// # Errors
     ///
-    /// Where it is no such map.
+    /// If it is no such map.
     pub fn from_value(value: &Value) -> Result<Self, ConnectionError> {
         let map = value.as_map().ok_or(ConnectionError::NotConnection)?;
         let optional = |name: &'static str| match map.get(name) {
@@ -143,7 +143,7 @@ impl Connection {
         }
     }
 
-    /// Its kind and where it leads to, for the log.
+    /// Its type and destination, for the log.
     pub(super) fn shown(&self) -> (&'static str, &str) {
         match self {
             Self::Local => ("local", ""),
@@ -153,8 +153,8 @@ impl Connection {
         }
     }
 
-    /// The client's program and arguments, so that it has `sh` run `text` over there. `ssh` is the
-    /// program for that connection.
+    /// The client's program and arguments that make it run `text` with `sh` on the remote side.
+    /// `ssh` is the program for SSH connections.
     pub(super) fn client(&self, text: &str, ssh: &str, scratch: &Path) -> (String, Vec<String>) {
         let mut arguments: Vec<String> = Vec::new();
         let mut add = |words: &[&str]| arguments.extend(words.iter().copied().map(String::from));
@@ -174,8 +174,9 @@ impl Connection {
                     "ServerAliveCountMax=4",
                 ]);
                 let control = scratch.join("ssh-%C").display().to_string();
-                // The path of a socket is short, with 40 letters for `%C` and 17 more while it
-                // is being made. Without it each command has a connection of its own.
+                // A socket's path is limited in length: `%C` becomes 40 characters, with 17 more
+                // while it is being created. Without a socket each command has a connection of its
+                // own.
                 if control.len() - "%C".len() + 40 + 17 < 104 {
                     add(&["-o", "ControlMaster=auto", "-o", "ControlPersist=60"]);
                     add(&[
@@ -225,19 +226,19 @@ impl Connection {
     }
 }
 
-/// `podman` where it is there, else `docker`.
+/// `podman` if it is installed, else `docker`.
 fn default_engine() -> String {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let podman = std::env::split_paths(&path).any(|folder| folder.join("podman").is_file());
     String::from(if podman { "podman" } else { "docker" })
 }
 
-/// A text as one word of a POSIX shell.
+/// A text quoted as one word of a POSIX shell.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }
 
-/// A name that nobody can guess: 128 bits from the system's random numbers.
+/// An unguessable name: 128 bits from the system's random numbers.
 pub(super) fn random() -> String {
     let number = || RandomState::new().build_hasher().finish();
     format!("{:016x}{:016x}", number(), number())

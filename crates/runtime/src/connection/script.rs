@@ -1,30 +1,29 @@
-//! The text that runs a command on the other side of a connection.
-//! It does not know how it gets there, nor how its report is read.
+//! The script that runs a command on the remote side of a connection.
 
 use std::fmt::Write as _;
 
 use super::quoted;
 
-/// What is run on the other side.
+/// A command for the remote side.
 pub(crate) struct Script<'a> {
-    /// What the report begins with.
+    /// The marker at the beginning of the report.
     pub(crate) token: &'a str,
     /// The words to execute.
     pub(crate) words: &'a [String],
-    /// Variables for them.
+    /// Environment variables for them.
     pub(crate) env: &'a [(String, String)],
-    /// The folder, relative to where the connection ends.
+    /// The working directory, relative to the one where the connection ends.
     pub(crate) dir: Option<&'a str>,
 }
 
-/// Why something cannot be run over a connection.
+/// Why a command cannot be run over a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ScriptError {
-    /// No shell takes this for the name of a variable.
+    /// The name is not valid for a shell variable.
     Name(String),
-    /// The text of this variable holds a zero.
+    /// The text of this variable contains a NUL.
     ZeroInVariable(String),
-    /// An argument holds a zero.
+    /// An argument contains a NUL.
     ZeroInArgument,
 }
 
@@ -48,8 +47,8 @@ impl std::fmt::Display for ScriptError {
 impl std::error::Error for ScriptError {}
 
 impl Script<'_> {
-    /// The text on the other side's command line: it reads the input up to a mark and executes
-    /// it. It has no single quotes and is one line, whatever shell hands it on.
+    /// The script on the remote command line: it reads its input up to a marker and executes it. It
+    /// contains no single quotes and is one line, so that it passes through any shell.
     pub(crate) fn bootstrap(&self) -> String {
         format!(
             "n=$(printf \"\\\\nx\"); n=${{n%x}}; p=; while IFS= read -r l; do \
@@ -58,7 +57,7 @@ impl Script<'_> {
         )
     }
 
-    /// The text of the input.
+    /// The text for its standard input.
     pub(crate) fn input(&self) -> Result<String, ScriptError> {
         let mut text = String::new();
         // Writing to a string cannot fail.
@@ -94,13 +93,13 @@ impl Script<'_> {
     }
 }
 
-/// Goes to the folder, or reports that it cannot.
+/// Changes to the directory, or reports that it cannot.
 const ENTER: &str = r#"case $lockstep_dir in -*) lockstep_dir=./$lockstep_dir ;; esac
 cd "$lockstep_dir" || { printf '%s dir 0\n%s end\n' "$lockstep_token" "$lockstep_token"; exit 1; }
 "#;
 
-/// Puts the input aside, as only this text may read it, and begins a process group where there is
-/// a program for it.
+/// Redirects the input, which only this script may read, and begins a process group where there is
+/// a program for that.
 const BEFORE: &str = r#"LOCKSTEP_OUTPUT=$(mktemp 2>/dev/null) ||
   LOCKSTEP_OUTPUT=/tmp/lockstep-output-$$
 export LOCKSTEP_OUTPUT
@@ -109,8 +108,8 @@ lockstep_group=
 if command -v setsid >/dev/null 2>&1; then lockstep_group=setsid; fi
 $lockstep_group "#;
 
-/// Runs it, ends it when asked or when the connection is lost, and reports. Who is left of a group
-/// that was asked to end has 10 seconds more, as on this machine.
+/// Runs the command, ends it when asked or when the connection is lost, and reports. What is left
+/// of a process group that was asked to end gets 10 more seconds, as on the local machine.
 const BEHIND: &str = r#"3<&- &
 lockstep_child=$!
 lockstep_stop=$LOCKSTEP_OUTPUT-stop

@@ -1,18 +1,17 @@
-//! What the other side of a connection says beside the command's own output: that it has begun,
-//! and at last how the command ended.
-//! It does not know how the command is run there.
+//! Parses what the remote script writes in addition to the command's own output: the marker for its
+//! start, and the final report of how the command ended.
 
 use super::super::process::{Ending, Failing, Prepared, Stop, exit_message};
 use lockstep_lang::ir::FailureClass;
 
-/// Takes the marks and the report out of a connection's output.
+/// Extracts the markers and the report from a connection's output.
 #[derive(Debug, Clone)]
 pub(crate) struct Trailer {
     token: Vec<u8>,
-    /// What may still become a mark.
+    /// Bytes that may be the beginning of a marker.
     held: Vec<u8>,
     started: bool,
-    /// What came behind the command's output; `None` before that.
+    /// What followed the command's output; `None` before that.
     report: Option<Vec<u8>>,
 }
 
@@ -26,7 +25,7 @@ impl Trailer {
         }
     }
 
-    /// Takes bytes and adds those that are the command's to `own`.
+    /// Consumes bytes and appends those of the command to `own`.
     pub(crate) fn feed(&mut self, bytes: &[u8], own: &mut Vec<u8>) {
         if let Some(report) = &mut self.report {
             report.extend_from_slice(bytes);
@@ -48,7 +47,7 @@ impl Trailer {
             }
             if !self.started && rest.starts_with(start) {
                 self.started = true;
-                // What came before is a greeting of the other side.
+                // Anything before is a greeting of the remote side.
                 own.extend_from_slice(&self.held[..at]);
                 self.held.drain(..behind + start.len());
                 continue;
@@ -60,18 +59,18 @@ impl Trailer {
         }
     }
 
-    /// Adds what was held back at the end of the stream.
+    /// Appends the buffered bytes at the end of the stream.
     pub(crate) fn finish(&mut self, own: &mut Vec<u8>) {
         own.append(&mut self.held);
     }
 
-    /// Whether the report is there.
+    /// Whether the report is complete.
     pub(crate) fn is_complete(&self) -> bool {
         let end = [self.token.as_slice(), b" end\n"].concat();
         (self.report.as_ref()).is_some_and(|report| report.ends_with(&end))
     }
 
-    /// What was reported.
+    /// The report.
     pub(crate) fn report(&self) -> Report {
         let nothing = Report {
             started: self.started,
@@ -97,7 +96,7 @@ impl Trailer {
     }
 }
 
-/// What the other side reported.
+/// The report of the remote side.
 pub(crate) struct Report {
     started: bool,
     code: Option<i32>,
@@ -106,12 +105,12 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// The text of the output file over there.
+    /// The text of the remote output file.
     pub(crate) fn outputs(&self) -> String {
         self.outputs.clone()
     }
 
-    /// What the command's end means.
+    /// The meaning of the command's end.
     pub(crate) fn judge(
         &self,
         ending: &Ending,
@@ -177,7 +176,7 @@ fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
     None
 }
 
-/// How many bytes at the end of `text` may be the beginning of `wanted`.
+/// How many bytes at the end of `text` may be a prefix of `wanted`.
 fn beginning_of(wanted: &[u8], text: &[u8]) -> usize {
     (1..wanted.len().min(text.len() + 1))
         .rev()

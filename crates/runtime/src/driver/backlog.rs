@@ -1,29 +1,30 @@
-//! What commands have written and the driver has not told yet.
-//! It does not know what the lines say.
+//! Backpressure for command output: while too many lines wait to be processed by the driver,
+//! commands are not read.
 
 use std::sync::Mutex;
 use std::task::{Context, Poll, Waker};
 
 use super::Lines;
 
-/// The lines that commands have written and the driver has not told yet. While there are many, no
-/// command is read: what writes faster than it can be told has to wait, as at any pipe.
+/// The lines that commands have written and the driver has not yet emitted. While there are many,
+/// no command is read: a command that writes faster than its output is processed has to wait, as at
+/// any full pipe.
 #[derive(Default)]
 pub(super) struct Backlog(Mutex<Untold>);
 
 #[derive(Default)]
 struct Untold {
     lines: usize,
-    /// The commands that wait.
+    /// The tasks of commands that wait.
     held: Vec<Waker>,
-    /// Whether nobody waits any more.
+    /// Whether backpressure is switched off.
     open: bool,
 }
 
 impl Backlog {
     const MOST: usize = 10_000;
 
-    /// Waits for a command, and hands on what it writes, all lines of one look at it together.
+    /// Waits for a command, and passes on its output, all lines of one poll together.
     pub(super) async fn hold<T>(
         &self,
         command: impl Future<Output = T>,
@@ -75,7 +76,7 @@ impl Backlog {
         }
     }
 
-    /// Nobody tells anything any more, and nobody waits for it.
+    /// Switches backpressure off: nobody emits output any more, so nobody must wait for it.
     pub(super) fn open(&self) {
         if let Ok(mut backlog) = self.0.lock() {
             backlog.open = true;

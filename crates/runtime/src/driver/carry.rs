@@ -1,5 +1,5 @@
-//! Carries the machine's effects out: starts and stops commands, sets timers, takes locks, asks.
-//! It does not know whether what it does is written down.
+//! Executes the machine's effects: starts and stops commands, sets timers, acquires locks, asks
+//! questions. Must only be called for effects whose events are in the journal.
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
@@ -32,7 +32,7 @@ impl Driver<'_> {
         let _entered = span.enter();
         tracing::trace!(target: TARGET, "is carried out");
         match effect {
-            // It has been taken out and told.
+            // It has been taken out and emitted.
             Effect::Tell(_) => {}
             Effect::Run { id, node, command } => {
                 self.queue.push_back((id, node, command));
@@ -86,7 +86,7 @@ impl Driver<'_> {
         self.due.insert(id, at);
     }
 
-    /// Asks which locks have been granted, and has the machine told.
+    /// Queries which locks have been granted, and passes that to the machine.
     pub(super) fn take_granted(&mut self) -> Vec<EffectId> {
         let granted = match self.locks.granted() {
             Ok(granted) => granted,
@@ -96,7 +96,7 @@ impl Driver<'_> {
             }
         };
         for id in &granted {
-            // What has come back was known to be held.
+            // The machine still counts a regained lock as held.
             if !self.lost.remove(id) {
                 self.inbox.push_back(Event::Acquired { id: *id });
             }
@@ -133,7 +133,7 @@ impl Driver<'_> {
             let log = Some(node.clone());
             self.running.insert(id, Running { stop, node: log });
             if command.once && self.writer.is_some() {
-                // After a crash nobody could tell whether it had been started.
+                // After a crash nobody could know whether it had been started.
                 let held = Held::Command(id, node, command);
                 self.record(Recorded::Begun(id), self.now(), Vec::new(), held);
             } else {
@@ -142,7 +142,7 @@ impl Driver<'_> {
         }
     }
 
-    /// Starts a command that has a place.
+    /// Starts a command that has a slot.
     pub(super) fn start(&mut self, id: EffectId, node: Name, command: Command) {
         let Some(running) = self.running.get(&id) else {
             return;
@@ -195,7 +195,7 @@ impl Driver<'_> {
         self.commands.spawn(task.instrument(span));
     }
 
-    /// Stops every command and waits until they are gone; once more asked, it does so by force.
+    /// Stops every command and waits until they are gone; by force if asked once more.
     pub(super) async fn stop_all(
         &mut self,
         how: Stop,
@@ -240,7 +240,7 @@ impl Driver<'_> {
         }
     }
 
-    /// Makes a request on a thread of its own. One that is stopped is not waited for.
+    /// Makes a request on a thread of its own. A cancelled one is not waited for.
     fn request(&mut self, action: Name, args: Vec<Value>, done: Finisher) {
         let (stop, mut stopped) = watch::channel(None);
         let (id, vault, client) = (done.0, self.vault.clone(), self.platform.http.clone());
@@ -263,7 +263,7 @@ impl Driver<'_> {
     }
 }
 
-/// An effect's name and number, for the log; its contents may be secret.
+/// An effect's name and id, for the log; its contents may be secret.
 fn about(effect: &Effect) -> (&'static str, Option<u64>) {
     match effect {
         Effect::Run { id, .. } => ("run", Some(id.0)),
@@ -279,7 +279,7 @@ fn about(effect: &Effect) -> (&'static str, Option<u64>) {
     }
 }
 
-/// What the machine is told of a command's end.
+/// The outcome of a command, as an event for the machine.
 fn outcome(ended: Ended) -> Outcome {
     let value = |stdout: String, stderr: String, code: i64, outputs: Vec<(String, String)>| {
         let outputs = outputs

@@ -1,5 +1,4 @@
-//! Why a run cannot go on: what it has to keep cannot be kept, or is not what it was.
-//! It does not know what is said about it.
+//! Why a run cannot go on: its state cannot be persisted, or does not match the journal.
 
 use crate::inbox::InboxError;
 use crate::journal::JournalError;
@@ -11,25 +10,26 @@ use lockstep_engine::BrokenInvariant;
 /// Why the driver cannot go on with a run.
 #[derive(Debug, Clone, PartialEq)]
 pub enum DriveError {
-    /// Its journal does not fit; nothing has been done.
+    /// Its journal does not match the plan; nothing has been done.
     Replay(ReplayError),
-    /// The system gives no thread for the journal; nothing has been done. What it says.
+    /// The system cannot start a thread for the journal; nothing has been done. The system's
+    /// message.
     NoThread(String),
-    /// What happens cannot be written down.
+    /// Its journal cannot be written.
     Journal(JournalError),
-    /// Its locks cannot be kept.
+    /// Its locks cannot be stored.
     Locks(LocksError),
-    /// The output of its commands cannot be kept.
+    /// The output of its commands cannot be written.
     Logs(LogError),
-    /// Its questions cannot be shown to others, or their answers be read.
+    /// Its questions cannot be published, or their answers cannot be read.
     Inbox(InboxError),
-    /// The machine has broken a rule of its own: a mistake of this program. The event that it was
-    /// found in is not in the journal, so that a version without the mistake can continue the run.
+    /// The machine has violated one of its invariants: a bug of this program. The event that
+    /// triggered it is not in the journal, so that a fixed version can resume the run.
     Machine(Box<BrokenInvariant>),
 }
 
 impl DriveError {
-    /// Whether it was found before anything was done.
+    /// Whether it occurred before anything was done.
     pub fn is_before_start(&self) -> bool {
         matches!(self, Self::Replay(_) | Self::NoThread(_))
     }

@@ -1,6 +1,5 @@
-//! What happens is written down first: everything that follows from an event waits until the
-//! event is in the journal. A run that is continued takes its journal in again.
-//! It does not know how anything is carried out.
+//! Write-ahead journaling: the effects of an event are held until the event is in the journal. A
+//! resumed run replays its journal. Invariant: no effect is released before its record is written.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -23,16 +22,18 @@ use lockstep_lang::ir::FailureClass;
 use lockstep_plan::Plan;
 use lockstep_verify::audit::Audit;
 
-/// While so many commands run, a record may wait a moment for others: the machine has enough to do.
+/// With so many commands running, a record may wait a moment for others (group commit): the machine
+/// has enough to do.
 const BUSY: usize = 4;
 const MOMENT: Duration = Duration::from_millis(1);
 
-/// So long it may wait while more commands are queued than can run: none of them depends on it.
+/// The maximum wait while more commands are queued than can run: none of them depends on the
+/// record.
 const WHILE: Duration = Duration::from_millis(20);
 
-/// What waits for a record to be written.
+/// What is held until a record is written.
 pub(super) enum Held {
-    /// What follows from an event.
+    /// The effects of an event.
     Effects(Vec<Effect>),
     /// The start of a command that must not be started twice.
     Command(EffectId, Name, Box<Command>),
@@ -40,7 +41,7 @@ pub(super) enum Held {
     Action(EffectId, ActionCall),
 }
 
-/// An event's name and the number of its effect, for the log; its contents may be secret.
+/// An event's name and the id of its effect, for the log; its contents may be secret.
 fn about(event: &Event) -> (&'static str, Option<u64>) {
     match event {
         Event::Start => ("start", None),
@@ -120,15 +121,15 @@ impl<'h> Driver<'h> {
 
     // --- What happens now ----------------------------------------------------------------
 
-    /// The machine is to be told of something.
+    /// Queues an event for the machine.
     pub(super) fn happen(&mut self, event: Event) {
         self.inbox.push_back(event);
         self.work();
     }
 
-    /// Begins with what is left to be done of a run that is continued.
+    /// Starts the outstanding work of a resumed run.
     pub(super) fn go_on(&mut self) {
-        // The machine's clock stood still while its locks were waited for.
+        // The machine's clock stood still while the run waited for its locks.
         self.begun = self.elapsed();
         for held in std::mem::take(&mut self.held) {
             self.let_out(held);
@@ -137,7 +138,7 @@ impl<'h> Driver<'h> {
         self.start_queued();
     }
 
-    /// Tells the machine all that it has not been told, and lets out what may be.
+    /// Passes all queued events to the machine, and releases the effects that need not wait.
     pub(super) fn work(&mut self) {
         while let Some(event) = self.inbox.pop_front() {
             let clock = self.now();
@@ -146,7 +147,7 @@ impl<'h> Driver<'h> {
             let recorded = self.writer.as_ref().map(|_| event.clone());
             let mut effects = self.machine.handle(clock, event);
             if self.is_machine_broken() {
-                // Nothing follows from the event, so it is not written down either.
+                // The event has no effects, so it is not recorded either.
                 return;
             }
             match recorded {
@@ -165,7 +166,7 @@ impl<'h> Driver<'h> {
         }
     }
 
-    /// Writes something down; what follows from it is held until then.
+    /// Appends a record; its effects are held until it is written.
     pub(super) fn record(&mut self, what: Recorded, clock: i64, told: Vec<Happened>, held: Held) {
         let Some(writer) = &self.writer else { return };
         self.recorded += 1;
@@ -181,7 +182,7 @@ impl<'h> Driver<'h> {
         self.held.push_back(held);
     }
 
-    /// How long what has happened may wait before it is written down.
+    /// How long a record may wait before it is written.
     fn patience(&self) -> Duration {
         if self.running.len() < BUSY {
             Duration::ZERO
@@ -192,7 +193,7 @@ impl<'h> Driver<'h> {
         }
     }
 
-    /// These records are in the journal: what was held for them is let out.
+    /// These records are in the journal: releases the effects that were held for them.
     pub(super) fn release(&mut self, records: Vec<Record>) {
         for record in records {
             self.written = record.seq;
@@ -219,8 +220,8 @@ impl<'h> Driver<'h> {
         self.machine.finished().is_some() && self.written == self.recorded
     }
 
-    /// Everything has been killed. What had ended by itself is written down, so that it is not
-    /// run again; what was killed is not: it will be.
+    /// All commands have been killed. Those that had ended by themselves before are recorded, so
+    /// that they do not run again; killed ones are not recorded and will run again.
     pub(super) fn note_ends(&mut self, messages: &mut mpsc::UnboundedReceiver<Message>) {
         while let Ok(message) = messages.try_recv() {
             let Message::Event(Event::Ended { id, outcome }) = message else {
@@ -242,27 +243,27 @@ impl<'h> Driver<'h> {
         self.close();
     }
 
-    /// The run stops as it is: what is on its way to a disk gets there.
+    /// The run stops in its present state: flushes what is being written to disk.
     pub(super) fn close(&mut self) {
         if let Some(logs) = &mut self.logs {
-            // The run stops as it is.
+            // The run stops anyway.
             let _ = logs.flush();
         }
         if let Some(writer) = &self.writer {
             writer.note_clock(self.now());
         }
-        // Waits until all of it is written.
+        // Waits until everything is written.
         self.writer = None;
     }
 
     // --- What happened before ------------------------------------------------------------
 
-    /// Takes a journal in, and does what is left to be done.
+    /// Replays a journal, and starts what is outstanding.
     fn take_up(&mut self, past: Past) -> Result<(), DriveError> {
         let mut heard = Vec::new();
         let hear = |at, what| heard.push((at, what));
         let replayed = replay(&mut self.machine, past.records, hear)?;
-        // Where the journal does not fit, nothing of it is told.
+        // If the journal does not match, none of its events are emitted.
         for (at, what) in heard {
             self.seq += 1;
             if let Some(stray) = self.audit.first_stray(&what) {
@@ -315,8 +316,8 @@ impl<'h> Driver<'h> {
         Ok(())
     }
 
-    /// How something has ended that was under way when the run stopped; nothing where it is to
-    /// be started again.
+    /// The outcome of something that was in flight when the run stopped; nothing if it is to be
+    /// started again.
     fn after_all(&self, id: EffectId, once: bool, stopped: bool) -> Option<Outcome> {
         if stopped {
             let message = "it was being stopped when the run was interrupted";

@@ -1,5 +1,6 @@
-//! The driver: carries the machine's effects out in the real world and feeds their ends back.
-//! It does not know the rules of the language; what happens next is the machine's to say.
+//! The driver: executes the effects of the machine (the scheduler) in the real world and feeds
+//! their results back as events. Must not implement rules of the language: what happens next is
+//! decided by the machine.
 
 mod backlog;
 mod carry;
@@ -36,43 +37,43 @@ use lockstep_lang::ir::FailureClass;
 use lockstep_plan::{Plan, RunFacts};
 use lockstep_verify::audit::{Audit, Violation};
 
-/// What a run needs to know beside its plan.
+/// The settings of a run besides its plan.
 pub struct Settings {
     /// The run's id, user and start.
     pub run: RunFacts,
-    /// Decides the jitter of retries.
+    /// The seed for the jitter of retries.
     pub seed: u64,
-    /// The most commands that run at once; the others wait their turn.
+    /// The maximum number of commands that run at once; the others are queued.
     pub max: usize,
-    /// The folder in which a source file lies: commands start there.
+    /// The folder of a source file: the working directory of its commands.
     pub folder: Box<dyn Fn(FileId) -> PathBuf>,
 }
 
-/// What a run touches the world with.
+/// The interfaces to the outside world.
 #[derive(Clone)]
 pub struct Platform {
-    /// Tells the time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// Starts its commands.
+    /// Starts the commands.
     pub spawner: Arc<dyn Spawner>,
-    /// Makes its requests.
+    /// Makes the HTTP requests.
     pub http: Arc<dyn HttpClient>,
 }
 
-/// What a run keeps outside of this process, so that it outlives it and others can look. By
-/// default it keeps nothing.
+/// The persistence of a run, so that it survives this process and other processes can see it. By
+/// default nothing is persisted.
 pub struct Keeping {
-    /// Where it writes down what happens.
+    /// The journal that records what happens.
     pub journal: Option<Box<dyn Journal>>,
-    /// What it has written down before, where it is continued.
+    /// The journal so far, if the run is resumed.
     pub past: Past,
-    /// What the run that it retries has done.
+    /// The completed work of the run that it retries.
     pub kept: Kept,
     /// Its locks.
     pub locks: Box<dyn Locks>,
-    /// Where the output of its commands goes.
+    /// Where the output of its commands is written.
     pub logs: Option<Logs>,
-    /// Where its questions lie open, and others ask something of it.
+    /// Where its questions are published and requests of other processes arrive.
     pub desk: Option<Box<dyn RunInbox>>,
 }
 
@@ -89,50 +90,50 @@ impl Default for Keeping {
     }
 }
 
-/// What has happened to a run that is continued.
+/// The past of a resumed run.
 #[derive(Debug, Default)]
 pub struct Past {
     /// Its journal.
     pub records: Vec<Record>,
-    /// How far the machine's clock is known to have come, in milliseconds. It stands still while
-    /// nobody drives the run.
+    /// The last known value of the machine's clock, in milliseconds. It stands still while no
+    /// process drives the run.
     pub clock: i64,
 }
 
-/// How the driver let go of a run.
+/// How the driver finished.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Ending {
     /// The run has ended.
     Ended(Status),
-    /// It was stopped at once; where it has a journal it can be continued.
+    /// It was stopped immediately; with a journal it can be resumed.
     Stopped,
-    /// It cannot go on, and was stopped; where it has a journal it can be continued.
+    /// It cannot go on, and was stopped; with a journal it can be resumed.
     Broken(DriveError),
 }
 
-/// What is asked of a run from outside.
+/// A control request from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Control {
-    /// Cancel it: what runs is stopped and rolled back.
+    /// Cancel: running commands are stopped and the run is rolled back.
     Cancel,
-    /// Stop at once: every command is killed and nothing is rolled back.
+    /// Stop immediately: every command is killed and nothing is rolled back.
     Kill,
 }
 
-/// The program around a run: it hears of every event, answers questions and provides actions.
+/// The program that embeds a run: it observes every event, answers questions and provides actions.
 pub trait Host {
-    /// Something happened.
+    /// An event of the run.
     fn observe(&mut self, event: &RunEvent);
 
-    /// Something happened before the run was continued; it has been told then.
+    /// An event from before the run was resumed; it was observed by the earlier process.
     fn remember(&mut self, event: &RunEvent) {
         let _ = event;
     }
 
-    /// Nothing happens for the moment: what has been held back can be said now.
+    /// No event is due: buffered output can be written now.
     fn idle(&mut self) {}
 
-    /// Some time has passed; called about ten times a second while the run goes on.
+    /// A timer tick, about ten times a second while the run is active.
     fn tick(&mut self) {}
 
     /// A question. The answer may come at any time, or never.
@@ -141,29 +142,30 @@ pub trait Host {
     /// The run is being cancelled, which may take a while.
     fn cancelling(&mut self) {}
 
-    /// A run that is continued waits to get its locks back; others hold them. It may come again
-    /// when that has changed.
+    /// A resumed run waits to reacquire its locks, which others hold. Called again when the queue
+    /// has changed.
     fn waits_again(&mut self, queue: &Queue) {
         let _ = queue;
     }
 
-    /// Another process asked for something, and the run heeds it: `answer` is what was answered,
-    /// or nothing where the run was asked to cancel.
+    /// A request of another process was accepted: `answer` is the answer that it gave, or nothing
+    /// where it asked to cancel.
     fn heeds(&mut self, person: &Person, answer: Option<&Answer>) {
         let _ = (person, answer);
     }
 
-    /// The run has not kept to its plan, for the first time: a mistake of this program. It goes on.
+    /// The run has deviated from its plan, for the first time: a bug of this program. The run goes
+    /// on.
     fn strays(&mut self, violation: &Violation) {
         let _ = violation;
     }
 
-    /// A question that was asked does not matter any more.
+    /// A question has become obsolete.
     fn withdraw(&mut self, question: EffectId) {
         let _ = question;
     }
 
-    /// Calls an action; its end is told through `done`.
+    /// Calls an action; its outcome is reported through `done`.
     fn act(&mut self, node: &Name, action: &Name, args: Vec<Value>, done: Finisher) {
         let _ = (node, args);
         done.finish(Outcome::failed(
@@ -173,29 +175,29 @@ pub trait Host {
     }
 }
 
-/// Takes the answer to one question.
+/// Receives the answer to one question.
 #[derive(Debug)]
 pub struct Answerer(EffectId, mpsc::UnboundedSender<Message>);
 
 impl Answerer {
-    /// The question's id.
+    /// The id of the question.
     pub fn question(&self) -> EffectId {
         self.0
     }
 
-    /// Answers. An answer that comes too late changes nothing.
+    /// Answers. A late answer has no effect.
     pub fn answer(self, answer: Answer) {
         self.answer_as(Person::default(), answer);
     }
 
-    /// Answers, and says who does.
+    /// Answers on behalf of a person.
     pub fn answer_as(self, person: Person, answer: Answer) {
         // The run may be over.
         let _ = self.1.send(Message::Answered(self.0, answer, person));
     }
 }
 
-/// Takes the end of one action.
+/// Receives the outcome of one action.
 pub struct Finisher(EffectId, mpsc::UnboundedSender<Message>);
 
 impl Finisher {
@@ -209,7 +211,7 @@ impl Finisher {
     }
 }
 
-/// What tasks tell the driver.
+/// Messages of tasks to the driver.
 #[derive(Debug)]
 enum Message {
     Event(Event),
@@ -218,23 +220,24 @@ enum Message {
         node: Name,
         lines: Lines,
     },
-    /// A group of records is in the journal, or will never be.
+    /// A group of records is in the journal, or could not be written.
     Written(Result<Vec<Record>, JournalError>),
 }
 
 /// What a command has written, line by line.
 type Lines = Vec<(Stream, String)>;
 
-/// So many messages are taken before other things get their turn.
+/// At most so many messages are handled before other sources get their turn.
 const TURN: usize = 256;
 
-/// When nothing was written down for so long, the clock is: others see that the run is driven.
+/// The heartbeat: if nothing was recorded for so long, the clock is, so that others see that the
+/// run is alive.
 const CLOCK: Duration = Duration::from_secs(5);
 
-/// Where the driver's log lines come from, for filters.
+/// The target of the driver's log events.
 const TARGET: &str = "lockstep::driver";
 
-/// Runs a plan to its end, or continues it, until it has ended or is stopped.
+/// Runs a plan, or resumes it, until it has ended or is stopped.
 pub async fn drive(
     plan: Arc<Plan>,
     vault: Arc<Vault>,
@@ -345,7 +348,7 @@ struct Driver<'h> {
     settings: Settings,
     host: &'h mut dyn Host,
     sender: mpsc::UnboundedSender<Message>,
-    /// When the machine's clock stood at `offset`.
+    /// When the machine's clock was at `offset`.
     begun: Duration,
     offset: i64,
     timers: BTreeMap<(i64, EffectId), ()>,
@@ -353,40 +356,40 @@ struct Driver<'h> {
     locks: Box<dyn Locks>,
     commands: JoinSet<()>,
     running: HashMap<EffectId, Running>,
-    /// Commands that wait for a place.
+    /// Commands that wait for a slot.
     queue: VecDeque<(EffectId, Name, Box<Command>)>,
     backlog: Arc<Backlog>,
-    /// What the machine has not been told yet.
+    /// Events that the machine has not handled yet.
     inbox: VecDeque<Event>,
     writer: Option<Writer>,
-    /// How many records there are, and how many of them are in the journal.
+    /// The number of records, and how many of them are in the journal.
     recorded: u64,
     written: u64,
     noted: Duration,
-    /// What waits for its record to be written.
+    /// Effects that wait for their record to be written.
     held: VecDeque<Held>,
-    /// Commands and actions that must not be started twice, and may have been.
+    /// Commands and actions marked `once` that may have been started already.
     begun_once: HashSet<EffectId>,
     logs: Option<Logs>,
     desk: Option<Box<dyn RunInbox>>,
     /// The questions that wait for an answer.
     questions: HashMap<EffectId, (Name, Question)>,
-    /// Locks that were held before the run was continued, and are held by others.
+    /// Locks that were held before the run was resumed, and are held by others now.
     lost: HashSet<EffectId>,
     cancelled: bool,
     /// Why the run cannot go on.
     broken: Option<DriveError>,
     seq: u64,
-    /// When the last thing that was told happened.
+    /// The time of the last emitted event.
     told_at: jiff::Timestamp,
-    /// Checks that the run keeps to its plan.
+    /// Conformance check: compares the run with its plan.
     audit: Audit,
 }
 
-/// A command or request that is under way.
+/// A command or request in flight.
 struct Running {
     stop: watch::Sender<Option<Stop>>,
-    /// The node whose log it writes.
+    /// The node whose log it writes to.
     node: Option<Name>,
 }
 
@@ -406,7 +409,7 @@ impl Driver<'_> {
         self.platform.clock.elapsed()
     }
 
-    /// When the clock of the host shows what the machine's shows at `at`.
+    /// The host clock's time that corresponds to the machine's time `at`.
     fn moment(&self, at: i64) -> Duration {
         let after = u64::try_from(at.saturating_sub(self.offset)).unwrap_or(0);
         self.begun + Duration::from_millis(after)
@@ -448,8 +451,8 @@ impl Driver<'_> {
         }
     }
 
-    /// What an action of the host returns may hold a secret. What commands and requests return
-    /// does not.
+    /// The result of a host action may contain a secret. Those of commands and requests are masked
+    /// already.
     fn mask(&self, event: &mut Event) {
         let Event::Ended { id, outcome } = event else {
             return;
@@ -488,7 +491,7 @@ impl Driver<'_> {
         self.work();
     }
 
-    /// Notes the clock where nothing else has been written down for long.
+    /// Heartbeat: records the clock if nothing else has been recorded for long.
     fn say_alive(&mut self, clock: i64) {
         if let Some(writer) = &self.writer
             && self.elapsed() - self.noted >= CLOCK
@@ -498,14 +501,14 @@ impl Driver<'_> {
         }
     }
 
-    /// Something could not be kept: the run stops.
+    /// If something could not be persisted, the run stops.
     fn note(&mut self, kept: Result<(), impl Into<DriveError>>) {
         if let Err(error) = kept {
             self.broken.get_or_insert(error.into());
         }
     }
 
-    /// Whether the machine has broken a rule of its own: then the run stops.
+    /// Whether the machine has violated one of its invariants: then the run stops.
     fn is_machine_broken(&mut self) -> bool {
         let Some(broken) = self.machine.broken() else {
             return false;
@@ -517,8 +520,8 @@ impl Driver<'_> {
 
     fn tell(&mut self, what: Happened, at: jiff::Timestamp) {
         self.seq += 1;
-        // Output is told at once, other things when they are written down; nobody is to see the
-        // time run backwards for that, nor when the system's clock is set.
+        // Output is emitted immediately, other events when they are recorded; the times must not
+        // run backwards because of that, nor when the system's clock is set.
         let at = at.max(self.told_at);
         self.told_at = at;
         if let Some(stray) = self.audit.first_stray(&what) {
@@ -536,7 +539,7 @@ impl Driver<'_> {
     }
 }
 
-/// A value without secrets in its texts.
+/// A value with the secrets in its texts masked.
 fn masked(value: &Value, vault: &Vault) -> Value {
     match value {
         Value::String(text) => Value::string(vault.mask(text)),

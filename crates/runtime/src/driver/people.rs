@@ -1,6 +1,5 @@
-//! What people and other processes ask of a run: answers to its questions, and to cancel it; and
-//! the locks that a continued run waits to get back.
-//! It does not know what follows from an answer.
+//! Control of a run by people and other processes: answers to its questions, cancellation; and
+//! reacquiring the locks of a resumed run.
 
 use tokio::sync::mpsc;
 use tokio::time::Interval;
@@ -32,7 +31,7 @@ impl Driver<'_> {
         self.host.withdraw(id);
     }
 
-    /// Takes an answer. Whether it is the first.
+    /// Applies an answer. Returns whether it is the first.
     pub(super) fn answer(&mut self, id: EffectId, answer: Answer, person: &Person) -> bool {
         let Some((node, question)) = self.questions.remove(&id) else {
             return false;
@@ -45,7 +44,7 @@ impl Driver<'_> {
         true
     }
 
-    /// The run is to be cancelled.
+    /// Cancels the run.
     pub(super) fn cancel(&mut self) {
         tracing::info!(target: TARGET, "is cancelled");
         self.cancelled = true;
@@ -53,7 +52,7 @@ impl Driver<'_> {
         self.happen(Event::Cancel);
     }
 
-    /// Takes in what other processes ask.
+    /// Handles the requests of other processes.
     pub(super) fn look_at_desk(&mut self) {
         let requests = match self.desk.as_mut().map(|desk| desk.requests()) {
             None => return,
@@ -95,8 +94,8 @@ impl Driver<'_> {
         }
     }
 
-    /// Waits until the run holds again what it held before. Whether it does: it may be asked to
-    /// stop instead, and nothing of it has been started.
+    /// Waits until the run holds its earlier locks again. Returns whether it does: it may be asked
+    /// to stop instead, before any of its work has been started.
     pub(super) async fn get_locks_back(
         &mut self,
         control: &mut mpsc::UnboundedReceiver<Control>,

@@ -1,15 +1,14 @@
-//! The guardian: a small process beside the runner that ends the runner's commands when the
-//! runner dies, also when it is killed.
+//! The guardian: a small process that kills the runner's commands when the runner dies, even if it
+//! is killed.
 //!
-//! The runner writes each command into a table (`table`) before it starts it, and gives it
-//! a variable of its own, [`VARIABLE`], which its children inherit. The guardian waits at the end
-//! of a pipe that only the runner holds. When the pipe closes, it reads the table and ends every
-//! process that belongs to a command in it: by its variable, by its group, or by descent.
+//! The runner records each command in a table (`table`) before it starts it, and gives it an
+//! environment variable, [`VARIABLE`], which its children inherit. The guardian waits at the read
+//! end of a pipe whose write end only the runner holds. When the pipe closes, it reads the table
+//! and ends every process that belongs to a command in it: by its variable, by its process group,
+//! or by descent.
 //!
-//! There is no gap: a command stands in the table before its process exists, and a process that
-//! the runner has forked but that is not yet the command holds the pipe open until it is.
-//!
-//! It does not know what commands do, nor how a run goes on afterwards.
+//! There is no race: a command is in the table before its process exists, and a process that the
+//! runner has forked but that has not yet executed the command keeps the pipe open until it does.
 
 mod processes;
 mod table;
@@ -24,18 +23,18 @@ use std::sync::Mutex;
 use super::process::{Groups, Guarded};
 use table::Table;
 
-/// The first argument of a program that is to be a guardian.
+/// The first argument of a program that is to run as a guardian.
 pub const ARGUMENT: &str = "__guard";
 
-/// Tells the processes of a command: a token of the runner and the command's number. Where
-/// Lockstep runs under Lockstep, the outer ones stand before it, with `/` between.
+/// Identifies the processes of a command: a token of the runner and the command's number. Where
+/// Lockstep runs under Lockstep, the outer ones come first, separated by `/`.
 pub const VARIABLE: &str = "LOCKSTEP_GUARD";
 
-/// Tells a guardian's runner, for who goes on with a run when its runner has been killed.
+/// Identifies a guardian's runner, for a process that resumes a run after its runner was killed.
 const RUNNER: &str = "LOCKSTEP_RUNNER";
 
-/// Waits until the guardians of a runner that was killed have ended what it left behind, so that
-/// none of it runs beside what is run again. It does not wait for ever.
+/// Waits until the guardians of a runner that was killed have ended its processes, so that none of
+/// them runs at the same time as a resumed run. The wait is bounded.
 pub fn wait_for(runner: u32) {
     let begun = std::time::Instant::now();
     while begun.elapsed() < LONGEST_WAIT && is_at_work(runner) {
@@ -43,24 +42,24 @@ pub fn wait_for(runner: u32) {
     }
 }
 
-/// Whether a runner, that may have been killed, has a guardian.
+/// Whether a runner, which may have been killed, has a guardian.
 pub fn is_at_work(runner: u32) -> bool {
     processes::has_variable(&format!("{RUNNER}={runner}"))
 }
 
-/// Where the log lines about the guardian come from, for filters.
+/// The target of the guardian's log events.
 const TARGET: &str = "lockstep::process";
 
-/// A guardian itself gives up after ten seconds.
+/// The guardian itself gives up after ten seconds.
 const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(12);
 
-/// A guardian of a runner's commands. Its process is started before the first of them, and ends
-/// with this value, or with the program.
+/// The guardian of a runner's commands. Its process is started before the first of them, and ends
+/// when this value is dropped or the program ends.
 pub struct Guardian {
     program: PathBuf,
     arguments: Vec<OsString>,
     folder: Option<PathBuf>,
-    /// What the variable of each command begins with.
+    /// The prefix of the variable of each command.
     token: String,
     inherited: Option<String>,
     started: Mutex<Started>,
@@ -74,14 +73,14 @@ enum Started {
         child: Child,
         pipe: PipeWriter,
     },
-    /// It cannot be started here: commands run without it.
+    /// It cannot be started here: commands run unguarded.
     Never,
 }
 
 impl Guardian {
-    /// A guardian that is this very program, which must call [`take_over`] before anything else.
+    /// A guardian that is this program itself, which must call [`take_over`] before anything else.
     pub fn of_this_program() -> Self {
-        // On Linux this name holds even where the file has been replaced meanwhile.
+        // On Linux this name stays valid if the file is replaced.
         let own = Path::new("/proc/self/exe");
         let program = match own.exists() {
             true => own.to_path_buf(),
@@ -90,7 +89,7 @@ impl Guardian {
         Self::new(program, [])
     }
 
-    /// A guardian that is another program, called with these arguments first; such as
+    /// A guardian that is another program with these leading arguments; such as
     /// `Guardian::new("/usr/bin/lockstep", [])`.
     pub fn new(program: impl Into<PathBuf>, arguments: impl IntoIterator<Item = OsString>) -> Self {
         Self {
@@ -103,15 +102,15 @@ impl Guardian {
         }
     }
 
-    /// Has it remove a folder, too, when the runner dies: the spawner's scratch folder.
+    /// Makes it also remove a folder when the runner dies: the spawner's scratch folder.
     #[must_use]
     pub fn removing(mut self, folder: impl Into<PathBuf>) -> Self {
         self.folder = Some(folder.into());
         self
     }
 
-    /// Sees to it that the process is there: it is started before the first command, and again
-    /// where somebody has killed it.
+    /// Ensures that the process is running: it is started before the first command, and again if it
+    /// was killed.
     fn see_to_it(&self) {
         let Ok(mut started) = self.started.lock() else {
             return;
@@ -142,7 +141,7 @@ impl Guardian {
         }
     }
 
-    /// Does something with the table, where there is one.
+    /// Accesses the table, if there is one.
     fn with_table<T>(&self, act: impl FnOnce(&mut Table) -> T) -> Option<T> {
         let mut started = self.started.lock().ok()?;
         match &mut *started {
@@ -156,7 +155,7 @@ impl Guardian {
         let (end, pipe) = io::pipe()?;
         let mut command = Command::new(&self.program);
         if self.arguments.is_empty() {
-            // What `ps` shows.
+            // The name that `ps` shows.
             command.arg0("lockstep-guardian");
         }
         let child = command
@@ -165,7 +164,7 @@ impl Guardian {
             .arg(&self.token)
             .args(&self.folder)
             .env(RUNNER, std::process::id().to_string())
-            // It must not hold anything of the runner's open: no terminal, no pipe, no folder.
+            // It must not keep any resource of the runner open: no terminal, no pipe, no folder.
             .current_dir("/")
             .stdin(end)
             .stdout(table.file()?)
@@ -217,7 +216,7 @@ impl Drop for Guardian {
         } = std::mem::replace(started, Started::Never)
         {
             if table.is_empty() {
-                // There is nothing to guard; it need not look for itself.
+                // There is nothing to guard, so it need not search.
                 let _ = child.kill();
             }
             drop(pipe);
@@ -226,8 +225,8 @@ impl Drop for Guardian {
     }
 }
 
-/// Where this process has been started as a guardian, is one until its runner ends. The arguments
-/// are those of the process, with its name first.
+/// If this process was started as a guardian, acts as one until its runner ends. The arguments are
+/// those of the process, with the program name first.
 pub fn take_over(arguments: &[OsString]) -> Option<ExitCode> {
     let [_, first, token, rest @ ..] = arguments else {
         return None;

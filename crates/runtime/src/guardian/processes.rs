@@ -1,19 +1,18 @@
-//! The processes of this machine, as `/proc` tells them: who belongs to which command.
-//! It does not know why anyone wants to know.
+//! The processes of this machine, from `/proc`: which of them belong to which command.
 
 use std::collections::{HashMap, HashSet};
 
 use super::table::Entry;
 
-/// A process: its number alone may have become another's.
+/// A process. The number alone may be reused, so the start time is part of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Process {
     pub(super) id: i32,
-    /// When it began, in hundredths of seconds since the machine was booted.
+    /// Its start time, in hundredths of seconds since boot.
     pub(super) began: u64,
 }
 
-/// What `/proc/ID/stat` says of a process that has not ended.
+/// The contents of `/proc/ID/stat` of a process that has not ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stat {
     process: Process,
@@ -21,7 +20,7 @@ struct Stat {
     group: i32,
 }
 
-/// Whether this machine tells of its processes.
+/// Whether this system lists its processes.
 pub(super) fn are_told() -> bool {
     std::path::Path::new("/proc/self/stat").exists()
 }
@@ -36,8 +35,8 @@ pub(super) fn has_variable(wanted: &str) -> bool {
     })
 }
 
-/// The processes that belong to the commands of a table, and those that did so at an earlier look.
-/// `token` is what their variable holds; `since` is when the runner began to guard.
+/// The processes that belong to the commands of a table, and those that did so in an earlier scan.
+/// `token` is the prefix of their variable; `since` is when the runner's guardian started.
 pub(super) fn belonging(
     token: &str,
     entries: &[Entry],
@@ -61,7 +60,7 @@ pub(super) fn belonging(
         })
         .map(|stat| stat.process.id)
         .collect();
-    // Children of children, however they stand in the list.
+    // Children of children, in whatever order they are listed.
     loop {
         let before = found.len();
         for stat in &all {
@@ -79,8 +78,8 @@ pub(super) fn belonging(
         .collect()
 }
 
-/// Whether a process is in a command's group. The group's number may have become another's, so
-/// its first process, if it is still there, must have begun when the command was started.
+/// Whether a process is in a command's group. The number of the group may be reused, so its first
+/// process, if it still exists, must have started with the command.
 fn is_member(stat: &Stat, entry: &Entry, by_id: &HashMap<i32, Stat>) -> bool {
     let same = i64::from(stat.group) == i64::try_from(entry.group).unwrap_or(-1);
     same && entry.group != 0
@@ -90,8 +89,8 @@ fn is_member(stat: &Stat, entry: &Entry, by_id: &HashMap<i32, Stat>) -> bool {
             .is_none_or(|first| first.process.began <= hundredths(entry.until))
 }
 
-/// Whether the environment of a process names one of the commands. Number 0 is what outlives a
-/// command by intent, such as a shared connection, but not the runner.
+/// Whether the environment of a process names one of the commands. Number 0 is for processes that
+/// intentionally outlive a command, such as a shared connection, but not the runner.
 fn carries(id: i32, token: &str, entries: &[Entry]) -> bool {
     let Ok(environment) = std::fs::read(format!("/proc/{id}/environ")) else {
         return false;
@@ -124,10 +123,10 @@ fn stat(id: i32) -> Option<Stat> {
     parse(&std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?)
 }
 
-/// Reads a line of `/proc/ID/stat`; nothing where the process has ended.
+/// Parses a line of `/proc/ID/stat`; nothing if the process has ended.
 fn parse(line: &str) -> Option<Stat> {
     let (id, _) = line.split_once(' ')?;
-    // Its name may hold anything, also parentheses and blanks.
+    // The name may contain anything, including parentheses and blanks.
     let (_, rest) = line.rsplit_once(") ")?;
     let mut fields = rest.split(' ');
     if matches!(fields.next()?, "Z" | "X") {
@@ -143,20 +142,20 @@ fn parse(line: &str) -> Option<Stat> {
     })
 }
 
-/// Whether a process is still the one that it was.
+/// Whether the number still belongs to the same process.
 #[cfg(target_os = "linux")]
 fn is_same(process: Process) -> bool {
     stat(process.id).is_some_and(|stat| stat.process == process)
 }
 
-/// Sends a signal to a process, unless its number has become another's.
+/// Sends a signal to a process, unless its number has been reused.
 #[cfg(target_os = "linux")]
 pub(super) fn signal(process: Process, signal: rustix::process::Signal) {
     use rustix::process::{Pid, PidfdFlags, pidfd_open, pidfd_send_signal};
     let Some(id) = Pid::from_raw(process.id) else {
         return;
     };
-    // The handle is opened first: what is true of the process then stays true of the handle.
+    // The handle is opened first: what is checked of the process then stays true for the handle.
     match pidfd_open(id, PidfdFlags::empty()) {
         Ok(handle) if is_same(process) => {
             // It may have ended.
@@ -169,7 +168,7 @@ pub(super) fn signal(process: Process, signal: rustix::process::Signal) {
     }
 }
 
-/// Elsewhere processes are not told, and none can be meant.
+/// Other systems do not list processes, so there is none to signal.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn signal(_: Process, _: rustix::process::Signal) {}
 
@@ -214,7 +213,7 @@ mod tests {
         assert!(member(at(41, 9000), Some(first)));
         // Its first process has ended.
         assert!(member(at(41, 9000), None));
-        // The first process began after the command did.
+        // The first process started after the command did.
         assert!(!member(at(40, 502), Some(at(40, 502))));
         assert!(!member(at(41, 9000), Some(at(40, 502))));
         // It is older than the command.

@@ -1,22 +1,21 @@
-//! The table of commands under way: a file without a name that the runner writes and the guardian
-//! reads once the runner is dead. Writing into it wakes nobody, so that it costs next to nothing.
-//! It does not know what is done with the processes in it.
+//! The table of commands in flight: an unnamed file that the runner writes, and the guardian reads
+//! once the runner is dead. Writing to it wakes no process, so it is very cheap.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
-/// A command under way.
+/// A command in flight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Entry {
     /// Its number, from 1.
     pub(super) number: u64,
-    /// Its process group; 0 as long as that is not known.
+    /// Its process group; 0 while that is unknown.
     pub(super) group: u64,
-    /// When its process was about to be started, in nanoseconds since the machine was booted.
+    /// Just before its process was started, in nanoseconds since boot.
     pub(super) from: u64,
-    /// When its process had been started, on the same clock.
+    /// Just after its process was started, on the same clock.
     pub(super) until: u64,
 }
 
@@ -31,7 +30,7 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// A table in a file without a name.
+    /// A table in an unnamed file.
     pub(super) fn new(parent: &Path) -> io::Result<Self> {
         let name = format!("lockstep-table-{}", super::super::connection::random());
         let path = parent.join(name);
@@ -55,7 +54,7 @@ impl Table {
         self.file.try_clone()
     }
 
-    /// Notes that a command is about to be started, and returns its number.
+    /// Adds a command that is about to be started, and returns its number.
     pub(super) fn add(&mut self) -> u64 {
         self.count += 1;
         let now = now();
@@ -73,7 +72,7 @@ impl Table {
         self.count
     }
 
-    /// Notes the process group of a command that has been started.
+    /// Records the process group of a started command.
     pub(super) fn set_group(&mut self, number: u64, group: u32) {
         if let Some((at, mut entry)) = self.find(number) {
             entry.group = u64::from(group);
@@ -82,7 +81,7 @@ impl Table {
         }
     }
 
-    /// Forgets a command that has ended: what it leaves behind may live on.
+    /// Removes a command that has ended: processes that it leaves behind may live on.
     pub(super) fn remove(&mut self, number: u64) {
         if let Some((at, _)) = self.find(number) {
             self.set(at, None);
@@ -94,7 +93,7 @@ impl Table {
         self.entries.iter().all(Option::is_none)
     }
 
-    /// There are no more entries than commands at once: it takes no time to look through them.
+    /// There are never more entries than concurrent commands, so a linear search is fast.
     fn find(&self, number: u64) -> Option<(usize, Entry)> {
         let mut all = self.entries.iter().enumerate();
         all.find_map(|(at, entry)| Some((at, (*entry)?)).filter(|(_, it)| it.number == number))
@@ -105,12 +104,12 @@ impl Table {
             *place = entry;
         }
         let bytes = entry.map_or([0; SIZE], to_bytes);
-        // Where the disk is full the command runs unguarded, which is better than not at all.
+        // If the disk is full the command runs unguarded, which is better than not at all.
         let _ = self.file.write_all_at(&bytes, (at * SIZE) as u64);
     }
 }
 
-/// Reads what stands in a table's file.
+/// Reads the entries of a table's file.
 pub(super) fn read(file: &File) -> Vec<Entry> {
     let mut entries = Vec::new();
     let mut bytes = [0; SIZE];
@@ -148,7 +147,7 @@ fn from_bytes(bytes: &[u8; SIZE]) -> Entry {
     }
 }
 
-/// The clock by which Linux tells when a process began, in nanoseconds; elsewhere there is none.
+/// The clock of the start times of processes on Linux, in nanoseconds; other systems have none.
 pub(super) fn now() -> u64 {
     #[cfg(target_os = "linux")]
     {
@@ -180,7 +179,7 @@ mod tests {
             shown
         };
         assert_eq!(read_now(&table), [(2, 77), (3, 0)]);
-        // Places are used again, numbers are not.
+        // Slots are reused, numbers are not.
         assert_eq!(table.add(), 4);
         assert_eq!(table.entries.len(), 3);
         for number in 2..=4 {
@@ -188,7 +187,7 @@ mod tests {
             table.remove(number);
         }
         assert!(table.is_empty() && read_now(&table).is_empty());
-        // What is not in the table changes nothing.
+        // Unknown numbers are ignored.
         table.set_group(9, 9);
         table.remove(9);
         assert!(read_now(&table).is_empty());

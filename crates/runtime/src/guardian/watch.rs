@@ -1,5 +1,5 @@
-//! What the guardian's process does: waits for the runner's end, then ends what it left behind.
-//! It does not know who the runner was.
+//! The main function of the guardian process: waits for the runner's end, then kills the processes
+//! that are left.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -12,38 +12,39 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use super::processes::{self, Process};
 use super::table::{self, Entry};
 
-/// How long a command has, after SIGTERM, to end by itself: within a second all must be gone.
+/// The grace time between SIGTERM and SIGKILL: within a second all must be gone.
 const POLITE: Duration = Duration::from_millis(600);
 
-/// For so long nothing must be found before it is over: a process that has just become a command
+/// It is finished when no process was found for so long: a process that has just executed a command
 /// shows its variables a moment later.
 const QUIET: Duration = Duration::from_millis(100);
 
 /// After so long a process that does not die is left to the system: its disk may be gone.
 const LONGEST: Duration = Duration::from_secs(10);
 
-/// Watches over the runner at the other end of standard input; the table is at standard output.
+/// Guards the runner at the other end of standard input; the table is at standard output.
 pub(super) fn watch(token: &str, folder: Option<&Path>) {
     let since = table::now();
     let signals = ignore_signals();
     let table = rustix::stdio::stdout().try_clone_to_owned();
-    // Nothing is ever written to the pipe: reading it ends when nobody can any more.
+    // Nothing is ever written to the pipe: reading it ends when its last writer is gone.
     let _ = std::io::stdin().read_to_end(&mut Vec::new());
     let entries = table.map_or_else(|_| Vec::new(), |table| table::read(&File::from(table)));
-    // This process may have begun a moment after the first command.
+    // This process may have started a moment after the first command.
     let since = entries.iter().map(|it| it.from).fold(since, u64::min);
     match processes::are_told() {
         true => end_processes(token, &entries, since),
         false => end_groups(&entries),
     }
     if let Some(folder) = folder {
-        // Nothing depends on it; what is left lies in a folder for temporary files.
+        // Nothing depends on it; leftovers are in a folder for temporary files.
         let _ = std::fs::remove_dir_all(folder);
     }
     drop(signals);
 }
 
-/// Whoever asks everything of this name to end means the runner. What is returned must be kept.
+/// A signal to all processes of this name is meant for the runner. The returned value must be kept
+/// alive.
 fn ignore_signals() -> Option<impl Sized> {
     use tokio::signal::unix::{SignalKind, signal};
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -62,7 +63,7 @@ fn ignore_signals() -> Option<impl Sized> {
     Some((signals, runtime))
 }
 
-/// Ends all processes of the commands, politely, then by force.
+/// Ends all processes of the commands, first with SIGTERM, then with SIGKILL.
 fn end_processes(token: &str, entries: &[Entry], since: u64) {
     let begun = Instant::now();
     let mut known: HashSet<Process> = HashSet::new();
@@ -88,7 +89,8 @@ fn end_processes(token: &str, entries: &[Entry], since: u64) {
     }
 }
 
-/// Where processes are not told, groups are all that is known. Their numbers cannot be verified.
+/// On systems that do not list processes only the groups are known. Their numbers cannot be
+/// verified.
 fn end_groups(entries: &[Entry]) {
     let groups: Vec<Pid> = (entries.iter())
         .filter_map(|entry| Pid::from_raw(i32::try_from(entry.group).ok()?))

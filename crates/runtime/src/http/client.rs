@@ -1,11 +1,10 @@
-//! The client that talks to the network.
-//! It does not know which part of a request is secret.
+//! The HTTP client that uses the network.
 
 use ureq::http;
 
 use super::{HttpClient, HttpError, HttpRequest, HttpResponse, MAX_BODY_BYTES};
 
-/// The client of this program.
+/// The default client of this program.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemHttp;
 

@@ -1,12 +1,11 @@
-//! Why a command could not be started, or how it ended, in plain words.
-//! It does not know how commands are run.
+//! Messages in plain words about why a command could not be started, or how it ended.
 
 use std::io::{Error, ErrorKind};
 use std::path::Path;
 
 use super::Prepared;
 
-/// The longest single argument or variable that Linux takes, with its final zero.
+/// The maximum size of a single argument or variable on Linux, with its final NUL, in bytes.
 const LONGEST_TEXT: usize = 128 * 1024;
 
 /// Why a program did not start.
@@ -65,7 +64,7 @@ fn too_long(command: &Prepared) -> String {
     }
 }
 
-/// Why a command cannot be handed to the system at all: a text with a NUL, a bad variable.
+/// Why a command cannot be passed to the system at all: a text with a NUL, a bad variable.
 pub(super) fn unusable(command: &Prepared) -> Option<String> {
     let nul = |text: &str| text.contains('\0');
     if nul(&command.program) || command.arguments.iter().any(|text| nul(text)) {
@@ -89,7 +88,7 @@ pub(super) fn unusable(command: &Prepared) -> Option<String> {
     })
 }
 
-/// What an exit code says; a shell has a few of its own.
+/// The meaning of an exit code; a shell has some of its own.
 pub(crate) fn exit_message(code: i32, shell: bool) -> String {
     match code {
         127 if shell => String::from("exit code 127: a command in it was not found"),
@@ -102,7 +101,7 @@ pub(crate) fn exit_message(code: i32, shell: bool) -> String {
     }
 }
 
-/// What ended a command that a signal ended.
+/// The signal that ended a command.
 pub(super) fn signal_message(signal: i32, core: bool) -> String {
     let name = signal_name(signal).map_or_else(|| format!("signal {signal}"), String::from);
     let dumped = if core { ", core dumped" } else { "" };
@@ -134,19 +133,19 @@ fn signal_name(signal: i32) -> Option<&'static str> {
     })
 }
 
-/// Whether a path names something that the system found but cannot execute by itself: a script
-/// without a first line that names its interpreter.
+/// Whether the system found the file but cannot execute it directly: a script without a first line
+/// that names its interpreter.
 pub(super) fn is_bare_script(error: &Error) -> bool {
     error.raw_os_error() == Some(rustix::io::Errno::NOEXEC.raw_os_error())
 }
 
-/// Whether a program is just being written by somebody, for instance by a fork that has not yet
-/// closed what its parent had open.
+/// Whether a program's file is open for writing, for instance in a fork that has not yet closed the
+/// descriptors of its parent.
 pub(super) fn is_busy(error: &Error) -> bool {
     error.kind() == ErrorKind::ExecutableFileBusy
 }
 
-/// Where a program named without a path lies.
+/// The path of a program that is named without one.
 pub(super) fn on_path(program: &str, path: &str) -> Option<std::path::PathBuf> {
     std::env::split_paths(path)
         .map(|folder| Path::new(&folder).join(program))

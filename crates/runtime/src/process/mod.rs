@@ -1,7 +1,6 @@
-//! Runs commands: starts them in process groups of their own, reads what they write, stops them
-//! when asked, and says how they ended.
-//! It does not know why a command runs, nor what becomes of its result; what leaves this room has
-//! no secrets in it.
+//! Runs commands: starts them in process groups of their own, reads their output, stops them on
+//! request, and reports how they ended. Invariant: secrets are masked in everything that leaves
+//! this module.
 
 mod explain;
 mod outputs;
@@ -34,22 +33,22 @@ pub(super) use prepare::Prepared;
 pub(super) use running::Ending;
 use running::Running;
 
-/// Where the log lines of commands come from, for filters.
+/// The target of the log events of commands.
 const TARGET: &str = "lockstep::process";
 
-/// How long a command has to end after SIGTERM.
+/// The grace time between SIGTERM and SIGKILL.
 pub const GRACE: Duration = Duration::from_secs(10);
 
-/// A command that is to be run.
+/// A command to run.
 #[derive(Debug, Clone)]
 pub struct Spawn {
-    /// What is to be executed.
+    /// What to execute.
     pub invocation: Invocation,
     /// Its `env { … }`: texts and secrets.
     pub env: Vec<(Name, Value)>,
     /// The folder of the source file.
     pub folder: PathBuf,
-    /// What `in DIR` says: relative to the folder, or to the home folder of another machine.
+    /// Its `in DIR`: relative to the folder, or to the home directory of another machine.
     pub dir: Option<String>,
     /// The path of its node.
     pub node: Name,
@@ -62,16 +61,16 @@ pub struct Spawn {
 /// How a command is asked to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stop {
-    /// Politely, with SIGTERM; by force after [`GRACE`].
+    /// Gracefully, with SIGTERM; by force after [`GRACE`].
     Term,
     /// By force, with SIGKILL.
     Kill,
 }
 
-/// How a command ended. No text in it has a secret in it.
+/// How a command ended. Secrets are masked in all its texts.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Ended {
-    /// Well.
+    /// Successfully.
     Exited {
         /// The last 1 MiB of its output, less one final line end.
         stdout: String,
@@ -82,7 +81,7 @@ pub enum Ended {
         /// What it wrote to the file named by `$LOCKSTEP_OUTPUT`.
         outputs: IndexMap<String, String>,
     },
-    /// Badly.
+    /// It failed.
     Failed {
         /// The class: `exit`, `signal`, `cancelled` (it was asked to stop), `failed` (it could
         /// not be started, or its outputs are malformed), `connection` or `authentication`.
@@ -98,10 +97,10 @@ pub enum Ended {
     },
 }
 
-/// Who is told which commands are under way: a guardian that ends them when this program dies.
+/// Informed of the commands in flight: a guardian that ends them when this program dies.
 pub trait Groups: Send + Sync {
-    /// A command is about to be started. One that is `lasting` may leave a process behind that
-    /// serves other commands, and that must not outlive this program either.
+    /// A command is about to be started. A `lasting` one may leave a process behind that serves
+    /// other commands, and that must not outlive this program either.
     fn starting(&self, lasting: bool) -> Guarded;
     /// Its process has been started; the number of its group is that of its first process.
     fn born(&self, number: u64, group: u32);
@@ -109,7 +108,7 @@ pub trait Groups: Send + Sync {
     fn gone(&self, number: u64);
 }
 
-/// How a guardian knows a command.
+/// How a guardian identifies a command.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Guarded {
     /// Its number.
@@ -118,15 +117,15 @@ pub struct Guarded {
     pub variable: Option<(String, String)>,
 }
 
-/// A command in the care of a guardian, until this is dropped.
+/// A command that is guarded until this is dropped.
 pub(crate) struct Care<'a> {
     groups: &'a dyn Groups,
     number: u64,
 }
 
 impl<'a> Care<'a> {
-    /// Puts a command into the care of a guardian, before it is started. Its processes are to be
-    /// given the variable.
+    /// Registers a command with a guardian before it is started. Its processes must be given the
+    /// variable.
     pub(crate) fn of(groups: &'a dyn Groups, lasting: bool) -> (Self, Option<(String, String)>) {
         let Guarded { number, variable } = groups.starting(lasting);
         (Self { groups, number }, variable)
@@ -144,7 +143,7 @@ impl Drop for Care<'_> {
     }
 }
 
-/// What a command writes, line by line, without line ends and without secrets.
+/// Receives the output of a command, line by line, without line ends and with secrets masked.
 pub type Listener<'a> = Box<dyn FnMut(Stream, &str) + Send + 'a>;
 
 /// Asks a command to stop.
@@ -154,10 +153,10 @@ pub type StopSignal = watch::Receiver<Option<Stop>>;
 pub trait Spawner: Send + Sync {
     /// Runs a command to its end.
     ///
-    /// `listener` is told of each line (one of more than 64 KiB comes in pieces). A command that
-    /// `stop` asked to stop fails with class `cancelled`, however it ended. Nothing of the command
-    /// may be left when the future is ready; dropping the future ends the command at once. No text
-    /// in the result has a secret in it: `vault` masks them.
+    /// `listener` receives each line (one of more than 64 KiB comes in pieces). A command that was
+    /// stopped by `stop` fails with class `cancelled`, however it ended. No process of the command
+    /// may be left when the future is ready; dropping the future ends the command immediately.
+    /// Secrets in the result are masked with `vault`.
     fn spawn<'a>(
         &'a self,
         command: Spawn,
@@ -166,7 +165,7 @@ pub trait Spawner: Send + Sync {
         stop: StopSignal,
     ) -> Pin<Box<dyn Future<Output = Ended> + Send + 'a>>;
 
-    /// Who is to be told of commands that it does not start itself, such as those of secrets.
+    /// To be informed of commands that it does not start itself, such as those that read secrets.
     fn groups(&self) -> Option<&dyn Groups> {
         None
     }
@@ -188,7 +187,8 @@ impl Spawner for SystemSpawner {
     }
 }
 
-/// Starts commands as processes of the system. It owns a private folder for their output files and connections.
+/// Starts commands as processes of the system. It owns a private folder for their output files and
+/// connections.
 pub struct SystemSpawner {
     scratch: PathBuf,
     grace: Duration,
@@ -198,12 +198,12 @@ pub struct SystemSpawner {
 }
 
 impl SystemSpawner {
-    /// A spawner with a new private folder in `parent`, such as `/tmp`. The folder is removed
-    /// when the spawner is dropped.
+    /// A spawner with a new private folder in `parent`, such as `/tmp`. The folder is removed when
+    /// the spawner is dropped.
     ///
     /// # Errors
     ///
-    /// Where the folder cannot be made.
+    /// If the folder cannot be created.
     pub fn new(parent: &Path) -> std::io::Result<Self> {
         Ok(Self {
             scratch: private_folder(parent)?,
@@ -214,14 +214,14 @@ impl SystemSpawner {
         })
     }
 
-    /// Sets how long a command has to end after SIGTERM.
+    /// Sets the grace time between SIGTERM and SIGKILL.
     #[must_use]
     pub fn with_grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
         self
     }
 
-    /// Sets the program that makes `ssh` connections; it takes the arguments of OpenSSH.
+    /// Sets the program for `ssh` connections; it takes the arguments of OpenSSH.
     #[must_use]
     pub fn with_ssh(mut self, program: impl Into<String>) -> Self {
         self.ssh = program.into();
@@ -233,17 +233,17 @@ impl SystemSpawner {
         &self.scratch
     }
 
-    /// Sets who is told which commands are under way.
+    /// Sets who is informed of the commands in flight.
     #[must_use]
     pub fn watched_by(mut self, groups: Box<dyn Groups>) -> Self {
         self.groups = Some(groups);
         self
     }
 
-    /// Runs a command to its end. `listener` is told of each line, without its end and without
-    /// secrets (a line of more than 64 KiB comes in pieces). `stop` asks it to stop; a command
-    /// that was asked fails with class `cancelled`, however it ended. Only when its process has
-    /// been reaped is this ready; dropping it before kills the process group.
+    /// Runs a command to its end. `listener` receives each line, without its end and with secrets
+    /// masked (a line of more than 64 KiB comes in pieces). `stop` asks it to stop; a stopped
+    /// command fails with class `cancelled`, however it ended. This is ready only when its process
+    /// has been reaped; dropping it before kills the process group.
     pub async fn run(
         &self,
         spawn: Spawn,
@@ -256,7 +256,7 @@ impl SystemSpawner {
             Ok(command) => command,
             Err(error) => return not_run(vault.mask(&error.to_string())),
         };
-        // Neither arguments nor variables are logged: there may be secrets among them.
+        // Neither arguments nor variables are logged: they may contain secrets.
         let program = || vault.mask(&command.program);
         tracing::debug!(target: TARGET, program = program(), "starts");
         if let Some(message) = explain::unusable(&command) {
@@ -309,7 +309,7 @@ impl SystemSpawner {
         }
     }
 
-    /// Puts a command that is about to be started into the care of the guardian, if there is one.
+    /// Registers a command that is about to be started with the guardian, if there is one.
     fn care(&self, command: &mut Prepared) -> Option<Care<'_>> {
         let groups = self.groups.as_deref()?;
         // A client may leave a shared connection behind.
@@ -326,7 +326,7 @@ impl SystemSpawner {
 
 impl Drop for SystemSpawner {
     fn drop(&mut self) {
-        // Nothing depends on it; what is left lies in a folder for temporary files.
+        // Nothing depends on it; leftovers are in a folder for temporary files.
         let _ = std::fs::remove_dir_all(&self.scratch);
     }
 }
@@ -345,12 +345,12 @@ fn not_run(message: String) -> Ended {
     }
 }
 
-/// Makes a folder that only this user can enter, with a name that nobody has.
+/// Creates a folder with a unique name that only this user can enter.
 fn private_folder(parent: &Path) -> std::io::Result<PathBuf> {
     use std::os::unix::fs::DirBuilderExt as _;
     let mut attempt = 0;
     loop {
-        // The name is short, as the path of a connection's socket must be.
+        // The name is short, since the path of a connection's socket must be.
         let name = super::connection::random();
         let folder = parent.join(format!("lockstep-{}", &name[..8]));
         match std::fs::DirBuilder::new().mode(0o700).create(&folder) {
@@ -362,7 +362,7 @@ fn private_folder(parent: &Path) -> std::io::Result<PathBuf> {
     }
 }
 
-/// Reads and removes an output file. One that was never made holds nothing.
+/// Reads and removes an output file. A missing one counts as empty.
 fn read_outputs(file: &Path) -> Result<String, OutputsError> {
     use std::io::Read as _;
     let unreadable = |error: std::io::Error| OutputsError::Unreadable(error.to_string());
@@ -371,7 +371,7 @@ fn read_outputs(file: &Path) -> Result<String, OutputsError> {
         other => other.map_err(unreadable)?,
     };
     if !what.is_file() {
-        // Reading a pipe could wait for ever. The scratch folder goes in the end.
+        // Reading a pipe could block for ever. It is removed with the scratch folder.
         return Err(OutputsError::NotFile);
     }
     let bytes = std::fs::File::open(file).and_then(|file| {
@@ -408,7 +408,7 @@ async fn start(command: &Prepared) -> std::io::Result<Child> {
     }
 }
 
-/// What a local command's end means.
+/// The meaning of a local command's end.
 fn judge(ending: &Ending, shell: bool) -> Result<(), Failing> {
     use std::os::unix::process::ExitStatusExt as _;
     let status = match &ending.status {
@@ -459,7 +459,7 @@ impl Prepared {
             })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            // Not `pre_exec`, with which every start would copy this process.
+            // Not `pre_exec`, with which every start would fork this process the slow way.
             .process_group(0)
             .kill_on_drop(true);
         command

@@ -1,28 +1,27 @@
-//! Reads what a command wrote to the file named by `$LOCKSTEP_OUTPUT`: `key=value` lines, and
-//! `key<<EOF … EOF` for values of several lines.
-//! It does not know the command, nor what the values are for.
+//! Parses the file named by `$LOCKSTEP_OUTPUT`: `key=value` lines, and `key<<EOF … EOF` for
+//! multi-line values.
 
 use indexmap::IndexMap;
 
-/// How much a command may write there.
+/// The maximum size of the file, in bytes.
 pub(super) const LIMIT: u64 = 1 << 20;
 
-/// Why the outputs of a command cannot be had.
+/// Why the outputs of a command cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum OutputsError {
-    /// The file cannot be read; what the system says.
+    /// The file cannot be read; the system's message.
     Unreadable(String),
-    /// Something else stands in the file's place.
+    /// It is not a regular file.
     NotFile,
-    /// There is more than [`LIMIT`].
+    /// It is larger than [`LIMIT`].
     TooLarge,
-    /// There is no mark behind `<<` in this line.
+    /// There is no delimiter after `<<` in this line.
     NoMark(u32),
-    /// The value that begins in this line has no end.
+    /// The value that begins in this line is not terminated.
     NoEnd(u32, String),
     /// This line is not `key=value`.
     NotPair(u32, String),
-    /// The key in this line is none.
+    /// The key in this line is invalid.
     Key(u32, String),
 }
 
@@ -53,7 +52,7 @@ impl std::fmt::Display for OutputsError {
 
 impl std::error::Error for OutputsError {}
 
-/// Reads the text of an output file.
+/// Parses the text of an output file.
 pub(super) fn parse(text: &str) -> Result<IndexMap<String, String>, OutputsError> {
     let mut outputs = IndexMap::new();
     let mut lines = (1..).zip(text.lines());

@@ -1,5 +1,5 @@
-//! Turns an invocation into what the system takes: a program, arguments, variables, a folder.
-//! It does not know how a process is started or watched.
+//! Turns an invocation into the arguments of a process: a program, arguments, variables, a working
+//! directory.
 
 use std::path::{Path, PathBuf};
 
@@ -9,28 +9,28 @@ use super::{Spawn, SystemSpawner};
 use lockstep_base::source::Name;
 use lockstep_lang::ir::command::Invocation;
 
-/// A command as the system takes it.
+/// A command in the form that the system takes.
 pub(crate) struct Prepared {
     /// The program, as written.
     pub(crate) program: String,
     /// Its arguments.
     pub(crate) arguments: Vec<String>,
-    /// Variables besides those of the caller. There may be secrets among their texts.
+    /// Variables in addition to those of the caller. They may contain secrets.
     pub(crate) env: Vec<(String, String)>,
     /// The working directory.
     pub(crate) dir: PathBuf,
-    /// What is written to a connection; without it there is no input.
+    /// The input for a connection; without it there is no input.
     pub(crate) input: Option<Vec<u8>>,
-    /// What a connection's report begins with.
+    /// The marker at the beginning of a connection's report.
     pub(crate) token: Option<String>,
 }
 
 /// Why a command cannot be prepared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum PrepareError {
-    /// A value in it has no text.
+    /// A value in it is not text.
     Text(TextError),
-    /// The value of one of its variables has no text.
+    /// The value of one of its variables is not text.
     Variable(Name, TextError),
     /// It has no words.
     Empty,
@@ -83,7 +83,7 @@ pub(super) fn prepare(
     env.push((String::from("LOCKSTEP_RUN_ID"), spawn.run.to_string()));
     env.push((String::from("LOCKSTEP_NODE"), spawn.node.to_string()));
     let folder = spawn.folder.as_path();
-    // An empty path is this process's own folder.
+    // An empty path is this process's working directory.
     let folder = if folder.as_os_str().is_empty() {
         Path::new(".")
     } else {
@@ -150,7 +150,7 @@ fn words(invocation: &Invocation, vault: &Vault) -> Result<(Vec<String>, Variabl
                     .to_vec(),
                 false => ["sh", "-eu", "-c"].map(String::from).to_vec(),
             };
-            // A script that begins like an option would be taken for one.
+            // A script that begins like an option would be parsed as one.
             let blank = if script.starts_with(['-', '+']) {
                 " "
             } else {

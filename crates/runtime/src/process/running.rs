@@ -1,5 +1,4 @@
-//! A command while it runs: reads its streams, waits for its end, and ends it when asked.
-//! It does not know how it was started, nor what its end means.
+//! A running command: reads its streams, waits for its end, and stops it on request.
 
 use std::process::ExitStatus;
 use std::task::Poll;
@@ -17,32 +16,32 @@ use super::stream::{Listener, Reading};
 use super::{Care, Prepared, Stop, SystemSpawner, TARGET};
 use lockstep_engine::notice::Stream;
 
-/// How long the other side of a connection has to answer that it has killed a command.
+/// How long to wait for the remote side of a connection to confirm that it has killed a command.
 const ANSWER: Duration = Duration::from_secs(2);
 
-/// How long the output of a command that has ended is waited for: a process that it left behind
-/// may keep its pipes open for ever.
+/// How long to wait for the end of the output after a command has ended: a process that it left
+/// behind may keep its pipes open for ever.
 const LINGER: Duration = Duration::from_millis(200);
 
-/// After so much output at once, in bytes, others get a turn.
+/// After so much output at once, in bytes, the task yields.
 const MUCH: usize = 16 * 1024;
 
 /// How a local process ended.
 pub(crate) struct Ending {
-    /// Its status, or why it could not be had.
+    /// Its status, or why it is not known.
     pub(crate) status: Result<ExitStatus, std::io::Error>,
     /// How it was asked to stop, if it was.
     pub(crate) stopped: Option<Stop>,
 }
 
-/// A command that runs.
+/// A running command.
 pub(super) struct Running<'a> {
     spawner: &'a SystemSpawner,
     child: Child,
     group: Group<'a>,
     pub(super) out: Reading<ChildStdout>,
     pub(super) err: Reading<ChildStderr>,
-    /// What is still to be written to a connection, which is held open behind it.
+    /// The input of a connection, which is kept open after the text has been written.
     input: Option<ChildStdin>,
     unwritten: Vec<u8>,
     stop: watch::Receiver<Option<Stop>>,
@@ -86,7 +85,7 @@ impl<'a> Running<'a> {
                 read(&mut self.out, &mut self.err, listener).await;
             }
         };
-        // Whoever still holds the pipes is not the command.
+        // A process that still holds the pipes is not the command.
         let _ = tokio::time::timeout(LINGER, rest).await;
         Ending {
             status,
@@ -102,7 +101,8 @@ impl<'a> Running<'a> {
     ) -> Option<Result<ExitStatus, std::io::Error>> {
         loop {
             if self.is_reported() {
-                // What a command left behind over there may keep the connection open.
+                // Processes that the command left behind on the remote side may keep the connection
+                // open.
                 self.input = None;
                 return tokio::time::timeout(LINGER, self.child.wait()).await.ok();
             }
@@ -119,8 +119,8 @@ impl<'a> Running<'a> {
         }
     }
 
-    /// Ends the command: politely, then by force. Until its group has been killed its process is
-    /// not reaped, so that the group's number cannot become another's.
+    /// Ends the command: first with SIGTERM, then with SIGKILL. Its process is not reaped until its
+    /// group has been killed, so that the number of the group cannot be reused.
     async fn end(&mut self, listener: Listener<'_>) -> Result<ExitStatus, std::io::Error> {
         tracing::debug!(target: TARGET, how = ?self.stopped, "is asked to stop");
         if self.stopped == Some(Stop::Term) {
@@ -133,8 +133,8 @@ impl<'a> Running<'a> {
         self.child.wait().await
     }
 
-    /// Has the other side of a connection kill the command, if it still answers. Without an answer
-    /// the end of the connection does the same, a little later.
+    /// Makes the remote side of a connection kill the command, if it still responds. Otherwise the
+    /// end of the connection has the same effect, a little later.
     async fn kill_remote(&mut self, listener: Listener<'_>) {
         self.unwritten.extend_from_slice(b"kill\n");
         let deadline = Instant::now() + ANSWER;
@@ -156,7 +156,7 @@ impl<'a> Running<'a> {
         let remote = self.out.trailer().is_some();
         let mut deadline = Instant::now() + self.spawner.grace;
         if remote {
-            // The other side ends the command in the same time; its report needs a moment.
+            // The remote side ends the command in the same time; its report needs a moment.
             self.unwritten.extend_from_slice(b"term\n");
             deadline += LINGER;
         } else {
@@ -166,7 +166,7 @@ impl<'a> Running<'a> {
         loop {
             let ended = self.group.has_ended();
             let silent = !self.out.is_open() && !self.err.is_open();
-            // As long as someone holds the pipes, someone of the group may still be tidying up.
+            // As long as the pipes are open, a process of the group may still be cleaning up.
             if ended && (silent || remote) || self.is_reported() {
                 return;
             }
@@ -189,8 +189,8 @@ impl<'a> Running<'a> {
     }
 }
 
-/// Waits until there is a wish to stop other than the one that is `known`; for ever where nobody
-/// can wish any more.
+/// Waits until there is a stop request other than the one that is `known`; for ever if no request
+/// can come any more.
 async fn asked(stop: &mut watch::Receiver<Option<Stop>>, known: Option<Stop>) -> Option<Stop> {
     let wish = stop.wait_for(|wish| wish.is_some() && *wish != known);
     let wish = wish.await.map(|wish| *wish).ok();
@@ -200,7 +200,7 @@ async fn asked(stop: &mut watch::Receiver<Option<Stop>>, known: Option<Stop>) ->
     }
 }
 
-/// Reads from whichever stream has something; for ever where both have ended.
+/// Reads from whichever stream is ready; for ever where both have ended.
 async fn read(
     out: &mut Reading<ChildStdout>,
     err: &mut Reading<ChildStderr>,
@@ -215,12 +215,12 @@ async fn read(
         }
     });
     if taken.await >= MUCH {
-        // There may be more at once, for ever; whoever takes the lines must get a turn.
+        // There may always be more; the receiver of the lines must get a turn.
         tokio::task::yield_now().await;
     }
 }
 
-/// Writes some of what is to be written; for ever where there is nothing.
+/// Writes some of the pending input; for ever where there is none.
 async fn write(input: &mut Option<ChildStdin>, unwritten: &mut Vec<u8>) {
     let Some(open) = input.as_mut().filter(|_| !unwritten.is_empty()) else {
         return std::future::pending().await;
@@ -229,12 +229,12 @@ async fn write(input: &mut Option<ChildStdin>, unwritten: &mut Vec<u8>) {
         Ok(written) => {
             unwritten.drain(..written);
         }
-        // The other side is gone: its end tells why.
+        // The remote side is gone: its end shows why.
         Err(_) => *input = None,
     }
 }
 
-/// The process group of a command. Whatever happens, it does not outlive the command's future.
+/// The process group of a command. Invariant: it does not outlive the command's future.
 struct Group<'a> {
     id: Option<Pid>,
     care: Option<Care<'a>>,
@@ -258,7 +258,7 @@ impl<'a> Group<'a> {
                 target: TARGET, group = id.as_raw_nonzero().get(), ?signal,
                 "is sent a signal"
             );
-            // It fails only where nobody is left.
+            // It fails only if no process is left.
             let _ = kill_process_group(id, signal);
         }
     }
@@ -270,7 +270,7 @@ impl<'a> Group<'a> {
             .is_none_or(|id| !matches!(waitid(WaitId::Pid(id), options), Ok(None)))
     }
 
-    /// Its first process has been reaped: its number may become another's.
+    /// Its first process has been reaped: the number may be reused.
     fn reaped(&mut self) {
         self.id = None;
         self.care = None;

@@ -1,6 +1,5 @@
-//! One output stream of a command: read in large pieces, masked, cut into lines, and its last
-//! part kept.
-//! It does not know the command, nor who listens to the lines.
+//! One output stream of a command: read in large pieces, masked, split into lines, and its last
+//! part stored.
 
 use std::mem::MaybeUninit;
 use std::pin::Pin;
@@ -13,17 +12,17 @@ use super::super::redact::Redactor;
 use super::super::secrets::without_line_end;
 use lockstep_engine::notice::Stream;
 
-/// How much of a stream becomes the command's `stdout` or `stderr`: its last part, as results and
-/// errors stand at the end.
+/// How much of a stream becomes the command's `stdout` or `stderr`, in bytes: its last part, since
+/// results and errors come at the end.
 pub(super) const KEEP: usize = 1 << 20;
 
-/// A line longer than this is handed on in pieces.
+/// A longer line is passed on in pieces, in bytes.
 pub(super) const LONGEST_LINE: usize = 64 * 1024;
 
-/// How much is read at once: what a pipe holds.
+/// The size of a read, in bytes: the capacity of a pipe.
 const PIECE: usize = 64 * 1024;
 
-/// Who is told of each line: without its end, without secrets.
+/// Receives each line: without its end, with secrets masked.
 pub(super) type Listener<'a> = &'a mut (dyn FnMut(Stream, &str) + Send);
 
 /// A stream that is being read.
@@ -33,7 +32,7 @@ pub(super) struct Reading<R> {
     stream: Stream,
     trailer: Option<Trailer>,
     redactor: Redactor,
-    /// The line that has no end yet, masked.
+    /// The unfinished line, masked.
     line: Vec<u8>,
     kept: Vec<u8>,
 }
@@ -56,17 +55,18 @@ impl<R: AsyncRead + Unpin> Reading<R> {
         self
     }
 
-    /// Whether there may be more.
+    /// Whether the stream has not ended.
     pub(super) fn is_open(&self) -> bool {
         self.reader.is_some()
     }
 
-    /// What a connection reported at the end.
+    /// The report of a connection at the end.
     pub(super) fn trailer(&self) -> Option<&Trailer> {
         self.trailer.as_ref()
     }
 
-    /// Reads once, if there is something, and says how much; never ready at the end of the stream.
+    /// Reads once, if data is available, and returns how much; never ready at the end of the
+    /// stream.
     pub(super) fn poll(
         &mut self,
         context: &mut Context<'_>,
@@ -75,7 +75,7 @@ impl<R: AsyncRead + Unpin> Reading<R> {
         let Some(reader) = &mut self.reader else {
             return Poll::Pending;
         };
-        // The space is only there while it is needed, not while the command is silent.
+        // The buffer exists only while it is needed, not while the command is silent.
         let mut space = [const { MaybeUninit::<u8>::uninit() }; PIECE];
         let mut buffer = ReadBuf::uninit(&mut space);
         match Pin::new(reader).poll_read(context, &mut buffer) {
@@ -84,7 +84,7 @@ impl<R: AsyncRead + Unpin> Reading<R> {
                 self.take(buffer.filled(), listener);
                 Poll::Ready(buffer.filled().len())
             }
-            // An error here means that the other side is gone, as an end does.
+            // An error here means that the other side is gone, as an end of file does.
             Poll::Ready(_) => {
                 self.reader = None;
                 Poll::Ready(0)
@@ -128,14 +128,14 @@ impl<R: AsyncRead + Unpin> Reading<R> {
 
     fn keep(&mut self, masked: &[u8]) {
         self.kept.extend_from_slice(masked);
-        // Cutting only now and then costs little for each byte.
+        // Cutting only now and then is cheap per byte.
         if self.kept.len() > 2 * KEEP {
             self.kept.drain(..self.kept.len() - KEEP);
         }
     }
 
-    /// Ends the stream: hands on what is left and returns the part that is kept, less one final
-    /// line end.
+    /// Ends the stream: passes on what is left and returns the stored part, less one final line
+    /// end.
     pub(super) fn finish(mut self, listener: Listener<'_>) -> String {
         let mut masked = Vec::new();
         if let Some(trailer) = &mut self.trailer {
@@ -169,12 +169,12 @@ fn hand_on(stream: Stream, line: &[u8], listener: Listener<'_>) {
     listener(stream, &String::from_utf8_lossy(line));
 }
 
-/// Whether a byte is inside a character.
+/// Whether a byte is a continuation byte of UTF-8.
 fn continues(byte: u8) -> bool {
     byte & 0xC0 == 0x80
 }
 
-/// The place of the last character that begins at `at` or a little before it.
+/// The start of the last character that begins at `at` or a little before it.
 fn character_start(bytes: &[u8], at: usize) -> usize {
     (at.saturating_sub(3)..=at)
         .rev()

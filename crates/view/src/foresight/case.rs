@@ -1,5 +1,5 @@
-//! One failure in full: who rolls back, who goes on, who never starts, and what is then where.
-//! It does not know other failures.
+//! One what-if case in full: which deployments roll back, go on or never start, and what is then on
+//! each infrastructure.
 
 use indexmap::IndexMap;
 
@@ -8,9 +8,9 @@ use crate::style::{Line, Mark, Tone};
 use crate::{text, words};
 use lockstep_verify::foresee::{Case, Fate, Foresight, InfrastructureEnd, Outcome};
 
-/// So many lines are shown of one outcome.
+/// At most so many lines are shown for one outcome.
 const MOST: usize = 60;
-/// So many names are told of things that are told together.
+/// At most so many names are listed when several entries are grouped.
 const NAMED: usize = 8;
 
 pub(super) fn lines(foresight: &Foresight, case: &Case, look: Look) -> Vec<Line> {
@@ -101,7 +101,7 @@ fn fates(outcome: &Outcome, look: Look) -> Vec<Line> {
     lines
 }
 
-/// What is then on the infrastructures, told together where it is the same.
+/// What is then on the infrastructures, grouped where it is the same.
 fn afterwards(outcome: &Outcome) -> Vec<Line> {
     let mut groups: IndexMap<String, Vec<&str>> = IndexMap::new();
     for after in &outcome.infrastructures {

@@ -1,5 +1,4 @@
-//! All failures as a table: a line for each, a column for each deployment.
-//! It does not know why anything ends as it does.
+//! The what-if table: a line for each failure, a column for each deployment.
 
 use indexmap::IndexMap;
 
@@ -10,7 +9,7 @@ use lockstep_base::source::Name;
 use lockstep_engine::notice::Status;
 use lockstep_verify::foresee::{Case, Foresight};
 
-/// A failure with the ends of all deployments, wherever in it and whenever it fails.
+/// A failure with the ends of all deployments, over all places and moments of the failure.
 struct Row<'f> {
     name: String,
     /// The column of what fails.
@@ -54,7 +53,7 @@ fn row<'f>(case: &'f Case, look: Look) -> Row<'f> {
     pipeline.dedup();
     let fates = case.outcomes.first().map(|outcome| &outcome.deployments);
     let own = fates.and_then(|fates| fates.iter().position(|fate| fate.node == case.fails));
-    // Before there is anything to take back it just fails; that goes without saying.
+    // Before there is anything to roll back it just fails, which needs no mention.
     if let Some(ends) = own.and_then(|own| ends.get_mut(own))
         && ends.contains(&Status::RolledBack)
     {
@@ -95,7 +94,7 @@ fn columns(foresight: &Foresight, look: Look) -> Vec<String> {
         .collect()
 }
 
-/// The table in plain words, if it is not too wide.
+/// The table with words in its cells, if it is not too wide.
 fn in_words(rows: &[Row<'_>], names: &[String], first: usize, look: Look) -> Option<Vec<Line>> {
     let widths: Vec<usize> = names
         .iter()
@@ -137,7 +136,7 @@ fn cell(row: &Row<'_>, at: usize) -> String {
     }
 }
 
-/// The table in signs, with numbers for the deployments, if it is not too wide.
+/// The table with symbols in its cells and numbers for the deployments, if it is not too wide.
 fn in_signs(rows: &[Row<'_>], names: &[String], first: usize, look: Look) -> Option<Vec<Line>> {
     let digits = names.len().to_string().len();
     let start = digits + 2 + first + 2;
@@ -169,7 +168,7 @@ fn in_signs(rows: &[Row<'_>], names: &[String], first: usize, look: Look) -> Opt
     Some(lines)
 }
 
-/// What the signs stand for.
+/// The legend: what the symbols stand for.
 fn legend(rows: &[Row<'_>], look: Look) -> Option<Line> {
     let mut line = Line::new();
     let used = |wanted: &[Status]| rows.iter().flat_map(|row| &row.ends).any(|it| it == wanted);
@@ -177,7 +176,7 @@ fn legend(rows: &[Row<'_>], look: Look) -> Option<Line> {
     for (status, word) in words::ENDS {
         if used(&[status]) {
             let mark = words::mark(status);
-            // Two ways to end badly share a sign.
+            // Two bad ends share a symbol.
             let word = match seen.contains(&mark) {
                 true => format!("or {word}  "),
                 false => format!("{} {word}  ", look.style.mark(mark)),
@@ -200,7 +199,7 @@ fn legend(rows: &[Row<'_>], look: Look) -> Option<Line> {
     (!line.is_empty()).then_some(line)
 }
 
-/// How many end in which way.
+/// The counts of deployments by how they end.
 fn in_counts(rows: &[Row<'_>], first: usize) -> Vec<Line> {
     let mut lines = Vec::new();
     for row in rows {
@@ -223,7 +222,7 @@ fn in_counts(rows: &[Row<'_>], first: usize) -> Vec<Line> {
     lines
 }
 
-/// How the pipeline ends, and where to look further.
+/// How the pipeline ends, and a hint where to find more.
 fn ending(foresight: &Foresight, rows: &[Row<'_>]) -> Vec<Line> {
     let name = text::clean(&foresight.pipeline);
     let mut ends: IndexMap<String, Vec<&str>> = IndexMap::new();

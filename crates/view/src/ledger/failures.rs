@@ -1,5 +1,4 @@
-//! The failures of a run: where, why, and the end of the output.
-//! It does not know what became of the deployments.
+//! The failures of a run in the ledger: where, why, and the end of the output.
 
 use std::collections::HashMap;
 
@@ -9,17 +8,17 @@ use lockstep_lang::ir::FailureClass;
 
 use super::Ledger;
 
-/// So many failures are shown in full.
+/// At most so many failures are shown in full.
 const IN_FULL: usize = 20;
-/// So many more are shown in a line each.
+/// At most so many more are shown in a line each.
 const IN_A_LINE: usize = 30;
-/// So many of those that fail for one reason are named.
+/// At most so many nodes that fail for the same reason are named.
 const NAMED: usize = 4;
 
-/// So many lines of a command are shown.
+/// At most so many lines of a command are shown.
 const COMMAND_LINES: usize = 10;
 
-/// Failures that are one: a single one, or all that failed at one barrier for one reason.
+/// Failures that are shown as one: a single one, or all at one barrier for the same reason.
 struct Group<'a> {
     first: &'a Trouble,
     others: Vec<&'a Trouble>,
@@ -47,7 +46,8 @@ pub(super) fn lines(ledger: &Ledger<'_>, summary: &Summary) -> Vec<Line> {
     lines
 }
 
-/// What broke first stands first; what only met a broken barrier comes after it, as one.
+/// The first causes come first; failures that only follow from a broken barrier come after them, as
+/// one group.
 fn groups(troubles: Vec<&Trouble>) -> Vec<Group<'_>> {
     let (followers, mut groups): (Vec<&Trouble>, Vec<Group<'_>>) = {
         let (followers, causes): (Vec<&Trouble>, Vec<&Trouble>) = troubles

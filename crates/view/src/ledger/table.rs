@@ -1,5 +1,5 @@
-//! The table of deployments: what, where, what was there, what is there, how it ended, how long.
-//! It does not know why anything failed.
+//! The table of deployments in the ledger: what, where, version before, version after, status,
+//! duration.
 
 use indexmap::IndexMap;
 
@@ -9,11 +9,11 @@ use lockstep_engine::notice::Status;
 
 use super::Ledger;
 
-/// With more deployments than this, those that need no look are told together.
+/// With more deployments than this, those that need no attention are grouped.
 const ALL: usize = 60;
-/// So many cells are told together at least; fewer are told one by one.
+/// The smallest group of cells; fewer are shown one by one.
 const FEW: usize = 3;
-/// So many that failed are shown one by one.
+/// At most so many failed deployments are shown one by one.
 const FAILED: usize = 200;
 /// A version longer than this is not repeated.
 const LONG: usize = 16;
@@ -79,7 +79,7 @@ fn single(ledger: &Ledger<'_>, row: &Row) -> Cells {
     }
 }
 
-/// What was there and what is there, as far as it is known.
+/// The versions before and after, as far as they are known.
 fn versions(row: &Row) -> (Option<&str>, Option<&str>) {
     let before = row.before.as_deref();
     let after = row.after.as_deref();
@@ -87,7 +87,7 @@ fn versions(row: &Row) -> (Option<&str>, Option<&str>) {
         Status::RolledBack | Status::Skipped => (before, before),
         Status::Succeeded => (before, after),
         Status::RollbackFailed | Status::RollingBack => (before, before.or(after).map(|_| "?")),
-        // Something was done and not taken back: what is there now, nobody told.
+        // Something was done and not rolled back: the version that is there now was not recorded.
         _ => (before, after.or(before.map(|_| "?"))),
     }
 }
@@ -99,10 +99,10 @@ fn mark(status: Status) -> Mark {
     }
 }
 
-/// How it ended, in plain words.
+/// The status in plain words.
 fn word(row: &Row) -> String {
     match (row.status, row.before.as_deref()) {
-        // A long version is told once in the line; that is enough.
+        // A long version is shown only once in a line.
         (Status::RolledBack, Some(before)) if text::width(before) <= LONG => {
             format!("rolled back to {}", text::clean(before))
         }
@@ -124,7 +124,7 @@ fn plain_word(status: Status) -> &'static str {
     }
 }
 
-/// What several deployments are told together by.
+/// What several deployments are grouped by.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Axis {
     Target,
@@ -132,9 +132,9 @@ enum Axis {
     None,
 }
 
-/// What needs no look is told in one line for each infrastructure, or for each service where
-/// these are fewer, or in one line where both are many. What needs a look stands at the end; the
-/// number tells how many of these there are beyond what can be read.
+/// Deployments that need no attention are grouped into one line for each infrastructure, or for
+/// each service where these are fewer, or into a single line where both are many. Those that need
+/// attention stand at the end; the number is how many of these there are beyond what can be shown.
 fn folded(ledger: &Ledger<'_>, summary: &Summary) -> (Vec<Cells>, usize) {
     let (quiet, rest): (Vec<&Row>, Vec<&Row>) = summary.rows().partition(|row| match row.status {
         Status::Failed | Status::RollbackFailed | Status::RollingBack | Status::Ignored => false,
@@ -163,7 +163,7 @@ fn folded(ledger: &Ledger<'_>, summary: &Summary) -> (Vec<Cells>, usize) {
     (cells, more)
 }
 
-/// The rows by name and status, in the order of their first.
+/// The rows by name and status, in the order of the first row of each.
 fn groups<'a>(
     rows: &[&'a Row],
     name: impl Fn(&'a Row) -> &'a str,
@@ -199,7 +199,7 @@ fn together(ledger: &Ledger<'_>, rows: &[&Row], axis: Axis) -> Cells {
     cells
 }
 
-/// Names the stage where service and infrastructure alone do not tell two deployments apart.
+/// Adds the stage where service and infrastructure alone do not distinguish two deployments.
 fn tell_apart(summary: &Summary, cells: &mut [Cells]) {
     if cells.len() != summary.rows().len() {
         return;
@@ -257,7 +257,7 @@ impl Columns {
         let took = widest(|cell| &cell.took);
         let arrow = text::width(ledger.style.arrow()) + 2;
         if let Some(room) = ledger.width {
-            // The mark, four gaps, the arrow, and a column kept free at the end.
+            // The mark, four gaps, the arrow, and one free column at the end.
             let fixed = 2 + 4 * 2 + arrow + word + took + 1;
             shrink(&mut wide, room.saturating_sub(fixed));
         }

@@ -1,6 +1,5 @@
-//! What is going on in a run right now: its stages, the units of work in them, what each waits
-//! for. It does not know how much of it fits on a screen; it keeps only what has not ended, and
-//! failures.
+//! The state behind the live view: stages, units of work and what each waits for. Only what has not
+//! ended and failures are stored, so that memory stays bounded by what is in flight.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -10,12 +9,12 @@ use crate::{Style, moment, path, text, words};
 use lockstep_base::source::Name;
 use lockstep_engine::notice::{Failure, Happened, NodeKind, RunEvent, Status, Waiting};
 
-/// So many failures of a stage are kept to be shown.
+/// At most so many failures of a stage are stored for display.
 const FAILURES: usize = 200;
-/// So many parts of a unit are looked at to find what it is doing.
+/// At most so many parts of a unit are examined to find what it is doing.
 const PARTS_SEEN: usize = 16;
 
-/// A run as it is.
+/// The current state of a run.
 #[derive(Debug)]
 pub(super) struct Board {
     style: Style,
@@ -25,12 +24,12 @@ pub(super) struct Board {
     pub(super) began: Option<i64>,
     /// The time of the last event.
     pub(super) now: Option<i64>,
-    /// The pipeline first, then its stages in the order in which they were heard of.
+    /// The pipeline first, then its stages in the order in which they first appeared.
     stages: IndexMap<Name, Stage>,
     units: BTreeMap<u64, Unit>,
-    /// Where each node is that has not ended: its unit, and its part of it.
+    /// For each node that has not ended its unit, and its part of that unit.
     nodes: HashMap<Name, (u64, u64)>,
-    /// The last that was heard of each barrier: how many have arrived.
+    /// How many strands have arrived at each barrier, by the last event.
     barriers: HashMap<String, usize>,
     next: u64,
 }
@@ -69,10 +68,10 @@ pub(super) struct Unit {
     pub(super) since: Option<i64>,
     pub(super) rolling_back: bool,
     stage: usize,
-    /// The unit around it, and how many are in it. Only the innermost ones are shown.
+    /// The unit around it, and how many units are in it. Only the innermost ones are shown.
     around: Option<u64>,
     inside: usize,
-    /// What goes on in it, the newest last; its own node is one of them.
+    /// Its active parts, the newest last; its own node is one of them.
     parts: BTreeMap<u64, Part>,
     place: Place,
 }
@@ -140,7 +139,7 @@ impl Stage {
 }
 
 impl Board {
-    /// A run of which nothing is known.
+    /// The state before the first event.
     pub(super) fn new(style: Style) -> Self {
         Self {
             style,
@@ -155,7 +154,7 @@ impl Board {
         }
     }
 
-    /// Takes the next event.
+    /// Applies the next event.
     pub(super) fn event(&mut self, event: &RunEvent) {
         self.now = Some(moment(event));
         self.began = self.began.or(self.now);
@@ -184,13 +183,13 @@ impl Board {
         }
     }
 
-    /// Tells how many deployments a stage, or the pipeline outside of its stages, will have.
+    /// Sets how many deployments a stage, or the pipeline outside of its stages, will have.
     pub(super) fn expect(&mut self, stage: &Name, deployments: usize) {
         let at = self.stage(stage);
         self.stages[at].expected = Some(deployments);
     }
 
-    /// The stages that have been heard of, the pipeline first.
+    /// The stages that have been seen, the pipeline first.
     pub(super) fn stages(&self) -> impl ExactSizeIterator<Item = (&Name, &Stage)> {
         self.stages.iter()
     }
@@ -211,7 +210,7 @@ impl Board {
         })
     }
 
-    /// The failures of a stage that are not at work any more.
+    /// The failures of a stage that are no longer active.
     pub(super) fn failed<'a>(&'a self, stage: &'a Stage) -> impl Iterator<Item = &'a Failed> {
         stage
             .failed
@@ -219,12 +218,12 @@ impl Board {
             .filter(|failed| !self.nodes.contains_key(&failed.node))
     }
 
-    /// How many have arrived at a barrier, as far as anyone has heard.
+    /// How many strands have arrived at a barrier, if that is known.
     pub(super) fn arrived(&self, barrier: &str) -> Option<usize> {
         self.barriers.get(barrier).copied()
     }
 
-    /// How many nodes and failures are kept.
+    /// How many nodes and failures are stored.
     #[cfg(test)]
     pub(super) fn remembered(&self) -> (usize, usize) {
         let failures = self.stages.values().map(|stage| stage.failed.len()).sum();
@@ -258,7 +257,7 @@ impl Board {
             }
             NodeKind::Log => {}
             NodeKind::Serial | NodeKind::Parallel | NodeKind::Cell => {
-                // Blocks are not shown, but where one had to wait it does so no longer.
+                // Blocks are not shown; one that had to wait no longer does.
                 self.gone(node);
             }
             NodeKind::Run => {
@@ -334,7 +333,7 @@ impl Board {
         }
     }
 
-    /// Remembers a failure once: at the deployment that it is in, else at the node that failed.
+    /// Records a failure once: at the deployment that it is in, else at the node that failed.
     fn failed_now(
         &mut self,
         node: &Name,
@@ -380,7 +379,7 @@ impl Board {
         });
     }
 
-    /// A node is tried again, or ended well: what failed in it does not count.
+    /// A node is retried, or ended well: earlier failures in it no longer count.
     fn mended(&mut self, node: &str) {
         for stage in self.stages.values_mut() {
             stage
@@ -389,7 +388,7 @@ impl Board {
         }
     }
 
-    /// Puts a node that runs or waits where it belongs, as the newest; returns its unit.
+    /// Adds or moves a node that runs or waits, as the newest part; returns its unit.
     fn part(&mut self, node: &Name, kind: NodeKind, said: &str, waiting: Option<Waiting>) -> u64 {
         self.next += 1;
         let newest = self.next;
@@ -455,7 +454,7 @@ impl Board {
         id
     }
 
-    /// A node has ended; if it was a unit, all of it has.
+    /// A node has ended; if it was a unit, the whole unit has.
     fn gone(&mut self, node: &str) {
         let Some((id, part)) = self.nodes.remove(node) else {
             return;
@@ -483,7 +482,7 @@ impl Board {
         }
     }
 
-    /// Moves a unit to the list that fits what it does now.
+    /// Moves a unit to the list that fits its present state.
     fn settle(&mut self, id: u64) {
         let Some(unit) = self.units.get(&id) else {
             return;

@@ -1,5 +1,5 @@
-//! Lays a board out for a screen of a given size at a given time.
-//! It does not draw; it makes lines.
+//! Layout of the live view: turns the board into lines for a screen of a given size at a given
+//! time.
 
 use crate::style::{Line, Mark, Tone};
 use crate::tally::{Counts, Tally};
@@ -9,7 +9,7 @@ use lockstep_engine::notice::{NodeKind, Status, Waiting};
 
 use super::board::{Board, Failed, Stage, Unit};
 
-/// Up to so many units that wait for the same are shown one by one.
+/// Up to so many units that wait for the same thing are shown one by one.
 const FEW: usize = 3;
 /// Up to so many stages that ended well are shown one by one.
 const FEW_STAGES: usize = 3;
@@ -23,19 +23,19 @@ pub(super) struct Size {
     pub(super) height: usize,
 }
 
-/// A line in its parts, before the columns are known.
+/// A line in its parts, before the column widths are known.
 struct Entry {
     depth: usize,
     mark: Mark,
     label: Line,
     words: Line,
-    /// What is said where the words do not fit.
+    /// The short form where the full one does not fit.
     short: Option<Line>,
     elapsed: Option<i64>,
     column: Column,
 }
 
-/// Entries of one kind have their words in one column.
+/// The words of entries of one kind are aligned in one column.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Column {
     Head,
@@ -205,7 +205,7 @@ impl View<'_> {
         }
     }
 
-    /// The counts in words, and by their signs alone.
+    /// The counts in words, and by their symbols alone.
     fn progress(
         &self,
         counts: &Counts,
@@ -223,7 +223,7 @@ impl View<'_> {
         expected.unwrap_or(0).saturating_sub(heard_of)
     }
 
-    /// Shares the rows among failures, waiting and running units of all sections.
+    /// Divides the rows among failures, waiting and running units of all sections.
     fn shares(&self, sections: &[(Option<&Name>, &Stage)], rows: usize) -> Vec<Rows> {
         let mut wants = Vec::new();
         for (_, stage) in sections {
@@ -284,7 +284,7 @@ impl View<'_> {
     }
 
     /// As many entries as there are rows, each with the number of units that it stands for; where
-    /// they do not stand for all, the last row tells how many more there are.
+    /// not all are shown, the last row says how many more there are.
     fn some(
         &self,
         entries: impl Iterator<Item = (usize, Entry)>,
@@ -473,7 +473,7 @@ impl View<'_> {
         }
     }
 
-    /// A name for people, without the stage that stands above it.
+    /// A readable name, without the stage that is shown above it.
     fn label(&self, node: &str, above: &str) -> String {
         let below = node
             .strip_prefix(above)
@@ -486,7 +486,7 @@ impl View<'_> {
     }
 }
 
-/// What a node is called inside its unit. That a command is a `run` goes without saying.
+/// The name of a node inside its unit. The word `run` is left out for commands.
 fn inner(unit: &str, node: &str, kind: NodeKind) -> String {
     let Some(below) = node
         .strip_prefix(unit)
@@ -501,7 +501,7 @@ fn inner(unit: &str, node: &str, kind: NodeKind) -> String {
     text::clean(&names.join("/")).into_owned()
 }
 
-/// Gives each a row in turn, until all have what they want or no row is left.
+/// Gives one row to each in turn, until all have what they want or no row is left.
 fn share(rows: usize, wants: &[usize]) -> Vec<usize> {
     let mut given = vec![0; wants.len()];
     let mut left = rows;
@@ -531,7 +531,7 @@ fn layout(entries: &[Entry], style: Style, width: usize) -> Vec<Line> {
             .max()
             .unwrap_or(0)
     };
-    // Columns move in steps, so that they seldom move.
+    // Column widths change in steps, so that they seldom move.
     let column = |wide: usize| wide.next_multiple_of(4).min(room * 11 / 20);
     let head = widest(Column::Head).min(room);
     let (stages, units) = (column(widest(Column::Stage)), column(widest(Column::Unit)));

@@ -1,4 +1,4 @@
-//! The tree as it looks, and that it is drawn in place.
+//! The live view as it looks, and that it is drawn in place.
 
 use std::sync::{Arc, Mutex};
 
@@ -148,7 +148,7 @@ fn a_step_that_ends_well_in_the_end_has_not_failed() {
     assert!(!shot(&script, 80, 24).contains("exited with 1"));
 }
 
-/// A terminal that understands what the tree is drawn with.
+/// A minimal terminal emulator for the sequences that the tree is drawn with.
 #[derive(Default)]
 struct Screen {
     rows: Vec<String>,
@@ -170,7 +170,7 @@ impl Screen {
                         .by_ref()
                         .take_while(|c| !c.is_ascii_alphabetic())
                         .collect();
-                    // The letter is taken with the digits; it follows from them here.
+                    // The letter is parsed with the digits; here it follows them.
                     if let Ok(up) = code.parse::<usize>() {
                         self.row = self.row.checked_sub(up).expect("not above the screen");
                     } else if code.is_empty() {

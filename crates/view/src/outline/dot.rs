@@ -1,4 +1,4 @@
-//! A plan as a graph for Graphviz. It does not know what is drawn, only how it is written.
+//! A plan as a graph in the DOT language of Graphviz.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -7,7 +7,7 @@ use lockstep_outline::Outline;
 
 use super::graph::{Link, Part, Shape, graph};
 
-/// The plan in the language of Graphviz: `lockstep plan --format dot | dot -Tsvg`.
+/// The plan in DOT: `lockstep plan --format dot | dot -Tsvg`.
 pub fn dot(outline: &Outline, full: bool) -> String {
     let graph = graph(outline, full);
     let mut out = format!("digraph {} {{\n", quoted(&graph.root.lines));
@@ -57,7 +57,7 @@ fn inside(out: &mut String, part: &Part, depth: usize) {
     }
 }
 
-/// An arrow between two parts. One to a group leads to a box in it and is cut at its frame.
+/// An arrow between two parts. One to a group leads to a box in it and is clipped at its frame.
 fn ends(before: &Part, after: &Part) -> (String, Vec<String>) {
     let mut cut = Vec::new();
     if before.shape == Shape::Group {
@@ -99,7 +99,7 @@ fn collect<'g>(part: &'g Part, parts: &mut HashMap<usize, &'g Part>) {
     }
 }
 
-/// Lines as a string of the language.
+/// Lines as a string literal of DOT.
 fn quoted(lines: &[String]) -> String {
     let mut text = String::from("\"");
     for (at, line) in lines.iter().enumerate() {
@@ -110,7 +110,7 @@ fn quoted(lines: &[String]) -> String {
             match char {
                 '"' => text.push_str("\\\""),
                 '\\' => text.push_str("\\\\"),
-                // It would begin the name of a character.
+                // It would begin a character entity.
                 '&' => text.push_str("&amp;"),
                 char if char.is_control() => {}
                 char => text.push(char),

@@ -1,11 +1,11 @@
-//! A body on one line: the names of its steps, in order. It does not know where it is shown.
+//! A folded body: the names of its steps on one line, in order.
 
 use lockstep_lang::ir::Order;
 use lockstep_outline::{Item, ItemKind};
 
 use crate::style::Style;
 
-/// Names that stand in one fold; the others are only counted.
+/// At most so many names are in one fold; the others are only counted.
 const MOST: usize = 12;
 
 /// The names of these items, one after the other: `prepare → switch → check`.
@@ -39,7 +39,7 @@ pub(super) fn fold(items: &[Item], order: Order, style: Style) -> String {
     shown.join(&format!(" {between} "))
 }
 
-/// What one item is called in a fold; nothing where it is not worth a word.
+/// What one item is called in a fold; nothing where it is not worth a mention.
 fn name(item: &Item, style: Style) -> Option<String> {
     let inside = |order| fold(&item.items, order, style);
     Some(match item.kind {
@@ -82,7 +82,7 @@ fn non_empty(text: String) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// A command by its name; a script by that of its first command that does something.
+/// A command by its program name; a script by its first command that has an effect.
 fn first_word(command: &str, style: Style) -> String {
     let lines = command.lines().map(str::trim);
     let mut lines = lines.filter(|line| {

@@ -1,5 +1,5 @@
-//! A plan as a graph: boxes, groups of boxes, and arrows between what follows each other.
-//! It does not know how graphs are written.
+//! A plan as a graph, independent of the output format: boxes, groups of boxes, and arrows for the
+//! order of execution.
 
 use std::collections::HashMap;
 
@@ -17,13 +17,13 @@ pub(super) struct Part {
     /// Its number, from 1.
     pub(super) id: usize,
     pub(super) shape: Shape,
-    /// What stands in it.
+    /// Its text lines.
     pub(super) lines: Vec<String>,
-    /// What is in it, if it is a group.
+    /// Its parts, if it is a group.
     pub(super) parts: Vec<Part>,
     /// Which of its parts follow which, by number.
     pub(super) arrows: Vec<(usize, usize)>,
-    /// How many boxes stand below each other in it.
+    /// How many boxes are stacked in it.
     height: usize,
 }
 
@@ -39,11 +39,11 @@ pub(super) enum Shape {
     Question,
     Barrier,
     Wait,
-    /// Something that is not drawn.
+    /// A placeholder for parts that are not drawn.
     More,
 }
 
-/// Two parts that have to do with each other.
+/// A link between two parts (a barrier, stages that take turns).
 #[derive(Debug)]
 pub(super) struct Link {
     pub(super) ends: (usize, usize),
@@ -55,7 +55,7 @@ pub(super) struct Link {
 pub(super) struct Graph {
     /// All of it.
     pub(super) root: Part,
-    /// Barriers and turns.
+    /// Links for barriers and for stages that take turns.
     pub(super) links: Vec<Link>,
 }
 
@@ -85,7 +85,7 @@ struct Maker<'o> {
     outline: &'o Outline,
     style: Style,
     last: usize,
-    /// The parts in which each meeting is.
+    /// The parts that take part in each barrier.
     meetings: HashMap<usize, Vec<usize>>,
     /// The stages by their paths.
     stages: HashMap<String, usize>,
@@ -114,7 +114,7 @@ impl Maker<'_> {
                 let part = self.part(&nodes[at]);
                 parts.push(part);
             } else {
-                // Of these only one happens, so no arrow leads from one to the next.
+                // Only one of these happens, so no arrow leads from one to the next.
                 let id = self.id();
                 let choice = nodes[at..=at + others].iter();
                 let choice = choice.map(|node| self.part(node)).collect();
@@ -185,7 +185,8 @@ impl Maker<'_> {
         Part::leaf(id, shape, lines)
     }
 
-    /// Whoever meets is linked in a chain; stages that take turns are linked with each other.
+    /// The participants of a barrier are linked in a chain; stages that take turns are linked with
+    /// each other.
     fn links(&self) -> Vec<Link> {
         let mut links = Vec::new();
         for (number, meeting) in self.outline.meetings.iter().enumerate() {
@@ -211,8 +212,8 @@ impl Maker<'_> {
 }
 
 impl Part {
-    /// The first or last box in it: an arrow to or from a group ends there. Of parts side by side
-    /// it is the one that goes on longest.
+    /// The first or last box in it: an arrow to or from a group ends there. Of parallel parts it is
+    /// the longest one.
     pub(super) fn end(&self, last: bool) -> usize {
         let mut part = self;
         loop {

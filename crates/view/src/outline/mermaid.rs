@@ -1,4 +1,4 @@
-//! A plan as a Mermaid flowchart. It does not know what is drawn, only how it is written.
+//! A plan as a Mermaid flowchart.
 
 use std::fmt::Write;
 
@@ -43,7 +43,8 @@ fn inside(out: &mut String, part: &Part, depth: usize) {
     }
 }
 
-/// Lines as the text of a part. Whatever could be read as part of the chart is written by number.
+/// Lines as the text of a part. Characters that have a meaning in Mermaid are written as numeric
+/// entities.
 fn quoted(lines: &[String]) -> String {
     let mut text = String::from("\"");
     for (at, line) in lines.iter().enumerate() {

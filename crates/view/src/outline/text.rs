@@ -1,5 +1,5 @@
-//! A plan for people: a header, the tree, and below it what belongs to several of its lines.
-//! It does not know what is left out; the view does.
+//! A plan as readable text: a header, the tree, and below it what applies to several lines of the
+//! tree.
 
 mod head;
 mod layout;
@@ -14,14 +14,14 @@ use crate::style::{Line, Style, Tone};
 use crate::{text, words};
 use layout::{Row, lay_out};
 
-/// How a plan is written down.
+/// Options for the text.
 #[derive(Debug, Clone, Copy)]
 pub struct Text {
-    /// What the place that is written to can show.
+    /// What the output can show.
     pub style: Style,
-    /// How many columns it has.
+    /// Its width in columns.
     pub width: usize,
-    /// Whether deployments and steps are shown with all that is in them.
+    /// Whether deployments and steps are shown with everything inside them.
     pub full: bool,
 }
 
@@ -62,7 +62,7 @@ struct Tree<'o> {
 }
 
 impl Tree<'_> {
-    /// The parts of something, marked by how they follow each other.
+    /// The parts of a node, marked by the order in which they run.
     fn parts(&mut self, nodes: &[Node<'_>], order: Order, unlisted: u64, before: &Line) {
         let marked = |node: &Node<'_>| !node.is_handler() && !node.is_else();
         let count = nodes.iter().filter(|node| marked(node)).count();

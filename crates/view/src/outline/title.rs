@@ -1,5 +1,4 @@
-//! What the parts of a drawn plan are called, and the remarks about them.
-//! It does not know where they are drawn.
+//! Titles of the parts of a plan, and the remarks about them.
 
 use lockstep_outline::{ItemKind, Outline};
 
@@ -7,10 +6,10 @@ use super::view::Node;
 use crate::style::{Line, Style, Tone};
 use crate::{text, words};
 
-/// Infrastructures that one line names.
+/// At most so many infrastructures are named in one line.
 const MOST_LOCKS: usize = 4;
 
-/// What a part is called.
+/// The title of a part.
 pub(super) fn title(node: &Node<'_>, outline: &Outline, style: Style) -> Line {
     let mut line = Line::new();
     if let Some(group) = &node.group {
@@ -91,7 +90,7 @@ pub(super) fn notes(node: &Node<'_>) -> Vec<String> {
         let cells = usize::try_from(cells).unwrap_or(usize::MAX);
         notes.push(words::many(cells, "cell"));
     }
-    // What deployments do stands below the tree, once for all that do the same.
+    // What deployments do is listed below the tree, once for all that do the same.
     if node.kind != ItemKind::Deploy && !node.fold.is_empty() {
         notes.push(node.fold.clone());
     }

@@ -1,5 +1,6 @@
-//! A plan as it is drawn: cells that do one thing are that thing, groups of one are no groups,
-//! and what is inside a deployment or a plain step is one line. It does not know how it is drawn.
+//! The simplified tree of a plan that text and graphs are made from: identical cells are merged,
+//! groups of one are replaced by their only part, and the inside of a deployment or a plain step is
+//! folded into one line.
 
 use lockstep_lang::ir::Order;
 use lockstep_outline::Outline;
@@ -18,28 +19,28 @@ pub(super) struct Node<'o> {
     pub(super) label: String,
     /// The path of its node, if it has one.
     pub(super) path: Option<&'o str>,
-    /// The cell or group that it is the only part of.
+    /// The cell or group whose only part it is.
     pub(super) group: Option<String>,
     pub(super) deploy: Option<&'o Deploy>,
-    /// How its parts follow each other.
+    /// The order in which its parts run.
     pub(super) order: Order,
     pub(super) cells: Option<u64>,
     pub(super) locks: &'o [String],
     pub(super) notes: Vec<String>,
-    /// What is in it, on one line, where it is not drawn.
+    /// What is in it, folded into one line where it is not drawn.
     pub(super) fold: String,
-    /// The meetings that are in it but not drawn, or its own.
+    /// The barriers that are in it but not drawn, or its own.
     pub(super) meetings: Vec<usize>,
     pub(super) parts: Vec<Node<'o>>,
     /// Cells in it that are not listed.
     pub(super) unlisted: u64,
 }
 
-/// How much is drawn.
+/// The level of detail.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Detail {
     pub(super) style: Style,
-    /// Whether deployments and steps are drawn with all that is in them.
+    /// Whether deployments and steps are drawn with everything inside them.
     pub(super) full: bool,
 }
 
@@ -61,7 +62,7 @@ fn parts(items: &[Item], order: Order, detail: Detail) -> Vec<Node<'_>> {
         let node = node(item, detail);
         let is_group = matches!(item.kind, ItemKind::Axis | ItemKind::Cell);
         let only = is_group && node.parts.len() == 1 && node.unlisted == 0;
-        // Axes that follow each other in the same order are one list.
+        // Nested axes with the same order are merged into one list.
         let same = item.kind == ItemKind::Axis && node.order == order && node.unlisted == 0;
         if only || same {
             let Node {
@@ -100,7 +101,7 @@ fn node(item: &Item, detail: Detail) -> Node<'_> {
         unlisted: item.unlisted,
     };
     let limited = item.notes.iter().any(|note| note.starts_with("timeout "));
-    // A limit of its own says the same.
+    // Its own limit says the same.
     if item.kind == ItemKind::Stage
         && (!limited || (item.shortest_ms > 0 && item.longest_ms != Some(item.shortest_ms)))
     {
@@ -120,7 +121,7 @@ fn node(item: &Item, detail: Detail) -> Node<'_> {
 }
 
 impl Node<'_> {
-    /// Whether it stands beside the others: a handler.
+    /// Whether it is a handler, which stands next to the normal parts.
     pub(super) fn is_handler(&self) -> bool {
         matches!(
             self.kind,
@@ -133,7 +134,8 @@ impl Node<'_> {
         self.kind == ItemKind::If && self.label.starts_with("else")
     }
 
-    /// It was the only part of a group with this label. A deployment says by itself where it is.
+    /// It was the only part of a group with this label. The label of a deployment says already
+    /// where it is.
     fn within(&mut self, label: &str) {
         match self.kind {
             ItemKind::Deploy => {}
@@ -168,8 +170,8 @@ impl Node<'_> {
     }
 }
 
-/// Whether what is in it is shown on one line: always for deployments, else where only commands,
-/// actions and waits are in it.
+/// Whether it is folded into one line: always for deployments, else where it holds only commands,
+/// actions and waits.
 fn is_folded(item: &Item) -> bool {
     match item.kind {
         ItemKind::Deploy => true,

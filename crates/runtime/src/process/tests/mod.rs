@@ -1,4 +1,4 @@
-//! Tests with real processes: how commands start, end, stop and speak.
+//! Tests with real processes: how commands start, end, stop and write output.
 
 mod places;
 mod remote;
@@ -116,7 +116,7 @@ pub(super) async fn until(what: &str, mut happened: impl FnMut() -> bool) {
     panic!("it never happened: {what}");
 }
 
-/// Whether a process lives: a zombie does not.
+/// Whether a process is alive; a zombie is not.
 pub(super) fn lives(pid: &str) -> bool {
     std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()))
         .is_ok_and(|stat| !stat.contains(") Z "))
@@ -444,22 +444,22 @@ async fn much_output_is_read_and_its_end_is_kept() {
 async fn stopping_ends_the_whole_group() {
     let bench = Bench::new();
     for (script, wish) in [
-        // It tidies up when asked.
+        // It cleans up when asked.
         (
             "trap 'echo tidy; exit 0' TERM; sleep 30 & echo $!; echo ready; wait",
             Stop::Term,
         ),
-        // It does not listen, nor does its child.
+        // It ignores the signal, and so does its child.
         (
             "trap '' TERM; sleep 30 & echo $!; echo ready; wait",
             Stop::Term,
         ),
-        // It ends at once, and its child does not listen.
+        // It ends at once, and its child ignores the signal.
         (
             "(trap '' TERM; exec sleep 30) & echo $!; echo ready; wait",
             Stop::Term,
         ),
-        // Nobody holds the pipes.
+        // No process holds the pipes.
         (
             "trap '' TERM; sleep 30 & echo $!; echo ready; exec >&- 2>&-; wait",
             Stop::Term,
@@ -524,7 +524,7 @@ async fn what_a_command_leaves_behind_does_not_hold_it() {
     let (ended, _) = bench.sh("sleep 20 & echo $!").await;
     assert!(start.elapsed() < Duration::from_secs(2));
     let pid = stdout(&ended);
-    // It was started on purpose, so it stays.
+    // It was started intentionally, so it stays.
     assert!(lives(pid));
     let status = std::process::Command::new("kill")
         .arg(pid)
@@ -588,7 +588,7 @@ async fn commands_are_announced() {
     let (starting, gone) = (("starting", 7, 0), ("gone", 7, 0));
     assert_eq!(*seen.lock().unwrap(), [starting, born, gone]);
     seen.lock().unwrap().clear();
-    // One that could not be started is forgotten, too.
+    // One that could not be started is removed, too.
     bench.direct(&["/"]).await;
     bench.direct(&["no-such-program-here"]).await;
     let seen = seen.lock().unwrap();

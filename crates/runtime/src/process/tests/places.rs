@@ -1,5 +1,6 @@
-//! Every place where a value may stand, with values that would break out of it if they could:
-//! through the analysis, a real shell and a real program, which must see exactly the value.
+//! Injection tests: every place where a value may stand, with values that would break out of it if
+//! they could: through the analysis, a real shell and a real program, which must see exactly the
+//! value.
 
 use super::*;
 use lockstep_lang::eval::{Expr, ExprKind, Slot};
@@ -153,7 +154,7 @@ const NASTY: &[&str] = &[
     "\u{0}",
 ];
 
-/// At least 300 different values; none holds a NUL, which nothing can.
+/// At least 300 different values; none contains a NUL, which no argument can.
 pub(super) fn values() -> Vec<String> {
     let mut values: Vec<String> = NASTY.iter().map(|text| String::from(*text)).collect();
     values.retain(|text| !text.contains('\0'));

@@ -15,7 +15,7 @@ fn program(bench: &Bench, name: &str, text: &str) -> String {
     file.display().to_string()
 }
 
-/// A container that is this machine. Its client notes its arguments.
+/// A container that is this machine. Its client records its arguments.
 fn container(bench: &Bench) -> Connection {
     let text = "echo \"$*\" >> \"$(dirname \"$0\")/log\"; shift 4; exec \"$@\"";
     Connection::Container {
@@ -51,7 +51,7 @@ async fn check(bench: &Bench, connection: &Connection) {
         stdout_of(&over(bench, connection, direct(&["cat"])).await),
         ""
     );
-    // Outputs come back, secrets go there, and neither shows.
+    // Outputs come back, secrets go there, and neither is shown.
     let script = "echo \"tag=$T\" >>\"$LOCKSTEP_OUTPUT\"; printf 'b<<E\\n1\\n2\\nE' >>\"$LOCKSTEP_OUTPUT\"; \
                   echo \"$LOCKSTEP_RUN_ID $LOCKSTEP_NODE\"; pwd; test \"$T\" = s3cr3t-t0ken; echo \"$T\"";
     let mut spawn = bench.spawn(sh(script));
@@ -458,7 +458,7 @@ async fn a_lost_connection_ends_the_command_over_there() {
     let mut spawn = bench.spawn(sh("sleep 30 & echo $!; wait"));
     spawn.connection = connection;
     let run = bench.spawner.run(spawn, &bench.vault, listener, stop);
-    // Dropping it kills the client, which is as good as a cut wire.
+    // Dropping it kills the client, which has the same effect as a lost connection.
     tokio::select! {
         _ = run => panic!("it ended"),
         () = until("it speaks", || !pid.lock().unwrap().is_empty()) => {}

@@ -7,7 +7,7 @@ use lockstep_base::diagnostic::codes;
 use lockstep_lang::ir::command::notation::pieces;
 use lockstep_lang::ir::command::{Form, Piece, ScriptPart, TextPart, Word, analyse};
 
-/// Numbers that look random and are the same in every run.
+/// A pseudo-random generator with the same sequence in every run.
 struct Dice(u64);
 
 impl Dice {
@@ -27,7 +27,7 @@ impl Dice {
     }
 }
 
-/// How many cases: more where `LOCKSTEP_CASES` says so.
+/// How many cases: more if `LOCKSTEP_CASES` is set.
 fn cases(usual: u64) -> u64 {
     let wanted = std::env::var("LOCKSTEP_CASES").ok();
     wanted.and_then(|cases| cases.parse().ok()).unwrap_or(usual)
@@ -43,7 +43,7 @@ fn bench() -> Bench {
     bench
 }
 
-/// Runs words and returns what was written, and the exit code; nothing where it does not end.
+/// Runs words and returns the output and the exit code; nothing if it does not end.
 async fn run(bench: &Bench, invocation: Invocation) -> Option<(String, Option<i32>)> {
     let mut spawn = bench.spawn(invocation);
     let path = std::env::var("PATH").unwrap();
@@ -52,7 +52,7 @@ async fn run(bench: &Bench, invocation: Invocation) -> Option<(String, Option<i3
     let run = tokio::time::timeout(Duration::from_secs(3), bench.run(spawn)).await;
     match run.ok()?.0 {
         Ended::Exited { stdout, .. } => Some((stdout, Some(0))),
-        // Whether a reader is gone before its writer has written is a matter of luck.
+        // Whether a reader is gone before its writer has written is a race.
         Ended::Failed {
             code: Some(141), ..
         } => None,
@@ -246,11 +246,12 @@ fn emitted(form: &Form) -> (String, String) {
     (write(false), write(true))
 }
 
-/// Runs a script with a value and without the analysis, and compares. True where it told anything.
+/// Runs a script with a value and without the analysis, and compares. Returns whether there was
+/// anything to compare.
 async fn compare(bench: &Bench, text: &str, bash: bool, whole: bool) -> bool {
     let parts = pieces(text);
     let values = (parts.iter()).filter(|piece| matches!(piece, Piece::Value { .. }));
-    // The number of a process is another each time, and what runs beside writes when it likes.
+    // The number of a process differs each time, and background commands write at any time.
     let beside = text.replace("&&", "").contains('&');
     if values.count() != 1 || text.contains("$$") || text.contains("$!") || beside {
         return false;
@@ -265,7 +266,7 @@ async fn compare(bench: &Bench, text: &str, bash: bool, whole: bool) -> bool {
         }
     };
     let (script, flipped) = emitted(&form);
-    // The blanks and the text without anything special tell whether it is read as it would be
+    // The blanks and the text without special characters show whether it is parsed as it would be
     // had the value been written there.
     let prelude = "w=.Zz9.kk; ";
     let written = format!("{prelude}{}", text.replace("‹x›", ".Zz9."));
@@ -316,7 +317,7 @@ async fn random_scripts(bash: bool) {
         for _ in 0..3 {
             let text = damaged(&mut dice, &text);
             if bash && text.contains('`') {
-                // What is not closed inside of backticks `bash` may look for behind them.
+                // For what is not closed inside backticks `bash` may search after them.
                 continue;
             }
             told[1] += usize::from(compare(&bench, &text, bash, false).await);

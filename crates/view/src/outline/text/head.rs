@@ -1,5 +1,4 @@
-//! The first lines of a plan: how much there is, and what it is run with.
-//! It does not know the tree below.
+//! The header of a plan as text: how much there is to do, and the inputs.
 
 use lockstep_outline::{Count, Outline};
 
@@ -8,7 +7,7 @@ use super::Text;
 use crate::style::{Line, Tone};
 use crate::{text, words};
 
-/// Inputs that are shown.
+/// At most so many inputs are shown.
 const MOST_INPUTS: usize = 20;
 
 pub(super) fn head(outline: &Outline, how: Text) -> Vec<Line> {

@@ -1,5 +1,5 @@
-//! Puts remarks beside the lines of a tree, aligned, and below them where there is no room.
-//! It does not know what lines and remarks say.
+//! Layout of tree lines with remarks: aligned to the right of the lines, or below them where there
+//! is no room.
 
 use super::Text;
 use crate::style::{Line, Tone};
@@ -7,7 +7,7 @@ use crate::text::width;
 
 /// Blanks between a line and its remarks.
 const GAP: usize = 2;
-/// Remarks get at least so many columns beside a line.
+/// Remarks need at least so many columns to the right of a line.
 const NARROWEST: usize = 24;
 
 /// A line of the tree.
@@ -21,13 +21,13 @@ pub(super) struct Row {
     pub(super) below: Line,
 }
 
-/// The lines as they are written.
+/// The lines in their final layout.
 pub(super) fn lay_out(rows: &[Row], how: Text) -> Vec<Line> {
     let column = column(rows, how.width);
     rows.iter().flat_map(|row| one(row, column, how)).collect()
 }
 
-/// Where remarks begin: after the longest line that leaves enough room for them.
+/// The column where remarks begin: after the longest line that leaves enough room for them.
 fn column(rows: &[Row], width: usize) -> usize {
     let most = width.saturating_sub(NARROWEST + GAP).min(width * 2 / 3);
     let noted = rows.iter().filter(|row| !row.notes.is_empty());
@@ -44,7 +44,7 @@ fn one(row: &Row, column: usize, how: Text) -> Vec<Line> {
     let end = row.line.width() + GAP;
     let mut column = column;
     if end > column {
-        // A long line has its remarks below it, unless they fit behind it.
+        // The remarks of a long line go below it, unless they fit behind it.
         let all: usize = row.notes.iter().map(|note| width(note)).sum();
         let all = all + width(&dot) * (row.notes.len() - 1);
         if end + all <= how.width {
@@ -57,7 +57,7 @@ fn one(row: &Row, column: usize, how: Text) -> Vec<Line> {
     for (at, note) in row.notes.iter().enumerate() {
         let current = lines.last_mut().map_or(0, |line| line.width());
         let room = how.width.saturating_sub(current.max(column));
-        // A remark starts on a line of its own where that leaves it in one piece.
+        // A remark starts on a line of its own where it then fits on one line.
         let alone = width(note) <= how.width.saturating_sub(column);
         let separate = at > 0 && (!alone || width(&dot) + width(note) <= room);
         if at > 0 && !separate {
@@ -71,7 +71,7 @@ fn one(row: &Row, column: usize, how: Text) -> Vec<Line> {
     lines
 }
 
-/// Adds words, on further lines where there is no room for them.
+/// Adds words, wrapped onto further lines where there is no room for them.
 fn words(lines: &mut Vec<Line>, text: &str, column: usize, row: &Row, most: usize) {
     let mut piece = String::new();
     let mut used = lines.last_mut().map_or(0, |line| line.width()).max(column);

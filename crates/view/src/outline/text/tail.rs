@@ -1,5 +1,5 @@
-//! What stands below the tree: who meets at barriers, who takes turns, what workflows do, and
-//! what the signs mean. It does not know the tree's lines.
+//! What stands below the tree of a plan: barriers and their participants, stages that take turns,
+//! what the workflows do, and the legend of the symbols.
 
 use indexmap::IndexMap;
 
@@ -38,7 +38,7 @@ pub(super) fn tail(outline: &Outline, nodes: &[Node<'_>], how: Text) -> Vec<Line
     lines
 }
 
-/// A heading with named lines, whose texts are aligned and broken where they are too long.
+/// A heading with named lines, whose texts are aligned and wrapped.
 fn section(lines: &mut Vec<Line>, title: &str, rows: Vec<(String, String)>, how: Text) {
     if rows.is_empty() {
         return;
@@ -109,7 +109,7 @@ fn turns(outline: &Outline) -> Vec<(String, String)> {
     outline.turns.iter().map(row).collect()
 }
 
-/// What the workflows of deployments do, each course once. Where a workflow does different
+/// What the workflows of deployments do, each sequence once. Where a workflow does different
 /// things, the deployments are named.
 fn workflows(nodes: &[Node<'_>]) -> Vec<(String, String)> {
     let mut found: IndexMap<String, IndexMap<&str, Vec<&str>>> = IndexMap::new();
@@ -150,7 +150,7 @@ fn collect<'n>(
     }
 }
 
-/// Which signs the tree has.
+/// Which symbols the tree uses.
 #[derive(Default)]
 struct Signs {
     serial: bool,
