@@ -23,11 +23,11 @@
 
 #[doc(inline)]
 pub use lockstep_api::{
-    ActionError, ApprovalQuestion, Approver, Clock, Code, Diagnostic, Diagnostics, DiskFiles,
-    Ended, Engine, EngineBuilder, Environment, Failure, FailureChoice, FailureClass,
-    FailureQuestion, FileError, Files, Fix, Happened, HttpClient, HttpError, HttpRequest,
-    HttpResponse, Journal, JournalError, Label, Locks, LocksError, MemoryFiles, NodeKind, Plan,
-    PlanBuilder, Program, Question, Record, Run, RunEnd, RunEvent, Severity, SimulatedClock,
-    Source, Sources, Span, Spawn, Spawner, StartError, Status, Stop, Stream, SystemClock,
-    SystemSpawner, VariableError, Variables, Waiting, guard,
+    ActionError, ApprovalQuestion, Approver, Clock, Code, CommandResult, Diagnostic, Diagnostics,
+    DiskFiles, Engine, EngineBuilder, EnvironmentVariables, Failure, FailureChoice, FailureClass,
+    FailureQuestion, FileError, Files, Fix, HttpClient, HttpError, HttpRequest, HttpResponse,
+    Journal, JournalError, JournalRecord, Label, Locks, LocksError, MemoryFiles, NodeKind, Plan,
+    PlanBuilder, Program, Question, Run, RunEnd, RunEvent, RunEventKind, Severity, SimulatedClock,
+    Source, Sources, Span, SpawnRequest, Spawner, StartError, Status, StopRequest, Stream,
+    SystemClock, SystemSpawner, VariableError, Variables, WaitReason, guard,
 };

@@ -1,7 +1,7 @@
 //! Every code has a page whose wrong example gives that code and no other, and whose right
 //! example gives none. An example is one file, or several that begin with `# file: NAME`; where
-//! a shell session follows, the program is run instead of the compiler. Codes of `lint` are found by
-//! linting.
+//! a shell session follows, the program is run instead of the compiler. Codes of `lint` are found
+//! by linting.
 
 use std::path::Path;
 use std::sync::LazyLock;

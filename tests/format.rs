@@ -26,7 +26,7 @@ fn keeps_all(text: &str) -> Result<(), String> {
     if let Some(mistake) = read.diagnostics.first() {
         return Err(format!("it has a mistake: {mistake:?}"));
     }
-    let kept = format(&read, text).kept;
+    let kept = format(&read, text).preserved;
     if let Some(first) = kept.first() {
         let left = &text[first.range()];
         return Err(format!("left as it stands: {left}"));

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use lockstep_base::diagnostic::render::{Style, render};
+use lockstep_base::diagnostic::render::{RenderStyle, render};
 use lockstep_lint::{self as lint, Rule};
 
 use crate::support::compiler::{Files, Verdict, lint as look};
@@ -30,7 +30,7 @@ fn rules_find_what_they_are_for() {
         let own = verdict.diagnostics.iter().filter(|it| it.code == rule.code);
         let own: Vec<_> = own.cloned().collect();
         assert!(!own.is_empty(), "{name}: nothing is found");
-        let said = render(&own, verdict.sources(), Style::PLAIN);
+        let said = render(&own, verdict.sources(), RenderStyle::PLAIN);
         insta::with_settings!({
             snapshot_path => "../corpus/lint/snapshots",
             prepend_module_to_snapshot => false,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use lockstep_base::world;
-use lockstep_lint::{self as lint, Config, Mended};
+use lockstep_lint::{self as lint, Config, FixedText};
 
 use crate::tidy::files;
 
@@ -16,13 +16,13 @@ impl world::Files for Memory {
     }
 }
 
-fn mend(others: &[(&str, &str)], text: &str) -> Mended {
+fn mend(others: &[(&str, &str)], text: &str) -> FixedText {
     let others = others
         .iter()
         .map(|(name, text)| (name.to_string(), text.to_string()));
     let mut files: BTreeMap<String, String> = others.collect();
     files.insert(String::from("a.deploy"), text.to_string());
-    lint::mend(&Memory(files), "a.deploy", text, &Config::default())
+    lint::fix(&Memory(files), "a.deploy", text, &Config::default())
 }
 
 #[track_caller]
@@ -101,7 +101,7 @@ fn rules_that_are_off_mend_nothing() {
         .set("unused-value", lint::Level::Off)
         .expect("a rule");
     let files = Memory(BTreeMap::from([("a.deploy".to_string(), text.to_string())]));
-    assert_eq!(lint::mend(&files, "a.deploy", text, &config).text, text);
+    assert_eq!(lint::fix(&files, "a.deploy", text, &config).text, text);
 }
 
 /// For all available files: fixes reach a fixed point, a second call changes nothing, and no file

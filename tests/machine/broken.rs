@@ -2,7 +2,9 @@
 //! report, and releases no effects.
 
 use lockstep_base::value::Value;
-use lockstep_engine::{Answer, Breach, BrokenInvariant, Effect, EffectId, Event, Machine, Outcome};
+use lockstep_engine::{
+    Answer, Breach, BrokenInvariant, Effect, EffectId, EffectOutcome, Event, Machine,
+};
 use lockstep_verify::simulate::run_facts;
 
 use super::play::plan;
@@ -18,7 +20,7 @@ fn begun(text: &str) -> Machine {
 /// The invariant that a machine reports for an event. It does nothing any more then.
 #[track_caller]
 fn breaks(mut machine: Machine, event: Event) -> BrokenInvariant {
-    let left = machine.under_way();
+    let left = machine.active_entries();
     assert_eq!(machine.handle(7, event), []);
     let broken = machine.broken().cloned().expect("a broken rule");
     assert_eq!(machine.finished(), None);
@@ -26,13 +28,13 @@ fn breaks(mut machine: Machine, event: Event) -> BrokenInvariant {
         Event::Cancel,
         Event::Ended {
             id: EffectId(1),
-            outcome: Outcome::good(Value::None),
+            outcome: EffectOutcome::good(Value::None),
         },
     ] {
         assert_eq!(machine.handle(8, event), []);
         assert_eq!(machine.broken(), Some(&broken));
     }
-    assert!(machine.under_way() <= left);
+    assert!(machine.active_entries() <= left);
     broken
 }
 
@@ -41,7 +43,7 @@ fn an_event_answers_what_it_names() {
     let id = EffectId(1);
     let ended = || Event::Ended {
         id,
-        outcome: Outcome::good(Value::None),
+        outcome: EffectOutcome::good(Value::None),
     };
     let answered = || Event::Answered {
         id,

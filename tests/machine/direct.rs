@@ -20,16 +20,16 @@
 
 use lockstep_base::source::Name;
 use lockstep_base::value::Value;
-use lockstep_engine::pattern::Pattern;
-use lockstep_engine::{Answer, Outcome, Question};
+use lockstep_engine::path_pattern::PathPattern;
+use lockstep_engine::{Answer, EffectOutcome, Question};
 use lockstep_lang::ir::FailureClass;
-use lockstep_verify::simulate::{Course, Latch, Script, Started};
+use lockstep_verify::simulate::{EffectCourse, Latch, SimulationScript, StartedEffect};
 
 #[derive(Clone, Default)]
 pub struct Direction {
     pub inputs: Vec<(String, String)>,
     pub seed: u64,
-    rules: Vec<(Pattern, Rule)>,
+    rules: Vec<(PathPattern, Rule)>,
     cancel_at: Option<i64>,
 }
 
@@ -45,7 +45,7 @@ enum Rule {
     Prints(String),
     Outputs(String, String, u32),
     Answers(Option<(i64, Answer)>),
-    Holds(Pattern),
+    Holds(PathPattern),
     Together(usize),
 }
 
@@ -89,7 +89,7 @@ impl Direction {
             }
             ("silent", [pattern]) => self.rule(pattern, Rule::Answers(None)),
             ("holds", [pattern, "until", other]) => {
-                self.rule(pattern, Rule::Holds(Pattern::new(other)));
+                self.rule(pattern, Rule::Holds(PathPattern::new(other)));
             }
             ("together", [pattern, count]) => {
                 self.rule(pattern, Rule::Together(count.parse().ok()?));
@@ -106,7 +106,7 @@ impl Direction {
     }
 
     fn rule(&mut self, pattern: &str, rule: Rule) {
-        self.rules.push((Pattern::new(pattern), rule));
+        self.rules.push((PathPattern::new(pattern), rule));
     }
 
     /// The duration of the commands of these nodes.
@@ -147,7 +147,7 @@ impl Direction {
         rules.map(|(_, rule)| rule)
     }
 
-    fn outcome(&self, started: &Started) -> Outcome {
+    fn outcome(&self, started: &StartedEffect) -> EffectOutcome {
         let (mut stdout, mut outputs, mut failure) = (String::new(), Vec::new(), None);
         for rule in self.of(&started.node) {
             match rule {
@@ -172,16 +172,16 @@ impl Direction {
             ("code", Value::Int(code)),
             ("outputs", Value::map(outputs)),
         ]);
-        Outcome {
+        EffectOutcome {
             value,
             failure: failure.map(said),
         }
     }
 }
 
-impl Script for Direction {
-    fn course(&mut self, started: &Started) -> Course {
-        let mut course = Course::new(USUAL_MS, self.outcome(started));
+impl SimulationScript for Direction {
+    fn course(&mut self, started: &StartedEffect) -> EffectCourse {
+        let mut course = EffectCourse::new(USUAL_MS, self.outcome(started));
         let mut until = Vec::new();
         for (pattern, rule) in &self.rules {
             if !pattern.matches(&started.node) {
@@ -293,7 +293,7 @@ fn a_direction_is_read() {
     );
     let mut course = |before| {
         let (node, text) = ("p/deploy[a, x.y]/run".into(), "true".into());
-        direction.course(&Started { node, text, before })
+        direction.course(&StartedEffect { node, text, before })
     };
     assert_eq!(course(0).takes_ms, 2_000);
     assert_eq!(

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use lockstep_base::source::Name;
 use lockstep_engine::lock::LockTable;
-use lockstep_engine::{Answer, Effect, EffectId, Event, Machine, Outcome};
+use lockstep_engine::{Answer, Effect, EffectId, EffectOutcome, Event, Machine};
 use lockstep_lang::ir::FailureClass;
 use lockstep_plan::Plan;
 use lockstep_verify::simulate::{command_value, run_facts};
@@ -65,7 +65,7 @@ pub fn explore(plan: &Arc<Plan>, failures: bool, most: usize) -> Found {
     let mut stack = vec![(first, 0)];
     while let Some((world, told)) = stack.pop() {
         if world.machine.finished().is_some() {
-            assert_eq!(world.machine.under_way(), 0, "something is left over");
+            assert_eq!(world.machine.active_entries(), 0, "something is left over");
             continue;
         }
         let choices = world.choices(failures);
@@ -116,12 +116,12 @@ impl World {
                 (false, false) => &[""],
             };
             for answer in answers {
-                let outcome = Outcome::good(command_value(answer, 0, []));
+                let outcome = EffectOutcome::good(command_value(answer, 0, []));
                 let said = format!("{node} ends {answer}");
                 choices.push((said, Event::Ended { id, outcome }));
             }
             if failures || *stopped {
-                let outcome = Outcome::failed(FailureClass::Exit, "exit code 1");
+                let outcome = EffectOutcome::failed(FailureClass::Exit, "exit code 1");
                 choices.push((format!("{node} fails"), Event::Ended { id, outcome }));
             }
         }

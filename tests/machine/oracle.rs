@@ -4,9 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use lockstep_engine::notice::{Happened, NodeKind, Status};
+use lockstep_engine::run_event::{NodeKind, RunEventKind, Status};
 use lockstep_engine::{Effect, Event};
-use lockstep_verify::simulate::{Started, Trace};
+use lockstep_verify::simulate::{StartedEffect, Trace};
 
 use super::generate::{INCLUDED, Kind, Node, Verdict, variable};
 
@@ -43,7 +43,7 @@ impl Luck {
         !text.starts_with('c') && self.number(text, 1) % 100 < failing
     }
 
-    pub fn fails_now(&self, started: &Started) -> bool {
+    pub fn fails_now(&self, started: &StartedEffect) -> bool {
         self.fails(&started.text) && !(self.flaky && started.before > 0)
     }
 
@@ -81,7 +81,7 @@ fn read(text: &str) -> (char, u32, Seen) {
 /// The commands of a trace and the emitted events, both by index in the trace.
 pub struct Record {
     pub ran: Vec<Ran>,
-    pub told: Vec<(usize, Happened)>,
+    pub told: Vec<(usize, RunEventKind)>,
 }
 
 impl Record {
@@ -475,10 +475,10 @@ fn deployments(record: &Record) -> Vec<(String, String, usize, usize)> {
     let mut found = Vec::new();
     for (at, happened) in &record.told {
         match happened {
-            Happened::NodeStarted { node, kind, .. } if *kind == NodeKind::Deploy => {
+            RunEventKind::NodeStarted { node, kind, .. } if *kind == NodeKind::Deploy => {
                 open.entry(node).or_insert(*at);
             }
-            Happened::NodeFinished {
+            RunEventKind::NodeFinished {
                 node, kind, status, ..
             } if *kind == NodeKind::Deploy && *status != Status::RollingBack => {
                 if let Some(start) = open.remove(&**node) {
@@ -509,7 +509,7 @@ pub fn check_undo(map: &Map<'_>, record: &Record, hidden_scopes: bool) {
     let mut rollbacks: Vec<(&str, usize, usize)> = Vec::new();
     for (at, happened) in &record.told {
         match happened {
-            Happened::NodeStarted { node, kind, .. } if *kind == NodeKind::Step => {
+            RunEventKind::NodeStarted { node, kind, .. } if *kind == NodeKind::Step => {
                 let name = node.rsplit('/').next().unwrap_or_default();
                 let id: Option<u32> = name.strip_prefix('s').and_then(|id| id.parse().ok());
                 let can_be_undone = id.is_some_and(|id| map.undoable.contains(&id));
@@ -520,7 +520,7 @@ pub fn check_undo(map: &Map<'_>, record: &Record, hidden_scopes: bool) {
                     began.insert(node, *at);
                 }
             }
-            Happened::NodeStarted { node, kind, .. } if *kind == NodeKind::Undo => {
+            RunEventKind::NodeStarted { node, kind, .. } if *kind == NodeKind::Undo => {
                 let step = node.strip_suffix("/undo").expect("the path of an undo");
                 let before = steps.insert(step, State::Undone);
                 if before == Some(State::Undone) {
@@ -534,7 +534,7 @@ pub fn check_undo(map: &Map<'_>, record: &Record, hidden_scopes: bool) {
                     "nothing around `{step}` rolls back"
                 );
             }
-            Happened::NodeFinished { node, status, .. } => match status {
+            RunEventKind::NodeFinished { node, status, .. } => match status {
                 Status::RollingBack => {
                     rolling.insert(node, *at);
                 }
@@ -592,12 +592,12 @@ fn is_before_its_end(step: &str, scope: &str) -> bool {
 pub fn check_skipped(record: &Record) {
     let mut started = BTreeSet::new();
     for (_, happened) in &record.told {
-        if let Happened::NodeStarted { node, .. } = happened {
+        if let RunEventKind::NodeStarted { node, .. } = happened {
             started.insert(node);
         }
     }
     for (_, happened) in &record.told {
-        if let Happened::NodeFinished { node, status, .. } = happened
+        if let RunEventKind::NodeFinished { node, status, .. } = happened
             && *status == Status::Skipped
         {
             assert!(!started.contains(node), "`{node}` was skipped and started");

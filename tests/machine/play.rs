@@ -4,13 +4,13 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use lockstep_base::world::{Environment, FileError, Files, VariableError};
-use lockstep_engine::notice::{Happened, Status, Waiting};
-use lockstep_engine::pattern::Pattern;
+use lockstep_base::world::{EnvironmentVariables, FileError, Files, VariableError};
+use lockstep_engine::path_pattern::PathPattern;
+use lockstep_engine::run_event::{RunEventKind, Status, WaitReason};
 use lockstep_engine::{Effect, Machine};
 use lockstep_lang::compile::compile;
-use lockstep_plan::{Asked, Plan, Raw, bind};
-use lockstep_verify::audit::Audit;
+use lockstep_plan::{InputValue, Plan, RunRequest, bind};
+use lockstep_verify::conformance::ConformanceCheck;
 use lockstep_verify::simulate::{Trace, run_facts, simulate};
 
 use super::direct::Direction;
@@ -29,7 +29,7 @@ impl Files for One<'_> {
 
 struct Nothing;
 
-impl Environment for Nothing {
+impl EnvironmentVariables for Nothing {
     fn var(&self, _: &str) -> Result<String, VariableError> {
         Err(VariableError::NotSet)
     }
@@ -53,11 +53,11 @@ pub fn try_plan(text: &str, inputs: &[(String, String)]) -> Result<Arc<Plan>, St
         return Err(said.join("\n"));
     };
     let inputs = inputs.iter().cloned();
-    let asked = Asked {
+    let asked = RunRequest {
         inputs: inputs
-            .map(|(name, value)| (name, Raw::Text(value)))
+            .map(|(name, value)| (name, InputValue::Text(value)))
             .collect(),
-        ..Asked::default()
+        ..RunRequest::default()
     };
     let bound = bind(&program, &asked, &Nothing, &One(""));
     let plan = bound.and_then(Plan::new);
@@ -106,9 +106,9 @@ impl Play {
     /// The emitted events conform to the plan.
     #[track_caller]
     pub fn audit(&self, plan: &Arc<Plan>) {
-        let mut audit = Audit::new(plan.clone());
+        let mut audit = ConformanceCheck::new(plan.clone());
         for (_, happened) in &self.trace.told {
-            audit.hear(happened);
+            audit.observe(happened);
         }
         if let Err(violations) = audit.result() {
             let said: Vec<String> = violations.iter().map(ToString::to_string).collect();
@@ -145,7 +145,7 @@ impl Play {
     /// The last status of the one node that matches a pattern.
     #[track_caller]
     pub fn status(&self, pattern: &str) -> &'static str {
-        let nodes = self.trace.nodes(&Pattern::new(pattern));
+        let nodes = self.trace.nodes(&PathPattern::new(pattern));
         let [node] = nodes.as_slice() else {
             panic!("{pattern} stands for {nodes:?}\n{}", self.story());
         };
@@ -154,7 +154,7 @@ impl Play {
 
     /// All nodes that match a pattern with their last statuses, as lines.
     pub fn statuses(&self, pattern: &str) -> Vec<String> {
-        let nodes = self.trace.nodes(&Pattern::new(pattern));
+        let nodes = self.trace.nodes(&PathPattern::new(pattern));
         let status = |node: &str| self.trace.status_of(node).map_or("none", Status::as_str);
         nodes
             .iter()
@@ -164,15 +164,15 @@ impl Play {
 
     /// How often nodes that match a pattern started.
     pub fn starts(&self, pattern: &str) -> usize {
-        self.trace.starts(&Pattern::new(pattern))
+        self.trace.starts(&PathPattern::new(pattern))
     }
 
     /// The failure of the one node that matches a pattern.
     #[track_caller]
     pub fn failure(&self, pattern: &str) -> String {
-        let pattern = Pattern::new(pattern);
+        let pattern = PathPattern::new(pattern);
         let failures = self.trace.told.iter().rev().filter_map(|(_, it)| match it {
-            Happened::NodeFinished {
+            RunEventKind::NodeFinished {
                 node,
                 failure: Some(failure),
                 ..
@@ -200,8 +200,8 @@ impl Play {
     pub fn logged(&self) -> Vec<&str> {
         let told = self.trace.told.iter();
         told.filter_map(|(_, it)| match it {
-            Happened::NodeStarted {
-                kind: lockstep_engine::notice::NodeKind::Log,
+            RunEventKind::NodeStarted {
+                kind: lockstep_engine::run_event::NodeKind::Log,
                 text,
                 ..
             } => text.as_deref(),
@@ -212,13 +212,17 @@ impl Play {
 
     #[track_caller]
     pub fn assert_before(&self, first: &str, then: &str) {
-        let good = self.trace.before(&Pattern::new(first), &Pattern::new(then));
+        let good = self
+            .trace
+            .before(&PathPattern::new(first), &PathPattern::new(then));
         assert!(good, "{first} is not before {then}:\n{}", self.story());
     }
 
     #[track_caller]
     pub fn assert_overlap(&self, one: &str, other: &str) {
-        let good = self.trace.overlap(&Pattern::new(one), &Pattern::new(other));
+        let good = self
+            .trace
+            .overlap(&PathPattern::new(one), &PathPattern::new(other));
         assert!(good, "{one} and {other} do not overlap:\n{}", self.story());
     }
 
@@ -243,16 +247,16 @@ impl Play {
     }
 }
 
-fn line(happened: &Happened) -> Option<(&str, String)> {
+fn line(happened: &RunEventKind) -> Option<(&str, String)> {
     Some(match happened {
-        Happened::RunStarted { pipeline, .. } => (pipeline, String::from("is run")),
-        Happened::NodeStarted { node, text, .. } => match text {
+        RunEventKind::RunStarted { pipeline, .. } => (pipeline, String::from("is run")),
+        RunEventKind::NodeStarted { node, text, .. } => match text {
             Some(text) => (node, format!("starts: {text}")),
             None => (node, String::from("starts")),
         },
-        Happened::NodeWaiting { node, waiting, .. } => (node, waits(waiting)),
-        Happened::NodeOutput { .. } => return None,
-        Happened::NodeFinished {
+        RunEventKind::NodeWaiting { node, waiting, .. } => (node, waits(waiting)),
+        RunEventKind::NodeOutput { .. } => return None,
+        RunEventKind::NodeFinished {
             node,
             status,
             failure,
@@ -269,28 +273,28 @@ fn line(happened: &Happened) -> Option<(&str, String)> {
             }
             (node, what)
         }
-        Happened::RunFinished { status, failure } => match failure {
+        RunEventKind::RunFinished { status, failure } => match failure {
             Some(failure) => ("run", format!("{status}: {}", failure.message)),
             None => ("run", status.to_string()),
         },
     })
 }
 
-fn waits(waiting: &Waiting) -> String {
+fn waits(waiting: &WaitReason) -> String {
     match waiting {
-        Waiting::Barrier {
+        WaitReason::Barrier {
             name,
             arrived,
             expected,
         } => format!("waits at {name}, {arrived} of {expected}"),
-        Waiting::Lock { names, .. } => format!("waits for {}", names.join(", ")),
-        Waiting::Retry {
+        WaitReason::Lock { names, .. } => format!("waits for {}", names.join(", ")),
+        WaitReason::Retry {
             attempt,
             of,
             after_ms,
             ..
         } => format!("waits {after_ms} ms for try {attempt} of {of}"),
-        Waiting::Time { after_ms } => format!("waits {after_ms} ms"),
-        Waiting::Approval { question } => format!("asks: {question}"),
+        WaitReason::Time { after_ms } => format!("waits {after_ms} ms"),
+        WaitReason::Approval { question } => format!("asks: {question}"),
     }
 }

@@ -6,10 +6,10 @@ use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use lockstep_base::source::Name;
-use lockstep_engine::notice::{Happened, Status};
-use lockstep_engine::{Answer, Outcome, Question};
+use lockstep_engine::run_event::{RunEventKind, Status};
+use lockstep_engine::{Answer, EffectOutcome, Question};
 use lockstep_lang::ir::FailureClass;
-use lockstep_verify::simulate::{Course, Script, Started, simulate};
+use lockstep_verify::simulate::{EffectCourse, SimulationScript, StartedEffect, simulate};
 use proptest::prelude::*;
 
 use super::generate::{Flavour, Kind, Modifiers, Node, Program, Verdict, program};
@@ -26,8 +26,8 @@ struct World {
     heard: usize,
 }
 
-impl Script for World {
-    fn course(&mut self, started: &Started) -> Course {
+impl SimulationScript for World {
+    fn course(&mut self, started: &StartedEffect) -> EffectCourse {
         let said = match self.luck.says_yes(&started.text) {
             true => "yes",
             false => "no",
@@ -38,9 +38,9 @@ impl Script for World {
         let salt = u64::from(started.before) + 3;
         let takes_ms = self.luck.number(&started.text, salt) % 30;
         let stops_ms = self.luck.number(&started.text, salt + 50) % 4;
-        Course {
+        EffectCourse {
             stops_ms: stops_ms as i64,
-            ..Course::new(takes_ms as i64, Outcome { value, failure })
+            ..EffectCourse::new(takes_ms as i64, EffectOutcome { value, failure })
         }
     }
 
@@ -62,7 +62,7 @@ impl Script for World {
         self.cancel_at
     }
 
-    fn hear(&mut self, at: i64, _: &Happened) -> bool {
+    fn observe(&mut self, at: i64, _: &RunEventKind) -> bool {
         self.heard += 1;
         assert!(self.heard < 100_000, "it goes on and on, until {at}");
         true

@@ -4,8 +4,9 @@
 
 use std::fmt::Write as _;
 
-use lockstep_verify::explore::{Verdict, explore};
-use lockstep_verify::flow::Flow;
+use lockstep_verify::deadlock::model::DeadlockModel;
+use lockstep_verify::deadlock::search::SearchOutcome;
+use lockstep_verify::deadlock::search::explore;
 
 use super::explorer::{self, Found};
 use super::play::try_plan;
@@ -352,7 +353,7 @@ impl Count {
             Err(said) if said.contains("E0801") => return self.refused += 1,
             Err(said) => panic!("{said}\n{text}"),
         };
-        let flow = Flow::of(&plan).unwrap_or_else(|_| panic!("no flow\n{text}"));
+        let flow = DeadlockModel::of(&plan).unwrap_or_else(|_| panic!("no flow\n{text}"));
         let said = explore(&flow);
         let mut found = explorer::explore(&plan, false, most);
         let good = matches!(found, Found::Hangs(_));
@@ -361,20 +362,20 @@ impl Count {
         }
         match (&said, &found) {
             (_, Found::TooMany) => self.too_large += 1,
-            (Verdict::Unknown(_), _) => self.unknown += 1,
-            (Verdict::Ends, Found::Ends) => self.end += 1,
-            (Verdict::Hangs(_), Found::Hangs(_)) => {
+            (SearchOutcome::Unknown(_), _) => self.unknown += 1,
+            (SearchOutcome::Ends, Found::Ends) => self.end += 1,
+            (SearchOutcome::Hangs(_), Found::Hangs(_)) => {
                 self.hang += 1;
                 self.hang_by_failure += u32::from(!good);
             }
-            (Verdict::Ends, Found::Hangs(story)) => {
+            (SearchOutcome::Ends, Found::Hangs(story)) => {
                 println!(
                     "seed {seed} ends, they say, but:\n{}\n{text}",
                     story.join("\n")
                 );
                 self.wrong.push(seed);
             }
-            (Verdict::Hangs(hang), Found::Ends) => {
+            (SearchOutcome::Hangs(hang), Found::Ends) => {
                 println!("seed {seed} hangs, they say: {hang:?}\n{text}");
                 self.wrong.push(seed);
             }
@@ -417,7 +418,7 @@ fn what_the_corpus_shows_is_so() {
         let Ok(plan) = try_plan(&text, &[]) else {
             return;
         };
-        let Ok(flow) = Flow::of(&plan) else {
+        let Ok(flow) = DeadlockModel::of(&plan) else {
             panic!("no flow: {}", path.display())
         };
         let said = explore(&flow);
@@ -426,7 +427,7 @@ fn what_the_corpus_shows_is_so() {
         let known = !found.iter().any(|it| matches!(it, Found::TooMany));
         assert!(hangs || known, "too many places in {}", path.display());
         assert_eq!(
-            matches!(said, Verdict::Hangs(_)),
+            matches!(said, SearchOutcome::Hangs(_)),
             hangs,
             "{}: {said:?}, {found:?}",
             path.display()

@@ -5,14 +5,16 @@
 use std::sync::Arc;
 
 use lockstep_base::source::Name;
-use lockstep_engine::notice::Happened;
-use lockstep_engine::{Answer, Effect, EffectId, Event, Machine, Outcome, Outstanding, Question};
+use lockstep_engine::run_event::RunEventKind;
+use lockstep_engine::{
+    Answer, Effect, EffectId, EffectOutcome, Event, Machine, PendingEffects, Question,
+};
 use lockstep_lang::ir::FailureClass;
-use lockstep_plan::{Bound, Plan};
-use lockstep_runtime::journal::Recorded;
-use lockstep_runtime::locks::{Locks, OwnLocks};
+use lockstep_plan::{BoundInputs, Plan};
+use lockstep_runtime::journal::JournalEntry;
+use lockstep_runtime::locks::{LocalLocks, Locks};
 use lockstep_verify::simulate::{
-    Course, Handled, Script, Started, command_value, run_facts, simulate,
+    EffectCourse, HandledEvent, SimulationScript, StartedEffect, command_value, run_facts, simulate,
 };
 
 use super::generate::{Flavour, program};
@@ -35,10 +37,10 @@ impl Chance {
         (self.next() % count.max(1) as u64) as usize
     }
 
-    fn outcome(&mut self) -> Outcome {
+    fn outcome(&mut self) -> EffectOutcome {
         let said = ["yes", "no"][self.below(2)];
         let failure = self.below(5) == 0;
-        Outcome {
+        EffectOutcome {
             value: command_value(said, i64::from(failure), []),
             failure: failure.then(|| (FailureClass::Exit, String::from("bad luck"))),
         }
@@ -61,13 +63,13 @@ struct World {
     cancel_at: Option<i64>,
 }
 
-impl Script for World {
-    fn course(&mut self, _: &Started) -> Course {
+impl SimulationScript for World {
+    fn course(&mut self, _: &StartedEffect) -> EffectCourse {
         let takes_ms = self.chance.below(30) as i64;
         let stops_ms = self.chance.below(4) as i64;
-        Course {
+        EffectCourse {
             stops_ms,
-            ..Course::new(takes_ms, self.chance.outcome())
+            ..EffectCourse::new(takes_ms, self.chance.outcome())
         }
     }
 
@@ -79,7 +81,7 @@ impl Script for World {
         self.cancel_at
     }
 
-    fn hear(&mut self, _: i64, _: &Happened) -> bool {
+    fn observe(&mut self, _: i64, _: &RunEventKind) -> bool {
         false
     }
 
@@ -92,20 +94,20 @@ impl Script for World {
 #[track_caller]
 fn stored(plan: &Plan) -> Arc<Plan> {
     let text = serde_json::to_string(&plan.bound).expect("text");
-    let bound: Bound = serde_json::from_str(&text).expect("a plan");
+    let bound: BoundInputs = serde_json::from_str(&text).expect("a plan");
     assert_eq!(bound, plan.bound);
     Arc::new(Plan::new(bound).expect("a plan"))
 }
 
 #[track_caller]
 fn journaled(event: &Event) -> Event {
-    let text = serde_json::to_string(&Recorded::Event(event.clone())).expect("text");
+    let text = serde_json::to_string(&JournalEntry::Event(event.clone())).expect("text");
     match serde_json::from_str(&text).expect("an event") {
-        Recorded::Event(read) => {
+        JournalEntry::Event(read) => {
             assert_eq!(read, *event);
             read
         }
-        Recorded::Begun(_) => panic!("{text}"),
+        JournalEntry::Begun(_) => panic!("{text}"),
     }
 }
 
@@ -113,23 +115,23 @@ fn journaled(event: &Event) -> Event {
 #[derive(Clone)]
 struct Stand {
     machine: Machine,
-    left: Outstanding,
+    left: PendingEffects,
 }
 
 impl Stand {
     fn new(plan: &Arc<Plan>, seed: u64) -> Self {
         Self {
             machine: Machine::new(plan.clone(), run_facts(), seed),
-            left: Outstanding::default(),
+            left: PendingEffects::default(),
         }
     }
 
     #[track_caller]
     fn takes(&mut self, at: i64, event: Event) -> Vec<Effect> {
-        assert!(self.left.happened(&event), "{event:?} answers nothing");
+        assert!(self.left.answered(&event), "{event:?} answers nothing");
         let effects = self.machine.handle(at, event);
         for effect in effects.clone() {
-            let _ = self.left.asked(effect);
+            let _ = self.left.requested(effect);
         }
         effects
     }
@@ -137,14 +139,14 @@ impl Stand {
 
 /// A run that is resumed from `stand`, in a world with another seed, ends.
 fn goes_on(mut stand: Stand, mut now: i64, mut chance: Chance) {
-    let mut locks = OwnLocks::default();
+    let mut locks = LocalLocks::default();
     let requests: Vec<_> = (stand.left.locks.clone()).into_iter().collect();
     locks.restore(&requests).expect("locks");
     let mut acquired: Vec<EffectId> = locks.granted().expect("locks");
     for _ in 0..100_000 {
         if stand.machine.finished().is_some() {
-            assert_eq!(stand.machine.under_way(), 0);
-            assert_eq!(stand.left, Outstanding::default());
+            assert_eq!(stand.machine.active_entries(), 0);
+            assert_eq!(stand.left, PendingEffects::default());
             return;
         }
         let event = match acquired.pop() {
@@ -168,7 +170,7 @@ fn goes_on(mut stand: Stand, mut now: i64, mut chance: Chance) {
                     let answer = chance.answer();
                     Event::Answered { id, answer }
                 } else if left.stopped.contains(&id) {
-                    let outcome = Outcome::failed(FailureClass::Cancelled, "stopped");
+                    let outcome = EffectOutcome::failed(FailureClass::Cancelled, "stopped");
                     Event::Ended { id, outcome }
                 } else {
                     let outcome = chance.outcome();
@@ -242,10 +244,10 @@ fn check(number: u64, places: usize) -> bool {
         let (Some(lived_through), Some(written)) = (handled.get(place), events.get(place)) else {
             break;
         };
-        let Handled { at, event, effects } = lived_through;
+        let HandledEvent { at, event, effects } = lived_through;
         now = *at;
         // An event that the simulated world does not know to be settled answers nothing.
-        if !lived.left.clone().happened(event) {
+        if !lived.left.clone().answered(event) {
             let _ = lived.machine.handle(*at, event.clone());
             let _ = replayed.machine.handle(*at, written.clone());
             continue;

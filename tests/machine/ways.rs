@@ -8,13 +8,15 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use lockstep_base::world::{Environment, FileError, Files, VariableError};
+use lockstep_base::world::{EnvironmentVariables, FileError, Files, VariableError};
 use lockstep_lang::compile::compile;
 use lockstep_lang::ir::Program;
-use lockstep_plan::{Asked, Plan, Raw, bind};
-use lockstep_verify::explore::{Verdict, Way, decide};
-use lockstep_verify::flow::Flow;
-use lockstep_verify::proof;
+use lockstep_plan::{InputValue, Plan, RunRequest, bind};
+use lockstep_verify::deadlock::model::DeadlockModel;
+use lockstep_verify::deadlock::report;
+use lockstep_verify::deadlock::search::SearchOutcome;
+use lockstep_verify::deadlock::search::Way;
+use lockstep_verify::deadlock::search::decide;
 
 use super::direct::Direction;
 use super::play::try_plan;
@@ -35,7 +37,7 @@ impl Files for Disk {
 
 struct Nothing;
 
-impl Environment for Nothing {
+impl EnvironmentVariables for Nothing {
     fn var(&self, _: &str) -> Result<String, VariableError> {
         Err(VariableError::NotSet)
     }
@@ -62,18 +64,20 @@ struct Count(BTreeMap<Decided, Verdicts>);
 
 impl Count {
     fn add(&mut self, plan: &Plan) {
-        if proof::nothing_waits(plan) {
+        if report::nothing_waits(plan) {
             self.0.entry(Decided::NothingWaits).or_default().ends += 1;
             return;
         }
         // An error in a value is none of the proof's answers.
-        let Ok(flow) = Flow::of(plan) else { return };
+        let Ok(flow) = DeadlockModel::of(plan) else {
+            return;
+        };
         let (verdict, way) = decide(&flow);
         let count = self.0.entry(Decided::By(way)).or_default();
         match verdict {
-            Verdict::Ends => count.ends += 1,
-            Verdict::Hangs(_) => count.hangs += 1,
-            Verdict::Unknown(_) => count.gave_up += 1,
+            SearchOutcome::Ends => count.ends += 1,
+            SearchOutcome::Hangs(_) => count.hangs += 1,
+            SearchOutcome::Unknown(_) => count.gave_up += 1,
         }
     }
 
@@ -90,12 +94,12 @@ impl Count {
     fn add_program(&mut self, program: &Program, inputs: &[(String, String)], files: &dyn Files) {
         for pipeline in &program.pipelines {
             let inputs = inputs.iter().cloned();
-            let asked = Asked {
+            let asked = RunRequest {
                 pipeline: Some(pipeline.name.to_string()),
                 inputs: inputs
-                    .map(|(name, value)| (name, Raw::Text(value)))
+                    .map(|(name, value)| (name, InputValue::Text(value)))
                     .collect(),
-                ..Asked::default()
+                ..RunRequest::default()
             };
             let bound = bind(program, &asked, &Nothing, files);
             if let Ok(plan) = bound.and_then(Plan::new) {

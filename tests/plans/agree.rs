@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use lockstep_base::diagnostic::Diagnostic;
-use lockstep_base::world::{Environment, FileError, Files, VariableError};
-use lockstep_engine::notice::{Happened, NodeKind, Status};
+use lockstep_base::world::{EnvironmentVariables, FileError, Files, VariableError};
+use lockstep_engine::run_event::{NodeKind, RunEventKind, Status};
 use lockstep_lang::ir::Order;
 use lockstep_outline::{Item, ItemKind, Outline};
-use lockstep_plan::{Asked, Plan, Raw, bind};
-use lockstep_verify::simulate::{Course, Started, Trace, simulate};
+use lockstep_plan::{InputValue, Plan, RunRequest, bind};
+use lockstep_verify::simulate::{EffectCourse, StartedEffect, Trace, simulate};
 
 /// With how many seeds each pipeline is run.
 const SEEDS: u64 = 8;
@@ -25,7 +25,7 @@ impl Files for One<'_> {
 
 struct Nothing;
 
-impl Environment for Nothing {
+impl EnvironmentVariables for Nothing {
     fn var(&self, _: &str) -> Result<String, VariableError> {
         Err(VariableError::NotSet)
     }
@@ -41,12 +41,12 @@ pub fn plans(text: &str) -> Vec<Arc<Plan>> {
     // There is no plan of what can hang; the corpus has the messages.
     let hangs = |mistakes: &[Diagnostic]| mistakes.iter().all(|it| it.code.family() == HANGS);
     let plan = |name: &str| {
-        let mut asked = Asked {
+        let mut asked = RunRequest {
             pipeline: Some(name.to_string()),
-            ..Asked::default()
+            ..RunRequest::default()
         };
         for input in lockstep_plan::missing(&program, &asked.clone()) {
-            let given = Raw::Text(String::from("v1"));
+            let given = InputValue::Text(String::from("v1"));
             asked.inputs.insert(input.name.to_string(), given);
         }
         let bound = bind(&program, &asked, &Nothing, &One(""));
@@ -98,8 +98,8 @@ impl Shown {
 
 fn started(trace: &Trace) -> BTreeSet<String> {
     let started = trace.told.iter().filter_map(|(_, what)| match what {
-        Happened::NodeStarted { node, .. } => Some(node.to_string()),
-        Happened::NodeWaiting { node, .. } => Some(node.to_string()),
+        RunEventKind::NodeStarted { node, .. } => Some(node.to_string()),
+        RunEventKind::NodeWaiting { node, .. } => Some(node.to_string()),
         _ => None,
     });
     started.collect()
@@ -107,7 +107,7 @@ fn started(trace: &Trace) -> BTreeSet<String> {
 
 fn deployments(trace: &Trace) -> u64 {
     let deployments = trace.told.iter().filter_map(|(_, what)| match what {
-        Happened::NodeStarted { node, kind, .. } if *kind == NodeKind::Deploy => Some(node),
+        RunEventKind::NodeStarted { node, kind, .. } if *kind == NodeKind::Deploy => Some(node),
         _ => None,
     });
     deployments.collect::<BTreeSet<_>>().len() as u64
@@ -116,13 +116,13 @@ fn deployments(trace: &Trace) -> u64 {
 /// A run in which every command takes up to ten seconds and ends well.
 fn run(plan: &Arc<Plan>, seed: u64) -> Trace {
     let mut luck = seed;
-    let mut script = |_: &Started| {
+    let mut script = |_: &StartedEffect| {
         luck = luck.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         let takes = match seed {
             0 => 10_000,
             _ => (luck >> 33) % 10_000,
         };
-        Course::good(i64::try_from(takes).unwrap_or(0))
+        EffectCourse::good(i64::try_from(takes).unwrap_or(0))
     };
     simulate(plan, seed, &mut script)
 }

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use lockstep_outline::Outline;
-use lockstep_view::outline::{dot, mermaid};
+use lockstep_view::plan::{dot, mermaid};
 
 use super::agree::plans;
 

@@ -5,19 +5,20 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use lockstep_base::source::Name;
-use lockstep_engine::notice::RunEvent;
-use lockstep_engine::{Breach, EffectId, LockRequest, Machine, Question, Want};
+use lockstep_engine::run_event::RunEvent;
+use lockstep_engine::{Breach, EffectId, LockDemand, Machine, PendingLockRequest, Question};
 use lockstep_plan::Plan;
 use lockstep_runtime::clock::SystemClock;
 use lockstep_runtime::driver::{
-    Answerer, DriveError, Ending, Host, Keeping, Past, Platform, Settings, drive,
+    AnswerSender, DriveError, DriverExit, Platform, RecordedRun, RunHost, RunPersistence,
+    RunSettings, drive,
 };
 use lockstep_runtime::http::NoHttp;
 use lockstep_runtime::locks::{Locks, LocksError};
-use lockstep_runtime::logs::Logs;
+use lockstep_runtime::logs::RunLogs;
 use lockstep_runtime::process::SystemSpawner;
 use lockstep_runtime::replay::replay;
-use lockstep_runtime::secrets::Vault;
+use lockstep_runtime::secrets::SecretVault;
 use lockstep_store::{RunJournal, Store};
 
 use super::durable::{killed, says};
@@ -79,11 +80,14 @@ fn a_journal_that_breaks_a_rule_of_the_machine_stops_the_run_with_a_report() {
 struct WrongLocks(Option<EffectId>);
 
 impl Locks for WrongLocks {
-    fn restore(&mut self, _: &[(EffectId, LockRequest)]) -> Result<Vec<EffectId>, LocksError> {
+    fn restore(
+        &mut self,
+        _: &[(EffectId, PendingLockRequest)],
+    ) -> Result<Vec<EffectId>, LocksError> {
         Ok(Vec::new())
     }
 
-    fn acquire(&mut self, _: EffectId, _: &Name, _: Vec<Want>) -> Result<(), LocksError> {
+    fn acquire(&mut self, _: EffectId, _: &Name, _: Vec<LockDemand>) -> Result<(), LocksError> {
         Ok(())
     }
 
@@ -98,10 +102,10 @@ impl Locks for WrongLocks {
 
 struct Nobody;
 
-impl Host for Nobody {
+impl RunHost for Nobody {
     fn observe(&mut self, _: &RunEvent) {}
 
-    fn ask(&mut self, _: &Name, _: &Question, _: Answerer) {}
+    fn ask(&mut self, _: &Name, _: &Question, _: AnswerSender) {}
 }
 
 #[test]
@@ -118,19 +122,19 @@ fn a_run_whose_machine_breaks_a_rule_ends_broken_and_goes_on_where_it_was() {
     let mut machine = Machine::new(plan.clone(), run.facts(), run.seed);
     let replayed = replay(&mut machine, records.clone(), |_, _| {}).expect("it fits");
     let command = replayed.left.commands.keys().next().copied();
-    let journal = RunJournal::new(store.again().expect("a connection"), run.number);
-    let keeping = Keeping {
+    let journal = RunJournal::new(store.reopen().expect("a connection"), run.number);
+    let keeping = RunPersistence {
         journal: Some(Box::new(journal)),
-        past: Past {
+        past: RecordedRun {
             records,
             clock: run.clock,
         },
         locks: Box::new(WrongLocks(command)),
-        logs: Some(Logs::new(store.logs(&run.id))),
-        ..Keeping::default()
+        logs: Some(RunLogs::new(store.logs(&run.id))),
+        ..RunPersistence::default()
     };
     let folder = test.path("");
-    let settings = Settings {
+    let settings = RunSettings {
         run: run.facts(),
         seed: run.seed,
         max: 8,
@@ -145,14 +149,14 @@ fn a_run_whose_machine_breaks_a_rule_ends_broken_and_goes_on_where_it_was() {
         spawner: Arc::new(SystemSpawner::new(&std::env::temp_dir()).expect("a folder")),
         http: Arc::new(NoHttp),
     };
-    let vault = Arc::new(Vault::new([] as [&str; 0]));
+    let vault = Arc::new(SecretVault::new([] as [&str; 0]));
     let (_control, controls) = tokio::sync::mpsc::unbounded_channel();
     let mut host = Nobody;
     let driven = drive(
         plan, vault, platform, settings, keeping, &mut host, controls,
     );
     let ending = runtime.block_on(driven);
-    let Ending::Broken(DriveError::Machine(broken)) = ending else {
+    let DriverExit::Broken(DriveError::Machine(broken)) = ending else {
         panic!("it ends with a report, not {ending:?}");
     };
     let command = command.expect("a command is under way");
@@ -161,6 +165,6 @@ fn a_run_whose_machine_breaks_a_rule_ends_broken_and_goes_on_where_it_was() {
     assert_eq!(&*node.path, "p/parallel/run");
     // The event that the machine could not handle is not in the journal.
     assert_eq!(store.records(run.number).expect("it").len(), before);
-    store.let_go(run.number).expect("it is free");
+    store.release(run.number).expect("it is free");
     goes_on(&test);
 }

@@ -10,11 +10,11 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use lockstep_engine::notice::{Happened, Status};
-use lockstep_engine::{EffectId, Event, Machine, Outstanding};
+use lockstep_engine::run_event::{RunEventKind, Status};
+use lockstep_engine::{EffectId, Event, Machine, PendingEffects};
 use lockstep_plan::Plan;
-use lockstep_runtime::journal::Recorded;
-use lockstep_store::{Run, RunStatus, Store};
+use lockstep_runtime::journal::JournalEntry;
+use lockstep_store::{RunStatus, Store, StoredRun};
 
 use crate::support::Test;
 use crate::support::program::program as lockstep;
@@ -117,7 +117,7 @@ fn lines(test: &Test) -> Vec<String> {
     log.lines().map(String::from).collect()
 }
 
-fn the_run(test: &Test) -> Option<(Store, Run)> {
+fn the_run(test: &Test) -> Option<(Store, StoredRun)> {
     let store = Store::open_existing(&test.path(".lockstep")).expect("a state directory")?;
     let run = store.runs("").expect("runs").into_iter().next()?;
     Some((store, run))
@@ -130,11 +130,11 @@ fn finished(test: &Test) -> Vec<String> {
     };
     let plan = Plan::new(store.bound(&run).expect("a plan")).expect("a plan");
     let mut machine = Machine::new(plan.into(), run.facts(), run.seed);
-    let mut left = Outstanding::default();
+    let mut left = PendingEffects::default();
     let mut texts: BTreeMap<EffectId, String> = BTreeMap::new();
     let mut ended = Vec::new();
     for record in store.records(run.number).expect("a journal") {
-        let Recorded::Event(event) = record.what else {
+        let JournalEntry::Event(event) = record.what else {
             continue;
         };
         if let Event::Ended { id, outcome } = &event
@@ -142,9 +142,9 @@ fn finished(test: &Test) -> Vec<String> {
         {
             ended.push(texts[id].clone());
         }
-        let _ = left.happened(&event);
+        let _ = left.answered(&event);
         for effect in machine.handle(record.clock, event) {
-            let _ = left.asked(effect);
+            let _ = left.requested(effect);
         }
         for (id, (_, command)) in &left.commands {
             texts.entry(*id).or_insert_with(|| command.text.clone());
@@ -243,7 +243,8 @@ impl Fell {
             &self.committing,
             is_torn(&test.path(".lockstep/state.db-wal")),
         );
-        let seq = the_run(test).map(|(store, run)| store.last_seq(run.number).expect("a journal"));
+        let seq =
+            the_run(test).map(|(store, run)| store.last_sequence(run.number).expect("a journal"));
         count(&self.before, seq.unwrap_or_default() == 0);
         count(&self.resuming, seq > Some(0) && seq == *before);
         *before = seq;
@@ -302,11 +303,11 @@ fn round(seed: u64, most: usize, undisturbed: &BTreeSet<String>, fell: &Fell) ->
         let said = child.wait_with_output().expect("an end");
         if let Some(code) = said.status.code() {
             let stderr = String::from_utf8_lossy(&said.stderr);
-            let told = the_run(&test).map(|(store, run)| store.told(run.number, 1));
+            let told = the_run(&test).map(|(store, run)| store.published_events(run.number, 1));
             let told = told.and_then(Result::ok).unwrap_or_default();
             let bad = told.iter().filter(|it| match &it.what {
-                Happened::NodeFinished { failure, .. } => failure.is_some(),
-                Happened::RunFinished { .. } => true,
+                RunEventKind::NodeFinished { failure, .. } => failure.is_some(),
+                RunEventKind::RunFinished { .. } => true,
                 _ => false,
             });
             let bad: Vec<_> = bad.map(|it| &it.what).collect();
@@ -337,7 +338,7 @@ fn round(seed: u64, most: usize, undisturbed: &BTreeSet<String>, fell: &Fell) ->
         let log = log.append(true).create(true).open(test.path("log"));
         use std::io::Write as _;
         writeln!(log.expect("the log"), "killed").expect("the log");
-        let has_ended = |(_, run): &(Store, Run)| matches!(run.status, RunStatus::Ended(_));
+        let has_ended = |(_, run): &(Store, StoredRun)| matches!(run.status, RunStatus::Ended(_));
         if the_run(&test).as_ref().is_some_and(has_ended) {
             // It was killed when nothing was left to do.
             break;

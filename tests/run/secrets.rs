@@ -186,12 +186,12 @@ fn no_log_line_holds_a_secret() {
     let said = all_that_is_said(&test);
     nothing_leaks(&said);
     for part in [
-        "crate::driver",
-        "crate::journal",
-        "crate::store",
-        "crate::process",
-        "crate::http",
-        "crate::secrets",
+        "lockstep::driver",
+        "lockstep::journal",
+        "lockstep::store",
+        "lockstep::process",
+        "lockstep::http",
+        "lockstep::secrets",
     ] {
         assert!(said.contains(part), "no `{part}` in {said}");
     }
@@ -202,7 +202,7 @@ fn no_log_line_holds_a_secret() {
 fn nothing_is_logged_without_being_asked_for() {
     let test = file("pipeline p { run \"true\" }");
     assert_eq!(run(test.command()).stderr, "");
-    let test = test.env("LOCKSTEP_LOG", "crate::store=loud");
+    let test = test.env("LOCKSTEP_LOG", "lockstep::store=loud");
     let said = run(test.command());
     assert_eq!(said.code, 0);
     assert!(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lockstep_base::diagnostic::render::{Style, render};
+use lockstep_base::diagnostic::render::{RenderStyle, render};
 use lockstep_base::diagnostic::{Code, Diagnostic, Severity};
 use lockstep_base::source::Sources;
 use lockstep_base::world;
@@ -41,7 +41,7 @@ impl Verdict {
 
     /// All of them as a person would see them.
     pub fn shown(&self) -> String {
-        render(&self.diagnostics, &self.sources, Style::PLAIN)
+        render(&self.diagnostics, &self.sources, RenderStyle::PLAIN)
     }
 }
 
@@ -74,9 +74,9 @@ pub fn lint_with(files: &Files, main: &str, config: &Config) -> Verdict {
     if let Some(program) = &compilation.program {
         diagnostics.extend(lockstep_verify::check(program, &Nothing, &Memory(files)));
         for pipeline in &program.pipelines {
-            let asked = plan::Asked {
+            let asked = plan::RunRequest {
                 pipeline: Some(pipeline.name.to_string()),
-                ..plan::Asked::default()
+                ..plan::RunRequest::default()
             };
             let bound = plan::bind(program, &asked, &Nothing, &Memory(files));
             plans.extend(bound.and_then(lockstep_verify::proved));
@@ -95,7 +95,7 @@ struct Memory<'a>(&'a Files);
 /// An environment without variables.
 struct Nothing;
 
-impl world::Environment for Nothing {
+impl world::EnvironmentVariables for Nothing {
     fn var(&self, _: &str) -> Result<String, world::VariableError> {
         Err(world::VariableError::NotSet)
     }

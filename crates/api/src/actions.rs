@@ -332,11 +332,11 @@ mod tests {
         assert_eq!(
             actions.declarations(),
             "## `channel`: Where to.\n\
-             action notify(channel: string, inner: { note: string?, on: bool }, \
-             labels: {string: int}, level: \"low\" | \"very-high\", share: float, \
-             tags: [string], times: int? = none) -> { note: string?, on: bool }\n\
+             action notify(channel: string, times: int? = none, share: float, \
+             tags: [string], labels: {string: int}, level: \"low\" | \"very-high\", \
+             inner: { on: bool, note: string? }) -> { on: bool, note: string? }\n\
              \n\
-             action ping(note: string? = none, on: bool)\n"
+             action ping(on: bool, note: string? = none)\n"
         );
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use lockstep_base::source::Name;
-use lockstep_base::world::{Environment, FileError, Files};
+use lockstep_base::world::{EnvironmentVariables, FileError, Files};
 use lockstep_runtime::clock::{Clock, SystemClock};
 use lockstep_runtime::guardian::Guardian;
 use lockstep_runtime::http::HttpClient;
@@ -47,7 +47,7 @@ pub struct Engine(pub(crate) Arc<Parts>);
 
 pub(crate) struct Parts {
     pub(crate) files: SourceFiles,
-    pub(crate) environment: Box<dyn Environment + Send + Sync>,
+    pub(crate) environment: Box<dyn EnvironmentVariables + Send + Sync>,
     pub(crate) actions: Actions,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) http: Arc<dyn HttpClient>,
@@ -149,7 +149,10 @@ impl EngineBuilder {
     }
 
     /// The variables that `env("NAME")` sees.
-    pub fn environment(mut self, environment: impl Environment + Send + Sync + 'static) -> Self {
+    pub fn environment(
+        mut self,
+        environment: impl EnvironmentVariables + Send + Sync + 'static,
+    ) -> Self {
         self.0.environment = Box::new(environment);
         self
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::PathBuf;
 
-use lockstep_base::world::{Environment, FileError, Files, VariableError};
+use lockstep_base::world::{EnvironmentVariables, FileError, Files, VariableError};
 
 /// The largest source, in bytes: places are kept as 32-bit offsets.
 const MAX_SOURCE_BYTES: u64 = 1 << 30;
@@ -99,7 +99,7 @@ impl FromIterator<(String, String)> for Variables {
     }
 }
 
-impl Environment for Variables {
+impl EnvironmentVariables for Variables {
     fn var(&self, name: &str) -> Result<String, VariableError> {
         self.0.get(name).cloned().ok_or(VariableError::NotSet)
     }

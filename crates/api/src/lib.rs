@@ -35,12 +35,16 @@ pub use run::{Run, RunEnd, StartError};
 
 pub use lockstep_base::diagnostic::{Code, Diagnostic, Fix, Label, Severity};
 pub use lockstep_base::source::{Source, Sources, Span};
-pub use lockstep_base::world::{Environment, FileError, Files, VariableError};
-pub use lockstep_engine::notice::{Failure, Happened, NodeKind, RunEvent, Status, Stream, Waiting};
+pub use lockstep_base::world::{EnvironmentVariables, FileError, Files, VariableError};
+pub use lockstep_engine::run_event::{
+    Failure, NodeKind, RunEvent, RunEventKind, Status, Stream, WaitReason,
+};
 pub use lockstep_lang::ir::FailureClass;
 pub use lockstep_runtime::clock::{Clock, SimulatedClock, SystemClock};
 pub use lockstep_runtime::guardian::take_over as guard;
 pub use lockstep_runtime::http::{HttpClient, HttpError, HttpRequest, HttpResponse};
-pub use lockstep_runtime::journal::{Journal, JournalError, Record};
+pub use lockstep_runtime::journal::{Journal, JournalError, JournalRecord};
 pub use lockstep_runtime::locks::{Locks, LocksError};
-pub use lockstep_runtime::process::{Ended, Spawn, Spawner, Stop, SystemSpawner};
+pub use lockstep_runtime::process::{
+    CommandResult, SpawnRequest, Spawner, StopRequest, SystemSpawner,
+};

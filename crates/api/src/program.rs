@@ -7,7 +7,7 @@ use lockstep_base::diagnostic::Diagnostic;
 use lockstep_base::source::Sources;
 use lockstep_lang::compile::{Compilation, compile};
 use lockstep_lang::ir;
-use lockstep_plan::{Asked, Raw, bind};
+use lockstep_plan::{InputValue, RunRequest, bind};
 
 use crate::actions::ActionMismatch;
 use crate::engine::Engine;
@@ -146,7 +146,7 @@ impl Program {
     pub fn plan(&self) -> PlanBuilder {
         PlanBuilder {
             program: self.clone(),
-            asked: Asked::default(),
+            asked: RunRequest::default(),
         }
     }
 }
@@ -156,7 +156,7 @@ impl Program {
 #[must_use = "a plan is made by `build`"]
 pub struct PlanBuilder {
     program: Program,
-    asked: Asked,
+    asked: RunRequest,
 }
 
 impl PlanBuilder {
@@ -170,7 +170,7 @@ impl PlanBuilder {
     pub fn input(mut self, name: impl Into<String>, value: impl Into<serde_json::Value>) -> Self {
         self.asked
             .inputs
-            .insert(name.into(), Raw::Json(value.into()));
+            .insert(name.into(), InputValue::Json(value.into()));
         self
     }
 
@@ -179,7 +179,7 @@ impl PlanBuilder {
     pub fn input_text(mut self, name: impl Into<String>, text: impl Into<String>) -> Self {
         self.asked
             .inputs
-            .insert(name.into(), Raw::Text(text.into()));
+            .insert(name.into(), InputValue::Text(text.into()));
         self
     }
 
@@ -229,6 +229,6 @@ impl Plan {
 
     /// Time limits that cannot be met, as warnings.
     pub fn warnings(&self) -> Vec<Diagnostic> {
-        lockstep_outline::hopeless(&self.0)
+        lockstep_outline::infeasible_timeouts(&self.0)
     }
 }

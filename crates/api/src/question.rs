@@ -1,8 +1,8 @@
 //! What a run asks a person, and the answers that fit: one type for each kind of question.
 
 use lockstep_engine::{Answer, EffectId};
-use lockstep_runtime::driver::Answerer;
-use lockstep_runtime::inbox::Person;
+use lockstep_runtime::driver::AnswerSender;
+use lockstep_runtime::inbox::Responder;
 
 /// A question of a run. Dropping it leaves it open: where the run has a store, another process may
 /// still answer, else the run waits.
@@ -24,7 +24,7 @@ pub struct ApprovalQuestion {
     pub text: String,
     /// The groups who may answer; empty for everybody.
     pub groups: Vec<String>,
-    pub(crate) answerer: Answerer,
+    pub(crate) answerer: AnswerSender,
 }
 
 impl ApprovalQuestion {
@@ -48,7 +48,7 @@ pub struct FailureQuestion {
     pub node: String,
     /// What failed, and why.
     pub text: String,
-    pub(crate) answerer: Answerer,
+    pub(crate) answerer: AnswerSender,
 }
 
 /// What a person chooses to do about a failure.
@@ -90,12 +90,12 @@ impl Question {
 
 /// Who answers, and what they say with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Approver(Person);
+pub struct Approver(Responder);
 
 impl Approver {
     /// A person with a comment.
     pub fn with_comment(name: impl Into<String>, comment: impl Into<String>) -> Self {
-        Self(Person {
+        Self(Responder {
             name: Some(name.into()),
             comment: Some(comment.into()),
         })
@@ -104,7 +104,7 @@ impl Approver {
 
 impl<S: Into<String>> From<S> for Approver {
     fn from(name: S) -> Self {
-        Self(Person {
+        Self(Responder {
             name: Some(name.into()),
             comment: None,
         })

@@ -6,9 +6,9 @@ use std::task::{Context, Poll};
 
 use futures_core::Stream;
 use lockstep_base::source::Name;
-use lockstep_engine::notice::RunEvent;
+use lockstep_engine::run_event::RunEvent;
 use lockstep_plan::RunFacts;
-use lockstep_runtime::driver::{Answerer, Control, Ending, Host};
+use lockstep_runtime::driver::{AnswerSender, ControlRequest, DriverExit, RunHost};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::engine::Engine;
@@ -69,9 +69,9 @@ impl From<StoreError> for StartError {
 #[derive(Debug)]
 pub struct Run {
     id: String,
-    control: mpsc::UnboundedSender<Control>,
+    control: mpsc::UnboundedSender<ControlRequest>,
     events: mpsc::UnboundedReceiver<RunEvent>,
-    ended: oneshot::Receiver<Ending>,
+    ended: oneshot::Receiver<DriverExit>,
 }
 
 impl Engine {
@@ -207,9 +207,9 @@ struct Recorded {
 }
 
 impl Recorded {
-    fn release(&self, ending: &Ending) {
+    fn release(&self, ending: &DriverExit) {
         #[cfg(feature = "store")]
-        if let (Some(by), Ending::Stopped | Ending::Broken(_)) = (&self.by, ending) {
+        if let (Some(by), DriverExit::Stopped | DriverExit::Broken(_)) = (&self.by, ending) {
             by.release();
         }
         #[cfg(not(feature = "store"))]
@@ -261,14 +261,14 @@ impl Run {
     /// Cancels it: commands are stopped, deployments under way roll back, `always` blocks run.
     pub fn cancel(&self) {
         // It may be over.
-        let _ = self.control.send(Control::Cancel);
+        let _ = self.control.send(ControlRequest::Cancel);
     }
 
     /// Stops it at once: commands are killed and nothing is rolled back. Where it has a store it
     /// can be resumed.
     pub fn stop(&self) {
         // It may be over.
-        let _ = self.control.send(Control::Kill);
+        let _ = self.control.send(ControlRequest::Kill);
     }
 
     /// The next event; none after the last.
@@ -280,9 +280,9 @@ impl Run {
     pub async fn wait(mut self) -> RunEnd {
         while self.events.recv().await.is_some() {}
         match self.ended.await {
-            Ok(Ending::Ended(status)) => RunEnd::Ended(status),
-            Ok(Ending::Stopped) => RunEnd::Stopped,
-            Ok(Ending::Broken(error)) => RunEnd::Broken(error),
+            Ok(DriverExit::Ended(status)) => RunEnd::Ended(status),
+            Ok(DriverExit::Stopped) => RunEnd::Stopped,
+            Ok(DriverExit::Broken(error)) => RunEnd::Broken(error),
             // Its thread has panicked: nothing of it goes on.
             Err(_) => RunEnd::Stopped,
         }
@@ -301,7 +301,7 @@ impl Stream for Run {
 #[derive(Debug, Clone, PartialEq)]
 pub enum RunEnd {
     /// It has ended.
-    Ended(lockstep_engine::notice::Status),
+    Ended(lockstep_engine::run_event::Status),
     /// It was stopped at once; where it has a store it can be resumed.
     Stopped,
     /// It cannot go on, and was stopped.
@@ -314,17 +314,17 @@ struct Channel {
     engine: Engine,
 }
 
-impl Host for Channel {
+impl RunHost for Channel {
     fn observe(&mut self, event: &RunEvent) {
         // Nobody may listen any more.
         let _ = self.events.send(event.clone());
     }
 
-    fn remember(&mut self, event: &RunEvent) {
+    fn on_replayed_event(&mut self, event: &RunEvent) {
         self.observe(event);
     }
 
-    fn ask(&mut self, node: &Name, question: &lockstep_engine::Question, answerer: Answerer) {
+    fn ask(&mut self, node: &Name, question: &lockstep_engine::Question, answerer: AnswerSender) {
         let Some(answer) = &self.engine.0.answer else {
             return;
         };

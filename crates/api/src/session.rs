@@ -7,17 +7,18 @@ use std::sync::Arc;
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::{FileId, Name};
 use lockstep_base::value::{Type, Value, from_json};
-use lockstep_engine::notice::{Queue, RunEvent};
-use lockstep_engine::{Answer, EffectId, Outcome, Question};
+use lockstep_engine::run_event::{LockQueuePosition, RunEvent};
+use lockstep_engine::{Answer, EffectId, EffectOutcome, Question};
 use lockstep_lang::eval::{Expr, Halt};
 use lockstep_lang::ir::{FailureClass, StmtKind};
-use lockstep_plan::{Locals, Plan, RunFacts, Sight, display};
+use lockstep_plan::{EvalScope, Locals, Plan, RunFacts, display};
 use lockstep_runtime::driver::{
-    self, Answerer, Control, Ending, Finisher, Host, Keeping, Platform, Settings,
+    self, ActionCompleter, AnswerSender, ControlRequest, DriverExit, Platform, RunHost,
+    RunPersistence, RunSettings,
 };
-use lockstep_runtime::inbox::Person;
-use lockstep_runtime::secrets::{Unreadable, Vault};
-use lockstep_verify::audit::Violation;
+use lockstep_runtime::inbox::Responder;
+use lockstep_runtime::secrets::{SecretReadError, SecretVault};
+use lockstep_verify::conformance::Violation;
 use tokio::sync::mpsc;
 
 use crate::actions::argument;
@@ -33,8 +34,8 @@ pub struct Session {
     max_commands: usize,
     folder: PathBuf,
     platform: Platform,
-    vault: Arc<Vault>,
-    keeping: Keeping,
+    vault: Arc<SecretVault>,
+    keeping: RunPersistence,
 }
 
 /// What a session is about.
@@ -69,7 +70,7 @@ impl Session {
             return Err(StartError::MissingActions(missing));
         }
         let spawner = engine.spawner().map_err(StartError::TemporaryFolder)?;
-        let mut keeping = Keeping::default();
+        let mut keeping = RunPersistence::default();
         if let Some(journal) = &parts.journal {
             keeping.journal = Some(journal(&options.facts.id));
         }
@@ -88,7 +89,7 @@ impl Session {
                 spawner,
                 http: parts.http.clone(),
             },
-            vault: Arc::new(Vault::new(Vec::<String>::new())),
+            vault: Arc::new(SecretVault::new(Vec::<String>::new())),
             keeping,
         })
     }
@@ -101,7 +102,7 @@ impl Session {
     pub async fn read_secrets(&mut self) -> Result<(), Vec<Diagnostic>> {
         let locals = Locals::default();
         let bound = &self.plan.bound;
-        let scope = Sight {
+        let scope = EvalScope {
             program: &bound.program,
             facts: &bound.facts,
             locals: &locals,
@@ -109,14 +110,14 @@ impl Session {
         };
         let mut value = |expr: &Expr| -> Result<Value, Halt> { scope.eval(expr) };
         let folder = folders(&self.plan, &self.folder);
-        let read = Vault::read(
+        let read = SecretVault::read(
             &bound.program.secrets,
             &mut value,
             &*folder,
             &*self.engine.0.environment,
             self.platform.spawner.groups(),
         );
-        let unreadable = |secret: Unreadable| {
+        let unreadable = |secret: SecretReadError| {
             let message = format!(
                 "secret `{}` could not be read: {}",
                 secret.secret, secret.message
@@ -131,12 +132,12 @@ impl Session {
     }
 
     /// Sets where the run is kept, and what has happened to it.
-    pub fn keep(&mut self, keeping: Keeping) {
+    pub fn keep(&mut self, keeping: RunPersistence) {
         self.keeping = keeping;
     }
 
     /// The texts of the secrets that have been read.
-    pub fn vault(&self) -> &Arc<Vault> {
+    pub fn vault(&self) -> &Arc<SecretVault> {
         &self.vault
     }
 
@@ -144,10 +145,10 @@ impl Session {
     /// I/O.
     pub async fn drive(
         self,
-        host: &mut dyn Host,
-        control: mpsc::UnboundedReceiver<Control>,
-    ) -> Ending {
-        let settings = Settings {
+        host: &mut dyn RunHost,
+        control: mpsc::UnboundedReceiver<ControlRequest>,
+    ) -> DriverExit {
+        let settings = RunSettings {
             run: self.facts.clone(),
             seed: self.seed,
             max: self.max_commands,
@@ -207,14 +208,14 @@ fn folders(plan: &Plan, here: &Path) -> Box<dyn Fn(FileId) -> PathBuf + Send> {
 
 /// A host with the actions of the engine.
 struct WithActions<'a> {
-    inner: &'a mut dyn Host,
+    inner: &'a mut dyn RunHost,
     engine: &'a Engine,
     plan: &'a Plan,
-    vault: &'a Arc<Vault>,
+    vault: &'a Arc<SecretVault>,
 }
 
-impl Host for WithActions<'_> {
-    fn act(&mut self, node: &Name, action: &Name, args: Vec<Value>, done: Finisher) {
+impl RunHost for WithActions<'_> {
+    fn act(&mut self, node: &Name, action: &Name, args: Vec<Value>, done: ActionCompleter) {
         let program = &self.plan.bound.program;
         let declared = program.actions.iter().find(|it| it.name == *action);
         let (Some(provided), Some(declared)) = (self.engine.0.actions.get(action), declared) else {
@@ -232,15 +233,15 @@ impl Host for WithActions<'_> {
         let arguments: Result<Vec<_>, String> = args.into_iter().map(argument).collect();
         let arguments = match arguments {
             Ok(arguments) => arguments,
-            Err(error) => return done.finish(Outcome::failed(FailureClass::Failed, error)),
+            Err(error) => return done.finish(EffectOutcome::failed(FailureClass::Failed, error)),
         };
         let called = tokio::spawn(provided.call(&params, arguments));
         let result = declared.result.clone();
         tokio::spawn(async move {
             done.finish(match called.await {
                 Ok(Ok(json)) => outcome(json, &result),
-                Ok(Err(error)) => Outcome::failed(FailureClass::Failed, error.to_string()),
-                Err(_) => Outcome::failed(FailureClass::Internal, "the action broke off"),
+                Ok(Err(error)) => EffectOutcome::failed(FailureClass::Failed, error.to_string()),
+                Err(_) => EffectOutcome::failed(FailureClass::Internal, "the action broke off"),
             });
         });
     }
@@ -249,8 +250,8 @@ impl Host for WithActions<'_> {
         self.inner.observe(event);
     }
 
-    fn remember(&mut self, event: &RunEvent) {
-        self.inner.remember(event);
+    fn on_replayed_event(&mut self, event: &RunEvent) {
+        self.inner.on_replayed_event(event);
     }
 
     fn idle(&mut self) {
@@ -261,7 +262,7 @@ impl Host for WithActions<'_> {
         self.inner.tick();
     }
 
-    fn ask(&mut self, node: &Name, question: &Question, answer: Answerer) {
+    fn ask(&mut self, node: &Name, question: &Question, answer: AnswerSender) {
         self.inner.ask(node, question, answer);
     }
 
@@ -269,16 +270,16 @@ impl Host for WithActions<'_> {
         self.inner.cancelling();
     }
 
-    fn waits_again(&mut self, queue: &Queue) {
-        self.inner.waits_again(queue);
+    fn on_lock_reacquire(&mut self, queue: &LockQueuePosition) {
+        self.inner.on_lock_reacquire(queue);
     }
 
-    fn heeds(&mut self, person: &Person, answer: Option<&Answer>) {
-        self.inner.heeds(person, answer);
+    fn on_external_request(&mut self, person: &Responder, answer: Option<&Answer>) {
+        self.inner.on_external_request(person, answer);
     }
 
-    fn strays(&mut self, violation: &Violation) {
-        self.inner.strays(violation);
+    fn on_plan_violation(&mut self, violation: &Violation) {
+        self.inner.on_plan_violation(violation);
     }
 
     fn withdraw(&mut self, question: EffectId) {
@@ -287,15 +288,15 @@ impl Host for WithActions<'_> {
 }
 
 /// How an action ended that returned this.
-fn outcome(json: serde_json::Value, result: &Type) -> Outcome {
+fn outcome(json: serde_json::Value, result: &Type) -> EffectOutcome {
     if *result == Type::Nothing {
-        return Outcome::good(Value::None);
+        return EffectOutcome::good(Value::None);
     }
     match from_json(json, result) {
-        Ok(value) => Outcome::good(value),
+        Ok(value) => EffectOutcome::good(value),
         Err(error) => {
             let message = format!("the action returned what is not declared: {error}");
-            Outcome::failed(FailureClass::Failed, message)
+            EffectOutcome::failed(FailureClass::Failed, message)
         }
     }
 }

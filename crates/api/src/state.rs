@@ -4,9 +4,9 @@ use lockstep_base::source::Name;
 use lockstep_base::value::{Value, to_json};
 use lockstep_lang::ir::GlobalSource;
 use lockstep_plan::{Plan, RunFacts, display};
-use lockstep_runtime::driver::{Keeping, Past};
+use lockstep_runtime::driver::{RecordedRun, RunPersistence};
 use lockstep_runtime::guardian;
-use lockstep_runtime::logs::Logs;
+use lockstep_runtime::logs::RunLogs;
 use lockstep_store::{NewRun, RunJournal, SharedLocks, Store, StoredInbox};
 pub use lockstep_store::{RunNumber, StoreError};
 
@@ -19,12 +19,12 @@ use crate::session::SessionOptions;
 /// A run in a state directory that this process drives.
 pub struct Recorded {
     store: Store,
-    run: lockstep_store::Run,
+    run: lockstep_store::StoredRun,
 }
 
 impl Recorded {
     /// A run that has been begun or claimed by this process.
-    pub fn new(store: Store, run: lockstep_store::Run) -> Self {
+    pub fn new(store: Store, run: lockstep_store::StoredRun) -> Self {
         Self { store, run }
     }
 
@@ -34,7 +34,7 @@ impl Recorded {
     }
 
     /// The run.
-    pub fn run(&self) -> &lockstep_store::Run {
+    pub fn run(&self) -> &lockstep_store::StoredRun {
         &self.run
     }
 
@@ -43,14 +43,14 @@ impl Recorded {
     /// # Errors
     ///
     /// Where the state directory cannot be opened again.
-    pub fn keeping(&self, past: Past) -> Result<Keeping, StoreError> {
+    pub fn keeping(&self, past: RecordedRun) -> Result<RunPersistence, StoreError> {
         let (store, run) = (&self.store, &self.run);
-        Ok(Keeping {
-            journal: Some(Box::new(RunJournal::new(store.again()?, run.number))),
+        Ok(RunPersistence {
+            journal: Some(Box::new(RunJournal::new(store.reopen()?, run.number))),
             past,
-            kept: run.kept.clone(),
+            log_folder: run.kept.clone(),
             locks: Box::new(SharedLocks::new(store, run.number)?),
-            logs: Some(Logs::new(store.logs(&run.id))),
+            logs: Some(RunLogs::new(store.logs(&run.id))),
             desk: Some(Box::new(StoredInbox::new(
                 store,
                 run.number,
@@ -62,7 +62,7 @@ impl Recorded {
     /// Lets go of a run that has not ended.
     pub fn release(&self) {
         // Where it cannot be written, the end of this process says the same.
-        let _ = self.store.let_go(self.run.number);
+        let _ = self.store.release(self.run.number);
     }
 }
 
@@ -83,7 +83,10 @@ impl Beginning {
     }
 
     /// Writes the run down, where the engine has a store.
-    pub(crate) fn record(self, engine: &Engine) -> Result<Option<(Recorded, Past)>, StartError> {
+    pub(crate) fn record(
+        self,
+        engine: &Engine,
+    ) -> Result<Option<(Recorded, RecordedRun)>, StartError> {
         let Some(folder) = &engine.0.store else {
             return Ok(None);
         };
@@ -98,7 +101,7 @@ impl Beginning {
             most: None,
             parent: None,
         })?;
-        Ok(Some((Recorded::new(store, run), Past::default())))
+        Ok(Some((Recorded::new(store, run), RecordedRun::default())))
     }
 }
 
@@ -122,11 +125,11 @@ pub fn inputs(plan: &Plan) -> serde_json::Value {
 /// A run that is continued.
 pub(crate) struct Resumed {
     recorded: Recorded,
-    past: Past,
+    past: RecordedRun,
 }
 
 impl Resumed {
-    pub(crate) fn recorded(self) -> (Recorded, Past) {
+    pub(crate) fn recorded(self) -> (Recorded, RecordedRun) {
         (self.recorded, self.past)
     }
 }
@@ -150,7 +153,7 @@ pub(crate) fn resume(engine: &Engine, run: &str) -> Result<(SessionOptions, Resu
         Ok(found) => found,
         Err(error) => {
             // What cannot be written now is as it was.
-            let _ = store.let_go(run.number);
+            let _ = store.release(run.number);
             return Err(error.of_run(&run.id).into());
         }
     };
@@ -171,7 +174,10 @@ pub(crate) fn resume(engine: &Engine, run: &str) -> Result<(SessionOptions, Resu
 /// # Errors
 ///
 /// Where the state directory is damaged, or another process drives the run.
-pub fn claim(store: &Store, run: &lockstep_store::Run) -> Result<lockstep_store::Run, StoreError> {
+pub fn claim(
+    store: &Store,
+    run: &lockstep_store::StoredRun,
+) -> Result<lockstep_store::StoredRun, StoreError> {
     store.examine()?;
     if let Some(owner) = &run.owner
         && owner.is_within_sight()
@@ -189,13 +195,13 @@ pub fn claim(store: &Store, run: &lockstep_store::Run) -> Result<lockstep_store:
 /// Where they cannot be read, or are of another version of the program.
 pub fn plan_and_past(
     store: &Store,
-    run: &lockstep_store::Run,
-) -> Result<(Arc<Plan>, Past), StoreError> {
+    run: &lockstep_store::StoredRun,
+) -> Result<(Arc<Plan>, RecordedRun), StoreError> {
     let bound = store.bound(run)?;
     // It was proved when the run began.
     let plan = Plan::new(bound)
         .map_err(|_| StoreError::refused("its plan does not fit this version of the program"))?;
-    let past = Past {
+    let past = RecordedRun {
         records: store.records(run.number)?,
         clock: run.clock,
     };

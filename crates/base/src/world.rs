@@ -15,7 +15,7 @@ pub trait Files {
 }
 
 /// Variables of the caller's environment.
-pub trait Environment {
+pub trait EnvironmentVariables {
     /// The variable's text.
     ///
     /// # Errors

@@ -8,19 +8,20 @@ use serde::Serialize;
 
 use super::cancel::wait;
 use super::exit::Exit;
-use super::groups::Groups;
+use super::groups::GroupMembers;
 use super::output::Output;
-use super::run::carry;
+use super::run::execute;
 use super::state::{self, ListFormat, StateArgument};
-use super::table::{Cell, cell, table};
+use super::table::{TableCell, cell, table};
 use lockstep_base::diagnostic::{Diagnostic, codes};
-use lockstep_engine::pattern::Pattern;
+use lockstep_engine::path_pattern::PathPattern;
 use lockstep_engine::{Answer, Question};
 use lockstep_store::{
-    Answering, Asked, Heard, Run, RunStatus, Store, StoreError, ms_between, now, time,
+    AnswerStatus, RequestStatus, RunStatus, Store, StoreError, StoredQuestion, StoredRun,
+    ms_between, now, time,
 };
+use lockstep_view::phrases::elapsed_text;
 use lockstep_view::style::Tone;
-use lockstep_view::words::ticking;
 
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("answer").args(["yes", "no", "choose"])))]
@@ -43,7 +44,7 @@ pub(super) struct Approve {
 
     /// What is to be done about a failure.
     #[arg(long, value_name = "WHAT")]
-    choose: Option<Choice>,
+    choose: Option<AnswerChoice>,
 
     /// Who answers; without it, the user of this process.
     #[arg(long = "as", value_name = "NAME")]
@@ -66,7 +67,7 @@ pub(super) struct Approve {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Choice {
+enum AnswerChoice {
     Retry,
     Ignore,
     Rollback,
@@ -75,7 +76,7 @@ enum Choice {
 
 /// A question that waits. As JSON it is stable: fields may be added, none is removed.
 #[derive(Debug, Serialize)]
-struct Open<'a> {
+struct OpenQuestionJson<'a> {
     run: &'a str,
     node: &'a str,
     question: &'a str,
@@ -88,7 +89,7 @@ struct Open<'a> {
 
 /// An answer that was given. As JSON it is stable: fields may be added, none is removed.
 #[derive(Debug, Serialize)]
-struct Given<'a> {
+struct GivenAnswerJson<'a> {
     run: &'a str,
     node: &'a str,
     answer: &'static str,
@@ -101,7 +102,7 @@ struct Given<'a> {
 
 impl Approve {
     fn who(&self) -> String {
-        self.who.clone().unwrap_or_else(carry::user)
+        self.who.clone().unwrap_or_else(execute::user)
     }
 
     /// The answer in the form that is sent to the run.
@@ -113,10 +114,10 @@ impl Approve {
         Some(match (self.yes, self.no, self.choose) {
             (true, ..) => Answer::Yes,
             (_, true, _) => Answer::No(reason()),
-            (.., Some(Choice::Retry)) => Answer::Retry,
-            (.., Some(Choice::Ignore)) => Answer::Ignore,
-            (.., Some(Choice::Rollback)) => Answer::Rollback,
-            (.., Some(Choice::Abort)) => Answer::Abort,
+            (.., Some(AnswerChoice::Retry)) => Answer::Retry,
+            (.., Some(AnswerChoice::Ignore)) => Answer::Ignore,
+            (.., Some(AnswerChoice::Rollback)) => Answer::Rollback,
+            (.., Some(AnswerChoice::Abort)) => Answer::Abort,
             _ => return None,
         })
     }
@@ -131,7 +132,7 @@ pub(super) fn run(arguments: &Approve, output: &mut Output) -> Exit {
 }
 
 /// The open questions of all runs, or of the one that is named.
-fn open(store: &Store, runs: &[Run]) -> Result<Vec<(Run, Asked)>, StoreError> {
+fn open(store: &Store, runs: &[StoredRun]) -> Result<Vec<(StoredRun, StoredQuestion)>, StoreError> {
     let mut found = Vec::new();
     for run in runs {
         if !matches!(run.status, RunStatus::Ended(_)) {
@@ -152,7 +153,7 @@ fn list(arguments: &Approve, output: &mut Output) -> Result<Exit, StoreError> {
         None => Vec::new(),
     };
     if arguments.format == ListFormat::Json {
-        let all: Vec<Open<'_>> = all
+        let all: Vec<OpenQuestionJson<'_>> = all
             .iter()
             .map(|(run, asked)| described(run, asked))
             .collect();
@@ -160,9 +161,9 @@ fn list(arguments: &Approve, output: &mut Output) -> Result<Exit, StoreError> {
     } else if all.is_empty() {
         output.print("nothing waits for an answer\n");
     } else {
-        let rows: Vec<Vec<Cell>> = all.iter().map(|(run, asked)| row(run, asked)).collect();
+        let rows: Vec<Vec<TableCell>> = all.iter().map(|(run, asked)| row(run, asked)).collect();
         let mut text = table(&rows, state::look(output));
-        let state = arguments.state.words();
+        let state = arguments.state.arguments();
         text.push_str(&format!(
             "\nanswer with: lockstep approve RUN [PATH] --yes|--no|--choose WHAT{state}\n"
         ));
@@ -171,13 +172,13 @@ fn list(arguments: &Approve, output: &mut Output) -> Result<Exit, StoreError> {
     Ok(Exit::Succeeded)
 }
 
-fn described<'a>(run: &'a Run, asked: &'a Asked) -> Open<'a> {
+fn described<'a>(run: &'a StoredRun, asked: &'a StoredQuestion) -> OpenQuestionJson<'a> {
     let (question, by, answers): (&str, &[String], &'static [&'static str]) = match &asked.question
     {
         Question::Approve { text, by } => (text, by, &["yes", "no"]),
         Question::Failed { text } => (text, &[], &["retry", "ignore", "rollback", "abort"]),
     };
-    Open {
+    OpenQuestionJson {
         run: &run.id,
         node: &asked.node,
         question,
@@ -187,7 +188,7 @@ fn described<'a>(run: &'a Run, asked: &'a Asked) -> Open<'a> {
     }
 }
 
-fn row(run: &Run, asked: &Asked) -> Vec<Cell> {
+fn row(run: &StoredRun, asked: &StoredQuestion) -> Vec<TableCell> {
     let open = described(run, asked);
     let by = match open.by.is_empty() {
         true => String::new(),
@@ -207,7 +208,10 @@ fn row(run: &Run, asked: &Asked) -> Vec<Cell> {
         cell(Tone::Dim, &open.answers.join(" or ")),
         cell(
             Tone::Dim,
-            &format!("asked {} ago", ticking(ms_between(asked.asked_at, now()))),
+            &format!(
+                "asked {} ago",
+                elapsed_text(ms_between(asked.asked_at, now()))
+            ),
         ),
         cell(Tone::Warn, stopped),
     ]
@@ -215,7 +219,7 @@ fn row(run: &Run, asked: &Asked) -> Vec<Cell> {
 
 fn give(arguments: &Approve, answer: &Answer, output: &mut Output) -> Result<Exit, StoreError> {
     let (named, path) = state::run_and_path(&arguments.run, &arguments.path);
-    let asks = |store: &Store, run: &Run| {
+    let asks = |store: &Store, run: &StoredRun| {
         open(store, std::slice::from_ref(run)).is_ok_and(|it| !it.is_empty())
     };
     let (store, run) =
@@ -234,7 +238,7 @@ fn give(arguments: &Approve, answer: &Answer, output: &mut Output) -> Result<Exi
         return Ok(output.refuse(&refused));
     }
     let who = arguments.who();
-    let given = |heeded| Given {
+    let given = |heeded| GivenAnswerJson {
         run: &run.id,
         node: &asked.node,
         answer: said(answer),
@@ -244,12 +248,12 @@ fn give(arguments: &Approve, answer: &Answer, output: &mut Output) -> Result<Exi
     };
     let is_json = arguments.format == ListFormat::Json;
     match store.answer(&asked, answer, &who, arguments.comment.as_deref())? {
-        Answering::TooLate(first) => Ok(output.refuse(&too_late(&asked, first))),
-        Answering::Given(_) if run.status != RunStatus::Running && is_json => {
+        AnswerStatus::TooLate(first) => Ok(output.refuse(&too_late(&asked, first))),
+        AnswerStatus::Given(_) if run.status != RunStatus::Running && is_json => {
             state::print_json(&given(false), output);
             Ok(Exit::Succeeded)
         }
-        Answering::Given(_) if run.status != RunStatus::Running => {
+        AnswerStatus::Given(_) if run.status != RunStatus::Running => {
             let words = state::words(store.folder());
             output.print(&format!(
                 "noted: run {id} is stopped, and goes on with this answer when it is resumed: \
@@ -258,17 +262,17 @@ fn give(arguments: &Approve, answer: &Answer, output: &mut Output) -> Result<Exi
             ));
             Ok(Exit::Succeeded)
         }
-        Answering::Given(request) => match wait(&store, &run, request)? {
-            Heard::Heeded if is_json => {
+        AnswerStatus::Given(request) => match wait(&store, &run, request)? {
+            RequestStatus::Heeded if is_json => {
                 state::print_json(&given(true), output);
                 Ok(Exit::Succeeded)
             }
-            Heard::Heeded => {
+            RequestStatus::Heeded => {
                 let said = said(answer);
                 output.print(&format!("{}: {said}, by {who}\n", asked.node));
                 Ok(Exit::Succeeded)
             }
-            Heard::Refused(_) | Heard::NotYet => {
+            RequestStatus::Refused(_) | RequestStatus::NotYet => {
                 let given = store.approvals(run.number)?;
                 let first = given.into_iter().rfind(|it| it.effect == asked.effect);
                 let first = first.map(|first| (first.who, first.answer));
@@ -281,12 +285,12 @@ fn give(arguments: &Approve, answer: &Answer, output: &mut Output) -> Result<Exi
 /// The one question of a run that the arguments select.
 fn choose(
     store: &Store,
-    run: &Run,
+    run: &StoredRun,
     path: Option<&str>,
-) -> Result<Result<Asked, Diagnostic>, StoreError> {
+) -> Result<Result<StoredQuestion, Diagnostic>, StoreError> {
     let all = open(store, std::slice::from_ref(run))?;
-    let mut all: Vec<Asked> = all.into_iter().map(|(_, asked)| asked).collect();
-    let nodes = |all: &[Asked]| -> String {
+    let mut all: Vec<StoredQuestion> = all.into_iter().map(|(_, asked)| asked).collect();
+    let nodes = |all: &[StoredQuestion]| -> String {
         let nodes: Vec<String> = all.iter().map(|it| format!("`{}`", it.node)).collect();
         nodes.join(", ")
     };
@@ -297,7 +301,7 @@ fn choose(
     };
     let before = nodes(&all);
     if let Some(path) = path {
-        let pattern = Pattern::new(path);
+        let pattern = PathPattern::new(path);
         all.retain(|asked| pattern.matches(&asked.node));
     }
     match (all.len(), path) {
@@ -321,7 +325,7 @@ fn choose(
 fn fits(
     arguments: &Approve,
     folder: &Path,
-    asked: &Asked,
+    asked: &StoredQuestion,
     answer: &Answer,
 ) -> Result<(), Diagnostic> {
     let refuse = |message: String| Diagnostic::without_place(codes::NOT_ANSWERED, message);
@@ -338,7 +342,7 @@ fn fits(
         }
         (Question::Failed { .. }, _) => return Ok(()),
     };
-    let groups = Groups::read(arguments.groups.as_deref(), folder)?;
+    let groups = GroupMembers::read(arguments.groups.as_deref(), folder)?;
     let who = arguments.who();
     if groups.allow(&who, by) {
         return Ok(());
@@ -355,7 +359,7 @@ fn fits(
     Err(refuse(message).help(help))
 }
 
-fn too_late(asked: &Asked, first: Option<(String, Answer)>) -> Diagnostic {
+fn too_late(asked: &StoredQuestion, first: Option<(String, Answer)>) -> Diagnostic {
     match first {
         Some((who, answer)) => answered(&asked.node, &who, &answer),
         None => Diagnostic::without_place(

@@ -36,7 +36,7 @@ Exit codes:
 )]
 pub(super) struct Arguments {
     #[command(subcommand)]
-    pub(super) command: Command,
+    pub(super) command: CliCommand,
 
     /// When to use colours.
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
@@ -44,7 +44,7 @@ pub(super) struct Arguments {
 }
 
 #[derive(Debug, Subcommand)]
-pub(super) enum Command {
+pub(super) enum CliCommand {
     /// Look for mistakes in a file, without running anything.
     Check(Check),
     /// Give advice about files, and mend what can safely be mended.
@@ -148,7 +148,7 @@ pub(super) enum Format {
 
 /// A pipeline and what it is to be run with.
 #[derive(Debug, Args)]
-pub(super) struct Target {
+pub(super) struct PipelineTarget {
     #[command(flatten)]
     pub(super) file: FileArgument,
 
@@ -160,7 +160,7 @@ pub(super) struct Target {
     pub(super) inputs: InputArguments,
 }
 
-impl Target {
+impl PipelineTarget {
     /// The file and the pipeline that are named. A single word that is no file names a pipeline
     /// of the folder's only file.
     pub(super) fn names(&self) -> (Option<&str>, Option<&str>) {
@@ -181,7 +181,7 @@ fn is_name(word: &str) -> bool {
 #[derive(Debug, Args)]
 pub(super) struct Plan {
     #[command(flatten)]
-    pub(super) target: Target,
+    pub(super) target: PipelineTarget,
 
     /// How to write the plan down.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
@@ -209,7 +209,7 @@ pub(super) struct Plan {
 
     /// What is chosen where a failure handler asks a person.
     #[arg(long, value_name = "CHOICE", default_value = "rollback")]
-    pub(super) choose: Choice,
+    pub(super) choose: FailureChoiceArgument,
 }
 
 /// How something can fail in `plan --if-fails`.
@@ -225,7 +225,7 @@ pub(super) enum FailureKind {
 
 /// What a person can choose after a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Choice {
+pub(super) enum FailureChoiceArgument {
     Retry,
     Ignore,
     Rollback,
@@ -235,7 +235,7 @@ pub(super) enum Choice {
 #[derive(Debug, Args)]
 pub(super) struct Run {
     #[command(flatten)]
-    pub(super) target: Target,
+    pub(super) target: PipelineTarget,
 
     /// How to show the run; `auto` is `live` on a terminal and `plain` elsewhere.
     #[arg(long, value_name = "FORMAT", default_value = "auto")]

@@ -8,18 +8,18 @@ use serde::Serialize;
 
 use super::exit::Exit;
 use super::output::Output;
-use super::run::carry;
+use super::run::execute;
 use super::state::{self, ListFormat, StateArgument};
 use lockstep_base::diagnostic::{Diagnostic, codes};
-use lockstep_runtime::inbox::Asking;
-use lockstep_store::{Heard, Run, RunStatus, Store, StoreError};
+use lockstep_runtime::inbox::InboxRequestKind;
+use lockstep_store::{RequestStatus, RunStatus, Store, StoreError, StoredRun};
 
 /// The polling interval for the state of a request.
-const PAUSE: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// How often to poll after the end of a run: the request may have ended it, and the end is stored
 /// before the request is settled.
-const LATE: u32 = 50;
+const MAX_POLLS_AFTER_END: u32 = 50;
 
 #[derive(Debug, Args)]
 pub(super) struct Cancel {
@@ -45,7 +45,7 @@ pub(super) struct Cancel {
 
 /// A run that is being cancelled. As JSON it is stable: fields may be added, none is removed.
 #[derive(Debug, Serialize)]
-struct Cancelling<'a> {
+struct CancelRequestJson<'a> {
     run: &'a str,
     status: &'static str,
     by: &'a str,
@@ -54,7 +54,7 @@ struct Cancelling<'a> {
 
 pub(super) fn run(arguments: &Cancel, output: &mut Output) -> Exit {
     let named = arguments.run.as_deref();
-    let runs = |_: &Store, run: &Run| run.status == RunStatus::Running;
+    let runs = |_: &Store, run: &StoredRun| run.status == RunStatus::Running;
     let (store, run) = match arguments
         .state
         .open_run(named, runs, "run that goes on", output)
@@ -65,13 +65,13 @@ pub(super) fn run(arguments: &Cancel, output: &mut Output) -> Exit {
     if let Err(refused) = is_driven(&store, &run) {
         return output.refuse(&refused);
     }
-    let who = arguments.who.clone().unwrap_or_else(carry::user);
+    let who = arguments.who.clone().unwrap_or_else(execute::user);
     let comment = arguments.comment.as_deref();
-    let asked = store.request(run.number, &Asking::Cancel, &who, comment);
+    let asked = store.request(run.number, &InboxRequestKind::Cancel, &who, comment);
     let heard = asked.and_then(|request| wait(&store, &run, request));
     match heard {
-        Ok(Heard::Heeded) if arguments.format == ListFormat::Json => {
-            let cancelling = Cancelling {
+        Ok(RequestStatus::Heeded) if arguments.format == ListFormat::Json => {
+            let cancelling = CancelRequestJson {
                 run: &run.id,
                 status: "cancelling",
                 by: &who,
@@ -80,7 +80,7 @@ pub(super) fn run(arguments: &Cancel, output: &mut Output) -> Exit {
             state::print_json(&cancelling, output);
             Exit::Succeeded
         }
-        Ok(Heard::Heeded) => {
+        Ok(RequestStatus::Heeded) => {
             output.print(&format!(
                 "run {} is being cancelled: what runs is stopped, and deployments under way are \
                  rolled back\n",
@@ -88,11 +88,11 @@ pub(super) fn run(arguments: &Cancel, output: &mut Output) -> Exit {
             ));
             Exit::Succeeded
         }
-        Ok(Heard::Refused(why)) => output.refuse(&Diagnostic::without_place(
+        Ok(RequestStatus::Refused(why)) => output.refuse(&Diagnostic::without_place(
             codes::NOT_DRIVEN,
             format!("run {}: {why}", run.id),
         )),
-        Ok(Heard::NotYet) => {
+        Ok(RequestStatus::NotYet) => {
             let run = store.run(run.number).unwrap_or(run);
             let refused = is_driven(&store, &run).err();
             output.refuse(&refused.unwrap_or_else(|| not_driven(&store, &run)))
@@ -103,26 +103,30 @@ pub(super) fn run(arguments: &Cancel, output: &mut Output) -> Exit {
 
 /// Waits until the run has handled a request. If no process drives it any more, the request is
 /// withdrawn.
-pub(super) fn wait(store: &Store, run: &Run, request: i64) -> Result<Heard, StoreError> {
+pub(super) fn wait(
+    store: &Store,
+    run: &StoredRun,
+    request: i64,
+) -> Result<RequestStatus, StoreError> {
     let mut late = 0;
     loop {
-        match store.heard(request)? {
-            Heard::NotYet => {}
+        match store.request_status(request)? {
+            RequestStatus::NotYet => {}
             heard => return Ok(heard),
         }
         if store.run(run.number)?.status != RunStatus::Running {
             late += 1;
         }
-        if late > LATE {
-            store.take_in(request, Some("nobody drives it"))?;
-            return Ok(Heard::NotYet);
+        if late > MAX_POLLS_AFTER_END {
+            store.pending_requests(request, Some("nobody drives it"))?;
+            return Ok(RequestStatus::NotYet);
         }
-        std::thread::sleep(PAUSE);
+        std::thread::sleep(POLL_INTERVAL);
     }
 }
 
 /// Checks that a process drives a run.
-pub(super) fn is_driven(store: &Store, run: &Run) -> Result<(), Diagnostic> {
+pub(super) fn is_driven(store: &Store, run: &StoredRun) -> Result<(), Diagnostic> {
     match run.status {
         RunStatus::Running => Ok(()),
         RunStatus::Stopped => Err(not_driven(store, run)),
@@ -133,7 +137,7 @@ pub(super) fn is_driven(store: &Store, run: &Run) -> Result<(), Diagnostic> {
     }
 }
 
-fn not_driven(store: &Store, run: &Run) -> Diagnostic {
+fn not_driven(store: &Store, run: &StoredRun) -> Diagnostic {
     let state = state::words(store.folder());
     let help = format!("`lockstep resume {}{state}` goes on with it", run.id);
     let message = format!("run {} was stopped: no process drives it", run.id);

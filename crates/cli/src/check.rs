@@ -2,9 +2,9 @@
 
 use super::arguments::{Check, Format};
 use super::exit::Exit;
-use super::files::{self, Variables};
+use super::files::{self, CallerEnvironment};
 use super::output::Output;
-use lockstep_base::diagnostic::render::{Style, clean, render};
+use lockstep_base::diagnostic::render::{RenderStyle, clean, render};
 use lockstep_base::diagnostic::{Diagnostic, Severity, github, json, sarif};
 use lockstep_base::source::Sources;
 use lockstep_lang::compile::{Compilation, compile};
@@ -22,7 +22,7 @@ pub(super) fn run(arguments: &Check, output: &mut Output) -> Exit {
         ..
     } = compile(&opened, &opened.path);
     if let Some(program) = &program {
-        diagnostics.extend(lockstep_verify::check(program, &Variables, &opened));
+        diagnostics.extend(lockstep_verify::check(program, &CallerEnvironment, &opened));
     }
     let wrong = diagnostics.iter().any(|it| it.severity == Severity::Error);
     let style = output.stdout_style();
@@ -63,7 +63,7 @@ pub(super) fn write(
     diagnostics: &[Diagnostic],
     sources: &Sources,
     format: Format,
-    style: Style,
+    style: RenderStyle,
 ) -> String {
     match format {
         Format::Text => render(diagnostics, sources, style),

@@ -1,10 +1,10 @@
 //! `lockstep complete`, which the completion scripts of shells call: what can be completed at the
 //! cursor. It must not fail nor print errors.
 
+mod candidate;
 mod line;
-mod offer;
+mod target;
 mod values;
-mod wanted;
 
 use std::ffi::OsString;
 
@@ -13,11 +13,11 @@ use clap::{Args, CommandFactory};
 use super::arguments::Arguments;
 use super::exit::Exit;
 use super::output::Output;
+pub(super) use candidate::Candidate;
 use lockstep_base::diagnostic::render::clean;
-pub(super) use offer::Offer;
 
 /// The maximum number of completions.
-const MOST: usize = 1000;
+const MAX_CANDIDATES: usize = 1000;
 
 #[derive(Debug, Args)]
 pub(super) struct Complete {
@@ -43,7 +43,7 @@ pub(super) fn run(arguments: &Complete, output: &mut Output) -> Exit {
         None => {
             let words = arguments.words.iter();
             let words: Vec<String> = words.map(|it| it.to_string_lossy().into_owned()).collect();
-            let line = |offer: Offer| match offer.what.lines().next() {
+            let line = |offer: Candidate| match offer.what.lines().next() {
                 Some(what) => format!("{}\t{}\n", offer.value, clean(what.trim())),
                 None => format!("{}\n", offer.value),
             };
@@ -55,16 +55,16 @@ pub(super) fn run(arguments: &Complete, output: &mut Output) -> Exit {
 }
 
 /// The completions for the last of these words.
-fn offers(words: &[String]) -> Vec<Offer> {
+fn offers(words: &[String]) -> Vec<Candidate> {
     let Some((current, before)) = words.split_last() else {
         return Vec::new();
     };
     let mut command = Arguments::command();
     command.build();
-    let wanted = wanted::wanted(&command, before, current);
+    let wanted = target::target(&command, before, current);
     let mut offers = wanted.offers();
     // A value with a line end could not be distinguished from two values.
     offers.retain(|offer| offer.value.starts_with(current) && !offer.value.contains(['\n', '\t']));
-    offers.truncate(MOST);
+    offers.truncate(MAX_CANDIDATES);
     offers
 }

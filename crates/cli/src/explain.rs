@@ -7,7 +7,7 @@ use super::exit::Exit;
 use super::output::Output;
 use super::page;
 use lockstep_base::diagnostic::codes::NO_SUCH_CODE;
-use lockstep_base::diagnostic::render::{Ink, Style};
+use lockstep_base::diagnostic::render::{Ink, RenderStyle};
 use lockstep_base::diagnostic::{Code, Diagnostic};
 use lockstep_lint as lint;
 
@@ -43,7 +43,7 @@ fn find(word: &str) -> Option<Code> {
 }
 
 /// All codes with their titles, by family.
-fn list(style: Style) -> String {
+fn list(style: RenderStyle) -> String {
     let mut out = String::new();
     let mut last = "";
     for code in Code::all() {

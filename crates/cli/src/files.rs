@@ -10,21 +10,21 @@ use lockstep_base::diagnostic::suggest::{closest, or_list};
 use lockstep_base::world::{self, FileError, Files, VariableError};
 
 /// The maximum size of a source, in bytes: positions are 32-bit offsets.
-const LARGEST: u64 = 1 << 30;
+const MAX_SOURCE_BYTES: u64 = 1 << 30;
 
 /// Files on disk; paths are relative to the caller's working directory.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Disk;
+pub struct CallerFiles;
 
-impl world::Files for Disk {
+impl world::Files for CallerFiles {
     fn read(&self, path: &str) -> Result<String, FileError> {
         let file = std::fs::File::open(path)?;
         if file.metadata()?.is_dir() {
             return Err(FileError::IsFolder);
         }
         let mut bytes = Vec::new();
-        file.take(LARGEST + 1).read_to_end(&mut bytes)?;
-        if bytes.len() as u64 > LARGEST {
+        file.take(MAX_SOURCE_BYTES + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > MAX_SOURCE_BYTES {
             return Err(FileError::TooLarge);
         }
         Ok(String::from_utf8(bytes)?)
@@ -33,31 +33,31 @@ impl world::Files for Disk {
 
 /// The file to work on, already read, and all others on disk.
 #[derive(Debug, Clone)]
-pub struct Opened {
+pub struct OpenedFile {
     /// Its path, as a person would write it.
     pub path: String,
     text: String,
 }
 
-impl world::Files for Opened {
+impl world::Files for OpenedFile {
     fn read(&self, path: &str) -> Result<String, FileError> {
         match path == self.path {
             true => Ok(self.text.clone()),
-            false => Disk.read(path),
+            false => CallerFiles.read(path),
         }
     }
 }
 
 /// Opens the named file, else the only one of the current folder.
-pub fn open(named: Option<&str>) -> Result<Opened, Diagnostic> {
+pub fn open(named: Option<&str>) -> Result<OpenedFile, Diagnostic> {
     let path = choose(named)?;
-    match Disk.read(&path) {
-        Ok(text) => Ok(Opened { path, text }),
+    match CallerFiles.read(&path) {
+        Ok(text) => Ok(OpenedFile { path, text }),
         Err(why) => Err(cannot_read(&path, &why)),
     }
 }
 
-impl Opened {
+impl OpenedFile {
     /// Its text.
     pub fn text(&self) -> &str {
         &self.text
@@ -72,9 +72,9 @@ impl Opened {
 
 /// The variables of the caller's environment.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Variables;
+pub struct CallerEnvironment;
 
-impl world::Environment for Variables {
+impl world::EnvironmentVariables for CallerEnvironment {
     fn var(&self, name: &str) -> Result<String, VariableError> {
         // The system would treat these as the end of a name.
         if name.is_empty() || name.contains(['=', '\0']) {
@@ -112,7 +112,7 @@ pub fn choose(named: Option<&str>) -> Result<String, Diagnostic> {
     }
 }
 
-/// The error for a named file that cannot be read; `why` comes from [`Disk`].
+/// The error for a named file that cannot be read; `why` comes from [`CallerFiles`].
 pub(super) fn cannot_read(path: &str, why: &FileError) -> Diagnostic {
     let wrong = Diagnostic::without_place(CANNOT_READ, format!("cannot read `{path}`: {why}"));
     let path = Path::new(path);

@@ -5,14 +5,14 @@ use std::path::Path;
 
 use ignore::WalkBuilder;
 
-use super::files::{self, Opened};
+use super::files::{self, OpenedFile};
 use lockstep_base::diagnostic::Diagnostic;
 use lockstep_base::diagnostic::codes::NO_FILE;
 use lockstep_base::world::FileError;
 
 /// Where to search if no file is named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Otherwise {
+pub(super) enum DefaultFiles {
     /// In this folder.
     Here,
     /// In this folder and all folders in it.
@@ -20,7 +20,10 @@ pub(super) enum Otherwise {
 }
 
 /// The files to work on, opened; and the errors for those that cannot be.
-pub(super) fn open(named: &[String], otherwise: Otherwise) -> (Vec<Opened>, Vec<Diagnostic>) {
+pub(super) fn open(
+    named: &[String],
+    otherwise: DefaultFiles,
+) -> (Vec<OpenedFile>, Vec<Diagnostic>) {
     let (paths, mut mistakes) = files(named, otherwise);
     let mut opened = Vec::new();
     for path in &paths {
@@ -34,8 +37,8 @@ pub(super) fn open(named: &[String], otherwise: Otherwise) -> (Vec<Opened>, Vec<
 
 /// The named files and those below named folders, else those of this folder; and the errors for
 /// wrong names.
-pub(super) fn files(named: &[String], otherwise: Otherwise) -> (Vec<String>, Vec<Diagnostic>) {
-    let depth = (named.is_empty() && otherwise == Otherwise::Here).then_some(1);
+pub(super) fn files(named: &[String], otherwise: DefaultFiles) -> (Vec<String>, Vec<Diagnostic>) {
+    let depth = (named.is_empty() && otherwise == DefaultFiles::Here).then_some(1);
     let mut paths = BTreeSet::new();
     let mut mistakes = Vec::new();
     let here = [String::from(".")];

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::arguments::Fmt;
 use super::exit::Exit;
-use super::files::{self, Disk};
-use super::find::{self, Otherwise};
+use super::files::{self, CallerFiles};
+use super::find::{self, DefaultFiles};
 use super::output::Output;
 use super::replace;
 use lockstep_base::diagnostic::Diagnostic;
@@ -18,29 +18,29 @@ use lockstep_base::diagnostic::codes::{CANNOT_READ, CANNOT_WRITE};
 use lockstep_base::diagnostic::render::{Ink, clean};
 use lockstep_base::source::Source;
 use lockstep_base::world::{FileError, Files};
-use lockstep_format::{self as format, Formatted, Mistake};
+use lockstep_format::{self as format, Formatted, FormatterDefect};
 
 /// The display name of standard input.
-const STDIN: &str = "standard input";
+const STDIN_NAME: &str = "standard input";
 
 /// The result for one file.
-struct Outcome {
+struct FormatOutcome {
     path: String,
     /// The original text, if it can be read.
     old: String,
     /// The formatted text, or why there is none.
-    new: Result<Formatted, Trouble>,
+    new: Result<Formatted, FormatError>,
 }
 
 /// Why a file is not formatted.
-enum Trouble {
+enum FormatError {
     /// It cannot be read or written.
     Outside(Diagnostic),
     /// The formatter would change its meaning.
-    Inside(Mistake),
+    Inside(FormatterDefect),
 }
 
-impl Outcome {
+impl FormatOutcome {
     fn changed(&self) -> bool {
         self.new.as_ref().is_ok_and(|new| new.text != self.old)
     }
@@ -48,7 +48,7 @@ impl Outcome {
 
 /// The counts of files by result.
 #[derive(Default)]
-struct Counts {
+struct FormatCounts {
     changed: usize,
     all: usize,
     wrong: bool,
@@ -64,21 +64,21 @@ pub(super) fn run(arguments: &Fmt, output: &mut Output) -> Exit {
             )),
         };
     }
-    let (paths, mistakes) = find::files(&arguments.paths, Otherwise::Below);
-    let mut counts = Counts::default();
+    let (paths, mistakes) = find::files(&arguments.paths, DefaultFiles::Below);
+    let mut counts = FormatCounts::default();
     for mistake in &mistakes {
         output.refuse(mistake);
         counts.wrong = true;
     }
     let writes = !arguments.check && !arguments.diff;
     for outcome in all(paths, writes) {
-        tell(&outcome, arguments, &mut counts, output);
+        print_outcome(&outcome, arguments, &mut counts, output);
     }
     summary(&counts, arguments, output);
     exit(&counts, writes)
 }
 
-fn exit(counts: &Counts, writes: bool) -> Exit {
+fn exit(counts: &FormatCounts, writes: bool) -> Exit {
     match counts.wrong {
         true => Exit::Refused,
         false if !writes && counts.changed > 0 => Exit::Failed,
@@ -88,7 +88,7 @@ fn exit(counts: &Counts, writes: bool) -> Exit {
 
 /// Formats all files, several in parallel, and writes them if requested. One that cannot be
 /// formatted does not stop the others.
-fn all(paths: Vec<String>, writes: bool) -> Vec<Outcome> {
+fn all(paths: Vec<String>, writes: bool) -> Vec<FormatOutcome> {
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
     let threads = threads.min(paths.len());
     let next = AtomicUsize::new(0);
@@ -112,27 +112,27 @@ fn all(paths: Vec<String>, writes: bool) -> Vec<Outcome> {
     done
 }
 
-fn file(path: &str, writes: bool) -> Outcome {
-    let outcome = |old: String, new| Outcome {
+fn file(path: &str, writes: bool) -> FormatOutcome {
+    let outcome = |old: String, new| FormatOutcome {
         path: path.to_string(),
         old,
         new,
     };
-    let old = match Disk.read(path) {
+    let old = match CallerFiles.read(path) {
         Ok(text) => text,
         Err(why) => {
             return outcome(
                 String::new(),
-                Err(Trouble::Outside(files::cannot_read(path, &why))),
+                Err(FormatError::Outside(files::cannot_read(path, &why))),
             );
         }
     };
-    let new = format::checked(&old).map_err(Trouble::Inside);
+    let new = format::checked(&old).map_err(FormatError::Inside);
     let new = new.and_then(|new| {
         if writes && new.text != old {
             replace::replace(path, &new.text).map_err(|why| {
                 let message = format!("cannot write `{path}`: {}", FileError::from(&why));
-                Trouble::Outside(Diagnostic::without_place(CANNOT_WRITE, message))
+                FormatError::Outside(Diagnostic::without_place(CANNOT_WRITE, message))
             })?;
         }
         Ok(new)
@@ -141,7 +141,12 @@ fn file(path: &str, writes: bool) -> Outcome {
 }
 
 /// Reports the result for a file.
-fn tell(outcome: &Outcome, arguments: &Fmt, counts: &mut Counts, output: &mut Output) {
+fn print_outcome(
+    outcome: &FormatOutcome,
+    arguments: &Fmt,
+    counts: &mut FormatCounts,
+    output: &mut Output,
+) {
     counts.all += 1;
     let new = match &outcome.new {
         Ok(new) => new,
@@ -166,10 +171,10 @@ fn tell(outcome: &Outcome, arguments: &Fmt, counts: &mut Counts, output: &mut Ou
 }
 
 /// Reports why a file is not formatted.
-fn refuse(path: &str, trouble: &Trouble, output: &mut Output) {
+fn refuse(path: &str, trouble: &FormatError, output: &mut Output) {
     match trouble {
-        Trouble::Outside(mistake) => drop(output.refuse(mistake)),
-        Trouble::Inside(mistake) => {
+        FormatError::Outside(mistake) => drop(output.refuse(mistake)),
+        FormatError::Inside(mistake) => {
             let word = output.stderr_style().paint(Ink::Error, "error");
             let path = clean(path);
             output.complain(&format!(
@@ -181,15 +186,15 @@ fn refuse(path: &str, trouble: &Trouble, output: &mut Output) {
 }
 
 /// Reports which part of a file was left unchanged.
-fn left(outcome: &Outcome, new: &Formatted, output: &mut Output) {
+fn left(outcome: &FormatOutcome, new: &Formatted, output: &mut Output) {
     let source = Source::new(outcome.path.as_str(), outcome.old.as_str());
-    let place = new.kept.first().map_or(String::new(), |span| {
+    let place = new.preserved.first().map_or(String::new(), |span| {
         let (line, column) = source.line_column(span.start);
         format!(":{line}:{column}")
     });
     let path = clean(&outcome.path);
     let word = output.stderr_style().paint(Ink::Error, "error");
-    let how = match outcome.path == STDIN {
+    let how = match outcome.path == STDIN_NAME {
         true => String::new(),
         false => format!("; `lockstep check {path}` says why"),
     };
@@ -198,7 +203,7 @@ fn left(outcome: &Outcome, new: &Formatted, output: &mut Output) {
     ));
 }
 
-fn summary(counts: &Counts, arguments: &Fmt, output: &mut Output) {
+fn summary(counts: &FormatCounts, arguments: &Fmt, output: &mut Output) {
     let files = |count: usize| match count {
         1 => String::from("1 file"),
         count => format!("{count} files"),
@@ -230,13 +235,13 @@ fn stdin(arguments: &Fmt, output: &mut Output) -> Exit {
     let old = match text {
         Ok(text) => text,
         Err(why) => {
-            let message = format!("cannot read {STDIN}: {why}");
+            let message = format!("cannot read {STDIN_NAME}: {why}");
             return output.refuse(&Diagnostic::without_place(CANNOT_READ, message));
         }
     };
-    let outcome = Outcome {
-        path: STDIN.to_string(),
-        new: format::checked(&old).map_err(Trouble::Inside),
+    let outcome = FormatOutcome {
+        path: STDIN_NAME.to_string(),
+        new: format::checked(&old).map_err(FormatError::Inside),
         old,
     };
     let writes = !arguments.check && !arguments.diff;
@@ -244,7 +249,7 @@ fn stdin(arguments: &Fmt, output: &mut Output) -> Exit {
         let new = outcome.new.as_ref().map_or(&outcome.old, |new| &new.text);
         output.print(new);
     }
-    let mut counts = Counts::default();
-    tell(&outcome, arguments, &mut counts, output);
+    let mut counts = FormatCounts::default();
+    print_outcome(&outcome, arguments, &mut counts, output);
     exit(&counts, writes)
 }

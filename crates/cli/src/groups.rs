@@ -6,20 +6,20 @@ use std::path::{Path, PathBuf};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 
 /// The file's name in a state directory.
-const FILE: &str = "groups.toml";
+const GROUPS_FILE_NAME: &str = "groups.toml";
 
 /// The members of groups.
 #[derive(Debug, Default)]
-pub(super) struct Groups {
+pub(super) struct GroupMembers {
     members: BTreeMap<String, Vec<String>>,
     /// The file that they were read from, if there is one.
     pub(super) file: Option<PathBuf>,
 }
 
-impl Groups {
+impl GroupMembers {
     /// Reads the named file, else `groups.toml` of the state directory, if it exists.
     pub(super) fn read(named: Option<&Path>, folder: &Path) -> Result<Self, Diagnostic> {
-        let own = folder.join(FILE);
+        let own = folder.join(GROUPS_FILE_NAME);
         let path = match named {
             Some(path) => path,
             None if own.exists() => &own,

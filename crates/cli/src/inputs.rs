@@ -4,10 +4,10 @@ use clap::Args;
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
-use super::files::Disk;
+use super::files::CallerFiles;
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::world::{FileError, Files};
-use lockstep_plan::{Asked, Raw};
+use lockstep_plan::{InputValue, RunRequest};
 
 /// The arguments of every command that takes inputs.
 #[derive(Debug, Clone, Default, Args)]
@@ -28,19 +28,19 @@ pub struct InputArguments {
 impl InputArguments {
     /// All given values together. The command line has precedence over files, and a later file over
     /// an earlier one. All errors are reported together.
-    pub fn read(&self, pipeline: Option<&str>) -> Result<Asked, Vec<Diagnostic>> {
-        let mut asked = Asked {
+    pub fn read(&self, pipeline: Option<&str>) -> Result<RunRequest, Vec<Diagnostic>> {
+        let mut asked = RunRequest {
             pipeline: pipeline.map(String::from),
-            ..Asked::default()
+            ..RunRequest::default()
         };
         let mut mistakes = Vec::new();
         for path in &self.files {
-            let text = Disk.read(path).map_err(InputsError::from);
+            let text = CallerFiles.read(path).map_err(InputsError::from);
             match text.and_then(|text| parse(path, &text)) {
                 Ok(values) => asked.inputs.extend(
                     values
                         .into_iter()
-                        .map(|(name, value)| (name, Raw::Json(value))),
+                        .map(|(name, value)| (name, InputValue::Json(value))),
                 ),
                 Err(why) => {
                     let message = format!("cannot read inputs from `{path}`: {why}");
@@ -55,7 +55,7 @@ impl InputArguments {
             mistakes.push(twice(format!("`--set {name}=…` is given more than once")));
         }
         for (name, text) in &self.inputs {
-            let raw = Raw::Text(text.clone());
+            let raw = InputValue::Text(text.clone());
             asked.inputs.insert(name.clone(), raw);
         }
         for (path, text) in &self.set {
@@ -178,7 +178,7 @@ fn syntax(error: impl std::error::Error) -> InputsError {
 }
 
 fn from_json(text: &str) -> Result<Value, InputsError> {
-    let unique: Unique = serde_json::from_str(text).map_err(syntax)?;
+    let unique: UniqueKeysJson = serde_json::from_str(text).map_err(syntax)?;
     Ok(unique.0)
 }
 
@@ -263,17 +263,19 @@ fn of_float(number: f64) -> Result<Value, InputsError> {
 }
 
 /// A JSON value without duplicate keys: otherwise the last one would win silently.
-struct Unique(Value);
+struct UniqueKeysJson(Value);
 
-impl<'de> serde::Deserialize<'de> for Unique {
+impl<'de> serde::Deserialize<'de> for UniqueKeysJson {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(UniqueVisitor).map(Unique)
+        deserializer
+            .deserialize_any(UniqueKeysVisitor)
+            .map(UniqueKeysJson)
     }
 }
 
-struct UniqueVisitor;
+struct UniqueKeysVisitor;
 
-impl<'de> serde::de::Visitor<'de> for UniqueVisitor {
+impl<'de> serde::de::Visitor<'de> for UniqueKeysVisitor {
     type Value = Value;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -306,7 +308,7 @@ impl<'de> serde::de::Visitor<'de> for UniqueVisitor {
 
     fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
         let mut items = Vec::new();
-        while let Some(Unique(item)) = seq.next_element()? {
+        while let Some(UniqueKeysJson(item)) = seq.next_element()? {
             items.push(item);
         }
         Ok(Value::Array(items))
@@ -314,7 +316,9 @@ impl<'de> serde::de::Visitor<'de> for UniqueVisitor {
 
     fn visit_map<A: serde::de::MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut map = Map::new();
-        while let Some((key, Unique(value))) = entries.next_entry::<String, Unique>()? {
+        while let Some((key, UniqueKeysJson(value))) =
+            entries.next_entry::<String, UniqueKeysJson>()?
+        {
             if map.contains_key(&key) {
                 let message = format!("`{key}` stands there twice");
                 return Err(serde::de::Error::custom(message));
@@ -420,8 +424,8 @@ mod tests {
         };
         let asked = arguments.read(Some("release")).expect("no mistakes");
         let inputs = Vec::from_iter(asked.inputs);
-        let tag = (String::from("tag"), Raw::Text(String::from("v3")));
-        let number = (String::from("n"), Raw::Json(json!(2)));
+        let tag = (String::from("tag"), InputValue::Text(String::from("v3")));
+        let number = (String::from("n"), InputValue::Json(json!(2)));
         assert_eq!(inputs, [tag, number]);
         let field = (String::from("a.b"), String::from("9"));
         assert_eq!(Vec::from_iter(asked.fields), [field]);

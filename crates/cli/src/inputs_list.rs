@@ -10,14 +10,14 @@ use lockstep_base::diagnostic::render::clean;
 use lockstep_lang::ir::{Global, GlobalSource, Program};
 use lockstep_plan as plan;
 use lockstep_view::Style;
-use lockstep_view::style::{Line, Tone};
+use lockstep_view::style::{StyledLine, Tone};
 
 /// Blanks between columns.
-const GAP: usize = 2;
+const COLUMN_GAP: usize = 2;
 
 /// An input. As JSON it is stable: fields may be added, none is removed.
 #[derive(Debug, Serialize)]
-struct Input {
+struct InputJson {
     name: String,
     #[serde(rename = "type")]
     ty: String,
@@ -35,7 +35,7 @@ pub(super) fn run(arguments: &Inputs, output: &mut Output) -> Exit {
         Ok(checked) => checked,
         Err(exit) => return exit,
     };
-    let inputs: Vec<Input> = plan::inputs(&program)
+    let inputs: Vec<InputJson> = plan::inputs(&program)
         .map(|input| describe(input, &program))
         .collect();
     match arguments.format {
@@ -56,13 +56,13 @@ pub(super) fn run(arguments: &Inputs, output: &mut Output) -> Exit {
     Exit::Succeeded
 }
 
-fn describe(input: &Global, program: &Program) -> Input {
+fn describe(input: &Global, program: &Program) -> InputJson {
     let (default, rule) = match &input.source {
         GlobalSource::Input { default, rule } => (default.as_ref(), rule.as_ref()),
         GlobalSource::Let(_) => (None, None),
     };
     let said = |expr: &lockstep_lang::eval::Expr| program.sources.text(expr.span).to_string();
-    Input {
+    InputJson {
         name: input.name.to_string(),
         ty: input.ty.to_string(),
         required: default.is_none(),
@@ -73,20 +73,20 @@ fn describe(input: &Global, program: &Program) -> Input {
 }
 
 /// A line for each input, with its documentation and its constraint below.
-fn table(inputs: &[Input], style: Style, width: usize) -> String {
+fn table(inputs: &[InputJson], style: Style, width: usize) -> String {
     if inputs.is_empty() {
         return String::from("this file declares no inputs\n");
     }
-    let widest = |cell: fn(&Input) -> String| {
+    let widest = |cell: fn(&InputJson) -> String| {
         let widths = inputs.iter().map(|it| columns(&cell(it)));
-        widths.max().unwrap_or(0) + GAP
+        widths.max().unwrap_or(0) + COLUMN_GAP
     };
     // On a narrow terminal the columns overlap instead of pushing each other off the screen.
     let types = widest(|it| one_line(&it.name)).min(width / 3);
     let defaults = types + widest(|it| one_line(&it.ty)).min(width / 2);
     let mut lines = Vec::new();
     for input in inputs {
-        let mut line = Line::of(Tone::Bold, one_line(&input.name));
+        let mut line = StyledLine::of(Tone::Bold, one_line(&input.name));
         line.pad(types);
         line.add(Tone::Note, format!("{}  ", one_line(&input.ty)));
         line.pad(defaults);
@@ -99,20 +99,20 @@ fn table(inputs: &[Input], style: Style, width: usize) -> String {
         let rule = input.rule.as_ref().map(|rule| format!("where {rule}"));
         let doc = input.doc.iter().flat_map(|doc| doc.lines());
         for text in doc.map(String::from).chain(rule) {
-            let mut line = Line::new();
+            let mut line = StyledLine::new();
             line.pad(types).add(Tone::Dim, one_line(&text));
             lines.push(line);
         }
     }
-    let text = |mut line: Line| format!("{}\n", line.fit(width, style).paint(style));
+    let text = |mut line: StyledLine| format!("{}\n", line.fit(width, style).paint(style));
     lines.into_iter().map(text).collect()
 }
 
 fn columns(text: &str) -> usize {
-    Line::of(Tone::Plain, text).width()
+    StyledLine::of(Tone::Plain, text).width()
 }
 
-fn default(input: &Input) -> String {
+fn default(input: &InputJson) -> String {
     match &input.default {
         Some(default) => format!("= {}", one_line(default)),
         None => String::from("must be given"),

@@ -3,7 +3,6 @@
 
 mod approve;
 mod arguments;
-mod borrowers;
 mod cancel;
 mod check;
 mod complete;
@@ -14,6 +13,7 @@ pub mod files;
 mod find;
 mod fmt;
 mod groups;
+mod importers;
 pub mod inputs;
 mod inputs_list;
 mod lint;
@@ -45,7 +45,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use arguments::{Arguments, Command};
+use arguments::{Arguments, CliCommand};
 pub use exit::Exit;
 use output::Output;
 use terminal::Color;
@@ -67,31 +67,31 @@ pub fn main() -> ExitCode {
     output.finish(exit).into()
 }
 
-fn run(command: Command, output: &mut Output) -> Exit {
+fn run(command: CliCommand, output: &mut Output) -> Exit {
     match command {
-        Command::Check(check) => check::run(&check, output),
-        Command::Lint(lint) => lint::run(&lint, output),
-        Command::Plan(plan) => plan::run(&plan, output),
-        Command::Run(run) => run::run(&run, output),
-        Command::Verify(verify) => verify::run(&verify, output),
-        Command::Test(test) => test::run(&test, output),
-        Command::Resume(resume) => resume::run(&resume, output),
-        Command::Retry(retry) => retry::run(&retry, output),
-        Command::Cancel(cancel) => cancel::run(&cancel, output),
-        Command::Approve(approve) => approve::run(&approve, output),
-        Command::Runs(runs) => runs::run(&runs, output),
-        Command::Show(show) => show::run(&show, output),
-        Command::Logs(logs) => logs::run(&logs, output),
-        Command::Locks(locks) => locks::run(&locks, output),
-        Command::Inputs(inputs) => inputs_list::run(&inputs, output),
-        Command::Fmt(fmt) => fmt::run(&fmt, output),
-        Command::New(new) => new::run(&new, output),
-        Command::Completions(shell) => completions::run(&shell, output),
-        Command::Complete(arguments) => complete::run(&arguments, output),
-        Command::Man(man) => completions::man(&man, output),
-        Command::Explain(explain) => explain::run(&explain, output),
+        CliCommand::Check(check) => check::run(&check, output),
+        CliCommand::Lint(lint) => lint::run(&lint, output),
+        CliCommand::Plan(plan) => plan::run(&plan, output),
+        CliCommand::Run(run) => run::run(&run, output),
+        CliCommand::Verify(verify) => verify::run(&verify, output),
+        CliCommand::Test(test) => test::run(&test, output),
+        CliCommand::Resume(resume) => resume::run(&resume, output),
+        CliCommand::Retry(retry) => retry::run(&retry, output),
+        CliCommand::Cancel(cancel) => cancel::run(&cancel, output),
+        CliCommand::Approve(approve) => approve::run(&approve, output),
+        CliCommand::Runs(runs) => runs::run(&runs, output),
+        CliCommand::Show(show) => show::run(&show, output),
+        CliCommand::Logs(logs) => logs::run(&logs, output),
+        CliCommand::Locks(locks) => locks::run(&locks, output),
+        CliCommand::Inputs(inputs) => inputs_list::run(&inputs, output),
+        CliCommand::Fmt(fmt) => fmt::run(&fmt, output),
+        CliCommand::New(new) => new::run(&new, output),
+        CliCommand::Completions(shell) => completions::run(&shell, output),
+        CliCommand::Complete(arguments) => complete::run(&arguments, output),
+        CliCommand::Man(man) => completions::man(&man, output),
+        CliCommand::Explain(explain) => explain::run(&explain, output),
         #[cfg(feature = "lsp")]
-        Command::Lsp(_) => lsp::run(),
+        CliCommand::Lsp(_) => lsp::run(),
     }
 }
 

@@ -6,43 +6,43 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::arguments::{Format, Lint};
-use super::borrowers::Borrowers;
 use super::check::write;
 use super::exit::Exit;
-use super::files::{Opened, Variables};
-use super::find::{self, Otherwise};
+use super::files::{CallerEnvironment, OpenedFile};
+use super::find::{self, DefaultFiles};
+use super::importers::Importers;
 use super::output::Output;
 use super::replace;
-use super::settings::{self, Settings};
-use lockstep_base::diagnostic::render::{Ink, Style, clean, render};
+use super::settings::{self, ProjectSettings};
+use lockstep_base::diagnostic::render::{Ink, RenderStyle, clean, render};
 use lockstep_base::diagnostic::{Code, Diagnostic, Severity, codes};
 use lockstep_base::source::Sources;
 use lockstep_base::world::FileError;
 use lockstep_lang::compile::{Compilation, compile};
 use lockstep_lang::ir::Program;
 use lockstep_lint::{self as lint, Level, Rule};
-use lockstep_plan::{self as plan, Asked, Plan};
-use merge::Merged;
+use lockstep_plan::{self as plan, Plan, RunRequest};
+use merge::MergedFindings;
 
 pub(super) fn run(arguments: &Lint, output: &mut Output) -> Exit {
     if arguments.rules {
         return list(output);
     }
-    match Session::begin(arguments, output) {
+    match LintSession::begin(arguments, output) {
         Ok(session) => session.all(output),
         Err(exit) => exit,
     }
 }
 
 /// The state of one invocation.
-struct Session<'a> {
+struct LintSession<'a> {
     arguments: &'a Lint,
-    files: Vec<Opened>,
-    asked: Asked,
-    settings: HashMap<Option<PathBuf>, Settings>,
+    files: Vec<OpenedFile>,
+    asked: RunRequest,
+    settings: HashMap<Option<PathBuf>, ProjectSettings>,
 }
 
-impl<'a> Session<'a> {
+impl<'a> LintSession<'a> {
     /// Opens all files and reads all settings; errors in them end the invocation.
     fn begin(arguments: &'a Lint, output: &mut Output) -> Result<Self, Exit> {
         let refuse = |mistakes: &[Diagnostic], sources: &Sources, output: &mut Output| {
@@ -59,15 +59,15 @@ impl<'a> Session<'a> {
             Exit::Refused
         };
         let nothing = Sources::default();
-        let (opened, mut mistakes) = find::open(&arguments.paths, Otherwise::Below);
+        let (opened, mut mistakes) = find::open(&arguments.paths, DefaultFiles::Below);
         let asked = arguments.inputs.read(None).unwrap_or_else(|wrong| {
             mistakes.extend(wrong);
-            Asked::default()
+            RunRequest::default()
         });
         if !mistakes.is_empty() {
             return Err(refuse(&mistakes, &nothing, output));
         }
-        let mut known = HashMap::from([(None, Settings::default())]);
+        let mut known = HashMap::from([(None, ProjectSettings::default())]);
         for file in &opened {
             let Some(path) = settings::find(&file.path) else {
                 continue;
@@ -89,17 +89,17 @@ impl<'a> Session<'a> {
 
     /// Fixes, lints and reports all files.
     fn all(self, output: &mut Output) -> Exit {
-        let mut merged = Merged::default();
+        let mut merged = MergedFindings::default();
         let mut broken = false;
         let mut files = self.files.clone();
-        let mended = match self.mend_all(&mut files, output) {
+        let mended = match self.fix_all(&mut files, output) {
             Ok(mended) => mended,
             Err(exit) => return exit,
         };
         let borrowers = self.borrowers();
         for opened in &files {
             let config = self.config(opened, &borrowers);
-            let (compilation, found, fine) = self.look(opened, &config);
+            let (compilation, found, fine) = self.lint_file(opened, &config);
             broken |= !fine;
             merged.add(&compilation.sources, found);
         }
@@ -113,12 +113,12 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn borrowers(&self) -> Borrowers {
-        Borrowers::of(self.files.iter().map(|file| Path::new(&file.path)))
+    fn borrowers(&self) -> Importers {
+        Importers::of(self.files.iter().map(|file| Path::new(&file.path)))
     }
 
     /// The lint configuration of a file.
-    fn config(&self, opened: &Opened, borrowers: &Borrowers) -> lint::Config {
+    fn config(&self, opened: &OpenedFile, borrowers: &Importers) -> lint::Config {
         let settings = self.settings.get(&settings::find(&opened.path));
         let config = settings.map(|settings| settings.lint.clone());
         let used = borrowers.from(Path::new(&opened.path));
@@ -126,9 +126,9 @@ impl<'a> Session<'a> {
     }
 
     /// Fixes all files if `--fix` is given. Returns what was changed in which.
-    fn mend_all(
+    fn fix_all(
         &self,
-        files: &mut [Opened],
+        files: &mut [OpenedFile],
         output: &mut Output,
     ) -> Result<Vec<(String, Vec<String>)>, Exit> {
         let mut mended: Vec<(String, Vec<String>)> = Vec::new();
@@ -139,7 +139,7 @@ impl<'a> Session<'a> {
             let borrowers = self.borrowers();
             for file in files.iter_mut() {
                 let config = self.config(file, &borrowers);
-                let Some((text, done)) = self.mend(file, &config, output)? else {
+                let Some((text, done)) = self.fix(file, &config, output)? else {
                     continue;
                 };
                 changed |= text.len() < file.text().len();
@@ -154,13 +154,13 @@ impl<'a> Session<'a> {
     }
 
     /// Applies the safe fixes of a file and writes it.
-    fn mend(
+    fn fix(
         &self,
-        opened: &Opened,
+        opened: &OpenedFile,
         config: &lint::Config,
         output: &mut Output,
     ) -> Result<Option<(String, Vec<String>)>, Exit> {
-        let mended = lint::mend(opened, &opened.path, opened.text(), config);
+        let mended = lint::fix(opened, &opened.path, opened.text(), config);
         if let Some(why) = &mended.refused {
             // It is a bug of this program, and nothing was changed; the findings are reported.
             output.complain(&format!("{}: not mended: {why}\n", clean(&opened.path)));
@@ -180,7 +180,11 @@ impl<'a> Session<'a> {
     }
 
     /// The diagnostics of the compiler and the rules for a file, and whether it compiles.
-    fn look(&self, opened: &Opened, config: &lint::Config) -> (Compilation, Vec<Diagnostic>, bool) {
+    fn lint_file(
+        &self,
+        opened: &OpenedFile,
+        config: &lint::Config,
+    ) -> (Compilation, Vec<Diagnostic>, bool) {
         let compilation = compile(opened, &opened.path);
         let mut found = compilation.diagnostics.clone();
         let mut plans = Vec::new();
@@ -195,7 +199,12 @@ impl<'a> Session<'a> {
 
     /// The plans of all pipelines whose inputs are known. The errors of the others are reported as
     /// in `check`.
-    fn plans(&self, program: &Program, opened: &Opened, found: &mut Vec<Diagnostic>) -> Vec<Plan> {
+    fn plans(
+        &self,
+        program: &Program,
+        opened: &OpenedFile,
+        found: &mut Vec<Diagnostic>,
+    ) -> Vec<Plan> {
         let mut asked = self.asked.clone();
         if self.files.len() > 1 {
             // Other files have other inputs.
@@ -208,7 +217,8 @@ impl<'a> Session<'a> {
             if plan::missing(program, &asked).next().is_some() {
                 continue;
             }
-            match plan::bind(program, &asked, &Variables, opened).and_then(lockstep_verify::proved)
+            match plan::bind(program, &asked, &CallerEnvironment, opened)
+                .and_then(lockstep_verify::proved)
             {
                 Ok(plan) => plans.push(plan),
                 Err(mistakes) => {
@@ -225,7 +235,12 @@ impl<'a> Session<'a> {
         plans
     }
 
-    fn report(&self, merged: &Merged, mended: &[(String, Vec<String>)], output: &mut Output) {
+    fn report(
+        &self,
+        merged: &MergedFindings,
+        mended: &[(String, Vec<String>)],
+        output: &mut Output,
+    ) {
         let style = output.stdout_style();
         let text = write(
             &merged.diagnostics,
@@ -266,7 +281,7 @@ fn is_safe(finding: &Diagnostic) -> bool {
 }
 
 /// The changes of a file.
-fn changes(path: &str, done: &[String], style: Style) -> String {
+fn changes(path: &str, done: &[String], style: RenderStyle) -> String {
     let mut out = format!("{}\n", style.paint(Ink::Bold, &clean(path)));
     for change in done {
         out.push_str(&format!("  {}\n", clean(change)));
@@ -304,7 +319,7 @@ fn list(output: &mut Output) -> Exit {
     Exit::Succeeded
 }
 
-fn row(rule: &Rule, level: Level, widest: usize, style: Style) -> String {
+fn row(rule: &Rule, level: Level, widest: usize, style: RenderStyle) -> String {
     let code: Code = rule.code;
     let ink = match level {
         Level::Error => Ink::Error,

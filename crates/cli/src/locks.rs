@@ -7,11 +7,11 @@ use serde::Serialize;
 use super::exit::Exit;
 use super::output::Output;
 use super::state::{self, ListFormat, StateArgument};
-use super::table::{Cell, cell, table};
+use super::table::{TableCell, cell, table};
 use lockstep_base::source::Name;
-use lockstep_store::{LockRow, Owner, Store, ms_between, now, shown, time};
+use lockstep_store::{LockRow, RunOwner, Store, ms_between, now, shown, time};
+use lockstep_view::phrases::elapsed_text;
 use lockstep_view::style::Tone;
-use lockstep_view::words::ticking;
 
 #[derive(Debug, Args)]
 pub(super) struct Locks {
@@ -29,17 +29,17 @@ pub(super) struct Locks {
 
 /// A lock. As JSON it is stable: fields may be added, none is removed.
 #[derive(Debug, Default, Serialize)]
-struct Lock<'a> {
+struct LockJson<'a> {
     lock: &'a str,
     /// How many may hold it at once.
     places: u32,
-    holders: Vec<Request<'a>>,
+    holders: Vec<LockRequestJson<'a>>,
     /// Who waits, the next one first.
-    queue: Vec<Request<'a>>,
+    queue: Vec<LockRequestJson<'a>>,
 }
 
 #[derive(Debug, Serialize)]
-struct Request<'a> {
+struct LockRequestJson<'a> {
     run: &'a str,
     node: &'a str,
     /// Since when it holds the lock, or waits.
@@ -53,7 +53,7 @@ struct Request<'a> {
     #[serde(skip)]
     begun: jiff::Timestamp,
     #[serde(skip)]
-    owner: Option<&'a Owner>,
+    owner: Option<&'a RunOwner>,
 }
 
 pub(super) fn run(arguments: &Locks, output: &mut Output) -> Exit {
@@ -82,7 +82,7 @@ pub(super) fn run(arguments: &Locks, output: &mut Output) -> Exit {
             output.print("no lock is held, and nobody waits for one\n");
         }
         ListFormat::Text => {
-            let rows: Vec<Vec<Cell>> = locks.iter().flat_map(lines).collect();
+            let rows: Vec<Vec<TableCell>> = locks.iter().flat_map(lines).collect();
             let text = table(&rows, state::look(output));
             output.print(&text);
         }
@@ -90,19 +90,19 @@ pub(super) fn run(arguments: &Locks, output: &mut Output) -> Exit {
     Exit::Succeeded
 }
 
-fn locks(rows: &[LockRow]) -> Vec<Lock<'_>> {
-    let mut found: IndexMap<&Name, Lock<'_>> = IndexMap::new();
+fn locks(rows: &[LockRow]) -> Vec<LockJson<'_>> {
+    let mut found: IndexMap<&Name, LockJson<'_>> = IndexMap::new();
     for row in rows {
         let lock = found.entry(&row.want.name).or_default();
         lock.lock = shown(&row.want.name);
         lock.places = row.want.limit;
         let begun = row.granted_at.unwrap_or(row.asked_at);
-        let request = Request {
+        let request = LockRequestJson {
             run: &row.run,
             node: &row.node,
             since: time(begun),
             process: (row.owner.as_ref())
-                .filter(|owner| Owner::is_alive(owner))
+                .filter(|owner| RunOwner::is_alive(owner))
                 .map(|owner| owner.pid),
             host: row.owner.as_ref().map(|owner| &*owner.host),
             heard_at: row.owner.as_ref().map(|owner| time(owner.heard_at)),
@@ -114,21 +114,21 @@ fn locks(rows: &[LockRow]) -> Vec<Lock<'_>> {
             None => lock.queue.push(request),
         }
     }
-    let mut all: Vec<Lock<'_>> = found.into_values().collect();
+    let mut all: Vec<LockJson<'_>> = found.into_values().collect();
     all.sort_by_key(|lock| lock.lock);
     all
 }
 
-fn lines(lock: &Lock<'_>) -> Vec<Vec<Cell>> {
+fn lines(lock: &LockJson<'_>) -> Vec<Vec<TableCell>> {
     let now = now();
     let mut name = Some(lock.lock);
-    let mut line = |request: &Request<'_>, tone, how: String| {
+    let mut line = |request: &LockRequestJson<'_>, tone, how: String| {
         let (tone_of, whereabouts) = whereabouts(request);
         let name = name.take().unwrap_or_default();
         vec![
             cell(Tone::Bold, name),
             cell(tone, &how),
-            cell(Tone::Plain, &ticking(ms_between(request.begun, now))),
+            cell(Tone::Plain, &elapsed_text(ms_between(request.begun, now))),
             cell(Tone::Plain, request.run),
             cell(Tone::Dim, request.node),
             cell(tone_of, &whereabouts),
@@ -145,11 +145,11 @@ fn lines(lock: &Lock<'_>) -> Vec<Vec<Cell>> {
 }
 
 /// A remark about the process behind a request: it is gone, or cannot be checked from here.
-fn whereabouts(request: &Request<'_>) -> (Tone, String) {
+fn whereabouts(request: &LockRequestJson<'_>) -> (Tone, String) {
     let far = request.owner.filter(|owner| !owner.is_within_sight());
-    let silent = |owner: &Owner| {
+    let silent = |owner: &RunOwner| {
         let ms = i64::try_from(owner.silent_for().as_millis()).unwrap_or(i64::MAX);
-        ticking(ms)
+        elapsed_text(ms)
     };
     match (request.process, far) {
         (Some(_), None) => (Tone::Plain, String::new()),

@@ -15,17 +15,17 @@ use super::state::{self, ListFormat, StateArgument};
 use lockstep_base::diagnostic::render::clean;
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::Name;
-use lockstep_engine::notice::Happened;
-use lockstep_engine::pattern::Pattern;
+use lockstep_engine::path_pattern::PathPattern;
+use lockstep_engine::run_event::RunEventKind;
 use lockstep_runtime::logs::{LogError, file_name};
-use lockstep_store::{Run, RunStatus, Store, StoreError};
-use lockstep_view::style::{Line, Tone};
+use lockstep_store::{RunStatus, Store, StoreError, StoredRun};
+use lockstep_view::style::{StyledLine, Tone};
 use lockstep_view::{Style, path};
 
 /// The polling interval for more output.
-const PAUSE: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// The size of a read, in bytes.
-const PIECE: u64 = 1 << 20;
+const READ_CHUNK_BYTES: u64 = 1 << 20;
 
 #[derive(Debug, Args)]
 pub(super) struct Logs {
@@ -51,25 +51,25 @@ pub(super) struct Logs {
 
 /// A line of a log, as JSON.
 #[derive(Debug, Serialize)]
-struct Written<'a> {
+struct LogLineJson<'a> {
     node: &'a str,
     text: &'a str,
 }
 
 /// How far a log has been read.
 #[derive(Debug, Default)]
-struct Reading {
+struct LogCursor {
     at: u64,
     /// A line whose end has not been written yet.
     rest: Vec<u8>,
 }
 
-struct Logged<'a> {
+struct LogLine<'a> {
     store: &'a Store,
-    run: Run,
+    run: StoredRun,
     folder: PathBuf,
-    only: Option<(Pattern, Pattern)>,
-    nodes: IndexMap<Name, Reading>,
+    only: Option<(PathPattern, PathPattern)>,
+    nodes: IndexMap<Name, LogCursor>,
     /// The first record that has not been read.
     next: u64,
     /// Whether each line is prefixed with its node.
@@ -84,8 +84,13 @@ pub(super) fn run(arguments: &Logs, output: &mut Output) -> Exit {
         Ok(found) => found,
         Err(exit) => return exit,
     };
-    let both = |path: &str| (Pattern::new(path), Pattern::new(&format!("{path}/**")));
-    let mut logged = Logged {
+    let both = |path: &str| {
+        (
+            PathPattern::new(path),
+            PathPattern::new(&format!("{path}/**")),
+        )
+    };
+    let mut logged = LogLine {
         folder: store.logs(&run.id),
         store: &store,
         run,
@@ -102,14 +107,14 @@ pub(super) fn run(arguments: &Logs, output: &mut Output) -> Exit {
     }
 }
 
-impl Logged<'_> {
+impl LogLine<'_> {
     fn show(
         &mut self,
         follow: bool,
         path: Option<&str>,
         output: &mut Output,
     ) -> Result<Exit, StoreError> {
-        self.look()?;
+        self.read_new()?;
         if !follow {
             self.nodes
                 .retain(|node, _| self.folder.join(file_name(node)).exists());
@@ -120,10 +125,10 @@ impl Logged<'_> {
         let mut goes_on = follow;
         while goes_on {
             goes_on = self.store.run(self.run.number)?.status == RunStatus::Running;
-            self.look()?;
+            self.read_new()?;
             wrote |= self.read(!goes_on, output)?;
             if goes_on {
-                std::thread::sleep(PAUSE);
+                std::thread::sleep(POLL_INTERVAL);
             }
         }
         if wrote || self.format == ListFormat::Json {
@@ -145,13 +150,13 @@ impl Logged<'_> {
     }
 
     /// Finds nodes that have started since.
-    fn look(&mut self) -> Result<(), StoreError> {
-        let last = self.store.last_seq(self.run.number)?;
+    fn read_new(&mut self) -> Result<(), StoreError> {
+        let last = self.store.last_sequence(self.run.number)?;
         if last < self.next {
             return Ok(());
         }
-        for event in self.store.told(self.run.number, self.next)? {
-            if let Happened::NodeStarted { node, .. } = event.what
+        for event in self.store.published_events(self.run.number, self.next)? {
+            if let RunEventKind::NodeStarted { node, .. } = event.what
                 && self.is_meant(&node)
             {
                 self.nodes.entry(node).or_default();
@@ -162,7 +167,8 @@ impl Logged<'_> {
     }
 
     fn is_meant(&self, node: &str) -> bool {
-        let fits = |(at, below): &(Pattern, Pattern)| at.matches(node) || below.matches(node);
+        let fits =
+            |(at, below): &(PathPattern, PathPattern)| at.matches(node) || below.matches(node);
         self.only.as_ref().is_none_or(fits)
     }
 
@@ -182,7 +188,7 @@ impl Logged<'_> {
                         break;
                     }
                 };
-                let lines = take_lines(&mut reading.rest, to_the_end && !more);
+                let lines = split_lines(&mut reading.rest, to_the_end && !more);
                 wrote |= !lines.is_empty();
                 self.print(node, &lines, output);
                 if !more {
@@ -201,12 +207,12 @@ impl Logged<'_> {
         let mut text = String::new();
         for line in lines {
             if self.format == ListFormat::Json {
-                let written = Written { node, text: line };
+                let written = LogLineJson { node, text: line };
                 // Texts can always be serialized.
                 text.push_str(&serde_json::to_string(&written).unwrap_or_default());
             } else if self.named {
                 let label = path::label(node, self.style.arrow(), self.style.dot());
-                let mut shown = Line::of(Tone::Note, clean(&label));
+                let mut shown = StyledLine::of(Tone::Note, clean(&label));
                 shown.add(Tone::Dim, format!(" {} ", self.style.bar()));
                 text.push_str(&shown.paint(self.style));
                 text.push(' ');
@@ -223,20 +229,20 @@ impl Logged<'_> {
 }
 
 /// Reads a piece of a log. Returns whether there is more.
-fn read_more(path: &Path, reading: &mut Reading) -> std::io::Result<bool> {
+fn read_more(path: &Path, reading: &mut LogCursor) -> std::io::Result<bool> {
     let mut file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(error),
     };
     file.seek(SeekFrom::Start(reading.at))?;
-    let count = file.take(PIECE).read_to_end(&mut reading.rest)?;
+    let count = file.take(READ_CHUNK_BYTES).read_to_end(&mut reading.rest)?;
     reading.at += count as u64;
-    Ok(count as u64 == PIECE)
+    Ok(count as u64 == READ_CHUNK_BYTES)
 }
 
 /// Removes the whole lines, and an unfinished one if no more comes.
-fn take_lines(bytes: &mut Vec<u8>, last: bool) -> Vec<String> {
+fn split_lines(bytes: &mut Vec<u8>, last: bool) -> Vec<String> {
     let end = match bytes.iter().rposition(|byte| *byte == b'\n') {
         _ if last => bytes.len(),
         Some(at) => at + 1,
@@ -254,11 +260,11 @@ mod tests {
     #[test]
     fn a_line_waits_for_its_end_unless_no_more_comes() {
         let mut bytes = b"one\ntw".to_vec();
-        assert_eq!(take_lines(&mut bytes, false), ["one"]);
-        assert_eq!(take_lines(&mut bytes, false), [""; 0]);
+        assert_eq!(split_lines(&mut bytes, false), ["one"]);
+        assert_eq!(split_lines(&mut bytes, false), [""; 0]);
         bytes.extend_from_slice(b"o\nthr");
-        assert_eq!(take_lines(&mut bytes, false), ["two"]);
-        assert_eq!(take_lines(&mut bytes, true), ["thr"]);
+        assert_eq!(split_lines(&mut bytes, false), ["two"]);
+        assert_eq!(split_lines(&mut bytes, true), ["thr"]);
         assert!(bytes.is_empty());
     }
 }

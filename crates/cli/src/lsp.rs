@@ -5,22 +5,22 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use super::borrowers::Borrowers;
 use super::exit::Exit;
-use super::files::{Disk, Variables};
+use super::files::{CallerEnvironment, CallerFiles};
+use super::importers::Importers;
 use super::settings;
 use lockstep_base::source::Name;
 use lockstep_lint::Config;
-use lockstep_lsp::{Outside, serve};
+use lockstep_lsp::{ServerEnvironment, serve};
 
 pub(super) fn run() -> Exit {
-    let outside = Outside {
-        files: Box::new(Disk),
-        environment: Box::new(Variables),
+    let outside = ServerEnvironment {
+        files: Box::new(CallerFiles),
+        environment: Box::new(CallerEnvironment),
         cache: cache(),
         levels: Box::new({
             let recent = Mutex::default();
-            move |path| levels(path).used_elsewhere(used(path, &recent))
+            move |path| lint_levels(path).used_elsewhere(used(path, &recent))
         }),
     };
     let input = BufReader::new(std::io::stdin());
@@ -31,36 +31,36 @@ pub(super) fn run() -> Exit {
 }
 
 /// The levels that `lockstep.toml` sets for a file; the default levels if it cannot be read.
-fn levels(path: &Path) -> Config {
+fn lint_levels(path: &Path) -> Config {
     let found = settings::find(&path.to_string_lossy());
     let read = found.and_then(|path| settings::read(&path).ok());
     read.unwrap_or_default().lint
 }
 
 /// The names that other files import from this one, from a recent scan of the disk.
-fn used(path: &Path, recent: &Mutex<Option<Recent>>) -> Vec<Name> {
+fn used(path: &Path, recent: &Mutex<Option<RecentFiles>>) -> Vec<Name> {
     let Ok(mut recent) = recent.lock() else {
         return Vec::new();
     };
     let kept = recent.take();
-    let kept = kept.filter(|kept| kept.path == path && kept.at.elapsed() < FRESH);
-    let kept = recent.insert(kept.unwrap_or_else(|| Recent {
+    let kept = kept.filter(|kept| kept.path == path && kept.at.elapsed() < DISK_CACHE_LIFETIME);
+    let kept = recent.insert(kept.unwrap_or_else(|| RecentFiles {
         path: path.to_path_buf(),
         at: Instant::now(),
-        borrowers: Borrowers::of([path]),
+        borrowers: Importers::of([path]),
     }));
     kept.borrowers.from(path).collect()
 }
 
 /// The result of the last scan of the disk.
-struct Recent {
+struct RecentFiles {
     path: PathBuf,
     at: Instant,
-    borrowers: Borrowers,
+    borrowers: Importers,
 }
 
 /// How long a scan of the disk is reused.
-const FRESH: Duration = Duration::from_secs(5);
+const DISK_CACHE_LIFETIME: Duration = Duration::from_secs(5);
 
 /// The user's cache folder.
 fn cache() -> Option<PathBuf> {

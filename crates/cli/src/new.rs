@@ -14,16 +14,16 @@ use lockstep_base::diagnostic::codes::{ALREADY_THERE, CANNOT_WRITE};
 use lockstep_base::diagnostic::render::{Ink, clean};
 use lockstep_base::world::FileError;
 
-const START: &str = include_str!("new/start.deploy");
-const PAGE: &str = "Hello from Lockstep.\n";
+const STARTER_PIPELINE: &str = include_str!("new/start.deploy");
+const STARTER_PAGE: &str = "Hello from Lockstep.\n";
 /// What runs write.
-const IGNORED: &str = "site/\n.lockstep/\n";
+const GITIGNORE: &str = "site/\n.lockstep/\n";
 
 pub(super) fn run(arguments: &New, output: &mut Output) -> Exit {
     let folder = Path::new(&arguments.folder);
     match make(folder) {
         Ok(made) => {
-            tell(folder, &made, output);
+            print_created(folder, &made, output);
             Exit::Succeeded
         }
         Err(mistake) => output.refuse(&mistake),
@@ -46,14 +46,14 @@ fn make(folder: &Path) -> Result<Vec<PathBuf>, Diagnostic> {
         .help("name a folder that is not there yet, or an empty one"));
     }
     let mut made = Vec::new();
-    for (path, text) in [(main, START), (page, PAGE)] {
+    for (path, text) in [(main, STARTER_PIPELINE), (page, STARTER_PAGE)] {
         write(&path, text)?;
         made.push(path);
     }
     // An existing `.gitignore` is not changed.
     let ignored = folder.join(".gitignore");
     if !ignored.exists() {
-        write(&ignored, IGNORED)?;
+        write(&ignored, GITIGNORE)?;
         made.push(ignored);
     }
     Ok(made)
@@ -89,7 +89,7 @@ fn write(path: &Path, text: &str) -> Result<(), Diagnostic> {
 }
 
 /// Reports what was created and what to do with it.
-fn tell(folder: &Path, made: &[PathBuf], output: &mut Output) {
+fn print_created(folder: &Path, made: &[PathBuf], output: &mut Output) {
     let style = output.stdout_style();
     let mut text = String::new();
     for path in made {

@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Write};
 use super::exit::Exit;
 use super::terminal::{self, Color};
 use lockstep_base::diagnostic::Diagnostic;
-use lockstep_base::diagnostic::render::{Ink, Style, render};
+use lockstep_base::diagnostic::render::{Ink, RenderStyle, render};
 use lockstep_base::source::Sources;
 
 /// The two streams of the program.
@@ -27,12 +27,12 @@ impl Output {
     }
 
     /// The style for standard output.
-    pub(super) fn stdout_style(&self) -> Style {
+    pub(super) fn stdout_style(&self) -> RenderStyle {
         terminal::style(&std::io::stdout(), self.color)
     }
 
     /// The style for standard error.
-    pub(super) fn stderr_style(&self) -> Style {
+    pub(super) fn stderr_style(&self) -> RenderStyle {
         terminal::style(&std::io::stderr(), self.color)
     }
 
@@ -46,7 +46,7 @@ impl Output {
             .write_all(text.as_bytes())
             .and_then(|()| stdout.flush());
         if let Err(error) = written {
-            self.lost(error);
+            self.write_failed(error);
         }
     }
 
@@ -71,7 +71,7 @@ impl Output {
     }
 
     /// Records that standard output could not be written.
-    pub(super) fn lost(&mut self, error: std::io::Error) {
+    pub(super) fn write_failed(&mut self, error: std::io::Error) {
         self.closed = true;
         if error.kind() != ErrorKind::BrokenPipe {
             self.broken = Some(error);

@@ -1,13 +1,13 @@
 //! Renders a subset of Markdown as text for a terminal: headings, paragraphs, lists, code.
 
-use lockstep_base::diagnostic::render::{Ink, Style};
+use lockstep_base::diagnostic::render::{Ink, RenderStyle};
 
 /// The maximum width of paragraphs, in columns.
-const WIDEST: usize = 80;
+const MAX_PARAGRAPH_COLUMNS: usize = 80;
 
 /// The page for a terminal. Headings are bold, code is indented.
-pub(super) fn show(page: &str, style: Style) -> String {
-    let width = style.width.min(WIDEST);
+pub(super) fn show(page: &str, style: RenderStyle) -> String {
+    let width = style.width.min(MAX_PARAGRAPH_COLUMNS);
     let mut out = String::new();
     let mut paragraph = String::new();
     let mut in_code = false;
@@ -37,7 +37,7 @@ pub(super) fn show(page: &str, style: Style) -> String {
 }
 
 /// The words of a paragraph wrapped to this width, with code words highlighted.
-fn wrap(paragraph: &str, width: usize, style: Style) -> String {
+fn wrap(paragraph: &str, width: usize, style: RenderStyle) -> String {
     let mut out = String::new();
     let mut column = 0;
     let indent = if paragraph.starts_with("- ") {
@@ -65,7 +65,7 @@ fn wrap(paragraph: &str, width: usize, style: Style) -> String {
 }
 
 /// Highlights what is between backticks, and leaves the backticks if there are no colours.
-fn ink_code(text: &str, style: Style) -> String {
+fn ink_code(text: &str, style: RenderStyle) -> String {
     if !style.color || !text.matches('`').count().is_multiple_of(2) {
         return text.to_string();
     }
@@ -89,12 +89,12 @@ mod tests {
 
     #[test]
     fn a_page_on_a_terminal() {
-        let narrow = Style {
+        let narrow = RenderStyle {
             width: 40,
-            ..Style::PLAIN
+            ..RenderStyle::PLAIN
         };
         insta::assert_snapshot!(show(PAGE, narrow));
-        let color = Style {
+        let color = RenderStyle {
             color: true,
             ..narrow
         };

@@ -1,6 +1,6 @@
 //! `lockstep plan`: shows what a pipeline would do, without doing it.
 
-use super::arguments::{Choice, FailureKind, Plan, PlanFormat};
+use super::arguments::{FailureChoiceArgument, FailureKind, Plan, PlanFormat};
 use super::exit::Exit;
 use super::output::Output;
 use super::prepare;
@@ -8,10 +8,10 @@ use lockstep_base::diagnostic::{Diagnostic, codes, suggest};
 use lockstep_engine::Answer;
 use lockstep_lang::ir::FailureClass;
 use lockstep_outline::Outline;
-use lockstep_verify::foresee::{Ask, Blind, Foresight, foresee};
+use lockstep_verify::what_if::{WhatIfError, WhatIfReport, WhatIfRequest, what_if};
 use lockstep_view::Style;
-use lockstep_view::foresight::{self, Look};
-use lockstep_view::outline::{self, Text};
+use lockstep_view::plan::{self, PlanTextOptions};
+use lockstep_view::what_if::{self, WhatIfLayout};
 
 pub(super) fn run(arguments: &Plan, output: &mut Output) -> Exit {
     let plan = match prepare::prepare(&arguments.target, output) {
@@ -19,22 +19,22 @@ pub(super) fn run(arguments: &Plan, output: &mut Output) -> Exit {
         Err(exit) => return exit,
     };
     if arguments.blast || arguments.if_fails.is_some() {
-        return look_ahead(arguments, plan, output);
+        return print_what_if(arguments, plan, output);
     }
     let outline = Outline::with(&plan, arguments.cells);
     let style = output.stdout_style();
     let text = match arguments.format {
-        PlanFormat::Text => outline::text(
+        PlanFormat::Text => plan::text(
             &outline,
-            Text {
+            PlanTextOptions {
                 style: report_style(output),
                 width: style.width,
                 full: arguments.full,
             },
         ),
-        PlanFormat::Json => outline::json(&outline),
-        PlanFormat::Mermaid => outline::mermaid(&outline, arguments.full),
-        PlanFormat::Dot => outline::dot(&outline, arguments.full),
+        PlanFormat::Json => plan::json(&outline),
+        PlanFormat::Mermaid => plan::mermaid(&outline, arguments.full),
+        PlanFormat::Dot => plan::dot(&outline, arguments.full),
     };
     output.print(&text);
     Exit::Succeeded
@@ -49,26 +49,26 @@ fn report_style(output: &Output) -> Style {
 }
 
 /// What-if: `--if-fails` and `--blast`.
-fn look_ahead(arguments: &Plan, plan: lockstep_plan::Plan, output: &mut Output) -> Exit {
-    let ask = Ask {
+fn print_what_if(arguments: &Plan, plan: lockstep_plan::Plan, output: &mut Output) -> Exit {
+    let ask = WhatIfRequest {
         path: arguments.if_fails.clone(),
         class: class(arguments.class),
         choice: answer(arguments.choose),
     };
     let sources = plan.bound.program.sources.clone();
-    let foresight = match foresee(plan, &ask) {
+    let foresight = match what_if(plan, &ask) {
         Ok(foresight) => foresight,
         Err(blind) => {
             let mistake = mistake(&blind, arguments.if_fails.as_deref().unwrap_or_default());
             return prepare::show(&[mistake], &sources, output);
         }
     };
-    let look = Look {
+    let look = WhatIfLayout {
         style: report_style(output),
         width: output.stdout_style().width,
     };
     let text = match arguments.format {
-        PlanFormat::Json => foresight::json(&foresight),
+        PlanFormat::Json => what_if::json(&foresight),
         PlanFormat::Text => drawn(arguments, &foresight, look),
         PlanFormat::Mermaid | PlanFormat::Dot => {
             let message = "what a failure leads to can be shown as text or json";
@@ -79,16 +79,16 @@ fn look_ahead(arguments: &Plan, plan: lockstep_plan::Plan, output: &mut Output) 
     Exit::Succeeded
 }
 
-fn drawn(arguments: &Plan, foresight: &Foresight, look: Look) -> String {
+fn drawn(arguments: &Plan, foresight: &WhatIfReport, look: WhatIfLayout) -> String {
     match arguments.blast {
-        true => foresight::table(foresight, look),
-        false => foresight::cases(foresight, look),
+        true => what_if::table(foresight, look),
+        false => what_if::cases(foresight, look),
     }
 }
 
-fn mistake(blind: &Blind, path: &str) -> Diagnostic {
+fn mistake(blind: &WhatIfError, path: &str) -> Diagnostic {
     match blind {
-        Blind::FailsAnyway(failure) => {
+        WhatIfError::FailsAnyway(failure) => {
             let message = format!(
                 "what a failure leads to cannot be told: with commands that print nothing, `{}` \
                  fails anyway: {}",
@@ -101,7 +101,7 @@ fn mistake(blind: &Blind, path: &str) -> Diagnostic {
             mistake
                 .help("write a `test` that says what the commands print, and use `lockstep test`")
         }
-        Blind::NoSuchPath(paths) => {
+        WhatIfError::NoSuchPath(paths) => {
             let message = format!("nothing that can fail has the path `{path}`");
             let ends = paths.iter().flat_map(|path| endings(path));
             let near = suggest::did_you_mean(path, ends);
@@ -112,7 +112,7 @@ fn mistake(blind: &Blind, path: &str) -> Diagnostic {
             };
             Diagnostic::without_place(codes::CANNOT_FORESEE, message).help(near.unwrap_or(help))
         }
-        Blind::NoDeployments => {
+        WhatIfError::NoDeployments => {
             let message = "this pipeline deploys nothing";
             Diagnostic::without_place(codes::CANNOT_FORESEE, message)
                 .help("name what is to fail with `--if-fails PATH`")
@@ -138,11 +138,11 @@ fn class(kind: FailureKind) -> FailureClass {
     }
 }
 
-fn answer(choice: Choice) -> Answer {
+fn answer(choice: FailureChoiceArgument) -> Answer {
     match choice {
-        Choice::Retry => Answer::Retry,
-        Choice::Ignore => Answer::Ignore,
-        Choice::Rollback => Answer::Rollback,
-        Choice::Abort => Answer::Abort,
+        FailureChoiceArgument::Retry => Answer::Retry,
+        FailureChoiceArgument::Ignore => Answer::Ignore,
+        FailureChoiceArgument::Rollback => Answer::Rollback,
+        FailureChoiceArgument::Abort => Answer::Abort,
     }
 }

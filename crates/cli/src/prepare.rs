@@ -1,9 +1,9 @@
 //! From the arguments of a command to a plan: reads and checks the file, binds the given inputs and
 //! prompts for missing ones.
 
-use super::arguments::Target;
+use super::arguments::PipelineTarget;
 use super::exit::Exit;
-use super::files::{self, Opened, Variables};
+use super::files::{self, CallerEnvironment, OpenedFile};
 use super::output::Output;
 use super::prompt;
 use lockstep_base::diagnostic::render::render;
@@ -11,27 +11,27 @@ use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::Sources;
 use lockstep_lang::compile::{Compilation, compile};
 use lockstep_lang::ir::Program;
-use lockstep_plan::{self as plan, Asked, Plan};
+use lockstep_plan::{self as plan, Plan, RunRequest};
 
 /// The plan that the arguments ask for. All errors are shown together.
-pub(super) fn prepare(target: &Target, output: &mut Output) -> Result<Plan, Exit> {
+pub(super) fn prepare(target: &PipelineTarget, output: &mut Output) -> Result<Plan, Exit> {
     let (file, pipeline) = target.names();
     let (opened, program) = check(file, output)?;
     let mut asked = target.inputs.read(pipeline).map_err(|mistakes| {
         // They have no position in a source.
         show(&mistakes, &Sources::default(), output)
     })?;
-    let mut bound = plan::bind(&program, &asked, &Variables, &opened);
+    let mut bound = plan::bind(&program, &asked, &CallerEnvironment, &opened);
     if let Err(mistakes) = &bound
         && mistakes.iter().all(|it| it.code == codes::MISSING_INPUT)
         && prompt::is_possible()
     {
         fill(&program, &mut asked, &opened, output);
-        bound = plan::bind(&program, &asked, &Variables, &opened);
+        bound = plan::bind(&program, &asked, &CallerEnvironment, &opened);
     }
     match bound.and_then(lockstep_verify::proved) {
         Ok(plan) => {
-            let warnings = lockstep_outline::hopeless(&plan);
+            let warnings = lockstep_outline::infeasible_timeouts(&plan);
             if !warnings.is_empty() {
                 show(&warnings, &program.sources, output);
             }
@@ -45,7 +45,7 @@ pub(super) fn prepare(target: &Target, output: &mut Output) -> Result<Plan, Exit
 pub(super) fn check(
     file: Option<&str>,
     output: &mut Output,
-) -> Result<(Opened, Box<Program>), Exit> {
+) -> Result<(OpenedFile, Box<Program>), Exit> {
     let opened = files::open(file).map_err(|mistake| output.refuse(&mistake))?;
     let Compilation {
         sources,
@@ -63,18 +63,18 @@ pub(super) fn check(
 }
 
 /// Prompts for every missing input, until its value is valid or the person gives up.
-fn fill(program: &Program, asked: &mut Asked, opened: &Opened, output: &mut Output) {
+fn fill(program: &Program, asked: &mut RunRequest, opened: &OpenedFile, output: &mut Output) {
     for input in plan::missing(program, asked) {
         let fits = |text: &str| {
-            let raw = plan::Raw::Text(text.to_string());
-            plan::try_input(program, &input.name, &raw, &Variables, opened)
+            let raw = plan::InputValue::Text(text.to_string());
+            plan::try_input(program, &input.name, &raw, &CallerEnvironment, opened)
         };
         let Some(text) = prompt::ask(&program.sources, input, &fits, output) else {
             // What is still missing is reported.
             return;
         };
         let name = input.name.to_string();
-        asked.inputs.insert(name, plan::Raw::Text(text));
+        asked.inputs.insert(name, plan::InputValue::Text(text));
     }
 }
 

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use super::arguments::Resume;
 use super::exit::Exit;
 use super::output::Output;
-use super::run::carry::{self, Job, Kept};
+use super::run::execute::{self, RunJob, RunRecord};
 use super::state;
 use lockstep_api::state::{claim, plan_and_past};
 use lockstep_base::diagnostic::{Diagnostic, codes};
-use lockstep_store::{StoreError, Trouble};
+use lockstep_store::{StoreError, StoreErrorKind};
 
 pub(super) fn run(arguments: &Resume, output: &mut Output) -> Exit {
     let named = arguments.run.as_deref();
@@ -30,11 +30,11 @@ pub(super) fn run(arguments: &Resume, output: &mut Output) -> Exit {
         Ok(found) => found,
         Err(error) => {
             // If this cannot be written the stored state is unchanged.
-            let _ = store.let_go(run.number);
+            let _ = store.release(run.number);
             return not_continued(&error.of_run(&run.id), output);
         }
     };
-    let job = Job {
+    let job = RunJob {
         plan,
         facts: run.facts(),
         seed: run.seed,
@@ -44,13 +44,13 @@ pub(super) fn run(arguments: &Resume, output: &mut Output) -> Exit {
         yes: arguments.yes,
         no_input: arguments.no_input,
     };
-    carry::run(&job, || Ok(Kept::by(store, run, past)), output)
+    execute::run(&job, || Ok(RunRecord::by(store, run, past)), output)
 }
 
 /// Reports why a run is not resumed.
 pub(super) fn not_continued(error: &StoreError, output: &mut Output) -> Exit {
-    match error.trouble {
-        Trouble::Refused => {
+    match error.kind {
+        StoreErrorKind::Refused => {
             let message = error.message.clone();
             output.refuse(&Diagnostic::without_place(codes::NOT_CONTINUED, message))
         }

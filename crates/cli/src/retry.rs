@@ -7,22 +7,22 @@ use indexmap::IndexMap;
 use super::arguments::{Retry, RunFormat};
 use super::exit::Exit;
 use super::output::Output;
-use super::run::carry::{self, Job, Kept};
+use super::run::execute::{self, RunJob, RunRecord};
 use super::run::{begin, facts};
 use super::{prompt, resume};
 use lockstep_base::diagnostic::render::{Ink, clean};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::Name;
-use lockstep_engine::notice::{Happened, NodeKind, Status};
-use lockstep_engine::{Kept as Done, Machine};
+use lockstep_engine::run_event::{NodeKind, RunEventKind, Status};
+use lockstep_engine::{CompletedWork as Done, Machine};
 use lockstep_plan::Plan;
-use lockstep_runtime::driver::Past;
+use lockstep_runtime::driver::RecordedRun;
 use lockstep_runtime::replay::replay;
-use lockstep_store::{Run, RunStatus, Store, StoreError};
+use lockstep_store::{RunStatus, Store, StoreError, StoredRun};
 use lockstep_view::path;
 
 /// More than so many are counted, not listed.
-const LISTED: usize = 40;
+const MAX_LISTED: usize = 40;
 
 pub(super) fn run(arguments: &Retry, output: &mut Output) -> Exit {
     let named = arguments.run.as_deref();
@@ -30,7 +30,7 @@ pub(super) fn run(arguments: &Retry, output: &mut Output) -> Exit {
         Ok(found) => found,
         Err(exit) => return exit,
     };
-    let (plan, done, again) = match look_back(&store, &run) {
+    let (plan, done, again) = match replay_history(&store, &run) {
         Ok(found) => found,
         Err(error) => return resume::not_continued(&error, output),
     };
@@ -48,9 +48,9 @@ pub(super) fn run(arguments: &Retry, output: &mut Output) -> Exit {
         }
     }
     let facts = facts(Some(&store));
-    let seed = carry::chance();
+    let seed = execute::chance();
     let most = arguments.max.or(run.most);
-    let job = Job {
+    let job = RunJob {
         plan: plan.clone(),
         facts: facts.clone(),
         seed,
@@ -63,13 +63,16 @@ pub(super) fn run(arguments: &Retry, output: &mut Output) -> Exit {
     let begin = || {
         let parent = Some((run.number, done));
         let new = begin(&store, &plan, facts, seed, most, parent)?;
-        Ok(Kept::by(store, new, Past::default()))
+        Ok(RunRecord::by(store, new, RecordedRun::default()))
     };
-    carry::run(&job, begin, output)
+    execute::run(&job, begin, output)
 }
 
 /// The plan of a run that has ended badly, its completed work, and what is to be run again.
-fn look_back(store: &Store, run: &Run) -> Result<(Arc<Plan>, Done, Again), StoreError> {
+fn replay_history(
+    store: &Store,
+    run: &StoredRun,
+) -> Result<(Arc<Plan>, Done, RetrySummary), StoreError> {
     let id = &run.id;
     let refused = |why: &str| Err(StoreError::refused(format!("run {id} {why}")));
     match run.status {
@@ -88,26 +91,28 @@ fn look_back(store: &Store, run: &Run) -> Result<(Arc<Plan>, Done, Again), Store
     let of_run = |error: StoreError| error.of_run(id);
     let (plan, past) = lockstep_api::state::plan_and_past(store, run).map_err(of_run)?;
     let machine = Machine::new(plan.clone(), run.facts(), run.seed);
-    let mut machine = machine.keeping(run.kept.clone()).noting();
-    let mut again = Again::default();
-    replay(&mut machine, past.records, |_, what| again.hear(what))
+    let mut machine = machine
+        .with_completed_work(run.kept.clone())
+        .recording_work();
+    let mut again = RetrySummary::default();
+    replay(&mut machine, past.records, |_, what| again.observe(what))
         .map_err(|error| of_run(error.into()))?;
     if let Some(broken) = machine.broken() {
         let said = format!("what it wrote down does not fit this version of the program: {broken}");
         return Err(of_run(StoreError::refused(said)));
     }
-    let done = machine.done();
+    let done = machine.completed_work_of_run();
     again.0.retain(|node, _| !done.contains_key(node));
     Ok((plan, done, again))
 }
 
 /// The status of the deployments and steps that did not end well.
 #[derive(Default)]
-struct Again(IndexMap<Name, Status>);
+struct RetrySummary(IndexMap<Name, Status>);
 
-impl Again {
-    fn hear(&mut self, what: Happened) {
-        let Happened::NodeFinished {
+impl RetrySummary {
+    fn observe(&mut self, what: RunEventKind) {
+        let RunEventKind::NodeFinished {
             node, kind, status, ..
         } = what
         else {
@@ -127,7 +132,7 @@ impl Again {
 }
 
 /// Shows what will be run again, and how much will not.
-fn show(run: &Run, done: &Done, again: &Again, output: &mut Output) {
+fn show(run: &StoredRun, done: &Done, again: &RetrySummary, output: &mut Output) {
     let style = output.stdout_style();
     let dot = if style.unicode { " · " } else { " - " };
     let arrow = if style.unicode { " → " } else { " -> " };
@@ -151,7 +156,7 @@ fn show(run: &Run, done: &Done, again: &Again, output: &mut Output) {
         run.id,
         run.status.as_str().replace('-', " ")
     );
-    for (node, label) in nodes.iter().zip(&labels).take(LISTED) {
+    for (node, label) in nodes.iter().zip(&labels).take(MAX_LISTED) {
         let pad = width.unwrap_or(0).saturating_sub(label.chars().count());
         let status = match again.0.get(*node) {
             None => "",
@@ -163,7 +168,7 @@ fn show(run: &Run, done: &Done, again: &Again, output: &mut Output) {
     }
     match nodes.len() {
         0 => text.push_str("  nothing that has a name\n"),
-        more if more > LISTED => text.push_str(&format!("  and {} more\n", more - LISTED)),
+        more if more > MAX_LISTED => text.push_str(&format!("  and {} more\n", more - MAX_LISTED)),
         _ => {}
     }
     let kept = match done.len() {

@@ -1,7 +1,7 @@
 //! `lockstep run`: starts a run of a pipeline.
 
 mod ask;
-pub(super) mod carry;
+pub(super) mod execute;
 mod host;
 mod signals;
 
@@ -11,11 +11,11 @@ use super::arguments::Run;
 use super::exit::Exit;
 use super::output::Output;
 use super::{prepare, state};
-use carry::{Job, Kept};
+use execute::{RunJob, RunRecord};
 use lockstep_api::state::{file, inputs};
 use lockstep_base::source::Name;
 use lockstep_plan::{Plan, RunFacts};
-use lockstep_runtime::driver::Past;
+use lockstep_runtime::driver::RecordedRun;
 use lockstep_store::{NewRun, RunNumber, Store, StoreError};
 
 pub(super) fn run(arguments: &Run, output: &mut Output) -> Exit {
@@ -25,14 +25,14 @@ pub(super) fn run(arguments: &Run, output: &mut Output) -> Exit {
     };
     let store = match arguments.no_journal {
         true => None,
-        false => match Store::open(&arguments.state.beside(&file(&plan))) {
+        false => match Store::open(&arguments.state.default_for(&file(&plan))) {
             Ok(store) => Some(store),
             Err(error) => return state::refuse(&error, output),
         },
     };
     let facts = facts(store.as_ref());
-    let seed = carry::chance();
-    let job = Job {
+    let seed = execute::chance();
+    let job = RunJob {
         plan: plan.clone(),
         facts: facts.clone(),
         seed,
@@ -43,13 +43,13 @@ pub(super) fn run(arguments: &Run, output: &mut Output) -> Exit {
         no_input: arguments.no_input,
     };
     let begin = || match store {
-        None => Ok(Kept::nothing()),
+        None => Ok(RunRecord::nothing()),
         Some(store) => {
             let run = begin(&store, &plan, facts, seed, arguments.max, None)?;
-            Ok(Kept::by(store, run, Past::default()))
+            Ok(RunRecord::by(store, run, RecordedRun::default()))
         }
     };
-    carry::run(&job, begin, output)
+    execute::run(&job, begin, output)
 }
 
 /// Stores a run that starts now.
@@ -59,8 +59,8 @@ pub(super) fn begin(
     facts: RunFacts,
     seed: u64,
     most: Option<u32>,
-    parent: Option<(RunNumber, lockstep_engine::Kept)>,
-) -> Result<lockstep_store::Run, StoreError> {
+    parent: Option<(RunNumber, lockstep_engine::CompletedWork)>,
+) -> Result<lockstep_store::StoredRun, StoreError> {
     let folder = std::env::current_dir().unwrap_or_default();
     store.begin(&NewRun {
         bound: &plan.bound,
@@ -76,7 +76,7 @@ pub(super) fn begin(
 
 /// The facts of a run that starts now; its id is unique in the state directory.
 pub(super) fn facts(store: Option<&Store>) -> RunFacts {
-    let id = || Name::from(format!("r-{:06x}", carry::chance() & 0xff_ffff));
+    let id = || Name::from(format!("r-{:06x}", execute::chance() & 0xff_ffff));
     let taken = |id: &str| store.is_some_and(|store| store.runs(id).is_ok_and(|it| !it.is_empty()));
     let mut new = id();
     while taken(&new) {
@@ -84,7 +84,7 @@ pub(super) fn facts(store: Option<&Store>) -> RunFacts {
     }
     RunFacts {
         id: new,
-        user: Name::from(carry::user()),
+        user: Name::from(execute::user()),
         started_at: lockstep_store::now(),
     }
 }

@@ -6,11 +6,11 @@ use serde::Serialize;
 use super::exit::Exit;
 use super::output::Output;
 use super::state::{self, ListFormat, StateArgument};
-use super::table::{Cell, cell, table};
-use lockstep_store::{Run, RunStatus, Store, ms_between, now, time};
+use super::table::{TableCell, cell, table};
+use lockstep_store::{RunStatus, Store, StoredRun, ms_between, now, time};
 use lockstep_view::Style;
-use lockstep_view::style::{Mark, Tone};
-use lockstep_view::words::{mark, ticking, took};
+use lockstep_view::phrases::{duration_text, elapsed_text, status_symbol};
+use lockstep_view::style::{LineSymbol, Tone};
 
 #[derive(Debug, Args)]
 pub(super) struct Runs {
@@ -32,7 +32,7 @@ pub(super) struct Runs {
 
 /// A run. As JSON it is stable: fields may be added, none is removed.
 #[derive(Debug, Serialize)]
-pub(super) struct Described<'a> {
+pub(super) struct RunJson<'a> {
     run: &'a str,
     pipeline: &'a str,
     /// `running`, `stopped`, or how it ended.
@@ -48,8 +48,8 @@ pub(super) struct Described<'a> {
     process: Option<u32>,
 }
 
-impl<'a> Described<'a> {
-    pub(super) fn of(run: &'a Run) -> Self {
+impl<'a> RunJson<'a> {
+    pub(super) fn of(run: &'a StoredRun) -> Self {
         Self {
             run: &run.id,
             pipeline: &run.pipeline,
@@ -84,7 +84,7 @@ pub(super) fn run(arguments: &Runs, output: &mut Output) -> Exit {
     runs.truncate(arguments.limit);
     match arguments.format {
         ListFormat::Json => {
-            let all: Vec<Described<'_>> = runs.iter().map(Described::of).collect();
+            let all: Vec<RunJson<'_>> = runs.iter().map(RunJson::of).collect();
             state::print_json(&all, output);
         }
         ListFormat::Text if count == 0 && !named.is_empty() => {
@@ -95,7 +95,7 @@ pub(super) fn run(arguments: &Runs, output: &mut Output) -> Exit {
         }
         ListFormat::Text => {
             let style = state::look(output);
-            let rows: Vec<Vec<Cell>> = runs.iter().map(|run| row(run, style)).collect();
+            let rows: Vec<Vec<TableCell>> = runs.iter().map(|run| row(run, style)).collect();
             let mut text = table(&rows, style);
             if count > runs.len() {
                 let more = count - runs.len();
@@ -111,12 +111,12 @@ pub(super) fn run(arguments: &Runs, output: &mut Output) -> Exit {
     Exit::Succeeded
 }
 
-fn row(run: &Run, style: Style) -> Vec<Cell> {
+fn row(run: &StoredRun, style: Style) -> Vec<TableCell> {
     let (sign, tone) = sign(run.status, style);
     let now = now();
     let ended = run.finished_at.unwrap_or(now);
     let time = match run.status {
-        RunStatus::Ended(_) => format!("took {}", took(ms_between(run.started_at, ended))),
+        RunStatus::Ended(_) => format!("took {}", duration_text(ms_between(run.started_at, ended))),
         _ => String::new(),
     };
     vec![
@@ -126,7 +126,7 @@ fn row(run: &Run, style: Style) -> Vec<Cell> {
         cell(tone, run.status.as_str()),
         cell(
             Tone::Plain,
-            &format!("{} ago", ticking(ms_between(run.started_at, now))),
+            &format!("{} ago", elapsed_text(ms_between(run.started_at, now))),
         ),
         cell(Tone::Dim, &time),
         cell(Tone::Dim, &run.user),
@@ -137,15 +137,15 @@ fn row(run: &Run, style: Style) -> Vec<Cell> {
 /// A symbol for the status of a run.
 pub(super) fn sign(status: RunStatus, style: Style) -> (&'static str, Tone) {
     let mark = match status {
-        RunStatus::Running => Mark::Run,
-        RunStatus::Stopped => Mark::Warn,
-        RunStatus::Ended(status) => mark(status),
+        RunStatus::Running => LineSymbol::Run,
+        RunStatus::Stopped => LineSymbol::Warn,
+        RunStatus::Ended(status) => status_symbol(status),
     };
     (style.mark(mark), mark.tone())
 }
 
 /// `tag=v2, targets=[prod.eu]`
-pub(super) fn inputs(run: &Run) -> String {
+pub(super) fn inputs(run: &StoredRun) -> String {
     let Some(inputs) = run.inputs.as_object() else {
         return String::new();
     };

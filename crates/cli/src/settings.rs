@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::files::Disk;
+use super::files::CallerFiles;
 use lockstep_base::diagnostic::suggest::did_you_mean;
 use lockstep_base::diagnostic::{Code, Diagnostic, codes};
 use lockstep_base::source::{FileId, Sources, Span};
@@ -13,20 +13,20 @@ use lockstep_base::world::Files;
 use lockstep_lint::{self as lint, Config, Level, UnknownLevel, UnknownRule};
 
 /// The name of the file.
-pub(super) const NAME: &str = "lockstep.toml";
+pub(super) const SETTINGS_FILE_NAME: &str = "lockstep.toml";
 /// The tables that it may have.
-const TABLES: &[&str] = &["lint"];
+const KNOWN_TABLES: &[&str] = &["lint"];
 
 /// The settings.
 #[derive(Debug, Clone, Default)]
-pub struct Settings {
+pub struct ProjectSettings {
     /// The levels of the rules.
     pub lint: Config,
 }
 
 /// The errors in a settings file, with its text.
 #[derive(Debug)]
-pub struct Mistakes {
+pub struct SettingsErrors {
     /// The text.
     pub sources: Sources,
     /// All errors.
@@ -40,7 +40,9 @@ pub fn find(file: &str) -> Option<PathBuf> {
         _ => Path::new("."),
     };
     let folder = std::fs::canonicalize(folder).ok()?;
-    let mut folders = folder.ancestors().map(|folder| folder.join(NAME));
+    let mut folders = folder
+        .ancestors()
+        .map(|folder| folder.join(SETTINGS_FILE_NAME));
     let found = folders.find(|path| path.is_file())?;
     // As short as a person would write it.
     let here = std::env::current_dir().and_then(std::fs::canonicalize);
@@ -52,14 +54,14 @@ pub fn find(file: &str) -> Option<PathBuf> {
 }
 
 /// Reads settings; a file with errors is ignored as a whole.
-pub fn read(path: &Path) -> Result<Settings, Mistakes> {
+pub fn read(path: &Path) -> Result<ProjectSettings, SettingsErrors> {
     let name = path.display().to_string();
     let mut sources = Sources::default();
-    let text = match Disk.read(&name) {
+    let text = match CallerFiles.read(&name) {
         Ok(text) => text,
         Err(why) => {
             let message = format!("cannot read the settings in `{name}`: {why}");
-            return Err(Mistakes {
+            return Err(SettingsErrors {
                 sources,
                 diagnostics: vec![Diagnostic::without_place(codes::SETTINGS, message)],
             });
@@ -68,7 +70,7 @@ pub fn read(path: &Path) -> Result<Settings, Mistakes> {
     let file = sources.add(name, text.as_str());
     match parse(&text, file) {
         Ok(settings) => Ok(settings),
-        Err(diagnostics) => Err(Mistakes {
+        Err(diagnostics) => Err(SettingsErrors {
             sources,
             diagnostics,
         }),
@@ -76,14 +78,14 @@ pub fn read(path: &Path) -> Result<Settings, Mistakes> {
 }
 
 /// The settings in a text, or all errors together.
-fn parse(text: &str, file: FileId) -> Result<Settings, Vec<Diagnostic>> {
+fn parse(text: &str, file: FileId) -> Result<ProjectSettings, Vec<Diagnostic>> {
     let at = |range: std::ops::Range<usize>| Span::new(file, range.start, range.end);
     let table = DeTable::parse(text).map_err(|error| {
         let span = error.span().unwrap_or_default();
         let message = error.message().lines().next().unwrap_or_default();
         vec![mistake(at(span), format!("this is no TOML: {message}"))]
     })?;
-    let mut settings = Settings::default();
+    let mut settings = ProjectSettings::default();
     let mut mistakes = Vec::new();
     for (key, value) in table.get_ref() {
         let name: &str = key.get_ref();
@@ -117,7 +119,7 @@ fn parse(text: &str, file: FileId) -> Result<Settings, Vec<Diagnostic>> {
                 mistakes.push(mistake(at(Spanned::span(value)), message).help(help));
             }
             _ => {
-                let help = did_you_mean(name, TABLES.iter().copied());
+                let help = did_you_mean(name, KNOWN_TABLES.iter().copied());
                 let help = help.unwrap_or_else(|| String::from("the tables are: `lint`"));
                 let message = format!("there is no setting `{}`", name.escape_debug());
                 mistakes.push(mistake(at(key.span()), message).help(help));

@@ -7,20 +7,22 @@ use serde::Serialize;
 use super::approve::said;
 use super::exit::Exit;
 use super::output::Output;
-use super::runs::{Described, inputs, sign};
+use super::runs::{RunJson, inputs, sign};
 use super::state::{self, ListFormat, StateArgument};
-use super::table::{Cell, cell, table};
+use super::table::{TableCell, cell, table};
 use lockstep_base::diagnostic::render::clean;
-use lockstep_engine::notice::{Happened, NodeKind, RunEvent, Status, Stream};
+use lockstep_engine::run_event::{NodeKind, RunEvent, RunEventKind, Status, Stream};
 use lockstep_runtime::logs::read_log;
-use lockstep_store::{Approval, Asked, Run, RunStatus, Store, StoreError, ms_between, now, time};
-use lockstep_view::history::Past;
-use lockstep_view::style::{Line, Tone};
-use lockstep_view::words::{ticking, took};
-use lockstep_view::{History, Ledger, Summary};
+use lockstep_store::{
+    Approval, RunStatus, Store, StoreError, StoredQuestion, StoredRun, ms_between, now, time,
+};
+use lockstep_view::history::NodeHistory;
+use lockstep_view::phrases::{duration_text, elapsed_text};
+use lockstep_view::style::{StyledLine, Tone};
+use lockstep_view::{LedgerFormat, RunHistory, RunSummary};
 
 /// At most so many lines of a failed command's output are shown.
-const TAIL: usize = 20;
+const MAX_OUTPUT_LINES: usize = 20;
 
 #[derive(Debug, Args)]
 pub(super) struct Show {
@@ -42,12 +44,12 @@ pub(super) struct Show {
 
 /// The state of a run. As JSON it is stable: fields may be added, none is removed.
 #[derive(Debug, Serialize)]
-struct Shown<'a> {
+struct RunDetailsJson<'a> {
     #[serde(flatten)]
-    run: Described<'a>,
-    nodes: Vec<Node<'a>>,
-    deployments: Vec<Deployment<'a>>,
-    answers: Vec<Answered<'a>>,
+    run: RunJson<'a>,
+    nodes: Vec<NodeJson<'a>>,
+    deployments: Vec<DeploymentJson<'a>>,
+    answers: Vec<AnswerJson<'a>>,
     /// The paths of nodes that wait for an answer.
     questions: Vec<&'a str>,
     /// Commands that can be run next.
@@ -55,14 +57,14 @@ struct Shown<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct Node<'a> {
+struct NodeJson<'a> {
     node: &'a str,
     #[serde(flatten)]
-    past: &'a Past,
+    past: &'a NodeHistory,
 }
 
 #[derive(Debug, Serialize)]
-struct Deployment<'a> {
+struct DeploymentJson<'a> {
     node: &'a str,
     service: &'a str,
     target: &'a str,
@@ -73,7 +75,7 @@ struct Deployment<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct Answered<'a> {
+struct AnswerJson<'a> {
     node: &'a str,
     question: &'a str,
     answer: &'static str,
@@ -84,12 +86,12 @@ struct Answered<'a> {
 }
 
 /// The data that has been read of a run.
-struct Known {
-    run: Run,
-    history: History,
-    summary: Summary,
+struct RunDetails {
+    run: StoredRun,
+    history: RunHistory,
+    summary: RunSummary,
     answers: Vec<Approval>,
-    questions: Vec<Asked>,
+    questions: Vec<StoredQuestion>,
     next: Vec<String>,
 }
 
@@ -110,13 +112,13 @@ pub(super) fn run(arguments: &Show, output: &mut Output) -> Exit {
     Exit::Succeeded
 }
 
-fn read(store: &Store, run: Run) -> Result<Known, StoreError> {
-    let mut history = History::default();
-    let mut summary = Summary::new();
-    for event in store.told(run.number, 1)? {
+fn read(store: &Store, run: StoredRun) -> Result<RunDetails, StoreError> {
+    let mut history = RunHistory::default();
+    let mut summary = RunSummary::new();
+    for event in store.published_events(run.number, 1)? {
         history.take(&event);
         // The output of a failed command is in its log.
-        if let Happened::NodeFinished {
+        if let RunEventKind::NodeFinished {
             node,
             kind: NodeKind::Run,
             status: Status::Failed,
@@ -126,9 +128,12 @@ fn read(store: &Store, run: Run) -> Result<Known, StoreError> {
             let log = read_log(&store.logs(&run.id), node)?.unwrap_or_default();
             let log = String::from_utf8_lossy(&log);
             let lines: Vec<&str> = log.lines().collect();
-            for text in lines.iter().skip(lines.len().saturating_sub(TAIL)) {
+            for text in lines
+                .iter()
+                .skip(lines.len().saturating_sub(MAX_OUTPUT_LINES))
+            {
                 summary.take(&RunEvent {
-                    what: Happened::NodeOutput {
+                    what: RunEventKind::NodeOutput {
                         node: node.clone(),
                         stream: Stream::Stdout,
                         text: (*text).to_owned(),
@@ -143,7 +148,7 @@ fn read(store: &Store, run: Run) -> Result<Known, StoreError> {
         history.until(now().as_millisecond());
     }
     let questions = store.questions(run.number)?;
-    Ok(Known {
+    Ok(RunDetails {
         next: next(store, &run, !questions.is_empty()),
         answers: store.approvals(run.number)?,
         questions,
@@ -154,7 +159,7 @@ fn read(store: &Store, run: Run) -> Result<Known, StoreError> {
 }
 
 /// The commands that can be run next.
-fn next(store: &Store, run: &Run, asks: bool) -> Vec<String> {
+fn next(store: &Store, run: &StoredRun, asks: bool) -> Vec<String> {
     let state = state::words(store.folder());
     let id = &run.id;
     match run.status {
@@ -174,15 +179,15 @@ fn next(store: &Store, run: &Run, asks: bool) -> Vec<String> {
     }
 }
 
-fn shown(known: &Known) -> Shown<'_> {
+fn shown(known: &RunDetails) -> RunDetailsJson<'_> {
     let nodes = known.history.nodes();
-    Shown {
-        run: Described::of(&known.run),
-        nodes: nodes.map(|(node, past)| Node { node, past }).collect(),
+    RunDetailsJson {
+        run: RunJson::of(&known.run),
+        nodes: nodes.map(|(node, past)| NodeJson { node, past }).collect(),
         deployments: known
             .summary
             .rows()
-            .map(|row| Deployment {
+            .map(|row| DeploymentJson {
                 node: &row.node,
                 service: &row.service,
                 target: &row.target,
@@ -195,7 +200,7 @@ fn shown(known: &Known) -> Shown<'_> {
         answers: known
             .answers
             .iter()
-            .map(|it| Answered {
+            .map(|it| AnswerJson {
                 node: &it.node,
                 question: &it.question,
                 answer: said(&it.answer),
@@ -210,7 +215,7 @@ fn shown(known: &Known) -> Shown<'_> {
     }
 }
 
-fn print(store: &Store, known: &Known, full: bool, output: &mut Output) {
+fn print(store: &Store, known: &RunDetails, full: bool, output: &mut Output) {
     let style = state::look(output);
     let goes_on = known.run.status == RunStatus::Running;
     let mut text = head(&known.run, style);
@@ -226,7 +231,7 @@ fn print(store: &Store, known: &Known, full: bool, output: &mut Output) {
     }
     // A run of another version can still be shown: only the positions in its source are missing.
     let bound = store.bound(&known.run).ok();
-    let ledger = Ledger {
+    let ledger = LedgerFormat {
         style,
         width: None,
         sources: bound.as_ref().map(|bound| &bound.program.sources),
@@ -241,18 +246,18 @@ fn print(store: &Store, known: &Known, full: bool, output: &mut Output) {
     output.print(&text);
 }
 
-fn head(run: &Run, style: lockstep_view::Style) -> String {
+fn head(run: &StoredRun, style: lockstep_view::Style) -> String {
     let (mark, tone) = sign(run.status, style);
-    let mut line = Line::of(tone, mark);
+    let mut line = StyledLine::of(tone, mark);
     line.add(Tone::Bold, format!(" {}", clean(&run.id)));
     line.add(Tone::Plain, format!("  {}  ", clean(&run.pipeline)));
     line.add(tone, run.status.as_str());
-    let ago = ticking(ms_between(run.started_at, now()));
+    let ago = elapsed_text(ms_between(run.started_at, now()));
     let mut when = format!("  begun {ago} ago");
     if let Some(ended) = run.finished_at {
         when.push_str(&format!(
             ", took {}",
-            took(ms_between(run.started_at, ended))
+            duration_text(ms_between(run.started_at, ended))
         ));
     }
     line.add(Tone::Dim, when);
@@ -263,13 +268,13 @@ fn head(run: &Run, style: lockstep_view::Style) -> String {
     if !inputs.is_empty() {
         below.push_str(&format!(" {dot} {inputs}"));
     }
-    let below = Line::of(Tone::Dim, clean(&below));
+    let below = StyledLine::of(Tone::Dim, clean(&below));
     format!("{}\n{}\n", line.paint(style), below.paint(style))
 }
 
 /// Who answered what, and what waits for an answer.
-fn people(known: &Known) -> Vec<Vec<Cell>> {
-    let ago = |at| format!("{} ago", ticking(ms_between(at, now())));
+fn people(known: &RunDetails) -> Vec<Vec<TableCell>> {
+    let ago = |at| format!("{} ago", elapsed_text(ms_between(at, now())));
     let mut rows = Vec::new();
     for it in &known.answers {
         let comment = it.comment.as_ref().map(|text| format!("\"{text}\""));

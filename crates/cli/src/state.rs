@@ -7,10 +7,10 @@ use clap::Args;
 use super::exit::Exit;
 use super::output::Output;
 use lockstep_base::diagnostic::{Diagnostic, codes};
-use lockstep_store::{Run, RunStatus, Store, StoreError};
+use lockstep_store::{RunStatus, Store, StoreError, StoredRun};
 
 /// The default name of the state directory.
-pub(super) const FOLDER: &str = ".lockstep";
+pub(super) const DEFAULT_STATE_DIR: &str = ".lockstep";
 
 /// The format of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -47,20 +47,22 @@ pub(super) struct StateArgument {
 
 impl StateArgument {
     /// The state directory of a run of this file.
-    pub(super) fn beside(&self, file: &str) -> PathBuf {
+    pub(super) fn default_for(&self, file: &str) -> PathBuf {
         self.state.clone().unwrap_or_else(|| {
             let folder = Path::new(file).parent().unwrap_or(Path::new(""));
-            folder.join(FOLDER)
+            folder.join(DEFAULT_STATE_DIR)
         })
     }
 
     /// The state directory, where no file is named.
     pub(super) fn folder(&self) -> PathBuf {
-        self.state.clone().unwrap_or_else(|| PathBuf::from(FOLDER))
+        self.state
+            .clone()
+            .unwrap_or_else(|| PathBuf::from(DEFAULT_STATE_DIR))
     }
 
     /// The words `--state DIR`, if they are needed to find it again.
-    pub(super) fn words(&self) -> String {
+    pub(super) fn arguments(&self) -> String {
         words(&self.folder())
     }
 
@@ -86,10 +88,10 @@ impl StateArgument {
     pub(super) fn open_run(
         &self,
         named: Option<&str>,
-        fits: impl Fn(&Store, &Run) -> bool,
+        fits: impl Fn(&Store, &StoredRun) -> bool,
         kind: &str,
         output: &mut Output,
-    ) -> Result<(Store, Run), Exit> {
+    ) -> Result<(Store, StoredRun), Exit> {
         let store = self.open(output)?;
         let run = choose(&store, named, |run| fits(&store, run), kind, output)?;
         Ok((store, run))
@@ -110,10 +112,10 @@ pub(super) fn run_and_path<'a>(
 fn choose(
     store: &Store,
     named: Option<&str>,
-    fits: impl Fn(&Run) -> bool,
+    fits: impl Fn(&StoredRun) -> bool,
     kind: &str,
     output: &mut Output,
-) -> Result<Run, Exit> {
+) -> Result<StoredRun, Exit> {
     let prefix = named.unwrap_or_default();
     let mut found = match store.runs(prefix) {
         Ok(found) => found,
@@ -150,18 +152,18 @@ fn choose(
     }
 }
 
-fn line(run: &Run) -> String {
+fn line(run: &StoredRun) -> String {
     format!("{} ({} {})", run.id, run.pipeline, run.status.as_str())
 }
 
 /// Whether a run can be resumed.
-pub(super) fn is_unfinished(run: &Run) -> bool {
+pub(super) fn is_unfinished(run: &StoredRun) -> bool {
     run.status == RunStatus::Stopped
 }
 
 /// The words `--state DIR`, if they are needed to find this directory again.
 pub(super) fn words(folder: &Path) -> String {
-    if folder == Path::new(FOLDER) {
+    if folder == Path::new(DEFAULT_STATE_DIR) {
         return String::new();
     }
     let text = folder.display().to_string();

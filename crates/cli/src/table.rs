@@ -2,25 +2,25 @@
 
 use lockstep_base::diagnostic::render::clean;
 use lockstep_view::Style;
-use lockstep_view::style::{Line, Tone};
+use lockstep_view::style::{StyledLine, Tone};
 
 /// Blanks between columns.
-const GAP: usize = 2;
+const COLUMN_GAP: usize = 2;
 
 /// A cell: its tone and its text.
-pub(super) type Cell = (Tone, String);
+pub(super) type TableCell = (Tone, String);
 
 /// A cell of plain text without control characters.
-pub(super) fn cell(tone: Tone, text: &str) -> Cell {
+pub(super) fn cell(tone: Tone, text: &str) -> TableCell {
     (tone, clean(text))
 }
 
 /// Lines of cells, each column as wide as its widest cell.
-pub(super) fn table(rows: &[Vec<Cell>], style: Style) -> String {
+pub(super) fn table(rows: &[Vec<TableCell>], style: Style) -> String {
     let mut widths: Vec<usize> = Vec::new();
     for row in rows {
         for (at, (tone, text)) in row.iter().enumerate() {
-            let wide = Line::of(*tone, text.as_str()).width();
+            let wide = StyledLine::of(*tone, text.as_str()).width();
             match widths.get_mut(at) {
                 Some(width) => *width = (*width).max(wide),
                 None => widths.push(wide),
@@ -29,13 +29,13 @@ pub(super) fn table(rows: &[Vec<Cell>], style: Style) -> String {
     }
     let mut out = String::new();
     for row in rows {
-        let mut line = Line::new();
+        let mut line = StyledLine::new();
         let mut column = 0;
         for ((tone, text), width) in row.iter().zip(&widths) {
             line.pad(column);
             line.add(*tone, text.as_str());
             // An empty column takes no room.
-            column += if *width == 0 { 0 } else { width + GAP };
+            column += if *width == 0 { 0 } else { width + COLUMN_GAP };
         }
         out.push_str(&line.paint(style));
         out.push('\n');

@@ -7,12 +7,12 @@ use std::os::fd::AsFd;
 
 use clap::ValueEnum;
 
-use lockstep_base::diagnostic::render::Style;
+use lockstep_base::diagnostic::render::RenderStyle;
 
 /// The width where there is no terminal, in columns.
-const WIDTH_ELSEWHERE: usize = 100;
+const DEFAULT_COLUMNS: usize = 100;
 /// Longer lines are hard to read, however wide the terminal is.
-const WIDEST: usize = 120;
+const MAX_COLUMNS: usize = 120;
 
 /// When to use colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -57,13 +57,13 @@ impl Color {
 }
 
 /// The style for a stream.
-pub(super) fn style(stream: &(impl IsTerminal + AsFd), color: Color) -> Style {
+pub(super) fn style(stream: &(impl IsTerminal + AsFd), color: Color) -> RenderStyle {
     let terminal = stream.is_terminal();
     let var = |name: &str| std::env::var(name).ok();
-    Style {
+    RenderStyle {
         color: color.wanted(terminal, var),
         unicode: is_utf8(var),
-        width: columns(stream).unwrap_or(WIDTH_ELSEWHERE).min(WIDEST),
+        width: columns(stream).unwrap_or(DEFAULT_COLUMNS).min(MAX_COLUMNS),
     }
 }
 

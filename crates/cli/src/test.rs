@@ -2,33 +2,33 @@
 
 mod json;
 mod junit;
-mod story;
 mod text;
+mod timeline;
 
 use std::time::Instant;
 
 use super::arguments::{Test, TestFormat};
 use super::exit::Exit;
-use super::files::{Opened, Variables};
-use super::find::{self, Otherwise};
+use super::files::{CallerEnvironment, OpenedFile};
+use super::find::{self, DefaultFiles};
 use super::output::Output;
 use lockstep_base::diagnostic::render::render;
 use lockstep_base::diagnostic::suggest::did_you_mean;
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_lang::compile::compile;
 use lockstep_lang::ir::{self, Program};
-use lockstep_verify::trial::{self, Limits, Verdict};
+use lockstep_verify::testing::{self, TestLimits, TestVerdict};
 
 /// A file with tests.
 struct Suite {
-    opened: Opened,
+    opened: OpenedFile,
     program: Program,
 }
 
 /// The result of one test.
-struct Done<'s> {
+struct TestResult<'s> {
     suite: &'s Suite,
-    verdict: Verdict,
+    verdict: TestVerdict,
     took_ms: u128,
 }
 
@@ -44,7 +44,7 @@ pub(super) fn run(arguments: &Test, output: &mut Output) -> Exit {
     if !suites.iter().flat_map(|it| &it.program.tests).any(&wanted) {
         return output.refuse(&no_test(arguments, &suites));
     }
-    let limits = Limits {
+    let limits = TestLimits {
         seed: arguments.seed,
         schedules: arguments.schedules,
     };
@@ -59,8 +59,14 @@ pub(super) fn run(arguments: &Test, output: &mut Output) -> Exit {
         let mut named = !several;
         for test in suite.program.tests.iter().filter(|test| wanted(test)) {
             let since = Instant::now();
-            let verdict = trial::run(&suite.program, test, limits, &Variables, &suite.opened);
-            let one = Done {
+            let verdict = testing::run(
+                &suite.program,
+                test,
+                limits,
+                &CallerEnvironment,
+                &suite.opened,
+            );
+            let one = TestResult {
                 suite,
                 verdict,
                 took_ms: since.elapsed().as_millis(),
@@ -88,7 +94,7 @@ pub(super) fn run(arguments: &Test, output: &mut Output) -> Exit {
 
 /// Reads and checks all files; the errors of all of them are shown.
 fn open(named: &[String], output: &mut Output) -> Result<Vec<Suite>, Exit> {
-    let (found, mistakes) = find::open(named, Otherwise::Here);
+    let (found, mistakes) = find::open(named, DefaultFiles::Here);
     if !mistakes.is_empty() {
         for mistake in &mistakes {
             output.refuse(mistake);

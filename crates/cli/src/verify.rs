@@ -9,10 +9,10 @@ use super::exit::Exit;
 use super::output::Output;
 use super::state::{self, ListFormat};
 use lockstep_base::diagnostic::render::{Ink, clean};
-use lockstep_engine::notice::RunEvent;
+use lockstep_engine::run_event::RunEvent;
 use lockstep_plan::Plan;
-use lockstep_store::{Run, Store, StoreError};
-use lockstep_verify::audit::{self, Report, Violation};
+use lockstep_store::{Store, StoreError, StoredRun};
+use lockstep_verify::conformance::{self, ConformanceReport, Violation};
 
 /// The version of the JSON form, which changes when a field changes its meaning.
 const VERSION: u32 = 1;
@@ -27,7 +27,7 @@ pub(super) fn run(arguments: &Verify, output: &mut Output) -> Exit {
         Ok(found) => found,
         Err(error) => return state::refuse(&error.of_run(&run.id), output),
     };
-    let found = audit::check(&plan, &events);
+    let found = conformance::check(&plan, &events);
     match arguments.format {
         ListFormat::Text => text(&run, &found, output),
         ListFormat::Json => json(&run, &found, output),
@@ -39,13 +39,13 @@ pub(super) fn run(arguments: &Verify, output: &mut Output) -> Exit {
 }
 
 /// The plan of a run, and all events that it has emitted.
-fn read(store: &Store, run: &Run) -> Result<(Arc<Plan>, Vec<RunEvent>), StoreError> {
+fn read(store: &Store, run: &StoredRun) -> Result<(Arc<Plan>, Vec<RunEvent>), StoreError> {
     let plan = Plan::new(store.bound(run)?)
         .map_err(|_| StoreError::refused("its plan does not fit this version of the program"))?;
-    Ok((Arc::new(plan), store.told(run.number, 1)?))
+    Ok((Arc::new(plan), store.published_events(run.number, 1)?))
 }
 
-fn text(run: &Run, found: &Result<Report, Vec<Violation>>, output: &mut Output) {
+fn text(run: &StoredRun, found: &Result<ConformanceReport, Vec<Violation>>, output: &mut Output) {
     let style = output.stdout_style();
     let mut text = String::new();
     match found {
@@ -76,7 +76,7 @@ fn text(run: &Run, found: &Result<Report, Vec<Violation>>, output: &mut Output) 
 }
 
 #[derive(Serialize)]
-struct Json<'a> {
+struct VerifyReportJson<'a> {
     version: u32,
     run: &'a str,
     kept: bool,
@@ -86,20 +86,20 @@ struct Json<'a> {
     nodes: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     events: Option<u64>,
-    violations: Vec<Entry<'a>>,
+    violations: Vec<ViolationJson<'a>>,
 }
 
 #[derive(Serialize)]
-struct Entry<'a> {
+struct ViolationJson<'a> {
     event: u64,
     node: &'a str,
     what: &'a str,
 }
 
-fn json(run: &Run, found: &Result<Report, Vec<Violation>>, output: &mut Output) {
+fn json(run: &StoredRun, found: &Result<ConformanceReport, Vec<Violation>>, output: &mut Output) {
     let report = found.as_ref().ok();
     let violations = found.as_ref().err().into_iter().flatten();
-    let json = Json {
+    let json = VerifyReportJson {
         version: VERSION,
         run: &run.id,
         kept: report.is_some(),
@@ -107,7 +107,7 @@ fn json(run: &Run, found: &Result<Report, Vec<Violation>>, output: &mut Output) 
         nodes: report.map(|report| report.nodes),
         events: report.map(|report| report.events),
         violations: violations
-            .map(|violation| Entry {
+            .map(|violation| ViolationJson {
                 event: violation.event,
                 node: &violation.node,
                 what: &violation.what,

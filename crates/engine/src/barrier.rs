@@ -9,38 +9,38 @@ use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 
 use super::broken::{Breach, BrokenInvariant, Checked, NodeError};
-use super::cells::OwedByCell;
-use super::node::{End, NodeId, Role, Work};
-use super::notice::{Failure, Waiting};
-use super::{Machine, Task};
+use super::cells::OwedArrivalsByCell;
+use super::node::{BodyEnd, NodeId, NodeRole, NodeWork};
+use super::run_event::{Failure, WaitReason};
+use super::{Machine, MachineTask};
 use lockstep_base::source::Name;
 use lockstep_lang::eval::Expr;
 use lockstep_lang::ir::{FailureClass, Matrix};
 use lockstep_plan::grid::Position;
-use lockstep_plan::{BarrierName, Locals, Meeting, Seq, Sum, body};
+use lockstep_plan::{BarrierName, BarrierScope, BodySummary, Locals, PlanSequence, body};
 
 /// A meeting, by its place in the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MeetingId(u32);
+pub struct BarrierInstanceId(u32);
 
 /// The meetings that a strand still owes arrivals, and how many.
 #[derive(Debug, Clone, Default)]
-pub struct Owed(Vec<(MeetingId, u32)>);
+pub struct OwedArrivals(Vec<(BarrierInstanceId, u32)>);
 
 /// The meetings of one block: which cells meet (by their common position) and at what.
-type OfBlock = HashMap<(Position, BarrierName), MeetingId>;
+type BlockBarriers = HashMap<(Position, BarrierName), BarrierInstanceId>;
 
 /// All active meetings.
 #[derive(Debug, Clone, Default)]
 pub struct Barriers {
-    table: Vec<Instance>,
-    free: Vec<MeetingId>,
-    of: HashMap<NodeId, OfBlock>,
+    table: Vec<BarrierInstance>,
+    free: Vec<BarrierInstanceId>,
+    of: HashMap<NodeId, BlockBarriers>,
 }
 
 /// An active meeting.
 #[derive(Debug, Clone, Default)]
-struct Instance {
+struct BarrierInstance {
     name: String,
     block: NodeId,
     expected: u32,
@@ -50,7 +50,7 @@ struct Instance {
     broken: Option<Failure>,
 }
 
-impl Instance {
+impl BarrierInstance {
     fn is_complete(&self) -> bool {
         self.arrived + self.left >= self.expected
     }
@@ -63,7 +63,7 @@ impl Barriers {
     }
 
     /// The waiting strands and their barriers; all but those at one meeting.
-    pub fn waits(&self, except: MeetingId) -> impl Iterator<Item = (NodeId, &str)> {
+    pub fn waits(&self, except: BarrierInstanceId) -> impl Iterator<Item = (NodeId, &str)> {
         let meetings = self.table.iter().enumerate();
         meetings
             .filter(move |(at, _)| *at != except.0 as usize)
@@ -92,7 +92,7 @@ impl Barriers {
     /// What a strand owes, likewise.
     pub fn hash_owed(
         &self,
-        owed: &Owed,
+        owed: &OwedArrivals,
         places: &HashMap<NodeId, usize>,
         hasher: &mut impl Hasher,
     ) {
@@ -103,32 +103,42 @@ impl Barriers {
         }
     }
 
-    fn get(&mut self, id: MeetingId) -> Option<&mut Instance> {
+    fn get(&mut self, id: BarrierInstanceId) -> Option<&mut BarrierInstance> {
         self.table.get_mut(id.0 as usize)
     }
 
     /// A meeting that must be in the table.
     #[track_caller]
-    fn checked(&mut self, id: MeetingId) -> Checked<&mut Instance> {
+    fn checked(&mut self, id: BarrierInstanceId) -> Checked<&mut BarrierInstance> {
         match self.get(id) {
             Some(instance) => Ok(instance),
             None => Err(BrokenInvariant::new(Breach::NoSuchMeeting)),
         }
     }
 
-    fn find(&self, block: NodeId, prefix: &Position, barrier: &BarrierName) -> Option<MeetingId> {
+    fn find(
+        &self,
+        block: NodeId,
+        prefix: &Position,
+        barrier: &BarrierName,
+    ) -> Option<BarrierInstanceId> {
         let meetings = self.of.get(&block)?;
         meetings.get(&(prefix.clone(), barrier.clone())).copied()
     }
 
-    fn find_or_add(&mut self, block: NodeId, prefix: Position, barrier: BarrierName) -> MeetingId {
+    fn find_or_add(
+        &mut self,
+        block: NodeId,
+        prefix: Position,
+        barrier: BarrierName,
+    ) -> BarrierInstanceId {
         let Self { table, free, of } = self;
         let name = barrier.to_string();
         let found = of.entry(block).or_default().entry((prefix, barrier));
         *found.or_insert_with(|| {
             let id = free.pop().unwrap_or_else(|| {
-                table.push(Instance::default());
-                MeetingId(table.len() as u32 - 1)
+                table.push(BarrierInstance::default());
+                BarrierInstanceId(table.len() as u32 - 1)
             });
             if let Some(instance) = table.get_mut(id.0 as usize) {
                 (instance.name, instance.block) = (name, block);
@@ -138,7 +148,7 @@ impl Barriers {
     }
 
     fn forget(&mut self, block: NodeId) {
-        let mut gone: Vec<MeetingId> = match self.of.remove(&block) {
+        let mut gone: Vec<BarrierInstanceId> = match self.of.remove(&block) {
             Some(meetings) => meetings.into_values().collect(),
             None => return,
         };
@@ -146,7 +156,7 @@ impl Barriers {
         gone.sort_by_key(|id| id.0);
         for id in gone {
             if let Some(instance) = self.get(id) {
-                *instance = Instance::default();
+                *instance = BarrierInstance::default();
             }
             self.free.push(id);
         }
@@ -155,43 +165,44 @@ impl Barriers {
 
 impl Machine {
     /// The meetings that the children of a `parallel` owe.
-    pub(super) fn meet_strands(
+    pub(super) fn owe_arrivals_of_strands(
         &mut self,
         id: NodeId,
-        children: &Seq,
+        children: &PlanSequence,
         locals: &Locals,
-    ) -> Result<Vec<Owed>, NodeError> {
-        if !self.has_meetings(id)? {
+    ) -> Result<Vec<OwedArrivals>, NodeError> {
+        if !self.has_barriers(id)? {
             return Ok(Vec::new());
         }
         let mut owed = Vec::with_capacity(children.len());
         for child in children.iter() {
-            let sum = Self::walk(&self.plan, &self.run).sum_node(*child, &mut locals.clone());
+            let sum =
+                Self::walk(&self.plan, &self.run).summary_of_node(*child, &mut locals.clone());
             let sum = sum.map_err(|halt| self.fault(id, halt))?;
-            owed.push(self.owe(id, sum, &[])?);
+            owed.push(self.owed_arrivals(id, sum, &[])?);
         }
         Ok(owed)
     }
 
     /// The meetings that the cells of a matrix owe.
-    pub(super) fn meet_cells(
+    pub(super) fn owe_arrivals_of_cells(
         &mut self,
         id: NodeId,
         matrix: &Matrix,
-    ) -> Result<OwedByCell, NodeError> {
-        let mut owed = OwedByCell::new();
-        if !self.has_meetings(id)? {
+    ) -> Result<OwedArrivalsByCell, NodeError> {
+        let mut owed = OwedArrivalsByCell::new();
+        if !self.has_barriers(id)? {
             return Ok(owed);
         }
         let plan = self.plan.clone();
         let run = self.run.clone();
         let walk = Self::walk(&plan, &run);
-        let spot = plan.tree.get(self.look(id)?.tree);
-        let locals = self.look(id)?.locals.clone();
+        let spot = plan.tree.get(self.node(id)?.tree);
+        let locals = self.node(id)?.locals.clone();
         let mut broken = None;
         let walked = walk.each_cell(matrix, &locals, &mut |cell| {
-            let sum = walk.sum(body(spot), cell.locals)?;
-            match self.owe(id, sum, cell.position) {
+            let sum = walk.summary(body(spot), cell.locals)?;
+            match self.owed_arrivals(id, sum, cell.position) {
                 Ok(of_cell) => {
                     owed.insert(cell.position.clone(), of_cell);
                 }
@@ -206,21 +217,26 @@ impl Machine {
         Ok(owed)
     }
 
-    fn has_meetings(&self, id: NodeId) -> Checked<bool> {
-        let node = self.look(id)?;
-        Ok(self.plan.tree.get(node.tree).has_barrier && !node.around.undoing)
+    fn has_barriers(&self, id: NodeId) -> Checked<bool> {
+        let node = self.node(id)?;
+        Ok(self.plan.tree.get(node.tree).has_barrier && !node.inherited.undoing)
     }
 
     /// Registers a strand's expected arrivals in the meetings that belong to this block, and passes
     /// those of enclosing blocks down to it.
-    fn owe(&mut self, id: NodeId, sum: Sum, position: &[u32]) -> Checked<Owed> {
+    fn owed_arrivals(
+        &mut self,
+        id: NodeId,
+        sum: BodySummary,
+        position: &[u32],
+    ) -> Checked<OwedArrivals> {
         let plan = self.plan.clone();
-        let mut owed = Owed::default();
+        let mut owed = OwedArrivals::default();
         for (barrier, count) in sum.barriers {
             let Some(meeting) = meeting(&plan.meetings, &barrier.name) else {
                 continue;
             };
-            if meeting.block == self.look(id)?.tree {
+            if meeting.block == self.node(id)?.tree {
                 let prefix = position.iter().copied().take(meeting.fixed_axes).collect();
                 let found = self.barriers.find_or_add(id, prefix, barrier);
                 self.barriers.checked(found)?.expected += count;
@@ -235,20 +251,29 @@ impl Machine {
     }
 
     /// The activation of a meeting's block around a node, and which of its parts the node is in.
-    fn block_of(&self, from: NodeId, meeting: &Meeting) -> Checked<Option<(NodeId, Position)>> {
+    fn block_of(
+        &self,
+        from: NodeId,
+        meeting: &BarrierScope,
+    ) -> Checked<Option<(NodeId, Position)>> {
         let mut prefix = Position::new();
         let mut at = Some(from);
         while let Some(id) = at {
-            let node = self.look(id)?;
+            let node = self.node(id)?;
             if node.tree == meeting.block {
                 match &node.role {
-                    Role::Cell(cell) => {
+                    NodeRole::Cell(cell) => {
                         let axes = cell.position.iter().copied();
                         prefix = axes.take(meeting.fixed_axes).collect();
                     }
-                    Role::Root | Role::Body | Role::Strand(_) => return Ok(Some((id, prefix))),
-                    Role::Look | Role::Handler | Role::Always | Role::Rollback | Role::UndoPart => {
+                    NodeRole::Root | NodeRole::Body | NodeRole::Strand(_) => {
+                        return Ok(Some((id, prefix)));
                     }
+                    NodeRole::Look
+                    | NodeRole::Handler
+                    | NodeRole::Always
+                    | NodeRole::Rollback
+                    | NodeRole::UndoPart => {}
                 }
             }
             at = node.parent;
@@ -275,17 +300,17 @@ impl Machine {
             None => None,
         };
         let Some(found) = found else {
-            return Err(self.not_expected(id, &barrier)?.into());
+            return Err(self.unexpected_arrival(id, &barrier)?.into());
         };
         if let Some(broken) = self.barriers.checked(found)?.broken.clone() {
             return Err(self
                 .broken_barrier(id, &barrier.to_string(), &broken)?
                 .into());
         }
-        if !self.pay(Some(id), found, -1)? {
-            return Err(self.not_expected(id, &barrier)?.into());
+        if !self.change_owed(Some(id), found, -1)? {
+            return Err(self.unexpected_arrival(id, &barrier)?.into());
         }
-        self.begin_work(id, Work::Barrier(found))?;
+        self.begin_work(id, NodeWork::Barrier(found))?;
         let instance = self.barriers.checked(found)?;
         instance.arrived += 1;
         instance.waiting.push(id);
@@ -297,7 +322,7 @@ impl Machine {
             return Ok(());
         }
         let (name, arrived) = (barrier.to_string(), arrived as usize);
-        let waiting = Waiting::Barrier {
+        let waiting = WaitReason::Barrier {
             name,
             arrived,
             expected,
@@ -310,15 +335,15 @@ impl Machine {
     fn meeting_at(
         &self,
         id: NodeId,
-        meeting: &Meeting,
+        meeting: &BarrierScope,
         barrier: &BarrierName,
-    ) -> Checked<Option<MeetingId>> {
+    ) -> Checked<Option<BarrierInstanceId>> {
         let block = self.block_of(id, meeting)?;
         Ok(block.and_then(|(block, prefix)| self.barriers.find(block, &prefix, barrier)))
     }
 
     /// This arrival was not expected when the block of the meeting began.
-    fn not_expected(&self, id: NodeId, barrier: &BarrierName) -> Checked<Failure> {
+    fn unexpected_arrival(&self, id: NodeId, barrier: &BarrierName) -> Checked<Failure> {
         let said = format!(
             "nobody waits for this strand at barrier `{barrier}`: \
              that it would come was not known when its block began"
@@ -327,13 +352,18 @@ impl Machine {
     }
 
     /// Changes what the strands around a node owe a meeting. Whether any of them was to come.
-    fn pay(&mut self, from: Option<NodeId>, meeting: MeetingId, change: i32) -> Checked<bool> {
+    fn change_owed(
+        &mut self,
+        from: Option<NodeId>,
+        meeting: BarrierInstanceId,
+        change: i32,
+    ) -> Checked<bool> {
         let block = self.barriers.checked(meeting)?.block;
         let mut at = from;
         let mut found = false;
         while let Some(id) = at.filter(|id| *id != block) {
-            let node = self.node(id)?;
-            let owed = node.owed.0.iter_mut();
+            let node = self.node_mut(id)?;
+            let owed = node.owed_arrivals.0.iter_mut();
             if let Some((_, count)) = owed.into_iter().find(|(owed, _)| *owed == meeting) {
                 *count = count.saturating_add_signed(change);
                 found = true;
@@ -343,20 +373,25 @@ impl Machine {
         Ok(found)
     }
 
-    fn open_if_complete(&mut self, meeting: MeetingId) -> Checked<()> {
+    fn open_if_complete(&mut self, meeting: BarrierInstanceId) -> Checked<()> {
         let instance = self.barriers.checked(meeting)?;
         if !instance.is_complete() {
             return Ok(());
         }
         for waiting in std::mem::take(&mut instance.waiting) {
             self.end_work(waiting)?;
-            self.queue.push(Task::Ended(waiting, End::good()));
+            self.queue
+                .push(MachineTask::Ended(waiting, BodyEnd::good()));
         }
         Ok(())
     }
 
     /// Removes a strand from the barrier at which it waits. Returns whether it waited.
-    pub(super) fn stop_waiting_at(&mut self, id: NodeId, meeting: MeetingId) -> Checked<bool> {
+    pub(super) fn stop_waiting_at(
+        &mut self,
+        id: NodeId,
+        meeting: BarrierInstanceId,
+    ) -> Checked<bool> {
         let instance = self.barriers.checked(meeting)?;
         let before = instance.waiting.len();
         instance.waiting.retain(|waiting| *waiting != id);
@@ -365,34 +400,42 @@ impl Machine {
         }
         let Some(arrived) = instance.arrived.checked_sub(1) else {
             return Err(BrokenInvariant::of(
-                self.look(id)?,
+                self.node(id)?,
                 Breach::Count("arrivals"),
             ));
         };
         instance.arrived = arrived;
-        self.pay(Some(id), meeting, 1)?;
+        self.change_owed(Some(id), meeting, 1)?;
         Ok(true)
     }
 
     /// A strand has ended: the meetings that it still owes are left, or broken if it failed.
-    pub(super) fn settle_owed(&mut self, id: NodeId, failed: Option<&Failure>) -> Checked<()> {
-        let owed = std::mem::take(&mut self.node(id)?.owed);
+    pub(super) fn settle_owed_arrivals(
+        &mut self,
+        id: NodeId,
+        failed: Option<&Failure>,
+    ) -> Checked<()> {
+        let owed = std::mem::take(&mut self.node_mut(id)?.owed_arrivals);
         if owed.0.is_empty() {
             return Ok(());
         }
-        match (failed, self.look(id)?.parent) {
-            (Some(failure), _) => self.break_owed(&owed, failure),
-            (None, Some(parent)) => self.leave_owed(parent, owed),
+        match (failed, self.node(id)?.parent) {
+            (Some(failure), _) => self.break_owed_barriers(&owed, failure),
+            (None, Some(parent)) => self.leave_owed_barriers(parent, owed),
             (None, None) => Ok(()),
         }
     }
 
     /// A strand will not arrive at the meetings at which it was expected: it succeeded, or never
     /// began. `parent` and the enclosing strands are no longer expected there either.
-    pub(super) fn leave_owed(&mut self, parent: NodeId, owed: Owed) -> Checked<()> {
+    pub(super) fn leave_owed_barriers(
+        &mut self,
+        parent: NodeId,
+        owed: OwedArrivals,
+    ) -> Checked<()> {
         for (meeting, count) in owed.0.into_iter().filter(|(_, count)| *count > 0) {
             self.barriers.checked(meeting)?.left += count;
-            self.pay(Some(parent), meeting, -(count as i32))?;
+            self.change_owed(Some(parent), meeting, -(count as i32))?;
             self.open_if_complete(meeting)?;
         }
         Ok(())
@@ -401,24 +444,28 @@ impl Machine {
     /// The path of a strand is known now (a branch is taken, a failure ignored, a workflow left
     /// early): it leaves the meetings on the paths not taken, so that no strand waits for it until
     /// its end. `own` is what the current statement still does.
-    pub(super) fn leave_behind(&mut self, id: NodeId, own: Option<Seq>) -> Checked<()> {
-        let node = self.look(id)?;
+    pub(super) fn leave_remaining_barriers(
+        &mut self,
+        id: NodeId,
+        own: Option<PlanSequence>,
+    ) -> Checked<()> {
+        let node = self.node(id)?;
         if self.barriers.of.is_empty() || !self.plan.tree.get(node.tree).has_barrier {
             return Ok(());
         }
         let walk = Self::walk(&self.plan, &self.run);
         let mut ahead = match own {
-            Some(seq) => walk.sum(&seq, &node.locals),
-            None => Ok(Sum::default()),
+            Some(seq) => walk.summary(&seq, &node.locals),
+            None => Ok(BodySummary::default()),
         };
         let mut owner = id;
-        while self.look(owner)?.role.is_in_body() {
-            let Some(parent) = self.look(owner)?.parent else {
+        while self.node(owner)?.role.is_in_body() {
+            let Some(parent) = self.node(owner)?.parent else {
                 return Ok(());
             };
-            if let (Some(seq), Ok(sum)) = (self.look(parent)?.life.sequence(), &mut ahead) {
-                let rest: Seq = seq.seq.get(seq.next..).unwrap_or_default().into();
-                match walk.sum(&rest, &seq.locals) {
+            if let (Some(seq), Ok(sum)) = (self.node(parent)?.state.sequence(), &mut ahead) {
+                let rest: PlanSequence = seq.seq.get(seq.next..).unwrap_or_default().into();
+                match walk.summary(&rest, &seq.locals) {
                     Ok(more) => sum.add(more),
                     Err(halt) => ahead = Err(halt),
                 }
@@ -426,10 +473,10 @@ impl Machine {
             owner = parent;
         }
         // What cannot be evaluated fails where it is reached.
-        let (true, Ok(ahead)) = (self.look(owner)?.role.owes_arrivals(), ahead) else {
+        let (true, Ok(ahead)) = (self.node(owner)?.role.owes_arrivals(), ahead) else {
             return Ok(());
         };
-        let mut behind = self.look(owner)?.owed.clone();
+        let mut behind = self.node(owner)?.owed_arrivals.clone();
         for (barrier, count) in ahead.barriers {
             let found = match meeting(&self.plan.meetings, &barrier.name) {
                 Some(meeting) => self.meeting_at(owner, meeting, &barrier)?,
@@ -440,34 +487,39 @@ impl Machine {
                 *owed = owed.saturating_sub(count);
             }
         }
-        self.leave_owed(owner, behind)
+        self.leave_owed_barriers(owner, behind)
     }
 
     /// The failure of a statement is final, and so is that of all it ends: their meetings are
     /// broken now, before what they did is rolled back, which may take long or need what the
     /// others hold.
-    pub(super) fn break_meetings(&mut self, id: NodeId) -> Checked<()> {
+    pub(super) fn break_barriers(&mut self, id: NodeId) -> Checked<()> {
         if self.barriers.of.is_empty() {
             return Ok(());
         }
-        let Some(failure) = self.look(id)?.trouble.as_ref().map(|it| it.failure.clone()) else {
+        let Some(failure) = self
+            .node(id)?
+            .pending_failure
+            .as_ref()
+            .map(|it| it.failure.clone())
+        else {
             return Ok(());
         };
         let mut at = id;
         loop {
             if !self.would_tolerate(at)? {
-                let owed = self.look(at)?.owed.clone();
-                self.break_owed(&owed, &failure)?;
+                let owed = self.node(at)?.owed_arrivals.clone();
+                self.break_owed_barriers(&owed, &failure)?;
             }
-            let node = self.look(at)?;
+            let node = self.node(at)?;
             let (true, Some(parent)) = (node.role.is_in_body(), node.parent) else {
                 return Ok(());
             };
-            let above = self.look(parent)?;
+            let above = self.node(parent)?;
             let stmt = &self.plan.tree.get(above.tree).stmt;
             let recovers = stmt.modifiers.retry.is_some() || !stmt.handlers.on_failure.is_empty();
-            if !above.life.is_in_body()
-                || (recovers && above.is_statement() && !above.life.is_cancelled())
+            if !above.state.is_in_body()
+                || (recovers && above.is_statement() && !above.state.is_cancelled())
             {
                 return Ok(());
             }
@@ -476,7 +528,11 @@ impl Machine {
     }
 
     /// The meetings that a failed strand still owes are broken: all who wait there fail.
-    pub(super) fn break_owed(&mut self, owed: &Owed, failure: &Failure) -> Checked<()> {
+    pub(super) fn break_owed_barriers(
+        &mut self,
+        owed: &OwedArrivals,
+        failure: &Failure,
+    ) -> Checked<()> {
         for (meeting, _) in owed.0.iter().filter(|(_, count)| *count > 0) {
             let instance = self.barriers.checked(*meeting)?;
             instance.broken.get_or_insert_with(|| failure.clone());
@@ -484,8 +540,8 @@ impl Machine {
             for waiting in std::mem::take(&mut instance.waiting) {
                 let failure = self.broken_barrier(waiting, &name, failure)?;
                 self.end_work(waiting)?;
-                let end = End::bad(failure);
-                self.queue.push(Task::Ended(waiting, end));
+                let end = BodyEnd::bad(failure);
+                self.queue.push(MachineTask::Ended(waiting, end));
             }
         }
         Ok(())
@@ -498,7 +554,7 @@ impl Machine {
     }
 
     /// The meetings of a block whose body has ended are over.
-    pub(super) fn forget_meetings(&mut self, id: NodeId) {
+    pub(super) fn forget_barriers(&mut self, id: NodeId) {
         if !self.barriers.of.is_empty() {
             self.barriers.forget(id);
         }
@@ -512,7 +568,7 @@ impl Machine {
         for (at, instance) in self.barriers.table.iter().enumerate() {
             let others = match instance.waiting.is_empty() {
                 true => continue,
-                false => self.what_others_wait_for(MeetingId(at as u32))?,
+                false => self.contested_locks(BarrierInstanceId(at as u32))?,
             };
             let said = format!(
                 "nobody else can come to barrier `{}`{others}",
@@ -521,7 +577,7 @@ impl Machine {
             for waiting in &instance.waiting {
                 let failure = self.failure(*waiting, FailureClass::Barrier, said.as_str())?;
                 broken.push((at, failure.clone()));
-                ends.push((*waiting, End::bad(failure)));
+                ends.push((*waiting, BodyEnd::bad(failure)));
             }
         }
         let any = !ends.is_empty();
@@ -532,13 +588,13 @@ impl Machine {
             }
         }
         for (node, end) in ends {
-            self.begin_work(node, Work::Nothing)?;
-            self.queue.push(Task::Ended(node, end));
+            self.begin_work(node, NodeWork::Nothing)?;
+            self.queue.push(MachineTask::Ended(node, end));
         }
         Ok(any)
     }
 }
 
-fn meeting<'a>(meetings: &'a [Meeting], name: &str) -> Option<&'a Meeting> {
+fn meeting<'a>(meetings: &'a [BarrierScope], name: &str) -> Option<&'a BarrierScope> {
     meetings.iter().find(|meeting| *meeting.name == *name)
 }

@@ -5,8 +5,8 @@ use std::fmt;
 use std::panic::Location;
 
 use super::event::{EffectId, Event};
-use super::node::{Node, NodeId};
-use super::notice::{Failure, Status};
+use super::node::{ActiveNode, NodeId};
+use super::run_event::{Failure, Status};
 use super::state::Activity;
 use lockstep_base::source::Name;
 use lockstep_plan::TreeId;
@@ -156,8 +156,8 @@ impl BrokenInvariant {
 
     /// A rule that is about a node.
     #[track_caller]
-    pub(super) fn of(node: &Node, breach: Breach) -> Box<Self> {
-        let life = &node.life;
+    pub(super) fn of(node: &ActiveNode, breach: Breach) -> Box<Self> {
+        let life = &node.state;
         Box::new(Self {
             breach,
             node: Some(NodeReport {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use super::broken::{Breach, BrokenInvariant, Checked, failure_apart};
 use super::event::Effect;
-use super::node::{End, NodeId, Phase, Stopping, Work};
-use super::notice::Failure;
+use super::node::{BodyEnd, NodeId, NodePhase, NodeWork, StopReason};
+use super::run_event::Failure;
 use super::state::Activity;
-use super::{Machine, Task};
+use super::{Machine, MachineTask};
 use lockstep_lang::ir::FailureClass;
 
 impl Machine {
@@ -16,29 +16,29 @@ impl Machine {
     pub(super) fn cancel(&mut self, id: NodeId, failure: &Arc<Failure>) -> Checked<()> {
         let mut stack = vec![id];
         while let Some(id) = stack.pop() {
-            let life = &self.look(id)?.life;
+            let life = &self.node(id)?.state;
             let stopped_before = life.stopping().is_some();
             if !life.is_cancelled() {
                 // Also what has run out of time and is being stopped: it must not try again.
-                self.set_stopping(id, Some(Stopping::Cancelled(failure.clone())))?;
+                self.set_stopping(id, Some(StopReason::Cancelled(failure.clone())))?;
             }
-            match self.look(id)?.life.phase() {
-                Phase::Body(_) if !stopped_before => self.interrupt(id, failure, &mut stack)?,
-                Phase::Pause(timer) => {
+            match self.node(id)?.state.phase() {
+                NodePhase::Body(_) if !stopped_before => self.interrupt(id, failure, &mut stack)?,
+                NodePhase::Pause(timer) => {
                     let timer = *timer;
                     self.stop_pausing(id, timer)?;
                 }
-                Phase::Asking { question, .. } => {
+                NodePhase::Asking { question, .. } => {
                     let question = *question;
-                    self.unask(question);
+                    self.withdraw_question(question);
                     self.stop_asking(id)?;
-                    self.queue.push(Task::Handled(id));
+                    self.queue.push(MachineTask::Handled(id));
                 }
-                Phase::Body(_)
-                | Phase::Handler
-                | Phase::RollingBack
-                | Phase::Always
-                | Phase::Ended => {}
+                NodePhase::Body(_)
+                | NodePhase::Handler
+                | NodePhase::RollingBack
+                | NodePhase::Always
+                | NodePhase::Ended => {}
             }
         }
         Ok(())
@@ -47,16 +47,17 @@ impl Machine {
     fn stop_pausing(&mut self, id: NodeId, timer: super::EffectId) -> Checked<()> {
         self.clear_timer(timer);
         self.end_pause(id)?;
-        if let Some(trouble) = self.node(id)?.trouble.take() {
-            self.queue.push(Task::Ended(id, End::Bad(trouble)));
+        if let Some(trouble) = self.node_mut(id)?.pending_failure.take() {
+            self.queue
+                .push(MachineTask::Ended(id, BodyEnd::Bad(trouble)));
         }
         Ok(())
     }
 
     /// A node's own time limit has run out.
     pub(super) fn timed_out(&mut self, id: NodeId) -> Checked<()> {
-        let node = self.look(id)?;
-        if node.life.stopping().is_some() || !node.life.is_in_body() {
+        let node = self.node(id)?;
+        if node.state.stopping().is_some() || !node.state.is_in_body() {
             return Ok(());
         }
         let stmt = self.plan.tree.get(node.tree).stmt.clone();
@@ -67,7 +68,7 @@ impl Machine {
         let limit = limit.map_or(String::new(), |limit| self.display(&limit));
         let message = format!("took longer than {limit}");
         let failure = Arc::new(self.failure(id, FailureClass::Timeout, message)?);
-        self.set_stopping(id, Some(Stopping::Timeout(failure)))?;
+        self.set_stopping(id, Some(StopReason::Timeout(failure)))?;
         let path = self.name_of(id)?;
         let message = format!("stopped because `{path}` took longer than {limit}");
         let cause = Arc::new(self.failure(id, FailureClass::Cancelled, message)?);
@@ -86,34 +87,34 @@ impl Machine {
         failure: &Arc<Failure>,
         stack: &mut Vec<NodeId>,
     ) -> Checked<()> {
-        let node = self.look(id)?;
-        let Some(work) = node.life.work() else {
-            let (found, expected) = (node.life.activity(), Activity::Idle);
+        let node = self.node(id)?;
+        let Some(work) = node.state.work() else {
+            let (found, expected) = (node.state.activity(), Activity::Idle);
             return Err(BrokenInvariant::of(
                 node,
                 Breach::NotDoing { found, expected },
             ));
         };
         let ended = match work {
-            Work::Nothing | Work::Seq(_) | Work::Locked(..) => false,
-            Work::Undoing(_) => return Ok(()),
-            Work::Parallel(_) => {
+            NodeWork::Nothing | NodeWork::Seq(_) | NodeWork::Locked(..) => false,
+            NodeWork::Undoing(_) => return Ok(()),
+            NodeWork::Parallel(_) => {
                 self.stop_strands(id)?;
                 false
             }
-            Work::Grid(_) => {
+            NodeWork::Grid(_) => {
                 self.stop_cells(id)?;
                 false
             }
-            Work::Effect(effect) => {
+            NodeWork::Effect(effect) => {
                 let effect = *effect;
                 if self.pending.contains_key(&effect) {
                     self.effects.push(Effect::Stop { id: effect });
                 }
                 false
             }
-            Work::Timer(timer)
-            | Work::Verify {
+            NodeWork::Timer(timer)
+            | NodeWork::Verify {
                 timer: Some(timer), ..
             } => {
                 let timer = *timer;
@@ -121,12 +122,12 @@ impl Machine {
                 self.clear_timer(timer);
                 waiting
             }
-            Work::Verify { timer: None, .. } => false,
-            Work::Barrier(meeting) => {
+            NodeWork::Verify { timer: None, .. } => false,
+            NodeWork::Barrier(meeting) => {
                 let meeting = *meeting;
                 self.stop_waiting_at(id, meeting)?
             }
-            Work::LockWait(request) => {
+            NodeWork::LockWait(request) => {
                 let request = *request;
                 let waiting = self.pending.contains_key(&request);
                 if waiting {
@@ -134,24 +135,25 @@ impl Machine {
                 }
                 waiting
             }
-            Work::Ask(question) => {
+            NodeWork::Ask(question) => {
                 let question = *question;
                 let waiting = self.pending.contains_key(&question);
-                self.unask(question);
+                self.withdraw_question(question);
                 waiting
             }
-            Work::HoldWait => self.stop_waiting_for_hold(id)?,
+            NodeWork::HoldWait => self.stop_waiting_for_lock(id)?,
         };
         if ended {
-            let node = self.look(id)?.path.clone();
+            let node = self.node(id)?.path.clone();
             let failure = Failure {
                 node,
                 ..(**failure).clone()
             };
-            self.queue.push(Task::Ended(id, End::bad(failure)));
+            self.queue
+                .push(MachineTask::Ended(id, BodyEnd::bad(failure)));
         }
         // The first child is the first to come off the stack.
-        stack.extend(self.look(id)?.children.iter().rev().copied());
+        stack.extend(self.node(id)?.children.iter().rev().copied());
         Ok(())
     }
 }

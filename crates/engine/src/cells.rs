@@ -5,18 +5,21 @@ use std::collections::hash_map::DefaultHasher;
 use std::hash::Hash;
 use std::sync::Arc;
 
-use super::barrier::Owed;
+use super::barrier::OwedArrivals;
 use super::broken::{Breach, BrokenInvariant, Checked, NodeError};
 use super::fingerprint::hash_shown;
-use super::node::{Around, End, NodeId, Role, SeqWork, Signal, Trouble, Undo, Work};
-use super::notice::NodeKind;
-use super::sequence::note_trouble;
-use super::{Leaver, Machine};
+use super::node::{
+    BodyEnd, BodySignal, InheritedContext, NodeId, NodeRole, NodeWork, PendingFailure,
+    SequenceWork, Undo,
+};
+use super::run_event::NodeKind;
+use super::sequence::keep_first_failure;
+use super::{EndedNode, Machine};
 use lockstep_base::source::Name;
 use lockstep_base::value::Value;
 use lockstep_lang::eval::Expr;
 use lockstep_lang::ir::{FailureClass, Matrix, Order, StmtKind};
-use lockstep_plan::grid::{Cell, Gate, Grid, Next, Position};
+use lockstep_plan::grid::{Cell, Gate, Grid, NextCell, Position};
 use lockstep_plan::{MatrixAxes, body};
 
 /// A matrix and what its cells have brought.
@@ -25,7 +28,7 @@ pub struct GridWork {
     /// The cells to come.
     grid: Grid,
     /// What its cells inherit.
-    around: Around,
+    inherited: InheritedContext,
     /// What the cells yielded.
     yields: Vec<(Position, Value)>,
     /// How to undo what the cells did.
@@ -43,16 +46,16 @@ pub struct GridWork {
     /// How many cells never started.
     skipped: usize,
     /// Whether an axis could not be evaluated, so that no more cells can be found.
-    lost: bool,
+    axis_failed: bool,
     /// The barriers that each cell that has not started will pass.
-    owed: OwedByCell,
+    owed_arrivals: OwedArrivalsByCell,
 }
 
 impl GridWork {
     /// What of it makes a difference to what comes.
     pub(super) fn hash_into(&self, hasher: &mut DefaultHasher) {
         self.grid.hash(hasher);
-        (self.failed, self.skipped > 0, self.lost).hash(hasher);
+        (self.failed, self.skipped > 0, self.axis_failed).hash(hasher);
         hash_shown(&(&self.yields, &self.undo, &self.returned), hasher);
     }
 }
@@ -61,7 +64,7 @@ impl Machine {
     /// Begins a loop or matrix.
     pub(super) fn begin_cells(&mut self, id: NodeId, matrix: &Matrix) -> Result<(), NodeError> {
         let plan = self.plan.clone();
-        let stmt = &plan.tree.get(self.look(id)?.tree).stmt;
+        let stmt = &plan.tree.get(self.node(id)?.tree).stmt;
         let modifiers = &stmt.modifiers;
         let max = modifiers
             .max
@@ -82,7 +85,7 @@ impl Machine {
             },
             None => 0,
         };
-        let owed = self.meet_cells(id, matrix)?;
+        let owed = self.owe_arrivals_of_cells(id, matrix)?;
         let run = self.run.clone();
         let mut axes = MatrixAxes {
             walk: Self::walk(&plan, &run),
@@ -93,33 +96,33 @@ impl Machine {
             waves,
         };
         let orders = matrix.axes.iter().map(|axis| axis.order).collect();
-        let grid = Grid::new(orders, gate, &self.look(id)?.locals, &mut axes)
+        let grid = Grid::new(orders, gate, &self.node(id)?.locals, &mut axes)
             .map_err(|halt| self.fault(id, halt))?;
         self.begin(id, None)?;
         let around = self.around_children(id)?;
         let work = GridWork {
             grid,
-            stops: around.doomed || modifiers.fail_fast || modifiers.batches.is_some(),
+            stops: around.will_roll_back || modifiers.fail_fast || modifiers.batches.is_some(),
             fail_fast: modifiers.fail_fast,
-            around,
+            inherited: around,
             yields: Vec::new(),
             undo: Vec::new(),
             failed: 0,
             tolerated,
             returned: None,
             skipped: 0,
-            lost: false,
-            owed,
+            axis_failed: false,
+            owed_arrivals: owed,
         };
-        self.begin_work(id, Work::Grid(Box::new(work)))?;
-        self.pump(id)?;
+        self.begin_work(id, NodeWork::Grid(Box::new(work)))?;
+        self.start_cells(id)?;
         Ok(())
     }
 
     fn count_cells(&self, id: NodeId, matrix: &Matrix) -> Result<usize, NodeError> {
         let mut count = 0;
         let walk = Self::walk(&self.plan, &self.run);
-        let counted = walk.each_cell(matrix, &self.look(id)?.locals, &mut |_| {
+        let counted = walk.each_cell(matrix, &self.node(id)?.locals, &mut |_| {
             count += 1;
             Ok(())
         });
@@ -141,7 +144,7 @@ impl Machine {
         let mut size = sizes.next().unwrap_or(total);
         let (mut waves, mut inside) = (Vec::new(), 0);
         let walk = Self::walk(&self.plan, &self.run);
-        let walked = walk.each_cell(matrix, &self.look(id)?.locals, &mut |cell| {
+        let walked = walk.each_cell(matrix, &self.node(id)?.locals, &mut |cell| {
             if inside == size {
                 waves.push(cell.position.clone());
                 size = sizes.next().unwrap_or(size);
@@ -154,12 +157,12 @@ impl Machine {
     }
 
     /// Starts every cell that may start.
-    pub(super) fn pump(&mut self, id: NodeId) -> Checked<()> {
+    pub(super) fn start_cells(&mut self, id: NodeId) -> Checked<()> {
         let plan = self.plan.clone();
         let run = self.run.clone();
-        let tree = self.look(id)?.tree;
+        let tree = self.node(id)?.tree;
         let StmtKind::Matrix(matrix) = &plan.tree.get(tree).stmt.kind else {
-            return Err(BrokenInvariant::of(self.look(id)?, Breach::NotA("matrix")));
+            return Err(BrokenInvariant::of(self.node(id)?, Breach::NotA("matrix")));
         };
         let mut axes = MatrixAxes {
             walk: Self::walk(&plan, &run),
@@ -167,79 +170,85 @@ impl Machine {
         };
         // While cells are started their table is taken out of the node.
         self.grid(id)?;
-        let Work::Grid(mut work) = self.end_work(id)? else {
-            return Err(BrokenInvariant::of(self.look(id)?, Breach::NotA("matrix")));
+        let NodeWork::Grid(mut work) = self.end_work(id)? else {
+            return Err(BrokenInvariant::of(self.node(id)?, Breach::NotA("matrix")));
         };
         loop {
-            if work.lost {
+            if work.axis_failed {
                 if work.grid.running() == 0 {
                     return self.cells_done(id, *work, matrix);
                 }
                 break;
             }
             match work.grid.next(&mut axes) {
-                Ok(Next::Start(cell)) => self.start_cell(id, cell, &mut work)?,
-                Ok(Next::Skip(cell)) => self.cell_skipped(id, &cell, &mut work)?,
-                Ok(Next::Wait) => break,
-                Ok(Next::Done) => return self.cells_done(id, *work, matrix),
+                Ok(NextCell::Start(cell)) => self.start_cell(id, cell, &mut work)?,
+                Ok(NextCell::Skip(cell)) => self.cell_skipped(id, &cell, &mut work)?,
+                Ok(NextCell::Wait) => break,
+                Ok(NextCell::Done) => return self.cells_done(id, *work, matrix),
                 Err(halt) => {
                     let failure = self.failure_of(id, halt)?;
-                    let trouble = Trouble::new(failure);
-                    for owed in std::mem::take(&mut work.owed).into_values() {
-                        self.break_owed(&owed, &trouble.failure)?;
+                    let trouble = PendingFailure::new(failure);
+                    for owed in std::mem::take(&mut work.owed_arrivals).into_values() {
+                        self.break_owed_barriers(&owed, &trouble.failure)?;
                     }
-                    note_trouble(&mut self.node(id)?.trouble, trouble);
-                    work.lost = true;
+                    keep_first_failure(&mut self.node_mut(id)?.pending_failure, trouble);
+                    work.axis_failed = true;
                 }
             }
         }
-        self.begin_work(id, Work::Grid(work))
+        self.begin_work(id, NodeWork::Grid(work))
     }
 
     fn start_cell(&mut self, id: NodeId, cell: Cell, work: &mut GridWork) -> Checked<()> {
         let plan = self.plan.clone();
-        let (tree, around) = (self.look(id)?.tree, work.around.clone());
+        let (tree, around) = (self.node(id)?.tree, work.inherited.clone());
         let spot = plan.tree.get(tree);
-        let path = self.cell_path(&self.look(id)?.path, spot, &cell.values);
-        let owed = work.owed.remove(&cell.position).unwrap_or_default();
+        let path = self.cell_path(&self.node(id)?.path, spot, &cell.values);
+        let owed = work
+            .owed_arrivals
+            .remove(&cell.position)
+            .unwrap_or_default();
         let locals = cell.locals.clone();
-        let seq = SeqWork::new(body(spot).clone(), locals.clone());
+        let seq = SequenceWork::new(body(spot).clone(), locals.clone());
         let path = (path, Some(NodeKind::Cell));
-        let child = self.add(
+        let child = self.spawn(
             tree,
             Some(id),
-            Role::Cell(Box::new(cell)),
+            NodeRole::Cell(Box::new(cell)),
             locals,
             around,
             path,
         )?;
-        self.begin_work(child, Work::Seq(seq))?;
-        self.node(child)?.owed = owed;
+        self.begin_work(child, NodeWork::Seq(seq))?;
+        self.node_mut(child)?.owed_arrivals = owed;
         Ok(())
     }
 
     fn cell_skipped(&mut self, id: NodeId, cell: &Cell, work: &mut GridWork) -> Checked<()> {
         work.skipped += 1;
-        let node = self.look(id)?;
-        let (tree, path, undoing) = (node.tree, node.path.clone(), node.around.undoing);
-        let failure = node.trouble.as_ref().map(|trouble| trouble.failure.clone());
+        let node = self.node(id)?;
+        let (tree, path, undoing) = (node.tree, node.path.clone(), node.inherited.undoing);
+        let failure = node
+            .pending_failure
+            .as_ref()
+            .map(|trouble| trouble.failure.clone());
         if !undoing {
             self.skip_cell(tree, &cell.values, &path, &cell.locals)?;
             let spot = self.plan.tree.get(tree);
             if spot.has_deploy {
                 let body = body(spot).clone();
-                self.deploys_not(id, &body, &cell.locals)?;
+                self.count_skipped_deployments(id, &body, &cell.locals)?;
             }
         }
-        if let Some(owed) = work.owed.remove(&cell.position) {
+        if let Some(owed) = work.owed_arrivals.remove(&cell.position) {
             if work.returned.is_some() {
-                return self.leave_owed(id, owed);
+                return self.leave_owed_barriers(id, owed);
             }
             let failure = match failure {
                 Some(failure) => failure,
                 None => self.failure(id, FailureClass::Cancelled, "it was stopped")?,
             };
-            self.break_owed(&owed, &failure)?;
+            self.break_owed_barriers(&owed, &failure)?;
         }
         Ok(())
     }
@@ -251,49 +260,49 @@ impl Machine {
     }
 
     /// A cell has ended completely.
-    pub(super) fn cell_left(&mut self, id: NodeId, cell: Cell, leaver: Leaver) -> Checked<()> {
-        let keeps = self.plan.tree.get(self.look(id)?.tree).stmt.bind.is_some();
+    pub(super) fn cell_ended(&mut self, id: NodeId, cell: Cell, leaver: EndedNode) -> Checked<()> {
+        let keeps = self.plan.tree.get(self.node(id)?.tree).stmt.bind.is_some();
         let work = self.grid(id)?;
         if !leaver.undo.is_empty() {
             work.undo.push((cell.position.clone(), leaver.undo));
         }
         match leaver.end {
-            End::Good {
+            BodyEnd::Good {
                 yielded, signal, ..
             } => {
                 if let Some(yielded) = yielded.filter(|_| keeps) {
                     work.yields.push((cell.position.clone(), yielded));
                 }
-                if let Signal::Return(value) = signal {
+                if let BodySignal::Return(value) = signal {
                     // Only loops that are serial have cells that return.
                     work.returned = Some(value);
                     work.grid.stop();
                 }
                 work.grid.ended(&cell, true);
             }
-            End::Bad(_) if leaver.tolerated => work.grid.ended(&cell, true),
-            End::Bad(trouble) => {
+            BodyEnd::Bad(_) if leaver.tolerated => work.grid.ended(&cell, true),
+            BodyEnd::Bad(trouble) => {
                 work.grid.ended(&cell, false);
                 if work.stops {
                     work.grid.stop();
                 }
                 let fail_fast = work.fail_fast;
-                let node = self.node(id)?;
-                let first = node.trouble.is_none();
-                note_trouble(&mut node.trouble, trouble);
+                let node = self.node_mut(id)?;
+                let first = node.pending_failure.is_none();
+                keep_first_failure(&mut node.pending_failure, trouble);
                 if first && fail_fast {
                     self.fail_fast(id, &leaver.path)?;
                 }
             }
         }
-        self.pump(id)
+        self.start_cells(id)
     }
 
     /// The siblings of a failed child are stopped.
     pub(super) fn fail_fast(&mut self, id: NodeId, failed: &Name) -> Checked<()> {
         let message = format!("stopped because `{failed}` failed");
         let failure = Arc::new(self.failure(id, FailureClass::Cancelled, message)?);
-        for child in self.look(id)?.children.clone() {
+        for child in self.node(id)?.children.clone() {
             self.cancel(child, &failure)?;
         }
         Ok(())
@@ -302,11 +311,11 @@ impl Machine {
     /// Records the failure of a cell, and whether it is within what its block tolerates. What is
     /// stopped from outside is not tolerated: the block is to end, not to succeed.
     pub(super) fn tolerates(&mut self, id: NodeId) -> Checked<bool> {
-        let node = self.look(id)?;
+        let node = self.node(id)?;
         let (Some(_), Some(parent)) = (node.role.cell(), node.parent) else {
             return Ok(false);
         };
-        let cancelled = node.life.is_cancelled();
+        let cancelled = node.state.is_cancelled();
         let work = self.grid(parent)?;
         work.failed += 1;
         Ok(work.failed <= work.tolerated && !cancelled)
@@ -314,11 +323,11 @@ impl Machine {
 
     /// Whether a cell that fails now would be tolerated.
     pub(super) fn would_tolerate(&mut self, id: NodeId) -> Checked<bool> {
-        let node = self.look(id)?;
+        let node = self.node(id)?;
         let (Some(_), Some(parent)) = (node.role.cell(), node.parent) else {
             return Ok(false);
         };
-        let cancelled = node.life.is_cancelled();
+        let cancelled = node.state.is_cancelled();
         let work = self.grid(parent)?;
         Ok(work.failed < work.tolerated && !cancelled)
     }
@@ -327,23 +336,23 @@ impl Machine {
         let orders: Vec<Order> = matrix.axes.iter().map(|axis| axis.order).collect();
         work.undo.sort_by(|(a, _), (b, _)| a.cmp(b));
         let undo = nest(&orders, 0, work.undo);
-        let node = self.node(id)?;
+        let node = self.node_mut(id)?;
         node.undo.extend(undo);
-        if let Some(trouble) = node.trouble.take() {
-            return self.body_ends(id, End::Bad(trouble));
+        if let Some(trouble) = node.pending_failure.take() {
+            return self.body_ends(id, BodyEnd::Bad(trouble));
         }
-        if let Some(failure) = node.life.stop_failure().filter(|_| work.skipped > 0) {
-            let end = End::bad((**failure).clone());
+        if let Some(failure) = node.state.stop_failure().filter(|_| work.skipped > 0) {
+            let end = BodyEnd::bad((**failure).clone());
             return self.body_ends(id, end);
         }
         work.yields.sort_by(|(a, _), (b, _)| a.cmp(b));
         let end = match work.returned {
-            Some(value) => End::Good {
+            Some(value) => BodyEnd::Good {
                 value: Value::None,
                 yielded: None,
-                signal: Signal::Return(value),
+                signal: BodySignal::Return(value),
             },
-            None => End::value(Value::list(work.yields.into_iter().map(|(_, value)| value))),
+            None => BodyEnd::value(Value::list(work.yields.into_iter().map(|(_, value)| value))),
         };
         self.body_ends(id, end)
     }
@@ -381,4 +390,4 @@ fn nest(orders: &[Order], axis: usize, cells: Vec<CellUndo>) -> Option<Undo> {
 }
 
 /// The barriers that cells pass, by cell.
-pub(super) type OwedByCell = HashMap<Position, Owed>;
+pub(super) type OwedArrivalsByCell = HashMap<Position, OwedArrivals>;

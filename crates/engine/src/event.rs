@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::notice::{Happened, Queue};
+use super::run_event::{LockQueuePosition, RunEventKind};
 use lockstep_base::source::{FileId, Name};
 use lockstep_base::value::Value;
 use lockstep_lang::ir::FailureClass;
@@ -24,7 +24,7 @@ pub enum Event {
         /// Which.
         id: EffectId,
         /// How.
-        outcome: Outcome,
+        outcome: EffectOutcome,
     },
     /// A timer's time has come.
     Fired {
@@ -38,7 +38,7 @@ pub enum Event {
         id: EffectId,
         /// Who is before it.
         #[serde(default)]
-        queue: Queue,
+        queue: LockQueuePosition,
     },
     /// All locks of one [`Effect::Acquire`] are held.
     Acquired {
@@ -59,14 +59,14 @@ pub enum Event {
 impl Event {
     /// Locks are not free; who is before the request is not known.
     pub fn queued(id: EffectId) -> Self {
-        let queue = Queue::default();
+        let queue = LockQueuePosition::default();
         Self::Queued { id, queue }
     }
 }
 
 /// How a command or action ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Outcome {
+pub struct EffectOutcome {
     /// Its result; for a command the record of `stdout`, `stderr`, `code` and `outputs`, also
     /// where it failed.
     pub value: Value,
@@ -74,7 +74,7 @@ pub struct Outcome {
     pub failure: Option<(FailureClass, String)>,
 }
 
-impl Outcome {
+impl EffectOutcome {
     /// It ended well.
     pub fn good(value: Value) -> Self {
         Self {
@@ -112,7 +112,7 @@ pub enum Answer {
 
 /// A command, evaluated as far as it can be without knowing secrets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Command {
+pub struct CommandRequest {
     /// What is executed.
     pub invocation: Invocation,
     /// Its text for people.
@@ -131,7 +131,7 @@ pub struct Command {
 
 /// A named place to hold, and how many may hold it at once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Want {
+pub struct LockDemand {
     /// The name: `infrastructure prod.eu`, or what the program calls its resource.
     pub name: Name,
     /// How many holders there may be.
@@ -165,7 +165,7 @@ pub enum Effect {
         /// The path of its node.
         node: Name,
         /// What to start.
-        command: Box<Command>,
+        command: Box<CommandRequest>,
     },
     /// Call this action of the host; it is answered by [`Event::Ended`].
     Act {
@@ -205,7 +205,7 @@ pub enum Effect {
         /// The path of the node that waits.
         node: Name,
         /// What is wanted.
-        wants: Vec<Want>,
+        wants: Vec<LockDemand>,
     },
     /// Release these locks; requests that have not been granted yet are withdrawn.
     Release {
@@ -229,5 +229,5 @@ pub enum Effect {
         id: EffectId,
     },
     /// Report an event of the run.
-    Tell(Happened),
+    Tell(RunEventKind),
 }

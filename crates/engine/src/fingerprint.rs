@@ -8,12 +8,12 @@ use std::fmt::Debug;
 use std::hash::{Hash, Hasher};
 
 use super::Machine;
-use super::node::{Node, NodeId, Role, SeqWork, Signal, Work};
+use super::node::{ActiveNode, BodySignal, NodeId, NodeRole, NodeWork, SequenceWork};
 use lockstep_base::value::Value;
 use lockstep_plan::Locals;
 
 /// Nodes by their places in the tree, as their own numbers depend on what came before.
-type Places = HashMap<NodeId, usize>;
+type NodePositions = HashMap<NodeId, usize>;
 
 impl Machine {
     /// The same number for two machines of one plan that are in the same state, however they got
@@ -21,10 +21,10 @@ impl Machine {
     /// not count.
     pub fn fingerprint(&self) -> u64 {
         let mut order = Vec::new();
-        if self.is_there(NodeId(0)) {
+        if self.exists(NodeId(0)) {
             self.in_order(NodeId(0), &mut order);
         }
-        let places: Places = order.iter().enumerate().map(|(at, id)| (*id, at)).collect();
+        let places: NodePositions = order.iter().enumerate().map(|(at, id)| (*id, at)).collect();
         let mut hasher = DefaultHasher::new();
         for id in &order {
             match self.find(*id) {
@@ -62,23 +62,26 @@ impl Machine {
         }
     }
 
-    fn hash_node(&self, node: &Node, places: &Places, hasher: &mut DefaultHasher) {
+    fn hash_node(&self, node: &ActiveNode, places: &NodePositions, hasher: &mut DefaultHasher) {
         (node.tree, kind(&node.role), node.children.len()).hash(hasher);
         position(&node.role).hash(hasher);
-        let life = &node.life;
+        let life = &node.state;
         (life.status() as u8, life.tries(), life.handler_tries()).hash(hasher);
         (life.activity(), life.stopping_word()).hash(hasher);
-        if let Some(trouble) = &node.trouble {
+        if let Some(trouble) = &node.pending_failure {
             trouble.failure.class.as_str().hash(hasher);
             (trouble.unrestored, trouble.rolls_back.is_some()).hash(hasher);
         }
         (node.ignored, node.roll_back, node.timeout.is_some()).hash(hasher);
         hash_value(&node.value, hasher);
-        if !matches!(node.signal, Signal::None) || node.yielded.is_some() || !node.undo.is_empty() {
+        if !matches!(node.signal, BodySignal::None)
+            || node.yielded.is_some()
+            || !node.undo.is_empty()
+        {
             hash_shown(&(&node.signal, &node.yielded, &node.undo), hasher);
         }
-        self.barriers.hash_owed(&node.owed, places, hasher);
-        if let Some(holds) = &node.holds {
+        self.barriers.hash_owed(&node.owed_arrivals, places, hasher);
+        if let Some(holds) = &node.infrastructure_locks {
             holds.hash_into(places, hasher);
         }
         if let Some(work) = life.work() {
@@ -88,53 +91,53 @@ impl Machine {
 }
 
 /// Where a node stands among its siblings, where that is known.
-fn position(role: &Role) -> Vec<u32> {
+fn position(role: &NodeRole) -> Vec<u32> {
     match role {
-        Role::Cell(cell) => cell.position.to_vec(),
-        Role::Strand(place) => vec![*place as u32],
-        Role::Root
-        | Role::Body
-        | Role::Look
-        | Role::Handler
-        | Role::Always
-        | Role::Rollback
-        | Role::UndoPart => Vec::new(),
+        NodeRole::Cell(cell) => cell.position.to_vec(),
+        NodeRole::Strand(place) => vec![*place as u32],
+        NodeRole::Root
+        | NodeRole::Body
+        | NodeRole::Look
+        | NodeRole::Handler
+        | NodeRole::Always
+        | NodeRole::Rollback
+        | NodeRole::UndoPart => Vec::new(),
     }
 }
 
 /// What a node is for its parent, as a number.
-fn kind(role: &Role) -> u8 {
+fn kind(role: &NodeRole) -> u8 {
     match role {
-        Role::Root => 0,
-        Role::Body => 1,
-        Role::Strand(_) => 2,
-        Role::Cell(_) => 3,
-        Role::Look => 4,
-        Role::Handler => 5,
-        Role::Always => 6,
-        Role::Rollback => 7,
-        Role::UndoPart => 8,
+        NodeRole::Root => 0,
+        NodeRole::Body => 1,
+        NodeRole::Strand(_) => 2,
+        NodeRole::Cell(_) => 3,
+        NodeRole::Look => 4,
+        NodeRole::Handler => 5,
+        NodeRole::Always => 6,
+        NodeRole::Rollback => 7,
+        NodeRole::UndoPart => 8,
     }
 }
 
-fn hash_work(work: &Work, hasher: &mut DefaultHasher) {
+fn hash_work(work: &NodeWork, hasher: &mut DefaultHasher) {
     match work {
-        Work::Seq(seq) | Work::Locked(_, seq) => hash_seq(seq, hasher),
-        Work::Parallel(work) => work.hash_into(hasher),
-        Work::Grid(work) => work.hash_into(hasher),
-        Work::Verify { timer, .. } => timer.is_some().hash(hasher),
-        Work::Undoing(work) => work.hash_into(hasher),
-        Work::Nothing
-        | Work::Effect(_)
-        | Work::Timer(_)
-        | Work::Barrier(_)
-        | Work::LockWait(_)
-        | Work::Ask(_)
-        | Work::HoldWait => {}
+        NodeWork::Seq(seq) | NodeWork::Locked(_, seq) => hash_seq(seq, hasher),
+        NodeWork::Parallel(work) => work.hash_into(hasher),
+        NodeWork::Grid(work) => work.hash_into(hasher),
+        NodeWork::Verify { timer, .. } => timer.is_some().hash(hasher),
+        NodeWork::Undoing(work) => work.hash_into(hasher),
+        NodeWork::Nothing
+        | NodeWork::Effect(_)
+        | NodeWork::Timer(_)
+        | NodeWork::Barrier(_)
+        | NodeWork::LockWait(_)
+        | NodeWork::Ask(_)
+        | NodeWork::HoldWait => {}
     }
 }
 
-fn hash_seq(seq: &SeqWork, hasher: &mut DefaultHasher) {
+fn hash_seq(seq: &SequenceWork, hasher: &mut DefaultHasher) {
     (seq.next, seq.seq.first().copied()).hash(hasher);
     hash_value(&seq.last, hasher);
     hash_locals(&seq.locals, hasher);

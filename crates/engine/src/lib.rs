@@ -1,4 +1,5 @@
 //! The machine: a deterministic state machine that takes events and returns effects.
+//! It is the scheduler of a run, as a pure state machine.
 //!
 //! [`Machine::handle`] takes the time and an [`Event`] and returns [`Effect`]s. Must not use a
 //! clock, files, threads or randomness other than the seeded generator in its state: the same
@@ -12,25 +13,25 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
 
 mod barrier;
+mod begin_statement;
 mod broken;
 mod cancel;
 mod cells;
-mod enter;
+mod completed_work;
 mod event;
 mod failure;
 mod fingerprint;
-mod holds;
-mod kept;
-mod life;
+mod infrastructure_locks;
 pub mod lock;
 mod node;
-pub mod notice;
-mod outstanding;
-pub mod pattern;
-mod repeats;
+mod node_state;
+pub mod path_pattern;
+mod pending_effects;
+mod rerun_undo;
 mod rollback;
+pub mod run_event;
 mod sequence;
-mod stall;
+mod standstill;
 pub mod state;
 mod statement;
 mod strands;
@@ -41,18 +42,20 @@ use std::sync::Arc;
 use barrier::Barriers;
 pub use broken::{Breach, BrokenInvariant, EventReport, NodeReport};
 use broken::{Checked, NodeError};
-pub use event::{Answer, Command, Effect, EffectId, Event, Outcome, Question, Want};
-pub use kept::{Done, Kept};
+pub use completed_work::{CompletedOutcome, CompletedWork};
+pub use event::{
+    Answer, CommandRequest, Effect, EffectId, EffectOutcome, Event, LockDemand, Question,
+};
 use lockstep_base::source::Name;
 use lockstep_base::value::Value;
 use lockstep_lang::eval::{Expr, Halt};
 use lockstep_lang::ir::FailureClass;
-use lockstep_plan::{Locals, Plan, RunFacts, TreeId, Walk};
-use node::{Around, End, Node, NodeId, Role, Trouble};
-use notice::{Failure, Happened, NodeKind, Status};
-pub use outstanding::{ActionCall, LockRequest, Outstanding};
-use repeats::Undone;
-use stall::OwnLocks;
+use lockstep_plan::{Locals, Plan, PlanWalk, RunFacts, TreeId};
+use node::{ActiveNode, BodyEnd, InheritedContext, NodeId, NodeRole, PendingFailure};
+pub use pending_effects::{ActionCall, PendingEffects, PendingLockRequest};
+use rerun_undo::CompletedUndos;
+use run_event::{Failure, NodeKind, RunEventKind, Status};
+use standstill::RunLockRequests;
 use state::Transitions;
 
 /// The pure state machine of one run. A clone of it goes its own way from where it was made.
@@ -60,23 +63,23 @@ use state::Transitions;
 pub struct Machine {
     plan: Arc<Plan>,
     run: RunFacts,
-    nodes: Vec<Option<Node>>,
+    nodes: Vec<Option<ActiveNode>>,
     free: Vec<NodeId>,
     /// The consequences of the current task.
-    queue: Vec<Task>,
+    queue: Vec<MachineTask>,
     effects: Vec<Effect>,
     now: i64,
-    chance: u64,
+    next_random: u64,
     next_effect: u64,
     /// Which node an effect's answer goes to.
     pending: HashMap<EffectId, NodeId>,
     barriers: Barriers,
     /// The locks that this run holds and waits for.
-    locks: OwnLocks,
-    undone: Undone,
+    locks: RunLockRequests,
+    completed_undos: CompletedUndos,
     transitions: Transitions,
     /// How many more skipped nodes are reported one by one.
-    skips_to_tell: usize,
+    skip_events_left: usize,
     cancelled: bool,
     aborted: bool,
     rollback_failed: bool,
@@ -84,37 +87,37 @@ pub struct Machine {
     /// The violated invariant of the machine, if any: then it does nothing any more.
     broken: Option<Box<BrokenInvariant>>,
     /// What the run before has done.
-    kept: Kept,
+    completed_work: CompletedWork,
     /// Whether this one records what it does, and what that was.
-    notes: bool,
-    done: Vec<(Name, Done)>,
+    records_work: bool,
+    completed_work_of_run: Vec<(Name, CompletedOutcome)>,
     /// How often a standstill of strands that waited for each other had to be broken.
     standstills: u32,
 }
 
 /// What is to be done next, inside the machine.
 #[derive(Clone)]
-enum Task {
+enum MachineTask {
     /// Start the body of a node.
     Enter(NodeId),
     /// A node's body ended.
-    Ended(NodeId, End),
+    Ended(NodeId, BodyEnd),
     /// A node's failure handlers have ended; it rolls back or fails.
     Handled(NodeId),
     /// A node has ended completely and been removed; its parent continues.
-    Left(NodeId, Box<Leaver>),
+    Left(NodeId, Box<EndedNode>),
 }
 
 /// What a parent receives of a node that has ended completely.
 #[derive(Clone)]
-struct Leaver {
+struct EndedNode {
     tree: TreeId,
-    role: Role,
-    end: End,
+    role: NodeRole,
+    end: BodyEnd,
     /// Whether its failure counts as ignored.
     tolerated: bool,
     undo: Vec<node::Undo>,
-    done: Vec<(Name, Done)>,
+    completed: Vec<(Name, CompletedOutcome)>,
     path: Name,
 }
 
@@ -129,22 +132,22 @@ impl Machine {
             queue: Vec::new(),
             effects: Vec::new(),
             now: 0,
-            chance: seed,
+            next_random: seed,
             next_effect: 0,
             pending: HashMap::new(),
             barriers: Barriers::default(),
-            locks: OwnLocks::default(),
-            undone: Undone::default(),
+            locks: RunLockRequests::default(),
+            completed_undos: CompletedUndos::default(),
             transitions: Transitions::default(),
-            skips_to_tell: 10_000,
+            skip_events_left: 10_000,
             cancelled: false,
             aborted: false,
             rollback_failed: false,
             finished: None,
             broken: None,
-            kept: Kept::default(),
-            notes: false,
-            done: Vec::new(),
+            completed_work: CompletedWork::default(),
+            records_work: false,
+            completed_work_of_run: Vec::new(),
             standstills: 0,
         }
     }
@@ -171,13 +174,13 @@ impl Machine {
     }
 
     fn handle_checked(&mut self, event: Event) -> Checked<()> {
-        self.take(event)?;
-        self.settle()?;
+        self.apply(event)?;
+        self.run_tasks()?;
         // Nothing can come in any more: strands that wait, wait for ever.
-        while self.is_stuck() {
+        while self.is_standstill() {
             self.standstills += 1;
-            self.unstick()?;
-            self.settle()?;
+            self.resolve_standstill()?;
+            self.run_tasks()?;
         }
         Ok(())
     }
@@ -205,19 +208,19 @@ impl Machine {
 
     /// How much active state the machine still has: nodes, effects without an answer, meetings and
     /// locks. None of it once the run has ended.
-    pub fn under_way(&self) -> usize {
+    pub fn active_entries(&self) -> usize {
         self.nodes.iter().flatten().count()
             + self.pending.len()
             + self.barriers.len()
             + self.locks.len()
     }
 
-    fn take(&mut self, event: Event) -> Checked<()> {
+    fn apply(&mut self, event: Event) -> Checked<()> {
         match event {
             Event::Start => self.start(),
             Event::Cancel => {
                 self.cancelled = true;
-                if !self.is_there(NodeId(0)) {
+                if !self.exists(NodeId(0)) {
                     // It has not begun, or it has ended.
                     return Ok(());
                 }
@@ -257,17 +260,17 @@ impl Machine {
         let plan = self.plan.clone();
         let root = plan.tree.root();
         let name = &plan.bound.pipeline().name;
-        self.tell(Happened::RunStarted {
+        self.emit(RunEventKind::RunStarted {
             run: self.run.id.clone(),
             pipeline: name.clone(),
         });
         let path = (name.clone(), Some(NodeKind::Pipeline));
-        let around = Around::nothing();
-        self.add(root, None, Role::Root, Locals::default(), around, path)?;
+        let around = InheritedContext::nothing();
+        self.spawn(root, None, NodeRole::Root, Locals::default(), around, path)?;
         Ok(())
     }
 
-    fn settle(&mut self) -> Checked<()> {
+    fn run_tasks(&mut self) -> Checked<()> {
         // The consequences of a task are handled before what was pending after it (depth first), so
         // that strands that could all continue do so in the order in which they are written,
         // whatever contains them, and each continues as far as it can before the next.
@@ -278,10 +281,10 @@ impl Machine {
                 return Ok(());
             };
             match task {
-                Task::Enter(node) => self.enter(node)?,
-                Task::Ended(node, end) => self.body_ended(node, end)?,
-                Task::Handled(node) => self.handlers_done(node)?,
-                Task::Left(parent, leaver) => self.child_left(parent, *leaver)?,
+                MachineTask::Enter(node) => self.enter(node)?,
+                MachineTask::Ended(node, end) => self.body_ended(node, end)?,
+                MachineTask::Handled(node) => self.handlers_done(node)?,
+                MachineTask::Left(parent, leaver) => self.child_ended(parent, *leaver)?,
             }
         }
     }
@@ -289,49 +292,49 @@ impl Machine {
     // --- Nodes ---------------------------------------------------------------------------
 
     /// Adds a node; its body starts when its task is taken from the queue.
-    fn add(
+    fn spawn(
         &mut self,
         tree: TreeId,
         parent: Option<NodeId>,
-        role: Role,
+        role: NodeRole,
         locals: Locals,
-        around: Around,
+        around: InheritedContext,
         (path, visible): (Name, Option<NodeKind>),
     ) -> Checked<NodeId> {
         let id = self.free.pop().unwrap_or(NodeId(self.nodes.len() as u32));
         let mut place = 0;
         if let Some(parent) = parent {
-            let siblings = &mut self.node(parent)?.children;
+            let siblings = &mut self.node_mut(parent)?.children;
             place = siblings.len();
             siblings.push(id);
         }
-        let node = Node {
+        let node = ActiveNode {
             place,
             locals,
             path,
             visible,
-            ..Node::new(tree, parent, role, around)
+            ..ActiveNode::new(tree, parent, role, around)
         };
         match self.nodes.get_mut(id.0 as usize) {
             Some(empty) => *empty = Some(node),
             None => self.nodes.push(Some(node)),
         }
-        self.queue.push(Task::Enter(id));
+        self.queue.push(MachineTask::Enter(id));
         Ok(id)
     }
 
     /// Takes a node out of the table.
-    fn remove(&mut self, id: NodeId) -> Checked<Node> {
+    fn remove(&mut self, id: NodeId) -> Checked<ActiveNode> {
         let taken = self.nodes.get_mut(id.0 as usize).and_then(Option::take);
         let node = taken.ok_or_else(|| BrokenInvariant::no_such_node(id))?;
         if let Some(parent) = node.parent {
-            let siblings = &mut self.node(parent)?.children;
+            let siblings = &mut self.node_mut(parent)?.children;
             if siblings.get(node.place) != Some(&id) {
                 return Err(BrokenInvariant::of(&node, Breach::NoSuchNode(id.0)));
             }
             siblings.swap_remove(node.place);
             if let Some(moved) = siblings.get(node.place).copied() {
-                self.node(moved)?.place = node.place;
+                self.node_mut(moved)?.place = node.place;
             }
         }
         self.free.push(id);
@@ -339,7 +342,7 @@ impl Machine {
     }
 
     #[track_caller]
-    fn node(&mut self, id: NodeId) -> Checked<&mut Node> {
+    fn node_mut(&mut self, id: NodeId) -> Checked<&mut ActiveNode> {
         match self.nodes.get_mut(id.0 as usize) {
             Some(Some(node)) => Ok(node),
             Some(None) | None => Err(BrokenInvariant::no_such_node(id)),
@@ -347,7 +350,7 @@ impl Machine {
     }
 
     #[track_caller]
-    fn look(&self, id: NodeId) -> Checked<&Node> {
+    fn node(&self, id: NodeId) -> Checked<&ActiveNode> {
         match self.find(id) {
             Some(node) => Ok(node),
             None => Err(BrokenInvariant::no_such_node(id)),
@@ -355,24 +358,24 @@ impl Machine {
     }
 
     /// A node, if it is still there.
-    fn find(&self, id: NodeId) -> Option<&Node> {
+    fn find(&self, id: NodeId) -> Option<&ActiveNode> {
         self.nodes.get(id.0 as usize)?.as_ref()
     }
 
     /// Whether there is such a node.
-    fn is_there(&self, id: NodeId) -> bool {
+    fn exists(&self, id: NodeId) -> bool {
         self.find(id).is_some()
     }
 
     /// The body of a node has ended; what follows from it comes in its turn.
-    fn body_ends(&mut self, id: NodeId, end: End) -> Checked<()> {
-        self.queue.push(Task::Ended(id, end));
+    fn body_ends(&mut self, id: NodeId, end: BodyEnd) -> Checked<()> {
+        self.queue.push(MachineTask::Ended(id, end));
         Ok(())
     }
 
     // --- Effects -------------------------------------------------------------------------
 
-    fn tell(&mut self, happened: Happened) {
+    fn emit(&mut self, happened: RunEventKind) {
         self.effects.push(Effect::Tell(happened));
     }
 
@@ -398,10 +401,10 @@ impl Machine {
     }
 
     /// Requests locks, all together.
-    fn acquire(&mut self, node: NodeId, wants: Vec<Want>) -> Checked<EffectId> {
-        let path = self.look(node)?.path.clone();
+    fn acquire(&mut self, node: NodeId, wants: Vec<LockDemand>) -> Checked<EffectId> {
+        let path = self.node(node)?.path.clone();
         let id = self.effect(node);
-        self.locks.asked(id, &wants);
+        self.locks.requested(id, &wants);
         self.effects.push(Effect::Acquire {
             id,
             node: path,
@@ -417,7 +420,7 @@ impl Machine {
         self.effects.push(Effect::Release { id, names });
     }
 
-    fn unask(&mut self, id: EffectId) {
+    fn withdraw_question(&mut self, id: EffectId) {
         if self.pending.remove(&id).is_some() {
             self.effects.push(Effect::Unask { id });
         }
@@ -425,8 +428,8 @@ impl Machine {
 
     // --- Values --------------------------------------------------------------------------
 
-    fn walk<'a>(plan: &'a Plan, run: &'a RunFacts) -> Walk<'a> {
-        Walk {
+    fn walk<'a>(plan: &'a Plan, run: &'a RunFacts) -> PlanWalk<'a> {
+        PlanWalk {
             bound: &plan.bound,
             tree: &plan.tree,
             run: Some(run),
@@ -440,7 +443,7 @@ impl Machine {
 
     /// The value of an expression of a node; a mistake in it is the node's failure.
     fn value_of(&self, id: NodeId, expr: &Expr) -> Result<Value, NodeError> {
-        let node = self.look(id)?;
+        let node = self.node(id)?;
         self.eval(expr, &node.locals)
             .map_err(|halt| self.fault(id, halt))
     }
@@ -496,7 +499,7 @@ impl Machine {
         class: FailureClass,
         message: impl Into<String>,
     ) -> Checked<Failure> {
-        let node = self.look(id)?;
+        let node = self.node(id)?;
         Ok(Failure {
             class,
             message: message.into(),
@@ -516,9 +519,9 @@ impl Machine {
     }
 
     /// Chance, from 0 up to but without 1: splitmix64.
-    fn chance(&mut self) -> f64 {
-        self.chance = self.chance.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.chance;
+    fn next_random(&mut self) -> f64 {
+        self.next_random = self.next_random.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.next_random;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         mixed ^= mixed >> 31;
@@ -526,7 +529,7 @@ impl Machine {
     }
 
     /// The run has ended.
-    fn finish(&mut self, trouble: Option<Box<Trouble>>) {
+    fn finish(&mut self, trouble: Option<Box<PendingFailure>>) {
         let failure = trouble.map(|trouble| trouble.failure);
         let status = match &failure {
             _ if self.rollback_failed => Status::RollbackFailed,
@@ -542,6 +545,6 @@ impl Machine {
             _ => failure,
         };
         self.finished = Some(status);
-        self.tell(Happened::RunFinished { status, failure });
+        self.emit(RunEventKind::RunFinished { status, failure });
     }
 }

@@ -5,34 +5,34 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::hash::Hash;
 
-use super::event::Want;
+use super::event::LockDemand;
 use lockstep_base::source::Name;
 
 /// A table of locks; `Id` names one request.
 #[derive(Debug, Clone)]
 pub struct LockTable<Id> {
-    requests: HashMap<Id, Request>,
-    places: HashMap<Name, Place<Id>>,
+    requests: HashMap<Id, QueuedLockRequest>,
+    places: HashMap<Name, LockState<Id>>,
     /// Requests that may be granted now, and their numbers in the order they came.
     candidates: Vec<Id>,
     count: u64,
 }
 
 #[derive(Debug, Clone)]
-struct Request {
+struct QueuedLockRequest {
     number: u64,
-    wants: Vec<Want>,
+    wants: Vec<LockDemand>,
     granted: bool,
 }
 
 /// Who holds a lock, and who waits for it.
 #[derive(Debug, Clone)]
-struct Place<Id> {
+struct LockState<Id> {
     holders: Vec<Id>,
     queue: VecDeque<Id>,
 }
 
-impl<Id> Default for Place<Id> {
+impl<Id> Default for LockState<Id> {
     fn default() -> Self {
         Self {
             holders: Vec::new(),
@@ -54,13 +54,13 @@ impl<Id> Default for LockTable<Id> {
 
 impl<Id: Copy + Ord + Hash> LockTable<Id> {
     /// Requests locks. Call [`LockTable::grant`] afterwards.
-    pub fn acquire(&mut self, id: Id, wants: Vec<Want>) {
+    pub fn acquire(&mut self, id: Id, wants: Vec<LockDemand>) {
         for want in &wants {
             let place = self.places.entry(want.name.clone()).or_default();
             place.queue.push_back(id);
         }
         self.count += 1;
-        let request = Request {
+        let request = QueuedLockRequest {
             number: self.count,
             wants,
             granted: false,
@@ -170,10 +170,10 @@ impl<Id: Copy + Ord + Hash> LockTable<Id> {
 mod tests {
     use super::*;
 
-    fn want(names: &[&str]) -> Vec<Want> {
+    fn want(names: &[&str]) -> Vec<LockDemand> {
         names
             .iter()
-            .map(|name| Want {
+            .map(|name| LockDemand {
                 name: Name::from(*name),
                 limit: 1,
             })
@@ -202,7 +202,7 @@ mod tests {
         for id in 1..=3 {
             table.acquire(
                 id,
-                vec![Want {
+                vec![LockDemand {
                     name: Name::from("licence"),
                     limit: 2,
                 }],

@@ -2,20 +2,20 @@
 
 use std::sync::Arc;
 
-use super::barrier::{MeetingId, Owed};
+use super::barrier::{BarrierInstanceId, OwedArrivals};
 use super::cells::GridWork;
-use super::event::{EffectId, Want};
-use super::holds::Holds;
-use super::kept::Done;
-use super::life::Life;
-use super::notice::{Deployment, Failure, NodeKind, Status};
+use super::completed_work::CompletedOutcome;
+use super::event::{EffectId, LockDemand};
+use super::infrastructure_locks::InfrastructureLocks;
+use super::node_state::NodeState;
 use super::rollback::UndoWork;
+use super::run_event::{DeploymentRecord, Failure, NodeKind, Status};
 use super::strands::StrandsWork;
 use lockstep_base::source::Name;
 use lockstep_base::value::{InfrastructureId, Value};
-use lockstep_lang::ir::{RollbackScope, Verdict};
+use lockstep_lang::ir::{HandlerVerdict, RollbackScope};
 use lockstep_plan::grid::Cell;
-use lockstep_plan::{Locals, Seq, TreeId};
+use lockstep_plan::{Locals, PlanSequence, TreeId};
 
 /// An active node, by its place in the machine's table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -23,13 +23,13 @@ pub struct NodeId(pub u32);
 
 /// An active node.
 #[derive(Debug, Clone)]
-pub struct Node {
+pub struct ActiveNode {
     /// Its spot in the plan.
     pub tree: TreeId,
     /// What it is in.
     pub parent: Option<NodeId>,
     /// What it is for its parent.
-    pub role: Role,
+    pub role: NodeRole,
     /// The nodes in it.
     pub children: Vec<NodeId>,
     /// Its place among its parent's children.
@@ -37,21 +37,21 @@ pub struct Node {
     /// What its expressions see.
     pub locals: Locals,
     /// What it inherits from the nodes around it.
-    pub around: Around,
+    pub inherited: InheritedContext,
     /// Its path, or that of the nearest visible node around it.
     pub path: Name,
     /// What reports call it; nothing where they do not name it.
     pub visible: Option<NodeKind>,
     /// Its state.
-    pub life: Life,
+    pub state: NodeState,
     /// Why it failed, while its failure is being dealt with.
-    pub trouble: Option<Box<Trouble>>,
+    pub pending_failure: Option<Box<PendingFailure>>,
     /// Its value, once its body has ended well.
     pub value: Value,
     /// What its body yielded.
     pub yielded: Option<Value>,
     /// What its body requests of the enclosing blocks.
-    pub signal: Signal,
+    pub signal: BodySignal,
     /// Whether its failure counts as success.
     pub ignored: bool,
     /// Whether a handler decided that it rolls back.
@@ -59,34 +59,39 @@ pub struct Node {
     /// What has to be done to undo what it did, in the order in which it was done.
     pub undo: Vec<Undo>,
     /// What has been done in it, where that is recorded.
-    pub done: Vec<(Name, Done)>,
+    pub completed: Vec<(Name, CompletedOutcome)>,
     /// Its time limit, while it runs.
     pub timeout: Option<EffectId>,
     /// The barriers that it still has to pass.
-    pub owed: Owed,
+    pub owed_arrivals: OwedArrivals,
     /// The deployment, where it is one.
     pub deployment: Option<Box<DeploymentState>>,
     /// The infrastructure locks, where it holds those of its deployments.
-    pub holds: Option<Box<Holds>>,
+    pub infrastructure_locks: Option<Box<InfrastructureLocks>>,
 }
 
-impl Around {
+impl InheritedContext {
     /// What is around the pipeline.
     pub fn nothing() -> Self {
         Self {
-            on: None,
-            holder: NodeId(0),
+            connection: None,
+            lock_holder: NodeId(0),
             undoing: false,
             keep_undo: false,
-            doomed: false,
+            will_roll_back: false,
             once: false,
         }
     }
 }
 
-impl Node {
+impl ActiveNode {
     /// A node that has not begun.
-    pub fn new(tree: TreeId, parent: Option<NodeId>, role: Role, around: Around) -> Self {
+    pub fn new(
+        tree: TreeId,
+        parent: Option<NodeId>,
+        role: NodeRole,
+        around: InheritedContext,
+    ) -> Self {
         Self {
             tree,
             parent,
@@ -94,22 +99,22 @@ impl Node {
             children: Vec::new(),
             place: 0,
             locals: Locals::default(),
-            around,
+            inherited: around,
             path: Name::default(),
             visible: None,
-            life: Life::default(),
-            trouble: None,
+            state: NodeState::default(),
+            pending_failure: None,
             value: Value::None,
             yielded: None,
-            signal: Signal::None,
+            signal: BodySignal::None,
             ignored: false,
             roll_back: false,
             undo: Vec::new(),
-            done: Vec::new(),
+            completed: Vec::new(),
             timeout: None,
-            owed: Owed::default(),
+            owed_arrivals: OwedArrivals::default(),
             deployment: None,
-            holds: None,
+            infrastructure_locks: None,
         }
     }
 
@@ -120,7 +125,7 @@ impl Node {
     }
 }
 
-impl Role {
+impl NodeRole {
     /// Whether a node with this role is a statement.
     pub fn is_statement(&self) -> bool {
         match self {
@@ -196,24 +201,24 @@ impl Role {
 
 /// What a node inherits.
 #[derive(Debug, Clone)]
-pub struct Around {
+pub struct InheritedContext {
     /// The connection of the commands in it.
-    pub on: Option<Value>,
+    pub connection: Option<Value>,
     /// The stage or pipeline that holds its infrastructure locks.
-    pub holder: NodeId,
+    pub lock_holder: NodeId,
     /// Whether it takes something back: then barriers, approvals and waits are passed over.
     pub undoing: bool,
     /// Whether an enclosing block may have to undo what it does.
     pub keep_undo: bool,
     /// Whether a failure in it will take everything back, so that no new cell should start.
-    pub doomed: bool,
+    pub will_roll_back: bool,
     /// Whether it is in a step that must not run twice after a crash.
     pub once: bool,
 }
 
 /// What a node is for its parent.
 #[derive(Debug, Clone)]
-pub enum Role {
+pub enum NodeRole {
     /// The pipeline.
     Root,
     /// The statement that a body is at.
@@ -236,9 +241,9 @@ pub enum Role {
 
 /// Where a node is in the life of a statement.
 #[derive(Debug, Clone)]
-pub enum Phase {
+pub enum NodePhase {
     /// Its body runs, and this is what it is doing.
-    Body(Work),
+    Body(NodeWork),
     /// It waits before the next try.
     Pause(EffectId),
     /// A failure handler runs.
@@ -260,11 +265,11 @@ pub enum Phase {
 
 /// What a node's body is doing.
 #[derive(Debug, Clone)]
-pub enum Work {
+pub enum NodeWork {
     /// Nothing yet.
     Nothing,
     /// Statements one after the other.
-    Seq(SeqWork),
+    Seq(SequenceWork),
     /// Children at once.
     Parallel(Box<StrandsWork>),
     /// Cells.
@@ -274,11 +279,11 @@ pub enum Work {
     /// Time.
     Timer(EffectId),
     /// Others at a barrier.
-    Barrier(MeetingId),
+    Barrier(BarrierInstanceId),
     /// A `lock` that is waited for.
     LockWait(EffectId),
     /// A `lock` that is held around a body.
-    Locked(EffectId, SeqWork),
+    Locked(EffectId, SequenceWork),
     /// An answer.
     Ask(EffectId),
     /// A deployment that waits for its stage's locks.
@@ -296,7 +301,7 @@ pub enum Work {
     Undoing(UndoWork),
 }
 
-impl Work {
+impl NodeWork {
     /// The request for the `lock` that is held around the body.
     pub fn held_lock(&self) -> Option<EffectId> {
         match self {
@@ -319,9 +324,9 @@ impl Work {
 
 /// A body and where it is.
 #[derive(Debug, Clone)]
-pub struct SeqWork {
+pub struct SequenceWork {
     /// The statements.
-    pub seq: Seq,
+    pub seq: PlanSequence,
     /// The next one.
     pub next: usize,
     /// What it sees.
@@ -330,9 +335,9 @@ pub struct SeqWork {
     pub last: Value,
 }
 
-impl SeqWork {
+impl SequenceWork {
     /// A body that begins.
-    pub fn new(seq: Seq, locals: Locals) -> Self {
+    pub fn new(seq: PlanSequence, locals: Locals) -> Self {
         Self {
             seq,
             next: 0,
@@ -363,7 +368,7 @@ pub enum Undo {
     /// These, as the rollback of a deployment that had ended.
     Scope(Box<UndoScope>, Vec<Undo>),
     /// These, holding locks.
-    Held(Vec<Want>, Vec<Undo>),
+    Held(Vec<LockDemand>, Vec<Undo>),
 }
 
 /// A deployment that has ended and may still be rolled back.
@@ -372,7 +377,7 @@ pub struct UndoScope {
     /// Its path.
     pub path: Name,
     /// What it was and is.
-    pub deployment: Deployment,
+    pub deployment: DeploymentRecord,
     /// Its status.
     pub status: Status,
 }
@@ -381,16 +386,16 @@ pub struct UndoScope {
 #[derive(Debug, Clone)]
 pub struct DeploymentState {
     /// The line.
-    pub line: Deployment,
+    pub record: DeploymentRecord,
     /// The infrastructure.
     pub target: InfrastructureId,
     /// The body of its workflow and what that sees.
-    pub body: Option<SeqWork>,
+    pub body: Option<SequenceWork>,
     /// Whether its stage's locks are to be notified when it ends.
     pub holds: bool,
 }
 
-impl Deployment {
+impl DeploymentRecord {
     /// Records what was and is there, as a record or the outputs of a command say it.
     pub fn note(&mut self, said: &Value) {
         let text = |key| said.as_map()?.get(key)?.as_str().map(str::to_string);
@@ -402,7 +407,7 @@ impl Deployment {
 
 /// Why a body is being stopped. What stops it from outside beats its own time limit.
 #[derive(Debug, Clone)]
-pub enum Stopping {
+pub enum StopReason {
     /// From outside: the run is cancelled, a sibling failed fast, a block around it ran out of
     /// time.
     Cancelled(Arc<Failure>),
@@ -412,7 +417,7 @@ pub enum Stopping {
 
 /// A failure on its way outwards.
 #[derive(Debug, Clone)]
-pub struct Trouble {
+pub struct PendingFailure {
     /// The failure.
     pub failure: Failure,
     /// How far outwards everything is to be rolled back, where a handler said so.
@@ -421,7 +426,7 @@ pub struct Trouble {
     pub unrestored: bool,
 }
 
-impl Trouble {
+impl PendingFailure {
     /// A failure that no handler has decided about.
     pub fn new(failure: Failure) -> Box<Self> {
         Box::new(Self {
@@ -434,19 +439,19 @@ impl Trouble {
 
 /// What a body requests of the enclosing blocks when it succeeds.
 #[derive(Debug, Clone, Default)]
-pub enum Signal {
+pub enum BodySignal {
     /// Nothing: continue.
     #[default]
     None,
     /// End the workflow with this value.
     Return(Value),
     /// The verdict of a failure handler.
-    Verdict(Verdict),
+    Verdict(HandlerVerdict),
 }
 
 /// How a body ended.
 #[derive(Debug, Clone)]
-pub enum End {
+pub enum BodyEnd {
     /// Well.
     Good {
         /// Its value.
@@ -454,19 +459,19 @@ pub enum End {
         /// What it yielded.
         yielded: Option<Value>,
         /// What it requests of the enclosing blocks.
-        signal: Signal,
+        signal: BodySignal,
     },
     /// With a failure.
-    Bad(Box<Trouble>),
+    Bad(Box<PendingFailure>),
 }
 
-impl End {
+impl BodyEnd {
     /// Well, with a value.
     pub fn value(value: Value) -> Self {
         Self::Good {
             value,
             yielded: None,
-            signal: Signal::None,
+            signal: BodySignal::None,
         }
     }
 
@@ -485,6 +490,6 @@ impl End {
 
     /// With a failure.
     pub fn bad(failure: Failure) -> Self {
-        Self::Bad(Trouble::new(failure))
+        Self::Bad(PendingFailure::new(failure))
     }
 }

@@ -6,10 +6,12 @@ use std::collections::hash_map::DefaultHasher;
 use std::hash::Hash;
 
 use super::broken::{Breach, BrokenInvariant, Checked};
-use super::event::{EffectId, Want};
+use super::event::{EffectId, LockDemand};
 use super::fingerprint::hash_shown;
-use super::node::{Around, End, NodeId, Phase, Role, SeqWork, Undo, UndoScope, Work};
-use super::notice::{Deployment, Failure, Happened, NodeKind, Status};
+use super::node::{
+    BodyEnd, InheritedContext, NodeId, NodePhase, NodeRole, NodeWork, SequenceWork, Undo, UndoScope,
+};
+use super::run_event::{DeploymentRecord, Failure, NodeKind, RunEventKind, Status};
 use super::state::Activity;
 use lockstep_base::source::Name;
 use lockstep_base::value::Value;
@@ -30,7 +32,7 @@ pub struct UndoWork {
     /// The deployment whose status this part changes.
     scope: Option<Box<UndoScope>>,
     /// The locks that this part needs and does not have yet.
-    wants: Vec<Want>,
+    wants: Vec<LockDemand>,
     /// The request for its locks.
     locks: Option<EffectId>,
 }
@@ -42,7 +44,7 @@ impl UndoWork {
     }
 
     /// The ledger line of the deployment that it undoes, if it is one.
-    pub(super) fn line(&mut self) -> Option<&mut Deployment> {
+    pub(super) fn line(&mut self) -> Option<&mut DeploymentRecord> {
         self.scope.as_mut().map(|scope| &mut scope.deployment)
     }
 
@@ -56,29 +58,29 @@ impl UndoWork {
 impl Machine {
     /// Undoes what a scope did. A scope that did nothing that can be undone just fails.
     pub(super) fn roll_back(&mut self, id: NodeId) -> Checked<()> {
-        let items = std::mem::take(&mut self.node(id)?.undo);
-        let items = self.undone.left(&self.plan, items);
+        let items = std::mem::take(&mut self.node_mut(id)?.undo);
+        let items = self.completed_undos.remaining(&self.plan, items);
         if items.is_empty() {
-            return self.finally(id);
+            return self.run_always(id);
         }
         self.set(id, Status::RollingBack)?;
-        self.go_to(id, Phase::RollingBack)?;
-        let node = self.look(id)?;
+        self.go_to(id, NodePhase::RollingBack)?;
+        let node = self.node(id)?;
         let (tree, path) = (node.tree, node.path.clone());
-        let failure = node.trouble.as_ref().map(|it| it.failure.clone());
-        self.tell_finished(id, failure)?;
-        let work = Work::Undoing(UndoWork {
+        let failure = node.pending_failure.as_ref().map(|it| it.failure.clone());
+        self.emit_finished(id, failure)?;
+        let work = NodeWork::Undoing(UndoWork {
             items,
             ..UndoWork::default()
         });
-        self.add_part(id, tree, Role::Rollback, (path, None), work)?;
+        self.add_part(id, tree, NodeRole::Rollback, (path, None), work)?;
         Ok(())
     }
 
     /// The rollback of a scope has ended.
-    pub(super) fn rollback_left(&mut self, id: NodeId, end: &End) -> Checked<()> {
+    pub(super) fn rollback_ended(&mut self, id: NodeId, end: &BodyEnd) -> Checked<()> {
         let mut failed = end.is_bad();
-        if let Some(trouble) = &mut self.node(id)?.trouble {
+        if let Some(trouble) = &mut self.node_mut(id)?.pending_failure {
             // What a scope inside it could not undo, it has not undone either.
             failed |= trouble.unrestored;
             trouble.unrestored = failed;
@@ -91,35 +93,35 @@ impl Machine {
                 Status::RolledBack
             },
         )?;
-        self.finally(id)
+        self.run_always(id)
     }
 
     fn add_part(
         &mut self,
         parent: NodeId,
         tree: TreeId,
-        role: Role,
+        role: NodeRole,
         path: (Name, Option<NodeKind>),
-        work: Work,
+        work: NodeWork,
     ) -> Checked<NodeId> {
         let locals = Locals::default();
-        let around = Around {
+        let around = InheritedContext {
             undoing: true,
             keep_undo: false,
-            doomed: false,
+            will_roll_back: false,
             once: false,
-            ..self.look(parent)?.around.clone()
+            ..self.node(parent)?.inherited.clone()
         };
-        let part = self.add(tree, Some(parent), role, locals, around, path)?;
+        let part = self.spawn(tree, Some(parent), role, locals, around, path)?;
         self.begin_work(part, work)?;
         Ok(part)
     }
 
     /// Undoes the next item, or all at once where they are parallel.
     pub(super) fn undo_next(&mut self, id: NodeId) -> Checked<()> {
-        if self.look(id)?.life.status() == Status::Pending {
+        if self.node(id)?.state.status() == Status::Pending {
             self.begin(id, None)?;
-            self.tell_scope(id, Status::RollingBack)?;
+            self.emit_scope(id, Status::RollingBack)?;
         }
         let work = self.undoing(id)?;
         if !work.wants.is_empty() {
@@ -144,8 +146,8 @@ impl Machine {
     }
 
     fn undo(&mut self, parent: NodeId, item: Undo) -> Checked<()> {
-        let tree = self.look(parent)?.tree;
-        let path = (self.look(parent)?.path.clone(), None);
+        let tree = self.node(parent)?.tree;
+        let path = (self.node(parent)?.path.clone(), None);
         let work = |items| UndoWork {
             items,
             ..UndoWork::default()
@@ -173,7 +175,13 @@ impl Machine {
                 return self.undo_step(parent, tree, locals, &path, on);
             }
         };
-        self.add_part(parent, tree, Role::UndoPart, path, Work::Undoing(work))?;
+        self.add_part(
+            parent,
+            tree,
+            NodeRole::UndoPart,
+            path,
+            NodeWork::Undoing(work),
+        )?;
         Ok(())
     }
 
@@ -185,21 +193,22 @@ impl Machine {
         path: &Name,
         on: Option<Value>,
     ) -> Checked<()> {
-        self.undone.undone(&self.plan, tree, &locals, path, &on);
+        self.completed_undos
+            .record_undo(&self.plan, tree, &locals, path, &on);
         let seq = self.plan.tree.get(tree).undo.clone().unwrap_or_default();
         let path = (Name::from(format!("{path}/undo")), Some(NodeKind::Undo));
-        let work = Work::Seq(SeqWork::new(seq, locals));
-        let part = self.add_part(parent, tree, Role::UndoPart, path, work)?;
-        self.node(part)?.around.on = on;
+        let work = NodeWork::Seq(SequenceWork::new(seq, locals));
+        let part = self.add_part(parent, tree, NodeRole::UndoPart, path, work)?;
+        self.node_mut(part)?.inherited.connection = on;
         Ok(())
     }
 
-    pub(super) fn undo_part_left(&mut self, id: NodeId, end: &End) -> Checked<()> {
+    pub(super) fn undo_part_ended(&mut self, id: NodeId, end: &BodyEnd) -> Checked<()> {
         self.rollback_failed |= end.is_bad();
         let work = self.undoing(id)?;
         work.failed |= end.is_bad();
         let Some(live) = work.live.checked_sub(1) else {
-            return Err(BrokenInvariant::of(self.look(id)?, Breach::Count("parts")));
+            return Err(BrokenInvariant::of(self.node(id)?, Breach::Count("parts")));
         };
         work.live = live;
         match live {
@@ -211,7 +220,7 @@ impl Machine {
     fn all_undone(&mut self, id: NodeId) -> Checked<()> {
         let work = self.undoing(id)?;
         let (failed, locks) = (work.failed, work.locks);
-        self.tell_scope(
+        self.emit_scope(
             id,
             if failed {
                 Status::RollbackFailed
@@ -223,25 +232,25 @@ impl Machine {
             self.release(locks, Vec::new());
         }
         let end = if failed {
-            End::bad(self.failure(id, FailureClass::Failed, "a part of the rollback failed")?)
+            BodyEnd::bad(self.failure(id, FailureClass::Failed, "a part of the rollback failed")?)
         } else {
-            End::good()
+            BodyEnd::good()
         };
         self.body_ends(id, end)
     }
 
     /// Reports the status of a deployment that had ended before it was rolled back.
-    fn tell_scope(&mut self, id: NodeId, status: Status) -> Checked<()> {
+    fn emit_scope(&mut self, id: NodeId, status: Status) -> Checked<()> {
         let Some(scope) = &mut self.undoing(id)?.scope else {
             return Ok(());
         };
         let from = std::mem::replace(&mut scope.status, status);
         let scope = scope.clone();
-        if !self.transitions.note(from, status) {
+        if !self.transitions.record(from, status) {
             let breach = Breach::Status { from, to: status };
-            return Err(BrokenInvariant::of(self.look(id)?, breach));
+            return Err(BrokenInvariant::of(self.node(id)?, breach));
         }
-        let failure = self.why_rolling_back(id)?;
+        let failure = self.rollback_cause(id)?;
         let UndoScope {
             path: node,
             deployment,
@@ -249,7 +258,7 @@ impl Machine {
         } = *scope;
         let deployment = Some(deployment);
         let kind = NodeKind::Deploy;
-        self.tell(Happened::NodeFinished {
+        self.emit(RunEventKind::NodeFinished {
             node,
             kind,
             status,
@@ -260,12 +269,12 @@ impl Machine {
     }
 
     /// The failure that a part of a rollback follows from.
-    fn why_rolling_back(&self, id: NodeId) -> Checked<Option<Failure>> {
-        let mut at = self.look(id)?.parent;
+    fn rollback_cause(&self, id: NodeId) -> Checked<Option<Failure>> {
+        let mut at = self.node(id)?.parent;
         while let Some(id) = at {
-            let node = self.look(id)?;
-            if node.life.activity() == Activity::RollingBack {
-                return Ok(node.trouble.as_ref().map(|it| it.failure.clone()));
+            let node = self.node(id)?;
+            if node.state.activity() == Activity::RollingBack {
+                return Ok(node.pending_failure.as_ref().map(|it| it.failure.clone()));
             }
             at = node.parent;
         }

@@ -1,52 +1,57 @@
 //! Runs bodies: statements one after the other, and children in parallel.
 
 use super::broken::{Breach, BrokenInvariant, Checked};
-use super::node::{End, NodeId, Role, Signal, Trouble, Undo};
-use super::notice::{Deployment, Happened, NodeKind, Status};
-use super::statement::{OnTheSpot, on_the_spot, traits};
-use super::{Leaver, Machine};
+use super::node::{BodyEnd, BodySignal, NodeId, NodeRole, PendingFailure, Undo};
+use super::run_event::{DeploymentRecord, NodeKind, RunEventKind, Status};
+use super::statement::{InlineStatement, on_the_spot, traits};
+use super::{EndedNode, Machine};
 use lockstep_base::source::Name;
 use lockstep_base::value::Value;
 use lockstep_lang::ir::{FailureClass, StmtKind};
-use lockstep_plan::{Locals, Node as Spot, TreeId};
+use lockstep_plan::{Locals, PlanNode as Spot, TreeId};
 
 impl Machine {
     /// Continues with the next statement of a body, or ends it. Statements that have no effect of
     /// their own are executed immediately.
-    pub(super) fn step(&mut self, id: NodeId) -> Checked<()> {
+    pub(super) fn advance(&mut self, id: NodeId) -> Checked<()> {
         let plan = self.plan.clone();
         loop {
             let seq = self.seq(id)?;
             let Some(next) = seq.seq.get(seq.next).copied() else {
                 let value = std::mem::replace(&mut seq.last, Value::None);
-                return self.seq_ended(id, value, Signal::None);
+                return self.seq_ended(id, value, BodySignal::None);
             };
-            if let Some(failure) = self.look(id)?.life.stop_failure().cloned() {
+            if let Some(failure) = self.node(id)?.state.stop_failure().cloned() {
                 self.skip_rest(id)?;
-                let end = End::bad((*failure).clone());
+                let end = BodyEnd::bad((*failure).clone());
                 return self.body_ends(id, end);
             }
             let seq = self.seq(id)?;
             seq.next += 1;
             let locals = seq.locals.clone();
             let spot = plan.tree.get(next);
-            match self.on_the_spot(id, spot, &locals)? {
+            match self.run_inline(id, spot, &locals)? {
                 Some(Ok(None)) => {}
                 Some(Ok(Some(signal))) => return self.seq_ended(id, Value::None, signal),
                 Some(Err(trouble)) => {
                     self.skip_rest(id)?;
-                    return self.body_ends(id, End::Bad(trouble));
+                    return self.body_ends(id, BodyEnd::Bad(trouble));
                 }
-                None => return self.start_child(id, next, Role::Body, locals),
+                None => return self.start_child(id, next, NodeRole::Body, locals),
             }
         }
     }
 
-    pub(super) fn seq_ended(&mut self, id: NodeId, value: Value, signal: Signal) -> Checked<()> {
-        let yielded = self.node(id)?.yielded.take();
+    pub(super) fn seq_ended(
+        &mut self,
+        id: NodeId,
+        value: Value,
+        signal: BodySignal,
+    ) -> Checked<()> {
+        let yielded = self.node_mut(id)?.yielded.take();
         self.body_ends(
             id,
-            End::Good {
+            BodyEnd::Good {
                 value,
                 yielded,
                 signal,
@@ -55,54 +60,56 @@ impl Machine {
     }
 
     /// Does a statement that needs no node: the answer is nothing for all others.
-    pub(super) fn on_the_spot(
+    pub(super) fn run_inline(
         &mut self,
         id: NodeId,
         spot: &Spot,
         locals: &Locals,
-    ) -> Checked<Option<Result<Option<Signal>, Box<Trouble>>>> {
+    ) -> Checked<Option<Result<Option<BodySignal>, Box<PendingFailure>>>> {
         let stmt = &spot.stmt;
         let Some(kind) = on_the_spot(stmt) else {
             return Ok(None);
         };
         let expr = match kind {
-            OnTheSpot::Verdict(verdict) => {
-                return Ok(Some(Ok(Some(Signal::Verdict(verdict.clone())))));
+            InlineStatement::Verdict(verdict) => {
+                return Ok(Some(Ok(Some(BodySignal::Verdict(verdict.clone())))));
             }
-            OnTheSpot::Return(None) => return Ok(Some(Ok(Some(Signal::Return(Value::None))))),
-            OnTheSpot::Return(Some(expr))
-            | OnTheSpot::Let(expr)
-            | OnTheSpot::Yield(expr)
-            | OnTheSpot::Fail(expr)
-            | OnTheSpot::Log(expr) => expr,
+            InlineStatement::Return(None) => {
+                return Ok(Some(Ok(Some(BodySignal::Return(Value::None)))));
+            }
+            InlineStatement::Return(Some(expr))
+            | InlineStatement::Let(expr)
+            | InlineStatement::Yield(expr)
+            | InlineStatement::Fail(expr)
+            | InlineStatement::Log(expr) => expr,
         };
         let value = match self.eval(expr, locals) {
             Ok(value) => value,
             Err(halt) => {
                 let mut failure = self.failure_of(id, halt)?;
                 failure.span = failure.span.or(Some(stmt.span));
-                return Ok(Some(Err(Trouble::new(failure))));
+                return Ok(Some(Err(PendingFailure::new(failure))));
             }
         };
         Ok(Some(match kind {
-            OnTheSpot::Yield(_) => {
-                self.node(id)?.yielded = Some(value);
+            InlineStatement::Yield(_) => {
+                self.node_mut(id)?.yielded = Some(value);
                 Ok(None)
             }
-            OnTheSpot::Return(_) => Ok(Some(Signal::Return(value))),
-            OnTheSpot::Fail(_) => {
+            InlineStatement::Return(_) => Ok(Some(BodySignal::Return(value))),
+            InlineStatement::Fail(_) => {
                 let mut failure = self.failure(id, FailureClass::Failed, self.display(&value))?;
                 failure.span = Some(stmt.span);
-                Err(Trouble::new(failure))
+                Err(PendingFailure::new(failure))
             }
-            OnTheSpot::Log(_) => {
+            InlineStatement::Log(_) => {
                 self.log(id, spot, &value)?;
                 Ok(None)
             }
             // A verdict has no value.
-            OnTheSpot::Let(_) | OnTheSpot::Verdict(_) => {
+            InlineStatement::Let(_) | InlineStatement::Verdict(_) => {
                 // In a `parallel`, no other statement sees the name.
-                let body = self.node(id)?.life.sequence_mut();
+                let body = self.node_mut(id)?.state.sequence_mut();
                 if let (Some(slot), Some(seq)) = (stmt.bind, body) {
                     seq.locals = seq.locals.bind(slot, value);
                 }
@@ -112,16 +119,16 @@ impl Machine {
     }
 
     fn log(&mut self, id: NodeId, spot: &Spot, value: &Value) -> Checked<()> {
-        let node = self.named(&self.look(id)?.path, spot);
+        let node = self.named(&self.node(id)?.path, spot);
         let text = Some(self.display(value));
         let kind = NodeKind::Log;
-        self.tell(Happened::NodeStarted {
+        self.emit(RunEventKind::NodeStarted {
             node: node.clone(),
             kind,
             text,
         });
         let status = Status::Succeeded;
-        self.tell(Happened::NodeFinished {
+        self.emit(RunEventKind::NodeFinished {
             node,
             kind,
             status,
@@ -136,53 +143,53 @@ impl Machine {
         &mut self,
         id: NodeId,
         tree: TreeId,
-        role: Role,
+        role: NodeRole,
         locals: Locals,
     ) -> Checked<()> {
         let around = self.around_children(id)?;
-        let path = self.path(&self.look(id)?.path.clone(), tree, &locals);
-        self.add(tree, Some(id), role, locals, around, path)?;
+        let path = self.path(&self.node(id)?.path.clone(), tree, &locals);
+        self.spawn(tree, Some(id), role, locals, around, path)?;
         Ok(())
     }
 
     /// A node in it has ended completely.
-    pub(super) fn child_left(&mut self, id: NodeId, mut leaver: Leaver) -> Checked<()> {
-        self.take_done(id, &mut leaver)?;
-        match std::mem::replace(&mut leaver.role, Role::Root) {
+    pub(super) fn child_ended(&mut self, id: NodeId, mut leaver: EndedNode) -> Checked<()> {
+        self.collect_completed(id, &mut leaver)?;
+        match std::mem::replace(&mut leaver.role, NodeRole::Root) {
             // The pipeline has no parent.
-            Role::Root => Err(BrokenInvariant::of(self.look(id)?, Breach::NotA("parent"))),
-            Role::Body => self.statement_left(id, leaver),
-            Role::Strand(place) => self.strand_left(id, place, leaver),
-            Role::Cell(cell) => self.cell_left(id, *cell, leaver),
-            Role::Look => self.look_left(id, leaver.end, leaver.undo),
-            Role::Handler => {
-                self.node(id)?.undo.extend(leaver.undo);
-                self.handler_left(id, leaver.end)
+            NodeRole::Root => Err(BrokenInvariant::of(self.node(id)?, Breach::NotA("parent"))),
+            NodeRole::Body => self.statement_ended(id, leaver),
+            NodeRole::Strand(place) => self.strand_ended(id, place, leaver),
+            NodeRole::Cell(cell) => self.cell_ended(id, *cell, leaver),
+            NodeRole::Look => self.approval_ended(id, leaver.end, leaver.undo),
+            NodeRole::Handler => {
+                self.node_mut(id)?.undo.extend(leaver.undo);
+                self.handler_ended(id, leaver.end)
             }
-            Role::Always => {
-                self.node(id)?.undo.extend(leaver.undo);
-                self.always_left(id, leaver.end)
+            NodeRole::Always => {
+                self.node_mut(id)?.undo.extend(leaver.undo);
+                self.always_ended(id, leaver.end)
             }
-            Role::Rollback => self.rollback_left(id, &leaver.end),
-            Role::UndoPart => self.undo_part_left(id, &leaver.end),
+            NodeRole::Rollback => self.rollback_ended(id, &leaver.end),
+            NodeRole::UndoPart => self.undo_part_ended(id, &leaver.end),
         }
     }
 
-    fn statement_left(&mut self, id: NodeId, leaver: Leaver) -> Checked<()> {
-        self.node(id)?.undo.extend(leaver.undo);
+    fn statement_ended(&mut self, id: NodeId, leaver: EndedNode) -> Checked<()> {
+        self.node_mut(id)?.undo.extend(leaver.undo);
         match leaver.end {
-            End::Bad(trouble) => {
+            BodyEnd::Bad(trouble) => {
                 self.skip_rest(id)?;
-                self.body_ends(id, End::Bad(trouble))
+                self.body_ends(id, BodyEnd::Bad(trouble))
             }
-            End::Good {
+            BodyEnd::Good {
                 value,
                 yielded,
                 signal,
             } => {
                 let bind = self.plan.tree.get(leaver.tree).stmt.bind;
                 if let Some(yielded) = yielded {
-                    self.node(id)?.yielded = Some(yielded);
+                    self.node_mut(id)?.yielded = Some(yielded);
                 }
                 let seq = self.seq(id)?;
                 if let Some(slot) = bind {
@@ -190,40 +197,40 @@ impl Machine {
                 }
                 seq.last = value;
                 match signal {
-                    Signal::None => self.step(id),
+                    BodySignal::None => self.advance(id),
                     signal => self.seq_ended(id, Value::None, signal),
                 }
             }
         }
     }
 
-    fn look_left(&mut self, id: NodeId, end: End, undo: Vec<Undo>) -> Checked<()> {
-        self.node(id)?.undo.extend(undo);
+    fn approval_ended(&mut self, id: NodeId, end: BodyEnd, undo: Vec<Undo>) -> Checked<()> {
+        self.node_mut(id)?.undo.extend(undo);
         let signal = match end {
-            End::Bad(mut trouble) => {
+            BodyEnd::Bad(mut trouble) => {
                 if trouble.failure.class != FailureClass::Cancelled {
                     trouble.failure.class = FailureClass::Verification;
                     trouble.failure.message = format!("did not hold: {}", trouble.failure.message);
                 }
-                return self.body_ends(id, End::Bad(trouble));
+                return self.body_ends(id, BodyEnd::Bad(trouble));
             }
-            End::Good {
+            BodyEnd::Good {
                 yielded, signal, ..
             } => {
-                let node = self.node(id)?;
+                let node = self.node_mut(id)?;
                 node.yielded = yielded.or(node.yielded.take());
                 signal
             }
         };
         let now = self.now;
         let (until, every) = self.verify_times(id)?;
-        let returns = !matches!(signal, Signal::None);
+        let returns = !matches!(signal, BodySignal::None);
         if now >= until || returns {
             return self.seq_ended(id, Value::None, signal);
         }
         // It held so far, but not for as long as it should.
-        if let Some(failure) = self.look(id)?.life.stop_failure().cloned() {
-            let end = End::bad((*failure).clone());
+        if let Some(failure) = self.node(id)?.state.stop_failure().cloned() {
+            let end = BodyEnd::bad((*failure).clone());
             return self.body_ends(id, end);
         }
         let next = self.set_timer(id, every.min(until - now).max(1));
@@ -238,11 +245,11 @@ impl Machine {
         let seq = self.seq(id)?;
         let rest: Vec<TreeId> = seq.seq.get(seq.next..).unwrap_or_default().to_vec();
         let locals = seq.locals.clone();
-        let node = self.look(id)?;
+        let node = self.node(id)?;
         let path = node.path.clone();
-        if !node.around.undoing {
+        if !node.inherited.undoing {
             self.skip(&rest, &path, &locals)?;
-            self.deploys_not(id, &rest, &locals)?;
+            self.count_skipped_deployments(id, &rest, &locals)?;
         }
         Ok(())
     }
@@ -251,18 +258,18 @@ impl Machine {
     pub(super) fn skip(&mut self, spots: &[TreeId], path: &Name, locals: &Locals) -> Checked<()> {
         let plan = self.plan.clone();
         for tree in spots {
-            if self.skips_to_tell == 0 {
+            if self.skip_events_left == 0 {
                 return Ok(());
             }
             let spot = plan.tree.get(*tree);
             let (path, kind) = self.path(path, *tree, locals);
             if let Some(kind) = kind {
-                self.skips_to_tell -= 1;
+                self.skip_events_left -= 1;
                 let deployment = self.skipped_deployment(*tree, locals);
                 let status = Status::Skipped;
                 self.note_skip()?;
                 let node = path.clone();
-                self.tell(Happened::NodeFinished {
+                self.emit(RunEventKind::NodeFinished {
                     node,
                     kind,
                     status,
@@ -279,7 +286,7 @@ impl Machine {
                     let run = self.run.clone();
                     let walk = Self::walk(&plan, &run);
                     let mut cells = Vec::new();
-                    let most = self.skips_to_tell;
+                    let most = self.skip_events_left;
                     // An axis that is not known has no cells to report.
                     let _ = walk.each_cell(matrix, locals, &mut |cell| {
                         if cells.len() < most {
@@ -323,7 +330,7 @@ impl Machine {
     /// Records that something is skipped that never became a node.
     fn note_skip(&mut self) -> Checked<()> {
         let (from, to) = (Status::Pending, Status::Skipped);
-        match self.transitions.note(from, to) {
+        match self.transitions.record(from, to) {
             true => Ok(()),
             false => Err(BrokenInvariant::new(Breach::Status { from, to })),
         }
@@ -337,17 +344,17 @@ impl Machine {
         path: &Name,
         locals: &Locals,
     ) -> Checked<()> {
-        if self.skips_to_tell == 0 {
+        if self.skip_events_left == 0 {
             return Ok(());
         }
-        self.skips_to_tell -= 1;
+        self.skip_events_left -= 1;
         let plan = self.plan.clone();
         let spot = plan.tree.get(tree);
         let node = self.cell_path(path, spot, values);
         let (kind, status) = (NodeKind::Cell, Status::Skipped);
         self.note_skip()?;
         let told = node.clone();
-        self.tell(Happened::NodeFinished {
+        self.emit(RunEventKind::NodeFinished {
             node: told,
             kind,
             status,
@@ -360,7 +367,7 @@ impl Machine {
         Ok(())
     }
 
-    fn skipped_deployment(&self, tree: TreeId, locals: &Locals) -> Option<Deployment> {
+    fn skipped_deployment(&self, tree: TreeId, locals: &Locals) -> Option<DeploymentRecord> {
         let walk = Self::walk(&self.plan, &self.run);
         if !traits(&self.plan.tree.get(tree).stmt.kind).is_deploy {
             return None;
@@ -429,7 +436,7 @@ impl Machine {
 
     /// A node for messages: its path, also where reports do not name it.
     pub(super) fn name_of(&self, id: NodeId) -> Checked<Name> {
-        let node = self.look(id)?;
+        let node = self.node(id)?;
         let spot = self.plan.tree.get(node.tree);
         Ok(match (node.visible, &spot.label) {
             (None, Some(_)) if node.is_statement() => self.named(&node.path, spot),
@@ -457,8 +464,11 @@ impl Machine {
 
 /// Keeps the first failure that is not a mere consequence of another, and the widest rollback that
 /// any of them requests.
-pub(super) fn note_trouble(kept: &mut Option<Box<Trouble>>, trouble: Box<Trouble>) {
-    let weight = |trouble: &Trouble| match trouble.failure.class {
+pub(super) fn keep_first_failure(
+    kept: &mut Option<Box<PendingFailure>>,
+    trouble: Box<PendingFailure>,
+) {
+    let weight = |trouble: &PendingFailure| match trouble.failure.class {
         FailureClass::Cancelled => 0,
         FailureClass::Barrier => 1,
         _ => 2,

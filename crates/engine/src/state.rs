@@ -28,7 +28,7 @@
 //!                               └─> ended
 //! ```
 
-use super::notice::Status;
+use super::run_event::Status;
 
 /// All statuses, in the order of their declaration.
 pub const ALL: [Status; 12] = [
@@ -229,7 +229,7 @@ pub struct Transitions {
 impl Transitions {
     /// Records one, if it is legal; returns whether it is.
     #[must_use]
-    pub fn note(&mut self, from: Status, to: Status) -> bool {
+    pub fn record(&mut self, from: Status, to: Status) -> bool {
         if let Some(row) = self.statuses.get_mut(from as usize) {
             *row |= 1 << to as u16;
         }

@@ -2,7 +2,7 @@
 //! does not compile until each of these questions has an answer.
 
 use lockstep_lang::eval::Expr;
-use lockstep_lang::ir::{Stmt, StmtKind, Verdict};
+use lockstep_lang::ir::{HandlerVerdict, Stmt, StmtKind};
 
 /// What a kind of statement is to the rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,24 +97,24 @@ pub(super) fn traits(kind: &StmtKind) -> Traits {
 }
 
 /// A statement that needs no node of its own.
-pub(super) enum OnTheSpot<'a> {
+pub(super) enum InlineStatement<'a> {
     Let(&'a Expr),
     Yield(&'a Expr),
     Fail(&'a Expr),
     Return(Option<&'a Expr>),
     Log(&'a Expr),
-    Verdict(&'a Verdict),
+    Verdict(&'a HandlerVerdict),
 }
 
 /// What is done without a node of its own: nothing for all other statements.
-pub(super) fn on_the_spot(stmt: &Stmt) -> Option<OnTheSpot<'_>> {
+pub(super) fn on_the_spot(stmt: &Stmt) -> Option<InlineStatement<'_>> {
     Some(match &stmt.kind {
-        StmtKind::Let(expr) => OnTheSpot::Let(expr),
-        StmtKind::Yield(expr) => OnTheSpot::Yield(expr),
-        StmtKind::Fail(expr) => OnTheSpot::Fail(expr),
-        StmtKind::Return(expr) => OnTheSpot::Return(expr.as_ref()),
-        StmtKind::Verdict(verdict) => OnTheSpot::Verdict(verdict),
-        StmtKind::Log(expr) if stmt.modifiers == Default::default() => OnTheSpot::Log(expr),
+        StmtKind::Let(expr) => InlineStatement::Let(expr),
+        StmtKind::Yield(expr) => InlineStatement::Yield(expr),
+        StmtKind::Fail(expr) => InlineStatement::Fail(expr),
+        StmtKind::Return(expr) => InlineStatement::Return(expr.as_ref()),
+        StmtKind::Verdict(verdict) => InlineStatement::Verdict(verdict),
+        StmtKind::Log(expr) if stmt.modifiers == Default::default() => InlineStatement::Log(expr),
         StmtKind::Log(_)
         | StmtKind::Block(_)
         | StmtKind::Stage { .. }

@@ -3,21 +3,21 @@
 use std::collections::hash_map::DefaultHasher;
 use std::hash::Hash;
 
-use super::barrier::Owed;
+use super::barrier::OwedArrivals;
 use super::broken::{Breach, BrokenInvariant, Checked, NodeError};
 use super::fingerprint::hash_shown;
-use super::node::{End, NodeId, Role, Undo, Work};
-use super::sequence::note_trouble;
-use super::{Leaver, Machine};
+use super::node::{BodyEnd, NodeId, NodeRole, NodeWork, Undo};
+use super::sequence::keep_first_failure;
+use super::{EndedNode, Machine};
 use lockstep_base::value::Value;
 use lockstep_lang::ir::FailureClass;
-use lockstep_plan::Seq;
+use lockstep_plan::PlanSequence;
 
 /// The children of a `parallel` and what they have brought, each at its place.
 #[derive(Debug, Clone, Default)]
 pub struct StrandsWork {
     /// The children.
-    children: Seq,
+    children: PlanSequence,
     /// The next one to start.
     next: usize,
     /// How many may run at once.
@@ -35,7 +35,7 @@ pub struct StrandsWork {
     /// How to undo what the children did.
     undo: Vec<Vec<Undo>>,
     /// The barriers that each child that has not started will pass.
-    owed: Vec<Owed>,
+    owed_arrivals: Vec<OwedArrivals>,
 }
 
 impl StrandsWork {
@@ -54,14 +54,14 @@ impl Machine {
     /// Begins a `parallel`.
     pub(super) fn begin_parallel(&mut self, id: NodeId) -> Result<(), NodeError> {
         let plan = self.plan.clone();
-        let modifiers = &plan.tree.get(self.look(id)?.tree).stmt.modifiers;
+        let modifiers = &plan.tree.get(self.node(id)?.tree).stmt.modifiers;
         let max = match &modifiers.max {
             Some(max) => Some(self.count_of(id, max)?.max(1) as usize),
             None => None,
         };
         let children = self.body_of(id, 0)?;
-        let locals = self.look(id)?.locals.clone();
-        let mut owed = self.meet_strands(id, &children, &locals)?;
+        let locals = self.node(id)?.locals.clone();
+        let mut owed = self.owe_arrivals_of_strands(id, &children, &locals)?;
         owed.resize_with(children.len(), Default::default);
         self.begin(id, None)?;
         let work = StrandsWork {
@@ -70,10 +70,10 @@ impl Machine {
             yielded: vec![None; children.len()],
             undo: vec![Vec::new(); children.len()],
             children,
-            owed,
+            owed_arrivals: owed,
             ..StrandsWork::default()
         };
-        self.begin_work(id, Work::Parallel(Box::new(work)))?;
+        self.begin_work(id, NodeWork::Parallel(Box::new(work)))?;
         self.start_strands(id)?;
         Ok(())
     }
@@ -81,7 +81,7 @@ impl Machine {
     /// Starts every child that may start; ends the block when all have ended.
     fn start_strands(&mut self, id: NodeId) -> Checked<()> {
         let around = self.around_children(id)?;
-        let node = self.look(id)?;
+        let node = self.node(id)?;
         let (parent, locals) = (node.path.clone(), node.locals.clone());
         loop {
             let work = self.strands(id)?;
@@ -93,11 +93,11 @@ impl Machine {
             };
             work.next += 1;
             work.live += 1;
-            let owed = work.owed.get_mut(place).map(std::mem::take);
+            let owed = work.owed_arrivals.get_mut(place).map(std::mem::take);
             let path = self.path(&parent, tree, &locals);
-            let role = Role::Strand(place);
-            let child = self.add(tree, Some(id), role, locals.clone(), around.clone(), path)?;
-            self.node(child)?.owed = owed.unwrap_or_default();
+            let role = NodeRole::Strand(place);
+            let child = self.spawn(tree, Some(id), role, locals.clone(), around.clone(), path)?;
+            self.node_mut(child)?.owed_arrivals = owed.unwrap_or_default();
         }
         self.skip_strands(id)?;
         match self.strands(id)?.live {
@@ -107,12 +107,17 @@ impl Machine {
     }
 
     /// A child has ended completely.
-    pub(super) fn strand_left(&mut self, id: NodeId, place: usize, leaver: Leaver) -> Checked<()> {
-        let doomed = self.around_children(id)?.doomed;
+    pub(super) fn strand_ended(
+        &mut self,
+        id: NodeId,
+        place: usize,
+        leaver: EndedNode,
+    ) -> Checked<()> {
+        let doomed = self.around_children(id)?.will_roll_back;
         let work = self.strands(id)?;
         let Some(live) = work.live.checked_sub(1) else {
             return Err(BrokenInvariant::of(
-                self.look(id)?,
+                self.node(id)?,
                 Breach::Count("strands"),
             ));
         };
@@ -121,17 +126,17 @@ impl Machine {
             *undo = leaver.undo;
         }
         match leaver.end {
-            End::Good { yielded, .. } => {
+            BodyEnd::Good { yielded, .. } => {
                 if let Some(slot) = work.yielded.get_mut(place) {
                     *slot = yielded;
                 }
             }
-            End::Bad(trouble) => {
+            BodyEnd::Bad(trouble) => {
                 let fail_fast = work.fail_fast;
                 work.stopped |= doomed || fail_fast;
-                let node = self.node(id)?;
-                let first = node.trouble.is_none();
-                note_trouble(&mut node.trouble, trouble);
+                let node = self.node_mut(id)?;
+                let first = node.pending_failure.is_none();
+                keep_first_failure(&mut node.pending_failure, trouble);
                 if first && fail_fast {
                     self.fail_fast(id, &leaver.path)?;
                 }
@@ -149,21 +154,21 @@ impl Machine {
             .filter(|undo| !undo.is_empty())
             .map(Undo::Serial)
             .collect();
-        let node = self.node(id)?;
+        let node = self.node_mut(id)?;
         if !undo.is_empty() {
             node.undo.push(Undo::Parallel(undo));
         }
         if let Some(yielded) = work.yielded.into_iter().flatten().last() {
             node.yielded = Some(yielded);
         }
-        let stopped = node.life.stop_failure().filter(|_| work.skipped).cloned();
-        let end = match (node.trouble.take(), stopped) {
-            (Some(trouble), _) => End::Bad(trouble),
-            (None, Some(failure)) => End::bad((*failure).clone()),
-            (None, None) => End::Good {
+        let stopped = node.state.stop_failure().filter(|_| work.skipped).cloned();
+        let end = match (node.pending_failure.take(), stopped) {
+            (Some(trouble), _) => BodyEnd::Bad(trouble),
+            (None, Some(failure)) => BodyEnd::bad((*failure).clone()),
+            (None, None) => BodyEnd::Good {
                 value: lockstep_base::value::Value::None,
                 yielded: node.yielded.take(),
-                signal: super::node::Signal::None,
+                signal: super::node::BodySignal::None,
             },
         };
         self.body_ends(id, end)
@@ -182,22 +187,29 @@ impl Machine {
         if !work.stopped || work.next == work.children.len() {
             return Ok(());
         }
-        let (all, owed) = (work.children.clone(), std::mem::take(&mut work.owed));
+        let (all, owed) = (
+            work.children.clone(),
+            std::mem::take(&mut work.owed_arrivals),
+        );
         let begun = std::mem::replace(&mut work.next, all.len());
         let rest = all.get(begun..).unwrap_or_default();
         work.skipped = true;
-        let node = self.look(id)?;
-        let (path, locals, undoing) = (node.path.clone(), node.locals.clone(), node.around.undoing);
-        let why = match &node.trouble {
+        let node = self.node(id)?;
+        let (path, locals, undoing) = (
+            node.path.clone(),
+            node.locals.clone(),
+            node.inherited.undoing,
+        );
+        let why = match &node.pending_failure {
             Some(trouble) => trouble.failure.clone(),
             None => self.failure(id, FailureClass::Cancelled, "it was stopped")?,
         };
         if !undoing {
             self.skip(rest, &path, &locals)?;
-            self.deploys_not(id, rest, &locals)?;
+            self.count_skipped_deployments(id, rest, &locals)?;
         }
         for owed in owed {
-            self.break_owed(&owed, &why)?;
+            self.break_owed_barriers(&owed, &why)?;
         }
         Ok(())
     }

@@ -1,13 +1,13 @@
 //! Prints what stands in braces, one member a line: statements, fields, parts of an environment.
 
-use super::line::Piece;
-use super::printer::{Done, Gap, Printer, Start, Stop};
-use super::trivia::Trivia;
+use super::line::LinePiece;
+use super::printer::{LineStart, Printed, Printer, TokenGap, Unprintable};
+use super::trivia::TokenTrivia;
 use lockstep_base::source::Span;
 use lockstep_syntax::ast::*;
 
 /// A member of a body.
-pub(super) enum Member<'a> {
+pub(super) enum BodyMember<'a> {
     Stmt(&'a Stmt),
     Test(&'a TestStmt),
     Field(&'a Field),
@@ -20,17 +20,17 @@ pub(super) enum Member<'a> {
     Deploy(Option<&'a Use>, Span),
 }
 
-impl Member<'_> {
+impl BodyMember<'_> {
     /// Where it stands.
     pub(super) fn range(&self) -> (usize, usize) {
         let span = match self {
-            Member::Stmt(stmt) => stmt.span,
-            Member::Test(stmt) => stmt.span,
-            Member::Field(field) => field.name.span.to(field.value.span),
-            Member::Override(changed) => changed.span,
-            Member::Infrastructure(infrastructure) => infrastructure.span,
-            Member::Part(_, _, span) | Member::Deploy(_, span) => *span,
-            Member::Decl(decl) => {
+            BodyMember::Stmt(stmt) => stmt.span,
+            BodyMember::Test(stmt) => stmt.span,
+            BodyMember::Field(field) => field.name.span.to(field.value.span),
+            BodyMember::Override(changed) => changed.span,
+            BodyMember::Infrastructure(infrastructure) => infrastructure.span,
+            BodyMember::Part(_, _, span) | BodyMember::Deploy(_, span) => *span,
+            BodyMember::Decl(decl) => {
                 let last = decl.default.as_ref().map_or(decl.ty.span, |it| it.span);
                 decl.name.span.to(last)
             }
@@ -39,7 +39,7 @@ impl Member<'_> {
     }
 
     fn is_field(&self) -> bool {
-        matches!(self, Member::Field(_) | Member::Decl(_))
+        matches!(self, BodyMember::Field(_) | BodyMember::Decl(_))
     }
 }
 
@@ -103,7 +103,7 @@ pub(super) fn one_line(span: Span, text: &str) -> bool {
 
 /// How the opening brace of a body stands to its head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Brace {
+pub(super) enum BraceLayout {
     /// Behind the head.
     Plain,
     /// A group is open that began in the head; where it is broken, the brace has its own line.
@@ -112,20 +112,24 @@ pub(super) enum Brace {
     EndsGroup,
 }
 
-impl Brace {
+impl BraceLayout {
     /// The brace behind a head in which a group was begun, or was not.
     pub(super) fn of(grouped: bool) -> Self {
         if grouped {
-            Brace::OwnLine
+            BraceLayout::OwnLine
         } else {
-            Brace::Plain
+            BraceLayout::Plain
         }
     }
 }
 
 impl Printer<'_> {
     /// Prints something with bodies on one line, if it may be `short` and fits.
-    pub(super) fn short_or_long(&mut self, short: bool, print: impl Fn(&mut Self) -> Done) -> Done {
+    pub(super) fn short_or_long(
+        &mut self,
+        short: bool,
+        print: impl Fn(&mut Self) -> Printed,
+    ) -> Printed {
         if short && self.on_one_line(&print) {
             return Ok(());
         }
@@ -133,22 +137,27 @@ impl Printer<'_> {
     }
 
     /// A block.
-    pub(super) fn block(&mut self, block: &Block, brace: Brace) -> Done {
-        let stmts = block.stmts.iter().map(Member::Stmt);
+    pub(super) fn block(&mut self, block: &Block, brace: BraceLayout) -> Printed {
+        let stmts = block.stmts.iter().map(BodyMember::Stmt);
         self.body(&stmts.collect::<Vec<_>>(), block.span.end, brace)
     }
 
     /// A body in braces that ends at `end`.
-    pub(super) fn body(&mut self, members: &[Member<'_>], end: u32, brace: Brace) -> Done {
+    pub(super) fn body(
+        &mut self,
+        members: &[BodyMember<'_>],
+        end: u32,
+        brace: BraceLayout,
+    ) -> Printed {
         self.gap(match brace {
-            Brace::OwnLine => Gap::Line,
-            Brace::Plain | Brace::EndsGroup => Gap::Join,
+            BraceLayout::OwnLine => TokenGap::Line,
+            BraceLayout::Plain | BraceLayout::EndsGroup => TokenGap::Join,
         });
         self.sign("{")?;
-        if brace != Brace::Plain {
+        if brace != BraceLayout::Plain {
             self.close();
         }
-        let closing = (end as usize).checked_sub(1).ok_or(Stop)?;
+        let closing = (end as usize).checked_sub(1).ok_or(Unprintable)?;
         if self.inline {
             self.members_on_line(members)?;
         } else if !members.is_empty() || self.has_notes() || self.next_start() != closing {
@@ -156,36 +165,40 @@ impl Printer<'_> {
             self.depth += 1;
             let empty = !self.members(members, closing);
             self.depth -= 1;
-            self.start_line(if empty { Start::Only } else { Start::Last });
+            self.start_line(if empty {
+                LineStart::Only
+            } else {
+                LineStart::Last
+            });
         }
         if self.next_start() != closing {
-            return Err(Stop);
+            return Err(Unprintable);
         }
         self.sign("}")
     }
 
-    fn members_on_line(&mut self, members: &[Member<'_>]) -> Done {
-        if members.len() > 1 && !members.iter().all(Member::is_field) {
-            return Err(Stop);
+    fn members_on_line(&mut self, members: &[BodyMember<'_>]) -> Printed {
+        if members.len() > 1 && !members.iter().all(BodyMember::is_field) {
+            return Err(Unprintable);
         }
         for (place, member) in members.iter().enumerate() {
             if place > 0 {
-                self.push(Piece::Sign(","));
+                self.push(LinePiece::Sign(","));
             }
-            self.gap(Gap::Space);
+            self.gap(TokenGap::Space);
             self.one_member(member, 0)?;
             self.skip_comma();
         }
         if !members.is_empty() {
-            self.gap(Gap::Space);
+            self.gap(TokenGap::Space);
         }
         Ok(())
     }
 
     /// The members of a body, one a line, up to its brace at `closing`. Returns whether there was
     /// anything.
-    fn members(&mut self, members: &[Member<'_>], closing: usize) -> bool {
-        let mut start = Start::First;
+    fn members(&mut self, members: &[BodyMember<'_>], closing: usize) -> bool {
+        let mut start = LineStart::First;
         // How wide the names of the fields are that stand below each other, and up to which
         // member that holds.
         let mut width = 0;
@@ -199,25 +212,25 @@ impl Printer<'_> {
                 continue;
             }
             if self.keep_until(from, start) {
-                start = Start::Next;
+                start = LineStart::Next;
             }
             self.member((from, to), start, |printer| {
                 printer.one_member(member, width)?;
                 printer.skip_comma();
                 Ok(())
             });
-            start = Start::Next;
+            start = LineStart::Next;
         }
-        self.keep_until(closing, start) || start == Start::Next
+        self.keep_until(closing, start) || start == LineStart::Next
     }
 
     /// The widest name among the fields that stand directly below `members[first]`, and the first
     /// member that is not among them.
-    fn alignment(&self, members: &[Member<'_>], first: usize) -> (usize, usize) {
+    fn alignment(&self, members: &[BodyMember<'_>], first: usize) -> (usize, usize) {
         let mut width = 0;
         let mut before = None;
         for (place, member) in members.iter().enumerate().skip(first) {
-            let Member::Field(field) = member else {
+            let BodyMember::Field(field) = member else {
                 return (width, place.max(first + 1));
             };
             let (_, to) = member.range();
@@ -230,34 +243,34 @@ impl Printer<'_> {
         (width, members.len())
     }
 
-    pub(super) fn one_member(&mut self, member: &Member<'_>, width: usize) -> Done {
+    pub(super) fn one_member(&mut self, member: &BodyMember<'_>, width: usize) -> Printed {
         match member {
-            Member::Stmt(stmt) => self.stmt(stmt),
-            Member::Test(stmt) => self.test_stmt(stmt),
-            Member::Field(field) => self.field(field, width),
-            Member::Override(changed) => self.override_of(changed),
-            Member::Infrastructure(infrastructure) => self.infrastructure(infrastructure),
-            Member::Decl(decl) => self.declared(&decl.name, &decl.ty, decl.default.as_ref()),
-            Member::Part(word, decls, span) => self.part(word, decls, *span),
-            Member::Deploy(using, _) => self.kind_deploy(*using),
+            BodyMember::Stmt(stmt) => self.stmt(stmt),
+            BodyMember::Test(stmt) => self.test_stmt(stmt),
+            BodyMember::Field(field) => self.field(field, width),
+            BodyMember::Override(changed) => self.override_of(changed),
+            BodyMember::Infrastructure(infrastructure) => self.infrastructure(infrastructure),
+            BodyMember::Decl(decl) => self.declared(&decl.name, &decl.ty, decl.default.as_ref()),
+            BodyMember::Part(word, decls, span) => self.part(word, decls, *span),
+            BodyMember::Deploy(using, _) => self.kind_deploy(*using),
         }
     }
 
-    fn field(&mut self, field: &Field, width: usize) -> Done {
+    fn field(&mut self, field: &Field, width: usize) -> Printed {
         self.ident(&field.name)?;
         let own = super::line::columns(&field.name.name);
         if !self.inline && !self.has_notes() && width > own {
-            self.push(Piece::Blanks(width - own));
+            self.push(LinePiece::Blanks(width - own));
         }
         self.word("=")?;
-        self.gap(Gap::Space);
+        self.gap(TokenGap::Space);
         self.expr(&field.value)
     }
 }
 
 /// Whether an empty line will stand between two members, the first of which ends at `from`.
 fn has_empty_line(text: &str, from: usize) -> bool {
-    let mut behind = Trivia::default();
+    let mut behind = TokenTrivia::default();
     behind.begin(from);
     if behind.read(text) == Some(b',') {
         behind.pass_comma();

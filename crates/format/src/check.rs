@@ -1,14 +1,19 @@
 //! Verifies each result of the formatter: parsed again, it must give the same AST with the same
 //! comments, and formatting must be idempotent.
 
-use super::{Around, Mistake, edits, format_around};
+use super::{FormatterDefect, MistakeRegion, edits, format_around};
 use lockstep_base::source::FileId;
 use lockstep_syntax::EqIgnoringSpans;
 use lockstep_syntax::{Comment, Parse, parse};
 
 /// Compares the text `new` with what it was made of.
-pub(super) fn check(before: &Parse, old: &str, new: &str, around: Around) -> Result<(), Mistake> {
-    let wrong = |what| Err(Mistake { what });
+pub(super) fn check(
+    before: &Parse,
+    old: &str,
+    new: &str,
+    around: MistakeRegion,
+) -> Result<(), FormatterDefect> {
+    let wrong = |what| Err(FormatterDefect { what });
     if edits(old, new).is_none() {
         return wrong("other words");
     }
@@ -20,8 +25,13 @@ pub(super) fn check(before: &Parse, old: &str, new: &str, around: Around) -> Res
 }
 
 /// Whether two texts mean the same: their trees, comments and mistakes.
-pub(super) fn same(before: &Parse, old: &str, after: &Parse, new: &str) -> Result<(), Mistake> {
-    let wrong = |what| Err(Mistake { what });
+pub(super) fn same(
+    before: &Parse,
+    old: &str,
+    after: &Parse,
+    new: &str,
+) -> Result<(), FormatterDefect> {
+    let wrong = |what| Err(FormatterDefect { what });
     if !same_comments(&before.comments, old, &after.comments, new) {
         return wrong("other comments");
     }

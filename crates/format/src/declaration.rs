@@ -1,15 +1,15 @@
 //! Prints declarations.
 
-use super::body::{Brace, Member, one_line, stays_on_line};
-use super::expression::PARENTHESES;
-use super::line::Piece;
-use super::printer::{Done, Gap, Printer, Stop};
+use super::body::{BodyMember, BraceLayout, one_line, stays_on_line};
+use super::expression::PARENTHESIS_BRACKETS;
+use super::line::LinePiece;
+use super::printer::{Printed, Printer, TokenGap, Unprintable};
 use super::statement::Clause;
 use lockstep_syntax::ast::*;
 
 impl Printer<'_> {
     /// A declaration.
-    pub(super) fn item(&mut self, item: &Item) -> Done {
+    pub(super) fn item(&mut self, item: &Item) -> Printed {
         let short = one_line(item.span, self.text)
             && match &item.kind {
                 ItemKind::Service { .. } | ItemKind::Environment(_) | ItemKind::Kind(_) => true,
@@ -31,14 +31,14 @@ impl Printer<'_> {
         self.short_or_long(short, |printer| printer.item_parts(item))
     }
 
-    fn item_parts(&mut self, item: &Item) -> Done {
+    fn item_parts(&mut self, item: &Item) -> Printed {
         match &item.kind {
             ItemKind::Import { path, alias } => {
                 self.sign("import")?;
-                self.gap(Gap::Space);
+                self.gap(TokenGap::Space);
                 self.string(path)?;
                 self.word("as")?;
-                self.gap(Gap::Space);
+                self.gap(TokenGap::Space);
                 self.ident(alias)
             }
             ItemKind::From { path, names } => self.from(path, names),
@@ -69,9 +69,9 @@ impl Printer<'_> {
                 self.sign("service")?;
                 self.name_and_kind(name, kind)?;
                 let using: Vec<Clause<'_>> = using.iter().map(Clause::Using).collect();
-                let fields: Vec<Member<'_>> = fields.iter().map(Member::Field).collect();
+                let fields: Vec<BodyMember<'_>> = fields.iter().map(BodyMember::Field).collect();
                 let grouped = self.clauses(&using)?;
-                self.body(&fields, item.span.end, Brace::of(grouped))
+                self.body(&fields, item.span.end, BraceLayout::of(grouped))
             }
             ItemKind::Environment(environment) => self.environment(environment, item.span.end),
             ItemKind::Kind(kind) => self.kind(kind, item.span.end),
@@ -83,7 +83,7 @@ impl Printer<'_> {
             } => {
                 self.sign("workflow")?;
                 self.signature(name, params, result.as_ref())?;
-                self.block(body, Brace::Plain)
+                self.block(body, BraceLayout::Plain)
             }
             ItemKind::Action {
                 name,
@@ -100,11 +100,11 @@ impl Printer<'_> {
                 handlers,
             } => {
                 self.sign("pipeline")?;
-                self.gap(Gap::Space);
+                self.gap(TokenGap::Space);
                 self.ident(name)?;
                 let clauses: Vec<Clause<'_>> = modifiers.iter().map(Clause::Modifier).collect();
                 let grouped = self.clauses(&clauses)?;
-                self.block(body, Brace::of(grouped))?;
+                self.block(body, BraceLayout::of(grouped))?;
                 self.handlers(handlers)
             }
             ItemKind::Test {
@@ -113,39 +113,39 @@ impl Printer<'_> {
                 body_span,
             } => {
                 self.sign("test")?;
-                self.gap(Gap::Space);
+                self.gap(TokenGap::Space);
                 self.string(name)?;
-                let body: Vec<Member<'_>> = body.iter().map(Member::Test).collect();
-                self.body(&body, body_span.end, Brace::Plain)
+                let body: Vec<BodyMember<'_>> = body.iter().map(BodyMember::Test).collect();
+                self.body(&body, body_span.end, BraceLayout::Plain)
             }
-            ItemKind::Error => Err(Stop),
+            ItemKind::Error => Err(Unprintable),
         }
     }
 
-    fn from(&mut self, path: &StringLit, names: &[ImportName]) -> Done {
+    fn from(&mut self, path: &StringLit, names: &[ImportName]) -> Printed {
         self.sign("from")?;
-        self.gap(Gap::Space);
+        self.gap(TokenGap::Space);
         self.string(path)?;
         self.word("import")?;
         self.open_line(false);
-        self.push(Piece::In);
-        self.gap(Gap::Line);
+        self.push(LinePiece::In);
+        self.gap(TokenGap::Line);
         for (place, import) in names.iter().enumerate() {
             self.ident(&import.name)?;
             if let Some(alias) = &import.alias {
                 self.word("as")?;
-                self.gap(Gap::Space);
+                self.gap(TokenGap::Space);
                 self.ident(alias)?;
             }
             if place + 1 < names.len() {
                 if !self.skip_comma() {
-                    return Err(Stop);
+                    return Err(Unprintable);
                 }
-                self.push(Piece::Sign(","));
-                self.gap(Gap::Line);
+                self.push(LinePiece::Sign(","));
+                self.gap(TokenGap::Line);
             }
         }
-        self.push(Piece::Out);
+        self.push(LinePiece::Out);
         self.close();
         Ok(())
     }
@@ -156,9 +156,9 @@ impl Printer<'_> {
         ty: &TypeExpr,
         default: Option<&Expr>,
         rule: Option<&Expr>,
-    ) -> Done {
+    ) -> Printed {
         self.sign("input")?;
-        self.gap(Gap::Space);
+        self.gap(TokenGap::Space);
         self.declared(name, ty, default)?;
         if let Some(rule) = rule {
             self.clauses(&[Clause::Where(rule)])?;
@@ -168,56 +168,61 @@ impl Printer<'_> {
     }
 
     /// `name: type = default`
-    pub(super) fn declared(&mut self, name: &Ident, ty: &TypeExpr, default: Option<&Expr>) -> Done {
+    pub(super) fn declared(
+        &mut self,
+        name: &Ident,
+        ty: &TypeExpr,
+        default: Option<&Expr>,
+    ) -> Printed {
         self.ident(name)?;
         self.sign(":")?;
-        self.gap(Gap::Space);
+        self.gap(TokenGap::Space);
         self.ty(ty)?;
         if let Some(default) = default {
             self.word("=")?;
-            self.gap(Gap::Space);
+            self.gap(TokenGap::Space);
             self.expr(default)?;
         }
         Ok(())
     }
 
     /// `name: type = value` behind a keyword.
-    fn named_value(&mut self, name: &Ident, ty: Option<&TypeExpr>, value: &Expr) -> Done {
+    fn named_value(&mut self, name: &Ident, ty: Option<&TypeExpr>, value: &Expr) -> Printed {
         self.name_and_type(name, ty)?;
-        self.gap(Gap::Space);
+        self.gap(TokenGap::Space);
         self.expr(value)
     }
 
     /// `name: type =` behind a keyword.
-    pub(super) fn name_and_type(&mut self, name: &Ident, ty: Option<&TypeExpr>) -> Done {
-        self.gap(Gap::Space);
+    pub(super) fn name_and_type(&mut self, name: &Ident, ty: Option<&TypeExpr>) -> Printed {
+        self.gap(TokenGap::Space);
         self.ident(name)?;
         if let Some(ty) = ty {
             self.sign(":")?;
-            self.gap(Gap::Space);
+            self.gap(TokenGap::Space);
             self.ty(ty)?;
         }
         self.word("=")
     }
 
     /// `name: kind` behind a keyword.
-    pub(super) fn name_and_kind(&mut self, name: &Ident, kind: &Path) -> Done {
-        self.gap(Gap::Space);
+    pub(super) fn name_and_kind(&mut self, name: &Ident, kind: &Path) -> Printed {
+        self.gap(TokenGap::Space);
         self.ident(name)?;
         self.sign(":")?;
-        self.gap(Gap::Space);
+        self.gap(TokenGap::Space);
         self.path(kind)
     }
 
-    fn signature(&mut self, name: &Ident, params: &[Param], result: Option<&TypeExpr>) -> Done {
-        self.gap(Gap::Space);
+    fn signature(&mut self, name: &Ident, params: &[Param], result: Option<&TypeExpr>) -> Printed {
+        self.gap(TokenGap::Space);
         self.ident(name)?;
-        self.brackets(PARENTHESES, params, |printer, param| {
+        self.brackets(PARENTHESIS_BRACKETS, params, |printer, param| {
             printer.declared(&param.name, &param.ty, param.default.as_ref())
         })?;
         if let Some(result) = result {
             self.word("->")?;
-            self.gap(Gap::Space);
+            self.gap(TokenGap::Space);
             self.ty(result)?;
         }
         Ok(())

@@ -7,7 +7,7 @@ use super::Formatted;
 
 /// A change of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Edit {
+pub struct FormatEdit {
     /// The bytes that are replaced.
     pub range: Range<usize>,
     /// What stands there instead.
@@ -27,14 +27,14 @@ fn stretch(bytes: &[u8], at: usize) -> usize {
 
 /// The changes that make `new` of `old`, in order; none if they differ in more than white space
 /// and commas.
-pub fn edits(old: &str, new: &str) -> Option<Vec<Edit>> {
+pub fn edits(old: &str, new: &str) -> Option<Vec<FormatEdit>> {
     let (a, b) = (old.as_bytes(), new.as_bytes());
     let (mut i, mut j) = (0, 0);
     let mut found = Vec::new();
     loop {
         let (to_i, to_j) = (stretch(a, i), stretch(b, j));
         if a.get(i..to_i) != b.get(j..to_j) {
-            found.push(Edit {
+            found.push(FormatEdit {
                 range: i..to_i,
                 text: new.get(j..to_j)?.to_string(),
             });
@@ -52,7 +52,7 @@ pub fn edits(old: &str, new: &str) -> Option<Vec<Edit>> {
 }
 
 /// Makes changes, which must be in order and apart from each other.
-pub fn apply(text: &str, edits: &[Edit]) -> String {
+pub fn apply(text: &str, edits: &[FormatEdit]) -> String {
     let mut new = String::with_capacity(text.len());
     let mut at = 0;
     for edit in edits {
@@ -65,7 +65,7 @@ pub fn apply(text: &str, edits: &[Edit]) -> String {
 }
 
 /// The changes within the lines that `range` touches.
-pub(super) fn within(text: &str, formatted: &Formatted, range: Range<usize>) -> Vec<Edit> {
+pub(super) fn within(text: &str, formatted: &Formatted, range: Range<usize>) -> Vec<FormatEdit> {
     let bytes = text.as_bytes();
     let start = range.start.min(bytes.len());
     let end = range.end.clamp(start, bytes.len());
@@ -83,7 +83,7 @@ pub(super) fn within(text: &str, formatted: &Formatted, range: Range<usize>) -> 
     }
     let all = edits(text, &formatted.text).unwrap_or_default();
     let last = bytes.len();
-    let touches = |edit: &Edit| {
+    let touches = |edit: &FormatEdit| {
         let begins = edit.range.start < to || to == last;
         begins && (edit.range.end > from || from == 0)
     };

@@ -1,12 +1,12 @@
 //! Prints expressions and bracketed lists.
 
-use super::line::Piece;
-use super::printer::{Done, Gap, Printer, Stop};
+use super::line::LinePiece;
+use super::printer::{Printed, Printer, TokenGap, Unprintable};
 use lockstep_syntax::ast::*;
 
 /// How a bracketed list is printed.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Brackets {
+pub(super) struct BracketLayout {
     pub(super) open: &'static str,
     pub(super) close: &'static str,
     /// Whether a blank stands inside the brackets.
@@ -15,19 +15,19 @@ pub(super) struct Brackets {
     pub(super) keeps: bool,
 }
 
-const LIST: Brackets = Brackets {
+const LIST_BRACKETS: BracketLayout = BracketLayout {
     open: "[",
     close: "]",
     wide: false,
     keeps: true,
 };
-pub(super) const RECORD: Brackets = Brackets {
+pub(super) const RECORD_BRACKETS: BracketLayout = BracketLayout {
     open: "{",
     close: "}",
     wide: true,
     keeps: true,
 };
-pub(super) const PARENTHESES: Brackets = Brackets {
+pub(super) const PARENTHESIS_BRACKETS: BracketLayout = BracketLayout {
     open: "(",
     close: ")",
     wide: false,
@@ -36,7 +36,7 @@ pub(super) const PARENTHESES: Brackets = Brackets {
 
 impl Printer<'_> {
     /// An expression.
-    pub(super) fn expr(&mut self, expr: &Expr) -> Done {
+    pub(super) fn expr(&mut self, expr: &Expr) -> Printed {
         match &expr.kind {
             ExprKind::None
             | ExprKind::Bool(_)
@@ -46,7 +46,9 @@ impl Printer<'_> {
             | ExprKind::Duration(_)
             | ExprKind::Name(_) => self.take(expr.span),
             ExprKind::String(literal) => self.string(literal),
-            ExprKind::List(items) => self.brackets(LIST, items, |printer, item| printer.expr(item)),
+            ExprKind::List(items) => {
+                self.brackets(LIST_BRACKETS, items, |printer, item| printer.expr(item))
+            }
             ExprKind::Record(entries) => self.record(entries),
             ExprKind::Field(inner, name) => {
                 self.expr(inner)?;
@@ -68,14 +70,14 @@ impl Printer<'_> {
             }
             ExprKind::Unary(UnaryOp::Not, inner) => {
                 self.sign("not")?;
-                self.gap(Gap::Space);
+                self.gap(TokenGap::Space);
                 self.expr(inner)
             }
             ExprKind::Binary(..) => {
                 self.open(false);
-                self.push(Piece::In);
+                self.push(LinePiece::In);
                 self.operands(expr)?;
-                self.push(Piece::Out);
+                self.push(LinePiece::Out);
                 self.close();
                 Ok(())
             }
@@ -86,12 +88,12 @@ impl Printer<'_> {
                 self.args(args)
             }
             ExprKind::Paren(inner) => self.paren(inner),
-            ExprKind::Error => Err(Stop),
+            ExprKind::Error => Err(Unprintable),
         }
     }
 
     /// A string literal, verbatim.
-    pub(super) fn string(&mut self, literal: &StringLit) -> Done {
+    pub(super) fn string(&mut self, literal: &StringLit) -> Printed {
         let raw = self.text.get(literal.span.range()).unwrap_or("");
         if !literal.multiline || !raw.contains('\n') {
             return self.take(literal.span);
@@ -102,17 +104,18 @@ impl Printer<'_> {
                 !self.text.get(span.range()).unwrap_or("\n").contains('\n')
             }
         };
-        let moves = literal.parts.iter().all(on_one_line) && super::long::margin(raw).is_some();
+        let moves =
+            literal.parts.iter().all(on_one_line) && super::long_string::margin(raw).is_some();
         self.take_lines(literal.span, moves)
     }
 
     /// A list between brackets. Broken, it has one element a line and a comma behind the last.
     pub(super) fn brackets<T>(
         &mut self,
-        with: Brackets,
+        with: BracketLayout,
         items: &[T],
-        print: impl FnMut(&mut Self, &T) -> Done,
-    ) -> Done {
+        print: impl FnMut(&mut Self, &T) -> Printed,
+    ) -> Printed {
         self.opening(with.open)?;
         self.elements(with, items, print)
     }
@@ -120,32 +123,36 @@ impl Printer<'_> {
     /// The rest of a list behind its opening bracket.
     fn elements<T>(
         &mut self,
-        with: Brackets,
+        with: BracketLayout,
         items: &[T],
-        mut print: impl FnMut(&mut Self, &T) -> Done,
-    ) -> Done {
+        mut print: impl FnMut(&mut Self, &T) -> Printed,
+    ) -> Printed {
         if items.is_empty() && !self.has_notes() {
             return self.sign(with.close);
         }
         let broken = with.keeps && self.on_new_line();
         self.open_line(broken);
-        self.push(Piece::In);
-        let edge = if with.wide { Gap::Line } else { Gap::Soft };
+        self.push(LinePiece::In);
+        let edge = if with.wide {
+            TokenGap::Line
+        } else {
+            TokenGap::Soft
+        };
         self.gap(edge);
         for (place, item) in items.iter().enumerate() {
             print(self, item)?;
             let comma = self.skip_comma();
             if place + 1 == items.len() {
-                self.push(Piece::Comma);
+                self.push(LinePiece::Comma);
             } else if comma {
-                self.push(Piece::Sign(","));
-                self.gap(Gap::Element);
+                self.push(LinePiece::Sign(","));
+                self.gap(TokenGap::Element);
             } else {
-                return Err(Stop);
+                return Err(Unprintable);
             }
         }
         self.notes_before_closing();
-        self.push(Piece::Out);
+        self.push(LinePiece::Out);
         self.gap(edge);
         self.sign(with.close)?;
         self.close();
@@ -153,52 +160,52 @@ impl Printer<'_> {
     }
 
     /// `{ key: value }`
-    pub(super) fn record(&mut self, entries: &[(RecordKey, Expr)]) -> Done {
-        self.brackets(RECORD, entries, |printer, (key, value)| {
+    pub(super) fn record(&mut self, entries: &[(RecordKey, Expr)]) -> Printed {
+        self.brackets(RECORD_BRACKETS, entries, |printer, (key, value)| {
             match key {
                 RecordKey::Name(name) => printer.ident(name)?,
                 RecordKey::String(literal) => printer.string(literal)?,
             }
             printer.sign(":")?;
-            printer.gap(Gap::Space);
+            printer.gap(TokenGap::Space);
             printer.expr(value)
         })
     }
 
     /// `[index]`
-    pub(super) fn index(&mut self, index: &Expr) -> Done {
+    pub(super) fn index(&mut self, index: &Expr) -> Printed {
         self.sign("[")?;
         self.expr(index)?;
         self.sign("]")
     }
 
     /// The arguments of a call. A single list, record or long text gets no additional indentation.
-    pub(super) fn args(&mut self, args: &[Arg]) -> Done {
+    pub(super) fn args(&mut self, args: &[Arg]) -> Printed {
         if let [only] = args
             && hugs(&only.value)
         {
             self.opening("(")?;
             if self.has_notes() {
-                return self.elements(PARENTHESES, args, Self::arg);
+                return self.elements(PARENTHESIS_BRACKETS, args, Self::arg);
             }
             self.arg(only)?;
             self.skip_comma();
             return self.sign(")");
         }
-        self.brackets(PARENTHESES, args, Self::arg)
+        self.brackets(PARENTHESIS_BRACKETS, args, Self::arg)
     }
 
-    fn arg(&mut self, arg: &Arg) -> Done {
+    fn arg(&mut self, arg: &Arg) -> Printed {
         if let Some(name) = &arg.name {
             self.ident(name)?;
             self.sign(":")?;
-            self.gap(Gap::Space);
+            self.gap(TokenGap::Space);
         }
         self.expr(&arg.value)
     }
 
     /// An expression in the group around, so that all its operators break with that group.
-    pub(super) fn operands(&mut self, expr: &Expr) -> Done {
+    pub(super) fn operands(&mut self, expr: &Expr) -> Printed {
         let ExprKind::Binary(op, sign, left, right) = &expr.kind else {
             return self.expr(expr);
         };
@@ -207,50 +214,50 @@ impl Printer<'_> {
         } else {
             self.expr(left)?;
         }
-        self.gap(Gap::Line);
+        self.gap(TokenGap::Line);
         self.take(*sign)?;
-        self.gap(Gap::Space);
+        self.gap(TokenGap::Space);
         self.expr(right)
     }
 
-    fn paren(&mut self, inner: &Expr) -> Done {
+    fn paren(&mut self, inner: &Expr) -> Printed {
         self.open(false);
         self.opening("(")?;
-        self.push(Piece::In);
-        self.gap(Gap::Soft);
+        self.push(LinePiece::In);
+        self.gap(TokenGap::Soft);
         self.operands(inner)?;
         self.notes_before_closing();
-        self.push(Piece::Out);
-        self.gap(Gap::Soft);
+        self.push(LinePiece::Out);
+        self.gap(TokenGap::Soft);
         self.sign(")")?;
         self.close();
         Ok(())
     }
 
-    fn if_expr(&mut self, expr: &Expr) -> Done {
+    fn if_expr(&mut self, expr: &Expr) -> Printed {
         self.open(false);
-        self.push(Piece::In);
+        self.push(LinePiece::In);
         let mut rest = expr;
         while let ExprKind::If(condition, yes, no) = &rest.kind {
             self.sign("if")?;
-            self.gap(Gap::Space);
+            self.gap(TokenGap::Space);
             self.expr(condition)?;
-            self.gap(Gap::Line);
+            self.gap(TokenGap::Line);
             self.sign("then")?;
-            self.gap(Gap::Space);
+            self.gap(TokenGap::Space);
             self.expr(yes)?;
-            self.gap(Gap::Line);
+            self.gap(TokenGap::Line);
             self.sign("else")?;
-            self.gap(Gap::Space);
+            self.gap(TokenGap::Space);
             rest = no;
         }
         self.expr(rest)?;
-        self.push(Piece::Out);
+        self.push(LinePiece::Out);
         self.close();
         Ok(())
     }
 
-    fn comprehension(&mut self, expr: &Expr) -> Done {
+    fn comprehension(&mut self, expr: &Expr) -> Printed {
         let ExprKind::Comprehension {
             body,
             var,
@@ -258,29 +265,29 @@ impl Printer<'_> {
             cond,
         } = &expr.kind
         else {
-            return Err(Stop);
+            return Err(Unprintable);
         };
         self.open(false);
         self.opening("[")?;
-        self.push(Piece::In);
-        self.gap(Gap::Soft);
+        self.push(LinePiece::In);
+        self.gap(TokenGap::Soft);
         self.expr(body)?;
-        self.gap(Gap::Line);
+        self.gap(TokenGap::Line);
         self.sign("for")?;
-        self.gap(Gap::Space);
+        self.gap(TokenGap::Space);
         self.ident(var)?;
         self.word("in")?;
-        self.gap(Gap::Space);
+        self.gap(TokenGap::Space);
         self.expr(list)?;
         if let Some(cond) = cond {
-            self.gap(Gap::Line);
+            self.gap(TokenGap::Line);
             self.sign("if")?;
-            self.gap(Gap::Space);
+            self.gap(TokenGap::Space);
             self.expr(cond)?;
         }
         self.notes_before_closing();
-        self.push(Piece::Out);
-        self.gap(Gap::Soft);
+        self.push(LinePiece::Out);
+        self.gap(TokenGap::Soft);
         self.sign("]")?;
         self.close();
         Ok(())

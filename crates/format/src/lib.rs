@@ -12,7 +12,7 @@ mod declaration;
 mod edits;
 mod expression;
 mod line;
-mod long;
+mod long_string;
 mod place;
 mod printer;
 mod statement;
@@ -22,17 +22,17 @@ mod types;
 
 use std::ops::Range;
 
-pub use edits::{Edit, apply, edits};
+pub use edits::{FormatEdit, apply, edits};
 use lockstep_base::source::{FileId, Span};
 use lockstep_syntax::ast::File;
 use lockstep_syntax::{Parse, parse};
-use printer::{Printer, Start, Stop};
+use printer::{LineStart, Printer, Unprintable};
 
 /// How many mistakes a file may have before it is left alone.
-const MISTAKES: usize = 400;
+const MAX_MISTAKES: usize = 400;
 
 /// How often a text with mistakes is formatted until it stays as it is.
-const ROUNDS: usize = 4;
+const MAX_FORMAT_ROUNDS: usize = 4;
 
 /// A formatted text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub struct Formatted {
     /// The text.
     pub text: String,
     /// The parts of the source that were left as they stand, because something is wrong with them.
-    pub kept: Vec<Span>,
+    pub preserved: Vec<Span>,
     /// The strings of the source whose lines may have been moved.
     pub moved: Vec<Span>,
     /// Whether the source has mistakes.
@@ -49,22 +49,22 @@ pub struct Formatted {
 
 /// The formatter made a mistake; what it would have written is not what was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mistake {
+pub struct FormatterDefect {
     /// What is not the same, in a few words.
     pub what: &'static str,
 }
 
-impl std::fmt::Display for Mistake {
+impl std::fmt::Display for FormatterDefect {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "the formatted text would have {}", self.what)
     }
 }
 
-impl std::error::Error for Mistake {}
+impl std::error::Error for FormatterDefect {}
 
 /// What is left unchanged where the text has errors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Around {
+enum MistakeRegion {
     /// The statement, the field or the head.
     Statement,
     /// The whole declaration.
@@ -73,11 +73,11 @@ enum Around {
 
 /// Formats a text that has been read as `parse`, without comparing the result with it.
 pub fn format(parse: &Parse, text: &str) -> Formatted {
-    format_around(parse, text, Around::Statement)
+    format_around(parse, text, MistakeRegion::Statement)
 }
 
-fn format_around(parse: &Parse, text: &str, around: Around) -> Formatted {
-    if parse.diagnostics.len() > MISTAKES {
+fn format_around(parse: &Parse, text: &str, around: MistakeRegion) -> Formatted {
+    if parse.diagnostics.len() > MAX_MISTAKES {
         return unchanged(text, parse.file.span);
     }
     let mut printer = Printer::new(text);
@@ -86,7 +86,7 @@ fn format_around(parse: &Parse, text: &str, around: Around) -> Formatted {
     print(&mut printer, &parse.file, &wrong(parse), around);
     Formatted {
         text: printer.out,
-        kept: printer.kept,
+        preserved: printer.preserved,
         moved: printer.long,
         broken: !parse.diagnostics.is_empty(),
     }
@@ -104,7 +104,7 @@ fn format_around(parse: &Parse, text: &str, around: Around) -> Formatted {
 /// let text = lockstep_format::format_text("service  web:app{image=\"web:7\"}\n");
 /// assert_eq!(text.unwrap(), "service web: app { image = \"web:7\" }\n");
 /// ```
-pub fn format_text(text: &str) -> Result<String, Mistake> {
+pub fn format_text(text: &str) -> Result<String, FormatterDefect> {
     checked(text).map(|formatted| formatted.text)
 }
 
@@ -121,7 +121,7 @@ pub fn format_text(text: &str) -> Result<String, Mistake> {
 /// let edits = lockstep_format::range(text, 0..3).unwrap();
 /// assert_eq!(lockstep_format::apply(text, &edits), "let a = 1\nlet  b = 2\n");
 /// ```
-pub fn range(text: &str, range: Range<usize>) -> Result<Vec<Edit>, Mistake> {
+pub fn range(text: &str, range: Range<usize>) -> Result<Vec<FormatEdit>, FormatterDefect> {
     let formatted = checked(text)?;
     let edits = edits::within(text, &formatted, range);
     let before = parse(FileId(0), text);
@@ -137,17 +137,17 @@ pub fn range(text: &str, range: Range<usize>) -> Result<Vec<Edit>, Mistake> {
 /// # Errors
 ///
 /// As [`format_text`].
-pub fn checked(text: &str) -> Result<Formatted, Mistake> {
+pub fn checked(text: &str) -> Result<Formatted, FormatterDefect> {
     let before = parse(FileId(0), text);
     if before.diagnostics.is_empty() {
         let formatted = format(&before, text);
         if formatted.text != text {
-            check::check(&before, text, &formatted.text, Around::Statement)?;
+            check::check(&before, text, &formatted.text, MistakeRegion::Statement)?;
         }
         return Ok(formatted);
     }
     let mut formatted = around_mistakes(&before, text);
-    for _ in 0..ROUNDS {
+    for _ in 0..MAX_FORMAT_ROUNDS {
         let again = parse(FileId(0), &formatted.text);
         let next = around_mistakes(&again, &formatted.text).text;
         if next == formatted.text {
@@ -161,7 +161,7 @@ pub fn checked(text: &str) -> Result<Formatted, Mistake> {
 /// Formats a text with mistakes. Lines have a meaning for what can be understood of it: where the
 /// parts of a declaration cannot be moved, all of it stays as it is.
 fn around_mistakes(parse: &Parse, text: &str) -> Formatted {
-    for around in [Around::Statement, Around::Declaration] {
+    for around in [MistakeRegion::Statement, MistakeRegion::Declaration] {
         let formatted = format_around(parse, text, around);
         if formatted.text == text || check::check(parse, text, &formatted.text, around).is_ok() {
             return formatted;
@@ -173,7 +173,7 @@ fn around_mistakes(parse: &Parse, text: &str) -> Formatted {
 fn unchanged(text: &str, whole: Span) -> Formatted {
     Formatted {
         text: text.to_string(),
-        kept: vec![whole],
+        preserved: vec![whole],
         moved: Vec::new(),
         broken: true,
     }
@@ -190,8 +190,8 @@ fn wrong(parse: &Parse) -> Vec<Span> {
     spans
 }
 
-fn print(printer: &mut Printer<'_>, file: &File, wrong: &[Span], around: Around) {
-    let mut start = Start::First;
+fn print(printer: &mut Printer<'_>, file: &File, wrong: &[Span], around: MistakeRegion) {
+    let mut start = LineStart::First;
     for item in &file.items {
         let (from, to) = (item.span.start as usize, item.span.end as usize);
         // A declaration in a block stands in the tree a second time.
@@ -201,14 +201,14 @@ fn print(printer: &mut Printer<'_>, file: &File, wrong: &[Span], around: Around)
         let touched = |span: &&Span| span.start <= item.span.end && span.end >= item.span.start;
         printer.mistakes = wrong.iter().filter(touched).copied().collect();
         if printer.keep_until(from, start) {
-            start = Start::Next;
+            start = LineStart::Next;
         }
-        let whole = around == Around::Declaration && !printer.mistakes.is_empty();
+        let whole = around == MistakeRegion::Declaration && !printer.mistakes.is_empty();
         printer.member((from, to), start, |printer| match whole {
-            true => Err(Stop),
+            true => Err(Unprintable),
             false => printer.item(item),
         });
-        start = Start::Next;
+        start = LineStart::Next;
     }
     printer.keep_until(printer.text.len(), start);
     printer.finish();

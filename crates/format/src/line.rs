@@ -3,17 +3,17 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use super::long;
+use super::long_string;
 
 /// The columns that a line may fill.
-pub(super) const WIDTH: usize = 100;
+pub(super) const MAX_LINE_COLUMNS: usize = 100;
 
 /// How far each level is indented.
-pub(super) const STEP: usize = 2;
+pub(super) const INDENT_COLUMNS: usize = 2;
 
 /// A piece of a logical line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Piece {
+pub(super) enum LinePiece {
     /// A range of the source, on one line.
     Text(usize, usize),
     /// A range of the source with line breaks, which is copied.
@@ -57,8 +57,8 @@ pub(super) enum Piece {
 
 /// A logical line under construction.
 #[derive(Debug, Default)]
-pub(super) struct Line {
-    pieces: Vec<Piece>,
+pub(super) struct LogicalLine {
+    pieces: Vec<LinePiece>,
     /// The groups that are open, as places in `pieces`.
     open: Vec<usize>,
     /// How many of the open groups, from the outermost, are known to be broken.
@@ -78,28 +78,28 @@ pub(super) fn columns(text: &str) -> usize {
     }
 }
 
-impl Line {
+impl LogicalLine {
     /// Adds a piece.
-    pub(super) fn push(&mut self, piece: Piece, text: &str) {
+    pub(super) fn push(&mut self, piece: LinePiece, text: &str) {
         match piece {
-            Piece::Text(from, to) => self.width += columns(text.get(from..to).unwrap_or("")),
-            Piece::Sign(sign) => self.width += sign.len(),
-            Piece::Blanks(count) => self.width += count,
-            Piece::Line { .. } => self.width += 1,
-            Piece::Raw(..) | Piece::Long(..) => self.several = true,
-            Piece::Break { .. } | Piece::Note(..) => self.force(),
-            Piece::Open { broken } => {
+            LinePiece::Text(from, to) => self.width += columns(text.get(from..to).unwrap_or("")),
+            LinePiece::Sign(sign) => self.width += sign.len(),
+            LinePiece::Blanks(count) => self.width += count,
+            LinePiece::Line { .. } => self.width += 1,
+            LinePiece::Raw(..) | LinePiece::Long(..) => self.several = true,
+            LinePiece::Break { .. } | LinePiece::Note(..) => self.force(),
+            LinePiece::Open { broken } => {
                 self.open.push(self.pieces.len());
                 if broken {
                     self.pieces.push(piece);
                     return self.force();
                 }
             }
-            Piece::Close => {
+            LinePiece::Close => {
                 self.open.pop();
                 self.broken = self.broken.min(self.open.len());
             }
-            Piece::Soft | Piece::Comma | Piece::In | Piece::Out => {}
+            LinePiece::Soft | LinePiece::Comma | LinePiece::In | LinePiece::Out => {}
         }
         self.pieces.push(piece);
     }
@@ -109,7 +109,7 @@ impl Line {
         self.several = true;
         for place in self.open.iter().skip(self.broken) {
             if let Some(piece) = self.pieces.get_mut(*place) {
-                *piece = Piece::Open { broken: true };
+                *piece = LinePiece::Open { broken: true };
             }
         }
         self.broken = self.open.len();
@@ -122,7 +122,7 @@ impl Line {
 
     /// Whether the line fits behind `indent` columns without a break.
     pub(super) fn fits(&self, indent: usize) -> bool {
-        !self.several && indent + self.width <= WIDTH
+        !self.several && indent + self.width <= MAX_LINE_COLUMNS
     }
 
     /// Clears everything.
@@ -139,7 +139,7 @@ impl Line {
         if self.fits(indent) {
             self.write_flat(text, out);
         } else {
-            Writer {
+            LineWriter {
                 pieces: &self.pieces,
                 text,
                 out,
@@ -157,10 +157,10 @@ impl Line {
     fn write_flat(&self, text: &str, out: &mut String) {
         for piece in &self.pieces {
             match *piece {
-                Piece::Text(from, to) => out.push_str(text.get(from..to).unwrap_or("")),
-                Piece::Sign(sign) => out.push_str(sign),
-                Piece::Blanks(count) => blanks(out, count),
-                Piece::Line { .. } => out.push(' '),
+                LinePiece::Text(from, to) => out.push_str(text.get(from..to).unwrap_or("")),
+                LinePiece::Sign(sign) => out.push_str(sign),
+                LinePiece::Blanks(count) => blanks(out, count),
+                LinePiece::Line { .. } => out.push(' '),
                 _ => {}
             }
         }
@@ -173,8 +173,8 @@ pub(super) fn blanks(out: &mut String, count: usize) {
 }
 
 /// Writes a line that does not fit as it is.
-struct Writer<'l> {
-    pieces: &'l [Piece],
+struct LineWriter<'l> {
+    pieces: &'l [LinePiece],
     text: &'l str,
     out: &'l mut String,
     /// The indentation of the logical line.
@@ -189,7 +189,7 @@ struct Writer<'l> {
     broken: Vec<bool>,
 }
 
-impl Writer<'_> {
+impl LineWriter<'_> {
     fn all(&mut self) {
         for place in 0..self.pieces.len() {
             let Some(piece) = self.pieces.get(place) else {
@@ -199,47 +199,47 @@ impl Writer<'_> {
         }
     }
 
-    fn piece(&mut self, piece: Piece, place: usize) {
+    fn piece(&mut self, piece: LinePiece, place: usize) {
         let broken = self.broken.last().copied().unwrap_or(false);
         match piece {
-            Piece::Text(from, to) => self.put(self.text.get(from..to).unwrap_or("")),
-            Piece::Sign(sign) => self.put(sign),
-            Piece::Blanks(count) => {
+            LinePiece::Text(from, to) => self.put(self.text.get(from..to).unwrap_or("")),
+            LinePiece::Sign(sign) => self.put(sign),
+            LinePiece::Blanks(count) => {
                 blanks(self.out, count);
                 self.column += count;
             }
-            Piece::Line { blank } if broken => self.next_line(blank, self.level),
-            Piece::Line { .. } => self.put(" "),
-            Piece::Soft if broken => self.next_line(false, self.level),
-            Piece::Comma if broken => self.put(","),
-            Piece::Soft | Piece::Comma => {}
-            Piece::Break { blank, deeper } => {
+            LinePiece::Line { blank } if broken => self.next_line(blank, self.level),
+            LinePiece::Line { .. } => self.put(" "),
+            LinePiece::Soft if broken => self.next_line(false, self.level),
+            LinePiece::Comma if broken => self.put(","),
+            LinePiece::Soft | LinePiece::Comma => {}
+            LinePiece::Break { blank, deeper } => {
                 self.next_line(blank, self.level + usize::from(deeper));
             }
-            Piece::Note(from, to) => {
+            LinePiece::Note(from, to) => {
                 self.put("  ");
                 self.put(self.text.get(from..to).unwrap_or(""));
             }
-            Piece::Open { broken } => {
+            LinePiece::Open { broken } => {
                 let around = self.broken.last().copied().unwrap_or(true);
                 let breaks = broken || (around && !self.fits(place + 1));
                 self.broken.push(breaks);
             }
-            Piece::Close => {
+            LinePiece::Close => {
                 self.broken.pop();
             }
-            Piece::In => self.level += 1,
-            Piece::Out => self.level = self.level.saturating_sub(1),
-            Piece::Raw(from, to) => {
+            LinePiece::In => self.level += 1,
+            LinePiece::Out => self.level = self.level.saturating_sub(1),
+            LinePiece::Raw(from, to) => {
                 let raw = self.text.get(from..to).unwrap_or("");
-                let last = long::copy(raw, self.out);
+                let last = long_string::copy(raw, self.out);
                 self.column = columns(last);
             }
-            Piece::Long(from, to) => {
+            LinePiece::Long(from, to) => {
                 let raw = self.text.get(from..to).unwrap_or("");
-                let indent = self.line + STEP;
-                long::indent(raw, indent, self.out);
-                self.column = indent + long::QUOTES.len();
+                let indent = self.line + INDENT_COLUMNS;
+                long_string::indent(raw, indent, self.out);
+                self.column = indent + long_string::TRIPLE_QUOTE.len();
             }
         }
     }
@@ -251,7 +251,7 @@ impl Writer<'_> {
 
     fn next_line(&mut self, blank: bool, level: usize) {
         self.out.push_str(if blank { "\n\n" } else { "\n" });
-        self.line = self.base + level * STEP;
+        self.line = self.base + level * INDENT_COLUMNS;
         self.column = self.line;
         blanks(self.out, self.line);
     }
@@ -264,18 +264,22 @@ impl Writer<'_> {
         let mut depth = 1;
         for piece in self.pieces.iter().skip(place) {
             match *piece {
-                Piece::Text(from, to) => column += columns(self.text.get(from..to).unwrap_or("")),
-                Piece::Sign(sign) => column += sign.len(),
-                Piece::Blanks(count) => column += count,
-                Piece::Line { .. } | Piece::Soft if depth <= 0 => return true,
-                Piece::Line { .. } => column += 1,
-                Piece::Break { .. } | Piece::Note(..) => return true,
-                Piece::Raw(..) | Piece::Long(..) => return column + long::QUOTES.len() <= WIDTH,
-                Piece::Open { .. } if depth > 0 => depth += 1,
-                Piece::Close if depth > 0 => depth -= 1,
+                LinePiece::Text(from, to) => {
+                    column += columns(self.text.get(from..to).unwrap_or(""))
+                }
+                LinePiece::Sign(sign) => column += sign.len(),
+                LinePiece::Blanks(count) => column += count,
+                LinePiece::Line { .. } | LinePiece::Soft if depth <= 0 => return true,
+                LinePiece::Line { .. } => column += 1,
+                LinePiece::Break { .. } | LinePiece::Note(..) => return true,
+                LinePiece::Raw(..) | LinePiece::Long(..) => {
+                    return column + long_string::TRIPLE_QUOTE.len() <= MAX_LINE_COLUMNS;
+                }
+                LinePiece::Open { .. } if depth > 0 => depth += 1,
+                LinePiece::Close if depth > 0 => depth -= 1,
                 _ => {}
             }
-            if column > WIDTH {
+            if column > MAX_LINE_COLUMNS {
                 return false;
             }
         }

@@ -1,87 +1,88 @@
 //! Prints environments, infrastructures and kinds.
 
-use super::body::{Brace, Member, one_line};
-use super::printer::{Done, Gap, Printer, Stop};
+use super::body::{BodyMember, BraceLayout, one_line};
+use super::printer::{Printed, Printer, TokenGap, Unprintable};
 use lockstep_base::source::Span;
 use lockstep_syntax::ast::*;
 
 /// Members of different sorts in the order written.
-fn in_order<'a>(members: impl Iterator<Item = Member<'a>>) -> Vec<Member<'a>> {
-    let mut members: Vec<Member<'a>> = members.collect();
-    members.sort_by_key(Member::range);
+fn in_order<'a>(members: impl Iterator<Item = BodyMember<'a>>) -> Vec<BodyMember<'a>> {
+    let mut members: Vec<BodyMember<'a>> = members.collect();
+    members.sort_by_key(BodyMember::range);
     members
 }
 
 impl Printer<'_> {
-    pub(super) fn environment(&mut self, environment: &Environment, end: u32) -> Done {
+    pub(super) fn environment(&mut self, environment: &Environment, end: u32) -> Printed {
         self.sign("environment")?;
-        self.gap(Gap::Space);
+        self.gap(TokenGap::Space);
         self.ident(&environment.name)?;
-        let fields = environment.fields.iter().map(Member::Field);
-        let overrides = environment.overrides.iter().map(Member::Override);
+        let fields = environment.fields.iter().map(BodyMember::Field);
+        let overrides = environment.overrides.iter().map(BodyMember::Override);
         let places = environment.infrastructures.iter();
-        let places = places.map(Member::Infrastructure);
+        let places = places.map(BodyMember::Infrastructure);
         self.body(
             &in_order(fields.chain(overrides).chain(places)),
             end,
-            Brace::Plain,
+            BraceLayout::Plain,
         )
     }
 
-    pub(super) fn infrastructure(&mut self, infrastructure: &Infrastructure) -> Done {
+    pub(super) fn infrastructure(&mut self, infrastructure: &Infrastructure) -> Printed {
         let short = one_line(infrastructure.span, self.text);
         self.short_or_long(short, |printer| {
             printer.sign("infrastructure")?;
             printer.name_and_kind(&infrastructure.name, &infrastructure.kind)?;
-            let fields = infrastructure.fields.iter().map(Member::Field);
-            let overrides = infrastructure.overrides.iter().map(Member::Override);
+            let fields = infrastructure.fields.iter().map(BodyMember::Field);
+            let overrides = infrastructure.overrides.iter().map(BodyMember::Override);
             let members = in_order(fields.chain(overrides));
-            printer.body(&members, infrastructure.span.end, Brace::Plain)
+            printer.body(&members, infrastructure.span.end, BraceLayout::Plain)
         })
     }
 
-    pub(super) fn override_of(&mut self, changed: &Override) -> Done {
+    pub(super) fn override_of(&mut self, changed: &Override) -> Printed {
         let short = one_line(changed.span, self.text);
         self.short_or_long(short, |printer| {
             printer.sign("override")?;
-            printer.gap(Gap::Space);
+            printer.gap(TokenGap::Space);
             printer.path(&changed.service)?;
-            let fields: Vec<Member<'_>> = changed.fields.iter().map(Member::Field).collect();
-            printer.body(&fields, changed.span.end, Brace::Plain)
+            let fields: Vec<BodyMember<'_>> =
+                changed.fields.iter().map(BodyMember::Field).collect();
+            printer.body(&fields, changed.span.end, BraceLayout::Plain)
         })
     }
 
-    pub(super) fn kind(&mut self, kind: &Kind, end: u32) -> Done {
+    pub(super) fn kind(&mut self, kind: &Kind, end: u32) -> Printed {
         self.sign("kind")?;
-        self.gap(Gap::Space);
+        self.gap(TokenGap::Space);
         self.ident(&kind.name)?;
         let parts = kind.parts.iter().map(|part| {
             let own = self.text.get(part.range()).unwrap_or("");
             if own.starts_with("service") {
-                Member::Part("service", within(&kind.service, *part), *part)
+                BodyMember::Part("service", within(&kind.service, *part), *part)
             } else if own.starts_with("infrastructure") {
-                Member::Part("infrastructure", within(&kind.infrastructure, *part), *part)
+                BodyMember::Part("infrastructure", within(&kind.infrastructure, *part), *part)
             } else {
-                Member::Deploy(kind.deploy.as_ref(), *part)
+                BodyMember::Deploy(kind.deploy.as_ref(), *part)
             }
         });
-        self.body(&parts.collect::<Vec<_>>(), end, Brace::Plain)
+        self.body(&parts.collect::<Vec<_>>(), end, BraceLayout::Plain)
     }
 
     /// `service { field: type … }`
-    pub(super) fn part(&mut self, word: &'static str, decls: &[FieldDecl], span: Span) -> Done {
+    pub(super) fn part(&mut self, word: &'static str, decls: &[FieldDecl], span: Span) -> Printed {
         self.short_or_long(one_line(span, self.text), |printer| {
             printer.sign(word)?;
-            let decls: Vec<Member<'_>> = decls.iter().map(Member::Decl).collect();
-            printer.body(&decls, span.end, Brace::Plain)
+            let decls: Vec<BodyMember<'_>> = decls.iter().map(BodyMember::Decl).collect();
+            printer.body(&decls, span.end, BraceLayout::Plain)
         })
     }
 
     /// `deploy using W(…)`
-    pub(super) fn kind_deploy(&mut self, using: Option<&Use>) -> Done {
+    pub(super) fn kind_deploy(&mut self, using: Option<&Use>) -> Printed {
         self.sign("deploy")?;
-        self.gap(Gap::Space);
-        self.using(using.ok_or(Stop)?)
+        self.gap(TokenGap::Space);
+        self.using(using.ok_or(Unprintable)?)
     }
 }
 

@@ -2,22 +2,22 @@
 //! two tokens, so no token and no comment can be lost. The other files of this crate walk the tree
 //! and say which token comes next.
 
-use super::line::{Line, Piece, STEP, blanks};
-use super::trivia::Trivia;
+use super::line::{INDENT_COLUMNS, LinePiece, LogicalLine, blanks};
+use super::trivia::TokenTrivia;
 use lockstep_base::source::Span;
 use lockstep_syntax::ast::{Ident, Path};
 
 /// Something cannot be printed from the tree, because something is wrong with it: it is left as
 /// it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stop;
+pub(super) struct Unprintable;
 
 /// Whether something has been printed.
-pub(super) type Done = Result<(), Stop>;
+pub(super) type Printed = Result<(), Unprintable>;
 
 /// What stands between two tokens where no comment does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Gap {
+pub(super) enum TokenGap {
     /// Nothing.
     None,
     /// A blank. What is pushed to the next line by a comment is indented.
@@ -34,7 +34,7 @@ pub(super) enum Gap {
 
 /// Where a line begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Start {
+pub(super) enum LineStart {
     /// At the start of a body or of the file.
     First,
     /// Behind something else.
@@ -53,17 +53,17 @@ pub(super) struct Printer<'t> {
     /// What has been printed.
     pub(super) out: String,
     /// The line under construction.
-    line: Line,
+    line: LogicalLine,
     /// How many blocks are open.
     pub(super) depth: usize,
     /// What stands behind the last token.
-    behind: Trivia,
+    behind: TokenTrivia,
     /// The end of the last token.
     end: usize,
     /// The end of the last token that was no comma between members.
     last_word: usize,
     /// What goes before the next token.
-    gap: Gap,
+    gap: TokenGap,
     /// Whether the last token opened a list: no empty line follows it.
     opened: bool,
     /// Whether blocks are printed on the line.
@@ -71,7 +71,7 @@ pub(super) struct Printer<'t> {
     /// Where something is wrong, in what is being printed.
     pub(super) mistakes: Vec<Span>,
     /// What was left unchanged.
-    pub(super) kept: Vec<Span>,
+    pub(super) preserved: Vec<Span>,
     /// The strings whose lines may have been moved.
     pub(super) long: Vec<Span>,
 }
@@ -81,16 +81,16 @@ impl<'t> Printer<'t> {
         Self {
             text,
             out: String::with_capacity(text.len() + text.len() / 8),
-            line: Line::default(),
+            line: LogicalLine::default(),
             depth: 0,
-            behind: Trivia::default(),
+            behind: TokenTrivia::default(),
             end: 0,
             last_word: 0,
-            gap: Gap::None,
+            gap: TokenGap::None,
             opened: false,
             inline: false,
             mistakes: Vec::new(),
-            kept: Vec::new(),
+            preserved: Vec::new(),
             long: Vec::new(),
         }
     }
@@ -105,7 +105,7 @@ impl<'t> Printer<'t> {
 
     /// Ends the text: prints the last comments, and one line end.
     pub(super) fn finish(&mut self) {
-        self.start_line(Start::End);
+        self.start_line(LineStart::End);
         if !self.out.is_empty() {
             self.out.push('\n');
         }
@@ -148,12 +148,12 @@ impl<'t> Printer<'t> {
     }
 
     /// Says what goes before the next token.
-    pub(super) fn gap(&mut self, gap: Gap) {
+    pub(super) fn gap(&mut self, gap: TokenGap) {
         self.gap = gap;
     }
 
     /// Adds a piece that is no token.
-    pub(super) fn push(&mut self, piece: Piece) {
+    pub(super) fn push(&mut self, piece: LinePiece) {
         self.line.push(piece, self.text);
     }
 
@@ -161,17 +161,17 @@ impl<'t> Printer<'t> {
     pub(super) fn open(&mut self, broken: bool) {
         // What goes before the next token goes before the group.
         self.settle_gap();
-        self.push(Piece::Open { broken });
+        self.push(LinePiece::Open { broken });
     }
 
     /// Begins a group whose first token follows a place where the group can be broken.
     pub(super) fn open_line(&mut self, broken: bool) {
-        self.push(Piece::Open { broken });
+        self.push(LinePiece::Open { broken });
     }
 
     /// Ends a group.
     pub(super) fn close(&mut self) {
-        self.push(Piece::Close);
+        self.push(LinePiece::Close);
     }
 
     /// Prints what goes before the next token, unless comments go there too.
@@ -179,80 +179,80 @@ impl<'t> Printer<'t> {
         self.peek();
         if self.behind.notes.is_empty() {
             self.push_gap();
-            self.gap = Gap::None;
+            self.gap = TokenGap::None;
         }
     }
 
     fn push_gap(&mut self) {
         let piece = match self.gap {
-            Gap::None => return,
-            Gap::Space | Gap::Join => Piece::Blanks(1),
-            Gap::Line => Piece::Line { blank: false },
-            Gap::Element => Piece::Line {
+            TokenGap::None => return,
+            TokenGap::Space | TokenGap::Join => LinePiece::Blanks(1),
+            TokenGap::Line => LinePiece::Line { blank: false },
+            TokenGap::Element => LinePiece::Line {
                 blank: self.behind.breaks > 1,
             },
-            Gap::Soft => Piece::Soft,
+            TokenGap::Soft => LinePiece::Soft,
         };
         self.push(piece);
     }
 
     /// Prints the comments before the next token.
     fn push_notes(&mut self) {
-        let deeper = matches!(self.gap, Gap::None | Gap::Space);
+        let deeper = matches!(self.gap, TokenGap::None | TokenGap::Space);
         let mut detach = false;
         for place in 0..self.behind.notes.len() {
             let Some(note) = self.behind.notes.get(place).copied() else {
                 return;
             };
             if place == 0 && note.breaks == 0 && !self.line.is_empty() {
-                self.push(Piece::Note(note.start, note.end));
+                self.push(LinePiece::Note(note.start, note.end));
                 continue;
             }
             if !self.line.is_empty() {
                 let blank = (note.breaks > 1 && !(self.opened && place == 0)) || detach;
-                self.push(Piece::Break { blank, deeper });
+                self.push(LinePiece::Break { blank, deeper });
             }
-            self.push(Piece::Text(note.start, note.end));
+            self.push(LinePiece::Text(note.start, note.end));
             detach = note.turns_into_doc(self.text);
         }
         self.behind.notes.clear();
         let blank = self.behind.breaks > 1 || detach;
-        self.push(Piece::Break { blank, deeper });
+        self.push(LinePiece::Break { blank, deeper });
     }
 
     /// Prints the comments before the bracket that closes a list, at the place of its elements.
     /// The line break behind them is the bracket's.
     pub(super) fn notes_before_closing(&mut self) {
         self.peek();
-        self.gap = Gap::Line;
+        self.gap = TokenGap::Line;
         for place in 0..self.behind.notes.len() {
             let Some(note) = self.behind.notes.get(place).copied() else {
                 return;
             };
             if place == 0 && note.breaks == 0 {
-                self.push(Piece::Note(note.start, note.end));
+                self.push(LinePiece::Note(note.start, note.end));
                 continue;
             }
             let blank = note.breaks > 1 && !(self.opened && place == 0);
             let deeper = false;
-            self.push(Piece::Break { blank, deeper });
-            self.push(Piece::Text(note.start, note.end));
+            self.push(LinePiece::Break { blank, deeper });
+            self.push(LinePiece::Text(note.start, note.end));
         }
         self.behind.notes.clear();
     }
 
     /// Prints the token `start..end`, which must come next.
-    fn token(&mut self, start: usize, end: usize) -> Done {
+    fn token(&mut self, start: usize, end: usize) -> Printed {
         self.peek();
         if self.behind.at != start || start >= end || self.is_wrong(start, end) {
-            return Err(Stop);
+            return Err(Unprintable);
         }
         if self.behind.notes.is_empty() {
             self.push_gap();
         } else {
             self.push_notes();
         }
-        self.gap = Gap::None;
+        self.gap = TokenGap::None;
         self.opened = false;
         self.behind.begin(end);
         self.end = end;
@@ -268,56 +268,56 @@ impl<'t> Printer<'t> {
     }
 
     /// Prints the text under `span`, which must come next and stand on one line.
-    pub(super) fn take(&mut self, span: Span) -> Done {
+    pub(super) fn take(&mut self, span: Span) -> Printed {
         let (start, end) = (span.start as usize, span.end as usize);
         self.token(start, end)?;
-        self.push(Piece::Text(start, end));
+        self.push(LinePiece::Text(start, end));
         Ok(())
     }
 
     /// Prints a string literal of several lines; `moves` says whether its lines can be moved.
-    pub(super) fn take_lines(&mut self, span: Span, moves: bool) -> Done {
+    pub(super) fn take_lines(&mut self, span: Span, moves: bool) -> Printed {
         let (start, end) = (span.start as usize, span.end as usize);
         self.token(start, end)?;
         if moves {
             self.long.push(span);
-            self.push(Piece::Long(start, end));
+            self.push(LinePiece::Long(start, end));
         } else {
-            self.push(Piece::Raw(start, end));
+            self.push(LinePiece::Raw(start, end));
         }
         Ok(())
     }
 
     /// Prints a keyword or sign, which must come next.
-    pub(super) fn sign(&mut self, sign: &'static str) -> Done {
+    pub(super) fn sign(&mut self, sign: &'static str) -> Printed {
         if !self.sees(sign) {
-            return Err(Stop);
+            return Err(Unprintable);
         }
         self.token(self.behind.at, self.behind.at + sign.len())?;
-        self.push(Piece::Sign(sign));
+        self.push(LinePiece::Sign(sign));
         Ok(())
     }
 
     /// Prints a keyword behind a blank.
-    pub(super) fn word(&mut self, word: &'static str) -> Done {
-        self.gap(Gap::Space);
+    pub(super) fn word(&mut self, word: &'static str) -> Printed {
+        self.gap(TokenGap::Space);
         self.sign(word)
     }
 
     /// Prints a sign that opens a list.
-    pub(super) fn opening(&mut self, sign: &'static str) -> Done {
+    pub(super) fn opening(&mut self, sign: &'static str) -> Printed {
         self.sign(sign)?;
         self.opened = true;
         Ok(())
     }
 
     /// Prints a name.
-    pub(super) fn ident(&mut self, ident: &Ident) -> Done {
+    pub(super) fn ident(&mut self, ident: &Ident) -> Printed {
         self.take(ident.span)
     }
 
     /// Prints `name` or `namespace.name`.
-    pub(super) fn path(&mut self, path: &Path) -> Done {
+    pub(super) fn path(&mut self, path: &Path) -> Printed {
         if let Some(namespace) = &path.namespace {
             self.ident(namespace)?;
             self.sign(".")?;
@@ -338,31 +338,31 @@ impl<'t> Printer<'t> {
 
     /// Ends the current line of text: begins the next one with the comments before it.
     /// At the end of a body, `depth` is already that of the closing bracket.
-    pub(super) fn start_line(&mut self, start: Start) {
+    pub(super) fn start_line(&mut self, start: LineStart) {
         self.flush();
         self.peek();
         let notes = std::mem::take(&mut self.behind.notes);
-        let closes = matches!(start, Start::Last | Start::Only);
+        let closes = matches!(start, LineStart::Last | LineStart::Only);
         let inside = self.depth + usize::from(closes);
         let mut detach = false;
         for (place, note) in notes.iter().enumerate() {
             if place == 0 && note.breaks == 0 && !self.out.is_empty() {
                 self.out.push_str("  ");
             } else {
-                let first = matches!(start, Start::First | Start::Only) && place == 0;
+                let first = matches!(start, LineStart::First | LineStart::Only) && place == 0;
                 self.new_line((note.breaks > 1 && !first) || detach, inside);
                 detach = note.turns_into_doc(self.text);
             }
             let own = self.text.get(note.start..note.end).unwrap_or("");
             self.out.push_str(own);
         }
-        if start != Start::End {
-            let first = start == Start::First && notes.is_empty();
+        if start != LineStart::End {
+            let first = start == LineStart::First && notes.is_empty();
             let blank = !closes && ((self.behind.breaks > 1 && !first) || detach);
             self.new_line(blank, self.depth);
         }
         self.behind.begin(self.behind.at);
-        self.gap = Gap::None;
+        self.gap = TokenGap::None;
         self.opened = false;
     }
 
@@ -370,7 +370,7 @@ impl<'t> Printer<'t> {
         if !self.out.is_empty() {
             self.out.push_str(if blank { "\n\n" } else { "\n" });
         }
-        blanks(&mut self.out, depth * STEP);
+        blanks(&mut self.out, depth * INDENT_COLUMNS);
     }
 
     /// Whether comments stand before the next token.
@@ -381,17 +381,18 @@ impl<'t> Printer<'t> {
 
     /// Writes what has been collected of the current line.
     pub(super) fn flush(&mut self) {
-        self.line.write(self.text, self.depth * STEP, &mut self.out);
+        self.line
+            .write(self.text, self.depth * INDENT_COLUMNS, &mut self.out);
     }
 
     /// Tries to print something on one line; takes everything back if it does not fit there.
-    pub(super) fn on_one_line(&mut self, print: impl FnOnce(&mut Self) -> Done) -> bool {
+    pub(super) fn on_one_line(&mut self, print: impl FnOnce(&mut Self) -> Printed) -> bool {
         if self.inline {
             return false;
         }
         let (at, end, long) = (self.behind.at, self.end, self.long.len());
         self.inline = true;
-        let printed = print(self).is_ok() && self.line.fits(self.depth * STEP);
+        let printed = print(self).is_ok() && self.line.fits(self.depth * INDENT_COLUMNS);
         self.inline = false;
         if !printed {
             self.go_back(at, end, long);
@@ -404,7 +405,7 @@ impl<'t> Printer<'t> {
         self.behind.begin(at);
         self.end = end;
         self.long.truncate(long);
-        self.gap = Gap::None;
+        self.gap = TokenGap::None;
         self.opened = false;
     }
 
@@ -413,19 +414,19 @@ impl<'t> Printer<'t> {
     pub(super) fn member(
         &mut self,
         (from, to): (usize, usize),
-        start: Start,
-        print: impl FnOnce(&mut Self) -> Done,
+        start: LineStart,
+        print: impl FnOnce(&mut Self) -> Printed,
     ) {
         self.start_line(start);
         let (at, end, depth) = (self.behind.at, self.end, self.depth);
-        let (written, kept, long) = (self.out.len(), self.kept.len(), self.long.len());
+        let (written, kept, long) = (self.out.len(), self.preserved.len(), self.long.len());
         let printed = at == from && print(self).is_ok();
         if printed && self.last_word == to {
             return self.flush();
         }
         self.depth = depth;
         self.out.truncate(written);
-        self.kept.truncate(kept);
+        self.preserved.truncate(kept);
         self.go_back(at, end, long);
         // What stands before it would be lost otherwise.
         self.keep(at.min(to), to);
@@ -434,14 +435,14 @@ impl<'t> Printer<'t> {
     /// Prints `from..to` verbatim.
     pub(super) fn keep(&mut self, from: usize, to: usize) {
         self.out.push_str(self.text.get(from..to).unwrap_or(""));
-        self.kept
+        self.preserved
             .push(Span::new(lockstep_base::source::FileId(0), from, to));
         self.behind.begin(to);
         self.end = to;
     }
 
     /// Prints what stands between the last token and `to` verbatim, if there is anything.
-    pub(super) fn keep_until(&mut self, to: usize, start: Start) -> bool {
+    pub(super) fn keep_until(&mut self, to: usize, start: LineStart) -> bool {
         let from = self.next_start();
         if from >= to {
             return false;

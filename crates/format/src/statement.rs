@@ -1,10 +1,10 @@
 //! Prints statements: keyword, head, clauses, body, handlers. A head that does not fit on a line is
 //! broken clause by clause.
 
-use super::body::{Brace, stays_on_line};
-use super::expression::PARENTHESES;
-use super::line::Piece;
-use super::printer::{Done, Gap, Printer, Stop};
+use super::body::{BraceLayout, stays_on_line};
+use super::expression::PARENTHESIS_BRACKETS;
+use super::line::LinePiece;
+use super::printer::{Printed, Printer, TokenGap, Unprintable};
 use lockstep_syntax::ast::*;
 
 /// A part of a head that stands on a line of its own where the head is broken.
@@ -96,14 +96,14 @@ fn bodies(kind: &StmtKind) -> Vec<&Block> {
 
 impl Printer<'_> {
     /// A statement.
-    pub(super) fn stmt(&mut self, stmt: &Stmt) -> Done {
+    pub(super) fn stmt(&mut self, stmt: &Stmt) -> Printed {
         let mut blocks = bodies(&stmt.kind);
         blocks.extend(stmt.handlers.iter().map(body_of));
         let short = stays_on_line(&blocks, self.text);
         self.short_or_long(short, |printer| printer.stmt_parts(stmt))
     }
 
-    fn stmt_parts(&mut self, stmt: &Stmt) -> Done {
+    fn stmt_parts(&mut self, stmt: &Stmt) -> Printed {
         let mut clauses: Vec<Clause<'_>> = Vec::new();
         let body = match &stmt.kind {
             StmtKind::If {
@@ -116,7 +116,7 @@ impl Printer<'_> {
             StmtKind::Let { name, ty, value } => {
                 self.sign("let")?;
                 self.name_and_type(name, ty.as_ref())?;
-                self.gap(Gap::Space);
+                self.gap(TokenGap::Space);
                 match value {
                     LetValue::Expr(value) => self.expr(value)?,
                     LetValue::Effect(inner) => self.stmt_parts(inner)?,
@@ -130,7 +130,7 @@ impl Printer<'_> {
         let grouped = self.clauses(&clauses)?;
         match body {
             Some(body) => {
-                self.block(body, Brace::of(grouped))?;
+                self.block(body, BraceLayout::of(grouped))?;
                 self.handlers(&stmt.handlers)
             }
             None => self.handlers_of_head(&stmt.handlers, grouped),
@@ -142,17 +142,17 @@ impl Printer<'_> {
         &mut self,
         kind: &'a StmtKind,
         clauses: &mut Vec<Clause<'a>>,
-    ) -> Result<Option<&'a Block>, Stop> {
+    ) -> Result<Option<&'a Block>, Unprintable> {
         match kind {
             StmtKind::Stage { name, body } => {
                 self.sign("stage")?;
-                self.gap(Gap::Space);
+                self.gap(TokenGap::Space);
                 self.ident(name)?;
                 return Ok(Some(body));
             }
             StmtKind::Step { name, body } => {
                 self.sign("step")?;
-                self.gap(Gap::Space);
+                self.gap(TokenGap::Space);
                 self.ident(name)?;
                 return Ok(Some(body));
             }
@@ -209,7 +209,7 @@ impl Printer<'_> {
     }
 
     /// The head of a statement without a body.
-    fn simple<'a>(&mut self, kind: &'a StmtKind, clauses: &mut Vec<Clause<'a>>) -> Done {
+    fn simple<'a>(&mut self, kind: &'a StmtKind, clauses: &mut Vec<Clause<'a>>) -> Printed {
         match kind {
             StmtKind::Deploy {
                 service,
@@ -218,7 +218,7 @@ impl Printer<'_> {
             } => {
                 self.keyword_and("deploy", service)?;
                 self.word("to")?;
-                self.gap(Gap::Space);
+                self.gap(TokenGap::Space);
                 self.expr(target)?;
                 clauses.extend(using.iter().map(Clause::Using));
                 Ok(())
@@ -227,7 +227,7 @@ impl Printer<'_> {
             StmtKind::Call(call) => self.expr(call),
             StmtKind::Barrier { name, key } => {
                 self.sign("barrier")?;
-                self.gap(Gap::Space);
+                self.gap(TokenGap::Space);
                 self.ident(name)?;
                 key.as_ref().map_or(Ok(()), |key| self.index(key))
             }
@@ -257,12 +257,12 @@ impl Printer<'_> {
                 self.sign("ask")?;
                 if let Some(timeout) = timeout {
                     self.word("timeout")?;
-                    self.gap(Gap::Space);
+                    self.gap(TokenGap::Space);
                     self.expr(timeout)?;
                 }
                 if let Some(otherwise) = otherwise {
                     self.word("else")?;
-                    self.gap(Gap::Space);
+                    self.gap(TokenGap::Space);
                     self.ident(otherwise)?;
                 }
                 Ok(())
@@ -279,19 +279,19 @@ impl Printer<'_> {
             | StmtKind::Lock { .. }
             | StmtKind::Verify { .. }
             | StmtKind::On { .. }
-            | StmtKind::Error => Err(Stop),
+            | StmtKind::Error => Err(Unprintable),
         }
     }
 
-    fn keyword_and(&mut self, word: &'static str, expr: &Expr) -> Done {
+    fn keyword_and(&mut self, word: &'static str, expr: &Expr) -> Printed {
         self.sign(word)?;
-        self.gap(Gap::Space);
+        self.gap(TokenGap::Space);
         self.expr(expr)
     }
 
-    fn run<'a>(&mut self, run: &'a Run, clauses: &mut Vec<Clause<'a>>) -> Done {
+    fn run<'a>(&mut self, run: &'a Run, clauses: &mut Vec<Clause<'a>>) -> Printed {
         self.sign("run")?;
-        self.gap(Gap::Space);
+        self.gap(TokenGap::Space);
         self.string(&run.command)?;
         clauses.extend(run.using.iter().map(Clause::Shell));
         clauses.extend(run.dir.iter().map(|dir| Clause::Plain("in", dir)));
@@ -300,46 +300,46 @@ impl Printer<'_> {
         Ok(())
     }
 
-    fn axis(&mut self, axis: &Axis) -> Done {
+    fn axis(&mut self, axis: &Axis) -> Printed {
         if let Some((_, word)) = axis.order {
             self.take(word)?;
-            self.gap(Gap::Space);
+            self.gap(TokenGap::Space);
         }
         self.ident(&axis.var)?;
         self.word("in")?;
-        self.gap(Gap::Space);
+        self.gap(TokenGap::Space);
         self.expr(&axis.list)
     }
 
     /// The clauses of a head. Returns whether a group was begun, which is still open.
-    pub(super) fn clauses(&mut self, clauses: &[Clause<'_>]) -> Result<bool, Stop> {
+    pub(super) fn clauses(&mut self, clauses: &[Clause<'_>]) -> Result<bool, Unprintable> {
         if clauses.is_empty() {
             return Ok(false);
         }
         let broken = self.on_new_line();
         self.open_line(broken);
-        self.push(Piece::In);
+        self.push(LinePiece::In);
         for clause in clauses {
-            self.gap(Gap::Line);
+            self.gap(TokenGap::Line);
             self.clause(*clause)?;
         }
-        self.push(Piece::Out);
+        self.push(LinePiece::Out);
         Ok(true)
     }
 
-    fn clause(&mut self, clause: Clause<'_>) -> Done {
+    fn clause(&mut self, clause: Clause<'_>) -> Printed {
         match clause {
             Clause::Axis(axis) => self.axis(axis),
             Clause::Where(rule) => self.keyword_and("where", rule),
             Clause::Using(using) => self.using(using),
             Clause::Shell(shell) => {
                 self.sign("using")?;
-                self.gap(Gap::Space);
+                self.gap(TokenGap::Space);
                 self.ident(shell)
             }
             Clause::Variables(variables) => {
                 self.sign("env")?;
-                self.gap(Gap::Space);
+                self.gap(TokenGap::Space);
                 self.record(&variables.entries)
             }
             Clause::Plain(word, expr) => self.keyword_and(word, expr),
@@ -348,9 +348,9 @@ impl Printer<'_> {
     }
 
     /// `using W(args)`
-    pub(super) fn using(&mut self, using: &Use) -> Done {
+    pub(super) fn using(&mut self, using: &Use) -> Printed {
         self.sign("using")?;
-        self.gap(Gap::Space);
+        self.gap(TokenGap::Space);
         self.path(&using.path)?;
         if !using.args.is_empty() || self.sees("(") {
             self.args(&using.args)?;
@@ -358,14 +358,14 @@ impl Printer<'_> {
         Ok(())
     }
 
-    fn modifier(&mut self, modifier: &Modifier) -> Done {
+    fn modifier(&mut self, modifier: &Modifier) -> Printed {
         match &modifier.kind {
             ModifierKind::Timeout(limit) => self.keyword_and("timeout", limit),
             ModifierKind::Retry { times, every, upto } => {
                 self.keyword_and("retry", times)?;
                 if let Some(every) = every {
                     self.word("every")?;
-                    self.gap(Gap::Space);
+                    self.gap(TokenGap::Space);
                     self.expr(every)?;
                 }
                 if let Some(upto) = upto {
@@ -383,67 +383,71 @@ impl Printer<'_> {
             }
             ModifierKind::Atomic => self.sign("atomic"),
             ModifierKind::Once => self.sign("once"),
-            ModifierKind::Error => Err(Stop),
+            ModifierKind::Error => Err(Unprintable),
         }
     }
 
-    fn branches(&mut self, branches: &[(Expr, Block)], otherwise: Option<&Block>) -> Done {
+    fn branches(&mut self, branches: &[(Expr, Block)], otherwise: Option<&Block>) -> Printed {
         for (place, (condition, body)) in branches.iter().enumerate() {
             if place > 0 {
-                self.gap(Gap::Join);
+                self.gap(TokenGap::Join);
                 self.sign("else")?;
-                self.gap(Gap::Space);
+                self.gap(TokenGap::Space);
             }
             self.sign("if")?;
             let grouped = matches!(condition.kind, ExprKind::Binary(..));
-            self.gap(Gap::Space);
+            self.gap(TokenGap::Space);
             if grouped {
                 self.open(false);
-                self.push(Piece::In);
+                self.push(LinePiece::In);
                 self.operands(condition)?;
-                self.push(Piece::Out);
+                self.push(LinePiece::Out);
             } else {
                 self.expr(condition)?;
             }
-            self.block(body, Brace::of(grouped))?;
+            self.block(body, BraceLayout::of(grouped))?;
         }
         if let Some(body) = otherwise {
-            self.gap(Gap::Join);
+            self.gap(TokenGap::Join);
             self.sign("else")?;
-            self.block(body, Brace::Plain)?;
+            self.block(body, BraceLayout::Plain)?;
         }
         Ok(())
     }
 
     /// Handlers behind a body.
-    pub(super) fn handlers(&mut self, handlers: &[Handler]) -> Done {
+    pub(super) fn handlers(&mut self, handlers: &[Handler]) -> Printed {
         for handler in handlers {
-            self.gap(Gap::Join);
+            self.gap(TokenGap::Join);
             self.handler(handler)?;
         }
         Ok(())
     }
 
     /// Handlers behind a head. The first one begins a line of its own where the head is broken.
-    fn handlers_of_head(&mut self, handlers: &[Handler], grouped: bool) -> Done {
+    fn handlers_of_head(&mut self, handlers: &[Handler], grouped: bool) -> Printed {
         let Some((first, rest)) = handlers.split_first() else {
             if grouped {
                 self.close();
             }
             return Ok(());
         };
-        self.gap(if grouped { Gap::Line } else { Gap::Join });
+        self.gap(if grouped {
+            TokenGap::Line
+        } else {
+            TokenGap::Join
+        });
         self.handler_head(first)?;
         let brace = if grouped {
-            Brace::EndsGroup
+            BraceLayout::EndsGroup
         } else {
-            Brace::Plain
+            BraceLayout::Plain
         };
         self.block(body_of(first), brace)?;
         self.handlers(rest)
     }
 
-    fn handler_head(&mut self, handler: &Handler) -> Done {
+    fn handler_head(&mut self, handler: &Handler) -> Printed {
         match &handler.kind {
             HandlerKind::Undo(_) => self.sign("undo"),
             HandlerKind::Always(_) => self.sign("always"),
@@ -451,15 +455,15 @@ impl Printer<'_> {
                 self.sign("on")?;
                 self.word("failure")?;
                 if !classes.is_empty() || self.sees("(") {
-                    self.brackets(PARENTHESES, classes, Self::ident)?;
+                    self.brackets(PARENTHESIS_BRACKETS, classes, Self::ident)?;
                 }
                 Ok(())
             }
         }
     }
 
-    fn handler(&mut self, handler: &Handler) -> Done {
+    fn handler(&mut self, handler: &Handler) -> Printed {
         self.handler_head(handler)?;
-        self.block(body_of(handler), Brace::Plain)
+        self.block(body_of(handler), BraceLayout::Plain)
     }
 }

@@ -1,39 +1,39 @@
 //! Prints the statements of `test` blocks.
 
-use super::printer::{Done, Gap, Printer, Stop};
+use super::printer::{Printed, Printer, TokenGap, Unprintable};
 use lockstep_syntax::ast::{Given, TestKind, TestPath, TestStmt};
 
 impl Printer<'_> {
-    pub(super) fn test_stmt(&mut self, stmt: &TestStmt) -> Done {
+    pub(super) fn test_stmt(&mut self, stmt: &TestStmt) -> Printed {
         match &stmt.kind {
             TestKind::GivenInput { name, value } => {
                 self.sign("given")?;
                 self.name_and_type(name, None)?;
-                self.gap(Gap::Space);
+                self.gap(TokenGap::Space);
                 self.expr(value)
             }
             TestKind::GivenRun { pattern, then } => {
                 self.sign("given")?;
                 self.word("run")?;
-                self.gap(Gap::Space);
+                self.gap(TokenGap::Space);
                 self.string(pattern)?;
                 self.given(then)
             }
             TestKind::GivenNode { path, then } => {
                 self.sign("given")?;
-                self.gap(Gap::Space);
+                self.gap(TokenGap::Space);
                 self.string(path)?;
                 self.given(then)
             }
             TestKind::Start { pipeline } => {
                 self.sign("start")?;
-                self.gap(Gap::Space);
+                self.gap(TokenGap::Space);
                 self.ident(pipeline)
             }
             TestKind::ExpectStatus { path, status } => {
                 self.sign("expect")?;
                 self.test_path(path)?;
-                self.gap(Gap::Space);
+                self.gap(TokenGap::Space);
                 self.ident(status)
             }
             TestKind::ExpectOrder { first, second } => {
@@ -42,28 +42,28 @@ impl Printer<'_> {
                 self.word("before")?;
                 self.test_path(second)
             }
-            TestKind::Error => Err(Stop),
+            TestKind::Error => Err(Unprintable),
         }
     }
 
-    fn given(&mut self, then: &Given) -> Done {
+    fn given(&mut self, then: &Given) -> Printed {
         match then {
             Given::Returns(value) => {
                 self.word("returns")?;
-                self.gap(Gap::Space);
+                self.gap(TokenGap::Space);
                 self.expr(value)
             }
             Given::Fails(class) => {
                 self.word("fails")?;
-                self.gap(Gap::Space);
+                self.gap(TokenGap::Space);
                 class.as_ref().map_or(Ok(()), |class| self.ident(class))
             }
             Given::Refused => self.word("refused"),
         }
     }
 
-    fn test_path(&mut self, path: &TestPath) -> Done {
-        self.gap(Gap::Space);
+    fn test_path(&mut self, path: &TestPath) -> Printed {
+        self.gap(TokenGap::Space);
         match path {
             TestPath::Pattern(pattern) => self.string(pattern),
             TestPath::Name(name) => self.ident(name),

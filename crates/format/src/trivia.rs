@@ -1,11 +1,11 @@
 //! Prints trivia, which is what stands between two tokens: comments and line ends.
 
 use lockstep_syntax::is_doc;
-use lockstep_syntax::lexer::{TokenKind, trivia_at};
+use lockstep_syntax::lexer::{RecoveryTokenKind, trivia_at};
 
 /// A comment.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Note {
+pub(super) struct CommentToken {
     pub(super) start: usize,
     pub(super) end: usize,
     /// How many line ends stand before it, behind the token or comment before it.
@@ -14,7 +14,7 @@ pub(super) struct Note {
     loose: bool,
 }
 
-impl Note {
+impl CommentToken {
     /// Whether it would become documentation of what follows it, without being it now.
     pub(super) fn turns_into_doc(&self, text: &str) -> bool {
         let own = text.get(self.start..self.end).unwrap_or("");
@@ -24,16 +24,16 @@ impl Note {
 
 /// What stands behind a token, as far as it has been read.
 #[derive(Debug, Default)]
-pub(super) struct Trivia {
+pub(super) struct TokenTrivia {
     /// Up to where the text has been read.
     pub(super) at: usize,
     /// The comments.
-    pub(super) notes: Vec<Note>,
+    pub(super) notes: Vec<CommentToken>,
     /// How many line ends stand behind the token or the last comment.
     pub(super) breaks: usize,
 }
 
-impl Trivia {
+impl TokenTrivia {
     /// Begins behind a token that ends at `at`.
     pub(super) fn begin(&mut self, at: usize) {
         self.at = at;
@@ -45,8 +45,8 @@ impl Trivia {
     pub(super) fn read(&mut self, text: &str) -> Option<u8> {
         while let Some(trivia) = trivia_at(text, self.at) {
             match trivia.kind {
-                TokenKind::LineEnd => self.breaks += 1,
-                TokenKind::Comment => self.comment(trivia.start, trivia.text(text)),
+                RecoveryTokenKind::LineEnd => self.breaks += 1,
+                RecoveryTokenKind::Comment => self.comment(trivia.start, trivia.text(text)),
                 _ => {}
             }
             self.at = trivia.end;
@@ -55,7 +55,7 @@ impl Trivia {
     }
 
     fn comment(&mut self, start: usize, written: &str) {
-        self.notes.push(Note {
+        self.notes.push(CommentToken {
             start,
             end: start + written.trim_ascii_end().len(),
             breaks: self.breaks,
@@ -75,7 +75,7 @@ impl Trivia {
 
     /// Whether there will be an empty line when all of it is printed between two lines.
     pub(super) fn has_empty_line(&self, text: &str) -> bool {
-        let in_note = |(place, note): (usize, &Note)| {
+        let in_note = |(place, note): (usize, &CommentToken)| {
             let behind = place == 0 && note.breaks == 0;
             note.breaks > 1 || (!behind && note.turns_into_doc(text))
         };

@@ -1,13 +1,13 @@
 //! Prints type expressions.
 
-use super::expression::RECORD;
-use super::line::Piece;
-use super::printer::{Done, Gap, Printer, Stop};
+use super::expression::RECORD_BRACKETS;
+use super::line::LinePiece;
+use super::printer::{Printed, Printer, TokenGap, Unprintable};
 use lockstep_syntax::ast::{TypeExpr, TypeKind};
 
 impl Printer<'_> {
     /// A type.
-    pub(super) fn ty(&mut self, ty: &TypeExpr) -> Done {
+    pub(super) fn ty(&mut self, ty: &TypeExpr) -> Printed {
         match &ty.kind {
             TypeKind::Name(name) => self.ident(name),
             TypeKind::Of(name, kind) => {
@@ -25,37 +25,39 @@ impl Printer<'_> {
                 self.sign("{")?;
                 self.ty(key)?;
                 self.sign(":")?;
-                self.gap(Gap::Space);
+                self.gap(TokenGap::Space);
                 self.ty(value)?;
                 self.skip_comma();
                 self.sign("}")
             }
-            TypeKind::Record(fields) => self.brackets(RECORD, fields, |printer, (name, ty)| {
-                printer.ident(name)?;
-                printer.sign(":")?;
-                printer.gap(Gap::Space);
-                printer.ty(ty)
-            }),
+            TypeKind::Record(fields) => {
+                self.brackets(RECORD_BRACKETS, fields, |printer, (name, ty)| {
+                    printer.ident(name)?;
+                    printer.sign(":")?;
+                    printer.gap(TokenGap::Space);
+                    printer.ty(ty)
+                })
+            }
             TypeKind::Optional(inner) => {
                 self.ty(inner)?;
                 self.sign("?")
             }
             TypeKind::OneOf(texts) => {
                 self.open(false);
-                self.push(Piece::In);
+                self.push(LinePiece::In);
                 for (place, text) in texts.iter().enumerate() {
                     if place > 0 {
-                        self.gap(Gap::Line);
+                        self.gap(TokenGap::Line);
                         self.sign("|")?;
-                        self.gap(Gap::Space);
+                        self.gap(TokenGap::Space);
                     }
                     self.string(text)?;
                 }
-                self.push(Piece::Out);
+                self.push(LinePiece::Out);
                 self.close();
                 Ok(())
             }
-            TypeKind::Error => Err(Stop),
+            TypeKind::Error => Err(Unprintable),
         }
     }
 }

@@ -4,7 +4,7 @@ mod extract;
 mod fields;
 mod imports;
 
-use super::checked::Checked;
+use super::checked_file::CheckedFile;
 pub use imports::Exporter;
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::{FileId, Span};
@@ -37,7 +37,7 @@ pub struct Action {
 /// `diagnostics` are all known ones of the file, including those of other tools than the compiler;
 /// `exporters` are the files that names can be imported from.
 pub fn actions(
-    checked: &Checked,
+    checked: &CheckedFile,
     file: FileId,
     range: std::ops::Range<u32>,
     about: &[std::ops::Range<u32>],

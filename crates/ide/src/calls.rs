@@ -1,7 +1,7 @@
 //! Call hierarchy: which workflows and pipelines call which workflows and actions, also by
 //! deploying.
 
-use super::checked::Checked;
+use super::checked_file::CheckedFile;
 use super::symbol::{Symbol, SymbolKind};
 use lockstep_base::source::{FileId, Span};
 
@@ -15,7 +15,7 @@ pub struct Call<'c> {
 }
 
 /// The workflow, action or pipeline whose name is at a place, or that encloses it.
-pub fn callable(checked: &Checked, file: FileId, offset: u32) -> Option<&Symbol> {
+pub fn callable(checked: &CheckedFile, file: FileId, offset: u32) -> Option<&Symbol> {
     let named = checked.name_at(file, offset).map(|named| named.symbol);
     named.filter(|symbol| is_callable(symbol))
 }
@@ -33,20 +33,20 @@ fn is_callable(symbol: &Symbol) -> bool {
 
 /// The declaration around a place that can call something: a workflow, a pipeline, or a kind or
 /// a service that names its workflow.
-fn around(checked: &Checked, at: Span) -> Option<&Symbol> {
+fn enclosing_callable(checked: &CheckedFile, at: Span) -> Option<&Symbol> {
     let symbols = checked.symbols(at.file).iter();
     let mut symbols = symbols.filter(|symbol| symbol.within.is_none() && is_callable(symbol));
     symbols.find(|symbol| symbol.whole.start <= at.start && at.end <= symbol.whole.end)
 }
 
 /// The callers of a symbol.
-pub fn incoming<'c>(checked: &'c Checked, symbol: &Symbol) -> Vec<Call<'c>> {
+pub fn incoming<'c>(checked: &'c CheckedFile, symbol: &Symbol) -> Vec<Call<'c>> {
     let mut found: Vec<Call<'c>> = Vec::new();
     for (at, declared) in checked.names() {
         if *declared != symbol.at {
             continue;
         }
-        let Some(caller) = around(checked, *at) else {
+        let Some(caller) = enclosing_callable(checked, *at) else {
             continue;
         };
         match found.iter_mut().find(|call| call.symbol.at == caller.at) {
@@ -61,7 +61,7 @@ pub fn incoming<'c>(checked: &'c Checked, symbol: &Symbol) -> Vec<Call<'c>> {
 }
 
 /// The callees of a symbol.
-pub fn outgoing<'c>(checked: &'c Checked, symbol: &Symbol) -> Vec<Call<'c>> {
+pub fn outgoing<'c>(checked: &'c CheckedFile, symbol: &Symbol) -> Vec<Call<'c>> {
     let mut found: Vec<Call<'c>> = Vec::new();
     let whole = symbol.whole;
     for (at, declared) in checked.names() {

@@ -9,14 +9,14 @@ use lockstep_lang::ir::lower::Constants;
 use lockstep_lang::ir::{Block, Matrix, Modifiers, Order, Program, Stmt, StmtKind};
 
 /// Counting stops here.
-const MOST: u64 = 50_000;
+const MAX_COUNTED_CELLS: u64 = 50_000;
 
 /// At most so many cells are listed by name.
-const NAMED: usize = 12;
+const MAX_NAMED_CELLS: usize = 12;
 
 /// The cells of a loop or matrix.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cells {
+pub struct CellCount {
     /// Its head.
     pub at: Span,
     /// How many there are.
@@ -27,7 +27,7 @@ pub struct Cells {
     pub names: Vec<String>,
 }
 
-impl Cells {
+impl CellCount {
     /// `6 cells, 2 at once`
     pub fn words(&self) -> String {
         let word = if self.count == 1 { "cell" } else { "cells" };
@@ -40,9 +40,9 @@ impl Cells {
 }
 
 /// The cells of all loops and matrices that are known, in no particular order.
-pub fn cells(program: &Program) -> Vec<Cells> {
+pub fn cells(program: &Program) -> Vec<CellCount> {
     let mut found = Vec::new();
-    let mut counter = Counter {
+    let mut counter = CellCounter {
         program,
         constants: constants(program),
         found: &mut found,
@@ -58,13 +58,13 @@ pub fn cells(program: &Program) -> Vec<Cells> {
     found
 }
 
-struct Counter<'p, 'f> {
+struct CellCounter<'p, 'f> {
     program: &'p Program,
     constants: Constants<'p>,
-    found: &'f mut Vec<Cells>,
+    found: &'f mut Vec<CellCount>,
 }
 
-impl<'p> Counter<'p, '_> {
+impl<'p> CellCounter<'p, '_> {
     fn block(&mut self, block: &'p Block) {
         for stmt in &block.stmts {
             self.stmt(stmt);
@@ -91,8 +91,8 @@ impl<'p> Counter<'p, '_> {
         }
     }
 
-    fn count(&mut self, matrix: &'p Matrix, stmt: &Stmt) -> Option<Cells> {
-        let mut cells = Cells {
+    fn count(&mut self, matrix: &'p Matrix, stmt: &Stmt) -> Option<CellCount> {
+        let mut cells = CellCount {
             at: stmt.span,
             count: 0,
             width: None,
@@ -121,7 +121,7 @@ impl<'p> Counter<'p, '_> {
         matrix: &'p Matrix,
         axis: usize,
         values: &mut Vec<Value>,
-        cells: &mut Cells,
+        cells: &mut CellCount,
     ) -> Option<u64> {
         let Some(this) = matrix.axes.get(axis) else {
             let kept = match &matrix.filter {
@@ -148,16 +148,16 @@ impl<'p> Counter<'p, '_> {
         Some(width)
     }
 
-    fn cell(&self, values: &[Value], cells: &mut Cells) -> Option<()> {
+    fn cell(&self, values: &[Value], cells: &mut CellCount) -> Option<()> {
         cells.count += 1;
-        if cells.names.len() < NAMED {
+        if cells.names.len() < MAX_NAMED_CELLS {
             let names = values.iter().map(|value| match value {
                 Value::String(text) => text.to_string(),
                 value => shown(self.program, value),
             });
             cells.names.push(names.collect::<Vec<_>>().join(", "));
         }
-        (cells.count <= MOST).then_some(())
+        (cells.count <= MAX_COUNTED_CELLS).then_some(())
     }
 
     fn value(&self, expr: &'p lockstep_lang::eval::Expr) -> Option<Value> {

@@ -3,18 +3,18 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::checked::Checked;
-use super::node::{Node, walk};
+use super::checked_file::CheckedFile;
 use super::symbol::{Symbol, SymbolKind};
+use super::syntax_node::{SyntaxNode, walk};
 use lockstep_base::source::{FileId, Span};
 use lockstep_lang::eval::builtins;
 use lockstep_syntax::ast::{ExprKind, Given, StmtKind, StringLit, StringPart, TestKind, TypeKind};
-use lockstep_syntax::lexer::{TokenKind, tokens};
+use lockstep_syntax::lexer::{RecoveryTokenKind, tokens};
 
 /// The class of a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it")]
-pub enum Color {
+pub enum HighlightKind {
     Comment,
     String,
     /// A piece of the text of a command.
@@ -34,11 +34,11 @@ pub enum Color {
 
 /// A classified range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Colored {
+pub struct HighlightedRange {
     /// The span; on one line unless it is a comment or a string.
     pub at: Span,
     /// Its class.
-    pub color: Color,
+    pub color: HighlightKind,
     /// Whether the name is declared here.
     pub declares: bool,
     /// Whether it comes from the standard library or is built in.
@@ -46,14 +46,14 @@ pub struct Colored {
 }
 
 /// The classes of the words of a file, in order.
-pub fn colors(checked: &Checked, file: FileId) -> Vec<Colored> {
+pub fn colors(checked: &CheckedFile, file: FileId) -> Vec<HighlightedRange> {
     let (Some(tree), Some(source)) = (checked.tree(file), checked.source(file)) else {
         return Vec::new();
     };
-    let mut names: HashMap<u32, Colored> = HashMap::new();
+    let mut names: HashMap<u32, HighlightedRange> = HashMap::new();
     let mut commands = HashSet::new();
     walk(tree, &mut |node| {
-        if let Node::Stmt(stmt) = node
+        if let SyntaxNode::Stmt(stmt) = node
             && let StmtKind::Run(run) = &stmt.kind
         {
             commands.extend(pieces(&run.command));
@@ -79,23 +79,25 @@ pub fn colors(checked: &Checked, file: FileId) -> Vec<Colored> {
     let all = tokens(text).into_iter().filter_map(|token| {
         let at = Span::new(file, token.start, token.end);
         let color = match token.kind {
-            TokenKind::Comment => Color::Comment,
-            TokenKind::Text if commands.contains(&at.start) => Color::Command,
-            TokenKind::Text => Color::String,
-            TokenKind::Number => Color::Number,
-            TokenKind::Word => {
+            RecoveryTokenKind::Comment => HighlightKind::Comment,
+            RecoveryTokenKind::Text if commands.contains(&at.start) => HighlightKind::Command,
+            RecoveryTokenKind::Text => HighlightKind::String,
+            RecoveryTokenKind::Number => HighlightKind::Number,
+            RecoveryTokenKind::Word => {
                 return Some(
                     names
                         .get(&at.start)
                         .copied()
-                        .unwrap_or(plain(at, Color::Keyword)),
+                        .unwrap_or(plain(at, HighlightKind::Keyword)),
                 );
             }
-            TokenKind::Sign => match token.text(text) {
+            RecoveryTokenKind::Sign => match token.text(text) {
                 "(" | ")" | "[" | "]" | "{" | "}" | "," | ":" | "." => return None,
-                _ => Color::Operator,
+                _ => HighlightKind::Operator,
             },
-            TokenKind::Blank | TokenKind::LineEnd | TokenKind::Strange => return None,
+            RecoveryTokenKind::Blank | RecoveryTokenKind::LineEnd | RecoveryTokenKind::Strange => {
+                return None;
+            }
         };
         Some(plain(at, color))
     });
@@ -111,8 +113,8 @@ fn pieces(text: &StringLit) -> impl Iterator<Item = u32> {
     further.chain([text.span.start])
 }
 
-fn plain(at: Span, color: Color) -> Colored {
-    Colored {
+fn plain(at: Span, color: HighlightKind) -> HighlightedRange {
+    HighlightedRange {
         at,
         color,
         declares: false,
@@ -120,30 +122,30 @@ fn plain(at: Span, color: Color) -> Colored {
     }
 }
 
-fn of_symbol(checked: &Checked, at: Span, symbol: &Symbol) -> Colored {
+fn of_symbol(checked: &CheckedFile, at: Span, symbol: &Symbol) -> HighlightedRange {
     let source = checked.source(symbol.at.file);
-    Colored {
+    HighlightedRange {
         at,
-        color: Color::Symbol(symbol.kind),
+        color: HighlightKind::Symbol(symbol.kind),
         declares: at == symbol.at,
         library: source.is_some_and(|source| lockstep_lang::resolve::is_std(&source.name)),
     }
 }
 
 /// The words of an AST node that are not keywords, as far as its form alone determines their class.
-fn of_node(node: Node<'_>) -> Vec<(Span, Color)> {
+fn of_node(node: SyntaxNode<'_>) -> Vec<(Span, HighlightKind)> {
     match node {
         // Whatever is found where a name is expected is a name, even if it does not resolve.
-        Node::Ident(name) => vec![(name.span, Color::Property)],
-        Node::Expr(expr) => match &expr.kind {
+        SyntaxNode::Ident(name) => vec![(name.span, HighlightKind::Property)],
+        SyntaxNode::Expr(expr) => match &expr.kind {
             ExprKind::Call(callee, _) => match &callee.kind {
                 ExprKind::Name(name) if builtins::find(&name.name).is_some() => {
-                    vec![(name.span, Color::Function)]
+                    vec![(name.span, HighlightKind::Function)]
                 }
                 ExprKind::Field(space, name) => match &space.kind {
                     ExprKind::Name(space) if &*space.name == "http" => vec![
-                        (space.span, Color::Symbol(SymbolKind::Namespace)),
-                        (name.span, Color::Function),
+                        (space.span, HighlightKind::Symbol(SymbolKind::Namespace)),
+                        (name.span, HighlightKind::Function),
                     ],
                     _ => Vec::new(),
                 },
@@ -151,21 +153,21 @@ fn of_node(node: Node<'_>) -> Vec<(Span, Color)> {
             },
             _ => Vec::new(),
         },
-        Node::Type(ty) => match &ty.kind {
-            TypeKind::Name(name) | TypeKind::Of(name, _) => vec![(name.span, Color::Type)],
+        SyntaxNode::Type(ty) => match &ty.kind {
+            TypeKind::Name(name) | TypeKind::Of(name, _) => vec![(name.span, HighlightKind::Type)],
             _ => Vec::new(),
         },
-        Node::Handler(handler) => match &handler.kind {
+        SyntaxNode::Handler(handler) => match &handler.kind {
             lockstep_syntax::ast::HandlerKind::OnFailure { classes, .. } => classes
                 .iter()
-                .map(|class| (class.span, Color::Word))
+                .map(|class| (class.span, HighlightKind::Word))
                 .collect(),
             _ => Vec::new(),
         },
-        Node::TestStmt(stmt) => match &stmt.kind {
-            TestKind::ExpectStatus { status, .. } => vec![(status.span, Color::Word)],
+        SyntaxNode::TestStmt(stmt) => match &stmt.kind {
+            TestKind::ExpectStatus { status, .. } => vec![(status.span, HighlightKind::Word)],
             TestKind::GivenRun { then, .. } | TestKind::GivenNode { then, .. } => match then {
-                Given::Fails(Some(class)) => vec![(class.span, Color::Word)],
+                Given::Fails(Some(class)) => vec![(class.span, HighlightKind::Word)],
                 _ => Vec::new(),
             },
             _ => Vec::new(),

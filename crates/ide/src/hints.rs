@@ -1,14 +1,14 @@
 //! Inlay hints: the types of `let`s, and the cells of loops.
 
 use super::cells::cells;
-use super::checked::Checked;
-use super::node::{Node, walk};
+use super::checked_file::CheckedFile;
+use super::syntax_node::{SyntaxNode, walk};
 use lockstep_base::source::{FileId, Span};
 use lockstep_base::value::Type;
 use lockstep_syntax::ast::{Ident, ItemKind, StmtKind};
 
 /// Longer types are not shown.
-const LONGEST: usize = 60;
+const MAX_HINT_CHARS: usize = 60;
 
 /// A hint.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub struct Hint {
 }
 
 /// The hints of a file between two places, in order.
-pub fn hints(checked: &Checked, file: FileId, range: std::ops::Range<u32>) -> Vec<Hint> {
+pub fn hints(checked: &CheckedFile, file: FileId, range: std::ops::Range<u32>) -> Vec<Hint> {
     let Some(tree) = checked.tree(file) else {
         return Vec::new();
     };
@@ -33,12 +33,12 @@ pub fn hints(checked: &Checked, file: FileId, range: std::ops::Range<u32>) -> Ve
             return false;
         }
         match node {
-            Node::Item(item) => {
+            SyntaxNode::Item(item) => {
                 if let ItemKind::Let { name, ty: None, .. } = &item.kind {
                     found.extend(typed(checked, name));
                 }
             }
-            Node::Stmt(stmt) => {
+            SyntaxNode::Stmt(stmt) => {
                 if let StmtKind::Let { name, ty: None, .. } = &stmt.kind {
                     found.extend(typed(checked, name));
                 }
@@ -60,13 +60,13 @@ pub fn hints(checked: &Checked, file: FileId, range: std::ops::Range<u32>) -> Ve
     found
 }
 
-fn typed(checked: &Checked, name: &Ident) -> Option<Hint> {
+fn typed(checked: &CheckedFile, name: &Ident) -> Option<Hint> {
     let symbol = checked.declared(name.span)?;
     let text = match checked.type_of(symbol)? {
         Type::Any | Type::Nothing => return None,
         ty => format!(": {ty}"),
     };
-    (text.len() <= LONGEST).then_some(Hint {
+    (text.len() <= MAX_HINT_CHARS).then_some(Hint {
         offset: name.span.end,
         text,
         is_type: true,

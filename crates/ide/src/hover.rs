@@ -1,9 +1,9 @@
 //! Hover: declaration, type, documentation and, where it is known, the value of what is at a place.
 
 use super::cells::cells;
-use super::checked::Checked;
-use super::node::{self, Node};
+use super::checked_file::CheckedFile;
 use super::symbol::{Symbol, SymbolKind};
+use super::syntax_node::{self, SyntaxNode};
 use super::{library, values};
 use lockstep_base::source::{FileId, Span};
 use lockstep_base::value::Type;
@@ -23,7 +23,7 @@ pub struct Hover {
 }
 
 /// The hover of a place of a file.
-pub fn hover(checked: &Checked, file: FileId, offset: u32) -> Option<Hover> {
+pub fn hover(checked: &CheckedFile, file: FileId, offset: u32) -> Option<Hover> {
     if let Some(named) = checked.name_at(file, offset) {
         return Some(of_symbol(checked, named.at, named.symbol));
     }
@@ -31,9 +31,9 @@ pub fn hover(checked: &Checked, file: FileId, offset: u32) -> Option<Hover> {
         return Some(hover);
     }
     let tree = checked.tree(file)?;
-    let nodes = node::around(tree, offset);
+    let nodes = syntax_node::enclosing_nodes(tree, offset);
     for node in nodes.iter().rev() {
-        let Node::Expr(expr) = node else {
+        let SyntaxNode::Expr(expr) = node else {
             continue;
         };
         match &expr.kind {
@@ -61,7 +61,7 @@ pub fn hover(checked: &Checked, file: FileId, offset: u32) -> Option<Hover> {
 }
 
 /// The cells of the loop or matrix whose first word is at a place.
-fn of_loop(checked: &Checked, file: FileId, offset: u32) -> Option<Hover> {
+fn of_loop(checked: &CheckedFile, file: FileId, offset: u32) -> Option<Hover> {
     let word = |head: Span| Span {
         end: head.start + checked.text(head).find(char::is_whitespace).unwrap_or(0) as u32,
         ..head
@@ -116,7 +116,7 @@ pub fn examples(builtin: &Builtin) -> String {
     format!("```deploy\n{}\n```", lines.join("\n"))
 }
 
-fn of_symbol(checked: &Checked, at: Span, symbol: &Symbol) -> Hover {
+fn of_symbol(checked: &CheckedFile, at: Span, symbol: &Symbol) -> Hover {
     let mut text: Vec<String> = symbol.doc.iter().map(|doc| doc.to_string()).collect();
     if let Some(value) = values::of(checked, symbol) {
         text.push(format!("Value: `{value}`"));
@@ -134,7 +134,7 @@ fn of_symbol(checked: &Checked, at: Span, symbol: &Symbol) -> Hover {
 }
 
 /// A symbol's declaration as code, on one line where it fits.
-pub fn declaration(checked: &Checked, symbol: &Symbol) -> String {
+pub fn declaration(checked: &CheckedFile, symbol: &Symbol) -> String {
     let head = one_line(checked.text(symbol.head));
     match symbol.kind {
         SymbolKind::Field => match checked.holder(symbol) {
@@ -160,7 +160,7 @@ pub fn declaration(checked: &Checked, symbol: &Symbol) -> String {
     }
 }
 
-fn typed(checked: &Checked, symbol: &Symbol) -> String {
+fn typed(checked: &CheckedFile, symbol: &Symbol) -> String {
     let word = match symbol.kind {
         SymbolKind::Variable => "",
         _ => symbol.kind.word(),

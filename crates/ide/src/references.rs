@@ -1,7 +1,7 @@
 //! Find references and rename, in all files of one check. Files that do not import each other are
 //! separate checks.
 
-use super::checked::{Checked, Named};
+use super::checked_file::{CheckedFile, NameOccurrence};
 use super::scope;
 use super::symbol::{Symbol, SymbolKind};
 use lockstep_base::source::{FileId, Name, Span};
@@ -20,7 +20,7 @@ pub struct Reference {
 }
 
 /// All references to the symbol at a place, in all files that were checked.
-pub fn references(checked: &Checked, file: FileId, offset: u32) -> Vec<Reference> {
+pub fn references(checked: &CheckedFile, file: FileId, offset: u32) -> Vec<Reference> {
     let Some(named) = checked.name_at(file, offset) else {
         return Vec::new();
     };
@@ -28,7 +28,7 @@ pub fn references(checked: &Checked, file: FileId, offset: u32) -> Vec<Reference
 }
 
 /// All references to a symbol.
-pub fn of_symbol(checked: &Checked, symbol: &Symbol) -> Vec<Reference> {
+pub fn of_symbol(checked: &CheckedFile, symbol: &Symbol) -> Vec<Reference> {
     let places = checked.places(symbol).into_iter();
     places
         .map(|at| Reference {
@@ -100,7 +100,11 @@ impl std::error::Error for RenameError {}
 /// # Errors
 ///
 /// If it cannot be renamed.
-pub fn renamable(checked: &Checked, file: FileId, offset: u32) -> Result<Named<'_>, RenameError> {
+pub fn renamable(
+    checked: &CheckedFile,
+    file: FileId,
+    offset: u32,
+) -> Result<NameOccurrence<'_>, RenameError> {
     let Some(named) = checked.name_at(file, offset) else {
         return Err(RenameError::Nothing);
     };
@@ -118,7 +122,7 @@ pub fn renamable(checked: &Checked, file: FileId, offset: u32) -> Result<Named<'
 }
 
 /// Whether a name is an alias given by an import, not the declared name.
-fn is_alias(checked: &Checked, named: Named<'_>) -> bool {
+fn is_alias(checked: &CheckedFile, named: NameOccurrence<'_>) -> bool {
     checked.text(named.at) != &*named.symbol.name
 }
 
@@ -128,7 +132,7 @@ fn is_alias(checked: &Checked, named: Named<'_>) -> bool {
 ///
 /// If it cannot be renamed.
 pub fn rename(
-    checked: &Checked,
+    checked: &CheckedFile,
     file: FileId,
     offset: u32,
     to: &str,
@@ -172,7 +176,7 @@ pub fn valid(name: &str) -> Result<(), RenameError> {
 
 /// Checks that the new name does not resolve to something else where the old one is used.
 fn clashes(
-    checked: &Checked,
+    checked: &CheckedFile,
     symbol: &Symbol,
     places: &[Span],
     to: &str,
@@ -244,7 +248,7 @@ fn sees(tree: &File, offset: u32, name: Span) -> bool {
 }
 
 /// The declaration that encloses a local name.
-fn symbol_scope(checked: &Checked, symbol: &Symbol) -> Option<Span> {
+fn symbol_scope(checked: &CheckedFile, symbol: &Symbol) -> Option<Span> {
     let items = &checked.tree(symbol.at.file)?.items;
     let item = items
         .iter()
@@ -252,7 +256,7 @@ fn symbol_scope(checked: &Checked, symbol: &Symbol) -> Option<Span> {
     (!matches!(item.kind, ItemKind::Error)).then_some(item.span)
 }
 
-fn place(checked: &Checked, at: Span) -> String {
+fn place(checked: &CheckedFile, at: Span) -> String {
     let place = checked.modules().sources.place(at);
     let line = place.rsplit(':').nth(1).unwrap_or("?");
     format!("line {line}")

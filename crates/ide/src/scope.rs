@@ -1,16 +1,16 @@
 //! Which local names are visible at a place.
 
-use super::node::{Node, around};
+use super::syntax_node::{SyntaxNode, enclosing_nodes};
 use lockstep_base::source::Span;
 use lockstep_syntax::ast::{ExprKind, File, HandlerKind, Ident, ItemKind, Stmt, StmtKind};
 
 /// The local names that are visible at a place, the innermost last.
 pub fn visible(file: &File, offset: u32) -> Vec<&Ident> {
-    let nodes = around(file, offset);
+    let nodes = enclosing_nodes(file, offset);
     let mut found: Vec<&Ident> = Vec::new();
     for (at, node) in nodes.iter().enumerate() {
         match node {
-            Node::Item(item) => {
+            SyntaxNode::Item(item) => {
                 if let ItemKind::Workflow { params, .. } | ItemKind::Action { params, .. } =
                     &item.kind
                 {
@@ -18,15 +18,15 @@ pub fn visible(file: &File, offset: u32) -> Vec<&Ident> {
                     found.extend(before.map(|param| &param.name));
                 }
             }
-            Node::Block(block) => {
+            SyntaxNode::Block(block) => {
                 let at_once = at > 0 && is_parallel(nodes.get(at - 1));
                 let before = block.stmts.iter().filter(|stmt| stmt.span.end < offset);
                 if !at_once {
                     found.extend(before.filter_map(introduced));
                 }
             }
-            Node::Stmt(stmt) => found.extend(axes(stmt, offset)),
-            Node::Expr(expr) => {
+            SyntaxNode::Stmt(stmt) => found.extend(axes(stmt, offset)),
+            SyntaxNode::Expr(expr) => {
                 if let ExprKind::Comprehension { var, list, .. } = &expr.kind
                     && !holds(list.span, offset)
                 {
@@ -41,8 +41,8 @@ pub fn visible(file: &File, offset: u32) -> Vec<&Ident> {
 
 /// Whether `failure` is defined at a place.
 pub fn in_failure(file: &File, offset: u32) -> bool {
-    around(file, offset).iter().any(|node| match node {
-        Node::Handler(handler) => match &handler.kind {
+    enclosing_nodes(file, offset).iter().any(|node| match node {
+        SyntaxNode::Handler(handler) => match &handler.kind {
             HandlerKind::OnFailure { body, .. } => holds(body.span, offset),
             _ => false,
         },
@@ -54,8 +54,8 @@ fn holds(span: Span, offset: u32) -> bool {
     span.start <= offset && offset <= span.end
 }
 
-fn is_parallel(node: Option<&Node<'_>>) -> bool {
-    matches!(node, Some(Node::Stmt(stmt)) if matches!(stmt.kind, StmtKind::Parallel { .. }))
+fn is_parallel(node: Option<&SyntaxNode<'_>>) -> bool {
+    matches!(node, Some(SyntaxNode::Stmt(stmt)) if matches!(stmt.kind, StmtKind::Parallel { .. }))
 }
 
 fn introduced(stmt: &Stmt) -> Option<&Ident> {

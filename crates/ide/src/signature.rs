@@ -1,15 +1,15 @@
 //! Signature help: the parameters of the call around a place, and which of them is active.
 
-use super::checked::Checked;
-use super::node::Node;
+use super::checked_file::CheckedFile;
 use super::symbol::Symbol;
+use super::syntax_node::SyntaxNode;
 use lockstep_base::source::{FileId, Span};
 use lockstep_base::value::Type;
 use lockstep_lang::eval::builtins::{self, Builtin};
-use lockstep_lang::resolve::{Decl, Sort as Declared};
+use lockstep_lang::resolve::{Decl, DeclKind as Declared};
 use lockstep_lang::types::BUILTIN_ACTIONS;
 use lockstep_syntax::ast::{Expr, ExprKind, Ident, ItemKind, Param, Path, TypeKind};
-use lockstep_syntax::lexer::{Token, TokenKind, tokens};
+use lockstep_syntax::lexer::{RecoveryToken, RecoveryTokenKind, tokens};
 
 /// A callable with its parameters.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub struct Signature {
     /// The whole signature: `rolling(tries: int = 3) -> string`.
     pub label: String,
     /// Its parameters.
-    pub params: Vec<Parameter>,
+    pub params: Vec<ParameterInfo>,
     /// Its documentation.
     pub doc: Option<String>,
     /// The index of the active parameter, if that is known.
@@ -26,7 +26,7 @@ pub struct Signature {
 
 /// A parameter.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Parameter {
+pub struct ParameterInfo {
     /// Its name.
     pub name: String,
     /// As it stands in the signature.
@@ -41,15 +41,15 @@ pub struct Parameter {
 
 /// The signature of the call around a place. It is found by the preceding tokens, so that an
 /// unfinished call works as well.
-pub fn signature(checked: &Checked, file: FileId, offset: u32) -> Option<Signature> {
+pub fn signature(checked: &CheckedFile, file: FileId, offset: u32) -> Option<Signature> {
     let source = checked.source(file)?;
     let text = source.text.get(..offset as usize)?;
     let all = tokens(text);
     let mut open: Vec<usize> = Vec::new();
     for (at, token) in all.iter().enumerate() {
         match token.text(text) {
-            "(" | "[" | "{" | "${" if token.kind == TokenKind::Sign => open.push(at),
-            ")" | "]" | "}" if token.kind == TokenKind::Sign => drop(open.pop()),
+            "(" | "[" | "{" | "${" if token.kind == RecoveryTokenKind::Sign => open.push(at),
+            ")" | "]" | "}" if token.kind == RecoveryTokenKind::Sign => drop(open.pop()),
             _ => {}
         }
     }
@@ -63,29 +63,36 @@ pub fn signature(checked: &Checked, file: FileId, offset: u32) -> Option<Signatu
 }
 
 /// The tokens before the parenthesis of a call.
-struct Callee {
+struct CallTarget {
     path: Path,
     /// Whether it follows `using`.
     using: bool,
 }
 
-fn callee(text: &str, file: FileId, before: &[Token], bracket: &Token) -> Option<Callee> {
+fn callee(
+    text: &str,
+    file: FileId,
+    before: &[RecoveryToken],
+    bracket: &RecoveryToken,
+) -> Option<CallTarget> {
     let (name, before) = before.split_last()?;
     let close = name.end == bracket.start;
-    if bracket.text(text) != "(" || name.kind != TokenKind::Word || !close {
+    if bracket.text(text) != "(" || name.kind != RecoveryTokenKind::Word || !close {
         return None;
     }
-    let ident = |token: &Token| Ident {
+    let ident = |token: &RecoveryToken| Ident {
         name: token.text(text).into(),
         span: Span::new(file, token.start, token.end),
     };
     let (namespace, before) = match before {
-        [before @ .., space, point] if point.text(text) == "." && space.kind == TokenKind::Word => {
+        [before @ .., space, point]
+            if point.text(text) == "." && space.kind == RecoveryTokenKind::Word =>
+        {
             (Some(ident(space)), before)
         }
         _ => (None, before),
     };
-    Some(Callee {
+    Some(CallTarget {
         path: Path {
             namespace,
             name: ident(name),
@@ -97,9 +104,9 @@ fn callee(text: &str, file: FileId, before: &[Token], bracket: &Token) -> Option
 }
 
 /// The active parameter after these tokens.
-fn active(text: &str, params: &[Parameter], inside: &[Token]) -> Option<usize> {
+fn active(text: &str, params: &[ParameterInfo], inside: &[RecoveryToken]) -> Option<usize> {
     let mut depth = 0usize;
-    let mut arguments: Vec<Vec<&Token>> = vec![Vec::new()];
+    let mut arguments: Vec<Vec<&RecoveryToken>> = vec![Vec::new()];
     for token in inside {
         match token.text(text) {
             "(" | "[" | "{" | "${" => depth += 1,
@@ -114,7 +121,7 @@ fn active(text: &str, params: &[Parameter], inside: &[Token]) -> Option<usize> {
             last.push(token);
         }
     }
-    let name = |argument: &Vec<&Token>| match argument.as_slice() {
+    let name = |argument: &Vec<&RecoveryToken>| match argument.as_slice() {
         [name, colon, ..] if colon.text(text) == ":" => Some(name.text(text).to_owned()),
         _ => None,
     };
@@ -133,7 +140,7 @@ fn active(text: &str, params: &[Parameter], inside: &[Token]) -> Option<usize> {
     }
 }
 
-fn of_callee(checked: &Checked, Callee { path, using }: &Callee) -> Option<Signature> {
+fn of_callee(checked: &CheckedFile, CallTarget { path, using }: &CallTarget) -> Option<Signature> {
     if let Some(found) = of_path(checked, path, *using) {
         return Some(found);
     }
@@ -144,7 +151,7 @@ fn of_callee(checked: &Checked, Callee { path, using }: &Callee) -> Option<Signa
 }
 
 /// The signature of a callee.
-pub fn of(checked: &Checked, callee: &Expr) -> Option<Signature> {
+pub fn of(checked: &CheckedFile, callee: &Expr) -> Option<Signature> {
     match &callee.kind {
         ExprKind::Paren(inner) => of(checked, inner),
         ExprKind::Name(name) => {
@@ -171,7 +178,7 @@ pub fn of(checked: &Checked, callee: &Expr) -> Option<Signature> {
 
 /// The signature of a workflow or an action; after `using` the service and the infrastructure
 /// are not among its parameters.
-pub fn of_path(checked: &Checked, path: &Path, using: bool) -> Option<Signature> {
+pub fn of_path(checked: &CheckedFile, path: &Path, using: bool) -> Option<Signature> {
     let wanted = [Declared::Workflow, Declared::Action];
     let decl = checked
         .modules()
@@ -180,7 +187,7 @@ pub fn of_path(checked: &Checked, path: &Path, using: bool) -> Option<Signature>
     Some(of_decl(checked, decl, using))
 }
 
-fn of_decl(checked: &Checked, decl: Decl, using: bool) -> Signature {
+fn of_decl(checked: &CheckedFile, decl: Decl, using: bool) -> Signature {
     let site = checked.modules().decls.site(decl);
     let item = checked.modules().item(site);
     let (params, result) = match &item.kind {
@@ -190,7 +197,7 @@ fn of_decl(checked: &Checked, decl: Decl, using: bool) -> Signature {
         _ => (&[][..], None),
     };
     let params = params.iter().skip(if using { 2 } else { 0 });
-    let params: Vec<Parameter> = params.map(|param| of_param(checked, param)).collect();
+    let params: Vec<ParameterInfo> = params.map(|param| of_param(checked, param)).collect();
     let labels: Vec<&str> = params.iter().map(|param| param.label.as_str()).collect();
     let result = result.map(|ty| format!(" -> {}", checked.text(ty.span)));
     Signature {
@@ -206,9 +213,9 @@ fn of_decl(checked: &Checked, decl: Decl, using: bool) -> Signature {
     }
 }
 
-fn of_param(checked: &Checked, param: &Param) -> Parameter {
-    let text = super::hover::one_line(checked.text(Node::Param(param).span()));
-    Parameter {
+fn of_param(checked: &CheckedFile, param: &Param) -> ParameterInfo {
+    let text = super::hover::one_line(checked.text(SyntaxNode::Param(param).span()));
+    ParameterInfo {
         name: param.name.name.to_string(),
         label: text,
         doc: param.doc.as_ref().map(ToString::to_string),
@@ -222,7 +229,7 @@ fn is_required(param: &Param) -> bool {
 }
 
 fn of_builtin(builtin: &'static Builtin) -> Signature {
-    let params = builtin.params.iter().map(|param| Parameter {
+    let params = builtin.params.iter().map(|param| ParameterInfo {
         name: param.name.to_owned(),
         label: param.to_string(),
         doc: None,
@@ -239,9 +246,9 @@ fn of_builtin(builtin: &'static Builtin) -> Signature {
 
 fn of_action(name: &str) -> Option<Signature> {
     let action = BUILTIN_ACTIONS.iter().find(|action| action.name == name)?;
-    let params: Vec<Parameter> = (action.params)()
+    let params: Vec<ParameterInfo> = (action.params)()
         .into_iter()
-        .map(|(name, ty)| Parameter {
+        .map(|(name, ty)| ParameterInfo {
             name: name.to_owned(),
             label: format!("{name}: {ty}"),
             doc: None,
@@ -259,7 +266,7 @@ fn of_action(name: &str) -> Option<Signature> {
 }
 
 /// The names of the required parameters of a workflow or an action.
-pub fn required(checked: &Checked, symbol: &Symbol) -> Vec<String> {
+pub fn required(checked: &CheckedFile, symbol: &Symbol) -> Vec<String> {
     let modules = checked.modules();
     let sites = modules.decls.workflows.iter().chain(&modules.decls.actions);
     let mut sites = sites.filter(|site| site.name.span == symbol.at);

@@ -1,6 +1,6 @@
 //! The symbols that a file declares, with their documentation.
 
-use super::node::Node;
+use super::syntax_node::SyntaxNode;
 use lockstep_base::source::{Name, Span};
 use lockstep_syntax::ast::{ExprKind, File, Ident, Item, ItemKind, StmtKind};
 
@@ -89,19 +89,21 @@ pub struct Symbol {
 pub fn symbols(file: &File) -> Vec<Symbol> {
     let mut found = Vec::new();
     for item in &file.items {
-        collect(Node::Item(item), None, &mut found);
+        collect(SyntaxNode::Item(item), None, &mut found);
     }
     found
 }
 
-fn collect(node: Node<'_>, within: Option<usize>, found: &mut Vec<Symbol>) {
+fn collect(node: SyntaxNode<'_>, within: Option<usize>, found: &mut Vec<Symbol>) {
     let own = symbol(node, within);
     let inner = match own {
         Some(symbol) => {
             found.push(symbol);
             // Only symbols with a body or fields are containers.
             match node {
-                Node::Item(_) | Node::Infrastructure(_) | Node::Stmt(_) => Some(found.len() - 1),
+                SyntaxNode::Item(_) | SyntaxNode::Infrastructure(_) | SyntaxNode::Stmt(_) => {
+                    Some(found.len() - 1)
+                }
                 _ => within,
             }
         }
@@ -110,7 +112,7 @@ fn collect(node: Node<'_>, within: Option<usize>, found: &mut Vec<Symbol>) {
     node.children(&mut |child| collect(child, inner, found));
 }
 
-fn symbol(node: Node<'_>, within: Option<usize>) -> Option<Symbol> {
+fn symbol(node: SyntaxNode<'_>, within: Option<usize>) -> Option<Symbol> {
     let whole = node.span();
     let made = |name: &Ident, kind: SymbolKind, head: Span, doc: &Option<Name>| {
         // The parser puts an empty name where one is missing.
@@ -125,7 +127,7 @@ fn symbol(node: Node<'_>, within: Option<usize>) -> Option<Symbol> {
         })
     };
     match node {
-        Node::Item(item) => {
+        SyntaxNode::Item(item) => {
             let (name, kind, end) = of_item(item)?;
             let head = Span {
                 end: end.unwrap_or(whole.end).max(name.span.end),
@@ -133,21 +135,21 @@ fn symbol(node: Node<'_>, within: Option<usize>) -> Option<Symbol> {
             };
             made(&name, kind, head, &item.doc)
         }
-        Node::Infrastructure(place) => {
+        SyntaxNode::Infrastructure(place) => {
             let head = Span {
                 end: place.kind.span().end,
                 ..whole
             };
             made(&place.name, SymbolKind::Infrastructure, head, &place.doc)
         }
-        Node::FieldDecl(field) => made(&field.name, SymbolKind::Field, whole, &field.doc),
-        Node::Param(param) => made(&param.name, SymbolKind::Parameter, whole, &param.doc),
-        Node::Axis(axis) => made(&axis.var, SymbolKind::Variable, whole, &None),
-        Node::Expr(expr) => match &expr.kind {
+        SyntaxNode::FieldDecl(field) => made(&field.name, SymbolKind::Field, whole, &field.doc),
+        SyntaxNode::Param(param) => made(&param.name, SymbolKind::Parameter, whole, &param.doc),
+        SyntaxNode::Axis(axis) => made(&axis.var, SymbolKind::Variable, whole, &None),
+        SyntaxNode::Expr(expr) => match &expr.kind {
             ExprKind::Comprehension { var, .. } => made(var, SymbolKind::Variable, var.span, &None),
             _ => None,
         },
-        Node::Stmt(stmt) => match &stmt.kind {
+        SyntaxNode::Stmt(stmt) => match &stmt.kind {
             StmtKind::Stage { name, .. } => made(name, SymbolKind::Stage, stmt.head, &stmt.doc),
             StmtKind::Step { name, .. } => made(name, SymbolKind::Step, stmt.head, &stmt.doc),
             StmtKind::Let { name, .. } => made(name, SymbolKind::Local, stmt.head, &stmt.doc),

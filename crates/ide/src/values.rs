@@ -1,7 +1,7 @@
 //! Constant values for display, with inputs at their defaults. Inputs without a default and the
 //! environment of the caller are unknown.
 
-use super::checked::Checked;
+use super::checked_file::CheckedFile;
 use super::symbol::{Symbol, SymbolKind};
 use lockstep_base::value::{Type, Value};
 use lockstep_lang::eval::eval;
@@ -9,7 +9,7 @@ use lockstep_lang::ir::lower::Constants;
 use lockstep_lang::ir::{GlobalSource, Program};
 
 /// Longer values are truncated.
-const LONGEST: usize = 200;
+const MAX_VALUE_CHARS: usize = 200;
 
 /// The constants of a program, with inputs at their defaults.
 pub fn constants(program: &Program) -> Constants<'_> {
@@ -19,7 +19,7 @@ pub fn constants(program: &Program) -> Constants<'_> {
 }
 
 /// The value of a named value or of an input's default, in the syntax of the language.
-pub fn of(checked: &Checked, symbol: &Symbol) -> Option<String> {
+pub fn of(checked: &CheckedFile, symbol: &Symbol) -> Option<String> {
     if !matches!(
         symbol.kind,
         SymbolKind::Let | SymbolKind::Input | SymbolKind::Group
@@ -42,8 +42,10 @@ pub fn of(checked: &Checked, symbol: &Symbol) -> Option<String> {
     constants.prepare(expr);
     let value = eval(expr, &constants).ok()?;
     let mut text = shown(program, &value);
-    if text.len() > LONGEST {
-        let end = (0..=LONGEST).rev().find(|at| text.is_char_boundary(*at));
+    if text.len() > MAX_VALUE_CHARS {
+        let end = (0..=MAX_VALUE_CHARS)
+            .rev()
+            .find(|at| text.is_char_boundary(*at));
         text.truncate(end.unwrap_or(0));
         text.push('…');
     }

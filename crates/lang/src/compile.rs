@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::ir::{self, lower};
-use crate::resolve::{self, Modules, Noted, Reader, Uses};
+use crate::resolve::{self, Modules, NameUses, RecordedUses, TreeReader};
 use lockstep_base::diagnostic::{Diagnostic, Diagnostics, Severity};
 use lockstep_base::source::{FileId, Sources};
 use lockstep_base::world::Files;
@@ -51,14 +51,14 @@ pub struct Analysis {
     /// All errors and warnings, in source order.
     pub diagnostics: Vec<Diagnostic>,
     /// What every name refers to.
-    pub noted: Noted,
+    pub noted: RecordedUses,
     /// The workflows that deploy something, directly or through others.
     pub deploying: HashSet<u32>,
 }
 
 /// The cursor position in an editor.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Look<'l> {
+pub struct EditorRequest<'l> {
     /// Only bodies around this place are of interest; others count as empty.
     pub focus: Option<lower::Focus<'l>>,
     /// The types that are wanted around this place are of interest.
@@ -67,14 +67,19 @@ pub struct Look<'l> {
 
 /// Checks the file at `path` and everything that it imports, and records what its names refer to.
 /// What is of no interest is left out.
-pub fn analyse(files: &dyn Files, path: &str, reader: Reader<'_>, look: Look<'_>) -> Analysis {
+pub fn analyse(
+    files: &dyn Files,
+    path: &str,
+    reader: TreeReader<'_>,
+    look: EditorRequest<'_>,
+) -> Analysis {
     let mut diagnostics = Diagnostics::default();
-    let uses = Uses::taken(look.watched);
+    let uses = NameUses::recorded(look.watched);
     let mut modules = resolve::resolve_with(files, path, reader, uses, &mut diagnostics);
     let lowered = lower::lower_part(&modules, look.focus);
     diagnostics.extend(lowered.diagnostics.into_sorted());
     Analysis {
-        noted: modules.uses.take(),
+        noted: modules.uses.into_recorded(),
         modules,
         program: lowered.program,
         deploying: lowered.deploying,

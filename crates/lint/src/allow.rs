@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::config::{self, Config, Level};
-use super::context::{Context, FILE};
+use super::context::{Context, ROOT_FILE};
 use super::rule::{self, Rule};
 use super::text::line_starts;
 use lockstep_base::diagnostic::{Diagnostic, codes};
@@ -12,12 +12,12 @@ use lockstep_base::source::{FileId, Span};
 use lockstep_syntax::lexer::trivia_at;
 
 /// The marker at the beginning of such a comment, after its `#`.
-const MARK: &str = "lockstep:";
+const SUPPRESSION_PREFIX: &str = "lockstep:";
 
 /// Whether a comment is meant for people: it has words, and suppresses nothing.
 pub fn is_reason(comment: &str) -> bool {
     let text = comment.trim_start_matches('#').trim();
-    !text.is_empty() && !text.starts_with(MARK)
+    !text.is_empty() && !text.starts_with(SUPPRESSION_PREFIX)
 }
 
 /// A comment that suppresses findings.
@@ -48,7 +48,7 @@ pub fn apply(context: &Context<'_>, found: Vec<Diagnostic>, config: &Config) -> 
             continue;
         };
         let wide = rule::find(finding.code.as_str()).is_some_and(|rule| rule.wide);
-        if span.file != FILE && (!wide || context.is_library(span)) {
+        if span.file != ROOT_FILE && (!wide || context.is_library(span)) {
             continue;
         }
         let suppressed = files.get_mut(&span.file).is_some_and(|(starts, allows)| {
@@ -64,7 +64,7 @@ pub fn apply(context: &Context<'_>, found: Vec<Diagnostic>, config: &Config) -> 
             kept.push(finding);
         }
     }
-    let (_, allows) = files.remove(&FILE).unwrap_or_default();
+    let (_, allows) = files.remove(&ROOT_FILE).unwrap_or_default();
     for allow in &allows {
         said.extend(allow.complaints(context, config));
     }
@@ -151,13 +151,13 @@ fn read(
     for comment in module.comments.iter() {
         let text = context.text(comment.span);
         let after = text.trim_start_matches('#').trim_start();
-        let Some(rest) = after.strip_prefix(MARK) else {
+        let Some(rest) = after.strip_prefix(SUPPRESSION_PREFIX) else {
             continue;
         };
         let at = comment.span.end as usize - rest.len();
         let mut problems = Vec::new();
         let (rules, reason) = parse(rest, at, file, comment.span, &mut problems);
-        if file == FILE {
+        if file == ROOT_FILE {
             said.append(&mut problems);
         }
         allows.push(Allow {

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::Checked;
+use super::LintInput;
 use super::config::Config;
 use super::effects::Effects;
-use super::rule::Needs;
+use super::rule::RuleInput;
 use lockstep_base::diagnostic::Severity;
 use lockstep_base::source::{FileId, Source, Span};
 use lockstep_lang::eval::Scope;
@@ -18,12 +18,12 @@ use lockstep_syntax::ast::{self, ItemKind, Stmt};
 use super::tree;
 
 /// The file that is linted; imported files are read only as far as it needs them.
-pub const FILE: FileId = FileId(0);
+pub const ROOT_FILE: FileId = FileId(0);
 
 /// The input of a rule.
 pub struct Context<'a> {
     /// The result of compiling the file.
-    checked: Checked<'a>,
+    checked: LintInput<'a>,
     /// The configuration for the file.
     pub config: &'a Config,
     /// The program, if it has no errors.
@@ -38,7 +38,7 @@ pub struct Context<'a> {
 
 impl<'a> Context<'a> {
     /// The context for a compiled file.
-    pub fn new(checked: Checked<'a>, plans: &'a [&'a Plan], config: &'a Config) -> Self {
+    pub fn new(checked: LintInput<'a>, plans: &'a [&'a Plan], config: &'a Config) -> Self {
         let mut written = HashMap::new();
         for module in &checked.modules.files {
             tree::each_stmt_of(&module.ast, &mut |stmt| {
@@ -57,11 +57,11 @@ impl<'a> Context<'a> {
     }
 
     /// Whether what a rule needs is available.
-    pub fn allows(&self, needs: Needs) -> bool {
+    pub fn allows(&self, needs: RuleInput) -> bool {
         match needs {
-            Needs::Syntax => true,
-            Needs::Names => !self.is_broken(),
-            Needs::Program => self.program.is_some(),
+            RuleInput::Syntax => true,
+            RuleInput::Names => !self.is_broken(),
+            RuleInput::Program => self.program.is_some(),
         }
     }
 
@@ -72,7 +72,7 @@ impl<'a> Context<'a> {
         errors.any(|it| {
             it.severity == Severity::Error
                 && it.code.as_str().starts_with("E01")
-                && it.span().is_none_or(|span| span.file == FILE)
+                && it.span().is_none_or(|span| span.file == ROOT_FILE)
         })
     }
 
@@ -93,7 +93,7 @@ impl<'a> Context<'a> {
 
     /// The text of the linted file.
     pub fn source(&self) -> Option<&'a Source> {
-        self.checked.modules.sources.get(FILE)
+        self.checked.modules.sources.get(ROOT_FILE)
     }
 
     /// The text under a span.
@@ -114,7 +114,7 @@ impl<'a> Context<'a> {
         self.with_constants(&mut |_, scope| see(scope));
         let locals = Locals::default();
         for plan in self.plans {
-            see(&plan.walk().sight(&locals));
+            see(&plan.walk().eval_scope(&locals));
         }
     }
 

@@ -9,11 +9,11 @@ use super::shell;
 use lockstep_base::source::Span;
 use lockstep_base::value::Value;
 use lockstep_lang::eval::ExprKind;
-use lockstep_lang::ir::{Block, FailureClass, Program, Stmt, StmtKind, Verdict, WorkflowId};
+use lockstep_lang::ir::{Block, FailureClass, HandlerVerdict, Program, Stmt, StmtKind, WorkflowId};
 
 /// The effects of a part of the program.
 #[derive(Debug, Clone, Default)]
-pub struct Sum {
+pub struct EffectSet {
     /// The first command or call that talks to another machine, and its name.
     pub network: Option<(Span, String)>,
     /// The first statement marked `once`, which is not idempotent.
@@ -28,7 +28,7 @@ pub struct Sum {
     classes: u16,
 }
 
-impl Sum {
+impl EffectSet {
     /// Whether failures of this class can occur.
     pub fn has(&self, class: FailureClass) -> bool {
         self.classes & bit(class) != 0
@@ -60,7 +60,7 @@ fn bit(class: FailureClass) -> u16 {
 #[derive(Debug, Default)]
 pub struct Effects<'a> {
     program: Option<&'a Program>,
-    workflows: Vec<OnceCell<Sum>>,
+    workflows: Vec<OnceCell<EffectSet>>,
 }
 
 impl<'a> Effects<'a> {
@@ -74,18 +74,18 @@ impl<'a> Effects<'a> {
     }
 
     /// The effects of a workflow.
-    pub fn workflow(&self, id: WorkflowId) -> Sum {
+    pub fn workflow(&self, id: WorkflowId) -> EffectSet {
         let place = id.0 as usize;
         let workflow = self.program.and_then(|it| it.workflows.get(place));
         match (workflow, self.workflows.get(place)) {
             (Some(workflow), Some(cell)) => cell.get_or_init(|| self.block(&workflow.body)).clone(),
-            _ => Sum::default(),
+            _ => EffectSet::default(),
         }
     }
 
     /// The effects of a block.
-    pub fn block(&self, block: &Block) -> Sum {
-        let mut sum = Sum::default();
+    pub fn block(&self, block: &Block) -> EffectSet {
+        let mut sum = EffectSet::default();
         for stmt in &block.stmts {
             sum.add(&self.stmt(stmt));
         }
@@ -93,7 +93,7 @@ impl<'a> Effects<'a> {
     }
 
     /// The effects of a statement, its handlers included.
-    pub fn stmt(&self, stmt: &Stmt) -> Sum {
+    pub fn stmt(&self, stmt: &Stmt) -> EffectSet {
         let mut sum = self.body(stmt);
         let handlers = &stmt.handlers;
         for handler in &handlers.on_failure {
@@ -108,14 +108,14 @@ impl<'a> Effects<'a> {
     }
 
     /// The effects of a statement without its handlers.
-    pub fn body(&self, stmt: &Stmt) -> Sum {
+    pub fn body(&self, stmt: &Stmt) -> EffectSet {
         use FailureClass as Class;
         let mut sum = match &stmt.kind {
-            StmtKind::Run(command) => Sum {
+            StmtKind::Run(command) => EffectSet {
                 network: shell::network(command).map(|name| (stmt.span, name)),
                 acts: !shell::only_looks(command),
                 fails: true,
-                ..Sum::default()
+                ..EffectSet::default()
             }
             .with(&[
                 Class::Exit,
@@ -127,11 +127,11 @@ impl<'a> Effects<'a> {
                 let action = self.program.and_then(|it| it.actions.get(*action as usize));
                 let name = action.map_or("", |action| &action.name);
                 let http = name.starts_with("http.");
-                Sum {
+                EffectSet {
                     network: http.then(|| (stmt.span, name.to_string())),
                     acts: name != "http.get",
                     fails: true,
-                    ..Sum::default()
+                    ..EffectSet::default()
                 }
                 .with(&[
                     Class::Exit,
@@ -143,9 +143,9 @@ impl<'a> Effects<'a> {
             }
             StmtKind::Call(using) => self.workflow(using.workflow),
             StmtKind::Deploy { .. } => {
-                let mut sum = Sum {
+                let mut sum = EffectSet {
                     fails: true,
-                    ..Sum::default()
+                    ..EffectSet::default()
                 };
                 for workflow in self.deployers(stmt) {
                     sum.add(&self.workflow(workflow));
@@ -156,7 +156,7 @@ impl<'a> Effects<'a> {
             StmtKind::Approve { .. } => failing(Class::Approval),
             StmtKind::Verify { .. } => failing(Class::Verification),
             StmtKind::Fail(_) => failing(Class::Failed),
-            StmtKind::Verdict(Verdict::Ask { .. }) => failing(Class::Approval),
+            StmtKind::Verdict(HandlerVerdict::Ask { .. }) => failing(Class::Approval),
             StmtKind::Block(_)
             | StmtKind::Stage { .. }
             | StmtKind::Parallel(_)
@@ -171,8 +171,11 @@ impl<'a> Effects<'a> {
             | StmtKind::Yield(_)
             | StmtKind::On { .. }
             | StmtKind::Verdict(
-                Verdict::Ignore | Verdict::Rollback(_) | Verdict::Abort | Verdict::Retry(_),
-            ) => Sum::default(),
+                HandlerVerdict::Ignore
+                | HandlerVerdict::Rollback(_)
+                | HandlerVerdict::Abort
+                | HandlerVerdict::Retry(_),
+            ) => EffectSet::default(),
         };
         for block in stmt.bodies() {
             sum.add(&self.block(block));
@@ -216,10 +219,10 @@ impl<'a> Effects<'a> {
     }
 }
 
-fn failing(class: FailureClass) -> Sum {
-    Sum {
+fn failing(class: FailureClass) -> EffectSet {
+    EffectSet {
         fails: true,
-        ..Sum::default()
+        ..EffectSet::default()
     }
     .with(&[class])
 }

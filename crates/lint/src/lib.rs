@@ -4,12 +4,12 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
 
 mod allow;
-mod borrowed;
 mod config;
 mod context;
 mod effects;
-mod known;
-mod mend;
+mod fix;
+mod imported_names;
+mod known_locals;
 mod names;
 mod rule;
 mod rules;
@@ -18,20 +18,20 @@ mod text;
 mod tree;
 mod walk;
 
-pub use borrowed::borrowed;
 pub use config::{Config, Level, UnknownLevel, UnknownRule};
 use context::Context;
+pub use fix::{FixedText, fix};
+pub use imported_names::imported_names;
 use lockstep_base::diagnostic::{Diagnostic, Severity};
 use lockstep_lang::compile::{Analysis, Compilation};
 use lockstep_lang::ir::Program;
 use lockstep_lang::resolve::Modules;
 use lockstep_plan::Plan;
-pub use mend::{Mended, mend};
-pub use rule::{Needs, Rule, find, rules};
+pub use rule::{Rule, RuleInput, find, rules};
 
 /// The result of compiling a file: the input of all rules.
 #[derive(Debug, Clone, Copy)]
-pub struct Checked<'a> {
+pub struct LintInput<'a> {
     /// The files and their names.
     pub modules: &'a Modules,
     /// The program, if no error was found.
@@ -40,7 +40,7 @@ pub struct Checked<'a> {
     pub diagnostics: &'a [Diagnostic],
 }
 
-impl<'a> From<&'a Compilation> for Checked<'a> {
+impl<'a> From<&'a Compilation> for LintInput<'a> {
     fn from(compilation: &'a Compilation) -> Self {
         Self {
             modules: &compilation.modules,
@@ -50,7 +50,7 @@ impl<'a> From<&'a Compilation> for Checked<'a> {
     }
 }
 
-impl<'a> From<&'a Analysis> for Checked<'a> {
+impl<'a> From<&'a Analysis> for LintInput<'a> {
     fn from(analysis: &'a Analysis) -> Self {
         Self {
             modules: &analysis.modules,
@@ -64,7 +64,7 @@ impl<'a> From<&'a Analysis> for Checked<'a> {
 /// more. Errors of the compiler are not repeated; if there are any, only the rules that need
 /// nothing but the text run.
 pub fn lint<'a>(
-    checked: impl Into<Checked<'a>>,
+    checked: impl Into<LintInput<'a>>,
     plan: Option<&Plan>,
     config: &Config,
 ) -> Vec<Diagnostic> {
@@ -76,7 +76,7 @@ pub fn lint<'a>(
 
 /// The same with the plans of several pipelines.
 pub fn lint_with<'a>(
-    checked: impl Into<Checked<'a>>,
+    checked: impl Into<LintInput<'a>>,
     plans: &[&Plan],
     config: &Config,
 ) -> Vec<Diagnostic> {

@@ -6,7 +6,7 @@ use lockstep_base::diagnostic::{Code, Diagnostic};
 
 /// What a rule needs as input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Needs {
+pub enum RuleInput {
     /// The statements of the file, also where parts of it could not be parsed.
     Syntax,
     /// The names of the file: all of it must parse, but need not compile.
@@ -25,7 +25,7 @@ pub struct Rule {
     /// The default level of its findings.
     pub level: Level,
     /// What it needs as input.
-    pub needs: Needs,
+    pub needs: RuleInput,
     /// Whether its fixes preserve the program, so that `lint --fix` applies them. The fixes of
     /// other rules are offered for a person to decide.
     pub safe: bool,
@@ -48,7 +48,7 @@ impl Rule {
             code,
             name,
             level: Level::Warn,
-            needs: Needs::Program,
+            needs: RuleInput::Program,
             safe: false,
             wide: false,
             check: Some(check),
@@ -61,7 +61,7 @@ impl Rule {
             code,
             name,
             level: Level::Warn,
-            needs: Needs::Syntax,
+            needs: RuleInput::Syntax,
             safe: false,
             wide: false,
             check: None,
@@ -69,7 +69,7 @@ impl Rule {
     }
 
     /// The same rule with lower needs.
-    pub(super) const fn needs(self, needs: Needs) -> Self {
+    pub(super) const fn needs(self, needs: RuleInput) -> Self {
         Self { needs, ..self }
     }
 

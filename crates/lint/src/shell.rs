@@ -1,7 +1,7 @@
 //! What the shell commands of a script do, as far as rules need it: its pipelines, and known
 //! properties of its programs. Works on the shell AST that the compiler has made (`ir::command`).
 
-use lockstep_lang::ir::Command;
+use lockstep_lang::ir::CommandTemplate;
 use lockstep_lang::ir::command::{Form, List, Pipeline, ShellCommand, ShellForm, ShellWord, VALUE};
 
 /// A pipeline of a script.
@@ -74,12 +74,12 @@ pub fn cannot_fail(name: &str) -> bool {
 }
 
 /// Whether it is run by `sh`, where a failure inside a pipe goes unnoticed.
-pub fn is_sh(command: &Command) -> bool {
+pub fn is_sh(command: &CommandTemplate) -> bool {
     matches!(command.form, Form::Shell { bash: false, .. })
 }
 
 /// Programs that talk to another machine whatever their arguments are.
-const NETWORK: &[&str] = &[
+const NETWORK_PROGRAMS: &[&str] = &[
     "ansible-playbook",
     "aws",
     "az",
@@ -118,7 +118,7 @@ const NETWORK: &[&str] = &[
 ];
 
 /// Programs that talk to another machine with one of these as their first word.
-const SOMETIMES: &[(&str, &[&str])] = &[
+const NETWORK_SUBCOMMANDS: &[(&str, &[&str])] = &[
     ("git", &["clone", "fetch", "pull", "push", "ls-remote"]),
     ("docker", &["push", "pull", "login"]),
     ("podman", &["push", "pull", "login"]),
@@ -128,12 +128,14 @@ const SOMETIMES: &[(&str, &[&str])] = &[
 ];
 
 /// The program of a command that talks to another machine, if one does.
-pub fn network(command: &Command) -> Option<String> {
+pub fn network(command: &CommandTemplate) -> Option<String> {
     let talks = |simple: &ShellCommand| {
         let name = name(simple)?;
         let first = subcommand(simple);
-        let sometimes = SOMETIMES.iter().find(|(program, _)| *program == name);
-        let talks = NETWORK.contains(&name)
+        let sometimes = NETWORK_SUBCOMMANDS
+            .iter()
+            .find(|(program, _)| *program == name);
+        let talks = NETWORK_PROGRAMS.contains(&name)
             || sometimes
                 .is_some_and(|(_, words)| first.is_some_and(|first| words.contains(&first)));
         talks.then(|| name.to_string())
@@ -161,7 +163,7 @@ fn subcommand(command: &ShellCommand) -> Option<&str> {
 }
 
 /// Programs that only read.
-const LOOKS: &[&str] = &[
+const READ_ONLY_PROGRAMS: &[&str] = &[
     "[",
     "[[",
     ":",
@@ -205,7 +207,7 @@ const LOOKS: &[&str] = &[
 ];
 
 /// Programs that only read with one of these as their first word.
-const LOOKS_WITH: &[(&str, &[&str])] = &[
+const READ_ONLY_SUBCOMMANDS: &[(&str, &[&str])] = &[
     (
         "kubectl",
         &["get", "describe", "diff", "logs", "wait", "version"],
@@ -231,7 +233,7 @@ const LOOKS_WITH: &[(&str, &[&str])] = &[
 ];
 
 /// Whether a command is known to change nothing.
-pub fn only_looks(command: &Command) -> bool {
+pub fn only_looks(command: &CommandTemplate) -> bool {
     let script = command.tree();
     let pipelines = pipelines(&script);
     let mut commands = pipelines.iter().flat_map(|found| &found.pipeline.commands);
@@ -244,9 +246,11 @@ pub fn only_looks(command: &Command) -> bool {
             return words(command).is_empty();
         };
         let first = subcommand(command);
-        let with = LOOKS_WITH.iter().find(|(program, _)| *program == name);
+        let with = READ_ONLY_SUBCOMMANDS
+            .iter()
+            .find(|(program, _)| *program == name);
         let asks = name == "curl" && !words(command).iter().any(|word| sends(&word.text));
-        LOOKS.contains(&name)
+        READ_ONLY_PROGRAMS.contains(&name)
             || asks
             || with.is_some_and(|(_, words)| first.is_some_and(|first| words.contains(&first)))
     })

@@ -9,7 +9,7 @@ use lockstep_syntax::visit::{self, Visit};
 
 /// The role of a block in its statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
+pub enum BlockRole {
     /// What it does.
     Body,
     /// A branch of an `if`.
@@ -24,8 +24,8 @@ pub enum Role {
 
 /// A visitor that calls `see` with the outermost blocks, each with its role.
 struct Blocks<'s, 'a> {
-    role: Role,
-    see: &'s mut dyn FnMut(Role, &'a Block),
+    role: BlockRole,
+    see: &'s mut dyn FnMut(BlockRole, &'a Block),
 }
 
 impl<'a> Visit<'a> for Blocks<'_, 'a> {
@@ -35,16 +35,16 @@ impl<'a> Visit<'a> for Blocks<'_, 'a> {
 
     fn visit_stmt_kind(&mut self, kind: &'a StmtKind) {
         if matches!(kind, StmtKind::If { .. }) {
-            self.role = Role::Branch;
+            self.role = BlockRole::Branch;
         }
         visit::walk_stmt_kind(self, kind);
     }
 
     fn visit_handler_kind(&mut self, kind: &'a HandlerKind) {
         self.role = match kind {
-            HandlerKind::Undo(_) => Role::Undo,
-            HandlerKind::OnFailure { .. } => Role::Failure,
-            HandlerKind::Always(_) => Role::Always,
+            HandlerKind::Undo(_) => BlockRole::Undo,
+            HandlerKind::OnFailure { .. } => BlockRole::Failure,
+            HandlerKind::Always(_) => BlockRole::Always,
         };
         visit::walk_handler_kind(self, kind);
     }
@@ -54,17 +54,17 @@ impl<'a> Visit<'a> for Blocks<'_, 'a> {
     fn visit_expr(&mut self, _: &'a Expr) {}
 }
 
-fn outermost<'a>(walk: impl FnOnce(&mut Blocks<'_, 'a>)) -> Vec<(Role, &'a Block)> {
+fn outermost<'a>(walk: impl FnOnce(&mut Blocks<'_, 'a>)) -> Vec<(BlockRole, &'a Block)> {
     let mut found = Vec::new();
     walk(&mut Blocks {
-        role: Role::Body,
+        role: BlockRole::Body,
         see: &mut |role, block| found.push((role, block)),
     });
     found
 }
 
 /// The blocks directly inside a statement. Those of `let x = serial …` are the inner statement's.
-pub fn blocks(stmt: &Stmt) -> Vec<(Role, &Block)> {
+pub fn blocks(stmt: &Stmt) -> Vec<(BlockRole, &Block)> {
     outermost(|visitor| visit::walk_stmt(visitor, stmt))
 }
 
@@ -80,13 +80,13 @@ pub fn effect(stmt: &Stmt) -> Option<&Stmt> {
 }
 
 /// The blocks of a declaration: a workflow's body, a pipeline's body and handlers.
-pub fn item_blocks(item: &Item) -> Vec<(Role, &Block)> {
+pub fn item_blocks(item: &Item) -> Vec<(BlockRole, &Block)> {
     outermost(|visitor| visit::walk_item(visitor, item))
 }
 
 /// Calls `see` with all blocks of a file, each before those inside it.
-pub fn each_block<'a>(file: &'a File, see: &mut dyn FnMut(Role, &'a Block)) {
-    fn within<'a>(role: Role, block: &'a Block, see: &mut dyn FnMut(Role, &'a Block)) {
+pub fn each_block<'a>(file: &'a File, see: &mut dyn FnMut(BlockRole, &'a Block)) {
+    fn within<'a>(role: BlockRole, block: &'a Block, see: &mut dyn FnMut(BlockRole, &'a Block)) {
         see(role, block);
         for stmt in &block.stmts {
             for stmt in [Some(stmt), effect(stmt)].into_iter().flatten() {

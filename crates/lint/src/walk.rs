@@ -1,7 +1,7 @@
 //! IR traversal for rules: visits the bodies of a program together with the values that are known
 //! there.
 
-use super::known::Known;
+use super::known_locals::KnownLocals;
 use lockstep_base::source::FileId;
 use lockstep_lang::eval::Scope;
 use lockstep_lang::ir::visit::each_stmt;
@@ -23,24 +23,28 @@ pub fn with_values<'a>(
     program: &'a Program,
     file: FileId,
     scope: &dyn Scope,
-    see: &mut dyn FnMut(&'a Stmt, &Known<'_>),
+    see: &mut dyn FnMut(&'a Stmt, &KnownLocals<'_>),
 ) {
     for workflow in program.workflows.iter().filter(|it| it.span.file == file) {
-        let known = Known::new(scope);
+        let known = KnownLocals::new(scope);
         let stmts = workflow.body.stmts.iter();
         stmts.for_each(|it| stmt(it, &known, see));
     }
     for pipeline in &program.pipelines {
-        stmt(&pipeline.body, &Known::new(scope), see);
+        stmt(&pipeline.body, &KnownLocals::new(scope), see);
     }
 }
 
 /// What a statement binds is known to those after it.
-fn stmt<'a>(stmt: &'a Stmt, known: &Known<'_>, see: &mut dyn FnMut(&'a Stmt, &Known<'_>)) {
+fn stmt<'a>(
+    stmt: &'a Stmt,
+    known: &KnownLocals<'_>,
+    see: &mut dyn FnMut(&'a Stmt, &KnownLocals<'_>),
+) {
     each_stmt(stmt, &mut |stmt| {
         see(stmt, known);
         if let (Some(value), Some(slot)) = (stmt.kind.bound_value(), stmt.bind) {
-            known.know(slot, known.value(value));
+            known.set(slot, known.value(value));
         }
     });
 }

@@ -27,7 +27,7 @@ pub(super) fn result(client: &Client) -> Value {
         "documentSymbolProvider": true,
         "workspaceSymbolProvider": true,
         "semanticTokensProvider": {
-            "legend": { "tokenTypes": coloring::TYPES, "tokenModifiers": coloring::MODIFIERS },
+            "legend": { "tokenTypes": coloring::TOKEN_TYPES, "tokenModifiers": coloring::TOKEN_MODIFIERS },
             "full": { "delta": true },
             "range": true,
         },

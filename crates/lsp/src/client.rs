@@ -10,7 +10,7 @@ use super::convert::Encoding;
 use super::uri;
 
 /// The path of its capabilities for signature help.
-const SIGNATURE: &str = "textDocument/signatureHelp/signatureInformation";
+const SIGNATURE_CAPABILITY: &str = "textDocument/signatureHelp/signatureInformation";
 
 /// The capabilities of a client, and its folders.
 #[derive(Debug, Clone, Default)]
@@ -74,9 +74,9 @@ impl Client {
             completion_markdown: markdown(
                 "textDocument/completion/completionItem/documentationFormat",
             ),
-            signature_markdown: markdown(&format!("{SIGNATURE}/documentationFormat")),
+            signature_markdown: markdown(&format!("{SIGNATURE_CAPABILITY}/documentationFormat")),
             label_offsets: yes(&format!(
-                "{SIGNATURE}/parameterInformation/labelOffsetSupport"
+                "{SIGNATURE_CAPABILITY}/parameterInformation/labelOffsetSupport"
             )),
             snippets: yes("textDocument/completion/completionItem/snippetSupport"),
             definition_links: yes("textDocument/definition/linkSupport"),

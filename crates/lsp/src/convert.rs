@@ -60,11 +60,11 @@ impl Encoding {
 
 /// Where the lines of a text begin. A line ends with `\n`, `\r\n` or `\r`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Lines {
+pub(super) struct LineIndex {
     starts: Vec<u32>,
 }
 
-impl Lines {
+impl LineIndex {
     /// The lines of a text.
     pub(super) fn of(text: &str) -> Self {
         let bytes = text.as_bytes();
@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn places_are_counted_in_the_units_of_the_client() {
         let text = "a\r\n😀é\rx\n";
-        let lines = Lines::of(text);
+        let lines = LineIndex::of(text);
         for (encoding, characters) in [
             (Encoding::Utf8, [0, 4, 6]),
             (Encoding::Utf16, [0, 2, 3]),
@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn places_beyond_are_the_nearest_that_exist() {
         let text = "ab\r\n😀";
-        let lines = Lines::of(text);
+        let lines = LineIndex::of(text);
         let at =
             |line, character| lines.offset(text, Position { line, character }, Encoding::Utf16);
         assert_eq!(at(0, 99), 2);

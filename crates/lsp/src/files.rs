@@ -11,18 +11,18 @@ use lockstep_base::world::{FileError, Files};
 use lockstep_lang::resolve;
 
 /// A recorded read: a file, and its document if it was open.
-pub(super) type Read = (PathBuf, Option<Arc<Document>>);
+pub(super) type FileRead = (PathBuf, Option<Arc<Document>>);
 
 /// The files that a root can see.
-pub(super) struct Overlay<'a> {
+pub(super) struct DocumentOverlay<'a> {
     snapshot: &'a Snapshot,
     disk: &'a dyn Files,
     root: &'a Document,
     name: &'a str,
-    read: RefCell<Vec<Read>>,
+    read: RefCell<Vec<FileRead>>,
 }
 
-impl<'a> Overlay<'a> {
+impl<'a> DocumentOverlay<'a> {
     /// The files that `root` can see; the compiler calls it `name`.
     pub(super) fn new(
         snapshot: &'a Snapshot,
@@ -40,7 +40,7 @@ impl<'a> Overlay<'a> {
     }
 
     /// The recorded reads.
-    pub(super) fn into_read(self) -> Vec<Read> {
+    pub(super) fn into_read(self) -> Vec<FileRead> {
         self.read.into_inner()
     }
 }
@@ -68,7 +68,7 @@ pub(super) fn name_of(root: &Document) -> String {
     }
 }
 
-impl Files for Overlay<'_> {
+impl Files for DocumentOverlay<'_> {
     fn read(&self, path: &str) -> Result<String, FileError> {
         if path == self.name {
             return Ok(self.root.text.to_string());

@@ -5,14 +5,14 @@
 //! Requests go to one worker thread with an immutable snapshot; a panic there becomes an error
 //! response instead of ending the server.
 
+mod analysis_cache;
 mod answer;
+mod background;
 mod capabilities;
 mod client;
 mod convert;
-mod desk;
 mod files;
 mod library;
-mod prover;
 mod server;
 mod session;
 mod transport;
@@ -24,15 +24,15 @@ use std::io::{BufRead, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use lockstep_base::world::{Environment, Files};
+use lockstep_base::world::{EnvironmentVariables, Files};
 use lockstep_lint as lint;
 
 /// What the server can access besides the messages of the editor.
-pub struct Outside {
+pub struct ServerEnvironment {
     /// Files on disk, by absolute path.
     pub files: Box<dyn Files + Send + Sync>,
     /// The environment of the process that started the server.
-    pub environment: Box<dyn Environment + Send + Sync>,
+    pub environment: Box<dyn EnvironmentVariables + Send + Sync>,
     /// The user's cache folder. The standard library is written there, so that an editor can open
     /// it.
     pub cache: Option<PathBuf>,
@@ -45,7 +45,7 @@ pub struct Outside {
 pub fn serve(
     input: impl BufRead + Send + 'static,
     output: impl Write + Send + 'static,
-    outside: Outside,
+    outside: ServerEnvironment,
 ) -> bool {
     server::run(Box::new(input), Box::new(output), Arc::new(outside))
 }

@@ -14,21 +14,21 @@ use lsp_server::{ErrorCode, Message, Notification, Request, RequestId, Response}
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::background::check;
 use super::client::Client;
-use super::prover::prove;
 use super::session::{Document, Snapshot};
 use super::transport::{self, Incoming};
-use super::worker::{Job, Stopped, Worker};
-use super::{Outside, capabilities, uri};
+use super::worker::{CancelledRequests, Worker, WorkerJob};
+use super::{ServerEnvironment, capabilities, uri};
 
 /// The stack size of the worker, in bytes, enough for the deepest trees.
-const STACK: usize = 64 << 20;
+const WORKER_STACK_BYTES: usize = 64 << 20;
 
 /// Serves until the client sends `exit` or disconnects; returns whether it sent `shutdown` before.
 pub(super) fn run(
     mut input: Box<dyn BufRead + Send>,
     mut output: Box<dyn Write + Send>,
-    outside: Arc<Outside>,
+    outside: Arc<ServerEnvironment>,
 ) -> bool {
     let (messages, incoming) = channel();
     let reader = move || {
@@ -64,28 +64,36 @@ fn named(name: &str) -> thread::Builder {
     thread::Builder::new().name(String::from(name))
 }
 
-fn serve(incoming: &Receiver<Incoming>, replies: Sender<Value>, outside: Arc<Outside>) -> bool {
+fn serve(
+    incoming: &Receiver<Incoming>,
+    replies: Sender<Value>,
+    outside: Arc<ServerEnvironment>,
+) -> bool {
     let (jobs, queue) = channel();
-    let stopped = Stopped::default();
+    let stopped = CancelledRequests::default();
     let (snapshots, changes) = channel();
     let results = jobs.clone();
     let prover = {
         let outside = outside.clone();
-        move || prove(outside, &changes, &results)
+        move || check(outside, &changes, &results)
     };
-    if named("prover").stack_size(STACK).spawn(prover).is_err() {
+    if named("prover")
+        .stack_size(WORKER_STACK_BYTES)
+        .spawn(prover)
+        .is_err()
+    {
         return false;
     }
     let mut worker = Worker::new(outside, replies.clone(), stopped.clone());
     let worker = named("worker")
-        .stack_size(STACK)
+        .stack_size(WORKER_STACK_BYTES)
         .spawn(move || worker.work(&queue));
     let Ok(worker) = worker else {
         return false;
     };
     let mut server = Server {
         session: Arc::default(),
-        state: State::New,
+        state: ServerState::New,
         replies,
         jobs,
         snapshots,
@@ -100,7 +108,7 @@ fn serve(incoming: &Receiver<Incoming>, replies: Sender<Value>, outside: Arc<Out
         }
     }
     // Pending requests are still answered; the prover is not joined.
-    let _ = server.jobs.send(Job::Stop);
+    let _ = server.jobs.send(WorkerJob::Stop);
     drop(server);
     let _ = worker.join();
     good
@@ -108,7 +116,7 @@ fn serve(incoming: &Receiver<Incoming>, replies: Sender<Value>, outside: Arc<Out
 
 /// The state of the protocol's lifecycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum ServerState {
     New,
     Running,
     ShutDown,
@@ -116,11 +124,11 @@ enum State {
 
 struct Server {
     session: Arc<Snapshot>,
-    state: State,
+    state: ServerState,
     replies: Sender<Value>,
-    jobs: Sender<Job>,
+    jobs: Sender<WorkerJob>,
     snapshots: Sender<Arc<Snapshot>>,
-    stopped: Stopped,
+    stopped: CancelledRequests,
     /// How many requests were sent to the client.
     asked: i32,
 }
@@ -133,7 +141,7 @@ impl Server {
             Incoming::Message(Message::Request(request)) => self.request(request),
             Incoming::Message(Message::Notification(notification)) => {
                 if notification.method == "exit" {
-                    return Some(self.state == State::ShutDown);
+                    return Some(self.state == ServerState::ShutDown);
                 }
                 self.notification(notification);
             }
@@ -158,8 +166,8 @@ impl Server {
     fn request(&mut self, request: Request) {
         let Request { id, method, params } = request;
         match (self.state, method.as_str()) {
-            (State::New, "initialize") => self.initialize(id, &params),
-            (State::New, _) => {
+            (ServerState::New, "initialize") => self.initialize(id, &params),
+            (ServerState::New, _) => {
                 let why = "the server has not been initialized";
                 self.refuse(id, ErrorCode::ServerNotInitialized, why);
             }
@@ -167,16 +175,16 @@ impl Server {
                 let why = "the server has been initialized already";
                 self.refuse(id, ErrorCode::InvalidRequest, why);
             }
-            (State::ShutDown, _) => {
+            (ServerState::ShutDown, _) => {
                 let why = "the server is shutting down";
                 self.refuse(id, ErrorCode::InvalidRequest, why);
             }
-            (State::Running, "shutdown") => {
-                self.state = State::ShutDown;
+            (ServerState::Running, "shutdown") => {
+                self.state = ServerState::ShutDown;
                 self.answer(&Response::new_ok(id, Value::Null));
             }
-            (State::Running, _) => {
-                let _ = self.jobs.send(Job::Answer {
+            (ServerState::Running, _) => {
+                let _ = self.jobs.send(WorkerJob::Answer {
                     id,
                     method,
                     params,
@@ -190,13 +198,13 @@ impl Server {
         let client = Client::new(params);
         let result = capabilities::result(&client);
         Arc::make_mut(&mut self.session).client = Arc::new(client);
-        self.state = State::Running;
+        self.state = ServerState::Running;
         self.answer(&Response::new_ok(id, result));
     }
 
     fn notification(&mut self, notification: Notification) {
         let Notification { method, params } = notification;
-        if self.state != State::Running {
+        if self.state != ServerState::Running {
             return;
         }
         match method.as_str() {
@@ -233,7 +241,7 @@ impl Server {
         session.moment += 1;
         change(session);
         self.stopped.passed(session.moment);
-        let _ = self.jobs.send(Job::Check(self.session.clone()));
+        let _ = self.jobs.send(WorkerJob::Check(self.session.clone()));
         let _ = self.snapshots.send(self.session.clone());
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use gen_lsp_types::{Position, TextDocumentContentChangeEvent};
 
 use super::client::Client;
-use super::convert::{Encoding, Lines};
+use super::convert::{Encoding, LineIndex};
 use super::uri;
 
 /// One version of an open document.
@@ -23,7 +23,7 @@ pub(super) struct Document {
     /// Its text.
     pub(super) text: Arc<str>,
     /// Its lines.
-    pub(super) lines: Lines,
+    pub(super) lines: LineIndex,
 }
 
 impl Document {
@@ -34,7 +34,7 @@ impl Document {
             path: uri::path(address),
             version,
             text: text.into(),
-            lines: Lines::of(text),
+            lines: LineIndex::of(text),
         }
     }
 
@@ -59,7 +59,7 @@ impl Document {
                     text = change.text;
                 }
             }
-            lines = Some(Lines::of(&text));
+            lines = Some(LineIndex::of(&text));
         }
         let lines = lines.unwrap_or_else(|| self.lines.clone());
         Self {

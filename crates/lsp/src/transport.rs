@@ -6,7 +6,7 @@ use lsp_server::{ErrorCode, Message};
 use serde_json::{Value, json};
 
 /// The maximum length of a message, in bytes.
-const LONGEST: usize = 1 << 30;
+const MAX_MESSAGE_BYTES: usize = 1 << 30;
 
 /// An incoming message.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(super) fn read(input: &mut impl BufRead) -> io::Result<Option<Incoming>> {
     let Some(length) = header(input)? else {
         return Ok(None);
     };
-    if length > LONGEST {
+    if length > MAX_MESSAGE_BYTES {
         return Err(io::Error::new(
             io::ErrorKind::InvalidData,
             "a message is larger than 1 GiB",

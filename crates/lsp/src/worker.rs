@@ -10,15 +10,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use lsp_server::{ErrorCode, RequestId, Response};
 use serde_json::{Value, json};
 
-use super::Outside;
+use super::ServerEnvironment;
+use super::analysis_cache::AnalysisCache;
 use super::answer::{self, diagnostics};
-use super::desk::Desk;
-use super::prover::Proved;
+use super::background::BackgroundFindings;
 use super::server::reply;
 use super::session::Snapshot;
 
 /// A job.
-pub(super) enum Job {
+pub(super) enum WorkerJob {
     /// A request.
     Answer {
         /// Its id.
@@ -39,7 +39,7 @@ pub(super) enum Job {
     /// The slow checks have ended.
     Proved {
         /// The findings.
-        found: Vec<Proved>,
+        found: Vec<BackgroundFindings>,
         /// The snapshot that was checked.
         snapshot: Arc<Snapshot>,
     },
@@ -47,12 +47,12 @@ pub(super) enum Job {
 
 /// Cancellation: set by the main loop, read by the worker.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Stopped {
+pub(super) struct CancelledRequests {
     requests: Arc<Mutex<HashSet<RequestId>>>,
     moment: Arc<AtomicU64>,
 }
 
-impl Stopped {
+impl CancelledRequests {
     /// Cancels a request.
     pub(super) fn stop(&self, id: RequestId) {
         let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
@@ -83,9 +83,9 @@ const TARGET: &str = "lockstep::lsp";
 
 /// The worker's state.
 pub(super) struct Worker {
-    desk: Desk,
+    desk: AnalysisCache,
     replies: Sender<Value>,
-    stopped: Stopped,
+    stopped: CancelledRequests,
     /// How many requests were sent to the client.
     asked: u32,
     /// The diagnostics that the client shows, by address.
@@ -94,9 +94,13 @@ pub(super) struct Worker {
 
 impl Worker {
     /// A worker that sends its answers to `replies`.
-    pub(super) fn new(outside: Arc<Outside>, replies: Sender<Value>, stopped: Stopped) -> Self {
+    pub(super) fn new(
+        outside: Arc<ServerEnvironment>,
+        replies: Sender<Value>,
+        stopped: CancelledRequests,
+    ) -> Self {
         Self {
-            desk: Desk::new(outside),
+            desk: AnalysisCache::new(outside),
             replies,
             stopped,
             asked: 0,
@@ -105,8 +109,8 @@ impl Worker {
     }
 
     /// Works until the queue is closed.
-    pub(super) fn work(&mut self, queue: &Receiver<Job>) {
-        let mut waiting: VecDeque<Job> = VecDeque::new();
+    pub(super) fn work(&mut self, queue: &Receiver<WorkerJob>) {
+        let mut waiting: VecDeque<WorkerJob> = VecDeque::new();
         loop {
             waiting.extend(queue.try_iter());
             let job = match waiting.pop_front() {
@@ -117,26 +121,26 @@ impl Worker {
                 },
             };
             match job {
-                Job::Answer {
+                WorkerJob::Answer {
                     id,
                     method,
                     params,
                     snapshot,
                 } => self.answer(id, &method, params, &snapshot),
-                Job::Check(snapshot) => {
+                WorkerJob::Check(snapshot) => {
                     // What the incremental check does not find the prover finds in a moment; where
                     // it finds nothing, waiting requests come first.
                     if !self.quick(&snapshot) {
-                        waiting.push_back(Job::Whole(snapshot));
+                        waiting.push_back(WorkerJob::Whole(snapshot));
                     }
                 }
-                Job::Whole(snapshot) => {
+                WorkerJob::Whole(snapshot) => {
                     let span = tracing::debug_span!(target: TARGET, "check");
                     span.in_scope(|| self.check(&snapshot));
                     tracing::debug!(target: TARGET, "checked");
                 }
-                Job::Stop => return,
-                Job::Proved { found, snapshot } => self.proved(found, &snapshot),
+                WorkerJob::Stop => return,
+                WorkerJob::Proved { found, snapshot } => self.proved(found, &snapshot),
             }
         }
     }
@@ -158,7 +162,7 @@ impl Worker {
                 Ok(Err((code, why))) => Response::new_err(id, code as i32, why),
                 Err(_) => {
                     // After a panic no partial state is kept.
-                    self.desk = Desk::new(self.desk.outside.clone());
+                    self.desk = AnalysisCache::new(self.desk.outside.clone());
                     let why = format!("a mistake in the server while answering `{method}`");
                     Response::new_err(id, ErrorCode::InternalError as i32, why)
                 }
@@ -168,13 +172,14 @@ impl Worker {
     }
 
     /// Adopts the slow findings and publishes them.
-    fn proved(&mut self, found: Vec<Proved>, snapshot: &Arc<Snapshot>) {
+    fn proved(&mut self, found: Vec<BackgroundFindings>, snapshot: &Arc<Snapshot>) {
         for proved in found {
-            self.desk.prove(&proved.document, proved.diagnostics);
+            self.desk
+                .check_in_background(&proved.document, proved.diagnostics);
             proved
                 .known
                 .into_iter()
-                .for_each(|known| self.desk.adopt(known));
+                .for_each(|known| self.desk.store_full_check(known));
         }
         if !snapshot.client.pulls {
             return self.check(snapshot);
@@ -183,7 +188,7 @@ impl Worker {
             return;
         }
         let desk = &mut self.desk;
-        let news = catch_unwind(AssertUnwindSafe(|| desk.has_news(snapshot)));
+        let news = catch_unwind(AssertUnwindSafe(|| desk.has_changed_diagnostics(snapshot)));
         if news.unwrap_or(true) {
             self.ask("workspace/diagnostic/refresh");
         }
@@ -214,7 +219,7 @@ impl Worker {
             }
             Ok(None) => false,
             Err(_) => {
-                self.desk = Desk::new(self.desk.outside.clone());
+                self.desk = AnalysisCache::new(self.desk.outside.clone());
                 false
             }
         }
@@ -235,7 +240,7 @@ impl Worker {
             diagnostics::all(desk, snapshot, &|| stopped.is_past(snapshot))
         }));
         let Ok(found) = found else {
-            self.desk = Desk::new(self.desk.outside.clone());
+            self.desk = AnalysisCache::new(self.desk.outside.clone());
             return;
         };
         let Some(found) = found else {

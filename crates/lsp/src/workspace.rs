@@ -3,18 +3,18 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::Outside;
+use super::ServerEnvironment;
 use super::session::{Document, Snapshot};
 use super::uri;
 
 /// At most so many files are read.
-const MOST: usize = 2_000;
+const MAX_FILES: usize = 2_000;
 
 /// Deeper folders are not searched.
-const DEEPEST: usize = 12;
+const MAX_FOLDER_DEPTH: usize = 12;
 
 /// All source files: open ones from the editor, others from disk.
-pub(super) fn documents(snapshot: &Snapshot, outside: &Outside) -> Vec<Arc<Document>> {
+pub(super) fn documents(snapshot: &Snapshot, outside: &ServerEnvironment) -> Vec<Arc<Document>> {
     let mut found: Vec<Arc<Document>> = snapshot.documents.values().cloned().collect();
     let mut paths = Vec::new();
     for folder in &snapshot.client.folders {
@@ -39,7 +39,7 @@ fn list(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
         return;
     };
     for entry in entries.filter_map(Result::ok) {
-        if found.len() >= MOST {
+        if found.len() >= MAX_FILES {
             return;
         }
         let name = entry.file_name();
@@ -47,7 +47,7 @@ fn list(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
         let Ok(kind) = entry.file_type() else {
             continue;
         };
-        if kind.is_dir() && !is_skipped(&name) && depth < DEEPEST {
+        if kind.is_dir() && !is_skipped(&name) && depth < MAX_FOLDER_DEPTH {
             list(&entry.path(), depth + 1, found);
         } else if kind.is_file() && name.ends_with(".deploy") {
             found.push(uri::normal(&entry.path()));
@@ -62,7 +62,7 @@ fn is_skipped(name: &str) -> bool {
 
 /// What a document can import from a folder, in the syntax of an import: the files in it, and its
 /// subfolders with a trailing `/`.
-pub(super) fn beside(document: &Document, folder: &str) -> Vec<String> {
+pub(super) fn siblings(document: &Document, folder: &str) -> Vec<String> {
     let own = document.path.as_deref();
     let Some(from) = own.and_then(Path::parent) else {
         return Vec::new();
@@ -73,7 +73,7 @@ pub(super) fn beside(document: &Document, folder: &str) -> Vec<String> {
     };
     let names = entries
         .filter_map(Result::ok)
-        .take(MOST)
+        .take(MAX_FILES)
         .filter_map(|entry| {
             let name = entry.file_name().into_string().ok()?;
             let is_own = own.is_some_and(|own| own == folder.join(&name));

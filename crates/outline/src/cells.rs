@@ -1,23 +1,23 @@
 //! Outlines a loop or matrix and counts all of its cells.
 
+use super::builder::{BarrierFrame, ListingPath, OutlineBuilder, OutlinePart, StrandName};
 use super::item::{Item, ItemKind};
-use super::least::Least;
-use super::load::Load;
-use super::maker::{At, Frame, Maker, Seen, Strand};
+use super::labels;
 use super::measure::{Count, Measure, both};
-use super::words;
+use super::minimum_time::MinimumTime;
+use super::peak_load::PeakLoad;
 use lockstep_base::value::Value;
 use lockstep_lang::eval::Halt;
 use lockstep_lang::ir::{Matrix, Order};
 use lockstep_plan::body;
 use lockstep_plan::grid::{Axes, Position};
 use lockstep_plan::{Locals, MatrixAxes};
-use lockstep_plan::{Node, TreeId};
+use lockstep_plan::{PlanNode, TreeId};
 
 /// The loop or matrix that is being outlined.
-pub(super) struct Cells<'m, 'a> {
+pub(super) struct CellOutline<'m, 'a> {
     pub(super) id: TreeId,
-    pub(super) node: &'m Node,
+    pub(super) node: &'m PlanNode,
     pub(super) axes: MatrixAxes<'a>,
     pub(super) locals: &'m Locals,
     /// How many cells there are.
@@ -36,22 +36,22 @@ pub(super) struct Cells<'m, 'a> {
 
 /// Where a cell is, and its values.
 #[derive(Default)]
-pub(super) struct Place {
+pub(super) struct CellPosition {
     pub(super) position: Position,
     pub(super) values: Vec<Value>,
 }
 
-impl<'a> Maker<'a> {
+impl<'a> OutlineBuilder<'a> {
     pub(super) fn matrix(
         &mut self,
         id: TreeId,
-        node: &Node,
+        node: &PlanNode,
         matrix: &'a Matrix,
         locals: &Locals,
-        at: At<'_>,
-    ) -> Seen {
+        at: ListingPath<'_>,
+    ) -> OutlinePart {
         let walk = self.walk;
-        let mut cells = Cells {
+        let mut cells = CellOutline {
             id,
             node,
             axes: MatrixAxes { walk, matrix },
@@ -65,15 +65,15 @@ impl<'a> Maker<'a> {
         };
         let meets = at.is_some() && self.is_meeting_place(id);
         if meets {
-            self.frames.push(Frame::new(id));
+            self.frames.push(BarrierFrame::new(id));
         }
-        let counted = self.level(&mut cells, 0, locals, &mut Place::default());
+        let counted = self.level(&mut cells, 0, locals, &mut CellPosition::default());
         let counted = counted.and_then(|top| self.included(&mut cells, top));
         if let Some(frame) = self.frames.last_mut().filter(|_| meets) {
             frame.counting = false;
         }
         let mut item = head(matrix);
-        item.notes = words::modifiers(&walk, node, locals);
+        item.notes = labels::modifiers(&walk, node, locals);
         let measure = match (counted, at) {
             (Ok(mut measure), at) => {
                 self.narrow(&cells, &mut measure);
@@ -101,7 +101,7 @@ impl<'a> Maker<'a> {
         if meets {
             self.frames.pop();
         }
-        Seen {
+        OutlinePart {
             measure,
             items: at.map(|_| item).into_iter().collect(),
         }
@@ -110,10 +110,10 @@ impl<'a> Maker<'a> {
     /// What the elements of an axis do, with the axes before it fixed.
     pub(super) fn level(
         &mut self,
-        cells: &mut Cells<'_, 'a>,
+        cells: &mut CellOutline<'_, 'a>,
         axis: usize,
         locals: &Locals,
-        place: &mut Place,
+        place: &mut CellPosition,
     ) -> Result<Measure, Halt> {
         let order = cells.order(axis);
         let last = axis + 1 >= cells.axes.matrix.axes.len();
@@ -139,7 +139,11 @@ impl<'a> Maker<'a> {
     }
 
     /// The cells that `include` adds: they follow the elements of the first axis.
-    fn included(&mut self, cells: &mut Cells<'_, 'a>, mut top: Measure) -> Result<Measure, Halt> {
+    fn included(
+        &mut self,
+        cells: &mut CellOutline<'_, 'a>,
+        mut top: Measure,
+    ) -> Result<Measure, Halt> {
         let order = cells.order(0);
         for place in cells.included()? {
             let inner = cells.bind(&place.values);
@@ -149,15 +153,20 @@ impl<'a> Maker<'a> {
         Ok(top)
     }
 
-    fn cell(&mut self, cells: &mut Cells<'_, 'a>, locals: &Locals, place: &Place) -> Measure {
+    fn cell(
+        &mut self,
+        cells: &mut CellOutline<'_, 'a>,
+        locals: &Locals,
+        place: &CellPosition,
+    ) -> Measure {
         if let Some(frame) = self.frames.last_mut()
             && frame.block == cells.id
             && frame.counting
         {
             frame.position.clone_from(&place.position);
             match &mut frame.strand {
-                Strand::Values(values) => values.clone_from(&place.values),
-                Strand::Named(_) => frame.strand = Strand::Values(place.values.clone()),
+                StrandName::Values(values) => values.clone_from(&place.values),
+                StrandName::Named(_) => frame.strand = StrandName::Values(place.values.clone()),
             }
         }
         let body = body(cells.node);
@@ -173,17 +182,23 @@ impl<'a> Maker<'a> {
         measure
     }
 
-    fn join(&mut self, cells: &mut Cells<'_, 'a>, all: &mut Measure, more: Measure, order: Order) {
+    fn join(
+        &mut self,
+        cells: &mut CellOutline<'_, 'a>,
+        all: &mut Measure,
+        more: Measure,
+        order: Order,
+    ) {
         if order == Order::Parallel {
             cells.contended |= self.take_turns(&all.stages, &more.stages);
-            all.beside(more);
+            all.in_parallel(more);
         } else {
             all.then(more);
         }
     }
 
     /// What `max` and `batches` leave of the loads, and what they make of the time.
-    fn narrow(&self, cells: &Cells<'_, 'a>, measure: &mut Measure) {
+    fn narrow(&self, cells: &CellOutline<'_, 'a>, measure: &mut Measure) {
         let max = cells.node.stmt.modifiers.max.as_ref();
         let max = max.and_then(|max| self.count(max, cells.locals));
         let max = max.map(|max| max.max(1));
@@ -212,7 +227,11 @@ impl<'a> Maker<'a> {
     }
 
     /// The cells are not known: the body is shown once, for any of them.
-    fn unknown(&mut self, cells: &Cells<'_, 'a>, at: At<'_>) -> (Measure, Vec<Item>) {
+    fn unknown(
+        &mut self,
+        cells: &CellOutline<'_, 'a>,
+        at: ListingPath<'_>,
+    ) -> (Measure, Vec<Item>) {
         let matrix = cells.axes.matrix;
         let mut locals = cells.locals.clone();
         for axis in &matrix.axes {
@@ -227,7 +246,7 @@ impl<'a> Maker<'a> {
         self.muted += 1;
         let seen = self.seq(body(cells.node), &mut locals, path.as_deref());
         self.muted -= 1;
-        self.sum.unsure = true;
+        self.summary.unsure = true;
         let mut item = Item {
             kind: ItemKind::Cell,
             label: names.join(", "),
@@ -241,17 +260,17 @@ impl<'a> Maker<'a> {
         let max = cells.node.stmt.modifiers.max.as_ref();
         let max = max.and_then(|max| self.count(max, cells.locals));
         let serial = cells.all(Order::Serial);
-        let times = |load: &Load| match (serial, max, load.most()) {
+        let times = |load: &PeakLoad| match (serial, max, load.most()) {
             (true, ..) => load.clone(),
-            (_, _, Some(0)) => Load::default(),
-            (_, Some(max), Some(most)) => Load::of(most.saturating_mul(max.max(1))),
-            _ => Load::unbounded(),
+            (_, _, Some(0)) => PeakLoad::default(),
+            (_, Some(max), Some(most)) => PeakLoad::of(most.saturating_mul(max.max(1))),
+            _ => PeakLoad::unbounded(),
         };
         measure.deploys = times(&measure.deploys);
         measure.commands = times(&measure.commands);
         measure.others = times(&measure.others);
         measure.longest = None;
-        measure.shortest = Least::default();
+        measure.shortest = MinimumTime::default();
         measure.deployments = Count {
             least: 0,
             most: measure.deployments.most.filter(|most| *most == 0),
@@ -261,7 +280,7 @@ impl<'a> Maker<'a> {
     }
 }
 
-impl Cells<'_, '_> {
+impl CellOutline<'_, '_> {
     pub(super) fn order(&self, axis: usize) -> Order {
         let axis = self.axes.matrix.axes.get(axis);
         axis.map_or(Order::Serial, |axis| axis.order)
@@ -274,13 +293,13 @@ impl Cells<'_, '_> {
     }
 
     /// The places of the cells that `include` adds.
-    pub(super) fn included(&mut self) -> Result<Vec<Place>, Halt> {
+    pub(super) fn included(&mut self) -> Result<Vec<CellPosition>, Halt> {
         let included = self.axes.included(self.locals)?;
         if included.is_empty() {
             return Ok(Vec::new());
         }
         let first = self.axes.values(0, self.locals)?.len();
-        let place = |(index, values)| Place {
+        let place = |(index, values)| CellPosition {
             position: vec![(first + index) as u32],
             values,
         };

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::measure::Measure;
-use super::{Count, Width};
+use super::{Count, PeakConcurrency};
 use lockstep_lang::ir::Order;
 
 /// What a part of an outline is: a word of the language, or a part of a loop or matrix.
@@ -86,7 +86,7 @@ pub struct Item {
     pub path: Option<String>,
     /// What is deployed where, if it is a deployment.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    pub deploy: Option<Deploy>,
+    pub deploy: Option<DeployTarget>,
     /// How its items follow each other.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub order: Option<Order>,
@@ -100,7 +100,7 @@ pub struct Item {
     #[serde(skip_serializing_if = "Count::is_none")]
     pub deployments: Count,
     /// The most that can run at once in it.
-    pub width: Width,
+    pub width: PeakConcurrency,
     /// The longest that it can take, in milliseconds, where time limits bound it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub longest_ms: Option<u64>,
@@ -136,7 +136,7 @@ impl Item {
 
 /// What is deployed where, and how.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub struct Deploy {
+pub struct DeployTarget {
     /// The service.
     pub service: String,
     /// The infrastructure.

@@ -3,26 +3,26 @@
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
 
+mod builder;
 mod cells;
-mod hurry;
+mod infeasible_timeouts;
 mod item;
-pub(crate) mod least;
+mod labels;
 mod list;
-mod load;
-mod maker;
 mod measure;
+pub(crate) mod minimum_time;
+mod peak_load;
 mod statement;
 mod waves;
-mod words;
 
 use serde::Serialize;
 
-pub use hurry::hopeless;
+pub(crate) use builder::{InfeasibleTimeout, OutlineBuilder};
+pub use infeasible_timeouts::infeasible_timeouts;
 use item::is_zero;
-pub use item::{Deploy, Item, ItemKind};
+pub use item::{DeployTarget, Item, ItemKind};
 use lockstep_lang::ir::GlobalSource;
 use lockstep_plan::Plan;
-pub(crate) use maker::{Hopeless, Maker};
 pub use measure::Count;
 
 /// The version of this form. Within a version fields are added, never changed or taken away.
@@ -43,7 +43,7 @@ pub struct Outline {
     /// How many deployments there are.
     pub deployments: Count,
     /// The most that can run at once.
-    pub width: Width,
+    pub width: PeakConcurrency,
     /// The longest that it can take, in milliseconds, where time limits bound it. Rolling back,
     /// and waiting for other runs, come on top.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -64,10 +64,10 @@ pub struct Outline {
     pub handlers: Vec<Item>,
     /// The meetings at barriers that are in listed items.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub meetings: Vec<Meet>,
+    pub meetings: Vec<BarrierMembers>,
     /// The stages that have to take turns.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub turns: Vec<Turn>,
+    pub turns: Vec<SerializedStages>,
 }
 
 /// An input and its value.
@@ -81,7 +81,7 @@ pub struct Input {
 
 /// The most that can run at once. Nothing where only the run knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-pub struct Width {
+pub struct PeakConcurrency {
     /// Deployments.
     pub deployments: Option<u64>,
     /// Commands and actions, those of deployments too.
@@ -90,7 +90,7 @@ pub struct Width {
 
 /// A meeting at a barrier.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Meet {
+pub struct BarrierMembers {
     /// The barrier, with its key if it has one.
     pub barrier: String,
     /// The values of the axes that are fixed for it.
@@ -104,7 +104,7 @@ pub struct Meet {
 
 /// Two stages that could run at the same time but for their locks: one runs after the other.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Turn {
+pub struct SerializedStages {
     /// The paths of the stages.
     pub stages: [String; 2],
     /// The infrastructures that both lock.
@@ -126,11 +126,11 @@ impl Outline {
             .filter(|(global, _)| matches!(global.source, GlobalSource::Input { .. }))
             .map(|(global, value)| Input {
                 name: global.name.to_string(),
-                value: words::shown(program, value),
+                value: labels::shown(program, value),
             })
             .collect();
         let pipeline = plan.bound.pipeline();
-        let whole = Maker::new(plan, cells).whole();
+        let whole = OutlineBuilder::new(plan, cells).whole();
         Self {
             version: VERSION,
             pipeline: pipeline.name.to_string(),

@@ -1,10 +1,10 @@
 //! Selects the cells of a loop or matrix that are listed: all, or where there are too many, a few
 //! of each element.
 
-use super::cells::{Cells, Place, listed};
+use super::builder::OutlineBuilder;
+use super::cells::{CellOutline, CellPosition, listed};
 use super::item::{Item, ItemKind};
-use super::maker::Maker;
-use super::words;
+use super::labels;
 use lockstep_base::value::Value;
 use lockstep_lang::eval::Halt;
 use lockstep_lang::ir::Order;
@@ -13,28 +13,29 @@ use lockstep_plan::body;
 use lockstep_plan::grid::Axes;
 
 /// Where an axis has too many cells, each of its elements still shows this many.
-const FEWEST: usize = 3;
+const MIN_CELLS_PER_ELEMENT: usize = 3;
 
 /// The lines before and after them count like cells.
-const AROUND: usize = 2;
+const SURROUNDING_LINES: usize = 2;
 
-impl<'a> Maker<'a> {
+impl<'a> OutlineBuilder<'a> {
     /// The listed cells of a loop or matrix that has been counted.
-    pub(super) fn list(&mut self, cells: &mut Cells<'_, 'a>, at: &str) -> Vec<Item> {
-        let sum = std::mem::take(&mut self.sum);
+    pub(super) fn list(&mut self, cells: &mut CellOutline<'_, 'a>, at: &str) -> Vec<Item> {
+        let sum = std::mem::take(&mut self.summary);
         let items = match self.waves(cells) {
             Some(waves) => self.list_waves(cells, &waves, at),
             None => self.list_all(cells, at),
         };
-        self.sum = sum;
+        self.summary = sum;
         // Cells that could be counted can be listed.
         items.unwrap_or_default()
     }
 
-    fn list_all(&mut self, cells: &mut Cells<'_, 'a>, at: &str) -> Result<Vec<Item>, Halt> {
+    fn list_all(&mut self, cells: &mut CellOutline<'_, 'a>, at: &str) -> Result<Vec<Item>, Halt> {
         let room = self.limit.min(self.left);
         let locals = cells.locals;
-        let mut items = self.list_level(cells, 0, locals, &mut Place::default(), room, at)?;
+        let mut items =
+            self.list_level(cells, 0, locals, &mut CellPosition::default(), room, at)?;
         let used = items.iter().map(shown).sum();
         let left = room.saturating_sub(used);
         for place in cells.included()?.into_iter().take(left) {
@@ -48,10 +49,10 @@ impl<'a> Maker<'a> {
 
     fn list_level(
         &mut self,
-        cells: &mut Cells<'_, 'a>,
+        cells: &mut CellOutline<'_, 'a>,
         axis: usize,
         locals: &Locals,
-        place: &mut Place,
+        place: &mut CellPosition,
         mut room: usize,
         at: &str,
     ) -> Result<Vec<Item>, Halt> {
@@ -61,8 +62,8 @@ impl<'a> Maker<'a> {
         let share = match too_many {
             false => room,
             true => (room / values.len().max(1))
-                .saturating_sub(AROUND)
-                .max(FEWEST),
+                .saturating_sub(SURROUNDING_LINES)
+                .max(MIN_CELLS_PER_ELEMENT),
         };
         let mut items = Vec::new();
         for (index, value) in values.into_iter().enumerate() {
@@ -70,7 +71,7 @@ impl<'a> Maker<'a> {
                 break;
             }
             let inner = cells.axes.bind(axis, &value, locals);
-            let label = words::named(&self.walk, cells.axes.matrix.axes.get(axis), &value);
+            let label = labels::named(&self.walk, cells.axes.matrix.axes.get(axis), &value);
             place.position.push(index as u32);
             place.values.push(value);
             let item = if !last {
@@ -83,7 +84,11 @@ impl<'a> Maker<'a> {
             place.position.pop();
             place.values.pop();
             if let Some(item) = item {
-                let lines = if last || !too_many { 0 } else { AROUND };
+                let lines = if last || !too_many {
+                    0
+                } else {
+                    SURROUNDING_LINES
+                };
                 room = room.saturating_sub(shown(&item) + lines);
                 items.push(Item { label, ..item });
             }
@@ -94,10 +99,10 @@ impl<'a> Maker<'a> {
     /// One value of an axis that is not the last; nothing where it has no cells.
     fn list_element(
         &mut self,
-        cells: &mut Cells<'_, 'a>,
+        cells: &mut CellOutline<'_, 'a>,
         axis: usize,
         locals: &Locals,
-        place: &mut Place,
+        place: &mut CellPosition,
         room: usize,
         at: &str,
     ) -> Result<Option<Item>, Halt> {
@@ -124,9 +129,9 @@ impl<'a> Maker<'a> {
 
     pub(super) fn list_cell(
         &mut self,
-        cells: &Cells<'_, 'a>,
+        cells: &CellOutline<'_, 'a>,
         locals: &Locals,
-        place: &Place,
+        place: &CellPosition,
         at: &str,
     ) -> Item {
         self.left = self.left.saturating_sub(1);
@@ -151,11 +156,11 @@ impl<'a> Maker<'a> {
     /// Calls `each` for every cell, in cell order.
     pub(super) fn every(
         &mut self,
-        cells: &mut Cells<'_, 'a>,
+        cells: &mut CellOutline<'_, 'a>,
         axis: usize,
         locals: &Locals,
-        place: &mut Place,
-        each: &mut dyn FnMut(&mut Self, &Cells<'_, 'a>, &Locals, &Place),
+        place: &mut CellPosition,
+        each: &mut dyn FnMut(&mut Self, &CellOutline<'_, 'a>, &Locals, &CellPosition),
     ) -> Result<(), Halt> {
         if axis == cells.axes.matrix.axes.len() {
             if cells.axes.keep(locals)? {
@@ -182,10 +187,10 @@ impl<'a> Maker<'a> {
     }
 
     /// The values of a cell.
-    pub(super) fn joined(&self, cells: &Cells<'_, 'a>, values: &[Value]) -> String {
+    pub(super) fn joined(&self, cells: &CellOutline<'_, 'a>, values: &[Value]) -> String {
         let values = values.iter().enumerate();
         let axes = &cells.axes.matrix.axes;
-        let values = values.map(|(at, value)| words::named(&self.walk, axes.get(at), value));
+        let values = values.map(|(at, value)| labels::named(&self.walk, axes.get(at), value));
         values.collect::<Vec<_>>().join(", ")
     }
 }

@@ -4,13 +4,13 @@
 use indexmap::IndexSet;
 use serde::Serialize;
 
-use super::Width;
-use super::least::Least;
-use super::load::Load;
+use super::PeakConcurrency;
+use super::minimum_time::MinimumTime;
+use super::peak_load::PeakLoad;
 use lockstep_base::value::InfrastructureId;
 
 /// More stages than this are not compared with each other.
-const MOST_STAGES: usize = 100;
+const MAX_COMPARED_STAGES: usize = 100;
 
 /// A number of which the run may decide a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -60,7 +60,7 @@ impl Count {
 
 /// A stage and the infrastructures that it locks.
 #[derive(Debug, Clone)]
-pub(super) struct Hold {
+pub(super) struct StageLocks {
     pub(super) path: String,
     pub(super) places: IndexSet<InfrastructureId>,
 }
@@ -70,28 +70,28 @@ pub(super) struct Hold {
 pub(super) struct Measure {
     pub(super) deployments: Count,
     /// Deployments at once.
-    pub(super) deploys: Load,
+    pub(super) deploys: PeakLoad,
     /// Commands at once.
-    pub(super) commands: Load,
+    pub(super) commands: PeakLoad,
     /// Commands outside of deployments at once.
-    pub(super) others: Load,
+    pub(super) others: PeakLoad,
     /// How long it can take at most, in milliseconds.
     pub(super) longest: Option<u64>,
     /// How long it takes at least.
-    pub(super) shortest: Least,
+    pub(super) shortest: MinimumTime,
     /// The stages in it that lock something.
-    pub(super) stages: Vec<Hold>,
+    pub(super) stages: Vec<StageLocks>,
 }
 
 impl Default for Measure {
     fn default() -> Self {
         Self {
             deployments: Count::default(),
-            deploys: Load::default(),
-            commands: Load::default(),
-            others: Load::default(),
+            deploys: PeakLoad::default(),
+            commands: PeakLoad::default(),
+            others: PeakLoad::default(),
             longest: Some(0),
-            shortest: Least::default(),
+            shortest: MinimumTime::default(),
             stages: Vec::new(),
         }
     }
@@ -110,12 +110,12 @@ impl Measure {
 
     /// Something that is done at the same time. Whether their locks exclude each other is not
     /// considered for the time that they take.
-    pub(super) fn beside(&mut self, other: Self) {
+    pub(super) fn in_parallel(&mut self, other: Self) {
         self.longest = both(self.longest, other.longest, u64::max);
-        self.shortest.beside(other.shortest.clone());
-        self.deploys.beside(&other.deploys);
-        self.commands.beside(&other.commands);
-        self.others.beside(&other.others);
+        self.shortest.in_parallel(other.shortest.clone());
+        self.deploys.in_parallel(&other.deploys);
+        self.commands.in_parallel(&other.commands);
+        self.others.in_parallel(&other.others);
         self.add(other);
     }
 
@@ -132,13 +132,13 @@ impl Measure {
 
     fn add(&mut self, other: Self) {
         self.deployments = self.deployments.and(other.deployments);
-        if self.stages.len() < MOST_STAGES {
+        if self.stages.len() < MAX_COMPARED_STAGES {
             self.stages.extend(other.stages);
         }
     }
 
-    pub(super) fn width(&self) -> Width {
-        Width {
+    pub(super) fn width(&self) -> PeakConcurrency {
+        PeakConcurrency {
             deployments: self.deploys.most(),
             commands: self.commands.most(),
         }

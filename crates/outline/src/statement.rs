@@ -1,28 +1,28 @@
 //! The outline of each kind of statement, and how it is counted.
 
-use super::item::{Deploy, Item, ItemKind};
-use super::least::Least;
-use super::load::{Load, Lock};
-use super::maker::{At, Frame, Maker, Seen, Strand};
-use super::measure::{Count, Hold, Measure};
-use super::{Meet, words};
+use super::builder::{BarrierFrame, ListingPath, OutlineBuilder, OutlinePart, StrandName};
+use super::item::{DeployTarget, Item, ItemKind};
+use super::measure::{Count, Measure, StageLocks};
+use super::minimum_time::MinimumTime;
+use super::peak_load::{LoadLock, PeakLoad};
+use super::{BarrierMembers, labels};
 use lockstep_base::source::Name;
 use lockstep_base::value::Value;
 use lockstep_lang::eval::{Expr, Halt};
 use lockstep_lang::ir::{Order, StmtKind};
 use lockstep_plan::body;
 use lockstep_plan::grid::Position;
-use lockstep_plan::{BarrierName, Locals, Sum};
-use lockstep_plan::{Node, Seq, TreeId};
+use lockstep_plan::{BarrierName, BodySummary, Locals};
+use lockstep_plan::{PlanNode, PlanSequence, TreeId};
 
-impl<'a> Maker<'a> {
+impl<'a> OutlineBuilder<'a> {
     pub(super) fn statement(
         &mut self,
         id: TreeId,
-        node: &'a Node,
+        node: &'a PlanNode,
         locals: &Locals,
-        at: At<'_>,
-    ) -> Seen {
+        at: ListingPath<'_>,
+    ) -> OutlinePart {
         match &node.stmt.kind {
             StmtKind::Stage { name, .. } => self.stage(id, name, locals, at),
             StmtKind::Block(_) => self.block(id, ItemKind::Serial, "", locals, at),
@@ -48,7 +48,7 @@ impl<'a> Maker<'a> {
                 resource, limit, ..
             } => self.lock(id, resource, limit.as_ref(), locals, at),
             StmtKind::Verify { during, every, .. } => {
-                let said = |expr| words::text(&self.walk, expr, locals);
+                let said = |expr| labels::text(&self.walk, expr, locals);
                 let label = at.map(|_| format!("for {} every {}", said(during), said(every)));
                 let label = label.unwrap_or_default();
                 let mut seen = self.block(id, ItemKind::Verify, &label, locals, at);
@@ -60,7 +60,7 @@ impl<'a> Maker<'a> {
                 seen
             }
             StmtKind::On { target, .. } => {
-                let label = at.map(|_| words::text(&self.walk, target, locals));
+                let label = at.map(|_| labels::text(&self.walk, target, locals));
                 let label = label.unwrap_or_default();
                 self.block(id, ItemKind::On, &label, locals, at)
             }
@@ -92,8 +92,14 @@ impl<'a> Maker<'a> {
     }
 
     /// Statements without a body.
-    fn effect(&mut self, id: TreeId, node: &Node, locals: &Locals, at: At<'_>) -> Seen {
-        let said = |expr: &Expr| at.map(|_| words::text(&self.walk, expr, locals));
+    fn effect(
+        &mut self,
+        id: TreeId,
+        node: &PlanNode,
+        locals: &Locals,
+        at: ListingPath<'_>,
+    ) -> OutlinePart {
+        let said = |expr: &Expr| at.map(|_| labels::text(&self.walk, expr, locals));
         let quoted = |expr: &Expr| match self.walk.eval(expr, locals) {
             Ok(_) => said(expr).map(|text| format!("\"{text}\"")),
             // As it was written, it is quoted already.
@@ -105,13 +111,13 @@ impl<'a> Maker<'a> {
             ..Measure::default()
         };
         let command = Measure {
-            commands: Load::of(1),
-            others: Load::of(1),
+            commands: PeakLoad::of(1),
+            others: PeakLoad::of(1),
             ..unbounded.clone()
         };
         let (kind, label, measure) = match &node.stmt.kind {
             StmtKind::Run(run) => {
-                let label = at.map(|_| words::parts(&self.walk, &run.text, locals));
+                let label = at.map(|_| labels::parts(&self.walk, &run.text, locals));
                 (ItemKind::Run, label, command)
             }
             StmtKind::Action { .. } => {
@@ -128,7 +134,7 @@ impl<'a> Maker<'a> {
                     at,
                 );
                 if let (Some(item), Some(by)) = (seen.items.first_mut(), by) {
-                    let by = words::text(&self.walk, by, locals);
+                    let by = labels::text(&self.walk, by, locals);
                     item.notes.insert(0, format!("by {by}"));
                 }
                 return seen;
@@ -136,7 +142,7 @@ impl<'a> Maker<'a> {
             StmtKind::Wait(time) => {
                 let measure = Measure {
                     longest: self.time(time, locals),
-                    shortest: Least::of(time.span, self.time(time, locals).unwrap_or(0)),
+                    shortest: MinimumTime::of(time.span, self.time(time, locals).unwrap_or(0)),
                     ..Measure::default()
                 };
                 (ItemKind::Wait, said(time), measure)
@@ -159,7 +165,7 @@ impl<'a> Maker<'a> {
             | StmtKind::Return(_)
             | StmtKind::Yield(_)
             | StmtKind::On { .. }
-            | StmtKind::Verdict(_) => return Seen::default(),
+            | StmtKind::Verdict(_) => return OutlinePart::default(),
         };
         self.leaf(id, kind, label, measure, locals, at)
     }
@@ -171,9 +177,9 @@ impl<'a> Maker<'a> {
         label: Option<String>,
         measure: Measure,
         locals: &Locals,
-        at: At<'_>,
-    ) -> Seen {
-        let seen = Seen {
+        at: ListingPath<'_>,
+    ) -> OutlinePart {
+        let seen = OutlinePart {
             measure,
             items: Vec::new(),
         };
@@ -191,8 +197,8 @@ impl<'a> Maker<'a> {
         kind: ItemKind,
         label: &str,
         locals: &Locals,
-        at: At<'_>,
-    ) -> Seen {
+        at: ListingPath<'_>,
+    ) -> OutlinePart {
         let path = at.map(|at| self.path(at, id, locals));
         let body = body(self.plan.tree.get(id));
         let seen = self.seq(body, &mut locals.clone(), path.as_deref());
@@ -206,9 +212,9 @@ impl<'a> Maker<'a> {
         kind: ItemKind,
         label: &str,
         locals: &Locals,
-        at: At<'_>,
-        inside: Seen,
-    ) -> Seen {
+        at: ListingPath<'_>,
+        inside: OutlinePart,
+    ) -> OutlinePart {
         let Some(at) = at else { return inside };
         let node = self.plan.tree.get(id);
         let item = Item {
@@ -216,11 +222,11 @@ impl<'a> Maker<'a> {
             label: label.to_string(),
             path: node.label.as_ref().map(|_| self.path(at, id, locals)),
             order: Some(Order::Serial),
-            notes: words::modifiers(&self.walk, node, locals),
+            notes: labels::modifiers(&self.walk, node, locals),
             items: inside.items,
             ..Item::default()
         };
-        Seen {
+        OutlinePart {
             measure: inside.measure,
             items: vec![item],
         }
@@ -232,10 +238,10 @@ impl<'a> Maker<'a> {
         name: &Name,
         known: Option<BarrierName>,
         locals: &Locals,
-        at: At<'_>,
-    ) -> Seen {
+        at: ListingPath<'_>,
+    ) -> OutlinePart {
         let Some(barrier) = known else {
-            self.sum.unsure = true;
+            self.summary.unsure = true;
             let label = at.map(|_| name.to_string());
             let mut seen = self.leaf(id, ItemKind::Barrier, label, Measure::default(), locals, at);
             for item in &mut seen.items {
@@ -264,7 +270,7 @@ impl<'a> Maker<'a> {
             return Some(index);
         }
         met.index = Some(next);
-        let meet = Meet {
+        let meet = BarrierMembers {
             barrier: name,
             within: met.within.join(", "),
             strands: met.strands,
@@ -274,7 +280,13 @@ impl<'a> Maker<'a> {
         Some(next)
     }
 
-    fn stage(&mut self, id: TreeId, name: &str, locals: &Locals, at: At<'_>) -> Seen {
+    fn stage(
+        &mut self,
+        id: TreeId,
+        name: &str,
+        locals: &Locals,
+        at: ListingPath<'_>,
+    ) -> OutlinePart {
         let loose = std::mem::take(&mut self.loose);
         let mut seen = self.block(id, ItemKind::Stage, name, locals, at);
         let places = std::mem::replace(&mut self.loose, loose);
@@ -282,11 +294,11 @@ impl<'a> Maker<'a> {
         if places.is_empty() {
             return seen;
         }
-        if !self.sum.unsure && places.len() == self.sum.targets.len() {
+        if !self.summary.unsure && places.len() == self.summary.targets.len() {
             // Its deployments never run concurrently with those of a stage with the same locks.
             let mut sorted: Vec<_> = places.iter().copied().collect();
             sorted.sort_unstable();
-            let lock = Lock::Places(sorted);
+            let lock = LoadLock::Places(sorted);
             measure.deploys.hold(lock.clone(), 1, 0);
             let others = measure.others.most().unwrap_or(u64::MAX);
             measure.commands.hold(lock, 1, others);
@@ -296,7 +308,7 @@ impl<'a> Maker<'a> {
             item.path = Some(self.path(at, id, locals));
         }
         let path = seen.items.first().and_then(|item| item.path.clone());
-        seen.measure.stages = vec![Hold {
+        seen.measure.stages = vec![StageLocks {
             path: path.unwrap_or_default(),
             places,
         }];
@@ -309,35 +321,41 @@ impl<'a> Maker<'a> {
         resource: &Expr,
         limit: Option<&Expr>,
         locals: &Locals,
-        at: At<'_>,
-    ) -> Seen {
-        let name = words::text(&self.walk, resource, locals);
+        at: ListingPath<'_>,
+    ) -> OutlinePart {
+        let name = labels::text(&self.walk, resource, locals);
         let known = self.walk.eval(resource, locals).is_ok();
         let mut seen = self.block(id, ItemKind::Lock, &name, locals, at);
         let places = limit.map_or(Some(1), |limit| self.count(limit, locals));
         if let (true, Some(places)) = (known, places) {
             let measure = &mut seen.measure;
-            let lock = Lock::Named(name);
+            let lock = LoadLock::Named(name);
             let loads = [&mut measure.commands, &mut measure.others];
             for load in loads.into_iter().chain([&mut measure.deploys]) {
                 load.hold(lock.clone(), places.max(1), 0);
             }
         }
         if let (Some(item), Some(limit)) = (seen.items.first_mut(), limit) {
-            let limit = words::text(&self.walk, limit, locals);
+            let limit = labels::text(&self.walk, limit, locals);
             item.notes.insert(0, format!("limit {limit}"));
         }
         seen
     }
 
-    fn parallel(&mut self, id: TreeId, node: &Node, locals: &Locals, at: At<'_>) -> Seen {
+    fn parallel(
+        &mut self,
+        id: TreeId,
+        node: &PlanNode,
+        locals: &Locals,
+        at: ListingPath<'_>,
+    ) -> OutlinePart {
         let path = at.map(|at| self.path(at, id, locals));
         let meets = at.is_some() && self.is_meeting_place(id);
         if meets {
             let frame = self.strands(id, body(node), locals);
             self.frames.push(frame);
         }
-        let mut all = Seen::default();
+        let mut all = OutlinePart::default();
         let mut times: Option<u64> = Some(0);
         let mut turns = false;
         for child in body(node).iter() {
@@ -345,7 +363,7 @@ impl<'a> Maker<'a> {
             turns |= self.take_turns(&all.measure.stages, &seen.measure.stages);
             let time = seen.measure.longest;
             times = super::measure::both(times, time, u64::saturating_add);
-            all.measure.beside(seen.measure);
+            all.measure.in_parallel(seen.measure);
             all.items.extend(seen.items);
         }
         if turns || node.has_barrier || all.measure.commands.has_named_lock() {
@@ -362,20 +380,20 @@ impl<'a> Maker<'a> {
     }
 
     /// Who meets whom in a `parallel`.
-    fn strands(&mut self, id: TreeId, children: &Seq, locals: &Locals) -> Frame {
-        self.frames.push(Frame::new(id));
+    fn strands(&mut self, id: TreeId, children: &PlanSequence, locals: &Locals) -> BarrierFrame {
+        self.frames.push(BarrierFrame::new(id));
         let muted = std::mem::take(&mut self.muted);
-        let around = std::mem::take(&mut self.sum);
+        let around = std::mem::take(&mut self.summary);
         for child in children.iter() {
             let name = self.strand(*child, locals);
             if let Some(frame) = self.frames.last_mut() {
-                frame.strand = Strand::Named(name);
+                frame.strand = StrandName::Named(name);
             }
             self.node(*child, &mut locals.clone(), None);
         }
-        self.sum = around;
+        self.summary = around;
         self.muted = muted;
-        let mut frame = self.frames.pop().unwrap_or(Frame::new(id));
+        let mut frame = self.frames.pop().unwrap_or(BarrierFrame::new(id));
         frame.counting = false;
         frame
     }
@@ -387,7 +405,7 @@ impl<'a> Maker<'a> {
             StmtKind::Deploy {
                 service, target, ..
             } => {
-                let said = |expr| words::text(&self.walk, expr, locals);
+                let said = |expr| labels::text(&self.walk, expr, locals);
                 format!("deploy {} to {}", said(service), said(target))
             }
             StmtKind::Block(_)
@@ -424,8 +442,8 @@ impl<'a> Maker<'a> {
         conditions: &[&Expr],
         otherwise: bool,
         locals: &Locals,
-        at: At<'_>,
-    ) -> Seen {
+        at: ListingPath<'_>,
+    ) -> OutlinePart {
         let plan = self.plan;
         let bodies = &plan.tree.get(id).bodies;
         let body = |number: usize| bodies.get(number).cloned().unwrap_or_default();
@@ -445,7 +463,7 @@ impl<'a> Maker<'a> {
                         let last = if otherwise {
                             body(number + 1)
                         } else {
-                            Seq::default()
+                            PlanSequence::default()
                         };
                         choice.push((String::from("else"), last));
                     }
@@ -467,17 +485,17 @@ impl<'a> Maker<'a> {
     fn choice(
         &mut self,
         id: TreeId,
-        choice: Vec<(String, Seq)>,
+        choice: Vec<(String, PlanSequence)>,
         locals: &Locals,
-        at: At<'_>,
-    ) -> Seen {
-        let around = std::mem::take(&mut self.sum);
+        at: ListingPath<'_>,
+    ) -> OutlinePart {
+        let around = std::mem::take(&mut self.summary);
         self.muted += 1;
-        let mut all: Option<(Seen, Sum)> = None;
+        let mut all: Option<(OutlinePart, BodySummary)> = None;
         for (label, body) in choice {
             let seen = self.seq(&body, &mut locals.clone(), at);
             let seen = branch(label, seen, at);
-            let sum = std::mem::take(&mut self.sum);
+            let sum = std::mem::take(&mut self.summary);
             all = Some(match all {
                 None => (seen, sum),
                 Some((mut before, mut before_sum)) => {
@@ -490,10 +508,10 @@ impl<'a> Maker<'a> {
         }
         self.muted -= 1;
         let (seen, sum) = all.unwrap_or_default();
-        self.sum = around;
-        self.sum.add(sum);
+        self.summary = around;
+        self.summary.add(sum);
         if at.is_none() && self.plan.tree.get(id).has_barrier {
-            let walked = self.walk.sum_node(id, &mut locals.clone());
+            let walked = self.walk.summary_of_node(id, &mut locals.clone());
             for (barrier, times) in walked.unwrap_or_default().barriers {
                 self.pass(barrier, times);
             }
@@ -501,13 +519,19 @@ impl<'a> Maker<'a> {
         seen
     }
 
-    fn deploy(&mut self, id: TreeId, node: &Node, locals: &Locals, at: At<'_>) -> Seen {
+    fn deploy(
+        &mut self,
+        id: TreeId,
+        node: &PlanNode,
+        locals: &Locals,
+        at: ListingPath<'_>,
+    ) -> OutlinePart {
         let path = at.map(|at| self.path(at, id, locals));
         let found = self.walk.deployment(id, locals);
         let mut seen = match &found {
             Ok(found) => {
-                *self.sum.targets.entry(found.target).or_default() += 1;
-                self.sum.services.insert(found.service);
+                *self.summary.targets.entry(found.target).or_default() += 1;
+                self.summary.services.insert(found.service);
                 if self.is_exclusive(found.target) {
                     self.loose.insert(found.target);
                 }
@@ -517,8 +541,8 @@ impl<'a> Maker<'a> {
         };
         let measure = &mut seen.measure;
         measure.deployments = Count::exactly(1);
-        measure.deploys = Load::of(1);
-        measure.others = Load::default();
+        measure.deploys = PeakLoad::of(1);
+        measure.others = PeakLoad::default();
         if at.is_none() {
             return seen;
         }
@@ -528,8 +552,8 @@ impl<'a> Maker<'a> {
         else {
             return seen;
         };
-        let service = words::text(&self.walk, service, locals);
-        let target = words::text(&self.walk, target, locals);
+        let service = labels::text(&self.walk, service, locals);
+        let target = labels::text(&self.walk, target, locals);
         let label = format!("{service} to {target}");
         let mut seen = self.wrap(id, ItemKind::Deploy, &label, locals, at, seen);
         for item in &mut seen.items {
@@ -544,7 +568,7 @@ impl<'a> Maker<'a> {
                 Err(Halt::Unknown) => item.notes.push(String::from("known while running")),
                 Err(Halt::Fault(fault)) => item.notes.push(fault.message.clone()),
             }
-            item.deploy = Some(Deploy {
+            item.deploy = Some(DeployTarget {
                 service: service.clone(),
                 target: target.clone(),
                 using,
@@ -554,19 +578,19 @@ impl<'a> Maker<'a> {
     }
 
     /// A deployment of which only the run knows the service or the target.
-    fn unknown_deployment(&mut self, node: &Node) -> Seen {
-        let mut all = Seen::default();
+    fn unknown_deployment(&mut self, node: &PlanNode) -> OutlinePart {
+        let mut all = OutlinePart::default();
         for (_, body) in &node.workflows {
             let seen = self.seq(body, &mut Locals::default(), None);
             all.measure.or(seen.measure);
         }
-        self.sum.unsure = true;
+        self.summary.unsure = true;
         all
     }
 }
 
 /// A branch that may be taken.
-fn branch(label: String, seen: Seen, at: At<'_>) -> Seen {
+fn branch(label: String, seen: OutlinePart, at: ListingPath<'_>) -> OutlinePart {
     if at.is_none() || seen.items.is_empty() {
         return seen;
     }
@@ -578,7 +602,7 @@ fn branch(label: String, seen: Seen, at: At<'_>) -> Seen {
         ..Item::default()
     };
     item.measured(&seen.measure);
-    Seen {
+    OutlinePart {
         measure: seen.measure,
         items: vec![item],
     }

@@ -1,8 +1,8 @@
 //! The waves of `batches` in an outline.
 
-use super::cells::{Cells, Place};
+use super::builder::OutlineBuilder;
+use super::cells::{CellOutline, CellPosition};
 use super::item::{Item, ItemKind};
-use super::maker::Maker;
 use super::measure::Measure;
 use lockstep_base::value::Value;
 use lockstep_lang::eval::Halt;
@@ -11,15 +11,15 @@ use lockstep_plan::Locals;
 use lockstep_plan::body;
 
 /// Waves that are listed.
-const MOST_WAVES: usize = 20;
+const MAX_LISTED_WAVES: usize = 20;
 /// Each listed wave shows at least this many cells.
-const FEWEST: u64 = 3;
+const MIN_CELLS_PER_WAVE: u64 = 3;
 /// More waves than this are not made out one by one.
-const MOST_MADE: u64 = 100_000;
+const MAX_COMPUTED_WAVES: u64 = 100_000;
 
-impl<'a> Maker<'a> {
+impl<'a> OutlineBuilder<'a> {
     /// The sizes of all waves; nothing without `batches`, or where serial axes also hold back.
-    pub(super) fn waves(&self, cells: &Cells<'_, 'a>) -> Option<Vec<u64>> {
+    pub(super) fn waves(&self, cells: &CellOutline<'_, 'a>) -> Option<Vec<u64>> {
         let sizes = cells.node.stmt.modifiers.batches.as_ref()?;
         let Ok(Value::List(sizes)) = self.walk.eval(sizes, cells.locals) else {
             return None;
@@ -36,7 +36,7 @@ impl<'a> Maker<'a> {
         };
         let sizes: Vec<u64> = sizes.iter().map(size).collect();
         let last = *sizes.last()?;
-        if cells.count / last > MOST_MADE {
+        if cells.count / last > MAX_COMPUTED_WAVES {
             return None;
         }
         let mut waves = Vec::new();
@@ -53,15 +53,15 @@ impl<'a> Maker<'a> {
     /// Lists the first waves, and of each the first cells.
     pub(super) fn list_waves(
         &mut self,
-        cells: &mut Cells<'_, 'a>,
+        cells: &mut CellOutline<'_, 'a>,
         waves: &[u64],
         at: &str,
     ) -> Result<Vec<Item>, Halt> {
         let room = self.limit.min(self.left) as u64;
-        let shown = waves.len().min(MOST_WAVES);
+        let shown = waves.len().min(MAX_LISTED_WAVES);
         let share = match cells.count <= room {
             true => room,
-            false => (room / shown.max(1) as u64).max(FEWEST),
+            false => (room / shown.max(1) as u64).max(MIN_CELLS_PER_WAVE),
         };
         let mut list: Vec<(Item, Measure)> = (1..=shown)
             .zip(waves)
@@ -70,7 +70,10 @@ impl<'a> Maker<'a> {
         let mut number = 0;
         let mut inside = 0;
         let locals = cells.locals;
-        let mut each = |maker: &mut Self, cells: &Cells<'_, 'a>, locals: &Locals, place: &Place| {
+        let mut each = |maker: &mut Self,
+                        cells: &CellOutline<'_, 'a>,
+                        locals: &Locals,
+                        place: &CellPosition| {
             if let Some((item, measure)) = list.get_mut(number) {
                 if inside < share {
                     let cell = maker.list_cell(cells, locals, place, at);
@@ -79,7 +82,7 @@ impl<'a> Maker<'a> {
                     item.unlisted -= 1;
                 }
                 let seen = maker.seq(body(cells.node), &mut locals.clone(), None);
-                measure.beside(seen.measure);
+                measure.in_parallel(seen.measure);
             }
             inside += 1;
             if waves.get(number) == Some(&inside) {
@@ -87,7 +90,7 @@ impl<'a> Maker<'a> {
                 inside = 0;
             }
         };
-        self.every(cells, 0, locals, &mut Place::default(), &mut each)?;
+        self.every(cells, 0, locals, &mut CellPosition::default(), &mut each)?;
         let done = |(mut item, measure): (Item, Measure)| {
             item.measured(&measure);
             item

@@ -5,21 +5,21 @@ use std::collections::HashSet;
 
 use indexmap::IndexMap;
 
-use super::facts::{Facts, Finder, Given, Owner};
-use super::{Bound, Locals, Sight};
+use super::facts::{FactFinder, Facts, FieldOwner, GivenValues};
+use super::{BoundInputs, EvalScope, Locals};
 use lockstep_base::diagnostic::suggest::{did_you_mean, or_list};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::{Name, Span};
 use lockstep_base::value::{
     EnvironmentId, InfrastructureId, ServiceId, Type, Value, from_json, from_text,
 };
-use lockstep_base::world::{Environment, Files};
+use lockstep_base::world::{EnvironmentVariables, Files};
 use lockstep_lang::eval::{self, Expr, GlobalId, Halt, Scope};
 use lockstep_lang::ir::{Global, GlobalSource, Program};
 
 /// A value as it was given: text of the command line, or data of an input file.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Raw {
+pub enum InputValue {
     /// `-i name=text`
     Text(String),
     /// From a JSON, YAML or TOML file.
@@ -28,11 +28,11 @@ pub enum Raw {
 
 /// A request for one run of a program: pipeline, inputs and fields.
 #[derive(Debug, Clone, Default)]
-pub struct Asked {
+pub struct RunRequest {
     /// The pipeline; may be left out where there is only one.
     pub pipeline: Option<String>,
     /// The inputs.
-    pub inputs: IndexMap<String, Raw>,
+    pub inputs: IndexMap<String, InputValue>,
     /// Fields to fix: `checkout.replicas`, `prod.eu.context`.
     pub fields: IndexMap<String, String>,
     /// Inputs that are given as expressions of the program, by a test. They have been checked.
@@ -42,13 +42,13 @@ pub struct Asked {
 /// Binds a program to the request for one run.
 pub fn bind(
     program: &Program,
-    asked: &Asked,
-    environment: &dyn Environment,
+    asked: &RunRequest,
+    environment: &dyn EnvironmentVariables,
     files: &dyn Files,
-) -> Result<Bound, Vec<Diagnostic>> {
+) -> Result<BoundInputs, Vec<Diagnostic>> {
     let mut binder = Binder {
         program,
-        given: Given::default(),
+        given: GivenValues::default(),
         diagnostics: Vec::new(),
     };
     let pipeline = binder.pipeline(asked.pipeline.as_deref());
@@ -59,7 +59,7 @@ pub fn bind(
         mut diagnostics,
         ..
     } = binder;
-    let finder = Finder::new(program, given, environment, files);
+    let finder = FactFinder::new(program, given, environment, files);
     for (at, global) in program.globals.iter().enumerate() {
         diagnostics.extend(broken_rule(program, &finder, GlobalId(at as u32), global));
     }
@@ -72,7 +72,7 @@ pub fn bind(
     };
     check_groups(program, &facts, &mut diagnostics);
     match pipeline {
-        Some(pipeline) if diagnostics.is_empty() => Ok(Bound {
+        Some(pipeline) if diagnostics.is_empty() => Ok(BoundInputs {
             program: program.clone(),
             pipeline,
             facts,
@@ -83,7 +83,7 @@ pub fn bind(
 
 struct Binder<'a> {
     program: &'a Program,
-    given: Given,
+    given: GivenValues,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -133,7 +133,7 @@ impl Binder<'_> {
             })
     }
 
-    fn inputs(&mut self, asked: &Asked) {
+    fn inputs(&mut self, asked: &RunRequest) {
         let inputs: Vec<(GlobalId, Name, Type, Span, bool)> = self
             .inputs_of_program()
             .map(|(id, input, default)| {
@@ -198,38 +198,39 @@ impl Binder<'_> {
         }
     }
 
-    fn convert(&self, raw: &Raw, ty: &Type) -> Result<Value, String> {
+    fn convert(&self, raw: &InputValue, ty: &Type) -> Result<Value, String> {
         match ty {
             Type::List(of) if matches!(**of, Type::Infrastructure(_)) => {
                 let names: Vec<String> = match raw {
-                    Raw::Text(text) => text
+                    InputValue::Text(text) => text
                         .split(',')
                         .map(|name| name.trim().to_string())
                         .collect(),
-                    Raw::Json(serde_json::Value::Array(items)) => items
+                    InputValue::Json(serde_json::Value::Array(items)) => items
                         .iter()
                         .map(|item| item.as_str().map(str::to_string))
                         .collect::<Option<_>>()
                         .ok_or("a list of names is wanted")?,
-                    Raw::Json(serde_json::Value::String(text)) => text
+                    InputValue::Json(serde_json::Value::String(text)) => text
                         .split(',')
                         .map(|name| name.trim().to_string())
                         .collect(),
-                    Raw::Json(_) => return Err(String::from("a list of names is wanted")),
+                    InputValue::Json(_) => return Err(String::from("a list of names is wanted")),
                 };
                 self.places(&names, of)
             }
             Type::List(of) if matches!(**of, Type::Service(_)) => {
                 let names: Vec<String> = match raw {
-                    Raw::Text(text) | Raw::Json(serde_json::Value::String(text)) => text
-                        .split(',')
-                        .map(|name| name.trim().to_string())
-                        .collect(),
-                    Raw::Json(serde_json::Value::Array(items)) => items
+                    InputValue::Text(text) | InputValue::Json(serde_json::Value::String(text)) => {
+                        text.split(',')
+                            .map(|name| name.trim().to_string())
+                            .collect()
+                    }
+                    InputValue::Json(serde_json::Value::Array(items)) => items
                         .iter()
                         .filter_map(|item| item.as_str().map(str::to_string))
                         .collect(),
-                    Raw::Json(_) => return Err(String::from("a list of names is wanted")),
+                    InputValue::Json(_) => return Err(String::from("a list of names is wanted")),
                 };
                 let mut services = Vec::new();
                 for name in &names {
@@ -242,16 +243,18 @@ impl Binder<'_> {
                 Ok(Value::list(services))
             }
             Type::Optional(of) => match raw {
-                Raw::Json(serde_json::Value::Null) => Ok(Value::None),
+                InputValue::Json(serde_json::Value::Null) => Ok(Value::None),
                 raw => self.convert(raw, of),
             },
             Type::Infrastructure(_) | Type::Service(_) | Type::Environment => match raw {
-                Raw::Text(name) | Raw::Json(serde_json::Value::String(name)) => self.one(name, ty),
-                Raw::Json(_) => Err(String::from("a name is wanted")),
+                InputValue::Text(name) | InputValue::Json(serde_json::Value::String(name)) => {
+                    self.one(name, ty)
+                }
+                InputValue::Json(_) => Err(String::from("a name is wanted")),
             },
             _ => match raw {
-                Raw::Text(given) => from_text(given, ty),
-                Raw::Json(data) => from_json(data.clone(), ty),
+                InputValue::Text(given) => from_text(given, ty),
+                InputValue::Json(data) => from_json(data.clone(), ty),
             },
         }
     }
@@ -401,7 +404,7 @@ impl Binder<'_> {
     fn group(&self, group: &lockstep_lang::ir::Group) -> Result<Vec<InfrastructureId>, String> {
         let facts = Facts::default();
         let locals = Locals::default();
-        let sight = Sight {
+        let sight = EvalScope {
             program: self.program,
             facts: &facts,
             locals: &locals,
@@ -432,7 +435,7 @@ impl Binder<'_> {
     }
 
     /// `--set checkout.replicas=9`, `--set prod.eu.context=…`.
-    fn fields(&mut self, asked: &Asked) {
+    fn fields(&mut self, asked: &RunRequest) {
         for (path, text) in &asked.fields {
             if let Err(problem) = self.field(path, text) {
                 let message = format!("`--set {path}` does not fit: {problem}");
@@ -459,13 +462,13 @@ impl Binder<'_> {
         let (owner, declared) = if let Some(at) = service {
             let kind = program.kinds.get(program.services[at].kind as usize);
             (
-                Owner::Service(ServiceId(at as u32)),
+                FieldOwner::Service(ServiceId(at as u32)),
                 kind.map(|kind| &kind.service),
             )
         } else if let Some(at) = place {
             let kind = program.kinds.get(program.infrastructures[at].kind as usize);
             (
-                Owner::Infrastructure(InfrastructureId(at as u32)),
+                FieldOwner::Infrastructure(InfrastructureId(at as u32)),
                 kind.map(|it| &it.infrastructure),
             )
         } else if let Some(at) = environment {
@@ -476,7 +479,7 @@ impl Binder<'_> {
                 .find(|it| it.environment == id);
             let kind = kind.and_then(|it| program.kinds.get(it.kind as usize));
             (
-                Owner::Environment(id),
+                FieldOwner::Environment(id),
                 kind.map(|kind| &kind.infrastructure),
             )
         } else {
@@ -506,7 +509,7 @@ impl Binder<'_> {
                 return Err(not_found("field", field, names));
             }
         };
-        let value = self.convert(&Raw::Text(given.to_string()), &ty)?;
+        let value = self.convert(&InputValue::Text(given.to_string()), &ty)?;
         self.given.fields.insert((owner, Name::from(field)), value);
         Ok(())
     }
@@ -535,7 +538,7 @@ fn check_kind(name: &str, is: u32, wanted: Option<(u32, &Name)>) -> Result<(), S
 /// has been reported already.
 fn broken_rule(
     program: &Program,
-    finder: &Finder<'_>,
+    finder: &FactFinder<'_>,
     id: GlobalId,
     input: &Global,
 ) -> Option<Diagnostic> {
@@ -564,7 +567,7 @@ fn broken_rule(
 /// A group names each infrastructure once.
 fn check_groups(program: &Program, facts: &Facts, diagnostics: &mut Vec<Diagnostic>) {
     let locals = Locals::default();
-    let sight = Sight {
+    let sight = EvalScope {
         program,
         facts,
         locals: &locals,
@@ -599,7 +602,7 @@ pub fn inputs(program: &Program) -> impl Iterator<Item = &Global> {
 /// The inputs that have no default and are not given.
 pub fn missing<'p>(
     program: &'p Program,
-    asked: &Asked,
+    asked: &RunRequest,
 ) -> impl Iterator<Item = &'p Global> + use<'p> {
     let given: Vec<String> = asked.inputs.keys().cloned().collect();
     inputs(program).filter(move |input| {
@@ -613,13 +616,13 @@ pub fn missing<'p>(
 pub fn try_input(
     program: &Program,
     name: &str,
-    raw: &Raw,
-    environment: &dyn Environment,
+    raw: &InputValue,
+    environment: &dyn EnvironmentVariables,
     files: &dyn Files,
 ) -> Result<(), String> {
     let mut binder = Binder {
         program,
-        given: Given::default(),
+        given: GivenValues::default(),
         diagnostics: Vec::new(),
     };
     let found = binder
@@ -630,7 +633,7 @@ pub fn try_input(
     };
     let value = binder.convert(raw, &input.ty)?;
     binder.given.inputs.insert(id, value);
-    let finder = Finder::new(program, binder.given, environment, files);
+    let finder = FactFinder::new(program, binder.given, environment, files);
     match broken_rule(program, &finder, id, &program.globals[id.0 as usize]) {
         Some(wrong) => Err(wrong.message),
         None => Ok(()),

@@ -11,12 +11,12 @@ use super::locals::Locals;
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::{FileId, Name, Span};
 use lockstep_base::value::{EnvironmentId, InfrastructureId, ServiceId, Value};
-use lockstep_base::world::{Environment, FileError, Files};
+use lockstep_base::world::{EnvironmentVariables, FileError, Files};
 use lockstep_lang::eval::{self, Expr, GlobalId, Halt, RunField, Scope, Slot};
 use lockstep_lang::ir::{GlobalSource, KindField, Override, Program};
 
 /// The fields of one declaration.
-pub type Fields = IndexMap<Name, Value>;
+pub type FieldValues = IndexMap<Name, Value>;
 
 /// All values that are known before the run; stored with it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -24,15 +24,15 @@ pub struct Facts {
     /// Inputs and top-level `let`s, at their places in the program's table.
     pub globals: Vec<Value>,
     /// The fields of each service, with its kind's defaults.
-    pub services: Vec<Fields>,
+    pub services: Vec<FieldValues>,
     /// The fields of each environment.
-    pub environments: Vec<Fields>,
+    pub environments: Vec<FieldValues>,
     /// The fields of each infrastructure, with its environment's and its kind's.
-    pub infrastructures: Vec<Fields>,
+    pub infrastructures: Vec<FieldValues>,
     /// For each infrastructure, the fields that services have only there.
-    pub overrides: Vec<IndexMap<ServiceId, Fields>>,
+    pub overrides: Vec<IndexMap<ServiceId, FieldValues>>,
     /// Fields fixed for this run on the command line; they beat overrides.
-    pub fixed: IndexMap<ServiceId, Fields>,
+    pub fixed: IndexMap<ServiceId, FieldValues>,
     /// Variables of the caller's environment that the program reads.
     pub env: IndexMap<Name, Option<Name>>,
     /// Files that the program reads, by folder-giving source and path.
@@ -53,7 +53,7 @@ pub struct RunFacts {
 /// What a statement's expressions see: the facts, the locals around it and, while running, the
 /// run.
 #[derive(Clone, Copy)]
-pub struct Sight<'a> {
+pub struct EvalScope<'a> {
     /// The program.
     pub program: &'a Program,
     /// What is known before the run.
@@ -64,7 +64,7 @@ pub struct Sight<'a> {
     pub run: Option<&'a RunFacts>,
 }
 
-impl Sight<'_> {
+impl EvalScope<'_> {
     /// The value of an expression.
     pub fn eval(&self, expr: &Expr) -> Result<Value, Halt> {
         match expr.as_const() {
@@ -74,7 +74,7 @@ impl Sight<'_> {
     }
 }
 
-impl Scope for Sight<'_> {
+impl Scope for EvalScope<'_> {
     fn local(&self, slot: Slot) -> Result<Value, Halt> {
         self.locals.get(slot).cloned().ok_or(Halt::Unknown)
     }
@@ -144,7 +144,7 @@ impl Facts {
         id: ServiceId,
         at: Option<InfrastructureId>,
         name: &Name,
-    ) -> Option<&Fields> {
+    ) -> Option<&FieldValues> {
         let fixed = self.fixed.get(&id);
         let there = at.and_then(|at| self.overrides.get(at.0 as usize)?.get(&id));
         let own = self.services.get(id.0 as usize);
@@ -242,31 +242,31 @@ fn no_field(program: &Program, of: &Value, name: &str, span: Span) -> Diagnostic
 
 /// Evaluates everything that is declared, each thing once and in whatever order it is needed.
 /// All mistakes are reported.
-pub struct Finder<'a> {
+pub struct FactFinder<'a> {
     program: &'a Program,
-    outside: (&'a dyn Environment, &'a dyn Files),
-    globals: RefCell<Vec<State>>,
-    fields: RefCell<IndexMap<(Owner, Name), State>>,
+    outside: (&'a dyn EnvironmentVariables, &'a dyn Files),
+    globals: RefCell<Vec<GlobalState>>,
+    fields: RefCell<IndexMap<(FieldOwner, Name), GlobalState>>,
     read: RefCell<Facts>,
     faults: RefCell<Vec<Diagnostic>>,
     /// Values given for inputs, and fields fixed for this run.
-    given: Given,
+    given: GivenValues,
 }
 
 /// What the caller fixes for one run.
 #[derive(Debug, Clone, Default)]
-pub struct Given {
+pub struct GivenValues {
     /// Inputs.
     pub inputs: IndexMap<GlobalId, Value>,
     /// Inputs as expressions of the program.
     pub written: IndexMap<GlobalId, Expr>,
     /// Fields.
-    pub fields: IndexMap<(Owner, Name), Value>,
+    pub fields: IndexMap<(FieldOwner, Name), Value>,
 }
 
 /// Whose field it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Owner {
+pub enum FieldOwner {
     /// A service's, wherever it goes.
     Service(ServiceId),
     /// An environment's.
@@ -278,7 +278,7 @@ pub enum Owner {
 }
 
 #[derive(Debug, Clone)]
-enum State {
+enum GlobalState {
     Untouched,
     Underway,
     Known(Value),
@@ -286,18 +286,18 @@ enum State {
     Lost,
 }
 
-impl<'a> Finder<'a> {
+impl<'a> FactFinder<'a> {
     /// A finder for one program.
     pub fn new(
         program: &'a Program,
-        given: Given,
-        environment: &'a dyn Environment,
+        given: GivenValues,
+        environment: &'a dyn EnvironmentVariables,
         files: &'a dyn Files,
     ) -> Self {
         Self {
             program,
             outside: (environment, files),
-            globals: RefCell::new(vec![State::Untouched; program.globals.len()]),
+            globals: RefCell::new(vec![GlobalState::Untouched; program.globals.len()]),
             fields: RefCell::default(),
             read: RefCell::default(),
             faults: RefCell::default(),
@@ -320,12 +320,13 @@ impl<'a> Finder<'a> {
                 .fields
                 .keys()
                 .chain(kind.iter().flat_map(|kind| kind.service.keys()));
-            facts.services.push(self.collect(Owner::Service(id), names));
-            let fixed =
-                self.given.fields.iter().filter(
-                    |((owner, _), _)| matches!(owner, Owner::Service(fixed) if *fixed == id),
-                );
-            let fixed: Fields = fixed
+            facts
+                .services
+                .push(self.collect(FieldOwner::Service(id), names));
+            let fixed = self.given.fields.iter().filter(
+                |((owner, _), _)| matches!(owner, FieldOwner::Service(fixed) if *fixed == id),
+            );
+            let fixed: FieldValues = fixed
                 .map(|((_, name), value)| (name.clone(), value.clone()))
                 .collect();
             if !fixed.is_empty() {
@@ -333,7 +334,7 @@ impl<'a> Finder<'a> {
             }
         }
         for (at, environment) in program.environments.iter().enumerate() {
-            let owner = Owner::Environment(EnvironmentId(at as u32));
+            let owner = FieldOwner::Environment(EnvironmentId(at as u32));
             facts
                 .environments
                 .push(self.collect(owner, environment.fields.keys()));
@@ -355,7 +356,7 @@ impl<'a> Finder<'a> {
                 .chain(kind.iter().flat_map(|kind| kind.infrastructure.keys()));
             facts
                 .infrastructures
-                .push(self.collect(Owner::Infrastructure(id), names));
+                .push(self.collect(FieldOwner::Infrastructure(id), names));
             facts.overrides.push(self.overrides(id));
         }
         self.read_outside();
@@ -371,8 +372,8 @@ impl<'a> Finder<'a> {
         })
     }
 
-    fn collect<'n>(&self, owner: Owner, names: impl Iterator<Item = &'n Name>) -> Fields {
-        let mut fields = Fields::new();
+    fn collect<'n>(&self, owner: FieldOwner, names: impl Iterator<Item = &'n Name>) -> FieldValues {
+        let mut fields = FieldValues::new();
         for name in names {
             if !fields.contains_key(name)
                 && let Some(value) = self.field_value(owner, name)
@@ -384,12 +385,12 @@ impl<'a> Finder<'a> {
     }
 
     /// The infrastructure's overrides, then its environment's where the former are silent.
-    fn overrides(&self, id: InfrastructureId) -> IndexMap<ServiceId, Fields> {
-        let mut all: IndexMap<ServiceId, Fields> = IndexMap::new();
+    fn overrides(&self, id: InfrastructureId) -> IndexMap<ServiceId, FieldValues> {
+        let mut all: IndexMap<ServiceId, FieldValues> = IndexMap::new();
         for with in self.override_lists(id).into_iter().flatten() {
             let fields = all.entry(with.service).or_default();
             for name in with.fields.keys() {
-                let owner = Owner::Override(id, with.service);
+                let owner = FieldOwner::Override(id, with.service);
                 if !fields.contains_key(name)
                     && let Some(value) = self.field_value(owner, name)
                 {
@@ -415,11 +416,11 @@ impl<'a> Finder<'a> {
     }
 
     /// The expression that gives a field, in the order in which declarations beat each other.
-    fn field_expr(&self, owner: Owner, name: &Name) -> Option<&'a Expr> {
+    fn field_expr(&self, owner: FieldOwner, name: &Name) -> Option<&'a Expr> {
         let program = self.program;
         let default = |field: &'a KindField| field.default.as_ref();
         match owner {
-            Owner::Service(id) => {
+            FieldOwner::Service(id) => {
                 let service = program.services.get(id.0 as usize)?;
                 let kind = program.kinds.get(service.kind as usize)?;
                 service
@@ -427,8 +428,10 @@ impl<'a> Finder<'a> {
                     .get(name)
                     .or_else(|| kind.service.get(name).and_then(default))
             }
-            Owner::Environment(id) => program.environments.get(id.0 as usize)?.fields.get(name),
-            Owner::Infrastructure(id) => {
+            FieldOwner::Environment(id) => {
+                program.environments.get(id.0 as usize)?.fields.get(name)
+            }
+            FieldOwner::Infrastructure(id) => {
                 let infrastructure = program.infrastructures.get(id.0 as usize)?;
                 let environment = program
                     .environments
@@ -439,7 +442,7 @@ impl<'a> Finder<'a> {
                     .or_else(|| environment.fields.get(name))
                     .or_else(|| kind.infrastructure.get(name).and_then(default))
             }
-            Owner::Override(id, service) => self
+            FieldOwner::Override(id, service) => self
                 .override_lists(id)
                 .into_iter()
                 .flatten()
@@ -449,30 +452,30 @@ impl<'a> Finder<'a> {
     }
 
     /// A field's value; `none` where it is optional and not given, nothing where it failed.
-    fn field_value(&self, owner: Owner, name: &Name) -> Option<Value> {
+    fn field_value(&self, owner: FieldOwner, name: &Name) -> Option<Value> {
         if let Some(value) = self.given.fields.get(&(owner, name.clone())) {
             return Some(value.clone());
         }
         let key = (owner, name.clone());
         let state = self.fields.borrow().get(&key).cloned();
-        match state.unwrap_or(State::Untouched) {
-            State::Known(value) => return Some(value),
-            State::Lost => return None,
-            State::Underway => {
+        match state.unwrap_or(GlobalState::Untouched) {
+            GlobalState::Known(value) => return Some(value),
+            GlobalState::Lost => return None,
+            GlobalState::Underway => {
                 let span = self.field_expr(owner, name).map(|expr| expr.span)?;
                 self.fault(depends_on_itself(span, name));
                 return None;
             }
-            State::Untouched => {}
+            GlobalState::Untouched => {}
         }
         let Some(expr) = self.field_expr(owner, name) else {
             return Some(Value::None);
         };
         self.fields
             .borrow_mut()
-            .insert(key.clone(), State::Underway);
+            .insert(key.clone(), GlobalState::Underway);
         let value = self.value(expr);
-        let state = value.clone().map_or(State::Lost, State::Known);
+        let state = value.clone().map_or(GlobalState::Lost, GlobalState::Known);
         self.fields.borrow_mut().insert(key, state);
         value
     }
@@ -481,15 +484,15 @@ impl<'a> Finder<'a> {
         let global = self.program.globals.get(id.0 as usize)?;
         let state = self.globals.borrow().get(id.0 as usize).cloned()?;
         match state {
-            State::Known(value) => return Some(value),
-            State::Lost => return None,
-            State::Underway => {
+            GlobalState::Known(value) => return Some(value),
+            GlobalState::Lost => return None,
+            GlobalState::Underway => {
                 self.fault(depends_on_itself(global.span, &global.name));
                 return None;
             }
-            State::Untouched => {}
+            GlobalState::Untouched => {}
         }
-        self.set_global(id, State::Underway);
+        self.set_global(id, GlobalState::Underway);
         let given = self.given.inputs.get(&id).cloned();
         let written = self.given.written.get(&id);
         let given = given.or_else(|| written.and_then(|written| self.value(written)));
@@ -507,11 +510,14 @@ impl<'a> Finder<'a> {
             // A missing input has been reported where inputs are bound.
             (GlobalSource::Input { default: None, .. }, None) => None,
         };
-        self.set_global(id, value.clone().map_or(State::Lost, State::Known));
+        self.set_global(
+            id,
+            value.clone().map_or(GlobalState::Lost, GlobalState::Known),
+        );
         value
     }
 
-    fn set_global(&self, id: GlobalId, state: State) {
+    fn set_global(&self, id: GlobalId, state: GlobalState) {
         if let Some(slot) = self.globals.borrow_mut().get_mut(id.0 as usize) {
             *slot = state;
         }
@@ -549,7 +555,7 @@ fn depends_on_itself(span: Span, name: &str) -> Diagnostic {
     )
 }
 
-impl Scope for Finder<'_> {
+impl Scope for FactFinder<'_> {
     fn local(&self, _: Slot) -> Result<Value, Halt> {
         Err(Halt::Unknown)
     }
@@ -560,9 +566,9 @@ impl Scope for Finder<'_> {
 
     fn field(&self, of: &Value, name: &Name, span: Span) -> Result<Value, Halt> {
         let owner = match of {
-            Value::Service { id, .. } => Owner::Service(*id),
-            Value::Environment(id) => Owner::Environment(*id),
-            Value::Infrastructure(id) => Owner::Infrastructure(*id),
+            Value::Service { id, .. } => FieldOwner::Service(*id),
+            Value::Environment(id) => FieldOwner::Environment(*id),
+            Value::Infrastructure(id) => FieldOwner::Infrastructure(*id),
             _ => return Err(no_field(self.program, of, name, span).into()),
         };
         let declared = self.field_expr(owner, name).is_some()
@@ -609,14 +615,18 @@ impl Scope for Finder<'_> {
             .sources
             .get(from)
             .map_or("", |source| &source.name);
-        let text = self.outside.1.read(&beside(importer, path)).map(Name::from);
+        let text = self
+            .outside
+            .1
+            .read(&resolve_beside(importer, path))
+            .map(Name::from);
         read.files.push((from, Name::from(path), text.clone()));
         Ok(text)
     }
 }
 
 /// `path` as seen from the folder of the file `importer`.
-pub fn beside(importer: &str, path: &str) -> String {
+pub fn resolve_beside(importer: &str, path: &str) -> String {
     match importer.rsplit_once('/') {
         Some((folder, _)) if !path.starts_with('/') => format!("{folder}/{path}"),
         _ => path.to_string(),

@@ -46,7 +46,7 @@ pub struct Cell {
 
 /// What comes next.
 #[derive(Debug)]
-pub enum Next {
+pub enum NextCell {
     /// This cell starts now.
     Start(Cell),
     /// This cell never starts: one before it in its chain failed, or the block was stopped.
@@ -72,7 +72,7 @@ pub struct Gate {
 pub struct Grid {
     orders: Vec<Order>,
     gate: Gate,
-    levels: HashMap<usize, Level>,
+    levels: HashMap<usize, GridLevel>,
     next_level: usize,
     ready: BinaryHeap<Reverse<(Position, usize)>>,
     running: usize,
@@ -81,7 +81,7 @@ pub struct Grid {
 }
 
 #[derive(Debug, Clone)]
-struct Level {
+struct GridLevel {
     axis: usize,
     parent: Option<usize>,
     prefix: Position,
@@ -91,13 +91,13 @@ struct Level {
     included: Vec<Vec<Value>>,
     next: u32,
     live: u32,
-    broken: Broken,
+    broken: BrokenChains,
 }
 
 /// What failures have stopped on a serial level: the elements after these. Those that run
 /// concurrently with the failed cell, or wait for room in the same wave, continue.
 #[derive(Debug, Default, Clone, PartialEq)]
-struct Broken {
+struct BrokenChains {
     /// All chains after this element.
     all: Option<u32>,
     /// Only the chains of these infrastructures: the level is outside a parallel axis of
@@ -105,7 +105,7 @@ struct Broken {
     chains: HashMap<String, u32>,
 }
 
-impl Level {
+impl GridLevel {
     fn len(&self) -> usize {
         self.values.len() + self.included.len()
     }
@@ -131,7 +131,7 @@ impl Grid {
         };
         let values = axes.values(0, locals)?;
         let included = axes.included(locals)?;
-        grid.add_level(Level {
+        grid.add_level(GridLevel {
             axis: 0,
             parent: None,
             prefix: Position::new(),
@@ -141,7 +141,7 @@ impl Grid {
             included,
             next: 0,
             live: 0,
-            broken: Broken::default(),
+            broken: BrokenChains::default(),
         });
         Ok(grid)
     }
@@ -156,14 +156,14 @@ impl Grid {
         self.running
     }
 
-    /// What comes next. Call it again until it says [`Next::Wait`] or [`Next::Done`].
-    pub fn next<A: Axes>(&mut self, axes: &mut A) -> Result<Next, A::Error> {
+    /// What comes next. Call it again until it says [`NextCell::Wait`] or [`NextCell::Done`].
+    pub fn next<A: Axes>(&mut self, axes: &mut A) -> Result<NextCell, A::Error> {
         loop {
             let Some(Reverse((position, key))) = self.ready.peek() else {
                 return Ok(if self.levels.is_empty() {
-                    Next::Done
+                    NextCell::Done
                 } else {
-                    Next::Wait
+                    NextCell::Wait
                 });
             };
             let key = *key;
@@ -171,11 +171,11 @@ impl Grid {
                 let waves = self.gate.waves.get(self.wave..).unwrap_or_default();
                 let later = waves.iter().take_while(|first| position >= first).count();
                 if later > 0 && self.running > 0 {
-                    return Ok(Next::Wait);
+                    return Ok(NextCell::Wait);
                 }
                 self.wave += later;
                 if self.gate.max.is_some_and(|max| self.running >= max) {
-                    return Ok(Next::Wait);
+                    return Ok(NextCell::Wait);
                 }
             }
             if let Some(next) = self.open(key, axes)? {
@@ -193,7 +193,7 @@ impl Grid {
         self.child_ended(cell.level);
     }
 
-    fn add_level(&mut self, level: Level) {
+    fn add_level(&mut self, level: GridLevel) {
         let key = self.next_level;
         self.next_level += 1;
         let mut position = level.prefix.clone();
@@ -203,7 +203,7 @@ impl Grid {
     }
 
     /// Opens the next element of a level that is ready.
-    fn open<A: Axes>(&mut self, key: usize, axes: &mut A) -> Result<Option<Next>, A::Error> {
+    fn open<A: Axes>(&mut self, key: usize, axes: &mut A) -> Result<Option<NextCell>, A::Error> {
         let order = |grid: &Self, axis: usize| grid.orders.get(axis).copied();
         let Some(level) = self.levels.get_mut(&key) else {
             self.ready.pop();
@@ -241,7 +241,7 @@ impl Grid {
         if axis + 1 < self.orders.len() && included.is_none() {
             let values = axes.values(axis + 1, &locals)?;
             self.child_started(key);
-            self.add_level(Level {
+            self.add_level(GridLevel {
                 axis: axis + 1,
                 parent: Some(key),
                 prefix: position,
@@ -251,7 +251,7 @@ impl Grid {
                 included: Vec::new(),
                 next: 0,
                 live: 0,
-                broken: Broken::default(),
+                broken: BrokenChains::default(),
             });
             return Ok(None);
         }
@@ -267,11 +267,11 @@ impl Grid {
         };
         if self.stopped || self.is_broken(&cell) {
             self.reopen(key);
-            return Ok(Some(Next::Skip(cell)));
+            return Ok(Some(NextCell::Skip(cell)));
         }
         self.child_started(key);
         self.running += 1;
-        Ok(Some(Next::Start(cell)))
+        Ok(Some(NextCell::Start(cell)))
     }
 
     fn child_started(&mut self, key: usize) {
@@ -457,13 +457,13 @@ mod tests {
             let mut line = Vec::new();
             let done = loop {
                 match grid.next(&mut numbers).expect("no errors") {
-                    Next::Start(cell) => {
+                    NextCell::Start(cell) => {
                         line.push(name(&cell));
                         running.push(cell);
                     }
-                    Next::Skip(cell) => line.push(format!("-{}", name(&cell))),
-                    Next::Wait => break false,
-                    Next::Done => break true,
+                    NextCell::Skip(cell) => line.push(format!("-{}", name(&cell))),
+                    NextCell::Wait => break false,
+                    NextCell::Done => break true,
                 }
             };
             if !line.is_empty() {

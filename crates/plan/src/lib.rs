@@ -3,28 +3,31 @@
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
 
+mod barrier_scope;
 mod bind;
 mod facts;
 pub mod grid;
 mod locals;
-mod meet;
 mod tree;
 mod walk;
 
 use serde::{Deserialize, Serialize};
 
-pub use bind::{Asked, Raw, bind, inputs, missing, try_input};
-pub use facts::{Facts, Fields, RunFacts, Sight, beside, display};
+pub use barrier_scope::BarrierScope;
+pub use bind::{InputValue, RunRequest, bind, inputs, missing, try_input};
+pub use facts::{EvalScope, Facts, FieldValues, RunFacts, display, resolve_beside};
 pub use locals::Locals;
 use lockstep_base::diagnostic::Diagnostic;
 use lockstep_lang::ir::{Pipeline, Program};
-pub use meet::Meeting;
-pub use tree::{Node, NodeKind, Seq, Tree, TreeId};
-pub use walk::{BarrierName, Deployment, FoundCell, MatrixAxes, Sum, Walk, body, stage_value};
+pub use tree::{NodeKind, PlanNode, PlanSequence, PlanTree, TreeId};
+pub use walk::{
+    BarrierName, BodySummary, MatrixAxes, MatrixCell, PlanWalk, ResolvedDeployment, body,
+    stage_value,
+};
 
 /// A program with one of its pipelines and the facts of one run: all that is stored with it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Bound {
+pub struct BoundInputs {
     /// The program.
     pub program: Program,
     /// The pipeline, by place.
@@ -37,14 +40,14 @@ pub struct Bound {
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// The program and its facts.
-    pub bound: Bound,
+    pub bound: BoundInputs,
     /// The skeleton.
-    pub tree: Tree,
+    pub tree: PlanTree,
     /// Where each barrier's strands meet.
-    pub meetings: Vec<Meeting>,
+    pub meetings: Vec<BarrierScope>,
 }
 
-impl Bound {
+impl BoundInputs {
     /// The pipeline.
     pub fn pipeline(&self) -> &Pipeline {
         &self.program.pipelines[self.pipeline as usize]
@@ -54,22 +57,22 @@ impl Bound {
 impl Plan {
     /// The plan that follows from a program and its facts. Whether every run of it ends is proved
     /// elsewhere.
-    pub fn new(bound: Bound) -> Result<Self, Vec<Diagnostic>> {
+    pub fn new(bound: BoundInputs) -> Result<Self, Vec<Diagnostic>> {
         let pipeline = bound.pipeline();
-        let tree = Tree::build(&bound.program, &pipeline.body, &pipeline.name)
+        let tree = PlanTree::build(&bound.program, &pipeline.body, &pipeline.name)
             .map_err(|diagnostic| vec![diagnostic])?;
         let mut plan = Self {
             bound,
             tree,
             meetings: Vec::new(),
         };
-        plan.meetings = meet::meetings(&plan.walk())?;
+        plan.meetings = barrier_scope::barrier_scopes(&plan.walk())?;
         Ok(plan)
     }
 
     /// A walk over it before it runs.
-    pub fn walk(&self) -> Walk<'_> {
-        Walk {
+    pub fn walk(&self) -> PlanWalk<'_> {
+        PlanWalk {
             bound: &self.bound,
             tree: &self.tree,
             run: None,

@@ -13,7 +13,9 @@ use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::Name;
 use lockstep_base::value::Value;
 use lockstep_lang::eval::ExprKind;
-use lockstep_lang::ir::{Block, Program, RollbackScope, Stmt, StmtKind, Verdict, WorkflowId};
+use lockstep_lang::ir::{
+    Block, HandlerVerdict, Program, RollbackScope, Stmt, StmtKind, WorkflowId,
+};
 
 /// A node of the skeleton.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -45,18 +47,18 @@ pub enum NodeKind {
 }
 
 /// Statements one after the other (or, in a `parallel`, concurrently).
-pub type Seq = Arc<[TreeId]>;
+pub type PlanSequence = Arc<[TreeId]>;
 
 /// More nodes than this are refused: workflows that call each other twice on every level.
-const MOST_NODES: usize = 500_000;
+const MAX_NODES: usize = 500_000;
 
 /// Statements deeper inside each other than this are refused: everything that walks a plan goes
 /// as deep as it is, and no stack is endless.
-const DEEPEST: u32 = 200;
+const MAX_STATEMENT_DEPTH: u32 = 200;
 
 /// A statement at one spot of the pipeline.
 #[derive(Debug, Clone)]
-pub struct Node {
+pub struct PlanNode {
     /// The statement.
     pub stmt: Arc<Stmt>,
     /// What it is in.
@@ -69,15 +71,15 @@ pub struct Node {
     /// What reports call it.
     pub kind: NodeKind,
     /// Its bodies: one, or one for each branch of an `if` (the `else` last).
-    pub bodies: Vec<Seq>,
+    pub bodies: Vec<PlanSequence>,
     /// The bodies of the workflows that a deployment may turn out to use.
-    pub workflows: Vec<(WorkflowId, Seq)>,
+    pub workflows: Vec<(WorkflowId, PlanSequence)>,
     /// The body of `undo`.
-    pub undo: Option<Seq>,
+    pub undo: Option<PlanSequence>,
     /// The bodies of the `on failure` handlers.
-    pub on_failure: Vec<Seq>,
+    pub on_failure: Vec<PlanSequence>,
     /// The body of `always`.
-    pub always: Option<Seq>,
+    pub always: Option<PlanSequence>,
     /// Whether a barrier is in it, itself included.
     pub has_barrier: bool,
     /// Whether a deployment is in it, itself included.
@@ -90,20 +92,20 @@ pub struct Node {
 
 /// The skeleton of one pipeline.
 #[derive(Debug, Clone, Default)]
-pub struct Tree {
-    nodes: Vec<Node>,
+pub struct PlanTree {
+    nodes: Vec<PlanNode>,
 }
 
-impl Tree {
+impl PlanTree {
     /// The skeleton of the pipeline with this body.
     pub fn build(program: &Program, body: &Arc<Stmt>, name: &Name) -> Result<Self, Diagnostic> {
-        let mut builder = Builder {
+        let mut builder = PlanTreeBuilder {
             program,
             tree: Self::default(),
             too_large: false,
             depth: 0,
         };
-        let root = builder.node(body, None, &mut Labels::default());
+        let root = builder.node(body, None, &mut NodeLabels::default());
         if builder.too_large {
             return Err(too_large(body, builder.depth));
         }
@@ -122,12 +124,12 @@ impl Tree {
     }
 
     /// A node.
-    pub fn get(&self, id: TreeId) -> &Node {
+    pub fn get(&self, id: TreeId) -> &PlanNode {
         &self.nodes[id.0 as usize]
     }
 
     /// All nodes with their numbers; what is in a node comes after it.
-    pub fn iter(&self) -> impl Iterator<Item = (TreeId, &Node)> {
+    pub fn iter(&self) -> impl Iterator<Item = (TreeId, &PlanNode)> {
         self.nodes
             .iter()
             .enumerate()
@@ -167,7 +169,7 @@ impl Tree {
         node.stmt.modifiers.retry.is_some()
             || node.stmt.modifiers.atomic
             || node.may_roll_back
-            || matches!(node.stmt.kind.verdict(), Some(Verdict::Retry(_)))
+            || matches!(node.stmt.kind.verdict(), Some(HandlerVerdict::Retry(_)))
             || bodies.any(|body| body.iter().any(|child| self.sends_back(*child)))
     }
 
@@ -234,46 +236,48 @@ impl Tree {
 /// What a handler's last statement may roll back.
 fn verdict_scopes(kind: &StmtKind) -> &'static [RollbackScope] {
     match kind.verdict() {
-        Some(Verdict::Rollback(RollbackScope::Block) | Verdict::Ask { .. }) => {
+        Some(HandlerVerdict::Rollback(RollbackScope::Block) | HandlerVerdict::Ask { .. }) => {
             &[RollbackScope::Block]
         }
-        Some(Verdict::Rollback(RollbackScope::Stage)) => &[RollbackScope::Stage],
-        Some(Verdict::Rollback(RollbackScope::Pipeline)) => &[RollbackScope::Pipeline],
-        Some(Verdict::Ignore | Verdict::Abort | Verdict::Retry(_)) | None => &[],
+        Some(HandlerVerdict::Rollback(RollbackScope::Stage)) => &[RollbackScope::Stage],
+        Some(HandlerVerdict::Rollback(RollbackScope::Pipeline)) => &[RollbackScope::Pipeline],
+        Some(HandlerVerdict::Ignore | HandlerVerdict::Abort | HandlerVerdict::Retry(_)) | None => {
+            &[]
+        }
     }
 }
 
 fn too_large(body: &Stmt, depth: u32) -> Diagnostic {
     let message = "this pipeline is too large to plan";
     let diagnostic = Diagnostic::error(codes::PIPELINE_TOO_LARGE, body.span, message);
-    if depth > DEEPEST {
+    if depth > MAX_STATEMENT_DEPTH {
         return diagnostic
             .here(format!(
-                "more than {DEEPEST} statements inside each other when every workflow call is \
+                "more than {MAX_STATEMENT_DEPTH} statements inside each other when every workflow call is \
                  followed"
             ))
             .help("call workflows one after the other instead of each from the one before");
     }
     diagnostic
         .here(format!(
-            "more than {MOST_NODES} statements when every workflow call is followed"
+            "more than {MAX_NODES} statements when every workflow call is followed"
         ))
         .help("call the workflow in a loop instead of once for each case")
 }
 
 /// The labels that the children of one visible node have had so far.
-type Labels = HashMap<Name, u32>;
+type NodeLabels = HashMap<Name, u32>;
 
-struct Builder<'a> {
+struct PlanTreeBuilder<'a> {
     program: &'a Program,
-    tree: Tree,
+    tree: PlanTree,
     too_large: bool,
     /// How many statements are around the next one.
     depth: u32,
 }
 
-impl Builder<'_> {
-    fn seq(&mut self, block: &Block, parent: TreeId, labels: &mut Labels) -> Seq {
+impl PlanTreeBuilder<'_> {
+    fn seq(&mut self, block: &Block, parent: TreeId, labels: &mut NodeLabels) -> PlanSequence {
         block
             .stmts
             .iter()
@@ -281,16 +285,21 @@ impl Builder<'_> {
             .collect()
     }
 
-    fn node(&mut self, stmt: &Arc<Stmt>, parent: Option<TreeId>, around: &mut Labels) -> TreeId {
+    fn node(
+        &mut self,
+        stmt: &Arc<Stmt>,
+        parent: Option<TreeId>,
+        around: &mut NodeLabels,
+    ) -> TreeId {
         let id = TreeId(self.tree.nodes.len() as u32);
-        self.too_large |= self.tree.nodes.len() >= MOST_NODES || self.depth > DEEPEST;
+        self.too_large |= self.tree.nodes.len() >= MAX_NODES || self.depth > MAX_STATEMENT_DEPTH;
         if self.too_large {
             return TreeId(0);
         }
         self.depth += 1;
         let (label, kind) = self.label(stmt);
         let twin = label.as_ref().map_or_else(Name::default, |label| {
-            let said = self.said(stmt, label);
+            let said = self.label_text(stmt, label);
             let times = around.entry(said).or_insert(0);
             *times += 1;
             if *times > 1 {
@@ -300,7 +309,7 @@ impl Builder<'_> {
             }
         });
         let visible = label.is_some();
-        self.tree.nodes.push(Node {
+        self.tree.nodes.push(PlanNode {
             stmt: stmt.clone(),
             parent,
             label,
@@ -316,25 +325,25 @@ impl Builder<'_> {
             has_lock: false,
             may_roll_back: false,
         });
-        let mut own = Labels::default();
+        let mut own = NodeLabels::default();
         let labels = if visible { &mut own } else { around };
         let (bodies, workflows) = self.bodies(stmt, id, labels);
         let handlers = &stmt.handlers;
         let undo = handlers
             .undo
             .as_ref()
-            .map(|body| self.seq(body, id, &mut Labels::default()));
+            .map(|body| self.seq(body, id, &mut NodeLabels::default()));
         let on_failure = handlers
             .on_failure
             .iter()
-            .map(|handler| self.seq(&handler.body, id, &mut Labels::default()))
+            .map(|handler| self.seq(&handler.body, id, &mut NodeLabels::default()))
             .collect();
         let always = handlers
             .always
             .as_ref()
-            .map(|body| self.seq(body, id, &mut Labels::default()));
+            .map(|body| self.seq(body, id, &mut NodeLabels::default()));
         let node = &mut self.tree.nodes[id.0 as usize];
-        *node = Node {
+        *node = PlanNode {
             bodies,
             workflows,
             undo,
@@ -352,20 +361,25 @@ impl Builder<'_> {
         &mut self,
         stmt: &Stmt,
         id: TreeId,
-        labels: &mut Labels,
-    ) -> (Vec<Seq>, Vec<(WorkflowId, Seq)>) {
+        labels: &mut NodeLabels,
+    ) -> (Vec<PlanSequence>, Vec<(WorkflowId, PlanSequence)>) {
         let program = self.program;
         let bodies = match &stmt.kind {
-            StmtKind::Matrix(matrix) => vec![self.seq(&matrix.body, id, &mut Labels::default())],
+            StmtKind::Matrix(matrix) => {
+                vec![self.seq(&matrix.body, id, &mut NodeLabels::default())]
+            }
             StmtKind::Call(using) => {
                 let workflow = program.workflows.get(using.workflow.0 as usize);
-                vec![workflow.map_or_else(Seq::default, |it| self.seq(&it.body, id, labels))]
+                vec![
+                    workflow
+                        .map_or_else(PlanSequence::default, |it| self.seq(&it.body, id, labels)),
+                ]
             }
             StmtKind::Deploy { .. } => {
                 let workflows = deploy_workflows(program, stmt);
                 let body = |workflow: WorkflowId| {
                     let body = &program.workflows.get(workflow.0 as usize)?.body;
-                    Some((workflow, self.seq(body, id, &mut Labels::default())))
+                    Some((workflow, self.seq(body, id, &mut NodeLabels::default())))
                 };
                 return (Vec::new(), workflows.into_iter().filter_map(body).collect());
             }
@@ -435,7 +449,7 @@ impl Builder<'_> {
 
     /// What distinguishes a label from those of its siblings: for deployments also the text of
     /// their head.
-    fn said(&self, stmt: &Stmt, label: &Name) -> Name {
+    fn label_text(&self, stmt: &Stmt, label: &Name) -> Name {
         match stmt.kind.deploys() {
             true => Name::from(self.program.sources.text(stmt.span)),
             false => label.clone(),

@@ -6,11 +6,11 @@
 
 use indexmap::{IndexMap, IndexSet};
 
-use super::Bound;
-use super::facts::{RunFacts, Sight};
+use super::BoundInputs;
+use super::facts::{EvalScope, RunFacts};
 use super::grid::{Axes, Position};
 use super::locals::Locals;
-use super::tree::{Node, Seq, Tree, TreeId};
+use super::tree::{PlanNode, PlanSequence, PlanTree, TreeId};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::Name;
 use lockstep_base::value::{InfrastructureId, ServiceId, Value};
@@ -19,7 +19,7 @@ use lockstep_lang::ir::{Matrix, StmtKind, Workflow, WorkflowUse};
 
 /// What a part of the plan does, as far as barriers and deployments go.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Sum {
+pub struct BodySummary {
     /// How many deployments go to each infrastructure, in the order first reached.
     pub targets: IndexMap<InfrastructureId, u32>,
     /// The services deployed, in the order first reached.
@@ -50,7 +50,7 @@ impl std::fmt::Display for BarrierName {
     }
 }
 
-impl Sum {
+impl BodySummary {
     /// Adds what is done as well.
     pub fn add(&mut self, other: Self) {
         for (target, count) in other.targets {
@@ -91,19 +91,19 @@ impl Sum {
 
 /// A deployment whose service, target and workflow are known.
 #[derive(Debug, Clone)]
-pub struct Deployment {
+pub struct ResolvedDeployment {
     /// What.
     pub service: ServiceId,
     /// Where to.
     pub target: InfrastructureId,
     /// The body of its workflow.
-    pub body: Seq,
+    pub body: PlanSequence,
     /// What the body sees.
     pub locals: Locals,
 }
 
 /// A cell of a matrix as the walk finds it.
-pub struct FoundCell<'a> {
+pub struct MatrixCell<'a> {
     /// Its place.
     pub position: &'a Position,
     /// Its axis values.
@@ -114,25 +114,25 @@ pub struct FoundCell<'a> {
 
 /// The walk: a plan and, while running, the run.
 #[derive(Clone, Copy)]
-pub struct Walk<'a> {
+pub struct PlanWalk<'a> {
     /// The program with its facts.
-    pub bound: &'a Bound,
+    pub bound: &'a BoundInputs,
     /// The skeleton.
-    pub tree: &'a Tree,
+    pub tree: &'a PlanTree,
     /// The run, if one is in progress.
     pub run: Option<&'a RunFacts>,
     /// Whether stages are passed over: they hold locks of their own.
     pub skip_stages: bool,
 }
 
-impl<'a> Walk<'a> {
+impl<'a> PlanWalk<'a> {
     /// What expressions see here.
-    pub fn sight<'l>(&self, locals: &'l Locals) -> Sight<'l>
+    pub fn eval_scope<'l>(&self, locals: &'l Locals) -> EvalScope<'l>
     where
         'a: 'l,
     {
-        let Bound { program, facts, .. } = self.bound;
-        Sight {
+        let BoundInputs { program, facts, .. } = self.bound;
+        EvalScope {
             program,
             facts,
             locals,
@@ -142,7 +142,7 @@ impl<'a> Walk<'a> {
 
     /// The value of an expression here.
     pub fn eval(&self, expr: &Expr, locals: &Locals) -> Result<Value, Halt> {
-        self.sight(locals).eval(expr)
+        self.eval_scope(locals).eval(expr)
     }
 
     /// A value as a person would name it.
@@ -197,22 +197,22 @@ impl<'a> Walk<'a> {
     }
 
     /// What the statements of a body do together.
-    pub fn sum(&self, body: &Seq, locals: &Locals) -> Result<Sum, Halt> {
-        let mut sum = Sum::default();
+    pub fn summary(&self, body: &PlanSequence, locals: &Locals) -> Result<BodySummary, Halt> {
+        let mut sum = BodySummary::default();
         self.add(body, locals, &mut sum)?;
         Ok(sum)
     }
 
     /// What one statement does; it binds its value in `locals`, as far as that is known.
-    pub fn sum_node(&self, id: TreeId, locals: &mut Locals) -> Result<Sum, Halt> {
-        let mut sum = Sum::default();
+    pub fn summary_of_node(&self, id: TreeId, locals: &mut Locals) -> Result<BodySummary, Halt> {
+        let mut sum = BodySummary::default();
         self.add_node(id, locals, &mut sum)?;
         Ok(sum)
     }
 
     /// Adds what the statements of a body do; there may be a million cells, so no intermediate
     /// result is built where it can be added directly.
-    fn add(&self, body: &Seq, locals: &Locals, sum: &mut Sum) -> Result<(), Halt> {
+    fn add(&self, body: &PlanSequence, locals: &Locals, sum: &mut BodySummary) -> Result<(), Halt> {
         let mut locals = locals.clone();
         for id in body.iter() {
             self.add_node(*id, &mut locals, sum)?;
@@ -220,12 +220,12 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn add_node(&self, id: TreeId, locals: &mut Locals, sum: &mut Sum) -> Result<(), Halt> {
+    fn add_node(&self, id: TreeId, locals: &mut Locals, sum: &mut BodySummary) -> Result<(), Halt> {
         let node = self.tree.get(id);
         let has_handlers = !node.on_failure.is_empty() || node.always.is_some();
         let is_stage = node.stmt.kind.holds_infrastructures();
         if has_handlers || (is_stage && node.stmt.bind.is_some()) {
-            let mut own = Sum::default();
+            let mut own = BodySummary::default();
             self.add_body(id, node, locals, &mut own)?;
             self.add_handlers(node, locals, &mut own)?;
             if let Some(slot) = node.stmt.bind.filter(|_| is_stage && !own.unsure) {
@@ -250,14 +250,19 @@ impl<'a> Walk<'a> {
 
     /// Adds what the handlers of a statement may do. They are not expected at a barrier, and
     /// whether they deploy is not known.
-    pub fn add_handlers(&self, node: &Node, locals: &Locals, sum: &mut Sum) -> Result<(), Halt> {
+    pub fn add_handlers(
+        &self,
+        node: &PlanNode,
+        locals: &Locals,
+        sum: &mut BodySummary,
+    ) -> Result<(), Halt> {
         if !node.has_barrier && !node.has_deploy {
             return Ok(());
         }
         for handler in node.on_failure.iter().chain(&node.always) {
-            let within = self.sum(handler, locals)?;
-            if within != Sum::default() {
-                sum.add(Sum {
+            let within = self.summary(handler, locals)?;
+            if within != BodySummary::default() {
+                sum.add(BodySummary {
                     barriers: IndexMap::new(),
                     unsure: true,
                     ..within
@@ -270,9 +275,9 @@ impl<'a> Walk<'a> {
     fn add_body(
         &self,
         id: TreeId,
-        node: &Node,
+        node: &PlanNode,
         locals: &Locals,
-        sum: &mut Sum,
+        sum: &mut BodySummary,
     ) -> Result<(), Halt> {
         if !node.has_barrier && !node.has_deploy {
             return Ok(());
@@ -364,13 +369,13 @@ impl<'a> Walk<'a> {
 
     fn add_branches<'e>(
         &self,
-        node: &Node,
+        node: &PlanNode,
         conditions: impl Iterator<Item = &'e Expr>,
         otherwise: bool,
         locals: &Locals,
-        sum: &mut Sum,
+        sum: &mut BodySummary,
     ) -> Result<(), Halt> {
-        let mut possible: Option<Sum> = None;
+        let mut possible: Option<BodySummary> = None;
         let count = node.bodies.len() - usize::from(otherwise);
         let mut last = node.bodies.get(count);
         for (condition, body) in conditions.zip(node.bodies.iter().take(count)) {
@@ -381,7 +386,7 @@ impl<'a> Walk<'a> {
                     break;
                 }
                 Err(Halt::Unknown) => {
-                    let mut branch = self.sum(body, locals)?;
+                    let mut branch = self.summary(body, locals)?;
                     branch.unsure = true;
                     match &mut possible {
                         Some(possible) => possible.or(branch),
@@ -394,7 +399,9 @@ impl<'a> Walk<'a> {
         let Some(mut possible) = possible else {
             return last.map_or(Ok(()), |body| self.add(body, locals, sum));
         };
-        possible.or(last.map_or(Ok(Sum::default()), |body| self.sum(body, locals))?);
+        possible.or(last.map_or(Ok(BodySummary::default()), |body| {
+            self.summary(body, locals)
+        })?);
         sum.add(possible);
         Ok(())
     }
@@ -404,7 +411,7 @@ impl<'a> Walk<'a> {
         &self,
         matrix: &Matrix,
         locals: &Locals,
-        found: &mut dyn FnMut(FoundCell<'_>) -> Result<(), Halt>,
+        found: &mut dyn FnMut(MatrixCell<'_>) -> Result<(), Halt>,
     ) -> Result<(), Halt> {
         let mut axes = MatrixAxes {
             walk: *self,
@@ -424,7 +431,7 @@ impl<'a> Walk<'a> {
                 locals = axes.bind(axis, value, &locals);
             }
             let position = vec![(first + at) as u32];
-            found(FoundCell {
+            found(MatrixCell {
                 position: &position,
                 values: extra,
                 locals: &locals,
@@ -434,7 +441,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The service, target and workflow of a deployment, and what its body sees.
-    pub fn deployment(&self, id: TreeId, locals: &Locals) -> Result<Deployment, Halt> {
+    pub fn deployment(&self, id: TreeId, locals: &Locals) -> Result<ResolvedDeployment, Halt> {
         let node = self.tree.get(id);
         let StmtKind::Deploy {
             service,
@@ -481,7 +488,7 @@ impl<'a> Walk<'a> {
             .find(|(id, _)| *id == using.workflow)
             .map(|(_, body)| body);
         let body = body.cloned().unwrap_or_default();
-        Ok(Deployment {
+        Ok(ResolvedDeployment {
             service,
             target,
             body,
@@ -492,7 +499,7 @@ impl<'a> Walk<'a> {
     /// A service and an infrastructure of one kind: where the types could not say, this does.
     fn check_kinds(
         &self,
-        node: &Node,
+        node: &PlanNode,
         service: ServiceId,
         target: InfrastructureId,
     ) -> Result<(), Halt> {
@@ -567,7 +574,7 @@ impl<'a> Walk<'a> {
 }
 
 /// The value of a stage after it: what it deploys and where to.
-pub fn stage_value(sum: &Sum) -> Value {
+pub fn stage_value(sum: &BodySummary) -> Value {
     let services = sum
         .services
         .iter()
@@ -580,15 +587,16 @@ pub fn stage_value(sum: &Sum) -> Value {
 }
 
 /// The one body of a node that has one.
-pub fn body(node: &Node) -> &Seq {
-    static EMPTY: std::sync::LazyLock<Seq> = std::sync::LazyLock::new(Seq::default);
-    node.bodies.first().unwrap_or(&EMPTY)
+pub fn body(node: &PlanNode) -> &PlanSequence {
+    static EMPTY_SEQUENCE: std::sync::LazyLock<PlanSequence> =
+        std::sync::LazyLock::new(PlanSequence::default);
+    node.bodies.first().unwrap_or(&EMPTY_SEQUENCE)
 }
 
 /// The axes of a matrix, for the walk and for the grid.
 pub struct MatrixAxes<'a> {
     /// Who evaluates.
-    pub walk: Walk<'a>,
+    pub walk: PlanWalk<'a>,
     /// The matrix.
     pub matrix: &'a Matrix,
 }
@@ -599,12 +607,12 @@ impl MatrixAxes<'_> {
         locals: &Locals,
         position: &mut Position,
         values: &mut Vec<Value>,
-        found: &mut dyn FnMut(FoundCell<'_>) -> Result<(), Halt>,
+        found: &mut dyn FnMut(MatrixCell<'_>) -> Result<(), Halt>,
     ) -> Result<(), Halt> {
         let axis = position.len();
         if axis == self.matrix.axes.len() {
             return if self.keep(locals)? {
-                found(FoundCell {
+                found(MatrixCell {
                     position,
                     values,
                     locals,

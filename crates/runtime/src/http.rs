@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::secrets::{TextError, Vault};
+use super::secrets::{SecretVault, TextError};
 use lockstep_base::value::Value;
-use lockstep_engine::Outcome;
+use lockstep_engine::EffectOutcome;
 use lockstep_lang::ir::FailureClass;
 
 /// The target of the log events of requests.
@@ -142,14 +142,19 @@ impl From<TextError> for RequestError {
 /// Fails with class `connection` if there is no response, `timeout` if it takes too long, `exit` if
 /// the status is not one of `expect` (by default 200 to 299), and `failed` if the request itself is
 /// invalid.
-pub fn request(client: &dyn HttpClient, action: &str, args: &[Value], vault: &Vault) -> Outcome {
+pub fn request(
+    client: &dyn HttpClient,
+    action: &str,
+    args: &[Value],
+    vault: &SecretVault,
+) -> EffectOutcome {
     // Neither URLs nor headers are logged: they may contain secrets.
     tracing::debug!(target: TARGET, action, "a request is made");
     let outcome = match read(action, args, vault) {
         Ok((request, expect)) => send(client, &request, &expect, vault),
-        Err(error) => Outcome::failed(FailureClass::Failed, error.to_string()),
+        Err(error) => EffectOutcome::failed(FailureClass::Failed, error.to_string()),
     };
-    Outcome {
+    EffectOutcome {
         failure: outcome
             .failure
             .map(|(class, message)| (class, vault.mask(&message))),
@@ -161,7 +166,7 @@ pub fn request(client: &dyn HttpClient, action: &str, args: &[Value], vault: &Va
 fn read(
     action: &str,
     args: &[Value],
-    vault: &Vault,
+    vault: &SecretVault,
 ) -> Result<(HttpRequest, Vec<i64>), RequestError> {
     let (method, rest) = match (action, args) {
         ("http.request", [method, rest @ ..]) => (vault.text(method)?.to_uppercase(), rest),
@@ -199,7 +204,12 @@ fn read(
     Ok((request, expect.collect()))
 }
 
-fn send(client: &dyn HttpClient, request: &HttpRequest, expect: &[i64], vault: &Vault) -> Outcome {
+fn send(
+    client: &dyn HttpClient,
+    request: &HttpRequest,
+    expect: &[i64],
+    vault: &SecretVault,
+) -> EffectOutcome {
     let HttpRequest { method, url, .. } = request;
     let answer = match client.send(request) {
         Ok(answer) => answer,
@@ -218,10 +228,10 @@ fn send(client: &dyn HttpClient, request: &HttpRequest, expect: &[i64], vault: &
         let message = format!("{method} {url} answered {code}{reason}");
         (FailureClass::Exit, message)
     });
-    Outcome { value, failure }
+    EffectOutcome { value, failure }
 }
 
-fn no_answer(error: &HttpError, request: &HttpRequest) -> Outcome {
+fn no_answer(error: &HttpError, request: &HttpRequest) -> EffectOutcome {
     let HttpRequest {
         method,
         url,
@@ -232,21 +242,21 @@ fn no_answer(error: &HttpError, request: &HttpRequest) -> Outcome {
         HttpError::Timeout => {
             let limit = lockstep_base::value::text::duration(timeout.as_millis() as i64);
             let message = format!("{method} {url} took longer than {limit}");
-            Outcome::failed(FailureClass::Timeout, message)
+            EffectOutcome::failed(FailureClass::Timeout, message)
         }
-        HttpError::Url => Outcome::failed(FailureClass::Failed, format!("`{url}` is no URL")),
+        HttpError::Url => EffectOutcome::failed(FailureClass::Failed, format!("`{url}` is no URL")),
         HttpError::Request(error) => {
             let message = format!("the request to {url} cannot be made: {error}");
-            Outcome::failed(FailureClass::Failed, message)
+            EffectOutcome::failed(FailureClass::Failed, message)
         }
         HttpError::Connection(_) | HttpError::Unavailable => {
             let message = format!("{method} {url} got no answer: {error}");
-            Outcome::failed(FailureClass::Connection, message)
+            EffectOutcome::failed(FailureClass::Connection, message)
         }
     }
 }
 
-fn answer_value(code: i64, headers: &[(String, String)], body: &str, vault: &Vault) -> Value {
+fn answer_value(code: i64, headers: &[(String, String)], body: &str, vault: &SecretVault) -> Value {
     let headers = headers
         .iter()
         .map(|(name, value)| (name.clone(), Value::string(vault.mask(value))));
@@ -291,8 +301,8 @@ mod tests {
         (format!("http://{address}/path"), served)
     }
 
-    fn post(url: &str, headers: Value, expect: Value) -> Outcome {
-        let vault = Vault::new(["s3cret-token"]);
+    fn post(url: &str, headers: Value, expect: Value) -> EffectOutcome {
+        let vault = SecretVault::new(["s3cret-token"]);
         let args = [
             Value::string(url),
             headers,

@@ -6,7 +6,7 @@ use lockstep_engine::{Answer, EffectId, Question};
 
 /// Who answered, and their comment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Person {
+pub struct Responder {
     /// The name, if it is known.
     pub name: Option<String>,
     /// The comment.
@@ -15,7 +15,7 @@ pub struct Person {
 
 /// A request to a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Asking {
+pub enum InboxRequestKind {
     /// An answer to one of its questions.
     Answer(EffectId, Answer),
     /// Cancel the run.
@@ -24,11 +24,11 @@ pub enum Asking {
 
 /// A request, and who made it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
+pub struct InboxRequest {
     /// Its number, in the order of arrival.
     pub number: i64,
     /// The request.
-    pub asking: Asking,
+    pub asking: InboxRequestKind,
     /// Who made it.
     pub who: String,
     /// The comment that came with it.
@@ -60,7 +60,7 @@ pub trait RunInbox {
     fn ask(&self, id: EffectId, node: &Name, question: &Question) -> Result<(), InboxError>;
 
     /// A question has become obsolete.
-    fn unask(&self, id: EffectId) -> Result<(), InboxError>;
+    fn withdraw(&self, id: EffectId) -> Result<(), InboxError>;
 
     /// A question has been answered.
     fn answered(
@@ -69,12 +69,12 @@ pub trait RunInbox {
         node: &Name,
         question: &Question,
         answer: &Answer,
-        person: &Person,
+        person: &Responder,
     ) -> Result<(), InboxError>;
 
     /// The requests that have not been settled. It is called about ten times a second.
-    fn requests(&mut self) -> Result<Vec<Request>, InboxError>;
+    fn requests(&mut self) -> Result<Vec<InboxRequest>, InboxError>;
 
     /// A request has been handled; `refused` is the reason if it was rejected.
-    fn settle(&self, request: &Request, refused: Option<&str>) -> Result<(), InboxError>;
+    fn resolve(&self, request: &InboxRequest, refused: Option<&str>) -> Result<(), InboxError>;
 }

@@ -3,12 +3,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use lockstep_engine::notice::Happened;
+use lockstep_engine::run_event::RunEventKind;
 use lockstep_engine::{EffectId, Event};
 
 /// One record of a journal.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Record {
+pub struct JournalRecord {
     /// Its number in the run, from 1 without gaps.
     pub seq: u64,
     /// When it was handled.
@@ -16,14 +16,14 @@ pub struct Record {
     /// The machine's clock at that time, in milliseconds.
     pub clock: i64,
     /// The content.
-    pub what: Recorded,
+    pub what: JournalEntry,
     /// The events emitted because of it, in order.
-    pub told: Vec<Happened>,
+    pub told: Vec<RunEventKind>,
 }
 
 /// The content of a record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum Recorded {
+pub enum JournalEntry {
     /// The machine handled this event.
     Event(Event),
     /// A command or action that must not be started twice is being started.
@@ -60,7 +60,7 @@ pub trait Journal: Send {
     /// # Errors
     ///
     /// If they cannot be stored: the run stops.
-    fn write(&mut self, records: &[Record]) -> Result<(), JournalError>;
+    fn write(&mut self, records: &[JournalRecord]) -> Result<(), JournalError>;
     /// Heartbeat: stores how far the machine's clock has advanced without events, so that a resumed
     /// run does not wait for that time again.
     ///

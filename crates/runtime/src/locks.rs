@@ -3,8 +3,8 @@
 
 use lockstep_base::source::Name;
 use lockstep_engine::lock::LockTable;
-use lockstep_engine::notice::Queue;
-use lockstep_engine::{EffectId, LockRequest, Want};
+use lockstep_engine::run_event::LockQueuePosition;
+use lockstep_engine::{EffectId, LockDemand, PendingLockRequest};
 
 /// Why locks cannot be stored: a sentence for people, without a full stop. The run stops, whatever
 /// the reason.
@@ -30,7 +30,7 @@ pub trait Locks {
     /// If they cannot be stored: the run stops. The same holds for the other methods.
     fn restore(
         &mut self,
-        requests: &[(EffectId, LockRequest)],
+        requests: &[(EffectId, PendingLockRequest)],
     ) -> Result<Vec<EffectId>, LocksError>;
 
     /// Requests locks, all or nothing and first come, first served.
@@ -38,7 +38,12 @@ pub trait Locks {
     /// # Errors
     ///
     /// As [`Locks::restore`].
-    fn acquire(&mut self, id: EffectId, node: &Name, wants: Vec<Want>) -> Result<(), LocksError>;
+    fn acquire(
+        &mut self,
+        id: EffectId,
+        node: &Name,
+        wants: Vec<LockDemand>,
+    ) -> Result<(), LocksError>;
 
     /// Releases some locks of a request (all, if `names` is empty), or withdraws it.
     ///
@@ -57,19 +62,19 @@ pub trait Locks {
 
     /// Who is ahead of the waiting requests, where that is known and has changed since the last
     /// call. It is called after [`Locks::granted`].
-    fn moved(&mut self) -> Vec<(EffectId, Queue)> {
+    fn moved(&mut self) -> Vec<(EffectId, LockQueuePosition)> {
         Vec::new()
     }
 }
 
 /// Locks that hold within one run only.
 #[derive(Debug, Default)]
-pub struct OwnLocks(LockTable<EffectId>);
+pub struct LocalLocks(LockTable<EffectId>);
 
-impl Locks for OwnLocks {
+impl Locks for LocalLocks {
     fn restore(
         &mut self,
-        requests: &[(EffectId, LockRequest)],
+        requests: &[(EffectId, PendingLockRequest)],
     ) -> Result<Vec<EffectId>, LocksError> {
         for held in [true, false] {
             for (id, request) in requests {
@@ -85,7 +90,12 @@ impl Locks for OwnLocks {
         Ok(Vec::new())
     }
 
-    fn acquire(&mut self, id: EffectId, _: &Name, wants: Vec<Want>) -> Result<(), LocksError> {
+    fn acquire(
+        &mut self,
+        id: EffectId,
+        _: &Name,
+        wants: Vec<LockDemand>,
+    ) -> Result<(), LocksError> {
         self.0.acquire(id, wants);
         Ok(())
     }

@@ -10,11 +10,11 @@ use sha2::{Digest as _, Sha256};
 use lockstep_base::source::Name;
 
 /// The size of the buffer, in bytes.
-const PIECE: usize = 64 * 1024;
+const WRITE_BUFFER_BYTES: usize = 64 * 1024;
 
 /// The maximum length of a file name before a hash replaces its end, in bytes (file systems allow
 /// 255).
-const LONGEST: usize = 200;
+const MAX_FILE_NAME_BYTES: usize = 200;
 
 /// Why a log cannot be written or read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +63,7 @@ impl std::error::Error for LogError {}
 
 /// The log files of one run.
 #[derive(Debug)]
-pub struct Logs {
+pub struct RunLogs {
     folder: PathBuf,
     /// Whether the folder is known to exist.
     made: bool,
@@ -71,7 +71,7 @@ pub struct Logs {
     held: HashMap<Name, Vec<u8>>,
 }
 
-impl Logs {
+impl RunLogs {
     /// Logs in a folder, which is created with the first log.
     pub fn new(folder: PathBuf) -> Self {
         Self {
@@ -86,7 +86,7 @@ impl Logs {
         let held = self.held.entry(node.clone()).or_default();
         held.extend_from_slice(line.as_bytes());
         held.push(b'\n');
-        if held.len() < PIECE {
+        if held.len() < WRITE_BUFFER_BYTES {
             return Ok(());
         }
         let text = std::mem::take(held);
@@ -161,10 +161,10 @@ pub fn file_name(node: &str) -> String {
             _ => name.push_str(&format!("%{byte:02X}")),
         }
     }
-    if name.len() > LONGEST {
+    if name.len() > MAX_FILE_NAME_BYTES {
         let digits = |byte: &u8| format!("{byte:02x}");
         let hash: String = Sha256::digest(node).iter().take(8).map(digits).collect();
-        name.truncate(LONGEST - 20);
+        name.truncate(MAX_FILE_NAME_BYTES - 20);
         name.push_str("...");
         name.push_str(&hash);
     }
@@ -188,7 +188,7 @@ mod tests {
     #[test]
     fn a_log_is_written_when_it_is_closed_flushed_or_large() {
         let folder = tempfile::tempdir().unwrap();
-        let mut logs = Logs::new(folder.path().join("runs/r-1"));
+        let mut logs = RunLogs::new(folder.path().join("runs/r-1"));
         let node = Name::from("p/run");
         let read = || {
             let text = read_log(&folder.path().join("runs/r-1"), &node).unwrap();
@@ -201,7 +201,7 @@ mod tests {
         logs.line(&node, "two").unwrap();
         logs.flush().unwrap();
         assert_eq!(read().unwrap(), "one\ntwo\n");
-        logs.line(&node, &"x".repeat(PIECE)).unwrap();
-        assert_eq!(read().unwrap().len(), 8 + PIECE + 1);
+        logs.line(&node, &"x".repeat(WRITE_BUFFER_BYTES)).unwrap();
+        assert_eq!(read().unwrap().len(), 8 + WRITE_BUFFER_BYTES + 1);
     }
 }

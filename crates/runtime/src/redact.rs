@@ -12,14 +12,14 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 const MASK: &[u8] = b"***";
 
 /// Only secrets of at least this many bytes are searched in other encodings, and line by line.
-const LONG: usize = 4;
+const MIN_ENCODED_SECRET_BYTES: usize = 4;
 
 /// Masks secrets in a stream of bytes.
 ///
 /// What may be the beginning of a secret is buffered until more has come: at most the part that
 /// looks like one, so that a line without secrets is never late.
 pub struct Redactor {
-    table: Arc<Table>,
+    table: Arc<PatternAutomaton>,
     state: u32,
     /// Bytes that have not been released.
     held: VecDeque<u8>,
@@ -44,13 +44,13 @@ impl Redactor {
         for secret in secrets {
             forms(secret.as_ref(), &mut patterns);
         }
-        Self::with(Arc::new(Table::new(&patterns)))
+        Self::with(Arc::new(PatternAutomaton::new(&patterns)))
     }
 
-    fn with(table: Arc<Table>) -> Self {
+    fn with(table: Arc<PatternAutomaton>) -> Self {
         Self {
             table,
-            state: ROOT,
+            state: ROOT_STATE,
             held: VecDeque::new(),
             released: 0,
             covered: VecDeque::new(),
@@ -74,7 +74,7 @@ impl Redactor {
     pub fn feed_into(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
         let mut rest = bytes;
         while !rest.is_empty() {
-            if self.state == ROOT && self.held.is_empty() {
+            if self.state == ROOT_STATE && self.held.is_empty() {
                 // The usual case: no secret begins here.
                 let plain = self.table.plain_prefix(rest);
                 if plain > 0 {
@@ -94,7 +94,7 @@ impl Redactor {
     pub fn finish(&mut self) -> Vec<u8> {
         let mut out = Vec::new();
         self.release(self.held.len(), &mut out);
-        self.state = ROOT;
+        self.state = ROOT_STATE;
         self.masking = false;
         out
     }
@@ -148,18 +148,18 @@ impl Redactor {
     }
 }
 
-const ROOT: u32 = 0;
+const ROOT_STATE: u32 = 0;
 
 /// An Aho-Corasick automaton: it finds all patterns in one pass, and knows at every byte how much
 /// of the end of the text may be a prefix of a pattern.
-struct Table {
-    nodes: Vec<Node>,
+struct PatternAutomaton {
+    nodes: Vec<AutomatonState>,
     /// Which bytes begin a pattern.
     first: [bool; 256],
 }
 
 #[derive(Default)]
-struct Node {
+struct AutomatonState {
     next: BTreeMap<u8, u32>,
     /// The node of the longest prefix of a pattern that is a suffix of this one.
     fail: u32,
@@ -169,10 +169,10 @@ struct Node {
     longest: u32,
 }
 
-impl Table {
+impl PatternAutomaton {
     fn new(patterns: &BTreeSet<Vec<u8>>) -> Self {
         let mut table = Self {
-            nodes: vec![Node::default()],
+            nodes: vec![AutomatonState::default()],
             first: [false; 256],
         };
         for pattern in patterns {
@@ -183,14 +183,14 @@ impl Table {
     }
 
     fn insert(&mut self, pattern: &[u8]) {
-        let mut at = ROOT;
+        let mut at = ROOT_STATE;
         for (depth, byte) in (1..).zip(pattern) {
             let fresh = self.nodes.len() as u32;
             let next = *self.nodes[at as usize].next.entry(*byte).or_insert(fresh);
             if next == fresh {
-                self.nodes.push(Node {
+                self.nodes.push(AutomatonState {
                     depth,
-                    ..Node::default()
+                    ..AutomatonState::default()
                 });
             }
             at = next;
@@ -226,8 +226,8 @@ impl Table {
             if let Some(next) = node.next.get(&byte) {
                 return *next;
             }
-            if at == ROOT {
-                return ROOT;
+            if at == ROOT_STATE {
+                return ROOT_STATE;
             }
             at = node.fail;
         }
@@ -248,10 +248,13 @@ fn forms(secret: &str, to: &mut BTreeSet<Vec<u8>>) {
         return;
     }
     to.insert(secret.as_bytes().to_vec());
-    if secret.len() < LONG {
+    if secret.len() < MIN_ENCODED_SECRET_BYTES {
         return;
     }
-    for line in secret.lines().filter(|line| line.len() >= LONG) {
+    for line in secret
+        .lines()
+        .filter(|line| line.len() >= MIN_ENCODED_SECRET_BYTES)
+    {
         to.insert(line.as_bytes().to_vec());
     }
     base64_forms(secret.as_bytes(), to);

@@ -5,15 +5,15 @@
 
 use std::collections::HashSet;
 
-use super::journal::{Record, Recorded};
-use lockstep_engine::notice::Happened;
-use lockstep_engine::{Effect, EffectId, Machine, Outstanding};
+use super::journal::{JournalEntry, JournalRecord};
+use lockstep_engine::run_event::RunEventKind;
+use lockstep_engine::{Effect, EffectId, Machine, PendingEffects};
 
 /// The result of a replay.
 #[derive(Debug, Default)]
-pub struct Replayed {
+pub struct ReplayedRun {
     /// The outstanding effects.
-    pub left: Outstanding,
+    pub left: PendingEffects,
     /// Commands and actions marked `once` that may have been started.
     pub begun: HashSet<EffectId>,
     /// The number of the last record.
@@ -50,34 +50,34 @@ impl std::error::Error for ReplayError {}
 /// If the machine behaves differently from the one that wrote the journal.
 pub fn replay(
     machine: &mut Machine,
-    records: Vec<Record>,
-    mut hear: impl FnMut(jiff::Timestamp, Happened),
-) -> Result<Replayed, ReplayError> {
-    let mut replayed = Replayed::default();
+    records: Vec<JournalRecord>,
+    mut hear: impl FnMut(jiff::Timestamp, RunEventKind),
+) -> Result<ReplayedRun, ReplayError> {
+    let mut replayed = ReplayedRun::default();
     for record in records {
         replayed.seq = record.seq;
         replayed.clock = record.clock.max(replayed.clock);
         let event = match record.what {
-            Recorded::Begun(id) => {
+            JournalEntry::Begun(id) => {
                 replayed.begun.insert(id);
                 continue;
             }
-            Recorded::Event(event) => event,
+            JournalEntry::Event(event) => event,
         };
         // A timer may have fired, or an answer arrived, just when it was no longer relevant.
-        let _ = replayed.left.happened(&event);
+        let _ = replayed.left.answered(&event);
         let mut effects = machine.handle(record.clock, event);
         if machine.broken().is_some() {
             break;
         }
-        let told = told(&mut effects);
+        let told = replayed_events(&mut effects);
         if told != record.told {
             let record = record.seq;
             return Err(ReplayError { record });
         }
         for effect in effects {
             // Emitted events have been taken out.
-            let _ = replayed.left.asked(effect);
+            let _ = replayed.left.requested(effect);
         }
         for what in told {
             hear(record.at, what);
@@ -87,7 +87,7 @@ pub fn replay(
 }
 
 /// The events to emit, taken out of effects.
-pub(super) fn told(effects: &mut Vec<Effect>) -> Vec<Happened> {
+pub(super) fn replayed_events(effects: &mut Vec<Effect>) -> Vec<RunEventKind> {
     let tells = effects.extract_if(.., |effect| matches!(effect, Effect::Tell(_)));
     let happened = |effect| match effect {
         Effect::Tell(happened) => Some(happened),

@@ -4,21 +4,21 @@
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use super::process::{Care, Groups};
+use super::process::{GroupRegistry, GuardedCommand};
 use super::redact::Redactor;
 use lockstep_base::source::{FileId, Name, Span};
 use lockstep_base::value::{SecretPart, Value};
-use lockstep_base::world::{Environment, FileError, VariableError};
+use lockstep_base::world::{EnvironmentVariables, FileError, VariableError};
 use lockstep_lang::eval::{Expr, Halt};
 use lockstep_lang::ir::{Secret, SecretSource};
 
 /// The texts of all secrets of a program.
-pub struct Vault {
+pub struct SecretVault {
     texts: Vec<Name>,
     redactor: Redactor,
 }
 
-impl std::fmt::Debug for Vault {
+impl std::fmt::Debug for SecretVault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Vault({} secrets)", self.texts.len())
     }
@@ -26,7 +26,7 @@ impl std::fmt::Debug for Vault {
 
 /// A secret that could not be read.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Unreadable {
+pub struct SecretReadError {
     /// The secret.
     pub secret: Name,
     /// The span of its declaration.
@@ -132,7 +132,7 @@ impl std::fmt::Display for SecretError {
 
 impl std::error::Error for SecretError {}
 
-impl std::fmt::Display for Unreadable {
+impl std::fmt::Display for SecretReadError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self {
             secret, message, ..
@@ -141,12 +141,12 @@ impl std::fmt::Display for Unreadable {
     }
 }
 
-impl std::error::Error for Unreadable {}
+impl std::error::Error for SecretReadError {}
 
 /// The target of the log events of secrets.
 const TARGET: &str = "lockstep::secrets";
 
-impl Vault {
+impl SecretVault {
     /// A vault with these texts, by the indices of the secrets in the program's table.
     pub fn new<S: Into<Name>>(texts: impl IntoIterator<Item = S>) -> Self {
         let texts: Vec<Name> = texts.into_iter().map(Into::into).collect();
@@ -165,9 +165,9 @@ impl Vault {
         secrets: &[Secret],
         value: &mut dyn FnMut(&Expr) -> Result<Value, Halt>,
         folder: &dyn Fn(FileId) -> PathBuf,
-        environment: &dyn Environment,
-        groups: Option<&dyn Groups>,
-    ) -> Result<Self, Vec<Unreadable>> {
+        environment: &dyn EnvironmentVariables,
+        groups: Option<&dyn GroupRegistry>,
+    ) -> Result<Self, Vec<SecretReadError>> {
         let mut texts = Vec::new();
         let mut failures = Vec::new();
         for secret in secrets {
@@ -186,7 +186,7 @@ impl Vault {
             tracing::debug!(target: TARGET, name = %secret.name, read = text.is_ok(), "a secret");
             match text {
                 Ok(text) => texts.push(text),
-                Err(error) => failures.push(Unreadable {
+                Err(error) => failures.push(SecretReadError {
                     secret: secret.name.clone(),
                     span: secret.span,
                     message: error.to_string(),
@@ -264,8 +264,8 @@ async fn source_text(
     source: &SecretSource,
     arguments: &[Name],
     folder: &Path,
-    environment: &dyn Environment,
-    groups: Option<&dyn Groups>,
+    environment: &dyn EnvironmentVariables,
+    groups: Option<&dyn GroupRegistry>,
 ) -> Result<String, SecretError> {
     let [first, rest @ ..] = arguments else {
         return Err(SecretError::EmptyCommand);
@@ -288,9 +288,9 @@ async fn command_text(
     program: &str,
     rest: &[Name],
     folder: &Path,
-    groups: Option<&dyn Groups>,
+    groups: Option<&dyn GroupRegistry>,
 ) -> Result<String, SecretError> {
-    let (care, variable) = match groups.map(|groups| Care::of(groups, false)) {
+    let (care, variable) = match groups.map(|groups| GuardedCommand::of(groups, false)) {
         Some((care, variable)) => (Some(care), variable),
         None => (None, None),
     };
@@ -309,9 +309,9 @@ async fn command_text(
             _ => SecretError::NotStarted(program.to_owned(), error.to_string()),
         })?;
     if let (Some(care), Some(id)) = (&care, child.id()) {
-        care.born(id);
+        care.set_group(id);
     }
-    let mut group = Group {
+    let mut group = SecretReaderGroup {
         id: child.id().and_then(|id| i32::try_from(id).ok()),
         _care: care,
     };
@@ -334,12 +334,12 @@ async fn command_text(
 }
 
 /// The process group of a command that has not ended. It is killed when the future is dropped.
-struct Group<'a> {
+struct SecretReaderGroup<'a> {
     id: Option<i32>,
-    _care: Option<Care<'a>>,
+    _care: Option<GuardedCommand<'a>>,
 }
 
-impl Drop for Group<'_> {
+impl Drop for SecretReaderGroup<'_> {
     fn drop(&mut self) {
         if let Some(id) = self.id.and_then(rustix::process::Pid::from_raw) {
             // It fails only if no process is left.
@@ -365,7 +365,7 @@ mod tests {
 
     struct Variables;
 
-    impl Environment for Variables {
+    impl EnvironmentVariables for Variables {
         fn var(&self, name: &str) -> Result<String, VariableError> {
             let known = (name == "TOKEN").then(|| String::from("t0k3n-in-env"));
             known.ok_or(VariableError::NotSet)
@@ -388,10 +388,10 @@ mod tests {
         SecretSource::Command(words.iter().map(|word| text(word)).collect())
     }
 
-    async fn read(secrets: &[Secret], folder: &Path) -> Result<Vault, Vec<Unreadable>> {
+    async fn read(secrets: &[Secret], folder: &Path) -> Result<SecretVault, Vec<SecretReadError>> {
         let mut value = |expr: &Expr| expr.as_const().cloned().ok_or(Halt::Unknown);
         let folder = |_| folder.to_path_buf();
-        Vault::read(secrets, &mut value, &folder, &Variables, None).await
+        SecretVault::read(secrets, &mut value, &folder, &Variables, None).await
     }
 
     #[tokio::test]

@@ -42,7 +42,7 @@ impl Store {
     /// # Errors
     ///
     /// If it cannot be written.
-    pub fn keep_approval(&self, approval: &Approval) -> Result<(), StoreError> {
+    pub fn insert_approval(&self, approval: &Approval) -> Result<(), StoreError> {
         let answer = serde_json::to_string(&approval.answer)
             .map_err(|_| StoreError::refused("an answer cannot be written down"))?;
         let insert = "INSERT INTO approvals (run, effect, node, question, answer, who, comment, \

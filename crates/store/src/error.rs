@@ -14,14 +14,14 @@ use lockstep_runtime::replay::ReplayError;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreError {
     /// The kind of error.
-    pub trouble: Trouble,
+    pub kind: StoreErrorKind,
     /// A sentence for people, without a full stop.
     pub message: String,
 }
 
 /// The kinds of errors of a state directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trouble {
+pub enum StoreErrorKind {
     /// The disk is full, or a quota is used up.
     Full,
     /// It is not writable.
@@ -40,7 +40,7 @@ pub enum Trouble {
     Other,
 }
 
-impl Trouble {
+impl StoreErrorKind {
     /// The kind of an I/O error for a file of the directory.
     fn of_file(kind: std::io::ErrorKind) -> Self {
         use std::io::ErrorKind;
@@ -62,8 +62,8 @@ impl std::error::Error for StoreError {}
 
 impl From<StoreError> for JournalError {
     fn from(error: StoreError) -> Self {
-        match error.trouble {
-            Trouble::Taken => Self::Taken,
+        match error.kind {
+            StoreErrorKind::Taken => Self::Taken,
             _ => Self::Unwritable(error.message),
         }
     }
@@ -84,7 +84,7 @@ impl From<StoreError> for InboxError {
 impl From<LogError> for StoreError {
     fn from(error: LogError) -> Self {
         Self {
-            trouble: Trouble::of_file(error.kind),
+            kind: StoreErrorKind::of_file(error.kind),
             message: error.to_string(),
         }
     }
@@ -100,7 +100,7 @@ impl StoreError {
     /// An error of kind `Refused`, with a message in plain words.
     pub fn refused(message: impl Into<String>) -> Self {
         Self {
-            trouble: Trouble::Refused,
+            kind: StoreErrorKind::Refused,
             message: message.into(),
         }
     }
@@ -108,7 +108,7 @@ impl StoreError {
     /// The same error with the named run in it, if it is about a refused request.
     #[must_use]
     pub fn of_run(mut self, run: &str) -> Self {
-        if self.trouble == Trouble::Refused {
+        if self.kind == StoreErrorKind::Refused {
             self.message = format!("run {run} cannot be continued: {}", self.message);
         }
         self
@@ -116,7 +116,7 @@ impl StoreError {
 
     pub(super) fn taken() -> Self {
         Self {
-            trouble: Trouble::Taken,
+            kind: StoreErrorKind::Taken,
             message: JournalError::Taken.to_string(),
         }
     }
@@ -127,39 +127,39 @@ impl StoreError {
 
     pub(super) fn database(folder: &Path, error: &rusqlite::Error) -> Self {
         let trouble = match error.sqlite_error_code() {
-            Some(ErrorCode::DiskFull) => Trouble::Full,
-            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Trouble::ReadOnly,
-            Some(ErrorCode::CannotOpen) => Trouble::ReadOnly,
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Trouble::Damaged,
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Trouble::Busy,
-            _ => Trouble::Other,
+            Some(ErrorCode::DiskFull) => StoreErrorKind::Full,
+            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => StoreErrorKind::ReadOnly,
+            Some(ErrorCode::CannotOpen) => StoreErrorKind::ReadOnly,
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreErrorKind::Damaged,
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreErrorKind::Busy,
+            _ => StoreErrorKind::Other,
         };
         Self::of(folder, trouble, &error.to_string())
     }
 
     pub(super) fn later(folder: &Path) -> Self {
-        Self::of(folder, Trouble::Later, "")
+        Self::of(folder, StoreErrorKind::Later, "")
     }
 
     pub(crate) fn damaged(folder: &Path) -> Self {
-        Self::of(folder, Trouble::Damaged, "")
+        Self::of(folder, StoreErrorKind::Damaged, "")
     }
 
-    fn of(path: &Path, trouble: Trouble, said: &str) -> Self {
+    fn of(path: &Path, trouble: StoreErrorKind, said: &str) -> Self {
         let path = path.display();
         let message = match trouble {
-            Trouble::Full => format!("the disk of the state directory `{path}` is full"),
-            Trouble::ReadOnly => format!("the state directory `{path}` cannot be written"),
-            Trouble::Damaged => format!(
+            StoreErrorKind::Full => format!("the disk of the state directory `{path}` is full"),
+            StoreErrorKind::ReadOnly => format!("the state directory `{path}` cannot be written"),
+            StoreErrorKind::Damaged => format!(
                 "the state directory `{path}` is damaged: a part of its database is gone or changed"
             ),
-            Trouble::Later => format!(
+            StoreErrorKind::Later => format!(
                 "the state directory `{path}` was written by a later version of this program"
             ),
-            Trouble::Busy => {
+            StoreErrorKind::Busy => {
                 format!("another process does not let go of the state directory `{path}`")
             }
-            Trouble::Refused | Trouble::Taken | Trouble::Other => {
+            StoreErrorKind::Refused | StoreErrorKind::Taken | StoreErrorKind::Other => {
                 let said = said.split(" (os error").next().unwrap_or_default();
                 format!(
                     "the state directory `{path}` cannot be used: {}",
@@ -167,6 +167,9 @@ impl StoreError {
                 )
             }
         };
-        Self { trouble, message }
+        Self {
+            kind: trouble,
+            message,
+        }
     }
 }

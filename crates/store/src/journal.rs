@@ -6,13 +6,13 @@ use jiff::Timestamp;
 use rusqlite::{Row, params};
 use serde::Serialize;
 
-use super::{Owner, RENEWED, RunNumber, Store, StoreError, Stored};
-use lockstep_engine::notice::{Happened, RunEvent, Status};
-use lockstep_runtime::journal::{Journal, JournalError, Record};
+use super::{LEASE_RENEW_INTERVAL, RunNumber, RunOwner, Store, StoreError, Stored};
+use lockstep_engine::run_event::{RunEvent, RunEventKind, Status};
+use lockstep_runtime::journal::{Journal, JournalError, JournalRecord};
 
 /// The emitted events of a run, as `run --format json` would write them, but without the output of
 /// commands, which is in their logs.
-pub type Told = Vec<RunEvent>;
+pub type PublishedEvents = Vec<RunEvent>;
 
 /// The journal of one run in a state directory.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub struct RunJournal {
     store: Store,
     run: RunNumber,
     /// The process that drives the run: this one.
-    this: Owner,
+    this: RunOwner,
     /// When its heartbeat was last written.
     renewed: Instant,
 }
@@ -31,26 +31,26 @@ impl RunJournal {
         Self {
             store,
             run,
-            this: Owner::this(),
+            this: RunOwner::current(),
             renewed: Instant::now(),
         }
     }
 }
 
 impl Journal for RunJournal {
-    fn write(&mut self, records: &[Record]) -> Result<(), JournalError> {
-        let again = self.renewed.elapsed() >= RENEWED;
+    fn write(&mut self, records: &[JournalRecord]) -> Result<(), JournalError> {
+        let again = self.renewed.elapsed() >= LEASE_RENEW_INTERVAL;
         let store = &self.store;
         let change = store.write()?;
         store.check_driven(self.run, &self.this)?;
         if again {
-            store.say_alive(self.run)?;
+            store.heartbeat(self.run)?;
             self.renewed = Instant::now();
         }
         for record in records {
             store.append(self.run, record)?;
             for told in &record.told {
-                if let Happened::RunFinished { status, .. } = told {
+                if let RunEventKind::RunFinished { status, .. } = told {
                     store.end(self.run, *status, record.at)?;
                 }
             }
@@ -61,8 +61,8 @@ impl Journal for RunJournal {
     fn note_clock(&mut self, clock: i64) -> Result<(), JournalError> {
         let change = self.store.write()?;
         self.store.check_driven(self.run, &self.this)?;
-        self.store.note_clock(self.run, clock)?;
-        self.store.say_alive(self.run)?;
+        self.store.record_clock(self.run, clock)?;
+        self.store.heartbeat(self.run)?;
         self.store.commit(change)?;
         self.renewed = Instant::now();
         Ok(())
@@ -70,7 +70,7 @@ impl Journal for RunJournal {
 }
 
 impl Store {
-    fn append(&self, run: RunNumber, record: &Record) -> Result<(), StoreError> {
+    fn append(&self, run: RunNumber, record: &JournalRecord) -> Result<(), StoreError> {
         let insert = "INSERT INTO journal (key, at, clock, event, told) VALUES (?, ?, ?, ?, ?)";
         let event = self.text(&record.what)?;
         let told = match record.told.is_empty() {
@@ -111,7 +111,7 @@ impl Store {
     /// # Errors
     ///
     /// If it cannot be read, or a record is missing or corrupt.
-    pub fn records(&self, run: RunNumber) -> Result<Vec<Record>, StoreError> {
+    pub fn records(&self, run: RunNumber) -> Result<Vec<JournalRecord>, StoreError> {
         let select = "SELECT key, at, clock, event, told FROM journal \
             WHERE key BETWEEN ? AND ? ORDER BY key";
         let rows = self.rows(select, run, 0, |row| {
@@ -125,7 +125,7 @@ impl Store {
             if key != self::key(run, seq) {
                 return Err(StoreError::damaged(self.folder()));
             }
-            records.push(Record {
+            records.push(JournalRecord {
                 seq,
                 at,
                 clock,
@@ -144,7 +144,11 @@ impl Store {
     /// # Errors
     ///
     /// If they cannot be read.
-    pub fn told(&self, run: RunNumber, from: u64) -> Result<Told, StoreError> {
+    pub fn published_events(
+        &self,
+        run: RunNumber,
+        from: u64,
+    ) -> Result<PublishedEvents, StoreError> {
         let select = "SELECT told, at FROM journal WHERE key BETWEEN ? AND ? \
             AND told IS NOT NULL ORDER BY key";
         let rows = self.rows(select, run, from, |row| {
@@ -152,7 +156,7 @@ impl Store {
         })?;
         let mut events = Vec::new();
         for (told, at) in rows {
-            let told: Vec<Happened> = self.json(&told)?;
+            let told: Vec<RunEventKind> = self.json(&told)?;
             for what in told {
                 events.push(RunEvent {
                     seq: events.len() as u64 + 1,
@@ -169,7 +173,7 @@ impl Store {
     /// # Errors
     ///
     /// If it cannot be read.
-    pub fn last_seq(&self, run: RunNumber) -> Result<u64, StoreError> {
+    pub fn last_sequence(&self, run: RunNumber) -> Result<u64, StoreError> {
         let select = "SELECT max(key) FROM journal WHERE key BETWEEN ? AND ?";
         let rows = self.rows(select, run, 0, |row| row.get::<_, Option<i64>>(0))?;
         let last = rows.into_iter().flatten().next();

@@ -3,13 +3,13 @@
 
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::{Owner, RunNumber, Store, StoreError, Stored, now};
+use super::{RunNumber, RunOwner, Store, StoreError, Stored, now};
 
 /// The columns of a run's process, for [`owner`].
-pub(super) const OWNER: &str = "owner, owner_start, owner_place, owner_host, heard_at";
+pub(super) const OWNER_COLUMNS: &str = "owner, owner_start, owner_place, owner_host, heard_at";
 
 /// Reads the owner of a run from a row; its columns begin at `at`.
-pub(super) fn owner(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Owner>> {
+pub(super) fn owner(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<RunOwner>> {
     let text = |at| {
         let text: rusqlite::Result<Option<String>> = row.get(at);
         text.map(Option::unwrap_or_default)
@@ -17,7 +17,7 @@ pub(super) fn owner(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Owner>>
     let Some(pid) = row.get::<_, Option<u32>>(at)? else {
         return Ok(None);
     };
-    Ok(Some(Owner {
+    Ok(Some(RunOwner {
         pid,
         start: text(at + 1)?,
         place: text(at + 2)?,
@@ -30,10 +30,10 @@ pub(super) fn owner(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Owner>>
 
 impl Store {
     /// Makes a process the owner of a run.
-    pub(super) fn give_to(&self, run: RunNumber, owner: &Owner) -> rusqlite::Result<()> {
+    pub(super) fn assign_owner(&self, run: RunNumber, owner: &RunOwner) -> rusqlite::Result<()> {
         let update = "UPDATE runs SET owner = ?, owner_start = ?, owner_place = ?, \
             owner_host = ?, heard_at = ? WHERE number = ?";
-        let Owner {
+        let RunOwner {
             pid, start, place, ..
         } = owner;
         let values = params![pid, start, place, owner.host, Stored(owner.heard_at), run.0];
@@ -41,7 +41,7 @@ impl Store {
     }
 
     /// Removes the owner of a run.
-    pub(super) fn take_away(&self, run: RunNumber) -> rusqlite::Result<()> {
+    pub(super) fn clear_owner(&self, run: RunNumber) -> rusqlite::Result<()> {
         let update = "UPDATE runs SET owner = NULL, owner_start = NULL WHERE number = ?";
         self.db.execute(update, [run.0]).map(|_| ())
     }
@@ -51,7 +51,7 @@ impl Store {
     /// # Errors
     ///
     /// If it is not.
-    pub(super) fn check_driven(&self, run: RunNumber, this: &Owner) -> Result<(), StoreError> {
+    pub(super) fn check_driven(&self, run: RunNumber, this: &RunOwner) -> Result<(), StoreError> {
         let select = "SELECT 1 FROM runs WHERE number = ? AND status = 'running' \
             AND (owner IS NOT ? OR owner_start IS NOT ?)";
         let values = params![run.0, this.pid, this.start];
@@ -64,7 +64,7 @@ impl Store {
     }
 
     /// The heartbeat: records that this process still drives a run.
-    pub(super) fn say_alive(&self, run: RunNumber) -> Result<(), StoreError> {
+    pub(super) fn heartbeat(&self, run: RunNumber) -> Result<(), StoreError> {
         let update = "UPDATE runs SET heard_at = ? WHERE number = ?";
         let done = self.db.execute(update, params![Stored(now()), run.0]);
         done.map(|_| ()).map_err(|error| self.error(&error))

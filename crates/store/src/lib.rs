@@ -5,7 +5,6 @@
 //! process, and each thread, opens the directory for itself.
 
 mod approvals;
-mod desk;
 mod error;
 mod journal;
 mod leases;
@@ -14,12 +13,13 @@ mod owner;
 mod programs;
 mod questions;
 mod requests;
+mod run_inbox;
 mod runs;
 mod shared_locks;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
-mod torn;
+mod truncation;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -29,14 +29,14 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 pub use approvals::Approval;
-pub use desk::StoredInbox;
-pub use error::{StoreError, Trouble};
-pub use journal::{RunJournal, Told};
+pub use error::{StoreError, StoreErrorKind};
+pub use journal::{PublishedEvents, RunJournal};
 pub use locks::{LockChange, LockHolder, LockRow, grantable};
-pub use owner::{LEASE, Owner, RENEWED, is_alive};
-pub use questions::Asked;
-pub use requests::{Answering, Heard};
-pub use runs::{NewRun, Run, RunNumber, RunStatus};
+pub use owner::{LEASE_DURATION, LEASE_RENEW_INTERVAL, RunOwner, is_alive};
+pub use questions::StoredQuestion;
+pub use requests::{AnswerStatus, RequestStatus};
+pub use run_inbox::StoredInbox;
+pub use runs::{NewRun, RunNumber, RunStatus, StoredRun};
 pub use shared_locks::{SharedLocks, shown};
 
 /// The schema version. A directory with a later version is refused.
@@ -49,7 +49,7 @@ const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("leases.s
 const TARGET: &str = "lockstep::store";
 
 /// How long another process may hold the database before that is an error.
-const PATIENCE: Duration = Duration::from_secs(30);
+const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// An open state directory.
 pub struct Store {
@@ -108,7 +108,7 @@ impl Store {
     }
 
     fn prepare(&self) -> rusqlite::Result<()> {
-        self.db.busy_handler(Some(wait_a_little))?;
+        self.db.busy_handler(Some(back_off))?;
         let mode: String = self
             .db
             .pragma_query_value(None, "journal_mode", |row| row.get(0))?;
@@ -160,7 +160,7 @@ impl Store {
     /// # Errors
     ///
     /// As [`Store::open`].
-    pub fn again(&self) -> Result<Self, StoreError> {
+    pub fn reopen(&self) -> Result<Self, StoreError> {
         Self::connect(&self.folder, OpenFlags::empty())
     }
 
@@ -254,12 +254,12 @@ fn database(folder: &Path) -> PathBuf {
 }
 
 /// Waits while another process writes: briefly at first, since most transactions are short.
-fn wait_a_little(times: i32) -> bool {
+fn back_off(times: i32) -> bool {
     let times = u32::try_from(times).unwrap_or(0);
     let pause = Duration::from_micros(200 * u64::from(times.min(50) + 1));
     // The pauses of the first fifty times add up to a quarter of a second.
     tracing::trace!(target: TARGET, times, "waits for another process");
     let waited = Duration::from_millis(10) * times.saturating_sub(50);
     std::thread::sleep(pause);
-    waited < PATIENCE
+    waited < BUSY_TIMEOUT
 }

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 
 use rusqlite::params;
 
-use super::leases::{OWNER, owner};
-use super::{Owner, RunNumber, Store, StoreError, Stored, TARGET, now};
+use super::leases::{OWNER_COLUMNS, owner};
+use super::{RunNumber, RunOwner, Store, StoreError, Stored, TARGET, now};
 use lockstep_base::source::Name;
-use lockstep_engine::{EffectId, Want};
+use lockstep_engine::{EffectId, LockDemand};
 
 /// A run's request for locks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -27,13 +27,13 @@ pub struct LockRow {
     /// The run's id.
     pub run: Name,
     /// The process that drives the run, if there is one.
-    pub owner: Option<Owner>,
+    pub owner: Option<RunOwner>,
     /// Who.
     pub holder: LockHolder,
     /// The path of the node that holds it or waits.
     pub node: String,
     /// The wanted lock, and how many may hold it at once.
-    pub want: Want,
+    pub want: LockDemand,
     /// When it was requested.
     pub asked_at: jiff::Timestamp,
     /// When it was granted, if it was.
@@ -46,13 +46,13 @@ impl Store {
     /// # Errors
     ///
     /// If it cannot be written.
-    pub fn ask_for_locks(
+    pub fn request_locks(
         &self,
         holder: LockHolder,
         node: &str,
-        wants: &[Want],
+        wants: &[LockDemand],
     ) -> Result<(), StoreError> {
-        self.ask_for_locks_in_a_row(&[(holder, node.to_string(), wants.to_vec())])
+        self.enqueue_locks(&[(holder, node.to_string(), wants.to_vec())])
     }
 
     /// Enqueues several requests next to each other. A repeated request has no effect.
@@ -60,9 +60,9 @@ impl Store {
     /// # Errors
     ///
     /// If they cannot be written.
-    pub fn ask_for_locks_in_a_row(
+    pub fn enqueue_locks(
         &self,
-        requests: &[(LockHolder, String, Vec<Want>)],
+        requests: &[(LockHolder, String, Vec<LockDemand>)],
     ) -> Result<(), StoreError> {
         let change = self.write()?;
         for (holder, node, wants) in requests {
@@ -77,7 +77,12 @@ impl Store {
         self.commit(change)
     }
 
-    fn ask_for(&self, holder: LockHolder, node: &str, wants: &[Want]) -> rusqlite::Result<()> {
+    fn ask_for(
+        &self,
+        holder: LockHolder,
+        node: &str,
+        wants: &[LockDemand],
+    ) -> rusqlite::Result<()> {
         let insert = "INSERT OR IGNORE INTO lock_requests (run, effect, node, asked_at) \
             VALUES (?, ?, ?, ?)";
         let effect = holder.effect.0.cast_signed();
@@ -144,7 +149,7 @@ impl Store {
     /// If they cannot be read.
     pub fn locks(&self) -> Result<Vec<LockRow>, StoreError> {
         let select = format!(
-            "SELECT ticket, run, effect, node, name, places, asked_at, granted_at, id, {OWNER} \
+            "SELECT ticket, run, effect, node, name, places, asked_at, granted_at, id, {OWNER_COLUMNS} \
             FROM lock_requests JOIN lock_wants USING (ticket) \
             JOIN runs ON runs.number = lock_requests.run ORDER BY ticket, name"
         );
@@ -157,7 +162,7 @@ impl Store {
                         effect: EffectId(row.get::<_, i64>(2)?.cast_unsigned()),
                     },
                     node: row.get(3)?,
-                    want: Want {
+                    want: LockDemand {
                         name: row.get::<_, String>(4)?.into(),
                         limit: row.get(5)?,
                     },
@@ -185,11 +190,11 @@ impl Store {
         let change = self.write()?;
         let decided = decide(&self.locks()?);
         let done = || -> rusqlite::Result<()> {
-            for run in &decided.lost {
+            for run in &decided.revoked {
                 change.execute("DELETE FROM lock_requests WHERE run = ?", [run.0])?;
             }
             for run in &decided.silent {
-                self.take_away(*run)?;
+                self.clear_owner(*run)?;
             }
             for holder in &decided.granted {
                 change.execute(
@@ -201,7 +206,7 @@ impl Store {
         };
         done().map_err(|error| self.error(&error))?;
         self.commit(change)?;
-        let (granted, lost) = (decided.granted.len(), decided.lost.len());
+        let (granted, lost) = (decided.granted.len(), decided.revoked.len());
         tracing::debug!(target: TARGET, granted, lost, "changed who holds locks");
         Ok(decided)
     }
@@ -212,7 +217,7 @@ impl Store {
     /// # Errors
     ///
     /// If that cannot be set.
-    pub fn be_quick(&self) -> Result<(), StoreError> {
+    pub fn set_busy_timeout(&self) -> Result<(), StoreError> {
         let set = self.db.pragma_update(None, "synchronous", "normal");
         set.map_err(|error| self.error(&error))
     }
@@ -224,7 +229,7 @@ pub struct LockChange {
     /// Requests that are granted.
     pub granted: Vec<LockHolder>,
     /// Runs that lose all locks and requests.
-    pub lost: Vec<RunNumber>,
+    pub revoked: Vec<RunNumber>,
     /// Those of them whose lease has expired. Their processes, should they still exist, have to
     /// stop.
     pub silent: Vec<RunNumber>,
@@ -233,7 +238,7 @@ pub struct LockChange {
 impl LockChange {
     /// Whether nothing changes.
     pub fn is_empty(&self) -> bool {
-        self.granted.is_empty() && self.lost.is_empty()
+        self.granted.is_empty() && self.revoked.is_empty()
     }
 }
 
@@ -293,7 +298,7 @@ mod tests {
 
     const RUNS: i64 = 4;
 
-    fn row(ticket: i64, holder: LockHolder, want: &Want) -> LockRow {
+    fn row(ticket: i64, holder: LockHolder, want: &LockDemand) -> LockRow {
         LockRow {
             ticket,
             run: "r".into(),
@@ -313,8 +318,8 @@ mod tests {
         }
     }
 
-    fn want(name: &str, limit: u32) -> Want {
-        Want {
+    fn want(name: &str, limit: u32) -> LockDemand {
+        LockDemand {
             name: name.into(),
             limit,
         }
@@ -330,7 +335,7 @@ mod tests {
         ) {
             let mut table = LockTable::default();
             let mut rows: Vec<LockRow> = Vec::new();
-            let names = |set: &std::collections::BTreeSet<u8>| -> Vec<Want> {
+            let names = |set: &std::collections::BTreeSet<u8>| -> Vec<LockDemand> {
                 set.iter().map(|it| want(&it.to_string(), u32::from(it % 2) + 1)).collect()
             };
             let mut ids: Vec<LockHolder> = Vec::new();

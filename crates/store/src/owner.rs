@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// A process: its number, the namespace of the number, and its start time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Owner {
+pub struct RunOwner {
     /// Its number.
     pub pid: u32,
     /// The boot of the machine and the time since then; empty if the system does not provide it.
@@ -22,18 +22,18 @@ pub struct Owner {
 
 /// The lease: how long the heartbeat of a process on another machine or in another container must
 /// be missing before the process counts as gone, since it cannot be checked from here. The
-/// heartbeat is written every [`RENEWED`].
-pub const LEASE: Duration = Duration::from_secs(60);
+/// heartbeat is written every [`LEASE_RENEW_INTERVAL`].
+pub const LEASE_DURATION: Duration = Duration::from_secs(60);
 
 /// The interval of heartbeats.
-pub const RENEWED: Duration = Duration::from_secs(5);
+pub const LEASE_RENEW_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The initial PID namespace of a Linux machine, outside all containers.
-const OUTERMOST: &str = "pid:[4026531836]";
+const INITIAL_PID_NAMESPACE: &str = "pid:[4026531836]";
 
-impl Owner {
+impl RunOwner {
     /// This process.
-    pub fn this() -> Self {
+    pub fn current() -> Self {
         let pid = std::process::id();
         Self {
             pid,
@@ -52,7 +52,9 @@ impl Owner {
 
     /// Whether it ran on this machine, outside containers, before the last reboot.
     fn was_before_a_reboot(&self, own: &str) -> bool {
-        self.host == host() && self.place.ends_with(OUTERMOST) && own.ends_with(OUTERMOST)
+        self.host == host()
+            && self.place.ends_with(INITIAL_PID_NAMESPACE)
+            && own.ends_with(INITIAL_PID_NAMESPACE)
     }
 
     /// Whether it is alive, and not a zombie. If it cannot be checked from here: whether its lease
@@ -60,7 +62,7 @@ impl Owner {
     pub fn is_alive(&self) -> bool {
         match self.is_within_sight() {
             true => is_alive(self.pid, &self.start),
-            false => self.silent_for() <= LEASE,
+            false => self.silent_for() <= LEASE_DURATION,
         }
     }
 
@@ -130,24 +132,24 @@ mod tests {
 
     #[test]
     fn a_process_elsewhere_is_there_while_it_is_heard_of() {
-        let this = Owner::this();
+        let this = RunOwner::current();
         assert!(this.is_within_sight() && this.is_alive());
-        let there = Owner {
+        let there = RunOwner {
             place: String::from("another boot pid:[1]"),
             host: String::from("elsewhere"),
             ..this.clone()
         };
         assert!(!there.is_within_sight() && there.is_alive());
         assert_eq!(there.shown(), format!("process {} on elsewhere", this.pid));
-        let silent = Owner {
+        let silent = RunOwner {
             heard_at: this.heard_at - Duration::from_secs(61),
             ..there
         };
         assert!(!silent.is_alive());
         // The same machine after a reboot: the process is gone with certainty.
-        if this.place.ends_with(OUTERMOST) {
-            let before = Owner {
-                place: format!("another boot {OUTERMOST}"),
+        if this.place.ends_with(INITIAL_PID_NAMESPACE) {
+            let before = RunOwner {
+                place: format!("another boot {INITIAL_PID_NAMESPACE}"),
                 start: String::from("another boot:1"),
                 ..this
             };
@@ -157,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_process_is_known_by_its_start() {
-        let this = Owner::this();
+        let this = RunOwner::current();
         assert!(this.is_alive());
         if this.start.is_empty() {
             return;

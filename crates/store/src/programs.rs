@@ -10,7 +10,7 @@ use lockstep_lang::ir::{Program, VERSION};
 impl Store {
     /// Stores the text of a program unless it is stored already, and returns its number; must be
     /// called inside a transaction.
-    pub(super) fn keep_program(&self, text: &str) -> Result<i64, StoreError> {
+    pub(super) fn insert_program(&self, text: &str) -> Result<i64, StoreError> {
         let hash = hash(&[text]);
         let found: Option<i64> = self
             .db
@@ -49,7 +49,7 @@ impl Store {
         }
         // Expressions are nested deeper than other data.
         let read = std::thread::scope(|scope| {
-            let reader = std::thread::Builder::new().stack_size(STACK);
+            let reader = std::thread::Builder::new().stack_size(PARSER_STACK_BYTES);
             let reader = reader.spawn_scoped(scope, || deep_json(&text));
             reader.ok()?.join().ok()?
         });
@@ -63,10 +63,10 @@ impl Store {
 }
 
 /// The stack size for parsing a program, in bytes. Only used pages take memory.
-const STACK: usize = 512 << 20;
+const PARSER_STACK_BYTES: usize = 512 << 20;
 
 /// A greater JSON depth than any program can have.
-const DEEPEST: usize = 20_000;
+const MAX_JSON_DEPTH: usize = 20_000;
 
 /// Parses JSON that is nested deeper than usual.
 fn deep_json<T: DeserializeOwned>(text: &str) -> Option<T> {
@@ -78,7 +78,7 @@ fn deep_json<T: DeserializeOwned>(text: &str) -> Option<T> {
             b']' | b'}' => depth = depth.saturating_sub(1),
             _ => {}
         }
-        if depth > DEEPEST {
+        if depth > MAX_JSON_DEPTH {
             return None;
         }
     }

@@ -7,7 +7,7 @@ use lockstep_engine::{EffectId, Question};
 
 /// A question that waits for an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
+pub struct StoredQuestion {
     /// The run that asks.
     pub run: RunNumber,
     /// Identifies the question in its run.
@@ -26,7 +26,7 @@ impl Store {
     /// # Errors
     ///
     /// If it cannot be written.
-    pub fn ask(
+    pub fn put_question(
         &self,
         run: RunNumber,
         effect: EffectId,
@@ -47,7 +47,7 @@ impl Store {
     /// # Errors
     ///
     /// If that cannot be written.
-    pub fn unask(&self, run: RunNumber, effect: EffectId) -> Result<(), StoreError> {
+    pub fn withdraw_question(&self, run: RunNumber, effect: EffectId) -> Result<(), StoreError> {
         let delete = "DELETE FROM questions WHERE run = ? AND effect = ?";
         let done = (self.db).execute(delete, params![run.0, effect.0.cast_signed()]);
         done.map(|_| ()).map_err(|error| self.error(&error))
@@ -58,7 +58,7 @@ impl Store {
     /// # Errors
     ///
     /// If they cannot be read.
-    pub fn questions(&self, run: RunNumber) -> Result<Vec<Asked>, StoreError> {
+    pub fn questions(&self, run: RunNumber) -> Result<Vec<StoredQuestion>, StoreError> {
         let select = "SELECT effect, node, question, asked_at FROM questions WHERE run = ? \
             ORDER BY effect";
         let read = |row: &Row<'_>| {
@@ -73,7 +73,7 @@ impl Store {
         let rows = rows.map_err(|error| self.error(&error))?;
         rows.into_iter()
             .map(|(effect, node, question, asked_at)| {
-                Ok(Asked {
+                Ok(StoredQuestion {
                     run,
                     effect: EffectId(effect.cast_unsigned()),
                     node,

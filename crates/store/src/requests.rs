@@ -2,9 +2,9 @@
 
 use rusqlite::{Row, params};
 
-use lockstep_runtime::inbox::{Asking, Request};
+use lockstep_runtime::inbox::{InboxRequest, InboxRequestKind};
 
-use super::{Approval, Asked, RunNumber, Store, StoreError, Stored, now};
+use super::{Approval, RunNumber, Store, StoreError, Stored, StoredQuestion, now};
 use lockstep_engine::{Answer, EffectId};
 
 impl Store {
@@ -16,13 +16,13 @@ impl Store {
     pub fn request(
         &self,
         run: RunNumber,
-        asking: &Asking,
+        asking: &InboxRequestKind,
         who: &str,
         comment: Option<&str>,
     ) -> Result<i64, StoreError> {
         let (kind, effect, answer) = match asking {
-            Asking::Cancel => ("cancel", None, None),
-            Asking::Answer(effect, answer) => {
+            InboxRequestKind::Cancel => ("cancel", None, None),
+            InboxRequestKind::Answer(effect, answer) => {
                 let text = serde_json::to_string(answer);
                 let text =
                     text.map_err(|_| StoreError::refused("an answer cannot be written down"))?;
@@ -42,12 +42,12 @@ impl Store {
     /// # Errors
     ///
     /// If they cannot be read.
-    pub fn requests(&self, run: RunNumber) -> Result<Vec<Request>, StoreError> {
-        type Columns = (i64, String, Option<i64>, Option<String>, String);
+    pub fn requests(&self, run: RunNumber) -> Result<Vec<InboxRequest>, StoreError> {
+        type RequestColumns = (i64, String, Option<i64>, Option<String>, String);
         let select = "SELECT number, kind, effect, answer, who, comment, asked_at \
             FROM requests WHERE run = ? AND taken_at IS NULL ORDER BY number";
         let read = |row: &Row<'_>| {
-            let said: Columns = (
+            let said: RequestColumns = (
                 row.get(0)?,
                 row.get(1)?,
                 row.get(2)?,
@@ -64,13 +64,14 @@ impl Store {
         rows.into_iter()
             .map(|((number, kind, effect, answer, who), comment, asked_at)| {
                 let asking = match (kind.as_str(), effect, answer) {
-                    ("cancel", ..) => Asking::Cancel,
-                    ("answer", Some(effect), Some(answer)) => {
-                        Asking::Answer(EffectId(effect.cast_unsigned()), self.json(&answer)?)
-                    }
+                    ("cancel", ..) => InboxRequestKind::Cancel,
+                    ("answer", Some(effect), Some(answer)) => InboxRequestKind::Answer(
+                        EffectId(effect.cast_unsigned()),
+                        self.json(&answer)?,
+                    ),
                     _ => return Err(StoreError::damaged(self.folder())),
                 };
-                Ok(Request {
+                Ok(InboxRequest {
                     number,
                     asking,
                     who,
@@ -86,7 +87,7 @@ impl Store {
     /// # Errors
     ///
     /// If that cannot be written.
-    pub fn take_in(&self, request: i64, refused: Option<&str>) -> Result<(), StoreError> {
+    pub fn pending_requests(&self, request: i64, refused: Option<&str>) -> Result<(), StoreError> {
         let update = "UPDATE requests SET taken_at = ?, refused = ? WHERE number = ?";
         let done = self
             .db
@@ -99,7 +100,7 @@ impl Store {
     /// # Errors
     ///
     /// If it cannot be read.
-    pub fn heard(&self, request: i64) -> Result<Heard, StoreError> {
+    pub fn request_status(&self, request: i64) -> Result<RequestStatus, StoreError> {
         let select = "SELECT taken_at, refused FROM requests WHERE number = ?";
         let read = self.db.query_row(select, [request], |row| {
             Ok((
@@ -108,9 +109,9 @@ impl Store {
             ))
         });
         match read {
-            Ok((None, _)) => Ok(Heard::NotYet),
-            Ok((Some(_), None)) => Ok(Heard::Heeded),
-            Ok((Some(_), Some(why))) => Ok(Heard::Refused(why)),
+            Ok((None, _)) => Ok(RequestStatus::NotYet),
+            Ok((Some(_), None)) => Ok(RequestStatus::Heeded),
+            Ok((Some(_), Some(why))) => Ok(RequestStatus::Refused(why)),
             Err(error) => Err(self.error(&error)),
         }
     }
@@ -122,43 +123,43 @@ impl Store {
     /// If it cannot be read or written.
     pub fn answer(
         &self,
-        asked: &Asked,
+        asked: &StoredQuestion,
         answer: &Answer,
         who: &str,
         comment: Option<&str>,
-    ) -> Result<Answering, StoreError> {
+    ) -> Result<AnswerStatus, StoreError> {
         // The transaction serializes concurrent answers.
         let change = self.write()?;
         let given = self.approvals(asked.run)?;
         let of_it = |it: &&Approval| it.effect == asked.effect;
         if let Some(first) = given.iter().rfind(of_it) {
-            return Ok(Answering::TooLate(Some((
+            return Ok(AnswerStatus::TooLate(Some((
                 first.who.clone(),
                 first.answer.clone(),
             ))));
         }
         let open = self.requests(asked.run)?;
         for request in open {
-            if let Asking::Answer(effect, first) = request.asking
+            if let InboxRequestKind::Answer(effect, first) = request.asking
                 && effect == asked.effect
             {
-                return Ok(Answering::TooLate(Some((request.who, first))));
+                return Ok(AnswerStatus::TooLate(Some((request.who, first))));
             }
         }
         let mut still = self.questions(asked.run)?.into_iter();
         if !still.any(|it| it.effect == asked.effect) {
-            return Ok(Answering::TooLate(None));
+            return Ok(AnswerStatus::TooLate(None));
         }
-        let asking = Asking::Answer(asked.effect, answer.clone());
+        let asking = InboxRequestKind::Answer(asked.effect, answer.clone());
         let number = self.request(asked.run, &asking, who, comment)?;
         self.commit(change)?;
-        Ok(Answering::Given(number))
+        Ok(AnswerStatus::Given(number))
     }
 }
 
 /// The state of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Heard {
+pub enum RequestStatus {
     /// The run has not handled it yet.
     NotYet,
     /// The run has accepted it.
@@ -169,7 +170,7 @@ pub enum Heard {
 
 /// The result of answering.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answering {
+pub enum AnswerStatus {
     /// It was the first; this request passes it to the run.
     Given(i64),
     /// Somebody else had answered (who, and what), or the question has become obsolete.

@@ -2,13 +2,13 @@
 
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::leases::{OWNER, owner};
+use super::leases::{OWNER_COLUMNS, owner};
 use super::programs::hash;
-use super::{LEASE, Owner, Store, StoreError, Stored, TARGET};
+use super::{LEASE_DURATION, RunOwner, Store, StoreError, Stored, TARGET};
 use lockstep_base::source::Name;
-use lockstep_engine::Kept;
-use lockstep_engine::notice::Status;
-use lockstep_plan::{Bound, Facts, RunFacts};
+use lockstep_engine::CompletedWork;
+use lockstep_engine::run_event::Status;
+use lockstep_plan::{BoundInputs, Facts, RunFacts};
 
 /// Identifies a run inside one state directory: from 1, in the order of their starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -18,7 +18,7 @@ pub struct RunNumber(pub i64);
 #[derive(Debug, Clone)]
 pub struct NewRun<'a> {
     /// Its plan.
-    pub bound: &'a Bound,
+    pub bound: &'a BoundInputs,
     /// Its id, user and start.
     pub facts: RunFacts,
     /// The inputs, for display.
@@ -32,7 +32,7 @@ pub struct NewRun<'a> {
     /// The maximum number of concurrent commands, if it was set.
     pub most: Option<u32>,
     /// The run that it retries, and the completed work of that one.
-    pub parent: Option<(RunNumber, Kept)>,
+    pub parent: Option<(RunNumber, CompletedWork)>,
 }
 
 /// The status of a run.
@@ -59,7 +59,7 @@ impl RunStatus {
 
 /// A run as it is stored.
 #[derive(Debug, Clone)]
-pub struct Run {
+pub struct StoredRun {
     /// Its number.
     pub number: RunNumber,
     /// Its id.
@@ -83,7 +83,7 @@ pub struct Run {
     /// The run that it retries.
     pub parent: Option<RunNumber>,
     /// The completed work of the run that it retries.
-    pub kept: Kept,
+    pub kept: CompletedWork,
     /// Its status.
     pub status: RunStatus,
     /// When it began.
@@ -91,7 +91,7 @@ pub struct Run {
     /// When it ended.
     pub finished_at: Option<jiff::Timestamp>,
     /// The process that drives it, or drove it when that died.
-    pub owner: Option<Owner>,
+    pub owner: Option<RunOwner>,
     /// The machine's clock at its last heartbeat, in milliseconds.
     pub clock: i64,
     /// The version of this program that started it.
@@ -100,7 +100,7 @@ pub struct Run {
     place: u32,
 }
 
-impl Run {
+impl StoredRun {
     /// Its id, user and start.
     pub fn facts(&self) -> RunFacts {
         RunFacts {
@@ -111,12 +111,12 @@ impl Run {
     }
 }
 
-const COLUMNS: &str = "number, id, pipeline, plan_hash, inputs, file, folder, user, seed, most, \
+const RUN_COLUMNS: &str = "number, id, pipeline, plan_hash, inputs, file, folder, user, seed, most, \
     parent, kept, status, started_at, finished_at, clock, program, place, made_by";
 
 /// The columns of a run; those of its owner come last.
 fn columns() -> String {
-    format!("{COLUMNS}, {OWNER}")
+    format!("{RUN_COLUMNS}, {OWNER_COLUMNS}")
 }
 
 impl Store {
@@ -125,7 +125,7 @@ impl Store {
     /// # Errors
     ///
     /// If it cannot be written.
-    pub fn begin(&self, new: &NewRun<'_>) -> Result<Run, StoreError> {
+    pub fn begin(&self, new: &NewRun<'_>) -> Result<StoredRun, StoreError> {
         let unwritable = |_| StoreError::refused("the plan cannot be written down");
         let program = serde_json::to_string(&new.bound.program).map_err(unwritable)?;
         let facts = serde_json::to_string(&new.bound.facts).map_err(unwritable)?;
@@ -136,7 +136,7 @@ impl Store {
             None => (None, None),
         };
         let change = self.write()?;
-        let program = self.keep_program(&program)?;
+        let program = self.insert_program(&program)?;
         let insert = "INSERT INTO runs (id, pipeline, place, program, facts, plan_hash, inputs, \
             file, folder, user, made_by, seed, most, parent, kept, status, started_at) \
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running', ?)";
@@ -164,7 +164,7 @@ impl Store {
             )
             .map_err(|error| self.error(&error))?;
         let number = RunNumber(change.last_insert_rowid());
-        (self.give_to(number, &Owner::this())).map_err(|error| self.error(&error))?;
+        (self.assign_owner(number, &RunOwner::current())).map_err(|error| self.error(&error))?;
         self.commit(change)?;
         tracing::debug!(target: TARGET, id = %new.facts.id, number = number.0, "a run begins");
         self.run(number)
@@ -175,14 +175,14 @@ impl Store {
     /// # Errors
     ///
     /// If there is none.
-    pub fn run(&self, number: RunNumber) -> Result<Run, StoreError> {
+    pub fn run(&self, number: RunNumber) -> Result<StoredRun, StoreError> {
         let select = format!("SELECT {} FROM runs WHERE number = ?", columns());
         let found = self
             .db
             .prepare_cached(&select)
             .and_then(|mut it| it.query_row([number.0], row).optional());
         match found {
-            Ok(Some(run)) => self.judge(run),
+            Ok(Some(run)) => self.check_owner(run),
             Ok(None) => Err(StoreError::refused("there is no such run")),
             Err(error) => Err(self.error(&error)),
         }
@@ -193,7 +193,7 @@ impl Store {
     /// # Errors
     ///
     /// If they cannot be read.
-    pub fn runs(&self, prefix: &str) -> Result<Vec<Run>, StoreError> {
+    pub fn runs(&self, prefix: &str) -> Result<Vec<StoredRun>, StoreError> {
         let select = format!(
             "SELECT {} FROM runs WHERE substr(id, 1, length(?1)) = ?1 ORDER BY number DESC",
             columns()
@@ -203,7 +203,7 @@ impl Store {
             rows.collect::<rusqlite::Result<Vec<_>>>()
         });
         let found = found.map_err(|error| self.error(&error))?;
-        found.into_iter().map(|run| self.judge(run)).collect()
+        found.into_iter().map(|run| self.check_owner(run)).collect()
     }
 
     /// The plan of a run, without what is derived from it.
@@ -211,7 +211,7 @@ impl Store {
     /// # Errors
     ///
     /// If it was planned by another version of the program, or cannot be read.
-    pub fn bound(&self, run: &Run) -> Result<Bound, StoreError> {
+    pub fn bound(&self, run: &StoredRun) -> Result<BoundInputs, StoreError> {
         let program = self.program(run.program)?;
         let facts: rusqlite::Result<String> = self.db.query_row(
             "SELECT facts FROM runs WHERE number = ?",
@@ -222,7 +222,7 @@ impl Store {
         if program.pipelines.get(run.place as usize).is_none() {
             return Err(StoreError::damaged(&self.folder));
         }
-        Ok(Bound {
+        Ok(BoundInputs {
             program,
             pipeline: run.place,
             facts,
@@ -234,7 +234,7 @@ impl Store {
     /// # Errors
     ///
     /// If it has ended, or another living process drives it.
-    pub fn claim(&self, number: RunNumber) -> Result<Run, StoreError> {
+    pub fn claim(&self, number: RunNumber) -> Result<StoredRun, StoreError> {
         let change = self.write()?;
         let run = self.run(number)?;
         match run.status {
@@ -249,14 +249,14 @@ impl Store {
                     let silent = owner.silent_for().as_secs();
                     message += &format!(
                         ", heard of {silent} s ago; it counts as gone after {} s",
-                        LEASE.as_secs()
+                        LEASE_DURATION.as_secs()
                     );
                 }
                 return Err(StoreError::refused(message));
             }
             RunStatus::Stopped => {}
         }
-        (self.give_to(number, &Owner::this())).map_err(|error| self.error(&error))?;
+        (self.assign_owner(number, &RunOwner::current())).map_err(|error| self.error(&error))?;
         self.commit(change)?;
         tracing::debug!(target: TARGET, id = %run.id, "this process takes the run over");
         Ok(run)
@@ -268,11 +268,11 @@ impl Store {
     /// # Errors
     ///
     /// If that cannot be written.
-    pub fn let_go(&self, number: RunNumber) -> Result<(), StoreError> {
-        let this = Owner::this();
+    pub fn release(&self, number: RunNumber) -> Result<(), StoreError> {
+        let this = RunOwner::current();
         let change = self.write()?;
         if self.check_driven(number, &this).is_ok() {
-            (self.take_away(number)).map_err(|error| self.error(&error))?;
+            (self.clear_owner(number)).map_err(|error| self.error(&error))?;
         }
         self.commit(change)
     }
@@ -282,16 +282,16 @@ impl Store {
     /// # Errors
     ///
     /// If that cannot be written.
-    pub fn note_clock(&self, number: RunNumber, clock: i64) -> Result<(), StoreError> {
+    pub fn record_clock(&self, number: RunNumber, clock: i64) -> Result<(), StoreError> {
         let update = "UPDATE runs SET clock = max(clock, ?) WHERE number = ?";
         let done = self.db.execute(update, params![clock, number.0]);
         done.map(|_| ()).map_err(|error| self.error(&error))
     }
 
     /// Corrects the status of a run whose process is no longer alive.
-    fn judge(&self, found: Option<Run>) -> Result<Run, StoreError> {
+    fn check_owner(&self, found: Option<StoredRun>) -> Result<StoredRun, StoreError> {
         let mut run = found.ok_or_else(|| StoreError::damaged(&self.folder))?;
-        if run.status == RunStatus::Running && !run.owner.as_ref().is_some_and(Owner::is_alive) {
+        if run.status == RunStatus::Running && !run.owner.as_ref().is_some_and(RunOwner::is_alive) {
             run.status = RunStatus::Stopped;
         }
         Ok(run)
@@ -299,7 +299,7 @@ impl Store {
 }
 
 /// Nothing if it cannot be parsed.
-fn row(row: &Row<'_>) -> rusqlite::Result<Option<Run>> {
+fn row(row: &Row<'_>) -> rusqlite::Result<Option<StoredRun>> {
     let text = |at| row.get::<_, String>(at);
     let status: String = text(12)?;
     let status = match status.as_str() {
@@ -318,7 +318,7 @@ fn row(row: &Row<'_>) -> rusqlite::Result<Option<Run>> {
     ) else {
         return Ok(None);
     };
-    Ok(Some(Run {
+    Ok(Some(StoredRun {
         number: RunNumber(row.get(0)?),
         id: text(1)?.into(),
         pipeline: text(2)?.into(),

@@ -7,28 +7,28 @@ use std::time::{Duration, Instant};
 use lockstep_runtime::locks::LocksError;
 
 use super::{
-    LEASE, LockChange, LockHolder, LockRow, Owner, RunNumber, Store, StoreError, grantable,
-    ms_between, now,
+    LEASE_DURATION, LockChange, LockHolder, LockRow, RunNumber, RunOwner, Store, StoreError,
+    grantable, ms_between, now,
 };
 use lockstep_base::source::Name;
-use lockstep_engine::notice::{Holder, Queue};
-use lockstep_engine::{EffectId, LockRequest, Want};
+use lockstep_engine::run_event::{LockQueuePosition, RunLockHolder};
+use lockstep_engine::{EffectId, LockDemand, PendingLockRequest};
 use lockstep_runtime::guardian;
 use lockstep_runtime::locks::Locks;
 
 /// How long a process must have been gone before its locks are given to others. Its commands must
 /// be gone, too: its guardian ensures that.
-const GONE_FOR: Duration = Duration::from_millis(300);
+const DEAD_OWNER_GRACE: Duration = Duration::from_millis(300);
 
 /// How long the heartbeat of a process that cannot be checked must be missing by our own clock,
 /// too: the clock of its machine may be wrong.
-const SILENT_FOR: Duration = Duration::from_secs(20);
+const SILENT_OWNER_GRACE: Duration = Duration::from_secs(20);
 
 /// The interval of checks whether the other processes are alive, when nothing else happens.
-const LOOK: Duration = Duration::from_millis(500);
+const OWNER_POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// The prefix of the name of an infrastructure's lock.
-const INFRASTRUCTURE: &str = "infrastructure ";
+const INFRASTRUCTURE_LOCK_PREFIX: &str = "infrastructure ";
 
 /// The locks of one run.
 #[derive(Debug)]
@@ -36,17 +36,17 @@ pub struct SharedLocks {
     store: Store,
     run: RunNumber,
     /// Waiting requests, and the last reported queue before each.
-    waiting: BTreeMap<EffectId, Option<Queue>>,
+    waiting: BTreeMap<EffectId, Option<LockQueuePosition>>,
     /// Locks that were held before the run was resumed, and were lost meanwhile.
-    lost: Vec<EffectId>,
+    revoked: Vec<EffectId>,
     /// Locks that had been granted when the run was killed, before that was in its journal.
     early: Vec<EffectId>,
     /// The state of the database at the last poll.
     seen: Option<i64>,
     looked: Instant,
     /// Processes that were found gone, and when.
-    gone: HashMap<RunNumber, (Owner, Instant)>,
-    news: Vec<(EffectId, Queue)>,
+    dead_owners: HashMap<RunNumber, (RunOwner, Instant)>,
+    news: Vec<(EffectId, LockQueuePosition)>,
 }
 
 impl SharedLocks {
@@ -56,17 +56,17 @@ impl SharedLocks {
     ///
     /// If the state directory cannot be used. The same holds for the other methods.
     pub fn new(store: &Store, run: RunNumber) -> Result<Self, StoreError> {
-        let store = store.again()?;
-        store.be_quick()?;
+        let store = store.reopen()?;
+        store.set_busy_timeout()?;
         Ok(Self {
             store,
             run,
             waiting: BTreeMap::new(),
-            lost: Vec::new(),
+            revoked: Vec::new(),
             early: Vec::new(),
             seen: None,
             looked: Instant::now(),
-            gone: HashMap::new(),
+            dead_owners: HashMap::new(),
             news: Vec::new(),
         })
     }
@@ -79,10 +79,16 @@ impl SharedLocks {
     }
 
     fn decide(&mut self, rows: &[LockRow]) -> LockChange {
-        decide(rows, self.run, &self.lost, &mut self.gone, Instant::now())
+        decide(
+            rows,
+            self.run,
+            &self.revoked,
+            &mut self.dead_owners,
+            Instant::now(),
+        )
     }
 
-    fn note_news(&mut self, rows: &[LockRow]) {
+    fn record_changes(&mut self, rows: &[LockRow]) {
         for (id, told) in &mut self.waiting {
             let holder = LockHolder {
                 run: self.run,
@@ -101,7 +107,7 @@ impl SharedLocks {
 impl Locks for SharedLocks {
     fn restore(
         &mut self,
-        requests: &[(EffectId, LockRequest)],
+        requests: &[(EffectId, PendingLockRequest)],
     ) -> Result<Vec<EffectId>, LocksError> {
         self.seen = None;
         let rows = self.store.locks()?;
@@ -109,11 +115,11 @@ impl Locks for SharedLocks {
             .iter()
             .filter(|row| row.holder.run == self.run)
             .collect();
-        let has = |id: EffectId, want: &Want| {
+        let has = |id: EffectId, want: &LockDemand| {
             let mut held = own.iter().filter(|row| row.granted_at.is_some());
             held.any(|row| row.holder.effect == id && row.want.name == want.name)
         };
-        let held: Vec<&(EffectId, LockRequest)> =
+        let held: Vec<&(EffectId, PendingLockRequest)> =
             requests.iter().filter(|(_, it)| it.granted).collect();
         let kept = held
             .iter()
@@ -133,8 +139,8 @@ impl Locks for SharedLocks {
             let all: Vec<_> = (held.iter())
                 .map(|(id, it)| (self.holder(*id), it.node.to_string(), it.wants.clone()))
                 .collect();
-            self.store.ask_for_locks_in_a_row(&all)?;
-            self.lost = held.iter().map(|(id, _)| *id).collect();
+            self.store.enqueue_locks(&all)?;
+            self.revoked = held.iter().map(|(id, _)| *id).collect();
         }
         for (id, request) in requests.iter().filter(|(_, it)| !it.granted) {
             if request.wants.iter().all(|want| has(*id, want)) {
@@ -145,17 +151,23 @@ impl Locks for SharedLocks {
                 // It would be held while lost locks are waited for.
                 self.store.release_locks(self.holder(*id), &[])?;
             }
-            (self.store).ask_for_locks(self.holder(*id), &request.node, &request.wants)?;
+            (self.store).request_locks(self.holder(*id), &request.node, &request.wants)?;
             self.waiting.insert(*id, None);
         }
-        self.waiting.extend(self.lost.iter().map(|id| (*id, None)));
-        Ok(self.lost.clone())
+        self.waiting
+            .extend(self.revoked.iter().map(|id| (*id, None)));
+        Ok(self.revoked.clone())
     }
 
-    fn acquire(&mut self, id: EffectId, node: &Name, wants: Vec<Want>) -> Result<(), LocksError> {
+    fn acquire(
+        &mut self,
+        id: EffectId,
+        node: &Name,
+        wants: Vec<LockDemand>,
+    ) -> Result<(), LocksError> {
         self.seen = None;
         self.waiting.insert(id, None);
-        Ok(self.store.ask_for_locks(self.holder(id), node, &wants)?)
+        Ok(self.store.request_locks(self.holder(id), node, &wants)?)
     }
 
     fn release(&mut self, id: EffectId, names: &[Name]) -> Result<(), LocksError> {
@@ -163,7 +175,7 @@ impl Locks for SharedLocks {
         if names.is_empty() {
             self.waiting.remove(&id);
             self.early.retain(|early| *early != id);
-            self.lost.retain(|lost| *lost != id);
+            self.revoked.retain(|lost| *lost != id);
         }
         Ok(self.store.release_locks(self.holder(id), names)?)
     }
@@ -175,14 +187,14 @@ impl Locks for SharedLocks {
             return Ok(granted);
         }
         let changes = self.store.changes()?;
-        if self.seen == Some(changes) && self.looked.elapsed() < LOOK {
+        if self.seen == Some(changes) && self.looked.elapsed() < OWNER_POLL_INTERVAL {
             return Ok(granted);
         }
         self.looked = Instant::now();
         let rows = self.store.locks()?;
         if !self.decide(&rows).is_empty() {
-            let (run, joint) = (self.run, &self.lost);
-            let gone = &mut self.gone;
+            let (run, joint) = (self.run, &self.revoked);
+            let gone = &mut self.dead_owners;
             let change =
                 (self.store).change_locks(|rows| decide(rows, run, joint, gone, Instant::now()))?;
             granted.extend(change.granted.into_iter().map(|it| it.effect));
@@ -191,21 +203,21 @@ impl Locks for SharedLocks {
         self.seen = Some(changes);
         for id in &granted {
             self.waiting.remove(id);
-            self.lost.retain(|lost| lost != id);
+            self.revoked.retain(|lost| lost != id);
         }
-        self.note_news(&rows);
+        self.record_changes(&rows);
         Ok(granted)
     }
 
-    fn moved(&mut self) -> Vec<(EffectId, Queue)> {
+    fn moved(&mut self) -> Vec<(EffectId, LockQueuePosition)> {
         std::mem::take(&mut self.news)
     }
 }
 
 /// Whether the same runs are ahead of it.
-fn is_same(one: &Queue, other: &Queue) -> bool {
-    let holders = |queue: &Queue| -> Vec<(Name, Name)> {
-        let pair = |it: &Holder| (it.lock.clone(), it.run.clone());
+fn is_same(one: &LockQueuePosition, other: &LockQueuePosition) -> bool {
+    let holders = |queue: &LockQueuePosition| -> Vec<(Name, Name)> {
+        let pair = |it: &RunLockHolder| (it.lock.clone(), it.run.clone());
         queue.holders.iter().map(pair).collect()
     };
     one.ahead == other.ahead && holders(one) == holders(other)
@@ -216,7 +228,7 @@ fn decide(
     rows: &[LockRow],
     run: RunNumber,
     joint: &[EffectId],
-    known: &mut HashMap<RunNumber, (Owner, Instant)>,
+    known: &mut HashMap<RunNumber, (RunOwner, Instant)>,
     at: Instant,
 ) -> LockChange {
     let mut change = LockChange::default();
@@ -229,24 +241,24 @@ fn decide(
         looked.push(other);
         // A run without a process was stopped properly: nothing of it is left.
         if let Some(owner) = &row.owner {
-            if !is_gone(other, owner, known, at) {
+            if !is_dead(other, owner, known, at) {
                 continue;
             }
             if !owner.is_within_sight() {
                 change.silent.push(other);
             }
         }
-        change.lost.push(other);
+        change.revoked.push(other);
     }
-    change.granted = grantable(rows, run, &change.lost, joint);
+    change.granted = grantable(rows, run, &change.revoked, joint);
     change
 }
 
 /// Whether the process of a run is gone, together with everything that it started.
-fn is_gone(
+fn is_dead(
     run: RunNumber,
-    owner: &Owner,
-    known: &mut HashMap<RunNumber, (Owner, Instant)>,
+    owner: &RunOwner,
+    known: &mut HashMap<RunNumber, (RunOwner, Instant)>,
     at: Instant,
 ) -> bool {
     let (is_alive, is_near) = (owner.is_alive(), owner.is_within_sight());
@@ -261,26 +273,26 @@ fn is_gone(
     }
     let unchanged = at.saturating_duration_since(*since);
     match (is_near, is_alive) {
-        (true, _) => unchanged >= GONE_FOR && !guardian::is_at_work(owner.pid),
-        (false, false) => unchanged >= SILENT_FOR,
+        (true, _) => unchanged >= DEAD_OWNER_GRACE && !guardian::is_running(owner.pid),
+        (false, false) => unchanged >= SILENT_OWNER_GRACE,
         // Its clock may be ahead of ours.
-        (false, true) => unchanged >= LEASE,
+        (false, true) => unchanged >= LEASE_DURATION,
     }
 }
 
 /// Who is ahead of a request.
-fn queue(rows: &[LockRow], holder: LockHolder) -> Queue {
+fn queue(rows: &[LockRow], holder: LockHolder) -> LockQueuePosition {
     let own: Vec<&LockRow> = rows.iter().filter(|row| row.holder == holder).collect();
     let wanted = |row: &&LockRow| own.iter().any(|it| it.want.name == row.want.name);
     let Some(ticket) = own.first().map(|row| row.ticket) else {
-        return Queue::default();
+        return LockQueuePosition::default();
     };
     let now = now();
     let mut holders = Vec::new();
     let mut ahead: Vec<i64> = Vec::new();
     for row in rows.iter().filter(wanted) {
         match row.granted_at {
-            Some(since) if row.holder != holder => holders.push(Holder {
+            Some(since) if row.holder != holder => holders.push(RunLockHolder {
                 lock: Name::from(shown(&row.want.name)),
                 run: row.run.clone(),
                 node: row.node.clone().into(),
@@ -290,7 +302,7 @@ fn queue(rows: &[LockRow], holder: LockHolder) -> Queue {
             _ => {}
         }
     }
-    Queue {
+    LockQueuePosition {
         holders,
         ahead: u32::try_from(ahead.len()).unwrap_or(u32::MAX),
     }
@@ -298,14 +310,15 @@ fn queue(rows: &[LockRow], holder: LockHolder) -> Queue {
 
 /// The display name of a lock: an infrastructure's is the name that it is written with.
 pub fn shown(lock: &str) -> &str {
-    lock.strip_prefix(INFRASTRUCTURE).unwrap_or(lock)
+    lock.strip_prefix(INFRASTRUCTURE_LOCK_PREFIX)
+        .unwrap_or(lock)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn row(run: i64, owner: Option<Owner>) -> LockRow {
+    fn row(run: i64, owner: Option<RunOwner>) -> LockRow {
         LockRow {
             ticket: run,
             run: "r".into(),
@@ -315,7 +328,7 @@ mod tests {
                 effect: EffectId(1),
             },
             node: String::new(),
-            want: Want {
+            want: LockDemand {
                 name: "db".into(),
                 limit: 1,
             },
@@ -324,23 +337,26 @@ mod tests {
         }
     }
 
-    fn elsewhere(silent_ms: i64) -> Owner {
-        Owner {
+    fn owner_elsewhere(silent_ms: i64) -> RunOwner {
+        RunOwner {
             place: String::from("another boot pid:[1]"),
             host: String::from("elsewhere"),
             heard_at: now() - jiff::SignedDuration::from_millis(silent_ms),
-            ..Owner::this()
+            ..RunOwner::current()
         }
     }
 
     /// The decisions when the holder is checked repeatedly: after each of these numbers of seconds,
     /// with its state at that time.
-    fn after(looks: &[(u64, Owner)]) -> LockChange {
+    fn after(looks: &[(u64, RunOwner)]) -> LockChange {
         let mut known = HashMap::new();
         let begun = Instant::now();
         let mut change = LockChange::default();
         for (seconds, owner) in looks {
-            let rows = [row(1, Some(owner.clone())), row(2, Some(Owner::this()))];
+            let rows = [
+                row(1, Some(owner.clone())),
+                row(2, Some(RunOwner::current())),
+            ];
             let at = begun + Duration::from_secs(*seconds);
             change = decide(&rows, RunNumber(2), &[], &mut known, at);
         }
@@ -349,42 +365,42 @@ mod tests {
 
     #[test]
     fn a_holder_elsewhere_has_its_locks_until_it_was_silent_for_long() {
-        let silent = elsewhere(61_000);
+        let silent = owner_elsewhere(61_000);
         let nothing = LockChange::default();
         assert_eq!(after(&[(0, silent.clone())]), nothing);
         assert_eq!(after(&[(0, silent.clone()), (19, silent.clone())]), nothing);
         let lost = after(&[(0, silent.clone()), (21, silent.clone())]);
-        assert_eq!((lost.granted.len(), lost.lost.len()), (1, 1));
+        assert_eq!((lost.granted.len(), lost.revoked.len()), (1, 1));
         assert_eq!(lost.silent, [RunNumber(1)]);
         // It is alive, but its clock is behind ours.
-        let again = elsewhere(60_500);
+        let again = owner_elsewhere(60_500);
         let heard = [(0, silent.clone()), (15, again.clone()), (21, again)];
         assert_eq!(after(&heard), nothing);
         // It is gone, but its clock was ahead of ours.
-        let ahead = elsewhere(-3_600_000);
+        let ahead = owner_elsewhere(-3_600_000);
         assert_eq!(after(&[(0, ahead.clone()), (59, ahead.clone())]), nothing);
         assert_eq!(
-            after(&[(0, ahead.clone()), (61, ahead)]).lost,
+            after(&[(0, ahead.clone()), (61, ahead)]).revoked,
             [RunNumber(1)]
         );
     }
 
     #[test]
     fn a_holder_within_sight_is_looked_at() {
-        let this = Owner::this();
+        let this = RunOwner::current();
         let looks = [(0, this.clone()), (1000, this.clone())];
         assert_eq!(after(&looks), LockChange::default());
         if this.start.is_empty() {
             return;
         }
-        let dead = Owner {
+        let dead = RunOwner {
             pid: u32::MAX >> 2,
             heard_at: now(),
             ..this
         };
         let change = after(&[(0, dead.clone()), (1, dead)]);
         assert_eq!(
-            (change.lost.as_slice(), change.silent.len()),
+            (change.revoked.as_slice(), change.silent.len()),
             (&[RunNumber(1)][..], 0)
         );
     }

@@ -1,19 +1,19 @@
 //! The state directory alone: what is written can be read again, also by another process.
 
 use super::*;
-use lockstep_engine::notice::{Happened, Status};
-use lockstep_engine::{Answer, EffectId, Event, Question, Want};
-use lockstep_plan::{Bound, RunFacts};
-use lockstep_runtime::inbox::Asking;
-use lockstep_runtime::journal::{Journal as _, JournalError, Record, Recorded};
+use lockstep_engine::run_event::{RunEventKind, Status};
+use lockstep_engine::{Answer, EffectId, Event, LockDemand, Question};
+use lockstep_plan::{BoundInputs, RunFacts};
+use lockstep_runtime::inbox::InboxRequestKind;
+use lockstep_runtime::journal::{Journal as _, JournalEntry, JournalError, JournalRecord};
 
-fn bound() -> Bound {
+fn bound() -> BoundInputs {
     bound_of("pipeline p { run \"true\" }\n")
 }
 
-fn bound_of(text: &str) -> Bound {
-    struct Nothing<'a>(&'a str);
-    impl lockstep_base::world::Files for Nothing<'_> {
+fn bound_of(text: &str) -> BoundInputs {
+    struct NoSources<'a>(&'a str);
+    impl lockstep_base::world::Files for NoSources<'_> {
         fn read(&self, path: &str) -> Result<String, lockstep_base::world::FileError> {
             match path {
                 "a.deploy" => Ok(String::from(self.0)),
@@ -21,24 +21,30 @@ fn bound_of(text: &str) -> Bound {
             }
         }
     }
-    impl lockstep_base::world::Environment for Nothing<'_> {
+    impl lockstep_base::world::EnvironmentVariables for NoSources<'_> {
         fn var(&self, _: &str) -> Result<String, lockstep_base::world::VariableError> {
             Err(lockstep_base::world::VariableError::NotSet)
         }
     }
-    let world = Nothing(text);
+    let world = NoSources(text);
     let compiled = lockstep_lang::compile::compile(&world, "a.deploy");
     let program = compiled
         .program
         .unwrap_or_else(|| panic!("{:?}", compiled.diagnostics));
-    lockstep_plan::bind(&program, &lockstep_plan::Asked::default(), &world, &world).unwrap()
+    lockstep_plan::bind(
+        &program,
+        &lockstep_plan::RunRequest::default(),
+        &world,
+        &world,
+    )
+    .unwrap()
 }
 
-pub(super) fn begin(store: &Store, id: &str) -> Run {
+pub(super) fn begin(store: &Store, id: &str) -> StoredRun {
     begin_bound(store, id, &bound())
 }
 
-fn begin_bound(store: &Store, id: &str, bound: &Bound) -> Run {
+fn begin_bound(store: &Store, id: &str, bound: &BoundInputs) -> StoredRun {
     let new = NewRun {
         bound,
         facts: RunFacts {
@@ -59,12 +65,12 @@ fn begin_bound(store: &Store, id: &str, bound: &Bound) -> Run {
     run
 }
 
-pub(super) fn record(seq: u64, event: Event, told: Vec<Happened>) -> Record {
-    Record {
+pub(super) fn record(seq: u64, event: Event, told: Vec<RunEventKind>) -> JournalRecord {
+    JournalRecord {
         seq,
         at: jiff::Timestamp::from_millisecond(1000 + seq.cast_signed()).unwrap(),
         clock: seq.cast_signed(),
-        what: Recorded::Event(event),
+        what: JournalEntry::Event(event),
         told,
     }
 }
@@ -115,14 +121,14 @@ fn a_run_that_is_driven_is_not_claimed() {
         store.claim(run.number).unwrap();
         store.claim(run.number).unwrap_err();
     }
-    store.let_go(run.number).unwrap();
+    store.release(run.number).unwrap();
     assert_eq!(store.run(run.number).unwrap().status, RunStatus::Stopped);
     store.claim(run.number).unwrap();
-    let told = vec![Happened::RunFinished {
+    let told = vec![RunEventKind::RunFinished {
         status: Status::RollbackFailed,
         failure: None,
     }];
-    let mut journal = RunJournal::new(store.again().unwrap(), run.number);
+    let mut journal = RunJournal::new(store.reopen().unwrap(), run.number);
     journal.write(&[record(1, Event::Start, told)]).unwrap();
     let error = store.claim(run.number).unwrap_err();
     assert_eq!(error.message, "run r-1 has ended: rollback-failed");
@@ -133,29 +139,29 @@ fn a_journal_is_read_as_it_was_written() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();
     let (one, two) = (begin(&store, "r-1"), begin(&store, "r-2"));
-    let told = |run: &Run| {
-        vec![Happened::RunStarted {
+    let told = |run: &StoredRun| {
+        vec![RunEventKind::RunStarted {
             run: run.id.clone(),
             pipeline: run.pipeline.clone(),
         }]
     };
     let mut records = Vec::new();
     for run in [&one, &two] {
-        let mut journal = RunJournal::new(store.again().unwrap(), run.number);
+        let mut journal = RunJournal::new(store.reopen().unwrap(), run.number);
         records = vec![
             record(1, Event::Start, told(run)),
             record(2, Event::Fired { id: EffectId(7) }, Vec::new()),
             record(3, Event::Cancel, Vec::new()),
         ];
-        records[1].what = Recorded::Begun(EffectId(7));
+        records[1].what = JournalEntry::Begun(EffectId(7));
         journal.write(&records[..1]).unwrap();
         journal.write(&records[1..]).unwrap();
     }
     let read = store.records(two.number).unwrap();
     records[0].told = told(&two);
     assert_eq!(read, records);
-    assert_eq!(store.last_seq(one.number).unwrap(), 3);
-    let events = store.told(one.number, 1).unwrap();
+    assert_eq!(store.last_sequence(one.number).unwrap(), 3);
+    let events = store.published_events(one.number, 1).unwrap();
     assert_eq!(events.len(), 1);
     assert_eq!(
         (events[0].seq, events[0].at.to_string().as_str()),
@@ -166,8 +172,8 @@ fn a_journal_is_read_as_it_was_written() {
         .execute("DELETE FROM journal WHERE seq = 2", [])
         .unwrap();
     assert_eq!(
-        store.records(two.number).unwrap_err().trouble,
-        Trouble::Damaged
+        store.records(two.number).unwrap_err().kind,
+        StoreErrorKind::Damaged
     );
 }
 
@@ -208,7 +214,7 @@ fn a_process_whose_run_was_taken_writes_nothing_more() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();
     let run = begin(&store, "r-1").number;
-    let mut journal = RunJournal::new(store.again().unwrap(), run);
+    let mut journal = RunJournal::new(store.reopen().unwrap(), run);
     journal
         .write(&[record(1, Event::Start, Vec::new())])
         .unwrap();
@@ -227,7 +233,7 @@ fn a_process_whose_run_was_taken_writes_nothing_more() {
     assert!(heard(&store) > before + 60_000);
     // Another run takes its locks over.
     let silent = LockChange {
-        lost: vec![run],
+        revoked: vec![run],
         silent: vec![run],
         ..LockChange::default()
     };
@@ -244,7 +250,7 @@ fn a_process_whose_run_was_taken_writes_nothing_more() {
         .db
         .execute("UPDATE runs SET owner = owner + 1", [])
         .unwrap();
-    store.let_go(run).unwrap();
+    store.release(run).unwrap();
     assert!(store.run(run).unwrap().owner.is_some());
 }
 
@@ -254,7 +260,7 @@ fn an_earlier_version_is_brought_up_to_date() {
     let (folder, old) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let store = Store::open(folder.path()).unwrap();
     let run = begin(&store, "r-1").number;
-    let mut journal = RunJournal::new(store.again().unwrap(), run);
+    let mut journal = RunJournal::new(store.reopen().unwrap(), run);
     journal
         .write(&[record(1, Event::Start, Vec::new())])
         .unwrap();
@@ -280,7 +286,7 @@ fn an_earlier_version_is_brought_up_to_date() {
     assert_eq!((&*found.id, found.status), ("r-1", RunStatus::Running));
     assert_eq!(old.bound(&found).unwrap(), bound());
     assert_eq!(old.records(run).unwrap(), store.records(run).unwrap());
-    old.let_go(run).unwrap();
+    old.release(run).unwrap();
     old.claim(run).unwrap();
     let owner = old.run(run).unwrap().owner.unwrap();
     assert!(owner.is_within_sight() && !owner.place.is_empty());
@@ -291,11 +297,11 @@ fn a_later_version_and_what_is_no_database_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();
     store.db.pragma_update(None, "user_version", 99).unwrap();
-    let trouble = |folder: &Path| Store::open(folder).unwrap_err().trouble;
-    assert_eq!(trouble(folder.path()), Trouble::Later);
+    let trouble = |folder: &Path| Store::open(folder).unwrap_err().kind;
+    assert_eq!(trouble(folder.path()), StoreErrorKind::Later);
     let other = tempfile::tempdir().unwrap();
     std::fs::write(other.path().join("state.db"), "x".repeat(8192)).unwrap();
-    assert_eq!(trouble(other.path()), Trouble::Damaged);
+    assert_eq!(trouble(other.path()), StoreErrorKind::Damaged);
 }
 
 #[test]
@@ -305,15 +311,15 @@ fn locks_questions_requests_and_approvals_are_kept() {
     let run = begin(&store, "r-1").number;
     let effect = EffectId(4);
     let holder = LockHolder { run, effect };
-    let want = |name: &str| Want {
+    let want = |name: &str| LockDemand {
         name: name.into(),
         limit: 2,
     };
     store
-        .ask_for_locks(holder, "p/stage", &[want("a"), want("b")])
+        .request_locks(holder, "p/stage", &[want("a"), want("b")])
         .unwrap();
     store
-        .ask_for_locks(holder, "p/stage", &[want("c")])
+        .request_locks(holder, "p/stage", &[want("c")])
         .unwrap();
     let names = || {
         let locks = store.locks().unwrap();
@@ -329,19 +335,27 @@ fn locks_questions_requests_and_approvals_are_kept() {
     assert_eq!(names(), [""; 0]);
 
     let question = Question::Failed { text: "why".into() };
-    store.ask(run, effect, "p/ask", &question).unwrap();
+    store.put_question(run, effect, "p/ask", &question).unwrap();
     assert_eq!(store.questions(run).unwrap()[0].question, question);
-    store.unask(run, effect).unwrap();
+    store.withdraw_question(run, effect).unwrap();
     assert!(store.questions(run).unwrap().is_empty());
 
-    let asking = Asking::Answer(effect, Answer::No("because".into()));
+    let asking = InboxRequestKind::Answer(effect, Answer::No("because".into()));
     let number = store.request(run, &asking, "bob", Some("sorry")).unwrap();
-    store.request(run, &Asking::Cancel, "bob", None).unwrap();
+    store
+        .request(run, &InboxRequestKind::Cancel, "bob", None)
+        .unwrap();
     assert_eq!(store.requests(run).unwrap()[0].asking, asking);
-    assert_eq!(store.heard(number).unwrap(), Heard::NotYet);
-    store.take_in(number, Some("no")).unwrap();
-    assert_eq!(store.heard(number).unwrap(), Heard::Refused("no".into()));
-    assert_eq!(store.requests(run).unwrap()[0].asking, Asking::Cancel);
+    assert_eq!(store.request_status(number).unwrap(), RequestStatus::NotYet);
+    store.pending_requests(number, Some("no")).unwrap();
+    assert_eq!(
+        store.request_status(number).unwrap(),
+        RequestStatus::Refused("no".into())
+    );
+    assert_eq!(
+        store.requests(run).unwrap()[0].asking,
+        InboxRequestKind::Cancel
+    );
 
     let approval = Approval {
         run,
@@ -355,7 +369,7 @@ fn locks_questions_requests_and_approvals_are_kept() {
         answered_at: jiff::Timestamp::UNIX_EPOCH,
     }
     .now();
-    store.keep_approval(&approval).unwrap();
+    store.insert_approval(&approval).unwrap();
     assert_eq!(store.approvals(run).unwrap(), [approval]);
 }
 
@@ -386,12 +400,12 @@ fn a_deep_program_is_read_as_it_was_written() {
 #[test]
 fn a_lock_that_was_granted_unheard_is_heard_of_when_the_run_is_continued() {
     use crate::SharedLocks;
-    use lockstep_engine::LockRequest;
+    use lockstep_engine::PendingLockRequest;
     use lockstep_runtime::locks::Locks as _;
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();
     let run = begin(&store, "r-1").number;
-    let wants = vec![Want {
+    let wants = vec![LockDemand {
         name: "db".into(),
         limit: 1,
     }];
@@ -401,7 +415,7 @@ fn a_lock_that_was_granted_unheard_is_heard_of_when_the_run_is_continued() {
         locks.acquire(EffectId(id), &node, wants.clone()).unwrap();
     }
     assert_eq!(locks.granted().unwrap(), [EffectId(4)]);
-    let request = LockRequest {
+    let request = PendingLockRequest {
         node: "p/lock[db]".into(),
         wants,
         queued: true,

@@ -1,7 +1,7 @@
 //! The texts of all syntax errors: one diagnostic constructor for each.
 
 use crate::lower::NumberProblem;
-use crate::recover::Gap;
+use crate::recover::UnclosedReason;
 use crate::words;
 use lockstep_base::diagnostic::{Code, Diagnostic, Fix, codes, suggest};
 use lockstep_base::source::Span;
@@ -17,7 +17,13 @@ fn change_to(text: &str) -> String {
 // ----- Brackets and strings -----
 
 /// A bracket that is never closed; `place` is where it was closed instead.
-pub(super) fn unclosed(span: Span, place: Span, close: u8, gap: Gap, indent: usize) -> Diagnostic {
+pub(super) fn unclosed(
+    span: Span,
+    place: Span,
+    close: u8,
+    gap: UnclosedReason,
+    indent: usize,
+) -> Diagnostic {
     let (open, close) = match close {
         b'}' => ("{", "}"),
         b']' => ("[", "]"),
@@ -30,12 +36,16 @@ pub(super) fn unclosed(span: Span, place: Span, close: u8, gap: Gap, indent: usi
         format!("this `{open}` is never closed"),
     );
     let diagnostic = match gap {
-        Gap::Indentation => diagnostic.label(place, format!("`{close}` seems to be missing here")),
-        Gap::Closer => diagnostic.label(place, format!("`{close}` is missing here")),
-        Gap::End => diagnostic,
+        UnclosedReason::Indentation => {
+            diagnostic.label(place, format!("`{close}` seems to be missing here"))
+        }
+        UnclosedReason::Closer => diagnostic.label(place, format!("`{close}` is missing here")),
+        UnclosedReason::End => diagnostic,
     };
     let text = match (open, gap) {
-        ("{", Gap::Indentation | Gap::End) => format!("\n{}}}", " ".repeat(indent)),
+        ("{", UnclosedReason::Indentation | UnclosedReason::End) => {
+            format!("\n{}}}", " ".repeat(indent))
+        }
         _ => String::from(close),
     };
     diagnostic

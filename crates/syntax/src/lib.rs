@@ -7,7 +7,6 @@
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
 
-mod again;
 pub mod ast;
 mod compare;
 mod errors;
@@ -15,8 +14,9 @@ mod grammar;
 pub mod lexer;
 mod lower;
 mod recover;
+mod reparse;
 mod scan;
-mod shift;
+mod span_shift;
 mod trivia;
 pub mod visit;
 pub mod words;
@@ -24,20 +24,20 @@ pub mod words;
 #[cfg(test)]
 mod tests;
 
-pub use again::{Known, parse_again};
 pub use compare::EqIgnoringSpans;
 use lockstep_base::diagnostic::{Diagnostic, Diagnostics};
 use lockstep_base::source::{FileId, Span};
-use lower::{Lower, Piece};
-use recover::{Mender, Places};
+use lower::{DeclarationPiece, TreeBuilder};
+use recover::{RepairedPositions, SourceRepair};
+pub use reparse::{PreviousParse, reparse};
 use scan::Scan;
 pub use trivia::{Comment, is_doc};
 
 /// The maximum number of rounds of repairing and parsing a text.
-const ROUNDS: usize = 6;
+const MAX_REPAIR_ROUNDS: usize = 6;
 
 /// The maximum number of errors reported; further ones are mostly their consequences.
-const MISTAKES: usize = 500;
+const MAX_REPORTED_ERRORS: usize = 500;
 
 /// A file as it was understood.
 #[derive(Debug, Clone)]
@@ -63,14 +63,19 @@ pub fn parse(file: FileId, text: &str) -> Parse {
 }
 
 /// Reads a file, whose pieces may be known.
-fn read_file(file: FileId, body: &str, offset: usize, known: Vec<Piece>) -> Read<Vec<Piece>> {
+fn read_file(
+    file: FileId,
+    body: &str,
+    offset: usize,
+    known: Vec<DeclarationPiece>,
+) -> ReadExpression<Vec<DeclarationPiece>> {
     read(file, body, offset, Some(known), |lower, scan, known| {
         lower.pieces(&scan.cuts, body, known.unwrap_or_default())
     })
 }
 
 /// A file of pieces.
-fn whole(pieces: Vec<Piece>, span: Span) -> ast::File {
+fn whole(pieces: Vec<DeclarationPiece>, span: Span) -> ast::File {
     let mut items = Vec::with_capacity(pieces.iter().map(|piece| piece.items.len()).sum());
     items.extend(pieces.into_iter().flat_map(|piece| piece.items));
     ast::File { items, span }
@@ -84,12 +89,12 @@ pub fn parse_expression(file: FileId, text: &str) -> (ast::Expr, Vec<Diagnostic>
 
 fn sorted(diagnostics: Diagnostics) -> Vec<Diagnostic> {
     let mut sorted = diagnostics.into_sorted();
-    sorted.truncate(MISTAKES);
+    sorted.truncate(MAX_REPORTED_ERRORS);
     sorted
 }
 
 /// What was understood of a text.
-struct Read<T> {
+struct ReadExpression<T> {
     tree: T,
     comments: Vec<Comment>,
     diagnostics: Diagnostics,
@@ -102,16 +107,16 @@ fn read<T>(
     body: &str,
     offset: usize,
     known: Option<T>,
-    with: impl Fn(&mut Lower<'_>, &Scan, Option<T>) -> T,
-) -> Read<T> {
+    with: impl Fn(&mut TreeBuilder<'_>, &Scan, Option<T>) -> T,
+) -> ReadExpression<T> {
     let mut known = known;
     let scan = scan::scan(body);
     if scan.clean {
-        let places = Places::unchanged(offset);
-        let mut lower = Lower::new(file, body, &scan.comments, &places, &[]);
+        let places = RepairedPositions::unchanged(offset);
+        let mut lower = TreeBuilder::new(file, body, &scan.comments, &places, &[]);
         let tree = with(&mut lower, &scan, known.take());
-        if lower.trouble() == 0 {
-            return Read {
+        if lower.report_broken() == 0 {
+            return ReadExpression {
                 tree,
                 comments: comments(file, body, &scan, &places),
                 diagnostics: Diagnostics::default(),
@@ -119,17 +124,17 @@ fn read<T>(
         }
         known = Some(tree);
     }
-    let mut mender = Mender::new(file, body, offset);
+    let mut mender = SourceRepair::new(file, body, offset);
     let marks = mender.marks();
     let mut rounds = 0;
     loop {
-        let (mended, places) = mender.mended();
+        let (mended, places) = mender.repaired();
         let scan = scan::scan(&mended);
-        let mut lower = Lower::new(file, &mended, &scan.comments, &places, &marks);
+        let mut lower = TreeBuilder::new(file, &mended, &scan.comments, &places, &marks);
         let tree = with(&mut lower, &scan, known.take());
         let found = std::mem::take(&mut lower.diagnostics);
         let repairs = std::mem::take(&mut lower.repairs);
-        if rounds < ROUNDS && mender.take(&repairs) {
+        if rounds < MAX_REPAIR_ROUNDS && mender.into_edits(&repairs) {
             rounds += 1;
             known = Some(tree);
             continue;
@@ -138,7 +143,7 @@ fn read<T>(
         diagnostics.extend(mender.diagnostics);
         diagnostics.extend(found);
         diagnostics.extend(repairs.into_iter().map(|repair| repair.diagnostic));
-        return Read {
+        return ReadExpression {
             tree,
             comments: comments(file, &mended, &scan, &places),
             diagnostics,
@@ -146,11 +151,15 @@ fn read<T>(
     }
 }
 
-fn comments(file: FileId, text: &str, scan: &Scan, places: &Places) -> Vec<Comment> {
+fn comments(file: FileId, text: &str, scan: &Scan, places: &RepairedPositions) -> Vec<Comment> {
     scan.comments
         .iter()
         .map(|(from, to)| Comment {
-            span: Span::new(file, places.at(*from), places.at(*to)),
+            span: Span::new(
+                file,
+                places.source_position(*from),
+                places.source_position(*to),
+            ),
             doc: trivia::is_doc(text.get(*from..*to).unwrap_or("")),
         })
         .collect()

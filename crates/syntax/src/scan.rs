@@ -1,14 +1,14 @@
 //! A fast scan of the bytes before the grammar parses them: where the comments are, where the text
 //! may be split into pieces, and whether every bracket and string is closed.
 
-use super::lexer::{self, PieceEnd, TokenKind};
+use super::lexer::{self, PieceEnd, RecoveryTokenKind};
 use super::words;
 
 /// How many brackets may stand inside each other.
 pub(super) const MAX_NESTING: usize = 128;
 
 /// A piece is cut off at the first good place after this many bytes.
-const PIECE: usize = 1 << 12;
+const MIN_PIECE_BYTES: usize = 1 << 12;
 
 /// What the scan found.
 #[derive(Debug, Default)]
@@ -24,25 +24,25 @@ pub(super) struct Scan {
 
 /// An open bracket.
 #[derive(Debug, Clone, Copy)]
-struct Open {
+struct OpenBracket {
     /// Its closing byte.
     close: u8,
     /// What kind of string continues after it, if it is an interpolation.
     string: Option<bool>,
 }
 
-struct Scanner<'t> {
+struct ByteScanner<'t> {
     text: &'t str,
     bytes: &'t [u8],
     found: Scan,
-    open: Vec<Open>,
+    open: Vec<OpenBracket>,
     /// How many of the open brackets are interpolations of strings on one line.
     lines: usize,
 }
 
 /// Scans `text`.
 pub(super) fn scan(text: &str) -> Scan {
-    let mut scanner = Scanner {
+    let mut scanner = ByteScanner {
         text,
         bytes: text.as_bytes(),
         found: Scan::default(),
@@ -54,27 +54,29 @@ pub(super) fn scan(text: &str) -> Scan {
     scanner.found
 }
 
-impl Scanner<'_> {
+impl ByteScanner<'_> {
     /// Scans everything; stops at the first error.
     fn all(&mut self) -> bool {
         let mut at = 0;
         while let Some(token) = lexer::token_at(self.text, at) {
             let next = match token.kind {
-                TokenKind::Blank | TokenKind::Word | TokenKind::Number => Some(token.end),
-                TokenKind::LineEnd => (self.lines == 0).then_some(token.end),
-                TokenKind::Comment => {
+                RecoveryTokenKind::Blank | RecoveryTokenKind::Word | RecoveryTokenKind::Number => {
+                    Some(token.end)
+                }
+                RecoveryTokenKind::LineEnd => (self.lines == 0).then_some(token.end),
+                RecoveryTokenKind::Comment => {
                     self.found.comments.push((token.start, token.end));
                     Some(token.end)
                 }
-                TokenKind::Text => self.string(token.end, token.is_long_quotes()),
-                TokenKind::Sign => match self.bytes[at] {
+                RecoveryTokenKind::Text => self.string(token.end, token.is_long_quotes()),
+                RecoveryTokenKind::Sign => match self.bytes[at] {
                     b'(' => self.open(b')', at, None),
                     b'[' => self.open(b']', at, None),
                     b'{' => self.open(b'}', at, None),
                     byte @ (b')' | b']' | b'}') => self.close(byte, at),
                     _ => Some(token.end),
                 },
-                TokenKind::Strange => None,
+                RecoveryTokenKind::Strange => None,
             };
             match next {
                 Some(next) => at = next,
@@ -89,7 +91,7 @@ impl Scanner<'_> {
             return None;
         }
         self.lines += usize::from(string == Some(false));
-        self.open.push(Open { close, string });
+        self.open.push(OpenBracket { close, string });
         Some(at + 1)
     }
 
@@ -118,7 +120,7 @@ impl Scanner<'_> {
     /// declaration follows: its keyword cannot continue what stands before.
     fn cut(&mut self, at: usize) {
         let last = self.found.cuts.last().copied().unwrap_or(0);
-        if at - last < PIECE {
+        if at - last < MIN_PIECE_BYTES {
             return;
         }
         let rest = &self.bytes[at..];

@@ -135,7 +135,7 @@ const FOREIGN: [(&str, &str); 40] = [
 ];
 
 /// The candidate that `word` was probably meant to be.
-pub(super) fn meant<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
+pub(super) fn suggest_keyword<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
     if word.is_empty() {
         return None;
     }

@@ -3,29 +3,27 @@
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
 
-pub mod audit;
-pub mod explore;
-pub mod flow;
-pub mod foresee;
-pub mod proof;
+pub mod conformance;
+pub mod deadlock;
 pub mod simulate;
-pub mod trial;
+pub mod testing;
+pub mod what_if;
 
 use lockstep_base::diagnostic::{Diagnostic, codes};
-use lockstep_base::world::{Environment, Files};
+use lockstep_base::world::{EnvironmentVariables, Files};
 use lockstep_lang::ir::Program;
-use lockstep_plan::{Asked, Bound, Plan, bind, missing};
+use lockstep_plan::{BoundInputs, Plan, RunRequest, bind, missing};
 
-use lockstep_outline::hopeless;
+use lockstep_outline::infeasible_timeouts;
 
 /// The plan that follows from a program and its facts, proved to end.
 ///
 /// # Errors
 ///
 /// What is wrong with the plan, or how a run of it could wait for ever.
-pub fn proved(bound: Bound) -> Result<Plan, Vec<Diagnostic>> {
+pub fn proved(bound: BoundInputs) -> Result<Plan, Vec<Diagnostic>> {
     let plan = Plan::new(bound)?;
-    proof::prove(&plan)?;
+    deadlock::report::prove(&plan)?;
     Ok(plan)
 }
 
@@ -34,21 +32,21 @@ pub fn proved(bound: Bound) -> Result<Plan, Vec<Diagnostic>> {
 /// are read while planning is left to the run.
 pub fn check(
     program: &Program,
-    environment: &dyn Environment,
+    environment: &dyn EnvironmentVariables,
     files: &dyn Files,
 ) -> Vec<Diagnostic> {
     let outside = [codes::ENV, codes::FILE];
     let mut found: Vec<Diagnostic> = Vec::new();
     for pipeline in &program.pipelines {
-        let asked = Asked {
+        let asked = RunRequest {
             pipeline: Some(pipeline.name.to_string()),
-            ..Asked::default()
+            ..RunRequest::default()
         };
         if missing(program, &asked).next().is_some() {
             continue;
         }
         let planned = bind(program, &asked, environment, files).and_then(proved);
-        let told = planned.map_or_else(|mistakes| mistakes, |plan| hopeless(&plan));
+        let told = planned.map_or_else(|mistakes| mistakes, |plan| infeasible_timeouts(&plan));
         for mistake in told {
             if !outside.contains(&mistake.code) && !found.contains(&mistake) {
                 found.push(mistake);

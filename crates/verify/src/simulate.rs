@@ -11,16 +11,16 @@ use std::sync::Arc;
 use lockstep_base::source::Name;
 use lockstep_base::value::Value;
 use lockstep_engine::lock::LockTable;
-use lockstep_engine::notice::Happened;
-use lockstep_engine::pattern::Pattern;
-use lockstep_engine::{Answer, Effect, EffectId, Event, Machine, Outcome, Question};
+use lockstep_engine::path_pattern::PathPattern;
+use lockstep_engine::run_event::RunEventKind;
+use lockstep_engine::{Answer, Effect, EffectId, EffectOutcome, Event, Machine, Question};
 use lockstep_lang::ir::FailureClass;
 use lockstep_plan::{Plan, RunFacts};
-pub use trace::{Handled, Trace};
+pub use trace::{HandledEvent, Trace};
 
 /// What a script receives about a command or action that starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Started {
+pub struct StartedEffect {
     /// The path of its node.
     pub node: Name,
     /// The command's text, or the action's name.
@@ -31,11 +31,11 @@ pub struct Started {
 
 /// How a command or action goes.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Course {
+pub struct EffectCourse {
     /// How long it takes, in virtual milliseconds; after what it waits for, if it does.
     pub takes_ms: i64,
     /// How it ends.
-    pub outcome: Outcome,
+    pub outcome: EffectOutcome,
     /// What has to happen before it can end.
     pub latch: Option<Latch>,
     /// How long it continues after a stop was requested.
@@ -46,26 +46,26 @@ pub struct Course {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Latch {
     /// For each of these patterns a node that it matches has started a command or action.
-    Started(Vec<Pattern>),
+    Started(Vec<PathPattern>),
     /// This many that wait at the latch of this name run at once.
     Together(Name, usize),
 }
 
-impl Course {
+impl EffectCourse {
     /// It takes this long and ends well, without output.
     pub fn good(takes_ms: i64) -> Self {
-        Self::new(takes_ms, Outcome::good(command_value("", 0, [])))
+        Self::new(takes_ms, EffectOutcome::good(command_value("", 0, [])))
     }
 
     /// It takes this long and exits with a code that is not zero.
     pub fn exit(takes_ms: i64, code: i64) -> Self {
         let failure = Some((FailureClass::Exit, format!("exit code {code}")));
         let value = command_value("", code, []);
-        Self::new(takes_ms, Outcome { value, failure })
+        Self::new(takes_ms, EffectOutcome { value, failure })
     }
 
     /// It takes this long and ends so.
-    pub fn new(takes_ms: i64, outcome: Outcome) -> Self {
+    pub fn new(takes_ms: i64, outcome: EffectOutcome) -> Self {
         Self {
             takes_ms,
             outcome,
@@ -97,22 +97,22 @@ pub fn command_value<const N: usize>(stdout: &str, code: i64, outputs: [(&str, &
 }
 
 /// The simulated world, as a script defines it.
-pub trait Script {
+pub trait SimulationScript {
     /// How a command or action goes.
-    fn course(&mut self, started: &Started) -> Course;
+    fn course(&mut self, started: &StartedEffect) -> EffectCourse;
 
     /// How a call of an action of the host goes.
-    fn action(&mut self, started: &Started, _args: &[Value]) -> Course {
+    fn action(&mut self, started: &StartedEffect, _args: &[Value]) -> EffectCourse {
         self.course(started)
     }
 
     /// Which of `of` things that happen at the same time is handled first, where
-    /// [`Script::chooses`]; they are in the order in which they were begun.
+    /// [`SimulationScript::chooses`]; they are in the order in which they were begun.
     fn choose(&mut self, _of: usize) -> usize {
         0
     }
 
-    /// Whether [`Script::choose`] decides on every step, and not the seed.
+    /// Whether [`SimulationScript::choose`] decides on every step, and not the seed.
     fn chooses(&self) -> bool {
         false
     }
@@ -129,7 +129,7 @@ pub trait Script {
     }
 
     /// Whether the run is to continue; called before every event.
-    fn goes_on(&mut self) -> bool {
+    fn continues(&mut self) -> bool {
         true
     }
 
@@ -144,7 +144,7 @@ pub trait Script {
     }
 
     /// Observes a reported event; returns whether it is to be recorded in the trace.
-    fn hear(&mut self, _at: i64, _happened: &Happened) -> bool {
+    fn observe(&mut self, _at: i64, _happened: &RunEventKind) -> bool {
         true
     }
 
@@ -155,8 +155,8 @@ pub trait Script {
 }
 
 /// Scripts may be plain functions.
-impl<F: FnMut(&Started) -> Course> Script for F {
-    fn course(&mut self, started: &Started) -> Course {
+impl<F: FnMut(&StartedEffect) -> EffectCourse> SimulationScript for F {
+    fn course(&mut self, started: &StartedEffect) -> EffectCourse {
         self(started)
     }
 }
@@ -173,8 +173,8 @@ pub fn run_facts() -> RunFacts {
 
 /// Runs a plan in a scripted world. `seed` decides the jitter of retries and, among things that end
 /// at the same time, which is handled first; 0 leaves them in the order they were begun.
-pub fn simulate(plan: &Arc<Plan>, seed: u64, script: &mut dyn Script) -> Trace {
-    let mut world = World {
+pub fn simulate(plan: &Arc<Plan>, seed: u64, script: &mut dyn SimulationScript) -> Trace {
+    let mut world = SimulatedWorld {
         machine: Machine::new(plan.clone(), run_facts(), seed),
         records: script.records(),
         script,
@@ -192,8 +192,10 @@ pub fn simulate(plan: &Arc<Plan>, seed: u64, script: &mut dyn Script) -> Trace {
     if let Some(at) = world.script.cancel_at() {
         world.plan_event(at, EffectId(0), Event::Cancel);
     }
-    world.happen(Event::Start);
-    while world.trace.status.is_none() && world.machine.broken().is_none() && world.script.goes_on()
+    world.deliver(Event::Start);
+    while world.trace.status.is_none()
+        && world.machine.broken().is_none()
+        && world.script.continues()
     {
         let Some((key, (id, event))) = world.next_event() else {
             break;
@@ -203,9 +205,9 @@ pub fn simulate(plan: &Arc<Plan>, seed: u64, script: &mut dyn Script) -> Trace {
         if matches!(event, Event::Ended { .. }) {
             world.running.remove(&id);
         }
-        world.happen(event);
+        world.deliver(event);
     }
-    let World {
+    let SimulatedWorld {
         machine,
         locks,
         mut trace,
@@ -215,30 +217,30 @@ pub fn simulate(plan: &Arc<Plan>, seed: u64, script: &mut dyn Script) -> Trace {
     } = world;
     trace.transitions = machine.transitions();
     trace.broken = machine.broken().cloned();
-    trace.left_over = machine.under_way() + running.len() + usize::from(!locks.is_empty());
+    trace.left_over = machine.active_entries() + running.len() + usize::from(!locks.is_empty());
     trace.ended_at = now;
     trace
 }
 
 /// When, and in which order among things of the same time.
-type Key = (i64, u64, EffectId);
+type AgendaKey = (i64, u64, EffectId);
 
 /// What comes when.
-type Agenda = BTreeMap<Key, (EffectId, Event)>;
+type Agenda = BTreeMap<AgendaKey, (EffectId, Event)>;
 
-struct World<'s> {
+struct SimulatedWorld<'s> {
     machine: Machine,
-    script: &'s mut dyn Script,
+    script: &'s mut dyn SimulationScript,
     records: bool,
     now: i64,
     chance: u64,
     agenda: Agenda,
     /// Where an effect stands in the agenda.
-    due: HashMap<EffectId, Key>,
+    due: HashMap<EffectId, AgendaKey>,
     /// Which node requested locks.
     nodes: HashMap<EffectId, Name>,
     /// What cannot end yet.
-    held: BTreeMap<EffectId, (Latch, i64, Outcome)>,
+    held: BTreeMap<EffectId, (Latch, i64, EffectOutcome)>,
     locks: LockTable<EffectId>,
     /// How often a node has started something.
     started: HashMap<Name, u32>,
@@ -247,9 +249,9 @@ struct World<'s> {
     trace: Trace,
 }
 
-impl World<'_> {
+impl SimulatedWorld<'_> {
     /// The event that is handled next, with its place in the agenda.
-    fn next_event(&mut self) -> Option<(Key, (EffectId, Event))> {
+    fn next_event(&mut self) -> Option<(AgendaKey, (EffectId, Event))> {
         if !self.script.chooses() {
             return self.agenda.pop_first();
         }
@@ -296,11 +298,11 @@ impl World<'_> {
         self.agenda.remove(&key).map(|(_, event)| event)
     }
 
-    fn happen(&mut self, event: Event) {
+    fn deliver(&mut self, event: Event) {
         let recorded = self.records.then(|| event.clone());
         let effects = self.machine.handle(self.now, event);
         if let Some(event) = recorded {
-            self.trace.handled.push(Handled {
+            self.trace.handled.push(HandledEvent {
                 at: self.now,
                 event,
                 effects: effects.clone(),
@@ -334,7 +336,7 @@ impl World<'_> {
             Effect::Stop { id } => {
                 if self.forget(id).is_some() || self.held.remove(&id).is_some() {
                     let after = self.running.get(&id).copied().unwrap_or(0);
-                    let outcome = Outcome::failed(FailureClass::Cancelled, "stopped");
+                    let outcome = EffectOutcome::failed(FailureClass::Cancelled, "stopped");
                     self.plan_event(self.now + after, id, Event::Ended { id, outcome });
                 }
             }
@@ -368,21 +370,21 @@ impl World<'_> {
                 }
             }
             Effect::Tell(happened) => {
-                if self.script.hear(self.now, &happened) {
+                if self.script.observe(self.now, &happened) {
                     self.trace.told.push((self.now, happened));
                 }
             }
         }
     }
 
-    fn started(&mut self, node: Name, text: String) -> Started {
+    fn started(&mut self, node: Name, text: String) -> StartedEffect {
         let times = self.started.entry(node.clone()).or_default();
         let before = *times;
         *times += 1;
-        Started { node, text, before }
+        StartedEffect { node, text, before }
     }
 
-    fn begin(&mut self, id: EffectId, node: &Name, course: Course) {
+    fn begin(&mut self, id: EffectId, node: &Name, course: EffectCourse) {
         self.running.insert(id, course.stops_ms);
         self.trace.width = self.trace.width.max(self.running.len());
         let (takes_ms, outcome) = (course.takes_ms, course.outcome);

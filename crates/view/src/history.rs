@@ -4,26 +4,26 @@
 use indexmap::IndexMap;
 use serde::Serialize;
 
-use super::style::{Line, Mark, Tone};
-use super::{Style, moment, path, text, words};
+use super::style::{LineSymbol, StyledLine, Tone};
+use super::{Style, moment, path, phrases, text};
 use lockstep_base::source::Name;
-use lockstep_engine::notice::{Failure, Happened, NodeKind, RunEvent, Status, Waiting};
+use lockstep_engine::run_event::{Failure, NodeKind, RunEvent, RunEventKind, Status, WaitReason};
 
 /// Lines beyond this number are counted, not shown.
-const MOST: usize = 300;
+const MAX_HISTORY_LINES: usize = 300;
 /// A name is not shown wider than this.
-const WIDE: usize = 60;
+const MAX_NAME_COLUMNS: usize = 60;
 
 /// What is known of the nodes of a run.
 #[derive(Debug, Default)]
-pub struct History {
-    nodes: IndexMap<Name, Past>,
+pub struct RunHistory {
+    nodes: IndexMap<Name, NodeHistory>,
     last: Option<i64>,
 }
 
 /// What is known of a node. As JSON it is stable: fields may be added, none goes away.
 #[derive(Debug, Clone, Serialize)]
-pub struct Past {
+pub struct NodeHistory {
     /// What it is.
     pub kind: NodeKind,
     /// Its last known status.
@@ -36,7 +36,7 @@ pub struct Past {
     pub took_ms: Option<i64>,
     /// What it waits for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub waiting: Option<Waiting>,
+    pub waiting: Option<WaitReason>,
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
@@ -44,23 +44,23 @@ pub struct Past {
     since: Option<i64>,
 }
 
-impl Past {
+impl NodeHistory {
     /// A node that nothing drives any more is marked for attention.
-    fn mark(&self, going_on: bool) -> Mark {
+    fn mark(&self, going_on: bool) -> LineSymbol {
         match going_on || self.status.is_final() {
-            true => words::mark(self.status),
-            false => Mark::Warn,
+            true => phrases::status_symbol(self.status),
+            false => LineSymbol::Warn,
         }
     }
 }
 
-impl History {
+impl RunHistory {
     /// Applies the next event.
     pub fn take(&mut self, event: &RunEvent) {
         let now = Some(moment(event));
         self.last = now;
         match &event.what {
-            Happened::NodeStarted { node, kind, text } => {
+            RunEventKind::NodeStarted { node, kind, text } => {
                 let past = self.node(node, *kind);
                 past.status = Status::Running;
                 past.since = past.since.or(now);
@@ -69,23 +69,23 @@ impl History {
                     past.text.clone_from(text);
                 }
             }
-            Happened::NodeWaiting {
+            RunEventKind::NodeWaiting {
                 node,
                 kind,
                 waiting,
             } => {
                 let past = self.node(node, *kind);
                 past.status = match waiting {
-                    Waiting::Lock { .. } => Status::Queued,
-                    Waiting::Barrier { .. }
-                    | Waiting::Retry { .. }
-                    | Waiting::Time { .. }
-                    | Waiting::Approval { .. } => Status::Waiting,
+                    WaitReason::Lock { .. } => Status::Queued,
+                    WaitReason::Barrier { .. }
+                    | WaitReason::Retry { .. }
+                    | WaitReason::Time { .. }
+                    | WaitReason::Approval { .. } => Status::Waiting,
                 };
                 past.since = past.since.or(now);
                 past.waiting = Some(waiting.clone());
             }
-            Happened::NodeFinished {
+            RunEventKind::NodeFinished {
                 node,
                 kind,
                 status,
@@ -100,22 +100,24 @@ impl History {
                 }
                 past.took_ms = past.since.zip(now).map(|(since, now)| now - since);
             }
-            Happened::RunStarted { .. }
-            | Happened::NodeOutput { .. }
-            | Happened::RunFinished { .. } => {}
+            RunEventKind::RunStarted { .. }
+            | RunEventKind::NodeOutput { .. }
+            | RunEventKind::RunFinished { .. } => {}
         }
     }
 
-    fn node(&mut self, node: &Name, kind: NodeKind) -> &mut Past {
-        self.nodes.entry(node.clone()).or_insert_with(|| Past {
-            kind,
-            status: Status::Pending,
-            text: None,
-            took_ms: None,
-            waiting: None,
-            failure: None,
-            since: None,
-        })
+    fn node(&mut self, node: &Name, kind: NodeKind) -> &mut NodeHistory {
+        self.nodes
+            .entry(node.clone())
+            .or_insert_with(|| NodeHistory {
+                kind,
+                status: Status::Pending,
+                text: None,
+                took_ms: None,
+                waiting: None,
+                failure: None,
+                since: None,
+            })
     }
 
     /// Sets the durations of the nodes that have not ended, up to `now`.
@@ -128,35 +130,37 @@ impl History {
     }
 
     /// All nodes, in the order in which they first appeared.
-    pub fn nodes(&self) -> impl Iterator<Item = (&Name, &Past)> {
+    pub fn nodes(&self) -> impl Iterator<Item = (&Name, &NodeHistory)> {
         self.nodes.iter()
     }
 
     /// A line for each node. Without `full` uninteresting lines are left out: what a deployment or
     /// step that succeeded did inside, and loops.
-    pub fn lines(&self, style: Style, full: bool, going_on: bool) -> Vec<Line> {
-        let shown: Vec<(&Name, &Past)> = self
+    pub fn lines(&self, style: Style, full: bool, going_on: bool) -> Vec<StyledLine> {
+        let shown: Vec<(&Name, &NodeHistory)> = self
             .nodes
             .iter()
             .filter(|(node, past)| full || self.is_shown(node, past))
             .collect();
-        let rows: Vec<(Line, &Past)> = (shown.iter().take(MOST))
+        let rows: Vec<(StyledLine, &NodeHistory)> = (shown.iter().take(MAX_HISTORY_LINES))
             .map(|(node, past)| (self.name(node, past, style, full, going_on), *past))
             .collect();
-        let widths = rows.iter().map(|(name, _)| name.width().min(WIDE));
+        let widths = rows
+            .iter()
+            .map(|(name, _)| name.width().min(MAX_NAME_COLUMNS));
         let column = widths.max().unwrap_or(0) + 2;
-        let mut lines: Vec<Line> = rows
+        let mut lines: Vec<StyledLine> = rows
             .into_iter()
             .map(|(name, past)| finish(name, past, column, going_on))
             .collect();
-        if shown.len() > MOST {
-            let more = shown.len() - MOST;
-            lines.push(Line::of(Tone::Dim, format!("  and {more} more")));
+        if shown.len() > MAX_HISTORY_LINES {
+            let more = shown.len() - MAX_HISTORY_LINES;
+            lines.push(StyledLine::of(Tone::Dim, format!("  and {more} more")));
         }
         lines
     }
 
-    fn is_shown(&self, node: &str, past: &Past) -> bool {
+    fn is_shown(&self, node: &str, past: &NodeHistory) -> bool {
         use NodeKind::{
             Action, Approve, Barrier, Cell, Deploy, Lock, Log, Parallel, Pipeline, Run, Serial,
             Stage, Step, Undo, Verify, Wait, Workflow,
@@ -169,23 +173,30 @@ impl History {
             | Undo => {
                 let is_inside = |above| {
                     let around = self.nodes.get(above);
-                    around.is_some_and(|it: &Past| matches!(it.kind, Deploy | Step))
+                    around.is_some_and(|it: &NodeHistory| matches!(it.kind, Deploy | Step))
                 };
                 !is_plain || !path::ancestors(node).any(is_inside)
             }
         }
     }
 
-    fn name(&self, node: &str, past: &Past, style: Style, full: bool, going_on: bool) -> Line {
+    fn name(
+        &self,
+        node: &str,
+        past: &NodeHistory,
+        style: Style,
+        full: bool,
+        going_on: bool,
+    ) -> StyledLine {
         let above = path::ancestors(node).filter(|above| {
             let known = self.nodes.get(*above);
             known.is_some_and(|past| full || self.is_shown(above, past))
         });
         let mark = past.mark(going_on);
-        let mut line = Line::of(Tone::Plain, "  ".repeat(above.count()));
+        let mut line = StyledLine::of(Tone::Plain, "  ".repeat(above.count()));
         line.add(mark.tone(), style.mark(mark));
         let last = path::segments(node).last().unwrap_or(node);
-        let segment = path::Segment::new(last);
+        let segment = path::PathSegment::new(last);
         let words = match (past.kind, &past.text, segment.deployment()) {
             (_, _, Some((service, target))) => {
                 format!(
@@ -220,13 +231,13 @@ impl History {
             ) => last.to_owned(),
         };
         line.add(Tone::Plain, format!(" {}", text::clean(&words)));
-        line.fit(WIDE, style);
+        line.fit(MAX_NAME_COLUMNS, style);
         line
     }
 }
 
 /// The end of a line: the status and the duration.
-fn finish(mut line: Line, past: &Past, column: usize, going_on: bool) -> Line {
+fn finish(mut line: StyledLine, past: &NodeHistory, column: usize, going_on: bool) -> StyledLine {
     line.pad(column);
     let mark = past.mark(going_on);
     let mut word = past.status.as_str().to_owned();
@@ -234,11 +245,11 @@ fn finish(mut line: Line, past: &Past, column: usize, going_on: bool) -> Line {
         // Nothing drives the run any more.
         word = String::from("unfinished");
     } else if let Some(waiting) = &past.waiting {
-        word = words::waiting(waiting, past.took_ms);
+        word = phrases::wait_text(waiting, past.took_ms);
     }
     line.add(mark.tone(), format!("{word:<11}"));
     if let Some(took) = past.took_ms.filter(|_| past.waiting.is_none()) {
-        line.add(Tone::Dim, format!("  {}", words::took(took)));
+        line.add(Tone::Dim, format!("  {}", phrases::duration_text(took)));
     }
     line
 }

@@ -2,21 +2,21 @@
 
 use std::io::{self, Write};
 
-use lockstep_engine::notice::RunEvent;
+use lockstep_engine::run_event::RunEvent;
 
-use super::Report;
+use super::RunObserver;
 
 /// At most so much output is buffered, in bytes.
-const HELD: usize = 1 << 16;
+const MAX_BUFFERED_BYTES: usize = 1 << 16;
 
 /// Writes each event as one line of JSON.
 #[derive(Debug)]
-pub struct Json<W> {
+pub struct JsonObserver<W> {
     out: W,
     lines: Vec<u8>,
 }
 
-impl<W: Write> Json<W> {
+impl<W: Write> JsonObserver<W> {
     /// Writes to `out`.
     pub fn new(out: W) -> Self {
         Self {
@@ -26,11 +26,11 @@ impl<W: Write> Json<W> {
     }
 }
 
-impl<W: Write> Report for Json<W> {
+impl<W: Write> RunObserver for JsonObserver<W> {
     fn event(&mut self, event: &RunEvent) -> io::Result<()> {
         serde_json::to_writer(&mut self.lines, event)?;
         self.lines.push(b'\n');
-        match self.lines.len() < HELD {
+        match self.lines.len() < MAX_BUFFERED_BYTES {
             true => Ok(()),
             false => self.flush(),
         }

@@ -7,16 +7,16 @@ mod table;
 use std::io::{self, Write};
 
 use lockstep_base::source::Sources;
-use lockstep_engine::notice::Status;
+use lockstep_engine::run_event::Status;
 use lockstep_lang::ir::FailureClass;
 
-use super::style::{Line, Mark, Tone};
-use super::tally::Counts;
-use super::{Style, Summary, path, text, words};
+use super::deployment_counts::StatusCounts;
+use super::style::{LineSymbol, StyledLine, Tone};
+use super::{RunSummary, Style, path, phrases, text};
 
 /// How a ledger is printed.
 #[derive(Debug, Clone, Default)]
-pub struct Ledger<'a> {
+pub struct LedgerFormat<'a> {
     /// Colours and symbols.
     pub style: Style,
     /// The width of the terminal in columns; without one nothing is ever cut.
@@ -29,9 +29,9 @@ pub struct Ledger<'a> {
     pub goes_on: bool,
 }
 
-impl Ledger<'_> {
+impl LedgerFormat<'_> {
     /// Prints the summary of a run.
-    pub fn print(&self, out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
+    pub fn print(&self, out: &mut dyn Write, summary: &RunSummary) -> io::Result<()> {
         let failures = failures::lines(self, summary);
         let table = table::lines(self, summary);
         let end = self.end(summary);
@@ -58,30 +58,36 @@ impl Ledger<'_> {
     }
 
     /// `✗ run r-7f3a failed in 1m 12s: 3 deployed, 1 rolled back`
-    fn end(&self, summary: &Summary) -> Vec<Line> {
-        let took = summary.took_ms().map(words::took);
+    fn end(&self, summary: &RunSummary) -> Vec<StyledLine> {
+        let took = summary.took_ms().map(phrases::duration_text);
         let within = |word: &str| match &took {
             Some(took) => format!(" {word} {took}"),
             None => String::new(),
         };
         let (mark, tone, how) = match summary.status() {
-            Some(Status::Succeeded | Status::Ignored) => {
-                (Mark::Good, Tone::Good, format!("succeeded{}", within("in")))
-            }
+            Some(Status::Succeeded | Status::Ignored) => (
+                LineSymbol::Good,
+                Tone::Good,
+                format!("succeeded{}", within("in")),
+            ),
             Some(Status::Cancelled) => (
-                Mark::Bad,
+                LineSymbol::Bad,
                 Tone::Warn,
                 format!("cancelled{}", within("after")),
             ),
             Some(Status::RollbackFailed) => (
-                Mark::Bad,
+                LineSymbol::Bad,
                 Tone::Bad,
                 format!("failed{}, and a rollback failed", within("in")),
             ),
-            Some(_) => (Mark::Bad, Tone::Bad, format!("failed{}", within("in"))),
-            None if self.goes_on => (Mark::Run, Tone::Note, String::from("goes on")),
+            Some(_) => (
+                LineSymbol::Bad,
+                Tone::Bad,
+                format!("failed{}", within("in")),
+            ),
+            None if self.goes_on => (LineSymbol::Run, Tone::Note, String::from("goes on")),
             None => (
-                Mark::Warn,
+                LineSymbol::Warn,
                 Tone::Warn,
                 // The time at which it stopped was not recorded.
                 String::from("stopped before its end"),
@@ -90,17 +96,17 @@ impl Ledger<'_> {
         let run = summary
             .run()
             .map_or(String::new(), |run| format!(" {}", text::clean(run)));
-        let mut line = Line::of(tone, self.style.mark(mark));
+        let mut line = StyledLine::of(tone, self.style.mark(mark));
         line.add(Tone::Bold, format!(" run{run} "));
         line.add(tone, how);
-        let mut counts = Counts::default();
+        let mut counts = StatusCounts::default();
         for row in summary.rows() {
             counts.add(match row.status {
                 Status::Pending => Status::Skipped,
                 status => status,
             });
         }
-        let mut ends = words::ends(&counts);
+        let mut ends = phrases::end_counts(&counts);
         let unfinished = counts.total() - counts.ended();
         if unfinished > 0 {
             let comma = if ends.is_empty() { "" } else { ", " };
@@ -115,10 +121,10 @@ impl Ledger<'_> {
             .filter(|failure| failure.class == FailureClass::Cancelled);
         if let Some(failure) = cancelled {
             let why = text::first_line(&failure.message, self.style.ellipsis());
-            lines.push(Line::of(Tone::Dim, format!("  {why}")));
+            lines.push(StyledLine::of(Tone::Dim, format!("  {why}")));
         }
         for next in &self.next {
-            let mut line = Line::of(Tone::Plain, "  ");
+            let mut line = StyledLine::of(Tone::Plain, "  ");
             line.add(Tone::Bold, text::clean(next));
             lines.push(line);
         }

@@ -3,41 +3,41 @@
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
 
-pub mod foresight;
+mod deployment_counts;
+mod event_formatter;
+#[cfg(test)]
+mod event_script;
 pub mod history;
 pub mod json;
 pub mod ledger;
 pub mod live;
-mod narrate;
-pub mod outline;
 pub mod path;
+pub mod phrases;
 pub mod plain;
-#[cfg(test)]
-mod script;
+pub mod plan;
 pub mod style;
 mod summary;
-mod tally;
 #[cfg(test)]
 mod tests;
 mod text;
-pub mod words;
+pub mod what_if;
 
 use std::io;
 
 use jiff::Timestamp;
 
-use lockstep_engine::notice::RunEvent;
+use lockstep_engine::run_event::RunEvent;
 
-pub use history::History;
-pub use json::Json;
-pub use ledger::Ledger;
-pub use live::Live;
-pub use plain::Plain;
+pub use history::RunHistory;
+pub use json::JsonObserver;
+pub use ledger::LedgerFormat;
+pub use live::LiveObserver;
+pub use plain::PlainObserver;
 pub use style::Style;
-pub use summary::{Row, Summary, Tail, Trouble};
+pub use summary::{LedgerRow, OutputTail, RunSummary, UnresolvedFailure};
 
 /// A reporter: receives the events of a run and writes them in some form.
-pub trait Report {
+pub trait RunObserver {
     /// Applies the next event.
     fn event(&mut self, event: &RunEvent) -> io::Result<()>;
 
@@ -54,12 +54,12 @@ pub trait Report {
         Ok(())
     }
 
-    /// Clears the screen area for a question: nothing is drawn until [`Report::proceed`].
+    /// Clears the screen area for a question: nothing is drawn until [`RunObserver::proceed`].
     fn pause(&mut self) -> io::Result<()> {
         Ok(())
     }
 
-    /// Resumes drawing after [`Report::pause`].
+    /// Resumes drawing after [`RunObserver::pause`].
     fn proceed(&mut self) -> io::Result<()> {
         Ok(())
     }

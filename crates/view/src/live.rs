@@ -11,38 +11,38 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 
 use lockstep_base::source::Name;
-use lockstep_engine::notice::RunEvent;
+use lockstep_engine::run_event::RunEvent;
 
-use super::narrate::{Narrator, Weight};
-use super::style::Line;
-use super::tally::Tally;
-use super::{Report, Style, moment};
-use board::Board;
-use frame::Size;
+use super::deployment_counts::DeploymentCounts;
+use super::event_formatter::{EventFormatter, LineWeight};
+use super::style::StyledLine;
+use super::{RunObserver, Style, moment};
+use board::RunBoard;
+use frame::ScreenSize;
 
 /// The screen is drawn no more often than this, in milliseconds.
-const PAUSE: i64 = 80;
+const REDRAW_INTERVAL_MS: i64 = 80;
 /// At most so much lasting text is buffered until the next drawing, in bytes.
-const BACKLOG: usize = 1 << 16;
+const MAX_BACKLOG_BYTES: usize = 1 << 16;
 
 /// Begins and ends a synchronized update, which terminals that support it show as a whole.
-const BEGIN: &str = "\u{1b}[?2026h";
-const END: &str = "\u{1b}[?2026l";
+const BEGIN_SYNCHRONIZED_UPDATE: &str = "\u{1b}[?2026h";
+const END_SYNCHRONIZED_UPDATE: &str = "\u{1b}[?2026l";
 /// Lines that a shrinking terminal makes too long are cut, not wrapped.
-const NO_WRAP: &str = "\u{1b}[?7l";
-const WRAP: &str = "\u{1b}[?7h";
+const DISABLE_LINE_WRAP: &str = "\u{1b}[?7l";
+const ENABLE_LINE_WRAP: &str = "\u{1b}[?7h";
 /// Clears from the cursor to the end of the screen.
-const CLEAR: &str = "\u{1b}[J";
+const CLEAR_TO_END_OF_SCREEN: &str = "\u{1b}[J";
 
 /// Draws the current state of the run.
-pub struct Live<W> {
+pub struct LiveObserver<W> {
     out: W,
     style: Style,
     /// Returns columns and rows.
     size: Box<dyn FnMut() -> (u16, u16) + Send>,
-    board: Board,
-    tally: Tally,
-    narrator: Narrator,
+    board: RunBoard,
+    tally: DeploymentCounts,
+    narrator: EventFormatter,
     /// Lasting text since the last drawing.
     lasting: String,
     /// The tree on the screen.
@@ -54,16 +54,16 @@ pub struct Live<W> {
     paused: bool,
 }
 
-impl<W: Write> Live<W> {
+impl<W: Write> LiveObserver<W> {
     /// Draws on `out`; `size` returns its columns and rows at each drawing.
     pub fn new(out: W, style: Style, size: impl FnMut() -> (u16, u16) + Send + 'static) -> Self {
         Self {
             out,
             style,
             size: Box::new(size),
-            board: Board::new(style),
-            tally: Tally::default(),
-            narrator: Narrator::new(style),
+            board: RunBoard::new(style),
+            tally: DeploymentCounts::default(),
+            narrator: EventFormatter::new(style),
             lasting: String::new(),
             tree: String::new(),
             drawn: Vec::new(),
@@ -81,19 +81,19 @@ impl<W: Write> Live<W> {
 
     fn draw(&mut self, now: i64) -> io::Result<()> {
         let (width, height) = (self.size)();
-        let size = Size {
+        let size = ScreenSize {
             width: usize::from(width),
             height: usize::from(height),
         };
         let lines = frame::frame(&self.board, &self.tally, self.style, size, now);
-        self.narrator.fit(size.width);
+        self.narrator.fit_name(size.width);
         self.show(&lines, size.width)?;
         self.drawn_at = Some(now);
         Ok(())
     }
 
     /// Replaces what is drawn by the lasting text and these lines, in one write.
-    fn show(&mut self, lines: &[Line], width: usize) -> io::Result<()> {
+    fn show(&mut self, lines: &[StyledLine], width: usize) -> io::Result<()> {
         let mut tree = String::new();
         for line in lines {
             // The first of these ends a blank line, which sets the tree apart from what has
@@ -104,20 +104,20 @@ impl<W: Write> Live<W> {
         if self.lasting.is_empty() && tree == self.tree && width == self.drawn_in {
             return Ok(());
         }
-        let mut text = String::from(BEGIN);
+        let mut text = String::from(BEGIN_SYNCHRONIZED_UPDATE);
         self.erase(&mut text, width);
         text.push_str(&self.lasting);
         self.lasting.clear();
         if !lines.is_empty() {
-            text.push_str(NO_WRAP);
+            text.push_str(DISABLE_LINE_WRAP);
             text.push_str(&tree);
-            text.push_str(WRAP);
+            text.push_str(ENABLE_LINE_WRAP);
             self.drawn.push(0);
-            self.drawn.extend(lines.iter().map(Line::width));
+            self.drawn.extend(lines.iter().map(StyledLine::width));
         }
         self.tree = tree;
         self.drawn_in = width;
-        text.push_str(END);
+        text.push_str(END_SYNCHRONIZED_UPDATE);
         self.out.write_all(text.as_bytes())?;
         self.out.flush()
     }
@@ -141,23 +141,25 @@ impl<W: Write> Live<W> {
         if rows > 1 {
             text.push_str(&format!("\u{1b}[{}A", rows - 1));
         }
-        text.push_str(CLEAR);
+        text.push_str(CLEAR_TO_END_OF_SCREEN);
     }
 }
 
-impl<W: Write> Report for Live<W> {
+impl<W: Write> RunObserver for LiveObserver<W> {
     fn event(&mut self, event: &RunEvent) -> io::Result<()> {
         self.tally.event(event);
         self.board.event(event);
-        for (weight, line) in self.narrator.tell(event, &self.tally) {
-            if weight == Weight::Lasting {
+        for (weight, line) in self.narrator.format_event(event, &self.tally) {
+            if weight == LineWeight::Lasting {
                 self.lasting.push_str(&line.paint(self.style));
                 self.lasting.push('\n');
             }
         }
         let now = moment(event);
-        let due = self.drawn_at.is_none_or(|drawn| now - drawn >= PAUSE);
-        if !self.paused && (due || self.lasting.len() > BACKLOG) {
+        let due = self
+            .drawn_at
+            .is_none_or(|drawn| now - drawn >= REDRAW_INTERVAL_MS);
+        if !self.paused && (due || self.lasting.len() > MAX_BACKLOG_BYTES) {
             self.draw(now)?;
         }
         Ok(())
@@ -173,7 +175,7 @@ impl<W: Write> Report for Live<W> {
         if self.paused
             || self
                 .drawn_at
-                .is_some_and(|drawn| (0..PAUSE).contains(&(now - drawn)))
+                .is_some_and(|drawn| (0..REDRAW_INTERVAL_MS).contains(&(now - drawn)))
         {
             return Ok(());
         }

@@ -27,7 +27,7 @@ pub fn is_below(path: &str, above: &str) -> bool {
 
 /// A segment split into its parts: `deploy[checkout, prod.eu]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Segment<'a> {
+pub struct PathSegment<'a> {
     /// The text before the brackets.
     pub name: &'a str,
     /// The texts between the brackets; none without brackets.
@@ -36,7 +36,7 @@ pub struct Segment<'a> {
     pub rest: &'a str,
 }
 
-impl<'a> Segment<'a> {
+impl<'a> PathSegment<'a> {
     /// Splits a segment.
     pub fn new(segment: &'a str) -> Self {
         let plain = Self {
@@ -81,11 +81,11 @@ impl<'a> Segment<'a> {
 
 /// Service and infrastructure of the deployment that the path names or lies in.
 pub fn deployment(path: &str) -> Option<(&str, &str)> {
-    segments(path).find_map(|segment| Segment::new(segment).deployment())
+    segments(path).find_map(|segment| PathSegment::new(segment).deployment())
 }
 
 /// Statements without a name, which are called by their keyword.
-const NAMELESS: [&str; 6] = ["run", "log", "barrier", "approve", "wait", "lock"];
+const UNNAMED_STATEMENTS: [&str; 6] = ["run", "log", "barrier", "approve", "wait", "lock"];
 
 /// A readable name: `checkout → prod.eu · verify`, or the path without its pipeline.
 ///
@@ -94,12 +94,21 @@ const NAMELESS: [&str; 6] = ["run", "log", "barrier", "approve", "wait", "lock"]
 pub fn label(path: &str, arrow: &str, dot: &str) -> String {
     let mut all: Vec<&str> = segments(path).collect();
     if let [.., above, last] = all.as_slice()
-        && NAMELESS.contains(&Segment::new(last).name.split('#').next().unwrap_or(last))
+        && UNNAMED_STATEMENTS.contains(
+            &PathSegment::new(last)
+                .name
+                .split('#')
+                .next()
+                .unwrap_or(last),
+        )
         && above.split('#').next() != Some("parallel")
     {
         all.pop();
     }
-    let parts: Vec<Segment<'_>> = all.iter().map(|segment| Segment::new(segment)).collect();
+    let parts: Vec<PathSegment<'_>> = all
+        .iter()
+        .map(|segment| PathSegment::new(segment))
+        .collect();
     let deploy = parts
         .iter()
         .enumerate()
@@ -231,12 +240,12 @@ mod tests {
 
     #[test]
     fn a_segment_comes_apart() {
-        let segment = Segment::new(r#"matrix["a, b", [1, 2], x]#2"#);
+        let segment = PathSegment::new(r#"matrix["a, b", [1, 2], x]#2"#);
         assert_eq!(segment.name, "matrix");
         assert_eq!(segment.keys, [r#""a, b""#, "[1, 2]", "x"]);
         assert_eq!(segment.rest, "#2");
-        assert_eq!(Segment::new("verify").keys, Vec::<&str>::new());
-        assert_eq!(Segment::new("odd[").name, "odd[");
+        assert_eq!(PathSegment::new("verify").keys, Vec::<&str>::new());
+        assert_eq!(PathSegment::new("odd[").name, "odd[");
     }
 
     #[test]

@@ -2,46 +2,46 @@
 
 use std::io::{self, Write};
 
-use lockstep_engine::notice::RunEvent;
+use lockstep_engine::run_event::RunEvent;
 
-use super::narrate::Narrator;
-use super::tally::Tally;
-use super::{Report, Style};
+use super::deployment_counts::DeploymentCounts;
+use super::event_formatter::EventFormatter;
+use super::{RunObserver, Style};
 
 /// At most so much output is buffered, in bytes.
-const HELD: usize = 1 << 16;
+const MAX_BUFFERED_BYTES: usize = 1 << 16;
 
 /// Writes a line whenever something starts, ends, waits or is logged.
 #[derive(Debug)]
-pub struct Plain<W> {
+pub struct PlainObserver<W> {
     out: W,
     style: Style,
-    narrator: Narrator,
-    tally: Tally,
+    narrator: EventFormatter,
+    tally: DeploymentCounts,
     text: String,
 }
 
-impl<W: Write> Plain<W> {
+impl<W: Write> PlainObserver<W> {
     /// Writes to `out`.
     pub fn new(out: W, style: Style) -> Self {
         Self {
             out,
             style,
-            narrator: Narrator::new(style),
-            tally: Tally::default(),
+            narrator: EventFormatter::new(style),
+            tally: DeploymentCounts::default(),
             text: String::new(),
         }
     }
 }
 
-impl<W: Write> Report for Plain<W> {
+impl<W: Write> RunObserver for PlainObserver<W> {
     fn event(&mut self, event: &RunEvent) -> io::Result<()> {
         self.tally.event(event);
-        for (_, line) in self.narrator.tell(event, &self.tally) {
+        for (_, line) in self.narrator.format_event(event, &self.tally) {
             self.text.push_str(&line.paint(self.style));
             self.text.push('\n');
         }
-        match self.text.len() < HELD {
+        match self.text.len() < MAX_BUFFERED_BYTES {
             true => Ok(()),
             false => self.flush(),
         }

@@ -59,18 +59,18 @@ impl Style {
     }
 
     /// The symbol for a mark.
-    pub fn mark(self, mark: Mark) -> &'static str {
+    pub fn mark(self, mark: LineSymbol) -> &'static str {
         match mark {
-            Mark::None => " ",
-            Mark::Good => self.pick("✓", "+"),
-            Mark::Bad => self.pick("✗", "x"),
-            Mark::Back => self.pick("↶", "<"),
-            Mark::Run => self.pick("▸", ">"),
-            Mark::Wait => self.pick("◦", "."),
-            Mark::Again => self.pick("↻", "~"),
-            Mark::Skip => self.pick("·", "-"),
-            Mark::Warn => "!",
-            Mark::Ask => "?",
+            LineSymbol::None => " ",
+            LineSymbol::Good => self.pick("✓", "+"),
+            LineSymbol::Bad => self.pick("✗", "x"),
+            LineSymbol::Back => self.pick("↶", "<"),
+            LineSymbol::Run => self.pick("▸", ">"),
+            LineSymbol::Wait => self.pick("◦", "."),
+            LineSymbol::Again => self.pick("↻", "~"),
+            LineSymbol::Skip => self.pick("·", "-"),
+            LineSymbol::Warn => "!",
+            LineSymbol::Ask => "?",
         }
     }
 
@@ -82,7 +82,7 @@ impl Style {
 /// A symbol before a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the signs say it")]
-pub enum Mark {
+pub enum LineSymbol {
     None,
     Good,
     Bad,
@@ -95,7 +95,7 @@ pub enum Mark {
     Ask,
 }
 
-impl Mark {
+impl LineSymbol {
     /// Its tone.
     pub fn tone(self) -> Tone {
         match self {
@@ -143,11 +143,11 @@ impl Tone {
 
 /// A line of styled pieces.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Line {
+pub struct StyledLine {
     pieces: Vec<(Tone, String)>,
 }
 
-impl Line {
+impl StyledLine {
     /// An empty line.
     pub fn new() -> Self {
         Self::default()
@@ -170,7 +170,7 @@ impl Line {
     }
 
     /// Adds the pieces of another line.
-    pub fn append(&mut self, line: Line) -> &mut Self {
+    pub fn append(&mut self, line: StyledLine) -> &mut Self {
         self.pieces.extend(line.pieces);
         self
     }
@@ -234,8 +234,8 @@ impl Line {
 mod tests {
     use super::*;
 
-    fn line() -> Line {
-        let mut line = Line::new();
+    fn line() -> StyledLine {
+        let mut line = StyledLine::new();
         line.add(Tone::Good, "✓")
             .add(Tone::Plain, " checkout")
             .add(Tone::Dim, " deployed");

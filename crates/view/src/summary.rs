@@ -8,23 +8,25 @@ use std::ops::Bound;
 use indexmap::IndexMap;
 
 use lockstep_base::source::Name;
-use lockstep_engine::notice::{Deployment, Failure, Happened, NodeKind, RunEvent, Status};
+use lockstep_engine::run_event::{
+    DeploymentRecord, Failure, NodeKind, RunEvent, RunEventKind, Status,
+};
 use lockstep_lang::ir::FailureClass;
 
-use super::{Report, moment, path};
+use super::{RunObserver, moment, path};
 
 /// How many lines of a command's output are stored.
-const TAIL_LINES: usize = 20;
+const MAX_TAIL_LINES: usize = 20;
 /// How much of such a line is stored, in bytes.
-const TAIL_LINE_BYTES: usize = 2_000;
+const MAX_TAIL_LINE_BYTES: usize = 2_000;
 /// How many failures store the end of their output.
-const TAILS: usize = 100;
+const MAX_TAILS: usize = 100;
 /// For how many stopped commands the end of the output is stored, until the cause is known.
-const STOPPED: usize = 32;
+const MAX_STOPPED_TAILS: usize = 32;
 
 /// A line of the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
+pub struct LedgerRow {
     /// The deployment's path.
     pub node: Name,
     /// The service.
@@ -47,7 +49,7 @@ pub struct Row {
 
 /// A command, and the end of its output.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tail {
+pub struct OutputTail {
     /// The command's path.
     pub node: Name,
     /// Its text.
@@ -58,7 +60,7 @@ pub struct Tail {
     pub earlier: usize,
 }
 
-impl Tail {
+impl OutputTail {
     fn of(node: &Name, command: &str) -> Self {
         Self {
             node: node.clone(),
@@ -71,11 +73,11 @@ impl Tail {
 
 /// A failure that no retry or handler has cleared.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trouble {
+pub struct UnresolvedFailure {
     /// What happened.
     pub failure: Failure,
     /// The command that failed or was stopped, with the end of its output.
-    pub tail: Option<Tail>,
+    pub tail: Option<OutputTail>,
     /// Whether it was ignored.
     pub ignored: bool,
     /// Its place among the failures of the run.
@@ -84,22 +86,22 @@ pub struct Trouble {
 
 /// The collected data of a run.
 #[derive(Debug, Default)]
-pub struct Summary {
+pub struct RunSummary {
     run: Option<Name>,
     status: Option<Status>,
     failure: Option<Failure>,
     began: Option<i64>,
     last: Option<i64>,
-    rows: IndexMap<Name, Row>,
-    troubles: BTreeMap<Name, Trouble>,
+    rows: IndexMap<Name, LedgerRow>,
+    unresolved_failures: BTreeMap<Name, UnresolvedFailure>,
     tails_kept: usize,
-    running: HashMap<Name, Tail>,
-    stopped: VecDeque<Tail>,
+    running: HashMap<Name, OutputTail>,
+    stopped: VecDeque<OutputTail>,
     skipped_stages: Vec<Name>,
     events: u64,
 }
 
-impl Report for Summary {
+impl RunObserver for RunSummary {
     fn event(&mut self, event: &RunEvent) -> io::Result<()> {
         self.take(event);
         Ok(())
@@ -110,7 +112,7 @@ impl Report for Summary {
     }
 }
 
-impl Summary {
+impl RunSummary {
     /// The state before the first event.
     pub fn new() -> Self {
         Self::default()
@@ -137,13 +139,13 @@ impl Summary {
     }
 
     /// The deployments, in the order in which they first appeared.
-    pub fn rows(&self) -> impl ExactSizeIterator<Item = &Row> {
+    pub fn rows(&self) -> impl ExactSizeIterator<Item = &LedgerRow> {
         self.rows.values()
     }
 
     /// The failures, in the order in which they happened.
-    pub fn troubles(&self) -> Vec<&Trouble> {
-        let mut troubles: Vec<&Trouble> = self.troubles.values().collect();
+    pub fn unresolved_failures(&self) -> Vec<&UnresolvedFailure> {
+        let mut troubles: Vec<&UnresolvedFailure> = self.unresolved_failures.values().collect();
         troubles.sort_by_key(|trouble| trouble.order);
         troubles
     }
@@ -155,8 +157,8 @@ impl Summary {
 
     /// How many commands and failures are stored.
     #[cfg(test)]
-    pub(super) fn remembered(&self) -> usize {
-        self.running.len() + self.stopped.len() + self.troubles.len() + self.tails_kept
+    pub(super) fn with_history(&self) -> usize {
+        self.running.len() + self.stopped.len() + self.unresolved_failures.len() + self.tails_kept
     }
 
     /// Applies the next event.
@@ -166,25 +168,26 @@ impl Summary {
         self.began = self.began.or(now);
         self.last = now;
         match &event.what {
-            Happened::RunStarted { run, .. } => {
+            RunEventKind::RunStarted { run, .. } => {
                 self.run = Some(run.clone());
                 self.status = None;
                 self.failure = None;
             }
-            Happened::NodeStarted { node, kind, text } => {
+            RunEventKind::NodeStarted { node, kind, text } => {
                 self.started(node, *kind);
                 if *kind == NodeKind::Run {
                     let text = text.as_deref().unwrap_or_default();
-                    self.running.insert(node.clone(), Tail::of(node, text));
+                    self.running
+                        .insert(node.clone(), OutputTail::of(node, text));
                 }
             }
-            Happened::NodeWaiting { node, kind, .. } => {
+            RunEventKind::NodeWaiting { node, kind, .. } => {
                 if *kind == NodeKind::Deploy {
                     self.row(node, None);
                 }
             }
-            Happened::NodeOutput { node, text, .. } => self.output(node, text),
-            Happened::NodeFinished {
+            RunEventKind::NodeOutput { node, text, .. } => self.output(node, text),
+            RunEventKind::NodeFinished {
                 node,
                 kind,
                 status,
@@ -199,7 +202,7 @@ impl Summary {
                 }
                 self.ended(node, *status, failure.as_ref());
             }
-            Happened::RunFinished { status, failure } => {
+            RunEventKind::RunFinished { status, failure } => {
                 self.status = Some(*status);
                 self.failure = failure.clone();
                 if let Some(failure) = failure {
@@ -226,22 +229,26 @@ impl Summary {
 
     fn output(&mut self, node: &Name, text: &str) {
         if !self.running.contains_key(node) {
-            self.running.insert(node.clone(), Tail::of(node, ""));
+            self.running.insert(node.clone(), OutputTail::of(node, ""));
         }
         let Some(tail) = self.running.get_mut(node) else {
             return;
         };
-        if tail.lines.len() == TAIL_LINES {
+        if tail.lines.len() == MAX_TAIL_LINES {
             tail.lines.pop_front();
             tail.earlier += 1;
         }
-        let end = text.floor_char_boundary(TAIL_LINE_BYTES);
+        let end = text.floor_char_boundary(MAX_TAIL_LINE_BYTES);
         tail.lines.push_back(text[..end].to_owned());
     }
 
     /// The row of a deployment, created if it is new and the event or its path names service and
     /// target.
-    fn row(&mut self, node: &Name, deployment: Option<&Deployment>) -> Option<&mut Row> {
+    fn row(
+        &mut self,
+        node: &Name,
+        deployment: Option<&DeploymentRecord>,
+    ) -> Option<&mut LedgerRow> {
         if !self.rows.contains_key(node) {
             let (service, target) = match deployment {
                 Some(deployment) => (deployment.service.clone(), deployment.target.clone()),
@@ -250,7 +257,7 @@ impl Summary {
                     (service.into(), target.into())
                 }
             };
-            let row = Row {
+            let row = LedgerRow {
                 node: node.clone(),
                 service,
                 target,
@@ -271,7 +278,7 @@ impl Summary {
         node: &Name,
         status: Status,
         failed: bool,
-        deployment: Option<&Deployment>,
+        deployment: Option<&DeploymentRecord>,
     ) {
         let now = self.last;
         let Some(row) = self.row(node, deployment) else {
@@ -298,14 +305,14 @@ impl Summary {
         match status {
             Status::Succeeded => {
                 self.running.remove(node);
-                self.mended(node, true);
+                self.drop_recovered(node, true);
             }
             Status::Ignored => {
                 if let Some(failure) = failure {
                     self.failed(failure, true);
                 }
                 self.running.remove(node);
-                self.mended(node, false);
+                self.drop_recovered(node, false);
             }
             _ => {
                 if let Some(failure) = failure {
@@ -323,7 +330,7 @@ impl Summary {
         if failure.class == FailureClass::Cancelled {
             return;
         }
-        if let Some(known) = self.troubles.get_mut(&failure.node) {
+        if let Some(known) = self.unresolved_failures.get_mut(&failure.node) {
             known.ignored |= ignored;
             // A check that failed is reported as the verification that it was part of.
             if failure.class == FailureClass::Verification {
@@ -333,20 +340,21 @@ impl Summary {
         }
         let tail = self.tail_below(&failure.node);
         self.tails_kept += usize::from(tail.is_some());
-        let trouble = Trouble {
+        let trouble = UnresolvedFailure {
             failure: failure.clone(),
             tail,
             ignored,
             order: self.events,
         };
-        self.troubles.insert(failure.node.clone(), trouble);
+        self.unresolved_failures
+            .insert(failure.node.clone(), trouble);
         if failure.class == FailureClass::Verification {
             self.absorb(&failure.node);
         }
     }
 
     /// The end of the output of a command that was stopped because `node`, around it, failed.
-    fn tail_below(&mut self, node: &str) -> Option<Tail> {
+    fn tail_below(&mut self, node: &str) -> Option<OutputTail> {
         let at = self
             .stopped
             .iter()
@@ -359,12 +367,12 @@ impl Summary {
         let inner = self.below(node);
         let mut tail = None;
         for name in inner {
-            if let Some(trouble) = self.troubles.remove(&name) {
+            if let Some(trouble) = self.unresolved_failures.remove(&name) {
                 self.tails_kept -= usize::from(trouble.tail.is_some());
                 tail = trouble.tail.or(tail);
             }
         }
-        if let Some(trouble) = self.troubles.get_mut(node)
+        if let Some(trouble) = self.unresolved_failures.get_mut(node)
             && trouble.tail.is_none()
             && tail.is_some()
         {
@@ -373,15 +381,15 @@ impl Summary {
         }
     }
 
-    fn keep_tail(&mut self, tail: Tail, status: Status, failure: Option<&Failure>) {
-        let trouble = failure.and_then(|failure| self.troubles.get_mut(&failure.node));
+    fn keep_tail(&mut self, tail: OutputTail, status: Status, failure: Option<&Failure>) {
+        let trouble = failure.and_then(|failure| self.unresolved_failures.get_mut(&failure.node));
         match trouble {
-            Some(trouble) if trouble.tail.is_none() && self.tails_kept < TAILS => {
+            Some(trouble) if trouble.tail.is_none() && self.tails_kept < MAX_TAILS => {
                 trouble.tail = Some(tail);
                 self.tails_kept += 1;
             }
             None if status == Status::Cancelled => {
-                if self.stopped.len() == STOPPED {
+                if self.stopped.len() == MAX_STOPPED_TAILS {
                     self.stopped.pop_front();
                 }
                 self.stopped.push_back(tail);
@@ -391,8 +399,8 @@ impl Summary {
     }
 
     /// A node ended well: failures in it were cleared by a retry, or are ignored ones.
-    fn mended(&mut self, node: &Name, forget: bool) {
-        if self.troubles.is_empty() {
+    fn drop_recovered(&mut self, node: &Name, forget: bool) {
+        if self.unresolved_failures.is_empty() {
             return;
         }
         if forget {
@@ -401,7 +409,7 @@ impl Summary {
         for name in self.below(node) {
             if forget {
                 self.forget_unless_ignored(&name);
-            } else if let Some(trouble) = self.troubles.get_mut(&name) {
+            } else if let Some(trouble) = self.unresolved_failures.get_mut(&name) {
                 trouble.ignored = true;
             }
         }
@@ -409,7 +417,7 @@ impl Summary {
 
     fn forget_unless_ignored(&mut self, node: &Name) {
         if self
-            .troubles
+            .unresolved_failures
             .get(node)
             .is_some_and(|trouble| !trouble.ignored)
         {
@@ -418,7 +426,7 @@ impl Summary {
     }
 
     fn forget(&mut self, node: &Name) {
-        if let Some(trouble) = self.troubles.remove(node) {
+        if let Some(trouble) = self.unresolved_failures.remove(node) {
             self.tails_kept -= usize::from(trouble.tail.is_some());
         }
     }
@@ -427,7 +435,7 @@ impl Summary {
     fn below(&self, node: &str) -> Vec<Name> {
         let first = format!("{node}/");
         let range = (Bound::Included(first.as_str()), Bound::Unbounded);
-        self.troubles
+        self.unresolved_failures
             .range::<str, _>(range)
             .map(|(name, _)| name)
             .take_while(|name| name.starts_with(&first))

@@ -1,17 +1,17 @@
 //! The log and the ledger as they look.
 
 use lockstep_base::source::{Sources, Span};
-use lockstep_engine::notice::{NodeKind, RunEvent, Status, Waiting};
+use lockstep_engine::run_event::{NodeKind, RunEvent, Status, WaitReason};
 use lockstep_lang::ir::FailureClass;
 
-use super::narrate::Narrator;
-use super::script::{self, Script, cell, failure};
-use super::tally::Tally;
-use super::{Json, Ledger, Plain, Report, Style, Summary};
+use super::deployment_counts::DeploymentCounts;
+use super::event_formatter::EventFormatter;
+use super::event_script::{self, EventScript, cell, failure};
+use super::{JsonObserver, LedgerFormat, PlainObserver, RunObserver, RunSummary, Style};
 
-fn plain(script: &Script, style: Style) -> String {
+fn plain(script: &EventScript, style: Style) -> String {
     let mut out = Vec::new();
-    let mut plain = Plain::new(&mut out, style);
+    let mut plain = PlainObserver::new(&mut out, style);
     for event in &script.events {
         plain.event(event).expect("a vector takes everything");
     }
@@ -19,15 +19,15 @@ fn plain(script: &Script, style: Style) -> String {
     String::from_utf8(out).expect("text")
 }
 
-fn summary(script: &Script) -> Summary {
-    let mut summary = Summary::new();
+fn summary(script: &EventScript) -> RunSummary {
+    let mut summary = RunSummary::new();
     for event in &script.events {
         summary.take(event);
     }
     summary
 }
 
-fn ledger(script: &Script, ledger: &Ledger<'_>) -> String {
+fn ledger(script: &EventScript, ledger: &LedgerFormat<'_>) -> String {
     let mut out = Vec::new();
     ledger
         .print(&mut out, &summary(script))
@@ -35,43 +35,52 @@ fn ledger(script: &Script, ledger: &Ledger<'_>) -> String {
     String::from_utf8(out).expect("text")
 }
 
-fn plainly(script: &Script) -> String {
-    let how = Ledger {
+fn plainly(script: &EventScript) -> String {
+    let how = LedgerFormat {
         style: Style::PLAIN,
         next: vec!["lockstep retry r-7f3a".into()],
-        ..Ledger::default()
+        ..LedgerFormat::default()
     };
     ledger(script, &how)
 }
 
 #[test]
 fn the_log_reads_well() {
-    insta::assert_snapshot!("plain_success", plain(&script::success(), Style::PLAIN));
-    insta::assert_snapshot!("plain_failed", plain(&script::failed(None), Style::PLAIN));
-    insta::assert_snapshot!("plain_stuck", plain(&script::stuck(), Style::PLAIN));
-    insta::assert_snapshot!("plain_cancelled", plain(&script::cancelled(), Style::PLAIN));
-    insta::assert_snapshot!("plain_atomic", plain(&script::atomic(), Style::PLAIN));
+    insta::assert_snapshot!(
+        "plain_success",
+        plain(&event_script::success(), Style::PLAIN)
+    );
+    insta::assert_snapshot!(
+        "plain_failed",
+        plain(&event_script::failed(None), Style::PLAIN)
+    );
+    insta::assert_snapshot!("plain_stuck", plain(&event_script::stuck(), Style::PLAIN));
+    insta::assert_snapshot!(
+        "plain_cancelled",
+        plain(&event_script::cancelled(), Style::PLAIN)
+    );
+    insta::assert_snapshot!("plain_atomic", plain(&event_script::atomic(), Style::PLAIN));
 }
 
 #[test]
 fn the_ledger_reads_well() {
-    insta::assert_snapshot!("ledger_success", plainly(&script::success()));
-    insta::assert_snapshot!("ledger_stuck", plainly(&script::stuck()));
-    insta::assert_snapshot!("ledger_cancelled", plainly(&script::cancelled()));
-    insta::assert_snapshot!("ledger_atomic", plainly(&script::atomic()));
-    insta::assert_snapshot!("ledger_many", plainly(&script::many()));
+    insta::assert_snapshot!("ledger_success", plainly(&event_script::success()));
+    insta::assert_snapshot!("ledger_stuck", plainly(&event_script::stuck()));
+    insta::assert_snapshot!("ledger_cancelled", plainly(&event_script::cancelled()));
+    insta::assert_snapshot!("ledger_atomic", plainly(&event_script::atomic()));
+    insta::assert_snapshot!("ledger_many", plainly(&event_script::many()));
 }
 
 #[test]
 fn a_failure_names_its_place_in_the_source() {
     let mut sources = Sources::default();
     let file = sources.add("shop.deploy", "# one\n  run \"x\"\n");
-    let how = Ledger {
+    let how = LedgerFormat {
         style: Style::PLAIN,
         sources: Some(&sources),
-        ..Ledger::default()
+        ..LedgerFormat::default()
     };
-    let script = script::failed(Some(Span::new(file, 8, 15)));
+    let script = event_script::failed(Some(Span::new(file, 8, 15)));
     insta::assert_snapshot!("ledger_failed", ledger(&script, &how));
 }
 
@@ -81,11 +90,15 @@ fn an_ascii_report_is_ascii() {
         color: false,
         unicode: false,
     };
-    let how = Ledger {
+    let how = LedgerFormat {
         style,
-        ..Ledger::default()
+        ..LedgerFormat::default()
     };
-    for script in [script::success(), script::stuck(), script::many()] {
+    for script in [
+        event_script::success(),
+        event_script::stuck(),
+        event_script::many(),
+    ] {
         assert!(plain(&script, style).is_ascii());
         assert!(ledger(&script, &how).is_ascii());
     }
@@ -93,13 +106,13 @@ fn an_ascii_report_is_ascii() {
 
 #[test]
 fn a_narrow_ledger_stays_in_its_columns() {
-    let how = Ledger {
+    let how = LedgerFormat {
         style: Style::PLAIN,
         width: Some(60),
-        ..Ledger::default()
+        ..LedgerFormat::default()
     };
-    let mut script = Script::new();
-    let node = script::cell(
+    let mut script = EventScript::new();
+    let node = event_script::cell(
         "a-service-with-a-rather-long-name",
         "production.europe-west-4",
     );
@@ -118,9 +131,9 @@ fn a_narrow_ledger_stays_in_its_columns() {
 
 #[test]
 fn an_event_is_one_flat_line_of_json() {
-    let script = script::stuck();
+    let script = event_script::stuck();
     let mut out = Vec::new();
-    let mut json = Json::new(&mut out);
+    let mut json = JsonObserver::new(&mut out);
     for event in &script.events {
         json.event(event).expect("a vector takes everything");
     }
@@ -138,16 +151,16 @@ fn an_event_is_one_flat_line_of_json() {
 
 #[test]
 fn a_run_that_stops_without_an_end_says_what_is_unfinished() {
-    insta::assert_snapshot!("ledger_stopped", plainly(&script::failing(None)));
+    insta::assert_snapshot!("ledger_stopped", plainly(&event_script::failing(None)));
 }
 
 #[test]
 fn what_ended_well_is_forgotten() {
-    let mut script = Script::new();
+    let mut script = EventScript::new();
     for at in 0..100 {
         let node = format!("release/parallel[{at}]");
         let run = format!("{node}/run");
-        let barrier = Waiting::Barrier {
+        let barrier = WaitReason::Barrier {
             name: "BE".into(),
             arrived: 1,
             expected: 2,
@@ -165,29 +178,32 @@ fn what_ended_well_is_forgotten() {
             .end(&run, NodeKind::Run, Status::Succeeded)
             .end(&node, NodeKind::Cell, Status::Succeeded);
     }
-    assert_eq!(summary(&script).remembered(), 0);
+    assert_eq!(summary(&script).with_history(), 0);
     assert_eq!(summary(&script).rows().len(), 0);
-    let (mut narrator, tally) = (Narrator::new(Style::PLAIN), Tally::default());
+    let (mut narrator, tally) = (
+        EventFormatter::new(Style::PLAIN),
+        DeploymentCounts::default(),
+    );
     for event in &script.events {
-        narrator.tell(event, &tally).count();
+        narrator.format_event(event, &tally).count();
     }
-    assert_eq!(narrator.remembered(), 0);
+    assert_eq!(narrator.replayed(), 0);
 }
 
 #[test]
 fn what_was_mended_is_no_failure() {
-    let mut script = Script::new();
+    let mut script = EventScript::new();
     let why = failure("release/a/run", FailureClass::Exit, "exited with 1");
     script
         .start("release/a", NodeKind::Step)
         .start("release/a/run", NodeKind::Run)
         .out("release/a/run", "no luck")
         .fail("release/a/run", NodeKind::Run, &why);
-    assert_eq!(summary(&script).troubles().len(), 1);
-    let mut ignored = Script::default();
+    assert_eq!(summary(&script).unresolved_failures().len(), 1);
+    let mut ignored = EventScript::default();
     ignored.events.clone_from(&script.events);
     script.end("release/a", NodeKind::Step, Status::Succeeded);
-    assert_eq!(summary(&script).remembered(), 0);
+    assert_eq!(summary(&script).with_history(), 0);
     ignored
         .finish(
             "release/a",
@@ -203,7 +219,7 @@ fn what_was_mended_is_no_failure() {
 
 #[test]
 fn a_timeout_shows_the_output_of_what_it_stopped() {
-    let mut script = Script::new();
+    let mut script = EventScript::new();
     let run = "release/build/run";
     let why = failure(
         "release/build",
@@ -224,7 +240,7 @@ fn a_timeout_shows_the_output_of_what_it_stopped() {
 
 #[test]
 fn many_of_a_kind_are_told_together() {
-    let mut script = Script::new();
+    let mut script = EventScript::new();
     script.start("release/prod", NodeKind::Stage);
     let broken = "broken by `payments`, which failed: exit";
     for at in 0..500 {
@@ -255,7 +271,7 @@ fn many_of_a_kind_are_told_together() {
 
 #[test]
 fn deployments_of_two_stages_are_told_apart() {
-    let mut script = Script::new();
+    let mut script = EventScript::new();
     for stage in ["canary", "full"] {
         let node = format!("release/{stage}/deploy[checkout, prod.eu]");
         script

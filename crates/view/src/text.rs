@@ -57,7 +57,7 @@ pub(super) fn first_line(text: &str, ellipsis: &str) -> String {
 }
 
 /// How much of a text of several lines is shown on one line, in columns.
-const JOINED: usize = 80;
+const MAX_JOINED_CHARS: usize = 80;
 
 /// The lines of a text on one line; of a text that has several, only the beginning.
 pub(super) fn joined(text: &str, style: Style) -> String {
@@ -68,7 +68,7 @@ pub(super) fn joined(text: &str, style: Style) -> String {
         [one] => one.to_string(),
         several => {
             let end = format!(" {} ", style.line_end());
-            cut(&several.join(&end), JOINED, style.ellipsis()).into_owned()
+            cut(&several.join(&end), MAX_JOINED_CHARS, style.ellipsis()).into_owned()
         }
     }
 }
@@ -172,6 +172,9 @@ mod tests {
         assert_eq!(joined(""), "");
         assert_eq!(joined(&"x".repeat(200)), "x".repeat(200));
         let long = joined(&"0123456789\n".repeat(20));
-        assert!(long.ends_with('…') && width(&long) <= JOINED, "{long}");
+        assert!(
+            long.ends_with('…') && width(&long) <= MAX_JOINED_CHARS,
+            "{long}"
+        );
     }
 }

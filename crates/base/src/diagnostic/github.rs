@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::json::Place;
+use super::json::LocationJson;
 use super::{Diagnostic, Severity};
 use crate::source::Sources;
 
@@ -19,7 +19,9 @@ pub fn github(diagnostics: &[Diagnostic], sources: &Sources) -> String {
             text.push('\n');
             text.push_str(help);
         }
-        let place = diagnostic.span().and_then(|span| Place::of(span, sources));
+        let place = diagnostic
+            .span()
+            .and_then(|span| LocationJson::of(span, sources));
         let _ = writeln!(
             out,
             "::{word} {}title={}::{}",
@@ -31,7 +33,7 @@ pub fn github(diagnostics: &[Diagnostic], sources: &Sources) -> String {
     out
 }
 
-fn properties(place: &Place) -> String {
+fn properties(place: &LocationJson) -> String {
     let mut out = format!(
         "file={},line={},endLine={},",
         property(place.file.trim_start_matches("./")),

@@ -1,5 +1,5 @@
-//! Diagnostics as JSON for tools, and [`Place`], the source location that all machine-readable
-//! formats share. Invariant: fields are only ever added, never renamed or removed.
+//! Diagnostics as JSON for tools, and [`LocationJson`], the source location that all
+//! machine-readable formats share. Invariant: fields are only ever added, never renamed or removed.
 
 use serde::Serialize;
 
@@ -11,7 +11,7 @@ const VERSION: u32 = 1;
 
 /// A line and a column, both from 1; the column counts characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Position {
+pub struct PositionJson {
     /// The line.
     pub line: usize,
     /// The column.
@@ -20,7 +20,7 @@ pub struct Position {
 
 /// Where something is, in the terms of tools.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Place {
+pub struct LocationJson {
     /// The file, as a person would write it.
     pub file: String,
     /// The line of its first character, from 1.
@@ -28,12 +28,12 @@ pub struct Place {
     /// The column of its first character, from 1.
     pub column: usize,
     /// One past its last character.
-    pub end: Position,
+    pub end: PositionJson,
     /// The same as byte offsets in the file: the first byte, and one past the last.
     pub bytes: [u32; 2],
 }
 
-impl Place {
+impl LocationJson {
     /// The place of a span; `None` where its file is not there.
     pub fn of(span: Span, sources: &Sources) -> Option<Self> {
         let source = sources.get(span.file)?;
@@ -43,7 +43,7 @@ impl Place {
             file: source.name.to_string(),
             line,
             column,
-            end: Position {
+            end: PositionJson {
                 line: end_line,
                 column: end_column,
             },
@@ -53,36 +53,36 @@ impl Place {
 }
 
 #[derive(Serialize)]
-struct Report<'a> {
+struct ReportJson<'a> {
     version: u32,
     errors: usize,
     warnings: usize,
-    diagnostics: Vec<Entry<'a>>,
+    diagnostics: Vec<DiagnosticJson<'a>>,
 }
 
 #[derive(Serialize)]
-struct Entry<'a> {
+struct DiagnosticJson<'a> {
     code: &'static str,
     severity: Severity,
     message: &'a str,
     #[serde(flatten)]
-    place: Option<Place>,
-    labels: Vec<Text<'a>>,
+    place: Option<LocationJson>,
+    labels: Vec<TextJson<'a>>,
     help: Option<&'a str>,
-    fixes: Vec<Change<'a>>,
+    fixes: Vec<EditJson<'a>>,
 }
 
 #[derive(Serialize)]
-struct Text<'a> {
+struct TextJson<'a> {
     #[serde(flatten)]
-    place: Place,
+    place: LocationJson,
     text: &'a str,
 }
 
 #[derive(Serialize)]
-struct Change<'a> {
+struct EditJson<'a> {
     title: &'a str,
-    edits: Vec<Text<'a>>,
+    edits: Vec<TextJson<'a>>,
 }
 
 /// All diagnostics as one JSON object, on several lines.
@@ -91,7 +91,7 @@ pub fn json(diagnostics: &[Diagnostic], sources: &Sources) -> String {
         .iter()
         .filter(|diagnostic| diagnostic.severity == Severity::Error)
         .count();
-    let report = Report {
+    let report = ReportJson {
         version: VERSION,
         errors,
         warnings: diagnostics.len() - errors,
@@ -103,14 +103,17 @@ pub fn json(diagnostics: &[Diagnostic], sources: &Sources) -> String {
     pretty(&report)
 }
 
-fn entry<'a>(diagnostic: &'a Diagnostic, sources: &Sources) -> Entry<'a> {
-    let text =
-        |span: Span, text: &'a str| Place::of(span, sources).map(|place| Text { place, text });
-    Entry {
+fn entry<'a>(diagnostic: &'a Diagnostic, sources: &Sources) -> DiagnosticJson<'a> {
+    let text = |span: Span, text: &'a str| {
+        LocationJson::of(span, sources).map(|place| TextJson { place, text })
+    };
+    DiagnosticJson {
         code: diagnostic.code.as_str(),
         severity: diagnostic.severity,
         message: &diagnostic.message,
-        place: diagnostic.span().and_then(|span| Place::of(span, sources)),
+        place: diagnostic
+            .span()
+            .and_then(|span| LocationJson::of(span, sources)),
         labels: diagnostic
             .labels
             .iter()
@@ -120,7 +123,7 @@ fn entry<'a>(diagnostic: &'a Diagnostic, sources: &Sources) -> Entry<'a> {
         fixes: diagnostic
             .fixes
             .iter()
-            .map(|fix| Change {
+            .map(|fix| EditJson {
                 title: &fix.title,
                 edits: fix
                     .edits

@@ -12,13 +12,13 @@ use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, ThemeCharacter
 use super::{Diagnostic, Label, Severity};
 use crate::source::{FileId, Sources};
 use excerpt::{Excerpt, fit};
-pub use style::{Ink, Style, clean};
+pub use style::{Ink, RenderStyle, clean};
 
 /// How many diagnostics of one file are shown.
-const SHOWN_PER_FILE: usize = 50;
+const MAX_SHOWN_PER_FILE: usize = 50;
 
 /// All diagnostics, and a last line that counts them. Empty where there are none.
-pub fn render(diagnostics: &[Diagnostic], sources: &Sources, style: Style) -> String {
+pub fn render(diagnostics: &[Diagnostic], sources: &Sources, style: RenderStyle) -> String {
     let mut out = String::new();
     if diagnostics.is_empty() {
         return out;
@@ -30,7 +30,7 @@ pub fn render(diagnostics: &[Diagnostic], sources: &Sources, style: Style) -> St
             .entry(diagnostic.span().map(|span| span.file))
             .or_default();
         *count += 1;
-        if *count <= SHOWN_PER_FILE {
+        if *count <= MAX_SHOWN_PER_FILE {
             for label in &diagnostic.labels {
                 if let Some(source) = sources.get(label.span.file) {
                     let file = excerpts.entry(label.span.file);
@@ -45,7 +45,10 @@ pub fn render(diagnostics: &[Diagnostic], sources: &Sources, style: Style) -> St
         let name = file
             .and_then(|file| sources.get(file))
             .map(|source| &source.name);
-        if let Some(more) = count.checked_sub(SHOWN_PER_FILE).filter(|more| *more > 0) {
+        if let Some(more) = count
+            .checked_sub(MAX_SHOWN_PER_FILE)
+            .filter(|more| *more > 0)
+        {
             let place = name.map_or_else(String::new, |name| format!(" in {}", clean(name)));
             let _ = writeln!(out, "and {more} more{place}");
         }
@@ -79,7 +82,7 @@ pub fn summary(diagnostics: &[Diagnostic]) -> String {
 type Excerpts<'a> = IndexMap<FileId, Excerpt<'a>>;
 
 /// One diagnostic: the header, one snippet for each file that it points into, and the help.
-fn render_one(diagnostic: &Diagnostic, excerpts: &Excerpts<'_>, style: Style) -> String {
+fn render_one(diagnostic: &Diagnostic, excerpts: &Excerpts<'_>, style: RenderStyle) -> String {
     let mut out = header(diagnostic, style);
     let mut files: IndexMap<FileId, Vec<(bool, &Label)>> = IndexMap::new();
     for (at, label) in diagnostic.labels.iter().enumerate() {
@@ -94,13 +97,17 @@ fn render_one(diagnostic: &Diagnostic, excerpts: &Excerpts<'_>, style: Style) ->
         }
     }
     if let Some(help) = &diagnostic.help {
-        out.push_str(&report(&Report::of_help(clean(help)), style, Vec::new()));
+        out.push_str(&report(
+            &MietteReport::of_help(clean(help)),
+            style,
+            Vec::new(),
+        ));
     }
     out
 }
 
 /// `error[E0203]: what is wrong`; further lines of the message are indented.
-fn header(diagnostic: &Diagnostic, style: Style) -> String {
+fn header(diagnostic: &Diagnostic, style: RenderStyle) -> String {
     let (word, ink) = match diagnostic.severity {
         Severity::Error => ("error", Ink::Error),
         Severity::Warning => ("warning", Ink::Warning),
@@ -122,7 +129,7 @@ fn snippet(
     excerpt: &Excerpt<'_>,
     labels: &[(bool, &Label)],
     severity: Severity,
-    style: Style,
+    style: RenderStyle,
 ) -> String {
     let mut spans = Vec::new();
     for (primary, label) in labels {
@@ -152,7 +159,7 @@ fn snippet(
     groups.into_iter().fold(String::new(), |out, spans| {
         let inks = spans.iter().map(|span| (span.primary(), severity));
         let inks = inks.collect();
-        out + &report(&Report::of_snippet(excerpt, spans), style, inks)
+        out + &report(&MietteReport::of_snippet(excerpt, spans), style, inks)
     })
 }
 
@@ -164,7 +171,7 @@ fn is_near(excerpt: &Excerpt<'_>, group: &[LabeledSpan], next: &LabeledSpan) -> 
 }
 
 /// What the handler draws, without its first line, which would hold a message.
-fn report(report: &Report<'_>, style: Style, inks: Vec<(bool, Severity)>) -> String {
+fn report(report: &MietteReport<'_>, style: RenderStyle, inks: Vec<(bool, Severity)>) -> String {
     let mut drawn = String::new();
     let handler = GraphicalReportHandler::new_themed(theme(style, &inks))
         .with_width(style.width.max(40))
@@ -181,7 +188,7 @@ fn report(report: &Report<'_>, style: Style, inks: Vec<(bool, Severity)>) -> Str
     })
 }
 
-fn theme(style: Style, inks: &[(bool, Severity)]) -> GraphicalTheme {
+fn theme(style: RenderStyle, inks: &[(bool, Severity)]) -> GraphicalTheme {
     let characters = match style.unicode {
         true => ThemeCharacters::unicode(),
         false => ThemeCharacters::ascii(),
@@ -206,13 +213,13 @@ fn theme(style: Style, inks: &[(bool, Severity)]) -> GraphicalTheme {
 
 /// One snippet or one help text, in the form that the handler wants.
 #[derive(Debug)]
-struct Report<'a> {
+struct MietteReport<'a> {
     excerpt: Option<&'a Excerpt<'a>>,
     spans: Vec<LabeledSpan>,
     help: Option<String>,
 }
 
-impl<'a> Report<'a> {
+impl<'a> MietteReport<'a> {
     fn of_snippet(excerpt: &'a Excerpt<'a>, spans: Vec<LabeledSpan>) -> Self {
         Self {
             excerpt: Some(excerpt),
@@ -230,15 +237,15 @@ impl<'a> Report<'a> {
     }
 }
 
-impl std::fmt::Display for Report<'_> {
+impl std::fmt::Display for MietteReport<'_> {
     fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         Ok(())
     }
 }
 
-impl std::error::Error for Report<'_> {}
+impl std::error::Error for MietteReport<'_> {}
 
-impl miette::Diagnostic for Report<'_> {
+impl miette::Diagnostic for MietteReport<'_> {
     fn source_code(&self) -> Option<&dyn miette::SourceCode> {
         self.excerpt.map(|excerpt| excerpt as _)
     }

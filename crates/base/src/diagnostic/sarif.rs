@@ -4,7 +4,7 @@
 use indexmap::IndexSet;
 use serde_json::{Value, json};
 
-use super::json::{Place, pretty};
+use super::json::{LocationJson, pretty};
 use super::{Code, Diagnostic, Fix, Label, Severity};
 use crate::source::{Sources, Span};
 
@@ -74,7 +74,7 @@ fn result(diagnostic: &Diagnostic, rule: usize, sources: &Sources) -> Value {
 }
 
 fn location(label: &Label, sources: &Sources) -> Option<Value> {
-    let place = Place::of(label.span, sources)?;
+    let place = LocationJson::of(label.span, sources)?;
     let mut location = json!({
         "physicalLocation": {
             "artifactLocation": { "uri": uri(&place.file) },
@@ -87,7 +87,7 @@ fn location(label: &Label, sources: &Sources) -> Option<Value> {
     Some(location)
 }
 
-fn region(place: &Place) -> Value {
+fn region(place: &LocationJson) -> Value {
     let [start, end] = place.bytes;
     json!({
         "startLine": place.line,
@@ -121,7 +121,7 @@ fn change(fix: &Fix, sources: &Sources) -> Value {
 }
 
 fn replacement(span: Span, text: &str, sources: &Sources) -> Option<(String, Value)> {
-    let place = Place::of(span, sources)?;
+    let place = LocationJson::of(span, sources)?;
     let edit = json!({
         "deletedRegion": region(&place),
         "insertedContent": { "text": text },

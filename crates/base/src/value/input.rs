@@ -121,7 +121,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::value::{MAX_DEPTH, text};
+    use crate::value::{MAX_VALUE_DEPTH, text};
 
     fn strategy() -> Type {
         Type::OneOf(vec!["rolling".into(), "canary".into(), "none".into()])
@@ -263,8 +263,8 @@ mod tests {
     #[test]
     fn deep_json_is_refused() {
         let deep = |levels| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
-        assert!(from_text(&deep(MAX_DEPTH), &Type::Json).is_ok());
-        for levels in [MAX_DEPTH + 2, 1_000, 100_000] {
+        assert!(from_text(&deep(MAX_VALUE_DEPTH), &Type::Json).is_ok());
+        for levels in [MAX_VALUE_DEPTH + 2, 1_000, 100_000] {
             assert!(from_text(&deep(levels), &Type::Json).is_err());
         }
     }

@@ -6,38 +6,38 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
-use super::text::{AsJson, Names, parse_duration, parse_percent};
+use super::text::{AsJson, EntityNames, parse_duration, parse_percent};
 use super::{Type, Value, input};
 use crate::diagnostic::suggest::{did_you_mean, or_list};
 use crate::source::Name;
 
 /// How deep lists and maps may stand in one another. Two levels of stored JSON are one level of
 /// a value, and the JSON reader stops at 128.
-pub const MAX_DEPTH: usize = 50;
+pub const MAX_VALUE_DEPTH: usize = 50;
 
 /// The value as JSON: durations and percents become text, a secret `***`; `display` names
 /// services, environments and infrastructures.
 pub fn to_json(value: &Value, display: &dyn Fn(&Value) -> String) -> Json {
     // A value has text keys only, so JSON can hold it.
-    let names: &Names = display;
+    let names: &EntityNames = display;
     serde_json::to_value(AsJson { value, names }).unwrap_or(Json::Null)
 }
 
 /// The value of type `ty` that the JSON represents. The error is a sentence that names the place
 /// inside: `at .replicas: a text was given, an int is wanted`.
 pub fn from_json(json: Json, ty: &Type) -> Result<Value, String> {
-    Reader::default()
+    JsonReader::default()
         .read(json, ty)
         .map_err(|error| error.text())
 }
 
 /// What is wrong, and where inside.
-struct Mistake {
+struct JsonError {
     path: String,
     text: String,
 }
 
-impl Mistake {
+impl JsonError {
     fn text(self) -> String {
         match self.path.as_str() {
             "" => self.text,
@@ -47,25 +47,25 @@ impl Mistake {
 }
 
 /// A step into JSON.
-enum Step {
+enum JsonStep {
     Key(Name),
     Index(usize),
 }
 
 /// Reads JSON and tracks the path of the current location.
 #[derive(Default)]
-struct Reader {
-    path: Vec<Step>,
+struct JsonReader {
+    path: Vec<JsonStep>,
 }
 
-impl Reader {
-    fn mistake<T>(&self, text: impl Into<String>) -> Result<T, Mistake> {
+impl JsonReader {
+    fn mistake<T>(&self, text: impl Into<String>) -> Result<T, JsonError> {
         let steps = self.path.iter().map(|step| match step {
-            Step::Key(key) if is_plain(key) => format!(".{key}"),
-            Step::Key(key) => format!("[{}]", Json::from(&**key)),
-            Step::Index(at) => format!("[{at}]"),
+            JsonStep::Key(key) if is_plain(key) => format!(".{key}"),
+            JsonStep::Key(key) => format!("[{}]", Json::from(&**key)),
+            JsonStep::Index(at) => format!("[{at}]"),
         });
-        Err(Mistake {
+        Err(JsonError {
             path: steps.collect(),
             text: text.into(),
         })
@@ -73,14 +73,14 @@ impl Reader {
 
     fn at<T>(
         &mut self,
-        step: Step,
-        read: impl FnOnce(&mut Self) -> Result<T, Mistake>,
-    ) -> Result<T, Mistake> {
+        step: JsonStep,
+        read: impl FnOnce(&mut Self) -> Result<T, JsonError>,
+    ) -> Result<T, JsonError> {
         self.path.push(step);
-        if self.path.len() > MAX_DEPTH {
+        if self.path.len() > MAX_VALUE_DEPTH {
             self.path.clear();
             return self.mistake(format!(
-                "more than {MAX_DEPTH} lists and maps stand in one another"
+                "more than {MAX_VALUE_DEPTH} lists and maps stand in one another"
             ));
         }
         let value = read(self)?;
@@ -88,7 +88,7 @@ impl Reader {
         Ok(value)
     }
 
-    fn read(&mut self, json: Json, ty: &Type) -> Result<Value, Mistake> {
+    fn read(&mut self, json: Json, ty: &Type) -> Result<Value, JsonError> {
         if let Some(reason) = input::not_from_text(ty) {
             return self.mistake(reason);
         }
@@ -123,7 +123,7 @@ impl Reader {
         }
     }
 
-    fn unfit<T>(&self, json: &Json, ty: &Type) -> Result<T, Mistake> {
+    fn unfit<T>(&self, json: &Json, ty: &Type) -> Result<T, JsonError> {
         self.mistake(format!(
             "{} was given, {} is wanted",
             given(json),
@@ -131,7 +131,7 @@ impl Reader {
         ))
     }
 
-    fn float(&self, number: &serde_json::Number) -> Result<Value, Mistake> {
+    fn float(&self, number: &serde_json::Number) -> Result<Value, JsonError> {
         match number.as_f64().filter(|value| value.is_finite()) {
             Some(value) => Ok(Value::Float(value)),
             None => self.mistake(format!("`{number}` is too large for a float")),
@@ -142,10 +142,10 @@ impl Reader {
         &mut self,
         items: Vec<Json>,
         ty: impl Fn(usize) -> &'t Type,
-    ) -> Result<Value, Mistake> {
+    ) -> Result<Value, JsonError> {
         let mut list = Vec::with_capacity(items.len());
         for (at, item) in items.into_iter().enumerate() {
-            list.push(self.at(Step::Index(at), |reader| reader.read(item, ty(at)))?);
+            list.push(self.at(JsonStep::Index(at), |reader| reader.read(item, ty(at)))?);
         }
         Ok(Value::List(Arc::new(list)))
     }
@@ -154,11 +154,13 @@ impl Reader {
         &mut self,
         entries: serde_json::Map<String, Json>,
         ty: impl Fn(&str) -> &'t Type,
-    ) -> Result<Value, Mistake> {
+    ) -> Result<Value, JsonError> {
         let mut map = IndexMap::with_capacity(entries.len());
         for (key, item) in entries {
             let key = Name::from(key);
-            let value = self.at(Step::Key(key.clone()), |reader| reader.read(item, ty(&key)))?;
+            let value = self.at(JsonStep::Key(key.clone()), |reader| {
+                reader.read(item, ty(&key))
+            })?;
             map.insert(key, value);
         }
         Ok(Value::Map(Arc::new(map)))
@@ -169,7 +171,7 @@ impl Reader {
         &mut self,
         mut entries: serde_json::Map<String, Json>,
         fields: &IndexMap<Name, Type>,
-    ) -> Result<Value, Mistake> {
+    ) -> Result<Value, JsonError> {
         let mut map = IndexMap::with_capacity(fields.len());
         if let Some(extra) = entries
             .keys()
@@ -186,7 +188,9 @@ impl Reader {
         }
         for (name, ty) in fields {
             let value = match entries.remove(&**name) {
-                Some(json) => self.at(Step::Key(name.clone()), |reader| reader.read(json, ty))?,
+                Some(json) => {
+                    self.at(JsonStep::Key(name.clone()), |reader| reader.read(json, ty))?
+                }
                 None if matches!(ty, Type::Optional(_) | Type::None) => Value::None,
                 None => return self.mistake(format!("the field `{name}` is missing")),
             };
@@ -195,7 +199,7 @@ impl Reader {
         Ok(Value::Map(Arc::new(map)))
     }
 
-    fn untyped(&mut self, json: Json) -> Result<Value, Mistake> {
+    fn untyped(&mut self, json: Json) -> Result<Value, JsonError> {
         match json {
             Json::Null => Ok(Value::None),
             Json::Bool(value) => Ok(Value::Bool(value)),
@@ -402,8 +406,8 @@ mod tests {
     #[test]
     fn depth_is_limited() {
         let nested = |levels| (0..levels).fold(json!(1), |inner, _| json!([inner]));
-        assert!(from_json(nested(MAX_DEPTH), &Type::Json).is_ok());
-        let error = from_json(nested(MAX_DEPTH + 1), &Type::Json);
+        assert!(from_json(nested(MAX_VALUE_DEPTH), &Type::Json).is_ok());
+        let error = from_json(nested(MAX_VALUE_DEPTH + 1), &Type::Json);
         assert_eq!(
             error,
             Err("more than 50 lists and maps stand in one another".into())
@@ -412,7 +416,7 @@ mod tests {
 
     #[test]
     fn the_deepest_value_can_be_stored() {
-        let value = (0..MAX_DEPTH).fold(Value::Int(1), |inner, _| Value::map([("a", inner)]));
+        let value = (0..MAX_VALUE_DEPTH).fold(Value::Int(1), |inner, _| Value::map([("a", inner)]));
         let text = serde_json::to_string(&value).unwrap();
         assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
     }

@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use crate::source::Name;
 pub use input::from_text;
 pub use input::reason as json_reason;
-pub use json::{MAX_DEPTH, from_json, to_json};
-pub use order::{Key, compare};
+pub use json::{MAX_VALUE_DEPTH, from_json, to_json};
+pub use order::{ValueKey, compare};
 pub use ty::{KindRef, Type};
 
 /// A service of the program, by its place in the program's table.

@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 use super::Value;
 
 /// 2 to the power of 63: the first float above all integers.
-const BEYOND_INT: f64 = 9_223_372_036_854_775_808.0;
+const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
 
 /// The order of two values, where they have one: numbers among themselves, and two texts,
 /// durations or percents.
@@ -28,10 +28,10 @@ pub(super) fn int_with_float(a: i64, b: f64) -> Option<Ordering> {
     if b.is_nan() {
         return None;
     }
-    if b >= BEYOND_INT {
+    if b >= TWO_TO_63 {
         return Some(Ordering::Less);
     }
-    if b < -BEYOND_INT {
+    if b < -TWO_TO_63 {
         return Some(Ordering::Greater);
     }
     // The whole part fits now; what is behind the point decides among equals.
@@ -40,18 +40,18 @@ pub(super) fn int_with_float(a: i64, b: f64) -> Option<Ordering> {
 }
 
 /// A value as a member of a hash set, under the language's equality.
-pub struct Key<'a>(pub &'a Value);
+pub struct ValueKey<'a>(pub &'a Value);
 
-impl PartialEq for Key<'_> {
+impl PartialEq for ValueKey<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.0 == other.0
     }
 }
 
 /// Values are never NaN, so each equals itself.
-impl Eq for Key<'_> {}
+impl Eq for ValueKey<'_> {}
 
-impl Hash for Key<'_> {
+impl Hash for ValueKey<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         match self.0 {
             Value::None => state.write_u8(0),
@@ -67,7 +67,7 @@ impl Hash for Key<'_> {
             Value::List(items) => {
                 (7_u8, items.len()).hash(state);
                 for item in items.iter() {
-                    Key(item).hash(state);
+                    ValueKey(item).hash(state);
                 }
             }
             Value::Map(entries) => {
@@ -75,7 +75,7 @@ impl Hash for Key<'_> {
                 // Equal maps may have their entries in different orders.
                 let sum = entries.iter().fold(0_u64, |sum, (key, value)| {
                     let mut entry = std::hash::DefaultHasher::new();
-                    (key, Key(value)).hash(&mut entry);
+                    (key, ValueKey(value)).hash(&mut entry);
                     sum.wrapping_add(entry.finish())
                 });
                 state.write_u64(sum);
@@ -90,7 +90,7 @@ impl Hash for Key<'_> {
 
 /// A whole float hashes like the integer that it equals.
 fn hash_float<H: Hasher>(value: f64, state: &mut H) {
-    if value.fract() == 0.0 && (-BEYOND_INT..BEYOND_INT).contains(&value) {
+    if value.fract() == 0.0 && (-TWO_TO_63..TWO_TO_63).contains(&value) {
         (2_u8, value as i64).hash(state);
     } else {
         (3_u8, value.to_bits()).hash(state);
@@ -116,8 +116,8 @@ mod tests {
             (0, 0.25, Less),
             (0, -0.25, Greater),
             (BIG, (BIG - 1) as f64, Greater),
-            (i64::MAX, BEYOND_INT, Less),
-            (i64::MIN, -BEYOND_INT, Equal),
+            (i64::MAX, TWO_TO_63, Less),
+            (i64::MIN, -TWO_TO_63, Equal),
             (i64::MIN, -1e300, Greater),
             (i64::MAX, 1e300, Less),
         ] {
@@ -155,7 +155,7 @@ mod tests {
             &Value::Int(3),
             &Value::Percent(3.0),
         ];
-        let keys: HashSet<Key> = values.into_iter().map(Key).collect();
+        let keys: HashSet<ValueKey> = values.into_iter().map(ValueKey).collect();
         assert_eq!(keys.len(), 4);
     }
 }

@@ -6,13 +6,13 @@ use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use super::Value;
 
 /// How a service, environment or infrastructure is shown.
-pub type Names<'a> = dyn Fn(&Value) -> String + 'a;
+pub type EntityNames<'a> = dyn Fn(&Value) -> String + 'a;
 
 /// Shown instead of a secret wherever a value is shown.
-pub const MASK: &str = "***";
+pub const SECRET_MASK: &str = "***";
 
 /// The text of a value inside a string: `none` is empty, lists and maps are JSON.
-pub fn display(value: &Value, names: &Names) -> String {
+pub fn display(value: &Value, names: &EntityNames) -> String {
     match value {
         Value::None => String::new(),
         Value::Bool(value) => value.to_string(),
@@ -22,13 +22,13 @@ pub fn display(value: &Value, names: &Names) -> String {
         Value::Duration(value) => duration(*value),
         Value::Percent(value) => percent(*value),
         Value::List(_) | Value::Map(_) => json(value, names),
-        Value::Secret(_) => String::from(MASK),
+        Value::Secret(_) => String::from(SECRET_MASK),
         Value::Service { .. } | Value::Environment(_) | Value::Infrastructure(_) => names(value),
     }
 }
 
 /// The value as JSON on one line, without blanks between its parts.
-pub fn json(value: &Value, names: &Names) -> String {
+pub fn json(value: &Value, names: &EntityNames) -> String {
     // A value has text keys and finite numbers only, so JSON can hold it.
     serde_json::to_string(&AsJson { value, names }).unwrap_or_default()
 }
@@ -44,7 +44,7 @@ pub fn percent(value: f64) -> String {
     format!("{}%", float(value))
 }
 
-const UNITS: [(&str, u64); 5] = [
+const DURATION_UNITS: [(&str, u64); 5] = [
     ("d", 86_400_000),
     ("h", 3_600_000),
     ("m", 60_000),
@@ -59,7 +59,7 @@ pub fn duration(ms: i64) -> String {
     }
     let mut text = String::from(if ms < 0 { "-" } else { "" });
     let mut rest = ms.unsigned_abs();
-    for (unit, size) in UNITS {
+    for (unit, size) in DURATION_UNITS {
         if rest >= size {
             text.push_str(&format!("{}{unit}", rest / size));
             rest %= size;
@@ -75,7 +75,7 @@ pub fn parse_duration(text: &str) -> Option<i64> {
         Some(rest) => (true, rest),
         None => (false, text),
     };
-    let mut units = UNITS.as_slice();
+    let mut units = DURATION_UNITS.as_slice();
     let mut total: i128 = 0;
     if rest.is_empty() {
         return None;
@@ -137,12 +137,12 @@ fn split_at_end(text: &str, belongs: impl Fn(char) -> bool) -> (&str, &str) {
     text.split_at(end)
 }
 
-/// A value as JSON data: durations and percents are texts, a secret is [`MASK`].
+/// A value as JSON data: durations and percents are texts, a secret is [`SECRET_MASK`].
 pub(super) struct AsJson<'a> {
     /// The value.
     pub value: &'a Value,
     /// How the program's things are shown.
-    pub names: &'a Names<'a>,
+    pub names: &'a EntityNames<'a>,
 }
 
 impl Serialize for AsJson<'_> {

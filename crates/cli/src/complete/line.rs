@@ -2,7 +2,7 @@
 
 /// The words of a line up to the cursor.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Line {
+pub(super) struct CommandLine {
     /// The words after the program's name without their quotes; the last one is at the cursor.
     pub words: Vec<String>,
     /// Whether the last one is inside quotes.
@@ -12,7 +12,7 @@ pub(super) struct Line {
 }
 
 /// Splits a line. If there are several commands on it the last one counts.
-pub(super) fn split(line: &str) -> Line {
+pub(super) fn split(line: &str) -> CommandLine {
     let mut words: Vec<String> = Vec::new();
     let mut current = String::new();
     let (mut begun, mut breaks) = (false, 0);
@@ -51,7 +51,7 @@ pub(super) fn split(line: &str) -> Line {
     // Variable assignments may precede the program's name.
     let assigned = words.iter().take_while(|word| word.contains('=')).count();
     let words = words.split_off(words.len().min(assigned + 1));
-    Line {
+    CommandLine {
         words,
         quoted: quote.is_some(),
         breaks,
@@ -63,7 +63,7 @@ fn is_break(char: char) -> bool {
     matches!(char, '=' | ':')
 }
 
-impl Line {
+impl CommandLine {
     /// The completion in the form that bash needs for its idea of the word at the cursor.
     pub(super) fn as_bash_wants(&self, word: &str) -> String {
         if self.quoted {

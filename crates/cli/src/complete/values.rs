@@ -5,27 +5,32 @@ use std::path::{Path, PathBuf};
 use clap::Arg;
 use indexmap::IndexSet;
 
-use super::offer::Offer;
-use super::wanted::Given;
-use crate::files::{self, Opened, Variables};
+use super::candidate::Candidate;
+use super::target::PrecedingArguments;
+use crate::files::{self, CallerEnvironment, OpenedFile};
 use lockstep_base::diagnostic::Code;
 use lockstep_base::value::Type;
 use lockstep_engine::Question;
-use lockstep_engine::notice::Happened;
+use lockstep_engine::run_event::RunEventKind;
 use lockstep_lang::compile::{Compilation, compile};
 use lockstep_lang::ir::Program;
 use lockstep_lint as lint;
-use lockstep_plan::{self as plan, Asked, Plan, Raw};
-use lockstep_store::{Run, Store};
+use lockstep_plan::{self as plan, InputValue, Plan, RunRequest};
+use lockstep_store::{Store, StoredRun};
 use lockstep_syntax::ast::ItemKind;
-use lockstep_verify::foresee::{self, Ask, Blind};
+use lockstep_verify::what_if::{self, WhatIfError, WhatIfRequest};
 use lockstep_view::path;
 
 /// The default name of the state directory.
-const STATE: &str = crate::state::FOLDER;
+const DEFAULT_STATE_DIR: &str = crate::state::DEFAULT_STATE_DIR;
 
 /// The values of an argument of a command; `current` is the typed part.
-pub(super) fn values(command: &str, arg: &Arg, current: &str, given: &Given) -> Vec<Offer> {
+pub(super) fn values(
+    command: &str,
+    arg: &Arg,
+    current: &str,
+    given: &PrecedingArguments,
+) -> Vec<Candidate> {
     let names = arg.get_value_names().unwrap_or_default();
     let name = names.first().map_or("", |name| name.as_str());
     match name {
@@ -53,7 +58,7 @@ pub(super) fn values(command: &str, arg: &Arg, current: &str, given: &Given) -> 
 }
 
 /// Files with one of these endings, and folders.
-fn paths(current: &str, endings: &[&str]) -> Vec<Offer> {
+fn paths(current: &str, endings: &[&str]) -> Vec<Candidate> {
     let folder = current.rfind('/').map_or("", |at| &current[..=at]);
     let read = match folder {
         "" => std::fs::read_dir("."),
@@ -70,9 +75,9 @@ fn paths(current: &str, endings: &[&str]) -> Vec<Offer> {
             continue;
         }
         if path.is_dir() {
-            offers.push(Offer::plain(format!("{folder}{name}/")));
+            offers.push(Candidate::plain(format!("{folder}{name}/")));
         } else if ending.is_some_and(|ending| endings.contains(&ending)) {
-            offers.push(Offer::plain(format!("{folder}{name}")));
+            offers.push(Candidate::plain(format!("{folder}{name}")));
         }
     }
     offers.sort_by(|one, other| one.value.cmp(&other.value));
@@ -80,7 +85,7 @@ fn paths(current: &str, endings: &[&str]) -> Vec<Offer> {
 }
 
 /// The file that the command works on, if it is known, and its compilation.
-fn compiled(given: &Given) -> Option<(Opened, Compilation)> {
+fn compiled(given: &PrecedingArguments) -> Option<(OpenedFile, Compilation)> {
     let mut named = ["file", "paths", "files"].into_iter();
     let named = named.find_map(|name| given.get(name));
     let named = named.filter(|path| Path::new(path).is_file());
@@ -89,7 +94,7 @@ fn compiled(given: &Given) -> Option<(Opened, Compilation)> {
     Some((opened, compilation))
 }
 
-fn pipelines(given: &Given) -> Vec<Offer> {
+fn pipelines(given: &PrecedingArguments) -> Vec<Candidate> {
     let Some((_, compilation)) = compiled(given) else {
         return Vec::new();
     };
@@ -98,7 +103,7 @@ fn pipelines(given: &Given) -> Vec<Offer> {
     let pipelines = items.filter_map(|item| match &item.kind {
         ItemKind::Pipeline { name, .. } => {
             let doc = item.doc.as_deref().unwrap_or("pipeline");
-            Some(Offer::new(&*name.name, doc))
+            Some(Candidate::new(&*name.name, doc))
         }
         _ => None,
     });
@@ -106,7 +111,7 @@ fn pipelines(given: &Given) -> Vec<Offer> {
 }
 
 /// `name=`, followed by the values that the input's type allows.
-fn inputs(current: &str, given: &Given) -> Vec<Offer> {
+fn inputs(current: &str, given: &PrecedingArguments) -> Vec<Candidate> {
     let Some(program) = program(given) else {
         return Vec::new();
     };
@@ -122,7 +127,7 @@ fn inputs(current: &str, given: &Given) -> Vec<Offer> {
                 Some(doc) => format!("{}: {doc}", input.ty),
                 None => input.ty.to_string(),
             };
-            Offer::new(format!("{}=", input.name), what)
+            Candidate::new(format!("{}=", input.name), what)
         });
         return offers.collect();
     };
@@ -155,27 +160,27 @@ fn bare(ty: &Type) -> &Type {
     }
 }
 
-fn of_type(ty: &Type, list: bool, program: &Program) -> Vec<Offer> {
+fn of_type(ty: &Type, list: bool, program: &Program) -> Vec<Candidate> {
     match ty {
-        Type::Bool => ["true", "false"].map(Offer::plain).to_vec(),
-        Type::OneOf(texts) => texts.iter().map(|text| Offer::plain(&**text)).collect(),
+        Type::Bool => ["true", "false"].map(Candidate::plain).to_vec(),
+        Type::OneOf(texts) => texts.iter().map(|text| Candidate::plain(&**text)).collect(),
         Type::Service(_) => {
             let services = program.services.iter();
-            services.map(|it| Offer::plain(&*it.name)).collect()
+            services.map(|it| Candidate::plain(&*it.name)).collect()
         }
         Type::Environment => {
             let environments = program.environments.iter();
-            environments.map(|it| Offer::plain(&*it.name)).collect()
+            environments.map(|it| Candidate::plain(&*it.name)).collect()
         }
         Type::Infrastructure(_) => {
             let places = program.infrastructures.iter();
-            let mut offers: Vec<Offer> = places.map(|it| Offer::plain(&*it.name)).collect();
+            let mut offers: Vec<Candidate> = places.map(|it| Candidate::plain(&*it.name)).collect();
             if list {
                 let all = program.environments.iter();
-                let all = all.map(|it| Offer::new(format!("{}.*", it.name), "all of them"));
+                let all = all.map(|it| Candidate::new(format!("{}.*", it.name), "all of them"));
                 let groups = program.groups.iter();
                 offers.extend(all);
-                offers.extend(groups.map(|it| Offer::new(&*it.name, "group")));
+                offers.extend(groups.map(|it| Candidate::new(&*it.name, "group")));
             }
             offers
         }
@@ -184,7 +189,7 @@ fn of_type(ty: &Type, list: bool, program: &Program) -> Vec<Offer> {
 }
 
 /// `service.field=` and `environment.infrastructure.field=`
-fn fields(given: &Given) -> Vec<Offer> {
+fn fields(given: &PrecedingArguments) -> Vec<Candidate> {
     let Some(program) = program(given) else {
         return Vec::new();
     };
@@ -193,84 +198,88 @@ fn fields(given: &Given) -> Vec<Offer> {
     for service in &program.services {
         let fields = kind(service.kind).into_iter().flat_map(|it| &it.service);
         offers.extend(fields.map(|(name, field)| {
-            Offer::new(format!("{}.{name}=", service.name), field.ty.to_string())
+            Candidate::new(format!("{}.{name}=", service.name), field.ty.to_string())
         }));
     }
     for place in &program.infrastructures {
         let fields = kind(place.kind).into_iter();
         let fields = fields.flat_map(|it| &it.infrastructure);
         offers.extend(fields.map(|(name, field)| {
-            Offer::new(format!("{}.{name}=", place.name), field.ty.to_string())
+            Candidate::new(format!("{}.{name}=", place.name), field.ty.to_string())
         }));
     }
     offers
 }
 
-fn program(given: &Given) -> Option<Program> {
+fn program(given: &PrecedingArguments) -> Option<Program> {
     compiled(given)?.1.program
 }
 
-fn store(given: &Given) -> Option<Store> {
+fn store(given: &PrecedingArguments) -> Option<Store> {
     let folder = given
         .get("state")
-        .map_or(PathBuf::from(STATE), PathBuf::from);
+        .map_or(PathBuf::from(DEFAULT_STATE_DIR), PathBuf::from);
     Store::open_existing(&folder).ok()?
 }
 
 /// The runs that a command applies to, the last one first.
-fn runs(command: &str, given: &Given) -> Vec<Offer> {
+fn runs(command: &str, given: &PrecedingArguments) -> Vec<Candidate> {
     let runs = store(given).and_then(|store| store.runs("").ok());
-    let fits = |run: &Run| match command {
+    let fits = |run: &StoredRun| match command {
         "resume" => run.status.as_str() == "stopped",
         "cancel" | "approve" => run.status.as_str() == "running",
         "retry" => !matches!(run.status.as_str(), "running" | "stopped" | "succeeded"),
         _ => true,
     };
     let runs = runs.into_iter().flatten().filter(fits).take(50);
-    let offer = |run: Run| {
+    let offer = |run: StoredRun| {
         let what = format!("{}, {}", run.pipeline, run.status.as_str());
-        Offer::new(&*run.id, what)
+        Candidate::new(&*run.id, what)
     };
     runs.map(offer).collect()
 }
 
 /// The run that is named, else the last one.
-fn run(store: &Store, given: &Given) -> Option<Run> {
+fn run(store: &Store, given: &PrecedingArguments) -> Option<StoredRun> {
     let named = given.get("run").unwrap_or_default();
     store.runs(named).ok()?.into_iter().next()
 }
 
 /// The paths of open questions.
-fn questions(given: &Given) -> Vec<Offer> {
+fn questions(given: &PrecedingArguments) -> Vec<Candidate> {
     let found = store(given).and_then(|store| {
         let run = run(&store, given)?;
         store.questions(run.number).ok()
     });
-    let offer = |asked: lockstep_store::Asked| {
+    let offer = |asked: lockstep_store::StoredQuestion| {
         let text = match asked.question {
             Question::Approve { text, .. } | Question::Failed { text } => text,
         };
-        Offer::new(asked.node, text)
+        Candidate::new(asked.node, text)
     };
     found.into_iter().flatten().map(offer).collect()
 }
 
 /// The paths up to the depth of the typed one, so that they are completed level by level.
-fn at_depth(paths: Vec<String>, current: &str) -> Vec<Offer> {
+fn at_depth(paths: Vec<String>, current: &str) -> Vec<Candidate> {
     let depth = path::segments(current).count();
     let fits = |it: &String| path::segments(it).count() == depth;
-    paths.into_iter().filter(fits).map(Offer::plain).collect()
+    paths
+        .into_iter()
+        .filter(fits)
+        .map(Candidate::plain)
+        .collect()
 }
 
 /// The paths of nodes that have run.
-fn logged(given: &Given) -> Vec<String> {
+fn logged(given: &PrecedingArguments) -> Vec<String> {
     let told = store(given).and_then(|store| {
         let run = run(&store, given)?;
-        store.told(run.number, 1).ok()
+        store.published_events(run.number, 1).ok()
     });
     let mut paths = IndexSet::new();
     for event in told.into_iter().flatten() {
-        if let Happened::NodeStarted { node, .. } = event.what {
+        if let RunEventKind::NodeStarted { node, .. } = event.what {
             paths.insert(node.to_string());
         }
     }
@@ -278,41 +287,45 @@ fn logged(given: &Given) -> Vec<String> {
 }
 
 /// The paths of what can fail in a plan.
-fn planned(given: &Given) -> Vec<String> {
+fn planned(given: &PrecedingArguments) -> Vec<String> {
     let plan = compiled(given).and_then(|(opened, compilation)| {
         let program = compilation.program?;
         let named = given.get("file").filter(|word| !Path::new(word).exists());
         let pipeline = given.get("pipeline").or(named);
-        let mut asked = Asked {
+        let mut asked = RunRequest {
             pipeline: pipeline.map(String::from),
-            ..Asked::default()
+            ..RunRequest::default()
         };
         for (name, value) in given.all("inputs").filter_map(|pair| pair.split_once('=')) {
-            asked.inputs.insert(name.into(), Raw::Text(value.into()));
+            asked
+                .inputs
+                .insert(name.into(), InputValue::Text(value.into()));
         }
-        let bound = plan::bind(&program, &asked, &Variables, &opened);
+        let bound = plan::bind(&program, &asked, &CallerEnvironment, &opened);
         bound.and_then(Plan::new).ok()
     });
-    let nothing = Ask {
+    let nothing = WhatIfRequest {
         path: Some(String::from("?")),
-        ..Ask::default()
+        ..WhatIfRequest::default()
     };
-    match plan.map(|plan| foresee::foresee(plan, &nothing)) {
-        Some(Err(Blind::NoSuchPath(paths))) => paths.iter().map(ToString::to_string).collect(),
+    match plan.map(|plan| what_if::what_if(plan, &nothing)) {
+        Some(Err(WhatIfError::NoSuchPath(paths))) => {
+            paths.iter().map(ToString::to_string).collect()
+        }
         _ => Vec::new(),
     }
 }
 
-fn tests(given: &Given) -> Vec<Offer> {
+fn tests(given: &PrecedingArguments) -> Vec<Candidate> {
     let tests = program(given).map(|program| program.tests);
     let tests = tests.into_iter().flatten();
-    tests.map(|test| Offer::plain(&*test.name)).collect()
+    tests.map(|test| Candidate::plain(&*test.name)).collect()
 }
 
 /// Codes, and the names of the lint rules.
-fn codes() -> Vec<Offer> {
-    let codes = Code::all().map(|code| Offer::new(code.as_str(), code.title()));
+fn codes() -> Vec<Candidate> {
+    let codes = Code::all().map(|code| Candidate::new(code.as_str(), code.title()));
     let rules = lint::rules().iter();
-    let rules = rules.map(|rule| Offer::new(rule.name, rule.code.title()));
+    let rules = rules.map(|rule| Candidate::new(rule.name, rule.code.title()));
     codes.chain(rules).collect()
 }

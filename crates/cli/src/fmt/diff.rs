@@ -2,10 +2,10 @@
 
 use similar::{ChangeTag, TextDiff};
 
-use lockstep_base::diagnostic::render::{Ink, Style, clean};
+use lockstep_base::diagnostic::render::{Ink, RenderStyle, clean};
 
 /// The difference between the text of a file and its formatted form.
-pub(super) fn diff(path: &str, old: &str, new: &str, style: Style) -> String {
+pub(super) fn diff(path: &str, old: &str, new: &str, style: RenderStyle) -> String {
     let path = clean(path);
     let mut out = format!(
         "{}\n{}\n",

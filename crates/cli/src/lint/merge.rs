@@ -7,7 +7,7 @@ use lockstep_base::source::{FileId, Name, Sources, Span};
 
 /// The findings of several compilations with one table of sources.
 #[derive(Debug, Default)]
-pub(super) struct Merged {
+pub(super) struct MergedFindings {
     /// All texts, each once.
     pub(super) sources: Sources,
     /// All findings, each once.
@@ -15,7 +15,7 @@ pub(super) struct Merged {
     known: HashMap<Name, FileId>,
 }
 
-impl Merged {
+impl MergedFindings {
     /// Adds the findings of one compilation.
     pub(super) fn add(&mut self, sources: &Sources, found: Vec<Diagnostic>) {
         let mut places: HashMap<FileId, FileId> = HashMap::new();

@@ -6,26 +6,26 @@ use std::sync::mpsc::{self, TryRecvError};
 
 use lockstep_base::source::Name;
 use lockstep_engine::{Answer, EffectId, Question};
-use lockstep_runtime::driver::Answerer;
-use lockstep_runtime::inbox::Person;
+use lockstep_runtime::driver::AnswerSender;
+use lockstep_runtime::inbox::Responder;
 
 /// A question that has not been answered.
-pub(super) struct Pending {
+pub(super) struct PendingQuestion {
     pub(super) node: Name,
     pub(super) question: Question,
-    pub(super) answer: Answerer,
+    pub(super) answer: AnswerSender,
 }
 
 /// Asks the questions in the order in which they came.
 #[derive(Default)]
-pub(super) struct Asker {
+pub(super) struct QuestionPrompt {
     /// The first of them is being asked.
-    open: VecDeque<Pending>,
+    open: VecDeque<PendingQuestion>,
     /// Typed lines. They are read on a thread of their own, because reading a terminal blocks.
     lines: Option<mpsc::Receiver<String>>,
 }
 
-impl Asker {
+impl QuestionPrompt {
     /// Whether there is a terminal to ask on.
     pub(super) fn is_possible() -> bool {
         std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
@@ -36,11 +36,11 @@ impl Asker {
         self.open.is_empty()
     }
 
-    pub(super) fn ask(&mut self, pending: Pending) {
+    pub(super) fn ask(&mut self, pending: PendingQuestion) {
         self.lines.get_or_insert_with(read_lines);
         self.open.push_back(pending);
         if self.open.len() == 1 {
-            self.put();
+            self.print_question();
         }
     }
 
@@ -51,15 +51,15 @@ impl Asker {
         self.open.remove(at);
         if at == 0 {
             say("\n  this need not be answered any more\n");
-            self.put();
+            self.print_question();
         }
     }
 
     /// Handles what has been typed. The end of input is a no.
-    pub(super) fn look(&mut self) {
+    pub(super) fn poll(&mut self) {
         while let (Some(lines), false) = (&self.lines, self.open.is_empty()) {
             match lines.try_recv() {
-                Ok(line) => self.take(&line),
+                Ok(line) => self.take_answer(&line),
                 Err(TryRecvError::Empty) => return,
                 Err(TryRecvError::Disconnected) => {
                     for pending in self.open.drain(..) {
@@ -71,20 +71,20 @@ impl Asker {
         }
     }
 
-    fn take(&mut self, line: &str) {
-        let Some(Pending { question, .. }) = self.open.front() else {
+    fn take_answer(&mut self, line: &str) {
+        let Some(PendingQuestion { question, .. }) = self.open.front() else {
             return;
         };
         match understand(question, &line.trim().to_lowercase()) {
             Some(answer) => {
                 if let Some(pending) = self.open.pop_front() {
-                    let person = Person {
-                        name: Some(super::carry::user()),
+                    let person = Responder {
+                        name: Some(super::execute::user()),
                         comment: None,
                     };
                     pending.answer.answer_as(person, answer);
                 }
-                self.put();
+                self.print_question();
             }
             None => say(&format!("  {}? ", choices(question))),
         }
@@ -92,8 +92,8 @@ impl Asker {
 
     /// Asks the next question. What was typed before is discarded: it cannot be an answer to a
     /// question that had not been shown.
-    fn put(&mut self) {
-        let Some(Pending { node, question, .. }) = self.open.front() else {
+    fn print_question(&mut self) {
+        let Some(PendingQuestion { node, question, .. }) = self.open.front() else {
             return;
         };
         let typed = rustix::termios::QueueSelector::IFlush;

@@ -3,26 +3,26 @@
 
 use std::io::{self, Write};
 
-use super::ask::{Asker, Pending};
+use super::ask::{PendingQuestion, QuestionPrompt};
 use crate::approve::said;
 use lockstep_base::diagnostic::render::clean;
 use lockstep_base::source::Name;
-use lockstep_engine::notice::{Happened, Queue, RunEvent, Waiting};
+use lockstep_engine::run_event::{LockQueuePosition, RunEvent, RunEventKind, WaitReason};
 use lockstep_engine::{Answer, EffectId, Question};
-use lockstep_runtime::driver::{Answerer, Host};
-use lockstep_runtime::inbox::Person;
-use lockstep_verify::audit::Violation;
-use lockstep_view::{Report, Summary, words};
+use lockstep_runtime::driver::{AnswerSender, RunHost};
+use lockstep_runtime::inbox::Responder;
+use lockstep_verify::conformance::Violation;
+use lockstep_view::{RunObserver, RunSummary, phrases};
 
-const CANCELLING: &str = "\
+const CANCEL_NOTICE: &str = "\
 cancelling: commands stop, deployments roll back; once more to stop at once
 ";
 
 /// The terminal, or its substitute.
-pub(super) struct Terminal {
-    shown: Box<dyn Report>,
-    summary: Summary,
-    asker: Asker,
+pub(super) struct TerminalHost {
+    shown: Box<dyn RunObserver>,
+    summary: RunSummary,
+    asker: QuestionPrompt,
     yes: bool,
     /// The user of this process.
     user: String,
@@ -37,36 +37,36 @@ pub(super) struct Terminal {
     remembers: bool,
     broken: Option<io::Error>,
     /// The first deviation from the plan, if there is one.
-    stray: Option<Violation>,
+    plan_violation: Option<Violation>,
 }
 
-impl Terminal {
-    pub(super) fn new(shown: Box<dyn Report>, yes: bool, quiet: bool) -> Self {
+impl TerminalHost {
+    pub(super) fn new(shown: Box<dyn RunObserver>, yes: bool, quiet: bool) -> Self {
         Self {
             shown,
-            summary: Summary::new(),
-            asker: Asker::default(),
+            summary: RunSummary::new(),
+            asker: QuestionPrompt::default(),
             yes,
-            user: super::carry::user(),
+            user: super::execute::user(),
             elsewhere: None,
             mute: false,
             quiet,
             paused: false,
             remembers: false,
             broken: None,
-            stray: None,
+            plan_violation: None,
         }
     }
 
     /// Sets whether events from before a resume are shown, too.
-    pub(super) fn remembering(mut self, remembers: bool) -> Self {
+    pub(super) fn replaying(mut self, remembers: bool) -> Self {
         self.remembers = remembers;
         self
     }
 
     /// The first deviation from the plan, if there is one.
-    pub(super) fn stray(&self) -> Option<Violation> {
-        self.stray.clone()
+    pub(super) fn plan_violation(&self) -> Option<Violation> {
+        self.plan_violation.clone()
     }
 
     /// Sets the command with which others can answer.
@@ -94,7 +94,7 @@ impl Terminal {
     }
 
     /// The data for the ledger, and why output was lost, if it was.
-    pub(super) fn finish(mut self) -> (Summary, Option<io::Error>) {
+    pub(super) fn finish(mut self) -> (RunSummary, Option<io::Error>) {
         self.proceed();
         let finished = self.shown.finish();
         self.note(finished);
@@ -117,7 +117,7 @@ impl Terminal {
     }
 }
 
-impl Host for Terminal {
+impl RunHost for TerminalHost {
     fn observe(&mut self, event: &RunEvent) {
         self.proceed();
         self.summary.take(event);
@@ -127,10 +127,10 @@ impl Host for Terminal {
         }
     }
 
-    fn remember(&mut self, event: &RunEvent) {
+    fn on_replayed_event(&mut self, event: &RunEvent) {
         self.summary.take(event);
         // A log names at least the run that is resumed.
-        let names_it = !self.quiet && matches!(event.what, Happened::RunStarted { .. });
+        let names_it = !self.quiet && matches!(event.what, RunEventKind::RunStarted { .. });
         if self.remembers || names_it {
             let drawn = self.shown.event(event);
             self.note(drawn);
@@ -145,7 +145,7 @@ impl Host for Terminal {
     }
 
     fn tick(&mut self) {
-        self.asker.look();
+        self.asker.poll();
         self.proceed();
         if self.broken.is_none() {
             let drawn = self.shown.tick(jiff::Timestamp::now());
@@ -153,9 +153,9 @@ impl Host for Terminal {
         }
     }
 
-    fn ask(&mut self, node: &Name, question: &Question, answer: Answerer) {
+    fn ask(&mut self, node: &Name, question: &Question, answer: AnswerSender) {
         if self.yes && matches!(question, Question::Approve { .. }) {
-            let person = Person {
+            let person = Responder {
                 name: Some(self.user.clone()),
                 comment: Some(String::from("--yes")),
             };
@@ -165,7 +165,7 @@ impl Host for Terminal {
             let reason = "nobody is asked with --no-input";
             return answer.answer(Answer::No(reason.to_string()));
         }
-        if let (false, Some(command)) = (Asker::is_possible(), &self.elsewhere) {
+        if let (false, Some(command)) = (QuestionPrompt::is_possible(), &self.elsewhere) {
             let how = match question {
                 Question::Approve { .. } => "--yes",
                 Question::Failed { .. } => "--choose retry",
@@ -175,7 +175,7 @@ impl Host for Terminal {
             }
             return;
         }
-        if !Asker::is_possible() {
+        if !QuestionPrompt::is_possible() {
             let reason = "nobody can be asked here; run it on a terminal, or with --yes";
             return answer.answer(Answer::No(reason.to_string()));
         }
@@ -184,7 +184,7 @@ impl Host for Terminal {
             let cleared = self.shown.pause();
             self.note(cleared);
         }
-        self.asker.ask(Pending {
+        self.asker.ask(PendingQuestion {
             node: node.clone(),
             question: question.clone(),
             answer,
@@ -195,24 +195,24 @@ impl Host for Terminal {
         if self.quiet {
             return;
         }
-        self.say(CANCELLING);
+        self.say(CANCEL_NOTICE);
     }
 
-    fn waits_again(&mut self, queue: &Queue) {
+    fn on_lock_reacquire(&mut self, queue: &LockQueuePosition) {
         if !self.quiet {
             let mut names: Vec<Name> = queue.holders.iter().map(|it| it.lock.clone()).collect();
             names.dedup();
             let queue = queue.clone();
-            let waiting = words::waiting(&Waiting::Lock { names, queue }, None);
+            let waiting = phrases::wait_text(&WaitReason::Lock { names, queue }, None);
             self.say(&format!("before it goes on, the run {}\n", clean(&waiting)));
         }
     }
 
-    fn strays(&mut self, violation: &Violation) {
-        self.stray.get_or_insert_with(|| violation.clone());
+    fn on_plan_violation(&mut self, violation: &Violation) {
+        self.plan_violation.get_or_insert_with(|| violation.clone());
     }
 
-    fn heeds(&mut self, person: &Person, answer: Option<&Answer>) {
+    fn on_external_request(&mut self, person: &Responder, answer: Option<&Answer>) {
         if self.quiet {
             return;
         }

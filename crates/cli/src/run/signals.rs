@@ -5,11 +5,11 @@ use std::task::Poll;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::UnboundedSender;
 
-use lockstep_runtime::driver::Control;
+use lockstep_runtime::driver::ControlRequest;
 
 /// The first signal cancels the run, the second stops it immediately, and so does the loss of the
 /// terminal: it can be resumed. From here on none of them ends this program by itself.
-pub(super) fn listen(control: UnboundedSender<Control>) -> tokio::task::JoinHandle<()> {
+pub(super) fn listen(control: UnboundedSender<ControlRequest>) -> tokio::task::JoinHandle<()> {
     let stream = |kind| signal(kind).ok();
     let mut asks = [
         stream(SignalKind::interrupt()),
@@ -27,7 +27,7 @@ pub(super) fn listen(control: UnboundedSender<Control>) -> tokio::task::JoinHand
                     .as_mut()
                     .is_some_and(|it| it.poll_recv(context).is_ready())
                 {
-                    return Poll::Ready(Control::Kill);
+                    return Poll::Ready(ControlRequest::Kill);
                 }
                 let came = |stream: &mut Signal| stream.poll_recv(context);
                 match asks
@@ -36,8 +36,8 @@ pub(super) fn listen(control: UnboundedSender<Control>) -> tokio::task::JoinHand
                     .map(came)
                     .any(|came| came.is_ready())
                 {
-                    true if asked => Poll::Ready(Control::Kill),
-                    true => Poll::Ready(Control::Cancel),
+                    true if asked => Poll::Ready(ControlRequest::Kill),
+                    true => Poll::Ready(ControlRequest::Cancel),
                     false => Poll::Pending,
                 }
             });

@@ -2,24 +2,24 @@
 
 use serde::Serialize;
 
-use super::Done;
+use super::TestResult;
 use lockstep_base::source::Span;
-use lockstep_engine::notice::RunEvent;
-use lockstep_verify::trial::Finding;
+use lockstep_engine::run_event::RunEvent;
+use lockstep_verify::testing::TestFinding;
 
 /// The version of the format, which changes when a field changes its meaning.
 const VERSION: u32 = 1;
 
 #[derive(Serialize)]
-struct Report<'a> {
+struct TestReportJson<'a> {
     version: u32,
     passed: usize,
     failed: usize,
-    tests: Vec<Entry<'a>>,
+    tests: Vec<TestJson<'a>>,
 }
 
 #[derive(Serialize)]
-struct Entry<'a> {
+struct TestJson<'a> {
     file: &'a str,
     name: &'a str,
     line: usize,
@@ -28,31 +28,31 @@ struct Entry<'a> {
     schedules: u32,
     all: bool,
     took_ms: u64,
-    findings: Vec<Found<'a>>,
+    findings: Vec<FindingJson<'a>>,
 }
 
 #[derive(Serialize)]
-struct Found<'a> {
+struct FindingJson<'a> {
     code: &'static str,
     message: &'a str,
-    place: Option<Place>,
+    place: Option<TestLocationJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
     label: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     help: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    schedule: Option<Schedule<'a>>,
+    schedule: Option<ScheduleJson<'a>>,
 }
 
 #[derive(Serialize)]
-struct Place {
+struct TestLocationJson {
     file: String,
     line: usize,
     column: usize,
 }
 
 #[derive(Serialize)]
-struct Schedule<'a> {
+struct ScheduleJson<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     seed: Option<u64>,
     failing: u32,
@@ -61,10 +61,10 @@ struct Schedule<'a> {
 }
 
 /// All tests.
-pub(super) fn json(done: &[Done<'_>]) -> String {
-    let tests: Vec<Entry<'_>> = done.iter().map(entry).collect();
+pub(super) fn json(done: &[TestResult<'_>]) -> String {
+    let tests: Vec<TestJson<'_>> = done.iter().map(entry).collect();
     let failed = tests.iter().filter(|test| !test.passed).count();
-    let report = Report {
+    let report = TestReportJson {
         version: VERSION,
         passed: tests.len() - failed,
         failed,
@@ -75,10 +75,10 @@ pub(super) fn json(done: &[Done<'_>]) -> String {
     format!("{text}\n")
 }
 
-fn entry<'a>(done: &'a Done<'_>) -> Entry<'a> {
+fn entry<'a>(done: &'a TestResult<'_>) -> TestJson<'a> {
     let verdict = &done.verdict;
     let place = place(done, verdict.span);
-    Entry {
+    TestJson {
         file: &done.suite.opened.path,
         name: &verdict.name,
         line: place.as_ref().map_or(0, |place| place.line),
@@ -91,16 +91,16 @@ fn entry<'a>(done: &'a Done<'_>) -> Entry<'a> {
     }
 }
 
-fn found<'a>(done: &Done<'_>, finding: &'a Finding) -> Found<'a> {
+fn found<'a>(done: &TestResult<'_>, finding: &'a TestFinding) -> FindingJson<'a> {
     let diagnostic = &finding.diagnostic;
     let label = diagnostic.labels.first().map(|label| label.text.as_str());
-    Found {
+    FindingJson {
         code: diagnostic.code.as_str(),
         message: &diagnostic.message,
         place: diagnostic.span().and_then(|span| place(done, span)),
         label: label.filter(|text| !text.is_empty()),
         help: diagnostic.help.as_deref(),
-        schedule: finding.schedule.as_ref().map(|schedule| Schedule {
+        schedule: finding.schedule.as_ref().map(|schedule| ScheduleJson {
             seed: schedule.seed,
             failing: schedule.failing,
             events: &schedule.events,
@@ -109,9 +109,9 @@ fn found<'a>(done: &Done<'_>, finding: &'a Finding) -> Found<'a> {
     }
 }
 
-fn place(done: &Done<'_>, span: Span) -> Option<Place> {
+fn place(done: &TestResult<'_>, span: Span) -> Option<TestLocationJson> {
     let source = done.suite.program.sources.get(span.file)?;
     let (line, column) = source.line_column(span.start);
     let file = source.name.to_string();
-    Some(Place { file, line, column })
+    Some(TestLocationJson { file, line, column })
 }

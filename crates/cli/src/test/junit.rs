@@ -2,12 +2,12 @@
 
 use std::fmt::Write;
 
-use super::Done;
-use lockstep_base::diagnostic::render::Style;
-use lockstep_verify::trial::Verdict;
+use super::TestResult;
+use lockstep_base::diagnostic::render::RenderStyle;
+use lockstep_verify::testing::TestVerdict;
 
 /// All tests: a suite for each file.
-pub(super) fn junit(done: &[Done<'_>], took_ms: u128) -> String {
+pub(super) fn junit(done: &[TestResult<'_>], took_ms: u128) -> String {
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     let _ = writeln!(
         text,
@@ -24,7 +24,7 @@ pub(super) fn junit(done: &[Done<'_>], took_ms: u128) -> String {
     text
 }
 
-fn write_suite(text: &mut String, suite: &[Done<'_>]) {
+fn write_suite(text: &mut String, suite: &[TestResult<'_>]) {
     let Some(first) = suite.first() else { return };
     let file = escape(&first.suite.opened.path);
     let _ = writeln!(
@@ -41,7 +41,7 @@ fn write_suite(text: &mut String, suite: &[Done<'_>]) {
     text.push_str("  </testsuite>\n");
 }
 
-fn write_case(text: &mut String, one: &Done<'_>, file: &str) {
+fn write_case(text: &mut String, one: &TestResult<'_>, file: &str) {
     let verdict = &one.verdict;
     let source = one.suite.program.sources.get(verdict.span.file);
     let line = source.map_or(0, |source| source.line_column(verdict.span.start).0);
@@ -67,7 +67,7 @@ fn write_case(text: &mut String, one: &Done<'_>, file: &str) {
         0 | 1 => String::new(),
         all => format!(", and {} more", all - 1),
     };
-    let whole = |finding| super::text::whole(finding, one, Style::PLAIN);
+    let whole = |finding| super::text::whole(finding, one, RenderStyle::PLAIN);
     let all: Vec<String> = verdict.findings.iter().map(whole).collect();
     let all: Vec<&str> = all.iter().map(|text| text.trim_end()).collect();
     let _ = writeln!(
@@ -81,12 +81,12 @@ fn write_case(text: &mut String, one: &Done<'_>, file: &str) {
 }
 
 /// Whether a test ran and found something.
-fn is_failure(verdict: &Verdict) -> bool {
+fn is_failure(verdict: &TestVerdict) -> bool {
     !verdict.passes() && !is_error(verdict)
 }
 
 /// Whether a test could not even be run.
-fn is_error(verdict: &Verdict) -> bool {
+fn is_error(verdict: &TestVerdict) -> bool {
     !verdict.passes() && verdict.schedules == 0
 }
 

@@ -2,13 +2,13 @@
 
 use std::fmt::Write;
 
-use super::{Done, story};
+use super::{TestResult, timeline};
 use crate::arguments::Test;
-use lockstep_base::diagnostic::render::{Ink, Style, clean, render};
-use lockstep_verify::trial::{Finding, Schedule, Verdict};
+use lockstep_base::diagnostic::render::{Ink, RenderStyle, clean, render};
+use lockstep_verify::testing::{FailingSchedule, TestFinding, TestVerdict};
 
 /// The column of the number of schedules.
-const COLUMN: usize = 64;
+const SCHEDULES_COLUMN: usize = 64;
 
 /// The line above the tests of a file, where there are several files.
 pub(super) fn file(path: &str, first: bool) -> String {
@@ -17,7 +17,7 @@ pub(super) fn file(path: &str, first: bool) -> String {
 }
 
 /// A test, and its failures.
-pub(super) fn one(done: &Done<'_>, arguments: &Test, style: Style) -> String {
+pub(super) fn one(done: &TestResult<'_>, arguments: &Test, style: RenderStyle) -> String {
     let verdict = &done.verdict;
     let (mark, ink) = match (verdict.passes(), style.unicode) {
         (true, true) => ("✓", Ink::Good),
@@ -26,27 +26,29 @@ pub(super) fn one(done: &Done<'_>, arguments: &Test, style: Style) -> String {
         (false, false) => ("FAIL", Ink::Error),
     };
     let name = clean(&verdict.name);
-    let gap = COLUMN.saturating_sub(name.chars().count() + 3).max(2);
+    let gap = SCHEDULES_COLUMN
+        .saturating_sub(name.chars().count() + 3)
+        .max(2);
     let said = style.paint(Ink::Dim, &schedules(verdict));
     let gap = if said.is_empty() { 0 } else { gap };
     let mark = style.paint(ink, mark);
     let mut text = format!("{mark} {name}{}{said}\n", " ".repeat(gap));
-    let mut told: Option<&Schedule> = None;
+    let mut told: Option<&FailingSchedule> = None;
     for finding in &verdict.findings {
         text.push('\n');
         text.push_str(&diagnostic(finding, done, style));
-        let same = |last: &Schedule, next: &Schedule| {
+        let same = |last: &FailingSchedule, next: &FailingSchedule| {
             (last.seed, &last.events) == (next.seed, &next.events)
         };
         if let Some(schedule) = &finding.schedule
             && !told.is_some_and(|last| same(last, schedule))
         {
-            text.push_str(&story::story(schedule, verdict, style));
-            text.push_str(&again(schedule, done, arguments, style));
+            text.push_str(&timeline::timeline(schedule, verdict, style));
+            text.push_str(&rerun_command(schedule, done, arguments, style));
             told = Some(schedule);
         }
     }
-    if let Some(stray) = &verdict.stray {
+    if let Some(stray) = &verdict.unexpected {
         let word = style.paint(Ink::Error, "error");
         let said = clean(&stray.to_string());
         text += &format!("\n{word}: a run did not keep to its plan: {said}\n");
@@ -60,7 +62,7 @@ pub(super) fn one(done: &Done<'_>, arguments: &Test, style: Style) -> String {
 }
 
 /// `100 schedules`, `all 6 schedules`; nothing where it did not run.
-fn schedules(verdict: &Verdict) -> String {
+fn schedules(verdict: &TestVerdict) -> String {
     match (verdict.schedules, verdict.all) {
         (0, _) => String::new(),
         (1, true) => String::from("the only schedule"),
@@ -71,15 +73,15 @@ fn schedules(verdict: &Verdict) -> String {
 }
 
 /// A failure, and a schedule in which it occurs.
-pub(super) fn whole(finding: &Finding, done: &Done<'_>, style: Style) -> String {
+pub(super) fn whole(finding: &TestFinding, done: &TestResult<'_>, style: RenderStyle) -> String {
     let mut text = diagnostic(finding, done, style);
     if let Some(schedule) = &finding.schedule {
-        text.push_str(&story::story(schedule, &done.verdict, style));
+        text.push_str(&timeline::timeline(schedule, &done.verdict, style));
     }
     text
 }
 
-fn diagnostic(finding: &Finding, done: &Done<'_>, style: Style) -> String {
+fn diagnostic(finding: &TestFinding, done: &TestResult<'_>, style: RenderStyle) -> String {
     let sources = &done.suite.program.sources;
     let text = render(std::slice::from_ref(&finding.diagnostic), sources, style);
     // A single error needs no count.
@@ -90,7 +92,12 @@ fn diagnostic(finding: &Finding, done: &Done<'_>, style: Style) -> String {
 }
 
 /// The command that runs the failing schedule alone.
-fn again(schedule: &Schedule, done: &Done<'_>, arguments: &Test, style: Style) -> String {
+fn rerun_command(
+    schedule: &FailingSchedule,
+    done: &TestResult<'_>,
+    arguments: &Test,
+    style: RenderStyle,
+) -> String {
     let quoted = |text: &str| match text
         .chars()
         .all(|it| it.is_alphanumeric() || "._-/".contains(it))
@@ -117,7 +124,7 @@ fn again(schedule: &Schedule, done: &Done<'_>, arguments: &Test, style: Style) -
 }
 
 /// `3 passed, 1 failed in 0.4s`
-pub(super) fn counts(done: &[Done<'_>], took_ms: u128, style: Style) -> String {
+pub(super) fn counts(done: &[TestResult<'_>], took_ms: u128, style: RenderStyle) -> String {
     let failed = done.iter().filter(|one| !one.verdict.passes()).count();
     let passed = done.len() - failed;
     let took = format!("{}.{}s", took_ms / 1000, took_ms % 1000 / 100);

@@ -1,17 +1,17 @@
 //! Refactoring "extract workflow": moves consecutive statements into a new workflow.
 
 use super::{Action, ActionKind};
-use crate::checked::Checked;
-use crate::node::{Node, around, walk_from};
+use crate::checked_file::CheckedFile;
 use crate::scope;
 use crate::symbol::SymbolKind;
+use crate::syntax_node::{SyntaxNode, enclosing_nodes, walk_from};
 use lockstep_base::source::{FileId, Span};
 use lockstep_base::value::Type;
 use lockstep_syntax::ast::{Block, Stmt, StmtKind};
 
 /// Extracts the selected statements into a workflow, if that preserves the program.
 pub(super) fn workflow(
-    checked: &Checked,
+    checked: &CheckedFile,
     file: FileId,
     range: std::ops::Range<u32>,
 ) -> Option<Action> {
@@ -19,9 +19,9 @@ pub(super) fn workflow(
         return None;
     }
     let tree = checked.tree(file)?;
-    let nodes = around(tree, range.start);
+    let nodes = enclosing_nodes(tree, range.start);
     let block = nodes.iter().rev().find_map(|node| match node {
-        Node::Block(block) if block.span.end >= range.end => Some(*block),
+        SyntaxNode::Block(block) if block.span.end >= range.end => Some(*block),
         _ => None,
     })?;
     let chosen = selected(checked, block, &range)?;
@@ -77,7 +77,7 @@ pub(super) fn workflow(
 
 /// The statements of a block that lie in a range, if the range cuts none of them.
 fn selected<'b>(
-    checked: &Checked,
+    checked: &CheckedFile,
     block: &'b Block,
     range: &std::ops::Range<u32>,
 ) -> Option<&'b [Stmt]> {
@@ -105,8 +105,8 @@ fn selected<'b>(
 /// Whether a statement means the same in another workflow.
 fn can_move(stmt: &Stmt) -> bool {
     let mut good = true;
-    walk_from(Node::Stmt(stmt), &mut |node| {
-        if let Node::Stmt(stmt) = node {
+    walk_from(SyntaxNode::Stmt(stmt), &mut |node| {
+        if let SyntaxNode::Stmt(stmt) = node {
             good &= !matches!(
                 stmt.kind,
                 StmtKind::Stage { .. }
@@ -126,7 +126,7 @@ fn can_move(stmt: &Stmt) -> bool {
 }
 
 /// Whether a name that is declared in the statements is used after them.
-fn used_after(checked: &Checked, block: &Block, whole: Span) -> bool {
+fn used_after(checked: &CheckedFile, block: &Block, whole: Span) -> bool {
     let inside =
         |span: Span| span.file == whole.file && whole.start <= span.start && span.end <= whole.end;
     let in_block = |span: Span| span.file == block.span.file && span.end <= block.span.end;
@@ -137,7 +137,7 @@ fn used_after(checked: &Checked, block: &Block, whole: Span) -> bool {
 
 /// The outer local names that the statements use, with their types; nothing where a type cannot be
 /// written.
-fn parameters(checked: &Checked, file: FileId, whole: Span) -> Option<Vec<(String, Type)>> {
+fn parameters(checked: &CheckedFile, file: FileId, whole: Span) -> Option<Vec<(String, Type)>> {
     let mut found: Vec<(String, Type)> = Vec::new();
     let tree = checked.tree(file)?;
     let visible = scope::visible(tree, whole.start);
@@ -176,7 +176,7 @@ fn can_be_written(ty: &Type) -> bool {
     }
 }
 
-fn free_name(checked: &Checked, file: FileId) -> String {
+fn free_name(checked: &CheckedFile, file: FileId) -> String {
     let taken = |name: &str| checked.modules().find(file, name).is_some();
     let names = (1..).map(|number| match number {
         1 => String::from("extracted"),

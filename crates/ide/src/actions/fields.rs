@@ -2,22 +2,22 @@
 //! values of the right types.
 
 use super::{Action, fix};
-use crate::checked::Checked;
-use crate::node::Node;
-use crate::node::walk;
+use crate::checked_file::CheckedFile;
+use crate::syntax_node::SyntaxNode;
+use crate::syntax_node::walk;
 use lockstep_base::source::{Name, Span};
 use lockstep_base::value::Type;
 use lockstep_lang::ir::KindField;
-use lockstep_lang::resolve::Sort;
+use lockstep_lang::resolve::DeclKind;
 use lockstep_syntax::ast::{Field, Infrastructure, Item, ItemKind, Path};
 
 /// Adds what is missing in the declaration whose name is at `at`.
-pub(super) fn missing(checked: &Checked, at: Span) -> Option<Action> {
+pub(super) fn missing(checked: &CheckedFile, at: Span) -> Option<Action> {
     let tree = checked.tree(at.file)?;
     let mut found = None;
     walk(tree, &mut |node| {
         match node {
-            Node::Item(Item {
+            SyntaxNode::Item(Item {
                 kind:
                     ItemKind::Service {
                         name, kind, fields, ..
@@ -25,7 +25,7 @@ pub(super) fn missing(checked: &Checked, at: Span) -> Option<Action> {
                 span,
                 ..
             }) if name.span == at => found = Some((kind, fields, *span, true, Vec::new())),
-            Node::Item(Item {
+            SyntaxNode::Item(Item {
                 kind: ItemKind::Environment(environment),
                 ..
             }) => {
@@ -57,14 +57,14 @@ pub(super) fn missing(checked: &Checked, at: Span) -> Option<Action> {
 }
 
 fn needed(
-    checked: &Checked,
+    checked: &CheckedFile,
     at: Span,
     kind: &Path,
     service: bool,
     fields: &[Field],
     inherited: &[Name],
 ) -> Option<Vec<(Name, String)>> {
-    let kind = checked.modules().path(at.file, kind, Sort::Kind).ok()?;
+    let kind = checked.modules().path(at.file, kind, DeclKind::Kind).ok()?;
     let kind = checked.program().kinds.get(kind as usize)?;
     let declared = if service {
         &kind.service
@@ -110,7 +110,7 @@ pub(crate) fn sample(ty: &Type) -> String {
 
 /// Where new fields go: after the last one, in the form in which the body is written.
 fn insertion(
-    checked: &Checked,
+    checked: &CheckedFile,
     span: Span,
     fields: &[Field],
     lines: &[String],
@@ -166,7 +166,7 @@ fn insertion(
 }
 
 /// The blanks before the line on which something begins.
-pub(crate) fn indentation(checked: &Checked, span: Span) -> String {
+pub(crate) fn indentation(checked: &CheckedFile, span: Span) -> String {
     let text = checked.source(span.file).map_or("", |source| &*source.text);
     let before = text.get(..span.start as usize).unwrap_or("");
     let line = before

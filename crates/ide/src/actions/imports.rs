@@ -1,7 +1,7 @@
 //! Quick fix that adds the missing import of a name.
 
 use super::{Action, fix};
-use crate::checked::Checked;
+use crate::checked_file::CheckedFile;
 use lockstep_base::source::{FileId, Span};
 use lockstep_syntax::ast::ItemKind;
 
@@ -16,7 +16,7 @@ pub struct Exporter {
 
 /// The imports that would resolve a name.
 pub(super) fn missing(
-    checked: &Checked,
+    checked: &CheckedFile,
     file: FileId,
     name: &str,
     exporters: &[Exporter],
@@ -34,7 +34,7 @@ pub(super) fn missing(
     .collect()
 }
 
-fn import(checked: &Checked, file: FileId, path: &str, name: &str) -> Option<(Span, String)> {
+fn import(checked: &CheckedFile, file: FileId, path: &str, name: &str) -> Option<(Span, String)> {
     let tree = checked.tree(file)?;
     let mut last = None;
     for item in &tree.items {

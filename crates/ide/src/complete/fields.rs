@@ -2,29 +2,29 @@
 
 use super::item::{Completion, CompletionKind};
 use super::values;
-use crate::checked::{Checked, ROOT};
+use crate::checked_file::{CheckedFile, ROOT_FILE};
 use crate::library;
-use crate::node::Node;
+use crate::syntax_node::SyntaxNode;
 use lockstep_base::source::Name;
 use lockstep_base::value::{KindRef, Type};
 use lockstep_lang::ir::KindField;
-use lockstep_lang::resolve::{Sort, Target};
+use lockstep_lang::resolve::{DeclKind, NameTarget};
 use lockstep_lang::types::BUILTIN_ACTIONS;
 use lockstep_syntax::ast::{Expr, ExprKind, Field, ItemKind, Path};
 
 /// The fields that the declaration around a place does not give yet.
-pub fn fields(checked: &Checked, nodes: &[Node<'_>], offset: u32) -> Vec<Completion> {
+pub fn fields(checked: &CheckedFile, nodes: &[SyntaxNode<'_>], offset: u32) -> Vec<Completion> {
     let innermost = nodes.iter().rev().find_map(|node| match node {
-        Node::Infrastructure(place) => {
+        SyntaxNode::Infrastructure(place) => {
             let mut found = of_kind(checked, kind(checked, &place.kind), false);
             found.extend(own_fields());
             Some((found, given(&place.fields, offset)))
         }
-        Node::Override(entry) => {
+        SyntaxNode::Override(entry) => {
             let found = of_kind(checked, kind_of_service(checked, &entry.service), true);
             Some((found, given(&entry.fields, offset)))
         }
-        Node::Item(item) => match &item.kind {
+        SyntaxNode::Item(item) => match &item.kind {
             ItemKind::Service {
                 kind: path, fields, ..
             } => {
@@ -66,21 +66,26 @@ fn given(fields: &[Field], offset: u32) -> Vec<String> {
     others.map(|field| field.name.name.to_string()).collect()
 }
 
-fn kind(checked: &Checked, path: &Path) -> Option<u32> {
-    checked.modules().path(ROOT, path, Sort::Kind).ok()
+fn kind(checked: &CheckedFile, path: &Path) -> Option<u32> {
+    checked.modules().path(ROOT_FILE, path, DeclKind::Kind).ok()
 }
 
-fn kind_of_service(checked: &Checked, path: &Path) -> Option<u32> {
-    let service = checked.modules().path(ROOT, path, Sort::Service).ok()?;
+fn kind_of_service(checked: &CheckedFile, path: &Path) -> Option<u32> {
+    let service = checked
+        .modules()
+        .path(ROOT_FILE, path, DeclKind::Service)
+        .ok()?;
     let site = checked.modules().decls.services.get(service as usize)?;
     match &checked.modules().item(site).kind {
-        ItemKind::Service { kind, .. } => checked.modules().path(site.file, kind, Sort::Kind).ok(),
+        ItemKind::Service { kind, .. } => {
+            checked.modules().path(site.file, kind, DeclKind::Kind).ok()
+        }
         _ => None,
     }
 }
 
 /// The fields that a kind declares for its services, or for its infrastructures.
-fn of_kind(checked: &Checked, kind: Option<u32>, service: bool) -> Vec<Completion> {
+fn of_kind(checked: &CheckedFile, kind: Option<u32>, service: bool) -> Vec<Completion> {
     let kind = kind.and_then(|kind| checked.program().kinds.get(kind as usize));
     let Some(kind) = kind else {
         return Vec::new();
@@ -120,13 +125,13 @@ fn own_field(name: &str, ty: &str) -> Completion {
 }
 
 /// The members that can follow a dot after an expression.
-pub fn members(checked: &Checked, of: &Expr) -> Vec<Completion> {
+pub fn members(checked: &CheckedFile, of: &Expr) -> Vec<Completion> {
     if let ExprKind::Name(name) = &of.kind {
-        let binding = checked.modules().find(ROOT, &name.name);
+        let binding = checked.modules().find(ROOT_FILE, &name.name);
         let local = checked.names().iter().any(|(at, _)| *at == name.span);
         match binding.map(|binding| binding.target) {
-            Some(Target::Namespace(file)) => return values::exported(checked, file, &[]),
-            Some(Target::Decl(decl)) if decl.sort == Sort::Environment => {
+            Some(NameTarget::Namespace(file)) => return values::exported(checked, file, &[]),
+            Some(NameTarget::Decl(decl)) if decl.sort == DeclKind::Environment => {
                 return of_environment(checked, decl.index);
             }
             None if !local && &*name.name == "http" => return http(),
@@ -151,7 +156,7 @@ pub fn members(checked: &Checked, of: &Expr) -> Vec<Completion> {
     }
 }
 
-fn of_type(checked: &Checked, ty: &Type) -> Vec<Completion> {
+fn of_type(checked: &CheckedFile, ty: &Type) -> Vec<Completion> {
     match ty {
         Type::Record(fields) => fields
             .iter()
@@ -187,7 +192,7 @@ fn star() -> Completion {
 }
 
 /// The infrastructures and the fields of an environment.
-fn of_environment(checked: &Checked, environment: u32) -> Vec<Completion> {
+fn of_environment(checked: &CheckedFile, environment: u32) -> Vec<Completion> {
     let program = checked.program();
     let Some(environment) = program.environments.get(environment as usize) else {
         return Vec::new();

@@ -1,39 +1,39 @@
 //! Completion: a marker name is inserted at the cursor and the text is checked; what is expected in
 //! place of the marker is what is offered.
 
+mod context;
 mod fields;
 mod item;
-mod place;
+mod keywords;
 mod values;
-mod words;
 
 pub use item::{Completion, CompletionKind, Completions};
 
-use super::checked::{Checked, ROOT};
+use super::checked_file::{CheckedFile, ROOT_FILE};
 use super::fits;
+use context::{CompletionContext, NearbyTokens};
 use lockstep_base::source::Span;
 use lockstep_base::value::Type;
-use lockstep_syntax::lexer::{Token, TokenKind, tokens};
-use place::{Around, Want};
+use lockstep_syntax::lexer::{RecoveryToken, RecoveryTokenKind, tokens};
 
 /// The marker: a name that is used nowhere else.
-const MARK: &str = "zqzMarkzqz";
+const CURSOR_MARKER: &str = "zqzMarkzqz";
 
 /// The completions at `offset` of a text. `check` checks a text, watching one place of it; `beside`
 /// lists a directory relative to the text, directories with a trailing `/`.
 pub fn complete(
     text: &str,
     offset: usize,
-    check: &mut dyn FnMut(&str, u32) -> Checked,
+    check: &mut dyn FnMut(&str, u32) -> CheckedFile,
     beside: &dyn Fn(&str) -> Vec<String>,
 ) -> Completions {
     let (Some(before), Some(after)) = (text.get(..offset), text.get(offset..)) else {
         return Completions::default();
     };
-    let mut marked = format!("{before}{MARK}{after}");
+    let mut marked = format!("{before}{CURSOR_MARKER}{after}");
     let mut all = tokens(&marked);
-    if let Some(closing) = place::unclosed(&marked, &all, offset) {
-        marked.insert_str(offset + MARK.len(), closing);
+    if let Some(closing) = context::unclosed(&marked, &all, offset) {
+        marked.insert_str(offset + CURSOR_MARKER.len(), closing);
         all = tokens(&marked);
     }
     let Some(at) = all
@@ -43,21 +43,24 @@ pub fn complete(
         return Completions::default();
     };
     let token = all[at];
-    if matches!(token.kind, TokenKind::Comment | TokenKind::Number) {
+    if matches!(
+        token.kind,
+        RecoveryTokenKind::Comment | RecoveryTokenKind::Number
+    ) {
         return Completions::default();
     }
     let watched = u32::try_from(offset).unwrap_or(u32::MAX);
     let mut checked = check(&marked, watched);
-    let mut around = Around::new(&marked, &all, at);
+    let mut around = NearbyTokens::new(&marked, &all, at);
     // After a dot at the beginning of a statement there is no expression: turn it into one.
     let before = at.checked_sub(1).and_then(|at| all.get(at));
     let pointed = before.is_some_and(|token| token.text(&marked) == ".");
     let mended;
     let mended_tokens;
     let mut shift = 0;
-    if pointed && !place::is_expression(&checked, watched) {
+    if pointed && !context::is_expression(&checked, watched) {
         let prefix = "let zqzLet = ";
-        let start = place::chain_start(&marked, &all, at);
+        let start = context::chain_start(&marked, &all, at);
         mended = format!("{}{prefix}{}", &marked[..start], &marked[start..]);
         mended_tokens = tokens(&mended);
         shift = prefix.len();
@@ -66,24 +69,26 @@ pub fn complete(
         let at = mended_tokens
             .iter()
             .position(|token| token.start <= offset + shift && offset + shift < token.end);
-        around = Around::new(&mended, &mended_tokens, at.unwrap_or(0));
+        around = NearbyTokens::new(&mended, &mended_tokens, at.unwrap_or(0));
     }
     let offset_now = u32::try_from(offset + shift).unwrap_or(u32::MAX);
-    let token = Token {
-        end: token.end.min(offset + MARK.len() + name_length(after)),
+    let token = RecoveryToken {
+        end: token
+            .end
+            .min(offset + CURSOR_MARKER.len() + name_length(after)),
         ..token
     };
     let mut items = match token.kind {
-        TokenKind::Text if around.is_import() => {
+        RecoveryTokenKind::Text if around.is_import() => {
             let typed = text.get(token.start..offset).unwrap_or("");
             values::paths(typed.trim_start_matches('"'), beside)
         }
-        TokenKind::Text => in_string(&checked, offset_now),
-        TokenKind::Word => of(&checked, &around, offset_now),
+        RecoveryTokenKind::Text => in_string(&checked, offset_now),
+        RecoveryTokenKind::Word => of(&checked, &around, offset_now),
         _ => Vec::new(),
     };
     let all = items.len();
-    if token.kind == TokenKind::Word {
+    if token.kind == RecoveryTokenKind::Word {
         let typed = text.get(token.start..offset).unwrap_or("");
         items.retain(|item| fits(typed, &item.label));
     }
@@ -101,25 +106,25 @@ fn name_length(after: &str) -> usize {
 }
 
 /// The text that is replaced, as a span of the text without the marker.
-fn replaced(token: &Token, marked: &str, offset: usize) -> Span {
+fn replaced(token: &RecoveryToken, marked: &str, offset: usize) -> Span {
     let (start, end) = match token.kind {
-        TokenKind::Word => (token.start, token.end - MARK.len()),
+        RecoveryTokenKind::Word => (token.start, token.end - CURSOR_MARKER.len()),
         // In a string, the whole content.
         _ => {
             let quotes = |text: &str| text.len() - text.trim_matches('"').len();
             let text = token.text(marked);
             let (before, after) = text.split_at((offset - token.start).min(text.len()));
-            let after = after.strip_prefix(MARK).unwrap_or(after);
+            let after = after.strip_prefix(CURSOR_MARKER).unwrap_or(after);
             let start = token.start + quotes(before).min(before.len());
             (start, offset + after.len() - quotes(after))
         }
     };
-    Span::new(ROOT, start, end.max(offset))
+    Span::new(ROOT_FILE, start, end.max(offset))
 }
 
 /// Completions in a string: the allowed texts.
-fn in_string(checked: &Checked, offset: u32) -> Vec<Completion> {
-    match place::wanted(checked, offset) {
+fn in_string(checked: &CheckedFile, offset: u32) -> Vec<Completion> {
+    match context::wanted(checked, offset) {
         Some(Type::OneOf(words)) => words
             .iter()
             .map(|word| Completion::new(&**word, CompletionKind::Word).rank(0))
@@ -129,24 +134,26 @@ fn in_string(checked: &Checked, offset: u32) -> Vec<Completion> {
 }
 
 /// Completions for a word.
-fn of(checked: &Checked, around: &Around<'_>, offset: u32) -> Vec<Completion> {
-    match place::want(checked, around, offset) {
-        Want::Nothing => Vec::new(),
-        Want::Words(words) => words,
-        Want::Member(base) => fields::members(checked, &base),
-        Want::Value(ty, mut more) => {
+fn of(checked: &CheckedFile, around: &NearbyTokens<'_>, offset: u32) -> Vec<Completion> {
+    match context::want(checked, around, offset) {
+        CompletionContext::Nothing => Vec::new(),
+        CompletionContext::Words(words) => words,
+        CompletionContext::Member(base) => fields::members(checked, &base),
+        CompletionContext::Value(ty, mut more) => {
             more.extend(values::values(checked, offset, ty.as_ref()));
             more
         }
-        Want::Declared(sorts) => values::declared(checked, &sorts),
-        Want::Type => values::types(checked),
-        Want::Kind => values::declared(checked, &[lockstep_lang::resolve::Sort::Kind]),
-        Want::Export(file, sorts) => {
+        CompletionContext::Declared(sorts) => values::declared(checked, &sorts),
+        CompletionContext::Type => values::types(checked),
+        CompletionContext::Kind => {
+            values::declared(checked, &[lockstep_lang::resolve::DeclKind::Kind])
+        }
+        CompletionContext::Export(file, sorts) => {
             let mut found = values::exported(checked, file, sorts);
             // What is named here is not called.
             found.iter_mut().for_each(|it| it.snippet = None);
             found
         }
-        Want::Fields(fields) => fields,
+        CompletionContext::Fields(fields) => fields,
     }
 }

@@ -1,15 +1,15 @@
 //! Completions for names of values, declarations and types, and for import paths.
 
 use super::item::{Completion, CompletionKind};
-use super::words::TYPES;
-use crate::checked::{Checked, ROOT};
+use super::keywords::TYPES;
+use crate::checked_file::{CheckedFile, ROOT_FILE};
 use crate::hover::{declaration, examples};
 use crate::scope;
 use crate::symbol::Symbol;
 use lockstep_base::source::FileId;
 use lockstep_base::value::Type;
 use lockstep_lang::eval::builtins;
-use lockstep_lang::resolve::{self, Decl, Sort, Target};
+use lockstep_lang::resolve::{self, Decl, DeclKind, NameTarget};
 
 /// Import paths: those of the standard library, and the entries of the directory that has been
 /// typed so far.
@@ -37,7 +37,7 @@ pub fn quoted_paths() -> Vec<Completion> {
 }
 
 /// The names of values, those of the expected type first.
-pub fn values(checked: &Checked, offset: u32, want: Option<&Type>) -> Vec<Completion> {
+pub fn values(checked: &CheckedFile, offset: u32, want: Option<&Type>) -> Vec<Completion> {
     let strict = want.is_some_and(|want| {
         let one = match want {
             Type::List(of) => of,
@@ -73,8 +73,12 @@ pub fn values(checked: &Checked, offset: u32, want: Option<&Type>) -> Vec<Comple
     found
 }
 
-fn locals(checked: &Checked, offset: u32, add: &mut dyn FnMut(Completion, Option<&Type>, bool)) {
-    let Some(tree) = checked.tree(ROOT) else {
+fn locals(
+    checked: &CheckedFile,
+    offset: u32,
+    add: &mut dyn FnMut(Completion, Option<&Type>, bool),
+) {
+    let Some(tree) = checked.tree(ROOT_FILE) else {
         return;
     };
     let mut seen: Vec<&str> = Vec::new();
@@ -99,7 +103,7 @@ fn locals(checked: &Checked, offset: u32, add: &mut dyn FnMut(Completion, Option
 }
 
 fn globals(
-    checked: &Checked,
+    checked: &CheckedFile,
     want: Option<&Type>,
     add: &mut dyn FnMut(Completion, Option<&Type>, bool),
 ) {
@@ -115,30 +119,30 @@ fn globals(
     let program = checked.program();
     for (name, binding) in &module.names {
         let decl = match binding.target {
-            Target::Decl(decl) => decl,
-            Target::Namespace(_) => {
+            NameTarget::Decl(decl) => decl,
+            NameTarget::Namespace(_) => {
                 let item = Completion::new(&**name, CompletionKind::Namespace);
                 add(item.rank(4), None, true);
                 continue;
             }
-            Target::Lost => continue,
+            NameTarget::Lost => continue,
         };
         let index = decl.index as usize;
         let ty = match decl.sort {
-            Sort::Input | Sort::Let | Sort::Group => {
+            DeclKind::Input | DeclKind::Let | DeclKind::Group => {
                 program.globals.get(index).map(|global| global.ty.clone())
             }
-            Sort::Secret => Some(Type::Secret),
-            Sort::Service => service_type(checked, index),
-            Sort::Environment => Some(Type::Environment),
-            Sort::Kind | Sort::Workflow | Sort::Action | Sort::Pipeline => continue,
+            DeclKind::Secret => Some(Type::Secret),
+            DeclKind::Service => service_type(checked, index),
+            DeclKind::Environment => Some(Type::Environment),
+            DeclKind::Kind | DeclKind::Workflow | DeclKind::Action | DeclKind::Pipeline => continue,
         };
         let mut item = of_decl(checked, name, decl).rank(2);
         if let Some(ty) = ty.as_ref().filter(|ty| **ty != Type::Any) {
             item = item.detail(ty.to_string());
         }
         // Infrastructures follow an environment.
-        let places = decl.sort == Sort::Environment && of_places;
+        let places = decl.sort == DeclKind::Environment && of_places;
         add(item, ty.as_ref(), places);
         if places && listed {
             let all = Completion::new(format!("{name}.*"), CompletionKind::Infrastructure);
@@ -165,13 +169,13 @@ fn globals(
             None => item,
         };
         // Useless where any value may stand.
-        if place.span.file == ROOT {
+        if place.span.file == ROOT_FILE {
             add(item.doc(place.doc.as_ref()).rank(1), ty.as_ref(), false);
         }
     }
 }
 
-fn service_type(checked: &Checked, index: usize) -> Option<Type> {
+fn service_type(checked: &CheckedFile, index: usize) -> Option<Type> {
     let program = checked.program();
     let service = program.services.get(index)?;
     let kind = program.kinds.get(service.kind as usize)?;
@@ -225,17 +229,17 @@ fn constants(want: Option<&Type>, found: &mut Vec<Completion>) {
 }
 
 /// The names of declarations of these sorts.
-pub fn declared(checked: &Checked, sorts: &[Sort]) -> Vec<Completion> {
+pub fn declared(checked: &CheckedFile, sorts: &[DeclKind]) -> Vec<Completion> {
     let mut found = Vec::new();
     let Some(module) = checked.modules().files.first() else {
         return found;
     };
     for (name, binding) in &module.names {
         match binding.target {
-            Target::Decl(decl) if sorts.contains(&decl.sort) => {
+            NameTarget::Decl(decl) if sorts.contains(&decl.sort) => {
                 found.push(of_decl(checked, name, decl).rank(1));
             }
-            Target::Namespace(file) => {
+            NameTarget::Namespace(file) => {
                 let members = exported(checked, file, sorts).into_iter();
                 found.extend(members.map(|mut it| {
                     it.label = format!("{name}.{}", it.label);
@@ -255,17 +259,19 @@ pub fn declared(checked: &Checked, sorts: &[Sort]) -> Vec<Completion> {
 }
 
 /// What a statement can call.
-pub fn callable(checked: &Checked) -> Vec<Completion> {
+pub fn callable(checked: &CheckedFile) -> Vec<Completion> {
     let mut found: Vec<Completion> = Vec::new();
     let Some(module) = checked.modules().files.first() else {
         return found;
     };
     for (name, binding) in &module.names {
         match binding.target {
-            Target::Decl(decl) if matches!(decl.sort, Sort::Workflow | Sort::Action) => {
+            NameTarget::Decl(decl)
+                if matches!(decl.sort, DeclKind::Workflow | DeclKind::Action) =>
+            {
                 found.push(of_decl(checked, name, decl).rank(3));
             }
-            Target::Namespace(_) => {
+            NameTarget::Namespace(_) => {
                 found.push(Completion::new(&**name, CompletionKind::Namespace).rank(4));
             }
             _ => {}
@@ -276,13 +282,13 @@ pub fn callable(checked: &Checked) -> Vec<Completion> {
 }
 
 /// The exports of a file: of these sorts, or of any if there are none.
-pub fn exported(checked: &Checked, file: FileId, sorts: &[Sort]) -> Vec<Completion> {
+pub fn exported(checked: &CheckedFile, file: FileId, sorts: &[DeclKind]) -> Vec<Completion> {
     let Some(module) = checked.modules().files.get(file.0 as usize) else {
         return Vec::new();
     };
     let own = module.names.iter().filter(|(_, binding)| !binding.imported);
     own.filter_map(|(name, binding)| match binding.target {
-        Target::Decl(decl) if sorts.is_empty() || sorts.contains(&decl.sort) => {
+        NameTarget::Decl(decl) if sorts.is_empty() || sorts.contains(&decl.sort) => {
             Some(of_decl(checked, name, decl).rank(1))
         }
         _ => None,
@@ -291,12 +297,12 @@ pub fn exported(checked: &Checked, file: FileId, sorts: &[Sort]) -> Vec<Completi
 }
 
 /// The named types, and those that are derived from kinds.
-pub fn types(checked: &Checked) -> Vec<Completion> {
+pub fn types(checked: &CheckedFile) -> Vec<Completion> {
     let named = TYPES.iter();
     let mut found: Vec<Completion> = named
         .map(|name| Completion::new(*name, CompletionKind::Type).rank(1))
         .collect();
-    for kind in declared(checked, &[Sort::Kind]) {
+    for kind in declared(checked, &[DeclKind::Kind]) {
         for thing in ["service", "infrastructure"] {
             let ty = format!("{thing}<{}>", kind.label);
             found.push(Completion::new(ty, CompletionKind::Type).rank(2));
@@ -305,20 +311,22 @@ pub fn types(checked: &Checked) -> Vec<Completion> {
     found
 }
 
-fn shown_as(sort: Sort) -> CompletionKind {
+fn shown_as(sort: DeclKind) -> CompletionKind {
     match sort {
-        Sort::Input | Sort::Let | Sort::Group | Sort::Secret => CompletionKind::Value,
-        Sort::Service => CompletionKind::Service,
-        Sort::Environment => CompletionKind::Environment,
-        Sort::Kind => CompletionKind::Kind,
-        Sort::Workflow => CompletionKind::Workflow,
-        Sort::Action => CompletionKind::Action,
-        Sort::Pipeline => CompletionKind::Pipeline,
+        DeclKind::Input | DeclKind::Let | DeclKind::Group | DeclKind::Secret => {
+            CompletionKind::Value
+        }
+        DeclKind::Service => CompletionKind::Service,
+        DeclKind::Environment => CompletionKind::Environment,
+        DeclKind::Kind => CompletionKind::Kind,
+        DeclKind::Workflow => CompletionKind::Workflow,
+        DeclKind::Action => CompletionKind::Action,
+        DeclKind::Pipeline => CompletionKind::Pipeline,
     }
 }
 
 /// A completion for a declaration under its name in this file.
-pub fn of_decl(checked: &Checked, name: &str, decl: Decl) -> Completion {
+pub fn of_decl(checked: &CheckedFile, name: &str, decl: Decl) -> Completion {
     let item = Completion::new(name, shown_as(decl.sort));
     let at = checked.modules().decls.site(decl).name.span;
     let Some(symbol) = checked.declared(at) else {
@@ -328,13 +336,13 @@ pub fn of_decl(checked: &Checked, name: &str, decl: Decl) -> Completion {
         .detail(declaration(checked, symbol))
         .doc(symbol.doc.as_ref());
     match decl.sort {
-        Sort::Workflow | Sort::Action => item.snippet(call(checked, name, symbol)),
+        DeclKind::Workflow | DeclKind::Action => item.snippet(call(checked, name, symbol)),
         _ => item,
     }
 }
 
 /// A call of a workflow or an action, with placeholders for its required arguments.
-fn call(checked: &Checked, name: &str, symbol: &Symbol) -> String {
+fn call(checked: &CheckedFile, name: &str, symbol: &Symbol) -> String {
     let params = crate::signature::required(checked, symbol);
     let gaps = params.iter().enumerate();
     let gaps: Vec<String> = gaps

@@ -2,9 +2,11 @@
 
 use std::fmt::Write;
 
-use crate::eval::{Expr, ExprKind, Part};
-use crate::ir::command::{Form, ScriptPart, TextPart, Word};
-use crate::ir::{Block, GlobalSource, Override, Program, Stmt, StmtKind, Verdict, WorkflowUse};
+use crate::eval::{Expr, ExprKind, InterpolationPart};
+use crate::ir::command::{CommandWord, Form, ScriptPart, TextPart};
+use crate::ir::{
+    Block, GlobalSource, HandlerVerdict, Override, Program, Stmt, StmtKind, WorkflowUse,
+};
 use lockstep_base::source::Name;
 use lockstep_base::value::{SecretPart, Value, text};
 
@@ -273,8 +275,10 @@ impl Dump<'_> {
             StmtKind::Return(value) => format!("return {}", self.maybe(value.as_ref())),
             StmtKind::Yield(value) => format!("yield {}", expr(value)),
             StmtKind::On { target, .. } => format!("on {}", expr(target)),
-            StmtKind::Verdict(Verdict::Retry(times)) => format!("verdict retry {}", expr(times)),
-            StmtKind::Verdict(Verdict::Ask { timeout, otherwise }) => {
+            StmtKind::Verdict(HandlerVerdict::Retry(times)) => {
+                format!("verdict retry {}", expr(times))
+            }
+            StmtKind::Verdict(HandlerVerdict::Ask { timeout, otherwise }) => {
                 format!("verdict ask {} {otherwise:?}", self.maybe(timeout.as_ref()))
             }
             StmtKind::Verdict(verdict) => format!("verdict {verdict:?}"),
@@ -345,8 +349,8 @@ impl Dump<'_> {
                 let words: Vec<String> = words
                     .iter()
                     .map(|word| match word {
-                        Word::One(parts) => format!("<{}>", texts(parts)),
-                        Word::Spread(list) => format!("<*{}>", self.expr(list)),
+                        CommandWord::One(parts) => format!("<{}>", texts(parts)),
+                        CommandWord::Spread(list) => format!("<*{}>", self.expr(list)),
                     })
                     .collect();
                 words.join(" ")
@@ -385,8 +389,8 @@ impl Dump<'_> {
                 let parts: String = parts
                     .iter()
                     .map(|part| match part {
-                        Part::Text(text) => text.to_string(),
-                        Part::Value(value) => format!("${{{}}}", self.expr(value)),
+                        InterpolationPart::Text(text) => text.to_string(),
+                        InterpolationPart::Value(value) => format!("${{{}}}", self.expr(value)),
                     })
                     .collect();
                 format!("\"{parts}\"")

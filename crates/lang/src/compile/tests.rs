@@ -12,9 +12,9 @@ use lockstep_base::source::{Sources, Span};
 use lockstep_base::world::{FileError, Files};
 
 /// Files in memory. A file of the corpus can hold several, each after a line `#> NAME`.
-struct Memory(HashMap<String, String>);
+struct CorpusFiles(HashMap<String, String>);
 
-impl Memory {
+impl CorpusFiles {
     fn new(text: &str) -> Self {
         let mut files: HashMap<String, String> = HashMap::new();
         let mut name = String::from("main.deploy");
@@ -28,7 +28,7 @@ impl Memory {
     }
 }
 
-impl Files for Memory {
+impl Files for CorpusFiles {
     fn read(&self, path: &str) -> Result<String, FileError> {
         let found = self.0.get(path).cloned();
         found.ok_or(FileError::NotFound)
@@ -36,7 +36,7 @@ impl Files for Memory {
 }
 
 fn compiled(text: &str) -> Compilation {
-    compile(&Memory::new(text), "main.deploy")
+    compile(&CorpusFiles::new(text), "main.deploy")
 }
 
 fn place(sources: &Sources, span: Span) -> String {

@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use super::builtins::{Body, Problem};
-use super::limits::{Excess, Limits, Meter, Size};
+use super::builtins::{BuiltinBody, BuiltinError};
+use super::limits::{EvalBudget, LimitExceeded, Limits, ValueSize};
 use super::operators::{apply, apply_unary, is_zero};
-use super::overlay::Overlay;
+use super::scopes::ScopeWithLocal;
 use super::{
-    BinaryOp, Expr, ExprKind, Function, Halt, ListItem, Part, Scope, Slot, UnaryOp, faults,
+    BinaryOp, Expr, ExprKind, Function, Halt, InterpolationPart, ListItem, Scope, Slot, UnaryOp,
+    faults,
 };
 use lockstep_base::source::{Name, Span};
 use lockstep_base::value::{SecretPart, Value, text};
@@ -26,16 +27,16 @@ pub fn eval(expr: &Expr, scope: &dyn Scope) -> Result<Value, Halt> {
 
 /// The value of an expression, within limits of one's own.
 pub(super) fn eval_within(expr: &Expr, scope: &dyn Scope, limits: Limits) -> Evaluated {
-    let meter = Meter::new(limits);
+    let meter = EvalBudget::new(limits);
     Evaluator { meter }.eval(expr, scope)
 }
 
 struct Evaluator {
-    meter: Meter,
+    meter: EvalBudget,
 }
 
 /// Gives excess a place.
-fn at(span: Span) -> impl Fn(Excess) -> Halt {
+fn at(span: Span) -> impl Fn(LimitExceeded) -> Halt {
     move |excess| faults::too_large(excess, span)
 }
 
@@ -107,15 +108,15 @@ impl Evaluator {
         }
     }
 
-    fn interpolate(&self, parts: &[Part], span: Span, scope: &dyn Scope) -> Evaluated {
+    fn interpolate(&self, parts: &[InterpolationPart], span: Span, scope: &dyn Scope) -> Evaluated {
         let mut all = Collected { unknown: false };
-        let mut text = Text::default();
-        let mut size = Size::default();
+        let mut text = TextBuilder::default();
+        let mut size = ValueSize::default();
         for part in parts {
             let before = text.current.len();
             match part {
-                Part::Text(part) => text.current.push_str(part),
-                Part::Value(expr) => match all.take(self.eval(expr, scope))? {
+                InterpolationPart::Text(part) => text.current.push_str(part),
+                InterpolationPart::Value(expr) => match all.take(self.eval(expr, scope))? {
                     None => {}
                     Some(Value::Secret(parts)) => {
                         text.secret(&parts);
@@ -141,7 +142,7 @@ impl Evaluator {
 
     fn list(&self, items: &[ListItem], span: Span, scope: &dyn Scope) -> Evaluated {
         let mut all = Collected { unknown: false };
-        let mut size = Size::default();
+        let mut size = ValueSize::default();
         let mut list = Vec::with_capacity(items.len());
         for item in items {
             let Some(value) = all.take(self.eval(&item.value, scope))? else {
@@ -165,7 +166,7 @@ impl Evaluator {
 
     fn record(&self, fields: &[(Name, Expr)], span: Span, scope: &dyn Scope) -> Evaluated {
         let mut all = Collected { unknown: false };
-        let mut size = Size::default();
+        let mut size = ValueSize::default();
         let mut map = IndexMap::with_capacity(fields.len());
         for (name, expr) in fields {
             if let Some(value) = all.take(self.eval(expr, scope))? {
@@ -305,10 +306,10 @@ impl Evaluator {
             other => return Err(faults::unfit(list.span, "a list", &other)),
         };
         let mut all = Collected { unknown: false };
-        let mut size = Size::default();
+        let mut size = ValueSize::default();
         let mut made = Vec::new();
         for item in items.iter() {
-            let scope = Overlay::new(scope, slot, item);
+            let scope = ScopeWithLocal::new(scope, slot, item);
             let stays = match cond.map(|cond| self.condition(cond, &scope)) {
                 None | Some(Ok(true)) => true,
                 Some(Ok(false)) => false,
@@ -340,15 +341,15 @@ impl Evaluator {
         let values = all.finish(values)?;
         let place = |argument: usize| args.get(argument).map(|arg| arg.span);
         let value = match builtin.call {
-            Body::Pure(call) => call(&values).map_err(|problem| match problem {
-                Problem::Message(text) => faults::call(span, None, builtin.name, &text),
-                Problem::Argument(argument, text) => {
+            BuiltinBody::Pure(call) => call(&values).map_err(|problem| match problem {
+                BuiltinError::Message(text) => faults::call(span, None, builtin.name, &text),
+                BuiltinError::Argument(argument, text) => {
                     faults::call(span, place(argument), builtin.name, &text)
                 }
-                Problem::TooLarge(excess) => faults::too_large(excess, span),
+                BuiltinError::TooLarge(excess) => faults::too_large(excess, span),
             })?,
-            Body::Env => env(&values, span, scope)?,
-            Body::File => file(&values, span, scope)?,
+            BuiltinBody::Env => env(&values, span, scope)?,
+            BuiltinBody::File => file(&values, span, scope)?,
         };
         self.meter.weigh(&value).map_err(at(span))?;
         Ok(value)
@@ -380,7 +381,7 @@ fn file(args: &[Value], span: Span, scope: &dyn Scope) -> Evaluated {
 
 /// A text under construction.
 #[derive(Default)]
-struct Text {
+struct TextBuilder {
     /// Whether a secret went into it.
     secret: bool,
     /// What stands before the text, if it is a secret.
@@ -388,7 +389,7 @@ struct Text {
     current: String,
 }
 
-impl Text {
+impl TextBuilder {
     fn secret(&mut self, parts: &[SecretPart]) {
         self.secret = true;
         for part in parts {

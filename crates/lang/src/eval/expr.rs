@@ -41,7 +41,7 @@ pub enum ExprKind {
     /// `run.id`, `run.user`, `run.started-at`.
     Run(RunField),
     /// `"…${e}…"`. If a part is a secret, so is the whole.
-    Interpolate(Vec<Part>),
+    Interpolate(Vec<InterpolationPart>),
     /// `[a, b.*]`
     List(Vec<ListItem>),
     /// `{ a: 1 }`
@@ -78,7 +78,7 @@ pub enum ExprKind {
 
 /// A part of an interpolated string.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum Part {
+pub enum InterpolationPart {
     /// Text.
     Text(Name),
     /// `${e}`

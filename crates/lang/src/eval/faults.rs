@@ -1,6 +1,6 @@
 //! The errors of evaluation: one diagnostic constructor for each.
 
-use super::limits::Excess;
+use super::limits::LimitExceeded;
 use super::operators::OperatorError;
 use super::{BinaryOp, Expr, Halt, Scope, UnaryOp};
 use lockstep_base::diagnostic::suggest::{did_you_mean, or_list};
@@ -10,7 +10,7 @@ use lockstep_base::value::Value;
 use lockstep_base::world::FileError;
 
 /// How many characters of a value a message shows.
-const SHOWN: usize = 60;
+const MAX_SHOWN_CHARS: usize = 60;
 
 /// A value in a message: short, in one line, and never a secret.
 fn shown(value: &Value, scope: &dyn Scope) -> String {
@@ -20,13 +20,13 @@ fn shown(value: &Value, scope: &dyn Scope) -> String {
         Value::None => return String::from("none"),
         Value::Secret(_) => return String::from("a secret"),
         Value::String(text) => {
-            let start: String = text.chars().take(SHOWN + 1).collect();
+            let start: String = text.chars().take(MAX_SHOWN_CHARS + 1).collect();
             format!("{start:?}")
         }
         other => lockstep_base::value::text::display(other, &|value| scope.display(value)),
     };
-    if text.chars().count() > SHOWN {
-        let start: String = text.chars().take(SHOWN).collect();
+    if text.chars().count() > MAX_SHOWN_CHARS {
+        let start: String = text.chars().take(MAX_SHOWN_CHARS).collect();
         return format!("`{start}…`");
     }
     format!("`{text}`")
@@ -125,10 +125,12 @@ pub(super) fn division_by_zero(span: Span, right: (&Expr, &Value), scope: &dyn S
 }
 
 /// A value or an evaluation beyond the limits.
-pub(super) fn too_large(excess: Excess, span: Span) -> Halt {
+pub(super) fn too_large(excess: LimitExceeded, span: Span) -> Halt {
     let message = match excess {
-        Excess::Steps => format!("evaluating this takes {excess}"),
-        Excess::Elements | Excess::Bytes | Excess::Depth => format!("this value has {excess}"),
+        LimitExceeded::Steps => format!("evaluating this takes {excess}"),
+        LimitExceeded::Elements | LimitExceeded::Bytes | LimitExceeded::Depth => {
+            format!("this value has {excess}")
+        }
     };
     Diagnostic::error(codes::TOO_LARGE, span, message)
         .here("too large")
@@ -231,7 +233,7 @@ pub(super) fn key<'a>(span: Span, key: &str, keys: impl Iterator<Item = &'a Name
             (total, _) => format!("it has {total} keys, among them {}", or_list(&some)),
         }
     });
-    let short: String = key.chars().take(SHOWN).collect();
+    let short: String = key.chars().take(MAX_SHOWN_CHARS).collect();
     Diagnostic::error(codes::KEY, span, format!("there is no key `{short}`"))
         .here("no such key")
         .help(help)

@@ -4,26 +4,27 @@
 pub mod builtins;
 mod evaluate;
 mod expr;
+#[cfg(test)]
+mod expr_reader;
 mod faults;
 mod limits;
 pub mod operators;
-mod overlay;
-#[cfg(test)]
-mod reading;
+mod scopes;
 #[cfg(test)]
 mod tests;
 pub mod visit;
 
 pub use evaluate::eval;
 pub use expr::{
-    BinaryOp, Expr, ExprKind, Function, GlobalId, ListItem, Part, RunField, Slot, UnaryOp,
+    BinaryOp, Expr, ExprKind, Function, GlobalId, InterpolationPart, ListItem, RunField, Slot,
+    UnaryOp,
 };
-pub use limits::Excess;
+pub use limits::LimitExceeded;
 use lockstep_base::diagnostic::Diagnostic;
 use lockstep_base::source::{FileId, Name, Span};
 use lockstep_base::value::{EnvironmentId, Value};
 use lockstep_base::world::FileError;
-pub use overlay::{NothingKnown, Overlay};
+pub use scopes::{EmptyScope, ScopeWithLocal};
 
 /// Why an expression has no value now.
 #[derive(Debug, Clone)]

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use super::limits::{Excess, MAX_BYTES, MAX_ELEMENTS};
+use super::limits::{LimitExceeded, MAX_BYTES, MAX_ELEMENTS};
 use lockstep_base::value::{SecretPart, Type, Value, compare};
 use lockstep_syntax::ast::{BinaryOp, UnaryOp};
 
@@ -21,7 +21,7 @@ pub enum OperatorError {
     /// The result is larger than any float.
     NotFinite,
     /// The result is too large.
-    TooLarge(Excess),
+    TooLarge(LimitExceeded),
     /// The operator is not made for such values.
     Unfit,
 }
@@ -214,13 +214,13 @@ fn add(a: &Value, b: &Value) -> Result<Value, OperatorError> {
     match (a, b) {
         (Value::String(a), Value::String(b)) => {
             if a.len().saturating_add(b.len()) > MAX_BYTES {
-                return Err(TooLarge(Excess::Bytes));
+                return Err(TooLarge(LimitExceeded::Bytes));
             }
             Ok(Value::string(format!("{a}{b}")))
         }
         (Value::List(a), Value::List(b)) => {
             if a.len().saturating_add(b.len()) > MAX_ELEMENTS {
-                return Err(TooLarge(Excess::Elements));
+                return Err(TooLarge(LimitExceeded::Elements));
             }
             Ok(Value::list(a.iter().chain(b.iter()).cloned()))
         }

@@ -3,7 +3,7 @@
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
-use super::{Expr, ExprKind, ListItem, Part};
+use super::{Expr, ExprKind, InterpolationPart, ListItem};
 
 /// Calls `see` for the direct subexpressions of an expression, in source order.
 pub fn children<'e>(expr: &'e Expr, see: &mut dyn FnMut(&'e Expr)) {
@@ -12,8 +12,8 @@ pub fn children<'e>(expr: &'e Expr, see: &mut dyn FnMut(&'e Expr)) {
         ExprKind::Interpolate(parts) => {
             for part in parts {
                 match part {
-                    Part::Value(value) => see(value),
-                    Part::Text(_) => {}
+                    InterpolationPart::Value(value) => see(value),
+                    InterpolationPart::Text(_) => {}
                 }
             }
         }

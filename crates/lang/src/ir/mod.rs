@@ -14,7 +14,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::eval::{Expr, Slot};
-pub use command::Command;
+pub use command::CommandTemplate;
 use lockstep_base::source::{Name, Sources, Span};
 use lockstep_base::value::{EnvironmentId, InfrastructureId, ServiceId, Type};
 pub use lockstep_syntax::ast::{Order, RollbackScope};
@@ -338,7 +338,7 @@ pub enum StmtKind {
         body: Block,
     },
     /// A command.
-    Run(Box<Command>),
+    Run(Box<CommandTemplate>),
     /// A workflow call.
     Call(WorkflowUse),
     /// A call of an action, with an argument for each parameter or `None` for its default.
@@ -407,12 +407,12 @@ pub enum StmtKind {
         body: Block,
     },
     /// The last statement of a failure handler.
-    Verdict(Verdict),
+    Verdict(HandlerVerdict),
 }
 
 /// What a failure handler decides with its last statement.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum Verdict {
+pub enum HandlerVerdict {
     /// Count as succeeded, with a warning.
     Ignore,
     /// Roll back.

@@ -4,7 +4,7 @@
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
-use super::{Matrix, StmtKind, Verdict};
+use super::{HandlerVerdict, Matrix, StmtKind};
 use crate::eval::Expr;
 
 impl StmtKind {
@@ -288,7 +288,7 @@ impl StmtKind {
     }
 
     /// What it decides about a failure, as the last statement of a handler.
-    pub fn verdict(&self) -> Option<&Verdict> {
+    pub fn verdict(&self) -> Option<&HandlerVerdict> {
         match self {
             Self::Verdict(verdict) => Some(verdict),
             Self::Block(_)

@@ -3,10 +3,10 @@
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
-use super::command::{Form, ScriptPart, TextPart, Word};
+use super::command::{CommandWord, Form, ScriptPart, TextPart};
 use super::{
-    Axis, Block, Command, FailureHandler, Handlers, Matrix, Modifiers, Program, Retry, Stmt,
-    StmtKind, Verdict, WorkflowUse,
+    Axis, Block, CommandTemplate, FailureHandler, HandlerVerdict, Handlers, Matrix, Modifiers,
+    Program, Retry, Stmt, StmtKind, WorkflowUse,
 };
 pub use crate::eval::visit::each_part;
 use crate::eval::{Expr, ExprKind};
@@ -64,14 +64,14 @@ macro_rules! children {
                     }
                 }
                 StmtKind::Run(command) => {
-                    let Command { form, text, dir, env, on } = &$($mutable)? **command;
+                    let CommandTemplate { form, text, dir, env, on } = &$($mutable)? **command;
                     $texts(text, see);
                     match form {
                         Form::Direct(words) => {
                             for word in words {
                                 match word {
-                                    Word::One(parts) => $texts(parts, see),
-                                    Word::Spread(value) => see($Child::Expr(value)),
+                                    CommandWord::One(parts) => $texts(parts, see),
+                                    CommandWord::Spread(value) => see($Child::Expr(value)),
                                 }
                             }
                         }
@@ -127,12 +127,12 @@ macro_rules! children {
                 | StmtKind::Log(value)
                 | StmtKind::Fail(value)
                 | StmtKind::Yield(value)
-                | StmtKind::Verdict(Verdict::Retry(value)) => see($Child::Expr(value)),
+                | StmtKind::Verdict(HandlerVerdict::Retry(value)) => see($Child::Expr(value)),
                 StmtKind::Return(value)
-                | StmtKind::Verdict(Verdict::Ask { timeout: value, otherwise: _ }) => {
+                | StmtKind::Verdict(HandlerVerdict::Ask { timeout: value, otherwise: _ }) => {
                     value.$iter().for_each(|it| see($Child::Expr(it)));
                 }
-                StmtKind::Verdict(Verdict::Ignore | Verdict::Rollback(_) | Verdict::Abort) => {}
+                StmtKind::Verdict(HandlerVerdict::Ignore | HandlerVerdict::Rollback(_) | HandlerVerdict::Abort) => {}
             }
             let Modifiers {
                 timeout,

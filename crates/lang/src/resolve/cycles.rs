@@ -5,7 +5,7 @@ use lockstep_base::diagnostic::Diagnostics;
 use lockstep_base::source::{FileId, Span};
 
 #[derive(Clone, Copy, PartialEq)]
-enum Mark {
+enum CycleMark {
     New,
     Open,
     Done,
@@ -13,9 +13,9 @@ enum Mark {
 
 /// Reports every import that closes a circle.
 pub fn check(modules: &Modules, diagnostics: &mut Diagnostics) {
-    let mut marks = vec![Mark::New; modules.files.len()];
+    let mut marks = vec![CycleMark::New; modules.files.len()];
     for start in 0..modules.files.len() {
-        if marks[start] == Mark::New {
+        if marks[start] == CycleMark::New {
             walk(modules, start, &mut marks, diagnostics);
         }
     }
@@ -23,14 +23,14 @@ pub fn check(modules: &Modules, diagnostics: &mut Diagnostics) {
 
 /// A depth-first search with an explicit stack: the file, the next import to visit, and where the
 /// file was imported.
-fn walk(modules: &Modules, start: usize, marks: &mut [Mark], diagnostics: &mut Diagnostics) {
+fn walk(modules: &Modules, start: usize, marks: &mut [CycleMark], diagnostics: &mut Diagnostics) {
     let first = Span::start_of(FileId(start as u32));
     let mut stack: Vec<(usize, usize, Span)> = vec![(start, 0, first)];
-    marks[start] = Mark::Open;
+    marks[start] = CycleMark::Open;
     while let Some((file, next, _)) = stack.last_mut() {
         let here = *file;
         let Some(import) = modules.files[here].imports.get(*next) else {
-            marks[here] = Mark::Done;
+            marks[here] = CycleMark::Done;
             stack.pop();
             continue;
         };
@@ -39,12 +39,12 @@ fn walk(modules: &Modules, start: usize, marks: &mut [Mark], diagnostics: &mut D
             continue;
         };
         match marks[target] {
-            Mark::Done => {}
-            Mark::New => {
-                marks[target] = Mark::Open;
+            CycleMark::Done => {}
+            CycleMark::New => {
+                marks[target] = CycleMark::Open;
                 stack.push((target, 0, import.span));
             }
-            Mark::Open => {
+            CycleMark::Open => {
                 let from = stack
                     .iter()
                     .position(|(file, _, _)| *file == target)

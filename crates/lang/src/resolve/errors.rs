@@ -1,6 +1,6 @@
 //! The errors of imports and names: one diagnostic constructor for each.
 
-use super::{Modules, Sort, std as library};
+use super::{DeclKind, Modules, std as library};
 use lockstep_base::diagnostic::{Diagnostic, codes, suggest};
 use lockstep_base::source::{FileId, Span};
 use lockstep_base::world::FileError;
@@ -90,7 +90,7 @@ pub fn reserved(name: &Ident, why: &str) -> Diagnostic {
     .help("choose another name")
 }
 
-pub fn builtin_name(name: &Ident, sort: Sort) -> Diagnostic {
+pub fn builtin_name(name: &Ident, sort: DeclKind) -> Diagnostic {
     reserved(
         name,
         &format!(
@@ -151,7 +151,7 @@ fn imported_name(modules: &Modules, file: FileId, name: &Ident) -> Option<Span> 
 }
 
 /// A name that refers to nothing.
-pub fn unknown(name: &Ident, wanted: &[Sort], near: &[String]) -> Diagnostic {
+pub fn unknown(name: &Ident, wanted: &[DeclKind], near: &[String]) -> Diagnostic {
     let error = Diagnostic::error(
         codes::UNKNOWN,
         name.span,
@@ -183,7 +183,7 @@ pub fn wrong_sort(
     name: &Ident,
     is: &str,
     declared: Span,
-    wanted: &[Sort],
+    wanted: &[DeclKind],
     near: &[String],
 ) -> Diagnostic {
     let want: Vec<&str> = wanted.iter().map(|sort| sort.with_article()).collect();
@@ -214,7 +214,7 @@ pub fn with_suggestion<'a>(
     }
 }
 
-fn sorts(wanted: &[Sort]) -> String {
+fn sorts(wanted: &[DeclKind]) -> String {
     let words: Vec<&str> = wanted.iter().map(|sort| sort.word()).collect();
     words.join(" or ")
 }

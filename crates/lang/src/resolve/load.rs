@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use indexmap::IndexMap;
 
-use super::{Import, Module, Modules, Reader, errors, path, std as library};
+use super::{Import, Module, Modules, TreeReader, errors, path, std as library};
 use lockstep_base::diagnostic::Diagnostics;
 use lockstep_base::source::{FileId, Name, Sources, Span};
 use lockstep_base::world::{FileError, Files};
@@ -15,7 +15,7 @@ use lockstep_syntax::lexer::is_word_part;
 pub fn load(
     files: &dyn Files,
     root: &str,
-    reader: Reader<'_>,
+    reader: TreeReader<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Modules {
     let mut loader = Loader {
@@ -36,7 +36,7 @@ pub fn load(
 
 struct Loader<'a> {
     files: &'a dyn Files,
-    reader: Reader<'a>,
+    reader: TreeReader<'a>,
     diagnostics: &'a mut Diagnostics,
     modules: Modules,
     /// The files by normal path; `Err` is why one cannot be read.

@@ -1,7 +1,7 @@
 //! Finds the declaration that a name refers to, and reports an error where there is none. Local
 //! names are in `types::locals`.
 
-use super::{Binding, Decl, Modules, Sort, Target, errors};
+use super::{Decl, DeclKind, Modules, NameBinding, NameTarget, errors};
 use lockstep_base::diagnostic::Diagnostic;
 use lockstep_base::source::{FileId, Span};
 use lockstep_syntax::ast::{Ident, Path};
@@ -12,24 +12,24 @@ pub type Lookup<T> = Result<T, Option<Box<Diagnostic>>>;
 
 /// A name that was found.
 #[derive(Debug, Clone, Copy)]
-pub struct Found {
+pub struct ResolvedName {
     /// What it refers to.
-    pub target: Target,
+    pub target: NameTarget,
     /// Where it is introduced.
     pub span: Span,
 }
 
 impl Modules {
     /// What a name of a file refers to.
-    pub fn find(&self, file: FileId, name: &str) -> Option<&Binding> {
+    pub fn find(&self, file: FileId, name: &str) -> Option<&NameBinding> {
         self.module(file).names.get(name)
     }
 
     /// The declaration site of what a name of a file refers to.
-    pub fn declared_at(&self, binding: &Binding) -> Span {
+    pub fn declared_at(&self, binding: &NameBinding) -> Span {
         match binding.target {
-            Target::Decl(decl) => self.decls.site(decl).name.span,
-            Target::Namespace(_) | Target::Lost => binding.span,
+            NameTarget::Decl(decl) => self.decls.site(decl).name.span,
+            NameTarget::Namespace(_) | NameTarget::Lost => binding.span,
         }
     }
 
@@ -40,17 +40,17 @@ impl Modules {
     }
 
     /// The member of a namespace.
-    pub fn member(&self, space: FileId, name: &Ident) -> Lookup<Found> {
+    pub fn member(&self, space: FileId, name: &Ident) -> Lookup<ResolvedName> {
         match self.find(space, &name.name) {
             Some(binding) if !binding.imported => {
                 self.uses.name(name.span, binding.span);
-                Ok(Found {
+                Ok(ResolvedName {
                     target: binding.target,
                     span: binding.span,
                 })
             }
-            Some(Binding {
-                target: Target::Lost,
+            Some(NameBinding {
+                target: NameTarget::Lost,
                 ..
             }) => Err(None),
             _ if self.is_lost(space, &name.name) => Err(None),
@@ -68,17 +68,17 @@ impl Modules {
     }
 
     /// The declaration of the wanted kind behind `name` or `ns.name`.
-    pub fn path(&self, file: FileId, path: &Path, wanted: Sort) -> Lookup<u32> {
+    pub fn path(&self, file: FileId, path: &Path, wanted: DeclKind) -> Lookup<u32> {
         self.path_of(file, path, &[wanted]).map(|decl| decl.index)
     }
 
     /// The declaration of one of the wanted sorts behind `name` or `ns.name`.
-    pub fn path_of(&self, file: FileId, path: &Path, wanted: &[Sort]) -> Lookup<Decl> {
+    pub fn path_of(&self, file: FileId, path: &Path, wanted: &[DeclKind]) -> Lookup<Decl> {
         let found = match &path.namespace {
             None => match self.find(file, &path.name.name) {
                 Some(binding) => {
                     self.uses.name(path.name.span, self.declared_at(binding));
-                    Found {
+                    ResolvedName {
                         target: binding.target,
                         span: binding.span,
                     }
@@ -93,9 +93,9 @@ impl Modules {
             Some(space) => self.member(self.namespace(file, space)?, &path.name)?,
         };
         match found.target {
-            Target::Lost => Err(None),
-            Target::Decl(decl) if wanted.contains(&decl.sort) => Ok(decl),
-            Target::Decl(decl) => {
+            NameTarget::Lost => Err(None),
+            NameTarget::Decl(decl) if wanted.contains(&decl.sort) => Ok(decl),
+            NameTarget::Decl(decl) => {
                 let near = self.names_of(file, wanted);
                 let site = self.decls.site(decl);
                 let error = errors::wrong_sort(
@@ -107,7 +107,7 @@ impl Modules {
                 );
                 Err(Some(Box::new(error)))
             }
-            Target::Namespace(_) => {
+            NameTarget::Namespace(_) => {
                 let near = self.names_of(file, wanted);
                 let error =
                     errors::wrong_sort(&path.name, "a namespace", found.span, wanted, &near);
@@ -119,20 +119,20 @@ impl Modules {
     /// The file behind a namespace.
     pub fn namespace(&self, file: FileId, name: &Ident) -> Lookup<FileId> {
         match self.find(file, &name.name) {
-            Some(Binding {
-                target: Target::Namespace(space),
+            Some(NameBinding {
+                target: NameTarget::Namespace(space),
                 span,
                 ..
             }) => {
                 self.uses.name(name.span, *span);
                 Ok(*space)
             }
-            Some(Binding {
-                target: Target::Lost,
+            Some(NameBinding {
+                target: NameTarget::Lost,
                 ..
             }) => Err(None),
-            Some(Binding {
-                target: Target::Decl(decl),
+            Some(NameBinding {
+                target: NameTarget::Decl(decl),
                 ..
             }) => {
                 let span = self.decls.site(*decl).name.span;
@@ -148,7 +148,7 @@ impl Modules {
                     .module(file)
                     .names
                     .iter()
-                    .filter(|(_, binding)| matches!(binding.target, Target::Namespace(_)))
+                    .filter(|(_, binding)| matches!(binding.target, NameTarget::Namespace(_)))
                     .map(|(name, _)| &**name)
                     .collect();
                 Err(Some(Box::new(errors::unknown_namespace(name, &spaces))))
@@ -158,7 +158,7 @@ impl Modules {
 
     /// The names of a file that refer to declarations of these kinds, also those that must be
     /// written with a namespace.
-    pub fn names_of(&self, file: FileId, sorts: &[Sort]) -> Vec<String> {
+    pub fn names_of(&self, file: FileId, sorts: &[DeclKind]) -> Vec<String> {
         self.names_that(file, &|decl| sorts.contains(&decl.sort))
     }
 
@@ -168,14 +168,14 @@ impl Modules {
         let mut found = Vec::new();
         for (name, binding) in &self.module(file).names {
             match binding.target {
-                Target::Decl(decl) if fits(decl) => found.push(name.to_string()),
-                Target::Namespace(space) => {
+                NameTarget::Decl(decl) if fits(decl) => found.push(name.to_string()),
+                NameTarget::Namespace(space) => {
                     let members = self.module(space).names.iter();
                     found.extend(
                         members
                             .filter(|(_, member)| !member.imported)
                             .filter(|(_, member)| {
-                                matches!(member.target, Target::Decl(decl) if fits(decl))
+                                matches!(member.target, NameTarget::Decl(decl) if fits(decl))
                             })
                             .map(|(member, _)| format!("{name}.{member}")),
                     );

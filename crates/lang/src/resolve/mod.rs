@@ -23,9 +23,9 @@ use lockstep_syntax::{self as syntax, Comment, ast};
 pub use self::std::{find as library_file, paths as library_paths};
 pub use errors::{duplicate, reserved, with_suggestion};
 pub use load::words;
-pub use lookup::{Found, Lookup};
+pub use lookup::{Lookup, ResolvedName};
 pub use path::{is_std, join};
-pub use uses::{Noted, Uses};
+pub use uses::{NameUses, RecordedUses};
 
 /// All files of a program, with the meaning of their names.
 #[derive(Debug, Default)]
@@ -35,9 +35,9 @@ pub struct Modules {
     /// The files, the requested one first.
     pub files: Vec<Module>,
     /// All declarations by kind.
-    pub decls: Decls,
+    pub decls: DeclTable,
     /// What every name refers to, if that is recorded.
-    pub uses: Uses,
+    pub uses: NameUses,
 }
 
 /// One file with its names.
@@ -50,7 +50,7 @@ pub struct Module {
     /// The files that it imports, with the place of each path; `None` where that failed.
     pub imports: Vec<Import>,
     /// What its names refer to, in source order.
-    pub names: IndexMap<Name, Binding>,
+    pub names: IndexMap<Name, NameBinding>,
     /// Words inside text that could not be read: an unknown name among them is no news.
     pub lost: HashSet<Name>,
     /// Places of mistakes in the form of its text.
@@ -70,18 +70,18 @@ pub struct Import {
 
 /// A name of a file.
 #[derive(Debug, Clone, Copy)]
-pub struct Binding {
+pub struct NameBinding {
     /// Where it is introduced in this file.
     pub span: Span,
     /// What it refers to.
-    pub target: Target,
+    pub target: NameTarget,
     /// Whether it comes from another file.
     pub imported: bool,
 }
 
 /// What a name refers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Target {
+pub enum NameTarget {
     /// A declaration.
     Decl(Decl),
     /// A file, as `ns` in `ns.name`.
@@ -94,7 +94,7 @@ pub enum Target {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Decl {
     /// Its kind of declaration.
-    pub sort: Sort,
+    pub sort: DeclKind,
     /// Its place; inputs, `let`s and groups share one table.
     pub index: u32,
 }
@@ -102,7 +102,7 @@ pub struct Decl {
 /// The sorts of declarations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "the words of the language")]
-pub enum Sort {
+pub enum DeclKind {
     Input,
     Let,
     Group,
@@ -115,7 +115,7 @@ pub enum Sort {
     Pipeline,
 }
 
-impl Sort {
+impl DeclKind {
     /// The kind of declaration for people, with its article.
     pub fn with_article(self) -> &'static str {
         match self {
@@ -151,7 +151,7 @@ impl Sort {
 
 /// Where a declaration stands.
 #[derive(Debug, Clone)]
-pub struct Site {
+pub struct DeclSite {
     /// Its file.
     pub file: FileId,
     /// Which declaration of the file it is.
@@ -159,61 +159,61 @@ pub struct Site {
     /// Its name.
     pub name: ast::Ident,
     /// Its kind of declaration.
-    pub sort: Sort,
+    pub sort: DeclKind,
 }
 
 /// All declarations of all files; the places in these tables are the ids of the program.
 #[derive(Debug, Default)]
-pub struct Decls {
+pub struct DeclTable {
     /// Inputs, `let`s and groups.
-    pub globals: Vec<Site>,
+    pub globals: Vec<DeclSite>,
     /// Secrets.
-    pub secrets: Vec<Site>,
+    pub secrets: Vec<DeclSite>,
     /// Services.
-    pub services: Vec<Site>,
+    pub services: Vec<DeclSite>,
     /// Environments.
-    pub environments: Vec<Site>,
+    pub environments: Vec<DeclSite>,
     /// Kinds.
-    pub kinds: Vec<Site>,
+    pub kinds: Vec<DeclSite>,
     /// Workflows.
-    pub workflows: Vec<Site>,
+    pub workflows: Vec<DeclSite>,
     /// Actions.
-    pub actions: Vec<Site>,
+    pub actions: Vec<DeclSite>,
     /// Pipelines.
-    pub pipelines: Vec<Site>,
+    pub pipelines: Vec<DeclSite>,
 }
 
-impl Decls {
+impl DeclTable {
     /// The table of a kind of declarations.
-    pub fn table(&self, sort: Sort) -> &[Site] {
+    pub fn table(&self, sort: DeclKind) -> &[DeclSite] {
         match sort {
-            Sort::Input | Sort::Let | Sort::Group => &self.globals,
-            Sort::Secret => &self.secrets,
-            Sort::Service => &self.services,
-            Sort::Environment => &self.environments,
-            Sort::Kind => &self.kinds,
-            Sort::Workflow => &self.workflows,
-            Sort::Action => &self.actions,
-            Sort::Pipeline => &self.pipelines,
+            DeclKind::Input | DeclKind::Let | DeclKind::Group => &self.globals,
+            DeclKind::Secret => &self.secrets,
+            DeclKind::Service => &self.services,
+            DeclKind::Environment => &self.environments,
+            DeclKind::Kind => &self.kinds,
+            DeclKind::Workflow => &self.workflows,
+            DeclKind::Action => &self.actions,
+            DeclKind::Pipeline => &self.pipelines,
         }
     }
 
     /// Where a declaration stands.
-    pub fn site(&self, decl: Decl) -> &Site {
+    pub fn site(&self, decl: Decl) -> &DeclSite {
         &self.table(decl.sort)[decl.index as usize]
     }
 
-    fn add(&mut self, site: Site) -> Decl {
+    fn add(&mut self, site: DeclSite) -> Decl {
         let sort = site.sort;
         let table = match sort {
-            Sort::Input | Sort::Let | Sort::Group => &mut self.globals,
-            Sort::Secret => &mut self.secrets,
-            Sort::Service => &mut self.services,
-            Sort::Environment => &mut self.environments,
-            Sort::Kind => &mut self.kinds,
-            Sort::Workflow => &mut self.workflows,
-            Sort::Action => &mut self.actions,
-            Sort::Pipeline => &mut self.pipelines,
+            DeclKind::Input | DeclKind::Let | DeclKind::Group => &mut self.globals,
+            DeclKind::Secret => &mut self.secrets,
+            DeclKind::Service => &mut self.services,
+            DeclKind::Environment => &mut self.environments,
+            DeclKind::Kind => &mut self.kinds,
+            DeclKind::Workflow => &mut self.workflows,
+            DeclKind::Action => &mut self.actions,
+            DeclKind::Pipeline => &mut self.pipelines,
         };
         table.push(site);
         Decl {
@@ -239,7 +239,7 @@ impl Modules {
     }
 
     /// The declaration at a site.
-    pub fn item(&self, site: &Site) -> &ast::Item {
+    pub fn item(&self, site: &DeclSite) -> &ast::Item {
         &self.module(site.file).ast.items[site.item]
     }
 }
@@ -247,13 +247,13 @@ impl Modules {
 /// Loads the file at `path` and all it imports. Mistakes go to `diagnostics`; there is always at
 /// least one module, which is empty where the file cannot be read.
 pub fn resolve(files: &dyn Files, path: &str, diagnostics: &mut Diagnostics) -> Modules {
-    let parse = |file, text: &str| Parsed::from(syntax::parse(file, text));
-    resolve_with(files, path, &parse, Uses::default(), diagnostics)
+    let parse = |file, text: &str| ParsedFile::from(syntax::parse(file, text));
+    resolve_with(files, path, &parse, NameUses::default(), diagnostics)
 }
 
 /// A loaded file, to be cached and reused.
 #[derive(Debug, Clone)]
-pub struct Parsed {
+pub struct ParsedFile {
     /// The tree.
     pub ast: Arc<ast::File>,
     /// The comments, in order.
@@ -262,7 +262,7 @@ pub struct Parsed {
     pub diagnostics: Arc<[Diagnostic]>,
 }
 
-impl From<syntax::Parse> for Parsed {
+impl From<syntax::Parse> for ParsedFile {
     fn from(parse: syntax::Parse) -> Self {
         Self {
             ast: Arc::new(parse.file),
@@ -273,15 +273,15 @@ impl From<syntax::Parse> for Parsed {
 }
 
 /// Reads the text of a file into a tree, perhaps by remembering it.
-pub type Reader<'a> = &'a dyn Fn(FileId, &str) -> Parsed;
+pub type TreeReader<'a> = &'a dyn Fn(FileId, &str) -> ParsedFile;
 
 /// Like [`resolve`], for editors: with a reader that may remember files that have not changed,
 /// and records what every name refers to.
 pub fn resolve_with(
     files: &dyn Files,
     path: &str,
-    reader: Reader<'_>,
-    uses: Uses,
+    reader: TreeReader<'_>,
+    uses: NameUses,
     diagnostics: &mut Diagnostics,
 ) -> Modules {
     let mut modules = load::load(files, path, reader, diagnostics);

@@ -1,7 +1,7 @@
 //! Builds the symbol tables: gives every declaration its index and every name of a file its
 //! meaning.
 
-use super::{Binding, Modules, Site, Sort, Target, errors};
+use super::{DeclKind, DeclSite, Modules, NameBinding, NameTarget, errors};
 use crate::eval::builtins;
 use lockstep_base::diagnostic::Diagnostics;
 use lockstep_base::diagnostic::suggest::closest;
@@ -25,18 +25,18 @@ pub fn bind(modules: &mut Modules, diagnostics: &mut Diagnostics) {
 }
 
 /// The name and kind of a declaration.
-fn declared(kind: &ItemKind) -> Option<(Sort, &Ident)> {
+fn declared(kind: &ItemKind) -> Option<(DeclKind, &Ident)> {
     Some(match kind {
-        ItemKind::Input { name, .. } => (Sort::Input, name),
-        ItemKind::Secret { name, .. } => (Sort::Secret, name),
-        ItemKind::Let { name, .. } => (Sort::Let, name),
-        ItemKind::Service { name, .. } => (Sort::Service, name),
-        ItemKind::Environment(environment) => (Sort::Environment, &environment.name),
-        ItemKind::Group { name, .. } => (Sort::Group, name),
-        ItemKind::Kind(kind) => (Sort::Kind, &kind.name),
-        ItemKind::Workflow { name, .. } => (Sort::Workflow, name),
-        ItemKind::Action { name, .. } => (Sort::Action, name),
-        ItemKind::Pipeline { name, .. } => (Sort::Pipeline, name),
+        ItemKind::Input { name, .. } => (DeclKind::Input, name),
+        ItemKind::Secret { name, .. } => (DeclKind::Secret, name),
+        ItemKind::Let { name, .. } => (DeclKind::Let, name),
+        ItemKind::Service { name, .. } => (DeclKind::Service, name),
+        ItemKind::Environment(environment) => (DeclKind::Environment, &environment.name),
+        ItemKind::Group { name, .. } => (DeclKind::Group, name),
+        ItemKind::Kind(kind) => (DeclKind::Kind, &kind.name),
+        ItemKind::Workflow { name, .. } => (DeclKind::Workflow, name),
+        ItemKind::Action { name, .. } => (DeclKind::Action, name),
+        ItemKind::Pipeline { name, .. } => (DeclKind::Pipeline, name),
         ItemKind::Import { .. }
         | ItemKind::From { .. }
         | ItemKind::Test { .. }
@@ -50,18 +50,20 @@ fn declare(modules: &mut Modules, file: FileId, diagnostics: &mut Diagnostics) {
         let Some((sort, name)) = declared(&declaration.kind) else {
             continue;
         };
-        let decl = modules.decls.add(Site {
+        let decl = modules.decls.add(DeclSite {
             file,
             item,
             name: name.clone(),
             sort,
         });
-        if matches!(sort, Sort::Workflow | Sort::Action) && builtins::find(&name.name).is_some() {
+        if matches!(sort, DeclKind::Workflow | DeclKind::Action)
+            && builtins::find(&name.name).is_some()
+        {
             diagnostics.push(errors::builtin_name(name, sort));
         }
-        let binding = Binding {
+        let binding = NameBinding {
             span: name.span,
-            target: Target::Decl(decl),
+            target: NameTarget::Decl(decl),
             imported: false,
         };
         match module.names.get(&name.name) {
@@ -75,9 +77,9 @@ fn declare(modules: &mut Modules, file: FileId, diagnostics: &mut Diagnostics) {
 
 /// An input is given by its name alone, so two files cannot have one of the same name.
 fn one_input_of_a_name(modules: &Modules, diagnostics: &mut Diagnostics) {
-    let mut first: std::collections::HashMap<&Name, &Site> = std::collections::HashMap::new();
+    let mut first: std::collections::HashMap<&Name, &DeclSite> = std::collections::HashMap::new();
     for site in &modules.decls.globals {
-        if site.sort != Sort::Input {
+        if site.sort != DeclKind::Input {
             continue;
         }
         match first.get(&site.name.name) {
@@ -92,10 +94,15 @@ fn one_input_of_a_name(modules: &Modules, diagnostics: &mut Diagnostics) {
     }
 }
 
-type Names = indexmap::IndexMap<Name, Binding>;
+type NameCollector = indexmap::IndexMap<Name, NameBinding>;
 
-fn import(modules: &mut Modules, exported: &[Names], file: FileId, diagnostics: &mut Diagnostics) {
-    let mut found: Vec<(Name, Binding)> = Vec::new();
+fn import(
+    modules: &mut Modules,
+    exported: &[NameCollector],
+    file: FileId,
+    diagnostics: &mut Diagnostics,
+) {
+    let mut found: Vec<(Name, NameBinding)> = Vec::new();
     let mut meant: Vec<Name> = Vec::new();
     let module = modules.module(file);
     for import in &module.imports {
@@ -104,7 +111,7 @@ fn import(modules: &mut Modules, exported: &[Names], file: FileId, diagnostics: 
         };
         match &item.kind {
             ItemKind::Import { alias, .. } => {
-                let target = import.file.map_or(Target::Lost, Target::Namespace);
+                let target = import.file.map_or(NameTarget::Lost, NameTarget::Namespace);
                 found.push(bound(alias, target));
             }
             ItemKind::From { names, .. } => {
@@ -118,11 +125,11 @@ fn import(modules: &mut Modules, exported: &[Names], file: FileId, diagnostics: 
                                 let names = exported[from.0 as usize].keys().map(|name| &**name);
                                 let close = closest(&wanted.name.name, names).into_iter();
                                 meant.extend(close.map(Name::from));
-                                Target::Lost
+                                NameTarget::Lost
                             }),
-                        None => Target::Lost,
+                        None => NameTarget::Lost,
                     };
-                    if let Target::Decl(decl) = target {
+                    if let NameTarget::Decl(decl) = target {
                         let declared = modules.decls.site(decl).name.span;
                         modules.uses.name(wanted.name.span, declared);
                         if let Some(alias) = alias {
@@ -167,8 +174,8 @@ fn in_order(bound: Span, new: &Ident) -> (Span, Ident) {
     }
 }
 
-fn bound(name: &Ident, target: Target) -> (Name, Binding) {
-    let binding = Binding {
+fn bound(name: &Ident, target: NameTarget) -> (Name, NameBinding) {
+    let binding = NameBinding {
         span: name.span,
         target,
         imported: true,
@@ -179,10 +186,10 @@ fn bound(name: &Ident, target: Target) -> (Name, Binding) {
 /// What `name` refers to in the file `from`, which must declare it itself.
 fn exported_name(
     modules: &Modules,
-    exported: &[Names],
+    exported: &[NameCollector],
     from: FileId,
     name: &Ident,
-) -> Result<Target, Option<Box<lockstep_base::diagnostic::Diagnostic>>> {
+) -> Result<NameTarget, Option<Box<lockstep_base::diagnostic::Diagnostic>>> {
     let names = &exported[from.0 as usize];
     match names.get(&name.name) {
         Some(binding) => Ok(binding.target),

@@ -8,14 +8,14 @@ use lockstep_base::value::Type;
 
 /// The references of one check; nothing is recorded unless requested.
 #[derive(Debug, Default)]
-pub struct Uses {
-    noted: Option<RefCell<Noted>>,
+pub struct NameUses {
+    noted: Option<RefCell<RecordedUses>>,
     watched: Option<(FileId, u32)>,
 }
 
 /// What was recorded.
 #[derive(Debug, Clone, Default)]
-pub struct Noted {
+pub struct RecordedUses {
     /// Where a name is used, and where the name stands that declares it; in order, each once.
     pub names: Vec<(Span, Span)>,
     /// The types of expressions with a point, a bracket or a call, and of local names where they
@@ -25,9 +25,9 @@ pub struct Noted {
     pub wanted: Vec<(Span, Type)>,
 }
 
-impl Uses {
+impl NameUses {
     /// Records references; the types that are wanted only for what holds the watched place.
-    pub fn taken(watched: Option<(FileId, u32)>) -> Self {
+    pub fn recorded(watched: Option<(FileId, u32)>) -> Self {
         Self {
             noted: Some(RefCell::default()),
             watched,
@@ -67,9 +67,9 @@ impl Uses {
     }
 
     /// Takes the notes away.
-    pub fn take(&mut self) -> Noted {
+    pub fn into_recorded(&mut self) -> RecordedUses {
         let Some(noted) = &mut self.noted else {
-            return Noted::default();
+            return RecordedUses::default();
         };
         let mut noted = std::mem::take(noted.get_mut());
         noted.names.sort_unstable();

@@ -1,20 +1,20 @@
 //! Types member and index access: fields, `.*` and `[…]`.
 
 use crate::eval::{Expr, ExprKind, RunField};
-use crate::resolve::{Found, Lookup, Target};
+use crate::resolve::{Lookup, NameTarget, ResolvedName};
 use lockstep_base::source::{FileId, Span};
 use lockstep_base::value::{InfrastructureId, Type, Value};
 use lockstep_syntax::ast::{self, ExprKind as Form};
 
 use super::expr::of_local;
-use super::locals::{LocalKind, Locals};
+use super::locals::{LocalKind, LocalScope};
 use super::{Checker, Typed, errors};
 
 impl Checker<'_> {
     /// `e.name`
     pub(super) fn field(
         &mut self,
-        locals: &mut Locals,
+        locals: &mut LocalScope,
         of: &ast::Expr,
         name: &ast::Ident,
         span: Span,
@@ -31,7 +31,7 @@ impl Checker<'_> {
     /// A field of something that is not a value by itself: a namespace, a stage, `run`.
     fn field_of_name(
         &mut self,
-        locals: &mut Locals,
+        locals: &mut LocalScope,
         base: &ast::Ident,
         name: &ast::Ident,
         span: Span,
@@ -51,12 +51,14 @@ impl Checker<'_> {
         }
         match self.modules.find(locals.file, &base.name) {
             Some(binding) => match binding.target {
-                Target::Namespace(space) => {
+                NameTarget::Namespace(space) => {
                     Some(match self.space(base, binding.span, space, name) {
-                        Ok(Found { target, span }) => self.found(Found { target, span }, name),
+                        Ok(ResolvedName { target, span }) => {
+                            self.found(ResolvedName { target, span }, name)
+                        }
                         Err(error) => {
                             self.report_opt(error);
-                            Typed::lost(span)
+                            Typed::unknown(span)
                         }
                     })
                 }
@@ -76,13 +78,13 @@ impl Checker<'_> {
         declared: Span,
         space: FileId,
         name: &ast::Ident,
-    ) -> Lookup<Found> {
+    ) -> Lookup<ResolvedName> {
         self.modules.uses.name(base.span, declared);
         self.modules.member(space, name)
     }
 
     /// `run.id`, `run.user`, `run.started-at`
-    fn run_field(&mut self, locals: &Locals, name: &ast::Ident, span: Span) -> Typed {
+    fn run_field(&mut self, locals: &LocalScope, name: &ast::Ident, span: Span) -> Typed {
         let field = match &*name.name {
             "id" => RunField::Id,
             "user" => RunField::User,
@@ -90,12 +92,12 @@ impl Checker<'_> {
             _ => {
                 let known = ["id", "user", "started-at"];
                 self.report(errors::no_field(name, "`run`", known.into_iter()));
-                return Typed::lost(span);
+                return Typed::unknown(span);
             }
         };
         if !locals.in_run {
             self.report(errors::run_outside(span));
-            return Typed::lost(span);
+            return Typed::unknown(span);
         }
         Typed::new(ExprKind::Run(field), span, Type::String)
     }
@@ -103,7 +105,7 @@ impl Checker<'_> {
     /// A field of a value.
     fn field_of(&mut self, of: Typed, name: &ast::Ident, span: Span) -> Typed {
         let found = match (&of.ty, of.expr.as_const()) {
-            (Type::Any, _) => return Typed::lost(span),
+            (Type::Any, _) => return Typed::unknown(span),
             (Type::Json, _) => Some(Type::Json),
             (Type::Record(fields), _) => match fields.get(&name.name) {
                 Some(ty) => Some(ty.clone()),
@@ -149,31 +151,31 @@ impl Checker<'_> {
                 let kind = ExprKind::Field(Box::new(of.expr), name.name.clone());
                 Typed::new(kind, span, ty)
             }
-            None => Typed::lost(span),
+            None => Typed::unknown(span),
         }
     }
 
     /// `e.*` as a value of its own.
-    pub(super) fn star(&mut self, locals: &mut Locals, of: &ast::Expr, span: Span) -> Typed {
+    pub(super) fn star(&mut self, locals: &mut LocalScope, of: &ast::Expr, span: Span) -> Typed {
         let of = self.expr(locals, of, None);
         self.star_of(of, span, false)
     }
 
     /// `e.*` as an element of a list: also the elements of another list.
-    pub(super) fn spread(&mut self, locals: &mut Locals, of: &ast::Expr, span: Span) -> Typed {
+    pub(super) fn spread(&mut self, locals: &mut LocalScope, of: &ast::Expr, span: Span) -> Typed {
         let of = self.expr(locals, of, None);
         self.star_of(of, span, true)
     }
 
     fn star_of(&mut self, of: Typed, span: Span, in_list: bool) -> Typed {
         let ty = match (&of.ty, of.expr.as_const()) {
-            (Type::Any, _) => return Typed::lost(span),
+            (Type::Any, _) => return Typed::unknown(span),
             (Type::Environment, Some(Value::Environment(id))) => self.tables.star_of(id.0),
             (Type::Environment, _) => self.tables.any_infrastructure(),
             (Type::List(_), _) if in_list => return of,
             _ => {
                 self.report(errors::no_star(&of));
-                return Typed::lost(span);
+                return Typed::unknown(span);
             }
         };
         Typed::new(ExprKind::Star(Box::new(of.expr)), span, Type::list(ty))
@@ -182,7 +184,7 @@ impl Checker<'_> {
     /// `e[i]`
     pub(super) fn index(
         &mut self,
-        locals: &mut Locals,
+        locals: &mut LocalScope,
         of: &ast::Expr,
         index: &ast::Expr,
         span: Span,
@@ -204,7 +206,7 @@ impl Checker<'_> {
                     if !super::is_poison(&index) {
                         self.report(errors::computed_field(index.span, &of.ty));
                     }
-                    return Typed::lost(span);
+                    return Typed::unknown(span);
                 };
                 let name = ast::Ident {
                     name: text.clone(),
@@ -219,7 +221,7 @@ impl Checker<'_> {
                         let what = format!("`{}`", of.ty);
                         let known = fields.keys().map(|name| &**name);
                         self.report(errors::no_field(&name, &what, known));
-                        return Typed::lost(span);
+                        return Typed::unknown(span);
                     }
                 }
             }
@@ -237,12 +239,12 @@ impl Checker<'_> {
             }
             Type::Any => {
                 self.expr(locals, index, None);
-                return Typed::lost(span);
+                return Typed::unknown(span);
             }
             _ => {
                 self.report(errors::no_index(&of));
                 self.expr(locals, index, None);
-                return Typed::lost(span);
+                return Typed::unknown(span);
             }
         };
         let kind = ExprKind::Index(Box::new(of.expr), Box::new(index));

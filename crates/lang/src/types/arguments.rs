@@ -5,7 +5,7 @@ use lockstep_base::source::Span;
 use lockstep_base::value::Type;
 use lockstep_syntax::ast;
 
-use super::locals::Locals;
+use super::locals::LocalScope;
 use super::{Checker, Typed, errors};
 
 /// A parameter of what is called.
@@ -25,7 +25,7 @@ pub struct Parameter {
 
 /// The arguments at their parameters' places.
 #[derive(Debug, Default)]
-pub struct Bound {
+pub struct BoundArguments {
     /// One for each parameter; `None` where it is left out.
     pub args: Vec<Option<Typed>>,
     /// The further arguments of a parameter that takes all of them.
@@ -34,7 +34,7 @@ pub struct Bound {
     pub good: bool,
 }
 
-impl Bound {
+impl BoundArguments {
     /// The expressions alone.
     pub fn exprs(self) -> Vec<Option<Expr>> {
         self.args
@@ -48,13 +48,13 @@ impl Checker<'_> {
     /// Checks the arguments of a call of `what`.
     pub fn arguments(
         &mut self,
-        locals: &mut Locals,
+        locals: &mut LocalScope,
         what: &str,
         params: &[Parameter],
         args: &[ast::Arg],
         span: Span,
-    ) -> Bound {
-        let mut bound = Bound {
+    ) -> BoundArguments {
+        let mut bound = BoundArguments {
             args: params.iter().map(|_| None).collect(),
             rest: Vec::new(),
             good: true,
@@ -141,7 +141,7 @@ impl Checker<'_> {
 
     fn argument(
         &mut self,
-        locals: &mut Locals,
+        locals: &mut LocalScope,
         what: &str,
         param: &Parameter,
         value: &ast::Expr,
@@ -151,11 +151,11 @@ impl Checker<'_> {
         let place = format!("argument `{}` of {what}", param.name);
         if super::holds_secret(&ty) && !super::holds_secret(&param.ty) {
             self.report(errors::secret_here(typed.expr.span, &place));
-            return Typed::lost(typed.expr.span);
+            return Typed::unknown(typed.expr.span);
         }
         if ty == Type::Nothing {
             self.report(errors::no_value(typed.expr.span));
-            return Typed::lost(typed.expr.span);
+            return Typed::unknown(typed.expr.span);
         }
         // An optional parameter of a built-in function may also be given `none`.
         let want = match (&ty, param.optional) {

@@ -2,28 +2,28 @@
 
 use crate::eval::builtins::{self, Builtin};
 use crate::eval::{Expr, ExprKind, Function};
-use crate::resolve::{Decl, Sort, Target};
+use crate::resolve::{Decl, DeclKind, NameTarget};
 use lockstep_base::source::{FileId, Span};
 use lockstep_base::value::{Type, Value};
 use lockstep_syntax::ast::{self, ExprKind as Form};
 
-use super::locals::Locals;
+use super::locals::LocalScope;
 use super::{BUILTIN_ACTIONS, Checker, Parameter, Typed, errors};
 
 /// What is called.
 #[derive(Clone, Copy)]
-pub enum Callee {
+pub enum ResolvedCallee {
     /// A built-in function, which is pure.
     Builtin(&'static Builtin),
     /// Something with an effect.
-    Effect(Effect),
+    Effect(EffectCall),
     /// Nothing; it has been reported.
     Lost,
 }
 
 /// Something with an effect that can be called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Effect {
+pub enum EffectCall {
     /// A workflow, by place.
     Workflow(u32),
     /// An action, by place; the built-in ones follow the declared ones.
@@ -32,13 +32,13 @@ pub enum Effect {
 
 impl Checker<'_> {
     /// Resolves a callee. Local names refer to values, which cannot be called.
-    pub fn callee(&mut self, file: FileId, callee: &ast::Expr) -> Callee {
+    pub fn callee(&mut self, file: FileId, callee: &ast::Expr) -> ResolvedCallee {
         match &callee.kind {
             Form::Paren(inner) => self.callee(file, inner),
             Form::Name(name) => self.callee_name(file, name),
             Form::Field(of, name) => {
                 let Form::Name(space) = &of.kind else {
-                    return Callee::Lost;
+                    return ResolvedCallee::Lost;
                 };
                 self.callee_member(file, space, name, callee.span)
             }
@@ -59,44 +59,46 @@ impl Checker<'_> {
             | Form::If(..)
             | Form::Comprehension { .. }
             | Form::Call(..)
-            | Form::Error => Callee::Lost,
+            | Form::Error => ResolvedCallee::Lost,
         }
     }
 
-    fn callee_name(&mut self, file: FileId, name: &ast::Ident) -> Callee {
+    fn callee_name(&mut self, file: FileId, name: &ast::Ident) -> ResolvedCallee {
         let builtin = builtins::find(&name.name);
         let target = self
             .modules
             .find(file, &name.name)
             .map(|found| found.target);
-        if let Some(Target::Decl(decl)) = target
+        if let Some(NameTarget::Decl(decl)) = target
             && let Some(effect) = effect(decl)
         {
             let declared = self.modules.decls.site(decl).name.span;
             self.modules.uses.name(name.span, declared);
-            return Callee::Effect(effect);
+            return ResolvedCallee::Effect(effect);
         }
         if let Some(builtin) = builtin {
-            return Callee::Builtin(builtin);
+            return ResolvedCallee::Builtin(builtin);
         }
-        if matches!(target, Some(Target::Lost)) || self.modules.is_lost(file, &name.name) {
-            return Callee::Lost;
+        if matches!(target, Some(NameTarget::Lost)) || self.modules.is_lost(file, &name.name) {
+            return ResolvedCallee::Lost;
         }
         if target.is_some() {
             let path = ast::Path {
                 namespace: None,
                 name: name.clone(),
             };
-            let wanted = [Sort::Workflow, Sort::Action];
+            let wanted = [DeclKind::Workflow, DeclKind::Action];
             if let Err(error) = self.modules.path_of(file, &path, &wanted) {
                 self.report_opt(error);
             }
-            return Callee::Lost;
+            return ResolvedCallee::Lost;
         }
-        let mut near = self.modules.names_of(file, &[Sort::Workflow, Sort::Action]);
+        let mut near = self
+            .modules
+            .names_of(file, &[DeclKind::Workflow, DeclKind::Action]);
         near.extend(builtins::ALL.iter().map(|builtin| builtin.name.to_owned()));
         self.report(errors::unknown_callee(name, &near));
-        Callee::Lost
+        ResolvedCallee::Lost
     }
 
     fn callee_member(
@@ -105,31 +107,31 @@ impl Checker<'_> {
         space: &ast::Ident,
         name: &ast::Ident,
         span: Span,
-    ) -> Callee {
+    ) -> ResolvedCallee {
         if self.modules.find(file, &space.name).is_none() {
             if &*space.name == "http" {
                 return self.http(name);
             }
             if builtins::find(&name.name).is_some() {
                 self.report(errors::no_methods(name, span));
-                return Callee::Lost;
+                return ResolvedCallee::Lost;
             }
         }
         let path = ast::Path {
             namespace: Some(space.clone()),
             name: name.clone(),
         };
-        let wanted = [Sort::Workflow, Sort::Action];
+        let wanted = [DeclKind::Workflow, DeclKind::Action];
         match self.modules.path_of(file, &path, &wanted) {
-            Ok(decl) => effect(decl).map_or(Callee::Lost, Callee::Effect),
+            Ok(decl) => effect(decl).map_or(ResolvedCallee::Lost, ResolvedCallee::Effect),
             Err(error) => {
                 self.report_opt(error);
-                Callee::Lost
+                ResolvedCallee::Lost
             }
         }
     }
 
-    fn http(&mut self, name: &ast::Ident) -> Callee {
+    fn http(&mut self, name: &ast::Ident) -> ResolvedCallee {
         let full = format!("http.{}", name.name);
         let place = BUILTIN_ACTIONS
             .iter()
@@ -137,14 +139,14 @@ impl Checker<'_> {
         match place {
             Some(place) => {
                 let first = self.tables.actions.len();
-                Callee::Effect(Effect::Action((first + place) as u32))
+                ResolvedCallee::Effect(EffectCall::Action((first + place) as u32))
             }
             None => {
                 let known = BUILTIN_ACTIONS
                     .iter()
                     .filter_map(|action| action.name.strip_prefix("http."));
                 self.report(errors::no_field(name, "`http`", known));
-                Callee::Lost
+                ResolvedCallee::Lost
             }
         }
     }
@@ -152,27 +154,27 @@ impl Checker<'_> {
     /// A call inside an expression, which must be pure.
     pub(super) fn call(
         &mut self,
-        locals: &mut Locals,
+        locals: &mut LocalScope,
         callee: &ast::Expr,
         args: &[ast::Arg],
         span: Span,
     ) -> Typed {
         match self.callee(locals.file, callee) {
-            Callee::Builtin(builtin) => self.builtin(locals, builtin, args, span),
-            Callee::Effect(_) => {
+            ResolvedCallee::Builtin(builtin) => self.builtin(locals, builtin, args, span),
+            ResolvedCallee::Effect(_) => {
                 self.report(errors::effect_inside(span, callee.span));
                 self.arguments_alone(locals, args);
-                Typed::lost(span)
+                Typed::unknown(span)
             }
-            Callee::Lost => {
+            ResolvedCallee::Lost => {
                 self.arguments_alone(locals, args);
-                Typed::lost(span)
+                Typed::unknown(span)
             }
         }
     }
 
     /// Checks arguments of which nothing else is known.
-    pub fn arguments_alone(&mut self, locals: &mut Locals, args: &[ast::Arg]) {
+    pub fn arguments_alone(&mut self, locals: &mut LocalScope, args: &[ast::Arg]) {
         for arg in args {
             self.expr(locals, &arg.value, None);
         }
@@ -180,7 +182,7 @@ impl Checker<'_> {
 
     fn builtin(
         &mut self,
-        locals: &mut Locals,
+        locals: &mut LocalScope,
         builtin: &'static Builtin,
         args: &[ast::Arg],
         span: Span,
@@ -199,7 +201,7 @@ impl Checker<'_> {
         let what = format!("`{}`", builtin.name);
         let bound = self.arguments(locals, &what, &params, args, span);
         if !bound.good {
-            return Typed::lost(span);
+            return Typed::unknown(span);
         }
         let given = bound.args.iter().rposition(Option::is_some);
         let given = given.map_or(0, |last| last + 1);
@@ -226,17 +228,17 @@ impl Checker<'_> {
             let at = exprs.get(misfit.argument).map_or(span, |arg| arg.span);
             let ty = types.get(misfit.argument).unwrap_or(&Type::Any);
             self.report(errors::misfit(at, &what, misfit.wanted, ty));
-            return Typed::lost(span);
+            return Typed::unknown(span);
         }
         let ty = (builtin.result)(&types);
         Typed::new(ExprKind::Call(Function(builtin), exprs), span, ty)
     }
 }
 
-fn effect(decl: Decl) -> Option<Effect> {
+fn effect(decl: Decl) -> Option<EffectCall> {
     match decl.sort {
-        Sort::Workflow => Some(Effect::Workflow(decl.index)),
-        Sort::Action => Some(Effect::Action(decl.index)),
+        DeclKind::Workflow => Some(EffectCall::Workflow(decl.index)),
+        DeclKind::Action => Some(EffectCall::Action(decl.index)),
         _ => None,
     }
 }

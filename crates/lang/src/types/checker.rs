@@ -10,9 +10,9 @@ use lockstep_base::source::{FileId, Name, Span};
 use lockstep_base::value::Type;
 use lockstep_syntax::ast;
 
-use super::globals::Known;
-use super::locals::Locals;
-use super::{Tables, errors, outline, ty_expr};
+use super::globals::GlobalProgress;
+use super::locals::LocalScope;
+use super::{DeclTypes, declarations, errors, ty_expr};
 
 /// A core expression with its type.
 #[derive(Debug, Clone)]
@@ -33,7 +33,7 @@ impl Typed {
     }
 
     /// Represents an expression that has been reported: it fits everywhere and is never known.
-    pub fn lost(span: Span) -> Self {
+    pub fn unknown(span: Span) -> Self {
         Self {
             expr: poison(span),
             ty: Type::Any,
@@ -59,13 +59,13 @@ pub struct Checker<'a> {
     /// The files and their names.
     pub modules: &'a Modules,
     /// The outline of all declarations.
-    pub tables: Tables<'a>,
+    pub tables: DeclTypes<'a>,
     /// What has been found wrong.
     pub diagnostics: Diagnostics,
     /// What is known of inputs, `let`s and groups, by place.
-    pub(super) globals: Vec<Known>,
+    pub(super) globals: Vec<GlobalProgress>,
     /// What is known of the fields of environments.
-    pub(super) environment_fields: HashMap<(u32, Name), Known>,
+    pub(super) environment_fields: HashMap<(u32, Name), GlobalProgress>,
     /// How many definitions the current one is inside.
     pub(super) nesting: u32,
 }
@@ -75,8 +75,8 @@ impl<'a> Checker<'a> {
     /// and fields of environments.
     pub fn new(modules: &'a Modules) -> Self {
         let mut diagnostics = Diagnostics::default();
-        let tables = outline::tables(modules, &mut diagnostics);
-        let globals = tables.globals.iter().map(|_| Known::New).collect();
+        let tables = declarations::tables(modules, &mut diagnostics);
+        let globals = tables.globals.iter().map(|_| GlobalProgress::New).collect();
         let mut checker = Self {
             modules,
             tables,
@@ -108,7 +108,7 @@ impl<'a> Checker<'a> {
     /// (`` `timeout` ``, ``field `replicas` ``), and `declared` is where the type is written.
     pub fn check(
         &mut self,
-        locals: &mut Locals,
+        locals: &mut LocalScope,
         expr: &ast::Expr,
         want: &Type,
         what: &str,
@@ -132,15 +132,15 @@ impl<'a> Checker<'a> {
     }
 
     /// Checks an expression of any type that is a value and no secret.
-    pub fn plain(&mut self, locals: &mut Locals, expr: &ast::Expr, what: &str) -> Typed {
+    pub fn plain(&mut self, locals: &mut LocalScope, expr: &ast::Expr, what: &str) -> Typed {
         let typed = self.expr(locals, expr, None);
         if typed.ty == Type::Nothing {
             self.report(errors::no_value(typed.expr.span));
-            return Typed::lost(typed.expr.span);
+            return Typed::unknown(typed.expr.span);
         }
         if super::holds_secret(&typed.ty) {
             self.report(errors::secret_here(typed.expr.span, what));
-            return Typed::lost(typed.expr.span);
+            return Typed::unknown(typed.expr.span);
         }
         typed
     }

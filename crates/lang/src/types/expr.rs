@@ -2,29 +2,34 @@
 
 use crate::eval::visit::each_part;
 use crate::eval::{Expr, ExprKind, GlobalId, ListItem, RunField};
-use crate::resolve::{Decl, Found, Sort, Target};
+use crate::resolve::{Decl, DeclKind, NameTarget, ResolvedName};
 use lockstep_base::source::Span;
 use lockstep_base::value::{EnvironmentId, SecretPart, ServiceId, Type, Value};
 use lockstep_syntax::ast::{self, ExprKind as Form};
 
-use super::locals::{Local, LocalKind, Locals};
+use super::locals::{Local, LocalKind, LocalScope};
 use super::{Checker, Typed, errors};
 
 /// How deep expressions may stand in one another; the parser has a limit of its own.
-const MAX_DEPTH: u32 = 400;
+const MAX_EXPRESSION_DEPTH: u32 = 400;
 
 impl Checker<'_> {
     /// Checks an expression. `want` is the type that its place would like: it decides what `[]`,
     /// `{}`, a text or a whole number stand for, but whether the type fits is for the caller.
-    pub fn expr(&mut self, locals: &mut Locals, expr: &ast::Expr, want: Option<&Type>) -> Typed {
+    pub fn expr(
+        &mut self,
+        locals: &mut LocalScope,
+        expr: &ast::Expr,
+        want: Option<&Type>,
+    ) -> Typed {
         let want = match want {
             Some(Type::Any) | None => None,
             Some(Type::Optional(of)) => Some(&**of),
             other => other,
         };
-        if locals.depth >= MAX_DEPTH {
+        if locals.depth >= MAX_EXPRESSION_DEPTH {
             self.report(errors::too_deep(expr.span));
-            return Typed::lost(expr.span);
+            return Typed::unknown(expr.span);
         }
         locals.depth += 1;
         let typed = self.form(locals, expr, want);
@@ -48,7 +53,7 @@ impl Checker<'_> {
         }
     }
 
-    fn form(&mut self, locals: &mut Locals, expr: &ast::Expr, want: Option<&Type>) -> Typed {
+    fn form(&mut self, locals: &mut LocalScope, expr: &ast::Expr, want: Option<&Type>) -> Typed {
         let span = expr.span;
         let constant = |value, ty| Typed::new(ExprKind::Const(value), span, ty);
         match &expr.kind {
@@ -88,12 +93,12 @@ impl Checker<'_> {
                 typed.expr.span = span;
                 typed
             }
-            Form::Error => Typed::lost(span),
+            Form::Error => Typed::unknown(span),
         }
     }
 
     /// A name that refers to a value.
-    fn name(&mut self, locals: &mut Locals, name: &ast::Ident, want: Option<&Type>) -> Typed {
+    fn name(&mut self, locals: &mut LocalScope, name: &ast::Ident, want: Option<&Type>) -> Typed {
         let mut stage: Option<Local> = None;
         for local in locals.all(&name.name) {
             let hides = match local.kind {
@@ -111,7 +116,7 @@ impl Checker<'_> {
             Some(binding) => {
                 let declared = self.modules.declared_at(binding);
                 self.modules.uses.name(name.span, declared);
-                let found = Found {
+                let found = ResolvedName {
                     target: binding.target,
                     span: binding.span,
                 };
@@ -127,8 +132,13 @@ impl Checker<'_> {
         }
     }
 
-    fn unknown_name(&mut self, locals: &Locals, name: &ast::Ident, want: Option<&Type>) -> Typed {
-        let lost = locals.is_lost(&name.name) || self.modules.is_lost(locals.file, &name.name);
+    fn unknown_name(
+        &mut self,
+        locals: &LocalScope,
+        name: &ast::Ident,
+        want: Option<&Type>,
+    ) -> Typed {
+        let lost = locals.is_recovered(&name.name) || self.modules.is_lost(locals.file, &name.name);
         if !lost {
             let error = match &*name.name {
                 "run" => errors::run_alone(name.span),
@@ -140,44 +150,46 @@ impl Checker<'_> {
             };
             self.report(error);
         }
-        Typed::lost(name.span)
+        Typed::unknown(name.span)
     }
 
     /// The names that refer to a value of the wanted type, as far as types are known.
-    fn names_that_fit(&self, locals: &Locals, want: &Type) -> Vec<String> {
+    fn names_that_fit(&self, locals: &LocalScope, want: &Type) -> Vec<String> {
         let mut near: Vec<String> = locals
             .visible()
             .filter(|local| want.accepts(&local.ty))
             .map(|local| local.name.to_string())
             .collect();
-        let mut add = |sorts: &[Sort], fits: &dyn Fn(u32) -> bool| {
+        let mut add = |sorts: &[DeclKind], fits: &dyn Fn(u32) -> bool| {
             near.extend(self.modules.names_that(locals.file, &|decl| {
                 sorts.contains(&decl.sort) && fits(decl.index)
             }));
         };
-        add(&[Sort::Input, Sort::Let, Sort::Group], &|id| {
+        add(&[DeclKind::Input, DeclKind::Let, DeclKind::Group], &|id| {
             want.accepts(&self.known_type_of_global(id))
         });
-        add(&[Sort::Secret], &|_| want.accepts(&Type::Secret));
-        add(&[Sort::Service], &|id| {
+        add(&[DeclKind::Secret], &|_| want.accepts(&Type::Secret));
+        add(&[DeclKind::Service], &|id| {
             let kind = self.tables.services[id as usize].kind;
             want.accepts(&self.tables.service_of(kind))
         });
-        add(&[Sort::Environment], &|_| want.accepts(&Type::Environment));
+        add(&[DeclKind::Environment], &|_| {
+            want.accepts(&Type::Environment)
+        });
         near
     }
 
     /// The value that a name of a file refers to.
-    pub(super) fn found(&mut self, found: Found, name: &ast::Ident) -> Typed {
+    pub(super) fn found(&mut self, found: ResolvedName, name: &ast::Ident) -> Typed {
         match found.target {
-            Target::Lost => Typed::lost(name.span),
-            Target::Namespace(_) => {
+            NameTarget::Lost => Typed::unknown(name.span),
+            NameTarget::Namespace(_) => {
                 let error = errors::not_a_value(name, "a namespace", found.span)
                     .help(format!("write `{}.NAME`", name.name));
                 self.report(error);
-                Typed::lost(name.span)
+                Typed::unknown(name.span)
             }
-            Target::Decl(decl) => self.declared(decl, name),
+            NameTarget::Decl(decl) => self.declared(decl, name),
         }
     }
 
@@ -185,35 +197,35 @@ impl Checker<'_> {
         let Decl { sort, index } = decl;
         let constant = |value, ty| Typed::new(ExprKind::Const(value), name.span, ty);
         match sort {
-            Sort::Input | Sort::Let | Sort::Group => {
+            DeclKind::Input | DeclKind::Let | DeclKind::Group => {
                 let ty = self.type_of_global(index, name.span);
                 Typed::new(ExprKind::Global(GlobalId(index)), name.span, ty)
             }
-            Sort::Secret => {
+            DeclKind::Secret => {
                 let parts = vec![SecretPart::Secret(index)];
                 constant(Value::Secret(parts.into()), Type::Secret)
             }
-            Sort::Service => {
+            DeclKind::Service => {
                 let ty = self
                     .tables
                     .service_of(self.tables.services[index as usize].kind);
                 let id = ServiceId(index);
                 constant(Value::Service { id, at: None }, ty)
             }
-            Sort::Environment => {
+            DeclKind::Environment => {
                 constant(Value::Environment(EnvironmentId(index)), Type::Environment)
             }
-            Sort::Kind | Sort::Workflow | Sort::Action | Sort::Pipeline => {
+            DeclKind::Kind | DeclKind::Workflow | DeclKind::Action | DeclKind::Pipeline => {
                 let declared = self.modules.decls.site(decl).name.span;
                 let error = errors::not_a_value(name, sort.with_article(), declared);
                 let error = match sort {
-                    Sort::Workflow | Sort::Action => {
+                    DeclKind::Workflow | DeclKind::Action => {
                         error.help(format!("it is called by a statement: `{}(…)`", name.name))
                     }
                     _ => error,
                 };
                 self.report(error);
-                Typed::lost(name.span)
+                Typed::unknown(name.span)
             }
         }
     }
@@ -221,7 +233,7 @@ impl Checker<'_> {
     /// `[a, b.*]`
     fn list(
         &mut self,
-        locals: &mut Locals,
+        locals: &mut LocalScope,
         items: &[ast::Expr],
         span: Span,
         want: Option<&Type>,
@@ -256,7 +268,7 @@ impl Checker<'_> {
                     if let Some((other, of)) = &first {
                         self.report(errors::mixed_list(item.span, &ty, *other, of));
                     }
-                    return Typed::lost(span);
+                    return Typed::unknown(span);
                 }
             }
             if ty != Type::Any {
@@ -270,7 +282,7 @@ impl Checker<'_> {
     /// `if c then a else b`
     fn choice(
         &mut self,
-        locals: &mut Locals,
+        locals: &mut LocalScope,
         [cond, then, otherwise]: [&ast::Expr; 3],
         span: Span,
         want: Option<&Type>,
@@ -280,7 +292,7 @@ impl Checker<'_> {
         let otherwise = self.expr(locals, otherwise, want);
         let Some(ty) = super::unify(&then.ty, &otherwise.ty) else {
             self.report(errors::mixed_branches(&then, &otherwise));
-            return Typed::lost(span);
+            return Typed::unknown(span);
         };
         let kind = ExprKind::If(
             Box::new(cond),
@@ -293,7 +305,7 @@ impl Checker<'_> {
     /// `[body for var in list if cond]`
     fn comprehension(
         &mut self,
-        locals: &mut Locals,
+        locals: &mut LocalScope,
         (body, var, list, cond): (&ast::Expr, &ast::Ident, &ast::Expr, Option<&ast::Expr>),
         span: Span,
         want: Option<&Type>,
@@ -313,7 +325,7 @@ impl Checker<'_> {
         locals.release(mark);
         if body.ty == Type::Nothing {
             self.report(errors::no_value(body.expr.span));
-            return Typed::lost(span);
+            return Typed::unknown(span);
         }
         let kind = ExprKind::Comprehension {
             body: Box::new(body.expr),
@@ -325,7 +337,12 @@ impl Checker<'_> {
     }
 
     /// A list to iterate over, and the type of its elements.
-    pub fn elements(&mut self, locals: &mut Locals, list: &ast::Expr, what: &str) -> (Expr, Type) {
+    pub fn elements(
+        &mut self,
+        locals: &mut LocalScope,
+        list: &ast::Expr,
+        what: &str,
+    ) -> (Expr, Type) {
         let typed = self.expr(locals, list, None);
         match typed.ty {
             Type::List(of) => (typed.expr, *of),
@@ -341,7 +358,7 @@ impl Checker<'_> {
     }
 
     /// Whether an expression names something that is only known while the pipeline runs.
-    pub fn is_late(&self, locals: &Locals, expr: &Expr) -> bool {
+    pub fn is_late(&self, locals: &LocalScope, expr: &Expr) -> bool {
         let mut late = false;
         each_part(expr, &mut |inner| {
             late |= match &inner.kind {

@@ -7,11 +7,11 @@ use lockstep_base::source::{FileId, Name, Span};
 use lockstep_base::value::Type;
 use lockstep_syntax::ast;
 
-use super::locals::Locals;
-use super::{Checker, Declared, errors};
+use super::locals::LocalScope;
+use super::{Checker, DeclaredFields, errors};
 
 /// Fields with their values, checked.
-pub type Given = IndexMap<Name, Expr>;
+pub type GivenFields = IndexMap<Name, Expr>;
 
 impl Checker<'_> {
     /// Checks fields against their declarations; without declarations (the kind is unknown) only
@@ -22,12 +22,12 @@ impl Checker<'_> {
         fields: &[ast::Field],
         declared: Option<&[(Name, Type, Option<Span>)]>,
         (thing, kind): (&str, Option<u32>),
-    ) -> Given {
-        let mut given = Given::new();
+    ) -> GivenFields {
+        let mut given = GivenFields::new();
         let mut first: IndexMap<&Name, Span> = IndexMap::new();
         for field in fields {
             let name = &field.name;
-            let mut locals = Locals::new(file);
+            let mut locals = LocalScope::new(file);
             if let Some(other) = first.get(&name.name) {
                 self.report(errors::field_twice(name, *other));
                 self.expr(&mut locals, &field.value, None);
@@ -58,7 +58,7 @@ impl Checker<'_> {
 }
 
 /// Names, types and places of declared fields.
-pub fn outline(declared: &Declared<'_>) -> Vec<(Name, Type, Option<Span>)> {
+pub fn declarations(declared: &DeclaredFields<'_>) -> Vec<(Name, Type, Option<Span>)> {
     declared
         .iter()
         .map(|(name, field)| (name.clone(), field.ty.clone(), field.span))

@@ -1,19 +1,19 @@
 //! The types and values of inputs, `let`s, groups and fields of environments, each computed once
 //! (memoized).
 
-use crate::resolve::Sort;
+use crate::resolve::DeclKind;
 use lockstep_base::source::{FileId, Name, Span};
 use lockstep_base::value::Type;
 
-use super::locals::Locals;
+use super::locals::LocalScope;
 use super::{Checker, Typed, errors, order};
 
 /// How many definitions may need each other in a row outside the order that is found first.
-const MAX_NESTING: u32 = 50;
+const MAX_DEFINITION_DEPTH: u32 = 50;
 
 /// What is known of a definition.
 #[derive(Debug, Clone)]
-pub enum Known {
+pub enum GlobalProgress {
     /// Nothing yet.
     New,
     /// It is being checked (a cycle if it is reached again).
@@ -28,27 +28,27 @@ impl Checker<'_> {
     pub(super) fn find_globals(&mut self) {
         for node in order::order(self.modules, &self.tables, &mut self.diagnostics) {
             match node {
-                order::Need::Cycle(id) => self.globals[id as usize] = self.lost_global(id),
-                order::Need::CycleField(id, name) => {
+                order::Definition::Cycle(id) => self.globals[id as usize] = self.lost_global(id),
+                order::Definition::CycleField(id, name) => {
                     let span = self.tables.environments[id as usize].decl.name.span;
-                    let lost = Known::Done(Typed::lost(span));
+                    let lost = GlobalProgress::Done(Typed::unknown(span));
                     self.environment_fields.insert((id, name), lost);
                 }
-                order::Need::Global(id) => {
+                order::Definition::Global(id) => {
                     self.global(id);
                 }
-                order::Need::Field(id, name) => {
+                order::Definition::Field(id, name) => {
                     self.environment_value(id, &name);
                 }
             }
         }
     }
 
-    fn lost_global(&self, id: u32) -> Known {
+    fn lost_global(&self, id: u32) -> GlobalProgress {
         let decl = &self.tables.globals[id as usize];
-        let lost = Typed::lost(decl.name.span);
+        let lost = Typed::unknown(decl.name.span);
         let ty = decl.written.clone().unwrap_or(Type::Any);
-        Known::Done(Typed { ty, ..lost })
+        GlobalProgress::Done(Typed { ty, ..lost })
     }
 
     /// The type of an input, a `let` or a group.
@@ -56,13 +56,13 @@ impl Checker<'_> {
         let decl = &self.tables.globals[id as usize];
         match (&decl.written, decl.sort, &self.globals[id as usize]) {
             (Some(ty), _, _) => ty.clone(),
-            (None, _, Known::Done(typed)) => typed.ty.clone(),
-            (None, _, Known::Open) => {
+            (None, _, GlobalProgress::Done(typed)) => typed.ty.clone(),
+            (None, _, GlobalProgress::Open) => {
                 let (name, span) = (decl.name.name.clone(), decl.name.span);
                 self.report(errors::circle(at, &name, span));
                 Type::Any
             }
-            (None, _, Known::New) => self.global(id).ty,
+            (None, _, GlobalProgress::New) => self.global(id).ty,
         }
     }
 
@@ -73,14 +73,14 @@ impl Checker<'_> {
             &self.globals[id as usize],
         ) {
             (Some(ty), _) => ty.clone(),
-            (None, Known::Done(typed)) => typed.ty.clone(),
+            (None, GlobalProgress::Done(typed)) => typed.ty.clone(),
             (None, _) => Type::Any,
         }
     }
 
     /// The value of a `let` or group, or the default of an input, with its type.
     pub fn global(&mut self, id: u32) -> Typed {
-        if let Known::Done(typed) = &self.globals[id as usize] {
+        if let GlobalProgress::Done(typed) = &self.globals[id as usize] {
             return typed.clone();
         }
         let decl = &self.tables.globals[id as usize];
@@ -89,21 +89,21 @@ impl Checker<'_> {
         let Some(value) = decl.value else {
             return Typed {
                 ty: written.unwrap_or(Type::Any),
-                ..Typed::lost(span)
+                ..Typed::unknown(span)
             };
         };
-        if self.nesting >= MAX_NESTING {
+        if self.nesting >= MAX_DEFINITION_DEPTH {
             self.report(errors::too_deep(span));
-            return Typed::lost(span);
+            return Typed::unknown(span);
         }
         self.nesting += 1;
-        self.globals[id as usize] = Known::Open;
+        self.globals[id as usize] = GlobalProgress::Open;
         let name = decl.name.name.clone();
-        let mut locals = Locals::new(file);
+        let mut locals = LocalScope::new(file);
         let typed = match (&written, sort) {
             (Some(ty), sort) => {
                 let what = match sort {
-                    Sort::Input => format!("the default of `{name}`"),
+                    DeclKind::Input => format!("the default of `{name}`"),
                     _ => format!("`{name}`"),
                 };
                 let expr = self.check(&mut locals, value, ty, &what, written_span);
@@ -112,26 +112,26 @@ impl Checker<'_> {
                     ty: ty.clone(),
                 }
             }
-            (None, Sort::Group) => self.group(&mut locals, value, &name),
+            (None, DeclKind::Group) => self.group(&mut locals, value, &name),
             (None, _) => {
                 let typed = self.expr(&mut locals, value, None);
                 if typed.ty == Type::Nothing {
                     self.report(errors::no_value(typed.expr.span));
-                    Typed::lost(typed.expr.span)
+                    Typed::unknown(typed.expr.span)
                 } else {
                     typed
                 }
             }
         };
         self.nesting -= 1;
-        self.globals[id as usize] = Known::Done(typed.clone());
+        self.globals[id as usize] = GlobalProgress::Done(typed.clone());
         typed
     }
 
     /// A group is a list of infrastructures.
     fn group(
         &mut self,
-        locals: &mut Locals,
+        locals: &mut LocalScope,
         value: &lockstep_syntax::ast::Expr,
         name: &Name,
     ) -> Typed {
@@ -151,13 +151,13 @@ impl Checker<'_> {
     /// The type of a field of an environment.
     pub(super) fn type_of_environment_field(&mut self, id: u32, name: &Name, at: Span) -> Type {
         match self.environment_fields.get(&(id, name.clone())) {
-            Some(Known::Done(typed)) => typed.ty.clone(),
-            Some(Known::Open) => {
+            Some(GlobalProgress::Done(typed)) => typed.ty.clone(),
+            Some(GlobalProgress::Open) => {
                 let span = self.tables.environments[id as usize].fields[name].name.span;
                 self.report(errors::circle(at, name, span));
                 Type::Any
             }
-            Some(Known::New) | None => self.environment_value(id, name).ty,
+            Some(GlobalProgress::New) | None => self.environment_value(id, name).ty,
         }
     }
 
@@ -165,33 +165,34 @@ impl Checker<'_> {
     /// infrastructures where one of them has the field, else the value's own.
     pub fn environment_value(&mut self, id: u32, name: &Name) -> Typed {
         let key = (id, name.clone());
-        if let Some(Known::Done(typed)) = self.environment_fields.get(&key) {
+        if let Some(GlobalProgress::Done(typed)) = self.environment_fields.get(&key) {
             return typed.clone();
         }
         let environment = &self.tables.environments[id as usize];
         let file: FileId = environment.file;
         let Some(field) = environment.fields.get(name).copied() else {
-            return Typed::lost(environment.decl.name.span);
+            return Typed::unknown(environment.decl.name.span);
         };
-        if self.nesting >= MAX_NESTING {
+        if self.nesting >= MAX_DEFINITION_DEPTH {
             self.report(errors::too_deep(field.name.span));
-            return Typed::lost(field.name.span);
+            return Typed::unknown(field.name.span);
         }
         let wanted = self.wanted_by_kinds(id, name);
         self.note_inherited(id, &field.name);
         self.nesting += 1;
-        self.environment_fields.insert(key.clone(), Known::Open);
-        let mut locals = Locals::new(file);
+        self.environment_fields
+            .insert(key.clone(), GlobalProgress::Open);
+        let mut locals = LocalScope::new(file);
         let typed = self.environment_expr(&mut locals, field, &wanted);
         self.nesting -= 1;
         self.environment_fields
-            .insert(key, Known::Done(typed.clone()));
+            .insert(key, GlobalProgress::Done(typed.clone()));
         typed
     }
 
     fn environment_expr(
         &mut self,
-        locals: &mut Locals,
+        locals: &mut LocalScope,
         field: &lockstep_syntax::ast::Field,
         wanted: &[(Type, Option<Span>)],
     ) -> Typed {
@@ -200,7 +201,7 @@ impl Checker<'_> {
             let typed = self.expr(locals, &field.value, None);
             if super::holds_secret(&typed.ty) {
                 self.report(errors::secret_here(typed.expr.span, &what));
-                return Typed::lost(typed.expr.span);
+                return Typed::unknown(typed.expr.span);
             }
             return typed;
         };

@@ -2,19 +2,19 @@
 
 use indexmap::IndexMap;
 
-use crate::eval::{Expr, ExprKind, Part};
+use crate::eval::{Expr, ExprKind, InterpolationPart};
 use lockstep_base::source::{Name, Span};
 use lockstep_base::value::{Type, Value};
 use lockstep_syntax::ast::{self, RecordKey, StringPart};
 
-use super::locals::Locals;
+use super::locals::LocalScope;
 use super::{Checker, Typed, errors};
 
 impl Checker<'_> {
     /// `"…${e}…"`
     pub(super) fn string(
         &mut self,
-        locals: &mut Locals,
+        locals: &mut LocalScope,
         text: &ast::StringLit,
         want: Option<&Type>,
     ) -> Typed {
@@ -25,13 +25,13 @@ impl Checker<'_> {
         let mut ty = Type::String;
         for part in &text.parts {
             match part {
-                StringPart::Text { text, .. } => parts.push(Part::Text(text.clone())),
+                StringPart::Text { text, .. } => parts.push(InterpolationPart::Text(text.clone())),
                 StringPart::Interpolation { expr, .. } => {
                     let typed = self.interpolated(locals, expr);
                     if typed.ty == Type::Secret {
                         ty = Type::Secret;
                     }
-                    parts.push(Part::Value(typed.expr));
+                    parts.push(InterpolationPart::Value(typed.expr));
                 }
             }
         }
@@ -39,13 +39,13 @@ impl Checker<'_> {
     }
 
     /// A value inside a text.
-    pub fn interpolated(&mut self, locals: &mut Locals, expr: &ast::Expr) -> Typed {
+    pub fn interpolated(&mut self, locals: &mut LocalScope, expr: &ast::Expr) -> Typed {
         let typed = self.expr(locals, expr, None);
         if typed.ty == Type::Secret || typed.ty.interpolates() {
             return typed;
         }
         self.report(errors::cannot_interpolate(&typed));
-        Typed::lost(typed.expr.span)
+        Typed::unknown(typed.expr.span)
     }
 
     /// A text without interpolations; it may be one of those that its place allows.
@@ -54,7 +54,7 @@ impl Checker<'_> {
         if let Some(Type::OneOf(allowed)) = want {
             if !allowed.contains(&text) {
                 self.report(errors::not_one_of(span, &text, allowed));
-                return Typed::lost(span);
+                return Typed::unknown(span);
             }
             ty = Type::OneOf(vec![text.clone()]);
         }
@@ -64,7 +64,7 @@ impl Checker<'_> {
     /// `{ a: 1, "b c": 2 }`
     pub(super) fn record(
         &mut self,
-        locals: &mut Locals,
+        locals: &mut LocalScope,
         entries: &[(RecordKey, ast::Expr)],
         span: Span,
         want: Option<&Type>,
@@ -93,7 +93,7 @@ impl Checker<'_> {
     fn some_value(&mut self, typed: Typed) -> Typed {
         if typed.ty == Type::Nothing {
             self.report(errors::no_value(typed.expr.span));
-            return Typed::lost(typed.expr.span);
+            return Typed::unknown(typed.expr.span);
         }
         typed
     }
@@ -101,8 +101,8 @@ impl Checker<'_> {
     /// A record whose fields are declared.
     fn known_record(
         &mut self,
-        locals: &mut Locals,
-        entries: &[Entry<'_>],
+        locals: &mut LocalScope,
+        entries: &[LiteralEntry<'_>],
         fields: &IndexMap<Name, Type>,
         span: Span,
     ) -> Typed {
@@ -136,7 +136,7 @@ impl Checker<'_> {
         }
         if !missing.is_empty() {
             self.report(errors::missing_entries(span, &missing));
-            return Typed::lost(span);
+            return Typed::unknown(span);
         }
         let ty = Type::Record(fields.clone());
         Typed::new(ExprKind::Record(values), span, ty)
@@ -144,8 +144,8 @@ impl Checker<'_> {
 
     fn map(
         &mut self,
-        locals: &mut Locals,
-        entries: &[Entry<'_>],
+        locals: &mut LocalScope,
+        entries: &[LiteralEntry<'_>],
         of: Option<&Type>,
         span: Span,
     ) -> Typed {
@@ -168,7 +168,7 @@ impl Checker<'_> {
                         let span = entry.value.span;
                         self.report(errors::mixed_list(span, &typed.ty, *other, of));
                     }
-                    return Typed::lost(span);
+                    return Typed::unknown(span);
                 }
             }
             first.get_or_insert((entry.value.span, typed.ty));
@@ -179,8 +179,11 @@ impl Checker<'_> {
     }
 
     /// The entries with plain keys, each key once.
-    fn distinct_keys<'e>(&mut self, entries: &'e [(RecordKey, ast::Expr)]) -> Vec<Entry<'e>> {
-        let mut found: IndexMap<Name, Entry<'e>> = IndexMap::with_capacity(entries.len());
+    fn distinct_keys<'e>(
+        &mut self,
+        entries: &'e [(RecordKey, ast::Expr)],
+    ) -> Vec<LiteralEntry<'e>> {
+        let mut found: IndexMap<Name, LiteralEntry<'e>> = IndexMap::with_capacity(entries.len());
         for (key, value) in entries {
             let Some((name, span, quoted)) = self.key(key) else {
                 continue;
@@ -190,7 +193,7 @@ impl Checker<'_> {
                 self.report(errors::key_twice(&name, span, first));
                 continue;
             }
-            let entry = Entry {
+            let entry = LiteralEntry {
                 key: name.clone(),
                 span,
                 quoted,
@@ -217,7 +220,7 @@ impl Checker<'_> {
 }
 
 /// An entry of a record or map.
-struct Entry<'e> {
+struct LiteralEntry<'e> {
     key: Name,
     span: Span,
     quoted: bool,

@@ -31,12 +31,12 @@ pub struct Local {
     /// What introduced it.
     pub kind: LocalKind,
     /// Whether its value is only known while the pipeline runs.
-    pub late: bool,
+    pub known_late: bool,
 }
 
 /// The local names of one body, or of one expression outside bodies.
 #[derive(Debug)]
-pub struct Locals {
+pub struct LocalScope {
     /// The file whose names can be seen.
     pub file: FileId,
     /// Whether `run.id` and its like can be seen.
@@ -44,21 +44,21 @@ pub struct Locals {
     /// How many expressions the current one is inside.
     pub(super) depth: u32,
     /// Words in statements that could not be read.
-    lost: HashSet<Name>,
+    recovered_names: HashSet<Name>,
     next: u32,
     stack: Vec<Local>,
     by_name: HashMap<Name, Vec<usize>>,
     late: Vec<bool>,
 }
 
-impl Locals {
+impl LocalScope {
     /// No local names, in this file.
     pub fn new(file: FileId) -> Self {
         Self {
             file,
             in_run: false,
             depth: 0,
-            lost: HashSet::new(),
+            recovered_names: HashSet::new(),
             next: 0,
             stack: Vec::new(),
             by_name: HashMap::new(),
@@ -94,11 +94,11 @@ impl Locals {
             ty,
             span,
             kind,
-            late,
+            known_late: late,
         });
     }
 
-    /// Where the current block's names begin, for [`Locals::release`].
+    /// Where the current block's names begin, for [`LocalScope::release`].
     pub fn mark(&self) -> usize {
         self.stack.len()
     }
@@ -112,14 +112,14 @@ impl Locals {
         }
     }
 
-    /// Takes the names since the mark away, to be put back with [`Locals::restore`].
-    pub fn set_aside(&mut self, mark: usize) -> Vec<Local> {
+    /// Takes the names since the mark away, to be put back with [`LocalScope::restore`].
+    pub fn suspend(&mut self, mark: usize) -> Vec<Local> {
         let aside = self.stack[mark..].to_vec();
         self.release(mark);
         aside
     }
 
-    /// Puts back what [`Locals::set_aside`] took.
+    /// Puts back what [`LocalScope::suspend`] took.
     pub fn restore(&mut self, aside: Vec<Local>) {
         for local in aside {
             self.name(&local.name, local.span, local.ty, local.slot, local.kind);
@@ -148,12 +148,12 @@ impl Locals {
     }
 
     /// Remembers the words of a statement that could not be read.
-    pub fn lose(&mut self, words: impl Iterator<Item = Name>) {
-        self.lost.extend(words);
+    pub fn mark_recovered(&mut self, words: impl Iterator<Item = Name>) {
+        self.recovered_names.extend(words);
     }
 
     /// Whether an unknown name may have been introduced by text that could not be read.
-    pub fn is_lost(&self, name: &str) -> bool {
-        self.lost.contains(name)
+    pub fn is_recovered(&self, name: &str) -> bool {
+        self.recovered_names.contains(name)
     }
 }

@@ -4,10 +4,10 @@ mod access;
 mod arguments;
 mod call;
 mod checker;
+mod declarations;
 pub mod errors;
 mod expr;
 mod fields;
-mod fit;
 mod globals;
 mod http;
 mod literal;
@@ -15,18 +15,18 @@ mod locals;
 mod members;
 mod operator;
 mod order;
-mod outline;
+mod secrets;
 mod table;
 mod ty_expr;
 
-pub use arguments::{Bound, Parameter};
-pub use call::{Callee, Effect};
+pub use arguments::{BoundArguments, Parameter};
+pub use call::{EffectCall, ResolvedCallee};
 pub use checker::{Checker, Typed, is_poison, poison};
-pub use fields::{Given, outline};
-pub use fit::{holds_secret, unify};
+pub use fields::{GivenFields, declarations};
 pub use http::BUILTIN_ACTIONS;
-pub use locals::{Local, LocalKind, Locals};
+pub use locals::{Local, LocalKind, LocalScope};
+pub use secrets::{holds_secret, unify};
 pub use table::{
-    Declared, EnvironmentDecl, FieldType, GlobalDecl, InfrastructureDecl, KindDecl, ServiceDecl,
-    Signature, Tables,
+    DeclTypes, DeclaredFields, EnvironmentDecl, FieldType, GlobalDecl, InfrastructureDecl,
+    KindDecl, ServiceDecl, Signature,
 };

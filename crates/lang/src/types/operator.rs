@@ -5,14 +5,14 @@ use lockstep_base::source::Span;
 use lockstep_base::value::{Type, Value};
 use lockstep_syntax::ast::{self, BinaryOp, ExprKind as Form, UnaryOp};
 
-use super::locals::Locals;
+use super::locals::LocalScope;
 use super::{Checker, Typed, errors};
 
 impl Checker<'_> {
     /// `-e`, `not e`
     pub(super) fn unary(
         &mut self,
-        locals: &mut Locals,
+        locals: &mut LocalScope,
         op: UnaryOp,
         of: &ast::Expr,
         span: Span,
@@ -22,7 +22,7 @@ impl Checker<'_> {
         let of = self.expr(locals, of, want);
         let Some(ty) = operators::unary_result(op, &of.ty) else {
             self.report(errors::unary(op, &of));
-            return Typed::lost(span);
+            return Typed::unknown(span);
         };
         let negated = match (op, of.expr.as_const()) {
             (UnaryOp::Neg, Some(Value::Int(value))) => value.checked_neg().map(Value::Int),
@@ -40,7 +40,7 @@ impl Checker<'_> {
     /// loop.
     pub(super) fn binary(
         &mut self,
-        locals: &mut Locals,
+        locals: &mut LocalScope,
         expr: &ast::Expr,
         want: Option<&Type>,
     ) -> Typed {
@@ -70,7 +70,7 @@ impl Checker<'_> {
                 // The parser has reported that comparisons do not chain.
                 left = Typed {
                     ty: Type::Bool,
-                    ..Typed::lost(span)
+                    ..Typed::unknown(span)
                 };
             } else {
                 left = self.operate(op, at, left, right, span);
@@ -88,7 +88,7 @@ impl Checker<'_> {
             let ty = operators::result(op, &left.ty, &right.ty).unwrap_or(Type::Any);
             return Typed {
                 ty,
-                ..Typed::lost(span)
+                ..Typed::unknown(span)
             };
         }
         let left = floating(left, op, &right.ty);
@@ -118,7 +118,7 @@ impl Checker<'_> {
                 };
                 Typed {
                     ty,
-                    ..Typed::lost(span)
+                    ..Typed::unknown(span)
                 }
             }
         }

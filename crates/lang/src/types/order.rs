@@ -4,16 +4,16 @@
 
 use std::collections::HashMap;
 
-use crate::resolve::{Decl, Modules, Sort, Target};
+use crate::resolve::{Decl, DeclKind, Modules, NameTarget};
 use lockstep_base::diagnostic::Diagnostics;
 use lockstep_base::source::{FileId, Name, Span};
 use lockstep_syntax::ast::{self, ExprKind as Form};
 use lockstep_syntax::visit::{self, Visit};
 
-use super::{Tables, errors};
+use super::{DeclTypes, errors};
 
 /// A definition, in the order in which they are to be checked.
-pub enum Need {
+pub enum Definition {
     /// An input, a `let` or a group.
     Global(u32),
     /// A field of an environment.
@@ -26,7 +26,7 @@ pub enum Need {
 
 /// Something with a value that a name can lead to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Node {
+enum DefinitionNode {
     Global(u32),
     Environment(u32, Name),
     Infrastructure(u32, Name),
@@ -36,8 +36,12 @@ enum Node {
 }
 
 /// Orders all definitions and reports those that need themselves.
-pub fn order(modules: &Modules, tables: &Tables<'_>, diagnostics: &mut Diagnostics) -> Vec<Need> {
-    let mut graph = Graph {
+pub fn order(
+    modules: &Modules,
+    tables: &DeclTypes<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Definition> {
+    let mut graph = DefinitionGraph {
         modules,
         tables,
         nodes: Vec::new(),
@@ -48,17 +52,17 @@ pub fn order(modules: &Modules, tables: &Tables<'_>, diagnostics: &mut Diagnosti
     graph.sort(&edges, diagnostics)
 }
 
-struct Graph<'g, 'a> {
+struct DefinitionGraph<'g, 'a> {
     modules: &'g Modules,
-    tables: &'g Tables<'a>,
-    nodes: Vec<(Node, FileId, &'a ast::Expr)>,
-    places: HashMap<Node, usize>,
+    tables: &'g DeclTypes<'a>,
+    nodes: Vec<(DefinitionNode, FileId, &'a ast::Expr)>,
+    places: HashMap<DefinitionNode, usize>,
 }
 
-type Edges = Vec<Vec<(usize, Span)>>;
+type DefinitionEdges = Vec<Vec<(usize, Span)>>;
 
-impl<'a> Graph<'_, 'a> {
-    fn add(&mut self, node: Node, file: FileId, value: &'a ast::Expr) {
+impl<'a> DefinitionGraph<'_, 'a> {
+    fn add(&mut self, node: DefinitionNode, file: FileId, value: &'a ast::Expr) {
         if !self.places.contains_key(&node) {
             self.places.insert(node.clone(), self.nodes.len());
             self.nodes.push((node, file, value));
@@ -68,45 +72,49 @@ impl<'a> Graph<'_, 'a> {
     fn collect(&mut self) {
         for (id, global) in self.tables.globals.iter().enumerate() {
             if let Some(value) = global.value {
-                self.add(Node::Global(id as u32), global.file, value);
+                self.add(DefinitionNode::Global(id as u32), global.file, value);
             }
         }
         for (id, kind) in self.tables.kinds.iter().enumerate() {
             let id = id as u32;
             for (name, field) in &kind.service {
                 if let Some(default) = field.decl.and_then(|decl| decl.default.as_ref()) {
-                    self.add(Node::ServiceDefault(id, name.clone()), kind.file, default);
+                    self.add(
+                        DefinitionNode::ServiceDefault(id, name.clone()),
+                        kind.file,
+                        default,
+                    );
                 }
             }
             for (name, field) in &kind.infrastructure {
                 if let Some(default) = field.decl.and_then(|decl| decl.default.as_ref()) {
-                    let node = Node::InfrastructureDefault(id, name.clone());
+                    let node = DefinitionNode::InfrastructureDefault(id, name.clone());
                     self.add(node, kind.file, default);
                 }
             }
         }
         for (id, service) in self.tables.services.iter().enumerate() {
             for field in service.fields {
-                let node = Node::Service(id as u32, field.name.name.clone());
+                let node = DefinitionNode::Service(id as u32, field.name.name.clone());
                 self.add(node, service.file, &field.value);
             }
         }
         for (id, environment) in self.tables.environments.iter().enumerate() {
             for (name, field) in &environment.fields {
-                let node = Node::Environment(id as u32, name.clone());
+                let node = DefinitionNode::Environment(id as u32, name.clone());
                 self.add(node, environment.file, &field.value);
             }
         }
         for (id, place) in self.tables.infrastructures.iter().enumerate() {
             let file = self.tables.environments[place.environment as usize].file;
             for field in &place.decl.fields {
-                let node = Node::Infrastructure(id as u32, field.name.name.clone());
+                let node = DefinitionNode::Infrastructure(id as u32, field.name.name.clone());
                 self.add(node, file, &field.value);
             }
         }
     }
 
-    fn edges(&self) -> Edges {
+    fn edges(&self) -> DefinitionEdges {
         let all = self.nodes.iter();
         all.map(|(_, file, value)| self.references(*file, value))
             .collect()
@@ -162,15 +170,17 @@ impl<'a> Graph<'_, 'a> {
         match &expr.kind {
             Form::Name(_) => Some(match self.decl(file, expr, hides) {
                 Some(Decl {
-                    sort: Sort::Let | Sort::Input | Sort::Group,
+                    sort: DeclKind::Let | DeclKind::Input | DeclKind::Group,
                     index,
-                }) => self.places.get(&Node::Global(index)).copied(),
+                }) => self.places.get(&DefinitionNode::Global(index)).copied(),
                 _ => None,
             }),
             Form::Field(of, name) => {
                 if let Some(decl) = self.decl(file, expr, hides) {
                     let node = match decl.sort {
-                        Sort::Let | Sort::Input | Sort::Group => Node::Global(decl.index),
+                        DeclKind::Let | DeclKind::Input | DeclKind::Group => {
+                            DefinitionNode::Global(decl.index)
+                        }
                         _ => return Some(None),
                     };
                     return Some(self.places.get(&node).copied());
@@ -181,15 +191,15 @@ impl<'a> Graph<'_, 'a> {
                 }
                 match self.decl(file, of, hides)? {
                     Decl {
-                        sort: Sort::Service,
+                        sort: DeclKind::Service,
                         index,
                     } => Some(self.field_of_service(index, name)),
                     Decl {
-                        sort: Sort::Environment,
+                        sort: DeclKind::Environment,
                         index,
                     } => Some(
                         self.places
-                            .get(&Node::Environment(index, name.clone()))
+                            .get(&DefinitionNode::Environment(index, name.clone()))
                             .copied(),
                     ),
                     _ => None,
@@ -229,8 +239,8 @@ impl<'a> Graph<'_, 'a> {
                     return None;
                 }
                 match self.modules.find(file, &space.name)?.target {
-                    Target::Namespace(space) => self.modules.find(space, &member.name)?.target,
-                    Target::Decl(_) | Target::Lost => return None,
+                    NameTarget::Namespace(space) => self.modules.find(space, &member.name)?.target,
+                    NameTarget::Decl(_) | NameTarget::Lost => return None,
                 }
             }
             // A name that is hidden refers to a variable.
@@ -254,8 +264,8 @@ impl<'a> Graph<'_, 'a> {
             | Form::Error => return None,
         };
         match target {
-            Target::Decl(decl) => Some(decl),
-            Target::Namespace(_) | Target::Lost => None,
+            NameTarget::Decl(decl) => Some(decl),
+            NameTarget::Namespace(_) | NameTarget::Lost => None,
         }
     }
 
@@ -269,7 +279,7 @@ impl<'a> Graph<'_, 'a> {
         };
         match self.decl(file, of, hides)? {
             Decl {
-                sort: Sort::Environment,
+                sort: DeclKind::Environment,
                 index,
             } => self.tables.environments[index as usize]
                 .infrastructures
@@ -281,13 +291,17 @@ impl<'a> Graph<'_, 'a> {
 
     fn field_of_place(&self, id: u32, name: &Name) -> Option<usize> {
         let place = &self.tables.infrastructures[id as usize];
-        let given = self.places.get(&Node::Infrastructure(id, name.clone()));
+        let given = self
+            .places
+            .get(&DefinitionNode::Infrastructure(id, name.clone()));
         let inherited = || {
-            self.places
-                .get(&Node::Environment(place.environment, name.clone()))
+            self.places.get(&DefinitionNode::Environment(
+                place.environment,
+                name.clone(),
+            ))
         };
         let default = || {
-            let node = Node::InfrastructureDefault(place.kind?, name.clone());
+            let node = DefinitionNode::InfrastructureDefault(place.kind?, name.clone());
             self.places.get(&node)
         };
         given.or_else(inherited).or_else(default).copied()
@@ -295,38 +309,41 @@ impl<'a> Graph<'_, 'a> {
 
     fn field_of_service(&self, id: u32, name: &Name) -> Option<usize> {
         let kind = self.tables.services[id as usize].kind;
-        let given = self.places.get(&Node::Service(id, name.clone()));
-        let default = || self.places.get(&Node::ServiceDefault(kind?, name.clone()));
+        let given = self.places.get(&DefinitionNode::Service(id, name.clone()));
+        let default = || {
+            self.places
+                .get(&DefinitionNode::ServiceDefault(kind?, name.clone()))
+        };
         given.or_else(default).copied()
     }
 
     /// A depth-first walk with a stack of its own.
-    fn sort(&self, edges: &Edges, diagnostics: &mut Diagnostics) -> Vec<Need> {
-        let mut state = vec![State::New; self.nodes.len()];
+    fn sort(&self, edges: &DefinitionEdges, diagnostics: &mut Diagnostics) -> Vec<Definition> {
+        let mut state = vec![VisitState::New; self.nodes.len()];
         let mut in_cycle = vec![false; self.nodes.len()];
         let mut sorted = Vec::new();
         for start in 0..self.nodes.len() {
-            if state[start] != State::New {
+            if state[start] != VisitState::New {
                 continue;
             }
-            state[start] = State::Open;
+            state[start] = VisitState::Open;
             let mut stack: Vec<(usize, usize)> = vec![(start, 0)];
             while let Some((here, next)) = stack.last_mut() {
                 let here = *here;
                 let Some((target, _)) = edges[here].get(*next).copied() else {
-                    state[here] = State::Done;
+                    state[here] = VisitState::Done;
                     sorted.push(here);
                     stack.pop();
                     continue;
                 };
                 *next += 1;
                 match state[target] {
-                    State::Done => {}
-                    State::New => {
-                        state[target] = State::Open;
+                    VisitState::Done => {}
+                    VisitState::New => {
+                        state[target] = VisitState::Open;
                         stack.push((target, 0));
                     }
-                    State::Open => {
+                    VisitState::Open => {
                         let from = stack.iter().position(|(node, _)| *node == target);
                         let cycle = &stack[from.unwrap_or(0)..];
                         cycle.iter().for_each(|(node, _)| in_cycle[*node] = true);
@@ -336,12 +353,12 @@ impl<'a> Graph<'_, 'a> {
             }
         }
         let needs = sorted.into_iter().filter_map(|at| match &self.nodes[at].0 {
-            Node::Global(id) if in_cycle[at] => Some(Need::Cycle(*id)),
-            Node::Global(id) => Some(Need::Global(*id)),
-            Node::Environment(id, name) if in_cycle[at] => {
-                Some(Need::CycleField(*id, name.clone()))
+            DefinitionNode::Global(id) if in_cycle[at] => Some(Definition::Cycle(*id)),
+            DefinitionNode::Global(id) => Some(Definition::Global(*id)),
+            DefinitionNode::Environment(id, name) if in_cycle[at] => {
+                Some(Definition::CycleField(*id, name.clone()))
             }
-            Node::Environment(id, name) => Some(Need::Field(*id, name.clone())),
+            DefinitionNode::Environment(id, name) => Some(Definition::Field(*id, name.clone())),
             _ => None,
         });
         needs.collect()
@@ -351,7 +368,7 @@ impl<'a> Graph<'_, 'a> {
     fn cycle(
         &self,
         cycle: &[(usize, usize)],
-        edges: &Edges,
+        edges: &DefinitionEdges,
     ) -> lockstep_base::diagnostic::Diagnostic {
         let places: Vec<(usize, Span)> = cycle
             .iter()
@@ -375,18 +392,19 @@ impl<'a> Graph<'_, 'a> {
 
     fn show(&self, node: usize) -> String {
         match &self.nodes[node].0 {
-            Node::Global(id) => self.tables.globals[*id as usize].name.name.to_string(),
-            Node::Environment(id, name) => {
+            DefinitionNode::Global(id) => self.tables.globals[*id as usize].name.name.to_string(),
+            DefinitionNode::Environment(id, name) => {
                 let of = &self.tables.environments[*id as usize].decl.name.name;
                 format!("{of}.{name}")
             }
-            Node::Infrastructure(id, name) => {
+            DefinitionNode::Infrastructure(id, name) => {
                 format!("{}.{name}", self.tables.infrastructures[*id as usize].name)
             }
-            Node::Service(id, name) => {
+            DefinitionNode::Service(id, name) => {
                 format!("{}.{name}", self.tables.services[*id as usize].name.name)
             }
-            Node::ServiceDefault(id, name) | Node::InfrastructureDefault(id, name) => {
+            DefinitionNode::ServiceDefault(id, name)
+            | DefinitionNode::InfrastructureDefault(id, name) => {
                 let of = &self.tables.kinds[*id as usize].decl.name.name;
                 format!("{of}.{name}")
             }
@@ -395,7 +413,7 @@ impl<'a> Graph<'_, 'a> {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum State {
+enum VisitState {
     New,
     Open,
     Done,

@@ -2,14 +2,14 @@
 
 use indexmap::IndexMap;
 
-use crate::resolve::Sort;
+use crate::resolve::DeclKind;
 use lockstep_base::source::{FileId, Name, Span};
 use lockstep_base::value::{KindRef, Type};
 use lockstep_syntax::ast;
 
 /// The outline of all declarations; the places in these tables are the ids of the program.
 #[derive(Debug, Default)]
-pub struct Tables<'a> {
+pub struct DeclTypes<'a> {
     /// Kinds.
     pub kinds: Vec<KindDecl<'a>>,
     /// Services.
@@ -40,7 +40,7 @@ pub struct FieldType<'a> {
 }
 
 /// Fields by name.
-pub type Declared<'a> = IndexMap<Name, FieldType<'a>>;
+pub type DeclaredFields<'a> = IndexMap<Name, FieldType<'a>>;
 
 /// A kind.
 #[derive(Debug)]
@@ -52,9 +52,9 @@ pub struct KindDecl<'a> {
     /// Its declaration.
     pub decl: &'a ast::Kind,
     /// The fields of its services.
-    pub service: Declared<'a>,
+    pub service: DeclaredFields<'a>,
     /// The fields of its infrastructures, with the built-in ones last.
-    pub infrastructure: Declared<'a>,
+    pub infrastructure: DeclaredFields<'a>,
 }
 
 /// A service.
@@ -112,7 +112,7 @@ pub struct GlobalDecl<'a> {
     /// Its name.
     pub name: &'a ast::Ident,
     /// Which of the three.
-    pub sort: Sort,
+    pub sort: DeclKind,
     /// The type that is written.
     pub written: Option<Type>,
     /// Where it is written.
@@ -142,7 +142,7 @@ pub struct Signature<'a> {
     pub body: Option<&'a ast::Block>,
 }
 
-impl Tables<'_> {
+impl DeclTypes<'_> {
     /// The type of services of this kind.
     pub fn service_of(&self, kind: Option<u32>) -> Type {
         kind.map_or(Type::Any, |id| Type::Service(Some(self.kind_ref(id))))

@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use crate::resolve::{Modules, Sort};
+use crate::resolve::{DeclKind, Modules};
 use lockstep_base::diagnostic::Diagnostics;
 use lockstep_base::source::FileId;
 use lockstep_base::value::{KindRef, Type};
@@ -71,7 +71,7 @@ fn of_kind(
     path: &ast::Path,
     diagnostics: &mut Diagnostics,
 ) -> Type {
-    let kind = match modules.path(file, path, Sort::Kind) {
+    let kind = match modules.path(file, path, DeclKind::Kind) {
         Ok(id) => {
             let name = modules.decls.kinds[id as usize].name.name.clone();
             Some(KindRef { id, name })
@@ -93,7 +93,7 @@ fn of_kind(
 }
 
 /// The types that have a name.
-const NAMED: &[(&str, Type)] = &[
+const NAMED_TYPES: &[(&str, Type)] = &[
     ("string", Type::String),
     ("int", Type::Int),
     ("float", Type::Float),
@@ -112,7 +112,7 @@ fn named(
     name: &ast::Ident,
     diagnostics: &mut Diagnostics,
 ) -> Type {
-    if let Some((_, ty)) = NAMED.iter().find(|(word, _)| *word == &*name.name) {
+    if let Some((_, ty)) = NAMED_TYPES.iter().find(|(word, _)| *word == &*name.name) {
         return ty.clone();
     }
     let path = ast::Path {
@@ -122,10 +122,10 @@ fn named(
     if name.name.is_empty() {
         return Type::Any;
     }
-    if modules.path(file, &path, Sort::Kind).is_ok() {
+    if modules.path(file, &path, DeclKind::Kind).is_ok() {
         diagnostics.push(errors::kind_as_type(name));
     } else {
-        let words: Vec<&str> = NAMED.iter().map(|(word, _)| *word).collect();
+        let words: Vec<&str> = NAMED_TYPES.iter().map(|(word, _)| *word).collect();
         diagnostics.push(errors::unknown_type(name, &words));
     }
     Type::Any

@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow;
 
-use super::super::context::{Context, FILE};
+use super::super::context::{Context, ROOT_FILE};
 use super::super::rule::Rule;
 use super::super::walk;
 use lockstep_base::diagnostic::{Diagnostic, codes};
@@ -12,7 +12,7 @@ pub(super) const RULE: Rule = Rule::new(codes::ALWAYS_TRUE_WHERE, "always-true-w
 
 fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     context.with_constants(&mut |program, scope| {
-        walk::with_values(program, FILE, scope, &mut |stmt, known| {
+        walk::with_values(program, ROOT_FILE, scope, &mut |stmt, known| {
             let Some(matrix) = stmt.kind.matrix() else {
                 return;
             };

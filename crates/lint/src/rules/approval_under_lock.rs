@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use super::super::context::{Context, FILE};
+use super::super::context::{Context, ROOT_FILE};
 use super::super::rule::Rule;
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::{Name, Span};
@@ -16,7 +16,7 @@ pub(super) const RULE: Rule =
 
 fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     context.with_constants(&mut |program, scope| {
-        let mut look = Look {
+        let mut look = ApprovalVisitor {
             context,
             program,
             scope,
@@ -25,11 +25,11 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
             found,
         };
         for pipeline in &program.pipelines {
-            look.stmt(&pipeline.body, State::default());
+            look.stmt(&pipeline.body, HeldLocks::default());
         }
         for (at, workflow) in program.workflows.iter().enumerate() {
-            if workflow.span.file == FILE {
-                look.workflow(WorkflowId(at as u32), State::default());
+            if workflow.span.file == ROOT_FILE {
+                look.workflow(WorkflowId(at as u32), HeldLocks::default());
             }
         }
     });
@@ -37,14 +37,14 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
 
 /// The locks that are held at a place.
 #[derive(Debug, Clone, Copy, Default)]
-struct State {
+struct HeldLocks {
     /// The first deployment of the stage.
     deployed: Option<Span>,
     /// The innermost `lock`.
     locked: Option<Span>,
 }
 
-struct Look<'a, 'f> {
+struct ApprovalVisitor<'a, 'f> {
     context: &'a Context<'a>,
     program: &'a Program,
     scope: &'a dyn Scope,
@@ -54,9 +54,9 @@ struct Look<'a, 'f> {
     found: &'f mut Vec<Diagnostic>,
 }
 
-impl Look<'_, '_> {
+impl ApprovalVisitor<'_, '_> {
     /// Visits a statement and returns what is held after it.
-    fn stmt(&mut self, stmt: &Stmt, state: State) -> State {
+    fn stmt(&mut self, stmt: &Stmt, state: HeldLocks) -> HeldLocks {
         let after = match &stmt.kind {
             StmtKind::Approve { .. } => {
                 self.approval(stmt.span, state);
@@ -64,7 +64,7 @@ impl Look<'_, '_> {
             }
             StmtKind::Stage { body, .. } => {
                 // Its locks are its own; it releases them.
-                let inner = State {
+                let inner = HeldLocks {
                     deployed: None,
                     ..state
                 };
@@ -72,12 +72,12 @@ impl Look<'_, '_> {
                 state
             }
             StmtKind::Lock { body, .. } => {
-                let inner = State {
+                let inner = HeldLocks {
                     locked: Some(stmt.span),
                     ..state
                 };
                 let after = self.block(body, inner);
-                State {
+                HeldLocks {
                     deployed: after.deployed,
                     ..state
                 }
@@ -87,7 +87,7 @@ impl Look<'_, '_> {
                     return state;
                 }
                 let deployed = state.deployed.or(Some(stmt.span));
-                let state = State { deployed, ..state };
+                let state = HeldLocks { deployed, ..state };
                 for workflow in self.context.effects.deployers(stmt) {
                     self.workflow(workflow, state);
                 }
@@ -144,12 +144,12 @@ impl Look<'_, '_> {
         after
     }
 
-    fn block(&mut self, block: &Block, state: State) -> State {
+    fn block(&mut self, block: &Block, state: HeldLocks) -> HeldLocks {
         let stmts = block.stmts.iter();
         stmts.fold(state, |state, stmt| self.stmt(stmt, state))
     }
 
-    fn workflow(&mut self, id: WorkflowId, state: State) -> State {
+    fn workflow(&mut self, id: WorkflowId, state: HeldLocks) -> HeldLocks {
         let key = (id, state.deployed.is_some(), state.locked.is_some());
         let program = self.program;
         let Some(workflow) = program.workflows.get(id.0 as usize) else {
@@ -163,7 +163,7 @@ impl Look<'_, '_> {
         self.open += 1;
         let after = self.block(&workflow.body, state);
         self.open -= 1;
-        State {
+        HeldLocks {
             deployed: after.deployed,
             ..state
         }
@@ -180,7 +180,7 @@ impl Look<'_, '_> {
         !matches!(field, Ok(Value::Bool(false)))
     }
 
-    fn approval(&mut self, span: Span, state: State) {
+    fn approval(&mut self, span: Span, state: HeldLocks) {
         let finding = match (state.deployed, state.locked) {
             (Some(deployed), _) => Diagnostic::warning(
                 codes::APPROVAL_UNDER_LOCK,

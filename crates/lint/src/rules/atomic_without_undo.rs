@@ -1,6 +1,6 @@
 //! `atomic-without-undo`: an atomic block in which nothing can be rolled back.
 
-use super::super::context::{Context, FILE};
+use super::super::context::{Context, ROOT_FILE};
 use super::super::rule::Rule;
 use super::super::{tree, walk};
 use lockstep_base::diagnostic::{Diagnostic, codes};
@@ -13,7 +13,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     let Some(program) = context.program else {
         return;
     };
-    walk::bodies(program, FILE, &mut |stmt| {
+    walk::bodies(program, ROOT_FILE, &mut |stmt| {
         each_stmt(stmt, &mut |stmt| {
             if !stmt.modifiers.atomic {
                 return;

@@ -3,7 +3,7 @@
 
 use super::super::config::Level;
 use super::super::context::Context;
-use super::super::rule::{Needs, Rule};
+use super::super::rule::{Rule, RuleInput};
 use super::super::tree;
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_syntax::ast::{ModifierKind, StmtKind};
@@ -13,7 +13,7 @@ pub(super) const RULE: Rule = Rule::new(
     "barrier-without-timeout",
     check,
 )
-.needs(Needs::Syntax)
+.needs(RuleInput::Syntax)
 .at(Level::Off);
 
 fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {

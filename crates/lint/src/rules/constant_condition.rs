@@ -2,13 +2,13 @@
 //! and is not reported.
 
 use super::super::context::Context;
-use super::super::rule::{Needs, Rule};
+use super::super::rule::{Rule, RuleInput};
 use super::super::tree;
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_syntax::ast::{BinaryOp, Expr, ExprKind, StmtKind};
 
 pub(super) const RULE: Rule =
-    Rule::new(codes::CONSTANT_CONDITION, "constant-condition", check).needs(Needs::Syntax);
+    Rule::new(codes::CONSTANT_CONDITION, "constant-condition", check).needs(RuleInput::Syntax);
 
 fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     let Some(module) = context.module() else {

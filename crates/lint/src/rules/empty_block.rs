@@ -2,12 +2,12 @@
 //! mistake: it states that nothing is to be rolled back.
 
 use super::super::context::Context;
-use super::super::rule::{Needs, Rule};
-use super::super::tree::{self, Role};
+use super::super::rule::{Rule, RuleInput};
+use super::super::tree::{self, BlockRole};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 
 pub(super) const RULE: Rule =
-    Rule::new(codes::EMPTY_BLOCK, "empty-block", check).needs(Needs::Syntax);
+    Rule::new(codes::EMPTY_BLOCK, "empty-block", check).needs(RuleInput::Syntax);
 
 fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     let Some(module) = context.module() else {
@@ -15,14 +15,16 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     };
     tree::each_block(&module.ast, &mut |role, block| {
         let commented = || context.has_comment(block.span);
-        if role == Role::Undo || !block.stmts.is_empty() || commented() {
+        if role == BlockRole::Undo || !block.stmts.is_empty() || commented() {
             return;
         }
         let help = match role {
-            Role::Body => "write what it is to do, or remove it",
-            Role::Branch => "write what is to be done, or turn the condition around",
-            Role::Failure => "an empty handler changes nothing: the failure goes on as without it",
-            Role::Undo | Role::Always => "remove it",
+            BlockRole::Body => "write what it is to do, or remove it",
+            BlockRole::Branch => "write what is to be done, or turn the condition around",
+            BlockRole::Failure => {
+                "an empty handler changes nothing: the failure goes on as without it"
+            }
+            BlockRole::Undo | BlockRole::Always => "remove it",
         };
         found.push(
             Diagnostic::warning(codes::EMPTY_BLOCK, block.span, "this block does nothing")

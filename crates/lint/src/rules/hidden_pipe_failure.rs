@@ -1,6 +1,6 @@
 //! `hidden-pipe-failure`: a command inside a pipe whose failure `sh` does not see.
 
-use super::super::context::{Context, FILE};
+use super::super::context::{Context, ROOT_FILE};
 use super::super::rule::Rule;
 use super::super::shell::{self, cannot_fail};
 use super::super::walk;
@@ -8,7 +8,7 @@ use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::Span;
 use lockstep_lang::ir::command::{Pipeline, ShellCommand, ShellForm};
 use lockstep_lang::ir::visit::each_stmt;
-use lockstep_lang::ir::{Command, Stmt, StmtKind};
+use lockstep_lang::ir::{CommandTemplate, Stmt, StmtKind};
 use lockstep_syntax::ast;
 
 pub(super) const RULE: Rule = Rule::new(codes::HIDDEN_PIPE_FAILURE, "hidden-pipe-failure", check);
@@ -17,7 +17,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     let Some(program) = context.program else {
         return;
     };
-    walk::bodies(program, FILE, &mut |stmt| {
+    walk::bodies(program, ROOT_FILE, &mut |stmt| {
         each_stmt(stmt, &mut |stmt| {
             if let StmtKind::Run(command) = &stmt.kind {
                 found.extend(in_command(context, stmt, command));
@@ -26,7 +26,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     });
 }
 
-fn in_command(context: &Context<'_>, stmt: &Stmt, command: &Command) -> Option<Diagnostic> {
+fn in_command(context: &Context<'_>, stmt: &Stmt, command: &CommandTemplate) -> Option<Diagnostic> {
     if !shell::is_sh(command) {
         return None;
     }

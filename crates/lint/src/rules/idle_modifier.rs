@@ -1,8 +1,8 @@
 //! `idle-modifier`: a modifier that makes no difference. Reports nothing where that depends on an
 //! input.
 
-use super::super::context::{Context, FILE};
-use super::super::known::Known;
+use super::super::context::{Context, ROOT_FILE};
+use super::super::known_locals::KnownLocals;
 use super::super::rule::Rule;
 use super::super::{tree, walk};
 use lockstep_base::diagnostic::{Diagnostic, codes};
@@ -15,7 +15,7 @@ pub(super) const RULE: Rule = Rule::new(codes::IDLE_MODIFIER, "idle-modifier", c
 
 fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     context.with_constants(&mut |program, scope| {
-        walk::with_values(program, FILE, scope, &mut |stmt, known| {
+        walk::with_values(program, ROOT_FILE, scope, &mut |stmt, known| {
             for (word, why) in idle(stmt, known) {
                 let span = context
                     .written(stmt)
@@ -37,7 +37,7 @@ fn word(kind: &ModifierKind) -> Option<&'static str> {
 }
 
 /// The modifiers of a statement that make no difference, and why.
-fn idle(stmt: &Stmt, known: &Known<'_>) -> Vec<(&'static str, String)> {
+fn idle(stmt: &Stmt, known: &KnownLocals<'_>) -> Vec<(&'static str, String)> {
     let modifiers = &stmt.modifiers;
     let mut found = Vec::new();
     let retry = modifiers.retry.as_ref();
@@ -80,7 +80,7 @@ fn idle(stmt: &Stmt, known: &Known<'_>) -> Vec<(&'static str, String)> {
 }
 
 /// How many things a block could do at once, and what they are called.
-fn cells(stmt: &Stmt, known: &Known<'_>) -> Option<(usize, &'static str)> {
+fn cells(stmt: &Stmt, known: &KnownLocals<'_>) -> Option<(usize, &'static str)> {
     match &stmt.kind {
         StmtKind::Parallel(body) => Some((body.stmts.len(), "statements")),
         StmtKind::Matrix(matrix) => Some((known.cells(matrix)?, "cells")),

@@ -1,6 +1,6 @@
 //! `idle-verify`: a `verify` whose body cannot fail, so that it verifies nothing.
 
-use super::super::context::{Context, FILE};
+use super::super::context::{Context, ROOT_FILE};
 use super::super::rule::Rule;
 use super::super::walk;
 use lockstep_base::diagnostic::{Diagnostic, codes};
@@ -13,7 +13,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     let Some(program) = context.program else {
         return;
     };
-    walk::bodies(program, FILE, &mut |stmt| {
+    walk::bodies(program, ROOT_FILE, &mut |stmt| {
         each_stmt(stmt, &mut |stmt| {
             if let StmtKind::Verify { body, .. } = &stmt.kind
                 && !context.effects.block(body).fails

@@ -1,8 +1,8 @@
 //! `impossible-class`: an `on failure` for a class of failures that cannot occur there. Commands
 //! are assumed to be able to fail in all the usual ways.
 
-use super::super::context::{Context, FILE};
-use super::super::effects::Sum;
+use super::super::context::{Context, ROOT_FILE};
+use super::super::effects::EffectSet;
 use super::super::rule::Rule;
 use super::super::walk;
 use lockstep_base::diagnostic::{Diagnostic, codes};
@@ -23,7 +23,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
             found.extend(impossible(class, &sum, timed));
         }
     };
-    walk::bodies(program, FILE, &mut |stmt| {
+    walk::bodies(program, ROOT_FILE, &mut |stmt| {
         each_stmt(stmt, &mut |stmt| {
             if let Some(written) = context.written(stmt)
                 && !stmt.handlers.on_failure.is_empty()
@@ -65,7 +65,7 @@ fn has_timeouts(program: &Program) -> bool {
     found
 }
 
-fn impossible(name: &Ident, sum: &Sum, timed: bool) -> Option<Diagnostic> {
+fn impossible(name: &Ident, sum: &EffectSet, timed: bool) -> Option<Diagnostic> {
     use FailureClass as Class;
     let class = Class::ALL
         .into_iter()

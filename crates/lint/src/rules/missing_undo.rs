@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use super::super::context::{Context, FILE};
+use super::super::context::{Context, ROOT_FILE};
 use super::super::effects::Effects;
 use super::super::rule::Rule;
 use super::super::walk;
@@ -19,13 +19,13 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
         return;
     };
     let mut reported = HashSet::new();
-    walk::bodies(program, FILE, &mut |stmt| {
+    walk::bodies(program, ROOT_FILE, &mut |stmt| {
         each_stmt(stmt, &mut |stmt| {
             // If nothing at all can be rolled back, `atomic-without-undo` reports the block.
             if !stmt.modifiers.atomic || !context.effects.body(stmt).undo {
                 return;
             }
-            let mut look = Look {
+            let mut look = UndoVisitor {
                 effects: &context.effects,
                 program,
                 seen: HashSet::new(),
@@ -41,7 +41,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     });
 }
 
-struct Look<'a> {
+struct UndoVisitor<'a> {
     effects: &'a Effects<'a>,
     program: &'a Program,
     /// The workflows that have been visited, with whether something may fail after them.
@@ -49,7 +49,7 @@ struct Look<'a> {
     steps: Vec<(String, Span)>,
 }
 
-impl Look<'_> {
+impl UndoVisitor<'_> {
     /// `after` is whether something may fail after this statement.
     fn stmt(&mut self, stmt: &Stmt, after: bool) {
         if stmt.handlers.undo.is_some() {

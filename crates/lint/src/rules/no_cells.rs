@@ -1,7 +1,7 @@
 //! `no-cells`: a `where` that drops every cell, so that nothing is done. Inputs are known only from
 //! a plan.
 
-use super::super::context::{Context, FILE};
+use super::super::context::{Context, ROOT_FILE};
 use super::super::rule::Rule;
 use super::super::walk;
 use lockstep_base::diagnostic::{Diagnostic, codes};
@@ -13,7 +13,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
         return;
     };
     context.each_scope(&mut |scope| {
-        walk::with_values(program, FILE, scope, &mut |stmt, known| {
+        walk::with_values(program, ROOT_FILE, scope, &mut |stmt, known| {
             let Some(matrix) = stmt.kind.matrix() else {
                 return;
             };

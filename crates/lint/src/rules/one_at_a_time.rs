@@ -1,7 +1,7 @@
 //! `one-at-a-time`: a parallel block, loop or matrix with `max 1`. There is no safe fix: a serial
 //! block would not go on after a failure.
 
-use super::super::context::{Context, FILE};
+use super::super::context::{Context, ROOT_FILE};
 use super::super::rule::Rule;
 use super::super::{tree, walk};
 use lockstep_base::diagnostic::{Diagnostic, codes};
@@ -12,7 +12,7 @@ pub(super) const RULE: Rule = Rule::new(codes::ONE_AT_A_TIME, "one-at-a-time", c
 
 fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     context.with_constants(&mut |program, scope| {
-        walk::with_values(program, FILE, scope, &mut |stmt, known| {
+        walk::with_values(program, ROOT_FILE, scope, &mut |stmt, known| {
             let parallel = match &stmt.kind {
                 StmtKind::Parallel(_) => true,
                 StmtKind::Matrix(matrix) => {

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::super::context::Context;
-use super::super::rule::{Needs, Rule};
+use super::super::rule::{Rule, RuleInput};
 use super::super::tree;
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::{Name, Span};
@@ -13,10 +13,10 @@ use lockstep_syntax::ast::{
 };
 
 pub(super) const RULE: Rule =
-    Rule::new(codes::PLACE_IN_TEXT, "place-in-text", check).needs(Needs::Names);
+    Rule::new(codes::PLACE_IN_TEXT, "place-in-text", check).needs(RuleInput::Names);
 
 fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
-    let mut look = Look {
+    let mut look = TextVisitor {
         places: places(context.items()),
         found,
     };
@@ -54,12 +54,12 @@ fn places(items: &[Item]) -> HashMap<Name, Span> {
     places
 }
 
-struct Look<'f> {
+struct TextVisitor<'f> {
     places: HashMap<Name, Span>,
     found: &'f mut Vec<Diagnostic>,
 }
 
-impl Look<'_> {
+impl TextVisitor<'_> {
     fn stmt(&mut self, stmt: &Stmt) {
         match &stmt.kind {
             StmtKind::Run(run) => self.command(run),

@@ -1,6 +1,6 @@
 //! `repeated-element`: an axis or a loop over a list with a duplicate element.
 
-use super::super::context::{Context, FILE};
+use super::super::context::{Context, ROOT_FILE};
 use super::super::rule::Rule;
 use super::super::{tree, walk};
 use lockstep_base::diagnostic::{Diagnostic, codes};
@@ -16,7 +16,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
         return;
     };
     context.each_scope(&mut |scope| {
-        walk::with_values(program, FILE, scope, &mut |stmt, known| {
+        walk::with_values(program, ROOT_FILE, scope, &mut |stmt, known| {
             let Some(matrix) = stmt.kind.matrix() else {
                 return;
             };

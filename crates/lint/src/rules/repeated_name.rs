@@ -4,14 +4,14 @@
 use std::collections::HashMap;
 
 use super::super::context::Context;
-use super::super::rule::{Needs, Rule};
+use super::super::rule::{Rule, RuleInput};
 use super::super::tree;
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::{Name, Span};
 use lockstep_syntax::ast::{Block, Ident, StmtKind};
 
 pub(super) const RULE: Rule =
-    Rule::new(codes::REPEATED_NAME, "repeated-name", check).needs(Needs::Syntax);
+    Rule::new(codes::REPEATED_NAME, "repeated-name", check).needs(RuleInput::Syntax);
 
 fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     for (_, block) in context.items().iter().flat_map(tree::item_blocks) {
@@ -20,9 +20,9 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     }
 }
 
-type Seen<'a> = HashMap<&'a Name, Span>;
+type SeenNames<'a> = HashMap<&'a Name, Span>;
 
-fn in_block<'a>(block: &'a Block, seen: &mut Seen<'a>, found: &mut Vec<Diagnostic>) {
+fn in_block<'a>(block: &'a Block, seen: &mut SeenNames<'a>, found: &mut Vec<Diagnostic>) {
     let mut own: Vec<&Name> = Vec::new();
     for stmt in &block.stmts {
         if let StmtKind::Step { name, .. } | StmtKind::Stage { name, .. } = &stmt.kind {

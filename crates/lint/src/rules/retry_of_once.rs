@@ -1,12 +1,12 @@
 //! `retry-of-once`: a retry of something marked `once`, which is not idempotent.
 
-use super::super::context::{Context, FILE};
+use super::super::context::{Context, ROOT_FILE};
 use super::super::rule::Rule;
 use super::super::{tree, walk};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::Span;
 use lockstep_lang::ir::visit::each_stmt;
-use lockstep_lang::ir::{Stmt, Verdict};
+use lockstep_lang::ir::{HandlerVerdict, Stmt};
 use lockstep_syntax::ast::ModifierKind;
 
 pub(super) const RULE: Rule = Rule::new(codes::RETRY_OF_ONCE, "retry-of-once", check);
@@ -15,7 +15,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     let Some(program) = context.program else {
         return;
     };
-    walk::bodies(program, FILE, &mut |stmt| {
+    walk::bodies(program, ROOT_FILE, &mut |stmt| {
         each_stmt(stmt, &mut |stmt| {
             let Some(retry) = retried(context, stmt) else {
                 return;
@@ -45,6 +45,6 @@ fn retried(context: &Context<'_>, stmt: &Stmt) -> Option<Span> {
     }
     let handlers = stmt.handlers.on_failure.iter();
     let last = handlers.filter_map(|handler| handler.body.stmts.last());
-    let retry = |stmt: &Stmt| matches!(stmt.kind.verdict(), Some(Verdict::Retry(_)));
+    let retry = |stmt: &Stmt| matches!(stmt.kind.verdict(), Some(HandlerVerdict::Retry(_)));
     last.filter(|stmt| retry(stmt)).map(|stmt| stmt.span).next()
 }

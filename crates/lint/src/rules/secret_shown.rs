@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use super::super::context::{Context, FILE};
+use super::super::context::{Context, ROOT_FILE};
 use super::super::rule::Rule;
 use super::super::shell::{self, Found};
 use lockstep_base::diagnostic::{Diagnostic, codes};
@@ -11,7 +11,7 @@ use lockstep_base::source::Name;
 use lockstep_lang::eval::{Expr, ExprKind, Slot};
 use lockstep_lang::ir::command::{ShellCommand, ShellWord, TextPart};
 use lockstep_lang::ir::visit::{each_part, each_stmt};
-use lockstep_lang::ir::{Command, Param, Program, Stmt, StmtKind};
+use lockstep_lang::ir::{CommandTemplate, Param, Program, Stmt, StmtKind};
 use lockstep_lang::types::holds_secret;
 
 pub(super) const RULE: Rule = Rule::new(codes::SECRET_SHOWN, "secret-shown", check);
@@ -20,9 +20,13 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     let Some(program) = context.program else {
         return;
     };
-    for workflow in program.workflows.iter().filter(|it| it.span.file == FILE) {
+    for workflow in program
+        .workflows
+        .iter()
+        .filter(|it| it.span.file == ROOT_FILE)
+    {
         let secret = |param: &&Param| holds_secret(&param.ty);
-        let mut look = Look {
+        let mut look = SecretVisitor {
             program,
             secrets: workflow
                 .params
@@ -37,7 +41,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
         }
     }
     for pipeline in &program.pipelines {
-        let mut look = Look {
+        let mut look = SecretVisitor {
             program,
             secrets: HashSet::new(),
             found,
@@ -46,14 +50,14 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     }
 }
 
-struct Look<'a, 'f> {
+struct SecretVisitor<'a, 'f> {
     program: &'a Program,
     /// The locals that hold secrets.
     secrets: HashSet<Slot>,
     found: &'f mut Vec<Diagnostic>,
 }
 
-impl Look<'_, '_> {
+impl SecretVisitor<'_, '_> {
     fn stmt(&mut self, stmt: &Stmt) {
         if let (Some(value), Some(slot)) = (stmt.kind.bound_value(), stmt.bind)
             && self.is_secret(value)
@@ -110,7 +114,7 @@ impl Look<'_, '_> {
     }
 
     /// How a command shows a secret, if it does.
-    fn shown(&self, command: &Command) -> Option<(&'static str, String)> {
+    fn shown(&self, command: &CommandTemplate) -> Option<(&'static str, String)> {
         let secret: Vec<bool> = (command.text.iter())
             .map(|part| matches!(part, TextPart::Value(value) if self.is_secret(value)))
             .collect();

@@ -1,20 +1,20 @@
 //! `shadowed-name`: a name in a body that shadows another one which could be meant. Steps and
 //! stages shadow nothing.
 
-use super::super::context::{Context, FILE};
+use super::super::context::{Context, ROOT_FILE};
 use super::super::names;
-use super::super::rule::{Needs, Rule};
+use super::super::rule::{Rule, RuleInput};
 use super::super::tree;
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::Span;
-use lockstep_lang::resolve::{Sort, Target};
+use lockstep_lang::resolve::{DeclKind, NameTarget};
 use lockstep_syntax::ast::{Axis, Block, Expr, ExprKind, Ident, ItemKind, Stmt, StmtKind};
 
 pub(super) const RULE: Rule =
-    Rule::new(codes::SHADOWED_NAME, "shadowed-name", check).needs(Needs::Names);
+    Rule::new(codes::SHADOWED_NAME, "shadowed-name", check).needs(RuleInput::Names);
 
 fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
-    let mut look = Look {
+    let mut look = NameVisitor {
         context,
         stack: Vec::new(),
         found,
@@ -33,14 +33,14 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     }
 }
 
-struct Look<'a, 'f> {
+struct NameVisitor<'a, 'f> {
     context: &'a Context<'a>,
     /// The names of the body that are visible here.
     stack: Vec<&'a Ident>,
     found: &'f mut Vec<Diagnostic>,
 }
 
-impl<'a> Look<'a, '_> {
+impl<'a> NameVisitor<'a, '_> {
     fn add(&mut self, name: &'a Ident) {
         if !names::is_unnamed(&name.name) {
             let local = self
@@ -57,17 +57,19 @@ impl<'a> Look<'a, '_> {
     }
 
     fn declared(&mut self, name: &'a Ident) {
-        let Some(binding) = self.context.modules().find(FILE, &name.name) else {
+        let Some(binding) = self.context.modules().find(ROOT_FILE, &name.name) else {
             return;
         };
         let what = match binding.target {
-            Target::Decl(decl) => match decl.sort {
+            NameTarget::Decl(decl) => match decl.sort {
                 // These are not values, so they are never meant where a value stands.
-                Sort::Kind | Sort::Workflow | Sort::Action | Sort::Pipeline => return,
+                DeclKind::Kind | DeclKind::Workflow | DeclKind::Action | DeclKind::Pipeline => {
+                    return;
+                }
                 sort => sort.with_article(),
             },
-            Target::Namespace(_) => "a namespace",
-            Target::Lost => return,
+            NameTarget::Namespace(_) => "a namespace",
+            NameTarget::Lost => return,
         };
         self.found.push(hides(name, what, binding.span));
     }

@@ -8,7 +8,7 @@ use lockstep_base::diagnostic::suggest::or_list;
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::{Name, Span};
 use lockstep_lang::ir::StmtKind;
-use lockstep_plan::{Locals, Plan, Sum, TreeId, body};
+use lockstep_plan::{BodySummary, Locals, Plan, TreeId, body};
 
 pub(super) const RULE: Rule = Rule::new(codes::STAGES_TAKE_TURNS, "stages-take-turns", check);
 
@@ -25,18 +25,18 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
 }
 
 /// A stage, what it is called, and what it deploys.
-struct Stage {
+struct StageTargets {
     name: Name,
     span: Span,
-    sum: Sum,
+    sum: BodySummary,
 }
 
 /// The stages of a strand.
-fn stages(plan: &Plan, id: TreeId) -> Vec<Stage> {
+fn stages(plan: &Plan, id: TreeId) -> Vec<StageTargets> {
     let node = plan.tree.get(id);
     if let StmtKind::Stage { name, .. } = &node.stmt.kind {
-        let sum = plan.walk().sum(body(node), &Locals::default());
-        let stage = sum.ok().map(|sum| Stage {
+        let sum = plan.walk().summary(body(node), &Locals::default());
+        let stage = sum.ok().map(|sum| StageTargets {
             name: name.clone(),
             span: node.stmt.span,
             sum,
@@ -47,7 +47,7 @@ fn stages(plan: &Plan, id: TreeId) -> Vec<Stage> {
     inner.flat_map(|id| stages(plan, *id)).collect()
 }
 
-fn compare(plan: &Plan, strands: &[Vec<Stage>], found: &mut Vec<Diagnostic>) {
+fn compare(plan: &Plan, strands: &[Vec<StageTargets>], found: &mut Vec<Diagnostic>) {
     for (at, strand) in strands.iter().enumerate() {
         let before = strands.iter().take(at).flatten();
         for first in before {
@@ -58,7 +58,7 @@ fn compare(plan: &Plan, strands: &[Vec<Stage>], found: &mut Vec<Diagnostic>) {
     }
 }
 
-fn pair(plan: &Plan, first: &Stage, second: &Stage) -> Option<Diagnostic> {
+fn pair(plan: &Plan, first: &StageTargets, second: &StageTargets) -> Option<Diagnostic> {
     if first.sum.services.len().max(second.sum.services.len()) < 2 {
         return None;
     }

@@ -1,8 +1,8 @@
 //! `timeout-too-long`: a timeout that is longer than that of a block around it. The callers of a
 //! workflow are not considered.
 
-use super::super::context::{Context, FILE};
-use super::super::known::Known;
+use super::super::context::{Context, ROOT_FILE};
+use super::super::known_locals::KnownLocals;
 use super::super::rule::Rule;
 use super::super::tree;
 use lockstep_base::diagnostic::{Diagnostic, codes};
@@ -15,39 +15,43 @@ pub(super) const RULE: Rule = Rule::new(codes::TIMEOUT_TOO_LONG, "timeout-too-lo
 
 /// A timeout: in milliseconds, and its span.
 #[derive(Clone, Copy)]
-struct Limit {
+struct TimeLimit {
     time: i64,
     at: Span,
 }
 
 fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     context.with_constants(&mut |program, scope| {
-        let mut look = Look { context, found };
-        for workflow in program.workflows.iter().filter(|it| it.span.file == FILE) {
-            look.block(&workflow.body, None, &Known::new(scope));
+        let mut look = TimeoutVisitor { context, found };
+        for workflow in program
+            .workflows
+            .iter()
+            .filter(|it| it.span.file == ROOT_FILE)
+        {
+            look.block(&workflow.body, None, &KnownLocals::new(scope));
         }
         for pipeline in &program.pipelines {
-            look.stmt(&pipeline.body, None, &Known::new(scope));
+            look.stmt(&pipeline.body, None, &KnownLocals::new(scope));
         }
     });
 }
 
-struct Look<'a, 'f> {
+struct TimeoutVisitor<'a, 'f> {
     context: &'a Context<'a>,
     found: &'f mut Vec<Diagnostic>,
 }
 
-impl Look<'_, '_> {
-    fn block(&mut self, block: &Block, limit: Option<Limit>, known: &Known<'_>) {
+impl TimeoutVisitor<'_, '_> {
+    fn block(&mut self, block: &Block, limit: Option<TimeLimit>, known: &KnownLocals<'_>) {
         for stmt in &block.stmts {
             self.stmt(stmt, limit, known);
             if let (Some(value), Some(slot)) = (stmt.kind.bound_value(), stmt.bind) {
-                known.know(slot, known.value(value));
+                known.set(slot, known.value(value));
             }
         }
     }
 
-    fn stmt(&mut self, stmt: &Stmt, limit: Option<Limit>, known: &Known<'_>) {
+    fn stmt(&mut self, stmt: &Stmt, limit: Option<TimeLimit>, known: &KnownLocals<'_>) {
         let mut limit = limit;
         if let Some(timeout) = &stmt.modifiers.timeout {
             let at = self.modifier(stmt).unwrap_or(timeout.span);
@@ -61,7 +65,7 @@ impl Look<'_, '_> {
             if let Some(time) = known.duration(timeout)
                 && limit.is_none_or(|limit| time < limit.time)
             {
-                limit = Some(Limit { time, at });
+                limit = Some(TimeLimit { time, at });
             }
         }
         match &stmt.kind {
@@ -134,8 +138,8 @@ impl Look<'_, '_> {
         time: &Expr,
         at: Span,
         message: &str,
-        limit: Option<Limit>,
-        known: &Known<'_>,
+        limit: Option<TimeLimit>,
+        known: &KnownLocals<'_>,
     ) {
         let (Some(limit), Some(time)) = (limit, known.duration(time)) else {
             return;

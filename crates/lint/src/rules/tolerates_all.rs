@@ -1,7 +1,7 @@
 //! `tolerates-all`: a `tolerate` that lets every cell fail. Reports nothing where that depends on
 //! an input.
 
-use super::super::context::{Context, FILE};
+use super::super::context::{Context, ROOT_FILE};
 use super::super::rule::Rule;
 use super::super::{tree, walk};
 use lockstep_base::diagnostic::{Diagnostic, codes};
@@ -13,7 +13,7 @@ pub(super) const RULE: Rule = Rule::new(codes::TOLERATES_ALL, "tolerates-all", c
 
 fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     context.with_constants(&mut |program, scope| {
-        walk::with_values(program, FILE, scope, &mut |stmt, known| {
+        walk::with_values(program, ROOT_FILE, scope, &mut |stmt, known| {
             let (StmtKind::Matrix(matrix), Some(tolerated)) =
                 (&stmt.kind, &stmt.modifiers.tolerate)
             else {

@@ -3,12 +3,12 @@
 
 use super::super::config::Level;
 use super::super::context::Context;
-use super::super::rule::{Needs, Rule};
+use super::super::rule::{Rule, RuleInput};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_syntax::ast::ItemKind;
 
 pub(super) const RULE: Rule = Rule::new(codes::UNDOCUMENTED_INPUT, "undocumented-input", check)
-    .needs(Needs::Syntax)
+    .needs(RuleInput::Syntax)
     .at(Level::Off);
 
 fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {

@@ -1,21 +1,21 @@
 //! `unexplained-ignore`: a failure that is ignored without a comment about why.
 
 use super::super::context::Context;
-use super::super::rule::{Needs, Rule};
-use super::super::tree::{self, Role};
+use super::super::rule::{Rule, RuleInput};
+use super::super::tree::{self, BlockRole};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::Span;
 use lockstep_syntax::ast::{Block, StmtKind};
 
 pub(super) const RULE: Rule =
-    Rule::new(codes::UNEXPLAINED_IGNORE, "unexplained-ignore", check).needs(Needs::Syntax);
+    Rule::new(codes::UNEXPLAINED_IGNORE, "unexplained-ignore", check).needs(RuleInput::Syntax);
 
 fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     let Some(module) = context.module() else {
         return;
     };
     tree::each_block(&module.ast, &mut |role, block| {
-        if role == Role::Failure {
+        if role == BlockRole::Failure {
             found.extend(in_handler(context, block));
         }
     });

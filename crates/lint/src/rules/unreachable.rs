@@ -1,13 +1,13 @@
 //! `unreachable`: statements behind one that always ends the body. Conditions are not evaluated.
 
 use super::super::context::Context;
-use super::super::rule::{Needs, Rule};
+use super::super::rule::{Rule, RuleInput};
 use super::super::tree;
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_syntax::ast::{Block, Stmt, StmtKind};
 
 pub(super) const RULE: Rule =
-    Rule::new(codes::UNREACHABLE, "unreachable", check).needs(Needs::Syntax);
+    Rule::new(codes::UNREACHABLE, "unreachable", check).needs(RuleInput::Syntax);
 
 fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     let Some(module) = context.module() else {

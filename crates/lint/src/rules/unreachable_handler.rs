@@ -4,14 +4,14 @@
 use std::collections::HashSet;
 
 use super::super::context::Context;
-use super::super::rule::{Needs, Rule};
+use super::super::rule::{Rule, RuleInput};
 use super::super::tree;
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::{Name, Span};
 use lockstep_syntax::ast::{Handler, HandlerKind, ItemKind};
 
 pub(super) const RULE: Rule =
-    Rule::new(codes::UNREACHABLE_HANDLER, "unreachable-handler", check).needs(Needs::Syntax);
+    Rule::new(codes::UNREACHABLE_HANDLER, "unreachable-handler", check).needs(RuleInput::Syntax);
 
 fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     let Some(module) = context.module() else {

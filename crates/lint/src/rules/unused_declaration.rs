@@ -4,14 +4,14 @@
 use std::collections::{HashMap, HashSet};
 
 use super::super::context::Context;
-use super::super::rule::{Needs, Rule};
+use super::super::rule::{Rule, RuleInput};
 use super::super::{names, text};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::Name;
 use lockstep_syntax::ast::{Ident, Item, ItemKind};
 
 pub(super) const RULE: Rule = Rule::new(codes::UNUSED_DECLARATION, "unused-declaration", check)
-    .needs(Needs::Names)
+    .needs(RuleInput::Names)
     .fixes();
 
 fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {

@@ -3,14 +3,14 @@
 use std::collections::HashSet;
 
 use super::super::context::Context;
-use super::super::rule::{Needs, Rule};
+use super::super::rule::{Rule, RuleInput};
 use super::super::{names, text};
 use lockstep_base::diagnostic::{Diagnostic, Fix, codes};
 use lockstep_base::source::{Name, Span};
 use lockstep_syntax::ast::{Ident, ImportName, Item, ItemKind};
 
 pub(super) const RULE: Rule = Rule::new(codes::UNUSED_IMPORT, "unused-import", check)
-    .needs(Needs::Names)
+    .needs(RuleInput::Names)
     .fixes();
 
 fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {

@@ -5,13 +5,13 @@ use std::collections::HashMap;
 
 use super::super::context::Context;
 use super::super::names;
-use super::super::rule::{Needs, Rule};
+use super::super::rule::{Rule, RuleInput};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::Name;
 use lockstep_syntax::ast::ItemKind;
 
 pub(super) const RULE: Rule =
-    Rule::new(codes::UNUSED_INPUT, "unused-input", check).needs(Needs::Names);
+    Rule::new(codes::UNUSED_INPUT, "unused-input", check).needs(RuleInput::Names);
 
 fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     if context.is_library_file() {

@@ -4,13 +4,13 @@ use std::collections::HashSet;
 
 use super::super::context::Context;
 use super::super::names;
-use super::super::rule::{Needs, Rule};
+use super::super::rule::{Rule, RuleInput};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::Name;
 use lockstep_syntax::ast::{ItemKind, Param, TypeKind};
 
 pub(super) const RULE: Rule =
-    Rule::new(codes::UNUSED_PARAMETER, "unused-parameter", check).needs(Needs::Names);
+    Rule::new(codes::UNUSED_PARAMETER, "unused-parameter", check).needs(RuleInput::Names);
 
 fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     for item in context.items() {

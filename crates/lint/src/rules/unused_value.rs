@@ -4,17 +4,17 @@
 use std::collections::HashSet;
 
 use super::super::context::Context;
-use super::super::rule::{Needs, Rule};
+use super::super::rule::{Rule, RuleInput};
 use super::super::{names, text, tree};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::{Name, Span};
-use lockstep_lang::resolve::{Decl, Sort, Target};
+use lockstep_lang::resolve::{Decl, DeclKind, NameTarget};
 use lockstep_syntax::ast::{Block, Expr, ExprKind, Ident, LetValue, Stmt, StmtKind};
 
-use super::super::context::FILE;
+use super::super::context::ROOT_FILE;
 
 pub(super) const RULE: Rule = Rule::new(codes::UNUSED_VALUE, "unused-value", check)
-    .needs(Needs::Names)
+    .needs(RuleInput::Names)
     .fixes();
 
 fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
@@ -75,11 +75,14 @@ fn is_effect(context: &Context<'_>, value: &Expr) -> bool {
     };
     match &callee.kind {
         ExprKind::Name(name) => matches!(
-            context.modules().find(FILE, &name.name).map(|it| it.target),
+            context
+                .modules()
+                .find(ROOT_FILE, &name.name)
+                .map(|it| it.target),
             Some(
-                Target::Lost
-                    | Target::Decl(Decl {
-                        sort: Sort::Workflow | Sort::Action,
+                NameTarget::Lost
+                    | NameTarget::Decl(Decl {
+                        sort: DeclKind::Workflow | DeclKind::Action,
                         ..
                     })
             )

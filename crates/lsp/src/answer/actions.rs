@@ -5,23 +5,23 @@ use std::sync::Arc;
 
 use gen_lsp_types as lsp;
 
-use super::Refusal;
+use super::AnswerError;
 use super::diagnostics::convert;
 use super::edits::workspace_edit;
-use crate::desk::Desk;
+use crate::analysis_cache::AnalysisCache;
 use crate::session::{Document, Snapshot};
 use crate::workspace;
 use lockstep_ide::actions::{Action, ActionKind, Exporter, actions};
-use lockstep_ide::{ROOT, symbols};
+use lockstep_ide::{ROOT_FILE, symbols};
 use lockstep_lang::resolve;
 use lockstep_syntax as syntax;
 
 /// `textDocument/codeAction`
 pub(super) fn code(
-    desk: &mut Desk,
+    desk: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     params: lsp::CodeActionParams,
-) -> Result<Option<Vec<lsp::CodeActionResponse>>, Refusal> {
+) -> Result<Option<Vec<lsp::CodeActionResponse>>, AnswerError> {
     // A client that supports only commands cannot apply edits.
     if !snapshot.client.code_actions {
         return Ok(None);
@@ -49,7 +49,14 @@ pub(super) fn code(
         found.extend(all.filter_map(|other| exporter(document, &other)));
         found
     };
-    let offered = actions(&root.checked, ROOT, range, &about, &findings, &exporters);
+    let offered = actions(
+        &root.checked,
+        ROOT_FILE,
+        range,
+        &about,
+        &findings,
+        &exporters,
+    );
     let wanted = |action: &Action| match &params.context.only {
         Some(only) => only.iter().any(|kind| includes(kind, action.kind)),
         None => true,
@@ -115,7 +122,7 @@ fn exporter(document: &Document, other: &Document) -> Option<Exporter> {
 }
 
 fn names(text: &str) -> Vec<String> {
-    let parse = syntax::parse(ROOT, text);
+    let parse = syntax::parse(ROOT_FILE, text);
     let all = symbols(&parse.file).into_iter();
     let own = all.filter(|symbol| symbol.within.is_none());
     own.map(|symbol| symbol.name.to_string()).collect()

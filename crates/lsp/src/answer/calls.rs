@@ -4,34 +4,34 @@ use std::sync::Arc;
 
 use gen_lsp_types as lsp;
 
-use super::Refusal;
-use crate::desk::{Desk, Root};
+use super::AnswerError;
+use crate::analysis_cache::{AnalysisCache, CheckedRoot};
 use crate::library::Library;
 use crate::session::Snapshot;
 use lockstep_base::source::{FileId, Span};
 use lockstep_ide::calls::{self, Call};
-use lockstep_ide::{ROOT, Symbol, SymbolKind};
+use lockstep_ide::{ROOT_FILE, Symbol, SymbolKind};
 
 /// `textDocument/prepareCallHierarchy`
 pub(super) fn prepare(
-    desk: &mut Desk,
+    desk: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     params: lsp::CallHierarchyPrepareParams,
-) -> Result<Option<Vec<lsp::CallHierarchyItem>>, Refusal> {
+) -> Result<Option<Vec<lsp::CallHierarchyItem>>, AnswerError> {
     let at = params.text_document_position_params;
     let library = desk.library.clone();
     let Some((root, offset)) = desk.at(snapshot, &at.text_document.uri, at.position) else {
         return Ok(None);
     };
     let own = lsp::Uri(root.document.uri.clone());
-    let found = calls::callable(&root.checked, ROOT, offset);
+    let found = calls::callable(&root.checked, ROOT_FILE, offset);
     let found = found.and_then(|symbol| item(root, snapshot, &library, symbol, &own));
     Ok(found.map(|item| vec![item]))
 }
 
 /// A symbol as an item of the protocol. It stores the document in which it was resolved.
 fn item(
-    root: &Root,
+    root: &CheckedRoot,
     snapshot: &Snapshot,
     library: &Library,
     symbol: &Symbol,
@@ -57,10 +57,10 @@ fn item(
 
 /// The root in which an item was resolved, and the item's name in it.
 fn find<'d>(
-    desk: &'d mut Desk,
+    desk: &'d mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     item: &lsp::CallHierarchyItem,
-) -> Option<(&'d Root, Span, lsp::Uri)> {
+) -> Option<(&'d CheckedRoot, Span, lsp::Uri)> {
     let from = item.data.as_ref().and_then(|data| data.get("from"));
     let from = from
         .and_then(|from| from.as_str())
@@ -81,10 +81,10 @@ fn find<'d>(
 
 /// `callHierarchy/incomingCalls`
 pub(super) fn incoming(
-    desk: &mut Desk,
+    desk: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     params: lsp::CallHierarchyIncomingCallsParams,
-) -> Result<Option<Vec<lsp::CallHierarchyIncomingCall>>, Refusal> {
+) -> Result<Option<Vec<lsp::CallHierarchyIncomingCall>>, AnswerError> {
     let library = desk.library.clone();
     let Some((root, at, from)) = find(desk, snapshot, &params.item) else {
         return Ok(None);
@@ -105,10 +105,10 @@ pub(super) fn incoming(
 
 /// `callHierarchy/outgoingCalls`
 pub(super) fn outgoing(
-    desk: &mut Desk,
+    desk: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     params: lsp::CallHierarchyOutgoingCallsParams,
-) -> Result<Option<Vec<lsp::CallHierarchyOutgoingCall>>, Refusal> {
+) -> Result<Option<Vec<lsp::CallHierarchyOutgoingCall>>, AnswerError> {
     let library = desk.library.clone();
     let Some((root, at, from)) = find(desk, snapshot, &params.item) else {
         return Ok(None);
@@ -127,7 +127,7 @@ pub(super) fn outgoing(
     Ok(Some(found.collect()))
 }
 
-fn ranges(root: &Root, snapshot: &Snapshot, call: &Call<'_>) -> Vec<lsp::Range> {
+fn ranges(root: &CheckedRoot, snapshot: &Snapshot, call: &Call<'_>) -> Vec<lsp::Range> {
     let encoding = snapshot.client.encoding;
     call.at.iter().map(|at| root.range(encoding, *at)).collect()
 }

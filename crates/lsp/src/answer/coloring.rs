@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use gen_lsp_types as lsp;
 
-use super::Refusal;
-use crate::desk::{Desk, Root};
+use super::AnswerError;
+use crate::analysis_cache::{AnalysisCache, CheckedRoot};
 use crate::session::{Document, Snapshot};
-use lockstep_ide::coloring::{Color, Colored, colors};
-use lockstep_ide::{ROOT, SymbolKind};
+use lockstep_ide::coloring::{HighlightKind, HighlightedRange, colors};
+use lockstep_ide::{ROOT_FILE, SymbolKind};
 
 /// The types of tokens, in the order of their numbers.
-pub(crate) const TYPES: [&str; 14] = [
+pub(crate) const TOKEN_TYPES: [&str; 14] = [
     "comment",
     "string",
     "number",
@@ -29,20 +29,20 @@ pub(crate) const TYPES: [&str; 14] = [
 ];
 
 /// The modifiers, in the order of their bits.
-pub(crate) const MODIFIERS: [&str; 3] = ["declaration", "readonly", "defaultLibrary"];
+pub(crate) const TOKEN_MODIFIERS: [&str; 3] = ["declaration", "readonly", "defaultLibrary"];
 
-fn type_of(color: Color) -> &'static str {
+fn type_of(color: HighlightKind) -> &'static str {
     match color {
-        Color::Comment => "comment",
-        Color::String | Color::Command => "string",
-        Color::Number => "number",
-        Color::Keyword => "keyword",
-        Color::Operator => "operator",
-        Color::Type => "type",
-        Color::Function => "function",
-        Color::Property => "property",
-        Color::Word => "enumMember",
-        Color::Symbol(kind) => match kind {
+        HighlightKind::Comment => "comment",
+        HighlightKind::String | HighlightKind::Command => "string",
+        HighlightKind::Number => "number",
+        HighlightKind::Keyword => "keyword",
+        HighlightKind::Operator => "operator",
+        HighlightKind::Type => "type",
+        HighlightKind::Function => "function",
+        HighlightKind::Property => "property",
+        HighlightKind::Word => "enumMember",
+        HighlightKind::Symbol(kind) => match kind {
             SymbolKind::Namespace | SymbolKind::Environment => "namespace",
             SymbolKind::Service | SymbolKind::Infrastructure => "class",
             SymbolKind::Kind => "type",
@@ -61,21 +61,21 @@ fn type_of(color: Color) -> &'static str {
     }
 }
 
-fn modifiers(colored: &Colored) -> u32 {
+fn modifiers(colored: &HighlightedRange) -> u32 {
     let constant = matches!(
         colored.color,
-        Color::Symbol(SymbolKind::Let | SymbolKind::Input | SymbolKind::Group)
+        HighlightKind::Symbol(SymbolKind::Let | SymbolKind::Input | SymbolKind::Group)
     );
-    let library = colored.library || colored.color == Color::Function;
+    let library = colored.library || colored.color == HighlightKind::Function;
     u32::from(colored.declares) | u32::from(constant) << 1 | u32::from(library) << 2
 }
 
 /// `textDocument/semanticTokens/full`
 pub(super) fn full(
-    desk: &mut Desk,
+    desk: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     params: lsp::SemanticTokensParams,
-) -> Result<Option<lsp::SemanticTokens>, Refusal> {
+) -> Result<Option<lsp::SemanticTokens>, AnswerError> {
     let Some(document) = snapshot.documents.get(&params.text_document.uri.0) else {
         return Ok(None);
     };
@@ -86,10 +86,10 @@ pub(super) fn full(
 
 /// `textDocument/semanticTokens/range`
 pub(super) fn range(
-    desk: &mut Desk,
+    desk: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     params: lsp::SemanticTokensRangeParams,
-) -> Result<Option<lsp::SemanticTokens>, Refusal> {
+) -> Result<Option<lsp::SemanticTokens>, AnswerError> {
     let Some(document) = snapshot.documents.get(&params.text_document.uri.0) else {
         return Ok(None);
     };
@@ -108,10 +108,10 @@ pub(super) fn range(
 
 /// `textDocument/semanticTokens/full/delta`
 pub(super) fn delta(
-    desk: &mut Desk,
+    desk: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     params: lsp::SemanticTokensDeltaParams,
-) -> Result<Option<lsp::SemanticTokensDeltaResponse>, Refusal> {
+) -> Result<Option<lsp::SemanticTokensDeltaResponse>, AnswerError> {
     let Some(document) = snapshot.documents.get(&params.text_document.uri.0) else {
         return Ok(None);
     };
@@ -154,19 +154,19 @@ pub(super) fn delta(
 
 /// The tokens that overlap a range of bytes. Multi-line tokens are split into lines.
 fn tokens(
-    root: &Root,
+    root: &CheckedRoot,
     snapshot: &Snapshot,
     range: std::ops::Range<u32>,
 ) -> Vec<lsp::SemanticToken> {
     let mut found = Vec::new();
     let mut last = lsp::Position::default();
-    let all = colors(&root.checked, ROOT).into_iter();
+    let all = colors(&root.checked, ROOT_FILE).into_iter();
     let within = all.filter(|it| it.at.end > range.start && it.at.start < range.end);
     // An editor with its own shell highlighting would have it overwritten.
     let augments = snapshot.client.augments;
-    let within = within.filter(|it| !(augments && it.color == Color::Command));
+    let within = within.filter(|it| !(augments && it.color == HighlightKind::Command));
     for colored in within {
-        let ty = TYPES
+        let ty = TOKEN_TYPES
             .iter()
             .position(|name| *name == type_of(colored.color));
         let bits = modifiers(&colored);
@@ -190,7 +190,7 @@ fn tokens(
 fn pieces(
     document: &Document,
     snapshot: &Snapshot,
-    colored: &Colored,
+    colored: &HighlightedRange,
 ) -> Vec<(lsp::Position, u32)> {
     let encoding = snapshot.client.encoding;
     let text = document.text.get(colored.at.range()).unwrap_or("");

@@ -4,22 +4,22 @@ use std::sync::Arc;
 
 use gen_lsp_types as lsp;
 
-use super::Refusal;
-use super::words::markup;
+use super::AnswerError;
+use super::hover::markup;
+use crate::analysis_cache::AnalysisCache;
 use crate::client::Client;
 use crate::convert::Encoding;
-use crate::desk::Desk;
 use crate::session::Snapshot;
 use crate::workspace;
 use lockstep_ide::complete::{Completion, CompletionKind, complete};
-use lockstep_ide::{ROOT, signature};
+use lockstep_ide::{ROOT_FILE, signature};
 
 /// `textDocument/completion`
 pub(super) fn completion(
-    desk: &mut Desk,
+    desk: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     params: lsp::CompletionParams,
-) -> Result<Option<lsp::CompletionResponse>, Refusal> {
+) -> Result<Option<lsp::CompletionResponse>, AnswerError> {
     let at = params.text_document_position_params;
     let Some(document) = snapshot.documents.get(&at.text_document.uri.0) else {
         return Ok(None);
@@ -28,8 +28,9 @@ pub(super) fn completion(
     let offset = document
         .lines
         .offset(&document.text, at.position, client.encoding);
-    let mut check = |text: &str, watched: u32| desk.look(snapshot, document, text, watched);
-    let beside = |folder: &str| workspace::beside(document, folder);
+    let mut check =
+        |text: &str, watched: u32| desk.check_or_cached(snapshot, document, text, watched);
+    let beside = |folder: &str| workspace::siblings(document, folder);
     let found = complete(&document.text, offset, &mut check, &beside);
     let Some(replace) = found.replace else {
         return Ok(None);
@@ -105,15 +106,15 @@ fn kind(kind: CompletionKind) -> lsp::CompletionItemKind {
 
 /// `textDocument/signatureHelp`
 pub(super) fn signature(
-    desk: &mut Desk,
+    desk: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     params: lsp::SignatureHelpParams,
-) -> Result<Option<lsp::SignatureHelp>, Refusal> {
+) -> Result<Option<lsp::SignatureHelp>, AnswerError> {
     let at = params.text_document_position_params;
     let Some((root, offset)) = desk.at(snapshot, &at.text_document.uri, at.position) else {
         return Ok(None);
     };
-    let Some(found) = signature::signature(&root.checked, ROOT, offset) else {
+    let Some(found) = signature::signature(&root.checked, ROOT_FILE, offset) else {
         return Ok(None);
     };
     let client = &snapshot.client;

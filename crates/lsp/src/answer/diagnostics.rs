@@ -6,8 +6,8 @@ use std::sync::Arc;
 use gen_lsp_types as lsp;
 use serde_json::{Value, json};
 
-use super::Refusal;
-use crate::desk::{Desk, Sites, Told};
+use super::AnswerError;
+use crate::analysis_cache::{AnalysisCache, LocationResolver, PublishedDiagnostics};
 use crate::library::Library;
 use crate::session::Snapshot;
 use lockstep_base::diagnostic::{Diagnostic, Severity, codes};
@@ -15,14 +15,14 @@ use lockstep_base::diagnostic::{Diagnostic, Severity, codes};
 /// The diagnostics of all open documents and of what they import, by URI: the parameters of
 /// `publishDiagnostics`. `None` if the deadline `past` is exceeded.
 pub(crate) fn all(
-    desk: &mut Desk,
+    desk: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     past: &dyn Fn() -> bool,
 ) -> Option<HashMap<String, Value>> {
     let library = desk.library.clone();
     let mut found: HashMap<String, Vec<lsp::Diagnostic>> = HashMap::new();
     for document in snapshot.documents.values() {
-        let told = desk.told(snapshot, document);
+        let told = desk.published(snapshot, document);
         found.entry(document.uri.clone()).or_default();
         for (uri, diagnostic) in by_address(&told, snapshot, &library) {
             let all = found.entry(uri).or_default();
@@ -46,7 +46,7 @@ pub(crate) fn all(
 
 /// The diagnostics of the one document that changed, if an incremental check of the changed body
 /// suffices.
-pub(crate) fn quick(desk: &mut Desk, snapshot: &Arc<Snapshot>) -> Option<(String, Value)> {
+pub(crate) fn quick(desk: &mut AnalysisCache, snapshot: &Arc<Snapshot>) -> Option<(String, Value)> {
     let library = desk.library.clone();
     let mut changed = snapshot
         .documents
@@ -55,7 +55,7 @@ pub(crate) fn quick(desk: &mut Desk, snapshot: &Arc<Snapshot>) -> Option<(String
     let (document, None) = (changed.next()?.clone(), changed.next()) else {
         return None;
     };
-    let told = desk.glance(snapshot, &document)?;
+    let told = desk.check_body(snapshot, &document)?;
     let own = own(&told, &document.uri, snapshot, &library);
     let params = json!({
         "uri": document.uri,
@@ -67,7 +67,7 @@ pub(crate) fn quick(desk: &mut Desk, snapshot: &Arc<Snapshot>) -> Option<(String
 
 /// The diagnostics by the URI of their file.
 fn by_address(
-    told: &Told,
+    told: &PublishedDiagnostics,
     snapshot: &Snapshot,
     library: &Library,
 ) -> Vec<(String, lsp::Diagnostic)> {
@@ -85,17 +85,22 @@ fn by_address(
 }
 
 /// The diagnostics of a document itself.
-fn own(told: &Told, uri: &str, snapshot: &Snapshot, library: &Library) -> Vec<lsp::Diagnostic> {
+fn own(
+    told: &PublishedDiagnostics,
+    uri: &str,
+    snapshot: &Snapshot,
+    library: &Library,
+) -> Vec<lsp::Diagnostic> {
     let all = by_address(told, snapshot, library).into_iter();
     all.filter(|(of, _)| of == uri).map(|(_, it)| it).collect()
 }
 
 /// `textDocument/diagnostic`
 pub(super) fn pull(
-    desk: &mut Desk,
+    desk: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     params: lsp::DocumentDiagnosticParams,
-) -> Result<lsp::DocumentDiagnosticReport, Refusal> {
+) -> Result<lsp::DocumentDiagnosticReport, AnswerError> {
     let uri = params.text_document.uri;
     let library = desk.library.clone();
     let items = match snapshot.documents.get(&uri.0) {
@@ -129,7 +134,7 @@ fn is_unused(diagnostic: &Diagnostic) -> bool {
 
 /// A diagnostic of the protocol.
 pub(super) fn convert(
-    sites: Sites<'_>,
+    sites: LocationResolver<'_>,
     snapshot: &Snapshot,
     library: &Library,
     diagnostic: &Diagnostic,

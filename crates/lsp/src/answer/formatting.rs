@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use gen_lsp_types as lsp;
 
-use super::Refusal;
-use crate::desk::Desk;
+use super::AnswerError;
+use crate::analysis_cache::AnalysisCache;
 use crate::session::Snapshot;
 use lockstep_format as format;
 
 /// `textDocument/formatting`
 pub(super) fn whole(
-    _: &mut Desk,
+    _: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     params: lsp::DocumentFormattingParams,
-) -> Result<Option<Vec<lsp::TextEdit>>, Refusal> {
+) -> Result<Option<Vec<lsp::TextEdit>>, AnswerError> {
     let Some(document) = snapshot.documents.get(&params.text_document.uri.0) else {
         return Ok(None);
     };
@@ -23,10 +23,10 @@ pub(super) fn whole(
 
 /// `textDocument/rangeFormatting`
 pub(super) fn range(
-    _: &mut Desk,
+    _: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     params: lsp::DocumentRangeFormattingParams,
-) -> Result<Option<Vec<lsp::TextEdit>>, Refusal> {
+) -> Result<Option<Vec<lsp::TextEdit>>, AnswerError> {
     let uri = params.text_document.uri.0;
     let Some(document) = snapshot.documents.get(&uri) else {
         return Ok(None);
@@ -40,7 +40,7 @@ fn edits(
     snapshot: &Snapshot,
     uri: &str,
     range: std::ops::Range<usize>,
-) -> Result<Option<Vec<lsp::TextEdit>>, Refusal> {
+) -> Result<Option<Vec<lsp::TextEdit>>, AnswerError> {
     let Some(document) = snapshot.documents.get(uri) else {
         return Ok(None);
     };

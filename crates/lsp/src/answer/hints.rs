@@ -5,18 +5,18 @@ use std::sync::Arc;
 use gen_lsp_types as lsp;
 use serde_json::json;
 
-use super::Refusal;
-use crate::desk::Desk;
+use super::AnswerError;
+use crate::analysis_cache::AnalysisCache;
 use crate::session::Snapshot;
-use lockstep_ide::lenses::{Deed, lenses};
-use lockstep_ide::{ROOT, hints};
+use lockstep_ide::lenses::{LensAction, lenses};
+use lockstep_ide::{ROOT_FILE, hints};
 
 /// `textDocument/inlayHint`
 pub(super) fn inlay(
-    desk: &mut Desk,
+    desk: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     params: lsp::InlayHintParams,
-) -> Result<Option<Vec<lsp::InlayHint>>, Refusal> {
+) -> Result<Option<Vec<lsp::InlayHint>>, AnswerError> {
     let Some(document) = snapshot.documents.get(&params.text_document.uri.0) else {
         return Ok(None);
     };
@@ -28,7 +28,7 @@ pub(super) fn inlay(
     };
     let found = hints::hints(
         &root.checked,
-        ROOT,
+        ROOT_FILE,
         at(params.range.start)..at(params.range.end),
     );
     let found = found.into_iter().map(|hint| lsp::InlayHint {
@@ -48,20 +48,20 @@ pub(super) fn inlay(
 
 /// `textDocument/codeLens`
 pub(super) fn code(
-    desk: &mut Desk,
+    desk: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     params: lsp::CodeLensParams,
-) -> Result<Option<Vec<lsp::CodeLens>>, Refusal> {
+) -> Result<Option<Vec<lsp::CodeLens>>, AnswerError> {
     let Some(document) = snapshot.documents.get(&params.text_document.uri.0) else {
         return Ok(None);
     };
     let (root, _) = desk.root(snapshot, document);
-    let found = lenses(&root.checked, ROOT).into_iter();
+    let found = lenses(&root.checked, ROOT_FILE).into_iter();
     let found = found.map(|(at, deed, name)| {
         let (title, command) = match deed {
-            Deed::Run => ("Run", "lockstep.run"),
-            Deed::Plan => ("Plan", "lockstep.plan"),
-            Deed::Test => ("Test", "lockstep.test"),
+            LensAction::Run => ("Run", "lockstep.run"),
+            LensAction::Plan => ("Plan", "lockstep.plan"),
+            LensAction::Test => ("Test", "lockstep.test"),
         };
         lsp::CodeLens {
             range: root.range(snapshot.client.encoding, at),

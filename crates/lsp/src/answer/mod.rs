@@ -8,10 +8,10 @@ pub(super) mod diagnostics;
 mod edits;
 mod formatting;
 mod hints;
+mod hover;
 mod navigation;
-mod outline;
+mod structure;
 mod symbols;
-mod words;
 
 use std::sync::Arc;
 
@@ -19,26 +19,26 @@ use gen_lsp_types as lsp;
 use lsp_server::ErrorCode;
 use serde_json::Value;
 
-use super::desk::Desk;
+use super::analysis_cache::AnalysisCache;
 use super::session::Snapshot;
 
 /// Why a request has no result.
-pub(super) type Refusal = (ErrorCode, String);
+pub(super) type AnswerError = (ErrorCode, String);
 
-type Handler<R> = fn(
-    &mut Desk,
+type RequestHandler<R> = fn(
+    &mut AnalysisCache,
     &Arc<Snapshot>,
     <R as lsp::Request>::Params,
-) -> Result<<R as lsp::Request>::Result, Refusal>;
+) -> Result<<R as lsp::Request>::Result, AnswerError>;
 
 /// Answers a request.
 pub(super) fn answer(
-    desk: &mut Desk,
+    desk: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     method: &str,
     params: Value,
-) -> Result<Value, Refusal> {
-    let mut asked = Asked {
+) -> Result<Value, AnswerError> {
+    let mut asked = PendingRequest {
         desk,
         snapshot,
         method,
@@ -46,7 +46,7 @@ pub(super) fn answer(
         answer: None,
     };
     asked
-        .on::<lsp::HoverRequest>(words::hover)
+        .on::<lsp::HoverRequest>(hover::hover)
         .on::<lsp::CompletionRequest>(completion::completion)
         .on::<lsp::SignatureHelpRequest>(completion::signature)
         .on::<lsp::DefinitionRequest>(navigation::definition)
@@ -64,9 +64,9 @@ pub(super) fn answer(
         .on::<lsp::SemanticTokensRequest>(coloring::full)
         .on::<lsp::SemanticTokensRangeRequest>(coloring::range)
         .on::<lsp::SemanticTokensDeltaRequest>(coloring::delta)
-        .on::<lsp::FoldingRangeRequest>(outline::folds)
-        .on::<lsp::SelectionRangeRequest>(outline::selections)
-        .on::<lsp::DocumentLinkRequest>(outline::links)
+        .on::<lsp::FoldingRangeRequest>(structure::folds)
+        .on::<lsp::SelectionRangeRequest>(structure::selections)
+        .on::<lsp::DocumentLinkRequest>(structure::links)
         .on::<lsp::CallHierarchyPrepareRequest>(calls::prepare)
         .on::<lsp::CallHierarchyIncomingCallsRequest>(calls::incoming)
         .on::<lsp::CallHierarchyOutgoingCallsRequest>(calls::outgoing)
@@ -78,17 +78,17 @@ pub(super) fn answer(
 }
 
 /// A request while its handler is being looked up.
-struct Asked<'a> {
-    desk: &'a mut Desk,
+struct PendingRequest<'a> {
+    desk: &'a mut AnalysisCache,
     snapshot: &'a Arc<Snapshot>,
     method: &'a str,
     params: Option<Value>,
-    answer: Option<Result<Value, Refusal>>,
+    answer: Option<Result<Value, AnswerError>>,
 }
 
-impl Asked<'_> {
+impl PendingRequest<'_> {
     /// Answers if this is the requested method.
-    fn on<R: lsp::Request>(&mut self, handler: Handler<R>) -> &mut Self {
+    fn on<R: lsp::Request>(&mut self, handler: RequestHandler<R>) -> &mut Self {
         if self.method != R::METHOD.as_str() || self.answer.is_some() {
             return self;
         }

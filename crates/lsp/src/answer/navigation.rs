@@ -5,28 +5,28 @@ use std::sync::Arc;
 use gen_lsp_types as lsp;
 use lsp_server::ErrorCode;
 
-use super::Refusal;
+use super::AnswerError;
 use super::edits::workspace_edit;
-use crate::desk::{Desk, Root};
+use crate::analysis_cache::{AnalysisCache, CheckedRoot};
 use crate::library::Library;
 use crate::session::{Document, Snapshot};
 use crate::workspace;
 use lockstep_base::source::{FileId, Span};
 use lockstep_ide::references::RenameError;
-use lockstep_ide::{ROOT, definition, references};
+use lockstep_ide::{ROOT_FILE, definition, references};
 
 /// `textDocument/definition`
 pub(super) fn definition(
-    desk: &mut Desk,
+    desk: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     params: lsp::DefinitionParams,
-) -> Result<Option<lsp::DefinitionResponse>, Refusal> {
+) -> Result<Option<lsp::DefinitionResponse>, AnswerError> {
     let at = params.text_document_position_params;
     let library = desk.library.clone();
     let Some((root, offset)) = desk.at(snapshot, &at.text_document.uri, at.position) else {
         return Ok(None);
     };
-    let Some(way) = definition::definition(&root.checked, ROOT, offset) else {
+    let Some(way) = definition::definition(&root.checked, ROOT_FILE, offset) else {
         return Ok(None);
     };
     let Some(target) = root.location(snapshot, &library, way.to) else {
@@ -47,17 +47,17 @@ pub(super) fn definition(
 
 /// `textDocument/references`
 pub(super) fn references(
-    desk: &mut Desk,
+    desk: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     params: lsp::ReferenceParams,
-) -> Result<Option<Vec<lsp::Location>>, Refusal> {
+) -> Result<Option<Vec<lsp::Location>>, AnswerError> {
     let at = params.text_document_position_params;
     let declarations = params.context.include_declaration;
     let library = desk.library.clone();
     let Some((root, offset)) = desk.at(snapshot, &at.text_document.uri, at.position) else {
         return Ok(None);
     };
-    let Some(named) = root.checked.name_at(ROOT, offset) else {
+    let Some(named) = root.checked.name_at(ROOT_FILE, offset) else {
         return Ok(None);
     };
     let declared = named.symbol.at;
@@ -84,7 +84,7 @@ pub(super) fn references(
 }
 
 fn locations(
-    root: &Root,
+    root: &CheckedRoot,
     snapshot: &Snapshot,
     library: &Library,
     declared: Span,
@@ -102,7 +102,7 @@ fn locations(
 
 /// The span, as another root sees it, of the name at a place.
 fn same_place(
-    root: &Root,
+    root: &CheckedRoot,
     snapshot: &Snapshot,
     library: &Library,
     place: &lsp::Location,
@@ -118,17 +118,17 @@ fn same_place(
 
 /// `textDocument/documentHighlight`
 pub(super) fn highlight(
-    desk: &mut Desk,
+    desk: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     params: lsp::DocumentHighlightParams,
-) -> Result<Option<Vec<lsp::DocumentHighlight>>, Refusal> {
+) -> Result<Option<Vec<lsp::DocumentHighlight>>, AnswerError> {
     let at = params.text_document_position_params;
     let Some((root, offset)) = desk.at(snapshot, &at.text_document.uri, at.position) else {
         return Ok(None);
     };
-    let found = references::references(&root.checked, ROOT, offset).into_iter();
+    let found = references::references(&root.checked, ROOT_FILE, offset).into_iter();
     let found = found
-        .filter(|it| it.at.file == ROOT)
+        .filter(|it| it.at.file == ROOT_FILE)
         .map(|it| lsp::DocumentHighlight {
             range: root.range(snapshot.client.encoding, it.at),
             kind: Some(match it.declares {
@@ -141,15 +141,15 @@ pub(super) fn highlight(
 
 /// `textDocument/prepareRename`
 pub(super) fn prepare_rename(
-    desk: &mut Desk,
+    desk: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     params: lsp::PrepareRenameParams,
-) -> Result<Option<lsp::PrepareRenameResult>, Refusal> {
+) -> Result<Option<lsp::PrepareRenameResult>, AnswerError> {
     let at = params.text_document_position_params;
     let Some((root, offset)) = desk.at(snapshot, &at.text_document.uri, at.position) else {
         return Ok(None);
     };
-    let named = references::renamable(&root.checked, ROOT, offset).map_err(refused)?;
+    let named = references::renamable(&root.checked, ROOT_FILE, offset).map_err(refused)?;
     let place = lsp::PrepareRenamePlaceholder {
         range: root.range(snapshot.client.encoding, named.at),
         placeholder: root.checked.text(named.at).to_owned(),
@@ -157,16 +157,16 @@ pub(super) fn prepare_rename(
     Ok(Some(place.into()))
 }
 
-fn refused(why: impl std::fmt::Display) -> Refusal {
+fn refused(why: impl std::fmt::Display) -> AnswerError {
     (ErrorCode::RequestFailed, why.to_string())
 }
 
 /// `textDocument/rename`
 pub(super) fn rename(
-    desk: &mut Desk,
+    desk: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     params: lsp::RenameParams,
-) -> Result<Option<lsp::WorkspaceEdit>, Refusal> {
+) -> Result<Option<lsp::WorkspaceEdit>, AnswerError> {
     let at = params.text_document_position_params;
     let to = params.new_name;
     let library = desk.library.clone();
@@ -174,9 +174,9 @@ pub(super) fn rename(
         return Ok(None);
     };
     let checked = &root.checked;
-    let places = references::rename(checked, ROOT, offset, &to).map_err(refused)?;
-    let named = checked.name_at(ROOT, offset);
-    let location = |root: &Root, span: &Span| root.location(snapshot, &library, *span);
+    let places = references::rename(checked, ROOT_FILE, offset, &to).map_err(refused)?;
+    let named = checked.name_at(ROOT_FILE, offset);
+    let location = |root: &CheckedRoot, span: &Span| root.location(snapshot, &library, *span);
     let mut found: Vec<lsp::Location> = Vec::new();
     found.extend(places.iter().filter_map(|span| location(root, span)));
     // An alias is visible in its file only, a local name in its body.

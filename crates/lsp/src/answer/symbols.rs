@@ -4,28 +4,28 @@ use std::sync::Arc;
 
 use gen_lsp_types as lsp;
 
-use super::Refusal;
-use crate::convert::Lines;
-use crate::desk::{Desk, Root};
+use super::AnswerError;
+use crate::analysis_cache::{AnalysisCache, CheckedRoot};
+use crate::convert::LineIndex;
 use crate::session::Snapshot;
 use crate::workspace;
-use lockstep_ide::{self as ide, Checked, ROOT, Symbol, SymbolKind};
+use lockstep_ide::{self as ide, CheckedFile, ROOT_FILE, Symbol, SymbolKind};
 use lockstep_syntax as syntax;
 
 /// At most so many workspace symbols are listed.
-const MOST: usize = 500;
+const MAX_SYMBOLS: usize = 500;
 
 /// `textDocument/documentSymbol`
 pub(super) fn of_document(
-    desk: &mut Desk,
+    desk: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     params: lsp::DocumentSymbolParams,
-) -> Result<Option<lsp::DocumentSymbolResponse>, Refusal> {
+) -> Result<Option<lsp::DocumentSymbolResponse>, AnswerError> {
     let Some(document) = snapshot.documents.get(&params.text_document.uri.0) else {
         return Ok(None);
     };
     let (root, _) = desk.root(snapshot, document);
-    let symbols = root.checked.symbols(ROOT);
+    let symbols = root.checked.symbols(ROOT_FILE);
     if !snapshot.client.symbol_tree {
         let flat = listed(symbols).map(|(_, symbol)| {
             let location = lsp::Location {
@@ -64,7 +64,7 @@ fn parent(symbols: &[Symbol], symbol: &Symbol) -> Option<usize> {
 }
 
 fn inside(
-    root: &Root,
+    root: &CheckedRoot,
     snapshot: &Snapshot,
     symbols: &[Symbol],
     holder: Option<usize>,
@@ -89,7 +89,7 @@ fn inside(
 }
 
 /// The detail text that is shown next to the name.
-fn detail(checked: &Checked, symbol: &Symbol) -> Option<String> {
+fn detail(checked: &CheckedFile, symbol: &Symbol) -> Option<String> {
     match symbol.kind {
         SymbolKind::Infrastructure | SymbolKind::Service => {
             let head = ide::hover::one_line(checked.text(symbol.head));
@@ -141,17 +141,17 @@ fn kind(kind: SymbolKind) -> lsp::SymbolKind {
 
 /// `workspace/symbol`
 pub(super) fn of_workspace(
-    desk: &mut Desk,
+    desk: &mut AnalysisCache,
     snapshot: &Arc<Snapshot>,
     params: lsp::WorkspaceSymbolParams,
-) -> Result<Option<lsp::WorkspaceSymbolResponse>, Refusal> {
+) -> Result<Option<lsp::WorkspaceSymbolResponse>, AnswerError> {
     let mut found = Vec::new();
     for document in workspace::documents(snapshot, &desk.outside) {
-        let parse = syntax::parse(ROOT, &document.text);
+        let parse = syntax::parse(ROOT_FILE, &document.text);
         let symbols = ide::symbols(&parse.file);
-        let lines = Lines::of(&document.text);
+        let lines = LineIndex::of(&document.text);
         for (_, symbol) in listed(&symbols) {
-            if found.len() >= MOST || !ide::fits(&params.query, &symbol.name) {
+            if found.len() >= MAX_SYMBOLS || !ide::fits(&params.query, &symbol.name) {
                 continue;
             }
             let location = lsp::Location {

@@ -17,7 +17,7 @@ use std::hash::{BuildHasher as _, Hasher as _};
 use std::path::Path;
 
 use lockstep_base::value::Value;
-pub(super) use script::{Script, ScriptError};
+pub(super) use script::{RemoteScript, ScriptError};
 pub(super) use trailer::Trailer;
 
 /// The target of the log events of connections.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::quoted;
 
 /// A command for the remote side.
-pub(crate) struct Script<'a> {
+pub(crate) struct RemoteScript<'a> {
     /// The marker at the beginning of the report.
     pub(crate) token: &'a str,
     /// The words to execute.
@@ -46,7 +46,7 @@ impl std::fmt::Display for ScriptError {
 
 impl std::error::Error for ScriptError {}
 
-impl Script<'_> {
+impl RemoteScript<'_> {
     /// The script on the remote command line: it reads its input up to a marker and executes it. It
     /// contains no single quotes and is one line, so that it passes through any shell.
     pub(crate) fn bootstrap(&self) -> String {
@@ -77,9 +77,9 @@ impl Script<'_> {
         line(format_args!("printf '%s start\\n' \"$lockstep_token\"\n"));
         if let Some(dir) = self.dir {
             line(format_args!("lockstep_dir={}\n", quoted(dir)));
-            text.push_str(ENTER);
+            text.push_str(ENTER_FOLDER_SCRIPT);
         }
-        text.push_str(BEFORE);
+        text.push_str(PREPARE_SCRIPT);
         for word in self.words {
             if word.contains('\0') {
                 return Err(ScriptError::ZeroInArgument);
@@ -87,20 +87,20 @@ impl Script<'_> {
             text.push_str(&quoted(word));
             text.push(' ');
         }
-        text.push_str(BEHIND);
+        text.push_str(SUPERVISE_SCRIPT);
         let _ = writeln!(text, "{}-run", self.token);
         Ok(text)
     }
 }
 
 /// Changes to the directory, or reports that it cannot.
-const ENTER: &str = r#"case $lockstep_dir in -*) lockstep_dir=./$lockstep_dir ;; esac
+const ENTER_FOLDER_SCRIPT: &str = r#"case $lockstep_dir in -*) lockstep_dir=./$lockstep_dir ;; esac
 cd "$lockstep_dir" || { printf '%s dir 0\n%s end\n' "$lockstep_token" "$lockstep_token"; exit 1; }
 "#;
 
 /// Redirects the input, which only this script may read, and begins a process group where there is
 /// a program for that.
-const BEFORE: &str = r#"LOCKSTEP_OUTPUT=$(mktemp 2>/dev/null) ||
+const PREPARE_SCRIPT: &str = r#"LOCKSTEP_OUTPUT=$(mktemp 2>/dev/null) ||
   LOCKSTEP_OUTPUT=/tmp/lockstep-output-$$
 export LOCKSTEP_OUTPUT
 exec 3<&0 </dev/null
@@ -110,7 +110,7 @@ $lockstep_group "#;
 
 /// Runs the command, ends it when asked or when the connection is lost, and reports. What is left
 /// of a process group that was asked to end gets 10 more seconds, as on the local machine.
-const BEHIND: &str = r#"3<&- &
+const SUPERVISE_SCRIPT: &str = r#"3<&- &
 lockstep_child=$!
 lockstep_stop=$LOCKSTEP_OUTPUT-stop
 lockstep_kill() {

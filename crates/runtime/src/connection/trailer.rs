@@ -1,7 +1,9 @@
 //! Parses what the remote script writes in addition to the command's own output: the marker for its
 //! start, and the final report of how the command ended.
 
-use super::super::process::{Ending, Failing, Prepared, Stop, exit_message};
+use super::super::process::{
+    CommandFailure, PreparedCommand, ProcessExit, StopRequest, exit_message,
+};
 use lockstep_lang::ir::FailureClass;
 
 /// Extracts the markers and the report from a connection's output.
@@ -71,8 +73,8 @@ impl Trailer {
     }
 
     /// The report.
-    pub(crate) fn report(&self) -> Report {
-        let nothing = Report {
+    pub(crate) fn report(&self) -> RemoteReport {
+        let nothing = RemoteReport {
             started: self.started,
             code: None,
             no_folder: false,
@@ -87,7 +89,7 @@ impl Trailer {
         };
         let end = self.token.len() + " end\n".len();
         let (kind, code) = head.trim_start().split_once(' ').unwrap_or_default();
-        Report {
+        RemoteReport {
             code: code.parse().ok().filter(|_| kind == "code"),
             no_folder: kind == "dir",
             outputs: outputs[..outputs.len().saturating_sub(end)].to_owned(),
@@ -97,32 +99,32 @@ impl Trailer {
 }
 
 /// The report of the remote side.
-pub(crate) struct Report {
+pub(crate) struct RemoteReport {
     started: bool,
     code: Option<i32>,
     no_folder: bool,
     outputs: String,
 }
 
-impl Report {
+impl RemoteReport {
     /// The text of the remote output file.
     pub(crate) fn outputs(&self) -> String {
         self.outputs.clone()
     }
 
     /// The meaning of the command's end.
-    pub(crate) fn judge(
+    pub(crate) fn result(
         &self,
-        ending: &Ending,
+        ending: &ProcessExit,
         stderr: &str,
-        client: &Prepared,
-    ) -> Result<(), Failing> {
+        client: &PreparedCommand,
+    ) -> Result<(), CommandFailure> {
         let Self { started, code, .. } = self;
         tracing::debug!(target: super::TARGET, started, code, "the other side has reported");
         if let Some(stop) = ending.stopped {
             let message = match stop {
-                Stop::Term => "it was stopped",
-                Stop::Kill => "it was stopped by force",
+                StopRequest::Term => "it was stopped",
+                StopRequest::Kill => "it was stopped by force",
             };
             return Err((FailureClass::Cancelled, String::from(message), self.code));
         }
@@ -133,12 +135,12 @@ impl Report {
         match self.code {
             Some(0) => Ok(()),
             Some(code) => Err((FailureClass::Exit, exit_message(code, true), Some(code))),
-            None => Err(self.lost(stderr, &client.program)),
+            None => Err(self.connection_lost(stderr, &client.program)),
         }
     }
 
     /// Why there is no report.
-    fn lost(&self, stderr: &str, program: &str) -> Failing {
+    fn connection_lost(&self, stderr: &str, program: &str) -> CommandFailure {
         tracing::debug!(target: super::TARGET, started = self.started, "there is no report");
         let last = stderr.lines().rfind(|line| !line.trim().is_empty());
         let said = last
@@ -148,14 +150,16 @@ impl Report {
             let message = format!("the connection was lost while it ran{said}");
             return (FailureClass::Connection, message, None);
         }
-        const REFUSALS: [&str; 5] = [
+        const REFUSAL_MESSAGES: [&str; 5] = [
             "Permission denied",
             "Host key verification failed",
             "Too many authentication failures",
             "must be logged in to the server",
             "Unauthorized",
         ];
-        let refused = REFUSALS.iter().any(|refusal| stderr.contains(refusal));
+        let refused = REFUSAL_MESSAGES
+            .iter()
+            .any(|refusal| stderr.contains(refusal));
         let class = match refused {
             true => FailureClass::Authentication,
             false => FailureClass::Connection,

@@ -4,16 +4,16 @@
 use std::sync::Mutex;
 use std::task::{Context, Poll, Waker};
 
-use super::Lines;
+use super::OutputLines;
 
 /// The lines that commands have written and the driver has not yet emitted. While there are many,
 /// no command is read: a command that writes faster than its output is processed has to wait, as at
 /// any full pipe.
 #[derive(Default)]
-pub(super) struct Backlog(Mutex<Untold>);
+pub(super) struct OutputBacklog(Mutex<BacklogLine>);
 
 #[derive(Default)]
-struct Untold {
+struct BacklogLine {
     lines: usize,
     /// The tasks of commands that wait.
     held: Vec<Waker>,
@@ -21,15 +21,15 @@ struct Untold {
     open: bool,
 }
 
-impl Backlog {
-    const MOST: usize = 10_000;
+impl OutputBacklog {
+    const MAX_BACKLOG_LINES: usize = 10_000;
 
     /// Waits for a command, and passes on its output, all lines of one poll together.
     pub(super) async fn hold<T>(
         &self,
         command: impl Future<Output = T>,
-        lines: &Mutex<Lines>,
-        tell: impl Fn(Lines),
+        lines: &Mutex<OutputLines>,
+        tell: impl Fn(OutputLines),
     ) -> T {
         let mut command = std::pin::pin!(command);
         std::future::poll_fn(|context| {
@@ -53,7 +53,7 @@ impl Backlog {
         let Ok(mut backlog) = self.0.lock() else {
             return false;
         };
-        let full = backlog.lines >= Self::MOST && !backlog.open;
+        let full = backlog.lines >= Self::MAX_BACKLOG_LINES && !backlog.open;
         if full {
             backlog.held.push(context.waker().clone());
         }
@@ -71,7 +71,7 @@ impl Backlog {
             return;
         };
         backlog.lines = backlog.lines.saturating_sub(count);
-        if backlog.lines < Self::MOST {
+        if backlog.lines < Self::MAX_BACKLOG_LINES {
             backlog.held.drain(..).for_each(Waker::wake);
         }
     }

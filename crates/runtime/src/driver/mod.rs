@@ -3,10 +3,10 @@
 //! decided by the machine.
 
 mod backlog;
-mod carry;
+mod control;
+mod effects;
 mod error;
-mod keep;
-mod people;
+mod journaling;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
@@ -19,26 +19,28 @@ use tracing::Instrument as _;
 
 use super::clock::Clock;
 use super::http::HttpClient;
-use super::inbox::{Person, RunInbox};
-use super::journal::{Journal, JournalError, Record};
-use super::locks::{Locks, OwnLocks};
-use super::logs::Logs;
-use super::process::{Spawner, Stop};
-use super::secrets::Vault;
-use super::writer::Writer;
-use backlog::Backlog;
+use super::inbox::{Responder, RunInbox};
+use super::journal::{Journal, JournalError, JournalRecord};
+use super::journal_writer::JournalWriter;
+use super::locks::{LocalLocks, Locks};
+use super::logs::RunLogs;
+use super::process::{Spawner, StopRequest};
+use super::secrets::SecretVault;
+use backlog::OutputBacklog;
 pub use error::DriveError;
-use keep::Held;
+use journaling::HeldEffect;
 use lockstep_base::source::{FileId, Name};
 use lockstep_base::value::Value;
-use lockstep_engine::notice::{Happened, Queue, RunEvent, Status, Stream};
-use lockstep_engine::{Answer, Command, EffectId, Event, Kept, Machine, Outcome, Question};
+use lockstep_engine::run_event::{LockQueuePosition, RunEvent, RunEventKind, Status, Stream};
+use lockstep_engine::{
+    Answer, CommandRequest, CompletedWork, EffectId, EffectOutcome, Event, Machine, Question,
+};
 use lockstep_lang::ir::FailureClass;
 use lockstep_plan::{Plan, RunFacts};
-use lockstep_verify::audit::{Audit, Violation};
+use lockstep_verify::conformance::{ConformanceCheck, Violation};
 
 /// The settings of a run besides its plan.
-pub struct Settings {
+pub struct RunSettings {
     /// The run's id, user and start.
     pub run: RunFacts,
     /// The seed for the jitter of retries.
@@ -62,28 +64,28 @@ pub struct Platform {
 
 /// The persistence of a run, so that it survives this process and other processes can see it. By
 /// default nothing is persisted.
-pub struct Keeping {
+pub struct RunPersistence {
     /// The journal that records what happens.
     pub journal: Option<Box<dyn Journal>>,
     /// The journal so far, if the run is resumed.
-    pub past: Past,
+    pub past: RecordedRun,
     /// The completed work of the run that it retries.
-    pub kept: Kept,
+    pub log_folder: CompletedWork,
     /// Its locks.
     pub locks: Box<dyn Locks>,
     /// Where the output of its commands is written.
-    pub logs: Option<Logs>,
+    pub logs: Option<RunLogs>,
     /// Where its questions are published and requests of other processes arrive.
     pub desk: Option<Box<dyn RunInbox>>,
 }
 
-impl Default for Keeping {
+impl Default for RunPersistence {
     fn default() -> Self {
         Self {
             journal: None,
-            past: Past::default(),
-            kept: Kept::default(),
-            locks: Box::new(OwnLocks::default()),
+            past: RecordedRun::default(),
+            log_folder: CompletedWork::default(),
+            locks: Box::new(LocalLocks::default()),
             logs: None,
             desk: None,
         }
@@ -92,9 +94,9 @@ impl Default for Keeping {
 
 /// The past of a resumed run.
 #[derive(Debug, Default)]
-pub struct Past {
+pub struct RecordedRun {
     /// Its journal.
-    pub records: Vec<Record>,
+    pub records: Vec<JournalRecord>,
     /// The last known value of the machine's clock, in milliseconds. It stands still while no
     /// process drives the run.
     pub clock: i64,
@@ -102,7 +104,7 @@ pub struct Past {
 
 /// How the driver finished.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Ending {
+pub enum DriverExit {
     /// The run has ended.
     Ended(Status),
     /// It was stopped immediately; with a journal it can be resumed.
@@ -113,7 +115,7 @@ pub enum Ending {
 
 /// A control request from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Control {
+pub enum ControlRequest {
     /// Cancel: running commands are stopped and the run is rolled back.
     Cancel,
     /// Stop immediately: every command is killed and nothing is rolled back.
@@ -121,12 +123,12 @@ pub enum Control {
 }
 
 /// The program that embeds a run: it observes every event, answers questions and provides actions.
-pub trait Host {
+pub trait RunHost {
     /// An event of the run.
     fn observe(&mut self, event: &RunEvent);
 
     /// An event from before the run was resumed; it was observed by the earlier process.
-    fn remember(&mut self, event: &RunEvent) {
+    fn on_replayed_event(&mut self, event: &RunEvent) {
         let _ = event;
     }
 
@@ -137,26 +139,26 @@ pub trait Host {
     fn tick(&mut self) {}
 
     /// A question. The answer may come at any time, or never.
-    fn ask(&mut self, node: &Name, question: &Question, answer: Answerer);
+    fn ask(&mut self, node: &Name, question: &Question, answer: AnswerSender);
 
     /// The run is being cancelled, which may take a while.
     fn cancelling(&mut self) {}
 
     /// A resumed run waits to reacquire its locks, which others hold. Called again when the queue
     /// has changed.
-    fn waits_again(&mut self, queue: &Queue) {
+    fn on_lock_reacquire(&mut self, queue: &LockQueuePosition) {
         let _ = queue;
     }
 
     /// A request of another process was accepted: `answer` is the answer that it gave, or nothing
     /// where it asked to cancel.
-    fn heeds(&mut self, person: &Person, answer: Option<&Answer>) {
+    fn on_external_request(&mut self, person: &Responder, answer: Option<&Answer>) {
         let _ = (person, answer);
     }
 
     /// The run has deviated from its plan, for the first time: a bug of this program. The run goes
     /// on.
-    fn strays(&mut self, violation: &Violation) {
+    fn on_plan_violation(&mut self, violation: &Violation) {
         let _ = violation;
     }
 
@@ -166,9 +168,9 @@ pub trait Host {
     }
 
     /// Calls an action; its outcome is reported through `done`.
-    fn act(&mut self, node: &Name, action: &Name, args: Vec<Value>, done: Finisher) {
+    fn act(&mut self, node: &Name, action: &Name, args: Vec<Value>, done: ActionCompleter) {
         let _ = (node, args);
-        done.finish(Outcome::failed(
+        done.finish(EffectOutcome::failed(
             FailureClass::Failed,
             format!("this program provides no action `{action}`"),
         ));
@@ -177,9 +179,9 @@ pub trait Host {
 
 /// Receives the answer to one question.
 #[derive(Debug)]
-pub struct Answerer(EffectId, mpsc::UnboundedSender<Message>);
+pub struct AnswerSender(EffectId, mpsc::UnboundedSender<DriverMessage>);
 
-impl Answerer {
+impl AnswerSender {
     /// The id of the question.
     pub fn question(&self) -> EffectId {
         self.0
@@ -187,24 +189,24 @@ impl Answerer {
 
     /// Answers. A late answer has no effect.
     pub fn answer(self, answer: Answer) {
-        self.answer_as(Person::default(), answer);
+        self.answer_as(Responder::default(), answer);
     }
 
     /// Answers on behalf of a person.
-    pub fn answer_as(self, person: Person, answer: Answer) {
+    pub fn answer_as(self, person: Responder, answer: Answer) {
         // The run may be over.
-        let _ = self.1.send(Message::Answered(self.0, answer, person));
+        let _ = self.1.send(DriverMessage::Answered(self.0, answer, person));
     }
 }
 
 /// Receives the outcome of one action.
-pub struct Finisher(EffectId, mpsc::UnboundedSender<Message>);
+pub struct ActionCompleter(EffectId, mpsc::UnboundedSender<DriverMessage>);
 
-impl Finisher {
+impl ActionCompleter {
     /// The action ended.
-    pub fn finish(self, outcome: Outcome) {
+    pub fn finish(self, outcome: EffectOutcome) {
         // The run may be over.
-        let _ = self.1.send(Message::Event(Event::Ended {
+        let _ = self.1.send(DriverMessage::Event(Event::Ended {
             id: self.0,
             outcome,
         }));
@@ -213,26 +215,26 @@ impl Finisher {
 
 /// Messages of tasks to the driver.
 #[derive(Debug)]
-enum Message {
+enum DriverMessage {
     Event(Event),
-    Answered(EffectId, Answer, Person),
+    Answered(EffectId, Answer, Responder),
     Output {
         node: Name,
-        lines: Lines,
+        lines: OutputLines,
     },
     /// A group of records is in the journal, or could not be written.
-    Written(Result<Vec<Record>, JournalError>),
+    Written(Result<Vec<JournalRecord>, JournalError>),
 }
 
 /// What a command has written, line by line.
-type Lines = Vec<(Stream, String)>;
+type OutputLines = Vec<(Stream, String)>;
 
 /// At most so many messages are handled before other sources get their turn.
-const TURN: usize = 256;
+const MAX_MESSAGES_PER_TURN: usize = 256;
 
 /// The heartbeat: if nothing was recorded for so long, the clock is, so that others see that the
 /// run is alive.
-const CLOCK: Duration = Duration::from_secs(5);
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The target of the driver's log events.
 const TARGET: &str = "lockstep::driver";
@@ -240,22 +242,22 @@ const TARGET: &str = "lockstep::driver";
 /// Runs a plan, or resumes it, until it has ended or is stopped.
 pub async fn drive(
     plan: Arc<Plan>,
-    vault: Arc<Vault>,
+    vault: Arc<SecretVault>,
     platform: Platform,
-    settings: Settings,
-    keeping: Keeping,
-    host: &mut dyn Host,
-    control: mpsc::UnboundedReceiver<Control>,
-) -> Ending {
+    settings: RunSettings,
+    keeping: RunPersistence,
+    host: &mut dyn RunHost,
+    control: mpsc::UnboundedReceiver<ControlRequest>,
+) -> DriverExit {
     let span = tracing::info_span!(target: TARGET, "run", id = %settings.run.id);
     let run = async {
         let pipeline = &plan.bound.pipeline().name;
         tracing::info!(target: TARGET, %pipeline, records = keeping.past.records.len(), "begins");
         let ending = work_off(plan, vault, platform, settings, keeping, host, control).await;
         match &ending {
-            Ending::Ended(status) => tracing::info!(target: TARGET, %status, "ended"),
-            Ending::Stopped => tracing::info!(target: TARGET, "stopped"),
-            Ending::Broken(error) => tracing::error!(target: TARGET, %error, "cannot go on"),
+            DriverExit::Ended(status) => tracing::info!(target: TARGET, %status, "ended"),
+            DriverExit::Stopped => tracing::info!(target: TARGET, "stopped"),
+            DriverExit::Broken(error) => tracing::error!(target: TARGET, %error, "cannot go on"),
         }
         ending
     };
@@ -264,33 +266,33 @@ pub async fn drive(
 
 async fn work_off(
     plan: Arc<Plan>,
-    vault: Arc<Vault>,
+    vault: Arc<SecretVault>,
     platform: Platform,
-    settings: Settings,
-    keeping: Keeping,
-    host: &mut dyn Host,
-    mut control: mpsc::UnboundedReceiver<Control>,
-) -> Ending {
+    settings: RunSettings,
+    keeping: RunPersistence,
+    host: &mut dyn RunHost,
+    mut control: mpsc::UnboundedReceiver<ControlRequest>,
+) -> DriverExit {
     let (sender, mut messages) = mpsc::unbounded_channel();
     let mut driver = match Driver::new(plan, vault, platform, settings, keeping, host, sender) {
         Ok(driver) => driver,
-        Err(error) => return Ending::Broken(error.into()),
+        Err(error) => return DriverExit::Broken(error.into()),
     };
     let mut ticks = tokio::time::interval(Duration::from_millis(100));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     let clock = driver.platform.clock.clone();
     let mut controlled = true;
-    if !driver.get_locks_back(&mut control, &mut ticks).await {
+    if !driver.reacquire_locks(&mut control, &mut ticks).await {
         return match driver.broken.take() {
-            Some(error) => Ending::Broken(error),
-            None => Ending::Stopped,
+            Some(error) => DriverExit::Broken(error),
+            None => DriverExit::Stopped,
         };
     }
-    driver.go_on();
+    driver.apply_journaled();
     loop {
-        for _ in 0..TURN {
+        for _ in 0..MAX_MESSAGES_PER_TURN {
             match messages.try_recv() {
-                Ok(message) if driver.broken.is_none() => driver.take(message),
+                Ok(message) if driver.broken.is_none() => driver.handle_message(message),
                 Ok(_) | Err(_) => break,
             }
         }
@@ -306,31 +308,31 @@ async fn work_off(
         tokio::select! {
             biased;
             asked = control.recv(), if controlled => match asked {
-                Some(Control::Cancel) => driver.cancel(),
-                Some(Control::Kill) => {
-                    driver.stop_all(Stop::Kill, &mut control).await;
-                    driver.note_ends(&mut messages);
-                    return Ending::Stopped;
+                Some(ControlRequest::Cancel) => driver.cancel(),
+                Some(ControlRequest::Kill) => {
+                    driver.stop_all(StopRequest::Kill, &mut control).await;
+                    driver.record_ends(&mut messages);
+                    return DriverExit::Stopped;
                 }
                 None => controlled = false,
             },
-            Some(message) = messages.recv() => driver.take(message),
+            Some(message) = messages.recv() => driver.handle_message(message),
             Some(_) = driver.commands.join_next(), if !driver.commands.is_empty() => {}
-            () = sleep_until(&*clock, next) => driver.fire(),
+            () = sleep_until(&*clock, next) => driver.fire_timers(),
             _ = ticks.tick() => driver.tick(),
         }
     }
     if let Some(error) = driver.broken.take() {
-        driver.stop_all(Stop::Term, &mut control).await;
+        driver.stop_all(StopRequest::Term, &mut control).await;
         driver.close();
-        return Ending::Broken(error);
+        return DriverExit::Broken(error);
     }
     while let Ok(message) = messages.try_recv() {
-        driver.take(message);
+        driver.handle_message(message);
     }
     match driver.machine.finished() {
-        Some(status) => Ending::Ended(status),
-        None => Ending::Stopped,
+        Some(status) => DriverExit::Ended(status),
+        None => DriverExit::Stopped,
     }
 }
 
@@ -343,11 +345,11 @@ async fn sleep_until(clock: &dyn Clock, at: Option<Duration>) {
 
 struct Driver<'h> {
     machine: Machine,
-    vault: Arc<Vault>,
+    vault: Arc<SecretVault>,
     platform: Platform,
-    settings: Settings,
-    host: &'h mut dyn Host,
-    sender: mpsc::UnboundedSender<Message>,
+    settings: RunSettings,
+    host: &'h mut dyn RunHost,
+    sender: mpsc::UnboundedSender<DriverMessage>,
     /// When the machine's clock was at `offset`.
     begun: Duration,
     offset: i64,
@@ -355,40 +357,40 @@ struct Driver<'h> {
     due: HashMap<EffectId, i64>,
     locks: Box<dyn Locks>,
     commands: JoinSet<()>,
-    running: HashMap<EffectId, Running>,
+    running: HashMap<EffectId, RunningEffect>,
     /// Commands that wait for a slot.
-    queue: VecDeque<(EffectId, Name, Box<Command>)>,
-    backlog: Arc<Backlog>,
+    queue: VecDeque<(EffectId, Name, Box<CommandRequest>)>,
+    backlog: Arc<OutputBacklog>,
     /// Events that the machine has not handled yet.
     inbox: VecDeque<Event>,
-    writer: Option<Writer>,
+    writer: Option<JournalWriter>,
     /// The number of records, and how many of them are in the journal.
     recorded: u64,
     written: u64,
     noted: Duration,
     /// Effects that wait for their record to be written.
-    held: VecDeque<Held>,
+    held: VecDeque<HeldEffect>,
     /// Commands and actions marked `once` that may have been started already.
     begun_once: HashSet<EffectId>,
-    logs: Option<Logs>,
+    logs: Option<RunLogs>,
     desk: Option<Box<dyn RunInbox>>,
     /// The questions that wait for an answer.
     questions: HashMap<EffectId, (Name, Question)>,
     /// Locks that were held before the run was resumed, and are held by others now.
-    lost: HashSet<EffectId>,
+    lease_lost: HashSet<EffectId>,
     cancelled: bool,
     /// Why the run cannot go on.
     broken: Option<DriveError>,
     seq: u64,
     /// The time of the last emitted event.
-    told_at: jiff::Timestamp,
+    last_recorded_at: jiff::Timestamp,
     /// Conformance check: compares the run with its plan.
-    audit: Audit,
+    audit: ConformanceCheck,
 }
 
 /// A command or request in flight.
-struct Running {
-    stop: watch::Sender<Option<Stop>>,
+struct RunningEffect {
+    stop: watch::Sender<Option<StopRequest>>,
     /// The node whose log it writes to.
     node: Option<Name>,
 }
@@ -415,12 +417,12 @@ impl Driver<'_> {
         self.begun + Duration::from_millis(after)
     }
 
-    fn take(&mut self, message: Message) {
+    fn handle_message(&mut self, message: DriverMessage) {
         match message {
-            Message::Event(mut event) => {
+            DriverMessage::Event(mut event) => {
                 self.mask(&mut event);
                 if let Event::Ended { id, .. } = &event
-                    && let Some(Running {
+                    && let Some(RunningEffect {
                         node: Some(node), ..
                     }) = self.running.remove(id)
                     && let Some(logs) = &mut self.logs
@@ -428,10 +430,10 @@ impl Driver<'_> {
                     let closed = logs.close(&node);
                     self.note(closed);
                 }
-                self.happen(event);
+                self.journal_event(event);
                 self.start_queued();
             }
-            Message::Output { node, lines } => {
+            DriverMessage::Output { node, lines } => {
                 self.backlog.done(lines.len());
                 let at = self.time();
                 for (stream, text) in lines {
@@ -440,14 +442,14 @@ impl Driver<'_> {
                         self.note(kept);
                     }
                     let node = node.clone();
-                    self.tell(Happened::NodeOutput { node, stream, text }, at);
+                    self.publish(RunEventKind::NodeOutput { node, stream, text }, at);
                 }
             }
-            Message::Answered(id, answer, person) => {
+            DriverMessage::Answered(id, answer, person) => {
                 self.answer(id, answer, &person);
             }
-            Message::Written(Ok(records)) => self.release(records),
-            Message::Written(Err(error)) => self.note(Err(error)),
+            DriverMessage::Written(Ok(records)) => self.release(records),
+            DriverMessage::Written(Err(error)) => self.note(Err(error)),
         }
     }
 
@@ -466,7 +468,7 @@ impl Driver<'_> {
         }
     }
 
-    fn fire(&mut self) {
+    fn fire_timers(&mut self) {
         let now = self.now();
         while let Some(entry) = self
             .timers
@@ -475,26 +477,26 @@ impl Driver<'_> {
         {
             let (_, id) = entry.remove_entry().0;
             self.due.remove(&id);
-            self.happen(Event::Fired { id });
+            self.journal_event(Event::Fired { id });
         }
     }
 
     fn tick(&mut self) {
         self.host.tick();
-        self.take_granted();
-        self.look_at_desk();
+        self.handle_granted_locks();
+        self.poll_inbox();
         if let Some(logs) = &mut self.logs {
             let flushed = logs.flush();
             self.note(flushed);
         }
-        self.say_alive(self.now());
+        self.send_heartbeat(self.now());
         self.work();
     }
 
     /// Heartbeat: records the clock if nothing else has been recorded for long.
-    fn say_alive(&mut self, clock: i64) {
+    fn send_heartbeat(&mut self, clock: i64) {
         if let Some(writer) = &self.writer
-            && self.elapsed() - self.noted >= CLOCK
+            && self.elapsed() - self.noted >= HEARTBEAT_INTERVAL
         {
             writer.note_clock(clock);
             self.noted = self.elapsed();
@@ -518,18 +520,18 @@ impl Driver<'_> {
         true
     }
 
-    fn tell(&mut self, what: Happened, at: jiff::Timestamp) {
+    fn publish(&mut self, what: RunEventKind, at: jiff::Timestamp) {
         self.seq += 1;
         // Output is emitted immediately, other events when they are recorded; the times must not
         // run backwards because of that, nor when the system's clock is set.
-        let at = at.max(self.told_at);
-        self.told_at = at;
-        if let Some(stray) = self.audit.first_stray(&what) {
+        let at = at.max(self.last_recorded_at);
+        self.last_recorded_at = at;
+        if let Some(stray) = self.audit.first_violation(&what) {
             tracing::error!(
                 target: TARGET, event = stray.event,
                 "the run does not keep to its plan"
             );
-            self.host.strays(&stray);
+            self.host.on_plan_violation(&stray);
         }
         self.host.observe(&RunEvent {
             seq: self.seq,
@@ -540,7 +542,7 @@ impl Driver<'_> {
 }
 
 /// A value with the secrets in its texts masked.
-fn masked(value: &Value, vault: &Vault) -> Value {
+fn masked(value: &Value, vault: &SecretVault) -> Value {
     match value {
         Value::String(text) => Value::string(vault.mask(text)),
         Value::List(items) => Value::list(items.iter().map(|item| masked(item, vault))),

@@ -2,10 +2,10 @@
 //! is killed.
 //!
 //! The runner records each command in a table (`table`) before it starts it, and gives it an
-//! environment variable, [`VARIABLE`], which its children inherit. The guardian waits at the read
-//! end of a pipe whose write end only the runner holds. When the pipe closes, it reads the table
-//! and ends every process that belongs to a command in it: by its variable, by its process group,
-//! or by descent.
+//! environment variable, [`GUARDIAN_VARIABLE`], which its children inherit. The guardian waits at
+//! the read end of a pipe whose write end only the runner holds. When the pipe closes, it reads the
+//! table and ends every process that belongs to a command in it: by its variable, by its process
+//! group, or by descent.
 //!
 //! There is no race: a command is in the table before its process exists, and a process that the
 //! runner has forked but that has not yet executed the command keeps the pipe open until it does.
@@ -20,38 +20,38 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Mutex;
 
-use super::process::{Groups, Guarded};
-use table::Table;
+use super::process::{GroupRegistry, GuardianVariable};
+use table::CommandTable;
 
 /// The first argument of a program that is to run as a guardian.
-pub const ARGUMENT: &str = "__guard";
+pub const GUARDIAN_ARGUMENT: &str = "__guard";
 
 /// Identifies the processes of a command: a token of the runner and the command's number. Where
 /// Lockstep runs under Lockstep, the outer ones come first, separated by `/`.
-pub const VARIABLE: &str = "LOCKSTEP_GUARD";
+pub const GUARDIAN_VARIABLE: &str = "LOCKSTEP_GUARD";
 
 /// Identifies a guardian's runner, for a process that resumes a run after its runner was killed.
-const RUNNER: &str = "LOCKSTEP_RUNNER";
+const RUNNER_VARIABLE: &str = "LOCKSTEP_RUNNER";
 
 /// Waits until the guardians of a runner that was killed have ended its processes, so that none of
 /// them runs at the same time as a resumed run. The wait is bounded.
 pub fn wait_for(runner: u32) {
     let begun = std::time::Instant::now();
-    while begun.elapsed() < LONGEST_WAIT && is_at_work(runner) {
+    while begun.elapsed() < GUARDIAN_EXIT_TIMEOUT && is_running(runner) {
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
 }
 
 /// Whether a runner, which may have been killed, has a guardian.
-pub fn is_at_work(runner: u32) -> bool {
-    processes::has_variable(&format!("{RUNNER}={runner}"))
+pub fn is_running(runner: u32) -> bool {
+    processes::has_variable(&format!("{RUNNER_VARIABLE}={runner}"))
 }
 
 /// The target of the guardian's log events.
 const TARGET: &str = "lockstep::process";
 
 /// The guardian itself gives up after ten seconds.
-const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(12);
+const GUARDIAN_EXIT_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(12);
 
 /// The guardian of a runner's commands. Its process is started before the first of them, and ends
 /// when this value is dropped or the program ends.
@@ -62,14 +62,14 @@ pub struct Guardian {
     /// The prefix of the variable of each command.
     token: String,
     inherited: Option<String>,
-    started: Mutex<Started>,
+    started: Mutex<GuardianProcess>,
 }
 
 /// The process, once there is one.
-enum Started {
+enum GuardianProcess {
     NotYet,
     Yes {
-        table: Table,
+        table: CommandTable,
         child: Child,
         pipe: PipeWriter,
     },
@@ -97,8 +97,8 @@ impl Guardian {
             arguments: arguments.into_iter().collect(),
             folder: None,
             token: super::connection::random(),
-            inherited: std::env::var(VARIABLE).ok(),
-            started: Mutex::new(Started::NotYet),
+            inherited: std::env::var(GUARDIAN_VARIABLE).ok(),
+            started: Mutex::new(GuardianProcess::NotYet),
         }
     }
 
@@ -111,21 +111,21 @@ impl Guardian {
 
     /// Ensures that the process is running: it is started before the first command, and again if it
     /// was killed.
-    fn see_to_it(&self) {
+    fn ensure_started(&self) {
         let Ok(mut started) = self.started.lock() else {
             return;
         };
         let is_needed = match &mut *started {
-            Started::Never => false,
-            Started::NotYet => true,
-            Started::Yes { child, .. } => !matches!(child.try_wait(), Ok(None)),
+            GuardianProcess::Never => false,
+            GuardianProcess::NotYet => true,
+            GuardianProcess::Yes { child, .. } => !matches!(child.try_wait(), Ok(None)),
         };
         if !is_needed {
             return;
         }
-        let table = match std::mem::replace(&mut *started, Started::Never) {
-            Started::Yes { table, .. } => Ok(table),
-            _ => Table::new(&std::env::temp_dir()),
+        let table = match std::mem::replace(&mut *started, GuardianProcess::Never) {
+            GuardianProcess::Yes { table, .. } => Ok(table),
+            _ => CommandTable::new(&std::env::temp_dir()),
         };
         match table.and_then(|table| self.start(table)) {
             Ok(now) => {
@@ -142,15 +142,15 @@ impl Guardian {
     }
 
     /// Accesses the table, if there is one.
-    fn with_table<T>(&self, act: impl FnOnce(&mut Table) -> T) -> Option<T> {
+    fn with_table<T>(&self, act: impl FnOnce(&mut CommandTable) -> T) -> Option<T> {
         let mut started = self.started.lock().ok()?;
         match &mut *started {
-            Started::Yes { table, .. } => Some(act(table)),
-            Started::NotYet | Started::Never => None,
+            GuardianProcess::Yes { table, .. } => Some(act(table)),
+            GuardianProcess::NotYet | GuardianProcess::Never => None,
         }
     }
 
-    fn start(&self, table: Table) -> io::Result<Started> {
+    fn start(&self, table: CommandTable) -> io::Result<GuardianProcess> {
         use std::os::unix::process::CommandExt as _;
         let (end, pipe) = io::pipe()?;
         let mut command = Command::new(&self.program);
@@ -160,10 +160,10 @@ impl Guardian {
         }
         let child = command
             .args(&self.arguments)
-            .arg(ARGUMENT)
+            .arg(GUARDIAN_ARGUMENT)
             .arg(&self.token)
             .args(&self.folder)
-            .env(RUNNER, std::process::id().to_string())
+            .env(RUNNER_VARIABLE, std::process::id().to_string())
             // It must not keep any resource of the runner open: no terminal, no pipe, no folder.
             .current_dir("/")
             .stdin(end)
@@ -172,7 +172,7 @@ impl Guardian {
             // Ctrl-C is for the runner.
             .process_group(0)
             .spawn()?;
-        Ok(Started::Yes { table, child, pipe })
+        Ok(GuardianProcess::Yes { table, child, pipe })
     }
 
     fn variable(&self, number: u64) -> (String, String) {
@@ -181,25 +181,25 @@ impl Guardian {
             Some(outer) => format!("{outer}/{own}"),
             None => own,
         };
-        (String::from(VARIABLE), text)
+        (String::from(GUARDIAN_VARIABLE), text)
     }
 }
 
-impl Groups for Guardian {
-    fn starting(&self, lasting: bool) -> Guarded {
-        self.see_to_it();
-        let number = self.with_table(Table::add).unwrap_or_default();
-        Guarded {
+impl GroupRegistry for Guardian {
+    fn reserve(&self, lasting: bool) -> GuardianVariable {
+        self.ensure_started();
+        let number = self.with_table(CommandTable::add).unwrap_or_default();
+        GuardianVariable {
             number,
             variable: Some(self.variable(if lasting { 0 } else { number })),
         }
     }
 
-    fn born(&self, number: u64, group: u32) {
+    fn register(&self, number: u64, group: u32) {
         self.with_table(|table| table.set_group(number, group));
     }
 
-    fn gone(&self, number: u64) {
+    fn unregister(&self, number: u64) {
         self.with_table(|table| table.remove(number));
     }
 }
@@ -209,11 +209,11 @@ impl Drop for Guardian {
         let Ok(started) = self.started.get_mut() else {
             return;
         };
-        if let Started::Yes {
+        if let GuardianProcess::Yes {
             table,
             mut child,
             pipe,
-        } = std::mem::replace(started, Started::Never)
+        } = std::mem::replace(started, GuardianProcess::Never)
         {
             if table.is_empty() {
                 // There is nothing to guard, so it need not search.
@@ -231,7 +231,7 @@ pub fn take_over(arguments: &[OsString]) -> Option<ExitCode> {
     let [_, first, token, rest @ ..] = arguments else {
         return None;
     };
-    if first.to_str() != Some(ARGUMENT) {
+    if first.to_str() != Some(GUARDIAN_ARGUMENT) {
         return None;
     }
     watch::watch(token.to_str()?, rest.first().map(Path::new));

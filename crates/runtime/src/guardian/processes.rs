@@ -2,11 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::table::Entry;
+use super::table::CommandEntry;
 
 /// A process. The number alone may be reused, so the start time is part of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct Process {
+pub(super) struct ProcessId {
     pub(super) id: i32,
     /// Its start time, in hundredths of seconds since boot.
     pub(super) began: u64,
@@ -14,14 +14,14 @@ pub(super) struct Process {
 
 /// The contents of `/proc/ID/stat` of a process that has not ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stat {
-    process: Process,
+struct ProcessStat {
+    process: ProcessId,
     parent: i32,
     group: i32,
 }
 
 /// Whether this system lists its processes.
-pub(super) fn are_told() -> bool {
+pub(super) fn are_visible() -> bool {
     std::path::Path::new("/proc/self/stat").exists()
 }
 
@@ -39,18 +39,19 @@ pub(super) fn has_variable(wanted: &str) -> bool {
 /// `token` is the prefix of their variable; `since` is when the runner's guardian started.
 pub(super) fn belonging(
     token: &str,
-    entries: &[Entry],
+    entries: &[CommandEntry],
     since: u64,
-    known: &HashSet<Process>,
-) -> Vec<Process> {
+    known: &HashSet<ProcessId>,
+) -> Vec<ProcessId> {
     let own = std::process::id();
-    let all: Vec<Stat> = list()
+    let all: Vec<ProcessStat> = list()
         .into_iter()
         .filter(|id| u32::try_from(*id).ok() != Some(own))
         .filter_map(stat)
         .filter(|stat| stat.process.began >= hundredths(since))
         .collect();
-    let by_id: HashMap<i32, Stat> = all.iter().map(|stat| (stat.process.id, *stat)).collect();
+    let by_id: HashMap<i32, ProcessStat> =
+        all.iter().map(|stat| (stat.process.id, *stat)).collect();
     let mut found: HashSet<i32> = all
         .iter()
         .filter(|stat| {
@@ -80,7 +81,7 @@ pub(super) fn belonging(
 
 /// Whether a process is in a command's group. The number of the group may be reused, so its first
 /// process, if it still exists, must have started with the command.
-fn is_member(stat: &Stat, entry: &Entry, by_id: &HashMap<i32, Stat>) -> bool {
+fn is_member(stat: &ProcessStat, entry: &CommandEntry, by_id: &HashMap<i32, ProcessStat>) -> bool {
     let same = i64::from(stat.group) == i64::try_from(entry.group).unwrap_or(-1);
     same && entry.group != 0
         && stat.process.began >= hundredths(entry.from)
@@ -91,11 +92,11 @@ fn is_member(stat: &Stat, entry: &Entry, by_id: &HashMap<i32, Stat>) -> bool {
 
 /// Whether the environment of a process names one of the commands. Number 0 is for processes that
 /// intentionally outlive a command, such as a shared connection, but not the runner.
-fn carries(id: i32, token: &str, entries: &[Entry]) -> bool {
+fn carries(id: i32, token: &str, entries: &[CommandEntry]) -> bool {
     let Ok(environment) = std::fs::read(format!("/proc/{id}/environ")) else {
         return false;
     };
-    let prefix = format!("{}=", super::VARIABLE);
+    let prefix = format!("{}=", super::GUARDIAN_VARIABLE);
     environment
         .split(|byte| *byte == 0)
         .filter_map(|variable| variable.strip_prefix(prefix.as_bytes()))
@@ -119,12 +120,12 @@ fn list() -> Vec<i32> {
         .collect()
 }
 
-fn stat(id: i32) -> Option<Stat> {
+fn stat(id: i32) -> Option<ProcessStat> {
     parse(&std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?)
 }
 
 /// Parses a line of `/proc/ID/stat`; nothing if the process has ended.
-fn parse(line: &str) -> Option<Stat> {
+fn parse(line: &str) -> Option<ProcessStat> {
     let (id, _) = line.split_once(' ')?;
     // The name may contain anything, including parentheses and blanks.
     let (_, rest) = line.rsplit_once(") ")?;
@@ -132,10 +133,10 @@ fn parse(line: &str) -> Option<Stat> {
     if matches!(fields.next()?, "Z" | "X") {
         return None;
     }
-    Some(Stat {
+    Some(ProcessStat {
         parent: fields.next()?.parse().ok()?,
         group: fields.next()?.parse().ok()?,
-        process: Process {
+        process: ProcessId {
             id: id.parse().ok()?,
             began: fields.nth(16)?.parse().ok()?,
         },
@@ -144,13 +145,13 @@ fn parse(line: &str) -> Option<Stat> {
 
 /// Whether the number still belongs to the same process.
 #[cfg(target_os = "linux")]
-fn is_same(process: Process) -> bool {
+fn is_same(process: ProcessId) -> bool {
     stat(process.id).is_some_and(|stat| stat.process == process)
 }
 
 /// Sends a signal to a process, unless its number has been reused.
 #[cfg(target_os = "linux")]
-pub(super) fn signal(process: Process, signal: rustix::process::Signal) {
+pub(super) fn signal(process: ProcessId, signal: rustix::process::Signal) {
     use rustix::process::{Pid, PidfdFlags, pidfd_open, pidfd_send_signal};
     let Some(id) = Pid::from_raw(process.id) else {
         return;
@@ -170,7 +171,7 @@ pub(super) fn signal(process: Process, signal: rustix::process::Signal) {
 
 /// Other systems do not list processes, so there is none to signal.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn signal(_: Process, _: rustix::process::Signal) {}
+pub(super) fn signal(_: ProcessId, _: rustix::process::Signal) {}
 
 #[cfg(test)]
 mod tests {
@@ -181,7 +182,7 @@ mod tests {
         let line = "42 (a) R (b) S 7 40 40 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 98765 1000 10";
         let read = parse(line).unwrap();
         assert_eq!((read.parent, read.group), (7, 40));
-        let process = Process {
+        let process = ProcessId {
             id: 42,
             began: 98765,
         };
@@ -193,18 +194,18 @@ mod tests {
 
     #[test]
     fn a_group_whose_number_became_anothers_is_left_alone() {
-        let entry = Entry {
+        let entry = CommandEntry {
             number: 1,
             group: 40,
             from: 5_000_000_000,
             until: 5_010_000_000,
         };
-        let at = |id, began| Stat {
-            process: Process { id, began },
+        let at = |id, began| ProcessStat {
+            process: ProcessId { id, began },
             parent: 1,
             group: 40,
         };
-        let member = |stat: Stat, first: Option<Stat>| {
+        let member = |stat: ProcessStat, first: Option<ProcessStat>| {
             let by_id = first.map(|first| (40, first)).into_iter().collect();
             is_member(&stat, &entry, &by_id)
         };
@@ -218,8 +219,8 @@ mod tests {
         assert!(!member(at(41, 9000), Some(at(40, 502))));
         // It is older than the command.
         assert!(!member(at(41, 499), None));
-        let unborn = Entry { group: 0, ..entry };
-        let kernel = Stat {
+        let unborn = CommandEntry { group: 0, ..entry };
+        let kernel = ProcessStat {
             group: 0,
             ..at(41, 9000)
         };

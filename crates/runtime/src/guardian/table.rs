@@ -8,7 +8,7 @@ use std::path::Path;
 
 /// A command in flight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(super) struct CommandEntry {
     /// Its number, from 1.
     pub(super) number: u64,
     /// Its process group; 0 while that is unknown.
@@ -19,17 +19,17 @@ pub(super) struct Entry {
     pub(super) until: u64,
 }
 
-const SIZE: usize = 32;
+const ENTRY_BYTES: usize = 32;
 
 /// The runner's side of the table.
-pub(super) struct Table {
+pub(super) struct CommandTable {
     file: File,
-    entries: Vec<Option<Entry>>,
+    entries: Vec<Option<CommandEntry>>,
     free: Vec<usize>,
     count: u64,
 }
 
-impl Table {
+impl CommandTable {
     /// A table in an unnamed file.
     pub(super) fn new(parent: &Path) -> io::Result<Self> {
         let name = format!("lockstep-table-{}", super::super::connection::random());
@@ -58,7 +58,7 @@ impl Table {
     pub(super) fn add(&mut self) -> u64 {
         self.count += 1;
         let now = now();
-        let entry = Entry {
+        let entry = CommandEntry {
             number: self.count,
             group: 0,
             from: now,
@@ -94,27 +94,27 @@ impl Table {
     }
 
     /// There are never more entries than concurrent commands, so a linear search is fast.
-    fn find(&self, number: u64) -> Option<(usize, Entry)> {
+    fn find(&self, number: u64) -> Option<(usize, CommandEntry)> {
         let mut all = self.entries.iter().enumerate();
         all.find_map(|(at, entry)| Some((at, (*entry)?)).filter(|(_, it)| it.number == number))
     }
 
-    fn set(&mut self, at: usize, entry: Option<Entry>) {
+    fn set(&mut self, at: usize, entry: Option<CommandEntry>) {
         if let Some(place) = self.entries.get_mut(at) {
             *place = entry;
         }
-        let bytes = entry.map_or([0; SIZE], to_bytes);
+        let bytes = entry.map_or([0; ENTRY_BYTES], to_bytes);
         // If the disk is full the command runs unguarded, which is better than not at all.
-        let _ = self.file.write_all_at(&bytes, (at * SIZE) as u64);
+        let _ = self.file.write_all_at(&bytes, (at * ENTRY_BYTES) as u64);
     }
 }
 
 /// Reads the entries of a table's file.
-pub(super) fn read(file: &File) -> Vec<Entry> {
+pub(super) fn read(file: &File) -> Vec<CommandEntry> {
     let mut entries = Vec::new();
-    let mut bytes = [0; SIZE];
+    let mut bytes = [0; ENTRY_BYTES];
     while file
-        .read_exact_at(&mut bytes, ((entries.len()) * SIZE) as u64)
+        .read_exact_at(&mut bytes, ((entries.len()) * ENTRY_BYTES) as u64)
         .is_ok()
     {
         entries.push(from_bytes(&bytes));
@@ -123,8 +123,8 @@ pub(super) fn read(file: &File) -> Vec<Entry> {
     entries
 }
 
-fn to_bytes(entry: Entry) -> [u8; SIZE] {
-    let mut bytes = [0; SIZE];
+fn to_bytes(entry: CommandEntry) -> [u8; ENTRY_BYTES] {
+    let mut bytes = [0; ENTRY_BYTES];
     let fields = [entry.number, entry.group, entry.from, entry.until];
     for (place, field) in bytes.chunks_exact_mut(8).zip(fields) {
         place.copy_from_slice(&field.to_le_bytes());
@@ -132,14 +132,14 @@ fn to_bytes(entry: Entry) -> [u8; SIZE] {
     bytes
 }
 
-fn from_bytes(bytes: &[u8; SIZE]) -> Entry {
+fn from_bytes(bytes: &[u8; ENTRY_BYTES]) -> CommandEntry {
     let mut fields = bytes.chunks_exact(8).map(|part| {
         let mut field = [0; 8];
         field.copy_from_slice(part);
         u64::from_le_bytes(field)
     });
     let mut next = || fields.next().unwrap_or_default();
-    Entry {
+    CommandEntry {
         number: next(),
         group: next(),
         from: next(),
@@ -166,12 +166,12 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let folder = tempfile::tempdir().unwrap();
-        let mut table = Table::new(folder.path()).unwrap();
+        let mut table = CommandTable::new(folder.path()).unwrap();
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
         let numbers: Vec<u64> = (0..3).map(|_| table.add()).collect();
         table.set_group(numbers[1], 77);
         table.remove(numbers[0]);
-        let read_now = |table: &Table| {
+        let read_now = |table: &CommandTable| {
             let entries = read(&table.file().unwrap());
             let mut shown: Vec<(u64, u64)> =
                 entries.iter().map(|it| (it.number, it.group)).collect();

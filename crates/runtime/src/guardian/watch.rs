@@ -9,18 +9,18 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::processes::{self, Process};
-use super::table::{self, Entry};
+use super::processes::{self, ProcessId};
+use super::table::{self, CommandEntry};
 
 /// The grace time between SIGTERM and SIGKILL: within a second all must be gone.
-const POLITE: Duration = Duration::from_millis(600);
+const SIGTERM_GRACE: Duration = Duration::from_millis(600);
 
 /// It is finished when no process was found for so long: a process that has just executed a command
 /// shows its variables a moment later.
-const QUIET: Duration = Duration::from_millis(100);
+const QUIET_INTERVAL: Duration = Duration::from_millis(100);
 
 /// After so long a process that does not die is left to the system: its disk may be gone.
-const LONGEST: Duration = Duration::from_secs(10);
+const KILL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Guards the runner at the other end of standard input; the table is at standard output.
 pub(super) fn watch(token: &str, folder: Option<&Path>) {
@@ -32,7 +32,7 @@ pub(super) fn watch(token: &str, folder: Option<&Path>) {
     let entries = table.map_or_else(|_| Vec::new(), |table| table::read(&File::from(table)));
     // This process may have started a moment after the first command.
     let since = entries.iter().map(|it| it.from).fold(since, u64::min);
-    match processes::are_told() {
+    match processes::are_visible() {
         true => end_processes(token, &entries, since),
         false => end_groups(&entries),
     }
@@ -64,13 +64,13 @@ fn ignore_signals() -> Option<impl Sized> {
 }
 
 /// Ends all processes of the commands, first with SIGTERM, then with SIGKILL.
-fn end_processes(token: &str, entries: &[Entry], since: u64) {
+fn end_processes(token: &str, entries: &[CommandEntry], since: u64) {
     let begun = Instant::now();
-    let mut known: HashSet<Process> = HashSet::new();
+    let mut known: HashSet<ProcessId> = HashSet::new();
     let mut quiet_since = begun;
     loop {
         let found = processes::belonging(token, entries, since, &known);
-        let force = begun.elapsed() >= POLITE;
+        let force = begun.elapsed() >= SIGTERM_GRACE;
         for process in &found {
             if known.insert(*process) && !force {
                 processes::signal(*process, Signal::TERM);
@@ -82,7 +82,7 @@ fn end_processes(token: &str, entries: &[Entry], since: u64) {
         if !found.is_empty() {
             quiet_since = Instant::now();
         }
-        if quiet_since.elapsed() >= QUIET || begun.elapsed() >= LONGEST {
+        if quiet_since.elapsed() >= QUIET_INTERVAL || begun.elapsed() >= KILL_TIMEOUT {
             return;
         }
         std::thread::sleep(Duration::from_millis(10));
@@ -91,7 +91,7 @@ fn end_processes(token: &str, entries: &[Entry], since: u64) {
 
 /// On systems that do not list processes only the groups are known. Their numbers cannot be
 /// verified.
-fn end_groups(entries: &[Entry]) {
+fn end_groups(entries: &[CommandEntry]) {
     let groups: Vec<Pid> = (entries.iter())
         .filter_map(|entry| Pid::from_raw(i32::try_from(entry.group).ok()?))
         .collect();
@@ -102,7 +102,7 @@ fn end_groups(entries: &[Entry]) {
         sent.filter(Result::is_ok).count() > 0
     };
     if send(Signal::TERM) {
-        std::thread::sleep(POLITE);
+        std::thread::sleep(SIGTERM_GRACE);
         send(Signal::KILL);
     }
 }

@@ -3,13 +3,13 @@
 use std::io::{Error, ErrorKind};
 use std::path::Path;
 
-use super::Prepared;
+use super::PreparedCommand;
 
 /// The maximum size of a single argument or variable on Linux, with its final NUL, in bytes.
-const LONGEST_TEXT: usize = 128 * 1024;
+const MAX_ARGUMENT_BYTES: usize = 128 * 1024;
 
 /// Why a program did not start.
-pub(super) fn not_started(command: &Prepared, error: &Error) -> String {
+pub(super) fn not_started(command: &PreparedCommand, error: &Error) -> String {
     let program = &command.program;
     if !command.dir.is_dir() {
         return match command.dir.exists() {
@@ -47,15 +47,15 @@ pub(super) fn not_started(command: &Prepared, error: &Error) -> String {
     }
 }
 
-fn too_long(command: &Prepared) -> String {
+fn too_long(command: &PreparedCommand) -> String {
     let program = &command.program;
     let texts = (command.arguments.iter().map(String::len))
         .chain((command.env.iter()).map(|(name, text)| name.len() + 1 + text.len()));
     match texts.max() {
-        Some(longest) if longest >= LONGEST_TEXT => format!(
+        Some(longest) if longest >= MAX_ARGUMENT_BYTES => format!(
             "a text of {longest} bytes is too long to be handed to `{program}` (the system takes \
              {} at most): write it to a file",
-            LONGEST_TEXT - 1
+            MAX_ARGUMENT_BYTES - 1
         ),
         _ => format!(
             "all arguments and variables together are too long to be handed to `{program}`: write \
@@ -65,7 +65,7 @@ fn too_long(command: &Prepared) -> String {
 }
 
 /// Why a command cannot be passed to the system at all: a text with a NUL, a bad variable.
-pub(super) fn unusable(command: &Prepared) -> Option<String> {
+pub(super) fn unusable(command: &PreparedCommand) -> Option<String> {
     let nul = |text: &str| text.contains('\0');
     if nul(&command.program) || command.arguments.iter().any(|text| nul(text)) {
         return Some(String::from(

@@ -21,27 +21,27 @@ use tokio::process::Child;
 use tokio::sync::watch;
 
 use super::connection::Connection;
-use super::secrets::Vault;
+use super::secrets::SecretVault;
 pub(super) use explain::exit_message;
 use lockstep_base::source::Name;
 use lockstep_base::value::Value;
-use lockstep_engine::notice::Stream;
+use lockstep_engine::run_event::Stream;
 use lockstep_lang::ir::FailureClass;
 use lockstep_lang::ir::command::Invocation;
 use outputs::OutputsError;
-pub(super) use prepare::Prepared;
-pub(super) use running::Ending;
-use running::Running;
+pub(super) use prepare::PreparedCommand;
+pub(super) use running::ProcessExit;
+use running::RunningCommand;
 
 /// The target of the log events of commands.
 const TARGET: &str = "lockstep::process";
 
 /// The grace time between SIGTERM and SIGKILL.
-pub const GRACE: Duration = Duration::from_secs(10);
+pub const SIGTERM_GRACE: Duration = Duration::from_secs(10);
 
 /// A command to run.
 #[derive(Debug, Clone)]
-pub struct Spawn {
+pub struct SpawnRequest {
     /// What to execute.
     pub invocation: Invocation,
     /// Its `env { … }`: texts and secrets.
@@ -60,8 +60,8 @@ pub struct Spawn {
 
 /// How a command is asked to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stop {
-    /// Gracefully, with SIGTERM; by force after [`GRACE`].
+pub enum StopRequest {
+    /// Gracefully, with SIGTERM; by force after [`SIGTERM_GRACE`].
     Term,
     /// By force, with SIGKILL.
     Kill,
@@ -69,7 +69,7 @@ pub enum Stop {
 
 /// How a command ended. Secrets are masked in all its texts.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Ended {
+pub enum CommandResult {
     /// Successfully.
     Exited {
         /// The last 1 MiB of its output, less one final line end.
@@ -98,19 +98,19 @@ pub enum Ended {
 }
 
 /// Informed of the commands in flight: a guardian that ends them when this program dies.
-pub trait Groups: Send + Sync {
+pub trait GroupRegistry: Send + Sync {
     /// A command is about to be started. A `lasting` one may leave a process behind that serves
     /// other commands, and that must not outlive this program either.
-    fn starting(&self, lasting: bool) -> Guarded;
+    fn reserve(&self, lasting: bool) -> GuardianVariable;
     /// Its process has been started; the number of its group is that of its first process.
-    fn born(&self, number: u64, group: u32);
+    fn register(&self, number: u64, group: u32);
     /// Its process has ended and been reaped, or was never started.
-    fn gone(&self, number: u64);
+    fn unregister(&self, number: u64);
 }
 
 /// How a guardian identifies a command.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Guarded {
+pub struct GuardianVariable {
     /// Its number.
     pub number: u64,
     /// A variable that its processes are to be given: name and text.
@@ -118,28 +118,31 @@ pub struct Guarded {
 }
 
 /// A command that is guarded until this is dropped.
-pub(crate) struct Care<'a> {
-    groups: &'a dyn Groups,
+pub(crate) struct GuardedCommand<'a> {
+    groups: &'a dyn GroupRegistry,
     number: u64,
 }
 
-impl<'a> Care<'a> {
+impl<'a> GuardedCommand<'a> {
     /// Registers a command with a guardian before it is started. Its processes must be given the
     /// variable.
-    pub(crate) fn of(groups: &'a dyn Groups, lasting: bool) -> (Self, Option<(String, String)>) {
-        let Guarded { number, variable } = groups.starting(lasting);
+    pub(crate) fn of(
+        groups: &'a dyn GroupRegistry,
+        lasting: bool,
+    ) -> (Self, Option<(String, String)>) {
+        let GuardianVariable { number, variable } = groups.reserve(lasting);
         (Self { groups, number }, variable)
     }
 
     /// Its process has been started; the number of its group is that of its first process.
-    pub(crate) fn born(&self, group: u32) {
-        self.groups.born(self.number, group);
+    pub(crate) fn set_group(&self, group: u32) {
+        self.groups.register(self.number, group);
     }
 }
 
-impl Drop for Care<'_> {
+impl Drop for GuardedCommand<'_> {
     fn drop(&mut self) {
-        self.groups.gone(self.number);
+        self.groups.unregister(self.number);
     }
 }
 
@@ -147,7 +150,7 @@ impl Drop for Care<'_> {
 pub type Listener<'a> = Box<dyn FnMut(Stream, &str) + Send + 'a>;
 
 /// Asks a command to stop.
-pub type StopSignal = watch::Receiver<Option<Stop>>;
+pub type StopSignal = watch::Receiver<Option<StopRequest>>;
 
 /// Starts the commands of a run. A host may supply its own.
 pub trait Spawner: Send + Sync {
@@ -159,14 +162,14 @@ pub trait Spawner: Send + Sync {
     /// Secrets in the result are masked with `vault`.
     fn spawn<'a>(
         &'a self,
-        command: Spawn,
-        vault: &'a Vault,
+        command: SpawnRequest,
+        vault: &'a SecretVault,
         listener: Listener<'a>,
         stop: StopSignal,
-    ) -> Pin<Box<dyn Future<Output = Ended> + Send + 'a>>;
+    ) -> Pin<Box<dyn Future<Output = CommandResult> + Send + 'a>>;
 
     /// To be informed of commands that it does not start itself, such as those that read secrets.
-    fn groups(&self) -> Option<&dyn Groups> {
+    fn groups(&self) -> Option<&dyn GroupRegistry> {
         None
     }
 }
@@ -174,15 +177,15 @@ pub trait Spawner: Send + Sync {
 impl Spawner for SystemSpawner {
     fn spawn<'a>(
         &'a self,
-        command: Spawn,
-        vault: &'a Vault,
+        command: SpawnRequest,
+        vault: &'a SecretVault,
         listener: Listener<'a>,
         stop: StopSignal,
-    ) -> Pin<Box<dyn Future<Output = Ended> + Send + 'a>> {
+    ) -> Pin<Box<dyn Future<Output = CommandResult> + Send + 'a>> {
         Box::pin(self.run(command, vault, listener, stop))
     }
 
-    fn groups(&self) -> Option<&dyn Groups> {
+    fn groups(&self) -> Option<&dyn GroupRegistry> {
         self.groups.as_deref()
     }
 }
@@ -192,7 +195,7 @@ impl Spawner for SystemSpawner {
 pub struct SystemSpawner {
     scratch: PathBuf,
     grace: Duration,
-    groups: Option<Box<dyn Groups>>,
+    groups: Option<Box<dyn GroupRegistry>>,
     ssh: String,
     next: AtomicU64,
 }
@@ -207,7 +210,7 @@ impl SystemSpawner {
     pub fn new(parent: &Path) -> std::io::Result<Self> {
         Ok(Self {
             scratch: private_folder(parent)?,
-            grace: GRACE,
+            grace: SIGTERM_GRACE,
             groups: None,
             ssh: String::from("ssh"),
             next: AtomicU64::new(0),
@@ -235,7 +238,7 @@ impl SystemSpawner {
 
     /// Sets who is informed of the commands in flight.
     #[must_use]
-    pub fn watched_by(mut self, groups: Box<dyn Groups>) -> Self {
+    pub fn watched_by(mut self, groups: Box<dyn GroupRegistry>) -> Self {
         self.groups = Some(groups);
         self
     }
@@ -246,11 +249,11 @@ impl SystemSpawner {
     /// has been reaped; dropping it before kills the process group.
     pub async fn run(
         &self,
-        spawn: Spawn,
-        vault: &Vault,
+        spawn: SpawnRequest,
+        vault: &SecretVault,
         mut listener: impl FnMut(Stream, &str) + Send,
-        stop: watch::Receiver<Option<Stop>>,
-    ) -> Ended {
+        stop: watch::Receiver<Option<StopRequest>>,
+    ) -> CommandResult {
         let output = self.output_file();
         let mut command = match prepare::prepare(&spawn, vault, &output, self) {
             Ok(command) => command,
@@ -268,7 +271,7 @@ impl SystemSpawner {
             Err(error) => return not_run(vault.mask(&explain::not_started(&command, &error))),
         };
         tracing::debug!(target: TARGET, pid = child.id(), "started");
-        let mut running = Running::new(self, child, care, &command, vault, stop);
+        let mut running = RunningCommand::new(self, child, care, &command, vault, stop);
         let ending = running.wait(&mut listener).await;
         tracing::debug!(
             target: TARGET, status = ?ending.status, stopped = ?ending.stopped,
@@ -279,11 +282,11 @@ impl SystemSpawner {
         let stdout = running.out.finish(&mut listener);
         let remote = trailer.as_ref().map(|trailer| trailer.report());
         let judged = match &remote {
-            None => judge(
+            None => classify_exit(
                 &ending,
                 matches!(spawn.invocation, Invocation::Shell { .. }),
             ),
-            Some(report) => report.judge(&ending, &stderr, &command),
+            Some(report) => report.result(&ending, &stderr, &command),
         };
         let outputs = match &remote {
             None => read_outputs(&output),
@@ -293,13 +296,13 @@ impl SystemSpawner {
         match judged
             .and(outputs.map_err(|error| (FailureClass::Failed, error.to_string(), Some(0))))
         {
-            Ok(outputs) => Ended::Exited {
+            Ok(outputs) => CommandResult::Exited {
                 stdout,
                 stderr,
                 code: 0,
                 outputs,
             },
-            Err((class, message, code)) => Ended::Failed {
+            Err((class, message, code)) => CommandResult::Failed {
                 class,
                 message: vault.mask(&message),
                 stdout,
@@ -310,10 +313,10 @@ impl SystemSpawner {
     }
 
     /// Registers a command that is about to be started with the guardian, if there is one.
-    fn care(&self, command: &mut Prepared) -> Option<Care<'_>> {
+    fn care(&self, command: &mut PreparedCommand) -> Option<GuardedCommand<'_>> {
         let groups = self.groups.as_deref()?;
         // A client may leave a shared connection behind.
-        let (care, variable) = Care::of(groups, command.input.is_some());
+        let (care, variable) = GuardedCommand::of(groups, command.input.is_some());
         command.env.extend(variable);
         Some(care)
     }
@@ -332,11 +335,11 @@ impl Drop for SystemSpawner {
 }
 
 /// How a command failed: the class, a message, the exit code.
-pub(super) type Failing = (FailureClass, String, Option<i32>);
+pub(super) type CommandFailure = (FailureClass, String, Option<i32>);
 
-fn not_run(message: String) -> Ended {
+fn not_run(message: String) -> CommandResult {
     tracing::debug!(target: TARGET, message, "cannot be started");
-    Ended::Failed {
+    CommandResult::Failed {
         class: FailureClass::Failed,
         message,
         stdout: String::new(),
@@ -376,20 +379,21 @@ fn read_outputs(file: &Path) -> Result<String, OutputsError> {
     }
     let bytes = std::fs::File::open(file).and_then(|file| {
         let mut bytes = Vec::new();
-        file.take(outputs::LIMIT + 1).read_to_end(&mut bytes)?;
+        file.take(outputs::MAX_OUTPUTS_BYTES + 1)
+            .read_to_end(&mut bytes)?;
         Ok(bytes)
     });
     // It may be gone already.
     let _ = std::fs::remove_file(file);
     match bytes {
         Err(error) => Err(unreadable(error)),
-        Ok(bytes) if bytes.len() as u64 > outputs::LIMIT => Err(OutputsError::TooLarge),
+        Ok(bytes) if bytes.len() as u64 > outputs::MAX_OUTPUTS_BYTES => Err(OutputsError::TooLarge),
         Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
     }
 }
 
 /// Starts a process.
-async fn start(command: &Prepared) -> std::io::Result<Child> {
+async fn start(command: &PreparedCommand) -> std::io::Result<Child> {
     let mut pause = Duration::from_millis(1);
     loop {
         match command.tokio(&command.program, &command.arguments).spawn() {
@@ -409,7 +413,7 @@ async fn start(command: &Prepared) -> std::io::Result<Child> {
 }
 
 /// The meaning of a local command's end.
-fn judge(ending: &Ending, shell: bool) -> Result<(), Failing> {
+fn classify_exit(ending: &ProcessExit, shell: bool) -> Result<(), CommandFailure> {
     use std::os::unix::process::ExitStatusExt as _;
     let status = match &ending.status {
         Ok(status) => status,
@@ -420,8 +424,8 @@ fn judge(ending: &Ending, shell: bool) -> Result<(), Failing> {
     };
     if let Some(stop) = ending.stopped {
         let message = match stop {
-            Stop::Term => "it was stopped",
-            Stop::Kill => "it was stopped by force",
+            StopRequest::Term => "it was stopped",
+            StopRequest::Kill => "it was stopped by force",
         };
         return Err((
             FailureClass::Cancelled,
@@ -446,7 +450,7 @@ fn judge(ending: &Ending, shell: bool) -> Result<(), Failing> {
     }
 }
 
-impl Prepared {
+impl PreparedCommand {
     fn tokio(&self, program: &str, arguments: &[String]) -> tokio::process::Command {
         let mut command = tokio::process::Command::new(program);
         command

@@ -4,7 +4,7 @@
 use indexmap::IndexMap;
 
 /// The maximum size of the file, in bytes.
-pub(super) const LIMIT: u64 = 1 << 20;
+pub(super) const MAX_OUTPUTS_BYTES: u64 = 1 << 20;
 
 /// Why the outputs of a command cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub(super) enum OutputsError {
     Unreadable(String),
     /// It is not a regular file.
     NotFile,
-    /// It is larger than [`LIMIT`].
+    /// It is larger than [`MAX_OUTPUTS_BYTES`].
     TooLarge,
     /// There is no delimiter after `<<` in this line.
     NoMark(u32),

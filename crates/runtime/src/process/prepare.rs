@@ -3,14 +3,14 @@
 
 use std::path::{Path, PathBuf};
 
-use super::super::connection::{self, Connection, Script, ScriptError, random};
-use super::super::secrets::{TextError, Vault};
-use super::{Spawn, SystemSpawner};
+use super::super::connection::{self, Connection, RemoteScript, ScriptError, random};
+use super::super::secrets::{SecretVault, TextError};
+use super::{SpawnRequest, SystemSpawner};
 use lockstep_base::source::Name;
 use lockstep_lang::ir::command::Invocation;
 
 /// A command in the form that the system takes.
-pub(crate) struct Prepared {
+pub(crate) struct PreparedCommand {
     /// The program, as written.
     pub(crate) program: String,
     /// Its arguments.
@@ -68,11 +68,11 @@ impl From<ScriptError> for PrepareError {
 
 /// Prepares a command.
 pub(super) fn prepare(
-    spawn: &Spawn,
-    vault: &Vault,
+    spawn: &SpawnRequest,
+    vault: &SecretVault,
     output: &Path,
     spawner: &SystemSpawner,
-) -> Result<Prepared, PrepareError> {
+) -> Result<PreparedCommand, PrepareError> {
     let (words, mut env) = words(&spawn.invocation, vault)?;
     for (name, value) in &spawn.env {
         let text = vault
@@ -93,7 +93,7 @@ pub(super) fn prepare(
         let output = output.to_str().ok_or(PrepareError::OutputFile)?;
         env.push((String::from("LOCKSTEP_OUTPUT"), String::from(output)));
         let mut words = words.into_iter();
-        return Ok(Prepared {
+        return Ok(PreparedCommand {
             program: words.next().ok_or(PrepareError::Empty)?,
             arguments: words.collect(),
             env,
@@ -112,7 +112,7 @@ pub(super) fn prepare(
         "a command goes over a connection"
     );
     let token = random();
-    let script = Script {
+    let script = RemoteScript {
         token: &token,
         words: &words,
         env: &env,
@@ -122,7 +122,7 @@ pub(super) fn prepare(
         spawn
             .connection
             .client(&script.bootstrap(), &spawner.ssh, &spawner.scratch);
-    Ok(Prepared {
+    Ok(PreparedCommand {
         program,
         arguments,
         env: Vec::new(),
@@ -136,7 +136,10 @@ pub(super) fn prepare(
 type Variables = Vec<(String, String)>;
 
 /// The words to execute and the variables that they need.
-fn words(invocation: &Invocation, vault: &Vault) -> Result<(Vec<String>, Variables), TextError> {
+fn words(
+    invocation: &Invocation,
+    vault: &SecretVault,
+) -> Result<(Vec<String>, Variables), TextError> {
     match invocation {
         Invocation::Direct(words) => Ok((words.clone(), Vec::new())),
         Invocation::Shell {

@@ -11,60 +11,60 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::super::connection::Trailer;
-use super::super::secrets::Vault;
-use super::stream::{Listener, Reading};
-use super::{Care, Prepared, Stop, SystemSpawner, TARGET};
-use lockstep_engine::notice::Stream;
+use super::super::secrets::SecretVault;
+use super::stream::{LineListener, StreamReader};
+use super::{GuardedCommand, PreparedCommand, StopRequest, SystemSpawner, TARGET};
+use lockstep_engine::run_event::Stream;
 
 /// How long to wait for the remote side of a connection to confirm that it has killed a command.
-const ANSWER: Duration = Duration::from_secs(2);
+const REMOTE_KILL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long to wait for the end of the output after a command has ended: a process that it left
 /// behind may keep its pipes open for ever.
-const LINGER: Duration = Duration::from_millis(200);
+const PIPE_DRAIN_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// After so much output at once, in bytes, the task yields.
-const MUCH: usize = 16 * 1024;
+const MAX_READ_BYTES_PER_TURN: usize = 16 * 1024;
 
 /// How a local process ended.
-pub(crate) struct Ending {
+pub(crate) struct ProcessExit {
     /// Its status, or why it is not known.
     pub(crate) status: Result<ExitStatus, std::io::Error>,
     /// How it was asked to stop, if it was.
-    pub(crate) stopped: Option<Stop>,
+    pub(crate) stopped: Option<StopRequest>,
 }
 
 /// A running command.
-pub(super) struct Running<'a> {
+pub(super) struct RunningCommand<'a> {
     spawner: &'a SystemSpawner,
     child: Child,
-    group: Group<'a>,
-    pub(super) out: Reading<ChildStdout>,
-    pub(super) err: Reading<ChildStderr>,
+    group: ProcessGroup<'a>,
+    pub(super) out: StreamReader<ChildStdout>,
+    pub(super) err: StreamReader<ChildStderr>,
     /// The input of a connection, which is kept open after the text has been written.
     input: Option<ChildStdin>,
     unwritten: Vec<u8>,
-    stop: watch::Receiver<Option<Stop>>,
-    stopped: Option<Stop>,
+    stop: watch::Receiver<Option<StopRequest>>,
+    stopped: Option<StopRequest>,
 }
 
-impl<'a> Running<'a> {
+impl<'a> RunningCommand<'a> {
     pub(super) fn new(
         spawner: &'a SystemSpawner,
         mut child: Child,
-        care: Option<Care<'a>>,
-        command: &Prepared,
-        vault: &Vault,
-        stop: watch::Receiver<Option<Stop>>,
+        care: Option<GuardedCommand<'a>>,
+        command: &PreparedCommand,
+        vault: &SecretVault,
+        stop: watch::Receiver<Option<StopRequest>>,
     ) -> Self {
-        let group = Group::new(child.id(), care);
+        let group = ProcessGroup::new(child.id(), care);
         let trailer = command.token.as_deref().map(Trailer::new);
         Self {
             spawner,
             group,
-            out: Reading::new(child.stdout.take(), Stream::Stdout, vault.redactor())
+            out: StreamReader::new(child.stdout.take(), Stream::Stdout, vault.redactor())
                 .with_trailer(trailer),
-            err: Reading::new(child.stderr.take(), Stream::Stderr, vault.redactor()),
+            err: StreamReader::new(child.stderr.take(), Stream::Stderr, vault.redactor()),
             input: child.stdin.take(),
             unwritten: command.input.clone().unwrap_or_default(),
             child,
@@ -74,7 +74,7 @@ impl<'a> Running<'a> {
     }
 
     /// Waits until the command has ended, has been reaped, and its output has been read.
-    pub(super) async fn wait(&mut self, listener: Listener<'_>) -> Ending {
+    pub(super) async fn wait(&mut self, listener: LineListener<'_>) -> ProcessExit {
         let status = match self.until_end(listener).await {
             Some(status) => status,
             None => self.end(listener).await,
@@ -86,8 +86,8 @@ impl<'a> Running<'a> {
             }
         };
         // A process that still holds the pipes is not the command.
-        let _ = tokio::time::timeout(LINGER, rest).await;
-        Ending {
+        let _ = tokio::time::timeout(PIPE_DRAIN_TIMEOUT, rest).await;
+        ProcessExit {
             status,
             stopped: self.stopped,
         }
@@ -97,14 +97,16 @@ impl<'a> Running<'a> {
     /// its end.
     async fn until_end(
         &mut self,
-        listener: Listener<'_>,
+        listener: LineListener<'_>,
     ) -> Option<Result<ExitStatus, std::io::Error>> {
         loop {
             if self.is_reported() {
                 // Processes that the command left behind on the remote side may keep the connection
                 // open.
                 self.input = None;
-                return tokio::time::timeout(LINGER, self.child.wait()).await.ok();
+                return tokio::time::timeout(PIPE_DRAIN_TIMEOUT, self.child.wait())
+                    .await
+                    .ok();
             }
             tokio::select! {
                 biased;
@@ -121,9 +123,9 @@ impl<'a> Running<'a> {
 
     /// Ends the command: first with SIGTERM, then with SIGKILL. Its process is not reaped until its
     /// group has been killed, so that the number of the group cannot be reused.
-    async fn end(&mut self, listener: Listener<'_>) -> Result<ExitStatus, std::io::Error> {
+    async fn end(&mut self, listener: LineListener<'_>) -> Result<ExitStatus, std::io::Error> {
         tracing::debug!(target: TARGET, how = ?self.stopped, "is asked to stop");
-        if self.stopped == Some(Stop::Term) {
+        if self.stopped == Some(StopRequest::Term) {
             self.terminate(listener).await;
         }
         if self.out.trailer().is_some() {
@@ -135,9 +137,9 @@ impl<'a> Running<'a> {
 
     /// Makes the remote side of a connection kill the command, if it still responds. Otherwise the
     /// end of the connection has the same effect, a little later.
-    async fn kill_remote(&mut self, listener: Listener<'_>) {
+    async fn kill_remote(&mut self, listener: LineListener<'_>) {
         self.unwritten.extend_from_slice(b"kill\n");
-        let deadline = Instant::now() + ANSWER;
+        let deadline = Instant::now() + REMOTE_KILL_TIMEOUT;
         while !self.is_reported() && self.out.is_open() {
             tokio::select! {
                 biased;
@@ -152,13 +154,13 @@ impl<'a> Running<'a> {
         self.out.trailer().is_some_and(Trailer::is_complete)
     }
 
-    async fn terminate(&mut self, listener: Listener<'_>) {
+    async fn terminate(&mut self, listener: LineListener<'_>) {
         let remote = self.out.trailer().is_some();
         let mut deadline = Instant::now() + self.spawner.grace;
         if remote {
             // The remote side ends the command in the same time; its report needs a moment.
             self.unwritten.extend_from_slice(b"term\n");
-            deadline += LINGER;
+            deadline += PIPE_DRAIN_TIMEOUT;
         } else {
             self.group.signal(Signal::TERM);
         }
@@ -174,7 +176,7 @@ impl<'a> Running<'a> {
                 biased;
                 wish = asked(&mut self.stop, self.stopped) => {
                     self.stopped = wish;
-                    if self.stopped == Some(Stop::Kill) {
+                    if self.stopped == Some(StopRequest::Kill) {
                         return;
                     }
                 }
@@ -191,7 +193,10 @@ impl<'a> Running<'a> {
 
 /// Waits until there is a stop request other than the one that is `known`; for ever if no request
 /// can come any more.
-async fn asked(stop: &mut watch::Receiver<Option<Stop>>, known: Option<Stop>) -> Option<Stop> {
+async fn asked(
+    stop: &mut watch::Receiver<Option<StopRequest>>,
+    known: Option<StopRequest>,
+) -> Option<StopRequest> {
     let wish = stop.wait_for(|wish| wish.is_some() && *wish != known);
     let wish = wish.await.map(|wish| *wish).ok();
     match wish {
@@ -202,9 +207,9 @@ async fn asked(stop: &mut watch::Receiver<Option<Stop>>, known: Option<Stop>) ->
 
 /// Reads from whichever stream is ready; for ever where both have ended.
 async fn read(
-    out: &mut Reading<ChildStdout>,
-    err: &mut Reading<ChildStderr>,
-    listener: Listener<'_>,
+    out: &mut StreamReader<ChildStdout>,
+    err: &mut StreamReader<ChildStderr>,
+    listener: LineListener<'_>,
 ) {
     let taken = std::future::poll_fn(|context| {
         let out = out.poll(context, listener);
@@ -214,7 +219,7 @@ async fn read(
             (ready @ Poll::Ready(_), _) | (_, ready) => ready,
         }
     });
-    if taken.await >= MUCH {
+    if taken.await >= MAX_READ_BYTES_PER_TURN {
         // There may always be more; the receiver of the lines must get a turn.
         tokio::task::yield_now().await;
     }
@@ -235,15 +240,15 @@ async fn write(input: &mut Option<ChildStdin>, unwritten: &mut Vec<u8>) {
 }
 
 /// The process group of a command. Invariant: it does not outlive the command's future.
-struct Group<'a> {
+struct ProcessGroup<'a> {
     id: Option<Pid>,
-    care: Option<Care<'a>>,
+    care: Option<GuardedCommand<'a>>,
 }
 
-impl<'a> Group<'a> {
-    fn new(id: Option<u32>, care: Option<Care<'a>>) -> Self {
+impl<'a> ProcessGroup<'a> {
+    fn new(id: Option<u32>, care: Option<GuardedCommand<'a>>) -> Self {
         if let (Some(id), Some(care)) = (id, &care) {
-            care.born(id);
+            care.set_group(id);
         }
         let id = id.and_then(|id| i32::try_from(id).ok());
         Self {
@@ -277,7 +282,7 @@ impl<'a> Group<'a> {
     }
 }
 
-impl Drop for Group<'_> {
+impl Drop for ProcessGroup<'_> {
     fn drop(&mut self) {
         self.signal(Signal::KILL);
         self.reaped();

@@ -10,23 +10,23 @@ use tokio::io::{AsyncRead, ReadBuf};
 use super::super::connection::Trailer;
 use super::super::redact::Redactor;
 use super::super::secrets::without_line_end;
-use lockstep_engine::notice::Stream;
+use lockstep_engine::run_event::Stream;
 
 /// How much of a stream becomes the command's `stdout` or `stderr`, in bytes: its last part, since
 /// results and errors come at the end.
-pub(super) const KEEP: usize = 1 << 20;
+pub(super) const MAX_KEPT_BYTES: usize = 1 << 20;
 
 /// A longer line is passed on in pieces, in bytes.
-pub(super) const LONGEST_LINE: usize = 64 * 1024;
+pub(super) const MAX_LINE_BYTES: usize = 64 * 1024;
 
 /// The size of a read, in bytes: the capacity of a pipe.
-const PIECE: usize = 64 * 1024;
+const READ_CHUNK_BYTES: usize = 64 * 1024;
 
 /// Receives each line: without its end, with secrets masked.
-pub(super) type Listener<'a> = &'a mut (dyn FnMut(Stream, &str) + Send);
+pub(super) type LineListener<'a> = &'a mut (dyn FnMut(Stream, &str) + Send);
 
 /// A stream that is being read.
-pub(super) struct Reading<R> {
+pub(super) struct StreamReader<R> {
     /// `None` at its end.
     reader: Option<R>,
     stream: Stream,
@@ -34,10 +34,10 @@ pub(super) struct Reading<R> {
     redactor: Redactor,
     /// The unfinished line, masked.
     line: Vec<u8>,
-    kept: Vec<u8>,
+    tail: Vec<u8>,
 }
 
-impl<R: AsyncRead + Unpin> Reading<R> {
+impl<R: AsyncRead + Unpin> StreamReader<R> {
     pub(super) fn new(reader: Option<R>, stream: Stream, redactor: Redactor) -> Self {
         Self {
             reader,
@@ -45,7 +45,7 @@ impl<R: AsyncRead + Unpin> Reading<R> {
             trailer: None,
             redactor,
             line: Vec::new(),
-            kept: Vec::new(),
+            tail: Vec::new(),
         }
     }
 
@@ -70,13 +70,13 @@ impl<R: AsyncRead + Unpin> Reading<R> {
     pub(super) fn poll(
         &mut self,
         context: &mut Context<'_>,
-        listener: Listener<'_>,
+        listener: LineListener<'_>,
     ) -> Poll<usize> {
         let Some(reader) = &mut self.reader else {
             return Poll::Pending;
         };
         // The buffer exists only while it is needed, not while the command is silent.
-        let mut space = [const { MaybeUninit::<u8>::uninit() }; PIECE];
+        let mut space = [const { MaybeUninit::<u8>::uninit() }; READ_CHUNK_BYTES];
         let mut buffer = ReadBuf::uninit(&mut space);
         match Pin::new(reader).poll_read(context, &mut buffer) {
             Poll::Pending => Poll::Pending,
@@ -92,7 +92,7 @@ impl<R: AsyncRead + Unpin> Reading<R> {
         }
     }
 
-    fn take(&mut self, bytes: &[u8], listener: Listener<'_>) {
+    fn take(&mut self, bytes: &[u8], listener: LineListener<'_>) {
         let mut masked = Vec::with_capacity(bytes.len());
         match &mut self.trailer {
             None => self.redactor.feed_into(bytes, &mut masked),
@@ -105,38 +105,38 @@ impl<R: AsyncRead + Unpin> Reading<R> {
         self.lines(&masked, listener);
     }
 
-    fn lines(&mut self, masked: &[u8], listener: Listener<'_>) {
-        self.keep(masked);
+    fn lines(&mut self, masked: &[u8], listener: LineListener<'_>) {
+        self.keep_tail(masked);
         for part in masked.split_inclusive(|byte| *byte == b'\n') {
             let complete = part.ends_with(b"\n");
-            if complete && self.line.is_empty() && part.len() <= LONGEST_LINE {
-                hand_on(self.stream, part, listener);
+            if complete && self.line.is_empty() && part.len() <= MAX_LINE_BYTES {
+                deliver_lines(self.stream, part, listener);
                 continue;
             }
             self.line.extend_from_slice(part);
-            while self.line.len() > LONGEST_LINE {
-                let end = character_start(&self.line, LONGEST_LINE);
-                hand_on(self.stream, &self.line[..end], listener);
+            while self.line.len() > MAX_LINE_BYTES {
+                let end = character_start(&self.line, MAX_LINE_BYTES);
+                deliver_lines(self.stream, &self.line[..end], listener);
                 self.line.drain(..end);
             }
             if complete {
-                hand_on(self.stream, &self.line, listener);
+                deliver_lines(self.stream, &self.line, listener);
                 self.line.clear();
             }
         }
     }
 
-    fn keep(&mut self, masked: &[u8]) {
-        self.kept.extend_from_slice(masked);
+    fn keep_tail(&mut self, masked: &[u8]) {
+        self.tail.extend_from_slice(masked);
         // Cutting only now and then is cheap per byte.
-        if self.kept.len() > 2 * KEEP {
-            self.kept.drain(..self.kept.len() - KEEP);
+        if self.tail.len() > 2 * MAX_KEPT_BYTES {
+            self.tail.drain(..self.tail.len() - MAX_KEPT_BYTES);
         }
     }
 
     /// Ends the stream: passes on what is left and returns the stored part, less one final line
     /// end.
-    pub(super) fn finish(mut self, listener: Listener<'_>) -> String {
+    pub(super) fn finish(mut self, listener: LineListener<'_>) -> String {
         let mut masked = Vec::new();
         if let Some(trailer) = &mut self.trailer {
             let mut own = Vec::new();
@@ -146,14 +146,14 @@ impl<R: AsyncRead + Unpin> Reading<R> {
         masked.append(&mut self.redactor.finish());
         self.lines(&masked, listener);
         if !self.line.is_empty() {
-            hand_on(self.stream, &self.line, listener);
+            deliver_lines(self.stream, &self.line, listener);
         }
-        let mut kept = self.kept;
-        if kept.len() > KEEP {
-            let start = kept.len() - KEEP;
+        let mut kept = self.tail;
+        if kept.len() > MAX_KEPT_BYTES {
+            let start = kept.len() - MAX_KEPT_BYTES;
             let start = start
                 + (kept[start..].iter())
-                    .take_while(|byte| continues(**byte))
+                    .take_while(|byte| is_continuation(**byte))
                     .count();
             kept.drain(..start);
         }
@@ -163,14 +163,14 @@ impl<R: AsyncRead + Unpin> Reading<R> {
     }
 }
 
-fn hand_on(stream: Stream, line: &[u8], listener: Listener<'_>) {
+fn deliver_lines(stream: Stream, line: &[u8], listener: LineListener<'_>) {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     listener(stream, &String::from_utf8_lossy(line));
 }
 
 /// Whether a byte is a continuation byte of UTF-8.
-fn continues(byte: u8) -> bool {
+fn is_continuation(byte: u8) -> bool {
     byte & 0xC0 == 0x80
 }
 
@@ -178,7 +178,7 @@ fn continues(byte: u8) -> bool {
 fn character_start(bytes: &[u8], at: usize) -> usize {
     (at.saturating_sub(3)..=at)
         .rev()
-        .find(|at| !continues(bytes[*at]))
+        .find(|at| !is_continuation(bytes[*at]))
         .filter(|start| *start > 0)
         .unwrap_or(at)
 }

@@ -1,10 +1,10 @@
 //! Lowers what the error productions of the grammar have matched. What was probably meant becomes a
 //! repair, after which the text is parsed again; everything else becomes one precise diagnostic.
 
-use super::{ENOUGH, Lower};
+use super::{MAX_DIAGNOSTICS, TreeBuilder};
 use crate::ast::{Expr, ExprKind, Item};
 use crate::grammar::{Pair, Parts, Rule};
-use crate::recover::{Edit, Repair};
+use crate::recover::{Repair, RepairEdit};
 use crate::words::{self, first_word};
 use crate::{ast, errors};
 use lockstep_base::diagnostic::Diagnostic;
@@ -12,7 +12,7 @@ use lockstep_base::source::Span;
 
 /// Where a broken line stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Around {
+pub(super) enum BrokenLineContext {
     File,
     Block,
     Service,
@@ -23,7 +23,7 @@ pub(super) enum Around {
     Test,
 }
 
-impl Around {
+impl BrokenLineContext {
     /// The words that may begin a line here.
     fn words(self) -> &'static [&'static str] {
         match self {
@@ -50,7 +50,7 @@ impl Around {
 }
 
 /// How many broken lines directly below each other are reported; a longer text is one mistake.
-const LINES: usize = 3;
+const MAX_REPORTED_LINES: usize = 3;
 
 /// What stands before a broken line in the same body.
 #[derive(Debug, Clone, Copy, Default)]
@@ -58,14 +58,14 @@ pub(super) struct Before {
     /// Where it begins and ends in the piece, if there is something.
     range: Option<(usize, usize)>,
     /// Whether something was wrong with it.
-    trouble: bool,
+    problems: bool,
     /// How many broken lines that could not be repaired stand directly above.
     broken: usize,
 }
 
-impl<'t> Lower<'t> {
+impl<'t> TreeBuilder<'t> {
     /// The number of errors found up to now.
-    pub(crate) fn trouble(&self) -> usize {
+    pub(crate) fn report_broken(&self) -> usize {
         self.diagnostics.len() + self.repairs.len()
     }
 
@@ -84,18 +84,18 @@ impl<'t> Lower<'t> {
     pub(super) fn before(&self, start: usize, end: usize, trouble: usize) -> Before {
         Before {
             range: Some((start, self.trim(end).max(start))),
-            trouble: self.trouble() > trouble,
+            problems: self.report_broken() > trouble,
             broken: 0,
         }
     }
 
     /// Replaces `span` by `text` before the text is read again.
     pub(super) fn repair(&mut self, span: Span, text: impl Into<String>, diagnostic: Diagnostic) {
-        if self.repairs.len() >= ENOUGH {
+        if self.repairs.len() >= MAX_DIAGNOSTICS {
             return;
         }
         self.repairs.push(Repair {
-            edit: Edit {
+            edit: RepairEdit {
                 start: span.start as usize,
                 end: span.end as usize,
                 text: text.into(),
@@ -105,10 +105,15 @@ impl<'t> Lower<'t> {
     }
 
     /// A line that is nothing known. Returns what to remember of it.
-    pub(super) fn error_line(&mut self, pair: Pair<'_>, around: Around, before: Before) -> Before {
+    pub(super) fn error_line(
+        &mut self,
+        pair: Pair<'_>,
+        around: BrokenLineContext,
+        before: Before,
+    ) -> Before {
         let text = pair.text();
         let (start, end) = (pair.start(), pair.end());
-        let trouble = self.trouble();
+        let trouble = self.report_broken();
         let word = first_word(text);
         let span = self.place(start, start + word.len());
         let same_line = before
@@ -116,11 +121,11 @@ impl<'t> Lower<'t> {
             .is_some_and(|(_, end)| !self.text_of(end, start).contains('\n'));
         let mended = self.foreign_line(text, span, word, around)
             || (same_line && self.forgotten_value(before, start))
-            || (!(same_line && before.trouble)
+            || (!(same_line && before.problems)
                 && self.misspelt_line(text, start, around, same_line));
         let reported = text.starts_with('\u{1}') || self.marked_before(start);
         if !mended && !reported {
-            let follows = before.broken >= LINES || (same_line && before.trouble);
+            let follows = before.broken >= MAX_REPORTED_LINES || (same_line && before.problems);
             if !follows {
                 let all = self.span(&pair);
                 self.unknown_line(text, all, span, around, same_line);
@@ -158,8 +163,14 @@ impl<'t> Lower<'t> {
     }
 
     /// Words that begin a line in other languages.
-    fn foreign_line(&mut self, text: &str, span: Span, word: &str, around: Around) -> bool {
-        if around != Around::Block {
+    fn foreign_line(
+        &mut self,
+        text: &str,
+        span: Span,
+        word: &str,
+        around: BrokenLineContext,
+    ) -> bool {
+        if around != BrokenLineContext::Block {
             return false;
         }
         let rest = text.get(word.len()..).unwrap_or("").trim_start();
@@ -241,7 +252,13 @@ impl<'t> Lower<'t> {
     }
 
     /// A line that can be repaired by one word.
-    fn misspelt_line(&mut self, text: &str, start: usize, around: Around, same_line: bool) -> bool {
+    fn misspelt_line(
+        &mut self,
+        text: &str,
+        start: usize,
+        around: BrokenLineContext,
+        same_line: bool,
+    ) -> bool {
         let word = first_word(text);
         let end = start + word.len();
         let span = self.place(start, end);
@@ -254,16 +271,16 @@ impl<'t> Lower<'t> {
             return self.misspelt_tail(span, word, next, around);
         }
         let assigned = next.starts_with('=') && !next.starts_with("==");
-        if assigned && matches!(around, Around::File | Around::Block) {
+        if assigned && matches!(around, BrokenLineContext::File | BrokenLineContext::Block) {
             let place = self.place(start, start);
             self.repair(place, "let ", errors::no_let(span, place, word));
             return true;
         }
-        if next.starts_with(['(', '.', '=', ':']) && around != Around::File {
+        if next.starts_with(['(', '.', '=', ':']) && around != BrokenLineContext::File {
             return self.lone_path(text, start, around);
         }
-        if let Some(right) = words::meant(word, around.words())
-            .filter(|_| !next.is_empty() || around == Around::Block)
+        if let Some(right) = words::suggest_keyword(word, around.words())
+            .filter(|_| !next.is_empty() || around == BrokenLineContext::Block)
         {
             self.repair(
                 span,
@@ -274,7 +291,9 @@ impl<'t> Lower<'t> {
         }
         let fields = matches!(
             around,
-            Around::Service | Around::Environment | Around::Infrastructure
+            BrokenLineContext::Service
+                | BrokenLineContext::Environment
+                | BrokenLineContext::Infrastructure
         );
         if fields && !next.is_empty() && !words::STATEMENTS.contains(&word) {
             let place = self.place(end, end);
@@ -285,13 +304,19 @@ impl<'t> Lower<'t> {
     }
 
     /// A misspelt modifier, clause or handler behind a statement.
-    fn misspelt_tail(&mut self, span: Span, word: &str, next: &str, around: Around) -> bool {
+    fn misspelt_tail(
+        &mut self,
+        span: Span,
+        word: &str,
+        next: &str,
+        around: BrokenLineContext,
+    ) -> bool {
         if next.starts_with(['(', '.', '=']) {
             return false;
         }
         let mut known: Vec<&str> = around.words().to_vec();
         let mut what = around.what();
-        if around == Around::Block {
+        if around == BrokenLineContext::Block {
             known = words::MODIFIERS.to_vec();
             known.extend([
                 "using",
@@ -304,7 +329,7 @@ impl<'t> Lower<'t> {
             ]);
             what = "modifier or handler";
         }
-        let Some(right) = words::meant(word, &known) else {
+        let Some(right) = words::suggest_keyword(word, &known) else {
             return false;
         };
         self.repair(span, right, errors::misspelt(span, word, right, what));
@@ -312,9 +337,9 @@ impl<'t> Lower<'t> {
     }
 
     /// `foo` or `ns.foo` alone, which should be a call.
-    fn lone_path(&mut self, text: &str, start: usize, around: Around) -> bool {
+    fn lone_path(&mut self, text: &str, start: usize, around: BrokenLineContext) -> bool {
         let path = text.trim_end();
-        if around != Around::Block
+        if around != BrokenLineContext::Block
             || !path.split('.').all(words::is_name)
             || path.split('.').count() > 2
         {
@@ -329,7 +354,14 @@ impl<'t> Lower<'t> {
         true
     }
 
-    fn unknown_line(&mut self, text: &str, all: Span, span: Span, around: Around, same_line: bool) {
+    fn unknown_line(
+        &mut self,
+        text: &str,
+        all: Span,
+        span: Span,
+        around: BrokenLineContext,
+        same_line: bool,
+    ) {
         let word = first_word(text);
         if word == "?" {
             self.report(errors::ternary(span));
@@ -349,33 +381,37 @@ impl<'t> Lower<'t> {
             return;
         }
         let diagnostic = match around {
-            Around::File if matches!(word, "infrastructure" | "override") => {
+            BrokenLineContext::File if matches!(word, "infrastructure" | "override") => {
                 errors::outside_environment(span, word)
             }
-            Around::File if words::HANDLERS.contains(&word) => errors::stray_handler(span, word),
-            Around::File if words::STATEMENTS.contains(&word) => {
+            BrokenLineContext::File if words::HANDLERS.contains(&word) => {
+                errors::stray_handler(span, word)
+            }
+            BrokenLineContext::File if words::STATEMENTS.contains(&word) => {
                 errors::stray_statement(span, word)
             }
-            Around::File => errors::unknown(span, word, around.what(), errors::declarations()),
-            Around::Block if name => errors::unknown(
+            BrokenLineContext::File => {
+                errors::unknown(span, word, around.what(), errors::declarations())
+            }
+            BrokenLineContext::Block if name => errors::unknown(
                 span,
                 word,
                 around.what(),
                 format!("to call a workflow or an action, write `{word}(…)`"),
             ),
-            Around::Block => errors::unknown(
+            BrokenLineContext::Block => errors::unknown(
                 all,
                 text,
                 around.what(),
                 String::from("a statement begins with a word, such as `run`, `deploy` or `log`"),
             ),
-            Around::Test => errors::unknown(
+            BrokenLineContext::Test => errors::unknown(
                 span,
                 word,
                 around.what(),
                 String::from("a test has `given …`, `start PIPELINE` and `expect …`"),
             ),
-            Around::Kind => errors::unknown(
+            BrokenLineContext::Kind => errors::unknown(
                 span,
                 word,
                 around.what(),
@@ -384,7 +420,7 @@ impl<'t> Lower<'t> {
                      `deploy using WORKFLOW`",
                 ),
             ),
-            Around::KindPart => errors::unknown(
+            BrokenLineContext::KindPart => errors::unknown(
                 all,
                 text,
                 around.what(),
@@ -428,7 +464,7 @@ impl<'t> Lower<'t> {
         } else if words::MODIFIERS.contains(&word) && rest.starts_with('(') {
             let place = self.place(start + word.len(), start + word.len());
             self.repair(place, " ", errors::no_blank(place, word));
-        } else if let Some(right) = self.meant_in_head(word, known) {
+        } else if let Some(right) = self.suggest_in_head(word, known) {
             self.repair(span, right, errors::misspelt(span, word, right, "modifier"));
         } else if loops && keyword != "matrix" && words::is_name(word) {
             let place = self.place(start + word.len(), start + word.len());
@@ -444,18 +480,18 @@ impl<'t> Lower<'t> {
         self.inner_blocks(pair);
     }
 
-    fn meant_in_head(&self, word: &str, known: &[&str]) -> Option<&'static str> {
+    fn suggest_in_head(&self, word: &str, known: &[&str]) -> Option<&'static str> {
         let candidates: Vec<&'static str> = words::MODIFIERS
             .into_iter()
             .chain(HEAD_WORDS.into_iter().filter(|word| known.contains(word)))
             .collect();
-        words::meant(word, &candidates)
+        words::suggest_keyword(word, &candidates)
     }
 
     /// Statements at the top level: the first of several is reported.
     pub(super) fn stray_stmt(&mut self, pair: Pair<'_>, before: Before) -> Before {
         let (start, end) = (pair.start(), pair.end());
-        let trouble = self.trouble();
+        let trouble = self.report_broken();
         let word = first_word(pair.text());
         let span = self.place(start, start + word.len());
         let called = words::STATEMENTS.contains(&word);

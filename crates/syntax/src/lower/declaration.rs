@@ -1,22 +1,22 @@
 //! Lowers declarations from pairs to AST nodes.
 
-use super::broken::{Around, Before};
-use super::{Lower, add};
+use super::broken::{Before, BrokenLineContext};
+use super::{TreeBuilder, add};
 use crate::ast::*;
 use crate::errors;
 use crate::grammar::{Pair, Parts, Rule};
 use lockstep_base::source::Span;
 
-impl<'t> Lower<'t> {
+impl<'t> TreeBuilder<'t> {
     /// A declaration, behind what stands `before` it. Returns what to remember of it.
     pub(super) fn item(&mut self, pair: Pair<'_>, items: &mut Vec<Item>, before: Before) -> Before {
-        let trouble = self.trouble();
+        let trouble = self.report_broken();
         let doc = self.doc(&pair);
         let span = self.span(&pair);
         let (start, end) = (pair.start(), pair.end());
         let (kind, after) = match pair.rule() {
             Rule::error_item => {
-                let after = self.error_line(pair, Around::File, before);
+                let after = self.error_line(pair, BrokenLineContext::File, before);
                 (ItemKind::Error, Some(after))
             }
             Rule::stray_stmt => (ItemKind::Error, Some(self.stray_stmt(pair, before))),
@@ -179,7 +179,7 @@ impl<'t> Lower<'t> {
     /// Words between a head and its body; `trouble` there was before the head.
     pub(super) fn bad_heads(&mut self, parts: &mut Parts<'_>, trouble: usize) {
         while let Some(pair) = parts.accept(Rule::bad_head) {
-            let quiet = self.trouble() > trouble;
+            let quiet = self.report_broken() > trouble;
             self.bad_head(pair, "", &["using"], quiet);
         }
     }
@@ -228,7 +228,7 @@ impl<'t> Lower<'t> {
     }
 
     fn workflow(&mut self, parts: &mut Parts<'_>, span: Span) -> ItemKind {
-        let trouble = self.trouble();
+        let trouble = self.report_broken();
         let (name, params, result) = self.signature(parts, "the workflow");
         self.bad_heads(parts, trouble);
         let body = self.block_of(parts, "the workflow", span);
@@ -241,7 +241,7 @@ impl<'t> Lower<'t> {
     }
 
     fn pipeline(&mut self, parts: &mut Parts<'_>, span: Span) -> ItemKind {
-        let trouble = self.trouble();
+        let trouble = self.report_broken();
         let name = self.name_of(parts, "the pipeline's name");
         let tail = self.tail_of(parts, "the pipeline", trouble);
         let body = tail.body.unwrap_or_else(|| self.no_block(span));

@@ -1,7 +1,7 @@
 //! Lowers expressions: the grammar reads operands and operators as one flat list; here they are
 //! arranged by operator precedence (precedence climbing).
 
-use super::Lower;
+use super::TreeBuilder;
 use crate::ast::*;
 use crate::errors;
 use crate::grammar::{Pair, Parts, Rule};
@@ -12,31 +12,31 @@ use lockstep_base::source::Span;
 const MAX_HEIGHT: usize = 256;
 
 /// How tightly the operators bind, from the loosest.
-const COMPARISON: u8 = 5;
-const NOT: u8 = 4;
+const COMPARISON_PRECEDENCE: u8 = 5;
+const NOT_PRECEDENCE: u8 = 4;
 
 fn operator(text: &str) -> (BinaryOp, u8) {
     match text {
         "??" => (BinaryOp::Else, 1),
         "or" => (BinaryOp::Or, 2),
         "and" => (BinaryOp::And, 3),
-        "!=" => (BinaryOp::Ne, COMPARISON),
-        "<" => (BinaryOp::Lt, COMPARISON),
-        "<=" => (BinaryOp::Le, COMPARISON),
-        ">" => (BinaryOp::Gt, COMPARISON),
-        ">=" => (BinaryOp::Ge, COMPARISON),
-        "in" => (BinaryOp::In, COMPARISON),
+        "!=" => (BinaryOp::Ne, COMPARISON_PRECEDENCE),
+        "<" => (BinaryOp::Lt, COMPARISON_PRECEDENCE),
+        "<=" => (BinaryOp::Le, COMPARISON_PRECEDENCE),
+        ">" => (BinaryOp::Gt, COMPARISON_PRECEDENCE),
+        ">=" => (BinaryOp::Ge, COMPARISON_PRECEDENCE),
+        "in" => (BinaryOp::In, COMPARISON_PRECEDENCE),
         "+" => (BinaryOp::Add, 6),
         "-" => (BinaryOp::Sub, 6),
         "*" => (BinaryOp::Mul, 7),
         "/" => (BinaryOp::Div, 7),
         "%" => (BinaryOp::Rem, 7),
         // Also `=`, which has been reported.
-        _ => (BinaryOp::Eq, COMPARISON),
+        _ => (BinaryOp::Eq, COMPARISON_PRECEDENCE),
     }
 }
 
-impl<'t> Lower<'t> {
+impl<'t> TreeBuilder<'t> {
     /// The expression that must stand next; `what` says what it is.
     pub(super) fn expr_of(&mut self, parts: &mut Parts<'_>, what: &str) -> Expr {
         match parts.next() {
@@ -117,7 +117,7 @@ impl<'t> Lower<'t> {
                 self.bad_op(&pair);
             }
             let mut chained = false;
-            if strength == COMPARISON
+            if strength == COMPARISON_PRECEDENCE
                 && let Some(first) = compared.replace(at)
             {
                 self.report(errors::chained(at, first));
@@ -157,7 +157,7 @@ impl<'t> Lower<'t> {
         if prefixes.is_empty() {
             return inner;
         }
-        let inner = self.climb_from(inner, parts, NOT + 1);
+        let inner = self.climb_from(inner, parts, NOT_PRECEDENCE + 1);
         self.prefixed(inner, prefixes)
     }
 

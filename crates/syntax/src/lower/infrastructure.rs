@@ -1,15 +1,15 @@
 //! Lowers services, environments with their infrastructures, and kinds.
 
-use super::broken::{Around, Before};
-use super::{Lower, add};
+use super::broken::{Before, BrokenLineContext};
+use super::{TreeBuilder, add};
 use crate::ast::*;
 use crate::errors;
 use crate::grammar::{Pair, Parts, Rule};
 use lockstep_base::source::Span;
 
-impl<'t> Lower<'t> {
+impl<'t> TreeBuilder<'t> {
     pub(super) fn service(&mut self, parts: &mut Parts<'_>) -> ItemKind {
-        let trouble = self.trouble();
+        let trouble = self.report_broken();
         let name = self.name_of(parts, "the service's name");
         let kind = self.of_kind(parts, &name, "a service");
         let using = parts.accept(Rule::using).map(|pair| self.using(pair));
@@ -80,12 +80,12 @@ impl<'t> Lower<'t> {
     fn lines(
         &mut self,
         body: Option<Pair<'_>>,
-        around: Around,
+        around: BrokenLineContext,
         mut line: impl FnMut(&mut Self, Pair<'_>),
     ) {
         let mut before = Before::default();
         for pair in body.into_iter().flat_map(Parts::of) {
-            let trouble = self.trouble();
+            let trouble = self.report_broken();
             let (start, end) = (pair.start(), pair.end());
             before = if pair.rule() == Rule::error_field {
                 self.error_line(pair, around, before)
@@ -98,7 +98,7 @@ impl<'t> Lower<'t> {
 
     fn fields(&mut self, body: Option<Pair<'_>>) -> Vec<Field> {
         let mut fields = Vec::new();
-        self.lines(body, Around::Service, |lower, pair| {
+        self.lines(body, BrokenLineContext::Service, |lower, pair| {
             add(&mut fields, lower.field(pair));
         });
         fields
@@ -114,7 +114,7 @@ impl<'t> Lower<'t> {
     }
 
     pub(super) fn environment(&mut self, parts: &mut Parts<'_>) -> Environment {
-        let trouble = self.trouble();
+        let trouble = self.report_broken();
         let mut environment = Environment {
             name: self.name_of(parts, "the environment's name"),
             fields: Vec::new(),
@@ -128,16 +128,20 @@ impl<'t> Lower<'t> {
             "the environment",
             "its fields and infrastructures",
         );
-        self.lines(body, Around::Environment, |lower, pair| match pair.rule() {
-            Rule::field => add(&mut environment.fields, lower.field(pair)),
-            Rule::r#override => add(&mut environment.overrides, lower.override_of(pair)),
-            _ => add(&mut environment.infrastructures, lower.infrastructure(pair)),
-        });
+        self.lines(
+            body,
+            BrokenLineContext::Environment,
+            |lower, pair| match pair.rule() {
+                Rule::field => add(&mut environment.fields, lower.field(pair)),
+                Rule::r#override => add(&mut environment.overrides, lower.override_of(pair)),
+                _ => add(&mut environment.infrastructures, lower.infrastructure(pair)),
+            },
+        );
         environment
     }
 
     fn infrastructure(&mut self, pair: Pair<'_>) -> Infrastructure {
-        let trouble = self.trouble();
+        let trouble = self.report_broken();
         let doc = self.doc(&pair);
         let span = self.span(&pair);
         let mut parts = Parts::of(pair);
@@ -153,12 +157,14 @@ impl<'t> Lower<'t> {
             "the infrastructure",
             "its fields",
         );
-        self.lines(body, Around::Infrastructure, |lower, pair| {
-            match pair.rule() {
+        self.lines(
+            body,
+            BrokenLineContext::Infrastructure,
+            |lower, pair| match pair.rule() {
                 Rule::field => add(&mut fields, lower.field(pair)),
                 _ => add(&mut overrides, lower.override_of(pair)),
-            }
-        });
+            },
+        );
         Infrastructure {
             doc,
             name,
@@ -170,7 +176,7 @@ impl<'t> Lower<'t> {
     }
 
     fn override_of(&mut self, pair: Pair<'_>) -> Override {
-        let trouble = self.trouble();
+        let trouble = self.report_broken();
         let span = self.span(&pair);
         let mut parts = Parts::of(pair);
         let service = self.path_of(&mut parts, "a service after `override`");
@@ -185,7 +191,7 @@ impl<'t> Lower<'t> {
     }
 
     pub(super) fn kind(&mut self, parts: &mut Parts<'_>) -> Kind {
-        let trouble = self.trouble();
+        let trouble = self.report_broken();
         let mut kind = Kind {
             name: self.name_of(parts, "the kind's name"),
             service: Vec::new(),
@@ -195,7 +201,7 @@ impl<'t> Lower<'t> {
         };
         self.bad_heads(parts, trouble);
         let body = self.body_of(parts, Rule::kind_body, "the kind", "its parts");
-        self.lines(body, Around::Kind, |lower, pair| {
+        self.lines(body, BrokenLineContext::Kind, |lower, pair| {
             kind.parts.push(lower.span(&pair));
             match pair.rule() {
                 Rule::kind_service => kind.service.extend(lower.field_decls(pair)),
@@ -219,7 +225,7 @@ impl<'t> Lower<'t> {
         let mut parts = Parts::of(pair);
         let mut fields = Vec::new();
         let body = self.body_of(&mut parts, Rule::field_decls, "this part", "its fields");
-        self.lines(body, Around::KindPart, |lower, pair| {
+        self.lines(body, BrokenLineContext::KindPart, |lower, pair| {
             let param = lower.param(pair, "a field");
             fields.push(FieldDecl {
                 doc: param.doc,

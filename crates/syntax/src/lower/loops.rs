@@ -1,19 +1,19 @@
 //! Lowers loops and matrices.
 
-use super::tail::Tail;
-use super::{Lower, add, behind, first};
+use super::tail::StatementTail;
+use super::{TreeBuilder, add, behind, first};
 use crate::ast::*;
 use crate::errors;
 use crate::grammar::{Pair, Parts, Rule};
 use lockstep_base::source::Span;
 
-impl<'t> Lower<'t> {
+impl<'t> TreeBuilder<'t> {
     pub(super) fn serial_or_parallel(
         &mut self,
         parts: &mut Parts<'_>,
         order: Order,
         span: Span,
-        tail: &mut Tail,
+        tail: &mut StatementTail,
     ) -> StmtKind {
         let (word, what) = match order {
             Order::Serial => ("serial", "`serial`"),
@@ -44,7 +44,7 @@ impl<'t> Lower<'t> {
         &mut self,
         parts: &mut Parts<'_>,
         span: Span,
-        tail: &mut Tail,
+        tail: &mut StatementTail,
     ) -> StmtKind {
         let mut axes = Vec::new();
         let mut filter = None;
@@ -64,7 +64,7 @@ impl<'t> Lower<'t> {
                 _ => self.tail_part(pair, "`matrix`", tail),
             }
         }
-        if axes.is_empty() && self.trouble() == tail.trouble {
+        if axes.is_empty() && self.report_broken() == tail.problems {
             self.report(errors::no_axis(behind(span, "matrix")));
         }
         StmtKind::Matrix {

@@ -21,7 +21,7 @@ use std::collections::HashMap;
 use crate::ast::*;
 use crate::errors;
 use crate::grammar::{Pair, Parts, Reading, Rule};
-use crate::recover::{Places, Repair};
+use crate::recover::{Repair, RepairedPositions};
 use crate::trivia;
 use crate::words::{self, first_word};
 use broken::Before;
@@ -29,10 +29,10 @@ use lockstep_base::diagnostic::Diagnostic;
 use lockstep_base::source::{FileId, Name, Span};
 
 /// The maximum number of errors that are collected.
-const ENOUGH: usize = 2_000;
+const MAX_DIAGNOSTICS: usize = 2_000;
 
 /// The declarations of a part of a file that was read on its own.
-pub(super) struct Piece {
+pub(super) struct DeclarationPiece {
     /// Where it is in the source.
     pub(super) range: (usize, usize),
     /// Whether it is as it stands in the source, and nothing is wrong with it.
@@ -42,19 +42,19 @@ pub(super) struct Piece {
 }
 
 /// What lowering carries from piece to piece of a file.
-pub(super) struct Lower<'t> {
+pub(super) struct TreeBuilder<'t> {
     file: FileId,
     /// The whole text as the grammar reads it.
     text: &'t str,
     /// Where the comments of `text` are.
     comments: &'t [(usize, usize)],
     /// From places in `text` to places in the source.
-    places: &'t Places,
+    places: &'t RepairedPositions,
     /// Where strange characters were taken out of the source, in order.
     marks: &'t [u32],
     /// Where the piece begins that is being lowered.
     base: usize,
-    names: Names,
+    names: NameInterner,
     /// What was read of the piece before; its memory is used again.
     reading: Reading,
     /// How deep the expression is that was lowered last.
@@ -73,12 +73,12 @@ pub(super) struct Lower<'t> {
     pub(super) repairs: Vec<Repair>,
 }
 
-impl<'t> Lower<'t> {
+impl<'t> TreeBuilder<'t> {
     pub(super) fn new(
         file: FileId,
         text: &'t str,
         comments: &'t [(usize, usize)],
-        places: &'t Places,
+        places: &'t RepairedPositions,
         marks: &'t [u32],
     ) -> Self {
         Self {
@@ -88,7 +88,7 @@ impl<'t> Lower<'t> {
             places,
             marks,
             base: 0,
-            names: Names::default(),
+            names: NameInterner::default(),
             reading: Reading::default(),
             height: 0,
             before_retry: Span::start_of(file),
@@ -102,7 +102,12 @@ impl<'t> Lower<'t> {
 
     /// Parses the whole text as a file, piece by piece. A piece that was parsed before without
     /// errors, and has not changed since, is reused.
-    pub(super) fn pieces(&mut self, cuts: &[usize], source: &str, known: Vec<Piece>) -> Vec<Piece> {
+    pub(super) fn pieces(
+        &mut self,
+        cuts: &[usize],
+        source: &str,
+        known: Vec<DeclarationPiece>,
+    ) -> Vec<DeclarationPiece> {
         let mut known: HashMap<(usize, usize), Vec<Item>> = known
             .into_iter()
             .filter(|piece| piece.clean)
@@ -115,11 +120,11 @@ impl<'t> Lower<'t> {
             let range = self.places.source_range(from, to);
             let same = source.get(range.0..range.1) == Some(text);
             let taken = if same { known.remove(&range) } else { None };
-            let trouble = self.trouble();
+            let trouble = self.report_broken();
             let items = taken.unwrap_or_else(|| self.piece(from, text));
-            pieces.push(Piece {
+            pieces.push(DeclarationPiece {
                 range,
-                clean: same && self.trouble() == trouble,
+                clean: same && self.report_broken() == trouble,
                 items,
             });
         }
@@ -171,7 +176,7 @@ impl<'t> Lower<'t> {
     }
 
     fn report(&mut self, diagnostic: Diagnostic) {
-        if self.diagnostics.len() < ENOUGH {
+        if self.diagnostics.len() < MAX_DIAGNOSTICS {
             self.diagnostics.push(diagnostic);
         }
     }
@@ -179,7 +184,11 @@ impl<'t> Lower<'t> {
     /// The place of `start..end` of the current piece.
     fn place(&self, start: usize, end: usize) -> Span {
         let (start, end) = (self.base + start, self.base + end);
-        Span::new(self.file, self.places.at(start), self.places.at(end))
+        Span::new(
+            self.file,
+            self.places.source_position(start),
+            self.places.source_position(end),
+        )
     }
 
     /// The place of a pair, without the white space and comments at its end.
@@ -374,23 +383,23 @@ fn add<T>(list: &mut Vec<T>, element: T) {
 }
 
 /// An interner for recently used names, so that the same name is stored once.
-struct Names(Vec<Option<Name>>);
+struct NameInterner(Vec<Option<Name>>);
 
-impl Default for Names {
+impl Default for NameInterner {
     fn default() -> Self {
-        Self(vec![None; Self::SIZE])
+        Self(vec![None; Self::INTERNER_SLOTS])
     }
 }
 
-impl Names {
-    const SIZE: usize = 1 << 10;
+impl NameInterner {
+    const INTERNER_SLOTS: usize = 1 << 10;
 
     fn get(&mut self, text: &str) -> Name {
         let mut hash = text.len() as u32;
         for byte in text.bytes() {
             hash = hash.wrapping_mul(31).wrapping_add(u32::from(byte));
         }
-        let place = (hash ^ (hash >> 10)) as usize % Self::SIZE;
+        let place = (hash ^ (hash >> 10)) as usize % Self::INTERNER_SLOTS;
         let Some(slot) = self.0.get_mut(place) else {
             return Name::from(text);
         };

@@ -1,14 +1,14 @@
 //! Lowers `run` statements with their clauses.
 
-use super::Lower;
-use super::tail::Tail;
+use super::TreeBuilder;
+use super::tail::StatementTail;
 use crate::ast::{Run, StringLit, Variables};
 use crate::errors;
 use crate::grammar::{Parts, Rule};
 use lockstep_base::source::Span;
 
-impl<'t> Lower<'t> {
-    pub(super) fn run(&mut self, parts: &mut Parts<'_>, tail: &mut Tail) -> Run {
+impl<'t> TreeBuilder<'t> {
+    pub(super) fn run(&mut self, parts: &mut Parts<'_>, tail: &mut StatementTail) -> Run {
         let mut run = Run {
             command: self.command(parts),
             using: None,

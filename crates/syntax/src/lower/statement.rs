@@ -1,15 +1,15 @@
 //! Lowers statements and blocks. Which modifiers a statement may have is checked later, in `lang`.
 
-use super::broken::{Around, Before};
-use super::tail::{Tail, keyword};
-use super::{Lower, add, behind, first};
+use super::broken::{Before, BrokenLineContext};
+use super::tail::{StatementTail, keyword};
+use super::{TreeBuilder, add, behind, first};
 use crate::ast::*;
 use crate::errors;
 use crate::grammar::{Pair, Parts, Rule};
 use crate::words;
 use lockstep_base::source::Span;
 
-impl<'t> Lower<'t> {
+impl<'t> TreeBuilder<'t> {
     /// The block that must stand next.
     pub(super) fn block_of(&mut self, parts: &mut Parts<'_>, what: &str, all: Span) -> Block {
         match parts.next() {
@@ -53,7 +53,7 @@ impl<'t> Lower<'t> {
 
     /// A statement, behind what stands `before` it. Returns what to remember of it.
     pub(super) fn stmt(&mut self, pair: Pair<'_>, before: Before) -> (Stmt, Before) {
-        let trouble = self.trouble();
+        let trouble = self.report_broken();
         let span = self.span(&pair);
         let (start, end) = (pair.start(), pair.end());
         let form = pair.rule();
@@ -61,11 +61,11 @@ impl<'t> Lower<'t> {
             Rule::stage | Rule::step => self.doc(&pair),
             _ => None,
         };
-        let mut tail = Tail::new(keyword(form), trouble);
+        let mut tail = StatementTail::new(keyword(form), trouble);
         let mut after = None;
         let kind = match form {
             Rule::error_stmt => {
-                after = Some(self.error_line(pair, Around::Block, before));
+                after = Some(self.error_line(pair, BrokenLineContext::Block, before));
                 StmtKind::Error
             }
             Rule::stray_item => {
@@ -95,7 +95,7 @@ impl<'t> Lower<'t> {
         form: Rule,
         mut parts: Parts<'_>,
         span: Span,
-        tail: &mut Tail,
+        tail: &mut StatementTail,
     ) -> StmtKind {
         let parts = &mut parts;
         match form {
@@ -133,7 +133,12 @@ impl<'t> Lower<'t> {
     }
 
     /// The statements without a body.
-    fn simple_stmt(&mut self, form: Rule, parts: &mut Parts<'_>, tail: &mut Tail) -> StmtKind {
+    fn simple_stmt(
+        &mut self,
+        form: Rule,
+        parts: &mut Parts<'_>,
+        tail: &mut StatementTail,
+    ) -> StmtKind {
         let kind = match form {
             Rule::barrier => {
                 let name = self.name_of(parts, "the barrier's name");
@@ -173,7 +178,7 @@ impl<'t> Lower<'t> {
         kind
     }
 
-    fn deploy(&mut self, parts: &mut Parts<'_>, tail: &mut Tail) -> StmtKind {
+    fn deploy(&mut self, parts: &mut Parts<'_>, tail: &mut StatementTail) -> StmtKind {
         let Some(service) = parts.next() else {
             return StmtKind::Error;
         };
@@ -212,13 +217,13 @@ impl<'t> Lower<'t> {
         };
         if &*name.name == "failure" {
             self.report(errors::stray_handler(target.span, "on failure"));
-        } else if words::meant(&name.name, &["failure"]).is_some() {
+        } else if words::suggest_keyword(&name.name, &["failure"]).is_some() {
             let diagnostic = errors::misspelt(target.span, &name.name, "failure", "infrastructure");
             self.repair(target.span, "failure", diagnostic);
         }
     }
 
-    fn call(&mut self, parts: &mut Parts<'_>, tail: &mut Tail) -> StmtKind {
+    fn call(&mut self, parts: &mut Parts<'_>, tail: &mut StatementTail) -> StmtKind {
         let first = self.name_of(parts, "a workflow or action");
         let start = first.span;
         let mut callee = Expr {
@@ -247,7 +252,12 @@ impl<'t> Lower<'t> {
         })
     }
 
-    fn let_stmt(&mut self, parts: &mut Parts<'_>, span: Span, tail: &mut Tail) -> StmtKind {
+    fn let_stmt(
+        &mut self,
+        parts: &mut Parts<'_>,
+        span: Span,
+        tail: &mut StatementTail,
+    ) -> StmtKind {
         let name = self.name_of(parts, "the name of the value");
         let (ty, value) = self.typed_value(parts, &name);
         let value = match (value, parts.accept(Rule::let_effect)) {
@@ -269,7 +279,7 @@ impl<'t> Lower<'t> {
             }
         };
         for pair in parts.by_ref() {
-            if matches!(value, LetValue::Effect(_)) && self.trouble() == tail.trouble {
+            if matches!(value, LetValue::Effect(_)) && self.report_broken() == tail.problems {
                 self.behind_effect(&pair);
             }
             self.tail_part(pair, "`let`", tail);
@@ -293,12 +303,12 @@ impl<'t> Lower<'t> {
         self.report(diagnostic);
     }
 
-    fn if_stmt(&mut self, parts: &mut Parts<'_>, span: Span, tail: &mut Tail) -> StmtKind {
-        let mut branches = vec![self.branch(parts, span, tail.trouble)];
+    fn if_stmt(&mut self, parts: &mut Parts<'_>, span: Span, tail: &mut StatementTail) -> StmtKind {
+        let mut branches = vec![self.branch(parts, span, tail.problems)];
         let mut otherwise = None;
         for pair in parts.by_ref() {
             let span = self.span(&pair);
-            let trouble = self.trouble();
+            let trouble = self.report_broken();
             match pair.rule() {
                 Rule::else_if => {
                     let branch = self.branch(&mut Parts::of(pair), span, trouble);
@@ -330,7 +340,7 @@ impl<'t> Lower<'t> {
         resource: Expr,
         parts: &mut Parts<'_>,
         span: Span,
-        tail: &mut Tail,
+        tail: &mut StatementTail,
     ) -> StmtKind {
         let mut limit = None;
         for pair in parts.by_ref() {
@@ -349,7 +359,7 @@ impl<'t> Lower<'t> {
         }
     }
 
-    fn verify(&mut self, parts: &mut Parts<'_>, span: Span, tail: &mut Tail) -> StmtKind {
+    fn verify(&mut self, parts: &mut Parts<'_>, span: Span, tail: &mut StatementTail) -> StmtKind {
         let mut during = None;
         let mut every = None;
         for pair in parts.by_ref() {
@@ -368,7 +378,7 @@ impl<'t> Lower<'t> {
             }
         }
         let keyword = behind(span, "verify");
-        if (during.is_none() || every.is_none()) && self.trouble() == tail.trouble {
+        if (during.is_none() || every.is_none()) && self.report_broken() == tail.problems {
             let diagnostic = errors::verify(keyword, during.is_none(), every.is_none());
             self.report(diagnostic);
         }
@@ -379,7 +389,7 @@ impl<'t> Lower<'t> {
         }
     }
 
-    fn approve(&mut self, parts: &mut Parts<'_>, tail: &mut Tail) -> StmtKind {
+    fn approve(&mut self, parts: &mut Parts<'_>, tail: &mut StatementTail) -> StmtKind {
         let question = self.expr_of(parts, "a question");
         let mut by = None;
         for pair in parts.by_ref() {

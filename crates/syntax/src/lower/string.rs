@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Lower, add};
+use super::{TreeBuilder, add};
 use crate::ast::{StringLit, StringPart};
 use crate::errors;
 use crate::grammar::{Pair, Parts, Rule};
@@ -11,12 +11,12 @@ use lockstep_base::source::{Name, Span};
 /// Text that is assembled from its chunks and escapes. Mostly it is a single chunk, which then need
 /// not be copied.
 #[derive(Default)]
-struct Text<'p> {
+struct LiteralText<'p> {
     text: Cow<'p, str>,
     span: Option<Span>,
 }
 
-impl<'p> Text<'p> {
+impl<'p> LiteralText<'p> {
     fn push(&mut self, text: impl Into<Cow<'p, str>>, span: Span) {
         let text = text.into();
         if text.is_empty() {
@@ -35,7 +35,7 @@ impl<'p> Text<'p> {
     }
 }
 
-impl<'t> Lower<'t> {
+impl<'t> TreeBuilder<'t> {
     /// A string literal.
     pub(super) fn string(&mut self, pair: Pair<'_>) -> StringLit {
         let span = self.span_exact(&pair);
@@ -55,7 +55,7 @@ impl<'t> Lower<'t> {
 
     fn short_string(&mut self, inner: Parts<'_>) -> Vec<StringPart> {
         let mut parts = Vec::new();
-        let mut text = Text::default();
+        let mut text = LiteralText::default();
         for pair in inner {
             let span = self.span_exact(&pair);
             match pair.rule() {
@@ -80,7 +80,7 @@ impl<'t> Lower<'t> {
         StringPart::Interpolation { expr, span }
     }
 
-    fn escape<'p>(&mut self, pair: &Pair<'p>, span: Span, text: &mut Text<'p>) {
+    fn escape<'p>(&mut self, pair: &Pair<'p>, span: Span, text: &mut LiteralText<'p>) {
         let written = pair.text();
         let meant = match written.as_bytes().get(1) {
             Some(b'n') => Some('\n'),
@@ -107,12 +107,12 @@ impl<'t> Lower<'t> {
         let pieces: Vec<Pair<'_>> = inner.collect();
         let indent = closing_indent(&pieces);
         let mut parts = Vec::new();
-        let mut text = Text::default();
+        let mut text = LiteralText::default();
         let mut line_start = false;
         for (place, pair) in pieces.iter().enumerate() {
             let span = self.span_exact(pair);
             if pair.rule() == Rule::long_text {
-                let lines = Lines {
+                let lines = LongStringLines {
                     indent,
                     first: place == 0,
                 };
@@ -137,9 +137,9 @@ impl<'t> Lower<'t> {
     fn long_text<'p>(
         &mut self,
         pair: &Pair<'p>,
-        lines: Lines<'_>,
+        lines: LongStringLines<'_>,
         line_start: &mut bool,
-        text: &mut Text<'p>,
+        text: &mut LiteralText<'p>,
     ) {
         let whole = pair.text();
         let mut from = pair.start();
@@ -176,7 +176,13 @@ impl<'t> Lower<'t> {
     }
 
     /// How much of the start of `line` is indentation that is removed.
-    fn margin(&mut self, line: &str, from: usize, ended: bool, lines: &Lines<'_>) -> usize {
+    fn margin(
+        &mut self,
+        line: &str,
+        from: usize,
+        ended: bool,
+        lines: &LongStringLines<'_>,
+    ) -> usize {
         let Some(indent) = lines.indent else {
             return 0;
         };
@@ -194,7 +200,7 @@ impl<'t> Lower<'t> {
 }
 
 /// How the lines of a `"""` string are cut.
-struct Lines<'t> {
+struct LongStringLines<'t> {
     /// What is removed from each line.
     indent: Option<&'t str>,
     /// Whether the chunk is the string's first.

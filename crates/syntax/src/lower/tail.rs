@@ -1,16 +1,16 @@
 //! Lowers what follows the head of a statement: modifiers, the body and handlers.
 
-use super::{Lower, add};
+use super::{TreeBuilder, add};
 use crate::ast::*;
 use crate::grammar::{Pair, Parts, Rule};
 use lockstep_base::source::Span;
 
 /// What follows the head of a statement.
-pub(super) struct Tail {
+pub(super) struct StatementTail {
     /// The statement's first word.
     keyword: &'static str,
     /// How much was wrong before the statement.
-    pub(super) trouble: usize,
+    pub(super) problems: usize,
     pub(super) modifiers: Vec<Modifier>,
     pub(super) body: Option<Block>,
     pub(super) handlers: Vec<Handler>,
@@ -18,11 +18,11 @@ pub(super) struct Tail {
     pub(super) start: Option<usize>,
 }
 
-impl Tail {
+impl StatementTail {
     pub(super) fn new(keyword: &'static str, trouble: usize) -> Self {
         Self {
             keyword,
-            trouble,
+            problems: trouble,
             modifiers: Vec::new(),
             body: None,
             handlers: Vec::new(),
@@ -41,10 +41,15 @@ impl Tail {
     }
 }
 
-impl<'t> Lower<'t> {
+impl<'t> TreeBuilder<'t> {
     /// The rest of a statement: modifiers, body, handlers.
-    pub(super) fn tail_of(&mut self, parts: &mut Parts<'_>, what: &str, trouble: usize) -> Tail {
-        let mut tail = Tail::new("", trouble);
+    pub(super) fn tail_of(
+        &mut self,
+        parts: &mut Parts<'_>,
+        what: &str,
+        trouble: usize,
+    ) -> StatementTail {
+        let mut tail = StatementTail::new("", trouble);
         for pair in parts.by_ref() {
             self.tail_part(pair, what, &mut tail);
         }
@@ -52,14 +57,14 @@ impl<'t> Lower<'t> {
     }
 
     /// A modifier, body or handler. `what` names the statement.
-    pub(super) fn tail_part(&mut self, pair: Pair<'_>, what: &str, tail: &mut Tail) {
+    pub(super) fn tail_part(&mut self, pair: Pair<'_>, what: &str, tail: &mut StatementTail) {
         tail.start.get_or_insert(pair.start());
         match pair.rule() {
             Rule::block => tail.body = Some(self.block(pair)),
             Rule::missing_body => self.no_body(&pair, what),
             Rule::bad_head => {
                 let span = self.span(&pair);
-                let quiet = self.trouble() > tail.trouble;
+                let quiet = self.report_broken() > tail.problems;
                 self.bad_head(pair, tail.keyword, tail.known(), quiet);
                 let kind = ModifierKind::Error;
                 add(&mut tail.modifiers, Modifier { kind, span });
@@ -130,7 +135,7 @@ impl<'t> Lower<'t> {
                     Some(pair) => self.classes(pair),
                     None => Vec::new(),
                 };
-                let trouble = self.trouble();
+                let trouble = self.report_broken();
                 self.bad_heads(&mut parts, trouble);
                 let mut body = self.block(parts.next()?);
                 retry_at_the_end(&mut body, self.before_retry);
@@ -158,7 +163,7 @@ impl<'t> Lower<'t> {
         parts: &mut Parts<'_>,
         what: &str,
         all: Span,
-        tail: &mut Tail,
+        tail: &mut StatementTail,
     ) -> Block {
         for pair in parts.by_ref() {
             self.tail_part(pair, what, tail);

@@ -1,14 +1,14 @@
 //! Lowers `test` blocks.
 
-use super::Lower;
-use super::broken::{Around, Before};
+use super::TreeBuilder;
+use super::broken::{Before, BrokenLineContext};
 use crate::ast::*;
 use crate::grammar::{Pair, Parts, Rule};
 use lockstep_base::source::Span;
 
-impl<'t> Lower<'t> {
+impl<'t> TreeBuilder<'t> {
     pub(super) fn test(&mut self, parts: &mut Parts<'_>, span: Span) -> ItemKind {
-        let trouble = self.trouble();
+        let trouble = self.report_broken();
         let name = match parts.next() {
             Some(pair) if pair.rule() == Rule::string => self.string(pair),
             other => {
@@ -48,11 +48,11 @@ impl<'t> Lower<'t> {
     }
 
     fn test_stmt(&mut self, pair: Pair<'_>, before: Before) -> (TestStmt, Before) {
-        let trouble = self.trouble();
+        let trouble = self.report_broken();
         let span = self.span(&pair);
         let (start, end) = (pair.start(), pair.end());
         if pair.rule() == Rule::error_test {
-            let after = self.error_line(pair, Around::Test, before);
+            let after = self.error_line(pair, BrokenLineContext::Test, before);
             let kind = TestKind::Error;
             return (TestStmt { kind, span }, after);
         }

@@ -1,12 +1,12 @@
 //! Lowers type expressions.
 
-use super::Lower;
+use super::TreeBuilder;
 use crate::ast::{Expr, Ident, TypeExpr, TypeKind};
 use crate::errors;
 use crate::grammar::{Pair, Parts, Rule};
 use lockstep_base::source::Span;
 
-impl<'t> Lower<'t> {
+impl<'t> TreeBuilder<'t> {
     /// The type that must stand next.
     pub(super) fn type_of(&mut self, parts: &mut Parts<'_>) -> TypeExpr {
         match parts.next() {

@@ -1,17 +1,17 @@
 //! Error recovery for unbalanced brackets: where brackets do not match, the indentation decides
 //! which of them was meant to end where.
 
-use super::Mender;
+use super::SourceRepair;
 use super::lexical::{Mark, MarkKind};
 use crate::errors;
 use crate::scan::MAX_NESTING;
 
 /// How many mistakes of a kind are reported; what follows is mostly their consequence.
-const LIMIT: usize = 20;
+const MAX_ERRORS_PER_KIND: usize = 20;
 
 /// Why matching of an open bracket was abandoned.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Gap {
+pub(crate) enum UnclosedReason {
     /// A line that is indented no further than the bracket's line.
     Indentation,
     /// A closing bracket of another kind.
@@ -26,12 +26,12 @@ struct Unclosed {
     token: usize,
     /// Where it is closed instead.
     place: usize,
-    gap: Gap,
+    gap: UnclosedReason,
 }
 
 /// How the brackets fit.
 #[derive(Default)]
-struct Fit {
+struct BracketFit {
     unclosed: Vec<Unclosed>,
     /// Closing brackets that close nothing.
     extra: Vec<usize>,
@@ -41,14 +41,14 @@ struct Fit {
     deep: Vec<(usize, usize)>,
 }
 
-impl Fit {
+impl BracketFit {
     fn fits(&self) -> bool {
         self.unclosed.is_empty() && self.extra.is_empty() && self.wrong.is_empty()
     }
 }
 
 /// Closes what is open, takes out what closes nothing, and empties what is too deep.
-pub(super) fn mend(mender: &mut Mender<'_>, tokens: &[Mark], end: usize) {
+pub(super) fn repair_brackets(mender: &mut SourceRepair<'_>, tokens: &[Mark], end: usize) {
     let mut fit = fit(tokens, end, false);
     if !fit.fits() {
         let indented = self::fit(tokens, end, true);
@@ -68,7 +68,7 @@ pub(super) fn mend(mender: &mut Mender<'_>, tokens: &[Mark], end: usize) {
             char::from(close).to_string()
         };
         mender.edit(unclosed.place, unclosed.place, text);
-        if number < LIMIT {
+        if number < MAX_ERRORS_PER_KIND {
             let width = if close == b'$' { 2 } else { 1 };
             let span = mender.span(token.at, token.at + width);
             let place = mender.span(unclosed.place, unclosed.place);
@@ -83,7 +83,7 @@ pub(super) fn mend(mender: &mut Mender<'_>, tokens: &[Mark], end: usize) {
     }
     for (number, at) in fit.extra.iter().enumerate() {
         mender.edit(*at, at + 1, " ");
-        if number < LIMIT {
+        if number < MAX_ERRORS_PER_KIND {
             let span = mender.span(*at, at + 1);
             let found = mender.source.get(*at..at + 1).unwrap_or("");
             mender.diagnostics.push(errors::closes_nothing(span, found));
@@ -101,7 +101,7 @@ pub(super) fn mend(mender: &mut Mender<'_>, tokens: &[Mark], end: usize) {
     too_deep(mender, tokens, &fit);
 }
 
-fn too_deep(mender: &mut Mender<'_>, tokens: &[Mark], fit: &Fit) {
+fn too_deep(mender: &mut SourceRepair<'_>, tokens: &[Mark], fit: &BracketFit) {
     for (number, (token, end)) in fit.deep.iter().enumerate() {
         let Some(token) = tokens.get(*token) else {
             continue;
@@ -112,7 +112,7 @@ fn too_deep(mender: &mut Mender<'_>, tokens: &[Mark], fit: &Fit) {
             _ => (token.at + 1, ""),
         };
         mender.mask(content, (*end).max(content), hole);
-        if number < LIMIT {
+        if number < MAX_ERRORS_PER_KIND {
             let span = mender.span(token.at, content);
             mender.diagnostics.push(errors::too_deep(span, MAX_NESTING));
         }
@@ -137,26 +137,26 @@ fn kind(close: u8) -> Option<usize> {
 }
 
 /// A walk over the brackets.
-struct Walk<'t> {
+struct BracketWalk<'t> {
     tokens: &'t [Mark],
     open: Vec<usize>,
     /// How many `}`, `]` and `)` would close something, inside the innermost interpolation.
     counts: [usize; 3],
     /// The same around each open interpolation.
-    around: Vec<[usize; 3]>,
+    enclosing: Vec<[usize; 3]>,
     /// The bracket whose content is too deep, while it is open.
     deep: Option<usize>,
-    found: Fit,
+    found: BracketFit,
 }
 
-fn fit(tokens: &[Mark], end: usize, by_indentation: bool) -> Fit {
-    let mut walk = Walk {
+fn fit(tokens: &[Mark], end: usize, by_indentation: bool) -> BracketFit {
+    let mut walk = BracketWalk {
         tokens,
         open: Vec::new(),
         counts: [0; 3],
-        around: Vec::new(),
+        enclosing: Vec::new(),
         deep: None,
-        found: Fit::default(),
+        found: BracketFit::default(),
     };
     for (number, token) in tokens.iter().enumerate() {
         if by_indentation && token.first {
@@ -169,12 +169,12 @@ fn fit(tokens: &[Mark], end: usize, by_indentation: bool) -> Fit {
         }
     }
     while !walk.open.is_empty() {
-        walk.give_up(end, Gap::End);
+        walk.give_up(end, UnclosedReason::End);
     }
     walk.found
 }
 
-impl Walk<'_> {
+impl BracketWalk<'_> {
     fn push(&mut self, number: usize, close: u8) {
         if self.open.len() >= MAX_NESTING && self.deep.is_none() {
             self.deep = self.open.last().copied();
@@ -182,7 +182,7 @@ impl Walk<'_> {
         self.open.push(number);
         match kind(close) {
             Some(kind) => self.counts[kind] += 1,
-            None => self.around.push(std::mem::take(&mut self.counts)),
+            None => self.enclosing.push(std::mem::take(&mut self.counts)),
         }
     }
 
@@ -195,7 +195,7 @@ impl Walk<'_> {
         let number = self.open.pop()?;
         match kind(self.tokens.get(number).map_or(b'}', closing)) {
             Some(kind) => self.counts[kind] -= 1,
-            None => self.counts = self.around.pop().unwrap_or_default(),
+            None => self.counts = self.enclosing.pop().unwrap_or_default(),
         }
         if self.deep == Some(number) {
             self.deep = None;
@@ -205,7 +205,7 @@ impl Walk<'_> {
     }
 
     /// Takes the innermost bracket off, which is never closed.
-    fn give_up(&mut self, place: usize, gap: Gap) {
+    fn give_up(&mut self, place: usize, gap: UnclosedReason) {
         let inside = self.open.len() > MAX_NESTING;
         if let Some(token) = self.pop(place) {
             // What is inside a part that is too deep is taken out anyway.
@@ -231,7 +231,7 @@ impl Walk<'_> {
             if !ended || top.line == token.line || closing(top) == b'$' {
                 return;
             }
-            self.give_up(token.after, Gap::Indentation);
+            self.give_up(token.after, UnclosedReason::Indentation);
         }
     }
 
@@ -257,7 +257,7 @@ impl Walk<'_> {
             self.pop(token.at);
         } else if kind(close).is_none_or(|kind| self.counts[kind] > 0) {
             while self.top().is_some_and(|top| closing(top) != close) {
-                self.give_up(token.after, Gap::Closer);
+                self.give_up(token.after, UnclosedReason::Closer);
             }
             self.pop(token.at);
         } else if wanted != b'$' && self.next_close(number) != Some(wanted) {

@@ -2,8 +2,8 @@
 //! operators. The tokens come from the lexer; this file decides what to do with those that do not
 //! fit, and returns the brackets.
 
-use super::Mender;
-use crate::lexer::{self, PieceEnd, TokenKind};
+use super::SourceRepair;
+use crate::lexer::{self, PieceEnd, RecoveryTokenKind};
 use crate::{errors, words};
 use lockstep_base::source::Span;
 
@@ -51,9 +51,9 @@ struct Interpolation {
 
 /// Reads `mender`'s source, repairs what it can, and returns the brackets and the end of the last
 /// token.
-pub(super) fn mend(mender: &mut Mender<'_>) -> (Vec<Mark>, usize) {
+pub(super) fn repair_tokens(mender: &mut SourceRepair<'_>) -> (Vec<Mark>, usize) {
     let source = mender.source;
-    let mut lexer = Lexer {
+    let mut lexer = RecoveryLexer {
         mender,
         source,
         bytes: source.as_bytes(),
@@ -71,8 +71,8 @@ pub(super) fn mend(mender: &mut Mender<'_>) -> (Vec<Mark>, usize) {
     (lexer.tokens, lexer.after)
 }
 
-struct Lexer<'m, 't> {
-    mender: &'m mut Mender<'t>,
+struct RecoveryLexer<'m, 't> {
+    mender: &'m mut SourceRepair<'t>,
     source: &'t str,
     bytes: &'t [u8],
     tokens: Vec<Mark>,
@@ -87,7 +87,7 @@ struct Lexer<'m, 't> {
     after: usize,
 }
 
-impl Lexer<'_, '_> {
+impl RecoveryLexer<'_, '_> {
     fn byte(&self, at: usize) -> u8 {
         self.bytes.get(at).copied().unwrap_or(0)
     }
@@ -100,13 +100,13 @@ impl Lexer<'_, '_> {
         let mut at = 0;
         while let Some(token) = lexer::token_at(self.source, at) {
             at = match token.kind {
-                TokenKind::LineEnd => self.newline(at),
-                TokenKind::Blank | TokenKind::Comment => token.end,
-                TokenKind::Word
-                | TokenKind::Number
-                | TokenKind::Text
-                | TokenKind::Sign
-                | TokenKind::Strange => {
+                RecoveryTokenKind::LineEnd => self.newline(at),
+                RecoveryTokenKind::Blank | RecoveryTokenKind::Comment => token.end,
+                RecoveryTokenKind::Word
+                | RecoveryTokenKind::Number
+                | RecoveryTokenKind::Text
+                | RecoveryTokenKind::Sign
+                | RecoveryTokenKind::Strange => {
                     let byte = self.byte(at);
                     let first = std::mem::replace(&mut self.fresh, false);
                     if first {
@@ -191,11 +191,11 @@ impl Lexer<'_, '_> {
     }
 
     /// Reads a token that is no blank and no comment, and returns where the next may begin.
-    fn visible(&mut self, token: lexer::Token, first: bool) -> usize {
+    fn visible(&mut self, token: lexer::RecoveryToken, first: bool) -> usize {
         let at = token.start;
         match token.kind {
-            TokenKind::Text => self.string(at, token.end, token.is_long_quotes()),
-            TokenKind::Sign | TokenKind::Strange => self.sign(at, first),
+            RecoveryTokenKind::Text => self.string(at, token.end, token.is_long_quotes()),
+            RecoveryTokenKind::Sign | RecoveryTokenKind::Strange => self.sign(at, first),
             _ => token.end,
         }
     }

@@ -6,13 +6,13 @@
 mod brackets;
 mod lexical;
 
-pub(super) use brackets::Gap;
+pub(super) use brackets::UnclosedReason;
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::{FileId, Span};
 
 /// A change of the text, in places of the source.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Edit {
+pub(super) struct RepairEdit {
     /// Where the replaced text begins.
     pub(super) start: usize,
     /// Where it ends.
@@ -25,24 +25,24 @@ pub(super) struct Edit {
 #[derive(Debug, Clone)]
 pub(super) struct Repair {
     /// The change.
-    pub(super) edit: Edit,
+    pub(super) edit: RepairEdit,
     /// The mistake.
     pub(super) diagnostic: Diagnostic,
 }
 
 /// The source with all that was found wrong so far.
-pub(super) struct Mender<'t> {
+pub(super) struct SourceRepair<'t> {
     file: FileId,
     /// The source, after its byte order mark.
     source: &'t str,
     /// How long the byte order mark is.
     offset: usize,
-    edits: Vec<Edit>,
+    edits: Vec<RepairEdit>,
     /// What is wrong.
     pub(super) diagnostics: Vec<Diagnostic>,
 }
 
-impl<'t> Mender<'t> {
+impl<'t> SourceRepair<'t> {
     /// Closes what is open and translates what is foreign.
     pub(super) fn new(file: FileId, source: &'t str, offset: usize) -> Self {
         let mut mender = Self {
@@ -52,8 +52,8 @@ impl<'t> Mender<'t> {
             edits: Vec::new(),
             diagnostics: Vec::new(),
         };
-        let (tokens, end) = lexical::mend(&mut mender);
-        brackets::mend(&mut mender, &tokens, end);
+        let (tokens, end) = lexical::repair_tokens(&mut mender);
+        brackets::repair_brackets(&mut mender, &tokens, end);
         mender
     }
 
@@ -63,7 +63,7 @@ impl<'t> Mender<'t> {
     }
 
     fn edit(&mut self, start: usize, end: usize, text: impl Into<String>) {
-        self.edits.push(Edit {
+        self.edits.push(RepairEdit {
             start,
             end,
             text: text.into(),
@@ -105,7 +105,7 @@ impl<'t> Mender<'t> {
     }
 
     /// Adds the changes that do not overlap earlier ones; returns whether there were any.
-    pub(super) fn take(&mut self, repairs: &[Repair]) -> bool {
+    pub(super) fn into_edits(&mut self, repairs: &[Repair]) -> bool {
         let mut taken = false;
         for repair in repairs {
             let mut edit = repair.edit.clone();
@@ -126,8 +126,8 @@ impl<'t> Mender<'t> {
     }
 
     /// The repaired text and the mapping back to the source.
-    pub(super) fn mended(&self) -> (String, Places) {
-        let mut edits: Vec<&Edit> = self.edits.iter().collect();
+    pub(super) fn repaired(&self) -> (String, RepairedPositions) {
+        let mut edits: Vec<&RepairEdit> = self.edits.iter().collect();
         // Stable: insertions at one place stay in the order in which they were made.
         edits.sort_by_key(|edit| (edit.start, edit.end));
         let mut text = String::with_capacity(self.source.len() + 64);
@@ -138,7 +138,7 @@ impl<'t> Mender<'t> {
                 continue;
             };
             text.push_str(kept);
-            changes.push(Change {
+            changes.push(ChangedRange {
                 start: text.len(),
                 end: text.len() + edit.text.len(),
                 source_start: edit.start,
@@ -148,7 +148,7 @@ impl<'t> Mender<'t> {
             at = edit.end;
         }
         text.push_str(self.source.get(at..).unwrap_or(""));
-        let places = Places {
+        let places = RepairedPositions {
             start: self.offset,
             changes,
         };
@@ -158,7 +158,7 @@ impl<'t> Mender<'t> {
 
 /// A changed range, in the repaired text and in the source.
 #[derive(Debug, Clone, Copy)]
-struct Change {
+struct ChangedRange {
     start: usize,
     end: usize,
     source_start: usize,
@@ -167,14 +167,14 @@ struct Change {
 
 /// Maps positions in the repaired text to positions in the source.
 #[derive(Debug, Default)]
-pub(super) struct Places {
+pub(super) struct RepairedPositions {
     /// Where the source begins in the file (after a byte order mark).
     start: usize,
     /// What was changed, in order.
-    changes: Vec<Change>,
+    changes: Vec<ChangedRange>,
 }
 
-impl Places {
+impl RepairedPositions {
     /// The places of a text that was not changed, behind `start` bytes.
     pub(super) fn unchanged(start: usize) -> Self {
         Self {
@@ -184,7 +184,7 @@ impl Places {
     }
 
     /// The place in the file.
-    pub(super) fn at(&self, place: usize) -> usize {
+    pub(super) fn source_position(&self, place: usize) -> usize {
         self.source(place) + self.start
     }
 

@@ -6,7 +6,8 @@ use super::{codes, read};
 
 /// How long parsing may take. Without optimization and in parallel with other tests it takes
 /// longer; what grows exponentially takes longer than any limit.
-pub(super) const SOON: Duration = Duration::from_secs(if cfg!(debug_assertions) { 20 } else { 1 });
+pub(super) const PARSE_TIME_LIMIT: Duration =
+    Duration::from_secs(if cfg!(debug_assertions) { 20 } else { 1 });
 
 /// Reads a text, which must not take long.
 #[track_caller]
@@ -14,7 +15,7 @@ fn quickly(text: &str) -> Vec<&'static str> {
     let start = Instant::now();
     let codes = codes(text);
     let took = start.elapsed();
-    assert!(took < SOON, "it took {took:?}");
+    assert!(took < PARSE_TIME_LIMIT, "it took {took:?}");
     codes
 }
 

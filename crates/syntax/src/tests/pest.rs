@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::random::{cut, damage, soup};
 use super::{EVERYTHING, FIRST};
 use crate::grammar::{Parts, Reading};
-use crate::recover::Mender;
+use crate::recover::SourceRepair;
 use crate::scan::scan;
 use lockstep_base::source::FileId;
 
@@ -18,9 +18,9 @@ use lockstep_base::source::FileId;
 struct Pest;
 
 /// A piece: how deep it is, what it is, and where.
-type Piece = (usize, String, usize, usize);
+type PestPair = (usize, String, usize, usize);
 
-fn of_pest(pairs: Pairs<'_, Rule>, depth: usize, all: &mut Vec<Piece>) {
+fn of_pest(pairs: Pairs<'_, Rule>, depth: usize, all: &mut Vec<PestPair>) {
     for pair in pairs {
         let span = pair.as_span();
         let rule = format!("{:?}", pair.as_rule());
@@ -29,7 +29,7 @@ fn of_pest(pairs: Pairs<'_, Rule>, depth: usize, all: &mut Vec<Piece>) {
     }
 }
 
-fn of_ours(parts: Parts<'_>, depth: usize, all: &mut Vec<Piece>) {
+fn of_ours(parts: Parts<'_>, depth: usize, all: &mut Vec<PestPair>) {
     for pair in parts {
         let rule = format!("{:?}", pair.rule());
         all.push((depth, rule, pair.start(), pair.end()));
@@ -56,7 +56,7 @@ fn same(text: &str) {
 
 /// Compares the pairs of a file, as it is written and as it is repaired.
 fn compare(text: &str) {
-    let mended = Mender::new(FileId(0), text, 0).mended().0;
+    let mended = SourceRepair::new(FileId(0), text, 0).repaired().0;
     for text in [text, &mended] {
         let scan = scan(text);
         if !scan.clean {

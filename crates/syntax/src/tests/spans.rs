@@ -8,7 +8,7 @@ use lockstep_base::source::Span;
 /// Checks all places of a parse.
 pub(super) fn check(text: &str, parse: &Parse) {
     let all = parse.file.span;
-    let mut checker = Checker { text, outer: all };
+    let mut checker = SpanChecker { text, outer: all };
     assert_eq!(all.range(), 0..text.len());
     checker.visit_file(&parse.file);
     for comment in &parse.comments {
@@ -24,13 +24,13 @@ pub(super) fn check(text: &str, parse: &Parse) {
     }
 }
 
-struct Checker<'t> {
+struct SpanChecker<'t> {
     text: &'t str,
     /// The span of the node around.
     outer: Span,
 }
 
-impl Checker<'_> {
+impl SpanChecker<'_> {
     #[track_caller]
     fn inside(&mut self, span: Span, outer: Span) {
         assert!(span.start <= span.end, "{span:?} is turned around");
@@ -55,7 +55,7 @@ impl Checker<'_> {
     }
 }
 
-impl<'a> Visit<'a> for Checker<'_> {
+impl<'a> Visit<'a> for SpanChecker<'_> {
     fn visit_span(&mut self, span: Span) {
         self.inside(span, self.outer);
     }

@@ -1,8 +1,8 @@
 //! The trace of a simulated run, and queries on it.
 
 use lockstep_base::source::Name;
-use lockstep_engine::notice::{Happened, Status};
-use lockstep_engine::pattern::Pattern;
+use lockstep_engine::path_pattern::PathPattern;
+use lockstep_engine::run_event::{RunEventKind, Status};
 use lockstep_engine::state::Transitions;
 use lockstep_engine::{BrokenInvariant, Effect, Event};
 
@@ -10,7 +10,7 @@ use lockstep_engine::{BrokenInvariant, Effect, Event};
 #[derive(Debug, Clone, Default)]
 pub struct Trace {
     /// The reported events with their times, in virtual milliseconds.
-    pub told: Vec<(i64, Happened)>,
+    pub told: Vec<(i64, RunEventKind)>,
     /// How it ended; nothing if it came to a stop before its end.
     pub status: Option<Status>,
     /// The rule of its own that the machine has broken, if it has: then the run did not end.
@@ -22,7 +22,7 @@ pub struct Trace {
     /// The most commands and actions that ran at once.
     pub width: usize,
     /// Every event and the effects that the machine returned, if the script requested that.
-    pub handled: Vec<Handled>,
+    pub handled: Vec<HandledEvent>,
     /// How much was still in flight in the machine and in the world at the end: nothing, if all is
     /// well.
     pub left_over: usize,
@@ -30,7 +30,7 @@ pub struct Trace {
 
 /// An event and what the machine made of it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Handled {
+pub struct HandledEvent {
     /// When.
     pub at: i64,
     /// What came in.
@@ -40,7 +40,7 @@ pub struct Handled {
 }
 
 /// Where in the trace nodes that match a pattern first started and last ended.
-struct Extent {
+struct NodeExtent {
     first_start: Option<usize>,
     last_start: Option<usize>,
     first_end: Option<usize>,
@@ -52,18 +52,18 @@ impl Trace {
     pub fn status_of(&self, path: &str) -> Option<Status> {
         let mut told = self.told.iter().rev();
         told.find_map(|(_, happened)| match happened {
-            Happened::NodeFinished { node, status, .. } if **node == *path => Some(*status),
-            Happened::RunStarted { .. }
-            | Happened::NodeStarted { .. }
-            | Happened::NodeWaiting { .. }
-            | Happened::NodeOutput { .. }
-            | Happened::NodeFinished { .. }
-            | Happened::RunFinished { .. } => None,
+            RunEventKind::NodeFinished { node, status, .. } if **node == *path => Some(*status),
+            RunEventKind::RunStarted { .. }
+            | RunEventKind::NodeStarted { .. }
+            | RunEventKind::NodeWaiting { .. }
+            | RunEventKind::NodeOutput { .. }
+            | RunEventKind::NodeFinished { .. }
+            | RunEventKind::RunFinished { .. } => None,
         })
     }
 
     /// The nodes that match a pattern, each once, in the order first reported.
-    pub fn nodes(&self, pattern: &Pattern) -> Vec<Name> {
+    pub fn nodes(&self, pattern: &PathPattern) -> Vec<Name> {
         let mut found = indexmap::IndexSet::new();
         for (_, happened) in &self.told {
             if let Some(node) = node_of(happened).filter(|node| pattern.matches(node)) {
@@ -74,21 +74,21 @@ impl Trace {
     }
 
     /// How often nodes that match a pattern started.
-    pub fn starts(&self, pattern: &Pattern) -> usize {
-        let starts = |happened: &Happened| match happened {
-            Happened::NodeStarted { node, .. } => pattern.matches(node),
-            Happened::RunStarted { .. }
-            | Happened::NodeWaiting { .. }
-            | Happened::NodeOutput { .. }
-            | Happened::NodeFinished { .. }
-            | Happened::RunFinished { .. } => false,
+    pub fn starts(&self, pattern: &PathPattern) -> usize {
+        let starts = |happened: &RunEventKind| match happened {
+            RunEventKind::NodeStarted { node, .. } => pattern.matches(node),
+            RunEventKind::RunStarted { .. }
+            | RunEventKind::NodeWaiting { .. }
+            | RunEventKind::NodeOutput { .. }
+            | RunEventKind::NodeFinished { .. }
+            | RunEventKind::RunFinished { .. } => false,
         };
         self.told.iter().filter(|(_, it)| starts(it)).count()
     }
 
     /// Whether everything that matches the first pattern had ended before anything that matches the
     /// second started. Both must have happened.
-    pub fn before(&self, first: &Pattern, then: &Pattern) -> bool {
+    pub fn before(&self, first: &PathPattern, then: &PathPattern) -> bool {
         match (self.extent(first).last_end, self.extent(then).first_start) {
             (Some(end), Some(start)) => {
                 let (first, then) = (self.extent(first).last_start, self.extent(then).first_start);
@@ -99,7 +99,7 @@ impl Trace {
     }
 
     /// Whether everything that matches either pattern ran at one and the same time.
-    pub fn overlap(&self, one: &Pattern, other: &Pattern) -> bool {
+    pub fn overlap(&self, one: &PathPattern, other: &PathPattern) -> bool {
         let (one, other) = (self.extent(one), self.extent(other));
         let last_start = one.last_start.max(other.last_start);
         let ends = [one.first_end, other.first_end];
@@ -109,8 +109,8 @@ impl Trace {
             && other.first_start.is_some()
     }
 
-    fn extent(&self, pattern: &Pattern) -> Extent {
-        let mut extent = Extent {
+    fn extent(&self, pattern: &PathPattern) -> NodeExtent {
+        let mut extent = NodeExtent {
             first_start: None,
             last_start: None,
             first_end: None,
@@ -118,15 +118,17 @@ impl Trace {
         };
         for (at, (_, happened)) in self.told.iter().enumerate() {
             let (first, last) = match happened {
-                Happened::NodeStarted { .. } => (&mut extent.first_start, &mut extent.last_start),
-                Happened::NodeFinished { status, .. } if *status != Status::Skipped => {
+                RunEventKind::NodeStarted { .. } => {
+                    (&mut extent.first_start, &mut extent.last_start)
+                }
+                RunEventKind::NodeFinished { status, .. } if *status != Status::Skipped => {
                     (&mut extent.first_end, &mut extent.last_end)
                 }
-                Happened::RunStarted { .. }
-                | Happened::NodeWaiting { .. }
-                | Happened::NodeOutput { .. }
-                | Happened::NodeFinished { .. }
-                | Happened::RunFinished { .. } => continue,
+                RunEventKind::RunStarted { .. }
+                | RunEventKind::NodeWaiting { .. }
+                | RunEventKind::NodeOutput { .. }
+                | RunEventKind::NodeFinished { .. }
+                | RunEventKind::RunFinished { .. } => continue,
             };
             if node_of(happened).is_some_and(|node| pattern.matches(node)) {
                 first.get_or_insert(at);
@@ -137,12 +139,12 @@ impl Trace {
     }
 }
 
-fn node_of(happened: &Happened) -> Option<&Name> {
+fn node_of(happened: &RunEventKind) -> Option<&Name> {
     match happened {
-        Happened::NodeStarted { node, .. }
-        | Happened::NodeWaiting { node, .. }
-        | Happened::NodeOutput { node, .. }
-        | Happened::NodeFinished { node, .. } => Some(node),
-        Happened::RunStarted { .. } | Happened::RunFinished { .. } => None,
+        RunEventKind::NodeStarted { node, .. }
+        | RunEventKind::NodeWaiting { node, .. }
+        | RunEventKind::NodeOutput { node, .. }
+        | RunEventKind::NodeFinished { node, .. } => Some(node),
+        RunEventKind::RunStarted { .. } | RunEventKind::RunFinished { .. } => None,
     }
 }

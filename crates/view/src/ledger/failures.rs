@@ -2,58 +2,61 @@
 
 use std::collections::HashMap;
 
-use crate::style::{Line, Mark, Tone};
-use crate::{Summary, Tail, Trouble, text, words};
+use crate::style::{LineSymbol, StyledLine, Tone};
+use crate::{OutputTail, RunSummary, UnresolvedFailure, phrases, text};
 use lockstep_lang::ir::FailureClass;
 
-use super::Ledger;
+use super::LedgerFormat;
 
 /// At most so many failures are shown in full.
-const IN_FULL: usize = 20;
+const MAX_FULL_FAILURES: usize = 20;
 /// At most so many more are shown in a line each.
-const IN_A_LINE: usize = 30;
+const MAX_ONE_LINE_FAILURES: usize = 30;
 /// At most so many nodes that fail for the same reason are named.
-const NAMED: usize = 4;
+const MAX_NAMED_NODES: usize = 4;
 
 /// At most so many lines of a command are shown.
-const COMMAND_LINES: usize = 10;
+const MAX_COMMAND_LINES: usize = 10;
 
 /// Failures that are shown as one: a single one, or all at one barrier for the same reason.
-struct Group<'a> {
-    first: &'a Trouble,
-    others: Vec<&'a Trouble>,
+struct FailureGroup<'a> {
+    first: &'a UnresolvedFailure,
+    others: Vec<&'a UnresolvedFailure>,
 }
 
-pub(super) fn lines(ledger: &Ledger<'_>, summary: &Summary) -> Vec<Line> {
-    let troubles = summary.troubles();
-    let (ignored, real): (Vec<&Trouble>, Vec<&Trouble>) =
+pub(super) fn lines(ledger: &LedgerFormat<'_>, summary: &RunSummary) -> Vec<StyledLine> {
+    let troubles = summary.unresolved_failures();
+    let (ignored, real): (Vec<&UnresolvedFailure>, Vec<&UnresolvedFailure>) =
         troubles.into_iter().partition(|trouble| trouble.ignored);
     let groups = groups(real);
     let mut lines = Vec::new();
-    for (at, group) in groups.iter().enumerate().take(IN_FULL) {
+    for (at, group) in groups.iter().enumerate().take(MAX_FULL_FAILURES) {
         if at > 0 {
-            lines.push(Line::new());
+            lines.push(StyledLine::new());
         }
         in_full(ledger, group, &mut lines);
     }
     short(
         ledger,
-        groups.iter().skip(IN_FULL).map(|group| group.first),
-        Mark::Bad,
+        groups
+            .iter()
+            .skip(MAX_FULL_FAILURES)
+            .map(|group| group.first),
+        LineSymbol::Bad,
         &mut lines,
     );
-    short(ledger, ignored.into_iter(), Mark::Warn, &mut lines);
+    short(ledger, ignored.into_iter(), LineSymbol::Warn, &mut lines);
     lines
 }
 
 /// The first causes come first; failures that only follow from a broken barrier come after them, as
 /// one group.
-fn groups(troubles: Vec<&Trouble>) -> Vec<Group<'_>> {
-    let (followers, mut groups): (Vec<&Trouble>, Vec<Group<'_>>) = {
-        let (followers, causes): (Vec<&Trouble>, Vec<&Trouble>) = troubles
+fn groups(troubles: Vec<&UnresolvedFailure>) -> Vec<FailureGroup<'_>> {
+    let (followers, mut groups): (Vec<&UnresolvedFailure>, Vec<FailureGroup<'_>>) = {
+        let (followers, causes): (Vec<&UnresolvedFailure>, Vec<&UnresolvedFailure>) = troubles
             .into_iter()
             .partition(|trouble| trouble.failure.class == FailureClass::Barrier);
-        let single = |first| Group {
+        let single = |first| FailureGroup {
             first,
             others: Vec::new(),
         };
@@ -65,7 +68,7 @@ fn groups(troubles: Vec<&Trouble>) -> Vec<Group<'_>> {
             Some(at) => groups[*at].others.push(trouble),
             None => {
                 known.insert(&trouble.failure.message, groups.len());
-                groups.push(Group {
+                groups.push(FailureGroup {
                     first: trouble,
                     others: Vec::new(),
                 });
@@ -75,16 +78,16 @@ fn groups(troubles: Vec<&Trouble>) -> Vec<Group<'_>> {
     groups
 }
 
-fn in_full(ledger: &Ledger<'_>, group: &Group<'_>, lines: &mut Vec<Line>) {
+fn in_full(ledger: &LedgerFormat<'_>, group: &FailureGroup<'_>, lines: &mut Vec<StyledLine>) {
     let style = ledger.style;
     let failure = &group.first.failure;
-    let mut head = Line::of(Tone::Bad, format!("{} ", style.mark(Mark::Bad)));
+    let mut head = StyledLine::of(Tone::Bad, format!("{} ", style.mark(LineSymbol::Bad)));
     head.add(Tone::Bold, text::clean(&failure.node));
     lines.push(head);
     for (at, message) in text::lines(&failure.message).into_iter().enumerate() {
-        let mut line = Line::of(Tone::Plain, "  ");
+        let mut line = StyledLine::of(Tone::Plain, "  ");
         if at == 0 {
-            line.add(Tone::Bad, words::class(failure));
+            line.add(Tone::Bad, phrases::class_text(failure));
         }
         line.add(Tone::Plain, message);
         lines.push(line);
@@ -95,10 +98,13 @@ fn in_full(ledger: &Ledger<'_>, group: &Group<'_>, lines: &mut Vec<Line>) {
         .filter(|(span, sources)| sources.get(span.file).is_some())
         .map(|(span, sources)| sources.place(span));
     if let Some(place) = place {
-        lines.push(Line::of(Tone::Dim, format!("  at {}", text::clean(&place))));
+        lines.push(StyledLine::of(
+            Tone::Dim,
+            format!("  at {}", text::clean(&place)),
+        ));
     }
     if !group.others.is_empty() {
-        lines.push(Line::of(
+        lines.push(StyledLine::of(
             Tone::Dim,
             format!("  {}", also(ledger, &group.others)),
         ));
@@ -109,13 +115,13 @@ fn in_full(ledger: &Ledger<'_>, group: &Group<'_>, lines: &mut Vec<Line>) {
 }
 
 /// `and 49 more for the same reason: search → prod.eu, cart → prod.eu, …`
-fn also(ledger: &Ledger<'_>, others: &[&Trouble]) -> String {
+fn also(ledger: &LedgerFormat<'_>, others: &[&UnresolvedFailure]) -> String {
     let names: Vec<String> = others
         .iter()
-        .take(NAMED)
+        .take(MAX_NAMED_NODES)
         .map(|trouble| ledger.label(&trouble.failure.node))
         .collect();
-    let more = if others.len() > NAMED {
+    let more = if others.len() > MAX_NAMED_NODES {
         format!(", {}", ledger.style.ellipsis())
     } else {
         String::new()
@@ -128,29 +134,33 @@ fn also(ledger: &Ledger<'_>, others: &[&Trouble]) -> String {
 }
 
 /// The command that failed or was stopped, and the end of what it wrote.
-fn output(ledger: &Ledger<'_>, tail: &Tail, node: &str, lines: &mut Vec<Line>) {
+fn output(ledger: &LedgerFormat<'_>, tail: &OutputTail, node: &str, lines: &mut Vec<StyledLine>) {
     let style = ledger.style;
-    let mut dim = |text: String| lines.push(Line::of(Tone::Dim, text));
+    let mut dim = |text: String| lines.push(StyledLine::of(Tone::Dim, text));
     if &*tail.node != node {
         dim(format!("  in {}", text::clean(&tail.node)));
     }
-    for (at, line) in tail.command.lines().take(COMMAND_LINES).enumerate() {
+    for (at, line) in tail.command.lines().take(MAX_COMMAND_LINES).enumerate() {
         let sign = if at == 0 { "$ " } else { "  " };
         dim(format!("  {sign}{}", text::clean(line)));
     }
-    let more = tail.command.lines().count().saturating_sub(COMMAND_LINES);
+    let more = tail
+        .command
+        .lines()
+        .count()
+        .saturating_sub(MAX_COMMAND_LINES);
     if more > 0 {
-        let more = words::many(more, "more line");
+        let more = phrases::count_text(more, "more line");
         dim(format!("    {} {more}", style.ellipsis()));
     }
     let bar = format!("  {} ", style.bar());
     let mut said = |tone, what: &str| {
-        let mut line = Line::of(Tone::Bad, bar.as_str());
+        let mut line = StyledLine::of(Tone::Bad, bar.as_str());
         line.add(tone, text::clean(what));
         lines.push(line);
     };
     if tail.earlier > 0 {
-        let earlier = words::many(tail.earlier, "earlier line");
+        let earlier = phrases::count_text(tail.earlier, "earlier line");
         said(Tone::Dim, &format!("{} {earlier}", style.ellipsis()));
     }
     for line in &tail.lines {
@@ -160,30 +170,33 @@ fn output(ledger: &Ledger<'_>, tail: &Tail, node: &str, lines: &mut Vec<Line>) {
 
 /// A line for each.
 fn short<'a>(
-    ledger: &Ledger<'_>,
-    troubles: impl ExactSizeIterator<Item = &'a Trouble>,
-    mark: Mark,
-    lines: &mut Vec<Line>,
+    ledger: &LedgerFormat<'_>,
+    troubles: impl ExactSizeIterator<Item = &'a UnresolvedFailure>,
+    mark: LineSymbol,
+    lines: &mut Vec<StyledLine>,
 ) {
     let count = troubles.len();
     if count == 0 {
         return;
     }
     if !lines.is_empty() {
-        lines.push(Line::new());
+        lines.push(StyledLine::new());
     }
-    for trouble in troubles.take(IN_A_LINE) {
+    for trouble in troubles.take(MAX_ONE_LINE_FAILURES) {
         let failure = &trouble.failure;
         let message = text::first_line(&failure.message, ledger.style.ellipsis());
-        let mut line = Line::of(mark.tone(), format!("{} ", ledger.style.mark(mark)));
+        let mut line = StyledLine::of(mark.tone(), format!("{} ", ledger.style.mark(mark)));
         line.add(Tone::Plain, ledger.label(&failure.node));
         let ignored = if trouble.ignored { " ignored: " } else { " " };
         line.add(Tone::Dim, format!(" {ignored}"));
-        line.add(Tone::Plain, format!("{}{message}", words::class(failure)));
+        line.add(
+            Tone::Plain,
+            format!("{}{message}", phrases::class_text(failure)),
+        );
         lines.push(line);
     }
-    if count > IN_A_LINE {
-        let more = count - IN_A_LINE;
-        lines.push(Line::of(mark.tone(), format!("  and {more} more")));
+    if count > MAX_ONE_LINE_FAILURES {
+        let more = count - MAX_ONE_LINE_FAILURES;
+        lines.push(StyledLine::of(mark.tone(), format!("  and {more} more")));
     }
 }

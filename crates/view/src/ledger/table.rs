@@ -3,27 +3,27 @@
 
 use indexmap::IndexMap;
 
-use crate::style::{Line, Mark, Tone};
-use crate::{Row, Style, Summary, path, text, words};
-use lockstep_engine::notice::Status;
+use crate::style::{LineSymbol, StyledLine, Tone};
+use crate::{LedgerRow, RunSummary, Style, path, phrases, text};
+use lockstep_engine::run_event::Status;
 
-use super::Ledger;
+use super::LedgerFormat;
 
 /// With more deployments than this, those that need no attention are grouped.
 const ALL: usize = 60;
 /// The smallest group of cells; fewer are shown one by one.
-const FEW: usize = 3;
+const MIN_FOLDED_CELLS: usize = 3;
 /// At most so many failed deployments are shown one by one.
-const FAILED: usize = 200;
+const MAX_LISTED_FAILURES: usize = 200;
 /// A version longer than this is not repeated.
-const LONG: usize = 16;
+const MAX_REPEATED_VERSION_CHARS: usize = 16;
 /// A column is never cut below this.
-const NARROW: usize = 8;
+const MIN_COLUMN_WIDTH: usize = 8;
 
 /// The cells of a line, as texts.
 #[derive(Debug)]
-struct Cells {
-    mark: Mark,
+struct LedgerCells {
+    mark: LineSymbol,
     service: String,
     target: String,
     before: String,
@@ -33,7 +33,7 @@ struct Cells {
     quiet: bool,
 }
 
-pub(super) fn lines(ledger: &Ledger<'_>, summary: &Summary) -> Vec<Line> {
+pub(super) fn lines(ledger: &LedgerFormat<'_>, summary: &RunSummary) -> Vec<StyledLine> {
     let (mut cells, more) = if summary.rows().len() > ALL {
         folded(ledger, summary)
     } else {
@@ -42,13 +42,16 @@ pub(super) fn lines(ledger: &Ledger<'_>, summary: &Summary) -> Vec<Line> {
     tell_apart(summary, &mut cells);
     let mut lines = layout(ledger, &cells);
     if more > 0 {
-        lines.push(Line::of(
+        lines.push(StyledLine::of(
             Tone::Bad,
             format!("  and {more} more that failed"),
         ));
     }
     for stage in summary.skipped_stages() {
-        let mut line = Line::of(Tone::Dim, format!("{} ", ledger.style.mark(Mark::Skip)));
+        let mut line = StyledLine::of(
+            Tone::Dim,
+            format!("{} ", ledger.style.mark(LineSymbol::Skip)),
+        );
         line.add(
             Tone::Dim,
             format!("stage {} not started", ledger.label(stage)),
@@ -58,7 +61,7 @@ pub(super) fn lines(ledger: &Ledger<'_>, summary: &Summary) -> Vec<Line> {
     lines
 }
 
-fn single(ledger: &Ledger<'_>, row: &Row) -> Cells {
+fn single(ledger: &LedgerFormat<'_>, row: &LedgerRow) -> LedgerCells {
     let (before, after) = versions(row);
     let cell =
         |text: Option<&str>| text.map_or(String::new(), |text| text::clean(text).into_owned());
@@ -67,20 +70,20 @@ fn single(ledger: &Ledger<'_>, row: &Row) -> Cells {
         true => ledger.style.dash().to_owned(),
         false => text,
     };
-    Cells {
+    LedgerCells {
         mark: mark(row.status),
         service: text::clean(&row.service).into_owned(),
         target: text::clean(&row.target).into_owned(),
         before: dash(cell(before)),
         after: dash(cell(after)),
         word: word(row),
-        took: row.took_ms.map(words::took).unwrap_or_default(),
+        took: row.took_ms.map(phrases::duration_text).unwrap_or_default(),
         quiet: row.status == Status::Skipped || row.status == Status::Pending,
     }
 }
 
 /// The versions before and after, as far as they are known.
-fn versions(row: &Row) -> (Option<&str>, Option<&str>) {
+fn versions(row: &LedgerRow) -> (Option<&str>, Option<&str>) {
     let before = row.before.as_deref();
     let after = row.after.as_deref();
     match row.status {
@@ -92,18 +95,18 @@ fn versions(row: &Row) -> (Option<&str>, Option<&str>) {
     }
 }
 
-fn mark(status: Status) -> Mark {
+fn mark(status: Status) -> LineSymbol {
     match status {
-        Status::Running | Status::RollingBack | Status::Waiting => Mark::Warn,
-        status => words::mark(status),
+        Status::Running | Status::RollingBack | Status::Waiting => LineSymbol::Warn,
+        status => phrases::status_symbol(status),
     }
 }
 
 /// The status in plain words.
-fn word(row: &Row) -> String {
+fn word(row: &LedgerRow) -> String {
     match (row.status, row.before.as_deref()) {
         // A long version is shown only once in a line.
-        (Status::RolledBack, Some(before)) if text::width(before) <= LONG => {
+        (Status::RolledBack, Some(before)) if text::width(before) <= MAX_REPEATED_VERSION_CHARS => {
             format!("rolled back to {}", text::clean(before))
         }
         (status, _) => plain_word(status).to_owned(),
@@ -126,7 +129,7 @@ fn plain_word(status: Status) -> &'static str {
 
 /// What several deployments are grouped by.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Axis {
+enum GroupingAxis {
     Target,
     Service,
     None,
@@ -135,40 +138,43 @@ enum Axis {
 /// Deployments that need no attention are grouped into one line for each infrastructure, or for
 /// each service where these are fewer, or into a single line where both are many. Those that need
 /// attention stand at the end; the number is how many of these there are beyond what can be shown.
-fn folded(ledger: &Ledger<'_>, summary: &Summary) -> (Vec<Cells>, usize) {
-    let (quiet, rest): (Vec<&Row>, Vec<&Row>) = summary.rows().partition(|row| match row.status {
-        Status::Failed | Status::RollbackFailed | Status::RollingBack | Status::Ignored => false,
-        _ => !row.failed,
-    });
+fn folded(ledger: &LedgerFormat<'_>, summary: &RunSummary) -> (Vec<LedgerCells>, usize) {
+    let (quiet, rest): (Vec<&LedgerRow>, Vec<&LedgerRow>) =
+        summary.rows().partition(|row| match row.status {
+            Status::Failed | Status::RollbackFailed | Status::RollingBack | Status::Ignored => {
+                false
+            }
+            _ => !row.failed,
+        });
     let by_target = groups(&quiet, |row| &row.target);
     let by_service = groups(&quiet, |row| &row.service);
     let (axis, groups) = if by_target.len() <= by_service.len().min(ALL) {
-        (Axis::Target, by_target)
+        (GroupingAxis::Target, by_target)
     } else if by_service.len() <= ALL {
-        (Axis::Service, by_service)
+        (GroupingAxis::Service, by_service)
     } else {
-        (Axis::None, groups(&quiet, |_| ""))
+        (GroupingAxis::None, groups(&quiet, |_| ""))
     };
     let mut cells = Vec::new();
     for rows in groups.values() {
-        if rows.len() <= FEW {
+        if rows.len() <= MIN_FOLDED_CELLS {
             cells.extend(rows.iter().map(|row| single(ledger, row)));
         } else {
             cells.push(together(ledger, rows, axis));
         }
     }
-    let more = rest.len().saturating_sub(FAILED);
-    let shown = rest.into_iter().take(FAILED);
+    let more = rest.len().saturating_sub(MAX_LISTED_FAILURES);
+    let shown = rest.into_iter().take(MAX_LISTED_FAILURES);
     cells.extend(shown.map(|row| single(ledger, row)));
     (cells, more)
 }
 
 /// The rows by name and status, in the order of the first row of each.
 fn groups<'a>(
-    rows: &[&'a Row],
-    name: impl Fn(&'a Row) -> &'a str,
-) -> IndexMap<(&'a str, Status), Vec<&'a Row>> {
-    let mut groups: IndexMap<_, Vec<&Row>> = IndexMap::new();
+    rows: &[&'a LedgerRow],
+    name: impl Fn(&'a LedgerRow) -> &'a str,
+) -> IndexMap<(&'a str, Status), Vec<&'a LedgerRow>> {
+    let mut groups: IndexMap<_, Vec<&LedgerRow>> = IndexMap::new();
     for row in rows {
         let key = (name(row), row.status);
         groups.entry(key).or_default().push(row);
@@ -176,14 +182,14 @@ fn groups<'a>(
     groups
 }
 
-fn together(ledger: &Ledger<'_>, rows: &[&Row], axis: Axis) -> Cells {
+fn together(ledger: &LedgerFormat<'_>, rows: &[&LedgerRow], axis: GroupingAxis) -> LedgerCells {
     let first = rows[0];
     let mut cells = single(ledger, first);
     match axis {
-        Axis::Target => cells.service = words::many(rows.len(), "service"),
-        Axis::Service => cells.target = words::many(rows.len(), "infrastructure"),
-        Axis::None => {
-            cells.service = words::many(rows.len(), "deployment");
+        GroupingAxis::Target => cells.service = phrases::count_text(rows.len(), "service"),
+        GroupingAxis::Service => cells.target = phrases::count_text(rows.len(), "infrastructure"),
+        GroupingAxis::None => {
+            cells.service = phrases::count_text(rows.len(), "deployment");
             cells.target = ledger.style.dash().to_owned();
         }
     }
@@ -194,13 +200,13 @@ fn together(ledger: &Ledger<'_>, rows: &[&Row], axis: Axis) -> Cells {
     }
     let longest = rows.iter().filter_map(|row| row.took_ms).max();
     cells.took = longest.map_or(String::new(), |longest| {
-        format!("up to {}", words::took(longest))
+        format!("up to {}", phrases::duration_text(longest))
     });
     cells
 }
 
 /// Adds the stage where service and infrastructure alone do not distinguish two deployments.
-fn tell_apart(summary: &Summary, cells: &mut [Cells]) {
+fn tell_apart(summary: &RunSummary, cells: &mut [LedgerCells]) {
     if cells.len() != summary.rows().len() {
         return;
     }
@@ -215,7 +221,7 @@ fn tell_apart(summary: &Summary, cells: &mut [Cells]) {
         .filter(|at| at.len() > 1)
         .flatten()
         .collect();
-    let rows: Vec<&Row> = summary.rows().collect();
+    let rows: Vec<&LedgerRow> = summary.rows().collect();
     for at in twice {
         let around: Vec<&str> = path::segments(&rows[at].node).collect();
         let around = around
@@ -231,7 +237,7 @@ fn tell_apart(summary: &Summary, cells: &mut [Cells]) {
 }
 
 /// How wide the columns are.
-struct Columns {
+struct LedgerColumns {
     service: usize,
     target: usize,
     before: usize,
@@ -241,9 +247,9 @@ struct Columns {
     took: usize,
 }
 
-impl Columns {
-    fn new(ledger: &Ledger<'_>, cells: &[Cells]) -> Self {
-        let widest = |what: fn(&Cells) -> &str| {
+impl LedgerColumns {
+    fn new(ledger: &LedgerFormat<'_>, cells: &[LedgerCells]) -> Self {
+        let widest = |what: fn(&LedgerCells) -> &str| {
             let widths = cells.iter().map(|cell| text::width(what(cell)));
             widths.max().unwrap_or(0)
         };
@@ -278,18 +284,18 @@ impl Columns {
     }
 }
 
-fn layout(ledger: &Ledger<'_>, cells: &[Cells]) -> Vec<Line> {
-    let columns = Columns::new(ledger, cells);
+fn layout(ledger: &LedgerFormat<'_>, cells: &[LedgerCells]) -> Vec<StyledLine> {
+    let columns = LedgerColumns::new(ledger, cells);
     cells
         .iter()
         .map(|cell| line(ledger.style, cell, &columns))
         .collect()
 }
 
-fn line(style: Style, cell: &Cells, columns: &Columns) -> Line {
+fn line(style: Style, cell: &LedgerCells, columns: &LedgerColumns) -> StyledLine {
     let cut = |text: &str, room: usize| text::cut(text, room, style.ellipsis()).into_owned();
     let quiet = |tone| if cell.quiet { Tone::Dim } else { tone };
-    let mut change = Line::new();
+    let mut change = StyledLine::new();
     if cell.before.is_empty() && cell.after.is_empty() {
         change.add(Tone::Dim, style.dash());
     } else {
@@ -299,17 +305,17 @@ fn line(style: Style, cell: &Cells, columns: &Columns) -> Line {
             .add(Tone::Dim, format!(" {} ", style.arrow()))
             .add(Tone::Plain, cut(&cell.after, columns.after));
     }
-    let plain = |text: &str, room| Line::of(quiet(Tone::Plain), cut(text, room));
+    let plain = |text: &str, room| StyledLine::of(quiet(Tone::Plain), cut(text, room));
     let parts = [
         (plain(&cell.service, columns.service), columns.service),
         (plain(&cell.target, columns.target), columns.target),
         (change, columns.versions),
         (
-            Line::of(quiet(cell.mark.tone()), cell.word.as_str()),
+            StyledLine::of(quiet(cell.mark.tone()), cell.word.as_str()),
             columns.word,
         ),
     ];
-    let mut line = Line::of(cell.mark.tone(), style.mark(cell.mark));
+    let mut line = StyledLine::of(cell.mark.tone(), style.mark(cell.mark));
     let mut column = 2;
     for (part, wide) in parts {
         line.pad(column).append(part);
@@ -323,7 +329,11 @@ fn line(style: Style, cell: &Cells, columns: &Columns) -> Line {
 /// Takes columns from the widest until all fit, as far as that goes.
 fn shrink(wide: &mut [usize; 4], room: usize) {
     while wide.iter().sum::<usize>() > room {
-        let Some(widest) = wide.iter_mut().max().filter(|widest| **widest > NARROW) else {
+        let Some(widest) = wide
+            .iter_mut()
+            .max()
+            .filter(|widest| **widest > MIN_COLUMN_WIDTH)
+        else {
             return;
         };
         *widest -= 1;

@@ -5,18 +5,18 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use indexmap::IndexMap;
 
-use crate::{Style, moment, path, text, words};
+use crate::{Style, moment, path, phrases, text};
 use lockstep_base::source::Name;
-use lockstep_engine::notice::{Failure, Happened, NodeKind, RunEvent, Status, Waiting};
+use lockstep_engine::run_event::{Failure, NodeKind, RunEvent, RunEventKind, Status, WaitReason};
 
 /// At most so many failures of a stage are stored for display.
-const FAILURES: usize = 200;
+const MAX_KEPT_FAILURES: usize = 200;
 /// At most so many parts of a unit are examined to find what it is doing.
-const PARTS_SEEN: usize = 16;
+const MAX_INSPECTED_NODES: usize = 16;
 
 /// The current state of a run.
 #[derive(Debug)]
-pub(super) struct Board {
+pub(super) struct RunBoard {
     style: Style,
     /// The run's id.
     pub(super) run: String,
@@ -25,8 +25,8 @@ pub(super) struct Board {
     /// The time of the last event.
     pub(super) now: Option<i64>,
     /// The pipeline first, then its stages in the order in which they first appeared.
-    stages: IndexMap<Name, Stage>,
-    units: BTreeMap<u64, Unit>,
+    stages: IndexMap<Name, StageBoard>,
+    units: BTreeMap<u64, WorkUnit>,
     /// For each node that has not ended its unit, and its part of that unit.
     nodes: HashMap<Name, (u64, u64)>,
     /// How many strands have arrived at each barrier, by the last event.
@@ -36,24 +36,24 @@ pub(super) struct Board {
 
 /// A stage, or the pipeline around all stages.
 #[derive(Debug, Default)]
-pub(super) struct Stage {
+pub(super) struct StageBoard {
     pub(super) since: Option<i64>,
     pub(super) ended: Option<(Status, Option<i64>)>,
     pub(super) rolling_back: bool,
     /// What the stage as a whole waits for, and since when.
-    pub(super) waiting: Option<(Waiting, Option<i64>)>,
+    pub(super) waiting: Option<(WaitReason, Option<i64>)>,
     /// How many deployments it will have, if that is known.
     pub(super) expected: Option<usize>,
-    pub(super) failed: Vec<Failed>,
+    pub(super) failed: Vec<BoardFailure>,
     pub(super) failed_more: usize,
     running: BTreeSet<u64>,
-    waits: BTreeMap<Reason, BTreeSet<u64>>,
+    waits: BTreeMap<SharedWait, BTreeSet<u64>>,
     waiting_units: usize,
 }
 
 /// Something that failed.
 #[derive(Debug)]
-pub(super) struct Failed {
+pub(super) struct BoardFailure {
     pub(super) node: Name,
     pub(super) status: Status,
     pub(super) message: String,
@@ -62,42 +62,42 @@ pub(super) struct Failed {
 
 /// A unit of work: a deployment, or something outside of deployments that runs or waits.
 #[derive(Debug)]
-pub(super) struct Unit {
+pub(super) struct WorkUnit {
     pub(super) node: Name,
     pub(super) kind: NodeKind,
     pub(super) since: Option<i64>,
     pub(super) rolling_back: bool,
     stage: usize,
     /// The unit around it, and how many units are in it. Only the innermost ones are shown.
-    around: Option<u64>,
+    enclosing: Option<u64>,
     inside: usize,
     /// Its active parts, the newest last; its own node is one of them.
-    parts: BTreeMap<u64, Part>,
-    place: Place,
+    parts: BTreeMap<u64, WorkUnitNode>,
+    place: UnitList,
 }
 
 /// A node of a unit.
 #[derive(Debug)]
-pub(super) struct Part {
+pub(super) struct WorkUnitNode {
     pub(super) node: Name,
     pub(super) kind: NodeKind,
     /// A command's text, or the last line that it wrote.
-    pub(super) said: String,
-    pub(super) waiting: Option<Waiting>,
+    pub(super) last_output: String,
+    pub(super) waiting: Option<WaitReason>,
     pub(super) since: Option<i64>,
 }
 
 /// In which list of its stage a unit is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Place {
+enum UnitList {
     Hidden,
     Running,
-    Waiting(Reason),
+    Waiting(SharedWait),
 }
 
 /// What several units wait for together; questions to people come first.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Reason {
+pub(super) enum SharedWait {
     Approval(String),
     Lock(Vec<Name>),
     Barrier(String),
@@ -105,19 +105,19 @@ pub(super) enum Reason {
     Time,
 }
 
-impl Reason {
-    fn of(waiting: &Waiting) -> Self {
+impl SharedWait {
+    fn of(waiting: &WaitReason) -> Self {
         match waiting {
-            Waiting::Approval { question } => Self::Approval(question.clone()),
-            Waiting::Lock { names, .. } => Self::Lock(names.clone()),
-            Waiting::Barrier { name, .. } => Self::Barrier(name.clone()),
-            Waiting::Retry { .. } => Self::Retry,
-            Waiting::Time { .. } => Self::Time,
+            WaitReason::Approval { question } => Self::Approval(question.clone()),
+            WaitReason::Lock { names, .. } => Self::Lock(names.clone()),
+            WaitReason::Barrier { name, .. } => Self::Barrier(name.clone()),
+            WaitReason::Retry { .. } => Self::Retry,
+            WaitReason::Time { .. } => Self::Time,
         }
     }
 }
 
-impl Stage {
+impl StageBoard {
     /// How many units run.
     pub(super) fn running(&self) -> usize {
         self.running.len()
@@ -138,7 +138,7 @@ impl Stage {
     }
 }
 
-impl Board {
+impl RunBoard {
     /// The state before the first event.
     pub(super) fn new(style: Style) -> Self {
         Self {
@@ -159,27 +159,27 @@ impl Board {
         self.now = Some(moment(event));
         self.began = self.began.or(self.now);
         match &event.what {
-            Happened::RunStarted { run, pipeline } => {
+            RunEventKind::RunStarted { run, pipeline } => {
                 self.run = text::clean(run).into_owned();
                 self.stage(pipeline);
             }
-            Happened::NodeStarted { node, kind, text } => {
+            RunEventKind::NodeStarted { node, kind, text } => {
                 self.started(node, *kind, text.as_deref().unwrap_or(""));
             }
-            Happened::NodeWaiting {
+            RunEventKind::NodeWaiting {
                 node,
                 kind,
                 waiting,
             } => self.waits(node, *kind, waiting),
-            Happened::NodeOutput { node, text, .. } => self.output(node, text),
-            Happened::NodeFinished {
+            RunEventKind::NodeOutput { node, text, .. } => self.output(node, text),
+            RunEventKind::NodeFinished {
                 node,
                 kind,
                 status,
                 failure,
                 ..
             } => self.finished(node, *kind, *status, failure.as_ref()),
-            Happened::RunFinished { .. } => {}
+            RunEventKind::RunFinished { .. } => {}
         }
     }
 
@@ -190,20 +190,23 @@ impl Board {
     }
 
     /// The stages that have been seen, the pipeline first.
-    pub(super) fn stages(&self) -> impl ExactSizeIterator<Item = (&Name, &Stage)> {
+    pub(super) fn stages(&self) -> impl ExactSizeIterator<Item = (&Name, &StageBoard)> {
         self.stages.iter()
     }
 
     /// The running units of a stage, the oldest first.
-    pub(super) fn running<'a>(&'a self, stage: &'a Stage) -> impl Iterator<Item = &'a Unit> {
+    pub(super) fn running<'a>(
+        &'a self,
+        stage: &'a StageBoard,
+    ) -> impl Iterator<Item = &'a WorkUnit> {
         stage.running.iter().filter_map(|unit| self.units.get(unit))
     }
 
     /// The waiting units of a stage by what they wait for, each the oldest first.
     pub(super) fn waiting<'a>(
         &'a self,
-        stage: &'a Stage,
-    ) -> impl Iterator<Item = (usize, impl Iterator<Item = &'a Unit>)> {
+        stage: &'a StageBoard,
+    ) -> impl Iterator<Item = (usize, impl Iterator<Item = &'a WorkUnit>)> {
         stage.waits.values().map(|units| {
             let found = units.iter().filter_map(|unit| self.units.get(unit));
             (units.len(), found)
@@ -211,7 +214,10 @@ impl Board {
     }
 
     /// The failures of a stage that are no longer active.
-    pub(super) fn failed<'a>(&'a self, stage: &'a Stage) -> impl Iterator<Item = &'a Failed> {
+    pub(super) fn failed<'a>(
+        &'a self,
+        stage: &'a StageBoard,
+    ) -> impl Iterator<Item = &'a BoardFailure> {
         stage
             .failed
             .iter()
@@ -225,7 +231,7 @@ impl Board {
 
     /// How many nodes and failures are stored.
     #[cfg(test)]
-    pub(super) fn remembered(&self) -> (usize, usize) {
+    pub(super) fn with_history(&self) -> (usize, usize) {
         let failures = self.stages.values().map(|stage| stage.failed.len()).sum();
         (self.nodes.len() + self.units.len(), failures)
     }
@@ -233,7 +239,7 @@ impl Board {
     fn stage(&mut self, node: &Name) -> usize {
         if self.stages.is_empty() {
             let pipeline = path::segments(node).next().unwrap_or("");
-            self.stages.insert(pipeline.into(), Stage::default());
+            self.stages.insert(pipeline.into(), StageBoard::default());
         }
         self.stages.entry(node.clone()).or_default();
         self.stages.get_index_of(node).unwrap_or(0)
@@ -258,10 +264,10 @@ impl Board {
             NodeKind::Log => {}
             NodeKind::Serial | NodeKind::Parallel | NodeKind::Cell => {
                 // Blocks are not shown; one that had to wait no longer does.
-                self.gone(node);
+                self.remove_unit(node);
             }
             NodeKind::Run => {
-                self.mended(node);
+                self.drop_recovered(node);
                 self.part(node, kind, &format!("$ {}", said.trim_start()), None);
             }
             NodeKind::Deploy
@@ -274,14 +280,14 @@ impl Board {
             | NodeKind::Wait
             | NodeKind::Verify
             | NodeKind::Undo => {
-                self.mended(node);
+                self.drop_recovered(node);
                 self.part(node, kind, said, None);
             }
         }
     }
 
-    fn waits(&mut self, node: &Name, kind: NodeKind, waiting: &Waiting) {
-        if let Waiting::Barrier { name, arrived, .. } = waiting {
+    fn waits(&mut self, node: &Name, kind: NodeKind, waiting: &WaitReason) {
+        if let WaitReason::Barrier { name, arrived, .. } = waiting {
             self.barriers.insert(name.clone(), *arrived);
         }
         if matches!(kind, NodeKind::Pipeline | NodeKind::Stage) {
@@ -301,8 +307,8 @@ impl Board {
         if let Some(part) = part
             && !said.trim().is_empty()
         {
-            part.said.clear();
-            part.said.push_str(said.trim_end());
+            part.last_output.clear();
+            part.last_output.push_str(said.trim_end());
         }
     }
 
@@ -315,7 +321,7 @@ impl Board {
             stage.ended = status.is_final().then_some((status, now));
             stage.waiting = None;
         } else if status.is_final() {
-            self.gone(node);
+            self.remove_unit(node);
         } else if kind == NodeKind::Deploy {
             let unit = self.part(node, kind, "", None);
             if let Some(unit) = self.units.get_mut(&unit) {
@@ -323,18 +329,18 @@ impl Board {
             }
         }
         if status.is_good() {
-            self.mended(node);
+            self.drop_recovered(node);
         }
         if matches!(
             status,
             Status::Failed | Status::RollingBack | Status::RolledBack | Status::RollbackFailed
         ) {
-            self.failed_now(node, kind, status, failure);
+            self.record_failure(node, kind, status, failure);
         }
     }
 
     /// Records a failure once: at the deployment that it is in, else at the node that failed.
-    fn failed_now(
+    fn record_failure(
         &mut self,
         node: &Name,
         kind: NodeKind,
@@ -367,11 +373,11 @@ impl Board {
             return;
         }
         let stage = &mut self.stages[at];
-        if stage.failed.len() == FAILURES {
+        if stage.failed.len() == MAX_KEPT_FAILURES {
             stage.failed_more += 1;
             return;
         }
-        stage.failed.push(Failed {
+        stage.failed.push(BoardFailure {
             node: node.clone(),
             status,
             message: reason(failure, self.style),
@@ -380,7 +386,7 @@ impl Board {
     }
 
     /// A node is retried, or ended well: earlier failures in it no longer count.
-    fn mended(&mut self, node: &str) {
+    fn drop_recovered(&mut self, node: &str) {
         for stage in self.stages.values_mut() {
             stage
                 .failed
@@ -389,7 +395,13 @@ impl Board {
     }
 
     /// Adds or moves a node that runs or waits, as the newest part; returns its unit.
-    fn part(&mut self, node: &Name, kind: NodeKind, said: &str, waiting: Option<Waiting>) -> u64 {
+    fn part(
+        &mut self,
+        node: &Name,
+        kind: NodeKind,
+        said: &str,
+        waiting: Option<WaitReason>,
+    ) -> u64 {
         self.next += 1;
         let newest = self.next;
         let known = self.nodes.get(node).copied();
@@ -409,10 +421,10 @@ impl Board {
         }
         unit.parts.insert(
             newest,
-            Part {
+            WorkUnitNode {
                 node: node.clone(),
                 kind,
-                said: text::first_line(said, self.style.ellipsis()),
+                last_output: text::first_line(said, self.style.ellipsis()),
                 waiting,
                 since: now,
             },
@@ -433,16 +445,16 @@ impl Board {
         }
         let id = self.next;
         let stage = self.stage_of(node);
-        let unit = Unit {
+        let unit = WorkUnit {
             node: node.clone(),
             kind,
             since: self.now,
             rolling_back: false,
             stage,
-            around,
+            enclosing: around,
             inside: 0,
             parts: BTreeMap::new(),
-            place: Place::Hidden,
+            place: UnitList::Hidden,
         };
         self.units.insert(id, unit);
         if let Some(around) = around {
@@ -455,7 +467,7 @@ impl Board {
     }
 
     /// A node has ended; if it was a unit, the whole unit has.
-    fn gone(&mut self, node: &str) {
+    fn remove_unit(&mut self, node: &str) {
         let Some((id, part)) = self.nodes.remove(node) else {
             return;
         };
@@ -467,14 +479,14 @@ impl Board {
             self.settle(id);
             return;
         }
-        self.put(id, Place::Hidden);
+        self.put(id, UnitList::Hidden);
         let Some(unit) = self.units.remove(&id) else {
             return;
         };
         for part in unit.parts.into_values() {
             self.nodes.remove(&part.node);
         }
-        if let Some(around) = unit.around {
+        if let Some(around) = unit.enclosing {
             if let Some(unit) = self.units.get_mut(&around) {
                 unit.inside = unit.inside.saturating_sub(1);
             }
@@ -488,17 +500,17 @@ impl Board {
             return;
         };
         let place = match unit.doing() {
-            _ if unit.inside > 0 => Place::Hidden,
-            None => Place::Hidden,
+            _ if unit.inside > 0 => UnitList::Hidden,
+            None => UnitList::Hidden,
             Some(part) => match &part.waiting {
-                Some(waiting) => Place::Waiting(Reason::of(waiting)),
-                None => Place::Running,
+                Some(waiting) => UnitList::Waiting(SharedWait::of(waiting)),
+                None => UnitList::Running,
             },
         };
         self.put(id, place);
     }
 
-    fn put(&mut self, id: u64, place: Place) {
+    fn put(&mut self, id: u64, place: UnitList) {
         let Some(unit) = self.units.get_mut(&id) else {
             return;
         };
@@ -509,11 +521,11 @@ impl Board {
             return;
         };
         match &unit.place {
-            Place::Hidden => {}
-            Place::Running => {
+            UnitList::Hidden => {}
+            UnitList::Running => {
                 stage.running.remove(&id);
             }
-            Place::Waiting(reason) => {
+            UnitList::Waiting(reason) => {
                 stage.waiting_units -= 1;
                 if let Some(units) = stage.waits.get_mut(reason) {
                     units.remove(&id);
@@ -524,11 +536,11 @@ impl Board {
             }
         }
         match &place {
-            Place::Hidden => {}
-            Place::Running => {
+            UnitList::Hidden => {}
+            UnitList::Running => {
                 stage.running.insert(id);
             }
-            Place::Waiting(reason) => {
+            UnitList::Waiting(reason) => {
                 stage.waiting_units += 1;
                 stage.waits.entry(reason.clone()).or_default().insert(id);
             }
@@ -537,17 +549,22 @@ impl Board {
     }
 }
 
-impl Unit {
+impl WorkUnit {
     /// What it is doing: the newest command that runs, else the newest of all.
-    pub(super) fn doing(&self) -> Option<&Part> {
-        let busy = self.parts.values().rev().take(PARTS_SEEN).find(|part| {
-            part.waiting.is_none() && matches!(part.kind, NodeKind::Run | NodeKind::Action)
-        });
+    pub(super) fn doing(&self) -> Option<&WorkUnitNode> {
+        let busy = self
+            .parts
+            .values()
+            .rev()
+            .take(MAX_INSPECTED_NODES)
+            .find(|part| {
+                part.waiting.is_none() && matches!(part.kind, NodeKind::Run | NodeKind::Action)
+            });
         busy.or_else(|| self.parts.values().next_back())
     }
 }
 
 fn reason(failure: &Failure, style: Style) -> String {
     let message = text::first_line(&failure.message, style.ellipsis());
-    format!("{}{message}", words::class(failure))
+    format!("{}{message}", phrases::class_text(failure))
 }

@@ -1,51 +1,57 @@
 //! Layout of the live view: turns the board into lines for a screen of a given size at a given
 //! time.
 
-use crate::style::{Line, Mark, Tone};
-use crate::tally::{Counts, Tally};
-use crate::{Style, path, text, words};
+use crate::deployment_counts::{DeploymentCounts, StatusCounts};
+use crate::style::{LineSymbol, StyledLine, Tone};
+use crate::{Style, path, phrases, text};
 use lockstep_base::source::Name;
-use lockstep_engine::notice::{NodeKind, Status, Waiting};
+use lockstep_engine::run_event::{NodeKind, Status, WaitReason};
 
-use super::board::{Board, Failed, Stage, Unit};
+use super::board::{BoardFailure, RunBoard, StageBoard, WorkUnit};
 
 /// Up to so many units that wait for the same thing are shown one by one.
-const FEW: usize = 3;
+const MAX_UNGROUPED_UNITS: usize = 3;
 /// Up to so many stages that ended well are shown one by one.
-const FEW_STAGES: usize = 3;
+const MAX_ENDED_STAGES: usize = 3;
 /// A screen narrower than this shows no times.
-const NO_TIMES: usize = 24;
+const MIN_COLUMNS_FOR_TIMES: usize = 24;
 
 /// The size of a screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Size {
+pub(super) struct ScreenSize {
     pub(super) width: usize,
     pub(super) height: usize,
 }
 
 /// A line in its parts, before the column widths are known.
-struct Entry {
+struct FrameLine {
     depth: usize,
-    mark: Mark,
-    label: Line,
-    words: Line,
+    mark: LineSymbol,
+    label: StyledLine,
+    words: StyledLine,
     /// The short form where the full one does not fit.
-    short: Option<Line>,
+    short: Option<StyledLine>,
     elapsed: Option<i64>,
-    column: Column,
+    column: FrameColumn,
 }
 
 /// The words of entries of one kind are aligned in one column.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Column {
+enum FrameColumn {
     Head,
     Stage,
     Unit,
 }
 
 /// The lines of a board: at most the screen's height less three, none wider than the screen.
-pub(super) fn frame(board: &Board, tally: &Tally, style: Style, size: Size, now: i64) -> Vec<Line> {
-    let view = View {
+pub(super) fn frame(
+    board: &RunBoard,
+    tally: &DeploymentCounts,
+    style: Style,
+    size: ScreenSize,
+    now: i64,
+) -> Vec<StyledLine> {
+    let view = FrameView {
         board,
         tally,
         style,
@@ -55,28 +61,28 @@ pub(super) fn frame(board: &Board, tally: &Tally, style: Style, size: Size, now:
     layout(&entries, style, size.width)
 }
 
-struct View<'a> {
-    board: &'a Board,
-    tally: &'a Tally,
+struct FrameView<'a> {
+    board: &'a RunBoard,
+    tally: &'a DeploymentCounts,
     style: Style,
     now: i64,
 }
 
 /// The rows that a stage may use, by what they show.
 #[derive(Clone, Copy, Default)]
-struct Rows {
+struct StageRows {
     failed: usize,
     running: usize,
     waiting: usize,
 }
 
-impl View<'_> {
-    fn entries(&self, rows: usize) -> Vec<Entry> {
+impl FrameView<'_> {
+    fn entries(&self, rows: usize) -> Vec<FrameLine> {
         let mut stages = self.board.stages();
         let Some((pipeline, root)) = stages.next() else {
             return Vec::new();
         };
-        let all: Vec<(&Name, &Stage)> = stages.collect();
+        let all: Vec<(&Name, &StageBoard)> = stages.collect();
         let (done, shown): (Vec<_>, Vec<_>) = all.iter().copied().partition(|(_, stage)| {
             let done = |status: Status| status.is_good() || status == Status::Skipped;
             matches!(stage.ended, Some((status, _)) if done(status))
@@ -86,7 +92,7 @@ impl View<'_> {
         let kept = shown
             .len()
             .min(rows.saturating_sub(entries.len()).div_ceil(2));
-        let sections: Vec<(Option<&Name>, &Stage)> = std::iter::once((None, root))
+        let sections: Vec<(Option<&Name>, &StageBoard)> = std::iter::once((None, root))
             .chain(
                 shown
                     .iter()
@@ -113,8 +119,8 @@ impl View<'_> {
         if more > 0 {
             entries.push(self.more(
                 1,
-                Mark::Skip,
-                format!("{} more", words::many(more, "stage")),
+                LineSymbol::Skip,
+                format!("{} more", phrases::count_text(more, "stage")),
             ));
         }
         entries.truncate(rows);
@@ -122,8 +128,8 @@ impl View<'_> {
     }
 
     /// `release  r-7f3a   ✓ 120 done · 3 running`
-    fn head(&self, pipeline: &str, root: &Stage, stages: usize) -> Entry {
-        let mut label = Line::of(Tone::Bold, text::clean(pipeline));
+    fn head(&self, pipeline: &str, root: &StageBoard, stages: usize) -> FrameLine {
+        let mut label = StyledLine::of(Tone::Bold, text::clean(pipeline));
         label.add(Tone::Dim, format!("  {}", self.board.run));
         let (mut running, mut waiting, mut to_come) = (0, 0, 0);
         for (name, stage) in self.board.stages() {
@@ -132,43 +138,43 @@ impl View<'_> {
             to_come += self.to_come(name, stage);
         }
         let (words, short) = if stages == 1 {
-            (Line::new(), None)
+            (StyledLine::new(), None)
         } else {
             self.progress(self.tally.all(), running, waiting, to_come)
         };
-        Entry {
+        FrameLine {
             depth: 0,
             mark: if root.rolling_back {
-                Mark::Back
+                LineSymbol::Back
             } else {
-                Mark::Run
+                LineSymbol::Run
             },
             label,
             words,
             short,
             elapsed: self.elapsed(self.board.began),
-            column: Column::Head,
+            column: FrameColumn::Head,
         }
     }
 
-    fn ended_well(&self, done: &[(&Name, &Stage)], rows: usize) -> Vec<Entry> {
-        if done.len() <= FEW_STAGES.min(rows / 4) {
+    fn ended_well(&self, done: &[(&Name, &StageBoard)], rows: usize) -> Vec<FrameLine> {
+        if done.len() <= MAX_ENDED_STAGES.min(rows / 4) {
             return done
                 .iter()
                 .map(|(name, stage)| self.stage(name, stage))
                 .collect();
         }
-        let words = format!("{} done", words::many(done.len(), "stage"));
-        vec![self.more(1, Mark::Good, words)]
+        let words = format!("{} done", phrases::count_text(done.len(), "stage"));
+        vec![self.more(1, LineSymbol::Good, words)]
     }
 
-    fn stage(&self, name: &Name, stage: &Stage) -> Entry {
-        let mut words = Line::new();
+    fn stage(&self, name: &Name, stage: &StageBoard) -> FrameLine {
+        let mut words = StyledLine::new();
         let mut short = None;
         if let Some((waiting, since)) = &stage.waiting {
             words.add(Tone::Plain, self.waiting(waiting, *since));
         } else {
-            let none = Counts::default();
+            let none = StatusCounts::default();
             let counts = self.tally.of_stage(name).unwrap_or(&none);
             let to_come = self.to_come(name, stage);
             let (running, waiting) = (stage.running(), stage.waiting_units());
@@ -180,51 +186,52 @@ impl View<'_> {
             short = brief;
         }
         let mark = match stage.ended {
-            Some((status, _)) => words::mark(status),
-            None if stage.rolling_back => Mark::Back,
-            None if stage.waiting.is_some() => Mark::Wait,
-            None if stage.is_to_come() => Mark::Skip,
-            None => Mark::Run,
+            Some((status, _)) => phrases::status_symbol(status),
+            None if stage.rolling_back => LineSymbol::Back,
+            None if stage.waiting.is_some() => LineSymbol::Wait,
+            None if stage.is_to_come() => LineSymbol::Skip,
+            None => LineSymbol::Run,
         };
         let tone = match mark {
-            Mark::Skip => Tone::Dim,
+            LineSymbol::Skip => Tone::Dim,
             _ => Tone::Bold,
         };
         let elapsed = match stage.ended {
             Some((_, end)) => stage.since.zip(end).map(|(since, end)| end - since),
             None => self.elapsed(stage.since),
         };
-        Entry {
+        FrameLine {
             depth: 1,
             mark,
-            label: Line::of(tone, self.label(name, "")),
+            label: StyledLine::of(tone, self.label(name, "")),
             words,
             short,
             elapsed,
-            column: Column::Stage,
+            column: FrameColumn::Stage,
         }
     }
 
     /// The counts in words, and by their symbols alone.
     fn progress(
         &self,
-        counts: &Counts,
+        counts: &StatusCounts,
         running: usize,
         waiting: usize,
         to_come: usize,
-    ) -> (Line, Option<Line>) {
-        let line = |full| words::progress(counts, (running, waiting, to_come), full, self.style);
+    ) -> (StyledLine, Option<StyledLine>) {
+        let line =
+            |full| phrases::progress_text(counts, (running, waiting, to_come), full, self.style);
         (line(true), Some(line(false)))
     }
 
-    fn to_come(&self, name: &Name, stage: &Stage) -> usize {
+    fn to_come(&self, name: &Name, stage: &StageBoard) -> usize {
         let expected = stage.expected.filter(|_| stage.ended.is_none());
-        let heard_of = self.tally.of_stage(name).map_or(0, Counts::total);
+        let heard_of = self.tally.of_stage(name).map_or(0, StatusCounts::total);
         expected.unwrap_or(0).saturating_sub(heard_of)
     }
 
     /// Divides the rows among failures, waiting and running units of all sections.
-    fn shares(&self, sections: &[(Option<&Name>, &Stage)], rows: usize) -> Vec<Rows> {
+    fn shares(&self, sections: &[(Option<&Name>, &StageBoard)], rows: usize) -> Vec<StageRows> {
         let mut wants = Vec::new();
         for (_, stage) in sections {
             wants.push(self.board.failed(stage).count() + stage.failed_more);
@@ -234,7 +241,7 @@ impl View<'_> {
         let given = share(rows, &wants);
         given
             .chunks(3)
-            .map(|given| Rows {
+            .map(|given| StageRows {
                 failed: given[0],
                 running: given[1],
                 waiting: given[2],
@@ -242,18 +249,37 @@ impl View<'_> {
             .collect()
     }
 
-    fn waiting_rows(&self, stage: &Stage) -> usize {
+    fn waiting_rows(&self, stage: &StageBoard) -> usize {
         let groups = self.board.waiting(stage);
         groups
-            .map(|(count, _)| if count <= FEW { count } else { 1 })
+            .map(|(count, _)| {
+                if count <= MAX_UNGROUPED_UNITS {
+                    count
+                } else {
+                    1
+                }
+            })
             .sum()
     }
 
-    fn units(&self, above: &str, stage: &Stage, rows: Rows, depth: usize, out: &mut Vec<Entry>) {
+    fn units(
+        &self,
+        above: &str,
+        stage: &StageBoard,
+        rows: StageRows,
+        depth: usize,
+        out: &mut Vec<FrameLine>,
+    ) {
         let failed = self.board.failed(stage);
         let failed = failed.map(|failed| (1, self.failed(above, failed, depth)));
         let all = self.board.failed(stage).count() + stage.failed_more;
-        self.some(failed, all, rows.failed, (depth, Mark::Bad, "failed"), out);
+        self.some(
+            failed,
+            all,
+            rows.failed,
+            (depth, LineSymbol::Bad, "failed"),
+            out,
+        );
 
         let running = self.board.running(stage);
         let running = running.map(|unit| (1, self.unit(above, unit, depth)));
@@ -261,12 +287,12 @@ impl View<'_> {
             running,
             stage.running(),
             rows.running,
-            (depth, Mark::Run, "running"),
+            (depth, LineSymbol::Run, "running"),
             out,
         );
 
         let waiting = self.board.waiting(stage).flat_map(|(count, units)| {
-            let one_by_one = count <= FEW;
+            let one_by_one = count <= MAX_UNGROUPED_UNITS;
             let units = units.take(if one_by_one { count } else { 1 });
             units.map(move |unit| match one_by_one {
                 true => (1, self.unit(above, unit, depth)),
@@ -278,7 +304,7 @@ impl View<'_> {
             waiting,
             all,
             rows.waiting,
-            (depth, Mark::Wait, "waiting"),
+            (depth, LineSymbol::Wait, "waiting"),
             out,
         );
     }
@@ -287,15 +313,15 @@ impl View<'_> {
     /// not all are shown, the last row says how many more there are.
     fn some(
         &self,
-        entries: impl Iterator<Item = (usize, Entry)>,
+        entries: impl Iterator<Item = (usize, FrameLine)>,
         all: usize,
         rows: usize,
-        (depth, mark, word): (usize, Mark, &str),
-        out: &mut Vec<Entry>,
+        (depth, mark, word): (usize, LineSymbol, &str),
+        out: &mut Vec<FrameLine>,
     ) {
-        let mut entries: Vec<(usize, Entry)> = entries.take(rows).collect();
+        let mut entries: Vec<(usize, FrameLine)> = entries.take(rows).collect();
         let told =
-            |entries: &[(usize, Entry)]| entries.iter().map(|(count, _)| count).sum::<usize>();
+            |entries: &[(usize, FrameLine)]| entries.iter().map(|(count, _)| count).sum::<usize>();
         if rows > 0 && told(&entries) < all && entries.len() == rows {
             entries.pop();
         }
@@ -307,21 +333,21 @@ impl View<'_> {
         }
     }
 
-    fn more(&self, depth: usize, mark: Mark, words: String) -> Entry {
-        Entry {
+    fn more(&self, depth: usize, mark: LineSymbol, words: String) -> FrameLine {
+        FrameLine {
             depth,
             mark,
-            label: Line::of(Tone::Dim, words),
-            words: Line::new(),
+            label: StyledLine::of(Tone::Dim, words),
+            words: StyledLine::new(),
             elapsed: None,
             short: None,
-            column: Column::Unit,
+            column: FrameColumn::Unit,
         }
     }
 
-    fn failed(&self, above: &str, failed: &Failed, depth: usize) -> Entry {
-        let mark = words::mark(failed.status);
-        let mut words = Line::new();
+    fn failed(&self, above: &str, failed: &BoardFailure, depth: usize) -> FrameLine {
+        let mark = phrases::status_symbol(failed.status);
+        let mut words = StyledLine::new();
         match failed.status {
             Status::RolledBack => {
                 words.add(Tone::Warn, format!("rolled back {} ", self.style.dot()));
@@ -332,22 +358,22 @@ impl View<'_> {
             _ => {}
         }
         words.add(Tone::Plain, &*failed.message);
-        Entry {
+        FrameLine {
             depth,
             mark,
-            label: Line::of(mark.tone(), self.label(&failed.node, above)),
+            label: StyledLine::of(mark.tone(), self.label(&failed.node, above)),
             words,
             elapsed: None,
             short: None,
-            column: Column::Unit,
+            column: FrameColumn::Unit,
         }
     }
 
-    fn unit(&self, above: &str, unit: &Unit, depth: usize) -> Entry {
-        let mut words = Line::new();
-        let mut mark = Mark::Run;
+    fn unit(&self, above: &str, unit: &WorkUnit, depth: usize) -> FrameLine {
+        let mut words = StyledLine::new();
+        let mut mark = LineSymbol::Run;
         if unit.rolling_back {
-            mark = Mark::Back;
+            mark = LineSymbol::Back;
             words.add(Tone::Warn, "rolling back");
         }
         let mut since = unit.since;
@@ -361,39 +387,39 @@ impl View<'_> {
             say(Tone::Plain, &inner(&unit.node, &part.node, part.kind));
             if let Some(waiting) = &part.waiting {
                 mark = match waiting {
-                    Waiting::Approval { .. } => Mark::Ask,
-                    Waiting::Retry { .. } => Mark::Again,
-                    _ if unit.rolling_back => Mark::Back,
-                    Waiting::Barrier { .. } | Waiting::Lock { .. } | Waiting::Time { .. } => {
-                        Mark::Wait
-                    }
+                    WaitReason::Approval { .. } => LineSymbol::Ask,
+                    WaitReason::Retry { .. } => LineSymbol::Again,
+                    _ if unit.rolling_back => LineSymbol::Back,
+                    WaitReason::Barrier { .. }
+                    | WaitReason::Lock { .. }
+                    | WaitReason::Time { .. } => LineSymbol::Wait,
                 };
                 since = part.since;
                 let tone = match waiting {
-                    Waiting::Approval { .. } => Tone::Warn,
-                    Waiting::Barrier { .. }
-                    | Waiting::Lock { .. }
-                    | Waiting::Retry { .. }
-                    | Waiting::Time { .. } => Tone::Plain,
+                    WaitReason::Approval { .. } => Tone::Warn,
+                    WaitReason::Barrier { .. }
+                    | WaitReason::Lock { .. }
+                    | WaitReason::Retry { .. }
+                    | WaitReason::Time { .. } => Tone::Plain,
                 };
                 say(tone, &self.waiting(waiting, part.since));
             } else {
-                say(Tone::Dim, &part.said);
+                say(Tone::Dim, &part.last_output);
             }
         }
-        Entry {
+        FrameLine {
             depth,
             mark,
-            label: Line::of(Tone::Plain, self.label(&unit.node, above)),
+            label: StyledLine::of(Tone::Plain, self.label(&unit.node, above)),
             words,
             elapsed: self.elapsed(since),
             short: None,
-            column: Column::Unit,
+            column: FrameColumn::Unit,
         }
     }
 
     /// `497 deployments   wait for barrier BE: 497 of 500 arrived`
-    fn group(&self, first: &Unit, count: usize, depth: usize) -> Entry {
+    fn group(&self, first: &WorkUnit, count: usize, depth: usize) -> FrameLine {
         let word = match first.kind {
             NodeKind::Deploy => "deployment",
             NodeKind::Pipeline
@@ -416,34 +442,34 @@ impl View<'_> {
         let part = first.doing();
         let waiting = part.and_then(|part| Some((part.waiting.as_ref()?, part.since)));
         let what = match waiting {
-            Some((Waiting::Retry { .. }, _)) => String::from("wait to be tried again"),
-            Some((Waiting::Time { .. }, _)) | None => String::from("wait"),
+            Some((WaitReason::Retry { .. }, _)) => String::from("wait to be tried again"),
+            Some((WaitReason::Time { .. }, _)) | None => String::from("wait"),
             Some((
-                waiting @ (Waiting::Barrier { .. }
-                | Waiting::Lock { .. }
-                | Waiting::Approval { .. }),
+                waiting @ (WaitReason::Barrier { .. }
+                | WaitReason::Lock { .. }
+                | WaitReason::Approval { .. }),
                 since,
             )) => self.waiting(waiting, since).replacen("waits", "wait", 1),
         };
         let mark = match waiting {
-            Some((Waiting::Approval { .. }, _)) => Mark::Ask,
+            Some((WaitReason::Approval { .. }, _)) => LineSymbol::Ask,
             Some((
-                Waiting::Barrier { .. }
-                | Waiting::Lock { .. }
-                | Waiting::Retry { .. }
-                | Waiting::Time { .. },
+                WaitReason::Barrier { .. }
+                | WaitReason::Lock { .. }
+                | WaitReason::Retry { .. }
+                | WaitReason::Time { .. },
                 _,
             ))
-            | None => Mark::Wait,
+            | None => LineSymbol::Wait,
         };
-        Entry {
+        FrameLine {
             depth,
             mark,
-            label: Line::of(Tone::Plain, words::many(count, word)),
-            words: Line::of(Tone::Plain, what),
+            label: StyledLine::of(Tone::Plain, phrases::count_text(count, word)),
+            words: StyledLine::of(Tone::Plain, what),
             elapsed: self.elapsed(waiting.and_then(|(_, since)| since)),
             short: None,
-            column: Column::Unit,
+            column: FrameColumn::Unit,
         }
     }
 
@@ -451,25 +477,25 @@ impl View<'_> {
         since.map(|since| self.now - since)
     }
 
-    fn waiting(&self, waiting: &Waiting, since: Option<i64>) -> String {
+    fn waiting(&self, waiting: &WaitReason, since: Option<i64>) -> String {
         let since = self.elapsed(since);
         match waiting {
-            Waiting::Barrier {
+            WaitReason::Barrier {
                 name,
                 expected,
                 arrived,
             } => {
-                let latest = Waiting::Barrier {
+                let latest = WaitReason::Barrier {
                     name: name.clone(),
                     arrived: self.board.arrived(name).unwrap_or(*arrived),
                     expected: *expected,
                 };
-                words::waiting(&latest, since)
+                phrases::wait_text(&latest, since)
             }
-            waiting @ (Waiting::Lock { .. }
-            | Waiting::Retry { .. }
-            | Waiting::Time { .. }
-            | Waiting::Approval { .. }) => words::waiting(waiting, since),
+            waiting @ (WaitReason::Lock { .. }
+            | WaitReason::Retry { .. }
+            | WaitReason::Time { .. }
+            | WaitReason::Approval { .. }) => phrases::wait_text(waiting, since),
         }
     }
 
@@ -519,10 +545,10 @@ fn share(rows: usize, wants: &[usize]) -> Vec<usize> {
     }
 }
 
-fn layout(entries: &[Entry], style: Style, width: usize) -> Vec<Line> {
+fn layout(entries: &[FrameLine], style: Style, width: usize) -> Vec<StyledLine> {
     // The last column stays free: a full line makes some terminals wrap.
     let room = width.saturating_sub(1);
-    let widest = |column: Column| {
+    let widest = |column: FrameColumn| {
         let entries = entries
             .iter()
             .filter(|entry| entry.column == column && !entry.words.is_empty());
@@ -533,22 +559,25 @@ fn layout(entries: &[Entry], style: Style, width: usize) -> Vec<Line> {
     };
     // Column widths change in steps, so that they seldom move.
     let column = |wide: usize| wide.next_multiple_of(4).min(room * 11 / 20);
-    let head = widest(Column::Head).min(room);
-    let (stages, units) = (column(widest(Column::Stage)), column(widest(Column::Unit)));
+    let head = widest(FrameColumn::Head).min(room);
+    let (stages, units) = (
+        column(widest(FrameColumn::Stage)),
+        column(widest(FrameColumn::Unit)),
+    );
     let lines = entries.iter().map(|entry| {
-        let mut line = Line::of(Tone::Plain, "  ".repeat(entry.depth));
+        let mut line = StyledLine::of(Tone::Plain, "  ".repeat(entry.depth));
         line.add(entry.mark.tone(), style.mark(entry.mark))
             .add(Tone::Plain, " ")
             .append(entry.label.clone());
-        let time = entry.elapsed.filter(|_| width >= NO_TIMES);
-        let time = time.map(words::ticking).unwrap_or_default();
+        let time = entry.elapsed.filter(|_| width >= MIN_COLUMNS_FOR_TIMES);
+        let time = time.map(phrases::elapsed_text).unwrap_or_default();
         let end = room.saturating_sub(time.len());
         let room = end.saturating_sub(usize::from(!time.is_empty()));
         if !entry.words.is_empty() {
             let column = match entry.column {
-                Column::Head => head,
-                Column::Stage => stages,
-                Column::Unit => units,
+                FrameColumn::Head => head,
+                FrameColumn::Stage => stages,
+                FrameColumn::Unit => units,
             };
             line.fit(column, style).pad(column).add(Tone::Plain, "  ");
             let fits = column + 2 + entry.words.width() <= room;

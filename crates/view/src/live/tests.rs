@@ -2,17 +2,17 @@
 
 use std::sync::{Arc, Mutex};
 
-use crate::script::{self, Script};
-use crate::tally::Tally;
-use crate::{Live, Report, Style};
-use lockstep_engine::notice::{NodeKind, Queue, Status, Waiting};
+use crate::deployment_counts::DeploymentCounts;
+use crate::event_script::{self, EventScript};
+use crate::{LiveObserver, RunObserver, Style};
+use lockstep_engine::run_event::{LockQueuePosition, NodeKind, Status, WaitReason};
 
-use super::board::Board;
-use super::frame::{Size, frame};
+use super::board::RunBoard;
+use super::frame::{ScreenSize, frame};
 
 /// The run as far as it is written, two seconds later.
-fn played(script: &Script, style: Style) -> impl Fn(usize, usize) -> Vec<String> {
-    let (mut board, mut tally) = (Board::new(style), Tally::default());
+fn played(script: &EventScript, style: Style) -> impl Fn(usize, usize) -> Vec<String> {
+    let (mut board, mut tally) = (RunBoard::new(style), DeploymentCounts::default());
     board.expect(&"release/prod".into(), 500);
     for event in &script.events {
         tally.event(event);
@@ -20,7 +20,7 @@ fn played(script: &Script, style: Style) -> impl Fn(usize, usize) -> Vec<String>
     }
     let now = script.now() + 2_000;
     move |width, height| {
-        let frame = frame(&board, &tally, style, Size { width, height }, now);
+        let frame = frame(&board, &tally, style, ScreenSize { width, height }, now);
         assert!(frame.len() <= height.saturating_sub(3).max(1));
         for line in &frame {
             assert!(line.width() <= width, "{line:?}");
@@ -29,13 +29,13 @@ fn played(script: &Script, style: Style) -> impl Fn(usize, usize) -> Vec<String>
     }
 }
 
-fn shot(script: &Script, width: usize, height: usize) -> String {
+fn shot(script: &EventScript, width: usize, height: usize) -> String {
     played(script, Style::PLAIN)(width, height).join("\n")
 }
 
 #[test]
 fn five_hundred_cells_fit_on_any_screen() {
-    let script = script::many();
+    let script = event_script::many();
     insta::assert_snapshot!("many_80x24", shot(&script, 80, 24));
     insta::assert_snapshot!("many_40x10", shot(&script, 40, 10));
     insta::assert_snapshot!("many_200x50", shot(&script, 200, 50));
@@ -49,9 +49,9 @@ fn five_hundred_cells_fit_on_any_screen() {
 
 #[test]
 fn a_failing_stage_shows_what_is_taken_back() {
-    insta::assert_snapshot!("failing_80x24", shot(&script::failing(None), 80, 24));
+    insta::assert_snapshot!("failing_80x24", shot(&event_script::failing(None), 80, 24));
     insta::assert_snapshot!("atomic_80x24", {
-        let mut script = script::atomic();
+        let mut script = event_script::atomic();
         // While the stage rolls back.
         script.events.truncate(script.events.len() - 4);
         shot(&script, 80, 24)
@@ -60,33 +60,33 @@ fn a_failing_stage_shows_what_is_taken_back() {
 
 #[test]
 fn every_kind_of_waiting_is_told() {
-    let mut script = Script::new();
+    let mut script = EventScript::new();
     script
         .wait(
             "release/eu",
             NodeKind::Stage,
-            Waiting::Lock {
-                names: script::names(&["prod.eu", "prod.us"]),
-                queue: Queue::default(),
+            WaitReason::Lock {
+                names: event_script::names(&["prod.eu", "prod.us"]),
+                queue: LockQueuePosition::default(),
             },
         )
         .start("release/us", NodeKind::Stage)
         .wait(
             "release/us/approve",
             NodeKind::Approve,
-            Waiting::Approval {
+            WaitReason::Approval {
                 question: "Ship v2 to production?".into(),
             },
         )
         .wait(
             "release/us/wait",
             NodeKind::Wait,
-            Waiting::Time { after_ms: 300_000 },
+            WaitReason::Time { after_ms: 300_000 },
         )
         .wait(
             "release/us/smoke",
             NodeKind::Step,
-            Waiting::Retry {
+            WaitReason::Retry {
                 attempt: 2,
                 of: 4,
                 after_ms: 3_000,
@@ -96,7 +96,7 @@ fn every_kind_of_waiting_is_told() {
         .wait(
             "release/us/parallel/1/barrier",
             NodeKind::Barrier,
-            Waiting::Barrier {
+            WaitReason::Barrier {
                 name: "BE".into(),
                 arrived: 1,
                 expected: 2,
@@ -115,22 +115,22 @@ fn every_kind_of_waiting_is_told() {
 #[test]
 fn what_has_ended_is_forgotten() {
     for (script, left) in [
-        (script::success(), 0),
-        (script::failed(None), 2),
-        (script::stuck(), 2),
+        (event_script::success(), 0),
+        (event_script::failed(None), 2),
+        (event_script::stuck(), 2),
     ] {
-        let mut board = Board::new(Style::PLAIN);
+        let mut board = RunBoard::new(Style::PLAIN);
         for event in &script.events {
             board.event(event);
         }
-        assert_eq!(board.remembered(), (0, left));
+        assert_eq!(board.with_history(), (0, left));
     }
 }
 
 #[test]
 fn a_step_that_ends_well_in_the_end_has_not_failed() {
-    let mut script = Script::new();
-    let why = script::failure(
+    let mut script = EventScript::new();
+    let why = event_script::failure(
         "release/a/run",
         lockstep_lang::ir::FailureClass::Exit,
         "exited with 1",
@@ -185,9 +185,9 @@ impl Screen {
 }
 
 #[derive(Clone, Default)]
-struct Terminal(Arc<Mutex<Screen>>);
+struct TestTerminal(Arc<Mutex<Screen>>);
 
-impl std::io::Write for Terminal {
+impl std::io::Write for TestTerminal {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         let text = std::str::from_utf8(bytes).expect("whole characters");
         self.0.lock().expect("no one panics").write(text);
@@ -201,10 +201,10 @@ impl std::io::Write for Terminal {
 
 #[test]
 fn what_lasts_scrolls_above_and_the_tree_goes_in_the_end() {
-    let terminal = Terminal::default();
-    let mut live = Live::new(terminal.clone(), Style::PLAIN, || (80, 24));
+    let terminal = TestTerminal::default();
+    let mut live = LiveObserver::new(terminal.clone(), Style::PLAIN, || (80, 24));
     let screen = || terminal.0.lock().expect("no one panics").rows.join("\n");
-    let script = script::success();
+    let script = event_script::success();
     for event in &script.events[..12] {
         live.event(event).expect("a terminal that works");
     }

@@ -10,15 +10,15 @@ use super::style::{clean, is_hostile};
 use crate::source::Source;
 
 /// A line longer than this is shown in part.
-const LONG_LINE: usize = 240;
+const MAX_LINE_CHARS: usize = 240;
 /// How much of a long line is shown on either side of the place.
-const WINDOW: usize = 60;
+const EXCERPT_CHARS: usize = 60;
 /// A place with more lines than this is shown as its first line.
-const MOST_LINES: usize = 6;
+const MAX_SPAN_LINES: usize = 6;
 /// A place with more bytes than this is cut.
-const MOST_BYTES: usize = 400;
+const MAX_SPAN_BYTES: usize = 400;
 /// Two places are shown together only where there is no more than this between them.
-const MOST_TOGETHER: usize = 4000;
+const MAX_SPAN_GAP_BYTES: usize = 4000;
 
 /// A source text, made safe to show.
 #[derive(Debug)]
@@ -54,12 +54,12 @@ impl<'a> Excerpt<'a> {
         let text = self.text.as_ref();
         let mut from = line_start(text, place.start);
         let mut lines_before = 0;
-        if place.start - from > LONG_LINE {
-            from = floor(text, place.start - WINDOW);
+        if place.start - from > MAX_LINE_CHARS {
+            from = floor(text, place.start - EXCERPT_CHARS);
         } else {
             while lines_before < before && from > 0 {
                 let previous = line_start(text, from - 1);
-                if from - previous > LONG_LINE {
+                if from - previous > MAX_LINE_CHARS {
                     break;
                 }
                 from = previous;
@@ -68,12 +68,12 @@ impl<'a> Excerpt<'a> {
         }
         let last = place.end.saturating_sub(1).max(place.start);
         let mut to = line_end(text, last);
-        if to - last > LONG_LINE {
-            to = floor(text, last + WINDOW).max(place.end);
+        if to - last > MAX_LINE_CHARS {
+            to = floor(text, last + EXCERPT_CHARS).max(place.end);
         } else {
             for _ in 0..after {
                 let next = line_end(text, to);
-                if next - to > LONG_LINE {
+                if next - to > MAX_LINE_CHARS {
                     break;
                 }
                 to = next;
@@ -96,7 +96,7 @@ impl SourceCode for Excerpt<'_> {
         }
         let (shown, lines_before) = self.window(place.clone(), before, after);
         // Only two places together can be that long: `fit` cuts each of them.
-        if span.len() > MOST_BYTES && shown.len() > MOST_TOGETHER {
+        if span.len() > MAX_SPAN_BYTES && shown.len() > MAX_SPAN_GAP_BYTES {
             return Err(MietteError::OutOfBounds);
         }
         let offset = u32::try_from(place.start).unwrap_or(u32::MAX);
@@ -129,8 +129,8 @@ pub(super) fn fit(text: &str, place: Range<usize>) -> Option<Range<usize>> {
     }
     let first_line = shown.split('\n').next().unwrap_or("");
     let cut = match () {
-        () if shown.len() > MOST_BYTES || shown.lines().count() > MOST_LINES => {
-            floor(shown, first_line.trim_end().len().min(MOST_BYTES / 2)).max(1)
+        () if shown.len() > MAX_SPAN_BYTES || shown.lines().count() > MAX_SPAN_LINES => {
+            floor(shown, first_line.trim_end().len().min(MAX_SPAN_BYTES / 2)).max(1)
         }
         () => shown.trim_end().len(),
     };

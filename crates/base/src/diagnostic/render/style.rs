@@ -3,7 +3,7 @@
 
 /// What the place that text is written to can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Style {
+pub struct RenderStyle {
     /// Whether it takes ANSI colours.
     pub color: bool,
     /// Whether it shows more than ASCII.
@@ -12,7 +12,7 @@ pub struct Style {
     pub width: usize,
 }
 
-impl Style {
+impl RenderStyle {
     /// Text for a file or a test: no colours, all characters, 100 columns.
     pub const PLAIN: Self = Self {
         color: false,

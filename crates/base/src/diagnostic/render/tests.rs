@@ -31,9 +31,9 @@ fn plain(diagnostics: &[Diagnostic], sources: &Sources) -> String {
     render(
         diagnostics,
         sources,
-        Style {
+        RenderStyle {
             width: 80,
-            ..Style::PLAIN
+            ..RenderStyle::PLAIN
         },
     )
 }
@@ -95,16 +95,16 @@ fn ascii_and_colours() {
         .here("this one")
         .label(spot(&sources, shop, "prod"), "because of this")
         .help("choose another");
-    let ascii = Style {
+    let ascii = RenderStyle {
         unicode: false,
-        ..Style::PLAIN
+        ..RenderStyle::PLAIN
     };
     let drawn = render(std::slice::from_ref(&wrong), &sources, ascii);
     assert!(drawn.is_ascii(), "{drawn}");
     insta::assert_snapshot!("ascii", drawn);
-    let color = Style {
+    let color = RenderStyle {
         color: true,
-        ..Style::PLAIN
+        ..RenderStyle::PLAIN
     };
     let drawn = render(&[wrong], &sources, color).replace('\u{1b}', "ESC");
     insta::assert_snapshot!("colours", drawn);
@@ -203,7 +203,7 @@ fn without_a_place() {
 
 #[test]
 fn counts() {
-    assert_eq!(render(&[], &Sources::default(), Style::PLAIN), "");
+    assert_eq!(render(&[], &Sources::default(), RenderStyle::PLAIN), "");
     assert_eq!(summary(&[]), "nothing to report");
 }
 
@@ -227,7 +227,7 @@ mod any_place {
                 Diagnostic::error(SYNTAX, first, "wrong").here("first place"),
                 |wrong, span| wrong.label(span, "other place"),
             );
-            let drawn = render(&[wrong], &sources, Style { width, ..Style::PLAIN });
+            let drawn = render(&[wrong], &sources, RenderStyle { width, ..RenderStyle::PLAIN });
             prop_assert!(drawn.starts_with("error[E0101]: wrong\n"));
             prop_assert!(drawn.contains("first place") || drawn.contains("  at a.deploy"));
         }

@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use super::{Misfit, Param, Problem};
+use super::{ArgumentMisfit, BuiltinError, Param};
 use lockstep_base::source::Name;
 use lockstep_base::value::{Type, Value, text};
 
@@ -61,7 +61,7 @@ pub(super) fn optional_int() -> Type {
 }
 
 /// The check of a function whose parameters say it all.
-pub(super) fn no_more(_: &[Type]) -> Result<(), Misfit> {
+pub(super) fn no_more(_: &[Type]) -> Result<(), ArgumentMisfit> {
     Ok(())
 }
 
@@ -100,15 +100,15 @@ pub(super) fn wants(
     argument: usize,
     wanted: &'static str,
     fits: impl FnOnce(&Type) -> bool,
-) -> Result<(), Misfit> {
+) -> Result<(), ArgumentMisfit> {
     match types.get(argument) {
-        Some(ty) if *ty != Type::Any && !fits(ty) => Err(Misfit { argument, wanted }),
+        Some(ty) if *ty != Type::Any && !fits(ty) => Err(ArgumentMisfit { argument, wanted }),
         _ => Ok(()),
     }
 }
 
 /// Takes maps, records and JSON, at all places.
-pub(super) fn wants_maps(types: &[Type]) -> Result<(), Misfit> {
+pub(super) fn wants_maps(types: &[Type]) -> Result<(), ArgumentMisfit> {
     (0..types.len()).try_for_each(|at| {
         wants(types, at, "a map or a record", |ty| {
             matches!(ty, Type::Map(_) | Type::Record(_) | Type::Json)
@@ -117,7 +117,7 @@ pub(super) fn wants_maps(types: &[Type]) -> Result<(), Misfit> {
 }
 
 /// Takes what may be interpolated into a string, from argument `from` on.
-pub(super) fn wants_text_forms(types: &[Type], from: usize) -> Result<(), Misfit> {
+pub(super) fn wants_text_forms(types: &[Type], from: usize) -> Result<(), ArgumentMisfit> {
     (from..types.len()).try_for_each(|at| {
         let wanted = "something that may stand in a string";
         wants(types, at, wanted, |ty| {
@@ -127,7 +127,7 @@ pub(super) fn wants_text_forms(types: &[Type], from: usize) -> Result<(), Misfit
 }
 
 /// Takes a list whose elements have an order.
-pub(super) fn wants_ordered(types: &[Type]) -> Result<(), Misfit> {
+pub(super) fn wants_ordered(types: &[Type]) -> Result<(), ArgumentMisfit> {
     let wanted = "a list of texts, numbers, durations or percents";
     wants(types, 0, wanted, |ty| match ty {
         Type::List(of) => {
@@ -147,9 +147,9 @@ pub(super) fn wants_ordered(types: &[Type]) -> Result<(), Misfit> {
     })
 }
 
-fn unfit(argument: usize, wanted: &str, value: Option<&Value>) -> Problem {
+fn unfit(argument: usize, wanted: &str, value: Option<&Value>) -> BuiltinError {
     let kind = value.map_or("missing", Value::kind);
-    Problem::Argument(argument, format!("{wanted} is wanted, but this is {kind}"))
+    BuiltinError::Argument(argument, format!("{wanted} is wanted, but this is {kind}"))
 }
 
 /// The argument, if it was given and is not `none`.
@@ -158,28 +158,28 @@ pub(super) fn given(args: &[Value], argument: usize) -> Option<&Value> {
         .filter(|value| !matches!(value, Value::None))
 }
 
-pub(super) fn text(args: &[Value], argument: usize) -> Result<&Name, Problem> {
+pub(super) fn text(args: &[Value], argument: usize) -> Result<&Name, BuiltinError> {
     match args.get(argument) {
         Some(Value::String(text)) => Ok(text),
         other => Err(unfit(argument, "a text", other)),
     }
 }
 
-pub(super) fn number(args: &[Value], argument: usize) -> Result<i64, Problem> {
+pub(super) fn number(args: &[Value], argument: usize) -> Result<i64, BuiltinError> {
     match args.get(argument) {
         Some(Value::Int(value)) => Ok(*value),
         other => Err(unfit(argument, "an int", other)),
     }
 }
 
-pub(super) fn list(args: &[Value], argument: usize) -> Result<&[Value], Problem> {
+pub(super) fn list(args: &[Value], argument: usize) -> Result<&[Value], BuiltinError> {
     match args.get(argument) {
         Some(Value::List(items)) => Ok(items),
         other => Err(unfit(argument, "a list", other)),
     }
 }
 
-pub(super) fn map(args: &[Value], argument: usize) -> Result<&IndexMap<Name, Value>, Problem> {
+pub(super) fn map(args: &[Value], argument: usize) -> Result<&IndexMap<Name, Value>, BuiltinError> {
     match args.get(argument) {
         Some(Value::Map(entries)) => Ok(entries),
         other => Err(unfit(argument, "a map", other)),
@@ -187,18 +187,18 @@ pub(super) fn map(args: &[Value], argument: usize) -> Result<&IndexMap<Name, Val
 }
 
 /// The text of a value as in an interpolation. Secrets and the program's things have none.
-pub(super) fn plain_text(value: &Value, argument: usize) -> Result<String, Problem> {
+pub(super) fn plain_text(value: &Value, argument: usize) -> Result<String, BuiltinError> {
     plain(value, argument)?;
     Ok(text::display(value, &|value| value.kind().into()))
 }
 
 /// Refuses a value that is, or holds, a secret or a thing of the program.
-pub(super) fn plain(value: &Value, argument: usize) -> Result<(), Problem> {
+pub(super) fn plain(value: &Value, argument: usize) -> Result<(), BuiltinError> {
     match value {
         Value::Secret(_)
         | Value::Service { .. }
         | Value::Environment(_)
-        | Value::Infrastructure(_) => Err(Problem::Argument(
+        | Value::Infrastructure(_) => Err(BuiltinError::Argument(
             argument,
             format!("{} has no text", value.kind()),
         )),
@@ -209,8 +209,8 @@ pub(super) fn plain(value: &Value, argument: usize) -> Result<(), Problem> {
 }
 
 /// An element of a list that does not fit, as a message about that list.
-pub(super) fn unfit_element(at: usize, wanted: &str, value: &Value) -> Problem {
-    Problem::Argument(
+pub(super) fn unfit_element(at: usize, wanted: &str, value: &Value) -> BuiltinError {
+    BuiltinError::Argument(
         0,
         format!("element {at} should be {wanted}, but is {}", value.kind()),
     )

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::args::{gives_string, no_more, required, string, text};
-use super::{Body, Builtin};
+use super::{BuiltinBody, Builtin};
 use lockstep_base::value::Value;
 
 pub(super) static FUNCTION: Builtin = Builtin {
@@ -14,5 +14,5 @@ pub(super) static FUNCTION: Builtin = Builtin {
     check: no_more,
     result: gives_string,
     examples: &[("base64(\"grün\")", "\"Z3LDvG4=\""), ("base64(\"\")", "\"\"")],
-    call: Body::Pure(|args| Ok(Value::string(STANDARD.encode(text(args, 0)?.as_bytes())))),
+    call: BuiltinBody::Pure(|args| Ok(Value::string(STANDARD.encode(text(args, 0)?.as_bytes())))),
 };

@@ -1,7 +1,7 @@
 //! The built-in function `basename`.
 
 use super::args::{gives_string, no_more, required, string, text};
-use super::{Body, Builtin, Problem};
+use super::{BuiltinBody, Builtin, BuiltinError};
 use lockstep_base::value::Value;
 
 pub(super) static FUNCTION: Builtin = Builtin {
@@ -16,10 +16,10 @@ pub(super) static FUNCTION: Builtin = Builtin {
         ("basename(\"/\")", "\"/\""),
         ("basename(\"\")", "\"\""),
     ],
-    call: Body::Pure(call),
+    call: BuiltinBody::Pure(call),
 };
 
-fn call(args: &[Value]) -> Result<Value, Problem> {
+fn call(args: &[Value]) -> Result<Value, BuiltinError> {
     let path = text(args, 0)?;
     let trimmed = path.trim_end_matches('/');
     let last = trimmed.rsplit('/').next().unwrap_or_default();

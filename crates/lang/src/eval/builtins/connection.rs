@@ -1,11 +1,15 @@
 //! Shared by the built-in functions that describe connections. Must not open one.
 
 use super::args::{given, text};
-use super::{Param, Problem};
+use super::{BuiltinError, Param};
 use lockstep_base::value::Value;
 
 /// A map of `type` and the arguments that were given, by the names of their parameters.
-pub(super) fn connection(kind: &str, params: &[Param], args: &[Value]) -> Result<Value, Problem> {
+pub(super) fn connection(
+    kind: &str,
+    params: &[Param],
+    args: &[Value],
+) -> Result<Value, BuiltinError> {
     let mut entries = vec![("type", Value::string(kind))];
     for (at, param) in params.iter().enumerate() {
         let value = match given(args, at) {
@@ -19,9 +23,9 @@ pub(super) fn connection(kind: &str, params: &[Param], args: &[Value]) -> Result
 }
 
 /// A text that is passed to a command as one of its arguments and must not look like an option.
-fn word(args: &[Value], argument: usize) -> Result<Value, Problem> {
+fn word(args: &[Value], argument: usize) -> Result<Value, BuiltinError> {
     let text = text(args, argument)?;
-    let refuse = |why: &str| Err(Problem::Argument(argument, why.into()));
+    let refuse = |why: &str| Err(BuiltinError::Argument(argument, why.into()));
     match text.chars().next() {
         None => refuse("this must not be empty"),
         Some('-') => refuse("this must not begin with `-`"),

@@ -2,7 +2,7 @@
 
 use super::args::{no_more, optional, optional_string, required, string};
 use super::connection::connection;
-use super::{Body, Builtin, Param};
+use super::{BuiltinBody, Builtin, Param};
 use lockstep_base::value::Type;
 
 const PARAMS: &[Param] = &[
@@ -24,5 +24,5 @@ pub(super) static FUNCTION: Builtin = Builtin {
             "{ type: \"container\", name: \"shop\", engine: \"podman\" }",
         ),
     ],
-    call: Body::Pure(|args| connection("container", PARAMS, args)),
+    call: BuiltinBody::Pure(|args| connection("container", PARAMS, args)),
 };

@@ -1,7 +1,7 @@
 //! The built-in function `contains`.
 
 use super::args::{any, required};
-use super::{Body, Builtin, Misfit, Problem};
+use super::{BuiltinBody, Builtin, ArgumentMisfit, BuiltinError};
 use crate::eval::operators;
 use lockstep_syntax::ast::BinaryOp;
 use lockstep_base::value::{Type, Value};
@@ -19,10 +19,10 @@ pub(super) static FUNCTION: Builtin = Builtin {
         ("contains([1, 2], 3)", "false"),
         ("contains({ a: 1 }, \"a\")", "true"),
     ],
-    call: Body::Pure(call),
+    call: BuiltinBody::Pure(call),
 };
 
-fn check(types: &[Type]) -> Result<(), Misfit> {
+fn check(types: &[Type]) -> Result<(), ArgumentMisfit> {
     let [whole, part] = types else { return Ok(()) };
     if operators::result(BinaryOp::In, part, whole).is_some() {
         return Ok(());
@@ -33,16 +33,16 @@ fn check(types: &[Type]) -> Result<(), Misfit> {
         Type::Map(_) | Type::Record(_) => (1, "a text, the key"),
         _ => (0, WANTED),
     };
-    Err(Misfit { argument, wanted })
+    Err(ArgumentMisfit { argument, wanted })
 }
 
-fn call(args: &[Value]) -> Result<Value, Problem> {
+fn call(args: &[Value]) -> Result<Value, BuiltinError> {
     let [whole, part] = args else {
-        return Err(Problem::Message("two arguments are wanted".into()));
+        return Err(BuiltinError::Message("two arguments are wanted".into()));
     };
     operators::contains(whole, part)
         .map(Value::Bool)
         .map_err(|_| {
-            Problem::Message(format!("{} cannot be in {}", part.kind(), whole.kind()))
+            BuiltinError::Message(format!("{} cannot be in {}", part.kind(), whole.kind()))
         })
 }

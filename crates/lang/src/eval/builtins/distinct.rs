@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use super::args::{gives_same, list, list_of_any, no_more, required};
-use super::{Body, Builtin, Problem};
-use lockstep_base::value::{Key, Value};
+use super::{BuiltinBody, Builtin, BuiltinError};
+use lockstep_base::value::{ValueKey, Value};
 
 pub(super) static FUNCTION: Builtin = Builtin {
     name: "distinct",
@@ -16,12 +16,12 @@ pub(super) static FUNCTION: Builtin = Builtin {
         ("distinct([\"b\", \"a\", \"b\"])", "[\"b\", \"a\"]"),
         ("distinct([])", "[]"),
     ],
-    call: Body::Pure(call),
+    call: BuiltinBody::Pure(call),
 };
 
-fn call(args: &[Value]) -> Result<Value, Problem> {
+fn call(args: &[Value]) -> Result<Value, BuiltinError> {
     let items = list(args, 0)?;
     let mut seen = HashSet::with_capacity(items.len());
-    let first = items.iter().filter(|item| seen.insert(Key(item)));
+    let first = items.iter().filter(|item| seen.insert(ValueKey(item)));
     Ok(Value::list(first.cloned()))
 }

@@ -1,7 +1,7 @@
 //! The built-in function `ends-with`.
 
 use super::args::{no_more, required, string, text};
-use super::{Body, Builtin};
+use super::{BuiltinBody, Builtin};
 use lockstep_base::value::{Type, Value};
 
 pub(super) static FUNCTION: Builtin = Builtin {
@@ -14,5 +14,5 @@ pub(super) static FUNCTION: Builtin = Builtin {
         ("ends-with(\"a.yaml\", \".yaml\")", "true"),
         ("ends-with(\"a\", \"ba\")", "false"),
     ],
-    call: Body::Pure(|args| Ok(Value::Bool(text(args, 0)?.ends_with(&**text(args, 1)?)))),
+    call: BuiltinBody::Pure(|args| Ok(Value::Bool(text(args, 0)?.ends_with(&**text(args, 1)?)))),
 };

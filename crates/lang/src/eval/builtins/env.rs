@@ -1,7 +1,7 @@
 //! The built-in function `env`.
 
 use super::args::{no_more, optional, optional_string, required, string};
-use super::{Body, Builtin};
+use super::{BuiltinBody, Builtin};
 use lockstep_base::value::Type;
 
 pub(super) static FUNCTION: Builtin = Builtin {
@@ -22,5 +22,5 @@ pub(super) static FUNCTION: Builtin = Builtin {
         ("env(\"REGION\", \"eu\")", "\"eu\""),
         ("env(\"REGION\", none) ?? \"us\"", "\"us\""),
     ],
-    call: Body::Env,
+    call: BuiltinBody::Env,
 };

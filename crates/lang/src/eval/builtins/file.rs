@@ -1,7 +1,7 @@
 //! The built-in function `file`.
 
 use super::args::{gives_string, no_more, required, string};
-use super::{Body, Builtin};
+use super::{BuiltinBody, Builtin};
 
 pub(super) static FUNCTION: Builtin = Builtin {
     name: "file",
@@ -11,5 +11,5 @@ pub(super) static FUNCTION: Builtin = Builtin {
     check: no_more,
     result: gives_string,
     examples: &[("trim(file(\"VERSION\"))", "\"1.4.2\"")],
-    call: Body::File,
+    call: BuiltinBody::File,
 };

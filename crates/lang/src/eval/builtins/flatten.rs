@@ -1,8 +1,8 @@
 //! The built-in function `flatten`.
 
 use super::args::{element, list, required, unfit_element, wants};
-use super::{Body, Builtin, Problem};
-use crate::eval::limits::{Excess, MAX_ELEMENTS};
+use super::{BuiltinBody, Builtin, BuiltinError};
+use crate::eval::limits::{LimitExceeded, MAX_ELEMENTS};
 use lockstep_base::value::{Type, Value};
 
 pub(super) static FUNCTION: Builtin = Builtin {
@@ -21,17 +21,17 @@ pub(super) static FUNCTION: Builtin = Builtin {
         ("flatten([[[1]], [[2]]])", "[[1], [2]]"),
         ("flatten([])", "[]"),
     ],
-    call: Body::Pure(call),
+    call: BuiltinBody::Pure(call),
 };
 
-fn call(args: &[Value]) -> Result<Value, Problem> {
+fn call(args: &[Value]) -> Result<Value, BuiltinError> {
     let mut flat = Vec::new();
     for (at, item) in list(args, 0)?.iter().enumerate() {
         let inner = item
             .as_list()
             .ok_or_else(|| unfit_element(at, "a list", item))?;
         if flat.len() + inner.len() > MAX_ELEMENTS {
-            return Err(Problem::TooLarge(Excess::Elements));
+            return Err(BuiltinError::TooLarge(LimitExceeded::Elements));
         }
         flat.extend_from_slice(inner);
     }

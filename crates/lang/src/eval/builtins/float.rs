@@ -1,7 +1,7 @@
 //! The built-in function `float`.
 
 use super::args::{any, required, wants};
-use super::{Body, Builtin, Problem};
+use super::{BuiltinBody, Builtin, BuiltinError};
 use lockstep_base::value::text::parse_float;
 use lockstep_base::value::{Type, Value};
 
@@ -26,10 +26,10 @@ pub(super) static FUNCTION: Builtin = Builtin {
         ("float(\"-1e3\")", "-1000.0"),
         ("float(1) / 4", "0.25"),
     ],
-    call: Body::Pure(call),
+    call: BuiltinBody::Pure(call),
 };
 
-fn call(args: &[Value]) -> Result<Value, Problem> {
+fn call(args: &[Value]) -> Result<Value, BuiltinError> {
     let float = match args.first().unwrap_or(&Value::None) {
         Value::Int(value) => Ok(*value as f64),
         Value::Float(value) => Ok(*value),
@@ -41,5 +41,5 @@ fn call(args: &[Value]) -> Result<Value, Problem> {
     };
     float
         .map(Value::Float)
-        .map_err(|text| Problem::Argument(0, text))
+        .map_err(|text| BuiltinError::Argument(0, text))
 }

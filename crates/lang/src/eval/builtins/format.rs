@@ -3,8 +3,8 @@
 use super::args::{
     any, gives_string, plain_text, required, rest, string, text, wants_text_forms,
 };
-use super::{Body, Builtin, Problem};
-use crate::eval::limits::{Excess, MAX_BYTES};
+use super::{BuiltinBody, Builtin, BuiltinError};
+use crate::eval::limits::{LimitExceeded, MAX_BYTES};
 use lockstep_base::value::Value;
 
 pub(super) static FUNCTION: Builtin = Builtin {
@@ -23,7 +23,7 @@ pub(super) static FUNCTION: Builtin = Builtin {
         ("format(\"{:.2} {:06.1}\", 2, -2.55)", "\"2.00 -002.5\""),
         ("format(\"{{{}}}\", 30s)", "\"{30s}\""),
     ],
-    call: Body::Pure(call),
+    call: BuiltinBody::Pure(call),
 };
 
 /// The widest padding and the most places behind the point.
@@ -31,13 +31,13 @@ const WIDEST: usize = 1_000;
 
 /// What stands between braces, behind the number of the value.
 #[derive(Default)]
-struct Shape {
+struct FormatSpec {
     zeros: bool,
     width: usize,
     places: Option<usize>,
 }
 
-fn call(args: &[Value]) -> Result<Value, Problem> {
+fn call(args: &[Value]) -> Result<Value, BuiltinError> {
     let pattern = text(args, 0)?;
     let values = args.get(1..).unwrap_or_default();
     let mut used = vec![false; values.len()];
@@ -68,13 +68,13 @@ fn call(args: &[Value]) -> Result<Value, Problem> {
         *used = true;
         made.push_str(&shaped(value, &shape, number + 1)?);
         if made.len() > MAX_BYTES {
-            return Err(Problem::TooLarge(Excess::Bytes));
+            return Err(BuiltinError::TooLarge(LimitExceeded::Bytes));
         }
         rest = behind;
     }
     made.push_str(rest);
     match used.iter().position(|used| !used) {
-        Some(unused) => Err(Problem::Argument(
+        Some(unused) => Err(BuiltinError::Argument(
             unused + 1,
             String::from("the pattern does not use this value"),
         )),
@@ -82,12 +82,12 @@ fn call(args: &[Value]) -> Result<Value, Problem> {
     }
 }
 
-fn wrong(text: impl Into<String>) -> Problem {
-    Problem::Argument(0, text.into())
+fn wrong(text: impl Into<String>) -> BuiltinError {
+    BuiltinError::Argument(0, text.into())
 }
 
 /// `1:08.2`: the value's number, a zero for zeros, the width, the places behind the point.
-fn placeholder(inside: &str) -> Result<(Option<usize>, Shape), Problem> {
+fn placeholder(inside: &str) -> Result<(Option<usize>, FormatSpec), BuiltinError> {
     let unknown = || wrong(format!("`{{{inside}}}` is no placeholder"));
     let number = |digits: &str| {
         let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
@@ -108,13 +108,13 @@ fn placeholder(inside: &str) -> Result<(Option<usize>, Shape), Problem> {
         "" => 0,
         digits => number(digits)?,
     };
-    Ok((index, Shape { zeros, width, places }))
+    Ok((index, FormatSpec { zeros, width, places }))
 }
 
-fn shaped(value: &Value, shape: &Shape, argument: usize) -> Result<String, Problem> {
+fn shaped(value: &Value, shape: &FormatSpec, argument: usize) -> Result<String, BuiltinError> {
     let refuse = |what: &str| {
         let text = format!("{} cannot be {what}", value.kind());
-        Err(Problem::Argument(argument, text))
+        Err(BuiltinError::Argument(argument, text))
     };
     let is_number = matches!(value, Value::Int(_) | Value::Float(_));
     let text = match (value, shape.places) {

@@ -5,7 +5,7 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use super::args::{gives_string, no_more, required, string, text};
-use super::{Body, Builtin, Problem};
+use super::{BuiltinBody, Builtin, BuiltinError};
 use lockstep_base::value::Value;
 
 pub(super) static FUNCTION: Builtin = Builtin {
@@ -19,7 +19,7 @@ pub(super) static FUNCTION: Builtin = Builtin {
         ("from-base64(\"Z3LDvG4=\")", "\"grün\""),
         ("from-base64(\"Z3LD\\nvG4\\n\")", "\"grün\""),
     ],
-    call: Body::Pure(call),
+    call: BuiltinBody::Pure(call),
 };
 
 const ENGINE: GeneralPurpose = GeneralPurpose::new(
@@ -27,10 +27,10 @@ const ENGINE: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-fn call(args: &[Value]) -> Result<Value, Problem> {
+fn call(args: &[Value]) -> Result<Value, BuiltinError> {
     let mut plain = text(args, 0)?.to_string();
     plain.retain(|c| !c.is_ascii_whitespace());
-    let refuse = |what: &str| Problem::Argument(0, what.into());
+    let refuse = |what: &str| BuiltinError::Argument(0, what.into());
     let bytes = ENGINE
         .decode(plain)
         .map_err(|_| refuse("the text is no Base64"))?;

@@ -1,8 +1,8 @@
 //! The built-in function `from-json`.
 
 use super::args::{no_more, required, string, text};
-use super::{Body, Builtin, Problem};
-use crate::eval::limits::{Excess, MAX_ELEMENTS};
+use super::{BuiltinBody, Builtin, BuiltinError};
+use crate::eval::limits::{LimitExceeded, MAX_ELEMENTS};
 use lockstep_base::value::{self, Type, Value};
 
 pub(super) static FUNCTION: Builtin = Builtin {
@@ -20,20 +20,20 @@ pub(super) static FUNCTION: Builtin = Builtin {
         ),
         ("from-json(\"[1, 2]\")[1]", "2"),
     ],
-    call: Body::Pure(call),
+    call: BuiltinBody::Pure(call),
 };
 
-fn call(args: &[Value]) -> Result<Value, Problem> {
+fn call(args: &[Value]) -> Result<Value, BuiltinError> {
     let text = text(args, 0)?;
     // No value can have more elements than there are commas and opening brackets.
     let marks = text.bytes().filter(|byte| matches!(byte, b',' | b'[' | b'{'));
     if marks.count() > MAX_ELEMENTS {
-        return Err(Problem::TooLarge(Excess::Elements));
+        return Err(BuiltinError::TooLarge(LimitExceeded::Elements));
     }
     let json = serde_json::from_str(text).map_err(|error| {
         let reason = value::json_reason(&error);
         let place = format!("line {}, column {}", error.line(), error.column());
-        Problem::Argument(0, format!("the text is no JSON at {place}: {reason}"))
+        BuiltinError::Argument(0, format!("the text is no JSON at {place}: {reason}"))
     })?;
-    value::from_json(json, &Type::Json).map_err(|error| Problem::Argument(0, error))
+    value::from_json(json, &Type::Json).map_err(|error| BuiltinError::Argument(0, error))
 }

@@ -1,7 +1,7 @@
 //! The built-in function `int`.
 
 use super::args::{any, required, wants};
-use super::{Body, Builtin, Problem};
+use super::{BuiltinBody, Builtin, BuiltinError};
 use lockstep_base::value::text::parse_int;
 use lockstep_base::value::{Type, Value};
 
@@ -27,10 +27,10 @@ pub(super) static FUNCTION: Builtin = Builtin {
         ("int(2.9)", "2"),
         ("int(-2.9)", "-2"),
     ],
-    call: Body::Pure(call),
+    call: BuiltinBody::Pure(call),
 };
 
-fn call(args: &[Value]) -> Result<Value, Problem> {
+fn call(args: &[Value]) -> Result<Value, BuiltinError> {
     let int = match args.first().unwrap_or(&Value::None) {
         Value::Int(value) => Ok(*value),
         Value::String(text) => parse_int(text.trim()).ok_or_else(|| {
@@ -49,5 +49,5 @@ fn call(args: &[Value]) -> Result<Value, Problem> {
         other => Err(format!("{WANTED} is wanted, but this is {}", other.kind())),
     };
     int.map(Value::Int)
-        .map_err(|text| Problem::Argument(0, text))
+        .map_err(|text| BuiltinError::Argument(0, text))
 }

@@ -3,8 +3,8 @@
 use super::args::{
     gives_string, list, list_of_any, plain_text, required, string, text, wants,
 };
-use super::{Body, Builtin, Problem};
-use crate::eval::limits::{Excess, MAX_BYTES};
+use super::{BuiltinBody, Builtin, BuiltinError};
+use crate::eval::limits::{LimitExceeded, MAX_BYTES};
 use lockstep_base::value::{Type, Value};
 
 pub(super) static FUNCTION: Builtin = Builtin {
@@ -24,10 +24,10 @@ pub(super) static FUNCTION: Builtin = Builtin {
         ("join([1, 2.5, 3], \", \")", "\"1, 2.5, 3\""),
         ("join([], \", \")", "\"\""),
     ],
-    call: Body::Pure(call),
+    call: BuiltinBody::Pure(call),
 };
 
-fn call(args: &[Value]) -> Result<Value, Problem> {
+fn call(args: &[Value]) -> Result<Value, BuiltinError> {
     let (items, separator) = (list(args, 0)?, text(args, 1)?);
     let mut joined = String::new();
     for (at, item) in items.iter().enumerate() {
@@ -36,7 +36,7 @@ fn call(args: &[Value]) -> Result<Value, Problem> {
         }
         joined.push_str(&plain_text(item, 0)?);
         if joined.len() > MAX_BYTES {
-            return Err(Problem::TooLarge(Excess::Bytes));
+            return Err(BuiltinError::TooLarge(LimitExceeded::Bytes));
         }
     }
     Ok(Value::string(joined))

@@ -1,7 +1,7 @@
 //! The built-in function `json`.
 
 use super::args::{any, gives_string, plain, required, wants};
-use super::{Body, Builtin, Problem};
+use super::{BuiltinBody, Builtin, BuiltinError};
 use lockstep_base::value::{Type, Value, text};
 
 pub(super) static FUNCTION: Builtin = Builtin {
@@ -17,10 +17,10 @@ pub(super) static FUNCTION: Builtin = Builtin {
         ),
         ("json(1h30m)", "\"\\\"1h30m\\\"\""),
     ],
-    call: Body::Pure(call),
+    call: BuiltinBody::Pure(call),
 };
 
-fn call(args: &[Value]) -> Result<Value, Problem> {
+fn call(args: &[Value]) -> Result<Value, BuiltinError> {
     let value = args.first().unwrap_or(&Value::None);
     plain(value, 0)?;
     Ok(Value::string(text::json(value, &|value| {

@@ -1,7 +1,7 @@
 //! The built-in function `keys`.
 
 use super::args::{any, map, required, wants_maps};
-use super::{Body, Builtin};
+use super::{BuiltinBody, Builtin};
 use lockstep_base::value::{Type, Value};
 
 pub(super) static FUNCTION: Builtin = Builtin {
@@ -11,7 +11,7 @@ pub(super) static FUNCTION: Builtin = Builtin {
     check: wants_maps,
     result: |_| Type::list(Type::String),
     examples: &[("keys({ b: 1, a: 2 })", "[\"b\", \"a\"]"), ("keys({})", "[]")],
-    call: Body::Pure(|args| {
+    call: BuiltinBody::Pure(|args| {
         let keys = map(args, 0)?.keys();
         Ok(Value::list(keys.map(|key| Value::String(key.clone()))))
     }),

@@ -1,7 +1,7 @@
 //! The built-in function `length`.
 
 use super::args::{any, required, wants};
-use super::{Body, Builtin, Problem};
+use super::{BuiltinBody, Builtin, BuiltinError};
 use lockstep_base::value::{Type, Value};
 
 const WANTED: &str = "a text, a list, a map or a record";
@@ -30,17 +30,17 @@ pub(super) static FUNCTION: Builtin = Builtin {
         ("length({ a: 1 })", "1"),
         ("length([])", "0"),
     ],
-    call: Body::Pure(call),
+    call: BuiltinBody::Pure(call),
 };
 
-fn call(args: &[Value]) -> Result<Value, Problem> {
+fn call(args: &[Value]) -> Result<Value, BuiltinError> {
     let length = match args.first() {
         Some(Value::String(text)) => text.chars().count(),
         Some(Value::List(items)) => items.len(),
         Some(Value::Map(entries)) => entries.len(),
         other => {
             let kind = other.map_or("missing", Value::kind);
-            return Err(Problem::Argument(
+            return Err(BuiltinError::Argument(
                 0,
                 format!("{WANTED} is wanted, but this is {kind}"),
             ));

@@ -1,7 +1,7 @@
 //! The built-in function `local`.
 
 use super::args::no_more;
-use super::{Body, Builtin};
+use super::{BuiltinBody, Builtin};
 use lockstep_base::value::{Type, Value};
 
 pub(super) static FUNCTION: Builtin = Builtin {
@@ -11,5 +11,5 @@ pub(super) static FUNCTION: Builtin = Builtin {
     check: no_more,
     result: |_| Type::Connection,
     examples: &[("local()", "{ type: \"local\" }")],
-    call: Body::Pure(|_| Ok(Value::map([("type", Value::string("local"))]))),
+    call: BuiltinBody::Pure(|_| Ok(Value::map([("type", Value::string("local"))]))),
 };

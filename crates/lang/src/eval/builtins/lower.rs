@@ -1,7 +1,7 @@
 //! The built-in function `lower`.
 
 use super::args::{gives_string, no_more, required, string, text};
-use super::{Body, Builtin};
+use super::{BuiltinBody, Builtin};
 use lockstep_base::value::Value;
 
 pub(super) static FUNCTION: Builtin = Builtin {
@@ -11,5 +11,5 @@ pub(super) static FUNCTION: Builtin = Builtin {
     check: no_more,
     result: gives_string,
     examples: &[("lower(\"ÄPI-V2\")", "\"äpi-v2\"")],
-    call: Body::Pure(|args| Ok(Value::string(text(args, 0)?.to_lowercase()))),
+    call: BuiltinBody::Pure(|args| Ok(Value::string(text(args, 0)?.to_lowercase()))),
 };

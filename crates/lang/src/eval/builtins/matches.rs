@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use regex::Regex;
 
 use super::args::{no_more, required, string, text};
-use super::{Body, Builtin, Problem};
+use super::{BuiltinBody, Builtin, BuiltinError};
 use lockstep_base::source::Name;
 use lockstep_base::value::{Type, Value};
 
@@ -21,7 +21,7 @@ pub(super) static FUNCTION: Builtin = Builtin {
         ("matches(\"rc-v2\", \"^v[0-9]+\")", "false"),
         ("matches(\"a-b\", \"-\")", "true"),
     ],
-    call: Body::Pure(call),
+    call: BuiltinBody::Pure(call),
 };
 
 /// How many compiled patterns are cached.
@@ -32,13 +32,13 @@ thread_local! {
     static RECENT: RefCell<Vec<(Name, Regex)>> = const { RefCell::new(Vec::new()) };
 }
 
-fn call(args: &[Value]) -> Result<Value, Problem> {
+fn call(args: &[Value]) -> Result<Value, BuiltinError> {
     let (text, pattern) = (text(args, 0)?, text(args, 1)?);
     RECENT.with_borrow_mut(|recent| {
         if let Some(at) = recent.iter().position(|(known, _)| known == pattern) {
             return Ok(Value::Bool(recent[at].1.is_match(text)));
         }
-        let regex = Regex::new(pattern).map_err(|error| Problem::Argument(1, reason(&error)))?;
+        let regex = Regex::new(pattern).map_err(|error| BuiltinError::Argument(1, reason(&error)))?;
         let found = regex.is_match(text);
         if recent.len() >= KEPT {
             recent.remove(0);

@@ -2,7 +2,7 @@
 
 use super::args::{element, list, list_of_any, required, wants_ordered};
 use super::sort::all_ordered;
-use super::{Body, Builtin, Problem};
+use super::{BuiltinBody, Builtin, BuiltinError};
 use lockstep_base::value::{Value, compare};
 
 pub(super) static FUNCTION: Builtin = Builtin {
@@ -13,15 +13,15 @@ pub(super) static FUNCTION: Builtin = Builtin {
     check: wants_ordered,
     result: element,
     examples: &[("max([2, 3, 1])", "3"), ("max([\"a\", \"b\"])", "\"b\"")],
-    call: Body::Pure(call),
+    call: BuiltinBody::Pure(call),
 };
 
-fn call(args: &[Value]) -> Result<Value, Problem> {
+fn call(args: &[Value]) -> Result<Value, BuiltinError> {
     let items = list(args, 0)?;
     all_ordered(items)?;
     let mut items = items.iter();
     let Some(mut best) = items.next() else {
-        return Err(Problem::Argument(0, "the list is empty".into()));
+        return Err(BuiltinError::Argument(0, "the list is empty".into()));
     };
     for item in items {
         if compare(item, best).is_some_and(std::cmp::Ordering::is_gt) {

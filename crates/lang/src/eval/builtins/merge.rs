@@ -5,7 +5,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use super::args::{any, map, required, rest, value_type, wants, wants_maps};
-use super::{Body, Builtin, Misfit, Problem};
+use super::{BuiltinBody, Builtin, ArgumentMisfit, BuiltinError};
 use lockstep_base::source::Name;
 use lockstep_base::value::{Type, Value};
 
@@ -23,10 +23,10 @@ pub(super) static FUNCTION: Builtin = Builtin {
         ),
         ("merge({ a: 1 })", "{ a: 1 }"),
     ],
-    call: Body::Pure(call),
+    call: BuiltinBody::Pure(call),
 };
 
-fn check(types: &[Type]) -> Result<(), Misfit> {
+fn check(types: &[Type]) -> Result<(), ArgumentMisfit> {
     wants_maps(types)?;
     let records = |ty: &Type| matches!(ty, Type::Record(_) | Type::Any);
     if types.iter().all(records) {
@@ -76,7 +76,7 @@ fn merged_record(records: &[&IndexMap<Name, Type>]) -> Type {
     Type::Record(merged)
 }
 
-fn call(args: &[Value]) -> Result<Value, Problem> {
+fn call(args: &[Value]) -> Result<Value, BuiltinError> {
     let mut merged = map(args, 0)?.clone();
     for at in 1..args.len() {
         let more = map(args, at)?;

@@ -4,7 +4,7 @@
 mod args;
 mod connection;
 
-use super::limits::Excess;
+use super::limits::LimitExceeded;
 use super::operators::OperatorError;
 use lockstep_base::value::{Type, Value};
 
@@ -18,13 +18,13 @@ pub struct Builtin {
     pub params: &'static [Param],
     /// Whether arguments that fit their parameters fit the function: what the types of the
     /// parameters cannot express. Call it before [`Builtin::result`].
-    pub check: fn(&[Type]) -> Result<(), Misfit>,
+    pub check: fn(&[Type]) -> Result<(), ArgumentMisfit>,
     /// The type of its result, from the types of the arguments given.
     pub result: fn(&[Type]) -> Type,
     /// Expressions of the language and what they give; all are tested.
     pub examples: &'static [(&'static str, &'static str)],
     /// What it does.
-    pub call: Body,
+    pub call: BuiltinBody,
 }
 
 /// A parameter of a built-in function.
@@ -40,9 +40,9 @@ pub struct Param {
 }
 
 /// What a built-in function does.
-pub enum Body {
+pub enum BuiltinBody {
     /// It makes a value of the values of its arguments.
-    Pure(fn(&[Value]) -> Result<Value, Problem>),
+    Pure(fn(&[Value]) -> Result<Value, BuiltinError>),
     /// It reads a variable of the caller's environment.
     Env,
     /// It reads a file.
@@ -51,7 +51,7 @@ pub enum Body {
 
 /// An argument that fits its parameter but not the function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Misfit {
+pub struct ArgumentMisfit {
     /// Which argument, from 0.
     pub argument: usize,
     /// What is wanted in its place, in words: `a text, a list or a map`.
@@ -60,16 +60,16 @@ pub struct Misfit {
 
 /// Why a built-in function has no result. Messages are lower case, without a full stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Problem {
+pub enum BuiltinError {
     /// What is wrong.
     Message(String),
     /// What is wrong with one argument, by its place from 0.
     Argument(usize, String),
     /// The result would be too large.
-    TooLarge(Excess),
+    TooLarge(LimitExceeded),
 }
 
-impl Problem {
+impl BuiltinError {
     /// What an operator inside a function could not do with its first argument.
     fn of_operator(error: OperatorError, message: &str) -> Self {
         match error {

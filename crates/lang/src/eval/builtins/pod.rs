@@ -2,7 +2,7 @@
 
 use super::args::{no_more, optional, optional_string, required, string};
 use super::connection::connection;
-use super::{Body, Builtin, Param};
+use super::{BuiltinBody, Builtin, Param};
 use lockstep_base::value::Type;
 
 const PARAMS: &[Param] = &[
@@ -24,5 +24,5 @@ pub(super) static FUNCTION: Builtin = Builtin {
         "{ type: \"pod\", context: \"prod-eu\", namespace: \"shop\", pod: \"web-0\", \
          container: \"app\" }",
     )],
-    call: Body::Pure(|args| connection("pod", PARAMS, args)),
+    call: BuiltinBody::Pure(|args| connection("pod", PARAMS, args)),
 };

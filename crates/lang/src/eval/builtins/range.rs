@@ -1,8 +1,8 @@
 //! The built-in function `range`.
 
 use super::args::{given, int, no_more, number, optional, optional_int, required};
-use super::{Body, Builtin, Problem};
-use crate::eval::limits::{Excess, MAX_ELEMENTS};
+use super::{BuiltinBody, Builtin, BuiltinError};
+use crate::eval::limits::{LimitExceeded, MAX_ELEMENTS};
 use lockstep_base::value::{Type, Value};
 
 pub(super) static FUNCTION: Builtin = Builtin {
@@ -22,23 +22,23 @@ pub(super) static FUNCTION: Builtin = Builtin {
         ("range(3, 0, -1)", "[3, 2, 1]"),
         ("range(3, 0)", "[]"),
     ],
-    call: Body::Pure(call),
+    call: BuiltinBody::Pure(call),
 };
 
-fn call(args: &[Value]) -> Result<Value, Problem> {
+fn call(args: &[Value]) -> Result<Value, BuiltinError> {
     let (from, to) = (i128::from(number(args, 0)?), i128::from(number(args, 1)?));
     let step = match given(args, 2) {
         Some(_) => i128::from(number(args, 2)?),
         None => 1,
     };
     if step == 0 {
-        return Err(Problem::Argument(2, "a step of 0 leads nowhere".into()));
+        return Err(BuiltinError::Argument(2, "a step of 0 leads nowhere".into()));
     }
     let distance = if step > 0 { to - from } else { from - to };
     let size = step.abs();
     let count = (distance.max(0) + size - 1) / size;
     if count > MAX_ELEMENTS as i128 {
-        return Err(Problem::TooLarge(Excess::Elements));
+        return Err(BuiltinError::TooLarge(LimitExceeded::Elements));
     }
     // All of them lie between two 64-bit integers.
     let numbers = (0..count).map(|at| Value::Int((from + at * step) as i64));

@@ -1,8 +1,8 @@
 //! The built-in function `replace`.
 
 use super::args::{gives_string, no_more, required, string, text};
-use super::{Body, Builtin, Problem};
-use crate::eval::limits::{Excess, MAX_BYTES};
+use super::{BuiltinBody, Builtin, BuiltinError};
+use crate::eval::limits::{LimitExceeded, MAX_BYTES};
 use lockstep_base::value::Value;
 
 pub(super) static FUNCTION: Builtin = Builtin {
@@ -20,19 +20,19 @@ pub(super) static FUNCTION: Builtin = Builtin {
         ("replace(\"aaa\", \"aa\", \"b\")", "\"ba\""),
         ("replace(\"abc\", \"x\", \"y\")", "\"abc\""),
     ],
-    call: Body::Pure(call),
+    call: BuiltinBody::Pure(call),
 };
 
-fn call(args: &[Value]) -> Result<Value, Problem> {
+fn call(args: &[Value]) -> Result<Value, BuiltinError> {
     let (text, from, to) = (text(args, 0)?, text(args, 1)?, text(args, 2)?);
     if from.is_empty() {
-        return Err(Problem::Argument(1, "there is nothing to replace in an empty text".into()));
+        return Err(BuiltinError::Argument(1, "there is nothing to replace in an empty text".into()));
     }
     if to.len() > from.len() {
         let places = text.matches(&**from).count();
         let grown = places.saturating_mul(to.len() - from.len());
         if text.len().saturating_add(grown) > MAX_BYTES {
-            return Err(Problem::TooLarge(Excess::Bytes));
+            return Err(BuiltinError::TooLarge(LimitExceeded::Bytes));
         }
     }
     Ok(Value::string(text.replace(&**from, to)))

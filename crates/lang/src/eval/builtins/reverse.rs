@@ -1,7 +1,7 @@
 //! The built-in function `reverse`.
 
 use super::args::{gives_same, list, list_of_any, no_more, required};
-use super::{Body, Builtin};
+use super::{BuiltinBody, Builtin};
 use lockstep_base::value::Value;
 
 pub(super) static FUNCTION: Builtin = Builtin {
@@ -11,5 +11,5 @@ pub(super) static FUNCTION: Builtin = Builtin {
     check: no_more,
     result: gives_same,
     examples: &[("reverse([1, 2, 3])", "[3, 2, 1]"), ("reverse([])", "[]")],
-    call: Body::Pure(|args| Ok(Value::list(list(args, 0)?.iter().rev().cloned()))),
+    call: BuiltinBody::Pure(|args| Ok(Value::list(list(args, 0)?.iter().rev().cloned()))),
 };

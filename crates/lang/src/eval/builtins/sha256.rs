@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::args::{gives_string, no_more, required, string, text};
-use super::{Body, Builtin, Problem};
+use super::{BuiltinBody, Builtin, BuiltinError};
 use lockstep_base::value::Value;
 
 pub(super) static FUNCTION: Builtin = Builtin {
@@ -16,10 +16,10 @@ pub(super) static FUNCTION: Builtin = Builtin {
         "sha256(\"abc\")",
         "\"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\"",
     )],
-    call: Body::Pure(call),
+    call: BuiltinBody::Pure(call),
 };
 
-fn call(args: &[Value]) -> Result<Value, Problem> {
+fn call(args: &[Value]) -> Result<Value, BuiltinError> {
     let sum = Sha256::digest(text(args, 0)?.as_bytes());
     let digits = sum.iter().map(|byte| format!("{byte:02x}"));
     Ok(Value::string(digits.collect::<String>()))

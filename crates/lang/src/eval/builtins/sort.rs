@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use super::args::{gives_same, list, list_of_any, required, wants_ordered};
-use super::{Body, Builtin, Problem};
+use super::{BuiltinBody, Builtin, BuiltinError};
 use lockstep_base::value::{Value, compare};
 
 pub(super) static FUNCTION: Builtin = Builtin {
@@ -19,10 +19,10 @@ pub(super) static FUNCTION: Builtin = Builtin {
         ("sort([2m, 30s])", "[30s, 2m]"),
         ("sort([])", "[]"),
     ],
-    call: Body::Pure(call),
+    call: BuiltinBody::Pure(call),
 };
 
-fn call(args: &[Value]) -> Result<Value, Problem> {
+fn call(args: &[Value]) -> Result<Value, BuiltinError> {
     let items = list(args, 0)?;
     all_ordered(items)?;
     let mut sorted = items.to_vec();
@@ -32,16 +32,16 @@ fn call(args: &[Value]) -> Result<Value, Problem> {
 }
 
 /// Refuses a list in which not all elements have an order with each other.
-pub(super) fn all_ordered(items: &[Value]) -> Result<(), Problem> {
+pub(super) fn all_ordered(items: &[Value]) -> Result<(), BuiltinError> {
     let Some(first) = items.first() else {
         return Ok(());
     };
     match items.iter().find(|item| compare(first, item).is_none()) {
-        Some(item) if first.kind() == item.kind() => Err(Problem::Argument(
+        Some(item) if first.kind() == item.kind() => Err(BuiltinError::Argument(
             0,
             format!("there is no order among values such as {}", item.kind()),
         )),
-        Some(item) => Err(Problem::Argument(
+        Some(item) => Err(BuiltinError::Argument(
             0,
             format!("{} and {} have no order", first.kind(), item.kind()),
         )),

@@ -1,8 +1,8 @@
 //! The built-in function `split`.
 
 use super::args::{no_more, required, string, text};
-use super::{Body, Builtin, Problem};
-use crate::eval::limits::{Excess, MAX_ELEMENTS};
+use super::{BuiltinBody, Builtin, BuiltinError};
+use crate::eval::limits::{LimitExceeded, MAX_ELEMENTS};
 use lockstep_base::value::{Type, Value};
 
 pub(super) static FUNCTION: Builtin = Builtin {
@@ -18,10 +18,10 @@ pub(super) static FUNCTION: Builtin = Builtin {
         ("split(\"\", \",\")", "[]"),
         ("split(\"añb\", \"\")", "[\"a\", \"ñ\", \"b\"]"),
     ],
-    call: Body::Pure(call),
+    call: BuiltinBody::Pure(call),
 };
 
-fn call(args: &[Value]) -> Result<Value, Problem> {
+fn call(args: &[Value]) -> Result<Value, BuiltinError> {
     let (text, separator) = (text(args, 0)?, text(args, 1)?);
     if text.is_empty() {
         return Ok(Value::list([]));
@@ -33,10 +33,10 @@ fn call(args: &[Value]) -> Result<Value, Problem> {
     bounded(text.split(&**separator).map(Value::string))
 }
 
-fn bounded(parts: impl Iterator<Item = Value>) -> Result<Value, Problem> {
+fn bounded(parts: impl Iterator<Item = Value>) -> Result<Value, BuiltinError> {
     let parts: Vec<Value> = parts.take(MAX_ELEMENTS + 1).collect();
     if parts.len() > MAX_ELEMENTS {
-        return Err(Problem::TooLarge(Excess::Elements));
+        return Err(BuiltinError::TooLarge(LimitExceeded::Elements));
     }
     Ok(Value::list(parts))
 }

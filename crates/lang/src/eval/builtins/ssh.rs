@@ -2,7 +2,7 @@
 
 use super::args::{no_more, optional, optional_int, optional_string, required, string};
 use super::connection::connection;
-use super::{Body, Builtin, Param, Problem};
+use super::{BuiltinBody, Builtin, Param, BuiltinError};
 use lockstep_base::value::{Type, Value};
 
 const PARAMS: &[Param] = &[
@@ -29,15 +29,15 @@ pub(super) static FUNCTION: Builtin = Builtin {
             "{ type: \"ssh\", host: \"eu-1\", user: \"deploy\", port: 2222 }",
         ),
     ],
-    call: Body::Pure(call),
+    call: BuiltinBody::Pure(call),
 };
 
-fn call(args: &[Value]) -> Result<Value, Problem> {
+fn call(args: &[Value]) -> Result<Value, BuiltinError> {
     if let Some(Value::Int(port)) = args.get(2)
         && !(1..=65_535).contains(port)
     {
         let text = format!("a port is a number from 1 to 65535, not {port}");
-        return Err(Problem::Argument(2, text));
+        return Err(BuiltinError::Argument(2, text));
     }
     connection("ssh", PARAMS, args)
 }

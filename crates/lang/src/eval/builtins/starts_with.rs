@@ -1,7 +1,7 @@
 //! The built-in function `starts-with`.
 
 use super::args::{no_more, required, string, text};
-use super::{Body, Builtin};
+use super::{BuiltinBody, Builtin};
 use lockstep_base::value::{Type, Value};
 
 pub(super) static FUNCTION: Builtin = Builtin {
@@ -15,5 +15,5 @@ pub(super) static FUNCTION: Builtin = Builtin {
         ("starts-with(\"1.2\", \"v\")", "false"),
         ("starts-with(\"\", \"\")", "true"),
     ],
-    call: Body::Pure(|args| Ok(Value::Bool(text(args, 0)?.starts_with(&**text(args, 1)?)))),
+    call: BuiltinBody::Pure(|args| Ok(Value::Bool(text(args, 0)?.starts_with(&**text(args, 1)?)))),
 };

@@ -1,7 +1,7 @@
 //! The built-in function `string`.
 
 use super::args::{any, gives_string, plain_text, required, wants_text_forms};
-use super::{Body, Builtin, Problem};
+use super::{BuiltinBody, Builtin, BuiltinError};
 use lockstep_base::value::Value;
 
 pub(super) static FUNCTION: Builtin = Builtin {
@@ -17,10 +17,10 @@ pub(super) static FUNCTION: Builtin = Builtin {
         ("string(none)", "\"\""),
         ("string([1, \"a\", none])", "\"[1,\\\"a\\\",null]\""),
     ],
-    call: Body::Pure(call),
+    call: BuiltinBody::Pure(call),
 };
 
-fn call(args: &[Value]) -> Result<Value, Problem> {
+fn call(args: &[Value]) -> Result<Value, BuiltinError> {
     let value = args.first().unwrap_or(&Value::None);
     plain_text(value, 0).map(Value::string)
 }

@@ -1,7 +1,7 @@
 //! `sum`.
 
 use super::args::{any, element, given, list, list_of_any, optional, required, wants};
-use super::{Body, Builtin, Misfit, Problem};
+use super::{BuiltinBody, Builtin, ArgumentMisfit, BuiltinError};
 use crate::eval::operators::apply;
 use lockstep_syntax::ast::BinaryOp;
 use lockstep_base::value::{Type, Value};
@@ -20,10 +20,10 @@ pub(super) static FUNCTION: Builtin = Builtin {
         ("sum([1m, 30s], 0s)", "90s"),
         ("sum([1, 2], 10)", "13"),
     ],
-    call: Body::Pure(call),
+    call: BuiltinBody::Pure(call),
 };
 
-fn check(types: &[Type]) -> Result<(), Misfit> {
+fn check(types: &[Type]) -> Result<(), ArgumentMisfit> {
     use Type::{Any, Duration, Float, Int, Json, None, Percent};
     let of = element(types);
     wants(types, 0, "a list of numbers, durations or percents", |ty| {
@@ -44,7 +44,7 @@ fn check(types: &[Type]) -> Result<(), Misfit> {
         return Ok(());
     }
     let argument = usize::from(start.is_some());
-    Err(Misfit { argument, wanted })
+    Err(ArgumentMisfit { argument, wanted })
 }
 
 fn result(types: &[Type]) -> Type {
@@ -58,7 +58,7 @@ fn result(types: &[Type]) -> Type {
     }
 }
 
-fn call(args: &[Value]) -> Result<Value, Problem> {
+fn call(args: &[Value]) -> Result<Value, BuiltinError> {
     let start = given(args, 1).cloned().unwrap_or(Value::Int(0));
     list(args, 0)?.iter().try_fold(start, |sum, item| {
         let fits = matches!(
@@ -67,11 +67,11 @@ fn call(args: &[Value]) -> Result<Value, Problem> {
         );
         if !fits {
             let text = format!("{} cannot be added", item.kind());
-            return Err(Problem::Argument(0, text));
+            return Err(BuiltinError::Argument(0, text));
         }
         apply(BinaryOp::Add, &sum, item).map_err(|error| {
             let text = format!("{} cannot be added to {}", item.kind(), sum.kind());
-            Problem::of_operator(error, &text)
+            BuiltinError::of_operator(error, &text)
         })
     })
 }

@@ -1,7 +1,7 @@
 //! The built-in function `values`.
 
 use super::args::{any, map, required, value_type, wants, wants_maps};
-use super::{Body, Builtin};
+use super::{BuiltinBody, Builtin};
 use lockstep_base::value::{Type, Value};
 
 pub(super) static FUNCTION: Builtin = Builtin {
@@ -15,5 +15,5 @@ pub(super) static FUNCTION: Builtin = Builtin {
     },
     result: |types| Type::list(types.first().and_then(value_type).unwrap_or(Type::Any)),
     examples: &[("values({ b: 1, a: 2 })", "[1, 2]"), ("values({})", "[]")],
-    call: Body::Pure(|args| Ok(Value::list(map(args, 0)?.values().cloned()))),
+    call: BuiltinBody::Pure(|args| Ok(Value::list(map(args, 0)?.values().cloned()))),
 };

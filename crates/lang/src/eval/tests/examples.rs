@@ -1,6 +1,6 @@
 //! The built-in functions: their examples, and the arguments that they reject.
 
-use super::{World, exact, expr, type_of};
+use super::{SampleScope, exact, expr, type_of};
 use crate::eval::builtins::{self, Builtin};
 use crate::eval::{ExprKind, Halt, eval};
 use lockstep_base::value::{Type, Value};
@@ -93,7 +93,7 @@ fn is_of(value: &Value, ty: &Type) -> bool {
 fn check_call(builtin: &Builtin, args: &[crate::eval::Expr], whole: &str, value: &Value) {
     let types: Vec<Type> = args
         .iter()
-        .map(|arg| type_of(&eval(arg, &World).expect("an argument")))
+        .map(|arg| type_of(&eval(arg, &SampleScope).expect("an argument")))
         .collect();
     for (at, ty) in types.iter().enumerate() {
         let last = builtin.params.len() - 1;
@@ -111,7 +111,7 @@ fn the_examples_have_the_types_they_promise() {
     for builtin in builtins::ALL {
         for (source, _) in builtin.examples {
             let expr = expr(source);
-            let value = eval(&expr, &World).expect("a value");
+            let value = eval(&expr, &SampleScope).expect("a value");
             if let ExprKind::Call(function, args) = &expr.kind {
                 check_call(function.0, args, source, &value);
                 seen += 1;
@@ -123,7 +123,7 @@ fn the_examples_have_the_types_they_promise() {
 
 /// The message of a refused call.
 fn refusal(source: &str) -> String {
-    match eval(&expr(source), &World) {
+    match eval(&expr(source), &SampleScope) {
         Err(Halt::Fault(fault)) => {
             let name = source.split('(').next().unwrap_or_default();
             let start = format!("`{name}` has no result here: ");

@@ -1,11 +1,11 @@
 //! Each evaluation error with its code, location and message.
 
-use super::{World, expr};
+use super::{SampleScope, expr};
 use crate::eval::{Halt, eval};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 
 fn fault(source: &str) -> Diagnostic {
-    match eval(&expr(source), &World) {
+    match eval(&expr(source), &SampleScope) {
         Err(Halt::Fault(fault)) => *fault,
         other => panic!("{source} gives {other:?}"),
     }

@@ -1,6 +1,6 @@
 //! No value grows and no evaluation runs without bound.
 
-use super::{World, expr};
+use super::{SampleScope, expr};
 use crate::eval::evaluate::eval_within;
 use crate::eval::limits::Limits;
 use crate::eval::{Halt, eval};
@@ -34,7 +34,7 @@ fn the_limits_of_the_language() {
         (format!("\"{}\"", "${mebibyte}".repeat(65)), BYTES),
         (format!("[{}]", "mebibyte, ".repeat(65)), BYTES),
     ] {
-        let text = message(eval(&expr(&source), &World));
+        let text = message(eval(&expr(&source), &SampleScope));
         assert_eq!(text, expected, "{source:.100}");
     }
 }
@@ -64,7 +64,7 @@ fn growing_values_are_stopped() {
         ),
         ("[\"0123456789\" for x in range(0, 101)]", bytes),
     ] {
-        let text = message(eval_within(&expr(source), &World, SMALL));
+        let text = message(eval_within(&expr(source), &SampleScope, SMALL));
         assert!(text.ends_with(what), "{source}: {text}");
     }
 }
@@ -77,7 +77,7 @@ fn long_evaluations_are_stopped() {
         "[x in range(0, 900) for x in range(0, 900)]",
         "[length(range(0, 900)) for x in range(0, 900)]",
     ] {
-        let text = message(eval_within(&expr(source), &World, SMALL));
+        let text = message(eval_within(&expr(source), &SampleScope, SMALL));
         assert_eq!(
             text, "evaluating this takes more than 100 million steps",
             "{source}"
@@ -88,22 +88,25 @@ fn long_evaluations_are_stopped() {
 #[test]
 fn depth_is_limited() {
     let nest = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
-    assert!(eval(&expr(&nest(50)), &World).is_ok());
+    assert!(eval(&expr(&nest(50)), &SampleScope).is_ok());
     // The innermost list is the 51st.
-    assert!(message(eval(&expr(&nest(52)), &World)).contains("50 lists and maps"));
+    assert!(message(eval(&expr(&nest(52)), &SampleScope)).contains("50 lists and maps"));
     let json = |levels| format!("from-json(\"{}\")", nest(levels));
-    assert!(eval(&expr(&json(50)), &World).is_ok());
+    assert!(eval(&expr(&json(50)), &SampleScope).is_ok());
     for levels in [52, 1_000, 100_000] {
-        assert!(eval(&expr(&json(levels)), &World).is_err());
+        assert!(eval(&expr(&json(levels)), &SampleScope).is_err());
     }
 }
 
 #[test]
 fn a_long_chain_of_operators_is_no_recursion() {
     let sum = vec!["1"; 5_000].join(" + ");
-    assert_eq!(eval(&expr(&sum), &World).ok(), Some(Value::Int(5_000)));
+    assert_eq!(
+        eval(&expr(&sum), &SampleScope).ok(),
+        Some(Value::Int(5_000))
+    );
     let text = vec!["\"x\""; 5_000].join(" + ");
-    let length = eval(&expr(&format!("length({text})")), &World);
+    let length = eval(&expr(&format!("length({text})")), &SampleScope);
     assert_eq!(length.ok(), Some(Value::Int(5_000)));
 }
 
@@ -132,7 +135,7 @@ fn the_deepest_expression_fits_on_a_small_stack() {
         });
         let done = std::thread::Builder::new()
             .stack_size(1 << 20)
-            .spawn(move || eval(&expr, &World).is_ok());
+            .spawn(move || eval(&expr, &SampleScope).is_ok());
         assert!(done.expect("a thread").join().expect("no overflow"));
     }
 }

@@ -6,7 +6,7 @@ mod limits;
 mod types;
 mod values;
 
-use super::reading::read;
+use super::expr_reader::read;
 use super::{Expr, GlobalId, Halt, RunField, Scope, Slot, eval};
 use lockstep_base::source::{FileId, Name, Span};
 use lockstep_base::value::{EnvironmentId, InfrastructureId, SecretPart, ServiceId, Type, Value};
@@ -18,9 +18,9 @@ const NAMES: [&str; 10] = [
 ];
 
 /// A scope with a value for each of [`NAMES`].
-struct World;
+struct SampleScope;
 
-impl Scope for World {
+impl Scope for SampleScope {
     fn local(&self, slot: Slot) -> Result<Value, Halt> {
         Ok(match NAMES[slot.0 as usize] {
             "token" => Value::Secret(vec![SecretPart::Secret(0)].into()),
@@ -94,7 +94,7 @@ fn expr(source: &str) -> Expr {
 
 /// What an expression gives, with all that `==` of the language does not see.
 fn exact(source: &str) -> String {
-    match eval(&expr(source), &World) {
+    match eval(&expr(source), &SampleScope) {
         Ok(value) => format!("{value:?}"),
         Err(Halt::Unknown) => String::from("unknown"),
         Err(Halt::Fault(fault)) => format!("{}: {}", fault.code, fault.message),

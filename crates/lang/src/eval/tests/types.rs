@@ -1,6 +1,6 @@
 //! The types that operators declare against the values that they return.
 
-use super::{World, expr, type_of};
+use super::{SampleScope, expr, type_of};
 use crate::eval::operators::{OperatorError, apply, apply_unary, result, unary_result};
 use crate::eval::{BinaryOp, Expr, ExprKind, UnaryOp, eval};
 use lockstep_base::value::{Type, Value};
@@ -26,7 +26,7 @@ const STRICT: [BinaryOp; 12] = [
 ];
 
 fn sample(source: &str) -> Value {
-    eval(&expr(source), &World).expect("a value")
+    eval(&expr(source), &SampleScope).expect("a value")
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn a_name_behind_a_map_must_exist() {
     let span = map().span;
     let of = |ty: &Type, name: &str| {
         let member = Expr::member(map(), ty, name.into(), span);
-        eval(&member, &World).ok()
+        eval(&member, &SampleScope).ok()
     };
     let maps = [
         Type::Map(Box::new(Type::Int)),

@@ -1,7 +1,7 @@
 //! The results of operators and of the other forms of expressions.
 
-use super::{World, exact, expr};
-use crate::eval::{Expr, ExprKind, GlobalId, NothingKnown, RunField, eval};
+use super::{SampleScope, exact, expr};
+use crate::eval::{EmptyScope, Expr, ExprKind, GlobalId, RunField, eval};
 use lockstep_base::value::{SecretPart, Value};
 
 /// Each expression gives exactly what the other one gives.
@@ -215,7 +215,7 @@ fn interpolation() {
 }
 
 fn secret_parts(source: &str) -> Vec<SecretPart> {
-    match eval(&expr(source), &World) {
+    match eval(&expr(source), &SampleScope) {
         Ok(Value::Secret(parts)) => parts.to_vec(),
         other => panic!("{source} gives {other:?}"),
     }
@@ -252,12 +252,12 @@ fn a_secret_of_plain_text_stays_one() {
     let ExprKind::Interpolate(mut parts) = part.kind else {
         panic!("no interpolation")
     };
-    parts[1] = crate::eval::Part::Value(Expr::constant(plain, part.span));
+    parts[1] = crate::eval::InterpolationPart::Value(Expr::constant(plain, part.span));
     let whole = Expr {
         kind: ExprKind::Interpolate(parts),
         span: part.span,
     };
-    match eval(&whole, &World) {
+    match eval(&whole, &SampleScope) {
         Ok(Value::Secret(parts)) => assert_eq!(*parts, [SecretPart::Text("ax".into())]),
         other => panic!("{other:?}"),
     }
@@ -282,7 +282,7 @@ fn the_outside() {
         (ExprKind::Run(RunField::User), "Ok(String(\"ada\"))"),
         (ExprKind::Run(RunField::Id), "Err(Unknown)"),
     ] {
-        let value = eval(&Expr { kind, span }, &World);
+        let value = eval(&Expr { kind, span }, &SampleScope);
         assert_eq!(format!("{value:?}"), shown);
     }
 }
@@ -297,7 +297,7 @@ fn without_a_scope_only_constants_have_a_value() {
         ("file(\"VERSION\")", "Err(Unknown)"),
         ("[x + 1 for x in [1, 2]]", "Ok(List([Int(2), Int(3)]))"),
     ] {
-        let value = eval(&expr(source), &NothingKnown);
+        let value = eval(&expr(source), &EmptyScope);
         assert_eq!(format!("{value:?}"), shown, "{source}");
     }
     let star = ExprKind::Star(Box::new(Expr::constant(
@@ -309,7 +309,7 @@ fn without_a_scope_only_constants_have_a_value() {
         span: expr("1").span,
     };
     assert!(matches!(
-        eval(&star, &NothingKnown),
+        eval(&star, &EmptyScope),
         Err(crate::eval::Halt::Unknown)
     ));
 }

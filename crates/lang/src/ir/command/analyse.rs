@@ -2,16 +2,16 @@
 //! interpolated value is placed where the shell treats it as data (no shell injection). The grammar
 //! of the shell is in [`super::shell`].
 
-use super::refuse;
-use super::shell::{Part, Place, Scanner, Word as Read};
-use super::{Form, ScriptPart, TextPart, Word};
+use super::errors;
+use super::shell::{InterpolationPlace, ScannedPart, ScannedWord as Read, ShellScanner};
+use super::{CommandWord, Form, ScriptPart, TextPart};
 use crate::eval::Expr;
 use lockstep_base::diagnostic::Diagnostic;
 use lockstep_base::source::{FileId, Name, Span};
 
 /// A part of a command's text as written.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Piece {
+pub enum CommandPiece {
     /// Text, its escapes resolved.
     Text {
         /// The text.
@@ -32,7 +32,7 @@ pub enum Piece {
     },
 }
 
-impl Piece {
+impl CommandPiece {
     /// Where it stands.
     pub fn span(&self) -> Span {
         match self {
@@ -43,7 +43,7 @@ impl Piece {
 
 /// Words that shells interpret themselves, among them the keywords: POSIX, `dash` and `bash`.
 #[rustfmt::skip]
-const BUILTINS: &[&str] = &[
+const SHELL_BUILTINS: &[&str] = &[
     "!", ".", ":", "[", "[[", "]]", "alias", "bg", "bind", "break", "builtin", "caller", "case",
     "cd", "chdir", "command", "compgen", "complete", "compopt", "continue", "coproc", "declare",
     "dirs", "disown", "do", "done", "echo", "elif", "else", "enable", "esac", "eval", "exec",
@@ -59,16 +59,16 @@ const BUILTINS: &[&str] = &[
 /// # Errors
 ///
 /// What is wrong with the text, and every value that stands where it could not be data.
-pub fn analyse(pieces: &[Piece], bash: bool) -> Result<Form, Vec<Diagnostic>> {
+pub fn analyse(pieces: &[CommandPiece], bash: bool) -> Result<Form, Vec<Diagnostic>> {
     let mut problems: Vec<Diagnostic> = (pieces.iter())
-        .filter(|piece| matches!(piece, Piece::Text { text, .. } if text.contains('\0')))
-        .map(|piece| refuse::nul(piece.span()))
+        .filter(|piece| matches!(piece, CommandPiece::Text { text, .. } if text.contains('\0')))
+        .map(|piece| errors::nul(piece.span()))
         .collect();
-    let mut scanner = Scanner::new(pieces, bash);
+    let mut scanner = ShellScanner::new(pieces, bash);
     let complete = scanner.script().is_ok();
     problems.append(&mut scanner.problems);
     if complete && scanner.commands == 0 && problems.is_empty() {
-        problems.push(refuse::empty(whole(pieces)));
+        problems.push(errors::empty(whole(pieces)));
     }
     if !problems.is_empty() {
         return Err(problems);
@@ -80,7 +80,7 @@ pub fn analyse(pieces: &[Piece], bash: bool) -> Result<Form, Vec<Diagnostic>> {
     }))
 }
 
-fn whole(pieces: &[Piece]) -> Span {
+fn whole(pieces: &[CommandPiece]) -> Span {
     match (pieces.first(), pieces.last()) {
         (Some(first), Some(last)) => first.span().to(last.span()),
         _ => Span::start_of(FileId(0)),
@@ -88,54 +88,58 @@ fn whole(pieces: &[Piece]) -> Span {
 }
 
 /// The words, where the command is a plain list of them and no shell is needed.
-fn direct(pieces: &[Piece], scanner: &Scanner<'_>) -> Option<Form> {
-    let secret = |piece: &Piece| matches!(piece, Piece::Value { secret: true, .. });
+fn direct(pieces: &[CommandPiece], scanner: &ShellScanner<'_>) -> Option<Form> {
+    let secret = |piece: &CommandPiece| matches!(piece, CommandPiece::Value { secret: true, .. });
     if !scanner.plain || scanner.commands != 1 || pieces.iter().any(secret) {
         return None;
     }
     let name = scanner.words.first()?.text()?;
-    if name.is_empty() || name.contains('=') || BUILTINS.contains(&name.as_str()) {
+    if name.is_empty() || name.contains('=') || SHELL_BUILTINS.contains(&name.as_str()) {
         return None;
     }
     let words = (scanner.words.iter()).map(|word| direct_word(pieces, &scanner.places, word));
     words.collect::<Option<_>>().map(Form::Direct)
 }
 
-fn direct_word(pieces: &[Piece], places: &[Option<Place>], word: &Read) -> Option<Word> {
+fn direct_word(
+    pieces: &[CommandPiece],
+    places: &[Option<InterpolationPlace>],
+    word: &Read,
+) -> Option<CommandWord> {
     let mut parts: Vec<TextPart> = Vec::new();
     let mut text = String::new();
     for part in &word.parts {
         match part {
-            Part::Text(more, _) => text.push_str(more),
-            Part::Value(piece) => {
-                let Piece::Value { expr, .. } = pieces.get(*piece)? else {
+            ScannedPart::Text(more, _) => text.push_str(more),
+            ScannedPart::Value(piece) => {
+                let CommandPiece::Value { expr, .. } = pieces.get(*piece)? else {
                     return None;
                 };
-                if places.get(*piece) == Some(&Some(Place::Spread)) {
-                    return Some(Word::Spread(expr.clone()));
+                if places.get(*piece) == Some(&Some(InterpolationPlace::Spread)) {
+                    return Some(CommandWord::Spread(expr.clone()));
                 }
                 if !text.is_empty() {
                     parts.push(TextPart::Text(std::mem::take(&mut text).into()));
                 }
                 parts.push(TextPart::Value(expr.clone()));
             }
-            Part::Opaque(_) => return None,
+            ScannedPart::Opaque(_) => return None,
         }
     }
     if !text.is_empty() {
         parts.push(TextPart::Text(text.into()));
     }
-    Some(Word::One(parts))
+    Some(CommandWord::One(parts))
 }
 
-fn script(pieces: &[Piece], places: &[Option<Place>]) -> Vec<ScriptPart> {
-    let part = |(piece, place): (&Piece, &Option<Place>)| match piece {
-        Piece::Text { text, .. } => Some(ScriptPart::Text(text.clone())),
-        Piece::Value { expr, .. } => match place {
-            Some(Place::Bare) | None => Some(ScriptPart::Bare(expr.clone())),
-            Some(Place::Quoted) => Some(ScriptPart::Quoted(expr.clone())),
-            Some(Place::Spread) => Some(ScriptPart::Spread(expr.clone())),
-            Some(Place::Dropped | Place::Refused) => None,
+fn script(pieces: &[CommandPiece], places: &[Option<InterpolationPlace>]) -> Vec<ScriptPart> {
+    let part = |(piece, place): (&CommandPiece, &Option<InterpolationPlace>)| match piece {
+        CommandPiece::Text { text, .. } => Some(ScriptPart::Text(text.clone())),
+        CommandPiece::Value { expr, .. } => match place {
+            Some(InterpolationPlace::Bare) | None => Some(ScriptPart::Bare(expr.clone())),
+            Some(InterpolationPlace::Quoted) => Some(ScriptPart::Quoted(expr.clone())),
+            Some(InterpolationPlace::Spread) => Some(ScriptPart::Spread(expr.clone())),
+            Some(InterpolationPlace::Dropped | InterpolationPlace::Refused) => None,
         },
     };
     pieces.iter().zip(places).filter_map(part).collect()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Form, ScriptPart, TextPart, Word};
+use super::{CommandWord, Form, ScriptPart, TextPart};
 use crate::eval::{Expr, Halt};
 use lockstep_base::value::{SecretPart, Value};
 
@@ -26,7 +26,7 @@ pub enum Invocation {
 }
 
 /// The prefix of the variables of a script, which is used by nothing else.
-const PREFIX: &str = "LOCKSTEP_VALUE_";
+const VALUE_VARIABLE_PREFIX: &str = "LOCKSTEP_VALUE_";
 
 /// Fills a command's values in: `value` evaluates an expression, `text` shows a value as it is
 /// interpolated.
@@ -48,7 +48,7 @@ pub fn invoke(
             Ok(direct(arguments))
         }
         Form::Shell { bash, script } => {
-            let mut filled = Script::default();
+            let mut filled = ScriptBuilder::default();
             for part in script {
                 filled.add(part, value, text)?;
             }
@@ -63,18 +63,18 @@ pub fn invoke(
 
 /// Adds the arguments of a word; each is a text or a secret.
 fn argument(
-    word: &Word,
+    word: &CommandWord,
     value: &mut dyn FnMut(&Expr) -> Result<Value, Halt>,
     text: &dyn Fn(&Value) -> String,
     to: &mut Vec<Value>,
 ) -> Result<(), Halt> {
     let parts = match word {
-        Word::Spread(list) => {
+        CommandWord::Spread(list) => {
             let list = value(list)?;
             to.extend(elements(&list).iter().map(|item| shown(item, text)));
             return Ok(());
         }
-        Word::One(parts) => parts,
+        CommandWord::One(parts) => parts,
     };
     let mut whole = String::new();
     let mut secret: Vec<SecretPart> = Vec::new();
@@ -108,7 +108,7 @@ fn direct(arguments: Vec<Value>) -> Invocation {
     if let Some(texts) = texts {
         return Invocation::Direct(texts);
     }
-    let mut filled = Script::default();
+    let mut filled = ScriptBuilder::default();
     for argument in arguments {
         filled.text.push_str("\"${");
         filled.variable(argument);
@@ -123,12 +123,12 @@ fn direct(arguments: Vec<Value>) -> Invocation {
 
 /// A script under construction.
 #[derive(Default)]
-struct Script {
+struct ScriptBuilder {
     text: String,
     variables: Vec<(String, Value)>,
 }
 
-impl Script {
+impl ScriptBuilder {
     fn add(
         &mut self,
         part: &ScriptPart,
@@ -163,7 +163,7 @@ impl Script {
 
     /// Adds a variable and writes its name.
     fn variable(&mut self, value: Value) {
-        let name = format!("{PREFIX}{}", self.variables.len() + 1);
+        let name = format!("{VALUE_VARIABLE_PREFIX}{}", self.variables.len() + 1);
         self.text.push_str(&name);
         self.variables.push((name, value));
     }

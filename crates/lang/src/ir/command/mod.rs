@@ -2,12 +2,12 @@
 //! or a script in which every interpolated value is a variable. The runtime fills in the values.
 
 mod analyse;
+mod display;
+mod errors;
 mod invoke;
 #[cfg(any(test, feature = "testing"))]
 pub mod notation;
-mod refuse;
 mod shell;
-mod shown;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -15,15 +15,15 @@ mod tree;
 use serde::{Deserialize, Serialize};
 
 use crate::eval::Expr;
-pub use analyse::{Piece, analyse};
+pub use analyse::{CommandPiece, analyse};
+pub use display::display;
 pub use invoke::{Invocation, invoke};
 use lockstep_base::source::Name;
-pub use shown::shown;
 pub use tree::{List, Pipeline, Redirection, ShellCommand, ShellForm, ShellWord, VALUE};
 
 /// A command.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Command {
+pub struct CommandTemplate {
     /// How it is executed.
     pub form: Form,
     /// Its text for people: texts and interpolations as written.
@@ -49,7 +49,7 @@ pub enum TextPart {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Form {
     /// Without a shell: each word is one argument (a spread word is one for each element).
-    Direct(Vec<Word>),
+    Direct(Vec<CommandWord>),
     /// By `sh -eu -c` or `bash -euo pipefail -c`.
     Shell {
         /// Whether it is `bash`.
@@ -61,7 +61,7 @@ pub enum Form {
 
 /// A word of a direct command.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum Word {
+pub enum CommandWord {
     /// Exactly one argument, concatenated from texts and values.
     One(Vec<TextPart>),
     /// One argument for each element of a list.

@@ -3,18 +3,18 @@
 
 use lockstep_base::source::{FileId, Span};
 
-use super::Piece;
+use super::CommandPiece;
 use crate::eval::{Expr, ExprKind, Slot};
 
 /// The pieces of a command; what stands in `‹…›` are the locals 0, 1, …, with `*` a list and with
 /// `!` a secret.
-pub fn pieces(text: &str) -> Vec<Piece> {
+pub fn pieces(text: &str) -> Vec<CommandPiece> {
     let file = FileId(0);
     let mut pieces = Vec::new();
     let mut at = 0;
     let mut slot = 0;
     let text_piece = |text: &str, at: usize| {
-        (!text.is_empty()).then(|| Piece::Text {
+        (!text.is_empty()).then(|| CommandPiece::Text {
             text: text.into(),
             span: Span::new(file, at, at + text.len()),
         })
@@ -25,7 +25,7 @@ pub fn pieces(text: &str) -> Vec<Piece> {
         let end = start + length + '›'.len_utf8();
         pieces.extend(text_piece(&text[at..start], at));
         let span = Span::new(file, start, end);
-        pieces.push(Piece::Value {
+        pieces.push(CommandPiece::Value {
             expr: Expr {
                 kind: ExprKind::Local(Slot(slot)),
                 span,

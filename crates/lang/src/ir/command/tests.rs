@@ -27,9 +27,9 @@ fn show(text: &str, bash: bool) -> String {
     match analyse(&pieces(text), bash) {
         Err(problems) => format!("{problems:#?}"),
         Ok(Form::Direct(words)) => {
-            let word = |word: &Word| match word {
-                Word::Spread(expr) => format!("[{}…]", slot(expr)),
-                Word::One(parts) => {
+            let word = |word: &CommandWord| match word {
+                CommandWord::Spread(expr) => format!("[{}…]", slot(expr)),
+                CommandWord::One(parts) => {
                     let part = |part: &TextPart| match part {
                         TextPart::Text(text) => text.to_string(),
                         TextPart::Value(expr) => slot(expr),
@@ -535,12 +535,12 @@ proptest::proptest! {
     ) {
         let text: String = parts.concat();
         let pieces = pieces(&text);
-        let values = pieces.iter().filter(|piece| matches!(piece, Piece::Value { .. })).count();
+        let values = pieces.iter().filter(|piece| matches!(piece, CommandPiece::Value { .. })).count();
         match analyse(&pieces, bash) {
             Err(problems) => assert!(!problems.is_empty()),
             Ok(Form::Direct(words)) => {
                 assert!(!words.is_empty());
-                let secret = |piece: &Piece| matches!(piece, Piece::Value { secret: true, .. });
+                let secret = |piece: &CommandPiece| matches!(piece, CommandPiece::Value { secret: true, .. });
                 assert!(!bash && !pieces.iter().any(secret), "{text:?}");
             }
             Ok(Form::Shell { script, .. }) => {
@@ -553,8 +553,8 @@ proptest::proptest! {
                     .collect();
                 let given: String = (pieces.iter())
                     .filter_map(|piece| match piece {
-                        Piece::Text { text, .. } => Some(&**text),
-                        Piece::Value { .. } => None,
+                        CommandPiece::Text { text, .. } => Some(&**text),
+                        CommandPiece::Value { .. } => None,
                     })
                     .collect();
                 assert_eq!(written, given);

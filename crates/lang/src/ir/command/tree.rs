@@ -1,9 +1,9 @@
 //! The syntax tree of a shell command: lists of pipelines, their commands, words and redirections.
 //! [`shell`](super::shell) parses it.
 
-use super::analyse::Piece;
-use super::shell::{Part, Scanner, Word};
-use super::{Command, Form, TextPart};
+use super::analyse::CommandPiece;
+use super::shell::{ScannedPart, ScannedWord, ShellScanner};
+use super::{CommandTemplate, Form, TextPart};
 use lockstep_base::source::{FileId, Span};
 
 /// What stands in the text of a word in place of an interpolated value.
@@ -62,12 +62,12 @@ pub struct ShellWord {
 }
 
 impl ShellWord {
-    pub(super) fn of(word: &Word) -> Self {
+    pub(super) fn of(word: &ScannedWord) -> Self {
         let mut text = String::new();
         for part in &word.parts {
             match part {
-                Part::Text(more, _) | Part::Opaque(more) => text.push_str(more),
-                Part::Value(_) => text.push(VALUE),
+                ScannedPart::Text(more, _) | ScannedPart::Opaque(more) => text.push_str(more),
+                ScannedPart::Value(_) => text.push(VALUE),
             }
         }
         Self {
@@ -89,35 +89,35 @@ pub struct Redirection {
     pub target: ShellWord,
 }
 
-impl Command {
+impl CommandTemplate {
     /// The commands of its text, as the compiler reads them.
     pub fn tree(&self) -> List {
         let span = Span::start_of(FileId(0));
         let piece = |part: &TextPart| match part {
-            TextPart::Text(text) => Piece::Text {
+            TextPart::Text(text) => CommandPiece::Text {
                 text: text.clone(),
                 span,
             },
-            TextPart::Value(expr) => Piece::Value {
+            TextPart::Value(expr) => CommandPiece::Value {
                 expr: expr.clone(),
                 span,
                 list: false,
                 secret: false,
             },
         };
-        let pieces: Vec<Piece> = self.text.iter().map(piece).collect();
+        let pieces: Vec<CommandPiece> = self.text.iter().map(piece).collect();
         let bash = matches!(self.form, Form::Shell { bash: true, .. });
         read(&pieces, bash, 0)
     }
 }
 
 /// The commands of a text that begins inside `depth` others.
-pub(super) fn read(pieces: &[Piece], bash: bool, depth: usize) -> List {
-    let mut scanner = Scanner::new(pieces, bash);
+pub(super) fn read(pieces: &[CommandPiece], bash: bool, depth: usize) -> List {
+    let mut scanner = ShellScanner::new(pieces, bash);
     scanner.depth = depth;
-    scanner.tree = Some(Builder {
+    scanner.tree = Some(ShellTreeBuilder {
         commands: vec![Open::default()],
-        ..Builder::default()
+        ..ShellTreeBuilder::default()
     });
     // What cannot be read has been reported by the compiler.
     let _ = scanner.script();
@@ -137,7 +137,7 @@ pub(super) fn read(pieces: &[Piece], bash: bool, depth: usize) -> List {
 
 /// A tree that is being made.
 #[derive(Debug, Default)]
-pub(super) struct Builder {
+pub(super) struct ShellTreeBuilder {
     /// The open lists, each with whether the next command continues a pipeline.
     lists: Vec<(List, bool)>,
     /// The open commands; the first represents the whole text.
@@ -147,7 +147,7 @@ pub(super) struct Builder {
 /// A command that is being read.
 #[derive(Debug, Default)]
 struct Open {
-    form: Option<Kind>,
+    form: Option<ShellCommandKind>,
     words: Vec<ShellWord>,
     lists: Vec<List>,
     redirections: Vec<Redirection>,
@@ -156,13 +156,13 @@ struct Open {
 
 /// What a command turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum ShellCommandKind {
     Simple,
     Group,
     Compound,
 }
 
-impl Builder {
+impl ShellTreeBuilder {
     pub(super) fn open_list(&mut self) {
         self.lists.push((List::new(), false));
     }
@@ -199,7 +199,7 @@ impl Builder {
         self.commands.push(Open::default());
     }
 
-    pub(super) fn is(&mut self, kind: Kind, words: &[Word]) {
+    pub(super) fn is(&mut self, kind: ShellCommandKind, words: &[ScannedWord]) {
         if let Some(command) = self.commands.last_mut() {
             command.form = Some(kind);
             command.words = words.iter().map(ShellWord::of).collect();
@@ -219,9 +219,9 @@ impl Builder {
         };
         let form = match open.form {
             None => return,
-            Some(Kind::Simple) => ShellForm::Simple(open.words),
-            Some(Kind::Group) => ShellForm::Group(open.lists.pop().unwrap_or_default()),
-            Some(Kind::Compound) => ShellForm::Compound(open.lists),
+            Some(ShellCommandKind::Simple) => ShellForm::Simple(open.words),
+            Some(ShellCommandKind::Group) => ShellForm::Group(open.lists.pop().unwrap_or_default()),
+            Some(ShellCommandKind::Compound) => ShellForm::Compound(open.lists),
         };
         let command = ShellCommand {
             form,

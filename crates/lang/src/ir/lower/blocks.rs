@@ -10,26 +10,36 @@ use lockstep_base::source::{Name, Span};
 use lockstep_base::value::Type;
 use lockstep_syntax::ast::{self, StmtKind as Form};
 
-use super::body::{Body, Place, Yields};
-use super::{Lower, errors};
+use super::body::{BodyContext, StatementContext, YieldState};
+use super::{ProgramLowering, errors};
 
 /// A statement with the type of its value.
-pub(super) struct Lowered {
+pub(super) struct LoweredStmt {
     /// The statement; `None` where it could not be read.
     pub stmt: Option<Stmt>,
     /// The type of its value, for a command, a call or a `let` of one.
     pub ty: Type,
 }
 
-impl Lower<'_> {
+impl ProgramLowering<'_> {
     /// Statements one after the other.
-    pub(super) fn block(&mut self, body: &mut Body, place: Place, block: &ast::Block) -> Block {
+    pub(super) fn block(
+        &mut self,
+        body: &mut BodyContext,
+        place: StatementContext,
+        block: &ast::Block,
+    ) -> Block {
         let (stmts, _) = self.sequence(body, place, &block.stmts, false);
         wrap(stmts)
     }
 
     /// Statements at once: none sees what another introduces.
-    pub(super) fn at_once(&mut self, body: &mut Body, place: Place, block: &ast::Block) -> Block {
+    pub(super) fn at_once(
+        &mut self,
+        body: &mut BodyContext,
+        place: StatementContext,
+        block: &ast::Block,
+    ) -> Block {
         let (stmts, _) = self.sequence(body, place, &block.stmts, true);
         wrap(stmts)
     }
@@ -37,8 +47,8 @@ impl Lower<'_> {
     /// Lowers statements and gives the type of the last one's value.
     pub(super) fn sequence(
         &mut self,
-        body: &mut Body,
-        place: Place,
+        body: &mut BodyContext,
+        place: StatementContext,
         stmts: &[ast::Stmt],
         at_once: bool,
     ) -> (Vec<Stmt>, Type) {
@@ -51,8 +61,8 @@ impl Lower<'_> {
     /// The same, but the names that the statements introduce can still be seen afterwards.
     pub(super) fn keeping(
         &mut self,
-        body: &mut Body,
-        place: Place,
+        body: &mut BodyContext,
+        place: StatementContext,
         stmts: &[ast::Stmt],
         at_once: bool,
     ) -> (Vec<Stmt>, Type) {
@@ -86,11 +96,11 @@ impl Lower<'_> {
     /// A block whose `yield`s belong to it, with their common type; `None` where it has none.
     pub(super) fn yielding(
         &mut self,
-        body: &mut Body,
-        place: Place,
+        body: &mut BodyContext,
+        place: StatementContext,
         block: &ast::Block,
     ) -> (Vec<Stmt>, Type, Option<Type>) {
-        body.yields.push(Some(Yields::default()));
+        body.yields.push(Some(YieldState::default()));
         let (stmts, last) = self.sequence(body, place, &block.stmts, false);
         let yields = body.yields.pop().flatten().unwrap_or_default();
         let mut common: Option<Type> = None;
@@ -118,12 +128,12 @@ impl Lower<'_> {
         if holds_secret(&typed.ty) {
             self.check
                 .report(crate::types::errors::secret_here(typed.expr.span, what));
-            return Typed::lost(typed.expr.span);
+            return Typed::unknown(typed.expr.span);
         }
         if typed.ty == Type::Nothing {
             self.check
                 .report(crate::types::errors::no_value(typed.expr.span));
-            return Typed::lost(typed.expr.span);
+            return Typed::unknown(typed.expr.span);
         }
         typed
     }

@@ -3,21 +3,21 @@
 use std::collections::HashMap;
 
 use crate::eval::Slot;
-use crate::types::{Locals, unify};
+use crate::types::{LocalScope, unify};
 use lockstep_base::source::Span;
 use lockstep_base::value::Type;
 
 /// A pipeline's or workflow's body while it is lowered.
-pub(super) struct Body {
+pub(super) struct BodyContext {
     /// The names that can be seen.
-    pub locals: Locals,
+    pub locals: LocalScope,
     /// What it is the body of.
-    pub ends: Ends,
+    pub ends: BodyEnding,
     /// The workflow, by place, if it is one.
     pub workflow: Option<u32>,
     /// What the enclosing loops and steps yield; the last one receives what is yielded next. `None`
     /// prevents those outside it from receiving anything.
-    pub yields: Vec<Option<Yields>>,
+    pub yields: Vec<Option<YieldState>>,
     /// The common types of what the stage around deploys, and of where to.
     pub deployed: Option<(Type, Type)>,
     /// The values of steps' last statements, and the place of the `yield` that was made for each.
@@ -25,7 +25,7 @@ pub(super) struct Body {
 }
 
 /// What a body ends with.
-pub(super) enum Ends {
+pub(super) enum BodyEnding {
     /// A pipeline gives nothing.
     Pipeline,
     /// A workflow gives this, and where that is written.
@@ -34,14 +34,14 @@ pub(super) enum Ends {
 
 /// What has been yielded to a loop or step.
 #[derive(Default)]
-pub(super) struct Yields {
+pub(super) struct YieldState {
     /// Types and places.
     pub found: Vec<(Type, Span)>,
 }
 
-impl Body {
+impl BodyContext {
     /// A body that can see these names.
-    pub fn new(locals: Locals, ends: Ends) -> Self {
+    pub fn new(locals: LocalScope, ends: BodyEnding) -> Self {
         Self {
             locals,
             ends,
@@ -53,7 +53,7 @@ impl Body {
     }
 }
 
-impl Body {
+impl BodyContext {
     /// Adds to what the stage around deploys.
     pub fn deploys(&mut self, service: &Type, target: &Type) {
         let of = match &self.deployed {
@@ -69,7 +69,7 @@ impl Body {
 
 /// Where a statement stands, as far as rules depend on it.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Place {
+pub(super) struct StatementContext {
     /// The head of the stage around it.
     pub stage: Option<Span>,
     /// The head of the stage that `rollback stage` would roll back.

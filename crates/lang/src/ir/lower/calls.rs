@@ -70,11 +70,11 @@ impl Calls {
 }
 
 /// A call: the callee and the place.
-type Edges = Vec<Vec<(usize, Span)>>;
+type CallEdges = Vec<Vec<(usize, Span)>>;
 
 /// Reports workflows that call themselves, and deployments inside deployments.
 pub(super) fn check(program: &Program, calls: &Calls, diagnostics: &mut Diagnostics) {
-    let mut edges: Edges = vec![Vec::new(); program.workflows.len()];
+    let mut edges: CallEdges = vec![Vec::new(); program.workflows.len()];
     for (from, to, at) in &calls.calls {
         if let Some(from) = edges.get_mut(*from as usize) {
             from.push((*to as usize, *at));
@@ -91,34 +91,38 @@ pub(super) fn check(program: &Program, calls: &Calls, diagnostics: &mut Diagnost
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Mark {
+enum CallMark {
     New,
     Open,
     Done,
 }
 
-fn recursion<'p>(edges: &Edges, name: &dyn Fn(usize) -> &'p str, diagnostics: &mut Diagnostics) {
-    let mut marks = vec![Mark::New; edges.len()];
+fn recursion<'p>(
+    edges: &CallEdges,
+    name: &dyn Fn(usize) -> &'p str,
+    diagnostics: &mut Diagnostics,
+) {
+    let mut marks = vec![CallMark::New; edges.len()];
     for start in 0..edges.len() {
-        if marks[start] != Mark::New {
+        if marks[start] != CallMark::New {
             continue;
         }
-        marks[start] = Mark::Open;
+        marks[start] = CallMark::Open;
         let mut stack = vec![(start, 0)];
         while let Some((here, next)) = stack.last_mut() {
             let here = *here;
             let Some((target, _)) = edges[here].get(*next).copied() else {
-                marks[here] = Mark::Done;
+                marks[here] = CallMark::Done;
                 stack.pop();
                 continue;
             };
             *next += 1;
             match marks.get(target) {
-                Some(Mark::New) => {
-                    marks[target] = Mark::Open;
+                Some(CallMark::New) => {
+                    marks[target] = CallMark::Open;
                     stack.push((target, 0));
                 }
-                Some(Mark::Open) => {
+                Some(CallMark::Open) => {
                     let from = stack.iter().position(|(node, _)| *node == target);
                     let links: Vec<(&str, Span)> = stack[from.unwrap_or(0)..]
                         .iter()
@@ -136,7 +140,7 @@ fn recursion<'p>(edges: &Edges, name: &dyn Fn(usize) -> &'p str, diagnostics: &m
 /// once, with the shortest path to it.
 fn nested<'p>(
     calls: &Calls,
-    edges: &Edges,
+    edges: &CallEdges,
     name: &dyn Fn(usize) -> &'p str,
     diagnostics: &mut Diagnostics,
 ) {

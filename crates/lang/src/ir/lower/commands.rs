@@ -2,14 +2,14 @@
 //! The text is parsed by [`crate::ir::command`].
 
 use crate::eval::Expr;
-use crate::ir::command::{Command, Form, Piece, TextPart, analyse};
+use crate::ir::command::{CommandPiece, CommandTemplate, Form, TextPart, analyse};
 use crate::types::{errors as type_errors, holds_secret};
 use lockstep_base::source::{Name, Span};
 use lockstep_base::value::Type;
 use lockstep_syntax::ast::{self, StringPart};
 
-use super::body::Body;
-use super::{Lower, errors};
+use super::body::BodyContext;
+use super::{ProgramLowering, errors};
 
 /// What a command gives.
 pub(super) fn run_type() -> Type {
@@ -21,9 +21,9 @@ pub(super) fn run_type() -> Type {
     ])
 }
 
-impl Lower<'_> {
+impl ProgramLowering<'_> {
     /// `run "…" …`
-    pub(super) fn command(&mut self, body: &mut Body, run: &ast::Run) -> Command {
+    pub(super) fn command(&mut self, body: &mut BodyContext, run: &ast::Run) -> CommandTemplate {
         let bash = match run.using.as_ref().map(|shell| &*shell.name) {
             None | Some("sh") => Some(false),
             Some("bash") => Some(true),
@@ -54,7 +54,7 @@ impl Lower<'_> {
             let want = Type::Infrastructure(None);
             self.value(body, on, &want, "`on`")
         });
-        Command {
+        CommandTemplate {
             form,
             text,
             dir,
@@ -63,13 +63,17 @@ impl Lower<'_> {
         }
     }
 
-    fn pieces(&mut self, body: &mut Body, command: &ast::StringLit) -> (Vec<Piece>, Vec<TextPart>) {
+    fn pieces(
+        &mut self,
+        body: &mut BodyContext,
+        command: &ast::StringLit,
+    ) -> (Vec<CommandPiece>, Vec<TextPart>) {
         let mut pieces = Vec::with_capacity(command.parts.len());
         let mut shown = Vec::with_capacity(command.parts.len());
         for part in &command.parts {
             match part {
                 StringPart::Text { text, span } => {
-                    pieces.push(Piece::Text {
+                    pieces.push(CommandPiece::Text {
                         text: text.clone(),
                         span: *span,
                     });
@@ -90,7 +94,7 @@ impl Lower<'_> {
                         crate::types::poison(typed.expr.span)
                     };
                     shown.push(TextPart::Value(expr.clone()));
-                    pieces.push(Piece::Value {
+                    pieces.push(CommandPiece::Value {
                         expr,
                         span: *span,
                         list,
@@ -100,7 +104,7 @@ impl Lower<'_> {
             }
         }
         if pieces.is_empty() {
-            pieces.push(Piece::Text {
+            pieces.push(CommandPiece::Text {
                 text: "".into(),
                 span: command.span,
             });
@@ -110,7 +114,7 @@ impl Lower<'_> {
 
     fn environment_variables(
         &mut self,
-        body: &mut Body,
+        body: &mut BodyContext,
         env: &[(ast::RecordKey, ast::Expr)],
     ) -> Vec<(Name, Expr)> {
         let mut found: Vec<(Name, Expr)> = Vec::new();

@@ -6,25 +6,25 @@ use std::collections::HashSet;
 use crate::eval::{Expr, ExprKind, GlobalId, Halt, Scope, eval};
 use crate::ir::{self, Block, GlobalSource, Override, Program, Stmt, StmtKind, WorkflowUse};
 use lockstep_base::diagnostic::{Diagnostics, codes};
-use lockstep_base::value::{Key, Type, Value, text};
+use lockstep_base::value::{Type, Value, ValueKey, text};
 
+use super::constant_scope::ConstantScope;
 use super::errors;
-use super::facts::Facts;
 
 /// A value that must be in a range.
 #[derive(Debug)]
-pub(super) struct Bounded {
+pub(super) struct RangeChecked {
     /// The value.
     pub expr: Expr,
     /// The range.
-    pub range: Range,
+    pub range: ValueRange,
     /// What it is for.
     pub what: &'static str,
 }
 
 /// A range of numbers, durations or percents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Range {
+pub(super) enum ValueRange {
     /// One or more.
     AtLeastOne,
     /// More than zero.
@@ -33,7 +33,7 @@ pub(super) enum Range {
     NotNegative,
 }
 
-impl Range {
+impl ValueRange {
     fn holds(self, value: &Value) -> bool {
         let (whole, part) = match value {
             Value::Int(value) | Value::Duration(value) => (*value, 0.0),
@@ -56,9 +56,9 @@ impl Range {
 }
 
 /// Reports the faults of all constants.
-pub(super) fn check(program: &Program, bounded: &[Bounded], diagnostics: &mut Diagnostics) {
+pub(super) fn check(program: &Program, bounded: &[RangeChecked], diagnostics: &mut Diagnostics) {
     let circles = diagnostics.has(codes::CIRCLE);
-    let facts = Facts::new(program, circles);
+    let facts = ConstantScope::new(program, circles);
     let mut constants = Constants { facts, diagnostics };
     constants.globals(program);
     constants.declarations(program);
@@ -78,7 +78,7 @@ pub(super) fn check(program: &Program, bounded: &[Bounded], diagnostics: &mut Di
 }
 
 struct Constants<'p, 'd> {
-    facts: Facts<'p>,
+    facts: ConstantScope<'p>,
     diagnostics: &'d mut Diagnostics,
 }
 
@@ -160,7 +160,7 @@ impl Constants<'_, '_> {
             };
             let mut seen = HashSet::new();
             for item in items.iter() {
-                if !seen.insert(Key(item)) {
+                if !seen.insert(ValueKey(item)) {
                     let name = self.facts.display(item);
                     let error = errors::twice_in_group(group.value.span, &group.name, &name);
                     self.diagnostics.push(error);
@@ -265,7 +265,7 @@ impl Constants<'_, '_> {
         }
     }
 
-    fn ranges(&mut self, bounded: &[Bounded]) {
+    fn ranges(&mut self, bounded: &[RangeChecked]) {
         for entry in bounded {
             let Ok(value) = eval(&entry.expr, &self.facts) else {
                 continue;

@@ -8,18 +8,18 @@ use crate::ir::{
     Action, Block, Global, GlobalSource, Group, Handlers, Kind, KindField, Modifiers, Param,
     Pipeline, Service, Stmt, StmtKind, Workflow,
 };
-use crate::resolve::{Decl, Sort, Target};
-use crate::types::{Declared, Locals, errors as type_errors, outline};
+use crate::resolve::{Decl, DeclKind, NameTarget};
+use crate::types::{DeclaredFields, LocalScope, declarations, errors as type_errors};
 use lockstep_base::diagnostic::suggest;
 use lockstep_base::source::{Name, Span};
 use lockstep_base::value::Type;
 use lockstep_syntax::ast::{self, ItemKind};
 
-use super::body::{Body, Ends, Place};
-use super::modifiers::Fits;
-use super::{Lower, none_by_default, prune};
+use super::body::{BodyContext, BodyEnding, StatementContext};
+use super::modifiers::ModifierTarget;
+use super::{ProgramLowering, none_by_default, prune};
 
-impl Lower<'_> {
+impl ProgramLowering<'_> {
     pub(super) fn globals(&mut self) -> Vec<Global> {
         let mut globals = Vec::new();
         for id in 0..self.check.tables.globals.len() {
@@ -27,9 +27,9 @@ impl Lower<'_> {
             let decl = &self.check.tables.globals[id];
             let (file, name, doc) = (decl.file, decl.name, decl.doc.clone());
             let (rule, has_value) = (decl.rule, decl.value.is_some());
-            let source = if decl.sort == Sort::Input {
+            let source = if decl.sort == DeclKind::Input {
                 let rule = rule.map(|rule| {
-                    let mut locals = Locals::new(file);
+                    let mut locals = LocalScope::new(file);
                     self.check
                         .check(&mut locals, rule, &Type::Bool, "a rule", None)
                 });
@@ -54,7 +54,7 @@ impl Lower<'_> {
     pub(super) fn groups(&mut self) -> Vec<Group> {
         let mut groups = Vec::new();
         for id in 0..self.check.tables.globals.len() {
-            if self.check.tables.globals[id].sort == Sort::Group {
+            if self.check.tables.globals[id].sort == DeclKind::Group {
                 let value = self.check.global(id as u32).expr;
                 let name = self.check.tables.globals[id].name;
                 groups.push(Group {
@@ -79,7 +79,7 @@ impl Lower<'_> {
                 self.check.tables.infrastructure_of(own),
             );
             let deploy = decl.deploy.as_ref().and_then(|using| {
-                let mut locals = Locals::new(file);
+                let mut locals = LocalScope::new(file);
                 self.deploy_use(&mut locals, using, &what, &to)
             });
             kinds.push(Kind {
@@ -96,7 +96,7 @@ impl Lower<'_> {
     fn kind_fields(
         &mut self,
         file: lockstep_base::source::FileId,
-        declared: &Declared<'_>,
+        declared: &DeclaredFields<'_>,
     ) -> IndexMap<Name, KindField> {
         let mut fields = IndexMap::new();
         for (name, field) in declared {
@@ -104,7 +104,7 @@ impl Lower<'_> {
                 continue;
             };
             let default = decl.default.as_ref().map(|default| {
-                let mut locals = Locals::new(file);
+                let mut locals = LocalScope::new(file);
                 let what = format!("the default of field `{name}`");
                 self.check
                     .check(&mut locals, default, &field.ty, &what, field.span)
@@ -126,7 +126,7 @@ impl Lower<'_> {
             let (file, name, doc, kind) = (decl.file, decl.name, decl.doc.clone(), decl.kind);
             let (given, using) = (decl.fields, decl.using);
             let declared = kind.map(|kind| self.check.tables.kinds[kind as usize].service.clone());
-            let known = declared.as_ref().map(outline);
+            let known = declared.as_ref().map(declarations);
             let fields = self
                 .check
                 .given(file, given, known.as_deref(), ("a service", kind));
@@ -142,7 +142,7 @@ impl Lower<'_> {
                 self.check.tables.infrastructure_of(kind),
             );
             let using = using.and_then(|using| {
-                let mut locals = Locals::new(file);
+                let mut locals = LocalScope::new(file);
                 self.deploy_use(&mut locals, using, &of, &to)
             });
             services.push(Service {
@@ -164,7 +164,7 @@ impl Lower<'_> {
         at: Span,
         whole: Span,
         what: &str,
-        declared: &Declared<'_>,
+        declared: &DeclaredFields<'_>,
         given: &[ast::Field],
         has: &dyn Fn(&Name) -> bool,
     ) {
@@ -211,12 +211,13 @@ impl Lower<'_> {
                 });
                 continue;
             }
-            let mut locals = Locals::new(file);
+            let mut locals = LocalScope::new(file);
             locals.in_run = true;
             let params = self.params(&mut locals, id, false);
-            let mut body = Body::new(locals, Ends::Workflow(result.clone(), result_span));
+            let mut body =
+                BodyContext::new(locals, BodyEnding::Workflow(result.clone(), result_span));
             body.workflow = Some(id as u32);
-            let mut lowered = self.block(&mut body, Place::default(), block);
+            let mut lowered = self.block(&mut body, StatementContext::default(), block);
             prune::block(&mut lowered, &body);
             if !matches!(result, Type::Nothing | Type::Any) {
                 self.must_return(block, name, result_span);
@@ -238,7 +239,7 @@ impl Lower<'_> {
         for id in 0..self.check.tables.actions.len() {
             let decl = &self.check.tables.actions[id];
             let (file, name, result) = (decl.file, decl.name, decl.result.clone());
-            let mut locals = Locals::new(file);
+            let mut locals = LocalScope::new(file);
             locals.in_run = true;
             let params = self.params(&mut locals, id, true);
             actions.push(Action {
@@ -252,7 +253,7 @@ impl Lower<'_> {
     }
 
     /// The parameters become the first locals; a default may name those before it.
-    fn params(&mut self, locals: &mut Locals, id: usize, action: bool) -> Vec<Param> {
+    fn params(&mut self, locals: &mut LocalScope, id: usize, action: bool) -> Vec<Param> {
         let tables = &self.check.tables;
         let params = if action {
             tables.actions[id].params.clone()
@@ -306,12 +307,12 @@ impl Lower<'_> {
                 });
                 continue;
             }
-            let mut locals = Locals::new(site.file);
+            let mut locals = LocalScope::new(site.file);
             locals.in_run = true;
-            let mut body = Body::new(locals, Ends::Pipeline);
-            let place = Place::default();
-            let modifiers = self.modifiers(&mut body, modifiers, Fits::Pipeline);
-            let handlers = self.handlers(&mut body, place, handlers, Fits::Pipeline);
+            let mut body = BodyContext::new(locals, BodyEnding::Pipeline);
+            let place = StatementContext::default();
+            let modifiers = self.modifiers(&mut body, modifiers, ModifierTarget::Pipeline);
+            let handlers = self.handlers(&mut body, place, handlers, ModifierTarget::Pipeline);
             let mut lowered = Stmt {
                 kind: StmtKind::Block(self.block(&mut body, place, block)),
                 span: Span::new(site.file, item.span.start as usize, name.span.end as usize),
@@ -345,8 +346,8 @@ impl Lower<'_> {
             .names
             .iter()
             .filter_map(|(name, binding)| match binding.target {
-                Target::Decl(Decl {
-                    sort: Sort::Pipeline,
+                NameTarget::Decl(Decl {
+                    sort: DeclKind::Pipeline,
                     index,
                 }) => Some((name.clone(), index)),
                 _ => None,

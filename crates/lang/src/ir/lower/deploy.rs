@@ -2,20 +2,20 @@
 
 use crate::eval::Expr;
 use crate::ir::{StmtKind, WorkflowId, WorkflowUse};
-use crate::resolve::Sort;
-use crate::types::Locals;
+use crate::resolve::DeclKind;
+use crate::types::LocalScope;
 use lockstep_base::value::{Type, Value};
 use lockstep_syntax::ast;
 
-use super::body::Body;
+use super::body::BodyContext;
 use super::effects::parameters;
-use super::{Lower, errors};
+use super::{ProgramLowering, errors};
 
-impl Lower<'_> {
+impl ProgramLowering<'_> {
     /// `deploy S to I using W(…)`
     pub(super) fn deploy(
         &mut self,
-        body: &mut Body,
+        body: &mut BodyContext,
         stmt: &ast::Stmt,
         (service, target, using): (&ast::Expr, &ast::Expr, Option<&ast::Use>),
     ) -> StmtKind {
@@ -55,7 +55,7 @@ impl Lower<'_> {
     /// A service or an infrastructure, with its own type.
     fn thing(
         &mut self,
-        body: &mut Body,
+        body: &mut BodyContext,
         expr: &ast::Expr,
         want: &Type,
         what: &str,
@@ -96,13 +96,17 @@ impl Lower<'_> {
     /// A workflow after `using`: its first parameters take the service and the infrastructure.
     pub(super) fn deploy_use(
         &mut self,
-        locals: &mut Locals,
+        locals: &mut LocalScope,
         using: &ast::Use,
         of: &Type,
         to: &Type,
     ) -> Option<WorkflowUse> {
         let path = &using.path;
-        let id = match self.check.modules.path(locals.file, path, Sort::Workflow) {
+        let id = match self
+            .check
+            .modules
+            .path(locals.file, path, DeclKind::Workflow)
+        {
             Ok(id) => id,
             Err(error) => {
                 self.check.report_opt(error);

@@ -2,27 +2,27 @@
 
 use crate::ir::{StmtKind, WorkflowId, WorkflowUse};
 use crate::types::{
-    BUILTIN_ACTIONS, Callee, Effect, Parameter, Signature, Typed, errors as type_errors,
+    BUILTIN_ACTIONS, EffectCall, Parameter, ResolvedCallee, Signature, Typed, errors as type_errors,
 };
 use lockstep_base::source::Span;
 use lockstep_base::value::Type;
 use lockstep_syntax::ast::{self, ExprKind, LetValue, StmtKind as Form};
 
-use super::blocks::Lowered;
-use super::body::{Body, Place};
-use super::modifiers::Fits;
+use super::blocks::LoweredStmt;
+use super::body::{BodyContext, StatementContext};
+use super::modifiers::ModifierTarget;
 use super::statements::with;
-use super::{Lower, errors};
+use super::{ProgramLowering, errors};
 
-impl Lower<'_> {
+impl ProgramLowering<'_> {
     /// `let x = …`
     pub(super) fn let_stmt(
         &mut self,
-        body: &mut Body,
-        place: Place,
+        body: &mut BodyContext,
+        place: StatementContext,
         stmt: &ast::Stmt,
         (name, ty, value): (&ast::Ident, &Option<ast::TypeExpr>, &LetValue),
-    ) -> Lowered {
+    ) -> LoweredStmt {
         let file = body.locals.file;
         let wanted = ty
             .as_ref()
@@ -41,7 +41,7 @@ impl Lower<'_> {
             if let Some((want, declared)) = &wanted {
                 let typed = Typed {
                     ty,
-                    ..Typed::lost(span)
+                    ..Typed::unknown(span)
                 };
                 let what = format!("`{}`", name.name);
                 self.check.fit(typed, want, &what, Some(*declared));
@@ -70,7 +70,12 @@ impl Lower<'_> {
     }
 
     /// `let x = run …`, `let x = parallel … { … }`
-    fn let_effect(&mut self, body: &mut Body, place: Place, inner: &ast::Stmt) -> (Lowered, bool) {
+    fn let_effect(
+        &mut self,
+        body: &mut BodyContext,
+        place: StatementContext,
+        inner: &ast::Stmt,
+    ) -> (LoweredStmt, bool) {
         if let Form::Loop { .. } | Form::Matrix { .. } = &inner.kind {
             let (stmt, yielded) = self.matrix(body, place, inner);
             let ty = match yielded {
@@ -83,36 +88,36 @@ impl Lower<'_> {
                 }
             };
             let stmt = Some(stmt);
-            return (Lowered { stmt, ty }, true);
+            return (LoweredStmt { stmt, ty }, true);
         }
         (self.stmt(body, place, inner), true)
     }
 
     fn let_expr(
         &mut self,
-        body: &mut Body,
-        place: Place,
+        body: &mut BodyContext,
+        place: StatementContext,
         stmt: &ast::Stmt,
         expr: &ast::Expr,
         wanted: Option<&(Type, Span)>,
-    ) -> (Lowered, bool) {
+    ) -> (LoweredStmt, bool) {
         if let ExprKind::Call(callee, args) = &expr.kind {
             match self.check.callee(body.locals.file, callee) {
-                Callee::Builtin(_) => {}
-                Callee::Effect(effect) => {
+                ResolvedCallee::Builtin(_) => {}
+                ResolvedCallee::Effect(effect) => {
                     let call = (callee.span, args.as_slice(), expr.span);
                     return (self.effect(body, place, stmt, effect, call), true);
                 }
-                Callee::Lost => {
+                ResolvedCallee::Lost => {
                     self.check.arguments_alone(&mut body.locals, args);
-                    self.trimmings(body, place, stmt, Fits::Workflow);
+                    self.trimmings(body, place, stmt, ModifierTarget::Workflow);
                     let stmt = None;
                     let ty = Type::Any;
-                    return (Lowered { stmt, ty }, true);
+                    return (LoweredStmt { stmt, ty }, true);
                 }
             }
         }
-        let (modifiers, handlers) = self.trimmings(body, place, stmt, Fits::Let);
+        let (modifiers, handlers) = self.trimmings(body, place, stmt, ModifierTarget::Let);
         let typed = match wanted {
             Some((want, declared)) => {
                 let what = if let Form::Let { name, .. } = &stmt.kind {
@@ -131,7 +136,7 @@ impl Lower<'_> {
                 let typed = self.check.expr(&mut body.locals, expr, None);
                 if typed.ty == Type::Nothing {
                     self.check.report(type_errors::no_value(expr.span));
-                    Typed::lost(expr.span)
+                    Typed::unknown(expr.span)
                 } else {
                     typed
                 }
@@ -144,12 +149,12 @@ impl Lower<'_> {
     /// `NAME(args)` as a statement.
     pub(super) fn call_stmt(
         &mut self,
-        body: &mut Body,
-        place: Place,
+        body: &mut BodyContext,
+        place: StatementContext,
         stmt: &ast::Stmt,
         call: &ast::Expr,
-    ) -> Lowered {
-        let lost = Lowered {
+    ) -> LoweredStmt {
+        let lost = LoweredStmt {
             stmt: None,
             ty: Type::Any,
         };
@@ -179,20 +184,20 @@ impl Lower<'_> {
             }
         };
         match self.check.callee(body.locals.file, callee) {
-            Callee::Effect(effect) => {
+            ResolvedCallee::Effect(effect) => {
                 let call = (callee.span, args.as_slice(), call.span);
                 self.effect(body, place, stmt, effect, call)
             }
-            Callee::Builtin(builtin) => {
+            ResolvedCallee::Builtin(builtin) => {
                 self.check
                     .report(errors::useless_call(call.span, builtin.name));
                 self.check.expr(&mut body.locals, call, None);
-                self.trimmings(body, place, stmt, Fits::Workflow);
+                self.trimmings(body, place, stmt, ModifierTarget::Workflow);
                 lost
             }
-            Callee::Lost => {
+            ResolvedCallee::Lost => {
                 self.check.arguments_alone(&mut body.locals, args);
-                self.trimmings(body, place, stmt, Fits::Workflow);
+                self.trimmings(body, place, stmt, ModifierTarget::Workflow);
                 lost
             }
         }
@@ -200,16 +205,17 @@ impl Lower<'_> {
 
     fn effect(
         &mut self,
-        body: &mut Body,
-        place: Place,
+        body: &mut BodyContext,
+        place: StatementContext,
         stmt: &ast::Stmt,
-        effect: Effect,
+        effect: EffectCall,
         (callee, args, span): (Span, &[ast::Arg], Span),
-    ) -> Lowered {
+    ) -> LoweredStmt {
         let what = format!("`{}`", self.check.modules.sources.text(callee));
         match effect {
-            Effect::Workflow(id) => {
-                let (modifiers, handlers) = self.trimmings(body, place, stmt, Fits::Workflow);
+            EffectCall::Workflow(id) => {
+                let (modifiers, handlers) =
+                    self.trimmings(body, place, stmt, ModifierTarget::Workflow);
                 let signature = &self.check.tables.workflows[id as usize];
                 let result = signature.result.clone();
                 let params = parameters(signature);
@@ -227,8 +233,9 @@ impl Lower<'_> {
                 };
                 with(stmt, StmtKind::Call(call), modifiers, handlers, result)
             }
-            Effect::Action(id) => {
-                let (modifiers, handlers) = self.trimmings(body, place, stmt, Fits::Action);
+            EffectCall::Action(id) => {
+                let (modifiers, handlers) =
+                    self.trimmings(body, place, stmt, ModifierTarget::Action);
                 let (params, result) = self.action(id);
                 let bound = self
                     .check

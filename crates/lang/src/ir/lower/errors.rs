@@ -7,8 +7,8 @@ use lockstep_base::source::{Name, Span};
 use lockstep_base::value::Type;
 use lockstep_syntax::ast::Ident;
 
-use super::body::Place;
-use super::modifiers::Fits;
+use super::body::StatementContext;
+use super::modifiers::ModifierTarget;
 
 /// A secret that is made of something else.
 pub fn secret_source(at: Span) -> Diagnostic {
@@ -118,7 +118,7 @@ pub fn cannot_deploy(
 }
 
 /// A stage where none may stand.
-pub fn stage_misplaced(at: Span, place: Place, in_workflow: bool) -> Option<Diagnostic> {
+pub fn stage_misplaced(at: Span, place: StatementContext, in_workflow: bool) -> Option<Diagnostic> {
     let error = |inside: &str| {
         Diagnostic::error(
             codes::STAGE,
@@ -154,7 +154,11 @@ pub fn stage_misplaced(at: Span, place: Place, in_workflow: bool) -> Option<Diag
 }
 
 /// A `return` where there is nothing to return from.
-pub fn return_misplaced(at: Span, place: Place, in_workflow: bool) -> Option<Diagnostic> {
+pub fn return_misplaced(
+    at: Span,
+    place: StatementContext,
+    in_workflow: bool,
+) -> Option<Diagnostic> {
     if !in_workflow {
         return Some(
             Diagnostic::error(codes::RETURN, at, "only a workflow returns")
@@ -276,7 +280,7 @@ pub fn rollback_stage(at: Span) -> Diagnostic {
 }
 
 /// A modifier or handler that the statement cannot have.
-pub fn modifier(word: &str, at: Span, fits: Fits, places: &str) -> Diagnostic {
+pub fn modifier(word: &str, at: Span, fits: ModifierTarget, places: &str) -> Diagnostic {
     Diagnostic::error(
         codes::MODIFIER,
         at,

@@ -4,12 +4,12 @@
 use lockstep_base::source::Span;
 use lockstep_syntax::ast::{Block, HandlerKind, Ident, Stmt, StmtKind as Form};
 
-use super::{Lower, errors};
+use super::{ProgramLowering, errors};
 
-impl Lower<'_> {
+impl ProgramLowering<'_> {
     /// Reports a workflow that has a result but may end without `return`.
     pub(super) fn must_return(&mut self, block: &Block, name: &Ident, result: Option<Span>) {
-        if !self.check.modules.is_broken(block.span) && !always(block, Wanted::Return) {
+        if !self.check.modules.is_broken(block.span) && !always(block, RequiredEnding::Return) {
             self.check.report(errors::no_return(name, result));
         }
     }
@@ -17,20 +17,20 @@ impl Lower<'_> {
 
 /// Whether every path through a block yields a value.
 pub(super) fn always_yields(block: &Block) -> bool {
-    always(block, Wanted::Yield)
+    always(block, RequiredEnding::Yield)
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Wanted {
+enum RequiredEnding {
     Return,
     Yield,
 }
 
-fn always(block: &Block, wanted: Wanted) -> bool {
+fn always(block: &Block, wanted: RequiredEnding) -> bool {
     block.stmts.iter().any(|stmt| surely(stmt, wanted))
 }
 
-fn surely(stmt: &Stmt, wanted: Wanted) -> bool {
+fn surely(stmt: &Stmt, wanted: RequiredEnding) -> bool {
     // A handler may turn a failed block into a success, before it has reached its value.
     let ignored = stmt.handlers.iter().any(|handler| match &handler.kind {
         HandlerKind::OnFailure { body, .. } => body
@@ -43,8 +43,8 @@ fn surely(stmt: &Stmt, wanted: Wanted) -> bool {
         return false;
     }
     match &stmt.kind {
-        Form::Return(_) => wanted == Wanted::Return,
-        Form::Yield(_) => wanted == Wanted::Yield,
+        Form::Return(_) => wanted == RequiredEnding::Return,
+        Form::Yield(_) => wanted == RequiredEnding::Yield,
         // Nothing is executed after it.
         Form::Fail(_) => true,
         Form::If {
@@ -56,8 +56,8 @@ fn surely(stmt: &Stmt, wanted: Wanted) -> bool {
         | Form::Lock { body, .. }
         | Form::On { body, .. } => always(body, wanted),
         // Inside, `yield` belongs to the step.
-        Form::Step { body, .. } => wanted == Wanted::Return && always(body, wanted),
-        Form::Parallel { body } => wanted == Wanted::Yield && always(body, wanted),
+        Form::Step { body, .. } => wanted == RequiredEnding::Return && always(body, wanted),
+        Form::Parallel { body } => wanted == RequiredEnding::Yield && always(body, wanted),
         // None of its branches or cells may be run, or its value is its own.
         Form::If {
             otherwise: None, ..

@@ -1,6 +1,8 @@
 //! Lowers handlers: `undo` (rollback), `on failure` with its verdict, `always`.
 
-use crate::ir::{AskElse, Block, FailureClass, FailureHandler, Handlers, Stmt, StmtKind, Verdict};
+use crate::ir::{
+    AskElse, Block, FailureClass, FailureHandler, HandlerVerdict, Handlers, Stmt, StmtKind,
+};
 use crate::types::errors as type_errors;
 use lockstep_base::diagnostic::codes;
 use lockstep_base::source::Span;
@@ -8,19 +10,19 @@ use lockstep_base::value::Type;
 use lockstep_syntax::ast::{self, HandlerKind, RollbackScope, StmtKind as Form};
 
 use super::blocks::wrap;
-use super::body::{Body, Place};
-use super::constants::Range;
+use super::body::{BodyContext, StatementContext};
+use super::constants::ValueRange;
 use super::decls::plain;
-use super::modifiers::Fits;
-use super::{Lower, errors};
+use super::modifiers::ModifierTarget;
+use super::{ProgramLowering, errors};
 
-impl Lower<'_> {
+impl ProgramLowering<'_> {
     pub(super) fn handlers(
         &mut self,
-        body: &mut Body,
-        place: Place,
+        body: &mut BodyContext,
+        place: StatementContext,
         handlers: &[ast::Handler],
-        fits: Fits,
+        fits: ModifierTarget,
     ) -> Handlers {
         let mut found = Handlers::default();
         let mut seen: Vec<(&str, Span)> = Vec::new();
@@ -28,7 +30,13 @@ impl Lower<'_> {
             let (word, fit) = match &handler.kind {
                 HandlerKind::Undo(_) => (
                     "undo",
-                    matches!(fits, Fits::Step | Fits::Run | Fits::Workflow | Fits::Action),
+                    matches!(
+                        fits,
+                        ModifierTarget::Step
+                            | ModifierTarget::Run
+                            | ModifierTarget::Workflow
+                            | ModifierTarget::Action
+                    ),
                 ),
                 HandlerKind::OnFailure { .. } => ("on failure", fits.can_fail()),
                 HandlerKind::Always(_) => ("always", fits.can_fail()),
@@ -50,7 +58,7 @@ impl Lower<'_> {
                     .report(errors::modifier(word, handler.span, fits, places));
             }
             seen.push((word, handler.span));
-            let inside = Place {
+            let inside = StatementContext {
                 handler: Some((word, handler.span)),
                 ..place
             };
@@ -77,8 +85,8 @@ impl Lower<'_> {
 
     fn on_failure(
         &mut self,
-        body: &mut Body,
-        place: Place,
+        body: &mut BodyContext,
+        place: StatementContext,
         classes: &[ast::Ident],
         block: &ast::Block,
     ) -> FailureHandler {
@@ -102,7 +110,12 @@ impl Lower<'_> {
     }
 
     /// The statements of a failure handler, of which the last may be a verdict.
-    fn failure_block(&mut self, body: &mut Body, place: Place, block: &ast::Block) -> Block {
+    fn failure_block(
+        &mut self,
+        body: &mut BodyContext,
+        place: StatementContext,
+        block: &ast::Block,
+    ) -> Block {
         let (stmts, last) = match block.stmts.split_last() {
             Some((last, before)) if is_verdict(last) => (before, Some(last)),
             _ => (&block.stmts[..], None),
@@ -110,8 +123,8 @@ impl Lower<'_> {
         let mark = body.locals.mark();
         let (mut lowered, _) = self.keeping(body, place, stmts, false);
         if let Some(stmt) = last {
-            self.modifiers(body, &stmt.modifiers, Fits::Verdict);
-            self.handlers(body, place, &stmt.handlers, Fits::Verdict);
+            self.modifiers(body, &stmt.modifiers, ModifierTarget::Verdict);
+            self.handlers(body, place, &stmt.handlers, ModifierTarget::Verdict);
             let verdict: Option<Stmt> = self
                 .verdict(body, place, stmt)
                 .map(|verdict| plain(StmtKind::Verdict(verdict), stmt.head));
@@ -140,36 +153,36 @@ impl Lower<'_> {
     /// What a failure handler decides.
     pub(super) fn verdict(
         &mut self,
-        body: &mut Body,
-        place: Place,
+        body: &mut BodyContext,
+        place: StatementContext,
         stmt: &ast::Stmt,
-    ) -> Option<Verdict> {
+    ) -> Option<HandlerVerdict> {
         Some(match &stmt.kind {
-            Form::Ignore => Verdict::Ignore,
+            Form::Ignore => HandlerVerdict::Ignore,
             Form::Rollback(scope) => {
                 let outside = place.rollback_stage.is_none() && body.workflow.is_none();
                 if *scope == RollbackScope::Stage && outside {
                     self.check.report(errors::rollback_stage(stmt.head));
                 }
-                Verdict::Rollback(*scope)
+                HandlerVerdict::Rollback(*scope)
             }
-            Form::Abort => Verdict::Abort,
+            Form::Abort => HandlerVerdict::Abort,
             Form::Retry(times) => {
                 let times = self.value(body, times, &Type::Int, "`retry`");
-                self.bound(&times, Range::NotNegative, "`retry`");
-                Verdict::Retry(times)
+                self.bound(&times, ValueRange::NotNegative, "`retry`");
+                HandlerVerdict::Retry(times)
             }
             Form::Ask { timeout, otherwise } => {
                 let timeout = timeout.as_ref().map(|time| {
                     let time = self.value(body, time, &Type::Duration, "`timeout`");
-                    self.bound(&time, Range::Positive, "`timeout`");
+                    self.bound(&time, ValueRange::Positive, "`timeout`");
                     time
                 });
                 let otherwise = match otherwise {
                     None => None,
                     Some(word) => Some(self.ask_else(word)?),
                 };
-                Verdict::Ask { timeout, otherwise }
+                HandlerVerdict::Ask { timeout, otherwise }
             }
             Form::Stage { .. }
             | Form::Serial { .. }

@@ -9,24 +9,24 @@ use lockstep_base::value::Type;
 use lockstep_syntax::ast::{self, ExprKind, StmtKind as Form};
 
 use super::blocks::wrap;
-use super::body::{Body, Place};
-use super::modifiers::Fits;
-use super::{Lower, errors};
+use super::body::{BodyContext, StatementContext};
+use super::modifiers::ModifierTarget;
+use super::{ProgramLowering, errors};
 
 /// An axis with the type of its variable.
-struct Lined {
+struct TypedAxis {
     axis: Axis,
     /// Where the variable stands.
     declared: Span,
     ty: Type,
 }
 
-impl Lower<'_> {
+impl ProgramLowering<'_> {
     /// Lowers a loop or a matrix; the type is that of what its cells yield, if they do.
     pub(super) fn matrix(
         &mut self,
-        body: &mut Body,
-        place: Place,
+        body: &mut BodyContext,
+        place: StatementContext,
         stmt: &ast::Stmt,
     ) -> (Stmt, Option<Type>) {
         let (axes, filter, include, block): (&[ast::Axis], _, &[ast::Expr], _) = match &stmt.kind {
@@ -64,12 +64,12 @@ impl Lower<'_> {
             | Form::Ask { .. }
             | Form::Error => return (empty(stmt), None),
         };
-        let (modifiers, handlers) = self.trimmings(body, place, stmt, Fits::of(stmt));
+        let (modifiers, handlers) = self.trimmings(body, place, stmt, ModifierTarget::of(stmt));
         let mark = body.locals.mark();
         let lined = self.axes(body, axes);
         let filter = filter.map(|filter| self.value(body, filter, &Type::Bool, "`where`"));
         let parallel = lined.iter().any(|line| line.axis.order == Order::Parallel);
-        let inside = Place {
+        let inside = StatementContext {
             parallel: if parallel {
                 Some(stmt.head)
             } else {
@@ -100,8 +100,8 @@ impl Lower<'_> {
         (lowered, yielded)
     }
 
-    fn axes(&mut self, body: &mut Body, axes: &[ast::Axis]) -> Vec<Lined> {
-        let mut lined: Vec<Lined> = Vec::new();
+    fn axes(&mut self, body: &mut BodyContext, axes: &[ast::Axis]) -> Vec<TypedAxis> {
+        let mut lined: Vec<TypedAxis> = Vec::new();
         let mut names: Vec<(&Name, Span)> = Vec::new();
         for axis in axes {
             let (list, of) = self.check.elements(&mut body.locals, &axis.list, "an axis");
@@ -131,7 +131,7 @@ impl Lower<'_> {
                 slot,
                 list,
             };
-            lined.push(Lined {
+            lined.push(TypedAxis {
                 axis,
                 declared,
                 ty: of,
@@ -143,9 +143,9 @@ impl Lower<'_> {
     /// A cell that is added: a record that names exactly the axes.
     fn include(
         &mut self,
-        body: &mut Body,
+        body: &mut BodyContext,
         entry: &ast::Expr,
-        axes: &[Lined],
+        axes: &[TypedAxis],
         matrix: Span,
     ) -> Option<Vec<Expr>> {
         let names: Vec<&Name> = axes.iter().map(|line| &line.axis.name).collect();

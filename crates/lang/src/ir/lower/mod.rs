@@ -5,12 +5,12 @@ mod blocks;
 mod body;
 mod calls;
 mod commands;
+mod constant_scope;
 mod constants;
 mod decls;
 mod deploy;
 mod effects;
 mod errors;
-mod facts;
 mod flow;
 mod handlers;
 mod matrix;
@@ -19,7 +19,7 @@ mod places;
 mod prune;
 mod secrets;
 mod statements;
-mod trials;
+mod test_blocks;
 mod units;
 
 use std::collections::{HashMap, HashSet};
@@ -32,10 +32,10 @@ use lockstep_base::diagnostic::Diagnostics;
 use lockstep_base::source::{FileId, Span};
 use lockstep_base::value::Type;
 
-pub use self::facts::Facts as Constants;
+pub use self::constant_scope::ConstantScope as Constants;
 
 use self::calls::Calls;
-use self::constants::{Bounded, Range};
+use self::constants::{RangeChecked, ValueRange};
 
 /// Checks all declarations and makes the program. It is complete only if no error was found.
 pub fn lower(modules: &Modules) -> (Program, Diagnostics) {
@@ -54,7 +54,7 @@ pub struct Focus<'f> {
 
 /// What lowering gives.
 #[derive(Debug)]
-pub struct Lowered {
+pub struct LoweredProgram {
     /// The program. Bodies outside of the focus are empty.
     pub program: Program,
     /// What is wrong, but not in bodies outside of the focus.
@@ -65,12 +65,12 @@ pub struct Lowered {
 
 /// Like [`lower`], for editors: of the bodies of workflows, pipelines and tests only those around
 /// the focus are checked, if there is one.
-pub fn lower_part(modules: &Modules, focus: Option<Focus<'_>>) -> Lowered {
+pub fn lower_part(modules: &Modules, focus: Option<Focus<'_>>) -> LoweredProgram {
     let mut calls = Calls::default();
     if let Some(focus) = focus {
         calls.suppose(focus.deploying);
     }
-    let mut lower = Lower {
+    let mut lower = ProgramLowering {
         focus: focus.map(|focus| focus.at),
         check: Checker::new(modules),
         calls,
@@ -79,7 +79,7 @@ pub fn lower_part(modules: &Modules, focus: Option<Focus<'_>>) -> Lowered {
         places: HashMap::new(),
     };
     let program = lower.program();
-    let Lower {
+    let ProgramLowering {
         check,
         calls,
         bounded,
@@ -88,7 +88,7 @@ pub fn lower_part(modules: &Modules, focus: Option<Focus<'_>>) -> Lowered {
     let mut diagnostics = check.diagnostics;
     calls::check(&program, &calls, &mut diagnostics);
     constants::check(&program, &bounded, &mut diagnostics);
-    Lowered {
+    LoweredProgram {
         program,
         diagnostics,
         deploying: calls.into_deploying(),
@@ -96,20 +96,20 @@ pub fn lower_part(modules: &Modules, focus: Option<Focus<'_>>) -> Lowered {
 }
 
 /// The state of lowering.
-struct Lower<'a> {
+struct ProgramLowering<'a> {
     /// The cursor position of an editor, if only bodies around it are of interest.
     focus: Option<(FileId, u32)>,
     check: Checker<'a>,
     calls: Calls,
     /// Values that must be in a range, to be checked where they are known.
-    bounded: Vec<Bounded>,
+    bounded: Vec<RangeChecked>,
     /// Whether a built-in action is called.
     http: bool,
     /// The places that pipelines have in the program.
     places: HashMap<u32, u32>,
 }
 
-impl Lower<'_> {
+impl ProgramLowering<'_> {
     fn program(&mut self) -> Program {
         let mut program = Program {
             version: VERSION,
@@ -124,7 +124,7 @@ impl Lower<'_> {
             workflows: self.workflows(),
             actions: self.actions(),
             pipelines: self.pipelines(),
-            tests: self.trials(),
+            tests: self.test_blocks(),
         };
         self.places(&mut program);
         if self.http {
@@ -141,8 +141,8 @@ impl Lower<'_> {
     }
 
     /// Remembers that a value must be in a range.
-    fn bound(&mut self, expr: &Expr, range: Range, what: &'static str) {
-        self.bounded.push(Bounded {
+    fn bound(&mut self, expr: &Expr, range: ValueRange, what: &'static str) {
+        self.bounded.push(RangeChecked {
             expr: expr.clone(),
             range,
             what,

@@ -7,13 +7,13 @@ use lockstep_base::source::Span;
 use lockstep_base::value::Type;
 use lockstep_syntax::ast::{self, ExprKind as Form, ModifierKind, StmtKind};
 
-use super::body::Body;
-use super::constants::Range;
-use super::{Lower, errors};
+use super::body::BodyContext;
+use super::constants::ValueRange;
+use super::{ProgramLowering, errors};
 
 /// What kind of statement it is, as far as modifiers and handlers depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fits {
+pub(super) enum ModifierTarget {
     Pipeline,
     Stage,
     Serial,
@@ -41,7 +41,7 @@ pub(super) enum Fits {
     Verdict,
 }
 
-impl Fits {
+impl ModifierTarget {
     /// The kind of a statement that is no call.
     pub fn of(stmt: &ast::Stmt) -> Self {
         match &stmt.kind {
@@ -125,19 +125,19 @@ impl Fits {
 }
 
 /// A row of the table: the modifier, and the statements that may have it.
-struct Row {
+struct ModifierRow {
     word: &'static str,
-    on: &'static [Fits],
+    on: &'static [ModifierTarget],
     /// The statements for people.
     places: &'static str,
 }
 
-use Fits::{
+use ModifierTarget::{
     Action, Approve, Barrier, Deploy, Lock, Matrix, On, Parallel, ParallelLoop, Pipeline, Run,
     Serial, SerialLoop, Stage, Step, Verify, Workflow,
 };
 
-const TIMEOUT: Row = Row {
+const TIMEOUT: ModifierRow = ModifierRow {
     word: "timeout",
     on: &[
         Pipeline,
@@ -160,7 +160,7 @@ const TIMEOUT: Row = Row {
     ],
     places: "blocks, deployments, steps, commands, calls, barriers and approvals",
 };
-const RETRY: Row = Row {
+const RETRY: ModifierRow = ModifierRow {
     word: "retry",
     on: &[
         Pipeline,
@@ -181,27 +181,27 @@ const RETRY: Row = Row {
     ],
     places: "blocks, deployments, steps, commands and calls",
 };
-const MAX: Row = Row {
+const MAX: ModifierRow = ModifierRow {
     word: "max",
     on: &[Parallel, ParallelLoop, Matrix],
     places: "`parallel` blocks and loops, and matrices",
 };
-const BATCHES: Row = Row {
+const BATCHES: ModifierRow = ModifierRow {
     word: "batches",
     on: &[ParallelLoop, Matrix],
     places: "`parallel` loops and matrices",
 };
-const TOLERATE: Row = Row {
+const TOLERATE: ModifierRow = ModifierRow {
     word: "tolerate",
     on: &[SerialLoop, ParallelLoop, Matrix],
     places: "loops and matrices",
 };
-const FAIL_FAST: Row = Row {
+const FAIL_FAST: ModifierRow = ModifierRow {
     word: "fail fast",
     on: &[Parallel, ParallelLoop, Matrix],
     places: "`parallel` blocks and loops, and matrices",
 };
-const ATOMIC: Row = Row {
+const ATOMIC: ModifierRow = ModifierRow {
     word: "atomic",
     on: &[
         Pipeline,
@@ -214,13 +214,13 @@ const ATOMIC: Row = Row {
     ],
     places: "pipelines, stages, `serial` and `parallel` blocks and loops, and matrices",
 };
-const ONCE: Row = Row {
+const ONCE: ModifierRow = ModifierRow {
     word: "once",
     on: &[Step, Run, Action],
     places: "steps, commands and action calls",
 };
 
-fn row(kind: &ModifierKind) -> Option<&'static Row> {
+fn row(kind: &ModifierKind) -> Option<&'static ModifierRow> {
     Some(match kind {
         ModifierKind::Timeout(_) => &TIMEOUT,
         ModifierKind::Retry { .. } => &RETRY,
@@ -234,12 +234,12 @@ fn row(kind: &ModifierKind) -> Option<&'static Row> {
     })
 }
 
-impl Lower<'_> {
+impl ProgramLowering<'_> {
     pub(super) fn modifiers(
         &mut self,
-        body: &mut Body,
+        body: &mut BodyContext,
         modifiers: &[ast::Modifier],
-        fits: Fits,
+        fits: ModifierTarget,
     ) -> Modifiers {
         let mut found = Modifiers::default();
         let mut seen: Vec<(&str, Span)> = Vec::new();
@@ -260,19 +260,19 @@ impl Lower<'_> {
         found
     }
 
-    fn modifier(&mut self, body: &mut Body, kind: &ModifierKind, found: &mut Modifiers) {
+    fn modifier(&mut self, body: &mut BodyContext, kind: &ModifierKind, found: &mut Modifiers) {
         match kind {
             ModifierKind::Timeout(time) => {
                 let time = self.value(body, time, &Type::Duration, "`timeout`");
-                self.bound(&time, Range::Positive, "`timeout`");
+                self.bound(&time, ValueRange::Positive, "`timeout`");
                 found.timeout = Some(time);
             }
             ModifierKind::Retry { times, every, upto } => {
                 let times = self.value(body, times, &Type::Int, "`retry`");
-                self.bound(&times, Range::NotNegative, "`retry`");
+                self.bound(&times, ValueRange::NotNegative, "`retry`");
                 let pause = |lower: &mut Self, pause: &Option<Expr>| {
                     if let Some(pause) = pause {
-                        lower.bound(pause, Range::NotNegative, "the pause between tries");
+                        lower.bound(pause, ValueRange::NotNegative, "the pause between tries");
                     }
                 };
                 let every = every
@@ -287,13 +287,13 @@ impl Lower<'_> {
             }
             ModifierKind::Max(max) => {
                 let max = self.value(body, max, &Type::Int, "`max`");
-                self.bound(&max, Range::AtLeastOne, "`max`");
+                self.bound(&max, ValueRange::AtLeastOne, "`max`");
                 found.max = Some(max);
             }
             ModifierKind::Batches(batches) => found.batches = Some(self.batches(body, batches)),
             ModifierKind::Tolerate(tolerate) => {
                 let tolerate = self.count_or_share(body, tolerate, "`tolerate`");
-                self.bound(&tolerate, Range::NotNegative, "`tolerate`");
+                self.bound(&tolerate, ValueRange::NotNegative, "`tolerate`");
                 found.tolerate = Some(tolerate);
             }
             ModifierKind::FailFast => found.fail_fast = true,
@@ -304,7 +304,7 @@ impl Lower<'_> {
     }
 
     /// A list of sizes; written out, counts and shares may be mixed in it.
-    fn batches(&mut self, body: &mut Body, batches: &ast::Expr) -> Expr {
+    fn batches(&mut self, body: &mut BodyContext, batches: &ast::Expr) -> Expr {
         match &batches.kind {
             Form::Paren(inner) => self.batches(body, inner),
             Form::List(items) if items.is_empty() => {
@@ -314,7 +314,7 @@ impl Lower<'_> {
             Form::List(items) => {
                 let items = items.iter().map(|item| {
                     let value = self.count_or_share(body, item, "a size of `batches`");
-                    self.bound(&value, Range::Positive, "a size of `batches`");
+                    self.bound(&value, ValueRange::Positive, "a size of `batches`");
                     ListItem {
                         value,
                         spread: false,
@@ -359,7 +359,7 @@ impl Lower<'_> {
     }
 
     /// An int or a percent.
-    fn count_or_share(&mut self, body: &mut Body, expr: &ast::Expr, what: &str) -> Expr {
+    fn count_or_share(&mut self, body: &mut BodyContext, expr: &ast::Expr, what: &str) -> Expr {
         let typed = self.check.expr(&mut body.locals, expr, None);
         match typed.ty {
             Type::Percent => typed.expr,

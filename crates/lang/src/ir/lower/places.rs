@@ -3,15 +3,15 @@
 use indexmap::IndexMap;
 
 use crate::ir::{Environment, Infrastructure, Override, Program};
-use crate::resolve::{Sort, duplicate};
-use crate::types::{Declared, FieldType, outline};
+use crate::resolve::{DeclKind, duplicate};
+use crate::types::{DeclaredFields, FieldType, declarations};
 use lockstep_base::source::{FileId, Name, Span};
 use lockstep_base::value::{EnvironmentId, InfrastructureId, ServiceId};
 use lockstep_syntax::ast;
 
-use super::{Lower, errors};
+use super::{ProgramLowering, errors};
 
-impl Lower<'_> {
+impl ProgramLowering<'_> {
     pub(super) fn places(&mut self, program: &mut Program) {
         for id in 0..self.check.tables.environments.len() {
             let environment = self.environment(id);
@@ -67,7 +67,7 @@ impl Lower<'_> {
         let fields = self.check.given(
             file,
             &decl.fields,
-            known.as_ref().map(outline).as_deref(),
+            known.as_ref().map(declarations).as_deref(),
             ("an infrastructure", kind),
         );
         if let Some(known) = &known {
@@ -91,10 +91,10 @@ impl Lower<'_> {
     /// An infrastructure may also give a field that its environment has, with the same type.
     fn with_inherited<'t>(
         &mut self,
-        mut declared: Declared<'t>,
+        mut declared: DeclaredFields<'t>,
         environment: u32,
         inherited: &[(Name, Span)],
-    ) -> Declared<'t> {
+    ) -> DeclaredFields<'t> {
         for (name, span) in inherited {
             if declared.contains_key(name) {
                 continue;
@@ -119,7 +119,11 @@ impl Lower<'_> {
     ) -> Vec<Override> {
         let mut found: Vec<(Override, Span)> = Vec::new();
         for entry in overrides {
-            let service = match self.check.modules.path(file, &entry.service, Sort::Service) {
+            let service = match self
+                .check
+                .modules
+                .path(file, &entry.service, DeclKind::Service)
+            {
                 Ok(service) => service,
                 Err(error) => {
                     self.check.report_opt(error);
@@ -151,7 +155,7 @@ impl Lower<'_> {
                 self.check.report(error);
             }
             let declared =
-                kind.map(|kind| outline(&self.check.tables.kinds[kind as usize].service));
+                kind.map(|kind| declarations(&self.check.tables.kinds[kind as usize].service));
             let fields = self.check.given(
                 file,
                 &entry.fields,

@@ -8,10 +8,10 @@ use crate::eval::{Expr, ExprKind, Slot};
 use crate::ir::visit::{self, ChildMut};
 use crate::ir::{Block, Stmt, StmtKind};
 
-use super::body::Body;
+use super::body::BodyContext;
 
 /// Prunes a workflow's body.
-pub(super) fn block(block: &mut Block, body: &Body) {
+pub(super) fn block(block: &mut Block, body: &BodyContext) {
     let mut used = HashSet::new();
     for stmt in &block.stmts {
         collect(stmt, body, &mut used);
@@ -20,7 +20,7 @@ pub(super) fn block(block: &mut Block, body: &Body) {
 }
 
 /// Prunes a pipeline's body.
-pub(super) fn stmt(stmt: &mut Stmt, body: &Body) {
+pub(super) fn stmt(stmt: &mut Stmt, body: &BodyContext) {
     let mut used = HashSet::new();
     collect(stmt, body, &mut used);
     prune_stmt(stmt, body, &used);
@@ -28,7 +28,7 @@ pub(super) fn stmt(stmt: &mut Stmt, body: &Body) {
 
 /// The slots that expressions read; the `yield` that gives a step the value of its last
 /// statement is no reading.
-fn collect(stmt: &Stmt, body: &Body, used: &mut HashSet<Slot>) {
+fn collect(stmt: &Stmt, body: &BodyContext, used: &mut HashSet<Slot>) {
     visit::stmt(stmt, &mut |expr: &Expr| {
         let last = |slot: &Slot| body.last_values.get(slot) == Some(&expr.span);
         let own = matches!(&expr.kind, ExprKind::Local(slot) if last(slot));
@@ -42,7 +42,7 @@ fn collect(stmt: &Stmt, body: &Body, used: &mut HashSet<Slot>) {
     });
 }
 
-fn prune_block(block: &mut Block, body: &Body, used: &HashSet<Slot>) {
+fn prune_block(block: &mut Block, body: &BodyContext, used: &HashSet<Slot>) {
     for stmt in &mut block.stmts {
         if let Some(stmt) = Arc::get_mut(stmt) {
             prune_stmt(stmt, body, used);
@@ -50,7 +50,7 @@ fn prune_block(block: &mut Block, body: &Body, used: &HashSet<Slot>) {
     }
 }
 
-fn prune_stmt(stmt: &mut Stmt, body: &Body, used: &HashSet<Slot>) {
+fn prune_stmt(stmt: &mut Stmt, body: &BodyContext, used: &HashSet<Slot>) {
     let unused = stmt.bind.is_some_and(|slot| !used.contains(&slot));
     match &mut stmt.kind {
         StmtKind::Stage { .. } if unused => stmt.bind = None,
@@ -88,7 +88,7 @@ fn prune_stmt(stmt: &mut Stmt, body: &Body, used: &HashSet<Slot>) {
 }
 
 /// Removes the `yield` of the last statement's value.
-fn drop_last_value(block: &mut Block, body: &Body, used: &HashSet<Slot>) {
+fn drop_last_value(block: &mut Block, body: &BodyContext, used: &HashSet<Slot>) {
     let Some(StmtKind::Yield(value)) = block.stmts.last().map(|stmt| &stmt.kind) else {
         return;
     };

@@ -1,13 +1,13 @@
 //! Lowers secrets: where their text comes from. Must not read it.
 
 use crate::ir::{Secret, SecretSource};
-use crate::types::Locals;
+use crate::types::LocalScope;
 use lockstep_base::value::Type;
 use lockstep_syntax::ast::{self, ExprKind as Form, ItemKind};
 
-use super::{Lower, errors};
+use super::{ProgramLowering, errors};
 
-impl Lower<'_> {
+impl ProgramLowering<'_> {
     pub(super) fn secrets(&mut self) -> Vec<Secret> {
         let modules = self.check.modules;
         let mut secrets = Vec::new();
@@ -15,7 +15,7 @@ impl Lower<'_> {
             let ItemKind::Secret { name, source } = &modules.item(site).kind else {
                 continue;
             };
-            let mut locals = Locals::new(site.file);
+            let mut locals = LocalScope::new(site.file);
             let source = self.secret_source(&mut locals, source);
             secrets.push(Secret {
                 name: name.name.clone(),
@@ -26,7 +26,11 @@ impl Lower<'_> {
         secrets
     }
 
-    fn secret_source(&mut self, locals: &mut Locals, source: &ast::Expr) -> Option<SecretSource> {
+    fn secret_source(
+        &mut self,
+        locals: &mut LocalScope,
+        source: &ast::Expr,
+    ) -> Option<SecretSource> {
         let (callee, args) = match &source.kind {
             Form::Paren(inner) => return self.secret_source(locals, inner),
             Form::Error => return None,

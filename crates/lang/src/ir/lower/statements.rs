@@ -6,20 +6,25 @@ use crate::resolve::words;
 use lockstep_base::value::Type;
 use lockstep_syntax::ast::{self, StmtKind as Form};
 
-use super::blocks::Lowered;
-use super::body::{Body, Ends, Place};
-use super::constants::Range;
-use super::modifiers::Fits;
-use super::{Lower, errors};
+use super::blocks::LoweredStmt;
+use super::body::{BodyContext, BodyEnding, StatementContext};
+use super::constants::ValueRange;
+use super::modifiers::ModifierTarget;
+use super::{ProgramLowering, errors};
 
-impl Lower<'_> {
+impl ProgramLowering<'_> {
     /// Lowers a statement, with its modifiers and handlers.
-    pub(super) fn stmt(&mut self, body: &mut Body, place: Place, stmt: &ast::Stmt) -> Lowered {
+    pub(super) fn stmt(
+        &mut self,
+        body: &mut BodyContext,
+        place: StatementContext,
+        stmt: &ast::Stmt,
+    ) -> LoweredStmt {
         match &stmt.kind {
             Form::Error => {
                 let text = self.check.modules.sources.text(stmt.span);
-                body.locals.lose(words(text));
-                Lowered {
+                body.locals.mark_recovered(words(text));
+                LoweredStmt {
                     stmt: None,
                     ty: Type::Any,
                 }
@@ -27,7 +32,7 @@ impl Lower<'_> {
             Form::Let { name, ty, value } => self.let_stmt(body, place, stmt, (name, ty, value)),
             Form::Call(call) => self.call_stmt(body, place, stmt, call),
             Form::Run(run) => {
-                let (modifiers, handlers) = self.trimmings(body, place, stmt, Fits::Run);
+                let (modifiers, handlers) = self.trimmings(body, place, stmt, ModifierTarget::Run);
                 let command = self.command(body, run);
                 let kind = StmtKind::Run(Box::new(command));
                 with(stmt, kind, modifiers, handlers, super::commands::run_type())
@@ -36,7 +41,7 @@ impl Lower<'_> {
             Form::Step { name, body: block } => self.step(body, place, stmt, name, block),
             Form::Loop { .. } | Form::Matrix { .. } => {
                 let (lowered, _) = self.matrix(body, place, stmt);
-                Lowered {
+                LoweredStmt {
                     stmt: Some(lowered),
                     ty: Type::Nothing,
                 }
@@ -60,12 +65,12 @@ impl Lower<'_> {
             | Form::Abort
             | Form::Retry(_)
             | Form::Ask { .. } => {
-                let fits = Fits::of(stmt);
+                let fits = ModifierTarget::of(stmt);
                 let (modifiers, handlers) = self.trimmings(body, place, stmt, fits);
                 let kind = self.simple(body, place, stmt);
                 match kind {
                     Some(kind) => with(stmt, kind, modifiers, handlers, Type::Nothing),
-                    None => Lowered {
+                    None => LoweredStmt {
                         stmt: None,
                         ty: Type::Nothing,
                     },
@@ -77,14 +82,14 @@ impl Lower<'_> {
     /// Modifiers and handlers, which see the names before the statement.
     pub(super) fn trimmings(
         &mut self,
-        body: &mut Body,
-        place: Place,
+        body: &mut BodyContext,
+        place: StatementContext,
         stmt: &ast::Stmt,
-        fits: Fits,
+        fits: ModifierTarget,
     ) -> (Modifiers, Handlers) {
         let modifiers = self.modifiers(body, &stmt.modifiers, fits);
         let mut place = place;
-        if fits == Fits::Stage {
+        if fits == ModifierTarget::Stage {
             place.rollback_stage = Some(stmt.head);
         }
         let handlers = self.handlers(body, place, &stmt.handlers, fits);
@@ -92,7 +97,12 @@ impl Lower<'_> {
     }
 
     /// The forms that introduce no name and have no value.
-    fn simple(&mut self, body: &mut Body, place: Place, stmt: &ast::Stmt) -> Option<StmtKind> {
+    fn simple(
+        &mut self,
+        body: &mut BodyContext,
+        place: StatementContext,
+        stmt: &ast::Stmt,
+    ) -> Option<StmtKind> {
         Some(match &stmt.kind {
             Form::Deploy {
                 service,
@@ -112,7 +122,7 @@ impl Lower<'_> {
             },
             Form::Wait(time) => {
                 let time = self.value(body, time, &Type::Duration, "`wait`");
-                self.bound(&time, Range::NotNegative, "`wait`");
+                self.bound(&time, ValueRange::NotNegative, "`wait`");
                 StmtKind::Wait(time)
             }
             Form::Log(text) => StmtKind::Log(self.value(body, text, &Type::String, "`log`")),
@@ -142,10 +152,10 @@ impl Lower<'_> {
     }
 
     /// A verdict that is not the last statement of a failure handler; those do not come here.
-    fn stray_verdict(&mut self, body: &mut Body, place: Place, stmt: &ast::Stmt) {
+    fn stray_verdict(&mut self, body: &mut BodyContext, place: StatementContext, stmt: &ast::Stmt) {
         self.check
             .report(errors::verdict_misplaced(stmt.head, place.handler));
-        let place = Place {
+        let place = StatementContext {
             rollback_stage: Some(stmt.head),
             ..place
         };
@@ -153,11 +163,16 @@ impl Lower<'_> {
     }
 
     /// The forms that are made of blocks.
-    fn block_stmt(&mut self, body: &mut Body, place: Place, stmt: &ast::Stmt) -> Option<StmtKind> {
+    fn block_stmt(
+        &mut self,
+        body: &mut BodyContext,
+        place: StatementContext,
+        stmt: &ast::Stmt,
+    ) -> Option<StmtKind> {
         Some(match &stmt.kind {
             Form::Serial { body: block } => StmtKind::Block(self.block(body, place, block)),
             Form::Parallel { body: block } => {
-                let place = Place {
+                let place = StatementContext {
                     parallel: Some(stmt.head),
                     ..place
                 };
@@ -186,7 +201,7 @@ impl Lower<'_> {
                 resource: self.value(body, resource, &Type::String, "the name of a lock"),
                 limit: limit.as_ref().map(|limit| {
                     let limit = self.value(body, limit, &Type::Int, "`limit`");
-                    self.bound(&limit, Range::AtLeastOne, "`limit`");
+                    self.bound(&limit, ValueRange::AtLeastOne, "`limit`");
                     limit
                 }),
                 body: self.block(body, place, block),
@@ -198,8 +213,8 @@ impl Lower<'_> {
             } => {
                 let during = self.value(body, during, &Type::Duration, "`verify for`");
                 let every = self.value(body, every, &Type::Duration, "`every`");
-                self.bound(&during, Range::NotNegative, "`verify for`");
-                self.bound(&every, Range::Positive, "`every`");
+                self.bound(&during, ValueRange::NotNegative, "`verify for`");
+                self.bound(&every, ValueRange::Positive, "`every`");
                 StmtKind::Verify {
                     during,
                     every,
@@ -241,7 +256,7 @@ impl Lower<'_> {
     /// An expression of a certain type.
     pub(super) fn value(
         &mut self,
-        body: &mut Body,
+        body: &mut BodyContext,
         expr: &ast::Expr,
         want: &Type,
         what: &str,
@@ -250,7 +265,7 @@ impl Lower<'_> {
     }
 
     /// A key is shown to people, so it must be something that can be shown.
-    fn barrier_key(&mut self, body: &mut Body, key: &ast::Expr) -> crate::eval::Expr {
+    fn barrier_key(&mut self, body: &mut BodyContext, key: &ast::Expr) -> crate::eval::Expr {
         let typed = self
             .check
             .plain(&mut body.locals, key, "the key of a barrier");
@@ -268,8 +283,8 @@ impl Lower<'_> {
 
     fn return_stmt(
         &mut self,
-        body: &mut Body,
-        place: Place,
+        body: &mut BodyContext,
+        place: StatementContext,
         stmt: &ast::Stmt,
         value: Option<&ast::Expr>,
     ) -> StmtKind {
@@ -281,8 +296,8 @@ impl Lower<'_> {
             return StmtKind::Return(None);
         }
         let (want, declared) = match &body.ends {
-            Ends::Workflow(want, declared) => (want.clone(), *declared),
-            Ends::Pipeline => (Type::Any, None),
+            BodyEnding::Workflow(want, declared) => (want.clone(), *declared),
+            BodyEnding::Pipeline => (Type::Any, None),
         };
         let value = match (value, &want) {
             (None, Type::Nothing | Type::Any) => None,
@@ -310,7 +325,7 @@ impl Lower<'_> {
 
     fn yield_stmt(
         &mut self,
-        body: &mut Body,
+        body: &mut BodyContext,
         stmt: &ast::Stmt,
         value: &ast::Expr,
     ) -> Option<StmtKind> {
@@ -336,7 +351,7 @@ pub(super) fn with(
     modifiers: Modifiers,
     handlers: Handlers,
     ty: Type,
-) -> Lowered {
+) -> LoweredStmt {
     let lowered = Stmt {
         kind,
         span: stmt.head,
@@ -344,7 +359,7 @@ pub(super) fn with(
         modifiers,
         handlers,
     };
-    Lowered {
+    LoweredStmt {
         stmt: Some(lowered),
         ty,
     }

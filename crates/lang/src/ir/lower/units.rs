@@ -5,27 +5,27 @@ use crate::types::LocalKind;
 use lockstep_base::value::Type;
 use lockstep_syntax::ast;
 
-use super::blocks::{Lowered, wrap};
-use super::body::{Body, Place};
+use super::blocks::{LoweredStmt, wrap};
+use super::body::{BodyContext, StatementContext};
 use super::decls::plain;
-use super::modifiers::Fits;
+use super::modifiers::ModifierTarget;
 use super::statements::with;
-use super::{Lower, errors, flow};
+use super::{ProgramLowering, errors, flow};
 
-impl Lower<'_> {
+impl ProgramLowering<'_> {
     pub(super) fn stage(
         &mut self,
-        body: &mut Body,
-        place: Place,
+        body: &mut BodyContext,
+        place: StatementContext,
         stmt: &ast::Stmt,
         name: &ast::Ident,
         block: &ast::Block,
-    ) -> Lowered {
+    ) -> LoweredStmt {
         if let Some(error) = errors::stage_misplaced(stmt.head, place, body.workflow.is_some()) {
             self.check.report(error);
         }
-        let (modifiers, handlers) = self.trimmings(body, place, stmt, Fits::Stage);
-        let inside = Place {
+        let (modifiers, handlers) = self.trimmings(body, place, stmt, ModifierTarget::Stage);
+        let inside = StatementContext {
             stage: Some(stmt.head),
             rollback_stage: Some(stmt.head),
             ..place
@@ -55,14 +55,14 @@ impl Lower<'_> {
     /// A step's value is what it yields, else the value of its last statement.
     pub(super) fn step(
         &mut self,
-        body: &mut Body,
-        place: Place,
+        body: &mut BodyContext,
+        place: StatementContext,
         stmt: &ast::Stmt,
         name: &ast::Ident,
         block: &ast::Block,
-    ) -> Lowered {
-        let (modifiers, handlers) = self.trimmings(body, place, stmt, Fits::Step);
-        let inside = Place {
+    ) -> LoweredStmt {
+        let (modifiers, handlers) = self.trimmings(body, place, stmt, ModifierTarget::Step);
+        let inside = StatementContext {
             step: Some(stmt.head),
             ..place
         };
@@ -92,7 +92,7 @@ impl Lower<'_> {
     }
 
     /// Yields the value of the last statement.
-    fn yield_last(&mut self, body: &mut Body, stmts: &mut Vec<Stmt>) {
+    fn yield_last(&mut self, body: &mut BodyContext, stmts: &mut Vec<Stmt>) {
         let Some(last) = stmts.last_mut() else {
             return;
         };

@@ -1,6 +1,6 @@
 //! The errors of names that refer to no value, and of definitions that depend on themselves.
 
-use crate::resolve::{self, Target};
+use crate::resolve::{self, NameTarget};
 use crate::types::Checker;
 use lockstep_base::diagnostic::{Diagnostic, codes, suggest};
 use lockstep_base::source::{FileId, Name, Span};
@@ -26,7 +26,7 @@ pub fn unknown_name(
         .filter(|environment| environment.infrastructures.contains_key(&name.name))
         .filter(|environment| {
             let found = checker.modules.find(file, &environment.decl.name.name);
-            found.is_some_and(|found| matches!(found.target, Target::Decl(_)))
+            found.is_some_and(|found| matches!(found.target, NameTarget::Decl(_)))
         })
         .map(|environment| format!("{}.{}", environment.decl.name.name, name.name))
         .collect();

@@ -13,28 +13,28 @@ use super::*;
 use lockstep_base::value::SecretPart;
 
 /// A vault with a few secrets, a spawner with a short grace, and a folder.
-pub(super) struct Bench {
+pub(super) struct ProcessFixture {
     pub(super) spawner: SystemSpawner,
-    pub(super) vault: Vault,
+    pub(super) vault: SecretVault,
     pub(super) folder: tempfile::TempDir,
 }
 
 pub(super) const SECRET: &str = "s3cr3t-t0ken";
 
-impl Bench {
+impl ProcessFixture {
     pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         Self {
             spawner: SystemSpawner::new(folder.path())
                 .unwrap()
                 .with_grace(Duration::from_millis(200)),
-            vault: Vault::new([SECRET, "line one\nline two", ""]),
+            vault: SecretVault::new([SECRET, "line one\nline two", ""]),
             folder,
         }
     }
 
-    pub(super) fn spawn(&self, invocation: Invocation) -> Spawn {
-        Spawn {
+    pub(super) fn spawn(&self, invocation: Invocation) -> SpawnRequest {
+        SpawnRequest {
             invocation,
             env: Vec::new(),
             folder: self.folder.path().to_path_buf(),
@@ -45,27 +45,27 @@ impl Bench {
         }
     }
 
-    pub(super) async fn run(&self, spawn: Spawn) -> (Ended, Vec<(Stream, String)>) {
+    pub(super) async fn run(&self, spawn: SpawnRequest) -> (CommandResult, Vec<(Stream, String)>) {
         let (_sender, stop) = watch::channel(None);
         self.run_until(spawn, stop).await
     }
 
     pub(super) async fn run_until(
         &self,
-        spawn: Spawn,
-        stop: watch::Receiver<Option<Stop>>,
-    ) -> (Ended, Vec<(Stream, String)>) {
+        spawn: SpawnRequest,
+        stop: watch::Receiver<Option<StopRequest>>,
+    ) -> (CommandResult, Vec<(Stream, String)>) {
         let mut lines = Vec::new();
         let listener = |stream, line: &str| lines.push((stream, String::from(line)));
         let ended = (self.spawner.run(spawn, &self.vault, listener, stop)).await;
         (ended, lines)
     }
 
-    async fn direct(&self, words: &[&str]) -> Ended {
+    async fn direct(&self, words: &[&str]) -> CommandResult {
         self.run(self.spawn(direct(words))).await.0
     }
 
-    async fn sh(&self, script: &str) -> (Ended, Vec<(Stream, String)>) {
+    async fn sh(&self, script: &str) -> (CommandResult, Vec<(Stream, String)>) {
         self.run(self.spawn(sh(script))).await
     }
 }
@@ -86,22 +86,22 @@ pub(super) fn secret(number: u32) -> Value {
     Value::Secret(vec![SecretPart::Secret(number)].into())
 }
 
-pub(super) fn stdout(ended: &Ended) -> &str {
+pub(super) fn stdout(ended: &CommandResult) -> &str {
     match ended {
-        Ended::Exited { stdout, .. } => stdout,
-        Ended::Failed { .. } => panic!("{ended:?}"),
+        CommandResult::Exited { stdout, .. } => stdout,
+        CommandResult::Failed { .. } => panic!("{ended:?}"),
     }
 }
 
-pub(super) fn failure(ended: &Ended) -> (FailureClass, &str, Option<i32>) {
+pub(super) fn failure(ended: &CommandResult) -> (FailureClass, &str, Option<i32>) {
     match ended {
-        Ended::Failed {
+        CommandResult::Failed {
             class,
             message,
             code,
             ..
         } => (*class, message, *code),
-        Ended::Exited { .. } => panic!("{ended:?}"),
+        CommandResult::Exited { .. } => panic!("{ended:?}"),
     }
 }
 
@@ -124,11 +124,11 @@ pub(super) fn lives(pid: &str) -> bool {
 
 #[tokio::test]
 async fn a_command_that_ends_well() {
-    let bench = Bench::new();
+    let bench = ProcessFixture::new();
     let (ended, lines) = bench
         .sh("echo out; echo err >&2; printf 'a\\r\\nb\\377\\n\\nlast'")
         .await;
-    let Ended::Exited {
+    let CommandResult::Exited {
         stdout,
         stderr,
         code,
@@ -149,14 +149,14 @@ async fn a_command_that_ends_well() {
     assert_eq!(stdout_of(&bench, &["cat"]).await, "", "there is no input");
 }
 
-async fn stdout_of(bench: &Bench, words: &[&str]) -> String {
+async fn stdout_of(bench: &ProcessFixture, words: &[&str]) -> String {
     String::from(stdout(&bench.direct(words).await))
 }
 
 #[tokio::test]
 async fn a_command_that_ends_badly() {
     use FailureClass::{Exit, Failed, Signal};
-    let bench = Bench::new();
+    let bench = ProcessFixture::new();
     let file = |name: &str, text: &str, mode: u32| {
         use std::os::unix::fs::PermissionsExt as _;
         let path = bench.folder.path().join(name);
@@ -251,7 +251,7 @@ async fn a_command_that_ends_badly() {
             Some(127)
         )
     );
-    let Ended::Failed { stderr, .. } = &ended else {
+    let CommandResult::Failed { stderr, .. } = &ended else {
         panic!()
     };
     assert!(stderr.starts_with("no\n"), "{stderr}");
@@ -280,7 +280,7 @@ async fn a_command_that_ends_badly() {
 
 #[tokio::test]
 async fn a_shell_stops_at_the_first_failure() {
-    let bench = Bench::new();
+    let bench = ProcessFixture::new();
     let (ended, _) = bench.sh("false; echo never").await;
     assert_eq!(failure(&ended).2, Some(1));
     let (ended, _) = bench.sh("echo $lockstep_is_not_set").await;
@@ -296,7 +296,7 @@ async fn a_shell_stops_at_the_first_failure() {
 #[tokio::test]
 async fn a_program_is_found_as_a_shell_would() {
     use std::os::unix::fs::PermissionsExt as _;
-    let bench = Bench::new();
+    let bench = ProcessFixture::new();
     let bin = bench.folder.path().join("bin");
     std::fs::create_dir(&bin).unwrap();
     // Without a first line that names an interpreter, a shell runs it.
@@ -314,7 +314,7 @@ async fn a_program_is_found_as_a_shell_would() {
 
 #[tokio::test]
 async fn a_command_has_its_environment_and_folder() {
-    let bench = Bench::new();
+    let bench = ProcessFixture::new();
     std::fs::create_dir(bench.folder.path().join("sub")).unwrap();
     let mut spawn = bench.spawn(sh(
         "echo \"$LOCKSTEP_RUN_ID $LOCKSTEP_NODE $A $B ${PATH:+path}\"; pwd; echo \"$LOCKSTEP_OUTPUT\"",
@@ -334,13 +334,13 @@ async fn a_command_has_its_environment_and_folder() {
 
 #[tokio::test]
 async fn outputs_are_read() {
-    let bench = Bench::new();
+    let bench = ProcessFixture::new();
     let script = "o=$LOCKSTEP_OUTPUT; echo tag=v1 >>\"$o\"; printf 'b<<E\\n1\\n2\\nE\\n' >>\"$o\"; \
                   echo \"t=<$T>\" >>\"$o\"";
     let mut spawn = bench.spawn(sh(script));
     spawn.env = vec![("T".into(), secret(0))];
     let (ended, _) = bench.run(spawn).await;
-    let Ended::Exited { outputs, .. } = &ended else {
+    let CommandResult::Exited { outputs, .. } = &ended else {
         panic!("{ended:?}");
     };
     let all: Vec<(&str, &str)> = (outputs.iter())
@@ -380,13 +380,13 @@ async fn outputs_are_read() {
 
 #[tokio::test]
 async fn no_secret_leaves() {
-    let bench = Bench::new();
+    let bench = ProcessFixture::new();
     let script = "echo \"a $T b\"; echo \"$T\" >&2; printf s3cr; sleep 0.05; printf '3t-t0ken\\n'; \
                   echo \"$M\"; printf %s \"$T\" | base64; nothing-$T";
     let mut spawn = bench.spawn(sh(script));
     spawn.env = vec![("T".into(), secret(0)), ("M".into(), secret(1))];
     let (ended, lines) = bench.run(spawn).await;
-    let Ended::Failed { stdout, stderr, .. } = &ended else {
+    let CommandResult::Failed { stdout, stderr, .. } = &ended else {
         panic!("{ended:?}");
     };
     assert_eq!(stdout, "a *** b\n***\n***\n***");
@@ -408,7 +408,7 @@ async fn no_secret_leaves() {
 
 #[tokio::test]
 async fn much_output_is_read_and_its_end_is_kept() {
-    let bench = Bench::new();
+    let bench = ProcessFixture::new();
     let script = "i=0; while [ $i -lt 300000 ]; do echo line-$i; i=$((i+1)); done; echo end";
     let (ended, lines) = bench.sh(script).await;
     assert_eq!(lines.len(), 300_001);
@@ -427,7 +427,7 @@ async fn much_output_is_read_and_its_end_is_kept() {
     assert!(
         lines
             .iter()
-            .all(|(_, line)| line.len() <= stream::LONGEST_LINE)
+            .all(|(_, line)| line.len() <= stream::MAX_LINE_BYTES)
     );
     assert!(
         lines
@@ -437,36 +437,36 @@ async fn much_output_is_read_and_its_end_is_kept() {
     let all: usize = lines.iter().map(|(_, line)| line.len()).sum();
     assert_eq!(all, 1_800_000);
     assert!(stdout(&ended).chars().all(|char| char == 'é'));
-    assert!(stdout(&ended).len() <= stream::KEEP);
+    assert!(stdout(&ended).len() <= stream::MAX_KEPT_BYTES);
 }
 
 #[tokio::test]
 async fn stopping_ends_the_whole_group() {
-    let bench = Bench::new();
+    let bench = ProcessFixture::new();
     for (script, wish) in [
         // It cleans up when asked.
         (
             "trap 'echo tidy; exit 0' TERM; sleep 30 & echo $!; echo ready; wait",
-            Stop::Term,
+            StopRequest::Term,
         ),
         // It ignores the signal, and so does its child.
         (
             "trap '' TERM; sleep 30 & echo $!; echo ready; wait",
-            Stop::Term,
+            StopRequest::Term,
         ),
         // It ends at once, and its child ignores the signal.
         (
             "(trap '' TERM; exec sleep 30) & echo $!; echo ready; wait",
-            Stop::Term,
+            StopRequest::Term,
         ),
         // No process holds the pipes.
         (
             "trap '' TERM; sleep 30 & echo $!; echo ready; exec >&- 2>&-; wait",
-            Stop::Term,
+            StopRequest::Term,
         ),
         (
             "trap 'echo tidy' TERM; sleep 30 & echo $!; echo ready; wait",
-            Stop::Kill,
+            StopRequest::Kill,
         ),
     ] {
         let (sender, stop) = watch::channel(None);
@@ -486,7 +486,7 @@ async fn stopping_ends_the_whole_group() {
         let lines = lines.into_inner().unwrap();
         let pid = lines[0].clone();
         until("the child ends", || !lives(&pid)).await;
-        let tidy = script.contains("tidy") && wish == Stop::Term;
+        let tidy = script.contains("tidy") && wish == StopRequest::Term;
         assert_eq!(
             lines.iter().any(|line| line == "tidy"),
             tidy,
@@ -497,8 +497,8 @@ async fn stopping_ends_the_whole_group() {
 
 #[tokio::test]
 async fn a_second_wish_is_heard() {
-    let bench = Bench::new();
-    let bench = Bench {
+    let bench = ProcessFixture::new();
+    let bench = ProcessFixture {
         spawner: SystemSpawner::new(bench.folder.path()).unwrap(),
         ..bench
     };
@@ -507,8 +507,8 @@ async fn a_second_wish_is_heard() {
         "trap 'echo no' TERM; echo ready; while :; do sleep 0.05; done",
     ));
     let listener = |_, line: &str| match line {
-        "ready" => sender.send(Some(Stop::Term)).unwrap(),
-        "no" => sender.send(Some(Stop::Kill)).unwrap(),
+        "ready" => sender.send(Some(StopRequest::Term)).unwrap(),
+        "no" => sender.send(Some(StopRequest::Kill)).unwrap(),
         _ => {}
     };
     let start = Instant::now();
@@ -519,7 +519,7 @@ async fn a_second_wish_is_heard() {
 
 #[tokio::test]
 async fn what_a_command_leaves_behind_does_not_hold_it() {
-    let bench = Bench::new();
+    let bench = ProcessFixture::new();
     let start = Instant::now();
     let (ended, _) = bench.sh("sleep 20 & echo $!").await;
     assert!(start.elapsed() < Duration::from_secs(2));
@@ -535,7 +535,7 @@ async fn what_a_command_leaves_behind_does_not_hold_it() {
 
 #[tokio::test]
 async fn dropping_it_kills_the_group() {
-    let bench = Bench::new();
+    let bench = ProcessFixture::new();
     let (_sender, stop) = watch::channel(None);
     let pid = Mutex::new(String::new());
     let listener = |_, line: &str| *pid.lock().unwrap() = String::from(line);
@@ -551,31 +551,31 @@ async fn dropping_it_kills_the_group() {
 
 #[tokio::test]
 async fn commands_are_announced() {
-    type Seen = Vec<(&'static str, u64, u32)>;
+    type SeenLines = Vec<(&'static str, u64, u32)>;
     #[derive(Default)]
-    struct Log(Arc<Mutex<Seen>>);
-    impl Groups for Log {
-        fn starting(&self, lasting: bool) -> Guarded {
+    struct Log(Arc<Mutex<SeenLines>>);
+    impl GroupRegistry for Log {
+        fn reserve(&self, lasting: bool) -> GuardianVariable {
             self.0
                 .lock()
                 .unwrap()
                 .push(("starting", 7, u32::from(lasting)));
-            Guarded {
+            GuardianVariable {
                 number: 7,
                 variable: Some((String::from("CARE"), String::from("seven"))),
             }
         }
-        fn born(&self, number: u64, group: u32) {
+        fn register(&self, number: u64, group: u32) {
             self.0.lock().unwrap().push(("born", number, group));
         }
-        fn gone(&self, number: u64) {
+        fn unregister(&self, number: u64) {
             self.0.lock().unwrap().push(("gone", number, 0));
         }
     }
     let log = Log::default();
     let seen = Arc::clone(&log.0);
-    let bench = Bench::new();
-    let bench = Bench {
+    let bench = ProcessFixture::new();
+    let bench = ProcessFixture {
         spawner: SystemSpawner::new(bench.folder.path())
             .unwrap()
             .watched_by(Box::new(log)),
@@ -600,7 +600,7 @@ async fn commands_are_announced() {
 #[tokio::test]
 async fn many_commands_leave_nothing_open() {
     let open = || std::fs::read_dir("/proc/self/fd").unwrap().count();
-    let bench = Arc::new(Bench::new());
+    let bench = Arc::new(ProcessFixture::new());
     let before = open();
     let mut tasks = tokio::task::JoinSet::new();
     for number in 0..400 {
@@ -633,7 +633,7 @@ async fn many_commands_leave_nothing_open() {
 #[test]
 fn a_run_may_move_between_threads() {
     fn sends<T: Send>(_: &T) {}
-    let bench = Bench::new();
+    let bench = ProcessFixture::new();
     let (_sender, stop) = watch::channel(None);
     let spawn = bench.spawn(direct(&["true"]));
     sends(&bench.spawner.run(spawn, &bench.vault, |_, _| {}, stop));

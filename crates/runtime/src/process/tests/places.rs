@@ -184,9 +184,9 @@ fn names_a_file(text: &str) -> bool {
 
 /// A template with `‹x›` where the value stands, and what `show` must then be given: `‹x›` there
 /// stands for the value.
-type Place = (&'static str, &'static [&'static str]);
+type ShellTemplate = (&'static str, &'static [&'static str]);
 
-const DIRECT: &[Place] = &[
+const DIRECT: &[ShellTemplate] = &[
     ("./show ‹x›", &["‹x›"]),
     ("./show pre‹x›post", &["pre‹x›post"]),
     ("./show \"a ‹x› b\"", &["a ‹x› b"]),
@@ -195,7 +195,7 @@ const DIRECT: &[Place] = &[
 ];
 
 /// For every shell.
-const SCRIPTS: &[Place] = &[
+const SCRIPTS: &[ShellTemplate] = &[
     ("./show ‹x›", &["‹x›"]),
     ("./show pre‹x›post'q'‹x›", &["pre‹x›postq‹x›"]),
     ("./show \"pre ‹x› post\"", &["pre ‹x› post"]),
@@ -272,7 +272,7 @@ const SCRIPTS: &[Place] = &[
 ];
 
 /// Only for `bash`.
-const BASH: &[Place] = &[
+const BASH: &[ShellTemplate] = &[
     (
         "a=(‹x› y); a+=(\"b ‹x›\"); ./show \"${a[@]}\"",
         &["‹x›", "y", "b ‹x›"],
@@ -312,7 +312,7 @@ const BASH: &[Place] = &[
 ];
 
 /// For values that can name a file.
-const FILES: &[Place] = &[
+const FILES: &[ShellTemplate] = &[
     (
         "printf hi > ‹x›; ./show \"$(cat < ‹x›)\"; rm -- ‹x›",
         &["hi"],
@@ -324,9 +324,9 @@ const FILES: &[Place] = &[
 ];
 
 /// A bench with `show` in its folder, which writes its arguments with a NUL behind each.
-fn bench() -> Bench {
+fn bench() -> ProcessFixture {
     use std::os::unix::fs::PermissionsExt as _;
-    let bench = Bench::new();
+    let bench = ProcessFixture::new();
     let show = bench.folder.path().join("show");
     std::fs::write(&show, "#!/bin/sh\n[ $# = 0 ] || printf '%s\\0' \"$@\"\n").unwrap();
     std::fs::set_permissions(&show, std::fs::Permissions::from_mode(0o755)).unwrap();
@@ -335,7 +335,7 @@ fn bench() -> Bench {
 
 /// Runs a command with these values, one for each `‹…›` in it, and returns what `show` was given.
 async fn shown(
-    bench: &Bench,
+    bench: &ProcessFixture,
     text: &str,
     bash: bool,
     values: &[Value],
@@ -351,7 +351,7 @@ async fn shown(
     let text_of = |value: &Value| String::from(value.as_str().expect("a text"));
     let invocation = invoke(&form, &mut value, &text_of).expect("values for all");
     let (ended, _) = bench.run(bench.spawn(invocation)).await;
-    let Ended::Exited { stdout, .. } = &ended else {
+    let CommandResult::Exited { stdout, .. } = &ended else {
         panic!("{text}: {ended:?}");
     };
     let mut all: Vec<String> = stdout.split('\0').map(String::from).collect();
@@ -360,7 +360,13 @@ async fn shown(
 }
 
 /// Runs a place with many values at once, each in a copy of its own.
-async fn check(bench: &Bench, place: &Place, values: &[String], bash: bool, direct: bool) {
+async fn check(
+    bench: &ProcessFixture,
+    place: &ShellTemplate,
+    values: &[String],
+    bash: bool,
+    direct: bool,
+) {
     let (template, wanted) = place;
     let holes = template.matches("‹x›").count();
     for chunk in values.chunks(30) {
@@ -400,7 +406,12 @@ fn with_function(template: &str) -> String {
 
 /// Runs a place with a few values through programs, and with all (in `bash`, where starting the
 /// processes of substitutions takes longer, with some) through a function.
-async fn check_script(bench: &Bench, place: &Place, values: &[String], bash: bool) {
+async fn check_script(
+    bench: &ProcessFixture,
+    place: &ShellTemplate,
+    values: &[String],
+    bash: bool,
+) {
     let few: Vec<String> = values.iter().step_by(9).cloned().collect();
     // The first of them would need no shell but for this.
     let template: &'static str = String::leak(format!(":; {}", place.0));

@@ -7,7 +7,7 @@ use super::places::values;
 use super::*;
 
 /// A program in the bench's folder.
-fn program(bench: &Bench, name: &str, text: &str) -> String {
+fn program(bench: &ProcessFixture, name: &str, text: &str) -> String {
     use std::os::unix::fs::PermissionsExt as _;
     let file = bench.folder.path().join(name);
     std::fs::write(&file, format!("#!/bin/sh\n{text}\n")).unwrap();
@@ -16,7 +16,7 @@ fn program(bench: &Bench, name: &str, text: &str) -> String {
 }
 
 /// A container that is this machine. Its client records its arguments.
-fn container(bench: &Bench) -> Connection {
+fn container(bench: &ProcessFixture) -> Connection {
     let text = "echo \"$*\" >> \"$(dirname \"$0\")/log\"; shift 4; exec \"$@\"";
     Connection::Container {
         name: "box".into(),
@@ -24,17 +24,21 @@ fn container(bench: &Bench) -> Connection {
     }
 }
 
-async fn over(bench: &Bench, connection: &Connection, invocation: Invocation) -> Ended {
+async fn over(
+    bench: &ProcessFixture,
+    connection: &Connection,
+    invocation: Invocation,
+) -> CommandResult {
     let mut spawn = bench.spawn(invocation);
     spawn.connection = connection.clone();
     bench.run(spawn).await.0
 }
 
 /// What every connection must do.
-async fn check(bench: &Bench, connection: &Connection) {
+async fn check(bench: &ProcessFixture, connection: &Connection) {
     let run = |script: &str| over(bench, connection, sh(script));
     let ended = run("echo out; echo err >&2; printf last").await;
-    let Ended::Exited { stdout, stderr, .. } = &ended else {
+    let CommandResult::Exited { stdout, stderr, .. } = &ended else {
         panic!("{ended:?}");
     };
     assert_eq!((stdout.as_str(), stderr.as_str()), ("out\nlast", "err"));
@@ -59,7 +63,7 @@ async fn check(bench: &Bench, connection: &Connection) {
     spawn.env = vec![("T".into(), secret(0))];
     spawn.dir = Some("/".into());
     let ended = bench.run(spawn.clone()).await.0;
-    let Ended::Exited {
+    let CommandResult::Exited {
         stdout, outputs, ..
     } = &ended
     else {
@@ -74,15 +78,15 @@ async fn check(bench: &Bench, connection: &Connection) {
     let ended = bench.run(spawn).await.0;
     assert_eq!(failure(&ended).1, "its folder does not exist over there");
     let much = stdout_of(&run("head -c 3000000 /dev/zero | tr '\\0' a").await);
-    assert_eq!(much.len(), stream::KEEP);
+    assert_eq!(much.len(), stream::MAX_KEPT_BYTES);
 }
 
-fn stdout_of(ended: &Ended) -> String {
+fn stdout_of(ended: &CommandResult) -> String {
     String::from(stdout(ended))
 }
 
 /// Values as arguments and as variables, through everything that lies between.
-async fn check_values(bench: &Bench, connection: &Connection) {
+async fn check_values(bench: &ProcessFixture, connection: &Connection) {
     for chunk in values().chunks(120) {
         let mut words = vec![String::from("printf"), String::from("<%s>\\0")];
         words.extend(chunk.iter().cloned());
@@ -109,21 +113,21 @@ async fn check_values(bench: &Bench, connection: &Connection) {
     }
 }
 
-async fn check_stopping(bench: &Bench, connection: &Connection) {
+async fn check_stopping(bench: &ProcessFixture, connection: &Connection) {
     for (script, wish, tidy) in [
         (
             "trap 'echo tidy; exit 0' TERM; sleep 30 & echo $!; echo ready; wait",
-            Stop::Term,
+            StopRequest::Term,
             true,
         ),
         (
             "trap '' TERM; sleep 30 & echo $!; echo ready; wait",
-            Stop::Term,
+            StopRequest::Term,
             false,
         ),
         (
             "trap 'echo tidy' TERM; sleep 30 & echo $!; echo ready; wait",
-            Stop::Kill,
+            StopRequest::Kill,
             false,
         ),
     ] {
@@ -158,7 +162,7 @@ async fn check_stopping(bench: &Bench, connection: &Connection) {
 
 #[tokio::test]
 async fn a_container_runs_commands() {
-    let bench = Bench::new();
+    let bench = ProcessFixture::new();
     let connection = container(&bench);
     check(&bench, &connection).await;
     check_values(&bench, &connection).await;
@@ -174,7 +178,7 @@ async fn a_container_runs_commands() {
 
 #[tokio::test]
 async fn a_connection_that_fails_is_told_from_a_command_that_fails() {
-    let bench = Bench::new();
+    let bench = ProcessFixture::new();
     let with = |text: &str| Connection::Container {
         name: "box".into(),
         engine: Some(program(&bench, &format!("engine{}", text.len()), text)),
@@ -316,7 +320,7 @@ impl Drop for Server {
 
 impl Server {
     /// Starts one; none where the machine has no `sshd`.
-    async fn start(bench: &Bench) -> Option<Self> {
+    async fn start(bench: &ProcessFixture) -> Option<Self> {
         let program = ["/usr/sbin/sshd", "/usr/local/sbin/sshd", "/usr/bin/sshd"];
         let Some(program) = program.iter().find(|path| Path::new(path).exists()) else {
             println!("SKIPPED: there is no sshd on this machine (Debian: openssh-server)");
@@ -385,15 +389,15 @@ impl Server {
 }
 
 /// A bench whose `ssh` uses nothing of the user's. Its folder is short, for a socket's path.
-fn ssh_bench() -> Bench {
-    let bench = Bench::new();
+fn ssh_bench() -> ProcessFixture {
+    let bench = ProcessFixture::new();
     let ssh = program(
         &bench,
         "ssh",
         "exec /usr/bin/env ssh -F \"$(dirname \"$0\")/ssh.conf\" \"$@\"",
     );
     let spawner = SystemSpawner::new(bench.folder.path()).unwrap();
-    Bench {
+    ProcessFixture {
         spawner: spawner.with_grace(Duration::from_millis(300)).with_ssh(ssh),
         ..bench
     }

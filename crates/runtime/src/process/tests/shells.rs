@@ -5,7 +5,7 @@
 use super::*;
 use lockstep_base::diagnostic::codes;
 use lockstep_lang::ir::command::notation::pieces;
-use lockstep_lang::ir::command::{Form, Piece, ScriptPart, TextPart, Word, analyse};
+use lockstep_lang::ir::command::{CommandPiece, CommandWord, Form, ScriptPart, TextPart, analyse};
 
 /// A pseudo-random generator with the same sequence in every run.
 struct Dice(u64);
@@ -34,9 +34,9 @@ fn cases(usual: u64) -> u64 {
 }
 
 /// A bench with `show` on its path, which writes its arguments, each in `<>`.
-fn bench() -> Bench {
+fn bench() -> ProcessFixture {
     use std::os::unix::fs::PermissionsExt as _;
-    let bench = Bench::new();
+    let bench = ProcessFixture::new();
     let show = bench.folder.path().join("show");
     std::fs::write(&show, "#!/bin/sh\n[ $# = 0 ] || printf '<%s>\\n' \"$@\"\n").unwrap();
     std::fs::set_permissions(&show, std::fs::Permissions::from_mode(0o755)).unwrap();
@@ -44,19 +44,19 @@ fn bench() -> Bench {
 }
 
 /// Runs words and returns the output and the exit code; nothing if it does not end.
-async fn run(bench: &Bench, invocation: Invocation) -> Option<(String, Option<i32>)> {
+async fn run(bench: &ProcessFixture, invocation: Invocation) -> Option<(String, Option<i32>)> {
     let mut spawn = bench.spawn(invocation);
     let path = std::env::var("PATH").unwrap();
     let path = format!("{}:{path}", bench.folder.path().display());
     spawn.env = vec![("PATH".into(), Value::string(path))];
     let run = tokio::time::timeout(Duration::from_secs(3), bench.run(spawn)).await;
     match run.ok()?.0 {
-        Ended::Exited { stdout, .. } => Some((stdout, Some(0))),
+        CommandResult::Exited { stdout, .. } => Some((stdout, Some(0))),
         // Whether a reader is gone before its writer has written is a race.
-        Ended::Failed {
+        CommandResult::Failed {
             code: Some(141), ..
         } => None,
-        Ended::Failed { stdout, code, .. } => Some((stdout, code)),
+        CommandResult::Failed { stdout, code, .. } => Some((stdout, code)),
     }
 }
 
@@ -87,13 +87,13 @@ async fn plain_words_are_what_a_shell_makes_of_them() {
                 plain += 1;
                 let words: Vec<String> = (words.iter())
                     .map(|word| match word {
-                        Word::One(parts) => (parts.iter())
+                        CommandWord::One(parts) => (parts.iter())
                             .map(|part| match part {
                                 TextPart::Text(text) => &**text,
                                 TextPart::Value(_) => panic!("there are no values"),
                             })
                             .collect(),
-                        Word::Spread(_) => panic!("there are no values"),
+                        CommandWord::Spread(_) => panic!("there are no values"),
                     })
                     .collect();
                 let ours = run(&bench, Invocation::Direct(words)).await;
@@ -228,7 +228,7 @@ fn emitted(form: &Form) -> (String, String) {
             .collect(),
         Form::Direct(words) => (words.iter())
             .map(|word| {
-                let Word::One(parts) = word else {
+                let CommandWord::One(parts) = word else {
                     panic!("there is no list")
                 };
                 let part = |part: &TextPart| match part {
@@ -248,9 +248,9 @@ fn emitted(form: &Form) -> (String, String) {
 
 /// Runs a script with a value and without the analysis, and compares. Returns whether there was
 /// anything to compare.
-async fn compare(bench: &Bench, text: &str, bash: bool, whole: bool) -> bool {
+async fn compare(bench: &ProcessFixture, text: &str, bash: bool, whole: bool) -> bool {
     let parts = pieces(text);
-    let values = (parts.iter()).filter(|piece| matches!(piece, Piece::Value { .. }));
+    let values = (parts.iter()).filter(|piece| matches!(piece, CommandPiece::Value { .. }));
     // The number of a process differs each time, and background commands write at any time.
     let beside = text.replace("&&", "").contains('&');
     if values.count() != 1 || text.contains("$$") || text.contains("$!") || beside {

@@ -1,37 +1,40 @@
 //! Parses shell commands: simple ones with their assignments and redirections, and compound ones.
 
-use super::word::{Mode, Word, is_name};
-use super::{Open, Scanner, Stop, Unit};
-use crate::ir::command::refuse;
-use crate::ir::command::tree::{Builder, Kind, Redirection, ShellWord};
+use super::word::{ScannedWord, WordMode, is_name};
+use super::{OpenDelimiter, ShellScanner, ShellSyntaxError, ShellUnit};
+use crate::ir::command::errors;
+use crate::ir::command::tree::{Redirection, ShellCommandKind, ShellTreeBuilder, ShellWord};
 
 /// Words that open or close a compound command where a command's name is expected.
-const CLOSING: [&str; 8] = ["then", "else", "elif", "fi", "do", "done", "esac", "}"];
+const COMPOUND_KEYWORDS: [&str; 8] = ["then", "else", "elif", "fi", "do", "done", "esac", "}"];
 
-impl Scanner<'_> {
+impl ShellScanner<'_> {
     /// Reads one command, or the keyword that ends a compound command around this place.
-    pub(super) fn command(&mut self) -> Result<Option<&'static str>, Stop> {
-        self.note(Builder::open_command);
+    pub(super) fn command(&mut self) -> Result<Option<&'static str>, ShellSyntaxError> {
+        self.note(ShellTreeBuilder::open_command);
         let keyword = self.command_inside()?;
-        self.note(Builder::close_command);
+        self.note(ShellTreeBuilder::close_command);
         Ok(keyword)
     }
 
-    fn command_inside(&mut self) -> Result<Option<&'static str>, Stop> {
+    fn command_inside(&mut self) -> Result<Option<&'static str>, ShellSyntaxError> {
         loop {
             self.blanks();
-            if self.peek() == Some(Unit::Char('(')) {
+            if self.peek() == Some(ShellUnit::Char('(')) {
                 self.subshell()?;
                 return Ok(None);
             }
             if !self.starts_word() {
                 return self.simple(None).map(|()| None);
             }
-            let word = self.word(Mode::Normal)?;
+            let word = self.word(WordMode::Normal)?;
             let Some(keyword) = word.bare() else {
                 return self.simple(Some(word)).map(|()| None);
             };
-            if let Some(closing) = CLOSING.iter().find(|closing| **closing == keyword) {
+            if let Some(closing) = COMPOUND_KEYWORDS
+                .iter()
+                .find(|closing| **closing == keyword)
+            {
                 self.plain = false;
                 return Ok(Some(closing));
             }
@@ -55,8 +58,8 @@ impl Scanner<'_> {
                         self.plain = false;
                         self.commands += 1;
                         let kind = match keyword {
-                            "{" => Kind::Group,
-                            _ => Kind::Compound,
+                            "{" => ShellCommandKind::Group,
+                            _ => ShellCommandKind::Compound,
                         };
                         self.note(|tree| tree.is(kind, &[]));
                         self.redirections()?;
@@ -70,15 +73,15 @@ impl Scanner<'_> {
 
     fn starts_word(&mut self) -> bool {
         match self.peek() {
-            Some(Unit::Char('<' | '>')) => self.raw(1) == Some(Unit::Char('(')),
-            Some(Unit::Char('\n' | ';' | '&' | '|' | ')')) | None => false,
+            Some(ShellUnit::Char('<' | '>')) => self.raw(1) == Some(ShellUnit::Char('(')),
+            Some(ShellUnit::Char('\n' | ';' | '&' | '|' | ')')) | None => false,
             Some(_) => true,
         }
     }
 
     /// Reads what follows the keyword of a compound command, if it is one.
-    fn compound(&mut self, keyword: &str, start: usize) -> Result<bool, Stop> {
-        let open = |word, close| Open {
+    fn compound(&mut self, keyword: &str, start: usize) -> Result<bool, ShellSyntaxError> {
+        let open = |word, close| OpenDelimiter {
             at: start,
             word,
             close,
@@ -106,7 +109,7 @@ impl Scanner<'_> {
         Ok(true)
     }
 
-    fn conditional(&mut self, open: Open) -> Result<(), Stop> {
+    fn conditional(&mut self, open: OpenDelimiter) -> Result<(), ShellSyntaxError> {
         self.list(&["then"], Some(open))?;
         loop {
             match self.list(&["elif", "else", "fi"], Some(open))? {
@@ -118,7 +121,7 @@ impl Scanner<'_> {
     }
 
     /// Reads `( … )`, or `(( … ))`, which is arithmetic to some shells.
-    fn subshell(&mut self) -> Result<(), Stop> {
+    fn subshell(&mut self) -> Result<(), ShellSyntaxError> {
         let open = self.open("(", ")");
         let doubled = self.next_is("((");
         self.plain = false;
@@ -126,14 +129,14 @@ impl Scanner<'_> {
             let open = self.open("((", "))");
             self.at += 2;
             self.arithmetic(open)?;
-            self.note(|tree| tree.is(Kind::Compound, &[]));
+            self.note(|tree| tree.is(ShellCommandKind::Compound, &[]));
         } else {
             let first = self.seen.len();
             self.bump();
             self.list(&[")"], Some(open))?;
-            self.note(|tree| tree.is(Kind::Group, &[]));
+            self.note(|tree| tree.is(ShellCommandKind::Group, &[]));
             if doubled {
-                self.refuse_since(first, refuse::in_arithmetic);
+                self.refuse_since(first, errors::in_arithmetic);
             }
         }
         self.commands += 1;
@@ -141,15 +144,15 @@ impl Scanner<'_> {
     }
 
     /// Reads `x in …; do … done`.
-    fn each(&mut self, open: Open) -> Result<(), Stop> {
+    fn each(&mut self, open: OpenDelimiter) -> Result<(), ShellSyntaxError> {
         self.blanks();
         if self.next_is("((") {
             let open = self.open("((", "))");
             self.at += 2;
             self.arithmetic(open)?;
         } else {
-            let variable = self.word(Mode::Normal)?;
-            self.refuse_word(&variable, refuse::as_variable);
+            let variable = self.word(WordMode::Normal)?;
+            self.refuse_word(&variable, errors::as_variable);
             self.gap()?;
             if self.next_is("in") && !self.name_goes_on(2) {
                 self.at += 2;
@@ -169,11 +172,11 @@ impl Scanner<'_> {
                 Some(_) => Err(self.unexpected(start, "this")),
             };
         }
-        let word = self.word(Mode::Normal)?;
+        let word = self.word(WordMode::Normal)?;
         match word.bare() {
             Some("do") => self.list(&["done"], Some(open)).map(|_| ()),
             Some("{") => {
-                let open = Open { close: "}", ..open };
+                let open = OpenDelimiter { close: "}", ..open };
                 self.list(&["}"], Some(open)).map(|_| ())
             }
             _ => Err(self.unexpected(start, word.bare().unwrap_or("this"))),
@@ -183,22 +186,22 @@ impl Scanner<'_> {
     fn name_goes_on(&self, ahead: usize) -> bool {
         !matches!(
             self.raw(ahead),
-            None | Some(Unit::Char(' ' | '\t' | '\n' | ';'))
+            None | Some(ShellUnit::Char(' ' | '\t' | '\n' | ';'))
         )
     }
 
     /// Reads the words of a `for` up to the end of its line.
-    fn words_of_list(&mut self) -> Result<(), Stop> {
+    fn words_of_list(&mut self) -> Result<(), ShellSyntaxError> {
         loop {
             self.blanks();
-            if self.peek() == Some(Unit::Char('#')) {
+            if self.peek() == Some(ShellUnit::Char('#')) {
                 self.comment();
             }
             let start = self.at;
             if !self.starts_word() {
                 return Ok(());
             }
-            let word = self.word(Mode::Normal)?;
+            let word = self.word(WordMode::Normal)?;
             self.settle(&word, true);
             if self.at == start {
                 return Err(self.unexpected(start, "("));
@@ -206,9 +209,9 @@ impl Scanner<'_> {
         }
     }
 
-    fn case(&mut self, open: Open) -> Result<(), Stop> {
+    fn case(&mut self, open: OpenDelimiter) -> Result<(), ShellSyntaxError> {
         self.blanks();
-        let subject = self.word(Mode::Normal)?;
+        let subject = self.word(WordMode::Normal)?;
         self.settle(&subject, false);
         self.gap()?;
         let start = self.at;
@@ -226,12 +229,12 @@ impl Scanner<'_> {
     }
 
     /// Reads the patterns of a branch with the bracket behind them; true for `esac`.
-    fn patterns(&mut self, open: Open) -> Result<bool, Stop> {
+    fn patterns(&mut self, open: OpenDelimiter) -> Result<bool, ShellSyntaxError> {
         let bracket = self.eat('(');
         loop {
             self.gap()?;
             let start = self.at;
-            let pattern = self.word(Mode::Normal)?;
+            let pattern = self.word(WordMode::Normal)?;
             self.settle(&pattern, false);
             if !bracket && pattern.bare() == Some("esac") {
                 return Ok(true);
@@ -239,8 +242,8 @@ impl Scanner<'_> {
             self.gap()?;
             match self.peek() {
                 None => return Err(self.unclosed(open)),
-                Some(Unit::Char('|')) => self.bump(),
-                Some(Unit::Char(')')) => {
+                Some(ShellUnit::Char('|')) => self.bump(),
+                Some(ShellUnit::Char(')')) => {
                     self.bump();
                     return Ok(false);
                 }
@@ -250,11 +253,11 @@ impl Scanner<'_> {
     }
 
     /// Reads what `[[` opens. Operands of its number comparisons are arithmetic.
-    fn condition(&mut self, open: Open) -> Result<(), Stop> {
-        const NUMBERS: [&str; 6] = ["-eq", "-ne", "-lt", "-le", "-gt", "-ge"];
-        let mut before: Option<Word> = None;
+    fn condition(&mut self, open: OpenDelimiter) -> Result<(), ShellSyntaxError> {
+        const NUMERIC_TESTS: [&str; 6] = ["-eq", "-ne", "-lt", "-le", "-gt", "-ge"];
+        let mut before: Option<ScannedWord> = None;
         let mut operator = String::new();
-        let mut mode = Mode::Condition;
+        let mut mode = WordMode::Condition;
         loop {
             self.gap()?;
             let start = self.at;
@@ -262,7 +265,7 @@ impl Scanner<'_> {
                 return Err(self.unclosed(open));
             }
             let word = self.word(mode)?;
-            mode = Mode::Condition;
+            mode = WordMode::Condition;
             if self.at == start {
                 // An operator's character.
                 self.bump();
@@ -274,29 +277,29 @@ impl Scanner<'_> {
             if text == "]]" {
                 return Ok(());
             }
-            if NUMBERS.contains(&operator.as_str()) {
-                self.refuse_word(&word, refuse::in_arithmetic);
+            if NUMERIC_TESTS.contains(&operator.as_str()) {
+                self.refuse_word(&word, errors::in_arithmetic);
             } else if matches!(operator.as_str(), "-v" | "-R") {
-                self.refuse_word(&word, refuse::as_variable);
+                self.refuse_word(&word, errors::as_variable);
             }
-            if NUMBERS.contains(&text)
+            if NUMERIC_TESTS.contains(&text)
                 && let Some(operand) = &before
             {
-                self.refuse_word(operand, refuse::in_arithmetic);
+                self.refuse_word(operand, errors::in_arithmetic);
             }
             if text == "=~" {
                 self.blanks();
-                mode = Mode::Regex;
+                mode = WordMode::Regex;
             }
             operator = String::from(text);
             before = Some(word);
         }
     }
 
-    fn function_name(&mut self) -> Result<(), Stop> {
+    fn function_name(&mut self) -> Result<(), ShellSyntaxError> {
         self.blanks();
-        let name = self.word(Mode::Normal)?;
-        self.refuse_word(&name, refuse::as_command);
+        let name = self.word(WordMode::Normal)?;
+        self.refuse_word(&name, errors::as_command);
         self.blanks();
         if self.eat('(') {
             self.blanks();
@@ -306,8 +309,8 @@ impl Scanner<'_> {
     }
 
     /// Reads a simple command, of which `first` has been read already.
-    fn simple(&mut self, first: Option<Word>) -> Result<(), Stop> {
-        let mut words: Vec<Word> = Vec::new();
+    fn simple(&mut self, first: Option<ScannedWord>) -> Result<(), ShellSyntaxError> {
+        let mut words: Vec<ScannedWord> = Vec::new();
         let mut next = first;
         loop {
             let word = match next.take() {
@@ -315,29 +318,29 @@ impl Scanner<'_> {
                 None => {
                     self.blanks();
                     match self.peek() {
-                        Some(Unit::Char('#')) => {
+                        Some(ShellUnit::Char('#')) => {
                             self.comment();
                             break;
                         }
-                        Some(Unit::Char('&'))
-                            if self.bash && self.raw(1) == Some(Unit::Char('>')) =>
+                        Some(ShellUnit::Char('&'))
+                            if self.bash && self.raw(1) == Some(ShellUnit::Char('>')) =>
                         {
                             let start = self.at;
                             self.bump();
                             self.redirection(start, None)?;
                             continue;
                         }
-                        Some(Unit::Char('<' | '>')) if !self.starts_word() => {
+                        Some(ShellUnit::Char('<' | '>')) if !self.starts_word() => {
                             self.redirection(self.at, None)?;
                             continue;
                         }
-                        Some(Unit::Char('(')) => {
+                        Some(ShellUnit::Char('(')) => {
                             if self.function(&words)? {
                                 return Ok(());
                             }
                             return Err(self.unexpected(self.at, "("));
                         }
-                        _ if self.starts_word() => self.word(Mode::Normal)?,
+                        _ if self.starts_word() => self.word(WordMode::Normal)?,
                         _ => break,
                     }
                 }
@@ -350,17 +353,17 @@ impl Scanner<'_> {
             } else {
                 let array = word.awaits_array();
                 if words.is_empty() {
-                    self.refuse_word(&word, refuse::as_command);
+                    self.refuse_word(&word, errors::as_command);
                 }
                 self.settle(&word, true);
                 words.push(word);
-                if array && self.peek() == Some(Unit::Char('(')) {
+                if array && self.peek() == Some(ShellUnit::Char('(')) {
                     self.array()?;
                 }
             }
         }
         self.check(&words);
-        self.note(|tree| tree.is(Kind::Simple, &words));
+        self.note(|tree| tree.is(ShellCommandKind::Simple, &words));
         self.commands += 1;
         if self.commands == 1 {
             self.words = words;
@@ -369,22 +372,22 @@ impl Scanner<'_> {
     }
 
     /// Whether a word is the number of a redirection: `2>`.
-    fn is_descriptor(&mut self, word: &Word) -> bool {
+    fn is_descriptor(&mut self, word: &ScannedWord) -> bool {
         word.bare()
             .is_some_and(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
-            && matches!(self.peek(), Some(Unit::Char('<' | '>')))
+            && matches!(self.peek(), Some(ShellUnit::Char('<' | '>')))
     }
 
-    fn assignment(&mut self, word: &Word) -> Result<(), Stop> {
+    fn assignment(&mut self, word: &ScannedWord) -> Result<(), ShellSyntaxError> {
         self.settle(word, false);
-        if word.awaits_array() && self.peek() == Some(Unit::Char('(')) {
+        if word.awaits_array() && self.peek() == Some(ShellUnit::Char('(')) {
             self.array()?;
         }
         Ok(())
     }
 
     /// Reads the words of `NAME=( … )`.
-    fn array(&mut self) -> Result<(), Stop> {
+    fn array(&mut self) -> Result<(), ShellSyntaxError> {
         let open = self.open("(", ")");
         self.plain = false;
         self.bump();
@@ -393,26 +396,26 @@ impl Scanner<'_> {
             let start = self.at;
             match self.peek() {
                 None => return Err(self.unclosed(open)),
-                Some(Unit::Char(')')) => {
+                Some(ShellUnit::Char(')')) => {
                     self.bump();
                     return Ok(());
                 }
                 Some(_) => {}
             }
-            let word = self.word(Mode::Normal)?;
+            let word = self.word(WordMode::Normal)?;
             if self.at == start {
                 return Err(self.unexpected(start, "this"));
             }
             let head = word.head();
             if head.starts_with('[') && !head.contains("]=") {
-                self.refuse_word(&word, refuse::in_arithmetic);
+                self.refuse_word(&word, errors::in_arithmetic);
             }
             self.settle(&word, true);
         }
     }
 
     /// Reads `()` behind a name. The function's body is the next command.
-    fn function(&mut self, words: &[Word]) -> Result<bool, Stop> {
+    fn function(&mut self, words: &[ScannedWord]) -> Result<bool, ShellSyntaxError> {
         let [name] = words else { return Ok(false) };
         if name.text().is_none() {
             return Ok(false);
@@ -423,15 +426,15 @@ impl Scanner<'_> {
         Ok(self.eat(')'))
     }
 
-    fn redirections(&mut self) -> Result<(), Stop> {
+    fn redirections(&mut self) -> Result<(), ShellSyntaxError> {
         loop {
             self.blanks();
             let digits = (0..)
                 .take_while(|ahead| {
-                    matches!(self.raw(*ahead), Some(Unit::Char(char)) if char.is_ascii_digit())
+                    matches!(self.raw(*ahead), Some(ShellUnit::Char(char)) if char.is_ascii_digit())
                 })
                 .count();
-            if !matches!(self.raw(digits), Some(Unit::Char('<' | '>'))) {
+            if !matches!(self.raw(digits), Some(ShellUnit::Char('<' | '>'))) {
                 return Ok(());
             }
             let start = self.at;
@@ -442,7 +445,11 @@ impl Scanner<'_> {
     }
 
     /// Reads an operator such as `>` or `<<`, which began at `first`, and its target.
-    fn redirection(&mut self, first: usize, stream: Option<String>) -> Result<(), Stop> {
+    fn redirection(
+        &mut self,
+        first: usize,
+        stream: Option<String>,
+    ) -> Result<(), ShellSyntaxError> {
         self.plain = false;
         if self.next_is("<<<") {
             self.at += 3;
@@ -452,7 +459,7 @@ impl Scanner<'_> {
             return self.heredoc_mark(strip);
         } else {
             self.bump();
-            if matches!(self.peek(), Some(Unit::Char('>' | '&' | '|'))) {
+            if matches!(self.peek(), Some(ShellUnit::Char('>' | '&' | '|'))) {
                 self.bump();
             }
         }
@@ -463,7 +470,7 @@ impl Scanner<'_> {
             return Err(self.unexpected(at, "this redirection"));
         }
         let start = self.at;
-        let target = self.word(Mode::Normal)?;
+        let target = self.word(WordMode::Normal)?;
         if self.at == start {
             return Err(self.unexpected(start, "("));
         }

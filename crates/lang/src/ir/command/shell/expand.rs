@@ -1,25 +1,25 @@
 //! Parses shell expansions, which begin with `$` or a backtick: parameters, command substitutions
 //! and arithmetic.
 
-use super::word::{Quote, Word};
-use super::{Open, Place, Scanner, Stop, Unit};
-use crate::ir::command::analyse::Piece;
-use crate::ir::command::refuse;
-use crate::ir::command::tree::{self, Builder};
+use super::word::{Quote, ScannedWord};
+use super::{InterpolationPlace, OpenDelimiter, ShellScanner, ShellSyntaxError, ShellUnit};
+use crate::ir::command::analyse::CommandPiece;
+use crate::ir::command::errors;
+use crate::ir::command::tree::{self, ShellTreeBuilder};
 
-impl Scanner<'_> {
+impl ShellScanner<'_> {
     /// Reads what a `$` begins; false where it is only a `$`.
-    pub(super) fn dollar(&mut self, quote: Quote) -> Result<bool, Stop> {
+    pub(super) fn dollar(&mut self, quote: Quote) -> Result<bool, ShellSyntaxError> {
         let start = self.at;
         self.plain = false;
         self.bump();
         let char = match self.peek() {
             None => return Ok(false),
-            Some(Unit::Value(piece)) => {
+            Some(ShellUnit::Value(piece)) => {
                 self.refuse_after(piece, "$");
                 return Ok(true);
             }
-            Some(Unit::Char(char)) => char,
+            Some(ShellUnit::Char(char)) => char,
         };
         match char {
             '(' if self.next_is("((") => {
@@ -48,18 +48,18 @@ impl Scanner<'_> {
     /// Refuses the values in `$[…]`, which is text to some shells and arithmetic to others.
     fn perhaps_arithmetic(&mut self) {
         // An index is never longer in practice, and scanning far at every `$[` would be slow.
-        const FAR: usize = 1000;
+        const MAX_LOOKAHEAD_CHARS: usize = 1000;
         let mut values = Vec::new();
-        for ahead in 0..FAR {
+        for ahead in 0..MAX_LOOKAHEAD_CHARS {
             match self.raw(ahead) {
-                Some(Unit::Value(piece)) => values.push(piece),
-                Some(Unit::Char(']')) => break,
-                Some(Unit::Char('\n')) | None => return,
-                Some(Unit::Char(_)) => {}
+                Some(ShellUnit::Value(piece)) => values.push(piece),
+                Some(ShellUnit::Char(']')) => break,
+                Some(ShellUnit::Char('\n')) | None => return,
+                Some(ShellUnit::Char(_)) => {}
             }
         }
         for piece in values {
-            self.refuse(piece, refuse::in_arithmetic);
+            self.refuse(piece, errors::in_arithmetic);
         }
     }
 
@@ -76,7 +76,7 @@ impl Scanner<'_> {
     }
 
     /// Reads `(…)` of a command or process substitution: commands of their own.
-    pub(super) fn substitution(&mut self) -> Result<(), Stop> {
+    pub(super) fn substitution(&mut self) -> Result<(), ShellSyntaxError> {
         let open = self.open("$(", ")");
         self.plain = false;
         self.bump();
@@ -84,14 +84,14 @@ impl Scanner<'_> {
         self.level += 1;
         self.list(&[")"], Some(open))?;
         self.level -= 1;
-        self.note(Builder::substitution);
+        self.note(ShellTreeBuilder::substitution);
         self.no_pending()?;
         self.pending = outer;
         Ok(())
     }
 
     /// Reads `` `…` ``. The shell reads it twice, so that no value can be placed in it safely.
-    pub(super) fn backticks(&mut self) -> Result<(), Stop> {
+    pub(super) fn backticks(&mut self) -> Result<(), ShellSyntaxError> {
         let open = self.open("`", "`");
         self.plain = false;
         self.at += 1;
@@ -99,18 +99,18 @@ impl Scanner<'_> {
         loop {
             match self.raw(0) {
                 None => return Err(self.unclosed(open)),
-                Some(Unit::Char('`')) => {
+                Some(ShellUnit::Char('`')) => {
                     self.substituted(start);
                     self.at += 1;
                     return Ok(());
                 }
-                Some(Unit::Char('\\')) if matches!(self.raw(1), Some(Unit::Char(_))) => {
+                Some(ShellUnit::Char('\\')) if matches!(self.raw(1), Some(ShellUnit::Char(_))) => {
                     self.at += 1;
                 }
-                Some(Unit::Char(_)) => {}
-                Some(Unit::Value(piece)) => {
+                Some(ShellUnit::Char(_)) => {}
+                Some(ShellUnit::Value(piece)) => {
                     self.see(piece);
-                    self.refuse(piece, refuse::in_backticks);
+                    self.refuse(piece, errors::in_backticks);
                 }
             }
             self.at += 1;
@@ -129,7 +129,7 @@ impl Scanner<'_> {
             let quoted = char == '\\' && matches!(written.peek(), Some('`' | '$' | '\\'));
             text.extend(if quoted { written.next() } else { Some(char) });
         }
-        let piece = Piece::Text {
+        let piece = CommandPiece::Text {
             text: text.into(),
             span: self.span(start),
         };
@@ -138,28 +138,28 @@ impl Scanner<'_> {
     }
 
     /// Reads arithmetic up to the end of `open`. What a shell calculates it may also execute.
-    pub(super) fn arithmetic(&mut self, open: Open) -> Result<(), Stop> {
+    pub(super) fn arithmetic(&mut self, open: OpenDelimiter) -> Result<(), ShellSyntaxError> {
         let first = self.seen.len();
         self.plain = false;
         self.deeper(|this| this.calculation(open))?;
-        self.refuse_since(first, refuse::in_arithmetic);
+        self.refuse_since(first, errors::in_arithmetic);
         Ok(())
     }
 
-    fn calculation(&mut self, open: Open) -> Result<(), Stop> {
-        let mut scratch = Word::default();
+    fn calculation(&mut self, open: OpenDelimiter) -> Result<(), ShellSyntaxError> {
+        let mut scratch = ScannedWord::default();
         let mut brackets = 0_usize;
         loop {
             let Some(unit) = self.peek() else {
                 return Err(self.unclosed(open));
             };
             let char = match unit {
-                Unit::Value(piece) => {
+                ShellUnit::Value(piece) => {
                     self.bump();
                     self.see(piece);
                     continue;
                 }
-                Unit::Char(char) => char,
+                ShellUnit::Char(char) => char,
             };
             match char {
                 '(' => brackets += 1,
@@ -174,13 +174,13 @@ impl Scanner<'_> {
                 ')' if open.close == "))" => {
                     if !self.next_is("))") {
                         let span = self.span(open.at);
-                        self.problems.push(refuse::not_arithmetic(span, open.word));
-                        return Err(Stop);
+                        self.problems.push(errors::not_arithmetic(span, open.word));
+                        return Err(ShellSyntaxError);
                     }
                     self.at += 2;
                     return Ok(());
                 }
-                '\\' if matches!(self.raw(1), Some(Unit::Char(_))) => self.at += 1,
+                '\\' if matches!(self.raw(1), Some(ShellUnit::Char(_))) => self.at += 1,
                 '\'' if open.close == "]" => {
                     self.single(&mut scratch)?;
                     continue;
@@ -205,19 +205,23 @@ impl Scanner<'_> {
     }
 
     /// Reads `{…}` behind a `$`.
-    fn parameter(&mut self, start: usize, quote: Quote) -> Result<(), Stop> {
+    fn parameter(&mut self, start: usize, quote: Quote) -> Result<(), ShellSyntaxError> {
         let open = at(start, "${", "}");
         self.bump();
         self.deeper(|this| this.parameter_inside(open, quote))
     }
 
-    fn parameter_inside(&mut self, open: Open, quote: Quote) -> Result<(), Stop> {
+    fn parameter_inside(
+        &mut self,
+        open: OpenDelimiter,
+        quote: Quote,
+    ) -> Result<(), ShellSyntaxError> {
         let first = self.seen.len();
         // `${#name}` is a length and `${!name}` another name; `${#}` and `${!}` are parameters.
         if matches!(self.peek_char(), Some('#' | '!'))
             && !matches!(
                 self.raw(1),
-                Some(Unit::Char('}' | ':' | '-' | '+' | '=' | '%' | '/'))
+                Some(ShellUnit::Char('}' | ':' | '-' | '+' | '=' | '%' | '/'))
             )
         {
             self.bump();
@@ -227,10 +231,10 @@ impl Scanner<'_> {
             Some('@' | '*' | '#' | '?' | '-' | '$' | '!') => self.bump(),
             _ => {}
         }
-        if let Some(Unit::Value(piece)) = self.peek() {
+        if let Some(ShellUnit::Value(piece)) = self.peek() {
             self.bump();
             self.see(piece);
-            self.refuse(piece, refuse::as_variable);
+            self.refuse(piece, errors::as_variable);
         }
         if self.next_is("[") {
             let open = at(self.at, "[", "]");
@@ -243,14 +247,19 @@ impl Scanner<'_> {
                 self.replacement(open, quote, true)?;
                 if quote == Quote::Heredoc {
                     // Shells differ in whether quotes make a pattern literal here.
-                    self.refuse_since(first, refuse::in_heredoc_pattern);
+                    self.refuse_since(first, errors::in_heredoc_pattern);
                 } else if quote == Quote::None && operator == Some('/') {
                     // What is put in place becomes part of a text that the shell splits.
-                    self.refuse_since(first, refuse::in_split_replacement);
+                    self.refuse_since(first, errors::in_split_replacement);
                 }
                 Ok(())
             }
-            Some(':') if !matches!(self.raw(1), Some(Unit::Char('-' | '=' | '?' | '+' | '}'))) => {
+            Some(':')
+                if !matches!(
+                    self.raw(1),
+                    Some(ShellUnit::Char('-' | '=' | '?' | '+' | '}'))
+                ) =>
+            {
                 self.arithmetic(open)?;
                 self.bump();
                 Ok(())
@@ -260,47 +269,56 @@ impl Scanner<'_> {
     }
 
     /// Reads the word inside a parameter's braces, and the brace that ends it.
-    fn replacement(&mut self, open: Open, quote: Quote, pattern: bool) -> Result<(), Stop> {
-        let mut scratch = Word::default();
+    fn replacement(
+        &mut self,
+        open: OpenDelimiter,
+        quote: Quote,
+        pattern: bool,
+    ) -> Result<(), ShellSyntaxError> {
+        let mut scratch = ScannedWord::default();
         let quoted = quote != Quote::None && !pattern;
         loop {
             let Some(unit) = self.peek() else {
                 return Err(self.unclosed(open));
             };
             match unit {
-                Unit::Value(piece) => {
+                ShellUnit::Value(piece) => {
                     self.bump();
                     self.see(piece);
-                    let place = if quoted { Place::Quoted } else { Place::Bare };
+                    let place = if quoted {
+                        InterpolationPlace::Quoted
+                    } else {
+                        InterpolationPlace::Bare
+                    };
                     self.place(piece, place);
                     if self.is_list(piece) {
-                        self.refuse(piece, refuse::list_in_word);
+                        self.refuse(piece, errors::list_in_word);
                     }
                 }
-                Unit::Char('}') => {
+                ShellUnit::Char('}') => {
                     self.bump();
                     return Ok(());
                 }
-                Unit::Char('\\') => {
+                ShellUnit::Char('\\') => {
                     self.bump();
                     match self.raw(0) {
-                        Some(Unit::Value(piece)) => self.refuse_after(piece, "\\"),
-                        Some(Unit::Char(_)) => self.at += 1,
+                        Some(ShellUnit::Value(piece)) => self.refuse_after(piece, "\\"),
+                        Some(ShellUnit::Char(_)) => self.at += 1,
                         None => {}
                     }
                 }
-                Unit::Char('\'') if !quoted => self.single(&mut scratch)?,
-                Unit::Char('"') => self.double(&mut scratch, quote)?,
-                Unit::Char('$') => {
+                ShellUnit::Char('\'') if !quoted => self.single(&mut scratch)?,
+                ShellUnit::Char('"') => self.double(&mut scratch, quote)?,
+                ShellUnit::Char('$') => {
                     self.dollar(quote)?;
                 }
-                Unit::Char('`') => self.backticks()?,
-                Unit::Char(_) => self.bump(),
+                ShellUnit::Char('`') => self.backticks()?,
+                ShellUnit::Char(_) => self.bump(),
             }
         }
     }
 }
 
-fn at(at: usize, word: &'static str, close: &'static str) -> Open {
-    Open { at, word, close }
+fn at(at: usize, word: &'static str, close: &'static str) -> OpenDelimiter {
+    OpenDelimiter { at, word, close }
 }

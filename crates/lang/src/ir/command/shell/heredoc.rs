@@ -1,8 +1,8 @@
 //! Parses here-documents: their delimiters and their bodies.
 
-use super::word::{Mode, Part, Quote, Word};
-use super::{Place, Scanner, Stop, Unit};
-use crate::ir::command::refuse;
+use super::word::{Quote, ScannedPart, ScannedWord, WordMode};
+use super::{InterpolationPlace, ShellScanner, ShellSyntaxError, ShellUnit};
+use crate::ir::command::errors;
 
 /// A here-document whose body begins after the next line end.
 #[derive(Debug)]
@@ -17,21 +17,21 @@ pub(super) struct Heredoc {
     pub(super) at: usize,
 }
 
-impl Scanner<'_> {
+impl ShellScanner<'_> {
     /// Reads the mark behind `<<` or `<<-`.
-    pub(super) fn heredoc_mark(&mut self, strip: bool) -> Result<(), Stop> {
+    pub(super) fn heredoc_mark(&mut self, strip: bool) -> Result<(), ShellSyntaxError> {
         self.blanks();
         let at = self.at;
-        let word = self.word(Mode::Normal)?;
+        let word = self.word(WordMode::Normal)?;
         let mut values = false;
         for (piece, _) in self.seen.split_off(word.first) {
-            self.refuse(piece, refuse::as_mark);
+            self.refuse(piece, errors::as_mark);
             values = true;
         }
         if values {
-            return Err(Stop);
+            return Err(ShellSyntaxError);
         }
-        let quoted = (word.parts.iter()).any(|part| matches!(part, Part::Text(_, true)));
+        let quoted = (word.parts.iter()).any(|part| matches!(part, ScannedPart::Text(_, true)));
         let mark = word.text().unwrap_or_else(|| self.written(at));
         self.pending.push(Heredoc {
             mark,
@@ -46,20 +46,20 @@ impl Scanner<'_> {
     pub(super) fn written(&self, start: usize) -> String {
         (self.units.get(start..self.at).unwrap_or_default().iter())
             .filter_map(|(unit, _, _)| match unit {
-                Unit::Char(char) => Some(*char),
-                Unit::Value(_) => None,
+                ShellUnit::Char(char) => Some(*char),
+                ShellUnit::Value(_) => None,
             })
             .collect()
     }
 
     /// Reads a body with the line that ends it.
-    pub(super) fn heredoc(&mut self, doc: &Heredoc) -> Result<(), Stop> {
+    pub(super) fn heredoc(&mut self, doc: &Heredoc) -> Result<(), ShellSyntaxError> {
         while !self.ends_here(doc) {
             if self.raw(0).is_none() {
                 let span = self.span(doc.at);
                 self.problems
-                    .push(refuse::unclosed_heredoc(span, &doc.mark));
-                return Err(Stop);
+                    .push(errors::unclosed_heredoc(span, &doc.mark));
+                return Err(ShellSyntaxError);
             }
             if doc.quoted {
                 self.verbatim_line();
@@ -73,11 +73,11 @@ impl Scanner<'_> {
     /// Reads the line that ends the document, if this is it.
     fn ends_here(&mut self, doc: &Heredoc) -> bool {
         let mut ahead = 0;
-        while doc.strip && self.raw(ahead) == Some(Unit::Char('\t')) {
+        while doc.strip && self.raw(ahead) == Some(ShellUnit::Char('\t')) {
             ahead += 1;
         }
         for char in doc.mark.chars() {
-            if self.raw(ahead) != Some(Unit::Char(char)) {
+            if self.raw(ahead) != Some(ShellUnit::Char(char)) {
                 return false;
             }
             ahead += 1;
@@ -89,7 +89,7 @@ impl Scanner<'_> {
                 self.at += ahead;
                 true
             }
-            Some(Unit::Char('\n')) => {
+            Some(ShellUnit::Char('\n')) => {
                 self.at += ahead + 1;
                 true
             }
@@ -101,34 +101,34 @@ impl Scanner<'_> {
         while let Some(unit) = self.raw(0) {
             self.at += 1;
             match unit {
-                Unit::Char('\n') => return,
-                Unit::Char(_) => {}
-                Unit::Value(piece) => {
+                ShellUnit::Char('\n') => return,
+                ShellUnit::Char(_) => {}
+                ShellUnit::Value(piece) => {
                     self.see(piece);
-                    self.refuse(piece, refuse::in_quoted_heredoc);
+                    self.refuse(piece, errors::in_quoted_heredoc);
                 }
             }
         }
     }
 
-    fn expanded_line(&mut self) -> Result<(), Stop> {
-        let mut scratch = Word::default();
+    fn expanded_line(&mut self) -> Result<(), ShellSyntaxError> {
+        let mut scratch = ScannedWord::default();
         while let Some(unit) = self.peek() {
             match unit {
-                Unit::Char('\n') => {
+                ShellUnit::Char('\n') => {
                     self.bump();
                     return Ok(());
                 }
-                Unit::Char('\\') => self.escape_in_double(&mut scratch),
-                Unit::Char('$') => {
+                ShellUnit::Char('\\') => self.escape_in_double(&mut scratch),
+                ShellUnit::Char('$') => {
                     self.dollar(Quote::Heredoc)?;
                 }
-                Unit::Char('`') => self.backticks()?,
-                Unit::Char(_) => self.bump(),
-                Unit::Value(piece) => {
+                ShellUnit::Char('`') => self.backticks()?,
+                ShellUnit::Char(_) => self.bump(),
+                ShellUnit::Value(piece) => {
                     self.bump();
                     self.see(piece);
-                    self.place(piece, Place::Quoted);
+                    self.place(piece, InterpolationPlace::Quoted);
                 }
             }
         }

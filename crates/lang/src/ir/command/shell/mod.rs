@@ -12,20 +12,20 @@ mod expand;
 mod heredoc;
 mod word;
 
-use super::analyse::Piece;
-use super::refuse;
-use super::tree::Builder;
+use super::analyse::CommandPiece;
+use super::errors;
+use super::tree::ShellTreeBuilder;
 use heredoc::Heredoc;
 use lockstep_base::diagnostic::Diagnostic;
 use lockstep_base::source::Span;
-pub(super) use word::{Part, Word};
+pub(super) use word::{ScannedPart, ScannedWord};
 
 /// How deeply quotes, substitutions and compound commands may nest.
-const DEPTH: usize = 64;
+const MAX_NESTING: usize = 64;
 
 /// Where an interpolated value stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum InterpolationPlace {
     /// Outside double quotes.
     Bare,
     /// Inside double quotes, or in a here-document.
@@ -39,11 +39,11 @@ pub(super) enum Place {
 }
 
 /// Parsing cannot continue; the reason has been reported.
-pub(super) struct Stop;
+pub(super) struct ShellSyntaxError;
 
 /// Where something begins that must be closed, and by what.
 #[derive(Debug, Clone, Copy)]
-struct Open {
+struct OpenDelimiter {
     at: usize,
     word: &'static str,
     close: &'static str,
@@ -51,16 +51,16 @@ struct Open {
 
 /// What stands at a place: a character or an interpolated value (by its piece).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Unit {
+enum ShellUnit {
     Char(char),
     Value(usize),
 }
 
 /// The reader.
-pub(super) struct Scanner<'a> {
-    pieces: &'a [Piece],
+pub(super) struct ShellScanner<'a> {
+    pieces: &'a [CommandPiece],
     /// Each unit with the piece and the byte of its text that it is from.
-    units: Vec<(Unit, usize, usize)>,
+    units: Vec<(ShellUnit, usize, usize)>,
     at: usize,
     bash: bool,
     /// How many lists and quotes are around this place.
@@ -71,7 +71,7 @@ pub(super) struct Scanner<'a> {
     seen: Vec<(usize, usize)>,
     pending: Vec<Heredoc>,
     /// Where each value stands, by its piece.
-    pub(super) places: Vec<Option<Place>>,
+    pub(super) places: Vec<Option<InterpolationPlace>>,
     /// What is wrong.
     pub(super) problems: Vec<Diagnostic>,
     /// Whether nothing has been read so far that only a shell understands.
@@ -79,24 +79,24 @@ pub(super) struct Scanner<'a> {
     /// How many simple commands there are.
     pub(super) commands: usize,
     /// The words of the first simple command.
-    pub(super) words: Vec<Word>,
+    pub(super) words: Vec<ScannedWord>,
     /// The tree of the text, where one is wanted.
-    pub(super) tree: Option<Builder>,
+    pub(super) tree: Option<ShellTreeBuilder>,
     /// The variables that are named, each with its nesting level; recorded for the tree alone.
     variables: Vec<(String, usize)>,
 }
 
-impl<'a> Scanner<'a> {
+impl<'a> ShellScanner<'a> {
     /// A reader of these pieces.
-    pub(super) fn new(pieces: &'a [Piece], bash: bool) -> Self {
+    pub(super) fn new(pieces: &'a [CommandPiece], bash: bool) -> Self {
         let mut units = Vec::new();
         for (at, piece) in pieces.iter().enumerate() {
             match piece {
-                Piece::Text { text, .. } => units.extend(
+                CommandPiece::Text { text, .. } => units.extend(
                     text.char_indices()
-                        .map(|(offset, char)| (Unit::Char(char), at, offset)),
+                        .map(|(offset, char)| (ShellUnit::Char(char), at, offset)),
                 ),
-                Piece::Value { .. } => units.push((Unit::Value(at), at, 0)),
+                CommandPiece::Value { .. } => units.push((ShellUnit::Value(at), at, 0)),
             }
         }
         Self {
@@ -119,25 +119,29 @@ impl<'a> Scanner<'a> {
     }
 
     /// Reads all of it.
-    pub(super) fn script(&mut self) -> Result<(), Stop> {
+    pub(super) fn script(&mut self) -> Result<(), ShellSyntaxError> {
         self.list(&[], None)?;
         self.no_pending()
     }
 
     /// Reads commands up to one of `ends` (a closing bracket, `;;` or a closing keyword), which is
     /// consumed and returned; without `open`, up to the end of the text.
-    fn list(&mut self, ends: &[&'static str], open: Option<Open>) -> Result<&'static str, Stop> {
-        self.note(Builder::open_list);
+    fn list(
+        &mut self,
+        ends: &[&'static str],
+        open: Option<OpenDelimiter>,
+    ) -> Result<&'static str, ShellSyntaxError> {
+        self.note(ShellTreeBuilder::open_list);
         let end = self.list_inside(ends, open)?;
-        self.note(Builder::close_list);
+        self.note(ShellTreeBuilder::close_list);
         Ok(end)
     }
 
     fn list_inside(
         &mut self,
         ends: &[&'static str],
-        open: Option<Open>,
-    ) -> Result<&'static str, Stop> {
+        open: Option<OpenDelimiter>,
+    ) -> Result<&'static str, ShellSyntaxError> {
         self.deeper(|this| {
             loop {
                 this.gap()?;
@@ -148,17 +152,17 @@ impl<'a> Scanner<'a> {
                             Some(open) => Err(this.unclosed(open)),
                         };
                     }
-                    Some(Unit::Char(')')) if ends.contains(&")") => {
+                    Some(ShellUnit::Char(')')) if ends.contains(&")") => {
                         this.bump();
                         return Ok(")");
                     }
-                    Some(Unit::Char(')')) => return Err(this.unexpected(this.at, ")")),
-                    Some(Unit::Char(';')) => {
+                    Some(ShellUnit::Char(')')) => return Err(this.unexpected(this.at, ")")),
+                    Some(ShellUnit::Char(';')) => {
                         if this.separator(ends)? {
                             return Ok(";;");
                         }
                     }
-                    Some(Unit::Char(sign @ ('&' | '|'))) => {
+                    Some(ShellUnit::Char(sign @ ('&' | '|'))) => {
                         this.plain = false;
                         this.bump();
                         let pipe = sign == '|' && !this.eat('|');
@@ -181,7 +185,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Reads `;`, or `;;`, `;&` and `;;&`, which end a branch of a `case`.
-    fn separator(&mut self, ends: &[&'static str]) -> Result<bool, Stop> {
+    fn separator(&mut self, ends: &[&'static str]) -> Result<bool, ShellSyntaxError> {
         let start = self.at;
         self.plain = false;
         self.bump();
@@ -197,19 +201,19 @@ impl<'a> Scanner<'a> {
     }
 
     /// Reads blanks, comments and line ends.
-    fn gap(&mut self) -> Result<(), Stop> {
+    fn gap(&mut self) -> Result<(), ShellSyntaxError> {
         loop {
             self.blanks();
             match self.peek() {
-                Some(Unit::Char('\n')) => self.newline()?,
-                Some(Unit::Char('#')) => self.comment(),
+                Some(ShellUnit::Char('\n')) => self.newline()?,
+                Some(ShellUnit::Char('#')) => self.comment(),
                 _ => return Ok(()),
             }
         }
     }
 
     /// Reads a line end and the here-documents that begin behind it.
-    fn newline(&mut self) -> Result<(), Stop> {
+    fn newline(&mut self) -> Result<(), ShellSyntaxError> {
         self.bump();
         for doc in std::mem::take(&mut self.pending) {
             self.heredoc(&doc)?;
@@ -221,28 +225,30 @@ impl<'a> Scanner<'a> {
         self.plain = false;
         while let Some(unit) = self.raw(0) {
             match unit {
-                Unit::Char('\n') => break,
-                Unit::Char(_) => {}
-                Unit::Value(piece) => self.place(piece, Place::Dropped),
+                ShellUnit::Char('\n') => break,
+                ShellUnit::Char(_) => {}
+                ShellUnit::Value(piece) => self.place(piece, InterpolationPlace::Dropped),
             }
             self.at += 1;
         }
     }
 
     fn blanks(&mut self) {
-        while matches!(self.peek(), Some(Unit::Char(' ' | '\t'))) {
+        while matches!(self.peek(), Some(ShellUnit::Char(' ' | '\t'))) {
             self.bump();
         }
     }
 
     /// The unit at offset `ahead`, without joining lines.
-    fn raw(&self, ahead: usize) -> Option<Unit> {
+    fn raw(&self, ahead: usize) -> Option<ShellUnit> {
         self.units.get(self.at + ahead).map(|(unit, _, _)| *unit)
     }
 
     /// The next unit; a backslash at a line's end joins the lines.
-    fn peek(&mut self) -> Option<Unit> {
-        while self.raw(0) == Some(Unit::Char('\\')) && self.raw(1) == Some(Unit::Char('\n')) {
+    fn peek(&mut self) -> Option<ShellUnit> {
+        while self.raw(0) == Some(ShellUnit::Char('\\'))
+            && self.raw(1) == Some(ShellUnit::Char('\n'))
+        {
             self.at += 2;
         }
         self.raw(0)
@@ -251,7 +257,7 @@ impl<'a> Scanner<'a> {
     /// The next unit's character, if it is one.
     fn peek_char(&mut self) -> Option<char> {
         match self.peek() {
-            Some(Unit::Char(char)) => Some(char),
+            Some(ShellUnit::Char(char)) => Some(char),
             _ => None,
         }
     }
@@ -262,7 +268,7 @@ impl<'a> Scanner<'a> {
 
     /// Reads `wanted`, if it is next.
     fn eat(&mut self, wanted: char) -> bool {
-        let found = self.peek() == Some(Unit::Char(wanted));
+        let found = self.peek() == Some(ShellUnit::Char(wanted));
         if found {
             self.bump();
         }
@@ -274,15 +280,18 @@ impl<'a> Scanner<'a> {
         self.peek();
         text.chars()
             .enumerate()
-            .all(|(ahead, char)| self.raw(ahead) == Some(Unit::Char(char)))
+            .all(|(ahead, char)| self.raw(ahead) == Some(ShellUnit::Char(char)))
     }
 
     /// Goes one level deeper, if that is not too deep.
-    fn deeper<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Stop>) -> Result<T, Stop> {
-        if self.depth >= DEPTH {
+    fn deeper<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, ShellSyntaxError>,
+    ) -> Result<T, ShellSyntaxError> {
+        if self.depth >= MAX_NESTING {
             let span = self.span(self.at);
-            self.problems.push(refuse::too_deep(span));
-            return Err(Stop);
+            self.problems.push(errors::too_deep(span));
+            return Err(ShellSyntaxError);
         }
         self.depth += 1;
         let result = read(self);
@@ -291,7 +300,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Updates the tree, where one is wanted.
-    fn note(&mut self, note: impl FnOnce(&mut Builder)) {
+    fn note(&mut self, note: impl FnOnce(&mut ShellTreeBuilder)) {
         if let Some(tree) = &mut self.tree {
             note(tree);
         }
@@ -319,22 +328,23 @@ impl<'a> Scanner<'a> {
     }
 
     /// Records where a value stands. A list can only stand on its own.
-    fn place(&mut self, piece: usize, place: Place) {
+    fn place(&mut self, piece: usize, place: InterpolationPlace) {
         if self.places[piece].is_none() {
             self.places[piece] = Some(place);
         }
-        if place == Place::Quoted && self.is_list(piece) {
-            self.refuse(piece, refuse::list_in_word);
+        if place == InterpolationPlace::Quoted && self.is_list(piece) {
+            self.refuse(piece, errors::list_in_word);
         }
     }
 
     fn is_list(&self, piece: usize) -> bool {
-        matches!(self.pieces[piece], Piece::Value { list: true, .. })
+        matches!(self.pieces[piece], CommandPiece::Value { list: true, .. })
     }
 
     /// Reports that a value must not stand where it does, once.
     fn refuse(&mut self, piece: usize, why: impl FnOnce(Span) -> Diagnostic) {
-        let reported = self.places[piece].replace(Place::Refused) == Some(Place::Refused);
+        let reported = self.places[piece].replace(InterpolationPlace::Refused)
+            == Some(InterpolationPlace::Refused);
         if !reported {
             let span = self.pieces[piece].span();
             self.problems.push(why(span));
@@ -356,12 +366,14 @@ impl<'a> Scanner<'a> {
         let Some((unit, piece, offset)) = self.units.get(at).or(self.units.last()) else {
             return self.pieces.first().map_or(
                 Span::start_of(lockstep_base::source::FileId(0)),
-                super::analyse::Piece::span,
+                super::analyse::CommandPiece::span,
             );
         };
         let span = self.pieces[*piece].span();
         match (unit, &self.pieces[*piece]) {
-            (Unit::Char(char), Piece::Text { text, .. }) if span.range().len() == text.len() => {
+            (ShellUnit::Char(char), CommandPiece::Text { text, .. })
+                if span.range().len() == text.len() =>
+            {
                 let start = span.start as usize + offset;
                 Span::new(span.file, start, start + char.len_utf8())
             }
@@ -369,28 +381,28 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn unclosed(&mut self, open: Open) -> Stop {
+    fn unclosed(&mut self, open: OpenDelimiter) -> ShellSyntaxError {
         let span = self.span(open.at);
         self.problems
-            .push(refuse::unclosed(span, open.word, open.close));
-        Stop
+            .push(errors::unclosed(span, open.word, open.close));
+        ShellSyntaxError
     }
 
-    fn unexpected(&mut self, at: usize, word: &str) -> Stop {
+    fn unexpected(&mut self, at: usize, word: &str) -> ShellSyntaxError {
         let span = self.span(at);
-        self.problems.push(refuse::unexpected(span, word));
-        Stop
+        self.problems.push(errors::unexpected(span, word));
+        ShellSyntaxError
     }
 
     /// Makes sure that every here-document had its body.
-    fn no_pending(&mut self) -> Result<(), Stop> {
+    fn no_pending(&mut self) -> Result<(), ShellSyntaxError> {
         match self.pending.first() {
             None => Ok(()),
             Some(doc) => {
                 let span = self.span(doc.at);
                 let mark = doc.mark.clone();
-                self.problems.push(refuse::unclosed_heredoc(span, &mark));
-                Err(Stop)
+                self.problems.push(errors::unclosed_heredoc(span, &mark));
+                Err(ShellSyntaxError)
             }
         }
     }

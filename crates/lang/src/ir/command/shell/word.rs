@@ -1,15 +1,15 @@
 //! Parses shell words: their quotes and what is expanded in them.
 
-use super::{Open, Place, Scanner, Stop, Unit};
-use crate::ir::command::refuse;
+use super::{InterpolationPlace, OpenDelimiter, ShellScanner, ShellSyntaxError, ShellUnit};
+use crate::ir::command::errors;
 use lockstep_base::diagnostic::Diagnostic;
 use lockstep_base::source::Span;
 
 /// A word as it was read.
 #[derive(Debug, Default)]
-pub(in crate::ir::command) struct Word {
+pub(in crate::ir::command) struct ScannedWord {
     /// Its parts; quotes are gone.
-    pub(in crate::ir::command) parts: Vec<Part>,
+    pub(in crate::ir::command) parts: Vec<ScannedPart>,
     /// Where it begins.
     pub(super) start: usize,
     /// The first of the values seen in it.
@@ -24,7 +24,7 @@ pub(in crate::ir::command) struct Word {
 
 /// A part of a word.
 #[derive(Debug)]
-pub(in crate::ir::command) enum Part {
+pub(in crate::ir::command) enum ScannedPart {
     /// Text, and whether it was quoted.
     Text(String, bool),
     /// An interpolated value, by its piece.
@@ -33,20 +33,21 @@ pub(in crate::ir::command) enum Part {
     Opaque(String),
 }
 
-impl Word {
+impl ScannedWord {
     fn push(&mut self, char: char, quoted: bool) {
-        if let Some(Part::Text(text, was)) = self.parts.last_mut()
+        if let Some(ScannedPart::Text(text, was)) = self.parts.last_mut()
             && *was == quoted
         {
             text.push(char);
         } else {
-            self.parts.push(Part::Text(String::from(char), quoted));
+            self.parts
+                .push(ScannedPart::Text(String::from(char), quoted));
         }
     }
 
     /// An empty quoted text still makes a word.
     fn quote(&mut self) {
-        self.parts.push(Part::Text(String::new(), true));
+        self.parts.push(ScannedPart::Text(String::new(), true));
     }
 
     /// Its text, where the shell expands nothing in it and no value is in it.
@@ -54,7 +55,7 @@ impl Word {
         self.parts
             .iter()
             .map(|part| match part {
-                Part::Text(text, _) => Some(text.as_str()),
+                ScannedPart::Text(text, _) => Some(text.as_str()),
                 _ => None,
             })
             .collect()
@@ -63,7 +64,7 @@ impl Word {
     /// Its text, where no part of it is quoted either: only such a word can be a keyword.
     pub(super) fn bare(&self) -> Option<&str> {
         match self.parts.as_slice() {
-            [Part::Text(text, false)] => Some(text),
+            [ScannedPart::Text(text, false)] => Some(text),
             _ => None,
         }
     }
@@ -73,7 +74,7 @@ impl Word {
         self.parts
             .iter()
             .map_while(|part| match part {
-                Part::Text(text, _) => Some(text.as_str()),
+                ScannedPart::Text(text, _) => Some(text.as_str()),
                 _ => None,
             })
             .collect()
@@ -81,7 +82,7 @@ impl Word {
 
     /// Whether it begins as an assignment: an unquoted name and `=`.
     pub(super) fn is_assignment(&self) -> bool {
-        matches!(self.parts.first(), Some(Part::Text(text, false)) if assigns(text))
+        matches!(self.parts.first(), Some(ScannedPart::Text(text, false)) if assigns(text))
     }
 
     /// Whether it is an assignment of nothing so far, which an array may follow.
@@ -91,7 +92,7 @@ impl Word {
 
     fn last_char(&self) -> Option<char> {
         match self.parts.last() {
-            Some(Part::Text(text, false)) => text.chars().last(),
+            Some(ScannedPart::Text(text, false)) => text.chars().last(),
             _ => None,
         }
     }
@@ -121,7 +122,7 @@ pub(super) fn is_name(text: &str) -> bool {
 
 /// Where a word is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mode {
+pub(super) enum WordMode {
     /// In a command.
     Normal,
     /// In `[[ … ]]`.
@@ -138,32 +139,32 @@ pub(super) enum Quote {
     Heredoc,
 }
 
-impl Scanner<'_> {
+impl ShellScanner<'_> {
     /// Reads a word. A list in it must still be resolved by the caller, which knows whether a word
     /// may become several.
-    pub(super) fn word(&mut self, mode: Mode) -> Result<Word, Stop> {
-        let mut word = Word {
+    pub(super) fn word(&mut self, mode: WordMode) -> Result<ScannedWord, ShellSyntaxError> {
+        let mut word = ScannedWord {
             start: self.at,
             first: self.seen.len(),
-            ..Word::default()
+            ..ScannedWord::default()
         };
         let variables = self.variables.len();
         let mut brackets = 0_usize;
         while let Some(unit) = self.peek() {
             let char = match unit {
-                Unit::Value(piece) => {
+                ShellUnit::Value(piece) => {
                     self.bump();
                     self.see(piece);
-                    self.place(piece, Place::Bare);
-                    word.parts.push(Part::Value(piece));
+                    self.place(piece, InterpolationPlace::Bare);
+                    word.parts.push(ScannedPart::Value(piece));
                     continue;
                 }
-                Unit::Char(char) => char,
+                ShellUnit::Char(char) => char,
             };
             match char {
-                ' ' | '\t' | '\n' if brackets == 0 || mode != Mode::Regex => break,
-                '|' if mode == Mode::Regex => self.literal(&mut word, char),
-                '(' if mode == Mode::Regex => {
+                ' ' | '\t' | '\n' if brackets == 0 || mode != WordMode::Regex => break,
+                '|' if mode == WordMode::Regex => self.literal(&mut word, char),
+                '(' if mode == WordMode::Regex => {
                     brackets += 1;
                     self.literal(&mut word, char);
                 }
@@ -171,11 +172,13 @@ impl Scanner<'_> {
                     brackets -= 1;
                     self.literal(&mut word, char);
                 }
-                '<' | '>' if mode == Mode::Normal && self.raw(1) == Some(Unit::Char('(')) => {
+                '<' | '>'
+                    if mode == WordMode::Normal && self.raw(1) == Some(ShellUnit::Char('(')) =>
+                {
                     let start = self.at;
                     self.bump();
                     self.substitution()?;
-                    word.parts.push(Part::Opaque(self.shown(start)));
+                    word.parts.push(ScannedPart::Opaque(self.shown(start)));
                 }
                 '(' if self.is_pattern_group(mode, &word) => self.pattern_group(&mut word)?,
                 ';' | '&' | '|' | '(' | ')' | '<' | '>' => break,
@@ -200,7 +203,7 @@ impl Scanner<'_> {
     }
 
     /// Refuses the values of a word that no command substitution of their own holds.
-    pub(super) fn refuse_word(&mut self, word: &Word, why: impl Fn(Span) -> Diagnostic) {
+    pub(super) fn refuse_word(&mut self, word: &ScannedWord, why: impl Fn(Span) -> Diagnostic) {
         for at in word.first..word.last {
             if let Some((piece, level)) = self.seen.get(at).copied()
                 && level == self.level
@@ -211,7 +214,7 @@ impl Scanner<'_> {
     }
 
     /// Whether a word holds a value that no command substitution of its own holds.
-    pub(super) fn has_value(&self, word: &Word) -> bool {
+    pub(super) fn has_value(&self, word: &ScannedWord) -> bool {
         (self
             .seen
             .get(word.first..word.last)
@@ -222,23 +225,26 @@ impl Scanner<'_> {
 
     /// Decides what becomes of the lists in a word: one that is all of it may become several
     /// words where several words may stand.
-    pub(super) fn settle(&mut self, word: &Word, several: bool) {
+    pub(super) fn settle(&mut self, word: &ScannedWord, several: bool) {
         for part in &word.parts {
-            let Part::Value(piece) = part else { continue };
-            if !self.is_list(*piece) || self.places[*piece] != Some(Place::Bare) {
+            let ScannedPart::Value(piece) = part else {
+                continue;
+            };
+            if !self.is_list(*piece) || self.places[*piece] != Some(InterpolationPlace::Bare) {
                 continue;
             }
             if several && word.parts.len() == 1 {
-                self.places[*piece] = Some(Place::Spread);
+                self.places[*piece] = Some(InterpolationPlace::Spread);
             } else {
-                self.refuse(*piece, refuse::list_in_word);
+                self.refuse(*piece, errors::list_in_word);
             }
         }
     }
 
-    fn literal(&mut self, word: &mut Word, char: char) {
-        let starts =
-            |word: &Word| word.parts.is_empty() || matches!(word.last_char(), Some('=' | ':'));
+    fn literal(&mut self, word: &mut ScannedWord, char: char) {
+        let starts = |word: &ScannedWord| {
+            word.parts.is_empty() || matches!(word.last_char(), Some('=' | ':'))
+        };
         if matches!(char, '*' | '?' | '[') || (char == '~' && starts(word)) {
             self.plain = false;
         }
@@ -247,27 +253,29 @@ impl Scanner<'_> {
     }
 
     /// Whether a bracket here opens a pattern group (`@(a|b)`), which only `bash` knows.
-    fn is_pattern_group(&self, mode: Mode, word: &Word) -> bool {
-        (self.bash || mode == Mode::Condition)
+    fn is_pattern_group(&self, mode: WordMode, word: &ScannedWord) -> bool {
+        (self.bash || mode == WordMode::Condition)
             && matches!(word.last_char(), Some('?' | '*' | '+' | '@' | '!'))
     }
 
-    fn pattern_group(&mut self, word: &mut Word) -> Result<(), Stop> {
+    fn pattern_group(&mut self, word: &mut ScannedWord) -> Result<(), ShellSyntaxError> {
         let open = self.open("(", ")");
         self.plain = false;
         self.bump();
         self.deeper(|this| {
             loop {
-                let inner = this.word(Mode::Normal)?;
+                let inner = this.word(WordMode::Normal)?;
                 this.settle(&inner, false);
                 word.parts.extend(inner.parts);
                 match this.peek() {
-                    Some(Unit::Char(')')) => {
+                    Some(ShellUnit::Char(')')) => {
                         this.bump();
-                        word.parts.push(Part::Opaque(String::new()));
+                        word.parts.push(ScannedPart::Opaque(String::new()));
                         return Ok(());
                     }
-                    Some(Unit::Char('|' | '(' | '<' | '>' | '&' | ';' | ' ' | '\t' | '\n')) => {
+                    Some(ShellUnit::Char(
+                        '|' | '(' | '<' | '>' | '&' | ';' | ' ' | '\t' | '\n',
+                    )) => {
                         this.bump();
                     }
                     _ => return Err(this.unclosed(open)),
@@ -277,22 +285,22 @@ impl Scanner<'_> {
     }
 
     /// Reads `'…'`.
-    pub(super) fn single(&mut self, word: &mut Word) -> Result<(), Stop> {
+    pub(super) fn single(&mut self, word: &mut ScannedWord) -> Result<(), ShellSyntaxError> {
         let open = self.open("'", "'");
         self.bump();
         word.quote();
         loop {
             match self.raw(0) {
                 None => return Err(self.unclosed(open)),
-                Some(Unit::Char('\'')) => {
+                Some(ShellUnit::Char('\'')) => {
                     self.at += 1;
                     return Ok(());
                 }
-                Some(Unit::Char(char)) => word.push(char, true),
-                Some(Unit::Value(piece)) => {
+                Some(ShellUnit::Char(char)) => word.push(char, true),
+                Some(ShellUnit::Value(piece)) => {
                     self.see(piece);
-                    self.refuse(piece, refuse::in_single_quotes);
-                    word.parts.push(Part::Value(piece));
+                    self.refuse(piece, errors::in_single_quotes);
+                    word.parts.push(ScannedPart::Value(piece));
                 }
             }
             self.at += 1;
@@ -300,23 +308,23 @@ impl Scanner<'_> {
     }
 
     /// Reads `$'…'`, of which only the quotes are left.
-    pub(super) fn escaped_quotes(&mut self) -> Result<(), Stop> {
+    pub(super) fn escaped_quotes(&mut self) -> Result<(), ShellSyntaxError> {
         let open = self.open("$'", "'");
         self.bump();
         loop {
             match self.raw(0) {
                 None => return Err(self.unclosed(open)),
-                Some(Unit::Char('\'')) => {
+                Some(ShellUnit::Char('\'')) => {
                     self.at += 1;
                     return Ok(());
                 }
-                Some(Unit::Char('\\')) if matches!(self.raw(1), Some(Unit::Char(_))) => {
+                Some(ShellUnit::Char('\\')) if matches!(self.raw(1), Some(ShellUnit::Char(_))) => {
                     self.at += 1;
                 }
-                Some(Unit::Char(_)) => {}
-                Some(Unit::Value(piece)) => {
+                Some(ShellUnit::Char(_)) => {}
+                Some(ShellUnit::Value(piece)) => {
                     self.see(piece);
-                    self.refuse(piece, refuse::in_escaped_quotes);
+                    self.refuse(piece, errors::in_escaped_quotes);
                 }
             }
             self.at += 1;
@@ -324,7 +332,11 @@ impl Scanner<'_> {
     }
 
     /// Reads `"…"`, inside `outer`.
-    pub(super) fn double(&mut self, word: &mut Word, outer: Quote) -> Result<(), Stop> {
+    pub(super) fn double(
+        &mut self,
+        word: &mut ScannedWord,
+        outer: Quote,
+    ) -> Result<(), ShellSyntaxError> {
         let open = self.open("\"", "\"");
         // Inside a here-document's `${…}` quotes are no more than a sign of care; the text around
         // them is quoted already.
@@ -338,36 +350,36 @@ impl Scanner<'_> {
         loop {
             match self.peek() {
                 None => return Err(self.unclosed(open)),
-                Some(Unit::Char('"')) => {
+                Some(ShellUnit::Char('"')) => {
                     self.bump();
                     return Ok(());
                 }
-                Some(Unit::Char('\\')) => self.escape_in_double(word),
-                Some(Unit::Char('$')) => self.dollar_in(word, quote)?,
-                Some(Unit::Char('`')) => self.backtick_in(word)?,
-                Some(Unit::Char(char)) => {
+                Some(ShellUnit::Char('\\')) => self.escape_in_double(word),
+                Some(ShellUnit::Char('$')) => self.dollar_in(word, quote)?,
+                Some(ShellUnit::Char('`')) => self.backtick_in(word)?,
+                Some(ShellUnit::Char(char)) => {
                     word.push(char, true);
                     self.bump();
                 }
-                Some(Unit::Value(piece)) => {
+                Some(ShellUnit::Value(piece)) => {
                     self.bump();
                     self.see(piece);
-                    self.place(piece, Place::Quoted);
-                    word.parts.push(Part::Value(piece));
+                    self.place(piece, InterpolationPlace::Quoted);
+                    word.parts.push(ScannedPart::Value(piece));
                 }
             }
         }
     }
 
     /// Reads a backslash and what it quotes, outside quotes.
-    pub(super) fn escape(&mut self, word: &mut Word) {
+    pub(super) fn escape(&mut self, word: &mut ScannedWord) {
         self.bump();
         match self.raw(0) {
-            Some(Unit::Char(char)) => {
+            Some(ShellUnit::Char(char)) => {
                 word.push(char, true);
                 self.at += 1;
             }
-            Some(Unit::Value(piece)) => self.refuse_after(piece, "\\"),
+            Some(ShellUnit::Value(piece)) => self.refuse_after(piece, "\\"),
             None => {
                 self.plain = false;
                 word.push('\\', true);
@@ -376,14 +388,14 @@ impl Scanner<'_> {
     }
 
     /// Reads a backslash inside double quotes, where it quotes a few characters only.
-    pub(super) fn escape_in_double(&mut self, word: &mut Word) {
+    pub(super) fn escape_in_double(&mut self, word: &mut ScannedWord) {
         self.bump();
         match self.raw(0) {
-            Some(Unit::Char(char @ ('$' | '`' | '"' | '\\'))) => {
+            Some(ShellUnit::Char(char @ ('$' | '`' | '"' | '\\'))) => {
                 word.push(char, true);
                 self.at += 1;
             }
-            Some(Unit::Value(piece)) => self.refuse_after(piece, "\\"),
+            Some(ShellUnit::Value(piece)) => self.refuse_after(piece, "\\"),
             _ => word.push('\\', true),
         }
     }
@@ -392,28 +404,32 @@ impl Scanner<'_> {
     pub(super) fn refuse_after(&mut self, piece: usize, mark: &'static str) {
         self.at += 1;
         self.see(piece);
-        self.refuse(piece, |span| refuse::after_mark(span, mark));
+        self.refuse(piece, |span| errors::after_mark(span, mark));
     }
 
-    pub(super) fn dollar_in(&mut self, word: &mut Word, quote: Quote) -> Result<(), Stop> {
+    pub(super) fn dollar_in(
+        &mut self,
+        word: &mut ScannedWord,
+        quote: Quote,
+    ) -> Result<(), ShellSyntaxError> {
         let start = self.at;
         if self.dollar(quote)? {
-            word.parts.push(Part::Opaque(self.shown(start)));
+            word.parts.push(ScannedPart::Opaque(self.shown(start)));
         } else {
             word.push('$', true);
         }
         Ok(())
     }
 
-    fn backtick_in(&mut self, word: &mut Word) -> Result<(), Stop> {
+    fn backtick_in(&mut self, word: &mut ScannedWord) -> Result<(), ShellSyntaxError> {
         let start = self.at;
         self.backticks()?;
-        word.parts.push(Part::Opaque(self.shown(start)));
+        word.parts.push(ScannedPart::Opaque(self.shown(start)));
         Ok(())
     }
 
-    pub(super) fn open(&self, word: &'static str, close: &'static str) -> Open {
-        Open {
+    pub(super) fn open(&self, word: &'static str, close: &'static str) -> OpenDelimiter {
+        OpenDelimiter {
             at: self.at,
             word,
             close,

@@ -1,0 +1,692 @@
+//! How each kind of statement begins: the dispatch over all statements.
+
+use super::broken::{Breach, BrokenInvariant, Checked, NodeError, failure_apart};
+use super::event::{CommandRequest, Effect, EffectId, LockDemand, Question};
+use super::node::{
+    BodyEnd, BodySignal, DeploymentState, InheritedContext, NodeId, NodePhase, NodeRole, NodeWork,
+    SequenceWork, Undo,
+};
+use super::run_event::{DeploymentRecord, Failure, NodeKind, RunEventKind, Status, WaitReason};
+use super::state::Activity;
+use super::statement::{place, traits};
+use super::{Machine, MachineTask};
+use lockstep_base::source::Name;
+use lockstep_base::value::Value;
+use lockstep_lang::eval::{Expr, Scope};
+use lockstep_lang::ir::command;
+use lockstep_lang::ir::{self, FailureClass, Stmt, StmtKind};
+use lockstep_plan::{self as plan, Locals, PlanSequence};
+
+impl Machine {
+    /// Begins a try of a node's body.
+    pub(super) fn enter(&mut self, id: NodeId) -> Checked<()> {
+        if let Some(failure) = self.node(id)?.state.stop_failure().cloned() {
+            let end = BodyEnd::bad((*failure).clone());
+            return self.body_ends(id, end);
+        }
+        self.count_try(id)?;
+        let plan = self.plan.clone();
+        let node = self.node_mut(id)?;
+        node.pending_failure = None;
+        node.completed.clear();
+        let spot = plan.tree.get(node.tree);
+        let stmt = spot.stmt.clone();
+        match &node.role {
+            NodeRole::Root | NodeRole::Body | NodeRole::Strand(_) => {}
+            NodeRole::Cell(_) | NodeRole::Look | NodeRole::Handler | NodeRole::Always => {
+                self.begin(id, None)?;
+                return self.advance(id);
+            }
+            NodeRole::Rollback | NodeRole::UndoPart => {
+                // A part of a rollback is a body, or a list of parts.
+                if node.state.sequence().is_some() {
+                    self.begin(id, None)?;
+                    return self.advance(id);
+                }
+                return self.undo_next(id);
+            }
+        }
+        if self.reuse_completed(id)? {
+            return Ok(());
+        }
+        let node = self.node(id)?;
+        if node.state.tries() == 1
+            && spot.undo.is_some()
+            && (node.inherited.keep_undo || spot.may_roll_back)
+            && !node.inherited.undoing
+        {
+            let (tree, locals, path) = (node.tree, node.locals.clone(), node.path.clone());
+            let on = node.inherited.connection.clone();
+            self.completed_undos.record_start(&path);
+            self.node_mut(id)?.undo.push(Undo::Step {
+                tree,
+                locals,
+                path,
+                on,
+            });
+        }
+        if let Err(failure) = failure_apart(self.begin_statement(id, &stmt))? {
+            if self.node(id)?.state.status() == Status::Pending {
+                self.begin(id, None)?;
+            }
+            self.queue
+                .push(MachineTask::Ended(id, BodyEnd::bad(failure)));
+        }
+        Ok(())
+    }
+
+    fn begin_statement(&mut self, id: NodeId, stmt: &Stmt) -> Result<(), NodeError> {
+        let traits = traits(&stmt.kind);
+        if traits.passed_over_in_rollback && self.node(id)?.inherited.undoing {
+            self.begin(id, None)?;
+            self.queue.push(MachineTask::Ended(id, BodyEnd::good()));
+            return Ok(());
+        }
+        if !traits.arms_timeout_later {
+            self.arm_timeout(id, stmt)?;
+        }
+        match &stmt.kind {
+            StmtKind::Deploy { .. } => self.begin_deploy(id)?,
+            StmtKind::Block(_) | StmtKind::Stage { .. } | StmtKind::Step { .. } => {
+                self.begin(id, None)?;
+                self.run_body(id, 0)?;
+            }
+            StmtKind::Parallel(_) => self.begin_parallel(id)?,
+            StmtKind::Matrix(matrix) => self.begin_cells(id, matrix)?,
+            StmtKind::Run(command) => self.begin_run(id, command, stmt)?,
+            StmtKind::Action { action, args } => self.begin_action(id, *action, args, stmt)?,
+            StmtKind::Call(using) => {
+                let locals = Self::walk(&self.plan, &self.run).call(using, &self.node(id)?.locals);
+                let locals = locals.map_err(|halt| self.fault(id, halt))?;
+                self.begin(id, None)?;
+                self.run_seq(id, self.body_of(id, 0)?, locals)?;
+            }
+            StmtKind::If { branches, .. } => self.begin_if(id, branches)?,
+            StmtKind::Barrier { name, key } => self.arrive(id, name, key.as_ref())?,
+            StmtKind::Lock {
+                resource, limit, ..
+            } => {
+                self.begin_lock(id, resource, limit.as_ref())?;
+            }
+            StmtKind::Approve { question, by } => self.begin_approve(id, question, by.as_ref())?,
+            StmtKind::Wait(duration) => {
+                let after_ms = self.duration_of(id, duration)?;
+                self.wait(id, WaitReason::Time { after_ms })?;
+                let timer = self.set_timer(id, after_ms);
+                self.begin_work(id, NodeWork::Timer(timer))?;
+            }
+            StmtKind::Verify { during, every, .. } => {
+                let until = self.now.saturating_add(self.duration_of(id, during)?);
+                let every = self.duration_of(id, every)?;
+                self.begin(id, None)?;
+                self.begin_work(
+                    id,
+                    NodeWork::Verify {
+                        until,
+                        every,
+                        timer: None,
+                    },
+                )?;
+                self.recheck(id)?;
+            }
+            StmtKind::On { target, .. } => {
+                self.value_of(id, target)?;
+                self.begin(id, None)?;
+                self.run_body(id, 0)?;
+            }
+            StmtKind::Log(text) => {
+                let text = self.value_of(id, text)?;
+                self.begin(id, Some(self.display(&text)))?;
+                self.queue.push(MachineTask::Ended(id, BodyEnd::good()));
+            }
+            // These have a node of their own only where others run in parallel with them.
+            StmtKind::Let(_)
+            | StmtKind::Fail(_)
+            | StmtKind::Return(_)
+            | StmtKind::Yield(_)
+            | StmtKind::Verdict(_) => {
+                self.begin(id, None)?;
+                self.at_once(id)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A statement that is done on the spot, as a child of a `parallel`.
+    fn at_once(&mut self, id: NodeId) -> Checked<()> {
+        let plan = self.plan.clone();
+        let node = self.node(id)?;
+        let (spot, locals) = (plan.tree.get(node.tree), node.locals.clone());
+        match self.run_inline(id, spot, &locals)? {
+            Some(Err(trouble)) => self.body_ends(id, BodyEnd::Bad(trouble)),
+            Some(Ok(Some(signal))) => self.seq_ended(id, Value::None, signal),
+            Some(Ok(None)) | None => self.seq_ended(id, Value::None, BodySignal::None),
+        }
+    }
+
+    // --- Helpers -------------------------------------------------------------------------
+
+    /// The node runs, and this is reported.
+    pub(super) fn begin(&mut self, id: NodeId, text: Option<String>) -> Checked<()> {
+        self.set(id, Status::Running)?;
+        let node = self.node(id)?;
+        if let Some(kind) = node.visible {
+            let node = node.path.clone();
+            self.emit(RunEventKind::NodeStarted { node, kind, text });
+        }
+        Ok(())
+    }
+
+    /// The node waits, and this is reported.
+    pub(super) fn wait(&mut self, id: NodeId, waiting: WaitReason) -> Checked<()> {
+        let status = match waiting {
+            WaitReason::Lock { .. } => Status::Queued,
+            WaitReason::Barrier { .. }
+            | WaitReason::Retry { .. }
+            | WaitReason::Time { .. }
+            | WaitReason::Approval { .. } => Status::Waiting,
+        };
+        self.set(id, status)?;
+        let node = self.node(id)?;
+        if let Some(kind) = node.visible {
+            let node = node.path.clone();
+            self.emit(RunEventKind::NodeWaiting {
+                node,
+                kind,
+                waiting,
+            });
+        }
+        Ok(())
+    }
+
+    pub(super) fn body_of(&self, id: NodeId, at: usize) -> Checked<PlanSequence> {
+        let bodies = &self.plan.tree.get(self.node(id)?.tree).bodies;
+        Ok(bodies.get(at).cloned().unwrap_or_default())
+    }
+
+    pub(super) fn run_body(&mut self, id: NodeId, at: usize) -> Checked<()> {
+        let locals = self.node(id)?.locals.clone();
+        self.run_seq(id, self.body_of(id, at)?, locals)
+    }
+
+    fn run_seq(&mut self, id: NodeId, seq: PlanSequence, locals: Locals) -> Checked<()> {
+        self.begin_work(id, NodeWork::Seq(SequenceWork::new(seq, locals)))?;
+        self.advance(id)
+    }
+
+    fn arm_timeout(&mut self, id: NodeId, stmt: &Stmt) -> Result<(), NodeError> {
+        if let Some(limit) = &stmt.modifiers.timeout {
+            let after_ms = self.duration_of(id, limit)?;
+            let timer = self.set_timer(id, after_ms);
+            self.node_mut(id)?.timeout = Some(timer);
+        }
+        Ok(())
+    }
+
+    /// What the children of a node inherit.
+    pub(super) fn around_children(&self, id: NodeId) -> Checked<InheritedContext> {
+        let node = self.node(id)?;
+        let around = node.inherited.clone();
+        if !node.is_statement() {
+            return Ok(around);
+        }
+        let spot = self.plan.tree.get(node.tree);
+        let modifiers = &spot.stmt.modifiers;
+        let traits = traits(&spot.stmt.kind);
+        let is_scope = traits.rolls_back || modifiers.atomic;
+        let recovers = modifiers.retry.is_some()
+            || modifiers.tolerate.is_some()
+            || !spot.stmt.handlers.on_failure.is_empty();
+        let own = place(&spot.stmt.kind).and_then(|place| self.connection(place, &node.locals));
+        let on = own.or(around.connection);
+        let holds = traits.is_stage || node.role.is_root();
+        Ok(InheritedContext {
+            connection: on,
+            lock_holder: if holds { id } else { around.lock_holder },
+            undoing: around.undoing,
+            keep_undo: around.keep_undo || is_scope || spot.may_roll_back,
+            will_roll_back: is_scope || (around.will_roll_back && !recovers),
+            once: (around.once || modifiers.once) && !around.undoing,
+        })
+    }
+
+    /// The connection of an infrastructure, where commands on it do not run here.
+    fn connection(&self, target: &Expr, locals: &Locals) -> Option<Value> {
+        let walk = Self::walk(&self.plan, &self.run);
+        let place = walk.eval(target, locals).ok()?;
+        let connect = walk
+            .eval_scope(locals)
+            .field(&place, &Name::from("connect"), target.span)
+            .ok()?;
+        let local = connect.as_map()?.get("type")?.as_str() == Some("local");
+        (!local).then_some(connect)
+    }
+
+    // --- Statements ----------------------------------------------------------------------
+
+    fn begin_if(&mut self, id: NodeId, branches: &[(Expr, ir::Block)]) -> Result<(), NodeError> {
+        let mut taken = branches.len();
+        for (at, (condition, _)) in branches.iter().enumerate() {
+            if self.value_of(id, condition)? == Value::Bool(true) {
+                taken = at;
+                break;
+            }
+        }
+        self.begin(id, None)?;
+        let node = self.node(id)?;
+        let (path, locals) = (node.path.clone(), node.locals.clone());
+        let bodies = self.plan.tree.get(node.tree).bodies.clone();
+        for (at, body) in bodies.iter().enumerate() {
+            if at != taken && !self.node(id)?.inherited.undoing {
+                self.skip(body, &path, &locals)?;
+            }
+        }
+        if !self.node(id)?.inherited.undoing {
+            self.leave_remaining_barriers(id, Some(self.body_of(id, taken)?))?;
+        }
+        self.run_body(id, taken)?;
+        Ok(())
+    }
+
+    fn begin_lock(
+        &mut self,
+        id: NodeId,
+        resource: &Expr,
+        limit: Option<&Expr>,
+    ) -> Result<(), NodeError> {
+        let name = Name::from(self.display(&self.value_of(id, resource)?));
+        let limit = match limit {
+            Some(limit) => self.count_of(id, limit)?.max(1),
+            None => 1,
+        };
+        let request = self.acquire(id, vec![LockDemand { name, limit }])?;
+        self.begin_work(id, NodeWork::LockWait(request))?;
+        Ok(())
+    }
+
+    fn begin_approve(
+        &mut self,
+        id: NodeId,
+        question: &Expr,
+        by: Option<&Expr>,
+    ) -> Result<(), NodeError> {
+        let text = self.display(&self.value_of(id, question)?);
+        let by = match by {
+            Some(by) => match self.value_of(id, by)? {
+                Value::List(groups) => groups.iter().map(|group| self.display(group)).collect(),
+                _ => Vec::new(),
+            },
+            None => Vec::new(),
+        };
+        self.wait(
+            id,
+            WaitReason::Approval {
+                question: text.clone(),
+            },
+        )?;
+        let ask = self.effect(id);
+        let node = self.node(id)?.path.clone();
+        let question = Question::Approve { text, by };
+        self.effects.push(Effect::Ask {
+            id: ask,
+            node,
+            question,
+        });
+        self.begin_work(id, NodeWork::Ask(ask))?;
+        Ok(())
+    }
+
+    /// Checks again whether what is verified still holds.
+    pub(super) fn recheck(&mut self, id: NodeId) -> Checked<()> {
+        let node = self.node(id)?;
+        let (tree, locals, path) = (node.tree, node.locals.clone(), node.path.clone());
+        let around = self.around_children(id)?;
+        let seq = SequenceWork::new(self.body_of(id, 0)?, locals.clone());
+        let look = self.spawn(tree, Some(id), NodeRole::Look, locals, around, (path, None))?;
+        self.begin_work(look, NodeWork::Seq(seq))
+    }
+
+    fn begin_run(
+        &mut self,
+        id: NodeId,
+        command: &ir::CommandTemplate,
+        stmt: &Stmt,
+    ) -> Result<(), NodeError> {
+        let node = self.node(id)?;
+        let walk = Self::walk(&self.plan, &self.run);
+        let locals = &node.locals;
+        let fault = |halt| self.fault(id, halt);
+        let invocation = command::invoke(
+            &command.form,
+            &mut |expr| walk.eval(expr, locals),
+            &|value| walk.display(value),
+        )
+        .map_err(fault)?;
+        let mut env = Vec::with_capacity(command.env.len());
+        for (name, value) in &command.env {
+            let value = match walk.eval(value, locals).map_err(fault)? {
+                secret @ Value::Secret(_) => secret,
+                other => Value::string(walk.display(&other)),
+            };
+            env.push((name.clone(), value));
+        }
+        let dir = command
+            .dir
+            .as_ref()
+            .map(|dir| walk.eval(dir, locals))
+            .transpose();
+        let dir = dir.map_err(fault)?.map(|dir| walk.display(&dir));
+        let connect = match &command.on {
+            Some(target) => self.connection(target, locals),
+            None => node.inherited.connection.clone(),
+        };
+        let text = command::display(
+            &command.text,
+            &mut |expr| walk.eval(expr, locals).ok(),
+            &|value| walk.display(value),
+        );
+        let once = stmt.modifiers.once || node.inherited.once;
+        let file = stmt.span.file;
+        let command = CommandRequest {
+            invocation,
+            text,
+            env,
+            file,
+            dir,
+            connect,
+            once,
+        };
+        let path = node.path.clone();
+        self.begin(id, Some(command.text.clone()))?;
+        let effect = self.effect(id);
+        self.effects.push(Effect::Run {
+            id: effect,
+            node: path,
+            command: Box::new(command),
+        });
+        self.begin_work(id, NodeWork::Effect(effect))?;
+        Ok(())
+    }
+
+    fn begin_action(
+        &mut self,
+        id: NodeId,
+        action: u32,
+        given: &[Option<Expr>],
+        stmt: &Stmt,
+    ) -> Result<(), NodeError> {
+        let plan = self.plan.clone();
+        let Some(action) = plan.bound.program.actions.get(action as usize) else {
+            return Err(BrokenInvariant::of(self.node(id)?, Breach::NotA("known action")).into());
+        };
+        let mut inside = Locals::default();
+        let mut args = Vec::with_capacity(action.params.len());
+        for (at, param) in action.params.iter().enumerate() {
+            let value = match (given.get(at).and_then(Option::as_ref), &param.default) {
+                (Some(arg), _) => self.eval(arg, &self.node(id)?.locals),
+                (None, Some(default)) => self.eval(default, &inside),
+                (None, None) => Ok(Value::None),
+            };
+            let value = value.map_err(|halt| self.fault(id, halt))?;
+            inside = inside.bind(param.slot, value.clone());
+            args.push(value);
+        }
+        self.begin(id, None)?;
+        let effect = self.effect(id);
+        let node = self.node(id)?;
+        let once = stmt.modifiers.once || node.inherited.once;
+        let node = node.path.clone();
+        let action = action.name.clone();
+        self.effects.push(Effect::Act {
+            id: effect,
+            node,
+            action,
+            args,
+            once,
+        });
+        self.begin_work(id, NodeWork::Effect(effect))?;
+        Ok(())
+    }
+
+    // --- Deployments ---------------------------------------------------------------------
+
+    fn begin_deploy(&mut self, id: NodeId) -> Result<(), NodeError> {
+        let node = self.node(id)?;
+        let found = Self::walk(&self.plan, &self.run).deployment(node.tree, &node.locals);
+        let found = found.map_err(|halt| self.fault(id, halt))?;
+        let mut line = self.ledger_line(&found);
+        let target = found.target;
+        if let Some(tried) = self.node_mut(id)?.deployment.take() {
+            // What the first try found there is what counts.
+            (line.before, line.after) = (tried.record.before, tried.record.after);
+        }
+        self.record_deployed(id, found.service, target)?;
+        let state = DeploymentState {
+            record: line,
+            target,
+            body: Some(SequenceWork::new(found.body, found.locals)),
+            holds: !self.node(id)?.inherited.undoing && self.is_exclusive(target),
+        };
+        let holds = state.holds;
+        self.node_mut(id)?.deployment = Some(Box::new(state));
+        if !holds || self.hold_infrastructure_lock(id, target)? {
+            return self.run_deployment(id);
+        }
+        self.begin_work(id, NodeWork::HoldWait)?;
+        Ok(())
+    }
+
+    /// A deployment was made by the run before.
+    pub(super) fn note_kept_deployment(
+        &mut self,
+        id: NodeId,
+        done: &super::CompletedOutcome,
+    ) -> Checked<()> {
+        let node = self.node(id)?;
+        let found = Self::walk(&self.plan, &self.run).deployment(node.tree, &node.locals);
+        let (Ok(found), Some(line)) = (found, &done.line) else {
+            return Ok(());
+        };
+        self.record_deployed(id, found.service, found.target)?;
+        let state = DeploymentState {
+            record: line.clone(),
+            target: found.target,
+            body: None,
+            holds: self.is_exclusive(found.target),
+        };
+        self.node_mut(id)?.deployment = Some(Box::new(state));
+        Ok(())
+    }
+
+    /// The deployment has its lock: its workflow starts.
+    pub(super) fn run_deployment(&mut self, id: NodeId) -> Result<(), NodeError> {
+        let stmt = self.plan.tree.get(self.node(id)?.tree).stmt.clone();
+        self.arm_timeout(id, &stmt)?;
+        self.begin(id, None)?;
+        let deployment = self.node_mut(id)?.deployment.as_mut();
+        let Some(body) = deployment.and_then(|it| it.body.take()) else {
+            let breach = Breach::NotA("deployment that has not begun");
+            return Err(BrokenInvariant::of(self.node(id)?, breach).into());
+        };
+        self.begin_work(id, NodeWork::Seq(body))?;
+        self.advance(id)?;
+        Ok(())
+    }
+
+    pub(super) fn ledger_line(&self, deployment: &plan::ResolvedDeployment) -> DeploymentRecord {
+        let service = Value::Service {
+            id: deployment.service,
+            at: None,
+        };
+        let target = Value::Infrastructure(deployment.target);
+        DeploymentRecord {
+            service: Name::from(self.display(&service)),
+            target: Name::from(self.display(&target)),
+            before: None,
+            after: None,
+        }
+    }
+
+    // --- Ends of effects -----------------------------------------------------------------
+
+    /// A command or action ended.
+    pub(super) fn effect_ended(
+        &mut self,
+        id: NodeId,
+        effect: EffectId,
+        outcome: super::EffectOutcome,
+    ) -> Checked<()> {
+        let waits = match self.node(id)?.state.work() {
+            Some(NodeWork::Effect(waited)) => *waited == effect,
+            Some(
+                NodeWork::Nothing
+                | NodeWork::Seq(_)
+                | NodeWork::Parallel(_)
+                | NodeWork::Grid(_)
+                | NodeWork::Timer(_)
+                | NodeWork::Barrier(_)
+                | NodeWork::LockWait(_)
+                | NodeWork::Locked(..)
+                | NodeWork::Ask(_)
+                | NodeWork::HoldWait
+                | NodeWork::Verify { .. }
+                | NodeWork::Undoing(_),
+            )
+            | None => false,
+        };
+        if !waits {
+            return Err(self.wrong_answer(id, effect));
+        }
+        self.note_outputs(id, &outcome.value)?;
+        let Some((class, message)) = outcome.failure else {
+            let end = BodyEnd::value(outcome.value);
+            return self.body_ends(id, end);
+        };
+        let node = self.node_mut(id)?;
+        node.value = outcome.value;
+        let failure = match node.state.stop_failure() {
+            Some(failure) => Failure {
+                node: node.path.clone(),
+                ..(**failure).clone()
+            },
+            None => self.failure(id, class, message)?,
+        };
+        self.body_ends(id, BodyEnd::bad(failure))
+    }
+
+    /// A command in a deployment says what was and is there by its outputs `before` and `after`.
+    fn note_outputs(&mut self, id: NodeId, value: &Value) -> Checked<()> {
+        let outputs = value.as_map().and_then(|it| it.get("outputs"));
+        let Some(outputs) = outputs.filter(|it| it.as_map().is_some_and(|it| !it.is_empty()))
+        else {
+            return Ok(());
+        };
+        let mut at = Some(id);
+        while let Some(id) = at {
+            let node = self.node_mut(id)?;
+            if let Some(deployment) = &mut node.deployment {
+                deployment.record.note(outputs);
+                return Ok(());
+            }
+            let parent = node.parent;
+            if node.state.activity() == Activity::Undoing
+                && let Some(line) = self.undoing(id)?.line()
+            {
+                line.note(outputs);
+                return Ok(());
+            }
+            at = parent;
+        }
+        Ok(())
+    }
+
+    /// A person answered.
+    pub(super) fn answered(
+        &mut self,
+        id: NodeId,
+        question: EffectId,
+        answer: super::Answer,
+    ) -> Checked<()> {
+        match self.node(id)?.state.phase() {
+            NodePhase::Asking {
+                question: asked, ..
+            } if *asked == question => return self.failure_decided(id, Some(answer)),
+            NodePhase::Body(NodeWork::Ask(asked)) if *asked == question => {}
+            NodePhase::Body(_)
+            | NodePhase::Pause(_)
+            | NodePhase::Handler
+            | NodePhase::Asking { .. }
+            | NodePhase::RollingBack
+            | NodePhase::Always
+            | NodePhase::Ended => return Err(self.wrong_answer(id, question)),
+        }
+        let said = match answer {
+            super::Answer::Yes => return self.body_ends(id, BodyEnd::good()),
+            super::Answer::No(reason) if !reason.is_empty() => {
+                format!("the answer was no: {reason}")
+            }
+            super::Answer::No(_)
+            | super::Answer::Retry
+            | super::Answer::Ignore
+            | super::Answer::Rollback
+            | super::Answer::Abort => String::from("the answer was no"),
+        };
+        let failure = self.failure(id, FailureClass::Approval, said)?;
+        self.body_ends(id, BodyEnd::bad(failure))
+    }
+
+    /// A timer's time has come.
+    pub(super) fn timer_fired(&mut self, id: NodeId, timer: EffectId) -> Checked<()> {
+        let node = self.node_mut(id)?;
+        if node.timeout == Some(timer) {
+            node.timeout = None;
+            return self.timed_out(id);
+        }
+        match node.state.phase() {
+            NodePhase::Pause(pause) if *pause == timer => {
+                self.end_pause(id)?;
+                self.queue.push(MachineTask::Enter(id));
+                Ok(())
+            }
+            NodePhase::Asking {
+                question,
+                timer: Some(limit),
+            } if *limit == timer => {
+                let question = *question;
+                self.withdraw_question(question);
+                self.failure_decided(id, None)
+            }
+            NodePhase::Body(NodeWork::Verify {
+                timer: Some(next), ..
+            }) if *next == timer => {
+                *self.verify_timer(id)? = None;
+                self.set(id, Status::Running)?;
+                self.recheck(id)
+            }
+            NodePhase::Body(NodeWork::Timer(waited)) if *waited == timer => {
+                self.body_ends(id, BodyEnd::good())
+            }
+            NodePhase::Body(_)
+            | NodePhase::Pause(_)
+            | NodePhase::Handler
+            | NodePhase::Asking { .. }
+            | NodePhase::RollingBack
+            | NodePhase::Always
+            | NodePhase::Ended => Err(self.wrong_answer(id, timer)),
+        }
+    }
+
+    /// An event names an effect of a node, and the node does not wait for it.
+    #[track_caller]
+    pub(super) fn wrong_answer(&self, id: NodeId, effect: EffectId) -> Box<BrokenInvariant> {
+        match self.node(id) {
+            Ok(node) => BrokenInvariant::of(node, Breach::WrongAnswer(effect)),
+            Err(broken) => broken,
+        }
+    }
+
+    /// What reports call a node; nothing where they do not name it.
+    pub(super) fn kind(&self, id: NodeId) -> Checked<Option<NodeKind>> {
+        Ok(self.node(id)?.visible)
+    }
+}

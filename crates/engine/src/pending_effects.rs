@@ -1,0 +1,161 @@
+//! Outstanding effects: what a machine has requested that has not been answered, and so must be
+//! executed when a run is resumed from its journal (replay).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::event::{CommandRequest, Effect, EffectId, Event, LockDemand, Question};
+use super::run_event::RunEventKind;
+use lockstep_base::source::Name;
+use lockstep_base::value::Value;
+
+/// The effects without an answer, by their ids.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PendingEffects {
+    /// Commands that were to be started.
+    pub commands: BTreeMap<EffectId, (Name, Box<CommandRequest>)>,
+    /// Actions that were to be called.
+    pub actions: BTreeMap<EffectId, ActionCall>,
+    /// Those among them that were requested to stop.
+    pub stopped: BTreeSet<EffectId>,
+    /// When timers fire, on the machine's clock.
+    pub timers: BTreeMap<EffectId, i64>,
+    /// Open questions, and the nodes that ask them.
+    pub questions: BTreeMap<EffectId, (Name, Question)>,
+    /// Locks that are held or waited for.
+    pub locks: BTreeMap<EffectId, PendingLockRequest>,
+}
+
+/// An action that is to be called.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ActionCall {
+    /// The path of its node.
+    pub node: Name,
+    /// The action's name.
+    pub action: Name,
+    /// Its arguments.
+    pub args: Vec<Value>,
+    /// Whether it must not be started a second time after a crash.
+    pub once: bool,
+}
+
+/// A request for locks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingLockRequest {
+    /// The path of the node that waits.
+    pub node: Name,
+    /// What is held or waited for.
+    pub wants: Vec<LockDemand>,
+    /// Whether the machine knows that it waits.
+    pub queued: bool,
+    /// Whether the machine knows that they are held.
+    pub granted: bool,
+}
+
+impl ActionCall {
+    /// The effect that calls it.
+    pub fn effect(self, id: EffectId) -> Effect {
+        let Self {
+            node,
+            action,
+            args,
+            once,
+        } = self;
+        Effect::Act {
+            id,
+            node,
+            action,
+            args,
+            once,
+        }
+    }
+}
+
+impl PendingEffects {
+    /// The machine takes this event in. Returns whether it answers an outstanding request, or is
+    /// not an answer to one.
+    pub fn answered(&mut self, event: &Event) -> bool {
+        match event {
+            Event::Start | Event::Cancel => true,
+            Event::Ended { id, .. } => {
+                self.stopped.remove(id);
+                self.commands.remove(id).is_some() || self.actions.remove(id).is_some()
+            }
+            Event::Fired { id } => self.timers.remove(id).is_some(),
+            Event::Answered { id, .. } => self.questions.remove(id).is_some(),
+            Event::Queued { id, .. } => match self.locks.get_mut(id) {
+                Some(request) => {
+                    request.queued = true;
+                    true
+                }
+                None => false,
+            },
+            Event::Acquired { id } => match self.locks.get_mut(id) {
+                Some(request) => {
+                    request.granted = true;
+                    true
+                }
+                None => false,
+            },
+        }
+    }
+
+    /// The machine requests this effect; returns what is to be reported.
+    pub fn requested(&mut self, effect: Effect) -> Option<RunEventKind> {
+        match effect {
+            Effect::Tell(happened) => return Some(happened),
+            Effect::Run { id, node, command } => {
+                self.commands.insert(id, (node, command));
+            }
+            Effect::Act {
+                id,
+                node,
+                action,
+                args,
+                once,
+            } => {
+                let call = ActionCall {
+                    node,
+                    action,
+                    args,
+                    once,
+                };
+                self.actions.insert(id, call);
+            }
+            Effect::Stop { id } => {
+                self.stopped.insert(id);
+            }
+            Effect::SetTimer { id, at } => {
+                self.timers.insert(id, at);
+            }
+            Effect::ClearTimer { id } => {
+                self.timers.remove(&id);
+            }
+            Effect::Acquire { id, node, wants } => {
+                let request = PendingLockRequest {
+                    node,
+                    wants,
+                    queued: false,
+                    granted: false,
+                };
+                self.locks.insert(id, request);
+            }
+            Effect::Release { id, names } => self.released(id, &names),
+            Effect::Ask { id, node, question } => {
+                self.questions.insert(id, (node, question));
+            }
+            Effect::Unask { id } => {
+                self.questions.remove(&id);
+            }
+        }
+        None
+    }
+
+    fn released(&mut self, id: EffectId, names: &[Name]) {
+        if let Some(request) = self.locks.get_mut(&id) {
+            (request.wants).retain(|want| !names.is_empty() && !names.contains(&want.name));
+            if request.wants.is_empty() {
+                self.locks.remove(&id);
+            }
+        }
+    }
+}

@@ -1,0 +1,394 @@
+//! The keywords with snippets of what may follow them: declarations, statements, modifiers,
+//! handlers and the keywords of tests.
+
+use super::item::{Completion, CompletionKind};
+
+/// A keyword, its documentation, and the snippet that follows it.
+pub type KeywordEntry = (&'static str, &'static str, &'static str);
+
+/// The words that begin a declaration.
+pub const DECLARATIONS: &[KeywordEntry] = &[
+    (
+        "import",
+        "Binds the names of another file to a namespace.",
+        "import \"${1:./file.deploy}\" as ${2:name}",
+    ),
+    (
+        "from",
+        "Takes names from another file or from the library.",
+        "from \"${1:std/release}\" import ${2:name}",
+    ),
+    (
+        "input",
+        "A value that is given when the pipeline is run.",
+        "input ${1:name}: ${2:string}",
+    ),
+    (
+        "secret",
+        "A secret; it is read when the run starts and never shown.",
+        "secret ${1:name} = env(\"${2:NAME}\")",
+    ),
+    ("let", "Names a value.", "let ${1:name} = $0"),
+    (
+        "service",
+        "Something that is deployed.",
+        "service ${1:name}: ${2:kind} {\n  $0\n}",
+    ),
+    (
+        "environment",
+        "Where services go.",
+        "environment ${1:name} {\n  infrastructure ${2:name}: ${3:kind} { $0 }\n}",
+    ),
+    (
+        "group",
+        "A named list of infrastructures.",
+        "group ${1:name} = [$0]",
+    ),
+    (
+        "kind",
+        "A deployment type: its fields and its workflow.",
+        "kind ${1:name} {\n  service {\n    $0\n  }\n  infrastructure {\n  }\n}",
+    ),
+    (
+        "workflow",
+        "A reusable body.",
+        "workflow ${1:name}($2) {\n  $0\n}",
+    ),
+    (
+        "action",
+        "An effect that the embedding program provides.",
+        "action ${1:name}($0)",
+    ),
+    (
+        "pipeline",
+        "Something that can be run.",
+        "pipeline ${1:name} {\n  $0\n}",
+    ),
+    (
+        "test",
+        "A test of a pipeline, run in virtual time.",
+        "test \"${1:what must hold}\" {\n  start ${2:pipeline}\n\
+         \x20 expect ${2:pipeline} ${3:succeeded}\n}",
+    ),
+];
+
+/// The words that begin a statement.
+pub const STATEMENTS: &[KeywordEntry] = &[
+    (
+        "stage",
+        "A named serial block; the unit of reports and locks.",
+        "stage ${1:name} {\n  $0\n}",
+    ),
+    ("serial", "One after the other.", "serial {\n  $0\n}"),
+    ("parallel", "All at once.", "parallel {\n  $0\n}"),
+    (
+        "matrix",
+        "The body once for each combination; the first axis is the outermost.",
+        "matrix\n  serial ${1:target} in ${2:targets}\n\
+         \x20 parallel ${3:service} in ${4:services}\n{\n  $0\n}",
+    ),
+    (
+        "deploy",
+        "Deploys a service to an infrastructure.",
+        "deploy ${1:service} to ${2:target}",
+    ),
+    (
+        "step",
+        "A named unit with its own undo and result.",
+        "step ${1:name} {\n  $0\n}",
+    ),
+    ("run", "Runs a command.", "run \"$0\""),
+    (
+        "let",
+        "Names a value or the result of an effect.",
+        "let ${1:name} = $0",
+    ),
+    ("if", "A branch.", "if ${1:condition} {\n  $0\n}"),
+    ("barrier", "Meets the other strands.", "barrier ${1:name}"),
+    (
+        "lock",
+        "Holds a named resource.",
+        "lock \"${1:name}\" {\n  $0\n}",
+    ),
+    ("approve", "Waits for a person.", "approve \"${1:Go on?}\""),
+    ("wait", "Waits that long.", "wait ${1:30s}"),
+    (
+        "verify",
+        "Keeps checking for that long.",
+        "verify for ${1:5m} every ${2:30s} {\n  $0\n}",
+    ),
+    ("log", "Says something.", "log \"$0\""),
+    ("fail", "Fails with a message.", "fail \"$0\""),
+    (
+        "on",
+        "Runs commands on an infrastructure.",
+        "on ${1:target} {\n  $0\n}",
+    ),
+];
+
+/// The words that begin a statement only in a workflow, a loop or a step.
+pub const RESULTS: &[KeywordEntry] = &[
+    ("return", "Ends the workflow with a value.", "return $0"),
+    ("yield", "Gives a value to the loop or step.", "yield $0"),
+];
+
+/// The keywords that end a failure handler.
+pub const VERDICTS: &[KeywordEntry] = &[
+    (
+        "ignore",
+        "Counts the failure as success, with a warning.",
+        "ignore",
+    ),
+    ("rollback", "Rolls back the block.", "rollback"),
+    ("abort", "Stops the run now, without rolling back.", "abort"),
+    ("retry", "Tries again.", "retry ${1:1}"),
+    ("ask", "Lets a person choose.", "ask"),
+];
+
+/// The words that begin a modifier, with the statements that take it.
+pub const MODIFIERS: &[(&str, &str, &str, &[&str])] = &[
+    (
+        "timeout",
+        "Fails after that long.",
+        "timeout ${1:10m}",
+        &[
+            "pipeline", "stage", "serial", "parallel", "matrix", "deploy", "step", "run", "call",
+            "barrier", "lock", "approve", "verify", "on",
+        ],
+    ),
+    (
+        "retry",
+        "So many more tries.",
+        "retry ${1:3} every ${2:5s}",
+        &[
+            "pipeline", "stage", "serial", "parallel", "matrix", "deploy", "step", "run", "call",
+            "lock", "verify", "on",
+        ],
+    ),
+    (
+        "max",
+        "At most so many cells at once.",
+        "max ${1:4}",
+        &["parallel", "matrix"],
+    ),
+    (
+        "batches",
+        "The cells in waves of these sizes.",
+        "batches [${1:1, 10%, 100%}]",
+        &["parallel", "matrix"],
+    ),
+    (
+        "tolerate",
+        "So many cells may fail.",
+        "tolerate ${1:1}",
+        &["serial", "parallel", "matrix"],
+    ),
+    (
+        "fail fast",
+        "A failure cancels the others.",
+        "fail fast",
+        &["parallel", "matrix"],
+    ),
+    (
+        "atomic",
+        "A failure rolls back all of it.",
+        "atomic",
+        &["pipeline", "stage", "serial", "parallel", "matrix"],
+    ),
+    (
+        "once",
+        "Is not run again after an interruption.",
+        "once",
+        &["step", "run", "call"],
+    ),
+];
+
+/// The words that begin a handler.
+pub const HANDLERS: &[KeywordEntry] = &[
+    ("undo", "How it is taken back.", "undo {\n  $0\n}"),
+    (
+        "on failure",
+        "What is done when it fails.",
+        "on failure {\n  $0\n}",
+    ),
+    ("always", "What is done in the end.", "always {\n  $0\n}"),
+];
+
+/// The clauses of statements: the statement, the word, and what follows it.
+pub const CLAUSES: &[(&str, &str, &str, &str)] = &[
+    ("deploy", "to", "Where to.", "to ${1:target}"),
+    (
+        "deploy",
+        "using",
+        "The workflow that deploys.",
+        "using ${1:workflow}",
+    ),
+    ("run", "using", "The shell.", "using bash"),
+    ("run", "in", "The working directory.", "in \"${1:folder}\""),
+    (
+        "run",
+        "env",
+        "Variables of its environment.",
+        "env { ${1:NAME}: $0 }",
+    ),
+    (
+        "run",
+        "on",
+        "The infrastructure to run on.",
+        "on ${1:target}",
+    ),
+    ("approve", "by", "Who may approve.", "by [\"${1:group}\"]"),
+    (
+        "lock",
+        "limit",
+        "How many may hold it at once.",
+        "limit ${1:2}",
+    ),
+    (
+        "matrix",
+        "where",
+        "Drops the cells for which it is false.",
+        "where $0",
+    ),
+    ("matrix", "include", "Adds a cell.", "include { $0 }"),
+    (
+        "matrix",
+        "serial",
+        "An axis, one after the other.",
+        "serial ${1:x} in ${2:list}",
+    ),
+    (
+        "matrix",
+        "parallel",
+        "An axis, all at once.",
+        "parallel ${1:x} in ${2:list}",
+    ),
+    (
+        "service",
+        "using",
+        "The workflow that deploys it.",
+        "using ${1:workflow}",
+    ),
+    ("input", "where", "What its value must fulfil.", "where $0"),
+];
+
+/// The keywords that begin a statement of a test.
+pub const TESTS: &[KeywordEntry] = &[
+    ("given", "What is so in this test.", "given ${1:input} = $0"),
+    (
+        "given run",
+        "What a command returns.",
+        "given run \"${1:pattern}\" returns { stdout: \"$0\" }",
+    ),
+    ("start", "Starts a pipeline.", "start ${1:pipeline}"),
+    (
+        "expect",
+        "What must hold in the end.",
+        "expect ${1:pipeline} ${2:succeeded}",
+    ),
+];
+
+/// How the subject of a test's expectation can end; a command cannot be refused.
+pub const ENDS: &[KeywordEntry] = &[
+    ("returns", "It gives this value.", "returns { $0 }"),
+    (
+        "fails",
+        "It fails, perhaps with a class.",
+        "fails ${1:exit}",
+    ),
+    ("refused", "The approval is refused.", "refused"),
+];
+
+/// The words inside of an environment, an infrastructure or a kind.
+pub const INNER: &[(&str, KeywordEntry)] = &[
+    (
+        "environment",
+        (
+            "infrastructure",
+            "A place in the environment.",
+            "infrastructure ${1:name}: ${2:kind} { $0 }",
+        ),
+    ),
+    (
+        "environment",
+        (
+            "override",
+            "Fields that a service has only here.",
+            "override ${1:service} { $0 }",
+        ),
+    ),
+    (
+        "infrastructure",
+        (
+            "override",
+            "Fields that a service has only here.",
+            "override ${1:service} { $0 }",
+        ),
+    ),
+    (
+        "kind",
+        (
+            "service",
+            "The fields of its services.",
+            "service {\n  ${1:field}: ${2:string}\n}",
+        ),
+    ),
+    (
+        "kind",
+        (
+            "infrastructure",
+            "The fields of its infrastructures.",
+            "infrastructure {\n  ${1:field}: ${2:string}\n}",
+        ),
+    ),
+    (
+        "kind",
+        (
+            "deploy using",
+            "The workflow that deploys by default.",
+            "deploy using ${1:workflow}",
+        ),
+    ),
+];
+
+/// The types that have a name.
+pub const TYPES: &[&str] = &[
+    "string",
+    "int",
+    "float",
+    "bool",
+    "duration",
+    "percent",
+    "secret",
+    "service",
+    "environment",
+    "infrastructure",
+];
+
+/// The statuses that a test can expect.
+pub const STATUSES: &[&str] = &[
+    "succeeded",
+    "failed",
+    "skipped",
+    "ignored",
+    "cancelled",
+    "rolled-back",
+    "rollback-failed",
+    "pending",
+    "queued",
+    "waiting",
+    "running",
+    "rolling-back",
+];
+
+/// Completions for words.
+pub fn keywords(entries: &[KeywordEntry]) -> Vec<Completion> {
+    entries.iter().map(|entry| keyword(*entry)).collect()
+}
+
+/// A completion for a word.
+pub fn keyword((word, doc, snippet): KeywordEntry) -> Completion {
+    Completion::new(word, CompletionKind::Keyword)
+        .doc(Some(doc))
+        .snippet(snippet)
+}

@@ -1,0 +1,129 @@
+//! A command as it is displayed to people: as it was written, with its values quoted so that they
+//! look like what they are, data.
+
+use super::TextPart;
+use crate::eval::Expr;
+use lockstep_base::value::Value;
+
+/// The text of a command. What has no value yet is a question mark; `display` masks secrets.
+pub fn display(
+    parts: &[TextPart],
+    value: &mut dyn FnMut(&Expr) -> Option<Value>,
+    display: &dyn Fn(&Value) -> String,
+) -> String {
+    let mut text = String::new();
+    let mut quotes = QuoteState::None;
+    for part in parts {
+        match part {
+            TextPart::Text(written) => {
+                quotes = quotes.after(written);
+                text.push_str(written);
+            }
+            TextPart::Value(expr) => match value(expr) {
+                Some(value) => text.push_str(&quotes.value(&value, display)),
+                None => text.push('?'),
+            },
+        }
+    }
+    text
+}
+
+/// The quotes that are open at a place of a command's text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum QuoteState {
+    None,
+    Single,
+    Double,
+}
+
+impl QuoteState {
+    fn after(mut self, text: &str) -> Self {
+        let mut chars = text.chars();
+        while let Some(char) = chars.next() {
+            self = match (self, char) {
+                (Self::None | Self::Double, '\\') => {
+                    chars.next();
+                    self
+                }
+                (Self::None, '\'') => Self::Single,
+                (Self::None, '"') => Self::Double,
+                (Self::Single, '\'') | (Self::Double, '"') => Self::None,
+                _ => self,
+            };
+        }
+        self
+    }
+
+    fn value(self, value: &Value, display: &dyn Fn(&Value) -> String) -> String {
+        match value {
+            // Its text is a mask.
+            Value::Secret(_) => display(value),
+            Value::List(items) if self == Self::None => {
+                let items = items.iter().map(|item| self.value(item, display));
+                items.collect::<Vec<_>>().join(" ")
+            }
+            _ => self.quoted(&display(value)),
+        }
+    }
+
+    fn quoted(self, text: &str) -> String {
+        let plain = |char: char| char.is_alphanumeric() || "_-./:=@%+,^".contains(char);
+        match self {
+            Self::None if !text.is_empty() && text.chars().all(plain) => text.to_string(),
+            Self::None => format!("'{}'", text.replace('\'', r"'\''")),
+            Self::Single => text.to_string(),
+            Self::Double => {
+                let mut escaped = String::with_capacity(text.len());
+                for char in text.chars() {
+                    if "\\\"$`".contains(char) {
+                        escaped.push('\\');
+                    }
+                    escaped.push(char);
+                }
+                escaped
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn display_with(before: &str, value: Value) -> String {
+        let display =
+            |value: &Value| lockstep_base::value::text::display(value, &|_| String::from("eu"));
+        let text = QuoteState::None.after(before).value(&value, &display);
+        format!("{before}{text}")
+    }
+
+    #[test]
+    fn values_look_like_data() {
+        let nasty = "x; rm -rf \"$HOME\"";
+        for (before, value, text) in [
+            ("echo ", Value::string("prod/eu-1"), "echo prod/eu-1"),
+            ("echo ", Value::string(nasty), "echo 'x; rm -rf \"$HOME\"'"),
+            (
+                "echo \"",
+                Value::string(nasty),
+                "echo \"x; rm -rf \\\"\\$HOME\\\"",
+            ),
+            ("echo \"a\" ", Value::string("b c"), "echo \"a\" 'b c'"),
+            ("echo '\"' ", Value::string("it's"), "echo '\"' 'it'\\''s'"),
+            ("[ -n ", Value::string(""), "[ -n ''"),
+            ("[ -n \"", Value::string(""), "[ -n \""),
+            (
+                "x ",
+                Value::list([Value::string("a b"), Value::Int(1)]),
+                "x 'a b' 1",
+            ),
+            (
+                "x ",
+                Value::Secret([].into_iter().collect::<Vec<_>>().into()),
+                "x ***",
+            ),
+        ] {
+            assert_eq!(display_with(before, value), text);
+        }
+    }
+}

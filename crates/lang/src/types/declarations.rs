@@ -1,0 +1,305 @@
+//! Builds the typed outline of all declarations.
+
+use indexmap::IndexMap;
+
+use crate::resolve::{self, DeclKind, Modules};
+use lockstep_base::diagnostic::Diagnostics;
+use lockstep_base::source::{FileId, Name, Span};
+use lockstep_base::value::Type;
+use lockstep_syntax::ast;
+
+use super::table::{
+    DeclTypes, DeclaredFields, EnvironmentDecl, FieldType, GlobalDecl, InfrastructureDecl,
+    KindDecl, ServiceDecl, Signature,
+};
+use super::{errors, ty_expr};
+
+/// Makes the outline of all declarations.
+pub fn tables<'a>(modules: &'a Modules, diagnostics: &mut Diagnostics) -> DeclTypes<'a> {
+    let mut tables = DeclTypes::default();
+    let mut outline = DeclOutliner {
+        modules,
+        diagnostics,
+    };
+    tables.kinds = outline.kinds();
+    tables.services = outline.services();
+    outline.places(&mut tables);
+    tables.globals = outline.globals();
+    tables.workflows = outline.signatures(&modules.decls.workflows);
+    tables.actions = outline.signatures(&modules.decls.actions);
+    tables
+}
+
+struct DeclOutliner<'a, 'd> {
+    modules: &'a Modules,
+    diagnostics: &'d mut Diagnostics,
+}
+
+impl<'a> DeclOutliner<'a, '_> {
+    fn ty(&mut self, file: FileId, ty: &ast::TypeExpr) -> Type {
+        ty_expr::read(self.modules, file, ty, self.diagnostics)
+    }
+
+    fn kind_of(&mut self, file: FileId, path: &ast::Path) -> Option<u32> {
+        match self.modules.path(file, path, DeclKind::Kind) {
+            Ok(kind) => Some(kind),
+            Err(error) => {
+                self.diagnostics.extend(error.map(|error| *error));
+                None
+            }
+        }
+    }
+
+    fn kinds(&mut self) -> Vec<KindDecl<'a>> {
+        let modules = self.modules;
+        let mut kinds = Vec::new();
+        for site in &modules.decls.kinds {
+            let item = modules.item(site);
+            let ast::ItemKind::Kind(decl) = &item.kind else {
+                continue;
+            };
+            let service = self.fields(site.file, &decl.service, &["name", "kind"], "service");
+            let mut infrastructure = self.fields(
+                site.file,
+                &decl.infrastructure,
+                &["name", "environment", "id", "connect", "exclusive"],
+                "infrastructure",
+            );
+            for (name, ty) in own_fields() {
+                infrastructure.insert(name.into(), ty);
+            }
+            kinds.push(KindDecl {
+                file: site.file,
+                doc: item.doc.clone(),
+                decl,
+                service,
+                infrastructure,
+            });
+        }
+        kinds
+    }
+
+    fn fields(
+        &mut self,
+        file: FileId,
+        decls: &'a [ast::FieldDecl],
+        taken: &[&str],
+        of: &str,
+    ) -> DeclaredFields<'a> {
+        let mut fields = DeclaredFields::new();
+        for decl in decls {
+            let ty = self.ty(file, &decl.ty);
+            if taken.contains(&&*decl.name.name) {
+                let why = format!("every {of} has it already");
+                self.diagnostics.push(resolve::reserved(&decl.name, &why));
+                continue;
+            }
+            if let Some(first) = fields.get(&decl.name.name).and_then(|field| field.span) {
+                self.diagnostics
+                    .push(errors::field_twice(&decl.name, first));
+                continue;
+            }
+            let required = decl.default.is_none() && !matches!(ty, Type::Optional(_) | Type::Any);
+            let field = FieldType {
+                ty,
+                span: Some(decl.name.span),
+                decl: Some(decl),
+                required,
+            };
+            fields.insert(decl.name.name.clone(), field);
+        }
+        fields
+    }
+
+    fn services(&mut self) -> Vec<ServiceDecl<'a>> {
+        let modules = self.modules;
+        let mut services = Vec::new();
+        for site in &modules.decls.services {
+            let item = modules.item(site);
+            let ast::ItemKind::Service {
+                name,
+                kind,
+                using,
+                fields,
+            } = &item.kind
+            else {
+                continue;
+            };
+            services.push(ServiceDecl {
+                file: site.file,
+                doc: item.doc.clone(),
+                name,
+                kind: self.kind_of(site.file, kind),
+                using: using.as_ref(),
+                fields,
+            });
+        }
+        services
+    }
+
+    fn places(&mut self, tables: &mut DeclTypes<'a>) {
+        let modules = self.modules;
+        for site in &modules.decls.environments {
+            let item = modules.item(site);
+            let ast::ItemKind::Environment(decl) = &item.kind else {
+                continue;
+            };
+            let environment = tables.environments.len() as u32;
+            let mut fields: IndexMap<Name, &ast::Field> = IndexMap::new();
+            for field in &decl.fields {
+                if let "name" | "id" | "environment" = &*field.name.name {
+                    let why = "an environment cannot give it to its infrastructures";
+                    self.diagnostics.push(resolve::reserved(&field.name, why));
+                } else if let Some(first) = fields.get(&field.name.name) {
+                    let error = errors::field_twice(&field.name, first.name.span);
+                    self.diagnostics.push(error);
+                } else {
+                    fields.insert(field.name.name.clone(), field);
+                }
+            }
+            let mut infrastructures = IndexMap::new();
+            for infrastructure in &decl.infrastructures {
+                let id = tables.infrastructures.len() as u32;
+                let name = &infrastructure.name;
+                let first = infrastructures
+                    .get(&name.name)
+                    .map(|first: &u32| tables.infrastructures[*first as usize].decl.name.span);
+                let first = first.or_else(|| fields.get(&name.name).map(|field| field.name.span));
+                if let Some(first) = first {
+                    self.diagnostics.push(resolve::duplicate(name, first));
+                } else if &*name.name == "name" {
+                    let why = "every environment has a field `name`";
+                    self.diagnostics.push(resolve::reserved(name, why));
+                } else {
+                    infrastructures.insert(name.name.clone(), id);
+                }
+                tables.infrastructures.push(InfrastructureDecl {
+                    environment,
+                    name: format!("{}.{}", decl.name.name, name.name).into(),
+                    kind: self.kind_of(site.file, &infrastructure.kind),
+                    decl: infrastructure,
+                });
+            }
+            tables.environments.push(EnvironmentDecl {
+                file: site.file,
+                doc: item.doc.clone(),
+                decl,
+                infrastructures,
+                fields,
+            });
+        }
+    }
+
+    fn globals(&mut self) -> Vec<GlobalDecl<'a>> {
+        let modules = self.modules;
+        let mut globals = Vec::new();
+        for site in &modules.decls.globals {
+            let item = modules.item(site);
+            let (name, ty, value, rule) = match &item.kind {
+                ast::ItemKind::Input {
+                    name,
+                    ty,
+                    default,
+                    rule,
+                } => (name, Some(ty), default.as_ref(), rule.as_ref()),
+                ast::ItemKind::Let { name, ty, value } => (name, ty.as_ref(), Some(value), None),
+                ast::ItemKind::Group { name, value } => (name, None, Some(value), None),
+                _ => continue,
+            };
+            let mut written = ty.map(|ty| self.ty(site.file, ty));
+            if site.sort == DeclKind::Input
+                && let Some((found, at)) = written.as_ref().zip(ty)
+                && super::holds_secret(found)
+            {
+                self.diagnostics
+                    .push(errors::secret_input(at.span, &name.name));
+                written = Some(Type::Any);
+            }
+            globals.push(GlobalDecl {
+                file: site.file,
+                doc: item.doc.clone(),
+                name,
+                sort: site.sort,
+                written,
+                written_span: ty.map(|ty| ty.span),
+                value,
+                rule,
+            });
+        }
+        globals
+    }
+
+    fn signatures(&mut self, sites: &'a [resolve::DeclSite]) -> Vec<Signature<'a>> {
+        let mut signatures = Vec::new();
+        for site in sites {
+            let item = self.modules.item(site);
+            let (name, params, result, body) = match &item.kind {
+                ast::ItemKind::Workflow {
+                    name,
+                    params,
+                    result,
+                    body,
+                } => (name, params, result, Some(body)),
+                ast::ItemKind::Action {
+                    name,
+                    params,
+                    result,
+                } => (name, params, result, None),
+                _ => continue,
+            };
+            let params = self.params(site.file, params);
+            let mut ty = result
+                .as_ref()
+                .map_or(Type::Nothing, |ty| self.ty(site.file, ty));
+            if let Some(written) = result
+                && super::holds_secret(&ty)
+            {
+                self.diagnostics.push(errors::secret_result(written.span));
+                ty = Type::Any;
+            }
+            signatures.push(Signature {
+                file: site.file,
+                doc: item.doc.clone(),
+                name,
+                params,
+                result: ty,
+                result_span: result.as_ref().map(|ty| ty.span),
+                body,
+            });
+        }
+        signatures
+    }
+
+    fn params(&mut self, file: FileId, params: &'a [ast::Param]) -> Vec<(Type, &'a ast::Param)> {
+        let mut seen: IndexMap<&str, Span> = IndexMap::new();
+        let mut found = Vec::new();
+        for param in params {
+            let ty = self.ty(file, &param.ty);
+            match seen.get(&*param.name.name) {
+                Some(first) => self
+                    .diagnostics
+                    .push(errors::parameter_twice(&param.name, *first)),
+                None => {
+                    seen.insert(&param.name.name, param.name.span);
+                }
+            }
+            found.push((ty, param));
+        }
+        found
+    }
+}
+
+/// The fields that every infrastructure may be given.
+fn own_fields<'a>() -> [(&'static str, FieldType<'a>); 3] {
+    let field = |ty| FieldType {
+        ty,
+        span: None,
+        decl: None,
+        required: false,
+    };
+    [
+        ("id", field(Type::String)),
+        ("connect", field(Type::Connection)),
+        ("exclusive", field(Type::Bool)),
+    ]
+}

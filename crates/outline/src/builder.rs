@@ -1,0 +1,566 @@
+//! Builds an outline: walks the plan once, counts everything and lists what is to be shown.
+
+use std::collections::HashMap;
+
+use indexmap::IndexSet;
+
+use super::item::{Item, ItemKind};
+use super::measure::{Measure, StageLocks, both};
+use super::minimum_time::MinimumTime;
+use super::{BarrierMembers, SerializedStages, labels};
+use lockstep_base::source::{Name, Span};
+use lockstep_base::value::{InfrastructureId, Value};
+use lockstep_lang::eval::Expr;
+use lockstep_lang::ir::{HandlerVerdict, Order, StmtKind};
+use lockstep_plan::body;
+use lockstep_plan::grid::Position;
+use lockstep_plan::{BarrierName, BodySummary, Locals, Plan, PlanWalk, stage_value};
+use lockstep_plan::{PlanNode, PlanSequence, PlanTree, TreeId};
+
+/// Cells that are listed in one outline, all loops and matrices together.
+const MAX_LISTED_CELLS: usize = 2_000;
+/// Strands of a meeting that are named.
+const MAX_NAMED_STRANDS: usize = 6;
+/// Pairs of stages that take turns.
+const MAX_SERIALIZED_PAIRS: usize = 100;
+
+/// What was found of a part of the plan. Without a place to list it at, there are no items.
+#[derive(Debug, Default)]
+pub(super) struct OutlinePart {
+    pub(super) measure: Measure,
+    pub(super) items: Vec<Item>,
+}
+
+/// Where listed items stand: the path of the node around them. Nothing where all is only counted.
+pub(super) type ListingPath<'p> = Option<&'p str>;
+
+/// The meetings of one activation of a block: by the axes that are fixed, and by barrier.
+#[derive(Debug)]
+pub(super) struct BarrierFrame {
+    pub(super) block: TreeId,
+    /// The current cell.
+    pub(super) position: Position,
+    /// The name of the current strand.
+    pub(super) strand: StrandName,
+    /// Whether strands are being counted, which is done before anything is listed.
+    pub(super) counting: bool,
+    pub(super) meets: HashMap<(Position, BarrierName), OutlineBarrier>,
+}
+
+/// What a strand is called.
+#[derive(Debug)]
+pub(super) enum StrandName {
+    Named(String),
+    /// A cell.
+    Values(Vec<Value>),
+}
+
+impl BarrierFrame {
+    /// For a block in which none has been found yet.
+    pub(super) fn new(block: TreeId) -> Self {
+        Self {
+            block,
+            position: Position::new(),
+            strand: StrandName::Named(String::new()),
+            counting: true,
+            meets: HashMap::new(),
+        }
+    }
+}
+
+/// A meeting.
+#[derive(Debug, Default)]
+pub(super) struct OutlineBarrier {
+    pub(super) strands: u64,
+    pub(super) who: Vec<String>,
+    /// The values of the axes that are fixed for it.
+    pub(super) within: Vec<String>,
+    /// Its place among the outline's meetings, once it has one.
+    pub(super) index: Option<usize>,
+}
+
+/// All of the plan.
+pub(crate) struct OutlineTotals {
+    pub(super) root: Item,
+    pub(super) meetings: Vec<BarrierMembers>,
+    pub(super) turns: Vec<SerializedStages>,
+    pub(crate) infeasible: Vec<InfeasibleTimeout>,
+}
+
+pub(crate) struct OutlineBuilder<'a> {
+    pub(super) walk: PlanWalk<'a>,
+    pub(super) plan: &'a Plan,
+    /// Cells listed of one loop or matrix.
+    pub(super) limit: usize,
+    /// Cells that may still be listed.
+    pub(super) left: usize,
+    /// The deployments found in the current part. Barriers are in the frames.
+    pub(super) summary: BodySummary,
+    /// The infrastructures that are deployed to outside of stages.
+    pub(super) loose: IndexSet<InfrastructureId>,
+    pub(super) frames: Vec<BarrierFrame>,
+    /// How many barriers are to be passed over: those of handlers, and of branches.
+    pub(super) muted: u32,
+    pub(super) meetings: Vec<BarrierMembers>,
+    pub(super) turns: Vec<SerializedStages>,
+    /// Whether a node is the same in every cell.
+    constant: Vec<bool>,
+    /// The measures of bodies that are the same in every cell, by their first statement.
+    known: HashMap<TreeId, Measure>,
+    /// Whether a node may end the body that it is in.
+    leaves: Vec<bool>,
+    /// Time limits that cannot be met.
+    pub(super) infeasible: Vec<InfeasibleTimeout>,
+}
+
+/// A time limit that cannot be met.
+#[derive(Debug)]
+pub(crate) struct InfeasibleTimeout {
+    pub(crate) limit: Span,
+    pub(crate) limit_ms: u64,
+    pub(crate) least: MinimumTime,
+}
+
+impl<'a> OutlineBuilder<'a> {
+    pub(crate) fn new(plan: &'a Plan, limit: usize) -> Self {
+        Self {
+            walk: plan.walk(),
+            plan,
+            limit,
+            left: MAX_LISTED_CELLS,
+            summary: BodySummary::default(),
+            loose: IndexSet::new(),
+            frames: Vec::new(),
+            muted: 0,
+            meetings: Vec::new(),
+            turns: Vec::new(),
+            constant: constant(&plan.tree),
+            known: HashMap::new(),
+            leaves: leaves(&plan.tree),
+            infeasible: Vec::new(),
+        }
+    }
+
+    pub(crate) fn whole(mut self) -> OutlineTotals {
+        let tree = &self.plan.tree;
+        let node = tree.get(tree.root());
+        let locals = Locals::default();
+        let path = self.plan.bound.pipeline().name.clone();
+        let mut seen = self.seq(body(node), &mut locals.clone(), Some(&path));
+        let handlers = self.modify(node, &locals, &mut seen.measure, Some(&path));
+        let mut root = Item {
+            handlers,
+            items: seen.items,
+            locks: self.locks(self.loose.iter().copied()),
+            notes: labels::modifiers(&self.walk, node, &locals),
+            ..Item::default()
+        };
+        root.measured(&seen.measure);
+        OutlineTotals {
+            root,
+            meetings: self.meetings,
+            turns: self.turns,
+            infeasible: self.infeasible,
+        }
+    }
+
+    /// The statements of a body, one after the other.
+    pub(super) fn seq(
+        &mut self,
+        seq: &PlanSequence,
+        locals: &mut Locals,
+        at: ListingPath<'_>,
+    ) -> OutlinePart {
+        let constant = |id: &TreeId| self.constant[id.0 as usize];
+        let first = seq.first().filter(|_| at.is_none());
+        let first = first.filter(|_| seq.iter().all(constant));
+        if let Some(measure) = first.and_then(|first| self.known.get(first)) {
+            return OutlinePart {
+                measure: measure.clone(),
+                items: Vec::new(),
+            };
+        }
+        let mut all = OutlinePart::default();
+        let mut over = false;
+        for id in seq.iter() {
+            let mut seen = self.node(*id, locals, at);
+            if over {
+                // It may already have ended.
+                seen.measure.shortest = MinimumTime::default();
+            }
+            over |= self.leaves[id.0 as usize];
+            all.measure.then(seen.measure);
+            all.items.extend(seen.items);
+        }
+        if let Some(first) = first {
+            self.known.insert(*first, all.measure.clone());
+        }
+        all
+    }
+
+    /// One statement; what it binds is bound in `locals`, as far as it is known.
+    pub(super) fn node(
+        &mut self,
+        id: TreeId,
+        locals: &mut Locals,
+        at: ListingPath<'_>,
+    ) -> OutlinePart {
+        let plan = self.plan;
+        let node = plan.tree.get(id);
+        // A stage's value is what it deploys, its handlers included.
+        let is_stage = node.stmt.kind.holds_infrastructures();
+        let around = is_stage.then(|| std::mem::take(&mut self.summary));
+        let mut seen = self.statement(id, node, locals, at);
+        let path = at.map(|at| self.path(at, id, locals));
+        let handlers = self.modify(node, locals, &mut seen.measure, path.as_deref());
+        let mut stage = None;
+        if let Some(around) = around {
+            let sum = std::mem::replace(&mut self.summary, around);
+            stage = (!sum.unsure).then(|| stage_value(&sum));
+            self.summary.add(sum);
+        }
+        if let [item] = seen.items.as_mut_slice() {
+            item.measured(&seen.measure);
+            item.handlers.extend(handlers);
+        }
+        if let Some(slot) = node.stmt.bind {
+            let value = match node.stmt.kind.bound_value() {
+                Some(value) => self.walk.eval(value, locals).ok(),
+                None => stage,
+            };
+            *locals = match value {
+                Some(value) => locals.bind(slot, value),
+                None => locals.bind_unknown(slot),
+            };
+        }
+        seen
+    }
+
+    /// What modifiers and handlers change; the handlers, where they are to be listed.
+    fn modify(
+        &mut self,
+        node: &PlanNode,
+        locals: &Locals,
+        measure: &mut Measure,
+        at: ListingPath<'_>,
+    ) -> Vec<Item> {
+        let modifiers = &node.stmt.modifiers;
+        let timeout = modifiers.timeout.as_ref();
+        if let Some((limit, span)) = timeout.and_then(|it| Some((self.time(it, locals)?, it.span)))
+        {
+            self.check_timeout(span, limit, &mut measure.shortest);
+            measure.longest = Some(measure.longest.map_or(limit, |longest| longest.min(limit)));
+        }
+        if let Some(retry) = &modifiers.retry {
+            let times = self.count(&retry.times, locals);
+            let every = retry
+                .every
+                .as_ref()
+                .map_or(Some(0), |it| self.time(it, locals));
+            let upto = match &retry.upto {
+                Some(upto) => self.time(upto, locals).map(Some),
+                None => Some(None),
+            };
+            measure.longest = match (measure.longest, times, every, upto) {
+                (Some(once), Some(times), Some(every), Some(upto)) => {
+                    let tries = once.saturating_mul(times.saturating_add(1));
+                    Some(tries.saturating_add(pauses(times, every, upto)))
+                }
+                _ => None,
+            };
+        }
+        if modifiers.tolerate.is_some() {
+            measure.shortest = MinimumTime::default();
+        }
+        let mut handlers = Vec::new();
+        let parts = [&node.undo].into_iter().flatten();
+        for undo in parts.filter(|_| at.is_some()) {
+            // It is only shown: what has been counted is what happens without it.
+            let sum = std::mem::take(&mut self.summary);
+            let seen = self.handler(undo, &mut locals.clone(), at, "undo");
+            self.summary = sum;
+            handlers.extend(handler(ItemKind::Undo, "", seen, at));
+        }
+        for (told, body) in node.stmt.handlers.on_failure.iter().zip(&node.on_failure) {
+            let inside = &mut locals.bind_unknown(told.slot);
+            let seen = self.handler(body, inside, at, "on-failure");
+            let last = told.body.stmts.last();
+            let last = last.and_then(|stmt| stmt.kind.verdict());
+            if matches!(
+                last,
+                Some(HandlerVerdict::Ignore | HandlerVerdict::Ask { .. })
+            ) {
+                // It may fail at once and count as succeeded.
+                measure.shortest = MinimumTime::default();
+            }
+            measure.longest = match last {
+                Some(HandlerVerdict::Retry(_) | HandlerVerdict::Ask { .. }) => None,
+                Some(HandlerVerdict::Ignore) => {
+                    let longest = seen.measure.longest;
+                    both(measure.longest, longest, u64::saturating_add)
+                }
+                // Then it does not continue.
+                Some(HandlerVerdict::Rollback(_) | HandlerVerdict::Abort) | None => measure.longest,
+            };
+            let classes = labels::classes(told);
+            handlers.extend(handler(ItemKind::OnFailure, &classes, seen, at));
+        }
+        if let Some(always) = &node.always {
+            let seen = self.handler(always, &mut locals.clone(), at, "always");
+            measure.then(seen.measure.clone());
+            handlers.extend(handler(ItemKind::Always, "", seen, at));
+        }
+        handlers
+    }
+
+    /// A time limit stands above what takes some time in any case.
+    fn check_timeout(&mut self, limit: Span, limit_ms: u64, least: &mut MinimumTime) {
+        if limit_ms < least.ms && self.infeasible.iter().all(|it| it.limit != limit) {
+            self.infeasible.push(InfeasibleTimeout {
+                limit,
+                limit_ms,
+                least: least.clone(),
+            });
+        }
+        least.cap(limit, limit_ms);
+    }
+
+    /// What a handler does may be done as well.
+    fn handler(
+        &mut self,
+        body: &PlanSequence,
+        locals: &mut Locals,
+        at: ListingPath<'_>,
+        label: &str,
+    ) -> OutlinePart {
+        let around = std::mem::take(&mut self.summary);
+        let path = at.map(|at| format!("{at}/{label}"));
+        self.muted += 1;
+        let seen = self.seq(body, locals, path.as_deref());
+        self.muted -= 1;
+        let within = std::mem::replace(&mut self.summary, around);
+        if !within.targets.is_empty() || within.unsure {
+            self.summary.or(within);
+        }
+        seen
+    }
+
+    /// The infrastructures among these whose deployments hold a lock.
+    pub(super) fn locks(&self, places: impl Iterator<Item = InfrastructureId>) -> Vec<String> {
+        places
+            .filter(|place| self.is_exclusive(*place))
+            .map(|place| self.walk.display(&Value::Infrastructure(place)))
+            .collect()
+    }
+
+    pub(super) fn is_exclusive(&self, place: InfrastructureId) -> bool {
+        let fields = self.plan.bound.facts.infrastructures.get(place.0 as usize);
+        fields.and_then(|fields| fields.get("exclusive")) != Some(&Value::Bool(false))
+    }
+
+    /// Stages of two strands that lock the same infrastructures take turns. Whether any do.
+    pub(super) fn take_turns(&mut self, some: &[StageLocks], others: &[StageLocks]) -> bool {
+        let mut found = false;
+        for one in some {
+            for other in others {
+                let shared: Vec<_> = one.places.intersection(&other.places).copied().collect();
+                if shared.is_empty() {
+                    continue;
+                }
+                found = true;
+                let listed = !one.path.is_empty() && !other.path.is_empty();
+                if listed && self.turns.len() < MAX_SERIALIZED_PAIRS {
+                    self.turns.push(SerializedStages {
+                        stages: [one.path.clone(), other.path.clone()],
+                        locks: self.locks(shared.into_iter()),
+                    });
+                }
+            }
+        }
+        found
+    }
+
+    /// The path of a node, as the run will name it.
+    pub(super) fn path(&self, at: &str, id: TreeId, locals: &Locals) -> String {
+        let label = self.walk.label(id, locals);
+        match label.is_empty() {
+            true => at.to_string(),
+            false => format!("{at}/{label}"),
+        }
+    }
+
+    /// The path of a cell.
+    pub(super) fn cell_path(&self, at: &str, node: &PlanNode, values: &[Value]) -> String {
+        let values: Vec<String> = values.iter().map(|it| self.walk.display(it)).collect();
+        let label = node.label.as_deref().unwrap_or_default();
+        format!("{at}/{label}{}[{}]", node.twin, values.join(", "))
+    }
+
+    /// A duration in milliseconds, if it is known.
+    pub(super) fn time(&self, expr: &Expr, locals: &Locals) -> Option<u64> {
+        match self.walk.eval(expr, locals) {
+            Ok(Value::Duration(time)) => u64::try_from(time).ok(),
+            _ => None,
+        }
+    }
+
+    /// A number that is not negative, if it is known.
+    pub(super) fn count(&self, expr: &Expr, locals: &Locals) -> Option<u64> {
+        match self.walk.eval(expr, locals) {
+            Ok(Value::Int(count)) => u64::try_from(count).ok(),
+            _ => None,
+        }
+    }
+
+    /// The frame in which the strands of a barrier meet, and how many axes are fixed for it.
+    pub(super) fn frame_of(&mut self, barrier: &Name) -> Option<(&mut BarrierFrame, usize)> {
+        let meeting = self.plan.meetings.iter().find(|it| it.name == *barrier)?;
+        let frames = self.frames.iter_mut().rev();
+        let frame = frames.into_iter().find(|it| it.block == meeting.block)?;
+        Some((frame, meeting.fixed_axes))
+    }
+
+    /// A strand passes a barrier a number of times.
+    pub(super) fn pass(&mut self, barrier: BarrierName, times: u32) {
+        let walk = self.walk;
+        let muted = self.muted > 0;
+        let Some((frame, fixed)) = self.frame_of(&barrier.name) else {
+            return;
+        };
+        if muted || !frame.counting {
+            return;
+        }
+        let prefix: Position = frame.position.iter().copied().take(fixed).collect();
+        let met = frame.meets.entry((prefix, barrier)).or_default();
+        met.strands += u64::from(times);
+        if met.who.len() >= MAX_NAMED_STRANDS {
+            return;
+        }
+        let name = match &frame.strand {
+            StrandName::Named(name) => name.clone(),
+            StrandName::Values(values) => {
+                let matrix = walk.tree.get(frame.block).stmt.kind.matrix();
+                let axes = matrix.map_or(&[][..], |matrix| matrix.axes.as_slice());
+                let values = values.iter().enumerate();
+                let shown: Vec<String> = values
+                    .map(|(at, value)| labels::named(&walk, axes.get(at), value))
+                    .collect();
+                met.within = shown.iter().take(fixed).cloned().collect();
+                shown.get(fixed..).unwrap_or_default().join("/")
+            }
+        };
+        if !met.who.contains(&name) {
+            met.who.push(name);
+        }
+    }
+
+    /// Whether strands meet in a block.
+    pub(super) fn is_meeting_place(&self, id: TreeId) -> bool {
+        self.plan.meetings.iter().any(|it| it.block == id)
+    }
+}
+
+/// The item of a handler.
+fn handler(kind: ItemKind, label: &str, seen: OutlinePart, at: ListingPath<'_>) -> Option<Item> {
+    let mut item = Item {
+        kind,
+        label: label.to_string(),
+        order: Some(Order::Serial),
+        items: seen.items,
+        ..Item::default()
+    };
+    item.measured(&seen.measure);
+    at.map(|_| item)
+}
+
+/// The pauses between tries: each is twice as long as the one before, up to the longest.
+fn pauses(times: u64, every: u64, upto: Option<u64>) -> u64 {
+    let Some(upto) = upto else {
+        return every.saturating_mul(times);
+    };
+    let longest = upto.max(every);
+    let mut all: u64 = 0;
+    let mut pause = every;
+    for done in 0..times {
+        if pause >= longest {
+            return all.saturating_add(longest.saturating_mul(times - done));
+        }
+        if pause == 0 {
+            return 0;
+        }
+        all = all.saturating_add(pause);
+        pause = pause.saturating_mul(2);
+    }
+    all
+}
+
+/// Which nodes are the same wherever they stand: nothing that is counted depends on values.
+fn constant(tree: &PlanTree) -> Vec<bool> {
+    let mut constant: Vec<bool> = tree.iter().map(|(_, node)| is_constant(node)).collect();
+    // What is in a node comes after it.
+    for at in (0..constant.len()).rev() {
+        let node = tree.get(TreeId(at as u32));
+        if !constant[at]
+            && let Some(parent) = node.parent
+        {
+            constant[parent.0 as usize] = false;
+        }
+    }
+    constant
+}
+
+/// Which nodes may end the body that they are in before its end: they fail or return, or something
+/// in them does.
+fn leaves(tree: &PlanTree) -> Vec<bool> {
+    let mut leaves: Vec<bool> = tree
+        .iter()
+        .map(|(_, node)| node.stmt.kind.ends_body())
+        .collect();
+    // What is in a node comes after it.
+    for at in (0..leaves.len()).rev() {
+        if leaves[at]
+            && let Some(parent) = tree.get(TreeId(at as u32)).parent
+        {
+            leaves[parent.0 as usize] = true;
+        }
+    }
+    leaves
+}
+
+fn is_constant(node: &PlanNode) -> bool {
+    let modifiers = &node.stmt.modifiers;
+    let retry = modifiers.retry.iter();
+    let retry = retry.flat_map(|it| [Some(&it.times), it.every.as_ref(), it.upto.as_ref()]);
+    let mut values: Vec<&Expr> = retry.flatten().chain(&modifiers.timeout).collect();
+    let simple = match &node.stmt.kind {
+        StmtKind::Matrix(_)
+        | StmtKind::If { .. }
+        | StmtKind::Deploy { .. }
+        | StmtKind::Barrier { .. }
+        | StmtKind::Lock { .. }
+        | StmtKind::Stage { .. } => false,
+        StmtKind::Wait(time) => {
+            values.push(time);
+            true
+        }
+        StmtKind::Verify { during, .. } => {
+            values.push(during);
+            true
+        }
+        StmtKind::Block(_)
+        | StmtKind::Parallel(_)
+        | StmtKind::Step { .. }
+        | StmtKind::Run(_)
+        | StmtKind::Call(_)
+        | StmtKind::Action { .. }
+        | StmtKind::Let(_)
+        | StmtKind::Approve { .. }
+        | StmtKind::Log(_)
+        | StmtKind::Fail(_)
+        | StmtKind::Return(_)
+        | StmtKind::Yield(_)
+        | StmtKind::On { .. }
+        | StmtKind::Verdict(_) => true,
+    };
+    simple && values.iter().all(|it| it.as_const().is_some())
+}

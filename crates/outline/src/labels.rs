@@ -1,0 +1,109 @@
+//! Values, commands and modifiers of a plan as text, in the syntax of the language.
+
+use lockstep_base::value::Value;
+use lockstep_lang::eval::Expr;
+use lockstep_lang::ir::command::TextPart;
+use lockstep_lang::ir::{Axis, FailureHandler, Program};
+use lockstep_plan::PlanNode;
+use lockstep_plan::{Locals, PlanWalk};
+
+/// A value as a person would give it: a list is separated by commas.
+pub(super) fn shown(program: &Program, value: &Value) -> String {
+    match value {
+        Value::List(items) if !items.is_empty() => {
+            let items = items.iter().map(|item| shown(program, item));
+            items.collect::<Vec<_>>().join(", ")
+        }
+        _ => lockstep_plan::display(program, value),
+    }
+}
+
+/// The value of an expression, or its text where only the run knows the value.
+pub(super) fn text(walk: &PlanWalk<'_>, expr: &Expr, locals: &Locals) -> String {
+    match walk.eval(expr, locals) {
+        Ok(value) => shown(&walk.bound.program, &value),
+        Err(_) => walk.bound.program.sources.text(expr.span).to_string(),
+    }
+}
+
+/// A value of an axis. One that is no name says little without the axis' name.
+pub(super) fn named(walk: &PlanWalk<'_>, axis: Option<&Axis>, value: &Value) -> String {
+    let shown = walk.display(value);
+    match (value, axis) {
+        (
+            Value::Int(_)
+            | Value::Float(_)
+            | Value::Bool(_)
+            | Value::Percent(_)
+            | Value::Duration(_),
+            Some(axis),
+        ) => format!("{} {shown}", axis.name),
+        _ => shown,
+    }
+}
+
+/// A text with interpolations; what only the run knows stays as it was written.
+pub(super) fn parts(walk: &PlanWalk<'_>, parts: &[TextPart], locals: &Locals) -> String {
+    let part = |part: &TextPart| match part {
+        TextPart::Text(text) => text.to_string(),
+        TextPart::Value(expr) => match walk.eval(expr, locals) {
+            Ok(value) => shown(&walk.bound.program, &value),
+            Err(_) => format!("${{{}}}", walk.bound.program.sources.text(expr.span)),
+        },
+    };
+    parts.iter().map(part).collect()
+}
+
+/// The modifiers and handlers of a statement.
+pub(super) fn modifiers(walk: &PlanWalk<'_>, node: &PlanNode, locals: &Locals) -> Vec<String> {
+    let modifiers = &node.stmt.modifiers;
+    let mut notes = Vec::new();
+    if modifiers.atomic {
+        notes.push(String::from("atomic"));
+    }
+    let mut say = |word: &str, value: &Option<Expr>| {
+        if let Some(value) = value {
+            notes.push(format!("{word} {}", text(walk, value, locals)));
+        }
+    };
+    say("max", &modifiers.max);
+    say("batches", &modifiers.batches);
+    say("tolerate", &modifiers.tolerate);
+    say("timeout", &modifiers.timeout);
+    if let Some(retry) = &modifiers.retry {
+        let said = |expr: &Expr| text(walk, expr, locals);
+        let every = retry.every.as_ref().map(said);
+        let every = every.map_or(String::new(), |every| format!(" every {every}"));
+        let upto = retry.upto.as_ref().map(said);
+        let upto = upto.map_or(String::new(), |upto| format!("..{upto}"));
+        notes.push(format!("retry {}{every}{upto}", said(&retry.times)));
+    }
+    for (set, word) in [
+        (modifiers.fail_fast, "fail fast"),
+        (modifiers.once, "once"),
+        (node.undo.is_some(), "undo"),
+    ] {
+        if set {
+            notes.push(String::from(word));
+        }
+    }
+    notes.extend(node.stmt.handlers.on_failure.iter().map(on_failure));
+    if node.always.is_some() {
+        notes.push(String::from("always"));
+    }
+    notes
+}
+
+/// `on failure(timeout, verification)`
+fn on_failure(handler: &FailureHandler) -> String {
+    match handler.classes.is_empty() {
+        true => String::from("on failure"),
+        false => format!("on failure({})", classes(handler)),
+    }
+}
+
+/// The classes of failures that a handler takes; empty where it takes all.
+pub(super) fn classes(handler: &FailureHandler) -> String {
+    let classes: Vec<&str> = handler.classes.iter().map(|it| it.as_str()).collect();
+    classes.join(", ")
+}

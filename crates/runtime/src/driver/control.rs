@@ -1,0 +1,122 @@
+//! Control of a run by people and other processes: answers to its questions, cancellation; and
+//! reacquiring the locks of a resumed run.
+
+use tokio::sync::mpsc;
+use tokio::time::Interval;
+
+use super::{AnswerSender, ControlRequest, Driver, TARGET};
+use crate::inbox::{InboxRequestKind, Responder};
+use lockstep_base::source::Name;
+use lockstep_engine::{Answer, EffectId, Event, Question};
+
+impl Driver<'_> {
+    pub(super) fn ask(&mut self, id: EffectId, node: Name, question: Question) {
+        if let Some(desk) = &self.desk {
+            let asked = desk.ask(id, &node, &question);
+            self.note(asked);
+        }
+        let answer = AnswerSender(id, self.sender.clone());
+        let asked = (node.clone(), question.clone());
+        self.questions.insert(id, asked);
+        self.host.ask(&node, &question, answer);
+    }
+
+    pub(super) fn withdraw_question(&mut self, id: EffectId) {
+        if self.questions.remove(&id).is_some()
+            && let Some(desk) = &self.desk
+        {
+            let unasked = desk.withdraw(id);
+            self.note(unasked);
+        }
+        self.host.withdraw(id);
+    }
+
+    /// Applies an answer. Returns whether it is the first.
+    pub(super) fn answer(&mut self, id: EffectId, answer: Answer, person: &Responder) -> bool {
+        let Some((node, question)) = self.questions.remove(&id) else {
+            return false;
+        };
+        if let Some(desk) = &self.desk {
+            let answered = desk.answered(id, &node, &question, &answer, person);
+            self.note(answered);
+        }
+        self.journal_event(Event::Answered { id, answer });
+        true
+    }
+
+    /// Cancels the run.
+    pub(super) fn cancel(&mut self) {
+        tracing::info!(target: TARGET, "is cancelled");
+        self.cancelled = true;
+        self.host.cancelling();
+        self.journal_event(Event::Cancel);
+    }
+
+    /// Handles the requests of other processes.
+    pub(super) fn poll_inbox(&mut self) {
+        let requests = match self.desk.as_mut().map(|desk| desk.requests()) {
+            None => return,
+            Some(Ok(requests)) => requests,
+            Some(Err(error)) => return self.note(Err(error)),
+        };
+        for request in requests {
+            let person = Responder {
+                name: Some(request.who.clone()),
+                comment: request.comment.clone(),
+            };
+            let wanted = match &request.asking {
+                InboxRequestKind::Cancel => "cancel",
+                InboxRequestKind::Answer(..) => "answer",
+            };
+            tracing::debug!(
+                target: TARGET, number = request.number, wanted,
+                "another process asks"
+            );
+            let refused = match &request.asking {
+                InboxRequestKind::Cancel if self.cancelled => Some("it is being cancelled already"),
+                InboxRequestKind::Cancel => {
+                    self.host.on_external_request(&person, None);
+                    self.cancel();
+                    None
+                }
+                InboxRequestKind::Answer(id, answer) if self.questions.contains_key(id) => {
+                    self.host.withdraw(*id);
+                    self.host.on_external_request(&person, Some(answer));
+                    self.answer(*id, answer.clone(), &person);
+                    None
+                }
+                InboxRequestKind::Answer(..) => Some("the question does not matter any more"),
+            };
+            if let Some(desk) = &self.desk {
+                let settled = desk.resolve(&request, refused);
+                self.note(settled);
+            }
+        }
+    }
+
+    /// Waits until the run holds its earlier locks again. Returns whether it does: it may be asked
+    /// to stop instead, before any of its work has been started.
+    pub(super) async fn reacquire_locks(
+        &mut self,
+        control: &mut mpsc::UnboundedReceiver<ControlRequest>,
+        ticks: &mut Interval,
+    ) -> bool {
+        let mut controlled = true;
+        while !self.lease_lost.is_empty() && self.broken.is_none() {
+            tokio::select! {
+                biased;
+                asked = control.recv(), if controlled => match asked {
+                    Some(ControlRequest::Cancel | ControlRequest::Kill) => return false,
+                    None => controlled = false,
+                },
+                _ = ticks.tick() => {
+                    self.host.tick();
+                    self.handle_granted_locks();
+                    // The machine's clock stands still.
+                    self.send_heartbeat(self.offset);
+                }
+            }
+        }
+        self.broken.is_none()
+    }
+}

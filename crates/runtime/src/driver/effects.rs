@@ -1,0 +1,321 @@
+//! Executes the machine's effects: starts and stops commands, sets timers, acquires locks, asks
+//! questions. Must only be called for effects whose events are in the journal.
+
+#![deny(clippy::wildcard_enum_match_arm)]
+
+use std::sync::Mutex;
+
+use tokio::sync::{mpsc, watch};
+use tracing::Instrument as _;
+
+use super::journaling::HeldEffect;
+use super::{
+    ActionCompleter, ControlRequest, Driver, DriverMessage, OutputLines, RunningEffect,
+    StopRequest, TARGET,
+};
+use crate::connection::Connection;
+use crate::http;
+use crate::journal::JournalEntry;
+use crate::process::{CommandResult, SpawnRequest};
+use lockstep_base::source::Name;
+use lockstep_base::value::Value;
+use lockstep_engine::{ActionCall, CommandRequest, Effect, EffectId, EffectOutcome, Event};
+use lockstep_lang::ir::FailureClass;
+
+impl Driver<'_> {
+    pub(super) fn execute_effects(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            self.execute_effect(effect);
+        }
+    }
+
+    fn execute_effect(&mut self, effect: Effect) {
+        let (name, id) = about(&effect);
+        let span = tracing::trace_span!(target: TARGET, "effect", name, id);
+        let _entered = span.enter();
+        tracing::trace!(target: TARGET, "is carried out");
+        match effect {
+            // It has been taken out and emitted.
+            Effect::Tell(_) => {}
+            Effect::Run { id, node, command } => {
+                self.queue.push_back((id, node, command));
+                self.start_queued();
+            }
+            Effect::Act {
+                id,
+                node,
+                action,
+                args,
+                once,
+            } => {
+                let call = ActionCall {
+                    node,
+                    action,
+                    args,
+                    once,
+                };
+                self.begin_call(id, call);
+            }
+            Effect::Stop { id } => self.stop(id),
+            Effect::SetTimer { id, at } => self.set_timer(id, at),
+            Effect::ClearTimer { id } => {
+                if let Some(at) = self.due.remove(&id) {
+                    self.timers.remove(&(at, id));
+                }
+            }
+            Effect::Acquire { id, node, wants } => {
+                let asked = self.locks.acquire(id, &node, wants);
+                self.note(asked);
+                let said =
+                    |event: &Event| matches!(event, Event::Queued { id: it, .. } if *it == id);
+                if !self.handle_granted_locks().contains(&id) && !self.inbox.iter().any(said) {
+                    self.inbox.push_back(Event::queued(id));
+                }
+            }
+            Effect::Release { id, names } => {
+                let released = self.locks.release(id, &names);
+                self.note(released);
+                self.handle_granted_locks();
+            }
+            Effect::Ask { id, node, question } => {
+                self.ask(id, node, question);
+            }
+            Effect::Unask { id } => self.withdraw_question(id),
+        }
+    }
+
+    pub(super) fn set_timer(&mut self, id: EffectId, at: i64) {
+        self.timers.insert((at, id), ());
+        self.due.insert(id, at);
+    }
+
+    /// Queries which locks have been granted, and passes that to the machine.
+    pub(super) fn handle_granted_locks(&mut self) -> Vec<EffectId> {
+        let granted = match self.locks.granted() {
+            Ok(granted) => granted,
+            Err(error) => {
+                self.note(Err(error));
+                Vec::new()
+            }
+        };
+        for id in &granted {
+            // The machine still counts a regained lock as held.
+            if !self.lease_lost.remove(id) {
+                self.inbox.push_back(Event::Acquired { id: *id });
+            }
+        }
+        for (id, queue) in self.locks.moved() {
+            match self.lease_lost.contains(&id) {
+                true => self.host.on_lock_reacquire(&queue),
+                false => self.inbox.push_back(Event::Queued { id, queue }),
+            }
+        }
+        granted
+    }
+
+    fn stop(&mut self, id: EffectId) {
+        let waiting = self.queue.len();
+        self.queue.retain(|(queued, ..)| *queued != id);
+        if self.queue.len() < waiting {
+            let outcome = EffectOutcome::failed(FailureClass::Cancelled, "it had not started");
+            return self.inbox.push_back(Event::Ended { id, outcome });
+        }
+        if let Some(running) = self.running.get(&id) {
+            running.stop.send_replace(Some(StopRequest::Term));
+        }
+    }
+
+    // --- Commands ------------------------------------------------------------------------
+
+    pub(super) fn start_queued(&mut self) {
+        while self.broken.is_none()
+            && self.running.len() < self.settings.max.max(1)
+            && let Some((id, node, command)) = self.queue.pop_front()
+        {
+            let (stop, _) = watch::channel(None);
+            let log = Some(node.clone());
+            self.running.insert(id, RunningEffect { stop, node: log });
+            if command.once && self.writer.is_some() {
+                // After a crash nobody could know whether it had been started.
+                let held = HeldEffect::Command(id, node, command);
+                self.record(JournalEntry::Begun(id), self.now(), Vec::new(), held);
+            } else {
+                self.start(id, node, *command);
+            }
+        }
+    }
+
+    /// Starts a command that has a slot.
+    pub(super) fn start(&mut self, id: EffectId, node: Name, command: CommandRequest) {
+        let Some(running) = self.running.get(&id) else {
+            return;
+        };
+        let stopped = running.stop.subscribe();
+        let (vault, spawner, sender) = (
+            self.vault.clone(),
+            self.platform.spawner.clone(),
+            self.sender.clone(),
+        );
+        let backlog = self.backlog.clone();
+        let connection = command
+            .connect
+            .as_ref()
+            .map_or(Ok(Connection::Local), Connection::from_value);
+        let run = self.settings.run.id.clone();
+        let folder = (self.settings.folder)(command.file);
+        let of = node.clone();
+        let task = async move {
+            let outcome = match connection {
+                Ok(connection) => {
+                    let spawn = SpawnRequest {
+                        invocation: command.invocation,
+                        env: command.env,
+                        folder,
+                        dir: command.dir,
+                        node: node.clone(),
+                        run,
+                        connection,
+                    };
+                    let lines = Mutex::new(OutputLines::new());
+                    let listener = Box::new(|stream, line: &str| {
+                        if let Ok(mut lines) = lines.lock() {
+                            lines.push((stream, line.to_string()));
+                        }
+                    });
+                    let ended = spawner.spawn(spawn, &vault, listener, stopped);
+                    let tell = |lines| {
+                        let node = node.clone();
+                        // The run may be over.
+                        let _ = sender.send(DriverMessage::Output { node, lines });
+                    };
+                    outcome(backlog.hold(ended, &lines, tell).await)
+                }
+                Err(error) => EffectOutcome::failed(FailureClass::Connection, error.to_string()),
+            };
+            let _ = sender.send(DriverMessage::Event(Event::Ended { id, outcome }));
+        };
+        let span = tracing::debug_span!(target: TARGET, "command", id = id.0, node = %of);
+        self.commands.spawn(task.instrument(span));
+    }
+
+    /// Stops every command and waits until they are gone; by force if asked once more.
+    pub(super) async fn stop_all(
+        &mut self,
+        how: StopRequest,
+        control: &mut mpsc::UnboundedReceiver<ControlRequest>,
+    ) {
+        self.queue.clear();
+        self.backlog.open();
+        let stop = |running: &RunningEffect| running.stop.send_replace(Some(how));
+        self.running.values().for_each(|running| {
+            stop(running);
+        });
+        let mut asked = true;
+        while !self.commands.is_empty() {
+            tokio::select! {
+                _ = self.commands.join_next() => {}
+                more = control.recv(), if asked => {
+                    asked = more.is_some();
+                    for running in self.running.values().filter(|_| more.is_some()) {
+                        running.stop.send_replace(Some(StopRequest::Kill));
+                    }
+                }
+            }
+        }
+    }
+
+    // --- Actions -------------------------------------------------------------------------
+
+    pub(super) fn begin_call(&mut self, id: EffectId, call: ActionCall) {
+        if call.once && self.writer.is_some() {
+            let held = HeldEffect::Action(id, call);
+            self.record(JournalEntry::Begun(id), self.now(), Vec::new(), held);
+        } else {
+            self.call(id, call);
+        }
+    }
+
+    pub(super) fn call(&mut self, id: EffectId, call: ActionCall) {
+        let done = ActionCompleter(id, self.sender.clone());
+        match http::is_built_in(&call.action) {
+            true => self.request(call.action, call.args, done),
+            false => self.host.act(&call.node, &call.action, call.args, done),
+        }
+    }
+
+    /// Makes a request on a thread of its own. A cancelled one is not waited for.
+    fn request(&mut self, action: Name, args: Vec<Value>, done: ActionCompleter) {
+        let (stop, mut stopped) = watch::channel(None);
+        let (id, vault, client) = (done.0, self.vault.clone(), self.platform.http.clone());
+        self.running.insert(id, RunningEffect { stop, node: None });
+        let span = tracing::debug_span!(target: TARGET, "action", id = id.0, name = %action);
+        let inside = span.clone();
+        let task = async move {
+            let asked = tokio::task::spawn_blocking(move || {
+                inside.in_scope(|| http::request(&*client, &action, &args, &vault))
+            });
+            let outcome = tokio::select! {
+                answered = asked => answered.unwrap_or_else(|_| {
+                    EffectOutcome::failed(FailureClass::Internal, "the request broke off")
+                }),
+                _ = stopped.changed() => EffectOutcome::failed(FailureClass::Cancelled, "it was stopped"),
+            };
+            done.finish(outcome);
+        };
+        self.commands.spawn(task.instrument(span));
+    }
+}
+
+/// An effect's name and id, for the log; its contents may be secret.
+fn about(effect: &Effect) -> (&'static str, Option<u64>) {
+    match effect {
+        Effect::Run { id, .. } => ("run", Some(id.0)),
+        Effect::Act { id, .. } => ("act", Some(id.0)),
+        Effect::Stop { id } => ("stop", Some(id.0)),
+        Effect::SetTimer { id, .. } => ("set-timer", Some(id.0)),
+        Effect::ClearTimer { id } => ("clear-timer", Some(id.0)),
+        Effect::Acquire { id, .. } => ("acquire", Some(id.0)),
+        Effect::Release { id, .. } => ("release", Some(id.0)),
+        Effect::Ask { id, .. } => ("ask", Some(id.0)),
+        Effect::Unask { id } => ("unask", Some(id.0)),
+        Effect::Tell(_) => ("tell", None),
+    }
+}
+
+/// The outcome of a command, as an event for the machine.
+fn outcome(ended: CommandResult) -> EffectOutcome {
+    let value = |stdout: String, stderr: String, code: i64, outputs: Vec<(String, String)>| {
+        let outputs = outputs
+            .into_iter()
+            .map(|(key, value)| (key, Value::string(value)));
+        Value::map([
+            ("stdout", Value::string(stdout)),
+            ("stderr", Value::string(stderr)),
+            ("code", Value::Int(code)),
+            ("outputs", Value::map(outputs)),
+        ])
+    };
+    match ended {
+        CommandResult::Exited {
+            stdout,
+            stderr,
+            code,
+            outputs,
+        } => EffectOutcome::good(value(
+            stdout,
+            stderr,
+            i64::from(code),
+            outputs.into_iter().collect(),
+        )),
+        CommandResult::Failed {
+            class,
+            message,
+            stdout,
+            stderr,
+            code,
+        } => EffectOutcome {
+            value: value(stdout, stderr, i64::from(code.unwrap_or(-1)), Vec::new()),
+            failure: Some((class, message)),
+        },
+    }
+}

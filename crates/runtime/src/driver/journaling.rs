@@ -1,0 +1,351 @@
+//! Write-ahead journaling: the effects of an event are held until the event is in the journal. A
+//! resumed run replays its journal. Invariant: no effect is released before its record is written.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use super::{
+    DriveError, Driver, DriverMessage, Platform, RecordedRun, RunHost, RunPersistence, RunSettings,
+    TARGET,
+};
+use crate::journal::{JournalEntry, JournalRecord};
+use crate::journal_writer::JournalWriter;
+use crate::replay::{replay, replayed_events};
+use crate::secrets::SecretVault;
+use lockstep_base::source::Name;
+use lockstep_engine::run_event::{RunEvent, RunEventKind};
+use lockstep_engine::{
+    ActionCall, CommandRequest, Effect, EffectId, EffectOutcome, Event, Machine, PendingEffects,
+};
+use lockstep_lang::ir::FailureClass;
+use lockstep_plan::Plan;
+use lockstep_verify::conformance::ConformanceCheck;
+
+/// With so many commands running, a record may wait a moment for others (group commit): the machine
+/// has enough to do.
+const GROUP_COMMIT_MIN_RUNNING: usize = 4;
+const GROUP_COMMIT_DELAY: Duration = Duration::from_millis(1);
+
+/// The maximum wait while more commands are queued than can run: none of them depends on the
+/// record.
+const QUEUED_GROUP_COMMIT_DELAY: Duration = Duration::from_millis(20);
+
+/// What is held until a record is written.
+pub(super) enum HeldEffect {
+    /// The effects of an event.
+    Effects(Vec<Effect>),
+    /// The start of a command that must not be started twice.
+    Command(EffectId, Name, Box<CommandRequest>),
+    /// The call of an action that must not be called twice.
+    Action(EffectId, ActionCall),
+}
+
+/// An event's name and the id of its effect, for the log; its contents may be secret.
+fn about(event: &Event) -> (&'static str, Option<u64>) {
+    match event {
+        Event::Start => ("start", None),
+        Event::Ended { id, .. } => ("ended", Some(id.0)),
+        Event::Fired { id } => ("fired", Some(id.0)),
+        Event::Queued { id, .. } => ("queued", Some(id.0)),
+        Event::Acquired { id } => ("acquired", Some(id.0)),
+        Event::Answered { id, .. } => ("answered", Some(id.0)),
+        Event::Cancel => ("cancel", None),
+    }
+}
+
+impl<'h> Driver<'h> {
+    pub(super) fn new(
+        plan: Arc<Plan>,
+        vault: Arc<SecretVault>,
+        platform: Platform,
+        settings: RunSettings,
+        keeping: RunPersistence,
+        host: &'h mut dyn RunHost,
+        sender: mpsc::UnboundedSender<DriverMessage>,
+    ) -> Result<Self, DriveError> {
+        let audit = ConformanceCheck::new(plan.clone());
+        let machine = Machine::new(plan, settings.run.clone(), settings.seed);
+        let machine = machine.with_completed_work(keeping.log_folder);
+        let begun = platform.clock.elapsed();
+        let mut driver = Self {
+            machine,
+            vault,
+            settings,
+            host,
+            sender,
+            begun,
+            offset: keeping.past.clock,
+            timers: BTreeMap::new(),
+            due: HashMap::new(),
+            locks: keeping.locks,
+            commands: JoinSet::new(),
+            running: HashMap::new(),
+            queue: VecDeque::new(),
+            backlog: Arc::default(),
+            inbox: VecDeque::new(),
+            writer: None,
+            recorded: 0,
+            written: 0,
+            noted: begun,
+            platform,
+            held: VecDeque::new(),
+            begun_once: HashSet::new(),
+            logs: keeping.logs,
+            desk: keeping.desk,
+            questions: HashMap::new(),
+            lease_lost: HashSet::new(),
+            cancelled: false,
+            broken: None,
+            seq: 0,
+            last_recorded_at: jiff::Timestamp::MIN,
+            audit,
+        };
+        if keeping.past.records.is_empty() {
+            driver.inbox.push_back(Event::Start);
+        } else {
+            driver.replay_journal(keeping.past)?;
+        }
+        if let Some(journal) = keeping.journal {
+            let sender = driver.sender.clone();
+            let tell = move |written| {
+                // The run may be over.
+                let _ = sender.send(DriverMessage::Written(written));
+            };
+            let writer = JournalWriter::start(journal, tell);
+            let writer = writer.map_err(|error| DriveError::NoThread(error.to_string()));
+            driver.writer = Some(writer?);
+        }
+        Ok(driver)
+    }
+
+    // --- What happens now ----------------------------------------------------------------
+
+    /// Queues an event for the machine.
+    pub(super) fn journal_event(&mut self, event: Event) {
+        self.inbox.push_back(event);
+        self.work();
+    }
+
+    /// Starts the outstanding work of a resumed run.
+    pub(super) fn apply_journaled(&mut self) {
+        // The machine's clock stood still while the run waited for its locks.
+        self.begun = self.elapsed();
+        for held in std::mem::take(&mut self.held) {
+            self.release_effects(held);
+        }
+        self.work();
+        self.start_queued();
+    }
+
+    /// Passes all queued events to the machine, and releases the effects that need not wait.
+    pub(super) fn work(&mut self) {
+        while let Some(event) = self.inbox.pop_front() {
+            let clock = self.now();
+            let (name, id) = about(&event);
+            tracing::trace!(target: TARGET, event = name, id, clock, "the machine takes an event");
+            let recorded = self.writer.as_ref().map(|_| event.clone());
+            let mut effects = self.machine.handle(clock, event);
+            if self.is_machine_broken() {
+                // The event has no effects, so it is not recorded either.
+                return;
+            }
+            match recorded {
+                Some(event) => {
+                    let told = replayed_events(&mut effects);
+                    self.record(
+                        JournalEntry::Event(event),
+                        clock,
+                        told,
+                        HeldEffect::Effects(effects),
+                    );
+                }
+                None => {
+                    let at = self.time();
+                    for what in replayed_events(&mut effects) {
+                        self.publish(what, at);
+                    }
+                    self.execute_effects(effects);
+                }
+            }
+        }
+    }
+
+    /// Appends a record; its effects are held until it is written.
+    pub(super) fn record(
+        &mut self,
+        what: JournalEntry,
+        clock: i64,
+        told: Vec<RunEventKind>,
+        held: HeldEffect,
+    ) {
+        let Some(writer) = &self.writer else { return };
+        self.recorded += 1;
+        self.noted = self.elapsed();
+        let record = JournalRecord {
+            seq: self.recorded,
+            at: self.time(),
+            clock,
+            what,
+            told,
+        };
+        writer.write(record, self.commit_delay());
+        self.held.push_back(held);
+    }
+
+    /// How long a record may wait before it is written.
+    fn commit_delay(&self) -> Duration {
+        if self.running.len() < GROUP_COMMIT_MIN_RUNNING {
+            Duration::ZERO
+        } else if self.queue.len() < self.settings.max {
+            GROUP_COMMIT_DELAY
+        } else {
+            QUEUED_GROUP_COMMIT_DELAY
+        }
+    }
+
+    /// These records are in the journal: releases the effects that were held for them.
+    pub(super) fn release(&mut self, records: Vec<JournalRecord>) {
+        for record in records {
+            self.written = record.seq;
+            for what in record.told {
+                self.publish(what, record.at);
+            }
+            if let Some(held) = self.held.pop_front() {
+                self.release_effects(held);
+            }
+        }
+        self.work();
+    }
+
+    fn release_effects(&mut self, held: HeldEffect) {
+        match held {
+            HeldEffect::Effects(effects) => self.execute_effects(effects),
+            HeldEffect::Command(id, node, command) => self.start(id, node, *command),
+            HeldEffect::Action(id, call) => self.call(id, call),
+        }
+    }
+
+    /// Whether the run has ended and nothing is held any more.
+    pub(super) fn has_ended(&self) -> bool {
+        self.machine.finished().is_some() && self.written == self.recorded
+    }
+
+    /// All commands have been killed. Those that had ended by themselves before are recorded, so
+    /// that they do not run again; killed ones are not recorded and will run again.
+    pub(super) fn record_ends(&mut self, messages: &mut mpsc::UnboundedReceiver<DriverMessage>) {
+        while let Ok(message) = messages.try_recv() {
+            let DriverMessage::Event(Event::Ended { id, outcome }) = message else {
+                continue;
+            };
+            let killed = matches!(outcome.failure, Some((FailureClass::Cancelled, _)));
+            if killed || self.writer.is_none() {
+                continue;
+            }
+            let clock = self.now();
+            let event = Event::Ended { id, outcome };
+            let mut effects = self.machine.handle(clock, event.clone());
+            if self.is_machine_broken() {
+                break;
+            }
+            let told = replayed_events(&mut effects);
+            self.record(
+                JournalEntry::Event(event),
+                clock,
+                told,
+                HeldEffect::Effects(effects),
+            );
+        }
+        self.close();
+    }
+
+    /// The run stops in its present state: flushes what is being written to disk.
+    pub(super) fn close(&mut self) {
+        if let Some(logs) = &mut self.logs {
+            // The run stops anyway.
+            let _ = logs.flush();
+        }
+        if let Some(writer) = &self.writer {
+            writer.note_clock(self.now());
+        }
+        // Waits until everything is written.
+        self.writer = None;
+    }
+
+    // --- What happened before ------------------------------------------------------------
+
+    /// Replays a journal, and starts what is outstanding.
+    fn replay_journal(&mut self, past: RecordedRun) -> Result<(), DriveError> {
+        let mut heard = Vec::new();
+        let hear = |at, what| heard.push((at, what));
+        let replayed = replay(&mut self.machine, past.records, hear)?;
+        // If the journal does not match, none of its events are emitted.
+        for (at, what) in heard {
+            self.seq += 1;
+            if let Some(stray) = self.audit.first_violation(&what) {
+                self.host.on_plan_violation(&stray);
+            }
+            self.host.on_replayed_event(&RunEvent {
+                seq: self.seq,
+                at,
+                what,
+            });
+        }
+        self.offset = self.offset.max(replayed.clock);
+        self.begun_once = replayed.begun;
+        (self.recorded, self.written) = (replayed.seq, replayed.seq);
+        self.begun = self.elapsed();
+        if self.is_machine_broken() {
+            return Ok(());
+        }
+        self.execute_pending(replayed.left)
+    }
+
+    fn execute_pending(&mut self, left: PendingEffects) -> Result<(), DriveError> {
+        let requests: Vec<_> = left.locks.into_iter().collect();
+        self.lease_lost = self.locks.restore(&requests)?.into_iter().collect();
+        let granted = self.handle_granted_locks();
+        for (id, request) in &requests {
+            if !request.granted && !request.queued && !granted.contains(id) {
+                self.inbox.push_back(Event::queued(*id));
+            }
+        }
+        for (id, at) in left.timers {
+            self.set_timer(id, at);
+        }
+        for (id, (node, command)) in left.commands {
+            match self.restart_effect(id, command.once, left.stopped.contains(&id)) {
+                Some(outcome) => self.inbox.push_back(Event::Ended { id, outcome }),
+                None => self.queue.push_back((id, node, command)),
+            }
+        }
+        let mut again = Vec::new();
+        for (id, call) in left.actions {
+            match self.restart_effect(id, call.once, left.stopped.contains(&id)) {
+                Some(outcome) => self.inbox.push_back(Event::Ended { id, outcome }),
+                None => again.push(call.effect(id)),
+            }
+        }
+        let ask = |(id, (node, question))| Effect::Ask { id, node, question };
+        again.extend(left.questions.into_iter().map(ask));
+        self.held.push_back(HeldEffect::Effects(again));
+        Ok(())
+    }
+
+    /// The outcome of something that was in flight when the run stopped; nothing if it is to be
+    /// started again.
+    fn restart_effect(&self, id: EffectId, once: bool, stopped: bool) -> Option<EffectOutcome> {
+        if stopped {
+            let message = "it was being stopped when the run was interrupted";
+            return Some(EffectOutcome::failed(FailureClass::Cancelled, message));
+        }
+        if once && self.begun_once.contains(&id) {
+            let message = "it was running when the run was interrupted, and may run only once";
+            return Some(EffectOutcome::failed(FailureClass::Interrupted, message));
+        }
+        None
+    }
+}

@@ -1,0 +1,151 @@
+//! Incremental parsing: parses a text that has changed a little since it was last parsed, and
+//! reuses the unchanged pieces. Invariant: the result equals that of [`parse`](super::parse).
+
+use super::ast::File;
+use super::lower::DeclarationPiece;
+use super::span_shift::SpanShift;
+use super::{Parse, read_file, sorted, whole};
+use lockstep_base::source::{FileId, Span};
+
+/// What is known of a text that has been parsed: where its pieces are.
+#[derive(Debug, Clone, Default)]
+pub struct PreviousParse {
+    text: String,
+    pieces: Vec<ReparsePiece>,
+}
+
+/// A piece: its bytes, whether it had no errors, and how many declarations it has.
+#[derive(Debug, Clone, Copy)]
+struct ReparsePiece {
+    range: (usize, usize),
+    clean: bool,
+    items: usize,
+}
+
+/// Parses a file like [`parse`](super::parse). `before` is the knowledge and the tree of the file
+/// when it was last parsed.
+pub fn reparse(
+    file: FileId,
+    text: &str,
+    before: Option<(PreviousParse, File)>,
+) -> (Parse, PreviousParse) {
+    let body = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let offset = text.len() - body.len();
+    // A byte order mark moves everything; it rarely appears or disappears.
+    let before = before.filter(|(known, _)| offset == 0 && !known.text.starts_with('\u{feff}'));
+    let pieces = before.map(|(known, tree)| known.pieces(tree, body));
+    let read = read_file(file, body, offset, pieces.unwrap_or_default());
+    let parts = read.tree.iter().map(|piece| ReparsePiece {
+        range: piece.range,
+        clean: piece.clean,
+        items: piece.items.len(),
+    });
+    let known = PreviousParse {
+        pieces: parts.collect(),
+        text: text.to_owned(),
+    };
+    let parse = Parse {
+        file: whole(read.tree, Span::new(file, 0, text.len())),
+        comments: read.comments,
+        diagnostics: sorted(read.diagnostics),
+    };
+    (parse, known)
+}
+
+impl PreviousParse {
+    /// The pieces that a new text still has, at their positions in it.
+    fn pieces(self, tree: File, new: &str) -> Vec<DeclarationPiece> {
+        let (old, fresh) = (self.text.as_bytes(), new.as_bytes());
+        let before = old.iter().zip(fresh).take_while(|(a, b)| a == b).count();
+        let rest = old.len().min(fresh.len()) - before;
+        let pairs = old.iter().rev().zip(fresh.iter().rev());
+        let same = pairs.take(rest).take_while(|(a, b)| a == b).count();
+        let after = old.len() - same;
+        let by = fresh.len() as i64 - old.len() as i64;
+        let mut items = tree.items.into_iter();
+        let mut found = Vec::new();
+        for part in self.pieces {
+            let mut own: Vec<_> = items.by_ref().take(part.items).collect();
+            let (from, to) = part.range;
+            // A change directly behind a piece may belong to it.
+            let range = if to < before {
+                (from, to)
+            } else if from >= after && from > before {
+                own.shift_spans(by);
+                let moved = |at: usize| usize::try_from(at as i64 + by).unwrap_or(0);
+                (moved(from), moved(to))
+            } else {
+                continue;
+            };
+            if part.clean {
+                found.push(DeclarationPiece {
+                    range,
+                    clean: true,
+                    items: own,
+                });
+            }
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parse;
+
+    /// Changes a text at random and compares the result with parsing it from scratch.
+    #[test]
+    fn reading_again_gives_what_reading_gives() {
+        let one = include_str!("tests/samples/everything.deploy");
+        let mut text = one.repeat(4);
+        let mut seed = 0x2545_f491_4f6c_dd1d_u64;
+        let mut below = |limit: usize| {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            (seed % limit.max(1) as u64) as usize
+        };
+        let pieces = [
+            "x",
+            "\n",
+            "{",
+            "}",
+            "\"",
+            "#",
+            "é",
+            "service s: k { }\n",
+            "",
+            "",
+            "",
+        ];
+        let (first, mut known) = reparse(FileId(0), &text, None);
+        let mut tree = first.file;
+        for round in 0..60 {
+            let boundaries: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
+            let from = boundaries[below(boundaries.len())];
+            let to = boundaries[below(boundaries.len())].clamp(from, from + 8);
+            let to = (to..=text.len())
+                .find(|at| text.is_char_boundary(*at))
+                .unwrap_or(from);
+            text.replace_range(from..to, pieces[below(pieces.len())]);
+            if round % 15 == 14 {
+                // Back to a valid text.
+                text = one.repeat(4);
+            }
+            let (again, now) = reparse(FileId(0), &text, Some((known, tree)));
+            let fresh = parse(FileId(0), &text);
+            for (a, b) in again.file.items.iter().zip(&fresh.file.items) {
+                assert_eq!(a, b, "round {round}");
+            }
+            assert_eq!(
+                again.file.items.len(),
+                fresh.file.items.len(),
+                "round {round}"
+            );
+            assert_eq!(again.diagnostics, fresh.diagnostics, "round {round}");
+            assert_eq!(again.comments, fresh.comments, "round {round}");
+            (known, tree) = (now, again.file);
+        }
+    }
+}

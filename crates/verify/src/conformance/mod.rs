@@ -1,0 +1,503 @@
+//! Conformance checking (runtime verification): observes the events of a run and checks that it
+//! follows its plan: the states of its nodes, the order and concurrency of its blocks, its
+//! barriers, locks and rollbacks. Must not use the machine that it checks: it goes by the plan and
+//! the reported events alone.
+//!
+//! Each event costs about the same, however long the run is. Not checked is what cannot be known:
+//! what handlers and rollbacks do inside, loops over values that only the run knew, and loops of
+//! more than [`MAX_ORDERED_CELLS`] cells, of which only the concurrency is checked.
+
+mod blocks;
+mod hash;
+mod observed_nodes;
+mod open_barriers;
+mod paths;
+mod statement_paths;
+mod table;
+#[cfg(test)]
+mod tests;
+mod values;
+
+use std::sync::Arc;
+
+use hash::{FastMap, FastSet};
+use lockstep_base::source::Name;
+use lockstep_engine::run_event::{NodeKind, RunEvent, RunEventKind, Status, WaitReason};
+use lockstep_plan::Plan;
+use observed_nodes::ObservedNodes;
+use open_barriers::OpenBarriers;
+use table::{NodeId, ObservedPhase};
+
+/// The order of the cells of larger loops is not checked.
+pub const MAX_ORDERED_CELLS: usize = 10_000;
+
+/// The maximum number of violations that are recorded; one is often followed by many.
+const MAX_VIOLATIONS: usize = 20;
+
+/// A violation: something in which a run did not follow its plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// The number of the event, from 1.
+    pub event: u64,
+    /// The node.
+    pub node: Name,
+    /// What it did, in words that go behind its name: `` started before … ``.
+    pub what: String,
+}
+
+impl std::fmt::Display for Violation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "`{}` {}", self.node, self.what)
+    }
+}
+
+/// What an audit that found no violations has checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ConformanceReport {
+    /// How many events there were.
+    pub events: u64,
+    /// How many nodes started.
+    pub nodes: u64,
+    /// Whether the run has ended.
+    pub ended: bool,
+}
+
+/// Checks all events of a run against its plan.
+///
+/// # Errors
+///
+/// Everything in which the run did not keep to its plan, in the order of the events; at most 20.
+pub fn check<'e>(
+    plan: &Arc<Plan>,
+    events: impl IntoIterator<Item = &'e RunEvent>,
+) -> Result<ConformanceReport, Vec<Violation>> {
+    let mut audit = ConformanceCheck::new(plan.clone());
+    for event in events {
+        audit.number(event.seq);
+        audit.observe(&event.what);
+    }
+    audit.result()
+}
+
+/// An audit in progress.
+#[derive(Debug)]
+pub struct ConformanceCheck {
+    plan: Arc<Plan>,
+    nodes: ObservedNodes,
+    meetings: OpenBarriers,
+    report: ConformanceReport,
+    violations: Vec<Violation>,
+    last: Option<u64>,
+    begun: bool,
+    /// Who holds each infrastructure, with how many deployments.
+    places: FastMap<Name, (Name, u32)>,
+    /// How many hold each named resource.
+    locks: FastMap<String, u32>,
+    /// The ended deployments that are being rolled back.
+    rolling: FastSet<Name>,
+}
+
+impl ConformanceCheck {
+    /// An audit of a run of this plan, from its beginning.
+    pub fn new(plan: Arc<Plan>) -> Self {
+        Self {
+            nodes: ObservedNodes::new(plan.clone()),
+            meetings: OpenBarriers::new(statement_paths::has_hidden_strands(&plan.tree)),
+            plan,
+            report: ConformanceReport::default(),
+            violations: Vec::new(),
+            last: None,
+            begun: false,
+            places: FastMap::default(),
+            locks: FastMap::default(),
+            rolling: FastSet::default(),
+        }
+    }
+
+    /// An audit of another run of the same plan; the plan need not be analysed again.
+    #[must_use]
+    pub fn for_next_run(&self) -> Self {
+        Self {
+            nodes: self.nodes.for_next_run(),
+            meetings: self.meetings.another(),
+            plan: self.plan.clone(),
+            report: ConformanceReport::default(),
+            violations: Vec::new(),
+            last: None,
+            begun: false,
+            places: FastMap::default(),
+            locks: FastMap::default(),
+            rolling: FastSet::default(),
+        }
+    }
+
+    /// Checks the next event. If it is the first that does not follow the plan, returns the
+    /// violation.
+    pub fn first_violation(&mut self, happened: &RunEventKind) -> Option<Violation> {
+        let kept_so_far = self.violations.is_empty();
+        self.observe(happened);
+        self.violations.first().filter(|_| kept_so_far).cloned()
+    }
+
+    /// Everything that was found.
+    ///
+    /// # Errors
+    ///
+    /// The violations, if there are any.
+    pub fn result(self) -> Result<ConformanceReport, Vec<Violation>> {
+        match self.violations.is_empty() {
+            true => Ok(self.report),
+            false => Err(self.violations),
+        }
+    }
+
+    /// Checks the number of the next event: each is one more than the one before.
+    fn number(&mut self, seq: u64) {
+        let before = self.last.replace(seq);
+        if before.is_some_and(|before| before + 1 != seq) {
+            let what = "is not followed by the next event: one is missing or out of order";
+            let run = self.plan.bound.pipeline().name.clone();
+            self.broken(&run, Err(String::from(what)));
+        }
+    }
+
+    /// Checks the next event. Returns whether it followed the plan.
+    pub fn observe(&mut self, happened: &RunEventKind) -> bool {
+        let before = self.violations.len();
+        self.report.events += 1;
+        if let Some(node) = of(happened)
+            && self.report.ended
+        {
+            self.broken(node, Err("did something after the run had ended".into()));
+        }
+        match happened {
+            RunEventKind::RunStarted { pipeline, .. } => self.run_started(pipeline),
+            RunEventKind::RunFinished { status, .. } => self.run_finished(*status),
+            RunEventKind::NodeStarted { node, kind, .. } => self.started(node, *kind),
+            RunEventKind::NodeWaiting {
+                node,
+                kind,
+                waiting,
+            } => self.waits(node, *kind, waiting),
+            RunEventKind::NodeFinished {
+                node, kind, status, ..
+            } => self.finished(node, *kind, *status),
+            // The output of a command may be reported after its end.
+            RunEventKind::NodeOutput { .. } => {}
+        }
+        self.violations.len() == before
+    }
+
+    fn broken(&mut self, node: &Name, what: Result<(), String>) {
+        if let Err(what) = what
+            && self.violations.len() < MAX_VIOLATIONS
+        {
+            self.violations.push(Violation {
+                event: self.last.unwrap_or(self.report.events),
+                node: node.clone(),
+                what,
+            });
+        }
+    }
+
+    // --- The run -------------------------------------------------------------------------
+
+    fn run_started(&mut self, pipeline: &Name) {
+        if std::mem::replace(&mut self.begun, true) {
+            self.broken(pipeline, Err("began a second time".into()));
+        }
+        if *pipeline != self.plan.bound.pipeline().name {
+            self.broken(pipeline, Err("is not the pipeline of the plan".into()));
+        }
+    }
+
+    fn run_finished(&mut self, status: Status) {
+        let run = self.plan.bound.pipeline().name.clone();
+        if std::mem::replace(&mut self.report.ended, true) {
+            self.broken(&run, Err("ended a second time".into()));
+        }
+        if let Some(live) = self.nodes.any_live() {
+            self.broken(&live, Err("had not ended when the run did".into()));
+        }
+        let good = self.nodes.root_status().is_some_and(Status::is_good);
+        if status == Status::Succeeded && !good {
+            self.broken(&run, Err("did not end well, but the run did".into()));
+        }
+    }
+
+    // --- Nodes ---------------------------------------------------------------------------
+
+    fn started(&mut self, node: &Name, kind: NodeKind) {
+        self.report.nodes += 1;
+        let known = self.nodes.find(node);
+        let (id, begun) = self.nodes.begin(known, node, kind, ObservedPhase::Running);
+        self.broken(node, begun);
+        self.around_is_held(id);
+        match kind {
+            NodeKind::Barrier => {
+                let nodes = &self.nodes;
+                let key = id.and_then(|id| Some((id, nodes.meeting(id)?)));
+                let met = self.meetings.opened(key, known.is_some());
+                self.broken(node, met);
+            }
+            NodeKind::Undo => self.undoes(node),
+            NodeKind::Pipeline
+            | NodeKind::Stage
+            | NodeKind::Serial
+            | NodeKind::Parallel
+            | NodeKind::Cell
+            | NodeKind::Deploy
+            | NodeKind::Step
+            | NodeKind::Run
+            | NodeKind::Workflow
+            | NodeKind::Action
+            | NodeKind::Lock
+            | NodeKind::Approve
+            | NodeKind::Wait
+            | NodeKind::Verify
+            | NodeKind::Log => {}
+        }
+    }
+
+    fn waits(&mut self, node: &Name, kind: NodeKind, waiting: &WaitReason) {
+        let phase = match waiting {
+            WaitReason::Lock { .. } => ObservedPhase::Queued,
+            WaitReason::Barrier { .. }
+            | WaitReason::Retry { .. }
+            | WaitReason::Time { .. }
+            | WaitReason::Approval { .. } => ObservedPhase::Waiting,
+        };
+        let known = self.nodes.find(node);
+        let (id, begun) = self.nodes.begin(known, node, kind, phase);
+        self.broken(node, begun);
+        self.around_is_held(id);
+        let Some(id) = id else { return };
+        match waiting {
+            WaitReason::Barrier {
+                arrived, expected, ..
+            } => {
+                let key = self.nodes.meeting(id);
+                let met = self.meetings.arrived(id, key, *arrived, *expected);
+                self.broken(node, met);
+            }
+            WaitReason::Retry { .. } => self.gives_back(id, kind),
+            WaitReason::Lock { .. } | WaitReason::Time { .. } | WaitReason::Approval { .. } => {}
+        }
+    }
+
+    fn finished(&mut self, node: &Name, kind: NodeKind, status: Status) {
+        let known = self.nodes.find(node);
+        if known.is_none() && self.is_rolled_back_later(node, kind, status) {
+            return;
+        }
+        if status == Status::Skipped {
+            let skipped = self.nodes.skip(known, node);
+            self.meetings.somebody_may_have_left();
+            return self.broken(node, skipped);
+        }
+        if !is_leaf(kind) {
+            self.meetings.somebody_may_have_left();
+        }
+        if let Some(id) = known {
+            if kind == NodeKind::Barrier {
+                let met = self.meetings.passed(id, status);
+                self.broken(node, met);
+            }
+            if kind != NodeKind::Deploy || status != Status::RollingBack {
+                self.gives_back(id, kind);
+            }
+        }
+        let ended = self.nodes.end(known, node, kind, status);
+        self.broken(node, ended);
+    }
+
+    // --- Infrastructures and resources ---------------------------------------------------
+
+    /// What is in a deployment or `lock` begins, so it must hold its locks: only then is that
+    /// certain, as one that fails without having had them is reported as started, too.
+    fn around_is_held(&mut self, id: Option<NodeId>) {
+        match id.and_then(|id| self.nodes.parent_of_body(id)) {
+            Some((parent, NodeKind::Deploy)) => self.deployment_runs(parent),
+            Some((parent, NodeKind::Lock)) if self.nodes.is_plain_lock(parent) => {
+                self.lock_taken(parent);
+            }
+            None
+            | Some((
+                _,
+                NodeKind::Pipeline
+                | NodeKind::Stage
+                | NodeKind::Serial
+                | NodeKind::Parallel
+                | NodeKind::Cell
+                | NodeKind::Step
+                | NodeKind::Run
+                | NodeKind::Workflow
+                | NodeKind::Action
+                | NodeKind::Barrier
+                | NodeKind::Lock
+                | NodeKind::Approve
+                | NodeKind::Wait
+                | NodeKind::Verify
+                | NodeKind::Log
+                | NodeKind::Undo,
+            )) => {}
+        }
+    }
+
+    /// A deployment or `lock` no longer needs the locks that it holds.
+    fn gives_back(&mut self, id: NodeId, kind: NodeKind) {
+        match kind {
+            NodeKind::Deploy => self.deployment_rests(id),
+            NodeKind::Lock if self.nodes.is_plain_lock(id) => self.lock_given_back(id),
+            _ => {}
+        }
+    }
+
+    /// A deployment has its infrastructure: no other stage may have one running there.
+    fn deployment_runs(&mut self, id: NodeId) {
+        if self.nodes.is_holding(id) {
+            return;
+        }
+        let Some((target, holder)) = self.nodes.holds(id) else {
+            return;
+        };
+        self.nodes.note_hold(id, true);
+        let entry = self.places.entry(target.clone());
+        let (of, count) = entry.or_insert_with(|| (holder.clone(), 0));
+        let wrong = *of != holder;
+        *count += 1;
+        if wrong {
+            let what = format!("uses `{target}` while `{of}` holds it");
+            let node = self.nodes.path(id);
+            self.broken(&node, Err(what));
+        }
+    }
+
+    fn deployment_rests(&mut self, id: NodeId) {
+        let Some((target, _)) = self.nodes.holds(id) else {
+            return;
+        };
+        if self.nodes.note_hold(id, false) {
+            self.give_back(&target);
+        }
+    }
+
+    fn give_back(&mut self, target: &Name) {
+        if let Some((_, count)) = self.places.get_mut(target) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.places.remove(target);
+            }
+        }
+    }
+
+    fn lock_taken(&mut self, id: NodeId) {
+        if self.nodes.is_holding(id) {
+            return;
+        }
+        let Some((name, limit)) = self.nodes.lock(id) else {
+            return;
+        };
+        self.nodes.note_hold(id, true);
+        let count = self.locks.entry(name.clone()).or_default();
+        *count += 1;
+        let count = *count;
+        if limit.is_some_and(|limit| count > limit) {
+            let others = count - 1;
+            let what = format!("holds `{name}` together with {others} others");
+            let node = self.nodes.path(id);
+            self.broken(&node, Err(what));
+        }
+    }
+
+    fn lock_given_back(&mut self, id: NodeId) {
+        let Some((name, _)) = self.nodes.lock(id) else {
+            return;
+        };
+        if self.nodes.note_hold(id, false)
+            && let Some(count) = self.locks.get_mut(&name)
+        {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.locks.remove(&name);
+            }
+        }
+    }
+
+    // --- Rollbacks -----------------------------------------------------------------------
+
+    /// Processes an event of a deployment that had ended and is rolled back now. Returns whether it
+    /// is one.
+    fn is_rolled_back_later(&mut self, node: &Name, kind: NodeKind, status: Status) -> bool {
+        if kind != NodeKind::Deploy {
+            return false;
+        }
+        match status {
+            Status::RollingBack => {
+                if !self.rolling.insert(node.clone()) {
+                    self.broken(node, Err("is rolled back twice at once".into()));
+                }
+                if !self.nodes.something_rolls_back(node) {
+                    self.broken(node, Err("rolls back, but nothing around it does".into()));
+                }
+                true
+            }
+            Status::RolledBack | Status::RollbackFailed => {
+                if !self.rolling.remove(node) {
+                    self.broken(
+                        node,
+                        Err("was rolled back without having begun to be".into()),
+                    );
+                }
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Something is undone: a block around it must be rolling back.
+    fn undoes(&mut self, node: &Name) {
+        let step = node.strip_suffix("/undo").unwrap_or(node);
+        if !self.nodes.something_rolls_back(step) {
+            self.broken(
+                node,
+                Err("started, but nothing around it rolls back".into()),
+            );
+        }
+    }
+}
+
+/// The node that an event is about.
+fn of(happened: &RunEventKind) -> Option<&Name> {
+    match happened {
+        RunEventKind::NodeStarted { node, .. }
+        | RunEventKind::NodeWaiting { node, .. }
+        | RunEventKind::NodeFinished { node, .. } => Some(node),
+        RunEventKind::RunStarted { .. }
+        | RunEventKind::NodeOutput { .. }
+        | RunEventKind::RunFinished { .. } => None,
+    }
+}
+
+/// Whether nothing can be in a node, so that its end prevents no strand from reaching a barrier.
+fn is_leaf(kind: NodeKind) -> bool {
+    match kind {
+        NodeKind::Action
+        | NodeKind::Approve
+        | NodeKind::Barrier
+        | NodeKind::Log
+        | NodeKind::Run
+        | NodeKind::Wait => true,
+        NodeKind::Pipeline
+        | NodeKind::Stage
+        | NodeKind::Serial
+        | NodeKind::Parallel
+        | NodeKind::Cell
+        | NodeKind::Deploy
+        | NodeKind::Step
+        | NodeKind::Workflow
+        | NodeKind::Lock
+        | NodeKind::Verify
+        | NodeKind::Undo => false,
+    }
+}

@@ -1,0 +1,734 @@
+//! Builds the deadlock model by walking the plan: what is known before the run is followed, what is
+//! not known goes both ways.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::ArrivalsAhead;
+use super::DeadlockModel;
+use super::ModelBarrier;
+use super::ModelFork;
+use super::ModelHold;
+use super::ModelLockRequest;
+use super::ModelOp;
+use super::ModelPause;
+use super::ModelStrand;
+use super::ModelTimeout;
+use super::StrandGuard;
+use super::StrandId;
+use lockstep_base::source::Name;
+use lockstep_base::value::{InfrastructureId, Value};
+use lockstep_lang::eval::{Expr, Halt};
+use lockstep_lang::ir::{FailureHandler, HandlerVerdict, StmtKind};
+use lockstep_plan::BarrierScope;
+use lockstep_plan::grid::Position;
+use lockstep_plan::{BarrierName, BodySummary, PlanWalk, body};
+use lockstep_plan::{Locals, Plan};
+use lockstep_plan::{PlanNode, PlanSequence, TreeId};
+
+/// The strands of a plan.
+pub fn flow(plan: &Plan) -> Result<DeadlockModel, Halt> {
+    let mut maker = ModelBuilder {
+        walk: plan.walk(),
+        plan,
+        flow: DeadlockModel::default(),
+        blocks: Vec::new(),
+        holders: Vec::new(),
+        appointments: HashMap::new(),
+        open: Vec::new(),
+        returns: Vec::new(),
+        by_name: HashMap::new(),
+        doomed: false,
+        recovers: false,
+    };
+    let root = plan.tree.root();
+    maker.flow.strands.push(ModelStrand {
+        name: plan.bound.pipeline().name.to_string(),
+        ..ModelStrand::default()
+    });
+    let hold = maker.hold(root, &Locals::default())?;
+    maker.holders.push(hold);
+    let mut part = ModelPart::default();
+    maker.guarded(0, root, &Locals::default(), &mut part)?;
+    part.ops.push(ModelOp::Drop(hold));
+    maker.finish(0, part);
+    Ok(maker.flow)
+}
+
+/// How often meetings are passed, and how many deployments are brought to stages' locks.
+#[derive(Debug, Default, Clone)]
+pub(super) struct BarrierPasses {
+    pub meetings: HashMap<usize, u32>,
+    pub deploys: HashMap<(usize, usize), u32>,
+}
+
+impl BarrierPasses {
+    pub fn add(&mut self, more: Self) {
+        for (meeting, count) in more.meetings {
+            *self.meetings.entry(meeting).or_default() += count;
+        }
+        for (key, count) in more.deploys {
+            *self.deploys.entry(key).or_default() += count;
+        }
+    }
+
+    /// Of two ways the one that does more of each.
+    fn or(&mut self, other: &Self) {
+        for (meeting, count) in &other.meetings {
+            let most = self.meetings.entry(*meeting).or_default();
+            *most = (*count).max(*most);
+        }
+        for (key, count) in &other.deploys {
+            let most = self.deploys.entry(*key).or_default();
+            *most = (*count).max(*most);
+        }
+    }
+}
+
+/// A strand that is being made.
+#[derive(Debug, Default)]
+pub(super) struct ModelPart {
+    pub ops: Vec<ModelOp>,
+    pub guards: Vec<StrandGuard>,
+    pub passes: BarrierPasses,
+}
+
+pub(super) struct ModelBuilder<'a> {
+    pub walk: PlanWalk<'a>,
+    pub plan: &'a Plan,
+    pub flow: DeadlockModel,
+    /// The parallel blocks around, with their split and the cell that is being made.
+    pub blocks: Vec<(TreeId, usize, Position)>,
+    holders: Vec<usize>,
+    pub appointments: HashMap<(usize, Position, BarrierName), usize>,
+    /// The locks that are held here, innermost last.
+    open: Vec<usize>,
+    /// The workflows that are being followed: where their `return`s jump from, and how many locks
+    /// were held around the call. Nothing where a strand has been split off since.
+    returns: Vec<Option<(Vec<usize>, usize)>>,
+    by_name: HashMap<Name, usize>,
+    /// Whether a failure takes everything back, so that no new cell starts.
+    pub doomed: bool,
+    /// Whether something around may recover from a failure, within the strand.
+    recovers: bool,
+}
+
+impl ModelBuilder<'_> {
+    pub(super) fn seq(
+        &mut self,
+        strand: StrandId,
+        seq: &PlanSequence,
+        locals: &mut Locals,
+        part: &mut ModelPart,
+    ) -> Result<(), Halt> {
+        for id in seq.iter() {
+            self.guarded(strand, *id, locals, part)?;
+            self.bind(*id, locals);
+        }
+        Ok(())
+    }
+
+    /// Binds what the statements after it may name.
+    fn bind(&self, id: TreeId, locals: &mut Locals) {
+        if self.plan.tree.get(id).stmt.bind.is_some() {
+            // A mistake in it is reported where it is evaluated for its own sake.
+            let _ = self.walk.summary_of_node(id, locals);
+        }
+    }
+
+    /// A statement with what surrounds it: tries, failure handlers, rollback, `always`.
+    fn guarded(
+        &mut self,
+        strand: StrandId,
+        id: TreeId,
+        locals: &Locals,
+        part: &mut ModelPart,
+    ) -> Result<(), Halt> {
+        let plan = self.plan;
+        let node = plan.tree.get(id);
+        if !(node.has_barrier || node.has_lock) {
+            return self.passing(strand, id, locals, part);
+        }
+        let modifiers = &node.stmt.modifiers;
+        let is_scope = node.stmt.kind.deploys() || modifiers.atomic;
+        let handlers = &node.stmt.handlers;
+        let recovers = modifiers.retry.is_some() || !handlers.on_failure.is_empty();
+        let softens = recovers || modifiers.tolerate.is_some();
+        let doomed = self.doomed;
+        let undoes = (is_scope || node.may_roll_back) && self.undoes(id);
+        let guards = recovers || undoes || node.always.is_some();
+        let around = self.recovers;
+        let start = part.ops.len();
+        self.doomed = is_scope || (doomed && !softens);
+        self.recovers = around || recovers;
+        let made = self.node(strand, id, locals, part);
+        self.doomed = doomed;
+        self.recovers = around;
+        made?;
+        if guards {
+            self.guard(strand, id, locals, start, undoes, part)?;
+        }
+        Ok(())
+    }
+
+    /// What happens when a statement that began at `start` and ends here has failed.
+    fn guard(
+        &mut self,
+        strand: StrandId,
+        id: TreeId,
+        locals: &Locals,
+        start: usize,
+        undoes: bool,
+        part: &mut ModelPart,
+    ) -> Result<(), Halt> {
+        let plan = self.plan;
+        let node = plan.tree.get(id);
+        let end = part.ops.len();
+        self.in_parallel(strand, node.always.as_ref(), locals, part)?;
+        let mut done = vec![part.ops.len()];
+        part.ops.push(ModelOp::Jump(0));
+        let pad = part.ops.len();
+        part.guards.push(StrandGuard {
+            from: start,
+            to: end,
+            pad,
+            end: pad,
+        });
+        let own = part.guards.len() - 1;
+        part.ops.push(ModelOp::Choose(Vec::new(), id));
+        let mut ways = Vec::new();
+        let mut finals = Vec::new();
+        if node.stmt.modifiers.retry.is_some() {
+            ways.push(part.ops.len());
+            part.ops.push(ModelOp::Pause(ModelPause::certain(id)));
+            part.ops.push(ModelOp::Jump(start));
+        }
+        let mut certain = false;
+        for (at, handler) in node.stmt.handlers.on_failure.iter().enumerate() {
+            certain |= handler.classes.is_empty();
+            ways.push(part.ops.len());
+            let from = part.ops.len();
+            let inside = locals.bind_unknown(handler.slot);
+            self.in_parallel(strand, node.on_failure.get(at), &inside, part)?;
+            let to = part.ops.len();
+            part.ops.push(ModelOp::Choose(Vec::new(), id));
+            let mut outcomes = Vec::new();
+            for outcome in outcomes_of(handler) {
+                outcomes.push(part.ops.len());
+                match outcome {
+                    PartExits::Ignored => {
+                        part.ops.push(ModelOp::Leave(ArrivalsAhead::default()));
+                        self.in_parallel(strand, node.always.as_ref(), locals, part)?;
+                        done.push(part.ops.len());
+                        part.ops.push(ModelOp::Jump(0));
+                    }
+                    PartExits::Again => {
+                        part.ops.push(ModelOp::Pause(ModelPause::certain(id)));
+                        part.ops.push(ModelOp::Jump(start));
+                    }
+                    PartExits::Failed => {
+                        finals.push(part.ops.len());
+                        part.ops.push(ModelOp::Jump(0));
+                    }
+                }
+            }
+            part.ops[to] = ModelOp::Choose(outcomes, id);
+            let pad = part.ops.len();
+            part.guards.push(StrandGuard {
+                from,
+                to,
+                pad,
+                end: pad,
+            });
+            finals.push(part.ops.len());
+            part.ops.push(ModelOp::Jump(0));
+        }
+        let last = part.ops.len();
+        if !certain {
+            ways.push(last);
+        }
+        finals
+            .iter()
+            .for_each(|at| part.ops[*at] = ModelOp::Jump(last));
+        if !self.recovers {
+            part.ops.push(ModelOp::Break);
+        }
+        if undoes {
+            self.undo(strand, id, locals, part)?;
+        }
+        self.in_parallel(strand, node.always.as_ref(), locals, part)?;
+        part.ops.push(ModelOp::Fail);
+        part.ops[pad] = ModelOp::Choose(ways, id);
+        let end = part.ops.len();
+        part.guards.iter_mut().skip(own).for_each(|it| it.end = end);
+        done.iter()
+            .for_each(|at| part.ops[*at] = ModelOp::Jump(end));
+        Ok(())
+    }
+
+    /// A body in addition to the statement's own: its barriers are not expected by any meeting.
+    pub(super) fn in_parallel(
+        &mut self,
+        strand: StrandId,
+        body: Option<&PlanSequence>,
+        locals: &Locals,
+        part: &mut ModelPart,
+    ) -> Result<(), Halt> {
+        let Some(body) = body else { return Ok(()) };
+        let counted = part.passes.clone();
+        let made = self.seq(strand, body, &mut locals.clone(), part);
+        part.passes = counted;
+        made
+    }
+
+    pub(super) fn node(
+        &mut self,
+        strand: StrandId,
+        id: TreeId,
+        locals: &Locals,
+        part: &mut ModelPart,
+    ) -> Result<(), Halt> {
+        let plan = self.plan;
+        let node = plan.tree.get(id);
+        match &node.stmt.kind {
+            StmtKind::Barrier { name, key } => {
+                self.barrier(strand, id, name, key.as_ref(), locals, part)
+            }
+            StmtKind::Lock {
+                resource, limit, ..
+            } => {
+                let request = self.request(id, resource, limit.as_ref(), locals)?;
+                part.ops.push(ModelOp::Acquire(request));
+                self.open.push(request);
+                let made = self.seq(strand, body(node), &mut locals.clone(), part);
+                self.open.pop();
+                part.ops.push(ModelOp::Release(request));
+                made
+            }
+            StmtKind::Stage { .. } => {
+                let hold = self.hold(id, locals)?;
+                self.holders.push(hold);
+                let made = self.seq(strand, body(node), &mut locals.clone(), part);
+                self.holders.pop();
+                part.ops.push(ModelOp::Drop(hold));
+                made
+            }
+            StmtKind::Deploy { .. } => self.deploy(strand, id, locals, part),
+            StmtKind::Call(using) => {
+                let mut inside = self.walk.call(using, locals)?;
+                self.workflow(strand, body(node), &mut inside, part)
+            }
+            StmtKind::If {
+                branches,
+                otherwise,
+            } => {
+                let conditions: Vec<&Expr> = branches.iter().map(|(it, _)| it).collect();
+                self.branches(strand, id, &conditions, otherwise.is_some(), locals, part)
+            }
+            StmtKind::Parallel(_) => self.parallel(strand, id, node, locals, part),
+            StmtKind::Matrix(matrix) => self.cells(strand, id, node, matrix, locals, part),
+            StmtKind::Verify { .. } => {
+                self.seq(strand, body(node), &mut locals.clone(), part)?;
+                part.ops.push(ModelOp::Pause(ModelPause {
+                    least_ms: self.least_ms(id, locals),
+                    ..ModelPause::risky(id)
+                }));
+                Ok(())
+            }
+            _ if node.bodies.is_empty() => self.passing(strand, id, locals, part),
+            StmtKind::Block(_)
+            | StmtKind::Step { .. }
+            | StmtKind::Run(_)
+            | StmtKind::Action { .. }
+            | StmtKind::Let(_)
+            | StmtKind::Approve { .. }
+            | StmtKind::Wait(_)
+            | StmtKind::Log(_)
+            | StmtKind::Fail(_)
+            | StmtKind::Return(_)
+            | StmtKind::Yield(_)
+            | StmtKind::On { .. }
+            | StmtKind::Verdict(_) => self.seq(strand, body(node), &mut locals.clone(), part),
+        }
+    }
+
+    /// The body of a workflow; its `return`s end it.
+    fn workflow(
+        &mut self,
+        strand: StrandId,
+        seq: &PlanSequence,
+        locals: &mut Locals,
+        part: &mut ModelPart,
+    ) -> Result<(), Halt> {
+        self.returns.push(Some((Vec::new(), self.open.len())));
+        let made = self.seq(strand, seq, locals, part);
+        let jumps = self.returns.pop().flatten().unwrap_or_default().0;
+        let end = part.ops.len();
+        if !jumps.is_empty() {
+            part.ops.push(ModelOp::Leave(ArrivalsAhead::default()));
+        }
+        jumps
+            .iter()
+            .for_each(|at| part.ops[*at] = ModelOp::Jump(end));
+        made
+    }
+
+    pub(super) fn returns(&mut self, part: &mut ModelPart) {
+        let Some(Some((jumps, held))) = self.returns.last_mut() else {
+            return;
+        };
+        for request in self.open.iter().skip(*held).rev() {
+            part.ops.push(ModelOp::Release(*request));
+        }
+        jumps.push(part.ops.len());
+        part.ops.push(ModelOp::Jump(0));
+    }
+
+    fn barrier(
+        &mut self,
+        strand: StrandId,
+        id: TreeId,
+        name: &Name,
+        key: Option<&Expr>,
+        locals: &Locals,
+        part: &mut ModelPart,
+    ) -> Result<(), Halt> {
+        let key = match key.map(|key| self.walk.eval(key, locals)) {
+            Some(Ok(key)) => Some(self.walk.display(&key)),
+            // It is not expected by any meeting, so no strand is kept waiting.
+            Some(Err(Halt::Unknown)) => return Ok(()),
+            Some(Err(fault)) => return Err(fault),
+            None => None,
+        };
+        let barrier = BarrierName {
+            name: name.clone(),
+            key,
+        };
+        let meetings: &[BarrierScope] = &self.plan.meetings;
+        let Some(meeting) = meetings.iter().find(|meeting| meeting.name == *name) else {
+            return Ok(());
+        };
+        let block = self
+            .blocks
+            .iter()
+            .rev()
+            .find(|(tree, ..)| *tree == meeting.block);
+        let Some((_, fork, position)) = block else {
+            return Ok(());
+        };
+        let prefix: Position = position.iter().copied().take(meeting.fixed_axes).collect();
+        let flow = &mut self.flow;
+        let (fork, key) = (*fork, (*fork, prefix, barrier.clone()));
+        let at = *self.appointments.entry(key).or_insert_with(|| {
+            flow.meetings.push(ModelBarrier {
+                barrier,
+                expected: 0,
+                fork,
+            });
+            flow.meetings.len() - 1
+        });
+        part.ops.push(ModelOp::Arrive(at, id));
+        let limit = &self.plan.tree.get(id).stmt.modifiers.timeout;
+        let limit = limit.as_ref().map(|limit| self.walk.eval(limit, locals));
+        if let Some(Ok(Value::Duration(ms))) = limit {
+            self.flow.limits.push(ModelTimeout {
+                strand,
+                tree: id,
+                meeting: at,
+                ms,
+            });
+        }
+        *part.passes.meetings.entry(at).or_default() += 1;
+        Ok(())
+    }
+
+    fn request(
+        &mut self,
+        id: TreeId,
+        resource: &Expr,
+        limit: Option<&Expr>,
+        locals: &Locals,
+    ) -> Result<usize, Halt> {
+        let name = match self.walk.eval(resource, locals) {
+            Ok(name) => Name::from(self.walk.display(&name)),
+            // A lock whose name only the run knows is a lock of its own.
+            Err(Halt::Unknown) => Name::from(format!("?{}", self.flow.requests.len())),
+            Err(fault) => return Err(fault),
+        };
+        let limit = match limit.map(|limit| self.walk.eval(limit, locals)) {
+            Some(Ok(Value::Int(limit))) => u32::try_from(limit).unwrap_or(1).max(1),
+            Some(Err(fault @ Halt::Fault(_))) => return Err(fault),
+            _ => 1,
+        };
+        let lock = self.resource(&name);
+        self.flow.requests.push(ModelLockRequest {
+            lock,
+            limit,
+            tree: id,
+        });
+        Ok(self.flow.requests.len() - 1)
+    }
+
+    fn resource(&mut self, name: &Name) -> usize {
+        if let Some(found) = self.by_name.get(name) {
+            return *found;
+        }
+        self.flow.resources.push(name.clone());
+        let at = self.flow.resources.len() - 1;
+        self.by_name.insert(name.clone(), at);
+        at
+    }
+
+    /// The locks that a stage, or the pipeline for what is outside stages, will take.
+    fn hold(&mut self, id: TreeId, locals: &Locals) -> Result<usize, Halt> {
+        let node = self.plan.tree.get(id);
+        let is_stage = node.stmt.kind.holds_infrastructures();
+        let walk = PlanWalk {
+            skip_stages: !is_stage,
+            ..self.walk
+        };
+        let mut sum = match node.has_deploy {
+            true => walk.summary(body(node), locals)?,
+            false => BodySummary::default(),
+        };
+        walk.add_handlers(node, locals, &mut sum)?;
+        let to_the_end = sum.unsure || self.plan.tree.may_come_back(id);
+        let mut locks = Vec::new();
+        for (target, count) in sum.targets {
+            if self.plan.bound.facts.is_exclusive(target) {
+                let resource = self.resource(&self.lock_name(target));
+                locks.push((resource, (!to_the_end).then_some(count)));
+            }
+        }
+        self.flow.holds.push(ModelHold { locks, tree: id });
+        Ok(self.flow.holds.len() - 1)
+    }
+
+    pub(super) fn lock_name(&self, target: InfrastructureId) -> Name {
+        let name = self.walk.display(&Value::Infrastructure(target));
+        Name::from(format!("infrastructure {name}"))
+    }
+
+    fn deploy(
+        &mut self,
+        strand: StrandId,
+        id: TreeId,
+        locals: &Locals,
+        part: &mut ModelPart,
+    ) -> Result<(), Halt> {
+        let mut found = match self.walk.deployment(id, locals) {
+            Ok(found) => found,
+            Err(Halt::Unknown) => {
+                part.ops.push(ModelOp::Pause(ModelPause::risky(id)));
+                return Ok(());
+            }
+            Err(fault) => return Err(fault),
+        };
+        let hold = self.holder();
+        let exclusive = self.plan.bound.facts.is_exclusive(found.target);
+        if exclusive {
+            part.ops.push(ModelOp::Enter(hold, id));
+        }
+        self.workflow(strand, &found.body, &mut found.locals, part)?;
+        if exclusive {
+            let lock = self.resource(&self.lock_name(found.target));
+            self.exit(hold, lock, 1, part);
+        }
+        Ok(())
+    }
+
+    pub(super) fn holder(&self) -> usize {
+        self.holders.last().copied().unwrap_or(0)
+    }
+
+    pub(super) fn exit(&mut self, hold: usize, lock: usize, count: u32, part: &mut ModelPart) {
+        part.ops.push(ModelOp::Exit(hold, lock, count));
+        *part.passes.deploys.entry((hold, lock)).or_default() += count;
+    }
+
+    /// The lock of an infrastructure.
+    pub(super) fn lock_of(&mut self, target: InfrastructureId) -> usize {
+        self.resource(&self.lock_name(target))
+    }
+
+    /// The branch that is taken, or a choice among those that may be.
+    fn branches(
+        &mut self,
+        strand: StrandId,
+        id: TreeId,
+        conditions: &[&Expr],
+        otherwise: bool,
+        locals: &Locals,
+        part: &mut ModelPart,
+    ) -> Result<(), Halt> {
+        let node = self.plan.tree.get(id);
+        let possible = self.possible(node, conditions, otherwise, locals)?;
+        if let [only] = possible.as_slice() {
+            return self.seq(strand, only, &mut locals.clone(), part);
+        }
+        let choice = part.ops.len();
+        part.ops.push(ModelOp::Choose(Vec::new(), id));
+        let mut starts = Vec::new();
+        let mut jumps = Vec::new();
+        let before = std::mem::take(&mut part.passes);
+        let mut most = BarrierPasses::default();
+        for branch in possible {
+            starts.push(part.ops.len());
+            part.ops.push(ModelOp::Leave(ArrivalsAhead::default()));
+            self.seq(strand, &branch, &mut locals.clone(), part)?;
+            most.or(&std::mem::take(&mut part.passes));
+            jumps.push(part.ops.len());
+            part.ops.push(ModelOp::Jump(0));
+        }
+        part.passes = before;
+        part.passes.add(most);
+        let end = part.ops.len();
+        jumps
+            .iter()
+            .for_each(|at| part.ops[*at] = ModelOp::Jump(end));
+        part.ops[choice] = ModelOp::Choose(starts, id);
+        Ok(())
+    }
+
+    /// The branches of an `if` that may be taken, one of them empty where it may do nothing.
+    pub(super) fn possible(
+        &self,
+        node: &PlanNode,
+        conditions: &[&Expr],
+        otherwise: bool,
+        locals: &Locals,
+    ) -> Result<Vec<PlanSequence>, Halt> {
+        let mut possible = Vec::new();
+        let branch = |at: usize| node.bodies.get(at).cloned().unwrap_or_default();
+        for (at, condition) in conditions.iter().enumerate() {
+            match self.walk.eval(condition, locals) {
+                Ok(Value::Bool(false)) => {}
+                Ok(_) => {
+                    possible.push(branch(at));
+                    return Ok(possible);
+                }
+                Err(Halt::Unknown) => possible.push(branch(at)),
+                Err(fault) => return Err(fault),
+            }
+        }
+        possible.push(match otherwise {
+            true => branch(conditions.len()),
+            false => PlanSequence::default(),
+        });
+        Ok(possible)
+    }
+
+    /// Follows a strand that splits off: it has its own failures, locks and returns.
+    pub(super) fn apart<T>(&mut self, made: impl FnOnce(&mut Self) -> T) -> T {
+        let recovers = std::mem::replace(&mut self.recovers, false);
+        let open = std::mem::take(&mut self.open);
+        self.returns.push(None);
+        let result = made(self);
+        self.returns.pop();
+        (self.recovers, self.open) = (recovers, open);
+        result
+    }
+
+    /// A strand is made.
+    pub(super) fn finish(&mut self, id: StrandId, part: ModelPart) {
+        let ModelPart {
+            mut ops,
+            guards,
+            passes,
+        } = part;
+        set_arrivals_ahead(&self.flow, &mut ops);
+        let strand = &mut self.flow.strands[id];
+        (strand.ops, strand.guards) = (ops, guards);
+        strand.owes = passes.meetings.into_iter().collect();
+        strand.owes.sort_unstable();
+        strand.deploys = passes.deploys.into_iter().collect();
+        strand.deploys.sort_unstable();
+    }
+
+    /// The strands of a block are made: its own meetings know how many arrivals they wait for.
+    pub(super) fn join(&mut self, at: usize, fork: ModelFork, passes: &mut BarrierPasses) {
+        self.flow.forks[at] = fork;
+        let own = passes.meetings.extract_if(|meeting, _| {
+            let appointment = self.flow.meetings.get(*meeting);
+            appointment.is_some_and(|it| it.fork == at)
+        });
+        let own: Vec<(usize, u32)> = own.collect();
+        for (meeting, count) in own {
+            self.flow.meetings[meeting].expected = count;
+        }
+    }
+}
+
+/// How a failure handler may end.
+enum PartExits {
+    Ignored,
+    Again,
+    Failed,
+}
+
+fn outcomes_of(handler: &FailureHandler) -> Vec<PartExits> {
+    let last = handler.body.stmts.last();
+    match last.and_then(|stmt| stmt.kind.verdict()) {
+        Some(HandlerVerdict::Ignore) => vec![PartExits::Ignored],
+        Some(HandlerVerdict::Retry(_)) => vec![PartExits::Again, PartExits::Failed],
+        Some(HandlerVerdict::Ask { .. }) => {
+            vec![PartExits::Ignored, PartExits::Again, PartExits::Failed]
+        }
+        Some(HandlerVerdict::Rollback(_) | HandlerVerdict::Abort) | None => vec![PartExits::Failed],
+    }
+}
+
+/// Fills in, where a strand leaves what is not ahead, what is.
+fn set_arrivals_ahead(flow: &DeadlockModel, ops: &mut [ModelOp]) {
+    if !ops.iter().any(|op| matches!(op, ModelOp::Leave(_))) {
+        return;
+    }
+    // Goes backwards: what is ahead of a place is known before the place; a jump backwards is
+    // another try, which passes what has been passed.
+    let mut ahead: Vec<ArrivalsAhead> = vec![ArrivalsAhead::default(); ops.len() + 1];
+    for at in (0..ops.len()).rev() {
+        let mut here = ahead[at + 1].clone();
+        match &mut ops[at] {
+            ModelOp::Arrive(meeting, _) => *here.meetings.entry(*meeting).or_default() += 1,
+            ModelOp::Exit(hold, lock, count) => {
+                *here.deploys.entry((*hold, *lock)).or_default() += *count;
+            }
+            ModelOp::Fork(fork) => {
+                for child in &flow.forks[*fork].children {
+                    let child = &flow.strands[*child];
+                    summarize(&mut here.meetings, &child.owes);
+                    summarize(&mut here.deploys, &child.deploys);
+                }
+            }
+            ModelOp::Jump(to) if *to > at => here = ahead.get(*to).cloned().unwrap_or_default(),
+            ModelOp::Choose(ways, _) => {
+                here = ArrivalsAhead::default();
+                for way in ways.iter().filter_map(|way| ahead.get(*way)) {
+                    most(&mut here.meetings, &way.meetings);
+                    most(&mut here.deploys, &way.deploys);
+                }
+            }
+            ModelOp::Jump(_) | ModelOp::Fail => here = ArrivalsAhead::default(),
+            ModelOp::Leave(kept) => *kept = here.clone(),
+            ModelOp::Pause(_)
+            | ModelOp::Acquire(_)
+            | ModelOp::Release(_)
+            | ModelOp::Enter(..)
+            | ModelOp::Drop(_)
+            | ModelOp::Break => {}
+        }
+        ahead[at] = here;
+    }
+}
+
+fn summarize<K: Ord + Copy>(counts: &mut BTreeMap<K, u32>, more: &[(K, u32)]) {
+    for (key, count) in more {
+        *counts.entry(*key).or_default() += count;
+    }
+}
+
+fn most<K: Ord + Copy>(counts: &mut BTreeMap<K, u32>, others: &BTreeMap<K, u32>) {
+    for (key, count) in others {
+        let most = counts.entry(*key).or_default();
+        *most = (*count).max(*most);
+    }
+}

@@ -1,0 +1,132 @@
+//! The proof that a plan ends: no strand can wait for ever (deadlock freedom). A deadlock is
+//! reported with the locations in the source and the shortest schedule that leads to it.
+//!
+//! Failures are part of the proof. A strand that fails releases its locks and breaks the barriers
+//! that it would have reached, so those that wait there fail in turn and none waits for it; but
+//! locks that are released sooner can be acquired in another order, by failure handlers and retries
+//! too, and that order is considered like any other. Timeouts are not part of it: a standstill that
+//! ends in a timeout is a deadlock. Nor is a run that somebody cancels, or another run that holds
+//! the same locks: it releases them.
+
+#![deny(clippy::wildcard_enum_match_arm)]
+
+mod barrier_timeouts;
+mod explanation;
+mod findings;
+mod lone_barriers;
+
+use crate::deadlock::model::DeadlockModel;
+use crate::deadlock::model::StrandId;
+use crate::deadlock::search::SearchOutcome;
+use crate::deadlock::search::explore;
+use lockstep_base::diagnostic::{Diagnostic, codes};
+use lockstep_base::source::Span;
+use lockstep_lang::eval::Halt;
+use lockstep_plan::Plan;
+use lockstep_plan::{PlanTree, TreeId};
+
+/// Proves that a plan ends; otherwise says why it may not.
+///
+/// # Errors
+///
+/// The mistakes, each with a code of the 8xx family.
+pub fn prove(plan: &Plan) -> Result<(), Vec<Diagnostic>> {
+    let root = plan.tree.get(plan.tree.root());
+    if nothing_waits(plan) {
+        return Ok(());
+    }
+    let flow = match DeadlockModel::of(plan) {
+        Ok(flow) => flow,
+        Err(Halt::Fault(fault)) => return Err(vec![*fault]),
+        Err(Halt::Unknown) => {
+            let what = "what its strands wait for depends on values that only the run knows";
+            return Err(vec![not_proved(root.stmt.span, what)]);
+        }
+    };
+    let teller = DeadlockReporter {
+        flow: &flow,
+        tree: &plan.tree,
+    };
+    let lone = teller.lone_barriers();
+    if !lone.is_empty() {
+        return Err(lone);
+    }
+    match explore(&flow) {
+        SearchOutcome::Ends => {}
+        SearchOutcome::Hangs(hang) => return Err(vec![teller.explain(&hang)]),
+        SearchOutcome::Unknown(Some(hang)) => return Err(vec![teller.tell_perhaps(&hang)]),
+        SearchOutcome::Unknown(None) => {
+            let what = "its strands can take their locks in too many orders to look at";
+            return Err(vec![not_proved(root.stmt.span, what)]);
+        }
+    }
+    let late = teller.barrier_timeouts();
+    if late.is_empty() { Ok(()) } else { Err(late) }
+}
+
+/// Whether no strand of a plan can wait for another: stages take all their locks together and
+/// wait for nothing while they hold them.
+pub fn nothing_waits(plan: &Plan) -> bool {
+    let root = plan.tree.get(plan.tree.root());
+    !root.has_barrier && !root.has_lock && !deploys_in_and_out_of_stages(plan)
+}
+
+/// Whether the pipeline itself holds infrastructures while stages in it need theirs.
+fn deploys_in_and_out_of_stages(plan: &Plan) -> bool {
+    let (mut inside, mut outside) = (false, false);
+    for (id, node) in plan.tree.iter() {
+        if node.stmt.kind.deploys() {
+            let is_stage = |it: TreeId| plan.tree.get(it).stmt.kind.holds_infrastructures();
+            match plan.tree.outwards(id).any(is_stage) {
+                true => inside = true,
+                false => outside = true,
+            }
+        }
+    }
+    inside && outside
+}
+
+const NOT_PROVED: &str = "it could not be proved that this pipeline ends";
+
+fn not_proved(span: Span, why: &str) -> Diagnostic {
+    Diagnostic::error(codes::NOT_PROVED, span, NOT_PROVED)
+        .here(why)
+        .help("take locks in one order everywhere, and pass barriers outside of locks")
+}
+
+/// Puts what was found into words.
+struct DeadlockReporter<'a> {
+    flow: &'a DeadlockModel,
+    tree: &'a PlanTree,
+}
+
+impl DeadlockReporter<'_> {
+    fn span(&self, tree: TreeId) -> Span {
+        self.tree.get(tree).stmt.span
+    }
+
+    fn name(&self, strand: StrandId) -> &str {
+        &self.flow.strands[strand].name
+    }
+
+    fn barrier(&self, meeting: usize) -> String {
+        self.flow.meetings[meeting].barrier.to_string()
+    }
+
+    fn lock(&self, lock: usize) -> String {
+        let name = &self.flow.resources[lock];
+        match name.strip_prefix("infrastructure ") {
+            Some(place) => format!("the lock of {place}"),
+            None => format!("lock \"{name}\""),
+        }
+    }
+}
+
+/// `a`, `b` and `c`, as they are.
+fn and_list(names: &[String]) -> String {
+    match names.split_last() {
+        None => String::new(),
+        Some((last, [])) => last.clone(),
+        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
+    }
+}

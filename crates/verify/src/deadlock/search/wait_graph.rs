@@ -1,0 +1,525 @@
+//! Deadlock freedom by ordering: whether everything that strands may wait for can be ordered, each
+//! thing after all that it may have to wait for (an acyclic wait-for graph). Then nothing can wait
+//! for ever, whichever way strands go, whatever fails and whoever requests first; and no schedule
+//! has to be explored.
+//!
+//! A lock is considered once for each of those who may hold it: what its holder still waits for
+//! must not wait for the lock in turn. The holder's own wait for it is over by then.
+
+use std::collections::HashMap;
+
+use super::contention::enters;
+use crate::deadlock::model::DeadlockModel;
+use crate::deadlock::model::ModelOp;
+use crate::deadlock::model::StrandId;
+
+/// Whether there is such an order.
+pub fn is_ordered(flow: &DeadlockModel, shortage: &[bool]) -> bool {
+    if flow.forks.iter().any(|fork| fork.tangled) {
+        return false;
+    }
+    let mut graph = WaitGraph::new(flow, shortage);
+    graph.strands();
+    graph.forks();
+    graph.locks();
+    graph.has_order() && graph.locks_have_no_cycle()
+}
+
+/// More steps than this are not taken to follow what the holders of locks wait for.
+const MAX_WALK_STEPS: usize = 20_000_000;
+
+/// Who holds or requests a lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LockOwner {
+    Request(usize),
+    Hold(usize),
+}
+
+/// Something that is waited for: its number and, for a lock, who requests it.
+type WaitPoint = (usize, Option<LockOwner>);
+
+/// What comes later, what has to come sooner, and who requests it, if it is a lock.
+struct WaitEdge {
+    later: u32,
+    sooner: u32,
+    asks: Option<LockOwner>,
+}
+
+/// Someone who may hold a lock.
+struct HeldLock {
+    owner: LockOwner,
+    class: usize,
+    /// The last place before it has the lock.
+    before: usize,
+    /// What it waits for before it gives the lock back.
+    waits: Vec<WaitPoint>,
+}
+
+/// What waits for what, by numbers: the places of strands ("it gets there, or never will"), then
+/// meetings, locks, and what is inside splits.
+struct WaitGraph<'a> {
+    flow: &'a DeadlockModel,
+    /// For each lock the number of its class: locks that are taken together are one.
+    class: Vec<Option<usize>>,
+    /// Where each strand's places begin.
+    places: Vec<usize>,
+    meetings: usize,
+    locks: usize,
+    insides: usize,
+    edges: Vec<WaitEdge>,
+    /// Those who may hold locks.
+    held: Vec<HeldLock>,
+    next: usize,
+}
+
+impl<'a> WaitGraph<'a> {
+    fn new(flow: &'a DeadlockModel, shortage: &[bool]) -> Self {
+        let mut next = 0;
+        let places = flow.strands.iter().map(|strand| {
+            let start = next;
+            next += strand.ops.len() + 1;
+            start
+        });
+        let places = places.collect();
+        let meetings = next;
+        let locks = meetings + flow.meetings.len();
+        let insides = locks + flow.resources.len();
+        Self {
+            flow,
+            class: classes(flow, shortage),
+            places,
+            meetings,
+            locks,
+            insides,
+            edges: Vec::new(),
+            held: Vec::new(),
+            next: insides + flow.forks.len(),
+        }
+    }
+
+    fn edge(&mut self, later: usize, sooner: usize) {
+        self.wait(later, (sooner, None));
+    }
+
+    fn wait(&mut self, later: usize, (sooner, asks): WaitPoint) {
+        self.edges.push(WaitEdge {
+            later: later as u32,
+            sooner: sooner as u32,
+            asks,
+        });
+    }
+
+    fn node(&mut self) -> usize {
+        self.next += 1;
+        self.next - 1
+    }
+
+    fn place(&self, strand: StrandId, at: usize) -> usize {
+        self.places[strand] + at
+    }
+
+    fn end(&self, strand: StrandId) -> usize {
+        self.place(strand, self.flow.strands[strand].ops.len())
+    }
+
+    /// What an operation may wait for; of a split, what is inside it.
+    fn resource(&self, op: &ModelOp) -> Option<WaitPoint> {
+        let lock = |lock: usize| self.class[lock].map(|class| self.locks + class);
+        match op {
+            ModelOp::Arrive(meeting, _) => Some((self.meetings + meeting, None)),
+            ModelOp::Acquire(request) => {
+                let owner = LockOwner::Request(*request);
+                Some((lock(self.flow.requests[*request].lock)?, Some(owner)))
+            }
+            ModelOp::Enter(hold, _) => {
+                let mut locks = self.flow.holds[*hold].locks.iter();
+                let class = locks.find_map(|(it, _)| lock(*it))?;
+                Some((class, Some(LockOwner::Hold(*hold))))
+            }
+            ModelOp::Fork(fork) => Some((self.insides + fork, None)),
+            ModelOp::Pause(_)
+            | ModelOp::Release(_)
+            | ModelOp::Exit(..)
+            | ModelOp::Drop(_)
+            | ModelOp::Choose(..)
+            | ModelOp::Jump(_)
+            | ModelOp::Leave(_)
+            | ModelOp::Break
+            | ModelOp::Fail => None,
+        }
+    }
+
+    fn strands(&mut self) {
+        let flow = self.flow;
+        for (strand, it) in flow.strands.iter().enumerate() {
+            for (at, op) in it.ops.iter().enumerate() {
+                let here = self.place(strand, at);
+                match op {
+                    ModelOp::Choose(ways, _) => {
+                        for way in ways.iter().filter(|way| **way > at) {
+                            self.edge(self.places[strand] + way, here);
+                        }
+                        continue;
+                    }
+                    ModelOp::Jump(to) => {
+                        // A jump backwards is another try: it waits for nothing new.
+                        if *to > at {
+                            self.edge(self.places[strand] + to, here);
+                        }
+                        continue;
+                    }
+                    ModelOp::Fail => continue,
+                    ModelOp::Fork(fork) => {
+                        for child in &flow.forks[*fork].children {
+                            self.edge(here + 1, self.end(*child));
+                            self.edge(self.place(*child, 0), here);
+                        }
+                    }
+                    op @ (ModelOp::Pause(_)
+                    | ModelOp::Arrive(..)
+                    | ModelOp::Acquire(_)
+                    | ModelOp::Release(_)
+                    | ModelOp::Enter(..)
+                    | ModelOp::Exit(..)
+                    | ModelOp::Drop(_)
+                    | ModelOp::Leave(_)
+                    | ModelOp::Break) => {
+                        if let Some(wait) = self.resource(op) {
+                            self.wait(here + 1, wait);
+                        }
+                    }
+                }
+                if let ModelOp::Arrive(meeting, _) = op {
+                    self.edge(self.meetings + meeting, here);
+                }
+                self.edge(here + 1, here);
+            }
+            for guard in &it.guards {
+                self.guard(strand, guard);
+            }
+        }
+    }
+
+    /// A strand that fails continues at its guard, and leaves there the meetings that it would have
+    /// reached.
+    fn guard(&mut self, strand: StrandId, guard: &crate::deadlock::model::StrandGuard) {
+        let flow = self.flow;
+        let ops = &flow.strands[strand].ops;
+        let pad = self.place(strand, guard.pad);
+        for at in guard.from..guard.to {
+            self.edge(pad, self.place(strand, at));
+        }
+        let handled = ops.get(guard.pad..guard.end).unwrap_or_default();
+        let waits: Vec<WaitPoint> = handled.iter().filter_map(|op| self.resource(op)).collect();
+        if waits.is_empty() {
+            return;
+        }
+        for op in ops.get(guard.from..guard.to).unwrap_or_default() {
+            let meetings: Vec<usize> = match op {
+                ModelOp::Arrive(meeting, _) => vec![*meeting],
+                ModelOp::Fork(fork) => {
+                    let children = flow.forks[*fork].children.iter();
+                    let owed = children.flat_map(|child| &flow.strands[*child].owes);
+                    owed.map(|(meeting, _)| *meeting).collect()
+                }
+                ModelOp::Pause(_)
+                | ModelOp::Acquire(_)
+                | ModelOp::Release(_)
+                | ModelOp::Enter(..)
+                | ModelOp::Exit(..)
+                | ModelOp::Drop(_)
+                | ModelOp::Choose(..)
+                | ModelOp::Jump(_)
+                | ModelOp::Leave(_)
+                | ModelOp::Break
+                | ModelOp::Fail => Vec::new(),
+            };
+            for meeting in meetings {
+                for wait in &waits {
+                    self.wait(self.meetings + meeting, *wait);
+                }
+            }
+        }
+    }
+
+    /// Who starts after whom, and what is inside each split.
+    fn forks(&mut self) {
+        let flow = self.flow;
+        for (at, fork) in flow.forks.iter().enumerate() {
+            let groups: Vec<usize> = fork.group_sizes.iter().map(|_| self.node()).collect();
+            let mut kept = None;
+            let mut wave = 0;
+            let mut before: Vec<StrandId> = Vec::new();
+            for (place, child) in fork.children.iter().copied().enumerate() {
+                let start = self.place(child, 0);
+                for group in fork.after.get(place).into_iter().flatten() {
+                    self.edge(start, groups[*group]);
+                }
+                for group in fork.groups.get(place).into_iter().flatten() {
+                    self.edge(groups[*group], self.end(child));
+                }
+                // What has to end before the next place is free: all that started before.
+                let next_wave = fork.wave.get(place).is_some_and(|it| *it > wave);
+                let full = fork.max.is_some_and(|max| place >= max);
+                if next_wave || full {
+                    let node = self.node();
+                    kept.into_iter().for_each(|kept| self.edge(node, kept));
+                    for other in std::mem::take(&mut before) {
+                        self.edge(node, self.end(other));
+                    }
+                    kept = Some(node);
+                    wave = fork.wave.get(place).copied().unwrap_or(wave);
+                }
+                before.push(child);
+                kept.into_iter().for_each(|kept| self.edge(start, kept));
+                for op in &flow.strands[child].ops {
+                    if let Some(wait) = self.resource(op) {
+                        self.wait(self.insides + at, wait);
+                    }
+                }
+            }
+        }
+    }
+
+    /// What has to happen before a lock is given back.
+    fn locks(&mut self) {
+        let flow = self.flow;
+        for (number, strand) in flow.strands.iter().enumerate() {
+            for (at, op) in strand.ops.iter().enumerate() {
+                let ModelOp::Acquire(request) = op else {
+                    continue;
+                };
+                let Some(class) = self.class[flow.requests[*request].lock] else {
+                    continue;
+                };
+                let end = strand
+                    .ops
+                    .iter()
+                    .rposition(|op| *op == ModelOp::Release(*request));
+                let end = end.unwrap_or(strand.ops.len());
+                let inside = strand.ops.get(at + 1..end).unwrap_or_default();
+                let waits = inside.iter().filter_map(|op| self.resource(op)).collect();
+                self.held.push(HeldLock {
+                    owner: LockOwner::Request(*request),
+                    class,
+                    before: self.places[number] + at,
+                    waits,
+                });
+            }
+            for (at, op) in strand.ops.iter().enumerate() {
+                if let ModelOp::Drop(hold) = op {
+                    self.hold(*hold, number, strand.ops.get(..at).unwrap_or_default());
+                }
+            }
+        }
+    }
+
+    fn hold(&mut self, hold: usize, strand: StrandId, ops: &[ModelOp]) {
+        let flow = self.flow;
+        let classes = flow.holds[hold]
+            .locks
+            .iter()
+            .map(|(lock, _)| self.class[*lock]);
+        let Some(class) = classes.into_iter().flatten().next() else {
+            return;
+        };
+        let first = ops.iter().position(|op| enters(flow, op, hold));
+        let mut waits = Vec::new();
+        let inside = ops.get(first.unwrap_or(ops.len())..).unwrap_or_default();
+        self.waits_inside(inside, hold, &mut waits);
+        self.held.push(HeldLock {
+            owner: LockOwner::Hold(hold),
+            class,
+            before: self.places[strand] + first.unwrap_or(0),
+            waits,
+        });
+    }
+
+    /// What is waited for while a stage holds its locks; not for those.
+    fn waits_inside(&self, ops: &[ModelOp], hold: usize, waits: &mut Vec<WaitPoint>) {
+        for op in ops {
+            match op {
+                ModelOp::Enter(own, _) if *own == hold => {}
+                ModelOp::Fork(fork) => {
+                    for child in &self.flow.forks[*fork].children {
+                        self.waits_inside(&self.flow.strands[*child].ops, hold, waits);
+                    }
+                }
+                op @ (ModelOp::Pause(_)
+                | ModelOp::Arrive(..)
+                | ModelOp::Acquire(_)
+                | ModelOp::Release(_)
+                | ModelOp::Enter(..)
+                | ModelOp::Exit(..)
+                | ModelOp::Drop(_)
+                | ModelOp::Choose(..)
+                | ModelOp::Jump(_)
+                | ModelOp::Leave(_)
+                | ModelOp::Break
+                | ModelOp::Fail) => waits.extend(self.resource(op)),
+            }
+        }
+    }
+
+    /// Removes what waits for nothing, repeatedly; returns whether nothing is left (then there is
+    /// no cycle).
+    fn has_order(&self) -> bool {
+        let followers = self.table(|edge| edge.sooner);
+        let mut waits = vec![0_u32; self.next];
+        for edge in &self.edges {
+            waits[edge.later as usize] += 1;
+        }
+        let mut open: Vec<usize> = (0..self.next).filter(|at| waits[*at] == 0).collect();
+        let mut taken = 0;
+        while let Some(at) = open.pop() {
+            taken += 1;
+            for edge in followers.of(at) {
+                let later = self.edges[*edge as usize].later as usize;
+                waits[later] -= 1;
+                if waits[later] == 0 {
+                    open.push(later);
+                }
+            }
+        }
+        taken == self.next
+    }
+
+    /// Whether no holder of a lock waits for something that waits for that lock.
+    fn locks_have_no_cycle(&self) -> bool {
+        let sooner = self.table(|edge| edge.later);
+        let mut by_class: HashMap<usize, Vec<usize>> = HashMap::new();
+        for (at, held) in self.held.iter().enumerate() {
+            by_class
+                .entry(self.locks + held.class)
+                .or_default()
+                .push(at);
+        }
+        let mut walk = WaitGraphWalk {
+            graph: self,
+            sooner,
+            by_class,
+            seen: vec![0; self.next],
+            round: 0,
+            steps: 0,
+        };
+        self.held.iter().all(|held| {
+            walk.round += 1;
+            if walk.is_reachable(held) {
+                return true;
+            }
+            // What had to happen before it could have the lock has happened.
+            walk.round += 1;
+            walk.mark_predecessors(held);
+            walk.is_reachable(held)
+        })
+    }
+
+    /// The edges of each number, by one of their ends.
+    fn table(&self, end: impl Fn(&WaitEdge) -> u32) -> OrderTable {
+        let mut starts = vec![0_u32; self.next + 1];
+        for edge in &self.edges {
+            starts[end(edge) as usize + 1] += 1;
+        }
+        for at in 0..self.next {
+            starts[at + 1] += starts[at];
+        }
+        let mut edges = vec![0_u32; self.edges.len()];
+        let mut free = starts.clone();
+        for (at, edge) in self.edges.iter().enumerate() {
+            let slot = &mut free[end(edge) as usize];
+            edges[*slot as usize] = at as u32;
+            *slot += 1;
+        }
+        OrderTable { starts, edges }
+    }
+}
+
+/// A walk from what is held to what that waits for.
+struct WaitGraphWalk<'a> {
+    graph: &'a WaitGraph<'a>,
+    sooner: OrderTable,
+    /// Who may hold the locks of each class, by the number of that.
+    by_class: HashMap<usize, Vec<usize>>,
+    /// In which round each number was last visited.
+    seen: Vec<u32>,
+    round: u32,
+    steps: usize,
+}
+
+impl WaitGraphWalk<'_> {
+    /// Whether what a holder waits for does not wait for its lock.
+    fn is_reachable(&mut self, held: &HeldLock) -> bool {
+        let graph = self.graph;
+        let own = graph.locks + held.class;
+        let mut open = Vec::new();
+        let mut next: Vec<WaitPoint> = held.waits.clone();
+        loop {
+            for (at, asks) in next.drain(..) {
+                self.steps += 1;
+                let again = at == own && asks != Some(held.owner);
+                if again || self.steps > MAX_WALK_STEPS {
+                    return false;
+                }
+                if at != own && std::mem::replace(&mut self.seen[at], self.round) != self.round {
+                    open.push(at);
+                }
+            }
+            let Some(at) = open.pop() else { return true };
+            let edges = self.sooner.of(at).iter();
+            let edges = edges.map(|edge| &graph.edges[*edge as usize]);
+            next.extend(edges.map(|edge| (edge.sooner as usize, edge.asks)));
+            let others = self.by_class.get(&at).into_iter().flatten();
+            next.extend(others.flat_map(|other| graph.held[*other].waits.iter().copied()));
+        }
+    }
+
+    /// Marks the places and meetings that were there before a lock was had.
+    fn mark_predecessors(&mut self, held: &HeldLock) {
+        let graph = self.graph;
+        let mut open = vec![held.before];
+        while let Some(at) = open.pop() {
+            self.steps += 1;
+            let is_lock = (graph.locks..graph.insides).contains(&at);
+            if is_lock || std::mem::replace(&mut self.seen[at], self.round) == self.round {
+                continue;
+            }
+            let edges = self.sooner.of(at).iter();
+            open.extend(edges.map(|edge| graph.edges[*edge as usize].sooner as usize));
+        }
+    }
+}
+
+/// Edges by one of their ends.
+struct OrderTable {
+    starts: Vec<u32>,
+    edges: Vec<u32>,
+}
+
+impl OrderTable {
+    fn of(&self, at: usize) -> &[u32] {
+        let range = self.starts[at] as usize..self.starts[at + 1] as usize;
+        self.edges.get(range).unwrap_or_default()
+    }
+}
+
+/// The classes of the locks that can be in short supply.
+fn classes(flow: &DeadlockModel, shortage: &[bool]) -> Vec<Option<usize>> {
+    let mut class: Vec<Option<usize>> = (0..flow.resources.len())
+        .map(|lock| shortage[lock].then_some(lock))
+        .collect();
+    for hold in &flow.holds {
+        let together: Vec<usize> = hold
+            .locks
+            .iter()
+            .filter_map(|(lock, _)| class[*lock])
+            .collect();
+        if let Some(least) = together.iter().min().copied() {
+            let merged: HashMap<usize, usize> =
+                together.into_iter().map(|it| (it, least)).collect();
+            for own in class.iter_mut().flatten() {
+                *own = merged.get(own).copied().unwrap_or(*own);
+            }
+        }
+    }
+    class
+}

@@ -1,0 +1,265 @@
+//! What-if analysis of a failure: which deployments roll back, continue or never start, and how
+//! each infrastructure ends. The machine that will handle the failure is simulated in virtual time
+//! with several timings.
+
+#![deny(clippy::wildcard_enum_match_arm)]
+
+mod outcomes;
+mod simulation;
+
+use serde::Serialize;
+
+use lockstep_base::source::Name;
+use lockstep_engine::Answer;
+use lockstep_engine::path_pattern::{PathPattern, segments};
+use lockstep_engine::run_event::{Failure, NodeKind, Status};
+use lockstep_lang::ir::FailureClass;
+use lockstep_plan::Plan;
+pub use outcomes::{
+    DeploymentOutcome, FailurePoint, FinalState, InfrastructureOutcome, StageOutcome, WhatIfOutcome,
+};
+use simulation::{FailureScript, SimulatedRun, SimulationTiming};
+
+/// The version of this form. Within a version fields are added, never changed or taken away.
+pub const VERSION: u32 = 1;
+
+/// The maximum number of simulated commands, actions and questions before the timings, and then the
+/// cases, become fewer.
+const MAX_SIMULATED_EFFECTS: usize = 3_000_000;
+
+/// A what-if question.
+#[derive(Debug, Clone)]
+pub struct WhatIfRequest {
+    /// The path of what fails, or a pattern of paths; each deployment where there is none.
+    pub path: Option<String>,
+    /// The class of the failure of commands and actions. A refused approval is always `approval`.
+    pub class: FailureClass,
+    /// What a person is assumed to choose where a failure handler asks.
+    pub choice: Answer,
+}
+
+impl Default for WhatIfRequest {
+    fn default() -> Self {
+        Self {
+            path: None,
+            class: FailureClass::Exit,
+            choice: Answer::Rollback,
+        }
+    }
+}
+
+/// What failures would lead to. As JSON it is the stable form of `lockstep plan --if-fails` and
+/// `--blast`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct WhatIfReport {
+    /// [`VERSION`].
+    pub version: u32,
+    /// The pipeline.
+    pub pipeline: Name,
+    /// The class of the failures.
+    pub class: FailureClass,
+    /// One for each thing that may fail.
+    pub cases: Vec<WhatIfCase>,
+    /// How many more there are, which would take too long to play.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub unlisted: usize,
+    /// What a person was assumed to choose, if a failure handler asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chosen: Option<&'static str>,
+}
+
+/// The consequences if this fails permanently, that is in every attempt.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct WhatIfCase {
+    /// The path of what fails.
+    pub fails: Name,
+    /// What it is.
+    pub kind: NodeKind,
+    /// The service, if it is a deployment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<Name>,
+    /// The infrastructure, if it is a deployment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<Name>,
+    /// What follows; several where it depends on the place at which it fails. None where nothing
+    /// in it can fail.
+    pub outcomes: Vec<WhatIfOutcome>,
+}
+
+/// Why nothing can be foreseen.
+#[derive(Debug, Clone, PartialEq)]
+pub enum WhatIfError {
+    /// The pipeline fails even if no command does: with commands that print nothing.
+    FailsAnyway(Failure),
+    /// Nothing that runs has such a path; these have.
+    NoSuchPath(Vec<Name>),
+    /// Nothing is deployed.
+    NoDeployments,
+}
+
+/// Simulates what is asked.
+///
+/// # Errors
+///
+/// [`WhatIfError`] where the pipeline fails by itself, or nothing is there that could fail so.
+pub fn what_if(plan: Plan, ask: &WhatIfRequest) -> Result<WhatIfReport, WhatIfError> {
+    let pipeline = plan.bound.pipeline().name.clone();
+    let player = FailureScript::new(plan, ask.clone());
+    let good = player.play(None, SimulationTiming::Even);
+    if good.status != Some(Status::Succeeded) {
+        return Err(WhatIfError::FailsAnyway(good.failure_cause(&pipeline)));
+    }
+    let failing = match &ask.path {
+        Some(path) => named(&good, path)?,
+        None => deployments(&good)?,
+    };
+    let paces = paces(&good, &failing);
+    let (mut cases, mut work, mut unlisted) = (Vec::new(), 0, 0);
+    let mut chosen = false;
+    for node in &failing {
+        let places = places(&good, node);
+        work += places.len() * paces.len() * good.efforts();
+        if work > MAX_SIMULATED_EFFECTS && !cases.is_empty() {
+            unlisted += 1;
+            continue;
+        }
+        let mut outcomes: Vec<WhatIfOutcome> = Vec::new();
+        for place in places {
+            let played = player.at_every_pace(node, place, &good, &paces);
+            chosen |= played.iter().any(|played| played.asked);
+            let outcome = outcomes::outcome(&good, &played, node, place);
+            match outcomes.iter_mut().find(|other| other.is_like(&outcome)) {
+                Some(other) => other.at.extend(outcome.at),
+                None => outcomes.push(outcome),
+            }
+        }
+        let deployed = good.deployments.get(node);
+        cases.push(WhatIfCase {
+            fails: node.clone(),
+            kind: good.kind(node),
+            service: deployed.map(|deployed| deployed.service.clone()),
+            target: deployed.map(|deployed| deployed.target.clone()),
+            outcomes,
+        });
+    }
+    Ok(WhatIfReport {
+        version: VERSION,
+        pipeline,
+        class: ask.class,
+        cases,
+        unlisted,
+        chosen: chosen.then(|| word(&ask.choice)),
+    })
+}
+
+fn word(choice: &Answer) -> &'static str {
+    match choice {
+        Answer::Yes => "yes",
+        Answer::No(_) => "no",
+        Answer::Retry => "retry",
+        Answer::Ignore => "ignore",
+        Answer::Rollback => "rollback",
+        Answer::Abort => "abort",
+    }
+}
+
+/// Every deployment, in the order of the plan.
+fn deployments(good: &SimulatedRun) -> Result<Vec<Name>, WhatIfError> {
+    let all: Vec<Name> = good.deployments.keys().cloned().collect();
+    if all.is_empty() {
+        return Err(WhatIfError::NoDeployments);
+    }
+    Ok(all)
+}
+
+/// The nodes that a path or pattern matches, but none inside another. A path may leave out
+/// its beginning.
+fn named(good: &SimulatedRun, path: &str) -> Result<Vec<Name>, WhatIfError> {
+    let of = |pattern: &str| -> Vec<Name> {
+        let pattern = PathPattern::new(pattern);
+        let mut found: Vec<Name> = Vec::new();
+        for node in good.nodes.keys().filter(|node| pattern.matches(node)) {
+            if !found.iter().any(|above| is_in(node, above)) {
+                found.push(node.clone());
+            }
+        }
+        found.retain(|node| !places(good, node).is_empty());
+        found
+    };
+    let mut found = of(path);
+    if found.is_empty() {
+        found = of(&format!("**/{path}"));
+    }
+    if found.is_empty() {
+        let with_places = |node: &&Name| !places(good, node).is_empty();
+        let near = good.nodes.keys().filter(with_places).cloned().collect();
+        return Err(WhatIfError::NoSuchPath(near));
+    }
+    Ok(found)
+}
+
+/// What can fail at or in a node: its commands, actions and questions.
+fn places<'g>(good: &'g SimulatedRun, node: &str) -> Vec<&'g Name> {
+    let places = good.effects.keys();
+    places.filter(|place| is_in(place, node)).collect()
+}
+
+/// Whether a path is another one or below it.
+fn is_in(path: &str, above: &str) -> bool {
+    let rest = path.strip_prefix(above);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// How often each case is played: at every pace, unless that took too long.
+fn paces(good: &SimulatedRun, failing: &[Name]) -> Vec<SimulationTiming> {
+    let mut paces = vec![
+        SimulationTiming::Even,
+        SimulationTiming::Late,
+        SimulationTiming::Early,
+    ];
+    let once: usize = failing.iter().map(|node| places(good, node).len()).sum();
+    let once = once.saturating_mul(good.efforts());
+    for seed in 1..=5 {
+        if once.saturating_mul(paces.len() + 1) > MAX_SIMULATED_EFFECTS {
+            break;
+        }
+        paces.push(SimulationTiming::Random(seed));
+    }
+    paces
+}
+
+/// The end of a path that identifies a place in a node: `smoke-test` of `…/smoke-test/run`.
+fn inside(place: &str, node: &str) -> String {
+    let rest = place.strip_prefix(node).unwrap_or(place);
+    let rest = rest.strip_prefix('/').unwrap_or(rest);
+    let parts = segments(rest);
+    match parts.as_slice() {
+        [around @ .., last] if !around.is_empty() && *last == "run" => around.join("/"),
+        _ => rest.to_string(),
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_told_without_what_goes_without_saying() {
+        let node = "p/deploy[a, b.c]";
+        assert_eq!(inside("p/deploy[a, b.c]/verify/run", node), "verify");
+        assert_eq!(inside("p/deploy[a, b.c]/run", node), "run");
+        assert_eq!(inside("p/deploy[a, b.c]/run#2", node), "run#2");
+        assert_eq!(inside(node, node), "");
+    }
+
+    #[test]
+    fn a_path_is_in_itself_and_in_what_is_above() {
+        assert!(is_in("p/a", "p/a") && is_in("p/a/b", "p/a"));
+        assert!(!is_in("p/ab", "p/a") && !is_in("p", "p/a"));
+    }
+}

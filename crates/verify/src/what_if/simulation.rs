@@ -1,0 +1,274 @@
+//! Simulates a plan in virtual time, once without a failure and then with one, and records what is
+//! needed to compare the two.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use super::{WhatIfRequest, is_in};
+use crate::simulate::{EffectCourse, SimulationScript, StartedEffect, simulate};
+use lockstep_base::source::Name;
+use lockstep_engine::run_event::{DeploymentRecord, Failure, NodeKind, RunEventKind, Status};
+use lockstep_engine::{Answer, EffectOutcome, Question};
+use lockstep_lang::ir::FailureClass;
+use lockstep_plan::Plan;
+
+/// How long a command usually takes, in virtual milliseconds.
+const COMMAND_DURATION_MS: i64 = 10;
+
+/// How fast things go. What a failure leads to may depend on who was faster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SimulationTiming {
+    /// Everything takes the same time.
+    Even,
+    /// The failure comes after everything that does not wait for it.
+    Late,
+    /// What comes before the failure takes no time.
+    Early,
+    /// Everything takes some time or other.
+    Random(u64),
+}
+
+/// What happened in one play.
+#[derive(Debug, Default)]
+pub(super) struct SimulatedRun {
+    pub(super) status: Option<Status>,
+    pub(super) ended_at: i64,
+    /// The nodes that started, with what they are.
+    pub(super) nodes: IndexMap<Name, NodeKind>,
+    /// The commands, actions and questions, with what they are.
+    pub(super) effects: IndexMap<Name, FailureCandidate>,
+    /// The deployments that were reported, as they ended.
+    pub(super) deployments: IndexMap<Name, SimulatedDeployment>,
+    /// The stages that were reported, as they ended.
+    pub(super) stages: IndexMap<Name, Status>,
+    /// Why the run failed.
+    failure: Option<Failure>,
+    /// Whether a failure handler asked a person.
+    pub(super) asked: bool,
+    /// Whether what was to fail did.
+    pub(super) came: bool,
+}
+
+/// Something that reaches outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FailureCandidate {
+    Work,
+    Question,
+}
+
+/// A deployment as it ended.
+#[derive(Debug, Clone)]
+pub(super) struct SimulatedDeployment {
+    pub(super) service: Name,
+    pub(super) target: Name,
+    pub(super) status: Status,
+    pub(super) failure: Option<Failure>,
+}
+
+impl SimulatedRun {
+    pub(super) fn efforts(&self) -> usize {
+        self.effects.len().max(1)
+    }
+
+    pub(super) fn kind(&self, node: &Name) -> NodeKind {
+        self.nodes.get(node).copied().unwrap_or(NodeKind::Run)
+    }
+
+    /// Why it did not succeed.
+    pub(super) fn failure_cause(self, pipeline: &Name) -> Failure {
+        self.failure.unwrap_or_else(|| Failure {
+            class: FailureClass::Internal,
+            message: String::from("it came to a standstill"),
+            node: pipeline.clone(),
+            span: None,
+        })
+    }
+}
+
+/// What fails in a play.
+pub(super) struct InjectedFailure<'p> {
+    place: &'p Name,
+    /// What the place is in.
+    node: &'p str,
+    /// When everything else is over.
+    late: i64,
+}
+
+pub(super) struct FailureScript {
+    plan: Arc<Plan>,
+    ask: WhatIfRequest,
+}
+
+impl FailureScript {
+    pub(super) fn new(plan: Plan, ask: WhatIfRequest) -> Self {
+        Self {
+            plan: Arc::new(plan),
+            ask,
+        }
+    }
+
+    /// Lets a place fail with every timing. A simulation in which something else intervened, as a
+    /// timeout may, is dropped; but at least one is always returned.
+    pub(super) fn at_every_pace(
+        &self,
+        node: &str,
+        place: &Name,
+        good: &SimulatedRun,
+        paces: &[SimulationTiming],
+    ) -> Vec<SimulatedRun> {
+        let late = good.ended_at + COMMAND_DURATION_MS;
+        let failing = InjectedFailure { place, node, late };
+        let mut played: Vec<SimulatedRun> = paces
+            .iter()
+            .map(|pace| self.play(Some(&failing), *pace))
+            .collect();
+        if played.iter().any(|played| played.came) {
+            played.retain(|played| played.came);
+        } else {
+            played.truncate(1);
+        }
+        played
+    }
+
+    pub(super) fn play(
+        &self,
+        failing: Option<&InjectedFailure<'_>>,
+        pace: SimulationTiming,
+    ) -> SimulatedRun {
+        let seed = match pace {
+            SimulationTiming::Random(seed) => seed,
+            SimulationTiming::Even | SimulationTiming::Late | SimulationTiming::Early => 0,
+        };
+        let mut stage = SimulatedStage {
+            ask: &self.ask,
+            failing,
+            pace,
+            times: HashMap::new(),
+            played: SimulatedRun::default(),
+        };
+        let trace = simulate(&self.plan, seed, &mut stage);
+        SimulatedRun {
+            status: trace.status,
+            ended_at: trace.ended_at,
+            ..stage.played
+        }
+    }
+}
+
+struct SimulatedStage<'p> {
+    ask: &'p WhatIfRequest,
+    failing: Option<&'p InjectedFailure<'p>>,
+    pace: SimulationTiming,
+    /// How long commands take at a random pace.
+    times: HashMap<Name, i64>,
+    played: SimulatedRun,
+}
+
+impl SimulatedStage<'_> {
+    fn fails(&self, node: &str) -> bool {
+        let failing = self.failing;
+        failing.is_some_and(|failing| **failing.place == *node)
+    }
+
+    fn takes(&mut self, node: &Name) -> i64 {
+        match (self.pace, self.failing) {
+            (SimulationTiming::Late, Some(failing)) if failing.place == node => failing.late,
+            (SimulationTiming::Early, Some(failing)) if is_in(node, failing.node) => 0,
+            (SimulationTiming::Random(seed), _) => {
+                let next = self.times.len() as u64;
+                let chance = |number: u64| {
+                    let mixed = (number ^ (seed << 32)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+                    ((mixed >> 33) % 100) as i64
+                };
+                let time = self.times.entry(node.clone());
+                *time.or_insert_with(|| chance(next + 1))
+            }
+            _ => COMMAND_DURATION_MS,
+        }
+    }
+}
+
+impl SimulationScript for SimulatedStage<'_> {
+    fn course(&mut self, started: &StartedEffect) -> EffectCourse {
+        let node = &started.node;
+        self.played
+            .effects
+            .insert(node.clone(), FailureCandidate::Work);
+        let takes = self.takes(node);
+        if !self.fails(node) {
+            return EffectCourse::good(takes);
+        }
+        if self.ask.class == FailureClass::Exit {
+            return EffectCourse::exit(takes, 1);
+        }
+        let message = "as was asked";
+        EffectCourse::new(takes, EffectOutcome::failed(self.ask.class, message))
+    }
+
+    fn answer(&mut self, node: &Name, question: &Question) -> Option<(i64, Answer)> {
+        if matches!(question, Question::Failed { .. }) {
+            self.played.asked = true;
+            return Some((0, self.ask.choice.clone()));
+        }
+        self.played
+            .effects
+            .insert(node.clone(), FailureCandidate::Question);
+        let answer = match self.fails(node) {
+            true => Answer::No(String::new()),
+            false => Answer::Yes,
+        };
+        Some((self.takes(node), answer))
+    }
+
+    fn observe(&mut self, _at: i64, happened: &RunEventKind) -> bool {
+        match happened {
+            RunEventKind::NodeStarted { node, kind, .. }
+            | RunEventKind::NodeWaiting { node, kind, .. } => {
+                self.played.nodes.entry(node.clone()).or_insert(*kind);
+            }
+            RunEventKind::NodeFinished {
+                node,
+                kind,
+                status,
+                failure,
+                deployment,
+            } => {
+                if self.fails(node) && failure.is_some() && *status != Status::Cancelled {
+                    self.played.came = true;
+                }
+                if *kind == NodeKind::Stage {
+                    self.played.stages.insert(node.clone(), *status);
+                }
+                if let Some(deployment) = deployment {
+                    self.deployed(node, deployment, *status, failure.as_ref());
+                }
+            }
+            RunEventKind::RunFinished { failure, .. } => self.played.failure.clone_from(failure),
+            RunEventKind::RunStarted { .. } | RunEventKind::NodeOutput { .. } => {}
+        }
+        false
+    }
+}
+
+impl SimulatedStage<'_> {
+    fn deployed(
+        &mut self,
+        node: &Name,
+        deployment: &DeploymentRecord,
+        status: Status,
+        failure: Option<&Failure>,
+    ) {
+        let known = self.played.deployments.entry(node.clone());
+        let deployed = known.or_insert_with(|| SimulatedDeployment {
+            service: deployment.service.clone(),
+            target: deployment.target.clone(),
+            status,
+            failure: None,
+        });
+        deployed.status = status;
+        // The failure that it rolled back for is reported when that begins.
+        deployed.failure = failure.cloned().or(deployed.failure.take());
+    }
+}

@@ -1,0 +1,116 @@
+//! Counts the deployments of a run by status, in total and for each stage.
+
+#![deny(clippy::wildcard_enum_match_arm)]
+
+use std::collections::HashMap;
+
+use indexmap::IndexMap;
+
+use lockstep_base::source::Name;
+use lockstep_engine::run_event::{NodeKind, RunEvent, RunEventKind, Status};
+
+use super::path;
+
+/// The number of deployments with each status.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct StatusCounts {
+    by_status: [usize; 12],
+}
+
+impl StatusCounts {
+    /// How many have this status.
+    pub(super) fn of(&self, status: Status) -> usize {
+        self.by_status[status as usize]
+    }
+
+    /// How many there are in total.
+    pub(super) fn total(&self) -> usize {
+        self.by_status.iter().sum()
+    }
+
+    /// How many of them have ended.
+    pub(super) fn ended(&self) -> usize {
+        super::phrases::STATUS_ORDER
+            .iter()
+            .map(|(status, _)| self.of(*status))
+            .sum()
+    }
+
+    /// Counts one.
+    pub(super) fn add(&mut self, status: Status) {
+        self.by_status[status as usize] += 1;
+    }
+
+    fn remove(&mut self, status: Status) {
+        let count = &mut self.by_status[status as usize];
+        *count = count.saturating_sub(1);
+    }
+}
+
+/// The counts of a run. A deployment whose status changes is moved, not counted twice.
+#[derive(Debug, Default)]
+pub(super) struct DeploymentCounts {
+    all: StatusCounts,
+    stages: IndexMap<Name, StatusCounts>,
+    last: HashMap<Name, Status>,
+}
+
+impl DeploymentCounts {
+    /// Applies the next event.
+    pub(super) fn event(&mut self, event: &RunEvent) {
+        let (node, kind, status) = match &event.what {
+            RunEventKind::NodeStarted { node, kind, .. } => (node, *kind, Status::Running),
+            RunEventKind::NodeWaiting { node, kind, .. } => (node, *kind, Status::Waiting),
+            RunEventKind::NodeFinished {
+                node, kind, status, ..
+            } => (node, *kind, *status),
+            RunEventKind::RunStarted { .. }
+            | RunEventKind::NodeOutput { .. }
+            | RunEventKind::RunFinished { .. } => return,
+        };
+        match kind {
+            NodeKind::Stage if !self.stages.contains_key(node) => {
+                self.stages.insert(node.clone(), StatusCounts::default());
+            }
+            NodeKind::Deploy => self.set(node, status),
+            NodeKind::Pipeline
+            | NodeKind::Stage
+            | NodeKind::Serial
+            | NodeKind::Parallel
+            | NodeKind::Cell
+            | NodeKind::Step
+            | NodeKind::Run
+            | NodeKind::Workflow
+            | NodeKind::Action
+            | NodeKind::Barrier
+            | NodeKind::Lock
+            | NodeKind::Approve
+            | NodeKind::Wait
+            | NodeKind::Verify
+            | NodeKind::Log
+            | NodeKind::Undo => {}
+        }
+    }
+
+    /// The counts of the whole run.
+    pub(super) fn all(&self) -> &StatusCounts {
+        &self.all
+    }
+
+    /// The counts of a stage.
+    pub(super) fn of_stage(&self, stage: &str) -> Option<&StatusCounts> {
+        self.stages.get(stage)
+    }
+
+    fn set(&mut self, node: &Name, status: Status) {
+        let before = self.last.insert(node.clone(), status);
+        let stage = path::ancestors(node).find_map(|above| self.stages.get_index_of(above));
+        let of_stage = stage.and_then(|at| self.stages.get_index_mut(at));
+        for counts in std::iter::once(&mut self.all).chain(of_stage.map(|(_, counts)| counts)) {
+            if let Some(before) = before {
+                counts.remove(before);
+            }
+            counts.add(status);
+        }
+    }
+}

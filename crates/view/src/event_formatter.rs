@@ -1,0 +1,563 @@
+//! Turns events into log lines: what starts, ends, waits and fails, and when. Each line has a
+//! weight; the caller chooses whether all lines are shown (plain) or only the important ones
+//! (live).
+
+use std::collections::{HashMap, HashSet};
+
+use lockstep_base::source::Name;
+use lockstep_engine::run_event::{
+    DeploymentRecord, Failure, NodeKind, RunEvent, RunEventKind, Status, WaitReason,
+};
+use lockstep_lang::ir::FailureClass;
+
+use super::deployment_counts::DeploymentCounts;
+use super::style::{LineSymbol, Style, StyledLine, Tone};
+use super::{moment, path, phrases, text};
+
+/// The smallest and the greatest width of the column of names.
+const NAME_COLUMNS: std::ops::RangeInclusive<usize> = 32..=44;
+/// The columns before the names.
+const NAME_OFFSET_COLUMNS: usize = 11;
+/// A command that took this long gets a line when it ends, in milliseconds.
+const LONG_COMMAND_MS: i64 = 10_000;
+/// Up to so many strands at a barrier, each arrival gets a line.
+const MAX_REPORTED_ARRIVALS: usize = 8;
+
+/// How important a line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LineWeight {
+    /// Only for a complete log.
+    Detail,
+    /// Remains on the screen when the live tree is gone.
+    Lasting,
+}
+
+/// A node that has started or waits.
+#[derive(Debug, Default)]
+struct OpenNode {
+    since: Option<i64>,
+    /// A command's text.
+    what: String,
+    waiting: Option<WaitReason>,
+}
+
+/// The narrator. It stores the nodes that have not ended, and which failures it has reported.
+#[derive(Debug)]
+pub(super) struct EventFormatter {
+    style: Style,
+    column: usize,
+    /// The column of names is never wider than this.
+    room: usize,
+    began: Option<i64>,
+    now: Option<i64>,
+    open: HashMap<Name, OpenNode>,
+    reported_failures: HashSet<Name>,
+    /// The barriers at which someone waits.
+    barriers: HashSet<String>,
+    lines: Vec<(LineWeight, StyledLine)>,
+}
+
+impl EventFormatter {
+    /// A narrator that writes in this style.
+    pub(super) fn new(style: Style) -> Self {
+        Self {
+            style,
+            column: *NAME_COLUMNS.start(),
+            room: *NAME_COLUMNS.end(),
+            began: None,
+            now: None,
+            open: HashMap::new(),
+            reported_failures: HashSet::new(),
+            barriers: HashSet::new(),
+            lines: Vec::new(),
+        }
+    }
+
+    /// How many nodes and failures are stored.
+    #[cfg(test)]
+    pub(super) fn replayed(&self) -> usize {
+        self.open.len() + self.barriers.len() + self.reported_failures.len()
+    }
+
+    /// Sets the width in columns; on a narrow screen names take half of them.
+    pub(super) fn fit_name(&mut self, width: usize) {
+        self.room = width.saturating_sub(NAME_OFFSET_COLUMNS) / 2;
+    }
+
+    /// Appends the lines for an event, in order. The tally must have been updated with the event
+    /// before.
+    pub(super) fn format_event(
+        &mut self,
+        event: &RunEvent,
+        tally: &DeploymentCounts,
+    ) -> impl Iterator<Item = (LineWeight, StyledLine)> {
+        self.now = Some(moment(event));
+        self.began = self.began.or(self.now);
+        match &event.what {
+            RunEventKind::RunStarted { run, pipeline } => {
+                let words = StyledLine::of(Tone::Dim, format!("run {}", text::clean(run)));
+                self.push_line(
+                    LineWeight::Lasting,
+                    LineSymbol::Run,
+                    pipeline,
+                    Tone::Bold,
+                    words,
+                );
+            }
+            RunEventKind::NodeStarted { node, kind, text } => {
+                self.started(node, *kind, text.as_deref())
+            }
+            RunEventKind::NodeWaiting {
+                node,
+                kind: _,
+                waiting,
+            } => self.waits(node, waiting),
+            RunEventKind::NodeOutput { node, text, .. } => {
+                let mut words = StyledLine::of(Tone::Dim, format!("{} ", self.style.bar()));
+                words.add(Tone::Plain, text::clean(text));
+                self.push_line(LineWeight::Detail, LineSymbol::None, node, Tone::Dim, words);
+            }
+            RunEventKind::NodeFinished {
+                node,
+                kind,
+                status,
+                failure,
+                deployment,
+            } => {
+                let (took, what) = self.close(node, *kind, *status);
+                let end = NodeEnd {
+                    node,
+                    status: *status,
+                    failure: failure.as_ref(),
+                    took,
+                    what,
+                };
+                match kind {
+                    NodeKind::Deploy => self.deployed(&end, deployment.as_ref()),
+                    NodeKind::Stage => self.stage_ended(&end, tally),
+                    NodeKind::Pipeline
+                    | NodeKind::Serial
+                    | NodeKind::Parallel
+                    | NodeKind::Cell
+                    | NodeKind::Step
+                    | NodeKind::Run
+                    | NodeKind::Workflow
+                    | NodeKind::Action
+                    | NodeKind::Barrier
+                    | NodeKind::Lock
+                    | NodeKind::Approve
+                    | NodeKind::Wait
+                    | NodeKind::Verify
+                    | NodeKind::Log
+                    | NodeKind::Undo => self.ended(&end, *kind),
+                }
+            }
+            RunEventKind::RunFinished { .. } => {}
+        }
+        self.lines.drain(..)
+    }
+
+    fn started(&mut self, node: &Name, kind: NodeKind, what: Option<&str>) {
+        self.reported_failures.remove(node);
+        if is_timed(kind) {
+            let open = self.open.entry(node.clone()).or_default();
+            open.waiting = None;
+            open.since = self.now;
+        }
+        match kind {
+            NodeKind::Stage => {
+                let words = StyledLine::of(Tone::Dim, "stage");
+                self.push_line(
+                    LineWeight::Lasting,
+                    LineSymbol::Run,
+                    node,
+                    Tone::Bold,
+                    words,
+                );
+            }
+            NodeKind::Deploy => {
+                let words = StyledLine::of(Tone::Dim, "starts");
+                self.push_line(
+                    LineWeight::Detail,
+                    LineSymbol::Run,
+                    node,
+                    Tone::Plain,
+                    words,
+                );
+            }
+            NodeKind::Run | NodeKind::Action | NodeKind::Verify => {
+                let what = text::joined(what.unwrap_or(""), self.style);
+                let sign = if kind == NodeKind::Run { "$ " } else { "" };
+                if !what.is_empty() {
+                    let what = format!("{sign}{what}");
+                    let words = StyledLine::of(Tone::Dim, what.as_str());
+                    self.push_line(LineWeight::Detail, LineSymbol::None, node, Tone::Dim, words);
+                    self.open.entry(node.clone()).or_default().what = what;
+                }
+            }
+            NodeKind::Undo => {
+                let words = StyledLine::of(Tone::Dim, "takes back");
+                self.push_line(LineWeight::Detail, LineSymbol::Back, node, Tone::Dim, words);
+            }
+            NodeKind::Log => {
+                if let Some(what) = what {
+                    self.push_lines(
+                        LineWeight::Lasting,
+                        LineSymbol::None,
+                        node,
+                        Tone::Plain,
+                        StyledLine::new(),
+                        what,
+                    );
+                }
+            }
+            NodeKind::Pipeline
+            | NodeKind::Serial
+            | NodeKind::Parallel
+            | NodeKind::Cell
+            | NodeKind::Step
+            | NodeKind::Workflow
+            | NodeKind::Barrier
+            | NodeKind::Lock
+            | NodeKind::Approve
+            | NodeKind::Wait => {}
+        }
+    }
+
+    fn waits(&mut self, node: &Name, waiting: &WaitReason) {
+        let open = self.open.entry(node.clone()).or_default();
+        open.waiting = Some(waiting.clone());
+        if !matches!(waiting, WaitReason::Retry { .. }) {
+            open.since = self.now;
+        }
+        let (weight, mark) = match waiting {
+            WaitReason::Approval { .. } => (LineWeight::Lasting, LineSymbol::Ask),
+            WaitReason::Retry { .. } => (LineWeight::Detail, LineSymbol::Again),
+            WaitReason::Barrier { .. } | WaitReason::Lock { .. } | WaitReason::Time { .. } => {
+                (LineWeight::Detail, LineSymbol::Wait)
+            }
+        };
+        if let WaitReason::Barrier {
+            name,
+            arrived,
+            expected,
+        } = waiting
+        {
+            self.barriers.insert(name.clone());
+            // Of hundreds of arrivals only every tenth part is reported.
+            let step = (expected / 10).max(1);
+            if *expected > MAX_REPORTED_ARRIVALS && *arrived != 1 && arrived % step != 0 {
+                return;
+            }
+        }
+        let mut words = StyledLine::new();
+        if let WaitReason::Retry {
+            failure: Some(failure),
+            ..
+        } = waiting
+        {
+            let why = text::first_line(&failure.message, self.style.ellipsis());
+            words.add(
+                Tone::Plain,
+                format!("{}{why}; ", phrases::class_text(failure)),
+            );
+        }
+        words.add(mark.tone(), phrases::wait_text(waiting, None));
+        self.push_line(weight, mark, node, Tone::Plain, words);
+    }
+
+    /// Removes a node that has ended, and returns how long it took and what it was.
+    fn close(&mut self, node: &Name, kind: NodeKind, status: Status) -> (Option<i64>, String) {
+        let open = self.open.remove(node).unwrap_or_default();
+        if !status.is_final() {
+            let since = self.now;
+            let rolling = OpenNode {
+                since,
+                ..OpenNode::default()
+            };
+            self.open.insert(node.clone(), rolling);
+        }
+        if let (NodeKind::Barrier, Some(WaitReason::Barrier { name, .. })) = (kind, &open.waiting)
+            && self.barriers.remove(name)
+            && status == Status::Succeeded
+        {
+            let words = StyledLine::of(Tone::Dim, format!("barrier {} opens", text::clean(name)));
+            self.push_line(
+                LineWeight::Detail,
+                LineSymbol::Good,
+                node,
+                Tone::Plain,
+                words,
+            );
+        }
+        let took = self.now.zip(open.since).map(|(now, since)| now - since);
+        (took, open.what)
+    }
+
+    fn deployed(&mut self, end: &NodeEnd<'_>, deployment: Option<&DeploymentRecord>) {
+        let before = deployment.and_then(|deployment| deployment.before.as_deref());
+        let after = deployment.and_then(|deployment| deployment.after.as_deref());
+        let mut words = StyledLine::new();
+        match end.status {
+            Status::Succeeded => {
+                words.add(Tone::Good, "deployed");
+                let change = phrases::version_change(before, after, self.style);
+                if !change.is_empty() {
+                    words.add(Tone::Plain, format!("  {change}"));
+                }
+            }
+            Status::RollingBack => {
+                let why = match end.failure.map(|failure| failure.class) {
+                    Some(FailureClass::Cancelled) => "cancelled, rolling back",
+                    Some(_) => "failed, rolling back",
+                    None => "rolling back",
+                };
+                words.add(Tone::Warn, why);
+            }
+            Status::RolledBack => {
+                words.add(Tone::Warn, rolled_back(before));
+            }
+            Status::RollbackFailed => {
+                words.add(Tone::Bad, "rollback failed");
+            }
+            Status::Ignored => {
+                words.add(Tone::Warn, "failed, and that is ignored");
+            }
+            Status::Failed | Status::Cancelled => {
+                words.add(Tone::Bad, end.status.as_str());
+            }
+            // The ledger lists what never started.
+            _ => return,
+        }
+        let mark = match end.status {
+            Status::RollingBack if end.failure.is_some() => LineSymbol::Bad,
+            status => phrases::status_symbol(status),
+        };
+        self.end_line(LineWeight::Lasting, mark, end, words);
+        self.format_failure(end);
+    }
+
+    fn stage_ended(&mut self, end: &NodeEnd<'_>, tally: &DeploymentCounts) {
+        let word = match end.status {
+            Status::Succeeded => "done",
+            Status::Skipped => "not started",
+            Status::RollingBack => "rolling back",
+            Status::RolledBack => "rolled back",
+            Status::RollbackFailed => "rollback failed",
+            status => status.as_str(),
+        };
+        let mark = phrases::status_symbol(end.status);
+        let mut words = StyledLine::of(mark.tone(), word);
+        let counts = tally
+            .of_stage(end.node)
+            .map(phrases::end_counts)
+            .unwrap_or_default();
+        if !counts.is_empty() && end.status.is_final() {
+            words.add(Tone::Plain, format!(": {counts}"));
+        }
+        self.end_line(LineWeight::Lasting, mark, end, words);
+        self.format_failure(end);
+    }
+
+    fn ended(&mut self, end: &NodeEnd<'_>, kind: NodeKind) {
+        let succeeded = end.status == Status::Succeeded;
+        let good = match kind {
+            NodeKind::Step if succeeded => "done",
+            NodeKind::Step if end.status == Status::Cancelled => "cancelled",
+            NodeKind::Run | NodeKind::Action
+                if succeeded && end.took.is_some_and(|took| took >= LONG_COMMAND_MS) =>
+            {
+                &end.what
+            }
+            NodeKind::Verify if succeeded => "verified",
+            NodeKind::Approve if succeeded => "approved",
+            NodeKind::Undo if succeeded || end.status == Status::RolledBack => "taken back",
+            NodeKind::Pipeline
+            | NodeKind::Stage
+            | NodeKind::Serial
+            | NodeKind::Parallel
+            | NodeKind::Cell
+            | NodeKind::Deploy
+            | NodeKind::Step
+            | NodeKind::Run
+            | NodeKind::Workflow
+            | NodeKind::Action
+            | NodeKind::Barrier
+            | NodeKind::Lock
+            | NodeKind::Approve
+            | NodeKind::Wait
+            | NodeKind::Verify
+            | NodeKind::Log
+            | NodeKind::Undo => "",
+        };
+        if !good.is_empty() {
+            let weight = match kind {
+                NodeKind::Approve => LineWeight::Lasting,
+                NodeKind::Pipeline
+                | NodeKind::Stage
+                | NodeKind::Serial
+                | NodeKind::Parallel
+                | NodeKind::Cell
+                | NodeKind::Deploy
+                | NodeKind::Step
+                | NodeKind::Run
+                | NodeKind::Workflow
+                | NodeKind::Action
+                | NodeKind::Barrier
+                | NodeKind::Lock
+                | NodeKind::Wait
+                | NodeKind::Verify
+                | NodeKind::Log
+                | NodeKind::Undo => LineWeight::Detail,
+            };
+            let words = StyledLine::of(Tone::Dim, good);
+            self.end_line(weight, phrases::status_symbol(end.status), end, words);
+        }
+        self.format_failure(end);
+    }
+
+    /// Reports the reason once: blocks around the node that failed first only propagate its
+    /// failure.
+    fn format_failure(&mut self, end: &NodeEnd<'_>) {
+        let Some(failure) = end.failure else {
+            return;
+        };
+        // A cancellation is reported by what it stops.
+        if failure.class == FailureClass::Cancelled
+            || !self.reported_failures.insert(failure.node.clone())
+        {
+            return;
+        }
+        let mark = match end.status {
+            Status::Ignored => LineSymbol::Warn,
+            _ => LineSymbol::Bad,
+        };
+        // One broken barrier fails many; their deployments report that themselves.
+        let weight = match failure.class {
+            FailureClass::Barrier => LineWeight::Detail,
+            _ => LineWeight::Lasting,
+        };
+        let head = StyledLine::of(mark.tone(), phrases::class_text(failure));
+        self.push_lines(
+            weight,
+            mark,
+            &failure.node,
+            mark.tone(),
+            head,
+            &failure.message,
+        );
+    }
+
+    /// A line about an end, with its duration.
+    fn end_line(
+        &mut self,
+        weight: LineWeight,
+        mark: LineSymbol,
+        end: &NodeEnd<'_>,
+        mut words: StyledLine,
+    ) {
+        if let Some(took) = end.took {
+            words.add(Tone::Dim, format!("  {}", phrases::duration_text(took)));
+        }
+        let tone = match (weight, mark) {
+            (LineWeight::Lasting, LineSymbol::Bad) => Tone::Bad,
+            (LineWeight::Lasting, _) => Tone::Plain,
+            (LineWeight::Detail, _) => Tone::Dim,
+        };
+        self.push_line(weight, mark, end.node, tone, words);
+    }
+
+    /// Writes a text that may have many lines; those after the first stand below it.
+    fn push_lines(
+        &mut self,
+        weight: LineWeight,
+        mark: LineSymbol,
+        node: &str,
+        tone: Tone,
+        head: StyledLine,
+        what: &str,
+    ) {
+        let mut head = Some(head);
+        for line in text::lines(what) {
+            let first = head.is_some();
+            let mut words = head.take().unwrap_or_default();
+            words.add(Tone::Plain, line);
+            let (mark, tone) = if first {
+                (mark, tone)
+            } else {
+                (LineSymbol::None, Tone::Dim)
+            };
+            self.push_line(weight, mark, node, tone, words);
+        }
+    }
+
+    /// `  1:04  ✓ checkout → prod.eu       deployed`
+    fn push_line(
+        &mut self,
+        weight: LineWeight,
+        mark: LineSymbol,
+        node: &str,
+        tone: Tone,
+        words: StyledLine,
+    ) {
+        let since = match (self.now, self.began) {
+            (Some(now), Some(began)) => phrases::timestamp(now - began),
+            _ => String::new(),
+        };
+        let label = path::label(node, self.style.arrow(), self.style.dot());
+        let label = text::clean(&label).into_owned();
+        let wide = text::width(&label).min(*NAME_COLUMNS.end());
+        self.column = self.column.max(wide);
+        let mut line = StyledLine::new();
+        line.add(Tone::Dim, format!("{since:>7}  "))
+            .add(mark.tone(), self.style.mark(mark))
+            .add(Tone::Plain, " ");
+        let start = line.width();
+        line.add(tone, label);
+        if !words.is_empty() {
+            line.pad(start + self.column.min(self.room))
+                .add(Tone::Plain, "  ");
+        }
+        line.append(words);
+        self.lines.push((weight, line));
+    }
+}
+
+/// The end of a node.
+struct NodeEnd<'a> {
+    node: &'a Name,
+    status: Status,
+    failure: Option<&'a Failure>,
+    took: Option<i64>,
+    what: String,
+}
+
+/// Whether the duration is shown: not for blocks, and not for what ends at once.
+fn is_timed(kind: NodeKind) -> bool {
+    match kind {
+        NodeKind::Stage
+        | NodeKind::Deploy
+        | NodeKind::Step
+        | NodeKind::Run
+        | NodeKind::Workflow
+        | NodeKind::Action
+        | NodeKind::Approve
+        | NodeKind::Wait
+        | NodeKind::Verify
+        | NodeKind::Undo => true,
+        NodeKind::Pipeline
+        | NodeKind::Serial
+        | NodeKind::Parallel
+        | NodeKind::Cell
+        | NodeKind::Log
+        | NodeKind::Lock
+        | NodeKind::Barrier => false,
+    }
+}
+
+fn rolled_back(before: Option<&str>) -> String {
+    match before {
+        Some(before) => format!("rolled back to {}", text::clean(before)),
+        None => String::from("rolled back"),
+    }
+}

@@ -1,0 +1,326 @@
+//! Readable words for durations, versions, counts and what a node waits for.
+
+use std::collections::BTreeSet;
+
+use lockstep_base::source::Name;
+use lockstep_engine::run_event::{Failure, LockQueuePosition, RunLockHolder, Status, WaitReason};
+
+use super::deployment_counts::StatusCounts;
+use super::style::{LineSymbol, Style, StyledLine, Tone};
+use super::text::clean;
+
+const SECOND_MS: i64 = 1_000;
+const MINUTE_MS: i64 = 60 * SECOND_MS;
+const HOUR_MS: i64 = 60 * MINUTE_MS;
+const DAY_MS: i64 = 24 * HOUR_MS;
+
+/// How long something took: `0.8s`, `12s`, `1m 02s`.
+pub fn duration_text(ms: i64) -> String {
+    let ms = ms.max(0);
+    if ms < 10 * SECOND_MS {
+        let tenths = ms / 100;
+        return format!("{}.{}s", tenths / 10, tenths % 10);
+    }
+    elapsed_text(ms)
+}
+
+/// How long something has been running, in whole seconds: `8s`, `1m 02s`, `2h 05m`.
+pub fn elapsed_text(ms: i64) -> String {
+    let ms = ms.max(0);
+    if ms < MINUTE_MS {
+        format!("{}s", ms / SECOND_MS)
+    } else if ms < HOUR_MS {
+        format!("{}m {:02}s", ms / MINUTE_MS, ms % MINUTE_MS / SECOND_MS)
+    } else if ms < DAY_MS {
+        format!("{}h {:02}m", ms / HOUR_MS, ms % HOUR_MS / MINUTE_MS)
+    } else {
+        format!("{}d {:02}h", ms / DAY_MS, ms % DAY_MS / HOUR_MS)
+    }
+}
+
+/// A configured duration: `250ms`, `3s`, `1m 30s`, `1h`.
+pub fn span(ms: i64) -> String {
+    let ms = ms.max(0);
+    if ms < SECOND_MS {
+        return format!("{ms}ms");
+    }
+    if ms < MINUTE_MS && ms % SECOND_MS != 0 {
+        return duration_text(ms);
+    }
+    let parts = [
+        (DAY_MS, "d"),
+        (HOUR_MS, "h"),
+        (MINUTE_MS, "m"),
+        (SECOND_MS, "s"),
+    ];
+    let mut rest = ms;
+    let mut words = Vec::new();
+    for (unit, sign) in parts {
+        if rest >= unit {
+            words.push(format!("{}{sign}", rest / unit));
+            rest %= unit;
+        }
+    }
+    words.truncate(2);
+    words.join(" ")
+}
+
+/// The time since the run began, as shown in a column: `0:07`, `1:04`, `1:02:03`.
+pub(super) fn timestamp(ms: i64) -> String {
+    let seconds = ms.max(0) / SECOND_MS;
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 {
+        format!("{hours}:{minutes:02}:{seconds:02}")
+    } else {
+        format!("{minutes}:{seconds:02}")
+    }
+}
+
+/// What a node waits for. `since` is how long it has been waiting, where that is to be shown.
+pub fn wait_text(waiting: &WaitReason, since: Option<i64>) -> String {
+    let left = |after: i64| since.map_or(after, |since| after - since).max(0);
+    match waiting {
+        WaitReason::Barrier {
+            name,
+            arrived,
+            expected,
+        } => format!(
+            "waits for barrier {}: {arrived} of {expected} arrived",
+            clean(name)
+        ),
+        WaitReason::Lock { names, queue } => {
+            let many = if names.len() == 1 { "" } else { "s" };
+            let held = holder_text(queue, since.unwrap_or(0));
+            format!("waits for the lock{many} of {}{held}", list(names))
+        }
+        WaitReason::Retry {
+            attempt,
+            of,
+            after_ms,
+            ..
+        } => match left(*after_ms) {
+            left if left < SECOND_MS && since.is_some() => format!("retry {attempt} of {of} now"),
+            left if since.is_some() => format!("retry {attempt} of {of} in {}", elapsed_text(left)),
+            left => format!("retry {attempt} of {of} in {}", span(left)),
+        },
+        WaitReason::Time { after_ms } if since.is_some() => {
+            format!("waits: {} left", elapsed_text(left(*after_ms)))
+        }
+        WaitReason::Time { after_ms } => format!("waits {}", span(*after_ms)),
+        WaitReason::Approval { question } => format!("waits for approval: {}", clean(question)),
+    }
+}
+
+/// Who holds it and who is ahead: `, held by r-7f3a (ship/prod) for 3m 02s, 2 before it`. `since`
+/// is the time since that was reported, in milliseconds.
+fn holder_text(queue: &LockQueuePosition, since: i64) -> String {
+    let mut text = String::new();
+    if let Some(RunLockHolder {
+        run, node, held_ms, ..
+    }) = queue.holders.first()
+    {
+        let (run, node) = (clean(run), clean(node));
+        let time = elapsed_text(held_ms + since);
+        text.push_str(&format!(", held by {run} ({node}) for {time}"));
+        let runs: BTreeSet<&Name> = queue.holders.iter().map(|it| &it.run).collect();
+        if runs.len() > 1 {
+            text.push_str(&format!(" and {} more", runs.len() - 1));
+        }
+    }
+    if queue.ahead > 0 {
+        text.push_str(&format!(", {} before it", queue.ahead));
+    }
+    text
+}
+
+/// `prod.eu, prod.us and 4 more`
+pub(super) fn list(names: &[Name]) -> String {
+    match names {
+        [] => String::from("nothing"),
+        [one] => clean(one).into_owned(),
+        [one, two] => format!("{} and {}", clean(one), clean(two)),
+        [one, two, three] => format!("{}, {} and {}", clean(one), clean(two), clean(three)),
+        [one, two, ..] => format!(
+            "{}, {} and {} more",
+            clean(one),
+            clean(two),
+            names.len() - 2
+        ),
+    }
+}
+
+/// `1 deployment`, `3 deployments`
+pub(super) fn count_text(count: usize, word: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {word}{plural}")
+}
+
+/// The versions before and after as one text; empty where neither is known.
+pub(super) fn version_change(before: Option<&str>, after: Option<&str>, style: Style) -> String {
+    let side =
+        |text: Option<&str>| text.map_or(style.dash().into(), |text| clean(text).into_owned());
+    match (before, after) {
+        (None, None) => String::new(),
+        _ => format!("{} {} {}", side(before), style.arrow(), side(after)),
+    }
+}
+
+/// The word before a failure's message, `timeout: `; none where the message begins with it anyway,
+/// as `exit code 3` does.
+pub(super) fn class_text(failure: &Failure) -> String {
+    let class = failure.class.as_str();
+    match failure.message.strip_prefix(class) {
+        Some(rest) if rest.starts_with(' ') => String::new(),
+        _ => format!("{class}: "),
+    }
+}
+
+/// The mark that goes with a status.
+pub fn status_symbol(status: Status) -> LineSymbol {
+    match status {
+        Status::Succeeded => LineSymbol::Good,
+        Status::Ignored => LineSymbol::Warn,
+        Status::Failed | Status::RollbackFailed | Status::Cancelled => LineSymbol::Bad,
+        Status::RollingBack | Status::RolledBack => LineSymbol::Back,
+        Status::Running => LineSymbol::Run,
+        Status::Waiting | Status::Queued => LineSymbol::Wait,
+        Status::Pending | Status::Skipped => LineSymbol::Skip,
+    }
+}
+
+/// How deployments ended, in the order in which counts are shown.
+pub(super) const STATUS_ORDER: [(Status, &str); 7] = [
+    (Status::Succeeded, "deployed"),
+    (Status::Failed, "failed"),
+    (Status::RollbackFailed, "rollback failed"),
+    (Status::RolledBack, "rolled back"),
+    (Status::Ignored, "failed and ignored"),
+    (Status::Cancelled, "cancelled"),
+    (Status::Skipped, "not started"),
+];
+
+/// `3 deployed, 1 rolled back`; empty where nothing has ended.
+pub(super) fn end_counts(counts: &StatusCounts) -> String {
+    let told = STATUS_ORDER.iter().filter_map(|(status, word)| {
+        let count = counts.of(*status);
+        (count > 0).then(|| format!("{count} {word}"))
+    });
+    told.collect::<Vec<_>>().join(", ")
+}
+
+/// `✓ 120 done · ✗ 1 failed · ▸ 3 running · ◦ 2 waiting · 377 to come`, or the same without the
+/// words that the symbols already convey.
+pub(super) fn progress_text(
+    counts: &StatusCounts,
+    (running, waiting, to_come): (usize, usize, usize),
+    full: bool,
+    style: Style,
+) -> StyledLine {
+    let mut line = StyledLine::new();
+    let mut say = |count: usize, mark: LineSymbol, word: &str| {
+        if count == 0 {
+            return;
+        }
+        if !line.is_empty() {
+            line.add(Tone::Dim, format!(" {} ", style.dot()));
+        }
+        if mark != LineSymbol::None {
+            line.add(mark.tone(), format!("{} ", style.mark(mark)));
+        }
+        let tone = match mark {
+            LineSymbol::None => Tone::Dim,
+            LineSymbol::Run => Tone::Plain,
+            mark => mark.tone(),
+        };
+        if full || mark == LineSymbol::None {
+            line.add(tone, format!("{count} {word}"));
+        } else {
+            line.add(tone, count.to_string());
+        }
+    };
+    say(counts.of(Status::Succeeded), LineSymbol::Good, "done");
+    for (status, word) in &STATUS_ORDER[1..5] {
+        say(counts.of(*status), status_symbol(*status), word);
+    }
+    say(running, LineSymbol::Run, "running");
+    say(waiting, LineSymbol::Wait, "waiting");
+    say(counts.of(Status::Cancelled), LineSymbol::None, "cancelled");
+    say(counts.of(Status::Skipped), LineSymbol::None, "not started");
+    say(to_come, LineSymbol::None, "to come");
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_read_well() {
+        assert_eq!(duration_text(840), "0.8s");
+        assert_eq!(duration_text(12_400), "12s");
+        assert_eq!(duration_text(62_000), "1m 02s");
+        assert_eq!(elapsed_text(3 * HOUR_MS + 5 * MINUTE_MS), "3h 05m");
+        assert_eq!(elapsed_text(2 * DAY_MS + HOUR_MS), "2d 01h");
+        assert_eq!(span(250), "250ms");
+        assert_eq!(span(2_500), "2.5s");
+        assert_eq!(span(3_000), "3s");
+        assert_eq!(span(90_000), "1m 30s");
+        assert_eq!(span(HOUR_MS), "1h");
+        assert_eq!(timestamp(64_000), "1:04");
+        assert_eq!(timestamp(3_723_000), "1:02:03");
+        assert_eq!(duration_text(-5), "0.0s");
+    }
+
+    #[test]
+    fn waiting_is_told_in_words() {
+        let lock = |names: &[&str]| WaitReason::Lock {
+            names: names.iter().map(|name| Name::from(*name)).collect(),
+            queue: LockQueuePosition::default(),
+        };
+        assert_eq!(
+            wait_text(&lock(&["prod.eu"]), None),
+            "waits for the lock of prod.eu"
+        );
+        let holder = |run: &str| RunLockHolder {
+            lock: "prod.eu".into(),
+            run: run.into(),
+            node: "ship/prod".into(),
+            held_ms: 61_000,
+        };
+        let held = |runs: &[&str], ahead, since| {
+            let names = vec![Name::from("prod.eu")];
+            let holders = runs.iter().map(|run| holder(run)).collect();
+            let queue = LockQueuePosition { holders, ahead };
+            wait_text(&WaitReason::Lock { names, queue }, since)
+        };
+        assert_eq!(
+            held(&["r-1", "r-1"], 0, None),
+            "waits for the lock of prod.eu, held by r-1 (ship/prod) for 1m 01s"
+        );
+        assert_eq!(
+            held(&["r-1", "r-2"], 2, Some(9_000)),
+            "waits for the lock of prod.eu, held by r-1 (ship/prod) for 1m 10s and 1 more, \
+             2 before it"
+        );
+        assert_eq!(
+            held(&[], 1, None),
+            "waits for the lock of prod.eu, 1 before it"
+        );
+        assert_eq!(
+            wait_text(&lock(&["a", "b", "c", "d"]), None),
+            "waits for the locks of a, b and 2 more"
+        );
+        let retry = WaitReason::Retry {
+            attempt: 2,
+            of: 4,
+            after_ms: 3_000,
+            failure: None,
+        };
+        assert_eq!(wait_text(&retry, None), "retry 2 of 4 in 3s");
+        assert_eq!(wait_text(&retry, Some(1_000)), "retry 2 of 4 in 2s");
+        assert_eq!(wait_text(&retry, Some(9_000)), "retry 2 of 4 now");
+        let pause = WaitReason::Time { after_ms: 300_000 };
+        assert_eq!(wait_text(&pause, None), "waits 5m");
+        assert_eq!(wait_text(&pause, Some(48_000)), "waits: 4m 12s left");
+    }
+}

@@ -1,0 +1,108 @@
+//! Renders a what-if report (what each possible failure would lead to) as text or JSON: each case
+//! in full, or all of them as a table.
+
+mod case;
+mod table;
+
+use lockstep_engine::run_event::Status;
+use lockstep_verify::what_if::WhatIfReport;
+
+use super::Style;
+use super::phrases;
+use super::style::{LineSymbol, StyledLine, Tone};
+
+/// How the text is rendered.
+#[derive(Debug, Clone, Copy)]
+pub struct WhatIfLayout {
+    /// Colours and symbols.
+    pub style: Style,
+    /// The width in columns.
+    pub width: usize,
+}
+
+/// Each case in full.
+pub fn cases(foresight: &WhatIfReport, look: WhatIfLayout) -> String {
+    let mut lines = Vec::new();
+    for (at, case) in foresight.cases.iter().enumerate() {
+        if at > 0 {
+            lines.extend([StyledLine::new(), StyledLine::new()]);
+        }
+        lines.extend(case::lines(foresight, case, look));
+    }
+    lines.extend(remarks(foresight));
+    paint(lines, look)
+}
+
+/// A table with a line for each failure and a column for each deployment.
+pub fn table(foresight: &WhatIfReport, look: WhatIfLayout) -> String {
+    let mut lines = table::lines(foresight, look);
+    lines.extend(remarks(foresight));
+    paint(lines, look)
+}
+
+/// The stable JSON form for tools.
+pub fn json(foresight: &WhatIfReport) -> String {
+    // It holds nothing that JSON cannot represent.
+    let text = serde_json::to_string_pretty(foresight).unwrap_or_default();
+    format!("{text}\n")
+}
+
+/// Remarks that apply to all cases, printed next to them.
+fn remarks(foresight: &WhatIfReport) -> Vec<StyledLine> {
+    let mut lines = Vec::new();
+    if foresight.unlisted > 0 {
+        let more = phrases::count_text(foresight.unlisted, "more failure");
+        let text = format!("{more} would take too long to play: name them with --if-fails.");
+        lines.extend([StyledLine::new(), StyledLine::of(Tone::Warn, text)]);
+    }
+    if let Some(chosen) = &foresight.chosen {
+        let text = format!("A person is asked, and taken to choose {}.", chosen);
+        lines.extend([StyledLine::new(), StyledLine::of(Tone::Dim, text)]);
+    }
+    lines
+}
+
+fn paint(lines: Vec<StyledLine>, look: WhatIfLayout) -> String {
+    let mut text = String::new();
+    for line in lines {
+        text.push_str(&line.paint(look.style));
+        text.push('\n');
+    }
+    text
+}
+
+/// `deployed`, or `deployed or rolled back` where it depends on timing.
+fn word(ends: &[Status]) -> String {
+    let words: Vec<&str> = ends.iter().map(|end| plain(*end)).collect();
+    words.join(" or ")
+}
+
+fn plain(end: Status) -> &'static str {
+    let known = phrases::STATUS_ORDER
+        .iter()
+        .find(|(status, _)| *status == end);
+    known.map_or("unfinished", |(_, word)| word)
+}
+
+/// The symbol for how something can end.
+fn mark(ends: &[Status]) -> LineSymbol {
+    match ends {
+        [one] => phrases::status_symbol(*one),
+        _ => LineSymbol::Ask,
+    }
+}
+
+/// How the pipeline ends: `fails`, or `fails or succeeds`.
+fn pipeline(ends: &[Status]) -> String {
+    let word = |end: &Status| match end {
+        Status::Succeeded => "succeeds all the same",
+        Status::RollbackFailed => "fails, and a rollback fails",
+        Status::Cancelled => "is cancelled",
+        _ => "fails",
+    };
+    let words: Vec<&str> = ends.iter().map(word).collect();
+    match words.is_empty() {
+        true => String::from("does not end"),
+        false => words.join(" or "),
+    }
+}
