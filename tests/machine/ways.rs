@@ -1,6 +1,6 @@
 //! How often each of the ways of the deadlock proof leads to its verdict: over the pipelines that
 //! the referee generates, over the corpus with the pages of the codes, and over the examples. A way
-//! that never does should be removed. The table is in `ARCHITECTURE.md`; this prints it:
+//! that never does should be removed. The table is in `crates/verify/src/deadlock/README.md`; this prints it:
 //!
 //! `cargo test --test main machine::ways -- --nocapture`
 

@@ -12,39 +12,41 @@ use super::{File, files, none};
 /// The enums that must be matched exhaustively. One of the same name in the syntax tree (imported
 /// by a path with `ast` in it) is another.
 const WATCHED: &[&str] = &[
-    "StmtKind", "TestKind", "Verdict", "ExprKind", "NodeKind", "ItemKind", "Op", "Why", "Step",
-    "Event", "Effect", "Happened", "Waiting",
+    "StmtKind",
+    "TestKind",
+    "Verdict",
+    "ExprKind",
+    "NodeKind",
+    "ItemKind",
+    "ModelOp",
+    "WaitCause",
+    "SearchStep",
+    "Event",
+    "Effect",
+    "RunEventKind",
+    "WaitReason",
 ];
 
 /// Where decisions are made: the folders and files, as parts of a path.
 const DECIDING: &[&str] = &[
-    "ir/properties.rs",
-    "ir/visit.rs",
-    "ir/lower/constants.rs",
-    "ir/lower/prune.rs",
-    "eval/visit.rs",
-    "plan/",
-    "audit/",
-    "simulate.rs",
-    "simulate/",
-    "foresee/",
-    "trial/",
-    "lint/",
-    "report/",
-    "runtime/driver/carry.rs",
-    "runtime/replay.rs",
+    "lang/src/ir/properties.rs",
+    "lang/src/ir/visit.rs",
+    "lang/src/ir/lower/constants.rs",
+    "lang/src/ir/lower/prune.rs",
+    "lang/src/eval/visit.rs",
+    "plan/src/",
+    "outline/src/",
+    "engine/src/",
+    "verify/src/",
+    "lint/src/",
+    "view/src/",
+    "runtime/src/driver/effects.rs",
+    "runtime/src/replay.rs",
 ];
 
 /// Where a question that is asked by `matches!` must be one of those in `ir/properties.rs`, instead
 /// of a local one: a lint rule may be about one statement, a plan never is.
-const ASKING: &[&str] = &[
-    "plan/",
-    "audit/",
-    "simulate/",
-    "foresee/",
-    "trial/",
-    "report/",
-];
+const ASKING: &[&str] = &["plan/src/", "outline/src/", "verify/src/", "view/src/"];
 
 const GUIDE: &str = "CONTRIBUTING.md";
 const LIST_BEGINS: &str = "<!-- the places that answer for a statement -->\n";
@@ -481,11 +483,11 @@ fn an_arm_that_passes_over_the_rest_is_found() {
         "fn a() { use NodeKind::{Run, Step}; match k { Run | Step => 1, _ => 0 } }",
         "use NodeKind as Kind; fn a() { match k { Kind::Run if x => 1, Kind::Log => 2, _ => 0 } }",
         "impl Op { fn a(&self) { match self { Self::Fail => 1, _ => 0 } } }",
-        "fn a() { list.map(|it| match it { Happened::RunStarted { .. } => 1, _ => 0 }) }",
+        "fn a() { list.map(|it| match it { RunEventKind::RunStarted { .. } => 1, _ => 0 }) }",
         "macro_rules! a { () => { match k { StmtKind::Wait(_) => 1, _ => 0 } } }",
         "fn a() { match effect { Effect::Tell(_) => {} #[allow(x)] _ => {} } }",
     ] {
-        let found = complaints(&file("src/plan/sample.rs", text));
+        let found = complaints(&file("crates/plan/src/sample.rs", text));
         assert_eq!(found.len(), 1, "{text}: {found:?}");
     }
 }
@@ -496,9 +498,9 @@ fn a_question_of_its_own_is_found() {
         "fn a(k: &StmtKind) -> bool { matches!(k, StmtKind::Wait(_)) }",
         "fn a(k: &StmtKind) -> bool { let b = || matches!(x.get(k), Some(StmtKind::If { .. }) if y); b() }",
     ] {
-        let found = complaints(&file("src/plan/sample.rs", text));
+        let found = complaints(&file("crates/plan/src/sample.rs", text));
         assert_eq!(found.len(), 1, "{text}: {found:?}");
-        let found = complaints(&file("src/lint/rules/sample.rs", text));
+        let found = complaints(&file("crates/lint/src/rules/sample.rs", text));
         assert_eq!(found, [""; 0], "{text}");
     }
 }
@@ -507,36 +509,36 @@ fn a_question_of_its_own_is_found() {
 fn what_is_fine_is_left_alone() {
     for (path, text) in [
         (
-            "src/plan/sample.rs",
+            "crates/plan/src/sample.rs",
             "fn a() { match k { StmtKind::Wait(_) => 1, StmtKind::Log(_) => 2 } }",
         ),
         (
-            "src/plan/sample.rs",
+            "crates/plan/src/sample.rs",
             "fn a() { match k { StmtKind::Wait(_) => 1, _ if b => 3, StmtKind::Log(_) => 2 } }",
         ),
         (
-            "src/plan/sample.rs",
+            "crates/plan/src/sample.rs",
             "fn a() { match (k, b) { (_, true) => 1, (StmtKind::Wait(_), _) => 2 } }",
         ),
         (
-            "src/lint/sample.rs",
+            "crates/lint/src/sample.rs",
             "use crate::syntax::ast::{Stmt, StmtKind}; \
              fn a() { match k { StmtKind::Wait(_) => 1, _ => 2 } }",
         ),
         (
-            "src/lint/sample.rs",
+            "crates/lint/src/sample.rs",
             "fn a() { match k { ast::StmtKind::Wait(_) => 1, _ => 2 } }",
         ),
         (
-            "src/plan/sample.rs",
+            "crates/plan/src/sample.rs",
             "#[cfg(test)] mod tests { fn a() { match k { StmtKind::Wait(_) => 1, _ => 2 } } }",
         ),
         (
-            "src/plan/sample.rs",
+            "crates/plan/src/sample.rs",
             "fn a() { match value { Value::Int(_) => 1, _ => 2 } }",
         ),
         (
-            "src/cli/sample.rs",
+            "crates/cli/src/sample.rs",
             "fn a() { match k { StmtKind::Wait(_) => 1, _ => 2 } }",
         ),
     ] {

@@ -79,7 +79,7 @@ impl FailureQuestion {
 }
 
 impl Question {
-    /// Its number in the run, by which [`RunObserver`](crate::RunObserver) withdraws it.
+    /// Its number in the run.
     pub fn id(&self) -> EffectId {
         match self {
             Self::Approval(question) => question.answerer.question(),

@@ -1,7 +1,7 @@
 //! Prints trivia, which is what stands between two tokens: comments and line ends.
 
 use lockstep_syntax::is_doc;
-use lockstep_syntax::lexer::{RecoveryTokenKind, trivia_at};
+use lockstep_syntax::lexer::{TokenKind, trivia_at};
 
 /// A comment.
 #[derive(Debug, Clone, Copy)]
@@ -45,8 +45,8 @@ impl TokenTrivia {
     pub(super) fn read(&mut self, text: &str) -> Option<u8> {
         while let Some(trivia) = trivia_at(text, self.at) {
             match trivia.kind {
-                RecoveryTokenKind::LineEnd => self.breaks += 1,
-                RecoveryTokenKind::Comment => self.comment(trivia.start, trivia.text(text)),
+                TokenKind::LineEnd => self.breaks += 1,
+                TokenKind::Comment => self.comment(trivia.start, trivia.text(text)),
                 _ => {}
             }
             self.at = trivia.end;

@@ -9,7 +9,7 @@ use super::syntax_node::{SyntaxNode, walk};
 use lockstep_base::source::{FileId, Span};
 use lockstep_lang::eval::builtins;
 use lockstep_syntax::ast::{ExprKind, Given, StmtKind, StringLit, StringPart, TestKind, TypeKind};
-use lockstep_syntax::lexer::{RecoveryTokenKind, tokens};
+use lockstep_syntax::lexer::{TokenKind, tokens};
 
 /// The class of a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,11 +79,11 @@ pub fn colors(checked: &CheckedFile, file: FileId) -> Vec<HighlightedRange> {
     let all = tokens(text).into_iter().filter_map(|token| {
         let at = Span::new(file, token.start, token.end);
         let color = match token.kind {
-            RecoveryTokenKind::Comment => HighlightKind::Comment,
-            RecoveryTokenKind::Text if commands.contains(&at.start) => HighlightKind::Command,
-            RecoveryTokenKind::Text => HighlightKind::String,
-            RecoveryTokenKind::Number => HighlightKind::Number,
-            RecoveryTokenKind::Word => {
+            TokenKind::Comment => HighlightKind::Comment,
+            TokenKind::Text if commands.contains(&at.start) => HighlightKind::Command,
+            TokenKind::Text => HighlightKind::String,
+            TokenKind::Number => HighlightKind::Number,
+            TokenKind::Word => {
                 return Some(
                     names
                         .get(&at.start)
@@ -91,11 +91,11 @@ pub fn colors(checked: &CheckedFile, file: FileId) -> Vec<HighlightedRange> {
                         .unwrap_or(plain(at, HighlightKind::Keyword)),
                 );
             }
-            RecoveryTokenKind::Sign => match token.text(text) {
+            TokenKind::Sign => match token.text(text) {
                 "(" | ")" | "[" | "]" | "{" | "}" | "," | ":" | "." => return None,
                 _ => HighlightKind::Operator,
             },
-            RecoveryTokenKind::Blank | RecoveryTokenKind::LineEnd | RecoveryTokenKind::Strange => {
+            TokenKind::Blank | TokenKind::LineEnd | TokenKind::Strange => {
                 return None;
             }
         };

@@ -9,7 +9,7 @@ use lockstep_lang::eval::builtins::{self, Builtin};
 use lockstep_lang::resolve::{Decl, DeclKind as Declared};
 use lockstep_lang::types::BUILTIN_ACTIONS;
 use lockstep_syntax::ast::{Expr, ExprKind, Ident, ItemKind, Param, Path, TypeKind};
-use lockstep_syntax::lexer::{RecoveryToken, RecoveryTokenKind, tokens};
+use lockstep_syntax::lexer::{Token, TokenKind, tokens};
 
 /// A callable with its parameters.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,8 +48,8 @@ pub fn signature(checked: &CheckedFile, file: FileId, offset: u32) -> Option<Sig
     let mut open: Vec<usize> = Vec::new();
     for (at, token) in all.iter().enumerate() {
         match token.text(text) {
-            "(" | "[" | "{" | "${" if token.kind == RecoveryTokenKind::Sign => open.push(at),
-            ")" | "]" | "}" if token.kind == RecoveryTokenKind::Sign => drop(open.pop()),
+            "(" | "[" | "{" | "${" if token.kind == TokenKind::Sign => open.push(at),
+            ")" | "]" | "}" if token.kind == TokenKind::Sign => drop(open.pop()),
             _ => {}
         }
     }
@@ -69,25 +69,18 @@ struct CallTarget {
     using: bool,
 }
 
-fn callee(
-    text: &str,
-    file: FileId,
-    before: &[RecoveryToken],
-    bracket: &RecoveryToken,
-) -> Option<CallTarget> {
+fn callee(text: &str, file: FileId, before: &[Token], bracket: &Token) -> Option<CallTarget> {
     let (name, before) = before.split_last()?;
     let close = name.end == bracket.start;
-    if bracket.text(text) != "(" || name.kind != RecoveryTokenKind::Word || !close {
+    if bracket.text(text) != "(" || name.kind != TokenKind::Word || !close {
         return None;
     }
-    let ident = |token: &RecoveryToken| Ident {
+    let ident = |token: &Token| Ident {
         name: token.text(text).into(),
         span: Span::new(file, token.start, token.end),
     };
     let (namespace, before) = match before {
-        [before @ .., space, point]
-            if point.text(text) == "." && space.kind == RecoveryTokenKind::Word =>
-        {
+        [before @ .., space, point] if point.text(text) == "." && space.kind == TokenKind::Word => {
             (Some(ident(space)), before)
         }
         _ => (None, before),
@@ -104,9 +97,9 @@ fn callee(
 }
 
 /// The active parameter after these tokens.
-fn active(text: &str, params: &[ParameterInfo], inside: &[RecoveryToken]) -> Option<usize> {
+fn active(text: &str, params: &[ParameterInfo], inside: &[Token]) -> Option<usize> {
     let mut depth = 0usize;
-    let mut arguments: Vec<Vec<&RecoveryToken>> = vec![Vec::new()];
+    let mut arguments: Vec<Vec<&Token>> = vec![Vec::new()];
     for token in inside {
         match token.text(text) {
             "(" | "[" | "{" | "${" => depth += 1,
@@ -121,7 +114,7 @@ fn active(text: &str, params: &[ParameterInfo], inside: &[RecoveryToken]) -> Opt
             last.push(token);
         }
     }
-    let name = |argument: &Vec<&RecoveryToken>| match argument.as_slice() {
+    let name = |argument: &Vec<&Token>| match argument.as_slice() {
         [name, colon, ..] if colon.text(text) == ":" => Some(name.text(text).to_owned()),
         _ => None,
     };

@@ -7,7 +7,7 @@
 
 /// What a token is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RecoveryTokenKind {
+pub enum TokenKind {
     /// Blanks on a line, and the `\r` before a line end.
     Blank,
     /// A line end.
@@ -28,16 +28,16 @@ pub enum RecoveryTokenKind {
 
 /// A token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RecoveryToken {
+pub struct Token {
     /// What it is.
-    pub kind: RecoveryTokenKind,
+    pub kind: TokenKind,
     /// Its first byte.
     pub start: usize,
     /// One past its last byte.
     pub end: usize,
 }
 
-impl RecoveryToken {
+impl Token {
     /// Its text.
     pub fn text<'t>(&self, text: &'t str) -> &'t str {
         text.get(self.start..self.end).unwrap_or("")
@@ -72,19 +72,19 @@ pub fn is_word_part(char: char) -> bool {
 
 /// The blanks, the line end or the comment that begins at byte `at`, if one does.
 #[inline]
-pub fn trivia_at(text: &str, at: usize) -> Option<RecoveryToken> {
+pub fn trivia_at(text: &str, at: usize) -> Option<Token> {
     let rest = text.as_bytes().get(at..)?;
     let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r');
     let (kind, end) = match *rest.first()? {
         b' ' | b'\t' | b'\r' => {
             let length = rest.iter().position(|byte| !is_blank(byte));
-            (RecoveryTokenKind::Blank, at + length.unwrap_or(rest.len()))
+            (TokenKind::Blank, at + length.unwrap_or(rest.len()))
         }
-        b'\n' => (RecoveryTokenKind::LineEnd, at + 1),
-        b'#' => (RecoveryTokenKind::Comment, line_end(text, at)),
+        b'\n' => (TokenKind::LineEnd, at + 1),
+        b'#' => (TokenKind::Comment, line_end(text, at)),
         _ => return None,
     };
-    Some(RecoveryToken {
+    Some(Token {
         kind,
         start: at,
         end,
@@ -94,7 +94,7 @@ pub fn trivia_at(text: &str, at: usize) -> Option<RecoveryToken> {
 /// The token that begins at byte `at`, outside of strings. Of a string it is the quotes alone;
 /// [`string_piece`] reads on behind them.
 #[inline]
-pub(super) fn token_at(text: &str, at: usize) -> Option<RecoveryToken> {
+pub(super) fn token_at(text: &str, at: usize) -> Option<Token> {
     if let Some(trivia) = trivia_at(text, at) {
         return Some(trivia);
     }
@@ -102,19 +102,19 @@ pub(super) fn token_at(text: &str, at: usize) -> Option<RecoveryToken> {
     let (kind, end) = match *bytes.get(at)? {
         b'"' => {
             let long = bytes[at..].starts_with(b"\"\"\"");
-            (RecoveryTokenKind::Text, at + if long { 3 } else { 1 })
+            (TokenKind::Text, at + if long { 3 } else { 1 })
         }
-        b'_' | b'a'..=b'z' | b'A'..=b'Z' => (RecoveryTokenKind::Word, word_end(text, at)),
-        b'0'..=b'9' => (RecoveryTokenKind::Number, number_end(bytes, at)),
-        0..=31 | 127 => (RecoveryTokenKind::Strange, at + 1),
+        b'_' | b'a'..=b'z' | b'A'..=b'Z' => (TokenKind::Word, word_end(text, at)),
+        b'0'..=b'9' => (TokenKind::Number, number_end(bytes, at)),
+        0..=31 | 127 => (TokenKind::Strange, at + 1),
         128.. => wide(text, at),
         _ => {
             let pair = bytes.get(at..at + 2).unwrap_or(&[]);
             let length = if PAIRS.contains(&pair) { 2 } else { 1 };
-            (RecoveryTokenKind::Sign, at + length)
+            (TokenKind::Sign, at + length)
         }
     };
-    Some(RecoveryToken {
+    Some(Token {
         kind,
         start: at,
         end,
@@ -122,12 +122,12 @@ pub(super) fn token_at(text: &str, at: usize) -> Option<RecoveryToken> {
 }
 
 /// A token that begins with a character beyond ASCII.
-fn wide(text: &str, at: usize) -> (RecoveryTokenKind, usize) {
+fn wide(text: &str, at: usize) -> (TokenKind, usize) {
     match text.get(at..).and_then(|rest| rest.chars().next()) {
-        Some(char) if char.is_alphabetic() => (RecoveryTokenKind::Word, word_end(text, at)),
-        Some(char) if char.is_alphanumeric() => (RecoveryTokenKind::Sign, at + char.len_utf8()),
-        Some(char) => (RecoveryTokenKind::Strange, at + char.len_utf8()),
-        None => (RecoveryTokenKind::Strange, at + 1),
+        Some(char) if char.is_alphabetic() => (TokenKind::Word, word_end(text, at)),
+        Some(char) if char.is_alphanumeric() => (TokenKind::Sign, at + char.len_utf8()),
+        Some(char) => (TokenKind::Strange, at + char.len_utf8()),
+        None => (TokenKind::Strange, at + 1),
     }
 }
 
@@ -197,7 +197,7 @@ pub(super) fn string_piece(text: &str, mut at: usize, long: bool) -> (usize, Pie
 }
 
 /// The words, numbers, pieces of strings, comments and signs of a text, in order.
-pub fn tokens(text: &str) -> Vec<RecoveryToken> {
+pub fn tokens(text: &str) -> Vec<Token> {
     let mut lexer = Lexer {
         text,
         at: 0,
@@ -221,7 +221,7 @@ struct Interpolation {
 struct Lexer<'t> {
     text: &'t str,
     at: usize,
-    found: Vec<RecoveryToken>,
+    found: Vec<Token>,
     open: Vec<Interpolation>,
 }
 
@@ -232,40 +232,40 @@ impl Lexer<'_> {
             return false;
         };
         match token.kind {
-            RecoveryTokenKind::Blank => self.at = token.end,
-            RecoveryTokenKind::LineEnd => {
+            TokenKind::Blank => self.at = token.end,
+            TokenKind::LineEnd => {
                 // The strings on this line end with it, and what is interpolated in them.
                 if let Some(first) = self.open.iter().position(|it| !it.long) {
                     self.open.truncate(first);
                 }
                 self.at = token.end;
             }
-            RecoveryTokenKind::Strange => {
+            TokenKind::Strange => {
                 let blank = token.text(self.text).chars().all(char::is_whitespace);
                 match blank {
                     true => self.at = token.end,
-                    false => self.push(RecoveryTokenKind::Sign, token.end),
+                    false => self.push(TokenKind::Sign, token.end),
                 }
             }
-            RecoveryTokenKind::Text => {
+            TokenKind::Text => {
                 self.string(token.end, token.is_long_quotes());
             }
-            RecoveryTokenKind::Sign => self.sign(token.end),
-            RecoveryTokenKind::Comment | RecoveryTokenKind::Word | RecoveryTokenKind::Number => {
+            TokenKind::Sign => self.sign(token.end),
+            TokenKind::Comment | TokenKind::Word | TokenKind::Number => {
                 self.push(token.kind, token.end);
             }
         }
         true
     }
 
-    fn push(&mut self, kind: RecoveryTokenKind, end: usize) {
+    fn push(&mut self, kind: TokenKind, end: usize) {
         let start = std::mem::replace(&mut self.at, end);
-        self.found.push(RecoveryToken { kind, start, end });
+        self.found.push(Token { kind, start, end });
     }
 
     fn sign(&mut self, end: usize) {
         let byte = self.text.as_bytes().get(self.at).copied();
-        self.push(RecoveryTokenKind::Sign, end);
+        self.push(TokenKind::Sign, end);
         match (byte, self.open.last_mut()) {
             (Some(b'{'), Some(open)) => open.braces += 1,
             (Some(b'}'), Some(open)) if open.braces > 0 => open.braces -= 1,
@@ -282,10 +282,10 @@ impl Lexer<'_> {
     fn string(&mut self, from: usize, long: bool) {
         let (end, why) = string_piece(self.text, from, long);
         if end > self.at {
-            self.push(RecoveryTokenKind::Text, end);
+            self.push(TokenKind::Text, end);
         }
         if why == PieceEnd::Interpolation {
-            self.push(RecoveryTokenKind::Sign, end + 2);
+            self.push(TokenKind::Sign, end + 2);
             self.open.push(Interpolation { long, braces: 0 });
         }
     }

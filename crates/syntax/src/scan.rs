@@ -1,7 +1,7 @@
 //! A fast scan of the bytes before the grammar parses them: where the comments are, where the text
 //! may be split into pieces, and whether every bracket and string is closed.
 
-use super::lexer::{self, PieceEnd, RecoveryTokenKind};
+use super::lexer::{self, PieceEnd, TokenKind};
 use super::words;
 
 /// How many brackets may stand inside each other.
@@ -60,23 +60,21 @@ impl ByteScanner<'_> {
         let mut at = 0;
         while let Some(token) = lexer::token_at(self.text, at) {
             let next = match token.kind {
-                RecoveryTokenKind::Blank | RecoveryTokenKind::Word | RecoveryTokenKind::Number => {
-                    Some(token.end)
-                }
-                RecoveryTokenKind::LineEnd => (self.lines == 0).then_some(token.end),
-                RecoveryTokenKind::Comment => {
+                TokenKind::Blank | TokenKind::Word | TokenKind::Number => Some(token.end),
+                TokenKind::LineEnd => (self.lines == 0).then_some(token.end),
+                TokenKind::Comment => {
                     self.found.comments.push((token.start, token.end));
                     Some(token.end)
                 }
-                RecoveryTokenKind::Text => self.string(token.end, token.is_long_quotes()),
-                RecoveryTokenKind::Sign => match self.bytes[at] {
+                TokenKind::Text => self.string(token.end, token.is_long_quotes()),
+                TokenKind::Sign => match self.bytes[at] {
                     b'(' => self.open(b')', at, None),
                     b'[' => self.open(b']', at, None),
                     b'{' => self.open(b'}', at, None),
                     byte @ (b')' | b']' | b'}') => self.close(byte, at),
                     _ => Some(token.end),
                 },
-                RecoveryTokenKind::Strange => None,
+                TokenKind::Strange => None,
             };
             match next {
                 Some(next) => at = next,

@@ -12,7 +12,7 @@ use lockstep_base::value::Type;
 use lockstep_lang::ir::FailureClass;
 use lockstep_lang::resolve::{DeclKind, NameTarget};
 use lockstep_syntax::ast::{Expr, ExprKind, Ident, ItemKind, LetValue, RecordKey, StmtKind};
-use lockstep_syntax::lexer::{RecoveryToken, RecoveryTokenKind};
+use lockstep_syntax::lexer::{Token, TokenKind};
 
 /// What is expected.
 pub enum CompletionContext {
@@ -39,18 +39,18 @@ pub enum CompletionContext {
 /// The tokens around a place.
 pub struct NearbyTokens<'t> {
     text: &'t str,
-    tokens: Vec<RecoveryToken>,
+    tokens: Vec<Token>,
     /// The token at the place.
     at: usize,
 }
 
 impl<'t> NearbyTokens<'t> {
     /// The tokens of `text` around the one at `at`; comments are left out.
-    pub fn new(text: &'t str, all: &[RecoveryToken], at: usize) -> Self {
+    pub fn new(text: &'t str, all: &[Token], at: usize) -> Self {
         let here = all.get(at).map_or(0, |token| token.start);
-        let tokens: Vec<RecoveryToken> = all
+        let tokens: Vec<Token> = all
             .iter()
-            .filter(|token| token.kind != RecoveryTokenKind::Comment)
+            .filter(|token| token.kind != TokenKind::Comment)
             .copied()
             .collect();
         let at = tokens
@@ -163,7 +163,7 @@ pub fn is_expression(checked: &CheckedFile, offset: u32) -> bool {
 }
 
 /// The missing closing delimiter of the string or the interpolation at a place.
-pub fn unclosed(text: &str, tokens: &[RecoveryToken], offset: usize) -> Option<&'static str> {
+pub fn unclosed(text: &str, tokens: &[Token], offset: usize) -> Option<&'static str> {
     let rest = text.get(offset..)?;
     let line = rest.get(..rest.find(['\n', '\r']).unwrap_or(rest.len()))?;
     let at = tokens
@@ -171,7 +171,7 @@ pub fn unclosed(text: &str, tokens: &[RecoveryToken], offset: usize) -> Option<&
         .position(|it| it.start <= offset && offset < it.end)?;
     let token = tokens.get(at)?;
     let whole = token.text(text);
-    if token.kind == RecoveryTokenKind::Text {
+    if token.kind == TokenKind::Text {
         let closed = whole.ends_with('"') && whole.len() > 1 || whole.starts_with("\"\"\"");
         let goes_on = tokens
             .get(at + 1)
@@ -193,7 +193,7 @@ pub fn unclosed(text: &str, tokens: &[RecoveryToken], offset: usize) -> Option<&
 }
 
 /// The start of the chain `a.b(c)[d].` before a token.
-pub fn chain_start(text: &str, tokens: &[RecoveryToken], at: usize) -> usize {
+pub fn chain_start(text: &str, tokens: &[Token], at: usize) -> usize {
     let mut start = tokens.get(at).map_or(0, |token| token.start);
     let mut depth = 0;
     for token in tokens.iter().take(at).rev() {
@@ -206,7 +206,7 @@ pub fn chain_start(text: &str, tokens: &[RecoveryToken], at: usize) -> usize {
             ")" | "]" => depth += 1,
             "(" | "[" if depth > 0 => depth -= 1,
             "." => {}
-            _ if depth > 0 || token.kind == RecoveryTokenKind::Word => {}
+            _ if depth > 0 || token.kind == TokenKind::Word => {}
             _ => break,
         }
         start = token.start;

@@ -14,7 +14,7 @@ use super::fits;
 use context::{CompletionContext, NearbyTokens};
 use lockstep_base::source::Span;
 use lockstep_base::value::Type;
-use lockstep_syntax::lexer::{RecoveryToken, RecoveryTokenKind, tokens};
+use lockstep_syntax::lexer::{Token, TokenKind, tokens};
 
 /// The marker: a name that is used nowhere else.
 const CURSOR_MARKER: &str = "zqzMarkzqz";
@@ -43,10 +43,7 @@ pub fn complete(
         return Completions::default();
     };
     let token = all[at];
-    if matches!(
-        token.kind,
-        RecoveryTokenKind::Comment | RecoveryTokenKind::Number
-    ) {
+    if matches!(token.kind, TokenKind::Comment | TokenKind::Number) {
         return Completions::default();
     }
     let watched = u32::try_from(offset).unwrap_or(u32::MAX);
@@ -72,23 +69,23 @@ pub fn complete(
         around = NearbyTokens::new(&mended, &mended_tokens, at.unwrap_or(0));
     }
     let offset_now = u32::try_from(offset + shift).unwrap_or(u32::MAX);
-    let token = RecoveryToken {
+    let token = Token {
         end: token
             .end
             .min(offset + CURSOR_MARKER.len() + name_length(after)),
         ..token
     };
     let mut items = match token.kind {
-        RecoveryTokenKind::Text if around.is_import() => {
+        TokenKind::Text if around.is_import() => {
             let typed = text.get(token.start..offset).unwrap_or("");
             values::paths(typed.trim_start_matches('"'), beside)
         }
-        RecoveryTokenKind::Text => in_string(&checked, offset_now),
-        RecoveryTokenKind::Word => of(&checked, &around, offset_now),
+        TokenKind::Text => in_string(&checked, offset_now),
+        TokenKind::Word => of(&checked, &around, offset_now),
         _ => Vec::new(),
     };
     let all = items.len();
-    if token.kind == RecoveryTokenKind::Word {
+    if token.kind == TokenKind::Word {
         let typed = text.get(token.start..offset).unwrap_or("");
         items.retain(|item| fits(typed, &item.label));
     }
@@ -106,9 +103,9 @@ fn name_length(after: &str) -> usize {
 }
 
 /// The text that is replaced, as a span of the text without the marker.
-fn replaced(token: &RecoveryToken, marked: &str, offset: usize) -> Span {
+fn replaced(token: &Token, marked: &str, offset: usize) -> Span {
     let (start, end) = match token.kind {
-        RecoveryTokenKind::Word => (token.start, token.end - CURSOR_MARKER.len()),
+        TokenKind::Word => (token.start, token.end - CURSOR_MARKER.len()),
         // In a string, the whole content.
         _ => {
             let quotes = |text: &str| text.len() - text.trim_matches('"').len();

@@ -3,7 +3,7 @@
 //! fit, and returns the brackets.
 
 use super::SourceRepair;
-use crate::lexer::{self, PieceEnd, RecoveryTokenKind};
+use crate::lexer::{self, PieceEnd, TokenKind};
 use crate::{errors, words};
 use lockstep_base::source::Span;
 
@@ -100,13 +100,13 @@ impl RecoveryLexer<'_, '_> {
         let mut at = 0;
         while let Some(token) = lexer::token_at(self.source, at) {
             at = match token.kind {
-                RecoveryTokenKind::LineEnd => self.newline(at),
-                RecoveryTokenKind::Blank | RecoveryTokenKind::Comment => token.end,
-                RecoveryTokenKind::Word
-                | RecoveryTokenKind::Number
-                | RecoveryTokenKind::Text
-                | RecoveryTokenKind::Sign
-                | RecoveryTokenKind::Strange => {
+                TokenKind::LineEnd => self.newline(at),
+                TokenKind::Blank | TokenKind::Comment => token.end,
+                TokenKind::Word
+                | TokenKind::Number
+                | TokenKind::Text
+                | TokenKind::Sign
+                | TokenKind::Strange => {
                     let byte = self.byte(at);
                     let first = std::mem::replace(&mut self.fresh, false);
                     if first {
@@ -191,11 +191,11 @@ impl RecoveryLexer<'_, '_> {
     }
 
     /// Reads a token that is no blank and no comment, and returns where the next may begin.
-    fn visible(&mut self, token: lexer::RecoveryToken, first: bool) -> usize {
+    fn visible(&mut self, token: lexer::Token, first: bool) -> usize {
         let at = token.start;
         match token.kind {
-            RecoveryTokenKind::Text => self.string(at, token.end, token.is_long_quotes()),
-            RecoveryTokenKind::Sign | RecoveryTokenKind::Strange => self.sign(at, first),
+            TokenKind::Text => self.string(at, token.end, token.is_long_quotes()),
+            TokenKind::Sign | TokenKind::Strange => self.sign(at, first),
             _ => token.end,
         }
     }

@@ -127,18 +127,8 @@ impl ObservedBlock {
     }
 }
 
-/// A cell of a loop or matrix.
-#[derive(Debug, Clone, Default)]
-pub(super) struct ObservedCell {
-    /// Its number in source order.
-    pub(super) number: usize,
-    /// Its place on each axis.
-    pub(super) position: Position,
-    /// For each serial axis: the number of the chain of elements that it is in, and its element.
-    chains: Vec<(u32, u32)>,
-}
-
-/// The cells of a loop or matrix.
+/// The cells of a loop or matrix. Each has a number, in source order; what is known of them lies in
+/// a few long lists, as there may be thousands.
 #[derive(Debug, Default)]
 pub(super) struct ObservedCells {
     /// Its axes; empty where the order of the cells is not known.
@@ -150,6 +140,13 @@ pub(super) struct ObservedCells {
     /// Whether the block may begin again without an event that reports it.
     pub(super) restarts: bool,
     live: usize,
+    /// The places of all cells on the axes, one after the other.
+    positions: Vec<u32>,
+    /// For each serial axis of all cells: the number of the chain of elements that the cell is in,
+    /// and its element.
+    links: Vec<(u32, u32)>,
+    /// Where each cell's part of the two lists ends.
+    ends: Vec<(u32, u32)>,
     /// The chains of serial axes by the axis and what is outside of it.
     chains: FastMap<Position, u32>,
     /// For each chain the element that it is at, and how many of its cells run.
@@ -169,22 +166,45 @@ impl ObservedCells {
         }
     }
 
-    /// The next cell in source order.
-    pub(super) fn cell(&mut self, number: usize, position: &Position) -> ObservedCell {
-        let mut chains = Vec::new();
+    /// Adds the next cell in source order. Its number.
+    pub(super) fn add(&mut self, position: &Position) -> usize {
+        self.positions.extend_from_slice(position);
         for (prefix, index) in serial(&self.orders, position) {
             let next = self.chains.len() as u32;
-            chains.push((*self.chains.entry(prefix).or_insert(next), index));
+            let chain = *self.chains.entry(prefix).or_insert(next);
+            self.links.push((chain, index));
         }
-        ObservedCell {
-            number,
-            position: position.clone(),
-            chains,
-        }
+        let ends = (self.positions.len() as u32, self.links.len() as u32);
+        self.ends.push(ends);
+        self.ends.len() - 1
+    }
+
+    /// How many cells there are.
+    pub(super) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    fn ends(&self, cell: usize) -> ((u32, u32), (u32, u32)) {
+        let before = cell.checked_sub(1).and_then(|it| self.ends.get(it));
+        let start = before.copied().unwrap_or_default();
+        (start, self.ends.get(cell).copied().unwrap_or(start))
+    }
+
+    /// The place of a cell on each axis.
+    pub(super) fn position(&self, cell: usize) -> &[u32] {
+        let ((from, _), (to, _)) = self.ends(cell);
+        let range = from as usize..to as usize;
+        self.positions.get(range).unwrap_or_default()
+    }
+
+    /// The numbers of a cell's links.
+    fn links(&self, cell: usize) -> std::ops::Range<usize> {
+        let ((_, from), (_, to)) = self.ends(cell);
+        from as usize..to as usize
     }
 
     /// A cell begins.
-    pub(super) fn enter(&mut self, cell: Option<&ObservedCell>) -> Result<(), RuleViolation> {
+    pub(super) fn enter(&mut self, cell: Option<usize>) -> Result<(), RuleViolation> {
         let entered = self.check(cell);
         if entered.is_err() && self.restarts && self.live == 0 {
             self.at.clear();
@@ -195,19 +215,22 @@ impl ObservedCells {
         }
         self.live += 1;
         let Some(cell) = cell else { return Ok(()) };
-        if self.begun.len() <= cell.number {
-            self.begun.resize(cell.number + 1, false);
+        if self.begun.len() <= cell {
+            self.begun.resize(self.len().max(cell + 1), false);
         }
-        if let Some(begun) = self.begun.get_mut(cell.number) {
+        if let Some(begun) = self.begun.get_mut(cell) {
             *begun = true;
         }
-        for (chain, index) in &cell.chains {
-            let chain = *chain as usize;
+        for link in self.links(cell) {
+            let Some((chain, index)) = self.links.get(link).copied() else {
+                continue;
+            };
+            let chain = chain as usize;
             if self.at.len() <= chain {
                 self.at.resize(chain + 1, (0, 0));
             }
             if let Some((at, live)) = self.at.get_mut(chain) {
-                *at = *index;
+                *at = index;
                 *live += 1;
             }
         }
@@ -215,7 +238,7 @@ impl ObservedCells {
         Ok(())
     }
 
-    fn check(&self, cell: Option<&ObservedCell>) -> Result<(), RuleViolation> {
+    fn check(&self, cell: Option<usize>) -> Result<(), RuleViolation> {
         if let Some(max) = self.max.filter(|max| self.live + 1 > *max) {
             let live = self.live;
             return Err(format!(
@@ -223,10 +246,11 @@ impl ObservedCells {
             ));
         }
         let Some(cell) = cell else { return Ok(()) };
-        if self.begun.get(cell.number) == Some(&true) {
+        if self.begun.get(cell) == Some(&true) {
             return Err("started a second time".into());
         }
-        for (chain, index) in &cell.chains {
+        let links = self.links.get(self.links(cell)).unwrap_or_default();
+        for (chain, index) in links {
             match self.at.get(*chain as usize) {
                 Some((at, _)) if index < at => {
                     return Err("started after a cell that comes after it".into());
@@ -248,10 +272,11 @@ impl ObservedCells {
     }
 
     /// A cell has ended.
-    pub(super) fn leave(&mut self, cell: Option<&ObservedCell>) {
+    pub(super) fn leave(&mut self, cell: Option<usize>) {
         self.live = self.live.saturating_sub(1);
         let Some(cell) = cell else { return };
-        for (chain, _) in &cell.chains {
+        let links = self.links.get(self.links(cell)).unwrap_or_default();
+        for (chain, _) in links {
             if let Some((_, live)) = self.at.get_mut(*chain as usize) {
                 *live = live.saturating_sub(1);
             }
@@ -259,8 +284,8 @@ impl ObservedCells {
         self.wave.1 = self.wave.1.saturating_sub(1);
     }
 
-    fn wave_of(&self, cell: &ObservedCell) -> usize {
-        self.waves.partition_point(|begins| *begins <= cell.number)
+    fn wave_of(&self, cell: usize) -> usize {
+        self.waves.partition_point(|begins| *begins <= cell)
     }
 }
 
@@ -330,27 +355,27 @@ mod tests {
     #[test]
     fn cells_keep_to_their_axes_and_waves() {
         let mut cells = ObservedCells::new(vec![Order::Parallel, Order::Serial]);
-        let a = cells.cell(0, &vec![0, 0]);
-        let b = cells.cell(1, &vec![0, 1]);
-        let c = cells.cell(2, &vec![1, 0]);
-        assert_eq!(cells.enter(Some(&a)), Ok(()));
-        assert!(cells.enter(Some(&b)).is_err(), "the one before it runs");
-        assert_eq!(cells.enter(Some(&c)), Ok(()), "another chain");
-        cells.leave(Some(&a));
-        assert!(cells.enter(Some(&a)).is_err(), "a second time");
-        assert_eq!(cells.enter(Some(&b)), Ok(()));
-        cells.leave(Some(&b));
-        cells.leave(Some(&c));
+        let a = cells.add(&vec![0, 0]);
+        let b = cells.add(&vec![0, 1]);
+        let c = cells.add(&vec![1, 0]);
+        assert_eq!(cells.enter(Some(a)), Ok(()));
+        assert!(cells.enter(Some(b)).is_err(), "the one before it runs");
+        assert_eq!(cells.enter(Some(c)), Ok(()), "another chain");
+        cells.leave(Some(a));
+        assert!(cells.enter(Some(a)).is_err(), "a second time");
+        assert_eq!(cells.enter(Some(b)), Ok(()));
+        cells.leave(Some(b));
+        cells.leave(Some(c));
 
         let mut waves = ObservedCells::new(vec![Order::Parallel, Order::Parallel]);
         waves.waves = vec![1];
-        let a = waves.cell(0, &vec![0, 0]);
-        let b = waves.cell(1, &vec![0, 1]);
-        let c = waves.cell(2, &vec![1, 0]);
-        assert_eq!(waves.enter(Some(&a)), Ok(()));
-        assert!(waves.enter(Some(&b)).is_err(), "the first wave runs");
-        waves.leave(Some(&a));
-        assert_eq!(waves.enter(Some(&b)), Ok(()));
-        assert_eq!(waves.enter(Some(&c)), Ok(()));
+        let a = waves.add(&vec![0, 0]);
+        let b = waves.add(&vec![0, 1]);
+        let c = waves.add(&vec![1, 0]);
+        assert_eq!(waves.enter(Some(a)), Ok(()));
+        assert!(waves.enter(Some(b)).is_err(), "the first wave runs");
+        waves.leave(Some(a));
+        assert_eq!(waves.enter(Some(b)), Ok(()));
+        assert_eq!(waves.enter(Some(c)), Ok(()));
     }
 }

@@ -15,7 +15,7 @@ use lockstep_lang::ir::StmtKind;
 use lockstep_plan::grid::Position;
 use lockstep_plan::{Locals, Plan, TreeId};
 
-use super::blocks::{BlockEntry, ObservedBlock, ObservedCell};
+use super::blocks::{BlockEntry, ObservedBlock};
 use super::hash::FastSet;
 use super::paths::{above, is_aside, is_aside_segment, parent};
 use super::statement_paths::{EnclosingBlock, StatementPath, StatementPaths, has_hidden_scopes};
@@ -208,7 +208,7 @@ impl ObservedNodes {
         segment: &str,
     ) -> (
         Option<Arc<StatementPath>>,
-        Option<Arc<ObservedCell>>,
+        Option<usize>,
         Result<(), String>,
     ) {
         let place = match self.place(parent, path, segment) {
@@ -327,7 +327,7 @@ impl ObservedNodes {
         place: &Arc<StatementPath>,
         path: &Name,
         segment: &str,
-    ) -> (Option<Arc<ObservedCell>>, Result<(), String>) {
+    ) -> (Option<usize>, Result<(), String>) {
         let known = self
             .table
             .get(parent)
@@ -348,7 +348,7 @@ impl ObservedNodes {
         let cell = match index {
             None => None,
             Some(index) => match index.get(segment) {
-                Some((Some(cell), _)) => Some(cell.clone()),
+                Some((Some(cell), _)) => Some(*cell),
                 Some((None, _)) => {
                     self.twins.insert(path.clone());
                     return (None, Ok(()));
@@ -356,7 +356,7 @@ impl ObservedNodes {
                 None => return (None, Err("is no cell of its loop".into())),
             },
         };
-        let entered = cells.enter(cell.as_deref());
+        let entered = cells.enter(cell);
         (cell, entered)
     }
 
@@ -473,7 +473,7 @@ impl ObservedNodes {
         if place.is_cell
             && let Some(it) = around.cells_mut(place.tree)
         {
-            it.cells.leave(node.cell.as_deref());
+            it.cells.leave(node.cell);
         }
     }
 
@@ -595,7 +595,8 @@ impl ObservedNodes {
             }
             at = node.parent;
         };
-        if !around.place.as_ref()?.is_cell {
+        let place = around.place.as_ref()?;
+        if !place.is_cell {
             return Some(MeetingKey {
                 around: block,
                 block: meeting.block,
@@ -603,9 +604,11 @@ impl ObservedNodes {
                 label,
             });
         }
-        let fixed = around.cell.as_ref()?.position.get(..meeting.fixed_axes)?;
+        let outside = around.parent?;
+        let cells = &self.table.get(outside)?.cells(place.tree)?.cells;
+        let fixed = cells.position(around.cell?).get(..meeting.fixed_axes)?;
         Some(MeetingKey {
-            around: around.parent?,
+            around: outside,
             block: meeting.block,
             fixed: fixed.to_vec(),
             label,

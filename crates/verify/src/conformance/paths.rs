@@ -10,7 +10,7 @@ pub(super) fn above(path: &str) -> impl Iterator<Item = &str> {
 
 /// The path around a path. A `/` in brackets splits nothing.
 pub(super) fn parent(path: &str) -> Option<&str> {
-    if path.contains('"') {
+    if path.as_bytes().contains(&b'"') {
         // Brackets in quotes are no brackets, which shows only from the front.
         let last = segments(path).pop()?;
         return path.get(..path.len().checked_sub(last.len() + 1)?);
@@ -38,6 +38,10 @@ pub(super) fn is_aside(path: &str) -> bool {
 
 /// Whether a part of a path is that of a handler or a rollback.
 pub(super) fn is_aside_segment(segment: &str) -> bool {
+    // Nearly all parts begin otherwise.
+    if !segment.starts_with(['u', 'o', 'a']) {
+        return false;
+    }
     let word = segment.split('#').next().unwrap_or_default();
     matches!(word, "undo" | "on-failure" | "always")
 }

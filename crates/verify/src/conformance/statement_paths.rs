@@ -102,8 +102,9 @@ impl StatementPaths {
 
 /// What is before and behind the values in brackets of a segment, if it has any.
 fn without_values(segment: &str) -> Option<(&str, &str)> {
-    let open = segment.find('[')?;
-    let close = segment.rfind(']')?;
+    let bytes = segment.as_bytes();
+    let open = bytes.iter().position(|byte| *byte == b'[')?;
+    let close = bytes.iter().rposition(|byte| *byte == b']')?;
     (open < close).then(|| (&segment[..open], &segment[close + 1..]))
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::blocks::{ObservedBlock, ObservedCell, ObservedCells};
+use super::blocks::{ObservedBlock, ObservedCells};
 use super::hash::{FastMap, FastSet};
 use super::statement_paths::{NestedStatements, StatementPath};
 use super::values::CellIndex;
@@ -41,8 +41,8 @@ pub(super) struct ObservedNode {
     pub(super) parent: Option<NodeId>,
     /// How many nodes in it are active.
     pub(super) children: u32,
-    /// Its place in its loop, where it is a cell.
-    pub(super) cell: Option<Arc<ObservedCell>>,
+    /// Its number in its loop, where it is a cell.
+    pub(super) cell: Option<usize>,
     pub(super) holds: bool,
     /// What is only needed of a node with others in it: most nodes are commands.
     pub(super) body: Option<Box<Body>>,

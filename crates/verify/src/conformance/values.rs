@@ -1,22 +1,19 @@
 //! The values that the audit needs, as far as the plan determines them: the cells of a loop,
 //! limits, what a body sees. What only the run knew is unknown here.
 
-use std::fmt::Write as _;
-use std::sync::Arc;
-
 use lockstep_base::value::Value;
 use lockstep_lang::eval::{Expr, Halt};
 use lockstep_lang::ir::{StmtKind, WorkflowId};
 use lockstep_plan::{Locals, Plan, TreeId};
 
 use super::MAX_ORDERED_CELLS;
-use super::blocks::{ObservedCell, ObservedCells};
+use super::blocks::ObservedCells;
 use super::hash::FastMap;
 use super::statement_paths::EnclosingBlock;
 
 /// The cells of a loop by the segments of their paths, with what their bodies see. Several cells
 /// of one name have no place.
-pub(super) type CellIndex = FastMap<String, (Option<Arc<ObservedCell>>, Locals)>;
+pub(super) type CellIndex = FastMap<String, (Option<usize>, Locals)>;
 
 /// The value of a number, if it is known.
 pub(super) fn count(plan: &Plan, expr: &Expr, locals: &Locals) -> Option<usize> {
@@ -141,27 +138,25 @@ pub(super) fn cells(
     let mut cells = ObservedCells::new(matrix.axes.iter().map(|axis| axis.order).collect());
     cells.max = max.and_then(|max| count(plan, max, locals));
     let mut index = CellIndex::default();
-    let mut number = 0;
-    let label = node.label.as_ref().map_or("", |label| label);
+    let label = format!("{}{}", node.label.as_deref().unwrap_or_default(), node.twin);
     let found = walk.each_cell(matrix, locals, &mut |cell| {
-        if number >= MAX_ORDERED_CELLS {
+        if cells.len() >= MAX_ORDERED_CELLS {
             return Err(Halt::Unknown);
         }
-        let mut name = format!("{label}{}[", node.twin);
+        let mut name = String::with_capacity(label.len() + 16);
+        name.push_str(&label);
         for (at, value) in cell.values.iter().enumerate() {
-            let comma = if at > 0 { ", " } else { "" };
-            // Text takes text.
-            let _ = write!(name, "{comma}{}", walk.display(value));
+            name.push_str(if at > 0 { ", " } else { "[" });
+            name.push_str(&walk.display(value));
         }
         name.push(']');
-        let place = Arc::new(cells.cell(number, cell.position));
-        number += 1;
+        let number = cells.add(cell.position);
         let locals = cell.locals.clone();
         // Another entry already has this name: which of the two is meant is ambiguous.
         index
             .entry(name)
-            .and_modify(|(place, _)| *place = None)
-            .or_insert((Some(place), locals));
+            .and_modify(|(number, _)| *number = None)
+            .or_insert((Some(number), locals));
         Ok(())
     });
     if found.is_err() {
@@ -169,7 +164,7 @@ pub(super) fn cells(
     }
     let batches = modifiers.batches.as_ref();
     if let Some(Ok(Value::List(sizes))) = batches.map(|it| walk.eval(it, locals)) {
-        cells.waves = waves(&sizes, number);
+        cells.waves = waves(&sizes, cells.len());
     }
     (cells, Some(index))
 }
