@@ -27,7 +27,10 @@ pub(super) fn result(client: &Client) -> Value {
         "documentSymbolProvider": true,
         "workspaceSymbolProvider": true,
         "semanticTokensProvider": {
-            "legend": { "tokenTypes": coloring::TOKEN_TYPES, "tokenModifiers": coloring::TOKEN_MODIFIERS },
+            "legend": {
+                "tokenTypes": coloring::TOKEN_TYPES,
+                "tokenModifiers": coloring::TOKEN_MODIFIERS,
+            },
             "full": { "delta": true },
             "range": true,
         },

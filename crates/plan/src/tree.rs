@@ -253,8 +253,8 @@ fn too_large(body: &Stmt, depth: u32) -> Diagnostic {
     if depth > MAX_STATEMENT_DEPTH {
         return diagnostic
             .here(format!(
-                "more than {MAX_STATEMENT_DEPTH} statements inside each other when every workflow call is \
-                 followed"
+                "more than {MAX_STATEMENT_DEPTH} statements inside each other when every \
+                 workflow call is followed"
             ))
             .help("call workflows one after the other instead of each from the one before");
     }

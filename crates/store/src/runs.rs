@@ -111,8 +111,8 @@ impl StoredRun {
     }
 }
 
-const RUN_COLUMNS: &str = "number, id, pipeline, plan_hash, inputs, file, folder, user, seed, most, \
-    parent, kept, status, started_at, finished_at, clock, program, place, made_by";
+const RUN_COLUMNS: &str = "number, id, pipeline, plan_hash, inputs, file, folder, user, seed, \
+    most, parent, kept, status, started_at, finished_at, clock, program, place, made_by";
 
 /// The columns of a run; those of its owner come last.
 fn columns() -> String {

@@ -132,7 +132,9 @@ macro_rules! children {
                 | StmtKind::Verdict(HandlerVerdict::Ask { timeout: value, otherwise: _ }) => {
                     value.$iter().for_each(|it| see($Child::Expr(it)));
                 }
-                StmtKind::Verdict(HandlerVerdict::Ignore | HandlerVerdict::Rollback(_) | HandlerVerdict::Abort) => {}
+                StmtKind::Verdict(
+                    HandlerVerdict::Ignore | HandlerVerdict::Rollback(_) | HandlerVerdict::Abort,
+                ) => {}
             }
             let Modifiers {
                 timeout,

@@ -258,7 +258,9 @@ impl Driver<'_> {
                 answered = asked => answered.unwrap_or_else(|_| {
                     EffectOutcome::failed(FailureClass::Internal, "the request broke off")
                 }),
-                _ = stopped.changed() => EffectOutcome::failed(FailureClass::Cancelled, "it was stopped"),
+                _ = stopped.changed() => {
+                    EffectOutcome::failed(FailureClass::Cancelled, "it was stopped")
+                }
             };
             done.finish(outcome);
         };

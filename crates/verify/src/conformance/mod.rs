@@ -349,7 +349,22 @@ impl ConformanceCheck {
         match kind {
             NodeKind::Deploy => self.deployment_rests(id),
             NodeKind::Lock if self.nodes.is_plain_lock(id) => self.lock_given_back(id),
-            _ => {}
+            NodeKind::Pipeline
+            | NodeKind::Stage
+            | NodeKind::Serial
+            | NodeKind::Parallel
+            | NodeKind::Cell
+            | NodeKind::Step
+            | NodeKind::Run
+            | NodeKind::Workflow
+            | NodeKind::Action
+            | NodeKind::Barrier
+            | NodeKind::Lock
+            | NodeKind::Approve
+            | NodeKind::Wait
+            | NodeKind::Verify
+            | NodeKind::Log
+            | NodeKind::Undo => {}
         }
     }
 

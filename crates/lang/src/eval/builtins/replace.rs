@@ -26,7 +26,8 @@ pub(super) static FUNCTION: Builtin = Builtin {
 fn call(args: &[Value]) -> Result<Value, BuiltinError> {
     let (text, from, to) = (text(args, 0)?, text(args, 1)?, text(args, 2)?);
     if from.is_empty() {
-        return Err(BuiltinError::Argument(1, "there is nothing to replace in an empty text".into()));
+        let message = "there is nothing to replace in an empty text";
+        return Err(BuiltinError::Argument(1, message.into()));
     }
     if to.len() > from.len() {
         let places = text.matches(&**from).count();

@@ -192,9 +192,8 @@ impl<'a> StateSpaceSearch<'a> {
                     let hold = *hold;
                     self.ask_all(state, strand, hold);
                     for other in 0..self.flow.strands.len() {
-                        let enters = matches!(
-                            self.op(state, other), Some(ModelOp::Enter(wanted, _)) if *wanted == hold
-                        );
+                        let op = self.op(state, other);
+                        let enters = matches!(op, Some(ModelOp::Enter(at, _)) if *at == hold);
                         if state.runs(other) && enters {
                             state.holds[hold].waiting.push(other);
                         }
