@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use lockstep::diagnostic::Severity;
+use lockstep_base::diagnostic::Severity;
 use lockstep_fuzz::compiled;
 
 fuzz_target!(|text: &str| {

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use lockstep::format::{checked, format_text};
+use lockstep_format::{checked, format_text};
 
 fuzz_target!(|text: &str| {
     let formatted = checked(text).expect("a result that is the same program");

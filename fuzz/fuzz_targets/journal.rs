@@ -8,13 +8,15 @@
 use std::sync::Arc;
 
 use libfuzzer_sys::fuzz_target;
-use lockstep::engine::notice::Happened;
-use lockstep::engine::{Answer, Effect, Machine, Question};
-use lockstep::plan::Plan;
-use lockstep::runtime::journal::{Record, Recorded};
-use lockstep::runtime::replay::replay;
-use lockstep::simulate::{Course, Script, Started, Trace, run_facts, simulate};
-use lockstep::source::Name;
+use lockstep_engine::run_event::RunEventKind;
+use lockstep_engine::{Answer, Effect, Machine, Question};
+use lockstep_plan::Plan;
+use lockstep_runtime::journal::{JournalEntry, JournalRecord};
+use lockstep_runtime::replay::replay;
+use lockstep_verify::simulate::{
+    EffectCourse, SimulationScript, StartedEffect, Trace, run_facts, simulate,
+};
+use lockstep_base::source::Name;
 use lockstep_fuzz::{compiled, plans, split};
 
 /// The seed of every machine here.
@@ -41,18 +43,18 @@ fuzz_target!(|data: &[u8]| {
 });
 
 /// Has a new machine handle records; whatever they say, it must not come down.
-fn take_in(plan: &Arc<Plan>, records: Vec<Record>) -> bool {
+fn take_in(plan: &Arc<Plan>, records: Vec<JournalRecord>) -> bool {
     let mut machine = Machine::new(plan.clone(), run_facts(), SEED);
     replay(&mut machine, records, |_, _| {}).is_ok()
 }
 
 /// Records from lines of JSON; lines that are none are left out.
-fn written(bytes: &[u8]) -> Vec<Record> {
+fn written(bytes: &[u8]) -> Vec<JournalRecord> {
     let lines = bytes.split(|byte| *byte == b'\n');
     let what = lines.filter_map(|line| serde_json::from_slice(line).ok());
-    let records = what.zip(1..).map(|(what, seq)| Record {
+    let records = what.zip(1..).map(|(what, seq)| JournalRecord {
         seq,
-        at: 0,
+        at: jiff::Timestamp::UNIX_EPOCH,
         clock: 0,
         what,
         told: Vec::new(),
@@ -91,15 +93,15 @@ fn play(plan: &Arc<Plan>, bytes: &[u8]) {
 }
 
 /// The journal of a run that was played, with each record as it comes back from the disk.
-fn journal(trace: &Trace) -> Vec<Record> {
-    let record = |(handled, seq): (&lockstep::simulate::Handled, u64)| {
-        let what = Recorded::Event(handled.event.clone());
+fn journal(trace: &Trace) -> Vec<JournalRecord> {
+    let record = |(handled, seq): (&lockstep_verify::simulate::Handled, u64)| {
+        let what = JournalEntry::Event(handled.event.clone());
         let text = serde_json::to_vec(&what).expect("an event is JSON");
-        let read: Recorded = serde_json::from_slice(&text).expect("what was written can be read");
+        let read: JournalEntry = serde_json::from_slice(&text).expect("what was written can be read");
         assert_eq!(read, what);
-        Record {
+        JournalRecord {
             seq,
-            at: handled.at,
+            at: jiff::Timestamp::from_millisecond(handled.at).unwrap_or_default(),
             clock: handled.at,
             what: read,
             told: told(&handled.effects),
@@ -109,18 +111,18 @@ fn journal(trace: &Trace) -> Vec<Record> {
 }
 
 /// The records, each with what a machine tells when it handles them: so that none is refused.
-fn untold(plan: &Arc<Plan>, records: &[Record]) -> Vec<Record> {
+fn untold(plan: &Arc<Plan>, records: &[JournalRecord]) -> Vec<JournalRecord> {
     let mut machine = Machine::new(plan.clone(), run_facts(), SEED);
     let mut records = records.to_vec();
     for record in &mut records {
-        if let Recorded::Event(event) = &record.what {
+        if let JournalEntry::Event(event) = &record.what {
             record.told = told(&machine.handle(record.clock, event.clone()));
         }
     }
     records
 }
 
-fn told(effects: &[Effect]) -> Vec<Happened> {
+fn told(effects: &[Effect]) -> Vec<RunEventKind> {
     let tell = |effect: &Effect| match effect {
         Effect::Tell(happened) => Some(happened.clone()),
         _ => None,
@@ -140,11 +142,11 @@ impl Direction<'_> {
     }
 }
 
-impl Script for Direction<'_> {
-    fn course(&mut self, _: &Started) -> Course {
+impl SimulationScript for Direction<'_> {
+    fn course(&mut self, _: &StartedEffect) -> EffectCourse {
         match self.next() {
-            byte @ 0..=127 => Course::good(i64::from(byte) * 100),
-            byte => Course::exit(i64::from(byte & 63) * 100, i64::from(byte & 64) + 1),
+            byte @ 0..=127 => EffectCourse::good(i64::from(byte) * 100),
+            byte => EffectCourse::exit(i64::from(byte & 63) * 100, i64::from(byte & 64) + 1),
         }
     }
 

@@ -3,8 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use lockstep::lint::{Config, lint_with, mend};
-use lockstep::plan::Plan;
+use lockstep_lint::{Config, fix, lint_with};
+use lockstep_plan::Plan;
 use lockstep_fuzz::{FILE, OneFile, assert_places, compiled, plans};
 
 fuzz_target!(|text: &str| {
@@ -18,7 +18,7 @@ fuzz_target!(|text: &str| {
     let findings = lint_with(&compilation, &plans, &config);
     assert_places(&findings, &compilation.sources);
 
-    let fixed = mend(&OneFile(text), FILE, text, &config);
+    let fixed = fix(&OneFile(text), FILE, text, &config);
     let after = compiled(&fixed.text);
     assert_eq!(compilation.program.is_some(), after.program.is_some());
 });

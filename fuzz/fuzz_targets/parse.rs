@@ -2,8 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use lockstep::source::Sources;
-use lockstep::syntax::{parse, parse_expression};
+use lockstep_base::source::Sources;
+use lockstep_syntax::{parse, parse_expression};
 use lockstep_fuzz::{FILE, assert_places};
 
 fuzz_target!(|text: &str| {

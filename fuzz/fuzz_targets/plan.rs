@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use lockstep::plan::check;
+use lockstep_verify::check;
 use lockstep_fuzz::{NoVariables, OneFile, assert_places, compiled, plans};
 
 fuzz_target!(|text: &str| {

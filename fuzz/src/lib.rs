@@ -1,12 +1,12 @@
 //! What the fuzz targets share: the compiler over one file in memory, and the plans of its
 //! pipelines. What a target asserts stands in the target.
 
-use lockstep::compile::{Compilation, compile};
-use lockstep::diagnostic::Diagnostic;
-use lockstep::ir::Program;
-use lockstep::plan::{Asked, Plan, bind, missing};
-use lockstep::source::Sources;
-use lockstep::world::{Environment, Files};
+use lockstep_lang::compile::{Compilation, compile};
+use lockstep_base::diagnostic::Diagnostic;
+use lockstep_lang::ir::Program;
+use lockstep_plan::{Plan, RunRequest, bind, missing};
+use lockstep_base::source::Sources;
+use lockstep_base::world::{EnvironmentVariables, FileError, Files, VariableError};
 
 /// The name of the only file.
 pub const FILE: &str = "case.deploy";
@@ -15,10 +15,10 @@ pub const FILE: &str = "case.deploy";
 pub struct OneFile<'a>(pub &'a str);
 
 impl Files for OneFile<'_> {
-    fn read(&self, path: &str) -> Result<String, String> {
+    fn read(&self, path: &str) -> Result<String, FileError> {
         match path.strip_prefix("./").unwrap_or(path) {
             FILE => Ok(self.0.to_string()),
-            _ => Err(String::from("no such file")),
+            _ => Err(FileError::NotFound),
         }
     }
 }
@@ -26,9 +26,9 @@ impl Files for OneFile<'_> {
 /// An environment without variables.
 pub struct NoVariables;
 
-impl Environment for NoVariables {
-    fn var(&self, _: &str) -> Option<String> {
-        None
+impl EnvironmentVariables for NoVariables {
+    fn var(&self, _: &str) -> Result<String, VariableError> {
+        Err(VariableError::NotSet)
     }
 }
 
@@ -44,9 +44,9 @@ pub fn compiled(text: &str) -> Compilation {
 pub fn plans(program: &Program, text: &str, proved: bool) -> Vec<Plan> {
     let mut plans = Vec::new();
     for pipeline in &program.pipelines {
-        let asked = Asked {
+        let asked = RunRequest {
             pipeline: Some(pipeline.name.to_string()),
-            ..Asked::default()
+            ..RunRequest::default()
         };
         if missing(program, &asked).next().is_some() {
             continue;
@@ -55,8 +55,8 @@ pub fn plans(program: &Program, text: &str, proved: bool) -> Vec<Plan> {
             continue;
         };
         let plan = match proved {
-            true => Plan::new(bound),
-            false => Plan::unproved(bound),
+            true => lockstep_verify::proved(bound),
+            false => Plan::new(bound),
         };
         plans.extend(plan);
     }

@@ -63,7 +63,7 @@ fn a_journal_that_breaks_a_rule_of_the_machine_stops_the_run_with_a_report() {
         "node     p/one/run (tree ",
         "state    running, effect, try 1, not stopping",
         "event    Fired of effect 1, at ",
-        "where    crates/engine/src/enter.rs:",
+        "where    crates/engine/src/begin_statement.rs:",
         concat!("version  ", env!("CARGO_PKG_VERSION")),
     ] {
         assert!(said.stderr.contains(part), "{part}\n{}", said.stderr);
