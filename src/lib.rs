@@ -23,11 +23,13 @@
 
 #[doc(inline)]
 pub use lockstep_api::{
-    ActionError, ApprovalQuestion, Approver, Clock, Code, CommandResult, Diagnostic, Diagnostics,
-    DiskFiles, Engine, EngineBuilder, EnvironmentVariables, Failure, FailureChoice, FailureClass,
-    FailureQuestion, FileError, Files, Fix, HttpClient, HttpError, HttpRequest, HttpResponse,
-    Journal, JournalError, JournalRecord, Label, Locks, LocksError, MemoryFiles, NodeKind, Plan,
-    PlanBuilder, Program, Question, Run, RunEnd, RunEvent, RunEventKind, Severity, SimulatedClock,
-    Source, Sources, Span, SpawnRequest, Spawner, StartError, Status, StopRequest, Stream,
-    SystemClock, SystemSpawner, VariableError, Variables, WaitReason, guard,
+    ActionError, ApprovalQuestion, Approver, Code, DeploymentRecord, Diagnostic, Diagnostics,
+    DiskFiles, Engine, EngineBuilder, Failure, FailureChoice, FailureClass, FailureQuestion,
+    FileId, Fix, JournalLinesError, Label, LockQueuePosition, MemoryFiles, Name, NodeKind, Plan,
+    PlanBuilder, Program, Question, Run, RunEnd, RunError, RunEvent, RunEventKind, RunLockHolder,
+    Severity, SimulatedClock, Source, Sources, Span, StartError, Status, Stream, SystemClock,
+    Variables, WaitReason, guard, host,
 };
+#[cfg(feature = "store")]
+#[doc(inline)]
+pub use lockstep_api::{StoreError, StoreErrorKind};

@@ -7,7 +7,7 @@
 
 mod commands;
 mod functions;
-mod generated;
+pub mod generated;
 mod library;
 
 use std::path::Path;

@@ -15,6 +15,7 @@ mod cli;
 mod codes;
 mod docs;
 mod editors;
+mod embedding;
 mod examples;
 mod format;
 mod lint;

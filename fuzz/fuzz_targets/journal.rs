@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use libfuzzer_sys::fuzz_target;
 use lockstep_engine::run_event::RunEventKind;
-use lockstep_engine::{Answer, Effect, Machine, Question};
+use lockstep_engine::{Answer, ApprovalAnswer, Effect, FailureChoice, Machine, Question};
 use lockstep_plan::Plan;
 use lockstep_runtime::journal::{JournalEntry, JournalRecord};
 use lockstep_runtime::replay::replay;
@@ -153,12 +153,12 @@ impl SimulationScript for Direction<'_> {
     fn answer(&mut self, _: &Name, question: &Question) -> Option<(i64, Answer)> {
         let byte = self.next();
         let answer = match (question, byte % 5) {
-            (Question::Approve { .. }, 0..=2) => Answer::Yes,
-            (Question::Approve { .. }, 3) => Answer::No(String::from("no")),
-            (Question::Failed { .. }, 0) => Answer::Rollback,
-            (Question::Failed { .. }, 1) => Answer::Ignore,
-            (Question::Failed { .. }, 2) => Answer::Abort,
-            (Question::Failed { .. }, 3) => Answer::Retry,
+            (Question::Approve { .. }, 0..=2) => ApprovalAnswer::Yes.into(),
+            (Question::Approve { .. }, 3) => ApprovalAnswer::No(String::from("no")).into(),
+            (Question::Failed { .. }, 0) => FailureChoice::Rollback.into(),
+            (Question::Failed { .. }, 1) => FailureChoice::Ignore.into(),
+            (Question::Failed { .. }, 2) => FailureChoice::Abort.into(),
+            (Question::Failed { .. }, 3) => FailureChoice::Retry.into(),
             _ => return None,
         };
         Some((i64::from(byte), answer))

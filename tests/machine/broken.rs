@@ -3,7 +3,7 @@
 
 use lockstep_base::value::Value;
 use lockstep_engine::{
-    Answer, Breach, BrokenInvariant, Effect, EffectId, EffectOutcome, Event, Machine,
+    ApprovalAnswer, Breach, BrokenInvariant, Effect, EffectId, EffectOutcome, Event, Machine,
 };
 use lockstep_verify::simulate::run_facts;
 
@@ -47,7 +47,7 @@ fn an_event_answers_what_it_names() {
     };
     let answered = || Event::Answered {
         id,
-        answer: Answer::Yes,
+        answer: ApprovalAnswer::Yes.into(),
     };
     let programs = [
         ("pipeline p { run \"x\" }", "Ended"),

@@ -21,7 +21,7 @@
 use lockstep_base::source::Name;
 use lockstep_base::value::Value;
 use lockstep_engine::path_pattern::PathPattern;
-use lockstep_engine::{Answer, EffectOutcome, Question};
+use lockstep_engine::{Answer, ApprovalAnswer, EffectOutcome, FailureChoice, Question};
 use lockstep_lang::ir::FailureClass;
 use lockstep_verify::simulate::{EffectCourse, Latch, SimulationScript, StartedEffect};
 
@@ -203,12 +203,18 @@ impl SimulationScript for Direction {
         course
     }
 
-    fn answer(&mut self, node: &Name, _: &Question) -> Option<(i64, Answer)> {
+    fn answer(&mut self, node: &Name, question: &Question) -> Option<(i64, Answer)> {
         let answers = self.of(node).filter_map(|rule| match rule {
             Rule::Answers(answer) => Some(answer.clone()),
             _ => None,
         });
-        answers.last().unwrap_or(Some((0, Answer::Yes)))
+        answers.last().unwrap_or_else(|| {
+            let answer = match question {
+                Question::Approve { .. } => ApprovalAnswer::Yes.into(),
+                Question::Failed { .. } => FailureChoice::Retry.into(),
+            };
+            Some((0, answer))
+        })
     }
 
     fn cancel_at(&self) -> Option<i64> {
@@ -242,12 +248,13 @@ fn fails(how: &[&str]) -> Option<Rule> {
 
 fn word(answer: &str) -> Option<Answer> {
     Some(match answer {
-        "yes" => Answer::Yes,
-        "no" => Answer::No(String::new()),
-        "retry" => Answer::Retry,
-        "ignore" => Answer::Ignore,
-        "rollback" => Answer::Rollback,
-        "abort" => Answer::Abort,
+        "yes" => ApprovalAnswer::Yes.into(),
+        "no" => ApprovalAnswer::No(String::new()).into(),
+        "retry" => FailureChoice::Retry.into(),
+        "ignore" => FailureChoice::Ignore.into(),
+        "rollback" => FailureChoice::Rollback.into(),
+        "abort" => FailureChoice::Abort.into(),
+        "nobody" => Answer::Nobody,
         _ => return None,
     })
 }

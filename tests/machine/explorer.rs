@@ -7,7 +7,10 @@ use std::sync::Arc;
 
 use lockstep_base::source::Name;
 use lockstep_engine::lock::LockTable;
-use lockstep_engine::{Answer, Effect, EffectId, EffectOutcome, Event, Machine};
+use lockstep_engine::{
+    Answer, ApprovalAnswer, Effect, EffectId, EffectOutcome, Event, FailureChoice, Machine,
+    Question,
+};
 use lockstep_lang::ir::FailureClass;
 use lockstep_plan::Plan;
 use lockstep_verify::simulate::{command_value, run_facts};
@@ -31,8 +34,8 @@ struct World {
     /// Commands in flight.
     running: Vec<Running>,
     /// Timers and questions.
-    waiting: Vec<(EffectId, bool)>,
-    /// Locks that are granted, without the machine having handled that.
+    waiting: Vec<(EffectId, Option<Answer>)>,
+    /// Locks that are granted, which the machine has not heard of.
     granted: Vec<EffectId>,
 }
 
@@ -125,17 +128,17 @@ impl World {
                 choices.push((format!("{node} fails"), Event::Ended { id, outcome }));
             }
         }
-        for (id, question) in &self.waiting {
+        for (id, answer) in &self.waiting {
             let id = *id;
-            choices.push(match question {
-                true => {
-                    let answer = Answer::Yes;
+            choices.push(match answer {
+                Some(answer) => {
+                    let answer = answer.clone();
                     (
                         format!("{id:?} is answered"),
                         Event::Answered { id, answer },
                     )
                 }
-                false => (format!("{id:?} fires"), Event::Fired { id }),
+                None => (format!("{id:?} fires"), Event::Fired { id }),
             });
         }
         for id in &self.granted {
@@ -183,8 +186,14 @@ impl World {
                 let running = self.running.iter_mut().filter(|it| it.id == id);
                 running.for_each(|it| it.stopped = true);
             }
-            Effect::SetTimer { id, .. } => self.waiting.push((id, false)),
-            Effect::Ask { id, .. } => self.waiting.push((id, true)),
+            Effect::SetTimer { id, .. } => self.waiting.push((id, None)),
+            Effect::Ask { id, question, .. } => {
+                let answer = match question {
+                    Question::Approve { .. } => ApprovalAnswer::Yes.into(),
+                    Question::Failed { .. } => FailureChoice::Retry.into(),
+                };
+                self.waiting.push((id, Some(answer)));
+            }
             Effect::ClearTimer { id } | Effect::Unask { id } => self.forget(id),
             Effect::Acquire { id, wants, .. } => {
                 self.locks.acquire(id, wants);

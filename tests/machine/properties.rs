@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use lockstep_base::source::Name;
 use lockstep_engine::run_event::{RunEventKind, Status};
-use lockstep_engine::{Answer, EffectOutcome, Question};
+use lockstep_engine::{Answer, ApprovalAnswer, EffectOutcome, FailureChoice, Question};
 use lockstep_lang::ir::FailureClass;
 use lockstep_verify::simulate::{EffectCourse, SimulationScript, StartedEffect, simulate};
 use proptest::prelude::*;
@@ -44,18 +44,25 @@ impl SimulationScript for World {
         }
     }
 
-    fn answer(&mut self, node: &Name, _: &Question) -> Option<(i64, Answer)> {
+    fn answer(&mut self, node: &Name, question: &Question) -> Option<(i64, Answer)> {
+        if let Question::Approve { .. } = question {
+            let answers = [ApprovalAnswer::Yes, ApprovalAnswer::No(String::new())];
+            let which = self.luck.number(node, 4) % 2;
+            let answer = answers.into_iter().nth(which as usize)?;
+            return Some((3, answer.into()));
+        }
         let answers = [
-            Answer::Ignore,
-            Answer::Rollback,
-            Answer::Abort,
-            Answer::Retry,
+            FailureChoice::Ignore,
+            FailureChoice::Rollback,
+            FailureChoice::Abort,
+            FailureChoice::Retry,
         ];
         let which = self.luck.number(node, 4);
         let answer = answers.into_iter().nth((which % 7) as usize)?;
         // A repeated question is answered by `ignore`, so that it is not retried for ever.
         let again = !self.asked.insert(node.clone());
-        Some((3, if again { Answer::Ignore } else { answer }))
+        let answer = if again { FailureChoice::Ignore } else { answer };
+        Some((3, answer.into()))
     }
 
     fn cancel_at(&self) -> Option<i64> {

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use lockstep_base::source::Name;
 use lockstep_engine::run_event::RunEventKind;
 use lockstep_engine::{
-    Answer, Effect, EffectId, EffectOutcome, Event, Machine, PendingEffects, Question,
+    Answer, ApprovalAnswer, Effect, EffectId, EffectOutcome, Event, FailureChoice, Machine,
+    PendingEffects, Question,
 };
 use lockstep_lang::ir::FailureClass;
 use lockstep_plan::{BoundInputs, Plan};
@@ -46,15 +47,13 @@ impl Chance {
         }
     }
 
-    fn answer(&mut self) -> Answer {
-        let answers = [
-            Answer::Ignore,
-            Answer::Rollback,
-            Answer::Abort,
-            Answer::Retry,
-        ];
-        let at = self.below(answers.len());
-        answers[at].clone()
+    fn answer(&mut self, question: &Question) -> Answer {
+        let at = self.below(4);
+        match question {
+            Question::Approve { .. } if at % 2 == 0 => ApprovalAnswer::Yes.into(),
+            Question::Approve { .. } => ApprovalAnswer::No(String::new()).into(),
+            Question::Failed { .. } => FailureChoice::ALL[at].into(),
+        }
     }
 }
 
@@ -73,8 +72,8 @@ impl SimulationScript for World {
         }
     }
 
-    fn answer(&mut self, _: &Name, _: &Question) -> Option<(i64, Answer)> {
-        Some((3, self.chance.answer()))
+    fn answer(&mut self, _: &Name, question: &Question) -> Option<(i64, Answer)> {
+        Some((3, self.chance.answer(question)))
     }
 
     fn cancel_at(&self) -> Option<i64> {
@@ -167,7 +166,7 @@ fn goes_on(mut stand: Stand, mut now: i64, mut chance: Chance) {
                     now = now.max(at);
                     Event::Fired { id }
                 } else if left.questions.contains_key(&id) {
-                    let answer = chance.answer();
+                    let answer = chance.answer(&left.questions[&id].1);
                     Event::Answered { id, answer }
                 } else if left.stopped.contains(&id) {
                     let outcome = EffectOutcome::failed(FailureClass::Cancelled, "stopped");

@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use lockstep_base::diagnostic::{Diagnostic, codes};
+use lockstep_base::source::Name;
 use lockstep_base::value::{Type, Value};
 use lockstep_lang::ir;
 use schemars::{JsonSchema, Schema, generate::SchemaSettings};
@@ -47,18 +48,17 @@ type Called = Pin<Box<dyn Future<Output = Result<Json, ActionError>> + Send>>;
 /// An action of the host.
 #[derive(Clone)]
 pub(crate) struct Action {
-    /// The parameters: names and types as the language writes them, and whether they have `none`
-    /// as their default.
+    /// The parameters. What is optional has `none` as its default.
     pub(crate) params: Vec<Param>,
-    /// The type of the result; nothing where it has none.
-    pub(crate) result: Option<String>,
+    /// The type of the result.
+    pub(crate) result: Type,
     call: Arc<dyn Fn(Json) -> Called + Send + Sync>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Param {
     pub(crate) name: String,
-    pub(crate) ty: String,
+    pub(crate) ty: Type,
     doc: Option<String>,
 }
 
@@ -70,18 +70,23 @@ impl Action {
         F: Fn(A) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<R, ActionError>> + Send + 'static,
     {
+        let action = Arc::new(action);
+        let takes = schema::<A>();
+        // `()` is no record.
+        let is_unit = type_of(takes.as_value()) == Type::Nothing;
         let call = move |arguments: Json| -> Called {
-            let arguments = serde_json::from_value::<A>(arguments);
-            let called = arguments.map(&action);
+            let action = action.clone();
+            // The host's function is called by the task, so that a panic of it is the task's.
             Box::pin(async move {
                 let unfit = |error: serde_json::Error| ActionError::new(error.to_string());
-                let result = called.map_err(unfit)?.await?;
-                serde_json::to_value(result).map_err(unfit)
+                let arguments = if is_unit { Json::Null } else { arguments };
+                let arguments = serde_json::from_value::<A>(arguments).map_err(unfit)?;
+                serde_json::to_value(action(arguments).await?).map_err(unfit)
             })
         };
         Self {
-            params: params(&schema::<A>()),
-            result: ty(&schema::<R>()).filter(|_| std::mem::size_of::<R>() > 0),
+            params: params(&takes),
+            result: type_of(schema::<R>().as_value()),
             call: Arc::new(call),
         }
     }
@@ -98,31 +103,14 @@ impl Action {
 
     /// In what a declaration differs from what the host provides, if it does.
     pub(crate) fn mismatch<'d>(&self, declared: &'d ir::Action) -> Option<ActionMismatch<'d>> {
-        let ty = |ty: &Type| ty.to_string();
-        let declared_params: Vec<(String, String)> = (declared.params.iter())
-            .map(|param| (param.name.to_string(), ty(&param.ty)))
+        let declared_params: BTreeMap<&str, Type> = (declared.params.iter())
+            .map(|param| (&*param.name, comparable(&param.ty)))
             .collect();
-        let mut provided: Vec<(String, String)> = (self.params.iter())
-            .map(|param| (param.name.clone(), param.ty.clone()))
+        let provided: BTreeMap<&str, Type> = (self.params.iter())
+            .map(|param| (param.name.as_str(), comparable(&param.ty)))
             .collect();
-        // A secret reaches the host as a text.
-        for (name, ty) in &mut provided {
-            let secret = |(other, declared): &(String, String)| {
-                other == name && declared.starts_with("secret") && ty.starts_with("string")
-            };
-            if let Some((_, declared)) = declared_params.iter().find(|it| secret(it)) {
-                ty.clone_from(declared);
-            }
-        }
-        let sorted = |mut params: Vec<(String, String)>| {
-            params.sort();
-            params
-        };
-        let result = match &declared.result {
-            Type::Nothing => None,
-            other => Some(ty(other)),
-        };
-        let same = sorted(declared_params) == sorted(provided) && result == self.result;
+        let same =
+            declared_params == provided && comparable(&declared.result) == comparable(&self.result);
         (!same).then(|| ActionMismatch {
             declared,
             provided: self.signature(&declared.name),
@@ -132,9 +120,9 @@ impl Action {
     fn signature(&self, name: &str) -> String {
         let mut text = String::new();
         let params: Vec<String> = (self.params.iter())
-            .map(|param| match param.ty.ends_with('?') {
-                true => format!("{}: {} = none", param.name, param.ty),
-                false => format!("{}: {}", param.name, param.ty),
+            .map(|param| match param.ty {
+                Type::Optional(_) => format!("{}: {} = none", param.name, param.ty),
+                _ => format!("{}: {}", param.name, param.ty),
             })
             .collect();
         for doc in self.params.iter().filter_map(|param| {
@@ -144,10 +132,31 @@ impl Action {
             text.push_str(&doc);
         }
         text.push_str(&format!("action {name}({})", params.join(", ")));
-        if let Some(result) = &self.result {
-            text.push_str(&format!(" -> {result}"));
+        if self.result != Type::Nothing {
+            text.push_str(&format!(" -> {}", self.result));
         }
         text
+    }
+}
+
+/// A type for comparison: a secret reaches the host as its text, and the order of choices says
+/// nothing.
+fn comparable(ty: &Type) -> Type {
+    match ty {
+        Type::Secret => Type::String,
+        Type::Optional(of) => Type::Optional(Box::new(comparable(of))),
+        Type::List(of) => Type::List(Box::new(comparable(of))),
+        Type::Map(of) => Type::Map(Box::new(comparable(of))),
+        Type::Record(fields) => {
+            let field = |(name, ty): (&Name, &Type)| (name.clone(), comparable(ty));
+            Type::Record(fields.iter().map(field).collect())
+        }
+        Type::OneOf(texts) => {
+            let mut texts = texts.clone();
+            texts.sort();
+            Type::OneOf(texts)
+        }
+        other => other.clone(),
     }
 }
 
@@ -199,86 +208,88 @@ fn schema<T: JsonSchema>() -> Schema {
 fn params(schema: &Schema) -> Vec<Param> {
     let properties = schema.get("properties").and_then(Json::as_object);
     let param = |(name, field): (&String, &Json)| {
-        let ty = type_of(field).unwrap_or_else(|| String::from("json"));
         let doc = field.get("description").and_then(Json::as_str);
         Param {
             name: name.clone(),
-            ty: optional(ty, is_required(schema.as_value(), name)),
+            ty: field_type(schema.as_value(), name, field),
             doc: doc.map(str::to_string),
         }
     };
     properties.into_iter().flatten().map(param).collect()
 }
 
-fn ty(schema: &Schema) -> Option<String> {
-    type_of(schema.as_value())
-}
-
-fn is_required(record: &Json, name: &str) -> bool {
+/// The type of a field of a record.
+fn field_type(record: &Json, name: &str, field: &Json) -> Type {
     let required = record.get("required").and_then(Json::as_array);
-    required.is_some_and(|names| names.iter().any(|it| it == name))
+    let is_required = required.is_some_and(|names| names.iter().any(|it| it == name));
+    optional(type_of(field), !is_required)
 }
 
-fn optional(ty: String, required: bool) -> String {
-    match required || ty.ends_with('?') {
-        true => ty,
-        false => ty + "?",
+fn optional(ty: Type, is_optional: bool) -> Type {
+    match ty {
+        ty @ Type::Optional(_) => ty,
+        ty if is_optional => Type::Optional(Box::new(ty)),
+        ty => ty,
     }
 }
 
-/// The type in the language; nothing for the type of `()`.
-fn type_of(schema: &Json) -> Option<String> {
-    let Some(record) = schema.as_object() else {
-        return Some(String::from("json"));
-    };
-    let any = |key: &str| record.get(key).and_then(Json::as_array);
-    if let Some(texts) = any("enum") {
-        let texts: Option<Vec<String>> = (texts.iter())
-            .map(|text| text.as_str().map(|text| format!("{text:?}")))
-            .collect();
-        return Some(texts.map_or_else(|| String::from("json"), |texts| texts.join(" | ")));
+/// The type in the language; that of `()` is nothing, and what the language cannot say is `json`.
+fn type_of(schema: &Json) -> Type {
+    let any = |key: &str| schema.get(key).and_then(Json::as_array);
+    if let Some(texts) = texts(schema) {
+        return Type::OneOf(texts);
     }
     if let Some(choices) = any("anyOf") {
-        let (none, some): (Vec<&Json>, Vec<&Json>) =
-            (choices.iter()).partition(|choice| choice.get("type") == Some(&Json::from("null")));
-        return Some(match some.as_slice() {
-            [only] if !none.is_empty() => optional(type_of(only)?, false),
-            _ => String::from("json"),
-        });
+        let is_null = |choice: &&Json| choice.get("type").is_some_and(|it| it == "null");
+        let (none, some): (Vec<&Json>, Vec<&Json>) = choices.iter().partition(is_null);
+        return match some.as_slice() {
+            [only] if !none.is_empty() => optional(type_of(only), true),
+            _ => Type::Json,
+        };
     }
-    let (name, nullable) = match record.get("type") {
+    let (name, is_nullable) = match schema.get("type") {
         Some(Json::String(name)) => (name.as_str(), false),
         Some(Json::Array(names)) => {
-            let mut others = names
-                .iter()
-                .filter_map(Json::as_str)
-                .filter(|it| *it != "null");
-            (others.next().unwrap_or("null"), names.len() > 1)
+            let mut names = names.iter().filter_map(Json::as_str);
+            (names.find(|it| *it != "null").unwrap_or("null"), true)
         }
-        _ => ("", false),
+        _ => return Type::Json,
     };
     let ty = match name {
-        "null" => return None,
-        "boolean" => String::from("bool"),
-        "integer" => String::from("int"),
-        "number" => String::from("float"),
-        "string" => String::from("string"),
-        "array" => format!("[{}]", record.get("items").and_then(type_of)?),
-        "object" => match (record.get("properties"), record.get("additionalProperties")) {
+        "null" => return Type::Nothing,
+        "boolean" => Type::Bool,
+        "integer" => Type::Int,
+        "number" => Type::Float,
+        "string" => Type::String,
+        "array" => Type::List(Box::new(schema.get("items").map_or(Type::Json, type_of))),
+        "object" => match (schema.get("properties"), schema.get("additionalProperties")) {
             (Some(Json::Object(fields)), _) => {
                 let field = |(name, field): (&String, &Json)| {
-                    let ty = type_of(field).unwrap_or_else(|| String::from("json"));
-                    format!("{name}: {}", optional(ty, is_required(schema, name)))
+                    let ty = field_type(schema, name, field);
+                    (Name::from(name.as_str()), ty)
                 };
-                let fields: Vec<String> = fields.iter().map(field).collect();
-                format!("{{ {} }}", fields.join(", "))
+                Type::Record(fields.iter().map(field).collect())
             }
-            (_, Some(of)) => format!("{{string: {}}}", type_of(of)?),
-            _ => String::from("json"),
+            (_, Some(of)) => Type::Map(Box::new(type_of(of))),
+            _ => Type::Json,
         },
-        _ => String::from("json"),
+        _ => Type::Json,
     };
-    Some(optional(ty, !nullable))
+    optional(ty, is_nullable)
+}
+
+/// The texts of an enum without fields. Where variants have documentation, it is a `oneOf`.
+fn texts(schema: &Json) -> Option<Vec<Name>> {
+    let text = |text: &Json| text.as_str().map(Name::from);
+    let any = |key: &str| schema.get(key).and_then(Json::as_array);
+    if let Some(only) = schema.get("const") {
+        return Some(vec![text(only)?]);
+    }
+    if let Some(all) = any("enum") {
+        return all.iter().map(text).collect();
+    }
+    let choices: Option<Vec<Vec<Name>>> = any("oneOf")?.iter().map(texts).collect();
+    Some(choices?.concat())
 }
 
 /// A value as JSON, for an action. Services, environments and the like become their names.
@@ -308,6 +319,7 @@ mod tests {
     #[derive(Deserialize, JsonSchema)]
     #[serde(rename_all = "kebab-case")]
     enum Level {
+        /// Hardly any.
         Low,
         VeryHigh,
     }
@@ -332,8 +344,8 @@ mod tests {
         assert_eq!(
             actions.declarations(),
             "## `channel`: Where to.\n\
-             action notify(channel: string, times: int? = none, share: float, \
-             tags: [string], labels: {string: int}, level: \"low\" | \"very-high\", \
+             action notify(channel: string, times: int? = none, share: float, tags: [string], \
+             labels: {string: int}, level: \"very-high\" | \"low\", \
              inner: { on: bool, note: string? }) -> { on: bool, note: string? }\n\
              \n\
              action ping(on: bool, note: string? = none)\n"

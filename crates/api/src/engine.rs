@@ -3,21 +3,22 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use lockstep_base::source::Name;
 use lockstep_base::world::{EnvironmentVariables, FileError, Files};
 use lockstep_runtime::clock::{Clock, SystemClock};
 use lockstep_runtime::guardian::Guardian;
 use lockstep_runtime::http::HttpClient;
-use lockstep_runtime::journal::Journal;
 use lockstep_runtime::locks::Locks;
-use lockstep_runtime::process::{Spawner, SystemSpawner};
+use lockstep_runtime::process::{SIGTERM_GRACE, Spawner, SystemSpawner};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::actions::{Action, ActionError, Actions, HOST_FILE};
 use crate::files::{MemoryFiles, Variables};
+use crate::host::{self, HostSpawner, Journal};
 use crate::question::Question;
 
 /// How many commands of one run are under way at once, unless the builder says otherwise.
@@ -62,6 +63,8 @@ pub(crate) struct Parts {
     /// Made when the first run begins.
     spawner: OnceLock<Arc<dyn Spawner>>,
     scratch: PathBuf,
+    stop_grace: Duration,
+    ssh_program: Option<String>,
     guarded: bool,
 }
 
@@ -96,6 +99,8 @@ impl Engine {
             store: None,
             spawner: OnceLock::new(),
             scratch: PathBuf::from("/tmp"),
+            stop_grace: SIGTERM_GRACE,
+            ssh_program: None,
             guarded: false,
         })
     }
@@ -111,7 +116,10 @@ impl Engine {
         if let Some(spawner) = self.0.spawner.get() {
             return Ok(spawner.clone());
         }
-        let mut system = SystemSpawner::new(&self.0.scratch)?;
+        let mut system = SystemSpawner::new(&self.0.scratch)?.with_grace(self.0.stop_grace);
+        if let Some(program) = &self.0.ssh_program {
+            system = system.with_ssh(program);
+        }
         if self.0.guarded {
             let guardian = Guardian::of_this_program().removing(system.scratch());
             system = system.watched_by(Box::new(guardian));
@@ -168,9 +176,11 @@ impl EngineBuilder {
     /// are `Option`s may be left out. A secret reaches it as its text.
     ///
     /// The function runs on the thread of its run: what it waits for, it must `await`. It is not
-    /// stopped when the run is cancelled; the run waits for its end.
+    /// stopped when the run is cancelled; the run waits for its end. Where it panics, the call
+    /// fails with class `internal`.
     ///
     /// ```
+    /// # use lockstep_api as lockstep;
     /// use lockstep::{ActionError, Engine};
     ///
     /// #[derive(serde::Deserialize, schemars::JsonSchema)]
@@ -214,8 +224,8 @@ impl EngineBuilder {
     }
 
     /// What starts commands, in place of the system.
-    pub fn spawner(mut self, spawner: impl Spawner + 'static) -> Self {
-        self.0.spawner = OnceLock::from(Arc::new(spawner) as Arc<dyn Spawner>);
+    pub fn spawner(mut self, spawner: impl host::Spawner + 'static) -> Self {
+        self.0.spawner = OnceLock::from(Arc::new(HostSpawner(spawner)) as Arc<dyn Spawner>);
         self
     }
 
@@ -263,6 +273,19 @@ impl EngineBuilder {
     /// The folder in which commands get a private folder for their outputs. By default `/tmp`.
     pub fn temporary_folder(mut self, folder: impl Into<PathBuf>) -> Self {
         self.0.scratch = folder.into();
+        self
+    }
+
+    /// How long a command that is asked to stop has until it is killed. By default 10 seconds.
+    pub fn stop_grace(mut self, grace: Duration) -> Self {
+        self.0.stop_grace = grace;
+        self
+    }
+
+    /// The program that makes `ssh` connections; it takes the arguments of OpenSSH. By default
+    /// `ssh`.
+    pub fn ssh_program(mut self, program: impl Into<String>) -> Self {
+        self.0.ssh_program = Some(program.into());
         self
     }
 

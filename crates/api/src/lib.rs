@@ -19,6 +19,8 @@
 mod actions;
 mod engine;
 mod files;
+pub mod host;
+mod journal;
 mod program;
 mod question;
 mod run;
@@ -29,22 +31,19 @@ pub mod state;
 pub use actions::ActionError;
 pub use engine::{Engine, EngineBuilder};
 pub use files::{DiskFiles, MemoryFiles, Variables};
+pub use journal::JournalLinesError;
 pub use program::{Diagnostics, Plan, PlanBuilder, Program};
 pub use question::{ApprovalQuestion, Approver, FailureChoice, FailureQuestion, Question};
-pub use run::{Run, RunEnd, StartError};
+pub use run::{Run, RunEnd, RunError, StartError};
+#[cfg(feature = "store")]
+pub use state::{StoreError, StoreErrorKind};
 
 pub use lockstep_base::diagnostic::{Code, Diagnostic, Fix, Label, Severity};
-pub use lockstep_base::source::{Source, Sources, Span};
-pub use lockstep_base::world::{EnvironmentVariables, FileError, Files, VariableError};
+pub use lockstep_base::source::{FileId, Name, Source, Sources, Span};
 pub use lockstep_engine::run_event::{
-    Failure, NodeKind, RunEvent, RunEventKind, Status, Stream, WaitReason,
+    DeploymentRecord, Failure, LockQueuePosition, NodeKind, RunEvent, RunEventKind, RunLockHolder,
+    Status, Stream, WaitReason,
 };
 pub use lockstep_lang::ir::FailureClass;
-pub use lockstep_runtime::clock::{Clock, SimulatedClock, SystemClock};
+pub use lockstep_runtime::clock::{SimulatedClock, SystemClock};
 pub use lockstep_runtime::guardian::take_over as guard;
-pub use lockstep_runtime::http::{HttpClient, HttpError, HttpRequest, HttpResponse};
-pub use lockstep_runtime::journal::{Journal, JournalError, JournalRecord};
-pub use lockstep_runtime::locks::{Locks, LocksError};
-pub use lockstep_runtime::process::{
-    CommandResult, SpawnRequest, Spawner, StopRequest, SystemSpawner,
-};

@@ -1,6 +1,7 @@
 //! What a run asks a person, and the answers that fit: one type for each kind of question.
 
-use lockstep_engine::{Answer, EffectId};
+use lockstep_engine::ApprovalAnswer;
+pub use lockstep_engine::FailureChoice;
 use lockstep_runtime::driver::AnswerSender;
 use lockstep_runtime::inbox::Responder;
 
@@ -17,6 +18,7 @@ pub enum Question {
 
 /// The question of an `approve`.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct ApprovalQuestion {
     /// The path of its node.
     pub node: String,
@@ -31,18 +33,20 @@ impl ApprovalQuestion {
     /// Yes: the run goes on.
     pub fn approve(self, by: impl Into<Approver>) {
         let Approver(person) = by.into();
-        self.answerer.answer_as(person, Answer::Yes);
+        self.answerer.answer_as(person, ApprovalAnswer::Yes);
     }
 
     /// No: the `approve` fails with class `approval`.
     pub fn refuse(self, by: impl Into<Approver>, reason: impl Into<String>) {
         let Approver(person) = by.into();
-        self.answerer.answer_as(person, Answer::No(reason.into()));
+        let no = ApprovalAnswer::No(reason.into());
+        self.answerer.answer_as(person, no);
     }
 }
 
 /// The question of an `ask`.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct FailureQuestion {
     /// The path of its node.
     pub node: String,
@@ -51,40 +55,11 @@ pub struct FailureQuestion {
     pub(crate) answerer: AnswerSender,
 }
 
-/// What a person chooses to do about a failure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FailureChoice {
-    /// Try again.
-    Retry,
-    /// Count it as succeeded.
-    Ignore,
-    /// Roll back.
-    Rollback,
-    /// Stop the run, without rolling back.
-    Abort,
-}
-
 impl FailureQuestion {
     /// Answers.
     pub fn choose(self, by: impl Into<Approver>, choice: FailureChoice) {
         let Approver(person) = by.into();
-        let answer = match choice {
-            FailureChoice::Retry => Answer::Retry,
-            FailureChoice::Ignore => Answer::Ignore,
-            FailureChoice::Rollback => Answer::Rollback,
-            FailureChoice::Abort => Answer::Abort,
-        };
-        self.answerer.answer_as(person, answer);
-    }
-}
-
-impl Question {
-    /// Its number in the run.
-    pub fn id(&self) -> EffectId {
-        match self {
-            Self::Approval(question) => question.answerer.question(),
-            Self::Failure(question) => question.answerer.question(),
-        }
+        self.answerer.answer_as(person, choice);
     }
 }
 

@@ -8,10 +8,13 @@ use futures_core::Stream;
 use lockstep_base::source::Name;
 use lockstep_engine::run_event::RunEvent;
 use lockstep_plan::RunFacts;
-use lockstep_runtime::driver::{AnswerSender, ControlRequest, DriverExit, RunHost};
+use lockstep_runtime::driver::{
+    AnswerSender, ControlRequest, DriveError, DriverExit, RecordedRun, RunHost,
+};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::engine::Engine;
+use crate::journal::{self, JournalLinesError};
 use crate::program::{Diagnostics, Plan};
 use crate::question::{ApprovalQuestion, FailureQuestion, Question};
 use crate::session::{Session, SessionOptions};
@@ -35,6 +38,8 @@ pub enum StartError {
     Store(StoreError),
     /// The engine has no store.
     NoStore,
+    /// The lines of a journal cannot be continued.
+    Journal(JournalLinesError),
 }
 
 impl fmt::Display for StartError {
@@ -49,6 +54,7 @@ impl fmt::Display for StartError {
             #[cfg(feature = "store")]
             Self::Store(error) => error.fmt(f),
             Self::NoStore => f.write_str("the engine has no store"),
+            Self::Journal(error) => error.fmt(f),
         }
     }
 }
@@ -109,6 +115,21 @@ impl Engine {
         spawn(self.clone(), options, Origin::Resumed(Box::new(resumed))).await
     }
 
+    /// Continues a run from the lines of its journal; see [`EngineBuilder::journal`].
+    ///
+    /// # Errors
+    ///
+    /// Where the lines are not those of a run, or it cannot be continued.
+    ///
+    /// [`EngineBuilder::journal`]: crate::EngineBuilder::journal
+    pub async fn resume_from(
+        &self,
+        lines: impl IntoIterator<Item = String>,
+    ) -> Result<Run, StartError> {
+        let (options, past) = journal::read(lines).map_err(StartError::Journal)?;
+        spawn(self.clone(), options, Origin::Journal(past)).await
+    }
+
     #[cfg(feature = "store")]
     fn new_id(&self) -> Result<Name, StartError> {
         let taken = state::ids(self)?;
@@ -141,6 +162,7 @@ pub(crate) fn random() -> u64 {
 /// Where a run comes from.
 enum Origin {
     New,
+    Journal(RecordedRun),
     #[cfg(feature = "store")]
     Resumed(Box<state::Resumed>),
 }
@@ -167,7 +189,7 @@ async fn spawn(engine: Engine, options: SessionOptions, origin: Origin) -> Resul
         };
         let ending = runtime.block_on(async {
             let session = prepare(&engine, options, origin).await;
-            let (session, kept) = match session {
+            let (session, mut kept) = match session {
                 Ok(prepared) => prepared,
                 Err(error) => {
                     let _ = begun.send(Err(error));
@@ -178,13 +200,18 @@ async fn spawn(engine: Engine, options: SessionOptions, origin: Origin) -> Resul
             let mut host = Channel {
                 events: sender,
                 engine: engine.clone(),
+                past: Vec::new(),
             };
             let ending = session.drive(&mut host, controls).await;
-            kept.release(&ending);
+            if let DriverExit::Ended(_) = ending {
+                kept.ended();
+            }
             Some(ending)
         });
         // A request that was stopped may still wait for its answer.
         runtime.shutdown_background();
+        // Whoever hears of the end and drops the engine removes its private folder.
+        drop(engine);
         if let Some(ending) = ending {
             let _ = end.send(ending);
         }
@@ -200,20 +227,28 @@ async fn spawn(engine: Engine, options: SessionOptions, origin: Origin) -> Resul
     })
 }
 
-/// Where a run is kept, for its end.
+/// Where a run is kept. It is let go of in the end, also where something panics.
 struct Recorded {
     #[cfg(feature = "store")]
     by: Option<state::Recorded>,
 }
 
 impl Recorded {
-    fn release(&self, ending: &DriverExit) {
+    /// The run has ended: the store knows.
+    fn ended(&mut self) {
         #[cfg(feature = "store")]
-        if let (Some(by), DriverExit::Stopped | DriverExit::Broken(_)) = (&self.by, ending) {
+        {
+            self.by = None;
+        }
+    }
+}
+
+#[cfg(feature = "store")]
+impl Drop for Recorded {
+    fn drop(&mut self) {
+        if let Some(by) = &self.by {
             by.release();
         }
-        #[cfg(not(feature = "store"))]
-        let _ = ending;
     }
 }
 
@@ -225,7 +260,6 @@ async fn prepare(
     let plan = options.plan.clone();
     #[cfg(feature = "store")]
     let begins = state::Beginning::of(&options);
-    #[cfg_attr(not(feature = "store"), expect(unused_mut, reason = "nothing is kept"))]
     let mut session = Session::new(engine, options)?;
     let read = session.read_secrets().await;
     let sources = || plan.bound.program.sources.clone();
@@ -234,6 +268,10 @@ async fn prepare(
     {
         let recorded = match origin {
             Origin::New => begins.record(engine)?,
+            Origin::Journal(past) => {
+                session.go_on(past);
+                None
+            }
             Origin::Resumed(resumed) => Some(resumed.recorded()),
         };
         let by = match recorded {
@@ -247,7 +285,9 @@ async fn prepare(
     }
     #[cfg(not(feature = "store"))]
     {
-        let Origin::New = origin;
+        if let Origin::Journal(past) = origin {
+            session.go_on(past);
+        }
         Ok((session, Recorded {}))
     }
 }
@@ -282,9 +322,8 @@ impl Run {
         match self.ended.await {
             Ok(DriverExit::Ended(status)) => RunEnd::Ended(status),
             Ok(DriverExit::Stopped) => RunEnd::Stopped,
-            Ok(DriverExit::Broken(error)) => RunEnd::Broken(error),
-            // Its thread has panicked: nothing of it goes on.
-            Err(_) => RunEnd::Stopped,
+            Ok(DriverExit::Broken(error)) => RunEnd::Broken(RunError(Reason::Driver(error))),
+            Err(_) => RunEnd::Broken(RunError(Reason::Panicked)),
         }
     }
 }
@@ -305,23 +344,63 @@ pub enum RunEnd {
     /// It was stopped at once; where it has a store it can be resumed.
     Stopped,
     /// It cannot go on, and was stopped.
-    Broken(lockstep_runtime::driver::DriveError),
+    Broken(RunError),
 }
+
+/// Why a run cannot go on: its journal, locks, logs or questions cannot be kept, or what is kept
+/// does not fit; or Lockstep or the host has a mistake.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunError(Reason);
+
+#[derive(Debug, Clone, PartialEq)]
+enum Reason {
+    Driver(DriveError),
+    /// Something on its thread has panicked: an `on_question` or a trait of the host.
+    Panicked,
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Reason::Driver(error) => error.fmt(f),
+            Reason::Panicked => f.write_str("the thread of the run has panicked"),
+        }
+    }
+}
+
+impl std::error::Error for RunError {}
 
 /// A host that hands on what it hears.
 struct Channel {
     events: mpsc::UnboundedSender<RunEvent>,
     engine: Engine,
+    /// What happened before the run was continued. It is told when the run goes on, so that whoever
+    /// hears of it and moves a clock moves that of a run whose timers are set.
+    past: Vec<RunEvent>,
+}
+
+impl Channel {
+    fn tell_past(&mut self) {
+        for event in self.past.drain(..) {
+            // Nobody may listen any more.
+            let _ = self.events.send(event);
+        }
+    }
 }
 
 impl RunHost for Channel {
     fn observe(&mut self, event: &RunEvent) {
+        self.tell_past();
         // Nobody may listen any more.
         let _ = self.events.send(event.clone());
     }
 
     fn on_replayed_event(&mut self, event: &RunEvent) {
-        self.observe(event);
+        self.past.push(event.clone());
+    }
+
+    fn idle(&mut self) {
+        self.tell_past();
     }
 
     fn ask(&mut self, node: &Name, question: &lockstep_engine::Question, answerer: AnswerSender) {

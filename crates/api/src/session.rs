@@ -13,8 +13,8 @@ use lockstep_lang::eval::{Expr, Halt};
 use lockstep_lang::ir::{FailureClass, StmtKind};
 use lockstep_plan::{EvalScope, Locals, Plan, RunFacts, display};
 use lockstep_runtime::driver::{
-    self, ActionCompleter, AnswerSender, ControlRequest, DriverExit, Platform, RunHost,
-    RunPersistence, RunSettings,
+    self, ActionCompleter, AnswerSender, ControlRequest, DriverExit, Platform, RecordedRun,
+    RunHost, RunPersistence, RunSettings,
 };
 use lockstep_runtime::inbox::Responder;
 use lockstep_runtime::secrets::{SecretReadError, SecretVault};
@@ -23,6 +23,7 @@ use tokio::sync::mpsc;
 
 use crate::actions::argument;
 use crate::engine::Engine;
+use crate::journal::Lines;
 use crate::run::StartError;
 
 /// A run of which nothing has been started yet.
@@ -72,7 +73,8 @@ impl Session {
         let spawner = engine.spawner().map_err(StartError::TemporaryFolder)?;
         let mut keeping = RunPersistence::default();
         if let Some(journal) = &parts.journal {
-            keeping.journal = Some(journal(&options.facts.id));
+            let journal = journal(&options.facts.id);
+            keeping.journal = Some(Box::new(Lines::begin(journal, &options)));
         }
         if let Some(locks) = &parts.locks {
             keeping.locks = locks(&options.facts.id);
@@ -134,6 +136,15 @@ impl Session {
     /// Sets where the run is kept, and what has happened to it.
     pub fn keep(&mut self, keeping: RunPersistence) {
         self.keeping = keeping;
+    }
+
+    /// Continues a run that the engine's journal holds.
+    pub(crate) fn go_on(&mut self, past: RecordedRun) {
+        if let Some(journal) = &self.engine.0.journal {
+            let journal = journal(&self.facts.id);
+            self.keeping.journal = Some(Box::new(Lines::go_on(journal)));
+        }
+        self.keeping.past = past;
     }
 
     /// The texts of the secrets that have been read.

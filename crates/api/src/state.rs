@@ -8,7 +8,7 @@ use lockstep_runtime::driver::{RecordedRun, RunPersistence};
 use lockstep_runtime::guardian;
 use lockstep_runtime::logs::RunLogs;
 use lockstep_store::{NewRun, RunJournal, SharedLocks, Store, StoredInbox};
-pub use lockstep_store::{RunNumber, StoreError};
+pub use lockstep_store::{RunNumber, StoreError, StoreErrorKind};
 
 use std::sync::Arc;
 

@@ -15,7 +15,7 @@ use super::state::{self, ListFormat, StateArgument};
 use super::table::{TableCell, cell, table};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_engine::path_pattern::PathPattern;
-use lockstep_engine::{Answer, Question};
+use lockstep_engine::{Answer, ApprovalAnswer, FailureChoice, Question};
 use lockstep_store::{
     AnswerStatus, RequestStatus, RunStatus, Store, StoreError, StoredQuestion, StoredRun,
     ms_between, now, time,
@@ -112,12 +112,12 @@ impl Approve {
             None => format!("{} said so", self.who()),
         };
         Some(match (self.yes, self.no, self.choose) {
-            (true, ..) => Answer::Yes,
-            (_, true, _) => Answer::No(reason()),
-            (.., Some(AnswerChoice::Retry)) => Answer::Retry,
-            (.., Some(AnswerChoice::Ignore)) => Answer::Ignore,
-            (.., Some(AnswerChoice::Rollback)) => Answer::Rollback,
-            (.., Some(AnswerChoice::Abort)) => Answer::Abort,
+            (true, ..) => ApprovalAnswer::Yes.into(),
+            (_, true, _) => ApprovalAnswer::No(reason()).into(),
+            (.., Some(AnswerChoice::Retry)) => FailureChoice::Retry.into(),
+            (.., Some(AnswerChoice::Ignore)) => FailureChoice::Ignore.into(),
+            (.., Some(AnswerChoice::Rollback)) => FailureChoice::Rollback.into(),
+            (.., Some(AnswerChoice::Abort)) => FailureChoice::Abort.into(),
             _ => return None,
         })
     }
@@ -249,6 +249,7 @@ fn give(arguments: &Approve, answer: &Answer, output: &mut Output) -> Result<Exi
     let is_json = arguments.format == ListFormat::Json;
     match store.answer(&asked, answer, &who, arguments.comment.as_deref())? {
         AnswerStatus::TooLate(first) => Ok(output.refuse(&too_late(&asked, first))),
+        AnswerStatus::Unfit => Ok(output.refuse(&unfit(&asked))),
         AnswerStatus::Given(_) if run.status != RunStatus::Running && is_json => {
             state::print_json(&given(false), output);
             Ok(Exit::Succeeded)
@@ -330,17 +331,14 @@ fn fits(
 ) -> Result<(), Diagnostic> {
     let refuse = |message: String| Diagnostic::without_place(codes::NOT_ANSWERED, message);
     let by = match (&asked.question, answer) {
-        (Question::Approve { by, .. }, Answer::Yes | Answer::No(_)) => by,
-        (Question::Approve { .. }, _) => {
-            let message = format!("`{}` asks for yes or no", asked.node);
-            return Err(refuse(message).help("answer with `--yes` or `--no`"));
+        (Question::Approve { by, .. }, Answer::Approval(_)) => by,
+        (Question::Approve { .. }, Answer::Failure(_) | Answer::Nobody) => {
+            return Err(unfit(asked));
         }
-        (Question::Failed { .. }, Answer::Yes | Answer::No(_)) => {
-            let message = format!("`{}` asks what is to be done about a failure", asked.node);
-            let help = "answer with `--choose retry`, `ignore`, `rollback` or `abort`";
-            return Err(refuse(message).help(help));
+        (Question::Failed { .. }, Answer::Approval(_)) => {
+            return Err(unfit(asked));
         }
-        (Question::Failed { .. }, _) => return Ok(()),
+        (Question::Failed { .. }, Answer::Failure(_) | Answer::Nobody) => return Ok(()),
     };
     let groups = GroupMembers::read(arguments.groups.as_deref(), folder)?;
     let who = arguments.who();
@@ -357,6 +355,21 @@ fn fits(
         ),
     };
     Err(refuse(message).help(help))
+}
+
+/// The answer is to another kind of question.
+fn unfit(asked: &StoredQuestion) -> Diagnostic {
+    let (message, help) = match &asked.question {
+        Question::Approve { .. } => (
+            format!("`{}` asks for yes or no", asked.node),
+            "answer with `--yes` or `--no`",
+        ),
+        Question::Failed { .. } => (
+            format!("`{}` asks what is to be done about a failure", asked.node),
+            "answer with `--choose retry`, `ignore`, `rollback` or `abort`",
+        ),
+    };
+    Diagnostic::without_place(codes::NOT_ANSWERED, message).help(help)
 }
 
 fn too_late(asked: &StoredQuestion, first: Option<(String, Answer)>) -> Diagnostic {
@@ -377,12 +390,5 @@ fn answered(node: &str, who: &str, answer: &Answer) -> Diagnostic {
 
 /// An answer in a word.
 pub(super) fn said(answer: &Answer) -> &'static str {
-    match answer {
-        Answer::Yes => "yes",
-        Answer::No(_) => "no",
-        Answer::Retry => "retry",
-        Answer::Ignore => "ignore",
-        Answer::Rollback => "rollback",
-        Answer::Abort => "abort",
-    }
+    answer.as_str()
 }

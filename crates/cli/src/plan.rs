@@ -5,7 +5,7 @@ use super::exit::Exit;
 use super::output::Output;
 use super::prepare;
 use lockstep_base::diagnostic::{Diagnostic, codes, suggest};
-use lockstep_engine::Answer;
+use lockstep_engine::FailureChoice;
 use lockstep_lang::ir::FailureClass;
 use lockstep_outline::Outline;
 use lockstep_verify::what_if::{WhatIfError, WhatIfReport, WhatIfRequest, what_if};
@@ -138,11 +138,11 @@ fn class(kind: FailureKind) -> FailureClass {
     }
 }
 
-fn answer(choice: FailureChoiceArgument) -> Answer {
+fn answer(choice: FailureChoiceArgument) -> FailureChoice {
     match choice {
-        FailureChoiceArgument::Retry => Answer::Retry,
-        FailureChoiceArgument::Ignore => Answer::Ignore,
-        FailureChoiceArgument::Rollback => Answer::Rollback,
-        FailureChoiceArgument::Abort => Answer::Abort,
+        FailureChoiceArgument::Retry => FailureChoice::Retry,
+        FailureChoiceArgument::Ignore => FailureChoice::Ignore,
+        FailureChoiceArgument::Rollback => FailureChoice::Rollback,
+        FailureChoiceArgument::Abort => FailureChoice::Abort,
     }
 }

@@ -607,10 +607,17 @@ impl Machine {
         question: EffectId,
         answer: super::Answer,
     ) -> Checked<()> {
+        use super::{Answer, ApprovalAnswer};
         match self.node(id)?.state.phase() {
             NodePhase::Asking {
                 question: asked, ..
-            } if *asked == question => return self.failure_decided(id, Some(answer)),
+            } if *asked == question => {
+                return match answer {
+                    Answer::Failure(choice) => self.failure_decided(id, Some(choice)),
+                    Answer::Nobody => self.failure_decided(id, None),
+                    Answer::Approval(_) => Err(self.wrong_answer(id, question)),
+                };
+            }
             NodePhase::Body(NodeWork::Ask(asked)) if *asked == question => {}
             NodePhase::Body(_)
             | NodePhase::Pause(_)
@@ -621,15 +628,12 @@ impl Machine {
             | NodePhase::Ended => return Err(self.wrong_answer(id, question)),
         }
         let said = match answer {
-            super::Answer::Yes => return self.body_ends(id, BodyEnd::good()),
-            super::Answer::No(reason) if !reason.is_empty() => {
+            Answer::Approval(ApprovalAnswer::Yes) => return self.body_ends(id, BodyEnd::good()),
+            Answer::Approval(ApprovalAnswer::No(reason)) if !reason.is_empty() => {
                 format!("the answer was no: {reason}")
             }
-            super::Answer::No(_)
-            | super::Answer::Retry
-            | super::Answer::Ignore
-            | super::Answer::Rollback
-            | super::Answer::Abort => String::from("the answer was no"),
+            Answer::Approval(ApprovalAnswer::No(_)) => String::from("the answer was no"),
+            Answer::Failure(_) | Answer::Nobody => return Err(self.wrong_answer(id, question)),
         };
         let failure = self.failure(id, FailureClass::Approval, said)?;
         self.body_ends(id, BodyEnd::bad(failure))

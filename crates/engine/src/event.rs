@@ -92,22 +92,127 @@ impl EffectOutcome {
     }
 }
 
-/// An answer to a question.
+/// An answer to a question. Each kind of question has its own: [`Answer::fits`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(from = "AnswerWord", into = "AnswerWord")]
 pub enum Answer {
-    /// Continue (`approve`).
+    /// To [`Question::Approve`].
+    Approval(ApprovalAnswer),
+    /// To [`Question::Failed`].
+    Failure(FailureChoice),
+    /// To [`Question::Failed`]: nobody can be asked, so what the handler says for that case counts.
+    Nobody,
+}
+
+/// The answer to an `approve`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ApprovalAnswer {
+    /// Continue.
     Yes,
-    /// Do not (`approve`), with a reason.
+    /// Do not, with a reason; it may be empty.
     No(String),
-    /// Try again (`ask`).
+}
+
+/// What a person chooses to do about a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureChoice {
+    /// Try again.
     Retry,
-    /// Count as succeeded (`ask`).
+    /// Count it as succeeded.
     Ignore,
-    /// Roll back (`ask`).
+    /// Roll back.
     Rollback,
-    /// Stop the run (`ask`).
+    /// Stop the run, without rolling back.
     Abort,
+}
+
+impl FailureChoice {
+    /// All of them, in the order in which they are offered.
+    pub const ALL: [Self; 4] = [Self::Retry, Self::Ignore, Self::Rollback, Self::Abort];
+
+    /// The word for it: `retry`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Retry => "retry",
+            Self::Ignore => "ignore",
+            Self::Rollback => "rollback",
+            Self::Abort => "abort",
+        }
+    }
+}
+
+impl Answer {
+    /// Whether it answers a question of this kind.
+    pub fn fits(&self, question: &Question) -> bool {
+        match (self, question) {
+            (Self::Approval(_), Question::Approve { .. })
+            | (Self::Failure(_) | Self::Nobody, Question::Failed { .. }) => true,
+            (Self::Approval(_), Question::Failed { .. })
+            | (Self::Failure(_) | Self::Nobody, Question::Approve { .. }) => false,
+        }
+    }
+
+    /// The word for it: `yes`, `no`, `retry`. Where nobody could be asked it is `no`.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Approval(ApprovalAnswer::Yes) => "yes",
+            Self::Approval(ApprovalAnswer::No(_)) | Self::Nobody => "no",
+            Self::Failure(choice) => choice.as_str(),
+        }
+    }
+}
+
+impl From<ApprovalAnswer> for Answer {
+    fn from(answer: ApprovalAnswer) -> Self {
+        Self::Approval(answer)
+    }
+}
+
+impl From<FailureChoice> for Answer {
+    fn from(choice: FailureChoice) -> Self {
+        Self::Failure(choice)
+    }
+}
+
+/// An answer as journals and stores hold it: one word, whatever was asked.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum AnswerWord {
+    Yes,
+    No(String),
+    Retry,
+    Ignore,
+    Rollback,
+    Abort,
+    Nobody,
+}
+
+impl From<AnswerWord> for Answer {
+    fn from(word: AnswerWord) -> Self {
+        match word {
+            AnswerWord::Yes => Self::Approval(ApprovalAnswer::Yes),
+            AnswerWord::No(reason) => Self::Approval(ApprovalAnswer::No(reason)),
+            AnswerWord::Retry => Self::Failure(FailureChoice::Retry),
+            AnswerWord::Ignore => Self::Failure(FailureChoice::Ignore),
+            AnswerWord::Rollback => Self::Failure(FailureChoice::Rollback),
+            AnswerWord::Abort => Self::Failure(FailureChoice::Abort),
+            AnswerWord::Nobody => Self::Nobody,
+        }
+    }
+}
+
+impl From<Answer> for AnswerWord {
+    fn from(answer: Answer) -> Self {
+        match answer {
+            Answer::Approval(ApprovalAnswer::Yes) => Self::Yes,
+            Answer::Approval(ApprovalAnswer::No(reason)) => Self::No(reason),
+            Answer::Failure(FailureChoice::Retry) => Self::Retry,
+            Answer::Failure(FailureChoice::Ignore) => Self::Ignore,
+            Answer::Failure(FailureChoice::Rollback) => Self::Rollback,
+            Answer::Failure(FailureChoice::Abort) => Self::Abort,
+            Answer::Nobody => Self::Nobody,
+        }
+    }
 }
 
 /// A command, evaluated as far as it can be without knowing secrets.

@@ -12,7 +12,7 @@ use super::node::{
 };
 use super::run_event::{Failure, NodeKind, RunEventKind, Status, WaitReason};
 use super::statement::{InlineStatement, Traits, on_the_spot, traits};
-use super::{Answer, EndedNode, Machine, MachineTask};
+use super::{EndedNode, FailureChoice, Machine, MachineTask};
 use lockstep_base::source::Name;
 use lockstep_base::value::Value;
 use lockstep_lang::ir::{AskElse, FailureClass, HandlerVerdict, Retry, RollbackScope};
@@ -359,29 +359,32 @@ impl Machine {
         self.go_to(id, NodePhase::Asking { question, timer })
     }
 
-    /// A person has chosen, or has not answered in time.
-    pub(super) fn failure_decided(&mut self, id: NodeId, answer: Option<Answer>) -> Checked<()> {
+    /// A person has chosen; or nobody has in time, or can be asked.
+    pub(super) fn failure_decided(
+        &mut self,
+        id: NodeId,
+        choice: Option<FailureChoice>,
+    ) -> Checked<()> {
         self.stop_asking(id)?;
-        // Where no person can be asked, nothing is chosen.
-        let answer = match answer.filter(|it| !matches!(it, Answer::No(_))) {
-            Some(answer) => Some(answer),
+        let choice = match choice {
+            Some(choice) => Some(choice),
             None => self
                 .decision_on_timeout(id)?
                 .map(|otherwise| match otherwise {
-                    AskElse::Ignore => Answer::Ignore,
-                    AskElse::Rollback => Answer::Rollback,
-                    AskElse::Abort => Answer::Abort,
+                    AskElse::Ignore => FailureChoice::Ignore,
+                    AskElse::Rollback => FailureChoice::Rollback,
+                    AskElse::Abort => FailureChoice::Abort,
                 }),
         };
-        match answer {
-            Some(Answer::Retry | Answer::Yes) => self.retry(id),
-            Some(Answer::Ignore) => self.ignore_failure(id),
-            Some(Answer::Rollback) => {
+        match choice {
+            Some(FailureChoice::Retry) => self.retry(id),
+            Some(FailureChoice::Ignore) => self.ignore_failure(id),
+            Some(FailureChoice::Rollback) => {
                 self.node_mut(id)?.roll_back = true;
                 self.handlers_done(id)
             }
-            Some(Answer::Abort) => self.abort(id),
-            Some(Answer::No(_)) | None => self.handlers_done(id),
+            Some(FailureChoice::Abort) => self.abort(id),
+            None => self.handlers_done(id),
         }
     }
 

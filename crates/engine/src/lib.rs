@@ -44,7 +44,8 @@ pub use broken::{Breach, BrokenInvariant, EventReport, NodeReport};
 use broken::{Checked, NodeError};
 pub use completed_work::{CompletedOutcome, CompletedWork};
 pub use event::{
-    Answer, CommandRequest, Effect, EffectId, EffectOutcome, Event, LockDemand, Question,
+    Answer, ApprovalAnswer, CommandRequest, Effect, EffectId, EffectOutcome, Event, FailureChoice,
+    LockDemand, Question,
 };
 use lockstep_base::source::Name;
 use lockstep_base::value::Value;

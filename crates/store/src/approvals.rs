@@ -3,7 +3,7 @@
 use rusqlite::{Row, params};
 
 use super::{RunNumber, Store, StoreError, Stored, now};
-use lockstep_engine::{Answer, EffectId};
+use lockstep_engine::{Answer, ApprovalAnswer, EffectId};
 
 /// An answer that a person gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,7 +77,7 @@ impl Store {
                 effect: EffectId(row.get::<_, i64>(0)?.cast_unsigned()),
                 node: row.get(1)?,
                 question: row.get(2)?,
-                answer: Answer::Yes,
+                answer: ApprovalAnswer::Yes.into(),
                 who: row.get(4)?,
                 comment: row.get(5)?,
                 plan_hash: row.get(6)?,

@@ -147,8 +147,10 @@ impl Store {
             }
         }
         let mut still = self.questions(asked.run)?.into_iter();
-        if !still.any(|it| it.effect == asked.effect) {
-            return Ok(AnswerStatus::TooLate(None));
+        match still.find(|it| it.effect == asked.effect) {
+            None => return Ok(AnswerStatus::TooLate(None)),
+            Some(still) if !answer.fits(&still.question) => return Ok(AnswerStatus::Unfit),
+            Some(_) => {}
         }
         let asking = InboxRequestKind::Answer(asked.effect, answer.clone());
         let number = self.request(asked.run, &asking, who, comment)?;
@@ -173,6 +175,8 @@ pub enum RequestStatus {
 pub enum AnswerStatus {
     /// It was the first; this request passes it to the run.
     Given(i64),
-    /// Somebody else had answered (who, and what), or the question has become obsolete.
+    /// It answers another kind of question; nothing was written.
+    Unfit,
+    /// Somebody else had answered (who, and what), or the question does not matter any more.
     TooLate(Option<(String, Answer)>),
 }

@@ -2,7 +2,9 @@
 
 use super::*;
 use lockstep_engine::run_event::{RunEventKind, Status};
-use lockstep_engine::{Answer, EffectId, Event, LockDemand, Question};
+use lockstep_engine::{
+    Answer, ApprovalAnswer, EffectId, Event, FailureChoice, LockDemand, Question,
+};
 use lockstep_plan::{BoundInputs, RunFacts};
 use lockstep_runtime::inbox::InboxRequestKind;
 use lockstep_runtime::journal::{Journal as _, JournalEntry, JournalError, JournalRecord};
@@ -340,7 +342,7 @@ fn locks_questions_requests_and_approvals_are_kept() {
     store.withdraw_question(run, effect).unwrap();
     assert!(store.questions(run).unwrap().is_empty());
 
-    let asking = InboxRequestKind::Answer(effect, Answer::No("because".into()));
+    let asking = InboxRequestKind::Answer(effect, ApprovalAnswer::No("because".into()).into());
     let number = store.request(run, &asking, "bob", Some("sorry")).unwrap();
     store
         .request(run, &InboxRequestKind::Cancel, "bob", None)
@@ -362,7 +364,7 @@ fn locks_questions_requests_and_approvals_are_kept() {
         effect,
         node: "p/approve".into(),
         question: "really?".into(),
-        answer: Answer::Yes,
+        answer: ApprovalAnswer::Yes.into(),
         who: "bob".into(),
         comment: None,
         plan_hash: "00".into(),
@@ -428,4 +430,19 @@ fn a_lock_that_was_granted_unheard_is_heard_of_when_the_run_is_continued() {
     assert_eq!(locks.granted().unwrap(), []);
     locks.release(EffectId(4), &[]).unwrap();
     assert_eq!(locks.granted().unwrap(), [EffectId(5)]);
+}
+
+#[test]
+fn an_answer_fits_its_question() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let (run, effect) = (begin(&store, "r-1").number, EffectId(7));
+    let question = Question::Failed { text: "why".into() };
+    store.put_question(run, effect, "p/run", &question).unwrap();
+    let asked = store.questions(run).unwrap().remove(0);
+    let answer = |answer: Answer| store.answer(&asked, &answer, "bob", None).unwrap();
+    assert_eq!(answer(ApprovalAnswer::Yes.into()), AnswerStatus::Unfit);
+    assert!(store.requests(run).unwrap().is_empty());
+    let given = answer(FailureChoice::Retry.into());
+    assert!(matches!(given, AnswerStatus::Given(_)), "{given:?}");
 }

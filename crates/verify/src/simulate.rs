@@ -13,7 +13,10 @@ use lockstep_base::value::Value;
 use lockstep_engine::lock::LockTable;
 use lockstep_engine::path_pattern::PathPattern;
 use lockstep_engine::run_event::RunEventKind;
-use lockstep_engine::{Answer, Effect, EffectId, EffectOutcome, Event, Machine, Question};
+use lockstep_engine::{
+    Answer, ApprovalAnswer, Effect, EffectId, EffectOutcome, Event, FailureChoice, Machine,
+    Question,
+};
 use lockstep_lang::ir::FailureClass;
 use lockstep_plan::{Plan, RunFacts};
 pub use trace::{HandledEvent, Trace};
@@ -133,9 +136,13 @@ pub trait SimulationScript {
         true
     }
 
-    /// What a person answers, and after how many milliseconds; nothing if there is no answer.
-    fn answer(&mut self, _node: &Name, _question: &Question) -> Option<(i64, Answer)> {
-        Some((0, Answer::Yes))
+    /// What a person answers, and after how many milliseconds; nothing if nobody does.
+    fn answer(&mut self, _node: &Name, question: &Question) -> Option<(i64, Answer)> {
+        let answer = match question {
+            Question::Approve { .. } => ApprovalAnswer::Yes.into(),
+            Question::Failed { .. } => FailureChoice::Retry.into(),
+        };
+        Some((0, answer))
     }
 
     /// When the run is cancelled, in milliseconds.

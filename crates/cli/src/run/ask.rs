@@ -5,9 +5,11 @@ use std::io::{ErrorKind, IsTerminal, Write};
 use std::sync::mpsc::{self, TryRecvError};
 
 use lockstep_base::source::Name;
-use lockstep_engine::{Answer, EffectId, Question};
+use lockstep_engine::{Answer, ApprovalAnswer, EffectId, FailureChoice, Question};
 use lockstep_runtime::driver::AnswerSender;
 use lockstep_runtime::inbox::Responder;
+
+use super::host::nobody;
 
 /// A question that has not been answered.
 pub(super) struct PendingQuestion {
@@ -63,7 +65,7 @@ impl QuestionPrompt {
                 Err(TryRecvError::Empty) => return,
                 Err(TryRecvError::Disconnected) => {
                     for pending in self.open.drain(..) {
-                        let no = Answer::No(String::from("no answer was given"));
+                        let no = nobody(&pending.question, "no answer was given");
                         pending.answer.answer(no);
                     }
                 }
@@ -154,12 +156,12 @@ fn choices(question: &Question) -> &'static str {
 
 fn understand(question: &Question, said: &str) -> Option<Answer> {
     match (question, said) {
-        (Question::Approve { .. }, "y" | "yes") => Some(Answer::Yes),
-        (Question::Approve { .. }, "n" | "no") => Some(Answer::No(String::new())),
-        (Question::Failed { .. }, "retry") => Some(Answer::Retry),
-        (Question::Failed { .. }, "ignore") => Some(Answer::Ignore),
-        (Question::Failed { .. }, "rollback") => Some(Answer::Rollback),
-        (Question::Failed { .. }, "abort") => Some(Answer::Abort),
+        (Question::Approve { .. }, "y" | "yes") => Some(ApprovalAnswer::Yes.into()),
+        (Question::Approve { .. }, "n" | "no") => Some(ApprovalAnswer::No(String::new()).into()),
+        (Question::Failed { .. }, "retry") => Some(FailureChoice::Retry.into()),
+        (Question::Failed { .. }, "ignore") => Some(FailureChoice::Ignore.into()),
+        (Question::Failed { .. }, "rollback") => Some(FailureChoice::Rollback.into()),
+        (Question::Failed { .. }, "abort") => Some(FailureChoice::Abort.into()),
         _ => None,
     }
 }

@@ -8,7 +8,7 @@ use crate::approve::said;
 use lockstep_base::diagnostic::render::clean;
 use lockstep_base::source::Name;
 use lockstep_engine::run_event::{LockQueuePosition, RunEvent, RunEventKind, WaitReason};
-use lockstep_engine::{Answer, EffectId, Question};
+use lockstep_engine::{Answer, ApprovalAnswer, EffectId, Question};
 use lockstep_runtime::driver::{AnswerSender, RunHost};
 use lockstep_runtime::inbox::Responder;
 use lockstep_verify::conformance::Violation;
@@ -159,11 +159,11 @@ impl RunHost for TerminalHost {
                 name: Some(self.user.clone()),
                 comment: Some(String::from("--yes")),
             };
-            return answer.answer_as(person, Answer::Yes);
+            return answer.answer_as(person, ApprovalAnswer::Yes);
         }
         if self.mute {
             let reason = "nobody is asked with --no-input";
-            return answer.answer(Answer::No(reason.to_string()));
+            return answer.answer(nobody(question, reason));
         }
         if let (false, Some(command)) = (QuestionPrompt::is_possible(), &self.elsewhere) {
             let how = match question {
@@ -177,7 +177,7 @@ impl RunHost for TerminalHost {
         }
         if !QuestionPrompt::is_possible() {
             let reason = "nobody can be asked here; run it on a terminal, or with --yes";
-            return answer.answer(Answer::No(reason.to_string()));
+            return answer.answer(nobody(question, reason));
         }
         if !self.paused {
             self.paused = true;
@@ -230,5 +230,13 @@ impl RunHost for TerminalHost {
 
     fn withdraw(&mut self, question: EffectId) {
         self.asker.withdraw(question);
+    }
+}
+
+/// The answer where there is nobody to answer.
+pub(super) fn nobody(question: &Question, reason: &str) -> Answer {
+    match question {
+        Question::Approve { .. } => ApprovalAnswer::No(reason.to_string()).into(),
+        Question::Failed { .. } => Answer::Nobody,
     }
 }

@@ -18,8 +18,8 @@ pub(crate) struct RemoteScript<'a> {
 
 /// Why a command cannot be run over a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum ScriptError {
-    /// The name is not valid for a shell variable.
+pub enum ScriptError {
+    /// No shell takes this for the name of a variable.
     Name(String),
     /// The text of this variable contains a NUL.
     ZeroInVariable(String),

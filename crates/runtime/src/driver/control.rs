@@ -33,6 +33,15 @@ impl Driver<'_> {
 
     /// Applies an answer. Returns whether it is the first.
     pub(super) fn answer(&mut self, id: EffectId, answer: Answer, person: &Responder) -> bool {
+        match self.questions.get(&id) {
+            Some((_, question)) if answer.fits(question) => {}
+            Some((node, _)) => {
+                let answer = answer.as_str();
+                tracing::warn!(target: TARGET, %node, answer, "it is no answer to the question");
+                return false;
+            }
+            None => return false,
+        }
         let Some((node, question)) = self.questions.remove(&id) else {
             return false;
         };
@@ -79,13 +88,19 @@ impl Driver<'_> {
                     self.cancel();
                     None
                 }
-                InboxRequestKind::Answer(id, answer) if self.questions.contains_key(id) => {
-                    self.host.withdraw(*id);
-                    self.host.on_external_request(&person, Some(answer));
-                    self.answer(*id, answer.clone(), &person);
-                    None
-                }
-                InboxRequestKind::Answer(..) => Some("the question does not matter any more"),
+                InboxRequestKind::Answer(id, answer) => match self.questions.get(id) {
+                    Some((_, question)) if answer.fits(question) => {
+                        self.host.withdraw(*id);
+                        self.host.on_external_request(&person, Some(answer));
+                        self.answer(*id, answer.clone(), &person);
+                        None
+                    }
+                    Some((_, Question::Approve { .. })) => Some("the question is for yes or no"),
+                    Some((_, Question::Failed { .. })) => {
+                        Some("the question is for retry, ignore, rollback or abort")
+                    }
+                    None => Some("the question does not matter any more"),
+                },
             };
             if let Some(desk) = &self.desk {
                 let settled = desk.resolve(&request, refused);

@@ -187,15 +187,15 @@ impl AnswerSender {
         self.0
     }
 
-    /// Answers. A late answer has no effect.
-    pub fn answer(self, answer: Answer) {
+    /// Answers. An answer that comes too late, or to another kind of question, changes nothing.
+    pub fn answer(self, answer: impl Into<Answer>) {
         self.answer_as(Responder::default(), answer);
     }
 
-    /// Answers on behalf of a person.
-    pub fn answer_as(self, person: Responder, answer: Answer) {
+    /// Answers, and says who does.
+    pub fn answer_as(self, person: Responder, answer: impl Into<Answer>) {
         // The run may be over.
-        let _ = self.1.send(DriverMessage::Answered(self.0, answer, person));
+        let _ = (self.1).send(DriverMessage::Answered(self.0, answer.into(), person));
     }
 }
 

@@ -29,6 +29,7 @@ use lockstep_engine::run_event::Stream;
 use lockstep_lang::ir::FailureClass;
 use lockstep_lang::ir::command::Invocation;
 use outputs::OutputsError;
+pub use prepare::PrepareError;
 pub(super) use prepare::PreparedCommand;
 pub(super) use running::ProcessExit;
 use running::RunningCommand;

@@ -27,8 +27,8 @@ pub(crate) struct PreparedCommand {
 
 /// Why a command cannot be prepared.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum PrepareError {
-    /// A value in it is not text.
+pub enum PrepareError {
+    /// A value in it has no text.
     Text(TextError),
     /// The value of one of its variables is not text.
     Variable(Name, TextError),
@@ -73,15 +73,7 @@ pub(super) fn prepare(
     output: &Path,
     spawner: &SystemSpawner,
 ) -> Result<PreparedCommand, PrepareError> {
-    let (words, mut env) = words(&spawn.invocation, vault)?;
-    for (name, value) in &spawn.env {
-        let text = vault
-            .text(value)
-            .map_err(|why| PrepareError::Variable(name.clone(), why))?;
-        env.push((name.to_string(), text));
-    }
-    env.push((String::from("LOCKSTEP_RUN_ID"), spawn.run.to_string()));
-    env.push((String::from("LOCKSTEP_NODE"), spawn.node.to_string()));
+    let (words, mut env) = spawn.words(vault)?;
     let folder = spawn.folder.as_path();
     // An empty path is this process's working directory.
     let folder = if folder.as_os_str().is_empty() {
@@ -130,6 +122,27 @@ pub(super) fn prepare(
         input: Some(script.input()?.into_bytes()),
         token: Some(token),
     })
+}
+
+impl SpawnRequest {
+    /// The words to execute and the variables beside those of the caller. There may be secrets
+    /// among the variables' texts.
+    ///
+    /// # Errors
+    ///
+    /// Where one of its values has no text.
+    pub fn words(&self, vault: &SecretVault) -> Result<(Vec<String>, Variables), PrepareError> {
+        let (words, mut env) = words(&self.invocation, vault)?;
+        for (name, value) in &self.env {
+            let text = vault
+                .text(value)
+                .map_err(|why| PrepareError::Variable(name.clone(), why))?;
+            env.push((name.to_string(), text));
+        }
+        env.push((String::from("LOCKSTEP_RUN_ID"), self.run.to_string()));
+        env.push((String::from("LOCKSTEP_NODE"), self.node.to_string()));
+        Ok((words, env))
+    }
 }
 
 /// Names and texts of variables.

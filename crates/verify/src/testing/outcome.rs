@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use crate::simulate::command_value;
 use lockstep_base::source::Name;
 use lockstep_base::value::{Type, Value, from_json, to_json};
-use lockstep_engine::{Answer, EffectOutcome};
+use lockstep_engine::{Answer, ApprovalAnswer, EffectOutcome, FailureChoice};
 use lockstep_lang::ir::FailureClass;
 use lockstep_plan::{Plan, display};
 
@@ -136,12 +136,14 @@ pub(super) fn action_returns(
 /// What a person answers; nothing where there is no answer.
 pub(super) fn answer(given: &Value, approves: bool) -> Result<Option<Answer>, GivenError> {
     let answer = match (given, given.as_str(), approves) {
-        (Value::Bool(true), _, true) | (_, Some("yes"), true) => Answer::Yes,
-        (Value::Bool(false), _, true) | (_, Some("no"), true) => Answer::No(String::new()),
-        (_, Some("retry"), false) => Answer::Retry,
-        (_, Some("ignore"), false) => Answer::Ignore,
-        (_, Some("rollback"), false) => Answer::Rollback,
-        (_, Some("abort"), false) => Answer::Abort,
+        (Value::Bool(true), _, true) | (_, Some("yes"), true) => ApprovalAnswer::Yes.into(),
+        (Value::Bool(false), _, true) | (_, Some("no"), true) => {
+            ApprovalAnswer::No(String::new()).into()
+        }
+        (_, Some("retry"), false) => FailureChoice::Retry.into(),
+        (_, Some("ignore"), false) => FailureChoice::Ignore.into(),
+        (_, Some("rollback"), false) => FailureChoice::Rollback.into(),
+        (_, Some("abort"), false) => FailureChoice::Abort.into(),
         (.., true) => return Err(GivenError::NotApproval),
         (.., false) => return Err(GivenError::NotDecision),
     };
@@ -151,7 +153,7 @@ pub(super) fn answer(given: &Value, approves: bool) -> Result<Option<Answer>, Gi
 /// How an approval fails: it is refused, or there is no answer until its timeout.
 pub(super) fn unanswered(class: Option<FailureClass>) -> Result<Option<Answer>, GivenError> {
     match class {
-        None | Some(FailureClass::Approval) => Ok(Some(Answer::No(String::new()))),
+        None | Some(FailureClass::Approval) => Ok(Some(ApprovalAnswer::No(String::new()).into())),
         Some(FailureClass::Timeout) => Ok(None),
         Some(other) => Err(GivenError::Class(other)),
     }

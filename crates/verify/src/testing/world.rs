@@ -10,7 +10,7 @@ use lockstep_base::source::Name;
 use lockstep_base::value::{Type, Value};
 use lockstep_engine::path_pattern::PathPattern;
 use lockstep_engine::run_event::{RunEventKind, Status};
-use lockstep_engine::{Answer, Question};
+use lockstep_engine::{Answer, ApprovalAnswer, Question};
 use lockstep_lang::ir::FailureClass;
 use lockstep_plan::Plan;
 
@@ -179,7 +179,9 @@ impl SimulationScript for TestWorld {
             };
             let answer = match &rule.then {
                 GivenEffect::Returns(value) => outcome::answer(value, approves),
-                GivenEffect::Refused if approves => Ok(Some(Answer::No(String::new()))),
+                GivenEffect::Refused if approves => {
+                    Ok(Some(ApprovalAnswer::No(String::new()).into()))
+                }
                 GivenEffect::Fails(class) if approves => outcome::unanswered(*class),
                 GivenEffect::Refused => Err(GivenError::NotRefusable),
                 GivenEffect::Fails(_) => continue,
@@ -196,7 +198,7 @@ impl SimulationScript for TestWorld {
             }
         }
         if approves {
-            return Some((0, Answer::Yes));
+            return Some((0, ApprovalAnswer::Yes.into()));
         }
         self.unanswered.push(node.clone());
         None

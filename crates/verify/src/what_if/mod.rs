@@ -10,7 +10,7 @@ mod simulation;
 use serde::Serialize;
 
 use lockstep_base::source::Name;
-use lockstep_engine::Answer;
+use lockstep_engine::FailureChoice;
 use lockstep_engine::path_pattern::{PathPattern, segments};
 use lockstep_engine::run_event::{Failure, NodeKind, Status};
 use lockstep_lang::ir::FailureClass;
@@ -34,8 +34,8 @@ pub struct WhatIfRequest {
     pub path: Option<String>,
     /// The class of the failure of commands and actions. A refused approval is always `approval`.
     pub class: FailureClass,
-    /// What a person is assumed to choose where a failure handler asks.
-    pub choice: Answer,
+    /// What a person chooses where a failure handler asks.
+    pub choice: FailureChoice,
 }
 
 impl Default for WhatIfRequest {
@@ -43,7 +43,7 @@ impl Default for WhatIfRequest {
         Self {
             path: None,
             class: FailureClass::Exit,
-            choice: Answer::Rollback,
+            choice: FailureChoice::Rollback,
         }
     }
 }
@@ -148,19 +148,8 @@ pub fn what_if(plan: Plan, ask: &WhatIfRequest) -> Result<WhatIfReport, WhatIfEr
         class: ask.class,
         cases,
         unlisted,
-        chosen: chosen.then(|| word(&ask.choice)),
+        chosen: chosen.then(|| ask.choice.as_str()),
     })
-}
-
-fn word(choice: &Answer) -> &'static str {
-    match choice {
-        Answer::Yes => "yes",
-        Answer::No(_) => "no",
-        Answer::Retry => "retry",
-        Answer::Ignore => "ignore",
-        Answer::Rollback => "rollback",
-        Answer::Abort => "abort",
-    }
 }
 
 /// Every deployment, in the order of the plan.

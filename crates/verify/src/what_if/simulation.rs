@@ -10,7 +10,7 @@ use super::{WhatIfRequest, is_in};
 use crate::simulate::{EffectCourse, SimulationScript, StartedEffect, simulate};
 use lockstep_base::source::Name;
 use lockstep_engine::run_event::{DeploymentRecord, Failure, NodeKind, RunEventKind, Status};
-use lockstep_engine::{Answer, EffectOutcome, Question};
+use lockstep_engine::{Answer, ApprovalAnswer, EffectOutcome, Question};
 use lockstep_lang::ir::FailureClass;
 use lockstep_plan::Plan;
 
@@ -210,16 +210,16 @@ impl SimulationScript for SimulatedStage<'_> {
     fn answer(&mut self, node: &Name, question: &Question) -> Option<(i64, Answer)> {
         if matches!(question, Question::Failed { .. }) {
             self.played.asked = true;
-            return Some((0, self.ask.choice.clone()));
+            return Some((0, self.ask.choice.into()));
         }
         self.played
             .effects
             .insert(node.clone(), FailureCandidate::Question);
         let answer = match self.fails(node) {
-            true => Answer::No(String::new()),
-            false => Answer::Yes,
+            true => ApprovalAnswer::No(String::new()),
+            false => ApprovalAnswer::Yes,
         };
-        Some((self.takes(node), answer))
+        Some((self.takes(node), answer.into()))
     }
 
     fn observe(&mut self, _at: i64, happened: &RunEventKind) -> bool {
