@@ -167,7 +167,7 @@ fn a_run_can_be_verified() {
     };
     let said = verify(&[]);
     assert!(
-        said.stdout.contains(" has kept to its plan: 6 nodes, "),
+        said.stdout.contains(" conforms to its plan: 6 nodes, "),
         "{said:?}"
     );
     assert_eq!(said.code, 0);

@@ -64,10 +64,7 @@ fn what_could_stand_at_the_cursor_is_offered() {
         let value = |line: String| line.split('\t').next().unwrap_or("").to_string();
         values.map(value).collect()
     };
-    assert_eq!(
-        offered(&["ru"]),
-        ["run\tRun a pipeline", "runs\tList the runs"]
-    );
+    assert_eq!(offered(&["ru"]), ["run\tRun a pipeline", "runs\tList runs"]);
     assert_eq!(
         first(&["run", ""]),
         ["more/", "shop.deploy", "ship", "sweep"]

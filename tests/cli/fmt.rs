@@ -113,7 +113,7 @@ fn standard_input_is_formatted_to_standard_output() {
     assert_eq!((stdout.as_str(), code), ("pipelin a {\n", Some(2)));
     assert_eq!(
         stderr,
-        "error: standard input:1:1 has mistakes and was left as it stands there\n"
+        "error: standard input:1:1 has errors and was left unchanged there\n"
     );
 }
 
@@ -130,7 +130,7 @@ fn a_broken_file_does_not_stop_the_others() {
     assert_eq!(
         said.stderr,
         "error[E0703]: cannot read `nowhere.deploy`: no such file\n\
-         error: a.deploy:1:1 has mistakes and was left as it stands there; \
+         error: a.deploy:1:1 has errors and was left unchanged there; \
          `lockstep check a.deploy` says why\n\
          error[E0703]: cannot read `b.deploy`: is not UTF-8 (byte 1)\n"
     );

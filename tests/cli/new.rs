@@ -21,9 +21,9 @@ fn a_new_folder_is_ready() {
     assert_eq!(
         said.stdout,
         "made shop/shop.deploy\nmade shop/web/index.txt\nmade shop/.gitignore\n\n  cd shop\n  \
-         lockstep plan   shows what would happen\n  \
-         lockstep test   plays it through without doing anything\n  \
-         lockstep run    does it\n"
+         lockstep plan   a dry run: shows what would happen\n  \
+         lockstep test   runs its tests in virtual time, executing nothing\n  \
+         lockstep run    runs it\n"
     );
     assert_eq!((said.stderr.as_str(), said.code), ("", 0));
     for args in [

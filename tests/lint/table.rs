@@ -14,7 +14,7 @@ fn remark(rule: &Rule) -> String {
 /// The row of a rule in the list of the documentation.
 fn row(rule: &Rule) -> String {
     let level = match (rule.safe, rule.level) {
-        (true, level) => format!("{}, mended", level.as_str()),
+        (true, level) => format!("{}, fixable", level.as_str()),
         (false, level) => level.as_str().to_string(),
     };
     format!(
@@ -45,7 +45,7 @@ fn pages_say_name_and_level() {
             rest.is_some_and(|it| it.is_empty() || it.starts_with(" · ")),
             "{said}"
         );
-        let mended = said.contains("mended by `lockstep lint --fix`");
+        let mended = said.contains("fixed by `lockstep lint --fix`");
         assert_eq!(mended, rule.safe, "{said}");
         assert!(!(rule.safe && rule.level == Level::Off), "{said}");
     }

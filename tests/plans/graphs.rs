@@ -81,7 +81,12 @@ fn mistakes(chart: &str) -> Vec<String> {
         id.strip_prefix('n')
             .is_none_or(|it| it.parse::<u32>().is_err())
     };
-    found.extend(known.iter().filter(id).map(|id| format!("{id} is no name")));
+    found.extend(
+        known
+            .iter()
+            .filter(id)
+            .map(|id| format!("{id} is not a name")),
+    );
     let unknown = used.iter().filter(|id| !known.contains(**id));
     found.extend(unknown.map(|id| format!("{id} does not exist")));
     found

@@ -56,7 +56,7 @@ fn a_journal_that_breaks_a_rule_of_the_machine_stops_the_run_with_a_report() {
     let said = says(&test, &["resume"]);
     assert_eq!(said.code, 5, "{}\n{}", said.stdout, said.stderr);
     for part in [
-        "was stopped: lockstep found a mistake of its own",
+        "was stopped: internal error in lockstep",
         "`lockstep show r-",
         "`lockstep resume r-",
         "what     the event does not answer what effect 1 asked for",

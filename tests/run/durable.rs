@@ -59,11 +59,7 @@ fn a_run_goes_on_by_its_own_plan_when_its_source_has_changed() {
     let again = says(&test, &["resume"]);
     assert_eq!(again.code, 2);
     assert!(again.stderr.contains("E0730"), "{}", again.stderr);
-    assert!(
-        again
-            .stderr
-            .contains("there is no run that was stopped before its end")
-    );
+    assert!(again.stderr.contains("there is no interrupted run"));
 }
 
 #[test]
@@ -230,7 +226,7 @@ fn a_run_of_another_version_is_refused_with_the_reason() {
             "UPDATE journal SET told = replace(told, 'p/one', 'p/eno') WHERE seq = 2",
             "UPDATE journal SET told = replace(told, 'p/eno', 'p/one') WHERE seq = 2",
             "E0732",
-            "what it wrote down does not fit this version of the program (record 2)",
+            "its journal is not compatible with this version of the program (record 2)",
         ),
         (
             "PRAGMA user_version = 99",

@@ -29,7 +29,7 @@ fn where_nobody_is_asked_the_answer_is_no() {
         told.failure("p/approve"),
         (
             "approval",
-            "the answer was no: nobody is asked with --no-input"
+            "the answer was no: --no-input asks no questions"
         )
     );
     let waiting = told.of_kind("node-waiting").next().expect("it waits");
@@ -116,7 +116,7 @@ fn a_question_that_does_not_matter_any_more_is_withdrawn() {
         } }"#,
     );
     terminal.shows("Soon?");
-    terminal.shows("this need not be answered any more");
+    terminal.shows("this question no longer needs an answer");
     terminal.shows("Later?");
     terminal.shows("yes or no? ");
     terminal.types("yes\n");
@@ -131,7 +131,7 @@ fn a_run_can_be_cancelled_while_it_asks() {
         on_a_terminal(r#"pipeline p { approve "Ship?" } always { run "echo cleaned >> log" }"#);
     terminal.shows("yes or no? ");
     crate::support::running::signal(&terminal.id().to_string(), "INT");
-    terminal.shows("this need not be answered any more");
+    terminal.shows("this question no longer needs an answer");
     let (drawn, code) = terminal.end();
     assert_eq!(code, 4, "{drawn}");
     assert_eq!(log(&test), ["cleaned"]);

@@ -206,8 +206,7 @@ fn nothing_is_logged_without_being_asked_for() {
     let said = run(test.command());
     assert_eq!(said.code, 0);
     assert!(
-        said.stderr
-            .contains("warning: LOCKSTEP_LOG is not understood"),
+        said.stderr.contains("warning: LOCKSTEP_LOG is not valid"),
         "{}",
         said.stderr
     );

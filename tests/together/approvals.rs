@@ -114,7 +114,7 @@ fn of_two_answers_the_first_counts() {
     let yes = first.stdout.contains(": yes");
     for said in answers.iter().filter(|said| said.code != 0) {
         let word = if yes { "yes" } else { "no" };
-        let told = format!("has been answered already: {word}, by grace");
+        let told = format!("has already been answered: {word}, by grace");
         assert!(said.stderr.contains(&told), "{answers:?}");
     }
     let (said, _) = end(&test, running);
@@ -145,7 +145,7 @@ fn an_answer_waits_for_a_run_that_is_stopped() {
     running.signal("KILL");
     running.end();
     let said = says(&test, &["approve", "--yes", "--as", "grace"]);
-    assert!(said.stdout.starts_with("noted: run r-"), "{said:?}");
+    assert!(said.stdout.starts_with("recorded: run r-"), "{said:?}");
     let resumed = says(&test, &["resume", "--format", "plain"]);
     assert_eq!(resumed.code, 0, "{resumed:?}");
     let log = std::fs::read_to_string(test.path("log")).expect("a log");
@@ -159,10 +159,10 @@ fn an_approval_in_time_or_none() {
     assert_eq!(said.code, 1);
     assert_eq!(
         says(&test, &["approve"]).stdout,
-        "nothing waits for an answer\n"
+        "no run is waiting for an approval or an answer\n"
     );
     let late = refused(&test, &["approve", "r-", "--yes"]);
-    assert!(late.contains("asks nothing"), "{late}");
+    assert!(late.contains("has no open question"), "{late}");
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn a_question_before_the_first_deployment_holds_no_lock() {
     );
     assert_eq!(
         says(&test, &["locks"]).stdout,
-        "no lock is held, and nobody waits for one\n"
+        "no lock is held, and no run waits for one\n"
     );
     let yes = ["run", "main.deploy", "--yes", "--format", "plain"];
     assert_eq!(says(&test, &yes).code, 0);

@@ -108,7 +108,7 @@ fn many_processes_take_turns() {
     assert_eq!(done.lines().count(), *deployments.lock().expect("a count"));
     assert_eq!(
         says(&test, &["locks"]).stdout,
-        "no lock is held, and nobody waits for one\n"
+        "no lock is held, and no run waits for one\n"
     );
 }
 
@@ -202,7 +202,7 @@ fn the_locks_of_who_was_killed_go_to_the_next() {
     assert_eq!(second.end().code, 0);
     assert_eq!(
         says(&test, &["locks"]).stdout,
-        "no lock is held, and nobody waits for one\n"
+        "no lock is held, and no run waits for one\n"
     );
 }
 
@@ -247,7 +247,7 @@ fn a_resumed_run_gets_its_locks_back_or_waits_for_them() {
         }
         let said = resumed.end();
         assert_eq!(said.code, 0, "{}{}", said.stdout, said.stderr);
-        let waits = "before it goes on, the run waits for the lock of prod.eu, held by r-";
+        let waits = "before it continues, the run waits for the lock of prod.eu, held by r-";
         assert_eq!(said.stderr.contains(waits), taken, "{}", said.stderr);
         let log = text_of(&test.path("log"));
         assert_eq!(
@@ -276,19 +276,20 @@ fn a_holder_elsewhere_is_believed_while_it_is_heard_of() {
     };
     change(moved);
     let locks = says(&test, &["locks"]).stdout;
-    let process = format!("process {} on elsewhere, heard of ", first.id());
+    let process = format!("process {} on elsewhere, last heartbeat ", first.id());
     assert!(locks.contains(&process), "{locks}");
     let refused = says(&test, &["resume", "r-"]);
     assert_eq!(refused.code, 2);
     assert!(refused.stderr.contains(&process), "{}", refused.stderr);
     assert!(
-        refused.stderr.contains("it counts as gone after 60 s"),
+        refused.stderr.contains("its lease expires after 60 s"),
         "{}",
         refused.stderr
     );
     change("UPDATE runs SET heard_at = heard_at - 3600000");
     let locks = says(&test, &["locks"]).stdout;
-    let gone = "on elsewhere was not heard of for 1h 00m: the next in line gets it";
+    let gone = "on elsewhere has sent no heartbeat for 1h 00m, so its lease has expired: \
+                the next in line gets the lock";
     assert!(locks.contains(gone), "{locks}");
     // Should it be alive after all, and find that the run has another owner, it stops.
     change("UPDATE runs SET owner = owner + 1");
@@ -296,7 +297,7 @@ fn a_holder_elsewhere_is_believed_while_it_is_heard_of() {
     let said = first.end();
     assert_eq!(said.code, 5, "{}", said.stderr);
     assert!(
-        said.stderr.contains("the run was taken from it"),
+        said.stderr.contains("the run was taken over"),
         "{}",
         said.stderr
     );

@@ -107,7 +107,7 @@ fn a_run_is_shown_while_it_goes_on_and_after_it_was_killed() {
     let refused = says(&test, &["cancel", "r-"]);
     assert_eq!(refused.code, 2);
     assert!(
-        refused.stderr.contains("no process drives it"),
+        refused.stderr.contains("no process is running it"),
         "{refused:?}"
     );
 }

@@ -169,7 +169,10 @@ pub(crate) struct ActionMismatch<'d> {
 impl ActionMismatch<'_> {
     pub(crate) fn diagnostic(self) -> Diagnostic {
         let name = &self.declared.name;
-        let message = format!("`{name}` is declared otherwise than this program provides it");
+        let message = format!(
+            "`{name}` is declared differently from the action that this \
+                               program provides"
+        );
         let signature = self.provided.lines().last().unwrap_or_default();
         Diagnostic::error(codes::MISMATCH, self.declared.span, message)
             .here("declared here")

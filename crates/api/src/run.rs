@@ -49,8 +49,8 @@ impl fmt::Display for StartError {
                 write!(f, "this program provides no action {}", names.join(", "))
             }
             Self::Secrets(diagnostics) => diagnostics.fmt(f),
-            Self::TemporaryFolder(error) => write!(f, "no temporary folder can be made: {error}"),
-            Self::Thread(error) => write!(f, "no thread can be started: {error}"),
+            Self::TemporaryFolder(error) => write!(f, "cannot create a temporary folder: {error}"),
+            Self::Thread(error) => write!(f, "cannot start a thread: {error}"),
             #[cfg(feature = "store")]
             Self::Store(error) => error.fmt(f),
             Self::NoStore => f.write_str("the engine has no store"),

@@ -306,7 +306,7 @@ fn outcome(json: serde_json::Value, result: &Type) -> EffectOutcome {
     match from_json(json, result) {
         Ok(value) => EffectOutcome::good(value),
         Err(error) => {
-            let message = format!("the action returned what is not declared: {error}");
+            let message = format!("the action's result does not match its declaration: {error}");
             EffectOutcome::failed(FailureClass::Failed, message)
         }
     }

@@ -199,8 +199,12 @@ pub fn plan_and_past(
 ) -> Result<(Arc<Plan>, RecordedRun), StoreError> {
     let bound = store.bound(run)?;
     // It was proved when the run began.
-    let plan = Plan::new(bound)
-        .map_err(|_| StoreError::refused("its plan does not fit this version of the program"))?;
+    let plan = Plan::new(bound).map_err(|_| {
+        StoreError::refused(
+            "its plan is not compatible with this version of the \
+            program",
+        )
+    })?;
     let past = RecordedRun {
         records: store.records(run.number)?,
         clock: run.clock,

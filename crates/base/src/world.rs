@@ -71,7 +71,7 @@ impl std::fmt::Display for FileError {
             Self::NotAPath => "is not a path",
             Self::TooLarge => "is larger than 1 GiB",
             Self::NotUtf8 { byte } => return write!(f, "is not UTF-8 (byte {byte})"),
-            Self::NoFolder => "this document is no file, so it has no folder",
+            Self::NoFolder => "this document is not a file, so it has no folder",
             Self::Other(sentence) => sentence,
         })
     }

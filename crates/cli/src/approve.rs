@@ -26,42 +26,42 @@ use lockstep_view::style::Tone;
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("answer").args(["yes", "no", "choose"])))]
 pub(super) struct Approve {
-    /// The run: its id or the beginning of it. Without it, the last one that asks something.
+    /// The run: its id or a prefix of it. Without it, the last one with an open question.
     #[arg(value_name = "RUN")]
     run: Option<String>,
 
-    /// The path of the question's node, also with `*` and `**`. Needed where there are several.
+    /// The path of the node that asks; `*` and `**` are wildcards. Needed if there are several.
     #[arg(value_name = "PATH")]
     path: Option<String>,
 
-    /// Go on.
+    /// Approve: the run continues.
     #[arg(long)]
     yes: bool,
 
-    /// Do not.
+    /// Reject: the approval fails.
     #[arg(long)]
     no: bool,
 
-    /// What is to be done about a failure.
+    /// How to handle a failure.
     #[arg(long, value_name = "WHAT")]
     choose: Option<AnswerChoice>,
 
-    /// Who answers; without it, the user of this process.
+    /// Who answers; the user of this process by default.
     #[arg(long = "as", value_name = "NAME")]
     who: Option<String>,
 
-    /// What to say with the answer; it is kept with it.
+    /// A comment, stored with the answer.
     #[arg(long, value_name = "TEXT")]
     comment: Option<String>,
 
-    /// A file that says who is in which group; without it, `groups.toml` of the state directory.
+    /// The file that defines the groups; `groups.toml` in the state directory by default.
     #[arg(long, value_name = "FILE")]
     groups: Option<PathBuf>,
 
     #[command(flatten)]
     state: StateArgument,
 
-    /// How to write down what is asked, or that it is answered.
+    /// The output format.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: ListFormat,
 }
@@ -159,7 +159,7 @@ fn list(arguments: &Approve, output: &mut Output) -> Result<Exit, StoreError> {
             .collect();
         state::print_json(&all, output);
     } else if all.is_empty() {
-        output.print("nothing waits for an answer\n");
+        output.print("no run is waiting for an approval or an answer\n");
     } else {
         let rows: Vec<Vec<TableCell>> = all.iter().map(|(run, asked)| row(run, asked)).collect();
         let mut text = table(&rows, state::look(output));
@@ -225,7 +225,7 @@ fn give(arguments: &Approve, answer: &Answer, output: &mut Output) -> Result<Exi
     let (store, run) =
         match arguments
             .state
-            .open_run(named, asks, "run that asks something", output)
+            .open_run(named, asks, "run with an open question", output)
         {
             Ok(found) => found,
             Err(exit) => return Ok(exit),
@@ -257,7 +257,7 @@ fn give(arguments: &Approve, answer: &Answer, output: &mut Output) -> Result<Exi
         AnswerStatus::Given(_) if run.status != RunStatus::Running => {
             let words = state::words(store.folder());
             output.print(&format!(
-                "noted: run {id} is stopped, and goes on with this answer when it is resumed: \
+                "recorded: run {id} is stopped, and continues with this answer when it is resumed: \
                  lockstep resume {id}{words}\n",
                 id = run.id
             ));
@@ -308,15 +308,15 @@ fn choose(
     match (all.len(), path) {
         (1, _) => Ok(Ok(all.remove(0))),
         (0, Some(path)) if !before.is_empty() => refuse(
-            format!("`{path}` asks nothing"),
-            Some(format!("run {} asks at {before}", run.id)),
+            format!("`{path}` has no open question"),
+            Some(format!("run {} has open questions at {before}", run.id)),
         ),
         (0, _) => match store.approvals(run.number)?.pop() {
             Some(last) => Ok(Err(answered(&last.node, &last.who, &last.answer))),
-            None => refuse(format!("run {} asks nothing", run.id), None),
+            None => refuse(format!("run {} has no open question", run.id), None),
         },
         _ => refuse(
-            format!("run {} asks several things", run.id),
+            format!("run {} has several open questions", run.id),
             Some(format!("name one of {}", nodes(&all))),
         ),
     }
@@ -345,11 +345,14 @@ fn fits(
     if groups.allow(&who, by) {
         return Ok(());
     }
-    let message = format!("`{who}` may not answer this: it is for {}", by.join(", "));
+    let message = format!(
+        "`{who}` may not answer this: the approval is for {}",
+        by.join(", ")
+    );
     let help = match &groups.file {
-        Some(file) => format!("`{}` says who is in which group", file.display()),
+        Some(file) => format!("`{}` defines the groups", file.display()),
         None => format!(
-            "say who is in it in `{}`: `{} = [\"{who}\"]`",
+            "define the group in `{}`: `{} = [\"{who}\"]`",
             folder.join("groups.toml").display(),
             by.first().map_or("managers", String::as_str)
         ),
@@ -377,14 +380,14 @@ fn too_late(asked: &StoredQuestion, first: Option<(String, Answer)>) -> Diagnost
         Some((who, answer)) => answered(&asked.node, &who, &answer),
         None => Diagnostic::without_place(
             codes::NOT_ANSWERED,
-            format!("`{}` does not matter any more", asked.node),
+            format!("`{}` no longer needs an answer", asked.node),
         ),
     }
 }
 
 fn answered(node: &str, who: &str, answer: &Answer) -> Diagnostic {
     let answer = said(answer);
-    let message = format!("`{node}` has been answered already: {answer}, by {who}");
+    let message = format!("`{node}` has already been answered: {answer}, by {who}");
     Diagnostic::without_place(codes::NOT_ANSWERED, message)
 }
 

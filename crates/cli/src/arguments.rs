@@ -19,13 +19,13 @@ use super::terminal::Color;
 const EXIT_CODES: &str = "\
 Exit codes:
   0  succeeded
-  1  failed, and what had to be rolled back was
+  1  failed; what had to be rolled back was rolled back
   2  wrong usage, or the file has errors: nothing ran
   3  a rollback failed
   4  cancelled
   5  stopped and resumable";
 
-/// Checks, plans and runs deployments.
+/// Check, plan, run and roll back deployments.
 #[derive(Debug, Parser)]
 #[command(
     name = "lockstep",
@@ -45,51 +45,51 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum CliCommand {
-    /// Look for mistakes in a file, without running anything.
+    /// Check a file for errors and deadlocks, without running anything.
     Check(Check),
-    /// Give advice about files, and mend what can safely be mended.
+    /// Report likely mistakes; --fix applies safe fixes.
     Lint(Lint),
-    /// Show what a pipeline would do, in which order, without doing it.
+    /// Show what a pipeline would do, without doing it (dry run, what-if analysis).
     Plan(Plan),
     /// Run a pipeline.
     Run(Run),
-    /// Run the tests of files, in virtual time and without executing anything.
+    /// Run tests in virtual time, under many schedules, without executing anything.
     Test(Test),
-    /// Go on with a run that was stopped before its end.
+    /// Resume an interrupted run.
     Resume(Resume),
-    /// Run again what failed or never started, as a new run.
+    /// Retry what failed or never started, as a new run.
     Retry(Retry),
-    /// Check again that a run has kept to its plan.
+    /// Verify that a stored run conforms to its plan.
     Verify(Verify),
-    /// Ask a run that goes on to cancel: what it did not finish is rolled back.
+    /// Cancel a run in progress: unfinished deployments are rolled back.
     Cancel(Cancel),
-    /// Answer what a run asks, or list what is asked.
+    /// Approve or reject what a run asks, or list open approvals and questions.
     Approve(Approve),
-    /// List the runs.
+    /// List runs.
     Runs(Runs),
-    /// Show how a run stands: what ran, what is deployed, and what can be done next.
+    /// Show the status of a run: what ran, what is deployed, and what can be done next.
     Show(Show),
-    /// Show what the commands of a run wrote.
+    /// Show the output of the commands of a run.
     Logs(Logs),
-    /// Show who holds which lock, and who waits.
+    /// Show which runs hold locks (and their leases), and which wait for them.
     Locks(Locks),
     /// List the inputs of a file.
     Inputs(Inputs),
-    /// Bring files into the one style of the language.
+    /// Format files.
     Fmt(Fmt),
-    /// Make a folder to begin with, which can be planned, tested and run at once.
+    /// Create an example project that can be planned, tested and run.
     New(New),
-    /// Explain an error code, or list all of them.
+    /// Explain an error code, or list all codes.
     Explain(Explain),
-    /// Write the completion script of a shell to standard output.
+    /// Print the completion script of a shell.
     Completions(Completions),
-    /// Say what could stand at the cursor; the scripts of shells call this.
+    /// Print completions at the cursor; the scripts of shells call this.
     #[command(hide = true)]
     Complete(Complete),
     /// Write the manual pages.
     #[command(hide = true)]
     Man(Man),
-    /// Serve an editor on standard input and output (the language server protocol).
+    /// Start the language server (LSP) on standard input and output.
     #[cfg(feature = "lsp")]
     Lsp(Lsp),
 }
@@ -97,7 +97,7 @@ pub(super) enum CliCommand {
 /// The file that a command works on.
 #[derive(Debug, Args)]
 pub(super) struct FileArgument {
-    /// The file; may be left out where the folder has one `.deploy` file.
+    /// The file; may be left out if the folder has a single `.deploy` file.
     #[arg(value_name = "FILE")]
     pub(super) file: Option<String>,
 }
@@ -107,18 +107,18 @@ pub(super) struct Check {
     #[command(flatten)]
     pub(super) file: FileArgument,
 
-    /// How to write the mistakes down.
+    /// The output format.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(super) format: Format,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Lint {
-    /// Files, and folders to look for `.deploy` files in; without any, this folder.
+    /// Files, and folders to search for `.deploy` files; this folder by default.
     #[arg(value_name = "FILE")]
     pub(super) paths: Vec<String>,
 
-    /// How to write the findings down.
+    /// The output format.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(super) format: Format,
 
@@ -126,7 +126,7 @@ pub(super) struct Lint {
     #[arg(long)]
     pub(super) fix: bool,
 
-    /// Fail if there are warnings.
+    /// Fail if there are warnings (exit code 1).
     #[arg(long)]
     pub(super) deny_warnings: bool,
 
@@ -152,7 +152,7 @@ pub(super) struct PipelineTarget {
     #[command(flatten)]
     pub(super) file: FileArgument,
 
-    /// The pipeline; may be left out where the file has only one.
+    /// The pipeline; may be left out if the file has only one.
     #[arg(value_name = "PIPELINE")]
     pub(super) pipeline: Option<String>,
 
@@ -183,31 +183,32 @@ pub(super) struct Plan {
     #[command(flatten)]
     pub(super) target: PipelineTarget,
 
-    /// How to write the plan down.
+    /// The output format.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(super) format: PlanFormat,
 
-    /// Show what happens inside deployments and steps, too.
+    /// Also show what happens inside deployments and steps.
     #[arg(long)]
     pub(super) full: bool,
 
-    /// List at most so many cells of each loop or matrix; the others are counted.
+    /// List at most this many cells of each loop or matrix; the others are counted.
     #[arg(long, value_name = "N", default_value_t = 60)]
     pub(super) cells: usize,
 
-    /// Show what follows if this fails: the path of a deployment or step, also with `*` and `**`.
+    /// What-if analysis: show what happens if this deployment or step fails; `*` and `**` are
+    /// wildcards.
     #[arg(long, value_name = "PATH", conflicts_with = "blast")]
     pub(super) if_fails: Option<String>,
 
-    /// Show what follows from the failure of each deployment, as a table.
+    /// What-if analysis of the failure of each deployment (its blast radius), as a table.
     #[arg(long)]
     pub(super) blast: bool,
 
-    /// The class of the failure that is assumed.
+    /// The failure class that is assumed.
     #[arg(long, value_name = "CLASS", default_value = "exit")]
     pub(super) class: FailureKind,
 
-    /// What is chosen where a failure handler asks a person.
+    /// The choice that is assumed when a failure handler asks a person.
     #[arg(long, value_name = "CHOICE", default_value = "rollback")]
     pub(super) choose: FailureChoiceArgument,
 }
@@ -241,11 +242,11 @@ pub(super) struct Run {
     #[arg(long, value_name = "FORMAT", default_value = "auto")]
     pub(super) format: RunFormat,
 
-    /// Say yes to every approval.
+    /// Approve every approval.
     #[arg(long)]
     pub(super) yes: bool,
 
-    /// Ask nobody: approvals are refused, and failures go on with what their `else` says.
+    /// Ask no questions: approvals are refused, and an `ask` takes its `else`.
     #[arg(long)]
     pub(super) no_input: bool,
 
@@ -263,7 +264,7 @@ pub(super) struct Run {
 
 #[derive(Debug, Args)]
 pub(super) struct Resume {
-    /// The run: its id or the beginning of it. Without it, the last one that was stopped.
+    /// The run: its id or a prefix of it. Without it, the last interrupted one.
     #[arg(value_name = "RUN")]
     pub(super) run: Option<String>,
 
@@ -271,15 +272,15 @@ pub(super) struct Resume {
     #[arg(long, value_name = "FORMAT", default_value = "auto")]
     pub(super) format: RunFormat,
 
-    /// Say yes to every approval.
+    /// Approve every approval.
     #[arg(long)]
     pub(super) yes: bool,
 
-    /// Ask nobody: approvals are refused, and failures go on with what their `else` says.
+    /// Ask no questions: approvals are refused, and an `ask` takes its `else`.
     #[arg(long)]
     pub(super) no_input: bool,
 
-    /// Run at most this many commands at once; without it, as many as before.
+    /// Run at most this many commands at once; as many as before by default.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) max: Option<u32>,
 
@@ -289,7 +290,7 @@ pub(super) struct Resume {
 
 #[derive(Debug, Args)]
 pub(super) struct Retry {
-    /// The run: its id or the beginning of it. Without it, the last one.
+    /// The run: its id or a prefix of it. Without it, the last one.
     #[arg(value_name = "RUN")]
     pub(super) run: Option<String>,
 
@@ -297,15 +298,15 @@ pub(super) struct Retry {
     #[arg(long, value_name = "FORMAT", default_value = "auto")]
     pub(super) format: RunFormat,
 
-    /// Begin without asking, and say yes to every approval.
+    /// Start without confirmation, and approve every approval.
     #[arg(long)]
     pub(super) yes: bool,
 
-    /// Ask nobody: approvals are refused, and failures go on with what their `else` says.
+    /// Ask no questions: approvals are refused, and an `ask` takes its `else`.
     #[arg(long)]
     pub(super) no_input: bool,
 
-    /// Run at most this many commands at once; without it, as many as before.
+    /// Run at most this many commands at once; as many as before by default.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) max: Option<u32>,
 
@@ -323,23 +324,23 @@ pub(super) enum RunFormat {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum PlanFormat {
-    /// For people.
+    /// For humans.
     Text,
-    /// For tools; the form is stable.
+    /// For tools; the format is stable.
     Json,
-    /// A flowchart in the language of Mermaid.
+    /// A Mermaid flowchart.
     Mermaid,
-    /// A graph in the language of Graphviz.
+    /// A Graphviz graph.
     Dot,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Test {
-    /// The files, or folders with files; without any, the `.deploy` files of this folder.
+    /// Files, and folders to search for `.deploy` files; this folder by default.
     #[arg(value_name = "FILE")]
     pub(super) files: Vec<String>,
 
-    /// Run only tests with this text in their name.
+    /// Run only tests whose names contain this text.
     #[arg(long, value_name = "TEXT")]
     pub(super) filter: Option<String>,
 
@@ -347,12 +348,12 @@ pub(super) struct Test {
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(super) seed: u64,
 
-    /// Run each test under so many schedules, where it has so many; else 100, and fewer where
-    /// the pipeline is large.
+    /// Run each test under at most this many schedules; 100 by default, fewer if the pipeline is
+    /// large.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) schedules: Option<u32>,
 
-    /// How to write the results down.
+    /// The output format.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(super) format: TestFormat,
 }
@@ -360,23 +361,23 @@ pub(super) struct Test {
 /// A stored run that is to be checked.
 #[derive(Debug, Args)]
 pub(super) struct Verify {
-    /// The run's id, or the beginning of it; without one, the last run.
+    /// The run: its id or a prefix of it. Without it, the last one.
     #[arg(value_name = "RUN")]
     pub(super) run: Option<String>,
 
     #[command(flatten)]
     pub(super) state: StateArgument,
 
-    /// How to write the result down.
+    /// The output format.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(super) format: ListFormat,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum TestFormat {
-    /// For people.
+    /// For humans.
     Text,
-    /// For tools; the form is stable.
+    /// For tools; the format is stable.
     Json,
     /// For CI systems.
     Junit,
@@ -387,26 +388,26 @@ pub(super) struct Inputs {
     #[command(flatten)]
     pub(super) file: FileArgument,
 
-    /// How to write the inputs down.
+    /// The output format.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(super) format: InputsFormat,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum InputsFormat {
-    /// For people.
+    /// For humans.
     Text,
-    /// For tools; the form is stable.
+    /// For tools; the format is stable.
     Json,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Fmt {
-    /// Files, and folders to look for `.deploy` files in; `-` is standard input.
+    /// Files, and folders to search for `.deploy` files; `-` is standard input.
     #[arg(value_name = "PATHS")]
     pub(super) paths: Vec<String>,
 
-    /// Write nothing; list the files that are not formatted, and exit with 1 if there are any.
+    /// Write nothing; list unformatted files, and exit with 1 if there are any.
     #[arg(long)]
     pub(super) check: bool,
 
@@ -417,7 +418,7 @@ pub(super) struct Fmt {
 
 #[derive(Debug, Args)]
 pub(super) struct New {
-    /// The folder; its file gets the same name.
+    /// The folder to create; its file gets the same name.
     #[arg(value_name = "FOLDER", default_value = ".")]
     pub(super) folder: String,
 }
@@ -431,7 +432,7 @@ pub(super) struct Completions {
 
 #[derive(Debug, Args)]
 pub(super) struct Man {
-    /// The folder to write them into.
+    /// The output folder.
     #[arg(long, value_name = "FOLDER", default_value = ".")]
     pub(super) out: String,
 }
@@ -446,7 +447,7 @@ pub(super) struct Explain {
 #[cfg(feature = "lsp")]
 #[derive(Debug, Args)]
 pub(super) struct Lsp {
-    /// Accepted because editors pass it; there is no other way to talk.
+    /// Accepted because editors pass it; standard input and output is the only transport.
     #[arg(long)]
     pub(super) stdio: bool,
 }

@@ -23,22 +23,22 @@ const MAX_POLLS_AFTER_END: u32 = 50;
 
 #[derive(Debug, Args)]
 pub(super) struct Cancel {
-    /// The run: its id or the beginning of it. Without it, the last one that runs.
+    /// The run: its id or a prefix of it. Without it, the last one in progress.
     #[arg(value_name = "RUN")]
     run: Option<String>,
 
-    /// Who asks; without it, the user of this process.
+    /// Who cancels; the user of this process by default.
     #[arg(long = "as", value_name = "NAME")]
     who: Option<String>,
 
-    /// Why.
+    /// The reason, stored with the request.
     #[arg(long, value_name = "TEXT")]
     comment: Option<String>,
 
     #[command(flatten)]
     state: StateArgument,
 
-    /// How to say that it is being cancelled.
+    /// The output format.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: ListFormat,
 }
@@ -57,7 +57,7 @@ pub(super) fn run(arguments: &Cancel, output: &mut Output) -> Exit {
     let runs = |_: &Store, run: &StoredRun| run.status == RunStatus::Running;
     let (store, run) = match arguments
         .state
-        .open_run(named, runs, "run that goes on", output)
+        .open_run(named, runs, "run in progress", output)
     {
         Ok(found) => found,
         Err(exit) => return exit,
@@ -82,8 +82,8 @@ pub(super) fn run(arguments: &Cancel, output: &mut Output) -> Exit {
         }
         Ok(RequestStatus::Heeded) => {
             output.print(&format!(
-                "run {} is being cancelled: what runs is stopped, and deployments under way are \
-                 rolled back\n",
+                "run {} is being cancelled: running commands are stopped, and deployments in \
+                 progress are rolled back\n",
                 run.id
             ));
             Exit::Succeeded
@@ -118,7 +118,7 @@ pub(super) fn wait(
             late += 1;
         }
         if late > MAX_POLLS_AFTER_END {
-            store.pending_requests(request, Some("nobody drives it"))?;
+            store.pending_requests(request, Some("no process is running it"))?;
             return Ok(RequestStatus::NotYet);
         }
         std::thread::sleep(POLL_INTERVAL);
@@ -139,7 +139,7 @@ pub(super) fn is_driven(store: &Store, run: &StoredRun) -> Result<(), Diagnostic
 
 fn not_driven(store: &Store, run: &StoredRun) -> Diagnostic {
     let state = state::words(store.folder());
-    let help = format!("`lockstep resume {}{state}` goes on with it", run.id);
-    let message = format!("run {} was stopped: no process drives it", run.id);
+    let help = format!("`lockstep resume {}{state}` resumes it", run.id);
+    let message = format!("run {} is stopped: no process is running it", run.id);
     Diagnostic::without_place(codes::NOT_DRIVEN, message).help(help)
 }

@@ -21,7 +21,7 @@ const MAX_CANDIDATES: usize = 1000;
 
 #[derive(Debug, Args)]
 pub(super) struct Complete {
-    /// The line up to the cursor, as bash has it; its words are taken apart as bash does.
+    /// The line up to the cursor, as bash passes it; it is split into words as bash does.
     #[arg(long, value_name = "TEXT")]
     line: Option<OsString>,
 

@@ -81,7 +81,7 @@ pub(super) fn in_folder(
         let entry = match entry {
             Ok(entry) => entry,
             Err(why) => {
-                let message = format!("cannot look into a folder: {why}");
+                let message = format!("cannot list a folder: {why}");
                 let code = lockstep_base::diagnostic::codes::CANNOT_READ;
                 mistakes.push(Diagnostic::without_place(code, message));
                 continue;

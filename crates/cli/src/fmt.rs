@@ -179,7 +179,7 @@ fn refuse(path: &str, trouble: &FormatError, output: &mut Output) {
             let path = clean(path);
             output.complain(&format!(
                 "{word}: {path} is not formatted: {mistake}\n  \
-                 help: this is a mistake of Lockstep, please report it with the file\n"
+                 help: this is a bug in Lockstep, please report it with the file\n"
             ));
         }
     }
@@ -199,7 +199,7 @@ fn left(outcome: &FormatOutcome, new: &Formatted, output: &mut Output) {
         false => format!("; `lockstep check {path}` says why"),
     };
     output.complain(&format!(
-        "{word}: {path}{place} has mistakes and was left as it stands there{how}\n"
+        "{word}: {path}{place} has errors and was left unchanged there{how}\n"
     ));
 }
 

@@ -12,15 +12,15 @@ use lockstep_plan::{InputValue, RunRequest};
 /// The arguments of every command that takes inputs.
 #[derive(Debug, Clone, Default, Args)]
 pub struct InputArguments {
-    /// Give an input its value; again for more.
+    /// Give an input a value; can be repeated.
     #[arg(short = 'i', value_name = "NAME=VALUE", value_parser = assignment)]
     inputs: Vec<(String, String)>,
 
-    /// Read inputs from a JSON, YAML or TOML file; again for more.
+    /// Read inputs from a JSON, YAML or TOML file; can be repeated.
     #[arg(long = "inputs", value_name = "FILE")]
     files: Vec<String>,
 
-    /// Fix a field for this run, such as checkout.replicas=9; again for more.
+    /// Override a field for this run, such as checkout.replicas=9; can be repeated.
     #[arg(long, value_name = "PATH=VALUE", value_parser = assignment)]
     set: Vec<(String, String)>,
 }
@@ -122,7 +122,7 @@ impl std::fmt::Display for InputsError {
             Self::Syntax(said) => f.write_str(said),
             Self::NotMap => f.write_str("it is not a map from input names to values"),
             Self::Key => f.write_str("a key is not a string; put it in quotes"),
-            Self::Number(number) => write!(f, "{number} is no number that can be used"),
+            Self::Number(number) => write!(f, "{number} is not a number that can be used"),
             Self::Tag(tag) => write!(f, "the tag {tag} cannot be used here"),
         }
     }
@@ -320,7 +320,7 @@ impl<'de> serde::de::Visitor<'de> for UniqueKeysVisitor {
             entries.next_entry::<String, UniqueKeysJson>()?
         {
             if map.contains_key(&key) {
-                let message = format!("`{key}` stands there twice");
+                let message = format!("`{key}` is given twice");
                 return Err(serde::de::Error::custom(message));
             }
             map.insert(key, value);
@@ -384,9 +384,9 @@ mod tests {
         );
         assert_eq!(
             why("a.json", "{\"a\": 1,\n \"a\": 2}"),
-            "`a` stands there twice at line 2 column 8"
+            "`a` is given twice at line 2 column 8"
         );
-        assert!(why("a.json", "{\"a\": {\"b\": 1, \"b\": 2}}").starts_with("`b` stands"));
+        assert!(why("a.json", "{\"a\": {\"b\": 1, \"b\": 2}}").starts_with("`b` is given twice"));
         assert!(why("a.yaml", "a: 1\na: 2\n").contains("duplicate"));
         assert_eq!(
             why("a.yaml", "1: x\n"),
@@ -394,7 +394,7 @@ mod tests {
         );
         assert_eq!(
             why("a.yaml", "a: .nan\n"),
-            "NaN is no number that can be used"
+            "NaN is not a number that can be used"
         );
         assert_eq!(
             why("a.yaml", "a: !secret x\n"),

@@ -163,7 +163,7 @@ impl<'a> LintSession<'a> {
         let mended = lint::fix(opened, &opened.path, opened.text(), config);
         if let Some(why) = &mended.refused {
             // It is a bug of this program, and nothing was changed; the findings are reported.
-            output.complain(&format!("{}: not mended: {why}\n", clean(&opened.path)));
+            output.complain(&format!("{}: not fixed: {why}\n", clean(&opened.path)));
         }
         if mended.text == opened.text() {
             return Ok(None);
@@ -260,8 +260,8 @@ impl<'a> LintSession<'a> {
         let ending = match (merged.diagnostics.is_empty(), safe) {
             (true, _) => self.fine(),
             (false, 0) => return,
-            (false, 1) => String::from("`lockstep lint --fix` mends one of them\n"),
-            (false, safe) => format!("`lockstep lint --fix` mends {safe} of them\n"),
+            (false, 1) => String::from("`lockstep lint --fix` fixes one of them\n"),
+            (false, safe) => format!("`lockstep lint --fix` fixes {safe} of them\n"),
         };
         output.print(&ending);
     }

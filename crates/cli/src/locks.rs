@@ -15,14 +15,14 @@ use lockstep_view::style::Tone;
 
 #[derive(Debug, Args)]
 pub(super) struct Locks {
-    /// Show only the locks that this run holds or waits for: its id or the beginning of it.
+    /// Show only the locks that this run holds or waits for: its id or a prefix of it.
     #[arg(value_name = "RUN")]
     run: Option<String>,
 
     #[command(flatten)]
     state: StateArgument,
 
-    /// How to write them down.
+    /// The output format.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: ListFormat,
 }
@@ -79,7 +79,7 @@ pub(super) fn run(arguments: &Locks, output: &mut Output) -> Exit {
             output.print(&text);
         }
         ListFormat::Text if locks.is_empty() => {
-            output.print("no lock is held, and nobody waits for one\n");
+            output.print("no lock is held, and no run waits for one\n");
         }
         ListFormat::Text => {
             let rows: Vec<Vec<TableCell>> = locks.iter().flat_map(lines).collect();
@@ -154,16 +154,19 @@ fn whereabouts(request: &LockRequestJson<'_>) -> (Tone, String) {
     match (request.process, far) {
         (Some(_), None) => (Tone::Plain, String::new()),
         (Some(_), Some(owner)) => {
-            let text = format!("{}, heard of {} ago", owner.shown(), silent(owner));
+            let text = format!("{}, last heartbeat {} ago", owner.shown(), silent(owner));
             (Tone::Dim, text)
         }
         (None, Some(owner)) => {
             let (who, silent) = (owner.shown(), silent(owner));
-            let text = format!("{who} was not heard of for {silent}: the next in line gets it");
+            let text = format!(
+                "{who} has sent no heartbeat for {silent}, so its lease has \
+                                expired: the next in line gets the lock"
+            );
             (Tone::Warn, text)
         }
         (None, None) => {
-            let text = "nobody drives it: the next in line gets it";
+            let text = "no process is running it: the next in line gets the lock";
             (Tone::Warn, String::from(text))
         }
     }

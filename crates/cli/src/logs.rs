@@ -29,22 +29,22 @@ const READ_CHUNK_BYTES: u64 = 1 << 20;
 
 #[derive(Debug, Args)]
 pub(super) struct Logs {
-    /// The run: its id or the beginning of it. Without it, the last one.
+    /// The run: its id or a prefix of it. Without it, the last one.
     #[arg(value_name = "RUN")]
     run: Option<String>,
 
-    /// Only what was written at this path and below it, also with `*` and `**`.
+    /// Only the output of this node and the nodes below it; `*` and `**` are wildcards.
     #[arg(value_name = "PATH")]
     path: Option<String>,
 
-    /// Go on as long as the run does.
+    /// Follow the output until the run ends.
     #[arg(short, long)]
     follow: bool,
 
     #[command(flatten)]
     state: StateArgument,
 
-    /// How to write it down.
+    /// The output format.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: ListFormat,
 }
@@ -143,7 +143,7 @@ impl LogLine<'_> {
             output.print(&format!("`{path}` of run {id} wrote nothing\n"));
             return Ok(Exit::Succeeded);
         }
-        let message = format!("no command of run {id} stands at `{path}`");
+        let message = format!("run {id} has no command at `{path}`");
         let help = format!("`lockstep show {id} --full` lists them");
         let refused = Diagnostic::without_place(codes::NO_RUN, message);
         Ok(output.refuse(&refused.help(help)))

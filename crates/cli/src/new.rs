@@ -103,9 +103,12 @@ fn print_created(folder: &Path, made: &[PathBuf], output: &mut Output) {
         text.push_str(&format!("  {call}\n"));
     }
     for (call, what) in [
-        ("lockstep plan", "shows what would happen"),
-        ("lockstep test", "plays it through without doing anything"),
-        ("lockstep run ", "does it"),
+        ("lockstep plan", "a dry run: shows what would happen"),
+        (
+            "lockstep test",
+            "runs its tests in virtual time, executing nothing",
+        ),
+        ("lockstep run ", "runs it"),
     ] {
         text.push_str(&format!("  {}   {what}\n", style.paint(Ink::Name, call)));
     }

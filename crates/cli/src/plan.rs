@@ -71,7 +71,7 @@ fn print_what_if(arguments: &Plan, plan: lockstep_plan::Plan, output: &mut Outpu
         PlanFormat::Json => what_if::json(&foresight),
         PlanFormat::Text => drawn(arguments, &foresight, look),
         PlanFormat::Mermaid | PlanFormat::Dot => {
-            let message = "what a failure leads to can be shown as text or json";
+            let message = "what-if analysis can be shown as text or json";
             return output.refuse(&Diagnostic::without_place(codes::NO_SUCH_FORM, message));
         }
     };
@@ -90,7 +90,7 @@ fn mistake(blind: &WhatIfError, path: &str) -> Diagnostic {
     match blind {
         WhatIfError::FailsAnyway(failure) => {
             let message = format!(
-                "what a failure leads to cannot be told: with commands that print nothing, `{}` \
+                "what-if analysis is not possible: with commands that print nothing, `{}` \
                  fails anyway: {}",
                 failure.node, failure.message
             );

@@ -13,7 +13,7 @@ use lockstep_store::{StoreError, StoreErrorKind};
 
 pub(super) fn run(arguments: &Resume, output: &mut Output) -> Exit {
     let named = arguments.run.as_deref();
-    let kind = "run that was stopped before its end";
+    let kind = "interrupted run";
     let (store, run) =
         match arguments
             .state

@@ -39,7 +39,7 @@ pub(super) fn run(arguments: &Retry, output: &mut Output) -> Exit {
     }
     if !arguments.yes {
         if !prompt::is_possible() || arguments.format == RunFormat::Json {
-            let message = "nobody can be asked here whether this is to be run again";
+            let message = "there is no terminal on which to confirm this retry";
             let mistake = Diagnostic::without_place(codes::NOT_CONTINUED, message);
             return output.refuse(&mistake.help("run it with `--yes`, or on a terminal"));
         }
@@ -82,10 +82,10 @@ fn replay_history(
         RunStatus::Stopped => {
             let state = super::state::words(store.folder());
             return refused(&format!(
-                "has not ended: go on with `lockstep resume {id}{state}`"
+                "has not ended: continue it with `lockstep resume {id}{state}`"
             ));
         }
-        RunStatus::Running => return refused("is still being run"),
+        RunStatus::Running => return refused("is still running"),
         RunStatus::Ended(_) => {}
     }
     let of_run = |error: StoreError| error.of_run(id);
@@ -98,7 +98,10 @@ fn replay_history(
     replay(&mut machine, past.records, |_, what| again.observe(what))
         .map_err(|error| of_run(error.into()))?;
     if let Some(broken) = machine.broken() {
-        let said = format!("what it wrote down does not fit this version of the program: {broken}");
+        let said = format!(
+            "its journal is not compatible with this version of the program: \
+                            {broken}"
+        );
         return Err(of_run(StoreError::refused(said)));
     }
     let done = machine.completed_work_of_run();
@@ -152,7 +155,7 @@ fn show(run: &StoredRun, done: &Done, again: &RetrySummary, output: &mut Output)
     }
     let width = labels.iter().map(|label| label.chars().count()).max();
     let mut text = format!(
-        "Run {} {}. What is run again of it, beside steps that never started:\n",
+        "Run {} {}. The retry runs this again, beside steps that never started:\n",
         run.id,
         run.status.as_str().replace('-', " ")
     );
@@ -172,7 +175,7 @@ fn show(run: &StoredRun, done: &Done, again: &RetrySummary, output: &mut Output)
         _ => {}
     }
     let kept = match done.len() {
-        0 => String::from("Nothing was done before that is kept."),
+        0 => String::from("Nothing that was done before is reused."),
         1 => String::from("1 thing that was done before is not run again."),
         more => format!("{more} things that were done before are not run again."),
     };

@@ -14,18 +14,18 @@ use lockstep_view::style::{LineSymbol, Tone};
 
 #[derive(Debug, Args)]
 pub(super) struct Runs {
-    /// List only those whose ids begin like this.
+    /// List only runs whose ids begin with this prefix.
     #[arg(value_name = "RUN")]
     run: Option<String>,
 
-    /// List at most so many.
+    /// List at most this many.
     #[arg(short = 'n', long = "limit", value_name = "N", default_value_t = 20)]
     limit: usize,
 
     #[command(flatten)]
     state: StateArgument,
 
-    /// How to write them down.
+    /// The output format.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: ListFormat,
 }
@@ -91,7 +91,7 @@ pub(super) fn run(arguments: &Runs, output: &mut Output) -> Exit {
             output.print(&format!("no run begins with `{named}`\n"));
         }
         ListFormat::Text if count == 0 => {
-            output.print("nothing has been run here yet: `lockstep run` begins a run\n");
+            output.print("there are no runs here yet: `lockstep run` starts one\n");
         }
         ListFormat::Text => {
             let style = state::look(output);

@@ -83,7 +83,10 @@ fn parse(text: &str, file: FileId) -> Result<ProjectSettings, Vec<Diagnostic>> {
     let table = DeTable::parse(text).map_err(|error| {
         let span = error.span().unwrap_or_default();
         let message = error.message().lines().next().unwrap_or_default();
-        vec![mistake(at(span), format!("this is no TOML: {message}"))]
+        vec![mistake(
+            at(span),
+            format!("this is not valid TOML: {message}"),
+        )]
     })?;
     let mut settings = ProjectSettings::default();
     let mut mistakes = Vec::new();
@@ -223,6 +226,6 @@ mod tests {
             wrong(text),
             ["`l0104` has a level already", "there is no rule `E0201`"]
         );
-        assert!(wrong("[lint")[0].starts_with("this is no TOML: "));
+        assert!(wrong("[lint")[0].starts_with("this is not valid TOML: "));
     }
 }

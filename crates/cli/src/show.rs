@@ -26,18 +26,18 @@ const MAX_OUTPUT_LINES: usize = 20;
 
 #[derive(Debug, Args)]
 pub(super) struct Show {
-    /// The run: its id or the beginning of it. Without it, the last one.
+    /// The run: its id or a prefix of it. Without it, the last one.
     #[arg(value_name = "RUN")]
     run: Option<String>,
 
-    /// Show every node, also what went well inside deployments.
+    /// Show every node, also what succeeded inside deployments.
     #[arg(long)]
     full: bool,
 
     #[command(flatten)]
     state: StateArgument,
 
-    /// How to write it down.
+    /// The output format.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: ListFormat,
 }

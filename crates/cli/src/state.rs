@@ -15,9 +15,9 @@ pub(super) const DEFAULT_STATE_DIR: &str = ".lockstep";
 /// The format of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum ListFormat {
-    /// For people.
+    /// For humans.
     Text,
-    /// For tools; the form is stable.
+    /// For tools; the format is stable.
     Json,
 }
 
@@ -40,7 +40,7 @@ pub(super) fn look(output: &Output) -> lockstep_view::Style {
 /// Where runs are kept.
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct StateArgument {
-    /// The state directory; without it, `.lockstep` beside the file, or in this folder.
+    /// The state directory; by default `.lockstep` beside the file, or in this folder.
     #[arg(long, value_name = "DIR")]
     pub(super) state: Option<PathBuf>,
 }

@@ -25,7 +25,7 @@ pub(super) fn start(output: &mut Output) {
         Ok(filter) => filter,
         Err(why) => {
             let word = output.stderr_style().paint(Ink::Warning, "warning");
-            output.complain(&format!("{word}: {VARIABLE} is not understood: {why}\n"));
+            output.complain(&format!("{word}: {VARIABLE} is not valid: {why}\n"));
             return;
         }
     };

@@ -40,8 +40,12 @@ pub(super) fn run(arguments: &Verify, output: &mut Output) -> Exit {
 
 /// The plan of a run, and all events that it has emitted.
 fn read(store: &Store, run: &StoredRun) -> Result<(Arc<Plan>, Vec<RunEvent>), StoreError> {
-    let plan = Plan::new(store.bound(run)?)
-        .map_err(|_| StoreError::refused("its plan does not fit this version of the program"))?;
+    let plan = Plan::new(store.bound(run)?).map_err(|_| {
+        StoreError::refused(
+            "its plan is not compatible with this version of the \
+            program",
+        )
+    })?;
     Ok((Arc::new(plan), store.published_events(run.number, 1)?))
 }
 
@@ -53,7 +57,7 @@ fn text(run: &StoredRun, found: &Result<ConformanceReport, Vec<Violation>>, outp
             let mark = if style.unicode { "✓" } else { "ok" };
             let so_far = if report.ended { "" } else { " so far" };
             text += &format!(
-                "{} run {} has kept to its plan{so_far}: {} nodes, {} events\n",
+                "{} run {} conforms to its plan{so_far}: {} nodes, {} events\n",
                 style.paint(Ink::Good, mark),
                 run.id,
                 report.nodes,
@@ -63,12 +67,12 @@ fn text(run: &StoredRun, found: &Result<ConformanceReport, Vec<Violation>>, outp
         Err(violations) => {
             let mark = if style.unicode { "✗" } else { "FAIL" };
             let mark = style.paint(Ink::Error, mark);
-            text += &format!("{mark} run {} has not kept to its plan\n\n", run.id);
+            text += &format!("{mark} run {} does not conform to its plan\n\n", run.id);
             for violation in violations {
                 let said = clean(&violation.to_string());
                 text += &format!("  event {:>4}  {said}\n", violation.event);
             }
-            text += "\nEither its journal was changed, or this is a mistake in lockstep: please \
+            text += "\nEither its journal was changed, or this is a bug in lockstep: please \
                      report it.\n";
         }
     }

@@ -345,8 +345,8 @@ impl Machine {
     /// This arrival was not expected when the block of the meeting began.
     fn unexpected_arrival(&self, id: NodeId, barrier: &BarrierName) -> Checked<Failure> {
         let said = format!(
-            "nobody waits for this strand at barrier `{barrier}`: \
-             that it would come was not known when its block began"
+            "barrier `{barrier}` does not expect this strand: it was not known to arrive when \
+             its block began"
         );
         self.failure(id, FailureClass::Barrier, said)
     }
@@ -571,7 +571,7 @@ impl Machine {
                 false => self.contested_locks(BarrierInstanceId(at as u32))?,
             };
             let said = format!(
-                "nobody else can come to barrier `{}`{others}",
+                "deadlock: no other strand can arrive at barrier `{}`{others}",
                 instance.name
             );
             for waiting in &instance.waiting {

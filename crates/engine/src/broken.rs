@@ -245,7 +245,7 @@ impl fmt::Display for Breach {
             }
             Self::Stopping { from, to } => write!(f, "`{to}` may not follow `{from}`"),
             Self::HandlerTry => f.write_str("a handler retries what it does not handle"),
-            Self::NotA(statement) => write!(f, "the statement is no {statement}"),
+            Self::NotA(statement) => write!(f, "the statement is not a {statement}"),
             Self::NoSuchMeeting => f.write_str("a meeting at a barrier is not in the table"),
             Self::Count(what) => write!(f, "the number of {what} would fall below zero"),
             Self::WrongAnswer(id) => {
@@ -256,7 +256,7 @@ impl fmt::Display for Breach {
                 )
             }
             Self::StartedTwice => f.write_str("the run was started a second time"),
-            Self::Standstill => f.write_str("nobody waits, yet nothing goes on"),
+            Self::Standstill => f.write_str("nothing waits, yet nothing can run"),
         }
     }
 }

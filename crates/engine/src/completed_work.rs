@@ -60,7 +60,7 @@ impl Machine {
         if done.line.is_some() {
             self.note_kept_deployment(id, &done)?;
         }
-        let said = String::from("done by the run before");
+        let said = String::from("done by the previous run");
         self.begin(id, Some(said))?;
         let is_deploy = self.node(id)?.deployment.is_some();
         let node = self.node_mut(id)?;

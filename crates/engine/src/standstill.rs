@@ -96,7 +96,7 @@ impl Machine {
             .map(|want| format!("`{}`", want.name))
             .collect();
         let said = format!(
-            "nobody can give back {}: those who hold it wait too",
+            "deadlock: {} cannot be released, because its holders wait too",
             names.join(", ")
         );
         let Some(node) = self.pending.get(&request).copied() else {

@@ -41,7 +41,7 @@ pub(super) fn same(
             .collect()
     };
     if told(before) != told(after) {
-        return wrong("other mistakes");
+        return wrong("other errors");
     }
     if !before.file.eq_ignoring_spans(&after.file) {
         return wrong("another meaning");

@@ -96,7 +96,7 @@ impl Allow {
                     "a finding is suppressed without a reason",
                 )
                 .here("nothing says why")
-                .help("say why it is fine behind the bracket: `# lockstep: allow(…) reason`"),
+                .help("say why it is fine after the bracket: `# lockstep: allow(…) reason`"),
             );
         }
         let idle = |rule: &Rule| {
@@ -205,7 +205,7 @@ fn parse(
             Diagnostic::warning(
                 codes::ALLOW_UNKNOWN,
                 comment,
-                "this comment is not understood",
+                "this comment is not a valid suppression",
             )
             .here("suppresses nothing")
             .help("write `# lockstep: allow(RULE) reason`"),

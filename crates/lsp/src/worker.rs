@@ -163,7 +163,7 @@ impl Worker {
                 Err(_) => {
                     // After a panic no partial state is kept.
                     self.desk = AnalysisCache::new(self.desk.outside.clone());
-                    let why = format!("a mistake in the server while answering `{method}`");
+                    let why = format!("internal error while answering `{method}`");
                     Response::new_err(id, ErrorCode::InternalError as i32, why)
                 }
             }

@@ -118,10 +118,10 @@ fn strand_scope(
     let (first, rest) = spots.split_first()?;
     let span = |spot: &TreeId| tree.get(*spot).stmt.span;
     let others = names.iter().filter(|it| *it != name).map(|it| &**it);
-    let message = format!("nobody else comes to barrier `{name}`");
+    let message = format!("no other strand arrives at barrier `{name}`");
     let mut diagnostic = Diagnostic::error(codes::LONE_BARRIER, span(first), message)
         .here("no parallel block, loop or matrix is around it")
-        .help("a barrier is where parallel strands meet; remove it, or make its block parallel")
+        .help("parallel strands meet at a barrier; remove it, or make its block parallel")
         .help_opt(did_you_mean(name, others));
     for spot in rest {
         diagnostic = diagnostic.label(span(spot), "the same barrier again, one after the other");

@@ -210,12 +210,12 @@ impl Binder<'_> {
                         .iter()
                         .map(|item| item.as_str().map(str::to_string))
                         .collect::<Option<_>>()
-                        .ok_or("a list of names is wanted")?,
+                        .ok_or("expected a list of names")?,
                     InputValue::Json(serde_json::Value::String(text)) => text
                         .split(',')
                         .map(|name| name.trim().to_string())
                         .collect(),
-                    InputValue::Json(_) => return Err(String::from("a list of names is wanted")),
+                    InputValue::Json(_) => return Err(String::from("expected a list of names")),
                 };
                 self.places(&names, of)
             }
@@ -230,7 +230,7 @@ impl Binder<'_> {
                         .iter()
                         .filter_map(|item| item.as_str().map(str::to_string))
                         .collect(),
-                    InputValue::Json(_) => return Err(String::from("a list of names is wanted")),
+                    InputValue::Json(_) => return Err(String::from("expected a list of names")),
                 };
                 let mut services = Vec::new();
                 for name in &names {
@@ -250,7 +250,7 @@ impl Binder<'_> {
                 InputValue::Text(name) | InputValue::Json(serde_json::Value::String(name)) => {
                     self.one(name, ty)
                 }
-                InputValue::Json(_) => Err(String::from("a name is wanted")),
+                InputValue::Json(_) => Err(String::from("expected a name")),
             },
             _ => match raw {
                 InputValue::Text(given) => from_text(given, ty),
@@ -297,7 +297,7 @@ impl Binder<'_> {
             _ => match self.places(&[name.to_string()], ty)? {
                 Value::List(found) if found.len() == 1 => Ok(found[0].clone()),
                 _ => Err(format!(
-                    "`{name}` names several infrastructures, and one is wanted"
+                    "`{name}` names several infrastructures, but one is expected"
                 )),
             },
         }

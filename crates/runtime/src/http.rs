@@ -75,7 +75,7 @@ impl std::fmt::Display for HttpError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Timeout => "it took too long",
-            Self::Url => "the address is no URL",
+            Self::Url => "the address is not a URL",
             Self::Request(why) | Self::Connection(why) => why,
             Self::Unavailable => "this program was built without an HTTP client",
         })
@@ -123,7 +123,7 @@ impl std::fmt::Display for RequestError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Text(why) => why.fmt(f),
-            Self::Method(method) => write!(f, "`{method}` is no HTTP method"),
+            Self::Method(method) => write!(f, "`{method}` is not an HTTP method"),
         }
     }
 }
@@ -244,13 +244,15 @@ fn no_answer(error: &HttpError, request: &HttpRequest) -> EffectOutcome {
             let message = format!("{method} {url} took longer than {limit}");
             EffectOutcome::failed(FailureClass::Timeout, message)
         }
-        HttpError::Url => EffectOutcome::failed(FailureClass::Failed, format!("`{url}` is no URL")),
+        HttpError::Url => {
+            EffectOutcome::failed(FailureClass::Failed, format!("`{url}` is not a URL"))
+        }
         HttpError::Request(error) => {
             let message = format!("the request to {url} cannot be made: {error}");
             EffectOutcome::failed(FailureClass::Failed, message)
         }
         HttpError::Connection(_) | HttpError::Unavailable => {
-            let message = format!("{method} {url} got no answer: {error}");
+            let message = format!("{method} {url} got no response: {error}");
             EffectOutcome::failed(FailureClass::Connection, message)
         }
     }

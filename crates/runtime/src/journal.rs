@@ -43,7 +43,7 @@ impl std::fmt::Display for JournalError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Taken => {
-                "nothing was heard of this process for so long that the run was taken from it"
+                "the lease of this process expired (no heartbeat), so the run was taken over"
             }
             Self::Unwritable(why) => why,
         })

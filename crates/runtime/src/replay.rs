@@ -34,7 +34,7 @@ impl std::fmt::Display for ReplayError {
         let record = self.record;
         write!(
             f,
-            "what it wrote down does not fit this version of the program (record {record})"
+            "its journal is not compatible with this version of the program (record {record})"
         )
     }
 }

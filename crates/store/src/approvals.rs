@@ -44,7 +44,7 @@ impl Store {
     /// If it cannot be written.
     pub fn insert_approval(&self, approval: &Approval) -> Result<(), StoreError> {
         let answer = serde_json::to_string(&approval.answer)
-            .map_err(|_| StoreError::refused("an answer cannot be written down"))?;
+            .map_err(|_| StoreError::refused("an answer cannot be stored"))?;
         let insert = "INSERT INTO approvals (run, effect, node, question, answer, who, comment, \
             plan_hash, answered_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
         let values = params![

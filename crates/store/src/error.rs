@@ -157,7 +157,7 @@ impl StoreError {
                 "the state directory `{path}` was written by a later version of this program"
             ),
             StoreErrorKind::Busy => {
-                format!("another process does not let go of the state directory `{path}`")
+                format!("the state directory `{path}` is locked by another process")
             }
             StoreErrorKind::Refused | StoreErrorKind::Taken | StoreErrorKind::Other => {
                 let said = said.split(" (os error").next().unwrap_or_default();

@@ -95,7 +95,7 @@ impl Store {
 
     fn text(&self, what: &impl Serialize) -> Result<String, StoreError> {
         let text = serde_json::to_string(what);
-        text.map_err(|_| StoreError::refused("an event cannot be written down"))
+        text.map_err(|_| StoreError::refused("an event cannot be stored"))
     }
 
     /// The run has ended.

@@ -44,7 +44,7 @@ impl Store {
         if version != VERSION {
             return Err(StoreError::refused(format!(
                 "it was planned by another version of this program \
-                 (its plan has the form {version}, this one reads {VERSION})"
+                 (its plan has format {version}, this one reads {VERSION})"
             )));
         }
         // Expressions are nested deeper than other data.

@@ -34,7 +34,7 @@ impl Store {
         question: &Question,
     ) -> Result<(), StoreError> {
         let text = serde_json::to_string(question)
-            .map_err(|_| StoreError::refused("a question cannot be written down"))?;
+            .map_err(|_| StoreError::refused("a question cannot be stored"))?;
         let insert = "INSERT OR IGNORE INTO questions (run, effect, node, question, asked_at) \
             VALUES (?, ?, ?, ?, ?)";
         let values = params![run.0, effect.0.cast_signed(), node, text, Stored(now())];

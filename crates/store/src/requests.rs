@@ -24,8 +24,7 @@ impl Store {
             InboxRequestKind::Cancel => ("cancel", None, None),
             InboxRequestKind::Answer(effect, answer) => {
                 let text = serde_json::to_string(answer);
-                let text =
-                    text.map_err(|_| StoreError::refused("an answer cannot be written down"))?;
+                let text = text.map_err(|_| StoreError::refused("an answer cannot be stored"))?;
                 ("answer", Some(effect.0.cast_signed()), Some(text))
             }
         };

@@ -126,7 +126,7 @@ impl Store {
     ///
     /// If it cannot be written.
     pub fn begin(&self, new: &NewRun<'_>) -> Result<StoredRun, StoreError> {
-        let unwritable = |_| StoreError::refused("the plan cannot be written down");
+        let unwritable = |_| StoreError::refused("the plan cannot be stored");
         let program = serde_json::to_string(&new.bound.program).map_err(unwritable)?;
         let facts = serde_json::to_string(&new.bound.facts).map_err(unwritable)?;
         let place = new.bound.pipeline;
@@ -248,7 +248,7 @@ impl Store {
                 if !owner.is_within_sight() {
                     let silent = owner.silent_for().as_secs();
                     message += &format!(
-                        ", heard of {silent} s ago; it counts as gone after {} s",
+                        ", last heartbeat {silent} s ago; its lease expires after {} s",
                         LEASE_DURATION.as_secs()
                     );
                 }

@@ -202,8 +202,8 @@ fn a_run_that_is_driven_elsewhere_is_claimed_when_nothing_was_heard_for_long() {
     move_away(&store, 7000);
     assert_eq!(store.run(run.number).unwrap().status, RunStatus::Running);
     let error = store.claim(run.number).unwrap_err();
-    let wanted = "run r-1 is being run by process 1073741824 on elsewhere, heard of 7 s ago; it \
-        counts as gone after 60 s";
+    let wanted = "run r-1 is being run by process 1073741824 on elsewhere, last heartbeat 7 s \
+                  ago; its lease expires after 60 s";
     assert_eq!(error.message, wanted);
     move_away(&store, 61_000);
     assert_eq!(store.run(run.number).unwrap().status, RunStatus::Stopped);

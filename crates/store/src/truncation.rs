@@ -81,7 +81,7 @@ fn a_state_directory_that_is_cut_off_is_never_read_wrongly() {
         // What a crash right after the commit leaves.
         copy(folder, cut);
         let found = read(cut).unwrap().unwrap();
-        assert_eq!(found, all[..ends[at + 1]], "behind commit {at}");
+        assert_eq!(found, all[..ends[at + 1]], "after commit {at}");
         let kept = states.path().join(at.to_string());
         std::fs::create_dir(&kept).unwrap();
         copy(folder, &kept);

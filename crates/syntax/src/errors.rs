@@ -73,7 +73,7 @@ pub(super) fn wrong_closer(span: Span, found: &str, right: &str) -> Diagnostic {
     error(
         codes::CLOSES_NOTHING,
         span,
-        format!("this `{found}` stands where a `{right}` is needed"),
+        format!("this `{found}` is where a `{right}` is expected"),
     )
     .fix(change_to(right), span, right)
 }
@@ -81,7 +81,7 @@ pub(super) fn wrong_closer(span: Span, found: &str, right: &str) -> Diagnostic {
 /// Brackets inside brackets inside brackets.
 pub(super) fn too_deep(span: Span, limit: usize) -> Diagnostic {
     error(codes::TOO_DEEP, span, "this is nested too deeply").help(format!(
-        "at most {limit} brackets may stand inside each other; move a part into a `let` or a \
+        "at most {limit} brackets may be nested; move a part into a `let` or a \
              workflow"
     ))
 }
@@ -109,7 +109,7 @@ pub(super) fn unreadable(span: Span) -> Diagnostic {
 /// A string without its closing quote; `place` is where it is missing, if that is certain.
 pub(super) fn open_string(span: Span, place: Option<Span>) -> Diagnostic {
     let diagnostic = error(codes::OPEN_STRING, span, "this string is never closed")
-        .help("add a `\"`; a text over several lines stands between `\"\"\"`");
+        .help("add a `\"`; a text over several lines is written between `\"\"\"`");
     match place {
         Some(place) => diagnostic.fix("add `\"`", place, "\""),
         None => diagnostic,
@@ -127,7 +127,7 @@ pub(super) fn escape(span: Span, written: &str) -> Diagnostic {
     let diagnostic = error(
         codes::ESCAPE,
         span,
-        format!("`{written}` is no escape sequence"),
+        format!("`{written}` is not an escape sequence"),
     );
     if written.starts_with("\\u") {
         return diagnostic.help("a character is written by its hexadecimal number: `\\u{1F680}`");
@@ -162,7 +162,7 @@ pub(super) fn quotes(span: Span, quote: char, right: &str) -> Diagnostic {
     error(
         codes::QUOTES,
         span,
-        format!("a string stands between `\"`, not between {found}"),
+        format!("a string is written between `\"`, not between {found}"),
     )
     .fix("use `\"`", span, right)
 }
@@ -291,7 +291,7 @@ pub(super) fn endless(span: Span, found: &str) -> Diagnostic {
         format!("there is no `{found}`: every program ends"),
     )
     .help(
-        "go over a list with `serial x in LIST { … }`, try again with `retry N`, or watch with \
+        "go over a list with `serial x in LIST { … }`, repeat with `retry N`, or watch with \
          `verify for D every D { … }`",
     )
 }
@@ -380,7 +380,7 @@ pub(super) fn argument_name(span: Span) -> Diagnostic {
     error(
         codes::CALLEE,
         span,
-        "before `:` stands the name of a parameter",
+        "before `:` comes the name of a parameter",
     )
     .help("an argument is written `value` or `name: value`")
 }
@@ -400,11 +400,11 @@ pub(super) fn number(span: Span, text: &str, problem: NumberProblem) -> Diagnost
             "an integer lies between -9223372036854775808 and 9223372036854775807",
         ),
         NumberProblem::Underscore => (
-            format!("`_` stands between two digits, but not so in `{text}`"),
+            format!("`_` is only allowed between two digits, unlike in `{text}`"),
             "write `1_000`",
         ),
         NumberProblem::Unit => (
-            format!("`{text}` is no number"),
+            format!("`{text}` is not a number"),
             "a duration has the units `d`, `h`, `m`, `s` and `ms`: `1h30m`; a percent ends in `%`",
         ),
         NumberProblem::Fraction => (
@@ -413,7 +413,7 @@ pub(super) fn number(span: Span, text: &str, problem: NumberProblem) -> Diagnost
         ),
         NumberProblem::Order => (
             format!("the units of `{text}` are not in order"),
-            "each unit stands once, from large to small: `1h30m`",
+            "each unit is given once, from large to small: `1h30m`",
         ),
     };
     error(codes::NUMBER, span, message).help(help)
@@ -490,7 +490,7 @@ pub(super) fn retry_every(span: Span) -> Diagnostic {
 
 /// A clause that stands twice.
 pub(super) fn twice(span: Span, word: &str) -> Diagnostic {
-    error(codes::TWICE, span, format!("`{word}` stands here twice")).help("remove one of them")
+    error(codes::TWICE, span, format!("`{word}` is given twice")).help("remove one of them")
 }
 
 /// `run command`; `quoted` is the command as it should stand.
@@ -498,7 +498,7 @@ pub(super) fn command(span: Span, quoted: Option<&str>) -> Diagnostic {
     let diagnostic = error(
         codes::INCOMPLETE,
         span,
-        "the command of `run` stands in quotes",
+        "the command of `run` must be in quotes",
     );
     match quoted {
         Some(quoted) => diagnostic.fix("put it into quotes", span, quoted),
@@ -562,11 +562,23 @@ pub(super) fn verify(place: Span, during: bool, every: bool) -> Diagnostic {
         .help("it is written `verify for 10m every 30s { … }`")
 }
 
+/// The indefinite article of a term.
+fn article(what: &str) -> &'static str {
+    match what.starts_with(['a', 'e', 'i', 'o', 'u']) {
+        true => "an",
+        false => "a",
+    }
+}
+
 /// A misspelt word, or the word of another language.
 pub(super) fn misspelt(span: Span, found: &str, right: &str, what: &str) -> Diagnostic {
-    error(codes::SYNTAX, span, format!("`{found}` is no {what}"))
-        .help(format!("did you mean `{right}`?"))
-        .fix(change_to(right), span, right)
+    error(
+        codes::SYNTAX,
+        span,
+        format!("`{found}` is not {} {what}", article(what)),
+    )
+    .help(format!("did you mean `{right}`?"))
+    .fix(change_to(right), span, right)
 }
 
 /// A line that is nothing known.
@@ -574,7 +586,7 @@ pub(super) fn unknown(span: Span, text: &str, what: &str, help: String) -> Diagn
     error(
         codes::SYNTAX,
         span,
-        format!("`{}` is no {what}", shown(text)),
+        format!("`{}` is not {} {what}", shown(text), article(what)),
     )
     .help(help)
 }
@@ -600,7 +612,7 @@ pub(super) fn no_let(span: Span, place: Span, name: &str) -> Diagnostic {
 
 /// `foo` alone.
 pub(super) fn no_call(span: Span, place: Span, name: &str) -> Diagnostic {
-    error(codes::SYNTAX, span, format!("`{name}` is no statement"))
+    error(codes::SYNTAX, span, format!("`{name}` is not a statement"))
         .help(format!("write `{name}()` to call a workflow or an action"))
         .fix(format!("call `{name}`"), place, "()")
 }
@@ -610,9 +622,9 @@ pub(super) fn stray_statement(span: Span, found: &str) -> Diagnostic {
     error(
         codes::STRAY_STATEMENT,
         span,
-        format!("the statement `{found}` cannot stand here"),
+        format!("the statement `{found}` is not allowed here"),
     )
-    .help("statements stand in the body of a pipeline or a workflow")
+    .help("statements go in the body of a pipeline or a workflow")
 }
 
 /// A declaration in a block.
@@ -620,9 +632,9 @@ pub(super) fn stray_declaration(span: Span, found: &str) -> Diagnostic {
     error(
         codes::STRAY_DECLARATION,
         span,
-        format!("the declaration `{found}` cannot stand in a block"),
+        format!("the declaration `{found}` is not allowed in a block"),
     )
-    .help("declarations stand at the top level of the file; their order does not matter")
+    .help("declarations go at the top level of the file; their order does not matter")
 }
 
 /// `infrastructure` outside of an environment.
@@ -630,7 +642,7 @@ pub(super) fn outside_environment(span: Span, found: &str) -> Diagnostic {
     error(
         codes::MISPLACED,
         span,
-        format!("`{found}` stands in an environment"),
+        format!("`{found}` is only allowed in an environment"),
     )
     .help("put it into `environment NAME { … }`")
 }
@@ -640,7 +652,7 @@ pub(super) fn stray_handler(span: Span, found: &str) -> Diagnostic {
     error(
         codes::MISPLACED,
         span,
-        format!("`{found}` stands behind nothing that it could handle"),
+        format!("`{found}` follows nothing that it could handle"),
     )
     .help("a handler follows the body of its statement: `step x { … } on failure { … }`")
 }
@@ -650,15 +662,15 @@ pub(super) fn stray_modifier(span: Span, found: &str) -> Diagnostic {
     error(
         codes::MISPLACED,
         span,
-        format!("`{found}` stands behind nothing that it could modify"),
+        format!("`{found}` follows nothing that it could modify"),
     )
-    .help("a modifier stands before the body of its statement: `step x timeout 5m { … }`")
+    .help("a modifier comes before the body of its statement: `step x timeout 5m { … }`")
 }
 
 /// An `else` without `if`.
 pub(super) fn stray_else(span: Span) -> Diagnostic {
-    error(codes::MISPLACED, span, "this `else` belongs to no `if`")
-        .help("`else` follows directly behind the `}` of an `if`")
+    error(codes::MISPLACED, span, "this `else` has no `if`")
+        .help("`else` follows directly after the `}` of an `if`")
 }
 
 /// `timeout(5m) {`
@@ -666,10 +678,10 @@ pub(super) fn no_blank(place: Span, found: &str) -> Diagnostic {
     error(
         codes::SYNTAX,
         place,
-        format!("a blank is missing behind `{found}`"),
+        format!("a space is missing after `{found}`"),
     )
     .help(format!("`{found}(` would be a call"))
-    .fix("add a blank", place, " ")
+    .fix("add a space", place, " ")
 }
 
 /// The first line of a text, cut for a message.

@@ -196,7 +196,7 @@ impl EventFormatter {
                 }
             }
             NodeKind::Undo => {
-                let words = StyledLine::of(Tone::Dim, "takes back");
+                let words = StyledLine::of(Tone::Dim, "rolls back");
                 self.push_line(LineWeight::Detail, LineSymbol::Back, node, Tone::Dim, words);
             }
             NodeKind::Log => {
@@ -371,7 +371,7 @@ impl EventFormatter {
             }
             NodeKind::Verify if succeeded => "verified",
             NodeKind::Approve if succeeded => "approved",
-            NodeKind::Undo if succeeded || end.status == Status::RolledBack => "taken back",
+            NodeKind::Undo if succeeded || end.status == Status::RolledBack => "undone",
             NodeKind::Pipeline
             | NodeKind::Stage
             | NodeKind::Serial

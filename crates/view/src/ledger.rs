@@ -85,12 +85,12 @@ impl LedgerFormat<'_> {
                 Tone::Bad,
                 format!("failed{}", within("in")),
             ),
-            None if self.goes_on => (LineSymbol::Run, Tone::Note, String::from("goes on")),
+            None if self.goes_on => (LineSymbol::Run, Tone::Note, String::from("still running")),
             None => (
                 LineSymbol::Warn,
                 Tone::Warn,
                 // The time at which it stopped was not recorded.
-                String::from("stopped before its end"),
+                String::from("interrupted"),
             ),
         };
         let run = summary

@@ -52,11 +52,11 @@ fn remarks(foresight: &WhatIfReport) -> Vec<StyledLine> {
     let mut lines = Vec::new();
     if foresight.unlisted > 0 {
         let more = phrases::count_text(foresight.unlisted, "more failure");
-        let text = format!("{more} would take too long to play: name them with --if-fails.");
+        let text = format!("{more} would take too long to simulate: name them with --if-fails.");
         lines.extend([StyledLine::new(), StyledLine::of(Tone::Warn, text)]);
     }
     if let Some(chosen) = &foresight.chosen {
-        let text = format!("A person is asked, and taken to choose {}.", chosen);
+        let text = format!("A person is asked; the assumed choice is {}.", chosen);
         lines.extend([StyledLine::new(), StyledLine::of(Tone::Dim, text)]);
     }
     lines

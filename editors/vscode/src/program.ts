@@ -65,7 +65,7 @@ export async function find(): Promise<string | undefined> {
   const message =
     set === undefined
       ? 'The program `lockstep` is not on the PATH.'
-      : `The setting \`lockstep.path\` names no program: ${set}`;
+      : `The setting \`lockstep.path\` is not a program: ${set}`;
   void vscode.window.showWarningMessage(message, 'Open the Setting').then((chosen) => {
     if (chosen !== undefined) {
       void vscode.commands.executeCommand('workbench.action.openSettings', 'lockstep.path');

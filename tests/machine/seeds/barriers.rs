@@ -88,12 +88,12 @@ fn s23_swapped_barriers_end_with_a_message_instead_of_hanging() {
     );
     assert_eq!(
         backend,
-        "barrier: nobody else can come to barrier `FE`: \
+        "barrier: deadlock: no other strand can arrive at barrier `FE`: \
          `release/prod/parallel/deploy[S2, E1.I2]` waits at barrier `BE`"
     );
     assert_eq!(
         frontend,
-        "barrier: nobody else can come to barrier `BE`: \
+        "barrier: deadlock: no other strand can arrive at barrier `BE`: \
          `release/prod/parallel/deploy[S1, E1.I1]` waits at barrier `FE`"
     );
     play.assert_status(BE, "rolled-back");

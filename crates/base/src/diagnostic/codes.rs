@@ -45,7 +45,7 @@ impl Code {
                 Some(b'2') => "Lint: statements",
                 Some(b'3') => "Lint: failure and rollback",
                 Some(b'4') => "Lint: commands and secrets",
-                Some(b'5') => "Lint: at once, and how long",
+                Some(b'5') => "Lint: concurrency and time limits",
                 _ => "Lint: suppressions",
             };
         }

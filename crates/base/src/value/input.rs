@@ -81,7 +81,7 @@ fn list(text: &str, of: &Type) -> Result<Value, String> {
         return Ok(Value::list([]));
     }
     if matches!(of, Type::List(_) | Type::Map(_) | Type::Record(_)) {
-        return Err(String::from("a JSON array is wanted, such as `[…]`"));
+        return Err(String::from("expected a JSON array, such as `[…]`"));
     }
     let mut items = Vec::new();
     for (at, entry) in text.split(',').map(str::trim).enumerate() {
@@ -99,7 +99,7 @@ fn from_json_text(text: &str, ty: &Type) -> Result<Value, String> {
     match serde_json::from_str(text) {
         Ok(json) => json::from_json(json, ty),
         Err(error) => Err(format!(
-            "{} is wanted as JSON, which this is not (column {}: {})",
+            "expected {} as JSON, but this is not JSON (column {}: {})",
             wanted(ty),
             error.column(),
             reason(&error)
@@ -215,25 +215,22 @@ mod tests {
             ("1,,2", ints(), "entry 2: it is empty"),
             ("1,", ints(), "entry 2: it is empty"),
             ("1,x", ints(), "entry 2: `x` is not an int"),
-            (
-                "[1,true]",
-                ints(),
-                "at [1]: a bool was given, an int is wanted",
-            ),
+            ("[1,true]", ints(), "at [1]: got a bool, expected an int"),
             (
                 "[1",
                 ints(),
-                "a list is wanted as JSON, which this is not (column 2: EOF while parsing a list)",
+                "expected a list as JSON, but this is not JSON (column 2: EOF while parsing a \
+                 list)",
             ),
             (
                 "a",
                 Type::list(ints()),
-                "a JSON array is wanted, such as `[…]`",
+                "expected a JSON array, such as `[…]`",
             ),
             (
                 "a=1",
                 Type::Map(Box::new(Type::Int)),
-                "a map is wanted as JSON, which this is not (column 1: expected value)",
+                "expected a map as JSON, but this is not JSON (column 1: expected value)",
             ),
             (
                 "x",

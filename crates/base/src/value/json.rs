@@ -80,7 +80,7 @@ impl JsonReader {
         if self.path.len() > MAX_VALUE_DEPTH {
             self.path.clear();
             return self.mistake(format!(
-                "more than {MAX_VALUE_DEPTH} lists and maps stand in one another"
+                "lists and maps are nested more than {MAX_VALUE_DEPTH} deep"
             ));
         }
         let value = read(self)?;
@@ -125,7 +125,7 @@ impl JsonReader {
 
     fn unfit<T>(&self, json: &Json, ty: &Type) -> Result<T, JsonError> {
         self.mistake(format!(
-            "{} was given, {} is wanted",
+            "got {}, expected {}",
             given(json),
             input::wanted(ty)
         ))
@@ -310,38 +310,30 @@ mod tests {
         ]);
         let labels = Type::Map(Box::new(Type::Map(Box::new(Type::Int))));
         for (json, ty, sentence) in [
-            (json!("3"), Type::Int, "a text was given, an int is wanted"),
-            (json!(3.5), Type::Int, "a float was given, an int is wanted"),
+            (json!("3"), Type::Int, "got a text, expected an int"),
+            (json!(3.5), Type::Int, "got a float, expected an int"),
             (
                 json!(u64::MAX),
                 Type::Int,
                 "`18446744073709551615` is too large for an int",
             ),
-            (json!(3), Type::String, "an int was given, a text is wanted"),
+            (json!(3), Type::String, "got an int, expected a text"),
             (
                 json!(null),
                 Type::Bool,
-                "none was given, `true` or `false` is wanted",
+                "got none, expected `true` or `false`",
             ),
             (
                 json!({}),
                 Type::list(Type::Int),
-                "a map was given, a list is wanted",
+                "got a map, expected a list",
             ),
-            (
-                json!([]),
-                service.clone(),
-                "a list was given, a record is wanted",
-            ),
-            (
-                json!(true),
-                Type::Nothing,
-                "a bool was given, none is wanted",
-            ),
+            (json!([]), service.clone(), "got a list, expected a record"),
+            (json!(true), Type::Nothing, "got a bool, expected none"),
             (
                 json!(30),
                 Type::Duration,
-                "an int was given, a duration such as `1h30m` is wanted",
+                "got an int, expected a duration such as `1h30m`",
             ),
             (
                 json!("30"),
@@ -356,7 +348,7 @@ mod tests {
             (
                 json!({"replicas": "3", "waits": []}),
                 service.clone(),
-                "at .replicas: a text was given, an int is wanted",
+                "at .replicas: got a text, expected an int",
             ),
             (
                 json!({"replicas": 3}),
@@ -391,7 +383,7 @@ mod tests {
             (
                 json!({"a b": {"ok-1": true}}),
                 labels,
-                "at [\"a b\"].ok-1: a bool was given, an int is wanted",
+                "at [\"a b\"].ok-1: got a bool, expected an int",
             ),
             (
                 json!("x"),
@@ -410,7 +402,7 @@ mod tests {
         let error = from_json(nested(MAX_VALUE_DEPTH + 1), &Type::Json);
         assert_eq!(
             error,
-            Err("more than 50 lists and maps stand in one another".into())
+            Err("lists and maps are nested more than 50 deep".into())
         );
     }
 

@@ -52,7 +52,7 @@ impl QuestionPrompt {
         let Some(at) = found else { return };
         self.open.remove(at);
         if at == 0 {
-            say("\n  this need not be answered any more\n");
+            say("\n  this question no longer needs an answer\n");
             self.print_question();
         }
     }

@@ -187,7 +187,7 @@ fn not_started(error: &StartError, output: &mut Output) -> Exit {
     let text = match error {
         StartError::TemporaryFolder(error) => {
             let folder = std::env::temp_dir();
-            format!("no folder can be made in {}: {error}", folder.display())
+            format!("cannot create a folder in {}: {error}", folder.display())
         }
         error => error.to_string(),
     };
@@ -201,8 +201,8 @@ fn not_started(error: &StartError, output: &mut Output) -> Exit {
 fn report_violation(stray: &Violation, exit: Exit, output: &mut Output) -> Exit {
     let word = output.stderr_style().paint(Ink::Error, "error");
     output.complain(&format!(
-        "{word}: this run did not keep to its plan: {} (event {})\n  \
-         This is a mistake in lockstep, not in the file. Look at what was deployed, and please\n  \
+        "{word}: this run deviated from its plan: {} (event {})\n  \
+         This is a bug in lockstep, not in the file. Check what was deployed, and please\n  \
          report it with the file and the events that `--format json` shows.\n",
         clean(&stray.to_string()),
         stray.event,
@@ -240,7 +240,7 @@ fn finish(
         }
         DriverExit::Broken(error) => {
             let id = &job.facts.id;
-            let message = format!("run {id} cannot go on: {error}");
+            let message = format!("run {id} cannot continue: {error}");
             let code = match error {
                 DriveError::Replay(_)
                 | DriveError::NoThread(_)
@@ -263,16 +263,16 @@ fn broke_its_rules(job: &RunJob, kept: &RunRecord, broken: &BrokenInvariant, out
     let word = output.stderr_style().paint(Ink::Error, "error");
     let id = &job.facts.id;
     let mut text = format!(
-        "{word}: run {id} was stopped: lockstep found a mistake of its own\n  \
-         It is not in the file. All commands of the run were stopped; nothing was rolled back.\n"
+        "{word}: run {id} was stopped: internal error in lockstep\n  \
+         The file is not at fault. All commands of the run were stopped; nothing was rolled back.\n"
     );
     if let Some(recorded) = &kept.by {
         let state = state::words(recorded.store().folder());
         let show = format!("lockstep show {id}{state}");
         let resume = format!("lockstep resume {id}{state}");
         text += &format!(
-            "  `{show}` shows what was done. A version without the mistake\n  \
-             goes on with `{resume}`.\n"
+            "  `{show}` shows what was done. A version without the bug\n  \
+             continues the run with `{resume}`.\n"
         );
     }
     text += "  Please report it with the file and these lines:\n\n";

@@ -15,7 +15,7 @@ use lockstep_verify::conformance::Violation;
 use lockstep_view::{RunObserver, RunSummary, phrases};
 
 const CANCEL_NOTICE: &str = "\
-cancelling: commands stop, deployments roll back; once more to stop at once
+cancelling: commands stop, deployments roll back; Ctrl-C again stops at once
 ";
 
 /// The terminal, or its substitute.
@@ -162,7 +162,7 @@ impl RunHost for TerminalHost {
             return answer.answer_as(person, ApprovalAnswer::Yes);
         }
         if self.mute {
-            let reason = "nobody is asked with --no-input";
+            let reason = "--no-input asks no questions";
             return answer.answer(nobody(question, reason));
         }
         if let (false, Some(command)) = (QuestionPrompt::is_possible(), &self.elsewhere) {
@@ -176,7 +176,7 @@ impl RunHost for TerminalHost {
             return;
         }
         if !QuestionPrompt::is_possible() {
-            let reason = "nobody can be asked here; run it on a terminal, or with --yes";
+            let reason = "there is no terminal to ask on; run it on a terminal, or with --yes";
             return answer.answer(nobody(question, reason));
         }
         if !self.paused {
@@ -204,7 +204,10 @@ impl RunHost for TerminalHost {
             names.dedup();
             let queue = queue.clone();
             let waiting = phrases::wait_text(&WaitReason::Lock { names, queue }, None);
-            self.say(&format!("before it goes on, the run {}\n", clean(&waiting)));
+            self.say(&format!(
+                "before it continues, the run {}\n",
+                clean(&waiting)
+            ));
         }
     }
 

@@ -51,9 +51,8 @@ pub(super) fn one(done: &TestResult<'_>, arguments: &Test, style: RenderStyle) -
     if let Some(stray) = &verdict.unexpected {
         let word = style.paint(Ink::Error, "error");
         let said = clean(&stray.to_string());
-        text += &format!("\n{word}: a run did not keep to its plan: {said}\n");
-        text +=
-            "  This is a mistake in lockstep, not in the file: please report it with the file.\n";
+        text += &format!("\n{word}: a run deviated from its plan: {said}\n");
+        text += "  This is a bug in lockstep, not in the file: please report it with the file.\n";
     }
     if !verdict.passes() {
         text.push('\n');

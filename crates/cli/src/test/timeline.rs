@@ -68,7 +68,7 @@ fn line(event: &RunEvent, style: RenderStyle) -> Option<TimelineLine> {
                 (_, NodeKind::Barrier) => {
                     let last = path::segments(node).last().unwrap_or_default();
                     let key = last.strip_prefix("barrier[").unwrap_or(last);
-                    format!("comes last to barrier {}", key.trim_end_matches(']'))
+                    format!("arrives last at barrier {}", key.trim_end_matches(']'))
                 }
                 _ => String::from("starts"),
             };
@@ -132,7 +132,7 @@ fn ends(status: Status) -> &'static str {
         Status::RollingBack => "rolls back",
         Status::RolledBack => "is rolled back",
         Status::RollbackFailed => "could not be rolled back",
-        Status::Pending | Status::Queued | Status::Waiting | Status::Running => "goes on",
+        Status::Pending | Status::Queued | Status::Waiting | Status::Running => "is still running",
     }
 }
 
@@ -146,7 +146,7 @@ fn waits(waiting: &WaitReason) -> String {
             format!("waits at barrier {name}, {arrived} of {expected}")
         }
         WaitReason::Lock { names, .. } => format!("waits for the lock of {}", names.join(", ")),
-        WaitReason::Retry { attempt, of, .. } => format!("waits for try {attempt} of {of}"),
+        WaitReason::Retry { attempt, of, .. } => format!("waits for retry {attempt} of {of}"),
         WaitReason::Time { .. } => String::from("waits"),
         WaitReason::Approval { question } => format!("asks: {question}"),
     }

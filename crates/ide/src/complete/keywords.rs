@@ -104,20 +104,28 @@ pub const STATEMENTS: &[KeywordEntry] = &[
         "let ${1:name} = $0",
     ),
     ("if", "A branch.", "if ${1:condition} {\n  $0\n}"),
-    ("barrier", "Meets the other strands.", "barrier ${1:name}"),
+    (
+        "barrier",
+        "Waits until the other strands arrive.",
+        "barrier ${1:name}",
+    ),
     (
         "lock",
-        "Holds a named resource.",
+        "Holds a named lock.",
         "lock \"${1:name}\" {\n  $0\n}",
     ),
-    ("approve", "Waits for a person.", "approve \"${1:Go on?}\""),
+    (
+        "approve",
+        "Waits for the approval of a person.",
+        "approve \"${1:Go on?}\"",
+    ),
     ("wait", "Waits that long.", "wait ${1:30s}"),
     (
         "verify",
-        "Keeps checking for that long.",
+        "Checks repeatedly for that long.",
         "verify for ${1:5m} every ${2:30s} {\n  $0\n}",
     ),
-    ("log", "Says something.", "log \"$0\""),
+    ("log", "Writes a message to the log.", "log \"$0\""),
     ("fail", "Fails with a message.", "fail \"$0\""),
     (
         "on",
@@ -129,7 +137,11 @@ pub const STATEMENTS: &[KeywordEntry] = &[
 /// The words that begin a statement only in a workflow, a loop or a step.
 pub const RESULTS: &[KeywordEntry] = &[
     ("return", "Ends the workflow with a value.", "return $0"),
-    ("yield", "Gives a value to the loop or step.", "yield $0"),
+    (
+        "yield",
+        "Gives a value to the loop or step around it.",
+        "yield $0",
+    ),
 ];
 
 /// The keywords that end a failure handler.
@@ -141,8 +153,8 @@ pub const VERDICTS: &[KeywordEntry] = &[
     ),
     ("rollback", "Rolls back the block.", "rollback"),
     ("abort", "Stops the run now, without rolling back.", "abort"),
-    ("retry", "Tries again.", "retry ${1:1}"),
-    ("ask", "Lets a person choose.", "ask"),
+    ("retry", "Retries.", "retry ${1:1}"),
+    ("ask", "Asks a person what to do.", "ask"),
 ];
 
 /// The words that begin a modifier, with the statements that take it.
@@ -158,7 +170,7 @@ pub const MODIFIERS: &[(&str, &str, &str, &[&str])] = &[
     ),
     (
         "retry",
-        "So many more tries.",
+        "How often it is retried.",
         "retry ${1:3} every ${2:5s}",
         &[
             "pipeline", "stage", "serial", "parallel", "matrix", "deploy", "step", "run", "call",
@@ -167,7 +179,7 @@ pub const MODIFIERS: &[(&str, &str, &str, &[&str])] = &[
     ),
     (
         "max",
-        "At most so many cells at once.",
+        "The maximum number of cells at once.",
         "max ${1:4}",
         &["parallel", "matrix"],
     ),
@@ -179,7 +191,7 @@ pub const MODIFIERS: &[(&str, &str, &str, &[&str])] = &[
     ),
     (
         "tolerate",
-        "So many cells may fail.",
+        "How many cells may fail.",
         "tolerate ${1:1}",
         &["serial", "parallel", "matrix"],
     ),
@@ -197,7 +209,7 @@ pub const MODIFIERS: &[(&str, &str, &str, &[&str])] = &[
     ),
     (
         "once",
-        "Is not run again after an interruption.",
+        "Not idempotent: is not run again when an interrupted run is resumed.",
         "once",
         &["step", "run", "call"],
     ),
@@ -205,13 +217,17 @@ pub const MODIFIERS: &[(&str, &str, &str, &[&str])] = &[
 
 /// The words that begin a handler.
 pub const HANDLERS: &[KeywordEntry] = &[
-    ("undo", "How it is taken back.", "undo {\n  $0\n}"),
+    ("undo", "How it is rolled back.", "undo {\n  $0\n}"),
     (
         "on failure",
         "What is done when it fails.",
         "on failure {\n  $0\n}",
     ),
-    ("always", "What is done in the end.", "always {\n  $0\n}"),
+    (
+        "always",
+        "What is done at the end, also after a failure.",
+        "always {\n  $0\n}",
+    ),
 ];
 
 /// The clauses of statements: the statement, the word, and what follows it.
@@ -269,12 +285,17 @@ pub const CLAUSES: &[(&str, &str, &str, &str)] = &[
         "The workflow that deploys it.",
         "using ${1:workflow}",
     ),
-    ("input", "where", "What its value must fulfil.", "where $0"),
+    (
+        "input",
+        "where",
+        "The condition that its value must meet.",
+        "where $0",
+    ),
 ];
 
 /// The keywords that begin a statement of a test.
 pub const TESTS: &[KeywordEntry] = &[
-    ("given", "What is so in this test.", "given ${1:input} = $0"),
+    ("given", "What this test assumes.", "given ${1:input} = $0"),
     (
         "given run",
         "What a command returns.",

@@ -73,7 +73,7 @@ impl<'s> ExprReader<'s> {
     fn want(&mut self, word: &str) {
         assert!(
             self.take(word),
-            "`{word}` is wanted before `{}`",
+            "expected `{word}` before `{}`",
             self.rest()
         );
     }
@@ -294,7 +294,7 @@ impl<'s> ExprReader<'s> {
             let key = if reader.rest().starts_with('"') {
                 match reader.string().kind {
                     ExprKind::Const(Value::String(text)) => text,
-                    other => panic!("{other:?} is no key"),
+                    other => panic!("{other:?} is not a key"),
                 }
             } else {
                 Name::from(reader.word())

@@ -181,7 +181,7 @@ pub(super) fn unfit(span: Span, wanted: &str, value: &Value) -> Halt {
     Diagnostic::error(
         codes::UNFIT,
         span,
-        format!("{wanted} is wanted here, but this is {}", value.kind()),
+        format!("expected {wanted} here, but this is {}", value.kind()),
     )
     .here(format!("this is {}", value.kind()))
     .into()

@@ -32,7 +32,7 @@ impl std::fmt::Display for LimitExceeded {
             Self::Bytes => write!(f, "more than {} MiB of text", MAX_BYTES >> 20),
             Self::Depth => write!(
                 f,
-                "more than {MAX_VALUE_DEPTH} lists and maps that stand in one another"
+                "more than {MAX_VALUE_DEPTH} levels of nested lists and maps"
             ),
             Self::Steps => write!(f, "more than {} million steps", MAX_STEPS / 1_000_000),
         }

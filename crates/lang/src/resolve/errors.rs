@@ -60,7 +60,7 @@ pub fn import_cycle(at: Span, names: &[String], others: &[Span]) -> Diagnostic {
         format!("files import each other: {}", chain.join(" → "))
     };
     let mut error = Diagnostic::error(codes::IMPORT_CYCLE, at, message)
-        .here("closes the circle")
+        .here("closes the cycle")
         .help("move what both need into a file of its own");
     for other in others {
         error = error.label(*other, "through this import");
@@ -192,7 +192,7 @@ pub fn wrong_sort(
         name.span,
         format!("`{}` is {is}, not {}", name.name, want.join(" or ")),
     )
-    .here(format!("{} is wanted here", want.join(" or ")))
+    .here(format!("expected {} here", want.join(" or ")))
     .label(declared, "declared here")
     .help_opt(suggest::did_you_mean(
         &name.name,

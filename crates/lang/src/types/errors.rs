@@ -34,7 +34,7 @@ pub fn mismatch(
             format!("{what} must be {}, but this may be `none`", a(want)),
         )
         .here(format!("this is {}", a(have)))
-        .help("say what to take instead of `none`: `… ?? …`"),
+        .help("give a fallback for `none`: `… ?? …`"),
         Type::None => Diagnostic::error(
             codes::MAY_BE_NONE,
             span,
@@ -119,7 +119,7 @@ fn convert(checker: &Checker<'_>, error: Diagnostic, typed: &Typed, want: &Type)
             .help(format!("make it a list: `[{text}]`"))
             .fix("make it a list", span, format!("[{text}]")),
         (Type::OneOf(_), Type::String) => {
-            error.help("only a text that is written out can be one of a few: compare it first")
+            error.help("only a literal text can be one of these: compare it first")
         }
         _ => error,
     }
@@ -156,7 +156,7 @@ pub fn secret_here(at: Span, what: &str) -> Diagnostic {
     Diagnostic::error(codes::SECRET, at, format!("{what} cannot be a secret"))
         .here("this is a secret")
         .help(
-            "a secret may stand only in the text of `run`, in `env { … }`, and where a parameter \
+            "a secret is only allowed in the text of `run`, in `env { … }`, and where a parameter \
              has type `secret`",
         )
 }
@@ -170,7 +170,7 @@ pub fn no_value(at: Span) -> Diagnostic {
 
 /// Expressions that stand too deep in one another.
 pub fn too_deep(at: Span) -> Diagnostic {
-    Diagnostic::error(codes::TOO_DEEP, at, "too much stands in one another here")
+    Diagnostic::error(codes::TOO_DEEP, at, "this is nested too deeply")
         .help("name a part of it with `let`")
 }
 
@@ -261,9 +261,13 @@ pub fn cannot_interpolate(typed: &Typed) -> Diagnostic {
 pub fn not_one_of(at: Span, text: &Name, allowed: &[Name]) -> Diagnostic {
     let names = || allowed.iter().map(|name| &**name);
     let ty = Type::OneOf(allowed.to_vec());
-    let error = Diagnostic::error(codes::MISMATCH, at, format!("`{text}` is none of `{ty}`"))
-        .help(format!("write {}", suggest::or_list(allowed)))
-        .help_opt(suggest::did_you_mean(text, names()));
+    let error = Diagnostic::error(
+        codes::MISMATCH,
+        at,
+        format!("`{text}` is not one of `{ty}`"),
+    )
+    .help(format!("write {}", suggest::or_list(allowed)))
+    .help_opt(suggest::did_you_mean(text, names()));
     match suggest::closest(text, names()).as_slice() {
         [one] => error.fix(format!("change to `{one}`"), at, format!("\"{one}\"")),
         _ => error,
@@ -350,7 +354,7 @@ fn optional_operand(op: BinaryOp, left: &Typed, right: &Typed) -> Option<Diagnos
         format!("an operand of `{}` may be `none`", operator(op)),
     )
     .here(format!("this is {}", a(&side.ty)))
-    .help("say what to take instead of `none`: `(… ?? …)`");
+    .help("give a fallback for `none`: `(… ?? …)`");
     Some(error)
 }
 

@@ -29,8 +29,8 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
                     stmt.head,
                     "this approval has no time limit",
                 )
-                .here("waits for ever when nobody answers")
-                .help("write `timeout D` behind it"),
+                .here("waits forever if nobody answers")
+                .help("write `timeout D` after it"),
             );
         }
     });

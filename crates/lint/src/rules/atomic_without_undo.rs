@@ -44,10 +44,10 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
                 Diagnostic::warning(
                     codes::ATOMIC_WITHOUT_UNDO,
                     span.unwrap_or(stmt.span),
-                    "this is atomic, but nothing in it can be taken back",
+                    "this is atomic, but nothing in it can be rolled back",
                 )
                 .here("a failure leaves what has been done")
-                .help("write `undo { … }` behind the steps that change something"),
+                .help("write `undo { … }` after the steps that change something"),
             );
         });
     });

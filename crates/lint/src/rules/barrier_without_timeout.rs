@@ -30,7 +30,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
                     "this barrier has no time limit",
                 )
                 .here("waits as long as the slowest strand takes")
-                .help("write `timeout D` behind it"),
+                .help("write `timeout D` after it"),
             );
         }
     });

@@ -22,7 +22,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
             BlockRole::Body => "write what it is to do, or remove it",
             BlockRole::Branch => "write what is to be done, or turn the condition around",
             BlockRole::Failure => {
-                "an empty handler changes nothing: the failure goes on as without it"
+                "an empty handler changes nothing: the failure is passed on as without it"
             }
             BlockRole::Undo | BlockRole::Always => "remove it",
         };

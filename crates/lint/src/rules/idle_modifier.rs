@@ -42,7 +42,7 @@ fn idle(stmt: &Stmt, known: &KnownLocals<'_>) -> Vec<(&'static str, String)> {
     let mut found = Vec::new();
     let retry = modifiers.retry.as_ref();
     if retry.and_then(|it| known.int(&it.times)) == Some(0) {
-        found.push(("retry", String::from("there is no further try")));
+        found.push(("retry", String::from("there is no retry")));
     }
     if let Some(tolerated) = &modifiers.tolerate {
         let none = match known.value(tolerated) {

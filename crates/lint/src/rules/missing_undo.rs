@@ -138,9 +138,9 @@ impl UndoVisitor<'_> {
 }
 
 fn missing(name: &str, step: Span, atomic: Span) -> Diagnostic {
-    let message = format!("step `{name}` is not taken back when something fails after it");
+    let message = format!("step `{name}` is not rolled back when something fails after it");
     Diagnostic::warning(codes::MISSING_UNDO, step, message)
         .here("it has no `undo`")
         .label(atomic, "`atomic`: all of this is rolled back together")
-        .help("write `undo { … }` behind the step; an empty one says that nothing is left to undo")
+        .help("write `undo { … }` after the step; an empty one says that nothing is left to undo")
 }

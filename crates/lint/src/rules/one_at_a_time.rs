@@ -55,7 +55,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
                 .here("the next one begins when this one has ended")
                 .help(
                     "write `serial`, which also skips what follows a failure; if the others are \
-                     to go on then, say so and allow it",
+                     to continue then, say so and allow it",
                 ),
             );
         });

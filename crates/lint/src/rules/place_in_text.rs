@@ -130,17 +130,17 @@ impl TextVisitor<'_> {
         };
         let help = match what {
             "comparison" => format!(
-                "compare with `{text}` itself: a rename or a slip is an error then, and not a \
+                "compare with `{text}` itself: a rename or a typo is an error then, and not a \
                  comparison that never holds"
             ),
             "lock" | "key" => {
-                format!("write `{text}.name` without quotes: a rename or a slip is an error then")
+                format!("write `{text}.name` without quotes: a rename or a typo is an error then")
             }
-            _ => format!("write `${{{text}.name}}`: a rename or a slip is an error then"),
+            _ => format!("write `${{{text}.name}}`: a rename or a typo is an error then"),
         };
         let message = format!("{sort} `{text}` is named in a text");
         let finding = Diagnostic::warning(codes::PLACE_IN_TEXT, span, message)
-            .here("nobody checks that it exists")
+            .here("it is not checked that it exists")
             .label(*declared, "declared here")
             .help(help);
         if !self.found.contains(&finding) {

@@ -63,7 +63,7 @@ fn repeated(
     written: Option<&ast::Expr>,
     name: &str,
 ) -> Diagnostic {
-    let message = format!("`{name}` stands twice in the list of `{}`", axis.name);
+    let message = format!("`{name}` occurs twice in the list of `{}`", axis.name);
     let pair = written.and_then(|list| pair(context, list));
     let span = pair.map_or(axis.list.span, |(_, second)| second);
     let finding = Diagnostic::warning(codes::REPEATED_ELEMENT, span, message)

@@ -27,11 +27,14 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
                 Diagnostic::warning(
                     codes::RETRY_OF_ONCE,
                     retry,
-                    "what must happen once is tried again",
+                    "what must happen only once is retried",
                 )
-                .here("another try does it a second time")
+                .here("a retry runs it a second time")
                 .label(once, "marked `once`")
-                .help("take `once` away if doing it twice is harmless, else the retry"),
+                .help(
+                    "remove `once` if this is idempotent (harmless to run twice), else remove \
+                       the retry",
+                ),
             );
         });
     });

@@ -33,20 +33,24 @@ fn in_stmt(context: &Context<'_>, stmt: &Stmt) -> Option<Diagnostic> {
     let modifier = written
         .and_then(|it| tree::modifier_span(it, |it| matches!(it, ModifierKind::Retry { .. })));
     let span = modifier.unwrap_or(stmt.span);
-    let message = format!("`{name}` is tried again without a pause");
+    let message = format!("`{name}` is retried without a pause");
     let finding = Diagnostic::warning(codes::RETRY_WITHOUT_PAUSE, span, message)
-        .here("all tries are over at once")
-        .help("what does not answer needs time: write `every 1s..30s` behind it");
+        .here("all attempts are over at once")
+        .help("a service that does not answer needs time: write `every 1s..30s` after it");
     let finding = match at == stmt.span {
         true => finding,
-        false => finding.label(at, "this is tried again"),
+        false => finding.label(at, "this is retried"),
     };
     let end = Span {
         start: span.end,
         ..span
     };
     Some(match modifier {
-        Some(_) => finding.fix("wait 1s, then longer, between tries", end, " every 1s..30s"),
+        Some(_) => finding.fix(
+            "wait 1s, then longer, between retries",
+            end,
+            " every 1s..30s",
+        ),
         None => finding,
     })
 }

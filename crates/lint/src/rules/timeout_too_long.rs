@@ -81,7 +81,7 @@ impl TimeoutVisitor<'_, '_> {
             StmtKind::Verify { during, .. } => self.compare(
                 during,
                 during.span,
-                "this looks for longer than the time limit allows",
+                "this verifies for longer than the time limit allows",
                 limit,
                 known,
             ),

@@ -40,7 +40,7 @@ fn in_handler(context: &Context<'_>, block: &Block) -> Option<Diagnostic> {
             last.span,
             "a failure is ignored, and nothing says why",
         )
-        .here("the run goes on as if nothing had happened")
+        .here("the run continues as if nothing had happened")
         .help("say why in a comment above it, or to those who watch with `log`"),
     )
 }

@@ -47,7 +47,7 @@ fn in_handlers(handlers: &[Handler], found: &mut Vec<Diagnostic>) {
                     "this handler is never used",
                 )
                 .here("nothing is left for it")
-                .label(by, "takes these failures before it")
+                .label(by, "handles these failures first")
                 .help("the first handler that matches is used: put this one first, or remove it"),
             );
         }

@@ -72,7 +72,7 @@ pub(super) fn answer(
         .on::<lsp::CallHierarchyOutgoingCallsRequest>(calls::outgoing)
         .on::<lsp::DocumentDiagnosticRequest>(diagnostics::pull);
     asked.answer.unwrap_or_else(|| {
-        let why = format!("the server does not know `{method}`");
+        let why = format!("unknown method `{method}`");
         Err((ErrorCode::MethodNotFound, why))
     })
 }

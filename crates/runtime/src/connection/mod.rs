@@ -82,11 +82,11 @@ pub enum ConnectionError {
 impl std::fmt::Display for ConnectionError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::NotConnection => f.write_str("this is no connection"),
+            Self::NotConnection => f.write_str("this is not a connection"),
             Self::UnknownType(name) => write!(f, "there is no connection of type `{name}`"),
             Self::Missing(field) => write!(f, "the connection has no `{field}`"),
             Self::NotText(field) => write!(f, "`{field}` of the connection is not a text"),
-            Self::Unusable(field) => write!(f, "`{field}` of the connection is no usable text"),
+            Self::Unusable(field) => write!(f, "`{field}` of the connection is not a usable text"),
             Self::PortNotNumber => f.write_str("`port` of the connection is not a number"),
             Self::NoPort(port) => write!(f, "there is no port {port}"),
         }

@@ -129,7 +129,10 @@ impl RemoteReport {
             return Err((FailureClass::Cancelled, String::from(message), self.code));
         }
         if self.no_folder {
-            let message = String::from("its folder does not exist over there");
+            let message = String::from(
+                "its folder does not exist on the other side of the \
+                                        connection",
+            );
             return Err((FailureClass::Failed, message, None));
         }
         match self.code {

@@ -99,7 +99,7 @@ impl Driver<'_> {
                     Some((_, Question::Failed { .. })) => {
                         Some("the question is for retry, ignore, rollback or abort")
                     }
-                    None => Some("the question does not matter any more"),
+                    None => Some("the question no longer needs an answer"),
                 },
             };
             if let Some(desk) = &self.desk {

@@ -40,7 +40,7 @@ impl std::fmt::Display for DriveError {
         match self {
             Self::Replay(error) => error.fmt(f),
             Self::NoThread(said) => {
-                write!(f, "no thread can be started for the journal: {said}")
+                write!(f, "cannot start a thread for the journal: {said}")
             }
             Self::Journal(error) => error.fmt(f),
             Self::Locks(error) => error.fmt(f),

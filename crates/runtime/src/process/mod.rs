@@ -419,7 +419,7 @@ fn classify_exit(ending: &ProcessExit, shell: bool) -> Result<(), CommandFailure
     let status = match &ending.status {
         Ok(status) => status,
         Err(error) => {
-            let message = format!("how it ended cannot be told: {error}");
+            let message = format!("its exit status is unknown: {error}");
             return Err((FailureClass::Internal, message, None));
         }
     };

@@ -32,7 +32,7 @@ impl std::fmt::Display for OutputsError {
             Self::NotFile => f.write_str("`$LOCKSTEP_OUTPUT` is not a file any more"),
             Self::TooLarge => f.write_str("its outputs are more than 1 MiB"),
             Self::NoMark(line) => {
-                write!(f, "line {line} of its outputs has no mark behind `<<`")
+                write!(f, "line {line} of its outputs has no delimiter after `<<`")
             }
             Self::NoEnd(line, mark) => write!(
                 f,
@@ -138,7 +138,7 @@ mod tests {
                 "=1",
                 "line 1 of its outputs has no valid key: `` (letters, digits, `_`, `-` and `.`)",
             ),
-            ("a<<\n", "line 1 of its outputs has no mark behind `<<`"),
+            ("a<<\n", "line 1 of its outputs has no delimiter after `<<`"),
             (
                 "\na<<E\nb\n E",
                 "the output begun in line 2 has no line `E` that ends it",

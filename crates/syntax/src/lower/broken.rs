@@ -458,7 +458,7 @@ impl<'t> TreeBuilder<'t> {
             let place = self.after_last_word(start);
             self.report(errors::missing_part(place, "a variable before `in`"));
         } else if matches!(word, "then" | "do") {
-            let help = "the body stands in `{ … }` directly behind the head";
+            let help = "the body is written in `{ … }` directly after the head";
             let diagnostic = errors::foreign_control(span, word, "", help);
             self.repair(span, "", diagnostic);
         } else if words::MODIFIERS.contains(&word) && rest.starts_with('(') {
@@ -472,7 +472,7 @@ impl<'t> TreeBuilder<'t> {
         } else {
             let all = self.span(&pair);
             let help = format!(
-                "before the body may stand {}",
+                "allowed before the body: {}",
                 lockstep_base::diagnostic::suggest::or_list(&MODIFIERS_SHOWN)
             );
             self.report(errors::unknown(all, text, "modifier", help));

@@ -162,7 +162,7 @@ impl<'t> TreeBuilder<'t> {
                 Some(_) => RollbackScope::Pipeline,
             }),
             Rule::retry_stmt => {
-                let times = self.expr_of(parts, "a number of tries");
+                let times = self.expr_of(parts, "a number of retries");
                 if let Some(pair) = parts.accept(Rule::every_range) {
                     let span = self.span(&pair);
                     self.report(errors::retry_every(span));

@@ -92,7 +92,7 @@ impl<'t> TreeBuilder<'t> {
         let kind = match form {
             Rule::timeout => ModifierKind::Timeout(self.expr_of(parts, "a duration")),
             Rule::retry => {
-                let times = self.expr_of(parts, "a number of tries");
+                let times = self.expr_of(parts, "a number of retries");
                 let (every, upto) = self.every_range(parts);
                 ModifierKind::Retry {
                     times,

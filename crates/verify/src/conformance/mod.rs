@@ -221,7 +221,7 @@ impl ConformanceCheck {
         }
         let good = self.nodes.root_status().is_some_and(Status::is_good);
         if status == Status::Succeeded && !good {
-            self.broken(&run, Err("did not end well, but the run did".into()));
+            self.broken(&run, Err("did not succeed, but the run did".into()));
         }
     }
 

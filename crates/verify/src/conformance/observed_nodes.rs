@@ -353,7 +353,7 @@ impl ObservedNodes {
                     self.twins.insert(path.clone());
                     return (None, Ok(()));
                 }
-                None => return (None, Err("is no cell of its loop".into())),
+                None => return (None, Err("is not a cell of its loop".into())),
             },
         };
         let entered = cells.enter(cell);

@@ -182,7 +182,7 @@ fn statements_and_their_states() {
             (Ends("p/run succeeded", Status::Running), "became `running`"),
             (
                 Ends("p succeeded", Status::Failed),
-                "did not end well, but the run did",
+                "did not succeed, but the run did",
             ),
             (
                 Before("run succeeded", "p succeeded"),
@@ -256,7 +256,7 @@ fn cells_in_order_and_in_waves() {
         }
     }
     let said = audit(&plan, &told).expect_err("there is no such cell");
-    assert_eq!(said[0], "`p/parallel[7]` is no cell of its loop");
+    assert_eq!(said[0], "`p/parallel[7]` is not a cell of its loop");
 }
 
 #[test]

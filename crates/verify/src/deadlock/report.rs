@@ -39,7 +39,7 @@ pub fn prove(plan: &Plan) -> Result<(), Vec<Diagnostic>> {
         Ok(flow) => flow,
         Err(Halt::Fault(fault)) => return Err(vec![*fault]),
         Err(Halt::Unknown) => {
-            let what = "what its strands wait for depends on values that only the run knows";
+            let what = "what its strands wait for depends on values known only at run time";
             return Err(vec![not_proved(root.stmt.span, what)]);
         }
     };
@@ -56,7 +56,7 @@ pub fn prove(plan: &Plan) -> Result<(), Vec<Diagnostic>> {
         SearchOutcome::Hangs(hang) => return Err(vec![teller.explain(&hang)]),
         SearchOutcome::Unknown(Some(hang)) => return Err(vec![teller.tell_perhaps(&hang)]),
         SearchOutcome::Unknown(None) => {
-            let what = "its strands can take their locks in too many orders to look at";
+            let what = "there are too many orders in which its strands can take their locks";
             return Err(vec![not_proved(root.stmt.span, what)]);
         }
     }
@@ -86,7 +86,7 @@ fn deploys_in_and_out_of_stages(plan: &Plan) -> bool {
     inside && outside
 }
 
-const NOT_PROVED: &str = "it could not be proved that this pipeline ends";
+const NOT_PROVED: &str = "it could not be proved that this pipeline has no deadlock";
 
 fn not_proved(span: Span, why: &str) -> Diagnostic {
     Diagnostic::error(codes::NOT_PROVED, span, NOT_PROVED)

@@ -33,16 +33,16 @@ pub(super) fn of_plan(all: Vec<Diagnostic>, program: &Program, start: Span) -> V
 pub(super) fn never_ends(world: &TestWorld, pipeline: Span) -> Diagnostic {
     let diagnostic = |message: &str| Diagnostic::error(codes::TEST_NEVER_ENDS, pipeline, message);
     if world.is_endless() {
-        let help = "look for a `retry` or an `ask` that goes on for ever, or test a smaller part";
+        let help = "look for a `retry` or an `ask` that repeats forever, or test a smaller part";
         return diagnostic("after a million events the run has not ended")
             .here("this pipeline")
             .help(help);
     }
     let Some(node) = world.unanswered.first() else {
-        return diagnostic("the run comes to a stop before its end").here("this pipeline");
+        return diagnostic("the run comes to a deadlock").here("this pipeline");
     };
     let asked = format!("`{node}` asks");
-    diagnostic("the run waits for ever for an answer")
+    diagnostic("the run waits forever for an answer")
         .here(asked)
         .help(format!(
             "answer it: `given \"{node}\" returns \"retry\"`, or \"ignore\", \"rollback\", \
@@ -90,12 +90,14 @@ pub(super) fn of_givens(world: &TestWorld) -> Vec<Diagnostic> {
 fn no_effect(then: &GivenEffect, node: &Name, span: Span) -> Diagnostic {
     let diagnostic = |message: String| Diagnostic::error(codes::GIVEN_UNUSED, span, message);
     match then {
-        GivenEffect::Refused => diagnostic(format!("`{node}` asks nothing"))
+        GivenEffect::Refused => diagnostic(format!("`{node}` is not an approval"))
             .here("this changes nothing")
             .help("only an approval can be refused"),
-        GivenEffect::Returns(_) => diagnostic(format!("`{node}` is no command and no action"))
-            .here("this changes nothing")
-            .help("say what a command in it returns"),
+        GivenEffect::Returns(_) => {
+            diagnostic(format!("`{node}` is neither a command nor an action"))
+                .here("this changes nothing")
+                .help("say what a command in it returns")
+        }
         GivenEffect::Fails(_) => {
             diagnostic(format!("no command runs in `{node}`, so nothing can fail"))
                 .here("this changes nothing")

@@ -40,7 +40,7 @@ impl std::fmt::Display for GivenError {
                 f,
                 "a command returns no `{name}`, only `stdout`, `stderr`, `code` and `outputs`"
             ),
-            Self::Field(name, kind) => write!(f, "`{name}` of a command is no {kind}"),
+            Self::Field(name, kind) => write!(f, "`{name}` of a command cannot be {kind}"),
             Self::Result(why) => f.write_str(why),
             Self::NotApproval => f.write_str("the answer to an approval is \"yes\" or \"no\""),
             Self::NotDecision => {

@@ -102,7 +102,7 @@ mod tests {
         assert_eq!(
             help("**/deploy[*, prod.ue]").as_deref(),
             None,
-            "the path goes on behind it"
+            "the path goes on after it"
         );
         assert_eq!(
             help("**/deploy[*, prod.ue]/verify").as_deref(),

@@ -80,7 +80,7 @@ impl SimulatedRun {
     pub(super) fn failure_cause(self, pipeline: &Name) -> Failure {
         self.failure.unwrap_or_else(|| Failure {
             class: FailureClass::Internal,
-            message: String::from("it came to a standstill"),
+            message: String::from("it came to a deadlock"),
             node: pipeline.clone(),
             span: None,
         })

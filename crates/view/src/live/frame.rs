@@ -442,7 +442,7 @@ impl FrameView<'_> {
         let part = first.doing();
         let waiting = part.and_then(|part| Some((part.waiting.as_ref()?, part.since)));
         let what = match waiting {
-            Some((WaitReason::Retry { .. }, _)) => String::from("wait to be tried again"),
+            Some((WaitReason::Retry { .. }, _)) => String::from("wait for a retry"),
             Some((WaitReason::Time { .. }, _)) | None => String::from("wait"),
             Some((
                 waiting @ (WaitReason::Barrier { .. }

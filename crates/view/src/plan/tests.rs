@@ -258,6 +258,6 @@ fn counts_that_only_the_run_knows() {
     );
     assert_eq!(
         said(2, None, None),
-        "p: 2 deployments or more, only the run knows how many at once"
+        "p: 2 deployments or more, how many at once is known only at run time"
     );
 }

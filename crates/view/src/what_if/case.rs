@@ -141,6 +141,6 @@ fn state(end: InfrastructureOutcome) -> &'static str {
         InfrastructureOutcome::New => "new",
         InfrastructureOutcome::AsBefore => "as before",
         InfrastructureOutcome::Mixed => "partly new, partly as before",
-        InfrastructureOutcome::Unclear => "unclear: something failed there and was not taken back",
+        InfrastructureOutcome::Unclear => "unclear: something failed there and was not rolled back",
     }
 }

@@ -119,7 +119,7 @@ pub(super) fn wants_maps(types: &[Type]) -> Result<(), ArgumentMisfit> {
 /// Takes what may be interpolated into a string, from argument `from` on.
 pub(super) fn wants_text_forms(types: &[Type], from: usize) -> Result<(), ArgumentMisfit> {
     (from..types.len()).try_for_each(|at| {
-        let wanted = "something that may stand in a string";
+        let wanted = "something that can be put into a string";
         wants(types, at, wanted, |ty| {
             ty.interpolates() || *ty == Type::None
         })
@@ -149,7 +149,7 @@ pub(super) fn wants_ordered(types: &[Type]) -> Result<(), ArgumentMisfit> {
 
 fn unfit(argument: usize, wanted: &str, value: Option<&Value>) -> BuiltinError {
     let kind = value.map_or("missing", Value::kind);
-    BuiltinError::Argument(argument, format!("{wanted} is wanted, but this is {kind}"))
+    BuiltinError::Argument(argument, format!("expected {wanted}, but this is {kind}"))
 }
 
 /// The argument, if it was given and is not `none`.

@@ -38,7 +38,7 @@ fn check(types: &[Type]) -> Result<(), ArgumentMisfit> {
 
 fn call(args: &[Value]) -> Result<Value, BuiltinError> {
     let [whole, part] = args else {
-        return Err(BuiltinError::Message("two arguments are wanted".into()));
+        return Err(BuiltinError::Message("expected two arguments".into()));
     };
     operators::contains(whole, part)
         .map(Value::Bool)

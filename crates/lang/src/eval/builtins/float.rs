@@ -35,9 +35,9 @@ fn call(args: &[Value]) -> Result<Value, BuiltinError> {
         Value::Float(value) => Ok(*value),
         Value::String(text) => parse_float(text.trim()).ok_or_else(|| {
             let start: String = text.chars().take(60).collect();
-            format!("{start:?} is no number")
+            format!("{start:?} is not a number")
         }),
-        other => Err(format!("{WANTED} is wanted, but this is {}", other.kind())),
+        other => Err(format!("expected {WANTED}, but this is {}", other.kind())),
     };
     float
         .map(Value::Float)

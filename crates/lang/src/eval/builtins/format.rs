@@ -10,8 +10,8 @@ use lockstep_base::value::Value;
 pub(super) static FUNCTION: Builtin = Builtin {
     name: "format",
     doc: "The pattern with `{}` replaced by the values in order, or `{0}`, `{1}` by number. \
-          `{:8}` pads with blanks to 8 characters (numbers to the left, all else to the right), \
-          `{:03}` pads a number with zeros, `{:.2}` rounds to 2 places behind the point. \
+          `{:8}` pads with spaces to 8 characters (numbers to the left, all else to the right), \
+          `{:03}` pads a number with zeros, `{:.2}` rounds to 2 places after the point. \
           `{{` and `}}` stand for braces. Every value must be used.",
     params: &[required("pattern", string), rest("values", any)],
     check: |types| wants_text_forms(types, 1),
@@ -53,7 +53,7 @@ fn call(args: &[Value]) -> Result<Value, BuiltinError> {
         let (inside, behind) = rest
             .strip_prefix('{')
             .and_then(|rest| rest.split_once('}'))
-            .ok_or_else(|| wrong("a brace stands alone; write `{{` or `}}` for a brace"))?;
+            .ok_or_else(|| wrong("a brace has no partner; write `{{` or `}}` for a brace"))?;
         let (number, shape) = placeholder(inside)?;
         let number = number.unwrap_or_else(|| {
             next += 1;
@@ -88,7 +88,7 @@ fn wrong(text: impl Into<String>) -> BuiltinError {
 
 /// `1:08.2`: the value's number, a zero for zeros, the width, the places behind the point.
 fn placeholder(inside: &str) -> Result<(Option<usize>, FormatSpec), BuiltinError> {
-    let unknown = || wrong(format!("`{{{inside}}}` is no placeholder"));
+    let unknown = || wrong(format!("`{{{inside}}}` is not a placeholder"));
     let number = |digits: &str| {
         let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
         let value = plain.then(|| digits.parse().ok()).flatten();

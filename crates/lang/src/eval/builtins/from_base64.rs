@@ -10,7 +10,7 @@ use lockstep_base::value::Value;
 
 pub(super) static FUNCTION: Builtin = Builtin {
     name: "from-base64",
-    doc: "The text that stands in Base64. White space in it does not count, the padding may be \
+    doc: "The text that is encoded in Base64. White space in it does not count, the padding may be \
           missing; the bytes must be UTF-8.",
     params: &[required("text", string)],
     check: no_more,
@@ -33,8 +33,8 @@ fn call(args: &[Value]) -> Result<Value, BuiltinError> {
     let refuse = |what: &str| BuiltinError::Argument(0, what.into());
     let bytes = ENGINE
         .decode(plain)
-        .map_err(|_| refuse("the text is no Base64"))?;
+        .map_err(|_| refuse("the text is not Base64"))?;
     String::from_utf8(bytes)
         .map(Value::string)
-        .map_err(|_| refuse("the bytes in it are no UTF-8 text"))
+        .map_err(|_| refuse("the bytes in it are not UTF-8 text"))
 }

@@ -33,7 +33,7 @@ fn call(args: &[Value]) -> Result<Value, BuiltinError> {
     let json = serde_json::from_str(text).map_err(|error| {
         let reason = value::json_reason(&error);
         let place = format!("line {}, column {}", error.line(), error.column());
-        BuiltinError::Argument(0, format!("the text is no JSON at {place}: {reason}"))
+        BuiltinError::Argument(0, format!("the text is not JSON at {place}: {reason}"))
     })?;
     value::from_json(json, &Type::Json).map_err(|error| BuiltinError::Argument(0, error))
 }

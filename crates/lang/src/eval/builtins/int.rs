@@ -10,7 +10,7 @@ const WANTED: &str = "a text or a number";
 pub(super) static FUNCTION: Builtin = Builtin {
     name: "int",
     doc: "The integer that a text says (white space around it does not count), or a float \
-          without what stands behind its point.",
+          without what stands after its point.",
     params: &[required("value", any)],
     check: |types| {
         wants(types, 0, WANTED, |ty| {
@@ -35,7 +35,7 @@ fn call(args: &[Value]) -> Result<Value, BuiltinError> {
         Value::Int(value) => Ok(*value),
         Value::String(text) => parse_int(text.trim()).ok_or_else(|| {
             let start: String = text.chars().take(60).collect();
-            format!("{start:?} is no 64-bit integer")
+            format!("{start:?} is not a 64-bit integer")
         }),
         Value::Float(value) => {
             let whole = value.trunc();
@@ -46,7 +46,7 @@ fn call(args: &[Value]) -> Result<Value, BuiltinError> {
                 Err(String::from("the number does not fit into 64 bits"))
             }
         }
-        other => Err(format!("{WANTED} is wanted, but this is {}", other.kind())),
+        other => Err(format!("expected {WANTED}, but this is {}", other.kind())),
     };
     int.map(Value::Int)
         .map_err(|text| BuiltinError::Argument(0, text))

@@ -12,7 +12,7 @@ pub(super) static FUNCTION: Builtin = Builtin {
     doc: "The elements of a list as one text, with the separator between them.",
     params: &[required("list", list_of_any), required("separator", string)],
     check: |types| {
-        let wanted = "a list of what may stand in a string";
+        let wanted = "a list of what can be put into a string";
         wants(types, 0, wanted, |ty| match ty {
             Type::List(of) => of.interpolates() || **of == Type::None,
                 ty => *ty == Type::Json,

@@ -42,7 +42,7 @@ fn call(args: &[Value]) -> Result<Value, BuiltinError> {
             let kind = other.map_or("missing", Value::kind);
             return Err(BuiltinError::Argument(
                 0,
-                format!("{WANTED} is wanted, but this is {kind}"),
+                format!("expected {WANTED}, but this is {kind}"),
             ));
         }
     };

@@ -53,5 +53,5 @@ fn reason(error: &regex::Error) -> String {
     let text = error.to_string();
     let last = text.lines().last().unwrap_or_default();
     let reason = last.trim().trim_start_matches("error: ");
-    format!("this is no regular expression: {reason}")
+    format!("this is not a regular expression: {reason}")
 }

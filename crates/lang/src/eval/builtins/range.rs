@@ -32,7 +32,7 @@ fn call(args: &[Value]) -> Result<Value, BuiltinError> {
         None => 1,
     };
     if step == 0 {
-        return Err(BuiltinError::Argument(2, "a step of 0 leads nowhere".into()));
+        return Err(BuiltinError::Argument(2, "the step must not be 0".into()));
     }
     let distance = if step > 0 { to - from } else { from - to };
     let size = step.abs();

@@ -33,8 +33,8 @@ fn check(types: &[Type]) -> Result<(), ArgumentMisfit> {
     let start = types.get(1).filter(|ty| **ty != None);
     // An empty list does not show whether it is one of durations, so the start must.
     let (fits, wanted) = match (&of, start) {
-        (Duration, Option::None) => (false, "`0s` behind the list, to begin with"),
-        (Percent, Option::None) => (false, "`0%` behind the list, to begin with"),
+        (Duration, Option::None) => (false, "`0s` after the list, to begin with"),
+        (Percent, Option::None) => (false, "`0%` after the list, to begin with"),
         (_, Option::None) | (Any, Some(Int | Float | Duration | Percent | Any)) => (true, ""),
         (Duration, Some(start)) => (*start == Duration, "a duration"),
         (Percent, Some(start)) => (*start == Percent, "a percent"),

@@ -141,9 +141,9 @@ fn what_they_refuse() {
     for (source, reason) in [
         (
             "length(1)",
-            "a text, a list, a map or a record is wanted, but this is an int",
+            "expected a text, a list, a map or a record, but this is an int",
         ),
-        ("lower(data[0])", "a text is wanted, but this is none"),
+        ("lower(data[0])", "expected a text, but this is none"),
         (
             "replace(\"a\", \"\", \"b\")",
             "there is nothing to replace in an empty text",
@@ -151,15 +151,16 @@ fn what_they_refuse() {
         ("contains(1, 2)", "an int cannot be in an int"),
         (
             "matches(\"a\", \"(\")",
-            "this is no regular expression: unclosed group",
+            "this is not a regular expression: unclosed group",
         ),
         (
             "matches(\"a\", \"(?:a{1000}){1000}\")",
-            "this is no regular expression: Compiled regex exceeds size limit of 10485760 bytes.",
+            "this is not a regular expression: Compiled regex exceeds size limit of 10485760 \
+             bytes.",
         ),
         (
             "matches(\"a\", \"(?=a)\")",
-            "this is no regular expression: look-around, including look-ahead and look-behind, \
+            "this is not a regular expression: look-around, including look-ahead and look-behind, \
              is not supported",
         ),
         (
@@ -180,32 +181,29 @@ fn what_they_refuse() {
         ),
         (
             "format(\"{\", 1)",
-            "a brace stands alone; write `{{` or `}}` for a brace",
+            "a brace has no partner; write `{{` or `}}` for a brace",
         ),
         (
             "format(\"a}\", 1)",
-            "a brace stands alone; write `{{` or `}}` for a brace",
+            "a brace has no partner; write `{{` or `}}` for a brace",
         ),
-        ("format(\"{x}\", 1)", "`{x}` is no placeholder"),
-        ("format(\"{:x}\", 1)", "`{:x}` is no placeholder"),
-        ("format(\"{:1001}\", 1)", "`{:1001}` is no placeholder"),
-        ("format(\"{:.}\", 1)", "`{:.}` is no placeholder"),
+        ("format(\"{x}\", 1)", "`{x}` is not a placeholder"),
+        ("format(\"{:x}\", 1)", "`{:x}` is not a placeholder"),
+        ("format(\"{:1001}\", 1)", "`{:1001}` is not a placeholder"),
+        ("format(\"{:.}\", 1)", "`{:.}` is not a placeholder"),
         (
             "format(\"{:99999999999999999999}\", 1)",
-            "`{:99999999999999999999}` is no placeholder",
+            "`{:99999999999999999999}` is not a placeholder",
         ),
-        ("format(\"{:-5}\", 1)", "`{:-5}` is no placeholder"),
+        ("format(\"{:-5}\", 1)", "`{:-5}` is not a placeholder"),
         ("format(\"{:.2}\", \"a\")", "a text cannot be rounded"),
         (
             "format(\"{:05}\", \"a\")",
             "a text cannot be padded with zeros",
         ),
         ("format(\"{}\", token)", "a secret has no text"),
-        ("keys([1])", "a map is wanted, but this is a list"),
-        (
-            "merge({ a: 1 }, [1])",
-            "a map is wanted, but this is a list",
-        ),
+        ("keys([1])", "expected a map, but this is a list"),
+        ("merge({ a: 1 }, [1])", "expected a map, but this is a list"),
         (
             "flatten([[1], 2])",
             "element 1 should be a list, but is an int",
@@ -223,7 +221,7 @@ fn what_they_refuse() {
         ("min([])", "the list is empty"),
         ("max([])", "the list is empty"),
         ("max([1, 1s])", "an int and a duration have no order"),
-        ("range(0, 1, 0)", "a step of 0 leads nowhere"),
+        ("range(0, 1, 0)", "the step must not be 0"),
         (
             "sum([9223372036854775807, 1])",
             "the result does not fit into 64 bits",
@@ -237,11 +235,11 @@ fn what_they_refuse() {
         ("string(eu)", "an infrastructure has no text"),
         ("join([shop], \"\")", "a service has no text"),
         ("json({ a: [token] })", "a secret has no text"),
-        ("int(\"\")", "\"\" is no 64-bit integer"),
-        ("int(\"1.5\")", "\"1.5\" is no 64-bit integer"),
+        ("int(\"\")", "\"\" is not a 64-bit integer"),
+        ("int(\"1.5\")", "\"1.5\" is not a 64-bit integer"),
         (
             "int(\"9223372036854775808\")",
-            "\"9223372036854775808\" is no 64-bit integer",
+            "\"9223372036854775808\" is not a 64-bit integer",
         ),
         ("int(huge)", "the number does not fit into 64 bits"),
         (
@@ -250,27 +248,30 @@ fn what_they_refuse() {
         ),
         (
             "int(true)",
-            "a text or a number is wanted, but this is a bool",
+            "expected a text or a number, but this is a bool",
         ),
-        ("float(\"inf\")", "\"inf\" is no number"),
+        ("float(\"inf\")", "\"inf\" is not a number"),
         (
             "float(1s)",
-            "a text or a number is wanted, but this is a duration",
+            "expected a text or a number, but this is a duration",
         ),
         (
             "from-json(\"{\")",
-            "the text is no JSON at line 1, column 1: EOF while parsing an object",
+            "the text is not JSON at line 1, column 1: EOF while parsing an object",
         ),
         (
             "from-json(\"\")",
-            "the text is no JSON at line 1, column 0: EOF while parsing a value",
+            "the text is not JSON at line 1, column 0: EOF while parsing a value",
         ),
         (
             "from-json(\"1e999\")",
-            "the text is no JSON at line 1, column 5: number out of range",
+            "the text is not JSON at line 1, column 5: number out of range",
         ),
-        ("from-base64(\"***\")", "the text is no Base64"),
-        ("from-base64(\"/w==\")", "the bytes in it are no UTF-8 text"),
+        ("from-base64(\"***\")", "the text is not Base64"),
+        (
+            "from-base64(\"/w==\")",
+            "the bytes in it are not UTF-8 text",
+        ),
         ("ssh(\"\")", "this must not be empty"),
         ("ssh(\"-oProxyCommand=x\")", "this must not begin with `-`"),
         ("ssh(\"a\\nb\")", "this must be plain text"),
@@ -391,7 +392,7 @@ fn which_argument_types_they_take() {
     use Type::{Any, Bool, Duration, Float, Int, Json, Percent, Secret, String};
     let list = Type::list;
     let ordered = "a list of texts, numbers, durations or percents";
-    let text_form = "something that may stand in a string";
+    let text_form = "something that can be put into a string";
     for (name, types, refused) in [
         (
             "length",
@@ -408,7 +409,7 @@ fn which_argument_types_they_take() {
         (
             "join",
             vec![list(Secret), String],
-            Some((0, "a list of what may stand in a string")),
+            Some((0, "a list of what can be put into a string")),
         ),
         ("join", vec![list(Type::optional(Int)), String], None),
         ("join", vec![Json, String], None),
@@ -461,12 +462,12 @@ fn which_argument_types_they_take() {
         (
             "sum",
             vec![list(Duration)],
-            Some((0, "`0s` behind the list, to begin with")),
+            Some((0, "`0s` after the list, to begin with")),
         ),
         (
             "sum",
             vec![list(Percent), Type::None],
-            Some((0, "`0%` behind the list, to begin with")),
+            Some((0, "`0%` after the list, to begin with")),
         ),
         ("sum", vec![list(Duration), Duration], None),
         ("sum", vec![list(Duration), Int], Some((1, "a duration"))),

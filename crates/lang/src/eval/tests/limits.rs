@@ -90,7 +90,10 @@ fn depth_is_limited() {
     let nest = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
     assert!(eval(&expr(&nest(50)), &SampleScope).is_ok());
     // The innermost list is the 51st.
-    assert!(message(eval(&expr(&nest(52)), &SampleScope)).contains("50 lists and maps"));
+    assert!(
+        message(eval(&expr(&nest(52)), &SampleScope))
+            .contains("50 levels of nested lists and maps")
+    );
     let json = |levels| format!("from-json(\"{}\")", nest(levels));
     assert!(eval(&expr(&json(50)), &SampleScope).is_ok());
     for levels in [52, 1_000, 100_000] {

@@ -68,7 +68,7 @@ pub(super) fn not_arithmetic(span: Span, word: &str) -> Diagnostic {
         format!("`{word}` begins arithmetic, which `))` must end"),
     )
     .here("opened here")
-    .help("write `$( (` with a blank for commands in brackets")
+    .help("write `$( (` with a space for commands in brackets")
 }
 
 /// A character that no command can hold.
@@ -89,7 +89,7 @@ pub(super) fn in_single_quotes(span: Span) -> Diagnostic {
         "a value inside single quotes would not be replaced",
     )
     .here("inside `'…'`")
-    .help("end the quotes before it and open them again behind it: `'…'${…}'…'`");
+    .help("end the quotes before it and open them again after it: `'…'${…}'…'`");
     diagnostic.fixes.push(around(span, "'", "'"));
     diagnostic
 }
@@ -102,7 +102,7 @@ pub(super) fn in_escaped_quotes(span: Span) -> Diagnostic {
         "a value inside `$'…'` would not be replaced",
     )
     .here("inside `$'…'`")
-    .help("end the quotes before it and open them again behind it: `$'…'${…}$'…'`");
+    .help("end the quotes before it and open them again after it: `$'…'${…}$'…'`");
     diagnostic.fixes.push(around(span, "'", "$'"));
     diagnostic
 }
@@ -123,7 +123,7 @@ pub(super) fn in_backticks(span: Span) -> Diagnostic {
     Diagnostic::error(
         codes::VALUE_IN_BACKTICKS,
         span,
-        "a value cannot stand inside backticks, whose text the shell reads twice",
+        "a value is not allowed inside backticks, which the shell reads twice",
     )
     .here("inside backticks")
     .help("write `$(…)` in place of the backticks")
@@ -134,10 +134,13 @@ pub(super) fn in_quoted_heredoc(span: Span) -> Diagnostic {
     Diagnostic::error(
         codes::VALUE_IN_QUOTED_HEREDOC,
         span,
-        "a value would not be replaced in a here-document whose mark is quoted",
+        "a value would not be replaced in a here-document whose delimiter is quoted",
     )
     .here("in the here-document")
-    .help("take the quotes from the mark (`<<EOF`), and write `\\\\$` where a `$` is to stay")
+    .help(
+        "remove the quotes from the delimiter (`<<EOF`), and write `\\\\$` where a `$` is to \
+           stay",
+    )
 }
 
 /// `${v#${x}}` in a here-document.
@@ -192,9 +195,9 @@ pub(super) fn as_mark(span: Span) -> Diagnostic {
     Diagnostic::error(
         codes::VALUE_AS_MARK,
         span,
-        "a value cannot be the mark of a here-document",
+        "a value cannot be the delimiter of a here-document",
     )
-    .here("the mark")
+    .here("the delimiter")
     .help("write a word: `<<EOF`")
 }
 
@@ -206,7 +209,7 @@ pub(super) fn as_variable(span: Span) -> Diagnostic {
         "a value cannot name a variable of the shell",
     )
     .here("taken as a variable's name")
-    .help("write the variable's name, and the value behind it: `name=${…}`")
+    .help("write the variable's name, and the value after it: `name=${…}`")
 }
 
 /// `\${x}` and `$${x}` as the shell would see them.
@@ -217,7 +220,7 @@ pub(super) fn after_mark(span: Span, mark: &str) -> Diagnostic {
         "a backslash directly before a value would change its meaning"
     };
     Diagnostic::error(codes::VALUE_AFTER_MARK, span, message)
-        .here(format!("behind `{mark}`"))
+        .here(format!("after `{mark}`"))
         .help(if mark == "$" {
             "write `'$'${…}` for the character `$` and the value"
         } else {
@@ -277,5 +280,5 @@ pub(super) fn list_in_word(span: Span) -> Diagnostic {
         "a list can only be a word of its own here, one argument for each element",
     )
     .here("part of a word, or where one word must stand")
-    .help("put it on its own between blanks, without quotes, or join it: `${join(…, \",\")}`")
+    .help("put it on its own between spaces, without quotes, or join it: `${join(…, \",\")}`")
 }

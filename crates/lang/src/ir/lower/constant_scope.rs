@@ -310,9 +310,9 @@ fn local() -> Option<Value> {
 }
 
 fn circle(at: Span) -> Diagnostic {
-    Diagnostic::error(codes::CIRCLE, at, "this definition needs itself")
+    Diagnostic::error(codes::CIRCLE, at, "this definition depends on itself")
         .here("needed here")
-        .help("break the circle: one of the definitions must do without the other")
+        .help("break the cycle: one of the definitions must do without the other")
 }
 
 impl Scope for ConstantScope<'_> {

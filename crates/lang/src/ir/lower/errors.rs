@@ -18,7 +18,7 @@ pub fn secret_source(at: Span) -> Diagnostic {
         "a secret comes from `env(…)`, `file(…)` or `command(…)`",
     )
     .here("none of these")
-    .help("write, for example, `env(\"TOKEN\")`; a value that is no secret is a `let`")
+    .help("write, for example, `env(\"TOKEN\")`; a value that is not a secret is a `let`")
 }
 
 /// `env(name: "…")` as the source of a secret.
@@ -74,10 +74,7 @@ pub fn no_workflow(at: Span, kind: &Ident) -> Diagnostic {
     Diagnostic::error(
         codes::NO_WORKFLOW,
         at,
-        format!(
-            "nothing says how services of kind `{}` are deployed",
-            kind.name
-        ),
+        format!("no workflow deploys services of kind `{}`", kind.name),
     )
     .label(kind.span, "the kind has no `deploy using`")
     .help("name a workflow: `deploy … to … using WORKFLOW`")
@@ -123,7 +120,7 @@ pub fn stage_misplaced(at: Span, place: StatementContext, in_workflow: bool) -> 
         Diagnostic::error(
             codes::STAGE,
             at,
-            format!("a stage cannot stand inside {inside}"),
+            format!("a stage is not allowed inside {inside}"),
         )
     };
     if let Some(step) = place.step {
@@ -161,7 +158,7 @@ pub fn return_misplaced(
 ) -> Option<Diagnostic> {
     if !in_workflow {
         return Some(
-            Diagnostic::error(codes::RETURN, at, "only a workflow returns")
+            Diagnostic::error(codes::RETURN, at, "`return` is only allowed in a workflow")
                 .here("in a pipeline")
                 .help("a step or loop gives a value with `yield`; `fail` ends the pipeline"),
         );
@@ -171,7 +168,7 @@ pub fn return_misplaced(
             Diagnostic::error(
                 codes::RETURN,
                 at,
-                format!("`return` cannot stand inside `{word}`"),
+                format!("`return` is not allowed inside `{word}`"),
             )
             .label(handler, "the handler")
             .help("the workflow ends as the handler's statement ends"),
@@ -181,9 +178,9 @@ pub fn return_misplaced(
         Diagnostic::error(
             codes::RETURN,
             at,
-            "`return` cannot stand where others run beside it",
+            "`return` is not allowed where other statements run in parallel",
         )
-        .label(parallel, "these run at once")
+        .label(parallel, "these run in parallel")
         .help("`yield` the values, and return after the block")
     })
 }
@@ -233,7 +230,7 @@ pub fn yield_misplaced(at: Span) -> Diagnostic {
     Diagnostic::error(
         codes::YIELD,
         at,
-        "`yield` stands only inside a loop, a matrix or a step",
+        "`yield` is only allowed inside a loop, a matrix or a step",
     )
     .here("nothing takes the value")
     .help("a workflow gives its value with `return`")
@@ -264,7 +261,7 @@ pub fn verdict_misplaced(at: Span, handler: Option<(&'static str, Span)>) -> Dia
         at,
         "this may only be the last statement of `on failure`",
     )
-    .here("decides what becomes of a failure");
+    .here("decides how a failure is handled");
     match handler {
         Some(("on failure", handler)) => error
             .label(handler, "the handler")
@@ -287,7 +284,7 @@ pub fn modifier(word: &str, at: Span, fits: ModifierTarget, places: &str) -> Dia
         format!("{} cannot have `{word}`", fits.with_article()),
     )
     .here("does not belong here")
-    .help(format!("`{word}` belongs to {places}"))
+    .help(format!("`{word}` is allowed on {places}"))
 }
 
 /// A modifier or handler that stands twice.
@@ -295,7 +292,7 @@ pub fn modifier_twice(word: &str, at: Span, first: Span) -> Diagnostic {
     Diagnostic::error(
         codes::MODIFIER_TWICE,
         at,
-        format!("`{word}` stands here twice"),
+        format!("`{word}` is given twice"),
     )
     .label(first, "first here")
     .help("remove one of them")
@@ -355,7 +352,7 @@ pub fn useless_call(at: Span, function: &str) -> Diagnostic {
     Diagnostic::error(
         codes::USELESS_CALL,
         at,
-        format!("calling `{function}` alone does nothing"),
+        format!("calling `{function}` as a statement has no effect"),
     )
     .here("its value is not used")
     .help("name the value, `let x = …`, or remove the statement")
@@ -443,7 +440,7 @@ pub fn nested_deployment(at: Span, way: &[(&str, Span)]) -> Diagnostic {
         codes::DEPLOY_INSIDE,
         at,
         format!(
-            "a deployment stands inside another one, through {}",
+            "a deployment is nested inside another one, through {}",
             chain.join(" → ")
         ),
     )

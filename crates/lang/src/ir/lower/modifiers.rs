@@ -272,7 +272,7 @@ impl ProgramLowering<'_> {
                 self.bound(&times, ValueRange::NotNegative, "`retry`");
                 let pause = |lower: &mut Self, pause: &Option<Expr>| {
                     if let Some(pause) = pause {
-                        lower.bound(pause, ValueRange::NotNegative, "the pause between tries");
+                        lower.bound(pause, ValueRange::NotNegative, "the pause between retries");
                     }
                 };
                 let every = every

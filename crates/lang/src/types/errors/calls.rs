@@ -116,7 +116,7 @@ pub fn unknown_callee(name: &Ident, near: &[String]) -> Diagnostic {
 
 /// `x.f()`
 pub fn no_methods(name: &Ident, at: Span) -> Diagnostic {
-    Diagnostic::error(codes::ACCESS, at, "functions do not stand behind a point")
+    Diagnostic::error(codes::ACCESS, at, "functions are not called with a dot")
         .help(format!("write `{}(…)`", name.name))
 }
 
@@ -125,7 +125,7 @@ pub fn effect_inside(at: Span, callee: Span) -> Diagnostic {
     Diagnostic::error(
         codes::EFFECT_INSIDE,
         at,
-        "an effect cannot stand inside an expression",
+        "an effect is not allowed inside an expression",
     )
     .here("runs something")
     .label(callee, "a workflow or an action")

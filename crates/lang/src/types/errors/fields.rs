@@ -12,7 +12,7 @@ pub fn field_twice(name: &Ident, first: Span) -> Diagnostic {
     Diagnostic::error(
         codes::DUPLICATE,
         name.span,
-        format!("field `{}` stands here twice", name.name),
+        format!("field `{}` is given twice", name.name),
     )
     .label(first, "first here")
     .help("remove one of them")
@@ -20,13 +20,9 @@ pub fn field_twice(name: &Ident, first: Span) -> Diagnostic {
 
 /// A key that a record or map has twice.
 pub fn key_twice(name: &Name, at: Span, first: Span) -> Diagnostic {
-    Diagnostic::error(
-        codes::DUPLICATE,
-        at,
-        format!("key `{name}` stands here twice"),
-    )
-    .label(first, "first here")
-    .help("remove one of them")
+    Diagnostic::error(codes::DUPLICATE, at, format!("key `{name}` is given twice"))
+        .label(first, "first here")
+        .help("remove one of them")
 }
 
 /// A field that the kind does not declare.
@@ -77,7 +73,7 @@ pub fn no_fields(of: &Typed, name: &Ident) -> Diagnostic {
             format!("this may be `none`, which has no field `{}`", name.name),
         )
         .here(format!("this is `{}`", of.ty))
-        .help("say what to take instead of `none`: `(… ?? …)`"),
+        .help("give a fallback for `none`: `(… ?? …)`"),
         Type::Map(_) => Diagnostic::error(
             codes::NO_FIELD,
             name.span,
@@ -167,7 +163,7 @@ pub fn no_index(of: &Typed) -> Diagnostic {
             "this may be `none`, which has no elements",
         )
         .here(format!("this is `{}`", of.ty))
-        .help("say what to take instead of `none`: `(… ?? …)`"),
+        .help("give a fallback for `none`: `(… ?? …)`"),
         ty => Diagnostic::error(
             codes::ACCESS,
             of.expr.span,
@@ -195,7 +191,7 @@ pub fn computed_key(at: Span) -> Diagnostic {
 
 /// An entry that the record does not have.
 pub fn unknown_entry<'a>(name: &Ident, known: impl Iterator<Item = &'a str> + Clone) -> Diagnostic {
-    no_field(name, "the record that is wanted here", known)
+    no_field(name, "the record that is expected here", known)
 }
 
 /// Entries that a record must have.

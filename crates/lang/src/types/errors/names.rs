@@ -42,7 +42,7 @@ pub fn unknown_name(
 
 /// `run` where a value is wanted.
 pub fn run_alone(at: Span) -> Diagnostic {
-    Diagnostic::error(codes::UNKNOWN, at, "`run` is no value by itself")
+    Diagnostic::error(codes::UNKNOWN, at, "`run` is not a value by itself")
         .help("write `run.id`, `run.user` or `run.started-at`")
 }
 
@@ -73,16 +73,16 @@ pub fn not_a_value(name: &Ident, is: &str, declared: Span) -> Diagnostic {
         name.span,
         format!("`{}` is {is}, not a value", name.name),
     )
-    .here("a value is wanted here")
+    .here("expected a value here")
     .label(declared, "declared here")
 }
 
 /// A definition that depends on itself, found while checking it.
 pub fn circle(at: Span, name: &Name, declared: Span) -> Diagnostic {
-    Diagnostic::error(codes::CIRCLE, at, format!("`{name}` needs itself"))
+    Diagnostic::error(codes::CIRCLE, at, format!("`{name}` depends on itself"))
         .here("needed here")
         .label(declared, "defined here")
-        .help("break the circle: one of the definitions must do without the other")
+        .help("break the cycle: one of the definitions must do without the other")
 }
 
 /// Definitions that need each other: their names, and where each names the next.
@@ -98,8 +98,8 @@ pub fn needs_itself(links: &[(String, Span)]) -> Diagnostic {
         .first()
         .map_or_else(|| Span::start_of(FileId(0)), |(_, span)| *span);
     let message = match links.len() {
-        1 => format!("`{first}` needs itself"),
-        _ => format!("definitions need each other: {}", chain.join(" → ")),
+        1 => format!("`{first}` depends on itself"),
+        _ => format!("definitions depend on each other: {}", chain.join(" → ")),
     };
     let next = |at: usize| &links[(at + 1) % links.len()].0;
     let mut error = Diagnostic::error(codes::CIRCLE, at, message);
@@ -111,7 +111,7 @@ pub fn needs_itself(links: &[(String, Span)]) -> Diagnostic {
             error.label(*span, text)
         };
     }
-    error.help("break the circle: one of the definitions must do without the other")
+    error.help("break the cycle: one of the definitions must do without the other")
 }
 
 /// A type that does not exist.

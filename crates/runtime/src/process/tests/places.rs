@@ -11,7 +11,7 @@ use lockstep_lang::ir::command::{Form, analyse, invoke};
 const NASTY: &[&str] = &[
     "",
     " ",
-    "  two  blanks  ",
+    "  two  spaces  ",
     "\t",
     "\n",
     "\n\n",

@@ -76,7 +76,10 @@ async fn check(bench: &ProcessFixture, connection: &Connection) {
     );
     spawn.dir = Some("/no/such/folder".into());
     let ended = bench.run(spawn).await.0;
-    assert_eq!(failure(&ended).1, "its folder does not exist over there");
+    assert_eq!(
+        failure(&ended).1,
+        "its folder does not exist on the other side of the connection"
+    );
     let much = stdout_of(&run("head -c 3000000 /dev/zero | tr '\\0' a").await);
     assert_eq!(much.len(), stream::MAX_KEPT_BYTES);
 }
@@ -270,7 +273,7 @@ fn connections_are_read_from_values() {
     let local = Value::map([("type", text("local"))]);
     assert_eq!(Connection::from_value(&local), Ok(Connection::Local));
     for (value, message) in [
-        (Value::Int(1), "this is no connection"),
+        (Value::Int(1), "this is not a connection"),
         (
             Value::map([("host", text("a"))]),
             "the connection has no `type`",

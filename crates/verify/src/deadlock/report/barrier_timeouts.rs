@@ -47,7 +47,7 @@ impl DeadlockReporter<'_> {
         let barrier = self.barrier(limit.meeting);
         let most = duration_text(limit.ms);
         let there = times.meet[limit.meeting];
-        let message = format!("barrier `{barrier}` cannot happen within {most}");
+        let message = format!("barrier `{barrier}` cannot open within {most}");
         let mut diagnostic =
             Diagnostic::error(codes::BARRIER_TOO_LATE, self.span(limit.tree), message).here(
                 format!("`{}` waits at most {most} here", self.name(limit.strand)),

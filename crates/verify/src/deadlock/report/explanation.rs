@@ -2,7 +2,6 @@
 //! that says how it got there.
 
 use super::DeadlockReporter;
-use super::NOT_PROVED;
 use super::and_list;
 use crate::deadlock::model::ModelOp;
 use crate::deadlock::model::StrandId;
@@ -26,15 +25,21 @@ impl DeadlockReporter<'_> {
     /// A deadlock that can happen.
     pub(super) fn explain(&self, hang: &Deadlock) -> Diagnostic {
         let (code, message, help) = self.diagnose(hang);
-        self.show(hang, code, message, &format!("{help}\nit hangs like this:"))
+        self.show(
+            hang,
+            code,
+            message,
+            &format!("{help}\nthis schedule deadlocks:"),
+        )
     }
 
     /// A deadlock that may be impossible, where there are too many runs to find out.
     pub(super) fn tell_perhaps(&self, hang: &Deadlock) -> Diagnostic {
         let (_, message, help) = self.diagnose(hang);
-        let message = format!("{NOT_PROVED}: perhaps {message}");
+        let message = format!("possible {message}");
         let help = format!(
-            "{help}\nthere are too many runs to find out whether it can really hang like this:"
+            "{help}\nthere are too many schedules to find out whether this deadlock can really \
+             happen:"
         );
         self.show(hang, codes::NOT_PROVED, message, &help)
     }
@@ -140,7 +145,7 @@ impl DeadlockReporter<'_> {
                 let barrier = self.barrier(meeting);
                 add(
                     tree,
-                    format!("`{name}` would come to barrier {barrier} here"),
+                    format!("`{name}` would arrive at barrier {barrier} here"),
                 );
             }
         }

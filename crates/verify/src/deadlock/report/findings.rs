@@ -53,7 +53,10 @@ impl DeadlockReporter<'_> {
     fn twice(&self, waiting: &BlockedStrand, meeting: usize) -> DeadlockFinding {
         let barrier = &self.flow.meetings[meeting].barrier;
         let name = self.name(waiting.strand);
-        let message = format!("the strand of `{name}` would pass barrier `{barrier}` twice");
+        let message = format!(
+            "deadlock: the strand of `{name}` would pass barrier `{barrier}` \
+                               twice"
+        );
         let help = match &barrier.key {
             None => format!(
                 "give the barrier a key, so that each time is a barrier of its own: \
@@ -75,7 +78,7 @@ impl DeadlockReporter<'_> {
             "batches"
         };
         let message = format!(
-            "`{word}` lets in too few strands for barrier `{}`: {} must meet",
+            "deadlock: `{word}` lets in too few strands for barrier `{}`: {} must meet",
             self.barrier(meeting),
             self.flow.meetings[meeting].expected,
         );
@@ -99,7 +102,7 @@ impl DeadlockReporter<'_> {
         } else {
             "batches"
         };
-        let message = format!("`{word}` keeps out the strand that has to give a lock back");
+        let message = format!("deadlock: `{word}` keeps out the strand that has to release a lock");
         (codes::TOO_NARROW, message, self.wider(fork, word))
     }
 
@@ -145,10 +148,11 @@ impl DeadlockReporter<'_> {
                 continue;
             };
             let message = format!(
-                "barrier `{}` is waited at under {lock}, which another needs first",
+                "deadlock: barrier `{}` is waited at under {lock}, which another strand needs \
+                 first",
                 self.barrier(meeting)
             );
-            let help = "pass the barrier before taking the lock, or after giving it back";
+            let help = "pass the barrier before taking the lock, or after releasing it";
             return Some((codes::BARRIER_UNDER_LOCK, message, help.to_string()));
         }
         None
@@ -167,10 +171,13 @@ impl DeadlockReporter<'_> {
         names.sort_unstable();
         let message = match names.len() {
             1 => format!(
-                "not all who must meet can come to barrier `{}`",
+                "deadlock: not all strands that must meet can arrive at barrier `{}`",
                 self.barrier(first)
             ),
-            _ => format!("barriers {} wait for each other", and_list(&names)),
+            _ => format!(
+                "deadlock: barriers {} wait for each other",
+                and_list(&names)
+            ),
         };
         let help = "let all strands pass the barriers in the same order";
         (codes::BARRIERS_CROSS, message, help.to_string())
@@ -193,8 +200,11 @@ impl DeadlockReporter<'_> {
         }
         names.sort_unstable();
         let message = match names.as_slice() {
-            [only] => format!("{only} is needed again by who holds it"),
-            _ => format!("{} are taken in opposite orders", and_list(&names)),
+            [only] => format!("deadlock: {only} is needed again by its holder"),
+            _ => format!(
+                "deadlock: {} are taken in opposite orders",
+                and_list(&names)
+            ),
         };
         let help = match names.len() {
             1 => "take it once, around everything that needs it",
@@ -217,7 +227,7 @@ impl DeadlockReporter<'_> {
             return None;
         }
         let message = format!(
-            "{} needs {}, which the pipeline around it holds",
+            "deadlock: {} needs {}, which the pipeline around it holds",
             self.holder(hold),
             and_list(&shared)
         );

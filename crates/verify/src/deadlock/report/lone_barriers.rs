@@ -39,9 +39,12 @@ impl DeadlockReporter<'_> {
         let own = &self.flow.meetings[meeting];
         let barrier = &own.barrier;
         let fork = &self.flow.forks[own.fork];
-        let message = format!("only `{}` comes to barrier `{barrier}`", self.name(strand));
+        let message = format!(
+            "only `{}` arrives at barrier `{barrier}`",
+            self.name(strand)
+        );
         let diagnostic = Diagnostic::error(codes::LONE_BARRIER, self.span(tree), message)
-            .here("nobody meets it here");
+            .here("no other strand arrives here");
         // A barrier of the same name, with another key or of another round.
         let twin = self.flow.meetings.iter().enumerate().find(|(at, other)| {
             *at != meeting && other.fork == own.fork && other.barrier.name == barrier.name

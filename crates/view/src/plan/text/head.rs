@@ -76,8 +76,8 @@ fn amounts(outline: &Outline) -> Vec<String> {
             Some(format!("up to {counted} at once"))
         }
         None => Some(match word {
-            "" => String::from("only the run knows how many at once"),
-            word => format!("only the run knows how many {word}s at once"),
+            "" => String::from("how many at once is known only at run time"),
+            word => format!("how many {word}s at once is known only at run time"),
         }),
     };
     if outline.deployments != Count::exactly(0) {
@@ -100,7 +100,7 @@ fn deployments(count: Count) -> String {
         (least, Some(most)) if least == most => many(most),
         (0, Some(most)) => format!("up to {}", many(most)),
         (least, Some(most)) => format!("{least} to {}", many(most)),
-        (0, None) => String::from("deployments that only the run knows"),
+        (0, None) => String::from("deployments known only at run time"),
         (least, None) => format!("{} or more", many(least)),
     }
 }
