@@ -273,7 +273,8 @@ fn answer_value(code: i64, headers: &[(String, String)], body: &str, vault: &Sec
     ])
 }
 
-#[cfg(all(test, feature = "http"))]
+#[cfg(test)]
+#[cfg(feature = "http")]
 mod tests {
     use std::io::{Read, Write};
     use std::net::TcpListener;

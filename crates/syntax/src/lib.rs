@@ -134,7 +134,7 @@ fn read<T>(
         let tree = with(&mut lower, &scan, known.take());
         let found = std::mem::take(&mut lower.diagnostics);
         let repairs = std::mem::take(&mut lower.repairs);
-        if rounds < MAX_REPAIR_ROUNDS && mender.into_edits(&repairs) {
+        if rounds < MAX_REPAIR_ROUNDS && mender.apply_repairs(&repairs) {
             rounds += 1;
             known = Some(tree);
             continue;

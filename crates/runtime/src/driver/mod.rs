@@ -276,7 +276,7 @@ async fn work_off(
     let (sender, mut messages) = mpsc::unbounded_channel();
     let mut driver = match Driver::new(plan, vault, platform, settings, keeping, host, sender) {
         Ok(driver) => driver,
-        Err(error) => return DriverExit::Broken(error.into()),
+        Err(error) => return DriverExit::Broken(error),
     };
     let mut ticks = tokio::time::interval(Duration::from_millis(100));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);

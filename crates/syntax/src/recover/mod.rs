@@ -105,7 +105,7 @@ impl<'t> SourceRepair<'t> {
     }
 
     /// Adds the changes that do not overlap earlier ones; returns whether there were any.
-    pub(super) fn into_edits(&mut self, repairs: &[Repair]) -> bool {
+    pub(super) fn apply_repairs(&mut self, repairs: &[Repair]) -> bool {
         let mut taken = false;
         for repair in repairs {
             let mut edit = repair.edit.clone();

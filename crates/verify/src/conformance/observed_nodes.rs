@@ -39,6 +39,13 @@ pub(super) struct ObservedNodes {
     plain: String,
 }
 
+/// The statement that a node belongs to, the number of its cell, and how it breaks the plan.
+type Entered = (
+    Option<Arc<StatementPath>>,
+    Option<usize>,
+    Result<(), String>,
+);
+
 impl ObservedNodes {
     pub(super) fn new(plan: Arc<Plan>) -> Self {
         let infrastructures = plan.bound.program.infrastructures.iter().enumerate();
@@ -201,16 +208,7 @@ impl ObservedNodes {
     }
 
     /// A node begins in a node of the plan.
-    fn enter(
-        &mut self,
-        parent: NodeId,
-        path: &Name,
-        segment: &str,
-    ) -> (
-        Option<Arc<StatementPath>>,
-        Option<usize>,
-        Result<(), String>,
-    ) {
+    fn enter(&mut self, parent: NodeId, path: &Name, segment: &str) -> Entered {
         let place = match self.place(parent, path, segment) {
             Ok(Some(place)) => place,
             Ok(None) => return (None, None, Ok(())),
