@@ -59,7 +59,7 @@ async fn announce(announcement: Announcement) -> Result<(), ActionError> {
 // ANCHOR_END: actions
 
 // ANCHOR: engine
-/// The engine of this program.
+/// What all runs have in common.
 pub fn engine(state: &Path, clock: &SimulatedClock) -> Engine {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/embed");
     Engine::builder()

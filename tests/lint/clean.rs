@@ -28,15 +28,20 @@ fn complaints(name: &str, text: &str, known: &Files, config: &Config) -> Option<
 #[test]
 fn examples_and_the_library_are_fine() {
     let mut wrong = Vec::new();
-    for file in files(&["examples", "stdlib"], "deploy") {
-        let name = Path::new(&file.path).file_name().expect("a name");
-        let name = name.to_string_lossy();
-        wrong.extend(complaints(
-            &name,
-            &file.text,
-            &Files::new(),
-            &Config::default(),
-        ));
+    let all = files(&["examples", "stdlib"], "deploy");
+    for file in &all {
+        let path = Path::new(&file.path);
+        let name = path.file_name().expect("a name").to_string_lossy();
+        // What lies beside it can be imported.
+        let beside = all.iter().filter_map(|it| {
+            let other = Path::new(&it.path);
+            let is_beside = other.parent() == path.parent();
+            let name = || other.file_name().expect("a name").to_string_lossy();
+            is_beside.then(|| (name().into_owned(), it.text.clone()))
+        });
+        let known: Files = beside.collect();
+        let config = Config::default();
+        wrong.extend(complaints(&name, &file.text, &known, &config));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -3,8 +3,10 @@
 
 use lockstep_base::value::Value;
 use lockstep_engine::{
-    ApprovalAnswer, Breach, BrokenInvariant, Effect, EffectId, EffectOutcome, Event, Machine,
+    Answer, ApprovalAnswer, Breach, BrokenInvariant, Effect, EffectId, EffectOutcome, Event,
+    FailureChoice, Machine,
 };
+use lockstep_lang::ir::FailureClass;
 use lockstep_verify::simulate::run_facts;
 
 use super::play::plan;
@@ -93,6 +95,27 @@ fn an_event_answers_what_it_names() {
             );
         }
     }
+}
+
+#[test]
+fn an_answer_is_one_to_the_kind_of_question() {
+    let id = EffectId(1);
+    for answer in [FailureChoice::Retry.into(), Answer::Nobody] {
+        let event = Event::Answered { id, answer };
+        let broken = breaks(begun("pipeline p { approve \"x\" }"), event);
+        assert_eq!(broken.breach, Breach::WrongAnswer(id));
+    }
+    let mut machine = begun("pipeline p { run \"x\" on failure { ask } }");
+    let outcome = EffectOutcome::failed(FailureClass::Exit, "exit code 1");
+    let effects = machine.handle(1, Event::Ended { id, outcome });
+    let asked = effects.iter().find_map(|it| match it {
+        Effect::Ask { id, .. } => Some(*id),
+        _ => None,
+    });
+    let id = asked.expect("a question");
+    let answer = ApprovalAnswer::Yes.into();
+    let broken = breaks(machine, Event::Answered { id, answer });
+    assert_eq!(broken.breach, Breach::WrongAnswer(id));
 }
 
 #[test]

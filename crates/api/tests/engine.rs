@@ -262,7 +262,7 @@ async fn actions_are_provided_as_they_are_declared() {
     let said = wrong.compile(FILE).expect_err("a mistake").to_string();
     assert_eq!(
         said,
-        "a.deploy:1:8: error[E0301]: `greet` is declared otherwise than this program provides it \
+        "a.deploy:1:8: error[E0301]: `greet` is declared differently from the action that this program provides \
          (write `action greet(name: string, times: int? = none, loud: bool? = none) -> \
          { text: string, length: int, note: string? }`)"
     );

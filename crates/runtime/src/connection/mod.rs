@@ -102,7 +102,7 @@ impl Connection {
     /// # Errors
     ///
     /// If it is no such map.
-    pub fn from_value(value: &Value) -> Result<Self, ConnectionError> {
+    pub(crate) fn from_value(value: &Value) -> Result<Self, ConnectionError> {
         let map = value.as_map().ok_or(ConnectionError::NotConnection)?;
         let optional = |name: &'static str| match map.get(name) {
             None | Some(Value::None) => Ok(None),
