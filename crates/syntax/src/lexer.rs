@@ -2,7 +2,7 @@
 //! sign) begins at a position, even in a text with errors. Keywords are not distinguished from
 //! names here: a word is a word wherever it stands.
 //!
-//! [`token_at`] and [`string_piece`] have no state. [`tokens`] also tracks which `}` ends an
+//! `token_at` and `string_piece` have no state. [`tokens`] also tracks which `}` ends an
 //! interpolation; callers that look for unbalanced brackets (`scan`, `recover`) do that themselves.
 
 /// What a token is.
