@@ -11,13 +11,14 @@ use lockstep_plan::RunFacts;
 use lockstep_runtime::driver::{
     AnswerSender, ControlRequest, DriveError, DriverExit, RecordedRun, RunHost,
 };
+use lockstep_verify::conformance::Violation;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::engine::Engine;
 use crate::journal::{self, JournalLinesError};
 use crate::program::{Diagnostics, Plan};
 use crate::question::{ApprovalQuestion, FailureQuestion, Question};
-use crate::session::{Session, SessionOptions};
+use crate::session::{Session, SessionHost, SessionOptions};
 #[cfg(feature = "store")]
 use crate::state::{self, StoreError};
 
@@ -424,4 +425,9 @@ impl RunHost for Channel {
             }),
         });
     }
+}
+
+impl SessionHost for Channel {
+    // The log has it; an embedding program can do nothing about it.
+    fn on_plan_violation(&mut self, _: &Violation) {}
 }

@@ -18,7 +18,7 @@ use lockstep_runtime::driver::{
 };
 use lockstep_runtime::inbox::Responder;
 use lockstep_runtime::secrets::{SecretReadError, SecretVault};
-use lockstep_verify::conformance::Violation;
+use lockstep_verify::conformance::{ConformanceCheck, Violation};
 use tokio::sync::mpsc;
 
 use crate::actions::argument;
@@ -156,7 +156,7 @@ impl Session {
     /// I/O.
     pub async fn drive(
         self,
-        host: &mut dyn RunHost,
+        host: &mut dyn SessionHost,
         control: mpsc::UnboundedReceiver<ControlRequest>,
     ) -> DriverExit {
         let settings = RunSettings {
@@ -170,6 +170,7 @@ impl Session {
             engine: &self.engine,
             plan: &self.plan,
             vault: &self.vault,
+            check: ConformanceCheck::new(self.plan.clone()),
         };
         driver::drive(
             self.plan.clone(),
@@ -217,12 +218,32 @@ fn folders(plan: &Plan, here: &Path) -> Box<dyn Fn(FileId) -> PathBuf + Send> {
     })
 }
 
-/// A host with the actions of the engine.
+/// A host that is told where a run deviates from its plan.
+pub trait SessionHost: RunHost {
+    /// The run has deviated from its plan, for the first time: a bug of this program. The run goes
+    /// on.
+    fn on_plan_violation(&mut self, violation: &Violation);
+}
+
+/// A host with the actions of the engine, and with the check that the run keeps to its plan.
 struct WithActions<'a> {
-    inner: &'a mut dyn RunHost,
+    inner: &'a mut dyn SessionHost,
     engine: &'a Engine,
     plan: &'a Plan,
     vault: &'a Arc<SecretVault>,
+    check: ConformanceCheck,
+}
+
+impl WithActions<'_> {
+    fn check(&mut self, event: &RunEvent) {
+        if let Some(violation) = self.check.first_violation(&event.what) {
+            tracing::error!(
+                target: "lockstep::driver", event = violation.event,
+                "the run does not keep to its plan"
+            );
+            self.inner.on_plan_violation(&violation);
+        }
+    }
 }
 
 impl RunHost for WithActions<'_> {
@@ -258,10 +279,12 @@ impl RunHost for WithActions<'_> {
     }
 
     fn observe(&mut self, event: &RunEvent) {
+        self.check(event);
         self.inner.observe(event);
     }
 
     fn on_replayed_event(&mut self, event: &RunEvent) {
+        self.check(event);
         self.inner.on_replayed_event(event);
     }
 
@@ -287,10 +310,6 @@ impl RunHost for WithActions<'_> {
 
     fn on_external_request(&mut self, person: &Responder, answer: Option<&Answer>) {
         self.inner.on_external_request(person, answer);
-    }
-
-    fn on_plan_violation(&mut self, violation: &Violation) {
-        self.inner.on_plan_violation(violation);
     }
 
     fn withdraw(&mut self, question: EffectId) {

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use super::ask::{PendingQuestion, QuestionPrompt};
 use crate::approve::said;
+use lockstep_api::session::SessionHost;
 use lockstep_base::diagnostic::render::clean;
 use lockstep_base::source::Name;
 use lockstep_engine::run_event::{LockQueuePosition, RunEvent, RunEventKind, WaitReason};
@@ -211,10 +212,6 @@ impl RunHost for TerminalHost {
         }
     }
 
-    fn on_plan_violation(&mut self, violation: &Violation) {
-        self.plan_violation.get_or_insert_with(|| violation.clone());
-    }
-
     fn on_external_request(&mut self, person: &Responder, answer: Option<&Answer>) {
         if self.quiet {
             return;
@@ -233,6 +230,12 @@ impl RunHost for TerminalHost {
 
     fn withdraw(&mut self, question: EffectId) {
         self.asker.withdraw(question);
+    }
+}
+
+impl SessionHost for TerminalHost {
+    fn on_plan_violation(&mut self, violation: &Violation) {
+        self.plan_violation.get_or_insert_with(|| violation.clone());
     }
 }
 

@@ -23,7 +23,6 @@ use lockstep_engine::{
 };
 use lockstep_lang::ir::FailureClass;
 use lockstep_plan::Plan;
-use lockstep_verify::conformance::ConformanceCheck;
 
 /// With so many commands running, a record may wait a moment for others (group commit): the machine
 /// has enough to do.
@@ -67,7 +66,6 @@ impl<'h> Driver<'h> {
         host: &'h mut dyn RunHost,
         sender: mpsc::UnboundedSender<DriverMessage>,
     ) -> Result<Self, DriveError> {
-        let audit = ConformanceCheck::new(plan.clone());
         let machine = Machine::new(plan, settings.run.clone(), settings.seed);
         let machine = machine.with_completed_work(keeping.log_folder);
         let begun = platform.clock.elapsed();
@@ -102,7 +100,6 @@ impl<'h> Driver<'h> {
             broken: None,
             seq: 0,
             last_recorded_at: jiff::Timestamp::MIN,
-            audit,
         };
         if keeping.past.records.is_empty() {
             driver.inbox.push_back(Event::Start);
@@ -285,9 +282,6 @@ impl<'h> Driver<'h> {
         // If the journal does not match, none of its events are emitted.
         for (at, what) in heard {
             self.seq += 1;
-            if let Some(stray) = self.audit.first_violation(&what) {
-                self.host.on_plan_violation(&stray);
-            }
             self.host.on_replayed_event(&RunEvent {
                 seq: self.seq,
                 at,

@@ -37,7 +37,6 @@ use lockstep_engine::{
 };
 use lockstep_lang::ir::FailureClass;
 use lockstep_plan::{Plan, RunFacts};
-use lockstep_verify::conformance::{ConformanceCheck, Violation};
 
 /// The settings of a run besides its plan.
 pub struct RunSettings {
@@ -154,12 +153,6 @@ pub trait RunHost {
     /// where it asked to cancel.
     fn on_external_request(&mut self, person: &Responder, answer: Option<&Answer>) {
         let _ = (person, answer);
-    }
-
-    /// The run has deviated from its plan, for the first time: a bug of this program. The run goes
-    /// on.
-    fn on_plan_violation(&mut self, violation: &Violation) {
-        let _ = violation;
     }
 
     /// A question has become obsolete.
@@ -384,8 +377,6 @@ struct Driver<'h> {
     seq: u64,
     /// The time of the last emitted event.
     last_recorded_at: jiff::Timestamp,
-    /// Conformance check: compares the run with its plan.
-    audit: ConformanceCheck,
 }
 
 /// A command or request in flight.
@@ -526,13 +517,6 @@ impl Driver<'_> {
         // run backwards because of that, nor when the system's clock is set.
         let at = at.max(self.last_recorded_at);
         self.last_recorded_at = at;
-        if let Some(stray) = self.audit.first_violation(&what) {
-            tracing::error!(
-                target: TARGET, event = stray.event,
-                "the run does not keep to its plan"
-            );
-            self.host.on_plan_violation(&stray);
-        }
         self.host.observe(&RunEvent {
             seq: self.seq,
             at,
