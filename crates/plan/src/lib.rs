@@ -8,6 +8,7 @@ mod bind;
 mod facts;
 pub mod grid;
 mod locals;
+mod node_kind;
 mod tree;
 mod walk;
 
@@ -19,7 +20,8 @@ pub use facts::{EvalScope, Facts, FieldValues, RunFacts, display, resolve_beside
 pub use locals::Locals;
 use lockstep_base::diagnostic::Diagnostic;
 use lockstep_lang::ir::{Pipeline, Program};
-pub use tree::{NodeKind, PlanNode, PlanSequence, PlanTree, TreeId};
+pub use node_kind::{HeldLocks, NodeKind};
+pub use tree::{PlanNode, PlanSequence, PlanTree, TreeId};
 pub use walk::{
     BarrierName, BodySummary, MatrixAxes, MatrixCell, PlanWalk, ResolvedDeployment, body,
     stage_value,

@@ -7,8 +7,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::Name;
 use lockstep_base::value::Value;
@@ -17,34 +15,11 @@ use lockstep_lang::ir::{
     Block, HandlerVerdict, Program, RollbackScope, Stmt, StmtKind, WorkflowId,
 };
 
+use super::node_kind::NodeKind;
+
 /// A node of the skeleton.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct TreeId(pub u32);
-
-/// What a node is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[expect(missing_docs, reason = "the words of the language")]
-pub enum NodeKind {
-    Pipeline,
-    Stage,
-    Serial,
-    Parallel,
-    /// A cell of a loop or matrix.
-    Cell,
-    Deploy,
-    Step,
-    Run,
-    Workflow,
-    Action,
-    Barrier,
-    Lock,
-    Approve,
-    Wait,
-    Verify,
-    Log,
-    Undo,
-}
 
 /// Statements one after the other (or, in a `parallel`, concurrently).
 pub type PlanSequence = Arc<[TreeId]>;

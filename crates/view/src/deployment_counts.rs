@@ -68,27 +68,10 @@ impl DeploymentCounts {
             | RunEventKind::NodeOutput { .. }
             | RunEventKind::RunFinished { .. } => return,
         };
-        match kind {
-            NodeKind::Stage if !self.stages.contains_key(node) => {
-                self.stages.insert(node.clone(), StatusCounts::default());
-            }
-            NodeKind::Deploy => self.set(node, status),
-            NodeKind::Pipeline
-            | NodeKind::Stage
-            | NodeKind::Serial
-            | NodeKind::Parallel
-            | NodeKind::Cell
-            | NodeKind::Step
-            | NodeKind::Run
-            | NodeKind::Workflow
-            | NodeKind::Action
-            | NodeKind::Barrier
-            | NodeKind::Lock
-            | NodeKind::Approve
-            | NodeKind::Wait
-            | NodeKind::Verify
-            | NodeKind::Log
-            | NodeKind::Undo => {}
+        if kind == NodeKind::Deploy {
+            self.set(node, status);
+        } else if kind == NodeKind::Stage && !self.stages.contains_key(node) {
+            self.stages.insert(node.clone(), StatusCounts::default());
         }
     }
 

@@ -132,24 +132,12 @@ impl EventFormatter {
                     took,
                     what,
                 };
-                match kind {
-                    NodeKind::Deploy => self.deployed(&end, deployment.as_ref()),
-                    NodeKind::Stage => self.stage_ended(&end, tally),
-                    NodeKind::Pipeline
-                    | NodeKind::Serial
-                    | NodeKind::Parallel
-                    | NodeKind::Cell
-                    | NodeKind::Step
-                    | NodeKind::Run
-                    | NodeKind::Workflow
-                    | NodeKind::Action
-                    | NodeKind::Barrier
-                    | NodeKind::Lock
-                    | NodeKind::Approve
-                    | NodeKind::Wait
-                    | NodeKind::Verify
-                    | NodeKind::Log
-                    | NodeKind::Undo => self.ended(&end, *kind),
+                if *kind == NodeKind::Deploy {
+                    self.deployed(&end, deployment.as_ref());
+                } else if *kind == NodeKind::Stage {
+                    self.stage_ended(&end, tally);
+                } else {
+                    self.ended(&end, *kind);
                 }
             }
             RunEventKind::RunFinished { .. } => {}
@@ -159,7 +147,7 @@ impl EventFormatter {
 
     fn started(&mut self, node: &Name, kind: NodeKind, what: Option<&str>) {
         self.reported_failures.remove(node);
-        if is_timed(kind) {
+        if kind.is_timed() {
             let open = self.open.entry(node.clone()).or_default();
             open.waiting = None;
             open.since = self.now;
@@ -391,24 +379,9 @@ impl EventFormatter {
             | NodeKind::Undo => "",
         };
         if !good.is_empty() {
-            let weight = match kind {
-                NodeKind::Approve => LineWeight::Lasting,
-                NodeKind::Pipeline
-                | NodeKind::Stage
-                | NodeKind::Serial
-                | NodeKind::Parallel
-                | NodeKind::Cell
-                | NodeKind::Deploy
-                | NodeKind::Step
-                | NodeKind::Run
-                | NodeKind::Workflow
-                | NodeKind::Action
-                | NodeKind::Barrier
-                | NodeKind::Lock
-                | NodeKind::Wait
-                | NodeKind::Verify
-                | NodeKind::Log
-                | NodeKind::Undo => LineWeight::Detail,
+            let weight = match kind == NodeKind::Approve {
+                true => LineWeight::Lasting,
+                false => LineWeight::Detail,
             };
             let words = StyledLine::of(Tone::Dim, good);
             self.end_line(weight, phrases::status_symbol(end.status), end, words);
@@ -530,29 +503,6 @@ struct NodeEnd<'a> {
     failure: Option<&'a Failure>,
     took: Option<i64>,
     what: String,
-}
-
-/// Whether the duration is shown: not for blocks, and not for what ends at once.
-fn is_timed(kind: NodeKind) -> bool {
-    match kind {
-        NodeKind::Stage
-        | NodeKind::Deploy
-        | NodeKind::Step
-        | NodeKind::Run
-        | NodeKind::Workflow
-        | NodeKind::Action
-        | NodeKind::Approve
-        | NodeKind::Wait
-        | NodeKind::Verify
-        | NodeKind::Undo => true,
-        NodeKind::Pipeline
-        | NodeKind::Serial
-        | NodeKind::Parallel
-        | NodeKind::Cell
-        | NodeKind::Log
-        | NodeKind::Lock
-        | NodeKind::Barrier => false,
-    }
 }
 
 fn rolled_back(before: Option<&str>) -> String {

@@ -197,38 +197,20 @@ impl RunHistory {
         line.add(mark.tone(), style.mark(mark));
         let last = path::segments(node).last().unwrap_or(node);
         let segment = path::PathSegment::new(last);
-        let words = match (past.kind, &past.text, segment.deployment()) {
-            (_, _, Some((service, target))) => {
-                format!(
-                    "deploy {service} {} {target}{}",
-                    style.arrow(),
-                    segment.rest
-                )
+        let text = past.text.as_deref().filter(|_| {
+            use NodeKind::{Approve, Log, Run};
+            past.kind == Run || past.kind == Approve || past.kind == Log
+        });
+        let words = match (segment.deployment(), text) {
+            (Some((service, target)), _) => {
+                let arrow = style.arrow();
+                format!("deploy {service} {arrow} {target}{}", segment.rest)
             }
-            (NodeKind::Stage, ..) => format!("stage {last}"),
-            (NodeKind::Run | NodeKind::Approve | NodeKind::Log, Some(said), _) => {
-                format!("{last}: {}", text::first_line(said, style.ellipsis()))
+            (None, _) if past.kind == NodeKind::Stage => format!("stage {last}"),
+            (None, Some(text)) => {
+                format!("{last}: {}", text::first_line(text, style.ellipsis()))
             }
-            (
-                NodeKind::Pipeline
-                | NodeKind::Serial
-                | NodeKind::Parallel
-                | NodeKind::Cell
-                | NodeKind::Deploy
-                | NodeKind::Step
-                | NodeKind::Run
-                | NodeKind::Workflow
-                | NodeKind::Action
-                | NodeKind::Barrier
-                | NodeKind::Lock
-                | NodeKind::Approve
-                | NodeKind::Wait
-                | NodeKind::Verify
-                | NodeKind::Log
-                | NodeKind::Undo,
-                _,
-                None,
-            ) => last.to_owned(),
+            (None, None) => last.to_owned(),
         };
         line.add(Tone::Plain, format!(" {}", text::clean(&words)));
         line.fit(MAX_NAME_COLUMNS, style);

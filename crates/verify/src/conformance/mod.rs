@@ -23,7 +23,7 @@ use std::sync::Arc;
 use hash::{FastMap, FastSet};
 use lockstep_base::source::Name;
 use lockstep_engine::run_event::{NodeKind, RunEvent, RunEventKind, Status, WaitReason};
-use lockstep_plan::Plan;
+use lockstep_plan::{HeldLocks, Plan};
 use observed_nodes::ObservedNodes;
 use open_barriers::OpenBarriers;
 use table::{NodeId, ObservedPhase};
@@ -233,29 +233,13 @@ impl ConformanceCheck {
         let (id, begun) = self.nodes.begin(known, node, kind, ObservedPhase::Running);
         self.broken(node, begun);
         self.around_is_held(id);
-        match kind {
-            NodeKind::Barrier => {
-                let nodes = &self.nodes;
-                let key = id.and_then(|id| Some((id, nodes.meeting(id)?)));
-                let met = self.meetings.opened(key, known.is_some());
-                self.broken(node, met);
-            }
-            NodeKind::Undo => self.undoes(node),
-            NodeKind::Pipeline
-            | NodeKind::Stage
-            | NodeKind::Serial
-            | NodeKind::Parallel
-            | NodeKind::Cell
-            | NodeKind::Deploy
-            | NodeKind::Step
-            | NodeKind::Run
-            | NodeKind::Workflow
-            | NodeKind::Action
-            | NodeKind::Lock
-            | NodeKind::Approve
-            | NodeKind::Wait
-            | NodeKind::Verify
-            | NodeKind::Log => {}
+        if kind == NodeKind::Barrier {
+            let nodes = &self.nodes;
+            let key = id.and_then(|id| Some((id, nodes.meeting(id)?)));
+            let met = self.meetings.opened(key, known.is_some());
+            self.broken(node, met);
+        } else if kind == NodeKind::Undo {
+            self.undoes(node);
         }
     }
 
@@ -295,7 +279,7 @@ impl ConformanceCheck {
             self.meetings.somebody_may_have_left();
             return self.broken(node, skipped);
         }
-        if !is_leaf(kind) {
+        if !kind.is_leaf() {
             self.meetings.somebody_may_have_left();
         }
         if let Some(id) = known {
@@ -316,55 +300,22 @@ impl ConformanceCheck {
     /// What is in a deployment or `lock` begins, so it must hold its locks: only then is that
     /// certain, as one that fails without having had them is reported as started, too.
     fn around_is_held(&mut self, id: Option<NodeId>) {
-        match id.and_then(|id| self.nodes.parent_of_body(id)) {
-            Some((parent, NodeKind::Deploy)) => self.deployment_runs(parent),
-            Some((parent, NodeKind::Lock)) if self.nodes.is_plain_lock(parent) => {
-                self.lock_taken(parent);
-            }
-            None
-            | Some((
-                _,
-                NodeKind::Pipeline
-                | NodeKind::Stage
-                | NodeKind::Serial
-                | NodeKind::Parallel
-                | NodeKind::Cell
-                | NodeKind::Step
-                | NodeKind::Run
-                | NodeKind::Workflow
-                | NodeKind::Action
-                | NodeKind::Barrier
-                | NodeKind::Lock
-                | NodeKind::Approve
-                | NodeKind::Wait
-                | NodeKind::Verify
-                | NodeKind::Log
-                | NodeKind::Undo,
-            )) => {}
+        let Some((parent, kind)) = id.and_then(|id| self.nodes.parent_of_body(id)) else {
+            return;
+        };
+        match kind.held_locks() {
+            HeldLocks::Infrastructure => self.deployment_runs(parent),
+            HeldLocks::Named if self.nodes.is_plain_lock(parent) => self.lock_taken(parent),
+            HeldLocks::Named | HeldLocks::None => {}
         }
     }
 
     /// A deployment or `lock` no longer needs the locks that it holds.
     fn gives_back(&mut self, id: NodeId, kind: NodeKind) {
-        match kind {
-            NodeKind::Deploy => self.deployment_rests(id),
-            NodeKind::Lock if self.nodes.is_plain_lock(id) => self.lock_given_back(id),
-            NodeKind::Pipeline
-            | NodeKind::Stage
-            | NodeKind::Serial
-            | NodeKind::Parallel
-            | NodeKind::Cell
-            | NodeKind::Step
-            | NodeKind::Run
-            | NodeKind::Workflow
-            | NodeKind::Action
-            | NodeKind::Barrier
-            | NodeKind::Lock
-            | NodeKind::Approve
-            | NodeKind::Wait
-            | NodeKind::Verify
-            | NodeKind::Log
-            | NodeKind::Undo => {}
+        match kind.held_locks() {
+            HeldLocks::Infrastructure => self.deployment_rests(id),
+            HeldLocks::Named if self.nodes.is_plain_lock(id) => self.lock_given_back(id),
+            HeldLocks::Named | HeldLocks::None => {}
         }
     }
 
@@ -491,28 +442,5 @@ fn of(happened: &RunEventKind) -> Option<&Name> {
         RunEventKind::RunStarted { .. }
         | RunEventKind::NodeOutput { .. }
         | RunEventKind::RunFinished { .. } => None,
-    }
-}
-
-/// Whether nothing can be in a node, so that its end prevents no strand from reaching a barrier.
-fn is_leaf(kind: NodeKind) -> bool {
-    match kind {
-        NodeKind::Action
-        | NodeKind::Approve
-        | NodeKind::Barrier
-        | NodeKind::Log
-        | NodeKind::Run
-        | NodeKind::Wait => true,
-        NodeKind::Pipeline
-        | NodeKind::Stage
-        | NodeKind::Serial
-        | NodeKind::Parallel
-        | NodeKind::Cell
-        | NodeKind::Deploy
-        | NodeKind::Step
-        | NodeKind::Workflow
-        | NodeKind::Lock
-        | NodeKind::Verify
-        | NodeKind::Undo => false,
     }
 }

@@ -420,24 +420,9 @@ impl FrameView<'_> {
 
     /// `497 deployments   wait for barrier BE: 497 of 500 arrived`
     fn group(&self, first: &WorkUnit, count: usize, depth: usize) -> FrameLine {
-        let word = match first.kind {
-            NodeKind::Deploy => "deployment",
-            NodeKind::Pipeline
-            | NodeKind::Stage
-            | NodeKind::Serial
-            | NodeKind::Parallel
-            | NodeKind::Cell
-            | NodeKind::Step
-            | NodeKind::Run
-            | NodeKind::Workflow
-            | NodeKind::Action
-            | NodeKind::Barrier
-            | NodeKind::Lock
-            | NodeKind::Approve
-            | NodeKind::Wait
-            | NodeKind::Verify
-            | NodeKind::Log
-            | NodeKind::Undo => "strand",
+        let word = match first.kind == NodeKind::Deploy {
+            true => "deployment",
+            false => "strand",
         };
         let part = first.doing();
         let waiting = part.and_then(|part| Some((part.waiting.as_ref()?, part.since)));
