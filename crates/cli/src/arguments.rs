@@ -233,11 +233,9 @@ pub(super) enum FailureChoiceArgument {
     Abort,
 }
 
+/// How a run is carried out and shown, whether it is new, resumed or retried.
 #[derive(Debug, Args)]
-pub(super) struct Run {
-    #[command(flatten)]
-    pub(super) target: PipelineTarget,
-
+pub(super) struct ExecutionOptions {
     /// How to show the run; `auto` is `live` on a terminal and `plain` elsewhere.
     #[arg(long, value_name = "FORMAT", default_value = "auto")]
     pub(super) format: RunFormat,
@@ -256,62 +254,48 @@ pub(super) struct Run {
 
     #[command(flatten)]
     pub(super) state: StateArgument,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    #[command(flatten)]
+    pub(super) target: PipelineTarget,
+
+    #[command(flatten)]
+    pub(super) options: ExecutionOptions,
 
     /// Keep nothing on disk, to measure what that costs.
     #[arg(long, hide = true)]
     pub(super) no_journal: bool,
 }
 
+/// What `--max` is where a run is carried on.
+const MAX_OF_A_STORED_RUN: &str =
+    "Run at most this many commands at once; as many as before by default";
+
 #[derive(Debug, Args)]
+#[command(mut_arg("max", |max| max.help(MAX_OF_A_STORED_RUN)))]
 pub(super) struct Resume {
     /// The run: its id or a prefix of it. Without it, the last interrupted one.
     #[arg(value_name = "RUN")]
     pub(super) run: Option<String>,
 
-    /// How to show the run; `auto` is `live` on a terminal and `plain` elsewhere.
-    #[arg(long, value_name = "FORMAT", default_value = "auto")]
-    pub(super) format: RunFormat,
-
-    /// Approve every approval.
-    #[arg(long)]
-    pub(super) yes: bool,
-
-    /// Ask no questions: approvals are refused, and an `ask` takes its `else`.
-    #[arg(long)]
-    pub(super) no_input: bool,
-
-    /// Run at most this many commands at once; as many as before by default.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(super) max: Option<u32>,
-
     #[command(flatten)]
-    pub(super) state: StateArgument,
+    pub(super) options: ExecutionOptions,
 }
 
+/// What `--yes` is where a run is retried.
+const YES_TO_A_RETRY: &str = "Start without confirmation, and approve every approval";
+
 #[derive(Debug, Args)]
+#[command(mut_arg("max", |max| max.help(MAX_OF_A_STORED_RUN)), mut_arg("yes", |yes| yes.help(YES_TO_A_RETRY)))]
 pub(super) struct Retry {
     /// The run: its id or a prefix of it. Without it, the last one.
     #[arg(value_name = "RUN")]
     pub(super) run: Option<String>,
 
-    /// How to show the run; `auto` is `live` on a terminal and `plain` elsewhere.
-    #[arg(long, value_name = "FORMAT", default_value = "auto")]
-    pub(super) format: RunFormat,
-
-    /// Start without confirmation, and approve every approval.
-    #[arg(long)]
-    pub(super) yes: bool,
-
-    /// Ask no questions: approvals are refused, and an `ask` takes its `else`.
-    #[arg(long)]
-    pub(super) no_input: bool,
-
-    /// Run at most this many commands at once; as many as before by default.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(super) max: Option<u32>,
-
     #[command(flatten)]
-    pub(super) state: StateArgument,
+    pub(super) options: ExecutionOptions,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

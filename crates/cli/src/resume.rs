@@ -14,14 +14,15 @@ use lockstep_store::{StoreError, StoreErrorKind};
 pub(super) fn run(arguments: &Resume, output: &mut Output) -> Exit {
     let named = arguments.run.as_deref();
     let kind = "interrupted run";
-    let (store, run) =
-        match arguments
-            .state
-            .open_run(named, |_, run| state::is_unfinished(run), kind, output)
-        {
-            Ok(found) => found,
-            Err(exit) => return exit,
-        };
+    let (store, run) = match arguments.options.state.open_run(
+        named,
+        |_, run| state::is_unfinished(run),
+        kind,
+        output,
+    ) {
+        Ok(found) => found,
+        Err(exit) => return exit,
+    };
     let run = match claim(&store, &run) {
         Ok(run) => run,
         Err(error) => return not_continued(&error, output),
@@ -38,11 +39,11 @@ pub(super) fn run(arguments: &Resume, output: &mut Output) -> Exit {
         plan,
         facts: run.facts(),
         seed: run.seed,
-        max: arguments.max.or(run.most),
+        max: arguments.options.max.or(run.most),
         home: PathBuf::from(&run.folder),
-        format: arguments.format,
-        yes: arguments.yes,
-        no_input: arguments.no_input,
+        format: arguments.options.format,
+        yes: arguments.options.yes,
+        no_input: arguments.options.no_input,
     };
     execute::run(&job, || Ok(RunRecord::by(store, run, past)), output)
 }

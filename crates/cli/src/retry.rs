@@ -26,7 +26,11 @@ const MAX_LISTED: usize = 40;
 
 pub(super) fn run(arguments: &Retry, output: &mut Output) -> Exit {
     let named = arguments.run.as_deref();
-    let (store, run) = match arguments.state.open_run(named, |_, _| true, "run", output) {
+    let (store, run) = match arguments
+        .options
+        .state
+        .open_run(named, |_, _| true, "run", output)
+    {
         Ok(found) => found,
         Err(exit) => return exit,
     };
@@ -34,11 +38,11 @@ pub(super) fn run(arguments: &Retry, output: &mut Output) -> Exit {
         Ok(found) => found,
         Err(error) => return resume::not_continued(&error, output),
     };
-    if arguments.format != RunFormat::Json {
+    if arguments.options.format != RunFormat::Json {
         show(&run, &done, &again, output);
     }
-    if !arguments.yes {
-        if !prompt::is_possible() || arguments.format == RunFormat::Json {
+    if !arguments.options.yes {
+        if !prompt::is_possible() || arguments.options.format == RunFormat::Json {
             let message = "there is no terminal on which to confirm this retry";
             let mistake = Diagnostic::without_place(codes::NOT_CONTINUED, message);
             return output.refuse(&mistake.help("run it with `--yes`, or on a terminal"));
@@ -49,16 +53,16 @@ pub(super) fn run(arguments: &Retry, output: &mut Output) -> Exit {
     }
     let facts = facts(Some(&store));
     let seed = execute::chance();
-    let most = arguments.max.or(run.most);
+    let most = arguments.options.max.or(run.most);
     let job = RunJob {
         plan: plan.clone(),
         facts: facts.clone(),
         seed,
         max: most,
         home: run.folder.clone().into(),
-        format: arguments.format,
-        yes: arguments.yes,
-        no_input: arguments.no_input,
+        format: arguments.options.format,
+        yes: arguments.options.yes,
+        no_input: arguments.options.no_input,
     };
     let begin = || {
         let parent = Some((run.number, done));

@@ -25,7 +25,7 @@ pub(super) fn run(arguments: &Run, output: &mut Output) -> Exit {
     };
     let store = match arguments.no_journal {
         true => None,
-        false => match Store::open(&arguments.state.default_for(&file(&plan))) {
+        false => match Store::open(&arguments.options.state.default_for(&file(&plan))) {
             Ok(store) => Some(store),
             Err(error) => return state::refuse(&error, output),
         },
@@ -36,16 +36,16 @@ pub(super) fn run(arguments: &Run, output: &mut Output) -> Exit {
         plan: plan.clone(),
         facts: facts.clone(),
         seed,
-        max: arguments.max,
+        max: arguments.options.max,
         home: std::env::current_dir().unwrap_or_default(),
-        format: arguments.format,
-        yes: arguments.yes,
-        no_input: arguments.no_input,
+        format: arguments.options.format,
+        yes: arguments.options.yes,
+        no_input: arguments.options.no_input,
     };
     let begin = || match store {
         None => Ok(RunRecord::nothing()),
         Some(store) => {
-            let run = begin(&store, &plan, facts, seed, arguments.max, None)?;
+            let run = begin(&store, &plan, facts, seed, arguments.options.max, None)?;
             Ok(RunRecord::by(store, run, RecordedRun::default()))
         }
     };
