@@ -22,6 +22,7 @@
 
 mod blocked;
 mod contention;
+mod held_sections;
 mod locks;
 mod state;
 mod steps;

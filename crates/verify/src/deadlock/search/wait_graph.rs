@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 
-use super::contention::enters;
+use super::held_sections::{LockOwner, held_sections, with_children};
 use crate::deadlock::model::DeadlockModel;
 use crate::deadlock::model::ModelOp;
 use crate::deadlock::model::StrandId;
@@ -27,13 +27,6 @@ pub fn is_ordered(flow: &DeadlockModel, shortage: &[bool]) -> bool {
 
 /// More steps than this are not taken to follow what the holders of locks wait for.
 const MAX_WALK_STEPS: usize = 20_000_000;
-
-/// Who holds or requests a lock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum LockOwner {
-    Request(usize),
-    Hold(usize),
-}
 
 /// Something that is waited for: its number and, for a lock, who requests it.
 type WaitPoint = (usize, Option<LockOwner>);
@@ -284,80 +277,31 @@ impl<'a> WaitGraph<'a> {
     /// What has to happen before a lock is given back.
     fn locks(&mut self) {
         let flow = self.flow;
-        for (number, strand) in flow.strands.iter().enumerate() {
-            for (at, op) in strand.ops.iter().enumerate() {
-                let ModelOp::Acquire(request) = op else {
-                    continue;
-                };
-                let Some(class) = self.class[flow.requests[*request].lock] else {
-                    continue;
-                };
-                let end = strand
-                    .ops
-                    .iter()
-                    .rposition(|op| *op == ModelOp::Release(*request));
-                let end = end.unwrap_or(strand.ops.len());
-                let inside = strand.ops.get(at + 1..end).unwrap_or_default();
-                let waits = inside.iter().filter_map(|op| self.resource(op)).collect();
-                self.held.push(HeldLock {
-                    owner: LockOwner::Request(*request),
-                    class,
-                    before: self.places[number] + at,
-                    waits,
-                });
-            }
-            for (at, op) in strand.ops.iter().enumerate() {
-                if let ModelOp::Drop(hold) = op {
-                    self.hold(*hold, number, strand.ops.get(..at).unwrap_or_default());
+        for section in held_sections(flow) {
+            let (class, waits) = match section.owner {
+                LockOwner::Request(request) => {
+                    let inside = section.inside().iter();
+                    let waits = inside.filter_map(|op| self.resource(op)).collect();
+                    (self.class[flow.requests[request].lock], waits)
                 }
-            }
-        }
-    }
-
-    fn hold(&mut self, hold: usize, strand: StrandId, ops: &[ModelOp]) {
-        let flow = self.flow;
-        let classes = flow.holds[hold]
-            .locks
-            .iter()
-            .map(|(lock, _)| self.class[*lock]);
-        let Some(class) = classes.into_iter().flatten().next() else {
-            return;
-        };
-        let first = ops.iter().position(|op| enters(flow, op, hold));
-        let mut waits = Vec::new();
-        let inside = ops.get(first.unwrap_or(ops.len())..).unwrap_or_default();
-        self.waits_inside(inside, hold, &mut waits);
-        self.held.push(HeldLock {
-            owner: LockOwner::Hold(hold),
-            class,
-            before: self.places[strand] + first.unwrap_or(0),
-            waits,
-        });
-    }
-
-    /// What is waited for while a stage holds its locks; not for those.
-    fn waits_inside(&self, ops: &[ModelOp], hold: usize, waits: &mut Vec<WaitPoint>) {
-        for op in ops {
-            match op {
-                ModelOp::Enter(own, _) if *own == hold => {}
-                ModelOp::Fork(fork) => {
-                    for child in &self.flow.forks[*fork].children {
-                        self.waits_inside(&self.flow.strands[*child].ops, hold, waits);
-                    }
+                LockOwner::Hold(hold) => {
+                    // What is waited for while a stage holds its locks; not for those.
+                    let enters_own =
+                        |op: &ModelOp| matches!(op, ModelOp::Enter(own, _) if *own == hold);
+                    let inside = with_children(flow, section.inside());
+                    let others = inside.filter(|op| !enters_own(op));
+                    let waits = others.filter_map(|op| self.resource(op)).collect();
+                    let mut locks = flow.holds[hold].locks.iter();
+                    (locks.find_map(|(lock, _)| self.class[*lock]), waits)
                 }
-                op @ (ModelOp::Pause(_)
-                | ModelOp::Arrive(..)
-                | ModelOp::Acquire(_)
-                | ModelOp::Release(_)
-                | ModelOp::Enter(..)
-                | ModelOp::Exit(..)
-                | ModelOp::Drop(_)
-                | ModelOp::Choose(..)
-                | ModelOp::Jump(_)
-                | ModelOp::Leave(_)
-                | ModelOp::Break
-                | ModelOp::Fail) => waits.extend(self.resource(op)),
-            }
+            };
+            let Some(class) = class else { continue };
+            self.held.push(HeldLock {
+                owner: section.owner,
+                class,
+                before: self.place(section.strand, section.from),
+                waits,
+            });
         }
     }
 
