@@ -127,7 +127,7 @@ impl ModifierTarget {
 /// A row of the table: the modifier, and the statements that may have it.
 struct ModifierRow {
     word: &'static str,
-    on: &'static [ModifierTarget],
+    on: &'static [&'static [ModifierTarget]],
     /// The statements for people.
     places: &'static str,
 }
@@ -137,86 +137,59 @@ use ModifierTarget::{
     Serial, SerialLoop, Stage, Step, Verify, Workflow,
 };
 
+/// What has a body and does nothing by itself.
+const BLOCKS: &[ModifierTarget] = &[
+    Pipeline,
+    Stage,
+    Serial,
+    Parallel,
+    SerialLoop,
+    ParallelLoop,
+    Matrix,
+];
+/// What does something.
+const WORK: &[ModifierTarget] = &[Deploy, Step, Run, Workflow, Action, Lock, Verify, On];
+/// What runs several strands side by side.
+const CONCURRENT: &[ModifierTarget] = &[Parallel, ParallelLoop, Matrix];
+
 const TIMEOUT: ModifierRow = ModifierRow {
     word: "timeout",
-    on: &[
-        Pipeline,
-        Stage,
-        Serial,
-        Parallel,
-        SerialLoop,
-        ParallelLoop,
-        Matrix,
-        Deploy,
-        Step,
-        Run,
-        Workflow,
-        Action,
-        Barrier,
-        Lock,
-        Approve,
-        Verify,
-        On,
-    ],
+    on: &[BLOCKS, WORK, &[Barrier, Approve]],
     places: "blocks, deployments, steps, commands, calls, barriers and approvals",
 };
 const RETRY: ModifierRow = ModifierRow {
     word: "retry",
-    on: &[
-        Pipeline,
-        Stage,
-        Serial,
-        Parallel,
-        SerialLoop,
-        ParallelLoop,
-        Matrix,
-        Deploy,
-        Step,
-        Run,
-        Workflow,
-        Action,
-        Lock,
-        Verify,
-        On,
-    ],
+    on: &[BLOCKS, WORK],
     places: "blocks, deployments, steps, commands and calls",
 };
 const MAX: ModifierRow = ModifierRow {
     word: "max",
-    on: &[Parallel, ParallelLoop, Matrix],
+    on: &[CONCURRENT],
     places: "`parallel` blocks and loops, and matrices",
 };
 const BATCHES: ModifierRow = ModifierRow {
     word: "batches",
-    on: &[ParallelLoop, Matrix],
+    on: &[&[ParallelLoop, Matrix]],
     places: "`parallel` loops and matrices",
 };
 const TOLERATE: ModifierRow = ModifierRow {
     word: "tolerate",
-    on: &[SerialLoop, ParallelLoop, Matrix],
+    on: &[&[SerialLoop, ParallelLoop, Matrix]],
     places: "loops and matrices",
 };
 const FAIL_FAST: ModifierRow = ModifierRow {
     word: "fail fast",
-    on: &[Parallel, ParallelLoop, Matrix],
+    on: &[CONCURRENT],
     places: "`parallel` blocks and loops, and matrices",
 };
 const ATOMIC: ModifierRow = ModifierRow {
     word: "atomic",
-    on: &[
-        Pipeline,
-        Stage,
-        Serial,
-        Parallel,
-        SerialLoop,
-        ParallelLoop,
-        Matrix,
-    ],
+    on: &[BLOCKS],
     places: "pipelines, stages, `serial` and `parallel` blocks and loops, and matrices",
 };
 const ONCE: ModifierRow = ModifierRow {
     word: "once",
-    on: &[Step, Run, Action],
+    on: &[&[Step, Run, Action]],
     places: "steps, commands and action calls",
 };
 
@@ -250,7 +223,7 @@ impl ProgramLowering<'_> {
             if let Some((_, first)) = seen.iter().find(|(word, _)| *word == row.word) {
                 self.check
                     .report(errors::modifier_twice(row.word, modifier.span, *first));
-            } else if !row.on.contains(&fits) {
+            } else if !row.on.iter().any(|group| group.contains(&fits)) {
                 let error = errors::modifier(row.word, modifier.span, fits, row.places);
                 self.check.report(error);
             }
@@ -263,32 +236,24 @@ impl ProgramLowering<'_> {
     fn modifier(&mut self, body: &mut BodyContext, kind: &ModifierKind, found: &mut Modifiers) {
         match kind {
             ModifierKind::Timeout(time) => {
-                let time = self.value(body, time, &Type::Duration, "`timeout`");
-                self.bound(&time, ValueRange::Positive, "`timeout`");
-                found.timeout = Some(time);
+                let (of, range) = (&Type::Duration, ValueRange::Positive);
+                found.timeout = Some(self.bounded(body, time, of, range, "`timeout`"));
             }
             ModifierKind::Retry { times, every, upto } => {
-                let times = self.value(body, times, &Type::Int, "`retry`");
-                self.bound(&times, ValueRange::NotNegative, "`retry`");
-                let pause = |lower: &mut Self, pause: &Option<Expr>| {
-                    if let Some(pause) = pause {
-                        lower.bound(pause, ValueRange::NotNegative, "the pause between retries");
-                    }
+                let range = ValueRange::NotNegative;
+                let times = self.bounded(body, times, &Type::Int, range, "`retry`");
+                let mut pause = |pause: &ast::Expr, name| {
+                    let pause = self.value(body, pause, &Type::Duration, name);
+                    self.bound(&pause, range, "the pause between retries");
+                    pause
                 };
-                let every = every
-                    .as_ref()
-                    .map(|every| self.value(body, every, &Type::Duration, "`every`"));
-                let upto = upto
-                    .as_ref()
-                    .map(|upto| self.value(body, upto, &Type::Duration, "the longest pause"));
-                pause(self, &every);
-                pause(self, &upto);
+                let every = every.as_ref().map(|every| pause(every, "`every`"));
+                let upto = upto.as_ref().map(|upto| pause(upto, "the longest pause"));
                 found.retry = Some(Retry { times, every, upto });
             }
             ModifierKind::Max(max) => {
-                let max = self.value(body, max, &Type::Int, "`max`");
-                self.bound(&max, ValueRange::AtLeastOne, "`max`");
-                found.max = Some(max);
+                let (of, range) = (&Type::Int, ValueRange::AtLeastOne);
+                found.max = Some(self.bounded(body, max, of, range, "`max`"));
             }
             ModifierKind::Batches(batches) => found.batches = Some(self.batches(body, batches)),
             ModifierKind::Tolerate(tolerate) => {
@@ -301,6 +266,20 @@ impl ProgramLowering<'_> {
             ModifierKind::Once => found.once = true,
             ModifierKind::Error => {}
         }
+    }
+
+    /// A value of a type and within a range.
+    fn bounded(
+        &mut self,
+        body: &mut BodyContext,
+        value: &ast::Expr,
+        of: &Type,
+        range: ValueRange,
+        name: &'static str,
+    ) -> Expr {
+        let value = self.value(body, value, of, name);
+        self.bound(&value, range, name);
+        value
     }
 
     /// A list of sizes; written out, counts and shares may be mixed in it.
