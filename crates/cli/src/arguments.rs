@@ -288,7 +288,8 @@ pub(super) struct Resume {
 const YES_TO_A_RETRY: &str = "Start without confirmation, and approve every approval";
 
 #[derive(Debug, Args)]
-#[command(mut_arg("max", |max| max.help(MAX_OF_A_STORED_RUN)), mut_arg("yes", |yes| yes.help(YES_TO_A_RETRY)))]
+#[command(mut_arg("max", |max| max.help(MAX_OF_A_STORED_RUN)))]
+#[command(mut_arg("yes", |yes| yes.help(YES_TO_A_RETRY)))]
 pub(super) struct Retry {
     /// The run: its id or a prefix of it. Without it, the last one.
     #[arg(value_name = "RUN")]

@@ -1,5 +1,5 @@
-//! Lock contention: which locks more strands may request than can have them, and which of those can be
-//! part of a deadlock.
+//! Lock contention: which locks more strands may request than can have them, and which of those can
+//! be part of a deadlock.
 
 use super::held_sections::{HeldSection, LockOwner, held_sections, with_children};
 use crate::deadlock::model::DeadlockModel;
@@ -127,7 +127,8 @@ fn mark_waits(
             // next; it is enough that something before its end may wait. Entering its own locks
             // is no wait inside them.
             let stage = flow.holds[hold].tree;
-            let enters_own = |op: &ModelOp| matches!(op, ModelOp::Enter(own, _) if flow.holds[*own].tree == stage);
+            let is_own = |hold: usize| flow.holds[hold].tree == stage;
+            let enters_own = |op: &ModelOp| matches!(op, ModelOp::Enter(hold, _) if is_own(*hold));
             let before_end = section.ops.get(..section.to).unwrap_or_default();
             let mut inside = with_children(flow, before_end);
             if inside.any(|op| !enters_own(op) && may_wait(flow, op, relevant)) {
