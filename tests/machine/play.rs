@@ -107,7 +107,7 @@ impl Play {
     #[track_caller]
     pub fn audit(&self, plan: &Arc<Plan>) {
         let mut audit = ConformanceCheck::new(plan.clone());
-        for (_, happened) in &self.trace.told {
+        for (_, happened) in &self.trace.events {
             audit.observe(happened);
         }
         if let Err(violations) = audit.result() {
@@ -129,7 +129,7 @@ impl Play {
     /// Every event as a line: time, node, what.
     pub fn story(&self) -> String {
         let mut story = String::new();
-        for (at, happened) in &self.trace.told {
+        for (at, happened) in &self.trace.events {
             if let Some((node, what)) = line(happened) {
                 writeln!(story, "{at:>6} {node} {what}").expect("text takes text");
             }
@@ -171,14 +171,19 @@ impl Play {
     #[track_caller]
     pub fn failure(&self, pattern: &str) -> String {
         let pattern = PathPattern::new(pattern);
-        let failures = self.trace.told.iter().rev().filter_map(|(_, it)| match it {
-            RunEventKind::NodeFinished {
-                node,
-                failure: Some(failure),
-                ..
-            } if pattern.matches(node) => Some(failure),
-            _ => None,
-        });
+        let failures = self
+            .trace
+            .events
+            .iter()
+            .rev()
+            .filter_map(|(_, it)| match it {
+                RunEventKind::NodeFinished {
+                    node,
+                    failure: Some(failure),
+                    ..
+                } if pattern.matches(node) => Some(failure),
+                _ => None,
+            });
         let failure = failures.into_iter().next();
         let failure = failure.unwrap_or_else(|| panic!("no failure:\n{}", self.story()));
         format!("{}: {}", failure.class.as_str(), failure.message)
@@ -198,7 +203,7 @@ impl Play {
 
     /// What was logged, in order.
     pub fn logged(&self) -> Vec<&str> {
-        let told = self.trace.told.iter();
+        let told = self.trace.events.iter();
         told.filter_map(|(_, it)| match it {
             RunEventKind::NodeStarted {
                 kind: lockstep_engine::run_event::NodeKind::Log,

@@ -97,7 +97,7 @@ impl Shown {
 }
 
 fn started(trace: &Trace) -> BTreeSet<String> {
-    let started = trace.told.iter().filter_map(|(_, what)| match what {
+    let started = trace.events.iter().filter_map(|(_, what)| match what {
         RunEventKind::NodeStarted { node, .. } => Some(node.to_string()),
         RunEventKind::NodeWaiting { node, .. } => Some(node.to_string()),
         _ => None,
@@ -106,7 +106,7 @@ fn started(trace: &Trace) -> BTreeSet<String> {
 }
 
 fn deployments(trace: &Trace) -> u64 {
-    let deployments = trace.told.iter().filter_map(|(_, what)| match what {
+    let deployments = trace.events.iter().filter_map(|(_, what)| match what {
         RunEventKind::NodeStarted { node, kind, .. } if *kind == NodeKind::Deploy => Some(node),
         _ => None,
     });
@@ -137,7 +137,7 @@ fn check(name: &str, plan: &Arc<Plan>, seed: u64) {
         "{name}: {} commands at once, planned {most}",
         trace.width
     );
-    let took = trace.told.last().map_or(0, |(at, _)| *at);
+    let took = trace.events.last().map_or(0, |(at, _)| *at);
     let longest = outline.longest_ms.unwrap_or(u64::MAX);
     assert!(
         u64::try_from(took).unwrap_or(0) <= longest,

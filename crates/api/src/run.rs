@@ -190,7 +190,7 @@ async fn spawn(engine: Engine, options: SessionOptions, origin: Origin) -> Resul
         };
         let ending = runtime.block_on(async {
             let session = prepare(&engine, options, origin).await;
-            let (session, mut kept) = match session {
+            let (session, mut recorded) = match session {
                 Ok(prepared) => prepared,
                 Err(error) => {
                     let _ = begun.send(Err(error));
@@ -205,7 +205,7 @@ async fn spawn(engine: Engine, options: SessionOptions, origin: Origin) -> Resul
             };
             let ending = session.drive(&mut host, controls).await;
             if let DriverExit::Ended(_) = ending {
-                kept.ended();
+                recorded.ended();
             }
             Some(ending)
         });
@@ -277,7 +277,7 @@ async fn prepare(
         };
         let by = match recorded {
             Some((recorded, past)) => {
-                session.keep(recorded.keeping(past)?);
+                session.persist_to(recorded.persistence(past)?);
                 Some(recorded)
             }
             None => None,
@@ -381,7 +381,7 @@ struct Channel {
 }
 
 impl Channel {
-    fn tell_past(&mut self) {
+    fn announce_past(&mut self) {
         for event in self.past.drain(..) {
             // Nobody may listen any more.
             let _ = self.events.send(event);
@@ -391,7 +391,7 @@ impl Channel {
 
 impl RunHost for Channel {
     fn observe(&mut self, event: &RunEvent) {
-        self.tell_past();
+        self.announce_past();
         // Nobody may listen any more.
         let _ = self.events.send(event.clone());
     }
@@ -401,7 +401,7 @@ impl RunHost for Channel {
     }
 
     fn idle(&mut self) {
-        self.tell_past();
+        self.announce_past();
     }
 
     fn ask(&mut self, node: &Name, question: &lockstep_engine::Question, answerer: AnswerSender) {

@@ -36,7 +36,7 @@ pub struct Session {
     folder: PathBuf,
     platform: Platform,
     vault: Arc<SecretVault>,
-    keeping: RunPersistence,
+    persistence: RunPersistence,
 }
 
 /// What a session is about.
@@ -71,13 +71,13 @@ impl Session {
             return Err(StartError::MissingActions(missing));
         }
         let spawner = engine.spawner().map_err(StartError::TemporaryFolder)?;
-        let mut keeping = RunPersistence::default();
+        let mut persistence = RunPersistence::default();
         if let Some(journal) = &parts.journal {
             let journal = journal(&options.facts.id);
-            keeping.journal = Some(Box::new(Lines::begin(journal, &options)));
+            persistence.journal = Some(Box::new(Lines::begin(journal, &options)));
         }
         if let Some(locks) = &parts.locks {
-            keeping.locks = locks(&options.facts.id);
+            persistence.locks = locks(&options.facts.id);
         }
         Ok(Self {
             engine: engine.clone(),
@@ -92,7 +92,7 @@ impl Session {
                 http: parts.http.clone(),
             },
             vault: Arc::new(SecretVault::new(Vec::<String>::new())),
-            keeping,
+            persistence,
         })
     }
 
@@ -134,17 +134,17 @@ impl Session {
     }
 
     /// Sets where the run is kept, and what has happened to it.
-    pub fn keep(&mut self, keeping: RunPersistence) {
-        self.keeping = keeping;
+    pub fn persist_to(&mut self, persistence: RunPersistence) {
+        self.persistence = persistence;
     }
 
     /// Continues a run that the engine's journal holds.
     pub(crate) fn go_on(&mut self, past: RecordedRun) {
         if let Some(journal) = &self.engine.0.journal {
             let journal = journal(&self.facts.id);
-            self.keeping.journal = Some(Box::new(Lines::go_on(journal)));
+            self.persistence.journal = Some(Box::new(Lines::go_on(journal)));
         }
-        self.keeping.past = past;
+        self.persistence.past = past;
     }
 
     /// The texts of the secrets that have been read.
@@ -177,7 +177,7 @@ impl Session {
             self.vault.clone(),
             self.platform.clone(),
             settings,
-            self.keeping,
+            self.persistence,
             &mut host,
             control,
         )

@@ -38,12 +38,12 @@ impl Recorded {
         &self.run
     }
 
-    /// What the driver keeps of it.
+    /// Where the driver stores what happens in it, and what has happened.
     ///
     /// # Errors
     ///
     /// Where the state directory cannot be opened again.
-    pub fn keeping(&self, past: RecordedRun) -> Result<RunPersistence, StoreError> {
+    pub fn persistence(&self, past: RecordedRun) -> Result<RunPersistence, StoreError> {
         let (store, run) = (&self.store, &self.run);
         Ok(RunPersistence {
             journal: Some(Box::new(RunJournal::new(store.reopen()?, run.number))),
@@ -51,7 +51,7 @@ impl Recorded {
             log_folder: run.kept.clone(),
             locks: Box::new(SharedLocks::new(store, run.number)?),
             logs: Some(RunLogs::new(store.logs(&run.id))),
-            desk: Some(Box::new(StoredInbox::new(
+            run_inbox: Some(Box::new(StoredInbox::new(
                 store,
                 run.number,
                 &*run.plan_hash,

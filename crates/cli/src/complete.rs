@@ -61,8 +61,8 @@ fn offers(words: &[String]) -> Vec<Candidate> {
     };
     let mut command = Arguments::command();
     command.build();
-    let wanted = target::target(&command, before, current);
-    let mut offers = wanted.offers();
+    let completed = target::target(&command, before, current);
+    let mut offers = completed.offers();
     // A value with a line end could not be distinguished from two values.
     offers.retain(|offer| offer.value.starts_with(current) && !offer.value.contains(['\n', '\t']));
     offers.truncate(MAX_CANDIDATES);

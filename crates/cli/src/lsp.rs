@@ -42,14 +42,15 @@ fn used(path: &Path, recent: &Mutex<Option<RecentFiles>>) -> Vec<Name> {
     let Ok(mut recent) = recent.lock() else {
         return Vec::new();
     };
-    let kept = recent.take();
-    let kept = kept.filter(|kept| kept.path == path && kept.at.elapsed() < DISK_CACHE_LIFETIME);
-    let kept = recent.insert(kept.unwrap_or_else(|| RecentFiles {
+    let cached = recent.take();
+    let cached =
+        cached.filter(|cached| cached.path == path && cached.at.elapsed() < DISK_CACHE_LIFETIME);
+    let cached = recent.insert(cached.unwrap_or_else(|| RecentFiles {
         path: path.to_path_buf(),
         at: Instant::now(),
         borrowers: Importers::of([path]),
     }));
-    kept.borrowers.from(path).collect()
+    cached.borrowers.from(path).collect()
 }
 
 /// The result of the last scan of the disk.

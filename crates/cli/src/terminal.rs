@@ -43,7 +43,7 @@ impl Color {
         }
     }
 
-    fn wanted(self, terminal: bool, var: impl Fn(&str) -> Option<String>) -> bool {
+    fn applies(self, terminal: bool, var: impl Fn(&str) -> Option<String>) -> bool {
         let set = |name: &str| var(name).filter(|value| !value.is_empty());
         match self {
             Self::Always => true,
@@ -61,7 +61,7 @@ pub(super) fn style(stream: &(impl IsTerminal + AsFd), color: Color) -> RenderSt
     let terminal = stream.is_terminal();
     let var = |name: &str| std::env::var(name).ok();
     RenderStyle {
-        color: color.wanted(terminal, var),
+        color: color.applies(terminal, var),
         unicode: is_utf8(var),
         width: columns(stream).unwrap_or(DEFAULT_COLUMNS).min(MAX_COLUMNS),
     }
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn colours_are_used_where_they_are_wanted() {
-        let auto = |terminal, set| Color::Auto.wanted(terminal, vars(set));
+        let auto = |terminal, set| Color::Auto.applies(terminal, vars(set));
         assert!(auto(true, &[]));
         assert!(!auto(false, &[]));
         assert!(!auto(true, &[("NO_COLOR", "1")]));
@@ -106,8 +106,8 @@ mod tests {
         assert!(!auto(true, &[("CLICOLOR", "0")]));
         assert!(!auto(true, &[("TERM", "dumb")]));
         assert!(!auto(true, &[("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1")]));
-        assert!(Color::Always.wanted(false, vars(&[("NO_COLOR", "1")])));
-        assert!(!Color::Never.wanted(true, vars(&[("CLICOLOR_FORCE", "1")])));
+        assert!(Color::Always.applies(false, vars(&[("NO_COLOR", "1")])));
+        assert!(!Color::Never.applies(true, vars(&[("CLICOLOR_FORCE", "1")])));
     }
 
     #[test]

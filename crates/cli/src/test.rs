@@ -37,11 +37,15 @@ pub(super) fn run(arguments: &Test, output: &mut Output) -> Exit {
         Ok(suites) => suites,
         Err(exit) => return exit,
     };
-    let wanted = |test: &ir::Test| {
+    let is_selected = |test: &ir::Test| {
         let filter = arguments.filter.as_deref().unwrap_or_default();
         test.name.to_lowercase().contains(&filter.to_lowercase())
     };
-    if !suites.iter().flat_map(|it| &it.program.tests).any(&wanted) {
+    if !suites
+        .iter()
+        .flat_map(|it| &it.program.tests)
+        .any(&is_selected)
+    {
         return output.refuse(&no_test(arguments, &suites));
     }
     let limits = TestLimits {
@@ -52,12 +56,12 @@ pub(super) fn run(arguments: &Test, output: &mut Output) -> Exit {
     let mut done = Vec::new();
     let several = suites
         .iter()
-        .filter(|it| it.program.tests.iter().any(&wanted))
+        .filter(|it| it.program.tests.iter().any(&is_selected))
         .count()
         > 1;
     for suite in &suites {
         let mut named = !several;
-        for test in suite.program.tests.iter().filter(|test| wanted(test)) {
+        for test in suite.program.tests.iter().filter(|test| is_selected(test)) {
             let since = Instant::now();
             let verdict = testing::run(
                 &suite.program,

@@ -18,10 +18,10 @@ static REDACTOR: Mutex<Option<Redactor>> = Mutex::new(None);
 
 /// Starts logging, if the environment asks for it.
 pub(super) fn start(output: &mut Output) {
-    let Some(wanted) = std::env::var_os(VARIABLE).filter(|wanted| !wanted.is_empty()) else {
+    let Some(setting) = std::env::var_os(VARIABLE).filter(|setting| !setting.is_empty()) else {
         return;
     };
-    let filter = match EnvFilter::builder().parse(wanted.to_string_lossy()) {
+    let filter = match EnvFilter::builder().parse(setting.to_string_lossy()) {
         Ok(filter) => filter,
         Err(why) => {
             let word = output.stderr_style().paint(Ink::Warning, "warning");

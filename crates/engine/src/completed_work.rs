@@ -29,8 +29,8 @@ pub struct CompletedOutcome {
 impl Machine {
     /// The same machine for a run in which this has been done already.
     #[must_use]
-    pub fn with_completed_work(mut self, kept: CompletedWork) -> Self {
-        self.completed_work = kept;
+    pub fn with_completed_work(mut self, completed: CompletedWork) -> Self {
+        self.completed_work = completed;
         self
     }
 

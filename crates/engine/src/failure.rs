@@ -650,10 +650,10 @@ impl Machine {
         id: NodeId,
         released: Vec<super::LockDemand>,
     ) -> Checked<Vec<Undo>> {
-        let keep = self.node(id)?.inherited.keep_undo;
+        let is_needed = self.node(id)?.inherited.keep_undo;
         let node = self.node_mut(id)?;
         let mut undo = std::mem::take(&mut node.undo);
-        if !keep || undo.is_empty() {
+        if !is_needed || undo.is_empty() {
             return Ok(Vec::new());
         }
         let status = node.state.status();

@@ -167,7 +167,7 @@ impl NodeState {
     /// Whether what it does is to wait for this request for locks.
     pub fn requests_lock(&self, request: EffectId) -> Option<Requester> {
         match self.work()? {
-            NodeWork::LockWait(wanted) if *wanted == request => Some(Requester::Lock),
+            NodeWork::LockWait(pending) if *pending == request => Some(Requester::Lock),
             NodeWork::Undoing(work) if work.requested(request) => Some(Requester::Rollback),
             NodeWork::LockWait(_)
             | NodeWork::Undoing(_)

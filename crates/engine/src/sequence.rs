@@ -286,10 +286,10 @@ impl Machine {
                     let run = self.run.clone();
                     let walk = Self::walk(&plan, &run);
                     let mut cells = Vec::new();
-                    let most = self.skip_events_left;
+                    let max_cells = self.skip_events_left;
                     // An axis that is not known has no cells to report.
                     let _ = walk.each_cell(matrix, locals, &mut |cell| {
-                        if cells.len() < most {
+                        if cells.len() < max_cells {
                             cells.push((cell.values.to_vec(), cell.locals.clone()));
                         }
                         Ok(())
@@ -353,9 +353,8 @@ impl Machine {
         let node = self.cell_path(path, spot, values);
         let (kind, status) = (NodeKind::Cell, Status::Skipped);
         self.note_skip()?;
-        let told = node.clone();
         self.emit(RunEventKind::NodeFinished {
-            node: told,
+            node: node.clone(),
             kind,
             status,
             failure: None,
@@ -465,7 +464,7 @@ impl Machine {
 /// Keeps the first failure that is not a mere consequence of another, and the widest rollback that
 /// any of them requests.
 pub(super) fn keep_first_failure(
-    kept: &mut Option<Box<PendingFailure>>,
+    pending: &mut Option<Box<PendingFailure>>,
     trouble: Box<PendingFailure>,
 ) {
     let weight = |trouble: &PendingFailure| match trouble.failure.class {
@@ -473,14 +472,14 @@ pub(super) fn keep_first_failure(
         FailureClass::Barrier => 1,
         _ => 2,
     };
-    match kept {
-        Some(kept) => {
-            kept.rolls_back = trouble.rolls_back.max(kept.rolls_back);
-            kept.unrestored |= trouble.unrestored;
-            if weight(&trouble) > weight(kept) {
-                kept.failure = trouble.failure;
+    match pending {
+        Some(pending) => {
+            pending.rolls_back = trouble.rolls_back.max(pending.rolls_back);
+            pending.unrestored |= trouble.unrestored;
+            if weight(&trouble) > weight(pending) {
+                pending.failure = trouble.failure;
             }
         }
-        None => *kept = Some(trouble),
+        None => *pending = Some(trouble),
     }
 }

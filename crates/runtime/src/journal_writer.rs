@@ -16,7 +16,7 @@ const TARGET: &str = "lockstep::journal";
 
 /// Accepts records; dropping it waits until all of them are written.
 pub(super) struct JournalWriter {
-    desk: Arc<RecordQueue>,
+    queue: Arc<RecordQueue>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -92,20 +92,20 @@ impl RecordQueue {
 }
 
 impl JournalWriter {
-    /// Starts the thread. `tell` is called on it with each group that has been written, and once
+    /// Starts the thread. `report` is called on it with each group that has been written, and once
     /// with the error after which nothing more is written.
     pub(super) fn start(
         journal: Box<dyn Journal>,
-        tell: impl Fn(Result<Vec<JournalRecord>, JournalError>) + Send + 'static,
+        report: impl Fn(Result<Vec<JournalRecord>, JournalError>) + Send + 'static,
     ) -> std::io::Result<Self> {
-        let desk = Arc::new(RecordQueue::default());
-        let shared = desk.clone();
+        let queue = Arc::new(RecordQueue::default());
+        let shared = queue.clone();
         let run = tracing::Span::current();
         let thread = std::thread::Builder::new()
             .name(String::from("journal"))
-            .spawn(move || run.in_scope(|| write(journal, &shared, &tell)))?;
+            .spawn(move || run.in_scope(|| write(journal, &shared, &report)))?;
         Ok(Self {
-            desk,
+            queue,
             thread: Some(thread),
         })
     }
@@ -113,19 +113,19 @@ impl JournalWriter {
     /// Queues a record, which may wait that long for others: a disk takes ten times as long for ten
     /// groups as for one.
     pub(super) fn write(&self, record: JournalRecord, patience: Duration) {
-        self.desk.add(patience, |pile| pile.records.push(record));
+        self.queue.add(patience, |pile| pile.records.push(record));
     }
 
     /// Queues the present value of the machine's clock.
     pub(super) fn note_clock(&self, clock: i64) {
-        (self.desk).add(Duration::ZERO, |pile| pile.clock = Some(clock));
+        (self.queue).add(Duration::ZERO, |pile| pile.clock = Some(clock));
     }
 }
 
 impl Drop for JournalWriter {
     fn drop(&mut self) {
-        self.desk.pile().closed = true;
-        self.desk.sooner.notify_one();
+        self.queue.pile().closed = true;
+        self.queue.sooner.notify_one();
         if let Some(thread) = self.thread.take() {
             // It ends by itself, whatever happens in it.
             let _ = thread.join();
@@ -135,13 +135,13 @@ impl Drop for JournalWriter {
 
 fn write(
     mut journal: Box<dyn Journal>,
-    desk: &RecordQueue,
-    tell: &dyn Fn(Result<Vec<JournalRecord>, JournalError>),
+    queue: &RecordQueue,
+    report: &dyn Fn(Result<Vec<JournalRecord>, JournalError>),
 ) {
     // The signal at the end of each command (SIGCHLD) would wake this thread while the other one
     // starts the next. If signals cannot be blocked, it is only slower.
     let _ = nix::sys::signal::SigSet::all().thread_block();
-    while let Some((records, clock)) = desk.next() {
+    while let Some((records, clock)) = queue.next() {
         let mut written = Ok(());
         if !records.is_empty() {
             let span = tracing::debug_span!(target: TARGET, "write", records = records.len());
@@ -154,14 +154,14 @@ fn write(
             Ok(()) if records.is_empty() => {}
             Ok(()) => {
                 tracing::trace!(target: TARGET, records = records.len(), "written down");
-                tell(Ok(records));
+                report(Ok(records));
             }
             Err(error) => {
                 tracing::error!(target: TARGET, %error, "the journal cannot be written");
-                let mut pile = desk.pile();
+                let mut pile = queue.pile();
                 (pile.closed, pile.due) = (true, None);
                 pile.records.clear();
-                return tell(Err(error));
+                return report(Err(error));
             }
         }
     }

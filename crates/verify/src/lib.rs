@@ -46,8 +46,9 @@ pub fn check(
             continue;
         }
         let planned = bind(program, &asked, environment, files).and_then(proved);
-        let told = planned.map_or_else(|mistakes| mistakes, |plan| infeasible_timeouts(&plan));
-        for mistake in told {
+        let mistakes_found =
+            planned.map_or_else(|mistakes| mistakes, |plan| infeasible_timeouts(&plan));
+        for mistake in mistakes_found {
             if !outside.contains(&mistake.code) && !found.contains(&mistake) {
                 found.push(mistake);
             }

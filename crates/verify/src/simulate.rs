@@ -378,7 +378,7 @@ impl SimulatedWorld<'_> {
             }
             Effect::Tell(happened) => {
                 if self.script.observe(self.now, &happened) {
-                    self.trace.told.push((self.now, happened));
+                    self.trace.events.push((self.now, happened));
                 }
             }
         }

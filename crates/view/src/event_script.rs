@@ -76,7 +76,7 @@ impl EventScript {
         })
     }
 
-    pub(super) fn say(&mut self, node: &str, kind: NodeKind, text: &str) -> &mut Self {
+    pub(super) fn start_with(&mut self, node: &str, kind: NodeKind, text: &str) -> &mut Self {
         self.push(RunEventKind::NodeStarted {
             node: node.into(),
             kind,
@@ -169,7 +169,7 @@ fn qa(script: &mut EventScript) {
     let apply = format!("{checkout}/apply/run");
     script
         .start(&format!("{checkout}/apply"), NodeKind::Step)
-        .say(&apply, NodeKind::Run, "kubectl apply -f k8s/checkout.yaml")
+        .start_with(&apply, NodeKind::Run, "kubectl apply -f k8s/checkout.yaml")
         .pass(900)
         .out(&apply, "deployment.apps/checkout configured")
         .end(&apply, NodeKind::Run, Status::Succeeded)
@@ -208,7 +208,7 @@ pub(super) fn success() -> EventScript {
         .deploy(&cell("checkout", "prod.eu"), 41_000)
         .deploy(&cell("payments", "prod.eu"), 62_000)
         .end("release/prod", NodeKind::Stage, Status::Succeeded)
-        .say(
+        .start_with(
             "release/log",
             NodeKind::Log,
             "v2 is everywhere\n  have a good evening",
@@ -255,7 +255,7 @@ pub(super) fn failing(span: Option<Span>) -> EventScript {
             },
         );
     for attempt in 2..=3 {
-        script.start(&step, NodeKind::Step).say(
+        script.start(&step, NodeKind::Step).start_with(
             &run,
             NodeKind::Run,
             "kubectl rollout status deployment/payments",
@@ -373,7 +373,7 @@ pub(super) fn stuck() -> EventScript {
     );
     let worse = failure(&run, FailureClass::Connection, "prod.us does not answer");
     script
-        .say(
+        .start_with(
             &run,
             NodeKind::Run,
             "kubectl rollout undo deployment/payments",
@@ -409,7 +409,7 @@ pub(super) fn cancelled() -> EventScript {
         .start("release/prod", NodeKind::Stage)
         .start(&eu, NodeKind::Deploy)
         .start(&us, NodeKind::Deploy)
-        .say(&run, NodeKind::Run, "./deploy eu")
+        .start_with(&run, NodeKind::Run, "./deploy eu")
         .out(&run, "half of it is there")
         .pass(5_000)
         .finish(
@@ -473,7 +473,7 @@ pub(super) fn atomic() -> EventScript {
         .deploy(&eu, 20_000)
         .start(&us, NodeKind::Deploy)
         .start(&verify, NodeKind::Verify)
-        .say(&run, NodeKind::Run, "curl -sf http://us/health")
+        .start_with(&run, NodeKind::Run, "curl -sf http://us/health")
         .pass(4_000)
         .out(&run, "curl: (22) The requested URL returned error: 503")
         .fail(&run, NodeKind::Run, &inner)
@@ -521,7 +521,7 @@ pub(super) fn many() -> EventScript {
             let why = failure(&run, FailureClass::Exit, ROLLOUT);
             script
                 .start(&node, NodeKind::Deploy)
-                .say(&run, NodeKind::Run, "kubectl rollout status")
+                .start_with(&run, NodeKind::Run, "kubectl rollout status")
                 .fail(&run, NodeKind::Run, &why)
                 .finish(
                     &node,
@@ -547,7 +547,7 @@ pub(super) fn many() -> EventScript {
             script
                 .start(&node, NodeKind::Deploy)
                 .start(&format!("{node}/rollout"), NodeKind::Step)
-                .say(
+                .start_with(
                     &run,
                     NodeKind::Run,
                     "kubectl rollout status --watch --timeout 10m",

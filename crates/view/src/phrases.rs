@@ -201,11 +201,11 @@ pub(super) const STATUS_ORDER: [(Status, &str); 7] = [
 
 /// `3 deployed, 1 rolled back`; empty where nothing has ended.
 pub(super) fn end_counts(counts: &StatusCounts) -> String {
-    let told = STATUS_ORDER.iter().filter_map(|(status, word)| {
+    let counted = STATUS_ORDER.iter().filter_map(|(status, word)| {
         let count = counts.of(*status);
         (count > 0).then(|| format!("{count} {word}"))
     });
-    told.collect::<Vec<_>>().join(", ")
+    counted.collect::<Vec<_>>().join(", ")
 }
 
 /// `✓ 120 done · ✗ 1 failed · ▸ 3 running · ◦ 2 waiting · 377 to come`, or the same without the
@@ -217,7 +217,7 @@ pub(super) fn progress_text(
     style: Style,
 ) -> StyledLine {
     let mut line = StyledLine::new();
-    let mut say = |count: usize, mark: LineSymbol, word: &str| {
+    let mut add = |count: usize, mark: LineSymbol, word: &str| {
         if count == 0 {
             return;
         }
@@ -238,15 +238,15 @@ pub(super) fn progress_text(
             line.add(tone, count.to_string());
         }
     };
-    say(counts.of(Status::Succeeded), LineSymbol::Good, "done");
+    add(counts.of(Status::Succeeded), LineSymbol::Good, "done");
     for (status, word) in &STATUS_ORDER[1..5] {
-        say(counts.of(*status), status_symbol(*status), word);
+        add(counts.of(*status), status_symbol(*status), word);
     }
-    say(running, LineSymbol::Run, "running");
-    say(waiting, LineSymbol::Wait, "waiting");
-    say(counts.of(Status::Cancelled), LineSymbol::None, "cancelled");
-    say(counts.of(Status::Skipped), LineSymbol::None, "not started");
-    say(to_come, LineSymbol::None, "to come");
+    add(running, LineSymbol::Run, "running");
+    add(waiting, LineSymbol::Wait, "waiting");
+    add(counts.of(Status::Cancelled), LineSymbol::None, "cancelled");
+    add(counts.of(Status::Skipped), LineSymbol::None, "not started");
+    add(to_come, LineSymbol::None, "to come");
     line
 }
 

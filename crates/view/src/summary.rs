@@ -94,7 +94,7 @@ pub struct RunSummary {
     last: Option<i64>,
     rows: IndexMap<Name, LedgerRow>,
     unresolved_failures: BTreeMap<Name, UnresolvedFailure>,
-    tails_kept: usize,
+    stored_tails: usize,
     running: HashMap<Name, OutputTail>,
     stopped: VecDeque<OutputTail>,
     skipped_stages: Vec<Name>,
@@ -158,7 +158,7 @@ impl RunSummary {
     /// How many commands and failures are stored.
     #[cfg(test)]
     pub(super) fn with_history(&self) -> usize {
-        self.running.len() + self.stopped.len() + self.unresolved_failures.len() + self.tails_kept
+        self.running.len() + self.stopped.len() + self.unresolved_failures.len() + self.stored_tails
     }
 
     /// Applies the next event.
@@ -319,7 +319,7 @@ impl RunSummary {
                     self.failed(failure, false);
                 }
                 if let Some(tail) = self.running.remove(node) {
-                    self.keep_tail(tail, status, failure);
+                    self.store_tail(tail, status, failure);
                 }
             }
         }
@@ -339,7 +339,7 @@ impl RunSummary {
             return;
         }
         let tail = self.tail_below(&failure.node);
-        self.tails_kept += usize::from(tail.is_some());
+        self.stored_tails += usize::from(tail.is_some());
         let trouble = UnresolvedFailure {
             failure: failure.clone(),
             tail,
@@ -368,7 +368,7 @@ impl RunSummary {
         let mut tail = None;
         for name in inner {
             if let Some(trouble) = self.unresolved_failures.remove(&name) {
-                self.tails_kept -= usize::from(trouble.tail.is_some());
+                self.stored_tails -= usize::from(trouble.tail.is_some());
                 tail = trouble.tail.or(tail);
             }
         }
@@ -377,16 +377,16 @@ impl RunSummary {
             && tail.is_some()
         {
             trouble.tail = tail;
-            self.tails_kept += 1;
+            self.stored_tails += 1;
         }
     }
 
-    fn keep_tail(&mut self, tail: OutputTail, status: Status, failure: Option<&Failure>) {
+    fn store_tail(&mut self, tail: OutputTail, status: Status, failure: Option<&Failure>) {
         let trouble = failure.and_then(|failure| self.unresolved_failures.get_mut(&failure.node));
         match trouble {
-            Some(trouble) if trouble.tail.is_none() && self.tails_kept < MAX_TAILS => {
+            Some(trouble) if trouble.tail.is_none() && self.stored_tails < MAX_TAILS => {
                 trouble.tail = Some(tail);
-                self.tails_kept += 1;
+                self.stored_tails += 1;
             }
             None if status == Status::Cancelled => {
                 if self.stopped.len() == MAX_STOPPED_TAILS {
@@ -427,7 +427,7 @@ impl RunSummary {
 
     fn forget(&mut self, node: &Name) {
         if let Some(trouble) = self.unresolved_failures.remove(node) {
-            self.tails_kept -= usize::from(trouble.tail.is_some());
+            self.stored_tails -= usize::from(trouble.tail.is_some());
         }
     }
 

@@ -173,7 +173,7 @@ fn what_ended_well_is_forgotten() {
                 NodeKind::Barrier,
                 Status::Succeeded,
             )
-            .say(&run, NodeKind::Run, "make")
+            .start_with(&run, NodeKind::Run, "make")
             .out(&run, "made")
             .end(&run, NodeKind::Run, Status::Succeeded)
             .end(&node, NodeKind::Cell, Status::Succeeded);

@@ -273,12 +273,12 @@ fn at_depth(paths: Vec<String>, current: &str) -> Vec<Candidate> {
 
 /// The paths of nodes that have run.
 fn logged(given: &PrecedingArguments) -> Vec<String> {
-    let told = store(given).and_then(|store| {
+    let events = store(given).and_then(|store| {
         let run = run(&store, given)?;
         store.published_events(run.number, 1).ok()
     });
     let mut paths = IndexSet::new();
-    for event in told.into_iter().flatten() {
+    for event in events.into_iter().flatten() {
         if let RunEventKind::NodeStarted { node, .. } = event.what {
             paths.insert(node.to_string());
         }

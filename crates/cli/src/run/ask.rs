@@ -52,7 +52,7 @@ impl QuestionPrompt {
         let Some(at) = found else { return };
         self.open.remove(at);
         if at == 0 {
-            say("\n  this question no longer needs an answer\n");
+            show("\n  this question no longer needs an answer\n");
             self.print_question();
         }
     }
@@ -88,7 +88,7 @@ impl QuestionPrompt {
                 }
                 self.print_question();
             }
-            None => say(&format!("  {}? ", choices(question))),
+            None => show(&format!("  {}? ", choices(question))),
         }
     }
 
@@ -111,7 +111,7 @@ impl QuestionPrompt {
         for line in text.lines() {
             words.push_str(&format!("  {}\n", clean(line)));
         }
-        say(&format!("{words}  {}? ", choices(question)));
+        show(&format!("{words}  {}? ", choices(question)));
     }
 }
 
@@ -140,7 +140,7 @@ fn clean(line: &str) -> String {
 }
 
 /// Without a terminal to write to there is none to read from either.
-fn say(text: &str) {
+fn show(text: &str) {
     let mut stderr = std::io::stderr().lock();
     let _ = stderr
         .write_all(text.as_bytes())

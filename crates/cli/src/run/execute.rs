@@ -78,7 +78,7 @@ impl RunRecord {
     fn persistence(&mut self) -> Result<RunPersistence, StoreError> {
         let past = std::mem::take(&mut self.past);
         match &self.by {
-            Some(recorded) => recorded.keeping(past),
+            Some(recorded) => recorded.persistence(past),
             None => Ok(RunPersistence::default()),
         }
     }
@@ -118,7 +118,7 @@ async fn execute(
     let signals = listen(control);
     let engine = Engine::builder()
         .environment(CallerEnvironment)
-        .max_commands(most_commands())
+        .max_commands(max_commands())
         .temporary_folder(std::env::temp_dir())
         .guarded()
         .build();
@@ -149,18 +149,18 @@ async fn execute(
         return Exit::Refused;
     }
     trace::mask(session.vault().redactor());
-    let mut kept = match begin() {
-        Ok(kept) => kept,
+    let mut record = match begin() {
+        Ok(record) => record,
         Err(error) => return state::refuse(&error, output),
     };
-    let begun = !kept.past.records.is_empty();
-    match kept.persistence() {
-        Ok(keeping) => session.keep(keeping),
+    let begun = !record.past.records.is_empty();
+    match record.persistence() {
+        Ok(persistence) => session.persist_to(persistence),
         Err(error) => return state::refuse(&error, output),
     }
     let mut host = TerminalHost::new(report(job, output), job.yes, job.format == RunFormat::Json)
         .replaying(shows_all(job.format))
-        .answered_by(kept.answered_by())
+        .answered_by(record.answered_by())
         .asking_nobody(job.no_input);
     let ended = session.drive(&mut host, controls).await;
     signals.abort();
@@ -169,9 +169,9 @@ async fn execute(
     // If the journal does not match, nothing was done.
     let refused = matches!(&ended, DriverExit::Broken(error) if error.is_before_start());
     let began = !refused && (begun || summary.run().is_some());
-    let exit = finish(job, &kept, &ended, began, output);
+    let exit = finish(job, &record, &ended, began, output);
     if job.format != RunFormat::Json && began {
-        ledger(job, &kept, &ended, &summary, output);
+        ledger(job, &record, &ended, &summary, output);
     }
     if let Some(error) = broken {
         output.write_failed(error);
@@ -216,12 +216,12 @@ fn report_violation(stray: &Violation, exit: Exit, output: &mut Output) -> Exit 
 /// Releases a run that has not ended, and reports the reason if that is not obvious.
 fn finish(
     job: &RunJob,
-    kept: &RunRecord,
+    record: &RunRecord,
     ended: &DriverExit,
     began: bool,
     output: &mut Output,
 ) -> Exit {
-    if let (Some(recorded), DriverExit::Stopped | DriverExit::Broken(_)) = (&kept.by, ended) {
+    if let (Some(recorded), DriverExit::Stopped | DriverExit::Broken(_)) = (&record.by, ended) {
         recorded.release();
     }
     match ended {
@@ -229,11 +229,11 @@ fn finish(
         DriverExit::Ended(Status::RollbackFailed) => Exit::RollbackFailed,
         DriverExit::Ended(Status::Cancelled) => Exit::Cancelled,
         DriverExit::Ended(_) => Exit::Failed,
-        DriverExit::Stopped if kept.by.is_none() => Exit::Cancelled,
+        DriverExit::Stopped if record.by.is_none() => Exit::Cancelled,
         DriverExit::Stopped => Exit::Stopped,
         DriverExit::Broken(DriveError::Machine(broken)) => {
-            broke_its_rules(job, kept, broken, output);
-            match kept.by {
+            broke_its_rules(job, record, broken, output);
+            match record.by {
                 Some(_) => Exit::Stopped,
                 None => Exit::Failed,
             }
@@ -259,14 +259,19 @@ fn finish(
 
 /// Reports that the run was stopped by a bug of this program, with all that is needed to analyse
 /// it.
-fn broke_its_rules(job: &RunJob, kept: &RunRecord, broken: &BrokenInvariant, output: &mut Output) {
+fn broke_its_rules(
+    job: &RunJob,
+    record: &RunRecord,
+    broken: &BrokenInvariant,
+    output: &mut Output,
+) {
     let word = output.stderr_style().paint(Ink::Error, "error");
     let id = &job.facts.id;
     let mut text = format!(
         "{word}: run {id} was stopped: internal error in lockstep\n  \
          The file is not at fault. All commands of the run were stopped; nothing was rolled back.\n"
     );
-    if let Some(recorded) = &kept.by {
+    if let Some(recorded) = &record.by {
         let state = state::words(recorded.store().folder());
         let show = format!("lockstep show {id}{state}");
         let resume = format!("lockstep resume {id}{state}");
@@ -283,8 +288,8 @@ fn broke_its_rules(job: &RunJob, kept: &RunRecord, broken: &BrokenInvariant, out
 }
 
 /// The command that resumes or retries.
-fn next(job: &RunJob, kept: &RunRecord, ended: &DriverExit) -> Vec<String> {
-    let Some(recorded) = &kept.by else {
+fn next(job: &RunJob, record: &RunRecord, ended: &DriverExit) -> Vec<String> {
+    let Some(recorded) = &record.by else {
         return Vec::new();
     };
     let command = match ended {
@@ -298,7 +303,7 @@ fn next(job: &RunJob, kept: &RunRecord, ended: &DriverExit) -> Vec<String> {
 
 fn ledger(
     job: &RunJob,
-    kept: &RunRecord,
+    record: &RunRecord,
     ended: &DriverExit,
     summary: &RunSummary,
     output: &mut Output,
@@ -309,7 +314,7 @@ fn ledger(
             .is_terminal()
             .then(|| output.stdout_style().width),
         sources: Some(&job.plan.bound.program.sources),
-        next: next(job, kept, ended),
+        next: next(job, record, ended),
         goes_on: false,
     };
     let mut text = Vec::new();
@@ -386,7 +391,7 @@ pub(crate) fn chance() -> u64 {
 
 /// The default limit of concurrent commands by the number of file descriptors that this process may
 /// open; each command needs about six.
-fn most_commands() -> usize {
+fn max_commands() -> usize {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
     // If it cannot be raised, there are just fewer slots.

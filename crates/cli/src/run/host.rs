@@ -83,7 +83,7 @@ impl TerminalHost {
     }
 
     /// Prints something besides the report.
-    fn say(&mut self, words: &str) {
+    fn print(&mut self, words: &str) {
         let cleared = self.shown.pause();
         self.note(cleared);
         // The terminal may have been closed.
@@ -172,7 +172,7 @@ impl RunHost for TerminalHost {
                 Question::Failed { .. } => "--choose retry",
             };
             if !self.quiet {
-                self.say(&format!("answer with: {command} {how}\n"));
+                self.print(&format!("answer with: {command} {how}\n"));
             }
             return;
         }
@@ -196,7 +196,7 @@ impl RunHost for TerminalHost {
         if self.quiet {
             return;
         }
-        self.say(CANCEL_NOTICE);
+        self.print(CANCEL_NOTICE);
     }
 
     fn on_lock_reacquire(&mut self, queue: &LockQueuePosition) {
@@ -205,7 +205,7 @@ impl RunHost for TerminalHost {
             names.dedup();
             let queue = queue.clone();
             let waiting = phrases::wait_text(&WaitReason::Lock { names, queue }, None);
-            self.say(&format!(
+            self.print(&format!(
                 "before it continues, the run {}\n",
                 clean(&waiting)
             ));
@@ -225,7 +225,7 @@ impl RunHost for TerminalHost {
             Some(answer) => format!("answered {}", said(answer)),
             None => String::from("cancels the run"),
         };
-        self.say(&format!("{}\n", clean(&format!("{who} {did}{comment}"))));
+        self.print(&format!("{}\n", clean(&format!("{who} {did}{comment}"))));
     }
 
     fn withdraw(&mut self, question: EffectId) {

@@ -33,7 +33,7 @@ pub(super) fn one(done: &TestResult<'_>, arguments: &Test, style: RenderStyle) -
     let gap = if said.is_empty() { 0 } else { gap };
     let mark = style.paint(ink, mark);
     let mut text = format!("{mark} {name}{}{said}\n", " ".repeat(gap));
-    let mut told: Option<&FailingSchedule> = None;
+    let mut shown: Option<&FailingSchedule> = None;
     for finding in &verdict.findings {
         text.push('\n');
         text.push_str(&diagnostic(finding, done, style));
@@ -41,11 +41,11 @@ pub(super) fn one(done: &TestResult<'_>, arguments: &Test, style: RenderStyle) -
             (last.seed, &last.events) == (next.seed, &next.events)
         };
         if let Some(schedule) = &finding.schedule
-            && !told.is_some_and(|last| same(last, schedule))
+            && !shown.is_some_and(|last| same(last, schedule))
         {
             text.push_str(&timeline::timeline(schedule, verdict, style));
             text.push_str(&rerun_command(schedule, done, arguments, style));
-            told = Some(schedule);
+            shown = Some(schedule);
         }
     }
     if let Some(stray) = &verdict.unexpected {

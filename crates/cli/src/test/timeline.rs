@@ -156,10 +156,10 @@ fn waits(waiting: &WaitReason) -> String {
 fn short(text: &str) -> String {
     let mut lines = text.trim().lines();
     let first = lines.next().unwrap_or_default();
-    let kept: String = first.chars().take(48).collect();
-    match kept.len() < first.len() || lines.next().is_some() {
-        true => format!("{kept} …"),
-        false => kept,
+    let shortened: String = first.chars().take(48).collect();
+    match shortened.len() < first.len() || lines.next().is_some() {
+        true => format!("{shortened} …"),
+        false => shortened,
     }
 }
 

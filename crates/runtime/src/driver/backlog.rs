@@ -29,7 +29,7 @@ impl OutputBacklog {
         &self,
         command: impl Future<Output = T>,
         lines: &Mutex<OutputLines>,
-        tell: impl Fn(OutputLines),
+        report: impl Fn(OutputLines),
     ) -> T {
         let mut command = std::pin::pin!(command);
         std::future::poll_fn(|context| {
@@ -42,7 +42,7 @@ impl OutputBacklog {
                 && !written.is_empty()
             {
                 self.add(written.len());
-                tell(written);
+                report(written);
             }
             ended
         })

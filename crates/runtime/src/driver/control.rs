@@ -11,8 +11,8 @@ use lockstep_engine::{Answer, EffectId, Event, Question};
 
 impl Driver<'_> {
     pub(super) fn ask(&mut self, id: EffectId, node: Name, question: Question) {
-        if let Some(desk) = &self.desk {
-            let asked = desk.ask(id, &node, &question);
+        if let Some(run_inbox) = &self.run_inbox {
+            let asked = run_inbox.ask(id, &node, &question);
             self.note(asked);
         }
         let answer = AnswerSender(id, self.sender.clone());
@@ -23,9 +23,9 @@ impl Driver<'_> {
 
     pub(super) fn withdraw_question(&mut self, id: EffectId) {
         if self.questions.remove(&id).is_some()
-            && let Some(desk) = &self.desk
+            && let Some(run_inbox) = &self.run_inbox
         {
-            let unasked = desk.withdraw(id);
+            let unasked = run_inbox.withdraw(id);
             self.note(unasked);
         }
         self.host.withdraw(id);
@@ -45,8 +45,8 @@ impl Driver<'_> {
         let Some((node, question)) = self.questions.remove(&id) else {
             return false;
         };
-        if let Some(desk) = &self.desk {
-            let answered = desk.answered(id, &node, &question, &answer, person);
+        if let Some(run_inbox) = &self.run_inbox {
+            let answered = run_inbox.answered(id, &node, &question, &answer, person);
             self.note(answered);
         }
         self.journal_event(Event::Answered { id, answer });
@@ -63,7 +63,11 @@ impl Driver<'_> {
 
     /// Handles the requests of other processes.
     pub(super) fn poll_inbox(&mut self) {
-        let requests = match self.desk.as_mut().map(|desk| desk.requests()) {
+        let requests = match self
+            .run_inbox
+            .as_mut()
+            .map(|run_inbox| run_inbox.requests())
+        {
             None => return,
             Some(Ok(requests)) => requests,
             Some(Err(error)) => return self.note(Err(error)),
@@ -73,12 +77,12 @@ impl Driver<'_> {
                 name: Some(request.who.clone()),
                 comment: request.comment.clone(),
             };
-            let wanted = match &request.asking {
+            let asks_to = match &request.asking {
                 InboxRequestKind::Cancel => "cancel",
                 InboxRequestKind::Answer(..) => "answer",
             };
             tracing::debug!(
-                target: TARGET, number = request.number, wanted,
+                target: TARGET, number = request.number, asks_to,
                 "another process asks"
             );
             let refused = match &request.asking {
@@ -102,8 +106,8 @@ impl Driver<'_> {
                     None => Some("the question no longer needs an answer"),
                 },
             };
-            if let Some(desk) = &self.desk {
-                let settled = desk.resolve(&request, refused);
+            if let Some(run_inbox) = &self.run_inbox {
+                let settled = run_inbox.resolve(&request, refused);
                 self.note(settled);
             }
         }

@@ -183,12 +183,12 @@ impl Driver<'_> {
                         }
                     });
                     let ended = spawner.spawn(spawn, &vault, listener, stopped);
-                    let tell = |lines| {
+                    let report = |lines| {
                         let node = node.clone();
                         // The run may be over.
                         let _ = sender.send(DriverMessage::Output { node, lines });
                     };
-                    outcome(backlog.hold(ended, &lines, tell).await)
+                    outcome(backlog.hold(ended, &lines, report).await)
                 }
                 Err(error) => EffectOutcome::failed(FailureClass::Connection, error.to_string()),
             };

@@ -62,12 +62,12 @@ impl<'h> Driver<'h> {
         vault: Arc<SecretVault>,
         platform: Platform,
         settings: RunSettings,
-        keeping: RunPersistence,
+        persistence: RunPersistence,
         host: &'h mut dyn RunHost,
         sender: mpsc::UnboundedSender<DriverMessage>,
     ) -> Result<Self, DriveError> {
         let machine = Machine::new(plan, settings.run.clone(), settings.seed);
-        let machine = machine.with_completed_work(keeping.log_folder);
+        let machine = machine.with_completed_work(persistence.log_folder);
         let begun = platform.clock.elapsed();
         let mut driver = Self {
             machine,
@@ -76,10 +76,10 @@ impl<'h> Driver<'h> {
             host,
             sender,
             begun,
-            offset: keeping.past.clock,
+            offset: persistence.past.clock,
             timers: BTreeMap::new(),
             due: HashMap::new(),
-            locks: keeping.locks,
+            locks: persistence.locks,
             commands: JoinSet::new(),
             running: HashMap::new(),
             queue: VecDeque::new(),
@@ -92,8 +92,8 @@ impl<'h> Driver<'h> {
             platform,
             held: VecDeque::new(),
             begun_once: HashSet::new(),
-            logs: keeping.logs,
-            desk: keeping.desk,
+            logs: persistence.logs,
+            run_inbox: persistence.run_inbox,
             questions: HashMap::new(),
             lease_lost: HashSet::new(),
             cancelled: false,
@@ -101,18 +101,18 @@ impl<'h> Driver<'h> {
             seq: 0,
             last_recorded_at: jiff::Timestamp::MIN,
         };
-        if keeping.past.records.is_empty() {
+        if persistence.past.records.is_empty() {
             driver.inbox.push_back(Event::Start);
         } else {
-            driver.replay_journal(keeping.past)?;
+            driver.replay_journal(persistence.past)?;
         }
-        if let Some(journal) = keeping.journal {
+        if let Some(journal) = persistence.journal {
             let sender = driver.sender.clone();
-            let tell = move |written| {
+            let report = move |written| {
                 // The run may be over.
                 let _ = sender.send(DriverMessage::Written(written));
             };
-            let writer = JournalWriter::start(journal, tell);
+            let writer = JournalWriter::start(journal, report);
             let writer = writer.map_err(|error| DriveError::NoThread(error.to_string()));
             driver.writer = Some(writer?);
         }

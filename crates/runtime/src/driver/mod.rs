@@ -75,7 +75,7 @@ pub struct RunPersistence {
     /// Where the output of its commands is written.
     pub logs: Option<RunLogs>,
     /// Where its questions are published and requests of other processes arrive.
-    pub desk: Option<Box<dyn RunInbox>>,
+    pub run_inbox: Option<Box<dyn RunInbox>>,
 }
 
 impl Default for RunPersistence {
@@ -86,7 +86,7 @@ impl Default for RunPersistence {
             log_folder: CompletedWork::default(),
             locks: Box::new(LocalLocks::default()),
             logs: None,
-            desk: None,
+            run_inbox: None,
         }
     }
 }
@@ -238,15 +238,15 @@ pub async fn drive(
     vault: Arc<SecretVault>,
     platform: Platform,
     settings: RunSettings,
-    keeping: RunPersistence,
+    persistence: RunPersistence,
     host: &mut dyn RunHost,
     control: mpsc::UnboundedReceiver<ControlRequest>,
 ) -> DriverExit {
     let span = tracing::info_span!(target: TARGET, "run", id = %settings.run.id);
     let run = async {
         let pipeline = &plan.bound.pipeline().name;
-        tracing::info!(target: TARGET, %pipeline, records = keeping.past.records.len(), "begins");
-        let ending = work_off(plan, vault, platform, settings, keeping, host, control).await;
+        tracing::info!(target: TARGET, %pipeline, records = persistence.past.records.len(), "begins");
+        let ending = work_off(plan, vault, platform, settings, persistence, host, control).await;
         match &ending {
             DriverExit::Ended(status) => tracing::info!(target: TARGET, %status, "ended"),
             DriverExit::Stopped => tracing::info!(target: TARGET, "stopped"),
@@ -262,12 +262,12 @@ async fn work_off(
     vault: Arc<SecretVault>,
     platform: Platform,
     settings: RunSettings,
-    keeping: RunPersistence,
+    persistence: RunPersistence,
     host: &mut dyn RunHost,
     mut control: mpsc::UnboundedReceiver<ControlRequest>,
 ) -> DriverExit {
     let (sender, mut messages) = mpsc::unbounded_channel();
-    let mut driver = match Driver::new(plan, vault, platform, settings, keeping, host, sender) {
+    let mut driver = match Driver::new(plan, vault, platform, settings, persistence, host, sender) {
         Ok(driver) => driver,
         Err(error) => return DriverExit::Broken(error),
     };
@@ -366,7 +366,7 @@ struct Driver<'h> {
     /// Commands and actions marked `once` that may have been started already.
     begun_once: HashSet<EffectId>,
     logs: Option<RunLogs>,
-    desk: Option<Box<dyn RunInbox>>,
+    run_inbox: Option<Box<dyn RunInbox>>,
     /// The questions that wait for an answer.
     questions: HashMap<EffectId, (Name, Question)>,
     /// Locks that were held before the run was resumed, and are held by others now.
@@ -429,8 +429,8 @@ impl Driver<'_> {
                 let at = self.time();
                 for (stream, text) in lines {
                     if let Some(logs) = &mut self.logs {
-                        let kept = logs.line(&node, &text);
-                        self.note(kept);
+                        let written = logs.line(&node, &text);
+                        self.note(written);
                     }
                     let node = node.clone();
                     self.publish(RunEventKind::NodeOutput { node, stream, text }, at);
@@ -495,8 +495,8 @@ impl Driver<'_> {
     }
 
     /// If something could not be persisted, the run stops.
-    fn note(&mut self, kept: Result<(), impl Into<DriveError>>) {
-        if let Err(error) = kept {
+    fn note(&mut self, written: Result<(), impl Into<DriveError>>) {
+        if let Err(error) = written {
             self.broken.get_or_insert(error.into());
         }
     }

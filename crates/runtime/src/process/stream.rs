@@ -148,16 +148,16 @@ impl<R: AsyncRead + Unpin> StreamReader<R> {
         if !self.line.is_empty() {
             deliver_lines(self.stream, &self.line, listener);
         }
-        let mut kept = self.tail;
-        if kept.len() > MAX_KEPT_BYTES {
-            let start = kept.len() - MAX_KEPT_BYTES;
+        let mut tail = self.tail;
+        if tail.len() > MAX_KEPT_BYTES {
+            let start = tail.len() - MAX_KEPT_BYTES;
             let start = start
-                + (kept[start..].iter())
+                + (tail[start..].iter())
                     .take_while(|byte| is_continuation(**byte))
                     .count();
-            kept.drain(..start);
+            tail.drain(..start);
         }
-        let text = String::from_utf8(kept)
+        let text = String::from_utf8(tail)
             .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
         without_line_end(text)
     }

@@ -134,9 +134,9 @@ impl ConformanceCheck {
     /// Checks the next event. If it is the first that does not follow the plan, returns the
     /// violation.
     pub fn first_violation(&mut self, happened: &RunEventKind) -> Option<Violation> {
-        let kept_so_far = self.violations.is_empty();
+        let had_none = self.violations.is_empty();
         self.observe(happened);
-        self.violations.first().filter(|_| kept_so_far).cloned()
+        self.violations.first().filter(|_| had_none).cloned()
     }
 
     /// Everything that was found.

@@ -10,7 +10,7 @@ use lockstep_engine::{BrokenInvariant, Effect, Event};
 #[derive(Debug, Clone, Default)]
 pub struct Trace {
     /// The reported events with their times, in virtual milliseconds.
-    pub told: Vec<(i64, RunEventKind)>,
+    pub events: Vec<(i64, RunEventKind)>,
     /// How it ended; nothing if it came to a stop before its end.
     pub status: Option<Status>,
     /// The rule of its own that the machine has broken, if it has: then the run did not end.
@@ -50,8 +50,8 @@ struct NodeExtent {
 impl Trace {
     /// The last reported status of a node.
     pub fn status_of(&self, path: &str) -> Option<Status> {
-        let mut told = self.told.iter().rev();
-        told.find_map(|(_, happened)| match happened {
+        let mut events = self.events.iter().rev();
+        events.find_map(|(_, happened)| match happened {
             RunEventKind::NodeFinished { node, status, .. } if **node == *path => Some(*status),
             RunEventKind::RunStarted { .. }
             | RunEventKind::NodeStarted { .. }
@@ -65,7 +65,7 @@ impl Trace {
     /// The nodes that match a pattern, each once, in the order first reported.
     pub fn nodes(&self, pattern: &PathPattern) -> Vec<Name> {
         let mut found = indexmap::IndexSet::new();
-        for (_, happened) in &self.told {
+        for (_, happened) in &self.events {
             if let Some(node) = node_of(happened).filter(|node| pattern.matches(node)) {
                 found.insert(node.clone());
             }
@@ -83,7 +83,7 @@ impl Trace {
             | RunEventKind::NodeFinished { .. }
             | RunEventKind::RunFinished { .. } => false,
         };
-        self.told.iter().filter(|(_, it)| starts(it)).count()
+        self.events.iter().filter(|(_, it)| starts(it)).count()
     }
 
     /// Whether everything that matches the first pattern had ended before anything that matches the
@@ -116,7 +116,7 @@ impl Trace {
             first_end: None,
             last_end: None,
         };
-        for (at, (_, happened)) in self.told.iter().enumerate() {
+        for (at, (_, happened)) in self.events.iter().enumerate() {
             let (first, last) = match happened {
                 RunEventKind::NodeStarted { .. } => {
                     (&mut extent.first_start, &mut extent.last_start)

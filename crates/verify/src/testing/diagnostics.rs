@@ -21,12 +21,12 @@ pub(super) fn of_plan(all: Vec<Diagnostic>, program: &Program, start: Span) -> V
         let found = program.globals.iter().find(|global| global.span == span)?;
         Some(found.name.clone())
     };
-    let told = |mistake: Diagnostic| {
+    let explained = |mistake: Diagnostic| {
         let named = input(&mistake).filter(|_| mistake.code == codes::MISSING_INPUT);
         let help = named.map(|name| format!("write `given {name} = …` in the test"));
         mistake.label(start, "started here").help_opt(help)
     };
-    all.into_iter().map(told).collect()
+    all.into_iter().map(explained).collect()
 }
 
 /// The run of a test does not end.
@@ -174,7 +174,7 @@ pub(super) fn broken(
     expect: &Expectation,
     nodes: &TestNodes,
     run: Option<Status>,
-    told: &[(i64, RunEventKind)],
+    events: &[(i64, RunEventKind)],
 ) -> Diagnostic {
     let diagnostic =
         |message: String| Diagnostic::error(codes::EXPECT_BROKEN, expect.span, message);
@@ -200,7 +200,7 @@ pub(super) fn broken(
                 more => format!(", and {more} others are not either"),
             };
             let message = format!("`{node}` is `{found}`, not `{status}`{more}");
-            diagnostic(message).here(why(node, found, told))
+            diagnostic(message).here(why(node, found, events))
         }
         ExpectationKind::Order { first, second } => {
             let starts = nodes
@@ -231,8 +231,8 @@ pub(super) fn broken(
 }
 
 /// Why a node ended as it did, in a few words.
-fn why(node: &Name, status: Status, told: &[(i64, RunEventKind)]) -> String {
-    let failures = told
+fn why(node: &Name, status: Status, events: &[(i64, RunEventKind)]) -> String {
+    let failures = events
         .iter()
         .rev()
         .filter_map(|(_, happened)| match happened {

@@ -181,13 +181,13 @@ impl PreparedTest {
 
     /// Runs the test under all schedules, or enough of them.
     fn explore(&mut self, limits: TestLimits, verdict: &mut TestVerdict) {
-        let wanted = limits.schedules;
-        let mut ways = ScheduleExplorer::new(limits.seed, wanted.unwrap_or(DEFAULT_SCHEDULES));
+        let max = limits.schedules;
+        let mut ways = ScheduleExplorer::new(limits.seed, max.unwrap_or(DEFAULT_SCHEDULES));
         while let Some(way) = ways.next_way() {
             let trace = self.play(&way);
-            if wanted.is_none() {
+            if max.is_none() {
                 let fitting = MAX_DEFAULT_EVENTS / self.world.events.max(1);
-                ways.most(
+                ways.limit(
                     u32::try_from(fitting)
                         .unwrap_or(u32::MAX)
                         .max(MIN_SCHEDULES),
@@ -261,13 +261,13 @@ impl PreparedTest {
             if nowhere.get(at).is_some_and(Option::is_some) {
                 continue;
             }
-            let told = self.replay(&way);
+            let events = self.replay(&way);
             let Some(expect) = self.expects.get(at) else {
                 continue;
             };
             let world = &self.world;
-            let diagnostic = diagnostics::broken(expect, &world.nodes, world.status, &told);
-            let (events, left_out) = timeline::of_schedule(&told, &expect.patterns());
+            let diagnostic = diagnostics::broken(expect, &world.nodes, world.status, &events);
+            let (events, left_out) = timeline::of_schedule(&events, &expect.patterns());
             let schedule = FailingSchedule {
                 seed: way.own_seed(),
                 failing,
@@ -295,7 +295,7 @@ impl PreparedTest {
         self.world.keeps = true;
         let trace = self.play(way);
         self.world.keeps = false;
-        trace.told
+        trace.events
     }
 }
 

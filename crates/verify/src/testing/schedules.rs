@@ -30,21 +30,21 @@ impl ScheduleMode {
 /// The choices of one run: those that were to be made, and those that were.
 #[derive(Debug, Default)]
 pub(super) struct ScheduleChoices {
-    wanted: Vec<usize>,
+    planned: Vec<usize>,
     made: Vec<(usize, usize)>,
 }
 
 impl ScheduleChoices {
     /// A run begins in which these choices are to be made.
-    pub(super) fn begin(&mut self, wanted: &[usize]) {
-        self.wanted.clear();
-        self.wanted.extend_from_slice(wanted);
+    pub(super) fn begin(&mut self, planned: &[usize]) {
+        self.planned.clear();
+        self.planned.extend_from_slice(planned);
         self.made.clear();
     }
 
     /// The next choice among `of`.
     pub(super) fn next(&mut self, of: usize) -> usize {
-        let chosen = self.wanted.get(self.made.len()).copied().unwrap_or(0);
+        let chosen = self.planned.get(self.made.len()).copied().unwrap_or(0);
         self.made.push((chosen, of));
         chosen
     }
@@ -59,7 +59,7 @@ impl ScheduleChoices {
 #[derive(Debug)]
 pub(super) struct ScheduleExplorer {
     seed: u64,
-    most: u32,
+    max: u32,
     counted: u32,
     stage: ExplorerPhase,
 }
@@ -79,19 +79,19 @@ enum ExplorerPhase {
 }
 
 impl ScheduleExplorer {
-    /// At most `most` schedules; where they are samples, from this seed on.
-    pub(super) fn new(seed: u64, most: u32) -> Self {
+    /// At most `max` schedules; where they are samples, from this seed on.
+    pub(super) fn new(seed: u64, max: u32) -> Self {
         Self {
             seed,
-            most: most.max(1),
+            max: max.max(1),
             counted: 0,
             stage: ExplorerPhase::Probe,
         }
     }
 
     /// There shall not be more than this.
-    pub(super) fn most(&mut self, most: u32) {
-        self.most = self.most.min(most.max(1));
+    pub(super) fn limit(&mut self, max: u32) {
+        self.max = self.max.min(max.max(1));
     }
 
     /// The next one to run.
@@ -99,7 +99,7 @@ impl ScheduleExplorer {
         match &self.stage {
             ExplorerPhase::Probe => Some(ScheduleMode::Choices(self.seed, Vec::new())),
             ExplorerPhase::All(choices) => Some(ScheduleMode::Choices(self.seed, choices.clone())),
-            ExplorerPhase::Samples(seed, left) if *left > 0 && self.counted < self.most => {
+            ExplorerPhase::Samples(seed, left) if *left > 0 && self.counted < self.max => {
                 Some(ScheduleMode::Seed(*seed))
             }
             ExplorerPhase::Samples(..) | ExplorerPhase::Complete | ExplorerPhase::Done => None,
@@ -109,16 +109,16 @@ impl ScheduleExplorer {
     /// It was run, and these choices were made in it. Returns what it counts as, if it counts.
     pub(super) fn played(&mut self, made: Vec<(usize, usize)>) -> Option<ScheduleMode> {
         let (stage, way) = match std::mem::replace(&mut self.stage, ExplorerPhase::Done) {
-            ExplorerPhase::Probe if is_few(&made, self.most) => {
+            ExplorerPhase::Probe if is_few(&made, self.max) => {
                 let way = ScheduleMode::Choices(self.seed, Vec::new());
                 (self.following(made), Some(way))
             }
             // The order of the source is what seed 0 means.
             ExplorerPhase::Probe if self.seed == 0 => (
-                ExplorerPhase::Samples(1, self.most - 1),
+                ExplorerPhase::Samples(1, self.max - 1),
                 Some(ScheduleMode::Seed(0)),
             ),
-            ExplorerPhase::Probe => (ExplorerPhase::Samples(self.seed, self.most), None),
+            ExplorerPhase::Probe => (ExplorerPhase::Samples(self.seed, self.max), None),
             ExplorerPhase::All(choices) => {
                 let way = ScheduleMode::Choices(self.seed, choices);
                 (self.following(made), Some(way))
@@ -140,12 +140,12 @@ impl ScheduleExplorer {
             if chosen + 1 < of {
                 let mut next: Vec<usize> = made.into_iter().map(|(chosen, _)| chosen).collect();
                 next.push(chosen + 1);
-                if self.counted + 1 < self.most {
+                if self.counted + 1 < self.max {
                     return ExplorerPhase::All(next);
                 }
                 // There are more than it seemed; those that were tried are much alike.
-                let samples = self.most;
-                self.most = self.most.saturating_add(samples);
+                let samples = self.max;
+                self.max = self.max.saturating_add(samples);
                 return ExplorerPhase::Samples(self.seed.max(1), samples);
             }
         }
@@ -165,10 +165,10 @@ impl ScheduleExplorer {
 
 /// Whether there are not many more schedules than may be tried, estimated as if there were as much
 /// to choose from everywhere as on this path.
-fn is_few(made: &[(usize, usize)], most: u32) -> bool {
+fn is_few(made: &[(usize, usize)], max: u32) -> bool {
     let ways = made.iter().map(|(_, of)| *of as u64);
     let product = ways.fold(1_u64, u64::saturating_mul);
-    product <= u64::from(most)
+    product <= u64::from(max)
 }
 
 #[cfg(test)]
@@ -176,9 +176,9 @@ mod tests {
     use super::*;
 
     /// Plays a game of choices: two strands with this many steps each.
-    fn play(wanted: &[usize], steps: [usize; 2]) -> (String, Vec<(usize, usize)>) {
+    fn play(planned: &[usize], steps: [usize; 2]) -> (String, Vec<(usize, usize)>) {
         let mut choices = ScheduleChoices::default();
-        choices.begin(wanted);
+        choices.begin(planned);
         let (mut left, mut story) = (steps, String::new());
         while left.iter().sum::<usize>() > 0 {
             let open: Vec<usize> = (0..2).filter(|at| left[*at] > 0).collect();
@@ -197,10 +197,10 @@ mod tests {
         let mut ways = ScheduleExplorer::new(0, 100);
         let mut seen = std::collections::BTreeSet::new();
         while let Some(way) = ways.next_way() {
-            let ScheduleMode::Choices(_, wanted) = &way else {
+            let ScheduleMode::Choices(_, planned) = &way else {
                 panic!("{way:?}");
             };
-            let (story, made) = play(wanted, [3, 2]);
+            let (story, made) = play(planned, [3, 2]);
             assert!(seen.insert(story));
             assert!(ways.played(made).is_some());
         }
@@ -212,12 +212,12 @@ mod tests {
 
     #[test]
     fn samples_are_taken_where_they_are_many() {
-        let samples = |seed, most| {
-            let mut ways = ScheduleExplorer::new(seed, most);
+        let samples = |seed, max| {
+            let mut ways = ScheduleExplorer::new(seed, max);
             let mut seen = Vec::new();
             while let Some(way) = ways.next_way() {
                 let made = match &way {
-                    ScheduleMode::Choices(_, wanted) => play(wanted, [30, 30]).1,
+                    ScheduleMode::Choices(_, planned) => play(planned, [30, 30]).1,
                     ScheduleMode::Seed(_) => Vec::new(),
                 };
                 seen.extend(ways.played(made).and_then(|way| way.own_seed()));

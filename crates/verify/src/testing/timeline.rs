@@ -11,11 +11,11 @@ const MAX_SHOWN_EVENTS: usize = 30;
 
 /// The events that matter for these patterns, and how many were left out.
 pub(super) fn of_schedule(
-    told: &[(i64, RunEventKind)],
+    events: &[(i64, RunEventKind)],
     patterns: &[&PathPattern],
 ) -> (Vec<RunEvent>, usize) {
     let watched = |node: &Name| patterns.iter().any(|pattern| pattern.matches(node));
-    let all: Vec<&Name> = told.iter().filter_map(|(_, it)| node_of(it)).collect();
+    let all: Vec<&Name> = events.iter().filter_map(|(_, it)| node_of(it)).collect();
     let found: std::collections::HashSet<&str> = all
         .iter()
         .filter(|node| watched(node))
@@ -30,14 +30,14 @@ pub(super) fn of_schedule(
         }
         weight(happened)
     };
-    let weights: Vec<u8> = told.iter().map(|(_, happened)| weigh(happened)).collect();
+    let weights: Vec<u8> = events.iter().map(|(_, happened)| weigh(happened)).collect();
     let mut least = 2;
     let count = |least: u8| weights.iter().filter(|weight| **weight >= least).count();
     while least < 5 && count(least) > MAX_SHOWN_EVENTS {
         least += 1;
     }
-    let (mut events, mut left_out) = (Vec::new(), 0);
-    let weighed = told
+    let (mut selected, mut left_out) = (Vec::new(), 0);
+    let weighed = events
         .iter()
         .zip(weights)
         .filter(|(_, weight)| *weight >= least);
@@ -46,13 +46,13 @@ pub(super) fn of_schedule(
             left_out += 1;
             continue;
         }
-        events.push(RunEvent {
+        selected.push(RunEvent {
             seq: seq as u64 + 1,
             at: moment(*at),
             what: happened.clone(),
         });
     }
-    (events, left_out)
+    (selected, left_out)
 }
 
 /// How much an event matters, from 0 to 4.

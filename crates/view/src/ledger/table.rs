@@ -39,7 +39,7 @@ pub(super) fn lines(ledger: &LedgerFormat<'_>, summary: &RunSummary) -> Vec<Styl
     } else {
         (summary.rows().map(|row| single(ledger, row)).collect(), 0)
     };
-    tell_apart(summary, &mut cells);
+    make_distinct(summary, &mut cells);
     let mut lines = layout(ledger, &cells);
     if more > 0 {
         lines.push(StyledLine::of(
@@ -206,7 +206,7 @@ fn together(ledger: &LedgerFormat<'_>, rows: &[&LedgerRow], axis: GroupingAxis) 
 }
 
 /// Adds the stage where service and infrastructure alone do not distinguish two deployments.
-fn tell_apart(summary: &RunSummary, cells: &mut [LedgerCells]) {
+fn make_distinct(summary: &RunSummary, cells: &mut [LedgerCells]) {
     if cells.len() != summary.rows().len() {
         return;
     }

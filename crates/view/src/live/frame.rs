@@ -89,19 +89,19 @@ impl FrameView<'_> {
         });
         let mut entries = vec![self.head(pipeline, root, all.len())];
         entries.extend(self.ended_well(&done, rows));
-        let kept = shown
+        let shown_count = shown
             .len()
             .min(rows.saturating_sub(entries.len()).div_ceil(2));
         let sections: Vec<(Option<&Name>, &StageBoard)> = std::iter::once((None, root))
             .chain(
                 shown
                     .iter()
-                    .take(kept)
+                    .take(shown_count)
                     .map(|(name, stage)| (Some(*name), *stage)),
             )
             .collect();
-        let more = shown.len() - kept;
-        let used = entries.len() + kept + usize::from(more > 0);
+        let more = shown.len() - shown_count;
+        let used = entries.len() + shown_count + usize::from(more > 0);
         let shares = self.shares(&sections, rows.saturating_sub(used));
         for ((name, stage), rows) in sections.into_iter().zip(shares) {
             if let Some(name) = name {
@@ -320,12 +320,12 @@ impl FrameView<'_> {
         out: &mut Vec<FrameLine>,
     ) {
         let mut entries: Vec<(usize, FrameLine)> = entries.take(rows).collect();
-        let told =
+        let represented =
             |entries: &[(usize, FrameLine)]| entries.iter().map(|(count, _)| count).sum::<usize>();
-        if rows > 0 && told(&entries) < all && entries.len() == rows {
+        if rows > 0 && represented(&entries) < all && entries.len() == rows {
             entries.pop();
         }
-        let rest = all - told(&entries).min(all);
+        let rest = all - represented(&entries).min(all);
         let more = if entries.is_empty() { "" } else { "more " };
         out.extend(entries.into_iter().map(|(_, entry)| entry));
         if rest > 0 && rows > 0 {
@@ -378,13 +378,13 @@ impl FrameView<'_> {
         }
         let mut since = unit.since;
         if let Some(part) = unit.doing() {
-            let mut say = |tone: Tone, what: &str| {
+            let mut add = |tone: Tone, what: &str| {
                 if !what.is_empty() {
                     let gap = if words.is_empty() { "" } else { "  " };
                     words.add(tone, format!("{gap}{what}"));
                 }
             };
-            say(Tone::Plain, &inner(&unit.node, &part.node, part.kind));
+            add(Tone::Plain, &inner(&unit.node, &part.node, part.kind));
             if let Some(waiting) = &part.waiting {
                 mark = match waiting {
                     WaitReason::Approval { .. } => LineSymbol::Ask,
@@ -402,9 +402,9 @@ impl FrameView<'_> {
                     | WaitReason::Retry { .. }
                     | WaitReason::Time { .. } => Tone::Plain,
                 };
-                say(tone, &self.waiting(waiting, part.since));
+                add(tone, &self.waiting(waiting, part.since));
             } else {
-                say(Tone::Dim, &part.last_output);
+                add(Tone::Dim, &part.last_output);
             }
         }
         FrameLine {

@@ -102,7 +102,7 @@ fn every_kind_of_waiting_is_told() {
                 expected: 2,
             },
         )
-        .say("release/us/build/run", NodeKind::Run, "set -e\nmake all");
+        .start_with("release/us/build/run", NodeKind::Run, "set -e\nmake all");
     insta::assert_snapshot!("waiting_80x24", shot(&script, 80, 24));
     let ascii = Style {
         color: false,

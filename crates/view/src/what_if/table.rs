@@ -184,7 +184,7 @@ fn outcome_symbols(
 /// The legend: what the symbols stand for.
 fn legend(rows: &[WhatIfRow<'_>], look: WhatIfLayout) -> Option<StyledLine> {
     let mut line = StyledLine::new();
-    let used = |wanted: &[Status]| rows.iter().flat_map(|row| &row.ends).any(|it| it == wanted);
+    let used = |ends: &[Status]| rows.iter().flat_map(|row| &row.ends).any(|it| it == ends);
     let mut seen = Vec::new();
     for (status, word) in phrases::STATUS_ORDER {
         if used(&[status]) {

@@ -65,13 +65,13 @@ pub(super) fn head(outline: &Outline, how: PlanTextOptions) -> Vec<StyledLine> {
 fn amounts(outline: &Outline) -> Vec<String> {
     let width = outline.width;
     let mut parts = vec![deployments(outline.deployments)];
-    let at_once = |most: Option<u64>, word: &str| match most {
+    let at_once = |max: Option<u64>, word: &str| match max {
         Some(0) => None,
-        Some(most) => {
-            let most = usize::try_from(most).unwrap_or(usize::MAX);
+        Some(max) => {
+            let max = usize::try_from(max).unwrap_or(usize::MAX);
             let counted = match word {
-                "" => most.to_string(),
-                word => phrases::count_text(most, word),
+                "" => max.to_string(),
+                word => phrases::count_text(max, word),
             };
             Some(format!("up to {counted} at once"))
         }

@@ -29,11 +29,11 @@ pub(super) fn lay_out(rows: &[PlanTextRow], how: PlanTextOptions) -> Vec<StyledL
 
 /// The column where remarks begin: after the longest line that leaves enough room for them.
 fn column(rows: &[PlanTextRow], width: usize) -> usize {
-    let most = width
+    let max = width
         .saturating_sub(MIN_REMARK_COLUMNS + REMARK_GAP_COLUMNS)
         .min(width * 2 / 3);
     let noted = rows.iter().filter(|row| !row.notes.is_empty());
-    let ends = noted.map(|row| row.line.width()).filter(|end| *end <= most);
+    let ends = noted.map(|row| row.line.width()).filter(|end| *end <= max);
     ends.max().unwrap_or(0) + REMARK_GAP_COLUMNS
 }
 
@@ -74,12 +74,18 @@ fn one(row: &PlanTextRow, column: usize, how: PlanTextOptions) -> Vec<StyledLine
 }
 
 /// Adds words, wrapped onto further lines where there is no room for them.
-fn words(lines: &mut Vec<StyledLine>, text: &str, column: usize, row: &PlanTextRow, most: usize) {
+fn words(
+    lines: &mut Vec<StyledLine>,
+    text: &str,
+    column: usize,
+    row: &PlanTextRow,
+    max_width: usize,
+) {
     let mut piece = String::new();
     let mut used = lines.last_mut().map_or(0, |line| line.width()).max(column);
     for word in text.split(' ') {
         let blank = usize::from(!piece.is_empty());
-        let full = used + blank + width(word) > most;
+        let full = used + blank + width(word) > max_width;
         if full && (used > column || !piece.is_empty()) {
             put(lines, &mut piece, column);
             lines.push(row.below.clone());
