@@ -19,6 +19,8 @@ mod orders;
 mod orphans;
 mod questions;
 mod secrets;
+#[cfg(target_os = "linux")]
+mod sessions;
 mod targets;
 mod terminal;
 

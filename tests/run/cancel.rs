@@ -64,6 +64,12 @@ fn until_both(running: &mut Running, word: &str) {
     running.line(&format!("{word} {other}"));
 }
 
+/// The second Ctrl-C of a person; one that comes within a tenth of a second is the first once more.
+fn once_more(running: &Running) {
+    std::thread::sleep(std::time::Duration::from_millis(150));
+    running.signal("INT");
+}
+
 fn cancelled(signal: &str) -> (Test, Said) {
     let test = program(POLITE);
     let mut running = Running::start(test.command());
@@ -113,6 +119,52 @@ fn termination_is_the_same() {
     is_cancelled(&test, &said);
 }
 
+/// A wrapper passes a signal on that the terminal has sent already.
+#[test]
+fn a_doubled_signal_is_one() {
+    for (first, pause_ms, second) in [
+        ("INT", 0, "INT"),
+        ("TERM", 1, "TERM"),
+        ("INT", 8, "TERM"),
+        ("TERM", 20, "INT"),
+    ] {
+        let test = program(POLITE);
+        let mut running = Running::start(test.command());
+        until_both(&mut running, "ready");
+        running.signal(first);
+        std::thread::sleep(std::time::Duration::from_millis(pause_ms));
+        running.signal(second);
+        is_cancelled(&test, &running.end());
+    }
+}
+
+/// At whatever moment the second signal comes: a run is stopped and can be resumed, or it has ended
+/// as cancelled.
+#[test]
+fn a_run_that_has_ended_is_not_said_to_be_resumable() {
+    for pause_ms in [101, 104, 108, 112, 116, 120, 130, 140, 160, 200] {
+        let test = super::file("pipeline p { run \"sleep 60\" } always { run \"sleep 0.11\" }");
+        let mut running = Running::start(test.command());
+        running.line("$ sleep 60");
+        running.signal("INT");
+        std::thread::sleep(std::time::Duration::from_millis(pause_ms));
+        running.signal("INT");
+        let said = running.end();
+        let mut command =
+            crate::support::program::command(crate::support::program::program(), &test.path(""));
+        command.args(["runs", "--format", "json"]);
+        let runs = crate::support::program::run(command).stdout;
+        let is_cancelled = runs.contains("\"cancelled\"");
+        let wanted = if is_cancelled { 4 } else { 5 };
+        assert_eq!(said.code, wanted, "after {pause_ms} ms: {said:?} {runs}");
+        assert_eq!(
+            said.stdout.contains("lockstep resume"),
+            !is_cancelled,
+            "{said:?}"
+        );
+    }
+}
+
 /// The terminal is gone, so nobody has asked for a rollback.
 #[test]
 fn a_run_that_loses_its_terminal_is_stopped_and_can_be_resumed() {
@@ -127,7 +179,7 @@ fn two_interrupts_end_everything_at_once() {
     until_both(&mut running, "ready");
     running.signal("INT");
     until_both(&mut running, "asked");
-    running.signal("INT");
+    once_more(&running);
     let said = running.end();
     assert_eq!(said.code, 5);
     assert_eq!(log(&test), ["first"], "nothing is taken back");
@@ -206,7 +258,7 @@ fn a_command_that_writes_without_end_can_be_stopped() {
     rude.line("│ y");
     rude.signal("INT");
     crate::support::running::until("it is asked", || test.path("asked").exists());
-    rude.signal("INT");
+    once_more(&rude);
     assert_eq!(rude.end().code, 5);
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use lockstep_base::source::Name;
 use lockstep_base::world::{EnvironmentVariables, FileError, Files};
 use lockstep_runtime::clock::{Clock, SystemClock};
-use lockstep_runtime::guardian::Guardian;
+use lockstep_runtime::guardian::{self, Guardian};
 use lockstep_runtime::http::HttpClient;
 use lockstep_runtime::locks::Locks;
 use lockstep_runtime::process::{SIGTERM_GRACE, Spawner, SystemSpawner};
@@ -116,6 +116,7 @@ impl Engine {
         if let Some(spawner) = self.0.spawner.get() {
             return Ok(spawner.clone());
         }
+        guardian::remove_left_folders(&self.0.scratch);
         let mut system = SystemSpawner::new(&self.0.scratch)?.with_grace(self.0.stop_grace);
         if let Some(program) = &self.0.ssh_program {
             system = system.with_ssh(program);

@@ -5,7 +5,7 @@ use lockstep_base::value::{Value, to_json};
 use lockstep_lang::ir::GlobalSource;
 use lockstep_plan::{Plan, RunFacts, display};
 use lockstep_runtime::driver::{RecordedRun, RunPersistence};
-use lockstep_runtime::guardian;
+use lockstep_runtime::guardian::DeadRunner;
 use lockstep_runtime::logs::RunLogs;
 use lockstep_store::{NewRun, RunJournal, SharedLocks, Store, StoredInbox};
 pub use lockstep_store::{RunNumber, StoreError, StoreErrorKind};
@@ -168,12 +168,13 @@ pub(crate) fn resume(engine: &Engine, run: &str) -> Result<(SessionOptions, Resu
     Ok((options, Resumed { recorded, past }))
 }
 
-/// Takes a run over for this process. Where its process was killed, it waits until what that left
-/// behind is ended.
+/// Takes a run over for this process. Where its process was killed, it waits until the commands
+/// that it left behind are ended.
 ///
 /// # Errors
 ///
-/// Where the state directory is damaged, or another process drives the run.
+/// Where the state directory is damaged, another process drives the run, or commands of its dead
+/// process cannot be ended.
 pub fn claim(
     store: &Store,
     run: &lockstep_store::StoredRun,
@@ -183,7 +184,14 @@ pub fn claim(
         && owner.is_within_sight()
         && !owner.is_alive()
     {
-        guardian::wait_for(owner.pid);
+        let dead = DeadRunner::new(owner.pid, &owner.start);
+        dead.end_commands().map_err(|unended| {
+            StoreError::refused(format!(
+                "run {} was driven by {}, which was killed; {unended}",
+                run.id,
+                owner.shown()
+            ))
+        })?;
     }
     store.claim(run.number)
 }

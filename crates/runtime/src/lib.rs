@@ -12,6 +12,7 @@ mod journal_writer;
 pub mod locks;
 pub mod logs;
 pub mod process;
+pub mod processes;
 pub mod redact;
 pub mod replay;
 pub mod secrets;

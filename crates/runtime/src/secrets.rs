@@ -4,7 +4,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use super::process::leftovers::{CommandProcesses, ProcessLooks};
 use super::process::{GroupRegistry, GuardedCommand};
+use super::processes;
 use super::redact::Redactor;
 use lockstep_base::source::{FileId, Name, Span};
 use lockstep_base::value::{SecretPart, Value};
@@ -294,9 +296,15 @@ async fn command_text(
         Some((care, variable)) => (Some(care), variable),
         None => (None, None),
     };
+    let variable = variable.unwrap_or_else(|| {
+        let inherited = std::env::var(processes::COMMAND_VARIABLE).ok();
+        processes::variable(inherited.as_deref(), &processes::new_token(), 1)
+    });
+    let looks = ProcessLooks::new();
+    let mut found = CommandProcesses::new(&looks, Some(&variable.1));
     let child = tokio::process::Command::new(program)
         .args(rest.iter().map(|argument| &**argument))
-        .envs(variable)
+        .envs([variable])
         .current_dir(folder)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -311,12 +319,17 @@ async fn command_text(
     if let (Some(care), Some(id)) = (&care, child.id()) {
         care.set_group(id);
     }
+    found.started(child.id());
     let mut group = SecretReaderGroup {
         id: child.id().and_then(|id| i32::try_from(id).ok()),
+        found,
         _care: care,
     };
     let output = child.wait_with_output().await;
     group.id = None;
+    if !output.as_ref().is_ok_and(|output| output.status.success()) {
+        group.found.kill().await;
+    }
     let output =
         output.map_err(|error| SecretError::OutputLost(program.to_owned(), error.to_string()))?;
     if !output.status.success() {
@@ -333,9 +346,11 @@ async fn command_text(
     Ok(without_line_end(text))
 }
 
-/// The process group of a command that has not ended. It is killed when the future is dropped.
+/// The processes of a command. They are killed when the future is dropped before it has ended.
 struct SecretReaderGroup<'a> {
     id: Option<i32>,
+    /// Its processes, in whatever group.
+    found: CommandProcesses<'a>,
     _care: Option<GuardedCommand<'a>>,
 }
 
@@ -344,6 +359,7 @@ impl Drop for SecretReaderGroup<'_> {
         if let Some(id) = self.id.and_then(rustix::process::Pid::from_raw) {
             // It fails only if no process is left.
             let _ = rustix::process::kill_process_group(id, rustix::process::Signal::KILL);
+            self.found.kill_now();
         }
     }
 }

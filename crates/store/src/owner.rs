@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use lockstep_runtime::processes::{self, start};
+
 /// A process: its number, the namespace of the number, and its start time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RunOwner {
@@ -83,11 +85,9 @@ impl RunOwner {
 
 /// The namespace of the process numbers that this process sees.
 fn place() -> String {
-    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    let space = std::fs::read_link("/proc/self/ns/pid").unwrap_or_default();
-    match boot.trim() {
-        "" => host(),
-        boot => format!("{boot} {}", space.display()),
+    match processes::namespace() {
+        space if space.is_empty() => host(),
+        space => space,
     }
 }
 
@@ -110,20 +110,6 @@ pub fn is_alive(pid: u32, began: &str) -> bool {
         Ok(()) => true,
         Err(error) => error == rustix::io::Errno::PERM,
     })
-}
-
-/// The start time of a process; nothing if it does not exist or has ended.
-fn start(pid: u32) -> Option<String> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name, in parentheses, may contain anything.
-    let (_, rest) = stat.rsplit_once(") ")?;
-    let mut fields = rest.split(' ');
-    if matches!(fields.next()?, "Z" | "X") {
-        return None;
-    }
-    let ticks = fields.nth(18)?;
-    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    Some(format!("{}:{ticks}", boot.trim()))
 }
 
 #[cfg(test)]

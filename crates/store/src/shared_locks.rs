@@ -13,11 +13,11 @@ use super::{
 use lockstep_base::source::Name;
 use lockstep_engine::run_event::{LockQueuePosition, RunLockHolder};
 use lockstep_engine::{EffectId, LockDemand, PendingLockRequest};
-use lockstep_runtime::guardian;
+use lockstep_runtime::guardian::DeadRunner;
 use lockstep_runtime::locks::Locks;
 
 /// How long a process must have been gone before its locks are given to others. Its commands must
-/// be gone, too: its guardian ensures that.
+/// be gone, too: its guardian ends them, or else this process.
 const DEAD_OWNER_GRACE: Duration = Duration::from_millis(300);
 
 /// How long the heartbeat of a process that cannot be checked must be missing by our own clock,
@@ -273,7 +273,9 @@ fn is_dead(
     }
     let unchanged = at.saturating_duration_since(*since);
     match (is_near, is_alive) {
-        (true, _) => unchanged >= DEAD_OWNER_GRACE && !guardian::is_running(owner.pid),
+        (true, _) => {
+            unchanged >= DEAD_OWNER_GRACE && DeadRunner::new(owner.pid, &owner.start).is_over()
+        }
         (false, false) => unchanged >= SILENT_OWNER_GRACE,
         // Its clock may be ahead of ours.
         (false, true) => unchanged >= LEASE_DURATION,

@@ -1,11 +1,16 @@
 //! Signal handling: turns signals into control requests to a run.
 
 use std::task::Poll;
+use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::UnboundedSender;
 
 use lockstep_runtime::driver::ControlRequest;
+
+/// Within this time a second signal is the first one once more: a terminal sends Ctrl-C to a wrapper
+/// such as `make` or `timeout`, too, which passes it on. Nobody presses a key twice as fast.
+const ECHO_TIME: Duration = Duration::from_millis(100);
 
 /// The first signal cancels the run, the second stops it immediately, and so does the loss of the
 /// terminal: it can be resumed. From here on none of them ends this program by itself.
@@ -20,35 +25,45 @@ pub(super) fn listen(control: UnboundedSender<ControlRequest>) -> tokio::task::J
         false => stream(SignalKind::hangup()),
     };
     tokio::spawn(async move {
-        let mut asked = false;
+        let mut asked: Option<Instant> = None;
         loop {
             let next = std::future::poll_fn(|context| {
-                if hangups
-                    .as_mut()
-                    .is_some_and(|it| it.poll_recv(context).is_ready())
-                {
-                    return Poll::Ready(ControlRequest::Kill);
+                let mut came = |stream: &mut Signal| stream.poll_recv(context).is_ready();
+                if hangups.as_mut().is_some_and(&mut came) {
+                    return Poll::Ready(Heard::Hangup);
                 }
-                let came = |stream: &mut Signal| stream.poll_recv(context);
+                // Each is polled, so that both are awaited, and neither is heard twice.
                 match asks
                     .iter_mut()
                     .flatten()
-                    .map(came)
-                    .any(|came| came.is_ready())
+                    .filter_map(|it| came(it).then_some(()))
+                    .count()
                 {
-                    true if asked => Poll::Ready(ControlRequest::Kill),
-                    true => Poll::Ready(ControlRequest::Cancel),
-                    false => Poll::Pending,
+                    0 => Poll::Pending,
+                    _ => Poll::Ready(Heard::Request),
                 }
             });
-            let wish = next.await;
-            asked = true;
+            let wish = match (next.await, asked) {
+                (Heard::Hangup, _) => ControlRequest::Kill,
+                (Heard::Request, None) => ControlRequest::Cancel,
+                (Heard::Request, Some(at)) if at.elapsed() < ECHO_TIME => continue,
+                (Heard::Request, Some(_)) => ControlRequest::Kill,
+            };
+            asked.get_or_insert_with(Instant::now);
             if control.send(wish).is_err() {
                 // The run has just ended.
                 return;
             }
         }
     })
+}
+
+/// What a signal says.
+enum Heard {
+    /// The terminal is lost.
+    Hangup,
+    /// The run is to end.
+    Request,
 }
 
 /// Whether the parent process wants this program to outlive its terminal, as `nohup` does. Detected

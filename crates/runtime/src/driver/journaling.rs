@@ -235,8 +235,19 @@ impl<'h> Driver<'h> {
     /// that they do not run again; killed ones are not recorded and will run again.
     pub(super) fn record_ends(&mut self, messages: &mut mpsc::UnboundedReceiver<DriverMessage>) {
         while let Ok(message) = messages.try_recv() {
-            let DriverMessage::Event(Event::Ended { id, outcome }) = message else {
-                continue;
+            let (id, outcome) = match message {
+                DriverMessage::Event(Event::Ended { id, outcome }) => (id, outcome),
+                DriverMessage::Written(Ok(records)) => {
+                    self.publish_written(records);
+                    continue;
+                }
+                output @ DriverMessage::Output { .. } => {
+                    self.handle_message(output);
+                    continue;
+                }
+                DriverMessage::Event(_)
+                | DriverMessage::Answered(..)
+                | DriverMessage::Written(Err(_)) => continue,
             };
             let killed = matches!(outcome.failure, Some((FailureClass::Cancelled, _)));
             if killed || self.writer.is_none() {
@@ -257,6 +268,21 @@ impl<'h> Driver<'h> {
             );
         }
         self.close();
+        while let Ok(message) = messages.try_recv() {
+            if let DriverMessage::Written(Ok(records)) = message {
+                self.publish_written(records);
+            }
+        }
+    }
+
+    /// These records are in the journal, and nothing follows from them any more.
+    fn publish_written(&mut self, records: Vec<JournalRecord>) {
+        for record in records {
+            self.written = record.seq;
+            for what in record.told {
+                self.publish(what, record.at);
+            }
+        }
     }
 
     /// The run stops in its present state: flushes what is being written to disk.

@@ -11,7 +11,7 @@ mod journaling;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -225,6 +225,9 @@ type OutputLines = Vec<(Stream, String)>;
 /// At most so many messages are handled before other sources get their turn.
 const MAX_MESSAGES_PER_TURN: usize = 256;
 
+/// So long other sources wait at most while output is being shown.
+const MAX_TURN_TIME: Duration = Duration::from_millis(20);
+
 /// The heartbeat: if nothing was recorded for so long, the clock is, so that others see that the
 /// run is alive.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(5);
@@ -283,11 +286,21 @@ async fn work_off(
     }
     driver.apply_journaled();
     loop {
+        let turn = Instant::now();
+        let mut is_busy = false;
         for _ in 0..MAX_MESSAGES_PER_TURN {
             match messages.try_recv() {
                 Ok(message) if driver.broken.is_none() => driver.handle_message(message),
                 Ok(_) | Err(_) => break,
             }
+            is_busy = turn.elapsed() >= MAX_TURN_TIME;
+            if is_busy {
+                break;
+            }
+        }
+        if is_busy {
+            // However much the commands write: signals are heard, and commands are stopped.
+            tokio::task::yield_now().await;
         }
         if driver.has_ended() || driver.broken.is_some() {
             break;
@@ -305,7 +318,13 @@ async fn work_off(
                 Some(ControlRequest::Kill) => {
                     driver.stop_all(StopRequest::Kill, &mut control).await;
                     driver.record_ends(&mut messages);
-                    return DriverExit::Stopped;
+                    // What was recorded may have been its end.
+                    return match driver.machine.finished() {
+                        Some(status) if driver.written == driver.recorded => {
+                            DriverExit::Ended(status)
+                        }
+                        Some(_) | None => DriverExit::Stopped,
+                    };
                 }
                 None => controlled = false,
             },

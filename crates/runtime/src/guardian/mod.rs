@@ -2,7 +2,7 @@
 //! is killed.
 //!
 //! The runner records each command in a table (`table`) before it starts it, and gives it an
-//! environment variable, [`GUARDIAN_VARIABLE`], which its children inherit. The guardian waits at
+//! environment variable, [`COMMAND_VARIABLE`], which its children inherit. The guardian waits at
 //! the read end of a pipe whose write end only the runner holds. When the pipe closes, it reads the
 //! table and ends every process that belongs to a command in it: by its variable, by its process
 //! group, or by descent.
@@ -10,7 +10,7 @@
 //! There is no race: a command is in the table before its process exists, and a process that the
 //! runner has forked but that has not yet executed the command keeps the pipe open until it does.
 
-mod processes;
+pub(crate) mod dead_runner;
 mod table;
 mod watch;
 
@@ -21,37 +21,15 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Mutex;
 
 use super::process::{GroupRegistry, GuardianVariable};
+use crate::processes::{self, COMMAND_VARIABLE, RUNNER_VARIABLE};
+pub use dead_runner::{DeadRunner, UnendedCommands, remove_left_folders};
 use table::CommandTable;
 
 /// The first argument of a program that is to run as a guardian.
 pub const GUARDIAN_ARGUMENT: &str = "__guard";
 
-/// Identifies the processes of a command: a token of the runner and the command's number. Where
-/// Lockstep runs under Lockstep, the outer ones come first, separated by `/`.
-pub const GUARDIAN_VARIABLE: &str = "LOCKSTEP_GUARD";
-
-/// Identifies a guardian's runner, for a process that resumes a run after its runner was killed.
-const RUNNER_VARIABLE: &str = "LOCKSTEP_RUNNER";
-
-/// Waits until the guardians of a runner that was killed have ended its processes, so that none of
-/// them runs at the same time as a resumed run. The wait is bounded.
-pub fn wait_for(runner: u32) {
-    let begun = std::time::Instant::now();
-    while begun.elapsed() < GUARDIAN_EXIT_TIMEOUT && is_running(runner) {
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
-}
-
-/// Whether a runner, which may have been killed, has a guardian.
-pub fn is_running(runner: u32) -> bool {
-    processes::has_variable(&format!("{RUNNER_VARIABLE}={runner}"))
-}
-
 /// The target of the guardian's log events.
 const TARGET: &str = "lockstep::process";
-
-/// The guardian itself gives up after ten seconds.
-const GUARDIAN_EXIT_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(12);
 
 /// The guardian of a runner's commands. Its process is started before the first of them, and ends
 /// when this value is dropped or the program ends.
@@ -96,8 +74,8 @@ impl Guardian {
             program: program.into(),
             arguments: arguments.into_iter().collect(),
             folder: None,
-            token: super::connection::random(),
-            inherited: std::env::var(GUARDIAN_VARIABLE).ok(),
+            token: processes::new_token(),
+            inherited: std::env::var(COMMAND_VARIABLE).ok(),
             started: Mutex::new(GuardianProcess::NotYet),
         }
     }
@@ -125,7 +103,7 @@ impl Guardian {
         }
         let table = match std::mem::replace(&mut *started, GuardianProcess::Never) {
             GuardianProcess::Yes { table, .. } => Ok(table),
-            _ => CommandTable::new(&std::env::temp_dir()),
+            _ => self.new_table(),
         };
         match table.and_then(|table| self.start(table)) {
             Ok(now) => {
@@ -138,6 +116,15 @@ impl Guardian {
                     "there is no guardian: commands run without it"
                 );
             }
+        }
+    }
+
+    /// With the folder the table is found by those who come after this runner, should its guardian
+    /// be killed, too.
+    fn new_table(&self) -> io::Result<CommandTable> {
+        match &self.folder {
+            Some(folder) => CommandTable::at(&dead_runner::table_path(folder, &self.token)),
+            None => CommandTable::unnamed(&std::env::temp_dir()),
         }
     }
 
@@ -163,7 +150,7 @@ impl Guardian {
             .arg(GUARDIAN_ARGUMENT)
             .arg(&self.token)
             .args(&self.folder)
-            .env(RUNNER_VARIABLE, std::process::id().to_string())
+            .env(RUNNER_VARIABLE, &self.token)
             // It must not keep any resource of the runner open: no terminal, no pipe, no folder.
             .current_dir("/")
             .stdin(end)
@@ -174,15 +161,6 @@ impl Guardian {
             .spawn()?;
         Ok(GuardianProcess::Yes { table, child, pipe })
     }
-
-    fn variable(&self, number: u64) -> (String, String) {
-        let own = format!("{}.{number}", self.token);
-        let text = match &self.inherited {
-            Some(outer) => format!("{outer}/{own}"),
-            None => own,
-        };
-        (String::from(GUARDIAN_VARIABLE), text)
-    }
 }
 
 impl GroupRegistry for Guardian {
@@ -191,7 +169,11 @@ impl GroupRegistry for Guardian {
         let number = self.with_table(CommandTable::add).unwrap_or_default();
         GuardianVariable {
             number,
-            variable: Some(self.variable(if lasting { 0 } else { number })),
+            variable: Some(processes::variable(
+                self.inherited.as_deref(),
+                &self.token,
+                if lasting { 0 } else { number },
+            )),
         }
     }
 

@@ -1,46 +1,42 @@
-//! The table of commands in flight: an unnamed file that the runner writes, and the guardian reads
-//! once the runner is dead. Writing to it wakes no process, so it is very cheap.
+//! The table of commands in flight: a file that the runner writes, and the guardian reads once the
+//! runner is dead; or who comes after the runner, once the guardian is dead, too. Writing to it
+//! wakes no process, so it is very cheap.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
-/// A command in flight.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct CommandEntry {
-    /// Its number, from 1.
-    pub(super) number: u64,
-    /// Its process group; 0 while that is unknown.
-    pub(super) group: u64,
-    /// Just before its process was started, in nanoseconds since boot.
-    pub(super) from: u64,
-    /// Just after its process was started, on the same clock.
-    pub(super) until: u64,
-}
+use crate::processes::{CommandTrace, now};
 
 const ENTRY_BYTES: usize = 32;
 
 /// The runner's side of the table.
 pub(super) struct CommandTable {
     file: File,
-    entries: Vec<Option<CommandEntry>>,
+    entries: Vec<Option<CommandTrace>>,
     free: Vec<usize>,
     count: u64,
 }
 
 impl CommandTable {
     /// A table in an unnamed file.
-    pub(super) fn new(parent: &Path) -> io::Result<Self> {
+    pub(super) fn unnamed(parent: &Path) -> io::Result<Self> {
         let name = format!("lockstep-table-{}", super::super::connection::random());
         let path = parent.join(name);
+        let table = Self::at(&path)?;
+        std::fs::remove_file(&path)?;
+        Ok(table)
+    }
+
+    /// A table in a new file.
+    pub(super) fn at(path: &Path) -> io::Result<Self> {
         let file = File::options()
             .read(true)
             .write(true)
             .create_new(true)
             .mode(0o600)
-            .open(&path)?;
-        std::fs::remove_file(&path)?;
+            .open(path)?;
         Ok(Self {
             file,
             entries: Vec::new(),
@@ -58,7 +54,7 @@ impl CommandTable {
     pub(super) fn add(&mut self) -> u64 {
         self.count += 1;
         let now = now();
-        let entry = CommandEntry {
+        let entry = CommandTrace {
             number: self.count,
             group: 0,
             from: now,
@@ -94,12 +90,12 @@ impl CommandTable {
     }
 
     /// There are never more entries than concurrent commands, so a linear search is fast.
-    fn find(&self, number: u64) -> Option<(usize, CommandEntry)> {
+    fn find(&self, number: u64) -> Option<(usize, CommandTrace)> {
         let mut all = self.entries.iter().enumerate();
         all.find_map(|(at, entry)| Some((at, (*entry)?)).filter(|(_, it)| it.number == number))
     }
 
-    fn set(&mut self, at: usize, entry: Option<CommandEntry>) {
+    fn set(&mut self, at: usize, entry: Option<CommandTrace>) {
         if let Some(place) = self.entries.get_mut(at) {
             *place = entry;
         }
@@ -110,7 +106,7 @@ impl CommandTable {
 }
 
 /// Reads the entries of a table's file.
-pub(super) fn read(file: &File) -> Vec<CommandEntry> {
+pub(super) fn read(file: &File) -> Vec<CommandTrace> {
     let mut entries = Vec::new();
     let mut bytes = [0; ENTRY_BYTES];
     while file
@@ -123,7 +119,7 @@ pub(super) fn read(file: &File) -> Vec<CommandEntry> {
     entries
 }
 
-fn to_bytes(entry: CommandEntry) -> [u8; ENTRY_BYTES] {
+fn to_bytes(entry: CommandTrace) -> [u8; ENTRY_BYTES] {
     let mut bytes = [0; ENTRY_BYTES];
     let fields = [entry.number, entry.group, entry.from, entry.until];
     for (place, field) in bytes.chunks_exact_mut(8).zip(fields) {
@@ -132,31 +128,19 @@ fn to_bytes(entry: CommandEntry) -> [u8; ENTRY_BYTES] {
     bytes
 }
 
-fn from_bytes(bytes: &[u8; ENTRY_BYTES]) -> CommandEntry {
+fn from_bytes(bytes: &[u8; ENTRY_BYTES]) -> CommandTrace {
     let mut fields = bytes.chunks_exact(8).map(|part| {
         let mut field = [0; 8];
         field.copy_from_slice(part);
         u64::from_le_bytes(field)
     });
     let mut next = || fields.next().unwrap_or_default();
-    CommandEntry {
+    CommandTrace {
         number: next(),
         group: next(),
         from: next(),
         until: next(),
     }
-}
-
-/// The clock of the start times of processes on Linux, in nanoseconds; other systems have none.
-pub(super) fn now() -> u64 {
-    #[cfg(target_os = "linux")]
-    {
-        let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-        let seconds = u64::try_from(now.tv_sec).unwrap_or_default();
-        seconds * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap_or_default()
-    }
-    #[cfg(not(target_os = "linux"))]
-    0
 }
 
 #[cfg(test)]
@@ -166,7 +150,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let folder = tempfile::tempdir().unwrap();
-        let mut table = CommandTable::new(folder.path()).unwrap();
+        let mut table = CommandTable::unnamed(folder.path()).unwrap();
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
         let numbers: Vec<u64> = (0..3).map(|_| table.add()).collect();
         table.set_group(numbers[1], 77);

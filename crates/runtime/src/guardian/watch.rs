@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::processes::{self, ProcessId};
-use super::table::{self, CommandEntry};
+use super::table;
+use crate::processes::{self, CommandTrace, MarkedCommands, ProcessId, ProcessSnapshot};
 
 /// The grace time between SIGTERM and SIGKILL: within a second all must be gone.
 const SIGTERM_GRACE: Duration = Duration::from_millis(600);
@@ -24,7 +24,7 @@ const KILL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Guards the runner at the other end of standard input; the table is at standard output.
 pub(super) fn watch(token: &str, folder: Option<&Path>) {
-    let since = table::now();
+    let since = processes::now();
     let signals = ignore_signals();
     let table = rustix::stdio::stdout().try_clone_to_owned();
     // Nothing is ever written to the pipe: reading it ends when its last writer is gone.
@@ -32,8 +32,17 @@ pub(super) fn watch(token: &str, folder: Option<&Path>) {
     let entries = table.map_or_else(|_| Vec::new(), |table| table::read(&File::from(table)));
     // This process may have started a moment after the first command.
     let since = entries.iter().map(|it| it.from).fold(since, u64::min);
+    let commands = MarkedCommands {
+        token,
+        traces: &entries,
+        lasting: true,
+        all: false,
+    };
     match processes::are_visible() {
-        true => end_processes(token, &entries, since),
+        true => {
+            // What cannot be killed is left to the system.
+            let _ = end_processes(&commands, since);
+        }
         false => end_groups(&entries),
     }
     if let Some(folder) = folder {
@@ -63,13 +72,17 @@ fn ignore_signals() -> Option<impl Sized> {
     Some((signals, runtime))
 }
 
-/// Ends all processes of the commands, first with SIGTERM, then with SIGKILL.
-fn end_processes(token: &str, entries: &[CommandEntry], since: u64) {
+/// Ends all processes of the commands, first with SIGTERM, then with SIGKILL. Returns those that
+/// did not end.
+pub(super) fn end_processes(commands: &MarkedCommands<'_>, since: u64) -> Vec<ProcessId> {
     let begun = Instant::now();
     let mut known: HashSet<ProcessId> = HashSet::new();
     let mut quiet_since = begun;
     loop {
-        let found = processes::belonging(token, entries, since, &known);
+        let snapshot = ProcessSnapshot::take(since);
+        let found: Vec<ProcessId> = (snapshot.belonging(commands, &known).iter())
+            .map(|stat| stat.process)
+            .collect();
         let force = begun.elapsed() >= SIGTERM_GRACE;
         for process in &found {
             if known.insert(*process) && !force {
@@ -83,7 +96,7 @@ fn end_processes(token: &str, entries: &[CommandEntry], since: u64) {
             quiet_since = Instant::now();
         }
         if quiet_since.elapsed() >= QUIET_INTERVAL || begun.elapsed() >= KILL_TIMEOUT {
-            return;
+            return found;
         }
         std::thread::sleep(Duration::from_millis(10));
     }
@@ -91,7 +104,7 @@ fn end_processes(token: &str, entries: &[CommandEntry], since: u64) {
 
 /// On systems that do not list processes only the groups are known. Their numbers cannot be
 /// verified.
-fn end_groups(entries: &[CommandEntry]) {
+fn end_groups(entries: &[CommandTrace]) {
     let groups: Vec<Pid> = (entries.iter())
         .filter_map(|entry| Pid::from_raw(i32::try_from(entry.group).ok()?))
         .collect();

@@ -3,6 +3,7 @@
 //! this module.
 
 mod explain;
+pub(crate) mod leftovers;
 mod outputs;
 mod prepare;
 mod running;
@@ -20,9 +21,12 @@ use indexmap::IndexMap;
 use tokio::process::Child;
 use tokio::sync::watch;
 
-use super::connection::Connection;
+use super::connection::{Connection, Trailer};
+use super::guardian::dead_runner::sign;
+use super::processes;
 use super::secrets::SecretVault;
 pub(super) use explain::exit_message;
+use leftovers::{CommandProcesses, ProcessLooks};
 use lockstep_base::source::Name;
 use lockstep_base::value::Value;
 use lockstep_engine::run_event::Stream;
@@ -199,6 +203,10 @@ pub struct SystemSpawner {
     groups: Option<Box<dyn GroupRegistry>>,
     ssh: String,
     next: AtomicU64,
+    /// The marks of commands where nobody else gives them any.
+    token: String,
+    inherited: Option<String>,
+    looks: ProcessLooks,
 }
 
 impl SystemSpawner {
@@ -209,12 +217,18 @@ impl SystemSpawner {
     ///
     /// If the folder cannot be created.
     pub fn new(parent: &Path) -> std::io::Result<Self> {
+        let scratch = private_folder(parent)?;
+        // Without it the folder is not removed if this program and its guardian are killed.
+        let _ = sign(&scratch);
         Ok(Self {
-            scratch: private_folder(parent)?,
+            scratch,
             grace: SIGTERM_GRACE,
             groups: None,
             ssh: String::from("ssh"),
-            next: AtomicU64::new(0),
+            next: AtomicU64::new(1),
+            token: processes::new_token(),
+            inherited: std::env::var(processes::COMMAND_VARIABLE).ok(),
+            looks: ProcessLooks::new(),
         })
     }
 
@@ -278,10 +292,17 @@ impl SystemSpawner {
             target: TARGET, status = ?ending.status, stopped = ?ending.stopped,
             "ended"
         );
-        let trailer = running.out.trailer().cloned();
+        let remote = running.out.trailer().map(Trailer::report);
+        let outputs = match &remote {
+            None => read_outputs(&output),
+            Some(report) => Ok(report.outputs()),
+        };
+        let outputs = outputs.and_then(|text| outputs::parse(&vault.mask(&text)));
+        if remote.is_none() && outputs.is_err() {
+            running.end_leftovers(&mut listener).await;
+        }
         let stderr = running.err.finish(&mut listener);
         let stdout = running.out.finish(&mut listener);
-        let remote = trailer.as_ref().map(|trailer| trailer.report());
         let judged = match &remote {
             None => classify_exit(
                 &ending,
@@ -289,11 +310,6 @@ impl SystemSpawner {
             ),
             Some(report) => report.result(&ending, &stderr, &command),
         };
-        let outputs = match &remote {
-            None => read_outputs(&output),
-            Some(report) => Ok(report.outputs()),
-        };
-        let outputs = outputs.and_then(|text| outputs::parse(&vault.mask(&text)));
         match judged
             .and(outputs.map_err(|error| (FailureClass::Failed, error.to_string(), Some(0))))
         {
@@ -313,13 +329,35 @@ impl SystemSpawner {
         }
     }
 
-    /// Registers a command that is about to be started with the guardian, if there is one.
-    fn care(&self, command: &mut PreparedCommand) -> Option<GuardedCommand<'_>> {
-        let groups = self.groups.as_deref()?;
+    /// Registers a command that is about to be started with the guardian, if there is one, and
+    /// marks its processes.
+    fn care(
+        &self,
+        command: &mut PreparedCommand,
+    ) -> (Option<GuardedCommand<'_>>, CommandProcesses<'_>) {
         // A client may leave a shared connection behind.
-        let (care, variable) = GuardedCommand::of(groups, command.input.is_some());
-        command.env.extend(variable);
-        Some(care)
+        let lasting = command.token.is_some();
+        let (care, variable) = match self.groups.as_deref() {
+            None => (None, None),
+            Some(groups) => {
+                let (care, variable) = GuardedCommand::of(groups, lasting);
+                (Some(care), variable)
+            }
+        };
+        let variable = variable.unwrap_or_else(|| self.variable(lasting));
+        let mark = (!lasting).then_some(&*variable.1);
+        let processes = CommandProcesses::new(&self.looks, mark);
+        command.env.push(variable);
+        (care, processes)
+    }
+
+    /// The variable that marks the processes of a command.
+    fn variable(&self, lasting: bool) -> (String, String) {
+        let number = match lasting {
+            true => 0,
+            false => self.next.fetch_add(1, Ordering::Relaxed),
+        };
+        processes::variable(self.inherited.as_deref(), &self.token, number)
     }
 
     fn output_file(&self) -> PathBuf {
@@ -425,6 +463,9 @@ fn classify_exit(ending: &ProcessExit, shell: bool) -> Result<(), CommandFailure
     };
     if let Some(stop) = ending.stopped {
         let message = match stop {
+            StopRequest::Term if ending.forced => {
+                "it did not end in time after SIGTERM, and was killed"
+            }
             StopRequest::Term => "it was stopped",
             StopRequest::Kill => "it was stopped by force",
         };

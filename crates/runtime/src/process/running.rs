@@ -11,7 +11,9 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::super::connection::Trailer;
+use super::super::processes::ProcessStat;
 use super::super::secrets::SecretVault;
+use super::leftovers::CommandProcesses;
 use super::stream::{LineListener, StreamReader};
 use super::{GuardedCommand, PreparedCommand, StopRequest, SystemSpawner, TARGET};
 use lockstep_engine::run_event::Stream;
@@ -32,6 +34,8 @@ pub(crate) struct ProcessExit {
     pub(crate) status: Result<ExitStatus, std::io::Error>,
     /// How it was asked to stop, if it was.
     pub(crate) stopped: Option<StopRequest>,
+    /// Whether it did not end in the time that it was given, and was killed.
+    pub(crate) forced: bool,
 }
 
 /// A running command.
@@ -46,18 +50,19 @@ pub(super) struct RunningCommand<'a> {
     unwritten: Vec<u8>,
     stop: watch::Receiver<Option<StopRequest>>,
     stopped: Option<StopRequest>,
+    forced: bool,
 }
 
 impl<'a> RunningCommand<'a> {
     pub(super) fn new(
         spawner: &'a SystemSpawner,
         mut child: Child,
-        care: Option<GuardedCommand<'a>>,
+        (care, processes): (Option<GuardedCommand<'a>>, CommandProcesses<'a>),
         command: &PreparedCommand,
         vault: &SecretVault,
         stop: watch::Receiver<Option<StopRequest>>,
     ) -> Self {
-        let group = ProcessGroup::new(child.id(), care);
+        let group = ProcessGroup::new(child.id(), care, processes);
         let trailer = command.token.as_deref().map(Trailer::new);
         Self {
             spawner,
@@ -70,16 +75,22 @@ impl<'a> RunningCommand<'a> {
             child,
             stop,
             stopped: None,
+            forced: false,
         }
     }
 
-    /// Waits until the command has ended, has been reaped, and its output has been read.
+    /// Waits until the command has ended, has been reaped, and its output has been read. Nothing is
+    /// left then of one that was stopped or has failed.
     pub(super) async fn wait(&mut self, listener: LineListener<'_>) -> ProcessExit {
         let status = match self.until_end(listener).await {
             Some(status) => status,
             None => self.end(listener).await,
         };
         self.group.reaped();
+        let failed = !status.as_ref().is_ok_and(ExitStatus::success);
+        if failed && self.stopped.is_none() {
+            self.end_leftovers(listener).await;
+        }
         let rest = async {
             while self.out.is_open() || self.err.is_open() {
                 read(&mut self.out, &mut self.err, listener).await;
@@ -90,7 +101,36 @@ impl<'a> RunningCommand<'a> {
         ProcessExit {
             status,
             stopped: self.stopped,
+            forced: self.forced,
         }
+    }
+
+    /// Ends what the command has left, since it has failed.
+    pub(super) async fn end_leftovers(&mut self, listener: LineListener<'_>) {
+        let found = self.look(listener).await;
+        if found.is_empty() {
+            return;
+        }
+        tracing::debug!(target: TARGET, left = found.len(), "ends what a failed command left");
+        self.group.processes.terminate(&found, true);
+        let deadline = Instant::now() + self.spawner.grace;
+        let stopped = self.stopped;
+        if !self.until_gone(deadline, listener).await {
+            self.kill_rest(listener).await;
+        }
+        // It had ended by itself before it was asked to.
+        self.stopped = stopped;
+    }
+
+    /// The processes of the command. Its output is read meanwhile.
+    async fn look(&mut self, listener: LineListener<'_>) -> Vec<ProcessStat> {
+        let (out, err) = (&mut self.out, &mut self.err);
+        reading(self.group.processes.look(), out, err, listener).await
+    }
+
+    async fn kill_rest(&mut self, listener: LineListener<'_>) {
+        let (out, err) = (&mut self.out, &mut self.err);
+        reading(self.group.processes.kill(), out, err, listener).await;
     }
 
     /// Reads and waits until the command ends, or is asked to stop, or its connection has reported
@@ -125,13 +165,20 @@ impl<'a> RunningCommand<'a> {
     /// group has been killed, so that the number of the group cannot be reused.
     async fn end(&mut self, listener: LineListener<'_>) -> Result<ExitStatus, std::io::Error> {
         tracing::debug!(target: TARGET, how = ?self.stopped, "is asked to stop");
+        // Before its processes are signalled, their children are known by descent.
+        let found = self.look(listener).await;
+        let mut is_gone = false;
         if self.stopped == Some(StopRequest::Term) {
-            self.terminate(listener).await;
+            is_gone = self.terminate(&found, listener).await;
+            self.forced = !is_gone && self.stopped == Some(StopRequest::Term);
         }
         if self.out.trailer().is_some() {
             self.kill_remote(listener).await;
         }
         self.group.signal(Signal::KILL);
+        if !is_gone {
+            self.kill_rest(listener).await;
+        }
         self.child.wait().await
     }
 
@@ -154,39 +201,72 @@ impl<'a> RunningCommand<'a> {
         self.out.trailer().is_some_and(Trailer::is_complete)
     }
 
-    async fn terminate(&mut self, listener: LineListener<'_>) {
-        let remote = self.out.trailer().is_some();
+    /// Sends SIGTERM. Returns whether nothing is left.
+    async fn terminate(&mut self, found: &[ProcessStat], listener: LineListener<'_>) -> bool {
         let mut deadline = Instant::now() + self.spawner.grace;
-        if remote {
+        if self.out.trailer().is_some() {
             // The remote side ends the command in the same time; its report needs a moment.
             self.unwritten.extend_from_slice(b"term\n");
             deadline += PIPE_DRAIN_TIMEOUT;
         } else {
             self.group.signal(Signal::TERM);
+            self.group.processes.terminate(found, false);
         }
+        self.until_gone(deadline, listener).await
+    }
+
+    /// Waits until nothing of the command is left. Returns whether that is so before the deadline,
+    /// and before it is to be stopped by force.
+    async fn until_gone(&mut self, deadline: Instant, listener: LineListener<'_>) -> bool {
         let mut pause = Duration::from_millis(1);
         loop {
-            let ended = self.group.has_ended();
-            let silent = !self.out.is_open() && !self.err.is_open();
-            // As long as the pipes are open, a process of the group may still be cleaning up.
-            if ended && (silent || remote) || self.is_reported() {
-                return;
+            if self.is_reported() || self.is_gone(listener).await {
+                return true;
             }
             tokio::select! {
                 biased;
                 wish = asked(&mut self.stop, self.stopped) => {
                     self.stopped = wish;
                     if self.stopped == Some(StopRequest::Kill) {
-                        return;
+                        return false;
                     }
                 }
-                () = tokio::time::sleep_until(deadline) => return,
+                () = tokio::time::sleep_until(deadline) => return false,
                 () = write(&mut self.input, &mut self.unwritten) => {}
                 () = read(&mut self.out, &mut self.err, listener) => {}
                 () = tokio::time::sleep(pause) => {
                     pause = (pause * 2).min(Duration::from_millis(50));
                 }
             }
+        }
+    }
+
+    async fn is_gone(&mut self, listener: LineListener<'_>) -> bool {
+        if !self.group.has_ended() {
+            return false;
+        }
+        if self.group.processes.can_be_seen() {
+            return !self.group.processes.any_is_alive() && self.look(listener).await.is_empty();
+        }
+        // As long as the pipes are open, a process of the group may still be cleaning up.
+        let silent = !self.out.is_open() && !self.err.is_open();
+        silent || self.out.trailer().is_some()
+    }
+}
+
+/// Waits for something, and reads the output meanwhile.
+async fn reading<T>(
+    work: impl Future<Output = T>,
+    out: &mut StreamReader<ChildStdout>,
+    err: &mut StreamReader<ChildStderr>,
+    listener: LineListener<'_>,
+) -> T {
+    let mut work = std::pin::pin!(work);
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut work => return done,
+            () = read(out, err, listener) => {}
         }
     }
 }
@@ -239,21 +319,30 @@ async fn write(input: &mut Option<ChildStdin>, unwritten: &mut Vec<u8>) {
     }
 }
 
-/// The process group of a command. Invariant: it does not outlive the command's future.
+/// The process group of a command, and its other processes. Invariant: they do not outlive the
+/// command's future, unless it has ended by itself.
 struct ProcessGroup<'a> {
     id: Option<Pid>,
-    care: Option<GuardedCommand<'a>>,
+    processes: CommandProcesses<'a>,
+    /// Until all is gone that has to go.
+    _care: Option<GuardedCommand<'a>>,
 }
 
 impl<'a> ProcessGroup<'a> {
-    fn new(id: Option<u32>, care: Option<GuardedCommand<'a>>) -> Self {
+    fn new(
+        id: Option<u32>,
+        care: Option<GuardedCommand<'a>>,
+        mut processes: CommandProcesses<'a>,
+    ) -> Self {
         if let (Some(id), Some(care)) = (id, &care) {
             care.set_group(id);
         }
+        processes.started(id);
         let id = id.and_then(|id| i32::try_from(id).ok());
         Self {
             id: id.and_then(Pid::from_raw),
-            care,
+            processes,
+            _care: care,
         }
     }
 
@@ -278,13 +367,15 @@ impl<'a> ProcessGroup<'a> {
     /// Its first process has been reaped: the number may be reused.
     fn reaped(&mut self) {
         self.id = None;
-        self.care = None;
     }
 }
 
 impl Drop for ProcessGroup<'_> {
     fn drop(&mut self) {
-        self.signal(Signal::KILL);
-        self.reaped();
+        if self.id.is_some() {
+            self.signal(Signal::KILL);
+            self.processes.kill_now();
+            self.reaped();
+        }
     }
 }
