@@ -153,6 +153,14 @@ impl CheckedFile {
         types.get(place).map(|(_, ty)| ty)
     }
 
+    /// The type that a name has at the watched place because it has been compared there, by
+    /// where it is introduced.
+    pub fn narrowed(&self, declared: Span) -> Option<&Type> {
+        let narrowed = self.analysis.noted.narrowed.iter();
+        let mut found = narrowed.filter(|(at, _)| *at == declared);
+        found.next_back().map(|(_, ty)| ty)
+    }
+
     /// The type of a symbol's value, if it has one.
     pub fn type_of(&self, symbol: &Symbol) -> Option<Type> {
         let program = self.program();

@@ -121,6 +121,14 @@ fn of_symbol(checked: &CheckedFile, at: Span, symbol: &Symbol) -> Hover {
     if let Some(value) = values::of(checked, symbol) {
         text.push(format!("Value: `{value}`"));
     }
+    if let Some(ty) = checked.type_at(at)
+        && at != symbol.at
+        && checked
+            .type_of(symbol)
+            .is_some_and(|declared| declared != *ty)
+    {
+        text.push(format!("Here: `{ty}`"));
+    }
     if symbol.at.file != at.file
         && let Some(source) = checked.source(symbol.at.file)
     {

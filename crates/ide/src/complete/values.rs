@@ -87,7 +87,9 @@ fn locals(
             continue;
         }
         seen.push(&name.name);
-        let ty = checked.type_at(name.span);
+        let ty = checked
+            .narrowed(name.span)
+            .or_else(|| checked.type_at(name.span));
         let mut item = Completion::new(&*name.name, CompletionKind::Variable).rank(0);
         if let Some(ty) = ty.filter(|ty| **ty != Type::Any) {
             item = item.detail(ty.to_string());
@@ -130,7 +132,10 @@ fn globals(
         let index = decl.index as usize;
         let ty = match decl.sort {
             DeclKind::Input | DeclKind::Let | DeclKind::Group => {
-                program.globals.get(index).map(|global| global.ty.clone())
+                program.globals.get(index).map(|global| {
+                    let narrowed = checked.narrowed(global.span);
+                    narrowed.unwrap_or(&global.ty).clone()
+                })
             }
             DeclKind::Secret => Some(Type::Secret),
             DeclKind::Service => service_type(checked, index),

@@ -23,6 +23,9 @@ pub struct RecordedUses {
     pub types: Vec<(Span, Type)>,
     /// The types that the watched place and what stands around it should have.
     pub wanted: Vec<(Span, Type)>,
+    /// The types that names have at the watched place because they have been compared, by where
+    /// each name is introduced.
+    pub narrowed: Vec<(Span, Type)>,
 }
 
 impl NameUses {
@@ -53,6 +56,13 @@ impl NameUses {
         self.watched.is_some_and(|(file, offset)| {
             at.file == file && at.start <= offset && offset <= at.end.saturating_add(1)
         })
+    }
+
+    /// Near the watched place, what is introduced at `declared` has this type.
+    pub fn narrowed(&self, declared: Span, ty: Type) {
+        if let Some(noted) = &self.noted {
+            noted.borrow_mut().narrowed.push((declared, ty));
+        }
     }
 
     /// The expression at `at` should have this type.

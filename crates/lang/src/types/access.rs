@@ -142,7 +142,8 @@ impl Checker<'_> {
             }
             (Type::Environment, _) => self.any_environment_field(name),
             _ => {
-                self.report(errors::no_fields(&of, name));
+                let error = errors::no_fields(self, &of, name);
+                self.report(error);
                 None
             }
         };
@@ -242,7 +243,8 @@ impl Checker<'_> {
                 return Typed::unknown(span);
             }
             _ => {
-                self.report(errors::no_index(&of));
+                let error = errors::no_index(self, &of);
+                self.report(error);
                 self.expr(locals, index, None);
                 return Typed::unknown(span);
             }

@@ -163,6 +163,6 @@ impl Checker<'_> {
             _ => param.ty.clone(),
         };
         let expr = self.fit(typed, &want, &place, param.span);
-        Typed { expr, ty }
+        Typed::of(expr, ty)
     }
 }

@@ -225,9 +225,22 @@ impl Checker<'_> {
             self.report(errors::read_when_planned(late.span, builtin.name));
         }
         if let Err(misfit) = (builtin.check)(&types) {
-            let at = exprs.get(misfit.argument).map_or(span, |arg| arg.span);
-            let ty = types.get(misfit.argument).unwrap_or(&Type::Any);
-            self.report(errors::misfit(at, &what, misfit.wanted, ty));
+            let given = exprs.get(misfit.argument).zip(types.get(misfit.argument));
+            let given = match given {
+                Some((expr, ty)) => Typed::of(expr.clone(), ty.clone()),
+                None => Typed::unknown(span),
+            };
+            // Whether it would fit if it were there.
+            let without = match &given.ty {
+                Type::Optional(of) => {
+                    let mut bare = types.clone();
+                    bare[misfit.argument] = (**of).clone();
+                    (builtin.check)(&bare).is_ok()
+                }
+                _ => false,
+            };
+            let error = errors::misfit(self, &what, misfit.wanted, &given, without);
+            self.report(error);
             return Typed::unknown(span);
         }
         let ty = (builtin.result)(&types);

@@ -12,6 +12,7 @@ use lockstep_syntax::ast;
 
 use super::globals::GlobalProgress;
 use super::locals::LocalScope;
+use super::narrowing::ConditionFacts;
 use super::{DeclTypes, declarations, errors, ty_expr};
 
 /// A core expression with its type.
@@ -21,23 +22,25 @@ pub struct Typed {
     pub expr: Expr,
     /// Its type.
     pub ty: Type,
+    /// What it shows, where it is a condition.
+    pub facts: ConditionFacts,
 }
 
 impl Typed {
     /// An expression of this form and type.
     pub fn new(kind: ExprKind, span: Span, ty: Type) -> Self {
-        Self {
-            expr: Expr { kind, span },
-            ty,
-        }
+        Self::of(Expr { kind, span }, ty)
+    }
+
+    /// An expression of this type.
+    pub fn of(expr: Expr, ty: Type) -> Self {
+        let facts = ConditionFacts::default();
+        Self { expr, ty, facts }
     }
 
     /// Represents an expression that has been reported: it fits everywhere and is never known.
     pub fn unknown(span: Span) -> Self {
-        Self {
-            expr: poison(span),
-            ty: Type::Any,
-        }
+        Self::of(poison(span), Type::Any)
     }
 }
 
@@ -116,6 +119,18 @@ impl<'a> Checker<'a> {
     ) -> Expr {
         let typed = self.expr(locals, expr, Some(want));
         self.fit(typed, want, what, declared)
+    }
+
+    /// Checks a condition, and says what it shows.
+    pub fn condition(
+        &mut self,
+        locals: &mut LocalScope,
+        expr: &ast::Expr,
+        what: &str,
+    ) -> (Expr, ConditionFacts) {
+        let mut typed = self.expr(locals, expr, Some(&Type::Bool));
+        let facts = std::mem::take(&mut typed.facts);
+        (self.fit(typed, &Type::Bool, what, None), facts)
     }
 
     /// The expression if its type fits; else a mistake is reported.

@@ -13,6 +13,7 @@ use lockstep_base::source::{Name, Span};
 use lockstep_base::value::{Type, Value};
 use lockstep_syntax::ast::{BinaryOp, UnaryOp};
 
+use super::narrowing::is_path;
 use super::{Checker, Typed, holds_secret};
 
 /// A value whose type does not fit.
@@ -34,7 +35,7 @@ pub fn mismatch(
             format!("{what} must be {}, but this may be `none`", a(want)),
         )
         .here(format!("this is {}", a(have)))
-        .help("give a fallback for `none`: `… ?? …`"),
+        .help(without_none(checker, typed)),
         Type::None => Diagnostic::error(
             codes::MAY_BE_NONE,
             span,
@@ -54,6 +55,19 @@ pub fn mismatch(
     match declared {
         Some(declared) => error.label(declared, "declared here"),
         None => error,
+    }
+}
+
+/// What to do about a value that may be `none`.
+pub fn without_none(checker: &Checker<'_>, typed: &Typed) -> String {
+    let text = checker.modules.sources.text(typed.expr.span);
+    if is_path(&typed.expr) {
+        format!("give a fallback: `{text} ?? …`; or compare it first: `if {text} != none {{ … }}`")
+    } else {
+        String::from(
+            "give a fallback: `… ?? …`; or give it a name with `let`, and compare that first: \
+             `if NAME != none { … }`",
+        )
     }
 }
 
@@ -118,8 +132,17 @@ fn convert(checker: &Checker<'_>, error: Diagnostic, typed: &Typed, want: &Type)
         (Type::List(of), have) if of.accepts(have) && *have != Type::Nothing => error
             .help(format!("make it a list: `[{text}]`"))
             .fix("make it a list", span, format!("[{text}]")),
-        (Type::OneOf(_), Type::String) => {
-            error.help("only a literal text can be one of these: compare it first")
+        (Type::OneOf(texts), Type::String) => {
+            let texts: Vec<String> = texts.iter().map(|text| format!("\"{text}\"")).collect();
+            let compare = |name: &str| format!("`if {name} in [{}] {{ … }}`", texts.join(", "));
+            if is_path(&typed.expr) {
+                error.help(format!("compare it first: {}", compare(text)))
+            } else {
+                error.help(format!(
+                    "give it a name with `let` and compare that first: {}",
+                    compare("NAME")
+                ))
+            }
         }
         _ => error,
     }
@@ -300,7 +323,13 @@ pub fn never_none(at: Span, left: &Typed) -> Diagnostic {
 }
 
 /// An operator between values that it is not made for.
-pub fn operands(op: BinaryOp, at: Span, left: &Typed, right: &Typed) -> Diagnostic {
+pub fn operands(
+    checker: &Checker<'_>,
+    op: BinaryOp,
+    at: Span,
+    left: &Typed,
+    right: &Typed,
+) -> Diagnostic {
     let word = operator(op);
     for side in [left, right] {
         if holds_secret(&side.ty) {
@@ -310,7 +339,7 @@ pub fn operands(op: BinaryOp, at: Span, left: &Typed, right: &Typed) -> Diagnost
             return no_value(side.expr.span);
         }
     }
-    if let Some(error) = optional_operand(op, left, right) {
+    if let Some(error) = optional_operand(checker, op, left, right) {
         return error;
     }
     let message = match op {
@@ -339,7 +368,12 @@ pub fn operands(op: BinaryOp, at: Span, left: &Typed, right: &Typed) -> Diagnost
 }
 
 /// An operand that may be `none`, where the operator would fit otherwise.
-fn optional_operand(op: BinaryOp, left: &Typed, right: &Typed) -> Option<Diagnostic> {
+fn optional_operand(
+    checker: &Checker<'_>,
+    op: BinaryOp,
+    left: &Typed,
+    right: &Typed,
+) -> Option<Diagnostic> {
     let bare = |ty: &Type| match ty {
         Type::Optional(of) => (**of).clone(),
         other => other.clone(),
@@ -354,7 +388,7 @@ fn optional_operand(op: BinaryOp, left: &Typed, right: &Typed) -> Option<Diagnos
         format!("an operand of `{}` may be `none`", operator(op)),
     )
     .here(format!("this is {}", a(&side.ty)))
-    .help("give a fallback for `none`: `(… ?? …)`");
+    .help(without_none(checker, side));
     Some(error)
 }
 

@@ -33,20 +33,25 @@ impl Checker<'_> {
         }
         locals.depth += 1;
         let typed = self.form(locals, expr, want);
+        let typed = self.narrowed(locals, typed, want);
         locals.depth -= 1;
-        self.note(expr, &typed, want);
+        self.note(locals, expr, &typed, want);
         typed
     }
 
     /// Records the types that an editor may query; those of names and plain values are known.
-    fn note(&self, expr: &ast::Expr, typed: &Typed, want: Option<&Type>) {
+    fn note(&self, locals: &LocalScope, expr: &ast::Expr, typed: &Typed, want: Option<&Type>) {
         let uses = &self.modules.uses;
+        let shown = self.shown_type(locals, typed);
         let computed = matches!(
             expr.kind,
             Form::Field(..) | Form::Star(_) | Form::Index(..) | Form::Call(..)
         );
-        if computed || uses.is_near(expr.span) {
-            uses.ty(expr.span, &typed.ty);
+        if computed || shown.is_some() || uses.is_near(expr.span) {
+            uses.ty(expr.span, shown.as_ref().unwrap_or(&typed.ty));
+        }
+        if uses.is_near(expr.span) {
+            self.note_narrowed(locals);
         }
         if let Some(want) = want {
             uses.wanted(expr.span, want);
@@ -287,9 +292,14 @@ impl Checker<'_> {
         span: Span,
         want: Option<&Type>,
     ) -> Typed {
-        let cond = self.check(locals, cond, &Type::Bool, "the condition", None);
+        let (cond, facts) = self.condition(locals, cond, "the condition");
+        let mark = locals.mark();
+        locals.learn(&facts.holds);
         let then = self.expr(locals, then, want);
+        locals.release(mark);
+        locals.learn(&facts.fails);
         let otherwise = self.expr(locals, otherwise, want);
+        locals.release(mark);
         let Some(ty) = super::unify(&then.ty, &otherwise.ty) else {
             self.report(errors::mixed_branches(&then, &otherwise));
             return Typed::unknown(span);
@@ -315,8 +325,12 @@ impl Checker<'_> {
         let late = self.is_late(locals, &list);
         self.modules.uses.ty(var.span, &of);
         let slot = locals.add(&var.name, var.span, of, late);
-        let cond =
-            cond.map(|cond| Box::new(self.check(locals, cond, &Type::Bool, "the condition", None)));
+        self.learn_element(locals, slot, &list);
+        let cond = cond.map(|cond| {
+            let (cond, facts) = self.condition(locals, cond, "the condition");
+            locals.learn(&facts.holds);
+            Box::new(cond)
+        });
         let element = match want {
             Some(Type::List(of)) => Some(&**of),
             _ => None,

@@ -1,6 +1,7 @@
 //! The types and values of inputs, `let`s, groups and fields of environments, each computed once
 //! (memoized).
 
+use crate::eval::{Expr, GlobalId};
 use crate::resolve::DeclKind;
 use lockstep_base::source::{FileId, Name, Span};
 use lockstep_base::value::Type;
@@ -78,6 +79,14 @@ impl Checker<'_> {
         }
     }
 
+    /// The value of an input's default, a `let` or a group, if it has been found already.
+    pub(super) fn found_global(&self, id: GlobalId) -> Option<&Expr> {
+        match self.globals.get(id.0 as usize)? {
+            GlobalProgress::Done(typed) => Some(&typed.expr),
+            GlobalProgress::New | GlobalProgress::Open => None,
+        }
+    }
+
     /// The value of a `let` or group, or the default of an input, with its type.
     pub fn global(&mut self, id: u32) -> Typed {
         if let GlobalProgress::Done(typed) = &self.globals[id as usize] {
@@ -107,10 +116,7 @@ impl Checker<'_> {
                     _ => format!("`{name}`"),
                 };
                 let expr = self.check(&mut locals, value, ty, &what, written_span);
-                Typed {
-                    expr,
-                    ty: ty.clone(),
-                }
+                Typed::of(expr, ty.clone())
             }
             (None, DeclKind::Group) => self.group(&mut locals, value, &name),
             (None, _) => {
@@ -145,7 +151,7 @@ impl Checker<'_> {
             }
             _ => want,
         };
-        Typed { expr, ty }
+        Typed::of(expr, ty)
     }
 
     /// The type of a field of an environment.
@@ -210,17 +216,11 @@ impl Checker<'_> {
         for (ty, declared) in all {
             if !ty.accepts(&typed.ty) {
                 let expr = self.fit(typed, ty, &what, *declared);
-                return Typed {
-                    expr,
-                    ty: first.clone(),
-                };
+                return Typed::of(expr, first.clone());
             }
         }
         let expr = self.fit(typed, first, &what, *declared);
-        Typed {
-            expr,
-            ty: first.clone(),
-        }
+        Typed::of(expr, first.clone())
     }
 
     /// The types with which the kinds of an environment's infrastructures declare a field.

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::narrowing::Fact;
 use crate::eval::Slot;
 use lockstep_base::source::{FileId, Name, Span};
 use lockstep_base::value::Type;
@@ -49,6 +50,15 @@ pub struct LocalScope {
     stack: Vec<Local>,
     by_name: HashMap<Name, Vec<usize>>,
     late: Vec<bool>,
+    /// What comparisons have shown.
+    pub(super) facts: Vec<Fact>,
+}
+
+/// A point to which a scope can be taken back.
+#[derive(Debug, Clone, Copy)]
+pub struct ScopeMark {
+    names: usize,
+    facts: usize,
 }
 
 impl LocalScope {
@@ -63,6 +73,7 @@ impl LocalScope {
             stack: Vec::new(),
             by_name: HashMap::new(),
             late: Vec::new(),
+            facts: Vec::new(),
         }
     }
 
@@ -98,14 +109,18 @@ impl LocalScope {
         });
     }
 
-    /// Where the current block's names begin, for [`LocalScope::release`].
-    pub fn mark(&self) -> usize {
-        self.stack.len()
+    /// Where the current block's names and facts begin, for [`LocalScope::release`].
+    pub fn mark(&self) -> ScopeMark {
+        ScopeMark {
+            names: self.stack.len(),
+            facts: self.facts.len(),
+        }
     }
 
-    /// Drops the names since the mark.
-    pub fn release(&mut self, mark: usize) {
-        for local in self.stack.drain(mark..) {
+    /// Drops the names and the facts since the mark.
+    pub fn release(&mut self, mark: ScopeMark) {
+        self.facts.truncate(mark.facts);
+        for local in self.stack.drain(mark.names..) {
             if let Some(places) = self.by_name.get_mut(&local.name) {
                 places.pop();
             }
@@ -113,8 +128,8 @@ impl LocalScope {
     }
 
     /// Takes the names since the mark away, to be put back with [`LocalScope::restore`].
-    pub fn suspend(&mut self, mark: usize) -> Vec<Local> {
-        let aside = self.stack[mark..].to_vec();
+    pub fn suspend(&mut self, mark: ScopeMark) -> Vec<Local> {
+        let aside = self.stack[mark.names..].to_vec();
         self.release(mark);
         aside
     }

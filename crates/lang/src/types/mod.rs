@@ -13,6 +13,7 @@ mod http;
 mod literal;
 mod locals;
 mod members;
+mod narrowing;
 mod operator;
 mod order;
 mod secrets;
@@ -24,7 +25,8 @@ pub use call::{EffectCall, ResolvedCallee};
 pub use checker::{Checker, Typed, is_poison, poison};
 pub use fields::{GivenFields, declarations};
 pub use http::BUILTIN_ACTIONS;
-pub use locals::{Local, LocalKind, LocalScope};
+pub use locals::{Local, LocalKind, LocalScope, ScopeMark};
+pub use narrowing::{ConditionFacts, Fact, in_either};
 pub use secrets::{holds_secret, unify};
 pub use table::{
     DeclTypes, DeclaredFields, EnvironmentDecl, FieldType, GlobalDecl, InfrastructureDecl,

@@ -6,6 +6,7 @@ use lockstep_base::value::{Type, Value};
 use lockstep_syntax::ast::{self, BinaryOp, ExprKind as Form, UnaryOp};
 
 use super::locals::LocalScope;
+use super::narrowing::ConditionFacts;
 use super::{Checker, Typed, errors};
 
 impl Checker<'_> {
@@ -33,7 +34,11 @@ impl Checker<'_> {
             Some(value) => ExprKind::Const(value),
             None => ExprKind::Unary(op, Box::new(of.expr)),
         };
-        Typed::new(kind, span, ty)
+        let mut typed = Typed::new(kind, span, ty);
+        if op == UnaryOp::Not {
+            typed.facts = of.facts.negated();
+        }
+        typed
     }
 
     /// `a + b`: a chain of operators leans to the left and may be long, so it is followed in a
@@ -65,7 +70,14 @@ impl Checker<'_> {
                 | (BinaryOp::Rem, Type::Float) => Some(Type::Float),
                 _ => None,
             };
+            let mark = locals.mark();
+            if op == BinaryOp::And {
+                locals.learn(&left.facts.holds);
+            } else if op == BinaryOp::Or {
+                locals.learn(&left.facts.fails);
+            }
             let right = self.expr(locals, right, hint.as_ref());
+            locals.release(mark);
             if is_comparison(op) && before.is_some_and(is_comparison) {
                 // The parser has reported that comparisons do not chain.
                 left = Typed {
@@ -73,7 +85,14 @@ impl Checker<'_> {
                     ..Typed::unknown(span)
                 };
             } else {
+                let facts = if matches!(op, BinaryOp::And | BinaryOp::Or) {
+                    let of_left = std::mem::take(&mut left.facts);
+                    ConditionFacts::joined(op, of_left, right.facts.clone())
+                } else {
+                    self.comparison_facts(locals, op, &left, &right)
+                };
                 left = self.operate(op, at, left, right, span);
+                left.facts = facts;
             }
             before = Some(op);
         }
@@ -110,7 +129,8 @@ impl Checker<'_> {
                 Typed::new(kind, span, ty)
             }
             _ => {
-                self.report(errors::operands(op, at, &left, &right));
+                let error = errors::operands(self, op, at, &left, &right);
+                self.report(error);
                 let ty = match op {
                     BinaryOp::Or | BinaryOp::And => Type::Bool,
                     op if is_comparison(op) => Type::Bool,

@@ -62,6 +62,9 @@ impl ProgramLowering<'_> {
         let slot = body.locals.add(&name.name, name.span, ty, late);
         if let Some(stmt) = &mut lowered.stmt {
             stmt.bind = Some(slot);
+            if let StmtKind::Let(value) = &stmt.kind {
+                self.check.learn_value(&mut body.locals, slot, value);
+            }
         }
         if !effect {
             lowered.ty = Type::Nothing;
@@ -127,10 +130,7 @@ impl ProgramLowering<'_> {
                 };
                 let locals = &mut body.locals;
                 let expr = self.check.check(locals, expr, want, &what, Some(*declared));
-                Typed {
-                    expr,
-                    ty: want.clone(),
-                }
+                Typed::of(expr, want.clone())
             }
             None => {
                 let typed = self.check.expr(&mut body.locals, expr, None);

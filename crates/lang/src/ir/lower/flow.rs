@@ -20,10 +20,28 @@ pub(super) fn always_yields(block: &Block) -> bool {
     always(block, RequiredEnding::Yield)
 }
 
+/// Whether nothing behind a block is ever reached from it.
+pub(super) fn always_leaves(block: &Block) -> bool {
+    always(block, RequiredEnding::Leave)
+}
+
+/// Whether a handler may turn a failure of a statement into a success.
+pub(super) fn may_be_ignored(stmt: &Stmt) -> bool {
+    stmt.handlers.iter().any(|handler| match &handler.kind {
+        HandlerKind::OnFailure { body, .. } => body
+            .stmts
+            .last()
+            .is_some_and(|last| matches!(last.kind, Form::Ignore | Form::Ask { .. })),
+        HandlerKind::Undo(_) | HandlerKind::Always(_) => false,
+    })
+}
+
 #[derive(Clone, Copy, PartialEq)]
 enum RequiredEnding {
     Return,
     Yield,
+    /// `return` or `fail`.
+    Leave,
 }
 
 fn always(block: &Block, wanted: RequiredEnding) -> bool {
@@ -32,18 +50,11 @@ fn always(block: &Block, wanted: RequiredEnding) -> bool {
 
 fn surely(stmt: &Stmt, wanted: RequiredEnding) -> bool {
     // A handler may turn a failed block into a success, before it has reached its value.
-    let ignored = stmt.handlers.iter().any(|handler| match &handler.kind {
-        HandlerKind::OnFailure { body, .. } => body
-            .stmts
-            .last()
-            .is_some_and(|last| matches!(last.kind, Form::Ignore | Form::Ask { .. })),
-        HandlerKind::Undo(_) | HandlerKind::Always(_) => false,
-    });
-    if ignored {
+    if may_be_ignored(stmt) {
         return false;
     }
     match &stmt.kind {
-        Form::Return(_) => wanted == RequiredEnding::Return,
+        Form::Return(_) => matches!(wanted, RequiredEnding::Return | RequiredEnding::Leave),
         Form::Yield(_) => wanted == RequiredEnding::Yield,
         // Nothing is executed after it.
         Form::Fail(_) => true,
@@ -56,8 +67,8 @@ fn surely(stmt: &Stmt, wanted: RequiredEnding) -> bool {
         | Form::Lock { body, .. }
         | Form::On { body, .. } => always(body, wanted),
         // Inside, `yield` belongs to the step.
-        Form::Step { body, .. } => wanted == RequiredEnding::Return && always(body, wanted),
-        Form::Parallel { body } => wanted == RequiredEnding::Yield && always(body, wanted),
+        Form::Step { body, .. } => wanted != RequiredEnding::Yield && always(body, wanted),
+        Form::Parallel { body } => wanted != RequiredEnding::Return && always(body, wanted),
         // None of its branches or cells may be run, or its value is its own.
         Form::If {
             otherwise: None, ..

@@ -66,8 +66,9 @@ impl ProgramLowering<'_> {
         };
         let (modifiers, handlers) = self.trimmings(body, place, stmt, ModifierTarget::of(stmt));
         let mark = body.locals.mark();
-        let lined = self.axes(body, axes);
-        let filter = filter.map(|filter| self.value(body, filter, &Type::Bool, "`where`"));
+        let added = !include.is_empty();
+        let lined = self.axes(body, axes, added);
+        let filter = filter.map(|filter| self.filter(body, filter, added));
         let parallel = lined.iter().any(|line| line.axis.order == Order::Parallel);
         let inside = StatementContext {
             parallel: if parallel {
@@ -100,7 +101,17 @@ impl ProgramLowering<'_> {
         (lowered, yielded)
     }
 
-    fn axes(&mut self, body: &mut BodyContext, axes: &[ast::Axis]) -> Vec<TypedAxis> {
+    /// What holds in every cell because `where` lets no others through. A cell that is added is
+    /// not asked, so where there are some, nothing is known of any.
+    fn filter(&mut self, body: &mut BodyContext, filter: &ast::Expr, added: bool) -> Expr {
+        let (filter, facts) = self.check.condition(&mut body.locals, filter, "`where`");
+        if !added {
+            body.locals.learn(&facts.holds);
+        }
+        filter
+    }
+
+    fn axes(&mut self, body: &mut BodyContext, axes: &[ast::Axis], added: bool) -> Vec<TypedAxis> {
         let mut lined: Vec<TypedAxis> = Vec::new();
         let mut names: Vec<(&Name, Span)> = Vec::new();
         for axis in axes {
@@ -123,6 +134,9 @@ impl ProgramLowering<'_> {
             let slot: Slot = body
                 .locals
                 .add(&axis.var.name, axis.var.span, of.clone(), late);
+            if !added {
+                self.check.learn_element(&mut body.locals, slot, &list);
+            }
             let declared = axis.var.span;
             let order = axis.order.map_or(Order::Parallel, |(order, _)| order);
             let axis = Axis {

@@ -3,6 +3,7 @@
 
 use crate::ir::{Handlers, Modifiers, Stmt, StmtKind};
 use crate::resolve::words;
+use crate::types::{Fact, in_either};
 use lockstep_base::value::Type;
 use lockstep_syntax::ast::{self, StmtKind as Form};
 
@@ -10,7 +11,7 @@ use super::blocks::LoweredStmt;
 use super::body::{BodyContext, BodyEnding, StatementContext};
 use super::constants::ValueRange;
 use super::modifiers::ModifierTarget;
-use super::{ProgramLowering, errors};
+use super::{ProgramLowering, errors, flow};
 
 impl ProgramLowering<'_> {
     /// Lowers a statement, with its modifiers and handlers.
@@ -181,18 +182,7 @@ impl ProgramLowering<'_> {
             Form::If {
                 branches,
                 otherwise,
-            } => StmtKind::If {
-                branches: branches
-                    .iter()
-                    .map(|(cond, block)| {
-                        let cond = self.value(body, cond, &Type::Bool, "the condition");
-                        (cond, self.block(body, place, block))
-                    })
-                    .collect(),
-                otherwise: otherwise
-                    .as_ref()
-                    .map(|block| self.block(body, place, block)),
-            },
+            } => self.if_stmt(body, place, stmt, branches, otherwise.as_ref()),
             Form::Lock {
                 resource,
                 limit,
@@ -251,6 +241,52 @@ impl ProgramLowering<'_> {
             | Form::Loop { .. }
             | Form::Matrix { .. } => return None,
         })
+    }
+
+    /// `if`: each branch knows what its condition shows, and that those before it do not hold. What
+    /// comes after the statement knows what all branches have shown that can be left at their end.
+    fn if_stmt(
+        &mut self,
+        body: &mut BodyContext,
+        place: StatementContext,
+        stmt: &ast::Stmt,
+        branches: &[(ast::Expr, ast::Block)],
+        otherwise: Option<&ast::Block>,
+    ) -> StmtKind {
+        let mark = body.locals.mark();
+        let mut passed: Vec<Fact> = Vec::new();
+        let mut ends: Vec<Vec<Fact>> = Vec::new();
+        let mut lowered = Vec::with_capacity(branches.len());
+        for (cond, block) in branches {
+            body.locals.learn(&passed);
+            let (cond, facts) = self
+                .check
+                .condition(&mut body.locals, cond, "the condition");
+            body.locals.learn(&facts.holds);
+            lowered.push((cond, self.block(body, place, block)));
+            body.locals.release(mark);
+            if !flow::always_leaves(block) {
+                ends.push(passed.iter().cloned().chain(facts.holds).collect());
+            }
+            passed.extend(facts.fails);
+        }
+        body.locals.learn(&passed);
+        let otherwise = otherwise.map(|block| (block, self.block(body, place, block)));
+        body.locals.release(mark);
+        if !otherwise
+            .as_ref()
+            .is_some_and(|(block, _)| flow::always_leaves(block))
+        {
+            ends.push(passed);
+        }
+        let after = ends.into_iter().reduce(|a, b| in_either(&a, &b));
+        if !flow::may_be_ignored(stmt) {
+            body.locals.learn(&after.unwrap_or_default());
+        }
+        StmtKind::If {
+            branches: lowered,
+            otherwise: otherwise.map(|(_, block)| block),
+        }
     }
 
     /// An expression of a certain type.

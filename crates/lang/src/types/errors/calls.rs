@@ -1,10 +1,9 @@
 //! The errors of calls and their arguments.
 
 use crate::resolve;
-use crate::types::Parameter;
+use crate::types::{Checker, Parameter, Typed};
 use lockstep_base::diagnostic::{Diagnostic, codes, suggest};
 use lockstep_base::source::Span;
-use lockstep_base::value::Type;
 use lockstep_syntax::ast::Ident;
 
 use super::and_list;
@@ -90,7 +89,23 @@ pub fn missing_arguments(what: &str, at: Span, missing: &[&Parameter]) -> Diagno
 }
 
 /// An argument that a built-in function does not take.
-pub fn misfit(at: Span, what: &str, wanted: &str, ty: &Type) -> Diagnostic {
+pub fn misfit(
+    checker: &Checker<'_>,
+    what: &str,
+    wanted: &str,
+    given: &Typed,
+    without: bool,
+) -> Diagnostic {
+    let (at, ty) = (given.expr.span, &given.ty);
+    if without {
+        return Diagnostic::error(
+            codes::MAY_BE_NONE,
+            at,
+            format!("{what} takes {wanted} here, but this may be `none`"),
+        )
+        .here(format!("this is `{ty}`"))
+        .help(super::without_none(checker, given));
+    }
     Diagnostic::error(
         codes::MISMATCH,
         at,

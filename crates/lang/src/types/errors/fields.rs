@@ -1,7 +1,7 @@
 //! The errors of fields, records and member access.
 
 use crate::resolve;
-use crate::types::{Typed, holds_secret};
+use crate::types::{Checker, Typed, holds_secret};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::{Name, Span};
 use lockstep_base::value::Type;
@@ -61,7 +61,7 @@ pub fn no_field<'a>(
 }
 
 /// A field behind a value that has none.
-pub fn no_fields(of: &Typed, name: &Ident) -> Diagnostic {
+pub fn no_fields(checker: &Checker<'_>, of: &Typed, name: &Ident) -> Diagnostic {
     if of.ty == Type::Secret {
         return super::secret_here(of.expr.span, "what a field is taken of");
     }
@@ -73,7 +73,7 @@ pub fn no_fields(of: &Typed, name: &Ident) -> Diagnostic {
             format!("this may be `none`, which has no field `{}`", name.name),
         )
         .here(format!("this is `{}`", of.ty))
-        .help("give a fallback for `none`: `(… ?? …)`"),
+        .help(super::without_none(checker, of)),
         Type::Map(_) => Diagnostic::error(
             codes::NO_FIELD,
             name.span,
@@ -153,7 +153,7 @@ pub fn no_star(of: &Typed) -> Diagnostic {
 }
 
 /// `[…]` behind something else.
-pub fn no_index(of: &Typed) -> Diagnostic {
+pub fn no_index(checker: &Checker<'_>, of: &Typed) -> Diagnostic {
     match &of.ty {
         Type::Nothing => super::no_value(of.expr.span),
         ty if holds_secret(ty) => super::secret_here(of.expr.span, "what is indexed"),
@@ -163,7 +163,7 @@ pub fn no_index(of: &Typed) -> Diagnostic {
             "this may be `none`, which has no elements",
         )
         .here(format!("this is `{}`", of.ty))
-        .help("give a fallback for `none`: `(… ?? …)`"),
+        .help(super::without_none(checker, of)),
         ty => Diagnostic::error(
             codes::ACCESS,
             of.expr.span,
