@@ -56,7 +56,10 @@ fn play(pipeline: &'static str) -> (Arc<Plan>, Vec<RunEventKind>) {
         false => EffectCourse::good(10),
     };
     let trace = simulate(&plan, 0, &mut course);
-    (plan, trace.events.into_iter().map(|(_, told)| told).collect())
+    (
+        plan,
+        trace.events.into_iter().map(|(_, told)| told).collect(),
+    )
 }
 
 /// An event as a few words: `p/a starts`, `p/a succeeded`.
