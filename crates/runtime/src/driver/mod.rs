@@ -248,7 +248,8 @@ pub async fn drive(
     let span = tracing::info_span!(target: TARGET, "run", id = %settings.run.id);
     let run = async {
         let pipeline = &plan.bound.pipeline().name;
-        tracing::info!(target: TARGET, %pipeline, records = persistence.past.records.len(), "begins");
+        let records = persistence.past.records.len();
+        tracing::info!(target: TARGET, %pipeline, records, "begins");
         let ending = work_off(plan, vault, platform, settings, persistence, host, control).await;
         match &ending {
             DriverExit::Ended(status) => tracing::info!(target: TARGET, %status, "ended"),
