@@ -22,6 +22,7 @@ use lockstep_lang::compile::{Compilation, compile};
 use lockstep_lang::ir::Program;
 use lockstep_lint::{self as lint, Level, Rule};
 use lockstep_plan::{self as plan, Plan, RunRequest};
+use lockstep_verify::{DistinctMistakes, each_plan};
 use merge::MergedFindings;
 
 pub(super) fn run(arguments: &Lint, output: &mut Output) -> Exit {
@@ -212,26 +213,18 @@ impl<'a> LintSession<'a> {
             asked.inputs.retain(|name, _| known(name));
         }
         let mut plans = Vec::new();
-        for pipeline in &program.pipelines {
-            asked.pipeline = Some(pipeline.name.to_string());
-            if plan::missing(program, &asked).next().is_some() {
-                continue;
-            }
-            match plan::bind(program, &asked, &CallerEnvironment, opened)
-                .and_then(lockstep_verify::proved)
-            {
-                Ok(plan) => plans.push(plan),
-                Err(mistakes) => {
-                    let outside = [codes::ENV, codes::FILE];
-                    let mistakes = mistakes.into_iter();
-                    for mistake in mistakes.filter(|it| !outside.contains(&it.code)) {
-                        if !found.contains(&mistake) {
-                            found.push(mistake);
-                        }
-                    }
-                }
-            }
-        }
+        let mut mistakes = DistinctMistakes::default();
+        let see = &mut |plan, _: &mut DistinctMistakes| plans.push(plan);
+        each_plan(
+            program,
+            &asked,
+            &CallerEnvironment,
+            opened,
+            &mut mistakes,
+            see,
+        );
+        let mistakes = mistakes.into_list().into_iter();
+        found.extend(mistakes);
         plans
     }
 

@@ -1,6 +1,7 @@
 //! The context in which rules run: the ASTs, the program, and the plans if there are any.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::LintInput;
 use super::config::Config;
@@ -12,7 +13,7 @@ use lockstep_lang::eval::Scope;
 use lockstep_lang::ir::lower::Constants;
 use lockstep_lang::ir::{self, Program};
 use lockstep_lang::resolve::{Module, Modules};
-use lockstep_plan::{Locals, Plan};
+use lockstep_plan::{Facts, Locals, Plan};
 use lockstep_syntax::ast::{self, ItemKind, Stmt};
 
 use super::tree;
@@ -108,13 +109,18 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Calls `see` with each scope: the constants first, then each plan with what it knows in
-    /// addition.
+    /// Calls `see` with each scope: the constants first, then what plans know in addition, once
+    /// where several know the same.
     pub fn each_scope(&self, see: &mut dyn FnMut(&dyn Scope)) {
         self.with_constants(&mut |_, scope| see(scope));
         let locals = Locals::default();
+        let mut seen: Vec<&Arc<Facts>> = Vec::new();
         for plan in self.plans {
-            see(&plan.walk().eval_scope(&locals));
+            let facts = &plan.bound.facts;
+            if !seen.iter().any(|it| Arc::ptr_eq(it, facts)) {
+                seen.push(facts);
+                see(&plan.walk().eval_scope(&locals));
+            }
         }
     }
 

@@ -4,12 +4,16 @@
 #![deny(clippy::wildcard_enum_match_arm)]
 
 use std::cell::OnceCell;
+use std::collections::HashSet;
 
 use super::shell;
 use lockstep_base::source::Span;
 use lockstep_base::value::Value;
 use lockstep_lang::eval::ExprKind;
-use lockstep_lang::ir::{Block, FailureClass, HandlerVerdict, Program, Stmt, StmtKind, WorkflowId};
+use lockstep_lang::ir::visit::each_stmt;
+use lockstep_lang::ir::{
+    Block, FailureClass, HandlerVerdict, Program, Stmt, StmtKind, Workflow, WorkflowId,
+};
 
 /// The effects of a part of the program.
 #[derive(Debug, Clone, Default)]
@@ -73,14 +77,54 @@ impl<'a> Effects<'a> {
         }
     }
 
-    /// The effects of a workflow.
+    /// The effects of a workflow. Those that it uses come first, so that a long chain of calls needs
+    /// no deep stack.
     pub fn workflow(&self, id: WorkflowId) -> EffectSet {
-        let place = id.0 as usize;
-        let workflow = self.program.and_then(|it| it.workflows.get(place));
-        match (workflow, self.workflows.get(place)) {
-            (Some(workflow), Some(cell)) => cell.get_or_init(|| self.block(&workflow.body)).clone(),
-            _ => EffectSet::default(),
+        let mut open = vec![id];
+        let mut entered = HashSet::new();
+        while let Some(id) = open.pop() {
+            let Some((workflow, cell)) = self.entry(id) else {
+                continue;
+            };
+            if cell.get().is_some() {
+                continue;
+            }
+            if entered.insert(id) {
+                open.push(id);
+                open.extend(self.used(&workflow.body));
+            } else {
+                // All that it uses is known now.
+                let effects = self.block(&workflow.body);
+                cell.get_or_init(|| effects);
+            }
         }
+        self.known(id)
+    }
+
+    fn entry(&self, id: WorkflowId) -> Option<(&'a Workflow, &OnceCell<EffectSet>)> {
+        let place = id.0 as usize;
+        let workflow = self.program?.workflows.get(place)?;
+        Some((workflow, self.workflows.get(place)?))
+    }
+
+    /// The effects of a workflow, if they have been computed.
+    fn known(&self, id: WorkflowId) -> EffectSet {
+        let known = self.entry(id).and_then(|(_, cell)| cell.get());
+        known.cloned().unwrap_or_default()
+    }
+
+    /// The workflows that the statements of a block use.
+    fn used(&self, block: &Block) -> Vec<WorkflowId> {
+        let mut found = Vec::new();
+        for stmt in &block.stmts {
+            each_stmt(stmt, &mut |stmt| {
+                if let StmtKind::Call(using) = &stmt.kind {
+                    found.push(using.workflow);
+                }
+                found.extend(self.deployers(stmt));
+            });
+        }
+        found
     }
 
     /// The effects of a block.

@@ -2,6 +2,7 @@
 //! values at once.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 
@@ -73,9 +74,9 @@ pub fn bind(
     check_groups(program, &facts, &mut diagnostics);
     match pipeline {
         Some(pipeline) if diagnostics.is_empty() => Ok(BoundInputs {
-            program: program.clone(),
+            program: Arc::new(program.clone()),
             pipeline,
-            facts,
+            facts: Arc::new(facts),
         }),
         _ => Err(diagnostics),
     }

@@ -12,6 +12,8 @@ mod node_kind;
 mod tree;
 mod walk;
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 pub use barrier_scope::BarrierScope;
@@ -31,11 +33,11 @@ pub use walk::{
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BoundInputs {
     /// The program.
-    pub program: Program,
+    pub program: Arc<Program>,
     /// The pipeline, by place.
     pub pipeline: u32,
     /// What is known before the run.
-    pub facts: Facts,
+    pub facts: Arc<Facts>,
 }
 
 /// A plan: what is stored with a run, and what follows from it.
@@ -53,6 +55,16 @@ impl BoundInputs {
     /// The pipeline.
     pub fn pipeline(&self) -> &Pipeline {
         &self.program.pipelines[self.pipeline as usize]
+    }
+
+    /// The same for each pipeline of the program: what is known before a run does not depend on
+    /// which of them it is.
+    pub fn of_each_pipeline(&self) -> impl Iterator<Item = Self> {
+        (0..self.program.pipelines.len()).map(|pipeline| Self {
+            program: self.program.clone(),
+            pipeline: pipeline as u32,
+            facts: self.facts.clone(),
+        })
     }
 }
 

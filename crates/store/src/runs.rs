@@ -223,9 +223,9 @@ impl Store {
             return Err(StoreError::damaged(&self.folder));
         }
         Ok(BoundInputs {
-            program,
+            program: std::sync::Arc::new(program),
             pipeline: run.place,
-            facts,
+            facts: std::sync::Arc::new(facts),
         })
     }
 

@@ -5,14 +5,16 @@
 
 pub mod conformance;
 pub mod deadlock;
+mod every_pipeline;
 pub mod simulate;
 pub mod testing;
 pub mod what_if;
 
-use lockstep_base::diagnostic::{Diagnostic, codes};
+pub use every_pipeline::{DistinctMistakes, each_plan};
+use lockstep_base::diagnostic::Diagnostic;
 use lockstep_base::world::{EnvironmentVariables, Files};
 use lockstep_lang::ir::Program;
-use lockstep_plan::{BoundInputs, Plan, RunRequest, bind, missing};
+use lockstep_plan::{BoundInputs, Plan, RunRequest};
 
 use lockstep_outline::infeasible_timeouts;
 
@@ -35,24 +37,12 @@ pub fn check(
     environment: &dyn EnvironmentVariables,
     files: &dyn Files,
 ) -> Vec<Diagnostic> {
-    let outside = [codes::ENV, codes::FILE];
-    let mut found: Vec<Diagnostic> = Vec::new();
-    for pipeline in &program.pipelines {
-        let asked = RunRequest {
-            pipeline: Some(pipeline.name.to_string()),
-            ..RunRequest::default()
-        };
-        if missing(program, &asked).next().is_some() {
-            continue;
-        }
-        let planned = bind(program, &asked, environment, files).and_then(proved);
-        let mistakes_found =
-            planned.map_or_else(|mistakes| mistakes, |plan| infeasible_timeouts(&plan));
-        for mistake in mistakes_found {
-            if !outside.contains(&mistake.code) && !found.contains(&mistake) {
-                found.push(mistake);
-            }
-        }
-    }
-    found
+    let mut mistakes = DistinctMistakes::default();
+    let asked = RunRequest::default();
+    let see = &mut |plan: Plan, mistakes: &mut DistinctMistakes| {
+        let found = infeasible_timeouts(&plan);
+        found.into_iter().for_each(|it| mistakes.add(it));
+    };
+    each_plan(program, &asked, environment, files, &mut mistakes, see);
+    mistakes.into_list()
 }

@@ -1,11 +1,14 @@
 //! `impossible-class`: an `on failure` for a class of failures that cannot occur there. Commands
 //! are assumed to be able to fail in all the usual ways.
 
+use std::collections::HashMap;
+
 use super::super::context::{Context, ROOT_FILE};
 use super::super::effects::EffectSet;
 use super::super::rule::Rule;
 use super::super::walk;
 use lockstep_base::diagnostic::{Diagnostic, codes};
+use lockstep_base::source::Name;
 use lockstep_lang::ir::visit::each_stmt;
 use lockstep_lang::ir::{FailureClass, Program, Stmt};
 use lockstep_syntax::ast::{Handler, HandlerKind, Ident, ItemKind};
@@ -32,13 +35,15 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
             }
         });
     });
+    let mut handlers_by_pipeline: HashMap<&Name, &Vec<Handler>> = HashMap::new();
+    for item in context.items() {
+        if let ItemKind::Pipeline { name, handlers, .. } = &item.kind {
+            handlers_by_pipeline.insert(&name.name, handlers);
+        }
+    }
     for pipeline in &program.pipelines {
-        for item in context.items() {
-            if let ItemKind::Pipeline { name, handlers, .. } = &item.kind
-                && name.name == pipeline.name
-            {
-                look(handlers, &pipeline.body);
-            }
+        if let Some(handlers) = handlers_by_pipeline.get(&pipeline.name) {
+            look(handlers, &pipeline.body);
         }
     }
 }
