@@ -77,8 +77,8 @@ impl<'a> Effects<'a> {
         }
     }
 
-    /// The effects of a workflow. Those that it uses come first, so that a long chain of calls needs
-    /// no deep stack.
+    /// The effects of a workflow. Those that it uses come first, so that a long chain of calls
+    /// needs no deep stack.
     pub fn workflow(&self, id: WorkflowId) -> EffectSet {
         let mut open = vec![id];
         let mut entered = HashSet::new();
