@@ -37,6 +37,7 @@ mod unused_import;
 mod unused_input;
 mod unused_parameter;
 mod unused_value;
+mod value_in_program;
 
 use super::rule::Rule;
 
@@ -69,6 +70,7 @@ pub const ALL: &[Rule] = &[
     tolerates_all::RULE,
     hidden_pipe_failure::RULE,
     secret_shown::RULE,
+    value_in_program::RULE,
     approval_under_lock::RULE,
     unbounded_parallel::RULE,
     timeout_too_long::RULE,

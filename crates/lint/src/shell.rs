@@ -21,7 +21,7 @@ pub fn pipelines(script: &List) -> Vec<Found<'_>> {
             let last = pipeline.commands.len().saturating_sub(1);
             for (at, command) in pipeline.commands.iter().enumerate() {
                 for inner in &command.substitutions {
-                    collect(inner, true, found);
+                    collect(&inner.list, true, found);
                 }
                 let captured = captured || at < last || redirected(command);
                 match &command.form {

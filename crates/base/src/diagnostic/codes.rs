@@ -313,6 +313,8 @@ codes! {
     LIST_IN_WORD = "E0617";
     /// An interpolation in a replacement that the shell splits.
     VALUE_IN_SPLIT_REPLACEMENT = "E0618";
+    /// A secret as an argument of a program.
+    SECRET_AS_ARGUMENT = "E0619";
 
     /// No file is named, and the folder has none.
     NO_FILE = "E0701";
@@ -451,6 +453,8 @@ codes! {
     HIDDEN_PIPE_FAILURE = "L0401";
     /// A secret that a command writes to its output.
     SECRET_SHOWN = "L0402";
+    /// A value in the code of a program with a language of its own.
+    VALUE_IN_PROGRAM = "L0403";
 
     /// An approval while infrastructures are locked.
     APPROVAL_UNDER_LOCK = "L0501";

@@ -2,8 +2,10 @@
 //! interpolated value is placed where the shell treats it as data (no shell injection). The grammar
 //! of the shell is in [`super::shell`].
 
+use super::code::{self, Language, Reader, Use};
 use super::errors;
 use super::shell::{InterpolationPlace, ScannedPart, ScannedWord as Read, ShellScanner};
+use super::tree::{List, ShellTreeBuilder};
 use super::{CommandWord, Form, ScriptPart, TextPart};
 use crate::eval::Expr;
 use lockstep_base::diagnostic::Diagnostic;
@@ -29,6 +31,8 @@ pub enum CommandPiece {
         list: bool,
         /// Whether it is, or holds, a secret.
         secret: bool,
+        /// Whether the file alone decides what it is.
+        fixed: bool,
     },
 }
 
@@ -43,7 +47,7 @@ impl CommandPiece {
 
 /// Words that shells interpret themselves, among them the keywords: POSIX, `dash` and `bash`.
 #[rustfmt::skip]
-const SHELL_BUILTINS: &[&str] = &[
+pub(super) const SHELL_BUILTINS: &[&str] = &[
     "!", ".", ":", "[", "[[", "]]", "alias", "bg", "bind", "break", "builtin", "caller", "case",
     "cd", "chdir", "command", "compgen", "complete", "compopt", "continue", "coproc", "declare",
     "dirs", "disown", "do", "done", "echo", "elif", "else", "enable", "esac", "eval", "exec",
@@ -65,7 +69,13 @@ pub fn analyse(pieces: &[CommandPiece], bash: bool) -> Result<Form, Vec<Diagnost
         .map(|piece| errors::nul(piece.span()))
         .collect();
     let mut scanner = ShellScanner::new(pieces, bash);
+    if (pieces.iter()).any(|piece| matches!(piece, CommandPiece::Value { .. })) {
+        scanner.tree = Some(ShellTreeBuilder::new());
+    }
     let complete = scanner.script().is_ok();
+    if complete && let Some(tree) = scanner.tree.take() {
+        refuse(&mut scanner, pieces, &tree.finish());
+    }
     problems.append(&mut scanner.problems);
     if complete && scanner.commands == 0 && problems.is_empty() {
         problems.push(errors::empty(whole(pieces)));
@@ -78,6 +88,33 @@ pub fn analyse(pieces: &[CommandPiece], bash: bool) -> Result<Form, Vec<Diagnost
         bash,
         script: script(pieces, &scanner.places),
     }))
+}
+
+/// Reports the values that something would execute, or show to everybody.
+fn refuse(scanner: &mut ShellScanner<'_>, pieces: &[CommandPiece], script: &List) {
+    for finding in code::findings(script) {
+        let Some(CommandPiece::Value {
+            list,
+            secret,
+            fixed,
+            ..
+        }) = pieces.get(finding.piece)
+        else {
+            continue;
+        };
+        let concerns = match finding.used {
+            Use::Code(Language::Own(_)) => false,
+            Use::Code(Language::Shell | Language::Remote) => {
+                !(*fixed && matches!(finding.reader, Reader::Variable(_)))
+            }
+            Use::Program | Use::Variable | Use::Arithmetic => true,
+            Use::OneWord => *list,
+            Use::Argument => *secret,
+        };
+        if concerns {
+            scanner.refuse(finding.piece, |span| errors::misused(&finding, span));
+        }
+    }
 }
 
 fn whole(pieces: &[CommandPiece]) -> Span {

@@ -2,6 +2,7 @@
 //! or a script in which every interpolated value is a variable. The runtime fills in the values.
 
 mod analyse;
+pub mod code;
 mod display;
 mod errors;
 mod invoke;
@@ -19,7 +20,10 @@ pub use analyse::{CommandPiece, analyse};
 pub use display::display;
 pub use invoke::{Invocation, invoke};
 use lockstep_base::source::Name;
-pub use tree::{List, Pipeline, Redirection, ShellCommand, ShellForm, ShellWord, VALUE};
+pub use tree::{
+    HereDocument, List, Pipeline, Redirection, ShellCommand, ShellForm, ShellWord, Substitution,
+    VALUE,
+};
 
 /// A command.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

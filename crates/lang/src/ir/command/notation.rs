@@ -7,7 +7,7 @@ use super::CommandPiece;
 use crate::eval::{Expr, ExprKind, Slot};
 
 /// The pieces of a command; what stands in `‹…›` are the locals 0, 1, …, with `*` a list and with
-/// `!` a secret.
+/// `!` a secret, with `=` one that the file alone decides.
 pub fn pieces(text: &str) -> Vec<CommandPiece> {
     let file = FileId(0);
     let mut pieces = Vec::new();
@@ -33,6 +33,7 @@ pub fn pieces(text: &str) -> Vec<CommandPiece> {
             span,
             list: text[start..end].contains('*'),
             secret: text[start..end].contains('!'),
+            fixed: text[start..end].contains('='),
         });
         slot += 1;
         at = end;

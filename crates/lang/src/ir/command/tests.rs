@@ -142,8 +142,11 @@ fn values_in_scripts_are_quoted_as_their_place_needs() {
     for (text, script) in [
         ("echo ‹x›", "echo B‹0›"),
         ("echo a‹x›b \"c ‹y›\" ‹z*›", "echo aB‹0›b \"c Q‹1›\" S‹2›"),
-        ("curl -H ‹x!›", "curl -H B‹0›"),
-        ("curl \"Bearer ‹x!›\"", "curl \"Bearer Q‹0›\""),
+        ("T=‹x!› curl", "T=B‹0› curl"),
+        (
+            "echo \"Bearer ‹x!›\" | curl -H @-",
+            "echo \"Bearer Q‹0›\" | curl -H @-",
+        ),
         ("A=‹x› b; C=d‹y› e", "A=B‹0› b; C=dB‹1› e"),
         ("echo \"$(cat ‹x›)\"", "echo \"$(cat B‹0›)\""),
         (
@@ -474,7 +477,7 @@ fn values_are_filled_in() {
         script,
         variables,
     } = invoked(
-        "a ‹x*› \"d‹y›\" ‹z!›",
+        "echo ‹x*› \"d‹y›\" ‹z!›",
         &[list, Value::Int(7), secret.clone()],
     )
     else {
@@ -483,7 +486,7 @@ fn values_are_filled_in() {
     assert!(!bash);
     assert_eq!(
         script,
-        "a \"${LOCKSTEP_VALUE_1}\" \"${LOCKSTEP_VALUE_2}\" \"d${LOCKSTEP_VALUE_3}\" \
+        "echo \"${LOCKSTEP_VALUE_1}\" \"${LOCKSTEP_VALUE_2}\" \"d${LOCKSTEP_VALUE_3}\" \
          \"${LOCKSTEP_VALUE_4}\""
     );
     let texts: Vec<&Value> = variables.iter().map(|(_, value)| value).collect();

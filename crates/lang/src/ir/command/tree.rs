@@ -2,6 +2,8 @@
 //! [`shell`](super::shell) parses it.
 
 use super::analyse::CommandPiece;
+use std::sync::Arc;
+
 use super::shell::{ScannedPart, ScannedWord, ShellScanner};
 use super::{CommandTemplate, Form, TextPart};
 use lockstep_base::source::{FileId, Span};
@@ -24,11 +26,39 @@ pub struct Pipeline {
 pub struct ShellCommand {
     /// What it is.
     pub form: ShellForm,
+    /// The name of the function whose body it is.
+    pub function: Option<String>,
+    /// The variables that it sets: `NAME=…`; an array has one for each element.
+    pub assignments: Vec<ShellWord>,
+    /// The variable of a `for`, with the words that it stands for.
+    pub each: Option<(String, Vec<ShellWord>)>,
     /// Its redirections, here-documents excepted.
     pub redirections: Vec<Redirection>,
+    /// Its here-documents.
+    pub documents: Vec<HereDocument>,
     /// The command and process substitutions in its words, and in the patterns, lists and
     /// here-documents of a compound command.
-    pub substitutions: Vec<List>,
+    pub substitutions: Vec<Substitution>,
+}
+
+/// `$(…)`, `` `…` ``, `<(…)` or `>(…)`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Substitution {
+    /// The commands in it.
+    pub list: Arc<List>,
+    /// Whether its place in the word is the name of a file: `<(…)` and `>(…)`.
+    pub process: bool,
+}
+
+/// A here-document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HereDocument {
+    /// The stream, where its number is written.
+    pub stream: Option<String>,
+    /// Its place among the here-documents of the text.
+    number: usize,
+    /// Its body; nothing of it where the mark is quoted, since nothing in it is expanded.
+    pub body: ShellWord,
 }
 
 /// The forms of a command.
@@ -59,9 +89,25 @@ pub struct ShellWord {
     pub values: Vec<usize>,
     /// The variables that it names, likewise.
     pub variables: Vec<String>,
+    /// The substitutions in it.
+    pub substitutions: Vec<Substitution>,
+    /// Whether the text is all of it: the shell expands nothing in it, and no value is in it.
+    pub literal: bool,
+    /// Where it begins, by the units of the text.
+    pub(super) start: usize,
 }
 
 impl ShellWord {
+    /// Its text, where that is all of it.
+    pub fn known(&self) -> Option<&str> {
+        self.literal.then_some(self.text.as_str())
+    }
+
+    /// The text before its first value.
+    pub(super) fn head(&self) -> &str {
+        self.text.split(VALUE).next().unwrap_or_default()
+    }
+
     pub(super) fn of(word: &ScannedWord) -> Self {
         let mut text = String::new();
         for part in &word.parts {
@@ -74,6 +120,9 @@ impl ShellWord {
             text,
             values: word.values.clone(),
             variables: word.variables.clone(),
+            substitutions: word.substitutions.clone(),
+            literal: word.text().is_some(),
+            start: word.start,
         }
     }
 }
@@ -103,6 +152,7 @@ impl CommandTemplate {
                 span,
                 list: false,
                 secret: false,
+                fixed: false,
             },
         };
         let pieces: Vec<CommandPiece> = self.text.iter().map(piece).collect();
@@ -115,24 +165,32 @@ impl CommandTemplate {
 pub(super) fn read(pieces: &[CommandPiece], bash: bool, depth: usize) -> List {
     let mut scanner = ShellScanner::new(pieces, bash);
     scanner.depth = depth;
-    scanner.tree = Some(ShellTreeBuilder {
-        commands: vec![Open::default()],
-        ..ShellTreeBuilder::default()
-    });
+    scanner.tree = Some(ShellTreeBuilder::new());
     // What cannot be read has been reported by the compiler.
     let _ = scanner.script();
-    let mut builder = scanner.tree.unwrap_or_default();
-    builder.lists.truncate(1);
-    let unfinished = builder.lists.pop().map(|(list, _)| list);
-    let mut whole = builder.commands.into_iter().next().unwrap_or_default();
-    let list = whole.lists.pop().or(unfinished).unwrap_or_default();
-    // Here-documents are read when the command that they belong to is complete.
-    whole
-        .substitutions
-        .into_iter()
-        .flatten()
-        .chain(list)
-        .collect()
+    scanner.tree.unwrap_or_default().finish()
+}
+
+/// Puts the bodies of here-documents, which are read when the command that they belong to is
+/// complete, into their commands.
+fn fill(list: &mut List, bodies: &mut Vec<ShellWord>) {
+    let commands = list.iter_mut().flat_map(|line| &mut line.commands);
+    for command in commands {
+        for document in &mut command.documents {
+            if let Some(body) = bodies.get_mut(document.number) {
+                document.body = std::mem::take(body);
+            }
+        }
+        match &mut command.form {
+            ShellForm::Simple(_) => {}
+            ShellForm::Group(inner) => fill(inner, bodies),
+            ShellForm::Compound(lists) => {
+                for inner in lists {
+                    fill(inner, bodies);
+                }
+            }
+        }
+    }
 }
 
 /// A tree that is being made.
@@ -142,6 +200,12 @@ pub(super) struct ShellTreeBuilder {
     lists: Vec<(List, bool)>,
     /// The open commands; the first represents the whole text.
     commands: Vec<Open>,
+    /// The bodies of the here-documents that have been read.
+    bodies: Vec<ShellWord>,
+    /// How many here-documents there are.
+    documents: usize,
+    /// The function whose body comes next.
+    function: Option<String>,
 }
 
 /// A command that is being read.
@@ -150,8 +214,11 @@ struct Open {
     form: Option<ShellCommandKind>,
     words: Vec<ShellWord>,
     lists: Vec<List>,
+    assignments: Vec<ShellWord>,
+    each: Option<(String, Vec<ShellWord>)>,
     redirections: Vec<Redirection>,
-    substitutions: Vec<List>,
+    documents: Vec<HereDocument>,
+    substitutions: Vec<Substitution>,
 }
 
 /// What a command turned out to be.
@@ -163,6 +230,30 @@ pub(super) enum ShellCommandKind {
 }
 
 impl ShellTreeBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            commands: vec![Open::default()],
+            ..Self::default()
+        }
+    }
+
+    /// The commands of the whole text. Those of substitutions in here-documents that were read
+    /// between commands come first.
+    pub(super) fn finish(mut self) -> List {
+        self.lists.truncate(1);
+        let unfinished = self.lists.pop().map(|(list, _)| list);
+        let mut whole = self.commands.into_iter().next().unwrap_or_default();
+        let mut list = whole.lists.pop().or(unfinished).unwrap_or_default();
+        fill(&mut list, &mut self.bodies);
+        let own = |of: Substitution| Arc::try_unwrap(of.list).unwrap_or_else(|it| (*it).clone());
+        whole
+            .substitutions
+            .into_iter()
+            .flat_map(own)
+            .chain(list)
+            .collect()
+    }
+
     pub(super) fn open_list(&mut self) {
         self.lists.push((List::new(), false));
     }
@@ -175,16 +266,86 @@ impl ShellTreeBuilder {
     }
 
     /// Makes the list that was closed last a substitution.
-    pub(super) fn substitution(&mut self) {
-        if let Some(command) = self.commands.last_mut() {
-            command.substitutions.extend(command.lists.pop());
+    pub(super) fn substitution(&mut self, process: bool) {
+        if let Some(command) = self.commands.last_mut()
+            && let Some(mut list) = command.lists.pop()
+        {
+            fill(&mut list, &mut self.bodies);
+            command.substitutions.push(Substitution {
+                list: Arc::new(list),
+                process,
+            });
         }
     }
 
     /// Adds a substitution that was read on its own.
     pub(super) fn substituted(&mut self, list: List) {
         if let Some(command) = self.commands.last_mut() {
-            command.substitutions.push(list);
+            command.substitutions.push(Substitution {
+                list: Arc::new(list),
+                process: false,
+            });
+        }
+    }
+
+    /// How many substitutions the open command has.
+    pub(super) fn substitutions(&self) -> usize {
+        (self.commands.last()).map_or(0, |command| command.substitutions.len())
+    }
+
+    /// The substitutions of the open command from one on.
+    pub(super) fn substitutions_since(&self, first: usize) -> Vec<Substitution> {
+        let all = (self.commands.last()).map(|command| command.substitutions.as_slice());
+        all.and_then(|all| all.get(first..))
+            .unwrap_or_default()
+            .to_vec()
+    }
+
+    /// Announces a here-document of the open command; its number.
+    pub(super) fn document(&mut self, stream: Option<String>) -> usize {
+        let number = self.documents;
+        self.documents += 1;
+        if let Some(command) = self.commands.last_mut() {
+            command.documents.push(HereDocument {
+                stream,
+                number,
+                body: ShellWord::default(),
+            });
+        }
+        number
+    }
+
+    /// Keeps the body of a here-document.
+    pub(super) fn body(&mut self, number: usize, body: ShellWord) {
+        if self.bodies.len() <= number {
+            self.bodies.resize_with(number + 1, ShellWord::default);
+        }
+        self.bodies[number] = body;
+    }
+
+    /// Names the function whose body comes next.
+    pub(super) fn function(&mut self, name: Option<String>) {
+        self.function = name;
+    }
+
+    /// Records a variable that the open command sets.
+    pub(super) fn assignment(&mut self, word: ShellWord) {
+        if let Some(command) = self.commands.last_mut() {
+            command.assignments.push(word);
+        }
+    }
+
+    /// Records the variable of a `for`.
+    pub(super) fn each(&mut self, variable: String) {
+        if let Some(command) = self.commands.last_mut() {
+            command.each = Some((variable, Vec::new()));
+        }
+    }
+
+    /// Records a word that the variable of a `for` stands for.
+    pub(super) fn each_word(&mut self, word: &ScannedWord) {
+        if let Some((_, words)) = self.commands.last_mut().and_then(|it| it.each.as_mut()) {
+            words.push(ShellWord::of(word));
         }
     }
 
@@ -225,7 +386,11 @@ impl ShellTreeBuilder {
         };
         let command = ShellCommand {
             form,
+            function: self.function.take(),
+            assignments: open.assignments,
+            each: open.each,
             redirections: open.redirections,
+            documents: open.documents,
             substitutions: open.substitutions,
         };
         let Some((list, joined)) = self.lists.last_mut() else {
@@ -282,7 +447,7 @@ mod tests {
             parts.push(format!("{stream}{}{target}", redirection.operator));
         }
         for inner in &command.substitutions {
-            parts.push(format!("$({})", list(inner)));
+            parts.push(format!("$({})", list(&inner.list)));
         }
         parts.join(" ")
     }
@@ -338,7 +503,7 @@ mod tests {
         };
         let values: Vec<_> = words.iter().map(|word| word.values.as_slice()).collect();
         assert_eq!(values, [&[][..], &[1], &[], &[5]]);
-        let ShellForm::Simple(inner) = &command.substitutions[0][0].commands[0].form else {
+        let ShellForm::Simple(inner) = &command.substitutions[0].list[0].commands[0].form else {
             panic!("{command:?}");
         };
         assert_eq!(inner[1].values, [3]);

@@ -1,8 +1,10 @@
 //! Lowers commands: their text in pieces, their working directory and their environment variables.
 //! The text is parsed by [`crate::ir::command`].
 
-use crate::eval::Expr;
+use crate::eval::{Expr, ExprKind, InterpolationPart};
+use crate::ir::command::code::outputs::CODE_VARIABLES;
 use crate::ir::command::{CommandPiece, CommandTemplate, Form, TextPart, analyse};
+use crate::resolve::DeclKind;
 use crate::types::{errors as type_errors, holds_secret};
 use lockstep_base::source::{Name, Span};
 use lockstep_base::value::Type;
@@ -93,12 +95,14 @@ impl ProgramLowering<'_> {
                         self.check.report(type_errors::cannot_interpolate(&typed));
                         crate::types::poison(typed.expr.span)
                     };
+                    let fixed = self.is_fixed(&expr);
                     shown.push(TextPart::Value(expr.clone()));
                     pieces.push(CommandPiece::Value {
                         expr,
                         span: *span,
                         list,
                         secret,
+                        fixed,
                     });
                 }
             }
@@ -110,6 +114,35 @@ impl ProgramLowering<'_> {
             });
         }
         (pieces, shown)
+    }
+
+    /// Whether the file alone decides what an expression is.
+    fn is_fixed(&mut self, expr: &Expr) -> bool {
+        match &expr.kind {
+            ExprKind::Const(_) | ExprKind::Run(_) => true,
+            ExprKind::Global(id) => {
+                let global = self.check.tables.globals.get(id.0 as usize);
+                global.is_some_and(|global| global.sort == DeclKind::Let) && {
+                    let value = self.check.global(id.0).expr;
+                    self.is_fixed(&value)
+                }
+            }
+            ExprKind::Interpolate(parts) => parts.iter().all(|part| match part {
+                InterpolationPart::Text(_) => true,
+                InterpolationPart::Value(value) => self.is_fixed(value),
+            }),
+            ExprKind::List(items) => items.iter().all(|item| self.is_fixed(&item.value)),
+            ExprKind::Binary(_, left, right) => self.is_fixed(left) && self.is_fixed(right),
+            ExprKind::If(_, then, other) => self.is_fixed(then) && self.is_fixed(other),
+            ExprKind::Local(_)
+            | ExprKind::Record(_)
+            | ExprKind::Field(..)
+            | ExprKind::Star(_)
+            | ExprKind::Index(..)
+            | ExprKind::Unary(..)
+            | ExprKind::Comprehension { .. }
+            | ExprKind::Call(..) => false,
+        }
     }
 
     fn environment_variables(
@@ -132,6 +165,10 @@ impl ProgramLowering<'_> {
                 self.check.report(errors::own_variable(&name, span));
             }
             let typed = self.check.expr(&mut body.locals, value, None);
+            if CODE_VARIABLES.contains(&&*name) && !self.is_fixed(&typed.expr) {
+                self.check
+                    .report(errors::code_variable(&name, typed.expr.span));
+            }
             let expr = if typed.ty.interpolates() || typed.ty == Type::Secret {
                 typed.expr
             } else {

@@ -347,6 +347,14 @@ pub fn own_variable(name: &Name, at: Span) -> Diagnostic {
     .help("choose a name that does not begin with `LOCKSTEP_`")
 }
 
+/// A variable that decides what is executed, with a value that the file does not decide.
+pub fn code_variable(name: &Name, at: Span) -> Diagnostic {
+    let message = format!("a value cannot be part of `{name}`, which decides what is executed");
+    Diagnostic::error(codes::VALUE_AS_CODE, at, message)
+        .here("would be read as code")
+        .help("write its text out, or call the program by its whole path")
+}
+
 /// A pure function as a statement.
 pub fn useless_call(at: Span, function: &str) -> Diagnostic {
     Diagnostic::error(

@@ -1,6 +1,6 @@
 //! Parses shell commands: simple ones with their assignments and redirections, and compound ones.
 
-use super::word::{ScannedWord, WordMode, is_name};
+use super::word::{ScannedWord, WordMode};
 use super::{OpenDelimiter, ShellScanner, ShellSyntaxError, ShellUnit};
 use crate::ir::command::errors;
 use crate::ir::command::tree::{Redirection, ShellCommandKind, ShellTreeBuilder, ShellWord};
@@ -153,6 +153,8 @@ impl ShellScanner<'_> {
         } else {
             let variable = self.word(WordMode::Normal)?;
             self.refuse_word(&variable, errors::as_variable);
+            let name = variable.text();
+            self.note(|tree| tree.each(name.unwrap_or_default()));
             self.gap()?;
             if self.next_is("in") && !self.name_goes_on(2) {
                 self.at += 2;
@@ -203,6 +205,7 @@ impl ShellScanner<'_> {
             }
             let word = self.word(WordMode::Normal)?;
             self.settle(&word, true);
+            self.note(|tree| tree.each_word(&word));
             if self.at == start {
                 return Err(self.unexpected(start, "("));
             }
@@ -300,6 +303,7 @@ impl ShellScanner<'_> {
         self.blanks();
         let name = self.word(WordMode::Normal)?;
         self.refuse_word(&name, errors::as_command);
+        self.note(|tree| tree.function(name.text()));
         self.blanks();
         if self.eat('(') {
             self.blanks();
@@ -358,11 +362,10 @@ impl ShellScanner<'_> {
                 self.settle(&word, true);
                 words.push(word);
                 if array && self.peek() == Some(ShellUnit::Char('(')) {
-                    self.array()?;
+                    self.array(&words[words.len() - 1].head())?;
                 }
             }
         }
-        self.check(&words);
         self.note(|tree| tree.is(ShellCommandKind::Simple, &words));
         self.commands += 1;
         if self.commands == 1 {
@@ -380,14 +383,15 @@ impl ShellScanner<'_> {
 
     fn assignment(&mut self, word: &ScannedWord) -> Result<(), ShellSyntaxError> {
         self.settle(word, false);
+        self.note(|tree| tree.assignment(ShellWord::of(word)));
         if word.awaits_array() && self.peek() == Some(ShellUnit::Char('(')) {
-            self.array()?;
+            self.array(&word.head())?;
         }
         Ok(())
     }
 
-    /// Reads the words of `NAME=( … )`.
-    fn array(&mut self) -> Result<(), ShellSyntaxError> {
+    /// Reads the words of `NAME=( … )`, of which `NAME=` has been read.
+    fn array(&mut self, name: &str) -> Result<(), ShellSyntaxError> {
         let open = self.open("(", ")");
         self.plain = false;
         self.bump();
@@ -411,18 +415,24 @@ impl ShellScanner<'_> {
                 self.refuse_word(&word, errors::in_arithmetic);
             }
             self.settle(&word, true);
+            self.note(|tree| {
+                let mut element = ShellWord::of(&word);
+                element.text.insert_str(0, name);
+                tree.assignment(element);
+            });
         }
     }
 
     /// Reads `()` behind a name. The function's body is the next command.
     fn function(&mut self, words: &[ScannedWord]) -> Result<bool, ShellSyntaxError> {
         let [name] = words else { return Ok(false) };
-        if name.text().is_none() {
+        let Some(name) = name.text() else {
             return Ok(false);
-        }
+        };
         self.plain = false;
         self.bump();
         self.blanks();
+        self.note(|tree| tree.function(Some(name)));
         Ok(self.eat(')'))
     }
 
@@ -456,7 +466,7 @@ impl ShellScanner<'_> {
         } else if self.next_is("<<") {
             self.at += 2;
             let strip = self.eat('-');
-            return self.heredoc_mark(strip);
+            return self.heredoc_mark(strip, stream);
         } else {
             self.bump();
             if matches!(self.peek(), Some(ShellUnit::Char('>' | '&' | '|'))) {
@@ -484,12 +494,4 @@ impl ShellScanner<'_> {
         });
         Ok(())
     }
-}
-
-/// Whether a word in front of a program's name belongs to the program before it: an option, an
-/// assignment, a number.
-pub(super) fn is_prefix(text: &str) -> bool {
-    text.starts_with('-')
-        || text.starts_with(|first: char| first.is_ascii_digit())
-        || text.split_once('=').is_some_and(|(name, _)| is_name(name))
 }

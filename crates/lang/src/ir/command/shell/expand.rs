@@ -5,7 +5,7 @@ use super::word::{Quote, ScannedWord};
 use super::{InterpolationPlace, OpenDelimiter, ShellScanner, ShellSyntaxError, ShellUnit};
 use crate::ir::command::analyse::CommandPiece;
 use crate::ir::command::errors;
-use crate::ir::command::tree::{self, ShellTreeBuilder};
+use crate::ir::command::tree;
 
 impl ShellScanner<'_> {
     /// Reads what a `$` begins; false where it is only a `$`.
@@ -27,7 +27,7 @@ impl ShellScanner<'_> {
                 self.at += 2;
                 self.arithmetic(open)?;
             }
-            '(' => self.substitution()?,
+            '(' => self.substitution(false)?,
             '{' => self.parameter(start, quote)?,
             '[' if self.bash => {
                 self.bump();
@@ -39,7 +39,11 @@ impl ShellScanner<'_> {
             }
             '\'' if quote == Quote::None && self.bash => self.escaped_quotes()?,
             '_' | 'a'..='z' | 'A'..='Z' => self.name(),
-            '0'..='9' | '@' | '*' | '#' | '?' | '-' | '$' | '!' => self.bump(),
+            '0'..='9' | '@' | '*' | '#' | '?' | '-' | '$' | '!' => {
+                let start = self.at;
+                self.bump();
+                self.variable(start);
+            }
             _ => return Ok(false),
         }
         Ok(true)
@@ -76,7 +80,7 @@ impl ShellScanner<'_> {
     }
 
     /// Reads `(…)` of a command or process substitution: commands of their own.
-    pub(super) fn substitution(&mut self) -> Result<(), ShellSyntaxError> {
+    pub(super) fn substitution(&mut self, process: bool) -> Result<(), ShellSyntaxError> {
         let open = self.open("$(", ")");
         self.plain = false;
         self.bump();
@@ -84,7 +88,7 @@ impl ShellScanner<'_> {
         self.level += 1;
         self.list(&[")"], Some(open))?;
         self.level -= 1;
-        self.note(ShellTreeBuilder::substitution);
+        self.note(|tree| tree.substitution(process));
         self.no_pending()?;
         self.pending = outer;
         Ok(())
@@ -228,7 +232,11 @@ impl ShellScanner<'_> {
         }
         match self.peek_char() {
             Some('_' | 'a'..='z' | 'A'..='Z' | '0'..='9') => self.name(),
-            Some('@' | '*' | '#' | '?' | '-' | '$' | '!') => self.bump(),
+            Some('@' | '*' | '#' | '?' | '-' | '$' | '!') => {
+                let start = self.at;
+                self.bump();
+                self.variable(start);
+            }
             _ => {}
         }
         if let Some(ShellUnit::Value(piece)) = self.peek() {

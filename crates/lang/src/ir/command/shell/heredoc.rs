@@ -3,6 +3,7 @@
 use super::word::{Quote, ScannedPart, ScannedWord, WordMode};
 use super::{InterpolationPlace, ShellScanner, ShellSyntaxError, ShellUnit};
 use crate::ir::command::errors;
+use crate::ir::command::tree::{ShellTreeBuilder, ShellWord};
 
 /// A here-document whose body begins after the next line end.
 #[derive(Debug)]
@@ -15,11 +16,17 @@ pub(super) struct Heredoc {
     strip: bool,
     /// Where its mark stands.
     pub(super) at: usize,
+    /// Its number among those of the text.
+    number: usize,
 }
 
 impl ShellScanner<'_> {
-    /// Reads the mark behind `<<` or `<<-`.
-    pub(super) fn heredoc_mark(&mut self, strip: bool) -> Result<(), ShellSyntaxError> {
+    /// Reads the mark behind `<<` or `<<-`, which may have the number of a stream before it.
+    pub(super) fn heredoc_mark(
+        &mut self,
+        strip: bool,
+        stream: Option<String>,
+    ) -> Result<(), ShellSyntaxError> {
         self.blanks();
         let at = self.at;
         let word = self.word(WordMode::Normal)?;
@@ -32,12 +39,14 @@ impl ShellScanner<'_> {
             return Err(ShellSyntaxError);
         }
         let quoted = (word.parts.iter()).any(|part| matches!(part, ScannedPart::Text(_, true)));
+        let number = (self.tree.as_mut()).map_or(0, |tree| tree.document(stream));
         let mark = word.text().unwrap_or_else(|| self.written(at));
         self.pending.push(Heredoc {
             mark,
             quoted,
             strip,
             at,
+            number,
         });
         Ok(())
     }
@@ -54,6 +63,37 @@ impl ShellScanner<'_> {
 
     /// Reads a body with the line that ends it.
     pub(super) fn heredoc(&mut self, doc: &Heredoc) -> Result<(), ShellSyntaxError> {
+        let mut body = ScannedWord {
+            start: self.at,
+            first: self.seen.len(),
+            ..ScannedWord::default()
+        };
+        let variables = self.variables.len();
+        let substitutions = self
+            .tree
+            .as_ref()
+            .map_or(0, ShellTreeBuilder::substitutions);
+        self.lines(doc)?;
+        body.last = self.seen.len();
+        if !doc.quoted {
+            self.expanded_in(&mut body, variables, substitutions);
+        }
+        let text = self.shown(body.start);
+        self.note(|tree| {
+            let mut body = ShellWord::of(&body);
+            if doc.quoted {
+                // Without the line that ends it.
+                let lines = text.trim_end_matches('\n').rsplit_once('\n');
+                body.text = lines
+                    .map(|(lines, _)| lines.to_string())
+                    .unwrap_or_default();
+            }
+            tree.body(doc.number, body);
+        });
+        Ok(())
+    }
+
+    fn lines(&mut self, doc: &Heredoc) -> Result<(), ShellSyntaxError> {
         while !self.ends_here(doc) {
             if self.raw(0).is_none() {
                 let span = self.span(doc.at);

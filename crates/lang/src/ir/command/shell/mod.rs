@@ -6,7 +6,6 @@
 //! each value; and even where it is wrong, a value is still only ever the expansion of a variable,
 //! which no shell executes as code.
 
-mod check;
 mod compound;
 mod expand;
 mod heredoc;
@@ -18,7 +17,7 @@ use super::tree::ShellTreeBuilder;
 use heredoc::Heredoc;
 use lockstep_base::diagnostic::Diagnostic;
 use lockstep_base::source::Span;
-pub(super) use word::{ScannedPart, ScannedWord};
+pub(super) use word::{ScannedPart, ScannedWord, assigns};
 
 /// How deeply quotes, substitutions and compound commands may nest.
 const MAX_NESTING: usize = 64;
@@ -342,7 +341,7 @@ impl<'a> ShellScanner<'a> {
     }
 
     /// Reports that a value must not stand where it does, once.
-    fn refuse(&mut self, piece: usize, why: impl FnOnce(Span) -> Diagnostic) {
+    pub(super) fn refuse(&mut self, piece: usize, why: impl FnOnce(Span) -> Diagnostic) {
         let reported = self.places[piece].replace(InterpolationPlace::Refused)
             == Some(InterpolationPlace::Refused);
         if !reported {

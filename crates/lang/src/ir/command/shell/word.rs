@@ -2,6 +2,7 @@
 
 use super::{InterpolationPlace, OpenDelimiter, ShellScanner, ShellSyntaxError, ShellUnit};
 use crate::ir::command::errors;
+use crate::ir::command::tree::{ShellTreeBuilder, Substitution};
 use lockstep_base::diagnostic::Diagnostic;
 use lockstep_base::source::Span;
 
@@ -11,7 +12,7 @@ pub(in crate::ir::command) struct ScannedWord {
     /// Its parts; quotes are gone.
     pub(in crate::ir::command) parts: Vec<ScannedPart>,
     /// Where it begins.
-    pub(super) start: usize,
+    pub(in crate::ir::command) start: usize,
     /// The first of the values seen in it.
     pub(super) first: usize,
     /// One past the last of them.
@@ -20,6 +21,8 @@ pub(in crate::ir::command) struct ScannedWord {
     pub(in crate::ir::command) values: Vec<usize>,
     /// The variables named in it, likewise.
     pub(in crate::ir::command) variables: Vec<String>,
+    /// The substitutions in it; for the tree alone.
+    pub(in crate::ir::command) substitutions: Vec<Substitution>,
 }
 
 /// A part of a word.
@@ -99,7 +102,7 @@ impl ScannedWord {
 }
 
 /// Whether a text begins with a name, perhaps an index, perhaps `+`, and `=`.
-pub(super) fn assigns(text: &str) -> bool {
+pub(in crate::ir::command) fn assigns(text: &str) -> bool {
     let Some((name, _)) = text.split_once('=') else {
         return false;
     };
@@ -149,6 +152,10 @@ impl ShellScanner<'_> {
             ..ScannedWord::default()
         };
         let variables = self.variables.len();
+        let substitutions = self
+            .tree
+            .as_ref()
+            .map_or(0, ShellTreeBuilder::substitutions);
         let mut brackets = 0_usize;
         while let Some(unit) = self.peek() {
             let char = match unit {
@@ -177,7 +184,7 @@ impl ShellScanner<'_> {
                 {
                     let start = self.at;
                     self.bump();
-                    self.substitution()?;
+                    self.substitution(true)?;
                     word.parts.push(ScannedPart::Opaque(self.shown(start)));
                 }
                 '(' if self.is_pattern_group(mode, &word) => self.pattern_group(&mut word)?,
@@ -191,15 +198,28 @@ impl ShellScanner<'_> {
             }
         }
         word.last = self.seen.len();
-        if self.tree.is_some() {
-            let here = |(what, level): &(usize, usize)| (*level == self.level).then_some(*what);
-            let seen = self.seen.get(word.first..).unwrap_or_default();
-            word.values = seen.iter().filter_map(here).collect();
-            let names = self.variables.get(variables..).unwrap_or_default().iter();
-            let names = names.filter(|(_, level)| *level == self.level);
-            word.variables = names.map(|(name, _)| name.clone()).collect();
-        }
+        self.expanded_in(&mut word, variables, substitutions);
         Ok(word)
+    }
+
+    /// Records what is expanded in a word that ends here, where a tree is wanted: its values, and
+    /// the variables and substitutions since those that are numbered.
+    pub(super) fn expanded_in(
+        &self,
+        word: &mut ScannedWord,
+        variables: usize,
+        substitutions: usize,
+    ) {
+        let Some(tree) = &self.tree else {
+            return;
+        };
+        let here = |(what, level): &(usize, usize)| (*level == self.level).then_some(*what);
+        let seen = self.seen.get(word.first..).unwrap_or_default();
+        word.values = seen.iter().filter_map(here).collect();
+        let names = self.variables.get(variables..).unwrap_or_default().iter();
+        let names = names.filter(|(_, level)| *level == self.level);
+        word.variables = names.map(|(name, _)| name.clone()).collect();
+        word.substitutions = tree.substitutions_since(substitutions);
     }
 
     /// Refuses the values of a word that no command substitution of their own holds.
@@ -211,16 +231,6 @@ impl ShellScanner<'_> {
                 self.refuse(piece, &why);
             }
         }
-    }
-
-    /// Whether a word holds a value that no command substitution of its own holds.
-    pub(super) fn has_value(&self, word: &ScannedWord) -> bool {
-        (self
-            .seen
-            .get(word.first..word.last)
-            .unwrap_or_default()
-            .iter())
-        .any(|(_, level)| *level == self.level)
     }
 
     /// Decides what becomes of the lists in a word: one that is all of it may become several

@@ -1,7 +1,10 @@
 //! The errors in the text of a command: one diagnostic constructor for each.
 
+mod misused;
+
 use lockstep_base::diagnostic::{Diagnostic, Fix, codes};
 use lockstep_base::source::Span;
+pub(super) use misused::misused;
 
 /// There is no command.
 pub(super) fn empty(span: Span) -> Diagnostic {
@@ -227,49 +230,6 @@ pub(super) fn after_mark(span: Span, mark: &str) -> Diagnostic {
             "values need no quoting: leave the backslash out, or write `'\\\\'${…}` for the \
              character itself"
         })
-}
-
-/// `eval "… ${x}"`
-pub(super) fn as_code_of_eval(span: Span) -> Diagnostic {
-    as_code(span).help("write the command itself in place of `eval`; the value is quoted as needed")
-}
-
-/// `alias x="… ${x}"`
-pub(super) fn as_code_of_alias(span: Span) -> Diagnostic {
-    as_code(span).help("write a function in place of the alias")
-}
-
-/// `sh -c "… ${x}"`
-pub(super) fn as_code_of_shell(span: Span) -> Diagnostic {
-    as_code(span).help("pass it as an argument: `sh -c 'echo \"$1\"' sh ${…}`")
-}
-
-/// `trap "… ${x}" EXIT`
-pub(super) fn as_code_of_trap(span: Span) -> Diagnostic {
-    as_code(span).help("give it a name before: `file=${…}; trap 'rm -f \"$file\"' EXIT`")
-}
-
-fn as_code(span: Span) -> Diagnostic {
-    Diagnostic::error(
-        codes::VALUE_AS_CODE,
-        span,
-        "a value cannot be part of text that a shell executes",
-    )
-    .here("would be read as code")
-}
-
-/// `ssh host "… ${x}"`
-pub(super) fn over_ssh(span: Span) -> Diagnostic {
-    Diagnostic::error(
-        codes::VALUE_OVER_SSH,
-        span,
-        "`ssh` has this value read as code by the shell over there",
-    )
-    .here("would be read as code")
-    .help(
-        "give the infrastructure `connect = ssh(…)` and write `run \"…\" on …`, where values \
-         stay data",
-    )
 }
 
 /// `"… ${list}"`
