@@ -18,7 +18,7 @@
 //!
 //! If several lines match, the last one counts.
 
-use lockstep_base::source::Name;
+use lockstep_base::node_path::NodePath;
 use lockstep_base::value::Value;
 use lockstep_engine::path_pattern::PathPattern;
 use lockstep_engine::{Answer, ApprovalAnswer, EffectOutcome, FailureChoice, Question};
@@ -203,7 +203,7 @@ impl SimulationScript for Direction {
         course
     }
 
-    fn answer(&mut self, node: &Name, question: &Question) -> Option<(i64, Answer)> {
+    fn answer(&mut self, node: &NodePath, question: &Question) -> Option<(i64, Answer)> {
         let answers = self.of(node).filter_map(|rule| match rule {
             Rule::Answers(answer) => Some(answer.clone()),
             _ => None,

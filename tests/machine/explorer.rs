@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use lockstep_base::source::Name;
+use lockstep_base::node_path::NodePath;
 use lockstep_engine::lock::LockTable;
 use lockstep_engine::{
     Answer, ApprovalAnswer, Effect, EffectId, EffectOutcome, Event, FailureChoice, Machine,
@@ -42,7 +42,7 @@ struct World {
 #[derive(Clone)]
 struct Running {
     id: EffectId,
-    node: Name,
+    node: NodePath,
     /// Whether it is a condition, so that it may answer `yes` or `no`.
     asked: bool,
     /// Whether it was asked to stop: then it can only fail.

@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use lockstep_base::source::Name;
+use lockstep_base::node_path::NodePath;
 use lockstep_engine::run_event::{RunEventKind, Status};
 use lockstep_engine::{Answer, ApprovalAnswer, EffectOutcome, FailureChoice, Question};
 use lockstep_lang::ir::FailureClass;
@@ -22,7 +22,7 @@ use super::play::{Play, try_plan};
 struct World {
     luck: Luck,
     cancel_at: Option<i64>,
-    asked: HashSet<Name>,
+    asked: HashSet<NodePath>,
     heard: usize,
 }
 
@@ -44,7 +44,7 @@ impl SimulationScript for World {
         }
     }
 
-    fn answer(&mut self, node: &Name, question: &Question) -> Option<(i64, Answer)> {
+    fn answer(&mut self, node: &NodePath, question: &Question) -> Option<(i64, Answer)> {
         if let Question::Approve { .. } = question {
             let answers = [ApprovalAnswer::Yes, ApprovalAnswer::No(String::new())];
             let which = self.luck.number(node, 4) % 2;

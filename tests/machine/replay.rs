@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use lockstep_base::source::Name;
+use lockstep_base::node_path::NodePath;
 use lockstep_engine::run_event::RunEventKind;
 use lockstep_engine::{
     Answer, ApprovalAnswer, Effect, EffectId, EffectOutcome, Event, FailureChoice, Machine,
@@ -72,7 +72,7 @@ impl SimulationScript for World {
         }
     }
 
-    fn answer(&mut self, _: &Name, question: &Question) -> Option<(i64, Answer)> {
+    fn answer(&mut self, _: &NodePath, question: &Question) -> Option<(i64, Answer)> {
         Some((3, self.chance.answer(question)))
     }
 

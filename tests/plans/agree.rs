@@ -79,9 +79,9 @@ impl Shown {
     fn look(&mut self, items: &[Item], sure: bool) {
         for item in items {
             if let Some(path) = &item.path {
-                self.all.insert(path.clone());
+                self.all.insert(path.to_string());
                 if sure {
-                    self.sure.insert(path.clone());
+                    self.sure.insert(path.to_string());
                 }
             }
             let unknown = item.notes.iter().any(|note| note.contains("while running"));

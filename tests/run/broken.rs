@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use lockstep_base::node_path::NodePath;
 use lockstep_base::source::Name;
 use lockstep_engine::run_event::RunEvent;
 use lockstep_engine::{Breach, EffectId, LockDemand, Machine, PendingLockRequest, Question};
@@ -87,7 +88,7 @@ impl Locks for WrongLocks {
         Ok(Vec::new())
     }
 
-    fn acquire(&mut self, _: EffectId, _: &Name, _: Vec<LockDemand>) -> Result<(), LocksError> {
+    fn acquire(&mut self, _: EffectId, _: &NodePath, _: Vec<LockDemand>) -> Result<(), LocksError> {
         Ok(())
     }
 
@@ -105,7 +106,7 @@ struct Nobody;
 impl RunHost for Nobody {
     fn observe(&mut self, _: &RunEvent) {}
 
-    fn ask(&mut self, _: &Name, _: &Question, _: AnswerSender) {}
+    fn ask(&mut self, _: &NodePath, _: &Question, _: AnswerSender) {}
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
+use lockstep_base::node_path::NodePath;
 use lockstep_base::source::Name;
 use lockstep_engine::run_event::RunEvent;
 use lockstep_plan::RunFacts;
@@ -404,7 +405,12 @@ impl RunHost for Channel {
         self.announce_past();
     }
 
-    fn ask(&mut self, node: &Name, question: &lockstep_engine::Question, answerer: AnswerSender) {
+    fn ask(
+        &mut self,
+        node: &NodePath,
+        question: &lockstep_engine::Question,
+        answerer: AnswerSender,
+    ) {
         let Some(answer) = &self.engine.0.answer else {
             return;
         };

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use lockstep_base::diagnostic::{Diagnostic, codes};
+use lockstep_base::node_path::NodePath;
 use lockstep_base::source::{FileId, Name};
 use lockstep_base::value::{Type, Value, from_json};
 use lockstep_engine::run_event::{LockQueuePosition, RunEvent};
@@ -247,7 +248,7 @@ impl WithActions<'_> {
 }
 
 impl RunHost for WithActions<'_> {
-    fn act(&mut self, node: &Name, action: &Name, args: Vec<Value>, done: ActionCompleter) {
+    fn act(&mut self, node: &NodePath, action: &Name, args: Vec<Value>, done: ActionCompleter) {
         let program = &self.plan.bound.program;
         let declared = program.actions.iter().find(|it| it.name == *action);
         let (Some(provided), Some(declared)) = (self.engine.0.actions.get(action), declared) else {
@@ -296,7 +297,7 @@ impl RunHost for WithActions<'_> {
         self.inner.tick();
     }
 
-    fn ask(&mut self, node: &Name, question: &Question, answer: AnswerSender) {
+    fn ask(&mut self, node: &NodePath, question: &Question, answer: AnswerSender) {
         self.inner.ask(node, question, answer);
     }
 

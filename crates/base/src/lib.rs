@@ -4,6 +4,7 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
 
 pub mod diagnostic;
+pub mod node_path;
 pub mod source;
 pub mod value;
 pub mod world;

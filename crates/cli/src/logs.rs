@@ -14,7 +14,7 @@ use super::output::Output;
 use super::state::{self, ListFormat, StateArgument};
 use lockstep_base::diagnostic::render::clean;
 use lockstep_base::diagnostic::{Diagnostic, codes};
-use lockstep_base::source::Name;
+use lockstep_base::node_path::NodePath;
 use lockstep_engine::path_pattern::PathPattern;
 use lockstep_engine::run_event::RunEventKind;
 use lockstep_runtime::logs::{LogError, file_name};
@@ -69,7 +69,7 @@ struct LogLine<'a> {
     run: StoredRun,
     folder: PathBuf,
     only: Option<(PathPattern, PathPattern)>,
-    nodes: IndexMap<Name, LogCursor>,
+    nodes: IndexMap<NodePath, LogCursor>,
     /// The first record that has not been read.
     next: u64,
     /// Whether each line is prefixed with its node.
@@ -211,7 +211,7 @@ impl LogLine<'_> {
                 // Texts can always be serialized.
                 text.push_str(&serde_json::to_string(&written).unwrap_or_default());
             } else if self.named {
-                let label = path::label(node, self.style.arrow(), self.style.dot());
+                let label = path::label(node, self.style);
                 let mut shown = StyledLine::of(Tone::Note, clean(&label));
                 shown.add(Tone::Dim, format!(" {} ", self.style.bar()));
                 text.push_str(&shown.paint(self.style));

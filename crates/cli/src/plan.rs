@@ -122,7 +122,7 @@ fn mistake(blind: &WhatIfError, path: &str) -> Diagnostic {
 
 /// A path and all its suffixes, each of which may be given.
 fn endings(path: &str) -> Vec<&str> {
-    let parts = lockstep_view::path::ancestors(path);
+    let parts = lockstep_base::node_path::ancestors(path);
     let starts = parts.map(|above| above.len() + 1).chain([0]);
     starts.filter_map(|start| path.get(start..)).collect()
 }

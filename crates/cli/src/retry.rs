@@ -12,14 +12,14 @@ use super::run::{begin, facts};
 use super::{prompt, resume};
 use lockstep_base::diagnostic::render::{Ink, clean};
 use lockstep_base::diagnostic::{Diagnostic, codes};
-use lockstep_base::source::Name;
+use lockstep_base::node_path::{NodePath, ancestors};
 use lockstep_engine::run_event::{NodeKind, RunEventKind, Status};
 use lockstep_engine::{CompletedWork as Done, Machine};
 use lockstep_plan::Plan;
 use lockstep_runtime::driver::RecordedRun;
 use lockstep_runtime::replay::replay;
 use lockstep_store::{RunStatus, Store, StoreError, StoredRun};
-use lockstep_view::path;
+use lockstep_view::{Style, path};
 
 /// More than so many are counted, not listed.
 const MAX_LISTED: usize = 40;
@@ -115,7 +115,7 @@ fn replay_history(
 
 /// The status of the deployments and steps that did not end well.
 #[derive(Default)]
-struct RetrySummary(IndexMap<Name, Status>);
+struct RetrySummary(IndexMap<NodePath, Status>);
 
 impl RetrySummary {
     fn observe(&mut self, what: RunEventKind) {
@@ -141,14 +141,16 @@ impl RetrySummary {
 /// Shows what will be run again, and how much will not.
 fn show(run: &StoredRun, done: &Done, again: &RetrySummary, output: &mut Output) {
     let style = output.stdout_style();
-    let dot = if style.unicode { " · " } else { " - " };
-    let arrow = if style.unicode { " → " } else { " -> " };
-    let outermost = |node: &&Name| {
-        let mut above = path::ancestors(node);
+    let plain = Style {
+        unicode: style.unicode,
+        ..Style::default()
+    };
+    let outermost = |node: &&NodePath| {
+        let mut above = ancestors(node);
         !above.any(|above| above != &***node && again.0.contains_key(above))
     };
-    let nodes: Vec<&Name> = again.0.keys().filter(outermost).collect();
-    let label = |node: &str| clean(&path::label(node, arrow, dot)).to_string();
+    let nodes: Vec<&NodePath> = again.0.keys().filter(outermost).collect();
+    let label = |node: &str| clean(&path::label(node, plain)).to_string();
     let mut labels: Vec<String> = nodes.iter().map(|node| label(node)).collect();
     let alike = |label: &String| labels.iter().filter(|other| *other == label).count() > 1;
     let alike: Vec<bool> = labels.iter().map(alike).collect();

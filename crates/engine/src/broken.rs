@@ -8,7 +8,7 @@ use super::event::{EffectId, Event};
 use super::node::{ActiveNode, NodeId};
 use super::run_event::{Failure, Status};
 use super::state::Activity;
-use lockstep_base::source::Name;
+use lockstep_base::node_path::NodePath;
 use lockstep_plan::TreeId;
 
 /// A violated invariant of the machine: a bug in this program, never in a file. A broken machine
@@ -85,7 +85,7 @@ pub enum Breach {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeReport {
     /// Its path.
-    pub path: Name,
+    pub path: NodePath,
     /// Its spot in the plan.
     pub tree: TreeId,
     /// Its status.

@@ -15,7 +15,7 @@ use super::node::{
 use super::run_event::NodeKind;
 use super::sequence::keep_first_failure;
 use super::{EndedNode, Machine};
-use lockstep_base::source::Name;
+use lockstep_base::node_path::NodePath;
 use lockstep_base::value::Value;
 use lockstep_lang::eval::Expr;
 use lockstep_lang::ir::{FailureClass, Matrix, Order, StmtKind};
@@ -203,7 +203,7 @@ impl Machine {
         let plan = self.plan.clone();
         let (tree, around) = (self.node(id)?.tree, work.inherited.clone());
         let spot = plan.tree.get(tree);
-        let path = self.cell_path(&self.node(id)?.path, spot, &cell.values);
+        let path = self.cell_path(&self.node(id)?.path, tree, (&cell.values, cell.number));
         let owed = work
             .owed_arrivals
             .remove(&cell.position)
@@ -233,7 +233,7 @@ impl Machine {
             .as_ref()
             .map(|trouble| trouble.failure.clone());
         if !undoing {
-            self.skip_cell(tree, &cell.values, &path, &cell.locals)?;
+            self.skip_cell(tree, (&cell.values, cell.number), &path, &cell.locals)?;
             let spot = self.plan.tree.get(tree);
             if spot.has_deploy {
                 let body = body(spot).clone();
@@ -299,7 +299,7 @@ impl Machine {
     }
 
     /// The siblings of a failed child are stopped.
-    pub(super) fn fail_fast(&mut self, id: NodeId, failed: &Name) -> Checked<()> {
+    pub(super) fn fail_fast(&mut self, id: NodeId, failed: &NodePath) -> Checked<()> {
         let message = format!("stopped because `{failed}` failed");
         let failure = Arc::new(self.failure(id, FailureClass::Cancelled, message)?);
         for child in self.node(id)?.children.clone() {

@@ -10,11 +10,11 @@ use super::node::{ActiveNode, BodySignal, NodeId, NodeRole};
 use super::run_event::{DeploymentRecord, Status};
 use super::statement::traits;
 use super::{EndedNode, Machine};
-use lockstep_base::source::Name;
+use lockstep_base::node_path::NodePath;
 use lockstep_base::value::Value;
 
 /// What has been done, by the names of nodes.
-pub type CompletedWork = IndexMap<Name, CompletedOutcome>;
+pub type CompletedWork = IndexMap<NodePath, CompletedOutcome>;
 
 /// How something ended that has been done.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -80,7 +80,10 @@ impl Machine {
     }
 
     /// What a node that ends has done.
-    pub(super) fn completed_by(&mut self, id: NodeId) -> Checked<Vec<(Name, CompletedOutcome)>> {
+    pub(super) fn completed_by(
+        &mut self,
+        id: NodeId,
+    ) -> Checked<Vec<(NodePath, CompletedOutcome)>> {
         if !self.records_work {
             return Ok(Vec::new());
         }

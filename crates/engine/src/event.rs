@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::run_event::{LockQueuePosition, RunEventKind};
+use lockstep_base::node_path::NodePath;
 use lockstep_base::source::{FileId, Name};
 use lockstep_base::value::Value;
 use lockstep_lang::ir::FailureClass;
@@ -268,7 +269,7 @@ pub enum Effect {
         /// Its id.
         id: EffectId,
         /// The path of its node.
-        node: Name,
+        node: NodePath,
         /// What to start.
         command: Box<CommandRequest>,
     },
@@ -277,7 +278,7 @@ pub enum Effect {
         /// Its id.
         id: EffectId,
         /// The path of its node.
-        node: Name,
+        node: NodePath,
         /// The action's name.
         action: Name,
         /// Its arguments, one for each parameter.
@@ -308,7 +309,7 @@ pub enum Effect {
         /// Its id.
         id: EffectId,
         /// The path of the node that waits.
-        node: Name,
+        node: NodePath,
         /// What is wanted.
         wants: Vec<LockDemand>,
     },
@@ -324,7 +325,7 @@ pub enum Effect {
         /// Its id.
         id: EffectId,
         /// The path of the node that asks.
-        node: Name,
+        node: NodePath,
         /// What.
         question: Question,
     },

@@ -13,6 +13,7 @@ use super::node::{
 use super::run_event::{Failure, NodeKind, RunEventKind, Status, WaitReason};
 use super::statement::{InlineStatement, Traits, on_the_spot, traits};
 use super::{EndedNode, FailureChoice, Machine, MachineTask};
+use lockstep_base::node_path::HandlerPart;
 use lockstep_base::source::Name;
 use lockstep_base::value::Value;
 use lockstep_lang::ir::{AskElse, FailureClass, HandlerVerdict, Retry, RollbackScope};
@@ -205,7 +206,7 @@ impl Machine {
         let locals = &self.node(id)?.locals;
         let locals = locals.bind(handler.slot, failure_value(&failure));
         self.go_to(id, NodePhase::Handler)?;
-        self.start_handler_body(id, NodeRole::Handler, seq, locals, "on-failure")
+        self.start_handler_body(id, NodeRole::Handler, seq, locals, HandlerPart::OnFailure)
     }
 
     /// Starts a body in addition to the node's own: a handler or `always`.
@@ -215,12 +216,12 @@ impl Machine {
         role: NodeRole,
         seq: PlanSequence,
         locals: Locals,
-        label: &str,
+        part: HandlerPart,
     ) -> Checked<()> {
         let mut around = self.around_children(id)?;
         // What must not run twice is the body: a handler that was interrupted runs again.
         around.once = self.node(id)?.inherited.once;
-        let path = Name::from(format!("{}/{label}", self.name_of(id)?));
+        let path = self.name_of(id)?.handler(part);
         let side = self.spawn(
             self.node(id)?.tree,
             Some(id),
@@ -477,7 +478,13 @@ impl Machine {
                 self.ensure_started(id)?;
                 self.go_to(id, NodePhase::Always)?;
                 let locals = self.node(id)?.locals.clone();
-                self.start_handler_body(id, NodeRole::Always, body.clone(), locals, "always")
+                self.start_handler_body(
+                    id,
+                    NodeRole::Always,
+                    body.clone(),
+                    locals,
+                    HandlerPart::Always,
+                )
             }
             Some(_) | None => self.end_node(id),
         }
@@ -700,6 +707,6 @@ fn failure_value(failure: &Failure) -> Value {
     Value::map([
         ("class", Value::string(failure.class.as_str())),
         ("message", Value::string(failure.message.as_str())),
-        ("node", Value::String(failure.node.clone())),
+        ("node", Value::String(failure.node.to_name())),
     ])
 }

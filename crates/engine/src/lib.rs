@@ -47,6 +47,7 @@ pub use event::{
     Answer, ApprovalAnswer, CommandRequest, Effect, EffectId, EffectOutcome, Event, FailureChoice,
     LockDemand, Question,
 };
+use lockstep_base::node_path::NodePath;
 use lockstep_base::source::Name;
 use lockstep_base::value::Value;
 use lockstep_lang::eval::{Expr, Halt};
@@ -91,7 +92,7 @@ pub struct Machine {
     completed_work: CompletedWork,
     /// Whether this one records what it does, and what that was.
     records_work: bool,
-    completed_work_of_run: Vec<(Name, CompletedOutcome)>,
+    completed_work_of_run: Vec<(NodePath, CompletedOutcome)>,
     /// How often a standstill of strands that waited for each other had to be broken.
     standstills: u32,
 }
@@ -118,8 +119,8 @@ struct EndedNode {
     /// Whether its failure counts as ignored.
     tolerated: bool,
     undo: Vec<node::Undo>,
-    completed: Vec<(Name, CompletedOutcome)>,
-    path: Name,
+    completed: Vec<(NodePath, CompletedOutcome)>,
+    path: NodePath,
 }
 
 impl Machine {
@@ -265,7 +266,7 @@ impl Machine {
             run: self.run.id.clone(),
             pipeline: name.clone(),
         });
-        let path = (name.clone(), Some(NodeKind::Pipeline));
+        let path = (name.clone().into(), Some(NodeKind::Pipeline));
         let around = InheritedContext::nothing();
         self.spawn(root, None, NodeRole::Root, Locals::default(), around, path)?;
         Ok(())
@@ -300,7 +301,7 @@ impl Machine {
         role: NodeRole,
         locals: Locals,
         around: InheritedContext,
-        (path, visible): (Name, Option<NodeKind>),
+        (path, visible): (NodePath, Option<NodeKind>),
     ) -> Checked<NodeId> {
         let id = self.free.pop().unwrap_or(NodeId(self.nodes.len() as u32));
         let mut place = 0;
@@ -514,7 +515,7 @@ impl Machine {
         Failure {
             class,
             message: message.to_string(),
-            node: self.plan.bound.pipeline().name.clone(),
+            node: self.plan.bound.pipeline().name.clone().into(),
             span: None,
         }
     }

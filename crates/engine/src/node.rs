@@ -11,7 +11,7 @@ use super::node_state::NodeState;
 use super::rollback::UndoWork;
 use super::run_event::{DeploymentRecord, Failure, NodeKind, Status};
 use super::strands::StrandsWork;
-use lockstep_base::source::Name;
+use lockstep_base::node_path::NodePath;
 use lockstep_base::value::{InfrastructureId, Value};
 use lockstep_lang::ir::{HandlerVerdict, RollbackScope};
 use lockstep_plan::grid::Cell;
@@ -39,7 +39,7 @@ pub struct ActiveNode {
     /// What it inherits from the nodes around it.
     pub inherited: InheritedContext,
     /// Its path, or that of the nearest visible node around it.
-    pub path: Name,
+    pub path: NodePath,
     /// What reports call it; nothing where they do not name it.
     pub visible: Option<NodeKind>,
     /// Its state.
@@ -59,7 +59,7 @@ pub struct ActiveNode {
     /// What has to be done to undo what it did, in the order in which it was done.
     pub undo: Vec<Undo>,
     /// What has been done in it, where that is recorded.
-    pub completed: Vec<(Name, CompletedOutcome)>,
+    pub completed: Vec<(NodePath, CompletedOutcome)>,
     /// Its time limit, while it runs.
     pub timeout: Option<EffectId>,
     /// The barriers that it still has to pass.
@@ -100,7 +100,7 @@ impl ActiveNode {
             place: 0,
             locals: Locals::default(),
             inherited: around,
-            path: Name::default(),
+            path: NodePath::default(),
             visible: None,
             state: NodeState::default(),
             pending_failure: None,
@@ -357,7 +357,7 @@ pub enum Undo {
         /// What it saw.
         locals: Locals,
         /// Its path.
-        path: Name,
+        path: NodePath,
         /// The connection of its commands.
         on: Option<Value>,
     },
@@ -375,7 +375,7 @@ pub enum Undo {
 #[derive(Debug, Clone)]
 pub struct UndoScope {
     /// Its path.
-    pub path: Name,
+    pub path: NodePath,
     /// What it was and is.
     pub deployment: DeploymentRecord,
     /// Its status.

@@ -481,7 +481,7 @@ mod tests {
     use super::super::state::{ACTIVITIES, ALL, successors};
     use super::super::{BrokenInvariant, Event};
     use super::*;
-    use lockstep_base::source::Name;
+    use lockstep_base::node_path::NodePath;
     use lockstep_plan::{Plan, RunFacts, TreeId};
 
     /// The plan of a program.
@@ -617,7 +617,7 @@ mod tests {
         let failure = Arc::new(Failure {
             class: lockstep_lang::ir::FailureClass::Cancelled,
             message: String::from("why"),
-            node: Name::from("p"),
+            node: NodePath::from("p"),
             span: None,
         });
         let timeout = || Some(StopReason::Timeout(failure.clone()));

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::event::{CommandRequest, Effect, EffectId, Event, LockDemand, Question};
 use super::run_event::RunEventKind;
+use lockstep_base::node_path::NodePath;
 use lockstep_base::source::Name;
 use lockstep_base::value::Value;
 
@@ -12,7 +13,7 @@ use lockstep_base::value::Value;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PendingEffects {
     /// Commands that were to be started.
-    pub commands: BTreeMap<EffectId, (Name, Box<CommandRequest>)>,
+    pub commands: BTreeMap<EffectId, (NodePath, Box<CommandRequest>)>,
     /// Actions that were to be called.
     pub actions: BTreeMap<EffectId, ActionCall>,
     /// Those among them that were requested to stop.
@@ -20,7 +21,7 @@ pub struct PendingEffects {
     /// When timers fire, on the machine's clock.
     pub timers: BTreeMap<EffectId, i64>,
     /// Open questions, and the nodes that ask them.
-    pub questions: BTreeMap<EffectId, (Name, Question)>,
+    pub questions: BTreeMap<EffectId, (NodePath, Question)>,
     /// Locks that are held or waited for.
     pub locks: BTreeMap<EffectId, PendingLockRequest>,
 }
@@ -29,7 +30,7 @@ pub struct PendingEffects {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ActionCall {
     /// The path of its node.
-    pub node: Name,
+    pub node: NodePath,
     /// The action's name.
     pub action: Name,
     /// Its arguments.
@@ -42,7 +43,7 @@ pub struct ActionCall {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PendingLockRequest {
     /// The path of the node that waits.
-    pub node: Name,
+    pub node: NodePath,
     /// What is held or waited for.
     pub wants: Vec<LockDemand>,
     /// Whether the machine knows that it waits.

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use super::node::Undo;
-use lockstep_base::source::Name;
+use lockstep_base::node_path::NodePath;
 use lockstep_base::value::Value;
 use lockstep_lang::eval::{ExprKind, Slot};
 use lockstep_lang::ir::visit;
@@ -17,11 +17,11 @@ type UndoReads = (Vec<Option<Value>>, Option<Value>);
 
 /// Which steps have been undone since they last started.
 #[derive(Debug, Clone, Default)]
-pub struct CompletedUndos(HashMap<Name, Vec<UndoReads>>);
+pub struct CompletedUndos(HashMap<NodePath, Vec<UndoReads>>);
 
 impl CompletedUndos {
     /// A step starts: there is something to undo again.
-    pub fn record_start(&mut self, path: &Name) {
+    pub fn record_start(&mut self, path: &NodePath) {
         if !self.0.is_empty() {
             self.0.remove(path);
         }
@@ -33,7 +33,7 @@ impl CompletedUndos {
         plan: &Plan,
         tree: TreeId,
         locals: &Locals,
-        path: &Name,
+        path: &NodePath,
         on: &Option<Value>,
     ) {
         let saw = (values(&reads_of(plan, tree), locals), on.clone());
@@ -58,7 +58,7 @@ struct UndoFilter<'p> {
     /// The names that the `undo` of a step reads.
     reads: HashMap<TreeId, Vec<Slot>>,
     /// What each step saw.
-    seen: HashMap<Name, Vec<UndoReads>>,
+    seen: HashMap<NodePath, Vec<UndoReads>>,
 }
 
 impl UndoFilter<'_> {

@@ -13,7 +13,7 @@ use super::node::{
 };
 use super::run_event::{DeploymentRecord, Failure, NodeKind, RunEventKind, Status};
 use super::state::Activity;
-use lockstep_base::source::Name;
+use lockstep_base::node_path::{HandlerPart, NodePath};
 use lockstep_base::value::Value;
 use lockstep_lang::ir::FailureClass;
 use lockstep_plan::{Locals, TreeId};
@@ -101,7 +101,7 @@ impl Machine {
         parent: NodeId,
         tree: TreeId,
         role: NodeRole,
-        path: (Name, Option<NodeKind>),
+        path: (NodePath, Option<NodeKind>),
         work: NodeWork,
     ) -> Checked<NodeId> {
         let locals = Locals::default();
@@ -190,13 +190,13 @@ impl Machine {
         parent: NodeId,
         tree: TreeId,
         locals: Locals,
-        path: &Name,
+        path: &NodePath,
         on: Option<Value>,
     ) -> Checked<()> {
         self.completed_undos
             .record_undo(&self.plan, tree, &locals, path, &on);
         let seq = self.plan.tree.get(tree).undo.clone().unwrap_or_default();
-        let path = (Name::from(format!("{path}/undo")), Some(NodeKind::Undo));
+        let path = (path.handler(HandlerPart::Undo), Some(NodeKind::Undo));
         let work = NodeWork::Seq(SequenceWork::new(seq, locals));
         let part = self.add_part(parent, tree, NodeRole::UndoPart, path, work)?;
         self.node_mut(part)?.inherited.connection = on;

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use lockstep_base::node_path::NodePath;
 use lockstep_base::source::{Name, Span};
 use lockstep_lang::ir::FailureClass;
 pub use lockstep_plan::NodeKind;
@@ -82,7 +83,7 @@ pub struct Failure {
     /// What happened, in plain words.
     pub message: String,
     /// The path of the node that failed first.
-    pub node: Name,
+    pub node: NodePath,
     /// Where that node stands in the source.
     pub span: Option<Span>,
 }
@@ -156,7 +157,7 @@ pub struct RunLockHolder {
     /// The holder's run.
     pub run: Name,
     /// The node of that run which took it.
-    pub node: Name,
+    pub node: NodePath,
     /// For how long it has held it, in milliseconds.
     pub held_ms: i64,
 }
@@ -212,7 +213,7 @@ pub enum RunEventKind {
     /// A node begins.
     NodeStarted {
         /// Its path.
-        node: Name,
+        node: NodePath,
         /// What it is.
         kind: NodeKind,
         /// A few words: a command's text, a question, a log's text.
@@ -222,7 +223,7 @@ pub enum RunEventKind {
     /// A node waits; another event of the node follows when it continues or ends.
     NodeWaiting {
         /// Its path.
-        node: Name,
+        node: NodePath,
         /// What it is.
         kind: NodeKind,
         /// What for.
@@ -231,7 +232,7 @@ pub enum RunEventKind {
     /// A command wrote a line. Secrets are masked.
     NodeOutput {
         /// The command's path.
-        node: Name,
+        node: NodePath,
         /// Where to.
         stream: Stream,
         /// The line, without its end.
@@ -240,7 +241,7 @@ pub enum RunEventKind {
     /// A node ended, or began to roll back (`rolling-back`), or has rolled back.
     NodeFinished {
         /// Its path.
-        node: Name,
+        node: NodePath,
         /// What it is.
         kind: NodeKind,
         /// How.

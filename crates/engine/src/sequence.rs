@@ -5,10 +5,10 @@ use super::node::{BodyEnd, BodySignal, NodeId, NodeRole, PendingFailure, Undo};
 use super::run_event::{DeploymentRecord, NodeKind, RunEventKind, Status};
 use super::statement::{InlineStatement, on_the_spot, traits};
 use super::{EndedNode, Machine};
-use lockstep_base::source::Name;
+use lockstep_base::node_path::{NodePath, PathPart};
 use lockstep_base::value::Value;
 use lockstep_lang::ir::{FailureClass, StmtKind};
-use lockstep_plan::{Locals, PlanNode as Spot, TreeId};
+use lockstep_plan::{Locals, MatrixAxes, PlanNode as Spot, TreeId};
 
 impl Machine {
     /// Continues with the next statement of a body, or ends it. Statements that have no effect of
@@ -119,7 +119,7 @@ impl Machine {
     }
 
     fn log(&mut self, id: NodeId, spot: &Spot, value: &Value) -> Checked<()> {
-        let node = self.named(&self.node(id)?.path, spot);
+        let node = Self::named(&self.node(id)?.path, spot);
         let text = Some(self.display(value));
         let kind = NodeKind::Log;
         self.emit(RunEventKind::NodeStarted {
@@ -255,7 +255,12 @@ impl Machine {
     }
 
     /// Reports statements that never start, and the deployments in them.
-    pub(super) fn skip(&mut self, spots: &[TreeId], path: &Name, locals: &Locals) -> Checked<()> {
+    pub(super) fn skip(
+        &mut self,
+        spots: &[TreeId],
+        path: &NodePath,
+        locals: &Locals,
+    ) -> Checked<()> {
         let plan = self.plan.clone();
         for tree in spots {
             if self.skip_events_left == 0 {
@@ -290,12 +295,15 @@ impl Machine {
                     // An axis that is not known has no cells to report.
                     let _ = walk.each_cell(matrix, locals, &mut |cell| {
                         if cells.len() < max_cells {
-                            cells.push((cell.values.to_vec(), cell.locals.clone()));
+                            let position = cell.position.clone();
+                            cells.push((position, cell.values.to_vec(), cell.locals.clone()));
                         }
                         Ok(())
                     });
-                    for (values, locals) in cells {
-                        self.skip_cell(*tree, &values, &path, &locals)?;
+                    let numbers = MatrixAxes { walk, matrix }.cell_numbers(locals);
+                    for (position, values, locals) in cells {
+                        let number = numbers.get(&position).copied().unwrap_or(1);
+                        self.skip_cell(*tree, (&values, number), &path, &locals)?;
                     }
                 }
                 StmtKind::Block(_)
@@ -336,12 +344,12 @@ impl Machine {
         }
     }
 
-    /// Reports a cell that never starts.
+    /// Reports a cell that never starts, by its values and its number.
     pub(super) fn skip_cell(
         &mut self,
         tree: TreeId,
-        values: &[Value],
-        path: &Name,
+        name: (&[Value], u32),
+        path: &NodePath,
         locals: &Locals,
     ) -> Checked<()> {
         if self.skip_events_left == 0 {
@@ -350,7 +358,7 @@ impl Machine {
         self.skip_events_left -= 1;
         let plan = self.plan.clone();
         let spot = plan.tree.get(tree);
-        let node = self.cell_path(path, spot, values);
+        let node = self.cell_path(path, tree, name);
         let (kind, status) = (NodeKind::Cell, Status::Skipped);
         self.note_skip()?;
         self.emit(RunEventKind::NodeFinished {
@@ -380,84 +388,41 @@ impl Machine {
     /// The path of a statement in a node with this path, and what reports call it.
     pub(super) fn path(
         &self,
-        parent: &Name,
+        parent: &NodePath,
         tree: TreeId,
         locals: &Locals,
-    ) -> (Name, Option<NodeKind>) {
-        let spot = self.plan.tree.get(tree);
-        let walk = Self::walk(&self.plan, &self.run);
-        let shown = |expr| {
-            walk.eval(expr, locals)
-                .map_or(String::from("?"), |it| walk.display(&it))
-        };
-        let label = match &spot.stmt.kind {
-            StmtKind::Matrix(_) => return (parent.clone(), None),
-            StmtKind::Deploy {
-                service, target, ..
-            } => {
-                format!("deploy[{}, {}]", shown(service), shown(target))
-            }
-            StmtKind::Barrier {
-                name,
-                key: Some(key),
-            } => format!("barrier[{name}, {}]", shown(key)),
-            StmtKind::Lock { resource, .. } => format!("lock[{}]", shown(resource)),
-            StmtKind::Barrier { key: None, .. }
-            | StmtKind::Block(_)
-            | StmtKind::Stage { .. }
-            | StmtKind::Parallel(_)
-            | StmtKind::Step { .. }
-            | StmtKind::Run(_)
-            | StmtKind::Call(_)
-            | StmtKind::Action { .. }
-            | StmtKind::Let(_)
-            | StmtKind::If { .. }
-            | StmtKind::Approve { .. }
-            | StmtKind::Wait(_)
-            | StmtKind::Verify { .. }
-            | StmtKind::Log(_)
-            | StmtKind::Fail(_)
-            | StmtKind::Return(_)
-            | StmtKind::Yield(_)
-            | StmtKind::On { .. }
-            | StmtKind::Verdict(_) => {
-                return match spot.label {
-                    None => (parent.clone(), None),
-                    Some(_) => (self.named(parent, spot), Some(spot.kind)),
-                };
-            }
-        };
-        (
-            Name::from(format!("{parent}/{label}{}", spot.twin)),
-            Some(spot.kind),
-        )
+    ) -> (NodePath, Option<NodeKind>) {
+        match Self::walk(&self.plan, &self.run).part(tree, locals) {
+            Some(part) => (parent.child(&part), Some(self.plan.tree.get(tree).kind)),
+            None => (parent.clone(), None),
+        }
     }
 
     /// A node for messages: its path, also where reports do not name it.
-    pub(super) fn name_of(&self, id: NodeId) -> Checked<Name> {
+    pub(super) fn name_of(&self, id: NodeId) -> Checked<NodePath> {
         let node = self.node(id)?;
         let spot = self.plan.tree.get(node.tree);
         Ok(match (node.visible, &spot.label) {
-            (None, Some(_)) if node.is_statement() => self.named(&node.path, spot),
+            (None, Some(_)) if node.is_statement() => Self::named(&node.path, spot),
             (None, Some(_) | None) | (Some(_), _) => node.path.clone(),
         })
     }
 
     /// The path of a statement whose name needs no values.
-    fn named(&self, parent: &Name, spot: &Spot) -> Name {
+    fn named(parent: &NodePath, spot: &Spot) -> NodePath {
         let label = spot.label.as_deref().unwrap_or_default();
-        Name::from(format!("{parent}/{label}{}", spot.twin))
+        parent.child(&PathPart::named(label, spot.number))
     }
 
-    /// The path of a cell.
-    pub(super) fn cell_path(&self, parent: &Name, spot: &Spot, values: &[Value]) -> Name {
-        let values: Vec<String> = values.iter().map(|value| self.display(value)).collect();
-        let label = spot.label.as_deref().unwrap_or_default();
-        Name::from(format!(
-            "{parent}/{label}{}[{}]",
-            spot.twin,
-            values.join(", ")
-        ))
+    /// The path of a cell, by its values and its number.
+    pub(super) fn cell_path(
+        &self,
+        parent: &NodePath,
+        tree: TreeId,
+        (values, number): (&[Value], u32),
+    ) -> NodePath {
+        let walk = Self::walk(&self.plan, &self.run);
+        parent.child(&walk.cell_part(tree, values, number))
     }
 }
 

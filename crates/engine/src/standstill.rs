@@ -11,6 +11,7 @@ use super::lock::LockTable;
 use super::node::{BodyEnd, NodeId};
 use super::node_state::Requester;
 use super::{Machine, MachineTask};
+use lockstep_base::node_path::NodePath;
 use lockstep_base::source::Name;
 use lockstep_lang::ir::FailureClass;
 
@@ -139,7 +140,7 @@ impl Machine {
     }
 
     /// The path of what a statement stands in.
-    fn place(&self, node: NodeId) -> Checked<&Name> {
+    fn place(&self, node: NodeId) -> Checked<&NodePath> {
         let parent = self.node(node)?.parent.unwrap_or(node);
         Ok(&self.node(parent)?.path)
     }

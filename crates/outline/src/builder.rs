@@ -8,6 +8,7 @@ use super::item::{Item, ItemKind};
 use super::measure::{Measure, StageLocks, both};
 use super::minimum_time::MinimumTime;
 use super::{BarrierMembers, SerializedStages, labels};
+use lockstep_base::node_path::{HandlerPart, NodePath};
 use lockstep_base::source::{Name, Span};
 use lockstep_base::value::{InfrastructureId, Value};
 use lockstep_lang::eval::Expr;
@@ -32,7 +33,7 @@ pub(super) struct OutlinePart {
 }
 
 /// Where listed items stand: the path of the node around them. Nothing where all is only counted.
-pub(super) type ListingPath<'p> = Option<&'p str>;
+pub(super) type ListingPath<'p> = Option<&'p NodePath>;
 
 /// The meetings of one activation of a block: by the axes that are fixed, and by barrier.
 #[derive(Debug)]
@@ -145,7 +146,7 @@ impl<'a> OutlineBuilder<'a> {
         let tree = &self.plan.tree;
         let node = tree.get(tree.root());
         let locals = Locals::default();
-        let path = self.plan.bound.pipeline().name.clone();
+        let path = NodePath::from(self.plan.bound.pipeline().name.clone());
         let mut seen = self.seq(body(node), &mut locals.clone(), Some(&path));
         let handlers = self.modify(node, &locals, &mut seen.measure, Some(&path));
         let mut root = Item {
@@ -212,7 +213,7 @@ impl<'a> OutlineBuilder<'a> {
         let around = is_stage.then(|| std::mem::take(&mut self.summary));
         let mut seen = self.statement(id, node, locals, at);
         let path = at.map(|at| self.path(at, id, locals));
-        let handlers = self.modify(node, locals, &mut seen.measure, path.as_deref());
+        let handlers = self.modify(node, locals, &mut seen.measure, path.as_ref());
         let mut stage = None;
         if let Some(around) = around {
             let sum = std::mem::replace(&mut self.summary, around);
@@ -277,13 +278,13 @@ impl<'a> OutlineBuilder<'a> {
         for undo in parts.filter(|_| at.is_some()) {
             // It is only shown: what has been counted is what happens without it.
             let sum = std::mem::take(&mut self.summary);
-            let seen = self.handler(undo, &mut locals.clone(), at, "undo");
+            let seen = self.handler(undo, &mut locals.clone(), at, HandlerPart::Undo);
             self.summary = sum;
             handlers.extend(handler(ItemKind::Undo, "", seen, at));
         }
         for (told, body) in node.stmt.handlers.on_failure.iter().zip(&node.on_failure) {
             let inside = &mut locals.bind_unknown(told.slot);
-            let seen = self.handler(body, inside, at, "on-failure");
+            let seen = self.handler(body, inside, at, HandlerPart::OnFailure);
             let last = told.body.stmts.last();
             let last = last.and_then(|stmt| stmt.kind.verdict());
             if matches!(
@@ -306,7 +307,7 @@ impl<'a> OutlineBuilder<'a> {
             handlers.extend(handler(ItemKind::OnFailure, &classes, seen, at));
         }
         if let Some(always) = &node.always {
-            let seen = self.handler(always, &mut locals.clone(), at, "always");
+            let seen = self.handler(always, &mut locals.clone(), at, HandlerPart::Always);
             measure.then(seen.measure.clone());
             handlers.extend(handler(ItemKind::Always, "", seen, at));
         }
@@ -331,12 +332,12 @@ impl<'a> OutlineBuilder<'a> {
         body: &PlanSequence,
         locals: &mut Locals,
         at: ListingPath<'_>,
-        label: &str,
+        part: HandlerPart,
     ) -> OutlinePart {
         let around = std::mem::take(&mut self.summary);
-        let path = at.map(|at| format!("{at}/{label}"));
+        let path = at.map(|at| at.handler(part));
         self.muted += 1;
-        let seen = self.seq(body, locals, path.as_deref());
+        let seen = self.seq(body, locals, path.as_ref());
         self.muted -= 1;
         let within = std::mem::replace(&mut self.summary, around);
         if !within.targets.is_empty() || within.unsure {
@@ -381,19 +382,11 @@ impl<'a> OutlineBuilder<'a> {
     }
 
     /// The path of a node, as the run will name it.
-    pub(super) fn path(&self, at: &str, id: TreeId, locals: &Locals) -> String {
-        let label = self.walk.label(id, locals);
-        match label.is_empty() {
-            true => at.to_string(),
-            false => format!("{at}/{label}"),
+    pub(super) fn path(&self, at: &NodePath, id: TreeId, locals: &Locals) -> NodePath {
+        match self.walk.part(id, locals) {
+            Some(part) => at.child(&part),
+            None => at.clone(),
         }
-    }
-
-    /// The path of a cell.
-    pub(super) fn cell_path(&self, at: &str, node: &PlanNode, values: &[Value]) -> String {
-        let values: Vec<String> = values.iter().map(|it| self.walk.display(it)).collect();
-        let label = node.label.as_deref().unwrap_or_default();
-        format!("{at}/{label}{}[{}]", node.twin, values.join(", "))
     }
 
     /// A duration in milliseconds, if it is known.

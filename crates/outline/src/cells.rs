@@ -9,6 +9,7 @@ use super::peak_load::PeakLoad;
 use lockstep_base::value::Value;
 use lockstep_lang::eval::Halt;
 use lockstep_lang::ir::{Matrix, Order};
+use lockstep_plan::CellNumbers;
 use lockstep_plan::body;
 use lockstep_plan::grid::{Axes, Position};
 use lockstep_plan::{Locals, MatrixAxes};
@@ -32,6 +33,8 @@ pub(super) struct CellOutline<'m, 'a> {
     longest: Option<u64>,
     /// Whether cells may have to wait for each other.
     contended: bool,
+    /// The numbers of cells whose names are equal, once cells are listed.
+    pub(super) numbers: CellNumbers,
 }
 
 /// Where a cell is, and its values.
@@ -62,6 +65,7 @@ impl<'a> OutlineBuilder<'a> {
             least: 0,
             longest: Some(0),
             contended: node.has_barrier,
+            numbers: CellNumbers::default(),
         };
         let meets = at.is_some() && self.is_meeting_place(id);
         if meets {
@@ -241,10 +245,10 @@ impl<'a> OutlineBuilder<'a> {
         let path = at.map(|at| {
             // A pattern for the paths of all cells.
             let label = cells.node.label.as_deref().unwrap_or_default();
-            format!("{at}/{label}{}[*]", cells.node.twin)
+            at.any_cell(label, cells.node.number)
         });
         self.muted += 1;
-        let seen = self.seq(body(cells.node), &mut locals, path.as_deref());
+        let seen = self.seq(body(cells.node), &mut locals, path.as_ref());
         self.muted -= 1;
         self.summary.unsure = true;
         let mut item = Item {

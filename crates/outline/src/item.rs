@@ -1,5 +1,6 @@
 //! One item of an outline.
 
+use lockstep_base::node_path::NodePath;
 use serde::Serialize;
 
 use super::measure::Measure;
@@ -83,7 +84,7 @@ pub struct Item {
     /// The path of its node, as events and `--if-fails` name it; with a `*` where only the run
     /// knows a cell. Parts of a matrix that are no cells have none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub path: Option<String>,
+    pub path: Option<NodePath>,
     /// What is deployed where, if it is a deployment.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub deploy: Option<DeployTarget>,

@@ -15,6 +15,7 @@ mod peak_load;
 mod statement;
 mod waves;
 
+use lockstep_base::node_path::NodePath;
 use serde::Serialize;
 
 pub(crate) use builder::{InfeasibleTimeout, OutlineBuilder};
@@ -106,7 +107,7 @@ pub struct BarrierMembers {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SerializedStages {
     /// The paths of the stages.
-    pub stages: [String; 2],
+    pub stages: [NodePath; 2],
     /// The infrastructures that both lock.
     pub locks: Vec<String>,
 }
@@ -150,12 +151,15 @@ impl Outline {
     }
 
     /// The stages with the number of their deployments, as far as it is known.
-    pub fn stages(&self) -> Vec<(&str, u64)> {
+    pub fn stages(&self) -> Vec<(&NodePath, u64)> {
         let mut stages = Vec::new();
         let mut open: Vec<&Item> = self.items.iter().rev().collect();
         while let Some(item) = open.pop() {
             match item.kind {
-                ItemKind::Stage => stages.push((item.label.as_str(), item.deployments.least)),
+                ItemKind::Stage => {
+                    let path = item.path.as_ref();
+                    stages.extend(path.map(|path| (path, item.deployments.least)));
+                }
                 ItemKind::Serial
                 | ItemKind::Parallel
                 | ItemKind::Matrix

@@ -5,6 +5,7 @@ use super::builder::OutlineBuilder;
 use super::cells::{CellOutline, CellPosition, listed};
 use super::item::{Item, ItemKind};
 use super::labels;
+use lockstep_base::node_path::NodePath;
 use lockstep_base::value::Value;
 use lockstep_lang::eval::Halt;
 use lockstep_lang::ir::Order;
@@ -20,8 +21,9 @@ const SURROUNDING_LINES: usize = 2;
 
 impl<'a> OutlineBuilder<'a> {
     /// The listed cells of a loop or matrix that has been counted.
-    pub(super) fn list(&mut self, cells: &mut CellOutline<'_, 'a>, at: &str) -> Vec<Item> {
+    pub(super) fn list(&mut self, cells: &mut CellOutline<'_, 'a>, at: &NodePath) -> Vec<Item> {
         let sum = std::mem::take(&mut self.summary);
+        cells.numbers = cells.axes.cell_numbers(cells.locals);
         let items = match self.waves(cells) {
             Some(waves) => self.list_waves(cells, &waves, at),
             None => self.list_all(cells, at),
@@ -31,7 +33,11 @@ impl<'a> OutlineBuilder<'a> {
         items.unwrap_or_default()
     }
 
-    fn list_all(&mut self, cells: &mut CellOutline<'_, 'a>, at: &str) -> Result<Vec<Item>, Halt> {
+    fn list_all(
+        &mut self,
+        cells: &mut CellOutline<'_, 'a>,
+        at: &NodePath,
+    ) -> Result<Vec<Item>, Halt> {
         let room = self.limit.min(self.left);
         let locals = cells.locals;
         let mut items =
@@ -54,7 +60,7 @@ impl<'a> OutlineBuilder<'a> {
         locals: &Locals,
         place: &mut CellPosition,
         mut room: usize,
-        at: &str,
+        at: &NodePath,
     ) -> Result<Vec<Item>, Halt> {
         let last = axis + 1 >= cells.axes.matrix.axes.len();
         let values = cells.axes.values(axis, locals)?;
@@ -104,7 +110,7 @@ impl<'a> OutlineBuilder<'a> {
         locals: &Locals,
         place: &mut CellPosition,
         room: usize,
-        at: &str,
+        at: &NodePath,
     ) -> Result<Option<Item>, Halt> {
         let all = std::mem::take(&mut cells.count);
         let measure = self.level(cells, axis + 1, locals, place);
@@ -132,7 +138,7 @@ impl<'a> OutlineBuilder<'a> {
         cells: &CellOutline<'_, 'a>,
         locals: &Locals,
         place: &CellPosition,
-        at: &str,
+        at: &NodePath,
     ) -> Item {
         self.left = self.left.saturating_sub(1);
         if let Some(frame) = self.frames.last_mut()
@@ -140,7 +146,11 @@ impl<'a> OutlineBuilder<'a> {
         {
             frame.position.clone_from(&place.position);
         }
-        let path = self.cell_path(at, cells.node, &place.values);
+        let number = cells.numbers.get(&place.position).copied();
+        let part = self
+            .walk
+            .cell_part(cells.id, &place.values, number.unwrap_or(1));
+        let path = at.child(&part);
         let seen = self.seq(body(cells.node), &mut locals.clone(), Some(&path));
         let mut item = Item {
             kind: ItemKind::Cell,

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::PeakConcurrency;
 use super::minimum_time::MinimumTime;
 use super::peak_load::PeakLoad;
+use lockstep_base::node_path::NodePath;
 use lockstep_base::value::InfrastructureId;
 
 /// More stages than this are not compared with each other.
@@ -61,7 +62,7 @@ impl Count {
 /// A stage and the infrastructures that it locks.
 #[derive(Debug, Clone)]
 pub(super) struct StageLocks {
-    pub(super) path: String,
+    pub(super) path: NodePath,
     pub(super) places: IndexSet<InfrastructureId>,
 }
 

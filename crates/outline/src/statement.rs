@@ -6,6 +6,7 @@ use super::measure::{Count, Measure, StageLocks};
 use super::minimum_time::MinimumTime;
 use super::peak_load::{LoadLock, PeakLoad};
 use super::{BarrierMembers, labels};
+use lockstep_base::node_path::PathPart;
 use lockstep_base::source::Name;
 use lockstep_base::value::Value;
 use lockstep_lang::eval::{Expr, Halt};
@@ -40,7 +41,7 @@ impl<'a> OutlineBuilder<'a> {
             StmtKind::Call(using) => {
                 let path = at.map(|at| self.path(at, id, locals));
                 let mut inside = self.walk.call(using, locals).unwrap_or_default();
-                let seen = self.seq(body(node), &mut inside, path.as_deref());
+                let seen = self.seq(body(node), &mut inside, path.as_ref());
                 let label = node.label.as_deref().unwrap_or_default();
                 self.wrap(id, ItemKind::Workflow, label, locals, at, seen)
             }
@@ -201,7 +202,7 @@ impl<'a> OutlineBuilder<'a> {
     ) -> OutlinePart {
         let path = at.map(|at| self.path(at, id, locals));
         let body = body(self.plan.tree.get(id));
-        let seen = self.seq(body, &mut locals.clone(), path.as_deref());
+        let seen = self.seq(body, &mut locals.clone(), path.as_ref());
         self.wrap(id, kind, label, locals, at, seen)
     }
 
@@ -359,7 +360,7 @@ impl<'a> OutlineBuilder<'a> {
         let mut times: Option<u64> = Some(0);
         let mut turns = false;
         for child in body(node).iter() {
-            let seen = self.node(*child, &mut locals.clone(), path.as_deref());
+            let seen = self.node(*child, &mut locals.clone(), path.as_ref());
             turns |= self.take_turns(&all.measure.stages, &seen.measure.stages);
             let time = seen.measure.longest;
             times = super::measure::both(times, time, u64::saturating_add);
@@ -430,7 +431,8 @@ impl<'a> OutlineBuilder<'a> {
             | StmtKind::On { .. }
             | StmtKind::Verdict(_) => {
                 let label = node.label.as_deref().unwrap_or("if");
-                format!("{label}{}", node.twin)
+                let part = self.walk.part(id, locals);
+                part.unwrap_or(PathPart::named(label, node.number)).text()
             }
         }
     }
@@ -535,7 +537,7 @@ impl<'a> OutlineBuilder<'a> {
                 if self.is_exclusive(found.target) {
                     self.loose.insert(found.target);
                 }
-                self.seq(&found.body, &mut found.locals.clone(), path.as_deref())
+                self.seq(&found.body, &mut found.locals.clone(), path.as_ref())
             }
             Err(_) => self.unknown_deployment(node),
         };

@@ -4,6 +4,7 @@ use super::builder::OutlineBuilder;
 use super::cells::{CellOutline, CellPosition};
 use super::item::{Item, ItemKind};
 use super::measure::Measure;
+use lockstep_base::node_path::NodePath;
 use lockstep_base::value::Value;
 use lockstep_lang::eval::Halt;
 use lockstep_lang::ir::Order;
@@ -55,7 +56,7 @@ impl<'a> OutlineBuilder<'a> {
         &mut self,
         cells: &mut CellOutline<'_, 'a>,
         waves: &[u64],
-        at: &str,
+        at: &NodePath,
     ) -> Result<Vec<Item>, Halt> {
         let room = self.limit.min(self.left) as u64;
         let shown = waves.len().min(MAX_LISTED_WAVES);

@@ -10,8 +10,10 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use super::Locals;
+use super::cell_numbers::CellNumbers;
 use lockstep_base::value::Value;
 use lockstep_lang::ir::Order;
 
@@ -30,6 +32,10 @@ pub trait Axes {
     fn keep(&mut self, locals: &Locals) -> Result<bool, Self::Error>;
     /// The cells that `include` adds: for each the values of all axes.
     fn included(&mut self, locals: &Locals) -> Result<Vec<Vec<Value>>, Self::Error>;
+    /// Whether two of these elements of an axis have one name.
+    fn has_equals(&self, values: &[Value]) -> bool;
+    /// The numbers of all cells that are not the first with their name.
+    fn numbers(&mut self, locals: &Locals) -> CellNumbers;
 }
 
 /// A cell that may start, or that never will.
@@ -39,6 +45,8 @@ pub struct Cell {
     pub position: Position,
     /// Its axis values, in axis order.
     pub values: Vec<Value>,
+    /// Which of the cells with its name it is, from 1.
+    pub number: u32,
     /// The locals with its axis values.
     pub locals: Locals,
     level: usize,
@@ -78,6 +86,10 @@ pub struct Grid {
     running: usize,
     wave: usize,
     stopped: bool,
+    /// What the axes see.
+    locals: Locals,
+    /// The numbers of cells with equal names, counted when the first of them may start.
+    numbers: Option<Arc<CellNumbers>>,
 }
 
 #[derive(Debug, Clone)]
@@ -128,8 +140,11 @@ impl Grid {
             running: 0,
             wave: 0,
             stopped: false,
+            locals: locals.clone(),
+            numbers: None,
         };
         let values = axes.values(0, locals)?;
+        grid.number_equals(&values, axes);
         let included = axes.included(locals)?;
         grid.add_level(GridLevel {
             axis: 0,
@@ -240,6 +255,7 @@ impl Grid {
         }
         if axis + 1 < self.orders.len() && included.is_none() {
             let values = axes.values(axis + 1, &locals)?;
+            self.number_equals(&values, axes);
             self.child_started(key);
             self.add_level(GridLevel {
                 axis: axis + 1,
@@ -259,7 +275,11 @@ impl Grid {
             self.reopen(key);
             return Ok(None);
         }
+        if included.is_some() {
+            self.count_numbers(axes);
+        }
         let cell = Cell {
+            number: self.number(&position),
             position,
             values: chosen,
             locals,
@@ -272,6 +292,25 @@ impl Grid {
         self.child_started(key);
         self.running += 1;
         Ok(Some(NextCell::Start(cell)))
+    }
+
+    /// Two elements of one level may have one name. Without such a level, and without added cells,
+    /// all names are different.
+    fn number_equals<A: Axes>(&mut self, values: &[Value], axes: &mut A) {
+        if self.numbers.is_none() && axes.has_equals(values) {
+            self.count_numbers(axes);
+        }
+    }
+
+    fn count_numbers<A: Axes>(&mut self, axes: &mut A) {
+        let locals = &self.locals;
+        self.numbers
+            .get_or_insert_with(|| Arc::new(axes.numbers(locals)));
+    }
+
+    fn number(&self, position: &Position) -> u32 {
+        let number = self.numbers.as_ref().and_then(|it| it.get(position));
+        number.copied().unwrap_or(1)
     }
 
     fn child_started(&mut self, key: usize) {
@@ -428,6 +467,12 @@ mod tests {
         }
         fn bind(&self, axis: usize, value: &Value, locals: &Locals) -> Locals {
             locals.bind(Slot(axis as u32), value.clone())
+        }
+        fn has_equals(&self, _: &[Value]) -> bool {
+            false
+        }
+        fn numbers(&mut self, _: &Locals) -> CellNumbers {
+            CellNumbers::default()
         }
         fn keep(&mut self, locals: &Locals) -> Result<bool, ()> {
             Ok(!self.distinct || locals.get(Slot(0)) != locals.get(Slot(1)))

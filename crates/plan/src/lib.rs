@@ -5,10 +5,12 @@
 
 mod barrier_scope;
 mod bind;
+mod cell_numbers;
 mod facts;
 pub mod grid;
 mod locals;
 mod node_kind;
+mod sibling_names;
 mod tree;
 mod walk;
 
@@ -18,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 pub use barrier_scope::BarrierScope;
 pub use bind::{InputValue, RunRequest, bind, inputs, missing, try_input};
+pub use cell_numbers::CellNumbers;
 pub use facts::{EvalScope, Facts, FieldValues, RunFacts, display, resolve_beside};
 pub use locals::Locals;
 use lockstep_base::diagnostic::Diagnostic;
@@ -72,9 +75,7 @@ impl Plan {
     /// The plan that follows from a program and its facts. Whether every run of it ends is proved
     /// elsewhere.
     pub fn new(bound: BoundInputs) -> Result<Self, Vec<Diagnostic>> {
-        let pipeline = bound.pipeline();
-        let tree = PlanTree::build(&bound.program, &pipeline.body, &pipeline.name)
-            .map_err(|diagnostic| vec![diagnostic])?;
+        let tree = PlanTree::build(&bound).map_err(|diagnostic| vec![diagnostic])?;
         let mut plan = Self {
             bound,
             tree,

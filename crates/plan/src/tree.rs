@@ -4,15 +4,17 @@
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::facts::EvalScope;
+use super::sibling_names::SiblingNames;
+use super::{BoundInputs, Locals};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::Name;
 use lockstep_base::value::Value;
-use lockstep_lang::eval::ExprKind;
+use lockstep_lang::eval::{Expr, ExprKind};
 use lockstep_lang::ir::{
-    Block, HandlerVerdict, Program, RollbackScope, Stmt, StmtKind, WorkflowId,
+    Block, HandlerVerdict, Pipeline, Program, RollbackScope, Stmt, StmtKind, WorkflowId,
 };
 
 use super::node_kind::NodeKind;
@@ -38,11 +40,11 @@ pub struct PlanNode {
     pub stmt: Arc<Stmt>,
     /// What it is in.
     pub parent: Option<TreeId>,
-    /// What it is called in a path; without a label it has no place of its own there. The labels
-    /// of deployments, cells and keyed barriers get their values when they are reached.
+    /// What it is called in a path; without a label it has no place of its own there. Those of
+    /// deployments, cells, barriers and locks get their values when they are reached.
     pub label: Option<Name>,
-    /// `#2` and so on, where a sibling before it has the same label.
-    pub twin: Name,
+    /// Which of the siblings that may have the same name it is, from 1.
+    pub number: u32,
     /// What reports call it.
     pub kind: NodeKind,
     /// Its bodies: one, or one for each branch of an `if` (the `else` last).
@@ -72,15 +74,17 @@ pub struct PlanTree {
 }
 
 impl PlanTree {
-    /// The skeleton of the pipeline with this body.
-    pub fn build(program: &Program, body: &Arc<Stmt>, name: &Name) -> Result<Self, Diagnostic> {
+    /// The skeleton of a pipeline.
+    pub fn build(bound: &BoundInputs) -> Result<Self, Diagnostic> {
+        let Pipeline { body, name, .. } = bound.pipeline();
         let mut builder = PlanTreeBuilder {
-            program,
+            bound,
+            program: &bound.program,
             tree: Self::default(),
             too_large: false,
             depth: 0,
         };
-        let root = builder.node(body, None, &mut NodeLabels::default());
+        let root = builder.node(body, None, &mut SiblingNames::default());
         if builder.too_large {
             return Err(too_large(body, builder.depth));
         }
@@ -240,10 +244,8 @@ fn too_large(body: &Stmt, depth: u32) -> Diagnostic {
         .help("call the workflow in a loop instead of once for each case")
 }
 
-/// The labels that the children of one visible node have had so far.
-type NodeLabels = HashMap<Name, u32>;
-
 struct PlanTreeBuilder<'a> {
+    bound: &'a BoundInputs,
     program: &'a Program,
     tree: PlanTree,
     too_large: bool,
@@ -252,7 +254,7 @@ struct PlanTreeBuilder<'a> {
 }
 
 impl PlanTreeBuilder<'_> {
-    fn seq(&mut self, block: &Block, parent: TreeId, labels: &mut NodeLabels) -> PlanSequence {
+    fn seq(&mut self, block: &Block, parent: TreeId, labels: &mut SiblingNames) -> PlanSequence {
         block
             .stmts
             .iter()
@@ -264,7 +266,7 @@ impl PlanTreeBuilder<'_> {
         &mut self,
         stmt: &Arc<Stmt>,
         parent: Option<TreeId>,
-        around: &mut NodeLabels,
+        around: &mut SiblingNames,
     ) -> TreeId {
         let id = TreeId(self.tree.nodes.len() as u32);
         self.too_large |= self.tree.nodes.len() >= MAX_NODES || self.depth > MAX_STATEMENT_DEPTH;
@@ -273,22 +275,16 @@ impl PlanTreeBuilder<'_> {
         }
         self.depth += 1;
         let (label, kind) = self.label(stmt);
-        let twin = label.as_ref().map_or_else(Name::default, |label| {
-            let said = self.label_text(stmt, label);
-            let times = around.entry(said).or_insert(0);
-            *times += 1;
-            if *times > 1 {
-                Name::from(format!("#{times}"))
-            } else {
-                Name::default()
-            }
-        });
+        let number = match &label {
+            Some(label) => self.number(stmt, label, around),
+            None => 1,
+        };
         let visible = label.is_some();
         self.tree.nodes.push(PlanNode {
             stmt: stmt.clone(),
             parent,
             label,
-            twin,
+            number,
             kind,
             bodies: Vec::new(),
             workflows: Vec::new(),
@@ -300,23 +296,23 @@ impl PlanTreeBuilder<'_> {
             has_lock: false,
             may_roll_back: false,
         });
-        let mut own = NodeLabels::default();
+        let mut own = SiblingNames::default();
         let labels = if visible { &mut own } else { around };
         let (bodies, workflows) = self.bodies(stmt, id, labels);
         let handlers = &stmt.handlers;
         let undo = handlers
             .undo
             .as_ref()
-            .map(|body| self.seq(body, id, &mut NodeLabels::default()));
+            .map(|body| self.seq(body, id, &mut SiblingNames::default()));
         let on_failure = handlers
             .on_failure
             .iter()
-            .map(|handler| self.seq(&handler.body, id, &mut NodeLabels::default()))
+            .map(|handler| self.seq(&handler.body, id, &mut SiblingNames::default()))
             .collect();
         let always = handlers
             .always
             .as_ref()
-            .map(|body| self.seq(body, id, &mut NodeLabels::default()));
+            .map(|body| self.seq(body, id, &mut SiblingNames::default()));
         let node = &mut self.tree.nodes[id.0 as usize];
         *node = PlanNode {
             bodies,
@@ -336,12 +332,12 @@ impl PlanTreeBuilder<'_> {
         &mut self,
         stmt: &Stmt,
         id: TreeId,
-        labels: &mut NodeLabels,
+        labels: &mut SiblingNames,
     ) -> (Vec<PlanSequence>, Vec<(WorkflowId, PlanSequence)>) {
         let program = self.program;
         let bodies = match &stmt.kind {
             StmtKind::Matrix(matrix) => {
-                vec![self.seq(&matrix.body, id, &mut NodeLabels::default())]
+                vec![self.seq(&matrix.body, id, &mut SiblingNames::default())]
             }
             StmtKind::Call(using) => {
                 let workflow = program.workflows.get(using.workflow.0 as usize);
@@ -354,7 +350,7 @@ impl PlanTreeBuilder<'_> {
                 let workflows = deploy_workflows(program, stmt);
                 let body = |workflow: WorkflowId| {
                     let body = &program.workflows.get(workflow.0 as usize)?.body;
-                    Some((workflow, self.seq(body, id, &mut NodeLabels::default())))
+                    Some((workflow, self.seq(body, id, &mut SiblingNames::default())))
                 };
                 return (Vec::new(), workflows.into_iter().filter_map(body).collect());
             }
@@ -403,10 +399,7 @@ impl PlanTreeBuilder<'_> {
                 let action = self.program.actions.get(*action as usize);
                 (action.map(|it| it.name.clone()), NodeKind::Action)
             }
-            StmtKind::Barrier { name, .. } => (
-                Some(Name::from(format!("barrier[{name}]"))),
-                NodeKind::Barrier,
-            ),
+            StmtKind::Barrier { .. } => fixed("barrier", NodeKind::Barrier),
             StmtKind::Lock { .. } => fixed("lock", NodeKind::Lock),
             StmtKind::Approve { .. } => fixed("approve", NodeKind::Approve),
             StmtKind::Wait(_) => fixed("wait", NodeKind::Wait),
@@ -422,13 +415,38 @@ impl PlanTreeBuilder<'_> {
         }
     }
 
-    /// What distinguishes a label from those of its siblings: for deployments also the text of
-    /// their head.
-    fn label_text(&self, stmt: &Stmt, label: &Name) -> Name {
-        match stmt.kind.deploys() {
-            true => Name::from(self.program.sources.text(stmt.span)),
-            false => label.clone(),
+    /// The number of a statement among its siblings.
+    fn number(&self, stmt: &Stmt, label: &Name, around: &mut SiblingNames) -> u32 {
+        if let StmtKind::Deploy {
+            service, target, ..
+        } = &stmt.kind
+        {
+            return around.number_of_deployment(
+                match self.known(service) {
+                    Some(Value::Service { id, .. }) => Some(id),
+                    Some(_) | None => None,
+                },
+                match self.known(target) {
+                    Some(Value::Infrastructure(id)) => Some(id),
+                    Some(_) | None => None,
+                },
+            );
         }
+        if let StmtKind::Barrier { name, .. } = &stmt.kind {
+            return around.number(&Name::from(format!("{label} {name}")));
+        }
+        around.number(label)
+    }
+
+    /// The value of an expression, where it is the same wherever it stands.
+    fn known(&self, expr: &Expr) -> Option<Value> {
+        let scope = EvalScope {
+            program: self.program,
+            facts: &self.bound.facts,
+            locals: &Locals::default(),
+            run: None,
+        };
+        scope.eval(expr).ok()
     }
 }
 

@@ -4,14 +4,18 @@
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
+use std::borrow::Cow;
+
 use indexmap::{IndexMap, IndexSet};
 
 use super::BoundInputs;
+use super::cell_numbers::CellNumbers;
 use super::facts::{EvalScope, RunFacts};
 use super::grid::{Axes, Position};
 use super::locals::Locals;
 use super::tree::{PlanNode, PlanSequence, PlanTree, TreeId};
 use lockstep_base::diagnostic::{Diagnostic, codes};
+use lockstep_base::node_path::PathPart;
 use lockstep_base::source::Name;
 use lockstep_base::value::{InfrastructureId, ServiceId, Value};
 use lockstep_lang::eval::{Expr, Halt};
@@ -150,26 +154,24 @@ impl<'a> PlanWalk<'a> {
         super::facts::display(&self.bound.program, value)
     }
 
-    /// What a statement is called in a path, with the values that its name needs; empty where it
-    /// has no place of its own there.
-    pub fn label(&self, id: TreeId, locals: &Locals) -> String {
+    /// What a statement is called in a path, with the values that its name needs; nothing where it
+    /// has no place of its own there. For a loop or matrix, its cells have.
+    pub fn part(&self, id: TreeId, locals: &Locals) -> Option<PathPart<'a>> {
         let node = self.tree.get(id);
+        let label = node.label.as_deref()?;
         let shown = |expr| {
-            self.eval(expr, locals)
-                .map_or(String::from("?"), |it| self.display(&it))
+            let value = self.eval(expr, locals);
+            value.map_or(Cow::Borrowed("?"), |it| Cow::Owned(self.display(&it)))
         };
-        let label = match &node.stmt.kind {
-            StmtKind::Matrix(_) => return String::new(),
+        let values = match &node.stmt.kind {
+            StmtKind::Matrix(_) => return None,
             StmtKind::Deploy {
                 service, target, ..
-            } => {
-                format!("deploy[{}, {}]", shown(service), shown(target))
-            }
-            StmtKind::Barrier {
-                name,
-                key: Some(key),
-            } => format!("barrier[{name}, {}]", shown(key)),
-            StmtKind::Lock { resource, .. } => format!("lock[{}]", shown(resource)),
+            } => vec![shown(service), shown(target)],
+            StmtKind::Barrier { name, key } => std::iter::once(Cow::Borrowed(&**name))
+                .chain(key.as_ref().map(shown))
+                .collect(),
+            StmtKind::Lock { resource, .. } => vec![shown(resource)],
             StmtKind::Block(_)
             | StmtKind::Stage { .. }
             | StmtKind::Parallel(_)
@@ -179,7 +181,6 @@ impl<'a> PlanWalk<'a> {
             | StmtKind::Action { .. }
             | StmtKind::Let(_)
             | StmtKind::If { .. }
-            | StmtKind::Barrier { .. }
             | StmtKind::Approve { .. }
             | StmtKind::Wait(_)
             | StmtKind::Verify { .. }
@@ -188,12 +189,17 @@ impl<'a> PlanWalk<'a> {
             | StmtKind::Return(_)
             | StmtKind::Yield(_)
             | StmtKind::On { .. }
-            | StmtKind::Verdict(_) => match &node.label {
-                Some(label) => label.to_string(),
-                None => return String::new(),
-            },
+            | StmtKind::Verdict(_) => Vec::new(),
         };
-        format!("{label}{}", node.twin)
+        Some(PathPart::with_values(label, values, node.number))
+    }
+
+    /// What a cell of a loop or matrix is called in a path.
+    pub fn cell_part(&self, id: TreeId, values: &[Value], number: u32) -> PathPart<'a> {
+        let node = self.tree.get(id);
+        let word = node.label.as_deref().unwrap_or_default();
+        let values = values.iter().map(|it| Cow::Owned(self.display(it)));
+        PathPart::cell(word, node.number, values.collect(), number)
     }
 
     /// What the statements of a body do together.
@@ -658,6 +664,15 @@ impl Axes for MatrixAxes<'_> {
             Some(filter) => Ok(self.walk.eval(filter, locals)? == Value::Bool(true)),
             None => Ok(true),
         }
+    }
+
+    fn has_equals(&self, values: &[Value]) -> bool {
+        self.has_equal_names(values)
+    }
+
+    fn numbers(&mut self, locals: &Locals) -> CellNumbers {
+        let included = self.included(locals).unwrap_or_default();
+        self.count_names(locals, &included)
     }
 
     fn included(&mut self, locals: &Locals) -> Result<Vec<Vec<Value>>, Halt> {

@@ -1,7 +1,7 @@
 //! The inbox of a run: requests of other processes (answers, cancel), and the questions that are
 //! published for them.
 
-use lockstep_base::source::Name;
+use lockstep_base::node_path::NodePath;
 use lockstep_engine::{Answer, EffectId, Question};
 
 /// Who answered, and their comment.
@@ -57,7 +57,7 @@ impl std::error::Error for InboxError {}
 /// All methods fail if the storage cannot be read or written: the run stops.
 pub trait RunInbox {
     /// A question is asked.
-    fn ask(&self, id: EffectId, node: &Name, question: &Question) -> Result<(), InboxError>;
+    fn ask(&self, id: EffectId, node: &NodePath, question: &Question) -> Result<(), InboxError>;
 
     /// A question has become obsolete.
     fn withdraw(&self, id: EffectId) -> Result<(), InboxError>;
@@ -66,7 +66,7 @@ pub trait RunInbox {
     fn answered(
         &self,
         id: EffectId,
-        node: &Name,
+        node: &NodePath,
         question: &Question,
         answer: &Answer,
         person: &Responder,

@@ -1,6 +1,7 @@
 //! The locks of a run as the driver uses them. Locks that several runs share are implemented by a
 //! store.
 
+use lockstep_base::node_path::NodePath;
 use lockstep_base::source::Name;
 use lockstep_engine::lock::LockTable;
 use lockstep_engine::run_event::LockQueuePosition;
@@ -41,7 +42,7 @@ pub trait Locks {
     fn acquire(
         &mut self,
         id: EffectId,
-        node: &Name,
+        node: &NodePath,
         wants: Vec<LockDemand>,
     ) -> Result<(), LocksError>;
 
@@ -93,7 +94,7 @@ impl Locks for LocalLocks {
     fn acquire(
         &mut self,
         id: EffectId,
-        _: &Name,
+        _: &NodePath,
         wants: Vec<LockDemand>,
     ) -> Result<(), LocksError> {
         self.0.acquire(id, wants);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-use lockstep_base::source::Name;
+use lockstep_base::node_path::NodePath;
 
 /// The size of the buffer, in bytes.
 const WRITE_BUFFER_BYTES: usize = 64 * 1024;
@@ -68,7 +68,7 @@ pub struct RunLogs {
     /// Whether the folder is known to exist.
     made: bool,
     /// Buffered bytes.
-    held: HashMap<Name, Vec<u8>>,
+    held: HashMap<NodePath, Vec<u8>>,
 }
 
 impl RunLogs {
@@ -82,7 +82,7 @@ impl RunLogs {
     }
 
     /// Appends a line, without its end.
-    pub(super) fn line(&mut self, node: &Name, line: &str) -> Result<(), LogError> {
+    pub(super) fn line(&mut self, node: &NodePath, line: &str) -> Result<(), LogError> {
         let held = self.held.entry(node.clone()).or_default();
         held.extend_from_slice(line.as_bytes());
         held.push(b'\n');
@@ -94,7 +94,7 @@ impl RunLogs {
     }
 
     /// Flushes and closes one log.
-    pub(super) fn close(&mut self, node: &Name) -> Result<(), LogError> {
+    pub(super) fn close(&mut self, node: &NodePath) -> Result<(), LogError> {
         match self.held.remove(node) {
             Some(text) if !text.is_empty() => self.append(node, &text),
             _ => Ok(()),
@@ -189,7 +189,7 @@ mod tests {
     fn a_log_is_written_when_it_is_closed_flushed_or_large() {
         let folder = tempfile::tempdir().unwrap();
         let mut logs = RunLogs::new(folder.path().join("runs/r-1"));
-        let node = Name::from("p/run");
+        let node = NodePath::from("p/run");
         let read = || {
             let text = read_log(&folder.path().join("runs/r-1"), &node).unwrap();
             text.map(|text| String::from_utf8(text).unwrap())

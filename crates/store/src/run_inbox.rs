@@ -4,7 +4,7 @@
 use lockstep_runtime::inbox::{InboxError, InboxRequest, Responder, RunInbox};
 
 use super::{Approval, RunNumber, Store, StoreError, now};
-use lockstep_base::source::Name;
+use lockstep_base::node_path::NodePath;
 use lockstep_engine::{Answer, EffectId, Question};
 
 /// The inbox of one run that this process drives.
@@ -38,7 +38,7 @@ impl StoredInbox {
 }
 
 impl RunInbox for StoredInbox {
-    fn ask(&self, id: EffectId, node: &Name, question: &Question) -> Result<(), InboxError> {
+    fn ask(&self, id: EffectId, node: &NodePath, question: &Question) -> Result<(), InboxError> {
         Ok(self.store.put_question(self.run, id, node, question)?)
     }
 
@@ -49,7 +49,7 @@ impl RunInbox for StoredInbox {
     fn answered(
         &self,
         id: EffectId,
-        node: &Name,
+        node: &NodePath,
         question: &Question,
         answer: &Answer,
         person: &Responder,

@@ -10,6 +10,7 @@ use super::{
     LEASE_DURATION, LockChange, LockHolder, LockRow, RunNumber, RunOwner, Store, StoreError,
     grantable, ms_between, now,
 };
+use lockstep_base::node_path::NodePath;
 use lockstep_base::source::Name;
 use lockstep_engine::run_event::{LockQueuePosition, RunLockHolder};
 use lockstep_engine::{EffectId, LockDemand, PendingLockRequest};
@@ -162,7 +163,7 @@ impl Locks for SharedLocks {
     fn acquire(
         &mut self,
         id: EffectId,
-        node: &Name,
+        node: &NodePath,
         wants: Vec<LockDemand>,
     ) -> Result<(), LocksError> {
         self.seen = None;

@@ -8,7 +8,7 @@ mod trace;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use lockstep_base::source::Name;
+use lockstep_base::node_path::NodePath;
 use lockstep_base::value::Value;
 use lockstep_engine::lock::LockTable;
 use lockstep_engine::path_pattern::PathPattern;
@@ -25,7 +25,7 @@ pub use trace::{HandledEvent, Trace};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StartedEffect {
     /// The path of its node.
-    pub node: Name,
+    pub node: NodePath,
     /// The command's text, or the action's name.
     pub text: String,
     /// How often this node has started something before.
@@ -51,7 +51,7 @@ pub enum Latch {
     /// For each of these patterns a node that it matches has started a command or action.
     Started(Vec<PathPattern>),
     /// This many that wait at the latch of this name run at once.
-    Together(Name, usize),
+    Together(NodePath, usize),
 }
 
 impl EffectCourse {
@@ -122,12 +122,12 @@ pub trait SimulationScript {
 
     /// How soon the end of an effect is handled, among things that happen at the same time: the
     /// lowest first. Nothing leaves it to the seed. Timers have no node.
-    fn rank(&mut self, _node: Option<&Name>) -> Option<u64> {
+    fn rank(&mut self, _node: Option<&NodePath>) -> Option<u64> {
         None
     }
 
     /// Whether these locks are granted at all.
-    fn grants(&mut self, _node: &Name) -> bool {
+    fn grants(&mut self, _node: &NodePath) -> bool {
         true
     }
 
@@ -137,7 +137,7 @@ pub trait SimulationScript {
     }
 
     /// What a person answers, and after how many milliseconds; nothing if nobody does.
-    fn answer(&mut self, _node: &Name, question: &Question) -> Option<(i64, Answer)> {
+    fn answer(&mut self, _node: &NodePath, question: &Question) -> Option<(i64, Answer)> {
         let answer = match question {
             Question::Approve { .. } => ApprovalAnswer::Yes.into(),
             Question::Failed { .. } => FailureChoice::Retry.into(),
@@ -245,12 +245,12 @@ struct SimulatedWorld<'s> {
     /// Where an effect stands in the agenda.
     due: HashMap<EffectId, AgendaKey>,
     /// Which node requested locks.
-    nodes: HashMap<EffectId, Name>,
+    nodes: HashMap<EffectId, NodePath>,
     /// What cannot end yet.
     held: BTreeMap<EffectId, (Latch, i64, EffectOutcome)>,
     locks: LockTable<EffectId>,
     /// How often a node has started something.
-    started: HashMap<Name, u32>,
+    started: HashMap<NodePath, u32>,
     /// What runs, and how long it takes to stop it.
     running: HashMap<EffectId, i64>,
     trace: Trace,
@@ -277,7 +277,7 @@ impl SimulatedWorld<'_> {
         self.plan_event_of(at, id, event, None);
     }
 
-    fn plan_event_of(&mut self, at: i64, id: EffectId, event: Event, node: Option<&Name>) {
+    fn plan_event_of(&mut self, at: i64, id: EffectId, event: Event, node: Option<&NodePath>) {
         let order = match self.script.rank(node) {
             Some(rank) => rank,
             None if self.is_seeded() => self.next_chance(),
@@ -384,14 +384,14 @@ impl SimulatedWorld<'_> {
         }
     }
 
-    fn started(&mut self, node: Name, text: String) -> StartedEffect {
+    fn started(&mut self, node: NodePath, text: String) -> StartedEffect {
         let times = self.started.entry(node.clone()).or_default();
         let before = *times;
         *times += 1;
         StartedEffect { node, text, before }
     }
 
-    fn begin(&mut self, id: EffectId, node: &Name, course: EffectCourse) {
+    fn begin(&mut self, id: EffectId, node: &NodePath, course: EffectCourse) {
         self.running.insert(id, course.stops_ms);
         self.trace.width = self.trace.width.max(self.running.len());
         let (takes_ms, outcome) = (course.takes_ms, course.outcome);

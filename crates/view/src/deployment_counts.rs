@@ -6,10 +6,8 @@ use std::collections::HashMap;
 
 use indexmap::IndexMap;
 
-use lockstep_base::source::Name;
+use lockstep_base::node_path::{self, NodePath};
 use lockstep_engine::run_event::{NodeKind, RunEvent, RunEventKind, Status};
-
-use super::path;
 
 /// The number of deployments with each status.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -51,8 +49,8 @@ impl StatusCounts {
 #[derive(Debug, Default)]
 pub(super) struct DeploymentCounts {
     all: StatusCounts,
-    stages: IndexMap<Name, StatusCounts>,
-    last: HashMap<Name, Status>,
+    stages: IndexMap<NodePath, StatusCounts>,
+    last: HashMap<NodePath, Status>,
 }
 
 impl DeploymentCounts {
@@ -85,9 +83,9 @@ impl DeploymentCounts {
         self.stages.get(stage)
     }
 
-    fn set(&mut self, node: &Name, status: Status) {
+    fn set(&mut self, node: &NodePath, status: Status) {
         let before = self.last.insert(node.clone(), status);
-        let stage = path::ancestors(node).find_map(|above| self.stages.get_index_of(above));
+        let stage = node_path::ancestors(node).find_map(|above| self.stages.get_index_of(above));
         let of_stage = stage.and_then(|at| self.stages.get_index_mut(at));
         for counts in std::iter::once(&mut self.all).chain(of_stage.map(|(_, counts)| counts)) {
             if let Some(before) = before {

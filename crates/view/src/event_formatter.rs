@@ -4,7 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use lockstep_base::source::Name;
+use lockstep_base::node_path::NodePath;
 use lockstep_engine::run_event::{
     DeploymentRecord, Failure, NodeKind, RunEvent, RunEventKind, Status, WaitReason,
 };
@@ -50,8 +50,8 @@ pub(super) struct EventFormatter {
     room: usize,
     began: Option<i64>,
     now: Option<i64>,
-    open: HashMap<Name, OpenNode>,
-    reported_failures: HashSet<Name>,
+    open: HashMap<NodePath, OpenNode>,
+    reported_failures: HashSet<NodePath>,
     /// The barriers at which someone waits.
     barriers: HashSet<String>,
     lines: Vec<(LineWeight, StyledLine)>,
@@ -145,7 +145,7 @@ impl EventFormatter {
         self.lines.drain(..)
     }
 
-    fn started(&mut self, node: &Name, kind: NodeKind, what: Option<&str>) {
+    fn started(&mut self, node: &NodePath, kind: NodeKind, what: Option<&str>) {
         self.reported_failures.remove(node);
         if kind.is_timed() {
             let open = self.open.entry(node.clone()).or_default();
@@ -212,7 +212,7 @@ impl EventFormatter {
         }
     }
 
-    fn waits(&mut self, node: &Name, waiting: &WaitReason) {
+    fn waits(&mut self, node: &NodePath, waiting: &WaitReason) {
         let open = self.open.entry(node.clone()).or_default();
         open.waiting = Some(waiting.clone());
         if !matches!(waiting, WaitReason::Retry { .. }) {
@@ -255,7 +255,7 @@ impl EventFormatter {
     }
 
     /// Removes a node that has ended, and returns how long it took and what it was.
-    fn close(&mut self, node: &Name, kind: NodeKind, status: Status) -> (Option<i64>, String) {
+    fn close(&mut self, node: &NodePath, kind: NodeKind, status: Status) -> (Option<i64>, String) {
         let open = self.open.remove(node).unwrap_or_default();
         if !status.is_final() {
             let since = self.now;
@@ -477,7 +477,7 @@ impl EventFormatter {
             (Some(now), Some(began)) => phrases::timestamp(now - began),
             _ => String::new(),
         };
-        let label = path::label(node, self.style.arrow(), self.style.dot());
+        let label = path::label(node, self.style);
         let label = text::clean(&label).into_owned();
         let wide = text::width(&label).min(*NAME_COLUMNS.end());
         self.column = self.column.max(wide);
@@ -498,7 +498,7 @@ impl EventFormatter {
 
 /// The end of a node.
 struct NodeEnd<'a> {
-    node: &'a Name,
+    node: &'a NodePath,
     status: Status,
     failure: Option<&'a Failure>,
     took: Option<i64>,

@@ -3,6 +3,7 @@
 
 use jiff::Timestamp;
 
+use lockstep_base::node_path;
 use lockstep_base::source::{Name, Span};
 use lockstep_engine::run_event::{
     DeploymentRecord, Failure, LockQueuePosition, NodeKind, RunEvent, RunEventKind, Status, Stream,
@@ -116,7 +117,7 @@ impl EventScript {
         why: Option<&Failure>,
         versions: Option<(&str, &str)>,
     ) -> &mut Self {
-        let deployment = super::path::deployment(node)
+        let deployment = node_path::deployment(node)
             .filter(|_| kind == NodeKind::Deploy)
             .map(|(service, target)| DeploymentRecord {
                 service: service.into(),

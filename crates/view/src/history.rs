@@ -5,8 +5,8 @@ use indexmap::IndexMap;
 use serde::Serialize;
 
 use super::style::{LineSymbol, StyledLine, Tone};
-use super::{Style, moment, path, phrases, text};
-use lockstep_base::source::Name;
+use super::{Style, moment, phrases, text};
+use lockstep_base::node_path::{self, NodePath, PathPart};
 use lockstep_engine::run_event::{Failure, NodeKind, RunEvent, RunEventKind, Status, WaitReason};
 
 /// Lines beyond this number are counted, not shown.
@@ -17,7 +17,7 @@ const MAX_NAME_COLUMNS: usize = 60;
 /// What is known of the nodes of a run.
 #[derive(Debug, Default)]
 pub struct RunHistory {
-    nodes: IndexMap<Name, NodeHistory>,
+    nodes: IndexMap<NodePath, NodeHistory>,
     last: Option<i64>,
 }
 
@@ -106,7 +106,7 @@ impl RunHistory {
         }
     }
 
-    fn node(&mut self, node: &Name, kind: NodeKind) -> &mut NodeHistory {
+    fn node(&mut self, node: &NodePath, kind: NodeKind) -> &mut NodeHistory {
         self.nodes
             .entry(node.clone())
             .or_insert_with(|| NodeHistory {
@@ -130,14 +130,14 @@ impl RunHistory {
     }
 
     /// All nodes, in the order in which they first appeared.
-    pub fn nodes(&self) -> impl Iterator<Item = (&Name, &NodeHistory)> {
+    pub fn nodes(&self) -> impl Iterator<Item = (&NodePath, &NodeHistory)> {
         self.nodes.iter()
     }
 
     /// A line for each node. Without `full` uninteresting lines are left out: what a deployment or
     /// step that succeeded did inside, and loops.
     pub fn lines(&self, style: Style, full: bool, going_on: bool) -> Vec<StyledLine> {
-        let shown: Vec<(&Name, &NodeHistory)> = self
+        let shown: Vec<(&NodePath, &NodeHistory)> = self
             .nodes
             .iter()
             .filter(|(node, past)| full || self.is_shown(node, past))
@@ -175,7 +175,7 @@ impl RunHistory {
                     let around = self.nodes.get(above);
                     around.is_some_and(|it: &NodeHistory| matches!(it.kind, Deploy | Step))
                 };
-                !is_plain || !path::ancestors(node).any(is_inside)
+                !is_plain || !node_path::ancestors(node).any(is_inside)
             }
         }
     }
@@ -188,15 +188,15 @@ impl RunHistory {
         full: bool,
         going_on: bool,
     ) -> StyledLine {
-        let above = path::ancestors(node).filter(|above| {
+        let above = node_path::ancestors(node).filter(|above| {
             let known = self.nodes.get(*above);
             known.is_some_and(|past| full || self.is_shown(above, past))
         });
         let mark = past.mark(going_on);
         let mut line = StyledLine::of(Tone::Plain, "  ".repeat(above.count()));
         line.add(mark.tone(), style.mark(mark));
-        let last = path::segments(node).last().unwrap_or(node);
-        let segment = path::PathSegment::new(last);
+        let last = node_path::parts(node).last().unwrap_or(node);
+        let segment = PathPart::read(last);
         let text = past.text.as_deref().filter(|_| {
             use NodeKind::{Approve, Log, Run};
             past.kind == Run || past.kind == Approve || past.kind == Log
@@ -204,7 +204,7 @@ impl RunHistory {
         let words = match (segment.deployment(), text) {
             (Some((service, target)), _) => {
                 let arrow = style.arrow();
-                format!("deploy {service} {arrow} {target}{}", segment.rest)
+                format!("deploy {service} {arrow} {target}{}", segment.ordinal())
             }
             (None, _) if past.kind == NodeKind::Stage => format!("stage {last}"),
             (None, Some(text)) => {

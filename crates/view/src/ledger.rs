@@ -53,7 +53,7 @@ impl LedgerFormat<'_> {
 
     /// A node's name in readable form.
     fn label(&self, node: &str) -> String {
-        let label = path::label(node, self.style.arrow(), self.style.dot());
+        let label = path::label(node, self.style);
         text::clean(&label).into_owned()
     }
 

@@ -10,7 +10,7 @@ use std::io::{self, Write};
 
 use jiff::Timestamp;
 
-use lockstep_base::source::Name;
+use lockstep_base::node_path::NodePath;
 use lockstep_engine::run_event::RunEvent;
 
 use super::deployment_counts::DeploymentCounts;
@@ -75,7 +75,7 @@ impl<W: Write> LiveObserver<W> {
 
     /// Sets how many deployments a stage will have, by its path; or the pipeline outside of its
     /// stages. Without it the tree does not show how many are still to come.
-    pub fn expect(&mut self, stage: &Name, deployments: usize) {
+    pub fn expect(&mut self, stage: &NodePath, deployments: usize) {
         self.board.expect(stage, deployments);
     }
 

@@ -7,13 +7,14 @@ use std::ops::Bound;
 
 use indexmap::IndexMap;
 
+use lockstep_base::node_path::{self, NodePath};
 use lockstep_base::source::Name;
 use lockstep_engine::run_event::{
     DeploymentRecord, Failure, NodeKind, RunEvent, RunEventKind, Status,
 };
 use lockstep_lang::ir::FailureClass;
 
-use super::{RunObserver, moment, path};
+use super::{RunObserver, moment};
 
 /// How many lines of a command's output are stored.
 const MAX_TAIL_LINES: usize = 20;
@@ -28,7 +29,7 @@ const MAX_STOPPED_TAILS: usize = 32;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LedgerRow {
     /// The deployment's path.
-    pub node: Name,
+    pub node: NodePath,
     /// The service.
     pub service: Name,
     /// The infrastructure.
@@ -51,7 +52,7 @@ pub struct LedgerRow {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutputTail {
     /// The command's path.
-    pub node: Name,
+    pub node: NodePath,
     /// Its text.
     pub command: String,
     /// The last lines.
@@ -61,7 +62,7 @@ pub struct OutputTail {
 }
 
 impl OutputTail {
-    fn of(node: &Name, command: &str) -> Self {
+    fn of(node: &NodePath, command: &str) -> Self {
         Self {
             node: node.clone(),
             command: command.to_owned(),
@@ -92,12 +93,12 @@ pub struct RunSummary {
     failure: Option<Failure>,
     began: Option<i64>,
     last: Option<i64>,
-    rows: IndexMap<Name, LedgerRow>,
-    unresolved_failures: BTreeMap<Name, UnresolvedFailure>,
+    rows: IndexMap<NodePath, LedgerRow>,
+    unresolved_failures: BTreeMap<NodePath, UnresolvedFailure>,
     stored_tails: usize,
-    running: HashMap<Name, OutputTail>,
+    running: HashMap<NodePath, OutputTail>,
     stopped: VecDeque<OutputTail>,
-    skipped_stages: Vec<Name>,
+    skipped_stages: Vec<NodePath>,
     events: u64,
 }
 
@@ -151,7 +152,7 @@ impl RunSummary {
     }
 
     /// The stages that never started.
-    pub fn skipped_stages(&self) -> &[Name] {
+    pub fn skipped_stages(&self) -> &[NodePath] {
         &self.skipped_stages
     }
 
@@ -212,7 +213,7 @@ impl RunSummary {
         }
     }
 
-    fn started(&mut self, node: &Name, kind: NodeKind) {
+    fn started(&mut self, node: &NodePath, kind: NodeKind) {
         // A node that starts again is a retry: its earlier failures do not count.
         self.forget(node);
         if kind == NodeKind::Stage {
@@ -227,7 +228,7 @@ impl RunSummary {
         }
     }
 
-    fn output(&mut self, node: &Name, text: &str) {
+    fn output(&mut self, node: &NodePath, text: &str) {
         if !self.running.contains_key(node) {
             self.running.insert(node.clone(), OutputTail::of(node, ""));
         }
@@ -246,14 +247,14 @@ impl RunSummary {
     /// target.
     fn row(
         &mut self,
-        node: &Name,
+        node: &NodePath,
         deployment: Option<&DeploymentRecord>,
     ) -> Option<&mut LedgerRow> {
         if !self.rows.contains_key(node) {
             let (service, target) = match deployment {
                 Some(deployment) => (deployment.service.clone(), deployment.target.clone()),
                 None => {
-                    let (service, target) = path::deployment(node)?;
+                    let (service, target) = node_path::deployment(node)?;
                     (service.into(), target.into())
                 }
             };
@@ -275,7 +276,7 @@ impl RunSummary {
 
     fn deployed(
         &mut self,
-        node: &Name,
+        node: &NodePath,
         status: Status,
         failed: bool,
         deployment: Option<&DeploymentRecord>,
@@ -301,7 +302,7 @@ impl RunSummary {
         }
     }
 
-    fn ended(&mut self, node: &Name, status: Status, failure: Option<&Failure>) {
+    fn ended(&mut self, node: &NodePath, status: Status, failure: Option<&Failure>) {
         match status {
             Status::Succeeded => {
                 self.running.remove(node);
@@ -355,15 +356,14 @@ impl RunSummary {
 
     /// The end of the output of a command that was stopped because `node`, around it, failed.
     fn tail_below(&mut self, node: &str) -> Option<OutputTail> {
-        let at = self
-            .stopped
-            .iter()
-            .rposition(|tail| &*tail.node == node || path::is_below(&tail.node, node))?;
+        let at = self.stopped.iter().rposition(|tail| {
+            &*tail.node == node || node_path::below(&tail.node, node).is_some()
+        })?;
         self.stopped.remove(at)
     }
 
     /// A verification fails because a command in it did: they are merged into one failure.
-    fn absorb(&mut self, node: &Name) {
+    fn absorb(&mut self, node: &NodePath) {
         let inner = self.below(node);
         let mut tail = None;
         for name in inner {
@@ -399,7 +399,7 @@ impl RunSummary {
     }
 
     /// A node ended well: failures in it were cleared by a retry, or are ignored ones.
-    fn drop_recovered(&mut self, node: &Name, forget: bool) {
+    fn drop_recovered(&mut self, node: &NodePath, forget: bool) {
         if self.unresolved_failures.is_empty() {
             return;
         }
@@ -415,7 +415,7 @@ impl RunSummary {
         }
     }
 
-    fn forget_unless_ignored(&mut self, node: &Name) {
+    fn forget_unless_ignored(&mut self, node: &NodePath) {
         if self
             .unresolved_failures
             .get(node)
@@ -425,14 +425,14 @@ impl RunSummary {
         }
     }
 
-    fn forget(&mut self, node: &Name) {
+    fn forget(&mut self, node: &NodePath) {
         if let Some(trouble) = self.unresolved_failures.remove(node) {
             self.stored_tails -= usize::from(trouble.tail.is_some());
         }
     }
 
     /// The failures below a node.
-    fn below(&self, node: &str) -> Vec<Name> {
+    fn below(&self, node: &str) -> Vec<NodePath> {
         let first = format!("{node}/");
         let range = (Bound::Included(first.as_str()), Bound::Unbounded);
         self.unresolved_failures

@@ -9,6 +9,7 @@ use super::candidate::Candidate;
 use super::target::PrecedingArguments;
 use crate::files::{self, CallerEnvironment, OpenedFile};
 use lockstep_base::diagnostic::Code;
+use lockstep_base::node_path;
 use lockstep_base::value::Type;
 use lockstep_engine::Question;
 use lockstep_engine::run_event::RunEventKind;
@@ -19,7 +20,6 @@ use lockstep_plan::{self as plan, InputValue, Plan, RunRequest};
 use lockstep_store::{Store, StoredRun};
 use lockstep_syntax::ast::ItemKind;
 use lockstep_verify::what_if::{self, WhatIfError, WhatIfRequest};
-use lockstep_view::path;
 
 /// The default name of the state directory.
 const DEFAULT_STATE_DIR: &str = crate::state::DEFAULT_STATE_DIR;
@@ -262,8 +262,8 @@ fn questions(given: &PrecedingArguments) -> Vec<Candidate> {
 
 /// The paths up to the depth of the typed one, so that they are completed level by level.
 fn at_depth(paths: Vec<String>, current: &str) -> Vec<Candidate> {
-    let depth = path::segments(current).count();
-    let fits = |it: &String| path::segments(it).count() == depth;
+    let depth = node_path::parts(current).count();
+    let fits = |it: &String| node_path::parts(it).count() == depth;
     paths
         .into_iter()
         .filter(fits)

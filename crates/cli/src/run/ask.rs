@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::sync::mpsc::{self, TryRecvError};
 
-use lockstep_base::source::Name;
+use lockstep_base::node_path::NodePath;
 use lockstep_engine::{Answer, ApprovalAnswer, EffectId, FailureChoice, Question};
 use lockstep_runtime::driver::AnswerSender;
 use lockstep_runtime::inbox::Responder;
@@ -13,7 +13,7 @@ use super::host::nobody;
 
 /// A question that has not been answered.
 pub(super) struct PendingQuestion {
-    pub(super) node: Name,
+    pub(super) node: NodePath,
     pub(super) question: Question,
     pub(super) answer: AnswerSender,
 }

@@ -18,7 +18,6 @@ use lockstep_api::state::Recorded;
 use lockstep_api::{Engine, StartError};
 use lockstep_base::diagnostic::render::{Ink, clean, render};
 use lockstep_base::diagnostic::{Diagnostic, codes};
-use lockstep_base::source::Name;
 use lockstep_engine::BrokenInvariant;
 use lockstep_engine::run_event::Status;
 use lockstep_plan::{Plan, RunFacts};
@@ -357,8 +356,7 @@ fn live(plan: &Plan, style: Style) -> LiveObserver<std::io::Stdout> {
     let mut live = LiveObserver::new(std::io::stdout(), style, size);
     let outline = lockstep_outline::Outline::of(plan);
     for (stage, deployments) in outline.stages() {
-        let path = Name::from(format!("{}/{stage}", outline.pipeline));
-        live.expect(&path, usize::try_from(deployments).unwrap_or(usize::MAX));
+        live.expect(stage, usize::try_from(deployments).unwrap_or(usize::MAX));
     }
     live
 }

@@ -7,6 +7,7 @@ use super::ask::{PendingQuestion, QuestionPrompt};
 use crate::approve::said;
 use lockstep_api::session::SessionHost;
 use lockstep_base::diagnostic::render::clean;
+use lockstep_base::node_path::NodePath;
 use lockstep_base::source::Name;
 use lockstep_engine::run_event::{LockQueuePosition, RunEvent, RunEventKind, WaitReason};
 use lockstep_engine::{Answer, ApprovalAnswer, EffectId, Question};
@@ -154,7 +155,7 @@ impl RunHost for TerminalHost {
         }
     }
 
-    fn ask(&mut self, node: &Name, question: &Question, answer: AnswerSender) {
+    fn ask(&mut self, node: &NodePath, question: &Question, answer: AnswerSender) {
         if self.yes && matches!(question, Question::Approve { .. }) {
             let person = Responder {
                 name: Some(self.user.clone()),

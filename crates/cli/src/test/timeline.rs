@@ -3,9 +3,10 @@
 use std::fmt::Write;
 
 use lockstep_base::diagnostic::render::{Ink, RenderStyle, clean};
+use lockstep_base::node_path::{PathPart, last};
 use lockstep_engine::run_event::{NodeKind, RunEvent, RunEventKind, Status, WaitReason};
 use lockstep_verify::testing::{FailingSchedule, TestVerdict};
-use lockstep_view::path;
+use lockstep_view::{Style, path};
 
 /// The widest column of names.
 const MAX_NAME_COLUMNS: usize = 44;
@@ -66,9 +67,8 @@ fn line(event: &RunEvent, style: RenderStyle) -> Option<TimelineLine> {
                 (Some(text), NodeKind::Run) => format!("starts `{}`", short(text)),
                 (Some(text), NodeKind::Log) => format!("says {}", short(text)),
                 (_, NodeKind::Barrier) => {
-                    let last = path::segments(node).last().unwrap_or_default();
-                    let key = last.strip_prefix("barrier[").unwrap_or(last);
-                    format!("arrives last at barrier {}", key.trim_end_matches(']'))
+                    let part = PathPart::read(last(node));
+                    format!("arrives last at barrier {}", part.values.join(", "))
                 }
                 _ => String::from("starts"),
             };
@@ -83,10 +83,10 @@ fn line(event: &RunEvent, style: RenderStyle) -> Option<TimelineLine> {
         } => {
             let mut what = ends(*status).to_string();
             if let Some(failure) = failure {
-                let name = path::label(&failure.node, arrow(style), dot(style));
+                let name = label(&failure.node, style);
                 if failure.node == *node {
                     what += &format!(": {}", failure.message);
-                } else if name != path::label(node, arrow(style), dot(style)) {
+                } else if name != label(node, style) {
                     what += &format!(" because {name} failed");
                 } else if *status == Status::Failed {
                     // Its only part has the same name, and its failure is the line before.
@@ -105,7 +105,7 @@ fn line(event: &RunEvent, style: RenderStyle) -> Option<TimelineLine> {
     };
     Some(TimelineLine {
         at: event.at.as_millisecond() - START_MS,
-        who: clean(&path::label(node, arrow(style), dot(style))),
+        who: clean(&label(node, style)),
         what: clean(&what).replace('\n', " "),
         ink,
     })
@@ -114,12 +114,12 @@ fn line(event: &RunEvent, style: RenderStyle) -> Option<TimelineLine> {
 /// The beginning of virtual time.
 const START_MS: i64 = lockstep_verify::testing::START_MS;
 
-fn arrow(style: RenderStyle) -> &'static str {
-    if style.unicode { "→" } else { "->" }
-}
-
-fn dot(style: RenderStyle) -> &'static str {
-    if style.unicode { "·" } else { "-" }
+fn label(node: &str, style: RenderStyle) -> String {
+    let style = Style {
+        unicode: style.unicode,
+        ..Style::default()
+    };
+    path::label(node, style)
 }
 
 fn ends(status: Status) -> &'static str {

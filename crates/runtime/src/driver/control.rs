@@ -6,11 +6,11 @@ use tokio::time::Interval;
 
 use super::{AnswerSender, ControlRequest, Driver, TARGET};
 use crate::inbox::{InboxRequestKind, Responder};
-use lockstep_base::source::Name;
+use lockstep_base::node_path::NodePath;
 use lockstep_engine::{Answer, EffectId, Event, Question};
 
 impl Driver<'_> {
-    pub(super) fn ask(&mut self, id: EffectId, node: Name, question: Question) {
+    pub(super) fn ask(&mut self, id: EffectId, node: NodePath, question: Question) {
         if let Some(run_inbox) = &self.run_inbox {
             let asked = run_inbox.ask(id, &node, &question);
             self.note(asked);

@@ -17,6 +17,7 @@ use crate::connection::Connection;
 use crate::http;
 use crate::journal::JournalEntry;
 use crate::process::{CommandResult, SpawnRequest};
+use lockstep_base::node_path::NodePath;
 use lockstep_base::source::Name;
 use lockstep_base::value::Value;
 use lockstep_engine::{ActionCall, CommandRequest, Effect, EffectId, EffectOutcome, Event};
@@ -146,7 +147,7 @@ impl Driver<'_> {
     }
 
     /// Starts a command that has a slot.
-    pub(super) fn start(&mut self, id: EffectId, node: Name, command: CommandRequest) {
+    pub(super) fn start(&mut self, id: EffectId, node: NodePath, command: CommandRequest) {
         let Some(running) = self.running.get(&id) else {
             return;
         };

@@ -16,7 +16,7 @@ use crate::journal::{JournalEntry, JournalRecord};
 use crate::journal_writer::JournalWriter;
 use crate::replay::{replay, replayed_events};
 use crate::secrets::SecretVault;
-use lockstep_base::source::Name;
+use lockstep_base::node_path::NodePath;
 use lockstep_engine::run_event::{RunEvent, RunEventKind};
 use lockstep_engine::{
     ActionCall, CommandRequest, Effect, EffectId, EffectOutcome, Event, Machine, PendingEffects,
@@ -38,7 +38,7 @@ pub(super) enum HeldEffect {
     /// The effects of an event.
     Effects(Vec<Effect>),
     /// The start of a command that must not be started twice.
-    Command(EffectId, Name, Box<CommandRequest>),
+    Command(EffectId, NodePath, Box<CommandRequest>),
     /// The call of an action that must not be called twice.
     Action(EffectId, ActionCall),
 }

@@ -29,6 +29,7 @@ use super::secrets::SecretVault;
 use backlog::OutputBacklog;
 pub use error::DriveError;
 use journaling::HeldEffect;
+use lockstep_base::node_path::NodePath;
 use lockstep_base::source::{FileId, Name};
 use lockstep_base::value::Value;
 use lockstep_engine::run_event::{LockQueuePosition, RunEvent, RunEventKind, Status, Stream};
@@ -138,7 +139,7 @@ pub trait RunHost {
     fn tick(&mut self) {}
 
     /// A question. The answer may come at any time, or never.
-    fn ask(&mut self, node: &Name, question: &Question, answer: AnswerSender);
+    fn ask(&mut self, node: &NodePath, question: &Question, answer: AnswerSender);
 
     /// The run is being cancelled, which may take a while.
     fn cancelling(&mut self) {}
@@ -161,7 +162,7 @@ pub trait RunHost {
     }
 
     /// Calls an action; its outcome is reported through `done`.
-    fn act(&mut self, node: &Name, action: &Name, args: Vec<Value>, done: ActionCompleter) {
+    fn act(&mut self, node: &NodePath, action: &Name, args: Vec<Value>, done: ActionCompleter) {
         let _ = (node, args);
         done.finish(EffectOutcome::failed(
             FailureClass::Failed,
@@ -212,7 +213,7 @@ enum DriverMessage {
     Event(Event),
     Answered(EffectId, Answer, Responder),
     Output {
-        node: Name,
+        node: NodePath,
         lines: OutputLines,
     },
     /// A group of records is in the journal, or could not be written.
@@ -372,7 +373,7 @@ struct Driver<'h> {
     commands: JoinSet<()>,
     running: HashMap<EffectId, RunningEffect>,
     /// Commands that wait for a slot.
-    queue: VecDeque<(EffectId, Name, Box<CommandRequest>)>,
+    queue: VecDeque<(EffectId, NodePath, Box<CommandRequest>)>,
     backlog: Arc<OutputBacklog>,
     /// Events that the machine has not handled yet.
     inbox: VecDeque<Event>,
@@ -388,7 +389,7 @@ struct Driver<'h> {
     logs: Option<RunLogs>,
     run_inbox: Option<Box<dyn RunInbox>>,
     /// The questions that wait for an answer.
-    questions: HashMap<EffectId, (Name, Question)>,
+    questions: HashMap<EffectId, (NodePath, Question)>,
     /// Locks that were held before the run was resumed, and are held by others now.
     lease_lost: HashSet<EffectId>,
     cancelled: bool,
@@ -403,7 +404,7 @@ struct Driver<'h> {
 struct RunningEffect {
     stop: watch::Sender<Option<StopRequest>>,
     /// The node whose log it writes to.
-    node: Option<Name>,
+    node: Option<NodePath>,
 }
 
 impl Driver<'_> {

@@ -27,6 +27,7 @@ use super::processes;
 use super::secrets::SecretVault;
 pub(super) use explain::exit_message;
 use leftovers::{CommandProcesses, ProcessLooks};
+use lockstep_base::node_path::NodePath;
 use lockstep_base::source::Name;
 use lockstep_base::value::Value;
 use lockstep_engine::run_event::Stream;
@@ -56,7 +57,7 @@ pub struct SpawnRequest {
     /// Its `in DIR`: relative to the folder, or to the home directory of another machine.
     pub dir: Option<String>,
     /// The path of its node.
-    pub node: Name,
+    pub node: NodePath,
     /// The run's id.
     pub run: Name,
     /// Where it runs.

@@ -11,7 +11,6 @@ mod blocks;
 mod hash;
 mod observed_nodes;
 mod open_barriers;
-mod paths;
 mod statement_paths;
 mod table;
 #[cfg(test)]
@@ -21,6 +20,7 @@ mod values;
 use std::sync::Arc;
 
 use hash::{FastMap, FastSet};
+use lockstep_base::node_path::NodePath;
 use lockstep_base::source::Name;
 use lockstep_engine::run_event::{NodeKind, RunEvent, RunEventKind, Status, WaitReason};
 use lockstep_plan::{HeldLocks, Plan};
@@ -40,7 +40,7 @@ pub struct Violation {
     /// The number of the event, from 1.
     pub event: u64,
     /// The node.
-    pub node: Name,
+    pub node: NodePath,
     /// What it did, in words that go behind its name: `` started before … ``.
     pub what: String,
 }
@@ -90,11 +90,11 @@ pub struct ConformanceCheck {
     last: Option<u64>,
     begun: bool,
     /// Who holds each infrastructure, with how many deployments.
-    places: FastMap<Name, (Name, u32)>,
+    places: FastMap<Name, (NodePath, u32)>,
     /// How many hold each named resource.
     locks: FastMap<String, u32>,
     /// The ended deployments that are being rolled back.
-    rolling: FastSet<Name>,
+    rolling: FastSet<NodePath>,
 }
 
 impl ConformanceCheck {
@@ -156,7 +156,7 @@ impl ConformanceCheck {
         let before = self.last.replace(seq);
         if before.is_some_and(|before| before + 1 != seq) {
             let what = "is not followed by the next event: one is missing or out of order";
-            let run = self.plan.bound.pipeline().name.clone();
+            let run = NodePath::from(self.plan.bound.pipeline().name.clone());
             self.broken(&run, Err(String::from(what)));
         }
     }
@@ -188,7 +188,7 @@ impl ConformanceCheck {
         self.violations.len() == before
     }
 
-    fn broken(&mut self, node: &Name, what: Result<(), String>) {
+    fn broken(&mut self, node: &NodePath, what: Result<(), String>) {
         if let Err(what) = what
             && self.violations.len() < MAX_VIOLATIONS
         {
@@ -203,16 +203,17 @@ impl ConformanceCheck {
     // --- The run -------------------------------------------------------------------------
 
     fn run_started(&mut self, pipeline: &Name) {
+        let root = &NodePath::from(pipeline.clone());
         if std::mem::replace(&mut self.begun, true) {
-            self.broken(pipeline, Err("began a second time".into()));
+            self.broken(root, Err("began a second time".into()));
         }
         if *pipeline != self.plan.bound.pipeline().name {
-            self.broken(pipeline, Err("is not the pipeline of the plan".into()));
+            self.broken(root, Err("is not the pipeline of the plan".into()));
         }
     }
 
     fn run_finished(&mut self, status: Status) {
-        let run = self.plan.bound.pipeline().name.clone();
+        let run = NodePath::from(self.plan.bound.pipeline().name.clone());
         if std::mem::replace(&mut self.report.ended, true) {
             self.broken(&run, Err("ended a second time".into()));
         }
@@ -227,7 +228,7 @@ impl ConformanceCheck {
 
     // --- Nodes ---------------------------------------------------------------------------
 
-    fn started(&mut self, node: &Name, kind: NodeKind) {
+    fn started(&mut self, node: &NodePath, kind: NodeKind) {
         self.report.nodes += 1;
         let known = self.nodes.find(node);
         let (id, begun) = self.nodes.begin(known, node, kind, ObservedPhase::Running);
@@ -243,7 +244,7 @@ impl ConformanceCheck {
         }
     }
 
-    fn waits(&mut self, node: &Name, kind: NodeKind, waiting: &WaitReason) {
+    fn waits(&mut self, node: &NodePath, kind: NodeKind, waiting: &WaitReason) {
         let phase = match waiting {
             WaitReason::Lock { .. } => ObservedPhase::Queued,
             WaitReason::Barrier { .. }
@@ -269,7 +270,7 @@ impl ConformanceCheck {
         }
     }
 
-    fn finished(&mut self, node: &Name, kind: NodeKind, status: Status) {
+    fn finished(&mut self, node: &NodePath, kind: NodeKind, status: Status) {
         let known = self.nodes.find(node);
         if known.is_none() && self.is_rolled_back_later(node, kind, status) {
             return;
@@ -394,7 +395,7 @@ impl ConformanceCheck {
 
     /// Processes an event of a deployment that had ended and is rolled back now. Returns whether it
     /// is one.
-    fn is_rolled_back_later(&mut self, node: &Name, kind: NodeKind, status: Status) -> bool {
+    fn is_rolled_back_later(&mut self, node: &NodePath, kind: NodeKind, status: Status) -> bool {
         if kind != NodeKind::Deploy {
             return false;
         }
@@ -422,7 +423,7 @@ impl ConformanceCheck {
     }
 
     /// Something is undone: a block around it must be rolling back.
-    fn undoes(&mut self, node: &Name) {
+    fn undoes(&mut self, node: &NodePath) {
         let step = node.strip_suffix("/undo").unwrap_or(node);
         if !self.nodes.something_rolls_back(step) {
             self.broken(
@@ -434,7 +435,7 @@ impl ConformanceCheck {
 }
 
 /// The node that an event is about.
-fn of(happened: &RunEventKind) -> Option<&Name> {
+fn of(happened: &RunEventKind) -> Option<&NodePath> {
     match happened {
         RunEventKind::NodeStarted { node, .. }
         | RunEventKind::NodeWaiting { node, .. }

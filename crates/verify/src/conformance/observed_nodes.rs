@@ -7,9 +7,11 @@
 
 use std::sync::Arc;
 
+use lockstep_base::node_path::{
+    HandlerPart, NodePath, PathPart, ancestors, is_handler, is_in_handler, parent, parts,
+};
 use lockstep_base::source::Name;
 use lockstep_base::value::InfrastructureId;
-use lockstep_engine::path_pattern::segments;
 use lockstep_engine::run_event::{NodeKind, Status};
 use lockstep_lang::ir::StmtKind;
 use lockstep_plan::grid::Position;
@@ -17,7 +19,6 @@ use lockstep_plan::{Locals, Plan, TreeId};
 
 use super::blocks::{BlockEntry, ObservedBlock};
 use super::hash::FastSet;
-use super::paths::{above, is_aside, is_aside_segment, parent};
 use super::statement_paths::{EnclosingBlock, StatementPath, StatementPaths, has_hidden_scopes};
 use super::table::{Loop, NodeId, ObservedNode, ObservedPhase, Table};
 use super::values;
@@ -28,13 +29,11 @@ pub(super) struct ObservedNodes {
     plan: Arc<Plan>,
     places: StatementPaths,
     table: Table,
-    root: Name,
+    root: NodePath,
     ended: Option<Status>,
     hidden_scopes: bool,
     /// The names of the infrastructures that only one stage at a time deploys to.
     exclusive: Arc<FastSet<Name>>,
-    /// Nodes that share their path with others: events in them cannot be attributed.
-    twins: FastSet<Name>,
     /// Room to take the values out of a segment.
     plain: String,
 }
@@ -54,14 +53,13 @@ impl ObservedNodes {
             plan.bound.facts.is_exclusive(id)
         });
         Self {
-            root: plan.bound.pipeline().name.clone(),
+            root: plan.bound.pipeline().name.clone().into(),
             hidden_scopes: has_hidden_scopes(&plan.tree),
             exclusive: Arc::new(exclusive.map(|(_, it)| it.name.clone()).collect()),
             places: StatementPaths::default(),
             plan,
             table: Table::default(),
             ended: None,
-            twins: FastSet::default(),
             plain: String::new(),
         }
     }
@@ -76,7 +74,6 @@ impl ObservedNodes {
             exclusive: self.exclusive.clone(),
             table: Table::default(),
             ended: None,
-            twins: FastSet::default(),
             plain: String::new(),
         }
     }
@@ -87,19 +84,13 @@ impl ObservedNodes {
     }
 
     /// Any active node, if there is one.
-    pub(super) fn any_live(&self) -> Option<Name> {
+    pub(super) fn any_live(&self) -> Option<NodePath> {
         self.table.paths().min().cloned()
     }
 
     /// How the pipeline ended, if it has.
     pub(super) fn root_status(&self) -> Option<Status> {
         self.ended
-    }
-
-    /// Whether a node, or one that contains it, cannot be distinguished from others.
-    fn is_twin(&self, path: &str) -> bool {
-        !self.twins.is_empty()
-            && (self.twins.contains(path) || above(path).any(|it| self.twins.contains(it)))
     }
 
     // --- Beginning -----------------------------------------------------------------------
@@ -109,25 +100,16 @@ impl ObservedNodes {
     pub(super) fn begin(
         &mut self,
         known: Option<NodeId>,
-        path: &Name,
+        path: &NodePath,
         kind: NodeKind,
         to: ObservedPhase,
     ) -> (Option<NodeId>, Result<(), String>) {
-        if self.is_twin(path) {
-            return (known, Ok(()));
-        }
         let Some((id, node)) = known.and_then(|id| Some((id, self.table.get_mut(id)?))) else {
             return self.add(path, kind, to);
         };
         let from = std::mem::replace(&mut node.phase, to);
         let begun = match (from, to) {
             (ObservedPhase::RollingBack, _) => Err("went on while it was rolled back".into()),
-            (ObservedPhase::Running, ObservedPhase::Running) if kind == NodeKind::Cell => {
-                // Two cells with the same values: from now on they are one to us.
-                self.table.take(id);
-                self.twins.insert(path.clone());
-                return (None, Ok(()));
-            }
             (ObservedPhase::Running, ObservedPhase::Running) => {
                 Err("started although it runs".into())
             }
@@ -150,7 +132,7 @@ impl ObservedNodes {
     /// Adds a node that was not active.
     fn add(
         &mut self,
-        path: &Name,
+        path: &NodePath,
         kind: NodeKind,
         phase: ObservedPhase,
     ) -> (Option<NodeId>, Result<(), String>) {
@@ -159,12 +141,12 @@ impl ObservedNodes {
         let name = path.get(segment..).unwrap_or_default();
         let mut parent = around.and_then(|around| self.find(around));
         let aside = match parent.and_then(|parent| self.table.get(parent)) {
-            Some(parent) => parent.aside || is_aside_segment(name),
-            None => is_aside(path),
+            Some(parent) => parent.aside || is_handler(name),
+            None => is_in_handler(path),
         };
         if parent.is_none() && aside {
             // What handles a node's failure is in the nearest reported node that contains it.
-            parent = above(path).find_map(|around| self.find(around));
+            parent = ancestors(path).find_map(|around| self.find(around));
         }
         let mut wrong = Ok(());
         let mut place = None;
@@ -179,9 +161,6 @@ impl ObservedNodes {
             }
             Some(parent) if !aside => {
                 (place, cell, wrong) = self.enter(parent, path, name);
-                if !self.twins.is_empty() && self.twins.contains(path) {
-                    return (None, wrong);
-                }
             }
             Some(_) => {}
         }
@@ -208,8 +187,8 @@ impl ObservedNodes {
     }
 
     /// A node begins in a node of the plan.
-    fn enter(&mut self, parent: NodeId, path: &Name, segment: &str) -> Entered {
-        let place = match self.place(parent, path, segment) {
+    fn enter(&mut self, parent: NodeId, path: &NodePath, segment: &str) -> Entered {
+        let place = match self.place(parent, segment) {
             Ok(Some(place)) => place,
             Ok(None) => return (None, None, Ok(())),
             Err(why) => return (None, None, Err(why)),
@@ -233,7 +212,7 @@ impl ObservedNodes {
         }
         let mut cell = None;
         if place.is_cell {
-            let (found, entered) = self.enter_cell(parent, &place, path, segment);
+            let (found, entered) = self.enter_cell(parent, &place, segment);
             cell = found;
             wrong = wrong.and(entered);
         }
@@ -244,7 +223,6 @@ impl ObservedNodes {
     fn place(
         &mut self,
         parent: NodeId,
-        path: &Name,
         segment: &str,
     ) -> Result<Option<Arc<StatementPath>>, String> {
         let around = self.table.get_mut(parent);
@@ -262,7 +240,7 @@ impl ObservedNodes {
             [only] if only.workflow.is_none() => Ok(Some(only.clone())),
             several => {
                 let several = several.to_vec();
-                Ok(self.place_among(several, parent, path, segment))
+                Ok(self.place_among(several, parent, segment))
             }
         }
     }
@@ -272,7 +250,6 @@ impl ObservedNodes {
         &mut self,
         mut found: Vec<Arc<StatementPath>>,
         parent: NodeId,
-        path: &Name,
         segment: &str,
     ) -> Option<Arc<StatementPath>> {
         let plan = self.plan.clone();
@@ -290,12 +267,10 @@ impl ObservedNodes {
                 Some(name) => name == segment,
                 None => {
                     let locals = self.locals_at(parent, place);
-                    plan.walk().label(place.tree, &locals) == segment
+                    let part = plan.walk().part(place.tree, &locals);
+                    part.is_some_and(|part| part.text() == segment)
                 }
             });
-        }
-        if found.len() > 1 {
-            self.twins.insert(path.clone());
         }
         found.pop().filter(|_| found.is_empty())
     }
@@ -323,7 +298,6 @@ impl ObservedNodes {
         &mut self,
         parent: NodeId,
         place: &Arc<StatementPath>,
-        path: &Name,
         segment: &str,
     ) -> (Option<usize>, Result<(), String>) {
         let known = self
@@ -346,11 +320,7 @@ impl ObservedNodes {
         let cell = match index {
             None => None,
             Some(index) => match index.get(segment) {
-                Some((Some(cell), _)) => Some(*cell),
-                Some((None, _)) => {
-                    self.twins.insert(path.clone());
-                    return (None, Ok(()));
-                }
+                Some((cell, _)) => Some(*cell),
                 None => return (None, Err("is not a cell of its loop".into())),
             },
         };
@@ -402,13 +372,10 @@ impl ObservedNodes {
     pub(super) fn end(
         &mut self,
         known: Option<NodeId>,
-        path: &Name,
+        path: &NodePath,
         kind: NodeKind,
         to: Status,
     ) -> Result<(), String> {
-        if self.is_twin(path) {
-            return Ok(());
-        }
         let mut wrong = Ok(());
         let mut id = known;
         if id.is_none() {
@@ -476,10 +443,7 @@ impl ObservedNodes {
     }
 
     /// A node will never start.
-    pub(super) fn skip(&mut self, known: Option<NodeId>, path: &Name) -> Result<(), String> {
-        if self.is_twin(path) {
-            return Ok(());
-        }
+    pub(super) fn skip(&mut self, known: Option<NodeId>, path: &NodePath) -> Result<(), String> {
         if known.is_some() {
             return Err("was skipped although it had started".into());
         }
@@ -499,17 +463,17 @@ impl ObservedNodes {
             let node = self.find(path).and_then(|id| self.table.get(id));
             node.is_some_and(|node| node.phase == ObservedPhase::RollingBack)
         };
-        self.hidden_scopes || !self.twins.is_empty() || rolls(path) || above(path).any(rolls)
+        self.hidden_scopes || rolls(path) || ancestors(path).any(rolls)
     }
 
     /// The infrastructure that a deployment holds, and the stage or pipeline that holds it.
-    pub(super) fn holds(&self, id: NodeId) -> Option<(Name, Name)> {
+    pub(super) fn holds(&self, id: NodeId) -> Option<(Name, NodePath)> {
         let node = self.table.get(id)?;
-        if node.aside && segments(&node.path).contains(&"undo") {
+        if node.aside && parts(&node.path).any(|part| part == HandlerPart::Undo.as_str()) {
             return None;
         }
-        let target = node.segment().rsplit_once(", ")?.1.split(']').next()?;
-        let target = self.exclusive.get(target)?;
+        let part = PathPart::read(node.segment());
+        let target = self.exclusive.get(part.deployment()?.1)?;
         let is_stage = |node: &&ObservedNode| node.kind == NodeKind::Stage;
         let holder = self.around_it(node).find(is_stage);
         let holder = holder.map_or(&self.root, |stage| &stage.path);
@@ -531,9 +495,9 @@ impl ObservedNodes {
     }
 
     /// The path of a node.
-    pub(super) fn path(&self, id: NodeId) -> Name {
+    pub(super) fn path(&self, id: NodeId) -> NodePath {
         let node = self.table.get(id);
-        node.map_or_else(Name::default, |node| node.path.clone())
+        node.map_or_else(NodePath::default, |node| node.path.clone())
     }
 
     /// Whether a node holds something already.
@@ -560,8 +524,8 @@ impl ObservedNodes {
     pub(super) fn lock(&mut self, id: NodeId) -> Option<(String, Option<u32>)> {
         let node = self.table.get(id)?;
         let (place, parent) = (node.place.clone()?, node.parent?);
-        let name = node.segment().strip_prefix("lock[")?.rsplit_once(']')?.0;
-        let name = name.to_string();
+        let part = PathPart::read(node.segment());
+        let name = part.values.first()?.to_string();
         let plan = self.plan.clone();
         let StmtKind::Lock { limit, .. } = &plan.tree.get(place.tree).stmt.kind else {
             return None;
@@ -580,7 +544,8 @@ impl ObservedNodes {
     pub(super) fn meeting(&self, id: NodeId) -> Option<MeetingKey> {
         let node = self.table.get(id)?;
         let meeting = self.plan.meetings.get(node.place.as_ref()?.meeting?)?;
-        let label = node.segment().split('#').next()?.to_string();
+        let part = PathPart::read(node.segment());
+        let label = PathPart { number: 1, ..part }.text();
         let is_block = |node: &&ObservedNode| {
             let place = node.place.as_ref();
             place.is_some_and(|place| place.tree == meeting.block)

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::hash::FastMap;
+use lockstep_base::node_path::{statement, statement_name};
 use lockstep_lang::ir::{HandlerVerdict, StmtKind, WorkflowId};
 use lockstep_plan::{
     BarrierScope, Locals, NodeKind, Plan, PlanSequence, PlanTree, PlanWalk, TreeId,
@@ -71,15 +72,7 @@ pub(super) struct NestedStatements {
 impl NestedStatements {
     /// The places that a segment of a path may mean. The text is used to work in.
     pub(super) fn find(&self, segment: &str, plain: &mut String) -> &[Arc<StatementPath>] {
-        let found = match without_values(segment) {
-            None => self.by_label.get(segment),
-            Some((before, behind)) => {
-                plain.clear();
-                plain.push_str(before);
-                plain.push_str(behind);
-                self.by_label.get(plain.as_str())
-            }
-        };
+        let found = self.by_label.get(statement(segment, plain));
         found.map(Vec::as_slice).unwrap_or_default()
     }
 }
@@ -97,22 +90,6 @@ impl StatementPaths {
         inside
             .or_insert_with(|| Arc::new(collect(plan, scope)))
             .clone()
-    }
-}
-
-/// What is before and behind the values in brackets of a segment, if it has any.
-fn without_values(segment: &str) -> Option<(&str, &str)> {
-    let bytes = segment.as_bytes();
-    let open = bytes.iter().position(|byte| *byte == b'[')?;
-    let close = bytes.iter().rposition(|byte| *byte == b']')?;
-    (open < close).then(|| (&segment[..open], &segment[close + 1..]))
-}
-
-/// A segment without the values in brackets.
-fn plain(segment: &str) -> String {
-    match without_values(segment) {
-        Some((before, behind)) => format!("{before}{behind}"),
-        None => segment.to_string(),
     }
 }
 
@@ -171,7 +148,8 @@ impl Collector<'_> {
             });
             let node = tree.get(*child);
             if let Some(label) = &node.label {
-                let label = format!("{}{}", plain(label), node.twin);
+                let are_cells = node.stmt.kind.matrix().is_some();
+                let label = statement_name(label, node.number, are_cells);
                 let place = Arc::new(self.place(*child, workflow));
                 self.inside.by_label.entry(label).or_default().push(place);
             } else {
@@ -235,7 +213,8 @@ impl Collector<'_> {
             | StmtKind::On { .. }
             | StmtKind::Verdict(_) => true,
         };
-        known.then(|| self.walk.label(tree, &nothing))
+        let part = self.walk.part(tree, &nothing).filter(|_| known);
+        part.map(|part| part.text())
     }
 }
 

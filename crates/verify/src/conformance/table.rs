@@ -6,7 +6,7 @@ use super::blocks::{ObservedBlock, ObservedCells};
 use super::hash::{FastMap, FastSet};
 use super::statement_paths::{NestedStatements, StatementPath};
 use super::values::CellIndex;
-use lockstep_base::source::Name;
+use lockstep_base::node_path::NodePath;
 use lockstep_engine::run_event::NodeKind;
 use lockstep_plan::{Locals, TreeId};
 
@@ -29,7 +29,7 @@ pub(super) struct NodeId {
 /// An active node.
 #[derive(Debug)]
 pub(super) struct ObservedNode {
-    pub(super) path: Name,
+    pub(super) path: NodePath,
     /// Where the last part of the path begins.
     pub(super) segment: usize,
     pub(super) kind: NodeKind,
@@ -60,7 +60,7 @@ pub(super) struct Body {
     /// The loops in it.
     pub(super) loops: Vec<Loop>,
     /// What in it was reported as skipped.
-    pub(super) skipped: Option<Box<FastSet<Name>>>,
+    pub(super) skipped: Option<Box<FastSet<NodePath>>>,
     /// What its body sees, computed on first use.
     pub(super) locals: Option<Locals>,
 }
@@ -98,7 +98,7 @@ pub(super) struct Table {
     nodes: Vec<Option<(u32, ObservedNode)>>,
     free: Vec<u32>,
     next_serial: u32,
-    by_path: FastMap<Name, NodeId>,
+    by_path: FastMap<NodePath, NodeId>,
 }
 
 impl Table {
@@ -145,7 +145,7 @@ impl Table {
     }
 
     /// The paths of all nodes.
-    pub(super) fn paths(&self) -> impl Iterator<Item = &Name> {
+    pub(super) fn paths(&self) -> impl Iterator<Item = &NodePath> {
         self.by_path.keys()
     }
 }

@@ -11,9 +11,8 @@ use super::blocks::ObservedCells;
 use super::hash::FastMap;
 use super::statement_paths::EnclosingBlock;
 
-/// The cells of a loop by the segments of their paths, with what their bodies see. Several cells
-/// of one name have no place.
-pub(super) type CellIndex = FastMap<String, (Option<usize>, Locals)>;
+/// The cells of a loop by the last parts of their paths, with what their bodies see.
+pub(super) type CellIndex = FastMap<String, (usize, Locals)>;
 
 /// The value of a number, if it is known.
 pub(super) fn count(plan: &Plan, expr: &Expr, locals: &Locals) -> Option<usize> {
@@ -138,25 +137,21 @@ pub(super) fn cells(
     let mut cells = ObservedCells::new(matrix.axes.iter().map(|axis| axis.order).collect());
     cells.max = max.and_then(|max| count(plan, max, locals));
     let mut index = CellIndex::default();
-    let label = format!("{}{}", node.label.as_deref().unwrap_or_default(), node.twin);
+    // How many cells before have the name of a cell, where any has.
+    let mut equals: FastMap<String, u32> = FastMap::default();
     let found = walk.each_cell(matrix, locals, &mut |cell| {
         if cells.len() >= MAX_ORDERED_CELLS {
             return Err(Halt::Unknown);
         }
-        let mut name = String::with_capacity(label.len() + 16);
-        name.push_str(&label);
-        for (at, value) in cell.values.iter().enumerate() {
-            name.push_str(if at > 0 { ", " } else { "[" });
-            name.push_str(&walk.display(value));
+        let mut part = walk.cell_part(tree, cell.values, 1);
+        let mut name = part.text();
+        if index.contains_key(&name) {
+            let before = equals.entry(name).or_insert(1);
+            *before += 1;
+            part.cell = Some(*before);
+            name = part.text();
         }
-        name.push(']');
-        let number = cells.add(cell.position);
-        let locals = cell.locals.clone();
-        // Another entry already has this name: which of the two is meant is ambiguous.
-        index
-            .entry(name)
-            .and_modify(|(number, _)| *number = None)
-            .or_insert((Some(number), locals));
+        index.insert(name, (cells.add(cell.position), cell.locals.clone()));
         Ok(())
     });
     if found.is_err() {

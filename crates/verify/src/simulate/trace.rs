@@ -1,6 +1,6 @@
 //! The trace of a simulated run, and queries on it.
 
-use lockstep_base::source::Name;
+use lockstep_base::node_path::NodePath;
 use lockstep_engine::path_pattern::PathPattern;
 use lockstep_engine::run_event::{RunEventKind, Status};
 use lockstep_engine::state::Transitions;
@@ -63,7 +63,7 @@ impl Trace {
     }
 
     /// The nodes that match a pattern, each once, in the order first reported.
-    pub fn nodes(&self, pattern: &PathPattern) -> Vec<Name> {
+    pub fn nodes(&self, pattern: &PathPattern) -> Vec<NodePath> {
         let mut found = indexmap::IndexSet::new();
         for (_, happened) in &self.events {
             if let Some(node) = node_of(happened).filter(|node| pattern.matches(node)) {
@@ -139,7 +139,7 @@ impl Trace {
     }
 }
 
-fn node_of(happened: &RunEventKind) -> Option<&Name> {
+fn node_of(happened: &RunEventKind) -> Option<&NodePath> {
     match happened {
         RunEventKind::NodeStarted { node, .. }
         | RunEventKind::NodeWaiting { node, .. }

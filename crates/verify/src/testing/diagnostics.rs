@@ -4,7 +4,8 @@
 
 use lockstep_base::diagnostic::suggest::{closest, or_list};
 use lockstep_base::diagnostic::{Diagnostic, codes};
-use lockstep_base::source::{Name, Span};
+use lockstep_base::node_path::NodePath;
+use lockstep_base::source::Span;
 use lockstep_engine::run_event::{Failure, RunEventKind, Status};
 use lockstep_lang::ir::Program;
 
@@ -87,7 +88,7 @@ pub(super) fn of_givens(world: &TestWorld) -> Vec<Diagnostic> {
 }
 
 /// A `given` matches a node that cannot have the specified outcome.
-fn no_effect(then: &GivenEffect, node: &Name, span: Span) -> Diagnostic {
+fn no_effect(then: &GivenEffect, node: &NodePath, span: Span) -> Diagnostic {
     let diagnostic = |message: String| Diagnostic::error(codes::GIVEN_UNUSED, span, message);
     match then {
         GivenEffect::Refused => diagnostic(format!("`{node}` is not an approval"))
@@ -137,7 +138,7 @@ fn commands_near<'t>(pattern: &str, texts: impl Iterator<Item = &'t str>) -> Opt
 pub(super) fn of_expect<'p>(
     expect: &Expectation,
     nodes: &TestNodes,
-    planned: &dyn Fn() -> &'p [String],
+    planned: &dyn Fn() -> &'p [NodePath],
 ) -> Option<Diagnostic> {
     let paths = match &expect.what {
         ExpectationKind::Status { path, .. } => vec![path],
@@ -149,7 +150,7 @@ pub(super) fn of_expect<'p>(
             continue;
         }
         let known = nodes.paths().map(|path| &**path);
-        let known = known.chain(planned().iter().map(String::as_str));
+        let known = known.chain(planned().iter().map(NodePath::as_str));
         let message = format!("no node fits `{}`", pattern.as_str());
         let diagnostic = Diagnostic::error(codes::EXPECT_NOTHING, expect.span, message)
             .here("nothing can be expected of it")
@@ -231,7 +232,7 @@ pub(super) fn broken(
 }
 
 /// Why a node ended as it did, in a few words.
-fn why(node: &Name, status: Status, events: &[(i64, RunEventKind)]) -> String {
+fn why(node: &NodePath, status: Status, events: &[(i64, RunEventKind)]) -> String {
     let failures = events
         .iter()
         .rev()

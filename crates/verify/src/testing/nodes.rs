@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use lockstep_base::source::Name;
+use lockstep_base::node_path::NodePath;
 use lockstep_engine::path_pattern::PathPattern;
 use lockstep_engine::run_event::{RunEventKind, Status, WaitReason};
 
@@ -13,7 +13,7 @@ use super::given::GivenRule;
 /// All nodes of all runs of a test, by their paths.
 #[derive(Debug, Default)]
 pub(super) struct TestNodes {
-    ids: HashMap<Name, usize>,
+    ids: HashMap<NodePath, usize>,
     all: Vec<TestNode>,
     /// The patterns of the expectations, and the nodes that match each.
     patterns: Vec<(PathPattern, Vec<usize>)>,
@@ -27,7 +27,7 @@ pub(super) struct TestNodes {
 #[derive(Debug)]
 pub(super) struct TestNode {
     /// Its path.
-    pub(super) path: Name,
+    pub(super) path: NodePath,
     /// The rules that match it.
     pub(super) rules: Vec<usize>,
     /// The rules by which what runs in it fails, because they make a node that contains it fail.
@@ -71,7 +71,7 @@ impl TestNodes {
     }
 
     /// The number of the node with this path.
-    pub(super) fn id(&mut self, path: &Name, rules: &[GivenRule]) -> usize {
+    pub(super) fn id(&mut self, path: &NodePath, rules: &[GivenRule]) -> usize {
         if let Some(id) = self.ids.get(path) {
             return *id;
         }
@@ -110,7 +110,7 @@ impl TestNodes {
     }
 
     /// The paths of all nodes of all runs.
-    pub(super) fn paths(&self) -> impl Iterator<Item = &Name> {
+    pub(super) fn paths(&self) -> impl Iterator<Item = &NodePath> {
         self.all.iter().map(|node| &node.path)
     }
 
@@ -156,7 +156,7 @@ impl TestNodes {
     }
 
     /// The nodes that match a pattern and were reported in the current run.
-    pub(super) fn of(&self, pattern: usize) -> impl Iterator<Item = (&Name, TestNodeState)> {
+    pub(super) fn of(&self, pattern: usize) -> impl Iterator<Item = (&NodePath, TestNodeState)> {
         let ids = self.patterns.get(pattern).map(|(_, ids)| ids.as_slice());
         let nodes = ids.unwrap_or_default().iter();
         nodes
@@ -183,7 +183,7 @@ impl TestNodes {
 }
 
 /// The node that an event is about.
-pub(super) fn node_of(happened: &RunEventKind) -> Option<&Name> {
+pub(super) fn node_of(happened: &RunEventKind) -> Option<&NodePath> {
     match happened {
         RunEventKind::NodeStarted { node, .. }
         | RunEventKind::NodeWaiting { node, .. }

@@ -1,12 +1,13 @@
 //! Suggestions ("did you mean") for a pattern that matches no node.
 
 use lockstep_base::diagnostic::suggest::{closest, or_list};
-use lockstep_engine::path_pattern::{PathPattern, segments};
+use lockstep_base::node_path::{NodePath, parts as parts_of, typed};
+use lockstep_engine::path_pattern::PathPattern;
 use lockstep_outline::{Item, Outline};
 use lockstep_plan::Plan;
 
 /// The paths of the nodes that a plan has.
-pub(super) fn paths(plan: &Plan) -> Vec<String> {
+pub(super) fn paths(plan: &Plan) -> Vec<NodePath> {
     let outline = Outline::with(plan, 60);
     let mut found = Vec::new();
     let mut open: Vec<&Item> = outline.items.iter().chain(&outline.handlers).collect();
@@ -25,11 +26,9 @@ pub(super) fn help<'p>(
     pattern: &PathPattern,
     known: impl Iterator<Item = &'p str>,
 ) -> Option<String> {
-    let known: Vec<Vec<&str>> = known.map(segments).collect();
-    let mut parts: Vec<String> = segments(pattern.as_str())
-        .into_iter()
-        .map(String::from)
-        .collect();
+    let known: Vec<Vec<&str>> = known.map(|path| parts_of(path).collect()).collect();
+    let pattern = typed(pattern.as_str());
+    let mut parts: Vec<String> = parts_of(&pattern).map(String::from).collect();
     let all = || known.iter().flatten().copied();
     for at in 0..parts.len() {
         let part = parts[at].clone();

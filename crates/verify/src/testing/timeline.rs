@@ -1,6 +1,6 @@
 //! The story of a schedule: the relevant part of what happened in it.
 
-use lockstep_base::source::Name;
+use lockstep_base::node_path::NodePath;
 use lockstep_engine::path_pattern::PathPattern;
 use lockstep_engine::run_event::{NodeKind, RunEvent, RunEventKind, Status, WaitReason};
 
@@ -14,8 +14,8 @@ pub(super) fn of_schedule(
     events: &[(i64, RunEventKind)],
     patterns: &[&PathPattern],
 ) -> (Vec<RunEvent>, usize) {
-    let watched = |node: &Name| patterns.iter().any(|pattern| pattern.matches(node));
-    let all: Vec<&Name> = events.iter().filter_map(|(_, it)| node_of(it)).collect();
+    let watched = |node: &NodePath| patterns.iter().any(|pattern| pattern.matches(node));
+    let all: Vec<&NodePath> = events.iter().filter_map(|(_, it)| node_of(it)).collect();
     let found: std::collections::HashSet<&str> = all
         .iter()
         .filter(|node| watched(node))

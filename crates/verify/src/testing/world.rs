@@ -6,7 +6,7 @@ use indexmap::IndexSet;
 
 use crate::conformance::{ConformanceCheck, Violation};
 use crate::simulate::{EffectCourse, SimulationScript, StartedEffect};
-use lockstep_base::source::Name;
+use lockstep_base::node_path::{NodePath, PathPart, last};
 use lockstep_base::value::{Type, Value};
 use lockstep_engine::path_pattern::PathPattern;
 use lockstep_engine::run_event::{RunEventKind, Status};
@@ -31,7 +31,7 @@ pub(super) struct RuleUse {
     /// It stood for a command, an action or a question.
     pub(super) fits: bool,
     /// It stood for a node of this path, which is nothing of the kind.
-    pub(super) node: Option<Name>,
+    pub(super) node: Option<NodePath>,
     /// Why its value does not fit what it stood for.
     pub(super) wrong: Option<GivenError>,
 }
@@ -55,7 +55,7 @@ pub(super) struct TestWorld {
     /// How many events there were in the present run.
     pub(super) events: u64,
     /// The questions that were not answered in the current run.
-    pub(super) unanswered: Vec<Name>,
+    pub(super) unanswered: Vec<NodePath>,
     audit: ConformanceCheck,
     /// In what a run has not followed its plan, if one has not.
     pub(super) unexpected: Option<Violation>,
@@ -169,7 +169,7 @@ impl SimulationScript for TestWorld {
         self.course_of(started, Some(action.map_or(&Type::Any, |it| &it.result)))
     }
 
-    fn answer(&mut self, node: &Name, question: &Question) -> Option<(i64, Answer)> {
+    fn answer(&mut self, node: &NodePath, question: &Question) -> Option<(i64, Answer)> {
         let id = self.nodes.id(node, &self.rules);
         let rules = self.nodes.get(id).map(|node| node.rules.clone());
         let approves = matches!(question, Question::Approve { .. });
@@ -204,12 +204,12 @@ impl SimulationScript for TestWorld {
         None
     }
 
-    fn grants(&mut self, node: &Name) -> bool {
+    fn grants(&mut self, node: &NodePath) -> bool {
         let id = self.nodes.id(node, &self.rules);
         let rules = self.nodes.get(id).map(|node| node.rules.as_slice());
         let is_lock = |path: &str| {
-            let last = path.rsplit("/lock[").next();
-            last.is_some_and(|rest| rest.len() < path.len() && rest.ends_with(']'))
+            let part = PathPart::read(last(path));
+            part.name == "lock" && !part.values.is_empty()
         };
         let mut granted = true;
         for at in rules.unwrap_or_default() {
@@ -233,7 +233,7 @@ impl SimulationScript for TestWorld {
         self.chooses
     }
 
-    fn rank(&mut self, node: Option<&Name>) -> Option<u64> {
+    fn rank(&mut self, node: Option<&NodePath>) -> Option<u64> {
         Some(rank(node?, self.upcoming?))
     }
 

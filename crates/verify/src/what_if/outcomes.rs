@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::inside;
 use super::simulation::SimulatedRun;
+use lockstep_base::node_path::NodePath;
 use lockstep_base::source::Name;
 use lockstep_engine::run_event::{Failure, Status};
 use lockstep_lang::ir::FailureClass;
@@ -39,7 +40,7 @@ pub struct FinalState {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FailurePoint {
     /// Its path.
-    pub node: Name,
+    pub node: NodePath,
     /// The end of its path, inside what fails; empty where it is that itself.
     pub inside: String,
 }
@@ -48,7 +49,7 @@ pub struct FailurePoint {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StageOutcome {
     /// Its path.
-    pub node: Name,
+    pub node: NodePath,
     /// How it can end.
     pub ends: Vec<Status>,
 }
@@ -57,7 +58,7 @@ pub struct StageOutcome {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DeploymentOutcome {
     /// Its path.
-    pub node: Name,
+    pub node: NodePath,
     /// The service.
     pub service: Name,
     /// The infrastructure.
@@ -102,7 +103,7 @@ pub(super) fn outcome(
     good: &SimulatedRun,
     played: &[SimulatedRun],
     node: &str,
-    place: &Name,
+    place: &NodePath,
 ) -> WhatIfOutcome {
     let mut infrastructures: IndexMap<Name, IndexSet<InfrastructureOutcome>> = IndexMap::new();
     for play in played {
@@ -133,8 +134,8 @@ pub(super) fn outcome(
     }
 }
 
-fn fates(good: &SimulatedRun, played: &[SimulatedRun], place: &Name) -> Vec<DeploymentOutcome> {
-    let fate = |node: &Name, service: &Name, target: &Name| {
+fn fates(good: &SimulatedRun, played: &[SimulatedRun], place: &NodePath) -> Vec<DeploymentOutcome> {
+    let fate = |node: &NodePath, service: &Name, target: &Name| {
         let heard = || played.iter().map(|play| play.deployments.get(node));
         let because = heard().flatten().find_map(|deployed| {
             let failure = deployed.failure.as_ref()?;

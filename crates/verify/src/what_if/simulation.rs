@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use super::{WhatIfRequest, is_in};
+use super::WhatIfRequest;
 use crate::simulate::{EffectCourse, SimulationScript, StartedEffect, simulate};
+use lockstep_base::node_path::{NodePath, is_in};
 use lockstep_base::source::Name;
 use lockstep_engine::run_event::{DeploymentRecord, Failure, NodeKind, RunEventKind, Status};
 use lockstep_engine::{Answer, ApprovalAnswer, EffectOutcome, Question};
@@ -36,13 +37,13 @@ pub(super) struct SimulatedRun {
     pub(super) status: Option<Status>,
     pub(super) ended_at: i64,
     /// The nodes that started, with what they are.
-    pub(super) nodes: IndexMap<Name, NodeKind>,
+    pub(super) nodes: IndexMap<NodePath, NodeKind>,
     /// The commands, actions and questions, with what they are.
-    pub(super) effects: IndexMap<Name, FailureCandidate>,
+    pub(super) effects: IndexMap<NodePath, FailureCandidate>,
     /// The deployments that were reported, as they ended.
-    pub(super) deployments: IndexMap<Name, SimulatedDeployment>,
+    pub(super) deployments: IndexMap<NodePath, SimulatedDeployment>,
     /// The stages that were reported, as they ended.
-    pub(super) stages: IndexMap<Name, Status>,
+    pub(super) stages: IndexMap<NodePath, Status>,
     /// Why the run failed.
     failure: Option<Failure>,
     /// Whether a failure handler asked a person.
@@ -72,7 +73,7 @@ impl SimulatedRun {
         self.effects.len().max(1)
     }
 
-    pub(super) fn kind(&self, node: &Name) -> NodeKind {
+    pub(super) fn kind(&self, node: &NodePath) -> NodeKind {
         self.nodes.get(node).copied().unwrap_or(NodeKind::Run)
     }
 
@@ -81,7 +82,7 @@ impl SimulatedRun {
         self.failure.unwrap_or_else(|| Failure {
             class: FailureClass::Internal,
             message: String::from("it came to a deadlock"),
-            node: pipeline.clone(),
+            node: pipeline.clone().into(),
             span: None,
         })
     }
@@ -89,7 +90,7 @@ impl SimulatedRun {
 
 /// What fails in a play.
 pub(super) struct InjectedFailure<'p> {
-    place: &'p Name,
+    place: &'p NodePath,
     /// What the place is in.
     node: &'p str,
     /// When everything else is over.
@@ -114,7 +115,7 @@ impl FailureScript {
     pub(super) fn at_every_pace(
         &self,
         node: &str,
-        place: &Name,
+        place: &NodePath,
         good: &SimulatedRun,
         paces: &[SimulationTiming],
     ) -> Vec<SimulatedRun> {
@@ -162,7 +163,7 @@ struct SimulatedStage<'p> {
     failing: Option<&'p InjectedFailure<'p>>,
     pace: SimulationTiming,
     /// How long commands take at a random pace.
-    times: HashMap<Name, i64>,
+    times: HashMap<NodePath, i64>,
     played: SimulatedRun,
 }
 
@@ -172,7 +173,7 @@ impl SimulatedStage<'_> {
         failing.is_some_and(|failing| **failing.place == *node)
     }
 
-    fn takes(&mut self, node: &Name) -> i64 {
+    fn takes(&mut self, node: &NodePath) -> i64 {
         match (self.pace, self.failing) {
             (SimulationTiming::Late, Some(failing)) if failing.place == node => failing.late,
             (SimulationTiming::Early, Some(failing)) if is_in(node, failing.node) => 0,
@@ -207,7 +208,7 @@ impl SimulationScript for SimulatedStage<'_> {
         EffectCourse::new(takes, EffectOutcome::failed(self.ask.class, message))
     }
 
-    fn answer(&mut self, node: &Name, question: &Question) -> Option<(i64, Answer)> {
+    fn answer(&mut self, node: &NodePath, question: &Question) -> Option<(i64, Answer)> {
         if matches!(question, Question::Failed { .. }) {
             self.played.asked = true;
             return Some((0, self.ask.choice.into()));
@@ -255,7 +256,7 @@ impl SimulationScript for SimulatedStage<'_> {
 impl SimulatedStage<'_> {
     fn deployed(
         &mut self,
-        node: &Name,
+        node: &NodePath,
         deployment: &DeploymentRecord,
         status: Status,
         failure: Option<&Failure>,

@@ -4,7 +4,8 @@
 use indexmap::IndexMap;
 
 use crate::style::{LineSymbol, StyledLine, Tone};
-use crate::{LedgerRow, RunSummary, Style, path, phrases, text};
+use crate::{LedgerRow, RunSummary, Style, phrases, text};
+use lockstep_base::node_path::{self, PathPart};
 use lockstep_engine::run_event::Status;
 
 use super::LedgerFormat;
@@ -39,7 +40,7 @@ pub(super) fn lines(ledger: &LedgerFormat<'_>, summary: &RunSummary) -> Vec<Styl
     } else {
         (summary.rows().map(|row| single(ledger, row)).collect(), 0)
     };
-    make_distinct(summary, &mut cells);
+    make_distinct(ledger, summary, &mut cells);
     let mut lines = layout(ledger, &cells);
     if more > 0 {
         lines.push(StyledLine::of(
@@ -205,8 +206,8 @@ fn together(ledger: &LedgerFormat<'_>, rows: &[&LedgerRow], axis: GroupingAxis) 
     cells
 }
 
-/// Adds the stage where service and infrastructure alone do not distinguish two deployments.
-fn make_distinct(summary: &RunSummary, cells: &mut [LedgerCells]) {
+/// Adds the stage, and the cell, where service and infrastructure alone do not distinguish two deployments.
+fn make_distinct(ledger: &LedgerFormat<'_>, summary: &RunSummary, cells: &mut [LedgerCells]) {
     if cells.len() != summary.rows().len() {
         return;
     }
@@ -223,12 +224,12 @@ fn make_distinct(summary: &RunSummary, cells: &mut [LedgerCells]) {
         .collect();
     let rows: Vec<&LedgerRow> = summary.rows().collect();
     for at in twice {
-        let around: Vec<&str> = path::segments(&rows[at].node).collect();
-        let around = around
-            .get(1..around.len().saturating_sub(1))
-            .unwrap_or_default();
-        if !around.is_empty() {
-            let around = around.join("/");
+        let node = &rows[at].node;
+        let ordinal = PathPart::read(node_path::last(node)).ordinal();
+        cells[at].target.push_str(&ordinal);
+        let inside = node.split_once('/').map(|(_, inside)| inside);
+        if let Some(around) = inside.and_then(node_path::parent) {
+            let around = node_path::shown(around, ledger.style.ellipsis());
             cells[at]
                 .target
                 .push_str(&format!(" ({})", text::clean(&around)));

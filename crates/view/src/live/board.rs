@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use indexmap::IndexMap;
 
-use crate::{Style, moment, path, phrases, text};
+use crate::{Style, moment, phrases, text};
+use lockstep_base::node_path::{self, NodePath};
 use lockstep_base::source::Name;
 use lockstep_engine::run_event::{Failure, NodeKind, RunEvent, RunEventKind, Status, WaitReason};
 
@@ -25,10 +26,10 @@ pub(super) struct RunBoard {
     /// The time of the last event.
     pub(super) now: Option<i64>,
     /// The pipeline first, then its stages in the order in which they first appeared.
-    stages: IndexMap<Name, StageBoard>,
+    stages: IndexMap<NodePath, StageBoard>,
     units: BTreeMap<u64, WorkUnit>,
     /// For each node that has not ended its unit, and its part of that unit.
-    nodes: HashMap<Name, (u64, u64)>,
+    nodes: HashMap<NodePath, (u64, u64)>,
     /// How many strands have arrived at each barrier, by the last event.
     barriers: HashMap<String, usize>,
     next: u64,
@@ -54,16 +55,16 @@ pub(super) struct StageBoard {
 /// Something that failed.
 #[derive(Debug)]
 pub(super) struct BoardFailure {
-    pub(super) node: Name,
+    pub(super) node: NodePath,
     pub(super) status: Status,
     pub(super) message: String,
-    origin: Name,
+    origin: NodePath,
 }
 
 /// A unit of work: a deployment, or something outside of deployments that runs or waits.
 #[derive(Debug)]
 pub(super) struct WorkUnit {
-    pub(super) node: Name,
+    pub(super) node: NodePath,
     pub(super) kind: NodeKind,
     pub(super) since: Option<i64>,
     pub(super) rolling_back: bool,
@@ -79,7 +80,7 @@ pub(super) struct WorkUnit {
 /// A node of a unit.
 #[derive(Debug)]
 pub(super) struct WorkUnitNode {
-    pub(super) node: Name,
+    pub(super) node: NodePath,
     pub(super) kind: NodeKind,
     /// A command's text, or the last line that it wrote.
     pub(super) last_output: String,
@@ -161,7 +162,7 @@ impl RunBoard {
         match &event.what {
             RunEventKind::RunStarted { run, pipeline } => {
                 self.run = text::clean(run).into_owned();
-                self.stage(pipeline);
+                self.stage(&pipeline.clone().into());
             }
             RunEventKind::NodeStarted { node, kind, text } => {
                 self.started(node, *kind, text.as_deref().unwrap_or(""));
@@ -184,13 +185,13 @@ impl RunBoard {
     }
 
     /// Sets how many deployments a stage, or the pipeline outside of its stages, will have.
-    pub(super) fn expect(&mut self, stage: &Name, deployments: usize) {
+    pub(super) fn expect(&mut self, stage: &NodePath, deployments: usize) {
         let at = self.stage(stage);
         self.stages[at].expected = Some(deployments);
     }
 
     /// The stages that have been seen, the pipeline first.
-    pub(super) fn stages(&self) -> impl ExactSizeIterator<Item = (&Name, &StageBoard)> {
+    pub(super) fn stages(&self) -> impl ExactSizeIterator<Item = (&NodePath, &StageBoard)> {
         self.stages.iter()
     }
 
@@ -236,9 +237,9 @@ impl RunBoard {
         (self.nodes.len() + self.units.len(), failures)
     }
 
-    fn stage(&mut self, node: &Name) -> usize {
+    fn stage(&mut self, node: &NodePath) -> usize {
         if self.stages.is_empty() {
-            let pipeline = path::segments(node).next().unwrap_or("");
+            let pipeline = node_path::parts(node).next().unwrap_or("");
             self.stages.insert(pipeline.into(), StageBoard::default());
         }
         self.stages.entry(node.clone()).or_default();
@@ -247,11 +248,11 @@ impl RunBoard {
 
     /// The place of the stage around a node.
     fn stage_of(&mut self, node: &str) -> usize {
-        let known = path::ancestors(node).find_map(|above| self.stages.get_index_of(above));
-        known.unwrap_or_else(|| self.stage(&path::segments(node).next().unwrap_or("").into()))
+        let known = node_path::ancestors(node).find_map(|above| self.stages.get_index_of(above));
+        known.unwrap_or_else(|| self.stage(&node_path::parts(node).next().unwrap_or("").into()))
     }
 
-    fn started(&mut self, node: &Name, kind: NodeKind, said: &str) {
+    fn started(&mut self, node: &NodePath, kind: NodeKind, said: &str) {
         match kind {
             NodeKind::Pipeline | NodeKind::Stage => {
                 let at = self.stage(node);
@@ -286,7 +287,7 @@ impl RunBoard {
         }
     }
 
-    fn waits(&mut self, node: &Name, kind: NodeKind, waiting: &WaitReason) {
+    fn waits(&mut self, node: &NodePath, kind: NodeKind, waiting: &WaitReason) {
         if let WaitReason::Barrier { name, arrived, .. } = waiting {
             self.barriers.insert(name.clone(), *arrived);
         }
@@ -298,7 +299,7 @@ impl RunBoard {
         }
     }
 
-    fn output(&mut self, node: &Name, said: &str) {
+    fn output(&mut self, node: &NodePath, said: &str) {
         let said = text::clean(said);
         let part = self
             .nodes
@@ -312,7 +313,13 @@ impl RunBoard {
         }
     }
 
-    fn finished(&mut self, node: &Name, kind: NodeKind, status: Status, failure: Option<&Failure>) {
+    fn finished(
+        &mut self,
+        node: &NodePath,
+        kind: NodeKind,
+        status: Status,
+        failure: Option<&Failure>,
+    ) {
         if matches!(kind, NodeKind::Pipeline | NodeKind::Stage) {
             let at = self.stage(node);
             let now = self.now;
@@ -342,7 +349,7 @@ impl RunBoard {
     /// Records a failure once: at the deployment that it is in, else at the node that failed.
     fn record_failure(
         &mut self,
-        node: &Name,
+        node: &NodePath,
         kind: NodeKind,
         status: Status,
         failure: Option<&Failure>,
@@ -357,7 +364,7 @@ impl RunBoard {
             return;
         }
         let Some(failure) = failure else { return };
-        let inside = path::ancestors(node).any(|above| {
+        let inside = node_path::ancestors(node).any(|above| {
             let unit = self
                 .nodes
                 .get(above)
@@ -368,7 +375,9 @@ impl RunBoard {
             .stages
             .values()
             .flat_map(|stage| &stage.failed)
-            .any(|known| known.origin == failure.node || path::is_below(&known.node, node));
+            .any(|known| {
+                known.origin == failure.node || node_path::below(&known.node, node).is_some()
+            });
         if inside || (kind != NodeKind::Deploy && handed_on) {
             return;
         }
@@ -388,16 +397,16 @@ impl RunBoard {
     /// A node is retried, or ended well: earlier failures in it no longer count.
     fn drop_recovered(&mut self, node: &str) {
         for stage in self.stages.values_mut() {
-            stage
-                .failed
-                .retain(|failed| &*failed.node != node && !path::is_below(&failed.node, node));
+            stage.failed.retain(|failed| {
+                &*failed.node != node && !node_path::below(&failed.node, node).is_some()
+            });
         }
     }
 
     /// Adds or moves a node that runs or waits, as the newest part; returns its unit.
     fn part(
         &mut self,
-        node: &Name,
+        node: &NodePath,
         kind: NodeKind,
         said: &str,
         waiting: Option<WaitReason>,
@@ -435,9 +444,9 @@ impl RunBoard {
     }
 
     /// The unit that a new node belongs to: the one around it, or a new one.
-    fn unit_for(&mut self, node: &Name, kind: NodeKind) -> u64 {
-        let around =
-            path::ancestors(node).find_map(|above| self.nodes.get(above).map(|(unit, _)| *unit));
+    fn unit_for(&mut self, node: &NodePath, kind: NodeKind) -> u64 {
+        let around = node_path::ancestors(node)
+            .find_map(|above| self.nodes.get(above).map(|(unit, _)| *unit));
         if kind != NodeKind::Deploy
             && let Some(around) = around
         {

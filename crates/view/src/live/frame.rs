@@ -4,7 +4,7 @@
 use crate::deployment_counts::{DeploymentCounts, StatusCounts};
 use crate::style::{LineSymbol, StyledLine, Tone};
 use crate::{Style, path, phrases, text};
-use lockstep_base::source::Name;
+use lockstep_base::node_path::{self, NodePath, PathPart};
 use lockstep_engine::run_event::{NodeKind, Status, WaitReason};
 
 use super::board::{BoardFailure, RunBoard, StageBoard, WorkUnit};
@@ -82,7 +82,7 @@ impl FrameView<'_> {
         let Some((pipeline, root)) = stages.next() else {
             return Vec::new();
         };
-        let all: Vec<(&Name, &StageBoard)> = stages.collect();
+        let all: Vec<(&NodePath, &StageBoard)> = stages.collect();
         let (done, shown): (Vec<_>, Vec<_>) = all.iter().copied().partition(|(_, stage)| {
             let done = |status: Status| status.is_good() || status == Status::Skipped;
             matches!(stage.ended, Some((status, _)) if done(status))
@@ -92,7 +92,7 @@ impl FrameView<'_> {
         let shown_count = shown
             .len()
             .min(rows.saturating_sub(entries.len()).div_ceil(2));
-        let sections: Vec<(Option<&Name>, &StageBoard)> = std::iter::once((None, root))
+        let sections: Vec<(Option<&NodePath>, &StageBoard)> = std::iter::once((None, root))
             .chain(
                 shown
                     .iter()
@@ -157,7 +157,7 @@ impl FrameView<'_> {
         }
     }
 
-    fn ended_well(&self, done: &[(&Name, &StageBoard)], rows: usize) -> Vec<FrameLine> {
+    fn ended_well(&self, done: &[(&NodePath, &StageBoard)], rows: usize) -> Vec<FrameLine> {
         if done.len() <= MAX_ENDED_STAGES.min(rows / 4) {
             return done
                 .iter()
@@ -168,7 +168,7 @@ impl FrameView<'_> {
         vec![self.more(1, LineSymbol::Good, words)]
     }
 
-    fn stage(&self, name: &Name, stage: &StageBoard) -> FrameLine {
+    fn stage(&self, name: &NodePath, stage: &StageBoard) -> FrameLine {
         let mut words = StyledLine::new();
         let mut short = None;
         if let Some((waiting, since)) = &stage.waiting {
@@ -224,14 +224,14 @@ impl FrameView<'_> {
         (line(true), Some(line(false)))
     }
 
-    fn to_come(&self, name: &Name, stage: &StageBoard) -> usize {
+    fn to_come(&self, name: &NodePath, stage: &StageBoard) -> usize {
         let expected = stage.expected.filter(|_| stage.ended.is_none());
         let heard_of = self.tally.of_stage(name).map_or(0, StatusCounts::total);
         expected.unwrap_or(0).saturating_sub(heard_of)
     }
 
     /// Divides the rows among failures, waiting and running units of all sections.
-    fn shares(&self, sections: &[(Option<&Name>, &StageBoard)], rows: usize) -> Vec<StageRows> {
+    fn shares(&self, sections: &[(Option<&NodePath>, &StageBoard)], rows: usize) -> Vec<StageRows> {
         let mut wants = Vec::new();
         for (_, stage) in sections {
             wants.push(self.board.failed(stage).count() + stage.failed_more);
@@ -384,7 +384,10 @@ impl FrameView<'_> {
                     words.add(tone, format!("{gap}{what}"));
                 }
             };
-            add(Tone::Plain, &inner(&unit.node, &part.node, part.kind));
+            add(
+                Tone::Plain,
+                &inner(&unit.node, &part.node, part.kind, self.style),
+            );
             if let Some(waiting) = &part.waiting {
                 mark = match waiting {
                     WaitReason::Approval { .. } => LineSymbol::Ask,
@@ -486,30 +489,28 @@ impl FrameView<'_> {
 
     /// A readable name, without the stage that is shown above it.
     fn label(&self, node: &str, above: &str) -> String {
-        let below = node
-            .strip_prefix(above)
-            .and_then(|rest| rest.strip_prefix('/'));
+        let below = node_path::below(node, above);
         let label = match below {
-            Some(below) if path::deployment(node).is_none() => below.to_owned(),
-            _ => path::label(node, self.style.arrow(), self.style.dot()),
+            Some(below) if node_path::deployment(node).is_none() => {
+                node_path::shown(below, self.style.ellipsis())
+            }
+            _ => path::label(node, self.style),
         };
         text::clean(&label).into_owned()
     }
 }
 
 /// The name of a node inside its unit. The word `run` is left out for commands.
-fn inner(unit: &str, node: &str, kind: NodeKind) -> String {
-    let Some(below) = node
-        .strip_prefix(unit)
-        .and_then(|rest| rest.strip_prefix('/'))
-    else {
+fn inner(unit: &str, node: &str, kind: NodeKind, style: Style) -> String {
+    let Some(below) = node_path::below(node, unit) else {
         return String::new();
     };
-    let mut names: Vec<&str> = path::segments(below).collect();
-    if kind == NodeKind::Run && names.last().is_some_and(|name| name.starts_with("run")) {
-        names.pop();
-    }
-    text::clean(&names.join("/")).into_owned()
+    let is_command = kind == NodeKind::Run && PathPart::read(node_path::last(below)).name == "run";
+    let below = match is_command {
+        true => node_path::parent(below).unwrap_or_default(),
+        false => below,
+    };
+    text::clean(&node_path::shown(below, style.ellipsis())).into_owned()
 }
 
 /// Gives one row to each in turn, until all have what they want or no row is left.

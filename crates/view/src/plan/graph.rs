@@ -200,7 +200,10 @@ impl PlanGraphBuilder<'_> {
         }
         for turn in &self.outline.turns {
             let [first, second] = &turn.stages;
-            if let (Some(first), Some(second)) = (self.stages.get(first), self.stages.get(second)) {
+            if let (Some(first), Some(second)) = (
+                self.stages.get(first.as_str()),
+                self.stages.get(second.as_str()),
+            ) {
                 links.push(GraphEdge {
                     ends: (*first, *second),
                     label: format!("take turns: {}", names(&turn.locks)),

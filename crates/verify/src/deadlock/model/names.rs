@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use super::StrandId;
 use super::builder::ModelBuilder;
+use lockstep_base::node_path::PathPart;
 use lockstep_base::value::Value;
 use lockstep_lang::eval::Expr;
 use lockstep_lang::ir::{StmtKind, command};
@@ -16,14 +17,14 @@ impl ModelBuilder<'_> {
     /// A child of a `parallel`.
     pub(super) fn strand_name(&self, id: TreeId, locals: &Locals) -> String {
         let node = self.plan.tree.get(id);
-        let own = self.walk.label(id, locals);
-        let nameless = node.stmt.kind.is_anonymous() || own.is_empty();
+        let is_visible = node.label.is_some() && node.stmt.kind.matrix().is_none();
+        let nameless = node.stmt.kind.is_anonymous() || !is_visible;
         if !nameless {
             return self.described(id, locals);
         }
         match self.first_named(id, locals) {
             Some(inside) => inside,
-            None if own.is_empty() => String::from("strand"),
+            None if !is_visible => String::from("strand"),
             None => self.described(id, locals),
         }
     }
@@ -64,9 +65,9 @@ impl ModelBuilder<'_> {
             | StmtKind::Yield(_)
             | StmtKind::On { .. }
             | StmtKind::Verdict(_) => {
-                let label = self.walk.label(id, locals);
-                let twin = &*node.twin;
-                label.strip_suffix(twin).unwrap_or(&label).to_string()
+                let part = self.walk.part(id, locals);
+                let part = part.map(|part| PathPart { number: 1, ..part });
+                part.map_or_else(String::new, |part| part.shown("…"))
             }
         }
     }
@@ -123,17 +124,12 @@ impl ModelBuilder<'_> {
             .iter()
             .filter(|it| self.plan.tree.get(**it).stmt.kind.deploys());
         if let [only] = deployments.collect::<Vec<_>>().as_slice() {
-            return self.walk.label(**only, locals);
+            let part = self.walk.part(**only, locals);
+            return part.map_or_else(String::new, |part| part.shown("…"));
         }
-        let values: Vec<String> = values
-            .iter()
-            .map(|value| self.walk.display(value))
-            .collect();
-        let values = values.join(", ");
-        match node.label.as_deref() {
-            Some(label) => format!("{label}[{values}]"),
-            None => values,
-        }
+        let word = node.label.as_deref().unwrap_or_default();
+        let values = values.iter().map(|it| self.walk.display(it).into());
+        PathPart::cell(word, 1, values.collect(), 1).shown("…")
     }
 
     /// Distinguishes sibling strands that would have the same name.

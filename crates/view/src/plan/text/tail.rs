@@ -3,6 +3,7 @@
 
 use indexmap::IndexMap;
 
+use lockstep_base::node_path;
 use lockstep_lang::ir::Order;
 use lockstep_outline::{ItemKind, Outline};
 
@@ -10,7 +11,7 @@ use super::super::title::names;
 use super::super::view::ViewNode;
 use super::PlanTextOptions;
 use crate::style::{Style, StyledLine, Tone};
-use crate::{path, phrases, text};
+use crate::{phrases, text};
 
 /// Lines of one section.
 const MAX_SECTION_LINES: usize = 12;
@@ -106,7 +107,7 @@ fn barriers(outline: &Outline, _: Style) -> Vec<(String, String)> {
 
 fn turns(outline: &Outline) -> Vec<(String, String)> {
     let last = |path: &str| {
-        let last = path::segments(path).last().unwrap_or(path);
+        let last = node_path::parts(path).last().unwrap_or(path);
         text::clean(last).into_owned()
     };
     let row = |turn: &lockstep_outline::SerializedStages| {
