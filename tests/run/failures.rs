@@ -304,3 +304,32 @@ fn fail_fast_stops_the_others() {
     assert_eq!(told.statuses()["p/parallel/other"], "cancelled");
     assert_eq!(told.failure("p").0, "exit");
 }
+
+#[test]
+fn what_a_failure_handler_finds_out_is_in_the_report_before_the_command_itself() {
+    let test = file(
+        r#"pipeline p {
+  step apply {
+    run "echo waiting for the pods; exit 3"
+  } on failure(exit) {
+    run "echo the image cannot be pulled"
+    log "asked the cluster"
+  }
+}"#,
+    );
+    let said = test.said().stdout;
+    let report = said.split("exit code 3").last().unwrap_or_default();
+    let at = |what: &str| {
+        report
+            .find(what)
+            .unwrap_or_else(|| panic!("no `{what}` in\n{said}"))
+    };
+    assert!(
+        at("the image cannot be pulled") < at("asked the cluster"),
+        "{said}"
+    );
+    assert!(
+        at("asked the cluster") < at("waiting for the pods"),
+        "{said}"
+    );
+}

@@ -115,7 +115,12 @@ impl EventFormatter {
             RunEventKind::NodeOutput { node, text, .. } => {
                 let mut words = StyledLine::of(Tone::Dim, format!("{} ", self.style.bar()));
                 words.add(Tone::Plain, text::clean(text));
-                self.push_line(LineWeight::Detail, LineSymbol::None, node, Tone::Dim, words);
+                // What a failure handler finds out is what people look for.
+                let weight = match path::handled(node) {
+                    Some(_) => LineWeight::Lasting,
+                    None => LineWeight::Detail,
+                };
+                self.push_line(weight, LineSymbol::None, node, Tone::Dim, words);
             }
             RunEventKind::NodeFinished {
                 node,

@@ -22,6 +22,8 @@ const MAX_TAIL_LINES: usize = 20;
 const MAX_TAIL_LINE_BYTES: usize = 2_000;
 /// How many failures store the end of their output.
 const MAX_TAILS: usize = 100;
+/// How many commands and logs of its handlers a failure stores.
+const MAX_HANDLED: usize = 5;
 /// For how many stopped commands the end of the output is stored, until the cause is known.
 const MAX_STOPPED_TAILS: usize = 32;
 
@@ -79,6 +81,8 @@ pub struct UnresolvedFailure {
     pub failure: Failure,
     /// The command that failed or was stopped, with the end of its output.
     pub tail: Option<OutputTail>,
+    /// What its failure handlers ran and logged, with the end of what they wrote.
+    pub handled: Vec<OutputTail>,
     /// Whether it was ignored.
     pub ignored: bool,
     /// Its place among the failures of the run.
@@ -176,10 +180,13 @@ impl RunSummary {
             }
             RunEventKind::NodeStarted { node, kind, text } => {
                 self.started(node, *kind);
+                let text = text.as_deref().unwrap_or_default();
                 if *kind == NodeKind::Run {
-                    let text = text.as_deref().unwrap_or_default();
                     self.running
                         .insert(node.clone(), OutputTail::of(node, text));
+                }
+                if *kind == NodeKind::Log && path::handled(node).is_some() {
+                    text.lines().for_each(|line| self.output(node, line));
                 }
             }
             RunEventKind::NodeWaiting { node, kind, .. } => {
@@ -303,6 +310,12 @@ impl RunSummary {
     }
 
     fn ended(&mut self, node: &NodePath, status: Status, failure: Option<&Failure>) {
+        if path::handled(node).is_some()
+            && let Some(tail) = self.running.remove(node)
+            && !tail.lines.is_empty()
+        {
+            self.handled(tail);
+        }
         match status {
             Status::Succeeded => {
                 self.running.remove(node);
@@ -344,6 +357,7 @@ impl RunSummary {
         let trouble = UnresolvedFailure {
             failure: failure.clone(),
             tail,
+            handled: Vec::new(),
             ignored,
             order: self.events,
         };
@@ -351,6 +365,28 @@ impl RunSummary {
             .insert(failure.node.clone(), trouble);
         if failure.class == FailureClass::Verification {
             self.absorb(&failure.node);
+        }
+    }
+
+    /// A failure handler has run something: what it wrote belongs to the failure that it is for,
+    /// the last one in the statement that has the handler.
+    fn handled(&mut self, tail: OutputTail) {
+        let Some(statement) = path::handled(&tail.node) else {
+            return;
+        };
+        let mut names = self.below(statement);
+        names.push(NodePath::from(statement));
+        let orders = names.iter().filter_map(|name| {
+            let trouble = self.unresolved_failures.get(name)?;
+            // What fails in a handler has no handler there.
+            let own = path::handled(name) == path::handled(statement);
+            own.then_some((trouble.order, name))
+        });
+        let last = orders.max().map(|(_, name)| name.clone());
+        if let Some(trouble) = last.and_then(|name| self.unresolved_failures.get_mut(&name))
+            && trouble.handled.len() < MAX_HANDLED
+        {
+            trouble.handled.push(tail);
         }
     }
 

@@ -109,6 +109,10 @@ fn in_full(ledger: &LedgerFormat<'_>, group: &FailureGroup<'_>, lines: &mut Vec<
             format!("  {}", also(ledger, &group.others)),
         ));
     }
+    // What handlers found out comes first.
+    for handled in &group.first.handled {
+        output(ledger, handled, &failure.node, lines);
+    }
     if let Some(tail) = &group.first.tail {
         output(ledger, tail, &failure.node, lines);
     }
