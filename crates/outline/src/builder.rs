@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use indexmap::IndexSet;
 
 use super::item::{Item, ItemKind};
-use super::measure::{Measure, StageLocks, both};
+use super::longest_time::{FailureTime, LongestTime, add};
+use super::measure::{Measure, StageLocks};
 use super::minimum_time::MinimumTime;
 use super::{BarrierMembers, SerializedStages, labels};
 use lockstep_base::node_path::{HandlerPart, NodePath};
@@ -100,6 +101,8 @@ pub(crate) struct OutlineBuilder<'a> {
     /// The infrastructures that are deployed to outside of stages.
     pub(super) loose: IndexSet<InfrastructureId>,
     pub(super) frames: Vec<BarrierFrame>,
+    /// Whether what is counted is an `undo`.
+    pub(super) undoing: bool,
     /// How many barriers are to be passed over: those of handlers, and of branches.
     pub(super) muted: u32,
     pub(super) meetings: Vec<BarrierMembers>,
@@ -132,6 +135,7 @@ impl<'a> OutlineBuilder<'a> {
             summary: BodySummary::default(),
             loose: IndexSet::new(),
             frames: Vec::new(),
+            undoing: false,
             muted: 0,
             meetings: Vec::new(),
             turns: Vec::new(),
@@ -250,38 +254,23 @@ impl<'a> OutlineBuilder<'a> {
         if let Some((limit, span)) = timeout.and_then(|it| Some((self.time(it, locals)?, it.span)))
         {
             self.check_timeout(span, limit, &mut measure.shortest);
-            measure.longest = Some(measure.longest.map_or(limit, |longest| longest.min(limit)));
-        }
-        if let Some(retry) = &modifiers.retry {
-            let times = self.count(&retry.times, locals);
-            let every = retry
-                .every
-                .as_ref()
-                .map_or(Some(0), |it| self.time(it, locals));
-            let upto = match &retry.upto {
-                Some(upto) => self.time(upto, locals).map(Some),
-                None => Some(None),
-            };
-            measure.longest = match (measure.longest, times, every, upto) {
-                (Some(once), Some(times), Some(every), Some(upto)) => {
-                    let tries = once.saturating_mul(times.saturating_add(1));
-                    Some(tries.saturating_add(pauses(times, every, upto)))
-                }
-                _ => None,
-            };
+            measure.longest = measure.longest.limited(limit);
         }
         if modifiers.tolerate.is_some() {
             measure.shortest = MinimumTime::default();
         }
         let mut handlers = Vec::new();
-        let parts = [&node.undo].into_iter().flatten();
-        for undo in parts.filter(|_| at.is_some()) {
-            // It is only shown: what has been counted is what happens without it.
+        if let Some(undo) = &node.undo {
+            // What has been counted is what happens without it, but for what it loads.
             let sum = std::mem::take(&mut self.summary);
+            let around = std::mem::replace(&mut self.undoing, true);
             let seen = self.handler(undo, &mut locals.clone(), at, HandlerPart::Undo);
-            self.summary = sum;
+            (self.summary, self.undoing) = (sum, around);
+            measure.may_load(&seen.measure);
+            measure.longest.back = add(measure.longest.back, seen.measure.longest.run);
             handlers.extend(handler(ItemKind::Undo, "", seen, at));
         }
+        let mut failing = FailureTime::none();
         for (told, body) in node.stmt.handlers.on_failure.iter().zip(&node.on_failure) {
             let inside = &mut locals.bind_unknown(told.slot);
             let seen = self.handler(body, inside, at, HandlerPart::OnFailure);
@@ -294,24 +283,53 @@ impl<'a> OutlineBuilder<'a> {
                 // It may fail at once and count as succeeded.
                 measure.shortest = MinimumTime::default();
             }
-            measure.longest = match last {
-                Some(HandlerVerdict::Retry(_) | HandlerVerdict::Ask { .. }) => None,
-                Some(HandlerVerdict::Ignore) => {
-                    let longest = seen.measure.longest;
-                    both(measure.longest, longest, u64::saturating_add)
-                }
-                // Then it does not continue.
-                Some(HandlerVerdict::Rollback(_) | HandlerVerdict::Abort) | None => measure.longest,
+            let (retries, asks) = match last {
+                Some(HandlerVerdict::Retry(times)) => (self.count(times, inside), Some(0)),
+                // The answer may be to try again, any number of times.
+                Some(HandlerVerdict::Ask { .. }) => (None, None),
+                Some(
+                    HandlerVerdict::Ignore | HandlerVerdict::Rollback(_) | HandlerVerdict::Abort,
+                )
+                | None => (Some(0), Some(0)),
             };
+            measure.may_load(&seen.measure);
+            failing.add(seen.measure.longest, retries, asks);
             let classes = labels::classes(told);
             handlers.extend(handler(ItemKind::OnFailure, &classes, seen, at));
         }
+        let mut after = LongestTime::default();
+        let once = measure.longest;
         if let Some(always) = &node.always {
             let seen = self.handler(always, &mut locals.clone(), at, HandlerPart::Always);
+            after = seen.measure.longest;
             measure.then(seen.measure.clone());
             handlers.extend(handler(ItemKind::Always, "", seen, at));
         }
+        let (tries, pauses) = self.tries(node, locals);
+        let is_scope = node.stmt.kind.deploys() || modifiers.atomic || node.may_roll_back;
+        measure.longest = failing.around(once, tries, pauses, is_scope, after);
         handlers
+    }
+
+    /// How often a statement is tried at most, and how long the pauses between that are.
+    fn tries(&self, node: &PlanNode, locals: &Locals) -> (Option<u64>, Option<u64>) {
+        let Some(retry) = &node.stmt.modifiers.retry else {
+            return (Some(1), Some(0));
+        };
+        let times = self.count(&retry.times, locals);
+        let every = retry
+            .every
+            .as_ref()
+            .map_or(Some(0), |it| self.time(it, locals));
+        let upto = match &retry.upto {
+            Some(upto) => self.time(upto, locals).map(Some),
+            None => Some(None),
+        };
+        let between = match (times, every, upto) {
+            (Some(times), Some(every), Some(upto)) => Some(pauses(times, every, upto)),
+            _ => None,
+        };
+        (add(times, Some(1)), between)
     }
 
     /// A time limit stands above what takes some time in any case.

@@ -3,7 +3,8 @@
 use super::builder::{BarrierFrame, ListingPath, OutlineBuilder, OutlinePart, StrandName};
 use super::item::{Item, ItemKind};
 use super::labels;
-use super::measure::{Count, Measure, both};
+use super::longest_time::LongestTime;
+use super::measure::{Count, Measure};
 use super::minimum_time::MinimumTime;
 use super::peak_load::PeakLoad;
 use lockstep_base::value::Value;
@@ -26,11 +27,11 @@ pub(super) struct CellOutline<'m, 'a> {
     /// The widest of them.
     widest: Measure,
     /// What the cells take when one starts after the other.
-    total: Option<u64>,
+    total: LongestTime,
     /// What the cells take at least, all together.
     least: u64,
     /// The longest cell.
-    longest: Option<u64>,
+    longest: LongestTime,
     /// Whether cells may have to wait for each other.
     contended: bool,
     /// The numbers of cells whose names are equal, once cells are listed.
@@ -61,9 +62,9 @@ impl<'a> OutlineBuilder<'a> {
             locals,
             count: 0,
             widest: Measure::default(),
-            total: Some(0),
+            total: LongestTime::default(),
             least: 0,
-            longest: Some(0),
+            longest: LongestTime::default(),
             contended: node.has_barrier,
             numbers: CellNumbers::default(),
         };
@@ -180,8 +181,8 @@ impl<'a> OutlineBuilder<'a> {
         cells.widest.commands.then(&measure.commands);
         cells.widest.others.then(&measure.others);
         cells.least = cells.least.saturating_add(measure.shortest.ms);
-        cells.total = both(cells.total, measure.longest, u64::saturating_add);
-        cells.longest = both(cells.longest, measure.longest, u64::max);
+        cells.total = cells.total.in_turn(measure.longest);
+        cells.longest = cells.longest.or(measure.longest);
         cells.contended |= measure.commands.has_named_lock();
         measure
     }
@@ -224,7 +225,7 @@ impl<'a> OutlineBuilder<'a> {
             let rounds = |size: &u64| size.div_ceil(max.unwrap_or(u64::MAX));
             let rounds: u64 = waves.iter().map(rounds).sum();
             measure.longest = match cells.all(Order::Parallel) {
-                true => cells.longest.map(|longest| longest.saturating_mul(rounds)),
+                true => cells.longest.times(rounds),
                 false => cells.total,
             };
         }
@@ -273,7 +274,11 @@ impl<'a> OutlineBuilder<'a> {
         measure.deploys = times(&measure.deploys);
         measure.commands = times(&measure.commands);
         measure.others = times(&measure.others);
-        measure.longest = None;
+        measure.longest = LongestTime {
+            run: None,
+            stop: None,
+            back: measure.longest.back.filter(|back| *back == 0),
+        };
         measure.shortest = MinimumTime::default();
         measure.deployments = Count {
             least: 0,

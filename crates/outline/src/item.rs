@@ -130,7 +130,7 @@ impl Item {
     pub(super) fn measured(&mut self, measure: &Measure) {
         self.deployments = measure.deployments;
         self.width = measure.width();
-        self.longest_ms = measure.longest;
+        self.longest_ms = measure.longest.run;
         self.shortest_ms = measure.shortest.ms;
     }
 }

@@ -9,6 +9,7 @@ mod infeasible_timeouts;
 mod item;
 mod labels;
 mod list;
+mod longest_time;
 mod measure;
 pub(crate) mod minimum_time;
 mod peak_load;
@@ -45,8 +46,8 @@ pub struct Outline {
     pub deployments: Count,
     /// The most that can run at once.
     pub width: PeakConcurrency,
-    /// The longest that it can take, in milliseconds, where time limits bound it. Rolling back,
-    /// and waiting for other runs, come on top.
+    /// The longest that it can take, in milliseconds, where time limits bound it: with its tries,
+    /// handlers and rollbacks. Waiting for other runs comes on top.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub longest_ms: Option<u64>,
     /// What passes in any case, in milliseconds: what waits and verifications are written to take.

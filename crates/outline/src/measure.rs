@@ -5,6 +5,7 @@ use indexmap::IndexSet;
 use serde::Serialize;
 
 use super::PeakConcurrency;
+use super::longest_time::LongestTime;
 use super::minimum_time::MinimumTime;
 use super::peak_load::PeakLoad;
 use lockstep_base::node_path::NodePath;
@@ -76,8 +77,8 @@ pub(super) struct Measure {
     pub(super) commands: PeakLoad,
     /// Commands outside of deployments at once.
     pub(super) others: PeakLoad,
-    /// How long it can take at most, in milliseconds.
-    pub(super) longest: Option<u64>,
+    /// How long it can take at most.
+    pub(super) longest: LongestTime,
     /// How long it takes at least.
     pub(super) shortest: MinimumTime,
     /// The stages in it that lock something.
@@ -91,7 +92,7 @@ impl Default for Measure {
             deploys: PeakLoad::default(),
             commands: PeakLoad::default(),
             others: PeakLoad::default(),
-            longest: Some(0),
+            longest: LongestTime::default(),
             shortest: MinimumTime::default(),
             stages: Vec::new(),
         }
@@ -101,7 +102,7 @@ impl Default for Measure {
 impl Measure {
     /// Something that is done after it.
     pub(super) fn then(&mut self, other: Self) {
-        self.longest = both(self.longest, other.longest, u64::saturating_add);
+        self.longest = self.longest.then(other.longest);
         self.shortest.then(other.shortest.clone());
         self.deploys.then(&other.deploys);
         self.commands.then(&other.commands);
@@ -112,7 +113,7 @@ impl Measure {
     /// Something that is done at the same time. Whether their locks exclude each other is not
     /// considered for the time that they take.
     pub(super) fn in_parallel(&mut self, other: Self) {
-        self.longest = both(self.longest, other.longest, u64::max);
+        self.longest = self.longest.or(other.longest);
         self.shortest.in_parallel(other.shortest.clone());
         self.deploys.in_parallel(&other.deploys);
         self.commands.in_parallel(&other.commands);
@@ -122,7 +123,7 @@ impl Measure {
 
     /// Something that is done instead.
     pub(super) fn or(&mut self, other: Self) {
-        self.longest = both(self.longest, other.longest, u64::max);
+        self.longest = self.longest.or(other.longest);
         self.shortest.or(other.shortest.clone());
         self.deploys.then(&other.deploys);
         self.commands.then(&other.commands);
@@ -138,15 +139,18 @@ impl Measure {
         }
     }
 
+    /// Something that may be done beside it being done, which does not add to its time: its loads
+    /// count.
+    pub(super) fn may_load(&mut self, other: &Self) {
+        self.deploys.then(&other.deploys);
+        self.commands.then(&other.commands);
+        self.others.then(&other.others);
+    }
+
     pub(super) fn width(&self) -> PeakConcurrency {
         PeakConcurrency {
             deployments: self.deploys.most(),
             commands: self.commands.most(),
         }
     }
-}
-
-/// Two times together, where both are bounded.
-pub(super) fn both(a: Option<u64>, b: Option<u64>, join: fn(u64, u64) -> u64) -> Option<u64> {
-    Some(join(a?, b?))
 }

@@ -2,6 +2,7 @@
 
 use super::builder::{BarrierFrame, ListingPath, OutlineBuilder, OutlinePart, StrandName};
 use super::item::{DeployTarget, Item, ItemKind};
+use super::longest_time::{LongestTime, add};
 use super::measure::{Count, Measure, StageLocks};
 use super::minimum_time::MinimumTime;
 use super::peak_load::{LoadLock, PeakLoad};
@@ -56,8 +57,8 @@ impl<'a> OutlineBuilder<'a> {
                 let span = during.span;
                 let during = self.time(during, locals);
                 seen.measure.shortest.raise(span, during.unwrap_or(0));
-                let looks = seen.measure.longest;
-                seen.measure.longest = super::measure::both(during, looks, u64::saturating_add);
+                let looks = &mut seen.measure.longest;
+                looks.run = add(during, looks.run);
                 seen
             }
             StmtKind::On { target, .. } => {
@@ -108,13 +109,18 @@ impl<'a> OutlineBuilder<'a> {
         };
         let instant = Measure::default();
         let unbounded = Measure {
-            longest: None,
+            longest: match self.undoing {
+                // A rollback passes it over.
+                true => LongestTime::default(),
+                false => LongestTime::unbounded(),
+            },
             ..Measure::default()
         };
         let command = Measure {
             commands: PeakLoad::of(1),
             others: PeakLoad::of(1),
-            ..unbounded.clone()
+            longest: LongestTime::of_command(),
+            ..Measure::default()
         };
         let (kind, label, measure) = match &node.stmt.kind {
             StmtKind::Run(run) => {
@@ -141,8 +147,13 @@ impl<'a> OutlineBuilder<'a> {
                 return seen;
             }
             StmtKind::Wait(time) => {
+                let longest = match self.time(time, locals) {
+                    _ if self.undoing => LongestTime::default(),
+                    Some(ms) => LongestTime::exactly(ms),
+                    None => LongestTime::unbounded(),
+                };
                 let measure = Measure {
-                    longest: self.time(time, locals),
+                    longest,
                     shortest: MinimumTime::of(time.span, self.time(time, locals).unwrap_or(0)),
                     ..Measure::default()
                 };
@@ -357,13 +368,13 @@ impl<'a> OutlineBuilder<'a> {
             self.frames.push(frame);
         }
         let mut all = OutlinePart::default();
-        let mut times: Option<u64> = Some(0);
+        let mut times = LongestTime::default();
         let mut turns = false;
         for child in body(node).iter() {
             let seen = self.node(*child, &mut locals.clone(), path.as_ref());
             turns |= self.take_turns(&all.measure.stages, &seen.measure.stages);
             let time = seen.measure.longest;
-            times = super::measure::both(times, time, u64::saturating_add);
+            times = times.in_turn(time);
             all.measure.in_parallel(seen.measure);
             all.items.extend(seen.items);
         }

@@ -1,7 +1,7 @@
 //! Readable labels for the paths of nodes. How a path is written and read is in `node_path`.
 
 use super::Style;
-use lockstep_base::node_path::{HandlerPart, PathPart, parent, parts};
+use lockstep_base::node_path::{HandlerPart, PathPart, ancestors, last, parent, parts};
 
 /// Statements without a name, which are called by their keyword.
 const UNNAMED_STATEMENTS: [&str; 6] = ["run", "log", "barrier", "approve", "wait", "lock"];
@@ -53,8 +53,7 @@ pub fn label(path: &str, style: Style) -> String {
 
 /// The statement whose failure handler a node is in, the innermost one.
 pub fn handled(node: &str) -> Option<&str> {
-    let mut above = std::iter::successors(parent(node), |path| parent(path));
-    let handler = above.find(|path| parts(path).next_back() == Some(HandlerPart::OnFailure.as_str()))?;
+    let handler = ancestors(node).find(|path| last(path) == HandlerPart::OnFailure.as_str())?;
     parent(handler)
 }
 

@@ -14,7 +14,7 @@ use lockstep_engine::run_event::{
 };
 use lockstep_lang::ir::FailureClass;
 
-use super::{RunObserver, moment};
+use super::{RunObserver, moment, path};
 
 /// How many lines of a command's output are stored.
 const MAX_TAIL_LINES: usize = 20;
