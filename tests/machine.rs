@@ -10,6 +10,8 @@ mod oracle;
 mod play;
 mod properties;
 mod referee;
+mod reference;
 mod replay;
 mod seeds;
+mod way_back;
 mod ways;

@@ -356,7 +356,7 @@ pub fn check_width(map: &Map<'_>, record: &Record, tries_again: bool) {
     // Commands by the block around them, in one activation of it, and by its child.
     type Children<'r> = BTreeMap<(usize, Vec<u32>), Vec<&'r Ran>>;
     let mut blocks: BTreeMap<(u32, Seen), (&Node, Children<'_>)> = BTreeMap::new();
-    for ran in record.ran.iter().filter(|ran| ran.word != 'u') {
+    for ran in &record.ran {
         for (node, part, index) in &map.ways[&ran.id] {
             if *part != Part::Body || !matches!(node.kind, Kind::Grid(_) | Kind::Parallel) {
                 continue;
@@ -427,8 +427,7 @@ pub fn check_locks(record: &Record) {
                 .find('/')
                 .map_or(ran.path.len(), |it| it + name_end);
             let inside = &ran.path[end..];
-            if inside.starts_with("/on-failure") || inside.starts_with("/always") || ran.word == 'u'
-            {
+            if inside.starts_with("/on-failure") || inside.starts_with("/always") {
                 continue;
             }
             let holders = spans

@@ -167,11 +167,10 @@ fn hold(program: &Program, play: &Play, luck: Luck, cancelled: bool) {
             ..
         } = &node.modifiers;
         let verdict = node.on_failure.as_ref().map(|(_, verdict)| *verdict);
-        // A deployment starts no new cell after a failure in it.
-        let in_doubt = matches!(node.kind, Kind::Deploy(_))
-            && has(node, &|it| {
-                matches!(it.kind, Kind::Grid(_)) || it.modifiers.max.is_some()
-            });
+        // A deployment starts nothing new after a failure in it that nothing can rescue.
+        let splits = |it: &Node| matches!(it.kind, Kind::Grid(_) | Kind::Parallel);
+        let in_doubt = (matches!(node.kind, Kind::Deploy(_)) && has(node, &splits))
+            || (verdict == Some(Verdict::RollbackPipeline) && has(root, &splits));
         *batches
             || *tolerate > 0
             || *fail_fast

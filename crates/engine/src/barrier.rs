@@ -490,41 +490,9 @@ impl Machine {
         self.leave_owed_barriers(owner, behind)
     }
 
-    /// The failure of a statement is final, and so is that of all it ends: their meetings are
-    /// broken now, before what they did is rolled back, which may take long or need what the
-    /// others hold.
-    pub(super) fn break_barriers(&mut self, id: NodeId) -> Checked<()> {
-        if self.barriers.of.is_empty() {
-            return Ok(());
-        }
-        let Some(failure) = self
-            .node(id)?
-            .pending_failure
-            .as_ref()
-            .map(|it| it.failure.clone())
-        else {
-            return Ok(());
-        };
-        let mut at = id;
-        loop {
-            if !self.would_tolerate(at)? {
-                let owed = self.node(at)?.owed_arrivals.clone();
-                self.break_owed_barriers(&owed, &failure)?;
-            }
-            let node = self.node(at)?;
-            let (true, Some(parent)) = (node.role.is_in_body(), node.parent) else {
-                return Ok(());
-            };
-            let above = self.node(parent)?;
-            let stmt = &self.plan.tree.get(above.tree).stmt;
-            let recovers = stmt.modifiers.retry.is_some() || !stmt.handlers.on_failure.is_empty();
-            if !above.state.is_in_body()
-                || (recovers && above.is_statement() && !above.state.is_cancelled())
-            {
-                return Ok(());
-            }
-            at = parent;
-        }
+    /// Whether there are no meetings.
+    pub(super) fn barriers_are_over(&self) -> bool {
+        self.barriers.of.is_empty()
     }
 
     /// The meetings that a failed strand still owes are broken: all who wait there fail.

@@ -4,11 +4,12 @@ use super::broken::{Breach, BrokenInvariant, Checked, NodeError, failure_apart};
 use super::event::{CommandRequest, Effect, EffectId, LockDemand, Question};
 use super::node::{
     BodyEnd, BodySignal, DeploymentState, InheritedContext, NodeId, NodePhase, NodeRole, NodeWork,
-    SequenceWork, Undo,
+    SequenceWork,
 };
 use super::run_event::{DeploymentRecord, Failure, NodeKind, RunEventKind, Status, WaitReason};
 use super::state::Activity;
 use super::statement::{place, traits};
+use super::undo_list::{Undo, UndoRank, UndoStep};
 use super::{Machine, MachineTask};
 use lockstep_base::source::Name;
 use lockstep_base::value::Value;
@@ -20,9 +21,8 @@ use lockstep_plan::{self as plan, Locals, PlanSequence};
 impl Machine {
     /// Begins a try of a node's body.
     pub(super) fn enter(&mut self, id: NodeId) -> Checked<()> {
-        if let Some(failure) = self.node(id)?.state.stop_failure().cloned() {
-            let end = BodyEnd::bad((*failure).clone());
-            return self.body_ends(id, end);
+        if let Some(cause) = self.node(id)?.state.stops().cause().cloned() {
+            return self.body_ends(id, BodyEnd::stopped(&cause));
         }
         self.count_try(id)?;
         let plan = self.plan.clone();
@@ -58,12 +58,14 @@ impl Machine {
             let (tree, locals, path) = (node.tree, node.locals.clone(), node.path.clone());
             let on = node.inherited.connection.clone();
             self.completed_undos.record_start(&path);
-            self.node_mut(id)?.undo.push(Undo::Step {
+            let step = UndoStep {
                 tree,
                 locals,
                 path,
                 on,
-            });
+            };
+            let step = Undo::Step(Box::new(step));
+            self.node_mut(id)?.undo.put(UndoRank::Own, tree, step);
         }
         if let Err(failure) = failure_apart(self.begin_statement(id, &stmt))? {
             if self.node(id)?.state.status() == Status::Pending {
@@ -234,9 +236,6 @@ impl Machine {
         let modifiers = &spot.stmt.modifiers;
         let traits = traits(&spot.stmt.kind);
         let is_scope = traits.rolls_back || modifiers.atomic;
-        let recovers = modifiers.retry.is_some()
-            || modifiers.tolerate.is_some()
-            || !spot.stmt.handlers.on_failure.is_empty();
         let own = place(&spot.stmt.kind).and_then(|place| self.connection(place, &node.locals));
         let on = own.or(around.connection);
         let holds = traits.is_stage || node.role.is_root();
@@ -245,7 +244,6 @@ impl Machine {
             lock_holder: if holds { id } else { around.lock_holder },
             undoing: around.undoing,
             keep_undo: around.keep_undo || is_scope || spot.may_roll_back,
-            will_roll_back: is_scope || (around.will_roll_back && !recovers),
             once: (around.once || modifiers.once) && !around.undoing,
         })
     }
@@ -299,6 +297,11 @@ impl Machine {
             Some(limit) => self.count_of(id, limit)?.max(1),
             None => 1,
         };
+        if self.node(id)?.inherited.undoing && self.is_held_for_undo(id, &name)? {
+            self.begin(id, None)?;
+            self.run_body(id, 0)?;
+            return Ok(());
+        }
         let request = self.acquire(id, vec![LockDemand { name, limit }])?;
         self.begin_work(id, NodeWork::LockWait(request))?;
         Ok(())
@@ -564,10 +567,10 @@ impl Machine {
         };
         let node = self.node_mut(id)?;
         node.value = outcome.value;
-        let failure = match node.state.stop_failure() {
-            Some(failure) => Failure {
+        let failure = match node.state.stops().interruption() {
+            Some(cause) => Failure {
                 node: node.path.clone(),
-                ..(**failure).clone()
+                ..cause.failure.clone()
             },
             None => self.failure(id, class, message)?,
         };

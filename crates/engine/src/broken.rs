@@ -166,7 +166,7 @@ impl BrokenInvariant {
                 status: life.status(),
                 activity: life.activity(),
                 tries: life.tries(),
-                stopping: life.stopping_word(),
+                stopping: life.stops().word(),
             }),
             event: None,
             found_at: Location::caller(),

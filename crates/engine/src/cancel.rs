@@ -1,29 +1,65 @@
-//! Cancellation of what is running: a cancelled run, fail-fast after a sibling's failure, a
-//! timeout. Handlers, rollbacks and `always` bodies in progress continue.
+//! Stops what is running: a cancelled run, fail-fast after a sibling's failure, a timeout, a scope
+//! that is certain to roll back. Handlers, rollbacks and `always` bodies in progress continue.
 
 use std::sync::Arc;
 
 use super::broken::{Breach, BrokenInvariant, Checked, failure_apart};
 use super::event::Effect;
-use super::node::{BodyEnd, NodeId, NodePhase, NodeWork, StopReason};
+use super::node::{BodyEnd, NodeId, NodePhase, NodeWork, PendingFailure};
 use super::run_event::Failure;
 use super::state::Activity;
+use super::stopping::{StopCause, StopReason};
 use super::{Machine, MachineTask};
 use lockstep_lang::ir::FailureClass;
 
+/// How a node is stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum StopMode {
+    /// What runs is interrupted.
+    Interrupt,
+    /// Commands that run come to their end, and nothing new starts.
+    HoldBack,
+}
+
 impl Machine {
     /// Stops a node and all that is in it; everything stopped fails with this failure.
-    pub(super) fn cancel(&mut self, id: NodeId, failure: &Arc<Failure>) -> Checked<()> {
+    pub(super) fn cancel(&mut self, id: NodeId, failure: Failure) -> Checked<()> {
+        self.stop(id, StopMode::Interrupt, failure, &[])
+    }
+
+    /// Stops a node and all that is in it, but for what is in the nodes of `except`.
+    pub(super) fn stop(
+        &mut self,
+        id: NodeId,
+        mode: StopMode,
+        failure: Failure,
+        except: &[NodeId],
+    ) -> Checked<()> {
+        let cause = Arc::new(StopCause { failure, number: 0 });
         let mut stack = vec![id];
         while let Some(id) = stack.pop() {
-            let life = &self.node(id)?.state;
-            let stopped_before = life.stopping().is_some();
-            if !life.is_cancelled() {
+            if except.contains(&id) {
+                continue;
+            }
+            let stops = self.node(id)?.state.stops();
+            let stopped_before = match mode {
+                StopMode::Interrupt => stops.is_interrupted(),
+                StopMode::HoldBack => stops.any(),
+            };
+            match mode {
                 // Also what has run out of time and is being stopped: it must not try again.
-                self.set_stopping(id, Some(StopReason::Cancelled(failure.clone())))?;
+                StopMode::Interrupt if !stops.is_cancelled() => {
+                    self.set_stop(id, StopReason::Cancelled(cause.clone()))?;
+                }
+                StopMode::HoldBack if !stops.is_cancelled() && !stops.is_held_back() => {
+                    self.set_stop(id, StopReason::HeldBack(cause.clone()))?;
+                }
+                StopMode::Interrupt | StopMode::HoldBack => {}
             }
             match self.node(id)?.state.phase() {
-                NodePhase::Body(_) if !stopped_before => self.interrupt(id, failure, &mut stack)?,
+                NodePhase::Body(_) if !stopped_before => {
+                    self.interrupt(id, mode, &cause, &mut stack)?;
+                }
                 NodePhase::Pause(timer) => {
                     let timer = *timer;
                     self.stop_pausing(id, timer)?;
@@ -57,7 +93,7 @@ impl Machine {
     /// A node's own time limit has run out.
     pub(super) fn timed_out(&mut self, id: NodeId) -> Checked<()> {
         let node = self.node(id)?;
-        if node.state.stopping().is_some() || !node.state.is_in_body() {
+        if node.state.stops().is_interrupted() || !node.state.is_in_body() {
             return Ok(());
         }
         let stmt = self.plan.tree.get(node.tree).stmt.clone();
@@ -67,24 +103,28 @@ impl Machine {
         };
         let limit = limit.map_or(String::new(), |limit| self.display(&limit));
         let message = format!("took longer than {limit}");
-        let failure = Arc::new(self.failure(id, FailureClass::Timeout, message)?);
-        self.set_stopping(id, Some(StopReason::Timeout(failure)))?;
+        let failure = self.failure(id, FailureClass::Timeout, message)?;
+        let number = self.next_failure();
+        let cause = Arc::new(StopCause { failure, number });
+        self.set_stop(id, StopReason::Timeout(cause))?;
         let path = self.name_of(id)?;
         let message = format!("stopped because `{path}` took longer than {limit}");
-        let cause = Arc::new(self.failure(id, FailureClass::Cancelled, message)?);
+        let failure = self.failure(id, FailureClass::Cancelled, message)?;
+        let cause = Arc::new(StopCause { failure, number: 0 });
         let mut stack = Vec::new();
-        self.interrupt(id, &cause, &mut stack)?;
+        self.interrupt(id, StopMode::Interrupt, &cause, &mut stack)?;
         for child in stack.into_iter().rev() {
-            self.cancel(child, &cause)?;
+            self.cancel(child, cause.failure.clone())?;
         }
-        Ok(())
+        self.timeout_stands(id)
     }
 
     /// Stops what a node's body is doing; the nodes in it are left to the caller.
     fn interrupt(
         &mut self,
         id: NodeId,
-        failure: &Arc<Failure>,
+        mode: StopMode,
+        cause: &StopCause,
         stack: &mut Vec<NodeId>,
     ) -> Checked<()> {
         let node = self.node(id)?;
@@ -108,7 +148,7 @@ impl Machine {
             }
             NodeWork::Effect(effect) => {
                 let effect = *effect;
-                if self.pending.contains_key(&effect) {
+                if mode == StopMode::Interrupt && self.pending.contains_key(&effect) {
                     self.effects.push(Effect::Stop { id: effect });
                 }
                 false
@@ -144,13 +184,10 @@ impl Machine {
             NodeWork::HoldWait => self.stop_waiting_for_lock(id)?,
         };
         if ended {
-            let node = self.node(id)?.path.clone();
-            let failure = Failure {
-                node,
-                ..(**failure).clone()
-            };
+            let mut trouble = PendingFailure::of_stop(cause);
+            trouble.failure.node = self.node(id)?.path.clone();
             self.queue
-                .push(MachineTask::Ended(id, BodyEnd::bad(failure)));
+                .push(MachineTask::Ended(id, BodyEnd::Bad(trouble)));
         }
         // The first child is the first to come off the stack.
         stack.extend(self.node(id)?.children.iter().rev().copied());

@@ -3,17 +3,17 @@
 use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::Hash;
-use std::sync::Arc;
 
 use super::barrier::OwedArrivals;
 use super::broken::{Breach, BrokenInvariant, Checked, NodeError};
+use super::cancel::StopMode;
+use super::certainty::keep_first_failure;
 use super::fingerprint::hash_shown;
 use super::node::{
-    BodyEnd, BodySignal, InheritedContext, NodeId, NodeRole, NodeWork, PendingFailure,
-    SequenceWork, Undo,
+    BodyEnd, BodySignal, InheritedContext, NodeId, NodeRole, NodeWork, PendingFailure, SequenceWork,
 };
 use super::run_event::NodeKind;
-use super::sequence::keep_first_failure;
+use super::undo_list::{Undo, UndoCell, UndoCells, UndoRank};
 use super::{EndedNode, Machine};
 use lockstep_base::node_path::NodePath;
 use lockstep_base::value::Value;
@@ -32,7 +32,11 @@ pub struct GridWork {
     /// What the cells yielded.
     yields: Vec<(Position, Value)>,
     /// How to undo what the cells did.
-    undo: Vec<(Position, Vec<Undo>)>,
+    undo: Vec<UndoCell>,
+    /// Where each wave but the first begins.
+    waves: Vec<Position>,
+    /// How many cells run at once, at most.
+    max: Option<usize>,
     /// How many cells failed.
     failed: usize,
     /// How many of those are tolerated.
@@ -91,9 +95,10 @@ impl Machine {
             walk: Self::walk(&plan, &run),
             matrix,
         };
+        let max = max.map(|max| (max as usize).max(1));
         let gate = Gate {
-            max: max.map(|max| (max as usize).max(1)),
-            waves,
+            max,
+            waves: waves.clone(),
         };
         let orders = matrix.axes.iter().map(|axis| axis.order).collect();
         let grid = Grid::new(orders, gate, &self.node(id)?.locals, &mut axes)
@@ -102,11 +107,13 @@ impl Machine {
         let around = self.around_children(id)?;
         let work = GridWork {
             grid,
-            stops: around.will_roll_back || modifiers.fail_fast || modifiers.batches.is_some(),
+            stops: modifiers.fail_fast || modifiers.batches.is_some(),
             fail_fast: modifiers.fail_fast,
             inherited: around,
             yields: Vec::new(),
             undo: Vec::new(),
+            waves,
+            max,
             failed: 0,
             tolerated,
             returned: None,
@@ -187,7 +194,8 @@ impl Machine {
                 Ok(NextCell::Done) => return self.cells_done(id, *work, matrix),
                 Err(halt) => {
                     let failure = self.failure_of(id, halt)?;
-                    let trouble = PendingFailure::new(failure);
+                    let mut trouble = PendingFailure::new(failure);
+                    self.number(&mut trouble);
                     for owed in std::mem::take(&mut work.owed_arrivals).into_values() {
                         self.break_owed_barriers(&owed, &trouble.failure)?;
                     }
@@ -264,7 +272,14 @@ impl Machine {
         let keeps = self.plan.tree.get(self.node(id)?.tree).stmt.bind.is_some();
         let work = self.grid(id)?;
         if !leaver.undo.is_empty() {
-            work.undo.push((cell.position.clone(), leaver.undo));
+            let position = cell.position.clone();
+            let wave = work.waves.partition_point(|begins| *begins <= position);
+            work.undo.push(UndoCell {
+                wave,
+                position,
+                path: leaver.path.clone(),
+                undo: leaver.undo,
+            });
         }
         match leaver.end {
             BodyEnd::Good {
@@ -291,19 +306,26 @@ impl Machine {
                 let first = node.pending_failure.is_none();
                 keep_first_failure(&mut node.pending_failure, trouble);
                 if first && fail_fast {
-                    self.fail_fast(id, &leaver.path)?;
+                    self.fail_fast(id, &leaver.path, &[])?;
                 }
+                self.block_fails(id)?;
             }
         }
         self.start_cells(id)
     }
 
-    /// The siblings of a failed child are stopped.
-    pub(super) fn fail_fast(&mut self, id: NodeId, failed: &NodePath) -> Checked<()> {
+    /// The siblings of a failed child, which is one of `except` where it has not ended yet, are
+    /// stopped.
+    pub(super) fn fail_fast(
+        &mut self,
+        id: NodeId,
+        failed: &NodePath,
+        except: &[NodeId],
+    ) -> Checked<()> {
         let message = format!("stopped because `{failed}` failed");
-        let failure = Arc::new(self.failure(id, FailureClass::Cancelled, message)?);
+        let failure = self.failure(id, FailureClass::Cancelled, message)?;
         for child in self.node(id)?.children.clone() {
-            self.cancel(child, &failure)?;
+            self.stop(child, StopMode::Interrupt, failure.clone(), except)?;
         }
         Ok(())
     }
@@ -315,10 +337,12 @@ impl Machine {
         let (Some(_), Some(parent)) = (node.role.cell(), node.parent) else {
             return Ok(false);
         };
-        let cancelled = node.state.is_cancelled();
+        let decided = node.pending_failure.as_ref();
+        let decided = decided.is_some_and(|it| it.rolls_back.is_some());
+        let counts = !node.state.is_cancelled() && !decided;
         let work = self.grid(parent)?;
         work.failed += 1;
-        Ok(work.failed <= work.tolerated && !cancelled)
+        Ok(work.failed <= work.tolerated && counts)
     }
 
     /// Whether a cell that fails now would be tolerated.
@@ -334,15 +358,23 @@ impl Machine {
 
     fn cells_done(&mut self, id: NodeId, mut work: GridWork, matrix: &Matrix) -> Checked<()> {
         let orders: Vec<Order> = matrix.axes.iter().map(|axis| axis.order).collect();
-        work.undo.sort_by(|(a, _), (b, _)| a.cmp(b));
-        let undo = nest(&orders, 0, work.undo);
+        let mut cells = std::mem::take(&mut work.undo);
+        cells.sort_by(UndoCell::place_order);
         let node = self.node_mut(id)?;
-        node.undo.extend(undo);
+        if !cells.is_empty() {
+            let cells = UndoCells {
+                orders,
+                max: work.max,
+                cells,
+            };
+            let undo = Undo::Cells(Box::new(cells));
+            node.undo.put(UndoRank::Body, node.tree, undo);
+        }
         if let Some(trouble) = node.pending_failure.take() {
             return self.body_ends(id, BodyEnd::Bad(trouble));
         }
-        if let Some(failure) = node.state.stop_failure().filter(|_| work.skipped > 0) {
-            let end = BodyEnd::bad((**failure).clone());
+        if let Some(cause) = node.state.stops().cause().filter(|_| work.skipped > 0) {
+            let end = BodyEnd::stopped(cause);
             return self.body_ends(id, end);
         }
         work.yields.sort_by(|(a, _), (b, _)| a.cmp(b));
@@ -356,37 +388,6 @@ impl Machine {
         };
         self.body_ends(id, end)
     }
-}
-
-/// How to undo what one cell did.
-type CellUndo = (Position, Vec<Undo>);
-
-/// The undo of cells, nested as their axes are: serial axes in reverse, parallel ones at once.
-fn nest(orders: &[Order], axis: usize, cells: Vec<CellUndo>) -> Option<Undo> {
-    if cells.is_empty() {
-        return None;
-    }
-    let mut groups: Vec<(u32, Vec<CellUndo>)> = Vec::new();
-    let mut items = Vec::new();
-    for (position, undo) in cells {
-        match position.get(axis).copied() {
-            // A cell's own undo; an added cell ends on the first axis.
-            None => items.push(Undo::Serial(undo)),
-            Some(index) => match groups.last_mut() {
-                Some((last, group)) if *last == index => group.push((position, undo)),
-                _ => groups.push((index, vec![(position, undo)])),
-            },
-        }
-    }
-    items.extend(
-        groups
-            .into_iter()
-            .filter_map(|(_, group)| nest(orders, axis + 1, group)),
-    );
-    Some(match orders.get(axis) {
-        Some(Order::Parallel) => Undo::Parallel(items),
-        _ => Undo::Serial(items),
-    })
 }
 
 /// The barriers that cells pass, by cell.

@@ -32,6 +32,7 @@ impl Machine {
                 None => id.hash(&mut hasher),
             }
         }
+        self.failures_in_order(&order).hash(&mut hasher);
         self.barriers.hash_into(&places, &mut hasher);
         for (id, wants) in self.locks.waiting() {
             let node = self.pending.get(&id).and_then(|node| places.get(node));
@@ -41,6 +42,20 @@ impl Machine {
         (self.cancelled, self.aborted, self.rollback_failed).hash(&mut hasher);
         self.finished.map(|it| it.as_str()).hash(&mut hasher);
         hasher.finish()
+    }
+
+    /// Which nodes have failed, in the order in which they did: the first of a block counts.
+    fn failures_in_order(&self, order: &[NodeId]) -> Vec<usize> {
+        let mut failures = Vec::new();
+        for (at, id) in order.iter().enumerate() {
+            let Some(node) = self.find(*id) else { continue };
+            let timeout = node.state.stops().timeout();
+            failures.extend(timeout.map(|cause| (cause.number, at)));
+            let trouble = node.pending_failure.as_ref();
+            failures.extend(trouble.map(|trouble| (trouble.number, at)));
+        }
+        failures.sort_unstable();
+        failures.into_iter().map(|(_, at)| at).collect()
     }
 
     /// A node and all in it, each block's children in the order in which they are written.
@@ -67,12 +82,16 @@ impl Machine {
         position(&node.role).hash(hasher);
         let life = &node.state;
         (life.status() as u8, life.tries(), life.handler_tries()).hash(hasher);
-        (life.activity(), life.stopping_word()).hash(hasher);
+        (life.activity(), life.stops().word()).hash(hasher);
         if let Some(trouble) = &node.pending_failure {
             trouble.failure.class.as_str().hash(hasher);
-            (trouble.unrestored, trouble.rolls_back.is_some()).hash(hasher);
+            let decided = (trouble.unrestored, trouble.rolls_back.is_some());
+            (decided, trouble.deferred.len()).hash(hasher);
         }
+        let stops = life.stops();
+        (stops.is_held_back(), stops.timeout().is_some()).hash(hasher);
         (node.ignored, node.roll_back, node.timeout.is_some()).hash(hasher);
+        node.always_to_run.len().hash(hasher);
         hash_value(&node.value, hasher);
         if !matches!(node.signal, BodySignal::None)
             || node.yielded.is_some()

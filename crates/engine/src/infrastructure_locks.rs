@@ -203,6 +203,21 @@ impl Machine {
         Ok(Name::from(name))
     }
 
+    /// What a `lock` asks for.
+    pub(super) fn lock_demand_of(&self, id: NodeId) -> Checked<LockDemand> {
+        let node = self.node(id)?;
+        let name = self.lock_name(id)?;
+        let StmtKind::Lock { limit, .. } = &self.plan.tree.get(node.tree).stmt.kind else {
+            return Err(BrokenInvariant::of(node, Breach::NotA("lock")));
+        };
+        let limit = match limit {
+            Some(limit) => failure_apart(self.count_of(id, limit))?.unwrap_or(1),
+            None => 1,
+        };
+        let limit = limit.max(1);
+        Ok(LockDemand { name, limit })
+    }
+
     fn request(
         &mut self,
         holder: NodeId,

@@ -12,18 +12,22 @@
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
 
+mod always;
 mod barrier;
 mod begin_statement;
 mod broken;
 mod cancel;
 mod cells;
+mod certainty;
 mod completed_work;
 mod event;
 mod failure;
+mod failure_handler;
 mod fingerprint;
 mod infrastructure_locks;
 pub mod lock;
 mod node;
+mod node_end;
 mod node_state;
 pub mod path_pattern;
 mod pending_effects;
@@ -34,7 +38,9 @@ mod sequence;
 mod standstill;
 pub mod state;
 mod statement;
+mod stopping;
 mod strands;
+mod undo_list;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -85,6 +91,8 @@ pub struct Machine {
     cancelled: bool,
     aborted: bool,
     rollback_failed: bool,
+    /// How many failures there have been.
+    failures: u64,
     finished: Option<Status>,
     /// The violated invariant of the machine, if any: then it does nothing any more.
     broken: Option<Box<BrokenInvariant>>,
@@ -118,7 +126,7 @@ struct EndedNode {
     end: BodyEnd,
     /// Whether its failure counts as ignored.
     tolerated: bool,
-    undo: Vec<node::Undo>,
+    undo: undo_list::UndoList,
     completed: Vec<(NodePath, CompletedOutcome)>,
     path: NodePath,
 }
@@ -145,6 +153,7 @@ impl Machine {
             cancelled: false,
             aborted: false,
             rollback_failed: false,
+            failures: 0,
             finished: None,
             broken: None,
             completed_work: CompletedWork::default(),
@@ -227,7 +236,7 @@ impl Machine {
                     return Ok(());
                 }
                 let failure = self.failure_of_run(FailureClass::Cancelled, "the run was cancelled");
-                self.cancel(NodeId(0), &Arc::new(failure))
+                self.cancel(NodeId(0), failure)
             }
             Event::Ended { id, outcome } => match self.pending.remove(&id) {
                 Some(node) => self.effect_ended(node, id, outcome),
@@ -505,7 +514,7 @@ impl Machine {
         Ok(Failure {
             class,
             message: message.into(),
-            node: node.path.clone(),
+            node: self.name_of(id)?,
             span: Some(self.plan.tree.get(node.tree).stmt.span),
         })
     }

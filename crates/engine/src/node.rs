@@ -1,19 +1,19 @@
 //! The state of a node while it is active. Its transitions are in `life` and `state`.
 
-use std::sync::Arc;
-
 use super::barrier::{BarrierInstanceId, OwedArrivals};
 use super::cells::GridWork;
 use super::completed_work::CompletedOutcome;
-use super::event::{EffectId, LockDemand};
+use super::event::EffectId;
 use super::infrastructure_locks::InfrastructureLocks;
 use super::node_state::NodeState;
 use super::rollback::UndoWork;
-use super::run_event::{DeploymentRecord, Failure, NodeKind, Status};
+use super::run_event::{DeploymentRecord, Failure, NodeKind};
+use super::stopping::StopCause;
 use super::strands::StrandsWork;
+use super::undo_list::UndoList;
 use lockstep_base::node_path::NodePath;
 use lockstep_base::value::{InfrastructureId, Value};
-use lockstep_lang::ir::{HandlerVerdict, RollbackScope};
+use lockstep_lang::ir::{FailureClass, HandlerVerdict, RollbackScope};
 use lockstep_plan::grid::Cell;
 use lockstep_plan::{Locals, PlanSequence, TreeId};
 
@@ -56,8 +56,10 @@ pub struct ActiveNode {
     pub ignored: bool,
     /// Whether a handler decided that it rolls back.
     pub roll_back: bool,
-    /// What has to be done to undo what it did, in the order in which it was done.
-    pub undo: Vec<Undo>,
+    /// What has to be done to undo what it did.
+    pub undo: UndoList,
+    /// The `always` bodies that are still to run at its end.
+    pub always_to_run: Vec<DeferredAlways>,
     /// What has been done in it, where that is recorded.
     pub completed: Vec<(NodePath, CompletedOutcome)>,
     /// Its time limit, while it runs.
@@ -78,7 +80,6 @@ impl InheritedContext {
             lock_holder: NodeId(0),
             undoing: false,
             keep_undo: false,
-            will_roll_back: false,
             once: false,
         }
     }
@@ -109,7 +110,8 @@ impl ActiveNode {
             signal: BodySignal::None,
             ignored: false,
             roll_back: false,
-            undo: Vec::new(),
+            undo: UndoList::default(),
+            always_to_run: Vec::new(),
             completed: Vec::new(),
             timeout: None,
             owed_arrivals: OwedArrivals::default(),
@@ -210,8 +212,6 @@ pub struct InheritedContext {
     pub undoing: bool,
     /// Whether an enclosing block may have to undo what it does.
     pub keep_undo: bool,
-    /// Whether a failure in it will take everything back, so that no new cell should start.
-    pub will_roll_back: bool,
     /// Whether it is in a step that must not run twice after a crash.
     pub once: bool,
 }
@@ -302,10 +302,11 @@ pub enum NodeWork {
 }
 
 impl NodeWork {
-    /// The request for the `lock` that is held around the body.
-    pub fn held_lock(&self) -> Option<EffectId> {
+    /// The request for the locks that are held around the body, or waited for.
+    pub fn held_locks(&self) -> Option<EffectId> {
         match self {
             Self::Locked(request, _) => Some(*request),
+            Self::Undoing(work) => work.locks(),
             Self::Nothing
             | Self::Seq(_)
             | Self::Parallel(_)
@@ -316,8 +317,7 @@ impl NodeWork {
             | Self::LockWait(_)
             | Self::Ask(_)
             | Self::HoldWait
-            | Self::Verify { .. }
-            | Self::Undoing(_) => None,
+            | Self::Verify { .. } => None,
         }
     }
 }
@@ -347,41 +347,6 @@ impl SequenceWork {
     }
 }
 
-/// How to take something back.
-#[derive(Debug, Clone)]
-pub enum Undo {
-    /// Run the `undo` of a statement that started.
-    Step {
-        /// The statement.
-        tree: TreeId,
-        /// What it saw.
-        locals: Locals,
-        /// Its path.
-        path: NodePath,
-        /// The connection of its commands.
-        on: Option<Value>,
-    },
-    /// These, the last first.
-    Serial(Vec<Undo>),
-    /// These, all at once.
-    Parallel(Vec<Undo>),
-    /// These, as the rollback of a deployment that had ended.
-    Scope(Box<UndoScope>, Vec<Undo>),
-    /// These, holding locks.
-    Held(Vec<LockDemand>, Vec<Undo>),
-}
-
-/// A deployment that has ended and may still be rolled back.
-#[derive(Debug, Clone)]
-pub struct UndoScope {
-    /// Its path.
-    pub path: NodePath,
-    /// What it was and is.
-    pub deployment: DeploymentRecord,
-    /// Its status.
-    pub status: Status,
-}
-
 /// The ledger's line of a deployment that runs.
 #[derive(Debug, Clone)]
 pub struct DeploymentState {
@@ -405,25 +370,33 @@ impl DeploymentRecord {
     }
 }
 
-/// Why a body is being stopped. What stops it from outside beats its own time limit.
-#[derive(Debug, Clone)]
-pub enum StopReason {
-    /// From outside: the run is cancelled, a sibling failed fast, a block around it ran out of
-    /// time.
-    Cancelled(Arc<Failure>),
-    /// Its own time limit.
-    Timeout(Arc<Failure>),
-}
-
 /// A failure on its way outwards.
 #[derive(Debug, Clone)]
 pub struct PendingFailure {
     /// The failure.
     pub failure: Failure,
+    /// Which of the run's failures it is, counted from 1 in the order in which they happened; 0
+    /// before it has been counted.
+    pub number: u64,
     /// How far outwards everything is to be rolled back, where a handler said so.
     pub rolls_back: Option<RollbackScope>,
     /// Whether something that should have been undone was not.
     pub unrestored: bool,
+    /// The `always` bodies of what it has passed, which wait for that rollback.
+    pub deferred: Vec<DeferredAlways>,
+}
+
+/// An `always` that runs once a block further out has been rolled back.
+#[derive(Debug, Clone)]
+pub struct DeferredAlways {
+    /// The statement that it belongs to.
+    pub tree: TreeId,
+    /// What it sees.
+    pub locals: Locals,
+    /// Its path.
+    pub path: NodePath,
+    /// The connection of its commands.
+    pub connection: Option<Value>,
 }
 
 impl PendingFailure {
@@ -431,9 +404,28 @@ impl PendingFailure {
     pub fn new(failure: Failure) -> Box<Self> {
         Box::new(Self {
             failure,
+            number: 0,
             rolls_back: None,
             unrestored: false,
+            deferred: Vec::new(),
         })
+    }
+
+    /// The failure for which a node is stopped.
+    pub fn of_stop(cause: &StopCause) -> Box<Self> {
+        Self::new(cause.failure.clone())
+    }
+
+    /// Whether it is a consequence of another failure that stopped what it is about.
+    pub fn is_consequence(&self) -> bool {
+        self.failure.class == FailureClass::Cancelled
+    }
+
+    /// Takes in what another failure asks of the blocks around.
+    pub fn take_in(&mut self, other: &Self) {
+        self.rolls_back = self.rolls_back.max(other.rolls_back);
+        self.unrestored |= other.unrestored;
+        self.deferred.extend(other.deferred.iter().cloned());
     }
 }
 
@@ -491,5 +483,10 @@ impl BodyEnd {
     /// With a failure.
     pub fn bad(failure: Failure) -> Self {
         Self::Bad(PendingFailure::new(failure))
+    }
+
+    /// Stopped.
+    pub fn stopped(cause: &StopCause) -> Self {
+        Self::Bad(PendingFailure::of_stop(cause))
     }
 }

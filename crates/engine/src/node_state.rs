@@ -2,16 +2,15 @@
 //! being stopped. Invariant: all of it changes only here, and each change checks its precondition,
 //! in release builds too.
 
-use std::sync::Arc;
-
 use super::Machine;
 use super::broken::{Breach, BrokenInvariant, Checked};
 use super::cells::GridWork;
 use super::event::EffectId;
-use super::node::{NodeId, NodePhase, NodeWork, SequenceWork, StopReason};
+use super::node::{NodeId, NodePhase, NodeWork, SequenceWork};
 use super::rollback::UndoWork;
-use super::run_event::{Failure, Status};
+use super::run_event::Status;
 use super::state::{Activity, Transitions};
+use super::stopping::{StopReason, Stops};
 use super::strands::StrandsWork;
 
 /// The state of a node.
@@ -25,8 +24,8 @@ pub struct NodeState {
     tries: u32,
     /// How often a handler has had it tried again.
     handler_tries: u32,
-    /// Why its body is being stopped, if it is.
-    stopping: Option<StopReason>,
+    /// Why it is to stop, if it is.
+    stops: Stops,
 }
 
 impl Default for NodeState {
@@ -36,7 +35,7 @@ impl Default for NodeState {
             phase: NodePhase::Body(NodeWork::Nothing),
             tries: 0,
             handler_tries: 0,
-            stopping: None,
+            stops: Stops::default(),
         }
     }
 }
@@ -82,23 +81,14 @@ impl NodeState {
         self.handler_tries
     }
 
-    pub fn stopping(&self) -> Option<&StopReason> {
-        self.stopping.as_ref()
-    }
-
-    /// Why it has to stop, if it has to.
-    pub fn stop_failure(&self) -> Option<&Arc<Failure>> {
-        match self.stopping.as_ref()? {
-            StopReason::Cancelled(failure) | StopReason::Timeout(failure) => Some(failure),
-        }
+    /// Why it is to stop.
+    pub fn stops(&self) -> &Stops {
+        &self.stops
     }
 
     /// Whether it is stopped from outside, so that it cannot recover.
     pub fn is_cancelled(&self) -> bool {
-        match self.stopping {
-            Some(StopReason::Cancelled(_)) => true,
-            Some(StopReason::Timeout(_)) | None => false,
-        }
+        self.stops.is_cancelled()
     }
 
     /// Whether it never began to run. One that waits for a lock has not begun on its first try.
@@ -116,15 +106,6 @@ impl NodeState {
             | Status::RollingBack
             | Status::RolledBack
             | Status::RollbackFailed => false,
-        }
-    }
-
-    /// Whether it is being stopped, and why, in words.
-    pub fn stopping_word(&self) -> &'static str {
-        match self.stopping {
-            None => "not stopping",
-            Some(StopReason::Cancelled(_)) => "stopped from outside",
-            Some(StopReason::Timeout(_)) => "stopped by its time limit",
         }
     }
 
@@ -282,25 +263,26 @@ impl NodeState {
         Ok(())
     }
 
-    /// Its body is to stop. What stops it from outside beats its own time limit.
-    fn set_stopping(&mut self, stopping: Option<StopReason>) -> Result<(), Breach> {
-        let is_legal = match (&self.stopping, &stopping) {
-            (None, Some(StopReason::Timeout(_))) => self.is_in_body(),
-            (None | Some(StopReason::Timeout(_)), Some(StopReason::Cancelled(_))) => true,
-            // The time limit has done its work once the body has ended.
-            (Some(StopReason::Timeout(_)), None) => self.activity() == Activity::Idle,
-            (None, None)
-            | (Some(StopReason::Timeout(_)), Some(StopReason::Timeout(_)))
-            | (Some(StopReason::Cancelled(_)), _) => false,
-        };
-        let from = self.stopping_word();
-        let before = std::mem::replace(&mut self.stopping, stopping);
-        if !is_legal {
-            let to = self.stopping_word();
-            self.stopping = before;
+    /// It is to stop. A time limit is for what is in its body.
+    fn stop(&mut self, reason: StopReason) -> Result<(), Breach> {
+        let from = self.stops.word();
+        let before = self.stops.clone();
+        let is_legal = self.is_in_body() || !matches!(reason, StopReason::Timeout(_));
+        if !self.stops.add(reason) || !is_legal {
+            let to = self.stops.word();
+            self.stops = before;
             return Err(Breach::Stopping { from, to });
         }
         Ok(())
+    }
+
+    /// Its time limit has done its work: its body has ended.
+    fn end_timeout(&mut self) -> Result<(), Breach> {
+        let from = self.stops.word();
+        match self.activity() == Activity::Idle && self.stops.end_timeout() {
+            true => Ok(()),
+            false => Err(Breach::Stopping { from, to: from }),
+        }
     }
 }
 
@@ -379,10 +361,16 @@ impl Machine {
         self.change(id, |life, _| life.count_handler_try())
     }
 
-    /// The body of a node is to stop, or has been stopped by its time limit.
+    /// A node is to stop.
     #[track_caller]
-    pub(super) fn set_stopping(&mut self, id: NodeId, stopping: Option<StopReason>) -> Checked<()> {
-        self.change(id, |life, _| life.set_stopping(stopping))
+    pub(super) fn set_stop(&mut self, id: NodeId, reason: StopReason) -> Checked<()> {
+        self.change(id, |life, _| life.stop(reason))
+    }
+
+    /// The time limit of a node has done its work.
+    #[track_caller]
+    pub(super) fn end_timeout(&mut self, id: NodeId) -> Checked<()> {
+        self.change(id, |life, _| life.end_timeout())
     }
 
     /// The body that a node is at, also under a `lock`.
@@ -477,8 +465,12 @@ impl Machine {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::super::node::{ActiveNode, InheritedContext, NodeRole};
+    use super::super::run_event::Failure;
     use super::super::state::{ACTIVITIES, ALL, successors};
+    use super::super::stopping::StopCause;
     use super::super::{BrokenInvariant, Event};
     use super::*;
     use lockstep_base::node_path::NodePath;
@@ -614,22 +606,29 @@ mod tests {
 
     #[test]
     fn what_is_stopped_from_outside_stays_so_and_tries_are_counted_in_their_place() {
-        let failure = Arc::new(Failure {
-            class: lockstep_lang::ir::FailureClass::Cancelled,
-            message: String::from("why"),
-            node: NodePath::from("p"),
-            span: None,
+        let cause = Arc::new(StopCause {
+            failure: Failure {
+                class: lockstep_lang::ir::FailureClass::Cancelled,
+                message: String::from("why"),
+                node: NodePath::from("p"),
+                span: None,
+            },
+            number: 0,
         });
-        let timeout = || Some(StopReason::Timeout(failure.clone()));
-        let outside = || Some(StopReason::Cancelled(failure.clone()));
+        let timeout = || StopReason::Timeout(cause.clone());
+        let outside = || StopReason::Cancelled(cause.clone());
+        let held = || StopReason::HeldBack(cause.clone());
         let mut life = NodeState::default();
-        assert_eq!(life.set_stopping(timeout()), Ok(()));
-        assert!(life.set_stopping(timeout()).is_err());
-        assert_eq!(life.set_stopping(None), Ok(()));
-        assert_eq!(life.set_stopping(timeout()), Ok(()));
-        assert_eq!(life.set_stopping(outside()), Ok(()));
-        for wrong in [timeout(), None, outside()] {
-            assert!(life.set_stopping(wrong).is_err());
+        assert_eq!(life.stop(timeout()), Ok(()));
+        assert!(life.stop(timeout()).is_err());
+        assert_eq!(life.end_timeout(), Ok(()));
+        assert!(life.end_timeout().is_err());
+        assert_eq!(life.stop(held()), Ok(()));
+        assert!(!life.stops().is_interrupted());
+        assert_eq!(life.stop(timeout()), Ok(()));
+        assert_eq!(life.stop(outside()), Ok(()));
+        for wrong in [timeout(), outside(), held()] {
+            assert!(life.stop(wrong).is_err());
             assert!(life.is_cancelled());
         }
         assert_eq!(life.count_try(), Ok(()));

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use super::node::Undo;
+use super::undo_list::{UndoList, UndoStep};
 use lockstep_base::node_path::NodePath;
 use lockstep_base::value::Value;
 use lockstep_lang::eval::{ExprKind, Slot};
@@ -28,27 +28,23 @@ impl CompletedUndos {
     }
 
     /// A step is being undone.
-    pub fn record_undo(
-        &mut self,
-        plan: &Plan,
-        tree: TreeId,
-        locals: &Locals,
-        path: &NodePath,
-        on: &Option<Value>,
-    ) {
-        let saw = (values(&reads_of(plan, tree), locals), on.clone());
-        self.0.entry(path.clone()).or_default().push(saw);
+    pub fn record_undo(&mut self, plan: &Plan, step: &UndoStep) {
+        let saw = (
+            values(&reads_of(plan, step.tree), &step.locals),
+            step.on.clone(),
+        );
+        self.0.entry(step.path.clone()).or_default().push(saw);
     }
 
-    /// What is still to be undone, in the order in which it was done, without repeats.
-    pub fn remaining(&self, plan: &Plan, items: Vec<Undo>) -> Vec<Undo> {
+    /// What is still to be undone, without repeats.
+    pub fn remaining(&self, plan: &Plan, list: UndoList) -> UndoList {
         let mut sieve = UndoFilter {
             plan,
             undone: self,
             reads: HashMap::new(),
             seen: HashMap::new(),
         };
-        sieve.filter(items)
+        list.filtered(&mut |step| sieve.keeps(step))
     }
 }
 
@@ -62,40 +58,17 @@ struct UndoFilter<'p> {
 }
 
 impl UndoFilter<'_> {
-    fn filter(&mut self, items: Vec<Undo>) -> Vec<Undo> {
-        items.into_iter().filter_map(|it| self.keeps(it)).collect()
-    }
-
-    fn keeps(&mut self, item: Undo) -> Option<Undo> {
-        let some = |items: Vec<Undo>| (!items.is_empty()).then_some(items);
-        Some(match item {
-            Undo::Step {
-                tree,
-                locals,
-                path,
-                on,
-            } => {
-                let reads = self.reads.entry(tree);
-                let reads = reads.or_insert_with(|| reads_of(self.plan, tree));
-                let saw = (values(reads, &locals), on.clone());
-                let before = self.undone.0.get(&path);
-                let seen = self.seen.entry(path.clone()).or_default();
-                if seen.contains(&saw) || before.is_some_and(|before| before.contains(&saw)) {
-                    return None;
-                }
-                seen.push(saw);
-                Undo::Step {
-                    tree,
-                    locals,
-                    path,
-                    on,
-                }
-            }
-            Undo::Serial(items) => Undo::Serial(some(self.filter(items))?),
-            Undo::Parallel(items) => Undo::Parallel(some(self.filter(items))?),
-            Undo::Scope(scope, items) => Undo::Scope(scope, some(self.filter(items))?),
-            Undo::Held(wants, items) => Undo::Held(wants, some(self.filter(items))?),
-        })
+    fn keeps(&mut self, step: &UndoStep) -> bool {
+        let reads = self.reads.entry(step.tree);
+        let reads = reads.or_insert_with(|| reads_of(self.plan, step.tree));
+        let saw = (values(reads, &step.locals), step.on.clone());
+        let before = self.undone.0.get(&step.path);
+        let seen = self.seen.entry(step.path.clone()).or_default();
+        if seen.contains(&saw) || before.is_some_and(|before| before.contains(&saw)) {
+            return false;
+        }
+        seen.push(saw);
+        true
     }
 }
 

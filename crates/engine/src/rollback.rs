@@ -1,28 +1,29 @@
-//! Rollback: what a scope did is undone, serial parts in reverse order, parallel parts at once. A
-//! part that fails is reported and the others still run.
+//! Rollback: what a scope did is undone, serial parts in reverse order, parallel parts at once, as
+//! many as `max` allows, each under the locks that it held. A part that fails is reported and the
+//! others still run.
 
 use super::Machine;
+use std::collections::VecDeque;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::Hash;
 
 use super::broken::{Breach, BrokenInvariant, Checked};
 use super::event::{EffectId, LockDemand};
 use super::fingerprint::hash_shown;
-use super::node::{
-    BodyEnd, InheritedContext, NodeId, NodePhase, NodeRole, NodeWork, SequenceWork, Undo, UndoScope,
-};
+use super::node::{BodyEnd, InheritedContext, NodeId, NodePhase, NodeRole, NodeWork, SequenceWork};
 use super::run_event::{DeploymentRecord, Failure, NodeKind, RunEventKind, Status};
 use super::state::Activity;
+use super::undo_list::{Undo, UndoCell, UndoCells, UndoList, UndoScope, UndoStep};
 use lockstep_base::node_path::{HandlerPart, NodePath};
-use lockstep_base::value::Value;
-use lockstep_lang::ir::FailureClass;
+use lockstep_base::source::Name;
+use lockstep_lang::ir::{FailureClass, Order, StmtKind};
 use lockstep_plan::{Locals, TreeId};
 
 /// An active rollback.
 #[derive(Debug, Clone, Default)]
 pub struct UndoWork {
     /// What is still to be undone, the last first.
-    items: Vec<Undo>,
+    items: Vec<UndoTask>,
     /// Whether all of it is undone at once.
     parallel: bool,
     /// How many parts are active.
@@ -35,12 +36,64 @@ pub struct UndoWork {
     wants: Vec<LockDemand>,
     /// The request for its locks.
     locks: Option<EffectId>,
+    /// The names of the locks that this part holds.
+    holds: Vec<Name>,
+    /// How many cells in it may be undone at once, where that is limited.
+    room: Option<Room>,
+    /// Whether it needs a place in the part around it, and has one.
+    place: Place,
+}
+
+/// A part of a rollback, before it is a node.
+#[derive(Debug, Clone)]
+enum UndoTask {
+    /// What was recorded.
+    Recorded(Undo),
+    /// These, the last first.
+    Serial(Vec<UndoTask>),
+    /// These, all at once.
+    Parallel(Vec<UndoTask>),
+    /// What cells did, of which only so many are undone at once.
+    Bounded(usize, Box<UndoTask>),
+    /// What a cell did. Where the number is limited, it takes a place.
+    Cell(UndoList, Place),
+}
+
+/// Whether a part of a rollback needs a place among those that may be undone at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Place {
+    /// It needs none.
+    #[default]
+    NotNeeded,
+    /// It needs one.
+    Needed,
+    /// It has one, given by this part.
+    Taken(NodeId),
+}
+
+/// The places for cells that are undone at once.
+#[derive(Debug, Clone, Default)]
+struct Room {
+    free: usize,
+    waiting: VecDeque<NodeId>,
 }
 
 impl UndoWork {
+    fn of(items: Vec<UndoTask>) -> Self {
+        Self {
+            items,
+            ..Self::default()
+        }
+    }
+
     /// Whether it waits for this request for locks, or holds them.
     pub(super) fn requested(&self, request: EffectId) -> bool {
         self.locks == Some(request)
+    }
+
+    /// The request for its locks.
+    pub(super) fn locks(&self) -> Option<EffectId> {
+        self.locks
     }
 
     /// The ledger line of the deployment that it undoes, if it is one.
@@ -51,6 +104,9 @@ impl UndoWork {
     /// What of it makes a difference to what comes.
     pub(super) fn hash_into(&self, hasher: &mut DefaultHasher) {
         (self.parallel, self.live, self.failed, self.locks.is_some()).hash(hasher);
+        let room = self.room.as_ref();
+        let room = room.map(|room| (room.free, room.waiting.len()));
+        (room, matches!(self.place, Place::Taken(_))).hash(hasher);
         hash_shown(&(&self.items, &self.wants), hasher);
     }
 }
@@ -58,21 +114,19 @@ impl UndoWork {
 impl Machine {
     /// Undoes what a scope did. A scope that did nothing that can be undone just fails.
     pub(super) fn roll_back(&mut self, id: NodeId) -> Checked<()> {
-        let items = std::mem::take(&mut self.node_mut(id)?.undo);
-        let items = self.completed_undos.remaining(&self.plan, items);
-        if items.is_empty() {
+        let list = std::mem::take(&mut self.node_mut(id)?.undo);
+        let list = self.completed_undos.remaining(&self.plan, list);
+        if list.is_empty() {
             return self.run_always(id);
         }
+        let list = self.undo_under_own_lock(id, list)?;
         self.set(id, Status::RollingBack)?;
         self.go_to(id, NodePhase::RollingBack)?;
         let node = self.node(id)?;
         let (tree, path) = (node.tree, node.path.clone());
         let failure = node.pending_failure.as_ref().map(|it| it.failure.clone());
         self.emit_finished(id, failure)?;
-        let work = NodeWork::Undoing(UndoWork {
-            items,
-            ..UndoWork::default()
-        });
+        let work = NodeWork::Undoing(UndoWork::of(recorded(list)));
         self.add_part(id, tree, NodeRole::Rollback, (path, None), work)?;
         Ok(())
     }
@@ -108,7 +162,6 @@ impl Machine {
         let around = InheritedContext {
             undoing: true,
             keep_undo: false,
-            will_roll_back: false,
             once: false,
             ..self.node(parent)?.inherited.clone()
         };
@@ -123,9 +176,13 @@ impl Machine {
             self.begin(id, None)?;
             self.emit_scope(id, Status::RollingBack)?;
         }
+        if !self.takes_place(id)? {
+            return Ok(());
+        }
         let work = self.undoing(id)?;
         if !work.wants.is_empty() {
             let wants = std::mem::take(&mut work.wants);
+            work.holds = wants.iter().map(|want| want.name.clone()).collect();
             let request = self.acquire(id, wants)?;
             self.undoing(id)?.locks = Some(request);
             return Ok(());
@@ -145,35 +202,86 @@ impl Machine {
         Ok(())
     }
 
-    fn undo(&mut self, parent: NodeId, item: Undo) -> Checked<()> {
+    /// Whether a part of a rollback may begin: where only so many may, it takes a place or waits
+    /// for one.
+    fn takes_place(&mut self, id: NodeId) -> Checked<bool> {
+        match self.undoing(id)?.place {
+            Place::NotNeeded | Place::Taken(_) => return Ok(true),
+            Place::Needed => {}
+        }
+        let mut at = self.node(id)?.parent;
+        while let Some(part) = at {
+            at = self.node(part)?.parent;
+            if self.node(part)?.state.activity() != Activity::Undoing {
+                continue;
+            }
+            let Some(room) = &mut self.undoing(part)?.room else {
+                continue;
+            };
+            let Some(free) = room.free.checked_sub(1) else {
+                room.waiting.push_back(id);
+                return Ok(false);
+            };
+            room.free = free;
+            self.undoing(id)?.place = Place::Taken(part);
+            return Ok(true);
+        }
+        // Nothing limits it.
+        self.undoing(id)?.place = Place::NotNeeded;
+        Ok(true)
+    }
+
+    /// A part of a rollback has ended: the next one gets its place.
+    pub(super) fn give_back_room(&mut self, id: NodeId, ended: &NodeWork) -> Checked<()> {
+        let NodeWork::Undoing(work) = ended else {
+            return Ok(());
+        };
+        let part = match work.place {
+            Place::NotNeeded | Place::Needed => return Ok(()),
+            Place::Taken(part) => part,
+        };
+        let Some(room) = &mut self.undoing(part)?.room else {
+            return Err(BrokenInvariant::of(self.node(id)?, Breach::Count("places")));
+        };
+        let Some(next) = room.waiting.pop_front() else {
+            room.free += 1;
+            return Ok(());
+        };
+        self.undoing(next)?.place = Place::Taken(part);
+        self.undo_next(next)
+    }
+
+    fn undo(&mut self, parent: NodeId, item: UndoTask) -> Checked<()> {
         let tree = self.node(parent)?.tree;
         let path = (self.node(parent)?.path.clone(), None);
-        let work = |items| UndoWork {
-            items,
-            ..UndoWork::default()
-        };
         let work = match item {
-            Undo::Serial(items) => work(items),
-            Undo::Parallel(items) => UndoWork {
+            UndoTask::Serial(items) => UndoWork::of(items),
+            UndoTask::Parallel(items) => UndoWork {
                 parallel: true,
-                ..work(items)
+                ..UndoWork::of(items)
             },
-            Undo::Scope(scope, items) => UndoWork {
+            UndoTask::Bounded(max, inside) => UndoWork {
+                room: Some(Room {
+                    free: max,
+                    waiting: VecDeque::new(),
+                }),
+                ..UndoWork::of(vec![*inside])
+            },
+            UndoTask::Cell(list, place) => UndoWork {
+                place,
+                ..UndoWork::of(recorded(list))
+            },
+            UndoTask::Recorded(Undo::Serial(list)) => UndoWork::of(recorded(list)),
+            UndoTask::Recorded(Undo::Cells(cells)) => UndoWork::of(vec![in_waves(*cells)]),
+            UndoTask::Recorded(Undo::Scope(scope, list)) => UndoWork {
                 scope: Some(scope),
-                ..work(items)
+                ..UndoWork::of(recorded(list))
             },
-            Undo::Held(wants, items) => UndoWork {
+            UndoTask::Recorded(Undo::Held(wants, list)) => UndoWork {
                 wants,
-                ..work(items)
+                ..UndoWork::of(recorded(list))
             },
-            Undo::Step {
-                tree,
-                locals,
-                path,
-                on,
-            } => {
-                return self.undo_step(parent, tree, locals, &path, on);
-            }
+            UndoTask::Recorded(Undo::Step(step)) => return self.undo_step(parent, *step),
         };
         self.add_part(
             parent,
@@ -185,16 +293,56 @@ impl Machine {
         Ok(())
     }
 
-    fn undo_step(
-        &mut self,
-        parent: NodeId,
-        tree: TreeId,
-        locals: Locals,
-        path: &NodePath,
-        on: Option<Value>,
-    ) -> Checked<()> {
-        self.completed_undos
-            .record_undo(&self.plan, tree, &locals, path, &on);
+    /// What a statement did, of which a `lock` undoes what was done in its body holding its lock.
+    pub(super) fn undo_under_own_lock(&self, id: NodeId, list: UndoList) -> Checked<UndoList> {
+        let node = self.node(id)?;
+        let stmt = &self.plan.tree.get(node.tree).stmt;
+        let (true, StmtKind::Lock { .. }) = (node.is_statement(), &stmt.kind) else {
+            return Ok(list);
+        };
+        let wants = vec![self.lock_demand_of(id)?];
+        Ok(list.with_body_held(node.tree, wants))
+    }
+
+    /// Whether a rollback that a node is in holds a lock for it already.
+    pub(super) fn is_held_for_undo(&self, id: NodeId, name: &str) -> Checked<bool> {
+        let mut at = self.node(id)?.parent;
+        while let Some(around) = at {
+            let node = self.node(around)?;
+            at = node.parent;
+            let held = match node.state.work() {
+                Some(NodeWork::Undoing(work)) => work.holds.iter().any(|it| &**it == name),
+                Some(NodeWork::Locked(..)) => &*self.lock_demand_of(around)?.name == name,
+                Some(
+                    NodeWork::Nothing
+                    | NodeWork::Seq(_)
+                    | NodeWork::Parallel(_)
+                    | NodeWork::Grid(_)
+                    | NodeWork::Effect(_)
+                    | NodeWork::Timer(_)
+                    | NodeWork::Barrier(_)
+                    | NodeWork::LockWait(_)
+                    | NodeWork::Ask(_)
+                    | NodeWork::HoldWait
+                    | NodeWork::Verify { .. },
+                )
+                | None => false,
+            };
+            if held {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn undo_step(&mut self, parent: NodeId, step: UndoStep) -> Checked<()> {
+        self.completed_undos.record_undo(&self.plan, &step);
+        let UndoStep {
+            tree,
+            locals,
+            path,
+            on,
+        } = step;
         let seq = self.plan.tree.get(tree).undo.clone().unwrap_or_default();
         let path = (path.handler(HandlerPart::Undo), Some(NodeKind::Undo));
         let work = NodeWork::Seq(SequenceWork::new(seq, locals));
@@ -219,7 +367,7 @@ impl Machine {
 
     fn all_undone(&mut self, id: NodeId) -> Checked<()> {
         let work = self.undoing(id)?;
-        let (failed, locks) = (work.failed, work.locks);
+        let failed = work.failed;
         self.emit_scope(
             id,
             if failed {
@@ -228,9 +376,6 @@ impl Machine {
                 Status::RolledBack
             },
         )?;
-        if let Some(locks) = locks {
-            self.release(locks, Vec::new());
-        }
         let end = if failed {
             BodyEnd::bad(self.failure(id, FailureClass::Failed, "a part of the rollback failed")?)
         } else {
@@ -279,5 +424,56 @@ impl Machine {
             at = node.parent;
         }
         Ok(None)
+    }
+}
+
+fn recorded(list: UndoList) -> Vec<UndoTask> {
+    let items = list.into_items().into_iter();
+    items.map(UndoTask::Recorded).collect()
+}
+
+/// What cells did: in waves, and nested as their axes are.
+fn in_waves(cells: UndoCells) -> UndoTask {
+    let UndoCells { orders, max, cells } = cells;
+    let place = match max {
+        Some(_) => Place::Needed,
+        None => Place::NotNeeded,
+    };
+    let mut waves: Vec<(usize, Vec<UndoCell>)> = Vec::new();
+    for cell in cells {
+        match waves.last_mut() {
+            Some((wave, of_wave)) if *wave == cell.wave => of_wave.push(cell),
+            Some(_) | None => waves.push((cell.wave, vec![cell])),
+        }
+    }
+    waves.sort_by_key(|(wave, _)| *wave);
+    let waves = waves.into_iter();
+    let waves = waves.map(|(_, cells)| nest(&orders, 0, place, cells));
+    let all = UndoTask::Serial(waves.collect());
+    match max {
+        Some(max) => UndoTask::Bounded(max, Box::new(all)),
+        None => all,
+    }
+}
+
+/// Cells nested as their axes are: serial axes in reverse, parallel ones at once.
+fn nest(orders: &[Order], axis: usize, place: Place, cells: Vec<UndoCell>) -> UndoTask {
+    let mut groups: Vec<(u32, Vec<UndoCell>)> = Vec::new();
+    let mut items = Vec::new();
+    for cell in cells {
+        match cell.position.get(axis).copied() {
+            // A cell's own undo; an added cell ends on the first axis.
+            None => items.push(UndoTask::Cell(cell.undo, place)),
+            Some(index) => match groups.last_mut() {
+                Some((last, group)) if *last == index => group.push(cell),
+                Some(_) | None => groups.push((index, vec![cell])),
+            },
+        }
+    }
+    let groups = groups.into_iter();
+    items.extend(groups.map(|(_, group)| nest(orders, axis + 1, place, group)));
+    match orders.get(axis) {
+        Some(Order::Parallel) => UndoTask::Parallel(items),
+        Some(Order::Serial) | None => UndoTask::Serial(items),
     }
 }

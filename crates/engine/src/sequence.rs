@@ -1,9 +1,10 @@
 //! Runs bodies: statements one after the other, and children in parallel.
 
 use super::broken::{Breach, BrokenInvariant, Checked};
-use super::node::{BodyEnd, BodySignal, NodeId, NodeRole, PendingFailure, Undo};
+use super::node::{BodyEnd, BodySignal, NodeId, NodeRole, PendingFailure};
 use super::run_event::{DeploymentRecord, NodeKind, RunEventKind, Status};
 use super::statement::{InlineStatement, on_the_spot, traits};
+use super::undo_list::{UndoList, UndoRank};
 use super::{EndedNode, Machine};
 use lockstep_base::node_path::{NodePath, PathPart};
 use lockstep_base::value::Value;
@@ -21,10 +22,9 @@ impl Machine {
                 let value = std::mem::replace(&mut seq.last, Value::None);
                 return self.seq_ended(id, value, BodySignal::None);
             };
-            if let Some(failure) = self.node(id)?.state.stop_failure().cloned() {
+            if let Some(cause) = self.node(id)?.state.stops().cause().cloned() {
                 self.skip_rest(id)?;
-                let end = BodyEnd::bad((*failure).clone());
-                return self.body_ends(id, end);
+                return self.body_ends(id, BodyEnd::stopped(&cause));
             }
             let seq = self.seq(id)?;
             seq.next += 1;
@@ -161,13 +161,16 @@ impl Machine {
             NodeRole::Body => self.statement_ended(id, leaver),
             NodeRole::Strand(place) => self.strand_ended(id, place, leaver),
             NodeRole::Cell(cell) => self.cell_ended(id, *cell, leaver),
-            NodeRole::Look => self.approval_ended(id, leaver.end, leaver.undo),
+            NodeRole::Look => {
+                self.record_undo(id, UndoRank::Body, leaver.tree, leaver.undo)?;
+                self.approval_ended(id, leaver.end)
+            }
             NodeRole::Handler => {
-                self.node_mut(id)?.undo.extend(leaver.undo);
+                self.record_undo(id, UndoRank::Handler, leaver.tree, leaver.undo)?;
                 self.handler_ended(id, leaver.end)
             }
             NodeRole::Always => {
-                self.node_mut(id)?.undo.extend(leaver.undo);
+                self.record_undo(id, UndoRank::Always, leaver.tree, leaver.undo)?;
                 self.always_ended(id, leaver.end)
             }
             NodeRole::Rollback => self.rollback_ended(id, &leaver.end),
@@ -175,8 +178,20 @@ impl Machine {
         }
     }
 
+    /// Records what something in a node did.
+    fn record_undo(
+        &mut self,
+        id: NodeId,
+        rank: UndoRank,
+        tree: TreeId,
+        undo: UndoList,
+    ) -> Checked<()> {
+        self.node_mut(id)?.undo.put_list(rank, tree, undo);
+        Ok(())
+    }
+
     fn statement_ended(&mut self, id: NodeId, leaver: EndedNode) -> Checked<()> {
-        self.node_mut(id)?.undo.extend(leaver.undo);
+        self.record_undo(id, UndoRank::Body, leaver.tree, leaver.undo)?;
         match leaver.end {
             BodyEnd::Bad(trouble) => {
                 self.skip_rest(id)?;
@@ -204,8 +219,7 @@ impl Machine {
         }
     }
 
-    fn approval_ended(&mut self, id: NodeId, end: BodyEnd, undo: Vec<Undo>) -> Checked<()> {
-        self.node_mut(id)?.undo.extend(undo);
+    fn approval_ended(&mut self, id: NodeId, end: BodyEnd) -> Checked<()> {
         let signal = match end {
             BodyEnd::Bad(mut trouble) => {
                 if trouble.failure.class != FailureClass::Cancelled {
@@ -229,9 +243,8 @@ impl Machine {
             return self.seq_ended(id, Value::None, signal);
         }
         // It held so far, but not for as long as it should.
-        if let Some(failure) = self.node(id)?.state.stop_failure().cloned() {
-            let end = BodyEnd::bad((*failure).clone());
-            return self.body_ends(id, end);
+        if let Some(cause) = self.node(id)?.state.stops().cause().cloned() {
+            return self.body_ends(id, BodyEnd::stopped(&cause));
         }
         let next = self.set_timer(id, every.min(until - now).max(1));
         *self.verify_timer(id)? = Some(next);
@@ -423,28 +436,5 @@ impl Machine {
     ) -> NodePath {
         let walk = Self::walk(&self.plan, &self.run);
         parent.child(&walk.cell_part(tree, values, number))
-    }
-}
-
-/// Keeps the first failure that is not a mere consequence of another, and the widest rollback that
-/// any of them requests.
-pub(super) fn keep_first_failure(
-    pending: &mut Option<Box<PendingFailure>>,
-    trouble: Box<PendingFailure>,
-) {
-    let weight = |trouble: &PendingFailure| match trouble.failure.class {
-        FailureClass::Cancelled => 0,
-        FailureClass::Barrier => 1,
-        _ => 2,
-    };
-    match pending {
-        Some(pending) => {
-            pending.rolls_back = trouble.rolls_back.max(pending.rolls_back);
-            pending.unrestored |= trouble.unrestored;
-            if weight(&trouble) > weight(pending) {
-                pending.failure = trouble.failure;
-            }
-        }
-        None => *pending = Some(trouble),
     }
 }

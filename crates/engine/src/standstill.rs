@@ -88,8 +88,7 @@ impl Machine {
         if self.give_up_barriers()? {
             return Ok(());
         }
-        let last = self.locks.waiting.last_key_value();
-        let Some((request, wants)) = last.map(|(id, wants)| (*id, wants.clone())) else {
+        let Some((request, wants)) = self.who_gives_way()? else {
             return Err(BrokenInvariant::new(Breach::Standstill));
         };
         let names: Vec<String> = wants
@@ -115,6 +114,23 @@ impl Machine {
                 .push(MachineTask::Ended(node, BodyEnd::bad(failure)));
         }
         Ok(())
+    }
+
+    /// The request whose wait fails: who goes forward gives way before a rollback, and among
+    /// those who came last.
+    fn who_gives_way(&self) -> Checked<Option<(EffectId, Vec<LockDemand>)>> {
+        let mut found = None;
+        for (request, wants) in self.locks.waiting.iter().rev() {
+            let undoes = match self.pending.get(request) {
+                Some(node) => self.node(*node)?.inherited.undoing,
+                None => false,
+            };
+            if !undoes {
+                return Ok(Some((*request, wants.clone())));
+            }
+            found = found.or_else(|| Some((*request, wants.clone())));
+        }
+        Ok(found)
     }
 
     /// Where the others wait while a strand waits at a barrier, for a message.

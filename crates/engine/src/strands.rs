@@ -5,12 +5,14 @@ use std::hash::Hash;
 
 use super::barrier::OwedArrivals;
 use super::broken::{Breach, BrokenInvariant, Checked, NodeError};
+use super::certainty::keep_first_failure;
 use super::fingerprint::hash_shown;
-use super::node::{BodyEnd, NodeId, NodeRole, NodeWork, Undo};
-use super::sequence::keep_first_failure;
+use super::node::{BodyEnd, NodeId, NodeRole, NodeWork};
+use super::undo_list::{Undo, UndoCell, UndoCells, UndoList, UndoRank};
 use super::{EndedNode, Machine};
+use lockstep_base::node_path::NodePath;
 use lockstep_base::value::Value;
-use lockstep_lang::ir::FailureClass;
+use lockstep_lang::ir::{FailureClass, Order};
 use lockstep_plan::PlanSequence;
 
 /// The children of a `parallel` and what they have brought, each at its place.
@@ -33,7 +35,7 @@ pub struct StrandsWork {
     /// What the children yielded.
     yielded: Vec<Option<Value>>,
     /// How to undo what the children did.
-    undo: Vec<Vec<Undo>>,
+    undo: Vec<UndoList>,
     /// The barriers that each child that has not started will pass.
     owed_arrivals: Vec<OwedArrivals>,
 }
@@ -68,7 +70,7 @@ impl Machine {
             max,
             fail_fast: modifiers.fail_fast,
             yielded: vec![None; children.len()],
-            undo: vec![Vec::new(); children.len()],
+            undo: vec![UndoList::default(); children.len()],
             children,
             owed_arrivals: owed,
             ..StrandsWork::default()
@@ -113,7 +115,6 @@ impl Machine {
         place: usize,
         leaver: EndedNode,
     ) -> Checked<()> {
-        let doomed = self.around_children(id)?.will_roll_back;
         let work = self.strands(id)?;
         let Some(live) = work.live.checked_sub(1) else {
             return Err(BrokenInvariant::of(
@@ -133,13 +134,14 @@ impl Machine {
             }
             BodyEnd::Bad(trouble) => {
                 let fail_fast = work.fail_fast;
-                work.stopped |= doomed || fail_fast;
+                work.stopped |= fail_fast;
                 let node = self.node_mut(id)?;
                 let first = node.pending_failure.is_none();
                 keep_first_failure(&mut node.pending_failure, trouble);
                 if first && fail_fast {
-                    self.fail_fast(id, &leaver.path)?;
+                    self.fail_fast(id, &leaver.path, &[])?;
                 }
+                self.block_fails(id)?;
             }
         }
         self.start_strands(id)
@@ -148,23 +150,33 @@ impl Machine {
     fn strands_done(&mut self, id: NodeId) -> Checked<()> {
         let work = std::mem::take(self.strands(id)?);
         self.end_work(id)?;
-        let undo: Vec<Undo> = work
-            .undo
-            .into_iter()
-            .filter(|undo| !undo.is_empty())
-            .map(Undo::Serial)
-            .collect();
         let node = self.node_mut(id)?;
-        if !undo.is_empty() {
-            node.undo.push(Undo::Parallel(undo));
+        let strands = work.undo.into_iter().enumerate();
+        let strands = strands.filter(|(_, undo)| !undo.is_empty());
+        let cells: Vec<UndoCell> = strands
+            .map(|(place, undo)| UndoCell {
+                wave: 0,
+                position: vec![place as u32],
+                path: NodePath::default(),
+                undo,
+            })
+            .collect();
+        if !cells.is_empty() {
+            let cells = UndoCells {
+                orders: vec![Order::Parallel],
+                max: work.max,
+                cells,
+            };
+            let undo = Undo::Cells(Box::new(cells));
+            node.undo.put(UndoRank::Body, node.tree, undo);
         }
         if let Some(yielded) = work.yielded.into_iter().flatten().last() {
             node.yielded = Some(yielded);
         }
-        let stopped = node.state.stop_failure().filter(|_| work.skipped).cloned();
+        let stopped = node.state.stops().cause().filter(|_| work.skipped).cloned();
         let end = match (node.pending_failure.take(), stopped) {
             (Some(trouble), _) => BodyEnd::Bad(trouble),
-            (None, Some(failure)) => BodyEnd::bad((*failure).clone()),
+            (None, Some(cause)) => BodyEnd::stopped(&cause),
             (None, None) => BodyEnd::Good {
                 value: lockstep_base::value::Value::None,
                 yielded: node.yielded.take(),

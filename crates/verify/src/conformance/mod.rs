@@ -9,6 +9,7 @@
 
 mod blocks;
 mod hash;
+mod live_undos;
 mod observed_nodes;
 mod open_barriers;
 mod statement_paths;
@@ -20,6 +21,7 @@ mod values;
 use std::sync::Arc;
 
 use hash::{FastMap, FastSet};
+use live_undos::LiveUndos;
 use lockstep_base::node_path::NodePath;
 use lockstep_base::source::Name;
 use lockstep_engine::run_event::{NodeKind, RunEvent, RunEventKind, Status, WaitReason};
@@ -95,6 +97,8 @@ pub struct ConformanceCheck {
     locks: FastMap<String, u32>,
     /// The ended deployments that are being rolled back.
     rolling: FastSet<NodePath>,
+    /// What is being undone.
+    undos: LiveUndos,
 }
 
 impl ConformanceCheck {
@@ -111,6 +115,7 @@ impl ConformanceCheck {
             places: FastMap::default(),
             locks: FastMap::default(),
             rolling: FastSet::default(),
+            undos: LiveUndos::default(),
         }
     }
 
@@ -128,6 +133,7 @@ impl ConformanceCheck {
             places: FastMap::default(),
             locks: FastMap::default(),
             rolling: FastSet::default(),
+            undos: LiveUndos::default(),
         }
     }
 
@@ -271,6 +277,9 @@ impl ConformanceCheck {
     }
 
     fn finished(&mut self, node: &NodePath, kind: NodeKind, status: Status) {
+        if kind == NodeKind::Undo {
+            self.undos.end(node);
+        }
         let known = self.nodes.find(node);
         if known.is_none() && self.is_rolled_back_later(node, kind, status) {
             return;
@@ -431,6 +440,8 @@ impl ConformanceCheck {
                 Err("started, but nothing around it rolls back".into()),
             );
         }
+        let bounded = self.undos.begin(&self.plan, node, step);
+        self.broken(node, bounded);
     }
 }
 

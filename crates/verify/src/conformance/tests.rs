@@ -406,3 +406,39 @@ fn single_changes_are_mostly_found() {
     }
     assert!(found * 10 >= all * 9, "{found} of {all}");
 }
+
+#[test]
+fn no_more_is_undone_at_once_than_may_run() {
+    let (plan, _) = play(
+        "pipeline p {
+           parallel x in [1, 2] max 1 { step s { run \"s\" } undo { run \"u\" } }
+           parallel y in [1, 2] { lock \"l\" { step s { run \"s\" } undo { run \"u\" } } }
+           parallel {
+             step a { run \"a\" } undo { run \"u\" }
+             step b { run \"b\" } undo { run \"u\" }
+           }
+         }",
+    );
+    for (one, other, both) in [
+        ("p/parallel[1]/s", "p/parallel[2]/s", false),
+        (
+            "p/parallel#2[1]/lock[l]/s",
+            "p/parallel#2[2]/lock[l]/s",
+            false,
+        ),
+        ("p/parallel#3/a", "p/parallel#3/b", true),
+    ] {
+        let mut undos = live_undos::LiveUndos::default();
+        let mut begin = |step: &str| {
+            let undo = NodePath::from(format!("{step}/undo"));
+            (undos.begin(&plan, &undo, step), undo)
+        };
+        let (first, undo) = begin(one);
+        assert_eq!(first, Ok(()));
+        assert_eq!(begin(other).0.is_ok(), both, "{one} and {other}");
+        let mut undos = live_undos::LiveUndos::default();
+        assert_eq!(undos.begin(&plan, &undo, one), Ok(()));
+        undos.end(&undo);
+        assert_eq!(undos.begin(&plan, &NodePath::from("again"), other), Ok(()));
+    }
+}

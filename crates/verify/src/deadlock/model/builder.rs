@@ -2,6 +2,7 @@
 //! not known goes both ways.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 
 use super::ArrivalsAhead;
 use super::DeadlockModel;
@@ -158,6 +159,7 @@ impl ModelBuilder<'_> {
         let guards = recovers || undoes || node.always.is_some();
         let around = self.recovers;
         let start = part.ops.len();
+        let first_request = self.flow.requests.len();
         self.doomed = is_scope || (doomed && !softens);
         self.recovers = around || recovers;
         let made = self.node(strand, id, locals, part);
@@ -165,19 +167,21 @@ impl ModelBuilder<'_> {
         self.recovers = around;
         made?;
         if guards {
-            self.guard(strand, id, locals, start, undoes, part)?;
+            let requests = undoes.then(|| first_request..self.flow.requests.len());
+            self.guard(strand, id, locals, start, requests, part)?;
         }
         Ok(())
     }
 
-    /// What happens when a statement that began at `start` and ends here has failed.
+    /// What happens when a statement that began at `start` and ends here has failed. Where it rolls
+    /// back, `undoes` are the requests for locks in it.
     fn guard(
         &mut self,
         strand: StrandId,
         id: TreeId,
         locals: &Locals,
         start: usize,
-        undoes: bool,
+        undoes: Option<Range<usize>>,
         part: &mut ModelPart,
     ) -> Result<(), Halt> {
         let plan = self.plan;
@@ -252,8 +256,8 @@ impl ModelBuilder<'_> {
         if !self.recovers {
             part.ops.push(ModelOp::Break);
         }
-        if undoes {
-            self.undo(strand, id, locals, part)?;
+        if let Some(requests) = undoes {
+            self.undo(strand, id, locals, requests, part)?;
         }
         self.in_parallel(strand, node.always.as_ref(), locals, part)?;
         part.ops.push(ModelOp::Fail);
