@@ -12,6 +12,9 @@ mod failures;
 #[cfg(target_os = "linux")]
 mod kills;
 mod latches;
+// What stands behind the output of a command is told by its open files.
+#[cfg(target_os = "linux")]
+mod left;
 mod locks;
 mod orders;
 // Only Linux lists its processes.

@@ -165,6 +165,31 @@ fn a_run_that_has_ended_is_not_said_to_be_resumable() {
     }
 }
 
+/// A secret in a pipe that nobody writes to: refused at once, as any file that is none.
+#[test]
+fn a_pipe_in_place_of_a_file_is_refused() {
+    let made = |test: &Test| {
+        let pipe = std::process::Command::new("mkfifo")
+            .arg(test.path("pipe"))
+            .status();
+        assert!(pipe.expect("mkfifo runs").success());
+    };
+    for text in [
+        "secret a = file(\"pipe\")\npipeline p { run \"true\" env { A: a } }",
+        "let a = file(\"pipe\")\npipeline p { log a }",
+        "import \"./pipe\" as a\npipeline p { log \"x\" }",
+    ] {
+        let test = super::file(text);
+        made(&test);
+        let said = Running::start(test.command()).end();
+        assert_eq!(said.code, 2, "{said:?}");
+        assert!(
+            said.stderr.contains("is a pipe, a device or a socket"),
+            "{said:?}"
+        );
+    }
+}
+
 /// The terminal is gone, so nobody has asked for a rollback.
 #[test]
 fn a_run_that_loses_its_terminal_is_stopped_and_can_be_resumed() {

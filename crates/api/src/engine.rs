@@ -123,7 +123,7 @@ impl Engine {
         }
         if self.0.guarded {
             let guardian = Guardian::of_this_program().removing(system.scratch());
-            system = system.watched_by(Box::new(guardian));
+            system = system.watched_by(Arc::new(guardian));
         }
         // Where two runs begin at the same time, one of the two folders goes at once.
         Ok(self.0.spawner.get_or_init(|| Arc::new(system)).clone())

@@ -1,13 +1,10 @@
 //! Files and variables that a host hands to an engine: from memory, or from a folder on disk.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
 use std::path::PathBuf;
 
 use lockstep_base::world::{EnvironmentVariables, FileError, Files, VariableError};
-
-/// The largest source, in bytes: places are kept as 32-bit offsets.
-const MAX_SOURCE_BYTES: u64 = 1 << 30;
+use lockstep_runtime::text_file;
 
 /// Files in memory, by their paths.
 ///
@@ -59,17 +56,7 @@ impl DiskFiles {
 
 impl Files for DiskFiles {
     fn read(&self, path: &str) -> Result<String, FileError> {
-        let file = std::fs::File::open(self.folder.join(path))?;
-        let metadata = file.metadata()?;
-        if metadata.is_dir() {
-            return Err(FileError::IsFolder);
-        }
-        let mut bytes = Vec::new();
-        file.take(MAX_SOURCE_BYTES + 1).read_to_end(&mut bytes)?;
-        if bytes.len() as u64 > MAX_SOURCE_BYTES {
-            return Err(FileError::TooLarge);
-        }
-        Ok(String::from_utf8(bytes)?)
+        text_file::read(&self.folder.join(path))
     }
 }
 

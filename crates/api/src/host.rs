@@ -7,7 +7,7 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
 
-use lockstep_runtime::process::{CommandResult, Listener, SpawnRequest, StopSignal};
+use lockstep_runtime::process::{CommandResult, EndedCommand, Listener, SpawnRequest, StopSignal};
 use lockstep_runtime::secrets::SecretVault;
 
 pub use lockstep_base::world::{EnvironmentVariables, FileError, Files, VariableError};
@@ -180,7 +180,7 @@ impl<S: Spawner> lockstep_runtime::process::Spawner for HostSpawner<S> {
         vault: &'a SecretVault,
         listener: Listener<'a>,
         stop: StopSignal,
-    ) -> Pin<Box<dyn Future<Output = CommandResult> + Send + 'a>> {
+    ) -> Pin<Box<dyn Future<Output = EndedCommand> + Send + 'a>> {
         let control = CommandControl {
             vault,
             listener,
@@ -190,7 +190,7 @@ impl<S: Spawner> lockstep_runtime::process::Spawner for HostSpawner<S> {
             Ok(read) => read,
             Err(error) => {
                 let end = CommandEnd::failed(FailureClass::Failed, error.to_string());
-                return Box::pin(std::future::ready(end.masked(vault)));
+                return Box::pin(std::future::ready(end.masked(vault).into()));
             }
         };
         let mut words = words.into_iter();
@@ -204,7 +204,7 @@ impl<S: Spawner> lockstep_runtime::process::Spawner for HostSpawner<S> {
             node: command.node.to_string(),
             run: command.run.to_string(),
         };
-        Box::pin(async move { self.0.spawn(command, control).await.masked(vault) })
+        Box::pin(async move { self.0.spawn(command, control).await.masked(vault).into() })
     }
 }
 

@@ -33,6 +33,8 @@ pub enum FileError {
     NotFound,
     /// It is a folder.
     IsFolder,
+    /// It is a pipe, a device or a socket.
+    NotRegular,
     /// This user may not read it.
     Denied,
     /// The text cannot be a path.
@@ -52,9 +54,10 @@ pub enum FileError {
 
 impl FileError {
     /// Those that are a complete sentence.
-    const PLAIN: [Self; 6] = [
+    const PLAIN: [Self; 7] = [
         Self::NotFound,
         Self::IsFolder,
+        Self::NotRegular,
         Self::Denied,
         Self::NotAPath,
         Self::TooLarge,
@@ -67,6 +70,7 @@ impl std::fmt::Display for FileError {
         f.write_str(match self {
             Self::NotFound => "no such file",
             Self::IsFolder => "is a folder",
+            Self::NotRegular => "is a pipe, a device or a socket, not a file",
             Self::Denied => "may not be read",
             Self::NotAPath => "is not a path",
             Self::TooLarge => "is larger than 1 GiB",

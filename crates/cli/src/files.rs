@@ -1,16 +1,13 @@
 //! The file system and the environment of the caller, as the compiler and the planner use them, and
 //! the choice of the file to work on.
 
-use std::io::Read;
 use std::path::Path;
 
 use lockstep_base::diagnostic::Diagnostic;
 use lockstep_base::diagnostic::codes::{CANNOT_READ, NO_FILE, SEVERAL_FILES};
 use lockstep_base::diagnostic::suggest::{closest, or_list};
-use lockstep_base::world::{self, FileError, Files, VariableError};
-
-/// The maximum size of a source, in bytes: positions are 32-bit offsets.
-const MAX_SOURCE_BYTES: u64 = 1 << 30;
+use lockstep_base::world::{self, FileError, VariableError};
+use lockstep_runtime::text_file;
 
 /// Files on disk; paths are relative to the caller's working directory.
 #[derive(Debug, Clone, Copy, Default)]
@@ -18,16 +15,7 @@ pub struct CallerFiles;
 
 impl world::Files for CallerFiles {
     fn read(&self, path: &str) -> Result<String, FileError> {
-        let file = std::fs::File::open(path)?;
-        if file.metadata()?.is_dir() {
-            return Err(FileError::IsFolder);
-        }
-        let mut bytes = Vec::new();
-        file.take(MAX_SOURCE_BYTES + 1).read_to_end(&mut bytes)?;
-        if bytes.len() as u64 > MAX_SOURCE_BYTES {
-            return Err(FileError::TooLarge);
-        }
-        Ok(String::from_utf8(bytes)?)
+        text_file::read(Path::new(path))
     }
 }
 
@@ -51,7 +39,7 @@ impl world::Files for OpenedFile {
 /// Opens the named file, else the only one of the current folder.
 pub fn open(named: Option<&str>) -> Result<OpenedFile, Diagnostic> {
     let path = choose(named)?;
-    match CallerFiles.read(&path) {
+    match text_file::read_handed_over(Path::new(&path)) {
         Ok(text) => Ok(OpenedFile { path, text }),
         Err(why) => Err(cannot_read(&path, &why)),
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use lockstep_base::diagnostic::{Diagnostic, codes};
+use lockstep_runtime::text_file;
 
 /// The file's name in a state directory.
 const GROUPS_FILE_NAME: &str = "groups.toml";
@@ -30,10 +31,7 @@ impl GroupMembers {
             Diagnostic::without_place(codes::NOT_ANSWERED, message)
                 .help("a line for each group: `release-managers = [\"ada\", \"grace\"]`")
         };
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            let said = error.to_string().to_lowercase();
-            wrong(said.split(" (os error").next().unwrap_or_default().into())
-        })?;
+        let text = text_file::read(path).map_err(|error| wrong(error.to_string()))?;
         let members = toml::from_str(&text).map_err(|error| wrong(error.message().to_string()))?;
         Ok(Self {
             members,

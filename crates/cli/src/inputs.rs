@@ -1,13 +1,15 @@
 //! The values for inputs and overridden fields, from the command line and from files.
 
+use std::path::Path;
+
 use clap::Args;
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
-use super::files::CallerFiles;
 use lockstep_base::diagnostic::{Diagnostic, codes};
-use lockstep_base::world::{FileError, Files};
+use lockstep_base::world::FileError;
 use lockstep_plan::{InputValue, RunRequest};
+use lockstep_runtime::text_file;
 
 /// The arguments of every command that takes inputs.
 #[derive(Debug, Clone, Default, Args)]
@@ -35,7 +37,7 @@ impl InputArguments {
         };
         let mut mistakes = Vec::new();
         for path in &self.files {
-            let text = CallerFiles.read(path).map_err(InputsError::from);
+            let text = text_file::read_handed_over(Path::new(path)).map_err(InputsError::from);
             match text.and_then(|text| parse(path, &text)) {
                 Ok(values) => asked.inputs.extend(
                     values

@@ -468,7 +468,13 @@ impl Machine {
 
     fn count_of(&self, id: NodeId, expr: &Expr) -> Result<u32, NodeError> {
         Ok(match self.value_of(id, expr)? {
-            Value::Int(number) => u32::try_from(number.max(0)).unwrap_or(u32::MAX),
+            Value::Int(number) => match u32::try_from(number.max(0)) {
+                Ok(count) => count,
+                Err(_) => {
+                    let message = format!("{number} is more than {}, the largest count", u32::MAX);
+                    return Err(self.failure(id, FailureClass::Failed, message)?.into());
+                }
+            },
             _ => 0,
         })
     }

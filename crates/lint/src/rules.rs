@@ -7,6 +7,7 @@ mod always_true_where;
 mod approval_under_lock;
 mod approval_without_timeout;
 mod atomic_without_undo;
+mod background_output;
 mod barrier_without_timeout;
 mod constant_condition;
 mod empty_block;
@@ -71,6 +72,7 @@ pub const ALL: &[Rule] = &[
     hidden_pipe_failure::RULE,
     secret_shown::RULE,
     value_in_program::RULE,
+    background_output::RULE,
     approval_under_lock::RULE,
     unbounded_parallel::RULE,
     timeout_too_long::RULE,

@@ -9,12 +9,14 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use super::processes;
+
 /// A future that is ready at a certain time.
 pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Provides a run with the time.
 pub trait Clock: Send + Sync {
-    /// The time of day. It may jump, so nothing is measured with it.
+    /// The time of day. What took how long is shown by it, so it should not jump.
     fn now(&self) -> Timestamp;
 
     /// The time since some moment before the run. It never goes backwards.
@@ -25,9 +27,15 @@ pub trait Clock: Send + Sync {
 }
 
 /// The clock of the system. It needs a tokio runtime with timers enabled, which a run has.
+///
+/// Its time of day is read once; from then on it goes as the time since boot does, also while the
+/// machine sleeps. So what a run reports never jumps when somebody sets the system's clock.
 #[derive(Debug, Clone, Copy)]
 pub struct SystemClock {
     begun: Instant,
+    begun_at: Timestamp,
+    /// The time since boot then, in nanoseconds; 0 where there is none.
+    since_boot: u64,
 }
 
 impl SystemClock {
@@ -35,6 +43,8 @@ impl SystemClock {
     pub fn new() -> Self {
         Self {
             begun: Instant::now(),
+            begun_at: Timestamp::now(),
+            since_boot: processes::now(),
         }
     }
 }
@@ -47,7 +57,12 @@ impl Default for SystemClock {
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        Timestamp::now()
+        let since = match self.since_boot {
+            0 => self.begun.elapsed(),
+            before => Duration::from_nanos(processes::now().saturating_sub(before)),
+        };
+        let since = jiff::SignedDuration::try_from(since).unwrap_or(jiff::SignedDuration::MAX);
+        self.begun_at.checked_add(since).unwrap_or(Timestamp::MAX)
     }
 
     fn elapsed(&self) -> Duration {

@@ -67,6 +67,13 @@ pub enum HttpError {
     Request(String),
     /// There is no connection, or it was lost; the sentence says why.
     Connection(String),
+    /// The body of the response is longer than [`MAX_BODY_BYTES`].
+    TooLarge,
+    /// The body of the response is not UTF-8.
+    NotUtf8 {
+        /// The first byte that is wrong, from 1.
+        byte: usize,
+    },
     /// This program was built without an HTTP client.
     Unavailable,
 }
@@ -77,6 +84,10 @@ impl std::fmt::Display for HttpError {
             Self::Timeout => "it took too long",
             Self::Url => "the address is not a URL",
             Self::Request(why) | Self::Connection(why) => why,
+            Self::TooLarge => "the body of its answer is longer than 10 MiB",
+            Self::NotUtf8 { byte } => {
+                return write!(f, "the body of its answer is not UTF-8 (byte {byte})");
+            }
             Self::Unavailable => "this program was built without an HTTP client",
         })
     }
@@ -251,6 +262,13 @@ fn no_answer(error: &HttpError, request: &HttpRequest) -> EffectOutcome {
             let message = format!("the request to {url} cannot be made: {error}");
             EffectOutcome::failed(FailureClass::Failed, message)
         }
+        HttpError::TooLarge | HttpError::NotUtf8 { .. } => {
+            let message = format!(
+                "{method} {url} was answered, but {error}: a command such as \
+                 `curl -o FILE` takes anything"
+            );
+            EffectOutcome::failed(FailureClass::Failed, message)
+        }
         HttpError::Connection(_) | HttpError::Unavailable => {
             let message = format!("{method} {url} got no response: {error}");
             EffectOutcome::failed(FailureClass::Connection, message)
@@ -282,9 +300,10 @@ mod tests {
     use super::*;
 
     /// Responds to one request with this text and returns the request.
-    fn serve(answer: &'static str) -> (String, std::thread::JoinHandle<String>) {
+    fn serve(answer: impl Into<Vec<u8>>) -> (String, std::thread::JoinHandle<String>) {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
+        let answer: Vec<u8> = answer.into();
         let served = std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().expect("a request");
             let mut asked = Vec::new();
@@ -296,9 +315,7 @@ mod tests {
                     break;
                 }
             }
-            stream
-                .write_all(answer.as_bytes())
-                .expect("it can be answered");
+            stream.write_all(&answer).expect("it can be answered");
             String::from_utf8_lossy(&asked).into_owned()
         });
         (format!("http://{address}/path"), served)
@@ -357,6 +374,27 @@ mod tests {
         let outcome = post(&url, Value::None, Value::list([Value::Int(503)]));
         served.join().expect("it served");
         assert_eq!(outcome.failure, None);
+    }
+
+    #[test]
+    fn an_answer_that_is_no_text_or_too_long_is_a_failure() {
+        let head = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n";
+        let mut latin: Vec<u8> = head.into();
+        latin.extend(b"caf\xe9");
+        let mut long: Vec<u8> = head.into();
+        long.resize(head.len() + 11 * 1024 * 1024, b'x');
+        for (answer, why) in [
+            (latin, "is not UTF-8 (byte 4)"),
+            (long, "is longer than 10 MiB"),
+        ] {
+            let (url, served) = serve(answer);
+            let outcome = post(&url, Value::None, Value::None);
+            let (class, message) = outcome.failure.expect("a failure");
+            assert_eq!(class, FailureClass::Failed);
+            assert!(message.contains(why), "{message}");
+            // The client may have gone before it had all.
+            let _ = served.join();
+        }
     }
 
     #[test]

@@ -16,3 +16,4 @@ pub mod processes;
 pub mod redact;
 pub mod replay;
 pub mod secrets;
+pub mod text_file;

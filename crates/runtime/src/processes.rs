@@ -295,6 +295,40 @@ fn parse(line: &str) -> Option<ProcessStat> {
     })
 }
 
+/// Whether one of these processes has a pipe as its standard input into which no other of them
+/// writes: who wrote into it has ended, so that it will come to its end as soon as it has read it.
+pub(crate) fn any_reads_pipe_of_ended(processes: &[ProcessStat]) -> bool {
+    let pipe = |path: std::path::PathBuf| {
+        let name = std::fs::read_link(path).ok()?;
+        name.to_str()?.starts_with("pipe:").then_some(name)
+    };
+    let folder = |stat: &ProcessStat, name: &str| {
+        std::path::PathBuf::from(format!("/proc/{}/{name}", stat.process.id))
+    };
+    let inputs: HashSet<_> = (processes.iter())
+        .filter_map(|stat| pipe(folder(stat, "fd/0")))
+        .collect();
+    if inputs.is_empty() {
+        return false;
+    }
+    let mut written = HashSet::new();
+    for stat in processes {
+        let Ok(open) = std::fs::read_dir(folder(stat, "fd")) else {
+            continue;
+        };
+        for descriptor in open.flatten() {
+            let details = folder(stat, "fdinfo").join(descriptor.file_name());
+            let details = std::fs::read_to_string(details).unwrap_or_default();
+            let flags = details.lines().find_map(|line| line.strip_prefix("flags:"));
+            // The last octal digit says how it was opened; 0 is for reading only.
+            if !flags.is_some_and(|flags| flags.trim_end().ends_with(['0', '4'])) {
+                written.extend(pipe(descriptor.path()));
+            }
+        }
+    }
+    inputs.iter().any(|input| !written.contains(input))
+}
+
 /// Sends a signal to a process, unless its number has been reused.
 #[cfg(target_os = "linux")]
 pub(crate) fn signal(process: ProcessId, signal: rustix::process::Signal) {

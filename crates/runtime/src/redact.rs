@@ -18,6 +18,7 @@ const MIN_ENCODED_SECRET_BYTES: usize = 4;
 ///
 /// What may be the beginning of a secret is buffered until more has come: at most the part that
 /// looks like one, so that a line without secrets is never late.
+#[derive(Clone)]
 pub struct Redactor {
     table: Arc<PatternAutomaton>,
     state: u32,

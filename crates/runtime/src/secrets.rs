@@ -8,6 +8,7 @@ use super::process::leftovers::{CommandProcesses, ProcessLooks};
 use super::process::{GroupRegistry, GuardedCommand};
 use super::processes;
 use super::redact::Redactor;
+use super::text_file;
 use lockstep_base::source::{FileId, Name, Span};
 use lockstep_base::value::{SecretPart, Value};
 use lockstep_base::world::{EnvironmentVariables, FileError, VariableError};
@@ -104,7 +105,7 @@ impl std::fmt::Display for SecretError {
                 write!(f, "the file `{path}` ")?;
                 match why {
                     FileError::NotFound => f.write_str("does not exist"),
-                    FileError::Denied | FileError::IsFolder => why.fmt(f),
+                    FileError::Denied | FileError::IsFolder | FileError::NotRegular => why.fmt(f),
                     FileError::NotUtf8 { .. } => f.write_str("is not UTF-8 text"),
                     _ => write!(f, "cannot be read: {why}"),
                 }
@@ -277,8 +278,7 @@ async fn source_text(
             .var(first)
             .map_err(|why| SecretError::Variable(first.clone(), why)),
         SecretSource::File(_) => {
-            let bytes = std::fs::read(folder.join(&**first)).map_err(FileError::from);
-            let text = bytes.and_then(|bytes| Ok(String::from_utf8(bytes)?));
+            let text = text_file::read(&folder.join(&**first));
             let text = text.map_err(|why| SecretError::File(first.clone(), why));
             text.map(without_line_end)
         }

@@ -455,6 +455,8 @@ codes! {
     SECRET_SHOWN = "L0402";
     /// A value in the code of a program with a language of its own.
     VALUE_IN_PROGRAM = "L0403";
+    /// What is left running in the background writes to the output of its command.
+    BACKGROUND_OUTPUT = "L0404";
 
     /// An approval while infrastructures are locked.
     APPROVAL_UNDER_LOCK = "L0501";

@@ -125,7 +125,7 @@ async fn execute(
         plan: job.plan.clone(),
         facts: job.facts.clone(),
         seed: job.seed,
-        max_commands: job.max.map(|max| max as usize),
+        max_commands: job.max.map(|max| (max as usize).min(max_commands())),
         folder: Some(job.home.clone()),
     };
     let mut session = match Session::new(&engine, options) {
@@ -387,6 +387,9 @@ pub(crate) fn chance() -> u64 {
         .finish()
 }
 
+/// The files that the program itself has open: the state, its logs, pipes.
+const OWN_FILES: u64 = 64;
+
 /// The default limit of concurrent commands by the number of file descriptors that this process may
 /// open; each command needs about six.
 fn max_commands() -> usize {
@@ -401,7 +404,8 @@ fn max_commands() -> usize {
         },
     );
     let files = getrlimit(Resource::Nofile).current.unwrap_or(1 << 20);
-    usize::try_from(files.saturating_sub(64) / 6)
+    let own = OWN_FILES.min(files / 2);
+    usize::try_from(files.saturating_sub(own) / 6)
         .unwrap_or(usize::MAX)
-        .clamp(16, 4096)
+        .clamp(1, 4096)
 }

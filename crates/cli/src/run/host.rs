@@ -11,6 +11,7 @@ use lockstep_base::node_path::NodePath;
 use lockstep_base::source::Name;
 use lockstep_engine::run_event::{LockQueuePosition, RunEvent, RunEventKind, WaitReason};
 use lockstep_engine::{Answer, ApprovalAnswer, EffectId, Question};
+use lockstep_runtime::clock::{Clock as _, SystemClock};
 use lockstep_runtime::driver::{AnswerSender, RunHost};
 use lockstep_runtime::inbox::Responder;
 use lockstep_verify::conformance::Violation;
@@ -40,6 +41,7 @@ pub(super) struct TerminalHost {
     broken: Option<io::Error>,
     /// The first deviation from the plan, if there is one.
     plan_violation: Option<Violation>,
+    clock: SystemClock,
 }
 
 impl TerminalHost {
@@ -57,6 +59,7 @@ impl TerminalHost {
             remembers: false,
             broken: None,
             plan_violation: None,
+            clock: SystemClock::new(),
         }
     }
 
@@ -150,7 +153,7 @@ impl RunHost for TerminalHost {
         self.asker.poll();
         self.proceed();
         if self.broken.is_none() {
-            let drawn = self.shown.tick(jiff::Timestamp::now());
+            let drawn = self.shown.tick(self.clock.now());
             self.note(drawn);
         }
     }

@@ -16,7 +16,7 @@ use super::{
 use crate::connection::Connection;
 use crate::http;
 use crate::journal::JournalEntry;
-use crate::process::{CommandResult, SpawnRequest};
+use crate::process::{CommandResult, LeftOutput, SpawnRequest};
 use lockstep_base::node_path::NodePath;
 use lockstep_base::source::Name;
 use lockstep_base::value::Value;
@@ -189,7 +189,12 @@ impl Driver<'_> {
                         // The run may be over.
                         let _ = sender.send(DriverMessage::Output { node, lines });
                     };
-                    outcome(backlog.hold(ended, &lines, report).await)
+                    let ended = backlog.hold(ended, &lines, report).await;
+                    if let Some(left) = ended.left {
+                        let node = node.clone();
+                        let _ = sender.send(DriverMessage::Left { node, left });
+                    }
+                    outcome(ended.result)
                 }
                 Err(error) => EffectOutcome::failed(FailureClass::Connection, error.to_string()),
             };
@@ -197,6 +202,26 @@ impl Driver<'_> {
         };
         let span = tracing::debug_span!(target: TARGET, "command", id = id.0, node = %of);
         self.commands.spawn(task.instrument(span));
+    }
+
+    /// Shows what is still written to the output of a command that has ended.
+    pub(super) fn pass_on(&mut self, node: Name, left: LeftOutput) {
+        let (sender, backlog) = (self.sender.clone(), self.backlog.clone());
+        self.left.spawn(async move {
+            let lines = Mutex::new(OutputLines::new());
+            let mut listener = |stream, line: &str| {
+                if let Ok(mut lines) = lines.lock() {
+                    lines.push((stream, line.to_string()));
+                }
+            };
+            let report = |lines| {
+                let node = node.clone();
+                // The run may be over.
+                let _ = sender.send(DriverMessage::Output { node, lines });
+            };
+            let passed = left.pass_on(&mut listener);
+            backlog.hold(passed, &lines, report).await;
+        });
     }
 
     /// Stops every command and waits until they are gone; by force if asked once more.

@@ -81,6 +81,7 @@ impl<'h> Driver<'h> {
             due: HashMap::new(),
             locks: persistence.locks,
             commands: JoinSet::new(),
+            left: JoinSet::new(),
             running: HashMap::new(),
             queue: VecDeque::new(),
             backlog: Arc::default(),
@@ -246,6 +247,7 @@ impl<'h> Driver<'h> {
                     continue;
                 }
                 DriverMessage::Event(_)
+                | DriverMessage::Left { .. }
                 | DriverMessage::Answered(..)
                 | DriverMessage::Written(Err(_)) => continue,
             };

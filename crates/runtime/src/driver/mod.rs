@@ -24,7 +24,7 @@ use super::journal::{Journal, JournalError, JournalRecord};
 use super::journal_writer::JournalWriter;
 use super::locks::{LocalLocks, Locks};
 use super::logs::RunLogs;
-use super::process::{Spawner, StopRequest};
+use super::process::{LeftOutput, Spawner, StopRequest};
 use super::secrets::SecretVault;
 use backlog::OutputBacklog;
 pub use error::DriveError;
@@ -216,6 +216,11 @@ enum DriverMessage {
         node: NodePath,
         lines: OutputLines,
     },
+    /// A command has ended, and others still write to its output.
+    Left {
+        node: Name,
+        left: LeftOutput,
+    },
     /// A group of records is in the journal, or could not be written.
     Written(Result<Vec<JournalRecord>, JournalError>),
 }
@@ -276,11 +281,23 @@ async fn work_off(
         Ok(driver) => driver,
         Err(error) => return DriverExit::Broken(error),
     };
+    let exit = until_exit(&mut driver, &mut messages, &mut control).await;
+    // What commands have left writes to nothing from now on.
+    driver.left.shutdown().await;
+    driver.log_late_output(&mut messages);
+    exit
+}
+
+async fn until_exit(
+    driver: &mut Driver<'_>,
+    messages: &mut mpsc::UnboundedReceiver<DriverMessage>,
+    control: &mut mpsc::UnboundedReceiver<ControlRequest>,
+) -> DriverExit {
     let mut ticks = tokio::time::interval(Duration::from_millis(100));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     let clock = driver.platform.clock.clone();
     let mut controlled = true;
-    if !driver.reacquire_locks(&mut control, &mut ticks).await {
+    if !driver.reacquire_locks(control, &mut ticks).await {
         return match driver.broken.take() {
             Some(error) => DriverExit::Broken(error),
             None => DriverExit::Stopped,
@@ -318,8 +335,8 @@ async fn work_off(
             asked = control.recv(), if controlled => match asked {
                 Some(ControlRequest::Cancel) => driver.cancel(),
                 Some(ControlRequest::Kill) => {
-                    driver.stop_all(StopRequest::Kill, &mut control).await;
-                    driver.record_ends(&mut messages);
+                    driver.stop_all(StopRequest::Kill, control).await;
+                    driver.record_ends(messages);
                     // What was recorded may have been its end.
                     return match driver.machine.finished() {
                         Some(status) if driver.written == driver.recorded => {
@@ -332,17 +349,15 @@ async fn work_off(
             },
             Some(message) = messages.recv() => driver.handle_message(message),
             Some(_) = driver.commands.join_next(), if !driver.commands.is_empty() => {}
+            Some(_) = driver.left.join_next(), if !driver.left.is_empty() => {}
             () = sleep_until(&*clock, next) => driver.fire_timers(),
             _ = ticks.tick() => driver.tick(),
         }
     }
     if let Some(error) = driver.broken.take() {
-        driver.stop_all(StopRequest::Term, &mut control).await;
+        driver.stop_all(StopRequest::Term, control).await;
         driver.close();
         return DriverExit::Broken(error);
-    }
-    while let Ok(message) = messages.try_recv() {
-        driver.handle_message(message);
     }
     match driver.machine.finished() {
         Some(status) => DriverExit::Ended(status),
@@ -371,6 +386,8 @@ struct Driver<'h> {
     due: HashMap<EffectId, i64>,
     locks: Box<dyn Locks>,
     commands: JoinSet<()>,
+    /// The outputs of commands that have ended, to which others still write.
+    left: JoinSet<()>,
     running: HashMap<EffectId, RunningEffect>,
     /// Commands that wait for a slot.
     queue: VecDeque<(EffectId, NodePath, Box<CommandRequest>)>,
@@ -457,6 +474,7 @@ impl Driver<'_> {
                     self.publish(RunEventKind::NodeOutput { node, stream, text }, at);
                 }
             }
+            DriverMessage::Left { node, left } => self.pass_on(node, left),
             DriverMessage::Answered(id, answer, person) => {
                 self.answer(id, answer, &person);
             }
@@ -478,6 +496,22 @@ impl Driver<'_> {
         if let Some((_, message)) = &mut outcome.failure {
             *message = self.vault.mask(message);
         }
+    }
+
+    /// The run has ended: what was written meanwhile is still in its logs.
+    fn log_late_output(&mut self, messages: &mut mpsc::UnboundedReceiver<DriverMessage>) {
+        let Some(mut logs) = self.logs.take() else {
+            return;
+        };
+        while let Ok(message) = messages.try_recv() {
+            if let DriverMessage::Output { node, lines } = message {
+                for (_, text) in lines {
+                    // It is no part of the run any more.
+                    let _ = logs.line(&node, &text);
+                }
+            }
+        }
+        let _ = logs.flush();
     }
 
     fn fire_timers(&mut self) {

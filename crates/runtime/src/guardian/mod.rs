@@ -16,6 +16,7 @@ mod watch;
 
 use std::ffi::OsString;
 use std::io::{self, PipeWriter};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Mutex;
@@ -27,6 +28,9 @@ use table::CommandTable;
 
 /// The first argument of a program that is to run as a guardian.
 pub const GUARDIAN_ARGUMENT: &str = "__guard";
+
+/// The first argument of a program that is to read its standard input and output to their ends.
+const DRAIN_ARGUMENT: &str = "__drain";
 
 /// The target of the guardian's log events.
 const TARGET: &str = "lockstep::process";
@@ -163,6 +167,28 @@ impl Guardian {
     }
 }
 
+impl Guardian {
+    /// Starts a process that reads one or two pipes to their ends.
+    fn start_drain(&self, pipes: Vec<OwnedFd>) -> io::Result<()> {
+        use std::os::unix::process::CommandExt as _;
+        let mut pipes = pipes.into_iter().map(Stdio::from);
+        let mut command = Command::new(&self.program);
+        if self.arguments.is_empty() {
+            command.arg0("lockstep-drain");
+        }
+        command
+            .args(&self.arguments)
+            .arg(DRAIN_ARGUMENT)
+            .current_dir("/")
+            .stdin(pipes.next().unwrap_or_else(Stdio::null))
+            .stdout(pipes.next().unwrap_or_else(Stdio::null))
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()?;
+        Ok(())
+    }
+}
+
 impl GroupRegistry for Guardian {
     fn reserve(&self, lasting: bool) -> GuardianVariable {
         self.ensure_started();
@@ -183,6 +209,12 @@ impl GroupRegistry for Guardian {
 
     fn unregister(&self, number: u64) {
         self.with_table(|table| table.remove(number));
+    }
+
+    fn drain(&self, pipes: Vec<OwnedFd>) {
+        if let Err(error) = self.start_drain(pipes) {
+            tracing::warn!(target: TARGET, %error, "what a command has left loses its output");
+        }
     }
 }
 
@@ -207,9 +239,14 @@ impl Drop for Guardian {
     }
 }
 
-/// If this process was started as a guardian, acts as one until its runner ends. The arguments are
-/// those of the process, with the program name first.
+/// If this process was started as a guardian, acts as one until its runner ends; or as a drain,
+/// until nobody writes to its pipes. The arguments are those of the process, with the program name
+/// first.
 pub fn take_over(arguments: &[OsString]) -> Option<ExitCode> {
+    if arguments.get(1).and_then(|first| first.to_str()) == Some(DRAIN_ARGUMENT) {
+        watch::drain();
+        return Some(ExitCode::SUCCESS);
+    }
     let [_, first, token, rest @ ..] = arguments else {
         return None;
     };

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::table;
+use crate::process::left_output;
 use crate::processes::{self, CommandTrace, MarkedCommands, ProcessId, ProcessSnapshot};
 
 /// The grace time between SIGTERM and SIGKILL: within a second all must be gone.
@@ -48,6 +49,21 @@ pub(super) fn watch(token: &str, folder: Option<&Path>) {
     if let Some(folder) = folder {
         // Nothing depends on it; leftovers are in a folder for temporary files.
         let _ = std::fs::remove_dir_all(folder);
+    }
+    drop(signals);
+}
+
+/// Reads the pipes at standard input and output to their ends.
+pub(super) fn drain() {
+    let signals = ignore_signals();
+    let pipe = rustix::stdio::stdout().try_clone_to_owned();
+    let other = pipe.map(|pipe| std::thread::spawn(|| left_output::drain(pipe)));
+    if let Ok(pipe) = rustix::stdio::stdin().try_clone_to_owned() {
+        left_output::drain(pipe);
+    }
+    if let Ok(other) = other {
+        // It ends by itself.
+        let _ = other.join();
     }
     drop(signals);
 }

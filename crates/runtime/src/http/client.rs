@@ -31,9 +31,11 @@ impl HttpClient for SystemHttp {
             .body_mut()
             .with_config()
             .limit(MAX_BODY_BYTES)
-            .lossy_utf8(true)
-            .read_to_string()
+            .read_to_vec()
             .map_err(failed)?;
+        let body = String::from_utf8(body).map_err(|error| HttpError::NotUtf8 {
+            byte: error.utf8_error().valid_up_to() + 1,
+        })?;
         let header = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
             let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
             (name.as_str().to_string(), value)
@@ -52,6 +54,7 @@ fn failed(error: ureq::Error) -> HttpError {
     match error {
         ureq::Error::Timeout(_) => HttpError::Timeout,
         ureq::Error::BadUri(_) => HttpError::Url,
+        ureq::Error::BodyExceedsLimit(_) => HttpError::TooLarge,
         error => HttpError::Connection(error.to_string()),
     }
 }

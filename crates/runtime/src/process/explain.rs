@@ -43,6 +43,10 @@ pub(super) fn not_started(command: &PreparedCommand, error: &Error) -> String {
         }
         ErrorKind::PermissionDenied => format!("`{program}` is not executable"),
         ErrorKind::ArgumentListTooLong => too_long(command),
+        _ if error.raw_os_error() == Some(rustix::io::Errno::MFILE.raw_os_error()) => format!(
+            "`{program}` could not be started: no more files may be open at once here \
+             (`ulimit -n`); `--max` lets fewer commands run at once"
+        ),
         _ => format!("`{program}` could not be started: {error}"),
     }
 }

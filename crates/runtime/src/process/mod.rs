@@ -3,6 +3,7 @@
 //! this module.
 
 mod explain;
+pub(crate) mod left_output;
 pub(crate) mod leftovers;
 mod outputs;
 mod prepare;
@@ -11,9 +12,11 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -26,6 +29,7 @@ use super::guardian::dead_runner::sign;
 use super::processes;
 use super::secrets::SecretVault;
 pub(super) use explain::exit_message;
+pub use left_output::LeftOutput;
 use leftovers::{CommandProcesses, ProcessLooks};
 use lockstep_base::node_path::NodePath;
 use lockstep_base::source::Name;
@@ -103,6 +107,21 @@ pub enum CommandResult {
     },
 }
 
+/// A command that has ended, and what it has left.
+#[derive(Debug)]
+pub struct EndedCommand {
+    /// How it ended.
+    pub result: CommandResult,
+    /// Its output, if others still write to it.
+    pub left: Option<LeftOutput>,
+}
+
+impl From<CommandResult> for EndedCommand {
+    fn from(result: CommandResult) -> Self {
+        Self { result, left: None }
+    }
+}
+
 /// Informed of the commands in flight: a guardian that ends them when this program dies.
 pub trait GroupRegistry: Send + Sync {
     /// A command is about to be started. A `lasting` one may leave a process behind that serves
@@ -112,6 +131,10 @@ pub trait GroupRegistry: Send + Sync {
     fn register(&self, number: u64, group: u32);
     /// Its process has ended and been reaped, or was never started.
     fn unregister(&self, number: u64);
+    /// Reads pipes to their ends, also after this program has ended where that is possible.
+    fn drain(&self, pipes: Vec<OwnedFd>) {
+        left_output::drain_in_threads(pipes);
+    }
 }
 
 /// How a guardian identifies a command.
@@ -172,7 +195,7 @@ pub trait Spawner: Send + Sync {
         vault: &'a SecretVault,
         listener: Listener<'a>,
         stop: StopSignal,
-    ) -> Pin<Box<dyn Future<Output = CommandResult> + Send + 'a>>;
+    ) -> Pin<Box<dyn Future<Output = EndedCommand> + Send + 'a>>;
 
     /// To be informed of commands that it does not start itself, such as those that read secrets.
     fn groups(&self) -> Option<&dyn GroupRegistry> {
@@ -187,8 +210,8 @@ impl Spawner for SystemSpawner {
         vault: &'a SecretVault,
         listener: Listener<'a>,
         stop: StopSignal,
-    ) -> Pin<Box<dyn Future<Output = CommandResult> + Send + 'a>> {
-        Box::pin(self.run(command, vault, listener, stop))
+    ) -> Pin<Box<dyn Future<Output = EndedCommand> + Send + 'a>> {
+        Box::pin(self.run_and_leave(command, vault, listener, stop))
     }
 
     fn groups(&self) -> Option<&dyn GroupRegistry> {
@@ -201,7 +224,7 @@ impl Spawner for SystemSpawner {
 pub struct SystemSpawner {
     scratch: PathBuf,
     grace: Duration,
-    groups: Option<Box<dyn GroupRegistry>>,
+    groups: Option<Arc<dyn GroupRegistry>>,
     ssh: String,
     next: AtomicU64,
     /// The marks of commands where nobody else gives them any.
@@ -254,7 +277,7 @@ impl SystemSpawner {
 
     /// Sets who is informed of the commands in flight.
     #[must_use]
-    pub fn watched_by(mut self, groups: Box<dyn GroupRegistry>) -> Self {
+    pub fn watched_by(mut self, groups: Arc<dyn GroupRegistry>) -> Self {
         self.groups = Some(groups);
         self
     }
@@ -267,24 +290,38 @@ impl SystemSpawner {
         &self,
         spawn: SpawnRequest,
         vault: &SecretVault,
-        mut listener: impl FnMut(Stream, &str) + Send,
+        listener: impl FnMut(Stream, &str) + Send,
         stop: watch::Receiver<Option<StopRequest>>,
     ) -> CommandResult {
+        (self.run_and_leave(spawn, vault, listener, stop).await).result
+    }
+
+    /// The same, with the output of what the command has left running.
+    async fn run_and_leave(
+        &self,
+        spawn: SpawnRequest,
+        vault: &SecretVault,
+        mut listener: impl FnMut(Stream, &str) + Send,
+        stop: watch::Receiver<Option<StopRequest>>,
+    ) -> EndedCommand {
         let output = self.output_file();
         let mut command = match prepare::prepare(&spawn, vault, &output, self) {
             Ok(command) => command,
-            Err(error) => return not_run(vault.mask(&error.to_string())),
+            Err(error) => return not_run(vault.mask(&error.to_string())).into(),
         };
         // Neither arguments nor variables are logged: they may contain secrets.
         let program = || vault.mask(&command.program);
         tracing::debug!(target: TARGET, program = program(), "starts");
         if let Some(message) = explain::unusable(&command) {
-            return not_run(vault.mask(&message));
+            return not_run(vault.mask(&message)).into();
         }
         let care = self.care(&mut command);
         let child = match start(&command).await {
             Ok(child) => child,
-            Err(error) => return not_run(vault.mask(&explain::not_started(&command, &error))),
+            Err(error) => {
+                let message = explain::not_started(&command, &error);
+                return not_run(vault.mask(&message)).into();
+            }
         };
         tracing::debug!(target: TARGET, pid = child.id(), "started");
         let mut running = RunningCommand::new(self, child, care, &command, vault, stop);
@@ -311,7 +348,7 @@ impl SystemSpawner {
             ),
             Some(report) => report.result(&ending, &stderr, &command),
         };
-        match judged
+        let result = match judged
             .and(outputs.map_err(|error| (FailureClass::Failed, error.to_string(), Some(0))))
         {
             Ok(outputs) => CommandResult::Exited {
@@ -327,7 +364,12 @@ impl SystemSpawner {
                 stderr,
                 code,
             },
-        }
+        };
+        let left = match remote {
+            None => LeftOutput::of(running.out, running.err, self.groups.as_ref()),
+            Some(_) => None,
+        };
+        EndedCommand { result, left }
     }
 
     /// Registers a command that is about to be started with the guardian, if there is one, and

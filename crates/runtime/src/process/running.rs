@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::super::connection::Trailer;
-use super::super::processes::ProcessStat;
+use super::super::processes::{self, ProcessStat};
 use super::super::secrets::SecretVault;
 use super::leftovers::CommandProcesses;
 use super::stream::{LineListener, StreamReader};
@@ -24,6 +24,11 @@ const REMOTE_KILL_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long to wait for the end of the output after a command has ended: a process that it left
 /// behind may keep its pipes open for ever.
 const PIPE_DRAIN_TIMEOUT: Duration = Duration::from_millis(200);
+
+/// How long what stands behind the output of a command that has ended may take to pass it on.
+const LATE_READER_TIMEOUT: Duration = Duration::from_secs(10);
+
+const LATE_READER_POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// After so much output at once, in bytes, the task yields.
 const MAX_READ_BYTES_PER_TURN: usize = 16 * 1024;
@@ -87,21 +92,58 @@ impl<'a> RunningCommand<'a> {
             None => self.end(listener).await,
         };
         self.group.reaped();
+        self.read_rest(PIPE_DRAIN_TIMEOUT, listener).await;
+        if self.stopped.is_none() {
+            self.wait_for_late_readers(listener).await;
+        }
         let failed = !status.as_ref().is_ok_and(ExitStatus::success);
         if failed && self.stopped.is_none() {
             self.end_leftovers(listener).await;
+            self.read_rest(PIPE_DRAIN_TIMEOUT, listener).await;
         }
-        let rest = async {
-            while self.out.is_open() || self.err.is_open() {
-                read(&mut self.out, &mut self.err, listener).await;
-            }
-        };
-        // A process that still holds the pipes is not the command.
-        let _ = tokio::time::timeout(PIPE_DRAIN_TIMEOUT, rest).await;
         ProcessExit {
             status,
             stopped: self.stopped,
             forced: self.forced,
+        }
+    }
+
+    /// Reads the output while the command's processes have it open. What still holds it after that
+    /// time is not the command.
+    async fn read_rest(&mut self, limit: Duration, listener: LineListener<'_>) {
+        let rest = async {
+            while self.is_open() {
+                read(&mut self.out, &mut self.err, listener).await;
+            }
+        };
+        let _ = tokio::time::timeout(limit, rest).await;
+    }
+
+    fn is_open(&self) -> bool {
+        self.out.is_open() || self.err.is_open()
+    }
+
+    /// Waits for what the shell has put behind the command's output, as `>(tee log)`: it still
+    /// writes what the command has written.
+    async fn wait_for_late_readers(&mut self, listener: LineListener<'_>) {
+        let deadline = Instant::now() + LATE_READER_TIMEOUT;
+        while self.is_open() && Instant::now() < deadline {
+            let found = self.look(listener).await;
+            if !processes::any_reads_pipe_of_ended(&found) {
+                return;
+            }
+            let pause = tokio::time::sleep(LATE_READER_POLL_INTERVAL);
+            tokio::select! {
+                biased;
+                wish = asked(&mut self.stop, None) => {
+                    self.stopped = wish;
+                    let found = self.look(listener).await;
+                    self.group.processes.terminate(&found, true);
+                    self.kill_rest(listener).await;
+                    return;
+                }
+                () = reading(pause, &mut self.out, &mut self.err, listener) => {}
+            }
         }
     }
 
@@ -286,7 +328,7 @@ async fn asked(
 }
 
 /// Reads from whichever stream is ready; for ever where both have ended.
-async fn read(
+pub(super) async fn read(
     out: &mut StreamReader<ChildStdout>,
     err: &mut StreamReader<ChildStderr>,
     listener: LineListener<'_>,

@@ -35,6 +35,8 @@ pub(super) struct StreamReader<R> {
     /// The unfinished line, masked.
     line: Vec<u8>,
     tail: Vec<u8>,
+    /// Whether what comes is stored.
+    keeps: bool,
 }
 
 impl<R: AsyncRead + Unpin> StreamReader<R> {
@@ -46,6 +48,7 @@ impl<R: AsyncRead + Unpin> StreamReader<R> {
             redactor,
             line: Vec::new(),
             tail: Vec::new(),
+            keeps: true,
         }
     }
 
@@ -127,6 +130,9 @@ impl<R: AsyncRead + Unpin> StreamReader<R> {
     }
 
     fn keep_tail(&mut self, masked: &[u8]) {
+        if !self.keeps {
+            return;
+        }
         self.tail.extend_from_slice(masked);
         // Cutting only now and then is cheap per byte.
         if self.tail.len() > 2 * MAX_KEPT_BYTES {
@@ -134,32 +140,45 @@ impl<R: AsyncRead + Unpin> StreamReader<R> {
         }
     }
 
-    /// Ends the stream: passes on what is left and returns the stored part, less one final line
-    /// end.
-    pub(super) fn finish(mut self, listener: LineListener<'_>) -> String {
-        let mut masked = Vec::new();
-        if let Some(trailer) = &mut self.trailer {
-            let mut own = Vec::new();
-            trailer.finish(&mut own);
-            self.redactor.feed_into(&own, &mut masked);
+    /// The command has ended: returns the stored part, less one final line end. Where the stream is
+    /// open, because others write to it, it goes on; else what is left is passed on.
+    pub(super) fn finish(&mut self, listener: LineListener<'_>) -> String {
+        let mut kept = std::mem::take(&mut self.tail);
+        self.keeps = false;
+        if self.is_open() {
+            // What may be the beginning of a secret is held back for what follows.
+            kept.append(&mut self.redactor.clone().finish());
+        } else {
+            let mut masked = Vec::new();
+            if let Some(trailer) = &mut self.trailer {
+                let mut own = Vec::new();
+                trailer.finish(&mut own);
+                self.redactor.feed_into(&own, &mut masked);
+            }
+            masked.append(&mut self.redactor.finish());
+            kept.extend_from_slice(&masked);
+            self.lines(&masked, listener);
+            if !self.line.is_empty() {
+                deliver_lines(self.stream, &self.line, listener);
+                self.line.clear();
+            }
         }
-        masked.append(&mut self.redactor.finish());
-        self.lines(&masked, listener);
-        if !self.line.is_empty() {
-            deliver_lines(self.stream, &self.line, listener);
-        }
-        let mut tail = self.tail;
-        if tail.len() > MAX_KEPT_BYTES {
-            let start = tail.len() - MAX_KEPT_BYTES;
+        if kept.len() > MAX_KEPT_BYTES {
+            let start = kept.len() - MAX_KEPT_BYTES;
             let start = start
-                + (tail[start..].iter())
+                + (kept[start..].iter())
                     .take_while(|byte| is_continuation(**byte))
                     .count();
-            tail.drain(..start);
+            kept.drain(..start);
         }
-        let text = String::from_utf8(tail)
+        let text = String::from_utf8(kept)
             .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
         without_line_end(text)
+    }
+
+    /// The open stream, for somebody who reads it to nothing.
+    pub(super) fn into_reader(self) -> Option<R> {
+        self.reader
     }
 }
 

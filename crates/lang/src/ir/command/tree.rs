@@ -19,6 +19,8 @@ pub type List = Vec<Pipeline>;
 pub struct Pipeline {
     /// The commands.
     pub commands: Vec<ShellCommand>,
+    /// Whether a `&` stands behind it: the script does not wait for it.
+    pub background: bool,
 }
 
 /// A command of a script.
@@ -356,6 +358,14 @@ impl ShellTreeBuilder {
         }
     }
 
+    /// Records a single `&` behind a pipeline.
+    pub(super) fn background(&mut self) {
+        let list = self.lists.last_mut().map(|(list, _)| list);
+        if let Some(pipeline) = list.and_then(|list| list.last_mut()) {
+            pipeline.background = true;
+        }
+    }
+
     pub(super) fn open_command(&mut self) {
         self.commands.push(Open::default());
     }
@@ -400,6 +410,7 @@ impl ShellTreeBuilder {
             Some(pipeline) if *joined => pipeline.commands.push(command),
             _ => list.push(Pipeline {
                 commands: vec![command],
+                background: false,
             }),
         }
         *joined = false;
@@ -421,7 +432,8 @@ mod tests {
 
     fn pipeline(pipeline: &Pipeline) -> String {
         let commands: Vec<String> = pipeline.commands.iter().map(command).collect();
-        commands.join(" | ")
+        let sign = if pipeline.background { " &" } else { "" };
+        format!("{}{sign}", commands.join(" | "))
     }
 
     fn word(word: &ShellWord) -> String {
@@ -456,7 +468,8 @@ mod tests {
     fn scripts_are_read_as_trees() {
         for (text, tree) in [
             ("a b | c d", "a b | c d"),
-            ("a; b && c || d & e", "a; b; c; d; e"),
+            ("a; b && c || d & e", "a; b; c; d &; e"),
+            ("(a & b) & c 2>&1 &", "(a &; b) &; c 2>&1 &"),
             ("a\nb |\n c", "a; b | c"),
             ("a |& b", "a | b"),
             ("a 'x | y' \"z ; w\" \\| v", "a x | y z ; w | v"),

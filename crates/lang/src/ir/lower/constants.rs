@@ -35,6 +35,9 @@ pub(super) enum ValueRange {
 
 impl ValueRange {
     fn holds(self, value: &Value) -> bool {
+        if is_too_many(value) {
+            return false;
+        }
         let (whole, part) = match value {
             Value::Int(value) | Value::Duration(value) => (*value, 0.0),
             Value::Float(value) | Value::Percent(value) => (0, *value),
@@ -47,12 +50,20 @@ impl ValueRange {
     }
 
     fn least(self, value: &Value) -> &'static str {
+        if is_too_many(value) {
+            return "at most 4294967295";
+        }
         match (self, value) {
             (Self::AtLeastOne, _) | (Self::Positive, Value::Int(_)) => "at least 1",
             (Self::Positive, _) => "more than zero",
             (Self::NotNegative, _) => "at least zero",
         }
     }
+}
+
+/// Whether it is a number that no run can count to.
+fn is_too_many(value: &Value) -> bool {
+    matches!(value, Value::Int(number) if *number > i64::from(u32::MAX))
 }
 
 /// Reports the faults of all constants.

@@ -585,7 +585,7 @@ async fn commands_are_announced() {
     let bench = ProcessFixture {
         spawner: SystemSpawner::new(bench.folder.path())
             .unwrap()
-            .watched_by(Box::new(log)),
+            .watched_by(Arc::new(log)),
         ..bench
     };
     let ended = bench.direct(&["sh", "-c", "echo $$ $CARE"]).await;

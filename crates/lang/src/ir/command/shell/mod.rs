@@ -166,8 +166,13 @@ impl<'a> ShellScanner<'a> {
                         this.bump();
                         let pipe = sign == '|' && !this.eat('|');
                         // `&&`, and `|&`, which is a pipe.
-                        this.eat('&');
-                        this.note(|tree| tree.separator(pipe));
+                        let double = this.eat('&');
+                        this.note(|tree| {
+                            if sign == '&' && !double {
+                                tree.background();
+                            }
+                            tree.separator(pipe);
+                        });
                     }
                     Some(_) => {
                         let start = this.at;
