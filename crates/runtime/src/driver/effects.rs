@@ -192,6 +192,7 @@ impl Driver<'_> {
                     let ended = backlog.hold(ended, &lines, report).await;
                     if let Some(left) = ended.left {
                         let node = node.clone();
+                        let left = Box::new(left);
                         let _ = sender.send(DriverMessage::Left { node, left });
                     }
                     outcome(ended.result)

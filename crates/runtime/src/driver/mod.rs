@@ -219,7 +219,7 @@ enum DriverMessage {
     /// A command has ended, and others still write to its output.
     Left {
         node: Name,
-        left: LeftOutput,
+        left: Box<LeftOutput>,
     },
     /// A group of records is in the journal, or could not be written.
     Written(Result<Vec<JournalRecord>, JournalError>),
@@ -474,7 +474,7 @@ impl Driver<'_> {
                     self.publish(RunEventKind::NodeOutput { node, stream, text }, at);
                 }
             }
-            DriverMessage::Left { node, left } => self.pass_on(node, left),
+            DriverMessage::Left { node, left } => self.pass_on(node, *left),
             DriverMessage::Answered(id, answer, person) => {
                 self.answer(id, answer, &person);
             }

@@ -24,6 +24,9 @@ pub(crate) const FOLDER_PREFIX: &str = "lockstep-";
 /// A guardian gives up after ten seconds.
 const GUARDIAN_EXIT_TIMEOUT: Duration = Duration::from_secs(12);
 
+/// After so long a folder that nobody has signed is nobody's.
+const UNSIGNED_FOLDER_AGE: Duration = Duration::from_secs(10);
+
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// What becomes of the dead runners of which somebody has asked, by their prefixes.
@@ -161,6 +164,21 @@ fn end_of_token(token: &str, folders: &[PathBuf]) -> Vec<ProcessId> {
     watch::end_processes(&commands, since.unwrap_or(0))
 }
 
+/// Whether a dead runner has neither a guardian nor commands.
+fn is_all_gone(snapshot: &ProcessSnapshot, prefix: &str, folder: &Path) -> bool {
+    let has_command = tables(folder).iter().any(|token| {
+        let traces = File::open(table_path(folder, token)).map(|table| table::read(&table));
+        let commands = MarkedCommands {
+            token,
+            traces: &traces.unwrap_or_default(),
+            lasting: true,
+            all: false,
+        };
+        !snapshot.belonging(&commands, &HashSet::new()).is_empty()
+    });
+    !has_command && !snapshot.has_guardian(prefix)
+}
+
 /// The path of a runner's table in its folder.
 pub(super) fn table_path(folder: &Path, token: &str) -> PathBuf {
     folder.join(format!("{TABLE_PREFIX}{token}"))
@@ -207,7 +225,14 @@ fn left_folders(parent: &Path) -> Vec<(String, PathBuf)> {
         if !what.is_dir() || what.uid() != user {
             return None;
         }
-        let text = std::fs::read_to_string(folder.join(SIGNATURE_FILE)).ok()?;
+        let Ok(text) = std::fs::read_to_string(folder.join(SIGNATURE_FILE)) else {
+            // Its runner was killed before it had signed it; one that holds something stays.
+            let age = what.modified().ok()?.elapsed().unwrap_or_default();
+            if age > UNSIGNED_FOLDER_AGE {
+                let _ = std::fs::remove_dir(&folder);
+            }
+            return None;
+        };
         let (prefix, namespace) = text.trim_end().split_once('\n')?;
         let pid: u32 = prefix.split('-').next()?.parse().ok()?;
         let now = processes::start(pid).map(|start| processes::runner_prefix(pid, &start));
@@ -217,11 +242,20 @@ fn left_folders(parent: &Path) -> Vec<(String, PathBuf)> {
     dead.collect()
 }
 
-/// Removes the folders of runners that were killed together with their guardians, and ends their
-/// commands, in the background.
+/// Removes the folders of runners that were killed together with their guardians. Where commands of
+/// theirs are alive it ends them first, in the background.
 pub fn remove_left_folders(parent: &Path) {
-    for (prefix, _) in left_folders(parent) {
-        // A runner whose guardian is at work is waited for.
+    let folders = left_folders(parent);
+    if folders.is_empty() {
+        return;
+    }
+    let snapshot = ProcessSnapshot::take(0);
+    for (prefix, folder) in folders {
+        if is_all_gone(&snapshot, &prefix, &folder) {
+            // Nothing depends on it.
+            let _ = std::fs::remove_dir_all(folder);
+            continue;
+        }
         let runner = DeadRunner {
             prefix,
             temporary: parent.to_path_buf(),

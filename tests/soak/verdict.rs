@@ -1,0 +1,149 @@
+//! Whether a round is right when everything has ended: nothing is alive, every run can be opened and
+//! has ended, nobody shared a lock, what may run only once did, and ledgers say what was done.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::World;
+use super::trouble::runs;
+
+/// What is wrong.
+pub fn judge(world: &World) -> Vec<String> {
+    let mut wrong = Vec::new();
+    wrong.extend(left_alive(&world.folder));
+    let log = std::fs::read_to_string(world.folder.join("log")).unwrap_or_default();
+    wrong.extend(
+        log.lines()
+            .filter(|it| it.starts_with("WRONG"))
+            .map(String::from),
+    );
+    for run in runs(world) {
+        let id = run["run"].as_str().unwrap_or_default();
+        let status = run["status"].as_str().unwrap_or_default();
+        if !matches!(status, "succeeded" | "failed" | "cancelled") {
+            wrong.push(format!("{id} is {status}"));
+        }
+        let (shown, code) = world.output(&["show", id, "--state", "state", "--format", "json"]);
+        match serde_json::from_str::<Value>(&shown) {
+            Ok(shown) if code == Some(0) => wrong.extend(of_run(id, &shown, &log)),
+            _ => wrong.push(format!("{id} cannot be shown: {shown}")),
+        }
+    }
+    let said = std::fs::read_to_string(world.folder.join("said")).unwrap_or_default();
+    for mistake in ["panicked", "internal error", "deviated", "does not let go"] {
+        if let Some(line) = said.lines().find(|line| line.contains(mistake)) {
+            wrong.push(format!("it said: {line}"));
+        }
+    }
+    if folders_left(world) > 0 {
+        world.output(&["run", "main.deploy", "p", "--state", "other"]);
+        let still = folders_left(world);
+        if still > 0 {
+            wrong.push(format!("{still} folders for temporary files are left"));
+        }
+        wrong.extend(left_alive(&world.folder));
+    }
+    wrong
+}
+
+/// Folders for temporary files that hold something. An empty one may have been made by a process
+/// that was killed before it could say whose it is.
+fn folders_left(world: &World) -> usize {
+    let folders = std::fs::read_dir(world.folder.join("tmp")).expect("a folder");
+    let holds = |path: &Path| std::fs::read_dir(path).is_ok_and(|mut it| it.next().is_some());
+    folders
+        .flatten()
+        .filter(|folder| holds(&folder.path()))
+        .count()
+}
+
+/// What the log says about one run, against what is shown of it.
+fn of_run(id: &str, shown: &Value, log: &str) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let mut starts: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut ends: BTreeMap<&str, usize> = BTreeMap::new();
+    for line in log.lines() {
+        let mut words = line.split(' ');
+        let (Some(what), Some(name), Some(run)) = (words.next(), words.next(), words.next()) else {
+            continue;
+        };
+        if run == id {
+            let counts = if what == "start" {
+                &mut starts
+            } else {
+                &mut ends
+            };
+            *counts.entry(name).or_default() += 1;
+        }
+    }
+    for (name, count) in &starts {
+        if name.starts_with("once-") && *count > 1 {
+            wrong.push(format!("{id}: {name} began {count} times"));
+        }
+    }
+    let nodes = shown["nodes"].as_array().cloned().unwrap_or_default();
+    for node in &nodes {
+        let (Some(path), Some(status)) = (node["node"].as_str(), node["status"].as_str()) else {
+            continue;
+        };
+        let text = node["text"].as_str().unwrap_or_default();
+        let mut words = text.split(' ');
+        let name = match (words.next(), words.next()) {
+            (Some("sh"), Some("do")) => words.next(),
+            (Some("sh"), Some("hold")) => words.nth(1),
+            _ => None,
+        };
+        if let Some(name) = name
+            && status == "succeeded"
+            && !ends.contains_key(name)
+        {
+            wrong.push(format!("{id}: {path} succeeded, but {name} never ended"));
+        }
+        let is_over = !matches!(
+            status,
+            "pending" | "queued" | "waiting" | "running" | "rolling-back"
+        );
+        if !is_over {
+            wrong.push(format!("{id}: {path} is {status} though the run has ended"));
+        }
+    }
+    wrong
+}
+
+/// Processes of the round that are alive; they get a moment.
+fn left_alive(folder: &Path) -> Option<String> {
+    let deadline = Instant::now() + Duration::from_secs(3);
+    loop {
+        let alive = alive_in(folder);
+        if alive.is_empty() {
+            return None;
+        }
+        if Instant::now() > deadline {
+            return Some(format!("processes are left: {}", alive.join("; ")));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// The command lines of processes that work in a folder, or have their home there.
+fn alive_in(folder: &Path) -> Vec<String> {
+    let home = format!("HOME={}", folder.display());
+    let is_of_round = |process: &Path| {
+        let environment = std::fs::read(process.join("environ")).unwrap_or_default();
+        let mut variables = environment.split(|byte| *byte == 0);
+        std::fs::read_link(process.join("cwd")).is_ok_and(|cwd| cwd == folder)
+            || variables.any(|variable| variable == home.as_bytes())
+    };
+    let processes = std::fs::read_dir("/proc").expect("processes").flatten();
+    processes
+        .map(|process| process.path())
+        .filter(|process| is_of_round(process))
+        .map(|process| {
+            let words = std::fs::read(process.join("cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&words).replace('\0', " ")
+        })
+        .collect()
+}
