@@ -15,10 +15,10 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 /// Splitmix64.
-pub struct Chance(u64);
+pub(crate) struct Chance(u64);
 
 impl Chance {
-    pub fn below(&mut self, count: u64) -> u64 {
+    pub(crate) fn below(&mut self, count: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -26,20 +26,20 @@ impl Chance {
         (mixed ^ (mixed >> 31)) % count
     }
 
-    pub fn once_in(&mut self, count: u64) -> bool {
+    pub(crate) fn once_in(&mut self, count: u64) -> bool {
         self.below(count) == 0
     }
 }
 
 /// The folder of one round, and the program that is tested.
-pub struct World {
-    pub folder: PathBuf,
-    pub program: PathBuf,
+pub(crate) struct World {
+    folder: PathBuf,
+    program: PathBuf,
 }
 
 impl World {
     /// The program in this folder, with its home and its temporary files there.
-    pub fn command(&self, words: &[&str]) -> Command {
+    pub(crate) fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command
             .args(words)
@@ -53,7 +53,7 @@ impl World {
     }
 
     /// What it prints, and its exit code.
-    pub fn output(&self, words: &[&str]) -> (String, Option<i32>) {
+    pub(crate) fn output(&self, words: &[&str]) -> (String, Option<i32>) {
         let output = self.command(words).output().expect("the program starts");
         let stderr = String::from_utf8_lossy(&output.stderr);
         let stdout = String::from_utf8_lossy(&output.stdout);

@@ -35,7 +35,7 @@ echo "end $2 $LOCKSTEP_RUN_ID" >> log
 "#;
 
 /// Writes a random pipeline and the scripts.
-pub fn write(folder: &Path, chance: &mut Chance) {
+pub(crate) fn write(folder: &Path, chance: &mut Chance) {
     let mut text = String::from(
         r#"
 kind app { deploy using put }

@@ -12,7 +12,7 @@ use super::{Chance, World};
 const LONGEST: Duration = Duration::from_secs(90);
 
 /// Drives the runs of a round to their ends; what was wrong on the way.
-pub fn drive(world: &World, chance: &mut Chance) -> Vec<String> {
+pub(crate) fn drive(world: &World, chance: &mut Chance) -> Vec<String> {
     let deadline = Instant::now() + LONGEST;
     let mut troubles = 3 + chance.below(10);
     let mut running: Vec<Child> = (0..2 + chance.below(3))
@@ -81,7 +81,7 @@ fn start(world: &World, words: &[&str]) -> Option<Child> {
 }
 
 /// The runs of the state directory.
-pub fn runs(world: &World) -> Vec<Value> {
+pub(crate) fn runs(world: &World) -> Vec<Value> {
     let command = world
         .command(&["runs", "--state", "state", "--format", "json"])
         .output();

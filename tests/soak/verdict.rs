@@ -11,7 +11,7 @@ use super::World;
 use super::trouble::runs;
 
 /// What is wrong.
-pub fn judge(world: &World) -> Vec<String> {
+pub(crate) fn judge(world: &World) -> Vec<String> {
     let mut wrong = Vec::new();
     wrong.extend(left_alive(&world.folder));
     let log = std::fs::read_to_string(world.folder.join("log")).unwrap_or_default();

@@ -23,6 +23,9 @@ use lockstep_base::value::Value;
 use lockstep_engine::{ActionCall, CommandRequest, Effect, EffectId, EffectOutcome, Event};
 use lockstep_lang::ir::FailureClass;
 
+/// So many lines are shown at a time.
+const MAX_LINES_PER_MESSAGE: usize = 256;
+
 impl Driver<'_> {
     pub(super) fn execute_effects(&mut self, effects: Vec<Effect>) {
         for effect in effects {
@@ -184,11 +187,7 @@ impl Driver<'_> {
                         }
                     });
                     let ended = spawner.spawn(spawn, &vault, listener, stopped);
-                    let report = |lines| {
-                        let node = node.clone();
-                        // The run may be over.
-                        let _ = sender.send(DriverMessage::Output { node, lines });
-                    };
+                    let report = |lines| send_output(&sender, &node, lines);
                     let ended = backlog.hold(ended, &lines, report).await;
                     if let Some(left) = ended.left {
                         let node = node.clone();
@@ -215,11 +214,7 @@ impl Driver<'_> {
                     lines.push((stream, line.to_string()));
                 }
             };
-            let report = |lines| {
-                let node = node.clone();
-                // The run may be over.
-                let _ = sender.send(DriverMessage::Output { node, lines });
-            };
+            let report = |lines| send_output(&sender, &node, lines);
             let passed = left.pass_on(&mut listener);
             backlog.hold(passed, &lines, report).await;
         });
@@ -308,6 +303,17 @@ fn about(effect: &Effect) -> (&'static str, Option<u64>) {
         Effect::Ask { id, .. } => ("ask", Some(id.0)),
         Effect::Unask { id } => ("unask", Some(id.0)),
         Effect::Tell(_) => ("tell", None),
+    }
+}
+
+/// Sends lines to the driver, in pieces: between two of them it hears signals.
+fn send_output(sender: &mpsc::UnboundedSender<DriverMessage>, node: &Name, lines: OutputLines) {
+    let mut lines = lines.into_iter().peekable();
+    while lines.peek().is_some() {
+        let node = node.clone();
+        let lines = lines.by_ref().take(MAX_LINES_PER_MESSAGE).collect();
+        // The run may be over.
+        let _ = sender.send(DriverMessage::Output { node, lines });
     }
 }
 

@@ -128,7 +128,7 @@ impl<'a> RunningCommand<'a> {
     async fn wait_for_late_readers(&mut self, listener: LineListener<'_>) {
         let deadline = Instant::now() + LATE_READER_TIMEOUT;
         while self.is_open() && Instant::now() < deadline {
-            let found = self.look(listener).await;
+            let found = self.group.processes.look().await;
             if !processes::any_reads_pipe_of_ended(&found) {
                 return;
             }
@@ -137,9 +137,9 @@ impl<'a> RunningCommand<'a> {
                 biased;
                 wish = asked(&mut self.stop, None) => {
                     self.stopped = wish;
-                    let found = self.look(listener).await;
+                    let found = self.group.processes.look().await;
                     self.group.processes.terminate(&found, true);
-                    self.kill_rest(listener).await;
+                    self.group.processes.kill().await;
                     return;
                 }
                 () = reading(pause, &mut self.out, &mut self.err, listener) => {}
@@ -149,7 +149,7 @@ impl<'a> RunningCommand<'a> {
 
     /// Ends what the command has left, since it has failed.
     pub(super) async fn end_leftovers(&mut self, listener: LineListener<'_>) {
-        let found = self.look(listener).await;
+        let found = self.group.processes.look().await;
         if found.is_empty() {
             return;
         }
@@ -158,21 +158,10 @@ impl<'a> RunningCommand<'a> {
         let deadline = Instant::now() + self.spawner.grace;
         let stopped = self.stopped;
         if !self.until_gone(deadline, listener).await {
-            self.kill_rest(listener).await;
+            self.group.processes.kill().await;
         }
         // It had ended by itself before it was asked to.
         self.stopped = stopped;
-    }
-
-    /// The processes of the command. Its output is read meanwhile.
-    async fn look(&mut self, listener: LineListener<'_>) -> Vec<ProcessStat> {
-        let (out, err) = (&mut self.out, &mut self.err);
-        reading(self.group.processes.look(), out, err, listener).await
-    }
-
-    async fn kill_rest(&mut self, listener: LineListener<'_>) {
-        let (out, err) = (&mut self.out, &mut self.err);
-        reading(self.group.processes.kill(), out, err, listener).await;
     }
 
     /// Reads and waits until the command ends, or is asked to stop, or its connection has reported
@@ -208,7 +197,7 @@ impl<'a> RunningCommand<'a> {
     async fn end(&mut self, listener: LineListener<'_>) -> Result<ExitStatus, std::io::Error> {
         tracing::debug!(target: TARGET, how = ?self.stopped, "is asked to stop");
         // Before its processes are signalled, their children are known by descent.
-        let found = self.look(listener).await;
+        let found = self.group.processes.look().await;
         let mut is_gone = false;
         if self.stopped == Some(StopRequest::Term) {
             is_gone = self.terminate(&found, listener).await;
@@ -219,7 +208,7 @@ impl<'a> RunningCommand<'a> {
         }
         self.group.signal(Signal::KILL);
         if !is_gone {
-            self.kill_rest(listener).await;
+            self.group.processes.kill().await;
         }
         self.child.wait().await
     }
@@ -262,7 +251,7 @@ impl<'a> RunningCommand<'a> {
     async fn until_gone(&mut self, deadline: Instant, listener: LineListener<'_>) -> bool {
         let mut pause = Duration::from_millis(1);
         loop {
-            if self.is_reported() || self.is_gone(listener).await {
+            if self.is_reported() || self.is_gone().await {
                 return true;
             }
             tokio::select! {
@@ -283,12 +272,13 @@ impl<'a> RunningCommand<'a> {
         }
     }
 
-    async fn is_gone(&mut self, listener: LineListener<'_>) -> bool {
+    async fn is_gone(&mut self) -> bool {
         if !self.group.has_ended() {
             return false;
         }
         if self.group.processes.can_be_seen() {
-            return !self.group.processes.any_is_alive() && self.look(listener).await.is_empty();
+            return !self.group.processes.any_is_alive()
+                && self.group.processes.look().await.is_empty();
         }
         // As long as the pipes are open, a process of the group may still be cleaning up.
         let silent = !self.out.is_open() && !self.err.is_open();
