@@ -6,6 +6,13 @@
 //! round prints its seed when it is wrong, and leaves its folder. `LOCKSTEP_SOAK_PROGRAM` is tested
 //! in place of the one that was built.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "it is a test with a `main` of its own"
+)]
+
 mod pipeline;
 mod trouble;
 mod verdict;

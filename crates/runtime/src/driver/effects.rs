@@ -205,7 +205,7 @@ impl Driver<'_> {
     }
 
     /// Shows what is still written to the output of a command that has ended.
-    pub(super) fn pass_on(&mut self, node: Name, left: LeftOutput) {
+    pub(super) fn pass_on(&mut self, node: NodePath, left: LeftOutput) {
         let (sender, backlog) = (self.sender.clone(), self.backlog.clone());
         self.left.spawn(async move {
             let lines = Mutex::new(OutputLines::new());
@@ -307,7 +307,7 @@ fn about(effect: &Effect) -> (&'static str, Option<u64>) {
 }
 
 /// Sends lines to the driver, in pieces: between two of them it hears signals.
-fn send_output(sender: &mpsc::UnboundedSender<DriverMessage>, node: &Name, lines: OutputLines) {
+fn send_output(sender: &mpsc::UnboundedSender<DriverMessage>, node: &NodePath, lines: OutputLines) {
     let mut lines = lines.into_iter().peekable();
     while lines.peek().is_some() {
         let node = node.clone();

@@ -218,7 +218,7 @@ enum DriverMessage {
     },
     /// A command has ended, and others still write to its output.
     Left {
-        node: Name,
+        node: NodePath,
         left: Box<LeftOutput>,
     },
     /// A group of records is in the journal, or could not be written.

@@ -398,7 +398,7 @@ impl RunBoard {
     fn drop_recovered(&mut self, node: &str) {
         for stage in self.stages.values_mut() {
             stage.failed.retain(|failed| {
-                &*failed.node != node && !node_path::below(&failed.node, node).is_some()
+                &*failed.node != node && node_path::below(&failed.node, node).is_none()
             });
         }
     }
