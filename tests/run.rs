@@ -3,6 +3,7 @@
 
 mod broken;
 mod cancel;
+mod cells;
 mod commands;
 mod disks;
 mod durable;
