@@ -10,6 +10,7 @@ mod durable;
 mod events;
 mod examples;
 mod failures;
+mod fields;
 #[cfg(target_os = "linux")]
 mod kills;
 mod latches;

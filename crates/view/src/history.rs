@@ -234,7 +234,7 @@ impl RunHistory {
             }
             (None, _) if past.kind == NodeKind::Stage => format!("stage {cells}{last}"),
             (None, Some(text)) => {
-                let text = text::first_line(text, style.ellipsis());
+                let text = text::joined(text, style);
                 format!("{cells}{last}: {text}")
             }
             (None, None) => format!("{cells}{last}"),
@@ -281,4 +281,60 @@ fn finish(mut line: StyledLine, past: &NodeHistory, column: usize, going_on: boo
         line.add(Tone::Dim, format!("  {}", phrases::duration_text(took)));
     }
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_runs_at_once_is_shown_below_what_it_is_in() {
+        use NodeKind::{Cell, Deploy, Parallel, Pipeline, Step};
+        let nodes = [
+            ("p", Pipeline),
+            ("p/parallel[a]", Cell),
+            ("p/parallel[b]", Cell),
+            ("p/parallel[b]#2", Cell),
+            ("p/parallel[a]/deploy[s, a]", Deploy),
+            ("p/parallel[b]/deploy[s, a]", Deploy),
+            ("p/parallel[b]#2/look", Step),
+            ("p/parallel[b]/deploy[s, a]/apply", Step),
+            ("p/parallel[a]/deploy[s, a]/apply", Step),
+            ("p/parallel", Parallel),
+        ];
+        let mut history = RunHistory::default();
+        for (seq, (node, kind)) in nodes.into_iter().enumerate() {
+            history.take(&RunEvent {
+                seq: seq as u64,
+                at: jiff::Timestamp::UNIX_EPOCH,
+                what: RunEventKind::NodeFinished {
+                    node: node.into(),
+                    kind,
+                    status: Status::Failed,
+                    failure: None,
+                    deployment: None,
+                },
+            });
+        }
+        let lines = history.lines(Style::PLAIN, false, false);
+        let plain = |line: &StyledLine| {
+            let line = line.paint(Style::PLAIN);
+            line.split("  failed").next().unwrap_or_default().to_owned()
+        };
+        let shown: Vec<String> = lines
+            .iter()
+            .map(|line| plain(line).trim_end().to_owned())
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "✗ p",
+                "  ✗ deploy s → a",
+                "    ✗ apply",
+                "  ✗ deploy s → a [b]",
+                "    ✗ apply",
+                "  ✗ parallel[b]#2/look",
+            ]
+        );
+    }
 }
