@@ -25,10 +25,10 @@
 pub use lockstep_api::{
     ActionError, ApprovalQuestion, Approver, Code, DeploymentRecord, Diagnostic, Diagnostics,
     DiskFiles, Engine, EngineBuilder, Failure, FailureChoice, FailureClass, FailureQuestion,
-    FileId, Fix, JournalLinesError, Label, LockQueuePosition, MemoryFiles, Name, NodeKind, Plan,
-    PlanBuilder, Program, Question, Run, RunEnd, RunError, RunEvent, RunEventKind, RunLockHolder,
-    Severity, SimulatedClock, Source, Sources, Span, StartError, Status, Stream, SystemClock,
-    Variables, WaitReason, guard, host,
+    FileId, Fix, JournalLinesError, Label, LockQueuePosition, MemoryFiles, Name, NodeKind,
+    NodePath, Plan, PlanBuilder, Program, Question, Run, RunEnd, RunError, RunEvent, RunEventKind,
+    RunLockHolder, Severity, SimulatedClock, Source, Sources, Span, StartError, Status, Stream,
+    SystemClock, Variables, WaitReason, guard, host,
 };
 #[cfg(feature = "store")]
 #[doc(inline)]

@@ -3,12 +3,14 @@
 
 mod broken;
 mod cancel;
+mod cells;
 mod commands;
 mod disks;
 mod durable;
 mod events;
 mod examples;
 mod failures;
+mod fields;
 #[cfg(target_os = "linux")]
 mod kills;
 mod latches;

@@ -184,7 +184,7 @@ fn a_retry_runs_what_failed_or_never_started() {
     assert!(refused.stderr.contains("--yes"), "{}", refused.stderr);
     let shown = &refused.stdout;
     assert!(
-        shown.contains("b  →  e.i") && !shown.contains("a  →  e.i"),
+        shown.contains("b → e.i") && !shown.contains("a → e.i"),
         "{shown}"
     );
     std::fs::write(test.path("good"), "").expect("a file");

@@ -39,6 +39,7 @@ pub use run::{Run, RunEnd, RunError, StartError};
 pub use state::{StoreError, StoreErrorKind};
 
 pub use lockstep_base::diagnostic::{Code, Diagnostic, Fix, Label, Severity};
+pub use lockstep_base::node_path::NodePath;
 pub use lockstep_base::source::{FileId, Name, Source, Sources, Span};
 pub use lockstep_engine::run_event::{
     DeploymentRecord, Failure, LockQueuePosition, NodeKind, RunEvent, RunEventKind, RunLockHolder,

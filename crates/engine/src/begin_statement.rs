@@ -18,6 +18,9 @@ use lockstep_lang::ir::command;
 use lockstep_lang::ir::{self, FailureClass, Stmt, StmtKind};
 use lockstep_plan::{self as plan, Locals, PlanSequence};
 
+/// A command that is longer than this is reported with the beginnings of its values.
+const MAX_COMMAND_BYTES: usize = 80;
+
 impl Machine {
     /// Begins a try of a node's body.
     pub(super) fn enter(&mut self, id: NodeId) -> Checked<()> {
@@ -388,6 +391,15 @@ impl Machine {
             &mut |expr| walk.eval(expr, locals).ok(),
             &|value| walk.display(value),
         );
+        let is_long = text.len() > MAX_COMMAND_BYTES || text.contains('\n');
+        let told = match is_long {
+            true => command::display(
+                &command.text,
+                &mut |expr| walk.eval(expr, locals).ok(),
+                &|value| command::beginning(walk.display(value)),
+            ),
+            false => text.clone(),
+        };
         let once = stmt.modifiers.once || node.inherited.once;
         let file = stmt.span.file;
         let command = CommandRequest {
@@ -400,7 +412,7 @@ impl Machine {
             once,
         };
         let path = node.path.clone();
-        self.begin(id, Some(command.text.clone()))?;
+        self.begin(id, Some(told))?;
         let effect = self.effect(id);
         self.effects.push(Effect::Run {
             id: effect,

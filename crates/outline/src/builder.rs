@@ -231,7 +231,7 @@ impl<'a> OutlineBuilder<'a> {
         if let Some(slot) = node.stmt.bind {
             let value = match node.stmt.kind.bound_value() {
                 Some(value) => self.walk.eval(value, locals).ok(),
-                None => stage,
+                None => stage.or_else(|| self.walk.call_value(id, locals)),
             };
             *locals = match value {
                 Some(value) => locals.bind(slot, value),

@@ -2,7 +2,7 @@
 
 use lockstep_base::value::Value;
 use lockstep_lang::eval::Expr;
-use lockstep_lang::ir::command::TextPart;
+use lockstep_lang::ir::command::{self, TextPart};
 use lockstep_lang::ir::{Axis, FailureHandler, Program};
 use lockstep_plan::PlanNode;
 use lockstep_plan::{Locals, PlanWalk};
@@ -42,12 +42,17 @@ pub(super) fn named(walk: &PlanWalk<'_>, axis: Option<&Axis>, value: &Value) -> 
     }
 }
 
-/// A text with interpolations; what only the run knows stays as it was written.
+/// A command; what only the run knows stays as it was written, and of long values the beginning is
+/// shown.
 pub(super) fn parts(walk: &PlanWalk<'_>, parts: &[TextPart], locals: &Locals) -> String {
     let part = |part: &TextPart| match part {
         TextPart::Text(text) => text.to_string(),
         TextPart::Value(expr) => match walk.eval(expr, locals) {
-            Ok(value) => shown(&walk.bound.program, &value),
+            Ok(Value::List(items)) => {
+                let words = items.iter().map(|item| command::beginning(walk.display(item)));
+                words.collect::<Vec<_>>().join(" ")
+            }
+            Ok(value) => command::beginning(walk.display(&value)),
             Err(_) => format!("${{{}}}", walk.bound.program.sources.text(expr.span)),
         },
     };

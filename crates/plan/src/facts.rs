@@ -1,7 +1,7 @@
 //! What is known before the run: the value of every input, `let` and field, and what `env` and
 //! `file` read.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -12,7 +12,7 @@ use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::{FileId, Name, Span};
 use lockstep_base::value::{EnvironmentId, InfrastructureId, ServiceId, Value};
 use lockstep_base::world::{EnvironmentVariables, FileError, Files};
-use lockstep_lang::eval::{self, Expr, GlobalId, Halt, RunField, Scope, Slot};
+use lockstep_lang::eval::{self, Expr, ExprKind, GlobalId, Halt, RunField, Scope, Slot};
 use lockstep_lang::ir::{GlobalSource, KindField, Override, Program};
 
 /// The fields of one declaration.
@@ -249,9 +249,17 @@ pub struct FactFinder<'a> {
     fields: RefCell<IndexMap<(FieldOwner, Name), GlobalState>>,
     read: RefCell<Facts>,
     faults: RefCell<Vec<Diagnostic>>,
+    /// The deployment whose fields are evaluated: in a field of its service, the service's other
+    /// fields are those of the same deployment.
+    place: Cell<Option<DeploymentPlace>>,
+    /// Fields of services that have another value at a place, because they are made from others.
+    placed: RefCell<IndexMap<(DeploymentPlace, Name), GlobalState>>,
     /// Values given for inputs, and fields fixed for this run.
     given: GivenValues,
 }
+
+/// What a service is deployed to.
+type DeploymentPlace = (InfrastructureId, ServiceId);
 
 /// What the caller fixes for one run.
 #[derive(Debug, Clone, Default)]
@@ -301,6 +309,8 @@ impl<'a> FactFinder<'a> {
             fields: RefCell::default(),
             read: RefCell::default(),
             faults: RefCell::default(),
+            place: Cell::default(),
+            placed: RefCell::default(),
             given,
         }
     }
@@ -398,7 +408,63 @@ impl<'a> FactFinder<'a> {
                 }
             }
         }
+        for (service, fields) in &mut all {
+            for name in self.made_from_others(*service) {
+                if !fields.contains_key(&name)
+                    && let Some(value) = self.field_at((id, *service), &name)
+                {
+                    fields.insert(name, value);
+                }
+            }
+        }
         all
+    }
+
+    /// The fields of a service that are made from others of its own, and could be evaluated.
+    fn made_from_others(&self, id: ServiceId) -> Vec<Name> {
+        let Some(service) = self.program.services.get(id.0 as usize) else {
+            return Vec::new();
+        };
+        let owner = FieldOwner::Service(id);
+        let is_made = |(_, expr): &(&Name, &Expr)| reads_fields_of(expr, id);
+        let names = service.fields.iter().filter(is_made).map(|(name, _)| name);
+        names
+            .filter(|name| self.field_value(owner, name).is_some())
+            .cloned()
+            .collect()
+    }
+
+    /// A field of a service as it is where the service is deployed to.
+    fn field_at(&self, place: DeploymentPlace, name: &Name) -> Option<Value> {
+        let (to, service) = place;
+        let own = FieldOwner::Service(service);
+        let there = FieldOwner::Override(to, service);
+        if let Some(fixed) = self.given.fields.get(&(own, name.clone())) {
+            return Some(fixed.clone());
+        }
+        if self.field_expr(there, name).is_some() {
+            return self.field_value(there, name);
+        }
+        let Some(expr) = self.field_expr(own, name) else {
+            return self.field_value(own, name);
+        };
+        if !reads_fields_of(expr, service) {
+            return self.field_value(own, name);
+        }
+        let key = (place, name.clone());
+        let state = self.placed.borrow().get(&key).cloned();
+        match state.unwrap_or(GlobalState::Untouched) {
+            GlobalState::Known(value) => return Some(value),
+            // A circle has been reported for the service itself.
+            GlobalState::Lost | GlobalState::Underway => return None,
+            GlobalState::Untouched => {}
+        }
+        let begin = (key.clone(), GlobalState::Underway);
+        self.placed.borrow_mut().insert(begin.0, begin.1);
+        let value = self.value_at(Some(place), expr);
+        let state = value.clone().map_or(GlobalState::Lost, GlobalState::Known);
+        self.placed.borrow_mut().insert(key, state);
+        value
     }
 
     fn override_lists(&self, id: InfrastructureId) -> [&'a [Override]; 2] {
@@ -524,7 +590,14 @@ impl<'a> FactFinder<'a> {
     }
 
     fn value(&self, expr: &Expr) -> Option<Value> {
-        match eval::eval(expr, self) {
+        self.value_at(None, expr)
+    }
+
+    fn value_at(&self, place: Option<DeploymentPlace>, expr: &Expr) -> Option<Value> {
+        let around = self.place.replace(place);
+        let value = eval::eval(expr, self);
+        self.place.set(around);
+        match value {
             Ok(value) => Some(value),
             Err(Halt::Unknown) => None,
             Err(Halt::Fault(diagnostic)) => {
@@ -545,6 +618,18 @@ impl<'a> FactFinder<'a> {
             let _ = eval::eval(call, self);
         }
     }
+}
+
+/// Whether an expression names a field of this service.
+fn reads_fields_of(expr: &Expr, service: ServiceId) -> bool {
+    let mut reads = false;
+    eval::visit::each_part(expr, &mut |part| {
+        if let ExprKind::Field(of, _) = &part.kind {
+            let of = of.as_const();
+            reads |= matches!(of, Some(Value::Service { id, .. }) if *id == service);
+        }
+    });
+    reads
 }
 
 fn depends_on_itself(span: Span, name: &str) -> Diagnostic {
@@ -576,7 +661,11 @@ impl Scope for FactFinder<'_> {
         if !declared && let Some(value) = built_in_field(self.program, of, name) {
             return Ok(value);
         }
-        self.field_value(owner, name).ok_or(Halt::Unknown)
+        let value = match (owner, self.place.get()) {
+            (FieldOwner::Service(id), Some(place)) if place.1 == id => self.field_at(place, name),
+            (_, None | Some(_)) => self.field_value(owner, name),
+        };
+        value.ok_or(Halt::Unknown)
     }
 
     fn infrastructures(&self, of: EnvironmentId) -> Vec<Value> {

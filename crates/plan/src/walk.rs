@@ -577,6 +577,82 @@ impl<'a> PlanWalk<'a> {
     pub fn call(&self, using: &WorkflowUse, around: &Locals) -> Result<Locals, Halt> {
         self.arguments(using, self.workflow(using), around, Locals::default(), 0)
     }
+
+    /// What a workflow call returns, where that is known before the run: nothing that only the run
+    /// knows decides it.
+    pub fn call_value(&self, id: TreeId, locals: &Locals) -> Option<Value> {
+        let node = self.tree.get(id);
+        let StmtKind::Call(using) = &node.stmt.kind else {
+            return None;
+        };
+        if !node.on_failure.is_empty() {
+            return None;
+        }
+        let inside = self.call(using, locals).ok()?;
+        self.returned(body(node), inside)?
+    }
+
+    /// What a body returns, if it does; nothing where that is not known.
+    fn returned(&self, body: &PlanSequence, mut locals: Locals) -> Option<Option<Value>> {
+        for id in body.iter() {
+            let node = self.tree.get(*id);
+            let kind = &node.stmt.kind;
+            if let StmtKind::Return(value) = kind {
+                let value = value.as_ref().map(|value| self.eval(value, &locals).ok());
+                return Some(Some(value.unwrap_or(Some(Value::None))?));
+            }
+            if let StmtKind::If {
+                branches,
+                otherwise,
+            } = kind
+            {
+                let taken = self.branch(branches.iter().map(|(it, _)| it), &locals)?;
+                let taken = taken.or(otherwise.as_ref().map(|_| branches.len()));
+                if let Some(branch) = taken.and_then(|at| node.bodies.get(at))
+                    && let Some(value) = self.returned(branch, locals.clone())?
+                {
+                    return Some(Some(value));
+                }
+                continue;
+            }
+            let is_call = matches!(kind, StmtKind::Call(_));
+            let has_others_in_it = !node.bodies.is_empty() || !node.workflows.is_empty();
+            if kind.ends_body() || !node.on_failure.is_empty() || (has_others_in_it && !is_call) {
+                return None;
+            }
+            if let Some(slot) = node.stmt.bind {
+                let value = match kind.bound_value() {
+                    Some(value) => self.eval(value, &locals).ok(),
+                    None => self.call_value(*id, &locals),
+                };
+                locals = match value {
+                    Some(value) => locals.bind(slot, value),
+                    None => locals.bind_unknown(slot),
+                };
+            }
+        }
+        Some(None)
+    }
+
+    /// Which condition is the first that holds, if one does; nothing where that is not known.
+    fn branch<'e>(
+        &self,
+        mut conditions: impl Iterator<Item = &'e Expr>,
+        locals: &Locals,
+    ) -> Option<Option<usize>> {
+        let mut at = 0;
+        conditions
+            .find_map(|condition| {
+                let holds = self.eval(condition, locals);
+                at += 1;
+                match holds {
+                    Ok(Value::Bool(false)) => None,
+                    Ok(_) => Some(Some(Some(at - 1))),
+                    Err(_) => Some(None),
+                }
+            })
+            .unwrap_or(Some(None))
+    }
 }
 
 /// The value of a stage after it: what it deploys and where to.

@@ -4,7 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use lockstep_base::node_path::NodePath;
+use lockstep_base::node_path::{self, NodePath};
 use lockstep_engine::run_event::{
     DeploymentRecord, Failure, NodeKind, RunEvent, RunEventKind, Status, WaitReason,
 };
@@ -306,6 +306,7 @@ impl EventFormatter {
                     None => "rolling back",
                 };
                 words.add(Tone::Warn, why);
+                words.add(Tone::Plain, self.cause(end));
             }
             Status::RolledBack => {
                 words.add(Tone::Warn, rolled_back(before));
@@ -318,6 +319,7 @@ impl EventFormatter {
             }
             Status::Failed | Status::Cancelled => {
                 words.add(Tone::Bad, end.status.as_str());
+                words.add(Tone::Plain, self.cause(end));
             }
             // The ledger lists what never started.
             _ => return,
@@ -328,6 +330,26 @@ impl EventFormatter {
         };
         self.end_line(LineWeight::Lasting, mark, end, words);
         self.format_failure(end);
+    }
+
+    /// Why something ended that did not fail itself: what failed elsewhere, or stopped it.
+    fn cause(&self, end: &NodeEnd<'_>) -> String {
+        let Some(failure) = end.failure else {
+            return String::new();
+        };
+        let is_told = matches!(
+            failure.class,
+            FailureClass::Barrier | FailureClass::Cancelled
+        );
+        if is_told {
+            let why = text::first_line(&failure.message, self.style.ellipsis());
+            return format!(": {why}");
+        }
+        if node_path::is_in(&failure.node, end.node) {
+            return String::new();
+        }
+        let label = path::label(&failure.node, self.style);
+        format!(": {} failed", text::clean(&label))
     }
 
     fn stage_ended(&mut self, end: &NodeEnd<'_>, tally: &DeploymentCounts) {

@@ -138,8 +138,8 @@ impl RunHistory {
     /// step that succeeded did inside, and loops.
     pub fn lines(&self, style: Style, full: bool, going_on: bool) -> Vec<StyledLine> {
         let shown: Vec<(&NodePath, &NodeHistory)> = self
-            .nodes
-            .iter()
+            .in_tree_order()
+            .into_iter()
             .filter(|(node, past)| full || self.is_shown(node, past))
             .collect();
         let rows: Vec<(StyledLine, &NodeHistory)> = (shown.iter().take(MAX_HISTORY_LINES))
@@ -158,6 +158,26 @@ impl RunHistory {
             lines.push(StyledLine::of(Tone::Dim, format!("  and {more} more")));
         }
         lines
+    }
+
+    /// All nodes, each behind what it is in; those beside each other as they first appeared.
+    fn in_tree_order(&self) -> Vec<(&NodePath, &NodeHistory)> {
+        let mut inside: Vec<Vec<usize>> = vec![Vec::new(); self.nodes.len()];
+        let mut open = Vec::new();
+        for (at, node) in self.nodes.keys().enumerate() {
+            let mut above = node_path::ancestors(node);
+            match above.find_map(|above| self.nodes.get_index_of(above)) {
+                Some(above) => inside[above].push(at),
+                None => open.push(at),
+            }
+        }
+        open.reverse();
+        let mut all = Vec::with_capacity(self.nodes.len());
+        while let Some(at) = open.pop() {
+            all.extend(self.nodes.get_index(at));
+            open.extend(inside[at].iter().rev());
+        }
+        all
     }
 
     fn is_shown(&self, node: &str, past: &NodeHistory) -> bool {
@@ -188,33 +208,60 @@ impl RunHistory {
         full: bool,
         going_on: bool,
     ) -> StyledLine {
-        let above = node_path::ancestors(node).filter(|above| {
-            let known = self.nodes.get(*above);
-            known.is_some_and(|past| full || self.is_shown(above, past))
-        });
+        let above: Vec<&str> = node_path::ancestors(node)
+            .filter(|above| {
+                let known = self.nodes.get(*above);
+                known.is_some_and(|past| full || self.is_shown(above, past))
+            })
+            .collect();
         let mark = past.mark(going_on);
-        let mut line = StyledLine::of(Tone::Plain, "  ".repeat(above.count()));
+        let mut line = StyledLine::of(Tone::Plain, "  ".repeat(above.len()));
         line.add(mark.tone(), style.mark(mark));
-        let last = node_path::parts(node).last().unwrap_or(node);
-        let segment = PathPart::read(last);
+        let part = PathPart::read(node_path::last(node));
+        let last = part.shown(style.ellipsis());
+        let hidden = above
+            .first()
+            .and_then(|above| node_path::below(node, above));
+        let cells = hidden_cells(hidden, &part, style);
         let text = past.text.as_deref().filter(|_| {
             use NodeKind::{Approve, Log, Run};
             past.kind == Run || past.kind == Approve || past.kind == Log
         });
-        let words = match (segment.deployment(), text) {
+        let words = match (part.deployment(), text) {
             (Some((service, target)), _) => {
                 let arrow = style.arrow();
-                format!("deploy {service} {arrow} {target}{}", segment.ordinal())
+                format!("deploy {service} {arrow} {target}{}{cells}", part.ordinal())
             }
-            (None, _) if past.kind == NodeKind::Stage => format!("stage {last}"),
+            (None, _) if past.kind == NodeKind::Stage => format!("stage {cells}{last}"),
             (None, Some(text)) => {
-                format!("{last}: {}", text::first_line(text, style.ellipsis()))
+                let text = text::joined(text, style);
+                format!("{cells}{last}: {text}")
             }
-            (None, None) => last.to_owned(),
+            (None, None) => format!("{cells}{last}"),
         };
         line.add(Tone::Plain, format!(" {}", text::clean(&words)));
         line.fit(MAX_NAME_COLUMNS, style);
         line
+    }
+}
+
+/// The cells between a node and what it is shown in, which have no lines of their own: before the
+/// name, or behind that of a deployment, where what it says itself is left out.
+fn hidden_cells(hidden: Option<&str>, node: &PathPart<'_>, style: Style) -> String {
+    let between = hidden.and_then(node_path::parent);
+    let cells = between.into_iter().flat_map(node_path::parts);
+    let cells = cells.map(PathPart::read).filter(|part| part.cell.is_some());
+    let ellipsis = style.ellipsis();
+    let Some((service, target)) = node.deployment() else {
+        return cells
+            .map(|part| format!("{}/", part.shown(ellipsis)))
+            .collect();
+    };
+    let is_implied = |value: &str| value == service || value == target;
+    let values = cells.flat_map(|part| part.shown_values(ellipsis, is_implied));
+    match values.collect::<Vec<_>>().as_slice() {
+        [] => String::new(),
+        values => format!(" [{}]", values.join(", ")),
     }
 }
 
@@ -234,4 +281,60 @@ fn finish(mut line: StyledLine, past: &NodeHistory, column: usize, going_on: boo
         line.add(Tone::Dim, format!("  {}", phrases::duration_text(took)));
     }
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_runs_at_once_is_shown_below_what_it_is_in() {
+        use NodeKind::{Cell, Deploy, Parallel, Pipeline, Step};
+        let nodes = [
+            ("p", Pipeline),
+            ("p/parallel[a]", Cell),
+            ("p/parallel[b]", Cell),
+            ("p/parallel[b]#2", Cell),
+            ("p/parallel[a]/deploy[s, a]", Deploy),
+            ("p/parallel[b]/deploy[s, a]", Deploy),
+            ("p/parallel[b]#2/look", Step),
+            ("p/parallel[b]/deploy[s, a]/apply", Step),
+            ("p/parallel[a]/deploy[s, a]/apply", Step),
+            ("p/parallel", Parallel),
+        ];
+        let mut history = RunHistory::default();
+        for (seq, (node, kind)) in nodes.into_iter().enumerate() {
+            history.take(&RunEvent {
+                seq: seq as u64,
+                at: jiff::Timestamp::UNIX_EPOCH,
+                what: RunEventKind::NodeFinished {
+                    node: node.into(),
+                    kind,
+                    status: Status::Failed,
+                    failure: None,
+                    deployment: None,
+                },
+            });
+        }
+        let lines = history.lines(Style::PLAIN, false, false);
+        let plain = |line: &StyledLine| {
+            let line = line.paint(Style::PLAIN);
+            line.split("  failed").next().unwrap_or_default().to_owned()
+        };
+        let shown: Vec<String> = lines
+            .iter()
+            .map(|line| plain(line).trim_end().to_owned())
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "✗ p",
+                "  ✗ deploy s → a",
+                "    ✗ apply",
+                "  ✗ deploy s → a [b]",
+                "    ✗ apply",
+                "  ✗ parallel[b]#2/look",
+            ]
+        );
+    }
 }

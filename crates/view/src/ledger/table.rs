@@ -66,6 +66,10 @@ fn single(ledger: &LedgerFormat<'_>, row: &LedgerRow) -> LedgerCells {
     let (before, after) = versions(row);
     let cell =
         |text: Option<&str>| text.map_or(String::new(), |text| text::clean(text).into_owned());
+    let tried = tried(row).map(|tried| {
+        let arrow = ledger.style.arrow();
+        format!("{} {arrow} {}", text::clean(tried), cell(before))
+    });
     let known = before.is_some() || after.is_some();
     let dash = |text: String| match text.is_empty() && known {
         true => ledger.style.dash().to_owned(),
@@ -76,7 +80,7 @@ fn single(ledger: &LedgerFormat<'_>, row: &LedgerRow) -> LedgerCells {
         service: text::clean(&row.service).into_owned(),
         target: text::clean(&row.target).into_owned(),
         before: dash(cell(before)),
-        after: dash(cell(after)),
+        after: tried.unwrap_or_else(|| dash(cell(after))),
         word: word(row),
         took: row.took_ms.map(phrases::duration_text).unwrap_or_default(),
         quiet: row.status == Status::Skipped || row.status == Status::Pending,
@@ -94,6 +98,13 @@ fn versions(row: &LedgerRow) -> (Option<&str>, Option<&str>) {
         // Something was done and not rolled back: the version that is there now was not recorded.
         _ => (before, after.or(before.map(|_| "?"))),
     }
+}
+
+/// The version that was there for a time, if it was taken back.
+fn tried(row: &LedgerRow) -> Option<&str> {
+    let after = row.after.as_deref().filter(|_| row.before.is_some())?;
+    let is_back = row.status == Status::RolledBack && row.before.as_deref() != Some(after);
+    is_back.then_some(after)
 }
 
 fn mark(status: Status) -> LineSymbol {
@@ -206,7 +217,8 @@ fn together(ledger: &LedgerFormat<'_>, rows: &[&LedgerRow], axis: GroupingAxis) 
     cells
 }
 
-/// Adds the stage, and the cell, where service and infrastructure alone do not distinguish two deployments.
+/// Adds the stage and the cell where service and infrastructure alone do not distinguish two
+/// deployments.
 fn make_distinct(ledger: &LedgerFormat<'_>, summary: &RunSummary, cells: &mut [LedgerCells]) {
     if cells.len() != summary.rows().len() {
         return;

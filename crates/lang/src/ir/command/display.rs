@@ -5,6 +5,21 @@ use super::TextPart;
 use crate::eval::Expr;
 use lockstep_base::value::Value;
 
+/// A value with more characters than this is shown by its beginning.
+const SHOWN_CHARS: usize = 40;
+
+/// The beginning of a value's text, where it is long or has several lines: what a command does
+/// must not be hidden by what it is done with.
+pub fn beginning(text: String) -> String {
+    let first = text.lines().next().unwrap_or_default();
+    let end = first.char_indices().nth(SHOWN_CHARS);
+    let first = &first[..end.map_or(first.len(), |(end, _)| end)];
+    match first.len() == text.trim_end_matches('\n').len() {
+        true => text,
+        false => format!("{}…", first.trim_end()),
+    }
+}
+
 /// The text of a command. What has no value yet is a question mark; `display` masks secrets.
 pub fn display(
     parts: &[TextPart],
@@ -95,6 +110,22 @@ mod tests {
             |value: &Value| lockstep_base::value::text::display(value, &|_| String::from("eu"));
         let text = QuoteState::None.after(before).value(&value, &display);
         format!("{before}{text}")
+    }
+
+    #[test]
+    fn of_a_long_value_the_beginning_is_shown() {
+        for (text, shown) in [
+            ("short", "short"),
+            ("one line\n", "one line\n"),
+            ("", ""),
+            ("apiVersion: v1\nkind: Pod\n", "apiVersion: v1…"),
+            ("\nsecond", "…"),
+        ] {
+            assert_eq!(beginning(text.to_string()), shown);
+        }
+        let long = beginning("é".repeat(41));
+        assert_eq!(long, format!("{}…", "é".repeat(40)));
+        assert_eq!(beginning("é".repeat(40)), "é".repeat(40));
     }
 
     #[test]

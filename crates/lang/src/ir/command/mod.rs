@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::eval::Expr;
 pub use analyse::{CommandPiece, analyse};
-pub use display::display;
+pub use display::{beginning, display};
 pub use invoke::{Invocation, invoke};
 use lockstep_base::source::Name;
 pub use tree::{
