@@ -307,3 +307,21 @@ fn a_holder_elsewhere_is_believed_while_it_is_heard_of() {
         (database(&test).query_row(owner, [], |row| row.get(0))).expect("a row");
     assert!(left.is_some(), "it is left to whoever drives it");
 }
+
+#[test]
+fn runs_that_begin_at_once_share_a_state_directory_that_is_not_there_yet() {
+    let test = super::super::run::file("pipeline p { run \"true\" }\n");
+    for round in 0..30 {
+        let state = format!("new-{round}/state");
+        let runs = 2 + round % 3;
+        let all: Vec<Running> = (0..runs)
+            .map(|_| Running::start(other(&test, &["run", "main.deploy", "--state", &state])))
+            .collect();
+        for running in all {
+            let said = running.end();
+            assert_eq!(said.code, 0, "round {round}: {said:?}");
+        }
+        let runs_there = json(&test, &["runs", "--state", &state]);
+        assert_eq!(runs_there.as_array().map(Vec::len), Some(runs));
+    }
+}

@@ -50,7 +50,7 @@ impl Recorded {
             past,
             log_folder: run.kept.clone(),
             locks: Box::new(SharedLocks::new(store, run.number)?),
-            logs: Some(RunLogs::new(store.logs(&run.id))),
+            logs: Some(RunLogs::new(store.logs(&run.id)).readable_by(store.access())),
             run_inbox: Some(Box::new(StoredInbox::new(
                 store,
                 run.number,

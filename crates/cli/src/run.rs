@@ -25,10 +25,17 @@ pub(super) fn run(arguments: &Run, output: &mut Output) -> Exit {
     };
     let store = match arguments.no_journal {
         true => None,
-        false => match Store::open(&arguments.options.state.default_for(&file(&plan))) {
-            Ok(store) => Some(store),
-            Err(error) => return state::refuse(&error, output),
-        },
+        false => {
+            let folder = arguments.options.state.default_for(&file(&plan));
+            let opened = match arguments.shared_group {
+                true => Store::open_shared(&folder),
+                false => Store::open(&folder),
+            };
+            match opened {
+                Ok(store) => Some(store),
+                Err(error) => return state::refuse(&error, output),
+            }
+        }
     };
     let facts = facts(store.as_ref());
     let seed = execute::chance();

@@ -1,7 +1,7 @@
 //! How each kind of statement begins: the dispatch over all statements.
 
 use super::broken::{Breach, BrokenInvariant, Checked, NodeError, failure_apart};
-use super::event::{CommandRequest, Effect, EffectId, LockDemand, Question};
+use super::event::{CommandRequest, Effect, EffectId, LockDemand, Question, named_lock};
 use super::node::{
     BodyEnd, BodySignal, DeploymentState, InheritedContext, NodeId, NodePhase, NodeRole, NodeWork,
     SequenceWork,
@@ -292,7 +292,7 @@ impl Machine {
         resource: &Expr,
         limit: Option<&Expr>,
     ) -> Result<(), NodeError> {
-        let name = Name::from(self.display(&self.value_of(id, resource)?));
+        let name = named_lock(self.display(&self.value_of(id, resource)?));
         let limit = match limit {
             Some(limit) => self.count_of(id, limit)?.max(1),
             None => 1,

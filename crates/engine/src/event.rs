@@ -46,6 +46,16 @@ pub enum Event {
         /// Which.
         id: EffectId,
     },
+    /// The locks of one [`Effect::Acquire`] cannot be had: the request is withdrawn, and who waits
+    /// for it fails.
+    LockRefused {
+        /// Which.
+        id: EffectId,
+        /// The class of the failure.
+        class: FailureClass,
+        /// Why, in plain words.
+        message: String,
+    },
     /// A person, or the host, answered.
     Answered {
         /// Which question.
@@ -238,11 +248,31 @@ pub struct CommandRequest {
 /// A named place to hold, and how many may hold it at once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LockDemand {
-    /// The name: `infrastructure prod.eu`, or what the program calls its resource.
+    /// The name: [`infrastructure_lock`] or [`named_lock`].
     pub name: Name,
     /// How many holders there may be.
     pub limit: u32,
 }
+
+/// The name of an infrastructure's lock.
+pub fn infrastructure_lock(name: impl std::fmt::Display) -> Name {
+    Name::from(format!("{INFRASTRUCTURE_LOCK}{name}"))
+}
+
+/// The name of a lock that a program names itself; never that of an infrastructure.
+pub fn named_lock(name: impl std::fmt::Display) -> Name {
+    Name::from(format!("{NAMED_LOCK}{name}"))
+}
+
+/// What people call a lock: the infrastructure, or what the program names it.
+pub fn lock_for_people(name: &str) -> &str {
+    let named = name.strip_prefix(INFRASTRUCTURE_LOCK);
+    let named = named.or_else(|| name.strip_prefix(NAMED_LOCK));
+    named.unwrap_or(name)
+}
+
+const INFRASTRUCTURE_LOCK: &str = "infrastructure ";
+const NAMED_LOCK: &str = "lock ";
 
 /// What a person is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,7 +9,7 @@ use std::hash::Hash;
 use indexmap::IndexSet;
 
 use super::broken::{Breach, BrokenInvariant, Checked, NodeError, failure_apart};
-use super::event::{EffectId, LockDemand};
+use super::event::{EffectId, LockDemand, infrastructure_lock};
 use super::node::{ActiveNode, NodeId, NodeWork, SequenceWork};
 use super::node_state::Requester;
 use super::run_event::{LockQueuePosition, WaitReason};
@@ -56,6 +56,26 @@ pub struct InfrastructureLockRequest {
 }
 
 impl InfrastructureLocks {
+    /// Each infrastructure that is requested or held, with its request.
+    pub(super) fn requested(&self) -> impl Iterator<Item = (EffectId, InfrastructureId)> {
+        let of = |it: &InfrastructureLockRequest| {
+            let id = it.id;
+            it.targets.clone().into_iter().map(move |target| (id, target))
+        };
+        self.requests.iter().flat_map(of)
+    }
+
+    /// Whether nothing is given back before the holder has ended.
+    pub(super) fn are_held_to_the_end(&self) -> bool {
+        self.remaining.is_none()
+    }
+
+    /// The request that a deployment waits for.
+    pub(super) fn waited_by(&self, id: NodeId) -> Option<EffectId> {
+        let found = self.requests.iter().find(|it| it.waiting.contains(&id));
+        found.map(|it| it.id)
+    }
+
     /// What of it makes a difference to what comes; `places` are those of the nodes.
     pub(super) fn hash_into(&self, places: &HashMap<NodeId, usize>, hasher: &mut DefaultHasher) {
         for request in &self.requests {
@@ -239,16 +259,13 @@ impl Machine {
         })
     }
 
-    fn infrastructure_lock_name(&self, target: InfrastructureId) -> Name {
+    pub(super) fn infrastructure_lock_name(&self, target: InfrastructureId) -> Name {
         Name::from(self.display(&Value::Infrastructure(target)))
     }
 
     fn lock_demand(&self, target: InfrastructureId) -> LockDemand {
         LockDemand {
-            name: Name::from(format!(
-                "infrastructure {}",
-                self.infrastructure_lock_name(target)
-            )),
+            name: infrastructure_lock(self.infrastructure_lock_name(target)),
             limit: 1,
         }
     }
@@ -313,7 +330,7 @@ impl Machine {
     }
 
     /// A walk over a holder: stages in a pipeline hold locks of their own.
-    fn walk_of(&self, holder: &ActiveNode) -> PlanWalk<'_> {
+    pub(super) fn walk_of(&self, holder: &ActiveNode) -> PlanWalk<'_> {
         let stmt = &self.plan.tree.get(holder.tree).stmt;
         PlanWalk {
             skip_stages: !traits(&stmt.kind).is_stage,

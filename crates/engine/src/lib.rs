@@ -26,6 +26,7 @@ mod failure_handler;
 mod fingerprint;
 mod infrastructure_locks;
 pub mod lock;
+mod lock_dependencies;
 mod node;
 mod node_end;
 mod node_state;
@@ -51,7 +52,7 @@ use broken::{Checked, NodeError};
 pub use completed_work::{CompletedOutcome, CompletedWork};
 pub use event::{
     Answer, ApprovalAnswer, CommandRequest, Effect, EffectId, EffectOutcome, Event, FailureChoice,
-    LockDemand, Question,
+    LockDemand, Question, infrastructure_lock, lock_for_people, named_lock,
 };
 use lockstep_base::node_path::NodePath;
 use lockstep_base::source::Name;
@@ -60,6 +61,7 @@ use lockstep_lang::eval::{Expr, Halt};
 use lockstep_lang::ir::FailureClass;
 use lockstep_plan::{Locals, Plan, PlanWalk, RunFacts, TreeId};
 use node::{ActiveNode, BodyEnd, InheritedContext, NodeId, NodeRole, PendingFailure};
+pub use lock_dependencies::{LockDependencies, LockDependency};
 pub use pending_effects::{ActionCall, PendingEffects, PendingLockRequest};
 use rerun_undo::CompletedUndos;
 use run_event::{Failure, NodeKind, RunEventKind, Status};
@@ -255,6 +257,10 @@ impl Machine {
                     self.locks.granted(id);
                     self.acquired(node, id)
                 }
+                None => Ok(()),
+            },
+            Event::LockRefused { id, class, message } => match self.pending.get(&id).copied() {
+                Some(node) => self.fail_lock_request(node, id, class, &message),
                 None => Ok(()),
             },
             Event::Answered { id, answer } => match self.pending.remove(&id) {

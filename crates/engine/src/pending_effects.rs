@@ -90,6 +90,8 @@ impl PendingEffects {
                 }
                 None => false,
             },
+            // The machine withdraws the request.
+            Event::LockRefused { id, .. } => self.locks.contains_key(id),
             Event::Acquired { id } => match self.locks.get_mut(id) {
                 Some(request) => {
                     request.granted = true;

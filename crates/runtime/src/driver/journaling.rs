@@ -50,6 +50,7 @@ fn about(event: &Event) -> (&'static str, Option<u64>) {
         Event::Ended { id, .. } => ("ended", Some(id.0)),
         Event::Fired { id } => ("fired", Some(id.0)),
         Event::Queued { id, .. } => ("queued", Some(id.0)),
+        Event::LockRefused { id, .. } => ("lock-refused", Some(id.0)),
         Event::Acquired { id } => ("acquired", Some(id.0)),
         Event::Answered { id, .. } => ("answered", Some(id.0)),
         Event::Cancel => ("cancel", None),
