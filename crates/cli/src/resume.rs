@@ -45,7 +45,7 @@ pub(super) fn run(arguments: &Resume, output: &mut Output) -> Exit {
         yes: arguments.options.yes,
         no_input: arguments.options.no_input,
     };
-    execute::run(&job, || Ok(RunRecord::by(store, run, past)), output)
+    execute::run(&job, || RunRecord::by(store, run, past), output)
 }
 
 /// Reports why a run is not resumed.

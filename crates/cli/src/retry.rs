@@ -67,7 +67,7 @@ pub(super) fn run(arguments: &Retry, output: &mut Output) -> Exit {
     let begin = || {
         let parent = Some((run.number, done));
         let new = begin(&store, &plan, facts, seed, most, parent)?;
-        Ok(RunRecord::by(store, new, RecordedRun::default()))
+        RunRecord::by(store, new, RecordedRun::default())
     };
     execute::run(&job, begin, output)
 }

@@ -53,7 +53,7 @@ pub(super) fn run(arguments: &Run, output: &mut Output) -> Exit {
         None => Ok(RunRecord::nothing()),
         Some(store) => {
             let run = begin(&store, &plan, facts, seed, arguments.options.max, None)?;
-            Ok(RunRecord::by(store, run, RecordedRun::default()))
+            RunRecord::by(store, run, RecordedRun::default())
         }
     };
     execute::run(&job, begin, output)

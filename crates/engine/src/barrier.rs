@@ -30,7 +30,9 @@ pub struct OwedArrivals(Vec<(BarrierInstanceId, u32)>);
 impl OwedArrivals {
     /// Whether the strand still has to arrive at this meeting.
     pub fn owes(&self, meeting: BarrierInstanceId) -> bool {
-        self.0.iter().any(|(owed, count)| *owed == meeting && *count > 0)
+        self.0
+            .iter()
+            .any(|(owed, count)| *owed == meeting && *count > 0)
     }
 }
 

@@ -1,7 +1,7 @@
 //! How each kind of statement begins: the dispatch over all statements.
 
 use super::broken::{Breach, BrokenInvariant, Checked, NodeError, failure_apart};
-use super::event::{CommandRequest, Effect, EffectId, LockDemand, Question, named_lock};
+use super::event::{CommandRequest, Effect, EffectId, LockDemand, Question};
 use super::node::{
     BodyEnd, BodySignal, DeploymentState, InheritedContext, NodeId, NodePhase, NodeRole, NodeWork,
     SequenceWork,
@@ -16,7 +16,7 @@ use lockstep_base::value::Value;
 use lockstep_lang::eval::{Expr, Scope};
 use lockstep_lang::ir::command;
 use lockstep_lang::ir::{self, FailureClass, Stmt, StmtKind};
-use lockstep_plan::{self as plan, Locals, PlanSequence};
+use lockstep_plan::{self as plan, Locals, PlanSequence, named_lock};
 
 impl Machine {
     /// Begins a try of a node's body.

@@ -248,31 +248,11 @@ pub struct CommandRequest {
 /// A named place to hold, and how many may hold it at once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LockDemand {
-    /// The name: [`infrastructure_lock`] or [`named_lock`].
+    /// The name: [`lockstep_plan::infrastructure_lock`] or [`lockstep_plan::named_lock`].
     pub name: Name,
     /// How many holders there may be.
     pub limit: u32,
 }
-
-/// The name of an infrastructure's lock.
-pub fn infrastructure_lock(name: impl std::fmt::Display) -> Name {
-    Name::from(format!("{INFRASTRUCTURE_LOCK}{name}"))
-}
-
-/// The name of a lock that a program names itself; never that of an infrastructure.
-pub fn named_lock(name: impl std::fmt::Display) -> Name {
-    Name::from(format!("{NAMED_LOCK}{name}"))
-}
-
-/// What people call a lock: the infrastructure, or what the program names it.
-pub fn lock_for_people(name: &str) -> &str {
-    let named = name.strip_prefix(INFRASTRUCTURE_LOCK);
-    let named = named.or_else(|| name.strip_prefix(NAMED_LOCK));
-    named.unwrap_or(name)
-}
-
-const INFRASTRUCTURE_LOCK: &str = "infrastructure ";
-const NAMED_LOCK: &str = "lock ";
 
 /// What a person is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,7 +9,7 @@ use std::hash::Hash;
 use indexmap::IndexSet;
 
 use super::broken::{Breach, BrokenInvariant, Checked, NodeError, failure_apart};
-use super::event::{EffectId, LockDemand, infrastructure_lock};
+use super::event::{EffectId, LockDemand};
 use super::node::{ActiveNode, NodeId, NodeWork, SequenceWork};
 use super::node_state::Requester;
 use super::run_event::{LockQueuePosition, WaitReason};
@@ -19,7 +19,9 @@ use lockstep_base::source::Name;
 use lockstep_base::value::{InfrastructureId, ServiceId, Value};
 use lockstep_lang::eval::Halt;
 use lockstep_lang::ir::StmtKind;
-use lockstep_plan::{BodySummary, Locals, PlanWalk, TreeId, body, stage_value};
+use lockstep_plan::{
+    BodySummary, Locals, PlanWalk, TreeId, body, infrastructure_lock, stage_value,
+};
 
 /// The infrastructure locks of a stage (or of the pipeline, for deployments outside stages).
 #[derive(Debug, Clone, Default)]
@@ -60,7 +62,10 @@ impl InfrastructureLocks {
     pub(super) fn requested(&self) -> impl Iterator<Item = (EffectId, InfrastructureId)> {
         let of = |it: &InfrastructureLockRequest| {
             let id = it.id;
-            it.targets.clone().into_iter().map(move |target| (id, target))
+            it.targets
+                .clone()
+                .into_iter()
+                .map(move |target| (id, target))
         };
         self.requests.iter().flat_map(of)
     }

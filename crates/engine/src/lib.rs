@@ -52,16 +52,16 @@ use broken::{Checked, NodeError};
 pub use completed_work::{CompletedOutcome, CompletedWork};
 pub use event::{
     Answer, ApprovalAnswer, CommandRequest, Effect, EffectId, EffectOutcome, Event, FailureChoice,
-    LockDemand, Question, infrastructure_lock, lock_for_people, named_lock,
+    LockDemand, Question,
 };
 use lockstep_base::node_path::NodePath;
+pub use lock_dependencies::{LockDependencies, LockDependency};
 use lockstep_base::source::Name;
 use lockstep_base::value::Value;
 use lockstep_lang::eval::{Expr, Halt};
 use lockstep_lang::ir::FailureClass;
 use lockstep_plan::{Locals, Plan, PlanWalk, RunFacts, TreeId};
 use node::{ActiveNode, BodyEnd, InheritedContext, NodeId, NodeRole, PendingFailure};
-pub use lock_dependencies::{LockDependencies, LockDependency};
 pub use pending_effects::{ActionCall, PendingEffects, PendingLockRequest};
 use rerun_undo::CompletedUndos;
 use run_event::{Failure, NodeKind, RunEventKind, Status};

@@ -7,13 +7,13 @@
 use std::collections::{BTreeSet, HashSet};
 
 use super::Machine;
-use super::event::{EffectId, infrastructure_lock};
+use super::event::EffectId;
 use super::infrastructure_locks::InfrastructureLocks;
 use super::node::{ActiveNode, NodeId, NodeWork};
 use super::statement::traits;
 use lockstep_base::source::Name;
 use lockstep_base::value::InfrastructureId;
-use lockstep_plan::body;
+use lockstep_plan::{body, infrastructure_lock};
 
 /// The dependencies of all locks that a run holds or waits for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -157,7 +157,10 @@ impl MustEnd<'_> {
                     let owes = strand.as_ref()?.owed_arrivals.owes(*meeting);
                     owes.then_some(NodeId(at as u32))
                 });
-                owing.collect::<Vec<_>>().into_iter().for_each(|it| self.add_all_in(it));
+                owing
+                    .collect::<Vec<_>>()
+                    .into_iter()
+                    .for_each(|it| self.add_all_in(it));
             }
             NodeWork::Nothing
             | NodeWork::Seq(_)
@@ -183,7 +186,10 @@ impl MustEnd<'_> {
         if id != holder && node.infrastructure_locks.is_some() && traits(&stmt.kind).is_stage {
             return;
         }
-        let deploys = node.deployment.as_ref().is_some_and(|it| it.target == target);
+        let deploys = node
+            .deployment
+            .as_ref()
+            .is_some_and(|it| it.target == target);
         if deploys || self.may_still_deploy(node, holder, target) {
             return self.add_all_in(id);
         }
@@ -216,7 +222,11 @@ impl MustEnd<'_> {
             NodeWork::Parallel(strands) if strands.has_more() => {
                 walk.summary(body(spot), &node.locals)
             }
+            NodeWork::LockWait(_) => walk.summary(body(spot), &node.locals),
             NodeWork::Grid(cells) if cells.has_more() => {
+                walk.summary_of_node(node.tree, &mut node.locals.clone())
+            }
+            NodeWork::Nothing if node.is_statement() => {
                 walk.summary_of_node(node.tree, &mut node.locals.clone())
             }
             NodeWork::Nothing
@@ -225,12 +235,13 @@ impl MustEnd<'_> {
             | NodeWork::Effect(_)
             | NodeWork::Timer(_)
             | NodeWork::Barrier(_)
-            | NodeWork::LockWait(_)
             | NodeWork::Ask(_)
             | NodeWork::HoldWait
             | NodeWork::Verify { .. }
             | NodeWork::Undoing(_) => return false,
         };
-        rest.map_or(true, |rest| rest.unsure || rest.targets.contains_key(&target))
+        rest.map_or(true, |rest| {
+            rest.unsure || rest.targets.contains_key(&target)
+        })
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::broken::{Breach, BrokenInvariant, Checked};
-use super::event::{EffectId, LockDemand, lock_for_people};
+use super::event::{EffectId, LockDemand};
 use super::lock::LockTable;
 use super::node::{BodyEnd, NodeId};
 use super::node_state::Requester;
@@ -14,6 +14,7 @@ use super::{Machine, MachineTask};
 use lockstep_base::node_path::NodePath;
 use lockstep_base::source::Name;
 use lockstep_lang::ir::FailureClass;
+use lockstep_plan::lock_for_people;
 
 /// The locks that a run holds and waits for, by request.
 #[derive(Debug, Clone, Default)]
@@ -107,7 +108,7 @@ impl Machine {
             .map(|want| format!("`{}`", lock_for_people(&want.name)))
             .collect();
         let said = format!(
-            "deadlock: {} cannot be released, because its holders wait too",
+            "{} cannot be released, because its holders wait too",
             names.join(", ")
         );
         let Some(node) = self.pending.get(&request).copied() else {

@@ -5,6 +5,7 @@
 //! process, and each thread, opens the directory for itself.
 
 mod approvals;
+mod deadlock;
 mod error;
 mod journal;
 mod leases;
@@ -31,21 +32,25 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 pub use approvals::Approval;
 pub use error::{StoreError, StoreErrorKind};
-use lockstep_runtime::logs::LogAccess;
 pub use journal::{PublishedEvents, RunJournal};
 pub use locks::{LockChange, LockHolder, LockRow, grantable};
+use lockstep_runtime::logs::LogAccess;
 pub use owner::{LEASE_DURATION, LEASE_RENEW_INTERVAL, RunOwner, is_alive};
 pub use questions::StoredQuestion;
 pub use requests::{AnswerStatus, RequestStatus};
 pub use run_inbox::StoredInbox;
 pub use runs::{NewRun, RunNumber, RunStatus, StoredRun};
-pub use shared_locks::{SharedLocks, shown};
+pub use shared_locks::SharedLocks;
 
 /// The schema version. A directory with a later version is refused.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 /// The migrations from each schema version to the next; the first creates the tables.
-const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("leases.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema.sql"),
+    include_str!("leases.sql"),
+    include_str!("concurrency.sql"),
+];
 
 /// The target of the store's log events.
 const TARGET: &str = "lockstep::store";

@@ -59,12 +59,17 @@ impl RunRecord {
         }
     }
 
-    /// It is stored in a state directory.
-    pub(crate) fn by(store: Store, run: StoredRun, past: RecordedRun) -> Self {
-        Self {
+    /// It is stored in a state directory. Where a command of another run has begun this process,
+    /// that is recorded, too: the other one cannot go on before this one has ended.
+    pub(crate) fn by(store: Store, run: StoredRun, past: RecordedRun) -> Result<Self, StoreError> {
+        let variable = |name| std::env::var(name).ok();
+        let outer = variable("LOCKSTEP_RUN_ID").zip(variable("LOCKSTEP_NODE"));
+        let outer = outer.as_ref().map(|(id, node)| (&**id, &**node));
+        store.record_outer_run(run.number, outer)?;
+        Ok(Self {
             by: Some(Recorded::new(store, run)),
             past,
-        }
+        })
     }
 
     /// The command with which others answer the run's questions.

@@ -20,7 +20,9 @@ use crate::process::{CommandResult, SpawnRequest};
 use lockstep_base::node_path::NodePath;
 use lockstep_base::source::Name;
 use lockstep_base::value::Value;
-use lockstep_engine::{ActionCall, CommandRequest, Effect, EffectId, EffectOutcome, Event};
+use lockstep_engine::{
+    ActionCall, CommandRequest, Effect, EffectId, EffectOutcome, Event, LockDependencies,
+};
 use lockstep_lang::ir::FailureClass;
 
 impl Driver<'_> {
@@ -105,6 +107,13 @@ impl Driver<'_> {
                 self.inbox.push_back(Event::Acquired { id: *id });
             }
         }
+        for refused in self.locks.refused() {
+            self.inbox.push_back(Event::LockRefused {
+                id: refused.request,
+                class: refused.class,
+                message: refused.message,
+            });
+        }
         for (id, queue) in self.locks.moved() {
             match self.lease_lost.contains(&id) {
                 true => self.host.on_lock_reacquire(&queue),
@@ -112,6 +121,19 @@ impl Driver<'_> {
             }
         }
         granted
+    }
+
+    /// Tells the locks what each of them waits for inside the run, if that has changed.
+    pub(super) fn update_lock_dependencies(&mut self) {
+        let dependencies = match self.machine.has_lock_dependencies() {
+            true => self.machine.lock_dependencies(),
+            false => LockDependencies::default(),
+        };
+        if dependencies != self.lock_dependencies {
+            let told = self.locks.depend(&dependencies);
+            self.note(told);
+            self.lock_dependencies = dependencies;
+        }
     }
 
     fn stop(&mut self, id: EffectId) {

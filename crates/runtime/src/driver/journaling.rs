@@ -19,7 +19,8 @@ use crate::secrets::SecretVault;
 use lockstep_base::node_path::NodePath;
 use lockstep_engine::run_event::{RunEvent, RunEventKind};
 use lockstep_engine::{
-    ActionCall, CommandRequest, Effect, EffectId, EffectOutcome, Event, Machine, PendingEffects,
+    ActionCall, CommandRequest, Effect, EffectId, EffectOutcome, Event, LockDependencies, Machine,
+    PendingEffects,
 };
 use lockstep_lang::ir::FailureClass;
 use lockstep_plan::Plan;
@@ -96,6 +97,7 @@ impl<'h> Driver<'h> {
             logs: persistence.logs,
             run_inbox: persistence.run_inbox,
             questions: HashMap::new(),
+            lock_dependencies: LockDependencies::default(),
             lease_lost: HashSet::new(),
             cancelled: false,
             broken: None,

@@ -34,7 +34,8 @@ use lockstep_base::source::{FileId, Name};
 use lockstep_base::value::Value;
 use lockstep_engine::run_event::{LockQueuePosition, RunEvent, RunEventKind, Status, Stream};
 use lockstep_engine::{
-    Answer, CommandRequest, CompletedWork, EffectId, EffectOutcome, Event, Machine, Question,
+    Answer, CommandRequest, CompletedWork, EffectId, EffectOutcome, Event, LockDependencies,
+    Machine, Question,
 };
 use lockstep_lang::ir::FailureClass;
 use lockstep_plan::{Plan, RunFacts};
@@ -390,6 +391,8 @@ struct Driver<'h> {
     run_inbox: Option<Box<dyn RunInbox>>,
     /// The questions that wait for an answer.
     questions: HashMap<EffectId, (NodePath, Question)>,
+    /// What the locks wait for inside the run, as they were last told.
+    lock_dependencies: LockDependencies,
     /// Locks that were held before the run was resumed, and are held by others now.
     lease_lost: HashSet<EffectId>,
     cancelled: bool,
@@ -495,6 +498,7 @@ impl Driver<'_> {
 
     fn tick(&mut self) {
         self.host.tick();
+        self.update_lock_dependencies();
         self.handle_granted_locks();
         self.poll_inbox();
         if let Some(logs) = &mut self.logs {
