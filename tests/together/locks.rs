@@ -374,7 +374,10 @@ pipeline frees {
   stage s {
     parallel {
       serial { deploy web to prod.us run "touch in-frees" }
-      serial { run "while [ ! -e in-keeps ]; do sleep 0.02; done" lock "k" { run "echo frees >> done" } }
+      serial {
+        run "while [ ! -e in-keeps ]; do sleep 0.02; done"
+        lock "k" { run "echo frees >> done" }
+      }
     }
   }
 }

@@ -299,6 +299,10 @@ pub(super) struct Retry {
     #[arg(value_name = "RUN")]
     pub(super) run: Option<String>,
 
+    /// Start without confirmation; approvals are asked as in any run.
+    #[arg(long)]
+    pub(super) start: bool,
+
     #[command(flatten)]
     pub(super) options: ExecutionOptions,
 }

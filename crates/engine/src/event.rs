@@ -20,6 +20,13 @@ pub struct EffectId(pub u64);
 pub enum Event {
     /// The run begins. Comes first and once.
     Start,
+    /// The run is resumed.
+    Resumed {
+        /// The name of who resumes it.
+        by: Name,
+        /// The user id of who resumes it, if it is known.
+        uid: Option<u32>,
+    },
     /// A command or action ended.
     Ended {
         /// Which.

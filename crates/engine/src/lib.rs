@@ -231,6 +231,11 @@ impl Machine {
     fn apply(&mut self, event: Event) -> Checked<()> {
         match event {
             Event::Start => self.start(),
+            Event::Resumed { by, uid } => {
+                let run = self.run.id.clone();
+                self.emit(RunEventKind::RunResumed { run, by, uid });
+                Ok(())
+            }
             Event::Cancel => {
                 self.cancelled = true;
                 if !self.exists(NodeId(0)) {

@@ -110,7 +110,8 @@ impl Store {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(database(folder), flags).map_err(at)?;
         let store = Self {
-            folder: folder.to_path_buf(),
+            // A link in the path may point elsewhere later.
+            folder: std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_path_buf()),
             db,
         };
         // While another process creates the tables, SQLite refuses some accesses at once, without

@@ -161,7 +161,8 @@ impl Store {
     pub fn locks(&self) -> Result<Vec<LockRow>, StoreError> {
         let select = format!(
             "SELECT ticket, run, effect, node, name, places, asked_at, granted_at, id, \
-            rolls_back, after, inside, {OWNER_COLUMNS} FROM lock_requests JOIN lock_wants USING (ticket) \
+            rolls_back, after, inside, {OWNER_COLUMNS} FROM lock_requests \
+            JOIN lock_wants USING (ticket) \
             JOIN runs ON runs.number = lock_requests.run ORDER BY ticket, name"
         );
         let rows = self.db.prepare_cached(&select).and_then(|mut statement| {

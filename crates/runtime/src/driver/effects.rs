@@ -152,6 +152,7 @@ impl Driver<'_> {
 
     pub(super) fn start_queued(&mut self) {
         while self.broken.is_none()
+            && self.resuming.is_none()
             && self.running.len() < self.settings.max.max(1)
             && let Some((id, node, command)) = self.queue.pop_front()
         {
