@@ -129,6 +129,7 @@ fn a_run_whose_machine_breaks_a_rule_ends_broken_and_goes_on_where_it_was() {
         past: RecordedRun {
             records,
             clock: run.clock,
+            ..RecordedRun::default()
         },
         locks: Box::new(WrongLocks(command)),
         logs: Some(RunLogs::new(store.logs(&run.id))),

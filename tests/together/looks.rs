@@ -226,7 +226,7 @@ fn a_run_must_be_named_clearly() {
 fn who_resumed_and_cancelled_a_run_is_kept_with_the_user_id() {
     let test = test(WAIT_FOR_API);
     let json_run = ["run", "main.deploy", "--format", "json"];
-    let mut running = Running::start(other(&test, &json_run));
+    let running = Running::start(other(&test, &json_run));
     until("it hangs", || test.path("api.pid").exists());
     running.signal("HUP");
     let before = running.end();
@@ -293,7 +293,7 @@ pipeline p {
         std::os::unix::fs::symlink(name, test.path("current")).expect("a link");
     };
     point_to("r1");
-    let mut running = Running::start(other(&test, &["run", "current/a.deploy"]));
+    let running = Running::start(other(&test, &["run", "current/a.deploy"]));
     until("it begins", || test.path("began").exists());
     point_to("r2");
     running.signal("HUP");

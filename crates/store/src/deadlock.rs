@@ -6,6 +6,7 @@
 //! when certain other requests of its run have been granted (see
 //! [`lockstep_engine::LockDependency`]), and those of runs that its commands have begun.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use super::{LockHolder, LockRow, RunNumber};
@@ -309,8 +310,8 @@ fn way_back<'a>(start: usize, steps: &HashMap<usize, Vec<Step<'a>>>) -> Vec<Step
     let mut open = VecDeque::from([start]);
     while let Some(at) = open.pop_front() {
         for step in steps.get(&at).into_iter().flatten() {
-            if !from.contains_key(&step.to) {
-                from.insert(step.to, *step);
+            if let Entry::Vacant(place) = from.entry(step.to) {
+                place.insert(*step);
                 open.push_back(step.to);
             }
         }

@@ -178,11 +178,9 @@ impl Locks for SharedLocks {
             self.revoked = held.iter().map(|(id, _)| *id).collect();
         }
         for (id, request) in requests.iter().filter(|(_, it)| !it.granted) {
-            if request.wants.iter().all(|want| has(*id, want)) {
-                if kept {
-                    self.early.push(*id);
-                    continue;
-                }
+            if kept && request.wants.iter().all(|want| has(*id, want)) {
+                self.early.push(*id);
+                continue;
             }
             if !kept {
                 self.store.release_locks(self.holder(*id), &[])?;
