@@ -11,6 +11,7 @@ use super::event::EffectId;
 use super::infrastructure_locks::InfrastructureLocks;
 use super::node::{ActiveNode, NodeId, NodeWork};
 use super::statement::traits;
+use lockstep_base::node_path::NodePath;
 use lockstep_base::source::Name;
 use lockstep_base::value::InfrastructureId;
 use lockstep_plan::{body, infrastructure_lock};
@@ -34,7 +35,7 @@ pub struct LockDependency {
     /// The requests of this run that must be granted first.
     pub after: BTreeSet<EffectId>,
     /// The paths of the nodes that must end first.
-    pub inside: BTreeSet<Name>,
+    pub inside: BTreeSet<NodePath>,
 }
 
 impl Machine {
@@ -98,7 +99,7 @@ struct MustEnd<'m> {
     machine: &'m Machine,
     seen: HashSet<NodeId>,
     after: BTreeSet<EffectId>,
-    inside: BTreeSet<Name>,
+    inside: BTreeSet<NodePath>,
 }
 
 impl MustEnd<'_> {

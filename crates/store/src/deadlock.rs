@@ -10,6 +10,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use super::{LockHolder, LockRow, RunNumber};
+use lockstep_base::node_path::is_in;
 use lockstep_base::source::Name;
 use lockstep_engine::EffectId;
 use lockstep_plan::lock_for_people;
@@ -274,12 +275,6 @@ fn is_inside(mut run: RunNumber, row: &LockRow, outer: &OuterRuns) -> bool {
         run = *around;
     }
     false
-}
-
-/// Whether a node is in another one, by their paths.
-fn is_in(node: &str, outer: &str) -> bool {
-    node.strip_prefix(outer)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '[']))
 }
 
 /// The requests that a stuck one waits for and that wait for it; itself among them, if there are
