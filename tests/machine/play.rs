@@ -255,6 +255,7 @@ impl Play {
 fn line(happened: &RunEventKind) -> Option<(&str, String)> {
     Some(match happened {
         RunEventKind::RunStarted { pipeline, .. } => (pipeline, String::from("is run")),
+        RunEventKind::RunResumed { run, .. } => (run, String::from("is resumed")),
         RunEventKind::NodeStarted { node, text, .. } => match text {
             Some(text) => (node, format!("starts: {text}")),
             None => (node, String::from("starts")),

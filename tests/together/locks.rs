@@ -307,3 +307,194 @@ fn a_holder_elsewhere_is_believed_while_it_is_heard_of() {
         (database(&test).query_row(owner, [], |row| row.get(0))).expect("a row");
     assert!(left.is_some(), "it is left to whoever drives it");
 }
+
+#[test]
+fn runs_that_begin_at_once_share_a_state_directory_that_is_not_there_yet() {
+    let test = super::super::run::file("pipeline p { run \"true\" }\n");
+    for round in 0..30 {
+        let state = format!("new-{round}/state");
+        let runs = 2 + round % 3;
+        let all: Vec<Running> = (0..runs)
+            .map(|_| Running::start(other(&test, &["run", "main.deploy", "--state", &state])))
+            .collect();
+        for running in all {
+            let said = running.end();
+            assert_eq!(said.code, 0, "round {round}: {said:?}");
+        }
+        let runs_there = json(&test, &["runs", "--state", &state]);
+        assert_eq!(runs_there.as_array().map(Vec::len), Some(runs));
+    }
+}
+
+/// Each pipeline takes its first lock, waits until the others have theirs, and takes another one.
+const CIRCLES: &str = r#"
+kind app { deploy using put }
+service web: app {}
+environment prod { infrastructure eu: app {} infrastructure us: app {} }
+workflow put(s: service<app>, i: infrastructure<app>) { run "true" }
+workflow meet(me: string, other: string) {
+  run "touch ${me}; while [ ! -e ${other} ]; do sleep 0.02; done"
+}
+
+pipeline ab { lock "a" { meet("in-ab", "in-ba") lock "b" { run "echo ab >> done" } } }
+pipeline ba { lock "b" { meet("in-ba", "in-ab") lock "a" { run "echo ba >> done" } } }
+
+pipeline one { lock "1" { meet("in-one", "in-two") lock "2" { run "echo one >> done" } } }
+pipeline two { lock "2" { meet("in-two", "in-three") lock "3" { run "echo two >> done" } } }
+pipeline three { lock "3" { meet("in-three", "in-one") lock "1" { run "echo three >> done" } } }
+
+pipeline stage-first {
+  stage s {
+    deploy web to prod.eu
+    meet("in-stage", "in-lock")
+    lock "z" { deploy web to prod.eu }
+    run "echo stage-first >> done"
+  }
+}
+pipeline lock-first {
+  lock "z" {
+    meet("in-lock", "in-stage")
+    stage s { deploy web to prod.eu }
+    run "echo lock-first >> done"
+  }
+}
+
+pipeline across {
+  parallel {
+    lock "q" { barrier met run "echo across >> done" }
+    serial { meet("in-across", "in-beside") lock "r" { run "true" } barrier met }
+  }
+}
+pipeline beside {
+  lock "r" { meet("in-beside", "in-across") lock "q" { run "echo beside >> done" } }
+}
+
+# What is given back before it ends is no reason to fail.
+pipeline frees {
+  stage s {
+    parallel {
+      serial { deploy web to prod.us run "touch in-frees" }
+      serial {
+        run "while [ ! -e in-keeps ]; do sleep 0.02; done"
+        lock "k" { run "echo frees >> done" }
+      }
+    }
+  }
+}
+pipeline keeps {
+  lock "k" {
+    run "touch in-keeps; while [ ! -e in-frees ]; do sleep 0.02; done"
+    stage s { deploy web to prod.us }
+    run "echo keeps >> done"
+  }
+}
+"#;
+
+fn start(test: &Test, pipeline: &str) -> Running {
+    Running::start(other(
+        test,
+        &["run", "main.deploy", pipeline, "--format", "plain"],
+    ))
+}
+
+#[test]
+fn a_wait_that_would_close_a_circle_of_runs_fails() {
+    let circles: [&[&str]; 4] = [
+        &["ab", "ba"],
+        &["one", "two", "three"],
+        &["stage-first", "lock-first"],
+        &["across", "beside"],
+    ];
+    for pipelines in circles {
+        let test = super::super::run::file(CIRCLES);
+        let all: Vec<Running> = pipelines.iter().map(|name| start(&test, name)).collect();
+        let mut said: Vec<_> = all.into_iter().map(Running::end).collect();
+        said.sort_by_key(|said| said.code);
+        let codes: Vec<i32> = said.iter().map(|said| said.code).collect();
+        let failed = said.last().expect("a run");
+        assert!(
+            codes.iter().rev().skip(1).all(|code| *code == 0),
+            "{pipelines:?}: {said:?}"
+        );
+        assert_eq!(failed.code, 1, "{pipelines:?}: {failed:?}");
+        assert!(failed.stdout.contains("deadlock: "), "{failed:?}");
+        assert!(failed.stdout.contains("held by this run"), "{failed:?}");
+        assert_eq!(failed.stdout.matches("deadlock: deadlock").count(), 0);
+        let done = text_of(&test.path("done"));
+        assert_eq!(done.lines().count(), pipelines.len() - 1, "{done}");
+    }
+}
+
+#[test]
+fn a_lock_that_is_given_back_early_closes_no_circle() {
+    let test = super::super::run::file(CIRCLES);
+    let all = [start(&test, "frees"), start(&test, "keeps")];
+    for running in all {
+        let said = running.end();
+        assert_eq!(said.code, 0, "{said:?}");
+    }
+}
+
+#[test]
+fn a_run_inside_a_run_fails_where_it_would_wait_for_it() {
+    let program = r#"
+pipeline outer { lock "a" { run "sh inner.sh inner || true" } }
+pipeline harmless { lock "a" { run "sh inner.sh other" } }
+pipeline inner { lock "a" { run "true" } }
+pipeline other { lock "infrastructure prod.eu" { run "true" } }
+"#;
+    let inner = format!(
+        "exec {} run main.deploy $1 --format plain\n",
+        crate::support::program::program().display()
+    );
+    let test = super::super::run::file(program).file("inner.sh", &inner);
+    let said = says(&test, &["run", "main.deploy", "outer", "--format", "plain"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(
+        said.stdout
+            .contains("a command of which has begun this run"),
+        "{said:?}"
+    );
+    let said = says(
+        &test,
+        &["run", "main.deploy", "harmless", "--format", "plain"],
+    );
+    assert_eq!(said.code, 0, "{said:?}");
+}
+
+#[test]
+fn the_smaller_limit_of_a_lock_counts_and_nobody_overtakes() {
+    let program = r#"
+pipeline wide { lock "db" limit 3 { run "sh use.sh wide" } }
+pipeline alone { lock "db" { run "sh use.sh alone" } }
+pipeline twice { lock "db" { run "true" } lock "db" limit 3 { run "true" } }
+"#;
+    let used = "echo +$1 >> trace; touch in-$1; while [ ! -e go ]; do sleep 0.02; done; \
+                echo -$1 >> trace\n";
+    let test = super::super::run::file(program).file("use.sh", used);
+    let first = start(&test, "wide");
+    until("it is held", || test.path("in-wide").exists());
+    let waiting = |count: usize| {
+        until("they wait", || {
+            let locks = json(&test, &["locks"]);
+            locks[0]["queue"]
+                .as_array()
+                .is_some_and(|all| all.len() == count)
+        });
+    };
+    let second = start(&test, "alone");
+    waiting(1);
+    let third = start(&test, "wide");
+    waiting(2);
+    std::fs::write(test.path("go"), "").expect("a file");
+    for running in [first, second, third] {
+        assert_eq!(running.end().code, 0);
+    }
+    assert_eq!(
+        text_of(&test.path("trace")),
+        "+wide\n-wide\n+alone\n-alone\n+wide\n-wide\n"
+    );
+    let said = says(&test, &["run", "main.deploy", "twice"]);
+    assert_eq!(said.code, 2);
+    assert!(said.stderr.contains("E0812"), "{said:?}");
+}

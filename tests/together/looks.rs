@@ -221,3 +221,108 @@ fn a_run_must_be_named_clearly() {
     let last = json(&test, &["runs"])[0]["run"].clone();
     assert_eq!(json(&test, &["show"])["run"], last);
 }
+
+#[test]
+fn who_resumed_and_cancelled_a_run_is_kept_with_the_user_id() {
+    let test = test(WAIT_FOR_API);
+    let json_run = ["run", "main.deploy", "--format", "json"];
+    let running = Running::start(other(&test, &json_run));
+    until("it hangs", || test.path("api.pid").exists());
+    running.signal("HUP");
+    let before = running.end();
+    assert_eq!(before.code, 5);
+    std::fs::remove_file(test.path("api.pid")).expect("a file");
+    let resumed = Running::start(other(&test, &["resume", "--format", "json"]));
+    until("it hangs again", || test.path("api.pid").exists());
+    let cancel = ["cancel", "--as", "the boss", "--comment", "enough"];
+    assert_eq!(says(&test, &cancel).code, 0);
+    std::fs::write(test.path("go"), "").expect("a file");
+    let after = resumed.end();
+    let events = |text: &str| -> Vec<serde_json::Value> {
+        let lines = text.lines();
+        lines
+            .map(|line| serde_json::from_str(line).expect("an event"))
+            .collect()
+    };
+    let (before, after) = (events(&before.stdout), events(&after.stdout));
+    assert_eq!(after[0]["event"], "run-resumed", "{after:?}");
+    assert_eq!(after[0]["by"], "ada");
+    assert_eq!(after[0]["seq"], before.len() as u64 + 1);
+    assert!(
+        after
+            .iter()
+            .zip(after.iter().skip(1))
+            .all(|(one, next)| { one["seq"].as_u64().map(|seq| seq + 1) == next["seq"].as_u64() })
+    );
+    // What is run again says that it starts.
+    assert_eq!(after[1]["event"], "node-started", "{after:?}");
+    let shown = json(&test, &["show"]);
+    let uid = rustix::process::getuid().as_raw();
+    assert_eq!(shown["resumed"][0]["who"], "ada");
+    assert_eq!(shown["resumed"][0]["uid"], uid);
+    assert_eq!(shown["cancelled"][0]["who"], "the boss");
+    assert_eq!(shown["cancelled"][0]["comment"], "enough");
+    assert_eq!(shown["cancelled"][0]["uid"], uid);
+    let said = says(&test, &["show"]);
+    assert!(
+        said.stdout.contains(&format!("by the boss (uid {uid})")),
+        "{}",
+        said.stdout
+    );
+}
+
+#[test]
+fn a_run_keeps_its_folder_when_a_link_is_turned() {
+    let file = r#"
+pipeline p {
+  run "cat mark >> ../marks; touch ../began; while [ ! -e ../go ]; do sleep 0.02; done"
+  run "cat mark >> ../marks"
+  run "cat mark >> ../../marks" in "sub"
+}
+"#;
+    let test = super::super::run::file("");
+    for name in ["r1", "r2"] {
+        std::fs::create_dir_all(test.path(&format!("{name}/sub"))).expect("a folder");
+        std::fs::write(test.path(&format!("{name}/mark")), format!("{name}\n")).expect("a file");
+        let mark = format!("{name}-sub\n");
+        std::fs::write(test.path(&format!("{name}/sub/mark")), mark).expect("a file");
+        std::fs::write(test.path(&format!("{name}/a.deploy")), file).expect("a file");
+    }
+    let point_to = |name: &str| {
+        let _ = std::fs::remove_file(test.path("current"));
+        std::os::unix::fs::symlink(name, test.path("current")).expect("a link");
+    };
+    point_to("r1");
+    let running = Running::start(other(&test, &["run", "current/a.deploy"]));
+    until("it begins", || test.path("began").exists());
+    point_to("r2");
+    running.signal("HUP");
+    let said = running.end();
+    assert_eq!(said.code, 5);
+    // The command that resumes it leads to the state, whatever the link says now.
+    assert!(said.stdout.contains("--state r1/.lockstep"), "{said:?}");
+    std::fs::write(test.path("go"), "").expect("a file");
+    assert_eq!(says(&test, &["resume", "--state", "r1/.lockstep"]).code, 0);
+    assert_eq!(text_of(&test.path("marks")), "r1\nr1\nr1\nr1-sub\n");
+    assert!(!test.path("r2/.lockstep").exists());
+}
+
+#[test]
+fn a_run_whose_output_cannot_be_written_says_how_it_ended() {
+    if !std::path::Path::new("/dev/full").exists() {
+        return;
+    }
+    for (fails, code) in [("true", 0), ("false", 1)] {
+        for format in ["plain", "json"] {
+            let test = super::super::run::file(&format!("pipeline p {{ run \"{fails}\" }}\n"));
+            let mut command = other(&test, &["run", "main.deploy", "--format", format]);
+            let full = std::fs::File::options().write(true).open("/dev/full");
+            let status = command.stdout(full.expect("a device")).status();
+            assert_eq!(
+                status.expect("it runs").code(),
+                Some(code),
+                "{fails} {format}"
+            );
+        }
+    }
+}

@@ -159,6 +159,7 @@ pub(crate) fn read(
                     seed,
                     max_commands: None,
                     folder: None,
+                    source_folders: None,
                 });
             }
             Line::Record {

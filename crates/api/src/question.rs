@@ -73,6 +73,7 @@ impl Approver {
         Self(Responder {
             name: Some(name.into()),
             comment: Some(comment.into()),
+            uid: None,
         })
     }
 }
@@ -82,6 +83,7 @@ impl<S: Into<String>> From<S> for Approver {
         Self(Responder {
             name: Some(name.into()),
             comment: None,
+            uid: None,
         })
     }
 }

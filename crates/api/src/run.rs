@@ -101,6 +101,7 @@ impl Engine {
             seed: random(),
             max_commands: None,
             folder: None,
+            source_folders: None,
         };
         spawn(self.clone(), options, Origin::New).await
     }

@@ -34,7 +34,7 @@ pub struct Session {
     facts: RunFacts,
     seed: u64,
     max_commands: usize,
-    folder: PathBuf,
+    source_folders: Vec<PathBuf>,
     platform: Platform,
     vault: Arc<SecretVault>,
     persistence: RunPersistence,
@@ -52,6 +52,8 @@ pub struct SessionOptions {
     pub max_commands: Option<usize>,
     /// The folder from which its files are named, in place of the engine's.
     pub folder: Option<PathBuf>,
+    /// The folder of each source file, where that is known from before.
+    pub source_folders: Option<Vec<PathBuf>>,
 }
 
 impl Session {
@@ -80,13 +82,17 @@ impl Session {
         if let Some(locks) = &parts.locks {
             persistence.locks = locks(&options.facts.id);
         }
+        let source_folders = options.source_folders.unwrap_or_else(|| {
+            let here = options.folder.as_ref().unwrap_or(&parts.folder);
+            source_folders(&options.plan, here)
+        });
         Ok(Self {
             engine: engine.clone(),
             plan: options.plan,
             facts: options.facts,
             seed: options.seed,
             max_commands: options.max_commands.unwrap_or(parts.max_commands).max(1),
-            folder: options.folder.unwrap_or_else(|| parts.folder.clone()),
+            source_folders,
             platform: Platform {
                 clock: parts.clock.clone(),
                 spawner,
@@ -112,7 +118,7 @@ impl Session {
             run: Some(&self.facts),
         };
         let mut value = |expr: &Expr| -> Result<Value, Halt> { scope.eval(expr) };
-        let folder = folders(&self.plan, &self.folder);
+        let folder = folder_of(&self.source_folders);
         let read = SecretVault::read(
             &bound.program.secrets,
             &mut value,
@@ -164,7 +170,7 @@ impl Session {
             run: self.facts.clone(),
             seed: self.seed,
             max: self.max_commands,
-            folder: folders(&self.plan, &self.folder),
+            folder: folder_of(&self.source_folders),
         };
         let mut host = WithActions {
             inner: host,
@@ -197,25 +203,32 @@ fn calls(plan: &Plan, action: &str) -> bool {
     })
 }
 
-/// The folder of each source file, made absolute once.
-fn folders(plan: &Plan, here: &Path) -> Box<dyn Fn(FileId) -> PathBuf + Send> {
+/// The real folder of each source file of a plan; `here` is the folder from which files are named.
+/// A run keeps them from its beginning on: a link in a path, such as `current`, may be turned while
+/// it runs.
+pub fn source_folders(plan: &Plan, here: &Path) -> Vec<PathBuf> {
     let folder = |name: &str| {
         let folder = Path::new(name).parent().map(Path::to_path_buf);
-        here.join(folder.unwrap_or_default())
+        let folder = here.join(folder.unwrap_or_default());
+        std::fs::canonicalize(&folder).unwrap_or(folder)
     };
     let sources = &plan.bound.program.sources;
     let root = folder(sources.iter().next().map_or("", |(_, source)| &source.name));
-    let folders: Vec<PathBuf> = sources
+    sources
         .iter()
         .map(|(_, source)| match source.name.starts_with("std/") {
             // The library has no folder of its own: its commands start where the file is.
             true => root.clone(),
             false => folder(&source.name),
         })
-        .collect();
+        .collect()
+}
+
+fn folder_of(folders: &[PathBuf]) -> Box<dyn Fn(FileId) -> PathBuf + Send> {
+    let folders = folders.to_vec();
     Box::new(move |file| {
-        let found = folders.get(file.0 as usize);
-        found.cloned().unwrap_or_else(|| root.clone())
+        let found = folders.get(file.0 as usize).or(folders.first());
+        found.cloned().unwrap_or_default()
     })
 }
 
@@ -287,6 +300,10 @@ impl RunHost for WithActions<'_> {
     fn on_replayed_event(&mut self, event: &RunEvent) {
         self.check(event);
         self.inner.on_replayed_event(event);
+    }
+
+    fn on_restart(&mut self, event: &RunEvent) {
+        self.inner.on_restart(event);
     }
 
     fn idle(&mut self) {

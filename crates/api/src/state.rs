@@ -10,11 +10,12 @@ use lockstep_runtime::logs::RunLogs;
 use lockstep_store::{NewRun, RunJournal, SharedLocks, Store, StoredInbox};
 pub use lockstep_store::{RunNumber, StoreError, StoreErrorKind};
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::engine::Engine;
 use crate::run::StartError;
-use crate::session::SessionOptions;
+use crate::session::{SessionOptions, source_folders};
 
 /// A run in a state directory that this process drives.
 pub struct Recorded {
@@ -50,7 +51,7 @@ impl Recorded {
             past,
             log_folder: run.kept.clone(),
             locks: Box::new(SharedLocks::new(store, run.number)?),
-            logs: Some(RunLogs::new(store.logs(&run.id))),
+            logs: Some(RunLogs::new(store.logs(&run.id)).readable_by(store.access())),
             run_inbox: Some(Box::new(StoredInbox::new(
                 store,
                 run.number,
@@ -97,6 +98,7 @@ impl Beginning {
             inputs: inputs(&self.plan),
             file: &file(&self.plan),
             folder: &engine.0.folder.to_string_lossy(),
+            source_folders: &source_folders(&self.plan, &engine.0.folder),
             seed: self.seed,
             most: None,
             parent: None,
@@ -163,6 +165,7 @@ pub(crate) fn resume(engine: &Engine, run: &str) -> Result<(SessionOptions, Resu
         seed: run.seed,
         max_commands: run.most.map(|most| most as usize),
         folder: Some(run.folder.clone().into()),
+        source_folders: run.source_folders.clone(),
     };
     let recorded = Recorded::new(store, run);
     Ok((options, Resumed { recorded, past }))
@@ -196,6 +199,12 @@ pub fn claim(
     store.claim(run.number)
 }
 
+/// The real folder of each source file of a stored run.
+pub fn stored_folders(run: &lockstep_store::StoredRun, plan: &Plan) -> Vec<PathBuf> {
+    let found = run.source_folders.clone();
+    found.unwrap_or_else(|| source_folders(plan, Path::new(&run.folder)))
+}
+
 /// The plan that a run has kept, and what has happened to it.
 ///
 /// # Errors
@@ -216,6 +225,9 @@ pub fn plan_and_past(
     let past = RecordedRun {
         records: store.records(run.number)?,
         clock: run.clock,
+        events: run.events,
+        resumed_by: run.user.clone(),
+        resumer_uid: None,
     };
     Ok((Arc::new(plan), past))
 }

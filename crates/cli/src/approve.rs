@@ -263,7 +263,7 @@ fn give(arguments: &Approve, answer: &Answer, output: &mut Output) -> Result<Exi
             ));
             Ok(Exit::Succeeded)
         }
-        AnswerStatus::Given(request) => match wait(&store, &run, request)? {
+        AnswerStatus::Given(request) => match wait(&store, &run, request, output)? {
             RequestStatus::Heeded if is_json => {
                 state::print_json(&given(true), output);
                 Ok(Exit::Succeeded)

@@ -264,6 +264,10 @@ pub(super) struct Run {
     #[command(flatten)]
     pub(super) options: ExecutionOptions,
 
+    /// Let the group of the state directory's folder use it, too; without this only you can.
+    #[arg(long)]
+    pub(super) shared_group: bool,
+
     /// Keep nothing on disk, to measure what that costs.
     #[arg(long, hide = true)]
     pub(super) no_journal: bool,
@@ -294,6 +298,10 @@ pub(super) struct Retry {
     /// The run: its id or a prefix of it. Without it, the last one.
     #[arg(value_name = "RUN")]
     pub(super) run: Option<String>,
+
+    /// Start without confirmation; approvals are asked as in any run.
+    #[arg(long)]
+    pub(super) start: bool,
 
     #[command(flatten)]
     pub(super) options: ExecutionOptions,

@@ -1,7 +1,7 @@
 //! `lockstep cancel`: asks a run that another process drives to cancel, and waits until it has
 //! accepted.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde::Serialize;
@@ -16,6 +16,9 @@ use lockstep_store::{RequestStatus, RunStatus, Store, StoreError, StoredRun};
 
 /// The polling interval for the state of a request.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
+
+/// After this time it is said that the run has not answered yet.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// How often to poll after the end of a run: the request may have ended it, and the end is stored
 /// before the request is settled.
@@ -68,7 +71,7 @@ pub(super) fn run(arguments: &Cancel, output: &mut Output) -> Exit {
     let who = arguments.who.clone().unwrap_or_else(execute::user);
     let comment = arguments.comment.as_deref();
     let asked = store.request(run.number, &InboxRequestKind::Cancel, &who, comment);
-    let heard = asked.and_then(|request| wait(&store, &run, request));
+    let heard = asked.and_then(|request| wait(&store, &run, request, output));
     match heard {
         Ok(RequestStatus::Heeded) if arguments.format == ListFormat::Json => {
             let cancelling = CancelRequestJson {
@@ -107,8 +110,11 @@ pub(super) fn wait(
     store: &Store,
     run: &StoredRun,
     request: i64,
+    output: &mut Output,
 ) -> Result<RequestStatus, StoreError> {
     let mut late = 0;
+    let asked_at = Instant::now();
+    let mut is_told = false;
     loop {
         match store.request_status(request)? {
             RequestStatus::NotYet => {}
@@ -117,11 +123,29 @@ pub(super) fn wait(
         if store.run(run.number)?.status != RunStatus::Running {
             late += 1;
         }
+        if !is_told && asked_at.elapsed() > PATIENCE {
+            is_told = true;
+            output.complain(&no_answer_yet(&store.run(run.number)?));
+        }
         if late > MAX_POLLS_AFTER_END {
             store.pending_requests(request, Some("no process is running it"))?;
             return Ok(RequestStatus::NotYet);
         }
         std::thread::sleep(POLL_INTERVAL);
+    }
+}
+
+/// What is said while a run does not take a request in.
+fn no_answer_yet(run: &StoredRun) -> String {
+    let owner = run.owner.clone().unwrap_or_default();
+    let (id, process) = (&run.id, owner.shown());
+    match owner.is_suspended() {
+        true => format!(
+            "waiting: {process}, which runs {id}, is suspended (Ctrl-Z, SIGSTOP); it takes the \
+             request in when it goes on (`fg`, `kill -CONT {}`)\n",
+            owner.pid
+        ),
+        false => format!("waiting: {process}, which runs {id}, has not answered yet\n"),
     }
 }
 

@@ -9,7 +9,8 @@ use super::output::Output;
 use super::state::{self, ListFormat, StateArgument};
 use super::table::{TableCell, cell, table};
 use lockstep_base::source::Name;
-use lockstep_store::{LockRow, RunOwner, Store, ms_between, now, shown, time};
+use lockstep_plan::lock_for_people;
+use lockstep_store::{LockRow, RunOwner, Store, ms_between, now, time};
 use lockstep_view::phrases::elapsed_text;
 use lockstep_view::style::Tone;
 
@@ -94,7 +95,7 @@ fn locks(rows: &[LockRow]) -> Vec<LockJson<'_>> {
     let mut found: IndexMap<&Name, LockJson<'_>> = IndexMap::new();
     for row in rows {
         let lock = found.entry(&row.want.name).or_default();
-        lock.lock = shown(&row.want.name);
+        lock.lock = lock_for_people(&row.want.name);
         lock.places = row.want.limit;
         let begun = row.granted_at.unwrap_or(row.asked_at);
         let request = LockRequestJson {

@@ -15,6 +15,8 @@ pub(super) struct Output {
     closed: bool,
     /// Why standard output could not be written.
     broken: Option<std::io::Error>,
+    /// Whether a run has begun: then the exit code says how it ended, and nothing else.
+    has_run: bool,
 }
 
 impl Output {
@@ -23,7 +25,13 @@ impl Output {
             color,
             closed: false,
             broken: None,
+            has_run: false,
         }
+    }
+
+    /// Records that a run has begun.
+    pub(super) fn run_began(&mut self) {
+        self.has_run = true;
     }
 
     /// The style for standard output.
@@ -78,7 +86,8 @@ impl Output {
         }
     }
 
-    /// The end of the program: lost output turns a success into a failure.
+    /// The end of the program: lost output turns a success into a failure, unless something ran: the
+    /// exit code of refused usage would say that nothing did.
     pub(super) fn finish(mut self, exit: Exit) -> Exit {
         let Some(error) = self.broken.take() else {
             return exit;
@@ -88,7 +97,7 @@ impl Output {
             "{word}: the output could not be written: {error}\n"
         ));
         match exit {
-            Exit::Succeeded => Exit::Refused,
+            Exit::Succeeded if !self.has_run => Exit::Refused,
             exit => exit,
         }
     }

@@ -7,8 +7,9 @@ use super::exit::Exit;
 use super::output::Output;
 use super::run::execute::{self, RunJob, RunRecord};
 use super::state;
-use lockstep_api::state::{claim, plan_and_past};
+use lockstep_api::state::{claim, plan_and_past, stored_folders};
 use lockstep_base::diagnostic::{Diagnostic, codes};
+use lockstep_runtime::driver::RecordedRun;
 use lockstep_store::{StoreError, StoreErrorKind};
 
 pub(super) fn run(arguments: &Resume, output: &mut Output) -> Exit {
@@ -28,7 +29,16 @@ pub(super) fn run(arguments: &Resume, output: &mut Output) -> Exit {
         Err(error) => return not_continued(&error, output),
     };
     let (plan, past) = match plan_and_past(&store, &run) {
-        Ok(found) => found,
+        Ok((plan, past)) => {
+            let resumed_by = execute::user().into();
+            let resumer_uid = Some(rustix::process::getuid().as_raw());
+            let past = RecordedRun {
+                resumed_by,
+                resumer_uid,
+                ..past
+            };
+            (plan, past)
+        }
         Err(error) => {
             // If this cannot be written the stored state is unchanged.
             let _ = store.release(run.number);
@@ -36,16 +46,17 @@ pub(super) fn run(arguments: &Resume, output: &mut Output) -> Exit {
         }
     };
     let job = RunJob {
-        plan,
         facts: run.facts(),
         seed: run.seed,
         max: arguments.options.max.or(run.most),
+        source_folders: stored_folders(&run, &plan),
         home: PathBuf::from(&run.folder),
+        plan,
         format: arguments.options.format,
         yes: arguments.options.yes,
         no_input: arguments.options.no_input,
     };
-    execute::run(&job, || Ok(RunRecord::by(store, run, past)), output)
+    execute::run(&job, || RunRecord::by(store, run, past), output)
 }
 
 /// Reports why a run is not resumed.

@@ -41,11 +41,14 @@ pub(super) fn run(arguments: &Retry, output: &mut Output) -> Exit {
     if arguments.options.format != RunFormat::Json {
         show(&run, &done, &again, output);
     }
-    if !arguments.options.yes {
+    let options = &arguments.options;
+    if !options.yes && !options.no_input && !arguments.start {
         if !prompt::is_possible() || arguments.options.format == RunFormat::Json {
             let message = "there is no terminal on which to confirm this retry";
             let mistake = Diagnostic::without_place(codes::NOT_CONTINUED, message);
-            return output.refuse(&mistake.help("run it with `--yes`, or on a terminal"));
+            let help = "`--start` starts it and leaves approvals to `lockstep approve`, \
+                        `--no-input` refuses them, `--yes` gives them all";
+            return output.refuse(&mistake.help(help));
         }
         if !prompt::confirm("Run this again?", output) {
             return Exit::Cancelled;
@@ -54,20 +57,23 @@ pub(super) fn run(arguments: &Retry, output: &mut Output) -> Exit {
     let facts = facts(Some(&store));
     let seed = execute::chance();
     let most = arguments.options.max.or(run.most);
+    let source_folders = lockstep_api::state::stored_folders(&run, &plan);
     let job = RunJob {
         plan: plan.clone(),
         facts: facts.clone(),
         seed,
         max: most,
         home: run.folder.clone().into(),
+        source_folders: source_folders.clone(),
         format: arguments.options.format,
-        yes: arguments.options.yes,
+        // Where both are given, `--yes` confirms the retry alone.
+        yes: options.yes && !options.no_input,
         no_input: arguments.options.no_input,
     };
     let begin = || {
         let parent = Some((run.number, done));
-        let new = begin(&store, &plan, facts, seed, most, parent)?;
-        Ok(RunRecord::by(store, new, RecordedRun::default()))
+        let new = begin(&store, &plan, &source_folders, facts, seed, most, parent)?;
+        RunRecord::by(store, new, RecordedRun::default())
     };
     execute::run(&job, begin, output)
 }

@@ -5,6 +5,7 @@ pub(super) mod execute;
 mod host;
 mod signals;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::arguments::Run;
@@ -12,6 +13,7 @@ use super::exit::Exit;
 use super::output::Output;
 use super::{prepare, state};
 use execute::{RunJob, RunRecord};
+use lockstep_api::session::source_folders;
 use lockstep_api::state::{file, inputs};
 use lockstep_base::source::Name;
 use lockstep_plan::{Plan, RunFacts};
@@ -25,19 +27,29 @@ pub(super) fn run(arguments: &Run, output: &mut Output) -> Exit {
     };
     let store = match arguments.no_journal {
         true => None,
-        false => match Store::open(&arguments.options.state.default_for(&file(&plan))) {
-            Ok(store) => Some(store),
-            Err(error) => return state::refuse(&error, output),
-        },
+        false => {
+            let folder = arguments.options.state.default_for(&file(&plan));
+            let opened = match arguments.shared_group {
+                true => Store::open_shared(&folder),
+                false => Store::open(&folder),
+            };
+            match opened {
+                Ok(store) => Some(store),
+                Err(error) => return state::refuse(&error, output),
+            }
+        }
     };
     let facts = facts(store.as_ref());
     let seed = execute::chance();
+    let home = std::env::current_dir().unwrap_or_default();
+    let source_folders = source_folders(&plan, &home);
     let job = RunJob {
         plan: plan.clone(),
         facts: facts.clone(),
         seed,
         max: arguments.options.max,
-        home: std::env::current_dir().unwrap_or_default(),
+        home,
+        source_folders: source_folders.clone(),
         format: arguments.options.format,
         yes: arguments.options.yes,
         no_input: arguments.options.no_input,
@@ -45,8 +57,16 @@ pub(super) fn run(arguments: &Run, output: &mut Output) -> Exit {
     let begin = || match store {
         None => Ok(RunRecord::nothing()),
         Some(store) => {
-            let run = begin(&store, &plan, facts, seed, arguments.options.max, None)?;
-            Ok(RunRecord::by(store, run, RecordedRun::default()))
+            let run = begin(
+                &store,
+                &plan,
+                &source_folders,
+                facts,
+                seed,
+                arguments.options.max,
+                None,
+            )?;
+            RunRecord::by(store, run, RecordedRun::default())
         }
     };
     execute::run(&job, begin, output)
@@ -56,6 +76,7 @@ pub(super) fn run(arguments: &Run, output: &mut Output) -> Exit {
 pub(super) fn begin(
     store: &Store,
     plan: &Plan,
+    source_folders: &[PathBuf],
     facts: RunFacts,
     seed: u64,
     most: Option<u32>,
@@ -68,6 +89,7 @@ pub(super) fn begin(
         inputs: inputs(plan),
         file: &file(plan),
         folder: &folder.to_string_lossy(),
+        source_folders,
         seed,
         most,
         parent,

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::approve::said;
 use super::exit::Exit;
 use super::output::Output;
+use super::run::execute;
 use super::runs::{RunJson, inputs, sign};
 use super::state::{self, ListFormat, StateArgument};
 use super::table::{TableCell, cell, table};
@@ -50,6 +51,10 @@ struct RunDetailsJson<'a> {
     nodes: Vec<NodeJson<'a>>,
     deployments: Vec<DeploymentJson<'a>>,
     answers: Vec<AnswerJson<'a>>,
+    /// Who resumed it.
+    resumed: Vec<ActorJson<'a>>,
+    /// Who asked from another process to cancel it.
+    cancelled: Vec<ActorJson<'a>>,
     /// The paths of nodes that wait for an answer.
     questions: Vec<&'a str>,
     /// Commands that can be run next.
@@ -80,9 +85,29 @@ struct AnswerJson<'a> {
     question: &'a str,
     answer: &'static str,
     who: &'a str,
+    /// The user id of who answered, if it is known: `who` can be chosen.
+    uid: Option<u32>,
     comment: Option<&'a str>,
     plan: &'a str,
     at: String,
+}
+
+/// Who did something to the run. As JSON it is stable: fields may be added, none is removed.
+#[derive(Debug, Serialize)]
+struct ActorJson<'a> {
+    who: &'a str,
+    uid: Option<u32>,
+    comment: Option<&'a str>,
+    at: String,
+}
+
+/// Who did something to the run, and when.
+struct Actor {
+    did: &'static str,
+    who: String,
+    uid: Option<u32>,
+    comment: Option<String>,
+    at: jiff::Timestamp,
 }
 
 /// The data that has been read of a run.
@@ -91,6 +116,8 @@ struct RunDetails {
     history: RunHistory,
     summary: RunSummary,
     answers: Vec<Approval>,
+    resumed: Vec<Actor>,
+    cancelled: Vec<Actor>,
     questions: Vec<StoredQuestion>,
     next: Vec<String>,
 }
@@ -115,8 +142,18 @@ pub(super) fn run(arguments: &Show, output: &mut Output) -> Exit {
 fn read(store: &Store, run: StoredRun) -> Result<RunDetails, StoreError> {
     let mut history = RunHistory::default();
     let mut summary = RunSummary::new();
+    let mut resumed = Vec::new();
     for event in store.published_events(run.number, 1)? {
         history.take(&event);
+        if let RunEventKind::RunResumed { by, uid, .. } = &event.what {
+            resumed.push(Actor {
+                did: "resumed",
+                who: by.to_string(),
+                uid: *uid,
+                comment: None,
+                at: event.at,
+            });
+        }
         // The output of a failed command is in its log.
         if let RunEventKind::NodeFinished {
             node,
@@ -151,6 +188,16 @@ fn read(store: &Store, run: StoredRun) -> Result<RunDetails, StoreError> {
     Ok(RunDetails {
         next: next(store, &run, !questions.is_empty()),
         answers: store.approvals(run.number)?,
+        resumed,
+        cancelled: (store.cancellations(run.number)?.into_iter())
+            .map(|it| Actor {
+                did: "cancelled",
+                who: it.who,
+                uid: it.uid,
+                comment: it.comment,
+                at: it.asked_at,
+            })
+            .collect(),
         questions,
         run,
         history,
@@ -205,11 +252,14 @@ fn shown(known: &RunDetails) -> RunDetailsJson<'_> {
                 question: &it.question,
                 answer: said(&it.answer),
                 who: &it.who,
+                uid: it.uid,
                 comment: it.comment.as_deref(),
                 plan: &it.plan_hash,
                 at: time(it.answered_at),
             })
             .collect(),
+        resumed: known.resumed.iter().map(Actor::json).collect(),
+        cancelled: known.cancelled.iter().map(Actor::json).collect(),
         questions: known.questions.iter().map(|it| it.node.as_str()).collect(),
         next: &known.next,
     }
@@ -272,7 +322,26 @@ fn head(run: &StoredRun, style: lockstep_view::Style) -> String {
     format!("{}\n{}\n", line.paint(style), below.paint(style))
 }
 
-/// Who answered what, and what waits for an answer.
+impl Actor {
+    fn json(&self) -> ActorJson<'_> {
+        ActorJson {
+            who: &self.who,
+            uid: self.uid,
+            comment: self.comment.as_deref(),
+            at: time(self.at),
+        }
+    }
+}
+
+/// Who did something, with the user id where the name is that of somebody else.
+fn by(who: &str, uid: Option<u32>) -> String {
+    match uid.filter(|uid| execute::user_of(*uid).as_deref() != Some(who)) {
+        Some(uid) => format!("by {who} (uid {uid})"),
+        None => format!("by {who}"),
+    }
+}
+
+/// Who answered what, who resumed and cancelled the run, and what waits for an answer.
 fn people(known: &RunDetails) -> Vec<Vec<TableCell>> {
     let ago = |at| format!("{} ago", elapsed_text(ms_between(at, now())));
     let mut rows = Vec::new();
@@ -281,8 +350,18 @@ fn people(known: &RunDetails) -> Vec<Vec<TableCell>> {
         rows.push(vec![
             cell(Tone::Plain, &it.node),
             cell(Tone::Bold, said(&it.answer)),
-            cell(Tone::Plain, &format!("by {}", it.who)),
+            cell(Tone::Plain, &by(&it.who, it.uid)),
             cell(Tone::Dim, &ago(it.answered_at)),
+            cell(Tone::Plain, &comment.unwrap_or_default()),
+        ]);
+    }
+    for it in known.resumed.iter().chain(&known.cancelled) {
+        let comment = it.comment.as_ref().map(|text| format!("\"{text}\""));
+        rows.push(vec![
+            cell(Tone::Plain, &known.run.pipeline),
+            cell(Tone::Bold, it.did),
+            cell(Tone::Plain, &by(&it.who, it.uid)),
+            cell(Tone::Dim, &ago(it.at)),
             cell(Tone::Plain, &comment.unwrap_or_default()),
         ]);
     }

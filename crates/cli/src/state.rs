@@ -163,6 +163,11 @@ pub(super) fn is_unfinished(run: &StoredRun) -> bool {
 
 /// The words `--state DIR`, if they are needed to find this directory again.
 pub(super) fn words(folder: &Path) -> String {
+    let here = std::env::current_dir().and_then(std::fs::canonicalize);
+    let folder = match &here {
+        Ok(here) => folder.strip_prefix(here).unwrap_or(folder),
+        Err(_) => folder,
+    };
     if folder == Path::new(DEFAULT_STATE_DIR) {
         return String::new();
     }

@@ -27,6 +27,15 @@ pub struct BarrierInstanceId(u32);
 #[derive(Debug, Clone, Default)]
 pub struct OwedArrivals(Vec<(BarrierInstanceId, u32)>);
 
+impl OwedArrivals {
+    /// Whether the strand still has to arrive at this meeting.
+    pub fn owes(&self, meeting: BarrierInstanceId) -> bool {
+        self.0
+            .iter()
+            .any(|(owed, count)| *owed == meeting && *count > 0)
+    }
+}
+
 /// The meetings of one block: which cells meet (by their common position) and at what.
 type BlockBarriers = HashMap<(Position, BarrierName), BarrierInstanceId>;
 

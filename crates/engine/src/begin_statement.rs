@@ -16,7 +16,7 @@ use lockstep_base::value::Value;
 use lockstep_lang::eval::{Expr, Scope};
 use lockstep_lang::ir::command;
 use lockstep_lang::ir::{self, FailureClass, Stmt, StmtKind};
-use lockstep_plan::{self as plan, Locals, PlanSequence};
+use lockstep_plan::{self as plan, Locals, PlanSequence, named_lock};
 
 /// A command that is longer than this is reported with the beginnings of its values.
 const MAX_COMMAND_BYTES: usize = 80;
@@ -295,7 +295,7 @@ impl Machine {
         resource: &Expr,
         limit: Option<&Expr>,
     ) -> Result<(), NodeError> {
-        let name = Name::from(self.display(&self.value_of(id, resource)?));
+        let name = named_lock(self.display(&self.value_of(id, resource)?));
         let limit = match limit {
             Some(limit) => self.count_of(id, limit)?.max(1),
             None => 1,

@@ -219,7 +219,9 @@ impl EventReport {
             Event::Cancel => ("Cancel", None),
             Event::Ended { id, .. } => ("Ended", Some(*id)),
             Event::Fired { id } => ("Fired", Some(*id)),
+            Event::Resumed { .. } => ("Resumed", None),
             Event::Queued { id, .. } => ("Queued", Some(*id)),
+            Event::LockRefused { id, .. } => ("LockRefused", Some(*id)),
             Event::Acquired { id } => ("Acquired", Some(*id)),
             Event::Answered { id, .. } => ("Answered", Some(*id)),
         };

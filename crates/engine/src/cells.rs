@@ -56,6 +56,11 @@ pub struct GridWork {
 }
 
 impl GridWork {
+    /// Whether cells may still start.
+    pub(super) fn has_more(&self) -> bool {
+        self.grid.has_more()
+    }
+
     /// What of it makes a difference to what comes.
     pub(super) fn hash_into(&self, hasher: &mut DefaultHasher) {
         self.grid.hash(hasher);

@@ -20,6 +20,13 @@ pub struct EffectId(pub u64);
 pub enum Event {
     /// The run begins. Comes first and once.
     Start,
+    /// The run is resumed.
+    Resumed {
+        /// The name of who resumes it.
+        by: Name,
+        /// The user id of who resumes it, if it is known.
+        uid: Option<u32>,
+    },
     /// A command or action ended.
     Ended {
         /// Which.
@@ -45,6 +52,16 @@ pub enum Event {
     Acquired {
         /// Which.
         id: EffectId,
+    },
+    /// The locks of one [`Effect::Acquire`] cannot be had: the request is withdrawn, and who waits
+    /// for it fails.
+    LockRefused {
+        /// Which.
+        id: EffectId,
+        /// The class of the failure.
+        class: FailureClass,
+        /// Why, in plain words.
+        message: String,
     },
     /// A person, or the host, answered.
     Answered {
@@ -238,7 +255,7 @@ pub struct CommandRequest {
 /// A named place to hold, and how many may hold it at once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LockDemand {
-    /// The name: `infrastructure prod.eu`, or what the program calls its resource.
+    /// The name: [`lockstep_plan::infrastructure_lock`] or [`lockstep_plan::named_lock`].
     pub name: Name,
     /// How many holders there may be.
     pub limit: u32,

@@ -19,7 +19,9 @@ use lockstep_base::source::Name;
 use lockstep_base::value::{InfrastructureId, ServiceId, Value};
 use lockstep_lang::eval::Halt;
 use lockstep_lang::ir::StmtKind;
-use lockstep_plan::{BodySummary, Locals, PlanWalk, TreeId, body, stage_value};
+use lockstep_plan::{
+    BodySummary, Locals, PlanWalk, TreeId, body, infrastructure_lock, stage_value,
+};
 
 /// The infrastructure locks of a stage (or of the pipeline, for deployments outside stages).
 #[derive(Debug, Clone, Default)]
@@ -56,6 +58,29 @@ pub struct InfrastructureLockRequest {
 }
 
 impl InfrastructureLocks {
+    /// Each infrastructure that is requested or held, with its request.
+    pub(super) fn requested(&self) -> impl Iterator<Item = (EffectId, InfrastructureId)> {
+        let of = |it: &InfrastructureLockRequest| {
+            let id = it.id;
+            it.targets
+                .clone()
+                .into_iter()
+                .map(move |target| (id, target))
+        };
+        self.requests.iter().flat_map(of)
+    }
+
+    /// Whether nothing is given back before the holder has ended.
+    pub(super) fn are_held_to_the_end(&self) -> bool {
+        self.remaining.is_none()
+    }
+
+    /// The request that a deployment waits for.
+    pub(super) fn waited_by(&self, id: NodeId) -> Option<EffectId> {
+        let found = self.requests.iter().find(|it| it.waiting.contains(&id));
+        found.map(|it| it.id)
+    }
+
     /// What of it makes a difference to what comes; `places` are those of the nodes.
     pub(super) fn hash_into(&self, places: &HashMap<NodeId, usize>, hasher: &mut DefaultHasher) {
         for request in &self.requests {
@@ -239,16 +264,13 @@ impl Machine {
         })
     }
 
-    fn infrastructure_lock_name(&self, target: InfrastructureId) -> Name {
+    pub(super) fn infrastructure_lock_name(&self, target: InfrastructureId) -> Name {
         Name::from(self.display(&Value::Infrastructure(target)))
     }
 
     fn lock_demand(&self, target: InfrastructureId) -> LockDemand {
         LockDemand {
-            name: Name::from(format!(
-                "infrastructure {}",
-                self.infrastructure_lock_name(target)
-            )),
+            name: infrastructure_lock(self.infrastructure_lock_name(target)),
             limit: 1,
         }
     }
@@ -313,7 +335,7 @@ impl Machine {
     }
 
     /// A walk over a holder: stages in a pipeline hold locks of their own.
-    fn walk_of(&self, holder: &ActiveNode) -> PlanWalk<'_> {
+    pub(super) fn walk_of(&self, holder: &ActiveNode) -> PlanWalk<'_> {
         let stmt = &self.plan.tree.get(holder.tree).stmt;
         PlanWalk {
             skip_stages: !traits(&stmt.kind).is_stage,

@@ -26,6 +26,7 @@ mod failure_handler;
 mod fingerprint;
 mod infrastructure_locks;
 pub mod lock;
+mod lock_dependencies;
 mod node;
 mod node_end;
 mod node_state;
@@ -54,6 +55,7 @@ pub use event::{
     LockDemand, Question,
 };
 use lockstep_base::node_path::NodePath;
+pub use lock_dependencies::{LockDependencies, LockDependency};
 use lockstep_base::source::Name;
 use lockstep_base::value::Value;
 use lockstep_lang::eval::{Expr, Halt};
@@ -229,6 +231,11 @@ impl Machine {
     fn apply(&mut self, event: Event) -> Checked<()> {
         match event {
             Event::Start => self.start(),
+            Event::Resumed { by, uid } => {
+                let run = self.run.id.clone();
+                self.emit(RunEventKind::RunResumed { run, by, uid });
+                Ok(())
+            }
             Event::Cancel => {
                 self.cancelled = true;
                 if !self.exists(NodeId(0)) {
@@ -255,6 +262,10 @@ impl Machine {
                     self.locks.granted(id);
                     self.acquired(node, id)
                 }
+                None => Ok(()),
+            },
+            Event::LockRefused { id, class, message } => match self.pending.get(&id).copied() {
+                Some(node) => self.fail_lock_request(node, id, class, &message),
                 None => Ok(()),
             },
             Event::Answered { id, answer } => match self.pending.remove(&id) {

@@ -141,11 +141,22 @@ impl<Id: Copy + Ord + Hash> LockTable<Id> {
             !request.granted
                 && request.wants.iter().all(|want| {
                     self.places.get(&want.name).is_some_and(|place| {
-                        place.queue.front() == Some(&id)
-                            && place.holders.len() < want.limit as usize
+                        let limit = self.limit(place, &want.name).min(want.limit);
+                        place.queue.front() == Some(&id) && place.holders.len() < limit as usize
                     })
                 })
         })
+    }
+
+    /// The smallest limit of those who hold a lock: it counts for all.
+    fn limit(&self, place: &LockState<Id>, name: &Name) -> u32 {
+        let holders = place.holders.iter();
+        let wants = holders.filter_map(|id| self.requests.get(id));
+        let wants = wants.flat_map(|request| &request.wants);
+        let limits = wants
+            .filter(|want| want.name == *name)
+            .map(|want| want.limit);
+        limits.min().unwrap_or(u32::MAX)
     }
 
     /// Whether a request has not been granted yet.

@@ -302,6 +302,25 @@ pub enum NodeWork {
 }
 
 impl NodeWork {
+    /// The request for locks that it has made, whether they are held or not: that of a `lock`, or
+    /// of a part of a rollback.
+    pub fn lock_request(&self) -> Option<EffectId> {
+        match self {
+            Self::LockWait(request) | Self::Locked(request, _) => Some(*request),
+            Self::Undoing(work) => work.locks(),
+            Self::Nothing
+            | Self::Seq(_)
+            | Self::Parallel(_)
+            | Self::Grid(_)
+            | Self::Effect(_)
+            | Self::Timer(_)
+            | Self::Barrier(_)
+            | Self::Ask(_)
+            | Self::HoldWait
+            | Self::Verify { .. } => None,
+        }
+    }
+
     /// The request for the locks that are held around the body, or waited for.
     pub fn held_locks(&self) -> Option<EffectId> {
         match self {

@@ -76,7 +76,7 @@ impl PendingEffects {
     /// not an answer to one.
     pub fn answered(&mut self, event: &Event) -> bool {
         match event {
-            Event::Start | Event::Cancel => true,
+            Event::Start | Event::Resumed { .. } | Event::Cancel => true,
             Event::Ended { id, .. } => {
                 self.stopped.remove(id);
                 self.commands.remove(id).is_some() || self.actions.remove(id).is_some()
@@ -90,6 +90,8 @@ impl PendingEffects {
                 }
                 None => false,
             },
+            // The machine withdraws the request.
+            Event::LockRefused { id, .. } => self.locks.contains_key(id),
             Event::Acquired { id } => match self.locks.get_mut(id) {
                 Some(request) => {
                     request.granted = true;

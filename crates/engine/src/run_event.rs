@@ -210,6 +210,17 @@ pub enum RunEventKind {
         /// The pipeline.
         pipeline: Name,
     },
+    /// The run continues after it was stopped. The commands that had not ended are run again, each
+    /// with an event that it starts.
+    RunResumed {
+        /// The run's id.
+        run: Name,
+        /// The name of who resumed it.
+        by: Name,
+        /// The user id of who resumed it, if it is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        uid: Option<u32>,
+    },
     /// A node begins.
     NodeStarted {
         /// Its path.

@@ -14,6 +14,7 @@ use super::{Machine, MachineTask};
 use lockstep_base::node_path::NodePath;
 use lockstep_base::source::Name;
 use lockstep_lang::ir::FailureClass;
+use lockstep_plan::lock_for_people;
 
 /// The locks that a run holds and waits for, by request.
 #[derive(Debug, Clone, Default)]
@@ -61,6 +62,17 @@ impl RunLockRequests {
             .map(|(id, wants)| (*id, wants.as_slice()))
     }
 
+    /// What a request wants, or still holds.
+    pub fn names(&self, id: EffectId) -> impl Iterator<Item = &Name> {
+        let wants = self.waiting.get(&id).or_else(|| self.held.get(&id));
+        wants.into_iter().flatten().map(|want| &want.name)
+    }
+
+    /// Whether a request waits.
+    pub fn is_waiting(&self, id: EffectId) -> bool {
+        self.waiting.contains_key(&id)
+    }
+
     /// How many requests are waiting or held.
     pub fn len(&self) -> usize {
         self.waiting.len() + self.held.len()
@@ -93,23 +105,34 @@ impl Machine {
         };
         let names: Vec<String> = wants
             .iter()
-            .map(|want| format!("`{}`", want.name))
+            .map(|want| format!("`{}`", lock_for_people(&want.name)))
             .collect();
         let said = format!(
-            "deadlock: {} cannot be released, because its holders wait too",
+            "{} cannot be released, because its holders wait too",
             names.join(", ")
         );
         let Some(node) = self.pending.get(&request).copied() else {
             self.release(request, Vec::new());
             return Ok(());
         };
+        self.fail_lock_request(node, request, FailureClass::Deadlock, &said)
+    }
+
+    /// Withdraws a request for locks that waits; who waits for it fails.
+    pub(super) fn fail_lock_request(
+        &mut self,
+        node: NodeId,
+        request: EffectId,
+        class: FailureClass,
+        said: &str,
+    ) -> Checked<()> {
         self.release(request, Vec::new());
         let waiting = match self.node(node)?.state.requests_lock(request) {
             Some(Requester::Lock | Requester::Rollback) => vec![node],
             None => self.drop_lock_request(node, request)?,
         };
         for node in waiting {
-            let failure = self.failure(node, FailureClass::Failed, said.as_str())?;
+            let failure = self.failure(node, class, said)?;
             self.queue
                 .push(MachineTask::Ended(node, BodyEnd::bad(failure)));
         }
@@ -144,7 +167,7 @@ impl Machine {
         });
         let locks = self.locks.waiting.iter().filter_map(|(request, wants)| {
             let node = self.pending.get(request)?;
-            let name = &wants.first()?.name;
+            let name = lock_for_people(&wants.first()?.name);
             let place = self.place(*node);
             Some(place.map(|place| format!("`{place}` waits for `{name}`")))
         });

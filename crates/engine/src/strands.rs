@@ -41,6 +41,11 @@ pub struct StrandsWork {
 }
 
 impl StrandsWork {
+    /// Whether children may still start.
+    pub(super) fn has_more(&self) -> bool {
+        !self.stopped && self.next < self.children.len()
+    }
+
     /// What of it makes a difference to what comes.
     pub(super) fn hash_into(&self, hasher: &mut DefaultHasher) {
         (self.next, self.live, self.stopped, self.skipped).hash(hasher);

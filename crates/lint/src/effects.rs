@@ -190,13 +190,15 @@ impl<'a> Effects<'a> {
                 let mut sum = EffectSet {
                     fails: true,
                     ..EffectSet::default()
-                };
+                }
+                .with(&[Class::Deadlock, Class::Superseded]);
                 for workflow in self.deployers(stmt) {
                     sum.add(&self.workflow(workflow));
                 }
                 sum
             }
             StmtKind::Barrier { .. } => failing(Class::Barrier),
+            StmtKind::Lock { .. } => failing(Class::Deadlock),
             StmtKind::Approve { .. } => failing(Class::Approval),
             StmtKind::Verify { .. } => failing(Class::Verification),
             StmtKind::Fail(_) => failing(Class::Failed),
@@ -208,7 +210,6 @@ impl<'a> Effects<'a> {
             | StmtKind::Step { .. }
             | StmtKind::Let(_)
             | StmtKind::If { .. }
-            | StmtKind::Lock { .. }
             | StmtKind::Wait(_)
             | StmtKind::Log(_)
             | StmtKind::Return(_)

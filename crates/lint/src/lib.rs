@@ -10,6 +10,7 @@ mod effects;
 mod fix;
 mod imported_names;
 mod known_locals;
+mod lock_uses;
 mod names;
 mod rule;
 mod rules;

@@ -15,9 +15,11 @@ mod hidden_pipe_failure;
 mod idle_modifier;
 mod idle_verify;
 mod impossible_class;
+mod lock_limits_differ;
 mod missing_undo;
 mod no_cells;
 mod one_at_a_time;
+mod opposite_lock_orders;
 mod place_in_text;
 mod repeated_element;
 mod repeated_name;
@@ -80,6 +82,8 @@ pub const ALL: &[Rule] = &[
     one_at_a_time::RULE,
     approval_without_timeout::RULE,
     barrier_without_timeout::RULE,
+    opposite_lock_orders::RULE,
+    lock_limits_differ::RULE,
     allow_without_reason::RULE,
     allow_unknown::RULE,
     allow_nothing::RULE,

@@ -171,6 +171,12 @@ impl Grid {
         self.running
     }
 
+    /// Whether cells may still start.
+    pub fn has_more(&self) -> bool {
+        let open = |level: &GridLevel| (level.next as usize) < level.len();
+        !self.stopped && self.levels.values().any(open)
+    }
+
     /// What comes next. Call it again until it says [`NextCell::Wait`] or [`NextCell::Done`].
     pub fn next<A: Axes>(&mut self, axes: &mut A) -> Result<NextCell, A::Error> {
         loop {

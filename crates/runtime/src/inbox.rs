@@ -11,6 +11,8 @@ pub struct Responder {
     pub name: Option<String>,
     /// The comment.
     pub comment: Option<String>,
+    /// The user id of the process that answered, if it is known: names can be chosen.
+    pub uid: Option<u32>,
 }
 
 /// A request to a run.
@@ -31,6 +33,8 @@ pub struct InboxRequest {
     pub asking: InboxRequestKind,
     /// Who made it.
     pub who: String,
+    /// The user id of who made it, if it is known.
+    pub uid: Option<u32>,
     /// The comment that came with it.
     pub comment: Option<String>,
     /// When it was made.

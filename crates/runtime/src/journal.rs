@@ -61,6 +61,16 @@ pub trait Journal: Send {
     ///
     /// If they cannot be stored: the run stops.
     fn write(&mut self, records: &[JournalRecord]) -> Result<(), JournalError>;
+    /// Stores how many events have been told, so that a resumed run goes on with other numbers.
+    /// Where `more` follow, a reserve must be added for those that are told before the next call.
+    ///
+    /// # Errors
+    ///
+    /// As [`Journal::write`].
+    fn note_events(&mut self, count: u64, more: bool) -> Result<(), JournalError> {
+        let _ = (count, more);
+        Ok(())
+    }
     /// Heartbeat: stores how far the machine's clock has advanced without events, so that a resumed
     /// run does not wait for that time again.
     ///

@@ -32,6 +32,8 @@ struct RecordQueue {
 struct RecordBatch {
     records: Vec<JournalRecord>,
     clock: Option<i64>,
+    /// How many events have been told, and whether more follow.
+    events: Option<(u64, bool)>,
     /// The deadline for writing the queue; nothing where it is empty.
     due: Option<Instant>,
     /// Nothing more comes, or nothing more can be written.
@@ -60,8 +62,8 @@ impl RecordQueue {
         }
     }
 
-    /// Waits for the next group, and the clock if it is to be stored; nothing at the end.
-    fn next(&self) -> Option<(Vec<JournalRecord>, Option<i64>)> {
+    /// Waits for the next group, and what else is to be stored; nothing at the end.
+    fn next(&self) -> Option<RecordBatch> {
         let mut pile = self.pile();
         loop {
             let left = match pile.due {
@@ -87,7 +89,12 @@ impl RecordQueue {
         let count = pile.records.len().min(MAX_RECORDS_PER_COMMIT);
         let records = pile.records.drain(..count).collect();
         pile.due = (!pile.records.is_empty()).then(Instant::now);
-        Some((records, pile.clock.take()))
+        Some(RecordBatch {
+            records,
+            clock: pile.clock.take(),
+            events: pile.events.take(),
+            ..RecordBatch::default()
+        })
     }
 }
 
@@ -116,6 +123,11 @@ impl JournalWriter {
         self.queue.add(patience, |pile| pile.records.push(record));
     }
 
+    /// Queues how many events have been told.
+    pub(super) fn note_events(&self, count: u64, more: bool) {
+        (self.queue).add(Duration::ZERO, |pile| pile.events = Some((count, more)));
+    }
+
     /// Queues the present value of the machine's clock.
     pub(super) fn note_clock(&self, clock: i64) {
         (self.queue).add(Duration::ZERO, |pile| pile.clock = Some(clock));
@@ -141,11 +153,20 @@ fn write(
     // The signal at the end of each command (SIGCHLD) would wake this thread while the other one
     // starts the next. If signals cannot be blocked, it is only slower.
     let _ = nix::sys::signal::SigSet::all().thread_block();
-    while let Some((records, clock)) = queue.next() {
+    while let Some(RecordBatch {
+        records,
+        clock,
+        events,
+        ..
+    }) = queue.next()
+    {
         let mut written = Ok(());
         if !records.is_empty() {
             let span = tracing::debug_span!(target: TARGET, "write", records = records.len());
             written = span.in_scope(|| journal.write(&records));
+        }
+        if let (Ok(()), Some((count, more))) = (&written, events) {
+            written = journal.note_events(count, more);
         }
         if let (Ok(()), Some(clock)) = (&written, clock) {
             written = journal.note_clock(clock);

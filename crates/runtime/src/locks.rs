@@ -5,7 +5,8 @@ use lockstep_base::node_path::NodePath;
 use lockstep_base::source::Name;
 use lockstep_engine::lock::LockTable;
 use lockstep_engine::run_event::LockQueuePosition;
-use lockstep_engine::{EffectId, LockDemand, PendingLockRequest};
+use lockstep_engine::{EffectId, LockDemand, LockDependencies, PendingLockRequest};
+use lockstep_lang::ir::FailureClass;
 
 /// Why locks cannot be stored: a sentence for people, without a full stop. The run stops, whatever
 /// the reason.
@@ -19,6 +20,17 @@ impl std::fmt::Display for LocksError {
 }
 
 impl std::error::Error for LocksError {}
+
+/// A request for locks that was withdrawn, and the failure of who waited.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedLock {
+    /// The request.
+    pub request: EffectId,
+    /// The class of the failure.
+    pub class: FailureClass,
+    /// Why: a sentence for people, without a full stop.
+    pub message: String,
+}
 
 /// Acquires and releases the locks of one run. A host may supply its own.
 pub trait Locks {
@@ -60,6 +72,23 @@ pub trait Locks {
     ///
     /// As [`Locks::restore`].
     fn granted(&mut self) -> Result<Vec<EffectId>, LocksError>;
+
+    /// What each lock of the run has to wait for before it can be given back, whenever that has
+    /// changed: with it, a deadlock with other runs can be found.
+    ///
+    /// # Errors
+    ///
+    /// As [`Locks::restore`].
+    fn depend(&mut self, dependencies: &LockDependencies) -> Result<(), LocksError> {
+        let _ = dependencies;
+        Ok(())
+    }
+
+    /// The requests that were withdrawn since the last call, because they can never be granted. It
+    /// is called after [`Locks::granted`].
+    fn refused(&mut self) -> Vec<RefusedLock> {
+        Vec::new()
+    }
 
     /// Who is ahead of the waiting requests, where that is known and has changed since the last
     /// call. It is called after [`Locks::granted`].

@@ -2,7 +2,9 @@
 //! arrival. They are buffered and written in large pieces, and secrets are masked.
 
 use std::collections::HashMap;
+use std::fs::{DirBuilder, OpenOptions, Permissions};
 use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
@@ -61,10 +63,39 @@ impl std::fmt::Display for LogError {
 
 impl std::error::Error for LogError {}
 
+/// Who may read logs and the state that they belong to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogAccess {
+    /// The user who owns them.
+    #[default]
+    Owner,
+    /// The group of the folder, too.
+    Group,
+}
+
+impl LogAccess {
+    /// The permissions of a folder. New files in one for a group belong to that group.
+    pub fn folder_mode(self) -> u32 {
+        match self {
+            Self::Owner => 0o700,
+            Self::Group => 0o2770,
+        }
+    }
+
+    /// The permissions of a file.
+    pub fn file_mode(self) -> u32 {
+        match self {
+            Self::Owner => 0o600,
+            Self::Group => 0o660,
+        }
+    }
+}
+
 /// The log files of one run.
 #[derive(Debug)]
 pub struct RunLogs {
     folder: PathBuf,
+    access: LogAccess,
     /// Whether the folder is known to exist.
     made: bool,
     /// Buffered bytes.
@@ -76,9 +107,17 @@ impl RunLogs {
     pub fn new(folder: PathBuf) -> Self {
         Self {
             folder,
+            access: LogAccess::default(),
             made: false,
             held: HashMap::new(),
         }
+    }
+
+    /// Sets who may read them.
+    #[must_use]
+    pub fn readable_by(mut self, access: LogAccess) -> Self {
+        self.access = access;
+        self
     }
 
     /// Appends a line, without its end.
@@ -114,17 +153,43 @@ impl RunLogs {
 
     fn append(&mut self, node: &str, text: &[u8]) -> Result<(), LogError> {
         if !self.made {
-            let made = std::fs::create_dir_all(&self.folder);
-            made.map_err(|error| LogError::new(&self.folder, &error))?;
+            make_folder(&self.folder, self.access)
+                .map_err(|error| LogError::new(&self.folder, &error))?;
             self.made = true;
         }
         let path = self.folder.join(file_name(node));
-        let file = std::fs::OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(&path);
-        file.and_then(|mut file| file.write_all(text))
+        open_log(&path, self.access)
+            .and_then(|mut file| file.write_all(text))
             .map_err(|error| LogError::new(&path, &error))
+    }
+}
+
+/// Creates a folder and those above it, for these readers whatever the umask.
+fn make_folder(folder: &Path, access: LogAccess) -> std::io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    if let Some(above) = folder.parent() {
+        make_folder(above, access)?;
+    }
+    match DirBuilder::new().mode(0o700).create(folder) {
+        Ok(()) => std::fs::set_permissions(folder, Permissions::from_mode(access.folder_mode())),
+        // Another process was faster.
+        Err(_) if folder.is_dir() => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn open_log(path: &Path, access: LogAccess) -> std::io::Result<std::fs::File> {
+    let mut options = OpenOptions::new();
+    options.append(true);
+    match options.open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let file = options.create(true).mode(0o600).open(path)?;
+            file.set_permissions(Permissions::from_mode(access.file_mode()))?;
+            Ok(file)
+        }
+        opened => opened,
     }
 }
 

@@ -20,6 +20,8 @@ pub struct Approval {
     pub answer: Answer,
     /// Who answered.
     pub who: String,
+    /// The user id of who answered, if it is known.
+    pub uid: Option<u32>,
     /// The comment that came with the answer.
     pub comment: Option<String>,
     /// The hash of the plan that the answer was given for.
@@ -46,7 +48,7 @@ impl Store {
         let answer = serde_json::to_string(&approval.answer)
             .map_err(|_| StoreError::refused("an answer cannot be stored"))?;
         let insert = "INSERT INTO approvals (run, effect, node, question, answer, who, comment, \
-            plan_hash, answered_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+            plan_hash, answered_at, uid) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
         let values = params![
             approval.run.0,
             approval.effect.0.cast_signed(),
@@ -57,6 +59,7 @@ impl Store {
             approval.comment,
             approval.plan_hash,
             Stored(approval.answered_at),
+            approval.uid,
         ];
         let done = self.db.execute(insert, values);
         done.map(|_| ()).map_err(|error| self.error(&error))
@@ -69,7 +72,7 @@ impl Store {
     /// If they cannot be read.
     pub fn approvals(&self, run: RunNumber) -> Result<Vec<Approval>, StoreError> {
         let select = "SELECT effect, node, question, answer, who, comment, plan_hash, \
-            answered_at FROM approvals WHERE run = ? ORDER BY number";
+            answered_at, uid FROM approvals WHERE run = ? ORDER BY number";
         let read = |row: &Row<'_>| {
             let answer: String = row.get(3)?;
             let approval = Approval {
@@ -82,6 +85,7 @@ impl Store {
                 comment: row.get(5)?,
                 plan_hash: row.get(6)?,
                 answered_at: row.get::<_, Stored>(7)?.0,
+                uid: row.get(8)?,
             };
             Ok((approval, answer))
         };

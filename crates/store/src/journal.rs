@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Row, params};
 use serde::Serialize;
 
+use super::runs::EVENTS_AHEAD;
 use super::{LEASE_RENEW_INTERVAL, RunNumber, RunOwner, Store, StoreError, Stored};
 use lockstep_engine::run_event::{RunEvent, RunEventKind, Status};
 use lockstep_runtime::journal::{Journal, JournalError, JournalRecord};
@@ -56,6 +57,14 @@ impl Journal for RunJournal {
             }
         }
         Ok(store.commit(change)?)
+    }
+
+    fn note_events(&mut self, count: u64, more: bool) -> Result<(), JournalError> {
+        let ahead = if more { EVENTS_AHEAD.unsigned_abs() } else { 0 };
+        let change = self.store.write()?;
+        self.store.check_driven(self.run, &self.this)?;
+        self.store.record_events(self.run, count + ahead)?;
+        Ok(self.store.commit(change)?)
     }
 
     fn note_clock(&mut self, clock: i64) -> Result<(), JournalError> {

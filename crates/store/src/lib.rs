@@ -5,6 +5,7 @@
 //! process, and each thread, opens the directory for itself.
 
 mod approvals;
+mod deadlock;
 mod error;
 mod journal;
 mod leases;
@@ -16,6 +17,7 @@ mod requests;
 mod run_inbox;
 mod runs;
 mod shared_locks;
+mod state_folder;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -32,18 +34,23 @@ pub use approvals::Approval;
 pub use error::{StoreError, StoreErrorKind};
 pub use journal::{PublishedEvents, RunJournal};
 pub use locks::{LockChange, LockHolder, LockRow, grantable};
+use lockstep_runtime::logs::LogAccess;
 pub use owner::{LEASE_DURATION, LEASE_RENEW_INTERVAL, RunOwner, is_alive};
 pub use questions::StoredQuestion;
 pub use requests::{AnswerStatus, RequestStatus};
 pub use run_inbox::StoredInbox;
 pub use runs::{NewRun, RunNumber, RunStatus, StoredRun};
-pub use shared_locks::{SharedLocks, shown};
+pub use shared_locks::SharedLocks;
 
 /// The schema version. A directory with a later version is refused.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 /// The migrations from each schema version to the next; the first creates the tables.
-const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("leases.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema.sql"),
+    include_str!("leases.sql"),
+    include_str!("concurrency.sql"),
+];
 
 /// The target of the store's log events.
 const TARGET: &str = "lockstep::store";
@@ -70,15 +77,20 @@ impl Store {
     ///
     /// If it cannot be created, read or written, or is of a later version of the program.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        let made = std::fs::create_dir_all(folder);
-        made.map_err(|error| StoreError::file(folder, &error))?;
-        let ignored = folder.join(".gitignore");
-        if !ignored.exists() && !database(folder).exists() {
-            // The state of runs should not be committed with the source. Failing to write this is
-            // harmless.
-            let _ = std::fs::write(ignored, "*\n");
-        }
-        Self::connect(folder, OpenFlags::SQLITE_OPEN_CREATE)
+        state_folder::create(folder, LogAccess::Owner)?;
+        Self::connect(folder)
+    }
+
+    /// Opens a state directory that the group of its folder may use, and creates it if it does not
+    /// exist. An existing one is opened to the group.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::open`].
+    pub fn open_shared(folder: &Path) -> Result<Self, StoreError> {
+        state_folder::create(folder, LogAccess::Group)?;
+        state_folder::share(folder)?;
+        Self::connect(folder)
     }
 
     /// Opens an existing state directory; nothing if there is none.
@@ -90,19 +102,30 @@ impl Store {
         if !database(folder).exists() {
             return Ok(None);
         }
-        Self::connect(folder, OpenFlags::empty()).map(Some)
+        Self::connect(folder).map(Some)
     }
 
-    fn connect(folder: &Path, create: OpenFlags) -> Result<Self, StoreError> {
+    fn connect(folder: &Path) -> Result<Self, StoreError> {
         let at = |error| StoreError::database(folder, &error);
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | create;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(database(folder), flags).map_err(at)?;
         let store = Self {
-            folder: folder.to_path_buf(),
+            // A link in the path may point elsewhere later.
+            folder: std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_path_buf()),
             db,
         };
-        store.prepare().map_err(at)?;
-        store.migrate()?;
+        // While another process creates the tables, SQLite refuses some accesses at once, without
+        // asking the busy handler. Nothing has changed then, so the next try begins from the start.
+        let mut times = 0;
+        loop {
+            match store.prepare().map_err(at).and_then(|()| store.migrate()) {
+                Err(error) if error.kind == StoreErrorKind::Busy && back_off(times) => times += 1,
+                opened => {
+                    opened?;
+                    break;
+                }
+            }
+        }
         tracing::debug!(target: TARGET, folder = %folder.display(), "opened");
         Ok(store)
     }
@@ -150,6 +173,11 @@ impl Store {
         transaction.commit().map_err(at)
     }
 
+    /// Who may use the directory.
+    pub fn access(&self) -> LogAccess {
+        state_folder::access(&self.folder)
+    }
+
     /// The path of the directory.
     pub fn folder(&self) -> &Path {
         &self.folder
@@ -161,7 +189,7 @@ impl Store {
     ///
     /// As [`Store::open`].
     pub fn reopen(&self) -> Result<Self, StoreError> {
-        Self::connect(&self.folder, OpenFlags::empty())
+        Self::connect(&self.folder)
     }
 
     /// The folder of a run's logs.

@@ -3,12 +3,15 @@
 
 use std::collections::HashMap;
 
-use rusqlite::params;
+use rusqlite::{Row, params};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
+use super::deadlock::{self, Deadlock, OuterRuns};
 use super::leases::{OWNER_COLUMNS, owner};
 use super::{RunNumber, RunOwner, Store, StoreError, Stored, TARGET, now};
 use lockstep_base::source::Name;
-use lockstep_engine::{EffectId, LockDemand};
+use lockstep_engine::{EffectId, LockDemand, LockDependencies};
 
 /// A run's request for locks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -38,6 +41,14 @@ pub struct LockRow {
     pub asked_at: jiff::Timestamp,
     /// When it was granted, if it was.
     pub granted_at: Option<jiff::Timestamp>,
+    /// Whether a rollback requests it.
+    pub rolls_back: bool,
+    /// The requests of its run that must be granted before the lock is given back, if it has said
+    /// so.
+    pub after: Option<Vec<EffectId>>,
+    /// The paths of the nodes that must end before it is given back; the node alone where it has
+    /// not said so.
+    pub inside: Option<Vec<Name>>,
 }
 
 impl Store {
@@ -150,7 +161,8 @@ impl Store {
     pub fn locks(&self) -> Result<Vec<LockRow>, StoreError> {
         let select = format!(
             "SELECT ticket, run, effect, node, name, places, asked_at, granted_at, id, \
-            {OWNER_COLUMNS} FROM lock_requests JOIN lock_wants USING (ticket) \
+            rolls_back, after, inside, {OWNER_COLUMNS} FROM lock_requests \
+            JOIN lock_wants USING (ticket) \
             JOIN runs ON runs.number = lock_requests.run ORDER BY ticket, name"
         );
         let rows = self.db.prepare_cached(&select).and_then(|mut statement| {
@@ -169,7 +181,10 @@ impl Store {
                     asked_at: row.get::<_, Stored>(6)?.0,
                     granted_at: row.get::<_, Option<Stored>>(7)?.map(|it| it.0),
                     run: row.get::<_, String>(8)?.into(),
-                    owner: owner(row, 9)?,
+                    rolls_back: row.get(9)?,
+                    after: json_column(row, 10)?,
+                    inside: json_column(row, 11)?,
+                    owner: owner(row, 12)?,
                 })
             })?;
             rows.collect::<rusqlite::Result<Vec<_>>>()
@@ -211,6 +226,99 @@ impl Store {
         Ok(decided)
     }
 
+    /// Records what the locks of a run wait for before they are given back.
+    ///
+    /// # Errors
+    ///
+    /// If that cannot be written.
+    pub fn record_lock_dependencies(
+        &self,
+        run: RunNumber,
+        dependencies: &LockDependencies,
+    ) -> Result<(), StoreError> {
+        let change = self.write()?;
+        let ticket = "(SELECT ticket FROM lock_requests WHERE run = ? AND effect = ?)";
+        let update = format!(
+            "UPDATE lock_wants SET after = ?, inside = ? WHERE ticket = {ticket} AND name = ?"
+        );
+        let written = || -> rusqlite::Result<()> {
+            for lock in &dependencies.locks {
+                let effect = lock.request.0.cast_signed();
+                let (after, inside) = (json_text(&lock.after), json_text(&lock.inside));
+                change.prepare_cached(&update)?.execute(params![
+                    after,
+                    inside,
+                    run.0,
+                    effect,
+                    &*lock.lock
+                ])?;
+            }
+            for request in &dependencies.rolling_back {
+                let update = "UPDATE lock_requests SET rolls_back = 1 WHERE run = ? AND effect = ?";
+                let effect = request.0.cast_signed();
+                change
+                    .prepare_cached(update)?
+                    .execute(params![run.0, effect])?;
+            }
+            Ok(())
+        };
+        written().map_err(|error| self.error(&error))?;
+        self.commit(change)
+    }
+
+    /// Withdraws the request of a run that has to give way in a deadlock, if there is one.
+    pub(super) fn give_way(
+        &self,
+        run: RunNumber,
+        gone: &[RunNumber],
+    ) -> Result<Option<Deadlock>, StoreError> {
+        let outer = self.outer_runs()?;
+        if deadlock::find(&self.locks()?, run, gone, &outer).is_none() {
+            return Ok(None);
+        }
+        // Others may have given way meanwhile.
+        let change = self.write()?;
+        let found = deadlock::find(&self.locks()?, run, gone, &outer);
+        if let Some(found) = &found {
+            let delete = "DELETE FROM lock_requests WHERE run = ? AND effect = ?";
+            (change.execute(delete, params![run.0, found.effect.0.cast_signed()]))
+                .map_err(|error| self.error(&error))?;
+        }
+        self.commit(change)?;
+        Ok(found)
+    }
+
+    /// Records whose command has begun a run: the id of a run in this directory, and its node.
+    ///
+    /// # Errors
+    ///
+    /// If that cannot be written.
+    pub fn record_outer_run(
+        &self,
+        run: RunNumber,
+        outer: Option<(&str, &str)>,
+    ) -> Result<(), StoreError> {
+        let update = "UPDATE runs SET outer_node = ?2, outer_run = \
+            (SELECT number FROM runs AS outer WHERE outer.id = ?1 AND outer.number != ?3) \
+            WHERE number = ?3";
+        let (id, node) = outer.unzip();
+        let done = self.db.execute(update, params![id, node, run.0]);
+        done.map(|_| ()).map_err(|error| self.error(&error))
+    }
+
+    fn outer_runs(&self) -> Result<OuterRuns, StoreError> {
+        let select = "SELECT number, outer_run, outer_node FROM runs \
+            WHERE status = 'running' AND outer_run IS NOT NULL";
+        let read = self.db.prepare_cached(select).and_then(|mut statement| {
+            let rows = statement.query_map([], |row| {
+                let outer = (RunNumber(row.get(1)?), row.get(2)?);
+                Ok((RunNumber(row.get(0)?), outer))
+            })?;
+            rows.collect::<rusqlite::Result<OuterRuns>>()
+        });
+        read.map_err(|error| self.error(&error))
+    }
+
     /// Allows the changes of this connection to be lost in a crash of the machine, which is fine
     /// for locks: their holders are gone then. The end of a process loses nothing.
     ///
@@ -221,6 +329,16 @@ impl Store {
         let set = self.db.pragma_update(None, "synchronous", "normal");
         set.map_err(|error| self.error(&error))
     }
+}
+
+/// A column with JSON; nothing where it has none, or another version has written it.
+fn json_column<T: DeserializeOwned>(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<T>> {
+    let text: Option<String> = row.get(at)?;
+    Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+}
+
+fn json_text(value: &impl Serialize) -> Option<String> {
+    serde_json::to_string(value).ok()
 }
 
 /// A change of the locks.
@@ -242,6 +360,36 @@ impl LockChange {
     }
 }
 
+/// The places of one lock. The smallest limit of those who hold it counts for all.
+#[derive(Debug, Clone, Copy)]
+struct LockPlaces {
+    taken: u32,
+    limit: u32,
+    /// Whether somebody waits for it already.
+    is_closed: bool,
+}
+
+impl Default for LockPlaces {
+    fn default() -> Self {
+        Self {
+            taken: 0,
+            limit: u32::MAX,
+            is_closed: false,
+        }
+    }
+}
+
+impl LockPlaces {
+    fn has_room(&self, limit: u32) -> bool {
+        !self.is_closed && self.taken < limit.min(self.limit)
+    }
+
+    fn take(&mut self, limit: u32) {
+        self.taken += 1;
+        self.limit = self.limit.min(limit);
+    }
+}
+
 /// The requests of one run that can be granted now: those that are first in line for all that they
 /// want, where all of it has room. `rows` are in the order of their tickets. Runs for which `gone`
 /// is true neither hold nor wait. The `joint` requests are granted all or nothing; their tickets
@@ -252,11 +400,11 @@ pub fn grantable(
     gone: &[RunNumber],
     joint: &[EffectId],
 ) -> Vec<LockHolder> {
-    let mut places: HashMap<&Name, (u32, bool)> = HashMap::new();
+    let mut places: HashMap<&Name, LockPlaces> = HashMap::new();
     let there = |row: &&LockRow| !gone.contains(&row.holder.run);
     for row in rows.iter().filter(there) {
         if row.granted_at.is_some() {
-            places.entry(&row.want.name).or_default().0 += 1;
+            (places.entry(&row.want.name).or_default()).take(row.want.limit);
         }
     }
     let mut granted = Vec::new();
@@ -272,13 +420,13 @@ pub fn grantable(
         let mut is_free = true;
         for row in request {
             let place = places.entry(&row.want.name).or_default();
-            is_free &= !place.1 && place.0 < row.want.limit;
-            place.0 += 1;
+            is_free &= place.has_room(row.want.limit);
+            place.take(row.want.limit);
         }
         if !is_free {
             places = before;
             for row in request {
-                places.entry(&row.want.name).or_default().1 = true;
+                places.entry(&row.want.name).or_default().is_closed = true;
             }
             continue;
         }
@@ -308,6 +456,9 @@ mod tests {
             want: want.clone(),
             asked_at: jiff::Timestamp::UNIX_EPOCH,
             granted_at: None,
+            rolls_back: false,
+            after: None,
+            inside: None,
         }
     }
 

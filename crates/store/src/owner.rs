@@ -68,6 +68,13 @@ impl RunOwner {
         }
     }
 
+    /// Whether it is suspended, by Ctrl-Z or SIGSTOP, as far as that can be seen from here.
+    pub fn is_suspended(&self) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
+        let state = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
+        self.is_within_sight() && state.starts_with(['T', 't'])
+    }
+
     /// The time since its last heartbeat, by the clocks of both machines.
     pub fn silent_for(&self) -> Duration {
         let ms = super::ms_between(self.heard_at, super::now()).max(0);

@@ -4,6 +4,7 @@ use rusqlite::{Row, params};
 
 use lockstep_runtime::inbox::{InboxRequest, InboxRequestKind};
 
+use super::runs::user_id;
 use super::{Approval, RunNumber, Store, StoreError, Stored, StoredQuestion, now};
 use lockstep_engine::{Answer, EffectId};
 
@@ -28,9 +29,10 @@ impl Store {
                 ("answer", Some(effect.0.cast_signed()), Some(text))
             }
         };
-        let insert = "INSERT INTO requests (run, kind, effect, answer, who, comment, asked_at) \
-            VALUES (?, ?, ?, ?, ?, ?, ?)";
-        let values = params![run.0, kind, effect, answer, who, comment, Stored(now())];
+        let insert = "INSERT INTO requests \
+            (run, kind, effect, answer, who, comment, asked_at, uid) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+        let at = Stored(now());
+        let values = params![run.0, kind, effect, answer, who, comment, at, user_id()];
         let done = self.db.execute(insert, values);
         done.map_err(|error| self.error(&error))?;
         Ok(self.db.last_insert_rowid())
@@ -43,7 +45,7 @@ impl Store {
     /// If they cannot be read.
     pub fn requests(&self, run: RunNumber) -> Result<Vec<InboxRequest>, StoreError> {
         type RequestColumns = (i64, String, Option<i64>, Option<String>, String);
-        let select = "SELECT number, kind, effect, answer, who, comment, asked_at \
+        let select = "SELECT number, kind, effect, answer, who, comment, asked_at, uid \
             FROM requests WHERE run = ? AND taken_at IS NULL ORDER BY number";
         let read = |row: &Row<'_>| {
             let said: RequestColumns = (
@@ -53,7 +55,7 @@ impl Store {
                 row.get(3)?,
                 row.get(4)?,
             );
-            Ok((said, row.get(5)?, row.get::<_, Stored>(6)?.0))
+            Ok((said, row.get(5)?, row.get::<_, Stored>(6)?.0, row.get(7)?))
         };
         let rows = self.db.prepare_cached(select).and_then(|mut statement| {
             let rows = statement.query_map([run.0], read)?;
@@ -61,24 +63,52 @@ impl Store {
         });
         let rows = rows.map_err(|error| self.error(&error))?;
         rows.into_iter()
-            .map(|((number, kind, effect, answer, who), comment, asked_at)| {
-                let asking = match (kind.as_str(), effect, answer) {
-                    ("cancel", ..) => InboxRequestKind::Cancel,
-                    ("answer", Some(effect), Some(answer)) => InboxRequestKind::Answer(
-                        EffectId(effect.cast_unsigned()),
-                        self.json(&answer)?,
-                    ),
-                    _ => return Err(StoreError::damaged(self.folder())),
-                };
-                Ok(InboxRequest {
-                    number,
-                    asking,
-                    who,
-                    comment,
-                    asked_at,
-                })
-            })
+            .map(
+                |((number, kind, effect, answer, who), comment, asked_at, uid)| {
+                    let asking = match (kind.as_str(), effect, answer) {
+                        ("cancel", ..) => InboxRequestKind::Cancel,
+                        ("answer", Some(effect), Some(answer)) => InboxRequestKind::Answer(
+                            EffectId(effect.cast_unsigned()),
+                            self.json(&answer)?,
+                        ),
+                        _ => return Err(StoreError::damaged(self.folder())),
+                    };
+                    Ok(InboxRequest {
+                        number,
+                        asking,
+                        who,
+                        uid,
+                        comment,
+                        asked_at,
+                    })
+                },
+            )
             .collect()
+    }
+
+    /// The requests to cancel a run that it has heeded.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be read.
+    pub fn cancellations(&self, run: RunNumber) -> Result<Vec<InboxRequest>, StoreError> {
+        let select = "SELECT number, who, comment, asked_at, uid FROM requests WHERE run = ? \
+            AND kind = 'cancel' AND taken_at IS NOT NULL AND refused IS NULL ORDER BY number";
+        let read = |row: &Row<'_>| {
+            Ok(InboxRequest {
+                number: row.get(0)?,
+                asking: InboxRequestKind::Cancel,
+                who: row.get(1)?,
+                comment: row.get(2)?,
+                asked_at: row.get::<_, Stored>(3)?.0,
+                uid: row.get(4)?,
+            })
+        };
+        let rows = self.db.prepare_cached(select).and_then(|mut statement| {
+            let rows = statement.query_map([run.0], read)?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        });
+        rows.map_err(|error| self.error(&error))
     }
 
     /// Marks a request as handled; `refused` is the reason if it was rejected.

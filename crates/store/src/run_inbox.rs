@@ -68,6 +68,7 @@ impl RunInbox for StoredInbox {
                 .clone()
                 .unwrap_or_else(|| String::from("unknown")),
             comment: person.comment.clone(),
+            uid: person.uid,
             plan_hash: self.plan_hash.clone(),
             answered_at: now(),
         })?;

@@ -1,5 +1,7 @@
 //! The stored runs of a state directory: plan and inputs, status, and the process that drives each.
 
+use std::path::PathBuf;
+
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::leases::{OWNER_COLUMNS, owner};
@@ -9,6 +11,14 @@ use lockstep_base::source::Name;
 use lockstep_engine::CompletedWork;
 use lockstep_engine::run_event::Status;
 use lockstep_plan::{BoundInputs, Facts, RunFacts};
+
+/// So many numbers of events are reserved ahead of those that have been used.
+pub(super) const EVENTS_AHEAD: i64 = 10_000;
+
+/// The user id of this process.
+pub(super) fn user_id() -> u32 {
+    rustix::process::getuid().as_raw()
+}
 
 /// Identifies a run inside one state directory: from 1, in the order of their starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -27,6 +37,8 @@ pub struct NewRun<'a> {
     pub file: &'a str,
     /// The folder that the file argument is relative to.
     pub folder: &'a str,
+    /// The real folder of each source file.
+    pub source_folders: &'a [PathBuf],
     /// The seed for the jitter of retries.
     pub seed: u64,
     /// The maximum number of concurrent commands, if it was set.
@@ -74,8 +86,12 @@ pub struct StoredRun {
     pub file: String,
     /// The folder that the file argument is relative to.
     pub folder: String,
+    /// The real folder of each source file when it began; none if an earlier version began it.
+    pub source_folders: Option<Vec<PathBuf>>,
     /// Who started it.
     pub user: Name,
+    /// The user id of who started it, if it is known.
+    pub uid: Option<u32>,
     /// The seed for the jitter of retries.
     pub seed: u64,
     /// The maximum number of concurrent commands, if it was set.
@@ -94,6 +110,8 @@ pub struct StoredRun {
     pub owner: Option<RunOwner>,
     /// The machine's clock at its last heartbeat, in milliseconds.
     pub clock: i64,
+    /// The numbers of its events up to this one may have been used.
+    pub events: u64,
     /// The version of this program that started it.
     pub made_by: String,
     program: i64,
@@ -112,7 +130,8 @@ impl StoredRun {
 }
 
 const RUN_COLUMNS: &str = "number, id, pipeline, plan_hash, inputs, file, folder, user, seed, \
-    most, parent, kept, status, started_at, finished_at, clock, program, place, made_by";
+    most, parent, kept, status, started_at, finished_at, clock, program, place, made_by, \
+    folders, uid, events";
 
 /// The columns of a run; those of its owner come last.
 fn columns() -> String {
@@ -138,8 +157,9 @@ impl Store {
         let change = self.write()?;
         let program = self.insert_program(&program)?;
         let insert = "INSERT INTO runs (id, pipeline, place, program, facts, plan_hash, inputs, \
-            file, folder, user, made_by, seed, most, parent, kept, status, started_at) \
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running', ?)";
+            file, folder, user, made_by, seed, most, parent, kept, started_at, folders, uid, \
+            events, status) \
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running')";
         change
             .execute(
                 insert,
@@ -160,6 +180,9 @@ impl Store {
                     parent,
                     kept,
                     Stored(new.facts.started_at),
+                    serde_json::to_string(new.source_folders).ok(),
+                    user_id(),
+                    EVENTS_AHEAD,
                 ],
             )
             .map_err(|error| self.error(&error))?;
@@ -288,6 +311,19 @@ impl Store {
         done.map(|_| ()).map_err(|error| self.error(&error))
     }
 
+    /// Stores how many events of a run have been told. While it runs, a reserve is added: what is
+    /// told before the next call must not be told again after a crash.
+    ///
+    /// # Errors
+    ///
+    /// If that cannot be written.
+    pub fn record_events(&self, run: RunNumber, count: u64) -> Result<(), StoreError> {
+        let update = "UPDATE runs SET events = ? WHERE number = ?";
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        let done = self.db.execute(update, params![count, run.0]);
+        done.map(|_| ()).map_err(|error| self.error(&error))
+    }
+
     /// Corrects the status of a run whose process is no longer alive.
     fn check_owner(&self, found: Option<StoredRun>) -> Result<StoredRun, StoreError> {
         let mut run = found.ok_or_else(|| StoreError::damaged(&self.folder))?;
@@ -338,6 +374,11 @@ fn row(row: &Row<'_>) -> rusqlite::Result<Option<StoredRun>> {
         program: row.get(16)?,
         place: row.get(17)?,
         made_by: text(18)?,
-        owner: owner(row, 19)?,
+        source_folders: row
+            .get::<_, Option<String>>(19)?
+            .and_then(|text| serde_json::from_str(&text).ok()),
+        uid: row.get(20)?,
+        events: row.get::<_, i64>(21)?.cast_unsigned(),
+        owner: owner(row, 22)?,
     }))
 }

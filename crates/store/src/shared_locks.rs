@@ -13,9 +13,11 @@ use super::{
 use lockstep_base::node_path::NodePath;
 use lockstep_base::source::Name;
 use lockstep_engine::run_event::{LockQueuePosition, RunLockHolder};
-use lockstep_engine::{EffectId, LockDemand, PendingLockRequest};
+use lockstep_engine::{EffectId, LockDemand, LockDependencies, PendingLockRequest};
+use lockstep_lang::ir::FailureClass;
+use lockstep_plan::lock_for_people;
 use lockstep_runtime::guardian::DeadRunner;
-use lockstep_runtime::locks::Locks;
+use lockstep_runtime::locks::{Locks, RefusedLock};
 
 /// How long a process must have been gone before its locks are given to others. Its commands must
 /// be gone, too: its guardian ends them, or else this process.
@@ -27,9 +29,6 @@ const SILENT_OWNER_GRACE: Duration = Duration::from_secs(20);
 
 /// The interval of checks whether the other processes are alive, when nothing else happens.
 const OWNER_POLL_INTERVAL: Duration = Duration::from_millis(500);
-
-/// The prefix of the name of an infrastructure's lock.
-const INFRASTRUCTURE_LOCK_PREFIX: &str = "infrastructure ";
 
 /// The locks of one run.
 #[derive(Debug)]
@@ -48,6 +47,10 @@ pub struct SharedLocks {
     /// Processes that were found gone, and when.
     dead_owners: HashMap<RunNumber, (RunOwner, Instant)>,
     news: Vec<(EffectId, LockQueuePosition)>,
+    /// Requests of a resumed run that are made once it has its earlier locks again: it must not
+    /// hold some while it waits for those.
+    deferred: Vec<(EffectId, PendingLockRequest)>,
+    refused: Vec<RefusedLock>,
 }
 
 impl SharedLocks {
@@ -69,6 +72,8 @@ impl SharedLocks {
             looked: Instant::now(),
             dead_owners: HashMap::new(),
             news: Vec::new(),
+            deferred: Vec::new(),
+            refused: Vec::new(),
         })
     }
 
@@ -87,6 +92,27 @@ impl SharedLocks {
             &mut self.dead_owners,
             Instant::now(),
         )
+    }
+
+    /// Withdraws the request that has to give way in a deadlock, if it is one of this run.
+    fn give_way(&mut self, gone: &[RunNumber]) -> Result<(), StoreError> {
+        while let Some(found) = self.store.give_way(self.run, gone)? {
+            self.waiting.remove(&found.effect);
+            self.refused.push(RefusedLock {
+                request: found.effect,
+                class: FailureClass::Deadlock,
+                message: found.message,
+            });
+        }
+        Ok(())
+    }
+
+    fn request_deferred(&mut self) -> Result<(), StoreError> {
+        for (id, request) in std::mem::take(&mut self.deferred) {
+            self.seen = None;
+            (self.store).request_locks(self.holder(id), &request.node, &request.wants)?;
+        }
+        Ok(())
     }
 
     fn record_changes(&mut self, rows: &[LockRow]) {
@@ -141,16 +167,26 @@ impl Locks for SharedLocks {
                 .map(|(id, it)| (self.holder(*id), it.node.to_string(), it.wants.clone()))
                 .collect();
             self.store.enqueue_locks(&all)?;
+            // The run counts on them, so that they cannot give way.
+            self.store.record_lock_dependencies(
+                self.run,
+                &LockDependencies {
+                    locks: Vec::new(),
+                    rolling_back: held.iter().map(|(id, _)| *id).collect(),
+                },
+            )?;
             self.revoked = held.iter().map(|(id, _)| *id).collect();
         }
         for (id, request) in requests.iter().filter(|(_, it)| !it.granted) {
-            if request.wants.iter().all(|want| has(*id, want)) {
-                if kept {
-                    self.early.push(*id);
-                    continue;
-                }
-                // It would be held while lost locks are waited for.
+            if kept && request.wants.iter().all(|want| has(*id, want)) {
+                self.early.push(*id);
+                continue;
+            }
+            if !kept {
                 self.store.release_locks(self.holder(*id), &[])?;
+                self.deferred.push((*id, request.clone()));
+                self.waiting.insert(*id, None);
+                continue;
             }
             (self.store).request_locks(self.holder(*id), &request.node, &request.wants)?;
             self.waiting.insert(*id, None);
@@ -177,6 +213,7 @@ impl Locks for SharedLocks {
             self.waiting.remove(&id);
             self.early.retain(|early| *early != id);
             self.revoked.retain(|lost| *lost != id);
+            self.deferred.retain(|(later, _)| *later != id);
         }
         Ok(self.store.release_locks(self.holder(id), names)?)
     }
@@ -193,7 +230,9 @@ impl Locks for SharedLocks {
         }
         self.looked = Instant::now();
         let rows = self.store.locks()?;
-        if !self.decide(&rows).is_empty() {
+        let decided = self.decide(&rows);
+        self.give_way(&decided.revoked)?;
+        if !decided.is_empty() {
             let (run, joint) = (self.run, &self.revoked);
             let gone = &mut self.dead_owners;
             let change =
@@ -206,8 +245,20 @@ impl Locks for SharedLocks {
             self.waiting.remove(id);
             self.revoked.retain(|lost| lost != id);
         }
+        if self.revoked.is_empty() {
+            self.request_deferred()?;
+        }
         self.record_changes(&rows);
         Ok(granted)
+    }
+
+    fn depend(&mut self, dependencies: &LockDependencies) -> Result<(), LocksError> {
+        self.seen = None;
+        Ok((self.store).record_lock_dependencies(self.run, dependencies)?)
+    }
+
+    fn refused(&mut self) -> Vec<RefusedLock> {
+        std::mem::take(&mut self.refused)
     }
 
     fn moved(&mut self) -> Vec<(EffectId, LockQueuePosition)> {
@@ -296,7 +347,7 @@ fn queue(rows: &[LockRow], holder: LockHolder) -> LockQueuePosition {
     for row in rows.iter().filter(wanted) {
         match row.granted_at {
             Some(since) if row.holder != holder => holders.push(RunLockHolder {
-                lock: Name::from(shown(&row.want.name)),
+                lock: Name::from(lock_for_people(&row.want.name)),
                 run: row.run.clone(),
                 node: row.node.clone().into(),
                 held_ms: ms_between(since, now).max(0),
@@ -309,12 +360,6 @@ fn queue(rows: &[LockRow], holder: LockHolder) -> LockQueuePosition {
         holders,
         ahead: u32::try_from(ahead.len()).unwrap_or(u32::MAX),
     }
-}
-
-/// The display name of a lock: an infrastructure's is the name that it is written with.
-pub fn shown(lock: &str) -> &str {
-    lock.strip_prefix(INFRASTRUCTURE_LOCK_PREFIX)
-        .unwrap_or(lock)
 }
 
 #[cfg(test)]
@@ -337,6 +382,9 @@ mod tests {
             },
             asked_at: jiff::Timestamp::UNIX_EPOCH,
             granted_at: (run == 1).then_some(jiff::Timestamp::UNIX_EPOCH),
+            rolls_back: false,
+            after: None,
+            inside: None,
         }
     }
 

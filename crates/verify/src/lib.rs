@@ -6,6 +6,7 @@
 pub mod conformance;
 pub mod deadlock;
 mod every_pipeline;
+mod lock_limits;
 pub mod simulate;
 pub mod testing;
 pub mod what_if;
@@ -25,6 +26,7 @@ use lockstep_outline::infeasible_timeouts;
 /// What is wrong with the plan, or how a run of it could wait for ever.
 pub fn proved(bound: BoundInputs) -> Result<Plan, Vec<Diagnostic>> {
     let plan = Plan::new(bound)?;
+    lock_limits::check(&plan)?;
     deadlock::report::prove(&plan)?;
     Ok(plan)
 }

@@ -63,6 +63,7 @@ impl DeploymentCounts {
                 node, kind, status, ..
             } => (node, *kind, *status),
             RunEventKind::RunStarted { .. }
+            | RunEventKind::RunResumed { .. }
             | RunEventKind::NodeOutput { .. }
             | RunEventKind::RunFinished { .. } => return,
         };

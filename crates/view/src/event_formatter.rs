@@ -104,6 +104,12 @@ impl EventFormatter {
                     words,
                 );
             }
+            RunEventKind::RunResumed { run, by, .. } => {
+                let run = text::clean(run);
+                let words = format!("run {run} is resumed by {}", text::clean(by));
+                let words = StyledLine::of(Tone::Dim, words);
+                self.push_line(LineWeight::Lasting, LineSymbol::Run, "", Tone::Bold, words);
+            }
             RunEventKind::NodeStarted { node, kind, text } => {
                 self.started(node, *kind, text.as_deref())
             }

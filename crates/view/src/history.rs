@@ -101,6 +101,7 @@ impl RunHistory {
                 past.took_ms = past.since.zip(now).map(|(since, now)| now - since);
             }
             RunEventKind::RunStarted { .. }
+            | RunEventKind::RunResumed { .. }
             | RunEventKind::NodeOutput { .. }
             | RunEventKind::RunFinished { .. } => {}
         }

@@ -178,6 +178,7 @@ impl RunSummary {
                 self.status = None;
                 self.failure = None;
             }
+            RunEventKind::RunResumed { run, .. } => self.run = Some(run.clone()),
             RunEventKind::NodeStarted { node, kind, text } => {
                 self.started(node, *kind);
                 let text = text.as_deref().unwrap_or_default();

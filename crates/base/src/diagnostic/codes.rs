@@ -393,6 +393,8 @@ codes! {
     BARRIER_TOO_LATE = "E0808";
     /// A stage that needs an infrastructure which the pipeline around it holds.
     HELD_AROUND = "E0809";
+    /// A lock has two limits.
+    TWO_LIMITS = "E0812";
     /// A time limit that cannot be met.
     HOPELESS_LIMIT = "E0820";
 
@@ -472,6 +474,10 @@ codes! {
     APPROVAL_WITHOUT_TIMEOUT = "L0506";
     /// A barrier that may wait for ever.
     BARRIER_WITHOUT_TIMEOUT = "L0507";
+    /// Locks are taken in opposite orders.
+    OPPOSITE_LOCK_ORDERS = "L0508";
+    /// Pipelines give a lock two limits.
+    LOCK_LIMITS_DIFFER = "L0509";
 
     /// A suppression without a reason.
     ALLOW_WITHOUT_REASON = "L0901";

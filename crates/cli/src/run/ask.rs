@@ -3,6 +3,9 @@
 use std::collections::VecDeque;
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::sync::mpsc::{self, TryRecvError};
+use std::time::Duration;
+
+use nix::sys::signal::{SigSet, Signal};
 
 use lockstep_base::node_path::NodePath;
 use lockstep_engine::{Answer, ApprovalAnswer, EffectId, FailureChoice, Question};
@@ -10,6 +13,9 @@ use lockstep_runtime::driver::AnswerSender;
 use lockstep_runtime::inbox::Responder;
 
 use super::host::nobody;
+
+/// How often it is looked whether a shell has brought this process to the foreground.
+const FOREGROUND_POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A question that has not been answered.
 pub(super) struct PendingQuestion {
@@ -83,6 +89,7 @@ impl QuestionPrompt {
                     let person = Responder {
                         name: Some(super::execute::user()),
                         comment: None,
+                        uid: Some(rustix::process::getuid().as_raw()),
                     };
                     pending.answer.answer_as(person, answer);
                 }
@@ -99,8 +106,10 @@ impl QuestionPrompt {
             return;
         };
         let typed = rustix::termios::QueueSelector::IFlush;
-        // If it fails there is no terminal.
-        let _ = rustix::termios::tcflush(std::io::stdin(), typed);
+        if is_in_foreground() {
+            // If it fails there is no terminal.
+            let _ = rustix::termios::tcflush(std::io::stdin(), typed);
+        }
         while self.lines.as_ref().is_some_and(|it| it.try_recv().is_ok()) {}
         let text = match question {
             Question::Approve { text, by } if by.is_empty() => text.clone(),
@@ -119,12 +128,22 @@ impl QuestionPrompt {
 fn read_lines() -> mpsc::Receiver<String> {
     let (sender, lines) = mpsc::channel();
     std::thread::spawn(move || {
-        for line in std::io::stdin().lines() {
-            let line = match line {
+        // Reading in the background would stop the whole run; like this it is only refused. If the
+        // signal cannot be blocked, the check before each line is what there is.
+        let _ = SigSet::from(Signal::SIGTTIN).thread_block();
+        let mut input = std::io::stdin().lines();
+        loop {
+            while !is_in_foreground() {
+                std::thread::sleep(FOREGROUND_POLL_INTERVAL);
+            }
+            let line = match input.next() {
+                None => return,
                 // Input that is not UTF-8 counts as an empty line.
-                Err(error) if error.kind() == ErrorKind::InvalidData => String::new(),
-                Err(_) => return,
-                Ok(line) => line,
+                Some(Err(error)) if error.kind() == ErrorKind::InvalidData => String::new(),
+                // It was sent to the background while it read.
+                Some(Err(_)) if !is_in_foreground() => continue,
+                Some(Err(_)) => return,
+                Some(Ok(line)) => line,
             };
             if sender.send(line).is_err() {
                 return;
@@ -132,6 +151,13 @@ fn read_lines() -> mpsc::Receiver<String> {
         }
     });
     lines
+}
+
+/// Whether this process may read the terminal, as a job of a shell in the background may not. What
+/// is no terminal, or is gone, can be read by everybody.
+pub(super) fn is_in_foreground() -> bool {
+    let group = rustix::termios::tcgetpgrp(std::io::stdin());
+    group.map_or(true, |group| group == rustix::process::getpgrp())
 }
 
 /// An untrusted line without control characters.

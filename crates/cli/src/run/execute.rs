@@ -38,6 +38,8 @@ pub(crate) struct RunJob {
     pub(crate) max: Option<u32>,
     /// The folder in which it was started: file names are relative to it.
     pub(crate) home: PathBuf,
+    /// The real folder of each source file.
+    pub(crate) source_folders: Vec<PathBuf>,
     pub(crate) format: RunFormat,
     pub(crate) yes: bool,
     /// Whether nobody is asked anything.
@@ -59,12 +61,17 @@ impl RunRecord {
         }
     }
 
-    /// It is stored in a state directory.
-    pub(crate) fn by(store: Store, run: StoredRun, past: RecordedRun) -> Self {
-        Self {
+    /// It is stored in a state directory. Where a command of another run has begun this process,
+    /// that is recorded, too: the other one cannot go on before this one has ended.
+    pub(crate) fn by(store: Store, run: StoredRun, past: RecordedRun) -> Result<Self, StoreError> {
+        let variable = |name| std::env::var(name).ok();
+        let outer = variable("LOCKSTEP_RUN_ID").zip(variable("LOCKSTEP_NODE"));
+        let outer = outer.as_ref().map(|(id, node)| (&**id, &**node));
+        store.record_outer_run(run.number, outer)?;
+        Ok(Self {
             by: Some(Recorded::new(store, run)),
             past,
-        }
+        })
     }
 
     /// The command with which others answer the run's questions.
@@ -127,6 +134,7 @@ async fn execute(
         seed: job.seed,
         max_commands: job.max.map(|max| (max as usize).min(max_commands())),
         folder: Some(job.home.clone()),
+        source_folders: Some(job.source_folders.clone()),
     };
     let mut session = match Session::new(&engine, options) {
         Ok(session) => session,
@@ -168,6 +176,9 @@ async fn execute(
     // If the journal does not match, nothing was done.
     let refused = matches!(&ended, DriverExit::Broken(error) if error.is_before_start());
     let began = !refused && (begun || summary.run().is_some());
+    if began {
+        output.run_began();
+    }
     let exit = finish(job, &record, &ended, began, output);
     if job.format != RunFormat::Json && began {
         ledger(job, &record, &ended, &summary, output);
@@ -368,14 +379,19 @@ pub(crate) fn user() -> String {
         .find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()));
     user.unwrap_or_else(|| {
         // Containers and services may lack these variables.
-        let id = rustix::process::geteuid().as_raw().to_string();
-        let known = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-        let name = known.lines().find_map(|line| {
-            let mut fields = line.split(':');
-            let name = fields.next()?;
-            (fields.nth(1)? == id).then(|| name.to_owned())
-        });
-        name.unwrap_or_else(|| format!("uid {id}"))
+        let id = rustix::process::geteuid().as_raw();
+        user_of(id).unwrap_or_else(|| format!("uid {id}"))
+    })
+}
+
+/// The name of a user of this machine.
+pub(crate) fn user_of(id: u32) -> Option<String> {
+    let id = id.to_string();
+    let known = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    known.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == id).then(|| name.to_owned())
     })
 }
 

@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 
-use super::ask::{PendingQuestion, QuestionPrompt};
+use super::ask::{PendingQuestion, QuestionPrompt, is_in_foreground};
 use crate::approve::said;
 use lockstep_api::session::SessionHost;
 use lockstep_base::diagnostic::render::clean;
@@ -163,6 +163,7 @@ impl RunHost for TerminalHost {
             let person = Responder {
                 name: Some(self.user.clone()),
                 comment: Some(String::from("--yes")),
+                uid: Some(rustix::process::getuid().as_raw()),
             };
             return answer.answer_as(person, ApprovalAnswer::Yes);
         }
@@ -183,6 +184,12 @@ impl RunHost for TerminalHost {
         if !QuestionPrompt::is_possible() {
             let reason = "there is no terminal to ask on; run it on a terminal, or with --yes";
             return answer.answer(nobody(question, reason));
+        }
+        if let (false, Some(command)) = (is_in_foreground(), &self.elsewhere) {
+            let command = command.clone();
+            self.print(&format!(
+                "this run is in the background; answer with `{command}`, or use `fg`\n"
+            ));
         }
         if !self.paused {
             self.paused = true;

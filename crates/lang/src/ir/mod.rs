@@ -549,6 +549,8 @@ pub enum FailureClass {
     Verification,
     Approval,
     Barrier,
+    Deadlock,
+    Superseded,
     Interrupted,
     Cancelled,
     Failed,
@@ -557,7 +559,7 @@ pub enum FailureClass {
 
 impl FailureClass {
     /// All classes, as the language lists them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Exit,
         Self::Signal,
         Self::Timeout,
@@ -566,6 +568,8 @@ impl FailureClass {
         Self::Verification,
         Self::Approval,
         Self::Barrier,
+        Self::Deadlock,
+        Self::Superseded,
         Self::Interrupted,
         Self::Cancelled,
         Self::Failed,
@@ -583,6 +587,8 @@ impl FailureClass {
             Self::Verification => "verification",
             Self::Approval => "approval",
             Self::Barrier => "barrier",
+            Self::Deadlock => "deadlock",
+            Self::Superseded => "superseded",
             Self::Interrupted => "interrupted",
             Self::Cancelled => "cancelled",
             Self::Failed => "failed",

@@ -79,6 +79,8 @@ fn impossible(name: &Ident, sum: &EffectSet, timed: bool) -> Option<Diagnostic> 
         Class::Verification => "nothing in it verifies",
         Class::Approval => "nobody is asked in it",
         Class::Barrier => "no barrier is in it",
+        Class::Deadlock => "no lock is taken in it",
+        Class::Superseded => "nothing is deployed in it",
         Class::Interrupted => "nothing in it is marked `once`",
         Class::Timeout if !timed => "nothing has a time limit",
         Class::Exit | Class::Signal | Class::Connection | Class::Authentication => {

@@ -76,6 +76,7 @@ impl Driver<'_> {
             let person = Responder {
                 name: Some(request.who.clone()),
                 comment: request.comment.clone(),
+                uid: request.uid,
             };
             let asks_to = match &request.asking {
                 InboxRequestKind::Cancel => "cancel",

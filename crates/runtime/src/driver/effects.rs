@@ -20,7 +20,9 @@ use crate::process::{CommandResult, LeftOutput, SpawnRequest};
 use lockstep_base::node_path::NodePath;
 use lockstep_base::source::Name;
 use lockstep_base::value::Value;
-use lockstep_engine::{ActionCall, CommandRequest, Effect, EffectId, EffectOutcome, Event};
+use lockstep_engine::{
+    ActionCall, CommandRequest, Effect, EffectId, EffectOutcome, Event, LockDependencies,
+};
 use lockstep_lang::ir::FailureClass;
 
 /// So many lines are shown at a time.
@@ -108,6 +110,13 @@ impl Driver<'_> {
                 self.inbox.push_back(Event::Acquired { id: *id });
             }
         }
+        for refused in self.locks.refused() {
+            self.inbox.push_back(Event::LockRefused {
+                id: refused.request,
+                class: refused.class,
+                message: refused.message,
+            });
+        }
         for (id, queue) in self.locks.moved() {
             match self.lease_lost.contains(&id) {
                 true => self.host.on_lock_reacquire(&queue),
@@ -115,6 +124,19 @@ impl Driver<'_> {
             }
         }
         granted
+    }
+
+    /// Tells the locks what each of them waits for inside the run, if that has changed.
+    pub(super) fn update_lock_dependencies(&mut self) {
+        let dependencies = match self.machine.has_lock_dependencies() {
+            true => self.machine.lock_dependencies(),
+            false => LockDependencies::default(),
+        };
+        if dependencies != self.lock_dependencies {
+            let told = self.locks.depend(&dependencies);
+            self.note(told);
+            self.lock_dependencies = dependencies;
+        }
     }
 
     fn stop(&mut self, id: EffectId) {
@@ -133,6 +155,7 @@ impl Driver<'_> {
 
     pub(super) fn start_queued(&mut self) {
         while self.broken.is_none()
+            && self.resuming.is_none()
             && self.running.len() < self.settings.max.max(1)
             && let Some((id, node, command)) = self.queue.pop_front()
         {

@@ -17,9 +17,10 @@ use crate::journal_writer::JournalWriter;
 use crate::replay::{replay, replayed_events};
 use crate::secrets::SecretVault;
 use lockstep_base::node_path::NodePath;
-use lockstep_engine::run_event::{RunEvent, RunEventKind};
+use lockstep_engine::run_event::{NodeKind, RunEvent, RunEventKind};
 use lockstep_engine::{
-    ActionCall, CommandRequest, Effect, EffectId, EffectOutcome, Event, Machine, PendingEffects,
+    ActionCall, CommandRequest, Effect, EffectId, EffectOutcome, Event, LockDependencies, Machine,
+    PendingEffects,
 };
 use lockstep_lang::ir::FailureClass;
 use lockstep_plan::Plan;
@@ -47,9 +48,11 @@ pub(super) enum HeldEffect {
 fn about(event: &Event) -> (&'static str, Option<u64>) {
     match event {
         Event::Start => ("start", None),
+        Event::Resumed { .. } => ("resumed", None),
         Event::Ended { id, .. } => ("ended", Some(id.0)),
         Event::Fired { id } => ("fired", Some(id.0)),
         Event::Queued { id, .. } => ("queued", Some(id.0)),
+        Event::LockRefused { id, .. } => ("lock-refused", Some(id.0)),
         Event::Acquired { id } => ("acquired", Some(id.0)),
         Event::Answered { id, .. } => ("answered", Some(id.0)),
         Event::Cancel => ("cancel", None),
@@ -96,16 +99,24 @@ impl<'h> Driver<'h> {
             logs: persistence.logs,
             run_inbox: persistence.run_inbox,
             questions: HashMap::new(),
+            lock_dependencies: LockDependencies::default(),
             lease_lost: HashSet::new(),
             cancelled: false,
             broken: None,
             seq: 0,
+            told_events: 0,
+            resuming: None,
             last_recorded_at: jiff::Timestamp::MIN,
         };
         if persistence.past.records.is_empty() {
             driver.inbox.push_back(Event::Start);
         } else {
+            let (by, uid) = (
+                persistence.past.resumed_by.clone(),
+                persistence.past.resumer_uid,
+            );
             driver.replay_journal(persistence.past)?;
+            driver.inbox.push_front(Event::Resumed { by, uid });
         }
         if let Some(journal) = persistence.journal {
             let sender = driver.sender.clone();
@@ -132,10 +143,37 @@ impl<'h> Driver<'h> {
     pub(super) fn apply_journaled(&mut self) {
         // The machine's clock stood still while the run waited for its locks.
         self.begun = self.elapsed();
-        for held in std::mem::take(&mut self.held) {
-            self.release_effects(held);
+        let held = std::mem::take(&mut self.held);
+        let is_resumed = !held.is_empty();
+        if is_resumed {
+            // The first event of all that follows says that the run is resumed.
+            self.resuming = Some((self.recorded + 1, held));
         }
         self.work();
+        match (&self.resuming, &self.writer) {
+            (Some(_), None) => self.go_on(),
+            (Some(_), Some(_)) => {}
+            (None, _) => self.start_queued(),
+        }
+    }
+
+    /// It has been told that the run is resumed: what had not ended is begun again.
+    fn go_on(&mut self) {
+        let Some((_, held)) = self.resuming.take() else {
+            return;
+        };
+        for held in held {
+            self.release_effects(held);
+        }
+        let again = self.queue.iter();
+        let again: Vec<(NodePath, String)> = again
+            .map(|(_, node, command)| (node.clone(), command.text.clone()))
+            .collect();
+        for (node, text) in again {
+            let (kind, text) = (NodeKind::Run, Some(text));
+            let event = self.numbered(RunEventKind::NodeStarted { node, kind, text }, self.time());
+            self.host.on_restart(&event);
+        }
         self.start_queued();
     }
 
@@ -214,6 +252,9 @@ impl<'h> Driver<'h> {
             }
             if let Some(held) = self.held.pop_front() {
                 self.release_effects(held);
+            }
+            if matches!(&self.resuming, Some((first, _)) if *first <= self.written) {
+                self.go_on();
             }
         }
         self.work();
@@ -295,6 +336,7 @@ impl<'h> Driver<'h> {
         }
         if let Some(writer) = &self.writer {
             writer.note_clock(self.now());
+            writer.note_events(self.seq, false);
         }
         // Waits until everything is written.
         self.writer = None;
@@ -305,6 +347,7 @@ impl<'h> Driver<'h> {
     /// Replays a journal, and starts what is outstanding.
     fn replay_journal(&mut self, past: RecordedRun) -> Result<(), DriveError> {
         let mut heard = Vec::new();
+        let past_events = past.events;
         let hear = |at, what| heard.push((at, what));
         let replayed = replay(&mut self.machine, past.records, hear)?;
         // If the journal does not match, none of its events are emitted.
@@ -316,6 +359,8 @@ impl<'h> Driver<'h> {
                 what,
             });
         }
+        self.seq = self.seq.max(past_events);
+        self.told_events = self.seq;
         self.offset = self.offset.max(replayed.clock);
         self.begun_once = replayed.begun;
         (self.recorded, self.written) = (replayed.seq, replayed.seq);

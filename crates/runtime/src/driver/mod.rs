@@ -34,7 +34,8 @@ use lockstep_base::source::{FileId, Name};
 use lockstep_base::value::Value;
 use lockstep_engine::run_event::{LockQueuePosition, RunEvent, RunEventKind, Status, Stream};
 use lockstep_engine::{
-    Answer, CommandRequest, CompletedWork, EffectId, EffectOutcome, Event, Machine, Question,
+    Answer, CommandRequest, CompletedWork, EffectId, EffectOutcome, Event, LockDependencies,
+    Machine, Question,
 };
 use lockstep_lang::ir::FailureClass;
 use lockstep_plan::{Plan, RunFacts};
@@ -100,6 +101,12 @@ pub struct RecordedRun {
     /// The last known value of the machine's clock, in milliseconds. It stands still while no
     /// process drives the run.
     pub clock: i64,
+    /// The numbers of events up to this one may have been used.
+    pub events: u64,
+    /// The name of who resumes it, and the user id if it is known.
+    pub resumed_by: Name,
+    /// The user id of who resumes it.
+    pub resumer_uid: Option<u32>,
 }
 
 /// How the driver finished.
@@ -130,6 +137,11 @@ pub trait RunHost {
     /// An event from before the run was resumed; it was observed by the earlier process.
     fn on_replayed_event(&mut self, event: &RunEvent) {
         let _ = event;
+    }
+
+    /// A command of a resumed run starts once more: the machine has told that before.
+    fn on_restart(&mut self, event: &RunEvent) {
+        self.observe(event);
     }
 
     /// No event is due: buffered output can be written now.
@@ -237,6 +249,9 @@ const MAX_TURN_TIME: Duration = Duration::from_millis(20);
 /// The heartbeat: if nothing was recorded for so long, the clock is, so that others see that the
 /// run is alive.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(5);
+
+/// After so many events the journal is told of their number, so that none is used twice.
+const NOTE_EVENTS_EVERY: u64 = 2_000;
 
 /// The target of the driver's log events.
 const TARGET: &str = "lockstep::driver";
@@ -407,12 +422,18 @@ struct Driver<'h> {
     run_inbox: Option<Box<dyn RunInbox>>,
     /// The questions that wait for an answer.
     questions: HashMap<EffectId, (NodePath, Question)>,
+    /// What the locks wait for inside the run, as they were last told.
+    lock_dependencies: LockDependencies,
     /// Locks that were held before the run was resumed, and are held by others now.
     lease_lost: HashSet<EffectId>,
     cancelled: bool,
     /// Why the run cannot go on.
     broken: Option<DriveError>,
     seq: u64,
+    /// How many events the journal was last told of.
+    told_events: u64,
+    /// A run is being resumed: the record after which it goes on, and what is held until then.
+    resuming: Option<(u64, VecDeque<HeldEffect>)>,
     /// The time of the last emitted event.
     last_recorded_at: jiff::Timestamp,
 }
@@ -529,6 +550,7 @@ impl Driver<'_> {
 
     fn tick(&mut self) {
         self.host.tick();
+        self.update_lock_dependencies();
         self.handle_granted_locks();
         self.poll_inbox();
         if let Some(logs) = &mut self.logs {
@@ -545,6 +567,8 @@ impl Driver<'_> {
             && self.elapsed() - self.noted >= HEARTBEAT_INTERVAL
         {
             writer.note_clock(clock);
+            writer.note_events(self.seq, true);
+            self.told_events = self.seq;
             self.noted = self.elapsed();
         }
     }
@@ -567,16 +591,28 @@ impl Driver<'_> {
     }
 
     fn publish(&mut self, what: RunEventKind, at: jiff::Timestamp) {
+        let event = self.numbered(what, at);
+        self.host.observe(&event);
+    }
+
+    /// An event with the next number.
+    fn numbered(&mut self, what: RunEventKind, at: jiff::Timestamp) -> RunEvent {
         self.seq += 1;
+        if self.seq >= self.told_events + NOTE_EVENTS_EVERY
+            && let Some(writer) = &self.writer
+        {
+            writer.note_events(self.seq, true);
+            self.told_events = self.seq;
+        }
         // Output is emitted immediately, other events when they are recorded; the times must not
         // run backwards because of that, nor when the system's clock is set.
         let at = at.max(self.last_recorded_at);
         self.last_recorded_at = at;
-        self.host.observe(&RunEvent {
+        RunEvent {
             seq: self.seq,
             at,
             what,
-        });
+        }
     }
 }
 

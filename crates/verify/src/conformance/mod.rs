@@ -75,7 +75,7 @@ pub fn check<'e>(
 ) -> Result<ConformanceReport, Vec<Violation>> {
     let mut audit = ConformanceCheck::new(plan.clone());
     for event in events {
-        audit.number(event.seq);
+        audit.number(event);
         audit.observe(&event.what);
     }
     audit.result()
@@ -157,10 +157,20 @@ impl ConformanceCheck {
         }
     }
 
-    /// Checks the number of the next event: each is one more than the one before.
-    fn number(&mut self, seq: u64) {
-        let before = self.last.replace(seq);
-        if before.is_some_and(|before| before + 1 != seq) {
+    /// Checks the number of the next event: each is one more than the one before, unless the run was
+    /// resumed after a crash.
+    fn number(&mut self, event: &RunEvent) {
+        let before = self.last.replace(event.seq);
+        let is_next = |before: u64| match &event.what {
+            RunEventKind::RunResumed { .. } => before < event.seq,
+            RunEventKind::RunStarted { .. }
+            | RunEventKind::NodeStarted { .. }
+            | RunEventKind::NodeWaiting { .. }
+            | RunEventKind::NodeOutput { .. }
+            | RunEventKind::NodeFinished { .. }
+            | RunEventKind::RunFinished { .. } => before + 1 == event.seq,
+        };
+        if before.is_some_and(|before| !is_next(before)) {
             let what = "is not followed by the next event: one is missing or out of order";
             let run = NodePath::from(self.plan.bound.pipeline().name.clone());
             self.broken(&run, Err(String::from(what)));
@@ -189,7 +199,7 @@ impl ConformanceCheck {
                 node, kind, status, ..
             } => self.finished(node, *kind, *status),
             // The output of a command may be reported after its end.
-            RunEventKind::NodeOutput { .. } => {}
+            RunEventKind::NodeOutput { .. } | RunEventKind::RunResumed { .. } => {}
         }
         self.violations.len() == before
     }
@@ -452,6 +462,7 @@ fn of(happened: &RunEventKind) -> Option<&NodePath> {
         | RunEventKind::NodeWaiting { node, .. }
         | RunEventKind::NodeFinished { node, .. } => Some(node),
         RunEventKind::RunStarted { .. }
+        | RunEventKind::RunResumed { .. }
         | RunEventKind::NodeOutput { .. }
         | RunEventKind::RunFinished { .. } => None,
     }

@@ -69,6 +69,7 @@ fn words(happened: &RunEventKind) -> String {
         RunEventKind::NodeWaiting { node, .. } => format!("{node} waits"),
         RunEventKind::NodeFinished { node, status, .. } => format!("{node} {status}"),
         RunEventKind::RunStarted { .. } => "run starts".into(),
+        RunEventKind::RunResumed { .. } => "run is resumed".into(),
         RunEventKind::RunFinished { status, .. } => format!("run {status}"),
         RunEventKind::NodeOutput { node, .. } => format!("{node} says"),
     }

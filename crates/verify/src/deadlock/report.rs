@@ -23,7 +23,7 @@ use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::Span;
 use lockstep_lang::eval::Halt;
 use lockstep_plan::Plan;
-use lockstep_plan::{PlanTree, TreeId};
+use lockstep_plan::{PlanTree, TreeId, infrastructure_lock, lock_for_people};
 
 /// Proves that a plan ends; otherwise says why it may not.
 ///
@@ -115,9 +115,10 @@ impl DeadlockReporter<'_> {
 
     fn lock(&self, lock: usize) -> String {
         let name = &self.flow.resources[lock];
-        match name.strip_prefix("infrastructure ") {
-            Some(place) => format!("the lock of {place}"),
-            None => format!("lock \"{name}\""),
+        let shown = lock_for_people(name);
+        match *name == infrastructure_lock(shown) {
+            true => format!("the lock of {shown}"),
+            false => format!("lock \"{shown}\""),
         }
     }
 }

@@ -54,6 +54,7 @@ impl Trace {
         events.find_map(|(_, happened)| match happened {
             RunEventKind::NodeFinished { node, status, .. } if **node == *path => Some(*status),
             RunEventKind::RunStarted { .. }
+            | RunEventKind::RunResumed { .. }
             | RunEventKind::NodeStarted { .. }
             | RunEventKind::NodeWaiting { .. }
             | RunEventKind::NodeOutput { .. }
@@ -78,6 +79,7 @@ impl Trace {
         let starts = |happened: &RunEventKind| match happened {
             RunEventKind::NodeStarted { node, .. } => pattern.matches(node),
             RunEventKind::RunStarted { .. }
+            | RunEventKind::RunResumed { .. }
             | RunEventKind::NodeWaiting { .. }
             | RunEventKind::NodeOutput { .. }
             | RunEventKind::NodeFinished { .. }
@@ -125,6 +127,7 @@ impl Trace {
                     (&mut extent.first_end, &mut extent.last_end)
                 }
                 RunEventKind::RunStarted { .. }
+                | RunEventKind::RunResumed { .. }
                 | RunEventKind::NodeWaiting { .. }
                 | RunEventKind::NodeOutput { .. }
                 | RunEventKind::NodeFinished { .. }
@@ -145,6 +148,8 @@ fn node_of(happened: &RunEventKind) -> Option<&NodePath> {
         | RunEventKind::NodeWaiting { node, .. }
         | RunEventKind::NodeOutput { node, .. }
         | RunEventKind::NodeFinished { node, .. } => Some(node),
-        RunEventKind::RunStarted { .. } | RunEventKind::RunFinished { .. } => None,
+        RunEventKind::RunStarted { .. }
+        | RunEventKind::RunResumed { .. }
+        | RunEventKind::RunFinished { .. } => None,
     }
 }

@@ -243,6 +243,7 @@ fn why(node: &NodePath, status: Status, events: &[(i64, RunEventKind)]) -> Strin
                 ..
             } if of == node => Some(failure),
             RunEventKind::RunStarted { .. }
+            | RunEventKind::RunResumed { .. }
             | RunEventKind::NodeStarted { .. }
             | RunEventKind::NodeWaiting { .. }
             | RunEventKind::NodeOutput { .. }

@@ -150,6 +150,7 @@ impl TestNodes {
                 }
             }
             RunEventKind::RunStarted { .. }
+            | RunEventKind::RunResumed { .. }
             | RunEventKind::NodeOutput { .. }
             | RunEventKind::RunFinished { .. } => {}
         }
@@ -189,6 +190,8 @@ pub(super) fn node_of(happened: &RunEventKind) -> Option<&NodePath> {
         | RunEventKind::NodeWaiting { node, .. }
         | RunEventKind::NodeOutput { node, .. }
         | RunEventKind::NodeFinished { node, .. } => Some(node),
-        RunEventKind::RunStarted { .. } | RunEventKind::RunFinished { .. } => None,
+        RunEventKind::RunStarted { .. }
+        | RunEventKind::RunResumed { .. }
+        | RunEventKind::RunFinished { .. } => None,
     }
 }

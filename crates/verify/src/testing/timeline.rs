@@ -94,6 +94,7 @@ fn weight(happened: &RunEventKind) -> u8 {
             | Verify | Log | Undo => 0,
         },
         RunEventKind::RunStarted { .. }
+        | RunEventKind::RunResumed { .. }
         | RunEventKind::NodeOutput { .. }
         | RunEventKind::RunFinished { .. } => 0,
     }

@@ -247,7 +247,9 @@ impl SimulationScript for SimulatedStage<'_> {
                 }
             }
             RunEventKind::RunFinished { failure, .. } => self.played.failure.clone_from(failure),
-            RunEventKind::RunStarted { .. } | RunEventKind::NodeOutput { .. } => {}
+            RunEventKind::RunStarted { .. }
+            | RunEventKind::RunResumed { .. }
+            | RunEventKind::NodeOutput { .. } => {}
         }
         false
     }

@@ -164,6 +164,7 @@ impl RunBoard {
                 self.run = text::clean(run).into_owned();
                 self.stage(&pipeline.clone().into());
             }
+            RunEventKind::RunResumed { .. } => {}
             RunEventKind::NodeStarted { node, kind, text } => {
                 self.started(node, *kind, text.as_deref().unwrap_or(""));
             }

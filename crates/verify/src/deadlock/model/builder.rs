@@ -24,7 +24,7 @@ use lockstep_plan::BarrierScope;
 use lockstep_plan::grid::Position;
 use lockstep_plan::{BarrierName, BodySummary, PlanWalk, body};
 use lockstep_plan::{Locals, Plan};
-use lockstep_plan::{PlanNode, PlanSequence, TreeId};
+use lockstep_plan::{PlanNode, PlanSequence, TreeId, infrastructure_lock, named_lock};
 
 /// The strands of a plan.
 pub fn flow(plan: &Plan) -> Result<DeadlockModel, Halt> {
@@ -453,7 +453,7 @@ impl ModelBuilder<'_> {
         locals: &Locals,
     ) -> Result<usize, Halt> {
         let name = match self.walk.eval(resource, locals) {
-            Ok(name) => Name::from(self.walk.display(&name)),
+            Ok(name) => named_lock(self.walk.display(&name)),
             // A lock whose name only the run knows is a lock of its own.
             Err(Halt::Unknown) => Name::from(format!("?{}", self.flow.requests.len())),
             Err(fault) => return Err(fault),
@@ -509,7 +509,7 @@ impl ModelBuilder<'_> {
 
     pub(super) fn lock_name(&self, target: InfrastructureId) -> Name {
         let name = self.walk.display(&Value::Infrastructure(target));
-        Name::from(format!("infrastructure {name}"))
+        infrastructure_lock(name)
     }
 
     fn deploy(
