@@ -119,6 +119,7 @@ impl Loader<'_> {
         if !self.known.contains_key(&target) {
             let read = match library::find(&target) {
                 Some(text) => Ok(text.to_owned()),
+                None if path::is_std(&target) => Err(FileError::NotFound),
                 None => self.files.read(&target),
             };
             match read {
