@@ -94,13 +94,13 @@ fn a_secret_in_two_pieces_is_masked() {
     let (first, second) = TOKEN.split_at(7);
     let test = secrets(
         "pipeline p { parallel {
-           run \"sh halves.sh ${token}\"
+           run \"KEY=${token} sh halves.sh\"
            run \"sh other.sh\"
          } }",
     )
     .file(
         "halves.sh",
-        "rest=${1#???????}\nprintf 'begin %s' \"${1%\"$rest\"}\"; : > half\n\
+        "rest=${KEY#???????}\nprintf 'begin %s' \"${KEY%\"$rest\"}\"; : > half\n\
          until [ -e seen ]; do sleep 0.02; done\nprintf '%s end\\n' \"$rest\"\n",
     )
     .file(
@@ -161,13 +161,47 @@ fn all_missing_secrets_are_told_together_and_nothing_runs() {
         "secret `a` could not be read: the variable `NOT_THERE` is not set",
         "secret `b` could not be read: the file `not-there.txt` does not exist",
         "secret `c` could not be read: the program `not-a-program` was not found",
-        "secret `d` could not be read: the command `sh` failed (exit status: 4): it will not say",
+        "secret `d` could not be read: the command `sh` failed (exit status: 4); what it wrote is not shown",
         "4 errors",
     ] {
         assert!(said.stderr.contains(part), "no `{part}` in {}", said.stderr);
     }
     assert!(!said.stderr.contains("secret `e`"), "{}", said.stderr);
     assert!(!test.path("ran").exists());
+}
+
+/// What is shown of a command that makes a secret could be that secret.
+#[test]
+fn a_command_that_fails_does_not_tell_the_secret_that_it_makes() {
+    let test = file(
+        "secret a = command(\"sh\", \"-c\", \"echo hunter2-hunter2 >&2; exit 4\")\n\
+         secret b = env(\"SHORT\")\n\
+         pipeline p { run \"true\" }\n",
+    )
+    .env("SHORT", "abc");
+    let said = test.said();
+    assert_eq!(said.code, 2);
+    assert!(!said.stderr.contains("hunter2"), "{}", said.stderr);
+    let short = "secret `b` could not be read: it has fewer than 4 characters";
+    assert!(said.stderr.contains(short), "{}", said.stderr);
+}
+
+/// The variable that a secret is read from is given to those commands alone that ask for it.
+#[test]
+fn the_variable_of_a_secret_is_withheld() {
+    let test = file(
+        "secret token = env(\"TOKEN\")\n\
+         pipeline p {\n\
+           run \"echo without=${TOKEN:-none}\"\n\
+           run \"echo with=${#TOKEN}\" env { TOKEN: token }\n\
+         }\n"
+        .replace("${", "\\${")
+        .as_str(),
+    )
+    .env("TOKEN", TOKEN);
+    let told = Told::by(&test);
+    let length = format!("with={}", TOKEN.len());
+    assert_eq!(told.output(), ["without=none", length.as_str()]);
 }
 
 /// The program's own log says that commands ran, and nothing of what they were given.

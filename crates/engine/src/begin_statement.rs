@@ -362,6 +362,12 @@ impl Machine {
         let walk = Self::walk(&self.plan, &self.run);
         let locals = &node.locals;
         let fault = |halt| self.fault(id, halt);
+        command::option_in_value(
+            &command.operands,
+            &mut |expr| walk.eval(expr, locals),
+            &|value| walk.display(value),
+        )
+        .map_err(fault)?;
         let invocation = command::invoke(
             &command.form,
             &mut |expr| walk.eval(expr, locals),

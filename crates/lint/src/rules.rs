@@ -11,6 +11,7 @@ mod background_output;
 mod barrier_without_timeout;
 mod constant_condition;
 mod empty_block;
+mod forgeable_output;
 mod hidden_pipe_failure;
 mod idle_modifier;
 mod idle_verify;
@@ -75,6 +76,7 @@ pub const ALL: &[Rule] = &[
     secret_shown::RULE,
     value_in_program::RULE,
     background_output::RULE,
+    forgeable_output::RULE,
     approval_under_lock::RULE,
     unbounded_parallel::RULE,
     timeout_too_long::RULE,

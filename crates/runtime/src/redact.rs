@@ -1,6 +1,6 @@
 //! Redaction of secrets: replaces their texts by `***` in whatever leaves the program, also where a
 //! secret is split over two reads, and in common encodings: base64, percent-encoding, JSON strings,
-//! shell quoting.
+//! shell quoting, hexadecimal digits, in upper case or lower case, and backwards.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -259,6 +259,10 @@ fn forms(secret: &str, to: &mut BTreeSet<Vec<u8>>) {
         to.insert(line.as_bytes().to_vec());
     }
     base64_forms(secret.as_bytes(), to);
+    hex_forms(secret.as_bytes(), to);
+    to.insert(secret.to_uppercase().into_bytes());
+    to.insert(secret.to_lowercase().into_bytes());
+    to.insert(secret.chars().rev().collect::<String>().into_bytes());
     for kept in ["-_.~", "-_.~!'()*", "-_.~/"] {
         for (lower, plus) in [(false, false), (true, false), (false, true)] {
             to.insert(percent(secret, kept, lower, plus).into_bytes());
@@ -267,6 +271,26 @@ fn forms(secret: &str, to: &mut BTreeSet<Vec<u8>>) {
     let json = serde_json::Value::from(secret).to_string();
     to.insert(json.as_bytes()[1..json.len() - 1].to_vec());
     to.insert(secret.replace('\'', "'\\''").into_bytes());
+}
+
+/// Adds the hexadecimal forms: in one piece, and with what `xxd`, `od` and others put between bytes.
+fn hex_forms(secret: &[u8], to: &mut BTreeSet<Vec<u8>>) {
+    let lower = |byte: &u8| format!("{byte:02x}");
+    let upper = |byte: &u8| format!("{byte:02X}");
+    for between in ["", " ", ":", "\\x"] {
+        for digits in [&lower as &dyn Fn(&u8) -> String, &upper] {
+            let bytes: Vec<String> = secret.iter().map(digits).collect();
+            to.insert(bytes.join(between).into_bytes());
+        }
+    }
+    let pairs = |digits: &dyn Fn(&u8) -> String| {
+        let bytes: Vec<String> = secret
+            .chunks(2)
+            .map(|pair| pair.iter().map(digits).collect())
+            .collect();
+        bytes.join(" ")
+    };
+    to.insert(pairs(&lower).into_bytes());
 }
 
 /// Adds the base64 forms, also for a secret inside a longer text: it may then begin at each of
@@ -375,6 +399,12 @@ mod tests {
             "p%40ss%20w%22rd%2Fit's%2B%C3%BC",
             "p@ss w\\\"rd/it's+ü",
             "p@ss w\"rd/it'\\''s+ü",
+            "P@SS W\"RD/IT'S+Ü",
+            "ü+s'ti/dr\"w ss@p",
+            "7040737320772272642f697427732bc3bc",
+            "7040737320772272642F697427732BC3BC",
+            "7040 7373 2077 2272 642f 6974 2773 2bc3 bc",
+            "70 40 73 73 20 77 22 72 64 2f 69 74 27 73 2b c3 bc",
         ] {
             assert_eq!(redactor.mask(&format!("<{form}>")), "<***>");
         }

@@ -18,6 +18,8 @@ use lockstep_lang::ir::{Secret, SecretSource};
 /// The texts of all secrets of a program.
 pub struct SecretVault {
     texts: Vec<Name>,
+    /// The variables that secrets were read from.
+    variables: Vec<Name>,
     redactor: Redactor,
 }
 
@@ -58,8 +60,8 @@ impl std::fmt::Display for TextError {
 
 impl std::error::Error for TextError {}
 
-/// Why a secret cannot be read. The output of a program may contain another secret: it is masked
-/// before it is shown.
+/// Why a secret cannot be read. A message may contain another secret: it is masked before it is
+/// shown.
 #[derive(Debug)]
 enum SecretError {
     /// The argument of its source is not a string.
@@ -86,11 +88,11 @@ enum SecretError {
     Failed {
         program: String,
         status: std::process::ExitStatus,
-        /// The last line of its error output.
-        last: Option<String>,
     },
     /// It contains a NUL.
     Zero,
+    /// It has fewer than [`MIN_SECRET_CHARS`] characters.
+    Short,
 }
 
 impl std::fmt::Display for SecretError {
@@ -120,15 +122,15 @@ impl std::fmt::Display for SecretError {
             Self::OutputNotUtf8(program) => {
                 write!(f, "what the command `{program}` wrote is not UTF-8 text")
             }
-            Self::Failed {
-                program,
-                status,
-                last,
-            } => {
-                write!(f, "the command `{program}` failed ({status})")?;
-                last.iter().try_for_each(|last| write!(f, ": {last}"))
+            // What it wrote may be the secret.
+            Self::Failed { program, status } => {
+                write!(
+                    f,
+                    "the command `{program}` failed ({status}); what it wrote is not shown"
+                )
             }
             Self::Zero => f.write_str("it holds a character that no variable can hold"),
+            Self::Short => f.write_str("it has fewer than 4 characters, which cannot be masked"),
         }
     }
 }
@@ -154,7 +156,16 @@ impl SecretVault {
     pub fn new<S: Into<Name>>(texts: impl IntoIterator<Item = S>) -> Self {
         let texts: Vec<Name> = texts.into_iter().map(Into::into).collect();
         let redactor = Redactor::new(&texts);
-        Self { texts, redactor }
+        Self {
+            texts,
+            variables: Vec::new(),
+            redactor,
+        }
+    }
+
+    /// The variables that secrets were read from: commands are given them where they ask for it.
+    pub fn variables(&self) -> &[Name] {
+        &self.variables
     }
 
     /// Reads all secrets of a program. `value` evaluates an expression; `folder` is the folder of a
@@ -172,19 +183,21 @@ impl SecretVault {
         groups: Option<&dyn GroupRegistry>,
     ) -> Result<Self, Vec<SecretReadError>> {
         let mut texts = Vec::new();
+        let mut variables = Vec::new();
         let mut failures = Vec::new();
         for secret in secrets {
             let folder = folder(secret.span.file);
             let text = match arguments(&secret.source, value) {
                 Err(error) => Err(error),
                 Ok(arguments) => {
+                    if let (SecretSource::Env(_), Some(name)) = (&secret.source, arguments.first())
+                    {
+                        variables.push(name.clone());
+                    }
                     source_text(&secret.source, &arguments, &folder, environment, groups).await
                 }
             };
-            let text = text.and_then(|text| match text.contains('\0') {
-                true => Err(SecretError::Zero),
-                false => Ok(text),
-            });
+            let text = text.and_then(usable);
             // The reason is not logged: it may contain another secret.
             tracing::debug!(target: TARGET, name = %secret.name, read = text.is_ok(), "a secret");
             match text {
@@ -197,14 +210,17 @@ impl SecretVault {
             }
         }
         if !failures.is_empty() {
-            // The error output of a program may contain another secret.
+            // A message may contain another secret.
             let redactor = Redactor::new(&texts);
             for failure in &mut failures {
                 failure.message = redactor.mask(&failure.message);
             }
             return Err(failures);
         }
-        Ok(Self::new(texts))
+        Ok(Self {
+            variables,
+            ..Self::new(texts)
+        })
     }
 
     /// The text of a secret, or of a string.
@@ -240,6 +256,21 @@ impl SecretVault {
     /// A text with secrets masked.
     pub fn mask(&self, text: &str) -> String {
         self.redactor.mask(text)
+    }
+}
+
+/// The fewest characters of a secret: a shorter text stands everywhere, so that masking it would
+/// garble what is shown, and tell the secret.
+const MIN_SECRET_CHARS: usize = 4;
+
+/// A text that can be a secret.
+fn usable(text: String) -> Result<String, SecretError> {
+    if text.contains('\0') {
+        return Err(SecretError::Zero);
+    }
+    match text.chars().count() {
+        1..MIN_SECRET_CHARS => Err(SecretError::Short),
+        _ => Ok(text),
     }
 }
 
@@ -333,12 +364,9 @@ async fn command_text(
     let output =
         output.map_err(|error| SecretError::OutputLost(program.to_owned(), error.to_string()))?;
     if !output.status.success() {
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        let last = stderr.lines().rfind(|line| !line.trim().is_empty());
         return Err(SecretError::Failed {
             program: program.to_owned(),
             status: output.status,
-            last: last.map(|line| line.trim().to_owned()),
         });
     }
     let text = String::from_utf8(output.stdout)
@@ -473,7 +501,7 @@ mod tests {
                 "the file `bytes` is not UTF-8 text",
                 "the file `.` is a folder",
                 "the program `lockstep-has-no-such-program` was not found",
-                "the command `sh` failed (exit status: 3): no ***",
+                "the command `sh` failed (exit status: 3); what it wrote is not shown",
                 "it holds a character that no variable can hold",
             ]
         );

@@ -315,6 +315,8 @@ codes! {
     VALUE_IN_SPLIT_REPLACEMENT = "E0618";
     /// A secret as an argument of a program.
     SECRET_AS_ARGUMENT = "E0619";
+    /// A value that a program would read as an option.
+    VALUE_AS_OPTION = "E0620";
 
     /// No file is named, and the folder has none.
     NO_FILE = "E0701";
@@ -459,6 +461,8 @@ codes! {
     VALUE_IN_PROGRAM = "L0403";
     /// What is left running in the background writes to the output of its command.
     BACKGROUND_OUTPUT = "L0404";
+    /// A value written to `$LOCKSTEP_OUTPUT` in a way that can be forged.
+    FORGEABLE_OUTPUT = "L0405";
 
     /// An approval while infrastructures are locked.
     APPROVAL_UNDER_LOCK = "L0501";

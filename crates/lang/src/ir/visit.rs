@@ -64,7 +64,7 @@ macro_rules! children {
                     }
                 }
                 StmtKind::Run(command) => {
-                    let CommandTemplate { form, text, dir, env, on } = &$($mutable)? **command;
+                    let CommandTemplate { form, text, dir, env, on, operands } = &$($mutable)? **command;
                     $texts(text, see);
                     match form {
                         Form::Direct(words) => {
@@ -89,6 +89,7 @@ macro_rules! children {
                     dir.$iter().for_each(|it| see($Child::Expr(it)));
                     on.$iter().for_each(|it| see($Child::Expr(it)));
                     env.$iter().for_each(|(_, it)| see($Child::Expr(it)));
+                    operands.$iter().for_each(|(it, _)| see($Child::Expr(it)));
                 }
                 StmtKind::Call(WorkflowUse { workflow: _, args, span: _ })
                 | StmtKind::Action { action: _, args } => {

@@ -119,6 +119,10 @@ impl Loader<'_> {
         if !self.known.contains_key(&target) {
             let read = match library::find(&target) {
                 Some(text) => Ok(text.to_owned()),
+                // The library is no folder: nothing leads out of it.
+                None if path::is_std(&target) && target.split('/').any(|part| part == "..") => {
+                    Err(FileError::NotFound)
+                }
                 None => self.files.read(&target),
             };
             match read {

@@ -3,7 +3,11 @@
 
 /// The path of `import`, as seen from the file `importer`.
 pub fn join(importer: &str, import: &str) -> String {
-    if import.starts_with('/') || is_std(import) {
+    if is_std(import) {
+        // The library is no folder: no `..` leads out of it.
+        return import.to_string();
+    }
+    if import.starts_with('/') {
         return normal(import);
     }
     match importer.rfind('/') {

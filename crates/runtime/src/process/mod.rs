@@ -538,6 +538,9 @@ fn classify_exit(ending: &ProcessExit, shell: bool) -> Result<(), CommandFailure
 impl PreparedCommand {
     fn tokio(&self, program: &str, arguments: &[String]) -> tokio::process::Command {
         let mut command = tokio::process::Command::new(program);
+        for name in &self.withheld {
+            command.env_remove(&**name);
+        }
         command
             .args(arguments)
             .envs(self.env.iter().map(|(name, text)| (name, text)))

@@ -17,6 +17,8 @@ pub(crate) struct PreparedCommand {
     pub(crate) arguments: Vec<String>,
     /// Variables in addition to those of the caller. They may contain secrets.
     pub(crate) env: Vec<(String, String)>,
+    /// Variables of the caller that it is not given.
+    pub(crate) withheld: Vec<Name>,
     /// The working directory.
     pub(crate) dir: PathBuf,
     /// The input for a connection; without it there is no input.
@@ -89,6 +91,7 @@ pub(super) fn prepare(
             program: words.next().ok_or(PrepareError::Empty)?,
             arguments: words.collect(),
             env,
+            withheld: vault.variables().to_vec(),
             dir: match &spawn.dir {
                 Some(dir) => folder.join(dir),
                 None => folder.to_path_buf(),
@@ -118,6 +121,7 @@ pub(super) fn prepare(
         program,
         arguments,
         env: Vec::new(),
+        withheld: vault.variables().to_vec(),
         dir: folder.to_path_buf(),
         input: Some(script.input()?.into_bytes()),
         token: Some(token),
@@ -141,6 +145,8 @@ impl SpawnRequest {
         }
         env.push((String::from("LOCKSTEP_RUN_ID"), self.run.to_string()));
         env.push((String::from("LOCKSTEP_NODE"), self.node.to_string()));
+        // A delimiter for outputs that no value can know.
+        env.push((String::from("LOCKSTEP_END"), format!("end-{}", random())));
         Ok((words, env))
     }
 }

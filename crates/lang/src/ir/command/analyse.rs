@@ -2,6 +2,8 @@
 //! interpolated value is placed where the shell treats it as data (no shell injection). The grammar
 //! of the shell is in [`super::shell`].
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::code::{self, Language, Reader, Use};
 use super::errors;
 use super::shell::{InterpolationPlace, ScannedPart, ScannedWord as Read, ShellScanner};
@@ -33,6 +35,8 @@ pub enum CommandPiece {
         secret: bool,
         /// Whether the file alone decides what it is.
         fixed: bool,
+        /// Whether it is of a type whose texts never begin an option.
+        plain: bool,
     },
 }
 
@@ -43,6 +47,24 @@ impl CommandPiece {
             Self::Text { span, .. } | Self::Value { span, .. } => *span,
         }
     }
+}
+
+/// Where values could be read as options.
+#[derive(Debug, Default)]
+struct OperandMarks {
+    /// The units of the text before which `--` belongs.
+    dashes: BTreeSet<usize>,
+    /// The values that must not begin with `-`, by their pieces, with the program.
+    operands: BTreeMap<usize, String>,
+}
+
+/// A command's text as it was read.
+#[derive(Debug)]
+pub struct Analysed {
+    /// How it is executed.
+    pub form: Form,
+    /// The values that must not begin with `-`, each with the program that would read an option.
+    pub operands: Vec<(Expr, Name)>,
 }
 
 /// Words that shells interpret themselves, among them the keywords: POSIX, `dash` and `bash`.
@@ -63,7 +85,7 @@ pub(super) const SHELL_BUILTINS: &[&str] = &[
 /// # Errors
 ///
 /// What is wrong with the text, and every value that stands where it could not be data.
-pub fn analyse(pieces: &[CommandPiece], bash: bool) -> Result<Form, Vec<Diagnostic>> {
+pub fn analyse(pieces: &[CommandPiece], bash: bool) -> Result<Analysed, Vec<Diagnostic>> {
     let mut problems: Vec<Diagnostic> = (pieces.iter())
         .filter(|piece| matches!(piece, CommandPiece::Text { text, .. } if text.contains('\0')))
         .map(|piece| errors::nul(piece.span()))
@@ -73,8 +95,9 @@ pub fn analyse(pieces: &[CommandPiece], bash: bool) -> Result<Form, Vec<Diagnost
         scanner.tree = Some(ShellTreeBuilder::new());
     }
     let complete = scanner.script().is_ok();
+    let mut marks = OperandMarks::default();
     if complete && let Some(tree) = scanner.tree.take() {
-        refuse(&mut scanner, pieces, &tree.finish());
+        refuse(&mut scanner, pieces, &tree.finish(), &mut marks);
     }
     problems.append(&mut scanner.problems);
     if complete && scanner.commands == 0 && problems.is_empty() {
@@ -83,20 +106,36 @@ pub fn analyse(pieces: &[CommandPiece], bash: bool) -> Result<Form, Vec<Diagnost
     if !problems.is_empty() {
         return Err(problems);
     }
-    let direct = if bash { None } else { direct(pieces, &scanner) };
-    Ok(direct.unwrap_or_else(|| Form::Shell {
+    let operands = (marks.operands.iter()).filter_map(|(piece, name)| match pieces.get(*piece) {
+        Some(CommandPiece::Value { expr, .. }) => Some((expr.clone(), Name::from(name.as_str()))),
+        _ => None,
+    });
+    let operands = operands.collect();
+    let direct = if bash {
+        None
+    } else {
+        direct(pieces, &scanner, &marks)
+    };
+    let form = direct.unwrap_or_else(|| Form::Shell {
         bash,
-        script: script(pieces, &scanner.places),
-    }))
+        script: script(pieces, &scanner, &marks),
+    });
+    Ok(Analysed { form, operands })
 }
 
 /// Reports the values that something would execute, or show to everybody.
-fn refuse(scanner: &mut ShellScanner<'_>, pieces: &[CommandPiece], script: &List) {
+fn refuse(
+    scanner: &mut ShellScanner<'_>,
+    pieces: &[CommandPiece],
+    script: &List,
+    marks: &mut OperandMarks,
+) {
     for finding in code::findings(script) {
         let Some(CommandPiece::Value {
             list,
             secret,
             fixed,
+            plain,
             ..
         }) = pieces.get(finding.piece)
         else {
@@ -109,6 +148,21 @@ fn refuse(scanner: &mut ShellScanner<'_>, pieces: &[CommandPiece], script: &List
             }
             Use::Program | Use::Variable | Use::Arithmetic => true,
             Use::OneWord => *list,
+            Use::Dashes(unit) => {
+                if !*plain && !*fixed {
+                    marks.dashes.insert(unit);
+                }
+                false
+            }
+            Use::Operand => {
+                if !*plain
+                    && !*fixed
+                    && let Reader::Program(name) = &finding.reader
+                {
+                    marks.operands.insert(finding.piece, name.clone());
+                }
+                false
+            }
             Use::Argument => *secret,
         };
         if concerns {
@@ -125,7 +179,11 @@ fn whole(pieces: &[CommandPiece]) -> Span {
 }
 
 /// The words, where the command is a plain list of them and no shell is needed.
-fn direct(pieces: &[CommandPiece], scanner: &ShellScanner<'_>) -> Option<Form> {
+fn direct(
+    pieces: &[CommandPiece],
+    scanner: &ShellScanner<'_>,
+    marks: &OperandMarks,
+) -> Option<Form> {
     let secret = |piece: &CommandPiece| matches!(piece, CommandPiece::Value { secret: true, .. });
     if !scanner.plain || scanner.commands != 1 || pieces.iter().any(secret) {
         return None;
@@ -134,8 +192,14 @@ fn direct(pieces: &[CommandPiece], scanner: &ShellScanner<'_>) -> Option<Form> {
     if name.is_empty() || name.contains('=') || SHELL_BUILTINS.contains(&name.as_str()) {
         return None;
     }
-    let words = (scanner.words.iter()).map(|word| direct_word(pieces, &scanner.places, word));
-    words.collect::<Option<_>>().map(Form::Direct)
+    let mut words = Vec::with_capacity(scanner.words.len());
+    for word in &scanner.words {
+        if marks.dashes.contains(&word.start) {
+            words.push(CommandWord::One(vec![TextPart::Text("--".into())]));
+        }
+        words.push(direct_word(pieces, &scanner.places, word)?);
+    }
+    Some(Form::Direct(words))
 }
 
 fn direct_word(
@@ -169,15 +233,41 @@ fn direct_word(
     Some(CommandWord::One(parts))
 }
 
-fn script(pieces: &[CommandPiece], places: &[Option<InterpolationPlace>]) -> Vec<ScriptPart> {
-    let part = |(piece, place): (&CommandPiece, &Option<InterpolationPlace>)| match piece {
-        CommandPiece::Text { text, .. } => Some(ScriptPart::Text(text.clone())),
-        CommandPiece::Value { expr, .. } => match place {
-            Some(InterpolationPlace::Bare) | None => Some(ScriptPart::Bare(expr.clone())),
-            Some(InterpolationPlace::Quoted) => Some(ScriptPart::Quoted(expr.clone())),
-            Some(InterpolationPlace::Spread) => Some(ScriptPart::Spread(expr.clone())),
-            Some(InterpolationPlace::Dropped | InterpolationPlace::Refused) => None,
-        },
-    };
-    pieces.iter().zip(places).filter_map(part).collect()
+fn script(
+    pieces: &[CommandPiece],
+    scanner: &ShellScanner<'_>,
+    marks: &OperandMarks,
+) -> Vec<ScriptPart> {
+    // The places of `--`, by piece and byte.
+    let dashes: BTreeSet<(usize, usize)> = (marks.dashes.iter())
+        .filter_map(|unit| scanner.place_of(*unit))
+        .collect();
+    let mut parts = Vec::with_capacity(pieces.len());
+    for (at, (piece, place)) in pieces.iter().zip(&scanner.places).enumerate() {
+        let text = match piece {
+            CommandPiece::Text { text, .. } => text,
+            CommandPiece::Value { expr, .. } => {
+                if dashes.contains(&(at, 0)) {
+                    parts.push(ScriptPart::Text("-- ".into()));
+                }
+                parts.extend(match place {
+                    Some(InterpolationPlace::Bare) | None => Some(ScriptPart::Bare(expr.clone())),
+                    Some(InterpolationPlace::Quoted) => Some(ScriptPart::Quoted(expr.clone())),
+                    Some(InterpolationPlace::Spread) => Some(ScriptPart::Spread(expr.clone())),
+                    Some(InterpolationPlace::Dropped | InterpolationPlace::Refused) => None,
+                });
+                continue;
+            }
+        };
+        let mut whole = String::with_capacity(text.len());
+        let mut from = 0;
+        for (_, byte) in dashes.range((at, 0)..(at + 1, 0)) {
+            whole.push_str(text.get(from..*byte).unwrap_or_default());
+            whole.push_str("-- ");
+            from = *byte;
+        }
+        whole.push_str(text.get(from..).unwrap_or_default());
+        parts.push(ScriptPart::Text(whole.into()));
+    }
+    parts
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{CommandWord, Form, ScriptPart, TextPart};
 use crate::eval::{Expr, Halt};
+use lockstep_base::source::Name;
 use lockstep_base::value::{SecretPart, Value};
 
 /// What is to be executed.
@@ -59,6 +60,27 @@ pub fn invoke(
             })
         }
     }
+}
+
+/// The value that its program would read as an option, if one is: the error of the first.
+///
+/// # Errors
+///
+/// That error, and what `value` says about an expression that has no value.
+pub fn option_in_value(
+    operands: &[(Expr, Name)],
+    value: &mut dyn FnMut(&Expr) -> Result<Value, Halt>,
+    text: &dyn Fn(&Value) -> String,
+) -> Result<(), Halt> {
+    for (expr, program) in operands {
+        let found = value(expr)?;
+        let is_option =
+            |item: &Value| !matches!(item, Value::Secret(_)) && text(item).starts_with('-');
+        if elements(&found).iter().any(is_option) {
+            return Err(super::errors::value_as_option(expr.span, program).into());
+        }
+    }
+    Ok(())
 }
 
 /// Adds the arguments of a word; each is a text or a secret.

@@ -16,9 +16,9 @@ mod tree;
 use serde::{Deserialize, Serialize};
 
 use crate::eval::Expr;
-pub use analyse::{CommandPiece, analyse};
+pub use analyse::{Analysed, CommandPiece, analyse};
 pub use display::{beginning, display};
-pub use invoke::{Invocation, invoke};
+pub use invoke::{Invocation, invoke, option_in_value};
 use lockstep_base::source::Name;
 pub use tree::{
     HereDocument, List, Pipeline, Redirection, ShellCommand, ShellForm, ShellWord, Substitution,
@@ -38,6 +38,9 @@ pub struct CommandTemplate {
     pub env: Vec<(Name, Expr)>,
     /// The infrastructure whose connection it uses, where it is not the one of the block.
     pub on: Option<Expr>,
+    /// The values that must not begin with `-`, each with the program that would read an option.
+    #[serde(default)]
+    pub operands: Vec<(Expr, Name)>,
 }
 
 /// A part of a command's text as written.

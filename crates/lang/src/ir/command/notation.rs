@@ -34,6 +34,7 @@ pub fn pieces(text: &str) -> Vec<CommandPiece> {
             list: text[start..end].contains('*'),
             secret: text[start..end].contains('!'),
             fixed: text[start..end].contains('='),
+            plain: !text[start..end].contains('-'),
         });
         slot += 1;
         at = end;

@@ -26,7 +26,10 @@ fn show(text: &str, bash: bool) -> String {
     };
     match analyse(&pieces(text), bash) {
         Err(problems) => format!("{problems:#?}"),
-        Ok(Form::Direct(words)) => {
+        Ok(Analysed {
+            form: Form::Direct(words),
+            ..
+        }) => {
             let word = |word: &CommandWord| match word {
                 CommandWord::Spread(expr) => format!("[{}…]", slot(expr)),
                 CommandWord::One(parts) => {
@@ -39,7 +42,10 @@ fn show(text: &str, bash: bool) -> String {
             };
             words.iter().map(word).collect::<Vec<_>>().join(" ")
         }
-        Ok(Form::Shell { bash, script }) => {
+        Ok(Analysed {
+            form: Form::Shell { bash, script },
+            ..
+        }) => {
             let part = |part: &ScriptPart| match part {
                 ScriptPart::Text(text) => text.to_string(),
                 ScriptPart::Bare(expr) => format!("B{}", slot(expr)),
@@ -427,6 +433,111 @@ fn a_value_that_could_not_be_data_is_refused() {
 }
 
 #[test]
+fn no_operand_becomes_an_option() {
+    for (text, form) in [
+        ("ssh ‹-x› uptime", "[ssh] [--] [‹0›] [uptime]"),
+        (
+            "ssh -T -p 22 ‹-x› uptime",
+            "[ssh] [-T] [-p] [22] [--] [‹0›] [uptime]",
+        ),
+        (
+            "ssh -p ‹-x› ‹-y› uptime",
+            "[ssh] [-p] [‹0›] [--] [‹1›] [uptime]",
+        ),
+        (
+            "ssh -p22 \"‹-x›\" ls -l",
+            "[ssh] [-p22] [--] [‹0›] [ls] [-l]",
+        ),
+        ("ssh ‹-x›@host uptime", "[ssh] [--] [‹0›@host] [uptime]"),
+        ("ssh user@‹-x› uptime", "[ssh] [user@‹0›] [uptime]"),
+        (
+            "timeout 5 ssh ‹-x› uptime",
+            "[timeout] [5] [ssh] [--] [‹0›] [uptime]",
+        ),
+        ("scp -P 22 ‹-a› ‹-b›", "[scp] [-P] [22] [--] [‹0›] [‹1›]"),
+        ("rsync -az ‹-a› ‹-b›", "[rsync] [-az] [--] [‹0›] [‹1›]"),
+        (
+            "git clone --depth 1 ‹-u›",
+            "[git] [clone] [--depth] [1] [--] [‹0›]",
+        ),
+        (
+            "git -C ‹-d› push ‹-r› main",
+            "[git] [-C] [‹0›] [push] [--] [‹1›] [main]",
+        ),
+        (
+            "curl -fsSL -o ‹-f› ‹-u›",
+            "[curl] [-fsSL] [-o] [‹0›] [--] [‹1›]",
+        ),
+        ("rm -rf ‹-f*›", "[rm] [-rf] [--] [‹0›…]"),
+        ("rm -rf -- ‹-f›", "[rm] [-rf] [--] [‹0›]"),
+        ("rm -rf ./‹-f›", "[rm] [-rf] [./‹0›]"),
+        ("sudo rm ‹-f›", "[sudo] [rm] [--] [‹0›]"),
+        ("grep ‹-x› file", "[grep] [--] [‹0›] [file]"),
+        ("grep -e ‹-x› file", "[grep] [-e] [‹0›] [file]"),
+        ("rm ‹x›", "[rm] [‹0›]"),
+        ("rm ‹-x=›", "[rm] [‹0›]"),
+        ("tool ‹-x›", "[tool] [‹0›]"),
+        ("find ‹-x› -delete", "[find] [‹0›] [-delete]"),
+    ] {
+        assert_eq!(show(text, false), form, "{text}");
+    }
+    for (text, script) in [
+        ("cd a; rm \"‹-x›\" b", "cd a; rm -- \"Q‹0›\" b"),
+        (
+            "cd a; rm -f ‹-x› && ssh \"‹-y›\" ls",
+            "cd a; rm -f -- B‹0› && ssh -- \"Q‹1›\" ls",
+        ),
+        (
+            "x=$(cat ‹-x›); cp ‹-y*› dir",
+            "x=$(cat -- B‹0›); cp -- S‹1› dir",
+        ),
+    ] {
+        assert_eq!(show(text, false), format!("sh: {script}"), "{text}");
+    }
+    let checked = |text: &str| {
+        let operands = analyse(&pieces(text), false)
+            .expect("a good command")
+            .operands;
+        let slot = |expr: &crate::eval::Expr| match expr.kind {
+            ExprKind::Local(Slot(slot)) => slot,
+            _ => panic!("only locals are made here"),
+        };
+        operands
+            .iter()
+            .map(|(expr, _)| slot(expr))
+            .collect::<Vec<_>>()
+    };
+    for (text, slots) in [
+        ("find ‹-x› -delete", vec![0]),
+        ("rm ‹-x› -rf", vec![0]),
+        ("rm ‹-x› $flags", vec![0]),
+        ("curl --unheard-of ‹-x›", vec![0]),
+        ("git checkout ‹-x›", vec![0]),
+        ("tar xf ‹-x›", vec![0]),
+        ("docker pull ‹-x›", vec![0]),
+        ("docker run -e ‹-x› image", vec![]),
+        ("docker exec ‹-x› tool ‹-y›", vec![0]),
+        ("find ./‹-x› -delete", vec![]),
+        ("find ‹x› -delete", vec![]),
+        ("rm ‹-x›", vec![]),
+        ("tool ‹-x›", vec![]),
+    ] {
+        assert_eq!(checked(text), slots, "{text}");
+    }
+    let value = |text: &'static str| {
+        let operands = analyse(&pieces("find ‹-x*› a"), false)
+            .expect("a good command")
+            .operands;
+        let list = Value::list([Value::string("a"), Value::string(text)]);
+        option_in_value(&operands, &mut |_| Ok(list.clone()), &|value| {
+            value.as_str().map(String::from).unwrap_or_default()
+        })
+    };
+    assert!(value("b").is_ok());
+    assert!(value("-delete").is_err());
+}
+
+#[test]
 fn several_mistakes_are_reported_together() {
     assert_eq!(
         refused("a '‹x›' `‹y›` | ‹z›", false),
@@ -451,7 +562,7 @@ fn a_diagnostic_points_at_its_value_and_quotes_are_mended() {
 }
 
 fn invoked(text: &str, values: &[Value]) -> Invocation {
-    let form = analyse(&pieces(text), false).expect("a good command");
+    let form = analyse(&pieces(text), false).expect("a good command").form;
     let mut value = |expr: &crate::eval::Expr| match expr.kind {
         ExprKind::Local(Slot(slot)) => Ok(values[slot as usize].clone()),
         _ => panic!("only locals are made here"),
@@ -541,12 +652,12 @@ proptest::proptest! {
         let values = pieces.iter().filter(|piece| matches!(piece, CommandPiece::Value { .. })).count();
         match analyse(&pieces, bash) {
             Err(problems) => assert!(!problems.is_empty()),
-            Ok(Form::Direct(words)) => {
+            Ok(Analysed { form: Form::Direct(words), .. }) => {
                 assert!(!words.is_empty());
                 let secret = |piece: &CommandPiece| matches!(piece, CommandPiece::Value { secret: true, .. });
                 assert!(!bash && !pieces.iter().any(secret), "{text:?}");
             }
-            Ok(Form::Shell { script, .. }) => {
+            Ok(Analysed { form: Form::Shell { script, .. }, .. }) => {
                 // What is not a value is passed on unchanged.
                 let written: String = (script.iter())
                     .filter_map(|part| match part {

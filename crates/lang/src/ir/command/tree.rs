@@ -155,6 +155,7 @@ impl CommandTemplate {
                 list: false,
                 secret: false,
                 fixed: false,
+                plain: false,
             },
         };
         let pieces: Vec<CommandPiece> = self.text.iter().map(piece).collect();

@@ -37,14 +37,14 @@ impl ProgramLowering<'_> {
         }
         let (pieces, text) = self.pieces(body, &run.command);
         let form = bash.map(|bash| analyse(&pieces, bash));
-        let form = match form.unwrap_or_else(|| Err(Vec::new())) {
-            Ok(form) => form,
+        let (form, operands) = match form.unwrap_or_else(|| Err(Vec::new())) {
+            Ok(analysed) => (analysed.form, analysed.operands),
             Err(errors) => {
                 // Of a string that has no end, the text is not what was meant.
                 if !self.check.modules.is_broken(run.command.span) {
                     self.check.diagnostics.extend(errors);
                 }
-                Form::Direct(Vec::new())
+                (Form::Direct(Vec::new()), Vec::new())
             }
         };
         let dir = run
@@ -62,6 +62,7 @@ impl ProgramLowering<'_> {
             dir,
             env,
             on,
+            operands,
         }
     }
 
@@ -95,6 +96,7 @@ impl ProgramLowering<'_> {
                         self.check.report(type_errors::cannot_interpolate(&typed));
                         crate::types::poison(typed.expr.span)
                     };
+                    let plain = begins_no_option(of);
                     let fixed = self.is_fixed(&expr);
                     shown.push(TextPart::Value(expr.clone()));
                     pieces.push(CommandPiece::Value {
@@ -103,6 +105,7 @@ impl ProgramLowering<'_> {
                         list,
                         secret,
                         fixed,
+                        plain,
                     });
                 }
             }
@@ -179,6 +182,14 @@ impl ProgramLowering<'_> {
             places.push(span);
         }
         found
+    }
+}
+
+/// Whether the text of a value of this type never begins with `-` and a letter.
+fn begins_no_option(ty: &Type) -> bool {
+    match ty {
+        Type::String | Type::Any | Type::Secret | Type::Json | Type::Optional(_) => false,
+        other => other.interpolates(),
     }
 }
 

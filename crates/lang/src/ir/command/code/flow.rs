@@ -238,6 +238,7 @@ impl Flow {
         self.find(&content, Use::Code(Language::Shell), Reader::File, false);
         super::names::check(self, &name, words, &taints);
         let Some(program) = arguments::program(words) else {
+            super::operands::check(words, words.len(), &mut self.findings);
             if first.known().is_none() {
                 self.unknown(words, &taints);
             }
@@ -245,6 +246,11 @@ impl Flow {
             return self.output(&name, words, &taints, input);
         };
         let found = arguments(program, words);
+        let other = found.command.or(found.perhaps_command);
+        let other = other
+            .or(found.joined.first().copied())
+            .unwrap_or(words.len());
+        super::operands::check(words, other, &mut self.findings);
         self.code(program, &name, words, &taints, &found, input);
         if let Some(at) = found.perhaps_command {
             let rest = words.get(at..).unwrap_or_default();

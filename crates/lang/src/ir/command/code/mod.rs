@@ -5,6 +5,7 @@
 mod arguments;
 mod flow;
 mod names;
+mod operands;
 pub mod outputs;
 pub mod programs;
 mod taint;
@@ -31,6 +32,11 @@ pub enum Use {
     Arithmetic,
     /// It stands in front of words that are code, and must not become several words.
     OneWord,
+    /// It is an operand that the program would read as an option if it began with `-`; `--` belongs
+    /// before the word that begins at this unit of the text.
+    Dashes(usize),
+    /// The same where `--` cannot stand: what begins with `-` must not get there.
+    Operand,
     /// It is an argument of a program that is no part of the shell.
     Argument,
 }

@@ -18,7 +18,8 @@ pub(in crate::ir::command) fn misused(finding: &Finding, span: Span) -> Diagnost
         },
         Use::Variable => super::as_variable(span),
         Use::Arithmetic => super::in_arithmetic(span),
-        Use::Argument => secret_as_argument(&finding.reader, span),
+        // The first two are no errors of the text.
+        Use::Dashes(_) | Use::Operand | Use::Argument => secret_as_argument(&finding.reader, span),
     }
 }
 
@@ -109,5 +110,19 @@ fn secret_as_argument(reader: &Reader, span: Span) -> Diagnostic {
     .help(
         "pass it as a variable that the program reads (`NAME=${…} program`, or `env { NAME: … }`), \
          or by standard input: a here-document, or `printf %s ${…} | program`",
+    )
+}
+
+/// `find ${x}` with a value that begins with `-`.
+pub(in crate::ir::command) fn value_as_option(span: Span, program: &str) -> Diagnostic {
+    Diagnostic::error(
+        codes::VALUE_AS_OPTION,
+        span,
+        format!("`{program}` would read this value as an option: it begins with `-`"),
+    )
+    .here("an operand")
+    .help(
+        "write options in the text of the command, before the operands; for the name of a file \
+         write `./` before it",
     )
 }

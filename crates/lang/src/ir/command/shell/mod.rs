@@ -117,6 +117,11 @@ impl<'a> ShellScanner<'a> {
         }
     }
 
+    /// The piece and the byte in its text that a unit is from.
+    pub(super) fn place_of(&self, unit: usize) -> Option<(usize, usize)> {
+        self.units.get(unit).map(|(_, piece, byte)| (*piece, *byte))
+    }
+
     /// Reads all of it.
     pub(super) fn script(&mut self) -> Result<(), ShellSyntaxError> {
         self.list(&[], None)?;
