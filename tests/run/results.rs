@@ -69,7 +69,7 @@ let names = ["a", "b", "c", "d"]
 pipeline p {
   let found = parallel n in names tolerate 2 { run "test ${n} != b" yield "of-${n}" }
   run "sh note.sh ${found[0] ?? "-"} ${found[1] ?? "-"} ${found[2] ?? "-"} ${found[3] ?? "-"}"
-  let in-turn = serial n in names tolerate 2 max 1 { run "test ${n} != a" yield n }
+  let in-turn = serial n in names tolerate 2 { run "test ${n} != a" yield n }
   run "sh note.sh ${length(in-turn)} ${in-turn[0] ?? "-"} ${in-turn[1] ?? "-"}"
 }
 "#,
@@ -179,11 +179,12 @@ fn effect(at: usize, chance: &mut Chance, text: &mut String) {
     let handler = match chance.below(4) {
         _ if !fails => "",
         0 => "on failure { ignore }",
-        1 => "retry 1 on failure(exit, signal) { ignore }",
+        1 => "on failure(exit, signal) { ignore }",
         2 => "on failure(exit) { ask else ignore }",
         _ => "on failure(exit) { ignore }",
     };
     let ignored = !handler.is_empty();
+    let retry = if chance.below(2) == 0 { "retry 1" } else { "" };
     let code = if fails { 3 } else { 0 };
     let command = format!("run \"sh -c 'echo v{at}; exit {code}'\"");
     let guarded = |name: &str, text: &mut String| {
@@ -198,20 +199,28 @@ fn effect(at: usize, chance: &mut Chance, text: &mut String) {
     let name = format!("r{at}");
     match chance.below(4) {
         0 => {
-            let _ = writeln!(text, "  let {name} = {command} {handler}");
-            let _ = writeln!(
-                text,
-                "  run \"sh note.sh ${{{name}.stdout}} ${{{name}.code}}\""
-            );
+            let _ = writeln!(text, "  let {name} = {command} {retry} {handler}");
+            let used = format!("run \"sh note.sh ${{{name}.stdout}} ${{{name}.code}}\"");
+            let missing = "run \"sh note.sh missing\"";
+            let _ = match handler.contains("signal") {
+                true => writeln!(
+                    text,
+                    "  if {name} == none {{ {missing} }} else {{ {used} }}"
+                ),
+                false => writeln!(text, "  {used}"),
+            };
         }
         1 => {
-            let _ = writeln!(text, "  let {name} = give(\"v{at}\", {code}) {handler}");
+            let _ = writeln!(
+                text,
+                "  let {name} = give(\"v{at}\", {code}) {retry} {handler}"
+            );
             guarded(&name, text);
         }
         2 => {
             let _ = writeln!(
                 text,
-                "  step {name} {{ {command} yield \"v{at}\" }} {handler}"
+                "  step {name} {retry} {{ {command} yield \"v{at}\" }} {handler}"
             );
             guarded(&name, text);
         }
@@ -252,7 +261,7 @@ fn a_value_of_a_type_without_none_is_never_none() {
         assert_eq!(said.code, 1, "seed {seed}: {said:?}\n{text}");
         std::fs::write(test.path("go"), "").expect("a file");
         // What was ignored in the first run counts as done in the second one.
-        let said = says(&test, &["retry", "--no-input"]);
+        let said = says(&test, &["retry", "--yes", "--no-input"]);
         assert_eq!(said.code, 0, "seed {seed}: {said:?}\n{text}");
         let noted = noted(&test);
         assert!(noted.ends_with("[end]\n"), "seed {seed}: {noted}");

@@ -129,7 +129,7 @@ impl Type {
             return true;
         }
         match (self, have) {
-            (want, Type::Json) => want.from_json(),
+            (want, Type::Json) => want.takes_json(),
             (Type::Optional(want), Type::Optional(have)) => want.converts(have),
             (Type::Optional(want), have) => want.converts(have),
             (Type::List(want), Type::List(have)) | (Type::Map(want), Type::Map(have)) => {
@@ -144,14 +144,14 @@ impl Type {
                     })
             }
             (Type::Record(want), Type::Map(have)) => {
-                **have == Type::Json && want.values().all(Type::from_json)
+                **have == Type::Json && want.values().all(Type::takes_json)
             }
             _ => false,
         }
     }
 
     /// Whether JSON can become a value of this type: never a secret, nor a thing of the program.
-    fn from_json(&self) -> bool {
+    fn takes_json(&self) -> bool {
         match self {
             Self::String
             | Self::Int
@@ -163,8 +163,8 @@ impl Type {
             | Self::OneOf(_)
             | Self::Json
             | Self::Any => true,
-            Self::List(of) | Self::Map(of) | Self::Optional(of) => of.from_json(),
-            Self::Record(fields) => fields.values().all(Self::from_json),
+            Self::List(of) | Self::Map(of) | Self::Optional(of) => of.takes_json(),
+            Self::Record(fields) => fields.values().all(Self::takes_json),
             Self::Secret
             | Self::Service(_)
             | Self::Environment
