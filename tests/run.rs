@@ -23,6 +23,7 @@ mod orders;
 #[cfg(target_os = "linux")]
 mod orphans;
 mod questions;
+mod results;
 mod secrets;
 #[cfg(target_os = "linux")]
 mod sessions;

@@ -124,21 +124,24 @@ impl CommandEnd {
     fn masked(self, vault: &SecretVault) -> CommandResult {
         let mask = |text: &str| vault.mask(text);
         let (stdout, stderr) = (mask(&self.stdout), mask(&self.stderr));
+        let outputs = (self.outputs.into_iter())
+            .map(|(name, text)| (name, mask(&text)))
+            .collect();
         match self.failure {
             None => CommandResult::Exited {
                 stdout,
                 stderr,
                 code: self.code.unwrap_or(0),
-                outputs: (self.outputs.into_iter())
-                    .map(|(name, text)| (name, mask(&text)))
-                    .collect(),
+                outputs,
             },
             Some((class, message)) => CommandResult::Failed {
                 class,
                 message: mask(&message),
                 stdout,
                 stderr,
-                code: self.code,
+                // What has failed with class `exit` has a code.
+                code: (self.code).or((class == FailureClass::Exit).then_some(1)),
+                outputs,
             },
         }
     }

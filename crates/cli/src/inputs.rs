@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
 use lockstep_base::diagnostic::{Diagnostic, codes};
+use lockstep_base::value::parse_json;
 use lockstep_base::world::FileError;
 use lockstep_plan::{InputValue, RunRequest};
 use lockstep_runtime::text_file;
@@ -180,8 +181,7 @@ fn syntax(error: impl std::error::Error) -> InputsError {
 }
 
 fn from_json(text: &str) -> Result<Value, InputsError> {
-    let unique: UniqueKeysJson = serde_json::from_str(text).map_err(syntax)?;
-    Ok(unique.0)
+    parse_json(text).map_err(syntax)
 }
 
 fn from_yaml(text: &str) -> Result<Value, InputsError> {
@@ -214,6 +214,9 @@ fn of_yaml(value: serde_yaml_ng::Value) -> Result<Value, InputsError> {
         Yaml::String(text) => Value::String(text),
         Yaml::Number(number) => match (number.as_i64(), number.as_f64()) {
             (Some(number), _) => Value::from(number),
+            (None, Some(_)) if number.is_u64() => {
+                return Err(InputsError::Number(number.to_string()));
+            }
             (None, Some(number)) => of_float(number)?,
             (None, None) => return Err(InputsError::Number(number.to_string())),
         },
@@ -262,73 +265,6 @@ fn of_float(number: f64) -> Result<Value, InputsError> {
     serde_json::Number::from_f64(number)
         .map(Value::Number)
         .ok_or_else(|| InputsError::Number(number.to_string()))
-}
-
-/// A JSON value without duplicate keys: otherwise the last one would win silently.
-struct UniqueKeysJson(Value);
-
-impl<'de> serde::Deserialize<'de> for UniqueKeysJson {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer
-            .deserialize_any(UniqueKeysVisitor)
-            .map(UniqueKeysJson)
-    }
-}
-
-struct UniqueKeysVisitor;
-
-impl<'de> serde::de::Visitor<'de> for UniqueKeysVisitor {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a value")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(Value::from(value))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(Value::from(value))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(Value::from(value))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
-        Ok(Value::from(text))
-    }
-
-    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
-        let mut items = Vec::new();
-        while let Some(UniqueKeysJson(item)) = seq.next_element()? {
-            items.push(item);
-        }
-        Ok(Value::Array(items))
-    }
-
-    fn visit_map<A: serde::de::MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
-        let mut map = Map::new();
-        while let Some((key, UniqueKeysJson(value))) =
-            entries.next_entry::<String, UniqueKeysJson>()?
-        {
-            if map.contains_key(&key) {
-                let message = format!("`{key}` is given twice");
-                return Err(serde::de::Error::custom(message));
-            }
-            map.insert(key, value);
-        }
-        Ok(Value::Object(map))
-    }
 }
 
 #[cfg(test)]

@@ -41,6 +41,9 @@ pub struct GridWork {
     failed: usize,
     /// How many of those are tolerated.
     tolerated: usize,
+    /// Whether every cell has a place in the result, `none` where it yielded nothing: a failed
+    /// one may be among them.
+    keeps_places: bool,
     /// Whether a failure that is not tolerated prevents further cells from starting.
     stops: bool,
     /// Whether the first failure that is not tolerated stops the other cells.
@@ -121,6 +124,7 @@ impl Machine {
             max,
             failed: 0,
             tolerated,
+            keeps_places: modifiers.tolerate.is_some(),
             returned: None,
             skipped: 0,
             axis_failed: false,
@@ -290,6 +294,10 @@ impl Machine {
             BodyEnd::Good {
                 yielded, signal, ..
             } => {
+                let yielded = match yielded {
+                    None if work.keeps_places => Some(Value::None),
+                    yielded => yielded,
+                };
                 if let Some(yielded) = yielded.filter(|_| keeps) {
                     work.yields.push((cell.position.clone(), yielded));
                 }
@@ -300,7 +308,12 @@ impl Machine {
                 }
                 work.grid.ended(&cell, true);
             }
-            BodyEnd::Bad(_) if leaver.tolerated => work.grid.ended(&cell, true),
+            BodyEnd::Bad(_) if leaver.tolerated => {
+                if keeps {
+                    work.yields.push((cell.position.clone(), Value::None));
+                }
+                work.grid.ended(&cell, true);
+            }
             BodyEnd::Bad(trouble) => {
                 work.grid.ended(&cell, false);
                 if work.stops {

@@ -191,6 +191,9 @@ impl Machine {
     }
 
     pub(super) fn pause(&mut self, id: NodeId, after_ms: i64) -> Checked<()> {
+        // What the failed try gave is not what the next one gives.
+        let node = self.node_mut(id)?;
+        (node.value, node.yielded) = (Value::None, None);
         let node = self.node(id)?;
         let attempt = node.state.tries().saturating_add(1);
         let stmt = self.plan.tree.get(node.tree).stmt.clone();

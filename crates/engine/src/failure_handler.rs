@@ -181,13 +181,16 @@ impl Machine {
         self.leave_remaining_barriers(id, None)?;
         let node = self.node_mut(id)?;
         node.ignored = true;
-        node.pending_failure = None;
+        let failed = node.pending_failure.take();
+        let exited = failed.is_some_and(|it| it.failure.class == FailureClass::Exit);
         node.signal = BodySignal::None;
-        // A command that failed has a result too.
-        if !traits(&plan.tree.get(node.tree).stmt.kind).has_value_after_failure {
-            node.value = Value::None;
-        } else if node.value == Value::None {
-            node.value = empty_result();
+        // A command that failed with a code has a result too.
+        let keeps = traits(&plan.tree.get(node.tree).stmt.kind).has_value_after_failure;
+        if !keeps || !ended_with_code(&node.value) {
+            node.value = match keeps && exited {
+                true => exited_without_output(),
+                false => Value::None,
+            };
         }
         self.run_always(id)
     }
@@ -343,15 +346,22 @@ impl VerdictLimits {
         }
     }
 }
-/// The result of a command that has none, as it never ran.
-fn empty_result() -> Value {
+/// The result of a command of which it is known only that it ended with a code.
+fn exited_without_output() -> Value {
     let nothing = || Value::string("");
     Value::map([
         ("stdout", nothing()),
         ("stderr", nothing()),
-        ("code", Value::Int(-1)),
+        ("code", Value::Int(1)),
         ("outputs", Value::map::<Name>([])),
     ])
+}
+
+/// Whether a result is that of a command that ended with a code. The journals of earlier versions
+/// say -1 where it did not.
+fn ended_with_code(value: &Value) -> bool {
+    let code = value.as_map().and_then(|fields| fields.get("code"));
+    matches!(code, Some(Value::Int(code)) if *code >= 0)
 }
 
 fn failure_value(failure: &Failure) -> Value {

@@ -40,7 +40,7 @@ impl Machine {
                 &node.role,
                 node.tree,
                 value.unwrap_or(node.value),
-                node.yielded,
+                (node.yielded, node.ignored),
                 node.signal,
             ),
         };
@@ -127,7 +127,7 @@ impl Machine {
         role: &NodeRole,
         tree: lockstep_plan::TreeId,
         value: Value,
-        yielded: Option<Value>,
+        (yielded, ignored): (Option<Value>, bool),
         signal: BodySignal,
     ) -> BodyEnd {
         let traits = traits(&self.plan.tree.get(tree).stmt.kind);
@@ -143,7 +143,8 @@ impl Machine {
                 yielded: None,
                 signal,
             },
-            signal if traits.takes_yields => BodyEnd::Good {
+            // What a handler yields is for the block around the step.
+            signal if traits.takes_yields && !ignored => BodyEnd::Good {
                 value: yielded.unwrap_or(value),
                 yielded: None,
                 signal,

@@ -207,31 +207,17 @@ impl Binder<'_> {
                         .split(',')
                         .map(|name| name.trim().to_string())
                         .collect(),
-                    InputValue::Json(serde_json::Value::Array(items)) => items
-                        .iter()
-                        .map(|item| item.as_str().map(str::to_string))
-                        .collect::<Option<_>>()
-                        .ok_or("expected a list of names")?,
-                    InputValue::Json(serde_json::Value::String(text)) => text
-                        .split(',')
-                        .map(|name| name.trim().to_string())
-                        .collect(),
-                    InputValue::Json(_) => return Err(String::from("expected a list of names")),
+                    InputValue::Json(data) => names_in(data)?,
                 };
                 self.places(&names, of)
             }
             Type::List(of) if matches!(**of, Type::Service(_)) => {
                 let names: Vec<String> = match raw {
-                    InputValue::Text(text) | InputValue::Json(serde_json::Value::String(text)) => {
-                        text.split(',')
-                            .map(|name| name.trim().to_string())
-                            .collect()
-                    }
-                    InputValue::Json(serde_json::Value::Array(items)) => items
-                        .iter()
-                        .filter_map(|item| item.as_str().map(str::to_string))
+                    InputValue::Text(text) => text
+                        .split(',')
+                        .map(|name| name.trim().to_string())
                         .collect(),
-                    InputValue::Json(_) => return Err(String::from("expected a list of names")),
+                    InputValue::Json(data) => names_in(data)?,
                 };
                 let mut services = Vec::new();
                 for name in &names {
@@ -245,6 +231,7 @@ impl Binder<'_> {
             }
             Type::Optional(of) => match raw {
                 InputValue::Json(serde_json::Value::Null) => Ok(Value::None),
+                InputValue::Text(text) if text.trim() == "none" => self.none_or(raw, of),
                 raw => self.convert(raw, of),
             },
             Type::Infrastructure(_) | Type::Service(_) | Type::Environment => match raw {
@@ -258,6 +245,21 @@ impl Binder<'_> {
                 InputValue::Json(data) => from_json(data.clone(), ty),
             },
         }
+    }
+
+    /// `none`, unless something is called so that the type can be.
+    fn none_or(&self, raw: &InputValue, of: &Type) -> Result<Value, String> {
+        let names = match of {
+            Type::Service(_) | Type::Infrastructure(_) | Type::Environment => true,
+            Type::List(of) => matches!(
+                **of,
+                Type::Service(_) | Type::Infrastructure(_) | Type::Environment
+            ),
+            Type::OneOf(_) => true,
+            _ => false,
+        };
+        let named = names.then(|| self.convert(raw, of).ok()).flatten();
+        Ok(named.unwrap_or(Value::None))
     }
 
     /// The one service, environment or infrastructure with this name or id.
@@ -638,5 +640,35 @@ pub fn try_input(
     match broken_rule(program, &finder, id, &program.globals[id.0 as usize]) {
         Some(wrong) => Err(wrong.message),
         None => Ok(()),
+    }
+}
+
+/// The names that data gives for a list of services or infrastructures.
+fn names_in(data: &serde_json::Value) -> Result<Vec<String>, String> {
+    let wrong = |data: &serde_json::Value, wanted: &str| {
+        let kind = match data {
+            serde_json::Value::Null => "none",
+            serde_json::Value::Bool(_) => "a bool",
+            serde_json::Value::Number(_) => "a number",
+            serde_json::Value::String(_) => "a text",
+            serde_json::Value::Array(_) => "a list",
+            serde_json::Value::Object(_) => "a map",
+        };
+        format!("got {kind}, expected {wanted}")
+    };
+    match data {
+        serde_json::Value::String(text) => Ok(text
+            .split(',')
+            .map(|name| name.trim().to_string())
+            .collect()),
+        serde_json::Value::Array(items) => {
+            let items = items.iter().enumerate();
+            let names = items.map(|(at, item)| match item.as_str() {
+                Some(name) => Ok(name.to_string()),
+                None => Err(format!("at [{at}]: {}", wrong(item, "a name"))),
+            });
+            names.collect()
+        }
+        data => Err(wrong(data, "a list of names")),
     }
 }

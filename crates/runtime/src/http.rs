@@ -280,9 +280,11 @@ fn answer_value(code: i64, headers: &[(String, String)], body: &str, vault: &Sec
     let headers = headers
         .iter()
         .map(|(name, value)| (name.clone(), Value::string(vault.mask(value))));
-    let json = serde_json::from_str(body).ok().and_then(|json| {
-        lockstep_base::value::from_json(json, &lockstep_base::value::Type::Json).ok()
-    });
+    let json = lockstep_base::value::parse_json(body)
+        .ok()
+        .and_then(|json| {
+            lockstep_base::value::from_json(json, &lockstep_base::value::Type::Json).ok()
+        });
     Value::map([
         ("status", Value::Int(code)),
         ("headers", Value::map(headers)),

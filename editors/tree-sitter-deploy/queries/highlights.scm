@@ -24,7 +24,7 @@
 (named_type name: (identifier) @type)
 ((named_type name: (identifier) @type.builtin)
   (#any-of? @type.builtin
-    "string" "int" "float" "bool" "duration" "percent" "secret" "service" "environment"
+    "string" "int" "float" "bool" "duration" "percent" "json" "secret" "service" "environment"
     "infrastructure"))
 (named_type of: (path name: (identifier) @type))
 (one_of_type "|" @operator)
@@ -45,7 +45,7 @@
     "length" "lower" "upper" "trim" "split" "join" "replace" "contains" "starts-with" "ends-with"
     "matches" "format" "keys" "values" "merge" "flatten" "distinct" "sort" "reverse" "range" "min"
     "max" "sum" "string" "int" "float" "json" "from-json" "base64" "from-base64" "sha256"
-    "basename" "dirname" "env" "file"))
+    "basename" "dirname" "env" "file" "lookup"))
 
 [
   "+" "-" "*" "/" "%" "==" "!=" "<" "<=" ">" ">=" "??" "=" "->" ".."

@@ -2,13 +2,13 @@
 //! environments and infrastructures are not resolved here: planning finds those by name.
 
 use super::text::{parse_duration, parse_float, parse_int, parse_percent};
-use super::{Type, Value, json};
+use super::{Type, Value, json, parse_json};
 use crate::diagnostic::suggest::{did_you_mean, or_list};
 use crate::source::Name;
 
 /// The value of type `ty` that the text represents. A list is separated by commas or a JSON
-/// array; maps and records are JSON; `none` is none where the type is optional and cannot take
-/// the text itself. The error is a sentence without a full stop.
+/// array; maps and records are JSON; `none` is none where the type is optional, unless it is one
+/// of the texts that the type names. The error is a sentence without a full stop.
 pub fn from_text(text: &str, ty: &Type) -> Result<Value, String> {
     if let Some(reason) = not_from_text(ty) {
         return Err(reason.into());
@@ -22,14 +22,17 @@ pub fn from_text(text: &str, ty: &Type) -> Result<Value, String> {
         Type::Percent => parse_percent(text).map(Value::Percent),
         Type::Bool => text.parse().ok().map(Value::Bool),
         Type::None | Type::Nothing => (text == "none").then_some(Value::None),
-        Type::Optional(of) => match from_text(text, of) {
-            Err(_) if text == "none" => Some(Value::None),
-            read => return read,
-        },
+        Type::Optional(of) if text == "none" && !names_none(of) => Some(Value::None),
+        Type::Optional(of) => return from_text(text, of),
         Type::List(of) if !text.trim_start().starts_with('[') => return list(text, of),
         _ => return from_json_text(text, ty),
     };
     value.ok_or_else(|| format!("`{text}` is not {}", wanted(ty)))
+}
+
+/// Whether a type has the text `none` among those that it allows.
+fn names_none(ty: &Type) -> bool {
+    matches!(ty, Type::OneOf(texts) if texts.iter().any(|text| &**text == "none"))
 }
 
 /// Why a value of this type can never be given as text; also called for each part of JSON.
@@ -96,23 +99,14 @@ fn list(text: &str, of: &Type) -> Result<Value, String> {
 }
 
 fn from_json_text(text: &str, ty: &Type) -> Result<Value, String> {
-    match serde_json::from_str(text) {
+    match parse_json(text) {
         Ok(json) => json::from_json(json, ty),
         Err(error) => Err(format!(
             "expected {} as JSON, but this is not JSON (column {}: {})",
             wanted(ty),
-            error.column(),
-            reason(&error)
+            error.column,
+            error.reason
         )),
-    }
-}
-
-/// The reader's message without its place.
-pub fn reason(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    match text.rsplit_once(" at line ") {
-        Some((reason, _)) => reason.into(),
-        None => text,
     }
 }
 
@@ -142,7 +136,8 @@ mod tests {
             ("10%", Type::Percent, Value::Percent(10.0)),
             ("none", Type::optional(Type::Int), Value::None),
             ("7", Type::optional(Type::Int), Value::Int(7)),
-            ("none", Type::optional(Type::String), text("none")),
+            ("none", Type::optional(Type::String), Value::None),
+            ("none", Type::String, text("none")),
             ("none", Type::optional(strategy()), text("none")),
             ("none", Type::optional(Type::list(Type::Int)), Value::None),
             ("", Type::list(Type::String), Value::list([])),

@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use serde_json::Value as Json;
 
 use super::text::{AsJson, EntityNames, parse_duration, parse_percent};
-use super::{Type, Value, input};
+use super::{Type, Value, convert, input};
 use crate::diagnostic::suggest::{did_you_mean, or_list};
 use crate::source::Name;
 
@@ -104,7 +104,10 @@ impl JsonReader {
             (Type::Bool, Json::Bool(value)) => Ok(Value::Bool(value)),
             (Type::Int, Json::Number(number)) => match number.as_i64() {
                 Some(value) => Ok(Value::Int(value)),
-                None if number.is_f64() => self.unfit(&Json::Number(number), ty),
+                None if number.is_f64() => match number.as_f64().and_then(convert::whole) {
+                    Some(value) => Ok(value),
+                    None => self.unfit(&Json::Number(number), ty),
+                },
                 None => self.mistake(format!("`{number}` is too large for an int")),
             },
             (Type::Float, Json::Number(number)) => self.float(&number),
@@ -205,7 +208,8 @@ impl JsonReader {
             Json::Bool(value) => Ok(Value::Bool(value)),
             Json::Number(number) => match number.as_i64() {
                 Some(value) => Ok(Value::Int(value)),
-                None => self.float(&number),
+                None if number.is_f64() => self.float(&number),
+                None => self.mistake(format!("`{number}` is too large for an int")),
             },
             Json::String(text) => Ok(Value::string(text)),
             Json::Array(items) => self.list(items, |_| &Type::Json),
@@ -228,7 +232,7 @@ fn given(json: &Json) -> &'static str {
 }
 
 /// Whether a key can be written behind a point.
-fn is_plain(key: &str) -> bool {
+pub(super) fn is_plain(key: &str) -> bool {
     let mut chars = key.chars();
     chars.next().is_some_and(|c| c.is_alphabetic() || c == '_')
         && chars.all(|c| c.is_alphanumeric() || c == '_' || c == '-')

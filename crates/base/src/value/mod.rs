@@ -1,8 +1,10 @@
 //! The values that expressions evaluate to, before and during a run. Invariant: a secret value
 //! never contains the text of the secret, only how to obtain it.
 
+mod convert;
 mod input;
 mod json;
+mod json_text;
 mod order;
 pub mod text;
 mod ty;
@@ -13,9 +15,10 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::source::Name;
+pub use convert::convert;
 pub use input::from_text;
-pub use input::reason as json_reason;
 pub use json::{MAX_VALUE_DEPTH, from_json, to_json};
+pub use json_text::{JsonTextError, parse_json};
 pub use order::{ValueKey, compare};
 pub use ty::{KindRef, Type};
 

@@ -189,7 +189,7 @@ impl Type {
         }
     }
 
-    /// Whether a value of this type may be interpolated into a string.
+    /// Whether a value of this type may be interpolated into a string. What may be `none` may not.
     pub fn interpolates(&self) -> bool {
         match self {
             Self::String
@@ -201,7 +201,11 @@ impl Type {
             | Self::OneOf(_)
             | Self::Json
             | Self::Any => true,
-            Self::List(of) | Self::Map(of) | Self::Optional(of) => of.interpolates(),
+            // As JSON, in which `none` is `null`; by itself it would be an empty text.
+            Self::List(of) | Self::Map(of) => match &**of {
+                Self::Optional(of) => of.interpolates(),
+                of => of.interpolates(),
+            },
             _ => false,
         }
     }

@@ -380,6 +380,7 @@ pub const TYPES: &[&str] = &[
     "bool",
     "duration",
     "percent",
+    "json",
     "secret",
     "service",
     "environment",

@@ -430,6 +430,13 @@ impl Dump<'_> {
                 self.expr(list),
                 self.maybe(cond.as_deref())
             ),
+            ExprKind::IfSome { value, slot, body } => format!(
+                "(with %{} = {} {})",
+                slot.0,
+                self.expr(value),
+                self.expr(body)
+            ),
+            ExprKind::Convert(of, ty) => format!("({} as {ty})", self.expr(of)),
             ExprKind::Call(function, args) => {
                 format!("{}({})", function.0.name, self.exprs(args.iter()))
             }

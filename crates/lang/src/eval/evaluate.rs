@@ -16,7 +16,7 @@ use super::{
     faults,
 };
 use lockstep_base::source::{Name, Span};
-use lockstep_base::value::{SecretPart, Value, text};
+use lockstep_base::value::{SecretPart, Value, convert, text};
 
 type Evaluated = Result<Value, Halt>;
 
@@ -97,7 +97,20 @@ impl Evaluator {
                 list,
                 cond,
             } => self.comprehension((body, *slot, list, cond.as_deref()), span, scope),
+            ExprKind::IfSome { value, slot, body } => self.if_some(value, *slot, body, scope),
+            ExprKind::Convert(of, ty) => {
+                let value = self.eval(of, scope)?;
+                let value = convert(value, ty);
+                value.map_err(|reason| faults::conversion(of, ty, &reason))
+            }
             ExprKind::Call(function, args) => self.call(*function, args, span, scope),
+        }
+    }
+
+    fn if_some(&self, value: &Expr, slot: Slot, body: &Expr, scope: &dyn Scope) -> Evaluated {
+        match self.eval(value, scope)? {
+            Value::None => Ok(Value::None),
+            value => self.eval(body, &ScopeWithLocal::new(scope, slot, &value)),
         }
     }
 
@@ -124,6 +137,7 @@ impl Evaluator {
                         self.meter.grow(&mut size, &secret).map_err(at(expr.span))?;
                         continue;
                     }
+                    Some(Value::None) => return Err(faults::none_in_text(expr)),
                     Some(value) => {
                         self.meter.weigh(&value).map_err(at(expr.span))?;
                         if value.has_secret() {
@@ -180,7 +194,7 @@ impl Evaluator {
     fn field(&self, of: &Expr, name: &Name, span: Span, scope: &dyn Scope) -> Evaluated {
         match self.eval(of, scope)? {
             Value::Map(entries) => Ok(entries.get(name).cloned().unwrap_or(Value::None)),
-            Value::None => Ok(Value::None),
+            Value::None => Err(faults::nothing_inside(of)),
             value @ (Value::Service { .. } | Value::Environment(_) | Value::Infrastructure(_)) => {
                 scope.field(&value, name, span)
             }
@@ -204,15 +218,15 @@ impl Evaluator {
             return Err(Halt::Unknown);
         };
         match (&list, &at) {
-            (Value::None, _) => Ok(Value::None),
+            (Value::None, _) => Err(faults::nothing_inside(of)),
             (Value::List(items), Value::Int(at)) => usize::try_from(*at)
                 .ok()
                 .and_then(|at| items.get(at).cloned())
-                .ok_or_else(|| faults::index(index.span, *at, items.len())),
+                .ok_or_else(|| faults::index((of, index), *at, items.len())),
             (Value::Map(entries), Value::String(key)) => entries
                 .get(key)
                 .cloned()
-                .ok_or_else(|| faults::key(index.span, key, entries.keys())),
+                .ok_or_else(|| faults::key((of, index), key, entries.keys())),
             (Value::List(_), at) => Err(faults::unfit(index.span, "an int", at)),
             (Value::Map(_), at) => Err(faults::unfit(index.span, "a text", at)),
             (of_value, _) => Err(faults::unfit(of.span, "a list or a map", of_value)),

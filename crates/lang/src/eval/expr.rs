@@ -47,12 +47,13 @@ pub enum ExprKind {
     /// `{ a: 1 }`
     Record(Vec<(Name, Expr)>),
     /// `e.name`: a field of a service, environment, infrastructure or record. A record may lack
-    /// a field that is optional in its type, so a missing one is `none`. Where `e` is a map or
-    /// JSON, `.name` is an [`ExprKind::Index`]; [`Expr::member`] makes the right one.
+    /// a field that is optional in its type, so a missing one is `none`; where `e` itself is
+    /// `none`, that is a fault. Where `e` is a map or JSON, `.name` is an [`ExprKind::Index`];
+    /// [`Expr::member`] makes the right one.
     Field(Box<Expr>, Name),
     /// `e.*`: the infrastructures of an environment; a list is itself.
     Star(Box<Expr>),
-    /// `e[i]`: an element or a map's value, which must exist; `none` where `e` is `none`.
+    /// `e[i]`: an element or a map's value, which must exist.
     Index(Box<Expr>, Box<Expr>),
     /// `-e`, `not e`
     Unary(UnaryOp, Box<Expr>),
@@ -71,6 +72,17 @@ pub enum ExprKind {
         /// Which elements stay.
         cond: Option<Box<Expr>>,
     },
+    /// `none` where `value` is `none`, else `body`, in which `slot` is the value.
+    IfSome {
+        /// What may be `none`.
+        value: Box<Expr>,
+        /// Its name in the body.
+        slot: Slot,
+        /// What comes of it.
+        body: Box<Expr>,
+    },
+    /// JSON, or a value with JSON in it, as a value of this type; what does not fit is a fault.
+    Convert(Box<Expr>, Type),
     /// A built-in function; its arguments in the order of its parameters, optional ones that
     /// were not given left out at the end.
     Call(Function, Vec<Expr>),
@@ -179,6 +191,8 @@ impl Expr {
             | ExprKind::Binary(..)
             | ExprKind::If(..)
             | ExprKind::Comprehension { .. }
+            | ExprKind::IfSome { .. }
+            | ExprKind::Convert(..)
             | ExprKind::Call(..) => None,
         }
     }

@@ -2,11 +2,11 @@
 
 use super::limits::LimitExceeded;
 use super::operators::OperatorError;
-use super::{BinaryOp, Expr, Halt, Scope, UnaryOp};
+use super::{BinaryOp, Expr, ExprKind, Halt, Scope, UnaryOp};
 use lockstep_base::diagnostic::suggest::{did_you_mean, or_list};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::{Name, Span};
-use lockstep_base::value::Value;
+use lockstep_base::value::{Type, Value};
 use lockstep_base::world::FileError;
 
 /// How many characters of a value a message shows.
@@ -187,6 +187,102 @@ pub(super) fn unfit(span: Span, wanted: &str, value: &Value) -> Halt {
     .into()
 }
 
+/// The way to a value inside another, as it is written: `.image.tags[0]`; empty for a name.
+fn path_to(expr: &Expr) -> String {
+    match &expr.kind {
+        ExprKind::Index(of, index) => {
+            let step = match index.as_const() {
+                Some(Value::String(key)) => step_text(key),
+                Some(Value::Int(at)) => format!("[{at}]"),
+                _ => String::from("[…]"),
+            };
+            path_to(of) + &step
+        }
+        ExprKind::Field(of, name) => path_to(of) + &step_text(name),
+        ExprKind::Convert(of, _) => path_to(of),
+        ExprKind::Const(_)
+        | ExprKind::Local(_)
+        | ExprKind::Global(_)
+        | ExprKind::Run(_)
+        | ExprKind::Interpolate(_)
+        | ExprKind::List(_)
+        | ExprKind::Record(_)
+        | ExprKind::Star(_)
+        | ExprKind::Unary(..)
+        | ExprKind::Binary(..)
+        | ExprKind::If(..)
+        | ExprKind::Comprehension { .. }
+        | ExprKind::IfSome { .. }
+        | ExprKind::Call(..) => String::new(),
+    }
+}
+
+/// A key behind a path.
+fn step_text(key: &str) -> String {
+    let short: String = key.chars().take(MAX_SHOWN_CHARS).collect();
+    let plain = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+    match !short.is_empty() && short.chars().all(plain) {
+        true => format!(".{short}"),
+        false => format!("[{short:?}]"),
+    }
+}
+
+/// Which path leads nowhere, where it has more than one step.
+fn behind(of: &Expr, step: &str) -> String {
+    match path_to(of).as_str() {
+        "" => String::new(),
+        path => format!(": nothing is at `{path}{step}`"),
+    }
+}
+
+/// A value in words, with its path where it has one.
+fn named(expr: &Expr) -> String {
+    match path_to(expr).as_str() {
+        "" => String::from("this"),
+        path => format!("`{path}`"),
+    }
+}
+
+/// A field or an element of what is `none`, such as the `null` of JSON.
+pub(super) fn nothing_inside(of: &Expr) -> Halt {
+    Diagnostic::error(
+        codes::UNFIT,
+        of.span,
+        format!("{} is `none`, so there is nothing in it", named(of)),
+    )
+    .here("this is `none`")
+    .help("say what to take instead of the whole path: `… ?? …`")
+    .into()
+}
+
+/// `none` where a text is made, such as the `null` of JSON.
+pub(super) fn none_in_text(of: &Expr) -> Halt {
+    Diagnostic::error(
+        codes::UNFIT,
+        of.span,
+        format!("{} is `none`, which has no text", named(of)),
+    )
+    .here("this is `none`")
+    .help("say what to take instead: `… ?? \"\"`")
+    .into()
+}
+
+/// JSON that is not what its place wants.
+pub(super) fn conversion(of: &Expr, ty: &Type, reason: &str) -> Halt {
+    let path = match path_to(of).as_str() {
+        "" => String::new(),
+        path => format!(" at `{path}`"),
+    };
+    Diagnostic::error(
+        codes::UNFIT,
+        of.span,
+        format!("the JSON{path} is not a `{ty}`: {reason}"),
+    )
+    .here("converted here")
+    .help("an absent field or `null` fits `T?` alone; give a fallback with `… ?? …`")
+    .into()
+}
+
 /// A secret inside a list or map that should become text.
 pub(super) fn hidden_secret(span: Span, value: &Value) -> Halt {
     let message = format!("{} with a secret inside cannot become text", value.kind());
@@ -197,7 +293,8 @@ pub(super) fn hidden_secret(span: Span, value: &Value) -> Halt {
 }
 
 /// A place in a list that does not exist.
-pub(super) fn index(span: Span, at: i64, length: usize) -> Halt {
+pub(super) fn index((of, index): (&Expr, &Expr), at: i64, length: usize) -> Halt {
+    let span = index.span;
     let message = if at < 0 {
         format!("a list has no element {at}")
     } else {
@@ -215,6 +312,7 @@ pub(super) fn index(span: Span, at: i64, length: usize) -> Halt {
         ..0 if length > 0 => format!("{help}; the last one is `x[length(x) - 1]`"),
         _ => help,
     };
+    let message = message + &behind(of, &format!("[{at}]"));
     Diagnostic::error(codes::INDEX, span, message)
         .here("no such element")
         .help(help)
@@ -222,7 +320,11 @@ pub(super) fn index(span: Span, at: i64, length: usize) -> Halt {
 }
 
 /// A key that a map does not have.
-pub(super) fn key<'a>(span: Span, key: &str, keys: impl Iterator<Item = &'a Name> + Clone) -> Halt {
+pub(super) fn key<'a>(
+    (of, index): (&Expr, &Expr),
+    key: &str,
+    keys: impl Iterator<Item = &'a Name> + Clone,
+) -> Halt {
     let near = did_you_mean(key, keys.clone().map(|key| &**key));
     let help = near.unwrap_or_else(|| {
         let some: Vec<&Name> = keys.clone().take(5).collect();
@@ -234,7 +336,9 @@ pub(super) fn key<'a>(span: Span, key: &str, keys: impl Iterator<Item = &'a Name
         }
     });
     let short: String = key.chars().take(MAX_SHOWN_CHARS).collect();
-    Diagnostic::error(codes::KEY, span, format!("there is no key `{short}`"))
+    let path = behind(of, &step_text(key));
+    let message = format!("there is no key `{short}`{path}");
+    Diagnostic::error(codes::KEY, index.span, message)
         .here("no such key")
         .help(help)
         .into()

@@ -43,6 +43,15 @@ pub fn children<'e>(expr: &'e Expr, see: &mut dyn FnMut(&'e Expr)) {
             cond.iter().for_each(|cond| see(cond));
             see(body);
         }
+        ExprKind::IfSome {
+            value,
+            slot: _,
+            body,
+        } => {
+            see(value);
+            see(body);
+        }
+        ExprKind::Convert(of, _) => see(of),
         ExprKind::Call(_, args) => args.iter().for_each(see),
     }
 }

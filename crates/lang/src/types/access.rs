@@ -1,13 +1,13 @@
 //! Types member and index access: fields, `.*` and `[…]`.
 
-use crate::eval::{Expr, ExprKind, RunField};
+use crate::eval::{Expr, ExprKind, Function, RunField, Slot, builtins};
 use crate::resolve::{Lookup, NameTarget, ResolvedName};
-use lockstep_base::source::{FileId, Span};
+use lockstep_base::source::{FileId, Name, Span};
 use lockstep_base::value::{InfrastructureId, Type, Value};
 use lockstep_syntax::ast::{self, ExprKind as Form};
 
 use super::expr::of_local;
-use super::locals::{LocalKind, LocalScope};
+use super::locals::{IgnoredResult, LocalKind, LocalScope};
 use super::{Checker, Typed, errors};
 
 impl Checker<'_> {
@@ -24,8 +24,133 @@ impl Checker<'_> {
         {
             return typed;
         }
-        let of = self.expr(locals, of, None);
+        let mut of = self.expr(locals, of, None);
+        self.as_it_ended(locals, &mut of);
         self.field_of(of, name, span)
+    }
+
+    /// The result of a command whose failures are all ignored is there where it has ended with a
+    /// code; where it has not, taking a field of it fails.
+    fn as_it_ended(&self, locals: &LocalScope, of: &mut Typed) {
+        if let (ExprKind::Local(slot), Type::Optional(inner)) = (&of.expr.kind, &of.ty)
+            && locals.ignored(*slot) == Some(IgnoredResult::WithoutCode)
+        {
+            of.ty = (**inner).clone();
+        }
+    }
+
+    /// A path of fields and elements, as the left side of `??` has it: what JSON does not have on
+    /// the way makes all of it `none`.
+    pub(super) fn absent_as_none(
+        &mut self,
+        locals: &mut LocalScope,
+        expr: &ast::Expr,
+        want: Option<&Type>,
+    ) -> Typed {
+        let mut inner = expr;
+        while let Form::Paren(of) = &inner.kind {
+            inner = of;
+        }
+        if !matches!(inner.kind, Form::Field(..) | Form::Index(..)) {
+            return self.expr(locals, expr, want);
+        }
+        let mut skipped: Vec<(Slot, Expr)> = Vec::new();
+        let link = self.link(locals, inner, &mut skipped);
+        let (mut whole, ty) = (link.expr, link.ty);
+        for (slot, value) in skipped.into_iter().rev() {
+            whole = Expr {
+                span: expr.span,
+                kind: ExprKind::IfSome {
+                    value: Box::new(value),
+                    slot,
+                    body: Box::new(whole),
+                },
+            };
+        }
+        Typed::of(whole, ty)
+    }
+
+    /// A part of such a path; `skipped` collects what may be `none` on the way.
+    fn link(
+        &mut self,
+        locals: &mut LocalScope,
+        expr: &ast::Expr,
+        skipped: &mut Vec<(Slot, Expr)>,
+    ) -> Typed {
+        let key = |name: &Name, span| Expr::constant(Value::String(name.clone()), span);
+        let typed = match &expr.kind {
+            Form::Paren(inner) => return self.link(locals, inner, skipped),
+            Form::Field(of, name) => {
+                if let Form::Name(base) = &of.kind
+                    && let Some(typed) = self.field_of_name(locals, base, name, expr.span)
+                {
+                    typed
+                } else {
+                    let mut of = self.link(locals, of, skipped);
+                    self.as_it_ended(locals, &mut of);
+                    match of.ty {
+                        Type::Json => {
+                            let key = key(&name.name, name.span);
+                            self.found_in(locals, of, key, expr.span, skipped)
+                        }
+                        _ => self.field_of(of, name, expr.span),
+                    }
+                }
+            }
+            Form::Index(of, index) => {
+                let of = self.link(locals, of, skipped);
+                match of.ty {
+                    Type::Json => {
+                        let (_, index) = self.json_index(locals, index);
+                        self.found_in(locals, of, index, expr.span, skipped)
+                    }
+                    _ => self.index_of(locals, of, index, expr.span),
+                }
+            }
+            Form::None
+            | Form::Bool(_)
+            | Form::Int(_)
+            | Form::Float(_)
+            | Form::Percent(_)
+            | Form::Duration(_)
+            | Form::String(_)
+            | Form::Name(_)
+            | Form::List(_)
+            | Form::Record(_)
+            | Form::Star(_)
+            | Form::Unary(..)
+            | Form::Binary(..)
+            | Form::If(..)
+            | Form::Comprehension { .. }
+            | Form::Call(..)
+            | Form::Error => return self.expr(locals, expr, None),
+        };
+        let typed = self.narrowed(locals, typed, None);
+        self.note(locals, expr, &typed, None);
+        typed
+    }
+
+    /// What JSON has for a key, or `none`.
+    fn found_in(
+        &mut self,
+        locals: &mut LocalScope,
+        of: Typed,
+        key: Expr,
+        span: Span,
+        skipped: &mut Vec<(Slot, Expr)>,
+    ) -> Typed {
+        let Some(lookup) = builtins::find("lookup") else {
+            return Typed::unknown(span);
+        };
+        let late = self.is_late(locals, &of.expr);
+        let slot = locals.slot(late);
+        let whole = Expr {
+            kind: ExprKind::Local(slot),
+            span: of.expr.span,
+        };
+        skipped.push((slot, of.expr));
+        let call = ExprKind::Call(Function(lookup), vec![whole, key]);
+        Typed::new(call, span, Type::Json)
     }
 
     /// A field of something that is not a value by itself: a namespace, a stage, `run`.
@@ -45,7 +170,8 @@ impl Checker<'_> {
             };
             if own {
                 self.modules.uses.name(base.span, local.span);
-                let of = of_local(local, base.span);
+                let mut of = self.narrowed(locals, of_local(local, base.span), None);
+                self.as_it_ended(locals, &mut of);
                 return Some(self.field_of(of, name, span));
             }
         }
@@ -106,7 +232,20 @@ impl Checker<'_> {
     fn field_of(&mut self, of: Typed, name: &ast::Ident, span: Span) -> Typed {
         let found = match (&of.ty, of.expr.as_const()) {
             (Type::Any, _) => return Typed::unknown(span),
-            (Type::Json, _) => Some(Type::Json),
+            (Type::Json, _) => {
+                let member = Expr::member(of.expr, &Type::Json, name.name.clone(), span);
+                let member = match member.kind {
+                    ExprKind::Index(of, key) => ExprKind::Index(
+                        of,
+                        Box::new(Expr {
+                            span: name.span,
+                            ..*key
+                        }),
+                    ),
+                    kind => kind,
+                };
+                return Typed::new(member, span, Type::Json);
+            }
             (Type::Record(fields), _) => match fields.get(&name.name) {
                 Some(ty) => Some(ty.clone()),
                 None => {
@@ -191,6 +330,28 @@ impl Checker<'_> {
         span: Span,
     ) -> Typed {
         let of = self.expr(locals, of, None);
+        self.index_of(locals, of, index, span)
+    }
+
+    /// A key of JSON, or a place in it.
+    fn json_index(&mut self, locals: &mut LocalScope, index: &ast::Expr) -> (Type, Expr) {
+        let index = self.expr(locals, index, None);
+        match index.ty {
+            Type::Int | Type::String | Type::OneOf(_) | Type::Any => (Type::Json, index.expr),
+            _ => {
+                let index = self.fit(index, &Type::String, "the key", None);
+                (Type::Json, index)
+            }
+        }
+    }
+
+    fn index_of(
+        &mut self,
+        locals: &mut LocalScope,
+        of: Typed,
+        index: &ast::Expr,
+        span: Span,
+    ) -> Typed {
         let (ty, index): (Type, Expr) = match &of.ty {
             Type::List(element) => {
                 let index = self.check(locals, index, &Type::Int, "the index", None);
@@ -226,18 +387,7 @@ impl Checker<'_> {
                     }
                 }
             }
-            Type::Json => {
-                let index = self.expr(locals, index, None);
-                match index.ty {
-                    Type::Int | Type::String | Type::OneOf(_) | Type::Any => {
-                        (Type::Json, index.expr)
-                    }
-                    _ => {
-                        let index = self.fit(index, &Type::String, "the key", None);
-                        (Type::Json, index)
-                    }
-                }
-            }
+            Type::Json => self.json_index(locals, index),
             Type::Any => {
                 self.expr(locals, index, None);
                 return Typed::unknown(span);

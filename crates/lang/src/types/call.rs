@@ -231,14 +231,19 @@ impl Checker<'_> {
                 None => Typed::unknown(span),
             };
             // Whether it would fit if it were there.
-            let without = match &given.ty {
-                Type::Optional(of) => {
-                    let mut bare = types.clone();
-                    bare[misfit.argument] = (**of).clone();
-                    (builtin.check)(&bare).is_ok()
-                }
-                _ => false,
+            let bare = match &given.ty {
+                Type::Optional(of) => Some((**of).clone()),
+                Type::List(of) => match &**of {
+                    Type::Optional(of) => Some(Type::list((**of).clone())),
+                    _ => None,
+                },
+                _ => None,
             };
+            let without = bare.is_some_and(|bare| {
+                let mut types = types.clone();
+                types[misfit.argument] = bare;
+                (builtin.check)(&types).is_ok()
+            });
             let error = errors::misfit(self, &what, misfit.wanted, &given, without);
             self.report(error);
             return Typed::unknown(span);

@@ -142,6 +142,11 @@ impl<'a> Checker<'a> {
         if want.accepts(&typed.ty) {
             return typed.expr;
         }
+        if want.converts(&typed.ty) {
+            let span = typed.expr.span;
+            let kind = ExprKind::Convert(Box::new(typed.expr), want.clone());
+            return Expr { kind, span };
+        }
         self.report(errors::mismatch(self, &typed, want, what, declared));
         poison(typed.expr.span)
     }

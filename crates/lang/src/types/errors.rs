@@ -61,7 +61,16 @@ pub fn mismatch(
 /// What to do about a value that may be `none`.
 pub fn without_none(checker: &Checker<'_>, typed: &Typed) -> String {
     let text = checker.modules.sources.text(typed.expr.span);
-    if is_path(&typed.expr) {
+    if let Type::List(_) = typed.ty {
+        return String::from("leave those out that are `none`: `[x for x in … if x != none]`");
+    }
+    if super::is_poison(&typed.expr) {
+        // The result of an effect, which is no expression.
+        format!(
+            "write the type `{}`, and compare the name with `none` before it is used",
+            typed.ty
+        )
+    } else if is_path(&typed.expr) {
         format!("give a fallback: `{text} ?? …`; or compare it first: `if {text} != none {{ … }}`")
     } else {
         String::from(
@@ -69,6 +78,17 @@ pub fn without_none(checker: &Checker<'_>, typed: &Typed) -> String {
              `if NAME != none { … }`",
         )
     }
+}
+
+/// The result of an effect whose failure was ignored, compared as if it were there.
+pub fn ignored_compared(checker: &Checker<'_>, typed: &Typed) -> Diagnostic {
+    Diagnostic::error(
+        codes::MAY_BE_NONE,
+        typed.expr.span,
+        "this is `none` where its failure was ignored, which is neither equal nor unequal",
+    )
+    .here(format!("this is {}", a(&typed.ty)))
+    .help(without_none(checker, typed))
 }
 
 /// How to make the one type of the other.
@@ -257,13 +277,28 @@ pub fn not_a_list(checker: &Checker<'_>, typed: &Typed, want: &Type, what: &str)
 }
 
 /// A value that cannot stand in a text.
-pub fn cannot_interpolate(typed: &Typed) -> Diagnostic {
+pub fn cannot_interpolate(checker: &Checker<'_>, typed: &Typed) -> Diagnostic {
     let (span, ty) = (typed.expr.span, &typed.ty);
     if holds_secret(ty) {
         return secret_here(span, "a list or map in a text");
     }
     if *ty == Type::Nothing {
         return no_value(span);
+    }
+    let bare = match ty {
+        Type::List(of) => of,
+        ty => ty,
+    };
+    if let Type::Optional(of) = bare
+        && of.interpolates()
+    {
+        let error = Diagnostic::error(
+            codes::MAY_BE_NONE,
+            span,
+            "this may be `none`, which has no text",
+        )
+        .here(format!("this is {}", a(ty)));
+        return error.help(without_none(checker, typed));
     }
     let error = Diagnostic::error(
         codes::INTERPOLATION,

@@ -40,7 +40,13 @@ impl Checker<'_> {
     }
 
     /// Records the types that an editor may query; those of names and plain values are known.
-    fn note(&self, locals: &LocalScope, expr: &ast::Expr, typed: &Typed, want: Option<&Type>) {
+    pub(super) fn note(
+        &self,
+        locals: &LocalScope,
+        expr: &ast::Expr,
+        typed: &Typed,
+        want: Option<&Type>,
+    ) {
         let uses = &self.modules.uses;
         let shown = self.shown_type(locals, typed);
         let computed = matches!(
@@ -391,6 +397,8 @@ impl Checker<'_> {
                 | ExprKind::Binary(..)
                 | ExprKind::If(..)
                 | ExprKind::Comprehension { .. }
+                | ExprKind::IfSome { .. }
+                | ExprKind::Convert(..)
                 | ExprKind::Call(..) => false,
             }
         });

@@ -44,7 +44,8 @@ impl Checker<'_> {
         if typed.ty == Type::Secret || typed.ty.interpolates() {
             return typed;
         }
-        self.report(errors::cannot_interpolate(&typed));
+        let error = errors::cannot_interpolate(self, &typed);
+        self.report(error);
         Typed::unknown(typed.expr.span)
     }
 

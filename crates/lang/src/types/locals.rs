@@ -18,6 +18,16 @@ pub enum LocalKind {
     Stage,
 }
 
+/// The result of an effect whose failure may be ignored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IgnoredResult {
+    /// It is `none` where the effect failed.
+    OfFailure,
+    /// Of a command of which every failure is ignored: it is `none` only where the command did not
+    /// end with a code. Its fields may be taken; where it is `none`, that fails.
+    WithoutCode,
+}
+
 /// A local name.
 #[derive(Debug, Clone)]
 pub struct Local {
@@ -52,6 +62,8 @@ pub struct LocalScope {
     late: Vec<bool>,
     /// What comparisons have shown.
     pub(super) facts: Vec<Fact>,
+    /// The results of effects that are `none` where their failure was ignored.
+    ignored_results: HashMap<Slot, IgnoredResult>,
 }
 
 /// A point to which a scope can be taken back.
@@ -74,6 +86,7 @@ impl LocalScope {
             by_name: HashMap::new(),
             late: Vec::new(),
             facts: Vec::new(),
+            ignored_results: HashMap::new(),
         }
     }
 
@@ -160,6 +173,16 @@ impl LocalScope {
     /// Whether a value is only known while the pipeline runs.
     pub fn is_late(&self, slot: Slot) -> bool {
         self.late.get(slot.0 as usize).copied().unwrap_or(false)
+    }
+
+    /// The result of an effect is `none` where its failure was ignored.
+    pub fn mark_ignored(&mut self, slot: Slot, result: IgnoredResult) {
+        self.ignored_results.insert(slot, result);
+    }
+
+    /// Whether a result is `none` where the failure of its effect was ignored.
+    pub fn ignored(&self, slot: Slot) -> Option<IgnoredResult> {
+        self.ignored_results.get(&slot).copied()
     }
 
     /// Remembers the words of a statement that could not be read.

@@ -25,7 +25,7 @@ pub use call::{EffectCall, ResolvedCallee};
 pub use checker::{Checker, Typed, is_poison, poison};
 pub use fields::{GivenFields, declarations};
 pub use http::BUILTIN_ACTIONS;
-pub use locals::{Local, LocalKind, LocalScope, ScopeMark};
+pub use locals::{IgnoredResult, Local, LocalKind, LocalScope, ScopeMark};
 pub use narrowing::{ConditionFacts, Fact, in_either};
 pub use secrets::{holds_secret, unify};
 pub use table::{

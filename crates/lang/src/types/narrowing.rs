@@ -167,6 +167,20 @@ impl ValuePath {
             ) => root(PathRoot::Entity(entity.clone())),
             ExprKind::Field(of, name) => Some(Self::of(of)?.then(PathStep::Field(name.clone()))),
             ExprKind::Index(of, index) => Some(Self::of(of)?.then(Self::step(index)?)),
+            ExprKind::IfSome { value, slot, body } => {
+                let mut path = Self::of(body)?;
+                if path.root != PathRoot::Local(*slot) {
+                    return None;
+                }
+                let mut whole = Self::of(value)?;
+                whole.steps.append(&mut path.steps);
+                Some(whole)
+            }
+            // `map?[key]`
+            ExprKind::Call(function, args) => match (function.0.name, args.as_slice()) {
+                ("lookup", [of, key]) => Some(Self::of(of)?.then(Self::step(key)?)),
+                _ => None,
+            },
             ExprKind::Const(_)
             | ExprKind::Run(_)
             | ExprKind::Interpolate(_)
@@ -177,7 +191,7 @@ impl ValuePath {
             | ExprKind::Binary(..)
             | ExprKind::If(..)
             | ExprKind::Comprehension { .. }
-            | ExprKind::Call(..) => None,
+            | ExprKind::Convert(..) => None,
         }
     }
 
@@ -468,10 +482,29 @@ fn one_of(path: ValuePath, texts: Vec<Name>) -> Fact {
 
 /// Whether comparisons can show something about an expression: it is a name, or a path from one.
 pub(super) fn is_path(expr: &Expr) -> bool {
-    ValuePath::of(expr).is_some()
+    ValuePath::of(expr).is_some() && !super::is_poison(expr)
 }
 
-/// The paths that are not `none` where an expression is not.
+/// The paths that are not `none` where an expression is not: its own, and those that it is skipped
+/// for where they are `none`.
 fn paths_to(expr: &Expr) -> Vec<ValuePath> {
-    ValuePath::of(expr).into_iter().collect()
+    let mut paths: Vec<ValuePath> = ValuePath::of(expr).into_iter().collect();
+    let mut names: Vec<(Slot, ValuePath)> = Vec::new();
+    let mut inner = expr;
+    while let ExprKind::IfSome { value, slot, body } = &inner.kind {
+        let Some(mut path) = ValuePath::of(value) else {
+            break;
+        };
+        let outer = names
+            .iter()
+            .find(|(slot, _)| path.root == PathRoot::Local(*slot));
+        if let Some((_, outer)) = outer {
+            let steps = std::mem::replace(&mut path, outer.clone()).steps;
+            path.steps.extend(steps);
+        }
+        paths.push(path.clone());
+        names.push((*slot, path));
+        inner = body;
+    }
+    paths
 }

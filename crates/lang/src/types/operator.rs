@@ -1,6 +1,7 @@
 //! Types operators: which types they accept, and the errors where they do not fit.
 
 use crate::eval::{ExprKind, operators};
+use lockstep_base::diagnostic::Diagnostic;
 use lockstep_base::source::Span;
 use lockstep_base::value::{Type, Value};
 use lockstep_syntax::ast::{self, BinaryOp, ExprKind as Form, UnaryOp};
@@ -56,7 +57,12 @@ impl Checker<'_> {
             leftmost = left;
         }
         let first = chain.last().map(|(op, ..)| *op);
-        let mut left = self.expr(locals, leftmost, wanted_by(first, want));
+        let wanted = wanted_by(first, want);
+        let mut left = if first == Some(BinaryOp::Else) {
+            self.absent_as_none(locals, leftmost, wanted)
+        } else {
+            self.expr(locals, leftmost, wanted)
+        };
         let mut before: Option<BinaryOp> = None;
         while let Some((op, at, right, span)) = chain.pop() {
             let hint = match (op, &left.ty) {
@@ -76,7 +82,12 @@ impl Checker<'_> {
             } else if op == BinaryOp::Or {
                 locals.learn(&left.facts.fails);
             }
-            let right = self.expr(locals, right, hint.as_ref());
+            let next = chain.last().map(|(op, ..)| *op);
+            let right = if op == BinaryOp::Else && next == Some(BinaryOp::Else) {
+                self.absent_as_none(locals, right, hint.as_ref())
+            } else {
+                self.expr(locals, right, hint.as_ref())
+            };
             locals.release(mark);
             if is_comparison(op) && before.is_some_and(is_comparison) {
                 // The parser has reported that comparisons do not chain.
@@ -91,12 +102,44 @@ impl Checker<'_> {
                 } else {
                     self.comparison_facts(locals, op, &left, &right)
                 };
-                left = self.operate(op, at, left, right, span);
+                left = match self.ignored_operand(locals, op, &left, &right) {
+                    Some(error) => {
+                        self.report(error);
+                        Typed {
+                            ty: Type::Bool,
+                            ..Typed::unknown(span)
+                        }
+                    }
+                    None => self.operate(op, at, left, right, span),
+                };
                 left.facts = facts;
             }
             before = Some(op);
         }
         left
+    }
+
+    /// A result whose failure was ignored is no value like others: that it is not equal to one says
+    /// nothing of what it would have been, so it is to be compared with `none` before.
+    fn ignored_operand(
+        &self,
+        locals: &LocalScope,
+        op: BinaryOp,
+        left: &Typed,
+        right: &Typed,
+    ) -> Option<Diagnostic> {
+        if !is_equality(op) && op != BinaryOp::In {
+            return None;
+        }
+        let is_ignored = |side: &&Typed| {
+            matches!((&side.expr.kind, &side.ty), (ExprKind::Local(slot), Type::Optional(_))
+                if locals.ignored(*slot).is_some())
+        };
+        let (of, with) = [(left, right), (right, left)]
+            .into_iter()
+            .find(|(side, _)| is_ignored(side))?;
+        let decided = matches!(with.ty, Type::None | Type::Any);
+        (!decided).then(|| errors::ignored_compared(self, of))
     }
 
     fn operate(&mut self, op: BinaryOp, at: Span, left: Typed, right: Typed, span: Span) -> Typed {

@@ -100,6 +100,7 @@ const NAMED_TYPES: &[(&str, Type)] = &[
     ("bool", Type::Bool),
     ("duration", Type::Duration),
     ("percent", Type::Percent),
+    ("json", Type::Json),
     ("secret", Type::Secret),
     ("service", Type::Service(None)),
     ("environment", Type::Environment),

@@ -99,6 +99,8 @@ impl SecretVisitor<'_, '_> {
                 | ExprKind::Binary(..)
                 | ExprKind::If(..)
                 | ExprKind::Comprehension { .. }
+                | ExprKind::IfSome { .. }
+                | ExprKind::Convert(..)
                 | ExprKind::Call(..) => false,
             };
         });

@@ -371,8 +371,13 @@ fn outcome(ended: CommandResult) -> EffectOutcome {
             stdout,
             stderr,
             code,
+            outputs,
         } => EffectOutcome {
-            value: value(stdout, stderr, i64::from(code.unwrap_or(-1)), Vec::new()),
+            // Without a code there is no result.
+            value: code.map_or(Value::None, |code| {
+                let outputs = outputs.into_iter().collect();
+                value(stdout, stderr, i64::from(code), outputs)
+            }),
             failure: Some((class, message)),
         },
     }

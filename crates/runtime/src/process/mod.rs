@@ -104,6 +104,8 @@ pub enum CommandResult {
         stderr: String,
         /// Its exit code, where it has one.
         code: Option<i32>,
+        /// What it wrote to the file named by `$LOCKSTEP_OUTPUT`.
+        outputs: IndexMap<String, String>,
     },
 }
 
@@ -336,7 +338,11 @@ impl SystemSpawner {
             Some(report) => Ok(report.outputs()),
         };
         let outputs = outputs.and_then(|text| outputs::parse(&vault.mask(&text)));
-        if remote.is_none() && outputs.is_err() {
+        let (outputs, unread) = match outputs {
+            Ok(outputs) => (outputs, None),
+            Err(error) => (IndexMap::new(), Some(error.to_string())),
+        };
+        if remote.is_none() && unread.is_some() {
             running.end_leftovers(&mut listener).await;
         }
         let stderr = running.err.finish(&mut listener);
@@ -348,10 +354,17 @@ impl SystemSpawner {
             ),
             Some(report) => report.result(&ending, &stderr, &command),
         };
-        let result = match judged
-            .and(outputs.map_err(|error| (FailureClass::Failed, error.to_string(), Some(0))))
-        {
-            Ok(outputs) => CommandResult::Exited {
+        // Outputs that cannot be read are not silently missing, however the command ended.
+        let judged = match (judged, unread) {
+            (judged, None) => judged,
+            (Ok(()), Some(unread)) => Err((FailureClass::Failed, unread, Some(0))),
+            (Err((FailureClass::Exit, message, _)), Some(unread)) => {
+                Err((FailureClass::Failed, format!("{message}; {unread}"), None))
+            }
+            (judged, Some(_)) => judged,
+        };
+        let result = match judged {
+            Ok(()) => CommandResult::Exited {
                 stdout,
                 stderr,
                 code: 0,
@@ -363,6 +376,7 @@ impl SystemSpawner {
                 stdout,
                 stderr,
                 code,
+                outputs,
             },
         };
         let left = match remote {
@@ -427,6 +441,7 @@ fn not_run(message: String) -> CommandResult {
         stdout: String::new(),
         stderr: String::new(),
         code: None,
+        outputs: IndexMap::new(),
     }
 }
 

@@ -66,10 +66,13 @@ pub(super) fn command_succeeds() -> EffectOutcome {
 /// The outcome of a command that is specified to fail.
 pub(super) fn command_fails(class: Option<FailureClass>) -> EffectOutcome {
     let class = class.unwrap_or(FailureClass::Exit);
-    let code = if class == FailureClass::Exit { 1 } else { 0 };
-    EffectOutcome {
-        value: command_value("", code, []),
-        failure: Some((class, message(class, code))),
+    match class {
+        FailureClass::Exit => EffectOutcome {
+            value: command_value("", 1, []),
+            failure: Some((class, message(class, 1))),
+        },
+        // It did not end with a code, so it has no result.
+        _ => EffectOutcome::failed(class, message(class, 0)),
     }
 }
 

@@ -120,9 +120,7 @@ pub(super) fn wants_maps(types: &[Type]) -> Result<(), ArgumentMisfit> {
 pub(super) fn wants_text_forms(types: &[Type], from: usize) -> Result<(), ArgumentMisfit> {
     (from..types.len()).try_for_each(|at| {
         let wanted = "something that can be put into a string";
-        wants(types, at, wanted, |ty| {
-            ty.interpolates() || *ty == Type::None
-        })
+        wants(types, at, wanted, Type::interpolates)
     })
 }
 
@@ -189,6 +187,10 @@ pub(super) fn map(args: &[Value], argument: usize) -> Result<&IndexMap<Name, Val
 /// The text of a value as in an interpolation. Secrets and the program's things have none.
 pub(super) fn plain_text(value: &Value, argument: usize) -> Result<String, BuiltinError> {
     plain(value, argument)?;
+    if let Value::None = value {
+        let message = String::from("`none` has no text; say what to take instead: `… ?? …`");
+        return Err(BuiltinError::Argument(argument, message));
+    }
     Ok(text::display(value, &|value| value.kind().into()))
 }
 

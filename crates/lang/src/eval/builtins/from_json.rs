@@ -23,6 +23,19 @@ pub(super) static FUNCTION: Builtin = Builtin {
     call: BuiltinBody::Pure(call),
 };
 
+/// How many characters of a text a message shows.
+const MAX_SHOWN_CHARS: usize = 60;
+
+/// What the function got, in short.
+fn got(text: &str) -> String {
+    if text.trim().is_empty() {
+        return String::from("it got an empty text");
+    }
+    let short: String = text.chars().take(MAX_SHOWN_CHARS).collect();
+    let more = if short.len() < text.len() { "…" } else { "" };
+    format!("it got {short:?}{more}")
+}
+
 fn call(args: &[Value]) -> Result<Value, BuiltinError> {
     let text = text(args, 0)?;
     // No value can have more elements than there are commas and opening brackets.
@@ -30,10 +43,11 @@ fn call(args: &[Value]) -> Result<Value, BuiltinError> {
     if marks.count() > MAX_ELEMENTS {
         return Err(BuiltinError::TooLarge(LimitExceeded::Elements));
     }
-    let json = serde_json::from_str(text).map_err(|error| {
-        let reason = value::json_reason(&error);
-        let place = format!("line {}, column {}", error.line(), error.column());
-        BuiltinError::Argument(0, format!("the text is not JSON at {place}: {reason}"))
+    let json = value::parse_json(text).map_err(|error| {
+        let place = format!("line {}, column {}", error.line, error.column);
+        let reason = &error.reason;
+        let got = got(text);
+        BuiltinError::Argument(0, format!("the text is not JSON at {place}: {reason}; {got}"))
     })?;
     value::from_json(json, &Type::Json).map_err(|error| BuiltinError::Argument(0, error))
 }

@@ -14,8 +14,8 @@ pub(super) static FUNCTION: Builtin = Builtin {
     check: |types| {
         let wanted = "a list of what can be put into a string";
         wants(types, 0, wanted, |ty| match ty {
-            Type::List(of) => of.interpolates() || **of == Type::None,
-                ty => *ty == Type::Json,
+            Type::List(of) => of.interpolates(),
+            ty => *ty == Type::Json,
         })
     },
     result: gives_string,

@@ -151,6 +151,7 @@ functions! {
     keys
     length
     local
+    lookup
     lower
     matches
     max

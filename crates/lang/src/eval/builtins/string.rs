@@ -6,7 +6,7 @@ use lockstep_base::value::Value;
 
 pub(super) static FUNCTION: Builtin = Builtin {
     name: "string",
-    doc: "The text that the value has inside a string: lists and maps are JSON, `none` is empty.",
+    doc: "The text that the value has inside a string: lists and maps are JSON.",
     params: &[required("value", any)],
     check: |types| wants_text_forms(types, 0),
     result: gives_string,
@@ -14,7 +14,6 @@ pub(super) static FUNCTION: Builtin = Builtin {
         ("string(42)", "\"42\""),
         ("string(90m)", "\"1h30m\""),
         ("string(2.0)", "\"2\""),
-        ("string(none)", "\"\""),
         ("string([1, \"a\", none])", "\"[1,\\\"a\\\",null]\""),
     ],
     call: BuiltinBody::Pure(call),

@@ -5,7 +5,7 @@ use crate::eval::{Expr, ExprKind, InterpolationPart};
 use crate::ir::command::code::outputs::CODE_VARIABLES;
 use crate::ir::command::{CommandPiece, CommandTemplate, Form, TextPart, analyse};
 use crate::resolve::DeclKind;
-use crate::types::{errors as type_errors, holds_secret};
+use crate::types::{Typed, errors as type_errors, holds_secret};
 use lockstep_base::source::{Name, Span};
 use lockstep_base::value::Type;
 use lockstep_syntax::ast::{self, StringPart};
@@ -91,9 +91,10 @@ impl ProgramLowering<'_> {
                         other => other,
                     };
                     let expr = if of.interpolates() || *of == Type::Secret {
-                        typed.expr
+                        self.as_texts(body, typed)
                     } else {
-                        self.check.report(type_errors::cannot_interpolate(&typed));
+                        let error = type_errors::cannot_interpolate(&self.check, &typed);
+                        self.check.report(error);
                         crate::types::poison(typed.expr.span)
                     };
                     let plain = begins_no_option(of);
@@ -144,7 +145,38 @@ impl ProgramLowering<'_> {
             | ExprKind::Index(..)
             | ExprKind::Unary(..)
             | ExprKind::Comprehension { .. }
+            | ExprKind::IfSome { .. }
+            | ExprKind::Convert(..)
             | ExprKind::Call(..) => false,
+        }
+    }
+
+    /// A value as a command gets it: JSON, which may turn out to be `null`, is made a text, so that
+    /// a command never gets an empty text in place of what is not there. So is each element.
+    fn as_texts(&mut self, body: &mut BodyContext, typed: Typed) -> Expr {
+        let span = typed.expr.span;
+        let text = |expr| Expr {
+            kind: ExprKind::Interpolate(vec![InterpolationPart::Value(expr)]),
+            span,
+        };
+        match &typed.ty {
+            Type::Json => text(typed.expr),
+            Type::List(of) if **of == Type::Json => {
+                let late = self.check.is_late(&body.locals, &typed.expr);
+                let slot = body.locals.slot(late);
+                let element = ExprKind::Local(slot);
+                let kind = ExprKind::Comprehension {
+                    body: Box::new(text(Expr {
+                        kind: element,
+                        span,
+                    })),
+                    slot,
+                    list: Box::new(typed.expr),
+                    cond: None,
+                };
+                Expr { kind, span }
+            }
+            _ => typed.expr,
         }
     }
 
@@ -173,9 +205,10 @@ impl ProgramLowering<'_> {
                     .report(errors::code_variable(&name, typed.expr.span));
             }
             let expr = if typed.ty.interpolates() || typed.ty == Type::Secret {
-                typed.expr
+                self.as_texts(body, typed)
             } else {
-                self.check.report(type_errors::cannot_interpolate(&typed));
+                let error = type_errors::cannot_interpolate(&self.check, &typed);
+                self.check.report(error);
                 crate::types::poison(typed.expr.span)
             };
             found.push((name, expr));

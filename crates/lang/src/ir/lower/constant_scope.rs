@@ -180,6 +180,8 @@ impl<'p> ConstantScope<'p> {
                 | ExprKind::Binary(..)
                 | ExprKind::If(..)
                 | ExprKind::Comprehension { .. }
+                | ExprKind::IfSome { .. }
+                | ExprKind::Convert(..)
                 | ExprKind::Call(..) => None,
             };
             found.extend(definition.filter(|(key, _)| !known.contains_key(key)));

@@ -6,13 +6,13 @@ use crate::types::{
 };
 use lockstep_base::source::Span;
 use lockstep_base::value::Type;
-use lockstep_syntax::ast::{self, ExprKind, LetValue, StmtKind as Form};
+use lockstep_syntax::ast::{self, ExprKind, LetValue, ModifierKind, StmtKind as Form};
 
 use super::blocks::LoweredStmt;
 use super::body::{BodyContext, StatementContext};
 use super::modifiers::ModifierTarget;
 use super::statements::with;
-use super::{ProgramLowering, errors};
+use super::{ProgramLowering, errors, flow};
 
 impl ProgramLowering<'_> {
     /// `let x = …`
@@ -20,7 +20,7 @@ impl ProgramLowering<'_> {
         &mut self,
         body: &mut BodyContext,
         place: StatementContext,
-        stmt: &ast::Stmt,
+        of_let: &ast::Stmt,
         (name, ty, value): (&ast::Ident, &Option<ast::TypeExpr>, &LetValue),
     ) -> LoweredStmt {
         let file = body.locals.file;
@@ -29,7 +29,7 @@ impl ProgramLowering<'_> {
             .map(|ty| (self.check.read_type(file, ty), ty.span));
         let (mut lowered, effect) = match value {
             LetValue::Effect(inner) => self.let_effect(body, place, inner),
-            LetValue::Expr(expr) => self.let_expr(body, place, stmt, expr, wanted.as_ref()),
+            LetValue::Expr(expr) => self.let_expr(body, place, of_let, expr, wanted.as_ref()),
         };
         let span = value_span(value);
         let mut ty = lowered.ty.clone();
@@ -62,6 +62,13 @@ impl ProgramLowering<'_> {
         let slot = body.locals.add(&name.name, name.span, ty, late);
         if let Some(stmt) = &mut lowered.stmt {
             stmt.bind = Some(slot);
+            let of_effect = match value {
+                LetValue::Effect(inner) => &**inner,
+                LetValue::Expr(_) => of_let,
+            };
+            if let Some(ignored) = flow::ignored_result(of_effect) {
+                body.locals.mark_ignored(slot, ignored);
+            }
             if let StmtKind::Let(value) = &stmt.kind {
                 self.check.learn_value(&mut body.locals, slot, value);
             }
@@ -82,7 +89,12 @@ impl ProgramLowering<'_> {
         if let Form::Loop { .. } | Form::Matrix { .. } = &inner.kind {
             let (stmt, yielded) = self.matrix(body, place, inner);
             let ty = match yielded {
-                Some(ty) => Type::list(ty),
+                Some(ty) => {
+                    let tolerates = (inner.modifiers.iter())
+                        .any(|modifier| matches!(modifier.kind, ModifierKind::Tolerate(_)));
+                    let of = if tolerates { Type::optional(ty) } else { ty };
+                    flow::after_handlers(inner, Type::list(of))
+                }
                 None => {
                     if !self.check.modules.is_broken(inner.span) {
                         self.check.report(errors::no_yield(inner.head));
@@ -231,6 +243,7 @@ impl ProgramLowering<'_> {
                     args: bound.exprs(),
                     span: callee,
                 };
+                let result = flow::after_handlers(stmt, result);
                 with(stmt, StmtKind::Call(call), modifiers, handlers, result)
             }
             EffectCall::Action(id) => {
@@ -244,6 +257,7 @@ impl ProgramLowering<'_> {
                     action: id,
                     args: bound.exprs(),
                 };
+                let result = flow::after_handlers(stmt, result);
                 with(stmt, kind, modifiers, handlers, result)
             }
         }

@@ -2,9 +2,11 @@
 //! not the values of conditions.
 
 use lockstep_base::source::Span;
+use lockstep_base::value::Type;
 use lockstep_syntax::ast::{Block, HandlerKind, Ident, Stmt, StmtKind as Form};
 
 use super::{ProgramLowering, errors};
+use crate::types::IgnoredResult;
 
 impl ProgramLowering<'_> {
     /// Reports a workflow that has a result but may end without `return`.
@@ -28,12 +30,76 @@ pub(super) fn always_leaves(block: &Block) -> bool {
 /// Whether a handler may turn a failure of a statement into a success.
 pub(super) fn may_be_ignored(stmt: &Stmt) -> bool {
     stmt.handlers.iter().any(|handler| match &handler.kind {
-        HandlerKind::OnFailure { body, .. } => body
-            .stmts
-            .last()
-            .is_some_and(|last| matches!(last.kind, Form::Ignore | Form::Ask { .. })),
+        HandlerKind::OnFailure { body, .. } => ends_in_success(body),
         HandlerKind::Undo(_) | HandlerKind::Always(_) => false,
     })
+}
+
+/// The type of a statement's value after its handlers: it may be `none` where a failure may be
+/// ignored. A command that has ended with a code has a result also where it failed.
+pub(super) fn after_handlers(stmt: &Stmt, ty: Type) -> Type {
+    let missing = match ignored_failures(stmt) {
+        IgnoredFailures::None => false,
+        IgnoredFailures::Exit => !matches!(stmt.kind, Form::Run(_)),
+        IgnoredFailures::Some | IgnoredFailures::All => true,
+    };
+    match ty {
+        Type::Nothing => Type::Nothing,
+        ty if missing => Type::optional(ty),
+        ty => ty,
+    }
+}
+
+/// What the result of an effect is where its failure was ignored, if it may be.
+pub(super) fn ignored_result(stmt: &Stmt) -> Option<IgnoredResult> {
+    let of_command = matches!(stmt.kind, Form::Run(_));
+    match ignored_failures(stmt) {
+        IgnoredFailures::None => None,
+        IgnoredFailures::Exit if of_command => None,
+        IgnoredFailures::All if of_command => Some(IgnoredResult::WithoutCode),
+        IgnoredFailures::Exit | IgnoredFailures::Some | IgnoredFailures::All => {
+            Some(IgnoredResult::OfFailure)
+        }
+    }
+}
+
+/// Which failures of a statement its handlers may turn into a success.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum IgnoredFailures {
+    None,
+    /// Those of class `exit` alone.
+    Exit,
+    /// Those of certain classes.
+    Some,
+    /// Whatever their class is.
+    All,
+}
+
+fn ignored_failures(stmt: &Stmt) -> IgnoredFailures {
+    let mut found = IgnoredFailures::None;
+    for handler in &stmt.handlers {
+        let HandlerKind::OnFailure { classes, body } = &handler.kind else {
+            continue;
+        };
+        if !ends_in_success(body) {
+            continue;
+        }
+        found = match classes.as_slice() {
+            [] => return IgnoredFailures::All,
+            [class] if &*class.name == "exit" && found != IgnoredFailures::Some => {
+                IgnoredFailures::Exit
+            }
+            _ => IgnoredFailures::Some,
+        };
+    }
+    found
+}
+
+/// Whether a handler's body may end with the decision that the failure does not count.
+fn ends_in_success(body: &Block) -> bool {
+    body.stmts
+        .last()
+        .is_some_and(|last| matches!(last.kind, Form::Ignore | Form::Ask { .. }))
 }
 
 #[derive(Clone, Copy, PartialEq)]

@@ -36,7 +36,8 @@ impl ProgramLowering<'_> {
                 let (modifiers, handlers) = self.trimmings(body, place, stmt, ModifierTarget::Run);
                 let command = self.command(body, run);
                 let kind = StmtKind::Run(Box::new(command));
-                with(stmt, kind, modifiers, handlers, super::commands::run_type())
+                let ty = flow::after_handlers(stmt, super::commands::run_type());
+                with(stmt, kind, modifiers, handlers, ty)
             }
             Form::Stage { name, body: block } => self.stage(body, place, stmt, name, block),
             Form::Step { name, body: block } => self.step(body, place, stmt, name, block),

@@ -76,11 +76,15 @@ impl ProgramLowering<'_> {
             }
             None => Type::Nothing,
         };
+        let ty = flow::after_handlers(stmt, ty);
         let kind = StmtKind::Step {
             name: name.name.clone(),
             body: wrap(stmts),
         };
         let slot = body.locals.slot(true);
+        if let Some(ignored) = flow::ignored_result(stmt) {
+            body.locals.mark_ignored(slot, ignored);
+        }
         self.check.modules.uses.ty(name.span, &ty);
         body.locals
             .name(&name.name, name.span, ty, slot, LocalKind::Step);
