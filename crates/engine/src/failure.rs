@@ -8,6 +8,7 @@ use super::node::{BodyEnd, BodySignal, NodeId, NodePhase, NodeWork, PendingFailu
 use super::run_event::{Status, WaitReason};
 use super::statement::{Traits, traits};
 use super::stopping::StopCause;
+use lockstep_base::value::Value;
 use lockstep_lang::ir::{FailureClass, Retry, RollbackScope};
 
 /// A pause between tries is shorter than written by up to this part, so that strands that failed

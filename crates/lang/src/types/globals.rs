@@ -20,7 +20,7 @@ pub enum GlobalProgress {
     /// It is being checked (a cycle if it is reached again).
     Open,
     /// Its value and type.
-    Done(Typed),
+    Done(Box<Typed>),
 }
 
 impl Checker<'_> {
@@ -32,7 +32,7 @@ impl Checker<'_> {
                 order::Definition::Cycle(id) => self.globals[id as usize] = self.lost_global(id),
                 order::Definition::CycleField(id, name) => {
                     let span = self.tables.environments[id as usize].decl.name.span;
-                    let lost = GlobalProgress::Done(Typed::unknown(span));
+                    let lost = GlobalProgress::Done(Box::new(Typed::unknown(span)));
                     self.environment_fields.insert((id, name), lost);
                 }
                 order::Definition::Global(id) => {
@@ -49,7 +49,7 @@ impl Checker<'_> {
         let decl = &self.tables.globals[id as usize];
         let lost = Typed::unknown(decl.name.span);
         let ty = decl.written.clone().unwrap_or(Type::Any);
-        GlobalProgress::Done(Typed { ty, ..lost })
+        GlobalProgress::Done(Box::new(Typed { ty, ..lost }))
     }
 
     /// The type of an input, a `let` or a group.
@@ -90,7 +90,7 @@ impl Checker<'_> {
     /// The value of a `let` or group, or the default of an input, with its type.
     pub fn global(&mut self, id: u32) -> Typed {
         if let GlobalProgress::Done(typed) = &self.globals[id as usize] {
-            return typed.clone();
+            return (**typed).clone();
         }
         let decl = &self.tables.globals[id as usize];
         let (file, span, sort) = (decl.file, decl.name.span, decl.sort);
@@ -130,7 +130,7 @@ impl Checker<'_> {
             }
         };
         self.nesting -= 1;
-        self.globals[id as usize] = GlobalProgress::Done(typed.clone());
+        self.globals[id as usize] = GlobalProgress::Done(Box::new(typed.clone()));
         typed
     }
 
@@ -172,7 +172,7 @@ impl Checker<'_> {
     pub fn environment_value(&mut self, id: u32, name: &Name) -> Typed {
         let key = (id, name.clone());
         if let Some(GlobalProgress::Done(typed)) = self.environment_fields.get(&key) {
-            return typed.clone();
+            return (**typed).clone();
         }
         let environment = &self.tables.environments[id as usize];
         let file: FileId = environment.file;
@@ -192,7 +192,7 @@ impl Checker<'_> {
         let typed = self.environment_expr(&mut locals, field, &wanted);
         self.nesting -= 1;
         self.environment_fields
-            .insert(key, GlobalProgress::Done(typed.clone()));
+            .insert(key, GlobalProgress::Done(Box::new(typed.clone())));
         typed
     }
 

@@ -90,14 +90,15 @@ impl ProgramLowering<'_> {
                         Type::List(of) => of,
                         other => other,
                     };
-                    let expr = if of.interpolates() || *of == Type::Secret {
+                    let plain = begins_no_option(of);
+                    let is_text = of.interpolates() || *of == Type::Secret;
+                    let expr = if is_text {
                         self.as_texts(body, typed)
                     } else {
                         let error = type_errors::cannot_interpolate(&self.check, &typed);
                         self.check.report(error);
                         crate::types::poison(typed.expr.span)
                     };
-                    let plain = begins_no_option(of);
                     let fixed = self.is_fixed(&expr);
                     shown.push(TextPart::Value(expr.clone()));
                     pieces.push(CommandPiece::Value {
