@@ -68,7 +68,7 @@ pub(super) struct StageLocks {
 }
 
 /// What is counted of a part of the plan.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Measure {
     pub(super) deployments: Count,
     /// Deployments at once.
@@ -83,20 +83,6 @@ pub(super) struct Measure {
     pub(super) shortest: MinimumTime,
     /// The stages in it that lock something.
     pub(super) stages: Vec<StageLocks>,
-}
-
-impl Default for Measure {
-    fn default() -> Self {
-        Self {
-            deployments: Count::default(),
-            deploys: PeakLoad::default(),
-            commands: PeakLoad::default(),
-            others: PeakLoad::default(),
-            longest: LongestTime::default(),
-            shortest: MinimumTime::default(),
-            stages: Vec::new(),
-        }
-    }
 }
 
 impl Measure {

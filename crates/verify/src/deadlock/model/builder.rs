@@ -167,7 +167,7 @@ impl ModelBuilder<'_> {
         self.recovers = around;
         made?;
         if guards {
-            let requests = undoes.then(|| first_request..self.flow.requests.len());
+            let requests = undoes.then_some(first_request..self.flow.requests.len());
             self.guard(strand, id, locals, start, requests, part)?;
         }
         Ok(())
