@@ -734,9 +734,11 @@ module.exports = grammar({
           field('name', $._name),
           optional(seq('[', field('key', $._expression), ']')),
           repeat($._modifier),
+          optional(seq($.across, repeat($._modifier))),
           repeat($._handler),
         ),
       ),
+    across: ($) => seq('across', field('scope', choice('stage', 'pipeline'))),
     lock_statement: ($) =>
       prec.right(
         seq(

@@ -436,6 +436,12 @@ impl Generator {
                     self.put("]");
                 }
                 self.modifiers();
+                if self.chance.one_in(3) {
+                    self.words("across");
+                    let pipeline = self.chance.one_in(2);
+                    self.word(if pipeline { "pipeline" } else { "stage" });
+                    self.modifiers();
+                }
             }
             12 => {
                 self.word_and_expr("lock");

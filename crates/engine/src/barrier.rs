@@ -1,31 +1,35 @@
-//! Barriers: strands arrive, leave or break them. That no barrier can deadlock is proved before the
-//! run, in `verify`.
+//! The table of barriers. That no barrier can deadlock is proved before the run, in `verify`.
 //!
-//! A meeting is one barrier (name and key) in one activation of the block around it. When the block
-//! begins, each strand is assigned the meetings at which it has to arrive and how often; a strand
-//! that succeeds without arriving leaves the meeting, one that fails breaks it.
+//! A meeting is one barrier (name and key) in one activation of the block whose strands meet. When
+//! the block begins, each strand is assigned the meetings at which it has to arrive and how often
+//! (`owed_arrivals`); a strand that succeeds without arriving leaves the meeting, one that fails
+//! breaks it (`broken_barriers`).
+//!
+//! Where a key is not known yet, or the list of a loop, a strand owes an arrival at the *open*
+//! meeting of its barrier: it may come to any key. No meeting of the barrier happens while
+//! somebody owes that.
 
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 
+use super::Machine;
+use super::MachineTask;
 use super::broken::{Breach, BrokenInvariant, Checked, NodeError};
-use super::cells::OwedArrivalsByCell;
 use super::node::{BodyEnd, NodeId, NodeRole, NodeWork};
 use super::run_event::{Failure, WaitReason};
-use super::{Machine, MachineTask};
 use lockstep_base::source::Name;
 use lockstep_lang::eval::Expr;
-use lockstep_lang::ir::{FailureClass, Matrix};
+use lockstep_lang::ir::FailureClass;
 use lockstep_plan::grid::Position;
-use lockstep_plan::{BarrierName, BarrierScope, BodySummary, Locals, PlanSequence, body};
+use lockstep_plan::{BarrierKey, BarrierName, BarrierScope};
 
 /// A meeting, by its place in the table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BarrierInstanceId(u32);
 
 /// The meetings that a strand still owes arrivals, and how many.
 #[derive(Debug, Clone, Default)]
-pub struct OwedArrivals(Vec<(BarrierInstanceId, u32)>);
+pub struct OwedArrivals(pub(super) Vec<(BarrierInstanceId, u32)>);
 
 impl OwedArrivals {
     /// Whether the strand still has to arrive at this meeting.
@@ -49,19 +53,29 @@ pub struct Barriers {
 
 /// An active meeting.
 #[derive(Debug, Clone, Default)]
-struct BarrierInstance {
-    name: String,
-    block: NodeId,
-    expected: u32,
+pub(super) struct BarrierInstance {
+    pub(super) name: String,
+    pub(super) block: NodeId,
+    /// The other meetings of the same barrier: by these axes, and this place in the plan.
+    part: (Position, u32),
+    /// Whether its key is not known: a strand that owes it may come to any of the others.
+    open: bool,
+    pub(super) expected: u32,
     arrived: u32,
-    left: u32,
-    waiting: Vec<NodeId>,
-    broken: Option<Failure>,
+    pub(super) left: u32,
+    pub(super) waiting: Vec<NodeId>,
+    pub(super) broken: Option<Failure>,
 }
 
 impl BarrierInstance {
-    fn is_complete(&self) -> bool {
-        self.arrived + self.left >= self.expected
+    /// The activation of its block, and which part of it meets at which barrier of the plan.
+    pub(super) fn belongs_to(&self) -> (NodeId, (Position, u32)) {
+        (self.block, self.part.clone())
+    }
+
+    /// How many have still to come or leave.
+    fn missing(&self) -> u32 {
+        self.expected.saturating_sub(self.arrived + self.left)
     }
 }
 
@@ -112,20 +126,56 @@ impl Barriers {
         }
     }
 
+    /// Whether no block has meetings.
+    pub(super) fn is_empty(&self) -> bool {
+        self.of.is_empty()
+    }
+
+    /// Whether nobody is missing at a meeting, nor might still come to it.
+    fn is_complete(&self, id: BarrierInstanceId) -> bool {
+        let Some(instance) = self.table.get(id.0 as usize) else {
+            return false;
+        };
+        let open = self.same_barrier(id).into_iter().filter_map(|other| {
+            let other = self.table.get(other.0 as usize)?;
+            other.open.then_some(other.missing())
+        });
+        instance.missing() == 0 && open.sum::<u32>() == 0
+    }
+
+    /// All meetings of the barrier of a meeting, itself included, in the order of their keys.
+    pub(super) fn same_barrier(&self, id: BarrierInstanceId) -> Vec<BarrierInstanceId> {
+        let Some(instance) = self.table.get(id.0 as usize) else {
+            return Vec::new();
+        };
+        let meetings = self.of.get(&instance.block).into_iter().flatten();
+        let (prefix, meeting) = &instance.part;
+        let same =
+            meetings.filter(|((other, name), _)| other == prefix && name.meeting == *meeting);
+        let mut same: Vec<_> = same.map(|((_, name), id)| (&name.key, *id)).collect();
+        same.sort();
+        same.into_iter().map(|(_, id)| id).collect()
+    }
+
+    /// Whether the key of a meeting is not known.
+    pub(super) fn is_open(&self, id: BarrierInstanceId) -> bool {
+        self.table.get(id.0 as usize).is_some_and(|it| it.open)
+    }
+
     fn get(&mut self, id: BarrierInstanceId) -> Option<&mut BarrierInstance> {
         self.table.get_mut(id.0 as usize)
     }
 
     /// A meeting that must be in the table.
     #[track_caller]
-    fn checked(&mut self, id: BarrierInstanceId) -> Checked<&mut BarrierInstance> {
+    pub(super) fn checked(&mut self, id: BarrierInstanceId) -> Checked<&mut BarrierInstance> {
         match self.get(id) {
             Some(instance) => Ok(instance),
             None => Err(BrokenInvariant::new(Breach::NoSuchMeeting)),
         }
     }
 
-    fn find(
+    pub(super) fn find(
         &self,
         block: NodeId,
         prefix: &Position,
@@ -135,7 +185,7 @@ impl Barriers {
         meetings.get(&(prefix.clone(), barrier.clone())).copied()
     }
 
-    fn find_or_add(
+    pub(super) fn find_or_add(
         &mut self,
         block: NodeId,
         prefix: Position,
@@ -143,6 +193,8 @@ impl Barriers {
     ) -> BarrierInstanceId {
         let Self { table, free, of } = self;
         let name = barrier.to_string();
+        let part = (prefix.clone(), barrier.meeting);
+        let open = barrier.key.is_open();
         let found = of.entry(block).or_default().entry((prefix, barrier));
         *found.or_insert_with(|| {
             let id = free.pop().unwrap_or_else(|| {
@@ -151,6 +203,7 @@ impl Barriers {
             });
             if let Some(instance) = table.get_mut(id.0 as usize) {
                 (instance.name, instance.block) = (name, block);
+                (instance.part, instance.open) = (part, open);
             }
             id
         })
@@ -173,94 +226,143 @@ impl Barriers {
 }
 
 impl Machine {
-    /// The meetings that the children of a `parallel` owe.
-    pub(super) fn owe_arrivals_of_strands(
+    /// A strand arrives at a barrier.
+    pub(super) fn arrive(
         &mut self,
         id: NodeId,
-        children: &PlanSequence,
-        locals: &Locals,
-    ) -> Result<Vec<OwedArrivals>, NodeError> {
-        if !self.has_barriers(id)? {
-            return Ok(Vec::new());
-        }
-        let mut owed = Vec::with_capacity(children.len());
-        for child in children.iter() {
-            let sum =
-                Self::walk(&self.plan, &self.run).summary_of_node(*child, &mut locals.clone());
-            let sum = sum.map_err(|halt| self.fault(id, halt))?;
-            owed.push(self.owed_arrivals(id, sum, &[])?);
-        }
-        Ok(owed)
-    }
-
-    /// The meetings that the cells of a matrix owe.
-    pub(super) fn owe_arrivals_of_cells(
-        &mut self,
-        id: NodeId,
-        matrix: &Matrix,
-    ) -> Result<OwedArrivalsByCell, NodeError> {
-        let mut owed = OwedArrivalsByCell::new();
-        if !self.has_barriers(id)? {
-            return Ok(owed);
-        }
+        name: &Name,
+        key: Option<&Expr>,
+    ) -> Result<(), NodeError> {
         let plan = self.plan.clone();
-        let run = self.run.clone();
-        let walk = Self::walk(&plan, &run);
-        let spot = plan.tree.get(self.node(id)?.tree);
-        let locals = self.node(id)?.locals.clone();
-        let mut broken = None;
-        let walked = walk.each_cell(matrix, &locals, &mut |cell| {
-            let sum = walk.summary(body(spot), cell.locals)?;
-            match self.owed_arrivals(id, sum, cell.position) {
-                Ok(of_cell) => {
-                    owed.insert(cell.position.clone(), of_cell);
-                }
-                Err(found) => broken = broken.take().or(Some(found)),
+        let key = match key {
+            Some(key) => BarrierKey::Known(self.display(&self.value_of(id, key)?)),
+            None => BarrierKey::None,
+        };
+        let Some(meeting) = plan.tree.get(self.node(id)?.tree).meeting else {
+            return Err(self.unexpected_arrival(id, name)?.into());
+        };
+        let name = name.clone();
+        let barrier = BarrierName { meeting, name, key };
+        let Some(found) = self.pay_arrival(id, &barrier)? else {
+            return Err(self.unexpected_arrival(id, &barrier.to_string())?.into());
+        };
+        for other in self.barriers.same_barrier(found) {
+            let is_it = other == found || self.barriers.is_open(other);
+            if let Some(broken) = self
+                .barriers
+                .checked(other)?
+                .broken
+                .clone()
+                .filter(|_| is_it)
+            {
+                let failure = self.broken_barrier(id, &barrier.to_string(), &broken)?;
+                return Err(failure.into());
             }
-            Ok(())
-        });
-        if let Some(broken) = broken {
-            return Err(broken.into());
         }
-        walked.map_err(|halt| self.fault(id, halt))?;
-        Ok(owed)
+        self.begin_work(id, NodeWork::Barrier(found))?;
+        let instance = self.barriers.checked(found)?;
+        instance.arrived += 1;
+        instance.waiting.push(id);
+        if self.barriers.is_complete(found) {
+            self.begin(id, None)?;
+            self.open_if_complete(found)?;
+            self.open_others(found)?;
+            return Ok(());
+        }
+        let missing = self.missing_at(found)?;
+        let arrived = self.barriers.checked(found)?.arrived as usize;
+        let waiting = WaitReason::Barrier {
+            name: barrier.to_string(),
+            arrived,
+            expected: arrived + missing as usize,
+        };
+        self.wait(id, waiting)?;
+        // Others may have waited for this strand to say which key it has.
+        self.open_others(found)?;
+        Ok(())
     }
 
-    fn has_barriers(&self, id: NodeId) -> Checked<bool> {
-        let node = self.node(id)?;
-        Ok(self.plan.tree.get(node.tree).has_barrier && !node.inherited.undoing)
+    /// How many may still come to a meeting.
+    fn missing_at(&mut self, id: BarrierInstanceId) -> Checked<u32> {
+        let mut missing = self.barriers.checked(id)?.missing();
+        for other in self.barriers.same_barrier(id) {
+            if self.barriers.is_open(other) {
+                missing += self.barriers.checked(other)?.missing();
+            }
+        }
+        Ok(missing)
     }
 
-    /// Registers a strand's expected arrivals in the meetings that belong to this block, and passes
-    /// those of enclosing blocks down to it.
-    fn owed_arrivals(
+    /// The meeting at which a strand arrives now, with what it owed there paid; nothing where it
+    /// was not expected.
+    fn pay_arrival(
         &mut self,
         id: NodeId,
-        sum: BodySummary,
-        position: &[u32],
-    ) -> Checked<OwedArrivals> {
+        barrier: &BarrierName,
+    ) -> Checked<Option<BarrierInstanceId>> {
         let plan = self.plan.clone();
-        let mut owed = OwedArrivals::default();
-        for (barrier, count) in sum.barriers {
-            let Some(meeting) = meeting(&plan.meetings, &barrier.name) else {
+        let Some(scope) = plan.meetings.get(barrier.meeting as usize) else {
+            return Ok(None);
+        };
+        let Some((block, prefix)) = self.block_of(id, scope)? else {
+            return Ok(None);
+        };
+        let found = self.barriers.find(block, &prefix, barrier);
+        let known = match found {
+            Some(found) => self.owed_by(id, found)?,
+            None => None,
+        };
+        if let (Some(found), Some(1..)) = (found, known) {
+            self.change_owed(Some(id), found, -1)?;
+            return Ok(Some(found));
+        }
+        let mut open = None;
+        for key in [BarrierKey::Unknown, BarrierKey::Later] {
+            let name = BarrierName {
+                key,
+                ..barrier.clone()
+            };
+            let Some(it) = self.barriers.find(block, &prefix, &name) else {
                 continue;
             };
-            if meeting.block == self.node(id)?.tree {
-                let prefix = position.iter().copied().take(meeting.fixed_axes).collect();
-                let found = self.barriers.find_or_add(id, prefix, barrier);
-                self.barriers.checked(found)?.expected += count;
-                owed.0.push((found, count));
-            } else if let Some((block, prefix)) = self.block_of(id, meeting)?
-                && let Some(found) = self.barriers.find(block, &prefix, &barrier)
-            {
-                owed.0.push((found, count));
+            let owed = self.owed_by(id, it)?;
+            if owed.is_some() && !matches!(open, Some((_, Some(1..)))) {
+                open = Some((it, owed));
             }
         }
-        Ok(owed)
+        let (open, owed) = open.map_or((None, None), |(open, owed)| (Some(open), owed));
+        match (open, owed, found, known) {
+            // It was to come to some key, and this is the one.
+            (Some(open), Some(1..), ..) => {
+                let found = self.barriers.find_or_add(block, prefix, barrier.clone());
+                self.expect_more(id, open, found, 1)?;
+                self.change_owed(Some(id), found, -1)?;
+                self.barriers.checked(open)?.left += 1;
+                self.change_owed(Some(id), open, -1)?;
+                Ok(Some(found))
+            }
+            // It arrives again, in another try.
+            (.., Some(found), Some(0)) => Ok(Some(found)),
+            (Some(_), Some(0), ..) => {
+                let found = self.barriers.find_or_add(block, prefix, barrier.clone());
+                self.barriers.checked(found)?.expected += 1;
+                Ok(Some(found))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// This arrival was not expected when the block of the meeting began.
+    fn unexpected_arrival(&self, id: NodeId, barrier: &str) -> Checked<Failure> {
+        let said = format!(
+            "barrier `{barrier}` does not expect this strand: it was not known to arrive when \
+             its block began"
+        );
+        self.failure(id, FailureClass::Barrier, said)
     }
 
     /// The activation of a meeting's block around a node, and which of its parts the node is in.
-    fn block_of(
+    pub(super) fn block_of(
         &self,
         from: NodeId,
         meeting: &BarrierScope,
@@ -290,107 +392,93 @@ impl Machine {
         Ok(None)
     }
 
-    /// A strand arrives at a barrier.
-    pub(super) fn arrive(
-        &mut self,
-        id: NodeId,
-        name: &Name,
-        key: Option<&Expr>,
-    ) -> Result<(), NodeError> {
-        let key = match key {
-            Some(key) => Some(self.display(&self.value_of(id, key)?)),
-            None => None,
-        };
-        let name = name.clone();
-        let barrier = BarrierName { name, key };
-        let plan = self.plan.clone();
-        let found = match meeting(&plan.meetings, &barrier.name) {
-            Some(meeting) => self.meeting_at(id, meeting, &barrier)?,
-            None => None,
-        };
-        let Some(found) = found else {
-            return Err(self.unexpected_arrival(id, &barrier)?.into());
-        };
-        if let Some(broken) = self.barriers.checked(found)?.broken.clone() {
-            return Err(self
-                .broken_barrier(id, &barrier.to_string(), &broken)?
-                .into());
+    /// What the strand around a node owes a meeting; nothing where it was not to come.
+    fn owed_by(&self, id: NodeId, meeting: BarrierInstanceId) -> Checked<Option<u32>> {
+        let mut at = Some(id);
+        while let Some(id) = at {
+            let node = self.node(id)?;
+            let own = node.owed_arrivals.0.iter().find(|(it, _)| *it == meeting);
+            if let Some((_, count)) = own {
+                return Ok(Some(*count));
+            }
+            at = node.parent;
         }
-        if !self.change_owed(Some(id), found, -1)? {
-            return Err(self.unexpected_arrival(id, &barrier)?.into());
-        }
-        self.begin_work(id, NodeWork::Barrier(found))?;
-        let instance = self.barriers.checked(found)?;
-        instance.arrived += 1;
-        instance.waiting.push(id);
-        let (arrived, left) = (instance.arrived, instance.left);
-        let expected = instance.expected.saturating_sub(left) as usize;
-        if instance.is_complete() {
-            self.begin(id, None)?;
-            self.open_if_complete(found)?;
-            return Ok(());
-        }
-        let (name, arrived) = (barrier.to_string(), arrived as usize);
-        let waiting = WaitReason::Barrier {
-            name,
-            arrived,
-            expected,
-        };
-        self.wait(id, waiting)?;
-        Ok(())
+        Ok(None)
     }
 
-    /// The meeting that a barrier in a node belongs to, if there is one.
-    fn meeting_at(
-        &self,
-        id: NodeId,
-        meeting: &BarrierScope,
-        barrier: &BarrierName,
-    ) -> Checked<Option<BarrierInstanceId>> {
-        let block = self.block_of(id, meeting)?;
-        Ok(block.and_then(|(block, prefix)| self.barriers.find(block, &prefix, barrier)))
-    }
-
-    /// This arrival was not expected when the block of the meeting began.
-    fn unexpected_arrival(&self, id: NodeId, barrier: &BarrierName) -> Checked<Failure> {
-        let said = format!(
-            "barrier `{barrier}` does not expect this strand: it was not known to arrive when \
-             its block began"
-        );
-        self.failure(id, FailureClass::Barrier, said)
-    }
-
-    /// Changes what the strands around a node owe a meeting. Whether any of them was to come.
-    fn change_owed(
+    /// Changes what the strands around a node owe a meeting.
+    pub(super) fn change_owed(
         &mut self,
         from: Option<NodeId>,
         meeting: BarrierInstanceId,
         change: i32,
-    ) -> Checked<bool> {
+    ) -> Checked<()> {
         let block = self.barriers.checked(meeting)?.block;
         let mut at = from;
-        let mut found = false;
         while let Some(id) = at.filter(|id| *id != block) {
             let node = self.node_mut(id)?;
             let owed = node.owed_arrivals.0.iter_mut();
             if let Some((_, count)) = owed.into_iter().find(|(owed, _)| *owed == meeting) {
                 *count = count.saturating_add_signed(change);
-                found = true;
             }
             at = node.parent;
         }
-        Ok(found)
+        Ok(())
     }
 
-    fn open_if_complete(&mut self, meeting: BarrierInstanceId) -> Checked<()> {
-        let instance = self.barriers.checked(meeting)?;
-        if !instance.is_complete() {
+    /// The strands around a node that owe the open meeting of a barrier owe one of its keys now.
+    pub(super) fn expect_more(
+        &mut self,
+        from: NodeId,
+        open: BarrierInstanceId,
+        found: BarrierInstanceId,
+        more: u32,
+    ) -> Checked<()> {
+        let instance = self.barriers.checked(found)?;
+        instance.expected += more;
+        let block = instance.block;
+        let mut at = Some(from);
+        while let Some(id) = at.filter(|id| *id != block) {
+            let node = self.node_mut(id)?;
+            let owed = &mut node.owed_arrivals.0;
+            if owed.iter().any(|(it, _)| *it == open) {
+                match owed.iter_mut().find(|(it, _)| *it == found) {
+                    Some((_, count)) => *count += more,
+                    None => owed.push((found, more)),
+                }
+            }
+            at = node.parent;
+        }
+        Ok(())
+    }
+
+    /// Opens a meeting if nobody is missing there; of an open one, all that are complete now.
+    pub(super) fn open_if_complete(&mut self, meeting: BarrierInstanceId) -> Checked<()> {
+        if self.barriers.is_open(meeting) {
+            return self.open_others(meeting);
+        }
+        if !self.barriers.is_complete(meeting) {
             return Ok(());
         }
+        let instance = self.barriers.checked(meeting)?;
         for waiting in std::mem::take(&mut instance.waiting) {
             self.end_work(waiting)?;
             self.queue
                 .push(MachineTask::Ended(waiting, BodyEnd::good()));
+        }
+        Ok(())
+    }
+
+    /// Opens the other meetings of a barrier that are complete now.
+    fn open_others(&mut self, meeting: BarrierInstanceId) -> Checked<()> {
+        let same = self.barriers.same_barrier(meeting);
+        if !same.iter().any(|it| self.barriers.is_open(*it)) {
+            return Ok(());
+        }
+        for other in same {
+            if other != meeting && !self.barriers.is_open(other) {
+                self.open_if_complete(other)?;
+            }
         }
         Ok(())
     }
@@ -418,116 +506,9 @@ impl Machine {
         Ok(true)
     }
 
-    /// A strand has ended: the meetings that it still owes are left, or broken if it failed.
-    pub(super) fn settle_owed_arrivals(
-        &mut self,
-        id: NodeId,
-        failed: Option<&Failure>,
-    ) -> Checked<()> {
-        let owed = std::mem::take(&mut self.node_mut(id)?.owed_arrivals);
-        if owed.0.is_empty() {
-            return Ok(());
-        }
-        match (failed, self.node(id)?.parent) {
-            (Some(failure), _) => self.break_owed_barriers(&owed, failure),
-            (None, Some(parent)) => self.leave_owed_barriers(parent, owed),
-            (None, None) => Ok(()),
-        }
-    }
-
-    /// A strand will not arrive at the meetings at which it was expected: it succeeded, or never
-    /// began. `parent` and the enclosing strands are no longer expected there either.
-    pub(super) fn leave_owed_barriers(
-        &mut self,
-        parent: NodeId,
-        owed: OwedArrivals,
-    ) -> Checked<()> {
-        for (meeting, count) in owed.0.into_iter().filter(|(_, count)| *count > 0) {
-            self.barriers.checked(meeting)?.left += count;
-            self.change_owed(Some(parent), meeting, -(count as i32))?;
-            self.open_if_complete(meeting)?;
-        }
-        Ok(())
-    }
-
-    /// The path of a strand is known now (a branch is taken, a failure ignored, a workflow left
-    /// early): it leaves the meetings on the paths not taken, so that no strand waits for it until
-    /// its end. `own` is what the current statement still does.
-    pub(super) fn leave_remaining_barriers(
-        &mut self,
-        id: NodeId,
-        own: Option<PlanSequence>,
-    ) -> Checked<()> {
-        let node = self.node(id)?;
-        if self.barriers.of.is_empty() || !self.plan.tree.get(node.tree).has_barrier {
-            return Ok(());
-        }
-        let walk = Self::walk(&self.plan, &self.run);
-        let mut ahead = match own {
-            Some(seq) => walk.summary(&seq, &node.locals),
-            None => Ok(BodySummary::default()),
-        };
-        let mut owner = id;
-        while self.node(owner)?.role.is_in_body() {
-            let Some(parent) = self.node(owner)?.parent else {
-                return Ok(());
-            };
-            if let (Some(seq), Ok(sum)) = (self.node(parent)?.state.sequence(), &mut ahead) {
-                let rest: PlanSequence = seq.seq.get(seq.next..).unwrap_or_default().into();
-                match walk.summary(&rest, &seq.locals) {
-                    Ok(more) => sum.add(more),
-                    Err(halt) => ahead = Err(halt),
-                }
-            }
-            owner = parent;
-        }
-        // What cannot be evaluated fails where it is reached.
-        let (true, Ok(ahead)) = (self.node(owner)?.role.owes_arrivals(), ahead) else {
-            return Ok(());
-        };
-        let mut behind = self.node(owner)?.owed_arrivals.clone();
-        for (barrier, count) in ahead.barriers {
-            let found = match meeting(&self.plan.meetings, &barrier.name) {
-                Some(meeting) => self.meeting_at(owner, meeting, &barrier)?,
-                None => None,
-            };
-            let own = behind.0.iter_mut().find(|(it, _)| Some(*it) == found);
-            if let Some((_, owed)) = own {
-                *owed = owed.saturating_sub(count);
-            }
-        }
-        self.leave_owed_barriers(owner, behind)
-    }
-
     /// Whether there are no meetings.
     pub(super) fn barriers_are_over(&self) -> bool {
-        self.barriers.of.is_empty()
-    }
-
-    /// The meetings that a failed strand still owes are broken: all who wait there fail.
-    pub(super) fn break_owed_barriers(
-        &mut self,
-        owed: &OwedArrivals,
-        failure: &Failure,
-    ) -> Checked<()> {
-        for (meeting, _) in owed.0.iter().filter(|(_, count)| *count > 0) {
-            let instance = self.barriers.checked(*meeting)?;
-            instance.broken.get_or_insert_with(|| failure.clone());
-            let name = instance.name.clone();
-            for waiting in std::mem::take(&mut instance.waiting) {
-                let failure = self.broken_barrier(waiting, &name, failure)?;
-                self.end_work(waiting)?;
-                let end = BodyEnd::bad(failure);
-                self.queue.push(MachineTask::Ended(waiting, end));
-            }
-        }
-        Ok(())
-    }
-
-    fn broken_barrier(&self, id: NodeId, barrier: &str, cause: &Failure) -> Checked<Failure> {
-        let Failure { node, message, .. } = cause;
-        let said = format!("barrier `{barrier}` was broken: `{node}` failed: {message}");
-        self.failure(id, FailureClass::Barrier, said)
+        self.barriers.is_empty()
     }
 
     /// The meetings of a block whose body has ended are over.
@@ -570,8 +551,4 @@ impl Machine {
         }
         Ok(any)
     }
-}
-
-fn meeting<'a>(meetings: &'a [BarrierScope], name: &str) -> Option<&'a BarrierScope> {
-    meetings.iter().find(|meeting| *meeting.name == *name)
 }

@@ -107,7 +107,7 @@ impl Machine {
                 self.run_seq(id, self.body_of(id, 0)?, locals)?;
             }
             StmtKind::If { branches, .. } => self.begin_if(id, branches)?,
-            StmtKind::Barrier { name, key } => self.arrive(id, name, key.as_ref())?,
+            StmtKind::Barrier { name, key, .. } => self.arrive(id, name, key.as_ref())?,
             StmtKind::Lock {
                 resource, limit, ..
             } => {
@@ -482,6 +482,9 @@ impl Machine {
             (line.before, line.after) = (tried.record.before, tried.record.after);
         }
         self.record_deployed(id, found.service, target)?;
+        if !self.node(id)?.inherited.undoing {
+            self.count_open_arrivals(id)?;
+        }
         let state = DeploymentState {
             record: line,
             target,

@@ -97,16 +97,17 @@ impl Machine {
             },
             None => 0,
         };
+        let max = max.map(|max| (max as usize).max(1));
+        let gate = Gate {
+            max,
+            waves: waves.clone(),
+        };
+        self.check_barrier_width(id, matrix, &gate)?;
         let owed = self.owe_arrivals_of_cells(id, matrix)?;
         let run = self.run.clone();
         let mut axes = MatrixAxes {
             walk: Self::walk(&plan, &run),
             matrix,
-        };
-        let max = max.map(|max| (max as usize).max(1));
-        let gate = Gate {
-            max,
-            waves: waves.clone(),
         };
         let orders = matrix.axes.iter().map(|axis| axis.order).collect();
         let grid = Grid::new(orders, gate, &self.node(id)?.locals, &mut axes)

@@ -14,8 +14,10 @@
 
 mod always;
 mod barrier;
+mod barrier_width;
 mod begin_statement;
 mod broken;
+mod broken_barriers;
 mod cancel;
 mod cells;
 mod certainty;
@@ -30,6 +32,7 @@ mod lock_dependencies;
 mod node;
 mod node_end;
 mod node_state;
+mod owed_arrivals;
 pub mod path_pattern;
 mod pending_effects;
 mod rerun_undo;

@@ -5,6 +5,7 @@ use super::body::{BraceLayout, stays_on_line};
 use super::expression::PARENTHESIS_BRACKETS;
 use super::line::LinePiece;
 use super::printer::{Printed, Printer, TokenGap, Unprintable};
+use lockstep_base::source::Span;
 use lockstep_syntax::ast::*;
 
 /// A part of a head that stands on a line of its own where the head is broken.
@@ -15,6 +16,8 @@ pub(super) enum Clause<'a> {
     Using(&'a Use),
     Shell(&'a Ident),
     Variables(&'a Variables),
+    /// `across stage`, `across pipeline`, and where that stands.
+    Across(AcrossScope, Span),
     /// A keyword and an expression.
     Plain(&'static str, &'a Expr),
     Modifier(&'a Modifier),
@@ -28,6 +31,7 @@ impl Clause<'_> {
             Clause::Where(expr) | Clause::Plain(_, expr) => expr.span.start,
             Clause::Using(using) => using.span.start,
             Clause::Shell(shell) => shell.span.start,
+            Clause::Across(_, at) => at.start,
             Clause::Modifier(modifier) => modifier.span.start,
             Clause::Variables(variables) => variables.span.start,
         }
@@ -225,10 +229,11 @@ impl Printer<'_> {
             }
             StmtKind::Run(run) => self.run(run, clauses),
             StmtKind::Call(call) => self.expr(call),
-            StmtKind::Barrier { name, key } => {
+            StmtKind::Barrier { name, key, across } => {
                 self.sign("barrier")?;
                 self.gap(TokenGap::Space);
                 self.ident(name)?;
+                clauses.extend(across.iter().map(|(what, at)| Clause::Across(*what, *at)));
                 key.as_ref().map_or(Ok(()), |key| self.index(key))
             }
             StmtKind::Approve { question, by } => {
@@ -343,6 +348,11 @@ impl Printer<'_> {
                 self.record(&variables.entries)
             }
             Clause::Plain(word, expr) => self.keyword_and(word, expr),
+            Clause::Across(what, _) => {
+                self.sign("across")?;
+                self.gap(TokenGap::Space);
+                self.word(what.word())
+            }
             Clause::Modifier(modifier) => self.modifier(modifier),
         }
     }

@@ -1,6 +1,6 @@
 //! Builds an outline: walks the plan once, counts everything and lists what is to be shown.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use indexmap::IndexSet;
 
@@ -10,7 +10,7 @@ use super::measure::{Measure, StageLocks};
 use super::minimum_time::MinimumTime;
 use super::{BarrierMembers, SerializedStages, labels};
 use lockstep_base::node_path::{HandlerPart, NodePath};
-use lockstep_base::source::{Name, Span};
+use lockstep_base::source::Span;
 use lockstep_base::value::{InfrastructureId, Value};
 use lockstep_lang::eval::Expr;
 use lockstep_lang::ir::{HandlerVerdict, Order, StmtKind};
@@ -106,6 +106,8 @@ pub(crate) struct OutlineBuilder<'a> {
     /// How many barriers are to be passed over: those of handlers, and of branches.
     pub(super) muted: u32,
     pub(super) meetings: Vec<BarrierMembers>,
+    /// The barriers of which only the run knows who comes to which key, or how many.
+    pub(super) open_barriers: HashSet<u32>,
     pub(super) turns: Vec<SerializedStages>,
     /// Whether a node is the same in every cell.
     constant: Vec<bool>,
@@ -138,6 +140,7 @@ impl<'a> OutlineBuilder<'a> {
             undoing: false,
             muted: 0,
             meetings: Vec::new(),
+            open_barriers: HashSet::new(),
             turns: Vec::new(),
             constant: constant(&plan.tree),
             known: HashMap::new(),
@@ -424,8 +427,8 @@ impl<'a> OutlineBuilder<'a> {
     }
 
     /// The frame in which the strands of a barrier meet, and how many axes are fixed for it.
-    pub(super) fn frame_of(&mut self, barrier: &Name) -> Option<(&mut BarrierFrame, usize)> {
-        let meeting = self.plan.meetings.iter().find(|it| it.name == *barrier)?;
+    pub(super) fn frame_of(&mut self, barrier: &BarrierName) -> Option<(&mut BarrierFrame, usize)> {
+        let meeting = self.plan.meetings.get(barrier.meeting as usize)?;
         let frames = self.frames.iter_mut().rev();
         let frame = frames.into_iter().find(|it| it.block == meeting.block)?;
         Some((frame, meeting.fixed_axes))
@@ -435,7 +438,7 @@ impl<'a> OutlineBuilder<'a> {
     pub(super) fn pass(&mut self, barrier: BarrierName, times: u32) {
         let walk = self.walk;
         let muted = self.muted > 0;
-        let Some((frame, fixed)) = self.frame_of(&barrier.name) else {
+        let Some((frame, fixed)) = self.frame_of(&barrier) else {
             return;
         };
         if muted || !frame.counting {

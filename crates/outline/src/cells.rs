@@ -252,6 +252,12 @@ impl<'a> OutlineBuilder<'a> {
         let seen = self.seq(body(cells.node), &mut locals, path.as_ref());
         self.muted -= 1;
         self.summary.unsure = true;
+        let later = self
+            .walk
+            .summary_of_node(cells.id, &mut cells.locals.clone());
+        let later = later.unwrap_or_default().barriers.into_keys();
+        self.open_barriers
+            .extend(later.map(|barrier| barrier.meeting));
         let mut item = Item {
             kind: ItemKind::Cell,
             label: names.join(", "),

@@ -100,6 +100,9 @@ pub struct BarrierMembers {
     pub within: String,
     /// How many strands meet.
     pub strands: u64,
+    /// Whether more come than those, or others, as only the run knows a list or a key.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub open: bool,
     /// The first of them.
     pub who: Vec<String>,
 }

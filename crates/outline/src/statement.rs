@@ -14,7 +14,7 @@ use lockstep_lang::eval::{Expr, Halt};
 use lockstep_lang::ir::{Order, StmtKind};
 use lockstep_plan::body;
 use lockstep_plan::grid::Position;
-use lockstep_plan::{BarrierName, BodySummary, Locals};
+use lockstep_plan::{BarrierKey, BarrierName, BodySummary, Locals};
 use lockstep_plan::{PlanNode, PlanSequence, TreeId};
 
 impl<'a> OutlineBuilder<'a> {
@@ -66,15 +66,12 @@ impl<'a> OutlineBuilder<'a> {
                 let label = label.unwrap_or_default();
                 self.block(id, ItemKind::On, &label, locals, at)
             }
-            StmtKind::Barrier { name, key } => {
-                let key = match key {
-                    Some(key) => match self.walk.eval(key, locals) {
-                        Ok(value) => Some(Some(self.walk.display(&value))),
-                        Err(_) => None,
-                    },
-                    None => Some(None),
-                };
-                let known = key.map(|key| BarrierName {
+            StmtKind::Barrier { name, key, .. } => {
+                let key = self.walk.barrier_key(key.as_ref(), locals);
+                let key = key.unwrap_or(BarrierKey::Unknown);
+                let known = node.meeting.filter(|_| key != BarrierKey::Unknown);
+                let known = known.map(|meeting| BarrierName {
+                    meeting,
                     name: name.clone(),
                     key,
                 });
@@ -254,6 +251,7 @@ impl<'a> OutlineBuilder<'a> {
     ) -> OutlinePart {
         let Some(barrier) = known else {
             self.summary.unsure = true;
+            self.open_barriers.extend(self.plan.tree.get(id).meeting);
             let label = at.map(|_| name.to_string());
             let mut seen = self.leaf(id, ItemKind::Barrier, label, Measure::default(), locals, at);
             for item in &mut seen.items {
@@ -275,7 +273,8 @@ impl<'a> OutlineBuilder<'a> {
     fn meeting(&mut self, barrier: BarrierName) -> Option<usize> {
         let next = self.meetings.len();
         let name = barrier.to_string();
-        let (frame, fixed) = self.frame_of(&barrier.name)?;
+        let open = self.open_barriers.contains(&barrier.meeting);
+        let (frame, fixed) = self.frame_of(&barrier)?;
         let prefix: Position = frame.position.iter().copied().take(fixed).collect();
         let met = frame.meets.get_mut(&(prefix, barrier))?;
         if let Some(index) = met.index {
@@ -286,6 +285,7 @@ impl<'a> OutlineBuilder<'a> {
             barrier: name,
             within: met.within.join(", "),
             strands: met.strands,
+            open,
             who: met.who.clone(),
         };
         self.meetings.push(meet);

@@ -1,24 +1,34 @@
-//! The scope of each barrier: the innermost parallel block, loop or matrix that contains every
-//! statement at which the barrier is reached. Whether its strands can meet (deadlock) is checked in
-//! `verify`.
+//! Who meets at each barrier, as the source says it: a barrier belongs to the innermost parallel
+//! block, loop or matrix in which another strand can come to a barrier of its name and key. Which
+//! cells a loop has and which branch is taken makes no difference here. Whether those who meet can
+//! wait for ever (deadlock) is checked in `verify`.
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
-use lockstep_base::diagnostic::suggest::did_you_mean;
-use lockstep_base::diagnostic::{Diagnostic, codes};
+mod groups;
+mod messages;
+mod spots;
+
+use std::collections::BTreeSet;
+
+use indexmap::IndexMap;
+use lockstep_base::diagnostic::Diagnostic;
 use lockstep_base::source::Name;
-use lockstep_lang::eval::Halt;
-use lockstep_lang::ir::{Matrix, Order, StmtKind};
+use lockstep_lang::ir::{AcrossScope, Program};
 
 use super::tree::{PlanTree, TreeId};
-use super::walk::PlanWalk;
+use groups::{BlockId, Group};
+use messages::BarrierMessages;
+use spots::{Spot, SpotKey};
 
-/// A barrier of the plan and where it happens.
+/// A barrier of the plan and where its strands meet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BarrierScope {
     /// The barrier's name.
     pub name: Name,
-    /// The parallel block, loop or matrix around all its spots.
+    /// What is written after `across`.
+    pub across: Option<AcrossScope>,
+    /// The parallel block, loop or matrix whose strands meet.
     pub block: TreeId,
     /// For a matrix: how many of its outer axes are fixed for one meeting. The strands are those
     /// of the parallel axes that follow.
@@ -27,104 +37,95 @@ pub struct BarrierScope {
     pub spots: Vec<TreeId>,
 }
 
-/// The meetings of all barriers that a plan reaches.
-pub fn barrier_scopes(walk: &PlanWalk<'_>) -> Result<Vec<BarrierScope>, Vec<Diagnostic>> {
-    let tree = walk.tree;
-    let root = tree.root();
-    let mut locals = super::Locals::default();
-    let sum = match walk.summary_of_node(root, &mut locals) {
-        Ok(sum) => sum,
-        Err(Halt::Fault(diagnostic)) => return Err(vec![*diagnostic]),
-        Err(Halt::Unknown) => return Ok(Vec::new()),
-    };
-    let names: Vec<Name> = sum.spots.keys().cloned().collect();
-    let mut meetings = Vec::new();
-    let mut diagnostics = Vec::new();
-    for (name, spots) in sum.spots {
-        let spots: Vec<TreeId> = spots.into_iter().collect();
-        match enclosing_blocks(tree, &spots) {
-            Some((block, fixed_axes)) => {
-                meetings.push(BarrierScope {
-                    name,
-                    block,
-                    fixed_axes,
-                    spots,
-                });
-            }
-            None => diagnostics.extend(strand_scope(tree, &name, &spots, &names)),
+/// The meetings of all barriers of a plan, by the source; the tree is told which one each of its
+/// barriers belongs to.
+pub fn barrier_scopes(
+    program: &Program,
+    tree: &mut PlanTree,
+) -> Result<Vec<BarrierScope>, Vec<Diagnostic>> {
+    if !tree.get(tree.root()).has_barrier {
+        return Ok(Vec::new());
+    }
+    let found = spots::barrier_spots(program, tree);
+    let mut messages = BarrierMessages::new(tree, &found.by_name);
+    for handled in &found.in_handlers {
+        messages.in_handler(handled);
+    }
+    if !found.in_handlers.is_empty() {
+        // Who else would come there is another question once those are gone.
+        return Err(messages.finish());
+    }
+    let mut scopes: IndexMap<(Name, Group, BlockId), Vec<TreeId>> = IndexMap::new();
+    for (name, spots) in &found.by_name {
+        for (spot, block) in scopes_of(tree, name, spots, &mut messages) {
+            let scope = (name.clone(), groups::group_of(tree, spot), block);
+            scopes.entry(scope).or_default().push(spot.tree);
         }
     }
-    if diagnostics.is_empty() {
-        Ok(meetings)
-    } else {
-        Err(diagnostics)
+    let diagnostics = messages.finish();
+    if !diagnostics.is_empty() {
+        return Err(diagnostics);
     }
+    tree.set_late_loops(&found.late_loops);
+    let mut meetings = Vec::new();
+    for ((name, group, block), spots) in scopes {
+        tree.add_meeting(block.tree, &spots);
+        meetings.push(BarrierScope {
+            name,
+            across: group.across(),
+            block: block.tree,
+            fixed_axes: block.fixed_axes,
+            spots,
+        });
+    }
+    Ok(meetings)
 }
 
-/// The innermost block with parallel strands that contains all spots.
-fn enclosing_blocks(tree: &PlanTree, spots: &[TreeId]) -> Option<(TreeId, usize)> {
-    let (first, rest) = spots.split_first()?;
-    let common = tree.outwards(*first).skip(1).filter(|block| {
-        rest.iter()
-            .all(|spot| tree.outwards(*spot).skip(1).any(|outer| outer == *block))
-    });
-    common
-        .into_iter()
-        .find_map(|block| match &tree.get(block).stmt.kind {
-            StmtKind::Parallel(_) => Some((block, 0)),
-            StmtKind::Matrix(matrix) => fixed_axes(matrix).map(|fixed| (block, fixed)),
-            StmtKind::Block(_)
-            | StmtKind::Stage { .. }
-            | StmtKind::Deploy { .. }
-            | StmtKind::Step { .. }
-            | StmtKind::Run(_)
-            | StmtKind::Call(_)
-            | StmtKind::Action { .. }
-            | StmtKind::Let(_)
-            | StmtKind::If { .. }
-            | StmtKind::Barrier { .. }
-            | StmtKind::Lock { .. }
-            | StmtKind::Approve { .. }
-            | StmtKind::Wait(_)
-            | StmtKind::Verify { .. }
-            | StmtKind::Log(_)
-            | StmtKind::Fail(_)
-            | StmtKind::Return(_)
-            | StmtKind::Yield(_)
-            | StmtKind::On { .. }
-            | StmtKind::Verdict(_) => None,
-        })
-}
+/// What those have in common who write the same: the group, and the key where it is certainly
+/// another one than those that differ from it.
+type SameBarrier<'s> = (Group, Option<&'s SpotKey>);
 
-/// How many axes stand outside the innermost run of parallel axes; nothing where all are serial.
-fn fixed_axes(matrix: &Matrix) -> Option<usize> {
-    let parallel = |at: usize| {
-        matrix
-            .axes
-            .get(at)
-            .is_some_and(|axis| axis.order == Order::Parallel)
-    };
-    let last = (0..matrix.axes.len()).rev().find(|at| parallel(*at))?;
-    let outside = (0..last).rev().take_while(|at| parallel(*at)).count();
-    Some(last - outside)
-}
-
-fn strand_scope(
+/// The block of each spot of a name; what has none, or more than one, is reported.
+fn scopes_of<'s>(
     tree: &PlanTree,
     name: &Name,
-    spots: &[TreeId],
-    names: &[Name],
-) -> Option<Diagnostic> {
-    let (first, rest) = spots.split_first()?;
-    let span = |spot: &TreeId| tree.get(*spot).stmt.span;
-    let others = names.iter().filter(|it| *it != name).map(|it| &**it);
-    let message = format!("no other strand arrives at barrier `{name}`");
-    let mut diagnostic = Diagnostic::error(codes::LONE_BARRIER, span(first), message)
-        .here("no parallel block, loop or matrix is around it")
-        .help("parallel strands meet at a barrier; remove it, or make its block parallel")
-        .help_opt(did_you_mean(name, others));
-    for spot in rest {
-        diagnostic = diagnostic.label(span(spot), "the same barrier again, one after the other");
+    spots: &'s [Spot],
+    messages: &mut BarrierMessages<'_>,
+) -> Vec<(&'s Spot, BlockId)> {
+    let census = groups::Census::new(tree, spots);
+    let mut scopes = Vec::new();
+    let mut across: IndexMap<SameBarrier<'_>, Vec<(&Spot, Option<BlockId>)>> = IndexMap::new();
+    for spot in spots {
+        let group = groups::group_of(tree, spot);
+        let meets = census.meets(tree, spot, group);
+        if let Some(block) = meets.with_others {
+            messages.written_in_two_ways(name, spot, block);
+            continue;
+        }
+        match (group, meets.own.as_slice()) {
+            (Group::Innermost, []) => messages.lone(name, spot),
+            (Group::Innermost, [block]) => scopes.push((spot, *block)),
+            (Group::Innermost, [inner, outer, ..]) => {
+                messages.ambiguous(name, spot, *inner, *outer);
+            }
+            (Group::NoStage, _) => messages.across_no_stage(name, spot),
+            (Group::Stage(_) | Group::Pipeline, own) => {
+                let key = census.is_told_apart(&spot.key).then_some(&spot.key);
+                let same = across.entry((group, key)).or_default();
+                same.push((spot, own.last().copied()));
+            }
+        }
     }
-    Some(diagnostic)
+    for same in across.into_values() {
+        let blocks: BTreeSet<BlockId> = same.iter().filter_map(|(_, block)| *block).collect();
+        let complete = same.iter().all(|(_, block)| block.is_some());
+        match (blocks.first(), blocks.len(), complete) {
+            (Some(block), 1, true) => {
+                scopes.extend(same.iter().map(|(spot, _)| (*spot, *block)));
+            }
+            (None, ..) => same.iter().for_each(|(spot, _)| messages.lone(name, spot)),
+            (Some(_), ..) => messages.no_block_holds_all(name, &same),
+        }
+    }
+    scopes
 }

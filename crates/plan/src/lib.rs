@@ -30,8 +30,8 @@ use lockstep_lang::ir::{Pipeline, Program};
 pub use node_kind::{HeldLocks, NodeKind};
 pub use tree::{PlanNode, PlanSequence, PlanTree, TreeId};
 pub use walk::{
-    BarrierName, BodySummary, MatrixAxes, MatrixCell, PlanWalk, ResolvedDeployment, body,
-    stage_value,
+    BarrierKey, BarrierName, BodySummary, MatrixAxes, MatrixCell, PlanWalk, ResolvedDeployment,
+    body, stage_value,
 };
 
 /// A program with one of its pipelines and the facts of one run: all that is stored with it.
@@ -77,14 +77,13 @@ impl Plan {
     /// The plan that follows from a program and its facts. Whether every run of it ends is proved
     /// elsewhere.
     pub fn new(bound: BoundInputs) -> Result<Self, Vec<Diagnostic>> {
-        let tree = PlanTree::build(&bound).map_err(|diagnostic| vec![diagnostic])?;
-        let mut plan = Self {
+        let mut tree = PlanTree::build(&bound).map_err(|diagnostic| vec![diagnostic])?;
+        let meetings = barrier_scope::barrier_scopes(&bound.program, &mut tree)?;
+        Ok(Self {
             bound,
             tree,
-            meetings: Vec::new(),
-        };
-        plan.meetings = barrier_scope::barrier_scopes(&plan.walk())?;
-        Ok(plan)
+            meetings,
+        })
     }
 
     /// A walk over it before it runs.

@@ -15,6 +15,7 @@ use lockstep_base::value::Value;
 use lockstep_lang::eval::{Expr, ExprKind};
 use lockstep_lang::ir::{
     Block, HandlerVerdict, Pipeline, Program, RollbackScope, Stmt, StmtKind, WorkflowId,
+    WorkflowUse,
 };
 
 use super::node_kind::NodeKind;
@@ -57,6 +58,11 @@ pub struct PlanNode {
     pub on_failure: Vec<PlanSequence>,
     /// The body of `always`.
     pub always: Option<PlanSequence>,
+    /// For a barrier: which of the plan's meetings it belongs to. One that a rollback passes over
+    /// belongs to none.
+    pub meeting: Option<u32>,
+    /// For a loop with barriers: whether only the run knows its list, or how many it lets in.
+    pub is_late: bool,
     /// Whether a barrier is in it, itself included.
     pub has_barrier: bool,
     /// Whether a deployment is in it, itself included.
@@ -71,6 +77,8 @@ pub struct PlanNode {
 #[derive(Debug, Clone, Default)]
 pub struct PlanTree {
     nodes: Vec<PlanNode>,
+    /// The block of each of the plan's meetings.
+    meeting_blocks: Vec<TreeId>,
 }
 
 impl PlanTree {
@@ -105,6 +113,30 @@ impl PlanTree {
     /// A node.
     pub fn get(&self, id: TreeId) -> &PlanNode {
         &self.nodes[id.0 as usize]
+    }
+
+    /// Adds a meeting of the strands of a block at these barriers.
+    pub(crate) fn add_meeting(&mut self, block: TreeId, barriers: &[TreeId]) {
+        let meeting = self.meeting_blocks.len() as u32;
+        self.meeting_blocks.push(block);
+        for barrier in barriers {
+            if let Some(node) = self.nodes.get_mut(barrier.0 as usize) {
+                node.meeting = Some(meeting);
+            }
+        }
+    }
+
+    pub(crate) fn set_late_loops(&mut self, loops: &[TreeId]) {
+        for id in loops {
+            if let Some(node) = self.nodes.get_mut(id.0 as usize) {
+                node.is_late = true;
+            }
+        }
+    }
+
+    /// The block whose strands meet.
+    pub fn meeting_block(&self, meeting: u32) -> Option<TreeId> {
+        self.meeting_blocks.get(meeting as usize).copied()
     }
 
     /// All nodes with their numbers; what is in a node comes after it.
@@ -291,6 +323,8 @@ impl PlanTreeBuilder<'_> {
             undo: None,
             on_failure: Vec::new(),
             always: None,
+            meeting: None,
+            is_late: false,
             has_barrier: false,
             has_deploy: false,
             has_lock: false,
@@ -459,19 +493,28 @@ fn deploy_workflows(program: &Program, stmt: &Stmt) -> Vec<WorkflowId> {
         return vec![using.workflow];
     }
     let mut found = Vec::new();
-    for (at, declared) in program.services.iter().enumerate() {
-        if let ExprKind::Const(Value::Service { id, .. }) = &service.kind
-            && id.0 as usize != at
-        {
-            continue;
-        }
-        let kind = program.kinds.get(declared.kind as usize);
-        let using = declared.using.as_ref().or_else(|| kind?.deploy.as_ref());
-        if let Some(using) = using
-            && !found.contains(&using.workflow)
-        {
+    for using in deploying(program, service) {
+        if !found.contains(&using.workflow) {
             found.push(using.workflow);
         }
     }
     found
+}
+
+/// How a service is deployed that is not known, or this one, by what is declared.
+pub(crate) fn deploying<'p>(
+    program: &'p Program,
+    service: &Expr,
+) -> impl Iterator<Item = &'p WorkflowUse> {
+    let only = if let ExprKind::Const(Value::Service { id, .. }) = &service.kind {
+        Some(id.0 as usize)
+    } else {
+        None
+    };
+    let services = program.services.iter().enumerate();
+    let services = services.filter(move |(at, _)| only.is_none_or(|only| only == *at));
+    services.filter_map(|(_, declared)| {
+        let kind = program.kinds.get(declared.kind as usize);
+        declared.using.as_ref().or_else(|| kind?.deploy.as_ref())
+    })
 }

@@ -19,7 +19,7 @@ use lockstep_base::node_path::PathPart;
 use lockstep_base::source::Name;
 use lockstep_base::value::{InfrastructureId, ServiceId, Value};
 use lockstep_lang::eval::{Expr, Halt};
-use lockstep_lang::ir::{Matrix, StmtKind, Workflow, WorkflowUse};
+use lockstep_lang::ir::{Matrix, StmtKind, Workflow, WorkflowId, WorkflowUse};
 
 /// What a part of the plan does, as far as barriers and deployments go.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -30,26 +30,50 @@ pub struct BodySummary {
     pub services: IndexSet<ServiceId>,
     /// How often each barrier is passed; the key is as text.
     pub barriers: IndexMap<BarrierName, u32>,
-    /// The spots where barriers stand that were reached, by name.
-    pub spots: IndexMap<Name, IndexSet<TreeId>>,
     /// Whether something could not be known: the numbers may be larger or smaller.
     pub unsure: bool,
 }
 
-/// A barrier's name and key.
+/// A barrier by its meeting, with its name and key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BarrierName {
+    /// Which of the plan's meetings it belongs to.
+    pub meeting: u32,
     /// The name.
     pub name: Name,
-    /// The key as text, where it has one.
-    pub key: Option<String>,
+    /// The key.
+    pub key: BarrierKey,
+}
+
+/// The key of a barrier.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum BarrierKey {
+    /// There is none.
+    None,
+    /// This one, as text.
+    Known(String),
+    /// One that only the run knows.
+    Unknown,
+    /// Whatever a loop passes, or a deployment, of which only the run knows the list or the place.
+    Later,
+}
+
+impl BarrierKey {
+    /// Whether it stands for arrivals that are not known yet: they may come to any key.
+    pub fn is_open(&self) -> bool {
+        match self {
+            Self::Unknown | Self::Later => true,
+            Self::None | Self::Known(_) => false,
+        }
+    }
 }
 
 impl std::fmt::Display for BarrierName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.key {
-            Some(key) => write!(f, "{}[{key}]", self.name),
-            None => f.write_str(&self.name),
+            BarrierKey::Known(key) => write!(f, "{}[{key}]", self.name),
+            BarrierKey::Unknown => write!(f, "{}[?]", self.name),
+            BarrierKey::None | BarrierKey::Later => f.write_str(&self.name),
         }
     }
 }
@@ -63,7 +87,7 @@ impl BodySummary {
         for (barrier, count) in other.barriers {
             *self.barriers.entry(barrier).or_default() += count;
         }
-        self.merge(other.services, other.spots, other.unsure);
+        self.merge(other.services, other.unsure);
     }
 
     /// Adds what is done instead: of two branches, the one that does more of each thing.
@@ -76,19 +100,11 @@ impl BodySummary {
             let own = self.barriers.entry(barrier).or_default();
             *own = count.max(*own);
         }
-        self.merge(other.services, other.spots, true);
+        self.merge(other.services, true);
     }
 
-    fn merge(
-        &mut self,
-        services: IndexSet<ServiceId>,
-        spots: IndexMap<Name, IndexSet<TreeId>>,
-        unsure: bool,
-    ) {
+    fn merge(&mut self, services: IndexSet<ServiceId>, unsure: bool) {
         self.services.extend(services);
-        for (name, found) in spots {
-            self.spots.entry(name).or_default().extend(found);
-        }
         self.unsure |= unsure;
     }
 }
@@ -168,7 +184,7 @@ impl<'a> PlanWalk<'a> {
             StmtKind::Deploy {
                 service, target, ..
             } => vec![shown(service), shown(target)],
-            StmtKind::Barrier { name, key } => std::iter::once(Cow::Borrowed(&**name))
+            StmtKind::Barrier { name, key, .. } => std::iter::once(Cow::Borrowed(&**name))
                 .chain(key.as_ref().map(shown))
                 .collect(),
             StmtKind::Lock { resource, .. } => vec![shown(resource)],
@@ -290,27 +306,20 @@ impl<'a> PlanWalk<'a> {
         }
         match &node.stmt.kind {
             StmtKind::Stage { .. } if self.skip_stages => Ok(()),
-            StmtKind::Barrier { name, key } => {
-                let key = match key {
-                    Some(key) => match self.eval(key, locals) {
-                        Ok(value) => Some(self.display(&value)),
-                        Err(Halt::Unknown) => {
-                            sum.unsure = true;
-                            return Ok(());
-                        }
-                        Err(fault) => return Err(fault),
-                    },
-                    None => None,
+            StmtKind::Barrier { name, key, .. } => {
+                let Some(meeting) = node.meeting else {
+                    return Ok(());
                 };
+                let key = self.barrier_key(key.as_ref(), locals)?;
+                if key == BarrierKey::Unknown {
+                    sum.unsure = true;
+                }
                 let barrier = BarrierName {
+                    meeting,
                     name: name.clone(),
                     key,
                 };
                 *sum.barriers.entry(barrier).or_default() += 1;
-                match sum.spots.get_mut(name) {
-                    Some(spots) => drop(spots.insert(id)),
-                    None => drop(sum.spots.insert(name.clone(), IndexSet::from([id]))),
-                }
                 Ok(())
             }
             StmtKind::Deploy { .. } => match self.deployment(id, locals) {
@@ -319,10 +328,7 @@ impl<'a> PlanWalk<'a> {
                     sum.services.insert(deployment.service);
                     self.add(&deployment.body, &deployment.locals, sum)
                 }
-                Err(Halt::Unknown) => {
-                    sum.unsure = true;
-                    Ok(())
-                }
+                Err(Halt::Unknown) => self.add_any_deployment(id, locals, sum),
                 Err(fault) => Err(fault),
             },
             StmtKind::If {
@@ -337,11 +343,7 @@ impl<'a> PlanWalk<'a> {
                     self.add(body(node), cell.locals, sum)
                 });
                 match cells {
-                    // The axis is only known while running.
-                    Err(Halt::Unknown) => {
-                        sum.unsure = true;
-                        Ok(())
-                    }
+                    Err(Halt::Unknown) => self.add_any_cell(id, matrix, locals, sum),
                     cells => cells,
                 }
             }
@@ -371,6 +373,103 @@ impl<'a> PlanWalk<'a> {
                 .iter()
                 .try_for_each(|body| self.add(body, locals, sum)),
         }
+    }
+
+    /// The key of a barrier here.
+    pub fn barrier_key(&self, key: Option<&Expr>, locals: &Locals) -> Result<BarrierKey, Halt> {
+        let Some(key) = key else {
+            return Ok(BarrierKey::None);
+        };
+        match self.eval(key, locals) {
+            Ok(value) => Ok(BarrierKey::Known(self.display(&value))),
+            Err(Halt::Unknown) => Ok(BarrierKey::Unknown),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// A loop whose list only the run knows: its barriers count as those of one cell, until the
+    /// list is there.
+    fn add_any_cell(
+        &self,
+        id: TreeId,
+        matrix: &Matrix,
+        locals: &Locals,
+        sum: &mut BodySummary,
+    ) -> Result<(), Halt> {
+        let node = self.tree.get(id);
+        sum.unsure = true;
+        if !node.has_barrier {
+            return Ok(());
+        }
+        let cell = self.any_cell(matrix, locals);
+        let cell = self.summary(body(node), &cell)?;
+        self.add_later(id, cell, sum);
+        Ok(())
+    }
+
+    /// Adds what comes of a loop or deployment once it is known, for those who meet around it.
+    fn add_later(&self, id: TreeId, any: BodySummary, sum: &mut BodySummary) {
+        sum.unsure = true;
+        let around = |meeting: u32| {
+            let block = self.tree.meeting_block(meeting);
+            let mut outer = self.tree.outwards(id).skip(1);
+            block.is_some_and(|block| outer.any(|it| it == block))
+        };
+        for barrier in any.barriers.into_keys().filter(|it| around(it.meeting)) {
+            let later = BarrierName {
+                key: BarrierKey::Later,
+                ..barrier
+            };
+            sum.barriers.entry(later).or_insert(1);
+        }
+    }
+
+    /// What any cell of a loop sees whose list only the run knows.
+    pub fn any_cell(&self, matrix: &Matrix, locals: &Locals) -> Locals {
+        let axes = matrix.axes.iter();
+        axes.fold(locals.clone(), |inside, axis| {
+            inside.bind_unknown(axis.slot)
+        })
+    }
+
+    /// A deployment of which only the run knows what or where to: the workflow that passes most of
+    /// each barrier counts, until it is there.
+    fn add_any_deployment(
+        &self,
+        id: TreeId,
+        locals: &Locals,
+        sum: &mut BodySummary,
+    ) -> Result<(), Halt> {
+        let node = self.tree.get(id);
+        sum.unsure = true;
+        if !node.has_barrier {
+            return Ok(());
+        }
+        let mut any = BodySummary::default();
+        for (id, body) in &node.workflows {
+            any.or(self.summary(body, &self.any_deployment(node, *id, locals)?)?);
+        }
+        self.add_later(id, any, sum);
+        Ok(())
+    }
+
+    /// What the workflow of a deployment sees of which only the run knows what or where to.
+    pub fn any_deployment(
+        &self,
+        node: &PlanNode,
+        workflow: WorkflowId,
+        locals: &Locals,
+    ) -> Result<Locals, Halt> {
+        let workflow = self.bound.program.workflows.get(workflow.0 as usize);
+        let params = workflow.into_iter().flat_map(|it| &it.params);
+        let inside = params.fold(Locals::default(), |it, param| it.bind_unknown(param.slot));
+        if let StmtKind::Deploy {
+            using: Some(using), ..
+        } = &node.stmt.kind
+        {
+            return self.arguments(using, workflow, locals, inside, 2);
+        }
+        Ok(inside)
     }
 
     fn add_branches<'e>(

@@ -472,6 +472,8 @@ pub enum StmtKind {
     Barrier {
         name: Ident,
         key: Option<Expr>,
+        /// `across stage` or `across pipeline`, and all of that.
+        across: Option<(AcrossScope, Span)>,
     },
     Lock {
         resource: Expr,
@@ -524,6 +526,28 @@ pub enum RollbackScope {
     Stage,
     /// The whole pipeline.
     Pipeline,
+}
+
+/// In what all who write the same meet at a barrier, wherever they are.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum AcrossScope {
+    /// The stage around it.
+    Stage,
+    /// The whole pipeline.
+    Pipeline,
+}
+
+impl AcrossScope {
+    /// The word after `across`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Stage => "stage",
+            Self::Pipeline => "pipeline",
+        }
+    }
 }
 
 /// The right side of a `let` statement.

@@ -67,7 +67,7 @@ macro_rules! leaves {
     };
 }
 
-leaves!(Name bool i64 f64 UnaryOp BinaryOp Order RollbackScope);
+leaves!(Name bool i64 f64 UnaryOp BinaryOp Order RollbackScope AcrossScope);
 
 macro_rules! compare {
     (

@@ -49,7 +49,7 @@ macro_rules! without_places {
     })* };
 }
 
-without_places!(Name bool i64 f64 UnaryOp BinaryOp Order RollbackScope);
+without_places!(Name bool i64 f64 UnaryOp BinaryOp Order RollbackScope AcrossScope);
 
 macro_rules! shift_spans {
     (

@@ -115,7 +115,7 @@ macro_rules! each_node {
                     Call(call),
                     Let { name, ty, value },
                     If { branches, otherwise },
-                    Barrier { name, key },
+                    Barrier { name, key, across },
                     Lock { resource, limit, body },
                     Approve { question, by },
                     Wait(time),
@@ -219,7 +219,7 @@ macro_rules! leaves {
     })* };
 }
 
-leaves!(Name bool i64 f64 UnaryOp BinaryOp Order RollbackScope);
+leaves!(Name bool i64 f64 UnaryOp BinaryOp Order RollbackScope AcrossScope);
 
 macro_rules! visitor {
     (

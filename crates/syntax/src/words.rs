@@ -41,8 +41,8 @@ pub const MODIFIERS: [&str; 8] = [
 pub const HANDLERS: [&str; 3] = ["undo", "on", "always"];
 
 /// The words that begin a clause of a statement.
-pub const CLAUSES: [&str; 9] = [
-    "using", "in", "env", "on", "to", "by", "limit", "where", "include",
+pub const CLAUSES: [&str; 10] = [
+    "using", "in", "env", "on", "to", "by", "limit", "where", "include", "across",
 ];
 
 /// The words that begin a statement of a test.

@@ -94,10 +94,11 @@
 
 [
   "stage" "step" "deploy" "to" "run" "env" "barrier" "lock" "limit" "approve" "by" "wait" "verify"
-  "every" "log" "yield" "on" "include"
+  "every" "log" "yield" "on" "include" "across"
 ] @keyword
 [ "serial" "parallel" "matrix" ] @keyword.repeat
 (during "for" @keyword)
+(across scope: _ @keyword)
 "return" @keyword.return
 "fail" @keyword.exception
 (if_statement "if" @keyword.conditional)

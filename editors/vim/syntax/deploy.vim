@@ -24,7 +24,7 @@ syntax match deployType "\%(:\|->\)\s*\[*\zs\%(string\|int\|float\|bool\|duratio
 
 " Most words may be names too: they are when they are followed by a sign for names, or by `(`.
 syntax match deployStatement "\v\.@<!<%(stage|serial|parallel|matrix|deploy|step|run|barrier|lock|approve|wait|verify|log|return|yield|on)>%(\s*%([:,)\]]|\=\=@!)|\(|\.\K)@!"
-syntax match deployClause "\v\.@<!<%(using|env|to|by|limit|where|include|every)>%(\s*%([:,)\]]|\=\=@!))@!"
+syntax match deployClause "\v\.@<!<%(using|env|to|by|limit|where|include|across|every)>%(\s*%([:,)\]]|\=\=@!))@!"
 syntax match deployClause "\v\.@<!<%(for)>"
 syntax match deployModifier "\v\.@<!<%(timeout|max|batches|tolerate|atomic|once)>%(\s*%([:,)\]]|\=\=@!)|\(|\.\K)@!"
 syntax match deployModifier "\v\.@<!<%(fail)\s+%(fast)>"

@@ -160,7 +160,9 @@ fn s26_all_services_are_deployed_before_the_integration_tests() {
                   parallel s in [S1, S2, S3] { deploy s to E1.I1 using held }\n\
                   serial { barrier everywhere step tests { run \"integration tests\" } }\n} }";
     for body in [joined, beside] {
+        // Some meet inside of a loop, and another one beside it.
         let text = format!("{WORLD}{REGIONS}\npipeline release {{ {body} }}\n");
+        let text = text.replace("barrier everywhere", "barrier everywhere across stage");
         let direction = Direction::default().takes("**/deploy[S2, *]/**", 300);
         let play = play(&text, &direction);
         play.assert_ended("succeeded");

@@ -395,6 +395,10 @@ codes! {
     BARRIER_TOO_LATE = "E0808";
     /// A stage that needs an infrastructure which the pipeline around it holds.
     HELD_AROUND = "E0809";
+    /// A barrier of which it is not clear who meets there.
+    AMBIGUOUS_BARRIER = "E0810";
+    /// A barrier in a handler.
+    BARRIER_IN_HANDLER = "E0811";
     /// A lock has two limits.
     TWO_LIMITS = "E0812";
     /// A time limit that cannot be met.

@@ -127,7 +127,7 @@ impl<'t> NearbyTokens<'t> {
             ">=", "??", "and", "or", "not", "in", "to", "using", "by", "every", "max", "timeout",
             "retry", "if", "then", "else", "deploy", "stage", "step", "run", "log", "fail", "wait",
             "lock", "approve", "return", "yield", "where", "include", "limit", "as", "import",
-            "from", "|", "${", "->",
+            "from", "across", "|", "${", "->",
         ];
         let before = self.before();
         matches!(before, "{" | "}" | "") || (self.begins_line(self.at) && !open.contains(&before))
@@ -674,6 +674,7 @@ fn by_words(
         | "kind" | "group" | "input" | "secret" | "let" | "action" | "infrastructure" | "as" => {
             return CompletionContext::Nothing;
         }
+        "across" => return CompletionContext::Words(vec![word("stage"), word("pipeline")]),
         "in" if matches!(line, "serial" | "parallel" | "matrix" | "let")
             && words.back(3) != "run" =>
         {

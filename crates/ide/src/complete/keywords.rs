@@ -253,6 +253,12 @@ pub const CLAUSES: &[(&str, &str, &str, &str)] = &[
         "The infrastructure to run on.",
         "on ${1:target}",
     ),
+    (
+        "barrier",
+        "across",
+        "Meets all who write the same, in the stage or in the pipeline.",
+        "across ${1:pipeline}",
+    ),
     ("approve", "by", "Who may approve.", "by [\"${1:group}\"]"),
     (
         "lock",

@@ -257,8 +257,9 @@ impl Dump<'_> {
             }
             StmtKind::Let(value) => format!("let {}", expr(value)),
             StmtKind::If { .. } => "if".into(),
-            StmtKind::Barrier { name, key } => {
-                format!("barrier {name} {}", self.maybe(key.as_ref()))
+            StmtKind::Barrier { name, key, across } => {
+                let across = across.map_or(String::new(), |it| format!(" across {}", it.word()));
+                format!("barrier {name} {}{across}", self.maybe(key.as_ref()))
             }
             StmtKind::Lock {
                 resource, limit, ..

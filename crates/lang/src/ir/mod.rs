@@ -17,7 +17,7 @@ use crate::eval::{Expr, Slot};
 pub use command::CommandTemplate;
 use lockstep_base::source::{Name, Sources, Span};
 use lockstep_base::value::{EnvironmentId, InfrastructureId, ServiceId, Type};
-pub use lockstep_syntax::ast::{Order, RollbackScope};
+pub use lockstep_syntax::ast::{AcrossScope, Order, RollbackScope};
 pub use testing::{Given, Test, TestKind, TestStmt};
 pub use visit::outside_calls;
 
@@ -357,12 +357,16 @@ pub enum StmtKind {
         /// What is done when none holds.
         otherwise: Option<Block>,
     },
-    /// `barrier NAME[KEY]`
+    /// `barrier NAME[KEY] [across stage|pipeline]`
     Barrier {
         /// Its name; the same name is the same barrier, also from another file.
         name: Name,
         /// Its key.
         key: Option<Expr>,
+        /// Where all who write the same meet; without it, in the innermost block in which others
+        /// can come to it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        across: Option<AcrossScope>,
     },
     /// `lock E limit N { … }`
     Lock {

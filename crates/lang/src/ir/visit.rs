@@ -102,7 +102,7 @@ macro_rules! children {
                     }
                     otherwise.$iter().for_each(|it| see($Child::Body(it)));
                 }
-                StmtKind::Barrier { name: _, key } => {
+                StmtKind::Barrier { name: _, key, across: _ } => {
                     key.$iter().for_each(|it| see($Child::Expr(it)));
                 }
                 StmtKind::Lock { resource, limit, body } => {

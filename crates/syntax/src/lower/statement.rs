@@ -140,11 +140,7 @@ impl<'t> TreeBuilder<'t> {
         tail: &mut StatementTail,
     ) -> StmtKind {
         let kind = match form {
-            Rule::barrier => {
-                let name = self.name_of(parts, "the barrier's name");
-                let key = parts.accept(Rule::index).map(|pair| self.index(pair));
-                StmtKind::Barrier { name, key }
-            }
+            Rule::barrier => self.barrier(parts, tail),
             Rule::approve => self.approve(parts, tail),
             Rule::wait => StmtKind::Wait(self.expr_of(parts, "a duration")),
             Rule::log => StmtKind::Log(self.expr_of(parts, "a text")),
@@ -386,6 +382,38 @@ impl<'t> TreeBuilder<'t> {
             during: during.unwrap_or_else(|| self.no_expr(keyword)),
             every: every.unwrap_or_else(|| self.no_expr(keyword)),
             body: tail.body.take().unwrap_or_else(|| self.no_block(span)),
+        }
+    }
+
+    fn barrier(&mut self, parts: &mut Parts<'_>, tail: &mut StatementTail) -> StmtKind {
+        let name = self.name_of(parts, "the barrier's name");
+        let key = parts.accept(Rule::index).map(|pair| self.index(pair));
+        let mut across = None;
+        for pair in parts.by_ref() {
+            if pair.rule() == Rule::across {
+                let span = self.span(&pair);
+                let found = self.across(&mut Parts::of(pair));
+                let twice = across.replace((found, span)).is_some();
+                self.once(twice, span, "across");
+            } else {
+                self.tail_part(pair, "`barrier`", tail);
+            }
+        }
+        StmtKind::Barrier { name, key, across }
+    }
+
+    fn across(&mut self, parts: &mut Parts<'_>) -> AcrossScope {
+        match parts.next() {
+            Some(pair) if pair.rule() == Rule::across_what => match pair.text() {
+                "pipeline" => AcrossScope::Pipeline,
+                _ => AcrossScope::Stage,
+            },
+            other => {
+                if let Some(pair) = other {
+                    self.missing(&pair, "`stage` or `pipeline` after `across`");
+                }
+                AcrossScope::Stage
+            }
         }
     }
 

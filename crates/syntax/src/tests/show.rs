@@ -537,11 +537,14 @@ fn simple_head(stmt: &Stmt) -> String {
                 LetValue::Effect(_) => format!("let {}{of} =", name.name),
             }
         }
-        StmtKind::Barrier { name, key } => {
+        StmtKind::Barrier { name, key, across } => {
             let key = key
                 .as_ref()
                 .map_or(String::new(), |key| format!("[{}]", expr(key)));
-            format!("barrier {}{key}", name.name)
+            let across = across.as_ref().map_or(String::new(), |(what, _)| {
+                format!(" across {}", what.word())
+            });
+            format!("barrier {}{key}{across}", name.name)
         }
         StmtKind::Approve { question, by } => {
             let by = by

@@ -591,6 +591,13 @@ pub(super) struct MeetingKey {
     label: String,
 }
 
+impl MeetingKey {
+    /// Whether the barrier has a key, so that who comes to one does not come to another.
+    pub(super) fn has_key(&self) -> bool {
+        self.label.contains(", ")
+    }
+}
+
 /// How a node enters the blocks on its way, with the numbers of the bodies.
 fn entries(
     place: &StatementPath,

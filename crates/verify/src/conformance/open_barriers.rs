@@ -60,6 +60,8 @@ impl OpenBarriers {
     ) -> Result<(), String> {
         let Some(key) = key else { return Ok(()) };
         self.of.insert(node, key.clone());
+        // Who comes to one key may have been waited for at another.
+        self.ends += u64::from(key.has_key());
         let meeting = self.open.entry(key).or_default();
         if meeting.passing {
             return Err("arrived at a barrier that had opened".into());
@@ -88,6 +90,8 @@ impl OpenBarriers {
         let Some((node, key)) = key else {
             return Ok(());
         };
+        let ends = self.ends;
+        self.ends += u64::from(key.has_key());
         let Some(meeting) = self.open.get_mut(&key) else {
             // No other strand had to arrive, or they have left.
             return Ok(());
@@ -102,7 +106,7 @@ impl OpenBarriers {
         }
         meeting.passing = true;
         let came = meeting.waiting as usize;
-        let (expected, unchanged) = (meeting.expected, meeting.ends == self.ends && !self.hidden);
+        let (expected, unchanged) = (meeting.expected, meeting.ends == ends && !self.hidden);
         match unchanged && came < expected {
             true => Err(format!(
                 "opened a barrier to which {came} of {expected} had come"

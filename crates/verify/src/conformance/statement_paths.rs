@@ -6,9 +6,7 @@ use std::sync::Arc;
 use super::hash::FastMap;
 use lockstep_base::node_path::{statement, statement_name};
 use lockstep_lang::ir::{HandlerVerdict, StmtKind, WorkflowId};
-use lockstep_plan::{
-    BarrierScope, Locals, NodeKind, Plan, PlanSequence, PlanTree, PlanWalk, TreeId,
-};
+use lockstep_plan::{Locals, NodeKind, Plan, PlanSequence, PlanTree, PlanWalk, TreeId};
 
 /// A statement with a place of its own in paths, as it is reached from the one around it.
 #[derive(Debug, Clone)]
@@ -97,7 +95,6 @@ fn collect(plan: &Plan, scope: TreeId) -> NestedStatements {
     let node = plan.tree.get(scope);
     let mut collector = Collector {
         walk: plan.walk(),
-        meetings: &plan.meetings,
         way: Vec::new(),
         bodies: 0,
         inside: NestedStatements::default(),
@@ -117,7 +114,6 @@ fn collect(plan: &Plan, scope: TreeId) -> NestedStatements {
 /// Visits the bodies that are reached from one place.
 struct Collector<'a> {
     walk: PlanWalk<'a>,
-    meetings: &'a [BarrierScope],
     /// The blocks on the way to where it is.
     way: Vec<EnclosingBlock>,
     /// How many bodies it has visited.
@@ -177,10 +173,7 @@ impl Collector<'_> {
     }
 
     fn meeting(&self, tree: TreeId) -> Option<usize> {
-        let StmtKind::Barrier { name, .. } = &self.walk.tree.get(tree).stmt.kind else {
-            return None;
-        };
-        self.meetings.iter().position(|it| it.name == *name)
+        self.walk.tree.get(tree).meeting.map(|it| it as usize)
     }
 
     /// What a statement is called in paths, where that is the same in every run.

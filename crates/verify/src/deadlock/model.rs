@@ -4,10 +4,12 @@
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
+mod arrivals_ahead;
 mod builder;
 mod cells;
 mod names;
 mod parts;
+mod rescue;
 
 use std::collections::BTreeMap;
 
@@ -210,8 +212,6 @@ pub struct ModelFork {
     pub stops: bool,
     /// How many failed cells are ignored.
     pub tolerated: u32,
-    /// How many cells there were before `where` left some out.
-    pub before_where: Option<usize>,
 }
 
 impl ModelFork {

@@ -13,7 +13,6 @@
 mod barrier_timeouts;
 mod explanation;
 mod findings;
-mod lone_barriers;
 
 use crate::deadlock::model::DeadlockModel;
 use crate::deadlock::model::StrandId;
@@ -47,10 +46,6 @@ pub fn prove(plan: &Plan) -> Result<(), Vec<Diagnostic>> {
         flow: &flow,
         tree: &plan.tree,
     };
-    let lone = teller.lone_barriers();
-    if !lone.is_empty() {
-        return Err(lone);
-    }
     match explore(&flow) {
         SearchOutcome::Ends => {}
         SearchOutcome::Hangs(hang) => return Err(vec![teller.explain(&hang)]),

@@ -133,6 +133,7 @@ fn outline() -> Outline {
             barrier: "ready".into(),
             within: "prod.eu".into(),
             strands: 9,
+            open: false,
             who: vec!["serial".into(), "serial#2".into()],
         }],
         turns: vec![SerializedStages {
@@ -211,6 +212,7 @@ fn what_a_terminal_would_obey_is_left_out() {
             barrier: hostile.into(),
             within: hostile.into(),
             strands: 2,
+            open: false,
             who: vec![hostile.into()],
         }],
         turns: vec![SerializedStages {

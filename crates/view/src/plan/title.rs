@@ -38,7 +38,11 @@ pub(super) fn title(node: &ViewNode<'_>, outline: &Outline, style: Style) -> Sty
             match meeting.and_then(|at| outline.meetings.get(*at)) {
                 Some(met) => {
                     let dash = style.dash();
-                    let said = format!(" {dash} {} strands meet", met.strands);
+                    let said = match met.strands {
+                        _ if met.open => format!(" {dash} strands known while running meet"),
+                        1 => format!(" {dash} opens at once"),
+                        strands => format!(" {dash} {strands} strands meet"),
+                    };
                     line.add(Tone::Dim, said)
                 }
                 None => &mut line,

@@ -366,6 +366,21 @@ pub fn useless_call(at: Span, function: &str) -> Diagnostic {
     .help("name the value, `let x = …`, or remove the statement")
 }
 
+/// A barrier in a handler: no strand can count on who gets there.
+pub fn barrier_in_handler(word: &str, at: Span, handler: Span) -> Diagnostic {
+    Diagnostic::error(
+        codes::BARRIER_IN_HANDLER,
+        at,
+        format!("a barrier cannot stand in `{word}`"),
+    )
+    .here("no strand can count on this one to come")
+    .label(
+        handler,
+        "this handler runs only where something has happened",
+    )
+    .help("pass the barrier in the statement's own body, or after it")
+}
+
 /// A key of a barrier that cannot be shown.
 pub fn barrier_key(typed: &Typed) -> Diagnostic {
     Diagnostic::error(

@@ -111,10 +111,17 @@ impl ProgramLowering<'_> {
                 target,
                 using,
             } => self.deploy(body, stmt, (service, target, using.as_ref())),
-            Form::Barrier { name, key } => StmtKind::Barrier {
-                name: name.name.clone(),
-                key: key.as_ref().map(|key| self.barrier_key(body, key)),
-            },
+            Form::Barrier { name, key, across } => {
+                if let Some((word, at)) = place.handler {
+                    self.check
+                        .report(errors::barrier_in_handler(word, stmt.head, at));
+                }
+                StmtKind::Barrier {
+                    name: name.name.clone(),
+                    key: key.as_ref().map(|key| self.barrier_key(body, key)),
+                    across: across.map(|(what, _)| what),
+                }
+            }
             Form::Approve { question, by } => StmtKind::Approve {
                 question: self.value(body, question, &Type::String, "the question"),
                 by: by.as_ref().map(|by| {

@@ -1,7 +1,7 @@
 //! Builds the deadlock model by walking the plan: what is known before the run is followed, what is
 //! not known goes both ways.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use super::ArrivalsAhead;
@@ -16,13 +16,14 @@ use super::ModelStrand;
 use super::ModelTimeout;
 use super::StrandGuard;
 use super::StrandId;
+use super::arrivals_ahead::set_arrivals_ahead;
+use super::rescue::{PartExits, Rescue, outcomes_of, rescue_by, rescue_of, retries};
 use lockstep_base::source::Name;
 use lockstep_base::value::{InfrastructureId, Value};
 use lockstep_lang::eval::{Expr, Halt};
-use lockstep_lang::ir::{FailureHandler, HandlerVerdict, StmtKind};
-use lockstep_plan::BarrierScope;
+use lockstep_lang::ir::StmtKind;
 use lockstep_plan::grid::Position;
-use lockstep_plan::{BarrierName, BodySummary, PlanWalk, body};
+use lockstep_plan::{BarrierKey, BarrierName, BodySummary, PlanWalk, body};
 use lockstep_plan::{Locals, Plan};
 use lockstep_plan::{PlanNode, PlanSequence, TreeId, infrastructure_lock, named_lock};
 
@@ -39,9 +40,11 @@ pub fn flow(plan: &Plan) -> Result<DeadlockModel, Halt> {
         returns: Vec::new(),
         by_name: HashMap::new(),
         doomed: false,
-        recovers: false,
+        rescue: Rescue::Never,
+        open_barriers: HashSet::new(),
     };
     let root = plan.tree.root();
+    maker.open_barriers = maker.find_open_barriers(root)?;
     maker.flow.strands.push(ModelStrand {
         name: plan.bound.pipeline().name.to_string(),
         ..ModelStrand::default()
@@ -109,8 +112,10 @@ pub(super) struct ModelBuilder<'a> {
     by_name: HashMap<Name, usize>,
     /// Whether a failure takes everything back, so that no new cell starts.
     pub doomed: bool,
-    /// Whether something around may recover from a failure, within the strand.
-    recovers: bool,
+    /// Whether something around, within the strand, makes a success of a failure.
+    rescue: Rescue,
+    /// The barriers of which only the run knows who comes to which key, or how many.
+    open_barriers: HashSet<u32>,
 }
 
 impl ModelBuilder<'_> {
@@ -157,14 +162,14 @@ impl ModelBuilder<'_> {
         let doomed = self.doomed;
         let undoes = (is_scope || node.may_roll_back) && self.undoes(id);
         let guards = recovers || undoes || node.always.is_some();
-        let around = self.recovers;
+        let around = self.rescue;
         let start = part.ops.len();
         let first_request = self.flow.requests.len();
         self.doomed = is_scope || (doomed && !softens);
-        self.recovers = around || recovers;
+        self.rescue = around.max(rescue_by(&node.stmt));
         let made = self.node(strand, id, locals, part);
         self.doomed = doomed;
-        self.recovers = around;
+        self.rescue = around;
         made?;
         if guards {
             let requests = undoes.then_some(first_request..self.flow.requests.len());
@@ -210,6 +215,15 @@ impl ModelBuilder<'_> {
         for (at, handler) in node.stmt.handlers.on_failure.iter().enumerate() {
             certain |= handler.classes.is_empty();
             ways.push(part.ops.len());
+            match rescue_of(handler) {
+                // It only looks at the failure, which is final already.
+                Rescue::Never => self.break_owed(id, part),
+                // It may have tried as often as it may.
+                Rescue::Perhaps if retries(handler) => either(part, id, |part| {
+                    self.break_owed(id, part);
+                }),
+                Rescue::Perhaps | Rescue::Always => {}
+            }
             let from = part.ops.len();
             let inside = locals.bind_unknown(handler.slot);
             self.in_parallel(strand, node.on_failure.get(at), &inside, part)?;
@@ -253,9 +267,7 @@ impl ModelBuilder<'_> {
         finals
             .iter()
             .for_each(|at| part.ops[*at] = ModelOp::Jump(last));
-        if !self.recovers {
-            part.ops.push(ModelOp::Break);
-        }
+        self.break_owed(id, part);
         if let Some(requests) = undoes {
             self.undo(strand, id, locals, requests, part)?;
         }
@@ -267,6 +279,16 @@ impl ModelBuilder<'_> {
         done.iter()
             .for_each(|at| part.ops[*at] = ModelOp::Jump(end));
         Ok(())
+    }
+
+    /// A failure is final in its statement: what the strand owes is broken, unless something around
+    /// makes it good.
+    fn break_owed(&self, id: TreeId, part: &mut ModelPart) {
+        match self.rescue {
+            Rescue::Never => part.ops.push(ModelOp::Break),
+            Rescue::Perhaps => either(part, id, |part| part.ops.push(ModelOp::Break)),
+            Rescue::Always => {}
+        }
     }
 
     /// A body in addition to the statement's own: its barriers are not expected by any meeting.
@@ -294,7 +316,7 @@ impl ModelBuilder<'_> {
         let plan = self.plan;
         let node = plan.tree.get(id);
         match &node.stmt.kind {
-            StmtKind::Barrier { name, key } => {
+            StmtKind::Barrier { name, key, .. } => {
                 self.barrier(strand, id, name, key.as_ref(), locals, part)
             }
             StmtKind::Lock {
@@ -396,20 +418,19 @@ impl ModelBuilder<'_> {
         locals: &Locals,
         part: &mut ModelPart,
     ) -> Result<(), Halt> {
-        let key = match key.map(|key| self.walk.eval(key, locals)) {
-            Some(Ok(key)) => Some(self.walk.display(&key)),
-            // It is not expected by any meeting, so no strand is kept waiting.
-            Some(Err(Halt::Unknown)) => return Ok(()),
-            Some(Err(fault)) => return Err(fault),
-            None => None,
-        };
-        let barrier = BarrierName {
-            name: name.clone(),
-            key,
-        };
-        let meetings: &[BarrierScope] = &self.plan.meetings;
-        let Some(meeting) = meetings.iter().find(|meeting| meeting.name == *name) else {
+        let key = self.walk.barrier_key(key, locals)?;
+        let Some(number) = self.plan.tree.get(id).meeting else {
             return Ok(());
+        };
+        let Some(meeting) = self.plan.meetings.get(number as usize) else {
+            return Ok(());
+        };
+        let open = self.open_barriers.contains(&number);
+        let barrier = BarrierName {
+            meeting: number,
+            name: name.clone(),
+            // All who come to any of the keys, where nobody knows who comes to which.
+            key: if open { BarrierKey::Unknown } else { key },
         };
         let block = self
             .blocks
@@ -430,7 +451,19 @@ impl ModelBuilder<'_> {
             });
             flow.meetings.len() - 1
         });
-        part.ops.push(ModelOp::Arrive(at, id));
+        if open {
+            // Those who have this key, or those who may still have it, are others each time: it
+            // waits for all, or for none.
+            let choice = part.ops.len();
+            part.ops
+                .push(ModelOp::Choose(vec![choice + 1, choice + 3], id));
+            part.ops.push(ModelOp::Arrive(at, id));
+            part.ops.push(ModelOp::Jump(choice + 5));
+            part.ops.push(ModelOp::Leave(ArrivalsAhead::default()));
+            part.ops.push(ModelOp::Pause(ModelPause::certain(id)));
+        } else {
+            part.ops.push(ModelOp::Arrive(at, id));
+        }
         let limit = &self.plan.tree.get(id).stmt.modifiers.timeout;
         let limit = limit.as_ref().map(|limit| self.walk.eval(limit, locals));
         if let Some(Ok(Value::Duration(ms))) = limit {
@@ -521,10 +554,7 @@ impl ModelBuilder<'_> {
     ) -> Result<(), Halt> {
         let mut found = match self.walk.deployment(id, locals) {
             Ok(found) => found,
-            Err(Halt::Unknown) => {
-                part.ops.push(ModelOp::Pause(ModelPause::risky(id)));
-                return Ok(());
-            }
+            Err(Halt::Unknown) => return self.any_deployment(strand, id, locals, part),
             Err(fault) => return Err(fault),
         };
         let hold = self.holder();
@@ -537,6 +567,27 @@ impl ModelBuilder<'_> {
             let lock = self.resource(&self.lock_name(found.target));
             self.exit(hold, lock, 1, part);
         }
+        Ok(())
+    }
+
+    /// A deployment of which only the run knows what or where to: one of the workflows that it may
+    /// turn out to use.
+    fn any_deployment(
+        &mut self,
+        strand: StrandId,
+        id: TreeId,
+        locals: &Locals,
+        part: &mut ModelPart,
+    ) -> Result<(), Halt> {
+        let plan = self.plan;
+        let node = plan.tree.get(id);
+        let mut ways = Vec::new();
+        for (workflow, body) in &node.workflows {
+            let inside = self.walk.any_deployment(node, *workflow, locals)?;
+            ways.push((body.clone(), inside));
+        }
+        self.one_of(strand, id, ways, part)?;
+        part.ops.push(ModelOp::Pause(ModelPause::risky(id)));
         Ok(())
     }
 
@@ -569,16 +620,28 @@ impl ModelBuilder<'_> {
         if let [only] = possible.as_slice() {
             return self.seq(strand, only, &mut locals.clone(), part);
         }
+        let ways = possible.into_iter().map(|way| (way, locals.clone()));
+        self.one_of(strand, id, ways.collect(), part)
+    }
+
+    /// One of several ways, which one only the run knows.
+    pub(super) fn one_of(
+        &mut self,
+        strand: StrandId,
+        id: TreeId,
+        ways: Vec<(PlanSequence, Locals)>,
+        part: &mut ModelPart,
+    ) -> Result<(), Halt> {
         let choice = part.ops.len();
         part.ops.push(ModelOp::Choose(Vec::new(), id));
         let mut starts = Vec::new();
         let mut jumps = Vec::new();
         let before = std::mem::take(&mut part.passes);
         let mut most = BarrierPasses::default();
-        for branch in possible {
+        for (way, mut inside) in ways {
             starts.push(part.ops.len());
             part.ops.push(ModelOp::Leave(ArrivalsAhead::default()));
-            self.seq(strand, &branch, &mut locals.clone(), part)?;
+            self.workflow_or_branch(strand, id, &way, &mut inside, part)?;
             most.or(&std::mem::take(&mut part.passes));
             jumps.push(part.ops.len());
             part.ops.push(ModelOp::Jump(0));
@@ -591,6 +654,28 @@ impl ModelBuilder<'_> {
             .for_each(|at| part.ops[*at] = ModelOp::Jump(end));
         part.ops[choice] = ModelOp::Choose(starts, id);
         Ok(())
+    }
+
+    /// A way: the workflow of a deployment, or a branch.
+    fn workflow_or_branch(
+        &mut self,
+        strand: StrandId,
+        id: TreeId,
+        way: &PlanSequence,
+        locals: &mut Locals,
+        part: &mut ModelPart,
+    ) -> Result<(), Halt> {
+        match self.plan.tree.get(id).stmt.kind.deploys() {
+            true => self.workflow(strand, way, locals, part),
+            false => self.seq(strand, way, locals, part),
+        }
+    }
+
+    /// The barriers of which something is known only later.
+    fn find_open_barriers(&self, root: TreeId) -> Result<HashSet<u32>, Halt> {
+        let sum = self.walk.summary_of_node(root, &mut Locals::default())?;
+        let open = sum.barriers.keys().filter(|it| it.key.is_open());
+        Ok(open.map(|it| it.meeting).collect())
     }
 
     /// The branches of an `if` that may be taken, one of them empty where it may do nothing.
@@ -623,12 +708,12 @@ impl ModelBuilder<'_> {
 
     /// Follows a strand that splits off: it has its own failures, locks and returns.
     pub(super) fn apart<T>(&mut self, made: impl FnOnce(&mut Self) -> T) -> T {
-        let recovers = std::mem::replace(&mut self.recovers, false);
+        let rescue = std::mem::replace(&mut self.rescue, Rescue::Never);
         let open = std::mem::take(&mut self.open);
         self.returns.push(None);
         let result = made(self);
         self.returns.pop();
-        (self.recovers, self.open) = (recovers, open);
+        (self.rescue, self.open) = (rescue, open);
         result
     }
 
@@ -662,77 +747,10 @@ impl ModelBuilder<'_> {
     }
 }
 
-/// How a failure handler may end.
-enum PartExits {
-    Ignored,
-    Again,
-    Failed,
-}
-
-fn outcomes_of(handler: &FailureHandler) -> Vec<PartExits> {
-    let last = handler.body.stmts.last();
-    match last.and_then(|stmt| stmt.kind.verdict()) {
-        Some(HandlerVerdict::Ignore) => vec![PartExits::Ignored],
-        Some(HandlerVerdict::Retry(_)) => vec![PartExits::Again, PartExits::Failed],
-        Some(HandlerVerdict::Ask { .. }) => {
-            vec![PartExits::Ignored, PartExits::Again, PartExits::Failed]
-        }
-        Some(HandlerVerdict::Rollback(_) | HandlerVerdict::Abort) | None => vec![PartExits::Failed],
-    }
-}
-
-/// Fills in, where a strand leaves what is not ahead, what is.
-fn set_arrivals_ahead(flow: &DeadlockModel, ops: &mut [ModelOp]) {
-    if !ops.iter().any(|op| matches!(op, ModelOp::Leave(_))) {
-        return;
-    }
-    // Goes backwards: what is ahead of a place is known before the place; a jump backwards is
-    // another try, which passes what has been passed.
-    let mut ahead: Vec<ArrivalsAhead> = vec![ArrivalsAhead::default(); ops.len() + 1];
-    for at in (0..ops.len()).rev() {
-        let mut here = ahead[at + 1].clone();
-        match &mut ops[at] {
-            ModelOp::Arrive(meeting, _) => *here.meetings.entry(*meeting).or_default() += 1,
-            ModelOp::Exit(hold, lock, count) => {
-                *here.deploys.entry((*hold, *lock)).or_default() += *count;
-            }
-            ModelOp::Fork(fork) => {
-                for child in &flow.forks[*fork].children {
-                    let child = &flow.strands[*child];
-                    summarize(&mut here.meetings, &child.owes);
-                    summarize(&mut here.deploys, &child.deploys);
-                }
-            }
-            ModelOp::Jump(to) if *to > at => here = ahead.get(*to).cloned().unwrap_or_default(),
-            ModelOp::Choose(ways, _) => {
-                here = ArrivalsAhead::default();
-                for way in ways.iter().filter_map(|way| ahead.get(*way)) {
-                    most(&mut here.meetings, &way.meetings);
-                    most(&mut here.deploys, &way.deploys);
-                }
-            }
-            ModelOp::Jump(_) | ModelOp::Fail => here = ArrivalsAhead::default(),
-            ModelOp::Leave(kept) => *kept = here.clone(),
-            ModelOp::Pause(_)
-            | ModelOp::Acquire(_)
-            | ModelOp::Release(_)
-            | ModelOp::Enter(..)
-            | ModelOp::Drop(_)
-            | ModelOp::Break => {}
-        }
-        ahead[at] = here;
-    }
-}
-
-fn summarize<K: Ord + Copy>(counts: &mut BTreeMap<K, u32>, more: &[(K, u32)]) {
-    for (key, count) in more {
-        *counts.entry(*key).or_default() += count;
-    }
-}
-
-fn most<K: Ord + Copy>(counts: &mut BTreeMap<K, u32>, others: &BTreeMap<K, u32>) {
-    for (key, count) in others {
-        let most = counts.entry(*key).or_default();
-        *most = (*count).max(*most);
-    }
+/// Something that perhaps happens.
+fn either(part: &mut ModelPart, id: TreeId, made: impl FnOnce(&mut ModelPart)) {
+    let choice = part.ops.len();
+    part.ops.push(ModelOp::Choose(Vec::new(), id));
+    made(part);
+    part.ops[choice] = ModelOp::Choose(vec![choice + 1, part.ops.len()], id);
 }

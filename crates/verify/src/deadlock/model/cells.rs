@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::ArrivalsAhead;
 use super::ModelFork;
 use super::ModelOp;
 use super::ModelPause;
@@ -98,12 +99,50 @@ impl ModelBuilder<'_> {
         });
         match walked {
             Ok(()) => {}
-            Err(Halt::Unknown) => {
-                part.ops.push(ModelOp::Pause(ModelPause::risky(id)));
-                return Ok(());
-            }
+            Err(Halt::Unknown) => return self.any_cells(strand, id, node, matrix, locals, part),
             Err(fault) => return Err(fault),
         }
+        self.cells_of(strand, id, node, matrix, locals, &found, part)
+    }
+
+    /// A loop whose list only the run knows: none, or two cells with any values. Whether `max` and
+    /// `batches` let in all who must meet is checked when it begins.
+    fn any_cells(
+        &mut self,
+        strand: StrandId,
+        id: TreeId,
+        node: &PlanNode,
+        matrix: &Matrix,
+        locals: &Locals,
+        part: &mut ModelPart,
+    ) -> Result<(), Halt> {
+        part.ops.push(ModelOp::Pause(ModelPause::risky(id)));
+        let cell = self.walk.any_cell(matrix, locals);
+        let found = [0, 1].map(|at| (vec![at; matrix.axes.len()], Vec::new(), cell.clone()));
+        let choice = part.ops.len();
+        part.ops.push(ModelOp::Choose(Vec::new(), id));
+        self.cells_of(strand, id, node, matrix, locals, &found, part)?;
+        let end = part.ops.len() + 1;
+        part.ops.push(ModelOp::Jump(end + 1));
+        part.ops.push(ModelOp::Leave(ArrivalsAhead::default()));
+        part.ops[choice] = ModelOp::Choose(vec![choice + 1, end], id);
+        Ok(())
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what a loop is, and where it goes"
+    )]
+    fn cells_of(
+        &mut self,
+        strand: StrandId,
+        id: TreeId,
+        node: &PlanNode,
+        matrix: &Matrix,
+        locals: &Locals,
+        found: &[CellListing],
+        part: &mut ModelPart,
+    ) -> Result<(), Halt> {
         let at = self.flow.forks.len();
         self.flow.forks.push(ModelFork::default());
         let modifiers = &node.stmt.modifiers;
@@ -113,18 +152,18 @@ impl ModelBuilder<'_> {
             stops: self.doomed || modifiers.fail_fast || modifiers.batches.is_some(),
             ..ModelFork::default()
         };
-        if matrix.filter.is_some() {
-            fork.before_where = self.cells_without_where(matrix, locals);
-        }
         let mut passes = BarrierPasses::default();
-        for (position, values, inner) in &found {
+        for (position, values, inner) in found {
             self.blocks.push((id, at, position.clone()));
-            let name = self.cell_name(node, values, inner);
+            let name = match values.is_empty() {
+                true => any_cell_name(matrix, fork.children.len()),
+                false => self.cell_name(node, values, inner),
+            };
             let made = self.strand(strand, at, name, body(node), inner, &mut passes);
             self.blocks.pop();
             fork.children.push(made?);
         }
-        order(matrix, &found, &mut fork);
+        order(matrix, found, &mut fork);
         fork.tolerated = match &modifiers.tolerate {
             Some(tolerate) => match self.walk.eval(tolerate, locals) {
                 Ok(Value::Percent(part)) => (found.len() as f64 * part / 100.0).floor() as u32,
@@ -133,26 +172,14 @@ impl ModelBuilder<'_> {
             },
             None => 0,
         };
-        self.throttle(node, locals, &mut fork)?;
+        if !found.iter().any(|(_, values, _)| values.is_empty()) {
+            self.throttle(node, locals, &mut fork)?;
+        }
         fork.tangled = fork.max.is_some() && is_tangled(matrix);
         self.join(at, fork, &mut passes);
         part.passes.add(passes);
         part.ops.push(ModelOp::Fork(at));
         Ok(())
-    }
-
-    /// How many cells there would be without `where`.
-    fn cells_without_where(&self, matrix: &Matrix, locals: &Locals) -> Option<usize> {
-        let all = Matrix {
-            filter: None,
-            ..matrix.clone()
-        };
-        let mut count = 0;
-        let counted = self.walk.each_cell(&all, locals, &mut |_| {
-            count += 1;
-            Ok(())
-        });
-        counted.ok().map(|()| count)
     }
 
     fn throttle(&self, node: &PlanNode, locals: &Locals, fork: &mut ModelFork) -> Result<(), Halt> {
@@ -207,6 +234,15 @@ fn is_tangled(matrix: &Matrix) -> bool {
     let outer = orders.iter().position(|order| *order == Order::Parallel);
     let inner = orders.iter().rposition(|order| *order == Order::Parallel);
     outer != inner
+}
+
+/// What a cell is called whose values only the run knows.
+fn any_cell_name(matrix: &Matrix, before: usize) -> String {
+    let axes: Vec<&str> = matrix.axes.iter().map(|axis| &*axis.name).collect();
+    match before {
+        0 => format!("a cell of {}", axes.join(", ")),
+        _ => format!("another cell of {}", axes.join(", ")),
+    }
 }
 
 /// A cell: its place, its values and what its body sees.

@@ -8,6 +8,7 @@ use crate::deadlock::search::SearchOutcome;
 use crate::deadlock::search::WaitCause;
 use crate::deadlock::search::explore;
 use lockstep_base::diagnostic::{Code, codes};
+use lockstep_plan::BarrierKey;
 
 /// A code, a message and what to do.
 type DeadlockFinding = (Code, String, String);
@@ -58,12 +59,12 @@ impl DeadlockReporter<'_> {
                                twice"
         );
         let help = match &barrier.key {
-            None => format!(
+            BarrierKey::None => format!(
                 "give the barrier a key, so that each time is a barrier of its own: \
                  `barrier {}[…]`",
                 barrier.name
             ),
-            Some(_) => String::from(
+            BarrierKey::Known(_) | BarrierKey::Unknown | BarrierKey::Later => String::from(
                 "give the barrier another key each time, so that each time is a barrier of its own",
             ),
         };

@@ -161,7 +161,11 @@ impl<'a> WaitGraph<'a> {
                         }
                         continue;
                     }
-                    ModelOp::Fail => continue,
+                    ModelOp::Fail => {
+                        // It ends here, and comes here first.
+                        self.edge(self.end(strand), here);
+                        continue;
+                    }
                     ModelOp::Fork(fork) => {
                         for child in &flow.forks[*fork].children {
                             self.edge(here + 1, self.end(*child));

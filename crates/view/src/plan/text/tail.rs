@@ -95,7 +95,14 @@ fn barriers(outline: &Outline, _: Style) -> Vec<(String, String)> {
         if more > 0 {
             who.push(format!("{more} more").into());
         }
-        let said = format!("{} strands meet: {}", met.strands, who.join(", "));
+        let said = match met.strands {
+            strands if met.open => {
+                let who = who.join(", ");
+                format!("{strands} strands meet, and those known while running: {who}")
+            }
+            1 => format!("opens at once: {} meets nobody here", who.join(", ")),
+            strands => format!("{strands} strands meet: {}", who.join(", ")),
+        };
         let mut name = text::clean(&met.barrier).into_owned();
         if !met.within.is_empty() {
             name = format!("{name} in {}", text::clean(&met.within));
