@@ -313,6 +313,8 @@ impl SpotFinder<'_> {
             | ExprKind::Binary(..)
             | ExprKind::If(..)
             | ExprKind::Comprehension { .. }
+            | ExprKind::IfSome { .. }
+            | ExprKind::Convert(..)
             | ExprKind::Call(..) => SpotKey::Any,
         }
     }
