@@ -54,8 +54,8 @@ pub use event::{
     Answer, ApprovalAnswer, CommandRequest, Effect, EffectId, EffectOutcome, Event, FailureChoice,
     LockDemand, Question,
 };
-use lockstep_base::node_path::NodePath;
 pub use lock_dependencies::{LockDependencies, LockDependency};
+use lockstep_base::node_path::NodePath;
 use lockstep_base::source::Name;
 use lockstep_base::value::Value;
 use lockstep_lang::eval::{Expr, Halt};

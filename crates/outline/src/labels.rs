@@ -49,7 +49,9 @@ pub(super) fn parts(walk: &PlanWalk<'_>, parts: &[TextPart], locals: &Locals) ->
         TextPart::Text(text) => text.to_string(),
         TextPart::Value(expr) => match walk.eval(expr, locals) {
             Ok(Value::List(items)) => {
-                let words = items.iter().map(|item| command::beginning(walk.display(item)));
+                let words = items
+                    .iter()
+                    .map(|item| command::beginning(walk.display(item)));
                 words.collect::<Vec<_>>().join(" ")
             }
             Ok(value) => command::beginning(walk.display(&value)),
