@@ -18,6 +18,7 @@ mod editors;
 mod embedding;
 mod examples;
 mod format;
+mod limits;
 mod lint;
 mod lsp;
 mod machine;

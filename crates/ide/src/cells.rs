@@ -8,7 +8,7 @@ use lockstep_lang::eval::eval;
 use lockstep_lang::ir::lower::Constants;
 use lockstep_lang::ir::{Block, Matrix, Modifiers, Order, Program, Stmt, StmtKind};
 
-/// Counting stops here.
+/// Counting stops after so many combinations of values, whether `where` keeps them or not.
 const MAX_COUNTED_CELLS: u64 = 50_000;
 
 /// At most so many cells are listed by name.
@@ -46,6 +46,7 @@ pub fn cells(program: &Program) -> Vec<CellCount> {
         program,
         constants: constants(program),
         found: &mut found,
+        visited: 0,
     };
     for pipeline in &program.pipelines {
         counter.constants.forget_locals();
@@ -62,6 +63,8 @@ struct CellCounter<'p, 'f> {
     program: &'p Program,
     constants: Constants<'p>,
     found: &'f mut Vec<CellCount>,
+    /// How many combinations of the current loop have been visited.
+    visited: u64,
 }
 
 impl<'p> CellCounter<'p, '_> {
@@ -98,6 +101,7 @@ impl<'p> CellCounter<'p, '_> {
             width: None,
             names: Vec::new(),
         };
+        self.visited = 0;
         let mut values = Vec::new();
         let mut width = self.level(matrix, 0, &mut values, &mut cells)?;
         for entry in &matrix.include {
@@ -105,7 +109,7 @@ impl<'p> CellCounter<'p, '_> {
             for value in entry {
                 named.push(self.value(value)?);
             }
-            self.cell(&named, &mut cells)?;
+            self.cell(&named, &mut cells);
             match matrix.axes.first()?.order {
                 Order::Parallel => width += 1,
                 Order::Serial => width = width.max(1),
@@ -124,12 +128,16 @@ impl<'p> CellCounter<'p, '_> {
         cells: &mut CellCount,
     ) -> Option<u64> {
         let Some(this) = matrix.axes.get(axis) else {
+            self.visited += 1;
+            if self.visited > MAX_COUNTED_CELLS {
+                return None;
+            }
             let kept = match &matrix.filter {
                 Some(filter) => self.value(filter)? == Value::Bool(true),
                 None => true,
             };
             if kept {
-                self.cell(values, cells)?;
+                self.cell(values, cells);
             }
             return Some(u64::from(kept));
         };
@@ -148,7 +156,7 @@ impl<'p> CellCounter<'p, '_> {
         Some(width)
     }
 
-    fn cell(&self, values: &[Value], cells: &mut CellCount) -> Option<()> {
+    fn cell(&self, values: &[Value], cells: &mut CellCount) {
         cells.count += 1;
         if cells.names.len() < MAX_NAMED_CELLS {
             let names = values.iter().map(|value| match value {
@@ -157,7 +165,6 @@ impl<'p> CellCounter<'p, '_> {
             });
             cells.names.push(names.collect::<Vec<_>>().join(", "));
         }
-        (cells.count <= MAX_COUNTED_CELLS).then_some(())
     }
 
     fn value(&self, expr: &'p lockstep_lang::eval::Expr) -> Option<Value> {

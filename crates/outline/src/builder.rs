@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use indexmap::IndexSet;
 
+use super::cells::MAX_COUNTED_CELLS;
 use super::item::{Item, ItemKind};
 use super::longest_time::{FailureTime, LongestTime, add};
 use super::measure::{Measure, StageLocks};
@@ -96,6 +97,8 @@ pub(crate) struct OutlineBuilder<'a> {
     pub(super) limit: usize,
     /// Cells that may still be listed.
     pub(super) left: usize,
+    /// Cells that may still be counted; any number while those that have been counted are listed.
+    pub(super) cells_left: Option<usize>,
     /// The deployments found in the current part. Barriers are in the frames.
     pub(super) summary: BodySummary,
     /// The infrastructures that are deployed to outside of stages.
@@ -134,6 +137,7 @@ impl<'a> OutlineBuilder<'a> {
             plan,
             limit,
             left: MAX_LISTED_CELLS,
+            cells_left: Some(MAX_COUNTED_CELLS),
             summary: BodySummary::default(),
             loose: IndexSet::new(),
             frames: Vec::new(),

@@ -11,10 +11,13 @@ use lockstep_base::value::Value;
 use lockstep_lang::eval::Halt;
 use lockstep_lang::ir::{Matrix, Order};
 use lockstep_plan::CellNumbers;
-use lockstep_plan::body;
 use lockstep_plan::grid::{Axes, Position};
 use lockstep_plan::{Locals, MatrixAxes};
 use lockstep_plan::{PlanNode, TreeId};
+use lockstep_plan::{body, too_many_cells};
+
+/// More cells than this, of all loops of a plan, are not counted.
+pub(super) const MAX_COUNTED_CELLS: usize = 1_000_000;
 
 /// The loop or matrix that is being outlined.
 pub(super) struct CellOutline<'m, 'a> {
@@ -88,7 +91,10 @@ impl<'a> OutlineBuilder<'a> {
                         item.order = Some(Order::Serial);
                     }
                     item.cells = Some(cells.count);
+                    // What is listed has been counted.
+                    let left = self.cells_left.take();
                     item.items = self.list(&mut cells, at);
+                    self.cells_left = left;
                     item.unlisted = cells.count.saturating_sub(listed(&item.items));
                 }
                 measure
@@ -112,6 +118,16 @@ impl<'a> OutlineBuilder<'a> {
         }
     }
 
+    /// Whether one more cell may be counted.
+    fn visits_cell(&mut self) -> bool {
+        let Some(left) = &mut self.cells_left else {
+            return true;
+        };
+        let visits = *left > 0;
+        *left = left.saturating_sub(1);
+        visits
+    }
+
     /// What the elements of an axis do, with the axes before it fixed.
     pub(super) fn level(
         &mut self,
@@ -122,8 +138,12 @@ impl<'a> OutlineBuilder<'a> {
     ) -> Result<Measure, Halt> {
         let order = cells.order(axis);
         let last = axis + 1 >= cells.axes.matrix.axes.len();
+        let matrix = cells.axes.matrix;
         let mut all = Measure::default();
         for (index, value) in cells.axes.values(axis, locals)?.into_iter().enumerate() {
+            if last && !self.visits_cell() {
+                return Err(too_many_cells(matrix, MAX_COUNTED_CELLS));
+            }
             let inner = cells.axes.bind(axis, &value, locals);
             place.position.push(index as u32);
             place.values.push(value);

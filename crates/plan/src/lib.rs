@@ -31,7 +31,7 @@ pub use node_kind::{HeldLocks, NodeKind};
 pub use tree::{PlanNode, PlanSequence, PlanTree, TreeId};
 pub use walk::{
     BarrierKey, BarrierName, BodySummary, MatrixAxes, MatrixCell, PlanWalk, ResolvedDeployment,
-    body, stage_value,
+    body, stage_value, too_many_cells,
 };
 
 /// A program with one of its pipelines and the facts of one run: all that is stored with it.

@@ -511,7 +511,8 @@ impl<'a> PlanWalk<'a> {
         Ok(())
     }
 
-    /// Calls `found` for every cell of a matrix, in cell order.
+    /// Calls `found` for every cell of a matrix, in cell order. It is a fault if there are too many
+    /// combinations of values to go through.
     pub fn each_cell(
         &self,
         matrix: &Matrix,
@@ -524,7 +525,8 @@ impl<'a> PlanWalk<'a> {
         };
         let mut position = Position::new();
         let mut values = Vec::new();
-        axes.each(locals, &mut position, &mut values, found)?;
+        let mut left = MAX_VISITED_CELLS;
+        axes.each(locals, &mut position, &mut values, &mut left, found)?;
         let first = matrix
             .axes
             .first()
@@ -786,16 +788,38 @@ pub struct MatrixAxes<'a> {
     pub matrix: &'a Matrix,
 }
 
+/// More combinations of a loop's values than this are not gone through one by one.
+const MAX_VISITED_CELLS: usize = 4_000_000;
+
+/// A loop or matrix has more cells than `limit`, the most that are gone through one by one.
+pub fn too_many_cells(matrix: &Matrix, limit: usize) -> Halt {
+    let message = "this loop has too many cells to go through them one by one";
+    let span = matrix.axes.iter().map(|axis| axis.list.span).next();
+    let diagnostic = match span {
+        Some(span) => Diagnostic::error(codes::PIPELINE_TOO_LARGE, span, message),
+        None => Diagnostic::without_place(codes::PIPELINE_TOO_LARGE, message),
+    };
+    let diagnostic = diagnostic
+        .here(format!("more than {limit} combinations of values"))
+        .help("make its lists shorter, or let each cell do more");
+    diagnostic.into()
+}
+
 impl MatrixAxes<'_> {
     fn each(
         &mut self,
         locals: &Locals,
         position: &mut Position,
         values: &mut Vec<Value>,
+        left: &mut usize,
         found: &mut dyn FnMut(MatrixCell<'_>) -> Result<(), Halt>,
     ) -> Result<(), Halt> {
         let axis = position.len();
         if axis == self.matrix.axes.len() {
+            *left = match left.checked_sub(1) {
+                Some(left) => left,
+                None => return Err(too_many_cells(self.matrix, MAX_VISITED_CELLS)),
+            };
             return if self.keep(locals)? {
                 found(MatrixCell {
                     position,
@@ -810,7 +834,7 @@ impl MatrixAxes<'_> {
             let inner = self.bind(axis, &value, locals);
             position.push(at as u32);
             values.push(value);
-            self.each(&inner, position, values, found)?;
+            self.each(&inner, position, values, left, found)?;
             position.pop();
             values.pop();
         }

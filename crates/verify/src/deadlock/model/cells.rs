@@ -14,10 +14,13 @@ use super::builder::ModelPart;
 use lockstep_base::value::Value;
 use lockstep_lang::eval::Halt;
 use lockstep_lang::ir::{Matrix, Order};
-use lockstep_plan::body;
 use lockstep_plan::grid::{self, Position};
 use lockstep_plan::{Locals, MatrixAxes};
 use lockstep_plan::{PlanNode, PlanSequence, TreeId};
+use lockstep_plan::{body, too_many_cells};
+
+/// A model with more strands than this is not made.
+const MAX_STRANDS: usize = 1_000_000;
 
 impl ModelBuilder<'_> {
     pub(super) fn parallel(
@@ -93,6 +96,9 @@ impl ModelBuilder<'_> {
     ) -> Result<(), Halt> {
         let mut found = Vec::new();
         let walked = self.walk.each_cell(matrix, locals, &mut |cell| {
+            if found.len() + self.flow.strands.len() > MAX_STRANDS {
+                return Err(too_many_cells(matrix, MAX_STRANDS));
+            }
             let (position, values) = (cell.position.clone(), cell.values.to_vec());
             found.push((position, values, cell.locals.clone()));
             Ok(())
