@@ -1,5 +1,5 @@
-//! Parses the text of JSON without changing anything silently: a key that is given twice and a whole
-//! number that does not fit into 64 bits are errors.
+//! Parses the text of JSON without changing anything silently: a key that is given twice and a
+//! whole number that does not fit into 64 bits are errors.
 
 use serde_json::{Map, Value as Json};
 
