@@ -89,6 +89,8 @@ struct Growth {
     /// How many more statements there may be.
     left: u32,
     names: u32,
+    /// The limit of each lock, as text: a lock has one limit in a plan.
+    limits: std::collections::HashMap<&'static str, &'static str>,
     /// Which features it may use, so that each pipeline is about a few of them.
     locks: bool,
     stages: bool,
@@ -135,6 +137,7 @@ pub fn pipeline(seed: u64, (least, more): (u64, u64)) -> String {
         next: 0,
         left: (least + dice.below(more)) as u32,
         names: 0,
+        limits: std::collections::HashMap::new(),
         text: format!("{BEFORE}pipeline p {{\n"),
         dice,
     };
@@ -309,6 +312,7 @@ impl Growth {
             ..inside
         };
         let limit = if self.dice.chance(5) { " limit 2" } else { "" };
+        let limit = *self.limits.entry(name).or_insert(limit);
         self.write(&format!("lock \"{name}\"{limit} {{"));
         self.statements(inside);
         self.write("}");

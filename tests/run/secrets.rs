@@ -174,7 +174,7 @@ fn all_missing_secrets_are_told_together_and_nothing_runs() {
 #[test]
 fn a_command_that_fails_does_not_tell_the_secret_that_it_makes() {
     let test = file(
-        "secret a = command(\"sh\", \"-c\", \"echo hunter2-hunter2 >&2; exit 4\")\n\
+        "secret a = command(\"sh\", \"-c\", \"printf 'hunt%s' er2 >&2; exit 4\")\n\
          secret b = env(\"SHORT\")\n\
          pipeline p { run \"true\" }\n",
     )

@@ -86,8 +86,8 @@ impl Output {
         }
     }
 
-    /// The end of the program: lost output turns a success into a failure, unless something ran: the
-    /// exit code of refused usage would say that nothing did.
+    /// The end of the program: lost output turns a success into a failure, unless something ran:
+    /// the exit code of refused usage would say that nothing did.
     pub(super) fn finish(mut self, exit: Exit) -> Exit {
         let Some(error) = self.broken.take() else {
             return exit;

@@ -4,12 +4,13 @@
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
+mod matrix_axes;
+
 use std::borrow::Cow;
 
 use indexmap::{IndexMap, IndexSet};
 
 use super::BoundInputs;
-use super::cell_numbers::CellNumbers;
 use super::facts::{EvalScope, RunFacts};
 use super::grid::{Axes, Position};
 use super::locals::Locals;
@@ -20,6 +21,11 @@ use lockstep_base::source::Name;
 use lockstep_base::value::{InfrastructureId, ServiceId, Value};
 use lockstep_lang::eval::{Expr, Halt};
 use lockstep_lang::ir::{Matrix, StmtKind, Workflow, WorkflowId, WorkflowUse};
+
+pub use matrix_axes::{MatrixAxes, too_many_cells};
+
+/// More combinations of a loop's values than this are not gone through one by one.
+const MAX_VISITED_CELLS: usize = 4_000_000;
 
 /// What a part of the plan does, as far as barriers and deployments go.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -778,112 +784,4 @@ pub fn body(node: &PlanNode) -> &PlanSequence {
     static EMPTY_SEQUENCE: std::sync::LazyLock<PlanSequence> =
         std::sync::LazyLock::new(PlanSequence::default);
     node.bodies.first().unwrap_or(&EMPTY_SEQUENCE)
-}
-
-/// The axes of a matrix, for the walk and for the grid.
-pub struct MatrixAxes<'a> {
-    /// Who evaluates.
-    pub walk: PlanWalk<'a>,
-    /// The matrix.
-    pub matrix: &'a Matrix,
-}
-
-/// More combinations of a loop's values than this are not gone through one by one.
-const MAX_VISITED_CELLS: usize = 4_000_000;
-
-/// A loop or matrix has more cells than `limit`, the most that are gone through one by one.
-pub fn too_many_cells(matrix: &Matrix, limit: usize) -> Halt {
-    let message = "this loop has too many cells to go through them one by one";
-    let span = matrix.axes.iter().map(|axis| axis.list.span).next();
-    let diagnostic = match span {
-        Some(span) => Diagnostic::error(codes::PIPELINE_TOO_LARGE, span, message),
-        None => Diagnostic::without_place(codes::PIPELINE_TOO_LARGE, message),
-    };
-    let diagnostic = diagnostic
-        .here(format!("more than {limit} combinations of values"))
-        .help("make its lists shorter, or let each cell do more");
-    diagnostic.into()
-}
-
-impl MatrixAxes<'_> {
-    fn each(
-        &mut self,
-        locals: &Locals,
-        position: &mut Position,
-        values: &mut Vec<Value>,
-        left: &mut usize,
-        found: &mut dyn FnMut(MatrixCell<'_>) -> Result<(), Halt>,
-    ) -> Result<(), Halt> {
-        let axis = position.len();
-        if axis == self.matrix.axes.len() {
-            *left = match left.checked_sub(1) {
-                Some(left) => left,
-                None => return Err(too_many_cells(self.matrix, MAX_VISITED_CELLS)),
-            };
-            return if self.keep(locals)? {
-                found(MatrixCell {
-                    position,
-                    values,
-                    locals,
-                })
-            } else {
-                Ok(())
-            };
-        }
-        for (at, value) in self.values(axis, locals)?.into_iter().enumerate() {
-            let inner = self.bind(axis, &value, locals);
-            position.push(at as u32);
-            values.push(value);
-            self.each(&inner, position, values, left, found)?;
-            position.pop();
-            values.pop();
-        }
-        Ok(())
-    }
-}
-
-impl Axes for MatrixAxes<'_> {
-    type Error = Halt;
-
-    fn values(&mut self, axis: usize, locals: &Locals) -> Result<Vec<Value>, Halt> {
-        let Some(axis) = self.matrix.axes.get(axis) else {
-            return Ok(Vec::new());
-        };
-        let Value::List(values) = self.walk.eval(&axis.list, locals)? else {
-            return Ok(Vec::new());
-        };
-        Ok(values.to_vec())
-    }
-
-    fn bind(&self, axis: usize, value: &Value, locals: &Locals) -> Locals {
-        match self.matrix.axes.get(axis) {
-            Some(axis) => locals.bind(axis.slot, value.clone()),
-            None => locals.clone(),
-        }
-    }
-
-    fn keep(&mut self, locals: &Locals) -> Result<bool, Halt> {
-        match &self.matrix.filter {
-            Some(filter) => Ok(self.walk.eval(filter, locals)? == Value::Bool(true)),
-            None => Ok(true),
-        }
-    }
-
-    fn has_equals(&self, values: &[Value]) -> bool {
-        self.has_equal_names(values)
-    }
-
-    fn numbers(&mut self, locals: &Locals) -> CellNumbers {
-        let included = self.included(locals).unwrap_or_default();
-        self.count_names(locals, &included)
-    }
-
-    fn included(&mut self, locals: &Locals) -> Result<Vec<Vec<Value>>, Halt> {
-        let values = |cell: &Vec<Expr>| {
-            cell.iter()
-                .map(|value| self.walk.eval(value, locals))
-                .collect()
-        };
-        self.matrix.include.iter().map(values).collect()
-    }
 }

@@ -273,7 +273,8 @@ fn forms(secret: &str, to: &mut BTreeSet<Vec<u8>>) {
     to.insert(secret.replace('\'', "'\\''").into_bytes());
 }
 
-/// Adds the hexadecimal forms: in one piece, and with what `xxd`, `od` and others put between bytes.
+/// Adds the hexadecimal forms: in one piece, and with what `xxd`, `od` and others put between
+/// bytes.
 fn hex_forms(secret: &[u8], to: &mut BTreeSet<Vec<u8>>) {
     let lower = |byte: &u8| format!("{byte:02x}");
     let upper = |byte: &u8| format!("{byte:02X}");

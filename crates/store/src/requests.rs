@@ -30,7 +30,8 @@ impl Store {
             }
         };
         let insert = "INSERT INTO requests \
-            (run, kind, effect, answer, who, comment, asked_at, uid) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+            (run, kind, effect, answer, who, comment, asked_at, uid) \
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
         let at = Stored(now());
         let values = params![run.0, kind, effect, answer, who, comment, at, user_id()];
         let done = self.db.execute(insert, values);

@@ -64,7 +64,8 @@ macro_rules! children {
                     }
                 }
                 StmtKind::Run(command) => {
-                    let CommandTemplate { form, text, dir, env, on, operands } = &$($mutable)? **command;
+                    let CommandTemplate { form, text, dir, env, on, operands } =
+                        &$($mutable)? **command;
                     $texts(text, see);
                     match form {
                         Form::Direct(words) => {

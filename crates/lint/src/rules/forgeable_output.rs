@@ -1,5 +1,5 @@
-//! `forgeable-output`: a value that is written to `$LOCKSTEP_OUTPUT` as `key=value`, where a line end
-//! in it begins another output.
+//! `forgeable-output`: a value that is written to `$LOCKSTEP_OUTPUT` as `key=value`, where a line
+//! end in it begins another output.
 
 use super::super::context::{Context, ROOT_FILE};
 use super::super::rule::Rule;

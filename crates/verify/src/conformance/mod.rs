@@ -157,8 +157,8 @@ impl ConformanceCheck {
         }
     }
 
-    /// Checks the number of the next event: each is one more than the one before, unless the run was
-    /// resumed after a crash.
+    /// Checks the number of the next event: each is one more than the one before, unless the run
+    /// was resumed after a crash.
     fn number(&mut self, event: &RunEvent) {
         let before = self.last.replace(event.seq);
         let is_next = |before: u64| match &event.what {

@@ -368,9 +368,12 @@ async fn outputs_are_read() {
             "`$LOCKSTEP_OUTPUT` is not a file any more"
         );
     }
-    // A failing command fails for its own reason.
+    // A failing command fails for its own reason, and for its outputs.
     let (ended, _) = bench.sh("echo oops >\"$LOCKSTEP_OUTPUT\"; exit 4").await;
-    assert_eq!(failure(&ended).1, "exit code 4");
+    assert_eq!(
+        failure(&ended).1,
+        "exit code 4; line 1 of its outputs is not `key=value`: `oops`"
+    );
     let left = std::fs::read_dir(&bench.spawner.scratch).unwrap();
     let names = left.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     // Only what is no file is left, with the file that says whose folder it is.

@@ -50,7 +50,8 @@ fn remedy(reader: &Reader) -> String {
         Reader::Trap => "give it a name before: `file=${…}; trap 'rm -f \"$file\"' EXIT`".into(),
         Reader::Shell => "pass it as an argument: `sh -c 'echo \"$1\"' sh ${…}`".into(),
         Reader::Program(name) => format!(
-            "let `{name}` start a shell with the value as its argument: `sh -c 'echo \"$1\"' sh ${{…}}`"
+            "let `{name}` start a shell with the value as its argument: \
+             `sh -c 'echo \"$1\"' sh ${{…}}`"
         ),
         Reader::Input(_) => "quote the delimiter and pass the value as an argument: \
              `sh -s ${…} <<'EOF'`, with `\"$1\"` in the text"

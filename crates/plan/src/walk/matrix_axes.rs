@@ -1,0 +1,115 @@
+//! The cells of a loop or matrix, one by one.
+
+use super::{MAX_VISITED_CELLS, MatrixCell, PlanWalk};
+use crate::cell_numbers::CellNumbers;
+use crate::grid::{Axes, Position};
+use crate::locals::Locals;
+use lockstep_base::diagnostic::{Diagnostic, codes};
+use lockstep_base::value::Value;
+use lockstep_lang::eval::{Expr, Halt};
+use lockstep_lang::ir::Matrix;
+
+/// The axes of a matrix, for the walk and for the grid.
+pub struct MatrixAxes<'a> {
+    /// Who evaluates.
+    pub walk: PlanWalk<'a>,
+    /// The matrix.
+    pub matrix: &'a Matrix,
+}
+
+/// A loop or matrix has more cells than `limit`, the most that are gone through one by one.
+pub fn too_many_cells(matrix: &Matrix, limit: usize) -> Halt {
+    let message = "this loop has too many cells to go through them one by one";
+    let span = matrix.axes.iter().map(|axis| axis.list.span).next();
+    let diagnostic = match span {
+        Some(span) => Diagnostic::error(codes::PIPELINE_TOO_LARGE, span, message),
+        None => Diagnostic::without_place(codes::PIPELINE_TOO_LARGE, message),
+    };
+    let diagnostic = diagnostic
+        .here(format!("more than {limit} combinations of values"))
+        .help("make its lists shorter, or let each cell do more");
+    diagnostic.into()
+}
+
+impl MatrixAxes<'_> {
+    pub(super) fn each(
+        &mut self,
+        locals: &Locals,
+        position: &mut Position,
+        values: &mut Vec<Value>,
+        left: &mut usize,
+        found: &mut dyn FnMut(MatrixCell<'_>) -> Result<(), Halt>,
+    ) -> Result<(), Halt> {
+        let axis = position.len();
+        if axis == self.matrix.axes.len() {
+            *left = match left.checked_sub(1) {
+                Some(left) => left,
+                None => return Err(too_many_cells(self.matrix, MAX_VISITED_CELLS)),
+            };
+            return if self.keep(locals)? {
+                found(MatrixCell {
+                    position,
+                    values,
+                    locals,
+                })
+            } else {
+                Ok(())
+            };
+        }
+        for (at, value) in self.values(axis, locals)?.into_iter().enumerate() {
+            let inner = self.bind(axis, &value, locals);
+            position.push(at as u32);
+            values.push(value);
+            self.each(&inner, position, values, left, found)?;
+            position.pop();
+            values.pop();
+        }
+        Ok(())
+    }
+}
+
+impl Axes for MatrixAxes<'_> {
+    type Error = Halt;
+
+    fn values(&mut self, axis: usize, locals: &Locals) -> Result<Vec<Value>, Halt> {
+        let Some(axis) = self.matrix.axes.get(axis) else {
+            return Ok(Vec::new());
+        };
+        let Value::List(values) = self.walk.eval(&axis.list, locals)? else {
+            return Ok(Vec::new());
+        };
+        Ok(values.to_vec())
+    }
+
+    fn bind(&self, axis: usize, value: &Value, locals: &Locals) -> Locals {
+        match self.matrix.axes.get(axis) {
+            Some(axis) => locals.bind(axis.slot, value.clone()),
+            None => locals.clone(),
+        }
+    }
+
+    fn keep(&mut self, locals: &Locals) -> Result<bool, Halt> {
+        match &self.matrix.filter {
+            Some(filter) => Ok(self.walk.eval(filter, locals)? == Value::Bool(true)),
+            None => Ok(true),
+        }
+    }
+
+    fn has_equals(&self, values: &[Value]) -> bool {
+        self.has_equal_names(values)
+    }
+
+    fn numbers(&mut self, locals: &Locals) -> CellNumbers {
+        let included = self.included(locals).unwrap_or_default();
+        self.count_names(locals, &included)
+    }
+
+    fn included(&mut self, locals: &Locals) -> Result<Vec<Vec<Value>>, Halt> {
+        let values = |cell: &Vec<Expr>| {
+            cell.iter()
+                .map(|value| self.walk.eval(value, locals))
+                .collect()
+        };
+        self.matrix.include.iter().map(values).collect()
+    }
+}
