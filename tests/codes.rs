@@ -97,11 +97,20 @@ fn codes(
             ));
         }
     }
-    static CODE: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r"(?m)^(?:error|warning)\[(E\d{4})\]").expect("a pattern"));
+    static CODE: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?m)^(?:error|warning)\[(E\d{4})\]|^  failed: .*\((E\d{4})\)$")
+            .expect("a pattern")
+    });
     let mut codes: Vec<String> = CODE
         .captures_iter(&said)
-        .map(|found| found[1].into())
+        .map(|found| {
+            found
+                .iter()
+                .skip(1)
+                .flatten()
+                .next()
+                .map_or_else(String::new, |code| code.as_str().into())
+        })
         .collect();
     codes.sort();
     codes.dedup();

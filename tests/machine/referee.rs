@@ -22,7 +22,7 @@ pub const SMALL: (u64, u64) = (5, 6);
 pub const LARGE: (u64, u64) = (8, 8);
 
 /// How many pipelines are grown for a seed until one is accepted.
-const TRIES: u64 = 12;
+const TRIES: u64 = 60;
 
 /// A pipeline with more states than this is skipped as too large.
 const MOST_PLACES: usize = 300;

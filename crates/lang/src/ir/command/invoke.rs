@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use super::{CommandWord, Form, ScriptPart, TextPart};
 use crate::eval::{Expr, Halt};
-use lockstep_base::diagnostic::Diagnostic;
 use lockstep_base::source::Name;
 use lockstep_base::value::{SecretPart, Value};
 
@@ -82,19 +81,6 @@ pub fn option_in_value(
         }
     }
     Ok(())
-}
-
-/// The operands whose texts are written in the file and would be read as options: an error each.
-pub fn options_in_constants(
-    operands: &[(Expr, Name)],
-    constant: &mut dyn FnMut(&Expr) -> Option<Value>,
-) -> Vec<Diagnostic> {
-    let wrong = |(expr, program): &(Expr, Name)| {
-        let value = constant(expr)?;
-        let is_option = value.as_str().is_some_and(|text| text.starts_with('-'));
-        is_option.then(|| super::errors::value_as_option(expr.span, program))
-    };
-    operands.iter().filter_map(wrong).collect()
 }
 
 /// Adds the arguments of a word; each is a text or a secret.

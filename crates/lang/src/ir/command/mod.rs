@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::eval::Expr;
 pub use analyse::{Analysed, CommandPiece, analyse};
 pub use display::{beginning, display};
-pub use invoke::{Invocation, invoke, option_in_value, options_in_constants};
+pub use invoke::{Invocation, invoke, option_in_value};
 use lockstep_base::source::Name;
 pub use tree::{
     HereDocument, List, Pipeline, Redirection, ShellCommand, ShellForm, ShellWord, Substitution,

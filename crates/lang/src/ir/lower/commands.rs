@@ -3,13 +3,11 @@
 
 use crate::eval::{Expr, ExprKind, InterpolationPart};
 use crate::ir::command::code::outputs::CODE_VARIABLES;
-use crate::ir::command::{
-    CommandPiece, CommandTemplate, Form, TextPart, analyse, options_in_constants,
-};
+use crate::ir::command::{CommandPiece, CommandTemplate, Form, TextPart, analyse};
 use crate::resolve::DeclKind;
 use crate::types::{Typed, errors as type_errors, holds_secret};
 use lockstep_base::source::{Name, Span};
-use lockstep_base::value::{Type, Value};
+use lockstep_base::value::Type;
 use lockstep_syntax::ast::{self, StringPart};
 
 use super::body::BodyContext;
@@ -49,8 +47,6 @@ impl ProgramLowering<'_> {
                 (Form::Direct(Vec::new()), Vec::new())
             }
         };
-        let wrong = options_in_constants(&operands, &mut |expr| self.constant(expr));
-        self.check.diagnostics.extend(wrong);
         let dir = run
             .dir
             .as_ref()
@@ -154,22 +150,6 @@ impl ProgramLowering<'_> {
             | ExprKind::Convert(..)
             | ExprKind::Call(..) => false,
         }
-    }
-
-    /// The value of an expression, where it is written in the file as it is.
-    fn constant(&mut self, expr: &Expr) -> Option<Value> {
-        if let ExprKind::Const(value) = &expr.kind {
-            return Some(value.clone());
-        }
-        let ExprKind::Global(id) = &expr.kind else {
-            return None;
-        };
-        let global = self.check.tables.globals.get(id.0 as usize)?;
-        if global.sort != DeclKind::Let {
-            return None;
-        }
-        let value = self.check.global(id.0).expr;
-        self.constant(&value)
     }
 
     /// A value as a command gets it: JSON, which may turn out to be `null`, is made a text, so that

@@ -119,7 +119,7 @@ pub(in crate::ir::command) fn value_as_option(span: Span, program: &str) -> Diag
     Diagnostic::error(
         codes::VALUE_AS_OPTION,
         span,
-        format!("`{program}` would read this value as an option: it begins with `-`"),
+        format!("`{program}` would read this value as an option: it begins with `-` (E0620)"),
     )
     .here("an operand")
     .help(
