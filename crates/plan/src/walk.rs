@@ -615,15 +615,19 @@ impl<'a> PlanWalk<'a> {
                 }
                 continue;
             }
-            let is_call = matches!(kind, StmtKind::Call(_));
-            let has_others_in_it = !node.bodies.is_empty() || !node.workflows.is_empty();
-            if kind.ends_body() || !node.on_failure.is_empty() || (has_others_in_it && !is_call) {
+            let mut value = None;
+            if let StmtKind::Call(_) = kind {
+                value = self.call_value(*id, &locals);
+            } else if !node.bodies.is_empty() || !node.workflows.is_empty() {
+                return None;
+            }
+            if kind.ends_body() || !node.on_failure.is_empty() {
                 return None;
             }
             if let Some(slot) = node.stmt.bind {
                 let value = match kind.bound_value() {
                     Some(value) => self.eval(value, &locals).ok(),
-                    None => self.call_value(*id, &locals),
+                    None => value,
                 };
                 locals = match value {
                     Some(value) => locals.bind(slot, value),
