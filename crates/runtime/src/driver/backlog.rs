@@ -22,7 +22,7 @@ struct BacklogLine {
 }
 
 impl OutputBacklog {
-    const MAX_BACKLOG_LINES: usize = 10_000;
+    const MAX_BACKLOG_LINES: usize = 2_000;
 
     /// Waits for a command, and passes on its output, all lines of one poll together.
     pub(super) async fn hold<T>(
