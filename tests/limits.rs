@@ -258,5 +258,7 @@ fn an_editor_gets_answers_about_deep_and_long_programs() {
         assert!(answer.get("error").is_none(), "{name}: {answer}");
         editor.tell("textDocument/didClose", json!({ "textDocument": document }));
     }
+    let _ = editor.ask("shutdown", serde_json::Value::Null);
+    editor.tell("exit", serde_json::Value::Null);
     assert_eq!(editor.end(), 0);
 }

@@ -449,7 +449,13 @@ mod tests {
             heard_at: now(),
             ..this
         };
-        let change = after(&[(0, dead.clone()), (1, dead)]);
+        // What it started is looked for in the background, so that is asked again.
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let mut change = LockChange::default();
+        while change.revoked.is_empty() && Instant::now() < deadline {
+            change = after(&[(0, dead.clone()), (1, dead.clone())]);
+            std::thread::sleep(Duration::from_millis(5));
+        }
         assert_eq!(
             (change.revoked.as_slice(), change.silent.len()),
             (&[RunNumber(1)][..], 0)

@@ -405,6 +405,8 @@ impl<'a> ProcessGroup<'a> {
 impl Drop for ProcessGroup<'_> {
     fn drop(&mut self) {
         if self.id.is_some() {
+            // By descent they are found only as long as their parent is there.
+            self.processes.kill_now();
             self.signal(Signal::KILL);
             self.processes.kill_now();
             self.reaped();

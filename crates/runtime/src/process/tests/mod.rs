@@ -514,7 +514,7 @@ async fn a_second_wish_is_heard() {
     };
     let (sender, stop) = watch::channel(None);
     let spawn = bench.spawn(sh(
-        "trap 'echo no' TERM; echo ready; while :; do sleep 0.05; done",
+        "trap 'echo no' TERM; echo ready; while :; do sleep 0.05 || :; done",
     ));
     let listener = |_, line: &str| match line {
         "ready" => sender.send(Some(StopRequest::Term)).unwrap(),
