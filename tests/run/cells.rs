@@ -291,7 +291,7 @@ pipeline p {
     let events = said
         .stdout
         .lines()
-        .map(|line| serde_json::from_str::<Value>(line));
+        .map(serde_json::from_str::<Value>);
     let events: Vec<Value> = events.map(|event| event.expect("JSON")).collect();
     let started = events
         .iter()

@@ -42,7 +42,7 @@ impl Machine {
     /// Whether a lock of this run may have to wait for something else in it than its own body: a
     /// request for another lock, or strands that meet at a barrier.
     pub fn has_lock_dependencies(&self) -> bool {
-        self.locks.waiting().next().is_some() || (self.locks.len() > 0 && self.barriers.len() > 0)
+        self.locks.waiting().next().is_some() || (self.locks.len() > 0 && !self.barriers.is_empty())
     }
 
     /// What each lock that the run holds or waits for has to wait for.
