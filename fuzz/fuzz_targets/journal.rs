@@ -94,7 +94,7 @@ fn play(plan: &Arc<Plan>, bytes: &[u8]) {
 
 /// The journal of a run that was played, with each record as it comes back from the disk.
 fn journal(trace: &Trace) -> Vec<JournalRecord> {
-    let record = |(handled, seq): (&lockstep_verify::simulate::Handled, u64)| {
+    let record = |(handled, seq): (&lockstep_verify::simulate::HandledEvent, u64)| {
         let what = JournalEntry::Event(handled.event.clone());
         let text = serde_json::to_vec(&what).expect("an event is JSON");
         let read: JournalEntry = serde_json::from_slice(&text).expect("what was written can be read");
@@ -164,7 +164,7 @@ impl SimulationScript for Direction<'_> {
         Some((i64::from(byte), answer))
     }
 
-    fn goes_on(&mut self) -> bool {
+    fn continues(&mut self) -> bool {
         self.events += 1;
         self.events < MAX_EVENTS
     }
