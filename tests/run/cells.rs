@@ -288,10 +288,7 @@ pipeline p {
 "#;
     let test = Test::new().file("main.deploy", program);
     let said = succeeds(&test, &["run", "main.deploy", "--format", "json"]);
-    let events = said
-        .stdout
-        .lines()
-        .map(serde_json::from_str::<Value>);
+    let events = said.stdout.lines().map(serde_json::from_str::<Value>);
     let events: Vec<Value> = events.map(|event| event.expect("JSON")).collect();
     let started = events
         .iter()
