@@ -16,7 +16,6 @@ use lockstep_runtime::driver::{
 };
 use lockstep_runtime::http::NoHttp;
 use lockstep_runtime::locks::{Locks, LocksError};
-use lockstep_runtime::logs::RunLogs;
 use lockstep_runtime::process::SystemSpawner;
 use lockstep_runtime::replay::replay;
 use lockstep_runtime::secrets::SecretVault;
@@ -132,7 +131,7 @@ fn a_run_whose_machine_breaks_a_rule_ends_broken_and_goes_on_where_it_was() {
             ..RecordedRun::default()
         },
         locks: Box::new(WrongLocks(command)),
-        logs: Some(RunLogs::new(store.logs(&run.id))),
+        logs: Some(store.run_logs(&run.id)),
         ..RunPersistence::default()
     };
     let folder = test.path("");

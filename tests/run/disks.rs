@@ -50,7 +50,10 @@ fn a_run_stops_when_its_disk_is_full_and_goes_on_when_there_is_room() {
     }
     let id = regex::Regex::new("r-[0-9a-f]{6}").expect("a pattern");
     let time = regex::Regex::new(r"[0-9.]+s\b").expect("a pattern");
-    let shown = id.replace_all(&said.stdout, "r-[id]");
+    let shown = said
+        .stdout
+        .replace(&test.path("").display().to_string(), "[FOLDER]/");
+    let shown = id.replace_all(&shown, "r-[id]");
     insta::assert_snapshot!(time.replace_all(&shown, "[_]"));
     let mut numbers = log(&test);
     // At most what was in flight has run a second time.

@@ -6,7 +6,6 @@ use lockstep_lang::ir::GlobalSource;
 use lockstep_plan::{Plan, RunFacts, display};
 use lockstep_runtime::driver::{RecordedRun, RunPersistence};
 use lockstep_runtime::guardian::DeadRunner;
-use lockstep_runtime::logs::RunLogs;
 use lockstep_store::{NewRun, RunJournal, SharedLocks, Store, StoredInbox};
 pub use lockstep_store::{RunNumber, StoreError, StoreErrorKind};
 
@@ -51,7 +50,7 @@ impl Recorded {
             past,
             log_folder: run.kept.clone(),
             locks: Box::new(SharedLocks::new(store, run.number)?),
-            logs: Some(RunLogs::new(store.logs(&run.id)).readable_by(store.access())),
+            logs: Some(store.run_logs(&run.id)),
             run_inbox: Some(Box::new(StoredInbox::new(
                 store,
                 run.number,

@@ -21,7 +21,7 @@ const MAX_FILE_NAME_BYTES: usize = 200;
 /// Why a log cannot be written or read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogError {
-    /// The log, or the folder of all logs.
+    /// The state directory, or the log that cannot be read.
     pub path: PathBuf,
     /// The kind of the system's error.
     pub kind: std::io::ErrorKind,
@@ -94,6 +94,8 @@ impl LogAccess {
 /// The log files of one run.
 #[derive(Debug)]
 pub struct RunLogs {
+    /// The state directory.
+    state: PathBuf,
     folder: PathBuf,
     access: LogAccess,
     /// Whether the folder is known to exist.
@@ -103,21 +105,15 @@ pub struct RunLogs {
 }
 
 impl RunLogs {
-    /// Logs in a folder, which is created with the first log.
-    pub fn new(folder: PathBuf) -> Self {
+    /// Logs in a folder of a state directory, which is created with the first log.
+    pub fn new(state: PathBuf, folder: PathBuf, access: LogAccess) -> Self {
         Self {
+            state,
             folder,
-            access: LogAccess::default(),
+            access,
             made: false,
             held: HashMap::new(),
         }
-    }
-
-    /// Sets who may read them.
-    #[must_use]
-    pub fn readable_by(mut self, access: LogAccess) -> Self {
-        self.access = access;
-        self
     }
 
     /// Appends a line, without its end.
@@ -154,13 +150,13 @@ impl RunLogs {
     fn append(&mut self, node: &str, text: &[u8]) -> Result<(), LogError> {
         if !self.made {
             make_folder(&self.folder, self.access)
-                .map_err(|error| LogError::new(&self.folder, &error))?;
+                .map_err(|error| LogError::new(&self.state, &error))?;
             self.made = true;
         }
         let path = self.folder.join(file_name(node));
         open_log(&path, self.access)
             .and_then(|mut file| file.write_all(text))
-            .map_err(|error| LogError::new(&path, &error))
+            .map_err(|error| LogError::new(&self.state, &error))
     }
 }
 
@@ -253,7 +249,8 @@ mod tests {
     #[test]
     fn a_log_is_written_when_it_is_closed_flushed_or_large() {
         let folder = tempfile::tempdir().unwrap();
-        let mut logs = RunLogs::new(folder.path().join("runs/r-1"));
+        let state = folder.path().to_path_buf();
+        let mut logs = RunLogs::new(state.clone(), state.join("runs/r-1"), LogAccess::Owner);
         let node = NodePath::from("p/run");
         let read = || {
             let text = read_log(&folder.path().join("runs/r-1"), &node).unwrap();

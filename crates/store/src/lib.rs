@@ -34,7 +34,7 @@ pub use approvals::Approval;
 pub use error::{StoreError, StoreErrorKind};
 pub use journal::{PublishedEvents, RunJournal};
 pub use locks::{LockChange, LockHolder, LockRow, grantable};
-use lockstep_runtime::logs::LogAccess;
+use lockstep_runtime::logs::{LogAccess, RunLogs};
 pub use owner::{LEASE_DURATION, LEASE_RENEW_INTERVAL, RunOwner, is_alive};
 pub use questions::StoredQuestion;
 pub use requests::{AnswerStatus, RequestStatus};
@@ -195,6 +195,11 @@ impl Store {
     /// The folder of a run's logs.
     pub fn logs(&self, run: &str) -> PathBuf {
         self.folder.join("runs").join(run)
+    }
+
+    /// The logs of a run, to be written.
+    pub fn run_logs(&self, run: &str) -> RunLogs {
+        RunLogs::new(self.folder.clone(), self.logs(run), self.access())
     }
 
     /// A number that changes whenever another connection has written.

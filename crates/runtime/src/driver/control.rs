@@ -61,8 +61,12 @@ impl Driver<'_> {
         self.journal_event(Event::Cancel);
     }
 
-    /// Handles the requests of other processes.
+    /// Handles the requests of other processes. They wait until a resumed run has asked its
+    /// questions again: an answer to one of them is not too late.
     pub(super) fn poll_inbox(&mut self) {
+        if self.resuming.is_some() {
+            return;
+        }
         let requests = match self
             .run_inbox
             .as_mut()
