@@ -46,8 +46,10 @@ pub(crate) struct ProcessExit {
 /// A running command.
 pub(super) struct RunningCommand<'a> {
     spawner: &'a SystemSpawner,
-    child: Child,
+    /// Dropped before the child, which is killed by its drop: what it has started is found by
+    /// descent only as long as it is there.
     group: ProcessGroup<'a>,
+    child: Child,
     pub(super) out: StreamReader<ChildStdout>,
     pub(super) err: StreamReader<ChildStderr>,
     /// The input of a connection, which is kept open after the text has been written.
@@ -405,10 +407,8 @@ impl<'a> ProcessGroup<'a> {
 impl Drop for ProcessGroup<'_> {
     fn drop(&mut self) {
         if self.id.is_some() {
-            // By descent they are found only as long as their parent is there.
             self.processes.kill_now();
             self.signal(Signal::KILL);
-            self.processes.kill_now();
             self.reaped();
         }
     }
