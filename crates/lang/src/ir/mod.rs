@@ -18,6 +18,7 @@ pub use command::CommandTemplate;
 use lockstep_base::source::{Name, Sources, Span};
 use lockstep_base::value::{EnvironmentId, InfrastructureId, ServiceId, Type};
 pub use lockstep_syntax::ast::{AcrossScope, Order, RollbackScope};
+pub use properties::Fork;
 pub use testing::{Given, Test, TestKind, TestStmt};
 pub use visit::outside_calls;
 

@@ -7,6 +7,15 @@
 use super::{HandlerVerdict, Matrix, StmtKind};
 use crate::eval::Expr;
 
+/// Into what a statement divides its body.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Fork<'a> {
+    /// Each statement of its body is a strand.
+    Children,
+    /// The body runs once for each cell of a matrix.
+    Cells(&'a Matrix),
+}
+
 impl StmtKind {
     /// Whether nothing behind it in its body is done: it returns, or it fails.
     pub fn ends_body(&self) -> bool {
@@ -93,13 +102,13 @@ impl StmtKind {
         }
     }
 
-    /// Whether the statements of its body are concurrent strands of their own.
-    pub fn has_strands(&self) -> bool {
+    /// Into what its body is divided, where it runs as more than one strand or more than once.
+    pub fn fork(&self) -> Option<Fork<'_>> {
         match self {
-            Self::Parallel(_) => true,
+            Self::Parallel(_) => Some(Fork::Children),
+            Self::Matrix(matrix) => Some(Fork::Cells(matrix)),
             Self::Block(_)
             | Self::Stage { .. }
-            | Self::Matrix(_)
             | Self::Deploy { .. }
             | Self::Step { .. }
             | Self::Run(_)
@@ -117,7 +126,20 @@ impl StmtKind {
             | Self::Return(_)
             | Self::Yield(_)
             | Self::On { .. }
-            | Self::Verdict(_) => false,
+            | Self::Verdict(_) => None,
+        }
+    }
+
+    /// Whether the statements of its body are concurrent strands of their own.
+    pub fn has_strands(&self) -> bool {
+        self.fork() == Some(Fork::Children)
+    }
+
+    /// The loop or matrix: what has cells.
+    pub fn matrix(&self) -> Option<&Matrix> {
+        match self.fork()? {
+            Fork::Cells(matrix) => Some(matrix),
+            Fork::Children => None,
         }
     }
 
@@ -244,34 +266,6 @@ impl StmtKind {
             | Self::Run(_)
             | Self::Call(_)
             | Self::Action { .. }
-            | Self::If { .. }
-            | Self::Barrier { .. }
-            | Self::Lock { .. }
-            | Self::Approve { .. }
-            | Self::Wait(_)
-            | Self::Verify { .. }
-            | Self::Log(_)
-            | Self::Fail(_)
-            | Self::Return(_)
-            | Self::Yield(_)
-            | Self::On { .. }
-            | Self::Verdict(_) => None,
-        }
-    }
-
-    /// The loop or matrix: what has cells.
-    pub fn matrix(&self) -> Option<&Matrix> {
-        match self {
-            Self::Matrix(matrix) => Some(matrix),
-            Self::Block(_)
-            | Self::Stage { .. }
-            | Self::Parallel(_)
-            | Self::Deploy { .. }
-            | Self::Step { .. }
-            | Self::Run(_)
-            | Self::Call(_)
-            | Self::Action { .. }
-            | Self::Let(_)
             | Self::If { .. }
             | Self::Barrier { .. }
             | Self::Lock { .. }

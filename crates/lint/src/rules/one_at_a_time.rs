@@ -5,7 +5,7 @@ use super::super::context::{Context, ROOT_FILE};
 use super::super::rule::Rule;
 use super::super::{tree, walk};
 use lockstep_base::diagnostic::{Diagnostic, codes};
-use lockstep_lang::ir::{Order, StmtKind};
+use lockstep_lang::ir::{Fork, Order};
 use lockstep_syntax::ast::ModifierKind;
 
 pub(super) const RULE: Rule = Rule::new(codes::ONE_AT_A_TIME, "one-at-a-time", check);
@@ -13,31 +13,12 @@ pub(super) const RULE: Rule = Rule::new(codes::ONE_AT_A_TIME, "one-at-a-time", c
 fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     context.with_constants(&mut |program, scope| {
         walk::with_values(program, ROOT_FILE, scope, &mut |stmt, known| {
-            let parallel = match &stmt.kind {
-                StmtKind::Parallel(_) => true,
-                StmtKind::Matrix(matrix) => {
+            let parallel = match stmt.kind.fork() {
+                Some(Fork::Children) => true,
+                Some(Fork::Cells(matrix)) => {
                     matrix.axes.iter().any(|axis| axis.order == Order::Parallel)
                 }
-                StmtKind::Block(_)
-                | StmtKind::Stage { .. }
-                | StmtKind::Deploy { .. }
-                | StmtKind::Step { .. }
-                | StmtKind::Run(_)
-                | StmtKind::Call(_)
-                | StmtKind::Action { .. }
-                | StmtKind::Let(_)
-                | StmtKind::If { .. }
-                | StmtKind::Barrier { .. }
-                | StmtKind::Lock { .. }
-                | StmtKind::Approve { .. }
-                | StmtKind::Wait(_)
-                | StmtKind::Verify { .. }
-                | StmtKind::Log(_)
-                | StmtKind::Fail(_)
-                | StmtKind::Return(_)
-                | StmtKind::Yield(_)
-                | StmtKind::On { .. }
-                | StmtKind::Verdict(_) => false,
+                None => false,
             };
             let max = stmt.modifiers.max.as_ref();
             if !parallel || max.and_then(|max| known.int(max)) != Some(1) {

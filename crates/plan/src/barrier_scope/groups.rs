@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use lockstep_lang::ir::{AcrossScope, Matrix, Order, StmtKind};
+use lockstep_lang::ir::{AcrossScope, Fork, Matrix, Order};
 
 use super::spots::{Spot, SpotKey};
 use crate::tree::{PlanTree, TreeId};
@@ -208,8 +208,8 @@ impl PlaceInBlock<'_> {
         let Some(all) = self.counts.all.get(&group) else {
             return Vec::new();
         };
-        match &self.tree.get(self.block).stmt.kind {
-            StmtKind::Parallel(_) => {
+        match self.tree.get(self.block).stmt.kind.fork() {
+            Some(Fork::Children) => {
                 let own = self.counts.children.get(&(self.child, group));
                 let own = own.map_or(0, |own| own.equal_to(key));
                 match all.equal_to(key) > own {
@@ -217,7 +217,7 @@ impl PlaceInBlock<'_> {
                     false => Vec::new(),
                 }
             }
-            StmtKind::Matrix(matrix) => {
+            Some(Fork::Cells(matrix)) => {
                 let runs = parallel_runs(matrix).into_iter().rev();
                 let meets = |(from, to): &(usize, usize)| {
                     let equal = all.equal_to(key);
@@ -235,26 +235,7 @@ impl PlaceInBlock<'_> {
                 };
                 runs.filter(meets).map(|(from, _)| from).collect()
             }
-            StmtKind::Block(_)
-            | StmtKind::Stage { .. }
-            | StmtKind::Deploy { .. }
-            | StmtKind::Step { .. }
-            | StmtKind::Run(_)
-            | StmtKind::Call(_)
-            | StmtKind::Action { .. }
-            | StmtKind::Let(_)
-            | StmtKind::If { .. }
-            | StmtKind::Barrier { .. }
-            | StmtKind::Lock { .. }
-            | StmtKind::Approve { .. }
-            | StmtKind::Wait(_)
-            | StmtKind::Verify { .. }
-            | StmtKind::Log(_)
-            | StmtKind::Fail(_)
-            | StmtKind::Return(_)
-            | StmtKind::Yield(_)
-            | StmtKind::On { .. }
-            | StmtKind::Verdict(_) => Vec::new(),
+            None => Vec::new(),
         }
     }
 }
@@ -263,29 +244,10 @@ impl PlaceInBlock<'_> {
 /// spot is in.
 pub fn blocks_around(tree: &PlanTree, spot: TreeId) -> impl Iterator<Item = (TreeId, TreeId)> {
     let pairs = tree.outwards(spot).skip(1).zip(tree.outwards(spot));
-    pairs.filter(|(block, _)| match &tree.get(*block).stmt.kind {
-        StmtKind::Parallel(_) => true,
-        StmtKind::Matrix(matrix) => !parallel_runs(matrix).is_empty(),
-        StmtKind::Block(_)
-        | StmtKind::Stage { .. }
-        | StmtKind::Deploy { .. }
-        | StmtKind::Step { .. }
-        | StmtKind::Run(_)
-        | StmtKind::Call(_)
-        | StmtKind::Action { .. }
-        | StmtKind::Let(_)
-        | StmtKind::If { .. }
-        | StmtKind::Barrier { .. }
-        | StmtKind::Lock { .. }
-        | StmtKind::Approve { .. }
-        | StmtKind::Wait(_)
-        | StmtKind::Verify { .. }
-        | StmtKind::Log(_)
-        | StmtKind::Fail(_)
-        | StmtKind::Return(_)
-        | StmtKind::Yield(_)
-        | StmtKind::On { .. }
-        | StmtKind::Verdict(_) => false,
+    pairs.filter(|(block, _)| match tree.get(*block).stmt.kind.fork() {
+        Some(Fork::Children) => true,
+        Some(Fork::Cells(matrix)) => !parallel_runs(matrix).is_empty(),
+        None => false,
     })
 }
 

@@ -1,6 +1,6 @@
 //! What becomes of the values of a command: which programs would read them as code, take them as
 //! the name of a program or a variable, or show them to everybody as an argument. What programs
-//! read is data ([`programs`], [`outputs`]); [`flow`] follows the values to them.
+//! read is data ([`programs`], [`outputs`]); `flow` follows the values to them.
 
 mod arguments;
 mod flow;

@@ -125,14 +125,9 @@ const fn interpreter(
     safe: &'static str,
 ) -> Program {
     Program {
-        names,
-        takes,
-        code,
-        file,
         operands: Operands::File,
         input: Input::CodeIfNothingElse,
-        language: Language::Own(safe),
-        ..PLAIN
+        ..filter(names, takes, code, file, safe)
     }
 }
 
