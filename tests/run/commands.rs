@@ -65,22 +65,49 @@ fn outputs_that_cannot_be_read_fail() {
     );
 }
 
-/// The value holds the last 1 MiB; the emitted output is complete.
+/// What is emitted is complete; of a value that would not be, reading it is a failure that says so.
 #[test]
-fn a_long_output_is_kept_at_its_end() {
-    let test = file(
+fn a_long_output_is_no_value_but_its_end_is() {
+    let command = r#"run "i=0; while [ $i -lt 40 ]; do i=$((i + 1)); cat piece; done; echo last""#;
+    let piece = "0123456789abcde\n".repeat(2 * 1024);
+    let test = file(&format!(
         r#"
-        pipeline p {
-          let out = run "i=0; while [ $i -lt 40 ]; do i=$((i + 1)); cat piece; done; echo last"
-          log "${length(out.stdout)} ${ends-with(out.stdout, "last")}"
-        }"#,
-    )
-    .file("piece", "0123456789abcde\n".repeat(2 * 1024));
+        pipeline p {{
+          let out = {command}
+          let few = run "echo few"
+          log "${{out.cut}} ${{length(out.tail ?? "")}} ${{ends-with(out.tail ?? "", "last")}}"
+          log "${{out.code}}${{out.stderr}}${{length(out.outputs)}}"
+          log "${{few.cut}} ${{few.tail ?? few.stdout}}"
+        }}"#
+    ))
+    .file("piece", &piece);
     let told = succeeds(&test);
-    assert_eq!(logged(&told), [format!("{} true", (1 << 20) - 1)]);
-    let output = told.output();
-    assert_eq!(output.len(), 40 * 2 * 1024 + 1);
-    assert_eq!(output.last(), Some(&"last"));
+    let logged = logged(&told);
+    assert_eq!(logged[0], format!("true {} true", (1 << 20) - 1));
+    assert_eq!(logged[1..], ["00", "false few"]);
+    let output: Vec<&str> = told.output();
+    assert_eq!(output.len(), 40 * 2 * 1024 + 2);
+    for (reads, stream, to) in [
+        ("out.stdout", "stdout", ""),
+        (r#"length(split(out.stdout, "\n"))"#, "stdout", ""),
+        ("from-json(out.stdout)", "stdout", ""),
+        ("out.stderr", "stderr", " >&2"),
+    ] {
+        let command = command.replace("done;", &format!("done{to};"));
+        let test = file(&format!(
+            "pipeline p {{ let out = {command} let read = {reads} log \"${{out.code}}\" }}"
+        ))
+        .file("piece", &piece);
+        let told = Told::by(&test);
+        let end = told.of_kind("run-finished").last().expect("an end");
+        let (class, message) = (
+            text(&end["failure"]["class"]),
+            text(&end["failure"]["message"]),
+        );
+        assert_eq!((told.code, class), (1, "failed"), "{reads}");
+        let why = format!("the command wrote more than 1 MiB, so its `.{stream}` was cut");
+        assert_eq!(message, why, "{reads}");
+    }
 }
 
 #[test]

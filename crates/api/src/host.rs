@@ -11,6 +11,7 @@ use lockstep_runtime::process::{CommandResult, EndedCommand, Listener, SpawnRequ
 use lockstep_runtime::secrets::SecretVault;
 
 pub use lockstep_base::world::{EnvironmentVariables, FileError, Files, VariableError};
+use lockstep_engine::OutputText;
 use lockstep_engine::run_event::Stream;
 pub use lockstep_engine::{EffectId, LockDemand, PendingLockRequest};
 use lockstep_lang::ir::FailureClass;
@@ -123,7 +124,8 @@ impl CommandEnd {
 
     fn masked(self, vault: &SecretVault) -> CommandResult {
         let mask = |text: &str| vault.mask(text);
-        let (stdout, stderr) = (mask(&self.stdout), mask(&self.stderr));
+        let [stdout, stderr] =
+            [&self.stdout, &self.stderr].map(|text| OutputText::whole(mask(text)));
         let outputs = (self.outputs.into_iter())
             .map(|(name, text)| (name, mask(&text)))
             .collect();

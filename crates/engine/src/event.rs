@@ -85,8 +85,8 @@ impl Event {
 /// How a command or action ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EffectOutcome {
-    /// Its result; for a command the record of `stdout`, `stderr`, `code` and `outputs`, also
-    /// where it failed.
+    /// Its result; for a command that of [`command_value`](crate::command_value), also where it
+    /// failed.
     pub value: Value,
     /// Why it failed, if it did.
     pub failure: Option<(FailureClass, String)>,

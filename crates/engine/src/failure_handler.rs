@@ -7,7 +7,7 @@ use super::node::{
 };
 use super::run_event::{Failure, Status, WaitReason};
 use super::statement::{InlineStatement, on_the_spot, traits};
-use super::{FailureChoice, Machine};
+use super::{FailureChoice, Machine, OutputText, command_value};
 use lockstep_base::node_path::HandlerPart;
 use lockstep_base::source::Name;
 use lockstep_base::value::Value;
@@ -348,13 +348,8 @@ impl VerdictLimits {
 }
 /// The result of a command of which it is known only that it ended with a code.
 fn exited_without_output() -> Value {
-    let nothing = || Value::string("");
-    Value::map([
-        ("stdout", nothing()),
-        ("stderr", nothing()),
-        ("code", Value::Int(1)),
-        ("outputs", Value::map::<Name>([])),
-    ])
+    let nothing = OutputText::default;
+    command_value::<Name>(nothing(), nothing(), 1, [])
 }
 
 /// Whether a result is that of a command that ended with a code. The journals of earlier versions

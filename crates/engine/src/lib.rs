@@ -21,6 +21,7 @@ mod broken_barriers;
 mod cancel;
 mod cells;
 mod certainty;
+mod command_value;
 mod completed_work;
 mod event;
 mod failure;
@@ -52,6 +53,7 @@ use std::sync::Arc;
 use barrier::Barriers;
 pub use broken::{Breach, BrokenInvariant, EventReport, NodeReport};
 use broken::{Checked, NodeError};
+pub use command_value::{OutputText, command_value};
 pub use completed_work::{CompletedOutcome, CompletedWork};
 pub use event::{
     Answer, ApprovalAnswer, CommandRequest, Effect, EffectId, EffectOutcome, Event, FailureChoice,

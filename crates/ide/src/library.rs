@@ -14,6 +14,8 @@ pub fn own_field(name: &str) -> Option<&'static str> {
         "infrastructures" => "Where the stage deploys to.",
         "stdout" => "What the command wrote, without one final line end.",
         "stderr" => "What the command wrote as errors, without one final line end.",
+        "cut" => "Whether it wrote more than 1 MiB to a stream, which cannot be read then.",
+        "tail" => "The last 1 MiB of what it wrote, where it wrote more; else `none`.",
         "code" => "The exit code.",
         "outputs" => "The `key=value` lines that the command wrote to `$LOCKSTEP_OUTPUT`.",
         _ => return None,

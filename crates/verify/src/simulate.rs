@@ -15,7 +15,7 @@ use lockstep_engine::path_pattern::PathPattern;
 use lockstep_engine::run_event::RunEventKind;
 use lockstep_engine::{
     Answer, ApprovalAnswer, Effect, EffectId, EffectOutcome, Event, FailureChoice, Machine,
-    Question,
+    OutputText, Question,
 };
 use lockstep_lang::ir::FailureClass;
 use lockstep_plan::{Plan, RunFacts};
@@ -88,15 +88,9 @@ impl EffectCourse {
 
 /// The value of a command.
 pub fn command_value<const N: usize>(stdout: &str, code: i64, outputs: [(&str, &str); N]) -> Value {
-    Value::map([
-        ("stdout", Value::string(stdout)),
-        ("stderr", Value::string("")),
-        ("code", Value::Int(code)),
-        (
-            "outputs",
-            Value::map(outputs.map(|(key, value)| (key, Value::string(value)))),
-        ),
-    ])
+    let outputs = outputs.map(|(key, value)| (key, Value::string(value)));
+    let stdout = OutputText::whole(stdout);
+    lockstep_engine::command_value(stdout, OutputText::default(), code, outputs)
 }
 
 /// The simulated world, as a script defines it.

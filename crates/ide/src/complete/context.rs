@@ -277,6 +277,8 @@ fn in_record(words: &NearbyTokens<'_>, nodes: &[SyntaxNode<'_>]) -> Option<Compl
                 ("stderr", "string"),
                 ("code", "int"),
                 ("outputs", "{string: string}"),
+                ("cut", "bool"),
+                ("tail", "string?"),
             ]
             .map(|(name, ty)| field(name, ty))
             .to_vec(),

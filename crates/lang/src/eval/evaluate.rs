@@ -65,6 +65,14 @@ impl Collected {
     }
 }
 
+/// Whether this is a stream of a command that wrote more than is kept: the field is not there, and
+/// to read it as nothing would change it in silence.
+fn is_cut_stream(entries: &IndexMap<Name, Value>, name: &str) -> bool {
+    matches!(name, "stdout" | "stderr")
+        && entries.get("cut") == Some(&Value::Bool(true))
+        && entries.contains_key("outputs")
+}
+
 impl Evaluator {
     /// Each form has its function, so that the stack frame of this one stays small.
     fn eval(&self, expr: &Expr, scope: &dyn Scope) -> Evaluated {
@@ -193,7 +201,11 @@ impl Evaluator {
 
     fn field(&self, of: &Expr, name: &Name, span: Span, scope: &dyn Scope) -> Evaluated {
         match self.eval(of, scope)? {
-            Value::Map(entries) => Ok(entries.get(name).cloned().unwrap_or(Value::None)),
+            Value::Map(entries) => match entries.get(name) {
+                Some(value) => Ok(value.clone()),
+                None if is_cut_stream(&entries, name) => Err(faults::cut_stream(span, name)),
+                None => Ok(Value::None),
+            },
             Value::None => Err(faults::nothing_inside(of)),
             value @ (Value::Service { .. } | Value::Environment(_) | Value::Infrastructure(_)) => {
                 scope.field(&value, name, span)
@@ -223,10 +235,15 @@ impl Evaluator {
                 .ok()
                 .and_then(|at| items.get(at).cloned())
                 .ok_or_else(|| faults::index((of, index), *at, items.len())),
-            (Value::Map(entries), Value::String(key)) => entries
-                .get(key)
-                .cloned()
-                .ok_or_else(|| faults::key((of, index), key, entries.keys())),
+            (Value::Map(entries), Value::String(key)) => {
+                entries
+                    .get(key)
+                    .cloned()
+                    .ok_or_else(|| match is_cut_stream(entries, key) {
+                        true => faults::cut_stream(index.span, key),
+                        false => faults::key((of, index), key, entries.keys()),
+                    })
+            }
             (Value::List(_), at) => Err(faults::unfit(index.span, "an int", at)),
             (Value::Map(_), at) => Err(faults::unfit(index.span, "a text", at)),
             (of_value, _) => Err(faults::unfit(of.span, "a list or a map", of_value)),

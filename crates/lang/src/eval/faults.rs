@@ -138,6 +138,21 @@ pub(super) fn too_large(excess: LimitExceeded, span: Span) -> Halt {
         .into()
 }
 
+/// A stream of a command is read that wrote more to it than is kept.
+pub(super) fn cut_stream(span: Span, stream: &str) -> Halt {
+    let around = match stream {
+        "stdout" => "; `.tail` is the last 1 MiB, and `.cut` tells whether there was more",
+        _ => "; `.cut` tells whether there was more",
+    };
+    let message = format!("the command wrote more than 1 MiB, so its `.{stream}` was cut");
+    Diagnostic::error(codes::TOO_LARGE, span, message)
+        .here("too large")
+        .help(format!(
+            "let the command write it to a file, or the result alone to `$LOCKSTEP_OUTPUT`{around}"
+        ))
+        .into()
+}
+
 fn unfit_operator(op: BinaryOp, left: &Value, right: &Value) -> String {
     let (left_kind, right_kind) = (left.kind(), right.kind());
     match op {

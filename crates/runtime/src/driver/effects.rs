@@ -5,6 +5,7 @@
 
 use std::sync::Mutex;
 
+use indexmap::IndexMap;
 use tokio::sync::{mpsc, watch};
 use tracing::Instrument as _;
 
@@ -22,6 +23,7 @@ use lockstep_base::source::Name;
 use lockstep_base::value::Value;
 use lockstep_engine::{
     ActionCall, CommandRequest, Effect, EffectId, EffectOutcome, Event, LockDependencies,
+    command_value,
 };
 use lockstep_lang::ir::FailureClass;
 
@@ -342,16 +344,10 @@ fn send_output(sender: &mpsc::UnboundedSender<DriverMessage>, node: &NodePath, l
 
 /// The outcome of a command, as an event for the machine.
 fn outcome(ended: CommandResult) -> EffectOutcome {
-    let value = |stdout: String, stderr: String, code: i64, outputs: Vec<(String, String)>| {
-        let outputs = outputs
-            .into_iter()
-            .map(|(key, value)| (key, Value::string(value)));
-        Value::map([
-            ("stdout", Value::string(stdout)),
-            ("stderr", Value::string(stderr)),
-            ("code", Value::Int(code)),
-            ("outputs", Value::map(outputs)),
-        ])
+    let value = |stdout, stderr, code: i32, outputs: IndexMap<String, String>| {
+        let outputs = outputs.into_iter();
+        let outputs = outputs.map(|(key, value)| (key, Value::string(value)));
+        command_value(stdout, stderr, i64::from(code), outputs)
     };
     match ended {
         CommandResult::Exited {
@@ -359,12 +355,7 @@ fn outcome(ended: CommandResult) -> EffectOutcome {
             stderr,
             code,
             outputs,
-        } => EffectOutcome::good(value(
-            stdout,
-            stderr,
-            i64::from(code),
-            outputs.into_iter().collect(),
-        )),
+        } => EffectOutcome::good(value(stdout, stderr, code, outputs)),
         CommandResult::Failed {
             class,
             message,
@@ -374,10 +365,7 @@ fn outcome(ended: CommandResult) -> EffectOutcome {
             outputs,
         } => EffectOutcome {
             // Without a code there is no result.
-            value: code.map_or(Value::None, |code| {
-                let outputs = outputs.into_iter().collect();
-                value(stdout, stderr, i64::from(code), outputs)
-            }),
+            value: code.map_or(Value::None, |code| value(stdout, stderr, code, outputs)),
             failure: Some((class, message)),
         },
     }

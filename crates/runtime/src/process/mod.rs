@@ -34,6 +34,7 @@ use leftovers::{CommandProcesses, ProcessLooks};
 use lockstep_base::node_path::NodePath;
 use lockstep_base::source::Name;
 use lockstep_base::value::Value;
+use lockstep_engine::OutputText;
 use lockstep_engine::run_event::Stream;
 use lockstep_lang::ir::FailureClass;
 use lockstep_lang::ir::command::Invocation;
@@ -82,10 +83,10 @@ pub enum StopRequest {
 pub enum CommandResult {
     /// Successfully.
     Exited {
-        /// The last 1 MiB of its output, less one final line end.
-        stdout: String,
-        /// The same of its error output.
-        stderr: String,
+        /// Its output.
+        stdout: OutputText,
+        /// Its error output.
+        stderr: OutputText,
         /// Its exit code: 0.
         code: i32,
         /// What it wrote to the file named by `$LOCKSTEP_OUTPUT`.
@@ -98,10 +99,10 @@ pub enum CommandResult {
         class: FailureClass,
         /// What happened, in plain words.
         message: String,
-        /// The last 1 MiB of its output, less one final line end.
-        stdout: String,
-        /// The same of its error output.
-        stderr: String,
+        /// Its output.
+        stdout: OutputText,
+        /// Its error output.
+        stderr: OutputText,
         /// Its exit code, where it has one.
         code: Option<i32>,
         /// What it wrote to the file named by `$LOCKSTEP_OUTPUT`.
@@ -352,7 +353,7 @@ impl SystemSpawner {
                 &ending,
                 matches!(spawn.invocation, Invocation::Shell { .. }),
             ),
-            Some(report) => report.result(&ending, &stderr, &command),
+            Some(report) => report.result(&ending, &stderr.text, &command),
         };
         // Outputs that cannot be read are not silently missing, however the command ended.
         let judged = match (judged, unread) {
@@ -438,8 +439,8 @@ fn not_run(message: String) -> CommandResult {
     CommandResult::Failed {
         class: FailureClass::Failed,
         message,
-        stdout: String::new(),
-        stderr: String::new(),
+        stdout: OutputText::default(),
+        stderr: OutputText::default(),
         code: None,
         outputs: IndexMap::new(),
     }

@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 use super::super::connection::Trailer;
 use super::super::redact::Redactor;
 use super::super::secrets::without_line_end;
+use lockstep_engine::OutputText;
 use lockstep_engine::run_event::Stream;
 
 /// How much of a stream becomes the command's `stdout` or `stderr`, in bytes: its last part, since
@@ -38,6 +39,8 @@ pub(super) struct StreamReader<R> {
     tail: Vec<u8>,
     /// Whether what comes is stored.
     keeps: bool,
+    /// Whether something of what was stored is gone.
+    is_cut: bool,
 }
 
 impl<R: AsyncRead + Unpin> StreamReader<R> {
@@ -50,6 +53,7 @@ impl<R: AsyncRead + Unpin> StreamReader<R> {
             line: Vec::new(),
             tail: Vec::new(),
             keeps: true,
+            is_cut: false,
         }
     }
 
@@ -138,12 +142,13 @@ impl<R: AsyncRead + Unpin> StreamReader<R> {
         // Cutting only now and then is cheap per byte.
         if self.tail.len() > 2 * MAX_KEPT_BYTES {
             self.tail.drain(..self.tail.len() - MAX_KEPT_BYTES);
+            self.is_cut = true;
         }
     }
 
     /// The command has ended: returns the stored part, less one final line end. Where the stream is
     /// open, because others write to it, it goes on; else what is left is passed on.
-    pub(super) fn finish(&mut self, listener: LineListener<'_>) -> String {
+    pub(super) fn finish(&mut self, listener: LineListener<'_>) -> OutputText {
         let mut kept = std::mem::take(&mut self.tail);
         self.keeps = false;
         if self.is_open() {
@@ -171,10 +176,14 @@ impl<R: AsyncRead + Unpin> StreamReader<R> {
                     .take_while(|byte| is_continuation(**byte))
                     .count();
             kept.drain(..start);
+            self.is_cut = true;
         }
         let text = String::from_utf8(kept)
             .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
-        without_line_end(text)
+        OutputText {
+            text: without_line_end(text),
+            is_cut: self.is_cut,
+        }
     }
 
     /// The open stream, for somebody who reads it to nothing.

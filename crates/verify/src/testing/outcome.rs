@@ -38,7 +38,8 @@ impl std::fmt::Display for GivenError {
             }
             Self::NoField(name) => write!(
                 f,
-                "a command returns no `{name}`, only `stdout`, `stderr`, `code` and `outputs`"
+                "a command returns no `{name}`, only `stdout`, `stderr`, `code`, \
+                 `outputs`, `cut` and `tail`"
             ),
             Self::Field(name, kind) => write!(f, "`{name}` of a command cannot be {kind}"),
             Self::Result(why) => f.write_str(why),
@@ -83,6 +84,7 @@ pub(super) fn command_returns(given: &Value) -> Result<EffectOutcome, GivenError
     };
     let fields = command_value("", 0, []);
     let mut fields: IndexMap<Name, Value> = fields.as_map().cloned().unwrap_or_default();
+    fields.insert("tail".into(), Value::string(""));
     for (name, value) in given {
         let Some(field) = fields.get_mut(name) else {
             return Err(GivenError::NoField(name.clone()));
@@ -94,6 +96,16 @@ pub(super) fn command_returns(given: &Value) -> Result<EffectOutcome, GivenError
             other => return Err(GivenError::Field(name.clone(), other.kind())),
         }
     }
+    let is_given = |name: &str| given.get(name).is_some_and(|value| *value != Value::None);
+    if is_given("tail") {
+        fields.insert("cut".into(), Value::Bool(true));
+    }
+    // What a stream of which a part is missing has instead of its text.
+    let without = match fields.get("cut") == Some(&Value::Bool(true)) && !is_given("stdout") {
+        true => "stdout",
+        false => "tail",
+    };
+    fields.shift_remove(without);
     let failure = match fields.get("code") {
         Some(Value::Int(code)) if *code != 0 => {
             Some((FailureClass::Exit, message(FailureClass::Exit, *code)))

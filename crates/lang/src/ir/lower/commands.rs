@@ -20,6 +20,8 @@ pub(super) fn run_type() -> Type {
         ("stderr", Type::String),
         ("code", Type::Int),
         ("outputs", Type::Map(Box::new(Type::String))),
+        ("cut", Type::Bool),
+        ("tail", Type::optional(Type::String)),
     ])
 }
 

@@ -89,7 +89,7 @@ pub(super) fn secret(number: u32) -> Value {
 
 pub(super) fn stdout(ended: &CommandResult) -> &str {
     match ended {
-        CommandResult::Exited { stdout, .. } => stdout,
+        CommandResult::Exited { stdout, .. } => &stdout.text,
         CommandResult::Failed { .. } => panic!("{ended:?}"),
     }
 }
@@ -138,8 +138,8 @@ async fn a_command_that_ends_well() {
     else {
         panic!("{ended:?}");
     };
-    assert_eq!(stdout, "out\na\r\nb\u{fffd}\n\nlast");
-    assert_eq!((stderr.as_str(), code, outputs.len()), ("err", 0, 0));
+    assert_eq!(stdout.text, "out\na\r\nb\u{fffd}\n\nlast");
+    assert_eq!((stderr.text.as_str(), code, outputs.len()), ("err", 0, 0));
     let on = |wanted| {
         let lines = lines.iter().filter(move |(stream, _)| *stream == wanted);
         lines.map(|(_, line)| line.as_str()).collect::<Vec<_>>()
@@ -255,7 +255,7 @@ async fn a_command_that_ends_badly() {
     let CommandResult::Failed { stderr, .. } = &ended else {
         panic!()
     };
-    assert!(stderr.starts_with("no\n"), "{stderr}");
+    assert!(stderr.text.starts_with("no\n"), "{}", stderr.text);
     let mut spawn = bench.spawn(direct(&["pwd"]));
     spawn.dir = Some("gone".into());
     let (ended, _) = bench.run(spawn).await;
@@ -399,8 +399,8 @@ async fn no_secret_leaves() {
     let CommandResult::Failed { stdout, stderr, .. } = &ended else {
         panic!("{ended:?}");
     };
-    assert_eq!(stdout, "a *** b\n***\n***\n***");
-    assert!(stderr.starts_with("***\n"), "{stderr}");
+    assert_eq!(stdout.text, "a *** b\n***\n***\n***");
+    assert!(stderr.text.starts_with("***\n"), "{}", stderr.text);
     let all = format!("{ended:?} {lines:?}");
     assert!(
         !all.contains("s3cr") && !all.contains("t0ken") && !all.contains("line one"),

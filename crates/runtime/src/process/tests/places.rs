@@ -355,7 +355,7 @@ async fn shown(
     let CommandResult::Exited { stdout, .. } = &ended else {
         panic!("{text}: {ended:?}");
     };
-    let mut all: Vec<String> = stdout.split('\0').map(String::from).collect();
+    let mut all: Vec<String> = stdout.text.split('\0').map(String::from).collect();
     assert_eq!(all.pop().as_deref(), Some(""), "{text}");
     all
 }

@@ -41,7 +41,10 @@ async fn check(bench: &ProcessFixture, connection: &Connection) {
     let CommandResult::Exited { stdout, stderr, .. } = &ended else {
         panic!("{ended:?}");
     };
-    assert_eq!((stdout.as_str(), stderr.as_str()), ("out\nlast", "err"));
+    assert_eq!(
+        (stdout.text.as_str(), stderr.text.as_str()),
+        ("out\nlast", "err")
+    );
     for code in [1, 3, 125, 127, 255] {
         let ended = run(&format!("exit {code}")).await;
         let (class, _, got) = failure(&ended);
@@ -69,7 +72,7 @@ async fn check(bench: &ProcessFixture, connection: &Connection) {
     else {
         panic!("{ended:?}");
     };
-    assert_eq!(stdout, "r1 release/a\n/\n***");
+    assert_eq!(stdout.text, "r1 release/a\n/\n***");
     assert_eq!(
         (outputs["tag"].as_str(), outputs["b"].as_str()),
         ("***", "1\n2")

@@ -51,12 +51,12 @@ async fn run(bench: &ProcessFixture, invocation: Invocation) -> Option<(String, 
     spawn.env = vec![("PATH".into(), Value::string(path))];
     let run = tokio::time::timeout(Duration::from_secs(3), bench.run(spawn)).await;
     match run.ok()?.0 {
-        CommandResult::Exited { stdout, .. } => Some((stdout, Some(0))),
+        CommandResult::Exited { stdout, .. } => Some((stdout.text, Some(0))),
         // Whether a reader is gone before its writer has written is a race.
         CommandResult::Failed {
             code: Some(141), ..
         } => None,
-        CommandResult::Failed { stdout, code, .. } => Some((stdout, code)),
+        CommandResult::Failed { stdout, code, .. } => Some((stdout.text, code)),
     }
 }
 
