@@ -20,7 +20,7 @@ use lockstep_store::{
 use lockstep_view::history::NodeHistory;
 use lockstep_view::phrases::{duration_text, elapsed_text};
 use lockstep_view::style::{StyledLine, Tone};
-use lockstep_view::{LedgerFormat, RunHistory, RunSummary};
+use lockstep_view::{LedgerFormat, LogsCommand, RunHistory, RunSummary};
 
 /// At most so many lines of a failed command's output are shown.
 const MAX_OUTPUT_LINES: usize = 20;
@@ -286,6 +286,10 @@ fn print(store: &Store, known: &RunDetails, full: bool, output: &mut Output) {
         width: None,
         sources: bound.as_ref().map(|bound| &bound.program.sources),
         next: known.next.clone(),
+        logs: Some(LogsCommand {
+            run: known.run.id.to_string(),
+            state: state::words(store.folder()),
+        }),
         goes_on,
     };
     let mut written = Vec::new();

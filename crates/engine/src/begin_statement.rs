@@ -399,10 +399,10 @@ impl Machine {
         );
         let is_long = text.len() > MAX_COMMAND_BYTES || text.contains('\n');
         let told = match is_long {
-            true => command::display(
+            true => command::display_shortly(
                 &command.text,
                 &mut |expr| walk.eval(expr, locals).ok(),
-                &|value| command::beginning(walk.display(value)),
+                &|value| walk.display(value),
             ),
             false => text.clone(),
         };

@@ -49,10 +49,7 @@ pub(super) fn parts(walk: &PlanWalk<'_>, parts: &[TextPart], locals: &Locals) ->
         TextPart::Text(text) => text.to_string(),
         TextPart::Value(expr) => match walk.eval(expr, locals) {
             Ok(Value::List(items)) => {
-                let words = items
-                    .iter()
-                    .map(|item| command::beginning(walk.display(item)));
-                words.collect::<Vec<_>>().join(" ")
+                command::first_words(&items, &|item| command::beginning(walk.display(item)))
             }
             Ok(value) => command::beginning(walk.display(&value)),
             Err(_) => format!("${{{}}}", walk.bound.program.sources.text(expr.span)),

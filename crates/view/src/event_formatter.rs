@@ -524,7 +524,7 @@ impl EventFormatter {
             line.pad(start + self.column.min(self.room))
                 .add(Tone::Plain, "  ");
         }
-        line.append(words);
+        line.append(words).shorten(self.style);
         self.lines.push((weight, line));
     }
 }

@@ -261,12 +261,12 @@ pub(super) fn failing(span: Option<Span>) -> EventScript {
             NodeKind::Run,
             "kubectl rollout status deployment/payments",
         );
-        let lines = if attempt == 2 { 2 } else { 24 };
+        let lines = if attempt == 2 { 2 } else { 40 };
         for line in 1..=lines {
             script.pass(100).out(
                 &run,
                 &format!(
-                    "Waiting for rollout to finish: {} of 30 replicas are ready",
+                    "Waiting for rollout to finish: {} of 60 replicas are ready",
                     line
                 ),
             );

@@ -14,6 +14,26 @@ use super::deployment_counts::StatusCounts;
 use super::style::{LineSymbol, StyledLine, Tone};
 use super::{RunSummary, Style, path, phrases, text};
 
+/// The command that shows the whole output of a node.
+#[derive(Debug, Clone)]
+pub struct LogsCommand {
+    /// The run's id.
+    pub run: String,
+    /// The words that name the state directory, with a blank before them where there are any.
+    pub state: String,
+}
+
+impl LogsCommand {
+    fn of(&self, node: &str) -> String {
+        let plain = |char: char| char.is_ascii_alphanumeric() || "/._-+,:@%#=".contains(char);
+        let node = match node.chars().all(plain) {
+            true => node.to_owned(),
+            false => format!("'{}'", node.replace('\'', "'\\''")),
+        };
+        format!("lockstep logs {} {node}{}", self.run, self.state)
+    }
+}
+
 /// How a ledger is printed.
 #[derive(Debug, Clone, Default)]
 pub struct LedgerFormat<'a> {
@@ -25,6 +45,8 @@ pub struct LedgerFormat<'a> {
     pub sources: Option<&'a Sources>,
     /// Commands that can be run next, one a line: `lockstep resume r-7f3a`.
     pub next: Vec<String>,
+    /// Where the whole of an output is that is cut here.
+    pub logs: Option<LogsCommand>,
     /// Whether a process still drives the run.
     pub goes_on: bool,
 }

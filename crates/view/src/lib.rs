@@ -30,11 +30,11 @@ use lockstep_engine::run_event::RunEvent;
 
 pub use history::RunHistory;
 pub use json::JsonObserver;
-pub use ledger::LedgerFormat;
+pub use ledger::{LedgerFormat, LogsCommand};
 pub use live::LiveObserver;
 pub use plain::PlainObserver;
 pub use style::Style;
-pub use summary::{LedgerRow, OutputTail, RunSummary, UnresolvedFailure};
+pub use summary::{LedgerRow, OutputExcerpt, RunSummary, UnresolvedFailure};
 
 /// A reporter: receives the events of a run and writes them in some form.
 pub trait RunObserver {

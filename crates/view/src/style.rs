@@ -1,6 +1,6 @@
 //! Styled output: tones, marks, and lines made of styled pieces.
 
-use super::text;
+use super::{phrases, text};
 
 /// What the output can show.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -41,6 +41,12 @@ impl Style {
     /// `…`
     pub fn ellipsis(self) -> &'static str {
         self.pick("…", "...")
+    }
+
+    /// Stands where so many characters are not shown.
+    pub(super) fn left_out(self, characters: usize) -> String {
+        let more = phrases::count_text(characters, "more character");
+        format!("{} ({more})", self.ellipsis())
     }
 
     /// `⏎`
@@ -141,6 +147,9 @@ impl Tone {
     }
 }
 
+/// A line that is no longer is shown as a whole, in characters.
+pub(super) const MAX_SHOWN_CHARS: usize = 1_000;
+
 /// A line of styled pieces.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StyledLine {
@@ -215,6 +224,31 @@ impl StyledLine {
         self
     }
 
+    /// Cuts what people cannot read anyway, and says how much is not shown.
+    pub fn shorten(&mut self, style: Style) -> &mut Self {
+        let mut room = MAX_SHOWN_CHARS;
+        for at in 0..self.pieces.len() {
+            let text = &mut self.pieces[at].1;
+            // No character is shorter than a byte.
+            if text.len() <= room {
+                room -= text.len();
+                continue;
+            }
+            let Some((end, _)) = text.char_indices().nth(room) else {
+                room -= text.chars().count();
+                continue;
+            };
+            let mut left = text[end..].chars().count();
+            text.truncate(end);
+            left += (self.pieces.drain(at + 1..))
+                .map(|(_, text)| text.chars().count())
+                .sum::<usize>();
+            self.add(Tone::Dim, style.left_out(left));
+            break;
+        }
+        self
+    }
+
     /// The line with escape sequences, without blanks at its end.
     pub fn paint(&self, style: Style) -> String {
         let mut out = String::new();
@@ -257,6 +291,29 @@ mod tests {
         for room in 0..20 {
             assert!(line().fit(room, Style::PLAIN).width() <= room, "at {room}");
         }
+    }
+
+    #[test]
+    fn a_line_that_nobody_can_read_is_cut_and_says_how_much() {
+        let shortened = |texts: &[&str]| {
+            let mut line = StyledLine::new();
+            texts.iter().for_each(|text| {
+                line.add(Tone::Plain, *text);
+            });
+            line.shorten(Style::PLAIN).paint(Style::PLAIN)
+        };
+        let [long, wide] = ["x".repeat(999), "é".repeat(1_000)];
+        for whole in [vec!["ab"], vec![&*long, "a"], vec![&*wide], vec!["", "a"]] {
+            assert_eq!(shortened(&whole), whole.concat());
+        }
+        assert_eq!(
+            shortened(&[&long, "abc", "def"]),
+            format!("{long}a… (5 more characters)")
+        );
+        assert_eq!(
+            shortened(&["a", &wide]),
+            format!("a{}… (1 more character)", "é".repeat(999))
+        );
     }
 
     #[test]

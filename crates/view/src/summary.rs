@@ -14,12 +14,13 @@ use lockstep_engine::run_event::{
 };
 use lockstep_lang::ir::FailureClass;
 
-use super::{RunObserver, moment, path};
+use super::style::MAX_SHOWN_CHARS;
+use super::{RunObserver, moment, path, text};
 
-/// How many lines of a command's output are stored.
-const MAX_TAIL_LINES: usize = 20;
-/// How much of such a line is stored, in bytes.
-const MAX_TAIL_LINE_BYTES: usize = 2_000;
+/// How many of the first lines of a command's output are stored.
+const MAX_FIRST_LINES: usize = 5;
+/// How many of the last ones.
+const MAX_LAST_LINES: usize = 20;
 /// How many failures store the end of their output.
 const MAX_TAILS: usize = 100;
 /// How many commands and logs of its handlers a failure stores.
@@ -50,27 +51,72 @@ pub struct LedgerRow {
     since: Option<i64>,
 }
 
-/// A command, and the end of its output.
+/// A command, and the beginning and the end of its output.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OutputTail {
+pub struct OutputExcerpt {
     /// The command's path.
     pub node: NodePath,
     /// Its text.
     pub command: String,
-    /// The last lines.
-    pub lines: VecDeque<String>,
-    /// How many lines came before them.
-    pub earlier: usize,
+    /// The first lines, each shortened.
+    pub first: Vec<OutputLine>,
+    /// How many lines are left out behind them.
+    pub left_out: usize,
+    /// The last lines that are not among the first ones.
+    pub last: VecDeque<OutputLine>,
 }
 
-impl OutputTail {
+/// A line of a command's output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputLine {
+    /// As much of it as people can read.
+    pub start: String,
+    /// How many characters follow.
+    pub left_out: usize,
+}
+
+impl OutputLine {
+    fn of(line: &str) -> Self {
+        // No character is shorter than a byte.
+        if line.len() <= MAX_SHOWN_CHARS {
+            let start = line.to_owned();
+            return Self { start, left_out: 0 };
+        }
+        let line = text::clean(line);
+        let end = line.char_indices().nth(MAX_SHOWN_CHARS);
+        let (start, rest) = line.split_at(end.map_or(line.len(), |(end, _)| end));
+        Self {
+            start: start.to_owned(),
+            left_out: rest.chars().count(),
+        }
+    }
+}
+
+impl OutputExcerpt {
     fn of(node: &NodePath, command: &str) -> Self {
         Self {
             node: node.clone(),
             command: command.to_owned(),
-            lines: VecDeque::new(),
-            earlier: 0,
+            first: Vec::new(),
+            left_out: 0,
+            last: VecDeque::new(),
         }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.first.is_empty()
+    }
+
+    fn line(&mut self, line: &str) {
+        let line = OutputLine::of(line);
+        if self.first.len() < MAX_FIRST_LINES {
+            return self.first.push(line);
+        }
+        if self.last.len() == MAX_LAST_LINES {
+            self.last.pop_front();
+            self.left_out += 1;
+        }
+        self.last.push_back(line);
     }
 }
 
@@ -80,9 +126,9 @@ pub struct UnresolvedFailure {
     /// What happened.
     pub failure: Failure,
     /// The command that failed or was stopped, with the end of its output.
-    pub tail: Option<OutputTail>,
+    pub tail: Option<OutputExcerpt>,
     /// What its failure handlers ran and logged, with the end of what they wrote.
-    pub handled: Vec<OutputTail>,
+    pub handled: Vec<OutputExcerpt>,
     /// Whether it was ignored.
     pub ignored: bool,
     /// Its place among the failures of the run.
@@ -100,8 +146,8 @@ pub struct RunSummary {
     rows: IndexMap<NodePath, LedgerRow>,
     unresolved_failures: BTreeMap<NodePath, UnresolvedFailure>,
     stored_tails: usize,
-    running: HashMap<NodePath, OutputTail>,
-    stopped: VecDeque<OutputTail>,
+    running: HashMap<NodePath, OutputExcerpt>,
+    stopped: VecDeque<OutputExcerpt>,
     skipped_stages: Vec<NodePath>,
     events: u64,
 }
@@ -184,7 +230,7 @@ impl RunSummary {
                 let text = text.as_deref().unwrap_or_default();
                 if *kind == NodeKind::Run {
                     self.running
-                        .insert(node.clone(), OutputTail::of(node, text));
+                        .insert(node.clone(), OutputExcerpt::of(node, text));
                 }
                 if *kind == NodeKind::Log && path::handled(node).is_some() {
                     text.lines().for_each(|line| self.output(node, line));
@@ -238,17 +284,13 @@ impl RunSummary {
 
     fn output(&mut self, node: &NodePath, text: &str) {
         if !self.running.contains_key(node) {
-            self.running.insert(node.clone(), OutputTail::of(node, ""));
+            self.running
+                .insert(node.clone(), OutputExcerpt::of(node, ""));
         }
         let Some(tail) = self.running.get_mut(node) else {
             return;
         };
-        if tail.lines.len() == MAX_TAIL_LINES {
-            tail.lines.pop_front();
-            tail.earlier += 1;
-        }
-        let end = text.floor_char_boundary(MAX_TAIL_LINE_BYTES);
-        tail.lines.push_back(text[..end].to_owned());
+        tail.line(text);
     }
 
     /// The row of a deployment, created if it is new and the event or its path names service and
@@ -313,7 +355,7 @@ impl RunSummary {
     fn ended(&mut self, node: &NodePath, status: Status, failure: Option<&Failure>) {
         if path::handled(node).is_some()
             && let Some(tail) = self.running.remove(node)
-            && !tail.lines.is_empty()
+            && !tail.is_empty()
         {
             self.handled(tail);
         }
@@ -371,7 +413,7 @@ impl RunSummary {
 
     /// A failure handler has run something: what it wrote belongs to the failure that it is for,
     /// the last one in the statement that has the handler.
-    fn handled(&mut self, tail: OutputTail) {
+    fn handled(&mut self, tail: OutputExcerpt) {
         let Some(statement) = path::handled(&tail.node) else {
             return;
         };
@@ -392,7 +434,7 @@ impl RunSummary {
     }
 
     /// The end of the output of a command that was stopped because `node`, around it, failed.
-    fn tail_below(&mut self, node: &str) -> Option<OutputTail> {
+    fn tail_below(&mut self, node: &str) -> Option<OutputExcerpt> {
         let at = self.stopped.iter().rposition(|tail| {
             &*tail.node == node || node_path::below(&tail.node, node).is_some()
         })?;
@@ -418,7 +460,7 @@ impl RunSummary {
         }
     }
 
-    fn store_tail(&mut self, tail: OutputTail, status: Status, failure: Option<&Failure>) {
+    fn store_tail(&mut self, tail: OutputExcerpt, status: Status, failure: Option<&Failure>) {
         let trouble = failure.and_then(|failure| self.unresolved_failures.get_mut(&failure.node));
         match trouble {
             Some(trouble) if trouble.tail.is_none() && self.stored_tails < MAX_TAILS => {

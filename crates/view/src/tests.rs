@@ -7,7 +7,9 @@ use lockstep_lang::ir::FailureClass;
 use super::deployment_counts::DeploymentCounts;
 use super::event_formatter::EventFormatter;
 use super::event_script::{self, EventScript, cell, failure};
-use super::{JsonObserver, LedgerFormat, PlainObserver, RunObserver, RunSummary, Style};
+use super::{
+    JsonObserver, LedgerFormat, LogsCommand, PlainObserver, RunObserver, RunSummary, Style,
+};
 
 fn plain(script: &EventScript, style: Style) -> String {
     let mut out = Vec::new();
@@ -39,6 +41,10 @@ fn plainly(script: &EventScript) -> String {
     let how = LedgerFormat {
         style: Style::PLAIN,
         next: vec!["lockstep retry r-7f3a".into()],
+        logs: Some(LogsCommand {
+            run: "r-7f3a".into(),
+            state: String::new(),
+        }),
         ..LedgerFormat::default()
     };
     ledger(script, &how)

@@ -26,7 +26,8 @@ use lockstep_runtime::journal::JournalError;
 use lockstep_store::{Store, StoreError, StoredRun};
 use lockstep_verify::conformance::Violation;
 use lockstep_view::{
-    JsonObserver, LedgerFormat, LiveObserver, PlainObserver, RunObserver, RunSummary, Style,
+    JsonObserver, LedgerFormat, LiveObserver, LogsCommand, PlainObserver, RunObserver, RunSummary,
+    Style,
 };
 
 /// A run to execute.
@@ -325,6 +326,10 @@ fn ledger(
             .then(|| output.stdout_style().width),
         sources: Some(&job.plan.bound.program.sources),
         next: next(job, record, ended),
+        logs: record.by.as_ref().map(|recorded| LogsCommand {
+            run: job.facts.id.to_string(),
+            state: state::words(recorded.store().folder()),
+        }),
         goes_on: false,
     };
     let mut text = Vec::new();

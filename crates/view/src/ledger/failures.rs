@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::style::{LineSymbol, StyledLine, Tone};
-use crate::{OutputTail, RunSummary, UnresolvedFailure, phrases, text};
+use crate::{OutputExcerpt, RunSummary, Style, UnresolvedFailure, phrases, text};
 use lockstep_lang::ir::FailureClass;
 
 use super::LedgerFormat;
@@ -14,6 +14,9 @@ const MAX_FULL_FAILURES: usize = 20;
 const MAX_ONE_LINE_FAILURES: usize = 30;
 /// At most so many nodes that fail for the same reason are named.
 const MAX_NAMED_NODES: usize = 4;
+
+/// At most so many lines of a message are shown.
+const MAX_MESSAGE_LINES: usize = 20;
 
 /// At most so many lines of a command are shown.
 const MAX_COMMAND_LINES: usize = 10;
@@ -84,12 +87,18 @@ fn in_full(ledger: &LedgerFormat<'_>, group: &FailureGroup<'_>, lines: &mut Vec<
     let mut head = StyledLine::of(Tone::Bad, format!("{} ", style.mark(LineSymbol::Bad)));
     head.add(Tone::Bold, text::clean(&failure.node));
     lines.push(head);
-    for (at, message) in text::lines(&failure.message).into_iter().enumerate() {
+    let mut messages = text::lines(&failure.message);
+    if messages.len() > MAX_MESSAGE_LINES {
+        let more = phrases::count_text(messages.len() - MAX_MESSAGE_LINES, "more line");
+        messages.truncate(MAX_MESSAGE_LINES);
+        messages.push(format!("{} {more}", style.ellipsis()));
+    }
+    for (at, message) in messages.into_iter().enumerate() {
         let mut line = StyledLine::of(Tone::Plain, "  ");
         if at == 0 {
             line.add(Tone::Bad, phrases::class_text(failure));
         }
-        line.add(Tone::Plain, message);
+        line.add(Tone::Plain, message).shorten(style);
         lines.push(line);
     }
     let place = failure
@@ -113,8 +122,8 @@ fn in_full(ledger: &LedgerFormat<'_>, group: &FailureGroup<'_>, lines: &mut Vec<
     for handled in &group.first.handled {
         output(ledger, handled, &failure.node, lines);
     }
-    if let Some(tail) = &group.first.tail {
-        output(ledger, tail, &failure.node, lines);
+    if let Some(excerpt) = &group.first.tail {
+        output(ledger, excerpt, &failure.node, lines);
     }
 }
 
@@ -137,38 +146,59 @@ fn also(ledger: &LedgerFormat<'_>, others: &[&UnresolvedFailure]) -> String {
     )
 }
 
-/// The command that failed or was stopped, and the end of what it wrote.
-fn output(ledger: &LedgerFormat<'_>, tail: &OutputTail, node: &str, lines: &mut Vec<StyledLine>) {
+/// The command that failed or was stopped, and the beginning and the end of what it wrote.
+fn output(
+    ledger: &LedgerFormat<'_>,
+    excerpt: &OutputExcerpt,
+    node: &str,
+    lines: &mut Vec<StyledLine>,
+) {
     let style = ledger.style;
-    let mut dim = |text: String| lines.push(StyledLine::of(Tone::Dim, text));
-    if &*tail.node != node {
-        dim(format!("  in {}", text::clean(&tail.node)));
+    if &*excerpt.node != node {
+        let place = format!("  in {}", text::clean(&excerpt.node));
+        lines.push(StyledLine::of(Tone::Dim, place));
     }
-    for (at, line) in tail.command.lines().take(MAX_COMMAND_LINES).enumerate() {
+    command(&excerpt.command, style, lines);
+    let bar = format!("  {} ", style.bar());
+    let mut said = |tone, what: &str, left_out| {
+        let mut line = StyledLine::of(Tone::Bad, bar.as_str());
+        line.add(tone, text::clean(what));
+        if left_out > 0 {
+            line.add(Tone::Dim, style.left_out(left_out));
+        }
+        lines.push(line);
+    };
+    for line in &excerpt.first {
+        said(Tone::Plain, &line.start, line.left_out);
+    }
+    if excerpt.left_out > 0 {
+        let left_out = phrases::count_text(excerpt.left_out, "more line");
+        let whole = match &ledger.logs {
+            Some(logs) => format!(": {}", logs.of(&excerpt.node)),
+            None => String::new(),
+        };
+        let what = format!("{} {left_out}{whole}", style.ellipsis());
+        said(Tone::Dim, &what, 0);
+    }
+    for line in &excerpt.last {
+        said(Tone::Plain, &line.start, line.left_out);
+    }
+}
+
+fn command(text: &str, style: Style, lines: &mut Vec<StyledLine>) {
+    let mut dim = |text: String| {
+        let mut line = StyledLine::of(Tone::Dim, text);
+        line.shorten(style);
+        lines.push(line);
+    };
+    for (at, line) in text.lines().take(MAX_COMMAND_LINES).enumerate() {
         let sign = if at == 0 { "$ " } else { "  " };
         dim(format!("  {sign}{}", text::clean(line)));
     }
-    let more = tail
-        .command
-        .lines()
-        .count()
-        .saturating_sub(MAX_COMMAND_LINES);
+    let more = text.lines().count().saturating_sub(MAX_COMMAND_LINES);
     if more > 0 {
         let more = phrases::count_text(more, "more line");
         dim(format!("    {} {more}", style.ellipsis()));
-    }
-    let bar = format!("  {} ", style.bar());
-    let mut said = |tone, what: &str| {
-        let mut line = StyledLine::of(Tone::Bad, bar.as_str());
-        line.add(tone, text::clean(what));
-        lines.push(line);
-    };
-    if tail.earlier > 0 {
-        let earlier = phrases::count_text(tail.earlier, "earlier line");
-        said(Tone::Dim, &format!("{} {earlier}", style.ellipsis()));
-    }
-    for line in &tail.lines {
-        said(Tone::Plain, line);
     }
 }
 
@@ -196,7 +226,8 @@ fn short<'a>(
         line.add(
             Tone::Plain,
             format!("{}{message}", phrases::class_text(failure)),
-        );
+        )
+        .shorten(ledger.style);
         lines.push(line);
     }
     if count > MAX_ONE_LINE_FAILURES {

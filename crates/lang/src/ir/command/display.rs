@@ -8,6 +8,9 @@ use lockstep_base::value::Value;
 /// A value with more characters than this is shown by its beginning.
 const SHOWN_CHARS: usize = 40;
 
+/// A list with more elements than this is shown by its first ones.
+const SHOWN_ITEMS: usize = 8;
+
 /// The beginning of a value's text, where it is long or has several lines: what a command does
 /// must not be hidden by what it is done with.
 pub fn beginning(text: String) -> String {
@@ -20,11 +23,46 @@ pub fn beginning(text: String) -> String {
     }
 }
 
+/// The elements of a list as words: the first ones, and how many follow.
+pub fn first_words(items: &[Value], word: &dyn Fn(&Value) -> String) -> String {
+    let mut words: Vec<String> = items.iter().take(SHOWN_ITEMS).map(word).collect();
+    if items.len() > SHOWN_ITEMS {
+        words.push(format!("… ({} more)", items.len() - SHOWN_ITEMS));
+    }
+    words.join(" ")
+}
+
 /// The text of a command. What has no value yet is a question mark; `display` masks secrets.
 pub fn display(
     parts: &[TextPart],
     value: &mut dyn FnMut(&Expr) -> Option<Value>,
     display: &dyn Fn(&Value) -> String,
+) -> String {
+    let list = |items: &[Value], word: &dyn Fn(&Value) -> String| {
+        let words: Vec<String> = items.iter().map(word).collect();
+        words.join(" ")
+    };
+    displayed(parts, value, display, &list)
+}
+
+/// The text of a command, of long values only the beginning.
+pub fn display_shortly(
+    parts: &[TextPart],
+    value: &mut dyn FnMut(&Expr) -> Option<Value>,
+    display: &dyn Fn(&Value) -> String,
+) -> String {
+    let display = |value: &Value| beginning(display(value));
+    displayed(parts, value, &display, &first_words)
+}
+
+/// How the elements of a list become one text, each by itself.
+type ListText<'a> = &'a dyn Fn(&[Value], &dyn Fn(&Value) -> String) -> String;
+
+fn displayed(
+    parts: &[TextPart],
+    value: &mut dyn FnMut(&Expr) -> Option<Value>,
+    display: &dyn Fn(&Value) -> String,
+    list: ListText<'_>,
 ) -> String {
     let mut text = String::new();
     let mut quotes = QuoteState::None;
@@ -35,6 +73,9 @@ pub fn display(
                 text.push_str(written);
             }
             TextPart::Value(expr) => match value(expr) {
+                Some(Value::List(items)) if quotes == QuoteState::None => {
+                    text.push_str(&list(&items, &|item| quotes.value(item, display)));
+                }
                 Some(value) => text.push_str(&quotes.value(&value, display)),
                 None => text.push('?'),
             },

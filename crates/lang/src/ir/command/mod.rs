@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::eval::Expr;
 pub use analyse::{Analysed, CommandPiece, analyse};
-pub use display::{beginning, display};
+pub use display::{beginning, display, display_shortly, first_words};
 pub use invoke::{Invocation, invoke, option_in_value};
 use lockstep_base::source::Name;
 pub use tree::{
