@@ -425,6 +425,28 @@ fn a_wait_that_would_close_a_circle_of_runs_fails() {
     }
 }
 
+/// A failed run undoes what it did under a lock, which another run has taken meanwhile.
+#[test]
+fn a_rollback_waits_for_the_lock_that_another_run_holds() {
+    let program = r#"
+pipeline fails atomic {
+  lock "db" { step migrate { run "touch migrated" } undo { run "echo undone >> order" } }
+  run "until [ -e held ]; do sleep 0.02; done; exit 1"
+}
+pipeline holds {
+  lock "db" { run "touch held; until [ -e free ]; do sleep 0.02; done; echo freed >> order" }
+}
+"#;
+    let test = super::super::run::file(program);
+    let fails = start(&test, "fails");
+    until("it is migrated", || test.path("migrated").exists());
+    let holds = start(&test, "holds");
+    until("the rollback waits", || queue_is(&test, "db", 1));
+    mark(&test.path("free"));
+    assert_eq!((fails.end().code, holds.end().code), (1, 0));
+    assert_eq!(text_of(&test.path("order")), "freed\nundone\n");
+}
+
 #[test]
 fn a_lock_that_is_given_back_early_closes_no_circle() {
     let test = super::super::run::file(CIRCLES);

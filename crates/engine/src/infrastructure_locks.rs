@@ -20,7 +20,7 @@ use lockstep_base::value::{InfrastructureId, ServiceId, Value};
 use lockstep_lang::eval::Halt;
 use lockstep_lang::ir::StmtKind;
 use lockstep_plan::{
-    BodySummary, Locals, PlanWalk, TreeId, body, infrastructure_lock, stage_value,
+    BodySummary, Locals, PlanWalk, TreeId, body, infrastructure_lock, named_lock, stage_value,
 };
 
 /// The infrastructure locks of a stage (or of the pipeline, for deployments outside stages).
@@ -198,7 +198,7 @@ impl Machine {
     ) -> Checked<()> {
         match self.node(id)?.state.requests_lock(request) {
             Some(Requester::Lock) => {
-                let names = vec![self.lock_name(id)?];
+                let names = vec![self.resource_name(id)?];
                 return self.wait(id, WaitReason::Lock { names, queue });
             }
             // The part of a rollback has no name that it could wait under.
@@ -217,8 +217,8 @@ impl Machine {
         Ok(())
     }
 
-    /// The name of the resource that a `lock` waits for.
-    fn lock_name(&self, id: NodeId) -> Checked<Name> {
+    /// What the program calls the resource that a `lock` waits for.
+    fn resource_name(&self, id: NodeId) -> Checked<Name> {
         let node = self.node(id)?;
         let StmtKind::Lock { resource, .. } = &self.plan.tree.get(node.tree).stmt.kind else {
             return Err(BrokenInvariant::of(node, Breach::NotA("lock")));
@@ -231,7 +231,7 @@ impl Machine {
     /// What a `lock` asks for.
     pub(super) fn lock_demand_of(&self, id: NodeId) -> Checked<LockDemand> {
         let node = self.node(id)?;
-        let name = self.lock_name(id)?;
+        let name = named_lock(self.resource_name(id)?);
         let StmtKind::Lock { limit, .. } = &self.plan.tree.get(node.tree).stmt.kind else {
             return Err(BrokenInvariant::of(node, Breach::NotA("lock")));
         };
