@@ -6,6 +6,7 @@ mod corpus;
 mod direct;
 mod explorer;
 mod generate;
+mod kept_apart;
 mod oracle;
 mod play;
 mod properties;

@@ -25,7 +25,7 @@ pub const LARGE: (u64, u64) = (8, 8);
 const TRIES: u64 = 60;
 
 /// A pipeline with more states than this is skipped as too large.
-const MOST_PLACES: usize = 300;
+pub const MOST_PLACES: usize = 300;
 const MOST_PLACES_OF_LARGE: usize = 1_500;
 
 /// The declarations before every pipeline.
@@ -58,7 +58,7 @@ workflow pair() {
 "#;
 
 /// A pseudo-random generator: splitmix64.
-struct Dice(u64);
+pub struct Dice(pub u64);
 
 impl Dice {
     fn next(&mut self) -> u64 {
@@ -69,15 +69,15 @@ impl Dice {
         mixed ^ (mixed >> 31)
     }
 
-    fn below(&mut self, limit: u64) -> u64 {
+    pub fn below(&mut self, limit: u64) -> u64 {
         self.next() % limit
     }
 
-    fn one<'a>(&mut self, of: &[&'a str]) -> &'a str {
+    pub fn one<'a>(&mut self, of: &[&'a str]) -> &'a str {
         of[self.below(of.len() as u64) as usize]
     }
 
-    fn chance(&mut self, one_in: u64) -> bool {
+    pub fn chance(&mut self, one_in: u64) -> bool {
         self.below(one_in) == 0
     }
 }
@@ -105,6 +105,12 @@ struct Growth {
     pairs: bool,
     /// Whether lists and keys come that only the run knows.
     late: bool,
+    /// Whether strands stand under conditions over one value that only the run knows.
+    guards: bool,
+    /// Whether locks stand under one lock around them, which keeps those who take it apart.
+    gates: bool,
+    /// Whether steps can be undone.
+    undoes: bool,
     /// The next barrier of a tidy strand.
     next: usize,
 }
@@ -120,10 +126,12 @@ struct Place {
     deploys: bool,
     /// The first lock that a tidy strand may take here.
     lock: usize,
+    /// Inside a lock that is around others.
+    gated: bool,
 }
 
 /// The pipeline of a seed, with a minimum number of statements and a maximum of further ones.
-pub fn pipeline(seed: u64, (least, more): (u64, u64)) -> String {
+fn pipeline(seed: u64, (least, more): (u64, u64)) -> String {
     let mut dice = Dice(seed);
     let mut growth = Growth {
         locks: dice.chance(2),
@@ -134,6 +142,9 @@ pub fn pipeline(seed: u64, (least, more): (u64, u64)) -> String {
         tidy: !dice.chance(4),
         pairs: dice.chance(3),
         late: dice.chance(5),
+        guards: dice.chance(4),
+        gates: dice.chance(3),
+        undoes: dice.chance(6),
         next: 0,
         left: (least + dice.below(more)) as u32,
         names: 0,
@@ -141,6 +152,10 @@ pub fn pipeline(seed: u64, (least, more): (u64, u64)) -> String {
         text: format!("{BEFORE}pipeline p {{\n"),
         dice,
     };
+    if growth.guards {
+        growth.write("let seen = run \"/bin/ask\"");
+        growth.write("let open = seen.stdout == \"yes\"");
+    }
     // The same names in one block, or in one block after the other.
     let blocks = if growth.dice.chance(4) { 2 } else { 1 };
     for _ in 0..blocks {
@@ -187,6 +202,7 @@ impl Growth {
                 top: true,
                 deploys: true,
                 lock: 0,
+                gated: false,
             });
             growth.write("}");
         }
@@ -225,6 +241,13 @@ impl Growth {
         };
         let kinds = if place.depth > 0 { 14 } else { 5 };
         match self.dice.below(kinds) {
+            0 | 5 if self.guards && self.dice.chance(2) => self.guarded(inside),
+            0 if self.undoes => {
+                let name = self.fresh();
+                self.write(&format!(
+                    "step {name} {{ run \"/bin/work\" }} undo {{ run \"/bin/back\" }}"
+                ));
+            }
             0 => self.write("run \"/bin/work\""),
             1 if self.pairs && self.dice.chance(2) => self.write("pair()"),
             1 => self.barrier(place),
@@ -298,10 +321,40 @@ impl Growth {
         self.write(&format!("deploy {service} to e.{target}{using}"));
     }
 
+    /// A branch that depends on the value that all strands know.
+    fn guarded(&mut self, inside: Place) {
+        let conditions = [
+            "open",
+            "not open",
+            "seen.stdout == \"yes\"",
+            "seen.stdout != \"yes\"",
+            "not (\"yes\" == seen.stdout)",
+        ];
+        let condition = self.dice.one(&conditions);
+        self.write(&format!("if {condition} {{"));
+        self.statements(inside);
+        if self.dice.chance(3) {
+            self.write("} else {");
+            self.statements(inside);
+        }
+        self.write("}");
+    }
+
     fn lock(&mut self, inside: Place) {
         let names = ["x", "y", "z"];
         let mut name = self.dice.one(&names);
-        if self.tidy {
+        if self.gates && !inside.gated && !self.dice.chance(4) {
+            let limit = if self.dice.chance(6) { " limit 2" } else { "" };
+            let limit = *self.limits.entry("g").or_insert(limit);
+            self.write(&format!("lock \"g\"{limit} {{"));
+            self.left += 1;
+            self.lock(Place {
+                gated: true,
+                ..inside
+            });
+            return self.write("}");
+        }
+        if self.tidy && !inside.gated {
             let Some(next) = names.get(inside.lock) else {
                 return self.write("run \"/bin/work\"");
             };
@@ -414,15 +467,17 @@ impl Growth {
 
 /// The counts of pipelines by result.
 #[derive(Debug, Default)]
-struct Count {
-    hang: u32,
+pub struct Count {
+    pub hang: u32,
     end: u32,
     hang_by_failure: u32,
     too_large: u32,
     unknown: u32,
     refused: u32,
     careful: u32,
-    wrong: Vec<u64>,
+    /// End, and would be refused without what is known of conditions and of locks around locks.
+    pub kept_apart: u32,
+    pub wrong: Vec<u64>,
 }
 
 /// The first pipeline of a seed that has a plan. One with a barrier to which nobody else can come,
@@ -443,9 +498,20 @@ fn is_late(text: &str) -> bool {
     text.contains("then [") || text.contains(".stdout]")
 }
 
+/// The model without what tells that two things never happen in one run, or at once.
+fn without_exclusion(mut flow: DeadlockModel) -> DeadlockModel {
+    flow.decisions.clear();
+    for request in &mut flow.requests {
+        request.given.clear();
+        request.alone = false;
+    }
+    flow.holds.iter_mut().for_each(|hold| hold.given.clear());
+    flow
+}
+
 impl Count {
-    fn look_at(&mut self, seed: u64, size: (u64, u64), most: usize) {
-        let Some((text, plan)) = accepted(seed, size) else {
+    pub fn look_at(&mut self, seed: u64, pipeline: Option<(String, Arc<Plan>)>, most: usize) {
+        let Some((text, plan)) = pipeline else {
             return self.refused += 1;
         };
         let flow = DeadlockModel::of(&plan).unwrap_or_else(|_| panic!("no flow\n{text}"));
@@ -458,7 +524,11 @@ impl Count {
         match (&said, &found) {
             (_, Found::TooMany) => self.too_large += 1,
             (SearchOutcome::Unknown(_), _) => self.unknown += 1,
-            (SearchOutcome::Ends, Found::Ends) => self.end += 1,
+            (SearchOutcome::Ends, Found::Ends) => {
+                self.end += 1;
+                let refused = explore(&without_exclusion(flow)) != SearchOutcome::Ends;
+                self.kept_apart += u32::from(refused);
+            }
             (SearchOutcome::Hangs(_), Found::Hangs(_)) => {
                 self.hang += 1;
                 self.hang_by_failure += u32::from(!good);
@@ -470,6 +540,8 @@ impl Count {
                 );
                 self.wrong.push(seed);
             }
+            // Which undos a rollback runs, the proof does not know.
+            (SearchOutcome::Hangs(_), Found::Ends) if text.contains("undo {") => self.careful += 1,
             // Of what only the run knows, the proof takes everything to be possible; and what is
             // let in too slowly fails before it can hang.
             (SearchOutcome::Hangs(_), Found::Ends) if is_late(&text) => self.careful += 1,
@@ -494,7 +566,7 @@ fn what_can_hang_is_what_the_machine_can_hang_in() {
     };
     let mut count = Count::default();
     for seed in seeds.clone() {
-        count.look_at(seed, size, most);
+        count.look_at(seed, accepted(seed, size), most);
     }
     let share = 100 * count.hang / (count.hang + count.end).max(1);
     println!("{share} % can hang: {count:?}");

@@ -36,6 +36,24 @@ impl Locals {
         })))
     }
 
+    /// The bindings up to the latest one of a name, with it; whoever has these names the same
+    /// binding.
+    pub fn from_binding(&self, slot: Slot) -> Option<Self> {
+        let mut at = self;
+        while let Some(binding) = &at.0 {
+            if binding.slot == slot {
+                return Some(at.clone());
+            }
+            at = &binding.rest;
+        }
+        None
+    }
+
+    /// Where the latest binding is kept; another one has another place as long as both are there.
+    pub fn address(&self) -> usize {
+        self.0.as_ref().map_or(0, |it| Arc::as_ptr(it).addr())
+    }
+
     /// All bindings, the latest first; one of a name that was bound again comes after it.
     pub fn iter(&self) -> impl Iterator<Item = (Slot, Option<&Value>)> {
         let bindings = std::iter::successors(self.0.as_deref(), |at| at.rest.0.as_deref());

@@ -645,7 +645,8 @@ impl<'a> PlanWalk<'a> {
         Err(diagnostic.into())
     }
 
-    fn workflow(&self, using: &WorkflowUse) -> Option<&'a Workflow> {
+    /// The workflow that is used.
+    pub fn workflow(&self, using: &WorkflowUse) -> Option<&'a Workflow> {
         self.bound.program.workflows.get(using.workflow.0 as usize)
     }
 

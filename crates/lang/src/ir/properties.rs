@@ -252,6 +252,34 @@ impl StmtKind {
         }
     }
 
+    /// Whether it does its body again and again, without a failure.
+    pub fn repeats_body(&self) -> bool {
+        match self {
+            Self::Verify { .. } => true,
+            Self::Block(_)
+            | Self::Stage { .. }
+            | Self::Parallel(_)
+            | Self::Matrix(_)
+            | Self::Deploy { .. }
+            | Self::Step { .. }
+            | Self::Run(_)
+            | Self::Call(_)
+            | Self::Action { .. }
+            | Self::Let(_)
+            | Self::If { .. }
+            | Self::Barrier { .. }
+            | Self::Lock { .. }
+            | Self::Approve { .. }
+            | Self::Wait(_)
+            | Self::Log(_)
+            | Self::Fail(_)
+            | Self::Return(_)
+            | Self::Yield(_)
+            | Self::On { .. }
+            | Self::Verdict(_) => false,
+        }
+    }
+
     /// The expression whose value it binds when it is reached. What others bind is known when they
     /// have ended.
     pub fn bound_value(&self) -> Option<&Expr> {

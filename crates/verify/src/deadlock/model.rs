@@ -5,11 +5,14 @@
 #![deny(clippy::wildcard_enum_match_arm)]
 
 mod arrivals_ahead;
+mod branches;
 mod builder;
 mod cells;
+mod conditions;
 mod names;
 mod parts;
 mod rescue;
+mod way_back;
 
 use std::collections::BTreeMap;
 
@@ -40,6 +43,8 @@ pub struct DeadlockModel {
     pub forks: Vec<ModelFork>,
     /// The time limits of barriers.
     pub limits: Vec<ModelTimeout>,
+    /// What conditions ask that only the run can answer: for each, the bindings that it reads.
+    pub decisions: Vec<Vec<usize>>,
 }
 
 /// A line of control and the places where it may wait.
@@ -95,12 +100,39 @@ pub enum ModelOp {
     Choose(Vec<usize>, TreeId),
     /// Continues there.
     Jump(usize),
+    /// Comes here only where all of this is so; that stays so until a binding changes.
+    Given(Vec<ModelLiteral>),
+    /// A name is bound to a value that only the run knows, perhaps again.
+    Bind(usize),
     /// Leaves the meetings that are not ahead from here on.
     Leave(ArrivalsAhead),
     /// A failure is final: the meetings that it still owes are broken.
     Break,
     /// It fails here.
     Fail,
+}
+
+/// The answer to a decision: it has a value, or does not have it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ModelLiteral {
+    /// What is asked, by its place in [`DeadlockModel::decisions`].
+    pub decision: usize,
+    /// The value.
+    pub value: usize,
+    /// Whether it has that value.
+    pub equal: bool,
+}
+
+impl ModelLiteral {
+    /// Whether not both can be so.
+    pub fn excludes(&self, other: &Self) -> bool {
+        self.decision == other.decision
+            && match (self.equal, other.equal) {
+                (true, true) => self.value != other.value,
+                (true, false) | (false, true) => self.value == other.value,
+                (false, false) => false,
+            }
+    }
 }
 
 /// Something that takes time.
@@ -164,10 +196,14 @@ pub struct ModelBarrier {
 pub struct ModelLockRequest {
     /// The lock that it takes.
     pub lock: usize,
-    /// How many may hold it.
+    /// How many may hold it, at least.
     pub limit: u32,
+    /// Whether it is certain that nobody else may hold it at the same time.
+    pub alone: bool,
     /// Where it stands.
     pub tree: TreeId,
+    /// What is so where it is reached.
+    pub given: Vec<ModelLiteral>,
 }
 
 /// The locks of a stage.
@@ -177,6 +213,8 @@ pub struct ModelHold {
     pub locks: Vec<(usize, Option<u32>)>,
     /// The stage, or the pipeline.
     pub tree: TreeId,
+    /// What is so where it is reached.
+    pub given: Vec<ModelLiteral>,
 }
 
 /// A split into parallel strands or cells.

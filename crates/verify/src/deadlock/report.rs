@@ -18,6 +18,7 @@ use crate::deadlock::model::DeadlockModel;
 use crate::deadlock::model::StrandId;
 use crate::deadlock::search::SearchOutcome;
 use crate::deadlock::search::explore;
+use crate::deadlock::search::ordered_locks;
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::source::Span;
 use lockstep_lang::eval::Halt;
@@ -39,7 +40,8 @@ pub fn prove(plan: &Plan) -> Result<(), Vec<Diagnostic>> {
         Err(Halt::Fault(fault)) => return Err(vec![*fault]),
         Err(Halt::Unknown) => {
             let what = "what its strands wait for depends on values known only at run time";
-            return Err(vec![not_proved(root.stmt.span, what)]);
+            let help = "take locks in one order everywhere, and pass barriers outside of locks";
+            return Err(vec![not_proved(root.stmt.span, what).help(help)]);
         }
     };
     let teller = DeadlockReporter {
@@ -50,10 +52,7 @@ pub fn prove(plan: &Plan) -> Result<(), Vec<Diagnostic>> {
         SearchOutcome::Ends => {}
         SearchOutcome::Hangs(hang) => return Err(vec![teller.explain(&hang)]),
         SearchOutcome::Unknown(Some(hang)) => return Err(vec![teller.tell_perhaps(&hang)]),
-        SearchOutcome::Unknown(None) => {
-            let what = "there are too many orders in which its strands can take their locks";
-            return Err(vec![not_proved(root.stmt.span, what)]);
-        }
+        SearchOutcome::Unknown(None) => return Err(vec![teller.gave_up(root.stmt.span)]),
     }
     let late = teller.barrier_timeouts();
     if late.is_empty() { Ok(()) } else { Err(late) }
@@ -81,12 +80,17 @@ fn deploys_in_and_out_of_stages(plan: &Plan) -> bool {
     inside && outside
 }
 
+/// More locks than this are not named.
+const MAX_NAMED_LOCKS: usize = 4;
+
+/// What lets locks be taken in any order, or makes the order good.
+const KEEP_APART: &str = "take these locks in one order everywhere, or hold one more lock, without \
+                          `limit`, around all of them wherever they are taken";
+
 const NOT_PROVED: &str = "it could not be proved that this pipeline has no deadlock";
 
 fn not_proved(span: Span, why: &str) -> Diagnostic {
-    Diagnostic::error(codes::NOT_PROVED, span, NOT_PROVED)
-        .here(why)
-        .help("take locks in one order everywhere, and pass barriers outside of locks")
+    Diagnostic::error(codes::NOT_PROVED, span, NOT_PROVED).here(why)
 }
 
 /// Puts what was found into words.
@@ -102,6 +106,32 @@ impl DeadlockReporter<'_> {
 
     fn name(&self, strand: StrandId) -> &str {
         &self.flow.strands[strand].name
+    }
+
+    /// There are too many schedules.
+    fn gave_up(&self, span: Span) -> Diagnostic {
+        let locks = ordered_locks(self.flow);
+        let more = locks.len().saturating_sub(MAX_NAMED_LOCKS);
+        let mut names: Vec<String> = locks
+            .into_iter()
+            .take(MAX_NAMED_LOCKS)
+            .map(|lock| self.lock(lock))
+            .collect();
+        if more > 0 {
+            names.push(format!("{more} more"));
+        }
+        let what = match names.is_empty() {
+            true => String::from("there are too many orders in which its strands can go on"),
+            false => format!(
+                "there are too many orders in which its strands can take {}",
+                and_list(&names)
+            ),
+        };
+        let help = match self.flow.meetings.is_empty() {
+            true => KEEP_APART.to_string(),
+            false => format!("{KEEP_APART}; pass barriers outside of locks"),
+        };
+        not_proved(span, &what).help(help)
     }
 
     fn barrier(&self, meeting: usize) -> String {

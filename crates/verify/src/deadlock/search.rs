@@ -22,6 +22,7 @@
 
 mod blocked;
 mod contention;
+mod exclusion;
 mod held_sections;
 mod locks;
 mod state;
@@ -72,6 +73,14 @@ impl Way {
     pub const ALL: [Self; 4] = [Self::Order, Self::OneRun, Self::LockOrders, Self::Events];
 }
 
+/// The locks of which the order matters: they can be in short supply, and something else is waited
+/// for while they are held.
+pub fn ordered_locks(flow: &DeadlockModel) -> Vec<usize> {
+    let relevant = contention::relevant(flow, &contention::shortage(flow));
+    let locks = relevant.iter().enumerate();
+    locks.filter_map(|(lock, it)| it.then_some(lock)).collect()
+}
+
 /// Searches for a deadlock; a shortest one is found first.
 pub fn explore(flow: &DeadlockModel) -> SearchOutcome {
     decide(flow).0
@@ -83,15 +92,29 @@ pub fn decide(flow: &DeadlockModel) -> (SearchOutcome, Way) {
     if wait_graph::is_ordered(flow, &shortage) {
         return (SearchOutcome::Ends, Way::Order);
     }
-    let tangled = flow.forks.iter().any(|fork| fork.tangled);
     let relevant = contention::relevant(flow, &shortage);
+    let found = by_search(flow, &relevant, false);
+    if found.0 == SearchOutcome::Ends || flow.decisions.is_empty() {
+        return found;
+    }
+    // Only some of what each `if` may do goes together.
+    match by_search(flow, &relevant, true) {
+        (SearchOutcome::Unknown(_), _) => found,
+        sure => sure,
+    }
+}
+
+/// The verdict of the ways that search; where `decisions`, what a condition was stays so.
+fn by_search(flow: &DeadlockModel, relevant: &[bool], decisions: bool) -> (SearchOutcome, Way) {
+    let free =
+        |failures| StateSpaceSearch::free(flow, relevant.to_vec(), failures).remembering(decisions);
+    let tangled = flow.forks.iter().any(|fork| fork.tangled);
     if !relevant.contains(&true) && !tangled {
-        let verdict = search(&StateSpaceSearch::free(flow, relevant, false));
-        return (verdict, Way::OneRun);
+        return (search(&free(false)), Way::OneRun);
     }
     let mut first = None;
     for failures in [false, true] {
-        match search(&StateSpaceSearch::free(flow, relevant.clone(), failures)) {
+        match search(&free(failures)) {
             SearchOutcome::Ends => {}
             SearchOutcome::Hangs(hang) => {
                 first = Some(hang);
@@ -104,7 +127,7 @@ pub fn decide(flow: &DeadlockModel) -> (SearchOutcome, Way) {
         return (SearchOutcome::Ends, Way::LockOrders);
     };
     for failures in [false, true] {
-        match search(&StateSpaceSearch::exact(flow, failures)) {
+        match search(&StateSpaceSearch::exact(flow, failures).remembering(decisions)) {
             SearchOutcome::Ends => {}
             hangs @ SearchOutcome::Hangs(_) => return (hangs, Way::Events),
             // Whether the machine's own order would save it is not known.

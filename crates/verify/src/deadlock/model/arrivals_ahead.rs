@@ -43,6 +43,8 @@ pub(super) fn set_arrivals_ahead(flow: &DeadlockModel, ops: &mut [ModelOp]) {
             | ModelOp::Release(_)
             | ModelOp::Enter(..)
             | ModelOp::Drop(_)
+            | ModelOp::Given(_)
+            | ModelOp::Bind(_)
             | ModelOp::Break => {}
         }
         ahead[at] = here;

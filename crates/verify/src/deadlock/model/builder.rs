@@ -9,6 +9,7 @@ use super::DeadlockModel;
 use super::ModelBarrier;
 use super::ModelFork;
 use super::ModelHold;
+use super::ModelLiteral;
 use super::ModelLockRequest;
 use super::ModelOp;
 use super::ModelPause;
@@ -17,15 +18,18 @@ use super::ModelTimeout;
 use super::StrandGuard;
 use super::StrandId;
 use super::arrivals_ahead::set_arrivals_ahead;
+use super::branches::PossibleWay;
+use super::conditions::Conditions;
 use super::rescue::{PartExits, Rescue, outcomes_of, rescue_by, rescue_of, retries};
+use super::way_back::SplitRequests;
 use lockstep_base::source::Name;
 use lockstep_base::value::{InfrastructureId, Value};
 use lockstep_lang::eval::{Expr, Halt};
-use lockstep_lang::ir::StmtKind;
+use lockstep_lang::ir::{StmtKind, WorkflowUse};
 use lockstep_plan::grid::Position;
 use lockstep_plan::{BarrierKey, BarrierName, BodySummary, PlanWalk, body};
 use lockstep_plan::{Locals, Plan};
-use lockstep_plan::{PlanNode, PlanSequence, TreeId, infrastructure_lock, named_lock};
+use lockstep_plan::{PlanSequence, TreeId, infrastructure_lock, named_lock};
 
 /// The strands of a plan.
 pub fn flow(plan: &Plan) -> Result<DeadlockModel, Halt> {
@@ -42,6 +46,11 @@ pub fn flow(plan: &Plan) -> Result<DeadlockModel, Halt> {
         doomed: false,
         rescue: Rescue::Never,
         open_barriers: HashSet::new(),
+        splits: Vec::new(),
+        conditions: Conditions::default(),
+        given: Vec::new(),
+        repeats: repeats(plan),
+        forgetful: false,
     };
     let root = plan.tree.root();
     maker.open_barriers = maker.find_open_barriers(root)?;
@@ -55,6 +64,7 @@ pub fn flow(plan: &Plan) -> Result<DeadlockModel, Halt> {
     maker.guarded(0, root, &Locals::default(), &mut part)?;
     part.ops.push(ModelOp::Drop(hold));
     maker.finish(0, part);
+    maker.flow.decisions = maker.conditions.reads;
     Ok(maker.flow)
 }
 
@@ -76,7 +86,7 @@ impl BarrierPasses {
     }
 
     /// Of two ways the one that does more of each.
-    fn or(&mut self, other: &Self) {
+    pub fn or(&mut self, other: &Self) {
         for (meeting, count) in &other.meetings {
             let most = self.meetings.entry(*meeting).or_default();
             *most = (*count).max(*most);
@@ -116,6 +126,17 @@ pub(super) struct ModelBuilder<'a> {
     rescue: Rescue,
     /// The barriers of which only the run knows who comes to which key, or how many.
     open_barriers: HashSet<u32>,
+    /// The splits so far.
+    pub splits: Vec<SplitRequests>,
+    /// The conditions that only the run decides.
+    pub conditions: Conditions,
+    /// What is so where statements are being followed.
+    pub given: Vec<ModelLiteral>,
+    /// Whether something may be done again in another try, so that an undo may belong to an
+    /// earlier one, in which other things were so.
+    pub repeats: bool,
+    /// Whether conditions may be about values of an earlier try.
+    pub forgetful: bool,
 }
 
 impl ModelBuilder<'_> {
@@ -128,17 +149,41 @@ impl ModelBuilder<'_> {
     ) -> Result<(), Halt> {
         for id in seq.iter() {
             self.guarded(strand, *id, locals, part)?;
-            self.bind(*id, locals);
+            self.bind(*id, locals, part);
         }
         Ok(())
     }
 
     /// Binds what the statements after it may name.
-    fn bind(&self, id: TreeId, locals: &mut Locals) {
-        if self.plan.tree.get(id).stmt.bind.is_some() {
-            // A mistake in it is reported where it is evaluated for its own sake.
-            let _ = self.walk.summary_of_node(id, locals);
+    fn bind(&mut self, id: TreeId, locals: &mut Locals, part: &mut ModelPart) {
+        let stmt = &self.plan.tree.get(id).stmt;
+        let Some(slot) = stmt.bind else { return };
+        let around = locals.clone();
+        // A mistake in it is reported where it is evaluated for its own sake.
+        let _ = self.walk.summary_of_node(id, locals);
+        match stmt.kind.bound_value() {
+            Some(value) => self.conditions.bind_expr(slot, locals, value, &around),
+            None => {
+                let binding = self.conditions.bind(slot, locals);
+                part.ops.extend(binding.map(ModelOp::Bind));
+            }
         }
+    }
+
+    /// What the body of a workflow call sees.
+    fn call(&mut self, using: &WorkflowUse, locals: &Locals) -> Result<Locals, Halt> {
+        let inside = self.walk.call(using, locals)?;
+        let params = self
+            .walk
+            .workflow(using)
+            .into_iter()
+            .flat_map(|it| &it.params);
+        for (param, arg) in params.zip(&using.args) {
+            if let Some(arg) = arg {
+                self.conditions.bind_expr(param.slot, &inside, arg, locals);
+            }
+        }
+        Ok(inside)
     }
 
     /// A statement with what surrounds it: tries, failure handlers, rollback, `always`.
@@ -340,7 +385,7 @@ impl ModelBuilder<'_> {
             }
             StmtKind::Deploy { .. } => self.deploy(strand, id, locals, part),
             StmtKind::Call(using) => {
-                let mut inside = self.walk.call(using, locals)?;
+                let mut inside = self.call(using, locals)?;
                 self.workflow(strand, body(node), &mut inside, part)
             }
             StmtKind::If {
@@ -378,7 +423,7 @@ impl ModelBuilder<'_> {
     }
 
     /// The body of a workflow; its `return`s end it.
-    fn workflow(
+    pub(super) fn workflow(
         &mut self,
         strand: StrandId,
         seq: &PlanSequence,
@@ -491,16 +536,23 @@ impl ModelBuilder<'_> {
             Err(Halt::Unknown) => Name::from(format!("?{}", self.flow.requests.len())),
             Err(fault) => return Err(fault),
         };
-        let limit = match limit.map(|limit| self.walk.eval(limit, locals)) {
-            Some(Ok(Value::Int(limit))) => u32::try_from(limit).unwrap_or(1).max(1),
+        let (limit, alone) = match limit.map(|limit| self.walk.eval(limit, locals)) {
+            Some(Ok(Value::Int(limit))) => {
+                let limit = u32::try_from(limit).unwrap_or(1).max(1);
+                (limit, limit == 1)
+            }
             Some(Err(fault @ Halt::Fault(_))) => return Err(fault),
-            _ => 1,
+            None => (1, true),
+            // Only the run knows.
+            Some(_) => (1, false),
         };
         let lock = self.resource(&name);
         self.flow.requests.push(ModelLockRequest {
             lock,
             limit,
+            alone,
             tree: id,
+            given: self.given.clone(),
         });
         Ok(self.flow.requests.len() - 1)
     }
@@ -536,7 +588,11 @@ impl ModelBuilder<'_> {
                 locks.push((resource, (!to_the_end).then_some(count)));
             }
         }
-        self.flow.holds.push(ModelHold { locks, tree: id });
+        self.flow.holds.push(ModelHold {
+            locks,
+            tree: id,
+            given: self.given.clone(),
+        });
         Ok(self.flow.holds.len() - 1)
     }
 
@@ -584,7 +640,11 @@ impl ModelBuilder<'_> {
         let mut ways = Vec::new();
         for (workflow, body) in &node.workflows {
             let inside = self.walk.any_deployment(node, *workflow, locals)?;
-            ways.push((body.clone(), inside));
+            ways.push(PossibleWay {
+                body: body.clone(),
+                locals: inside,
+                given: Vec::new(),
+            });
         }
         self.one_of(strand, id, ways, part)?;
         part.ops.push(ModelOp::Pause(ModelPause::risky(id)));
@@ -605,105 +665,11 @@ impl ModelBuilder<'_> {
         self.resource(&self.lock_name(target))
     }
 
-    /// The branch that is taken, or a choice among those that may be.
-    fn branches(
-        &mut self,
-        strand: StrandId,
-        id: TreeId,
-        conditions: &[&Expr],
-        otherwise: bool,
-        locals: &Locals,
-        part: &mut ModelPart,
-    ) -> Result<(), Halt> {
-        let node = self.plan.tree.get(id);
-        let possible = self.possible(node, conditions, otherwise, locals)?;
-        if let [only] = possible.as_slice() {
-            return self.seq(strand, only, &mut locals.clone(), part);
-        }
-        let ways = possible.into_iter().map(|way| (way, locals.clone()));
-        self.one_of(strand, id, ways.collect(), part)
-    }
-
-    /// One of several ways, which one only the run knows.
-    pub(super) fn one_of(
-        &mut self,
-        strand: StrandId,
-        id: TreeId,
-        ways: Vec<(PlanSequence, Locals)>,
-        part: &mut ModelPart,
-    ) -> Result<(), Halt> {
-        let choice = part.ops.len();
-        part.ops.push(ModelOp::Choose(Vec::new(), id));
-        let mut starts = Vec::new();
-        let mut jumps = Vec::new();
-        let before = std::mem::take(&mut part.passes);
-        let mut most = BarrierPasses::default();
-        for (way, mut inside) in ways {
-            starts.push(part.ops.len());
-            part.ops.push(ModelOp::Leave(ArrivalsAhead::default()));
-            self.workflow_or_branch(strand, id, &way, &mut inside, part)?;
-            most.or(&std::mem::take(&mut part.passes));
-            jumps.push(part.ops.len());
-            part.ops.push(ModelOp::Jump(0));
-        }
-        part.passes = before;
-        part.passes.add(most);
-        let end = part.ops.len();
-        jumps
-            .iter()
-            .for_each(|at| part.ops[*at] = ModelOp::Jump(end));
-        part.ops[choice] = ModelOp::Choose(starts, id);
-        Ok(())
-    }
-
-    /// A way: the workflow of a deployment, or a branch.
-    fn workflow_or_branch(
-        &mut self,
-        strand: StrandId,
-        id: TreeId,
-        way: &PlanSequence,
-        locals: &mut Locals,
-        part: &mut ModelPart,
-    ) -> Result<(), Halt> {
-        match self.plan.tree.get(id).stmt.kind.deploys() {
-            true => self.workflow(strand, way, locals, part),
-            false => self.seq(strand, way, locals, part),
-        }
-    }
-
     /// The barriers of which something is known only later.
     fn find_open_barriers(&self, root: TreeId) -> Result<HashSet<u32>, Halt> {
         let sum = self.walk.summary_of_node(root, &mut Locals::default())?;
         let open = sum.barriers.keys().filter(|it| it.key.is_open());
         Ok(open.map(|it| it.meeting).collect())
-    }
-
-    /// The branches of an `if` that may be taken, one of them empty where it may do nothing.
-    pub(super) fn possible(
-        &self,
-        node: &PlanNode,
-        conditions: &[&Expr],
-        otherwise: bool,
-        locals: &Locals,
-    ) -> Result<Vec<PlanSequence>, Halt> {
-        let mut possible = Vec::new();
-        let branch = |at: usize| node.bodies.get(at).cloned().unwrap_or_default();
-        for (at, condition) in conditions.iter().enumerate() {
-            match self.walk.eval(condition, locals) {
-                Ok(Value::Bool(false)) => {}
-                Ok(_) => {
-                    possible.push(branch(at));
-                    return Ok(possible);
-                }
-                Err(Halt::Unknown) => possible.push(branch(at)),
-                Err(fault) => return Err(fault),
-            }
-        }
-        possible.push(match otherwise {
-            true => branch(conditions.len()),
-            false => PlanSequence::default(),
-        });
-        Ok(possible)
     }
 
     /// Follows a strand that splits off: it has its own failures, locks and returns.
@@ -745,6 +711,18 @@ impl ModelBuilder<'_> {
             self.flow.meetings[meeting].expected = count;
         }
     }
+}
+
+/// Whether something in a plan that waits for others may be done more than once.
+fn repeats(plan: &Plan) -> bool {
+    plan.tree.iter().any(|(_, node)| {
+        let handlers = &node.stmt.handlers.on_failure;
+        let again = |handler| outcomes_of(handler).contains(&PartExits::Again);
+        let comes_again = node.stmt.modifiers.retry.is_some()
+            || node.stmt.kind.repeats_body()
+            || handlers.iter().any(again);
+        comes_again && (node.has_lock || node.has_barrier)
+    })
 }
 
 /// Something that perhaps happens.

@@ -11,6 +11,7 @@ use super::StrandId;
 use super::builder::BarrierPasses;
 use super::builder::ModelBuilder;
 use super::builder::ModelPart;
+use super::way_back::SplitRequests;
 use lockstep_base::value::Value;
 use lockstep_lang::eval::Halt;
 use lockstep_lang::ir::{Matrix, Order};
@@ -40,14 +41,18 @@ impl ModelBuilder<'_> {
             ..ModelFork::default()
         };
         let mut passes = BarrierPasses::default();
+        let mut requests = Vec::new();
         for child in body(node).iter() {
             self.blocks.push((id, at, Position::new()));
             let name = self.strand_name(*child, locals);
             let seq: PlanSequence = [*child].into();
+            let first = self.flow.requests.len();
             let made = self.strand(strand, at, name, &seq, locals, &mut passes);
             self.blocks.pop();
             fork.children.push(made?);
+            requests.push(first..self.flow.requests.len());
         }
+        self.splits.push(SplitRequests { fork: at, requests });
         self.tell_apart(&fork.children);
         self.throttle(node, locals, &mut fork)?;
         let fork = ModelFork {
@@ -159,7 +164,9 @@ impl ModelBuilder<'_> {
             ..ModelFork::default()
         };
         let mut passes = BarrierPasses::default();
+        let mut requests = Vec::new();
         for (position, values, inner) in found {
+            let first = self.flow.requests.len();
             self.blocks.push((id, at, position.clone()));
             let name = match values.is_empty() {
                 true => any_cell_name(matrix, fork.children.len()),
@@ -168,7 +175,9 @@ impl ModelBuilder<'_> {
             let made = self.strand(strand, at, name, body(node), inner, &mut passes);
             self.blocks.pop();
             fork.children.push(made?);
+            requests.push(first..self.flow.requests.len());
         }
+        self.splits.push(SplitRequests { fork: at, requests });
         order(matrix, found, &mut fork);
         fork.tolerated = match &modifiers.tolerate {
             Some(tolerate) => match self.walk.eval(tolerate, locals) {

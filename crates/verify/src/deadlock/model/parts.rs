@@ -1,8 +1,6 @@
 //! Parts of a plan without barriers and locks, which the model does not follow: they take time, may
 //! fail, and may hold their stage's locks, whatever they contain.
 
-use std::ops::Range;
-
 use super::ModelOp;
 use super::ModelPause;
 use super::StrandId;
@@ -17,7 +15,7 @@ use lockstep_plan::{PlanSequence, TreeId};
 
 /// Whether something happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Possibility {
+pub(super) enum Possibility {
     No,
     Perhaps,
     Yes,
@@ -137,7 +135,9 @@ impl ModelBuilder<'_> {
                 let conditions: Vec<&Expr> = branches.iter().map(|(it, _)| it).collect();
                 let possible = self.possible(node, &conditions, otherwise.is_some(), locals);
                 let possible = possible.unwrap_or_default();
-                let mut takes = possible.iter().map(|it| self.seq_takes_time(it, locals));
+                let mut takes = possible
+                    .iter()
+                    .map(|(_, it)| self.seq_takes_time(it, locals));
                 let first = takes.next().unwrap_or(Possibility::Perhaps);
                 takes.fold(first, |a, b| if a == b { a } else { Possibility::Perhaps })
             }
@@ -216,7 +216,7 @@ impl ModelBuilder<'_> {
                 let conditions: Vec<&Expr> = branches.iter().map(|(it, _)| it).collect();
                 let possible = self.possible(node, &conditions, otherwise.is_some(), locals);
                 let possible = possible.unwrap_or_default();
-                let least = possible.iter().map(|it| self.seq_least_ms(it, locals));
+                let least = possible.iter().map(|(_, it)| self.seq_least_ms(it, locals));
                 least.min().unwrap_or(0)
             }
             StmtKind::Deploy { .. } => match self.walk.deployment(id, locals) {
@@ -309,141 +309,10 @@ impl ModelBuilder<'_> {
             }
         }
     }
-
-    /// Whether rolling back what a statement did runs anything.
-    pub(super) fn undoes(&self, id: TreeId) -> bool {
-        let node = self.plan.tree.get(id);
-        let workflows = node.workflows.iter().map(|(_, body)| body);
-        let mut bodies = node.bodies.iter().chain(workflows);
-        node.undo.as_ref().is_some_and(|undo| !undo.is_empty())
-            || bodies.any(|body| body.iter().any(|child| self.undoes(*child)))
-    }
-
-    /// The rollback of what a statement did, in which these locks were requested: some of its
-    /// undos, the last first, each under the locks that its step held. What they do at once is
-    /// taken one after the other.
-    pub(super) fn undo(
-        &mut self,
-        strand: StrandId,
-        id: TreeId,
-        locals: &Locals,
-        requests: Range<usize>,
-        part: &mut ModelPart,
-    ) -> Result<(), Halt> {
-        pause(Possibility::Perhaps, ModelPause::risky(id), part);
-        self.way_back(strand, id, locals, &requests, part)
-    }
-
-    fn way_back(
-        &mut self,
-        strand: StrandId,
-        id: TreeId,
-        locals: &Locals,
-        requests: &Range<usize>,
-        part: &mut ModelPart,
-    ) -> Result<(), Halt> {
-        let plan = self.plan;
-        let node = plan.tree.get(id);
-        if !node.has_lock || !self.undoes(id) {
-            return Ok(());
-        }
-        match &node.stmt.kind {
-            StmtKind::Lock { .. } => {
-                for (at, inside) in self.requests_of(id, requests).into_iter().rev() {
-                    self.under_lock(strand, id, at, locals, &inside, part)?;
-                }
-            }
-            StmtKind::Block(_)
-            | StmtKind::Stage { .. }
-            | StmtKind::Parallel(_)
-            | StmtKind::Matrix(_)
-            | StmtKind::Deploy { .. }
-            | StmtKind::Step { .. }
-            | StmtKind::Run(_)
-            | StmtKind::Call(_)
-            | StmtKind::Action { .. }
-            | StmtKind::Let(_)
-            | StmtKind::If { .. }
-            | StmtKind::Barrier { .. }
-            | StmtKind::Approve { .. }
-            | StmtKind::Wait(_)
-            | StmtKind::Verify { .. }
-            | StmtKind::Log(_)
-            | StmtKind::Fail(_)
-            | StmtKind::Return(_)
-            | StmtKind::Yield(_)
-            | StmtKind::On { .. }
-            | StmtKind::Verdict(_) => self.back_through(strand, id, locals, requests, part)?,
-        }
-        let locks = |body: &&PlanSequence| body.iter().any(|it| plan.tree.get(*it).has_lock);
-        if let Some(undo) = node.undo.as_ref().filter(locks) {
-            let choice = part.ops.len();
-            part.ops.push(ModelOp::Choose(Vec::new(), id));
-            self.in_parallel(strand, Some(undo), locals, part)?;
-            part.ops[choice] = ModelOp::Choose(vec![choice + 1, part.ops.len()], id);
-        }
-        Ok(())
-    }
-
-    /// The way back through what stands in a statement.
-    fn back_through(
-        &mut self,
-        strand: StrandId,
-        id: TreeId,
-        locals: &Locals,
-        requests: &Range<usize>,
-        part: &mut ModelPart,
-    ) -> Result<(), Halt> {
-        let plan = self.plan;
-        let node = plan.tree.get(id);
-        let workflows = node.workflows.iter().map(|(_, body)| body);
-        let bodies = node.bodies.iter().chain(workflows);
-        let children: Vec<TreeId> = bodies.flat_map(|body| body.iter().copied()).collect();
-        for child in children.into_iter().rev() {
-            self.way_back(strand, child, locals, requests, part)?;
-        }
-        Ok(())
-    }
-
-    /// What a `lock` did is undone holding it, where there is something to undo.
-    fn under_lock(
-        &mut self,
-        strand: StrandId,
-        id: TreeId,
-        forward: usize,
-        locals: &Locals,
-        inside: &Range<usize>,
-        part: &mut ModelPart,
-    ) -> Result<(), Halt> {
-        let Some(request) = self.flow.requests.get(forward).cloned() else {
-            return Ok(());
-        };
-        let back = self.flow.requests.len();
-        self.flow.requests.push(request);
-        let choice = part.ops.len();
-        part.ops.push(ModelOp::Choose(Vec::new(), id));
-        part.ops.push(ModelOp::Acquire(back));
-        pause(Possibility::Yes, ModelPause::certain(id), part);
-        self.back_through(strand, id, locals, inside, part)?;
-        part.ops.push(ModelOp::Release(back));
-        part.ops[choice] = ModelOp::Choose(vec![choice + 1, part.ops.len()], id);
-        Ok(())
-    }
-
-    /// The requests of a `lock`, one for each time that it is reached, each with those inside it.
-    fn requests_of(&self, id: TreeId, range: &Range<usize>) -> Vec<(usize, Range<usize>)> {
-        let all = self.flow.requests.get(range.clone()).unwrap_or_default();
-        let own = all.iter().enumerate().filter(|(_, it)| it.tree == id);
-        let own: Vec<usize> = own.map(|(at, _)| range.start + at).collect();
-        let ends = own.iter().skip(1).copied().chain([range.end]);
-        let ends: Vec<usize> = ends.collect();
-        let own = own.into_iter().zip(ends);
-        own.map(|(at, end)| (at, at + 1..end)).collect()
-    }
 }
 
 /// Something that takes time, or that perhaps does.
-fn pause(takes: Possibility, pause: ModelPause, part: &mut ModelPart) {
+pub(super) fn pause(takes: Possibility, pause: ModelPause, part: &mut ModelPart) {
     let at = part.ops.len();
     match takes {
         Possibility::No if !pause.fails => {}

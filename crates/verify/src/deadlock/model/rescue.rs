@@ -44,6 +44,7 @@ pub(super) fn retries(handler: &FailureHandler) -> bool {
 }
 
 /// How a failure handler may end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PartExits {
     Ignored,
     Again,

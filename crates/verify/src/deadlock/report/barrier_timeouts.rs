@@ -146,6 +146,8 @@ impl DeadlockReporter<'_> {
                 | ModelOp::Drop(_)
                 | ModelOp::Choose(..)
                 | ModelOp::Jump(_)
+                | ModelOp::Given(_)
+                | ModelOp::Bind(_)
                 | ModelOp::Leave(_)
                 | ModelOp::Break
                 | ModelOp::Fail => String::from("other things"),
@@ -230,6 +232,8 @@ impl DeadlockReporter<'_> {
                 | ModelOp::Enter(..)
                 | ModelOp::Exit(..)
                 | ModelOp::Drop(_)
+                | ModelOp::Given(_)
+                | ModelOp::Bind(_)
                 | ModelOp::Leave(_)
                 | ModelOp::Break => reached(&mut reach, at + 1, now),
             }
@@ -279,6 +283,8 @@ fn is_certain(ops: &[ModelOp], at: usize) -> bool {
         | ModelOp::Exit(..)
         | ModelOp::Drop(_)
         | ModelOp::Fork(_)
+        | ModelOp::Given(_)
+        | ModelOp::Bind(_)
         | ModelOp::Leave(_)
         | ModelOp::Break
         | ModelOp::Fail => false,

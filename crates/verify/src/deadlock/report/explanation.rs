@@ -38,7 +38,8 @@ impl DeadlockReporter<'_> {
         let (_, message, help) = self.diagnose(hang);
         let message = format!("possible {message}");
         let help = format!(
-            "{help}\nthere are too many schedules to find out whether this deadlock can really \
+            "{help}; or hold one lock without `limit` around all of these, wherever they are \
+             taken\nthere are too many schedules to find out whether this deadlock can really \
              happen:"
         );
         self.show(hang, codes::NOT_PROVED, message, &help)
@@ -209,6 +210,8 @@ impl DeadlockReporter<'_> {
             | ModelOp::Drop(_)
             | ModelOp::Choose(..)
             | ModelOp::Jump(_)
+            | ModelOp::Given(_)
+            | ModelOp::Bind(_)
             | ModelOp::Leave(_)
             | ModelOp::Break
             | ModelOp::Fail => None,

@@ -143,6 +143,8 @@ impl StateSpaceSearch<'_> {
             | ModelOp::Fork(_)
             | ModelOp::Choose(..)
             | ModelOp::Jump(_)
+            | ModelOp::Given(_)
+            | ModelOp::Bind(_)
             | ModelOp::Leave(_)
             | ModelOp::Break
             | ModelOp::Fail => None,

@@ -1,6 +1,7 @@
 //! Lock contention: which locks more strands may request than can have them, and which of those can
 //! be part of a deadlock.
 
+use super::exclusion::Exclusion;
 use super::held_sections::{HeldSection, LockOwner, held_sections, with_children};
 use crate::deadlock::model::DeadlockModel;
 use crate::deadlock::model::ModelOp;
@@ -12,6 +13,7 @@ const MAX_COMPARED_DEMANDS: usize = 2_000;
 /// Where a lock is requested: the strand, and from where to where in it.
 #[derive(Debug, Clone, Copy)]
 struct LockDemandRange {
+    owner: LockOwner,
     strand: StrandId,
     from: usize,
     to: usize,
@@ -20,10 +22,15 @@ struct LockDemandRange {
 /// The locks that more strands may request at once than can have them. A lock that is not shared
 /// is never waited for.
 pub fn shortage(flow: &DeadlockModel) -> Vec<bool> {
-    let (demands, limits) = all_demands(flow);
+    let sections = held_sections(flow);
+    let exclusion = Exclusion::new(flow, &sections);
+    let (demands, limits) = all_demands(flow, &sections);
     let is_short = |(demands, limit): (&Vec<LockDemandRange>, u32)| {
         let beside = |one: &LockDemandRange| {
-            let others = demands.iter().filter(|other| overlap(flow, *one, **other));
+            let meets = |other: &&LockDemandRange| {
+                !exclusion.excludes(one.owner, other.owner) && overlap(flow, *one, **other)
+            };
+            let others = demands.iter().filter(meets);
             // It is among them itself.
             others.take(limit as usize + 1).count() > limit as usize
         };
@@ -34,11 +41,15 @@ pub fn shortage(flow: &DeadlockModel) -> Vec<bool> {
 }
 
 /// Where each lock is requested, and how many may have it.
-fn all_demands(flow: &DeadlockModel) -> (Vec<Vec<LockDemandRange>>, Vec<u32>) {
+fn all_demands(
+    flow: &DeadlockModel,
+    sections: &[HeldSection<'_>],
+) -> (Vec<Vec<LockDemandRange>>, Vec<u32>) {
     let mut demands: Vec<Vec<LockDemandRange>> = vec![Vec::new(); flow.resources.len()];
     let mut limits = vec![u32::MAX; flow.resources.len()];
-    for section in held_sections(flow) {
+    for section in sections {
         let demand = LockDemandRange {
+            owner: section.owner,
             strand: section.strand,
             from: section.from,
             to: section.to,
@@ -82,6 +93,7 @@ fn overlap(flow: &DeadlockModel, one: LockDemandRange, other: LockDemandRange) -
         let at = flow.strands[parent].ops.iter().position(split).unwrap_or(0);
         one = low;
         other = LockDemandRange {
+            owner: high.owner,
             strand: parent,
             from: at,
             to: at,
@@ -156,6 +168,8 @@ fn may_wait(flow: &DeadlockModel, op: &ModelOp, relevant: &[bool]) -> bool {
         | ModelOp::Drop(_)
         | ModelOp::Choose(..)
         | ModelOp::Jump(_)
+        | ModelOp::Given(_)
+        | ModelOp::Bind(_)
         | ModelOp::Leave(_)
         | ModelOp::Break
         | ModelOp::Fail => false,

@@ -1,6 +1,7 @@
 //! A state of the search: the positions of all strands.
 
 use crate::deadlock::model::DeadlockModel;
+use crate::deadlock::model::ModelLiteral;
 use crate::deadlock::model::StrandId;
 
 /// A choice on the way to a standstill.
@@ -66,6 +67,8 @@ pub struct SearchState {
     pub granted: Vec<ModelLockHolder>,
     pub holds: Vec<HoldState>,
     pub forks: Vec<ForkState>,
+    /// What conditions have turned out to be, in order.
+    pub decided: Vec<ModelLiteral>,
     /// What follows from what has happened, the next last.
     pub tasks: Vec<StrandTask>,
 }
@@ -116,6 +119,7 @@ impl SearchState {
             granted: Vec::new(),
             holds: holds.map(|hold| fresh_hold(flow, hold)).collect(),
             forks: forks.map(|fork| fresh_fork(flow, fork)).collect(),
+            decided: Vec::new(),
             tasks: Vec::new(),
         }
     }

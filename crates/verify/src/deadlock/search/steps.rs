@@ -11,6 +11,7 @@ use super::state::SearchStep;
 use super::state::StrandTask;
 use super::state::fresh_fork;
 use crate::deadlock::model::DeadlockModel;
+use crate::deadlock::model::ModelLiteral;
 use crate::deadlock::model::ModelOp;
 use crate::deadlock::model::StrandId;
 
@@ -23,6 +24,8 @@ pub struct StateSpaceSearch<'a> {
     exact: bool,
     /// Whether what takes time may fail.
     failures: bool,
+    /// Whether conditions are remembered: what was so stays so.
+    decisions: bool,
     /// Where each strand's debts begin in `SearchState::owes` and `SearchState::deploys`.
     debts: Vec<(usize, usize)>,
     /// The place where each request is made.
@@ -45,6 +48,11 @@ impl<'a> StateSpaceSearch<'a> {
         Self::new(flow, relevant, true, failures)
     }
 
+    /// The same; where `decisions`, what a condition was stays so.
+    pub fn remembering(self, decisions: bool) -> Self {
+        Self { decisions, ..self }
+    }
+
     fn new(flow: &'a DeadlockModel, relevant: Vec<bool>, exact: bool, failures: bool) -> Self {
         let mut next = (0, 0);
         let debts = flow.strands.iter().map(|strand| {
@@ -58,6 +66,7 @@ impl<'a> StateSpaceSearch<'a> {
             relevant,
             exact,
             failures,
+            decisions: false,
             asked_at: vec![0; flow.requests.len()],
             met_in: vec![Vec::new(); flow.forks.len()],
             ends: vec![Vec::new(); flow.strands.len()],
@@ -78,6 +87,8 @@ impl<'a> StateSpaceSearch<'a> {
                     | ModelOp::Fork(_)
                     | ModelOp::Choose(..)
                     | ModelOp::Jump(_)
+                    | ModelOp::Given(_)
+                    | ModelOp::Bind(_)
                     | ModelOp::Leave(_)
                     | ModelOp::Break
                     | ModelOp::Fail => {}
@@ -99,10 +110,11 @@ impl<'a> StateSpaceSearch<'a> {
         if let Some(StrandTask::Go(strand)) = state.tasks.last() {
             let at = state.at[*strand] as usize;
             return match self.op(state, *strand) {
-                Some(ModelOp::Choose(ways, _)) => ways
-                    .iter()
-                    .map(|way| SearchStep::Goes(*strand, *way))
-                    .collect(),
+                Some(ModelOp::Choose(ways, _)) => {
+                    let ways = ways.iter().copied();
+                    let open = ways.filter(|way| self.is_open(state, *strand, *way));
+                    open.map(|way| SearchStep::Goes(*strand, way)).collect()
+                }
                 None
                 | Some(
                     ModelOp::Pause(_)
@@ -114,6 +126,8 @@ impl<'a> StateSpaceSearch<'a> {
                     | ModelOp::Drop(_)
                     | ModelOp::Fork(_)
                     | ModelOp::Jump(_)
+                    | ModelOp::Given(_)
+                    | ModelOp::Bind(_)
                     | ModelOp::Leave(_)
                     | ModelOp::Break
                     | ModelOp::Fail,
@@ -155,6 +169,8 @@ impl<'a> StateSpaceSearch<'a> {
                     | ModelOp::Fork(_)
                     | ModelOp::Choose(..)
                     | ModelOp::Jump(_)
+                    | ModelOp::Given(_)
+                    | ModelOp::Bind(_)
                     | ModelOp::Leave(_)
                     | ModelOp::Break
                     | ModelOp::Fail,
@@ -209,6 +225,8 @@ impl<'a> StateSpaceSearch<'a> {
                     | ModelOp::Fork(_)
                     | ModelOp::Choose(..)
                     | ModelOp::Jump(_)
+                    | ModelOp::Given(_)
+                    | ModelOp::Bind(_)
                     | ModelOp::Leave(_)
                     | ModelOp::Break
                     | ModelOp::Fail,
@@ -324,6 +342,8 @@ impl<'a> StateSpaceSearch<'a> {
                     self.fewer(state, *hold, *lock, paid);
                 }
                 ModelOp::Drop(hold) => self.drop_hold(state, *hold),
+                ModelOp::Given(literals) => self.learn(state, literals),
+                ModelOp::Bind(binding) => self.forget_decisions(state, *binding),
                 ModelOp::Leave(_) => self.leave_remaining_barriers(state, strand, out),
                 ModelOp::Break => self.break_owed_barriers(state, strand, out),
             }
@@ -333,6 +353,32 @@ impl<'a> StateSpaceSearch<'a> {
                 return true;
             }
         }
+    }
+
+    // --- Conditions ----------------------------------------------------------------------
+
+    /// Whether a strand may go a way, by what has been decided.
+    fn is_open(&self, state: &SearchState, strand: StrandId, way: usize) -> bool {
+        let Some(ModelOp::Given(given)) = self.flow.strands[strand].ops.get(way) else {
+            return true;
+        };
+        let excluded = |it: &ModelLiteral| state.decided.iter().any(|other| it.excludes(other));
+        !given.iter().any(excluded)
+    }
+
+    fn learn(&self, state: &mut SearchState, literals: &[ModelLiteral]) {
+        if self.decisions {
+            state.decided.extend(literals);
+            state.decided.sort_unstable();
+            state.decided.dedup();
+        }
+    }
+
+    /// A name has got a value, perhaps another one: what reads it is open again.
+    fn forget_decisions(&self, state: &mut SearchState, binding: usize) {
+        let reads = &self.flow.decisions;
+        let keeps = |it: &ModelLiteral| !reads[it.decision].contains(&binding);
+        state.decided.retain(keeps);
     }
 
     fn holds_anything(&self, hold: usize) -> bool {

@@ -4,10 +4,12 @@
 //! has to be explored.
 //!
 //! A lock is considered once for each of those who may hold it: what its holder still waits for
-//! must not wait for the lock in turn. The holder's own wait for it is over by then.
+//! must not wait for the lock in turn. The holder's own wait for it is over by then. Who can never
+//! have or want a lock at the same time as the holder has its own is passed over.
 
 use std::collections::HashMap;
 
+use super::exclusion::Exclusion;
 use super::held_sections::{LockOwner, held_sections, with_children};
 use crate::deadlock::model::DeadlockModel;
 use crate::deadlock::model::ModelOp;
@@ -136,6 +138,8 @@ impl<'a> WaitGraph<'a> {
             | ModelOp::Drop(_)
             | ModelOp::Choose(..)
             | ModelOp::Jump(_)
+            | ModelOp::Given(_)
+            | ModelOp::Bind(_)
             | ModelOp::Leave(_)
             | ModelOp::Break
             | ModelOp::Fail => None,
@@ -179,6 +183,8 @@ impl<'a> WaitGraph<'a> {
                     | ModelOp::Enter(..)
                     | ModelOp::Exit(..)
                     | ModelOp::Drop(_)
+                    | ModelOp::Given(_)
+                    | ModelOp::Bind(_)
                     | ModelOp::Leave(_)
                     | ModelOp::Break) => {
                         if let Some(wait) = self.resource(op) {
@@ -227,6 +233,8 @@ impl<'a> WaitGraph<'a> {
                 | ModelOp::Drop(_)
                 | ModelOp::Choose(..)
                 | ModelOp::Jump(_)
+                | ModelOp::Given(_)
+                | ModelOp::Bind(_)
                 | ModelOp::Leave(_)
                 | ModelOp::Break
                 | ModelOp::Fail => Vec::new(),
@@ -343,6 +351,7 @@ impl<'a> WaitGraph<'a> {
                 .push(at);
         }
         let mut walk = WaitGraphWalk {
+            exclusion: Exclusion::new(self.flow, &held_sections(self.flow)),
             graph: self,
             sooner,
             by_class,
@@ -385,6 +394,7 @@ impl<'a> WaitGraph<'a> {
 /// A walk from what is held to what that waits for.
 struct WaitGraphWalk<'a> {
     graph: &'a WaitGraph<'a>,
+    exclusion: Exclusion<'a>,
     sooner: OrderTable,
     /// Who may hold the locks of each class, by the number of that.
     by_class: HashMap<usize, Vec<usize>>,
@@ -404,6 +414,9 @@ impl WaitGraphWalk<'_> {
         loop {
             for (at, asks) in next.drain(..) {
                 self.steps += 1;
+                if asks.is_some_and(|asks| self.exclusion.excludes(asks, held.owner)) {
+                    continue;
+                }
                 let again = at == own && asks != Some(held.owner);
                 if again || self.steps > MAX_WALK_STEPS {
                     return false;
@@ -417,7 +430,9 @@ impl WaitGraphWalk<'_> {
             let edges = edges.map(|edge| &graph.edges[*edge as usize]);
             next.extend(edges.map(|edge| (edge.sooner as usize, edge.asks)));
             let others = self.by_class.get(&at).into_iter().flatten();
-            next.extend(others.flat_map(|other| graph.held[*other].waits.iter().copied()));
+            let others = others.map(|other| &graph.held[*other]);
+            let others = others.filter(|it| !self.exclusion.excludes(it.owner, held.owner));
+            next.extend(others.flat_map(|other| other.waits.iter().copied()));
         }
     }
 

@@ -1,0 +1,296 @@
+//! Conditions that only the run decides, told apart by what they ask: two `if`s over the same
+//! value, one of them negated, never take both branches. A condition is the same where its text is
+//! and all values that it reads come from the same bindings.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt::Write as _;
+
+use super::ModelLiteral;
+use lockstep_base::value::Value;
+use lockstep_lang::eval::visit::children;
+use lockstep_lang::eval::{BinaryOp, Expr, ExprKind, InterpolationPart, ListItem, Slot, UnaryOp};
+use lockstep_plan::{Locals, PlanWalk};
+
+/// A condition with more parts than this counts as one of its own.
+const MAX_PARTS: u32 = 200;
+
+/// The value of a condition that holds, as it is written in [`DecisionText::text`].
+const TRUE: &str = "Bool(true)";
+
+/// The conditions of a plan and the bindings that they read.
+#[derive(Debug, Default)]
+pub(super) struct Conditions {
+    /// Where the values come from, by the address of the binding.
+    sources: HashMap<usize, ValueSource>,
+    /// How many bindings only the run makes.
+    bindings: usize,
+    /// What is asked, by its text.
+    decisions: HashMap<String, usize>,
+    /// The bindings that each decision reads.
+    pub reads: Vec<Vec<usize>>,
+    /// The values that are compared with, by their text.
+    values: HashMap<String, usize>,
+}
+
+/// Where an unknown value comes from.
+#[derive(Debug)]
+struct ValueSource {
+    /// Keeps the binding, so that its address stays its own.
+    _kept: Locals,
+    origin: ValueOrigin,
+}
+
+#[derive(Debug)]
+enum ValueOrigin {
+    /// An effect: a value of its own each time.
+    Effect(usize),
+    /// Another expression.
+    Same(Expr, Locals),
+}
+
+/// The text of what is asked, as far as it has been written.
+struct DecisionText<'a> {
+    conditions: &'a Conditions,
+    walk: &'a PlanWalk<'a>,
+    text: String,
+    reads: BTreeSet<usize>,
+    parts: u32,
+}
+
+impl Conditions {
+    /// A name has been bound to the result of an effect; which binding that is.
+    pub fn bind(&mut self, slot: Slot, locals: &Locals) -> Option<usize> {
+        let binding = self.bindings;
+        self.note(slot, locals, ValueOrigin::Effect(binding))?;
+        self.bindings += 1;
+        Some(binding)
+    }
+
+    /// A name stands for an expression.
+    pub fn bind_expr(&mut self, slot: Slot, locals: &Locals, expr: &Expr, around: &Locals) {
+        self.note(
+            slot,
+            locals,
+            ValueOrigin::Same(expr.clone(), around.clone()),
+        );
+    }
+
+    fn note(&mut self, slot: Slot, locals: &Locals, origin: ValueOrigin) -> Option<()> {
+        let kept = locals.from_binding(slot)?;
+        let address = kept.address();
+        if locals.get(slot).is_some() || self.sources.contains_key(&address) {
+            return None;
+        }
+        let source = ValueSource {
+            _kept: kept,
+            origin,
+        };
+        self.sources.insert(address, source);
+        Some(())
+    }
+
+    /// What is the case where a condition is true, or false.
+    pub fn literals(
+        &mut self,
+        walk: &PlanWalk<'_>,
+        condition: &Expr,
+        locals: &Locals,
+        holds: bool,
+    ) -> Vec<ModelLiteral> {
+        let mut found = Vec::new();
+        let mut open = vec![(condition.clone(), locals.clone(), holds)];
+        let mut parts = 0;
+        while let Some((expr, locals, holds)) = open.pop() {
+            parts += 1;
+            if parts > MAX_PARTS {
+                break;
+            }
+            if let Some((expr, around)) = self.behind(&expr, &locals) {
+                open.push((expr.clone(), around.clone(), holds));
+                continue;
+            }
+            match &expr.kind {
+                ExprKind::Unary(UnaryOp::Not, of) => open.push(((**of).clone(), locals, !holds)),
+                ExprKind::Binary(BinaryOp::Ne, one, other) => {
+                    let equal = ExprKind::Binary(BinaryOp::Eq, one.clone(), other.clone());
+                    let span = expr.span;
+                    open.push((Expr { kind: equal, span }, locals, !holds));
+                }
+                ExprKind::Binary(BinaryOp::Eq, one, other) => {
+                    self.compare(walk, &expr, (one, other), &locals, holds, &mut found);
+                }
+                ExprKind::Binary(op @ (BinaryOp::And | BinaryOp::Or), one, other) => {
+                    if holds == (*op == BinaryOp::And) {
+                        open.push(((**one).clone(), locals.clone(), holds));
+                        open.push(((**other).clone(), locals.clone(), holds));
+                    }
+                    self.whole(walk, &expr, &locals, TRUE, holds, &mut found);
+                }
+                ExprKind::Const(_)
+                | ExprKind::Local(_)
+                | ExprKind::Global(_)
+                | ExprKind::Run(_)
+                | ExprKind::Interpolate(_)
+                | ExprKind::List(_)
+                | ExprKind::Record(_)
+                | ExprKind::Field(..)
+                | ExprKind::Star(_)
+                | ExprKind::Index(..)
+                | ExprKind::Unary(UnaryOp::Neg, _)
+                | ExprKind::Binary(..)
+                | ExprKind::If(..)
+                | ExprKind::Comprehension { .. }
+                | ExprKind::IfSome { .. }
+                | ExprKind::Convert(..)
+                | ExprKind::Call(..) => {
+                    self.whole(walk, &expr, &locals, TRUE, holds, &mut found);
+                }
+            }
+        }
+        found
+    }
+
+    /// The expression that a name stands for.
+    fn behind(&self, expr: &Expr, locals: &Locals) -> Option<(&Expr, &Locals)> {
+        let ExprKind::Local(slot) = &expr.kind else {
+            return None;
+        };
+        let binding = locals.from_binding(*slot)?;
+        match &self.sources.get(&binding.address())?.origin {
+            ValueOrigin::Same(expr, around) => Some((expr, around)),
+            ValueOrigin::Effect(_) => None,
+        }
+    }
+
+    /// A comparison with a value that is known is about the other side.
+    fn compare(
+        &mut self,
+        walk: &PlanWalk<'_>,
+        both: &Expr,
+        (one, other): (&Expr, &Expr),
+        locals: &Locals,
+        equal: bool,
+        found: &mut Vec<ModelLiteral>,
+    ) {
+        let value = |expr| walk.eval(expr, locals).ok();
+        let (asked, value) = match (value(one), value(other)) {
+            (None, Some(value)) => (one, value),
+            (Some(value), None) => (other, value),
+            (None, None) | (Some(_), Some(_)) => {
+                return self.whole(walk, both, locals, TRUE, equal, found);
+            }
+        };
+        if let Value::Bool(value) = value {
+            found.extend(self.literals(walk, asked, locals, equal == value));
+        } else {
+            let value = format!("{value:?}");
+            self.whole(walk, asked, locals, &value, equal, found);
+        }
+    }
+
+    /// An expression, of which nothing inside is looked at, has a value or another one.
+    fn whole(
+        &mut self,
+        walk: &PlanWalk<'_>,
+        asked: &Expr,
+        locals: &Locals,
+        value: &str,
+        equal: bool,
+        found: &mut Vec<ModelLiteral>,
+    ) {
+        let mut text = DecisionText {
+            conditions: self,
+            walk,
+            text: String::new(),
+            reads: BTreeSet::new(),
+            parts: 0,
+        };
+        if text.write(asked, locals).is_none() {
+            return;
+        }
+        let DecisionText { text, reads, .. } = text;
+        let count = self.decisions.len();
+        let decision = *self.decisions.entry(text).or_insert(count);
+        if decision == count {
+            self.reads.push(reads.into_iter().collect());
+        }
+        let count = self.values.len();
+        let value = *self.values.entry(value.to_string()).or_insert(count);
+        found.push(ModelLiteral {
+            decision,
+            value,
+            equal,
+        });
+    }
+}
+
+impl DecisionText<'_> {
+    /// Writes an expression; nothing where it cannot be told apart from others.
+    fn write(&mut self, expr: &Expr, locals: &Locals) -> Option<()> {
+        self.parts += 1;
+        if self.parts > MAX_PARTS {
+            return None;
+        }
+        if let Ok(value) = self.walk.eval(expr, locals) {
+            return self.add(format_args!("{value:?}"));
+        }
+        let conditions = self.conditions;
+        if let Some((expr, around)) = conditions.behind(expr, locals) {
+            return self.write(expr, around);
+        }
+        match &expr.kind {
+            ExprKind::Const(value) => self.add(format_args!("{value:?}"))?,
+            ExprKind::Local(slot) => {
+                let binding = locals.from_binding(*slot)?;
+                let source = conditions.sources.get(&binding.address())?;
+                let ValueOrigin::Effect(binding) = source.origin else {
+                    return None;
+                };
+                self.reads.insert(binding);
+                self.add(format_args!("@{binding}"))?;
+            }
+            ExprKind::Global(global) => self.add(format_args!("{global:?}"))?,
+            ExprKind::Run(field) => self.add(format_args!("{field:?}"))?,
+            // What they bind is known inside of them only.
+            ExprKind::Comprehension { .. } | ExprKind::IfSome { .. } => return None,
+            ExprKind::Interpolate(parts) => {
+                for part in parts {
+                    match part {
+                        InterpolationPart::Text(text) => self.add(format_args!("{text:?}"))?,
+                        InterpolationPart::Value(_) => self.add(format_args!("$"))?,
+                    }
+                }
+            }
+            ExprKind::List(items) => {
+                for ListItem { value: _, spread } in items {
+                    self.add(format_args!("{spread},"))?;
+                }
+            }
+            ExprKind::Record(entries) => {
+                for (name, _) in entries {
+                    self.add(format_args!("{name:?},"))?;
+                }
+            }
+            ExprKind::Field(_, name) => self.add(format_args!("field {name:?}"))?,
+            ExprKind::Star(_) => self.add(format_args!("star"))?,
+            ExprKind::Index(..) => self.add(format_args!("index"))?,
+            ExprKind::Unary(op, _) => self.add(format_args!("{op:?}"))?,
+            ExprKind::Binary(op, ..) => self.add(format_args!("{op:?}"))?,
+            ExprKind::If(..) => self.add(format_args!("if"))?,
+            ExprKind::Convert(_, ty) => self.add(format_args!("as {ty:?}"))?,
+            ExprKind::Call(function, _) => self.add(format_args!("{function:?}"))?,
+        }
+        self.add(format_args!("("))?;
+        let mut inside = Vec::new();
+        children(expr, &mut |child| inside.push(child));
+        for child in inside {
+            self.write(child, locals)?;
+            self.add(format_args!(";"))?;
+        }
+        self.add(format_args!(")"))
+    }
+
+    fn add(&mut self, more: std::fmt::Arguments<'_>) -> Option<()> {
+        self.text.write_fmt(more).ok()
+    }
+}
