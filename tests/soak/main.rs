@@ -1,10 +1,11 @@
 //! A soak test: random pipelines, two to four runs of each at once on one state directory that is
 //! often not there yet, and whatever can befall them: runners and guardians that are killed, doubled
-//! signals, cancellations. When everything has ended, nothing of it may be wrong.
+//! signals, cancellations, clocks that are set. When everything has ended, nothing of it may be wrong.
 //!
 //! `LOCKSTEP_SOAK_SECONDS` says how long (30 by default), `LOCKSTEP_SOAK_SEED` where it begins; each
 //! round prints its seed when it is wrong, and leaves its folder. `LOCKSTEP_SOAK_PROGRAM` is tested
-//! in place of the one that was built.
+//! in place of the one that was built. The clock is that of libfaketime, where it is installed or
+//! `LOCKSTEP_SOAK_FAKETIME` names it: the time of day jumps, the monotonic clocks do not.
 
 #![allow(
     clippy::expect_used,
@@ -13,6 +14,7 @@
     reason = "it is a test with a `main` of its own"
 )]
 
+mod clock;
 mod pipeline;
 mod trouble;
 mod verdict;
@@ -42,6 +44,8 @@ impl Chance {
 pub(crate) struct World {
     folder: PathBuf,
     program: PathBuf,
+    /// The library by which the time of day of all processes is set.
+    faketime: Option<PathBuf>,
 }
 
 impl World {
@@ -56,6 +60,9 @@ impl World {
             .env("TMPDIR", self.folder.join("tmp"))
             .env("NO_COLOR", "1")
             .stdin(Stdio::null());
+        if let Some(library) = &self.faketime {
+            clock::fake(&mut command, library, &self.folder);
+        }
         command
     }
 
@@ -74,7 +81,7 @@ fn number(name: &str, otherwise: u64) -> u64 {
 }
 
 /// One round; what is wrong afterwards.
-fn round(seed: u64, program: &Path) -> (PathBuf, Vec<String>) {
+fn round(seed: u64, program: &Path, faketime: Option<&Path>) -> (PathBuf, Vec<String>) {
     let mut chance = Chance(seed);
     let folder = tempfile::Builder::new()
         .prefix("soak-")
@@ -85,7 +92,9 @@ fn round(seed: u64, program: &Path) -> (PathBuf, Vec<String>) {
     let world = World {
         folder: folder.clone(),
         program: program.to_path_buf(),
+        faketime: faketime.map(Path::to_path_buf),
     };
+    clock::set(&world.folder, 0);
     pipeline::write(&folder, &mut chance);
     let mut wrong = trouble::drive(&world, &mut chance);
     wrong.extend(verdict::judge(&world));
@@ -101,9 +110,13 @@ fn main() -> ExitCode {
     let program = std::env::var("LOCKSTEP_SOAK_PROGRAM").map_or(built, PathBuf::from);
     let limit = Duration::from_secs(number("LOCKSTEP_SOAK_SECONDS", 30));
     let mut seed = number("LOCKSTEP_SOAK_SEED", 1);
+    let faketime = clock::library();
+    if faketime.is_none() {
+        println!("soak: without libfaketime the clock is not set");
+    }
     let (begun, mut rounds, mut bad) = (Instant::now(), 0, 0);
     while begun.elapsed() < limit {
-        let (folder, wrong) = round(seed, &program);
+        let (folder, wrong) = round(seed, &program, faketime.as_deref());
         rounds += 1;
         if wrong.is_empty() {
             let _ = std::fs::remove_dir_all(&folder);

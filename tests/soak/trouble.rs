@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::{Chance, World};
+use super::{Chance, World, clock};
 
 /// Everything has ended long before.
-const LONGEST: Duration = Duration::from_secs(90);
+pub(crate) const LONGEST: Duration = Duration::from_secs(90);
 
 /// Drives the runs of a round to their ends; what was wrong on the way.
 pub(crate) fn drive(world: &World, chance: &mut Chance) -> Vec<String> {
     let deadline = Instant::now() + LONGEST;
-    let mut troubles = 3 + chance.below(10);
+    let mut troubles = 3 + chance.below(13);
     let mut running: Vec<Child> = (0..2 + chance.below(3))
         .filter_map(|_| start(world, &["run", "main.deploy", "p"]))
         .collect();
@@ -91,7 +91,7 @@ pub(crate) fn runs(world: &World) -> Vec<Value> {
 
 fn trouble(world: &World, victim: &Child, chance: &mut Chance) {
     let id = victim.id();
-    match chance.below(8) {
+    match chance.below(11) {
         0 | 1 => signal(id, "KILL"),
         2 | 3 => {
             let guardians = guardians(id);
@@ -114,6 +114,7 @@ fn trouble(world: &World, victim: &Child, chance: &mut Chance) {
             signal(id, "TERM");
         }
         6 => signal(id, "HUP"),
+        7..=9 => clock::jump(&world.folder, chance),
         _ => {
             world.output(&["cancel", "--state", "state"]);
         }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::World;
-use super::trouble::runs;
+use super::trouble::{LONGEST, runs};
 
 /// What is wrong.
 pub(crate) fn judge(world: &World) -> Vec<String> {
@@ -84,6 +84,7 @@ fn of_run(id: &str, shown: &Value, log: &str) -> Vec<String> {
             wrong.push(format!("{id}: {name} began {count} times"));
         }
     }
+    wrong.extend(took(id, shown));
     let nodes = shown["nodes"].as_array().cloned().unwrap_or_default();
     for node in &nodes {
         let (Some(path), Some(status)) = (node["node"].as_str(), node["status"].as_str()) else {
@@ -109,6 +110,32 @@ fn of_run(id: &str, shown: &Value, log: &str) -> Vec<String> {
         if !is_over {
             wrong.push(format!("{id}: {path} is {status} though the run has ended"));
         }
+    }
+    wrong
+}
+
+/// Times that cannot be: a clock that was set has been believed.
+fn took(id: &str, shown: &Value) -> Vec<String> {
+    // How long a run was not driven is known by the time of day alone.
+    let is_resumed = (shown["resumed"].as_array()).is_some_and(|resumed| !resumed.is_empty());
+    let most = if is_resumed {
+        i64::MAX
+    } else {
+        LONGEST.as_millis() as i64
+    };
+    let lists = ["nodes", "deployments"].map(|list| shown[list].as_array().cloned());
+    let of_node = |node: &Value| {
+        let took = node["took_ms"].as_i64()?;
+        let is_possible = (0..=most).contains(&took);
+        (!is_possible).then(|| format!("{id}: {} took {took} ms", node["node"]))
+    };
+    let lists = lists.into_iter().flatten().flatten();
+    let mut wrong: Vec<String> = lists.filter_map(|node| of_node(&node)).collect();
+    let time = |name: &str| shown[name].as_str().map(String::from);
+    if let (Some(began), Some(ended)) = (time("started_at"), time("finished_at"))
+        && ended < began
+    {
+        wrong.push(format!("{id} began {began} and ended {ended}"));
     }
     wrong
 }

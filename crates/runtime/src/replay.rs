@@ -20,6 +20,8 @@ pub struct ReplayedRun {
     pub seq: u64,
     /// The machine's clock at that record, in milliseconds.
     pub clock: i64,
+    /// The latest time of day of a record.
+    pub last_at: Option<jiff::Timestamp>,
 }
 
 /// The machine behaves differently from the one that wrote the journal.
@@ -57,6 +59,7 @@ pub fn replay(
     for record in records {
         replayed.seq = record.seq;
         replayed.clock = record.clock.max(replayed.clock);
+        replayed.last_at = replayed.last_at.max(Some(record.at));
         let event = match record.what {
             JournalEntry::Begun(id) => {
                 replayed.begun.insert(id);

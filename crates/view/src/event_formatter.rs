@@ -289,7 +289,8 @@ impl EventFormatter {
                 words,
             );
         }
-        let took = self.now.zip(open.since).map(|(now, since)| now - since);
+        let took = self.now.zip(open.since);
+        let took = took.map(|(now, since)| (now - since).max(0));
         (took, open.what)
     }
 

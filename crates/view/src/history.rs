@@ -98,7 +98,7 @@ impl RunHistory {
                 if failure.is_some() {
                     past.failure.clone_from(failure);
                 }
-                past.took_ms = past.since.zip(now).map(|(since, now)| now - since);
+                past.took_ms = past.since.zip(now).map(|(since, now)| (now - since).max(0));
             }
             RunEventKind::RunStarted { .. }
             | RunEventKind::RunResumed { .. }
@@ -125,7 +125,7 @@ impl RunHistory {
     pub fn until(&mut self, now: i64) {
         for past in self.nodes.values_mut() {
             if !past.status.is_final() {
-                past.took_ms = past.since.map(|since| now - since);
+                past.took_ms = past.since.map(|since| (now - since).max(0));
             }
         }
     }

@@ -186,7 +186,7 @@ impl RunSummary {
 
     /// How long it took, in milliseconds.
     pub fn took_ms(&self) -> Option<i64> {
-        Some(self.last? - self.began?)
+        Some((self.last? - self.began?).max(0))
     }
 
     /// The deployments, in the order in which they first appeared.

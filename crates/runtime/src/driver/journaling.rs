@@ -80,6 +80,7 @@ impl<'h> Driver<'h> {
             sender,
             begun,
             offset: persistence.past.clock,
+            set_back: jiff::SignedDuration::ZERO,
             timers: BTreeMap::new(),
             due: HashMap::new(),
             locks: persistence.locks,
@@ -362,6 +363,7 @@ impl<'h> Driver<'h> {
         self.seq = self.seq.max(past_events);
         self.told_events = self.seq;
         self.offset = self.offset.max(replayed.clock);
+        self.go_on_from(replayed.last_at);
         self.begun_once = replayed.begun;
         (self.recorded, self.written) = (replayed.seq, replayed.seq);
         self.begun = self.elapsed();

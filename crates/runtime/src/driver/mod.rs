@@ -397,6 +397,8 @@ struct Driver<'h> {
     /// When the machine's clock was at `offset`.
     begun: Duration,
     offset: i64,
+    /// How much earlier the system's clock is than a record of the run that is resumed.
+    set_back: jiff::SignedDuration,
     timers: BTreeMap<(i64, EffectId), ()>,
     due: HashMap<EffectId, i64>,
     locks: Box<dyn Locks>,
@@ -452,8 +454,18 @@ impl Driver<'_> {
         self.offset.saturating_add(since)
     }
 
+    /// The time of day. In one run it never goes backwards, whoever sets a clock.
     fn time(&self) -> jiff::Timestamp {
-        self.platform.clock.now()
+        let now = self.platform.clock.now();
+        now.checked_add(self.set_back).unwrap_or(now)
+    }
+
+    /// The run is resumed whose last record is of that time.
+    fn go_on_from(&mut self, last: Option<jiff::Timestamp>) {
+        let now = self.platform.clock.now();
+        if let Some(last) = last.filter(|last| *last > now) {
+            self.set_back = last.duration_since(now);
+        }
     }
 
     /// The time since some moment before the run.
