@@ -494,6 +494,7 @@ async fn a_run_goes_on_from_a_journal_of_the_host() {
             .build()
     };
     let clock = SimulatedClock::new();
+    clock.advance(Duration::from_secs(24 * 3600));
     let mut started = start(&engine(&clock)).await;
     until(&mut started, is_time).await;
     clock.advance(Duration::from_secs(1800));
@@ -511,6 +512,8 @@ async fn a_run_goes_on_from_a_journal_of_the_host() {
     let (end, told) = finish(resumed).await;
     assert_eq!(end, RunEnd::Ended(Status::Succeeded));
     assert_eq!(logged(&told).last(), Some(&"a"));
+    // The clock has been set back by a day, but not the run.
+    assert!(told.is_sorted_by_key(|event| event.at), "{told:?}");
     let ran: Vec<String> = recorder.all().into_iter().map(|it| it.program).collect();
     assert_eq!(ran, ["a", "b"]);
     // What is written now is the whole run, and it has ended.
