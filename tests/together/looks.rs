@@ -326,3 +326,24 @@ fn a_run_whose_output_cannot_be_written_says_how_it_ended() {
         }
     }
 }
+
+/// Nothing would have happened, if the exit code were 2.
+#[test]
+fn what_took_effect_and_could_not_be_told_is_no_refusal() {
+    if !std::path::Path::new("/dev/full").exists() {
+        return;
+    }
+    let text = "pipeline p { approve \"ship?\" run \"touch began; sleep 30\" }\n";
+    let test = super::super::run::file(text);
+    let running = Running::start(other(&test, &["run", "main.deploy", "--format", "json"]));
+    let asks = || says(&test, &["approve"]).stdout.contains("ship?");
+    until("it asks", asks);
+    for words in [["approve", "--yes"].as_slice(), &["cancel"]] {
+        let full = std::fs::File::options().write(true).open("/dev/full");
+        let mut command = other(&test, words);
+        let status = command.stdout(full.expect("a device")).status();
+        assert_eq!(status.expect("it runs").code(), Some(0), "{words:?}");
+        until("it goes on", || test.path("began").exists());
+    }
+    assert_eq!(running.end().code, 4);
+}

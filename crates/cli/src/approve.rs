@@ -247,7 +247,11 @@ fn give(arguments: &Approve, answer: &Answer, output: &mut Output) -> Result<Exi
         heeded,
     };
     let is_json = arguments.format == ListFormat::Json;
-    match store.answer(&asked, answer, &who, arguments.comment.as_deref())? {
+    let told = store.answer(&asked, answer, &who, arguments.comment.as_deref())?;
+    if matches!(told, AnswerStatus::Given(_)) {
+        output.took_effect();
+    }
+    match told {
         AnswerStatus::TooLate(first) => Ok(output.refuse(&too_late(&asked, first))),
         AnswerStatus::Unfit => Ok(output.refuse(&unfit(&asked))),
         AnswerStatus::Given(_) if run.status != RunStatus::Running && is_json => {

@@ -72,6 +72,9 @@ pub(super) fn run(arguments: &Cancel, output: &mut Output) -> Exit {
     let comment = arguments.comment.as_deref();
     let asked = store.request(run.number, &InboxRequestKind::Cancel, &who, comment);
     let heard = asked.and_then(|request| wait(&store, &run, request, output));
+    if matches!(heard, Ok(RequestStatus::Heeded)) {
+        output.took_effect();
+    }
     match heard {
         Ok(RequestStatus::Heeded) if arguments.format == ListFormat::Json => {
             let cancelling = CancelRequestJson {

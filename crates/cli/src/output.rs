@@ -15,8 +15,9 @@ pub(super) struct Output {
     closed: bool,
     /// Why standard output could not be written.
     broken: Option<std::io::Error>,
-    /// Whether a run has begun: then the exit code says how it ended, and nothing else.
-    has_run: bool,
+    /// Whether a run has begun, was answered or cancelled: then the exit code says how that ended,
+    /// and nothing else.
+    took_effect: bool,
 }
 
 impl Output {
@@ -25,13 +26,13 @@ impl Output {
             color,
             closed: false,
             broken: None,
-            has_run: false,
+            took_effect: false,
         }
     }
 
-    /// Records that a run has begun.
-    pub(super) fn run_began(&mut self) {
-        self.has_run = true;
+    /// Records that a run has begun, was answered or cancelled.
+    pub(super) fn took_effect(&mut self) {
+        self.took_effect = true;
     }
 
     /// The style for standard output.
@@ -97,7 +98,7 @@ impl Output {
             "{word}: the output could not be written: {error}\n"
         ));
         match exit {
-            Exit::Succeeded if !self.has_run => Exit::Refused,
+            Exit::Succeeded if !self.took_effect => Exit::Refused,
             exit => exit,
         }
     }

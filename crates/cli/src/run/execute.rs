@@ -178,7 +178,7 @@ async fn execute(
     let refused = matches!(&ended, DriverExit::Broken(error) if error.is_before_start());
     let began = !refused && (begun || summary.run().is_some());
     if began {
-        output.run_began();
+        output.took_effect();
     }
     let exit = finish(job, &record, &ended, began, output);
     if job.format != RunFormat::Json && began {
