@@ -279,7 +279,7 @@ async fn prepare(
         };
         let by = match recorded {
             Some((recorded, past)) => {
-                session.persist_to(recorded.persistence(past)?);
+                session.persist_to(recorded.persistence(past, false)?);
                 Some(recorded)
             }
             None => None,

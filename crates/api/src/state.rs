@@ -38,18 +38,23 @@ impl Recorded {
         &self.run
     }
 
-    /// Where the driver stores what happens in it, and what has happened.
+    /// Where the driver stores what happens in it, and what has happened. Where it `is_forced`, what
+    /// later runs have deployed does not matter.
     ///
     /// # Errors
     ///
     /// Where the state directory cannot be opened again.
-    pub fn persistence(&self, past: RecordedRun) -> Result<RunPersistence, StoreError> {
+    pub fn persistence(
+        &self,
+        past: RecordedRun,
+        is_forced: bool,
+    ) -> Result<RunPersistence, StoreError> {
         let (store, run) = (&self.store, &self.run);
         Ok(RunPersistence {
             journal: Some(Box::new(RunJournal::new(store.reopen()?, run.number))),
             past,
             log_folder: run.kept.clone(),
-            locks: Box::new(SharedLocks::new(store, run.number)?),
+            locks: Box::new(SharedLocks::new(store, run.number)?.forced(is_forced)),
             logs: Some(store.run_logs(&run.id)),
             run_inbox: Some(Box::new(StoredInbox::new(
                 store,

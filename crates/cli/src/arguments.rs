@@ -23,7 +23,8 @@ Exit codes:
   2  wrong usage, or the file has errors: nothing ran
   3  a rollback failed
   4  cancelled
-  5  stopped and resumable";
+  5  stopped and resumable
+  6  nothing failed, but a later run has deployed somewhere, and that was left alone";
 
 /// Check, plan, run and roll back deployments.
 #[derive(Debug, Parser)]
@@ -251,6 +252,10 @@ pub(super) struct ExecutionOptions {
     /// Run at most this many commands at once.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) max: Option<u32>,
+
+    /// Deploy and roll back also where another run has deployed since, or left something half done.
+    #[arg(long)]
+    pub(super) force: bool,
 
     #[command(flatten)]
     pub(super) state: StateArgument,

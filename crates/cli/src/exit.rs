@@ -18,6 +18,8 @@ pub enum Exit {
     Cancelled = 4,
     /// The run was stopped and can be resumed.
     Stopped = 5,
+    /// Nothing failed, but something was left alone: a later run has deployed there.
+    Superseded = 6,
 }
 
 impl From<Exit> for ExitCode {

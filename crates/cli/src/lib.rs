@@ -39,6 +39,7 @@ mod table;
 mod terminal;
 mod test;
 mod trace;
+mod unclear;
 mod verify;
 
 use std::process::ExitCode;

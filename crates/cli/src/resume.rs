@@ -55,6 +55,7 @@ pub(super) fn run(arguments: &Resume, output: &mut Output) -> Exit {
         format: arguments.options.format,
         yes: arguments.options.yes,
         no_input: arguments.options.no_input,
+        force: arguments.options.force,
     };
     execute::run(&job, || RunRecord::by(store, run, past), output)
 }

@@ -9,7 +9,7 @@ use super::exit::Exit;
 use super::output::Output;
 use super::run::execute::{self, RunJob, RunRecord};
 use super::run::{begin, facts};
-use super::{prompt, resume};
+use super::{prompt, resume, unclear};
 use lockstep_base::diagnostic::render::{Ink, clean};
 use lockstep_base::diagnostic::{Diagnostic, codes};
 use lockstep_base::node_path::{NodePath, ancestors};
@@ -54,6 +54,9 @@ pub(super) fn run(arguments: &Retry, output: &mut Output) -> Exit {
             return Exit::Cancelled;
         }
     }
+    if let Err(exit) = unclear::check(&store, &plan, options.force, output) {
+        return exit;
+    }
     let facts = facts(Some(&store));
     let seed = execute::chance();
     let most = arguments.options.max.or(run.most);
@@ -68,7 +71,8 @@ pub(super) fn run(arguments: &Retry, output: &mut Output) -> Exit {
         format: arguments.options.format,
         // Where both are given, `--yes` confirms the retry alone.
         yes: options.yes && !options.no_input,
-        no_input: arguments.options.no_input,
+        no_input: options.no_input,
+        force: options.force,
     };
     let begin = || {
         let parent = Some((run.number, done));

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::arguments::Run;
 use super::exit::Exit;
 use super::output::Output;
-use super::{prepare, state};
+use super::{prepare, state, unclear};
 use execute::{RunJob, RunRecord};
 use lockstep_api::session::source_folders;
 use lockstep_api::state::{file, inputs};
@@ -39,6 +39,11 @@ pub(super) fn run(arguments: &Run, output: &mut Output) -> Exit {
             }
         }
     };
+    if let Some(store) = &store
+        && let Err(exit) = unclear::check(store, &plan, arguments.options.force, output)
+    {
+        return exit;
+    }
     let facts = facts(store.as_ref());
     let seed = execute::chance();
     let home = std::env::current_dir().unwrap_or_default();
@@ -53,6 +58,7 @@ pub(super) fn run(arguments: &Run, output: &mut Output) -> Exit {
         format: arguments.options.format,
         yes: arguments.options.yes,
         no_input: arguments.options.no_input,
+        force: arguments.options.force,
     };
     let begin = || match store {
         None => Ok(RunRecord::nothing()),

@@ -221,7 +221,7 @@ fn next(store: &Store, run: &StoredRun, asks: bool) -> Vec<String> {
             all
         }
         RunStatus::Stopped => vec![format!("lockstep resume {id}{state}")],
-        RunStatus::Ended(Status::Succeeded) => Vec::new(),
+        RunStatus::Ended(Status::Succeeded | Status::Superseded) => Vec::new(),
         RunStatus::Ended(_) => vec![format!("lockstep retry {id}{state}")],
     }
 }

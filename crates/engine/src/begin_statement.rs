@@ -176,8 +176,16 @@ impl Machine {
         self.set(id, Status::Running)?;
         let node = self.node(id)?;
         if let Some(kind) = node.visible {
+            // One that an earlier run has made does not begin.
+            let begun = node.deployment.as_ref().filter(|it| it.body.is_some());
+            let deployment = begun.map(|it| it.record.clone());
             let node = node.path.clone();
-            self.emit(RunEventKind::NodeStarted { node, kind, text });
+            self.emit(RunEventKind::NodeStarted {
+                node,
+                kind,
+                text,
+                deployment,
+            });
         }
         Ok(())
     }
@@ -477,9 +485,11 @@ impl Machine {
         let found = found.map_err(|halt| self.fault(id, halt))?;
         let mut line = self.ledger_line(&found);
         let target = found.target;
+        let mut at = None;
         if let Some(tried) = self.node_mut(id)?.deployment.take() {
             // What the first try found there is what counts.
             (line.before, line.after) = (tried.record.before, tried.record.after);
+            at = tried.at;
         }
         self.record_deployed(id, found.service, target)?;
         if !self.node(id)?.inherited.undoing {
@@ -490,6 +500,7 @@ impl Machine {
             target,
             body: Some(SequenceWork::new(found.body, found.locals)),
             holds: !self.node(id)?.inherited.undoing && self.is_exclusive(target),
+            at,
         };
         let holds = state.holds;
         self.node_mut(id)?.deployment = Some(Box::new(state));
@@ -517,6 +528,7 @@ impl Machine {
             target: found.target,
             body: None,
             holds: self.is_exclusive(found.target),
+            at: None,
         };
         self.node_mut(id)?.deployment = Some(Box::new(state));
         Ok(())
@@ -524,10 +536,15 @@ impl Machine {
 
     /// The deployment has its lock: its workflow starts.
     pub(super) fn run_deployment(&mut self, id: NodeId) -> Result<(), NodeError> {
+        self.check_not_superseded(id)?;
         let stmt = self.plan.tree.get(self.node(id)?.tree).stmt.clone();
         self.arm_timeout(id, &stmt)?;
         self.begin(id, None)?;
-        let deployment = self.node_mut(id)?.deployment.as_mut();
+        let now = self.later.next();
+        let deployment = self.node_mut(id)?.deployment.as_mut().map(|it| {
+            it.at = Some(now);
+            it
+        });
         let Some(body) = deployment.and_then(|it| it.body.take()) else {
             let breach = Breach::NotA("deployment that has not begun");
             return Err(BrokenInvariant::of(self.node(id)?, breach).into());
@@ -535,6 +552,23 @@ impl Machine {
         self.begin_work(id, NodeWork::Seq(body))?;
         self.advance(id)?;
         Ok(())
+    }
+
+    /// Whether a deployment may begin: a run that is resumed or retried deploys nothing over what a
+    /// later one has deployed.
+    pub(super) fn check_not_superseded(&mut self, id: NodeId) -> Result<(), NodeError> {
+        let node = self.node(id)?;
+        let found = node.deployment.as_ref().filter(|_| !node.inherited.undoing);
+        let Some((place, at)) = found.map(|it| (it.record.clone(), it.at.unwrap_or(0))) else {
+            return Ok(());
+        };
+        match self.blocked_by(&place, at) {
+            Some(by) => {
+                let path = self.node(id)?.path.clone();
+                Err(self.superseded(path, &place, &by).into())
+            }
+            None => Ok(()),
+        }
     }
 
     pub(super) fn ledger_line(&self, deployment: &plan::ResolvedDeployment) -> DeploymentRecord {

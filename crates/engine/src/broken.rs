@@ -220,6 +220,7 @@ impl EventReport {
             Event::Ended { id, .. } => ("Ended", Some(*id)),
             Event::Fired { id } => ("Fired", Some(*id)),
             Event::Resumed { .. } => ("Resumed", None),
+            Event::DeployedMeanwhile { .. } => ("DeployedMeanwhile", None),
             Event::Queued { id, .. } => ("Queued", Some(*id)),
             Event::LockRefused { id, .. } => ("LockRefused", Some(*id)),
             Event::Acquired { id } => ("Acquired", Some(*id)),

@@ -5,8 +5,8 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::broken::Checked;
-use super::node::{ActiveNode, BodySignal, NodeId, NodeRole};
+use super::broken::{Checked, failure_apart};
+use super::node::{ActiveNode, BodyEnd, BodySignal, NodeId, NodeRole};
 use super::run_event::{DeploymentRecord, Status};
 use super::statement::traits;
 use super::{EndedNode, Machine};
@@ -59,6 +59,11 @@ impl Machine {
         };
         if done.line.is_some() {
             self.note_kept_deployment(id, &done)?;
+            if let Err(failure) = failure_apart(self.check_not_superseded(id))? {
+                self.begin(id, None)?;
+                self.body_ends(id, BodyEnd::bad(failure))?;
+                return Ok(true);
+            }
         }
         let said = String::from("done by the previous run");
         self.begin(id, Some(said))?;

@@ -27,6 +27,12 @@ pub enum Event {
         /// The user id of who resumes it, if it is known.
         uid: Option<u32>,
     },
+    /// What later runs have deployed and not taken back, all of it, whenever that has changed. It
+    /// comes before the locks are granted under which it may have changed.
+    DeployedMeanwhile {
+        /// In the order in which it was deployed.
+        later: Vec<LaterDeployment>,
+    },
     /// A command or action ended.
     Ended {
         /// Which.
@@ -259,6 +265,22 @@ pub struct LockDemand {
     pub name: Name,
     /// How many holders there may be.
     pub limit: u32,
+}
+
+/// A deployment of another run, which came after the first of this run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LaterDeployment {
+    /// Its number among all deployments.
+    pub number: i64,
+    /// The run.
+    pub run: Name,
+    /// The service.
+    pub service: Name,
+    /// The infrastructure.
+    pub target: Name,
+    /// Whether this run must not deploy there any more: it is resumed, or retries another run, and
+    /// the other one began later.
+    pub blocks: bool,
 }
 
 /// What a person is asked.

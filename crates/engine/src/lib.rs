@@ -45,6 +45,7 @@ pub mod state;
 mod statement;
 mod stopping;
 mod strands;
+mod superseded;
 mod undo_list;
 
 use std::collections::HashMap;
@@ -57,7 +58,7 @@ pub use command_value::{OutputText, command_value};
 pub use completed_work::{CompletedOutcome, CompletedWork};
 pub use event::{
     Answer, ApprovalAnswer, CommandRequest, Effect, EffectId, EffectOutcome, Event, FailureChoice,
-    LockDemand, Question,
+    LaterDeployment, LockDemand, Question,
 };
 pub use lock_dependencies::{LockDependencies, LockDependency};
 use lockstep_base::node_path::NodePath;
@@ -72,6 +73,7 @@ use rerun_undo::CompletedUndos;
 use run_event::{Failure, NodeKind, RunEventKind, Status};
 use standstill::RunLockRequests;
 use state::Transitions;
+use superseded::LaterDeployments;
 
 /// The pure state machine of one run. A clone of it goes its own way from where it was made.
 #[derive(Clone)]
@@ -108,6 +110,7 @@ pub struct Machine {
     /// Whether this one records what it does, and what that was.
     records_work: bool,
     completed_work_of_run: Vec<(NodePath, CompletedOutcome)>,
+    later: LaterDeployments,
     /// How often a standstill of strands that waited for each other had to be broken.
     standstills: u32,
 }
@@ -166,6 +169,7 @@ impl Machine {
             completed_work: CompletedWork::default(),
             records_work: false,
             completed_work_of_run: Vec::new(),
+            later: LaterDeployments::default(),
             standstills: 0,
         }
     }
@@ -239,6 +243,10 @@ impl Machine {
             Event::Resumed { by, uid } => {
                 let run = self.run.id.clone();
                 self.emit(RunEventKind::RunResumed { run, by, uid });
+                self.stop_superseded()
+            }
+            Event::DeployedMeanwhile { later } => {
+                self.deployed_meanwhile(later);
                 Ok(())
             }
             Event::Cancel => {
@@ -567,7 +575,9 @@ impl Machine {
         let status = match &failure {
             _ if self.rollback_failed => Status::RollbackFailed,
             Some(_) if self.cancelled => Status::Cancelled,
+            Some(failure) if failure.class == FailureClass::Superseded => Status::Superseded,
             Some(_) => Status::Failed,
+            None if self.later.left_alone => Status::Superseded,
             None => Status::Succeeded,
         };
         let failure = match status {

@@ -10,6 +10,7 @@ use super::rollback::UndoWork;
 use super::run_event::{DeploymentRecord, Failure, NodeKind};
 use super::stopping::StopCause;
 use super::strands::StrandsWork;
+use super::superseded::DeployedAt;
 use super::undo_list::UndoList;
 use lockstep_base::node_path::NodePath;
 use lockstep_base::value::{InfrastructureId, Value};
@@ -377,6 +378,8 @@ pub struct DeploymentState {
     pub body: Option<SequenceWork>,
     /// Whether its stage's locks are to be notified when it ends.
     pub holds: bool,
+    /// When it began, if it has.
+    pub at: Option<DeployedAt>,
 }
 
 impl DeploymentRecord {

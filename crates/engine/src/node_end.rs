@@ -71,6 +71,7 @@ impl Machine {
             | Status::Cancelled
             | Status::RollingBack
             | Status::RolledBack
+            | Status::Superseded
             | Status::RollbackFailed => Ok(()),
         }
     }
@@ -83,9 +84,16 @@ impl Machine {
     ) -> Checked<Status> {
         let node = self.node(id)?;
         Ok(match (node.state.status(), failed) {
-            (ended @ (Status::RolledBack | Status::RollbackFailed), _) => ended,
+            (ended @ (Status::RolledBack | Status::RollbackFailed | Status::Superseded), _) => {
+                ended
+            }
             (_, Some(_)) if tolerated => Status::Ignored,
             (_, Some(failure)) if failure.class == FailureClass::Cancelled => Status::Cancelled,
+            (_, Some(failure))
+                if failure.class == FailureClass::Superseded && node.deployment.is_some() =>
+            {
+                Status::Superseded
+            }
             (_, Some(_)) => Status::Failed,
             (_, None) if node.ignored => Status::Ignored,
             (_, None) => Status::Succeeded,
@@ -173,7 +181,10 @@ impl Machine {
         let tree = node.tree;
         let status = node.state.status();
         // What `always` did after a deployment had rolled back has no line in the ledger.
-        let may_change = !matches!(status, Status::RolledBack | Status::RollbackFailed);
+        let may_change = !matches!(
+            status,
+            Status::RolledBack | Status::RollbackFailed | Status::Superseded
+        );
         if let Some(deployment) = &node.deployment
             && node.visible == Some(NodeKind::Deploy)
             && may_change
@@ -182,6 +193,7 @@ impl Machine {
                 path: node.path.clone(),
                 deployment: deployment.record.clone(),
                 status,
+                at: deployment.at.unwrap_or(0),
             };
             let list = std::mem::take(&mut undo);
             undo.put(UndoRank::Body, tree, Undo::Scope(Box::new(scope), list));

@@ -104,6 +104,7 @@ impl NodeState {
             | Status::Skipped
             | Status::Cancelled
             | Status::RollingBack
+            | Status::Superseded
             | Status::RolledBack
             | Status::RollbackFailed => false,
         }

@@ -76,7 +76,10 @@ impl PendingEffects {
     /// not an answer to one.
     pub fn answered(&mut self, event: &Event) -> bool {
         match event {
-            Event::Start | Event::Resumed { .. } | Event::Cancel => true,
+            Event::Start
+            | Event::Resumed { .. }
+            | Event::DeployedMeanwhile { .. }
+            | Event::Cancel => true,
             Event::Ended { id, .. } => {
                 self.stopped.remove(id);
                 self.commands.remove(id).is_some() || self.actions.remove(id).is_some()

@@ -42,6 +42,8 @@ pub struct UndoWork {
     room: Option<Room>,
     /// Whether it needs a place in the part around it, and has one.
     place: Place,
+    /// The run that has deployed there since: then nothing is undone.
+    passed_over: Option<Name>,
 }
 
 /// A part of a rollback, before it is a node.
@@ -96,6 +98,11 @@ impl UndoWork {
         self.locks
     }
 
+    /// The deployment whose status it changes, taken out of it.
+    pub(super) fn take_scope(&mut self) -> Option<Box<UndoScope>> {
+        self.scope.take()
+    }
+
     /// The ledger line of the deployment that it undoes, if it is one.
     pub(super) fn line(&mut self) -> Option<&mut DeploymentRecord> {
         self.scope.as_mut().map(|scope| &mut scope.deployment)
@@ -114,6 +121,9 @@ impl UndoWork {
 impl Machine {
     /// Undoes what a scope did. A scope that did nothing that can be undone just fails.
     pub(super) fn roll_back(&mut self, id: NodeId) -> Checked<()> {
+        if self.leave_superseded(id)? {
+            return self.run_always(id);
+        }
         let list = std::mem::take(&mut self.node_mut(id)?.undo);
         let list = self.completed_undos.remaining(&self.plan, list);
         if list.is_empty() {
@@ -174,6 +184,9 @@ impl Machine {
     pub(super) fn undo_next(&mut self, id: NodeId) -> Checked<()> {
         if self.node(id)?.state.status() == Status::Pending {
             self.begin(id, None)?;
+            if let Some(by) = self.undoing(id)?.passed_over.take() {
+                return self.pass_over(id, &by);
+            }
             self.emit_scope(id, Status::RollingBack)?;
         }
         if !self.takes_place(id)? {
@@ -274,6 +287,7 @@ impl Machine {
             UndoTask::Recorded(Undo::Serial(list)) => UndoWork::of(recorded(list)),
             UndoTask::Recorded(Undo::Cells(cells)) => UndoWork::of(vec![in_waves(*cells)]),
             UndoTask::Recorded(Undo::Scope(scope, list)) => UndoWork {
+                passed_over: self.superseded_by(&scope.deployment, scope.at),
                 scope: Some(scope),
                 ..UndoWork::of(recorded(list))
             },

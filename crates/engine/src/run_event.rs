@@ -30,6 +30,8 @@ pub enum Status {
     Skipped,
     /// It was stopped.
     Cancelled,
+    /// A later run has deployed there: it was left alone.
+    Superseded,
     /// What it did is being undone.
     RollingBack,
     /// What it did was undone.
@@ -51,6 +53,7 @@ impl Status {
             Self::Failed => "failed",
             Self::Skipped => "skipped",
             Self::Cancelled => "cancelled",
+            Self::Superseded => "superseded",
             Self::RollingBack => "rolling-back",
             Self::RolledBack => "rolled-back",
             Self::RollbackFailed => "rollback-failed",
@@ -230,6 +233,9 @@ pub enum RunEventKind {
         /// A few words: a command's text, a question, a log's text.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         text: Option<String>,
+        /// What is deployed where, for a deployment that begins.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        deployment: Option<DeploymentRecord>,
     },
     /// A node waits; another event of the node follows when it continues or ends.
     NodeWaiting {

@@ -126,6 +126,7 @@ impl Machine {
             node: node.clone(),
             kind,
             text,
+            deployment: None,
         });
         let status = Status::Succeeded;
         self.emit(RunEventKind::NodeFinished {

@@ -6,7 +6,7 @@
 //!          │   │    v   ├─> failed ────┼─> rolling-back ─┬─> rolled-back
 //!          ├─> waiting  ├─> cancelled ─┘         ^       └─> rollback-failed
 //!          ├─> queued   └────────────────────────┘
-//!          ├─> skipped
+//!          ├─> skipped  └─> superseded
 //!          └─> cancelled
 //! ```
 //!
@@ -31,7 +31,7 @@
 use super::run_event::Status;
 
 /// All statuses, in the order of their declaration.
-pub const ALL: [Status; 12] = [
+pub const ALL: [Status; 13] = [
     Status::Pending,
     Status::Queued,
     Status::Waiting,
@@ -41,6 +41,7 @@ pub const ALL: [Status; 12] = [
     Status::Failed,
     Status::Skipped,
     Status::Cancelled,
+    Status::Superseded,
     Status::RollingBack,
     Status::RolledBack,
     Status::RollbackFailed,
@@ -50,7 +51,7 @@ pub const ALL: [Status; 12] = [
 pub fn successors(from: Status) -> &'static [Status] {
     use Status::{
         Cancelled, Failed, Ignored, Pending, Queued, RollbackFailed, RolledBack, RollingBack,
-        Running, Skipped, Succeeded, Waiting,
+        Running, Skipped, Succeeded, Superseded, Waiting,
     };
     match from {
         Pending => &[Queued, Waiting, Running, Skipped, Cancelled],
@@ -63,12 +64,13 @@ pub fn successors(from: Status) -> &'static [Status] {
             Ignored,
             Failed,
             Cancelled,
+            Superseded,
             RollingBack,
         ],
         // An enclosing block may still undo what it did.
-        Succeeded | Ignored | Failed | Cancelled => &[RollingBack],
+        Succeeded | Ignored | Failed | Cancelled => &[RollingBack, Superseded],
         RollingBack => &[RolledBack, RollbackFailed],
-        Skipped | RolledBack | RollbackFailed => &[],
+        Skipped | Superseded | RolledBack | RollbackFailed => &[],
     }
 }
 

@@ -8,6 +8,7 @@ use std::cmp::Ordering;
 
 use super::event::LockDemand;
 use super::run_event::{DeploymentRecord, Status};
+use super::superseded::DeployedAt;
 use lockstep_base::node_path::NodePath;
 use lockstep_base::value::Value;
 use lockstep_lang::ir::Order;
@@ -51,6 +52,8 @@ pub struct UndoScope {
     pub deployment: DeploymentRecord,
     /// Its status.
     pub status: Status,
+    /// When it began.
+    pub at: DeployedAt,
 }
 
 /// What the cells of a loop or matrix, or the children of a `parallel`, did.

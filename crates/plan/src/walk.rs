@@ -34,6 +34,8 @@ pub struct BodySummary {
     pub targets: IndexMap<InfrastructureId, u32>,
     /// The services deployed, in the order first reached.
     pub services: IndexSet<ServiceId>,
+    /// What is deployed where.
+    pub places: IndexSet<(ServiceId, InfrastructureId)>,
     /// How often each barrier is passed; the key is as text.
     pub barriers: IndexMap<BarrierName, u32>,
     /// Whether something could not be known: the numbers may be larger or smaller.
@@ -93,6 +95,7 @@ impl BodySummary {
         for (barrier, count) in other.barriers {
             *self.barriers.entry(barrier).or_default() += count;
         }
+        self.places.extend(other.places);
         self.merge(other.services, other.unsure);
     }
 
@@ -106,6 +109,7 @@ impl BodySummary {
             let own = self.barriers.entry(barrier).or_default();
             *own = count.max(*own);
         }
+        self.places.extend(other.places);
         self.merge(other.services, true);
     }
 
@@ -332,6 +336,7 @@ impl<'a> PlanWalk<'a> {
                 Ok(deployment) => {
                     *sum.targets.entry(deployment.target).or_default() += 1;
                     sum.services.insert(deployment.service);
+                    (sum.places).insert((deployment.service, deployment.target));
                     self.add(&deployment.body, &deployment.locals, sum)
                 }
                 Err(Halt::Unknown) => self.add_any_deployment(id, locals, sum),

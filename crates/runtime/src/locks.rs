@@ -5,7 +5,9 @@ use lockstep_base::node_path::NodePath;
 use lockstep_base::source::Name;
 use lockstep_engine::lock::LockTable;
 use lockstep_engine::run_event::LockQueuePosition;
-use lockstep_engine::{EffectId, LockDemand, LockDependencies, PendingLockRequest};
+use lockstep_engine::{
+    EffectId, LaterDeployment, LockDemand, LockDependencies, PendingLockRequest,
+};
 use lockstep_lang::ir::FailureClass;
 
 /// Why locks cannot be stored: a sentence for people, without a full stop. The run stops, whatever
@@ -82,6 +84,16 @@ pub trait Locks {
     fn depend(&mut self, dependencies: &LockDependencies) -> Result<(), LocksError> {
         let _ = dependencies;
         Ok(())
+    }
+
+    /// What later runs have deployed, all of it, where that has changed since the last call. It is
+    /// called before locks are granted, and about ten times a second.
+    ///
+    /// # Errors
+    ///
+    /// As [`Locks::restore`].
+    fn later_deployments(&mut self) -> Result<Option<Vec<LaterDeployment>>, LocksError> {
+        Ok(None)
     }
 
     /// The requests that were withdrawn since the last call, because they can never be granted. It

@@ -22,3 +22,24 @@ ALTER TABLE runs ADD COLUMN events INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE runs ADD COLUMN uid INTEGER;
 ALTER TABLE requests ADD COLUMN uid INTEGER;
 ALTER TABLE approvals ADD COLUMN uid INTEGER;
+
+-- What was deployed where, in the order of its numbers. `state` is
+--   open     it has begun,
+--   done     it ended well,
+--   undone   it was taken back,
+--   left     it ended in another way, and counts,
+--   nothing  it was not done, as a later run had deployed there,
+--   unclear  taking it back failed.
+CREATE TABLE deployments (
+  number  INTEGER PRIMARY KEY AUTOINCREMENT,
+  run     INTEGER NOT NULL REFERENCES runs (number),
+  node    TEXT NOT NULL,
+  service TEXT NOT NULL,
+  target  TEXT NOT NULL,
+  state   TEXT NOT NULL,
+  before  TEXT,
+  after   TEXT,
+  at      INTEGER NOT NULL
+);
+CREATE INDEX deployments_of_run ON deployments (run, node);
+CREATE INDEX deployments_of_place ON deployments (service, target, number);

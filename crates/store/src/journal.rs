@@ -51,6 +51,7 @@ impl Journal for RunJournal {
         for record in records {
             store.append(self.run, record)?;
             for told in &record.told {
+                store.record_deployment(self.run, told, record.at)?;
                 if let RunEventKind::RunFinished { status, .. } = told {
                     store.end(self.run, *status, record.at)?;
                 }

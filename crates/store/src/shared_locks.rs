@@ -13,7 +13,9 @@ use super::{
 use lockstep_base::node_path::NodePath;
 use lockstep_base::source::Name;
 use lockstep_engine::run_event::{LockQueuePosition, RunLockHolder};
-use lockstep_engine::{EffectId, LockDemand, LockDependencies, PendingLockRequest};
+use lockstep_engine::{
+    EffectId, LaterDeployment, LockDemand, LockDependencies, PendingLockRequest,
+};
 use lockstep_lang::ir::FailureClass;
 use lockstep_plan::lock_for_people;
 use lockstep_runtime::guardian::DeadRunner;
@@ -51,6 +53,13 @@ pub struct SharedLocks {
     /// hold some while it waits for those.
     deferred: Vec<(EffectId, PendingLockRequest)>,
     refused: Vec<RefusedLock>,
+    /// Whether the run is resumed.
+    is_resumed: bool,
+    /// Whether what later runs have deployed does not matter.
+    is_forced: bool,
+    /// What later runs have deployed, as it was last told, and the state of the database then.
+    later: Option<Vec<LaterDeployment>>,
+    deployments_seen: Option<i64>,
 }
 
 impl SharedLocks {
@@ -74,7 +83,18 @@ impl SharedLocks {
             news: Vec::new(),
             deferred: Vec::new(),
             refused: Vec::new(),
+            is_resumed: false,
+            is_forced: false,
+            later: None,
+            deployments_seen: None,
         })
+    }
+
+    /// Sets whether the run deploys and rolls back whatever later runs have deployed.
+    #[must_use]
+    pub fn forced(mut self, is_forced: bool) -> Self {
+        self.is_forced = is_forced;
+        self
     }
 
     fn holder(&self, effect: EffectId) -> LockHolder {
@@ -137,6 +157,7 @@ impl Locks for SharedLocks {
         requests: &[(EffectId, PendingLockRequest)],
     ) -> Result<Vec<EffectId>, LocksError> {
         self.seen = None;
+        self.is_resumed = true;
         let rows = self.store.locks()?;
         let own: Vec<&LockRow> = rows
             .iter()
@@ -255,6 +276,25 @@ impl Locks for SharedLocks {
     fn depend(&mut self, dependencies: &LockDependencies) -> Result<(), LocksError> {
         self.seen = None;
         Ok((self.store).record_lock_dependencies(self.run, dependencies)?)
+    }
+
+    fn later_deployments(&mut self) -> Result<Option<Vec<LaterDeployment>>, LocksError> {
+        let changes = self.store.changes()?;
+        if self.later.is_some() && (self.is_forced || self.deployments_seen == Some(changes)) {
+            return Ok(None);
+        }
+        self.deployments_seen = Some(changes);
+        let later = match self.is_forced {
+            true => Vec::new(),
+            false => (self.store).later_deployments(self.run, self.is_resumed)?,
+        };
+        // That there are none is not told, unless it was otherwise before.
+        let is_known = match &self.later {
+            Some(known) => *known == later,
+            None => later.is_empty() && !self.is_resumed,
+        };
+        self.later = Some(later.clone());
+        Ok((!is_known).then_some(later))
     }
 
     fn refused(&mut self) -> Vec<RefusedLock> {

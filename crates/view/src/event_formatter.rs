@@ -110,9 +110,9 @@ impl EventFormatter {
                 let words = StyledLine::of(Tone::Dim, words);
                 self.push_line(LineWeight::Lasting, LineSymbol::Run, "", Tone::Bold, words);
             }
-            RunEventKind::NodeStarted { node, kind, text } => {
-                self.started(node, *kind, text.as_deref())
-            }
+            RunEventKind::NodeStarted {
+                node, kind, text, ..
+            } => self.started(node, *kind, text.as_deref()),
             RunEventKind::NodeWaiting {
                 node,
                 kind: _,
@@ -327,6 +327,9 @@ impl EventFormatter {
             Status::Failed | Status::Cancelled => {
                 words.add(Tone::Bad, end.status.as_str());
                 words.add(Tone::Plain, self.cause(end));
+            }
+            Status::Superseded => {
+                words.add(Tone::Warn, "superseded, left as it is");
             }
             // The ledger lists what never started.
             _ => return,

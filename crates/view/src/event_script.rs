@@ -74,6 +74,7 @@ impl EventScript {
             node: node.into(),
             kind,
             text: None,
+            deployment: None,
         })
     }
 
@@ -82,6 +83,7 @@ impl EventScript {
             node: node.into(),
             kind,
             text: Some(text.into()),
+            deployment: None,
         })
     }
 

@@ -60,7 +60,9 @@ impl RunHistory {
         let now = Some(moment(event));
         self.last = now;
         match &event.what {
-            RunEventKind::NodeStarted { node, kind, text } => {
+            RunEventKind::NodeStarted {
+                node, kind, text, ..
+            } => {
                 let past = self.node(node, *kind);
                 past.status = Status::Running;
                 past.since = past.since.or(now);

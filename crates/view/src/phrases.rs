@@ -179,7 +179,7 @@ pub(super) fn class_text(failure: &Failure) -> String {
 pub fn status_symbol(status: Status) -> LineSymbol {
     match status {
         Status::Succeeded => LineSymbol::Good,
-        Status::Ignored => LineSymbol::Warn,
+        Status::Ignored | Status::Superseded => LineSymbol::Warn,
         Status::Failed | Status::RollbackFailed | Status::Cancelled => LineSymbol::Bad,
         Status::RollingBack | Status::RolledBack => LineSymbol::Back,
         Status::Running => LineSymbol::Run,
@@ -189,13 +189,14 @@ pub fn status_symbol(status: Status) -> LineSymbol {
 }
 
 /// How deployments ended, in the order in which counts are shown.
-pub(super) const STATUS_ORDER: [(Status, &str); 7] = [
+pub(super) const STATUS_ORDER: [(Status, &str); 8] = [
     (Status::Succeeded, "deployed"),
     (Status::Failed, "failed"),
     (Status::RollbackFailed, "rollback failed"),
     (Status::RolledBack, "rolled back"),
     (Status::Ignored, "failed and ignored"),
     (Status::Cancelled, "cancelled"),
+    (Status::Superseded, "superseded"),
     (Status::Skipped, "not started"),
 ];
 

@@ -45,6 +45,8 @@ pub struct LedgerRow {
     pub status: Status,
     /// Whether it failed itself, and was not only rolled back with others.
     pub failed: bool,
+    /// Why it was left alone, where a later run has deployed there.
+    pub left: Option<String>,
     /// How long it has been worked on in all, in milliseconds.
     pub took_ms: Option<i64>,
     /// Since when it has been active.
@@ -225,7 +227,9 @@ impl RunSummary {
                 self.failure = None;
             }
             RunEventKind::RunResumed { run, .. } => self.run = Some(run.clone()),
-            RunEventKind::NodeStarted { node, kind, text } => {
+            RunEventKind::NodeStarted {
+                node, kind, text, ..
+            } => {
                 self.started(node, *kind);
                 let text = text.as_deref().unwrap_or_default();
                 if *kind == NodeKind::Run {
@@ -251,6 +255,11 @@ impl RunSummary {
             } => {
                 if *kind == NodeKind::Deploy {
                     self.deployed(node, *status, failure.is_some(), deployment.as_ref());
+                    if *status == Status::Superseded
+                        && let Some(row) = self.row(node, deployment.as_ref())
+                    {
+                        row.left = failure.as_ref().map(|it| it.message.clone());
+                    }
                 }
                 if *kind == NodeKind::Stage && *status == Status::Skipped {
                     self.skipped_stages.push(node.clone());
@@ -316,6 +325,7 @@ impl RunSummary {
                 after: None,
                 status: Status::Pending,
                 failed: false,
+                left: None,
                 took_ms: None,
                 since: None,
             };

@@ -358,6 +358,8 @@ codes! {
     NOT_DRIVEN = "E0733";
     /// An answer that cannot be given.
     NOT_ANSWERED = "E0734";
+    /// A place that an earlier run has left half done.
+    UNCLEAR_PLACE = "E0735";
     /// An `expect` of a test that does not hold.
     EXPECT_BROKEN = "E0740";
     /// An `expect` of a test that matches nothing.

@@ -45,6 +45,8 @@ pub(crate) struct RunJob {
     pub(crate) yes: bool,
     /// Whether nobody is asked anything.
     pub(crate) no_input: bool,
+    /// Whether what other runs have deployed since does not matter.
+    pub(crate) force: bool,
 }
 
 /// Where a run is stored, and its past.
@@ -82,10 +84,10 @@ impl RunRecord {
         Some(format!("lockstep approve {}{state}", recorded.run().id))
     }
 
-    fn persistence(&mut self) -> Result<RunPersistence, StoreError> {
+    fn persistence(&mut self, is_forced: bool) -> Result<RunPersistence, StoreError> {
         let past = std::mem::take(&mut self.past);
         match &self.by {
-            Some(recorded) => recorded.persistence(past),
+            Some(recorded) => recorded.persistence(past, is_forced),
             None => Ok(RunPersistence::default()),
         }
     }
@@ -162,7 +164,7 @@ async fn execute(
         Err(error) => return state::refuse(&error, output),
     };
     let begun = !record.past.records.is_empty();
-    match record.persistence() {
+    match record.persistence(job.force) {
         Ok(persistence) => session.persist_to(persistence),
         Err(error) => return state::refuse(&error, output),
     }
@@ -239,6 +241,7 @@ fn finish(
         DriverExit::Ended(Status::Succeeded) => Exit::Succeeded,
         DriverExit::Ended(Status::RollbackFailed) => Exit::RollbackFailed,
         DriverExit::Ended(Status::Cancelled) => Exit::Cancelled,
+        DriverExit::Ended(Status::Superseded) => Exit::Superseded,
         DriverExit::Ended(_) => Exit::Failed,
         DriverExit::Stopped if record.by.is_none() => Exit::Cancelled,
         DriverExit::Stopped => Exit::Stopped,

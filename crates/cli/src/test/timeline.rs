@@ -62,7 +62,9 @@ pub(super) fn timeline(
 
 fn line(event: &RunEvent, style: RenderStyle) -> Option<TimelineLine> {
     let (node, what, ink) = match &event.what {
-        RunEventKind::NodeStarted { node, kind, text } => {
+        RunEventKind::NodeStarted {
+            node, kind, text, ..
+        } => {
             let what = match (text, kind) {
                 (Some(text), NodeKind::Run) => format!("starts `{}`", short(text)),
                 (Some(text), NodeKind::Log) => format!("says {}", short(text)),
@@ -129,6 +131,7 @@ fn ends(status: Status) -> &'static str {
         Status::Failed => "fails",
         Status::Skipped => "is skipped",
         Status::Cancelled => "is cancelled",
+        Status::Superseded => "is superseded",
         Status::RollingBack => "rolls back",
         Status::RolledBack => "is rolled back",
         Status::RollbackFailed => "could not be rolled back",

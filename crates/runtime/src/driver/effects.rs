@@ -106,6 +106,9 @@ impl Driver<'_> {
                 Vec::new()
             }
         };
+        if !granted.is_empty() {
+            self.hear_of_later_deployments();
+        }
         for id in &granted {
             // The machine still counts a regained lock as held.
             if !self.lease_lost.remove(id) {
@@ -126,6 +129,15 @@ impl Driver<'_> {
             }
         }
         granted
+    }
+
+    /// Passes what later runs have deployed to the machine, if that has changed.
+    pub(super) fn hear_of_later_deployments(&mut self) {
+        match self.locks.later_deployments() {
+            Ok(Some(later)) => (self.inbox).push_back(Event::DeployedMeanwhile { later }),
+            Ok(None) => {}
+            Err(error) => self.note(Err(error)),
+        }
     }
 
     /// Tells the locks what each of them waits for inside the run, if that has changed.

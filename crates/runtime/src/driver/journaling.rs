@@ -49,6 +49,7 @@ fn about(event: &Event) -> (&'static str, Option<u64>) {
     match event {
         Event::Start => ("start", None),
         Event::Resumed { .. } => ("resumed", None),
+        Event::DeployedMeanwhile { .. } => ("deployed-meanwhile", None),
         Event::Ended { id, .. } => ("ended", Some(id.0)),
         Event::Fired { id } => ("fired", Some(id.0)),
         Event::Queued { id, .. } => ("queued", Some(id.0)),
@@ -110,6 +111,7 @@ impl<'h> Driver<'h> {
             last_recorded_at: jiff::Timestamp::MIN,
         };
         if persistence.past.records.is_empty() {
+            driver.hear_of_later_deployments();
             driver.inbox.push_back(Event::Start);
         } else {
             let (by, uid) = (
@@ -118,6 +120,9 @@ impl<'h> Driver<'h> {
             );
             driver.replay_journal(persistence.past)?;
             driver.inbox.push_front(Event::Resumed { by, uid });
+            if let Some(later) = driver.locks.later_deployments()? {
+                driver.inbox.push_front(Event::DeployedMeanwhile { later });
+            }
         }
         if let Some(journal) = persistence.journal {
             let sender = driver.sender.clone();
@@ -148,7 +153,7 @@ impl<'h> Driver<'h> {
         let is_resumed = !held.is_empty();
         if is_resumed {
             // The first event of all that follows says that the run is resumed.
-            self.resuming = Some((self.recorded + 1, held));
+            self.resuming = Some((self.recorded + self.inbox.len() as u64, held));
         }
         self.work();
         match (&self.resuming, &self.writer) {
@@ -172,7 +177,14 @@ impl<'h> Driver<'h> {
             .collect();
         for (node, text) in again {
             let (kind, text) = (NodeKind::Run, Some(text));
-            let event = self.numbered(RunEventKind::NodeStarted { node, kind, text }, self.time());
+            let deployment = None;
+            let started = RunEventKind::NodeStarted {
+                node,
+                kind,
+                text,
+                deployment,
+            };
+            let event = self.numbered(started, self.time());
             self.host.on_restart(&event);
         }
         self.start_queued();

@@ -428,6 +428,8 @@ impl ConformanceCheck {
                 }
                 true
             }
+            // It is passed over: a later run has deployed there.
+            Status::Superseded => true,
             Status::RolledBack | Status::RollbackFailed => {
                 if !self.rolling.remove(node) {
                     self.broken(

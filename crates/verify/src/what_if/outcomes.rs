@@ -185,6 +185,7 @@ fn infrastructures_of(
             | Status::Ignored
             | Status::Failed
             | Status::Cancelled
+            | Status::Superseded
             | Status::RollingBack
             | Status::RollbackFailed => InfrastructureOutcome::Unclear,
         };

@@ -94,6 +94,8 @@ fn versions(row: &LedgerRow) -> (Option<&str>, Option<&str>) {
     match row.status {
         Status::RolledBack | Status::Skipped => (before, before),
         Status::Succeeded => (before, after),
+        // What a later run has deployed there is not known here.
+        Status::Superseded => (None, None),
         Status::RollbackFailed | Status::RollingBack => (before, before.or(after).map(|_| "?")),
         // Something was done and not rolled back: the version that is there now was not recorded.
         _ => (before, after.or(before.map(|_| "?"))),
@@ -121,6 +123,10 @@ fn word(row: &LedgerRow) -> String {
         (Status::RolledBack, Some(before)) if text::width(before) <= MAX_REPEATED_VERSION_CHARS => {
             format!("rolled back to {}", text::clean(before))
         }
+        (Status::Superseded, _) => match &row.left {
+            Some(why) => format!("superseded: {}", text::clean(why)),
+            None => plain_word(row.status).to_owned(),
+        },
         (status, _) => plain_word(status).to_owned(),
     }
 }
@@ -131,6 +137,7 @@ fn plain_word(status: Status) -> &'static str {
         Status::Ignored => "failed and ignored",
         Status::Failed => "failed",
         Status::Cancelled => "cancelled",
+        Status::Superseded => "superseded",
         Status::RolledBack => "rolled back",
         Status::RollbackFailed => "rollback failed",
         Status::RollingBack => "rollback unfinished",

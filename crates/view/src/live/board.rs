@@ -165,7 +165,9 @@ impl RunBoard {
                 self.stage(&pipeline.clone().into());
             }
             RunEventKind::RunResumed { .. } => {}
-            RunEventKind::NodeStarted { node, kind, text } => {
+            RunEventKind::NodeStarted {
+                node, kind, text, ..
+            } => {
                 self.started(node, *kind, text.as_deref().unwrap_or(""));
             }
             RunEventKind::NodeWaiting {
