@@ -273,7 +273,9 @@ pub(super) fn keep_first_failure(
         return;
     };
     kept.take_in(&trouble);
-    let order = |it: &PendingFailure| (it.is_consequence(), it.number);
+    // What a later run has deployed is no failure beside one that is.
+    let is_superseded = |it: &PendingFailure| it.failure.class == FailureClass::Superseded;
+    let order = |it: &PendingFailure| (it.is_consequence(), is_superseded(it), it.number);
     if order(&trouble) < order(kept) {
         (kept.failure, kept.number) = (trouble.failure, trouble.number);
     }

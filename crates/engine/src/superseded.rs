@@ -12,7 +12,6 @@ use super::undo_list::UndoList;
 use lockstep_base::node_path::NodePath;
 use lockstep_base::source::Name;
 use lockstep_lang::ir::FailureClass;
-use std::sync::Arc;
 
 /// When something was deployed, in the order in which the machine has heard of it: from 1.
 pub type DeployedAt = u64;
@@ -104,7 +103,7 @@ impl Machine {
             };
             if let Some(by) = self.blocked_by(&place, at) {
                 let failure = self.superseded(path, &place, &by);
-                self.cancel(id, &Arc::new(failure))?;
+                self.cancel(id, failure)?;
             }
         }
         Ok(())
