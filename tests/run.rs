@@ -18,6 +18,7 @@ mod latches;
 #[cfg(target_os = "linux")]
 mod left;
 mod locks;
+mod newer;
 mod orders;
 // Only Linux lists its processes.
 #[cfg(target_os = "linux")]

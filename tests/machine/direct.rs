@@ -12,6 +12,7 @@
 //! # holds PATTERN until PATTERN    it cannot end before the other has started
 //! # together PATTERN 3             it cannot end before three of them run at once
 //! # cancels 250ms                  when the run is cancelled
+//! # deployed 250ms web prod.eu     another run has deployed there, at that time
 //! # input name=value
 //! # seed 7
 //! ```
@@ -21,7 +22,9 @@
 use lockstep_base::node_path::NodePath;
 use lockstep_base::value::Value;
 use lockstep_engine::path_pattern::PathPattern;
-use lockstep_engine::{Answer, ApprovalAnswer, EffectOutcome, FailureChoice, Question};
+use lockstep_engine::{
+    Answer, ApprovalAnswer, EffectOutcome, FailureChoice, LaterDeployment, Question,
+};
 use lockstep_lang::ir::FailureClass;
 use lockstep_verify::simulate::{EffectCourse, Latch, SimulationScript, StartedEffect};
 
@@ -31,6 +34,7 @@ pub struct Direction {
     pub seed: u64,
     rules: Vec<(PathPattern, Rule)>,
     cancel_at: Option<i64>,
+    later: Vec<(i64, LaterDeployment)>,
 }
 
 #[derive(Clone)]
@@ -95,6 +99,16 @@ impl Direction {
                 self.rule(pattern, Rule::Together(count.parse().ok()?));
             }
             ("cancels", [time]) => self.cancel_at = Some(ms(time)?),
+            ("deployed", [time, service, target]) => {
+                let deployment = LaterDeployment {
+                    number: self.later.len() as i64 + 1,
+                    run: "r-later".into(),
+                    service: (*service).into(),
+                    target: (*target).into(),
+                    blocks: false,
+                };
+                self.later.push((ms(time)?, deployment));
+            }
             ("seed", [seed]) => self.seed = seed.parse().ok()?,
             ("input", [input]) => {
                 let (name, value) = input.split_once('=')?;
@@ -219,6 +233,10 @@ impl SimulationScript for Direction {
 
     fn cancel_at(&self) -> Option<i64> {
         self.cancel_at
+    }
+
+    fn later_deployments(&self) -> Vec<(i64, LaterDeployment)> {
+        self.later.clone()
     }
 
     fn records(&self) -> bool {

@@ -23,7 +23,7 @@ pub(crate) fn judge(world: &World) -> Vec<String> {
     for run in runs(world) {
         let id = run["run"].as_str().unwrap_or_default();
         let status = run["status"].as_str().unwrap_or_default();
-        if !matches!(status, "succeeded" | "failed" | "cancelled") {
+        if !matches!(status, "succeeded" | "failed" | "cancelled" | "superseded") {
             wrong.push(format!("{id} is {status}"));
         }
         let (shown, code) = world.output(&["show", id, "--state", "state", "--format", "json"]);

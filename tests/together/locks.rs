@@ -143,6 +143,8 @@ fn begin(test: &Test, pipeline: &str, go: &str) -> Running {
             &go,
             "--format",
             "plain",
+            // Where another one was killed, it is not known what is there.
+            "--force",
         ],
     ))
 }
@@ -236,7 +238,8 @@ fn a_resumed_run_gets_its_locks_back_or_waits_for_them() {
             text_of(&test.path("two.pid"));
             second
         });
-        let resumed = Running::start(other(&test, &["resume", "--format", "plain"]));
+        let resume = ["resume", "--format", "plain", "--force"];
+        let resumed = Running::start(other(&test, &resume));
         mark(&test.path("one"));
         if let Some(second) = meanwhile {
             until("the resumed run waits", || queue_is(&test, "prod.eu", 1));

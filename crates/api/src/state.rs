@@ -38,8 +38,8 @@ impl Recorded {
         &self.run
     }
 
-    /// Where the driver stores what happens in it, and what has happened. Where it `is_forced`, what
-    /// later runs have deployed does not matter.
+    /// Where the driver stores what happens in it, and what has happened. Where it `is_forced`,
+    /// what later runs have deployed does not matter.
     ///
     /// # Errors
     ///

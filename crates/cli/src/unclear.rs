@@ -1,5 +1,5 @@
-//! Places that an earlier run has left half done: a run that would deploy there does not start. What
-//! it would find there is not what was there before, so it could not take it back.
+//! Places that an earlier run has left half done: a run that would deploy there does not start.
+//! What it would find there is not what was there before, so it could not take it back.
 
 use super::exit::Exit;
 use super::output::Output;

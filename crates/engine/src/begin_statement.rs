@@ -541,11 +541,12 @@ impl Machine {
         self.arm_timeout(id, &stmt)?;
         self.begin(id, None)?;
         let now = self.later.next();
-        let deployment = self.node_mut(id)?.deployment.as_mut().map(|it| {
+        let deployment = self.node_mut(id)?.deployment.as_mut();
+        let body = deployment.and_then(|it| {
             it.at = Some(now);
-            it
+            it.body.take()
         });
-        let Some(body) = deployment.and_then(|it| it.body.take()) else {
+        let Some(body) = body else {
             let breach = Breach::NotA("deployment that has not begun");
             return Err(BrokenInvariant::of(self.node(id)?, breach).into());
         };

@@ -243,11 +243,11 @@ impl Machine {
             Event::Resumed { by, uid } => {
                 let run = self.run.id.clone();
                 self.emit(RunEventKind::RunResumed { run, by, uid });
-                self.stop_superseded()
+                Ok(())
             }
             Event::DeployedMeanwhile { later } => {
                 self.deployed_meanwhile(later);
-                Ok(())
+                self.stop_superseded()
             }
             Event::Cancel => {
                 self.cancelled = true;

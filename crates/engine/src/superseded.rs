@@ -4,7 +4,7 @@
 //! deployments, says which is later.
 
 use super::Machine;
-use super::broken::Checked;
+use super::broken::{Breach, BrokenInvariant, Checked};
 use super::event::LaterDeployment;
 use super::node::{BodyEnd, NodeId, NodePhase};
 use super::run_event::{DeploymentRecord, Failure, NodeKind, RunEventKind, Status};
@@ -88,7 +88,8 @@ impl Machine {
         }
     }
 
-    /// The run was resumed: deployments that were under way and are no longer the latest stop.
+    /// Deployments that are under way in a run that is resumed or retried, and are no longer the
+    /// latest, stop.
     pub(super) fn stop_superseded(&mut self) -> Checked<()> {
         for at in 0..self.nodes.len() {
             let id = NodeId(at as u32);
@@ -135,6 +136,13 @@ impl Machine {
     /// A part of a rollback is a deployment that is not the latest any more: it is passed over.
     pub(super) fn pass_over(&mut self, id: NodeId, by: &Name) -> Checked<()> {
         if let Some(scope) = self.undoing(id)?.take_scope() {
+            let (from, to) = (scope.status, Status::Superseded);
+            if !self.transitions.record(from, to) {
+                return Err(BrokenInvariant::of(
+                    self.node(id)?,
+                    Breach::Status { from, to },
+                ));
+            }
             let failure = self.superseded(scope.path.clone(), &scope.deployment, by);
             self.emit(RunEventKind::NodeFinished {
                 node: scope.path.clone(),

@@ -104,10 +104,10 @@ impl Store {
         self.db.prepare_cached(update)?.execute(values).map(|_| ())
     }
 
-    /// What other runs have deployed after the first deployment of a run, or, where they began later
-    /// than it, at all; without what was taken back. A run counts from the beginning of the one that
-    /// it retries, and those are not others. Where the run `goes_on`, because it is resumed or
-    /// retries another one, it must not deploy over what a later run has deployed.
+    /// What other runs have deployed after the first deployment of a run, or, where they began
+    /// later than it, at all; without what was taken back. A run counts from the beginning of the
+    /// one that it retries, and those are not others. Where the run goes on, because it is resumed
+    /// or retries another one, it must not deploy over what a later run has deployed.
     ///
     /// # Errors
     ///

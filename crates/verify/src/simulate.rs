@@ -14,8 +14,8 @@ use lockstep_engine::lock::LockTable;
 use lockstep_engine::path_pattern::PathPattern;
 use lockstep_engine::run_event::RunEventKind;
 use lockstep_engine::{
-    Answer, ApprovalAnswer, Effect, EffectId, EffectOutcome, Event, FailureChoice, Machine,
-    OutputText, Question,
+    Answer, ApprovalAnswer, Effect, EffectId, EffectOutcome, Event, FailureChoice, LaterDeployment,
+    Machine, OutputText, Question,
 };
 use lockstep_lang::ir::FailureClass;
 use lockstep_plan::{Plan, RunFacts};
@@ -144,6 +144,11 @@ pub trait SimulationScript {
         None
     }
 
+    /// What other runs have deployed, and when, in milliseconds.
+    fn later_deployments(&self) -> Vec<(i64, LaterDeployment)> {
+        Vec::new()
+    }
+
     /// Observes a reported event; returns whether it is to be recorded in the trace.
     fn observe(&mut self, _at: i64, _happened: &RunEventKind) -> bool {
         true
@@ -193,6 +198,7 @@ pub fn simulate(plan: &Arc<Plan>, seed: u64, script: &mut dyn SimulationScript) 
     if let Some(at) = world.script.cancel_at() {
         world.plan_event(at, EffectId(0), Event::Cancel);
     }
+    world.plan_later_deployments();
     world.deliver(Event::Start);
     while world.trace.status.is_none()
         && world.machine.broken().is_none()
@@ -265,6 +271,21 @@ impl SimulatedWorld<'_> {
         };
         let key = *self.agenda.range(..=until).nth(chosen)?.0;
         Some((key, self.agenda.remove(&key)?))
+    }
+
+    /// Each time all that has been deployed is told.
+    fn plan_later_deployments(&mut self) {
+        let mut all = self.script.later_deployments();
+        all.sort_by_key(|(at, _)| *at);
+        for count in 1..=all.len() {
+            let known = all.iter().take(count);
+            let later = known.map(|(_, it)| it.clone()).collect();
+            let at = all.get(count - 1).map_or(0, |(at, _)| *at);
+            if all.get(count).is_none_or(|next| next.0 > at) {
+                let id = EffectId(u64::MAX - count as u64);
+                self.plan_event(at, id, Event::DeployedMeanwhile { later });
+            }
+        }
     }
 
     fn plan_event(&mut self, at: i64, id: EffectId, event: Event) {

@@ -8,11 +8,12 @@ use indexmap::IndexMap;
 
 use lockstep_base::node_path::{self, NodePath};
 use lockstep_engine::run_event::{NodeKind, RunEvent, RunEventKind, Status};
+use lockstep_engine::state;
 
 /// The number of deployments with each status.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct StatusCounts {
-    by_status: [usize; 12],
+    by_status: [usize; state::ALL.len()],
 }
 
 impl StatusCounts {

@@ -400,6 +400,7 @@ pub const STATUSES: &[&str] = &[
     "skipped",
     "ignored",
     "cancelled",
+    "superseded",
     "rolled-back",
     "rollback-failed",
     "pending",

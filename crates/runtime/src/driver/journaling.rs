@@ -119,10 +119,10 @@ impl<'h> Driver<'h> {
                 persistence.past.resumer_uid,
             );
             driver.replay_journal(persistence.past)?;
-            driver.inbox.push_front(Event::Resumed { by, uid });
             if let Some(later) = driver.locks.later_deployments()? {
                 driver.inbox.push_front(Event::DeployedMeanwhile { later });
             }
+            driver.inbox.push_front(Event::Resumed { by, uid });
         }
         if let Some(journal) = persistence.journal {
             let sender = driver.sender.clone();
@@ -152,7 +152,8 @@ impl<'h> Driver<'h> {
         let held = std::mem::take(&mut self.held);
         let is_resumed = !held.is_empty();
         if is_resumed {
-            // The first event of all that follows says that the run is resumed.
+            // The first event of all that follows says that the run is resumed. What later runs
+            // have deployed comes with it: it stops what must not begin again.
             self.resuming = Some((self.recorded + self.inbox.len() as u64, held));
         }
         self.work();

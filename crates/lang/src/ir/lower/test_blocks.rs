@@ -12,7 +12,7 @@ use lockstep_syntax::ast::{self, ItemKind, TestKind as Form, TestPath};
 use super::{ProgramLowering, errors};
 
 /// The statuses, as the language lists them.
-const STATUSES: [&str; 12] = [
+const STATUSES: [&str; 13] = [
     "pending",
     "queued",
     "waiting",
@@ -22,6 +22,7 @@ const STATUSES: [&str; 12] = [
     "failed",
     "skipped",
     "cancelled",
+    "superseded",
     "rolling-back",
     "rolled-back",
     "rollback-failed",

@@ -1,0 +1,163 @@
+//! Nothing newer is undone or overwritten: what a later run has deployed stays, and a place that was
+//! left half done is not deployed to.
+
+use super::durable::says;
+use crate::support::Test;
+use crate::support::running::{Running, text_of, until};
+
+/// Deploys, and then goes on elsewhere until the file `go` is there.
+const SHIP: &str = r#"
+input v: string
+input fails: bool = false
+input waits: bool = false
+input stuck: bool = false
+kind app { deploy using put }
+service web: app {}
+environment prod {
+  infrastructure eu: app {}
+  infrastructure us: app {}
+}
+workflow put(s: service<app>, i: infrastructure<app>) -> { before: string, after: string } {
+  let before = run "cat live-${i.name}"
+  step write {
+    run "sh set.sh ${v} live-${i.name}"
+  } undo {
+    run "test ! -e no-undo"
+    run "sh set.sh ${before.stdout} live-${i.name}"
+  }
+  if stuck { run "sh wait.sh" }
+  run "sh gate.sh ${v}-${i.name}"
+  return { before: before.stdout, after: v }
+}
+workflow look() {
+  if waits { run "sh wait.sh" }
+  run "test ${fails} = false"
+}
+pipeline handled {
+  stage place { deploy web to prod.eu }
+  stage look { look() on failure { rollback pipeline } }
+}
+pipeline each { serial i in prod.* { deploy web to i } }
+pipeline one { stage place { deploy web to prod.eu } }
+"#;
+
+const WAIT: &str = "echo $$ > pid.new; mv pid.new pid; until [ -e go ]; do sleep 0.02; done\n";
+
+fn ship() -> Test {
+    Test::new()
+        .file("main.deploy", SHIP)
+        .file("set.sh", "echo \"$1\" > \"$2\"\n")
+        .file("gate.sh", "! grep -qx -e \"$1\" bad 2>/dev/null\n")
+        .file("wait.sh", WAIT)
+        .file("live-prod.eu", "v0\n")
+        .file("live-prod.us", "v0\n")
+        .args(["run", "main.deploy"])
+}
+
+fn live(test: &Test) -> [String; 2] {
+    ["live-prod.eu", "live-prod.us"].map(|it| text_of(&test.path(it)).trim().to_owned())
+}
+
+/// Starts a run that waits, and returns when it does.
+fn waits(test: &Test, pipeline: &str, inputs: &[&str]) -> Running {
+    let mut command = test.command();
+    command.arg(pipeline);
+    for input in inputs {
+        command.args(["-i", input]);
+    }
+    let running = Running::start(command);
+    until("it waits", || test.path("pid").exists());
+    running
+}
+
+fn write(test: &Test, file: &str, text: &str) {
+    std::fs::write(test.path(file), text).expect("a file");
+}
+
+#[test]
+fn a_rollback_leaves_alone_what_a_later_run_has_deployed() {
+    let test = ship();
+    let old = waits(&test, "handled", &["v=v5", "fails=true", "waits=true"]);
+    let new = says(&test, &["run", "main.deploy", "one", "-i", "v=v9"]);
+    assert_eq!(new.code, 0, "{}", new.stdout);
+    let id = id_of(&new.stdout);
+    write(&test, "go", "");
+    let old = old.end();
+    assert_eq!(old.code, 1, "{}", old.stdout);
+    assert_eq!(live(&test)[0], "v9");
+    let left = format!("superseded: run {id} has deployed web to prod.eu since");
+    assert!(old.stdout.contains(&left), "{}", old.stdout);
+}
+
+#[test]
+fn what_a_later_run_has_taken_back_is_not_in_the_way() {
+    let test = ship();
+    let old = waits(&test, "handled", &["v=v5", "fails=true", "waits=true"]);
+    write(&test, "bad", "v9-prod.eu\n");
+    let new = says(&test, &["run", "main.deploy", "one", "-i", "v=v9"]);
+    assert_eq!(new.code, 1, "{}", new.stdout);
+    assert_eq!(live(&test)[0], "v5");
+    write(&test, "go", "");
+    assert_eq!(old.end().code, 1);
+    assert_eq!(live(&test)[0], "v0");
+}
+
+#[test]
+fn a_retry_deploys_nothing_over_what_is_newer() {
+    let test = ship();
+    write(&test, "bad", "v5-prod.us\n");
+    let old = says(&test, &["run", "main.deploy", "each", "-i", "v=v5"]);
+    assert_eq!((old.code, live(&test)), (1, ["v5", "v0"].map(String::from)));
+    write(&test, "bad", "");
+    assert_eq!(
+        says(&test, &["run", "main.deploy", "each", "-i", "v=v9"]).code,
+        0
+    );
+    let id = id_of(&old.stdout);
+    let again = says(&test, &["retry", "--yes", &id]);
+    assert_eq!(again.code, 6, "{}", again.stdout);
+    assert_eq!(live(&test), ["v9", "v9"]);
+    let forced = says(&test, &["retry", "--yes", "--force", &id]);
+    assert_eq!(forced.code, 0, "{}", forced.stdout);
+    assert_eq!(live(&test), ["v9", "v5"]);
+}
+
+#[test]
+fn a_resumed_run_deploys_nothing_over_what_is_newer() {
+    let test = ship();
+    let mut old = waits(&test, "each", &["v=v5", "stuck=true"]);
+    old.signal("KILL");
+    old.line("");
+    until("its command is gone", || {
+        !crate::support::running::is_alive(text_of(&test.path("pid")).trim())
+    });
+    let new = says(&test, &["run", "main.deploy", "one", "-i", "v=v9"]);
+    assert_eq!(new.code, 2, "{}", new.stdout);
+    assert!(new.stderr.contains("E0735"), "{}", new.stderr);
+    let new = ["run", "main.deploy", "one", "-i", "v=v9", "--force"];
+    let new = says(&test, &new);
+    assert_eq!((new.code, live(&test)[0].as_str()), (0, "v9"));
+    write(&test, "go", "");
+    let resumed = says(&test, &["resume"]);
+    assert_eq!(resumed.code, 6, "{}", resumed.stdout);
+    assert_eq!(live(&test), ["v9", "v0"]);
+}
+
+#[test]
+fn a_place_whose_rollback_failed_is_unclear_until_it_is_forced() {
+    let test = ship().file("no-undo", "").file("bad", "v5-prod.eu\n");
+    let old = says(&test, &["run", "main.deploy", "one", "-i", "v=v5"]);
+    assert_eq!(old.code, 3, "{}", old.stdout);
+    let new = ["run", "main.deploy", "one", "-i", "v=v9"];
+    let refused = says(&test, &new);
+    assert_eq!(refused.code, 2, "{}", refused.stdout);
+    assert!(refused.stderr.contains("E0735"), "{}", refused.stderr);
+    let forced = says(&test, &[new.as_slice(), &["--force"]].concat());
+    assert_eq!(forced.code, 0, "{}", forced.stdout);
+    assert_eq!(says(&test, &new).code, 0);
+}
+
+fn id_of(said: &str) -> String {
+    let found = said.split_whitespace().find(|word| word.starts_with("r-"));
+    found.expect("the id of a run").to_owned()
+}
